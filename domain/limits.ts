@@ -1,0 +1,46 @@
+// Every bound in one place, with its unit last in its name; the relations between them are asserted by a test.
+
+export const limits = {
+	// the door
+	bodyBytesMax: 64 * 1024,
+	textCharactersMax: 1530,
+	clientReferenceCharactersMax: 64,
+	idempotencyKeyCharactersMax: 128,
+	pageItemsMax: 100,
+	startsInFlightMax: 64,
+
+	// a submission
+	submissionMessagesMax: 500,
+	attemptsMax: 20,
+	receiptsKeptMax: 32,
+
+	// time
+	validForDefaultMs: 24 * 3600_000,
+	validForOtpDefaultMs: 5 * 60_000,
+	validForMinMs: 10_000,
+	validForMaxMs: 7 * 24 * 3600_000,
+	receiptGraceMs: 60 * 60_000,
+	receiptGraceOtpMs: 2 * 60_000,
+	clockSkewMs: 30_000,
+	carrierTimeoutMs: 10_000,
+	leaseMs: 20_000,
+	backoffFirstMs: 1_000,
+	backoffMaxMs: 5 * 60_000,
+	callbackFreshnessMs: 300_000,
+	parkedReceiptMs: 72 * 3600_000,
+	sweepEveryMs: 10_000,
+	// A driver that has not moved a message within this time is presumed lost and is repeated.
+	driverPatienceMs: 15_000,
+	sweepPageItems: 500,
+
+	// keys
+	wrappingKeyUsesMax: 2 ** 24,
+	wrappingKeyAgeMsMax: 15 * 60_000,
+	wrappingKeysCachedMax: 2_000,
+	cohortsSeenMax: 10_000,
+
+	// purge
+	purgePageItems: 250,
+	// A cohort that a hold or a late member keeps is looked at again after this time.
+	heldCohortCheckMs: 10 * 60_000,
+} as const;

@@ -1,0 +1,127 @@
+// A message and its parts, as the store keeps them and every room reads them. Times are epoch milliseconds.
+
+import type { Decision, Facts } from "./decision.ts";
+import type { State } from "./lifecycle.ts";
+
+export const categories = ["otp", "transactional", "marketing", "health"] as const;
+export type Category = (typeof categories)[number];
+
+export const deliverModes = ["auto", "sms", "secure_link", "e2ee"] as const;
+export type DeliverMode = (typeof deliverModes)[number];
+
+/** The encrypted parts of a message; each has its own data key, cohort and retention. */
+export const sealedObjects = ["content", "address"] as const;
+export type SealedObjectName = (typeof sealedObjects)[number];
+
+/** One encrypted object: AES-256-GCM ciphertext and its wrapped data key, both erased together. */
+export type Sealed = {
+	cohortId: string;
+	wrappingKeyId: string;
+	/** format version ‖ iv ‖ wrapped data key ‖ tag */
+	wrappedKey: Uint8Array;
+	/** format version ‖ iv ‖ ciphertext ‖ tag */
+	ciphertext: Uint8Array;
+};
+
+/** Keyed hash of a recipient's number under the tenant's key; `version` names the key version. */
+export type SubjectPseudonym = { version: number; mac: string };
+
+export type AttemptOutcome = "accepted" | "rejected" | "throttled" | "failed" | "ambiguous" | "absent";
+
+/** One call to the carrier, recorded before it is made. */
+export type Attempt = {
+	number: number;
+	reference: string;
+	startedAt: number;
+	leaseUntil: number;
+	/** Random token of the sender that holds the attempt. */
+	claim: string;
+	endedAt?: number;
+	outcome?: AttemptOutcome;
+	/** Our code for the carrier's answer; carrier text never leaves the adapter. */
+	code?: string;
+	carrierId?: string;
+	segments?: number;
+};
+
+/** What a carrier says of a message; `pending` covers all that is not final. */
+export type CarrierEventState =
+	| Extract<State, "submitted" | "delivered" | "undelivered" | "expired" | "rejected" | "unknown">
+	| "pending";
+
+/** An authenticated receipt kept as evidence on the message. */
+export type ReceiptRecord = {
+	eventId: string;
+	attempt: number;
+	state: CarrierEventState;
+	/** When the carrier says it happened. */
+	at: number;
+	receivedAt: number;
+	code?: string;
+	/** `applied` moved the state; the others were kept and changed nothing. */
+	effect: "applied" | "noted" | "late" | "stale" | "out_of_order";
+};
+
+/** What happened, why, and when; ids, codes and times only. */
+export type EvidenceEntry = { at: number; type: string; code?: string; attempt?: number };
+
+/** When an object must be gone, where its key lives, and whether it is gone. */
+export type RetentionRecord = {
+	/** Latest time at which the object may exist; the cohort's key ends by then. */
+	eraseBy: number;
+	/** Erased by the update that makes the message final. */
+	atFinal: boolean;
+	cohortId?: string;
+	erasedAt?: number;
+	/** Read back after the erasure and found gone. */
+	verifiedAt?: number;
+};
+
+export type RetentionObject = "content" | "address" | "receipt" | "decision_record";
+
+export type Message = {
+	_id: string;
+	tenantId: string;
+	submissionId: string;
+	/** Messages accepted together; 1 for a single message, which is its own head. */
+	submissionSize: number;
+	/** Messages of one release time share a group and one `deliver-<group>` activity. */
+	group: number;
+	principalId: string;
+	idempotency?: { keyMac: string; fingerprint: string };
+	category: Category;
+	dataClasses: string[];
+	deliveryMode: "sms" | "secure_link" | "e2ee";
+	country: string;
+	region: string;
+	sendQueue: string;
+	senderId?: string;
+	clientReference?: string;
+	subject: SubjectPseudonym;
+	facts: Facts;
+	decision: Decision;
+
+	state: State;
+	attempt: number;
+	acceptedAt: number;
+	stateAt: number;
+	deadlineAt: number;
+	/** Deadline plus receipt grace: what is open then becomes expired or unknown. */
+	closeAt: number;
+	releaseAt?: number;
+	/** Earliest time of the next attempt. */
+	notBefore?: number;
+	attempts: Attempt[];
+	receipts: ReceiptRecord[];
+	evidence: EvidenceEntry[];
+	holds: string[];
+	/** Random token of the last update; re-read to learn which operations of a batch took effect. */
+	token?: string;
+
+	content?: Sealed;
+	address?: Sealed;
+	retention: Partial<Record<RetentionObject, RetentionRecord>>;
+	certificates: string[];
+	/** When the sweep must look at this message again; absent when nothing is left to do. */
+	nextCheckAt?: number;
+};

@@ -1,0 +1,235 @@
+// Every conditional change of a message, as data: what it needs to be true, what it sets, what it erases, what it leaves as evidence.
+
+import type { CarrierEventState, EvidenceEntry, Message, ReceiptRecord } from "./message.ts";
+import { sealedObjects } from "./message.ts";
+import { cancellableStates, isFinal, type State, statesBefore, unsentStates } from "./lifecycle.ts";
+import { limits } from "./limits.ts";
+
+/**
+ * One conditional change of one message. It applies only from `from` (default: every state that may precede `to`)
+ * and only while `where` holds; otherwise it loses the race quietly.
+ */
+export type Transition = {
+	id: string;
+	to?: State;
+	from?: readonly State[];
+	/** Further conditions on the stored document. */
+	where?: Record<string, unknown>;
+	set?: Record<string, unknown>;
+	unset?: string[];
+	/** Arrays to append to; each keeps its newest `keep` entries. */
+	push?: Record<string, { value: unknown; keep: number }>;
+	evidence?: EvidenceEntry[];
+};
+
+const unheld = { holds: { $size: 0 } };
+
+/** The change that ends a message, erasing in the same update what its class forgets at once, unless held. */
+export function end(message: Message, to: State, now: number, code?: string): Transition {
+	const set: Record<string, unknown> = { stateAt: now, nextCheckAt: now + limits.driverPatienceMs };
+	const evidence: EvidenceEntry[] = [{ at: now, type: to, ...(code ? { code } : {}), attempt: message.attempt }];
+	const erased = message.holds.length > 0 ? [] : sealedObjects.filter((name) => isForgotten(message, name, now));
+	for (const name of erased) {
+		set[`retention.${name}.erasedAt`] = now;
+		evidence.push({ at: now, type: "erased", code: name });
+	}
+	// Without an erasure the update must not assume anything of holds; with one, a hold placed meanwhile refuses it.
+	return { id: message._id, to, set, unset: erased, evidence, where: erased.length > 0 ? unheld : {} };
+}
+
+/** accepted | deferred → queued: a job may now be made for the next attempt. */
+export function enqueue(message: Message, now: number): Transition {
+	return {
+		id: message._id,
+		to: "queued",
+		from: ["accepted", "deferred"],
+		where: { attempt: message.attempt, deadlineAt: { $gt: now } },
+		set: { stateAt: now, nextCheckAt: now + limits.driverPatienceMs },
+		evidence: [{ at: now, type: "queued" }],
+	};
+}
+
+/** accepted | queued → deferred until `releaseAt`, and for the reason that a policy gave. */
+export function defer(message: Message, releaseAt: number, now: number, code: string): Transition {
+	return {
+		id: message._id,
+		to: "deferred",
+		where: { attempt: message.attempt },
+		set: { stateAt: now, releaseAt, nextCheckAt: releaseAt + limits.driverPatienceMs },
+		evidence: [{ at: now, type: "deferred", code }],
+	};
+}
+
+/** queued → sending: the claim is the attempt record, written before the carrier is called. */
+export function claim(
+	id: string,
+	attempt: number,
+	now: number,
+	tokens: { claim: string; reference: string },
+): Transition {
+	const leaseUntil = now + limits.leaseMs;
+	const value = { number: attempt, reference: tokens.reference, claim: tokens.claim, startedAt: now, leaseUntil };
+	return {
+		id,
+		to: "sending",
+		from: ["queued"],
+		where: { ...unheld, attempt: attempt - 1, deadlineAt: { $gt: now } },
+		set: { stateAt: now, attempt, nextCheckAt: leaseUntil + limits.carrierTimeoutMs },
+		unset: ["notBefore"],
+		push: { attempts: { value, keep: limits.attemptsMax } },
+		evidence: [{ at: now, type: "sending", attempt }],
+	};
+}
+
+/** The attempt's outcome, written by the holder of its claim or by whoever resolved an expired lease. */
+export function recordOutcome(
+	message: Message,
+	outcome: { outcome: string; code?: string; carrierId?: string; segments?: number },
+	now: number,
+): Record<string, unknown> {
+	const index = message.attempts.findIndex((attempt) => attempt.number === message.attempt);
+	const set: Record<string, unknown> = { [`attempts.${index}.endedAt`]: now };
+	for (const [key, value] of Object.entries(outcome)) {
+		if (value !== undefined) set[`attempts.${index}.${key}`] = value;
+	}
+	return set;
+}
+
+/** sending → submitted: the carrier took it. */
+export function submit(message: Message, carrierId: string, segments: number, now: number): Transition {
+	const set = recordOutcome(message, { outcome: "accepted", carrierId, segments }, now);
+	return {
+		id: message._id,
+		to: "submitted",
+		from: ["sending"],
+		where: { attempt: message.attempt },
+		set: { ...set, stateAt: now, nextCheckAt: message.closeAt },
+		evidence: [{ at: now, type: "submitted", attempt: message.attempt }],
+	};
+}
+
+/** sending → queued: that attempt surely was not accepted; the next may start at `notBefore`. */
+export function release(
+	message: Message,
+	outcome: "throttled" | "failed" | "absent",
+	notBefore: number,
+	now: number,
+	code?: string,
+): Transition {
+	return {
+		id: message._id,
+		to: "queued",
+		from: ["sending"],
+		where: { attempt: message.attempt },
+		set: {
+			...recordOutcome(message, { outcome, ...(code ? { code } : {}) }, now),
+			stateAt: now,
+			notBefore,
+			nextCheckAt: notBefore + limits.driverPatienceMs,
+		},
+		evidence: [{ at: now, type: "released", code: outcome, attempt: message.attempt }],
+	};
+}
+
+/** Stays sending: nobody knows what became of the attempt; it is resolved once the carrier can't still be at work on it. */
+export function recordAmbiguous(message: Message, resolveAt: number, now: number, code: string): Transition {
+	return {
+		id: message._id,
+		from: ["sending"],
+		where: { attempt: message.attempt },
+		set: { ...recordOutcome(message, { outcome: "ambiguous", code }, now), nextCheckAt: resolveAt },
+		evidence: [{ at: now, type: "ambiguous", code, attempt: message.attempt }],
+	};
+}
+
+/** sending → a final state, with the attempt's outcome. */
+export function endAttempt(
+	message: Message,
+	to: "rejected" | "unknown",
+	outcome: "rejected" | "ambiguous",
+	now: number,
+	code: string,
+): Transition {
+	const ending = end(message, to, now, code);
+	return {
+		...ending,
+		from: ["sending"],
+		where: { ...ending.where, attempt: message.attempt },
+		set: { ...recordOutcome(message, { outcome, code }, now), ...ending.set },
+	};
+}
+
+/** accepted | deferred | queued → cancelled. */
+export function cancel(message: Message, now: number): Transition {
+	return { ...end(message, "cancelled", now), from: cancellableStates };
+}
+
+/** An operator ended the run: what is unsent is cancelled, what is with the carrier becomes unknown. */
+export function abandon(message: Message, now: number): Transition | undefined {
+	if (isFinal(message.state)) return undefined;
+	if ((cancellableStates as readonly State[]).includes(message.state)) return cancel(message, now);
+	return { ...end(message, "unknown", now, "run_cancelled"), from: ["sending", "submitted"] };
+}
+
+/** A policy that now forbids what it once allowed ends the message before it is sent. */
+export function refuse(message: Message, now: number, code: string): Transition {
+	return { ...end(message, "rejected", now, code), from: unsentStates };
+}
+
+/** What is unsent at its deadline, or open at its close, ends; undefined while its time has not come. */
+export function close(message: Message, now: number): Transition | undefined {
+	const unsent = (unsentStates as readonly State[]).includes(message.state);
+	if (unsent && now >= message.deadlineAt) return { ...end(message, "expired", now), from: unsentStates };
+	const sent = message.state === "sending" || message.state === "submitted";
+	if (sent && now >= message.closeAt) return { ...end(message, "unknown", now), from: ["sending", "submitted"] };
+	return undefined;
+}
+
+/** What an authenticated carrier event does to the message; undefined when it was seen before or names no attempt of it. */
+export function receive(
+	message: Message,
+	event: { eventId: string; carrierId: string; state: CarrierEventState; at: number; code?: string | undefined },
+	now: number,
+	stale: boolean,
+): Transition | undefined {
+	const attempt = message.attempts.find((candidate) => candidate.carrierId === event.carrierId);
+	if (!attempt || message.receipts.some((receipt) => receipt.eventId === event.eventId)) return undefined;
+	const effect = effectOf(message, attempt.number, event.state, stale);
+	const value: ReceiptRecord = {
+		eventId: event.eventId,
+		attempt: attempt.number,
+		state: event.state,
+		at: event.at,
+		receivedAt: now,
+		effect,
+		...(event.code ? { code: event.code } : {}),
+	};
+	const once = { "receipts.eventId": { $ne: event.eventId } };
+	const push = { receipts: { value, keep: limits.receiptsKeptMax } };
+	if (effect !== "applied") {
+		// Stale but rightly signed: nothing moves, and the sweep asks the carrier itself.
+		const ask = effect === "stale" && !isFinal(message.state) ? { nextCheckAt: now } : {};
+		return { id: message._id, where: once, set: ask, push };
+	}
+	const to = event.state as State;
+	const change = isFinal(message.state) ? correct(message, to, now) : end(message, to, now, event.code);
+	return { ...change, from: [message.state], where: { ...change.where, ...once, attempt: message.attempt }, push };
+}
+
+function correct(message: Message, to: State, now: number): Transition {
+	return { id: message._id, to, set: { stateAt: now }, evidence: [{ at: now, type: to, code: "late_receipt" }] };
+}
+
+function effectOf(message: Message, attempt: number, state: CarrierEventState, stale: boolean): ReceiptRecord["effect"] {
+	if (stale) return "stale";
+	if (attempt !== message.attempt) return "out_of_order";
+	if (state === "pending" || state === "submitted") return "noted";
+	if (statesBefore(state).includes(message.state)) return "applied";
+	return "late";
+}
+
+// Forgotten at the end: what its class keeps no longer than that, and what is overdue by then.
+function isForgotten(message: Message, name: (typeof sealedObjects)[number], now: number): boolean {
+	const record = message.retention[name];
+	return message[name] !== undefined && (record === undefined || record.atFinal || record.eraseBy <= now);
+}
