@@ -1,0 +1,177 @@
+// Messages in the store: acceptance by one insert, every change by one conditional update, gathered into batches.
+
+import type { AnyBulkWriteOperation, Collection, Filter, UpdateFilter } from "mongodb";
+import type { Message, SealedObjectName } from "../../domain/message.ts";
+import type { Transition } from "../../domain/transition.ts";
+import { finalStates, openStates, type State, statesBefore } from "../../domain/lifecycle.ts";
+import { createBatcher } from "../batcher.ts";
+import type { Models } from "./models.ts";
+import { guardStore } from "./guard.ts";
+
+export type MessageStore = ReturnType<typeof createMessageStore>;
+
+const evidenceKept = 64;
+
+/** The message store. Writes are journaled before they are answered. @throws LetheError store_unavailable */
+export function createMessageStore(
+	models: Models,
+	deps: { randomToken: () => string; clock: () => number },
+) {
+	const collection = models.messages.collection as unknown as Collection<Message>;
+
+	const insert = createBatcher<Message, "inserted" | "duplicate">({
+		itemsMax: 100,
+		inFlightMax: 2,
+		run: (messages) => guardStore(() => insertAll(collection, messages)),
+	});
+
+	const transition = createBatcher<Transition, boolean>({
+		itemsMax: 200,
+		keyOf: (item) => item.id,
+		run: (items) => guardStore(() => applyAll(collection, items, deps)),
+	});
+
+	const find = createBatcher<string, Message | undefined>({
+		itemsMax: 200,
+		inFlightMax: 2,
+		run: (ids) => guardStore(() => findAll(collection, ids)),
+	});
+
+	const findBySubmission = createBatcher<string, Message[]>({
+		itemsMax: 100,
+		inFlightMax: 2,
+		run: (ids) => guardStore(() => findAllBySubmission(collection, ids)),
+	});
+
+	return {
+		/** Accepts a message: journaled when it answers "inserted"; "duplicate" when that id was accepted before. */
+		insert,
+		/** Applies one change; true if it took effect. */
+		transition,
+		/** Reads one message by id. */
+		find,
+		/** Reads one message of a tenant; another tenant's answers like absence. */
+		async findForTenant(tenantId: string, id: string): Promise<Message | undefined> {
+			const message = await find(id);
+			return message?.tenantId === tenantId ? message : undefined;
+		},
+		/** All messages of a submission. */
+		findBySubmission,
+		/** Whether any message of the group is not final yet. */
+		isGroupOpen: (submissionId: string, group: number) =>
+			guardStore(async () => {
+				const filter = { submissionId, group, state: { $in: openStates } };
+				return (await collection.findOne(filter, { projection: { _id: 1 } })) !== null;
+			}),
+		/** The messages one of whose attempts the carrier knows by this id, on this send queue. */
+		findByCarrierId: (sendQueue: string, carrierId: string) =>
+			guardStore(() => collection.findOne({ "attempts.carrierId": carrierId, sendQueue })),
+		/** Messages that the sweep must look at, the longest overdue first. */
+		findDue: (now: number, itemsMax: number) =>
+			guardStore(() =>
+				collection.find({ nextCheckAt: { $lte: now } }).sort({ nextCheckAt: 1 }).limit(itemsMax).toArray(),
+			),
+		/** A page of a tenant's messages, newest first, after the cursor's place. */
+		page: (tenantId: string, itemsMax: number, after?: { acceptedAt: number; id: string }, state?: State) =>
+			guardStore(() => {
+				const filter: Filter<Message> = { tenantId };
+				if (after) {
+					filter.$or = [
+						{ acceptedAt: { $lt: after.acceptedAt } },
+						{ acceptedAt: after.acceptedAt, _id: { $lt: after.id } },
+					];
+				}
+				if (state) filter.state = state;
+				return collection.find(filter).sort({ acceptedAt: -1, _id: -1 }).limit(itemsMax).toArray();
+			}),
+		/** A page of the messages whose object still has its ciphertext in this cohort, held ones left out. */
+		findSealedIn: (cohortId: string, object: SealedObjectName, itemsMax: number) =>
+			guardStore(() =>
+				collection
+					.find({ [`${object}.cohortId`]: cohortId, holds: { $size: 0 } }, { projection: { _id: 1, state: 1 } })
+					.limit(itemsMax)
+					.toArray(),
+			),
+		/** How many messages, held ones included, still have ciphertext in this cohort. */
+		countSealedIn: (cohortId: string) =>
+			guardStore(async () => {
+				const counts = [];
+				for (const object of ["content", "address"] as const) {
+					counts.push(await collection.countDocuments({ [`${object}.cohortId`]: cohortId }));
+				}
+				return counts.reduce((sum, count) => sum + count, 0);
+			}),
+		/** Deletes a message's last trace, its record; only when it is final and nothing holds it. */
+		deleteRecord: (id: string) =>
+			guardStore(async () => {
+				const filter = { _id: id, state: { $in: finalStates }, holds: { $size: 0 } } as Filter<Message>;
+				return (await collection.deleteOne(filter)).deletedCount === 1;
+			}),
+	};
+}
+
+async function insertAll(collection: Collection<Message>, messages: Message[]) {
+	try {
+		await collection.insertMany(messages, { ordered: false });
+		return messages.map(() => "inserted" as const);
+	} catch (error) {
+		const failed = new Map<number, number>();
+		const writeErrors = (error as { writeErrors?: { index: number; code: number }[] }).writeErrors;
+		if (!writeErrors) throw error;
+		for (const { index, code } of writeErrors) failed.set(index, code);
+		if ([...failed.values()].some((code) => code !== 11000)) throw error;
+		return messages.map((_, index) => (failed.has(index) ? ("duplicate" as const) : ("inserted" as const)));
+	}
+}
+
+async function applyAll(
+	collection: Collection<Message>,
+	items: Transition[],
+	deps: { randomToken: () => string; clock: () => number },
+): Promise<boolean[]> {
+	const now = deps.clock();
+	const tokens = items.map(() => deps.randomToken());
+	const operations = items.map((item, index) => ({
+		updateOne: { filter: filterOf(item), update: updateOf(item, tokens[index] as string, now) },
+	}));
+	const result = await collection.bulkWrite(operations as AnyBulkWriteOperation<Message>[], { ordered: false });
+	if (result.matchedCount === items.length) return items.map(() => true);
+	if (result.matchedCount === 0) return items.map(() => false);
+	const applied = await collection
+		.find({ _id: { $in: items.map((item) => item.id) } }, { projection: { token: 1 } })
+		.toArray();
+	const current = new Set(applied.map((document) => document.token));
+	return tokens.map((token) => current.has(token));
+}
+
+function filterOf(item: Transition): Filter<Message> {
+	const from = item.from ?? (item.to ? statesBefore(item.to) : undefined);
+	return { ...item.where, _id: item.id, ...(from ? { state: { $in: from as State[] } } : {}) };
+}
+
+function updateOf(item: Transition, token: string, now: number): UpdateFilter<Message> {
+	const set: Record<string, unknown> = { ...item.set, token };
+	if (item.to) {
+		set.state = item.to;
+		set.stateAt ??= now;
+	}
+	const update: Record<string, Record<string, unknown>> = { $set: set };
+	if (item.unset?.length) update.$unset = Object.fromEntries(item.unset.map((path) => [path, 1]));
+	const push: Record<string, unknown> = {};
+	for (const [path, { value, keep }] of Object.entries(item.push ?? {})) push[path] = { $each: [value], $slice: -keep };
+	if (item.evidence?.length) push.evidence = { $each: item.evidence, $slice: -evidenceKept };
+	if (Object.keys(push).length > 0) update.$push = push;
+	return update as UpdateFilter<Message>;
+}
+
+async function findAll(collection: Collection<Message>, ids: string[]): Promise<(Message | undefined)[]> {
+	const found = await collection.find({ _id: { $in: [...new Set(ids)] } }).toArray();
+	const byId = new Map(found.map((message) => [message._id, message]));
+	return ids.map((id) => byId.get(id));
+}
+
+async function findAllBySubmission(collection: Collection<Message>, ids: string[]): Promise<Message[][]> {
+	const found = await collection.find({ submissionId: { $in: [...new Set(ids)] } }).toArray();
+	const bySubmission = Map.groupBy(found, (message) => message.submissionId);
+	return ids.map((id) => bySubmission.get(id) ?? []);
+}

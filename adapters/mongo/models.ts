@@ -1,0 +1,133 @@
+// The collections: their documents' shapes and the index behind every query. No TTL index: only Lethe's eraser erases.
+
+import { Schema } from "mongoose";
+import type { Message } from "../../domain/message.ts";
+import type { MongoConnection } from "./connection.ts";
+
+/** A bucket of due times: the unit in which keys are destroyed. Times are epoch milliseconds. */
+export type Cohort = {
+	_id: string;
+	tenantId: string;
+	region: string;
+	retentionClass: string;
+	/** Its end: the key is destroyed at this time, holds permitting. */
+	dueAt: number;
+	state: "open" | "closing" | "destroyed";
+	holds: string[];
+	createdAt: number;
+	destroyedAt?: number;
+	certificates: string[];
+	nextCheckAt?: number;
+};
+
+/** The wrapped copy of a key that wraps data keys; the plain copy lives in process memory only. */
+export type WrappingKeyDocument = { _id: string; cohortId: string; wrapped: string; createdAt: number };
+
+/** An authenticated receipt whose message is not known yet; its details are encrypted. */
+export type ParkedReceipt = {
+	_id: string;
+	sendQueue: string;
+	carrierId: string;
+	sealed: NonNullable<Message["content"]>;
+	parkedAt: number;
+	eraseBy: number;
+};
+
+export type CertificateDocument = {
+	_id: string;
+	tenantId: string;
+	kind: "submission" | "purge";
+	/** The submission's or cohort's id. */
+	about: string;
+	jws: string;
+	issuedAt: number;
+};
+
+/** The stored answer to a POST; absent `answer` means that it is still running. */
+export type IdempotencyDocument = {
+	_id: string;
+	fingerprint: string;
+	startedAt: number;
+	answer?: { status: number; body: string };
+	eraseBy: number;
+};
+
+export type ApiKeyDocument = {
+	_id: string;
+	tenantId: string;
+	mac: string;
+	macVersion: number;
+	roles: string[];
+	name: string;
+	createdAt: number;
+	expiresAt?: number;
+	revokedAt?: number;
+};
+
+export type TenantDocument = {
+	_id: string;
+	name: string;
+	/** ISO 3166-1 country of the tenant's establishment. */
+	establishment: string;
+	sendQueues: string[];
+	/** Needs the tenant has stated, per object: keep until then, within what the packs permit. ISO 8601 durations. */
+	retention: Partial<Record<"content" | "address" | "receipt" | "decision_record", string>>;
+	createdAt: number;
+};
+
+/** One carrier and sender: messages of a send queue share its rate and its credentials. */
+export type SendQueueDocument = {
+	_id: string;
+	carrier: string;
+	sender: string;
+	settings: Record<string, string>;
+	ratePerSecond?: number;
+	paused: boolean;
+};
+
+const collections = {
+	messages: [
+		{ nextCheckAt: 1 },
+		{ submissionId: 1, group: 1, state: 1 },
+		{ tenantId: 1, acceptedAt: -1, _id: -1 },
+		{ "attempts.carrierId": 1 },
+		{ "content.cohortId": 1 },
+		{ "address.cohortId": 1 },
+	],
+	cohorts: [{ nextCheckAt: 1 }],
+	wrappingKeys: [{ cohortId: 1 }],
+	parkedReceipts: [{ carrierId: 1 }, { eraseBy: 1 }, { "sealed.cohortId": 1 }],
+	certificates: [{ about: 1 }, { tenantId: 1, issuedAt: -1 }],
+	idempotencyKeys: [{ eraseBy: 1 }],
+	apiKeys: [{ mac: 1 }],
+	tenants: [],
+	sendQueues: [],
+} as const satisfies Record<string, Record<string, 1 | -1>[]>;
+
+/**
+ * Every index there is, by collection; a test explains each query against them.
+ */
+export const indexes: Record<keyof typeof collections, readonly Record<string, 1 | -1>[]> = collections;
+
+export type Models = ReturnType<typeof createModels>;
+
+/** Binds the collections to a connection and answers their driver handles, typed. */
+export function createModels(connection: MongoConnection) {
+	const bind = <Document extends { _id: string }>(name: keyof typeof collections) => {
+		// The driver's own calls carry the documents: hydrating 5,000 a second would cost more than sending them.
+		const schema = new Schema({ _id: String }, { collection: name, strict: false, versionKey: false });
+		for (const index of collections[name]) schema.index(index as Record<string, 1 | -1>);
+		return connection.model<Document>(name, schema as never);
+	};
+	return {
+		messages: bind<Message>("messages"),
+		cohorts: bind<Cohort>("cohorts"),
+		wrappingKeys: bind<WrappingKeyDocument>("wrappingKeys"),
+		parkedReceipts: bind<ParkedReceipt>("parkedReceipts"),
+		certificates: bind<CertificateDocument>("certificates"),
+		idempotencyKeys: bind<IdempotencyDocument>("idempotencyKeys"),
+		apiKeys: bind<ApiKeyDocument>("apiKeys"),
+		tenants: bind<TenantDocument>("tenants"),
+		sendQueues: bind<SendQueueDocument>("sendQueues"),
+	};
+}

@@ -1,0 +1,189 @@
+// The record of everything Lethe keeps: one object a collection.
+
+import type { Collection } from "mongodb";
+import type { MongoConnection } from "./connection.ts";
+import { guardStore } from "./guard.ts";
+import { createMessageStore } from "./messages.ts";
+import {
+	type ApiKeyDocument,
+	type CertificateDocument,
+	type Cohort,
+	createModels,
+	type IdempotencyDocument,
+	type ParkedReceipt,
+	type SendQueueDocument,
+	type TenantDocument,
+	type WrappingKeyDocument,
+} from "./models.ts";
+
+export type Store = ReturnType<typeof createStore>;
+
+/** Binds every collection. Each call throws LetheError store_unavailable when the server can't answer. */
+export function createStore(
+	connection: MongoConnection,
+	deps: { randomToken: () => string; clock: () => number },
+) {
+	const models = createModels(connection);
+	const raw = <Document extends { _id: string }>(name: keyof typeof models) =>
+		models[name].collection as unknown as Collection<Document>;
+
+	return {
+		/** Creates the collections and their indexes; safe to repeat. */
+		async prepare(): Promise<void> {
+			for (const model of Object.values(models)) await guardStore(() => model.createIndexes() as Promise<unknown>);
+		},
+		/** Whether the server answers. */
+		ping: () => guardStore(async () => void (await connection.db?.admin().ping())),
+		close: () => connection.close(),
+		messages: createMessageStore(models, deps),
+		cohorts: createCohortStore(raw<Cohort>("cohorts")),
+		wrappingKeys: createWrappingKeyStore(raw<WrappingKeyDocument>("wrappingKeys")),
+		parkedReceipts: createParkedReceiptStore(raw<ParkedReceipt>("parkedReceipts")),
+		certificates: createCertificateStore(raw<CertificateDocument>("certificates")),
+		idempotencyKeys: createIdempotencyStore(raw<IdempotencyDocument>("idempotencyKeys")),
+		apiKeys: createApiKeyStore(raw<ApiKeyDocument>("apiKeys")),
+		tenants: createNamedStore(raw<TenantDocument>("tenants")),
+		sendQueues: createNamedStore(raw<SendQueueDocument>("sendQueues")),
+	};
+}
+
+function createCohortStore(collection: Collection<Cohort>) {
+	return {
+		find: (id: string) => guardStore(async () => (await collection.findOne({ _id: id })) ?? undefined),
+		/** Inserts an open cohort unless it exists; answers what stands in the store. */
+		open: (cohort: Cohort) =>
+			guardStore(async () => {
+				try {
+					await collection.insertOne(cohort);
+					return cohort;
+				} catch (error) {
+					if ((error as { code?: number }).code !== 11000) throw error;
+					return (await collection.findOne({ _id: cohort._id })) as Cohort;
+				}
+			}),
+		/** Compare-and-set of the cohort's state; a hold on it refuses the change. */
+		advance: (id: string, from: Cohort["state"], to: Cohort["state"], set: Partial<Cohort> = {}) =>
+			guardStore(async () => {
+				const result = await collection.updateOne(
+					{ _id: id, state: from, holds: { $size: 0 } },
+					{ $set: { ...set, state: to } },
+				);
+				return result.matchedCount === 1;
+			}),
+		set: (id: string, set: Partial<Cohort>) =>
+			guardStore(async () => void (await collection.updateOne({ _id: id }, { $set: set }))),
+		/** Nothing is left to do for this cohort; or look again at `at`. */
+		nextCheck: (id: string, at: number | undefined) =>
+			guardStore(
+				async () =>
+					void (await collection.updateOne(
+						{ _id: id },
+						at === undefined ? { $unset: { nextCheckAt: 1 } } : { $set: { nextCheckAt: at } },
+					)),
+			),
+		findDue: (now: number, itemsMax: number) =>
+			guardStore(() =>
+				collection.find({ nextCheckAt: { $lte: now } }).sort({ nextCheckAt: 1 }).limit(itemsMax).toArray(),
+			),
+	};
+}
+
+function createWrappingKeyStore(collection: Collection<WrappingKeyDocument>) {
+	return {
+		insert: (document: WrappingKeyDocument) => guardStore(async () => void (await collection.insertOne(document))),
+		find: (id: string) => guardStore(async () => (await collection.findOne({ _id: id })) ?? undefined),
+		deleteByCohort: (cohortId: string) =>
+			guardStore(async () => (await collection.deleteMany({ cohortId })).deletedCount),
+	};
+}
+
+function createParkedReceiptStore(collection: Collection<ParkedReceipt>) {
+	return {
+		/** Parks once; a repeated event changes nothing. */
+		park: (receipt: ParkedReceipt) =>
+			guardStore(async () => {
+				try {
+					await collection.insertOne(receipt);
+				} catch (error) {
+					if ((error as { code?: number }).code !== 11000) throw error;
+				}
+			}),
+		findByCarrierId: (sendQueue: string, carrierId: string) =>
+			guardStore(() => collection.find({ carrierId, sendQueue }).toArray()),
+		delete: (ids: string[]) => guardStore(async () => void (await collection.deleteMany({ _id: { $in: ids } }))),
+		eraseDue: (now: number) =>
+			guardStore(async () => (await collection.deleteMany({ eraseBy: { $lte: now } })).deletedCount),
+		eraseCohort: (cohortId: string) =>
+			guardStore(async () => (await collection.deleteMany({ "sealed.cohortId": cohortId })).deletedCount),
+		count: () => guardStore(() => collection.estimatedDocumentCount()),
+	};
+}
+
+function createCertificateStore(collection: Collection<CertificateDocument>) {
+	return {
+		/** Inserts once; a repeated issue answers the first. */
+		insert: (document: CertificateDocument) =>
+			guardStore(async () => {
+				try {
+					await collection.insertOne(document);
+				} catch (error) {
+					if ((error as { code?: number }).code !== 11000) throw error;
+				}
+			}),
+		find: (id: string) => guardStore(async () => (await collection.findOne({ _id: id })) ?? undefined),
+		findAbout: (about: string) => guardStore(() => collection.find({ about }).toArray()),
+	};
+}
+
+function createIdempotencyStore(collection: Collection<IdempotencyDocument>) {
+	return {
+		/** Claims a key; undefined when the caller now holds it, else the document that stands. */
+		claim: (document: IdempotencyDocument) =>
+			guardStore(async () => {
+				try {
+					await collection.insertOne(document);
+					return undefined;
+				} catch (error) {
+					if ((error as { code?: number }).code !== 11000) throw error;
+					return (await collection.findOne({ _id: document._id })) ?? undefined;
+				}
+			}),
+		/** Takes over a claim whose process died; true for one caller only. */
+		takeOver: (id: string, startedAt: number, now: number) =>
+			guardStore(async () => {
+				const filter = { _id: id, startedAt, answer: { $exists: false } };
+				return (await collection.updateOne(filter, { $set: { startedAt: now } })).matchedCount === 1;
+			}),
+		answer: (id: string, answer: { status: number; body: string }) =>
+			guardStore(async () => void (await collection.updateOne({ _id: id }, { $set: { answer } }))),
+		release: (id: string) => guardStore(async () => void (await collection.deleteOne({ _id: id }))),
+		eraseDue: (now: number) =>
+			guardStore(async () => (await collection.deleteMany({ eraseBy: { $lte: now } })).deletedCount),
+	};
+}
+
+function createApiKeyStore(collection: Collection<ApiKeyDocument>) {
+	return {
+		insert: (document: ApiKeyDocument) => guardStore(async () => void (await collection.insertOne(document))),
+		/** The key whose hash under any live key version this is. */
+		findByMacs: (macs: string[]) =>
+			guardStore(async () => (await collection.findOne({ mac: { $in: macs } })) ?? undefined),
+		revoke: (id: string, now: number) =>
+			guardStore(
+				async () => (await collection.updateOne({ _id: id }, { $set: { revokedAt: now } })).matchedCount === 1,
+			),
+	};
+}
+
+function createNamedStore<Document extends { _id: string }>(collection: Collection<Document>) {
+	return {
+		find: (id: string) =>
+			guardStore(async () => ((await collection.findOne({ _id: id } as never)) as Document | null) ?? undefined),
+		put: (document: Document) =>
+			guardStore(
+				async () =>
+					void (await collection.replaceOne({ _id: document._id } as never, document as never, { upsert: true })),
+			),
+		all: () => guardStore(() => collection.find({}).toArray() as Promise<Document[]>),
+	};
+}

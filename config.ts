@@ -1,0 +1,184 @@
+// Every setting there is, checked at start: the only reader of process.env.
+
+import { readFileSync } from "node:fs";
+import { z } from "zod";
+
+const port = z.coerce.number().int().min(0).max(65535);
+const milliseconds = z.coerce.number().int().min(0);
+// "unbounded" says honestly that nobody limits this copy; certificates are then incomplete.
+const lifetime = z.union([z.literal("unbounded").transform(() => null), milliseconds]);
+const perSecond = z.coerce.number().int().min(1).max(100_000);
+
+type Setting = { schema: z.ZodType; doc: string; secret?: true };
+
+/** Name → schema and one sentence; docs/settings.md is made from this. */
+export const settings = {
+	LETHE_ENVIRONMENT: {
+		schema: z.enum(["development", "production"]).default("development"),
+		doc: "`production` refuses the simulated carrier.",
+	},
+	TEMPORAL_ADDRESS: { schema: z.string().min(1).optional(), doc: "Temporal's gRPC address, `host:port`." },
+	TEMPORAL_NAMESPACE: { schema: z.string().min(1).default("default"), doc: "Temporal namespace of the runs." },
+	LETHE_TASK_QUEUE: { schema: z.string().min(1).default("lethe"), doc: "Temporal task queue of the lifecycle." },
+	LETHE_WORKFLOW_BUNDLE: {
+		schema: z.string().min(1).optional(),
+		doc: "Path of a prebuilt workflow bundle; without it the worker builds one at start.",
+	},
+	VAULT_ADDR: { schema: z.url().optional(), doc: "URL of the Vault API." },
+	MONGODB_URL: { schema: z.string().startsWith("mongodb").optional(), doc: "MongoDB connection string.", secret: true },
+	LETHE_DATABASE: { schema: z.string().regex(/^[\w-]{1,38}$/).default("lethe"), doc: "MongoDB database name." },
+	REDIS_URL: { schema: z.string().startsWith("redis").optional(), doc: "Redis connection string.", secret: true },
+	LETHE_QUEUE_PREFIX: { schema: z.string().min(1).default("lethe"), doc: "Prefix of every key in Redis." },
+	LETHE_API_HOST: { schema: z.string().min(1).default("127.0.0.1"), doc: "Address that the API listens on." },
+	LETHE_API_PORT: { schema: port.default(8080), doc: "Port that the API listens on; 0 takes a free one." },
+	LETHE_PUBLIC_URL: {
+		schema: z.url().default("http://127.0.0.1:8080"),
+		doc: "The API's URL as carriers and callers see it, before any proxy.",
+	},
+	LETHE_LOG_LEVEL: {
+		schema: z.enum(["fatal", "error", "warn", "info", "debug", "silent"]).default("info"),
+		doc: "Least level of the log lines written.",
+	},
+	LETHE_SENDER_CONCURRENCY: {
+		schema: z.coerce.number().int().min(1).max(1000).default(50),
+		doc: "Messages that one sender process has under way on one send queue.",
+	},
+	LETHE_SEND_RATE_DEFAULT: {
+		schema: perSecond.default(100),
+		doc: "Messages a second on a send queue that names no rate of its own.",
+	},
+	LETHE_OPLOG_LIFETIME_MS: {
+		schema: lifetime.default(35 * 24 * 3600_000),
+		doc: "Longest time that MongoDB's oplog keeps an erased field, in ms, or `unbounded`.",
+	},
+	LETHE_JOURNAL_LIFETIME_MS: {
+		schema: lifetime.default(35 * 24 * 3600_000),
+		doc: "Longest time that MongoDB's journal and free pages keep an erased field, in ms, or `unbounded`.",
+	},
+	LETHE_DATABASE_BACKUP_LIFETIME_MS: {
+		schema: lifetime.default(35 * 24 * 3600_000),
+		doc: "Longest life of a database backup, in ms, or `unbounded`.",
+	},
+	LETHE_VAULT_LOG_LIFETIME_MS: {
+		schema: lifetime.default(35 * 24 * 3600_000),
+		doc: "Longest time that Vault's raft log and free pages keep a destroyed key, in ms, or `unbounded`.",
+	},
+	LETHE_VAULT_SNAPSHOT_LIFETIME_MS: {
+		schema: lifetime.default(35 * 24 * 3600_000),
+		doc: "Longest life of a Vault snapshot, in ms, or `unbounded`.",
+	},
+	LETHE_LOG_LIFETIME_MS: {
+		schema: lifetime.default(35 * 24 * 3600_000),
+		doc: "Longest life of a log file, in ms, or `unbounded`.",
+	},
+	...vaultRoleSettings(["api", "sender", "eraser", "signer", "admin"]),
+} satisfies Record<string, Setting>;
+
+export const vaultRoles = ["api", "sender", "eraser", "signer", "admin"] as const;
+export type VaultRole = (typeof vaultRoles)[number];
+
+/** AppRole credentials of one process role; the secret-id is single-use and response-wrapped. */
+export type VaultCredentials = { roleId: string; wrappedSecretId: string };
+
+export type Config = ReturnType<typeof loadConfig>;
+
+/** A setting that is unknown or bad: one line that names it and the mend. */
+export class ConfigError extends Error {}
+
+/**
+ * Reads and checks all settings.
+ * @throws ConfigError naming the first bad or unknown setting
+ */
+export function loadConfig(environment: Record<string, string | undefined> = process.env) {
+	refuseUnknown(environment);
+	const read = <K extends keyof typeof settings>(name: K): z.output<(typeof settings)[K]["schema"]> => {
+		const raw = environment[name] === "" ? undefined : environment[name];
+		const result = settings[name].schema.safeParse(raw);
+		if (result.success) return result.data as z.output<(typeof settings)[K]["schema"]>;
+		const why = result.error.issues[0]?.message ?? "not valid";
+		throw new ConfigError(`${name}: ${why}. See docs/settings.md for what it takes.`);
+	};
+	return {
+		environment: read("LETHE_ENVIRONMENT"),
+		logLevel: read("LETHE_LOG_LEVEL"),
+		temporal: {
+			address: read("TEMPORAL_ADDRESS"),
+			namespace: read("TEMPORAL_NAMESPACE"),
+			taskQueue: read("LETHE_TASK_QUEUE"),
+			workflowBundle: read("LETHE_WORKFLOW_BUNDLE"),
+		},
+		vault: { address: read("VAULT_ADDR"), credentials: readVaultCredentials(environment) },
+		mongodb: { url: read("MONGODB_URL"), database: read("LETHE_DATABASE") },
+		redis: { url: read("REDIS_URL"), prefix: read("LETHE_QUEUE_PREFIX") },
+		api: { host: read("LETHE_API_HOST"), port: read("LETHE_API_PORT"), publicUrl: read("LETHE_PUBLIC_URL") },
+		sender: {
+			concurrency: read("LETHE_SENDER_CONCURRENCY"),
+			ratePerSecondDefault: read("LETHE_SEND_RATE_DEFAULT"),
+		},
+		lifetimes: {
+			oplogMs: read("LETHE_OPLOG_LIFETIME_MS"),
+			journalMs: read("LETHE_JOURNAL_LIFETIME_MS"),
+			databaseBackupMs: read("LETHE_DATABASE_BACKUP_LIFETIME_MS"),
+			vaultRaftLogMs: read("LETHE_VAULT_LOG_LIFETIME_MS"),
+			vaultSnapshotMs: read("LETHE_VAULT_SNAPSHOT_LIFETIME_MS"),
+			logsMs: read("LETHE_LOG_LIFETIME_MS"),
+		},
+	};
+}
+
+/**
+ * The value of a setting that this process can't do without.
+ * @throws ConfigError naming the setting
+ */
+export function required<T>(value: T | undefined, name: keyof typeof settings): T {
+	if (value !== undefined) return value;
+	throw new ConfigError(`${name} is not set: ${settings[name].doc}`);
+}
+
+function vaultRoleSettings(roles: string[]): Record<`LETHE_VAULT_${string}`, Setting> {
+	const rows: Record<string, Setting> = {};
+	for (const role of roles) {
+		const name = `LETHE_VAULT_${role.toUpperCase()}`;
+		rows[`${name}_ROLE_ID`] = { schema: z.string().min(1).optional(), doc: `AppRole role-id of the ${role} role.` };
+		rows[`${name}_WRAPPED_SECRET_ID`] = {
+			schema: z.string().min(1).optional(),
+			doc: `Response-wrapped, single-use secret-id of the ${role} role.`,
+			secret: true,
+		};
+		rows[`${name}_WRAPPED_SECRET_ID_FILE`] = {
+			schema: z.string().min(1).optional(),
+			doc: `File that holds the wrapped secret-id of the ${role} role.`,
+		};
+	}
+	return rows;
+}
+
+function readVaultCredentials(environment: Record<string, string | undefined>) {
+	const credentials: Partial<Record<VaultRole, VaultCredentials>> = {};
+	for (const role of vaultRoles) {
+		const name = `LETHE_VAULT_${role.toUpperCase()}`;
+		const roleId = environment[`${name}_ROLE_ID`];
+		const file = environment[`${name}_WRAPPED_SECRET_ID_FILE`];
+		const wrappedSecretId = file ? readSecretFile(file, name) : environment[`${name}_WRAPPED_SECRET_ID`];
+		if (roleId && wrappedSecretId) credentials[role] = { roleId, wrappedSecretId };
+	}
+	return credentials;
+}
+
+function readSecretFile(path: string, name: string): string {
+	try {
+		return readFileSync(path, "utf8").trim();
+	} catch {
+		throw new ConfigError(`${name}_WRAPPED_SECRET_ID_FILE: the file can't be read. Mount it, or correct its path.`);
+	}
+}
+
+function refuseUnknown(environment: Record<string, string | undefined>): void {
+	for (const name of Object.keys(environment)) {
+		// The launcher's and the simulated carrier's own variables are not Lethe's settings.
+		if (!name.startsWith("LETHE_") || name.startsWith("LETHE_CARRIER_") || name.startsWith("LETHE_TEST_")) continue;
+		if (!(name in settings)) {
+			throw new ConfigError(`${name} is not a setting. Remove it, or see docs/settings.md for the names there are.`);
+		}
+	}
+}
