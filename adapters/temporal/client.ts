@@ -1,0 +1,166 @@
+// The connection to Temporal: starts runs off the caller's path, completes deliveries, keeps the sweep's schedule.
+
+import { fileURLToPath } from "node:url";
+import { ActivityNotFoundError, Client, Connection, ScheduleOverlapPolicy, WorkflowNotFoundError } from "@temporalio/client";
+import { TypedSearchAttributes, defineSearchAttributeKey, type DataConverter } from "@temporalio/common";
+import {
+	deliverActivityId,
+	type LifecycleInput,
+	type PurgeInput,
+	purgeWorkflowId,
+	searchAttributes,
+	summaries,
+	workflowNames,
+} from "../../workflows/contract.ts";
+import { createPayloadGuard } from "./payloadGuard.ts";
+
+/** Failures keep codes only; payloads outside the declared schema are refused. */
+export const dataConverter: DataConverter = {
+	failureConverterPath: fileURLToPath(import.meta.resolve("../../workflows/failureConverter.ts")),
+	payloadCodecs: [createPayloadGuard()],
+};
+
+export type Runs = ReturnType<typeof createRuns>;
+
+const keyword = (name: string) => defineSearchAttributeKey(name, "KEYWORD");
+const keys = {
+	tenant: keyword(searchAttributes.tenant),
+	category: keyword(searchAttributes.category),
+	region: keyword(searchAttributes.region),
+	state: keyword(searchAttributes.state),
+};
+
+/** Opens a lazy connection: a Temporal that is away is found out by the first call, not by the start of the process. */
+export function connectTemporal(options: { address: string; namespace: string }) {
+	const connection = Connection.lazy({ address: options.address, connectTimeout: 5_000 });
+	const client = new Client({ connection, namespace: options.namespace, dataConverter });
+	return { connection, client };
+}
+
+/**
+ * Starts and completes runs. `startSoon` and `settleSoon` never block or throw: what they can't do now, the sweep does later.
+ */
+export function createRuns(deps: {
+	client: Client;
+	taskQueue: string;
+	inFlightMax: number;
+	isGroupOpen: (submissionId: string, group: number) => Promise<boolean>;
+}) {
+	const { client, taskQueue } = deps;
+	let inFlight = 0;
+
+	const bounded = (call: () => Promise<unknown>): void => {
+		// Past the bound the call is dropped: the sweep finds the message by its nextCheckAt.
+		if (inFlight >= deps.inFlightMax) return;
+		inFlight++;
+		call()
+			.catch(() => undefined)
+			.finally(() => inFlight--);
+	};
+
+	/** Starts a submission's run; true if it was new. */
+	async function start(input: LifecycleInput): Promise<boolean> {
+		return startOnce(client, workflowNames.lifecycle, {
+			workflowId: input.submissionId,
+			taskQueue,
+			args: [input],
+			summary: summaries.lifecycle,
+			attributes: [
+				{ key: keys.tenant, value: input.tenantId },
+				{ key: keys.category, value: input.category },
+				{ key: keys.region, value: input.region },
+				{ key: keys.state, value: "accepted" },
+			],
+		});
+	}
+
+	async function settle(message: SettledMessage): Promise<void> {
+		if (message.submissionSize > 1 && (await deps.isGroupOpen(message.submissionId, message.group))) return;
+		try {
+			// By id, never by token: a token dies with a retry of the activity.
+			await client.activity.complete(
+				{ workflowId: message.submissionId, activityId: deliverActivityId(message.group) },
+				undefined,
+			);
+		} catch (error) {
+			// Not found proves nothing: the run may not have started yet, or be over. The sweep asks again.
+			if (!(error instanceof ActivityNotFoundError)) throw error;
+		}
+	}
+
+	return {
+		start,
+		startSoon: (input: LifecycleInput) => bounded(() => start(input)),
+		settle,
+		settleSoon: (message: SettledMessage) => bounded(() => settle(message)),
+		/** Starts a cohort's purge unless it runs already. */
+		startPurge: (input: PurgeInput) =>
+			startOnce(client, workflowNames.purge, {
+				workflowId: purgeWorkflowId(input.cohortId),
+				taskQueue,
+				args: [input],
+				summary: summaries.purge,
+				repeatable: true,
+				attributes: [
+					{ key: keys.tenant, value: input.tenantId },
+					{ key: keys.region, value: input.region },
+				],
+			}),
+		/** Whether a submission's run is still under way; false when it is over or was never started. */
+		async isRunning(submissionId: string): Promise<boolean> {
+			try {
+				const description = await client.workflow.getHandle(submissionId).describe();
+				return description.status.name === "RUNNING";
+			} catch (error) {
+				if (error instanceof WorkflowNotFoundError) return false;
+				throw error;
+			}
+		},
+		/** Creates the sweep's schedule, or leaves the one that stands. */
+		ensureSweep: (everyMs: number) => ensureSweep(client, taskQueue, everyMs),
+	};
+}
+
+export type SettledMessage = { submissionId: string; submissionSize: number; group: number };
+
+async function startOnce(
+	client: Client,
+	workflow: string,
+	options: {
+		workflowId: string;
+		taskQueue: string;
+		args: unknown[];
+		summary: string;
+		repeatable?: boolean;
+		attributes: { key: (typeof keys)["tenant"]; value: string }[];
+	},
+): Promise<boolean> {
+	try {
+		await client.workflow.start(workflow, {
+			workflowId: options.workflowId,
+			taskQueue: options.taskQueue,
+			args: options.args,
+			staticSummary: options.summary,
+			workflowIdReusePolicy: options.repeatable ? "ALLOW_DUPLICATE" : "REJECT_DUPLICATE",
+			workflowIdConflictPolicy: "FAIL",
+			typedSearchAttributes: new TypedSearchAttributes(options.attributes),
+		});
+		return true;
+	} catch (error) {
+		if ((error as Error).name === "WorkflowExecutionAlreadyStartedError") return false;
+		throw error;
+	}
+}
+
+async function ensureSweep(client: Client, taskQueue: string, everyMs: number): Promise<void> {
+	try {
+		await client.schedule.create({
+			scheduleId: `sweep-${taskQueue}`,
+			spec: { intervals: [{ every: everyMs }] },
+			policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: "1 minute" },
+			action: { type: "startWorkflow", workflowType: workflowNames.sweep, taskQueue, args: [] },
+		});
+	} catch (error) {
+		if ((error as Error).name !== "ScheduleAlreadyRunning") throw error;
+	}
+}

@@ -1,0 +1,56 @@
+// Refuses to hand Temporal anything but opaque ids, enums, counts and times: the codec that guards instead of hiding.
+
+import type { Payload, PayloadCodec } from "@temporalio/common";
+import { countFields, payloadFields, summaries } from "../../workflows/contract.ts";
+
+const sentences = new Set<string>(Object.values(summaries));
+const opaqueText = /^(?:[a-z]{2,5}[_-][a-km-zA-G_]{20,40}|[a-z][a-z_]{0,30})$/;
+const decoder = new TextDecoder();
+
+/**
+ * A codec that lets declared payloads through unchanged and throws on any other.
+ * @throws TypeError `payload_refused <field>`; the value is never part of the error
+ */
+export function createPayloadGuard(): PayloadCodec {
+	return {
+		async encode(payloads: Payload[]): Promise<Payload[]> {
+			for (const payload of payloads) check(payload);
+			return payloads;
+		},
+		async decode(payloads: Payload[]): Promise<Payload[]> {
+			return payloads;
+		},
+	};
+}
+
+function check(payload: Payload): void {
+	const encoding = payload.metadata?.encoding ? decoder.decode(payload.metadata.encoding) : "";
+	if (encoding === "binary/null") return;
+	if (encoding !== "json/plain") throw new TypeError("payload_refused encoding");
+	const text = decoder.decode(payload.data ?? new Uint8Array());
+	checkValue(JSON.parse(text), "root");
+}
+
+function checkValue(value: unknown, field: string): void {
+	if (value === null || value === undefined) return;
+	if (typeof value === "string") {
+		if (sentences.has(value) || opaqueText.test(value)) return;
+		throw new TypeError(`payload_refused ${field}`);
+	}
+	if (Array.isArray(value)) return value.forEach((item) => checkValue(item, field));
+	if (typeof value !== "object") throw new TypeError(`payload_refused ${field}`);
+	for (const [key, entry] of Object.entries(value)) checkField(key, entry);
+}
+
+function checkField(key: string, value: unknown): void {
+	if (countFields.includes(key)) {
+		for (const [name, count] of Object.entries(value as Record<string, unknown>)) {
+			if (!opaqueText.test(name) || !payloadFields.count?.(count)) throw new TypeError("payload_refused counts");
+		}
+		return;
+	}
+	if (key === "groups" && Array.isArray(value)) return value.forEach((item) => checkValue(item, key));
+	const accepts = payloadFields[key];
+	if (!accepts) throw new TypeError("payload_refused undeclared_field");
+	if (!accepts(value)) throw new TypeError(`payload_refused ${key}`);
+}

@@ -1,0 +1,86 @@
+// What crosses the line between workflows and everything else: names, shapes and the words an operator reads.
+
+/** Ids, enums, counts and times only; the payload guard refuses anything else. */
+export type LifecycleInput = {
+	submissionId: string;
+	tenantId: string;
+	category: string;
+	region: string;
+};
+
+/** One release group of a submission, as `prepare` planned it. Times are epoch milliseconds. */
+export type Group = { group: number; releaseAt: number; closeAt: number; count: number };
+
+export type Preparation = { groups: Group[] };
+
+/** Final states and how many messages reached each. */
+export type Finalised = { counts: Record<string, number>; openCount: number };
+
+export type PurgeInput = { cohortId: string; tenantId: string; region: string };
+
+/** `waiting`: a hold or a late insert keeps the cohort; the sweep starts another run when it is due again. */
+export type Purged = { outcome: "destroyed" | "waiting"; erasedCount: number; pageCount: number };
+
+export type Swept = { messageCount: number; cohortCount: number; moreDue: boolean };
+
+export const workflowNames = { lifecycle: "lifecycle", purge: "purge", sweep: "sweep" } as const;
+
+/** A group's activity id: what a callback completes. */
+export function deliverActivityId(group: number): string {
+	return `deliver-${group}`;
+}
+
+/** A submission's run has the submission's id; a purge's run is named for its cohort. */
+export function purgeWorkflowId(cohortId: string): string {
+	return `purge-${cohortId}`;
+}
+
+export const searchAttributes = {
+	tenant: "TenantId",
+	category: "Category",
+	region: "Region",
+	state: "MessageState",
+} as const;
+
+/** The sentences that operators read in the Temporal UI. Static: no run writes words of its own. */
+export const summaries = {
+	lifecycle: "Submission: prepare, deliver, finalise",
+	purge: "Cohort due: erase, verify, destroy key",
+	sweep: "Repair what drivers lost",
+	deliver: "Waits for the last receipt",
+	release: "Deferred by policy",
+	prepare: "Check again",
+	finalise: "End, certify",
+	erase: "Erase a page",
+} as const;
+
+// Each field a payload may carry, and what it may hold. Short on purpose: an event's bytes are counted.
+const id = /^[a-z]{2,4}_[a-km-zA-G]{26}$/;
+const word = /^[a-z][a-z_]{0,30}$/;
+const region = /^[A-Z]{2}(-[A-Z0-9]{1,3})?$/;
+const isCount = (value: unknown) => Number.isInteger(value) && (value as number) >= 0 && (value as number) <= 100_000;
+const isTime = (value: unknown) => Number.isInteger(value) && (value as number) > 1.5e12 && (value as number) < 1e13;
+const matches = (pattern: RegExp) => (value: unknown) => typeof value === "string" && pattern.test(value);
+
+export const payloadFields: Record<string, (value: unknown) => boolean> = {
+	submissionId: matches(id),
+	tenantId: matches(id),
+	cohortId: matches(id),
+	category: matches(word),
+	region: matches(region),
+	outcome: matches(word),
+	group: isCount,
+	count: isCount,
+	openCount: isCount,
+	erasedCount: isCount,
+	pageCount: isCount,
+	messageCount: isCount,
+	cohortCount: isCount,
+	releaseAt: isTime,
+	closeAt: isTime,
+	moreDue: (value) => typeof value === "boolean",
+	cancelled: (value) => typeof value === "boolean",
+};
+
+/** Objects whose keys are enums and whose values are counts. */
+export const countFields = ["counts"];

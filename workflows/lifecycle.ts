@@ -1,0 +1,67 @@
+// The life of a submission, in order: prepare, wait for release, deliver, finalise. It never judges: activities decide.
+
+import {
+	CancellationScope,
+	isCancellation,
+	proxyActivities,
+	proxyLocalActivities,
+	setCurrentDetails,
+	sleep,
+	upsertSearchAttributes,
+	workflowInfo,
+} from "@temporalio/workflow";
+import type { Activities } from "../activities/index.ts";
+import { deliverActivityId, type Group, type LifecycleInput, searchAttributes, summaries } from "./contract.ts";
+
+const local = proxyLocalActivities<Activities>({
+	startToCloseTimeout: "10 seconds",
+	// A store that is away is waited for: short pauses stay in the worker, long ones become timers.
+	retry: { initialInterval: "100 milliseconds", maximumInterval: "30 seconds" },
+	localRetryThreshold: "5 seconds",
+});
+
+// Its timeout must be positive: zero or less fails the workflow task for ever.
+const deliverTimeoutMinMs = 1_000;
+
+/** One run a submission of 1..500 messages; its id is the submission's. */
+export async function lifecycle(input: LifecycleInput): Promise<void> {
+	setCurrentDetails("prepare: consent, opt-out, hold and windows are checked again");
+	let cancelled = false;
+	try {
+		const { groups } = await local.prepare(input.submissionId);
+		await Promise.all(groups.map((group) => deliverGroup(input.submissionId, group)));
+	} catch (error) {
+		// Cancelled by an operator, or a group's time is over: either way what is open must now end.
+		cancelled = isCancellation(error);
+	}
+	await CancellationScope.nonCancellable(() => finalise(input, cancelled));
+}
+
+async function deliverGroup(submissionId: string, group: Group): Promise<void> {
+	if (group.releaseAt > Date.now()) {
+		setCurrentDetails(`deferred: ${group.count} message(s) wait for their release time`);
+		await sleep(group.releaseAt - Date.now(), { summary: summaries.release });
+	}
+	setCurrentDetails("deliver: on the send queue, then with the carrier; ends with the last receipt");
+	const remainingMs = Math.max(group.closeAt - Date.now(), deliverTimeoutMinMs);
+	const { deliver } = proxyActivities<Activities>({
+		activityId: deliverActivityId(group.group),
+		summary: summaries.deliver,
+		scheduleToCloseTimeout: remainingMs,
+		startToCloseTimeout: remainingMs,
+		retry: { initialInterval: "1 second", maximumInterval: "30 seconds" },
+	});
+	await deliver(submissionId, group.group);
+}
+
+async function finalise(input: LifecycleInput, cancelled: boolean): Promise<void> {
+	setCurrentDetails("finalise: what is open ends, then what was erased is certified");
+	const { counts, openCount } = await local.finalise(input.submissionId, cancelled);
+	const told = Object.entries(counts).map(([state, count]) => `${count} ${state}`);
+	if (openCount > 0) told.push(`${openCount} open, left to the sweep`);
+	setCurrentDetails(`final: ${told.join(", ")}`);
+	const [state] = Object.keys(counts);
+	if (state && workflowInfo().searchAttributes[searchAttributes.state]?.[0] !== state) {
+		upsertSearchAttributes({ [searchAttributes.state]: [Object.keys(counts).length === 1 ? state : "mixed"] });
+	}
+}
