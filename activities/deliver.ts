@@ -1,0 +1,58 @@
+// Puts a group's messages on their send queues, then stays open until the last of them is final.
+
+import { CompleteAsyncError } from "@temporalio/activity";
+import { isFinal } from "../domain/lifecycle.ts";
+import type { Message } from "../domain/message.ts";
+import { close, enqueue } from "../domain/transition.ts";
+import { change } from "./change.ts";
+import type { ActivityDeps } from "./index.ts";
+
+export type DeliverDeps = Pick<ActivityDeps, "clock"> & {
+	store: { messages: Pick<ActivityDeps["store"]["messages"], "find" | "findBySubmission" | "transition"> };
+	sendQueues: Pick<ActivityDeps["sendQueues"], "add">;
+};
+
+/** `deliver` is completed from outside, by {workflow id, activity id}; at once when nothing of the group is open. */
+export function createDeliver(deps: DeliverDeps) {
+	const { messages } = deps.store;
+
+	/** Queues one message's next attempt, or ends it when its time is over. True while it is open. */
+	async function queueMessage(message: Message): Promise<boolean> {
+		const now = deps.clock();
+		const changed = await change(
+			messages,
+			message._id,
+			(current) => {
+				const over = close(current, now);
+				if (over) return over;
+				return current.state === "accepted" || current.state === "deferred" ? enqueue(current, now) : undefined;
+			},
+			message,
+		);
+		const state = changed?.applied.to ?? message.state;
+		if (isFinal(state)) return false;
+		if (state === "queued") await addAttempt(deps, message, now);
+		return true;
+	}
+
+	return {
+		queueMessage,
+		async deliver(submissionId: string, group: number): Promise<void> {
+			const members = (await messages.findBySubmission(submissionId)).filter((message) => message.group === group);
+			const open = await Promise.all(members.map(queueMessage));
+			// Read after this activity had started: whoever ends a message from here on can complete it by id.
+			if (open.includes(true)) throw new CompleteAsyncError();
+		},
+	};
+}
+
+/** Makes the job of a queued message's next attempt. */
+export function addAttempt(deps: Pick<DeliverDeps, "sendQueues">, message: Message, now: number): Promise<void> {
+	return deps.sendQueues.add({
+		messageId: message._id,
+		attempt: message.attempt + 1,
+		sendQueue: message.sendQueue,
+		urgent: message.category === "otp",
+		delayMs: Math.max(0, (message.notBefore ?? 0) - now),
+	});
+}

@@ -1,0 +1,144 @@
+// A cohort's end, step by step; every step may be repeated, by two workers at once, and after a kill at any point.
+
+import { isFinal } from "../domain/lifecycle.ts";
+import { limits } from "../domain/limits.ts";
+import { type SealedObjectName, sealedObjects } from "../domain/message.ts";
+import { close } from "../domain/transition.ts";
+import type { Purged } from "../workflows/contract.ts";
+import { change } from "./change.ts";
+import type { ActivityDeps } from "./index.ts";
+
+export type PurgeDeps = Pick<ActivityDeps, "clock" | "ids" | "certificates" | "cohortKeys" | "encryption"> & {
+	store: Pick<ActivityDeps["store"], "cohorts" | "messages" | "wrappingKeys" | "parkedReceipts" | "certificates">;
+	runs: Pick<ActivityDeps["runs"], "settleSoon">;
+};
+
+/** The steps of the purge workflow. */
+export function createPurge(deps: PurgeDeps) {
+	const { cohorts, messages } = deps.store;
+
+	/** open → closing, once it is due and nothing holds it. The cohort is the lock: no insert may join it afterwards. */
+	async function closeCohort(cohortId: string): Promise<boolean> {
+		const cohort = await cohorts.find(cohortId);
+		const now = deps.clock();
+		if (!cohort || cohort.state === "destroyed" || now < cohort.dueAt) return false;
+		if (cohort.state === "closing") return true;
+		if (await cohorts.advance(cohortId, "open", "closing")) return true;
+		await cohorts.nextCheck(cohortId, now + limits.heldCohortCheckMs);
+		return (await cohorts.find(cohortId))?.state === "closing";
+	}
+
+	/** Erases one page of ciphertext with its wrapped keys, reads it back and certifies it; count 0 when none is left. */
+	async function erasePage(cohortId: string): Promise<{ count: number }> {
+		const cohort = await cohorts.find(cohortId);
+		if (cohort?.state !== "closing") return { count: 0 };
+		const erased: { messageId: string; object: SealedObjectName; erasedAt: number; verified: boolean }[] = [];
+		for (const object of sealedObjects) {
+			const page = await messages.findSealedIn(cohortId, object, limits.purgePageItems);
+			erased.push(...(await Promise.all(page.map(({ _id }) => eraseObject(deps, _id, object, cohortId)))).flat());
+		}
+		if (erased.length > 0) await certifyPage(deps, cohort, erased);
+		return { count: erased.length };
+	}
+
+	/** Destroys the cohort's key once no member has ciphertext in it, and certifies that. */
+	async function destroyCohort(cohortId: string): Promise<Pick<Purged, "outcome">> {
+		const cohort = await cohorts.find(cohortId);
+		if (!cohort || cohort.state === "destroyed") return { outcome: "destroyed" };
+		if (cohort.state !== "closing" || (await messages.countSealedIn(cohortId)) > 0) {
+			await cohorts.nextCheck(cohortId, deps.clock() + limits.heldCohortCheckMs);
+			return { outcome: "waiting" };
+		}
+		await deps.store.parkedReceipts.eraseCohort(cohortId);
+		await deps.cohortKeys.destroyCohortKey(cohortId);
+		await deps.store.wrappingKeys.deleteByCohort(cohortId);
+		deps.encryption.forgetCohort(cohortId);
+		const destroyedAt = deps.clock();
+		const id = await certifyCohort(deps, cohort, destroyedAt);
+		await cohorts.advance(cohortId, "closing", "destroyed", { destroyedAt, certificates: [id] });
+		await cohorts.nextCheck(cohortId, undefined);
+		return { outcome: "destroyed" };
+	}
+
+	return { closeCohort, erasePage, destroyCohort };
+}
+
+async function eraseObject(deps: PurgeDeps, messageId: string, object: SealedObjectName, cohortId: string) {
+	const { messages } = deps.store;
+	const now = deps.clock();
+	// A cohort ends after its members' close; one that is open still was missed by every driver.
+	const ended = await change(messages, messageId, (message) => close(message, now));
+	if (ended) deps.runs.settleSoon(ended.before);
+	await change(messages, messageId, (message) => {
+		if (!isFinal(message.state) || message[object]?.cohortId !== cohortId || message.holds.length > 0) return undefined;
+		return {
+			id: messageId,
+			from: [message.state],
+			where: { [`${object}.cohortId`]: cohortId, holds: { $size: 0 } },
+			unset: [object],
+			set: { [`retention.${object}.erasedAt`]: now },
+			evidence: [{ at: now, type: "erased", code: object }],
+		};
+	});
+	const stored = await messages.find(messageId);
+	const erasedAt = stored?.retention[object]?.erasedAt;
+	if (!stored || erasedAt === undefined) return [];
+	return [{ messageId, object, erasedAt, verified: stored[object] === undefined }];
+}
+
+async function certifyPage(
+	deps: PurgeDeps,
+	cohort: { _id: string; tenantId: string; dueAt: number },
+	erased: { messageId: string; object: SealedObjectName; erasedAt: number; verified: boolean }[],
+): Promise<void> {
+	const about = erased.map((entry) => `${entry.messageId}/${entry.object}`).sort();
+	const id = deps.ids.derive("certificate", about.join("\n"));
+	const objects = erased.map((entry) => ({ ...entry, cohortId: cohort._id, keyDueAt: cohort.dueAt }));
+	await insertCertificate(deps, id, cohort, objects);
+	const now = deps.clock();
+	for (const { messageId, object } of erased) {
+		await deps.store.messages.transition({
+			id: messageId,
+			where: { certificates: { $ne: id } },
+			set: { [`retention.${object}.verifiedAt`]: now },
+			push: { certificates: { value: id, keep: 16 } },
+			evidence: [{ at: now, type: "certified" }],
+		});
+	}
+}
+
+async function certifyCohort(
+	deps: PurgeDeps,
+	cohort: { _id: string; tenantId: string; dueAt: number },
+	destroyedAt: number,
+): Promise<string> {
+	const id = deps.ids.derive("certificate", cohort._id);
+	await insertCertificate(deps, id, cohort, [
+		{
+			object: "cohort_key" as const,
+			erasedAt: destroyedAt,
+			verified: true,
+			cohortId: cohort._id,
+			keyDestroyedAt: destroyedAt,
+			keyDueAt: cohort.dueAt,
+		},
+	]);
+	return id;
+}
+
+async function insertCertificate(
+	deps: PurgeDeps,
+	id: string,
+	cohort: { _id: string; tenantId: string },
+	objects: Parameters<PurgeDeps["certificates"]["issue"]>[0]["objects"],
+): Promise<void> {
+	const { jws } = await deps.certificates.issue({ id, kind: "purge", tenantId: cohort.tenantId, objects });
+	await deps.store.certificates.insert({
+		_id: id,
+		tenantId: cohort.tenantId,
+		kind: "purge",
+		about: cohort._id,
+		jws,
+		issuedAt: deps.clock(),
+	});
+}

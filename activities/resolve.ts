@@ -1,0 +1,66 @@
+// An attempt whose outcome nobody knows: the carrier is asked; only shown absence lets the message be sent again.
+
+import type { Carrier } from "../adapters/carriers/carrier.ts";
+import { limits } from "../domain/limits.ts";
+import type { Message } from "../domain/message.ts";
+import { close, endAttempt, release, submit, type Transition } from "../domain/transition.ts";
+import { change } from "./change.ts";
+import { addAttempt } from "./deliver.ts";
+import type { ActivityDeps } from "./index.ts";
+import { applyEvent, type createUnpark } from "./unpark.ts";
+
+export type ResolveDeps = Pick<ActivityDeps, "clock" | "sendQueues"> & {
+	store: { messages: Pick<ActivityDeps["store"]["messages"], "find" | "transition"> };
+	runs: Pick<ActivityDeps["runs"], "settleSoon">;
+	carriers: { sender: (sendQueue: string) => Promise<Carrier | undefined> };
+	unpark: ReturnType<typeof createUnpark>;
+};
+
+/** Asks the carrier about a message that is sending past its lease, or submitted and in doubt. */
+export function createResolve(deps: ResolveDeps) {
+	const { messages } = deps.store;
+
+	return async function resolve(message: Message): Promise<void> {
+		const now = deps.clock();
+		const over = close(message, now);
+		if (over) return apply(over, message);
+		if (message.state === "sending" && message.category === "otp") {
+			return apply(endAttempt(message, "unknown", "ambiguous", now, "lease_expired"), message);
+		}
+		const attempt = message.attempts.at(-1);
+		const carrier = await deps.carriers.sender(message.sendQueue).catch(() => undefined);
+		const found =
+			attempt && carrier?.lookup
+				? await carrier.lookup(attempt.reference, AbortSignal.timeout(limits.carrierTimeoutMs))
+				: ({ kind: "unavailable" } as const);
+		if (found.kind === "found") {
+			if (message.state === "sending") {
+				await apply(submit(message, found.carrierId, found.segments, now), message);
+				await deps.unpark(message, found.carrierId);
+			}
+			const eventId = `lookup-${attempt?.number}-${found.state}`;
+			await applyEvent(deps, message._id, { ...found, eventId }, false);
+			if (message.state === "submitted" && found.state === "pending") await postpone(message, now);
+			return;
+		}
+		if (found.kind === "absent" && message.state === "sending") {
+			await apply(release(message, "absent", now, now), message);
+			return addAttempt(deps, message, now).catch(() => undefined);
+		}
+		await postpone(message, now);
+	};
+
+	async function apply(transition: Transition, message: Message): Promise<void> {
+		if ((await messages.transition(transition)) && transition.to !== "queued" && transition.to !== "submitted") {
+			deps.runs.settleSoon(message);
+		}
+	}
+
+	// Asked again later, until the message's close decides.
+	async function postpone(message: Message, now: number): Promise<void> {
+		const nextCheckAt = Math.min(message.closeAt, now + 4 * limits.driverPatienceMs);
+		await change(messages, message._id, (current) =>
+			current.state === message.state ? { id: message._id, from: [message.state], set: { nextCheckAt } } : undefined,
+		);
+	}
+}

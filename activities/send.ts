@@ -1,0 +1,167 @@
+// One attempt: claim, decrypt, check lease and deadline once more, call the carrier, record what came of it. The only caller of a carrier.
+
+import type { Carrier, SendOutcome } from "../adapters/carriers/carrier.ts";
+import { limits } from "../domain/limits.ts";
+import type { Message } from "../domain/message.ts";
+import type { Plaintext } from "../domain/plaintext.ts";
+import {
+	claim,
+	close,
+	endAttempt,
+	recordAmbiguous,
+	release,
+	submit,
+	type Transition,
+} from "../domain/transition.ts";
+import { change } from "./change.ts";
+import { addAttempt } from "./deliver.ts";
+import type { ActivityDeps } from "./index.ts";
+import type { createUnpark } from "./unpark.ts";
+
+export type SendDeps = Pick<ActivityDeps, "clock" | "monotonic" | "ids" | "encryption" | "sendQueues" | "log" | "random"> & {
+	store: { messages: Pick<ActivityDeps["store"]["messages"], "find" | "transition"> };
+	runs: Pick<ActivityDeps["runs"], "settleSoon">;
+	carriers: { sender: (sendQueue: string) => Promise<Carrier | undefined> };
+	unpark: ReturnType<typeof createUnpark>;
+};
+
+type Control = { holdBack: (ms: number) => Promise<void> };
+
+/** `send` makes the attempt that a job names, unless another sender, a cancel, a hold or the deadline was first. */
+export function createSend(deps: SendDeps) {
+	const { messages } = deps.store;
+
+	return async function send(job: { messageId: string; attempt: number }, control: Control): Promise<void> {
+		const tokens = { claim: deps.ids.random("claim"), reference: deps.ids.random("reference") };
+		const claimedAt = deps.monotonic();
+		if (!(await messages.transition(claim(job.messageId, job.attempt, deps.clock(), tokens)))) {
+			await endIfOver(deps, job.messageId);
+			return;
+		}
+		const message = await messages.find(job.messageId);
+		// A batch reports by token: what counts is whose claim the attempt bears.
+		if (!message || message.attempts.at(-1)?.claim !== tokens.claim) return;
+		const outcome = await attempt(deps, message, tokens.reference, claimedAt);
+		await record(deps, message, outcome, control);
+	};
+}
+
+async function attempt(
+	deps: SendDeps,
+	message: Message,
+	reference: string,
+	claimedAt: number,
+): Promise<SendOutcome | { kind: "overdue" }> {
+	const carrier = await deps.carriers.sender(message.sendQueue).catch(() => undefined);
+	if (!carrier) return { kind: "failed", code: "carrier_unavailable" };
+	let parts: { to: Plaintext; text: Plaintext };
+	try {
+		parts = await decryptParts(deps, message);
+	} catch {
+		return { kind: "failed", code: "keys_unavailable" };
+	}
+	try {
+		// The wall clock may have been set meanwhile; the monotonic one says how much of lease and deadline is left.
+		const elapsedMs = deps.monotonic() - claimedAt;
+		const startedAt = message.attempts.at(-1)?.startedAt ?? 0;
+		const remainingMs = message.deadlineAt - startedAt - elapsedMs;
+		if (remainingMs <= 0) return { kind: "overdue" };
+		if (elapsedMs > limits.leaseMs - limits.carrierTimeoutMs) return { kind: "failed", code: "lease_too_short" };
+		return await carrier.send(
+			{
+				...parts,
+				reference,
+				sender: message.senderId,
+				// Rounded down: a carrier must never hold a message past its deadline.
+				validitySeconds: Math.max(1, Math.floor(remainingMs / 1000)),
+			},
+			AbortSignal.timeout(limits.carrierTimeoutMs),
+		);
+	} catch {
+		// An adapter that throws has broken its contract: nobody knows how far it came.
+		return { kind: "ambiguous", code: "adapter_failed" };
+	} finally {
+		parts.to.wipe();
+		parts.text.wipe();
+	}
+}
+
+async function decryptParts(deps: SendDeps, message: Message): Promise<{ to: Plaintext; text: Plaintext }> {
+	const open = (object: "content" | "address") => {
+		const sealed = message[object];
+		if (!sealed) throw new Error("content_erased");
+		return deps.encryption.decrypt({ tenantId: message.tenantId, messageId: message._id, object, sealed });
+	};
+	const [text, to] = await Promise.all([open("content"), open("address")]);
+	return { to, text };
+}
+
+async function record(
+	deps: SendDeps,
+	message: Message,
+	outcome: SendOutcome | { kind: "overdue" },
+	control: Control,
+): Promise<void> {
+	const now = deps.clock();
+	const transition = outcomeTransition(deps, message, outcome, now);
+	if (!(await persist(deps, transition))) return;
+	if (outcome.kind === "accepted") await deps.unpark(message, outcome.carrierId);
+	if (outcome.kind === "throttled") await control.holdBack(outcome.retryAfterMs);
+	if (transition.to === "queued") {
+		const notBefore = transition.set?.notBefore as number;
+		// Redis may be away: the sweep adds the attempt again.
+		await addAttempt(deps, { ...message, notBefore }, now).catch(() => undefined);
+	}
+	if (transition.to === "rejected" || transition.to === "unknown" || transition.to === "expired") {
+		deps.runs.settleSoon(message);
+	}
+}
+
+function outcomeTransition(
+	deps: SendDeps,
+	message: Message,
+	outcome: SendOutcome | { kind: "overdue" },
+	now: number,
+): Transition {
+	switch (outcome.kind) {
+		case "accepted":
+			return submit(message, outcome.carrierId, outcome.segments, now);
+		case "rejected":
+			return endAttempt(message, "rejected", "rejected", now, outcome.code);
+		case "throttled":
+			return release(message, "throttled", now + outcome.retryAfterMs, now);
+		case "failed":
+			return release(message, "failed", now + backoffMs(message.attempt, deps.random()), now, outcome.code);
+		case "overdue":
+			return { ...endAttempt(message, "unknown", "ambiguous", now, "deadline"), to: "expired" };
+		case "ambiguous":
+			// A code sent twice can be used twice: one-time codes are never sent again.
+			return message.category === "otp"
+				? endAttempt(message, "unknown", "ambiguous", now, outcome.code)
+				: recordAmbiguous(message, now + limits.carrierTimeoutMs, now, outcome.code);
+	}
+}
+
+/** Exponential with full jitter, from one second to five minutes. `random` is in [0, 1). */
+export function backoffMs(attempt: number, random: number): number {
+	const ceiling = Math.min(limits.backoffMaxMs, limits.backoffFirstMs * 2 ** Math.min(attempt, 20));
+	return Math.round(ceiling / 2 + (random * ceiling) / 2);
+}
+
+// The carrier has answered: an outcome lost here costs a look-up, so a store that is away is waited for a while.
+async function persist(deps: SendDeps, transition: Transition): Promise<boolean> {
+	const until = deps.monotonic() + limits.leaseMs;
+	for (let round = 0; ; round++) {
+		try {
+			return await deps.store.messages.transition(transition);
+		} catch (error) {
+			if (deps.monotonic() > until) throw error;
+			await new Promise((resolve) => setTimeout(resolve, Math.min(2_000, 100 * 2 ** round)));
+		}
+	}
+}
+
+async function endIfOver(deps: SendDeps, messageId: string): Promise<void> {
+	const ended = await change(deps.store.messages, messageId, (message) => close(message, deps.clock()));
+	if (ended) deps.runs.settleSoon(ended.before);
+}

@@ -1,0 +1,109 @@
+// Repairs what drivers lost: each message whose nextCheckAt has passed is looked at and driven on, whatever died.
+
+import { limits } from "../domain/limits.ts";
+import type { Message } from "../domain/message.ts";
+import { close } from "../domain/transition.ts";
+import type { Swept } from "../workflows/contract.ts";
+import { type createCertify, erasedObjects, nextDueAt } from "./certify.ts";
+import { change } from "./change.ts";
+import type { createDeliver } from "./deliver.ts";
+import type { ActivityDeps } from "./index.ts";
+import type { createPrepare } from "./prepare.ts";
+import type { createResolve } from "./resolve.ts";
+
+export type SweepDeps = Pick<ActivityDeps, "clock" | "log" | "runs"> & {
+	store: Pick<ActivityDeps["store"], "messages" | "cohorts" | "parkedReceipts" | "idempotencyKeys">;
+	prepare: Pick<ReturnType<typeof createPrepare>, "prepareMessage">;
+	deliver: Pick<ReturnType<typeof createDeliver>, "queueMessage">;
+	resolve: ReturnType<typeof createResolve>;
+	certify: ReturnType<typeof createCertify>;
+};
+
+/** `sweepPage` repairs one page; one message's failure never stops the others. */
+export function createSweep(deps: SweepDeps) {
+	const { messages, cohorts } = deps.store;
+
+	async function sweepPage(): Promise<Swept> {
+		const now = deps.clock();
+		const due = await messages.findDue(now, limits.sweepPageItems);
+		await Promise.all(due.map((message) => guarded(deps, () => repair(deps, message))));
+		const dueCohorts = await cohorts.findDue(now, limits.sweepPageItems);
+		for (const cohort of dueCohorts) {
+			await guarded(deps, async () => {
+				await cohorts.nextCheck(cohort._id, now + limits.heldCohortCheckMs);
+				await deps.runs.startPurge({ cohortId: cohort._id, tenantId: cohort.tenantId, region: cohort.region });
+			});
+		}
+		await guarded(deps, () => deps.store.parkedReceipts.eraseDue(now));
+		await guarded(deps, () => deps.store.idempotencyKeys.eraseDue(now));
+		const moreDue = due.length === limits.sweepPageItems || dueCohorts.length === limits.sweepPageItems;
+		return { messageCount: due.length, cohortCount: dueCohorts.length, moreDue };
+	}
+
+	return { sweepPage, repair: (message: Message) => repair(deps, message) };
+}
+
+async function repair(deps: SweepDeps, message: Message): Promise<void> {
+	const now = deps.clock();
+	// The new date is a claim: of two sweeps one goes on, and a repair that fails comes back later, not at once.
+	const claimed = await deps.store.messages.transition({
+		id: message._id,
+		from: [message.state],
+		where: { nextCheckAt: message.nextCheckAt },
+		set: { nextCheckAt: now + limits.driverPatienceMs },
+	});
+	if (!claimed) return;
+	const over = await change(deps.store.messages, message._id, (current) => close(current, now), message);
+	if (over) return deps.runs.settle(message);
+	switch (message.state) {
+		case "accepted":
+		case "deferred":
+			return driveUnsent(deps, message);
+		case "queued":
+			return void (await deps.deliver.queueMessage(message));
+		case "sending":
+		case "submitted":
+			return deps.resolve(message);
+		default:
+			return endFinal(deps, message, now);
+	}
+}
+
+// The run may never have started, or its worker died with the activity in hand: start it, and if it stands, do its work.
+async function driveUnsent(deps: SweepDeps, message: Message): Promise<void> {
+	const { submissionId, tenantId, category, region } = message;
+	const started = await deps.runs.start({ submissionId, tenantId, category, region }).catch(() => false);
+	if (started) return;
+	const prepared = await deps.prepare.prepareMessage(message);
+	const releaseAt = prepared.releaseAt ?? 0;
+	if (releaseAt <= deps.clock()) await deps.deliver.queueMessage(prepared);
+}
+
+async function endFinal(deps: SweepDeps, message: Message, now: number): Promise<void> {
+	await guarded(deps, () => deps.runs.settle(message));
+	if (erasedObjects(message).length > 0) return deps.certify([message]);
+	const { receipt, decision_record: record } = message.retention;
+	if (message.holds.length === 0 && record && record.eraseBy <= now) {
+		await deps.store.messages.deleteRecord(message._id);
+		return;
+	}
+	const eraseReceipts = message.holds.length === 0 && receipt && !receipt.erasedAt && receipt.eraseBy <= now;
+	const dueAt = eraseReceipts ? record?.eraseBy : nextDueAt(message);
+	await deps.store.messages.transition({
+		id: message._id,
+		from: [message.state],
+		where: eraseReceipts ? { holds: { $size: 0 } } : {},
+		set: {
+			...(eraseReceipts ? { receipts: [], "retention.receipt.erasedAt": now, "retention.receipt.verifiedAt": now } : {}),
+			...(dueAt !== undefined && dueAt > now ? { nextCheckAt: dueAt } : {}),
+		},
+	});
+}
+
+async function guarded(deps: Pick<SweepDeps, "log">, call: () => Promise<unknown>): Promise<void> {
+	try {
+		await call();
+	} catch (error) {
+		deps.log.warn({ code: (error as { code?: string }).code ?? "internal" }, "repair postponed");
+	}
+}

@@ -1,0 +1,138 @@
+// Send queues on BullMQ: one a carrier and sender, ids only in jobs, rate and priority kept by the queue.
+
+import { type Job, Queue, Worker } from "bullmq";
+import { Redis } from "ioredis";
+import { createBatcher } from "../batcher.ts";
+
+/** One attempt to be made. BullMQ never retries it: only Lethe does, from the store. */
+export type SendJob = { messageId: string; attempt: number; sendQueue: string; urgent: boolean; delayMs: number };
+
+export type SendQueues = ReturnType<typeof createSendQueues>;
+
+// BullMQ serves a lower number first; 0 would mean "no priority" and overtake both.
+const priorities = { urgent: 1, normal: 10 };
+
+/** Opens the queues by name when first used. A Redis that is away fails the call; the store still has the message. */
+export function createSendQueues(options: { url: string; prefix: string }) {
+	const connection = new Redis(options.url, {
+		maxRetriesPerRequest: 1,
+		enableOfflineQueue: false,
+		lazyConnect: true,
+		connectTimeout: 5_000,
+		retryStrategy: (times) => Math.min(times * 100, 2_000),
+	});
+	connection.on("error", () => undefined);
+	const ready = connection.connect().catch(() => undefined);
+	const queues = new Map<string, Queue>();
+	const adders = new Map<string, (job: SendJob) => Promise<void>>();
+
+	function queue(name: string): Queue {
+		let found = queues.get(name);
+		if (!found) {
+			found = new Queue(name, {
+				connection,
+				prefix: options.prefix,
+				skipVersionCheck: true,
+				defaultJobOptions: { attempts: 1, removeOnComplete: true, removeOnFail: true },
+			});
+			found.on("error", () => undefined);
+			queues.set(name, found);
+		}
+		return found;
+	}
+
+	function adder(name: string): (job: SendJob) => Promise<void> {
+		let found = adders.get(name);
+		if (!found) {
+			found = createBatcher<SendJob, void>({
+				itemsMax: 200,
+				inFlightMax: 2,
+				run: async (jobs) => {
+					await ready;
+					await queue(name).addBulk(jobs.map(toBullJob));
+					return jobs.map(() => undefined);
+				},
+			});
+			adders.set(name, found);
+		}
+		return found;
+	}
+
+	return {
+		/** Adds an attempt; adding it again while it waits changes nothing. */
+		add: (job: SendJob): Promise<void> => adder(job.sendQueue)(job),
+		/** Jobs that wait, are delayed or run, by state. */
+		counts: (name: string) => queue(name).getJobCounts("waiting", "prioritized", "delayed", "active"),
+		/** Whether Redis answers. */
+		ping: async () => void (await connection.ping()),
+		async close(): Promise<void> {
+			await Promise.allSettled([...queues.values()].map((open) => open.close()));
+			connection.disconnect();
+		},
+	};
+}
+
+/** Holds a queue back for a while, as a carrier that throttles asks. */
+export type QueueControl = { holdBack: (ms: number) => Promise<void> };
+
+/** Works one send queue: at most `ratePerSecond` jobs start in a second over all senders together. */
+export function createSendWorker(options: {
+	url: string;
+	prefix: string;
+	sendQueue: string;
+	concurrency: number;
+	ratePerSecond: number;
+	handle: (job: { messageId: string; attempt: number }, control: QueueControl) => Promise<void>;
+	onError: (error: Error) => void;
+}) {
+	const connection = new Redis(options.url, {
+		maxRetriesPerRequest: null,
+		retryStrategy: (times) => Math.min(times * 100, 2_000),
+	});
+	connection.on("error", options.onError);
+	const control: QueueControl = { holdBack: (ms) => worker.rateLimit(ms) };
+	const worker: Worker = new Worker(
+		options.sendQueue,
+		async (job: Job<{ m: string; a: number }>) => {
+			await options.handle({ messageId: job.data.m, attempt: job.data.a }, control);
+		},
+		{
+			connection,
+			prefix: options.prefix,
+			concurrency: options.concurrency,
+			limiter: rateWindow(options.ratePerSecond),
+			removeOnComplete: { count: 0 },
+			removeOnFail: { count: 0 },
+			// A stalled job is a dead sender's: its message is repaired from the store, never run again from here.
+			maxStalledCount: 0,
+			skipVersionCheck: true,
+			drainDelay: 1,
+		},
+	);
+	worker.on("error", options.onError);
+	return {
+		async close(): Promise<void> {
+			await worker.close();
+			connection.disconnect();
+		},
+	};
+}
+
+// Tokens by tenths of a second: a whole second's tokens at once would be a burst the carrier refuses.
+function rateWindow(ratePerSecond: number): { max: number; duration: number } {
+	return ratePerSecond >= 10
+		? { max: Math.round(ratePerSecond / 10), duration: 100 }
+		: { max: 1, duration: Math.ceil(1000 / ratePerSecond) };
+}
+
+function toBullJob(job: SendJob) {
+	return {
+		name: "send",
+		data: { m: job.messageId, a: job.attempt },
+		opts: {
+			jobId: `${job.messageId}-${job.attempt}`,
+			priority: job.urgent ? priorities.urgent : priorities.normal,
+			...(job.delayMs > 0 ? { delay: job.delayMs } : {}),
+		},
+	};
+}
