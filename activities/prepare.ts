@@ -48,9 +48,11 @@ function verdict(deps: PrepareDeps, message: Message): Transition | undefined {
 }
 
 function toGroup(group: number, members: Message[]): Group {
+	const releases = members.flatMap((message) => message.releaseAt ?? []);
 	return {
 		group,
-		releaseAt: Math.max(...members.map((message) => message.releaseAt ?? message.acceptedAt)),
+		// Only what was deferred sleeps: clocks that differ by a little must not cost a timer.
+		...(releases.length > 0 ? { releaseAt: Math.max(...releases) } : {}),
 		closeAt: Math.max(...members.map((message) => message.closeAt)),
 		count: members.length,
 	};

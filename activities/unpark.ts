@@ -16,7 +16,7 @@ export type UnparkDeps = Pick<ActivityDeps, "clock" | "encryption"> & {
 };
 
 /** The tenant under whose keys receipts wait that no message is known for. */
-export const parkingTenant = "ten_parkingparkingparkingparkin";
+export const parkingTenant = "ten_parkingparkingparkingparki";
 
 /** Applies the parked receipts of a carrier id, oldest event first, and deletes them. */
 export function createUnpark(deps: UnparkDeps) {

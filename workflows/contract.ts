@@ -9,7 +9,7 @@ export type LifecycleInput = {
 };
 
 /** One release group of a submission, as `prepare` planned it. Times are epoch milliseconds. */
-export type Group = { group: number; releaseAt: number; closeAt: number; count: number };
+export type Group = { group: number; releaseAt?: number; closeAt: number; count: number };
 
 export type Preparation = { groups: Group[] };
 
@@ -79,7 +79,8 @@ export const payloadFields: Record<string, (value: unknown) => boolean> = {
 	releaseAt: isTime,
 	closeAt: isTime,
 	moreDue: (value) => typeof value === "boolean",
-	cancelled: (value) => typeof value === "boolean",
+	// Sentences with counts: a run of digits long enough for a phone number is refused.
+	currentDetails: (value) => typeof value === "string" && /^[a-z ,:;()_\d-]{0,200}$/.test(value) && !/\d{6}/.test(value),
 };
 
 /** Objects whose keys are enums and whose values are counts. */

@@ -38,9 +38,10 @@ export async function lifecycle(input: LifecycleInput): Promise<void> {
 }
 
 async function deliverGroup(submissionId: string, group: Group): Promise<void> {
-	if (group.releaseAt > Date.now()) {
+	const waitMs = (group.releaseAt ?? 0) - Date.now();
+	if (waitMs > 0) {
 		setCurrentDetails(`deferred: ${group.count} message(s) wait for their release time`);
-		await sleep(group.releaseAt - Date.now(), { summary: summaries.release });
+		await sleep(waitMs, { summary: summaries.release });
 	}
 	setCurrentDetails("deliver: on the send queue, then with the carrier; ends with the last receipt");
 	const remainingMs = Math.max(group.closeAt - Date.now(), deliverTimeoutMinMs);

@@ -27,8 +27,16 @@ function check(payload: Payload): void {
 	const encoding = payload.metadata?.encoding ? decoder.decode(payload.metadata.encoding) : "";
 	if (encoding === "binary/null") return;
 	if (encoding !== "json/plain") throw new TypeError("payload_refused encoding");
-	const text = decoder.decode(payload.data ?? new Uint8Array());
-	checkValue(JSON.parse(text), "root");
+	const value: unknown = JSON.parse(decoder.decode(payload.data ?? new Uint8Array()));
+	if (isMetadata(value)) return checkField("currentDetails", value.currentDetails);
+	// Arguments and results may be a bare count or flag.
+	if (typeof value === "boolean" || payloadFields.count?.(value)) return;
+	checkValue(value, "root");
+}
+
+// What the UI asks a run for: its type's definition, which is code, and the details line.
+function isMetadata(value: unknown): value is { currentDetails: unknown } {
+	return typeof value === "object" && value !== null && "definition" in value && "currentDetails" in value;
 }
 
 function checkValue(value: unknown, field: string): void {

@@ -1,0 +1,48 @@
+// How many SMS a text becomes: GSM 03.38 seven-bit alphabet or UCS-2, and the greedy split into segments.
+
+export type Segmentation = {
+	encoding: "gsm7" | "ucs2";
+	/** SMS that the text is carried in; an empty text is one empty SMS. */
+	segments: number;
+	/** Septets (an escaped character is two) or UTF-16 code units of the text, headers not counted. */
+	units: number;
+};
+
+/** Units of one SMS alone, and of each SMS of several, where a six-byte header takes room. 3GPP TS 23.040, 9.2.3.24. */
+const capacity = { gsm7: { alone: 160, joined: 153 }, ucs2: { alone: 70, joined: 67 } };
+
+// 3GPP TS 23.038, 6.2.1: the default alphabet without the escape itself, and its extension table.
+const basicAlphabet =
+	"@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?" +
+	"¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà";
+const extensionTable = "\f^{}\\[~]|€";
+const septetsOf = new Map([
+	...[...basicAlphabet].map((c) => [c, 1] as const),
+	...[...extensionTable].map((c) => [c, 2] as const),
+]);
+
+/** Encoding, segments and units of a text. One character outside GSM 03.38 makes the whole text UCS-2. */
+export function segmentText(text: string): Segmentation {
+	const septets = Array.from(text, (character) => septetsOf.get(character));
+	const gsm7 = septets.every((width) => width !== undefined);
+	const encoding = gsm7 ? "gsm7" : "ucs2";
+	// Iterating a string yields code points: a surrogate pair is one character of two units.
+	const widths = gsm7 ? septets : Array.from(text, (character) => character.length);
+	const units = widths.reduce((sum, width) => sum + width, 0);
+	if (units <= capacity[encoding].alone) return { encoding, segments: 1, units };
+	return { encoding, segments: countJoined(widths, capacity[encoding].joined), units };
+}
+
+// An escape pair or surrogate pair that does not fit moves whole into the next segment, so dividing would count too few.
+function countJoined(widths: number[], room: number): number {
+	let segments = 1;
+	let used = 0;
+	for (const width of widths) {
+		if (used + width > room) {
+			segments++;
+			used = 0;
+		}
+		used += width;
+	}
+	return segments;
+}

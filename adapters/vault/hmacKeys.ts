@@ -1,0 +1,99 @@
+// Keyed hashes under versioned HMAC keys, one key a purpose; the keys are made in Vault and used in process.
+
+import { createHmac, createSecretKey, type KeyObject } from "node:crypto";
+import { LetheError } from "../../domain/errors.ts";
+import type { VaultClient } from "./client.ts";
+import { pathSegment } from "./connection.ts";
+import { createRefreshing } from "./refreshing.ts";
+
+/** `subject`: pseudonym of a recipient, a key a tenant. `code`: one-time codes. */
+export const hmacPurposes = ["subject", "idempotency", "api-key", "code"] as const;
+export type HmacPurpose = (typeof hmacPurposes)[number];
+
+/** A keyed hash in base64url, and the version of the key that made it. */
+export type Mac = { version: number; mac: string };
+
+export type HmacKeys = ReturnType<typeof createHmacKeys>;
+
+/** Keys that every deployment has; a tenant's subject key is made with the tenant. */
+export const globalHmacKeys = hmacPurposes
+	.filter((purpose) => purpose !== "subject")
+	.map((purpose) => `hmac-${purpose}`);
+
+/** How Vault makes an HMAC key: 256 random bits that a process may export and use. */
+export const hmacKeySpec = { type: "hmac", key_size: 32, exportable: true };
+
+type KeyVersion = { version: number; createdAt: number; key: KeyObject };
+
+const refreshMs = 60_000;
+// Every process knows a version before any process makes hashes with it, so none misses what another stored.
+const announceMs = 2 * refreshMs;
+const staleMsMax = 24 * 3600_000;
+const keysHeldMax = 10_000;
+
+/**
+ * `purpose` names the key, with the tenant for `subject` only.
+ * The functions throw LetheError `keys_unavailable` when Vault is away and the key is not held; `internal` when it does
+ * not exist or this role may not use it; RangeError when purpose and tenant do not fit.
+ */
+export function createHmacKeys(deps: { vault: Pick<VaultClient, "read" | "write">; clock: () => number }) {
+	const { vault, clock } = deps;
+	const keys = createRefreshing({
+		load: (name) => exportVersions(vault, name),
+		clock,
+		refreshMs,
+		staleMsMax,
+		countMax: keysHeldMax,
+	});
+
+	return {
+		/** The hash to store: under the newest version that every process knows. */
+		async mac(purpose: HmacPurpose, tenantId: string | undefined, data: string | Uint8Array): Promise<Mac> {
+			const versions = await keys.get(keyName(purpose, tenantId));
+			const known = versions.find(({ createdAt }) => createdAt <= clock() - announceMs) ?? versions.at(-1);
+			return hash(known as KeyVersion, data);
+		},
+
+		/** The hashes to search for: under every live version, the newest first. */
+		async allMacs(purpose: HmacPurpose, tenantId: string | undefined, data: string | Uint8Array): Promise<Mac[]> {
+			const versions = await keys.get(keyName(purpose, tenantId));
+			return versions.map((version) => hash(version, data));
+		},
+
+		/** Makes a key; does nothing when it is there. For the admin role. */
+		async createKey(purpose: HmacPurpose, tenantId: string | undefined): Promise<void> {
+			await vault.write(`transit/keys/${keyName(purpose, tenantId)}`, hmacKeySpec);
+		},
+
+		/** Adds a version; older ones stay live. For the admin role. */
+		async rotateKey(purpose: HmacPurpose, tenantId: string | undefined): Promise<void> {
+			await vault.write(`transit/keys/${keyName(purpose, tenantId)}/rotate`);
+		},
+	};
+}
+
+function keyName(purpose: HmacPurpose, tenantId: string | undefined): string {
+	if ((purpose === "subject") !== (tenantId !== undefined)) throw new RangeError("a tenant goes with `subject` only");
+	return tenantId === undefined ? `hmac-${purpose}` : `hmac-subject-${pathSegment(tenantId)}`;
+}
+
+function hash({ version, key }: KeyVersion, data: string | Uint8Array): Mac {
+	return { version, mac: createHmac("sha256", key).update(data).digest("base64url") };
+}
+
+// The newest first; never empty.
+async function exportVersions(vault: Pick<VaultClient, "read">, name: string): Promise<KeyVersion[]> {
+	// The times first: a version made in between is then without one, and left for the next reading.
+	const times = await vault.read(`transit/keys/${name}`);
+	const exported = await vault.read(`transit/export/hmac-key/${name}`);
+	const versions: KeyVersion[] = [];
+	for (const [number, base64] of Object.entries((exported?.data.keys ?? {}) as Record<string, string>)) {
+		const createdSeconds = times?.data.keys[number] as number | undefined;
+		if (createdSeconds === undefined) continue;
+		const bytes = Buffer.from(base64, "base64");
+		versions.push({ version: Number(number), createdAt: createdSeconds * 1000, key: createSecretKey(bytes) });
+		bytes.fill(0);
+	}
+	if (versions.length === 0) throw new LetheError("internal", { cause: { source: "vault", missing: name } });
+	return versions.sort((a, b) => b.version - a.version);
+}

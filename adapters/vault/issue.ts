@@ -1,0 +1,29 @@
+// Hands out the credentials of a role: its role-id and a single-use secret-id, response-wrapped.
+
+import { openVault } from "./connection.ts";
+import type { Role } from "./policies.ts";
+
+const wrapTtlMax = "10m";
+
+/**
+ * Issues credentials for one process start; the wrapped secret-id can be unwrapped once, within ten minutes.
+ * @throws LetheError `keys_unavailable` when Vault is away, `internal` when the issuer token is refused
+ */
+export async function issueCredentials(options: {
+	address: string;
+	issuerToken: string;
+	role: Role;
+}): Promise<{ roleId: string; wrappedSecretId: string }> {
+	const vault = openVault({ address: options.address, token: () => options.issuerToken });
+	const role = `auth/approle/role/lethe-${options.role}`;
+	try {
+		await vault.write("auth/token/renew-self");
+		const [roleId, secretId] = await Promise.all([
+			vault.read(`${role}/role-id`),
+			vault.write(`${role}/secret-id`, {}, { wrapTtl: wrapTtlMax }),
+		]);
+		return { roleId: roleId.data.role_id as string, wrappedSecretId: secretId.wrap_info.token as string };
+	} finally {
+		vault.close();
+	}
+}

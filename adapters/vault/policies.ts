@@ -1,0 +1,102 @@
+// What each process may ask of Vault, as data: one row a role, deny for all that is not named.
+
+type Capability = "create" | "read" | "update" | "delete" | "list";
+
+type Grant = {
+	capabilities: Capability[];
+	/** Only these parameters, and where values are listed only those values. */
+	allowed_parameters?: Record<string, unknown[]>;
+	denied_parameters?: Record<string, unknown[]>;
+	/** A minimum makes response wrapping mandatory. */
+	min_wrapping_ttl?: string;
+	max_wrapping_ttl?: string;
+};
+
+type Policy = Record<string, Grant>;
+
+/** Mounts and key names that the adapter and the policies agree on. */
+export const names = {
+	transit: "transit",
+	kv: "kv",
+	certificateKey: "certificate",
+	benchKey: "bench",
+} as const;
+
+/** Roles that a process logs in as; in Vault each is called `lethe-<role>`. */
+export const roles = ["api", "sender", "eraser", "signer", "admin", "bench"] as const;
+export type Role = (typeof roles)[number];
+
+const wrappingTtlMax = "15m";
+
+// Vault's `default` policy grants more than a process needs, so these three stand in for it.
+const ownToken: Policy = {
+	"auth/token/lookup-self": { capabilities: ["read"] },
+	"auth/token/renew-self": { capabilities: ["update"] },
+	"auth/token/revoke-self": { capabilities: ["update"] },
+};
+
+const readCertificateKey: Policy = { "transit/keys/certificate": { capabilities: ["read"] } };
+
+export const policies: Record<Role | "issuer", Policy> = {
+	api: {
+		...ownToken,
+		...readCertificateKey,
+		// The glob also covers what lies below a key, `…/config` above all: the listed parameters keep that out of reach.
+		"transit/keys/cohort-*": { capabilities: ["create", "update"], allowed_parameters: { type: ["aes256-gcm96"] } },
+		"transit/datakey/plaintext/cohort-*": { capabilities: ["update"] },
+		"transit/export/hmac-key/hmac-*": { capabilities: ["read"] },
+		"transit/keys/hmac-*": { capabilities: ["read"] },
+		"kv/data/carriers/+/callback": { capabilities: ["read"] },
+	},
+	sender: {
+		...ownToken,
+		"transit/decrypt/cohort-*": { capabilities: ["update"] },
+		"kv/data/carriers/+/send": { capabilities: ["read"] },
+	},
+	eraser: {
+		...ownToken,
+		"transit/keys/cohort-*": {
+			capabilities: ["read", "update", "delete"],
+			allowed_parameters: { deletion_allowed: [true] },
+		},
+	},
+	signer: {
+		...ownToken,
+		...readCertificateKey,
+		"transit/sign/certificate": { capabilities: ["update"] },
+	},
+	admin: {
+		...ownToken,
+		...readCertificateKey,
+		"transit/export/hmac-key/hmac-api-key": { capabilities: ["read"] },
+		"transit/keys/hmac-*": {
+			capabilities: ["create", "update", "read"],
+			// Vault compares listed values by Go type and so never matches a number: any key_size.
+			allowed_parameters: { type: ["hmac"], key_size: [], exportable: [true] },
+		},
+		"kv/data/carriers/+/send": { capabilities: ["create", "update"] },
+		"kv/data/carriers/+/callback": { capabilities: ["create", "update"] },
+	},
+	// Measures what one Vault call a message would cost, under a key that protects nothing.
+	bench: {
+		...ownToken,
+		"transit/keys/bench": { capabilities: ["create", "update"], allowed_parameters: { type: ["aes256-gcm96"] } },
+		"transit/encrypt/bench": { capabilities: ["update"] },
+	},
+	issuer: {
+		...ownToken,
+		...Object.assign({}, ...roles.map(issueTo)),
+	},
+};
+
+function issueTo(role: Role): Policy {
+	return {
+		[`auth/approle/role/lethe-${role}/role-id`]: { capabilities: ["read"] },
+		[`auth/approle/role/lethe-${role}/secret-id`]: {
+			capabilities: ["create", "update"],
+			denied_parameters: { "*": [] },
+			min_wrapping_ttl: "1s",
+			max_wrapping_ttl: wrappingTtlMax,
+		},
+	};
+}

@@ -1,0 +1,59 @@
+// Ed25519 signatures over certificates, by a key that never leaves Vault, and its public halves as JWKs.
+
+import { createHash } from "node:crypto";
+import { LetheError } from "../../domain/errors.ts";
+import type { VaultClient } from "./client.ts";
+import { createRefreshing } from "./refreshing.ts";
+
+/** RFC 8037; `kid` is the RFC 7638 thumbprint, so that no two deployments share one. */
+export type PublicJwk = { kty: "OKP"; crv: "Ed25519"; x: string; kid: string; alg: "EdDSA"; use: "sig" };
+
+export type Signer = ReturnType<typeof createSigner>;
+
+const keyPath = "transit/keys/certificate";
+const signPath = "transit/sign/certificate";
+const refreshMs = 60_000;
+const staleMsMax = 24 * 3600_000;
+
+/** `sign` is for the signer role; the public keys are for signer, api and admin. Throws LetheError as the client does. */
+export function createSigner(deps: { vault: Pick<VaultClient, "read" | "write">; clock: () => number }) {
+	const keys = createRefreshing({
+		load: () => readPublicKeys(deps.vault),
+		clock: deps.clock,
+		refreshMs,
+		staleMsMax,
+		countMax: 1,
+	});
+
+	return {
+		/** The signature in base64url and the id of the key that made it. */
+		async sign(bytes: Uint8Array): Promise<{ signature: string; kid: string }> {
+			const answer = await deps.vault.write(signPath, { input: Buffer.from(bytes).toString("base64") });
+			const [, version, base64] = /^vault:v(\d+):([\w+/=]+)$/.exec(answer.data.signature) ?? [];
+			if (version === undefined || base64 === undefined) throw new LetheError("internal", { cause: "signature form" });
+			const known = (await keys.get(keyPath)).get(version);
+			const key = known ?? (await keys.refresh(keyPath)).get(version);
+			if (key === undefined) throw new LetheError("internal", { cause: "signed by a key that Vault does not show" });
+			return { signature: Buffer.from(base64, "base64").toString("base64url"), kid: key.kid };
+		},
+
+		/** Every version's public key, the oldest first. */
+		async publicJwks(): Promise<{ keys: PublicJwk[] }> {
+			return { keys: [...(await keys.get(keyPath)).values()] };
+		},
+	};
+}
+
+/** Version → key. */
+async function readPublicKeys(vault: Pick<VaultClient, "read">): Promise<Map<string, PublicJwk>> {
+	const answer = await vault.read(keyPath);
+	const versions = Object.entries((answer?.data.keys ?? {}) as Record<string, { public_key: string }>);
+	if (versions.length === 0) throw new LetheError("internal", { cause: { source: "vault", missing: keyPath } });
+	return new Map(versions.map(([version, { public_key }]) => [version, toJwk(public_key)]));
+}
+
+function toJwk(publicKey: string): PublicJwk {
+	const x = Buffer.from(publicKey, "base64").toString("base64url");
+	const kid = createHash("sha256").update(`{"crv":"Ed25519","kty":"OKP","x":"${x}"}`).digest("base64url");
+	return { kty: "OKP", crv: "Ed25519", x, kid, alg: "EdDSA", use: "sig" };
+}

@@ -1,0 +1,348 @@
+// A message's life against real servers: each driver may die, repeat or race, and the message still ends right.
+
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import { CompleteAsyncError } from "@temporalio/activity";
+import { applyEvent } from "../../activities/unpark.ts";
+import type { SendOutcome } from "../../adapters/carriers/carrier.ts";
+import { isFinal } from "../../domain/lifecycle.ts";
+import { limits } from "../../domain/limits.ts";
+import type { Message } from "../../domain/message.ts";
+import { cancel, claim, close, enqueue } from "../../domain/transition.ts";
+import { createEngine, type Engine, until } from "../harness/engine.ts";
+
+const noControl = { holdBack: async () => undefined };
+
+function helpers(engine: () => Engine) {
+	const inState = (id: string, state: Message["state"]) =>
+		until(async () => {
+			const message = await engine().read(id);
+			return message.state === state && message;
+		});
+	const receipt = async (id: string, state: "delivered" | "undelivered", eventId = "e1", stale = false) => {
+		const message = await engine().read(id);
+		const carrierId = message.attempts.findLast((attempt) => attempt.carrierId)?.carrierId as string;
+		await applyEvent(engine(), id, { eventId, carrierId, state, at: engine().clock() }, stale);
+	};
+	const result = (message: Message) => engine().temporal.client.workflow.getHandle(message.submissionId).result();
+	/** Lets time pass for Lethe's clock, and one sweep look at what is due then. */
+	const sweepAfter = async (ms: number) => {
+		engine().time.offsetMs += ms;
+		await engine().activities.sweepPage();
+	};
+	/** A message claimed by a sender that died at once. */
+	const claimed = async (shape: Parameters<Engine["accept"]>[0] = {}) => {
+		const message = await engine().accept(shape);
+		await engine().store.messages.transition(enqueue(message, engine().clock()));
+		const tokens = { claim: engine().ids.random("claim"), reference: engine().ids.random("reference") };
+		assert.ok(await engine().store.messages.transition(claim(message._id, 1, engine().clock(), tokens)));
+		return { message, reference: tokens.reference };
+	};
+	return { inState, receipt, result, sweepAfter, claimed };
+}
+
+describe("lifecycle, with a worker and a sender", () => {
+	let engine: Engine;
+	before(async () => {
+		engine = await createEngine();
+	});
+	after(() => engine.close());
+	const { inState, receipt, result, sweepAfter } = helpers(() => engine);
+
+	it("a delivered message closes its run, forgets at once and is certified, within the budget", async () => {
+		const message = await engine.accept();
+		await engine.start(message);
+		await inState(message._id, "submitted");
+		await receipt(message._id, "delivered");
+		await result(message);
+		const ended = await engine.read(message._id);
+		assert.equal(ended.state, "delivered");
+		assert.equal(ended.content, undefined);
+		assert.equal(ended.address, undefined);
+		assert.ok(ended.retention.content?.verifiedAt);
+		assert.equal(ended.certificates.length, 1);
+		const description = await engine.temporal.client.workflow.getHandle(message.submissionId).describe();
+		assert.ok(description.historyLength <= 14, `${description.historyLength} events`);
+		assert.ok((description.historySize ?? 0) <= 3_072, `${description.historySize} bytes`);
+		assert.deepEqual(description.searchAttributes.MessageState, ["delivered"]);
+	});
+
+	it("a submission of many costs at most 0.3 events a message and ends with the last of them", async () => {
+		const size = 60;
+		const submissionId = engine.ids.random("submission");
+		const tenantId = engine.ids.random("tenant");
+		const shape = { submissionId, tenantId, submissionSize: size };
+		const messages = await Promise.all(Array.from({ length: size }, () => engine.accept(shape)));
+		await engine.start(messages[0] as Message);
+		await Promise.all(messages.map((message) => inState(message._id, "submitted")));
+		await Promise.all(messages.map((message, index) => receipt(message._id, index % 3 ? "delivered" : "undelivered")));
+		await result(messages[0] as Message);
+		const description = await engine.temporal.client.workflow.getHandle(submissionId).describe();
+		assert.ok(description.historyLength <= 0.3 * size, `${description.historyLength} events`);
+		for (const { _id } of messages) assert.ok(isFinal((await engine.read(_id)).state));
+	});
+
+	it("a run that an operator cancels ends what is unsent as cancelled and what is sent as unknown", async () => {
+		const message = await engine.accept();
+		await engine.start(message);
+		await inState(message._id, "submitted");
+		await engine.temporal.client.workflow.getHandle(message.submissionId).cancel();
+		await result(message);
+		assert.equal((await engine.read(message._id)).state, "unknown");
+		// The carrier's truth still comes through.
+		await receipt(message._id, "delivered");
+		assert.equal((await engine.read(message._id)).state, "delivered");
+	});
+
+	it("a run that an operator terminates is ended by the sweep", async () => {
+		const message = await engine.accept();
+		await engine.start(message);
+		await inState(message._id, "submitted");
+		await engine.temporal.client.workflow.getHandle(message.submissionId).terminate();
+		await sweepAfter(121_000);
+		const ended = await inState(message._id, "unknown");
+		await engine.activities.sweepPage();
+		await sweepAfter(limits.driverPatienceMs + 1);
+		assert.equal((await engine.read(ended._id)).certificates.length, 1);
+	});
+
+	it("a completion that was lost is asked for again", async () => {
+		const message = await engine.accept();
+		await engine.start(message);
+		const { attempts } = await inState(message._id, "submitted");
+		// The message ends and whoever ended it dies before it tells Temporal.
+		const event = { eventId: "e", carrierId: attempts[0]?.carrierId as string, state: "delivered", at: 1 } as const;
+		const silent = { ...engine, runs: { ...engine.runs, settleSoon: () => undefined } };
+		await applyEvent(silent, message._id, event, false);
+		await sweepAfter(limits.driverPatienceMs + 1);
+		await result(message);
+		assert.equal((await engine.read(message._id)).certificates.length, 1);
+	});
+
+	it("a deferred message sleeps until its release and is checked again before it is sent", async () => {
+		const now = Date.now();
+		const releaseAt = now + 1_500;
+		const shape = { deadlineAt: now + 60_000, closeAt: now + 90_000, releaseAt, state: "deferred" } as const;
+		engine.time.offsetMs = 0;
+		const message = await engine.accept(shape);
+		await engine.start(message);
+		const sent = await inState(message._id, "submitted");
+		assert.ok((sent.attempts[0]?.startedAt ?? 0) >= releaseAt);
+		await receipt(message._id, "delivered");
+		await result(message);
+	});
+});
+
+describe("lifecycle, with a worker that dies between taking a delivery and enqueuing", () => {
+	let engine: Engine;
+	before(async () => {
+		engine = await createEngine({
+			// What such a death leaves behind: an activity that is started, and nothing on the queue.
+			replace: () => ({
+				deliver: async () => {
+					throw new CompleteAsyncError();
+				},
+			}),
+		});
+	});
+	after(() => engine.close());
+	const { inState, receipt, result, sweepAfter } = helpers(() => engine);
+
+	it("the sweep enqueues, and the run ends with the receipt", async () => {
+		const message = await engine.accept();
+		await engine.start(message);
+		await until(async () => {
+			const description = await engine.temporal.client.workflow.getHandle(message.submissionId).describe();
+			return description.raw.pendingActivities?.length === 1;
+		});
+		await sweepAfter(limits.driverPatienceMs + 1);
+		await inState(message._id, "submitted");
+		await receipt(message._id, "delivered");
+		await result(message);
+		assert.equal(engine.carrier.calls.length, 1);
+	});
+});
+
+describe("lifecycle, driven step by step", () => {
+	let engine: Engine;
+	before(async () => {
+		engine = await createEngine({ worker: false, sender: false });
+	});
+	after(() => engine.close());
+	const { receipt, sweepAfter, claimed } = helpers(() => engine);
+	const callsFor = (reference: string) => engine.carrier.calls.filter((call) => call.reference === reference).length;
+
+	it("a sender that died before the socket write: absence is shown, the message is sent once", async () => {
+		const { message, reference } = await claimed();
+		await sweepAfter(limits.leaseMs + limits.carrierTimeoutMs + 1);
+		const released = await engine.read(message._id);
+		assert.equal(released.state, "queued");
+		assert.equal(released.attempts[0]?.outcome, "absent");
+		await engine.send({ messageId: message._id, attempt: 2 }, noControl);
+		assert.equal((await engine.read(message._id)).state, "submitted");
+		assert.equal(callsFor(reference), 0);
+	});
+
+	it("a sender that died after the socket write: the look-up finds it, and nothing is sent again", async () => {
+		const { message, reference } = await claimed();
+		engine.carrier.known.set(reference, "c-found");
+		const before = engine.carrier.calls.length;
+		await sweepAfter(limits.leaseMs + limits.carrierTimeoutMs + 1);
+		const found = await engine.read(message._id);
+		assert.equal(found.state, "submitted");
+		assert.equal(found.attempts[0]?.carrierId, "c-found");
+		assert.equal(engine.carrier.calls.length, before);
+	});
+
+	it("a one-time code whose outcome nobody knows is never sent again", async () => {
+		const { message } = await claimed({ category: "otp" });
+		await sweepAfter(limits.leaseMs + limits.carrierTimeoutMs + 1);
+		assert.equal((await engine.read(message._id)).state, "unknown");
+		const other = await engine.accept({ category: "otp" });
+		await engine.store.messages.transition(enqueue(other, engine.clock()));
+		engine.carrier.script.next = async () => ({ kind: "ambiguous", code: "timeout" });
+		await engine.send({ messageId: other._id, attempt: 1 }, noControl);
+		engine.carrier.script.next = undefined as never;
+		assert.equal((await engine.read(other._id)).state, "unknown");
+		const calls = engine.carrier.calls.length;
+		await engine.send({ messageId: other._id, attempt: 2 }, noControl);
+		assert.equal(engine.carrier.calls.length, calls);
+	});
+
+	it("two senders with the same job make one attempt", async () => {
+		for (let round = 0; round < 10; round++) {
+			const message = await engine.accept();
+			await engine.store.messages.transition(enqueue(message, engine.clock()));
+			const calls = engine.carrier.calls.length;
+			const job = { messageId: message._id, attempt: 1 };
+			await Promise.all([engine.send(job, noControl), engine.send(job, noControl), engine.send(job, noControl)]);
+			assert.equal(engine.carrier.calls.length, calls + 1);
+			assert.equal((await engine.read(message._id)).attempts.length, 1);
+		}
+	});
+
+	it("a cancel and a claim: one of them wins, and a cancelled message is never sent", async () => {
+		for (let round = 0; round < 20; round++) {
+			const message = await engine.accept();
+			await engine.store.messages.transition(enqueue(message, engine.clock()));
+			const queued = await engine.read(message._id);
+			const calls = engine.carrier.calls.length;
+			const [cancelled] = await Promise.all([
+				engine.store.messages.transition(cancel(queued, engine.clock())),
+				engine.send({ messageId: message._id, attempt: 1 }, noControl),
+			]);
+			const ended = await engine.read(message._id);
+			assert.equal(ended.state, cancelled ? "cancelled" : "submitted");
+			assert.equal(engine.carrier.calls.length, cancelled ? calls : calls + 1);
+			assert.equal(ended.content === undefined, cancelled);
+		}
+	});
+
+	it("a receipt racing the close: the carrier's truth stands, whoever was first", async () => {
+		for (let round = 0; round < 20; round++) {
+			const message = await engine.accept();
+			await engine.store.messages.transition(enqueue(message, engine.clock()));
+			await engine.send({ messageId: message._id, attempt: 1 }, noControl);
+			const sent = await engine.read(message._id);
+			const over = close(sent, sent.closeAt);
+			assert.ok(over);
+			await Promise.all([engine.store.messages.transition(over), receipt(message._id, "delivered", `e${round}`)]);
+			const ended = await engine.read(message._id);
+			assert.equal(ended.state, "delivered");
+			assert.equal(ended.content, undefined);
+		}
+	});
+
+	it("the same receipt twenty times at once counts once", async () => {
+		const message = await engine.accept();
+		await engine.store.messages.transition(enqueue(message, engine.clock()));
+		await engine.send({ messageId: message._id, attempt: 1 }, noControl);
+		await Promise.all(Array.from({ length: 20 }, () => receipt(message._id, "delivered", "same")));
+		assert.equal((await engine.read(message._id)).receipts.length, 1);
+	});
+
+	it("Redis emptied: the sweep puts every waiting attempt back, and each is sent once", async () => {
+		const message = await engine.accept();
+		await engine.store.messages.transition(enqueue(message, engine.clock()));
+		await sweepAfter(limits.driverPatienceMs + 1);
+		const waiting = async () => (await engine.sendQueues.counts("queue")).prioritized ?? 0;
+		assert.ok((await waiting()) >= 1);
+		await engine.emptyRedis();
+		assert.equal(await waiting(), 0);
+		await sweepAfter(limits.driverPatienceMs + 1);
+		assert.ok((await waiting()) >= 1);
+		const calls = engine.carrier.calls.length;
+		const job = { messageId: message._id, attempt: 1 };
+		await engine.send(job, noControl);
+		await engine.send(job, noControl);
+		assert.equal(engine.carrier.calls.length, calls + 1);
+	});
+
+	it("nothing is sent past its deadline, and a hold stops a send", async () => {
+		const late = await engine.accept({ deadlineAt: engine.clock() + 50, closeAt: engine.clock() + 100 });
+		await engine.store.messages.transition(enqueue(late, engine.clock()));
+		engine.time.offsetMs += 60;
+		const held = await engine.accept({ holds: ["hold_a"] });
+		await engine.store.messages.transition(enqueue(held, engine.clock()));
+		const calls = engine.carrier.calls.length;
+		await engine.send({ messageId: late._id, attempt: 1 }, noControl);
+		await engine.send({ messageId: held._id, attempt: 1 }, noControl);
+		assert.equal(engine.carrier.calls.length, calls);
+		assert.equal((await engine.read(late._id)).state, "expired");
+		assert.equal((await engine.read(held._id)).state, "queued");
+	});
+
+	it("transient failures come back with backoff, permanent ones end the message, throttling holds the queue back", async () => {
+		const outcomes: SendOutcome[] = [
+			{ kind: "failed", code: "carrier_unavailable" },
+			{ kind: "throttled", retryAfterMs: 3_000 },
+			{ kind: "rejected", code: "invalid_recipient" },
+		];
+		engine.carrier.script.next = async () => outcomes.shift() as SendOutcome;
+		const message = await engine.accept();
+		await engine.store.messages.transition(enqueue(message, engine.clock()));
+		const held: number[] = [];
+		const control = { holdBack: async (ms: number) => void held.push(ms) };
+		await engine.send({ messageId: message._id, attempt: 1 }, control);
+		const failed = await engine.read(message._id);
+		assert.equal(failed.state, "queued");
+		assert.ok((failed.notBefore ?? 0) > engine.clock());
+		await engine.send({ messageId: message._id, attempt: 2 }, control);
+		assert.deepEqual(held, [3_000]);
+		await engine.send({ messageId: message._id, attempt: 3 }, control);
+		engine.carrier.script.next = undefined as never;
+		const rejected = await engine.read(message._id);
+		assert.equal(rejected.state, "rejected");
+		assert.equal(rejected.content, undefined);
+		assert.deepEqual(rejected.attempts.map((attempt) => attempt.outcome), ["failed", "throttled", "rejected"]);
+	});
+
+	it("a key server that is away while a message is sent puts it back, surely unsent", async () => {
+		const message = await engine.accept();
+		await engine.store.messages.transition(enqueue(message, engine.clock()));
+		const calls = engine.carrier.calls.length;
+		engine.encryption.forgetCohort(message.content?.cohortId as string);
+		engine.memory.away.value = true;
+		await engine.send({ messageId: message._id, attempt: 1 }, noControl);
+		engine.memory.away.value = false;
+		const back = await engine.read(message._id);
+		assert.equal(back.state, "queued");
+		assert.equal(back.attempts[0]?.code, "keys_unavailable");
+		assert.equal(engine.carrier.calls.length, calls);
+		await engine.send({ messageId: message._id, attempt: 2 }, noControl);
+		assert.equal((await engine.read(message._id)).state, "submitted");
+	});
+
+	it("a stale receipt moves nothing, and the carrier is asked", async () => {
+		const message = await engine.accept();
+		await engine.store.messages.transition(enqueue(message, engine.clock()));
+		await engine.send({ messageId: message._id, attempt: 1 }, noControl);
+		await receipt(message._id, "delivered", "old", true);
+		const unmoved = await engine.read(message._id);
+		assert.equal(unmoved.state, "submitted");
+		assert.ok((unmoved.nextCheckAt ?? 0) <= engine.clock());
+		await engine.activities.sweepPage();
+		const asked = await engine.read(message._id);
+		assert.deepEqual(asked.receipts.map(({ effect }) => effect), ["stale", "noted"]);
+	});
+});

@@ -1,0 +1,145 @@
+// The rules that every change of a message obeys, whoever makes it and in whatever order.
+
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import fc from "fast-check";
+import { finalStates, isFinal, lifecycle, openStates, type State, states, statesBefore } from "../../domain/lifecycle.ts";
+import type { CarrierEventState } from "../../domain/message.ts";
+import { abandon, cancel, claim, close, end, receive, release, type Transition } from "../../domain/transition.ts";
+import { messageOf } from "../harness/message.ts";
+
+const eventStates: CarrierEventState[] = [
+	"pending",
+	"submitted",
+	"delivered",
+	"undelivered",
+	"expired",
+	"rejected",
+	"unknown",
+];
+
+describe("lifecycle", () => {
+	it("names only states that exist, and leads every open state to an end", () => {
+		for (const state of states) {
+			for (const next of lifecycle[state].next) assert.ok(states.includes(next), `${state} → ${next}`);
+			if (!isFinal(state)) assert.ok(lifecycle[state].next.length > 0, state);
+		}
+		assert.deepEqual(
+			finalStates.toSorted(),
+			["cancelled", "delivered", "expired", "rejected", "undelivered", "unknown"],
+		);
+	});
+
+	it("moves back only from sending to queued and from queued to deferred", () => {
+		const backward = states.flatMap((from) =>
+			(lifecycle[from].next as readonly State[])
+				.filter((to) => lifecycle[to].order < lifecycle[from].order)
+				.map((to) => `${from} → ${to}`),
+		);
+		assert.deepEqual(backward, ["queued → deferred", "sending → queued"]);
+	});
+
+	it("corrects a final state only where our clock, not the carrier, had decided it", () => {
+		for (const state of finalStates) {
+			const corrects = (lifecycle[state].next as readonly State[]).length > 0;
+			assert.equal(corrects, state === "unknown" || state === "expired", state);
+		}
+	});
+});
+
+describe("transition", () => {
+	it("never leaves a final state by a receipt, but for unknown and expired", () => {
+		fc.assert(
+			fc.property(fc.constantFrom(...finalStates), fc.constantFrom(...eventStates), fc.boolean(), (state, event, stale) => {
+				const message = messageOf({ state, attempt: 1, carrierId: "c1" });
+				const change = receive(message, { eventId: "e", carrierId: "c1", state: event, at: 1 }, 2, stale);
+				if (change?.to === undefined) return;
+				assert.ok(state === "unknown" || state === "expired");
+				assert.ok(!stale);
+			}),
+		);
+	});
+
+	it("a stale receipt changes no state and is kept as evidence", () => {
+		for (const state of states) {
+			const message = messageOf({ state, attempt: 1, carrierId: "c1" });
+			const change = receive(message, { eventId: "e", carrierId: "c1", state: "delivered", at: 1 }, 2, true);
+			assert.equal(change?.to, undefined);
+			assert.equal((change?.push?.receipts?.value as { effect: string }).effect, "stale");
+		}
+	});
+
+	it("a receipt seen before, or for an attempt the message never made, does nothing", () => {
+		const event = { eventId: "e", carrierId: "c1", state: "delivered", at: 1 } as const;
+		const seen = messageOf({ state: "submitted", attempt: 1, carrierId: "c1", seenEventId: "e" });
+		assert.equal(receive(seen, event, 2, false), undefined);
+		const other = messageOf({ state: "submitted", attempt: 1, carrierId: "c2" });
+		assert.equal(receive(other, event, 2, false), undefined);
+	});
+
+	it("a receipt of an earlier attempt is evidence only", () => {
+		const message = messageOf({ state: "queued", attempt: 2, carrierId: "c1", carrierIdAttempt: 1 });
+		const change = receive(message, { eventId: "e", carrierId: "c1", state: "delivered", at: 1 }, 2, false);
+		assert.equal(change?.to, undefined);
+		assert.equal((change?.push?.receipts?.value as { effect: string }).effect, "out_of_order");
+	});
+
+	it("the update that ends a message erases at once what its class forgets, and nothing that is held", () => {
+		fc.assert(
+			fc.property(
+				fc.constantFrom(...openStates),
+				fc.boolean(),
+				fc.boolean(),
+				fc.array(fc.constant("hold_a"), { maxLength: 1 }),
+				(state, contentAtFinal, addressAtFinal, holds) => {
+					const message = messageOf({ state, contentAtFinal, addressAtFinal, holds });
+					const change = end(message, "cancelled", 5);
+					const expected = holds.length > 0 ? [] : [contentAtFinal && "content", addressAtFinal && "address"];
+					assert.deepEqual(change.unset, expected.filter(Boolean));
+					// A hold placed between the read and the update must refuse an update that erases.
+					if (change.unset?.length) assert.deepEqual(change.where?.holds, { $size: 0 });
+				},
+			),
+		);
+	});
+
+	it("what outlived its retention is erased at the end even where its class keeps it longer", () => {
+		const message = messageOf({ state: "submitted", contentAtFinal: false, contentEraseBy: 10 });
+		assert.deepEqual(end(message, "delivered", 11).unset, ["content", "address"]);
+		assert.deepEqual(end(message, "delivered", 9).unset, ["address"]);
+	});
+
+	it("a claim needs the deadline ahead, no hold, and the attempt before it", () => {
+		const change = claim("m", 3, 100, { claim: "c", reference: "r" });
+		assert.deepEqual(change.from, ["queued"]);
+		assert.deepEqual(change.where, { holds: { $size: 0 }, attempt: 2, deadlineAt: { $gt: 100 } });
+	});
+
+	it("before its deadline nothing unsent expires, and before its close nothing sent becomes unknown", () => {
+		fc.assert(
+			fc.property(fc.constantFrom(...states), fc.integer({ min: 0, max: 300 }), (state, now) => {
+				const message = messageOf({ state, deadlineAt: 100, closeAt: 200 });
+				const change = close(message, now);
+				if (isFinal(state)) return assert.equal(change, undefined);
+				const sent = state === "sending" || state === "submitted";
+				assert.equal(change?.to, sent ? (now >= 200 ? "unknown" : undefined) : now >= 100 ? "expired" : undefined);
+			}),
+		);
+	});
+
+	it("every change names only states from which its target may be reached", () => {
+		for (const state of openStates) {
+			const message = messageOf({ state, attempt: 1, deadlineAt: 1, closeAt: 1 });
+			const changes: (Transition | undefined)[] = [
+				close(message, 9),
+				cancel(message, 9),
+				abandon(message, 9),
+				release(message, "failed", 10, 9),
+			];
+			for (const change of changes) {
+				if (!change?.to) continue;
+				for (const from of change.from ?? []) assert.ok(statesBefore(change.to).includes(from), `${from} → ${change.to}`);
+			}
+		}
+	});
+});

@@ -1,0 +1,225 @@
+// The whole engine in one process, for tests that drive races on purpose: real Temporal, MongoDB and Redis, a scripted carrier, a clock that can be set.
+
+import { createHash, randomBytes } from "node:crypto";
+import { fileURLToPath } from "node:url";
+import { DefaultLogger, NativeConnection, Runtime, Worker } from "@temporalio/worker";
+import { Redis } from "ioredis";
+import { type ActivityDeps, createActivities } from "../../activities/index.ts";
+import { createSend } from "../../activities/send.ts";
+import { createUnpark } from "../../activities/unpark.ts";
+import type { Carrier, SendOutcome } from "../../adapters/carriers/carrier.ts";
+import { createCohorts } from "../../adapters/cohorts.ts";
+import { connectMongo } from "../../adapters/mongo/connection.ts";
+import { createStore } from "../../adapters/mongo/store.ts";
+import { createSendQueues, createSendWorker } from "../../adapters/redis/sendQueues.ts";
+import { connectTemporal, createRuns, dataConverter } from "../../adapters/temporal/client.ts";
+import { createEncryption } from "../../adapters/vault/encryption.ts";
+import { createCertificates } from "../../audit/certificate.ts";
+import { formatId, type IdKind } from "../../domain/ids.ts";
+import { limits } from "../../domain/limits.ts";
+import type { Message } from "../../domain/message.ts";
+import { Plaintext } from "../../domain/plaintext.ts";
+import { createMemoryKeys } from "./memoryKeys.ts";
+import { messageOf } from "./message.ts";
+
+export type Engine = Awaited<ReturnType<typeof createEngine>>;
+
+const day = 24 * 3600_000;
+
+Runtime.install({ logger: new DefaultLogger("ERROR") });
+
+type EngineOptions = {
+	worker?: boolean;
+	sender?: boolean;
+	/** Puts an activity in another's place, to lose or delay what it does. */
+	replace?: (activities: ReturnType<typeof createActivities>) => Partial<ReturnType<typeof createActivities>>;
+};
+
+/** Needs MONGODB_URL, REDIS_URL and TEMPORAL_ADDRESS; each engine has its own database and queues. */
+export async function createEngine(options: EngineOptions = {}) {
+	const name = `t${randomBytes(6).toString("hex")}`;
+	const time = { offsetMs: 0 };
+	const clock = () => Date.now() + time.offsetMs;
+	const ids = {
+		random: (kind: IdKind) => formatId(kind, randomBytes(16)),
+		derive: (kind: IdKind, text: string) => formatId(kind, createHash("sha256").update(`${kind}\n${text}`).digest()),
+	};
+	const connection = await connectMongo({ url: process.env.MONGODB_URL as string, database: name });
+	const store = createStore(connection, { clock, randomToken: () => randomBytes(9).toString("base64url") });
+	await store.prepare();
+	const memory = createMemoryKeys();
+	const encryption = createEncryption({
+		cohortKeys: memory.cohortKeys,
+		wrappingKeys: store.wrappingKeys,
+		clock,
+		randomBytes: (size) => randomBytes(size),
+	});
+	const temporal = connectTemporal({ address: process.env.TEMPORAL_ADDRESS ?? "127.0.0.1:1", namespace: "default" });
+	const sendQueues = createSendQueues({ url: process.env.REDIS_URL as string, prefix: name });
+	const carrier = createScriptedCarrier();
+	const warnings: string[] = [];
+	const log = { info: () => undefined, error: () => undefined, warn: (fields: object) => void warnings.push(JSON.stringify(fields)) };
+	const runs = createRuns({
+		client: temporal.client,
+		taskQueue: name,
+		inFlightMax: limits.startsInFlightMax,
+		isGroupOpen: store.messages.isGroupOpen,
+	});
+	const deps: ActivityDeps = {
+		clock,
+		monotonic: () => performance.now(),
+		random: () => 0,
+		ids,
+		log,
+		store,
+		runs,
+		sendQueues,
+		encryption,
+		cohortKeys: memory.cohortKeys,
+		certificates: createCertificates({
+			sign: memory.sign,
+			clock,
+			lifetimes: {
+				oplogMs: day,
+				journalMs: day,
+				databaseBackupMs: day,
+				vaultRaftLogMs: day,
+				vaultSnapshotMs: day,
+				logsMs: day,
+				keyCacheMs: limits.wrappingKeyAgeMsMax,
+			},
+		}),
+		policies: { reevaluate: () => ({ allowed: true, reasons: [], citations: [], packs: [], rules: [] }) },
+		carriers: { sender: async () => carrier },
+	};
+	const activities = createActivities(deps);
+	const send = createSend({ ...deps, unpark: createUnpark(deps) });
+	const cohorts = createCohorts({ cohorts: store.cohorts, cohortKeys: memory.cohortKeys, ids, clock });
+	const sendWorker =
+		options.sender === false
+			? undefined
+			: createSendWorker({
+					url: process.env.REDIS_URL as string,
+					prefix: name,
+					sendQueue: "queue",
+					concurrency: 20,
+					ratePerSecond: 1_000,
+					handle: (job, control) => send(job, control),
+					onError: () => undefined,
+				});
+	const replaced = { ...activities, ...options.replace?.(activities) };
+	const worker = options.worker === false ? undefined : await startWorker(name, replaced);
+
+	/** Inserts a message as the API would, encrypted under real cohorts; does not start its run. */
+	async function accept(shape: Parameters<typeof messageOf>[0] = {}): Promise<Message> {
+		const now = clock();
+		const tenantId = shape?.tenantId ?? ids.random("tenant");
+		const template = messageOf({
+			id: ids.random("message"),
+			submissionId: ids.random("submission"),
+			deadlineAt: now + 60_000,
+			closeAt: now + 120_000,
+			nextCheckAt: now + limits.driverPatienceMs,
+			acceptedAt: now,
+			...shape,
+			tenantId,
+		});
+		for (const object of ["content", "address"] as const) {
+			const dueAt = template.closeAt + limits.clockSkewMs;
+			const cohortId = await cohorts.ensure({ tenantId, region: "US", retentionClass: `${object}/PT1H`, dueAt });
+			const plaintext = Plaintext.text(object === "content" ? "The text in clear" : "+12025550142");
+			template[object] = await encryption.encrypt({ tenantId, messageId: template._id, object, cohortId, plaintext });
+			template.retention[object] = { eraseBy: dueAt, atFinal: template.retention[object]?.atFinal ?? true, cohortId };
+		}
+		template.retention.receipt = { eraseBy: now + 90 * day, atFinal: false };
+		template.retention.decision_record = { eraseBy: now + 365 * day, atFinal: false };
+		await store.messages.insert(template);
+		return template;
+	}
+
+	return {
+		...deps,
+		name,
+		time,
+		memory,
+		carrier,
+		encryption,
+		cohorts,
+		activities,
+		send,
+		temporal,
+		warnings,
+		accept,
+		start: (message: Message) =>
+			runs.start({
+				submissionId: message.submissionId,
+				tenantId: message.tenantId,
+				category: message.category,
+				region: message.region,
+			}),
+		/** Deletes every key of this engine's queues, as an emptied Redis would. */
+		async emptyRedis(): Promise<void> {
+			const redis = new Redis(process.env.REDIS_URL as string);
+			const keys = await redis.keys(`${name}:*`);
+			if (keys.length > 0) await redis.del(keys);
+			redis.disconnect();
+		},
+		read: async (id: string) => (await store.messages.find(id)) as Message,
+		async close(): Promise<void> {
+			await sendWorker?.close();
+			worker?.worker.shutdown();
+			await worker?.running;
+			await worker?.connection.close();
+			await connection.dropDatabase();
+			await Promise.allSettled([sendQueues.close(), temporal.connection.close(), store.close()]);
+			encryption.close();
+		},
+	};
+}
+
+/** Waits for a condition, not for a time. */
+export async function until<T>(condition: () => Promise<T | undefined | false> | T | undefined | false, limitMs = 20_000): Promise<T> {
+	const end = Date.now() + limitMs;
+	for (;;) {
+		const value = await condition();
+		if (value) return value;
+		if (Date.now() > end) throw new Error(`waited ${limitMs} ms in vain: ${condition.toString().slice(0, 120)}`);
+		await new Promise((resolve) => setTimeout(resolve, 20));
+	}
+}
+
+async function startWorker(taskQueue: string, activities: object) {
+	const connection = await NativeConnection.connect({ address: process.env.TEMPORAL_ADDRESS as string });
+	const worker = await Worker.create({
+		connection,
+		taskQueue,
+		dataConverter,
+		activities,
+		workflowsPath: fileURLToPath(import.meta.resolve("../../workflows/index.ts")),
+	});
+	return { worker, connection, running: worker.run() };
+}
+
+function createScriptedCarrier() {
+	const calls: { reference: string; text: string; to: string }[] = [];
+	const known = new Map<string, string>();
+	const script: { next?: (reference: string) => Promise<SendOutcome> } = {};
+	const carrier: Carrier = {
+		name: "scripted",
+		async send(message) {
+			calls.push({ reference: message.reference, text: message.text.reveal(), to: message.to.reveal() });
+			if (script.next) return script.next(message.reference);
+			const carrierId = `c-${message.reference}`;
+			known.set(message.reference, carrierId);
+			return { kind: "accepted", carrierId, segments: 1 };
+		},
+		verify: () => ({ valid: false, reason: "unsupported", events: [] }),
+		async lookup(reference) {
+			const carrierId = known.get(reference);
+			return carrierId
+				? { kind: "found", carrierId, segments: 1, state: "pending", at: 1 }
+				: { kind: "absent" };
+		},
+	};
+	return Object.assign(carrier, { calls, known, script });
+}
