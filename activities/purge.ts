@@ -2,9 +2,10 @@
 
 import { isFinal } from "../domain/lifecycle.ts";
 import { limits } from "../domain/limits.ts";
-import { type SealedObjectName, sealedObjects } from "../domain/message.ts";
+import { type Message, type SealedObjectName, sealedObjects } from "../domain/message.ts";
 import { close } from "../domain/transition.ts";
 import type { Purged } from "../workflows/contract.ts";
+import { nextDueAt } from "./certify.ts";
 import { change } from "./change.ts";
 import type { ActivityDeps } from "./index.ts";
 
@@ -32,7 +33,7 @@ export function createPurge(deps: PurgeDeps) {
 	async function erasePage(cohortId: string): Promise<{ count: number }> {
 		const cohort = await cohorts.find(cohortId);
 		if (cohort?.state !== "closing") return { count: 0 };
-		const erased: { messageId: string; object: SealedObjectName; erasedAt: number; verified: boolean }[] = [];
+		const erased: Erased[] = [];
 		for (const object of sealedObjects) {
 			const page = await messages.findSealedIn(cohortId, object, limits.purgePageItems);
 			erased.push(...(await Promise.all(page.map(({ _id }) => eraseObject(deps, _id, object, cohortId)))).flat());
@@ -63,7 +64,10 @@ export function createPurge(deps: PurgeDeps) {
 	return { closeCohort, erasePage, destroyCohort };
 }
 
-async function eraseObject(deps: PurgeDeps, messageId: string, object: SealedObjectName, cohortId: string) {
+/** One object that is gone, and its message as read back. */
+type Erased = { messageId: string; object: SealedObjectName; erasedAt: number; verified: boolean; stored: Message };
+
+async function eraseObject(deps: PurgeDeps, messageId: string, object: SealedObjectName, cohortId: string): Promise<Erased[]> {
 	const { messages } = deps.store;
 	const now = deps.clock();
 	// A cohort ends after its members' close; one that is open still was missed by every driver.
@@ -76,31 +80,34 @@ async function eraseObject(deps: PurgeDeps, messageId: string, object: SealedObj
 			from: [message.state],
 			where: { [`${object}.cohortId`]: cohortId, holds: { $size: 0 } },
 			unset: [object],
-			set: { [`retention.${object}.erasedAt`]: now },
+			// Should this page never come to its certificate, the sweep finds the message and certifies it.
+			set: { [`retention.${object}.erasedAt`]: now, nextCheckAt: now + limits.driverPatienceMs },
 			evidence: [{ at: now, type: "erased", code: object }],
 		};
 	});
 	const stored = await messages.find(messageId);
 	const erasedAt = stored?.retention[object]?.erasedAt;
 	if (!stored || erasedAt === undefined) return [];
-	return [{ messageId, object, erasedAt, verified: stored[object] === undefined }];
+	return [{ messageId, object, erasedAt, verified: stored[object] === undefined, stored }];
 }
 
 async function certifyPage(
 	deps: PurgeDeps,
 	cohort: { _id: string; tenantId: string; dueAt: number },
-	erased: { messageId: string; object: SealedObjectName; erasedAt: number; verified: boolean }[],
+	erased: Erased[],
 ): Promise<void> {
 	const about = erased.map((entry) => `${entry.messageId}/${entry.object}`).sort();
 	const id = deps.ids.derive("certificate", about.join("\n"));
-	const objects = erased.map((entry) => ({ ...entry, cohortId: cohort._id, keyDueAt: cohort.dueAt }));
+	const objects = erased.map(({ stored: _, ...entry }) => ({ ...entry, cohortId: cohort._id, keyDueAt: cohort.dueAt }));
 	await insertCertificate(deps, id, cohort, objects);
 	const now = deps.clock();
-	for (const { messageId, object } of erased) {
+	for (const { messageId, object, stored } of erased) {
+		const dueAt = nextDueAt(stored);
 		await deps.store.messages.transition({
 			id: messageId,
 			where: { certificates: { $ne: id } },
-			set: { [`retention.${object}.verifiedAt`]: now },
+			set: { [`retention.${object}.verifiedAt`]: now, ...(dueAt === undefined ? {} : { nextCheckAt: dueAt }) },
+			...(dueAt === undefined ? { unset: ["nextCheckAt"] } : {}),
 			push: { certificates: { value: id, keep: 16 } },
 			evidence: [{ at: now, type: "certified" }],
 		});

@@ -145,6 +145,7 @@ export async function createEngine(options: EngineOptions = {}) {
 		carrier,
 		encryption,
 		cohorts,
+		sendQueues,
 		activities,
 		send,
 		temporal,

@@ -1,0 +1,148 @@
+// Forgetting by cohort: what is due goes, what is held stays, and what is gone can't be brought back.
+
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import { LetheError } from "../../domain/errors.ts";
+import { limits } from "../../domain/limits.ts";
+import type { Message } from "../../domain/message.ts";
+import { end } from "../../domain/transition.ts";
+import { purgeWorkflowId } from "../../workflows/contract.ts";
+import { createEngine, type Engine } from "../harness/engine.ts";
+
+describe("purge", () => {
+	let engine: Engine;
+	before(async () => {
+		engine = await createEngine({ sender: false });
+	});
+	after(() => engine.close());
+
+	/** Delivered messages of one tenant whose class keeps content until its cohort is due. */
+	async function delivered(count: number, shape: Parameters<Engine["accept"]>[0] = {}): Promise<Message[]> {
+		const now = engine.clock();
+		const common = {
+			tenantId: engine.ids.random("tenant"),
+			deadlineAt: now + 1_000,
+			closeAt: now + 2_000,
+			contentAtFinal: false,
+			...shape,
+		};
+		const messages = await Promise.all(Array.from({ length: count }, () => engine.accept(common)));
+		for (const message of messages) {
+			const current = await engine.read(message._id);
+			await engine.store.messages.transition({ ...end(current, "delivered", engine.clock()), from: ["accepted"] });
+		}
+		return messages;
+	}
+	const cohortOf = (message: Message | undefined) => message?.content?.cohortId as string;
+	const dueNow = async (message: Message | undefined) => {
+		const cohort = await engine.store.cohorts.find(cohortOf(message));
+		engine.time.offsetMs += Math.max(0, (cohort?.dueAt ?? 0) - engine.clock() + 1);
+	};
+	async function runPurge(cohortId: string): Promise<string> {
+		const { closeCohort, erasePage, destroyCohort } = engine.activities;
+		if (!(await closeCohort(cohortId))) return "waiting";
+		while ((await erasePage(cohortId)).count > 0);
+		return (await destroyCohort(cohortId)).outcome;
+	}
+
+	it("a cohort is not touched before it is due", async () => {
+		const [message] = await delivered(1);
+		assert.equal(await runPurge(cohortOf(message)), "waiting");
+		assert.ok((await engine.read(message?._id as string)).content);
+	});
+
+	it("the sweep starts the purge of a due cohort; content, keys and the right to decrypt are gone, and certified", async () => {
+		const [message] = (await delivered(1)) as [Message];
+		const kept = await engine.read(message._id);
+		assert.ok(kept.content, "kept by its class until the cohort is due");
+		assert.equal(kept.address, undefined);
+		await dueNow(message);
+		await engine.activities.sweepPage();
+		await engine.temporal.client.workflow.getHandle(purgeWorkflowId(cohortOf(message))).result();
+		const cohort = await engine.store.cohorts.find(cohortOf(message));
+		assert.equal(cohort?.state, "destroyed");
+		assert.equal(cohort?.certificates.length, 1);
+		const ended = await engine.read(message._id);
+		assert.equal(ended.content, undefined);
+		assert.equal(ended.certificates.length, 2, "the address at the end, the content by its cohort");
+		assert.ok(ended.retention.content?.verifiedAt);
+		// The document of before the purge, put back: its key is gone for good.
+		await assert.rejects(
+			engine.encryption.decrypt({
+				tenantId: kept.tenantId,
+				messageId: kept._id,
+				object: "content",
+				sealed: kept.content as NonNullable<Message["content"]>,
+			}),
+			(error) => error instanceof LetheError && error.code === "content_erased",
+		);
+	});
+
+	it("a held member keeps its cohort's key; once released, it goes", async () => {
+		const [held, free] = (await delivered(2)) as [Message, Message];
+		await engine.store.messages.transition({ id: held._id, set: { holds: ["hold_a"] } });
+		await dueNow(held);
+		assert.equal(await runPurge(cohortOf(held)), "waiting");
+		assert.ok((await engine.read(held._id)).content);
+		assert.equal((await engine.read(free._id)).content, undefined);
+		assert.ok(await engine.memory.cohortKeys.exists(cohortOf(held)));
+		await engine.store.messages.transition({ id: held._id, set: { holds: [] } });
+		assert.equal(await runPurge(cohortOf(held)), "destroyed");
+		assert.equal((await engine.read(held._id)).content, undefined);
+	});
+
+	it("two workers at once, and a repeat from any step, erase once and certify the same", async () => {
+		const messages = await delivered(20);
+		await dueNow(messages[0]);
+		const outcomes = await Promise.all([runPurge(cohortOf(messages[0])), runPurge(cohortOf(messages[0]))]);
+		assert.ok(outcomes.includes("destroyed"));
+		assert.equal(await runPurge(cohortOf(messages[0])), "waiting", "a destroyed cohort is not closed again");
+		for (const { _id } of messages) {
+			const ended = await engine.read(_id);
+			assert.equal(ended.content, undefined);
+			assert.ok(ended.certificates.length >= 1);
+		}
+		const about = await engine.store.certificates.findAbout(cohortOf(messages[0]));
+		assert.ok(about.length >= 2, "a page's certificate and the cohort's");
+	});
+
+	it("a key server that is away delays the purge and loses nothing", async () => {
+		const [message] = (await delivered(1)) as [Message];
+		await dueNow(message);
+		engine.memory.away.value = true;
+		await assert.rejects(runPurge(cohortOf(message)), (error) => (error as LetheError).code === "keys_unavailable");
+		engine.memory.away.value = false;
+		assert.equal(await runPurge(cohortOf(message)), "destroyed");
+		engine.time.offsetMs += limits.driverPatienceMs + 1;
+		await engine.activities.sweepPage();
+		const ended = await engine.read(message._id);
+		assert.ok(ended.retention.content?.verifiedAt, "what was erased before is certified after");
+	});
+
+	it("a member that every driver missed is ended and erased when its cohort is due", async () => {
+		const now = engine.clock();
+		const shape = { contentAtFinal: false, deadlineAt: now + 100, closeAt: now + 200 };
+		const message = await engine.accept(shape);
+		await dueNow(message);
+		assert.equal(await runPurge(cohortOf(message)), "destroyed");
+		const ended = await engine.read(message._id);
+		assert.equal(ended.state, "expired");
+		assert.equal(ended.content, undefined);
+	});
+
+	it("receipts and the record go at their own times, a held record stays", async () => {
+		const [message, held] = (await delivered(2, { contentAtFinal: true })) as [Message, Message];
+		await engine.activities.finalise(message.submissionId, false);
+		await engine.activities.finalise(held.submissionId, false);
+		await engine.store.messages.transition({ id: held._id, set: { holds: ["hold_a"] } });
+		engine.time.offsetMs += 91 * 24 * 3600_000;
+		await engine.activities.sweepPage();
+		const after90 = await engine.read(message._id);
+		assert.deepEqual(after90.receipts, []);
+		assert.ok(after90.retention.receipt?.erasedAt);
+		engine.time.offsetMs += 300 * 24 * 3600_000;
+		await engine.activities.sweepPage();
+		assert.equal(await engine.read(message._id), undefined);
+		assert.ok(await engine.read(held._id));
+	});
+});
