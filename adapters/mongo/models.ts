@@ -1,6 +1,6 @@
 // The collections: their documents' shapes and the index behind every query. No TTL index: only Lethe's eraser erases.
 
-import { Schema } from "mongoose";
+import { type Model, Schema } from "mongoose";
 import type { Message } from "../../domain/message.ts";
 import type { MongoConnection } from "./connection.ts";
 
@@ -117,7 +117,8 @@ export function createModels(connection: MongoConnection) {
 		// The driver's own calls carry the documents: hydrating 5,000 a second would cost more than sending them.
 		const schema = new Schema({ _id: String }, { collection: name, strict: false, versionKey: false });
 		for (const index of collections[name]) schema.index(index as Record<string, 1 | -1>);
-		return connection.model<Document>(name, schema as never);
+		// A second store on the same connection shares the model.
+		return (connection.models[name] as Model<Document>) ?? connection.model<Document>(name, schema as never);
 	};
 	return {
 		messages: bind<Message>("messages"),

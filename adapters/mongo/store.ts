@@ -30,7 +30,12 @@ export function createStore(
 	return {
 		/** Creates the collections and their indexes; safe to repeat. */
 		async prepare(): Promise<void> {
-			for (const model of Object.values(models)) await guardStore(() => model.createIndexes() as Promise<unknown>);
+			for (const model of Object.values(models)) {
+				await guardStore(async () => {
+					await model.createCollection();
+					await model.createIndexes();
+				});
+			}
 		},
 		/** Whether the server answers. */
 		ping: () => guardStore(async () => void (await connection.db?.admin().ping())),

@@ -1,0 +1,227 @@
+// What Lethe relies on, checked for every carrier in the registry over real sockets.
+
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { inspect } from "node:util";
+import fc from "fast-check";
+import type { CallbackRequest, Carrier } from "../../../adapters/carriers/carrier.ts";
+import { carrierCodes } from "../../../adapters/carriers/codes.ts";
+import { carriers } from "../../../adapters/carriers/registry.ts";
+import { limits } from "../../../domain/limits.ts";
+import { Plaintext } from "../../../domain/plaintext.ts";
+import { type Fake, fakes } from "./fakes.ts";
+
+const never = new AbortController().signal;
+const text = "the quick marker";
+let references = 0;
+
+function message(to: string, more: { stillDue?: () => boolean; validitySeconds?: number } = {}) {
+	const reference = `ref_contract_${++references}`;
+	return { to: Plaintext.text(to), text: Plaintext.text(text), reference, validitySeconds: 60, ...more };
+}
+
+for (const [name, factory] of Object.entries(carriers)) {
+	describe(name, () => {
+		const open = async (): Promise<{ fake: Fake; carrier: Carrier } & AsyncDisposable> => {
+			const start = fakes[name];
+			assert.ok(start, "every carrier needs a fake in fakes.ts");
+			const fake = await start();
+			const carrier = factory({ settings: fake.settings, secrets: fake.secrets });
+			const dispose = async () => {
+				await carrier.close?.();
+				await fake[Symbol.asyncDispose]();
+			};
+			return { fake, carrier, [Symbol.asyncDispose]: dispose };
+		};
+
+		/** A delivered message's genuine callback. */
+		const receive = async ({ fake, carrier }: { fake: Fake; carrier: Carrier }) => {
+			const outcome = await carrier.send(message(fake.numbers.delivered), never);
+			assert.ok(outcome.kind === "accepted");
+			return { carrierId: outcome.carrierId, callback: await fake.callbackFor(outcome.carrierId) };
+		};
+
+		test("an accepted message is known to the carrier by its reference, and its receipt by the carrier's id", async () => {
+			await using opened = await open();
+			const { fake, carrier } = opened;
+			for (const state of ["delivered", "undelivered"] as const) {
+				const sent = message(fake.numbers[state]);
+				const outcome = await carrier.send(sent, never);
+				assert.ok(outcome.kind === "accepted");
+				assert.equal(outcome.segments, 1);
+				const verified = carrier.verify(await fake.callbackFor(outcome.carrierId), Date.now());
+				assert.ok(verified.valid);
+				assert.deepEqual(
+					verified.events.map((event) => [event.carrierId, event.state]),
+					[[outcome.carrierId, state]],
+				);
+				const found = await carrier.lookup?.(sent.reference, never);
+				assert.ok(!found || (found.kind === "found" && found.carrierId === outcome.carrierId));
+			}
+		});
+
+		test("every answer becomes an outcome with a code of ours, and nothing of the carrier's text or ours is in it", async () => {
+			await using opened = await open();
+			const { fake, carrier } = opened;
+			const expected = {
+				rejected: "rejected",
+				throttled: "throttled",
+				notAccepted: "failed",
+				lost: "ambiguous",
+			} as const;
+			for (const [behaviour, kind] of Object.entries(expected)) {
+				const to = fake.numbers[behaviour as keyof typeof expected];
+				const outcome = await carrier.send(message(to), never);
+				assert.equal(outcome.kind, kind, behaviour);
+				if ("code" in outcome) assert.ok(outcome.code in carrierCodes, outcome.code);
+				if (outcome.kind === "throttled") assert.ok(outcome.retryAfterMs > 0);
+				const printed = inspect(outcome, { depth: 9, showHidden: true });
+				assert.ok(!printed.includes(to.slice(-7)) && !printed.includes("marker"), printed);
+			}
+		});
+
+		test("a lost answer is settled by look-up: found when it was accepted, absent when it was never sent", async () => {
+			await using opened = await open();
+			const { fake, carrier } = opened;
+			if (!carrier.lookup) return;
+			const lost = message(fake.numbers.lost);
+			assert.equal((await carrier.send(lost, never)).kind, "ambiguous");
+			assert.equal((await carrier.lookup(lost.reference, never)).kind, "found");
+			assert.deepEqual(await carrier.lookup("ref_never_sent", never), { kind: "absent" });
+		});
+
+		test("a message that is due no longer never reaches the carrier", async () => {
+			await using opened = await open();
+			const { fake, carrier } = opened;
+			const due = { stillDue: () => false };
+			assert.equal((await carrier.send(message(fake.numbers.delivered, due), never)).kind, "failed");
+			for (const validitySeconds of [0, -1, 0.5, Number.NaN]) {
+				assert.equal((await carrier.send(message(fake.numbers.delivered, { validitySeconds }), never)).kind, "failed");
+			}
+			assert.equal((await carrier.send(message(fake.numbers.delivered), AbortSignal.abort())).kind, "failed");
+			assert.equal(await fake.accepted(), 0);
+		});
+
+		test("with the carrier gone a send has surely failed, and a look-up does not claim absence", async () => {
+			const { fake, carrier } = await open();
+			const sent = message(fake.numbers.delivered);
+			await fake[Symbol.asyncDispose]();
+			assert.equal((await carrier.send(sent, never)).kind, "failed");
+			if (carrier.lookup) assert.deepEqual(await carrier.lookup(sent.reference, never), { kind: "unavailable" });
+			await carrier.close?.();
+		});
+
+		test("without credentials nothing is sent, nothing is found absent, and no callback is believed", async () => {
+			await using opened = await open();
+			const { callback } = await receive(opened);
+			const bare = factory({ settings: opened.fake.settings, secrets: {} });
+			assert.equal((await bare.send(message(opened.fake.numbers.delivered), never)).kind, "failed");
+			if (bare.lookup) assert.deepEqual(await bare.lookup("ref_never_sent", never), { kind: "unavailable" });
+			assert.equal(bare.verify(callback, Date.now()).valid, false);
+			await bare.close?.();
+		});
+
+		test("a callback with any byte of its body changed, added or cut is not believed", async () => {
+			await using opened = await open();
+			const { callback } = await receive(opened);
+			const { body } = callback;
+			for (let at = 0; at < body.length; at++) {
+				const changed = body.slice(0, at) + String.fromCharCode(body.charCodeAt(at) ^ 1) + body.slice(at + 1);
+				for (const forged of [changed, body.slice(0, at), `${body.slice(0, at)} ${body.slice(at)}`]) {
+					const result = opened.carrier.verify({ ...callback, body: forged }, Date.now());
+					assert.deepEqual(result, { valid: false, reason: "bad_signature", events: [] });
+				}
+			}
+		});
+
+		test("a callback without, or with a malformed or doubled, signature header is not believed", async () => {
+			await using opened = await open();
+			const { callback } = await receive(opened);
+			for (const header of opened.fake.signatureHeaders) {
+				const value = String(callback.headers[header]);
+				const without = { ...callback, headers: { ...callback.headers, [header]: undefined } };
+				assert.deepEqual(opened.carrier.verify(without, Date.now()), { valid: false, reason: "unsigned", events: [] });
+				const bad = [
+					"",
+					" ",
+					`${value} `,
+					` ${value}`,
+					`${value}a`,
+					`${value}, ${value}`,
+					value.slice(1),
+					[value, value],
+					[],
+				];
+				for (const each of bad) {
+					const malformed = { ...callback, headers: { ...callback.headers, [header]: each } };
+					assert.deepEqual(opened.carrier.verify(malformed, Date.now()).valid, false, JSON.stringify(each));
+				}
+				const twice = { ...callback, headers: { ...callback.headers, [header.toUpperCase()]: value } };
+				assert.equal(opened.carrier.verify(twice, Date.now()).valid, false);
+			}
+		});
+
+		test("header names count whatever their case", async () => {
+			await using opened = await open();
+			const { callback } = await receive(opened);
+			const headers = Object.fromEntries(
+				Object.entries(callback.headers).map(([key, value]) => [key.toUpperCase(), value]),
+			);
+			assert.ok(opened.carrier.verify({ ...callback, headers }, Date.now()).valid);
+		});
+
+		test("a callback outside the freshness window is stale on either side, and its events are kept apart", async () => {
+			await using opened = await open();
+			const { callback, carrierId } = await receive(opened);
+			const now = Date.now();
+			for (const shift of [-1, 1]) {
+				const edge = shift * (limits.callbackFreshnessMs - 5_000);
+				assert.ok(opened.carrier.verify(callback, now + edge).valid);
+				const result = opened.carrier.verify(callback, now + shift * (limits.callbackFreshnessMs + 5_000));
+				assert.ok(!result.valid && result.reason === "stale");
+				assert.deepEqual(
+					result.events.map((event) => event.carrierId),
+					[carrierId],
+				);
+			}
+			assert.equal(opened.carrier.verify(callback, Number.NaN).valid, false);
+		});
+
+		test("verifying is pure: the same callback gives the same events again, for the replay check to refuse", async () => {
+			await using opened = await open();
+			const { callback } = await receive(opened);
+			const now = Date.now();
+			assert.deepEqual(opened.carrier.verify(callback, now), opened.carrier.verify(callback, now));
+		});
+
+		test("whatever arrives, verifying neither throws nor believes it", async () => {
+			await using opened = await open();
+			const { callback } = await receive(opened);
+			const value = fc.oneof(fc.string(), fc.array(fc.string()), fc.constant(undefined));
+			const hostile = fc.oneof(
+				fc.record({
+					method: fc.string(),
+					url: fc.string(),
+					headers: fc.dictionary(fc.string(), value),
+					body: fc.string(),
+				}),
+				fc.record({ method: fc.anything(), url: fc.anything(), headers: fc.anything(), body: fc.anything() }),
+				fc
+					.record({ body: fc.oneof(fc.json(), fc.string({ unit: "binary" })), header: value, at: fc.nat() })
+					.map(({ body, header, at }) => {
+						const names = opened.fake.signatureHeaders;
+						const named = names[at % names.length] as string;
+						return { ...callback, body, headers: { ...callback.headers, [named]: header } };
+					}),
+			);
+			fc.assert(
+				fc.property(hostile, fc.double(), (request, now) => {
+					const result = opened.carrier.verify(request as CallbackRequest, now);
+					assert.equal(result.valid, false);
+					assert.equal(result.events.length, 0);
+				}),
+				{ numRuns: 1000 },
+			);
+		});
+	});
+}

@@ -1,0 +1,44 @@
+// Carriers are opened by name, and production never opens the simulated one.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { carriers, openCarrier } from "../../../adapters/carriers/registry.ts";
+
+const none = { settings: {}, secrets: {} };
+
+test("every carrier calls itself by its name in the registry", () => {
+	for (const [name, factory] of Object.entries(carriers)) assert.equal(factory(none).name, name);
+});
+
+test("the simulated carrier opens only where it is allowed", () => {
+	assert.equal(openCarrier("simulator", { ...none, allowSimulator: true }).name, "simulator");
+	assert.throws(() => openCarrier("simulator", { ...none, allowSimulator: false }), RangeError);
+});
+
+test("a name that is not in the registry opens nothing, not even one every object has", () => {
+	for (const name of ["", "nobody", "constructor", "__proto__", "toString"]) {
+		assert.throws(() => openCarrier(name, { ...none, allowSimulator: true }), RangeError);
+	}
+});
+
+test("settings that can't be used safely are refused at once, and the refusal does not repeat them", () => {
+	const bad: Pick<Parameters<typeof openCarrier>[1], "settings" | "secrets">[] = [
+		{ settings: { url: "not a url" }, secrets: {} },
+		{ settings: { url: "http://carrier.example" }, secrets: {} },
+		{ settings: { url: "http://127.0.0.1.example" }, secrets: {} },
+		{ settings: { url: "ftp://127.0.0.1" }, secrets: {} },
+		{ settings: { url: "https://marker:marker@carrier.example" }, secrets: {} },
+		{ settings: { url: "https://carrier.example/?marker=1" }, secrets: {} },
+		{ settings: {}, secrets: { token: "marker" } },
+		{ settings: {}, secrets: { token: "marker-marker-marker\r\nx: y" } },
+		{ settings: {}, secrets: { publicKey: "marker" } },
+		{ settings: {}, secrets: { publicKey: `${"A".repeat(42)}B=` } },
+	];
+	for (const options of bad) {
+		assert.throws(
+			() => openCarrier("simulator", { ...options, allowSimulator: true }),
+			(error) => error instanceof TypeError && !/marker|example|127/.test(error.message),
+			JSON.stringify(options),
+		);
+	}
+});

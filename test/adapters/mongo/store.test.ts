@@ -1,0 +1,96 @@
+// The store against a real server: acceptance is one insert, changes lose races quietly, and every query has its index.
+
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { after, before, describe, it } from "node:test";
+import { connectMongo, type MongoConnection } from "../../../adapters/mongo/connection.ts";
+import { indexes } from "../../../adapters/mongo/models.ts";
+import { createStore, type Store } from "../../../adapters/mongo/store.ts";
+import { LetheError } from "../../../domain/errors.ts";
+import { messageOf } from "../../harness/message.ts";
+
+describe("store", () => {
+	let connection: MongoConnection;
+	let store: Store;
+	const deps = { clock: () => 1_000, randomToken: () => randomBytes(9).toString("base64url") };
+	before(async () => {
+		const database = `t${randomBytes(6).toString("hex")}`;
+		connection = await connectMongo({ url: process.env.MONGODB_URL as string, database });
+		store = createStore(connection, deps);
+		await store.prepare();
+	});
+	after(async () => {
+		await connection.dropDatabase();
+		await store.close();
+	});
+	const id = () => `msg_${randomBytes(8).toString("hex")}`;
+
+	it("accepts an id once, among many inserted together", async () => {
+		const twice = id();
+		const ids = [id(), twice, id(), twice, id()];
+		const answers = await Promise.all(ids.map((_id) => store.messages.insert(messageOf({ id: _id }))));
+		assert.equal(answers.filter((answer) => answer === "inserted").length, 4);
+		assert.equal(answers.filter((answer) => answer === "duplicate").length, 1);
+		for (const _id of ids) assert.ok(await store.messages.find(_id));
+	});
+
+	it("of many changes from the same state exactly one takes effect, within a batch and across two stores", async () => {
+		const other = createStore(connection, deps);
+		for (let round = 0; round < 10; round++) {
+			const _id = id();
+			await store.messages.insert(messageOf({ id: _id, state: "queued" }));
+			const change = { id: _id, to: "sending", from: ["queued"] } as const;
+			const answers = await Promise.all([
+				...Array.from({ length: 5 }, () => store.messages.transition(change)),
+				...Array.from({ length: 5 }, () => other.messages.transition(change)),
+			]);
+			assert.equal(answers.filter(Boolean).length, 1);
+		}
+	});
+
+	it("in one batch each change learns its own fate", async () => {
+		const ids = Array.from({ length: 50 }, id);
+		await Promise.all(
+			ids.map((_id, index) => store.messages.insert(messageOf({ id: _id, state: index % 3 ? "queued" : "delivered" }))),
+		);
+		const answers = await Promise.all(ids.map((_id) => store.messages.transition({ id: _id, to: "sending", from: ["queued"] })));
+		assert.deepEqual(answers, ids.map((_, index) => index % 3 !== 0));
+	});
+
+	it("every index that a query needs exists, and none besides", async () => {
+		for (const [name, expected] of Object.entries(indexes)) {
+			const found = await connection.collection(name).indexes();
+			const keys = found.map((index) => JSON.stringify(index.key)).filter((key) => key !== '{"_id":1}');
+			assert.deepEqual(keys.toSorted(), expected.map((key) => JSON.stringify(key)).toSorted(), name);
+		}
+	});
+
+	it("every query walks an index, never the collection", async () => {
+		const messages = connection.collection("messages");
+		const queries: [Record<string, unknown>, Record<string, 1 | -1>?][] = [
+			[{ nextCheckAt: { $lte: 1 } }, { nextCheckAt: 1 }],
+			[{ submissionId: { $in: ["s"] } }],
+			[{ submissionId: "s", group: 0, state: { $in: ["queued"] } }],
+			[{ "attempts.carrierId": "c", sendQueue: "q" }],
+			[{ tenantId: "t" }, { acceptedAt: -1, _id: -1 }],
+			[{ "content.cohortId": "c", holds: { $size: 0 } }],
+			[{ "address.cohortId": "c" }],
+		];
+		for (const [filter, sort] of queries) {
+			const plan = JSON.stringify(await messages.find(filter, sort ? { sort } : {}).explain("queryPlanner"));
+			assert.ok(plan.includes("IXSCAN"), `${JSON.stringify(filter)}: ${plan.slice(0, 300)}`);
+		}
+	});
+
+	it("a server that is away is one code, and quotes no document", async () => {
+		const away = await connectMongo({ url: process.env.MONGODB_URL as string, database: "x" });
+		const awayStore = createStore(away, deps);
+		await away.close();
+		await assert.rejects(awayStore.messages.insert(messageOf({ id: "msg_secret" })), (error) => {
+			assert.ok(error instanceof LetheError);
+			assert.equal(error.code, "store_unavailable");
+			assert.ok(!JSON.stringify([error.message, error.cause]).includes("secret"));
+			return true;
+		});
+	});
+});

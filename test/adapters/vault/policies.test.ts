@@ -1,0 +1,157 @@
+// Least privilege, on a real Vault: every role tries every act, and only what the table grants is not refused.
+
+import assert from "node:assert/strict";
+import { before, test } from "node:test";
+import { type Role, roles } from "../../../adapters/vault/policies.ts";
+import { credentialsOf, freshId, issuerToken, login, rawRequest, statusOf, type VaultClient } from "./helper.ts";
+
+type Act = {
+	name: string;
+	by: Role[];
+	method: "GET" | "POST" | "DELETE";
+	path: string;
+	body?: Record<string, unknown>;
+};
+
+const cohort = `cohort-${freshId("cohort")}`;
+const doomed = `cohort-${freshId("cohort")}`;
+const tenantKey = `hmac-subject-${freshId("tenant")}`;
+const queue = "policy-test";
+const keys = "transit/keys";
+
+// Whatever no role may do has an empty list. The last acts end what the others need.
+const acts: Act[] = [
+	{
+		name: "create a cohort key",
+		by: ["api"],
+		method: "POST",
+		path: `${keys}/${cohort}`,
+		body: { type: "aes256-gcm96" },
+	},
+	post("create an exportable cohort key", [], `${keys}/cohort-x`, { type: "aes256-gcm96", exportable: true }),
+	post("create a cohort key of another type", [], `${keys}/cohort-x`, { type: "rsa-2048" }),
+	post("draw a wrapping key", ["api"], `transit/datakey/plaintext/${cohort}`),
+	post("draw a wrapped-only key", [], `transit/datakey/wrapped/${cohort}`),
+	post("encrypt under a cohort key", [], `transit/encrypt/${cohort}`, { plaintext: "AAAA" }),
+	post("decrypt under a cohort key", ["sender"], `transit/decrypt/${cohort}`, { ciphertext: "vault:v1:AAAA" }),
+	post("rewrap under a cohort key", [], `transit/rewrap/${cohort}`, { ciphertext: "vault:v1:AAAA" }),
+	post("hash under a cohort key", [], `transit/hmac/${cohort}`, { input: "AAAA" }),
+	get("read a cohort key's metadata", ["eraser"], `${keys}/${cohort}`),
+	get("list keys", [], `${keys}?list=true`),
+	get("export a cohort key", [], `transit/export/encryption-key/${cohort}`),
+	get("back a cohort key up", [], `transit/backup/${cohort}`),
+	post("make a cohort key exportable", [], `${keys}/${cohort}/config`, { exportable: true }),
+	post("allow a backup of a cohort key", [], `${keys}/${cohort}/config`, { allow_plaintext_backup: true }),
+	post("retire a cohort key's versions", [], `${keys}/${cohort}/config`, { min_decryption_version: 1 }),
+	remove("soft-delete a cohort key", ["eraser"], `${keys}/${doomed}/soft-delete`),
+	post("sign", ["signer"], "transit/sign/certificate", { input: "AAAA" }),
+	get("read the public signing keys", ["api", "signer", "admin"], `${keys}/certificate`),
+	get("export the signing key", [], "transit/export/signing-key/certificate"),
+	post("allow deletion of the signing key", [], `${keys}/certificate/config`, { deletion_allowed: true }),
+	remove("delete the signing key", [], `${keys}/certificate`),
+	post("create a tenant's HMAC key", ["admin"], `${keys}/${tenantKey}`, {
+		type: "hmac",
+		key_size: 32,
+		exportable: true,
+	}),
+	get("export a tenant's HMAC key", ["api"], `transit/export/hmac-key/${tenantKey}`),
+	get("export the one-time code HMAC key", ["api"], "transit/export/hmac-key/hmac-code"),
+	get("export the API-key HMAC key", ["api", "admin"], "transit/export/hmac-key/hmac-api-key"),
+	post("rotate an HMAC key", ["admin"], `${keys}/${tenantKey}/rotate`),
+	post("allow deletion of an HMAC key", [], `${keys}/${tenantKey}/config`, { deletion_allowed: true }),
+	remove("delete an HMAC key", [], `${keys}/${tenantKey}`),
+	post("write send secrets", ["admin"], `kv/data/carriers/${queue}/send`, { data: {} }),
+	post("write callback secrets", ["admin"], `kv/data/carriers/${queue}/callback`, { data: {} }),
+	get("read send secrets", ["sender"], `kv/data/carriers/${queue}/send`),
+	get("read callback secrets", ["api"], `kv/data/carriers/${queue}/callback`),
+	get("read other secrets", [], `kv/data/carriers/${queue}/other`),
+	get("list carriers", [], "kv/metadata/carriers?list=true"),
+	remove("delete secrets", [], `kv/data/carriers/${queue}/send`),
+	post("encrypt under the bench key", ["bench"], "transit/encrypt/bench", { plaintext: "AAAA" }),
+	post("decrypt under the bench key", [], "transit/decrypt/bench", { ciphertext: "vault:v1:AAAA" }),
+	post("issue a secret-id", [], "auth/approle/role/lethe-sender/secret-id"),
+	get("read a role-id", [], "auth/approle/role/lethe-sender/role-id"),
+	post("change a role", [], "auth/approle/role/lethe-sender", { token_policies: ["root"] }),
+	post("change a policy", [], "sys/policies/acl/lethe-sender", { policy: "" }),
+	post("make a token", [], "auth/token/create"),
+	get("read mounts", [], "sys/mounts"),
+	get("read audit devices", [], "sys/audit"),
+	get("take a snapshot", [], "sys/storage/raft/snapshot"),
+	post("allow deletion of a cohort key", ["eraser"], `${keys}/${doomed}/config`, { deletion_allowed: true }),
+	remove("delete a cohort key", ["eraser"], `${keys}/${doomed}`),
+];
+
+const clients = new Map<Role, VaultClient>();
+
+before(async () => {
+	for (const role of roles) clients.set(role, await login(role));
+	const api = clients.get("api") as VaultClient;
+	const admin = clients.get("admin") as VaultClient;
+	for (const key of [cohort, doomed]) await api.write(`${keys}/${key}`, { type: "aes256-gcm96" });
+	await admin.write(`${keys}/${tenantKey}`, { type: "hmac", key_size: 32, exportable: true });
+});
+
+for (const role of roles) {
+	test(`${role} may do what its policy grants and nothing else`, async () => {
+		const client = clients.get(role) as VaultClient;
+		const allowed: string[] = [];
+		for (const act of acts) if ((await statusOf(() => perform(client, act))) !== 403) allowed.push(act.name);
+		assert.deepEqual(
+			allowed,
+			acts.filter(({ by }) => by.includes(role)).map(({ name }) => name),
+		);
+	});
+}
+
+test("the issuer may do none of it", async () => {
+	for (const { name, method, path, body } of acts) {
+		if (path.startsWith("auth/approle/role/lethe-sender/")) continue;
+		assert.equal((await rawRequest(issuerToken, method, path, body)).status, 403, name);
+	}
+});
+
+test("the issuer gets secret-ids wrapped only, within bounds, and with no parameter of its own", async () => {
+	const path = "auth/approle/role/lethe-sender/secret-id";
+	const tooLong = { "X-Vault-Token": issuerToken, "X-Vault-Wrap-TTL": "2h" };
+	const ask = (headers: Record<string, string>) =>
+		fetch(`${process.env.VAULT_ADDR}/v1/${path}`, { method: "POST", headers });
+	assert.equal((await rawRequest(issuerToken, "POST", path)).status, 403);
+	assert.equal((await rawRequest(issuerToken, "POST", path, { num_uses: 0, ttl: "100h" })).status, 403);
+	assert.equal((await ask(tooLong)).status, 403);
+	assert.equal((await ask({ ...tooLong, "X-Vault-Wrap-TTL": "60s" })).status, 200);
+});
+
+test("a wrapped secret-id opens once, and what it holds logs in once", async () => {
+	const { roleId, wrappedSecretId } = await credentialsOf("signer");
+	const opened = await rawRequest(wrappedSecretId, "POST", "sys/wrapping/unwrap");
+	assert.equal(opened.status, 200);
+	assert.equal((await rawRequest(wrappedSecretId, "POST", "sys/wrapping/unwrap")).status, 400);
+	const body = { role_id: roleId, secret_id: JSON.parse(opened.text).data.secret_id };
+	assert.equal((await rawRequest("", "POST", "auth/approle/login", body)).status, 200);
+	assert.equal((await rawRequest("", "POST", "auth/approle/login", body)).status, 400);
+});
+
+test("a secret-id does not log in as another role", async () => {
+	const { wrappedSecretId } = await credentialsOf("api");
+	const { roleId } = await credentialsOf("eraser");
+	const opened = await rawRequest(wrappedSecretId, "POST", "sys/wrapping/unwrap");
+	const body = { role_id: roleId, secret_id: JSON.parse(opened.text).data.secret_id };
+	assert.equal((await rawRequest("", "POST", "auth/approle/login", body)).status, 400);
+});
+
+function perform(client: VaultClient, { method, path, body }: Act): Promise<unknown> {
+	if (method === "GET") return client.read(path);
+	return method === "DELETE" ? client.remove(path) : client.write(path, body);
+}
+
+function post(name: string, by: Role[], path: string, body: Record<string, unknown> = {}): Act {
+	return { name, by, method: "POST", path, body };
+}
+
+function get(name: string, by: Role[], path: string): Act {
+	return { name, by, method: "GET", path };
+}
+
+function remove(name: string, by: Role[], path: string): Act {
+	return { name, by, method: "DELETE", path };
+}

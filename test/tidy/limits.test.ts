@@ -1,0 +1,59 @@
+// The limits hold together: what must be longer, larger or rarer than what.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { limits } from "../../domain/limits.ts";
+
+const minuteMs = 60_000;
+const hourMs = 60 * minuteMs;
+const utf8BytesPerCharacterMax = 4;
+
+/** Every relation, smaller side first; equal is allowed only where the last column says so. */
+const relations: [why: string, less: number, more: number, orEqual?: true][] = [
+	["a lease outlives the carrier call that it covers", limits.carrierTimeoutMs, limits.leaseMs],
+	["a driver is not presumed lost during one carrier call", limits.carrierTimeoutMs, limits.driverPatienceMs],
+	["the sweep looks more often than patience ends", limits.sweepEveryMs, limits.driverPatienceMs],
+	[
+		"an ambiguous attempt is resolved within even the shortest grace",
+		limits.leaseMs + limits.carrierTimeoutMs,
+		limits.receiptGraceOtpMs,
+	],
+	["one-time codes close sooner than the rest", limits.receiptGraceOtpMs, limits.receiptGraceMs],
+	[
+		"a one-time code is over within ten minutes, grace and skew included",
+		limits.validForOtpDefaultMs + limits.receiptGraceOtpMs + limits.clockSkewMs,
+		10 * minuteMs,
+	],
+	["the shortest validity leaves time for one carrier call", limits.carrierTimeoutMs, limits.validForMinMs, true],
+	["a one-time code's validity is no shorter than the least", limits.validForMinMs, limits.validForOtpDefaultMs],
+	["a one-time code expires before other messages", limits.validForOtpDefaultMs, limits.validForDefaultMs],
+	["the default validity is permitted", limits.validForDefaultMs, limits.validForMaxMs, true],
+	["the first wait is the shortest", limits.backoffFirstMs, limits.backoffMaxMs],
+	["a wait does not outlast the default validity", limits.backoffMaxMs, limits.validForDefaultMs],
+	["an honest clock never makes a callback stale", limits.clockSkewMs, limits.callbackFreshnessMs],
+	["a one-time code does not expire by clock skew alone", limits.clockSkewMs, limits.validForOtpDefaultMs],
+	["a receipt parked in time is tried until grace ends", limits.receiptGraceMs, limits.parkedReceiptMs],
+	["parked receipts live 72 hours at most", limits.parkedReceiptMs, 72 * hourMs, true],
+	["a sweep page holds a whole submission", limits.submissionMessagesMax, limits.sweepPageItems, true],
+	["Vault refuses batches over 250 items", limits.purgePageItems, 250, true],
+	// NIST SP 800-38D, section 8.3: at most 2^32 invocations of one key with random nonces.
+	["a wrapping key stays far below the bound of random nonces", limits.wrappingKeyUsesMax, 2 ** 24, true],
+	["a plain wrapping key is forgotten within 15 minutes", limits.wrappingKeyAgeMsMax, 15 * minuteMs, true],
+	[
+		"a text of the greatest length fits into a body in any script",
+		limits.textCharactersMax * utf8BytesPerCharacterMax + limits.clientReferenceCharactersMax,
+		limits.bodyBytesMax,
+	],
+	["more attempts than receipts are never kept", limits.attemptsMax, limits.receiptsKeptMax],
+];
+
+for (const [why, less, more, orEqual] of relations) {
+	test(why, () => assert.ok(orEqual ? less <= more : less < more, `${less} against ${more}`));
+}
+
+test("every limit is a positive whole number whose name says its unit or bound", () => {
+	for (const [name, value] of Object.entries(limits)) {
+		assert.ok(Number.isSafeInteger(value) && value > 0, name);
+		assert.match(name, /(Max|Min|Ms|Items)$/);
+	}
+});

@@ -1,0 +1,159 @@
+// The walls of the house as data: which room may import which, which package opens which door, where programs start.
+
+import { type Arrow, computed } from "./source.ts";
+
+type Room = {
+	/** Folders and files that it may import, besides itself. */
+	may: string[];
+	/** Folders and files of which it may import the types only. */
+	types?: string[];
+	/** Packages and Node built-ins that it may import; absent means any that `doors` leaves open. */
+	outside?: string[];
+};
+
+const policyPackages = ["date-holidays", "temporal-polyfill", "yaml", "zod"];
+
+/** Room → what it may import. A file belongs to the room with the longest matching path. */
+export const rooms: Record<string, Room> = {
+	domain: { may: [], outside: [] },
+	policies: { may: ["domain"], outside: policyPackages },
+	"policies/load.ts": {
+		may: ["domain", "policies"],
+		outside: [...policyPackages, "node:fs", "node:path", "node:url"],
+	},
+	adapters: { may: ["domain"] },
+	"adapters/temporal": { may: ["domain", "adapters", "workflows/contract.ts"] },
+	audit: { may: ["domain"], types: ["adapters"] },
+	workflows: {
+		may: ["domain"],
+		types: ["activities"],
+		outside: ["@temporalio/common", "@temporalio/workflow"],
+	},
+	activities: { may: ["domain", "policies", "audit"], types: ["adapters"] },
+	api: { may: ["domain", "policies", "audit"], types: ["adapters"] },
+	"config.ts": { may: [] },
+	"deps.ts": { may: ["config.ts", "domain", "adapters", "audit", "policies"] },
+	"api/server.ts": { may: ["config.ts", "deps.ts", "domain", "api"] },
+	workers: { may: ["config.ts", "deps.ts", "domain", "activities", "workflows"] },
+	cli: { may: ["config.ts", "deps.ts", "domain", "policies", "audit", "stack/stackFile.ts"] },
+	bench: { may: ["config.ts", "deps.ts", "domain", "activities", "workflows", "stack"], types: ["adapters"] },
+	stack: { may: ["config.ts", "deps.ts", "domain", "adapters", "audit"] },
+	// It plays an outside company: it shares words with us, never our code.
+	"stack/carrier": { may: ["domain"] },
+	client: { may: [] },
+	console: { may: [] },
+	test: { may: [""] },
+};
+
+const launchers = ["stack", "bench", "test"];
+
+/** Package → the only rooms that may import it: the outside is reached through its adapter. */
+export const doors: Record<string, string[]> = {
+	mongoose: ["adapters/mongo", ...launchers],
+	bullmq: ["adapters/redis", ...launchers],
+	ioredis: ["adapters/redis", ...launchers],
+	"node-vault": ["adapters/vault", ...launchers],
+	"@temporalio/client": ["adapters/temporal", ...launchers],
+	"@temporalio/worker": ["adapters/temporal", "workers", ...launchers],
+	"@temporalio/activity": ["activities", "workers", ...launchers],
+	"@temporalio/workflow": ["workflows", ...launchers],
+	fastify: ["api", ...launchers],
+	commander: ["cli"],
+	"node:module": launchers,
+};
+
+/** Files that something outside the tree starts; what none of them reaches is dead. */
+export const entries: RegExp[] = [
+	/^api\/server\.ts$/,
+	/^workers\/\w+\.ts$/,
+	/^workflows\/index\.ts$/,
+	/^cli\/(bin\.mjs|lethe\.ts)$/,
+	/^stack\/(boot\.mjs|start\.ts|test\.ts|check\.ts|fast-store\.ts|docs\.ts|carrier\/server\.ts)$/,
+	/^bench\/run\.ts$/,
+];
+const tests = /^test\/.*\.test\.ts$/;
+
+/** Every arrow that breaks a wall, as one line each. */
+export function findBreaches(arrows: Arrow[]): string[] {
+	return arrows.flatMap((arrow) => {
+		const why = judge(arrow);
+		return why === undefined ? [] : [`${arrow.from} → ${arrow.to}: ${why}`];
+	});
+}
+
+/** Every group of files that reach each other, as one line each; types count. */
+export function findCycles(arrows: Arrow[]): string[] {
+	const next = neighbours(arrows.filter(({ kind }) => kind !== "path"));
+	const reach = new Map([...next.keys()].map((path) => [path, reachable(next, next.get(path) ?? [])]));
+	const cycles = [...reach].flatMap(([path, seen]) =>
+		seen.has(path)
+			? [
+					[...seen]
+						.filter((other) => reach.get(other)?.has(path))
+						.sort()
+						.join(" ↔ "),
+				]
+			: [],
+	);
+	return [...new Set(cycles)];
+}
+
+/** Files that no program reaches; a file that only tests reach is dead too. */
+export function findDead(paths: string[], arrows: Arrow[]): string[] {
+	const next = neighbours(arrows);
+	const alive = reachable(
+		next,
+		paths.filter((path) => entries.some((entry) => entry.test(path))),
+	);
+	const tested = reachable(
+		next,
+		paths.filter((path) => tests.test(path)),
+	);
+	return paths.filter((path) => !(path.startsWith("test/") ? tested : alive).has(path));
+}
+
+function judge({ from, to, kind }: Arrow): string | undefined {
+	if (kind === "path") return undefined;
+	const name = longestRoom(from);
+	const room = name === undefined ? undefined : rooms[name];
+	if (name === undefined || room === undefined) return "the file is in no room";
+	if (/^(node|npm):/.test(to)) return judgeOutside(from, to, room);
+	if (longestRoom(to) === name || within(to, room.may)) return undefined;
+	if (!within(to, room.types ?? [])) return `${name} may not import it`;
+	return kind === "type" ? undefined : `${name} may import its types only`;
+}
+
+function judgeOutside(from: string, to: string, room: Room): string | undefined {
+	if (to === computed) return within(from, launchers) ? undefined : "a computed import can't be judged";
+	const name = to.replace(/^npm:/, "");
+	if (room.outside && !room.outside.includes(name)) return "the room may not import this package or built-in";
+	const door = doors[name];
+	return door && !within(from, door) ? `only ${door.join(", ")} may` : undefined;
+}
+
+function longestRoom(path: string): string | undefined {
+	return Object.keys(rooms)
+		.filter((room) => within(path, [room]))
+		.sort((a, b) => b.length - a.length)[0];
+}
+
+function within(path: string, places: string[]): boolean {
+	return places.some((place) => place === "" || path === place || path.startsWith(`${place}/`));
+}
+
+function neighbours(arrows: Arrow[]): Map<string, string[]> {
+	const next = new Map<string, string[]>();
+	for (const { from, to } of arrows) next.set(from, [...(next.get(from) ?? []), to]);
+	return next;
+}
+
+function reachable(next: Map<string, string[]>, from: string[]): Set<string> {
+	const seen = new Set<string>();
+	const open = [...from];
+	for (let path = open.pop(); path !== undefined; path = open.pop()) {
+		if (seen.has(path)) continue;
+		seen.add(path);
+		open.push(...(next.get(path) ?? []));
+	}
+	return seen;
+}
