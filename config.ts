@@ -130,9 +130,10 @@ export function loadConfig(environment: Record<string, string | undefined> = pro
  * The value of a setting that this process can't do without.
  * @throws ConfigError naming the setting
  */
-export function required<T>(value: T | undefined, name: keyof typeof settings): T {
+export function required<T>(value: T | undefined, name: string): T {
 	if (value !== undefined) return value;
-	throw new ConfigError(`${name} is not set: ${settings[name].doc}`);
+	const setting = (settings as Record<string, Setting>)[name];
+	throw new ConfigError(`${name} is not set: ${setting?.doc ?? "see docs/settings.md"}`);
 }
 
 function vaultRoleSettings(roles: string[]): Record<`LETHE_VAULT_${string}`, Setting> {

@@ -62,18 +62,20 @@ async function attempt(
 	}
 	try {
 		// The wall clock may have been set meanwhile; the monotonic one says how much of lease and deadline is left.
-		const elapsedMs = deps.monotonic() - claimedAt;
 		const startedAt = message.attempts.at(-1)?.startedAt ?? 0;
-		const remainingMs = message.deadlineAt - startedAt - elapsedMs;
-		if (remainingMs <= 0) return { kind: "overdue" };
-		if (elapsedMs > limits.leaseMs - limits.carrierTimeoutMs) return { kind: "failed", code: "lease_too_short" };
+		const elapsedMs = () => deps.monotonic() - claimedAt;
+		const remainingMs = () => message.deadlineAt - startedAt - elapsedMs();
+		const leaseLeft = () => elapsedMs() <= limits.leaseMs - limits.carrierTimeoutMs;
+		// Carriers take whole seconds: with less than one left, any validity would reach past the deadline.
+		if (remainingMs() < 1_000) return { kind: "overdue" };
+		if (!leaseLeft()) return { kind: "failed", code: "lease_too_short" };
 		return await carrier.send(
 			{
 				...parts,
 				reference,
 				sender: message.senderId,
-				// Rounded down: a carrier must never hold a message past its deadline.
-				validitySeconds: Math.max(1, Math.floor(remainingMs / 1000)),
+				validitySeconds: Math.floor(remainingMs() / 1000),
+				stillDue: () => remainingMs() > 0 && leaseLeft(),
 			},
 			AbortSignal.timeout(limits.carrierTimeoutMs),
 		);

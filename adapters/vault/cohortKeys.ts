@@ -7,6 +7,7 @@ import { pathSegment, vaultFailure } from "./connection.ts";
 export type CohortKeys = ReturnType<typeof createCohortKeys>;
 
 const wrappingKeyBytes = 32;
+const destroyTriesMax = 5;
 
 /**
  * Each function works only for a role whose policy allows it (policies.ts).
@@ -14,6 +15,7 @@ const wrappingKeyBytes = 32;
  */
 export function createCohortKeys({ vault }: { vault: Pick<VaultClient, "read" | "write" | "remove"> }) {
 	const keyPath = (cohortId: string) => `transit/keys/cohort-${pathSegment(cohortId)}`;
+	const destroying = new Map<string, Promise<void>>();
 
 	/** Whether Vault holds the cohort's key. */
 	async function exists(cohortId: string): Promise<boolean> {
@@ -43,21 +45,37 @@ export function createCohortKeys({ vault }: { vault: Pick<VaultClient, "read" | 
 		},
 
 		/** Destroys the cohort's key and reads back that it is gone; does nothing when it is gone already. */
-		async destroyCohortKey(cohortId: string): Promise<void> {
-			if (!(await exists(cohortId))) return;
-			const path = keyPath(cohortId);
-			let refusal: unknown;
-			try {
-				await vault.write(`${path}/config`, { deletion_allowed: true });
-				await vault.remove(path);
-			} catch (error) {
-				// Another eraser may have been quicker; whether the key is gone decides.
-				refusal = error;
-			}
-			if (await exists(cohortId))
-				throw refusal ?? new LetheError("internal", { cause: "the cohort key is still there" });
+		destroyCohortKey(cohortId: string): Promise<void> {
+			const running = destroying.get(cohortId);
+			if (running !== undefined) return running;
+			const request = destroy(cohortId).finally(() => destroying.delete(cohortId));
+			destroying.set(cohortId, request);
+			return request;
 		},
 	};
+
+	// Two erasers at once can undo each other: OpenBao 2.7 was seen to put a deleted key back when the other's permission
+	// to delete arrived late. So permission is given only where it is missing, and whether the key is gone decides.
+	async function destroy(cohortId: string): Promise<void> {
+		const path = keyPath(cohortId);
+		let refusal: unknown = new LetheError("internal", { cause: "the cohort key is still there" });
+		for (let tries = 0; tries < destroyTriesMax; tries++) {
+			const key = await vault.read(path);
+			if (key === undefined) return;
+			try {
+				if (!key.data.deletion_allowed) await vault.write(`${path}/config`, { deletion_allowed: true });
+				await vault.remove(path);
+			} catch (error) {
+				if (!isRefusal(error)) throw error;
+				refusal = error;
+			}
+		}
+		if (await exists(cohortId)) throw refusal;
+	}
+}
+
+function isRefusal(error: unknown): boolean {
+	return error instanceof LetheError && error.code !== "keys_unavailable";
 }
 
 async function onKey<T>(request: () => Promise<T>): Promise<T> {

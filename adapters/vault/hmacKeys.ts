@@ -20,8 +20,11 @@ export const globalHmacKeys = hmacPurposes
 	.filter((purpose) => purpose !== "subject")
 	.map((purpose) => `hmac-${purpose}`);
 
-/** How Vault makes an HMAC key: 256 random bits that a process may export and use. */
-export const hmacKeySpec = { type: "hmac", key_size: 32, exportable: true };
+/**
+ * How Vault makes an HMAC key. Every transit key version has 256 bits for HMAC of its own, which a process may export;
+ * this type, unlike `hmac`, also says when each version was made.
+ */
+export const hmacKeySpec = { type: "aes256-gcm96", exportable: true };
 
 type KeyVersion = { version: number; createdAt: number; key: KeyObject };
 

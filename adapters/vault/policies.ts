@@ -71,8 +71,7 @@ export const policies: Record<Role | "issuer", Policy> = {
 		"transit/export/hmac-key/hmac-api-key": { capabilities: ["read"] },
 		"transit/keys/hmac-*": {
 			capabilities: ["create", "update", "read"],
-			// Vault compares listed values by Go type and so never matches a number: any key_size.
-			allowed_parameters: { type: ["hmac"], key_size: [], exportable: [true] },
+			allowed_parameters: { type: ["aes256-gcm96"], exportable: [true] },
 		},
 		"kv/data/carriers/+/send": { capabilities: ["create", "update"] },
 		"kv/data/carriers/+/callback": { capabilities: ["create", "update"] },

@@ -26,15 +26,15 @@ export function createSigner(deps: { vault: Pick<VaultClient, "read" | "write">;
 	});
 
 	return {
-		/** The signature in base64url and the id of the key that made it. */
-		async sign(bytes: Uint8Array): Promise<{ signature: string; kid: string }> {
+		/** The 64 bytes of an Ed25519 signature and the id of the key that made it. */
+		async sign(bytes: Uint8Array): Promise<{ signature: Uint8Array; kid: string }> {
 			const answer = await deps.vault.write(signPath, { input: Buffer.from(bytes).toString("base64") });
 			const [, version, base64] = /^vault:v(\d+):([\w+/=]+)$/.exec(answer.data.signature) ?? [];
 			if (version === undefined || base64 === undefined) throw new LetheError("internal", { cause: "signature form" });
 			const known = (await keys.get(keyPath)).get(version);
 			const key = known ?? (await keys.refresh(keyPath)).get(version);
 			if (key === undefined) throw new LetheError("internal", { cause: "signed by a key that Vault does not show" });
-			return { signature: Buffer.from(base64, "base64").toString("base64url"), kid: key.kid };
+			return { signature: Buffer.from(base64, "base64"), kid: key.kid };
 		},
 
 		/** Every version's public key, the oldest first. */

@@ -15,8 +15,7 @@ after(() => rmSync(folder, { recursive: true, force: true }));
 
 const program = `
 	import { verifyCommand } from ${JSON.stringify(new URL("../../cli/verify.ts", import.meta.url).href)};
-	import { verifyCertificate } from ${JSON.stringify(new URL("../../audit/verifyCertificate.ts", import.meta.url).href)};
-	await verifyCommand({ verifyCertificate }).parseAsync(process.argv.slice(1), { from: "user" });
+	await verifyCommand().parseAsync(process.argv.slice(1), { from: "user" });
 `;
 
 function verify(...args: string[]) {

@@ -31,13 +31,13 @@ export const rules: Rule[] = [
 		keeps: ["// What a sample is.\n", "#!/usr/bin/env node\n// What a sample is.\n"],
 	},
 	{
-		guarantee: "a file exports something that bears its name or its folder's",
+		guarantee: "a file's only value bears the name of the file or of its folder",
 		where: product,
 		except: /\/index\.ts$/,
 		find: ({ path, exports }) =>
-			exports.length === 0 || exports.some((name) => bears(name, path)) ? [] : [`exports ${exports.join(", ")}`],
-		breaks: ["export const other = 1;"],
-		keeps: ["export const createSamples = 1; export const other = 2;", "const script = 1;", "export type Sample = 1;"],
+			exports.length !== 1 || exports.some((name) => bears(name, path)) ? [] : [`exports ${exports[0]}`],
+		breaks: ["export const other = 1;", "export type Sample = 1; export function other() {}"],
+		keeps: ["export function createSamples() {}", "const script = 1;", "export type Other = 1;"],
 	},
 	{
 		guarantee: "nothing is left to do in a comment",
@@ -152,7 +152,10 @@ export function applyRule(rule: Rule, source: Source): string[] {
 function bears(name: string, path: string): boolean {
 	const letters = (text: string) => text.replace(/\W/g, "").toLowerCase();
 	const stems = [basename(path).replace(/\.\w+$/, ""), basename(dirname(path))].map((part) =>
-		letters(part).replace(/(ie)?s$|y$/, ""),
+		letters(part)
+			.replace(/(ie)?s$|y$/, "")
+			// A noun and its verb share their beginning: identity, identify.
+			.slice(0, 6),
 	);
 	return stems.some((stem) => stem !== "" && letters(name).includes(stem));
 }

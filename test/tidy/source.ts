@@ -15,6 +15,7 @@ export type Source = {
 	text: string;
 	program: Program;
 	comments: Comment[];
+	/** Names of the values that it exports; types are not among them. */
 	exports: string[];
 	arrows: Arrow[];
 };
@@ -56,5 +57,6 @@ function resolve(from: string, specifier: string): string {
 }
 
 function exportedNames(module: EcmaScriptModule): string[] {
-	return module.staticExports.flatMap(({ entries }) => entries.flatMap(({ exportName }) => exportName.name ?? []));
+	const entries = module.staticExports.flatMap((statement) => statement.entries);
+	return entries.flatMap(({ isType, exportName }) => (isType ? [] : (exportName.name ?? [])));
 }

@@ -42,6 +42,9 @@ const forbidden: [path: string, text: string][] = [
 	["stack/carrier/server.ts", 'import { createSimulator } from "../../adapters/carriers/simulator.ts";'],
 	["stack/carrier/server.ts", 'import { startStack } from "../start.ts";'],
 	["cli/lethe.ts", 'import { startStack } from "../stack/start.ts";'],
+	["cli/send.ts", 'import { createStore } from "../adapters/mongo/store.ts";'],
+	["cli/send.ts", 'import mongoose from "mongoose";'],
+	["stack/start.ts", 'import { createLedger } from "./carrier/ledger.ts";'],
 	["client/index.ts", 'import type { Message } from "../domain/message.ts";'],
 	["elsewhere/x.ts", 'import { limits } from "../domain/limits.ts";'],
 ];
@@ -49,6 +52,7 @@ const permitted: [path: string, text: string][] = [
 	["domain/message.ts", 'import type { State } from "./lifecycle.ts";'],
 	["policies/evaluate.ts", 'import { z } from "zod"; import { limits } from "../domain/limits.ts";'],
 	["policies/load.ts", 'import { readFileSync } from "node:fs"; import { evaluate } from "./evaluate.ts";'],
+	["policies/index.ts", 'import { loadPacks } from "./load.ts";'],
 	["adapters/temporal/client.ts", 'import { contract } from "../../workflows/contract.ts";'],
 	["adapters/mongo/store.ts", 'import { createHash } from "node:crypto"; import mongoose from "mongoose";'],
 	["audit/append.ts", 'import type { Store } from "../adapters/mongo/store.ts";'],

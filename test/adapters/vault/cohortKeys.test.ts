@@ -64,15 +64,28 @@ test("a key of the same name made anew does not open what the destroyed one wrap
 });
 
 test("several erasers at once destroy the key, and none of them fails", async () => {
+	const vaults = [await login("eraser"), await login("eraser"), await login("eraser")];
+	for (let round = 0; round < 10; round++) {
+		const cohortId = freshId("cohort");
+		await api.createCohortKey(cohortId);
+		const erasers = [...vaults, ...vaults].map((vault) => createCohortKeys({ vault }));
+		await Promise.all(erasers.map((one) => one.destroyCohortKey(cohortId)));
+		assert.equal(await eraser.exists(cohortId), false);
+	}
+});
+
+test("an erasure that was cut off between permission and deletion is finished by the next", async () => {
 	const cohortId = freshId("cohort");
 	await api.createCohortKey(cohortId);
-	await Promise.all(Array.from({ length: 5 }, () => eraser.destroyCohortKey(cohortId)));
+	await (await login("eraser")).write(`transit/keys/cohort-${cohortId}/config`, { deletion_allowed: true });
+	assert.equal(await eraser.exists(cohortId), true);
+	await eraser.destroyCohortKey(cohortId);
 	assert.equal(await eraser.exists(cohortId), false);
 });
 
 test("a key that Vault would not delete is not reported as destroyed", async () => {
 	const cohortId = freshId("cohort");
-	const vault = { read: async () => ({}), write: async () => ({}), remove: async () => ({}) };
+	const vault = { read: async () => ({ data: {} }), write: async () => ({}), remove: async () => ({}) };
 	await assert.rejects(createCohortKeys({ vault }).destroyCohortKey(cohortId), { code: "internal" });
 });
 

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
+import { hmacKeySpec } from "../../../adapters/vault/hmacKeys.ts";
 import { type Role, roles } from "../../../adapters/vault/policies.ts";
 import { credentialsOf, freshId, issuerToken, login, rawRequest, statusOf, type VaultClient } from "./helper.ts";
 
@@ -49,11 +50,8 @@ const acts: Act[] = [
 	get("export the signing key", [], "transit/export/signing-key/certificate"),
 	post("allow deletion of the signing key", [], `${keys}/certificate/config`, { deletion_allowed: true }),
 	remove("delete the signing key", [], `${keys}/certificate`),
-	post("create a tenant's HMAC key", ["admin"], `${keys}/${tenantKey}`, {
-		type: "hmac",
-		key_size: 32,
-		exportable: true,
-	}),
+	post("create a tenant's HMAC key", ["admin"], `${keys}/${tenantKey}`, hmacKeySpec),
+	get("export what an HMAC key could encrypt with", [], `transit/export/encryption-key/${tenantKey}`),
 	get("export a tenant's HMAC key", ["api"], `transit/export/hmac-key/${tenantKey}`),
 	get("export the one-time code HMAC key", ["api"], "transit/export/hmac-key/hmac-code"),
 	get("export the API-key HMAC key", ["api", "admin"], "transit/export/hmac-key/hmac-api-key"),
@@ -88,7 +86,7 @@ before(async () => {
 	const api = clients.get("api") as VaultClient;
 	const admin = clients.get("admin") as VaultClient;
 	for (const key of [cohort, doomed]) await api.write(`${keys}/${key}`, { type: "aes256-gcm96" });
-	await admin.write(`${keys}/${tenantKey}`, { type: "hmac", key_size: 32, exportable: true });
+	await admin.write(`${keys}/${tenantKey}`, hmacKeySpec);
 });
 
 for (const role of roles) {

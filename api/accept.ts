@@ -1,0 +1,261 @@
+// Acceptance: judge, encrypt, one journaled insert, start; of one message or of up to 500 together.
+
+import canonicalize from "canonicalize";
+import type { SendQueueDocument, TenantDocument } from "../adapters/mongo/models.ts";
+import { LetheError } from "../domain/errors.ts";
+import { limits } from "../domain/limits.ts";
+import { type Message, type RetentionObject, type RetentionRecord, sealedObjects } from "../domain/message.ts";
+import { createCache } from "./cache.ts";
+import type { ApiDeps } from "./deps.ts";
+import { createJudge, type Judgement, type Retention } from "./judge.ts";
+import type { Principal } from "./plugins/auth.ts";
+import type { MessageInput } from "./schemas.ts";
+
+export type AcceptDeps = Pick<
+	ApiDeps,
+	"clock" | "ids" | "encryption" | "cohorts" | "hmac" | "policies" | "segmentText" | "runs"
+> & {
+	store: {
+		messages: Pick<ApiDeps["store"]["messages"], "insert" | "findBySubmission">;
+		tenants: Pick<ApiDeps["store"]["tenants"], "find">;
+		sendQueues: Pick<ApiDeps["store"]["sendQueues"], "find">;
+	};
+};
+
+/** One a request, in its order; `replayed` when an earlier request with the same key was answered. */
+export type Acceptance = { replayed: boolean; items: ({ message: Message } | { error: LetheError })[] };
+
+type Request = { principal: Principal; inputs: MessageInput[]; key?: string | undefined };
+type Origin = { ids: string[]; submissionId: string; idempotency?: { keyMac: string; fingerprint: string } };
+type Item = { input: MessageInput; index: number; judgement: Judgement; retention: Retention; queue: SendQueueDocument };
+
+const settingsCacheMs = 5_000;
+const settingsCachedMax = 1_000;
+
+/**
+ * Accepts messages: once this answers, each that is not an `error` is journaled and reaches a final state.
+ * @throws LetheError idempotency_mismatch; keys_unavailable or store_unavailable, and then nothing was accepted
+ */
+export function createAccept(deps: AcceptDeps) {
+	const judge = createJudge(deps);
+	const settings = { clock: deps.clock, ttlMs: settingsCacheMs, itemsMax: settingsCachedMax };
+	const findTenant = createCache<TenantDocument>({ ...settings, load: deps.store.tenants.find });
+	const findQueue = createCache<SendQueueDocument>({ ...settings, load: deps.store.sendQueues.find });
+
+	async function readTenant(principal: Principal): Promise<TenantDocument> {
+		const tenant = await findTenant(principal.tenantId);
+		if (!tenant) throw new LetheError("unauthenticated");
+		return tenant;
+	}
+
+	async function route(tenant: TenantDocument, sender: string | undefined): Promise<SendQueueDocument> {
+		for (const id of tenant.sendQueues) {
+			const queue = await findQueue(id);
+			if (queue && (sender === undefined || queue.sender === sender)) return queue;
+		}
+		const errors = sender === undefined ? [] : [{ pointer: "/sender", detail: "Not one of the tenant's senders." }];
+		throw new LetheError("no_route", { errors });
+	}
+
+	async function prepare(input: MessageInput, index: number, tenant: TenantDocument, now: number): Promise<Item> {
+		const judgement = judge.judge(input, tenant, now);
+		judge.requireAllowed(judgement, input);
+		const queue = await route(tenant, input.sender);
+		return { input, index, judgement, retention: judge.plan(judgement, tenant, now), queue };
+	}
+
+	async function insertAll(messages: Message[], origin: Origin): Promise<boolean> {
+		const [head, ...rest] = messages;
+		// The head is the acceptance: what was inserted without one is an orphan, and is erased.
+		await Promise.all(rest.map((message) => deps.store.messages.insert(message)));
+		if (head && (await deps.store.messages.insert(head)) === "inserted") return true;
+		if (!origin.idempotency) throw new LetheError("internal", { cause: "an id was drawn twice" });
+		return false;
+	}
+
+	async function acceptNew(request: Request, origin: Origin): Promise<Acceptance | undefined> {
+		const now = deps.clock();
+		const tenant = await readTenant(request.principal);
+		const items = await Promise.all(
+			request.inputs.map((input, index) => prepare(input, index, tenant, now).catch(toRefusal)),
+		);
+		const accepted = items.filter((item) => "judgement" in item);
+		const groups = [...new Set(accepted.map(({ judgement }) => judgement.releaseAt))];
+		const messages = await Promise.all(
+			accepted.map(async (item) => {
+				const group = groups.indexOf(item.judgement.releaseAt);
+				return toMessage(deps, request.principal, item, origin, { now, size: accepted.length, group });
+			}),
+		);
+		const [head] = messages;
+		if (head) {
+			if (!(await insertAll(messages, origin))) return undefined;
+			const { submissionId, tenantId, category, region } = head;
+			deps.runs.startSoon({ submissionId, tenantId, category, region });
+		}
+		const byIndex = new Map(accepted.map((item, position) => [item.index, messages[position] as Message]));
+		return {
+			replayed: false,
+			items: items.map((item, index) => ("error" in item ? item : { message: byIndex.get(index) as Message })),
+		};
+	}
+
+	async function accept(request: Request): Promise<Acceptance> {
+		const { origin, earlier } = await readOrigin(deps, request);
+		if (earlier.length > 0) {
+			const known = await replay(deps, request, earlier);
+			if (known) return known;
+		}
+		let result: Acceptance | undefined;
+		let failure: unknown;
+		try {
+			result = await acceptNew(request, origin);
+		} catch (error) {
+			failure = error;
+		}
+		if (result?.items.some((item) => "message" in item)) return result;
+		// Refused now, or accepted before: time may have changed the verdict, but not the first answer.
+		const known = origin.idempotency ? await replay(deps, request, [origin.submissionId]) : undefined;
+		if (known) return known;
+		if (result) return result;
+		throw failure ?? new LetheError("internal", { cause: "a duplicate is nowhere" });
+	}
+
+	return {
+		accept,
+		/** What the policies would say, and what the text would cost; nothing is stored. */
+		async tryOut(principal: Principal, input: MessageInput) {
+			const tenant = await readTenant(principal);
+			const { decision } = judge.judge(input, tenant, deps.clock());
+			return { decision, ...deps.segmentText(input.body.reveal()) };
+		},
+	};
+}
+
+/** Ids of a request: with a key, the same request always makes the same ones; `earlier` under other versions of the hash. */
+async function readOrigin(deps: AcceptDeps, request: Request): Promise<{ origin: Origin; earlier: string[] }> {
+	const { principal, inputs, key } = request;
+	if (key === undefined) {
+		const ids = inputs.map(() => deps.ids.random("message"));
+		return { origin: { ids, submissionId: deps.ids.random("submission") }, earlier: [] };
+	}
+	// Derived from a keyed hash: callers put order numbers, or worse, into their keys.
+	const text = JSON.stringify([principal.tenantId, principal.id, key]);
+	const [{ mac: keyMac }, { mac: fingerprint }, keyMacs] = await Promise.all([
+		deps.hmac.mac("idempotency", undefined, text),
+		deps.hmac.mac("idempotency", undefined, canonical(request)),
+		deps.hmac.allMacs("idempotency", undefined, text),
+	]);
+	return {
+		origin: {
+			ids: inputs.map((_, index) => deps.ids.derive("message", `${keyMac} ${index}`)),
+			submissionId: deps.ids.derive("submission", keyMac),
+			idempotency: { keyMac, fingerprint },
+		},
+		earlier: keyMacs.filter(({ mac }) => mac !== keyMac).map(({ mac }) => deps.ids.derive("submission", mac)),
+	};
+}
+
+async function replay(deps: AcceptDeps, request: Request, submissionIds: string[]): Promise<Acceptance | undefined> {
+	const found = await Promise.all(submissionIds.map((id) => deps.store.messages.findBySubmission(id)));
+	const messages = found.flat();
+	const [first] = messages;
+	if (!first) return undefined;
+	const macs = await deps.hmac.allMacs("idempotency", undefined, canonical(request));
+	if (!macs.some(({ mac }) => mac === first.idempotency?.fingerprint)) throw new LetheError("idempotency_mismatch");
+	return { replayed: true, items: messages.map((message) => ({ message })) };
+}
+
+async function toMessage(
+	deps: AcceptDeps,
+	principal: Principal,
+	item: Item,
+	origin: Origin,
+	{ now, size, group }: { now: number; size: number; group: number },
+): Promise<Message> {
+	const { input, judgement, queue } = item;
+	const { releaseAt, decision, facts, country } = judgement;
+	const messageId = origin.ids[item.index] as string;
+	const state = releaseAt === undefined ? "accepted" : "deferred";
+	const place = { tenantId: principal.tenantId, messageId, region: country };
+	const [subject, sealed] = await Promise.all([
+		deps.hmac.mac("subject", principal.tenantId, judgement.number.reveal()),
+		sealParts(deps, place, item),
+	]);
+	return {
+		_id: messageId,
+		tenantId: principal.tenantId,
+		submissionId: origin.submissionId,
+		submissionSize: size,
+		group,
+		principalId: principal.id,
+		...(origin.idempotency ? { idempotency: origin.idempotency } : {}),
+		category: input.category,
+		dataClasses: input.dataClasses,
+		deliveryMode: "sms",
+		country,
+		region: country,
+		sendQueue: queue._id,
+		senderId: queue.sender,
+		...(input.clientReference === undefined ? {} : { clientReference: input.clientReference }),
+		subject: { version: subject.version, mac: subject.mac },
+		facts,
+		decision,
+		state,
+		attempt: 0,
+		acceptedAt: now,
+		stateAt: now,
+		deadlineAt: judgement.deadlineAt,
+		closeAt: judgement.closeAt,
+		...(releaseAt === undefined ? {} : { releaseAt }),
+		attempts: [],
+		receipts: [],
+		evidence: [
+			{ at: now, type: "decided", ...(decision.rules[0] ? { code: decision.rules[0] } : {}) },
+			{ at: now, type: "accepted", code: state },
+		],
+		holds: [],
+		...sealed,
+		certificates: [],
+		nextCheckAt: (releaseAt ?? now) + limits.driverPatienceMs,
+	};
+}
+
+type Sealing = Pick<Message, "content" | "address" | "retention">;
+
+async function sealParts(
+	deps: AcceptDeps,
+	place: { tenantId: string; messageId: string; region: string },
+	item: Item,
+): Promise<Sealing> {
+	const { region, ...owner } = place;
+	const plain = { content: item.input.body, address: item.judgement.number };
+	const retention = {} as Record<RetentionObject, RetentionRecord>;
+	for (const [object, { eraseBy, atFinal }] of Object.entries(item.retention)) {
+		retention[object as RetentionObject] = { eraseBy, atFinal };
+	}
+	const sealed = await Promise.all(
+		sealedObjects.map(async (object) => {
+			const { retentionClass, dueAt } = item.retention[object];
+			const cohortId = await deps.cohorts.ensure({ tenantId: owner.tenantId, region, retentionClass, dueAt });
+			retention[object].cohortId = cohortId;
+			const plaintext = plain[object];
+			return [object, await deps.encryption.encrypt({ ...owner, object, cohortId, plaintext })] as const;
+		}),
+	);
+	return { ...Object.fromEntries(sealed), retention };
+}
+
+// What two requests must share to be the same one; it leaves this file as a keyed hash only.
+function canonical({ principal, inputs }: Request): string {
+	const revealed = inputs.map((input) => ({ ...input, to: input.to.reveal(), body: input.body.reveal() }));
+	return canonicalize([principal.tenantId, revealed]) ?? "";
+}
+
+// A refusal concerns one message; a server that is away concerns them all.
+function toRefusal(error: unknown): { error: LetheError } {
+	if (error instanceof LetheError && error.code !== "store_unavailable" && error.code !== "keys_unavailable") {
+		return { error };
+	}
+	throw error;
+}

@@ -1,0 +1,111 @@
+// What the API serves; server.ts says how it runs.
+
+import helmet from "@fastify/helmet";
+import swagger from "@fastify/swagger";
+import swaggerUi from "@fastify/swagger-ui";
+import type { HTTPMethods, RouteOptions } from "fastify";
+import { jsonSchemaTransform, jsonSchemaTransformObject } from "fastify-type-provider-zod";
+import { LetheError } from "../domain/errors.ts";
+import type { ApiDeps } from "./deps.ts";
+import { createInstance, type Instance } from "./instance.ts";
+import { createMetrics } from "./metrics.ts";
+import { addAuth } from "./plugins/auth.ts";
+import { addIdempotency } from "./plugins/idempotency.ts";
+import { addReceipts } from "./routes/callbacks/receipts.ts";
+import { addCertificateKeys, addCertificates } from "./routes/certificates.ts";
+import { addErrorPages } from "./routes/errors.ts";
+import { addCancelMessage } from "./routes/messages/cancel.ts";
+import { addCreateMessage } from "./routes/messages/create.ts";
+import { addGetMessage } from "./routes/messages/get.ts";
+import { addListMessages } from "./routes/messages/list.ts";
+import { addOperations } from "./routes/operations.ts";
+
+const apiVersion = "1.0.0";
+const docsPolicy =
+	"default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self'; " +
+	"connect-src 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/** The API, ready to listen or to be injected. */
+export async function createApp(deps: ApiDeps) {
+	const app = createInstance(deps);
+	const metrics = createMetrics();
+	const known = collectMethods(app);
+	app.addHook("onResponse", async (request, reply) => {
+		metrics.observeRequest(request.method, request.routeOptions.url ?? "none", reply.statusCode, reply.elapsedTime / 1000);
+	});
+	await addDocs(app, deps.publicUrl);
+
+	addErrorPages(app);
+	addCertificateKeys(app, deps);
+	for (const prefix of ["", "/v1"]) {
+		await app.register(async (scope: Instance) => addOperations(scope, { ...deps, metrics }), { prefix });
+	}
+	await app.register(async (scope: Instance) => addReceipts(scope, { ...deps, metrics }), { prefix: "/v1" });
+	await app.register(
+		async (scope: Instance) => {
+			addAuth(scope, deps);
+			addIdempotency(scope, deps);
+			addCreateMessage(scope, { ...deps, metrics });
+			addGetMessage(scope, deps);
+			addListMessages(scope, deps);
+			addCancelMessage(scope, deps);
+			addCertificates(scope, deps);
+		},
+		{ prefix: "/v1" },
+	);
+	refuseOtherMethods(app, known);
+	return app;
+}
+
+async function addDocs(app: Instance, publicUrl: string): Promise<void> {
+	// Answers are data: a browser that shows one as a page must run and load nothing. The docs bring their own policy.
+	const nothing = { useDefaults: false, directives: { "default-src": ["'none'"], "frame-ancestors": ["'none'"] } };
+	await app.register(helmet, { contentSecurityPolicy: nothing });
+	await app.register(swagger, {
+		openapi: {
+			openapi: "3.1.0",
+			info: { title: "Lethe", version: apiVersion, description: "Sends messages, and proves that it forgot them." },
+			servers: [{ url: publicUrl }],
+			components: { securitySchemes: { apiKey: { type: "http", scheme: "bearer" } } },
+		},
+		transform: (route) => {
+			const { schema, url } = jsonSchemaTransform(route);
+			const secured = Boolean(route.route.config?.roles);
+			return { schema: secured ? { ...schema, security: [{ apiKey: [] }] } : schema, url };
+		},
+		transformObject: jsonSchemaTransformObject,
+	});
+	await app.register(swaggerUi, { routePrefix: "/docs", staticCSP: docsPolicy });
+	app.get("/openapi.json", { schema: { hide: true } }, async () => app.swagger());
+}
+
+type Known = Map<string, Set<string>>;
+
+function collectMethods(app: Instance): Known {
+	const known: Known = new Map();
+	app.addHook("onRoute", ({ url, method }: RouteOptions) => {
+		const methods = known.get(url) ?? new Set();
+		for (const name of [method].flat()) methods.add(name);
+		known.set(url, methods);
+	});
+	return known;
+}
+
+/** A known address with another method says 405, not 404. */
+function refuseOtherMethods(app: Instance, known: Known): void {
+	for (const [url, methods] of [...known]) {
+		if (url.startsWith("/docs") || url.includes("*")) continue;
+		const others = ["GET", "POST", "PUT", "PATCH", "DELETE"].filter((method) => !methods.has(method));
+		const allow = [...methods].sort().join(", ");
+		app.route({
+			method: others as HTTPMethods[],
+			url,
+			schema: { hide: true },
+			exposeHeadRoute: false,
+			handler: async (_request, reply) => {
+				reply.header("allow", allow);
+				throw new LetheError("method_not_allowed");
+			},
+		});
+	}
+}

@@ -1,0 +1,37 @@
+// What the door needs of the house; each part of it takes only its own share.
+
+import type { Logger } from "pino";
+import type { Carrier } from "../adapters/carriers/carrier.ts";
+import type { Segmentation } from "../adapters/carriers/segments.ts";
+import type { Cohorts } from "../adapters/cohorts.ts";
+import type { Store } from "../adapters/mongo/store.ts";
+import type { Runs } from "../adapters/temporal/client.ts";
+import type { Encryption } from "../adapters/vault/encryption.ts";
+import type { HmacKeys } from "../adapters/vault/hmacKeys.ts";
+import type { Signer } from "../adapters/vault/signer.ts";
+import type { Decision, Facts, RetentionPlan } from "../domain/decision.ts";
+import type { IdKind } from "../domain/ids.ts";
+
+export type ApiDeps = {
+	/** Epoch milliseconds. */
+	clock: () => number;
+	ids: { random: (kind: IdKind) => string; derive: (kind: IdKind, text: string) => string };
+	log: Pick<Logger, "info" | "warn" | "error" | "debug" | "isLevelEnabled">;
+	/** The API as callers and carriers see it; no slash at the end. */
+	publicUrl: string;
+	store: Store;
+	encryption: Pick<Encryption, "encrypt">;
+	cohorts: Pick<Cohorts, "ensure">;
+	hmac: Pick<HmacKeys, "mac" | "allMacs">;
+	policies: {
+		evaluate: (facts: Facts) => Decision;
+		retentionPlan: (facts: Facts) => RetentionPlan;
+	};
+	segmentText: (text: string) => Segmentation;
+	runs: Pick<Runs, "startSoon" | "settleSoon">;
+	/** A queue's carrier, opened with that queue's callback secrets only; undefined for an unknown queue. */
+	carriers: { verifier: (sendQueue: string) => Promise<Carrier | undefined> };
+	signer: Pick<Signer, "publicJwks">;
+	/** Server → a call that throws while it can't be reached. */
+	checks: Record<string, () => Promise<unknown>>;
+};

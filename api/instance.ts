@@ -1,0 +1,62 @@
+// The bare HTTP server: its bounds, its failures, its request ids; nothing that it serves.
+
+import type { Socket } from "node:net";
+import { STATUS_CODES } from "node:http";
+import Fastify, { type FastifyError } from "fastify";
+import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from "fastify-type-provider-zod";
+import { errorCatalogue, LetheError } from "../domain/errors.ts";
+import { limits } from "../domain/limits.ts";
+import type { ApiDeps } from "./deps.ts";
+import { createProblem, problemType } from "./plugins/problem.ts";
+
+export type Instance = ReturnType<typeof createInstance>;
+
+const pathCharactersMax = 128;
+const requestMs = 30_000;
+const keepAliveMs = 65_000;
+
+/** A Fastify instance with no routes. It has no logger of its own: Fastify's lines quote URLs and raw packets. */
+export function createInstance(deps: Pick<ApiDeps, "log" | "ids" | "publicUrl">) {
+	const problem = createProblem(deps);
+
+	// Broken HTTP never becomes a request; what arrived is not logged, only what Node calls it.
+	function refuseSocket(error: { code?: string }, socket: Socket): void {
+		deps.log.debug({ code: error.code }, "client error");
+		if (!socket.writable || socket.bytesWritten > 0) return void socket.destroy();
+		const late = error.code === "ERR_HTTP_REQUEST_TIMEOUT";
+		const status = late ? 408 : error.code === "HPE_HEADER_OVERFLOW" ? 431 : errorCatalogue.invalid_request.status;
+		const document = problem.document(new LetheError("invalid_request"), deps.ids.random("request"));
+		const body = JSON.stringify({ ...document, status });
+		const head = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\ncontent-type: ${problemType}\r\nconnection: close`;
+		socket.end(`${head}\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
+	}
+
+	const app = Fastify({
+		logger: false,
+		trustProxy: false,
+		bodyLimit: limits.bodyBytesMax,
+		requestTimeout: requestMs,
+		keepAliveTimeout: keepAliveMs,
+		forceCloseConnections: "idle",
+		return503OnClosing: false,
+		requestIdHeader: false,
+		genReqId: () => deps.ids.random("request"),
+		routerOptions: { maxParamLength: pathCharactersMax },
+		clientErrorHandler: refuseSocket,
+		frameworkErrors: (error: FastifyError, request, reply) => void problem.send(error, request, reply),
+	}).withTypeProvider<ZodTypeProvider>();
+	app.setValidatorCompiler(validatorCompiler);
+	app.setSerializerCompiler(serializerCompiler);
+	app.setErrorHandler((error, request, reply) => problem.send(error, request, reply));
+	app.setNotFoundHandler((request, reply) => problem.send(new LetheError("not_found"), request, reply));
+	app.addHook("onRequest", async (request, reply) => {
+		reply.header("x-request-id", request.id).header("cache-control", "no-store");
+	});
+	app.addHook("onResponse", async (request, reply) => {
+		if (!deps.log.isLevelEnabled("debug")) return;
+		const { method, routeOptions } = request;
+		const route = routeOptions.url ?? "none";
+		deps.log.debug({ requestId: request.id, method, route, status: reply.statusCode, ms: reply.elapsedTime }, "answered");
+	});
+	return app;
+}

@@ -1,0 +1,40 @@
+// What the API counts. Labels are routes, codes and enums; nothing that tells of a person.
+
+import { collectDefaultMetrics, Counter, Histogram, Registry } from "prom-client";
+
+export type Metrics = ReturnType<typeof createMetrics>;
+
+/** Counters of one API process, with a registry of their own. */
+export function createMetrics() {
+	const registry = new Registry();
+	collectDefaultMetrics({ register: registry });
+	const requests = new Histogram({
+		name: "lethe_http_request_seconds",
+		help: "Time from request to answer, by route pattern.",
+		labelNames: ["method", "route", "status"],
+		buckets: [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30],
+		registers: [registry],
+	});
+	const acceptances = new Counter({
+		name: "lethe_acceptances_total",
+		help: "Messages offered, by what became of them: accepted, replayed, or an error code.",
+		labelNames: ["category", "result"],
+		registers: [registry],
+	});
+	const callbacks = new Counter({
+		name: "lethe_callbacks_total",
+		help: "Carrier events, by effect; requests that were refused, by reason.",
+		labelNames: ["carrier", "result"],
+		registers: [registry],
+	});
+
+	return {
+		countAcceptance: (category: string, result: string) => acceptances.inc({ category, result }),
+		countCallback: (carrier: string, result: string) => callbacks.inc({ carrier, result }),
+		observeRequest: (method: string, route: string, status: number, seconds: number) =>
+			requests.observe({ method, route, status }, seconds),
+		contentType: registry.contentType,
+		/** In Prometheus's text format. */
+		read: () => registry.metrics(),
+	};
+}

@@ -1,0 +1,99 @@
+// Idempotency-Key for POSTs whose effect has no id of its own: the first answer is kept and given again.
+
+import canonicalize from "canonicalize";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { LetheError } from "../../domain/errors.ts";
+import { limits } from "../../domain/limits.ts";
+import type { ApiDeps } from "../deps.ts";
+import { problemType } from "./problem.ts";
+
+declare module "fastify" {
+	interface FastifyRequest {
+		/** The claimed idempotency key whose answer is still due. */
+		idempotencyClaim: string | undefined;
+	}
+	interface FastifyContextConfig {
+		/** The route keeps its own idempotency keys, with what it makes. */
+		ownIdempotency?: boolean;
+	}
+}
+
+const answersKeptMs = 24 * 3600_000;
+// The process that claimed the key is gone if it has not answered by then.
+const runningMsMax = 60_000;
+
+type IdempotencyDeps = Pick<ApiDeps, "clock" | "hmac" | "ids" | "log"> & {
+	store: { idempotencyKeys: Pick<ApiDeps["store"]["idempotencyKeys"], "answer" | "claim" | "release" | "takeOver"> };
+};
+
+/** The request's Idempotency-Key. @throws LetheError invalid_request */
+export function readIdempotencyKey(request: FastifyRequest): string | undefined {
+	const key = request.headers["idempotency-key"];
+	if (key === undefined) return undefined;
+	const fits = typeof key === "string" && key.length <= limits.idempotencyKeyCharactersMax && /^[\x21-\x7e]+$/.test(key);
+	if (fits) return key;
+	const detail = `1 to ${limits.idempotencyKeyCharactersMax} visible ASCII characters.`;
+	throw new LetheError("invalid_request", { errors: [{ pointer: "/headers/idempotency-key", detail }] });
+}
+
+/** Replays, refuses or remembers the POSTs of this scope that bear a key; add it after authentication. */
+export function addIdempotency(app: FastifyInstance, deps: IdempotencyDeps): void {
+	app.decorateRequest("idempotencyClaim", undefined);
+
+	app.addHook("preHandler", async (request, reply) => {
+		if (request.method !== "POST" || request.routeOptions.config.ownIdempotency) return;
+		const key = readIdempotencyKey(request);
+		if (key === undefined) return;
+		const answer = await claim(deps, request, key);
+		if (!answer) return;
+		const type = answer.status < 400 ? "application/json; charset=utf-8" : problemType;
+		return reply.code(answer.status).type(type).header("idempotency-replayed", "true").send(answer.body);
+	});
+
+	app.addHook("onSend", async (request, reply, payload) => {
+		const id = request.idempotencyClaim;
+		if (id === undefined) return;
+		request.idempotencyClaim = undefined;
+		await settle(deps, id, reply, payload);
+	});
+}
+
+/** Claims the key for this request; answers the first answer when there is one. */
+async function claim(deps: IdempotencyDeps, request: FastifyRequest, key: string) {
+	const { id: principalId, tenantId } = request.principal;
+	const now = deps.clock();
+	const content = canonicalize([tenantId, request.method, request.url, request.body ?? null]) ?? "";
+	const [{ mac }, { mac: fingerprint }] = await Promise.all([
+		deps.hmac.mac("idempotency", undefined, JSON.stringify([tenantId, principalId, key])),
+		deps.hmac.mac("idempotency", undefined, content),
+	]);
+	const id = deps.ids.derive("request", mac);
+	const standing = await deps.store.idempotencyKeys.claim({
+		_id: id,
+		fingerprint,
+		startedAt: now,
+		eraseBy: now + answersKeptMs,
+	});
+	if (standing) {
+		const macs = await deps.hmac.allMacs("idempotency", undefined, content);
+		if (!macs.some((candidate) => candidate.mac === standing.fingerprint)) throw new LetheError("idempotency_mismatch");
+		if (standing.answer) return standing.answer;
+		const { startedAt } = standing;
+		const dead = now - startedAt > runningMsMax && (await deps.store.idempotencyKeys.takeOver(id, startedAt, now));
+		if (!dead) throw new LetheError("idempotency_in_progress");
+	}
+	request.idempotencyClaim = id;
+	return undefined;
+}
+
+// What may go better next time is not kept as the answer.
+async function settle(deps: IdempotencyDeps, id: string, reply: FastifyReply, payload: unknown): Promise<void> {
+	const status = reply.statusCode;
+	try {
+		if (status >= 500 || status === 429) await deps.store.idempotencyKeys.release(id);
+		else await deps.store.idempotencyKeys.answer(id, { status, body: typeof payload === "string" ? payload : "" });
+	} catch {
+		// The effect stands and the caller must hear of it; a repeat waits until the claim counts as dead.
+		deps.log.warn({ requestId: reply.request.id, code: "store_unavailable" }, "idempotent answer not kept");
+	}
+}

@@ -1,0 +1,85 @@
+// Every failure as RFC 9457 problem+json: a code of the catalogue, never a value that the caller sent.
+
+import type { FastifyReply, FastifyRequest } from "fastify";
+import { type ErrorCode, errorCatalogue, type FieldError, LetheError } from "../../domain/errors.ts";
+import type { ApiDeps } from "../deps.ts";
+
+export const problemType = "application/problem+json";
+
+export type Problem = ReturnType<ReturnType<typeof createProblem>["document"]>;
+
+/** Turns failures into problem documents; what the caller may not see goes to the log, by name and code only. */
+export function createProblem(deps: Pick<ApiDeps, "log" | "publicUrl">) {
+	function document(error: LetheError, requestId: string) {
+		const { status, retryable, title } = errorCatalogue[error.code];
+		return {
+			...error.extra,
+			type: `${deps.publicUrl}/errors/${error.code}`,
+			title,
+			status,
+			code: error.code,
+			retryable,
+			requestId,
+			...(error.errors.length > 0 ? { errors: error.errors } : {}),
+		};
+	}
+
+	return {
+		document,
+		/** Answers a request with the problem that `thrown` is. */
+		send(thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+			const error = toLetheError(thrown);
+			const { status, retryable } = errorCatalogue[error.code];
+			if (status >= 500) {
+				const route = request.routeOptions?.url ?? "none";
+				deps.log.error({ requestId: request.id, route, code: error.code, cause: describeCause(error.cause) }, "failed");
+			}
+			if (status === 401) reply.header("www-authenticate", "Bearer");
+			if (retryable && status !== 500) reply.header("retry-after", "1");
+			// As text: the route's response schemas are for what it answers when all goes well.
+			return reply.code(status).type(problemType).send(JSON.stringify(document(error, request.id)));
+		},
+	};
+}
+
+const frameworkCodes: Record<string, ErrorCode> = {
+	FST_ERR_CTP_BODY_TOO_LARGE: "body_too_large",
+	FST_ERR_CTP_INVALID_MEDIA_TYPE: "unsupported_media_type",
+};
+
+/** The failure in the catalogue's words. Fastify's own 4xx become `invalid_request`; what is unknown, `internal`. */
+export function toLetheError(thrown: unknown): LetheError {
+	if (thrown instanceof LetheError) return thrown;
+	const error = thrown as { code?: string; statusCode?: number; validation?: Issue[]; validationContext?: string };
+	const code = frameworkCodes[error?.code ?? ""];
+	if (code) return new LetheError(code);
+	if (Array.isArray(error?.validation)) {
+		const place = error.validationContext === "body" ? "" : `/${error.validationContext}`;
+		return new LetheError("invalid_request", { errors: error.validation.map((issue) => toFieldError(issue, place)) });
+	}
+	const status = error?.statusCode ?? 500;
+	if (status >= 400 && status < 500) return new LetheError("invalid_request");
+	return new LetheError("internal", { cause: thrown });
+}
+
+type Issue = { keyword: string; instancePath: string; message?: string };
+
+// Names of unknown fields come from the caller and may be anything; the pointer stops at the object that holds them.
+function toFieldError(issue: Issue, place: string): FieldError {
+	const detail = issue.keyword === "unrecognized_keys" ? "A field here is not known." : (issue.message ?? "Not valid.");
+	return { pointer: `${place}${issue.instancePath === "/" ? "" : issue.instancePath}`, detail };
+}
+
+/** What the log may know of a private cause: names, codes and places in our code; messages may quote what was sent. */
+export function describeCause(cause: unknown): unknown {
+	if (cause instanceof Error) {
+		const { name, code } = cause as Error & { code?: unknown };
+		const frames = (cause.stack ?? "").split("\n").filter((line) => /^\s+at /.test(line));
+		return { name, code: typeof code === "string" ? code : undefined, at: frames.slice(0, 6).map((line) => line.trim()) };
+	}
+	if (cause && typeof cause === "object") {
+		const { source, operation, path, status, reason } = cause as Record<string, unknown>;
+		return { source, operation, path, status, reason };
+	}
+	return typeof cause === "string" ? cause.slice(0, 100) : undefined;
+}

@@ -1,0 +1,59 @@
+// GET /v1/certificates: the proofs of erasure, and the public keys that check them.
+
+import { z } from "zod";
+import { LetheError } from "../../domain/errors.ts";
+import type { ApiDeps } from "../deps.ts";
+import type { Instance } from "../instance.ts";
+import { readRoles } from "../plugins/auth.ts";
+import { problems, schemas } from "../schemas.ts";
+import { viewCertificate } from "../view.ts";
+
+type CertificateDeps = { store: { certificates: Pick<ApiDeps["store"]["certificates"], "find" | "findAbout"> } };
+
+export function addCertificates(app: Instance, deps: CertificateDeps): void {
+	app.get(
+		"/certificates/:id",
+		{
+			config: { roles: readRoles },
+			schema: {
+				operationId: "getCertificate",
+				summary: "Read an erasure certificate",
+				tags: ["certificates"],
+				params: z.strictObject({ id: z.string() }),
+				response: { 200: schemas.certificate.describe("The certificate, signed"), ...problems },
+			},
+		},
+		async (request) => {
+			const found = await deps.store.certificates.find(request.params.id);
+			if (found?.tenantId !== request.principal.tenantId) throw new LetheError("not_found");
+			return viewCertificate(found);
+		},
+	);
+	app.get(
+		"/certificates",
+		{
+			config: { roles: readRoles },
+			schema: {
+				operationId: "listCertificates",
+				summary: "List the certificates about a submission or a cohort",
+				tags: ["certificates"],
+				querystring: z.strictObject({ about: z.string().min(1).max(64) }),
+				response: { 200: schemas.certificateList.describe("All there are"), ...problems },
+			},
+		},
+		async (request) => {
+			const found = await deps.store.certificates.findAbout(request.query.about);
+			const own = found.filter(({ tenantId }) => tenantId === request.principal.tenantId);
+			return { items: own.map(viewCertificate) };
+		},
+	);
+}
+
+/** The keys are public and the address well known (RFC 8615): no API key is asked. */
+export function addCertificateKeys(app: Instance, deps: Pick<ApiDeps, "signer">): void {
+	app.get(
+		"/.well-known/jwks.json",
+		{ schema: { operationId: "getCertificateKeys", summary: "Public keys of certificates", tags: ["certificates"] } },
+		async (_request, reply) => reply.header("cache-control", "public, max-age=300").send(await deps.signer.publicJwks()),
+	);
+}

@@ -1,0 +1,32 @@
+// GET /v1/messages/{id}: the whole story of one message, without its content.
+
+import { z } from "zod";
+import { LetheError } from "../../../domain/errors.ts";
+import type { ApiDeps } from "../../deps.ts";
+import type { Instance } from "../../instance.ts";
+import { readRoles } from "../../plugins/auth.ts";
+import { problems, schemas } from "../../schemas.ts";
+import { viewMessage } from "../../view.ts";
+
+type GetDeps = { store: { messages: Pick<ApiDeps["store"]["messages"], "findForTenant"> } };
+
+export function addGetMessage(app: Instance, deps: GetDeps): void {
+	app.get(
+		"/messages/:id",
+		{
+			config: { roles: readRoles },
+			schema: {
+				operationId: "getMessage",
+				summary: "Read a message's state and evidence",
+				tags: ["messages"],
+				params: z.strictObject({ id: z.string() }),
+				response: { 200: schemas.message.describe("The message"), ...problems },
+			},
+		},
+		async (request) => {
+			const message = await deps.store.messages.findForTenant(request.principal.tenantId, request.params.id);
+			if (!message) throw new LetheError("not_found");
+			return viewMessage(message);
+		},
+	);
+}

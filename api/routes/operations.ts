@@ -1,0 +1,66 @@
+// Health, readiness and metrics, for whoever runs this process.
+
+import type { ApiDeps } from "../deps.ts";
+import type { Instance } from "../instance.ts";
+import type { Metrics } from "../metrics.ts";
+
+// Without these two nothing can be accepted; without the others it only waits.
+const needed = ["mongodb", "vault"];
+const checkMsMax = 2_000;
+const checksKeptMs = 1_000;
+
+type Readiness = { ready: boolean; checks: Record<string, "up" | "down"> };
+
+export function addOperations(
+	app: Instance,
+	deps: Pick<ApiDeps, "checks" | "clock"> & { metrics: Pick<Metrics, "contentType" | "read"> },
+): void {
+	let kept: { answer: Promise<Readiness>; until: number } | undefined;
+
+	// Nobody is asked who they are here: however often they come, each server is asked once a second.
+	function readiness(): Promise<Readiness> {
+		const now = deps.clock();
+		if (!kept || now >= kept.until) kept = { answer: runChecks(deps.checks), until: now + checksKeptMs };
+		return kept.answer;
+	}
+
+	const tags = ["operations"];
+	app.get(
+		"/healthz",
+		{ schema: { summary: "Whether this process answers", tags } },
+		async () => ({ status: "up" }),
+	);
+	app.get(
+		"/readyz",
+		{ schema: { summary: "Whether messages can be accepted, and which servers answer", tags } },
+		async (_request, reply) => {
+			const answer = await readiness();
+			return reply.code(answer.ready ? 200 : 503).send(answer);
+		},
+	);
+	app.get("/metrics", { schema: { summary: "Counters, in Prometheus's format", tags } }, async (_request, reply) =>
+		reply.type(deps.metrics.contentType).send(await deps.metrics.read()),
+	);
+}
+
+async function runChecks(checks: ApiDeps["checks"]): Promise<Readiness> {
+	const results = await Promise.all(
+		Object.entries(checks).map(async ([name, check]) => [name, await runCheck(check)] as const),
+	);
+	const answer = Object.fromEntries(results);
+	return { ready: needed.every((name) => answer[name] === "up"), checks: answer };
+}
+
+async function runCheck(check: () => Promise<unknown>): Promise<"up" | "down"> {
+	let timer: NodeJS.Timeout | undefined;
+	const late = new Promise<"down">((resolve) => {
+		timer = setTimeout(() => resolve("down"), checkMsMax);
+	});
+	const answered = Promise.resolve()
+		.then(check)
+		.then(
+			() => "up" as const,
+			() => "down" as const,
+		);
+	return Promise.race([answered, late]).finally(() => clearTimeout(timer));
+}

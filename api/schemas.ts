@@ -1,0 +1,255 @@
+// The shapes that cross the door: what a caller may send and what it gets. Unknown fields are refused.
+
+import { z } from "zod";
+import type { Decision } from "../domain/decision.ts";
+import { lifecycle, type State, states } from "../domain/lifecycle.ts";
+import { limits } from "../domain/limits.ts";
+import { categories, deliverModes } from "../domain/message.ts";
+import { Plaintext } from "../domain/plaintext.ts";
+import { dataClasses, isTimezone } from "../policies/facts.ts";
+import { isOpaqueReference } from "./reference.ts";
+
+export type MessageInput = z.output<typeof schemas.messageInput>;
+
+/** Days, hours, minutes, seconds. */
+export const durationPattern = /^P(?=.)(?:(\d{1,3})D)?(?:T(?=.)(?:(\d{1,4})H)?(?:(\d{1,5})M)?(?:(\d{1,7})S)?)?$/;
+
+const time = z.iso.datetime({ offset: true, error: "A time in RFC 3339, with an offset." });
+const duration = z.string().regex(durationPattern, {
+	error: "A duration in ISO 8601, of days, hours, minutes and seconds.",
+});
+// A word of a vocabulary: it can't hold a number or a sentence, so it may be stored in clear.
+const word = z.string().regex(/^[A-Za-z][A-Za-z_-]{0,47}$/, { error: "A word of letters, _ and -." });
+// Proof of a thing is a yes, or an opaque reference to where it is kept.
+const proof = z.union([z.boolean(), z.string().min(1).max(64).refine(isOpaqueReference)], {
+	error: "Neither a boolean nor an opaque reference.",
+});
+
+const consent = z.strictObject({
+	type: z.enum(["none", "implied", "soft_opt_in", "express", "express_written"]).optional(),
+	obtainedAt: time.optional(),
+	purposes: z.array(word).max(16).optional(),
+	evidence: proof.optional(),
+	source: word.optional(),
+	ground: word.optional(),
+	withdrawnAt: time.nullable().optional(),
+});
+
+// The facts of `context` that a caller may state; what the engine knows better is not among them.
+const context = z.strictObject({
+	art9Condition: word.optional(),
+	gdprScope: proof.optional(),
+	autodialed: z.boolean().optional(),
+	tcpaBasis: word.optional(),
+	freeToEndUser: z.boolean().optional(),
+	softOptIn: z
+		.strictObject({
+			collectedInSale: z.boolean().optional(),
+			ownSimilarProducts: z.boolean().optional(),
+			optOutOfferedAtCollection: z.boolean().optional(),
+			optOutInMessage: z.boolean().optional(),
+		})
+		.optional(),
+	hipaaCoveredEntity: z.boolean().optional(),
+	hipaaAuthorization: proof.optional(),
+	patientPreference: z
+		.strictObject({
+			channel: word.optional(),
+			warnedAt: time.optional(),
+			evidence: proof.optional(),
+		})
+		.optional(),
+	retentionDisclosure: z.boolean().optional(),
+	necessaryForRequestedService: z.boolean().optional(),
+	otpDigits: z.int().min(1).max(32).optional(),
+});
+
+const messageInput = z
+	.strictObject({
+		to: z.string().min(1).max(32).meta({ description: "Recipient, E.164." }).transform(Plaintext.text),
+		body: z
+			.string()
+			.min(1)
+			.max(limits.textCharactersMax)
+			.refine((text) => text.isWellFormed(), { error: "Not well-formed Unicode." })
+			.transform(Plaintext.text),
+		category: z.enum(categories),
+		dataClasses: z.array(z.enum(dataClasses)).max(dataClasses.length).default(["contact"]),
+		deliver: z.enum(deliverModes).default("auto"),
+		validFor: duration.optional().meta({ description: "From sendAt, or from acceptance; then it expires unsent." }),
+		sendAt: time.optional(),
+		sender: z.string().min(1).max(16).optional().meta({ description: "One of the tenant's senders." }),
+		clientReference: z
+			.string()
+			.min(1)
+			.max(limits.clientReferenceCharactersMax)
+			.optional()
+			.meta({ description: "An opaque token of the caller's." }),
+		consent: consent.optional(),
+		lawfulBasis: word.optional(),
+		recipientRegion: z
+			.string()
+			.regex(/^[A-Z]{2}-[A-Z0-9]{1,3}$/, { error: "A region of ISO 3166-2." })
+			.optional(),
+		timezone: z
+			.string()
+			.refine(isTimezone, { error: "A time zone of the IANA database." })
+			.optional()
+			.meta({ description: "The recipient's, IANA." }),
+		subjectResidence: z
+			.string()
+			.regex(/^[A-Z]{2}$/, { error: "A country of ISO 3166-1." })
+			.optional(),
+		optedOut: z.enum(["none", "marketing", "all"]).optional(),
+		context: context.optional(),
+	})
+	.meta({ id: "MessageRequest" });
+
+const decision = z
+	.object({
+		allowed: z.boolean(),
+		reasons: z.array(z.string()),
+		deferUntilLocal: z.string().optional(),
+		deferUntilUtc: z.string().optional(),
+		deliveryMode: z.enum(["sms", "secure_link", "e2ee"]).optional(),
+		contentRetentionMax: z.string().optional(),
+		recordRetentionMin: z.string().optional(),
+		recordRetentionMax: z.string().optional(),
+		purgeContentWithin: z.string().optional(),
+		ackBy: z.string().optional(),
+		respondBy: z.string().optional(),
+		honorBy: z.string().optional(),
+		backupPurgeBy: z.string().optional(),
+		notBefore: z.string().optional(),
+		certificateNotBefore: z.string().optional(),
+		confirmationWithin: z.string().optional(),
+		maxConfirmations: z.number().optional(),
+		citations: z.array(z.string()),
+		packs: z.array(z.object({ id: z.string(), version: z.string() })),
+		rules: z.array(z.string()),
+	})
+	.meta({ id: "Decision" }) satisfies z.ZodType<Decision>;
+
+const state = z
+	.enum(states as [State, ...State[]])
+	.meta({ id: "State", description: `Final: ${states.filter((name) => lifecycle[name].final).join(", ")}.` });
+
+const links = z.object({ self: z.string() });
+
+const accepted = z
+	.object({ id: z.string(), state, decision, expiresAt: z.string(), links })
+	.meta({ id: "AcceptedMessage" });
+
+const dryRun = z
+	.object({
+		decision,
+		encoding: z.enum(["gsm7", "ucs2"]),
+		segments: z.int(),
+		units: z.int().meta({ description: "Septets or UTF-16 code units." }),
+	})
+	.meta({ id: "DryRun" });
+
+const kept = z.object({
+	eraseBy: z.string(),
+	erasedAt: z.string().optional(),
+	verifiedAt: z.string().optional(),
+});
+
+const message = z
+	.object({
+		id: z.string(),
+		submissionId: z.string(),
+		state,
+		category: z.enum(categories),
+		dataClasses: z.array(z.string()),
+		deliveryMode: z.enum(["sms", "secure_link", "e2ee"]),
+		country: z.string(),
+		sender: z.string().optional(),
+		clientReference: z.string().optional(),
+		acceptedAt: z.string(),
+		stateAt: z.string(),
+		releaseAt: z.string().optional(),
+		expiresAt: z.string(),
+		closesAt: z.string().meta({ description: "Until then a receipt is waited for." }),
+		held: z.boolean(),
+		decision,
+		attempts: z.array(
+			z.object({
+				number: z.int(),
+				state: z.string().meta({ description: "`open`, or the outcome." }),
+				startedAt: z.string(),
+				endedAt: z.string().optional(),
+				code: z.string().optional(),
+				segments: z.int().optional(),
+			}),
+		),
+		receipts: z.array(
+			z.object({
+				attempt: z.int(),
+				state: z.string(),
+				at: z.string(),
+				receivedAt: z.string(),
+				code: z.string().optional(),
+				effect: z.string().meta({ description: "`applied` moved the state; the others changed nothing." }),
+			}),
+		),
+		retention: z.object({
+			content: kept.optional(),
+			address: kept.optional(),
+			receipt: kept.optional(),
+			decision_record: kept.optional(),
+		}),
+		evidence: z.array(
+			z.object({ at: z.string(), type: z.string(), code: z.string().optional(), attempt: z.int().optional() }),
+		),
+		certificates: z.array(z.string()),
+		links,
+	})
+	.meta({ id: "Message" });
+
+const messagePage = z
+	.object({ items: z.array(message), next: z.string().optional().meta({ description: "The next page's cursor." }) })
+	.meta({ id: "MessagePage" });
+
+const certificate = z
+	.object({
+		id: z.string(),
+		kind: z.enum(["submission", "purge"]),
+		about: z.string(),
+		issuedAt: z.string(),
+		jws: z.string(),
+	})
+	.meta({ id: "Certificate" });
+
+const certificateList = z.object({ items: z.array(certificate) }).meta({ id: "CertificateList" });
+
+const problem = z
+	.looseObject({
+		type: z.string(),
+		title: z.string(),
+		status: z.int(),
+		code: z.string(),
+		retryable: z.boolean(),
+		requestId: z.string(),
+		errors: z.array(z.object({ pointer: z.string(), detail: z.string() })).optional(),
+	})
+	.meta({ id: "Problem" });
+
+/** Every schema by name; each of them is a component of the OpenAPI document. */
+export const schemas = {
+	messageInput,
+	accepted,
+	dryRun,
+	message,
+	messagePage,
+	certificate,
+	certificateList,
+	problem,
+	state,
+};
+
+/** How every route says that it may answer with a problem. */
+export const problems = {
+	"4XX": { description: "Refused", content: { "application/problem+json": { schema: problem } } },
+	"5XX": { description: "Failed", content: { "application/problem+json": { schema: problem } } },
+};

@@ -1,0 +1,37 @@
+// Runs the API: reads the settings, opens what it needs, listens, and ends in order.
+
+import { ConfigError, loadConfig } from "../config.ts";
+import { createDeps } from "../deps.ts";
+import { LetheError } from "../domain/errors.ts";
+import { createApp } from "./app.ts";
+
+const endMsMax = 20_000;
+
+await run().catch((error: unknown) => {
+	// Drivers' messages may quote a connection string; a setting's names the mend.
+	const known = error instanceof ConfigError || error instanceof LetheError;
+	const { name, code, message } = error as Error & { code?: string };
+	process.stderr.write(`The API can't start: ${known ? message : [name, code].filter(Boolean).join(" ")}\n`);
+	process.exit(1);
+});
+
+async function run(): Promise<void> {
+	const config = loadConfig();
+	const deps = await createDeps(config, "api");
+	const app = await createApp(deps);
+	let ending = false;
+	// Stops listening, finishes what is under way, then lets go of the servers.
+	const end = async (): Promise<void> => {
+		if (ending) return;
+		ending = true;
+		setTimeout(() => process.exit(1), endMsMax).unref();
+		await app.close();
+		await deps.close();
+		process.exit(0);
+	};
+	for (const signal of ["SIGTERM", "SIGINT"]) process.on(signal, () => void end().catch(() => process.exit(1)));
+
+	const url = await app.listen({ host: config.api.host, port: config.api.port });
+	process.send?.({ ready: true, url });
+	process.stdout.write(`${JSON.stringify({ ready: true, url })}\n`);
+}

@@ -1,0 +1,99 @@
+// What a caller sees of a stored message: ids, states, codes and times; never content, number or hash of one.
+
+import type { z } from "zod";
+import type { CertificateDocument } from "../adapters/mongo/models.ts";
+import type { State } from "../domain/lifecycle.ts";
+import type { Message, RetentionRecord } from "../domain/message.ts";
+import type { schemas } from "./schemas.ts";
+
+/** RFC 3339, UTC. */
+export function formatTime(at: number): string {
+	return new Date(at).toISOString();
+}
+
+/** The answer to an acceptance; `state` is the one at acceptance unless told. */
+export function viewAccepted(message: Message, state: State = stateAtAcceptance(message)) {
+	return {
+		id: message._id,
+		state,
+		decision: message.decision,
+		expiresAt: formatTime(message.deadlineAt),
+		links: { self: `/v1/messages/${message._id}` },
+	} satisfies z.input<typeof schemas.accepted>;
+}
+
+/** The whole story of a message. */
+export function viewMessage(message: Message) {
+	return {
+		id: message._id,
+		submissionId: message.submissionId,
+		state: message.state,
+		category: message.category,
+		dataClasses: message.dataClasses,
+		deliveryMode: message.deliveryMode,
+		country: message.country,
+		sender: message.senderId,
+		clientReference: message.clientReference,
+		acceptedAt: formatTime(message.acceptedAt),
+		stateAt: formatTime(message.stateAt),
+		releaseAt: formatOptional(message.releaseAt),
+		expiresAt: formatTime(message.deadlineAt),
+		closesAt: formatTime(message.closeAt),
+		held: message.holds.length > 0,
+		decision: message.decision,
+		attempts: message.attempts.map((attempt) => ({
+			number: attempt.number,
+			state: attempt.outcome ?? "open",
+			startedAt: formatTime(attempt.startedAt),
+			endedAt: formatOptional(attempt.endedAt),
+			code: attempt.code,
+			segments: attempt.segments,
+		})),
+		receipts: message.receipts.map(({ attempt, state, at, receivedAt, code, effect }) => ({
+			attempt,
+			state,
+			at: formatTime(at),
+			receivedAt: formatTime(receivedAt),
+			code,
+			effect,
+		})),
+		retention: {
+			content: viewRetention(message.retention.content),
+			address: viewRetention(message.retention.address),
+			receipt: viewRetention(message.retention.receipt),
+			decision_record: viewRetention(message.retention.decision_record),
+		},
+		evidence: message.evidence.map(({ at, type, code, attempt }) => ({ at: formatTime(at), type, code, attempt })),
+		certificates: message.certificates,
+		links: { self: `/v1/messages/${message._id}` },
+	} satisfies z.input<typeof schemas.message>;
+}
+
+export function viewCertificate(document: CertificateDocument) {
+	return {
+		id: document._id,
+		kind: document.kind,
+		about: document.about,
+		issuedAt: formatTime(document.issuedAt),
+		jws: document.jws,
+	} satisfies z.input<typeof schemas.certificate>;
+}
+
+// The acceptance wrote it down, so that a replay answers what the first answer said.
+function stateAtAcceptance(message: Message): State {
+	const entry = message.evidence.find(({ type }) => type === "accepted");
+	return entry?.code === "deferred" ? "deferred" : "accepted";
+}
+
+function viewRetention(record: RetentionRecord | undefined) {
+	if (!record) return undefined;
+	return {
+		eraseBy: formatTime(record.eraseBy),
+		erasedAt: formatOptional(record.erasedAt),
+		verifiedAt: formatOptional(record.verifiedAt),
+	};
+}
+
+function formatOptional(at: number | undefined): string | undefined {
+	return at === undefined ? undefined : formatTime(at);
+}

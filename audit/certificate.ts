@@ -1,0 +1,163 @@
+// Erasure certificates: what was erased, every copy and its fate, signed; free of personal data.
+
+import canonicalize from "canonicalize";
+import { z } from "zod";
+import { isId } from "../domain/ids.ts";
+import { limits } from "../domain/limits.ts";
+import { completeFrom, incompleteReasons } from "./completeFrom.ts";
+import { type CopyName, copiesOf, copyNames, copySchema, type ErasureFacts, type Lifetimes } from "./copies.ts";
+
+export const certificateType = "lethe-erasure-certificate";
+export const certificateAlgorithm = "EdDSA";
+
+const id = (kind: Parameters<typeof isId>[0]) => z.string().refine((value) => isId(kind, value));
+const time = z.iso.datetime({ precision: 3 });
+
+/** The signed payload. Times RFC 3339 UTC with milliseconds; ids are the only names in it. */
+export const certificateSchema = z.strictObject({
+	schema: z.literal("lethe/erasure-certificate/v1"),
+	id: id("certificate"),
+	kind: z.enum(["submission", "purge"]),
+	tenantId: id("tenant"),
+	issuedAt: time,
+	/** Grouped by object and cohort; `erasedAt` is the group's last erasure. */
+	objects: z
+		.array(
+			z.strictObject({
+				object: z.enum(["content", "address", "cohort_key"]),
+				cohortId: id("cohort").optional(),
+				messageIds: z.array(id("message")).min(1).optional(),
+				erasedAt: time,
+			}),
+		)
+		.min(1),
+	copies: z.array(copySchema).length(copyNames.length),
+	status: z.enum(["complete", "incomplete"]),
+	reasons: z.array(z.enum(incompleteReasons)),
+	/** From then on nobody can read what was erased; absent when incomplete. May lie in the future. */
+	completeFrom: time.optional(),
+});
+export type Certificate = z.infer<typeof certificateSchema>;
+
+/** One erased object. Times epoch ms. */
+export type ErasedObject = {
+	object: "content" | "address" | "cohort_key";
+	messageId?: string | undefined;
+	cohortId?: string | undefined;
+	erasedAt: number;
+	/** Read back after the erasure and found gone. */
+	verified: boolean;
+	/** When the cohort's key was destroyed; recorded only after it was read back and found gone. */
+	keyDestroyedAt?: number | undefined;
+	/** When the cohort's key is to be destroyed. */
+	keyDueAt?: number | undefined;
+};
+
+export type CertificateInput = {
+	/** The caller's: the same erasure certified again gets the same id. */
+	id: string;
+	kind: Certificate["kind"];
+	tenantId: string;
+	objects: readonly ErasedObject[];
+	/** False when no message of these ever reached a carrier. Default true. */
+	handedToCarrier?: boolean;
+	/** Copies whose check failed or could not be made. */
+	unverified?: readonly CopyName[];
+};
+
+export type Certificates = ReturnType<typeof createCertificates>;
+
+/**
+ * `sign` makes an Ed25519 signature (64 bytes) and names the key that made it.
+ * `clock` is epoch ms. `lifetimes` are declared by the operator.
+ */
+export function createCertificates(deps: {
+	sign: (bytes: Uint8Array) => Promise<{ signature: Uint8Array; kid: string }>;
+	clock: () => number;
+	lifetimes: Lifetimes;
+}) {
+	let lastKid = "";
+
+	/** The header names the key before the signer does: a first call or a rotated key signs once more. */
+	async function signCompact(payload: string): Promise<string> {
+		for (let tries = 0; tries < 4; tries++) {
+			const header = canonicalize({ alg: certificateAlgorithm, kid: lastKid, typ: certificateType });
+			const input = `${encode(header)}.${encode(payload)}`;
+			const { signature, kid } = await deps.sign(new TextEncoder().encode(input));
+			if (kid === lastKid && kid !== "") return `${input}.${Buffer.from(signature).toString("base64url")}`;
+			lastKid = kid;
+		}
+		throw new Error("the signing key changed at every signature");
+	}
+
+	return {
+		/**
+		 * Issues a certificate as a compact JWS (EdDSA).
+		 * @throws RangeError when a time lies in the future; ZodError when an id is not opaque; whatever `sign` throws
+		 */
+		async issue(input: CertificateInput): Promise<{ id: string; jws: string; payload: Certificate }> {
+			const payload = certificateSchema.parse(describe(input, deps.clock(), deps.lifetimes));
+			return { id: payload.id, jws: await signCompact(canonicalize(payload) as string), payload };
+		},
+	};
+}
+
+function describe(input: CertificateInput, now: number, lifetimes: Lifetimes): Certificate {
+	const copies = copiesOf(factsOf(input, now), lifetimes);
+	return {
+		schema: "lethe/erasure-certificate/v1",
+		id: input.id,
+		kind: input.kind,
+		tenantId: input.tenantId,
+		issuedAt: new Date(now).toISOString(),
+		objects: grouped(input.objects),
+		copies,
+		...completeFrom(copies),
+	};
+}
+
+/** The worst of all objects: the certificate is as late as its last one. */
+function factsOf(input: CertificateInput, now: number): ErasureFacts {
+	const { objects } = input;
+	const destroyed = objects.map((object) => object.keyDestroyedAt);
+	const keyDueAt = latest(objects.map((object) => object.keyDueAt));
+	for (const at of [...objects.map((object) => object.erasedAt), ...destroyed]) {
+		// What is still to come was not done; only clocks of two machines may differ.
+		if (at !== undefined && !(at <= now + limits.clockSkewMs)) throw new RangeError("an erasure lies in the future");
+	}
+	return {
+		erasedAt: Math.max(...objects.map((object) => object.erasedAt)),
+		verified: objects.every((object) => object.verified),
+		keyDestroyedAt: latest(destroyed),
+		// A plan whose time has passed is no date any more.
+		keyDueAt: keyDueAt !== undefined && keyDueAt > now ? keyDueAt : undefined,
+		handedToCarrier: input.handedToCarrier ?? true,
+		unverified: input.unverified ?? [],
+	};
+}
+
+function latest(times: (number | undefined)[]): number | undefined {
+	return times.includes(undefined) ? undefined : Math.max(...(times as number[]));
+}
+
+function grouped(objects: readonly ErasedObject[]): Certificate["objects"] {
+	const groups = new Map<string, ErasedObject[]>();
+	for (const entry of objects) {
+		const key = `${entry.object}/${entry.cohortId ?? ""}`;
+		groups.set(key, [...(groups.get(key) ?? []), entry]);
+	}
+	return [...groups.values()].map((group) => {
+		const [{ object, cohortId }] = group as [ErasedObject];
+		const messageIds = [...new Set(group.flatMap((entry) => entry.messageId ?? []))].sort();
+		return {
+			object,
+			...(cohortId ? { cohortId } : {}),
+			...(messageIds.length > 0 ? { messageIds } : {}),
+			erasedAt: new Date(Math.max(...group.map((entry) => entry.erasedAt))).toISOString(),
+		};
+	});
+}
+
+function encode(text: string | undefined): string {
+	return Buffer.from(text ?? "", "utf8").toString("base64url");
+}

@@ -1,0 +1,271 @@
+// Encryption in one process, against the bare node:crypto calls that the design needs and against one Vault call a message.
+
+import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject, randomBytes } from "node:crypto";
+import { Pool } from "undici";
+import { createVaultClient, type VaultClient } from "../adapters/vault/client.ts";
+import { createCohortKeys } from "../adapters/vault/cohortKeys.ts";
+import { createEncryption } from "../adapters/vault/encryption.ts";
+import { issueCredentials } from "../adapters/vault/issue.ts";
+import type { Role } from "../adapters/vault/policies.ts";
+import type { WrappingKeyRecord, WrappingKeyStore } from "../adapters/vault/wrappingKeys.ts";
+import { formatId } from "../domain/ids.ts";
+import type { Sealed } from "../domain/message.ts";
+import { Plaintext } from "../domain/plaintext.ts";
+
+type Range = { min: number; median: number; max: number };
+type BenchMessage = { tenantId: string; messageId: string; cohortId: string; content: Uint8Array; address: Uint8Array };
+
+export type EncryptSuiteOptions = {
+	vault: { address: string; issuerToken: string };
+	rounds?: number;
+	messagesPerRound?: number;
+	/** How long each concurrency of the Vault baseline runs. */
+	vaultStepMs?: number;
+};
+
+const concurrencies = [1, 2, 4, 8, 16, 32, 64];
+const cohorts = 16;
+
+/**
+ * Messages (content and number) encrypted and decrypted a second. `ratio` is the median over interleaved rounds of our
+ * rate over the bare one's; `vaultRatio` is our median rate over the best rate of one `transit/encrypt` call a message.
+ */
+export async function encryptSuite(options: EncryptSuiteOptions) {
+	const { rounds = 40, messagesPerRound = 1_000, vaultStepMs = 1_500 } = options;
+	const logins: VaultClient[] = [];
+	const login = async (role: Role) => {
+		const credentials = await issueCredentials({ ...options.vault, role });
+		const onLost = () => undefined;
+		const client = await createVaultClient({ ...options.vault, ...credentials, clock: Date.now, onLost });
+		logins.push(client);
+		return client;
+	};
+	const cohortIds = Array.from({ length: cohorts }, () => formatId("cohort", randomBytes(16)));
+	const eraser = createCohortKeys({ vault: await login("eraser") });
+	try {
+		const lethe = await openLethe(await login("api"), await login("sender"), cohortIds);
+		const messages = makeMessages(messagesPerRound, cohortIds);
+		const bareKeys = new Map(cohortIds.map((id) => [id, createSecretKey(randomBytes(32))]));
+		for (let warmUp = 0; warmUp < 2; warmUp++) {
+			await runLethe(lethe, messages);
+			runBare(bareKeys, messages);
+		}
+		const measured = { lethe: [] as number[], bare: [] as number[], ratio: [] as number[] };
+		for (let round = 0; round < rounds; round++) {
+			const ours = await rate(messages.length, () => runLethe(lethe, messages));
+			const bare = await rate(messages.length, async () => runBare(bareKeys, messages));
+			measured.lethe.push(ours);
+			measured.bare.push(bare);
+			measured.ratio.push(ours / bare);
+		}
+		const vault = await measureVault(options.vault, vaultStepMs, messages);
+		const ours = range(measured.lethe);
+		const ratios = range(measured.ratio);
+		return {
+			suite: "encrypt" as const,
+			ratio: round3(ratios.median),
+			vaultRatio: round3(ours.median / vault.best),
+			ratios: { min: round3(ratios.min), median: round3(ratios.median), max: round3(ratios.max) },
+			messagesPerSecond: ours,
+			baselineMessagesPerSecond: range(measured.bare),
+			vaultCallsPerSecond: vault.best,
+			vaultConcurrency: vault.concurrency,
+			vaultByConcurrency: vault.byConcurrency,
+			rounds,
+			messagesPerRound,
+			targets: { ratioMin: 0.7, vaultRatioMin: 20 },
+		};
+	} finally {
+		for (const id of cohortIds) await eraser.destroyCohortKey(id);
+		for (const client of logins) await client.close();
+	}
+}
+
+type Lethe = Awaited<ReturnType<typeof openLethe>>;
+
+// Two sides as in production: what one process encrypts another decrypts, each with keys it got from Vault by itself.
+async function openLethe(api: VaultClient, sender: VaultClient, cohortIds: string[]) {
+	const apiKeys = createCohortKeys({ vault: api });
+	const senderKeys = createCohortKeys({ vault: sender });
+	const cohortKeys = {
+		drawWrappingKey: apiKeys.drawWrappingKey,
+		unwrapWrappingKey: senderKeys.unwrapWrappingKey,
+	};
+	const deps = { cohortKeys, wrappingKeys: createMemoryStore(), clock: Date.now, randomBytes };
+	for (const id of cohortIds) await apiKeys.createCohortKey(id);
+	return { encrypting: createEncryption(deps), decrypting: createEncryption(deps) };
+}
+
+async function runLethe({ encrypting, decrypting }: Lethe, messages: BenchMessage[]): Promise<void> {
+	for (const { tenantId, messageId, cohortId, content, address } of messages) {
+		const place = { tenantId, messageId };
+		const contentPlain = Plaintext.of(content);
+		const sealed = await encrypting.encrypt({ ...place, object: "content", cohortId, plaintext: contentPlain });
+		const addressPlain = Plaintext.of(address);
+		const sealedTo = await encrypting.encrypt({ ...place, object: "address", cohortId, plaintext: addressPlain });
+		check(await open(decrypting, place, "content", sealed), content);
+		check(await open(decrypting, place, "address", sealedTo), address);
+	}
+}
+
+function open(
+	decrypting: Lethe["decrypting"],
+	place: { tenantId: string; messageId: string },
+	object: string,
+	sealed: Sealed,
+) {
+	return decrypting.decrypt({ ...place, object, sealed });
+}
+
+function check(opened: Plaintext, bytes: Uint8Array): void {
+	if (opened.bytes().length !== bytes.length) throw new Error("decrypted something else");
+}
+
+/** The same calls with the same bytes and lengths, nothing around them: keys, places and storage formats left out. */
+function runBare(keys: Map<string, KeyObject>, messages: BenchMessage[]): void {
+	for (const { cohortId, content, address } of messages) {
+		const key = keys.get(cohortId) as KeyObject;
+		const sealed = bareEncrypt(key, content);
+		const sealedTo = bareEncrypt(key, address);
+		if (bareDecrypt(key, sealed).length !== content.length) throw new Error("decrypted something else");
+		if (bareDecrypt(key, sealedTo).length !== address.length) throw new Error("decrypted something else");
+	}
+}
+
+type BareSealed = { content: BareCiphertext; wrap: BareCiphertext };
+type BareCiphertext = { iv: Uint8Array; body: Uint8Array; tag: Uint8Array };
+
+const bareAad = randomBytes(80);
+const bareWrapAad = randomBytes(111);
+
+function bareEncrypt(wrappingKey: KeyObject, bytes: Uint8Array): BareSealed {
+	const random = randomBytes(56);
+	const dataKeyBytes = random.subarray(0, 32);
+	const content = bareCipher(createSecretKey(dataKeyBytes), random.subarray(32, 44), bareAad, bytes);
+	const wrap = bareCipher(wrappingKey, random.subarray(44), bareWrapAad, dataKeyBytes);
+	return { content, wrap };
+}
+
+function bareDecrypt(wrappingKey: KeyObject, sealed: BareSealed): Uint8Array {
+	const dataKey = createSecretKey(bareDecipher(wrappingKey, bareWrapAad, sealed.wrap));
+	return bareDecipher(dataKey, bareAad, sealed.content);
+}
+
+function bareCipher(key: KeyObject, iv: Uint8Array, aad: Uint8Array, bytes: Uint8Array): BareCiphertext {
+	const cipher = createCipheriv("aes-256-gcm", key, iv);
+	cipher.setAAD(aad);
+	const body = cipher.update(bytes);
+	cipher.final();
+	return { iv, body, tag: cipher.getAuthTag() };
+}
+
+function bareDecipher(key: KeyObject, aad: Uint8Array, sealed: BareCiphertext): Uint8Array {
+	const decipher = createDecipheriv("aes-256-gcm", key, sealed.iv);
+	decipher.setAAD(aad);
+	decipher.setAuthTag(sealed.tag);
+	const bytes = decipher.update(sealed.body);
+	decipher.final();
+	return bytes;
+}
+
+async function measureVault(vault: EncryptSuiteOptions["vault"], stepMs: number, messages: BenchMessage[]) {
+	const credentials = await issueCredentials({ ...vault, role: "bench" });
+	const token = await rawLogin(vault.address, credentials);
+	const byConcurrency: Record<string, number> = {};
+	let best = { concurrency: 0, rate: 0 };
+	const pool = new Pool(vault.address, { connections: Math.max(...concurrencies) });
+	try {
+		const headers = { "x-vault-token": token, "content-type": "application/json" };
+		await post(pool, "/v1/transit/keys/bench", headers, { type: "aes256-gcm96" });
+		for (const concurrency of concurrencies) {
+			const reached = await vaultStep(pool, headers, concurrency, stepMs, messages);
+			byConcurrency[concurrency] = Math.round(reached);
+			if (reached > best.rate) best = { concurrency, rate: reached };
+		}
+	} finally {
+		await pool.close();
+	}
+	return { best: Math.round(best.rate), concurrency: best.concurrency, byConcurrency };
+}
+
+async function vaultStep(
+	pool: Pool,
+	headers: Record<string, string>,
+	concurrency: number,
+	stepMs: number,
+	messages: BenchMessage[],
+): Promise<number> {
+	const started = performance.now();
+	let calls = 0;
+	const caller = async () => {
+		while (performance.now() - started < stepMs) {
+			const { content } = messages[calls++ % messages.length] as BenchMessage;
+			const plaintext = Buffer.from(content).toString("base64");
+			await post(pool, "/v1/transit/encrypt/bench", headers, { plaintext });
+		}
+	};
+	await Promise.all(Array.from({ length: concurrency }, caller));
+	return calls / ((performance.now() - started) / 1000);
+}
+
+// Straight over undici, so that the baseline does not pay for a client library.
+async function post(pool: Pool, path: string, headers: Record<string, string>, body: unknown) {
+	const answer = await pool.request({ path, method: "POST", headers, body: JSON.stringify(body) });
+	const json = (await answer.body.json()) as Record<string, Record<string, unknown>>;
+	if (answer.statusCode !== 200) throw new Error(`Vault answered ${answer.statusCode} to ${path}`);
+	return json;
+}
+
+async function rawLogin(address: string, credentials: { roleId: string; wrappedSecretId: string }): Promise<string> {
+	const pool = new Pool(address);
+	try {
+		const unwrapped = await post(pool, "/v1/sys/wrapping/unwrap", { "x-vault-token": credentials.wrappedSecretId }, {});
+		const secretId = unwrapped.data?.secret_id;
+		const answer = await post(pool, "/v1/auth/approle/login", {}, { role_id: credentials.roleId, secret_id: secretId });
+		return answer.auth?.client_token as string;
+	} finally {
+		await pool.close();
+	}
+}
+
+function createMemoryStore(): WrappingKeyStore {
+	const records = new Map<string, WrappingKeyRecord>();
+	return {
+		insert: async (record) => void records.set(record._id, record),
+		find: async (id) => records.get(id),
+		async deleteByCohort(cohortId) {
+			const doomed = [...records.values()].filter((record) => record.cohortId === cohortId);
+			for (const record of doomed) records.delete(record._id);
+			return doomed.length;
+		},
+	};
+}
+
+// Bodies of 20 to 160 bytes, as short messages are, and a number.
+function makeMessages(count: number, cohortIds: string[]): BenchMessage[] {
+	const tenantId = formatId("tenant", randomBytes(16));
+	return Array.from({ length: count }, (_, index) => ({
+		tenantId,
+		messageId: formatId("message", randomBytes(16)),
+		cohortId: cohortIds[index % cohortIds.length] as string,
+		content: randomBytes(20 + (index % 141)),
+		address: Buffer.from(`+99900${String(index).padStart(7, "0")}`),
+	}));
+}
+
+async function rate(items: number, run: () => Promise<void>): Promise<number> {
+	const started = performance.now();
+	await run();
+	return items / ((performance.now() - started) / 1000);
+}
+
+function range(values: number[]): Range {
+	const sorted = values.toSorted((a, b) => a - b);
+	const at = (index: number) => sorted[index] as number;
+	const [min, median, max] = [at(0), at(Math.floor(sorted.length / 2)), at(sorted.length - 1)];
+	return { min: round3(min), median: round3(median), max: round3(max) };
+}
+
+function round3(value: number): number {
+	return value >= 100 ? Math.round(value) : Math.round(value * 1000) / 1000;
+}

@@ -1,0 +1,148 @@
+// `lethe canary`: sends marked messages, then searches every store, log, history and metric for them. Nothing may be found.
+
+import { randomBytes } from "node:crypto";
+import { fileURLToPath } from "node:url";
+import { Command } from "commander";
+import { loadConfig } from "../config.ts";
+import { readStackFile, type StackState } from "../stack/stackFile.ts";
+import { createControls, createMarks, type MarkedMessage, sendMarkedMessages } from "./canary/messages.ts";
+import { openMongo } from "./canary/mongo.ts";
+import { createExamine, type PlaceReport } from "./canary/place.ts";
+import { excludedPlaces, openPlaces } from "./canary/places.ts";
+
+const exitCodes = { clean: 0, found: 1, unusable: 2 } as const;
+const patienceMs = 180_000;
+// Servers write their files behind; what is acknowledged is on them within this time.
+const settleMs = 2_000;
+
+/** Exit 0: no hit, every place read; 1: a hit, or a place that could not be read; 2: it may not or can't be run here. */
+export function canaryCommand(): Command {
+	return new Command("canary")
+		.description("send marked messages, then search every store, log, history and metric for them")
+		.option("--stack <file>", "the stack's file", fileURLToPath(new URL("../.lethe/stack.json", import.meta.url)))
+		.option("--json", "print the report as JSON")
+		.action(async (options: { stack: string; json?: boolean }) => {
+			const interrupt = new AbortController();
+			const stop = () => interrupt.abort(new Error("interrupted"));
+			process.once("SIGINT", stop).once("SIGTERM", stop);
+			try {
+				const report = await run(options.stack, interrupt.signal, (line) => console.error(line));
+				console.log(options.json ? JSON.stringify(report, null, "  ") : describe(report));
+				process.exitCode = report.clean ? exitCodes.clean : exitCodes.found;
+			} catch (error) {
+				console.error(`lethe canary: ${(error as Error).message.split("\n")[0]}`);
+				process.exitCode = exitCodes.unusable;
+			} finally {
+				process.off("SIGINT", stop).off("SIGTERM", stop);
+			}
+		});
+}
+
+type Report = {
+	/** No hit, every place read, every essential kind of message sent and final. */
+	clean: boolean;
+	messages: MarkedMessage[];
+	places: PlaceReport[];
+	excluded: readonly { place: string; why: string }[];
+	problems: string[];
+};
+
+async function run(stackFile: string, signal: AbortSignal, progress: (line: string) => void): Promise<Report> {
+	const stack = runningStack(stackFile);
+	await refuseRealCarriers(stack);
+	const marks = createMarks(randomBytes);
+	const { url, apiKey } = { url: stack.processes.api?.url ?? "", apiKey: stack.demo?.apiKey ?? "" };
+	const messages = await sendMarkedMessages({ url, apiKey, marks, patienceMs, signal, progress });
+	await new Promise((resolve) => setTimeout(resolve, settleMs));
+	const messageIds = messages.flatMap((message) => message.id ?? []);
+	const examine = createExamine({
+		canaries: [marks.text, ...marks.numbers],
+		controls: createControls(randomBytes),
+		signal,
+	});
+	const opened = openPlaces({ stack, messageIds, id: randomBytes(6).toString("hex") });
+	const places: PlaceReport[] = [];
+	try {
+		for (const place of opened.places) {
+			signal.throwIfAborted();
+			const report = await examine(place);
+			progress(placeLine(report));
+			places.push(report);
+		}
+	} finally {
+		await opened.close();
+	}
+	const problems = messages.flatMap(problemOf);
+	const clean = problems.length === 0 && places.every((place) => place.read && place.hits.length === 0);
+	return { clean, messages, places, excluded: excludedPlaces, problems };
+}
+
+function runningStack(file: string): StackState {
+	const stack = readStackFile(file);
+	if (!stack || stack.pid === null || !stack.processes.api?.url || !stack.demo) {
+		throw new Error("nothing runs here. Start it with `npm start`, then run this again.");
+	}
+	return stack;
+}
+
+/** The marked messages must reach no real network. @throws unless every send queue of the tenant is the simulator's */
+async function refuseRealCarriers({ servers, demo }: StackState): Promise<void> {
+	const mongo = openMongo(servers.mongodb.url);
+	try {
+		const database = mongo.db(loadConfig().mongodb.database);
+		const tenant = await database.collection<{ _id: string; sendQueues: string[] }>("tenants").findOne({
+			_id: demo?.tenantId ?? "",
+		});
+		const wanted = tenant?.sendQueues ?? [];
+		const queues = await database
+			.collection<{ _id: string; carrier: string }>("sendQueues")
+			.find({ _id: { $in: wanted } })
+			.toArray();
+		if (
+			wanted.length > 0 &&
+			queues.length === wanted.length &&
+			queues.every(({ carrier }) => carrier === "simulator")
+		) {
+			return;
+		}
+	} finally {
+		await mongo.close();
+	}
+	throw new Error(
+		"a send queue of the demo tenant is not the simulated carrier's. Run this on a deployment for trials.",
+	);
+}
+
+function problemOf({ label, essential, id, final, outcome }: MarkedMessage): string[] {
+	if (id && !final) return [`"${label}" is not final after ${patienceMs / 1000} s: ${outcome}`];
+	return essential && !id ? [`"${label}" was not accepted: ${outcome}`] : [];
+}
+
+function placeLine({ place, read, sourceCount, bytes, controls, hits, error }: PlaceReport): string {
+	const mark = !read ? "NOT READ" : hits.length > 0 ? "HIT" : "clean";
+	const size = `${(bytes / 2 ** 20).toFixed(1)} MiB in ${sourceCount}`;
+	const proof = `controls ${controls.found}/${controls.planted}`;
+	return `${mark.padEnd(9)}${place.padEnd(30)}${size.padEnd(22)}${proof}${error ? `  ${error}` : ""}`;
+}
+
+function describe({ clean, messages, places, excluded, problems }: Report): string {
+	const hits = places.flatMap(({ place, hits }) => hits.map((hit) => ({ place, ...hit })));
+	const missing = places.flatMap(({ place, controls }) =>
+		controls.missing.slice(0, 5).map((name) => `${place}: ${name}`),
+	);
+	const lines = [
+		"Marked messages:",
+		...messages.map(({ label, outcome, id }) => `  ${outcome.padEnd(28)}${label}${id ? `  ${id}` : ""}`),
+		"Places:",
+		...places.map((place) => `  ${placeLine(place)}`),
+		...excluded.map(({ place, why }) => `  excluded ${place}: ${why}`),
+		...hits.map(
+			(hit) =>
+				`HIT ${hit.place}: ${hit.term} as ${hit.encoding}, ${hit.count} times, first at ${hit.offset} in ${hit.source}`,
+		),
+		...missing.map((name) => `CONTROL NOT FOUND ${name}`),
+		...problems.map((problem) => `PROBLEM ${problem}`),
+		clean ? "0 hits; every place was read." : "NOT CLEAN.",
+	];
+	return lines.join("\n");
+}

@@ -1,0 +1,52 @@
+// Which deployment a command speaks to: named by options or environment, else the one running from this folder.
+
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { issueCredentials } from "../adapters/vault/issue.ts";
+import { type Config, loadConfig } from "../config.ts";
+import { createDeps } from "../deps.ts";
+import { readStackFile, stackFilePath } from "../stack/stackFile.ts";
+
+export type ApiTarget = { url: string; apiKey: string };
+
+const stackDir = fileURLToPath(new URL("../.lethe", import.meta.url));
+const notRunning = "no deployment is named and none runs from this folder. Run `npm start`, or give --url and --key.";
+
+/** @throws Error with the mend when neither options nor a running stack name an API */
+export function apiTarget(options: { url?: string | undefined; key?: string | undefined }): ApiTarget {
+	const stack = options.url && options.key ? undefined : readStackFile(stackFilePath(stackDir));
+	const url = options.url ?? stack?.processes?.api?.url;
+	const apiKey = options.key ?? stack?.demo?.apiKey;
+	if (!url || !apiKey) throw new Error(notRunning);
+	return { url, apiKey };
+}
+
+/** Dependencies with the admin role: from the environment, or from the stack that runs here. */
+export async function adminDeps() {
+	return createDeps(await adminConfig(), "admin");
+}
+
+/** The configuration of an administrator: the environment's, completed by the stack that runs here. */
+export async function adminConfig(): Promise<Config> {
+	const fromEnvironment = loadConfig();
+	if (fromEnvironment.vault.credentials.admin) return fromEnvironment;
+	const stack = readStackFile(stackFilePath(stackDir));
+	if (!stack) throw new Error(notRunning);
+	const { vault, mongodb, redis, temporal } = stack.servers;
+	const { issuerTokenFile } = vault;
+	if (!issuerTokenFile)
+		throw new Error("the stack's Vault has no issuer token. Set LETHE_VAULT_ADMIN_ROLE_ID and its secret.");
+	const admin = await issueCredentials({
+		address: vault.url,
+		issuerToken: readFileSync(vault.issuerTokenFile, "utf8").trim(),
+		role: "admin",
+	});
+	return {
+		...fromEnvironment,
+		logLevel: "silent",
+		temporal: { ...fromEnvironment.temporal, address: temporal.address, namespace: temporal.namespace },
+		vault: { address: vault.url, credentials: { admin } },
+		mongodb: { ...fromEnvironment.mongodb, url: mongodb.url },
+		redis: { ...fromEnvironment.redis, url: redis.url },
+	};
+}

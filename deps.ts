@@ -1,0 +1,151 @@
+// The only place that builds adapters: what each process is made of, and nothing more than its roles allow.
+
+import { createHash, randomBytes } from "node:crypto";
+import { pino } from "pino";
+import { createQueueCarriers } from "./adapters/carriers/queueCarriers.ts";
+import { segmentText } from "./adapters/carriers/segments.ts";
+import { createCohorts } from "./adapters/cohorts.ts";
+import { connectMongo } from "./adapters/mongo/connection.ts";
+import { createStore } from "./adapters/mongo/store.ts";
+import { createSendQueues } from "./adapters/redis/sendQueues.ts";
+import { connectTemporal, createRuns } from "./adapters/temporal/client.ts";
+import { createCarrierSecrets } from "./adapters/vault/carrierSecrets.ts";
+import { createVaultClient, type VaultClient } from "./adapters/vault/client.ts";
+import { createCohortKeys } from "./adapters/vault/cohortKeys.ts";
+import { createEncryption } from "./adapters/vault/encryption.ts";
+import { createHmacKeys } from "./adapters/vault/hmacKeys.ts";
+import { createSigner } from "./adapters/vault/signer.ts";
+import { createCertificates } from "./audit/certificate.ts";
+import { type Config, required, type VaultRole } from "./config.ts";
+import { LetheError } from "./domain/errors.ts";
+import { formatId, type IdKind } from "./domain/ids.ts";
+import { limits } from "./domain/limits.ts";
+import { openPolicies } from "./policies/index.ts";
+
+/** The Vault roles of each process. */
+const rolesOf = {
+	api: ["api"],
+	sender: ["sender"],
+	worker: ["eraser", "signer", "sender"],
+	admin: ["admin"],
+} as const satisfies Record<string, readonly VaultRole[]>;
+
+export type ProcessName = keyof typeof rolesOf;
+
+export type Deps = Awaited<ReturnType<typeof createDeps>>;
+
+/**
+ * Opens everything a process needs. Temporal and Redis may be away at start; the store and Vault may not.
+ * @throws ConfigError | LetheError
+ */
+export async function createDeps(config: Config, name: ProcessName) {
+	const clock = () => Date.now();
+	const monotonic = () => performance.now();
+	const ids = createIds();
+	const log = pino({ level: config.logLevel, base: { process: name } });
+	const connection = await connectMongo({
+		url: required(config.mongodb.url, "MONGODB_URL"),
+		database: config.mongodb.database,
+	});
+	const store = createStore(connection, { clock, randomToken: () => randomBytes(9).toString("base64url") });
+	const vault = await openVaultRoles(config, name, clock, log);
+	const shared = { clock, randomBytes: (size: number) => randomBytes(size) };
+	const vaultFor = (role: VaultRole) => vault.get(role) ?? unavailable(role);
+	const temporal = connectTemporal({
+		address: required(config.temporal.address, "TEMPORAL_ADDRESS"),
+		namespace: config.temporal.namespace,
+	});
+	const sendQueues = createSendQueues({ url: required(config.redis.url, "REDIS_URL"), prefix: config.redis.prefix });
+	const encrypting = createCohortKeys({ vault: vaultFor(name === "api" ? "api" : "sender") });
+	const cohortKeys = createCohortKeys({ vault: vaultFor("eraser") });
+	const encryption = createEncryption({ cohortKeys: encrypting, wrappingKeys: store.wrappingKeys, ...shared });
+	const signer = createSigner({ vault: vaultFor(name === "worker" ? "signer" : name === "api" ? "api" : "admin"), clock });
+	const secrets = createCarrierSecrets({ vault: vaultFor(name === "api" ? "api" : "sender"), clock });
+	const open = { queues: store.sendQueues, secrets, clock, allowSimulator: config.environment !== "production" };
+
+	return {
+		config,
+		clock,
+		monotonic,
+		random: Math.random,
+		ids,
+		log,
+		store,
+		vault,
+		encryption,
+		cohortKeys,
+		cohorts: createCohorts({ cohorts: store.cohorts, cohortKeys: encrypting, ids, clock }),
+		hmac: createHmacKeys({ vault: vaultFor(name === "admin" ? "admin" : "api"), clock }),
+		signer,
+		secrets,
+		certificates: createCertificates({
+			sign: signer.sign,
+			clock,
+			lifetimes: { ...config.lifetimes, keyCacheMs: limits.wrappingKeyAgeMsMax },
+		}),
+		policies: openPolicies(),
+		sendQueues,
+		temporal,
+		runs: createRuns({
+			client: temporal.client,
+			taskQueue: config.temporal.taskQueue,
+			inFlightMax: limits.startsInFlightMax,
+			isGroupOpen: store.messages.isGroupOpen,
+		}),
+		carriers: {
+			/** A send queue's carrier with its sending secrets; undefined when there is no such queue. */
+			sender: createQueueCarriers({ ...open, purpose: "send" }),
+			/** The same with its callback secrets only. */
+			verifier: createQueueCarriers({ ...open, purpose: "callback" }),
+		},
+		publicUrl: config.api.publicUrl.replace(/\/$/, ""),
+		segmentText,
+		/** Server → a call that throws while it can't be reached. */
+		checks: {
+			mongodb: store.ping,
+			vault: async () => void (await vaultFor(rolesOf[name][0]).read("auth/token/lookup-self")),
+			redis: sendQueues.ping,
+			temporal: async () => void (await temporal.connection.workflowService.getSystemInfo({})),
+		},
+		async close(): Promise<void> {
+			for (const client of vault.values()) client.close();
+			await Promise.allSettled([sendQueues.close(), temporal.connection.close(), store.close()]);
+		},
+	};
+}
+
+function createIds() {
+	return {
+		/** A fresh id of 128 random bits. */
+		random: (kind: IdKind) => formatId(kind, randomBytes(16)),
+		/** Always the same id for the same text. */
+		derive: (kind: IdKind, text: string) => formatId(kind, createHash("sha256").update(`${kind}\n${text}`).digest()),
+	};
+}
+
+async function openVaultRoles(config: Config, name: ProcessName, clock: () => number, log: { error: pino.LogFn }) {
+	const address = required(config.vault.address, "VAULT_ADDR");
+	const clients = new Map<VaultRole, VaultClient>();
+	for (const role of rolesOf[name]) {
+		const credentials = required(
+			config.vault.credentials[role],
+			`LETHE_VAULT_${role.toUpperCase()}_ROLE_ID`,
+		);
+		const onLost = () => {
+			// Only a start with a fresh wrapped secret-id helps; whoever runs this process restarts it.
+			log.error({ role }, "Vault token lost");
+			process.exitCode = 1;
+			process.kill(process.pid, "SIGTERM");
+		};
+		clients.set(role, await createVaultClient({ address, ...credentials, clock, onLost }));
+	}
+	return clients;
+}
+
+// A role that this process does not have: nothing it must not do is even wired.
+function unavailable(role: VaultRole): VaultClient {
+	const refuse = async () => {
+		throw new LetheError("internal", { cause: `no Vault role ${role} in this process` });
+	};
+	return { read: refuse, write: refuse, remove: refuse, renew: refuse } as unknown as VaultClient;
+}

@@ -1,0 +1,73 @@
+// Runs the cases that packs carry: the rules that a pack's authors can check without reading code.
+
+import type { Decision } from "../domain/decision.ts";
+import { durationMs } from "./durations.ts";
+import { evaluate } from "./evaluate.ts";
+import { parseFacts } from "./facts.ts";
+import type { PackSet } from "./packSet.ts";
+import type { PackFile } from "./schema.ts";
+
+type Expectation = PackFile["cases"][number]["expect"];
+export type CaseResult = { pack: string; name: string; mismatches: string[] };
+
+/** Every case of the packs, judged by all packs together as they are in force at the case's time. */
+export function runCases(files: readonly PackFile[], packs: PackSet): CaseResult[] {
+	return files.flatMap((file) =>
+		file.cases.map(({ name, facts, expect }) => ({
+			pack: `${file.id} ${file.version}`,
+			name,
+			mismatches: findMismatches(evaluate(packs, parseFacts(facts)), expect),
+		})),
+	);
+}
+
+/** What of the expectation a decision does not meet, one line each. */
+export function findMismatches(decision: Decision, expect: Expectation): string[] {
+	const { allowed, reasons = [], absentReasons = [], citations = [], ...bounds } = expect;
+	return [
+		...(decision.allowed === allowed ? [] : [`allowed is ${decision.allowed}: ${decision.reasons.join(", ")}`]),
+		...reasons.filter((code) => !decision.reasons.includes(code)).map((code) => `no reason ${code}`),
+		...absentReasons.filter((code) => decision.reasons.includes(code)).map((code) => `reason ${code}`),
+		...citations.filter((citation) => !decision.citations.includes(citation)).map((text) => `no citation ${text}`),
+		...Object.entries(bounds).flatMap(([name, wanted]) => {
+			const found = decision[name as keyof typeof bounds];
+			return meets(name as keyof typeof bounds, found, wanted) ? [] : [`${name} is ${found}, not ${wanted}`];
+		}),
+	];
+}
+
+const compare = {
+	same: (found: unknown, wanted: unknown) => found === wanted,
+	longest: (found: unknown, wanted: unknown) => durationMs(String(found)) <= durationMs(String(wanted)),
+	shortest: (found: unknown, wanted: unknown) => durationMs(String(found)) >= durationMs(String(wanted)),
+	latest: (found: unknown, wanted: unknown) => Date.parse(String(found)) <= Date.parse(String(wanted)),
+	earliest: (found: unknown, wanted: unknown) => Date.parse(String(found)) >= Date.parse(String(wanted)),
+	most: (found: unknown, wanted: unknown) => Number(found) <= Number(wanted),
+};
+
+type Bound = Exclude<keyof Expectation, "allowed" | "reasons" | "absentReasons" | "citations">;
+
+// What is stricter than expected passes.
+const meanings: Record<Bound, keyof typeof compare> = {
+	deliveryMode: "same",
+	deferUntilLocal: "same",
+	deferUntilUtc: "same",
+	contentRetentionMax: "longest",
+	recordRetentionMin: "shortest",
+	recordRetentionMax: "longest",
+	purgeContentWithin: "longest",
+	confirmationWithin: "longest",
+	maxConfirmations: "most",
+	ackBy: "latest",
+	respondBy: "latest",
+	honorBy: "latest",
+	backupPurgeBy: "latest",
+	notBefore: "earliest",
+	certificateNotBefore: "earliest",
+};
+
+function meets(name: Bound, found: unknown, wanted: unknown): boolean {
+	if (wanted === undefined) return true;
+	if (wanted === null || found === undefined) return (found ?? null) === wanted;
+	return compare[meanings[name]](found, wanted);
+}

@@ -1,0 +1,78 @@
+// From retention intervals to dates: when each object of a message must be gone, and which bucket of due times its key belongs to.
+
+import { Temporal } from "temporal-polyfill";
+import type { RetentionPlan } from "../domain/decision.ts";
+import { limits } from "../domain/limits.ts";
+import type { RetentionObject, RetentionRecord } from "../domain/message.ts";
+
+// Wide buckets keep Vault's keys few; narrow ones let short-lived content go in time.
+const bucketSizesMs = [24 * 3600_000, 6 * 3600_000, 3600_000, 600_000, 60_000, 10_000];
+
+/** When an object is due and, for encrypted ones, the cohort its key belongs to. Times are epoch milliseconds. */
+export type ObjectRetention = RetentionRecord & { dueAt: number; retentionClass: string };
+
+export type RetentionTimes = { acceptedAt: number; closeAt: number };
+
+/**
+ * Dates for every object that a message leaves. An object goes at its minimum, or when the tenant's stated need ends,
+ * and never after its maximum; what has no minimum and no stated need goes when the message becomes final.
+ * Answers undefined when the content can't outlive the message's close within its maximum: the validity is too long.
+ */
+export function planRetention(
+	plan: RetentionPlan,
+	needs: Partial<Record<RetentionObject, string>>,
+	times: RetentionTimes,
+): Record<RetentionObject, ObjectRetention> | undefined {
+	const objects = {} as Record<RetentionObject, ObjectRetention>;
+	for (const object of ["content", "address", "receipt", "decision_record"] as const) {
+		const planned = planObject(plan[object], object, needs[object], times);
+		if (!planned) return undefined;
+		objects[object] = planned;
+	}
+	return objects;
+}
+
+/** The first bucket boundary at or after `earliest` and not after `latest`, of the widest bucket that has one. */
+export function bucketEnd(earliest: number, latest: number): number | undefined {
+	for (const size of bucketSizesMs) {
+		const end = Math.ceil(earliest / size) * size;
+		if (end <= latest) return end;
+	}
+	return undefined;
+}
+
+/** Epoch milliseconds of `at` plus an ISO 8601 duration, in UTC. */
+export function addDuration(at: number, duration: string): number {
+	const fixed = fixedLengthMs(duration);
+	if (fixed !== undefined) return at + fixed;
+	const start = Temporal.Instant.fromEpochMilliseconds(at).toZonedDateTimeISO("UTC");
+	return start.add(Temporal.Duration.from(duration)).epochMilliseconds;
+}
+
+const fixedLengths = new Map<string, number | undefined>();
+
+// Days and less have one length in UTC; years and months depend on the date.
+function fixedLengthMs(duration: string): number | undefined {
+	if (!fixedLengths.has(duration)) {
+		const parsed = Temporal.Duration.from(duration);
+		const calendar = parsed.years !== 0 || parsed.months !== 0;
+		fixedLengths.set(duration, calendar ? undefined : parsed.total({ unit: "milliseconds", relativeTo: "2024-01-01" }));
+	}
+	return fixedLengths.get(duration);
+}
+
+function planObject(
+	interval: RetentionPlan["content"],
+	object: RetentionObject,
+	need: string | undefined,
+	times: RetentionTimes,
+): ObjectRetention | undefined {
+	const latest = interval.max === null ? Number.POSITIVE_INFINITY : addDuration(times.acceptedAt, interval.max);
+	const minimum = addDuration(times.acceptedAt, interval.min);
+	const wanted = need === undefined ? minimum : Math.min(latest, Math.max(minimum, addDuration(times.acceptedAt, need)));
+	const alive = times.closeAt + limits.clockSkewMs;
+	const dueAt = bucketEnd(Math.max(wanted, alive), latest) ?? bucketEnd(Math.max(minimum, alive), latest);
+	if (dueAt === undefined) return undefined;
+	const atFinal = wanted <= times.acceptedAt;
+	return { eraseBy: Math.min(latest, dueAt), atFinal, dueAt, retentionClass: `${object}/${interval.max ?? "unbounded"}` };
+}

@@ -1,0 +1,54 @@
+// Whether the consent in the facts is what a rule asks for.
+
+import type { Consent, Facts } from "../domain/decision.ts";
+import type { Rule } from "./compile.ts";
+import { addDuration } from "./cohorts.ts";
+import { instantMs } from "./durations.ts";
+import type { ReasonCode } from "./reasons.ts";
+import { consentTypes, type RuleFile } from "./schema.ts";
+
+export type ConsentEffect = NonNullable<RuleFile["consent"]>;
+export type ConsentVerdict = { enough: boolean; codes: ReasonCode[] };
+
+const softOptInConditions = ["collectedInSale", "ownSimilarProducts", "optOutOfferedAtCollection", "optOutInMessage"];
+
+/** Judges the consent by one rule; every rule is judged by itself, so that the strongest demand wins. */
+export function judgeConsent({ effect }: Rule<ConsentEffect>, facts: Facts, now: number): ConsentVerdict {
+	const { consent } = facts;
+	if (!consent && effect.absent === "satisfied") return { enough: true, codes: [] };
+	const flaw = findFlaw(effect, consent, facts, now);
+	if (flaw) return { enough: false, codes: flaw };
+	return { enough: true, codes: consent?.type === "soft_opt_in" ? ["SOFT_OPT_IN"] : ["CONSENT_SUFFICIENT"] };
+}
+
+function findFlaw(
+	effect: ConsentEffect,
+	consent: Consent | undefined,
+	facts: Facts,
+	now: number,
+): ReasonCode[] | undefined {
+	const { type = "none" } = consent ?? {};
+	if (!consent || type === "none") return ["CONSENT_MISSING"];
+	const withdrawnAt = instantMs(consent.withdrawnAt);
+	if (withdrawnAt !== undefined && withdrawnAt <= now) return ["CONSENT_MISSING", "OPTED_OUT"];
+	const obtainedAt = instantMs(consent.obtainedAt);
+	if (obtainedAt !== undefined && obtainedAt > now) return ["CONSENT_MISSING"];
+	if (consent.evidence === false) return ["CONSENT_INSUFFICIENT"];
+	const { purposes } = consent;
+	if (effect.purposeBound && purposes && !purposes.includes(facts.category ?? "")) return ["CONSENT_INSUFFICIENT"];
+	if (type === "soft_opt_in" && effect.softOptIn) return meetsSoftOptIn(facts) ? undefined : ["SOFT_OPT_IN_CONDITIONS_UNMET"];
+	if (consentTypes.indexOf(type) < consentTypes.indexOf(effect.minType)) return ["CONSENT_INSUFFICIENT"];
+	return hasExpired(effect, consent, obtainedAt, now) ? ["CONSENT_EXPIRED"] : undefined;
+}
+
+function meetsSoftOptIn({ context }: Facts): boolean {
+	const met = context?.softOptIn as Record<string, unknown> | undefined;
+	return softOptInConditions.every((condition) => met?.[condition] === true);
+}
+
+// Consent that ends some time after it was given, and does not say when that was, counts as over.
+function hasExpired(effect: ConsentEffect, consent: Consent, obtainedAt: number | undefined, now: number): boolean {
+	return effect.expires
+		.filter(({ type, ground }) => type === consent.type && (ground === undefined || ground === consent.ground))
+		.some(({ age }) => obtainedAt === undefined || addDuration(obtainedAt, age) <= now);
+}

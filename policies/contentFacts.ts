@@ -1,0 +1,118 @@
+// What may be recorded of a text: whether it is a keyword such as STOP, and whether it holds a card number. Never the text.
+
+import type { Facts } from "../domain/decision.ts";
+
+export type ContentFacts = { keywordClass?: "stop" | "start" | "help"; cardNumber: boolean };
+
+/** Judges a text in memory. */
+export function contentFacts(text: string): ContentFacts {
+	const keywordClass = classify(text);
+	return { ...(keywordClass ? { keywordClass } : {}), cardNumber: hasCardNumber(text) };
+}
+
+/** The facts as they may be stored: a body gives way to what is recorded of it. The input is not changed. */
+export function recordableFacts(facts: Facts): Facts {
+	const { body, ...context } = facts.context ?? {};
+	if (typeof body !== "string") return facts;
+	return { ...facts, context: { ...context, ...contentFacts(body) } };
+}
+
+// 47 CFR 64.1200(a)(10) names the English ones and asks for any reasonable means; the others are how people say it.
+const stopWords = new Set([
+	...["stop", "stopall", "quit", "end", "revoke", "optout", "cancel", "unsubscribe", "unsub", "remove"],
+	...["stopp", "abmelden", "abbestellen", "widerruf", "widerrufen", "austragen"],
+	...["arret", "arreter", "arretez", "desabonner", "desinscription", "desinscrire", "resiliation"],
+	...["alto", "baja", "parar", "cancelar", "sair", "descadastrar", "annulla", "cancella", "disiscrivi", "basta"],
+	...["afmelden", "uitschrijven", "avsluta", "avregistrera", "frameld", "afmeld", "peru", "lopeta", "rezygnuje"],
+]);
+const startWords = new Set(["start", "unstop", "yes", "subscribe", "resume", "optin"]);
+const helpWords = new Set(["help", "info", "aide", "hilfe", "ayuda", "ajuda", "aiuto"]);
+
+// Words that do not change what is asked for.
+const fillers = new Set(
+	"please pls plz thanks thank you thx now all me it bitte danke svp merci por favor gracias per favore".split(" "),
+);
+
+const stopPhrases = [
+	"opt(ing)? (me )?out",
+	"unsubscribe",
+	"stop (all|texting|sending|messaging|contacting|calling|these|this|the|your|any|it|me|sms|marketing)",
+	"stop (promo|promotion|text|message|msg|notification|alert)s?",
+	"(remove|delete) (me|my (number|phone))",
+	"take me off",
+	"leave me alone",
+	"(revoke|withdraw|cancel|end) (my )?(consent|permission|subscription)",
+	"keine (\\w+ )?(sms|nachrichten|werbung)",
+	"plus de (sms|messages)",
+	"no (quiero|deseo) (recibir )?mas",
+];
+// These say no by themselves; in the others a "don't" in front turns the meaning.
+const refusalPhrases = [
+	"(do not|dont|don t|never) (ever )?(text|message|contact|sms|send|call)",
+	"no more (texts?|messages?|sms|msgs?)",
+	"not? interested",
+];
+const stopPhrase = new RegExp(`\\b(${stopPhrases.join("|")})\\b`, "g");
+const refusalPhrase = new RegExp(`\\b(${refusalPhrases.join("|")})\\b`);
+const negation = /\b(do not|dont|don t|never|not|no need to) (\w+ )?$/;
+
+function classify(text: string): ContentFacts["keywordClass"] {
+	const words = toWords(text);
+	const bare = words.filter((word) => !fillers.has(word)).join("") || words.join("");
+	if (stopWords.has(bare)) return "stop";
+	const sentence = words.join(" ");
+	if (refusalPhrase.test(sentence)) return "stop";
+	for (const match of sentence.matchAll(stopPhrase)) {
+		if (!negation.test(sentence.slice(0, match.index))) return "stop";
+	}
+	if (startWords.has(bare)) return "start";
+	return helpWords.has(bare) ? "help" : undefined;
+}
+
+// Letters and digits in one case, without accents and without characters that can't be seen.
+function toWords(text: string): string[] {
+	const plain = text.normalize("NFKD").replace(/[\p{M}\p{Cf}]/gu, "");
+	return plain.toLowerCase().split(/[^\p{L}\p{N}]+/u).filter(Boolean);
+}
+
+const cardDigitsMin = 13;
+const cardDigitsMax = 19;
+
+// PCI DSS 4.0.1 4.2.2. Digits of any script, in groups with up to three separators between them.
+function hasCardNumber(text: string): boolean {
+	if (!/\p{Nd}[\s\S]*\p{Nd}/u.test(text)) return false;
+	const digits = text.normalize("NFKC").replace(/\p{Cf}|\p{M}/gu, "").replace(/[^\P{Nd}0-9]/gu, toAscii);
+	const runs = digits.match(/\d+(?:[\s\p{Pd}\p{Pc}.,:;/\\|*·•'"()]{1,3}\d+)*/gu) ?? [];
+	return runs.some((run) => groupsHoldCard(run.match(/\d+/g) ?? []));
+}
+
+// A card number is whole groups: a piece cut out of a longer number is not one.
+function groupsHoldCard(groups: string[]): boolean {
+	return groups.some((_, start) => {
+		let number = "";
+		for (const group of groups.slice(start, start + cardDigitsMax)) {
+			number += group;
+			if (number.length > cardDigitsMax) return false;
+			if (number.length >= cardDigitsMin && !number.startsWith("0") && passesLuhn(number)) return true;
+		}
+		return false;
+	});
+}
+
+function passesLuhn(number: string): boolean {
+	let sum = 0;
+	for (let place = 0; place < number.length; place += 1) {
+		const digit = number.charCodeAt(number.length - 1 - place) - 48;
+		const doubled = place % 2 === 1 ? digit * 2 : digit;
+		sum += doubled > 9 ? doubled - 9 : doubled;
+	}
+	return sum % 10 === 0;
+}
+
+// Decimal digits stand in rows of ten, zero first.
+function toAscii(character: string): string {
+	const code = character.codePointAt(0) ?? 0;
+	let zero = code;
+	while (code - zero < 9 && /\p{Nd}/u.test(String.fromCodePoint(zero - 1))) zero -= 1;
+	return String(code - zero);
+}

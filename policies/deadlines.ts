@@ -1,0 +1,28 @@
+// Clocks that a law sets: so many days, months, or business days from a date.
+
+import { Temporal } from "temporal-polyfill";
+import { isHoliday } from "./windows.ts";
+
+/** An ISO 8601 duration, or business days with the public holidays of a country left out. */
+export type Within = string | { businessDays: number; calendar?: string | undefined };
+
+/** The last day on which it is in time. @param from the day on which the clock starts, ISO 8601; it is not counted */
+export function dueDate(from: string, within: Within): string {
+	const start = Temporal.PlainDate.from(from);
+	if (typeof within === "string") {
+		const { years, months, weeks, days } = Temporal.Duration.from(within);
+		return start.add({ years, months, weeks, days }).toString();
+	}
+	let day = start;
+	for (let left = within.businessDays; left > 0; ) {
+		day = day.add({ days: 1 });
+		if (isBusinessDay(day, within.calendar)) left -= 1;
+	}
+	return day.toString();
+}
+
+function isBusinessDay(day: Temporal.PlainDate, calendar: string | undefined): boolean {
+	if (day.dayOfWeek > 5) return false;
+	const epochDay = Date.UTC(day.year, day.month - 1, day.day) / 86_400_000;
+	return calendar === undefined || !isHoliday(calendar, epochDay);
+}

@@ -1,0 +1,89 @@
+// In which time zones a recipient may be when only a country, or a region of it, is known.
+
+/** One place a recipient may be: an IANA time zone, and the region where the country's table knows regions. */
+export type CandidateZone = { zone: string; region?: string };
+
+/**
+ * Every zone that a recipient may be in. A region narrows it where the table knows the country's regions;
+ * a country that is not in the table may be anywhere on Earth.
+ */
+export function candidateZones(country: string, region?: string): CandidateZone[] {
+	const table = regionalZones[country];
+	if (!table) return (countryZones[country] ?? anywhere).map((zone) => ({ zone, ...(region ? { region } : {}) }));
+	const all = table.flatMap(([zone, regions]) =>
+		regions.split(" ").map((code) => ({ zone, region: `${country}-${code}` })),
+	);
+	const inRegion = region === undefined ? all : all.filter((candidate) => candidate.region === region);
+	// An unknown code, a territory for example: the whole country counts, and every regional rule of it.
+	return inRegion.length > 0 ? inRegion : [...new Set(table.map(([zone]) => zone))].map((zone) => ({ zone }));
+}
+
+const regionalZones: Record<string, [zone: string, regions: string][]> = {
+	US: [
+		["America/New_York", "CT DC DE FL GA IN KY MA MD ME MI NC NH NJ NY OH PA RI SC TN VA VT WV"],
+		["America/Chicago", "AL AR FL IA IL IN KS KY LA MI MN MO MS ND NE OK SD TN TX WI"],
+		["America/Denver", "AZ CO ID KS MT ND NE NM NV OR SD TX UT WY"],
+		["America/Phoenix", "AZ"],
+		["America/Los_Angeles", "CA ID NV OR WA"],
+		["America/Anchorage", "AK"],
+		["America/Adak", "AK"],
+		["Pacific/Honolulu", "HI"],
+	],
+	AU: [
+		["Australia/Sydney", "NSW ACT"],
+		["Australia/Broken_Hill", "NSW"],
+		["Australia/Lord_Howe", "NSW"],
+		["Australia/Melbourne", "VIC"],
+		["Australia/Brisbane", "QLD"],
+		["Australia/Adelaide", "SA"],
+		["Australia/Hobart", "TAS"],
+		["Australia/Darwin", "NT"],
+		["Australia/Perth", "WA"],
+		["Australia/Eucla", "WA"],
+	],
+};
+
+const countryZones: Record<string, string[]> = {
+	AT: ["Europe/Vienna"],
+	AX: ["Europe/Mariehamn"],
+	BE: ["Europe/Brussels"],
+	BG: ["Europe/Sofia"],
+	CY: ["Asia/Nicosia", "Asia/Famagusta"],
+	CZ: ["Europe/Prague"],
+	DE: ["Europe/Berlin"],
+	DK: ["Europe/Copenhagen"],
+	EE: ["Europe/Tallinn"],
+	ES: ["Europe/Madrid", "Atlantic/Canary"],
+	FI: ["Europe/Helsinki"],
+	FR: ["Europe/Paris"],
+	GB: ["Europe/London"],
+	GF: ["America/Cayenne"],
+	GP: ["America/Guadeloupe"],
+	GR: ["Europe/Athens"],
+	HR: ["Europe/Zagreb"],
+	HU: ["Europe/Budapest"],
+	IE: ["Europe/Dublin"],
+	IN: ["Asia/Kolkata"],
+	IS: ["Atlantic/Reykjavik"],
+	IT: ["Europe/Rome"],
+	LI: ["Europe/Vaduz"],
+	LT: ["Europe/Vilnius"],
+	LU: ["Europe/Luxembourg"],
+	LV: ["Europe/Riga"],
+	MF: ["America/Marigot"],
+	MQ: ["America/Martinique"],
+	MT: ["Europe/Malta"],
+	NL: ["Europe/Amsterdam"],
+	NO: ["Europe/Oslo"],
+	PL: ["Europe/Warsaw"],
+	PT: ["Europe/Lisbon", "Atlantic/Azores"],
+	RE: ["Indian/Reunion"],
+	RO: ["Europe/Bucharest"],
+	SE: ["Europe/Stockholm"],
+	SI: ["Europe/Ljubljana"],
+	SK: ["Europe/Bratislava"],
+	YT: ["Indian/Mayotte"],
+};
+
+// UTC-12 to UTC+14; the sign is reversed in these names.
+const anywhere = Array.from({ length: 27 }, (_, index) => `Etc/GMT${index <= 14 ? `-${14 - index}` : `+${index - 14}`}`);

@@ -1,0 +1,139 @@
+// Gets the pinned packages and Node, then hands over to a TypeScript program. Plain JavaScript without dependencies:
+// it runs on whatever Node (20 or later) the machine has, before anything is installed.
+
+import { spawn } from "node:child_process";
+import { existsSync, linkSync, mkdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { constants } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const packages = join(root, "node_modules");
+const installLock = join(root, ".lethe", "install.lock");
+const unreachable = /\b(ENOTFOUND|ECONNREFUSED|ECONNRESET|ETIMEDOUT|EAI_AGAIN|ENETUNREACH|EHOSTUNREACH|ERR_SOCKET_TIMEOUT)\b/;
+
+/**
+ * Runs a script of this repository under the pinned Node, installing packages first if they are absent or outdated.
+ * Ends this process with the script's exit code.
+ * @param {string} script path, relative to the repository
+ * @param {string[]} args
+ */
+export async function boot(script, args) {
+	let node;
+	try {
+		if (!isInstalled()) await install();
+		node = pinnedNode();
+	} catch (error) {
+		return fail(error.message);
+	}
+	const child = spawn(node, [resolve(root, script), ...args], { stdio: "inherit" });
+	// From a terminal the script has the signal already; it takes repeats as one.
+	for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
+	child.on("error", (error) => fail(`${script} could not be started: ${error.message}`));
+	child.on("exit", (code, signal) => process.exit(code ?? 128 + (constants.signals[signal] ?? 0)));
+}
+
+// npm writes node_modules/.package-lock.json last, so an interrupted install is seen as none.
+function isInstalled() {
+	try {
+		const wanted = readLock(join(root, "package-lock.json"));
+		const present = readLock(join(packages, ".package-lock.json"));
+		return Object.entries(wanted).every(([path, { version, optional }]) => {
+			if (path === "") return true;
+			const found = present[path];
+			return found ? found.version === version : optional === true;
+		});
+	} catch {
+		return false;
+	}
+}
+
+function readLock(path) {
+	return JSON.parse(readFileSync(path, "utf8")).packages;
+}
+
+function pinnedNode() {
+	const pinned = join(packages, "node", "bin", "node");
+	if (existsSync(pinned)) return pinned;
+	if (Number(process.versions.node.split(".")[0]) >= 24) return process.execPath;
+	throw new Error("Node 24 is missing: npm ran no install scripts. Run: npm rebuild node --ignore-scripts=false");
+}
+
+async function install() {
+	await takeInstallLock();
+	try {
+		if (isInstalled()) return;
+		process.stderr.write("Installing the pinned packages (once; about a minute) …\n");
+		const started = Date.now();
+		const seconds = () => Math.round((Date.now() - started) / 1000);
+		const progress = setInterval(() => process.stderr.write(`  still installing, ${seconds()} s\n`), 15_000);
+		const { code, errors } = await runNpm();
+		clearInterval(progress);
+		if (code !== 0) throw new Error(explain(errors));
+		process.stderr.write(`  packages installed in ${seconds()} s\n`);
+	} finally {
+		rmSync(installLock, { force: true });
+	}
+}
+
+function runNpm() {
+	return new Promise((done) => {
+		const args = ["ci", "--loglevel=error", "--no-audit", "--no-fund", "--prefer-offline"];
+		// npm's own patience, over a minute a request, hides for long that there is no network.
+		args.push("--fetch-retries=2", "--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=5000");
+		const npm = spawn("npm", args, { cwd: root, stdio: ["ignore", "ignore", "pipe"] });
+		let errors = "";
+		npm.stderr.setEncoding("utf8").on("data", (text) => {
+			errors = (errors + text).slice(-20_000);
+		});
+		npm.on("error", (error) => done({ code: 1, errors: `npm could not be started: ${error.message}` }));
+		npm.on("close", (code) => done({ code: code ?? 1, errors }));
+	});
+}
+
+function explain(errors) {
+	const cause = unreachable.exec(errors)?.[1];
+	if (cause) {
+		return `The package registry can't be reached (${cause}). Check the network and \`npm config get registry\`, then try again.`;
+	}
+	return `npm ci failed; mend what it says, then try again.\n${errors.trim().split("\n").slice(0, 12).join("\n")}`;
+}
+
+// Two commands started at once in a fresh clone must not both rewrite node_modules.
+async function takeInstallLock() {
+	mkdirSync(dirname(installLock), { recursive: true, mode: 0o700 });
+	const mine = `${installLock}.${process.pid}`;
+	writeFileSync(mine, String(process.pid), { mode: 0o600 });
+	for (let waits = 0; ; waits++) {
+		try {
+			// A link appears with its content, so nobody reads a lock without an owner.
+			linkSync(mine, installLock);
+			return rmSync(mine);
+		} catch (error) {
+			if (error.code !== "EEXIST") throw error;
+		}
+		if (!isOwned()) rmSync(installLock, { force: true });
+		else if (waits === 0) process.stderr.write("Waiting for another command that installs the packages …\n");
+		await sleep(300);
+	}
+}
+
+function isOwned() {
+	try {
+		return process.kill(Number(readFileSync(installLock, "utf8")), 0);
+	} catch (error) {
+		return error.code === "EPERM";
+	}
+}
+
+function fail(message) {
+	process.stderr.write(`${message}\n`);
+	process.exit(1);
+}
+
+if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
+	const [script, ...args] = process.argv.slice(2);
+	if (!script) fail("Usage: node stack/boot.mjs SCRIPT.ts [arguments]");
+	await boot(script, args);
+}

@@ -1,0 +1,86 @@
+// Writes docs/errors.md and docs/settings.md from the code that they describe; a test compares them.
+
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { z } from "zod";
+import { settings } from "../config.ts";
+import { errorCatalogue } from "../domain/errors.ts";
+
+const made = "<!-- Made by `npm run docs`; a test fails when it is out of date. -->";
+
+/** Path from the repository's root → the page's text. */
+export function renderDocs(): Record<string, string> {
+	return { "docs/errors.md": renderErrors(), "docs/settings.md": renderSettings() };
+}
+
+if (import.meta.main) {
+	for (const [path, text] of Object.entries(renderDocs())) {
+		writeFileSync(join(import.meta.dirname, "..", path), text);
+		console.log(`${path} written`);
+	}
+}
+
+function renderErrors(): string {
+	const sections = Object.entries(errorCatalogue).map(
+		([code, { status, retryable, title }]) =>
+			`## ${code}\n\n${title}\n\nStatus ${status}. ${
+				retryable ? "The same request may succeed later." : "The same request will fail again: change it first."
+			}\n`,
+	);
+	return `${made}
+
+# Errors
+
+Every failure answers \`application/problem+json\` (RFC 9457). \`type\` links to a section of this page, \`code\` is its
+heading and never changes, \`retryable\` says whether the same request may succeed later, \`requestId\` finds the cause in
+the logs, and \`errors[]\` points into the request. Contents, numbers and secrets are never echoed.
+
+${sections.join("\n")}`;
+}
+
+function renderSettings(): string {
+	const rows = Object.entries(settings).map(([name, setting]) => {
+		const { takes, otherwise } = describe(setting.schema);
+		return `| \`${name}\` | ${setting.doc}${"secret" in setting ? " Secret." : ""} | ${takes} | ${otherwise} |`;
+	});
+	return `${made}
+
+# Settings
+
+All settings are environment variables, read and checked once at start; a bad or unknown one ends the process with a line
+that names it. An empty variable counts as absent. A setting whose default is "none" is needed only by the processes that
+use it, and they say so.
+
+| setting | what it does | takes | default |
+|---|---|---|---|
+${rows.join("\n")}
+`;
+}
+
+type JsonSchema = {
+	type?: string;
+	enum?: unknown[];
+	const?: unknown;
+	format?: string;
+	pattern?: string;
+	minimum?: number;
+	maximum?: number;
+	anyOf?: JsonSchema[];
+};
+
+function describe(schema: z.ZodType): { takes: string; otherwise: string } {
+	const json = z.toJSONSchema(schema, { io: "input" }) as JsonSchema;
+	const { data } = schema.safeParse(undefined);
+	return { takes: takes(json).replaceAll("|", "\\|"), otherwise: data === undefined ? "none" : `\`${data}\`` };
+}
+
+function takes(json: JsonSchema): string {
+	if (json.anyOf) return json.anyOf.map(takes).join(" or ");
+	if (json.enum) return json.enum.map((value) => `\`${value}\``).join(", ");
+	if (json.const !== undefined) return `\`${json.const}\``;
+	if (json.format === "uri") return "URL";
+	if (json.pattern) return `text matching \`${json.pattern}\``;
+	if (json.type !== "integer" && json.type !== "number") return "text";
+	const { minimum = 0, maximum = Number.MAX_SAFE_INTEGER } = json;
+	return maximum === Number.MAX_SAFE_INTEGER ? `whole number from ${minimum}` : `whole number ${minimum} to ${maximum}`;
+}

@@ -1,0 +1,34 @@
+// Files and folders that only their owner may read, written whole or not at all.
+
+import { randomBytes } from "node:crypto";
+import { chmodSync, closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from "node:fs";
+
+/** Makes a folder, and those above it, at 0700; an existing one is closed to others. */
+export function makePrivateFolder(path: string): string {
+	mkdirSync(path, { recursive: true, mode: 0o700 });
+	chmodSync(path, 0o700);
+	return path;
+}
+
+/** Writes a file at 0600. Whoever reads meanwhile sees the old content or the new, never a part; so does a crash. */
+export function writePrivateFile(path: string, content: string | Uint8Array): void {
+	const draft = `${path}.${randomBytes(4).toString("hex")}`;
+	const file = openSync(draft, "wx", 0o600);
+	try {
+		writeSync(file, typeof content === "string" ? Buffer.from(content) : content);
+		fsyncSync(file);
+	} finally {
+		closeSync(file);
+	}
+	renameSync(draft, path);
+}
+
+/** A file's text, trimmed; undefined when there is none. */
+export function readIfThere(path: string): string | undefined {
+	try {
+		return readFileSync(path, "utf8").trim();
+	} catch (error) {
+		if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+		throw error;
+	}
+}

@@ -1,0 +1,69 @@
+// OpenBao or HashiCorp Vault on raft storage with an audit file: a real one, not its in-memory development mode.
+
+import { randomBytes } from "node:crypto";
+import { join } from "node:path";
+import { makePrivateFolder, readIfThere, writePrivateFile } from "../files.ts";
+import type { ForeignOptions, ForeignServer, Server, ServerOptions } from "./server.ts";
+import { setUpForeignVault, setUpVault } from "./vaultSetUp.ts";
+
+const issuerTokenName = "issuer-token";
+
+export type VaultAddress = { url: string; auditFile: string | null; issuerTokenFile: string };
+
+/** Plans a server that is initialised, unsealed and provisioned as soon as it answers. */
+export async function planVault(options: ServerOptions): Promise<Server<VaultAddress>> {
+	const { program, dataDir } = options;
+	const isOpenBao = program.engine === "openbao";
+	const url = `http://127.0.0.1:${await options.port("vault")}`;
+	const clusterUrl = `http://127.0.0.1:${await options.port("vault-cluster")}`;
+	const files = {
+		// What its name ends in tells the format.
+		settings: join(dataDir, "settings.json"),
+		audit: join(dataDir, "audit.log"),
+		issuerToken: join(dataDir, issuerTokenName),
+	};
+	const settings = {
+		storage: {
+			// A lone node need not wait long for rivals in an election.
+			raft: { path: makePrivateFolder(join(dataDir, "raft")), node_id: "lethe", performance_multiplier: 1 },
+		},
+		listener: { tcp: { address: url.slice("http://".length), tls_disable: true } },
+		api_addr: url,
+		cluster_addr: clusterUrl,
+		log_level: "warn",
+		...(isOpenBao ? openBaoSettings(dataDir, files.audit) : { disable_mlock: true }),
+	};
+	writePrivateFile(files.settings, JSON.stringify(settings, null, 2));
+	return {
+		address: { url, auditFile: files.audit, issuerTokenFile: files.issuerToken },
+		command: program.command,
+		args: [...program.args, "server", "-config", files.settings],
+		answers: () =>
+			setUpVault({
+				address: url,
+				dataDir,
+				issuerTokenFile: files.issuerToken,
+				auditFile: isOpenBao ? undefined : files.audit,
+			}),
+		readyMs: 90_000,
+	};
+}
+
+/** A Vault that runs elsewhere; VAULT_TOKEN sets it up for Lethe, once. */
+export function adoptVault({ url, dataDir, environment }: ForeignOptions): ForeignServer<VaultAddress> {
+	const issuerTokenFile = join(dataDir, issuerTokenName);
+	return {
+		address: { url, auditFile: null, issuerTokenFile },
+		answers: () => setUpForeignVault({ address: url, token: environment.VAULT_TOKEN, dataDir, issuerTokenFile }),
+	};
+}
+
+// OpenBao unseals itself by a key file and takes its audit from the settings; Vault is told both over its API.
+function openBaoSettings(dataDir: string, auditFile: string) {
+	const keyFile = join(dataDir, "seal-key");
+	if (readIfThere(keyFile) === undefined) writePrivateFile(keyFile, randomBytes(32));
+	return {
+		seal: { static: { current_key_id: "k1", current_key: `file://${keyFile}` } },
+		audit: [{ file: { file: { options: { file_path: auditFile } } } }],
+	};
+}

@@ -1,0 +1,66 @@
+// Carrier credentials on a real Vault: the admin writes, the sender and the api each read their own half.
+
+import assert from "node:assert/strict";
+import { before, test } from "node:test";
+import { createCarrierSecrets } from "../../../adapters/vault/carrierSecrets.ts";
+import { LetheError } from "../../../domain/errors.ts";
+import { freshId, login, type VaultClient } from "./helper.ts";
+
+let api: VaultClient;
+let sender: VaultClient;
+let admin: VaultClient;
+
+before(async () => {
+	[api, sender, admin] = [await login("api"), await login("sender"), await login("admin")];
+});
+
+const open = (vault: Pick<VaultClient, "read" | "write">, clock = Date.now as () => number) =>
+	createCarrierSecrets({ vault, clock });
+
+test("each role reads the half that it needs, and the admin reads neither", async () => {
+	const queue = freshId("reference");
+	await open(admin).write(queue, "send", { token: "for-sending" });
+	await open(admin).write(queue, "callback", { publicKey: "for-callbacks" });
+	assert.deepEqual(await open(sender).read(queue, "send"), { token: "for-sending" });
+	assert.deepEqual(await open(api).read(queue, "callback"), { publicKey: "for-callbacks" });
+	await assert.rejects(open(sender).read(queue, "callback"), { code: "internal" });
+	await assert.rejects(open(api).read(queue, "send"), { code: "internal" });
+	await assert.rejects(open(admin).read(queue, "send"), { code: "internal" });
+	await assert.rejects(open(sender).write(queue, "send", {}), { code: "internal" });
+});
+
+test("a queue without secrets opens nothing", async () => {
+	await assert.rejects(open(sender).read(freshId("reference"), "send"), { code: "internal" });
+});
+
+test("a queue name that would reach another secret is refused", async () => {
+	await assert.rejects(open(sender).read("x/../y", "send"), RangeError);
+});
+
+test("a new secret is seen after a minute, and the old one is not kept in Vault", async () => {
+	const queue = freshId("reference");
+	let now = Date.now();
+	const reading = open(sender, () => now);
+	await open(admin).write(queue, "send", { token: "one" });
+	assert.deepEqual(await reading.read(queue, "send"), { token: "one" });
+	await open(admin).write(queue, "send", { token: "two" });
+	assert.deepEqual(await reading.read(queue, "send"), { token: "one" });
+	now += 60_000;
+	assert.deepEqual(await reading.read(queue, "send"), { token: "two" });
+	assert.equal(await sender.read(`kv/data/carriers/${queue}/send?version=1`), undefined);
+});
+
+test("secrets work through an outage for a quarter of an hour, not for ever", async () => {
+	const queue = freshId("reference");
+	let now = Date.now();
+	let away = false;
+	const read = (path: string) => (away ? Promise.reject(new LetheError("keys_unavailable")) : sender.read(path));
+	const reading = open({ read, write: sender.write }, () => now);
+	await open(admin).write(queue, "send", { token: "one" });
+	await reading.read(queue, "send");
+	away = true;
+	now += 14 * 60_000;
+	assert.deepEqual(await reading.read(queue, "send"), { token: "one" });
+	now += 60_000;
+	await assert.rejects(reading.read(queue, "send"), { code: "keys_unavailable" });
+});

@@ -1,0 +1,63 @@
+// Values held from Vault: fresh while it answers, kept while it is away, bounded always.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { createRefreshing } from "../../../adapters/vault/refreshing.ts";
+import { LetheError } from "../../../domain/errors.ts";
+
+function createBench() {
+	const state = { now: 0, loads: 0, failure: undefined as LetheError | undefined };
+	const values = createRefreshing({
+		load: async (name) => {
+			state.loads++;
+			await new Promise((resolve) => setImmediate(resolve));
+			if (state.failure) throw state.failure;
+			return `${name}${state.loads}`;
+		},
+		clock: () => state.now,
+		refreshMs: 1_000,
+		staleMsMax: 60_000,
+		countMax: 2,
+	});
+	return { state, values };
+}
+
+test("a value is read once for all who ask, and again when it is old", async () => {
+	const { state, values } = createBench();
+	assert.deepEqual(await Promise.all([values.get("a"), values.get("a")]), ["a1", "a1"]);
+	state.now = 999;
+	assert.equal(await values.get("a"), "a1");
+	state.now = 1_000;
+	assert.equal(await values.get("a"), "a2");
+});
+
+test("during an outage the held value serves, and Vault is not asked at every use", async () => {
+	const { state, values } = createBench();
+	await values.get("a");
+	state.failure = new LetheError("keys_unavailable");
+	state.now = 1_000;
+	for (let times = 0; times < 10; times++) assert.equal(await values.get("a"), "a1");
+	assert.equal(state.loads, 2);
+	state.now = 60_000;
+	await assert.rejects(values.get("a"), { code: "keys_unavailable" });
+	state.failure = undefined;
+	assert.equal(await values.get("a"), "a4");
+});
+
+test("a refusal is no outage: the held value no longer serves", async () => {
+	const { state, values } = createBench();
+	await values.get("a");
+	state.failure = new LetheError("internal");
+	state.now = 1_000;
+	await assert.rejects(values.get("a"), { code: "internal" });
+});
+
+test("no more values are held than the bound", async () => {
+	const { state, values } = createBench();
+	for (const name of ["a", "b", "c"]) await values.get(name);
+	await values.get("b");
+	await values.get("c");
+	assert.equal(state.loads, 3);
+	await values.get("a");
+	assert.equal(state.loads, 4);
+});

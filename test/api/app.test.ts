@@ -1,0 +1,125 @@
+// The API as a whole: its description, its health, its methods.
+
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { errorCatalogue } from "../../domain/errors.ts";
+import { createTestApi, messageBody, type TestApi } from "./harness.ts";
+
+describe("the API", () => {
+	let api: TestApi;
+	const health = { vault: true };
+	before(async () => {
+		api = await createTestApi(({ checks }) => ({
+			checks: {
+				...checks,
+				vault: () => (health.vault ? Promise.resolve() : Promise.reject(new Error("away"))),
+				redis: () => new Promise(() => undefined),
+			},
+		}));
+	});
+	after(() => api.close());
+
+	it("is described as OpenAPI 3.1: each route, its security and its problems", async () => {
+		const { json } = await api.request("", "GET", "/openapi.json");
+		assert.equal(json.openapi, "3.1.0");
+		const routes = Object.entries<Record<string, { security?: unknown; responses: Record<string, unknown> }>>(json.paths);
+		const described = routes.flatMap(([path, methods]) => Object.keys(methods).map((method) => `${method} ${path}`));
+		for (const route of ["post /v1/messages", "get /v1/messages/{id}", "post /v1/messages/{id}/cancel", "get /v1/messages"]) {
+			assert.ok(described.includes(route), route);
+		}
+		for (const [path, methods] of routes) {
+			if (!/^\/v1\/(messages|certificates)/.test(path)) continue;
+			for (const operation of Object.values(methods)) {
+				assert.deepEqual(operation.security, [{ apiKey: [] }], path);
+				assert.ok(operation.responses["4XX"], path);
+			}
+		}
+		const references = JSON.stringify(json).match(/#\/components\/schemas\/\w+/g) ?? [];
+		assert.ok(references.length > 0);
+		for (const reference of references) {
+			assert.ok(json.components.schemas[reference.split("/").at(-1) as string], reference);
+		}
+	});
+
+	it("what it answers fits its own description", async () => {
+		const { key } = await api.addTenant();
+		const { json: document } = await api.request("", "GET", "/openapi.json");
+		const { json } = await api.post(key);
+		const read = await api.request(key, "GET", `/v1/messages/${json.id}`);
+		for (const [name, value] of [["AcceptedMessage", json], ["Message", read.json]] as const) {
+			const schema = document.components.schemas[name];
+			assert.deepEqual(
+				Object.keys(value).filter((field) => !(field in schema.properties)),
+				[],
+			);
+			for (const field of schema.required) assert.ok(field in value, field);
+		}
+	});
+
+	it("each code of the catalogue has the page that its problems link to", async () => {
+		for (const code of Object.keys(errorCatalogue)) {
+			const { status, text } = await api.request("", "GET", `/errors/${code}`);
+			assert.equal(status, 200);
+			assert.ok(text.includes(code));
+		}
+		assert.equal((await api.request("", "GET", "/errors/toString")).status, 404);
+		const problem = await api.request("", "GET", "/v1/messages");
+		assert.equal(new URL(problem.json.type).pathname, `/errors/${problem.json.code}`);
+	});
+
+	it("a known address with another method says which methods it takes", async () => {
+		const answer = await api.app.inject({ method: "DELETE", url: "/v1/messages" });
+		assert.equal(answer.statusCode, 405);
+		assert.equal(answer.json().code, "method_not_allowed");
+		assert.equal(answer.headers.allow, "GET, HEAD, POST");
+		assert.equal((await api.app.inject({ method: "DELETE", url: "/v1/nothing" })).statusCode, 404);
+	});
+
+	it("is ready with its store and keys alone, names the servers that are away, and waits for none", async () => {
+		const before = Date.now();
+		const { status, json } = await api.request("", "GET", "/readyz");
+		assert.equal(status, 200);
+		assert.deepEqual(json, { ready: true, checks: { mongodb: "up", vault: "up", temporal: "down", redis: "down" } });
+		assert.ok(Date.now() - before < 10_000);
+		health.vault = false;
+		api.time.offsetMs += 1_001;
+		const without = await api.request("", "GET", "/readyz");
+		health.vault = true;
+		assert.equal(without.status, 503);
+		assert.equal(without.json.checks.vault, "down");
+		assert.equal((await api.request("", "GET", "/healthz")).status, 200);
+	});
+
+	it("answers tell browsers to keep, frame and run nothing", async () => {
+		const { headers } = await api.request("", "GET", "/v1/messages");
+		assert.equal(headers["cache-control"], "no-store");
+		assert.match(String(headers["content-security-policy"]), /default-src 'none'/);
+		assert.match(String(headers["strict-transport-security"]), /max-age=\d{8}/);
+		assert.equal(headers["x-content-type-options"], "nosniff");
+		assert.equal((await api.request("", "GET", "/docs")).status, 200);
+	});
+
+	it("a close finishes what is under way and sends waiters home", async () => {
+		const closing = await createTestApi();
+		const { key } = await closing.addTenant();
+		const url = await closing.app.listen({ host: "127.0.0.1", port: 0 });
+		const post = (headers: Record<string, string> = {}) =>
+			fetch(`${url}/v1/messages`, {
+				method: "POST",
+				headers: { authorization: `Bearer ${key}`, "content-type": "application/json", ...headers },
+				body: JSON.stringify(messageBody()),
+			});
+		const waiting = post({ prefer: "wait=30" });
+		while ((await closing.count()) === 0) await sleep(10);
+		const before = Date.now();
+		const closed = closing.app.close();
+		const answer = await waiting;
+		assert.equal(answer.status, 202);
+		assert.equal(((await answer.json()) as { state: string }).state, "accepted");
+		await closed;
+		assert.ok(Date.now() - before < 10_000);
+		await assert.rejects(post());
+		await closing.close();
+	});
+});

@@ -1,0 +1,252 @@
+// The API over a real store, with Vault's part of the keys in memory, a scripted policy and a clock that can be set.
+
+import { createHash, generateKeyPairSync, randomBytes, sign } from "node:crypto";
+import { pino } from "pino";
+import { openCarrier } from "../../adapters/carriers/registry.ts";
+import { segmentText } from "../../adapters/carriers/segments.ts";
+import { createCohorts } from "../../adapters/cohorts.ts";
+import { connectMongo } from "../../adapters/mongo/connection.ts";
+import { createStore } from "../../adapters/mongo/store.ts";
+import { createEncryption } from "../../adapters/vault/encryption.ts";
+import { createHmacKeys } from "../../adapters/vault/hmacKeys.ts";
+import { createApp } from "../../api/app.ts";
+import type { ApiDeps } from "../../api/deps.ts";
+import type { Decision, Facts, RetentionPlan } from "../../domain/decision.ts";
+import { LetheError } from "../../domain/errors.ts";
+import { formatId, type IdKind } from "../../domain/ids.ts";
+import type { Message } from "../../domain/message.ts";
+import { claim, enqueue, submit } from "../../domain/transition.ts";
+import { createMemoryKeys } from "../harness/memoryKeys.ts";
+
+export type TestApi = Awaited<ReturnType<typeof createTestApi>>;
+
+export const number = "+4915112345678";
+export const text = "Ihr Termin ist morgen um neun.";
+
+/** Needs MONGODB_URL; each one has its own database. */
+export async function createTestApi(replace: (deps: ApiDeps) => Partial<ApiDeps> = () => ({})) {
+	const time = { offsetMs: 0 };
+	const clock = () => Date.now() + time.offsetMs;
+	const ids = {
+		random: (kind: IdKind) => formatId(kind, randomBytes(16)),
+		derive: (kind: IdKind, from: string) => formatId(kind, createHash("sha256").update(`${kind}\n${from}`).digest()),
+	};
+	const database = `t${randomBytes(6).toString("hex")}`;
+	const connection = await connectMongo({ url: process.env.MONGODB_URL as string, database });
+	const store = createStore(connection, { clock, randomToken: () => randomBytes(9).toString("base64url") });
+	await store.prepare();
+	const memory = createMemoryKeys();
+	const vault = createMemoryHmacVault();
+	const hmac = createHmacKeys({ vault, clock });
+	const encryption = createEncryption({
+		cohortKeys: memory.cohortKeys,
+		wrappingKeys: store.wrappingKeys,
+		clock,
+		randomBytes: (size) => randomBytes(size),
+	});
+	const policy = createScriptedPolicy();
+	const logLines: string[] = [];
+	const log = pino({ level: "debug" }, { write: (line: string) => void logLines.push(line) });
+	const runs = { started: [] as string[], settled: [] as string[] };
+	const callbackKeys = new Map([["queue", generateKeyPairSync("ed25519")]]);
+	const deps: ApiDeps = {
+		clock,
+		ids,
+		log,
+		publicUrl: "https://lethe.example",
+		store,
+		encryption,
+		cohorts: createCohorts({ cohorts: store.cohorts, cohortKeys: memory.cohortKeys, ids, clock }),
+		hmac,
+		policies: policy,
+		segmentText,
+		runs: {
+			startSoon: ({ submissionId }) => void runs.started.push(submissionId),
+			settleSoon: ({ submissionId }) => void runs.settled.push(submissionId),
+		},
+		carriers: {
+			async verifier(sendQueue) {
+				const keys = callbackKeys.get(sendQueue);
+				if (!keys) return undefined;
+				const x = (keys.publicKey.export({ format: "jwk" }) as { x: string }).x;
+				const publicKey = Buffer.from(x, "base64url").toString("base64");
+				return openCarrier("simulator", { settings: {}, secrets: { publicKey }, allowSimulator: true });
+			},
+		},
+		signer: { publicJwks: async () => ({ keys: [] }) },
+		checks: { mongodb: store.ping, vault: async () => undefined, temporal: () => Promise.reject(new Error("away")) },
+	};
+	const merged = { ...deps, ...replace(deps) };
+	const app = await createApp(merged);
+
+	/** A tenant with one queue, and a key of it. */
+	async function addTenant(options: { roles?: string[]; sendQueue?: string; retention?: object } = {}) {
+		const tenantId = ids.random("tenant");
+		const sendQueue = options.sendQueue ?? "queue";
+		await store.sendQueues.put({ _id: sendQueue, carrier: "simulator", sender: "Lethe", settings: {}, paused: false });
+		await store.tenants.put({
+			_id: tenantId,
+			name: "Test",
+			establishment: "DE",
+			sendQueues: [sendQueue],
+			retention: options.retention ?? {},
+			createdAt: clock(),
+		});
+		return { tenantId, ...(await addKey(tenantId, options.roles)) };
+	}
+
+	async function addKey(tenantId: string, roles = ["sender"], more: { expiresAt?: number } = {}) {
+		const key = `lethe_key_${randomBytes(24).toString("base64url")}`;
+		const { mac, version } = await hmac.mac("api-key", undefined, key);
+		const _id = ids.random("apiKey");
+		await store.apiKeys.insert({ _id, tenantId, mac, macVersion: version, roles, name: "t", createdAt: clock(), ...more });
+		return { key, keyId: _id };
+	}
+
+	const request = async (
+		key: string,
+		method: "GET" | "POST",
+		url: string,
+		body?: object | string,
+		headers: Record<string, string> = {},
+	) => {
+		const answer = await app.inject({
+			method,
+			url,
+			headers: {
+				authorization: `Bearer ${key}`,
+				...(body === undefined ? {} : { "content-type": "application/json" }),
+				...headers,
+			},
+			...(body === undefined ? {} : { payload: body }),
+		});
+		const json = answer.body.startsWith("{") ? JSON.parse(answer.body) : undefined;
+		return { status: answer.statusCode, headers: answer.headers, text: answer.body, json };
+	};
+
+	return {
+		...merged,
+		app,
+		/** Decrypts too, which the API itself never does. */
+		encryptionFor: encryption,
+		time,
+		memory,
+		vault,
+		policy,
+		logLines,
+		seen: runs,
+		connection,
+		callbackKeys,
+		addTenant,
+		addKey,
+		request,
+		post: (key: string, more: object = {}, headers: Record<string, string> = {}) =>
+			request(key, "POST", "/v1/messages", messageBody(more), headers),
+		read: async (id: string) => (await store.messages.find(id)) as Message,
+		count: () => connection.collection("messages").countDocuments(),
+		/** Lets the message reach the carrier, which knows it by the id that is answered. */
+		async sent(id: string, carrierId = `c-${randomBytes(6).toString("hex")}`): Promise<string> {
+			const tokens = { claim: ids.random("claim"), reference: ids.random("reference") };
+			const apply = store.messages.transition;
+			await apply(enqueue((await store.messages.find(id)) as Message, clock()));
+			await apply(claim(id, 1, clock(), tokens));
+			await apply(submit((await store.messages.find(id)) as Message, carrierId, 1, clock()));
+			return carrierId;
+		},
+		/** A callback as the simulated carrier signs it. */
+		async callback(event: object | string, options: { queue?: string; at?: number; signer?: string; tamper?: string } = {}) {
+			const body = typeof event === "string" ? event : JSON.stringify(event);
+			const timestamp = String(Math.floor((options.at ?? clock()) / 1000));
+			const keys = callbackKeys.get(options.signer ?? options.queue ?? "queue");
+			if (!keys) throw new Error("no such signer");
+			const signature = sign(null, Buffer.from(`${timestamp}.${body}`), keys.privateKey).toString("base64");
+			const answer = await app.inject({
+				method: "POST",
+				url: `/v1/callbacks/simulator/${options.queue ?? "queue"}/receipts`,
+				headers: {
+					"content-type": "application/json",
+					"x-carrier-timestamp": timestamp,
+					"x-carrier-signature": signature,
+				},
+				payload: options.tamper ?? body,
+			});
+			return { status: answer.statusCode, code: answer.body ? JSON.parse(answer.body).code : undefined };
+		},
+		async close(): Promise<void> {
+			await app.close();
+			await connection.dropDatabase().catch(() => undefined);
+			await store.close();
+			encryption.close();
+		},
+	};
+}
+
+export function messageBody(more: object = {}) {
+	return {
+		to: number,
+		body: text,
+		category: "transactional",
+		dataClasses: ["contact"],
+		deliver: "auto",
+		validFor: "PT1H",
+		lawfulBasis: "contract",
+		...more,
+	};
+}
+
+/** A receipt as the simulated carrier words it. */
+export function receiptOf(carrierId: string, status = "delivered", eventId = `e-${randomBytes(6).toString("hex")}`) {
+	return { eventId, id: carrierId, status, at: new Date().toISOString() };
+}
+
+const plan: RetentionPlan = Object.fromEntries(
+	[
+		"content",
+		"address",
+		"receipt",
+		"decision_record",
+		"consent_evidence",
+		"suppression",
+		"subject_request",
+		"policy_documentation",
+	].map((object) => [object, { min: "PT0S", max: "P30D", citations: [] }]),
+) as unknown as RetentionPlan;
+
+function createScriptedPolicy() {
+	const seen: Facts[] = [];
+	const script: { decision: Partial<Decision>; plan: RetentionPlan } = { decision: {}, plan };
+	return {
+		seen,
+		script,
+		evaluate(facts: Facts): Decision {
+			seen.push(facts);
+			const packs = [{ id: "gdpr", version: "1.0.0" }];
+			return { allowed: true, reasons: [], citations: [], packs, rules: ["gdpr.basis"], ...script.decision };
+		},
+		retentionPlan: () => script.plan,
+	};
+}
+
+/** What Vault shows of an HMAC key, with as many versions as a test adds. */
+function createMemoryHmacVault() {
+	const versions = new Map<string, { key: string; createdAt: number }[]>();
+	const away = { value: false };
+	const of = (name: string) => {
+		const known = versions.get(name) ?? [{ key: randomBytes(32).toString("base64"), createdAt: 1 }];
+		versions.set(name, known);
+		return known;
+	};
+	return {
+		away,
+		/** Adds a version that every process knows already. */
+		rotate: (name: string) => void of(name).push({ key: randomBytes(32).toString("base64"), createdAt: 1 }),
+		async read(path: string) {
+			if (away.value) throw new LetheError("keys_unavailable");
+			const known = of(path.split("/").at(-1) as string);
+			const exporting = path.includes("/export/");
+			const rows = known.map(({ key, createdAt }, index) => [String(index + 1), exporting ? key : createdAt]);
+			return { data: { keys: Object.fromEntries(rows) } };
+		},
+		write: async () => undefined,
+	};
+}

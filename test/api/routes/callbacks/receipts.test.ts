@@ -1,0 +1,201 @@
+// Carrier callbacks: only what is rightly signed, fresh, new and in order moves a message.
+
+import assert from "node:assert/strict";
+import { generateKeyPairSync } from "node:crypto";
+import { after, before, describe, it } from "node:test";
+import { parkingTenant as unparkingTenant } from "../../../../activities/unpark.ts";
+import { parkingTenant } from "../../../../api/receive.ts";
+import { LetheError } from "../../../../domain/errors.ts";
+import { limits } from "../../../../domain/limits.ts";
+import { createTestApi, receiptOf, type TestApi } from "../../harness.ts";
+
+describe("POST /v1/callbacks/{carrier}/{queue}/receipts", () => {
+	let api: TestApi;
+	let key: string;
+	before(async () => {
+		api = await createTestApi();
+		({ key } = await api.addTenant());
+		api.callbackKeys.set("other", generateKeyPairSync("ed25519"));
+	});
+	after(() => api.close());
+
+	const sentMessage = async () => {
+		const { json } = await api.post(key);
+		return { id: json.id as string, carrierId: await api.sent(json.id) };
+	};
+	const parkedCount = () => api.connection.collection("parkedReceipts").countDocuments();
+	const unchanged = async (id: string, call: () => Promise<{ status: number; code: string | undefined }>) => {
+		const before = await api.read(id);
+		const answer = await call();
+		assert.deepEqual(await api.read(id), before);
+		return answer;
+	};
+
+	it("a signed receipt ends its message, erases what is due and settles its group", async () => {
+		const { id, carrierId } = await sentMessage();
+		assert.equal((await api.callback(receiptOf(carrierId))).status, 200);
+		const message = await api.read(id);
+		assert.equal(message.state, "delivered");
+		assert.equal(message.content, undefined);
+		assert.equal(message.receipts[0]?.effect, "applied");
+		assert.ok(api.seen.settled.includes(message.submissionId));
+	});
+
+	it("a forged receipt changes nothing", async () => {
+		const { id, carrierId } = await sentMessage();
+		const event = receiptOf(carrierId);
+		const altered = JSON.stringify({ ...event, status: "undelivered" });
+		const tampered = await unchanged(id, () => api.callback(event, { tamper: altered }));
+		assert.deepEqual(tampered, { status: 401, code: "callback_unauthenticated" });
+		const empty = await unchanged(id, () => api.callback(event, { tamper: "" }));
+		assert.equal(empty.status, 401);
+	});
+
+	it("another queue's key signs nothing here, and another queue's message stays out of reach", async () => {
+		const { id, carrierId } = await sentMessage();
+		const event = receiptOf(carrierId);
+		const wrongKey = await unchanged(id, () => api.callback(event, { signer: "other" }));
+		assert.equal(wrongKey.code, "callback_unauthenticated");
+		const wrongQueue = await unchanged(id, () => api.callback(event, { queue: "other" }));
+		assert.equal(wrongQueue.status, 200);
+	});
+
+	it("a stale receipt moves nothing, is kept as evidence, and has the carrier asked", async () => {
+		const { id, carrierId } = await sentMessage();
+		const at = api.clock() - limits.callbackFreshnessMs - 5_000;
+		assert.equal((await api.callback(receiptOf(carrierId), { at })).status, 200);
+		const message = await api.read(id);
+		assert.equal(message.state, "submitted");
+		assert.equal(message.receipts[0]?.effect, "stale");
+		assert.ok((message.nextCheckAt ?? Number.POSITIVE_INFINITY) <= api.clock());
+	});
+
+	it("a stale receipt of no known message is not parked: later it would pass for a fresh one", async () => {
+		const before = await parkedCount();
+		const at = api.clock() - limits.callbackFreshnessMs - 5_000;
+		assert.equal((await api.callback(receiptOf("c-unknown-stale"), { at })).status, 200);
+		assert.equal(await parkedCount(), before);
+	});
+
+	it("a replayed receipt is answered and changes nothing", async () => {
+		const { id, carrierId } = await sentMessage();
+		const event = receiptOf(carrierId, "sent");
+		await api.callback(event);
+		assert.equal((await unchanged(id, () => api.callback(event))).status, 200);
+		await api.callback(receiptOf(carrierId));
+		assert.equal((await unchanged(id, () => api.callback(event))).status, 200);
+	});
+
+	it("a receipt out of order is noted and takes nothing back", async () => {
+		const { id, carrierId } = await sentMessage();
+		await api.callback(receiptOf(carrierId, "delivered"));
+		await api.callback(receiptOf(carrierId, "sent"));
+		await api.callback(receiptOf(carrierId, "undelivered"));
+		const message = await api.read(id);
+		assert.equal(message.state, "delivered");
+		assert.deepEqual(
+			message.receipts.map(({ effect }) => effect),
+			["applied", "noted", "late"],
+		);
+	});
+
+	it("ten receipts of one message at once apply once", async () => {
+		const { id, carrierId } = await sentMessage();
+		const events = Array.from({ length: 10 }, (_, index) => receiptOf(carrierId, index % 2 ? "delivered" : "undelivered"));
+		const answers = await Promise.all(events.map((event) => api.callback(event)));
+		assert.deepEqual(new Set(answers.map(({ status }) => status)), new Set([200]));
+		const { receipts } = await api.read(id);
+		assert.equal(receipts.length, 10);
+		assert.equal(receipts.filter(({ effect }) => effect === "applied").length, 1);
+	});
+
+	it("a receipt before its message is parked encrypted, once, for 72 hours at most", async () => {
+		const event = receiptOf("c-early");
+		await api.callback(event);
+		await api.callback(event);
+		const parked = await api.store.parkedReceipts.findByCarrierId("queue", "c-early");
+		assert.equal(parked.length, 1);
+		const [receipt] = parked;
+		assert.ok(receipt);
+		assert.ok(receipt.eraseBy <= api.clock() + 72 * 3600_000);
+		assert.ok(receipt.eraseBy > api.clock() + limits.receiptGraceMs);
+		assert.ok(!JSON.stringify(receipt).includes(event.eventId));
+		const place = { tenantId: parkingTenant, messageId: receipt._id, object: "receipt" };
+		const opened = JSON.parse((await api.encryptionFor.decrypt({ ...place, sealed: receipt.sealed })).reveal());
+		assert.equal(opened.eventId, event.eventId);
+		assert.equal(opened.state, "delivered");
+		const cohort = await api.store.cohorts.find(receipt.sealed.cohortId);
+		assert.equal(cohort?.dueAt, receipt.eraseBy);
+	});
+
+	it("receipts are parked for the tenant for which they are unparked", () => {
+		assert.equal(parkingTenant, unparkingTenant);
+	});
+
+	it("an unknown queue, or one of another carrier, answers like absence", async () => {
+		const post = (url: string) => api.app.inject({ method: "POST", url, payload: "{}" });
+		assert.equal((await post("/v1/callbacks/simulator/nowhere/receipts")).statusCode, 404);
+		assert.equal((await post("/v1/callbacks/twilio/queue/receipts")).statusCode, 404);
+	});
+
+	it("bodies that are no receipts are refused, signed or not, whatever their type", async () => {
+		for (const body of ["", "null", "[]", "{", "\u0000", '{"eventId":1}', "x".repeat(20_000)]) {
+			const signed = await api.callback(body);
+			assert.deepEqual([signed.status, signed.code], [400, "callback_invalid"], body.slice(0, 20));
+		}
+		const url = "/v1/callbacks/simulator/queue/receipts";
+		for (const type of ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "no/such"]) {
+			const answer = await api.app.inject({ method: "POST", url, headers: { "content-type": type }, payload: "a=b" });
+			assert.deepEqual([answer.statusCode, answer.json().code], [401, "callback_unauthenticated"], type);
+		}
+		const big = await api.app.inject({ method: "POST", url, payload: Buffer.alloc(limits.bodyBytesMax + 1) });
+		assert.equal(big.statusCode, 413);
+		assert.equal((await api.app.inject({ method: "GET", url })).statusCode, 400);
+	});
+
+	it("what is refused and what is taken is counted by carrier and result", async () => {
+		const { text } = await api.request("", "GET", "/metrics");
+		for (const result of ["applied", "bad_signature", "stale", "duplicate", "parked", "late", "stale_unmatched"]) {
+			assert.match(text, new RegExp(`lethe_callbacks_total\\{carrier="simulator",result="${result}"\\} [1-9]`));
+		}
+	});
+});
+
+describe("a receipt that races its message", () => {
+	it("is applied when the sender stored the carrier's id while it was being parked", async () => {
+		let sent: (() => Promise<void>) | undefined;
+		const api = await createTestApi((deps) => ({
+			encryption: {
+				async encrypt(request) {
+					if (request.object === "receipt") await sent?.();
+					return deps.encryption.encrypt(request);
+				},
+			},
+		}));
+		const { key } = await api.addTenant();
+		const { json } = await api.post(key);
+		const event = receiptOf("c-race");
+		sent = async () => void (await api.sent(json.id, "c-race"));
+		assert.equal((await api.callback(event)).status, 200);
+		assert.equal((await api.read(json.id)).state, "delivered");
+		assert.deepEqual(await api.store.parkedReceipts.findByCarrierId("queue", "c-race"), []);
+		await api.close();
+	});
+
+	it("is asked for again when it can't be parked, and nothing of it stays", async () => {
+		let away = false;
+		const api = await createTestApi((deps) => ({
+			cohorts: {
+				async ensure(place) {
+					if (away) throw new LetheError("keys_unavailable");
+					return deps.cohorts.ensure(place);
+				},
+			},
+		}));
+		away = true;
+		const answer = await api.callback(receiptOf("c-away"));
+		assert.deepEqual(answer, { status: 503, code: "keys_unavailable" });
+		assert.deepEqual(await api.store.parkedReceipts.findByCarrierId("queue", "c-away"), []);
+		await api.close();
+	});
+});

@@ -1,0 +1,96 @@
+// Reading messages: everything but content and number, of one's own tenant, page by page.
+
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import { createTestApi, number, receiptOf, type TestApi } from "../../harness.ts";
+
+describe("GET /v1/messages", () => {
+	let api: TestApi;
+	let key: string;
+	before(async () => {
+		api = await createTestApi();
+		({ key } = await api.addTenant());
+	});
+	after(() => api.close());
+
+	it("tells a message's story without its content, its number or a hash of it", async () => {
+		const { json } = await api.post(key, { clientReference: "order-A7" });
+		const carrierId = await api.sent(json.id);
+		await api.callback(receiptOf(carrierId));
+		const answer = await api.request(key, "GET", `/v1/messages/${json.id}`);
+		assert.equal(answer.status, 200);
+		assert.equal(answer.json.state, "delivered");
+		assert.equal(answer.json.clientReference, "order-A7");
+		assert.equal(answer.json.attempts[0].state, "accepted");
+		assert.equal(answer.json.receipts[0].effect, "applied");
+		assert.ok(answer.json.retention.content.erasedAt);
+		assert.equal(answer.json.evidence.at(-1).type, "erased");
+		const { subject } = await api.read(json.id);
+		for (const secret of [number.slice(3), "Termin", subject.mac, "claim", "ciphertext"]) {
+			assert.ok(!answer.text.includes(secret), secret);
+		}
+	});
+
+	it("another tenant's message answers like absence", async () => {
+		const { json } = await api.post(key);
+		const stranger = await api.addTenant();
+		const theirs = await api.request(stranger.key, "GET", `/v1/messages/${json.id}`);
+		const absent = await api.request(stranger.key, "GET", `/v1/messages/${api.ids.random("message")}`);
+		assert.equal(theirs.status, 404);
+		assert.deepEqual({ ...theirs.json, requestId: "" }, { ...absent.json, requestId: "" });
+	});
+
+	it("pages hold each message once, newest first, and none of another tenant", async () => {
+		const { key: own } = await api.addTenant();
+		const ids: string[] = [];
+		for (let index = 0; index < 7; index++) ids.unshift((await api.post(own)).json.id);
+		const seen: string[] = [];
+		let url = "/v1/messages?limit=3";
+		for (let page = 0; page < 3; page++) {
+			const { json } = await api.request(own, "GET", url);
+			seen.push(...json.items.map(({ id }: { id: string }) => id));
+			if (!json.next) break;
+			url = `/v1/messages?limit=3&cursor=${json.next}`;
+		}
+		assert.deepEqual([...seen].sort(), [...ids].sort());
+		const times = await Promise.all(seen.map(async (id) => (await api.read(id)).acceptedAt));
+		assert.deepEqual(times, [...times].sort((a, b) => b - a));
+	});
+
+	it("filters by state", async () => {
+		const { key: own } = await api.addTenant();
+		const [kept, cancelled] = [(await api.post(own)).json.id, (await api.post(own)).json.id];
+		await api.request(own, "POST", `/v1/messages/${cancelled}/cancel`);
+		const { json } = await api.request(own, "GET", "/v1/messages?state=accepted");
+		assert.deepEqual(
+			json.items.map(({ id }: { id: string }) => id),
+			[kept],
+		);
+	});
+
+	it("refuses cursors, limits and states that are none", async () => {
+		for (const query of ["cursor=x", "cursor=", "limit=0", "limit=101", "limit=x", "state=lost", "to=1", "cursor=a&cursor=b"]) {
+			const answer = await api.request(key, "GET", `/v1/messages?${query}`);
+			assert.equal(answer.json.code, "invalid_request", query);
+		}
+	});
+});
+
+describe("GET /v1/certificates", () => {
+	it("answers one's own, by id and by what they are about; others' like absence", async () => {
+		const api = await createTestApi();
+		const [own, other] = [await api.addTenant({ roles: ["auditor"] }), await api.addTenant()];
+		const document = { tenantId: own.tenantId, kind: "submission", about: "sub_a", jws: "a.b.c", issuedAt: 0 } as const;
+		await api.store.certificates.insert({ _id: "crt_a", ...document });
+		await api.store.certificates.insert({ _id: "crt_b", ...document, tenantId: other.tenantId });
+		const read = (key: string, path: string) => api.request(key, "GET", `/v1/certificates${path}`);
+		assert.equal((await read(own.key, "/crt_a")).json.jws, "a.b.c");
+		assert.equal((await read(own.key, "/crt_b")).status, 404);
+		const list = await read(own.key, "?about=sub_a");
+		assert.deepEqual(
+			list.json.items.map(({ id }: { id: string }) => id),
+			["crt_a"],
+		);
+		await api.close();
+	});
+});

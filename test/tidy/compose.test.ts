@@ -1,0 +1,217 @@
+// The production shape: its settings are Lethe's own, its servers are no toys, and no secret stands in it.
+
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { parse } from "yaml";
+import { loadConfig, settings } from "../../config.ts";
+import { searchAttributes } from "../../workflows/contract.ts";
+import { readTreeFile, root, treePaths, treeSources } from "./tree.ts";
+import { loadedBy } from "./walls.ts";
+
+type Service = {
+	image: string;
+	build?: string;
+	user?: string;
+	command?: string[];
+	entrypoint?: string[];
+	environment?: Record<string, string>;
+	secrets?: string[];
+	volumes?: string[];
+	ports?: string[];
+	networks: string[];
+	restart: string;
+	profiles?: string[];
+	read_only: boolean;
+	cap_drop: string[];
+	security_opt: string[];
+	depends_on?: Record<string, { condition: string }>;
+	healthcheck?: { test?: string[]; disable?: boolean };
+	deploy: { replicas?: number; resources: { limits: { cpus: string; memory: string } } };
+};
+
+const text = readTreeFile("docker-compose.yml");
+const compose = parse(text, { merge: true }) as {
+	services: Record<string, Service>;
+	networks: Record<string, { internal?: boolean }>;
+	secrets: Record<string, { file: string }>;
+};
+const services = Object.entries(compose.services);
+const ours = services.filter(([, service]) => service.build !== undefined);
+const lasting = services.filter(([, service]) => service.restart === "unless-stopped");
+const dockerfile = readTreeFile("Dockerfile");
+
+// What Node itself reads; all else that our services are given must be a setting of config.ts.
+const nodeVariables = ["NODE_EXTRA_CA_CERTS"];
+
+const folder = mkdtempSync(join(tmpdir(), "lethe-compose-"));
+after(() => rmSync(folder, { recursive: true }));
+const samples: Record<string, string> = {
+	MONGODB_URL: "mongodb://lethe:sample@mongodb:27017/?replicaSet=lethe",
+	REDIS_URL: "redis://:sample@redis:6379",
+};
+
+for (const [name, service] of ours) {
+	test(`${name} is given settings that config.ts knows and takes`, () => {
+		const environment = environmentOf(service);
+		for (const variable of Object.keys(environment)) {
+			assert.ok(variable in settings || nodeVariables.includes(variable), `${variable} is no setting`);
+		}
+		const config = loadConfig(environment);
+		assert.equal(config.vault.address, "https://vault:8200");
+		if (["api", "worker", "sender", "cli"].includes(name)) {
+			assert.equal(config.environment, "production");
+			assert.equal(config.mongodb.url, samples.MONGODB_URL);
+			assert.equal(config.redis.url, samples.REDIS_URL);
+			assert.ok(config.temporal.address);
+		}
+	});
+}
+
+test("each process has the credentials of its own roles, kept fresh by the credentials service", () => {
+	const rolesOf = (name: string) => Object.keys(loadConfig(environmentOf(serviceOf(name))).vault.credentials).sort();
+	const issued = new Map(
+		serviceOf("credentials")
+			.command?.slice(4)
+			.map((entry) => entry.split(":") as [string, string]),
+	);
+	for (const name of ["api", "worker", "sender", "cli"]) {
+		assert.deepEqual(rolesOf(name), issued.get(name)?.split(",").sort(), name);
+		assert.ok(serviceOf(name).volumes?.includes(`${name}-credentials:/run/credentials:ro`));
+	}
+	assert.deepEqual(rolesOf("api"), ["api"]);
+	assert.deepEqual(rolesOf("sender"), ["sender"]);
+});
+
+test("no secret stands in it: secrets are files that git ignores, handed over as files", () => {
+	for (const [name, { file }] of Object.entries(compose.secrets)) assert.equal(file, `deploy/secrets/${name}`);
+	assert.deepEqual(
+		treePaths.filter((path) => path.startsWith("deploy/secrets/")),
+		["deploy/secrets/.gitignore"],
+	);
+	const secret = Object.entries(settings).filter(([, setting]) => "secret" in setting);
+	assert.ok(secret.length > 0);
+	for (const [name, { environment = {} }] of services) {
+		for (const [variable] of secret) assert.ok(!(variable in environment), `${name} is given ${variable} in clear`);
+		for (const variable of Object.keys(environment).filter((key) => /PASSWORD|PWD|SECRET|TOKEN/.test(key))) {
+			assert.match(environment[variable] ?? "", /^\/run\/(secrets|credentials)\//, `${name}: ${variable}`);
+		}
+	}
+	assert.doesNotMatch(dockerfile, /^(ARG|ENV) .*(PASSWORD|SECRET|TOKEN)/m);
+	assert.match(readTreeFile(".dockerignore"), /^\*$/m);
+});
+
+test("no dev server and no simulated carrier runs in it", () => {
+	assert.doesNotMatch(text, /start-dev|server -dev|"-dev"|stack\/carrier|stack\/start|carrier-simulator/);
+	assert.doesNotMatch(readTreeFile(".dockerignore"), /^!stack(\/carrier.*|\/start.*)?$/m);
+	const redis = readTreeFile("deploy/redis/redis.conf");
+	assert.match(redis, /^appendonly yes$/m);
+	assert.match(redis, /^maxmemory-policy noeviction$/m);
+	const vault = readTreeFile("deploy/vault/vault.hcl");
+	assert.match(vault, /^storage "raft"/m);
+	assert.match(vault, /^audit "file"/m);
+	assert.doesNotMatch(vault, /tls_disable/);
+	assert.ok(serviceOf("mongodb").command?.includes("--replSet") && serviceOf("mongodb").command?.includes("--auth"));
+});
+
+test("every container is read-only, without privileges, bounded, and of a pinned image", () => {
+	for (const [name, service] of services) {
+		// The Temporal UI renders its configuration into its own folder and has a user of its own.
+		if (name !== "temporal-ui") assert.ok(service.read_only && service.user && !/^(root|0)/.test(service.user), name);
+		assert.deepEqual(service.cap_drop, ["ALL"], name);
+		assert.deepEqual(service.security_opt, ["no-new-privileges:true"], name);
+		assert.ok(service.deploy.resources.limits.cpus && service.deploy.resources.limits.memory, name);
+		assert.match(service.image, /:\d+\.\d+(\.\d+)?(-[a-z]+)?$/, name);
+	}
+});
+
+test("every lasting service has a health check, and everything waits for what it needs", () => {
+	for (const [name, { healthcheck, build }] of lasting) {
+		assert.ok(healthcheck?.test ?? (build && /^HEALTHCHECK /m.test(dockerfile)), name);
+	}
+	for (const [name, { depends_on = {} }] of services) {
+		for (const [needed, { condition }] of Object.entries(depends_on)) {
+			const runsOnce = serviceOf(needed).restart.startsWith("on-failure");
+			assert.equal(condition, runsOnce ? "service_completed_successfully" : "service_healthy", `${name} → ${needed}`);
+		}
+	}
+});
+
+test("stores have no way out, and every published port is on loopback", () => {
+	const inside = Object.keys(compose.networks).filter((name) => compose.networks[name]?.internal);
+	for (const name of ["vault", "mongodb", "redis", "postgres", "temporal"]) {
+		assert.deepEqual(
+			serviceOf(name).networks.filter((network) => !inside.includes(network)),
+			[],
+			name,
+		);
+		assert.equal(serviceOf(name).ports, undefined, name);
+	}
+	for (const [name, { ports = [] }] of services) {
+		for (const published of ports) assert.match(published, /^127\.0\.0\.1:/, name);
+	}
+});
+
+test("the image runs the pinned Node as a user without rights", () => {
+	const { dependencies } = JSON.parse(readTreeFile("package.json"));
+	const bases = [...dockerfile.matchAll(/^FROM (node:\S+)/gm)].map(([, image]) => image);
+	assert.deepEqual([...new Set(bases)], [`node:${dependencies.node}-slim`]);
+	const users = [...dockerfile.matchAll(/^USER (\S+)/gm)].map(([, user]) => user);
+	assert.equal(users.at(-1), "node");
+	assert.match(dockerfile, /npm ci --omit=dev/);
+});
+
+test("all that the services run is in the image", () => {
+	const allowed = [...readTreeFile(".dockerignore").matchAll(/^!(\S+)$/gm)].map(([, path]) => path);
+	const inImage = (path: string) => allowed.some((place) => path === place || path.startsWith(`${place}/`));
+	const programs = [
+		...ours.map(([, { entrypoint, command }]) => (entrypoint ?? command)?.[1] ?? ""),
+		"stack/bundle.ts",
+	];
+	assert.deepEqual(
+		programs.filter((path) => !treePaths.includes(path)),
+		[],
+	);
+	const loaded = loadedBy(
+		programs,
+		treeSources.flatMap(({ arrows }) => arrows),
+	);
+	assert.deepEqual(
+		[...loaded].filter((path) => !/^(node|npm):/.test(path) && !inImage(path)),
+		[],
+	);
+});
+
+test("the namespace has the search attributes that the workflows set", () => {
+	const [, names = ""] = /for attribute in (.*); do/.exec(readTreeFile("deploy/temporal/namespace.sh")) ?? [];
+	assert.deepEqual(names.split(" ").sort(), Object.values(searchAttributes).sort());
+});
+
+const dockerCompose = spawnSync("docker", ["compose", "version"]);
+test("`docker compose config` accepts it", { skip: dockerCompose.status !== 0 && "no docker compose here" }, () => {
+	const args = ["compose", "--file", join(root, "docker-compose.yml"), "--profile", "*", "config", "--quiet"];
+	const { status, stderr } = spawnSync("docker", args, { encoding: "utf8", env: { PATH: process.env.PATH } });
+	assert.equal(status, 0, stderr);
+});
+
+function serviceOf(name: string): Service {
+	const service = compose.services[name];
+	assert.ok(service, name);
+	return service;
+}
+
+/** What the process would see: interpolated, and with its files in place of the container's. */
+function environmentOf(service: Service): Record<string, string> {
+	const entries = Object.entries(service.environment ?? {}).map(([name, value]) => {
+		const plain = value.replace(/\$\{\w+:-([^}]*)\}/g, (_, otherwise) => otherwise);
+		if (name.endsWith("_ROLE_ID")) return [name, "sample"];
+		if (!name.endsWith("_FILE")) return [name, plain];
+		const path = join(folder, name);
+		writeFileSync(path, samples[name.replace(/_FILE$/, "")] ?? "sample");
+		return [name, path];
+	});
+	return Object.fromEntries(entries);
+}

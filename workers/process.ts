@@ -1,0 +1,40 @@
+// How every process of Lethe begins and ends: says when it is ready, stops on a signal, says in one line why it can't.
+
+export type RunningProcess = {
+	/** What to tell the launcher, such as a URL. */
+	ready: Record<string, unknown>;
+	/** Settles when the process's work ends by itself. */
+	ended?: Promise<unknown>;
+	stop: () => Promise<void>;
+};
+
+/** Runs `start`, announces readiness on standard output and to a parent process, and stops once on SIGTERM or SIGINT. */
+export async function runProcess(start: () => Promise<RunningProcess>): Promise<void> {
+	let running: RunningProcess;
+	try {
+		running = await start();
+	} catch (error) {
+		fail(error);
+		return;
+	}
+	let stopping: Promise<void> | undefined;
+	const stop = () => {
+		stopping ??= running.stop().then(
+			() => process.exit(0),
+			() => process.exit(1),
+		);
+	};
+	process.on("SIGTERM", stop);
+	process.on("SIGINT", stop);
+	// A launcher that died leaves no one to stop this process.
+	process.on("disconnect", stop);
+	running.ended?.then(stop, fail);
+	process.stdout.write(`${JSON.stringify({ ready: true, ...running.ready })}\n`);
+	process.send?.({ ready: true, ...running.ready });
+}
+
+function fail(error: unknown): void {
+	const { name, code, message } = error as { name?: string; code?: string; message?: string };
+	process.stderr.write(`${name ?? "Error"}: ${code ?? message ?? "failed"}\n`);
+	process.exit(1);
+}

@@ -1,0 +1,53 @@
+// The Temporal worker: runs the lifecycle, purge and sweep workflows and their activities.
+
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { DefaultLogger, NativeConnection, Runtime, Worker } from "@temporalio/worker";
+import { createActivities } from "../activities/index.ts";
+import { dataConverter } from "../adapters/temporal/client.ts";
+import { loadConfig, required } from "../config.ts";
+import { createDeps } from "../deps.ts";
+import { limits } from "../domain/limits.ts";
+import { runProcess } from "./process.ts";
+import { workerSettings } from "./settings.ts";
+
+await runProcess(async () => {
+	const config = loadConfig();
+	const deps = await createDeps(config, "worker");
+	// Temporal's own log lines carry workflow ids and codes only; they go where ours go.
+	Runtime.install({
+		logger: new DefaultLogger("WARN", ({ level, message }) => {
+			deps.log.warn({ level, from: "temporal" }, message.slice(0, 200));
+		}),
+		shutdownSignals: [],
+	});
+	const connection = await NativeConnection.connect({
+		address: required(config.temporal.address, "TEMPORAL_ADDRESS"),
+	});
+	const worker = await Worker.create({
+		connection,
+		namespace: config.temporal.namespace,
+		taskQueue: config.temporal.taskQueue,
+		dataConverter,
+		activities: createActivities(deps),
+		...workflowSource(config.temporal.workflowBundle),
+		...workerSettings,
+	});
+	await deps.runs.ensureSweep(limits.sweepEveryMs);
+	const running = worker.run();
+	return {
+		ready: {},
+		ended: running,
+		async stop() {
+			worker.shutdown();
+			await running;
+			await connection.close();
+			await deps.close();
+		},
+	};
+});
+
+function workflowSource(bundle: string | undefined) {
+	if (bundle) return { workflowBundle: { code: readFileSync(bundle, "utf8") } };
+	return { workflowsPath: fileURLToPath(import.meta.resolve("../workflows/index.ts")) };
+}
