@@ -60,7 +60,7 @@ export async function createDeps(config: Config, name: ProcessName) {
 	const cohortKeys = createCohortKeys({ vault: vaultFor("eraser") });
 	const encryption = createEncryption({ cohortKeys: encrypting, wrappingKeys: store.wrappingKeys, ...shared });
 	const signer = createSigner({ vault: vaultFor(name === "worker" ? "signer" : name === "api" ? "api" : "admin"), clock });
-	const secrets = createCarrierSecrets({ vault: vaultFor(name === "api" ? "api" : "sender"), clock });
+	const secrets = createCarrierSecrets({ vault: vaultFor(name === "worker" ? "sender" : name), clock });
 	const open = { queues: store.sendQueues, secrets, clock, allowSimulator: config.environment !== "production" };
 
 	return {
@@ -108,7 +108,7 @@ export async function createDeps(config: Config, name: ProcessName) {
 			temporal: async () => void (await temporal.connection.workflowService.getSystemInfo({})),
 		},
 		async close(): Promise<void> {
-			for (const client of vault.values()) client.close();
+			for (const client of vault.values()) await client.close();
 			await Promise.allSettled([sendQueues.close(), temporal.connection.close(), store.close()]);
 		},
 	};

@@ -31,7 +31,7 @@ export type ActivityDeps = {
 	runs: Pick<Runs, "start" | "startPurge" | "settle" | "settleSoon">;
 	sendQueues: Pick<SendQueues, "add">;
 	encryption: Pick<Encryption, "decrypt" | "forgetCohort">;
-	cohortKeys: Pick<CohortKeys, "destroyCohortKey">;
+	cohortKeys: Pick<CohortKeys, "destroyCohortKey" | "exists">;
 	certificates: Certificates;
 	policies: { reevaluate: (facts: Facts, at: number) => Decision };
 	carriers: { sender: (sendQueue: string) => Promise<Carrier | undefined> };

@@ -1,5 +1,6 @@
 // A cohort's end, step by step; every step may be repeated, by two workers at once, and after a kill at any point.
 
+import { LetheError } from "../domain/errors.ts";
 import { isFinal } from "../domain/lifecycle.ts";
 import { limits } from "../domain/limits.ts";
 import { type Message, type SealedObjectName, sealedObjects } from "../domain/message.ts";
@@ -54,6 +55,8 @@ export function createPurge(deps: PurgeDeps) {
 		await deps.cohortKeys.destroyCohortKey(cohortId);
 		await deps.store.wrappingKeys.deleteByCohort(cohortId);
 		deps.encryption.forgetCohort(cohortId);
+		// Another eraser's late request may have written the key back: only a key that stays gone is certified.
+		if (await deps.cohortKeys.exists(cohortId)) throw new LetheError("keys_unavailable", { cause: "key came back" });
 		const destroyedAt = deps.clock();
 		const id = await certifyCohort(deps, cohort, destroyedAt);
 		await cohorts.advance(cohortId, "closing", "destroyed", { destroyedAt, certificates: [id] });

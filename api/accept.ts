@@ -5,21 +5,17 @@ import type { SendQueueDocument, TenantDocument } from "../adapters/mongo/models
 import { LetheError } from "../domain/errors.ts";
 import { limits } from "../domain/limits.ts";
 import { type Message, type RetentionObject, type RetentionRecord, sealedObjects } from "../domain/message.ts";
-import { createCache } from "./cache.ts";
 import type { ApiDeps } from "./deps.ts";
 import { createJudge, type Judgement, type Retention } from "./judge.ts";
 import type { Principal } from "./plugins/auth.ts";
 import type { MessageInput } from "./schemas.ts";
+import { createTenants, type TenantsDeps } from "./tenants.ts";
 
 export type AcceptDeps = Pick<
 	ApiDeps,
 	"clock" | "ids" | "encryption" | "cohorts" | "hmac" | "policies" | "segmentText" | "runs"
 > & {
-	store: {
-		messages: Pick<ApiDeps["store"]["messages"], "insert" | "findBySubmission">;
-		tenants: Pick<ApiDeps["store"]["tenants"], "find">;
-		sendQueues: Pick<ApiDeps["store"]["sendQueues"], "find">;
-	};
+	store: TenantsDeps["store"] & { messages: Pick<ApiDeps["store"]["messages"], "insert" | "findBySubmission"> };
 };
 
 /** One a request, in its order; `replayed` when an earlier request with the same key was answered. */
@@ -27,10 +23,13 @@ export type Acceptance = { replayed: boolean; items: ({ message: Message } | { e
 
 type Request = { principal: Principal; inputs: MessageInput[]; key?: string | undefined };
 type Origin = { ids: string[]; submissionId: string; idempotency?: { keyMac: string; fingerprint: string } };
-type Item = { input: MessageInput; index: number; judgement: Judgement; retention: Retention; queue: SendQueueDocument };
-
-const settingsCacheMs = 5_000;
-const settingsCachedMax = 1_000;
+type Item = {
+	input: MessageInput;
+	index: number;
+	judgement: Judgement;
+	retention: Retention;
+	queue: SendQueueDocument;
+};
 
 /**
  * Accepts messages: once this answers, each that is not an `error` is journaled and reaches a final state.
@@ -38,39 +37,13 @@ const settingsCachedMax = 1_000;
  */
 export function createAccept(deps: AcceptDeps) {
 	const judge = createJudge(deps);
-	const settings = { clock: deps.clock, ttlMs: settingsCacheMs, itemsMax: settingsCachedMax };
-	const findTenant = createCache<TenantDocument>({ ...settings, load: deps.store.tenants.find });
-	const findQueue = createCache<SendQueueDocument>({ ...settings, load: deps.store.sendQueues.find });
-
-	async function readTenant(principal: Principal): Promise<TenantDocument> {
-		const tenant = await findTenant(principal.tenantId);
-		if (!tenant) throw new LetheError("unauthenticated");
-		return tenant;
-	}
-
-	async function route(tenant: TenantDocument, sender: string | undefined): Promise<SendQueueDocument> {
-		for (const id of tenant.sendQueues) {
-			const queue = await findQueue(id);
-			if (queue && (sender === undefined || queue.sender === sender)) return queue;
-		}
-		const errors = sender === undefined ? [] : [{ pointer: "/sender", detail: "Not one of the tenant's senders." }];
-		throw new LetheError("no_route", { errors });
-	}
+	const { readTenant, route } = createTenants(deps);
 
 	async function prepare(input: MessageInput, index: number, tenant: TenantDocument, now: number): Promise<Item> {
 		const judgement = judge.judge(input, tenant, now);
 		judge.requireAllowed(judgement, input);
 		const queue = await route(tenant, input.sender);
 		return { input, index, judgement, retention: judge.plan(judgement, tenant, now), queue };
-	}
-
-	async function insertAll(messages: Message[], origin: Origin): Promise<boolean> {
-		const [head, ...rest] = messages;
-		// The head is the acceptance: what was inserted without one is an orphan, and is erased.
-		await Promise.all(rest.map((message) => deps.store.messages.insert(message)));
-		if (head && (await deps.store.messages.insert(head)) === "inserted") return true;
-		if (!origin.idempotency) throw new LetheError("internal", { cause: "an id was drawn twice" });
-		return false;
 	}
 
 	async function acceptNew(request: Request, origin: Origin): Promise<Acceptance | undefined> {
@@ -89,7 +62,7 @@ export function createAccept(deps: AcceptDeps) {
 		);
 		const [head] = messages;
 		if (head) {
-			if (!(await insertAll(messages, origin))) return undefined;
+			if (!(await insertAll(deps, messages, origin))) return undefined;
 			const { submissionId, tenantId, category, region } = head;
 			deps.runs.startSoon({ submissionId, tenantId, category, region });
 		}
@@ -132,6 +105,16 @@ export function createAccept(deps: AcceptDeps) {
 	};
 }
 
+/** False when the messages were accepted before. */
+async function insertAll(deps: AcceptDeps, messages: Message[], origin: Origin): Promise<boolean> {
+	const [head, ...rest] = messages;
+	// The head is the acceptance: what was inserted without one is an orphan, and is erased.
+	await Promise.all(rest.map((message) => deps.store.messages.insert(message)));
+	if (head && (await deps.store.messages.insert(head)) === "inserted") return true;
+	if (!origin.idempotency) throw new LetheError("internal", { cause: "an id was drawn twice" });
+	return false;
+}
+
 /** Ids of a request: with a key, the same request always makes the same ones; `earlier` under other versions of the hash. */
 async function readOrigin(deps: AcceptDeps, request: Request): Promise<{ origin: Origin; earlier: string[] }> {
 	const { principal, inputs, key } = request;
@@ -160,7 +143,8 @@ async function replay(deps: AcceptDeps, request: Request, submissionIds: string[
 	const found = await Promise.all(submissionIds.map((id) => deps.store.messages.findBySubmission(id)));
 	const messages = found.flat();
 	const [first] = messages;
-	if (!first) return undefined;
+	// Fewer than were offered: the head is missing, and without it nothing was accepted.
+	if (!first || messages.length < first.submissionSize) return undefined;
 	const macs = await deps.hmac.allMacs("idempotency", undefined, canonical(request));
 	if (!macs.some(({ mac }) => mac === first.idempotency?.fingerprint)) throw new LetheError("idempotency_mismatch");
 	return { replayed: true, items: messages.map((message) => ({ message })) };

@@ -3,8 +3,8 @@
 import helmet from "@fastify/helmet";
 import swagger from "@fastify/swagger";
 import swaggerUi from "@fastify/swagger-ui";
-import type { HTTPMethods, RouteOptions } from "fastify";
-import { jsonSchemaTransform, jsonSchemaTransformObject } from "fastify-type-provider-zod";
+import type { FastifyPluginCallback, HTTPMethods, RouteOptions } from "fastify";
+import { jsonSchemaTransform, jsonSchemaTransformObject, type ZodTypeProvider } from "fastify-type-provider-zod";
 import { LetheError } from "../domain/errors.ts";
 import type { ApiDeps } from "./deps.ts";
 import { createInstance, type Instance } from "./instance.ts";
@@ -31,30 +31,41 @@ export async function createApp(deps: ApiDeps) {
 	const metrics = createMetrics();
 	const known = collectMethods(app);
 	app.addHook("onResponse", async (request, reply) => {
-		metrics.observeRequest(request.method, request.routeOptions.url ?? "none", reply.statusCode, reply.elapsedTime / 1000);
+		metrics.observeRequest(
+			request.method,
+			request.routeOptions.url ?? "none",
+			reply.statusCode,
+			reply.elapsedTime / 1000,
+		);
 	});
 	await addDocs(app, deps.publicUrl);
 
 	addErrorPages(app);
 	addCertificateKeys(app, deps);
 	for (const prefix of ["", "/v1"]) {
-		await app.register(async (scope: Instance) => addOperations(scope, { ...deps, metrics }), { prefix });
+		await addScope(app, prefix, (scope) => addOperations(scope, { ...deps, metrics }));
 	}
-	await app.register(async (scope: Instance) => addReceipts(scope, { ...deps, metrics }), { prefix: "/v1" });
-	await app.register(
-		async (scope: Instance) => {
-			addAuth(scope, deps);
-			addIdempotency(scope, deps);
-			addCreateMessage(scope, { ...deps, metrics });
-			addGetMessage(scope, deps);
-			addListMessages(scope, deps);
-			addCancelMessage(scope, deps);
-			addCertificates(scope, deps);
-		},
-		{ prefix: "/v1" },
-	);
+	await addScope(app, "/v1", (scope) => addReceipts(scope, { ...deps, metrics }));
+	await addScope(app, "/v1", (scope) => {
+		addAuth(scope, deps);
+		addIdempotency(scope, deps);
+		addCreateMessage(scope, { ...deps, metrics });
+		addGetMessage(scope, deps);
+		addListMessages(scope, deps);
+		addCancelMessage(scope, deps);
+		addCertificates(scope, deps);
+	});
 	refuseOtherMethods(app, known);
 	return app;
+}
+
+// Hooks and parsers that `add` sets hold for its own routes only.
+async function addScope(app: Instance, prefix: string, add: (scope: Instance) => void): Promise<void> {
+	const plugin: FastifyPluginCallback = (scope, _options, done) => {
+		add(scope.withTypeProvider<ZodTypeProvider>());
+		done();
+	};
+	await app.register(plugin, { prefix });
 }
 
 async function addDocs(app: Instance, publicUrl: string): Promise<void> {

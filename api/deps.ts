@@ -9,8 +9,8 @@ import type { Runs } from "../adapters/temporal/client.ts";
 import type { Encryption } from "../adapters/vault/encryption.ts";
 import type { HmacKeys } from "../adapters/vault/hmacKeys.ts";
 import type { Signer } from "../adapters/vault/signer.ts";
-import type { Decision, Facts, RetentionPlan } from "../domain/decision.ts";
 import type { IdKind } from "../domain/ids.ts";
+import type { Policies } from "../policies/index.ts";
 
 export type ApiDeps = {
 	/** Epoch milliseconds. */
@@ -23,10 +23,7 @@ export type ApiDeps = {
 	encryption: Pick<Encryption, "encrypt">;
 	cohorts: Pick<Cohorts, "ensure">;
 	hmac: Pick<HmacKeys, "mac" | "allMacs">;
-	policies: {
-		evaluate: (facts: Facts) => Decision;
-		retentionPlan: (facts: Facts) => RetentionPlan;
-	};
+	policies: Pick<Policies, "evaluate" | "retentionPlan">;
 	segmentText: (text: string) => Segmentation;
 	runs: Pick<Runs, "startSoon" | "settleSoon">;
 	/** A queue's carrier, opened with that queue's callback secrets only; undefined for an unknown queue. */

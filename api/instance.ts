@@ -1,7 +1,7 @@
 // The bare HTTP server: its bounds, its failures, its request ids; nothing that it serves.
 
-import type { Socket } from "node:net";
 import { STATUS_CODES } from "node:http";
+import type { Socket } from "node:net";
 import Fastify, { type FastifyError } from "fastify";
 import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from "fastify-type-provider-zod";
 import { errorCatalogue, LetheError } from "../domain/errors.ts";
@@ -52,11 +52,22 @@ export function createInstance(deps: Pick<ApiDeps, "log" | "ids" | "publicUrl">)
 	app.addHook("onRequest", async (request, reply) => {
 		reply.header("x-request-id", request.id).header("cache-control", "no-store");
 	});
+	// A kept-alive connection that answers while the server closes would hold it open until its caller lets go.
+	let closing = false;
+	app.addHook("preClose", async () => {
+		closing = true;
+	});
+	app.addHook("onSend", async (_request, reply) => {
+		if (closing) reply.header("connection", "close");
+	});
 	app.addHook("onResponse", async (request, reply) => {
 		if (!deps.log.isLevelEnabled("debug")) return;
 		const { method, routeOptions } = request;
 		const route = routeOptions.url ?? "none";
-		deps.log.debug({ requestId: request.id, method, route, status: reply.statusCode, ms: reply.elapsedTime }, "answered");
+		deps.log.debug(
+			{ requestId: request.id, method, route, status: reply.statusCode, ms: reply.elapsedTime },
+			"answered",
+		);
 	});
 	return app;
 }

@@ -41,7 +41,9 @@ export function createJudge(deps: Pick<ApiDeps, "policies">) {
 		judge(input: MessageInput, tenant: TenantDocument, now: number): Judgement {
 			const { number, country } = readNumber(input.to);
 			if (input.clientReference !== undefined && !isOpaqueReference(input.clientReference)) {
-				throw new LetheError("reference_not_opaque", { errors: [{ pointer: "/clientReference", detail: "Not opaque." }] });
+				throw new LetheError("reference_not_opaque", {
+					errors: [{ pointer: "/clientReference", detail: "Not opaque." }],
+				});
 			}
 			const content = contentFacts(input.body.reveal());
 			if (content.cardNumber) {

@@ -1,6 +1,6 @@
 // What the API counts. Labels are routes, codes and enums; nothing that tells of a person.
 
-import { collectDefaultMetrics, Counter, Histogram, Registry } from "prom-client";
+import { Counter, collectDefaultMetrics, Histogram, Registry } from "prom-client";
 
 export type Metrics = ReturnType<typeof createMetrics>;
 

@@ -41,7 +41,8 @@ export function createReceive(deps: ReceiveDeps) {
 			if (!change) return "duplicate";
 			if (!(await deps.store.messages.transition(change))) continue;
 			if (change.to && isFinal(change.to)) deps.runs.settleSoon(message);
-			return (change.push?.receipts?.value as ReceiptRecord).effect;
+			const record = change.push?.receipts?.value as ReceiptRecord | undefined;
+			return record?.effect ?? "noted";
 		}
 		throw new LetheError("store_unavailable", { cause: "lost every race" });
 	}

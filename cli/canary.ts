@@ -5,9 +5,9 @@ import { fileURLToPath } from "node:url";
 import { Command } from "commander";
 import { loadConfig } from "../config.ts";
 import { readStackFile, type StackState } from "../stack/stackFile.ts";
+import { createExamine, type PlaceReport } from "./canary/examine.ts";
 import { createControls, createMarks, type MarkedMessage, sendMarkedMessages } from "./canary/messages.ts";
 import { openMongo } from "./canary/mongo.ts";
-import { createExamine, type PlaceReport } from "./canary/place.ts";
 import { excludedPlaces, openPlaces } from "./canary/places.ts";
 
 const exitCodes = { clean: 0, found: 1, unusable: 2 } as const;

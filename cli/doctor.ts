@@ -30,7 +30,7 @@ export async function examine(): Promise<Finding[]> {
 		return "every setting is known and valid";
 	}));
 	findings.push(await look("policies", "Restore the published packs of this version.", async () => {
-		const { packs } = openPolicies();
+		const { versions: packs } = openPolicies();
 		return `${packs.length} packs: ${packs.map((pack) => `${pack.id} ${pack.version}`).join(", ")}`;
 	}));
 	let deps: Awaited<ReturnType<typeof createDeps>>;

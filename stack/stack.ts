@@ -252,16 +252,14 @@ async function waitForForeign({ name, answers }: Prepared<object>): Promise<void
 async function vaultCredentials(state: StackState, roles: readonly Role[]): Promise<Record<string, string>> {
 	const { url, issuerTokenFile } = state.servers.vault;
 	const issuerToken = readIfThere(issuerTokenFile) ?? "";
-	const issued = await Promise.all(roles.map((role) => issueCredentials({ address: url, issuerToken, role })));
-	return Object.fromEntries(
-		issued.flatMap(({ roleId, wrappedSecretId }, index) => {
-			const name = `LETHE_VAULT_${roles[index]?.toUpperCase()}`;
-			return [
-				[`${name}_ROLE_ID`, roleId],
-				[`${name}_WRAPPED_SECRET_ID`, wrappedSecretId],
-			];
-		}),
-	);
+	const variables: Record<string, string> = {};
+	// One after the other: of several at once, OpenBao was seen to answer one with 500.
+	for (const role of roles) {
+		const { roleId, wrappedSecretId } = await issueCredentials({ address: url, issuerToken, role });
+		variables[`LETHE_VAULT_${role.toUpperCase()}_ROLE_ID`] = roleId;
+		variables[`LETHE_VAULT_${role.toUpperCase()}_WRAPPED_SECRET_ID`] = wrappedSecretId;
+	}
+	return variables;
 }
 
 function runsAlready(dir: string, file: string): string {

@@ -46,7 +46,9 @@ export function addAuth(app: FastifyInstance, deps: AuthDeps): void {
 	});
 }
 
-type AuthDeps = Pick<ApiDeps, "clock" | "hmac"> & { store: { apiKeys: Pick<ApiDeps["store"]["apiKeys"], "findByMacs"> } };
+type AuthDeps = Pick<ApiDeps, "clock" | "hmac"> & {
+	store: { apiKeys: Pick<ApiDeps["store"]["apiKeys"], "findByMacs"> };
+};
 
 /** Finds the principal of an Authorization header. @throws LetheError unauthenticated, store_unavailable */
 export function createAuth(deps: AuthDeps) {

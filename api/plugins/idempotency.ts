@@ -30,7 +30,8 @@ type IdempotencyDeps = Pick<ApiDeps, "clock" | "hmac" | "ids" | "log"> & {
 export function readIdempotencyKey(request: FastifyRequest): string | undefined {
 	const key = request.headers["idempotency-key"];
 	if (key === undefined) return undefined;
-	const fits = typeof key === "string" && key.length <= limits.idempotencyKeyCharactersMax && /^[\x21-\x7e]+$/.test(key);
+	const fits =
+		typeof key === "string" && key.length <= limits.idempotencyKeyCharactersMax && /^[\x21-\x7e]+$/.test(key);
 	if (fits) return key;
 	const detail = `1 to ${limits.idempotencyKeyCharactersMax} visible ASCII characters.`;
 	throw new LetheError("invalid_request", { errors: [{ pointer: "/headers/idempotency-key", detail }] });

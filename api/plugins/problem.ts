@@ -37,7 +37,10 @@ export function createProblem(deps: Pick<ApiDeps, "log" | "publicUrl">) {
 			if (status === 401) reply.header("www-authenticate", "Bearer");
 			if (retryable && status !== 500) reply.header("retry-after", "1");
 			// As text: the route's response schemas are for what it answers when all goes well.
-			return reply.code(status).type(problemType).send(JSON.stringify(document(error, request.id)));
+			return reply
+				.code(status)
+				.type(problemType)
+				.send(JSON.stringify(document(error, request.id)));
 		},
 	};
 }
@@ -75,7 +78,11 @@ export function describeCause(cause: unknown): unknown {
 	if (cause instanceof Error) {
 		const { name, code } = cause as Error & { code?: unknown };
 		const frames = (cause.stack ?? "").split("\n").filter((line) => /^\s+at /.test(line));
-		return { name, code: typeof code === "string" ? code : undefined, at: frames.slice(0, 6).map((line) => line.trim()) };
+		return {
+			name,
+			code: typeof code === "string" ? code : undefined,
+			at: frames.slice(0, 6).map((line) => line.trim()),
+		};
 	}
 	if (cause && typeof cause === "object") {
 		const { source, operation, path, status, reason } = cause as Record<string, unknown>;

@@ -54,6 +54,7 @@ export function addCertificateKeys(app: Instance, deps: Pick<ApiDeps, "signer">)
 	app.get(
 		"/.well-known/jwks.json",
 		{ schema: { operationId: "getCertificateKeys", summary: "Public keys of certificates", tags: ["certificates"] } },
-		async (_request, reply) => reply.header("cache-control", "public, max-age=300").send(await deps.signer.publicJwks()),
+		async (_request, reply) =>
+			reply.header("cache-control", "public, max-age=300").send(await deps.signer.publicJwks()),
 	);
 }

@@ -25,11 +25,7 @@ export function addOperations(
 	}
 
 	const tags = ["operations"];
-	app.get(
-		"/healthz",
-		{ schema: { summary: "Whether this process answers", tags } },
-		async () => ({ status: "up" }),
-	);
+	app.get("/healthz", { schema: { summary: "Whether this process answers", tags } }, async () => ({ status: "up" }));
 	app.get(
 		"/readyz",
 		{ schema: { summary: "Whether messages can be accepted, and which servers answer", tags } },

@@ -82,14 +82,14 @@ const encodings: Encoding[] = [
 		name: "national",
 		isText: true,
 		numbersOnly: true,
-		needles: (value) => [utf8(value)],
+		needles: (_, term) => [utf8(nationalTrunk(term.value))],
 		sample: (term) => utf8(inContext(nationalTrunk(term.value))),
 	},
 	{
 		name: "separated",
 		isText: true,
 		numbersOnly: true,
-		needles: (value) => [utf8(value)],
+		needles: (value) => (/\D/.test(value) ? [utf8(value)] : []),
 		sample: (term) => utf8(inContext(writtenForms(term.value)[0] as string)),
 	},
 	{

@@ -4,7 +4,7 @@ import { constants, type Stats } from "node:fs";
 import { lstat, open as openFile, readdir, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { joined } from "./bytes.ts";
-import type { Open, Place } from "./place.ts";
+import type { Open, Place } from "./examine.ts";
 
 /** Every file in a directory, however deep. */
 export function dataFilesPlace(name: string, directory: string, id: string): Place {

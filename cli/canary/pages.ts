@@ -3,7 +3,7 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { bytesOf, joined } from "./bytes.ts";
-import type { Place } from "./place.ts";
+import type { Place } from "./examine.ts";
 
 /** A page, and what must stand in it for it to count as read. */
 export type Page = { path: string; proof: string };

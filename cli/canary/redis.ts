@@ -3,7 +3,7 @@
 import type { Redis } from "ioredis";
 import { bytesOf, joined } from "./bytes.ts";
 import type { Sample } from "./encodings.ts";
-import type { Open, Place } from "./place.ts";
+import type { Open, Place } from "./examine.ts";
 import type { Sink } from "./search.ts";
 
 const pageItems = 500;

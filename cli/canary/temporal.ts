@@ -3,7 +3,7 @@
 import type { Client } from "@temporalio/client";
 import { bytesOf, joined } from "./bytes.ts";
 import type { Sample } from "./encodings.ts";
-import type { Open, Place, Planted } from "./place.ts";
+import type { Open, Place, Planted } from "./examine.ts";
 
 const inFlightMax = 8;
 const pageItems = 500;

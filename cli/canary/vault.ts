@@ -1,7 +1,7 @@
 // Vault read through its API: the names of all transit keys, and the names and metadata of all key-value secrets.
 
 import { bytesOf } from "./bytes.ts";
-import type { Open, Place } from "./place.ts";
+import type { Open, Place } from "./examine.ts";
 
 /** Its policy is in the Vault adapter; it may list and read metadata, and write only under `kv/metadata/canary/`. */
 const role = "canary";
@@ -23,6 +23,7 @@ export function vaultPlace(options: { url: string; issuerToken: () => Promise<st
 			const paths: string[] = [];
 			const remove = async () => {
 				for (const path of paths) await must(vault("DELETE", path));
+				await vault("POST", "auth/token/revoke-self");
 			};
 			for (let from = 0; from < samples.length; from += controlsPerSecret) {
 				const path = `kv/metadata/canary/${options.id}-${from}`;

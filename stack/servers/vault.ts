@@ -17,23 +17,21 @@ export async function planVault(options: ServerOptions): Promise<Server<VaultAdd
 	const url = `http://127.0.0.1:${await options.port("vault")}`;
 	const clusterUrl = `http://127.0.0.1:${await options.port("vault-cluster")}`;
 	const files = {
-		// What its name ends in tells the format.
-		settings: join(dataDir, "settings.json"),
+		settings: join(dataDir, "settings.hcl"),
 		audit: join(dataDir, "audit.log"),
 		issuerToken: join(dataDir, issuerTokenName),
 	};
-	const settings = {
-		storage: {
-			// A lone node need not wait long for rivals in an election.
-			raft: { path: makePrivateFolder(join(dataDir, "raft")), node_id: "lethe", performance_multiplier: 1 },
-		},
-		listener: { tcp: { address: url.slice("http://".length), tls_disable: true } },
-		api_addr: url,
-		cluster_addr: clusterUrl,
-		log_level: "warn",
-		...(isOpenBao ? openBaoSettings(dataDir, files.audit) : { disable_mlock: true }),
-	};
-	writePrivateFile(files.settings, JSON.stringify(settings, null, 2));
+	const raftDir = makePrivateFolder(join(dataDir, "raft"));
+	const settings = [
+		// A lone node need not wait long for rivals in an election.
+		`storage "raft" { path = ${quote(raftDir)} node_id = "lethe" performance_multiplier = 1 }`,
+		`listener "tcp" { address = ${quote(url.slice("http://".length))} tls_disable = true }`,
+		`api_addr = ${quote(url)}`,
+		`cluster_addr = ${quote(clusterUrl)}`,
+		`log_level = "warn"`,
+		...(isOpenBao ? openBaoSettings(dataDir, files.audit) : ["disable_mlock = true"]),
+	];
+	writePrivateFile(files.settings, `${settings.join("\n")}\n`);
 	return {
 		address: { url, auditFile: files.audit, issuerTokenFile: files.issuerToken },
 		command: program.command,
@@ -62,8 +60,13 @@ export function adoptVault({ url, dataDir, environment }: ForeignOptions): Forei
 function openBaoSettings(dataDir: string, auditFile: string) {
 	const keyFile = join(dataDir, "seal-key");
 	if (readIfThere(keyFile) === undefined) writePrivateFile(keyFile, randomBytes(32));
-	return {
-		seal: { static: { current_key_id: "k1", current_key: `file://${keyFile}` } },
-		audit: [{ file: { file: { options: { file_path: auditFile } } } }],
-	};
+	return [
+		`seal "static" { current_key_id = "k1" current_key = ${quote(`file://${keyFile}`)} }`,
+		`audit "file" "file" { options = { file_path = ${quote(auditFile)} } }`,
+	];
+}
+
+// A path in HCL's double quotes: what would begin a template or end the string is escaped.
+function quote(text: string): string {
+	return JSON.stringify(text).replaceAll("${", "$${");
 }

@@ -23,9 +23,16 @@ describe("the API", () => {
 	it("is described as OpenAPI 3.1: each route, its security and its problems", async () => {
 		const { json } = await api.request("", "GET", "/openapi.json");
 		assert.equal(json.openapi, "3.1.0");
-		const routes = Object.entries<Record<string, { security?: unknown; responses: Record<string, unknown> }>>(json.paths);
+		const routes = Object.entries<Record<string, { security?: unknown; responses: Record<string, unknown> }>>(
+			json.paths,
+		);
 		const described = routes.flatMap(([path, methods]) => Object.keys(methods).map((method) => `${method} ${path}`));
-		for (const route of ["post /v1/messages", "get /v1/messages/{id}", "post /v1/messages/{id}/cancel", "get /v1/messages"]) {
+		for (const route of [
+			"post /v1/messages",
+			"get /v1/messages/{id}",
+			"post /v1/messages/{id}/cancel",
+			"get /v1/messages",
+		]) {
 			assert.ok(described.includes(route), route);
 		}
 		for (const [path, methods] of routes) {
@@ -47,7 +54,10 @@ describe("the API", () => {
 		const { json: document } = await api.request("", "GET", "/openapi.json");
 		const { json } = await api.post(key);
 		const read = await api.request(key, "GET", `/v1/messages/${json.id}`);
-		for (const [name, value] of [["AcceptedMessage", json], ["Message", read.json]] as const) {
+		for (const [name, value] of [
+			["AcceptedMessage", json],
+			["Message", read.json],
+		] as const) {
 			const schema = document.components.schemas[name];
 			assert.deepEqual(
 				Object.keys(value).filter((field) => !(field in schema.properties)),

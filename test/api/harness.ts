@@ -99,7 +99,16 @@ export async function createTestApi(replace: (deps: ApiDeps) => Partial<ApiDeps>
 		const key = `lethe_key_${randomBytes(24).toString("base64url")}`;
 		const { mac, version } = await hmac.mac("api-key", undefined, key);
 		const _id = ids.random("apiKey");
-		await store.apiKeys.insert({ _id, tenantId, mac, macVersion: version, roles, name: "t", createdAt: clock(), ...more });
+		await store.apiKeys.insert({
+			_id,
+			tenantId,
+			mac,
+			macVersion: version,
+			roles,
+			name: "t",
+			createdAt: clock(),
+			...more,
+		});
 		return { key, keyId: _id };
 	}
 
@@ -154,7 +163,10 @@ export async function createTestApi(replace: (deps: ApiDeps) => Partial<ApiDeps>
 			return carrierId;
 		},
 		/** A callback as the simulated carrier signs it. */
-		async callback(event: object | string, options: { queue?: string; at?: number; signer?: string; tamper?: string } = {}) {
+		async callback(
+			event: object | string,
+			options: { queue?: string; at?: number; signer?: string; tamper?: string } = {},
+		) {
 			const body = typeof event === "string" ? event : JSON.stringify(event);
 			const timestamp = String(Math.floor((options.at ?? clock()) / 1000));
 			const keys = callbackKeys.get(options.signer ?? options.queue ?? "queue");

@@ -3,11 +3,11 @@
 import { z } from "zod";
 import type { Carrier, CarrierEvent } from "../../../adapters/carriers/carrier.ts";
 import { LetheError } from "../../../domain/errors.ts";
+import type { ApiDeps } from "../../deps.ts";
 import type { Instance } from "../../instance.ts";
 import type { Metrics } from "../../metrics.ts";
-import { problems } from "../../schemas.ts";
 import { createReceive, type ReceiveDeps } from "../../receive.ts";
-import type { ApiDeps } from "../../deps.ts";
+import { problems } from "../../schemas.ts";
 
 export type ReceiptsDeps = ReceiveDeps &
 	Pick<ApiDeps, "carriers" | "publicUrl"> & { metrics: Pick<Metrics, "countCallback"> };

@@ -21,7 +21,16 @@ describe("authentication", () => {
 
 	it("without a key that is known, every route of /v1 is closed", async () => {
 		const { key } = await api.addTenant();
-		const bad = [undefined, "", "Bearer", `Basic ${key}`, key, `Bearer ${key}x`, `Bearer ${key.slice(0, -1)}`, "Bearer lethe_key_"];
+		const bad = [
+			undefined,
+			"",
+			"Bearer",
+			`Basic ${key}`,
+			key,
+			`Bearer ${key}x`,
+			`Bearer ${key.slice(0, -1)}`,
+			"Bearer lethe_key_",
+		];
 		for (const authorization of [...bad, `Bearer lethe_key_${"x".repeat(400)}`, `Bearer ${key} ${key}`]) {
 			const answer = await list(authorization);
 			assert.deepEqual([answer.status, answer.code], [401, "unauthenticated"], authorization?.slice(0, 12));

@@ -101,7 +101,9 @@ describe("POST /v1/callbacks/{carrier}/{queue}/receipts", () => {
 
 	it("ten receipts of one message at once apply once", async () => {
 		const { id, carrierId } = await sentMessage();
-		const events = Array.from({ length: 10 }, (_, index) => receiptOf(carrierId, index % 2 ? "delivered" : "undelivered"));
+		const events = Array.from({ length: 10 }, (_, index) =>
+			receiptOf(carrierId, index % 2 ? "delivered" : "undelivered"),
+		);
 		const answers = await Promise.all(events.map((event) => api.callback(event)));
 		assert.deepEqual(new Set(answers.map(({ status }) => status)), new Set([200]));
 		const { receipts } = await api.read(id);
@@ -144,7 +146,12 @@ describe("POST /v1/callbacks/{carrier}/{queue}/receipts", () => {
 			assert.deepEqual([signed.status, signed.code], [400, "callback_invalid"], body.slice(0, 20));
 		}
 		const url = "/v1/callbacks/simulator/queue/receipts";
-		for (const type of ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "no/such"]) {
+		for (const type of [
+			"text/plain",
+			"application/x-www-form-urlencoded",
+			"multipart/form-data; boundary=x",
+			"no/such",
+		]) {
 			const answer = await api.app.inject({ method: "POST", url, headers: { "content-type": type }, payload: "a=b" });
 			assert.deepEqual([answer.statusCode, answer.json().code], [401, "callback_unauthenticated"], type);
 		}

@@ -33,8 +33,12 @@ describe("POST /v1/messages", () => {
 		const stored = JSON.stringify(message, (_name, value) =>
 			value?.type === "Buffer" ? Buffer.from(value.data).toString("latin1") : value,
 		);
-		for (const secret of [text, number, number.slice(1), number.slice(3), "Termin"]) assert.ok(!stored.includes(secret));
-		for (const [object, plain] of [["content", text], ["address", number]] as const) {
+		for (const secret of [text, number, number.slice(1), number.slice(3), "Termin"])
+			assert.ok(!stored.includes(secret));
+		for (const [object, plain] of [
+			["content", text],
+			["address", number],
+		] as const) {
 			const sealed = message[object] as NonNullable<Message["content"]>;
 			const place = { tenantId, messageId: message._id, object };
 			assert.equal((await api.encryptionFor.decrypt({ ...place, sealed })).reveal(), plain);
@@ -119,9 +123,7 @@ describe("POST /v1/messages", () => {
 
 	it("a deferral is stored with its release, and its start is not waited for before that", async () => {
 		const deferUntilUtc = new Date(api.clock() + 20 * 60_000).toISOString();
-		const answer = await withDecision({ deferUntilUtc }, () =>
-			api.post(key, {}, { "idempotency-key": "deferral" }),
-		);
+		const answer = await withDecision({ deferUntilUtc }, () => api.post(key, {}, { "idempotency-key": "deferral" }));
 		assert.equal(answer.json.state, "deferred");
 		const message = await api.read(answer.json.id);
 		assert.equal(message.state, "deferred");
@@ -139,7 +141,11 @@ describe("POST /v1/messages", () => {
 		assert.equal(message.releaseAt, Date.parse(sendAt));
 		assert.equal(message.deadlineAt, Date.parse(sendAt) + 600_000);
 		assert.equal(message.facts.context?.evaluatedAt, sendAt);
-		const berlin = new Intl.DateTimeFormat("sv-SE", { timeZone: "Europe/Berlin", dateStyle: "short", timeStyle: "medium" });
+		const berlin = new Intl.DateTimeFormat("sv-SE", {
+			timeZone: "Europe/Berlin",
+			dateStyle: "short",
+			timeStyle: "medium",
+		});
 		assert.equal(message.facts.localTime, berlin.format(Date.parse(sendAt)).replace(" ", "T"));
 	});
 

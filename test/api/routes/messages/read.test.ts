@@ -54,7 +54,10 @@ describe("GET /v1/messages", () => {
 		}
 		assert.deepEqual([...seen].sort(), [...ids].sort());
 		const times = await Promise.all(seen.map(async (id) => (await api.read(id)).acceptedAt));
-		assert.deepEqual(times, [...times].sort((a, b) => b - a));
+		assert.deepEqual(
+			times,
+			[...times].sort((a, b) => b - a),
+		);
 	});
 
 	it("filters by state", async () => {
@@ -69,7 +72,16 @@ describe("GET /v1/messages", () => {
 	});
 
 	it("refuses cursors, limits and states that are none", async () => {
-		for (const query of ["cursor=x", "cursor=", "limit=0", "limit=101", "limit=x", "state=lost", "to=1", "cursor=a&cursor=b"]) {
+		for (const query of [
+			"cursor=x",
+			"cursor=",
+			"limit=0",
+			"limit=101",
+			"limit=x",
+			"state=lost",
+			"to=1",
+			"cursor=a&cursor=b",
+		]) {
 			const answer = await api.request(key, "GET", `/v1/messages?${query}`);
 			assert.equal(answer.json.code, "invalid_request", query);
 		}

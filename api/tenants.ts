@@ -1,0 +1,42 @@
+// What a tenant has set, remembered for seconds: itself, and the send queues that serve it.
+
+import type { SendQueueDocument, TenantDocument } from "../adapters/mongo/models.ts";
+import { LetheError } from "../domain/errors.ts";
+import { createCache } from "./cache.ts";
+import type { ApiDeps } from "./deps.ts";
+import type { Principal } from "./plugins/auth.ts";
+
+export type TenantsDeps = Pick<ApiDeps, "clock"> & {
+	store: {
+		tenants: Pick<ApiDeps["store"]["tenants"], "find">;
+		sendQueues: Pick<ApiDeps["store"]["sendQueues"], "find">;
+	};
+};
+
+const cacheMs = 5_000;
+const cachedMax = 1_000;
+
+export function createTenants(deps: TenantsDeps) {
+	const bounds = { clock: deps.clock, ttlMs: cacheMs, itemsMax: cachedMax };
+	const findTenant = createCache<TenantDocument>({ ...bounds, load: deps.store.tenants.find });
+	const findQueue = createCache<SendQueueDocument>({ ...bounds, load: deps.store.sendQueues.find });
+
+	return {
+		/** The principal's tenant. @throws LetheError unauthenticated when there is none any more */
+		async readTenant(principal: Principal): Promise<TenantDocument> {
+			const tenant = await findTenant(principal.tenantId);
+			if (!tenant) throw new LetheError("unauthenticated");
+			return tenant;
+		},
+
+		/** The tenant's first send queue, or its first with that sender. @throws LetheError no_route */
+		async route(tenant: TenantDocument, sender: string | undefined): Promise<SendQueueDocument> {
+			for (const id of tenant.sendQueues) {
+				const queue = await findQueue(id);
+				if (queue && (sender === undefined || queue.sender === sender)) return queue;
+			}
+			const errors = sender === undefined ? [] : [{ pointer: "/sender", detail: "Not one of the tenant's senders." }];
+			throw new LetheError("no_route", { errors });
+		},
+	};
+}

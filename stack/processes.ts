@@ -1,0 +1,139 @@
+// Lethe's own processes on a stack: each with its addresses and fresh credentials, supervised, told of in the stack's file.
+
+import { once } from "node:events";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { bundleWorkflowCode, DefaultLogger } from "@temporalio/worker";
+import type { Role } from "../adapters/vault/policies.ts";
+import { dataConverter } from "../adapters/temporal/client.ts";
+import { demoCallbackUrl, setUpDemo } from "./demo.ts";
+import { makePrivateFolder } from "./files.ts";
+import type { Stack } from "./stack.ts";
+import type { ProcessName } from "./stackFile.ts";
+import { createSupervised, type Supervised } from "./supervised.ts";
+
+const readyMs = 60_000;
+const stopMs = 10_000;
+const script = (path: string) => fileURLToPath(new URL(`../${path}`, import.meta.url));
+
+const plans: Record<ProcessName, { script: string; roles: Role[] }> = {
+	carrier: { script: script("stack/carrier/server.ts"), roles: [] },
+	worker: { script: script("workers/worker.ts"), roles: ["eraser", "signer", "sender"] },
+	sender: { script: script("workers/sender.ts"), roles: ["sender"] },
+	api: { script: script("api/server.ts"), roles: ["api"] },
+};
+
+export type Processes = Awaited<ReturnType<typeof startProcesses>>;
+
+/**
+ * Starts the simulated carrier, sets up the demo's tenant, queue and key, then starts worker, sender and API.
+ * @throws one error that says what did not start and why; nothing of it is left running then
+ */
+export async function startProcesses(
+	stack: Stack,
+	options: { log: (line: string) => void; ratePerSecond?: number; environment?: Record<string, string> },
+) {
+	const supervised = new Map<ProcessName, Supervised>();
+	const apiPort = await stack.port("api");
+	const carrierPort = await stack.port("carrier");
+	const apiUrl = `http://127.0.0.1:${apiPort}`;
+	const carrierUrl = `http://127.0.0.1:${carrierPort}`;
+	const carrierDir = makePrivateFolder(join(stack.dir, "carrier"));
+	const bundle = await bundleWorkflows(stack.dir);
+	const own: Record<ProcessName, Record<string, string>> = {
+		carrier: {
+			LETHE_CARRIER_DIR: carrierDir,
+			LETHE_CARRIER_PORT: String(carrierPort),
+			LETHE_CARRIER_CALLBACK_URL: demoCallbackUrl(apiUrl),
+		},
+		worker: { LETHE_WORKFLOW_BUNDLE: bundle },
+		sender: {},
+		api: { LETHE_API_PORT: String(apiPort) },
+	};
+	const shared = { LETHE_PUBLIC_URL: apiUrl, LETHE_LOG_LEVEL: "warn", ...stack.addresses(), ...options.environment };
+
+	async function environmentOf(name: ProcessName): Promise<Record<string, string>> {
+		const credentials = await stack.vaultCredentials(plans[name].roles);
+		return { PATH: process.env.PATH ?? "", HOME: process.env.HOME ?? "", ...shared, ...own[name], ...credentials };
+	}
+
+	async function start(name: ProcessName): Promise<void> {
+		const logFile = join(stack.logDir, `${name}.log`);
+		const url = name === "api" ? { url: apiUrl } : name === "carrier" ? { url: carrierUrl } : {};
+		stack.update((state) => void (state.processes[name] = { pid: null, logFile, ...url }));
+		const one = createSupervised({
+			name,
+			runDir: stack.runDir,
+			logFile,
+			plan: async () => ({
+				command: process.execPath,
+				args: [plans[name].script],
+				env: await environmentOf(name),
+				ipc: true,
+			}),
+			ready: async (child, signal) => void (await once(child, "message", { signal })),
+			readyMs,
+			stopMs,
+			onPid: (pid) =>
+				stack.update((state) => {
+					const entry = state.processes[name];
+					if (entry) entry.pid = pid;
+				}),
+			log: options.log,
+		});
+		supervised.set(name, one);
+		await one.start();
+		options.log(`${name} is ready`);
+	}
+
+	/** Ends all of them, the door first. */
+	async function stop(): Promise<void> {
+		for (const name of ["api", "sender", "worker", "carrier"] as const) await supervised.get(name)?.stop();
+	}
+
+	try {
+		await start("carrier");
+		const { token, publicKey } = JSON.parse(readFileSync(join(carrierDir, "credentials.json"), "utf8"));
+		const admin = { ...shared, ...(await stack.vaultCredentials(["admin"])) };
+		const carrier = { url: carrierUrl, token, publicKey };
+		const demo = await setUpDemo(admin, carrier, stack.state().demo, options.ratePerSecond);
+		stack.update((state) => void (state.demo = demo));
+		for (const name of ["worker", "sender", "api"] as const) await start(name);
+		const one = (name: ProcessName) => supervised.get(name) as Supervised;
+		return {
+			apiUrl,
+			carrier,
+			demo,
+			stop,
+			/** Ends one as a power cut would; it stays down until `restart`. */
+			kill: (name: ProcessName) => one(name).kill(),
+			restart: async (name: ProcessName): Promise<void> => {
+				await one(name).stop();
+				await one(name).start();
+			},
+		};
+	} catch (error) {
+		await stop();
+		throw error;
+	}
+}
+
+/** Bundles the workflows once per content; a worker starts without a bundler. */
+async function bundleWorkflows(dir: string): Promise<string> {
+	const folder = new URL("../workflows/", import.meta.url);
+	const names = ["contract", "failureConverter", "index", "lifecycle", "purge", "sweep"];
+	const hash = createHash("sha256");
+	for (const name of names) hash.update(readFileSync(new URL(`${name}.ts`, folder)));
+	hash.update(readFileSync(new URL("../package-lock.json", import.meta.url)));
+	const file = join(dir, `workflows-${hash.digest("hex").slice(0, 16)}.js`);
+	if (existsSync(file)) return file;
+	const { code } = await bundleWorkflowCode({
+		workflowsPath: fileURLToPath(new URL("index.ts", folder)),
+		logger: new DefaultLogger("ERROR"),
+		...(dataConverter.failureConverterPath ? { failureConverterPath: dataConverter.failureConverterPath } : {}),
+	});
+	writeFileSync(file, code, { mode: 0o600 });
+	return file;
+}

@@ -1,0 +1,61 @@
+// `npm test`: starts the servers in a folder of their own, runs the tests against them, ends the servers, counts.
+
+import { spawn } from "node:child_process";
+import { globSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { createStack } from "./stack.ts";
+
+const root = fileURLToPath(new URL("..", import.meta.url)).replace(/\/$/, "");
+const args = process.argv.slice(2);
+const faults = args.includes("--faults");
+const patterns = args.filter((arg) => !arg.startsWith("--"));
+
+const stack = createStack({ root, dir: join(root, ".lethe", "test"), log: (line) => console.log(line), fresh: true });
+let stopping: Promise<void> | undefined;
+const stop = () => {
+	stopping ??= stack.stop();
+	return stopping;
+};
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+	process.on(signal, () => void stop().then(() => process.exit(130)));
+}
+
+try {
+	await stack.start();
+	const { passed, failed, code } = await runTests(findFiles());
+	await stop();
+	console.log(`${passed} passed, ${failed} failed`);
+	process.exitCode = failed > 0 || passed === 0 ? 1 : code;
+} catch (error) {
+	console.error((error as Error).message);
+	await stop();
+	process.exitCode = 1;
+}
+
+function findFiles(): string[] {
+	if (patterns.length > 0) return patterns;
+	const all = globSync("test/**/*.test.ts", { cwd: root });
+	// The faults kill whole servers: they have stacks of their own, and their own time.
+	return all.filter((file) => file.startsWith(join("test", "faults")) === faults).sort();
+}
+
+async function runTests(files: string[]): Promise<{ passed: number; failed: number; code: number }> {
+	const child = spawn(
+		process.execPath,
+		["--test", "--test-concurrency=2", "--test-reporter=spec", "--test-timeout=300000", ...files],
+		{
+			cwd: root,
+			env: { ...process.env, ...stack.addresses(), LETHE_TEST_STACK: stack.file },
+			stdio: ["ignore", "pipe", "inherit"],
+		},
+	);
+	let tail = "";
+	child.stdout.on("data", (chunk: Buffer) => {
+		process.stdout.write(chunk);
+		tail = (tail + chunk.toString()).slice(-200_000);
+	});
+	const code = await new Promise<number>((resolve) => child.once("close", (exit) => resolve(exit ?? 1)));
+	const count = (word: string) => Number(new RegExp(`^ℹ ${word} (\\d+)$`, "m").exec(tail)?.[1] ?? 0);
+	return { passed: count("pass"), failed: count("fail") + count("cancelled"), code };
+}
