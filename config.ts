@@ -26,8 +26,16 @@ export const settings = {
 	},
 	VAULT_ADDR: { schema: z.url().optional(), doc: "URL of the Vault API." },
 	MONGODB_URL: { schema: z.string().startsWith("mongodb").optional(), doc: "MongoDB connection string.", secret: true },
-	LETHE_DATABASE: { schema: z.string().regex(/^[\w-]{1,38}$/).default("lethe"), doc: "MongoDB database name." },
+	MONGODB_URL_FILE: { schema: z.string().min(1).optional(), doc: "File that holds the MongoDB connection string." },
+	LETHE_DATABASE: {
+		schema: z
+			.string()
+			.regex(/^[\w-]{1,38}$/)
+			.default("lethe"),
+		doc: "MongoDB database name.",
+	},
 	REDIS_URL: { schema: z.string().startsWith("redis").optional(), doc: "Redis connection string.", secret: true },
+	REDIS_URL_FILE: { schema: z.string().min(1).optional(), doc: "File that holds the Redis connection string." },
 	LETHE_QUEUE_PREFIX: { schema: z.string().min(1).default("lethe"), doc: "Prefix of every key in Redis." },
 	LETHE_API_HOST: { schema: z.string().min(1).default("127.0.0.1"), doc: "Address that the API listens on." },
 	LETHE_API_PORT: { schema: port.default(8080), doc: "Port that the API listens on; 0 takes a free one." },
@@ -74,7 +82,7 @@ export const settings = {
 	...vaultRoleSettings(["api", "sender", "eraser", "signer", "admin"]),
 } satisfies Record<string, Setting>;
 
-export const vaultRoles = ["api", "sender", "eraser", "signer", "admin"] as const;
+const vaultRoles = ["api", "sender", "eraser", "signer", "admin"] as const;
 export type VaultRole = (typeof vaultRoles)[number];
 
 /** AppRole credentials of one process role; the secret-id is single-use and response-wrapped. */
@@ -92,7 +100,8 @@ export class ConfigError extends Error {}
 export function loadConfig(environment: Record<string, string | undefined> = process.env) {
 	refuseUnknown(environment);
 	const read = <K extends keyof typeof settings>(name: K): z.output<(typeof settings)[K]["schema"]> => {
-		const raw = environment[name] === "" ? undefined : environment[name];
+		const file = environment[`${name}_FILE`];
+		const raw = (file ? readSecretFile(file, name) : environment[name]) || undefined;
 		const result = settings[name].schema.safeParse(raw);
 		if (result.success) return result.data as z.output<(typeof settings)[K]["schema"]>;
 		const why = result.error.issues[0]?.message ?? "not valid";
@@ -160,7 +169,9 @@ function readVaultCredentials(environment: Record<string, string | undefined>) {
 		const name = `LETHE_VAULT_${role.toUpperCase()}`;
 		const roleId = environment[`${name}_ROLE_ID`];
 		const file = environment[`${name}_WRAPPED_SECRET_ID_FILE`];
-		const wrappedSecretId = file ? readSecretFile(file, name) : environment[`${name}_WRAPPED_SECRET_ID`];
+		const wrappedSecretId = file
+			? readSecretFile(file, `${name}_WRAPPED_SECRET_ID`)
+			: environment[`${name}_WRAPPED_SECRET_ID`];
 		if (roleId && wrappedSecretId) credentials[role] = { roleId, wrappedSecretId };
 	}
 	return credentials;
@@ -170,7 +181,7 @@ function readSecretFile(path: string, name: string): string {
 	try {
 		return readFileSync(path, "utf8").trim();
 	} catch {
-		throw new ConfigError(`${name}_WRAPPED_SECRET_ID_FILE: the file can't be read. Mount it, or correct its path.`);
+		throw new ConfigError(`${name}_FILE: the file can't be read. Mount it, or correct its path.`);
 	}
 }
 

@@ -3,12 +3,11 @@
 import { createHash, randomBytes } from "node:crypto";
 import { pino } from "pino";
 import { createQueueCarriers } from "./adapters/carriers/queueCarriers.ts";
-import { segmentText } from "./adapters/carriers/segments.ts";
 import { createCohorts } from "./adapters/cohorts.ts";
 import { connectMongo } from "./adapters/mongo/connection.ts";
 import { createStore } from "./adapters/mongo/store.ts";
-import { createSendQueues } from "./adapters/redis/sendQueues.ts";
-import { connectTemporal, createRuns } from "./adapters/temporal/client.ts";
+import { createSendQueues, createSendWorker } from "./adapters/redis/sendQueues.ts";
+import { connectTemporal, createRuns, dataConverter } from "./adapters/temporal/client.ts";
 import { createCarrierSecrets } from "./adapters/vault/carrierSecrets.ts";
 import { createVaultClient, type VaultClient } from "./adapters/vault/client.ts";
 import { createCohortKeys } from "./adapters/vault/cohortKeys.ts";
@@ -20,6 +19,7 @@ import { type Config, required, type VaultRole } from "./config.ts";
 import { LetheError } from "./domain/errors.ts";
 import { formatId, type IdKind } from "./domain/ids.ts";
 import { limits } from "./domain/limits.ts";
+import { segmentText } from "./domain/segments.ts";
 import { openPolicies } from "./policies/index.ts";
 
 /** The Vault roles of each process. */
@@ -38,6 +38,7 @@ export type Deps = Awaited<ReturnType<typeof createDeps>>;
  * Opens everything a process needs. Temporal and Redis may be away at start; the store and Vault may not.
  * @throws ConfigError | LetheError
  */
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: a factory; the functions in it are short.
 export async function createDeps(config: Config, name: ProcessName) {
 	const clock = () => Date.now();
 	const monotonic = () => performance.now();
@@ -59,7 +60,10 @@ export async function createDeps(config: Config, name: ProcessName) {
 	const encrypting = createCohortKeys({ vault: vaultFor(name === "api" ? "api" : "sender") });
 	const cohortKeys = createCohortKeys({ vault: vaultFor("eraser") });
 	const encryption = createEncryption({ cohortKeys: encrypting, wrappingKeys: store.wrappingKeys, ...shared });
-	const signer = createSigner({ vault: vaultFor(name === "worker" ? "signer" : name === "api" ? "api" : "admin"), clock });
+	const signer = createSigner({
+		vault: vaultFor(name === "worker" ? "signer" : name === "api" ? "api" : "admin"),
+		clock,
+	});
 	const secrets = createCarrierSecrets({ vault: vaultFor(name === "worker" ? "sender" : name), clock });
 	const open = { queues: store.sendQueues, secrets, clock, allowSimulator: config.environment !== "production" };
 
@@ -85,7 +89,19 @@ export async function createDeps(config: Config, name: ProcessName) {
 		}),
 		policies: openPolicies(),
 		sendQueues,
+		/** Works one send queue with this process's connections. */
+		openSendWorker: (
+			worker: Pick<Parameters<typeof createSendWorker>[0], "sendQueue" | "ratePerSecond" | "handle" | "onError">,
+		) =>
+			createSendWorker({
+				...worker,
+				url: required(config.redis.url, "REDIS_URL"),
+				prefix: config.redis.prefix,
+				concurrency: config.sender.concurrency,
+			}),
 		temporal,
+		/** How a Temporal worker encodes what it hands over. */
+		dataConverter,
 		runs: createRuns({
 			client: temporal.client,
 			taskQueue: config.temporal.taskQueue,
@@ -127,10 +143,7 @@ async function openVaultRoles(config: Config, name: ProcessName, clock: () => nu
 	const address = required(config.vault.address, "VAULT_ADDR");
 	const clients = new Map<VaultRole, VaultClient>();
 	for (const role of rolesOf[name]) {
-		const credentials = required(
-			config.vault.credentials[role],
-			`LETHE_VAULT_${role.toUpperCase()}_ROLE_ID`,
-		);
+		const credentials = required(config.vault.credentials[role], `LETHE_VAULT_${role.toUpperCase()}_ROLE_ID`);
 		const onLost = () => {
 			// Only a start with a fresh wrapped secret-id helps; whoever runs this process restarts it.
 			log.error({ role }, "Vault token lost");

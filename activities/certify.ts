@@ -2,7 +2,7 @@
 
 import { isFinal } from "../domain/lifecycle.ts";
 import { type Message, sealedObjects } from "../domain/message.ts";
-import type { ActivityDeps } from "./index.ts";
+import type { ActivityDeps } from "./deps.ts";
 
 export type CertifyDeps = Pick<ActivityDeps, "clock" | "ids" | "certificates" | "log"> & {
 	store: {
@@ -87,6 +87,8 @@ async function mark(deps: CertifyDeps, message: Message, id: string | undefined,
 	await deps.store.messages.transition({
 		id: message._id,
 		from: [message.state],
+		// A run and a sweep may certify at once: the certificate is the same, and is named once.
+		where: id && objects.length > 0 ? { certificates: { $ne: id } } : {},
 		set,
 		...(dueAt === undefined ? { unset: ["nextCheckAt"] } : {}),
 		...(objects.length > 0 && id ? { push: { certificates: { value: id, keep: 16 } } } : {}),

@@ -5,7 +5,7 @@ import { isFinal } from "../domain/lifecycle.ts";
 import type { Message } from "../domain/message.ts";
 import { close, enqueue } from "../domain/transition.ts";
 import { change } from "./change.ts";
-import type { ActivityDeps } from "./index.ts";
+import type { ActivityDeps } from "./deps.ts";
 
 export type DeliverDeps = Pick<ActivityDeps, "clock"> & {
 	store: { messages: Pick<ActivityDeps["store"]["messages"], "find" | "findBySubmission" | "transition"> };

@@ -6,7 +6,7 @@ import { abandon, close } from "../domain/transition.ts";
 import type { Finalised } from "../workflows/contract.ts";
 import type { createCertify } from "./certify.ts";
 import { change } from "./change.ts";
-import type { ActivityDeps } from "./index.ts";
+import type { ActivityDeps } from "./deps.ts";
 
 export type FinaliseDeps = Pick<ActivityDeps, "clock"> & {
 	store: { messages: Pick<ActivityDeps["store"]["messages"], "find" | "findBySubmission" | "transition"> };

@@ -5,7 +5,7 @@ import type { Message } from "../domain/message.ts";
 import { close, defer, refuse, type Transition } from "../domain/transition.ts";
 import type { Group, Preparation } from "../workflows/contract.ts";
 import { change } from "./change.ts";
-import type { ActivityDeps } from "./index.ts";
+import type { ActivityDeps } from "./deps.ts";
 
 export type PrepareDeps = Pick<ActivityDeps, "clock" | "policies"> & {
 	store: { messages: Pick<ActivityDeps["store"]["messages"], "find" | "findBySubmission" | "transition"> };

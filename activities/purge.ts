@@ -8,7 +8,7 @@ import { close } from "../domain/transition.ts";
 import type { Purged } from "../workflows/contract.ts";
 import { nextDueAt } from "./certify.ts";
 import { change } from "./change.ts";
-import type { ActivityDeps } from "./index.ts";
+import type { ActivityDeps } from "./deps.ts";
 
 export type PurgeDeps = Pick<ActivityDeps, "clock" | "ids" | "certificates" | "cohortKeys" | "encryption"> & {
 	store: Pick<ActivityDeps["store"], "cohorts" | "messages" | "wrappingKeys" | "parkedReceipts" | "certificates">;
@@ -70,7 +70,12 @@ export function createPurge(deps: PurgeDeps) {
 /** One object that is gone, and its message as read back. */
 type Erased = { messageId: string; object: SealedObjectName; erasedAt: number; verified: boolean; stored: Message };
 
-async function eraseObject(deps: PurgeDeps, messageId: string, object: SealedObjectName, cohortId: string): Promise<Erased[]> {
+async function eraseObject(
+	deps: PurgeDeps,
+	messageId: string,
+	object: SealedObjectName,
+	cohortId: string,
+): Promise<Erased[]> {
 	const { messages } = deps.store;
 	const now = deps.clock();
 	// A cohort ends after its members' close; one that is open still was missed by every driver.

@@ -6,7 +6,7 @@ import type { Message } from "../domain/message.ts";
 import { close, endAttempt, release, submit, type Transition } from "../domain/transition.ts";
 import { change } from "./change.ts";
 import { addAttempt } from "./deliver.ts";
-import type { ActivityDeps } from "./index.ts";
+import type { ActivityDeps } from "./deps.ts";
 import { applyEvent, type createUnpark } from "./unpark.ts";
 
 export type ResolveDeps = Pick<ActivityDeps, "clock" | "sendQueues"> & {

@@ -4,21 +4,16 @@ import type { Carrier, SendOutcome } from "../adapters/carriers/carrier.ts";
 import { limits } from "../domain/limits.ts";
 import type { Message } from "../domain/message.ts";
 import type { Plaintext } from "../domain/plaintext.ts";
-import {
-	claim,
-	close,
-	endAttempt,
-	recordAmbiguous,
-	release,
-	submit,
-	type Transition,
-} from "../domain/transition.ts";
+import { claim, close, endAttempt, recordAmbiguous, release, submit, type Transition } from "../domain/transition.ts";
 import { change } from "./change.ts";
 import { addAttempt } from "./deliver.ts";
-import type { ActivityDeps } from "./index.ts";
+import type { ActivityDeps } from "./deps.ts";
 import type { createUnpark } from "./unpark.ts";
 
-export type SendDeps = Pick<ActivityDeps, "clock" | "monotonic" | "ids" | "encryption" | "sendQueues" | "log" | "random"> & {
+export type SendDeps = Pick<
+	ActivityDeps,
+	"clock" | "monotonic" | "ids" | "encryption" | "sendQueues" | "log" | "random"
+> & {
 	store: { messages: Pick<ActivityDeps["store"]["messages"], "find" | "transition"> };
 	runs: Pick<ActivityDeps["runs"], "settleSoon">;
 	carriers: { sender: (sendQueue: string) => Promise<Carrier | undefined> };
@@ -145,7 +140,7 @@ function outcomeTransition(
 }
 
 /** Exponential with full jitter, from one second to five minutes. `random` is in [0, 1). */
-export function backoffMs(attempt: number, random: number): number {
+function backoffMs(attempt: number, random: number): number {
 	const ceiling = Math.min(limits.backoffMaxMs, limits.backoffFirstMs * 2 ** Math.min(attempt, 20));
 	return Math.round(ceiling / 2 + (random * ceiling) / 2);
 }

@@ -7,7 +7,7 @@ import type { Swept } from "../workflows/contract.ts";
 import { type createCertify, erasedObjects, nextDueAt } from "./certify.ts";
 import { change } from "./change.ts";
 import type { createDeliver } from "./deliver.ts";
-import type { ActivityDeps } from "./index.ts";
+import type { ActivityDeps } from "./deps.ts";
 import type { createPrepare } from "./prepare.ts";
 import type { createResolve } from "./resolve.ts";
 
@@ -94,7 +94,9 @@ async function endFinal(deps: SweepDeps, message: Message, now: number): Promise
 		from: [message.state],
 		where: eraseReceipts ? { holds: { $size: 0 } } : {},
 		set: {
-			...(eraseReceipts ? { receipts: [], "retention.receipt.erasedAt": now, "retention.receipt.verifiedAt": now } : {}),
+			...(eraseReceipts
+				? { receipts: [], "retention.receipt.erasedAt": now, "retention.receipt.verifiedAt": now }
+				: {}),
 			...(dueAt !== undefined && dueAt > now ? { nextCheckAt: dueAt } : {}),
 		},
 	});

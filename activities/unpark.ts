@@ -1,11 +1,12 @@
 // Receipts that overtook the answer to the send: applied once the carrier's id is known.
 
 import type { CarrierEvent } from "../adapters/carriers/carrier.ts";
+import { parkingTenant } from "../domain/ids.ts";
 import { isFinal } from "../domain/lifecycle.ts";
 import type { Message } from "../domain/message.ts";
 import { receive } from "../domain/transition.ts";
 import { change } from "./change.ts";
-import type { ActivityDeps } from "./index.ts";
+import type { ActivityDeps } from "./deps.ts";
 
 export type UnparkDeps = Pick<ActivityDeps, "clock" | "encryption"> & {
 	store: {
@@ -14,9 +15,6 @@ export type UnparkDeps = Pick<ActivityDeps, "clock" | "encryption"> & {
 	};
 	runs: Pick<ActivityDeps["runs"], "settleSoon">;
 };
-
-/** The tenant under whose keys receipts wait that no message is known for. */
-export const parkingTenant = "ten_parkingparkingparkingparki";
 
 /** Applies the parked receipts of a carrier id, oldest event first, and deletes them. */
 export function createUnpark(deps: UnparkDeps) {

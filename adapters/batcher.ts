@@ -51,7 +51,7 @@ export function createBatcher<Item, Result>(options: {
 		inFlight++;
 		try {
 			const results = await run(batch.map((entry) => entry.item));
-			batch.forEach((entry, index) => entry.resolve(results[index] as Result));
+			for (const [index, entry] of batch.entries()) entry.resolve(results[index] as Result);
 		} catch (error) {
 			for (const entry of batch) entry.reject(error);
 		} finally {

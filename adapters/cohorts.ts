@@ -41,10 +41,7 @@ export function createCohorts(deps: {
 		 * @throws LetheError keys_unavailable | store_unavailable when it is new and can't be made now
 		 */
 		ensure(place: CohortPlace): Promise<string> {
-			const id = deps.ids.derive(
-				"cohort",
-				`${place.tenantId}|${place.region}|${place.retentionClass}|${place.dueAt}`,
-			);
+			const id = deps.ids.derive("cohort", `${place.tenantId}|${place.region}|${place.retentionClass}|${place.dueAt}`);
 			let opening = seen.get(id);
 			if (!opening) {
 				opening = open(id, place);

@@ -5,16 +5,14 @@ import type { SendQueueDocument, TenantDocument } from "../adapters/mongo/models
 import { LetheError } from "../domain/errors.ts";
 import { limits } from "../domain/limits.ts";
 import { type Message, type RetentionObject, type RetentionRecord, sealedObjects } from "../domain/message.ts";
+import { segmentText } from "../domain/segments.ts";
 import type { ApiDeps } from "./deps.ts";
 import { createJudge, type Judgement, type Retention } from "./judge.ts";
 import type { Principal } from "./plugins/auth.ts";
 import type { MessageInput } from "./schemas.ts";
 import { createTenants, type TenantsDeps } from "./tenants.ts";
 
-export type AcceptDeps = Pick<
-	ApiDeps,
-	"clock" | "ids" | "encryption" | "cohorts" | "hmac" | "policies" | "segmentText" | "runs"
-> & {
+export type AcceptDeps = Pick<ApiDeps, "clock" | "ids" | "encryption" | "cohorts" | "hmac" | "policies" | "runs"> & {
 	store: TenantsDeps["store"] & { messages: Pick<ApiDeps["store"]["messages"], "insert" | "findBySubmission"> };
 };
 
@@ -100,7 +98,7 @@ export function createAccept(deps: AcceptDeps) {
 		async tryOut(principal: Principal, input: MessageInput) {
 			const tenant = await readTenant(principal);
 			const { decision } = judge.judge(input, tenant, deps.clock());
-			return { decision, ...deps.segmentText(input.body.reveal()) };
+			return { decision, ...segmentText(input.body.reveal()) };
 		},
 	};
 }

@@ -2,7 +2,6 @@
 
 import type { Logger } from "pino";
 import type { Carrier } from "../adapters/carriers/carrier.ts";
-import type { Segmentation } from "../adapters/carriers/segments.ts";
 import type { Cohorts } from "../adapters/cohorts.ts";
 import type { Store } from "../adapters/mongo/store.ts";
 import type { Runs } from "../adapters/temporal/client.ts";
@@ -24,7 +23,6 @@ export type ApiDeps = {
 	cohorts: Pick<Cohorts, "ensure">;
 	hmac: Pick<HmacKeys, "mac" | "allMacs">;
 	policies: Pick<Policies, "evaluate" | "retentionPlan">;
-	segmentText: (text: string) => Segmentation;
 	runs: Pick<Runs, "startSoon" | "settleSoon">;
 	/** A queue's carrier, opened with that queue's callback secrets only; undefined for an unknown queue. */
 	carriers: { verifier: (sendQueue: string) => Promise<Carrier | undefined> };

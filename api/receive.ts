@@ -2,6 +2,7 @@
 
 import type { CarrierEvent } from "../adapters/carriers/carrier.ts";
 import { LetheError } from "../domain/errors.ts";
+import { parkingTenant } from "../domain/ids.ts";
 import { isFinal } from "../domain/lifecycle.ts";
 import { limits } from "../domain/limits.ts";
 import type { ReceiptRecord } from "../domain/message.ts";
@@ -21,8 +22,6 @@ export type ReceiveDeps = Pick<ApiDeps, "clock" | "ids" | "encryption" | "cohort
 /** `stale_unmatched`: out of its time and of no known message; there is nothing that it could be evidence of. */
 export type ReceiptResult = ReceiptRecord["effect"] | "duplicate" | "parked" | "stale_unmatched";
 
-/** The tenant under whose keys receipts wait that no message is known for. */
-export const parkingTenant = "ten_parkingparkingparkingparki";
 const parkingClass = "parked/PT72H";
 // Carriers may be anywhere: ISO 3166 leaves ZZ to its users.
 const parkingRegion = "ZZ";

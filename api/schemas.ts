@@ -18,8 +18,8 @@ const time = z.iso.datetime({ offset: true, error: "A time in RFC 3339, with an 
 const duration = z.string().regex(durationPattern, {
 	error: "A duration in ISO 8601, of days, hours, minutes and seconds.",
 });
-// A word of a vocabulary: it can't hold a number or a sentence, so it may be stored in clear.
-const word = z.string().regex(/^[A-Za-z][A-Za-z_-]{0,47}$/, { error: "A word of letters, _ and -." });
+// A word of a vocabulary: too few digits for a number and no blank for a sentence, so it may be stored in clear.
+const word = z.string().regex(/^(?!(?:\D*\d){7})[\w.():-]{1,48}$/, { error: "A word of a vocabulary." });
 // Proof of a thing is a yes, or an opaque reference to where it is kept.
 const proof = z.union([z.boolean(), z.string().min(1).max(64).refine(isOpaqueReference)], {
 	error: "Neither a boolean nor an opaque reference.",
@@ -137,7 +137,7 @@ const state = z
 const links = z.object({ self: z.string() });
 
 const accepted = z
-	.object({ id: z.string(), state, decision, expiresAt: z.string(), links })
+	.object({ id: z.string(), submissionId: z.string(), state, decision, expiresAt: z.string(), links })
 	.meta({ id: "AcceptedMessage" });
 
 const dryRun = z

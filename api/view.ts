@@ -7,7 +7,7 @@ import type { Message, RetentionRecord } from "../domain/message.ts";
 import type { schemas } from "./schemas.ts";
 
 /** RFC 3339, UTC. */
-export function formatTime(at: number): string {
+function formatTime(at: number): string {
 	return new Date(at).toISOString();
 }
 
@@ -15,6 +15,7 @@ export function formatTime(at: number): string {
 export function viewAccepted(message: Message, state: State = stateAtAcceptance(message)) {
 	return {
 		id: message._id,
+		submissionId: message.submissionId,
 		state,
 		decision: message.decision,
 		expiresAt: formatTime(message.deadlineAt),

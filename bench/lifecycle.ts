@@ -21,7 +21,10 @@ const concurrency = 40;
  * `ratio`: messages a second over bare workflows a second, median of the rounds' ratios.
  * `latencyRatio`: median from POST to the carrier over median from start to result of a bare workflow, one at a time, idle.
  */
-export async function lifecycleSuite(target: LifecycleTarget, options: { rounds: number; perRound: number; probes: number }) {
+export async function lifecycleSuite(
+	target: LifecycleTarget,
+	options: { rounds: number; perRound: number; probes: number },
+) {
 	const connection = await Connection.connect({ address: target.temporalAddress });
 	const bare = new Client({ connection, namespace: target.temporalNamespace });
 	const lethe = new Client({ connection, namespace: target.temporalNamespace, dataConverter });

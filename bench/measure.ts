@@ -15,7 +15,11 @@ export function spread(figures: number[]): Spread {
 }
 
 /** Runs `call` for each number below `count`, `concurrency` at a time. Answers items a second. */
-export async function rateOf(count: number, concurrency: number, call: (index: number) => Promise<void>): Promise<number> {
+export async function rateOf(
+	count: number,
+	concurrency: number,
+	call: (index: number) => Promise<void>,
+): Promise<number> {
 	let next = 0;
 	const startedAt = performance.now();
 	const lane = async () => {
@@ -26,7 +30,10 @@ export async function rateOf(count: number, concurrency: number, call: (index: n
 }
 
 /** Milliseconds that `call` takes, one call after the other. */
-export async function latenciesOf(count: number, call: (index: number) => Promise<number | undefined>): Promise<number[]> {
+export async function latenciesOf(
+	count: number,
+	call: (index: number) => Promise<number | undefined>,
+): Promise<number[]> {
 	const latencies: number[] = [];
 	for (let index = 0; index < count; index++) {
 		const startedAt = performance.now();

@@ -2,9 +2,9 @@
 
 import { Command } from "commander";
 import { loadConfig } from "../config.ts";
+import { createDeps } from "../deps.ts";
 import { openPolicies } from "../policies/index.ts";
 import { adminConfig } from "./target.ts";
-import { createDeps } from "../deps.ts";
 
 type Finding = { check: string; ok: boolean; detail: string; mend?: string };
 
@@ -25,20 +25,27 @@ export function doctorCommand(): Command {
 /** Every finding, in the order in which to mend them. */
 export async function examine(): Promise<Finding[]> {
 	const findings: Finding[] = [];
-	findings.push(await look("configuration", "Correct the setting it names; docs/settings.md lists all.", async () => {
-		loadConfig();
-		return "every setting is known and valid";
-	}));
-	findings.push(await look("policies", "Restore the published packs of this version.", async () => {
-		const { versions: packs } = openPolicies();
-		return `${packs.length} packs: ${packs.map((pack) => `${pack.id} ${pack.version}`).join(", ")}`;
-	}));
+	findings.push(
+		await look("configuration", "Correct the setting it names; docs/settings.md lists all.", async () => {
+			loadConfig();
+			return "every setting is known and valid";
+		}),
+	);
+	findings.push(
+		await look("policies", "Restore the published packs of this version.", async () => {
+			const { versions: packs } = openPolicies();
+			return `${packs.length} packs: ${packs.map((pack) => `${pack.id} ${pack.version}`).join(", ")}`;
+		}),
+	);
 	let deps: Awaited<ReturnType<typeof createDeps>>;
 	try {
 		deps = await createDeps(await adminConfig(), "admin");
 	} catch (error) {
 		const detail = (error as Error).message;
-		return [...findings, { check: "deployment", ok: false, detail, mend: "Start it with `npm start`, or set its URLs." }];
+		return [
+			...findings,
+			{ check: "deployment", ok: false, detail, mend: "Start it with `npm start`, or set its URLs." },
+		];
 	}
 	try {
 		const mends: Record<string, string> = {
@@ -48,22 +55,30 @@ export async function examine(): Promise<Finding[]> {
 			temporal: "Start Temporal, or correct TEMPORAL_ADDRESS; messages wait in MongoDB meanwhile.",
 		};
 		for (const [name, check] of Object.entries(deps.checks)) {
-			findings.push(await look(name, mends[name] ?? "Start it.", async () => {
-				await check();
-				return "answers";
-			}));
+			findings.push(
+				await look(name, mends[name] ?? "Start it.", async () => {
+					await check();
+					return "answers";
+				}),
+			);
 		}
-		findings.push(await look("clock", "Synchronise this machine's clock (NTP).", () => compareClocks(deps.config.vault.address)));
-		findings.push(await look("keys", "Provision Vault again: the signing key is missing.", async () => {
-			const { keys } = await deps.signer.publicJwks();
-			if (keys.length === 0) throw new Error("no signing key");
-			return `${keys.length} certificate signing key(s)`;
-		}));
-		findings.push(await look("send queues", "Create one with `lethe admin queue`.", async () => {
-			const queues = await deps.store.sendQueues.all();
-			if (queues.length === 0) throw new Error("there is no send queue");
-			return queues.map((queue) => `${queue._id} (${queue.carrier}${queue.paused ? ", paused" : ""})`).join(", ");
-		}));
+		findings.push(
+			await look("clock", "Synchronise this machine's clock (NTP).", () => compareClocks(deps.config.vault.address)),
+		);
+		findings.push(
+			await look("keys", "Provision Vault again: the signing key is missing.", async () => {
+				const { keys } = await deps.signer.publicJwks();
+				if (keys.length === 0) throw new Error("no signing key");
+				return `${keys.length} certificate signing key(s)`;
+			}),
+		);
+		findings.push(
+			await look("send queues", "Create one with `lethe admin queue`.", async () => {
+				const queues = await deps.store.sendQueues.all();
+				if (queues.length === 0) throw new Error("there is no send queue");
+				return queues.map((queue) => `${queue._id} (${queue.carrier}${queue.paused ? ", paused" : ""})`).join(", ");
+			}),
+		);
 	} finally {
 		await deps.close();
 	}
@@ -84,7 +99,8 @@ async function compareClocks(vaultAddress: string | undefined): Promise<string> 
 	const response = await fetch(`${vaultAddress}/v1/sys/health`, { signal: AbortSignal.timeout(5_000) });
 	const { server_time_utc: seconds } = (await response.json()) as { server_time_utc: number };
 	const differenceMs = Math.abs(Date.now() - seconds * 1000);
-	if (differenceMs > clockDifferenceMsMax) throw new Error(`${Math.round(differenceMs / 1000)} s away from Vault's clock`);
+	if (differenceMs > clockDifferenceMsMax)
+		throw new Error(`${Math.round(differenceMs / 1000)} s away from Vault's clock`);
 	return "within a few seconds of Vault's clock";
 }
 

@@ -31,14 +31,18 @@ export type Consent = {
 	type?: "none" | "implied" | "soft_opt_in" | "express" | "express_written" | undefined;
 	obtainedAt?: string | undefined;
 	purposes?: string[] | undefined;
-	evidence?: boolean | undefined;
+	/** A yes, or a reference to where the proof is kept. */
+	evidence?: boolean | string | undefined;
 	source?: string | undefined;
 	ground?: string | undefined;
 	withdrawnAt?: string | null | undefined;
 };
 
 /** See the policy schema for every known field. */
-export type FactsContext = { event?: PolicyEvent | undefined; evaluatedAt?: string | undefined } & Record<string, unknown>;
+export type FactsContext = { event?: PolicyEvent | undefined; evaluatedAt?: string | undefined } & Record<
+	string,
+	unknown
+>;
 
 export type Decision = {
 	allowed: boolean;

@@ -7,17 +7,41 @@ export const errorCatalogue = {
 	forbidden: { status: 403, retryable: false, title: "This principal's roles do not allow this." },
 	not_found: { status: 404, retryable: false, title: "No such object for this tenant." },
 	method_not_allowed: { status: 405, retryable: false, title: "This route does not take that method." },
-	not_cancellable: { status: 409, retryable: false, title: "The message has left the states in which it can be cancelled." },
-	idempotency_in_progress: { status: 409, retryable: true, title: "A request with this Idempotency-Key is still running." },
+	not_cancellable: {
+		status: 409,
+		retryable: false,
+		title: "The message has left the states in which it can be cancelled.",
+	},
+	idempotency_in_progress: {
+		status: 409,
+		retryable: true,
+		title: "A request with this Idempotency-Key is still running.",
+	},
 	body_too_large: { status: 413, retryable: false, title: "The body is larger than this route takes." },
 	unsupported_media_type: { status: 415, retryable: false, title: "This route takes another content type." },
 	idempotency_mismatch: { status: 422, retryable: false, title: "This Idempotency-Key was used with another body." },
 	invalid_number: { status: 422, retryable: false, title: "The recipient is not a valid phone number in E.164." },
-	reference_not_opaque: { status: 422, retryable: false, title: "clientReference looks like a number or an address; use an opaque token." },
-	card_number: { status: 422, retryable: false, title: "The text contains a card number; it was refused and not stored." },
+	reference_not_opaque: {
+		status: 422,
+		retryable: false,
+		title: "clientReference looks like a number or an address; use an opaque token.",
+	},
+	card_number: {
+		status: 422,
+		retryable: false,
+		title: "The text contains a card number; it was refused and not stored.",
+	},
 	policy_denied: { status: 422, retryable: false, title: "The policies in force do not permit this message." },
-	validity_too_long: { status: 422, retryable: false, title: "validFor is longer than the content of this class may be kept." },
-	delivery_mode_unavailable: { status: 422, retryable: false, title: "The policies in force ask for a delivery mode that this deployment does not offer." },
+	validity_too_long: {
+		status: 422,
+		retryable: false,
+		title: "validFor is longer than the content of this class may be kept.",
+	},
+	delivery_mode_unavailable: {
+		status: 422,
+		retryable: false,
+		title: "The policies in force ask for a delivery mode that this deployment does not offer.",
+	},
 	no_route: { status: 422, retryable: false, title: "No send queue serves this tenant and destination." },
 	rate_limited: { status: 429, retryable: true, title: "Too many requests; wait as Retry-After says." },
 	internal: { status: 500, retryable: true, title: "Something failed inside; the request id names it in the logs." },
@@ -42,7 +66,10 @@ export class LetheError extends Error {
 	readonly errors: FieldError[];
 	readonly extra: Record<string, unknown>;
 
-	constructor(code: ErrorCode, options: { cause?: unknown; errors?: FieldError[]; extra?: Record<string, unknown> } = {}) {
+	constructor(
+		code: ErrorCode,
+		options: { cause?: unknown; errors?: FieldError[]; extra?: Record<string, unknown> } = {},
+	) {
 		super(code, { cause: options.cause });
 		this.name = "LetheError";
 		this.code = code;

@@ -1,7 +1,7 @@
 // Opaque, prefixed ids: what each prefix means, and how bytes become an id.
 
 /** Prefix of every id that leaves a process. */
-export const idPrefixes = {
+const idPrefixes = {
 	message: "msg",
 	submission: "sub",
 	certificate: "crt",
@@ -48,3 +48,6 @@ export function isId(kind: IdKind, value: string): boolean {
 	const prefix = `${idPrefixes[kind]}_`;
 	return value.startsWith(prefix) && /^[a-km-zA-G]{26}$/.test(value.slice(prefix.length));
 }
+
+/** The tenant under whose keys receipts wait that no message is known for. */
+export const parkingTenant = "ten_parkingparkingparkingparki";

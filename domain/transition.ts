@@ -1,9 +1,9 @@
 // Every conditional change of a message, as data: what it needs to be true, what it sets, what it erases, what it leaves as evidence.
 
-import type { CarrierEventState, EvidenceEntry, Message, ReceiptRecord } from "./message.ts";
-import { sealedObjects } from "./message.ts";
 import { cancellableStates, isFinal, type State, statesBefore, unsentStates } from "./lifecycle.ts";
 import { limits } from "./limits.ts";
+import type { CarrierEventState, EvidenceEntry, Message, ReceiptRecord } from "./message.ts";
+import { sealedObjects } from "./message.ts";
 
 /**
  * One conditional change of one message. It applies only from `from` (default: every state that may precede `to`)
@@ -82,7 +82,7 @@ export function claim(
 }
 
 /** The attempt's outcome, written by the holder of its claim or by whoever resolved an expired lease. */
-export function recordOutcome(
+function recordOutcome(
 	message: Message,
 	outcome: { outcome: string; code?: string; carrierId?: string; segments?: number },
 	now: number,
@@ -220,7 +220,12 @@ function correct(message: Message, to: State, now: number): Transition {
 	return { id: message._id, to, set: { stateAt: now }, evidence: [{ at: now, type: to, code: "late_receipt" }] };
 }
 
-function effectOf(message: Message, attempt: number, state: CarrierEventState, stale: boolean): ReceiptRecord["effect"] {
+function effectOf(
+	message: Message,
+	attempt: number,
+	state: CarrierEventState,
+	stale: boolean,
+): ReceiptRecord["effect"] {
 	if (stale) return "stale";
 	if (attempt !== message.attempt) return "out_of_order";
 	if (state === "pending" || state === "submitted") return "noted";

@@ -22,7 +22,7 @@ export function runCases(files: readonly PackFile[], packs: PackSet): CaseResult
 }
 
 /** What of the expectation a decision does not meet, one line each. */
-export function findMismatches(decision: Decision, expect: Expectation): string[] {
+function findMismatches(decision: Decision, expect: Expectation): string[] {
 	const { allowed, reasons = [], absentReasons = [], citations = [], ...bounds } = expect;
 	return [
 		...(decision.allowed === allowed ? [] : [`allowed is ${decision.allowed}: ${decision.reasons.join(", ")}`]),

@@ -69,10 +69,16 @@ function planObject(
 ): ObjectRetention | undefined {
 	const latest = interval.max === null ? Number.POSITIVE_INFINITY : addDuration(times.acceptedAt, interval.max);
 	const minimum = addDuration(times.acceptedAt, interval.min);
-	const wanted = need === undefined ? minimum : Math.min(latest, Math.max(minimum, addDuration(times.acceptedAt, need)));
+	const wanted =
+		need === undefined ? minimum : Math.min(latest, Math.max(minimum, addDuration(times.acceptedAt, need)));
 	const alive = times.closeAt + limits.clockSkewMs;
 	const dueAt = bucketEnd(Math.max(wanted, alive), latest) ?? bucketEnd(Math.max(minimum, alive), latest);
 	if (dueAt === undefined) return undefined;
 	const atFinal = wanted <= times.acceptedAt;
-	return { eraseBy: Math.min(latest, dueAt), atFinal, dueAt, retentionClass: `${object}/${interval.max ?? "unbounded"}` };
+	return {
+		eraseBy: Math.min(latest, dueAt),
+		atFinal,
+		dueAt,
+		retentionClass: `${object}/${interval.max ?? "unbounded"}`,
+	};
 }

@@ -9,7 +9,13 @@ import { effectNames, type PackFile, type RuleFile, weekdays } from "./schema.ts
 import type { OpenHours, Span } from "./windows.ts";
 
 /** A rule that may fire. `effect` is its one effect. */
-export type Rule<E = unknown> = { id: string; citations: readonly string[]; when: Predicate; file: RuleFile; effect: E };
+export type Rule<E = unknown> = {
+	id: string;
+	citations: readonly string[];
+	when: Predicate;
+	file: RuleFile;
+	effect: E;
+};
 
 type Effect<K extends keyof RuleFile> = NonNullable<RuleFile[K]>;
 

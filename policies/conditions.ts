@@ -116,8 +116,10 @@ function compileChecks(test: Exclude<Test, Scalar | Scalar[]>): Check[] {
 	if (olderThan !== undefined) {
 		checks.push((value, now) => (instantMs(value) ?? Number.POSITIVE_INFINITY) + durationMs(olderThan) < now);
 	}
-	if (before !== undefined) checks.push((value, now) => (instantMs(value) ?? Number.POSITIVE_INFINITY) < boundary(before, now));
-	if (after !== undefined) checks.push((value, now) => (instantMs(value) ?? Number.NEGATIVE_INFINITY) > boundary(after, now));
+	if (before !== undefined)
+		checks.push((value, now) => (instantMs(value) ?? Number.POSITIVE_INFINITY) < boundary(before, now));
+	if (after !== undefined)
+		checks.push((value, now) => (instantMs(value) ?? Number.NEGATIVE_INFINITY) > boundary(after, now));
 	if (country !== undefined) checks.push(matchesCountry(country));
 	if (notCountry !== undefined) checks.push(negate(matchesCountry(notCountry)));
 	return checks;

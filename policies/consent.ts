@@ -1,8 +1,8 @@
 // Whether the consent in the facts is what a rule asks for.
 
 import type { Consent, Facts } from "../domain/decision.ts";
-import type { Rule } from "./compile.ts";
 import { addDuration } from "./cohorts.ts";
+import type { Rule } from "./compile.ts";
 import { instantMs } from "./durations.ts";
 import type { ReasonCode } from "./reasons.ts";
 import { consentTypes, type RuleFile } from "./schema.ts";
@@ -36,7 +36,8 @@ function findFlaw(
 	if (consent.evidence === false) return ["CONSENT_INSUFFICIENT"];
 	const { purposes } = consent;
 	if (effect.purposeBound && purposes && !purposes.includes(facts.category ?? "")) return ["CONSENT_INSUFFICIENT"];
-	if (type === "soft_opt_in" && effect.softOptIn) return meetsSoftOptIn(facts) ? undefined : ["SOFT_OPT_IN_CONDITIONS_UNMET"];
+	if (type === "soft_opt_in" && effect.softOptIn)
+		return meetsSoftOptIn(facts) ? undefined : ["SOFT_OPT_IN_CONDITIONS_UNMET"];
 	if (consentTypes.indexOf(type) < consentTypes.indexOf(effect.minType)) return ["CONSENT_INSUFFICIENT"];
 	return hasExpired(effect, consent, obtainedAt, now) ? ["CONSENT_EXPIRED"] : undefined;
 }

@@ -72,7 +72,10 @@ function classify(text: string): ContentFacts["keywordClass"] {
 // Letters and digits in one case, without accents and without characters that can't be seen.
 function toWords(text: string): string[] {
 	const plain = text.normalize("NFKD").replace(/[\p{M}\p{Cf}]/gu, "");
-	return plain.toLowerCase().split(/[^\p{L}\p{N}]+/u).filter(Boolean);
+	return plain
+		.toLowerCase()
+		.split(/[^\p{L}\p{N}]+/u)
+		.filter(Boolean);
 }
 
 const cardDigitsMin = 13;
@@ -81,7 +84,10 @@ const cardDigitsMax = 19;
 // PCI DSS 4.0.1 4.2.2. Digits of any script, in groups with up to three separators between them.
 function hasCardNumber(text: string): boolean {
 	if (!/\p{Nd}[\s\S]*\p{Nd}/u.test(text)) return false;
-	const digits = text.normalize("NFKC").replace(/\p{Cf}|\p{M}/gu, "").replace(/[^\P{Nd}0-9]/gu, toAscii);
+	const digits = text
+		.normalize("NFKC")
+		.replace(/\p{Cf}|\p{M}/gu, "")
+		.replace(/[^\P{Nd}0-9]/gu, toAscii);
 	const runs = digits.match(/\d+(?:[\s\p{Pd}\p{Pc}.,:;/\\|*·•'"()]{1,3}\d+)*/gu) ?? [];
 	return runs.some((run) => groupsHoldCard(run.match(/\d+/g) ?? []));
 }

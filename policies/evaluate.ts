@@ -1,13 +1,13 @@
 // The policy engine: what the packs in force say of one act. Pure: no clock, no input or output, the same answer each time.
 
 import type { Decision, Facts, PolicyEvent } from "../domain/decision.ts";
-import type { RetentionTerm, Rule } from "./compile.ts";
 import { addDuration } from "./cohorts.ts";
+import type { RetentionTerm, Rule } from "./compile.ts";
 import { composeRetention, isEmpty } from "./compose.ts";
 import { judgeConsent } from "./consent.ts";
 import { recordableFacts } from "./contentFacts.ts";
-import { dueDate, type Within } from "./deadlines.ts";
 import { concludeDraft, type Draft, finding, startDraft } from "./draft.ts";
+import { dueDate, type Within } from "./dueDate.ts";
 import { durationMs, formatInstant, instantMs, isDuration } from "./durations.ts";
 import { findApplying, judgedAt, type PackSet } from "./packSet.ts";
 import { judgeRelease } from "./release.ts";
@@ -106,7 +106,11 @@ function judgeInbound(draft: Draft): void {
 	if (context.keywordClass !== "stop") return;
 	const rules = packs.flatMap(({ optOut }) => optOut.filter((rule) => rule.when(facts, now)));
 	for (const rule of rules) draft.grants.push(finding(rule, ...rule.effect.reasons));
-	setDue(draft, "honorBy", rules.map(({ effect }) => effect.honorWithin));
+	setDue(
+		draft,
+		"honorBy",
+		rules.map(({ effect }) => effect.honorWithin),
+	);
 	const confirmWithin = shortest(rules.map(({ effect }) => effect.confirmWithin));
 	if (confirmWithin !== undefined) bounds.confirmationWithin = confirmWithin;
 	const counts = rules.flatMap(({ effect }) => effect.maxConfirmations ?? []);
@@ -130,8 +134,16 @@ function judgeRequest(draft: Draft, to: "erasure" | "access"): void {
 		draft.always.push(finding(rule, "DSR_CLOCK_STARTED"));
 	}
 	// The clocks run even for a request that is then refused: the refusal too has its deadline.
-	setDue(draft, "ackBy", granting.map(({ effect }) => effect.ackWithin));
-	setDue(draft, "respondBy", granting.map(({ effect }) => effect.respondWithin));
+	setDue(
+		draft,
+		"ackBy",
+		granting.map(({ effect }) => effect.ackWithin),
+	);
+	setDue(
+		draft,
+		"respondBy",
+		granting.map(({ effect }) => effect.respondWithin),
+	);
 	const { subject_request } = bindingTerms(packs, facts, now);
 	boundRecord(draft, subject_request.min, subject_request.max);
 	if (to === "access" || draft.denials.length > 0) return;

@@ -63,7 +63,7 @@ export const dataClasses = [
 	"special_category",
 ] as const;
 
-export const keywordClasses = ["stop", "start", "help"] as const;
+const keywordClasses = ["stop", "start", "help"] as const;
 
 /** Whether the runtime knows `name` as an IANA time zone. */
 export function isTimezone(name: string): boolean {

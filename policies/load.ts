@@ -29,7 +29,7 @@ export function readPacks(directory: string = ownDirectory): LoadedPack[] {
 }
 
 /** One pack out of its text; `path` ends in `<pack>/<version>.yaml`. @throws Error as loadPacks */
-export function parsePack(text: string, path: string): LoadedPack {
+function parsePack(text: string, path: string): LoadedPack {
 	const result = packSchema.safeParse(parseYaml(text, path));
 	if (!result.success) {
 		const [issue] = result.error.issues;
@@ -37,7 +37,8 @@ export function parsePack(text: string, path: string): LoadedPack {
 	}
 	const { id, version } = result.data;
 	const named = `${basename(join(path, ".."))}/${basename(path)}`;
-	if (named !== `${id}/${version}.yaml`) throw new Error(`${path}: holds ${id} ${version}; name it ${id}/${version}.yaml`);
+	if (named !== `${id}/${version}.yaml`)
+		throw new Error(`${path}: holds ${id} ${version}; name it ${id}/${version}.yaml`);
 	return { file: result.data, sha256: createHash("sha256").update(text).digest("hex") };
 }
 

@@ -3,8 +3,8 @@
 import type { Rule, WindowEffect } from "./compile.ts";
 import { type Draft, finding } from "./draft.ts";
 import { formatInstant, instantMs } from "./durations.ts";
-import { candidateZones } from "./zones.ts";
 import { closedBecause, firstOpen, type Gate, wallClock } from "./windows.ts";
+import { candidateZones } from "./zones.ts";
 
 // Longer than any holiday; windows that share no hour within it share none.
 const horizonMs = 31 * 86_400_000;

@@ -27,7 +27,13 @@ const time = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$|^24:00$/, { error: "not
 /** A calendar duration, or days on which offices work; holidays are those of `calendar`. */
 const within = z.union([
 	duration,
-	z.strictObject({ businessDays: z.int().min(1), calendar: z.string().regex(/^[A-Z]{2}$/).optional() }),
+	z.strictObject({
+		businessDays: z.int().min(1),
+		calendar: z
+			.string()
+			.regex(/^[A-Z]{2}$/)
+			.optional(),
+	}),
 ]);
 
 // Each rule has exactly one of these; what it does when its condition holds.
@@ -54,7 +60,10 @@ const effects = {
 	/** Sends: open hours in the recipient's wall time, half-open; a day that no span names is closed. */
 	window: z
 		.strictObject({
-			regions: z.array(z.string().regex(/^[A-Z]{2}-[A-Z0-9]{1,3}$/)).min(1).optional(),
+			regions: z
+				.array(z.string().regex(/^[A-Z]{2}-[A-Z0-9]{1,3}$/))
+				.min(1)
+				.optional(),
 			open: z
 				.array(
 					z
@@ -63,7 +72,10 @@ const effects = {
 				)
 				.min(1),
 			/** Public holidays of this country are closed. */
-			closedOn: z.string().regex(/^[A-Z]{2}$/).optional(),
+			closedOn: z
+				.string()
+				.regex(/^[A-Z]{2}$/)
+				.optional(),
 		})
 		.optional(),
 	/** Sends: refused once `max` were sent within `per`. */
@@ -136,7 +148,8 @@ const rule = z
 		const message = `a rule has exactly one effect, this has ${named.join(", ") || "none"}`;
 		if (named.length !== 1) check.addIssue({ code: "custom", message });
 		const selectable = value.deny !== undefined || value.reasons !== undefined || value.erase !== undefined;
-		if (value.on && !selectable) check.addIssue({ code: "custom", path: ["on"], message: "this effect has its own event" });
+		if (value.on && !selectable)
+			check.addIssue({ code: "custom", path: ["on"], message: "this effect has its own event" });
 	});
 
 /** Facts and what their decision must hold: bounds as good or stricter, codes and citations at least; null means absent. */
@@ -182,13 +195,16 @@ export const packSchema = z
 		rules: z.array(rule).min(1),
 		/** Clashes of retention settled on purpose: the rule that `yields` counts for nothing where `to` applies. */
 		resolutions: z
-			.array(z.strictObject({ object: z.enum(retentionObjects), yields: ruleId, to: ruleId, why: z.string(), citations }))
+			.array(
+				z.strictObject({ object: z.enum(retentionObjects), yields: ruleId, to: ruleId, why: z.string(), citations }),
+			)
 			.default([]),
 		cases: z.array(packCase).min(1),
 	})
 	.superRefine((pack, check) => {
 		pack.rules.forEach((entry, index) => {
 			const message = `does not start with ${pack.id}.`;
-			if (!entry.id.startsWith(`${pack.id}.`)) check.addIssue({ code: "custom", path: ["rules", index, "id"], message });
+			if (!entry.id.startsWith(`${pack.id}.`))
+				check.addIssue({ code: "custom", path: ["rules", index, "id"], message });
 		});
 	});

@@ -86,4 +86,7 @@ const countryZones: Record<string, string[]> = {
 };
 
 // UTC-12 to UTC+14; the sign is reversed in these names.
-const anywhere = Array.from({ length: 27 }, (_, index) => `Etc/GMT${index <= 14 ? `-${14 - index}` : `+${index - 14}`}`);
+const anywhere = Array.from(
+	{ length: 27 },
+	(_, index) => `Etc/GMT${index <= 14 ? `-${14 - index}` : `+${index - 14}`}`,
+);

@@ -7,7 +7,7 @@ import { createDeps } from "../deps.ts";
 import { magicNumber } from "./carrier/magic.ts";
 
 /** The send queue of the demo, as in its callback URL. */
-export const demoSendQueue = "simulator-demo";
+const demoSendQueue = "simulator-demo";
 
 /** Where the simulated carrier sends the demo queue's receipts. */
 export function demoCallbackUrl(apiUrl: string): string {

@@ -1,13 +1,13 @@
 // Lethe's own processes on a stack: each with its addresses and fresh credentials, supervised, told of in the stack's file.
 
+import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
-import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { bundleWorkflowCode, DefaultLogger } from "@temporalio/worker";
-import type { Role } from "../adapters/vault/policies.ts";
 import { dataConverter } from "../adapters/temporal/client.ts";
+import type { Role } from "../adapters/vault/policies.ts";
 import { demoCallbackUrl, setUpDemo } from "./demo.ts";
 import { makePrivateFolder } from "./files.ts";
 import type { Stack } from "./stack.ts";
@@ -31,6 +31,7 @@ export type Processes = Awaited<ReturnType<typeof startProcesses>>;
  * Starts the simulated carrier, sets up the demo's tenant, queue and key, then starts worker, sender and API.
  * @throws one error that says what did not start and why; nothing of it is left running then
  */
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: a factory; the functions in it are short.
 export async function startProcesses(
 	stack: Stack,
 	options: { log: (line: string) => void; ratePerSecond?: number; environment?: Record<string, string> },
@@ -62,7 +63,9 @@ export async function startProcesses(
 	async function start(name: ProcessName): Promise<void> {
 		const logFile = join(stack.logDir, `${name}.log`);
 		const url = name === "api" ? { url: apiUrl } : name === "carrier" ? { url: carrierUrl } : {};
-		stack.update((state) => void (state.processes[name] = { pid: null, logFile, ...url }));
+		stack.update((state) => {
+			state.processes[name] = { pid: null, logFile, ...url };
+		});
 		const one = createSupervised({
 			name,
 			runDir: stack.runDir,
@@ -99,13 +102,17 @@ export async function startProcesses(
 		const admin = { ...shared, ...(await stack.vaultCredentials(["admin"])) };
 		const carrier = { url: carrierUrl, token, publicKey };
 		const demo = await setUpDemo(admin, carrier, stack.state().demo, options.ratePerSecond);
-		stack.update((state) => void (state.demo = demo));
+		stack.update((state) => {
+			state.demo = demo;
+		});
 		for (const name of ["worker", "sender", "api"] as const) await start(name);
 		const one = (name: ProcessName) => supervised.get(name) as Supervised;
 		return {
 			apiUrl,
 			carrier,
 			demo,
+			/** What a further process of the same stack needs to find the servers. */
+			baseEnvironment: { PATH: process.env.PATH ?? "", HOME: process.env.HOME ?? "", ...stack.addresses() },
 			stop,
 			/** Ends one as a power cut would; it stays down until `restart`. */
 			kill: (name: ProcessName) => one(name).kill(),

@@ -28,6 +28,7 @@ export type Stack = ReturnType<typeof createStack>;
  * @param deps.root the repository, whose stacks share the installed programs
  * @param deps.fresh forgets the data of earlier starts first
  */
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: a factory; the functions in it are short.
 export function createStack(deps: {
 	root: string;
 	dir: string;
@@ -85,7 +86,8 @@ export function createStack(deps: {
 		if (ended.length > 0) log(`ended what an earlier start left running: ${ended.join(", ")}`);
 		if (!deps.fresh) return;
 		for (const name of readdirSync(dir)) {
-			if (!["stack.lock", "stack.json", "run"].includes(name)) rmSync(join(dir, name), { recursive: true, force: true });
+			if (!["stack.lock", "stack.json", "run"].includes(name))
+				rmSync(join(dir, name), { recursive: true, force: true });
 		}
 		makePrivateFolder(logDir);
 	}
@@ -133,7 +135,12 @@ export function createStack(deps: {
 			ready: (_child, signal, note) => untilAnswered(prepared.answers, signal, note),
 			readyMs: run.readyMs,
 			stopMs,
-			onPid: (pid) => state && update((next) => void (next.servers[name].pid = pid)),
+			onPid: (pid) => {
+				if (!state) return;
+				update((next) => {
+					next.servers[name].pid = pid;
+				});
+			},
 			log,
 		});
 		supervised.set(name, server);
@@ -193,7 +200,7 @@ export function createStack(deps: {
 }
 
 /** The variables that tell a process where the servers are. */
-export function addressesOf({ servers }: StackState): Record<string, string> {
+function addressesOf({ servers }: StackState): Record<string, string> {
 	return {
 		TEMPORAL_ADDRESS: servers.temporal.address,
 		TEMPORAL_NAMESPACE: servers.temporal.namespace,
@@ -253,7 +260,6 @@ async function vaultCredentials(state: StackState, roles: readonly Role[]): Prom
 	const { url, issuerTokenFile } = state.servers.vault;
 	const issuerToken = readIfThere(issuerTokenFile) ?? "";
 	const variables: Record<string, string> = {};
-	// One after the other: of several at once, OpenBao was seen to answer one with 500.
 	for (const role of roles) {
 		const { roleId, wrappedSecretId } = await issueCredentials({ address: url, issuerToken, role });
 		variables[`LETHE_VAULT_${role.toUpperCase()}_ROLE_ID`] = roleId;

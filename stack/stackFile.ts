@@ -13,7 +13,7 @@ const server = z.object({ pid, source, program: path, dataDir: path, logFile: pa
 const ownProcess = z.object({ pid, logFile: z.string(), url: z.string().optional() });
 
 /** `pid` null: nothing runs. Ports are remembered for the next start. The demo key opens the demo tenant only. */
-export const stackState = z.object({
+const stackState = z.object({
 	version: z.literal(1),
 	startedAt: z.string(),
 	pid,

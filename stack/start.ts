@@ -1,8 +1,8 @@
 // `npm start`: servers, Lethe, one message shown from accept to its certificate, then it keeps running.
 
 import { join, resolve } from "node:path";
-import { parseArgs } from "node:util";
 import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
 import { showMessage } from "./demo.ts";
 import { type Processes, startProcesses } from "./processes.ts";
 import { createStack } from "./stack.ts";
@@ -51,7 +51,9 @@ async function run(): Promise<void> {
 			process.exit(shown ? 0 : 1);
 		}
 		const { servers } = stack.state();
-		say(`\nAPI          ${processes.apiUrl}\nAPI docs     ${processes.apiUrl}/docs\nTemporal UI  ${servers.temporal.uiUrl}`);
+		say(
+			`\nAPI          ${processes.apiUrl}\nAPI docs     ${processes.apiUrl}/docs\nTemporal UI  ${servers.temporal.uiUrl}`,
+		);
 		say(`demo key     ${processes.demo.apiKey}\n\nCtrl-C ends everything.`);
 	} catch (error) {
 		console.error((error as Error).message);

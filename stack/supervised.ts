@@ -20,6 +20,7 @@ const steadyAfterMs = 30_000;
 export type Ready = (child: ChildProcess, signal: AbortSignal, note: (why: string) => void) => Promise<void>;
 
 /** Supervises one process. `onPid` hears each change of the process id, null while nothing runs. */
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: a factory; the functions in it are short.
 export function createSupervised(deps: {
 	name: string;
 	runDir: string;

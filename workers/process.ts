@@ -17,9 +17,11 @@ export async function runProcess(start: () => Promise<RunningProcess>): Promise<
 		fail(error);
 		return;
 	}
-	let stopping: Promise<void> | undefined;
+	let stopping = false;
 	const stop = () => {
-		stopping ??= running.stop().then(
+		if (stopping) return;
+		stopping = true;
+		running.stop().then(
 			() => process.exit(0),
 			() => process.exit(1),
 		);

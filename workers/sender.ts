@@ -2,8 +2,7 @@
 
 import { createSend } from "../activities/send.ts";
 import { createUnpark } from "../activities/unpark.ts";
-import { createSendWorker } from "../adapters/redis/sendQueues.ts";
-import { loadConfig, required } from "../config.ts";
+import { loadConfig } from "../config.ts";
 import { createDeps } from "../deps.ts";
 import { runProcess } from "./process.ts";
 
@@ -14,7 +13,7 @@ await runProcess(async () => {
 	const config = loadConfig();
 	const deps = await createDeps(config, "sender");
 	const send = createSend({ ...deps, unpark: createUnpark(deps) });
-	const workers = new Map<string, ReturnType<typeof createSendWorker>>();
+	const workers = new Map<string, ReturnType<typeof deps.openSendWorker>>();
 
 	async function watch(): Promise<void> {
 		const queues = await deps.store.sendQueues.all();
@@ -27,11 +26,8 @@ await runProcess(async () => {
 			if (queue.paused || open) continue;
 			workers.set(
 				queue._id,
-				createSendWorker({
-					url: required(config.redis.url, "REDIS_URL"),
-					prefix: config.redis.prefix,
+				deps.openSendWorker({
 					sendQueue: queue._id,
-					concurrency: config.sender.concurrency,
 					ratePerSecond: queue.ratePerSecond ?? config.sender.ratePerSecondDefault,
 					handle: (job, control) => send(job, control),
 					onError: (error) => deps.log.warn({ code: (error as { code?: string }).code ?? error.name }, "send queue"),

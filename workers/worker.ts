@@ -4,7 +4,6 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { DefaultLogger, NativeConnection, Runtime, Worker } from "@temporalio/worker";
 import { createActivities } from "../activities/index.ts";
-import { dataConverter } from "../adapters/temporal/client.ts";
 import { loadConfig, required } from "../config.ts";
 import { createDeps } from "../deps.ts";
 import { limits } from "../domain/limits.ts";
@@ -28,7 +27,7 @@ await runProcess(async () => {
 		connection,
 		namespace: config.temporal.namespace,
 		taskQueue: config.temporal.taskQueue,
-		dataConverter,
+		dataConverter: deps.dataConverter,
 		activities: createActivities(deps),
 		...workflowSource(config.temporal.workflowBundle),
 		...workerSettings,

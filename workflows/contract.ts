@@ -80,7 +80,8 @@ export const payloadFields: Record<string, (value: unknown) => boolean> = {
 	closeAt: isTime,
 	moreDue: (value) => typeof value === "boolean",
 	// Sentences with counts: a run of digits long enough for a phone number is refused.
-	currentDetails: (value) => typeof value === "string" && /^[a-z ,:;()_\d-]{0,200}$/.test(value) && !/\d{6}/.test(value),
+	currentDetails: (value) =>
+		typeof value === "string" && /^[a-z ,:;()_\d-]{0,200}$/.test(value) && !/\d{6}/.test(value),
 };
 
 /** Objects whose keys are enums and whose values are counts. */

@@ -1,23 +1,20 @@
 // Messages in the store: acceptance by one insert, every change by one conditional update, gathered into batches.
 
-import type { AnyBulkWriteOperation, Collection, Filter, UpdateFilter } from "mongodb";
+import type { mongo } from "mongoose";
+import { finalStates, openStates, type State, statesBefore } from "../../domain/lifecycle.ts";
 import type { Message, SealedObjectName } from "../../domain/message.ts";
 import type { Transition } from "../../domain/transition.ts";
-import { finalStates, openStates, type State, statesBefore } from "../../domain/lifecycle.ts";
 import { createBatcher } from "../batcher.ts";
-import type { Models } from "./models.ts";
 import { guardStore } from "./guard.ts";
+import type { Models } from "./models.ts";
 
 export type MessageStore = ReturnType<typeof createMessageStore>;
 
 const evidenceKept = 64;
 
 /** The message store. Writes are journaled before they are answered. @throws LetheError store_unavailable */
-export function createMessageStore(
-	models: Models,
-	deps: { randomToken: () => string; clock: () => number },
-) {
-	const collection = models.messages.collection as unknown as Collection<Message>;
+export function createMessageStore(models: Models, deps: { randomToken: () => string; clock: () => number }) {
+	const collection = models.messages.collection as unknown as mongo.Collection<Message>;
 
 	const insert = createBatcher<Message, "inserted" | "duplicate">({
 		itemsMax: 100,
@@ -57,6 +54,18 @@ export function createMessageStore(
 		},
 		/** All messages of a submission. */
 		findBySubmission,
+		...createQueries(collection),
+		/** Deletes a message's last trace, its record; only when it is final and nothing holds it. */
+		deleteRecord: (id: string) =>
+			guardStore(async () => {
+				const filter = { _id: id, state: { $in: finalStates }, holds: { $size: 0 } } as mongo.Filter<Message>;
+				return (await collection.deleteOne(filter)).deletedCount === 1;
+			}),
+	};
+}
+
+function createQueries(collection: mongo.Collection<Message>) {
+	return {
 		/** Whether any message of the group is not final yet. */
 		isGroupOpen: (submissionId: string, group: number) =>
 			guardStore(async () => {
@@ -65,16 +74,22 @@ export function createMessageStore(
 			}),
 		/** The messages one of whose attempts the carrier knows by this id, on this send queue. */
 		findByCarrierId: (sendQueue: string, carrierId: string) =>
-			guardStore(() => collection.findOne({ "attempts.carrierId": carrierId, sendQueue })),
+			guardStore(() =>
+				collection.findOne({ "attempts.carrierId": carrierId, sendQueue }, { hint: { "attempts.carrierId": 1 } }),
+			),
 		/** Messages that the sweep must look at, the longest overdue first. */
 		findDue: (now: number, itemsMax: number) =>
 			guardStore(() =>
-				collection.find({ nextCheckAt: { $lte: now } }).sort({ nextCheckAt: 1 }).limit(itemsMax).toArray(),
+				collection
+					.find({ nextCheckAt: { $lte: now } })
+					.sort({ nextCheckAt: 1 })
+					.limit(itemsMax)
+					.toArray(),
 			),
 		/** A page of a tenant's messages, newest first, after the cursor's place. */
 		page: (tenantId: string, itemsMax: number, after?: { acceptedAt: number; id: string }, state?: State) =>
 			guardStore(() => {
-				const filter: Filter<Message> = { tenantId };
+				const filter: mongo.Filter<Message> = { tenantId };
 				if (after) {
 					filter.$or = [
 						{ acceptedAt: { $lt: after.acceptedAt } },
@@ -88,7 +103,10 @@ export function createMessageStore(
 		findSealedIn: (cohortId: string, object: SealedObjectName, itemsMax: number) =>
 			guardStore(() =>
 				collection
-					.find({ [`${object}.cohortId`]: cohortId, holds: { $size: 0 } }, { projection: { _id: 1, state: 1 } })
+					.find(
+						{ [`${object}.cohortId`]: cohortId, holds: { $size: 0 } },
+						{ projection: { _id: 1, state: 1 }, hint: { [`${object}.cohortId`]: 1 } },
+					)
 					.limit(itemsMax)
 					.toArray(),
 			),
@@ -101,16 +119,10 @@ export function createMessageStore(
 				}
 				return counts.reduce((sum, count) => sum + count, 0);
 			}),
-		/** Deletes a message's last trace, its record; only when it is final and nothing holds it. */
-		deleteRecord: (id: string) =>
-			guardStore(async () => {
-				const filter = { _id: id, state: { $in: finalStates }, holds: { $size: 0 } } as Filter<Message>;
-				return (await collection.deleteOne(filter)).deletedCount === 1;
-			}),
 	};
 }
 
-async function insertAll(collection: Collection<Message>, messages: Message[]) {
+async function insertAll(collection: mongo.Collection<Message>, messages: Message[]) {
 	try {
 		await collection.insertMany(messages, { ordered: false });
 		return messages.map(() => "inserted" as const);
@@ -125,7 +137,7 @@ async function insertAll(collection: Collection<Message>, messages: Message[]) {
 }
 
 async function applyAll(
-	collection: Collection<Message>,
+	collection: mongo.Collection<Message>,
 	items: Transition[],
 	deps: { randomToken: () => string; clock: () => number },
 ): Promise<boolean[]> {
@@ -134,7 +146,7 @@ async function applyAll(
 	const operations = items.map((item, index) => ({
 		updateOne: { filter: filterOf(item), update: updateOf(item, tokens[index] as string, now) },
 	}));
-	const result = await collection.bulkWrite(operations as AnyBulkWriteOperation<Message>[], { ordered: false });
+	const result = await collection.bulkWrite(operations as mongo.AnyBulkWriteOperation<Message>[], { ordered: false });
 	if (result.matchedCount === items.length) return items.map(() => true);
 	if (result.matchedCount === 0) return items.map(() => false);
 	const applied = await collection
@@ -144,12 +156,12 @@ async function applyAll(
 	return tokens.map((token) => current.has(token));
 }
 
-function filterOf(item: Transition): Filter<Message> {
+function filterOf(item: Transition): mongo.Filter<Message> {
 	const from = item.from ?? (item.to ? statesBefore(item.to) : undefined);
 	return { ...item.where, _id: item.id, ...(from ? { state: { $in: from as State[] } } : {}) };
 }
 
-function updateOf(item: Transition, token: string, now: number): UpdateFilter<Message> {
+function updateOf(item: Transition, token: string, now: number): mongo.UpdateFilter<Message> {
 	const set: Record<string, unknown> = { ...item.set, token };
 	if (item.to) {
 		set.state = item.to;
@@ -161,16 +173,16 @@ function updateOf(item: Transition, token: string, now: number): UpdateFilter<Me
 	for (const [path, { value, keep }] of Object.entries(item.push ?? {})) push[path] = { $each: [value], $slice: -keep };
 	if (item.evidence?.length) push.evidence = { $each: item.evidence, $slice: -evidenceKept };
 	if (Object.keys(push).length > 0) update.$push = push;
-	return update as UpdateFilter<Message>;
+	return update as mongo.UpdateFilter<Message>;
 }
 
-async function findAll(collection: Collection<Message>, ids: string[]): Promise<(Message | undefined)[]> {
+async function findAll(collection: mongo.Collection<Message>, ids: string[]): Promise<(Message | undefined)[]> {
 	const found = await collection.find({ _id: { $in: [...new Set(ids)] } }).toArray();
 	const byId = new Map(found.map((message) => [message._id, message]));
 	return ids.map((id) => byId.get(id));
 }
 
-async function findAllBySubmission(collection: Collection<Message>, ids: string[]): Promise<Message[][]> {
+async function findAllBySubmission(collection: mongo.Collection<Message>, ids: string[]): Promise<Message[][]> {
 	const found = await collection.find({ submissionId: { $in: [...new Set(ids)] } }).toArray();
 	const bySubmission = Map.groupBy(found, (message) => message.submissionId);
 	return ids.map((id) => bySubmission.get(id) ?? []);

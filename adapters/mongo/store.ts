@@ -1,6 +1,6 @@
 // The record of everything Lethe keeps: one object a collection.
 
-import type { Collection } from "mongodb";
+import type { mongo } from "mongoose";
 import type { MongoConnection } from "./connection.ts";
 import { guardStore } from "./guard.ts";
 import { createMessageStore } from "./messages.ts";
@@ -19,13 +19,10 @@ import {
 export type Store = ReturnType<typeof createStore>;
 
 /** Binds every collection. Each call throws LetheError store_unavailable when the server can't answer. */
-export function createStore(
-	connection: MongoConnection,
-	deps: { randomToken: () => string; clock: () => number },
-) {
+export function createStore(connection: MongoConnection, deps: { randomToken: () => string; clock: () => number }) {
 	const models = createModels(connection);
 	const raw = <Document extends { _id: string }>(name: keyof typeof models) =>
-		models[name].collection as unknown as Collection<Document>;
+		models[name].collection as unknown as mongo.Collection<Document>;
 
 	return {
 		/** Creates the collections and their indexes; safe to repeat. */
@@ -52,7 +49,7 @@ export function createStore(
 	};
 }
 
-function createCohortStore(collection: Collection<Cohort>) {
+function createCohortStore(collection: mongo.Collection<Cohort>) {
 	return {
 		find: (id: string) => guardStore(async () => (await collection.findOne({ _id: id })) ?? undefined),
 		/** Inserts an open cohort unless it exists; answers what stands in the store. */
@@ -88,12 +85,16 @@ function createCohortStore(collection: Collection<Cohort>) {
 			),
 		findDue: (now: number, itemsMax: number) =>
 			guardStore(() =>
-				collection.find({ nextCheckAt: { $lte: now } }).sort({ nextCheckAt: 1 }).limit(itemsMax).toArray(),
+				collection
+					.find({ nextCheckAt: { $lte: now } })
+					.sort({ nextCheckAt: 1 })
+					.limit(itemsMax)
+					.toArray(),
 			),
 	};
 }
 
-function createWrappingKeyStore(collection: Collection<WrappingKeyDocument>) {
+function createWrappingKeyStore(collection: mongo.Collection<WrappingKeyDocument>) {
 	return {
 		insert: (document: WrappingKeyDocument) => guardStore(async () => void (await collection.insertOne(document))),
 		find: (id: string) => guardStore(async () => (await collection.findOne({ _id: id })) ?? undefined),
@@ -102,7 +103,7 @@ function createWrappingKeyStore(collection: Collection<WrappingKeyDocument>) {
 	};
 }
 
-function createParkedReceiptStore(collection: Collection<ParkedReceipt>) {
+function createParkedReceiptStore(collection: mongo.Collection<ParkedReceipt>) {
 	return {
 		/** Parks once; a repeated event changes nothing. */
 		park: (receipt: ParkedReceipt) =>
@@ -114,7 +115,7 @@ function createParkedReceiptStore(collection: Collection<ParkedReceipt>) {
 				}
 			}),
 		findByCarrierId: (sendQueue: string, carrierId: string) =>
-			guardStore(() => collection.find({ carrierId, sendQueue }).toArray()),
+			guardStore(() => collection.find({ carrierId, sendQueue }, { hint: { carrierId: 1 } }).toArray()),
 		delete: (ids: string[]) => guardStore(async () => void (await collection.deleteMany({ _id: { $in: ids } }))),
 		eraseDue: (now: number) =>
 			guardStore(async () => (await collection.deleteMany({ eraseBy: { $lte: now } })).deletedCount),
@@ -124,7 +125,7 @@ function createParkedReceiptStore(collection: Collection<ParkedReceipt>) {
 	};
 }
 
-function createCertificateStore(collection: Collection<CertificateDocument>) {
+function createCertificateStore(collection: mongo.Collection<CertificateDocument>) {
 	return {
 		/** Inserts once; a repeated issue answers the first. */
 		insert: (document: CertificateDocument) =>
@@ -140,7 +141,7 @@ function createCertificateStore(collection: Collection<CertificateDocument>) {
 	};
 }
 
-function createIdempotencyStore(collection: Collection<IdempotencyDocument>) {
+function createIdempotencyStore(collection: mongo.Collection<IdempotencyDocument>) {
 	return {
 		/** Claims a key; undefined when the caller now holds it, else the document that stands. */
 		claim: (document: IdempotencyDocument) =>
@@ -167,7 +168,7 @@ function createIdempotencyStore(collection: Collection<IdempotencyDocument>) {
 	};
 }
 
-function createApiKeyStore(collection: Collection<ApiKeyDocument>) {
+function createApiKeyStore(collection: mongo.Collection<ApiKeyDocument>) {
 	return {
 		insert: (document: ApiKeyDocument) => guardStore(async () => void (await collection.insertOne(document))),
 		/** The key whose hash under any live key version this is. */
@@ -180,7 +181,7 @@ function createApiKeyStore(collection: Collection<ApiKeyDocument>) {
 	};
 }
 
-function createNamedStore<Document extends { _id: string }>(collection: Collection<Document>) {
+function createNamedStore<Document extends { _id: string }>(collection: mongo.Collection<Document>) {
 	return {
 		find: (id: string) =>
 			guardStore(async () => ((await collection.findOne({ _id: id } as never)) as Document | null) ?? undefined),

@@ -1,8 +1,14 @@
 // The connection to Temporal: starts runs off the caller's path, completes deliveries, keeps the sweep's schedule.
 
 import { fileURLToPath } from "node:url";
-import { ActivityNotFoundError, Client, Connection, ScheduleOverlapPolicy, WorkflowNotFoundError } from "@temporalio/client";
-import { TypedSearchAttributes, defineSearchAttributeKey, type DataConverter } from "@temporalio/common";
+import {
+	ActivityNotFoundError,
+	Client,
+	Connection,
+	ScheduleOverlapPolicy,
+	WorkflowNotFoundError,
+} from "@temporalio/client";
+import { type DataConverter, defineSearchAttributeKey, TypedSearchAttributes } from "@temporalio/common";
 import {
 	deliverActivityId,
 	type LifecycleInput,

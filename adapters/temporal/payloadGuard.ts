@@ -28,7 +28,10 @@ function check(payload: Payload): void {
 	if (encoding === "binary/null") return;
 	if (encoding !== "json/plain") throw new TypeError("payload_refused encoding");
 	const value: unknown = JSON.parse(decoder.decode(payload.data ?? new Uint8Array()));
-	if (isMetadata(value)) return checkField("currentDetails", value.currentDetails);
+	if (isMetadata(value)) {
+		checkField("currentDetails", value.currentDetails);
+		return;
+	}
 	// Arguments and results may be a bare count or flag.
 	if (typeof value === "boolean" || payloadFields.count?.(value)) return;
 	checkValue(value, "root");
@@ -45,7 +48,10 @@ function checkValue(value: unknown, field: string): void {
 		if (sentences.has(value) || opaqueText.test(value)) return;
 		throw new TypeError(`payload_refused ${field}`);
 	}
-	if (Array.isArray(value)) return value.forEach((item) => checkValue(item, field));
+	if (Array.isArray(value)) {
+		for (const item of value) checkValue(item, field);
+		return;
+	}
 	if (typeof value !== "object") throw new TypeError(`payload_refused ${field}`);
 	for (const [key, entry] of Object.entries(value)) checkField(key, entry);
 }
@@ -57,7 +63,10 @@ function checkField(key: string, value: unknown): void {
 		}
 		return;
 	}
-	if (key === "groups" && Array.isArray(value)) return value.forEach((item) => checkValue(item, key));
+	if (key === "groups" && Array.isArray(value)) {
+		for (const item of value) checkValue(item, key);
+		return;
+	}
 	const accepts = payloadFields[key];
 	if (!accepts) throw new TypeError("payload_refused undeclared_field");
 	if (!accepts(value)) throw new TypeError(`payload_refused ${key}`);

@@ -2,6 +2,7 @@
 
 import { LetheError } from "../../domain/errors.ts";
 import { openVault, vaultFailure } from "./connection.ts";
+import { retryCommit } from "./retryCommit.ts";
 import { type Schedule, schedule as scheduleTimer } from "./schedule.ts";
 
 export type VaultClient = Awaited<ReturnType<typeof createVaultClient>>;
@@ -36,7 +37,8 @@ export async function createVaultClient(deps: Deps) {
 
 	async function login(): Promise<Login> {
 		const unwrapped = await vault.write("sys/wrapping/unwrap", {}, { token: deps.wrappedSecretId });
-		return vault.write("auth/approle/login", { role_id: deps.roleId, secret_id: unwrapped.data.secret_id });
+		const login = { role_id: deps.roleId, secret_id: unwrapped.data.secret_id };
+		return retryCommit(() => vault.write("auth/approle/login", login));
 	}
 
 	// A token may end before its time (revoked, or Vault restored): a refusal asks whether the token itself still lives.

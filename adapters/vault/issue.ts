@@ -2,6 +2,7 @@
 
 import { openVault } from "./connection.ts";
 import type { Role } from "./policies.ts";
+import { retryCommit } from "./retryCommit.ts";
 
 const wrapTtlMax = "10m";
 
@@ -20,7 +21,7 @@ export async function issueCredentials(options: {
 		await vault.write("auth/token/renew-self");
 		const [roleId, secretId] = await Promise.all([
 			vault.read(`${role}/role-id`),
-			vault.write(`${role}/secret-id`, {}, { wrapTtl: wrapTtlMax }),
+			retryCommit(() => vault.write(`${role}/secret-id`, {}, { wrapTtl: wrapTtlMax })),
 		]);
 		return { roleId: roleId.data.role_id as string, wrappedSecretId: secretId.wrap_info.token as string };
 	} finally {

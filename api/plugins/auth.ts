@@ -51,7 +51,7 @@ type AuthDeps = Pick<ApiDeps, "clock" | "hmac"> & {
 };
 
 /** Finds the principal of an Authorization header. @throws LetheError unauthenticated, store_unavailable */
-export function createAuth(deps: AuthDeps) {
+function createAuth(deps: AuthDeps) {
 	const find = createCache<ApiKeyDocument>({
 		load: (macs) => deps.store.apiKeys.findByMacs(macs.split(" ")),
 		clock: deps.clock,

@@ -51,7 +51,7 @@ const frameworkCodes: Record<string, ErrorCode> = {
 };
 
 /** The failure in the catalogue's words. Fastify's own 4xx become `invalid_request`; what is unknown, `internal`. */
-export function toLetheError(thrown: unknown): LetheError {
+function toLetheError(thrown: unknown): LetheError {
 	if (thrown instanceof LetheError) return thrown;
 	const error = thrown as { code?: string; statusCode?: number; validation?: Issue[]; validationContext?: string };
 	const code = frameworkCodes[error?.code ?? ""];
@@ -74,7 +74,7 @@ function toFieldError(issue: Issue, place: string): FieldError {
 }
 
 /** What the log may know of a private cause: names, codes and places in our code; messages may quote what was sent. */
-export function describeCause(cause: unknown): unknown {
+function describeCause(cause: unknown): unknown {
 	if (cause instanceof Error) {
 		const { name, code } = cause as Error & { code?: unknown };
 		const frames = (cause.stack ?? "").split("\n").filter((line) => /^\s+at /.test(line));
@@ -85,8 +85,8 @@ export function describeCause(cause: unknown): unknown {
 		};
 	}
 	if (cause && typeof cause === "object") {
-		const { source, operation, path, status, reason } = cause as Record<string, unknown>;
-		return { source, operation, path, status, reason };
+		const { source, operation, path, status, reason, missing } = cause as Record<string, unknown>;
+		return { source, operation, path, status, reason, missing };
 	}
 	return typeof cause === "string" ? cause.slice(0, 100) : undefined;
 }

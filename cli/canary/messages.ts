@@ -25,7 +25,12 @@ const consent = {
 
 const kinds: Kind[] = [
 	{ label: "delivered", ending: "42", category: "transactional", essential: true },
-	{ label: "one-time code", ending: "42", category: "otp", more: { dataClasses: ["contact", "otp_secret"] } },
+	{
+		label: "one-time code",
+		ending: "42",
+		category: "otp",
+		more: { dataClasses: ["contact", "otp_secret"], validFor: "PT2M" },
+	},
 	{ label: "delivered, United States", ending: "42", category: "transactional", country: "unitedStates" },
 	{ label: "undelivered", ending: "11", category: "transactional" },
 	{ label: "expired at the carrier", ending: "12", category: "transactional" },

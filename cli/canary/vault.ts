@@ -6,8 +6,9 @@ import type { Open, Place } from "./examine.ts";
 /** Its policy is in the Vault adapter; it may list and read metadata, and write only under `kv/metadata/canary/`. */
 const role = "canary";
 const controlsPerSecret = 32;
+const triesMax = 5;
 
-type Call = (method: string, path: string, body?: unknown) => Promise<{ status: number; body: unknown }>;
+type Call = (method: string, path: string, body?: unknown) => Promise<{ status: number; body: unknown; path: string }>;
 
 export function vaultPlace(options: { url: string; issuerToken: () => Promise<string>; id: string }): Place {
 	let call: Call | undefined;
@@ -88,7 +89,7 @@ async function login(url: string, issuerToken: string): Promise<Call> {
 }
 
 function connect(url: string, token: string, more: Record<string, string> = {}): Call {
-	return async (method, path, body) => {
+	const once: Call = async (method, path, body) => {
 		const answer = await fetch(new URL(`/v1/${path}`, url), {
 			method,
 			headers: { ...more, ...(token ? { "x-vault-token": token } : {}), connection: "close" },
@@ -98,12 +99,16 @@ function connect(url: string, token: string, more: Record<string, string> = {}):
 		const text = await answer.text();
 		return { status: answer.status, body: text === "" ? undefined : JSON.parse(text), path };
 	};
+	return async (...request) => {
+		let answer = await once(...request);
+		// A commit that raced another one fails with 500 and has changed nothing.
+		for (let tries = 1; tries < triesMax && answer.status === 500; tries++) answer = await once(...request);
+		return answer;
+	};
 }
 
-async function must<T extends { status: number }>(request: Promise<T>): Promise<T> {
+async function must(request: ReturnType<Call>): ReturnType<Call> {
 	const answer = await request;
-	const { path } = answer as { path?: string };
-	if (answer.status >= 300)
-		throw new Error(`Vault answers ${answer.status} to ${path}: provision its role lethe-${role}`);
-	return answer;
+	if (answer.status < 300) return answer;
+	throw new Error(`Vault answers ${answer.status} to ${answer.path}: provision its role lethe-${role}`);
 }

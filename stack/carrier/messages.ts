@@ -3,7 +3,7 @@
 import { createHash } from "node:crypto";
 import type { ServerResponse } from "node:http";
 import { z } from "zod";
-import { segmentText } from "../../adapters/carriers/segments.ts";
+import { segmentText } from "../../domain/segments.ts";
 import type { Ledger, LedgerEntry } from "./ledger.ts";
 import { type Answer, type MagicRow, magicOf } from "./magic.ts";
 import type { Receipts } from "./receipts.ts";

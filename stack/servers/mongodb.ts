@@ -15,10 +15,7 @@ export async function planMongodb(options: ServerOptions): Promise<Server<Mongod
 	return {
 		address: { url },
 		command: program.command,
-		args: [
-			...program.args,
-			...(program.engine === "mongod" ? mongodArgs(port, dataDir) : secantusArgs(port, dataDir)),
-		],
+		args: [...program.args, ...(program.engine === "mongod" ? mongodArgs(port, dataDir) : secantusArgs(port, dataDir))],
 		answers: () => checkMongodb(url),
 		readyMs: 60_000,
 	};

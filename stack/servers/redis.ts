@@ -30,7 +30,12 @@ export function adoptRedis({ url }: ForeignOptions): ForeignServer<RedisAddress>
 
 /** @throws when the server does not answer a PING, or still loads its data */
 async function checkRedis(url: string): Promise<void> {
-	const redis = new Redis(url, { lazyConnect: true, connectTimeout: 2_000, retryStrategy: null, enableReadyCheck: false });
+	const redis = new Redis(url, {
+		lazyConnect: true,
+		connectTimeout: 2_000,
+		retryStrategy: null,
+		enableReadyCheck: false,
+	});
 	// Its failures reach us by the call below; unheard events would be printed.
 	redis.on("error", () => undefined);
 	try {

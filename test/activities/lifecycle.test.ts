@@ -314,7 +314,10 @@ describe("lifecycle, driven step by step", () => {
 		const rejected = await engine.read(message._id);
 		assert.equal(rejected.state, "rejected");
 		assert.equal(rejected.content, undefined);
-		assert.deepEqual(rejected.attempts.map((attempt) => attempt.outcome), ["failed", "throttled", "rejected"]);
+		assert.deepEqual(
+			rejected.attempts.map((attempt) => attempt.outcome),
+			["failed", "throttled", "rejected"],
+		);
 	});
 
 	it("a key server that is away while a message is sent puts it back, surely unsent", async () => {
@@ -343,6 +346,9 @@ describe("lifecycle, driven step by step", () => {
 		assert.ok((unmoved.nextCheckAt ?? 0) <= engine.clock());
 		await engine.activities.sweepPage();
 		const asked = await engine.read(message._id);
-		assert.deepEqual(asked.receipts.map(({ effect }) => effect), ["stale", "noted"]);
+		assert.deepEqual(
+			asked.receipts.map(({ effect }) => effect),
+			["stale", "noted"],
+		);
 	});
 });

@@ -8,19 +8,26 @@ import { createBatcher } from "../../adapters/batcher.ts";
 describe("batcher", () => {
 	it("answers every caller with its own result, whatever the sizes and timing", async () => {
 		await fc.assert(
-			fc.asyncProperty(fc.array(fc.nat(20), { maxLength: 60 }), fc.integer({ min: 1, max: 7 }), async (items, itemsMax) => {
-				const sizes: number[] = [];
-				const batch = createBatcher<number, number>({
-					itemsMax,
-					run: async (batchItems) => {
-						sizes.push(batchItems.length);
-						await new Promise((resolve) => setImmediate(resolve));
-						return batchItems.map((item) => item * 2);
-					},
-				});
-				assert.deepEqual(await Promise.all(items.map(batch)), items.map((item) => item * 2));
-				assert.ok(sizes.every((size) => size <= itemsMax));
-			}),
+			fc.asyncProperty(
+				fc.array(fc.nat(20), { maxLength: 60 }),
+				fc.integer({ min: 1, max: 7 }),
+				async (items, itemsMax) => {
+					const sizes: number[] = [];
+					const batch = createBatcher<number, number>({
+						itemsMax,
+						run: async (batchItems) => {
+							sizes.push(batchItems.length);
+							await new Promise((resolve) => setImmediate(resolve));
+							return batchItems.map((item) => item * 2);
+						},
+					});
+					assert.deepEqual(
+						await Promise.all(items.map(batch)),
+						items.map((item) => item * 2),
+					);
+					assert.ok(sizes.every((size) => size <= itemsMax));
+				},
+			),
 		);
 	});
 
@@ -39,7 +46,10 @@ describe("batcher", () => {
 		const items = [1, 2, 3].flatMap((at) => ["a", "b"].map((key) => ({ key, at })));
 		await Promise.all(items.map(batch));
 		for (const keys of seen) assert.equal(new Set(keys.map((item) => item[0])).size, keys.length);
-		assert.deepEqual(seen.flat().filter((item) => item.startsWith("a")), ["a1", "a2", "a3"]);
+		assert.deepEqual(
+			seen.flat().filter((item) => item.startsWith("a")),
+			["a1", "a2", "a3"],
+		);
 	});
 
 	it("a failed batch fails its own callers only", async () => {
@@ -52,6 +62,9 @@ describe("batcher", () => {
 			},
 		});
 		const results = await Promise.allSettled([batch(1), batch(2)]);
-		assert.deepEqual(results.map((result) => result.status), ["rejected", "fulfilled"]);
+		assert.deepEqual(
+			results.map((result) => result.status),
+			["rejected", "fulfilled"],
+		);
 	});
 });

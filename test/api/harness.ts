@@ -3,7 +3,6 @@
 import { createHash, generateKeyPairSync, randomBytes, sign } from "node:crypto";
 import { pino } from "pino";
 import { openCarrier } from "../../adapters/carriers/registry.ts";
-import { segmentText } from "../../adapters/carriers/segments.ts";
 import { createCohorts } from "../../adapters/cohorts.ts";
 import { connectMongo } from "../../adapters/mongo/connection.ts";
 import { createStore } from "../../adapters/mongo/store.ts";
@@ -59,7 +58,6 @@ export async function createTestApi(replace: (deps: ApiDeps) => Partial<ApiDeps>
 		cohorts: createCohorts({ cohorts: store.cohorts, cohortKeys: memory.cohortKeys, ids, clock }),
 		hmac,
 		policies: policy,
-		segmentText,
 		runs: {
 			startSoon: ({ submissionId }) => void runs.started.push(submissionId),
 			settleSoon: ({ submissionId }) => void runs.settled.push(submissionId),

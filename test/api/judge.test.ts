@@ -64,7 +64,8 @@ describe("messages judged by the packs in force", () => {
 	});
 
 	it("health information goes by no plain text", async () => {
-		const answer = await api.post(key, { to: americanNumber, category: "health", dataClasses: ["phi"] });
+		const context = { art9Condition: "9(2)(h)" };
+		const answer = await api.post(key, { to: americanNumber, category: "health", dataClasses: ["phi"], context });
 		assert.equal(answer.json.code, "delivery_mode_unavailable");
 		assert.equal(answer.json.decision.deliveryMode, "secure_link");
 	});

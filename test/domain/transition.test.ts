@@ -3,7 +3,15 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { finalStates, isFinal, lifecycle, openStates, type State, states, statesBefore } from "../../domain/lifecycle.ts";
+import {
+	finalStates,
+	isFinal,
+	lifecycle,
+	openStates,
+	type State,
+	states,
+	statesBefore,
+} from "../../domain/lifecycle.ts";
 import type { CarrierEventState } from "../../domain/message.ts";
 import { abandon, cancel, claim, close, end, receive, release, type Transition } from "../../domain/transition.ts";
 import { messageOf } from "../harness/message.ts";
@@ -24,10 +32,14 @@ describe("lifecycle", () => {
 			for (const next of lifecycle[state].next) assert.ok(states.includes(next), `${state} → ${next}`);
 			if (!isFinal(state)) assert.ok(lifecycle[state].next.length > 0, state);
 		}
-		assert.deepEqual(
-			finalStates.toSorted(),
-			["cancelled", "delivered", "expired", "rejected", "undelivered", "unknown"],
-		);
+		assert.deepEqual(finalStates.toSorted(), [
+			"cancelled",
+			"delivered",
+			"expired",
+			"rejected",
+			"undelivered",
+			"unknown",
+		]);
 	});
 
 	it("moves back only from sending to queued and from queued to deferred", () => {
@@ -50,13 +62,18 @@ describe("lifecycle", () => {
 describe("transition", () => {
 	it("never leaves a final state by a receipt, but for unknown and expired", () => {
 		fc.assert(
-			fc.property(fc.constantFrom(...finalStates), fc.constantFrom(...eventStates), fc.boolean(), (state, event, stale) => {
-				const message = messageOf({ state, attempt: 1, carrierId: "c1" });
-				const change = receive(message, { eventId: "e", carrierId: "c1", state: event, at: 1 }, 2, stale);
-				if (change?.to === undefined) return;
-				assert.ok(state === "unknown" || state === "expired");
-				assert.ok(!stale);
-			}),
+			fc.property(
+				fc.constantFrom(...finalStates),
+				fc.constantFrom(...eventStates),
+				fc.boolean(),
+				(state, event, stale) => {
+					const message = messageOf({ state, attempt: 1, carrierId: "c1" });
+					const change = receive(message, { eventId: "e", carrierId: "c1", state: event, at: 1 }, 2, stale);
+					if (change?.to === undefined) return;
+					assert.ok(state === "unknown" || state === "expired");
+					assert.ok(!stale);
+				},
+			),
 		);
 	});
 
@@ -65,7 +82,7 @@ describe("transition", () => {
 			const message = messageOf({ state, attempt: 1, carrierId: "c1" });
 			const change = receive(message, { eventId: "e", carrierId: "c1", state: "delivered", at: 1 }, 2, true);
 			assert.equal(change?.to, undefined);
-			assert.equal((change?.push?.receipts?.value as { effect: string }).effect, "stale");
+			assert.equal((change?.push?.receipts?.value as { effect: string } | undefined)?.effect, "stale");
 		}
 	});
 
@@ -81,7 +98,7 @@ describe("transition", () => {
 		const message = messageOf({ state: "queued", attempt: 2, carrierId: "c1", carrierIdAttempt: 1 });
 		const change = receive(message, { eventId: "e", carrierId: "c1", state: "delivered", at: 1 }, 2, false);
 		assert.equal(change?.to, undefined);
-		assert.equal((change?.push?.receipts?.value as { effect: string }).effect, "out_of_order");
+		assert.equal((change?.push?.receipts?.value as { effect: string } | undefined)?.effect, "out_of_order");
 	});
 
 	it("the update that ends a message erases at once what its class forgets, and nothing that is held", () => {
@@ -138,7 +155,8 @@ describe("transition", () => {
 			];
 			for (const change of changes) {
 				if (!change?.to) continue;
-				for (const from of change.from ?? []) assert.ok(statesBefore(change.to).includes(from), `${from} → ${change.to}`);
+				for (const from of change.from ?? [])
+					assert.ok(statesBefore(change.to).includes(from), `${from} → ${change.to}`);
 			}
 		}
 	});

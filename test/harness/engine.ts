@@ -4,7 +4,8 @@ import { createHash, randomBytes } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import { DefaultLogger, NativeConnection, Runtime, Worker } from "@temporalio/worker";
 import { Redis } from "ioredis";
-import { type ActivityDeps, createActivities } from "../../activities/index.ts";
+import type { ActivityDeps } from "../../activities/deps.ts";
+import { createActivities } from "../../activities/index.ts";
 import { createSend } from "../../activities/send.ts";
 import { createUnpark } from "../../activities/unpark.ts";
 import type { Carrier, SendOutcome } from "../../adapters/carriers/carrier.ts";
@@ -58,7 +59,11 @@ export async function createEngine(options: EngineOptions = {}) {
 	const sendQueues = createSendQueues({ url: process.env.REDIS_URL as string, prefix: name });
 	const carrier = createScriptedCarrier();
 	const warnings: string[] = [];
-	const log = { info: () => undefined, error: () => undefined, warn: (fields: object) => void warnings.push(JSON.stringify(fields)) };
+	const log = {
+		info: () => undefined,
+		error: () => undefined,
+		warn: (fields: object) => void warnings.push(JSON.stringify(fields)),
+	};
 	const runs = createRuns({
 		client: temporal.client,
 		taskQueue: name,
@@ -179,7 +184,10 @@ export async function createEngine(options: EngineOptions = {}) {
 }
 
 /** Waits for a condition, not for a time. */
-export async function until<T>(condition: () => Promise<T | undefined | false> | T | undefined | false, limitMs = 20_000): Promise<T> {
+export async function until<T>(
+	condition: () => Promise<T | undefined | false> | T | undefined | false,
+	limitMs = 20_000,
+): Promise<T> {
 	const end = Date.now() + limitMs;
 	for (;;) {
 		const value = await condition();
@@ -217,9 +225,7 @@ function createScriptedCarrier() {
 		verify: () => ({ valid: false, reason: "unsupported", events: [] }),
 		async lookup(reference) {
 			const carrierId = known.get(reference);
-			return carrierId
-				? { kind: "found", carrierId, segments: 1, state: "pending", at: 1 }
-				: { kind: "absent" };
+			return carrierId ? { kind: "found", carrierId, segments: 1, state: "pending", at: 1 } : { kind: "absent" };
 		},
 	};
 	return Object.assign(carrier, { calls, known, script });

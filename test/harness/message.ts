@@ -27,7 +27,12 @@ type Shape = {
 	releaseAt?: number;
 };
 
-const sealed = { cohortId: "coh_x", wrappingKeyId: "wk_x", wrappedKey: new Uint8Array(1), ciphertext: new Uint8Array(1) };
+const sealed = {
+	cohortId: "coh_x",
+	wrappingKeyId: "wk_x",
+	wrappedKey: new Uint8Array(1),
+	ciphertext: new Uint8Array(1),
+};
 
 export function messageOf(shape: Shape = {}): Message {
 	const attempt = shape.attempt ?? 0;

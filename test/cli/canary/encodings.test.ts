@@ -62,7 +62,7 @@ const independent: [string, (value: string) => Buffer][] = [
 	["form", (value) => Buffer.from(new URLSearchParams({ text: `${value} +` }).toString())],
 	["base64 of json", (value) => Buffer.from(Buffer.from(JSON.stringify({ text: value })).toString("base64"))],
 	["base64url of a letter", (value) => Buffer.from(Buffer.from(`é${value}`).toString("base64url"))],
-	["hex of utf-16", (value) => Buffer.concat([Buffer.from("h"), Buffer.from(value, "utf16le")])],
+	["utf-16 at an odd place", (value) => Buffer.concat([Buffer.from("h"), Buffer.from(value, "utf16le")])],
 	["gzip of gzip", (value) => gzipSync(gzipSync(Buffer.from(value)))],
 	["gzip of base64", (value) => gzipSync(Buffer.from(Buffer.from(value).toString("base64")))],
 ];

@@ -3,9 +3,8 @@
 import assert from "node:assert/strict";
 import { generateKeyPairSync } from "node:crypto";
 import { after, before, describe, it } from "node:test";
-import { parkingTenant as unparkingTenant } from "../../../../activities/unpark.ts";
-import { parkingTenant } from "../../../../api/receive.ts";
 import { LetheError } from "../../../../domain/errors.ts";
+import { parkingTenant } from "../../../../domain/ids.ts";
 import { limits } from "../../../../domain/limits.ts";
 import { createTestApi, receiptOf, type TestApi } from "../../harness.ts";
 
@@ -128,10 +127,6 @@ describe("POST /v1/callbacks/{carrier}/{queue}/receipts", () => {
 		assert.equal(opened.state, "delivered");
 		const cohort = await api.store.cohorts.find(receipt.sealed.cohortId);
 		assert.equal(cohort?.dueAt, receipt.eraseBy);
-	});
-
-	it("receipts are parked for the tenant for which they are unparked", () => {
-		assert.equal(parkingTenant, unparkingTenant);
 	});
 
 	it("an unknown queue, or one of another carrier, answers like absence", async () => {

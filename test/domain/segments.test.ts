@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { segmentText } from "../../../adapters/carriers/segments.ts";
+import { segmentText } from "../../domain/segments.ts";
 
 const cases: [what: string, text: string, encoding: "gsm7" | "ucs2", segments: number, units: number][] = [
 	["an empty text is one empty SMS", "", "gsm7", 1, 0],

@@ -1,0 +1,103 @@
+// `npm run bench -- SUITE [--json]`: measures beside a baseline in the same run; one JSON object comes last.
+
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { startProcesses } from "../stack/processes.ts";
+import { createStack, type Stack } from "../stack/stack.ts";
+import { createSupervised } from "../stack/supervised.ts";
+import { encryptSuite } from "./encrypt.ts";
+import { lifecycleSuite } from "./lifecycle.ts";
+
+const root = fileURLToPath(new URL("..", import.meta.url)).replace(/\/$/, "");
+const usage = `npm run bench -- SUITE [--json] [--rounds N] [--messages N]
+
+SUITE      encrypt | lifecycle
+--json     print nothing but the JSON object
+--rounds   interleaved rounds (default 5)
+--messages messages a round of the lifecycle (default 400)
+`;
+
+const { values, positionals } = parseArgs({
+	allowPositionals: true,
+	options: {
+		json: { type: "boolean", default: false },
+		rounds: { type: "string", default: "5" },
+		messages: { type: "string", default: "400" },
+		help: { type: "boolean", default: false },
+	},
+});
+const say = (line: string) => void (values.json || console.error(line));
+const suites: Record<string, (stack: Stack) => Promise<object>> = {
+	encrypt: async (stack) => {
+		const { url, issuerTokenFile } = stack.state().servers.vault;
+		return encryptSuite({ vault: { address: url, issuerToken: readFileSync(issuerTokenFile, "utf8").trim() } });
+	},
+	lifecycle: runLifecycle,
+};
+const suite = suites[positionals[0] ?? ""];
+
+if (!suite || values.help) {
+	console.error(usage);
+	process.exitCode = values.help ? 0 : 2;
+} else {
+	const stack = createStack({ root, dir: join(root, ".lethe", "bench"), log: say, fresh: true });
+	for (const signal of ["SIGINT", "SIGTERM"] as const) {
+		process.on(signal, () => void stack.stop().then(() => process.exit(130)));
+	}
+	try {
+		await stack.start();
+		const result = await suite(stack);
+		const { servers } = stack.state();
+		await stack.stop();
+		const measured = { ...result, store: servers.mongodb.program, node: process.version };
+		console.log(JSON.stringify(measured, null, values.json ? 0 : 2));
+	} catch (error) {
+		console.error((error as Error).message);
+		await stack.stop();
+		process.exitCode = 1;
+	}
+}
+
+async function runLifecycle(stack: Stack): Promise<object> {
+	const processes = await startProcesses(stack, { log: say, ratePerSecond: 10_000 });
+	const bare = createSupervised({
+		name: "bare",
+		runDir: stack.runDir,
+		logFile: join(stack.logDir, "bare.log"),
+		plan: async () => ({
+			command: process.execPath,
+			args: [join(root, "bench", "bareWorker.ts")],
+			env: processes.baseEnvironment,
+			ipc: true,
+		}),
+		ready: (child, signal) =>
+			new Promise((resolve) => {
+				child.once("message", () => resolve());
+				signal.addEventListener("abort", () => resolve());
+			}),
+		readyMs: 60_000,
+		stopMs: 10_000,
+		onPid: () => undefined,
+		log: say,
+	});
+	try {
+		await bare.start();
+		const { temporal } = stack.state().servers;
+		return await lifecycleSuite(
+			{
+				temporalAddress: temporal.address,
+				temporalNamespace: temporal.namespace,
+				apiUrl: processes.apiUrl,
+				apiKey: processes.demo.apiKey,
+				carrierUrl: processes.carrier.url,
+				carrierToken: processes.carrier.token,
+			},
+			{ rounds: Number(values.rounds), perRound: Number(values.messages), probes: 60 },
+		);
+	} finally {
+		await bare.stop();
+		await processes.stop();
+	}
+}
