@@ -23,7 +23,7 @@ export const names = {
 } as const;
 
 /** Roles that a process logs in as; in Vault each is called `lethe-<role>`. */
-export const roles = ["api", "sender", "eraser", "signer", "admin", "bench"] as const;
+export const roles = ["api", "sender", "eraser", "signer", "admin", "bench", "canary"] as const;
 export type Role = (typeof roles)[number];
 
 const wrappingTtlMax = "15m";
@@ -81,6 +81,13 @@ export const policies: Record<Role | "issuer", Policy> = {
 		...ownToken,
 		"transit/keys/bench": { capabilities: ["create", "update"], allowed_parameters: { type: ["aes256-gcm96"] } },
 		"transit/encrypt/bench": { capabilities: ["update"] },
+	},
+	// Searches for what must not be there: names and metadata only, no key and no secret; writes its own controls.
+	canary: {
+		...ownToken,
+		"transit/keys": { capabilities: ["list"] },
+		"kv/metadata/*": { capabilities: ["list", "read"] },
+		"kv/metadata/canary/*": { capabilities: ["create", "update", "read", "delete", "list"] },
 	},
 	issuer: {
 		...ownToken,

@@ -38,7 +38,7 @@ const acts: Act[] = [
 	post("rewrap under a cohort key", [], `transit/rewrap/${cohort}`, { ciphertext: "vault:v1:AAAA" }),
 	post("hash under a cohort key", [], `transit/hmac/${cohort}`, { input: "AAAA" }),
 	get("read a cohort key's metadata", ["eraser"], `${keys}/${cohort}`),
-	get("list keys", [], `${keys}?list=true`),
+	get("list keys", ["canary"], `${keys}?list=true`),
 	get("export a cohort key", [], `transit/export/encryption-key/${cohort}`),
 	get("back a cohort key up", [], `transit/backup/${cohort}`),
 	post("make a cohort key exportable", [], `${keys}/${cohort}/config`, { exportable: true }),
@@ -63,7 +63,7 @@ const acts: Act[] = [
 	get("read send secrets", ["sender"], `kv/data/carriers/${queue}/send`),
 	get("read callback secrets", ["api"], `kv/data/carriers/${queue}/callback`),
 	get("read other secrets", [], `kv/data/carriers/${queue}/other`),
-	get("list carriers", [], "kv/metadata/carriers?list=true"),
+	get("list carriers", ["canary"], "kv/metadata/carriers?list=true"),
 	remove("delete secrets", [], `kv/data/carriers/${queue}/send`),
 	post("encrypt under the bench key", ["bench"], "transit/encrypt/bench", { plaintext: "AAAA" }),
 	post("decrypt under the bench key", [], "transit/decrypt/bench", { ciphertext: "vault:v1:AAAA" }),
@@ -85,6 +85,7 @@ before(async () => {
 	for (const role of roles) clients.set(role, await login(role));
 	const api = clients.get("api") as VaultClient;
 	const admin = clients.get("admin") as VaultClient;
+	await clients.get("bench")?.write(`${keys}/bench`, { type: "aes256-gcm96" });
 	for (const key of [cohort, doomed]) await api.write(`${keys}/${key}`, { type: "aes256-gcm96" });
 	await admin.write(`${keys}/${tenantKey}`, hmacKeySpec);
 });

@@ -1,0 +1,57 @@
+// The cases that the published packs carry, each as one test.
+
+import assert from "node:assert/strict";
+import { describe, it, test } from "node:test";
+import { runCases } from "../../policies/cases.ts";
+import { readPacks } from "../../policies/load.ts";
+import { indexPacks } from "../../policies/packSet.ts";
+import type { PackFile } from "../../policies/schema.ts";
+import { candidateZones } from "../../policies/zones.ts";
+
+const loaded = readPacks();
+const files = loaded.map(({ file }) => file);
+const packs = indexPacks(loaded);
+
+for (const file of files) {
+	describe(`pack ${file.id} ${file.version}`, () => {
+		for (const { name, mismatches } of runCases([file], packs)) {
+			it(name, () => assert.deepEqual(mismatches, []));
+		}
+	});
+}
+
+test("a case that expects something else fails, whatever it expects", () => {
+	const [first] = files.find(({ id }) => id === "us-tcpa")?.cases ?? [];
+	assert.ok(first);
+	const wrong: PackFile["cases"][number]["expect"][] = [
+		{ allowed: false },
+		{ allowed: true, reasons: ["OPTED_OUT"] },
+		{ allowed: true, absentReasons: ["CONSENT_SUFFICIENT"] },
+		{ allowed: true, citations: ["47 CFR 1.1"] },
+		{ allowed: true, deliveryMode: "secure_link" },
+		{ allowed: true, deferUntilUtc: "2026-11-25T14:00:00Z" },
+		{ allowed: true, contentRetentionMax: "P29D" },
+		{ allowed: true, recordRetentionMin: "P6Y" },
+		{ allowed: true, recordRetentionMax: "P5Y" },
+		{ allowed: true, recordRetentionMin: null },
+		{ allowed: true, respondBy: "2026-12-01" },
+	];
+	for (const expect of wrong) {
+		const file = { ...files[0], id: "x", version: "1.0.0", cases: [{ ...first, expect }] } as PackFile;
+		assert.equal(runCases([file], packs)[0]?.mismatches.length, 1, JSON.stringify(expect));
+	}
+});
+
+test("every rule says where it comes from, when that was checked and how sure it is", () => {
+	for (const { rules } of files) {
+		for (const rule of rules) assert.ok(rule.citations.length > 0 && rule.verifiedOn && rule.confidence && rule.basis);
+	}
+});
+
+test("every destination that a pack opens has its time zones", () => {
+	for (const pack of packs.at(Date.parse("2026-11-25T00:00:00Z"))) {
+		for (const country of pack.destinations) {
+			assert.ok(!candidateZones(country).some(({ zone }) => zone.startsWith("Etc/")), country);
+		}
+	}
+});

@@ -1,0 +1,128 @@
+// What is read off a text, and that nothing else is.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { contentFacts, recordableFacts } from "../../policies/contentFacts.ts";
+
+const keyword = (text: string) => contentFacts(text).keywordClass;
+const card = (text: string) => contentFacts(text).cardNumber;
+
+test("an opt-out is recognised by any reasonable means", () => {
+	const optOuts = [
+		...["STOP", "stop", " Stop! ", "STOP ALL", "StopAll", "S T O P", "QUIT", "END", "REVOKE", "OPT OUT", "opt-out"],
+		...[
+			"OPTOUT",
+			"CANCEL",
+			"UNSUBSCRIBE",
+			"Unsubscribe me please",
+			"Opt out please",
+			"please stop",
+			"Stop texting me!!",
+		],
+		...["stop sending me these", "Don't text me again", "DO NOT CONTACT ME", "remove me from your list", "take me off"],
+		...["I revoke my consent", "no more texts", "ＳＴＯＰ", "st\u200bop", "Arrêt", "ARRÊTER svp", "Abmelden bitte"],
+		...["Keine SMS mehr", "BAJA", "stop 🙏", "I'd like to opt out of these messages", "leave me alone"],
+	];
+	for (const text of optOuts) assert.equal(keyword(text), "stop", text);
+});
+
+test("what only sounds like an opt-out is none", () => {
+	const others = [
+		...["", "   ", "🙏", "Please don't stop", "do not unsubscribe me", "I don't want to opt out", "never stop texting"],
+		...[
+			"I'll stop by at five",
+			"Where is the bus stop?",
+			"Can I cancel my appointment on Friday?",
+			"The end of the day",
+		],
+		...["Please call me", "nonstop", "weekend", "thank you", "ok"],
+	];
+	for (const text of others) assert.equal(keyword(text), undefined, text);
+	assert.equal(keyword("START"), "start");
+	assert.equal(keyword("Help please"), "help");
+});
+
+test("card numbers are found with separators, among other digits and in the digits of any script", () => {
+	const cards = [
+		...[
+			"4111111111111111",
+			"4111 1111 1111 1111",
+			"4111-1111-1111-1111",
+			"4111.1111.1111.1111",
+			"4 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1",
+		],
+		...["378282246310005", "3782 822463 10005", "4222222222222", "6011000990139424", "5555555555554444 05/27 123"],
+		...[
+			"code 123456 card 4111111111111111.",
+			"12345 4111111111111111 67",
+			"4111\n1111\n1111\n1111",
+			"4111\u00a01111\u202f1111\u20091111",
+		],
+		...[
+			"4111\u200b1111\u200b1111\u200b1111",
+			"٤١١١١١١١١١١١١١١١",
+			"４１１１１１１１１１１１１１１１",
+			"𝟒𝟏𝟏𝟏 𝟏𝟏𝟏𝟏 𝟏𝟏𝟏𝟏 𝟏𝟏𝟏𝟏",
+			"४१११ ११११ ११११ ११११",
+		],
+		...["4111 – 1111 – 1111 – 1111", "6304000000000000000", "card:4111111111111111"],
+	];
+	for (const text of cards) assert.equal(card(text), true, text);
+});
+
+test("other numbers are not taken for cards", () => {
+	const others = [
+		...[
+			"",
+			"123456",
+			"4111111111111112",
+			"4111 1111 1111 1112",
+			"0000000000000000",
+			"41111111111111111111111",
+			"411111111111",
+		],
+		...["Your code is 123456. @example.com #123456", "25.11.2026 12:30, room 12", "4111 a 1111 b 1111 c 1111"],
+	];
+	for (const text of others) assert.equal(card(text), false, text);
+});
+
+test("every number of 13 to 19 digits with a right check digit is found, with a wrong one not", () => {
+	const digits = fc.array(fc.nat(9), { minLength: 11, maxLength: 17 }).map((rest) => `4${rest.join("")}`);
+	fc.assert(
+		fc.property(digits, fc.constantFrom("", " ", "-"), fc.nat(9), (start, separator, last) => {
+			const right = checkDigit(start);
+			const text = (digit: number) => `${start}${digit}`.replace(/(\d{4})(?=\d)/g, `$1${separator}`);
+			assert.equal(card(text(right)), true);
+			if (separator === "" && last !== right) assert.equal(card(text(last)), false);
+		}),
+	);
+});
+
+test("a text of any length and make is judged in time that grows with its length", () => {
+	for (const piece of ["1 ", "4111-", "stop ", "don't ", "\u0301", "٤", "1111111111111111111"]) {
+		const started = process.cpuUsage().user;
+		contentFacts(piece.repeat(50_000));
+		assert.ok(process.cpuUsage().user - started < 2_000_000, piece);
+	}
+	fc.assert(fc.property(fc.string({ unit: "binary" }), (text) => typeof card(text) === "boolean"));
+});
+
+test("recordable facts hold the class and the flag and no text; facts without a text stay the same object", () => {
+	const facts = { recipientCountry: "US", context: { event: "inbound", body: "STOP, I said" } } as const;
+	assert.deepEqual(recordableFacts(facts), {
+		recipientCountry: "US",
+		context: { event: "inbound", cardNumber: false },
+	});
+	assert.equal(facts.context.body, "STOP, I said");
+	const bare = { context: { event: "send" } } as const;
+	assert.equal(recordableFacts(bare), bare);
+});
+
+function checkDigit(start: string): number {
+	const sum = [...start].reverse().reduce((total, digit, place) => {
+		const doubled = place % 2 === 0 ? Number(digit) * 2 : Number(digit);
+		return total + (doubled > 9 ? doubled - 9 : doubled);
+	}, 0);
+	return (10 - (sum % 10)) % 10;
+}
