@@ -3,7 +3,7 @@ FROM node:24.21.0-slim AS packages
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 # No install scripts: the image has its own Node, and the native parts come built.
-RUN npm ci --omit=dev --ignore-scripts
+RUN npm install --no-save --omit=dev --ignore-scripts
 
 FROM packages AS bundle
 COPY . .

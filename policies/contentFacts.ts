@@ -54,7 +54,8 @@ const refusalPhrases = [
 ];
 const stopPhrase = new RegExp(`\\b(${stopPhrases.join("|")})\\b`, "g");
 const refusalPhrase = new RegExp(`\\b(${refusalPhrases.join("|")})\\b`);
-const negation = /\b(do not|dont|don t|never|not|no need to) (\w+ )?$/;
+// Few words may stand between: missing an opt-out is worse than seeing one too many.
+const negation = /\b(do not|dont|don t|never|not|no need to) ((want|wish|need|mean) to |ever |please |even )?$/;
 
 function classify(text: string): ContentFacts["keywordClass"] {
 	const words = toWords(text);

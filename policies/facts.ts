@@ -185,7 +185,10 @@ export const factsSchema = z
 			.regex(/^[A-Z]{2}-[A-Z0-9]{1,3}$/, { error: "not a region of ISO 3166-2" })
 			.nullish(),
 		timezone: z.string().refine(isTimezone, { error: "not a time zone of the IANA database" }).nullish(),
-		localTime: z.iso.datetime({ local: true, error: "not a wall time without a zone" }).nullish(),
+		localTime: z.iso
+			.datetime({ local: true, error: "not a wall time" })
+			.refine((time) => !time.endsWith("Z"), { error: "not a wall time: it names a zone" })
+			.nullish(),
 		senderEstablishment: place,
 		subjectResidence: place,
 		category: z.enum(categories).nullish(),

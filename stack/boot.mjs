@@ -80,7 +80,9 @@ async function install() {
 
 function runNpm() {
 	return new Promise((done) => {
-		const args = ["ci", "--loglevel=error", "--no-audit", "--no-fund", "--prefer-offline"];
+		// Not `npm ci`: a registry that lacks the optional packages of other platforms leaves gaps in the lock, which `ci`
+		// refuses. The versions are the locked ones all the same.
+		const args = ["install", "--no-save", "--loglevel=error", "--no-audit", "--no-fund", "--prefer-offline"];
 		// npm's own patience, over a minute a request, hides for long that there is no network.
 		args.push("--fetch-retries=2", "--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=5000");
 		const npm = spawn("npm", args, { cwd: root, stdio: ["ignore", "ignore", "pipe"] });
@@ -98,7 +100,7 @@ function explain(errors) {
 	if (cause) {
 		return `The package registry can't be reached (${cause}). Check the network and \`npm config get registry\`, then try again.`;
 	}
-	return `npm ci failed; mend what it says, then try again.\n${errors.trim().split("\n").slice(0, 12).join("\n")}`;
+	return `npm install failed; mend what it says, then try again.\n${errors.trim().split("\n").slice(0, 12).join("\n")}`;
 }
 
 // Two commands started at once in a fresh clone must not both rewrite node_modules.

@@ -93,7 +93,7 @@ function isOpenByTheRuntime({ zone, hours }: Gate, at: number): boolean {
 	const format = formats.get(zone) ?? new Intl.DateTimeFormat("en-US", { timeZone: zone, ...fields });
 	formats.set(zone, format);
 	const parts = Object.fromEntries(format.formatToParts(at).map(({ type, value }) => [type, value]));
-	const minutes = Number(parts["hour"]) * 60 + Number(parts["minute"]);
-	const weekday = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"].indexOf(String(parts["weekday"]));
+	const minutes = Number(parts.hour) * 60 + Number(parts.minute);
+	const weekday = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"].indexOf(String(parts.weekday));
 	return (hours.byWeekday[weekday] ?? []).some(({ start, end }) => minutes >= start && minutes < end);
 }

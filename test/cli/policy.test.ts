@@ -1,0 +1,78 @@
+// `lethe policy` as a shell sees it: one line a decision, exit codes, and errors that name the mend.
+
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+
+const folder = mkdtempSync(join(tmpdir(), "lethe-policy-"));
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+const program = `
+	import { policyCommand } from ${JSON.stringify(new URL("../../cli/policy.ts", import.meta.url).href)};
+	await policyCommand().parseAsync(process.argv.slice(1), { from: "user" });
+`;
+
+function policy(...args: string[]) {
+	const result = spawnSync(process.execPath, ["--input-type=module", "-e", program, "--", ...args], {
+		encoding: "utf8",
+	});
+	return { code: result.status, lines: result.stdout.split("\n").slice(0, -1), error: result.stderr };
+}
+
+function file(content: unknown): string {
+	const path = join(folder, "facts.json");
+	writeFileSync(path, typeof content === "string" ? content : JSON.stringify(content));
+	return path;
+}
+
+const context = { evaluatedAt: "2026-11-25T12:00:00Z", lawfulBasis: "contract" };
+const allowed = { recipientCountry: "DE", category: "transactional", context };
+const denied = { ...allowed, context: { ...context, lawfulBasis: null } };
+
+test("one facts document gives one decision; a refusal is a negative answer", () => {
+	const yes = policy("decide", "--facts", file(allowed));
+	assert.deepEqual([yes.code, yes.lines.length, yes.error], [0, 1, ""]);
+	assert.equal(JSON.parse(yes.lines[0] ?? "").allowed, true);
+	const no = policy("decide", "--json", "--facts", file(denied));
+	assert.deepEqual([no.code, JSON.parse(no.lines[0] ?? "").reasons], [1, ["LAWFUL_BASIS_MISSING"]]);
+});
+
+test("an array gives a decision a line, in order, and succeeds whatever they say", () => {
+	const { code, lines, error } = policy("decide", "--facts", file([denied, allowed, denied]));
+	assert.deepEqual([code, error], [0, ""]);
+	assert.deepEqual(
+		lines.map((line) => JSON.parse(line).allowed),
+		[false, true, false],
+	);
+	assert.deepEqual(policy("decide", "--facts", file([])), { code: 0, lines: [], error: "" });
+});
+
+test("facts that can't be judged are misuse: one line that names the field, and nothing of its value", () => {
+	const { code, lines, error } = policy("decide", "--facts", file({ ...allowed, body: "geheim" }));
+	assert.deepEqual([code, lines], [2, []]);
+	assert.match(error, /^lethe policy decide: .*facts\.json: body is not a field of the facts\..*\n$/);
+	assert.doesNotMatch(error, /geheim/);
+	const some = policy("decide", "--facts", file([allowed, { ...allowed, category: "spam" }, denied]));
+	assert.deepEqual([some.code, some.lines.length], [2, 3]);
+	assert.match(JSON.parse(some.lines[1] ?? "").error, /item 1: category/);
+	assert.equal(JSON.parse(some.lines[2] ?? "").allowed, false);
+});
+
+test("a file that is missing or not JSON is misuse", () => {
+	const absent = policy("decide", "--facts", join(folder, "absent.json"));
+	assert.deepEqual([absent.code, /can't be read/.test(absent.error)], [2, true]);
+	const text = policy("decide", "--facts", file("{"));
+	assert.deepEqual([text.code, /is not JSON/.test(text.error)], [2, true]);
+});
+
+test("the published packs pass their own cases, and a pack that can't be read is named", () => {
+	const { code, lines } = policy("check");
+	assert.equal(code, 0);
+	assert.match(lines.at(-1) ?? "", /^\d+ cases, 0 not as expected$/);
+	const bad = policy("check", "--packs", folder);
+	assert.equal(bad.code, 2);
+	assert.match(bad.error, /^lethe policy check: .*Correct the pack\.\n$/);
+});

@@ -1,0 +1,83 @@
+// The door of the facts: what is unknown or malformed is named, and never repeated.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { LetheError } from "../../domain/errors.ts";
+import { parseFacts } from "../../policies/facts.ts";
+
+test("a field that is unknown or malformed is named, and its value is not", () => {
+	const secret = "4915112345678 geheim";
+	const wrong: [string, unknown][] = [
+		["/categry", { categry: secret }],
+		["/category", { category: secret }],
+		["/recipientCountry", { recipientCountry: secret }],
+		["/recipientCountry", { recipientCountry: "de" }],
+		["/recipientRegion", { recipientCountry: "DE", recipientRegion: "US-NY" }],
+		["/timezone", { timezone: "Mars/Olympus" }],
+		["/timezone", { timezone: "+01:00" }],
+		["/localTime", { localTime: "2026-11-25T12:00:00Z" }],
+		["/dataClasses/1", { dataClasses: ["contact", secret] }],
+		["/optedOut", { optedOut: "marketting" }],
+		["/legalHold", { legalHold: "no" }],
+		["/consent/type", { consent: { type: secret } }],
+		["/consent/withdrawnAt", { consent: { withdrawnAt: "2026-11-25" } }],
+		["/consent/withdrwnAt", { consent: { withdrwnAt: "2026-11-25T12:00:00Z" } }],
+		["/context/lawfulbasis", { context: { lawfulbasis: secret } }],
+		["/context/event", { context: { event: "sned" } }],
+		["/context/evaluatedAt", { context: { evaluatedAt: "2026-11-25T12:00:00" } }],
+		["/context/evaluatedAt", { context: { evaluatedAt: "2026-02-30T12:00:00Z" } }],
+		["/context/evaluatedAt", { context: { evaluatedAt: 1_795_608_000 } }],
+		["/context/otpValidity", { context: { otpValidity: "-PT5M" } }],
+		["/context/otpValidity", { context: { otpValidity: "5 minutes" } }],
+		["/context/sentToday", { context: { sentToday: -1 } }],
+		["/context/body", { context: { body: "x".repeat(10_001) } }],
+		["/context/route/baaref", { context: { route: { baaref: secret } } }],
+		["/context/composition/0/min", { context: { composition: [{ min: "six years" }] } }],
+		["/", []],
+		["/", null],
+		["/", "facts"],
+	];
+	for (const [pointer, value] of wrong) {
+		const errors = refuse(value);
+		assert.ok(
+			errors.some((error) => error.pointer.startsWith(pointer)),
+			`${pointer}: ${JSON.stringify(errors)}`,
+		);
+		assert.doesNotMatch(JSON.stringify(errors), /geheim|49151/);
+	}
+});
+
+test("null means absent, except where it says that there is none", () => {
+	const facts = parseFacts({
+		timezone: null,
+		consent: null,
+		context: { route: { baaRef: null }, retentionDisclosure: null },
+	});
+	assert.deepEqual(facts, { context: { route: {}, retentionDisclosure: false } });
+});
+
+test("whatever the document, it is refused with field errors or taken, and stays as it was", () => {
+	fc.assert(
+		fc.property(fc.jsonValue(), (value) => {
+			const before = JSON.stringify(value);
+			try {
+				parseFacts(value);
+			} catch (error) {
+				assert.ok(error instanceof LetheError && error.errors.length > 0);
+			}
+			assert.equal(JSON.stringify(value), before);
+		}),
+	);
+});
+
+function refuse(value: unknown) {
+	try {
+		parseFacts(value);
+	} catch (error) {
+		assert.ok(error instanceof LetheError);
+		assert.equal(error.code, "invalid_request");
+		return error.errors;
+	}
+	assert.fail(`taken: ${JSON.stringify(value)}`);
+}

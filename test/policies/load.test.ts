@@ -1,0 +1,109 @@
+// Pack files on disk: one that can't be understood whole stops them all, and the error names it.
+
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { after, test } from "node:test";
+import { stringify } from "yaml";
+import { loadPacks } from "../../policies/load.ts";
+import { sampleBase, samplePack, sampleRule } from "./samples.ts";
+
+const root = mkdtempSync(join(tmpdir(), "lethe-packs-"));
+after(() => rmSync(root, { recursive: true, force: true }));
+let directories = 0;
+
+function directory(files: Record<string, string>): string {
+	directories += 1;
+	const path = join(root, String(directories));
+	mkdirSync(path);
+	for (const [name, text] of Object.entries({ "base/1.0.0.yaml": stringify(sampleBase), ...files })) {
+		mkdirSync(dirname(join(path, name)), { recursive: true });
+		writeFileSync(join(path, name), text);
+	}
+	return path;
+}
+
+const refuse = (pack: object, message: RegExp) =>
+	assert.throws(
+		() => loadPacks(directory({ "a/1.0.0.yaml": stringify(pack) })),
+		(error: Error) => {
+			assert.match(error.message, message);
+			assert.doesNotMatch(error.message, /\n/);
+			return true;
+		},
+	);
+const refuseRule = (effect: Record<string, unknown>, message: RegExp) =>
+	refuse(samplePack("a", [sampleRule("a.rule", effect)]), message);
+
+test("a pack is known by its id, its version and the hash of its text", () => {
+	const text = stringify(samplePack("a", [sampleRule("a.rule", { deny: ["OPTED_OUT"] })]));
+	const { versions } = loadPacks(directory({ "a/1.0.0.yaml": text }));
+	const sha256 = createHash("sha256").update(text).digest("hex");
+	assert.deepEqual(
+		versions.find(({ id }) => id === "a"),
+		{ id: "a", version: "1.0.0", sha256 },
+	);
+});
+
+test("a rule that can't be read whole is not skipped: it stops the load", () => {
+	refuseRule({ denny: ["OPTED_OUT"] }, /a.1\.0\.0\.yaml: rules\.0.*denny/);
+	refuseRule({ deny: ["OPTEDOUT"] }, /rules\.0\.deny\.0/);
+	refuseRule({ deny: [] }, /rules\.0\.deny/);
+	refuseRule({ deny: ["OPTED_OUT"], reasons: ["OPTED_OUT"] }, /exactly one effect.*deny, reasons/);
+	refuseRule({}, /exactly one effect.*none/);
+	refuseRule({ deny: ["OPTED_OUT"], when: { categry: "otp" } }, /categry: is not a fact/);
+	refuseRule({ deny: ["OPTED_OUT"], when: { category: "marketting" } }, /category: marketting/);
+	refuseRule({ deny: ["OPTED_OUT"], when: { any: [{ dataClasses: ["helth"] }] } }, /dataClasses: helth/);
+	refuseRule({ deny: ["OPTED_OUT"], when: { category: { nott: "otp" } } }, /nott/);
+	refuseRule({ deny: ["OPTED_OUT"], when: { category: {} } }, /empty test/);
+	refuseRule({ deny: ["OPTED_OUT"], when: { legalHold: "yes" } }, /legalHold: yes/);
+	refuseRule({ deny: ["OPTED_OUT"], on: ["sned"] }, /rules\.0\.on/);
+	refuseRule({ deny: ["OPTED_OUT"], citations: [] }, /citations/);
+	refuseRule({ deny: ["OPTED_OUT"], basis: "custom" }, /basis/);
+	refuseRule({ deny: ["OPTED_OUT"], verifiedOn: "July" }, /verifiedOn/);
+	refuseRule({ deny: ["OPTED_OUT"], id: "b.rule" }, /does not start with a\./);
+	refuseRule({ window: { open: [{ days: ["mon"], start: "20:00", end: "08:00" }] } }, /start is not before end/);
+	refuseRule({ window: { open: [{ days: ["mon"], start: "8:00", end: "20:00" }] } }, /HH:MM/);
+	refuseRule({ window: { open: [{ days: ["mon"], start: "08:00", end: "20:00" }] }, on: ["inbound"] }, /its own event/);
+	refuseRule({ retention: [{ object: "content" }] }, /neither min nor max/);
+	refuseRule({ retention: [{ object: "content", max: null }] }, /only suppression/);
+	refuseRule({ retention: [{ object: "content", max: "30 days" }] }, /ISO 8601/);
+	refuseRule({ retention: [{ object: "body", max: "P1D" }] }, /object/);
+	refuseRule(
+		{ right: { to: "erasure", granted: true, reasons: ["ERASE_CONTENT"], respondWithin: "soon" } },
+		/respondWithin/,
+	);
+});
+
+test("a pack with an unknown field, without cases, or with facts that are none is not read", () => {
+	const rules = [sampleRule("a.rule", { deny: ["OPTED_OUT"] })];
+	refuse(samplePack("a", rules, { status: "draft" }), /status/);
+	refuse(samplePack("a", rules, { cases: [] }), /cases/);
+	refuse(samplePack("a", rules, { destinations: ["Germany"] }), /destinations\.0/);
+	refuse(samplePack("a", rules, { effectiveFrom: "2026" }), /effectiveFrom/);
+	const facts = { context: { evaluated: "2026-01-01T00:00:00Z" } };
+	refuse(samplePack("a", rules, { cases: [{ name: "one", facts, expect: { allowed: true } }] }), /cases\.0\.facts/);
+	refuse(samplePack("a", [...rules, ...rules]), /a\.rule is there twice/);
+});
+
+test("a file that is not where its name says, not YAML, or given twice stops the load", () => {
+	const text = stringify(samplePack("a", [sampleRule("a.rule", { deny: ["OPTED_OUT"] })]));
+	assert.throws(() => loadPacks(directory({ "a/2.0.0.yaml": text })), /name it a\/1\.0\.0\.yaml/);
+	assert.throws(() => loadPacks(directory({ "notes.txt": "see above" })), /notes\.txt/);
+	assert.throws(() => loadPacks(directory({ "a/1.0.0.yaml": "id: [" })), /not YAML/);
+	assert.throws(() => loadPacks(directory({ "a/1.0.0.yaml": "id: a\nid: b" })), /not YAML/);
+	assert.throws(() => loadPacks(directory({ "a/1.0.0.yaml": `${"x".repeat(10)}` })), /1\.0\.0\.yaml/);
+	assert.throws(
+		() => loadPacks(directory({ "a/1.0.0.yaml": text, "b/a/1.0.0.yaml": text })),
+		/a 1\.0\.0 is there twice/,
+	);
+	const swelling = `${"&a [x,x,x,x,x,x,x,x,x,x]\n".replace("&a", "a: &a")}b: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: [*b,*b,*b,*b,*b,*b,*b,*b,*b]`;
+	assert.throws(() => loadPacks(directory({ "a/1.0.0.yaml": swelling })), /1\.0\.0\.yaml/);
+});
+
+test("a directory without packs is an error, not a licence", () => {
+	const empty = mkdtempSync(join(root, "empty-"));
+	assert.throws(() => loadPacks(empty), /no policy packs/);
+});

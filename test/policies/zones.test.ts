@@ -1,0 +1,38 @@
+// Where a recipient may be when little is known of them.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { isTimezone } from "../../policies/facts.ts";
+import { candidateZones } from "../../policies/zones.ts";
+
+const zonesOf = (country: string, region?: string) => [
+	...new Set(candidateZones(country, region).map(({ zone }) => zone)),
+];
+
+test("a region narrows the zones, and a state of two zones keeps both", () => {
+	assert.deepEqual(zonesOf("US", "US-NY"), ["America/New_York"]);
+	assert.deepEqual(zonesOf("US", "US-TX"), ["America/Chicago", "America/Denver"]);
+	assert.deepEqual(zonesOf("FR"), ["Europe/Paris"]);
+	assert.equal(zonesOf("US").length, 8);
+});
+
+test("every state and the federal district is in the table once for each of its zones", () => {
+	const candidates = candidateZones("US").map(({ region, zone }) => `${region} ${zone}`);
+	assert.equal(new Set(candidates).size, candidates.length);
+	assert.equal(new Set(candidateZones("US").map(({ region }) => region)).size, 51);
+});
+
+test("an unknown region may be any, an unknown country anywhere on Earth", () => {
+	assert.deepEqual(
+		candidateZones("US", "US-ZZ"),
+		zonesOf("US").map((zone) => ({ zone })),
+	);
+	assert.equal(zonesOf("KP").length, 27);
+	assert.ok(zonesOf("KP").every(isTimezone));
+});
+
+test("every zone of the table is one that the runtime knows", () => {
+	for (const country of ["US", "AU", "DE", "GB", "IN", "CY", "PT", "ES", "RE", "YT", "GF", "MF", "AX"]) {
+		for (const zone of zonesOf(country)) assert.ok(isTimezone(zone) && !zone.startsWith("Etc/"), zone);
+	}
+});
