@@ -78,7 +78,7 @@ function judgeSend(draft: Draft): void {
 		for (const rule of pack.frequency) {
 			const sent = context[frequencyFacts[rule.effect.per]];
 			if (!rule.when(facts, now) || typeof sent !== "number") continue;
-			if (sent > rule.effect.max) denials.push(finding(rule, "FREQUENCY_EXCEEDED"));
+			if (sent >= rule.effect.max) denials.push(finding(rule, "FREQUENCY_EXCEEDED"));
 			else grants.push(finding(rule));
 		}
 	}

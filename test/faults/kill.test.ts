@@ -1,0 +1,126 @@
+// Each process and server killed with -9 while 200 messages are on the way: all end, none twice, none missing.
+
+import assert from "node:assert/strict";
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
+import { finalStates } from "../../domain/lifecycle.ts";
+import { magicNumber } from "../../stack/carrier/magic.ts";
+import { type Processes, startProcesses } from "../../stack/processes.ts";
+import { createStack, type Stack } from "../../stack/stack.ts";
+
+const root = fileURLToPath(new URL("../..", import.meta.url)).replace(/\/$/, "");
+const messageCount = 200;
+const waitMsMax = 240_000;
+
+describe("kill -9 with messages on the way", () => {
+	let stack: Stack;
+	let processes: Processes;
+	before(async () => {
+		const environment = { PATH: process.env.PATH, HOME: process.env.HOME };
+		stack = createStack({ root, dir: join(root, ".lethe", "faults"), log: () => undefined, environment, fresh: true });
+		await stack.start();
+		processes = await startProcesses(stack, { log: () => undefined, ratePerSecond: 100 });
+	});
+	after(async () => {
+		await processes?.stop();
+		await stack?.stop();
+	});
+
+	const headers = () => ({ authorization: `Bearer ${processes.demo.apiKey}`, "content-type": "application/json" });
+
+	/** Posts until it is accepted: the same key sends once, however often it takes. */
+	async function accept(key: string): Promise<string> {
+		const end = Date.now() + waitMsMax;
+		const body = JSON.stringify({
+			to: magicNumber("delivered"),
+			body: `Your parcel ${key} is at the counter`,
+			category: "transactional",
+			dataClasses: ["contact"],
+		});
+		for (;;) {
+			const url = `${processes.apiUrl}/v1/messages`;
+			const request = { method: "POST", headers: { ...headers(), "idempotency-key": key }, body };
+			const response = await fetch(url, { ...request, signal: AbortSignal.timeout(15_000) }).catch(() => undefined);
+			if (response?.status === 202) return ((await response.json()) as { id: string }).id;
+			await response?.arrayBuffer().catch(() => undefined);
+			assert.ok(Date.now() < end, `not accepted in time: ${response?.status}`);
+			await new Promise((resolve) => setTimeout(resolve, 200));
+		}
+	}
+
+	async function stateOf(id: string): Promise<string> {
+		const url = `${processes.apiUrl}/v1/messages/${id}`;
+		const response = await fetch(url, { headers: headers(), signal: AbortSignal.timeout(15_000) }).catch(() => undefined);
+		if (!response?.ok) return "unreadable";
+		return ((await response.json()) as { state: string }).state;
+	}
+
+	async function ledgerTotal(): Promise<{ total: number; repeatedReferences: number }> {
+		const url = `${processes.carrier.url}/ledger?limit=1`;
+		const response = await fetch(url, { headers: { authorization: `Bearer ${processes.carrier.token}` } });
+		return (await response.json()) as { total: number; repeatedReferences: number };
+	}
+
+	async function survive(name: string, kill: () => Promise<void>, restart: () => Promise<void>): Promise<void> {
+		const before = await ledgerTotal();
+		const ids: string[] = [];
+		const keys = Array.from({ length: messageCount }, (_, index) => `${name}-${index}-${process.pid}`);
+		let killing: Promise<void> | undefined;
+		const lane = async () => {
+			for (let key = keys.pop(); key; key = keys.pop()) {
+				ids.push(await accept(key));
+				if (ids.length >= messageCount / 2) killing ??= kill().then(restart);
+			}
+		};
+		await Promise.all(Array.from({ length: 10 }, lane));
+		await killing;
+		const end = Date.now() + waitMsMax;
+		const counts: Record<string, number> = {};
+		for (const id of ids) {
+			let state = await stateOf(id);
+			while (!(finalStates as string[]).includes(state)) {
+				assert.ok(Date.now() < end, `${id} is still ${state}`);
+				await new Promise((resolve) => setTimeout(resolve, 250));
+				state = await stateOf(id);
+			}
+			counts[state] = (counts[state] ?? 0) + 1;
+		}
+		const { total } = await ledgerTotal();
+		assert.equal(new Set(ids).size, messageCount);
+		assert.deepEqual(counts, { delivered: messageCount }, JSON.stringify(counts));
+		assert.equal(total - before.total, messageCount, "each message is in the carrier's ledger once");
+	}
+
+	for (const name of ["api", "worker", "sender"] as const) {
+		it(`the ${name} killed: all are delivered once`, () =>
+			survive(
+				name,
+				() => processes.kill(name),
+				() => processes.restart(name),
+			));
+	}
+
+	for (const name of ["temporal", "mongodb", "vault"] as const) {
+		it(`${name} killed: all are delivered once`, () =>
+			survive(
+				name,
+				() => stack.kill(name),
+				() => stack.restart(name),
+			));
+	}
+
+	it("Redis killed and its files deleted: all are delivered once", () =>
+		survive(
+			"redis",
+			async () => {
+				await stack.kill("redis");
+				const { dataDir } = stack.state().servers.redis;
+				for (const file of ["appendonly.aof", "dump.rdb", "appendonlydir"]) {
+					rmSync(join(dataDir as string, file), { recursive: true, force: true });
+				}
+			},
+			() => stack.restart("redis"),
+		));
+});
