@@ -52,7 +52,9 @@ describe("kill -9 with messages on the way", () => {
 
 	async function stateOf(id: string): Promise<string> {
 		const url = `${processes.apiUrl}/v1/messages/${id}`;
-		const response = await fetch(url, { headers: headers(), signal: AbortSignal.timeout(15_000) }).catch(() => undefined);
+		const response = await fetch(url, { headers: headers(), signal: AbortSignal.timeout(15_000) }).catch(
+			() => undefined,
+		);
 		if (!response?.ok) return "unreadable";
 		return ((await response.json()) as { state: string }).state;
 	}

@@ -161,7 +161,7 @@ test("the image runs the pinned Node as a user without rights", () => {
 	assert.deepEqual([...new Set(bases)], [`node:${dependencies.node}-slim`]);
 	const users = [...dockerfile.matchAll(/^USER (\S+)/gm)].map(([, user]) => user);
 	assert.equal(users.at(-1), "node");
-	assert.match(dockerfile, /npm ci --omit=dev/);
+	assert.match(dockerfile, /npm install --no-save --omit=dev/);
 });
 
 test("all that the services run is in the image", () => {
