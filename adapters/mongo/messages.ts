@@ -127,13 +127,19 @@ async function insertAll(collection: mongo.Collection<Message>, messages: Messag
 		await collection.insertMany(messages, { ordered: false });
 		return messages.map(() => "inserted" as const);
 	} catch (error) {
-		const failed = new Map<number, number>();
-		const writeErrors = (error as { writeErrors?: { index: number; code: number }[] }).writeErrors;
-		if (!writeErrors) throw error;
-		for (const { index, code } of writeErrors) failed.set(index, code);
-		if ([...failed.values()].some((code) => code !== 11000)) throw error;
+		const failed = duplicatesIn(error);
+		// A connection that broke has no list of errors, or an empty one: then nothing is known to be durable.
+		if (failed.size === 0) throw error;
 		return messages.map((_, index) => (failed.has(index) ? ("duplicate" as const) : ("inserted" as const)));
 	}
+}
+
+/** Indexes of the documents that were there before; empty when anything else went wrong too. */
+function duplicatesIn(error: unknown): Set<number> {
+	const { writeErrors, result } = error as Partial<mongo.MongoBulkWriteError>;
+	const errors = writeErrors === undefined ? [] : [writeErrors].flat();
+	const onlyDuplicates = errors.every(({ code }) => code === 11000) && !result?.getWriteConcernError();
+	return new Set(onlyDuplicates ? errors.map(({ index }) => index) : []);
 }
 
 async function applyAll(

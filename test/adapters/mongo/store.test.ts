@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { after, before, describe, it } from "node:test";
+import mongoose from "mongoose";
 import { connectMongo, type MongoConnection } from "../../../adapters/mongo/connection.ts";
 import { indexes } from "../../../adapters/mongo/models.ts";
 import { createStore, type Store } from "../../../adapters/mongo/store.ts";
@@ -88,6 +89,24 @@ describe("store", () => {
 			);
 			assert.ok(plan.includes("IXSCAN"), `${JSON.stringify(filter)}: ${plan.slice(0, 300)}`);
 		}
+	});
+
+	it("a connection that breaks under an insert is an error, never an acceptance", async () => {
+		const cut = await connectMongo({ url: process.env.MONGODB_URL as string, database: "x" });
+		const cutStore = createStore(cut, deps);
+		const collection = cut.models.messages?.collection as unknown as { insertMany: () => Promise<never> };
+		// What the driver throws when the socket closes between the request and the answer.
+		collection.insertMany = async () => {
+			const error = new mongoose.mongo.MongoBulkWriteError(
+				{ message: "connection closed", code: 0, writeErrors: [] },
+				{} as never,
+			);
+			throw error;
+		};
+		await assert.rejects(cutStore.messages.insert(messageOf({ id: id() })), (error) => {
+			return error instanceof LetheError && error.code === "store_unavailable";
+		});
+		await cut.close();
 	});
 
 	it("a server that is away is one code, and quotes no document", async () => {
