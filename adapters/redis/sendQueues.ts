@@ -64,7 +64,10 @@ export function createSendQueues(options: { url: string; prefix: string }) {
 		/** Jobs that wait, are delayed or run, by state. */
 		counts: (name: string) => queue(name).getJobCounts("waiting", "prioritized", "delayed", "active"),
 		/** Whether Redis answers. */
-		ping: async () => void (await connection.ping()),
+		async ping(): Promise<void> {
+			await ready;
+			await connection.ping();
+		},
 		async close(): Promise<void> {
 			await Promise.allSettled([...queues.values()].map((open) => open.close()));
 			connection.disconnect();
