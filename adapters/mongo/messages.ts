@@ -150,7 +150,8 @@ async function applyAll(
 	const now = deps.clock();
 	const tokens = items.map(() => deps.randomToken());
 	const operations = items.map((item, index) => ({
-		updateOne: { filter: filterOf(item), update: updateOf(item, tokens[index] as string, now) },
+		// The hint: not every server prefers the id once further fields are named.
+		updateOne: { filter: filterOf(item), update: updateOf(item, tokens[index] as string, now), hint: { _id: 1 } },
 	}));
 	const result = await collection.bulkWrite(operations as mongo.AnyBulkWriteOperation<Message>[], { ordered: false });
 	if (result.matchedCount === items.length) return items.map(() => true);
