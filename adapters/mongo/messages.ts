@@ -6,6 +6,7 @@ import type { Message, SealedObjectName } from "../../domain/message.ts";
 import type { Transition } from "../../domain/transition.ts";
 import { createBatcher } from "../batcher.ts";
 import { guardStore } from "./guard.ts";
+import { insertAll } from "./insertAll.ts";
 import type { Models } from "./models.ts";
 
 export type MessageStore = ReturnType<typeof createMessageStore>;
@@ -34,6 +35,12 @@ export function createMessageStore(models: Models, deps: { randomToken: () => st
 		run: (ids) => guardStore(() => findAll(collection, ids)),
 	});
 
+	const findByCarrierId = createBatcher<CarrierReference, Message | undefined>({
+		itemsMax: 100,
+		inFlightMax: 2,
+		run: (references) => guardStore(() => findAllByCarrierId(collection, references)),
+	});
+
 	const findBySubmission = createBatcher<string, Message[]>({
 		itemsMax: 100,
 		inFlightMax: 2,
@@ -54,6 +61,8 @@ export function createMessageStore(models: Models, deps: { randomToken: () => st
 		},
 		/** All messages of a submission. */
 		findBySubmission,
+		/** The message one of whose attempts the carrier knows by this id, on this send queue. */
+		findByCarrierId: (sendQueue: string, carrierId: string) => findByCarrierId({ sendQueue, carrierId }),
 		...createQueries(collection),
 		/** Deletes a message's last trace, its record; only when it is final and nothing holds it. */
 		deleteRecord: (id: string) =>
@@ -72,11 +81,6 @@ function createQueries(collection: mongo.Collection<Message>) {
 				const filter = { submissionId, group, state: { $in: openStates } };
 				return (await collection.findOne(filter, { projection: { _id: 1 } })) !== null;
 			}),
-		/** The messages one of whose attempts the carrier knows by this id, on this send queue. */
-		findByCarrierId: (sendQueue: string, carrierId: string) =>
-			guardStore(() =>
-				collection.findOne({ "attempts.carrierId": carrierId, sendQueue }, { hint: { "attempts.carrierId": 1 } }),
-			),
 		/** Messages that the sweep must look at, the longest overdue first. */
 		findDue: (now: number, itemsMax: number) =>
 			guardStore(() =>
@@ -101,15 +105,15 @@ function createQueries(collection: mongo.Collection<Message>) {
 			}),
 		/** A page of the messages whose object still has its ciphertext in this cohort, held ones left out. */
 		findSealedIn: (cohortId: string, object: SealedObjectName, itemsMax: number) =>
-			guardStore(() =>
-				collection
-					.find(
-						{ [`${object}.cohortId`]: cohortId, holds: { $size: 0 } },
-						{ projection: { _id: 1, state: 1 }, hint: { [`${object}.cohortId`]: 1 } },
-					)
-					.limit(itemsMax)
-					.toArray(),
-			),
+			guardStore(async () => {
+				const projection = { _id: 1, state: 1, holds: 1 };
+				const page: Pick<Message, "_id" | "state" | "holds">[] = [];
+				// Held ones are skipped here: a condition beside the indexed one makes some servers scan.
+				for await (const found of collection.find({ [`${object}.cohortId`]: cohortId }, { projection })) {
+					if (found.holds.length === 0 && page.push(found) === itemsMax) break;
+				}
+				return page;
+			}),
 		/** How many messages, held ones included, still have ciphertext in this cohort. */
 		countSealedIn: (cohortId: string) =>
 			guardStore(async () => {
@@ -122,26 +126,6 @@ function createQueries(collection: mongo.Collection<Message>) {
 	};
 }
 
-async function insertAll(collection: mongo.Collection<Message>, messages: Message[]) {
-	try {
-		await collection.insertMany(messages, { ordered: false });
-		return messages.map(() => "inserted" as const);
-	} catch (error) {
-		const failed = duplicatesIn(error);
-		// A connection that broke has no list of errors, or an empty one: then nothing is known to be durable.
-		if (failed.size === 0) throw error;
-		return messages.map((_, index) => (failed.has(index) ? ("duplicate" as const) : ("inserted" as const)));
-	}
-}
-
-/** Indexes of the documents that were there before; empty when anything else went wrong too. */
-function duplicatesIn(error: unknown): Set<number> {
-	const { writeErrors, result } = error as Partial<mongo.MongoBulkWriteError>;
-	const errors = writeErrors === undefined ? [] : [writeErrors].flat();
-	const onlyDuplicates = errors.every(({ code }) => code === 11000) && !result?.getWriteConcernError();
-	return new Set(onlyDuplicates ? errors.map(({ index }) => index) : []);
-}
-
 async function applyAll(
 	collection: mongo.Collection<Message>,
 	items: Transition[],
@@ -150,8 +134,7 @@ async function applyAll(
 	const now = deps.clock();
 	const tokens = items.map(() => deps.randomToken());
 	const operations = items.map((item, index) => ({
-		// The hint: not every server prefers the id once further fields are named.
-		updateOne: { filter: filterOf(item), update: updateOf(item, tokens[index] as string, now), hint: { _id: 1 } },
+		updateOne: { filter: filterOf(item), update: updateOf(item, tokens[index] as string, now) },
 	}));
 	const result = await collection.bulkWrite(operations as mongo.AnyBulkWriteOperation<Message>[], { ordered: false });
 	if (result.matchedCount === items.length) return items.map(() => true);
@@ -187,6 +170,23 @@ async function findAll(collection: mongo.Collection<Message>, ids: string[]): Pr
 	const found = await collection.find({ _id: { $in: [...new Set(ids)] } }).toArray();
 	const byId = new Map(found.map((message) => [message._id, message]));
 	return ids.map((id) => byId.get(id));
+}
+
+type CarrierReference = { sendQueue: string; carrierId: string };
+
+async function findAllByCarrierId(
+	collection: mongo.Collection<Message>,
+	references: CarrierReference[],
+): Promise<(Message | undefined)[]> {
+	const carrierIds = [...new Set(references.map(({ carrierId }) => carrierId))];
+	const found = await collection.find({ "attempts.carrierId": { $in: carrierIds } }).toArray();
+	// Two carriers may give the same id: the queue tells them apart.
+	return references.map(({ sendQueue, carrierId }) =>
+		found.find(
+			(message) =>
+				message.sendQueue === sendQueue && message.attempts.some((attempt) => attempt.carrierId === carrierId),
+		),
+	);
 }
 
 async function findAllBySubmission(collection: mongo.Collection<Message>, ids: string[]): Promise<Message[][]> {

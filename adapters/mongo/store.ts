@@ -1,8 +1,10 @@
 // The record of everything Lethe keeps: one object a collection.
 
 import type { mongo } from "mongoose";
+import { createBatcher } from "../batcher.ts";
 import type { MongoConnection } from "./connection.ts";
 import { guardStore } from "./guard.ts";
+import { insertAll } from "./insertAll.ts";
 import { createMessageStore } from "./messages.ts";
 import {
 	type ApiKeyDocument,
@@ -51,7 +53,15 @@ export function createStore(connection: MongoConnection, deps: { randomToken: ()
 
 function createCohortStore(collection: mongo.Collection<Cohort>) {
 	return {
-		find: (id: string) => guardStore(async () => (await collection.findOne({ _id: id })) ?? undefined),
+		find: createBatcher<string, Cohort | undefined>({
+			itemsMax: 200,
+			inFlightMax: 2,
+			run: (ids) =>
+				guardStore(async () => {
+					const found = await collection.find({ _id: { $in: [...new Set(ids)] } }).toArray();
+					return ids.map((id) => found.find((cohort) => cohort._id === id));
+				}),
+		}),
 		/** Inserts an open cohort unless it exists; answers what stands in the store. */
 		open: (cohort: Cohort) =>
 			guardStore(async () => {
@@ -104,6 +114,18 @@ function createWrappingKeyStore(collection: mongo.Collection<WrappingKeyDocument
 }
 
 function createParkedReceiptStore(collection: mongo.Collection<ParkedReceipt>) {
+	const findByCarrierId = createBatcher<Pick<ParkedReceipt, "sendQueue" | "carrierId">, ParkedReceipt[]>({
+		itemsMax: 200,
+		inFlightMax: 2,
+		run: (wanted) =>
+			guardStore(async () => {
+				const found = await collection.find({ carrierId: { $in: wanted.map(({ carrierId }) => carrierId) } }).toArray();
+				return wanted.map(({ sendQueue, carrierId }) =>
+					found.filter((receipt) => receipt.sendQueue === sendQueue && receipt.carrierId === carrierId),
+				);
+			}),
+	});
+
 	return {
 		/** Parks once; a repeated event changes nothing. */
 		park: (receipt: ParkedReceipt) =>
@@ -114,8 +136,8 @@ function createParkedReceiptStore(collection: mongo.Collection<ParkedReceipt>) {
 					if ((error as { code?: number }).code !== 11000) throw error;
 				}
 			}),
-		findByCarrierId: (sendQueue: string, carrierId: string) =>
-			guardStore(() => collection.find({ carrierId, sendQueue }, { hint: { carrierId: 1 } }).toArray()),
+		/** What waits for a carrier's id; calls made together share a read. */
+		findByCarrierId: (sendQueue: string, carrierId: string) => findByCarrierId({ sendQueue, carrierId }),
 		delete: (ids: string[]) => guardStore(async () => void (await collection.deleteMany({ _id: { $in: ids } }))),
 		eraseDue: (now: number) =>
 			guardStore(async () => (await collection.deleteMany({ eraseBy: { $lte: now } })).deletedCount),
@@ -128,14 +150,11 @@ function createParkedReceiptStore(collection: mongo.Collection<ParkedReceipt>) {
 function createCertificateStore(collection: mongo.Collection<CertificateDocument>) {
 	return {
 		/** Inserts once; a repeated issue answers the first. */
-		insert: (document: CertificateDocument) =>
-			guardStore(async () => {
-				try {
-					await collection.insertOne(document);
-				} catch (error) {
-					if ((error as { code?: number }).code !== 11000) throw error;
-				}
-			}),
+		insert: createBatcher<CertificateDocument, void>({
+			itemsMax: 100,
+			inFlightMax: 2,
+			run: (documents) => guardStore(async () => (await insertAll(collection, documents)).map(() => undefined)),
+		}),
 		find: (id: string) => guardStore(async () => (await collection.findOne({ _id: id })) ?? undefined),
 		findAbout: (about: string) => guardStore(() => collection.find({ about }).toArray()),
 	};

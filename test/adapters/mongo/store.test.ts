@@ -73,20 +73,17 @@ describe("store", () => {
 
 	it("every query walks an index, never the collection", async () => {
 		const messages = connection.collection("messages");
-		// The hints are the product's own: not every server prefers the index for two fields at once.
-		const queries: [Record<string, unknown>, Record<string, 1 | -1>?, Record<string, 1>?][] = [
+		const queries: [Record<string, unknown>, Record<string, 1 | -1>?][] = [
 			[{ nextCheckAt: { $lte: 1 } }, { nextCheckAt: 1 }],
 			[{ submissionId: { $in: ["s"] } }],
 			[{ submissionId: "s", group: 0, state: { $in: ["queued"] } }],
-			[{ "attempts.carrierId": "c", sendQueue: "q" }, undefined, { "attempts.carrierId": 1 }],
+			[{ "attempts.carrierId": { $in: ["c"] } }],
 			[{ tenantId: "t" }, { acceptedAt: -1, _id: -1 }],
-			[{ "content.cohortId": "c", holds: { $size: 0 } }, undefined, { "content.cohortId": 1 }],
+			[{ "content.cohortId": "c" }],
 			[{ "address.cohortId": "c" }],
 		];
-		for (const [filter, sort, hint] of queries) {
-			const plan = JSON.stringify(
-				await messages.find(filter, { ...(sort && { sort }), ...(hint && { hint }) }).explain("queryPlanner"),
-			);
+		for (const [filter, sort] of queries) {
+			const plan = JSON.stringify(await messages.find(filter, { ...(sort && { sort }) }).explain("queryPlanner"));
 			assert.ok(plan.includes("IXSCAN"), `${JSON.stringify(filter)}: ${plan.slice(0, 300)}`);
 		}
 	});
