@@ -1,6 +1,7 @@
 // The steps of the workflows, wired: what each needs comes in by closure.
 
 import { createCertify } from "./certify.ts";
+import { createConfirm } from "./confirm.ts";
 import { createDeliver } from "./deliver.ts";
 import type { ActivityDeps } from "./deps.ts";
 import { createFinalise } from "./finalise.ts";
@@ -19,7 +20,7 @@ export function createActivities(deps: ActivityDeps) {
 	const prepare = createPrepare(deps);
 	const deliver = createDeliver(deps);
 	const resolve = createResolve({ ...deps, unpark });
-	const sweep = createSweep({ ...deps, prepare, deliver, resolve, certify });
+	const sweep = createSweep({ ...deps, confirm: createConfirm(deps), prepare, deliver, resolve, certify });
 	return {
 		prepare: prepare.prepare,
 		deliver: deliver.deliver,

@@ -6,6 +6,7 @@ import { close } from "../domain/transition.ts";
 import type { Swept } from "../workflows/contract.ts";
 import { type createCertify, erasedObjects, nextDueAt } from "./certify.ts";
 import { change } from "./change.ts";
+import type { createConfirm } from "./confirm.ts";
 import type { createDeliver } from "./deliver.ts";
 import type { ActivityDeps } from "./deps.ts";
 import type { createPrepare } from "./prepare.ts";
@@ -13,6 +14,7 @@ import type { createResolve } from "./resolve.ts";
 
 export type SweepDeps = Pick<ActivityDeps, "clock" | "log" | "runs"> & {
 	store: Pick<ActivityDeps["store"], "messages" | "cohorts" | "parkedReceipts" | "idempotencyKeys">;
+	confirm: ReturnType<typeof createConfirm>;
 	prepare: Pick<ReturnType<typeof createPrepare>, "prepareMessage">;
 	deliver: Pick<ReturnType<typeof createDeliver>, "queueMessage">;
 	resolve: ReturnType<typeof createResolve>;
@@ -45,14 +47,18 @@ export function createSweep(deps: SweepDeps) {
 
 async function repair(deps: SweepDeps, message: Message): Promise<void> {
 	const now = deps.clock();
+	const nextCheckAt = now + limits.driverPatienceMs;
 	// The new date is a claim: of two sweeps one goes on, and a repair that fails comes back later, not at once.
 	const claimed = await deps.store.messages.transition({
 		id: message._id,
 		from: [message.state],
 		where: { nextCheckAt: message.nextCheckAt },
-		set: { nextCheckAt: now + limits.driverPatienceMs },
+		set: { nextCheckAt },
 	});
 	if (!claimed) return;
+	// Before its deadline is looked at: what was never accepted does not expire either.
+	const isUnsent = message.state === "accepted" || message.state === "deferred";
+	if (isUnsent && !(await deps.confirm({ ...message, nextCheckAt }))) return;
 	const over = await change(deps.store.messages, message._id, (current) => close(current, now), message);
 	if (over) return deps.runs.settle(message);
 	switch (message.state) {

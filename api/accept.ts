@@ -13,14 +13,17 @@ import type { MessageInput } from "./schemas.ts";
 import { createTenants, type TenantsDeps } from "./tenants.ts";
 
 export type AcceptDeps = Pick<ApiDeps, "clock" | "ids" | "encryption" | "cohorts" | "hmac" | "policies" | "runs"> & {
-	store: TenantsDeps["store"] & { messages: Pick<ApiDeps["store"]["messages"], "insert" | "findBySubmission"> };
+	store: TenantsDeps["store"] & {
+		messages: Pick<ApiDeps["store"]["messages"], "insert" | "find" | "findBySubmission">;
+	};
 };
 
 /** One a request, in its order; `replayed` when an earlier request with the same key was answered. */
 export type Acceptance = { replayed: boolean; items: ({ message: Message } | { error: LetheError })[] };
 
 type Request = { principal: Principal; inputs: MessageInput[]; key?: string | undefined };
-type Origin = { ids: string[]; submissionId: string; idempotency?: { keyMac: string; fingerprint: string } };
+/** The head's id is the request's; the submission and its other members are this try's own. */
+type Origin = { headId: string; submissionId: string; idempotency?: { keyMac: string; fingerprint: string } };
 type Item = {
 	input: MessageInput;
 	index: number;
@@ -53,14 +56,14 @@ export function createAccept(deps: AcceptDeps) {
 		const accepted = items.filter((item) => "judgement" in item);
 		const groups = [...new Set(accepted.map(({ judgement }) => judgement.releaseAt))];
 		const messages = await Promise.all(
-			accepted.map(async (item) => {
+			accepted.map(async (item, position) => {
 				const group = groups.indexOf(item.judgement.releaseAt);
-				return toMessage(deps, request.principal, item, origin, { now, size: accepted.length, group });
+				return toMessage(deps, request.principal, item, origin, { now, size: accepted.length, position, group });
 			}),
 		);
 		const [head] = messages;
 		if (head) {
-			if (!(await insertAll(deps, messages, origin))) return undefined;
+			if (!(await insertAll(deps, messages, origin, now))) return undefined;
 			const { submissionId, tenantId, category, region } = head;
 			deps.runs.startSoon({ submissionId, tenantId, category, region });
 		}
@@ -73,8 +76,10 @@ export function createAccept(deps: AcceptDeps) {
 
 	async function accept(request: Request): Promise<Acceptance> {
 		const { origin, earlier } = await readOrigin(deps, request);
-		if (earlier.length > 0) {
-			const known = await replay(deps, request, earlier);
+		// A single message finds out by its insert; a batch would leave a whole submission of orphans.
+		const asked = request.inputs.length > 1 && origin.idempotency ? [origin.headId, ...earlier] : earlier;
+		if (asked.length > 0) {
+			const known = await replay(deps, request, asked);
 			if (known) return known;
 		}
 		let result: Acceptance | undefined;
@@ -86,7 +91,7 @@ export function createAccept(deps: AcceptDeps) {
 		}
 		if (result?.items.some((item) => "message" in item)) return result;
 		// Refused now, or accepted before: time may have changed the verdict, but not the first answer.
-		const known = origin.idempotency ? await replay(deps, request, [origin.submissionId]) : undefined;
+		const known = origin.idempotency ? await replay(deps, request, [origin.headId]) : undefined;
 		if (known) return known;
 		if (result) return result;
 		throw failure ?? new LetheError("internal", { cause: "a duplicate is nowhere" });
@@ -104,22 +109,23 @@ export function createAccept(deps: AcceptDeps) {
 }
 
 /** False when the messages were accepted before. */
-async function insertAll(deps: AcceptDeps, messages: Message[], origin: Origin): Promise<boolean> {
+async function insertAll(deps: AcceptDeps, messages: Message[], origin: Origin, judgedAt: number): Promise<boolean> {
 	const [head, ...rest] = messages;
 	// The head is the acceptance: what was inserted without one is an orphan, and is erased.
 	await Promise.all(rest.map((message) => deps.store.messages.insert(message)));
+	// A head that came later might find its members erased.
+	const isLate = rest.length > 0 && deps.clock() - judgedAt > limits.headInsertMsMax;
+	if (isLate) throw new LetheError("store_unavailable", { cause: "the batch took too long to insert" });
 	if (head && (await deps.store.messages.insert(head)) === "inserted") return true;
 	if (!origin.idempotency) throw new LetheError("internal", { cause: "an id was drawn twice" });
 	return false;
 }
 
-/** Ids of a request: with a key, the same request always makes the same ones; `earlier` under other versions of the hash. */
+/** Ids of a request: with a key, its head always has the same one; `earlier` under other versions of the hash. */
 async function readOrigin(deps: AcceptDeps, request: Request): Promise<{ origin: Origin; earlier: string[] }> {
-	const { principal, inputs, key } = request;
-	if (key === undefined) {
-		const ids = inputs.map(() => deps.ids.random("message"));
-		return { origin: { ids, submissionId: deps.ids.random("submission") }, earlier: [] };
-	}
+	const { principal, key } = request;
+	const submissionId = deps.ids.random("submission");
+	if (key === undefined) return { origin: { headId: deps.ids.random("message"), submissionId }, earlier: [] };
 	// Derived from a keyed hash: callers put order numbers, or worse, into their keys.
 	const text = JSON.stringify([principal.tenantId, principal.id, key]);
 	const [{ mac: keyMac }, { mac: fingerprint }, keyMacs] = await Promise.all([
@@ -129,22 +135,21 @@ async function readOrigin(deps: AcceptDeps, request: Request): Promise<{ origin:
 	]);
 	return {
 		origin: {
-			ids: inputs.map((_, index) => deps.ids.derive("message", `${keyMac} ${index}`)),
-			submissionId: deps.ids.derive("submission", keyMac),
+			headId: deps.ids.derive("message", keyMac),
+			submissionId,
 			idempotency: { keyMac, fingerprint },
 		},
-		earlier: keyMacs.filter(({ mac }) => mac !== keyMac).map(({ mac }) => deps.ids.derive("submission", mac)),
+		earlier: keyMacs.filter(({ mac }) => mac !== keyMac).map(({ mac }) => deps.ids.derive("message", mac)),
 	};
 }
 
-async function replay(deps: AcceptDeps, request: Request, submissionIds: string[]): Promise<Acceptance | undefined> {
-	const found = await Promise.all(submissionIds.map((id) => deps.store.messages.findBySubmission(id)));
-	const messages = found.flat();
-	const [first] = messages;
-	// Fewer than were offered: the head is missing, and without it nothing was accepted.
-	if (!first || messages.length < first.submissionSize) return undefined;
+async function replay(deps: AcceptDeps, request: Request, headIds: string[]): Promise<Acceptance | undefined> {
+	const heads = await Promise.all(headIds.map((id) => deps.store.messages.find(id)));
+	const head = heads.find((message) => message !== undefined);
+	if (!head) return undefined;
 	const macs = await deps.hmac.allMacs("idempotency", undefined, canonical(request));
-	if (!macs.some(({ mac }) => mac === first.idempotency?.fingerprint)) throw new LetheError("idempotency_mismatch");
+	if (!macs.some(({ mac }) => mac === head.idempotency?.fingerprint)) throw new LetheError("idempotency_mismatch");
+	const messages = head.submissionSize > 1 ? await deps.store.messages.findBySubmission(head.submissionId) : [head];
 	return { replayed: true, items: messages.map((message) => ({ message })) };
 }
 
@@ -153,11 +158,12 @@ async function toMessage(
 	principal: Principal,
 	item: Item,
 	origin: Origin,
-	{ now, size, group }: { now: number; size: number; group: number },
+	{ now, size, position, group }: { now: number; size: number; position: number; group: number },
 ): Promise<Message> {
 	const { input, judgement, queue } = item;
 	const { releaseAt, decision, facts, country } = judgement;
-	const messageId = origin.ids[item.index] as string;
+	const isHead = position === 0;
+	const messageId = isHead ? origin.headId : deps.ids.random("message");
 	const state = releaseAt === undefined ? "accepted" : "deferred";
 	const place = { tenantId: principal.tenantId, messageId, region: country };
 	const [subject, sealed] = await Promise.all([
@@ -169,6 +175,7 @@ async function toMessage(
 		tenantId: principal.tenantId,
 		submissionId: origin.submissionId,
 		submissionSize: size,
+		...(isHead ? {} : { headId: origin.headId }),
 		group,
 		principalId: principal.id,
 		...(origin.idempotency ? { idempotency: origin.idempotency } : {}),
@@ -199,7 +206,8 @@ async function toMessage(
 		holds: [],
 		...sealed,
 		certificates: [],
-		nextCheckAt: (releaseAt ?? now) + limits.driverPatienceMs,
+		// Whether its head made it is found out soon, whenever the member itself is due.
+		nextCheckAt: (isHead ? (releaseAt ?? now) : now) + limits.driverPatienceMs,
 	};
 }
 

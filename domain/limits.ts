@@ -11,6 +11,10 @@ export const limits = {
 
 	// a submission
 	submissionMessagesMax: 500,
+	// Its head, which is its acceptance, is inserted this long after it was judged at the latest, or never.
+	headInsertMsMax: 30_000,
+	// Members that have no head by then are orphans.
+	orphanPatienceMs: 120_000,
 	attemptsMax: 20,
 	receiptsKeptMax: 32,
 
@@ -32,6 +36,8 @@ export const limits = {
 	// A driver that has not moved a message within this time is presumed lost and is repeated.
 	driverPatienceMs: 15_000,
 	sweepPageItems: 500,
+	storeAnswerMsMax: 30_000,
+	storeAcknowledgeMsMax: 10_000,
 
 	// keys
 	wrappingKeyUsesMax: 2 ** 24,

@@ -85,6 +85,8 @@ export type Message = {
 	submissionId: string;
 	/** Messages accepted together; 1 for a single message, which is its own head. */
 	submissionSize: number;
+	/** The submission's head, until it was seen to be stored; the head itself and a single message have none. */
+	headId?: string;
 	/** Messages of one release time share a group and one `deliver-<group>` activity. */
 	group: number;
 	principalId: string;

@@ -49,6 +49,13 @@ export function enqueue(message: Message, now: number): Transition {
 	};
 }
 
+/** A member of a batch whose head is stored: it was accepted, and is known to be from here on. */
+export function confirm(message: Message, now: number): Transition {
+	const { headId, releaseAt = now } = message;
+	const wait = releaseAt > now ? { nextCheckAt: releaseAt + limits.driverPatienceMs } : {};
+	return { id: message._id, from: ["accepted", "deferred"], where: { headId }, unset: ["headId"], set: wait };
+}
+
 /** accepted | queued → deferred until `releaseAt`, and for the reason that a policy gave. */
 export function defer(message: Message, releaseAt: number, now: number, code: string): Transition {
 	return {
@@ -56,6 +63,8 @@ export function defer(message: Message, releaseAt: number, now: number, code: st
 		to: "deferred",
 		where: { attempt: message.attempt },
 		set: { stateAt: now, releaseAt, nextCheckAt: releaseAt + limits.driverPatienceMs },
+		// Only what was accepted is judged again; its head's record may be gone by the release.
+		unset: ["headId"],
 		evidence: [{ at: now, type: "deferred", code }],
 	};
 }

@@ -2,14 +2,14 @@
 
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { bundleWorkflowCode, DefaultLogger } from "@temporalio/worker";
 import { dataConverter } from "../adapters/temporal/client.ts";
 import type { Role } from "../adapters/vault/policies.ts";
+import { bundleWorkflows } from "../workers/bundle.ts";
 import { demoCallbackUrl, setUpDemo } from "./demo.ts";
-import { makePrivateFolder } from "./files.ts";
+import { makePrivateFolder, writePrivateFile } from "./files.ts";
 import type { Stack } from "./stack.ts";
 import type { ProcessName } from "./stackFile.ts";
 import { createSupervised, type Supervised } from "./supervised.ts";
@@ -42,7 +42,7 @@ export async function startProcesses(
 	const apiUrl = `http://127.0.0.1:${apiPort}`;
 	const carrierUrl = `http://127.0.0.1:${carrierPort}`;
 	const carrierDir = makePrivateFolder(join(stack.dir, "carrier"));
-	const bundle = await bundleWorkflows(stack.dir);
+	const bundle = await keepBundle(stack.dir);
 	const own: Record<ProcessName, Record<string, string>> = {
 		carrier: {
 			LETHE_CARRIER_DIR: carrierDir,
@@ -128,19 +128,15 @@ export async function startProcesses(
 }
 
 /** Bundles the workflows once per content; a worker starts without a bundler. */
-async function bundleWorkflows(dir: string): Promise<string> {
-	const folder = new URL("../workflows/", import.meta.url);
-	const names = ["contract", "failureConverter", "index", "lifecycle", "purge", "sweep"];
-	const hash = createHash("sha256");
-	for (const name of names) hash.update(readFileSync(new URL(`${name}.ts`, folder)));
-	hash.update(readFileSync(new URL("../package-lock.json", import.meta.url)));
+async function keepBundle(dir: string): Promise<string> {
+	const root = new URL("../", import.meta.url);
+	const hash = createHash("sha256").update(readFileSync(new URL("package-lock.json", root)));
+	// Workflows import nothing else of ours.
+	for (const room of ["workflows/", "domain/"]) {
+		const folder = new URL(room, root);
+		for (const name of readdirSync(folder).sort()) hash.update(name).update(readFileSync(new URL(name, folder)));
+	}
 	const file = join(dir, `workflows-${hash.digest("hex").slice(0, 16)}.js`);
-	if (existsSync(file)) return file;
-	const { code } = await bundleWorkflowCode({
-		workflowsPath: fileURLToPath(new URL("index.ts", folder)),
-		logger: new DefaultLogger("ERROR"),
-		...(dataConverter.failureConverterPath ? { failureConverterPath: dataConverter.failureConverterPath } : {}),
-	});
-	writeFileSync(file, code, { mode: 0o600 });
+	if (!existsSync(file)) writePrivateFile(file, await bundleWorkflows(dataConverter));
 	return file;
 }

@@ -1,12 +1,13 @@
 // The Temporal worker: runs the lifecycle, purge and sweep workflows and their activities.
 
 import { readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
+import type { DataConverter } from "@temporalio/common";
 import { DefaultLogger, NativeConnection, Runtime, Worker } from "@temporalio/worker";
 import { createActivities } from "../activities/index.ts";
 import { loadConfig, required } from "../config.ts";
 import { createDeps } from "../deps.ts";
 import { limits } from "../domain/limits.ts";
+import { bundleWorkflows } from "./bundle.ts";
 import { runProcess } from "./process.ts";
 import { workerSettings } from "./settings.ts";
 
@@ -29,7 +30,7 @@ await runProcess(async () => {
 		taskQueue: config.temporal.taskQueue,
 		dataConverter: deps.dataConverter,
 		activities: createActivities(deps),
-		...workflowSource(config.temporal.workflowBundle),
+		workflowBundle: { code: await workflowCode(config.temporal.workflowBundle, deps.dataConverter) },
 		...workerSettings,
 	});
 	await deps.runs.ensureSweep(limits.sweepEveryMs);
@@ -46,7 +47,6 @@ await runProcess(async () => {
 	};
 });
 
-function workflowSource(bundle: string | undefined) {
-	if (bundle) return { workflowBundle: { code: readFileSync(bundle, "utf8") } };
-	return { workflowsPath: fileURLToPath(import.meta.resolve("../workflows/index.ts")) };
+async function workflowCode(prebuilt: string | undefined, dataConverter: DataConverter): Promise<string> {
+	return prebuilt ? readFileSync(prebuilt, "utf8") : bundleWorkflows(dataConverter);
 }

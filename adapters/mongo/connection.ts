@@ -1,6 +1,7 @@
 // One connection to the MongoDB protocol: journaled majority writes, bounded waits, no automatic index builds.
 
 import mongoose from "mongoose";
+import { limits } from "../../domain/limits.ts";
 
 export type MongoConnection = Awaited<ReturnType<typeof connectMongo>>;
 
@@ -18,8 +19,8 @@ export async function connectMongo(options: { url: string; database: string; tim
 		maxPoolSize: options.poolMax ?? 20,
 		serverSelectionTimeoutMS: timeoutMs,
 		connectTimeoutMS: timeoutMs,
-		socketTimeoutMS: 30_000,
-		writeConcern: { w: "majority", journal: true, wtimeoutMS: 10_000 },
+		socketTimeoutMS: limits.storeAnswerMsMax,
+		writeConcern: { w: "majority", journal: true, wtimeoutMS: limits.storeAcknowledgeMsMax },
 		retryWrites: false,
 		promoteBuffers: true,
 	});

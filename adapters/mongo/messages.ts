@@ -70,6 +70,13 @@ export function createMessageStore(models: Models, deps: { randomToken: () => st
 				const filter = { _id: id, state: { $in: finalStates }, holds: { $size: 0 } } as mongo.Filter<Message>;
 				return (await collection.deleteOne(filter)).deletedCount === 1;
 			}),
+		/** Deletes what a torn batch left behind; not once it was confirmed, moved on or held. */
+		deleteOrphan: ({ _id, headId, nextCheckAt }: Message) =>
+			guardStore(async () => {
+				const untouched = { state: { $in: ["accepted", "deferred"] }, attempt: 0, holds: { $size: 0 } };
+				const filter = { _id, headId, nextCheckAt, ...untouched } as mongo.Filter<Message>;
+				return headId !== undefined && (await collection.deleteOne(filter)).deletedCount === 1;
+			}),
 	};
 }
 

@@ -5,7 +5,9 @@ import { after, before, describe, it } from "node:test";
 import { createAccept } from "../../api/accept.ts";
 import type { ApiDeps } from "../../api/deps.ts";
 import { type MessageInput, schemas } from "../../api/schemas.ts";
+import type { Facts } from "../../domain/decision.ts";
 import { LetheError } from "../../domain/errors.ts";
+import { limits } from "../../domain/limits.ts";
 import type { Message } from "../../domain/message.ts";
 import { createTestApi, messageBody, type TestApi } from "./harness.ts";
 
@@ -22,7 +24,7 @@ describe("accepting a list", () => {
 	const inputs = (...more: object[]): MessageInput[] => more.map((one) => schemas.messageInput.parse(messageBody(one)));
 	const acceptWith = (insert: ApiDeps["store"]["messages"]["insert"]) => {
 		const { messages, tenants, sendQueues } = api.store;
-		const store = { tenants, sendQueues, messages: { insert, findBySubmission: messages.findBySubmission } };
+		const store = { tenants, sendQueues, messages: { ...messages, insert } };
 		return createAccept({ ...api, store }).accept;
 	};
 
@@ -63,22 +65,94 @@ describe("accepting a list", () => {
 		);
 	});
 
-	it("torn half way it is not accepted, and its repeat completes it", async () => {
-		let torn = true;
-		let inserted = 0;
+	/** Inserts two of a batch and then fails; what stands of it. */
+	async function tear(request: Parameters<ReturnType<typeof acceptWith>>[0]): Promise<Message[]> {
+		const stored: Message[] = [];
 		const accept = acceptWith(async (message) => {
-			if (torn && inserted++ >= 2) throw new LetheError("store_unavailable");
+			if (stored.length === 2) throw new LetheError("store_unavailable");
+			stored.push(message);
 			return api.store.messages.insert(message);
 		});
+		await assert.rejects(accept(request), { code: "store_unavailable" });
+		return stored;
+	}
+	const messagesOf = ({ items }: Awaited<ReturnType<ReturnType<typeof acceptWith>>>) =>
+		items.map((item) => (item as { message: Message }).message);
+
+	it("torn half way it is not accepted; its repeat is accepted whole, once, and shares nothing with the rest", async () => {
 		const started = api.seen.started.length;
 		const request = { principal, inputs: inputs({}, {}, {}, {}), key: "torn" };
-		await assert.rejects(accept(request), { code: "store_unavailable" });
+		const orphans = await tear(request);
 		assert.equal(api.seen.started.length, started);
-		torn = false;
-		const { items } = await accept(request);
-		assert.equal(items.filter((item) => "message" in item).length, 4);
+		const accept = acceptWith(api.store.messages.insert);
+		const messages = messagesOf(await accept(request));
+		assert.equal(messages.length, 4);
 		assert.equal(api.seen.started.length, started + 1);
+		const ids = new Set(messages.map(({ _id }) => _id));
+		for (const orphan of orphans) {
+			assert.equal(orphan.headId, messages[0]?._id, "an orphan names the head that it never had");
+			assert.ok(!ids.has(orphan._id));
+			assert.notEqual(orphan.submissionId, messages[0]?.submissionId);
+		}
+		const count = await api.count();
 		const again = await accept(request);
 		assert.equal(again.replayed, true);
+		assert.deepEqual(new Set(messagesOf(again).map(({ _id }) => _id)), ids);
+		assert.equal(await api.count(), count, "a repeat leaves no orphans");
+	});
+
+	it("torn, then asked with other texts under the same key: only those are accepted", async () => {
+		const some = (body: string) => ({ principal, inputs: inputs({ body }, { body }, { body }), key: "torn-other" });
+		await tear(some("the first text"));
+		const messages = messagesOf(await acceptWith(api.store.messages.insert)(some("the second text")));
+		for (const { _id, tenantId, submissionId } of messages) {
+			const stored = await api.read(_id);
+			assert.equal(stored.submissionId, submissionId);
+			const sealed = stored.content as NonNullable<Message["content"]>;
+			const opened = await api.encryptionFor.decrypt({ tenantId, messageId: _id, object: "content", sealed });
+			assert.equal(opened.reveal(), "the second text");
+		}
+	});
+
+	it("torn, once erased or not, the rest of it never hinders a repeat that is judged otherwise", async () => {
+		const request = { principal, inputs: inputs({ clientReference: "c1" }, {}, {}), key: "torn-verdict" };
+		await tear(request);
+		// The head of the torn try is refused now: another message of the request is the head.
+		const { evaluate } = api.policy;
+		let judged = 0;
+		const policies = { ...api.policy, evaluate: (facts: Facts) => ({ ...evaluate(facts), allowed: judged++ > 0 }) };
+		const { items } = await createAccept({ ...api, policies }).accept(request);
+		assert.deepEqual(
+			items.map((item) => ("error" in item ? item.error.code : item.message.submissionSize)),
+			["policy_denied", 2, 2],
+		);
+		const [head] = items.flatMap((item) => ("message" in item ? [item.message] : []));
+		assert.equal((await api.store.messages.findBySubmission(head?.submissionId as string)).length, 2);
+	});
+
+	it("a head comes in time for its members or not at all", async () => {
+		const heads: string[] = [];
+		const accept = acceptWith(async (message) => {
+			if (message.headId === undefined) heads.push(message._id);
+			else api.time.offsetMs = limits.headInsertMsMax + 1;
+			return api.store.messages.insert(message);
+		});
+		const request = { principal, inputs: inputs({}, {}, {}), key: "late" };
+		await assert.rejects(accept(request), { code: "store_unavailable" });
+		api.time.offsetMs = 0;
+		assert.deepEqual(heads, []);
+	});
+
+	it("each member is looked at soon, whenever it is due, until its head was seen", async () => {
+		const later = new Date(api.clock() + 3600_000).toISOString();
+		const accept = acceptWith(api.store.messages.insert);
+		const [head, ...members] = messagesOf(
+			await accept({ principal, inputs: inputs({ sendAt: later }, {}, { sendAt: later }) }),
+		);
+		assert.equal(head?.headId, undefined);
+		for (const { headId, nextCheckAt = 0 } of members) {
+			assert.equal(headId, head?._id);
+			assert.ok(nextCheckAt <= api.clock() + limits.driverPatienceMs);
+		}
 	});
 });

@@ -1,7 +1,6 @@
 // The whole engine in one process, for tests that drive races on purpose: real Temporal, MongoDB and Redis, a scripted carrier, a clock that can be set.
 
 import { createHash, randomBytes } from "node:crypto";
-import { fileURLToPath } from "node:url";
 import { DefaultLogger, NativeConnection, Runtime, Worker } from "@temporalio/worker";
 import { Redis } from "ioredis";
 import type { ActivityDeps } from "../../activities/deps.ts";
@@ -20,6 +19,7 @@ import { formatId, type IdKind } from "../../domain/ids.ts";
 import { limits } from "../../domain/limits.ts";
 import type { Message } from "../../domain/message.ts";
 import { Plaintext } from "../../domain/plaintext.ts";
+import { bundleWorkflows } from "../../workers/bundle.ts";
 import { createMemoryKeys } from "./memoryKeys.ts";
 import { messageOf } from "./message.ts";
 
@@ -197,15 +197,13 @@ export async function until<T>(
 	}
 }
 
+let bundling: Promise<string> | undefined;
+
 async function startWorker(taskQueue: string, activities: object) {
 	const connection = await NativeConnection.connect({ address: process.env.TEMPORAL_ADDRESS as string });
-	const worker = await Worker.create({
-		connection,
-		taskQueue,
-		dataConverter,
-		activities,
-		workflowsPath: fileURLToPath(import.meta.resolve("../../workflows/index.ts")),
-	});
+	bundling ??= bundleWorkflows(dataConverter);
+	const workflowBundle = { code: await bundling };
+	const worker = await Worker.create({ connection, taskQueue, dataConverter, activities, workflowBundle });
 	return { worker, connection, running: worker.run() };
 }
 

@@ -7,6 +7,7 @@ type Shape = {
 	id?: string;
 	submissionId?: string;
 	submissionSize?: number;
+	headId?: string;
 	group?: number;
 	state?: State;
 	attempt?: number;
@@ -42,6 +43,7 @@ export function messageOf(shape: Shape = {}): Message {
 		tenantId: shape.tenantId ?? "ten_a",
 		submissionId: shape.submissionId ?? "sub_a",
 		submissionSize: shape.submissionSize ?? 1,
+		...(shape.headId === undefined ? {} : { headId: shape.headId }),
 		group: shape.group ?? 0,
 		principalId: "key_a",
 		category: shape.category ?? "transactional",

@@ -34,6 +34,16 @@ const relations: [why: string, less: number, more: number, orEqual?: true][] = [
 	["a one-time code does not expire by clock skew alone", limits.clockSkewMs, limits.validForOtpDefaultMs],
 	["a receipt parked in time is tried until grace ends", limits.receiptGraceMs, limits.parkedReceiptMs],
 	["parked receipts live 72 hours at most", limits.parkedReceiptMs, 72 * hourMs, true],
+	[
+		"no head's insert is in flight any more when its members count as orphans, clocks that differ included",
+		limits.headInsertMsMax + limits.storeAnswerMsMax + limits.storeAcknowledgeMsMax + limits.clockSkewMs,
+		limits.orphanPatienceMs,
+	],
+	[
+		"orphans are gone before the soonest cohort that they can be in is due",
+		limits.orphanPatienceMs,
+		limits.validForMinMs + limits.receiptGraceOtpMs + limits.clockSkewMs,
+	],
 	["a sweep page holds a whole submission", limits.submissionMessagesMax, limits.sweepPageItems, true],
 	["Vault refuses batches over 250 items", limits.purgePageItems, 250, true],
 	// NIST SP 800-38D, section 8.3: at most 2^32 invocations of one key with random nonces.

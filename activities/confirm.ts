@@ -1,0 +1,40 @@
+// A batch's head is its acceptance: members that have one are driven on, those of a torn batch are erased unsent.
+
+import { limits } from "../domain/limits.ts";
+import type { Message } from "../domain/message.ts";
+import { confirm as confirmed } from "../domain/transition.ts";
+import type { ActivityDeps } from "./deps.ts";
+
+export type ConfirmDeps = Pick<ActivityDeps, "clock" | "log"> & {
+	store: { messages: Pick<ActivityDeps["store"]["messages"], "deleteOrphan" | "find" | "transition"> };
+};
+
+/**
+ * `confirm` answers whether an unsent message may be driven now. A member whose head is missing may not: the head's insert
+ * may be on its way for a while; once it can't be any more, the member goes. A repeat of the request makes members of
+ * its own, so nothing that is erased here can belong to a batch that was completed meanwhile.
+ */
+export function createConfirm(deps: ConfirmDeps) {
+	const { messages } = deps.store;
+
+	return async function confirm(message: Message): Promise<boolean> {
+		const { headId } = message;
+		if (headId === undefined) return true;
+		const now = deps.clock();
+		const head = await messages.find(headId);
+		if (head?.submissionId === message.submissionId) {
+			await messages.transition(confirmed(message, now));
+			return (message.releaseAt ?? now) <= now;
+		}
+		const orphanAt = message.acceptedAt + limits.orphanPatienceMs;
+		if (now < orphanAt) {
+			const set = { nextCheckAt: orphanAt };
+			await messages.transition({ id: message._id, from: [message.state], where: { headId }, set });
+			return false;
+		}
+		if (await messages.deleteOrphan(message)) {
+			deps.log.info({ messageId: message._id, submissionId: message.submissionId }, "orphan erased");
+		}
+		return false;
+	};
+}

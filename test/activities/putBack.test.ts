@@ -1,0 +1,237 @@
+// Database files of before the purge, put back: all ciphertexts and wrapped keys are there again, and nothing opens them.
+
+import assert from "node:assert/strict";
+import { createHash, randomBytes } from "node:crypto";
+import { cpSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { createPurge } from "../../activities/purge.ts";
+import { createCohorts } from "../../adapters/cohorts.ts";
+import { connectMongo } from "../../adapters/mongo/connection.ts";
+import { createStore, type Store } from "../../adapters/mongo/store.ts";
+import { createCohortKeys } from "../../adapters/vault/cohortKeys.ts";
+import { createEncryption } from "../../adapters/vault/encryption.ts";
+import { type Role, roles } from "../../adapters/vault/policies.ts";
+import { createSigner } from "../../adapters/vault/signer.ts";
+import { createCertificates } from "../../audit/certificate.ts";
+import { LetheError } from "../../domain/errors.ts";
+import { formatId, type IdKind } from "../../domain/ids.ts";
+import { type Message, type SealedObjectName, sealedObjects } from "../../domain/message.ts";
+import { Plaintext } from "../../domain/plaintext.ts";
+import { freshId, login } from "../adapters/vault/helper.ts";
+import { messageOf } from "../harness/message.ts";
+import { createOwnMongodb, type OwnMongodb } from "../harness/ownMongodb.ts";
+
+const hour = 3600_000;
+const plain = { content: "Your results are back.", address: "+12025550142" };
+const tenantId = freshId("tenant");
+const lifetimeNames = [
+	"oplogMs",
+	"journalMs",
+	"databaseBackupMs",
+	"vaultRaftLogMs",
+	"vaultSnapshotMs",
+	"logsMs",
+] as const;
+const lifetimes = Object.fromEntries(lifetimeNames.map((name) => [name, hour])) as Record<
+	(typeof lifetimeNames)[number],
+	number
+>;
+
+describe("database files of before the purge, put back", () => {
+	const time = { offsetMs: 0 };
+	const clock = () => Date.now() + time.offsetMs;
+	const derive = (kind: IdKind, text: string) =>
+		formatId(kind, createHash("sha256").update(`${kind}\n${text}`).digest());
+	const ids = { random: freshId, derive };
+	const folder = mkdtempSync(join(tmpdir(), "lethe-put-back-"));
+	const dirs = { live: join(folder, "live"), backup: join(folder, "backup"), second: join(folder, "second") };
+	const servers: OwnMongodb[] = [];
+	const stores: Store[] = [];
+	let purged: Message[];
+	let kept: Message;
+	let control: Message[];
+	let store: Store;
+	let controlTexts: string[];
+
+	const serve = async (name: "live" | "second") => {
+		const server = await createOwnMongodb({ name, dataDir: dirs[name], runDir: join(folder, "run") });
+		servers.push(server);
+		return server;
+	};
+	const open = async ({ url }: OwnMongodb): Promise<Store> => {
+		const connection = await connectMongo({ url, database: "lethe" });
+		const opened = createStore(connection, { clock, randomToken: () => randomBytes(9).toString("base64url") });
+		stores.push(opened);
+		return opened;
+	};
+	/** A process that has just started and logged in: no key in its memory. */
+	const freshProcess = async (role: Role, from: Store) => {
+		const cohortKeys = createCohortKeys({ vault: await login(role) });
+		return { cohortKeys, ...createEncryption({ cohortKeys, wrappingKeys: from.wrappingKeys, clock, randomBytes }) };
+	};
+	type Process = Awaited<ReturnType<typeof freshProcess>>;
+	const decrypt = async (by: Process, message: Message, object: SealedObjectName) => {
+		const sealed = message[object];
+		assert.ok(sealed, `${object} has its ciphertext`);
+		return (await by.decrypt({ tenantId, messageId: message._id, object, sealed })).reveal();
+	};
+
+	async function accept(api: Process, dueInMs: number): Promise<Message> {
+		const closeAt = clock() + dueInMs;
+		const message = messageOf({
+			id: freshId("message"),
+			submissionId: freshId("submission"),
+			tenantId,
+			state: "delivered",
+		});
+		const cohorts = createCohorts({ cohorts: store.cohorts, cohortKeys: api.cohortKeys, ids, clock });
+		for (const object of sealedObjects) {
+			const place = {
+				tenantId,
+				region: "US",
+				retentionClass: `${object}/PT1H`,
+				dueAt: Math.ceil(closeAt / hour) * hour,
+			};
+			const cohortId = await cohorts.ensure(place);
+			const plaintext = Plaintext.text(plain[object]);
+			message[object] = await api.encrypt({ tenantId, messageId: message._id, object, cohortId, plaintext });
+			message.retention[object] = { eraseBy: place.dueAt, atFinal: false, cohortId };
+		}
+		await store.messages.insert(message);
+		return message;
+	}
+
+	async function purge(cohortId: string): Promise<string> {
+		const signer = createSigner({ vault: await login("signer"), clock });
+		const { closeCohort, erasePage, destroyCohort } = createPurge({
+			clock,
+			ids,
+			store,
+			certificates: createCertificates({ sign: signer.sign, clock, lifetimes: { ...lifetimes, keyCacheMs: 0 } }),
+			cohortKeys: createCohortKeys({ vault: await login("eraser") }),
+			encryption: await freshProcess("sender", store),
+			runs: { settleSoon: () => undefined },
+		});
+		assert.equal(await closeCohort(cohortId), true);
+		while ((await erasePage(cohortId)).count > 0);
+		return (await destroyCohort(cohortId)).outcome;
+	}
+	const cohortsOf = (messages: Message[]) =>
+		new Set(
+			messages.flatMap((message) => sealedObjects.map((object) => message.retention[object]?.cohortId as string)),
+		);
+	const readAll = (from: Store, messages: Message[]) =>
+		Promise.all(messages.map(async ({ _id }) => (await from.messages.find(_id)) as Message));
+	const wrappedKeysOf = (from: Store, messages: Message[]) => {
+		const keys = messages.flatMap((message) => sealedObjects.map((object) => message[object]?.wrappingKeyId as string));
+		return Promise.all([...new Set(keys)].map((id) => from.wrappingKeys.find(id)));
+	};
+
+	before(async () => {
+		const server = await serve("live");
+		await server.start();
+		store = await open(server);
+		await store.prepare();
+		const api = await freshProcess("api", store);
+		purged = [];
+		for (let count = 0; count < 10; count++) purged.push(await accept(api, hour));
+		kept = await accept(api, 1000 * hour);
+		// The copy, taken from a server that is stopped.
+		await server.stop();
+		cpSync(dirs.live, dirs.backup, { recursive: true });
+		cpSync(dirs.live, dirs.second, { recursive: true });
+		// The control: the copied files, served beside, before anything is purged.
+		const beside = await serve("second");
+		await beside.start();
+		const copy = await open(beside);
+		control = await readAll(copy, purged);
+		const sender = await freshProcess("sender", copy);
+		controlTexts = [];
+		for (const message of control) {
+			for (const object of sealedObjects) controlTexts.push(await decrypt(sender, message, object));
+		}
+		await beside.stop();
+		// The purge of every cohort that is due.
+		await server.start();
+		time.offsetMs = 3 * hour;
+		for (const cohortId of cohortsOf(purged)) assert.equal(await purge(cohortId), "destroyed");
+	});
+	after(async () => {
+		for (const opened of stores) await opened.close();
+		for (const server of servers) await server.stop();
+		rmSync(folder, { recursive: true, force: true });
+	});
+
+	it("control: before the purge the very same copy opened, each content and each address", () => {
+		assert.deepEqual(
+			controlTexts,
+			purged.flatMap(() => [plain.content, plain.address]),
+		);
+	});
+
+	it("the purge left neither ciphertext nor wrapped key", async () => {
+		for (const message of await readAll(store, purged)) {
+			assert.deepEqual([message.content, message.address], [undefined, undefined]);
+		}
+		assert.ok((await wrappedKeysOf(store, purged)).every((key) => key === undefined));
+	});
+
+	describe("once they are back", () => {
+		before(async () => {
+			const [server] = servers as [OwnMongodb];
+			await server.stop();
+			rmSync(dirs.live, { recursive: true });
+			cpSync(dirs.backup, dirs.live, { recursive: true });
+			await server.start();
+		});
+
+		it("every ciphertext and wrapped key is there again, byte for byte", async () => {
+			const restored = await readAll(store, purged);
+			assert.deepEqual(restored, control);
+			assert.ok((await wrappedKeysOf(store, restored)).every((key) => key !== undefined));
+		});
+
+		it("no role opens any of it: to the sender, freshly logged in, content and address are erased", async () => {
+			const restored = await readAll(store, purged);
+			for (const role of roles) {
+				const process = await freshProcess(role, store);
+				for (const message of restored) {
+					for (const object of sealedObjects) {
+						await assert.rejects(decrypt(process, message, object), (error) => {
+							assert.ok(error instanceof LetheError, String(error));
+							if (role === "sender") assert.equal(error.code, "content_erased");
+							return true;
+						});
+					}
+				}
+			}
+		});
+
+		it("control: what was not due opens from the same files", async () => {
+			const sender = await freshProcess("sender", store);
+			const [message] = (await readAll(store, [kept])) as [Message];
+			assert.equal(await decrypt(sender, message, "content"), plain.content);
+			assert.equal(await decrypt(sender, message, "address"), plain.address);
+		});
+
+		it("nor does a key made anew under each cohort's name", async () => {
+			const api = createCohortKeys({ vault: await login("api") });
+			const eraser = createCohortKeys({ vault: await login("eraser") });
+			for (const cohortId of cohortsOf(purged)) await api.createCohortKey(cohortId);
+			const sender = await freshProcess("sender", store);
+			for (const message of await readAll(store, purged)) {
+				for (const object of sealedObjects) await assert.rejects(decrypt(sender, message, object), LetheError);
+			}
+			for (const cohortId of cohortsOf(purged)) await eraser.destroyCohortKey(cohortId);
+		});
+
+		it("the purge, due again, erases them again", async () => {
+			for (const cohortId of cohortsOf(purged)) assert.equal(await purge(cohortId), "destroyed");
+			for (const message of await readAll(store, purged)) {
+				assert.deepEqual([message.content, message.address], [undefined, undefined]);
+			}
+		});
+	});
+});
