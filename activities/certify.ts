@@ -1,18 +1,21 @@
 // Certificates of what a submission forgot: read back first, signed, kept, and named on each message.
 
 import { isFinal } from "../domain/lifecycle.ts";
-import { type Message, sealedObjects } from "../domain/message.ts";
+import { type Message, type RetentionRecord, sealedObjects } from "../domain/message.ts";
 import type { ActivityDeps } from "./deps.ts";
 
 export type CertifyDeps = Pick<ActivityDeps, "clock" | "ids" | "certificates" | "log"> & {
 	store: {
-		messages: Pick<ActivityDeps["store"]["messages"], "find" | "transition">;
+		messages: Pick<ActivityDeps["store"]["messages"], "transition">;
 		cohorts: Pick<ActivityDeps["store"]["cohorts"], "find">;
 		certificates: Pick<ActivityDeps["store"]["certificates"], "insert">;
 	};
 };
 
-/** Certifies every erased and uncertified object of these messages; a key server that is away leaves it to the sweep. */
+/**
+ * Certifies every erased and uncertified object of these messages; a key server that is away leaves it to the sweep.
+ * The messages must come from the store: one that bears `erasedAt` was read after the erasure, and shows what is left.
+ */
 export function createCertify(deps: CertifyDeps) {
 	return async function certify(messages: Message[]): Promise<void> {
 		const now = deps.clock();
@@ -47,19 +50,16 @@ async function issue(deps: CertifyDeps, messages: Message[]): Promise<string> {
 	const [first] = messages as [Message];
 	const objects = [];
 	for (const message of messages) {
-		const stored = await deps.store.messages.find(message._id);
 		for (const name of erasedObjects(message)) {
 			const record = message.retention[name];
-			const cohort = record?.cohortId ? await deps.store.cohorts.find(record.cohortId) : undefined;
 			objects.push({
 				messageId: message._id,
 				object: name,
 				erasedAt: record?.erasedAt as number,
 				// Read back: the stored document has neither ciphertext nor wrapped key of this object.
-				verified: stored?.[name] === undefined,
+				verified: message[name] === undefined,
 				cohortId: record?.cohortId,
-				keyDestroyedAt: cohort?.destroyedAt,
-				keyDueAt: cohort?.dueAt,
+				...(await readKeyDates(deps, record)),
 			});
 		}
 	}
@@ -76,6 +76,16 @@ async function issue(deps: CertifyDeps, messages: Message[]): Promise<string> {
 		issuedAt: deps.clock(),
 	});
 	return id;
+}
+
+// The cohort itself is asked only where the plan may have become fact.
+async function readKeyDates(
+	deps: CertifyDeps,
+	record: RetentionRecord | undefined,
+): Promise<{ keyDestroyedAt?: number | undefined; keyDueAt?: number | undefined }> {
+	if (record?.keyDueAt !== undefined && record.keyDueAt > deps.clock()) return { keyDueAt: record.keyDueAt };
+	const cohort = record?.cohortId ? await deps.store.cohorts.find(record.cohortId) : undefined;
+	return { keyDestroyedAt: cohort?.destroyedAt, keyDueAt: cohort?.dueAt };
 }
 
 async function mark(deps: CertifyDeps, message: Message, id: string | undefined, now: number): Promise<void> {

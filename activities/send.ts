@@ -14,7 +14,7 @@ export type SendDeps = Pick<
 	ActivityDeps,
 	"clock" | "monotonic" | "ids" | "encryption" | "sendQueues" | "log" | "random"
 > & {
-	store: { messages: Pick<ActivityDeps["store"]["messages"], "find" | "transition"> };
+	store: { messages: Pick<ActivityDeps["store"]["messages"], "find" | "take" | "transition"> };
 	runs: Pick<ActivityDeps["runs"], "settleSoon">;
 	carriers: { sender: (sendQueue: string) => Promise<Carrier | undefined> };
 	unpark: ReturnType<typeof createUnpark>;
@@ -29,13 +29,13 @@ export function createSend(deps: SendDeps) {
 	return async function send(job: { messageId: string; attempt: number }, control: Control): Promise<void> {
 		const tokens = { claim: deps.ids.random("claim"), reference: deps.ids.random("reference") };
 		const claimedAt = deps.monotonic();
-		if (!(await messages.transition(claim(job.messageId, job.attempt, deps.clock(), tokens)))) {
+		const message = await messages.take(claim(job.messageId, job.attempt, deps.clock(), tokens));
+		if (!message) {
 			await endIfOver(deps, job.messageId);
 			return;
 		}
-		const message = await messages.find(job.messageId);
 		// A batch reports by token: what counts is whose claim the attempt bears.
-		if (!message || message.attempts.at(-1)?.claim !== tokens.claim) return;
+		if (message.attempts.at(-1)?.claim !== tokens.claim) return;
 		const outcome = await attempt(deps, message, tokens.reference, claimedAt);
 		await record(deps, message, outcome, control);
 	};

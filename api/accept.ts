@@ -228,7 +228,7 @@ async function sealParts(
 		sealedObjects.map(async (object) => {
 			const { retentionClass, dueAt } = item.retention[object];
 			const cohortId = await deps.cohorts.ensure({ tenantId: owner.tenantId, region, retentionClass, dueAt });
-			retention[object].cohortId = cohortId;
+			retention[object] = { ...retention[object], cohortId, keyDueAt: dueAt };
 			const plaintext = plain[object];
 			return [object, await deps.encryption.encrypt({ ...owner, object, cohortId, plaintext })] as const;
 		}),

@@ -72,6 +72,8 @@ export type RetentionRecord = {
 	/** Erased by the update that makes the message final. */
 	atFinal: boolean;
 	cohortId?: string;
+	/** When that cohort's key is to be destroyed. */
+	keyDueAt?: number;
 	erasedAt?: number;
 	/** Read back after the erasure and found gone. */
 	verifiedAt?: number;

@@ -48,6 +48,8 @@ export async function startProcesses(
 			LETHE_CARRIER_DIR: carrierDir,
 			LETHE_CARRIER_PORT: String(carrierPort),
 			LETHE_CARRIER_CALLBACK_URL: demoCallbackUrl(apiUrl),
+			// As real ones, whose receipts come after their answers; magic numbers make them overtake.
+			LETHE_CARRIER_RECEIPT_DELAY_MS: "250",
 		},
 		worker: { LETHE_WORKFLOW_BUNDLE: bundle },
 		sender: {},

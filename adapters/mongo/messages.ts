@@ -29,6 +29,12 @@ export function createMessageStore(models: Models, deps: { randomToken: () => st
 		run: (items) => guardStore(() => applyAll(collection, items, deps)),
 	});
 
+	const take = createBatcher<Transition, Message | undefined>({
+		itemsMax: 200,
+		keyOf: (item) => item.id,
+		run: (items) => guardStore(() => takeAll(collection, items, deps)),
+	});
+
 	const find = createBatcher<string, Message | undefined>({
 		itemsMax: 200,
 		inFlightMax: 2,
@@ -52,6 +58,8 @@ export function createMessageStore(models: Models, deps: { randomToken: () => st
 		insert,
 		/** Applies one change; true if it took effect. */
 		transition,
+		/** Applies one change and answers the message as it then is; undefined if it took no effect. */
+		take,
 		/** Reads one message by id. */
 		find,
 		/** Reads one message of a tenant; another tenant's answers like absence. */
@@ -151,6 +159,24 @@ async function applyAll(
 		.toArray();
 	const current = new Set(applied.map((document) => document.token));
 	return tokens.map((token) => current.has(token));
+}
+
+async function takeAll(
+	collection: mongo.Collection<Message>,
+	items: Transition[],
+	deps: { randomToken: () => string; clock: () => number },
+): Promise<(Message | undefined)[]> {
+	const [only, ...others] = items;
+	if (only && others.length === 0) {
+		const update = updateOf(only, deps.randomToken(), deps.clock());
+		return [(await collection.findOneAndUpdate(filterOf(only), update, { returnDocument: "after" })) ?? undefined];
+	}
+	const applied = await applyAll(collection, items, deps);
+	const found = await findAll(
+		collection,
+		items.map(({ id }) => id),
+	);
+	return found.map((message, index) => (applied[index] ? message : undefined));
 }
 
 function filterOf(item: Transition): mongo.Filter<Message> {
