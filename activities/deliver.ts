@@ -4,12 +4,15 @@ import { CompleteAsyncError } from "@temporalio/activity";
 import { isFinal } from "../domain/lifecycle.ts";
 import type { Message } from "../domain/message.ts";
 import { close, enqueue } from "../domain/transition.ts";
+import type { Delivered } from "../workflows/contract.ts";
 import { change } from "./change.ts";
 import type { ActivityDeps } from "./deps.ts";
+import type { createPrepare } from "./prepare.ts";
 
 export type DeliverDeps = Pick<ActivityDeps, "clock"> & {
 	store: { messages: Pick<ActivityDeps["store"]["messages"], "find" | "findBySubmission" | "transition"> };
 	sendQueues: Pick<ActivityDeps["sendQueues"], "add">;
+	prepare: Pick<ReturnType<typeof createPrepare>, "prepareMessage">;
 };
 
 /** `deliver` is completed from outside, by {workflow id, activity id}; at once when nothing of the group is open. */
@@ -35,13 +38,24 @@ export function createDeliver(deps: DeliverDeps) {
 		return true;
 	}
 
+	/** Judges a message once more, and queues it unless it must wait. True while it is open and not waiting. */
+	async function deliverMessage(message: Message): Promise<Message | undefined> {
+		const prepared = await deps.prepare.prepareMessage(message);
+		if (isFinal(prepared.state)) return undefined;
+		const waits = prepared.state === "deferred" && (prepared.releaseAt ?? 0) > deps.clock();
+		if (waits) return prepared;
+		return (await queueMessage(prepared)) ? { ...prepared, state: "queued" } : undefined;
+	}
+
 	return {
 		queueMessage,
-		async deliver(submissionId: string, group: number): Promise<void> {
+		async deliver(submissionId: string, group: number): Promise<Delivered> {
 			const members = (await messages.findBySubmission(submissionId)).filter((message) => message.group === group);
-			const open = await Promise.all(members.map(queueMessage));
+			const open = (await Promise.all(members.map(deliverMessage))).filter((message) => message !== undefined);
 			// Read after this activity had started: whoever ends a message from here on can complete it by id.
-			if (open.includes(true)) throw new CompleteAsyncError();
+			if (open.some(({ state }) => state !== "deferred")) throw new CompleteAsyncError();
+			const releases = open.map(({ releaseAt }) => releaseAt as number);
+			return releases.length > 0 ? { releaseAt: Math.max(...releases) } : {};
 		},
 	};
 }

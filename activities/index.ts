@@ -18,7 +18,7 @@ export function createActivities(deps: ActivityDeps) {
 	const unpark = createUnpark(deps);
 	const certify = createCertify(deps);
 	const prepare = createPrepare(deps);
-	const deliver = createDeliver(deps);
+	const deliver = createDeliver({ ...deps, prepare });
 	const resolve = createResolve({ ...deps, unpark });
 	const sweep = createSweep({ ...deps, confirm: createConfirm(deps), prepare, deliver, resolve, certify });
 	return {

@@ -3,7 +3,8 @@
 type Waiting<Item, Result> = { item: Item; resolve: (result: Result) => void; reject: (error: unknown) => void };
 
 /**
- * One function call a caller, one `run` a batch. At most `inFlightMax` batches run at once.
+ * One function call a caller, one `run` a batch. At most `inFlightMax` batches run at once. With `gatherMs`, a batch
+ * waits that long for more calls: for what is dear to run and in no hurry.
  * With `keyOf`, items of the same key never share a batch, and keep their order.
  * `run` answers in the order of its items; when it throws, every caller of that batch gets the error.
  */
@@ -11,6 +12,7 @@ export function createBatcher<Item, Result>(options: {
 	run: (items: Item[]) => Promise<Result[]>;
 	itemsMax: number;
 	inFlightMax?: number;
+	gatherMs?: number;
 	keyOf?: (item: Item) => string;
 }): (item: Item) => Promise<Result> {
 	const { run, itemsMax, keyOf } = options;
@@ -23,12 +25,14 @@ export function createBatcher<Item, Result>(options: {
 	function schedule(): void {
 		if (scheduled || inFlight >= inFlightMax || waiting.length === 0) return;
 		scheduled = true;
-		// A turn of the event loop lets calls made together share the batch.
-		setImmediate(() => {
+		const start = () => {
 			scheduled = false;
 			const batch = take();
 			if (batch.length > 0) void flush(batch);
-		});
+		};
+		// A turn of the event loop lets calls made together share the batch.
+		if (options.gatherMs === undefined) setImmediate(start);
+		else setTimeout(start, options.gatherMs);
 	}
 
 	function take(): Waiting<Item, Result>[] {

@@ -65,7 +65,10 @@ export function createAccept(deps: AcceptDeps) {
 		if (head) {
 			if (!(await insertAll(deps, messages, origin, now))) return undefined;
 			const { submissionId, tenantId, category, region } = head;
-			deps.runs.startSoon({ submissionId, tenantId, category, region });
+			const closeAt = Math.max(...messages.map((message) => message.closeAt));
+			const deferred = groups.some((releaseAt) => releaseAt !== undefined);
+			const plan = deferred ? {} : { groups: [{ group: 0, closeAt, count: messages.length }] };
+			deps.runs.startSoon({ submissionId, tenantId, category, region, ...plan });
 		}
 		const byIndex = new Map(accepted.map((item, position) => [item.index, messages[position] as Message]));
 		return {

@@ -6,12 +6,17 @@ export type LifecycleInput = {
 	tenantId: string;
 	category: string;
 	region: string;
+	/** The plan, where acceptance deferred nothing: `prepare` is then left out, and `deliver` alone checks again. */
+	groups?: Group[];
 };
 
 /** One release group of a submission, as `prepare` planned it. Times are epoch milliseconds. */
 export type Group = { group: number; releaseAt?: number; closeAt: number; count: number };
 
 export type Preparation = { groups: Group[] };
+
+/** What `deliver` answers at once: nothing of the group is open now; with `releaseAt`, it is open again from then on. */
+export type Delivered = { releaseAt?: number };
 
 /** Final states and how many messages reached each. */
 export type Finalised = { counts: Record<string, number>; openCount: number };

@@ -11,7 +11,14 @@ import {
 	workflowInfo,
 } from "@temporalio/workflow";
 import type { Activities } from "../activities/index.ts";
-import { deliverActivityId, type Group, type LifecycleInput, searchAttributes, summaries } from "./contract.ts";
+import {
+	type Delivered,
+	deliverActivityId,
+	type Group,
+	type LifecycleInput,
+	searchAttributes,
+	summaries,
+} from "./contract.ts";
 
 const local = proxyLocalActivities<Activities>({
 	startToCloseTimeout: "10 seconds",
@@ -25,10 +32,9 @@ const deliverTimeoutMinMs = 1_000;
 
 /** One run a submission of 1..500 messages; its id is the submission's. */
 export async function lifecycle(input: LifecycleInput): Promise<void> {
-	setCurrentDetails("prepare: consent, opt-out, hold and windows are checked again");
 	let cancelled = false;
 	try {
-		const { groups } = await local.prepare(input.submissionId);
+		const groups = input.groups ?? (await prepare(input.submissionId));
 		await Promise.all(groups.map((group) => deliverGroup(input.submissionId, group)));
 	} catch (error) {
 		// Cancelled by an operator, or a group's time is over: either way what is open must now end.
@@ -37,13 +43,19 @@ export async function lifecycle(input: LifecycleInput): Promise<void> {
 	await CancellationScope.nonCancellable(() => finalise(input, cancelled));
 }
 
+async function prepare(submissionId: string): Promise<Group[]> {
+	setCurrentDetails("prepare: consent, opt-out, hold and windows are checked again");
+	const { groups } = await local.prepare(submissionId);
+	return groups;
+}
+
 async function deliverGroup(submissionId: string, group: Group): Promise<void> {
 	const waitMs = (group.releaseAt ?? 0) - Date.now();
 	if (waitMs > 0) {
 		setCurrentDetails(`deferred: ${group.count} message(s) wait for their release time`);
 		await sleep(waitMs, { summary: summaries.release });
 	}
-	setCurrentDetails("deliver: on the send queue, then with the carrier; ends with the last receipt");
+	setCurrentDetails("deliver: checked again, on the send queue, with the carrier; ends with the last receipt");
 	const remainingMs = Math.max(group.closeAt - Date.now(), deliverTimeoutMinMs);
 	const { deliver } = proxyActivities<Activities>({
 		activityId: deliverActivityId(group.group),
@@ -52,7 +64,11 @@ async function deliverGroup(submissionId: string, group: Group): Promise<void> {
 		startToCloseTimeout: remainingMs,
 		retry: { initialInterval: "1 second", maximumInterval: "30 seconds" },
 	});
-	await deliver(submissionId, group.group);
+	// Completed from outside it answers nothing.
+	const delivered: Delivered | undefined = await deliver(submissionId, group.group);
+	// The check before the queue may be stricter than the one at acceptance: then the group waits, and comes again.
+	const releaseAt = delivered?.releaseAt;
+	if (releaseAt) await deliverGroup(submissionId, { ...group, releaseAt });
 }
 
 async function finalise(input: LifecycleInput, cancelled: boolean): Promise<void> {

@@ -2,6 +2,7 @@
 
 import { createHash } from "node:crypto";
 import { LetheError } from "../../domain/errors.ts";
+import { createBatcher } from "../batcher.ts";
 import type { VaultClient } from "./client.ts";
 import { createRefreshing } from "./refreshing.ts";
 
@@ -14,6 +15,10 @@ const keyPath = "transit/keys/certificate";
 const signPath = "transit/sign/certificate";
 const refreshMs = 60_000;
 const staleMsMax = 24 * 3600_000;
+// A certificate is in no hurry, and a call to Vault costs as much for one signature as for many.
+const gatherMs = 100;
+// Vault refuses longer lists.
+const batchItemsMax = 200;
 
 /** `sign` is for the signer role; the public keys are for signer, api and admin. Throws LetheError as the client does. */
 export function createSigner(deps: { vault: Pick<VaultClient, "read" | "write">; clock: () => number }) {
@@ -25,11 +30,23 @@ export function createSigner(deps: { vault: Pick<VaultClient, "read" | "write">;
 		countMax: 1,
 	});
 
+	const signInVault = createBatcher<Uint8Array, string>({
+		itemsMax: batchItemsMax,
+		inFlightMax: 2,
+		gatherMs,
+		run: async (inputs) => {
+			const batch_input = inputs.map((bytes) => ({ input: Buffer.from(bytes).toString("base64") }));
+			const answer = await deps.vault.write(signPath, { batch_input });
+			const results = answer.data.batch_results as { signature?: string }[];
+			return inputs.map((_, index) => results[index]?.signature ?? "");
+		},
+	});
+
 	return {
 		/** The 64 bytes of an Ed25519 signature and the id of the key that made it. */
 		async sign(bytes: Uint8Array): Promise<{ signature: Uint8Array; kid: string }> {
-			const answer = await deps.vault.write(signPath, { input: Buffer.from(bytes).toString("base64") });
-			const [, version, base64] = /^vault:v(\d+):([\w+/=]+)$/.exec(answer.data.signature) ?? [];
+			const signed = await signInVault(bytes);
+			const [, version, base64] = /^vault:v(\d+):([\w+/=]+)$/.exec(signed) ?? [];
 			if (version === undefined || base64 === undefined) throw new LetheError("internal", { cause: "signature form" });
 			const known = (await keys.get(keyPath)).get(version);
 			const key = known ?? (await keys.refresh(keyPath)).get(version);

@@ -49,23 +49,25 @@ describe("lifecycle, with a worker and a sender", () => {
 	after(() => engine.close());
 	const { inState, receipt, result, sweepAfter } = helpers(() => engine);
 
-	it("a delivered message closes its run, forgets at once and is certified, within the budget", async () => {
-		const message = await engine.accept();
-		await engine.start(message);
-		await inState(message._id, "submitted");
-		await receipt(message._id, "delivered");
-		await result(message);
-		const ended = await engine.read(message._id);
-		assert.equal(ended.state, "delivered");
-		assert.equal(ended.content, undefined);
-		assert.equal(ended.address, undefined);
-		assert.ok(ended.retention.content?.verifiedAt);
-		assert.equal(ended.certificates.length, 1);
-		const description = await engine.temporal.client.workflow.getHandle(message.submissionId).describe();
-		assert.ok(description.historyLength <= 14, `${description.historyLength} events`);
-		assert.ok((description.historySize ?? 0) <= 3_072, `${description.historySize} bytes`);
-		assert.deepEqual(description.searchAttributes.MessageState, ["delivered"]);
-	});
+	for (const planned of [true, false]) {
+		it(`a delivered message closes its ${planned ? "planned run" : "run"}, forgets at once and is certified, within the budget`, async () => {
+			const message = await engine.accept();
+			await engine.start(message, { planned });
+			await inState(message._id, "submitted");
+			await receipt(message._id, "delivered");
+			await result(message);
+			const ended = await engine.read(message._id);
+			assert.equal(ended.state, "delivered");
+			assert.equal(ended.content, undefined);
+			assert.equal(ended.address, undefined);
+			assert.ok(ended.retention.content?.verifiedAt);
+			assert.equal(ended.certificates.length, 1);
+			const description = await engine.temporal.client.workflow.getHandle(message.submissionId).describe();
+			assert.ok(description.historyLength <= 14, `${description.historyLength} events`);
+			assert.ok((description.historySize ?? 0) <= 3_072, `${description.historySize} bytes`);
+			assert.deepEqual(description.searchAttributes.MessageState, ["delivered"]);
+		});
+	}
 
 	it("a submission of many costs at most 0.3 events a message and ends with the last of them", async () => {
 		const size = 60;

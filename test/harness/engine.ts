@@ -156,12 +156,14 @@ export async function createEngine(options: EngineOptions = {}) {
 		temporal,
 		warnings,
 		accept,
-		start: (message: Message) =>
+		/** `planned`: as acceptance starts what it did not defer; otherwise as the sweep does. */
+		start: (message: Message, { planned = false } = {}) =>
 			runs.start({
 				submissionId: message.submissionId,
 				tenantId: message.tenantId,
 				category: message.category,
 				region: message.region,
+				...(planned ? { groups: [{ group: 0, closeAt: message.closeAt, count: message.submissionSize }] } : {}),
 			}),
 		/** Deletes every key of this engine's queues, as an emptied Redis would. */
 		async emptyRedis(): Promise<void> {

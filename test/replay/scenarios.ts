@@ -32,6 +32,26 @@ export const scenarios: Record<string, Scenario> = {
 			return ended(engine, message.submissionId);
 		},
 	},
+	planned: {
+		workflow: workflowNames.lifecycle,
+		shows: { event: "ACTIVITY_TASK_COMPLETED" },
+		run: async (engine) => {
+			const message = await engine.accept();
+			await engine.start(message, { planned: true });
+			await deliver(engine, await sent(engine, message));
+			return ended(engine, message.submissionId);
+		},
+	},
+	"deferred-at-delivery": {
+		workflow: workflowNames.lifecycle,
+		shows: { event: "TIMER_FIRED" },
+		run: async (engine) => {
+			const message = await engine.accept({ state: "deferred", releaseAt: engine.clock() + 1_500 });
+			await engine.start(message, { planned: true });
+			await deliver(engine, await sent(engine, message));
+			return ended(engine, message.submissionId);
+		},
+	},
 	deferred: {
 		workflow: workflowNames.lifecycle,
 		shows: { event: "TIMER_FIRED" },

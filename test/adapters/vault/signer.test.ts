@@ -22,6 +22,27 @@ test("a signature verifies offline under the key it names, and for no other byte
 	assert.equal(kid, await calculateJwkThumbprint(jwk));
 });
 
+test("signatures asked for together come from one call, each over its own bytes", async () => {
+	const vault = await login("signer");
+	let calls = 0;
+	const counting = {
+		read: vault.read,
+		write: (...args: Parameters<typeof vault.write>) => {
+			calls++;
+			return vault.write(...args);
+		},
+	};
+	const signer = createSigner({ vault: counting, clock: Date.now });
+	const documents = Array.from({ length: 20 }, (_, index) => new TextEncoder().encode(`certificate ${index}`));
+	const signed = await Promise.all(documents.map((bytes) => signer.sign(bytes)));
+	const { keys } = await signer.publicJwks();
+	for (const [index, { signature, kid }] of signed.entries()) {
+		const jwk = keys.find((key) => key.kid === kid) as PublicJwk;
+		assert.ok(isSignedBy(jwk, documents[index] as Uint8Array, signature));
+	}
+	assert.equal(calls, 1);
+});
+
 test("the api shows the public keys, only them, and can't sign", async () => {
 	const api = createSigner({ vault: await login("api"), clock: Date.now });
 	const { keys } = await api.publicJwks();
@@ -41,7 +62,7 @@ test("a key version that was added after the keys were read is found", async () 
 			reads++;
 			return { data: { keys: reads === 1 ? { "1": keys["1"] } : { ...keys, "2": { public_key: "AAAA" } } } };
 		},
-		write: async () => ({ data: { signature: "vault:v2:AAAA" } }),
+		write: async () => ({ data: { batch_results: [{ signature: "vault:v2:AAAA" }] } }),
 	};
 	const rotating = createSigner({ vault, clock: Date.now });
 	await rotating.publicJwks();
