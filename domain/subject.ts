@@ -91,7 +91,7 @@ export function standingOf(records: readonly SubjectRecord[], tenantId: string):
 			if (record.scope === "subject" && !record.ended) standing.holds.push(record._id);
 		} else if (!record.ended) {
 			if (!standing.optOut || isStricter(record, standing.optOut)) standing.optOut = record;
-		} else if (!standing.lifted || record.ended.at > standing.lifted.ended.at) {
+		} else if (!standing.lifted || isLater(record, record.ended.at, standing.lifted, standing.lifted.ended.at)) {
 			standing.lifted = record as OptOutRecord & { ended: Ending };
 		}
 	}
@@ -106,5 +106,9 @@ export function covers(scope: OptOutScope, wanted: OptOutScope): boolean {
 // Of two with the same scope the later counts: a law may reach only those made after its date.
 function isStricter(one: OptOutRecord, other: OptOutRecord): boolean {
 	if (one.scope !== other.scope) return covers(one.scope, other.scope);
-	return one.at > other.at || (one.at === other.at && one._id > other._id);
+	return isLater(one, one.at, other, other.at);
+}
+
+function isLater(one: OptOutRecord, at: number, other: OptOutRecord, otherAt: number): boolean {
+	return at > otherAt || (at === otherAt && one._id > other._id);
 }
