@@ -156,7 +156,11 @@ async function replay(deps: AcceptDeps, request: Request, headIds: string[]): Pr
 	const heads = await Promise.all(headIds.map((id) => deps.store.messages.find(id)));
 	const head = heads.find((message) => message !== undefined);
 	if (!head) return undefined;
-	const macs = await deps.hmac.allMacs("idempotency", undefined, canonical([request.principal.tenantId, request.inputs]));
+	const macs = await deps.hmac.allMacs(
+		"idempotency",
+		undefined,
+		canonical([request.principal.tenantId, request.inputs]),
+	);
 	if (!macs.some(({ mac }) => mac === head.idempotency?.fingerprint)) throw new LetheError("idempotency_mismatch");
 	const messages = head.submissionSize > 1 ? await deps.store.messages.findBySubmission(head.submissionId) : [head];
 	return { replayed: true, items: messages.map((message) => ({ message })) };

@@ -208,14 +208,22 @@ function toFacts(
 }
 
 /** Where the recipient is: in the caller's words first, then by the number where that does not contradict them. */
-function placeOf(input: MessageInput, { country, region, timezone }: Recipient): Area {
-	const stated = withoutUndefined({ region: input.recipientRegion, timezone: input.timezone }) as Area;
-	if (stated.region !== undefined) {
-		return stated.region === region && timezone !== undefined ? { timezone, ...stated } : stated;
-	}
-	if (stated.timezone === undefined) return withoutUndefined({ region, timezone }) as Area;
-	const fits = region !== undefined && candidateZones(country, region).some(({ zone }) => zone === stated.timezone);
-	return fits ? { region, ...stated } : stated;
+function placeOf(input: MessageInput, { country, ...area }: Recipient): Area {
+	const stated: Area = withoutUndefined({ region: input.recipientRegion, timezone: input.timezone });
+	const region = stated.region ?? (fits(country, area.region, stated.timezone) ? area.region : undefined);
+	const told = stated.region === undefined || stated.region === area.region ? area.timezone : undefined;
+	const timezone = stated.timezone ?? told ?? soleZone(country, region);
+	return withoutUndefined({ region, timezone });
+}
+
+function fits(country: string, region: string | undefined, timezone: string | undefined): boolean {
+	return timezone === undefined || candidateZones(country, region).some(({ zone }) => zone === timezone);
+}
+
+/** The zone of a region, or of a country, that has only one. */
+function soleZone(country: string, region: string | undefined): string | undefined {
+	const zones = new Set(candidateZones(country, region).map(({ zone }) => zone));
+	return zones.size === 1 ? [...zones][0] : undefined;
 }
 
 function localTime(at: number, timezone: string): string {

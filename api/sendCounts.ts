@@ -45,9 +45,7 @@ export function createSendCounts(deps: SendCountsDeps) {
 			const shown = new Set(stored.map(({ _id }) => _id));
 			const counted = stored.filter(
 				({ tenantId, category, state, attempts }) =>
-					tenantId === subject.tenantId &&
-					category === facts.category &&
-					(!isFinal(state) || wasHandedOver(attempts)),
+					tenantId === subject.tenantId && category === facts.category && (!isFinal(state) || wasHandedOver(attempts)),
 			);
 			const more = subject.macs
 				.flatMap((mac) => coming.get(mac) ?? [])
@@ -73,7 +71,10 @@ export function createSendCounts(deps: SendCountsDeps) {
 					entry.id = id;
 				},
 				forgo: () => {
-					entry.until = 0;
+					coming.set(
+						mac,
+						(coming.get(mac) ?? []).filter((other) => other !== entry),
+					);
 				},
 			};
 		},

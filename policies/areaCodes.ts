@@ -4,7 +4,7 @@
  * What an area code tells. A region that is left out may be any of the country's; a zone that is left out, any of the
  * region's. Whoever took a number along when moving lives elsewhere: a caller who knows better says so.
  */
-export type Area = { region?: string; timezone?: string };
+export type Area = { region?: string | undefined; timezone?: string | undefined };
 
 /** The area of an area code of the United States or Canada; empty for one that belongs to no place. */
 export function areaOf(areaCode: string): Area {

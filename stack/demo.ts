@@ -40,7 +40,8 @@ export async function setUpDemo(
 		);
 		if (known && (await deps.store.tenants.find(known.tenantId))) return known;
 		const tenantId = await createTenant(deps, { name: "Demo", establishment: "US", sendQueues: [demoSendQueue] });
-		const { apiKey } = await createApiKey(deps, { tenantId, name: "demo", roles: ["sender", "operator", "auditor"] });
+		const roles = ["sender", "compliance", "operator", "auditor"];
+		const { apiKey } = await createApiKey(deps, { tenantId, name: "demo", roles });
 		return { tenantId, apiKey };
 	} finally {
 		await deps.close();

@@ -14,7 +14,6 @@ export type CountedMessage = Pick<
 	"_id" | "tenantId" | "category" | "state" | "acceptedAt" | "releaseAt" | "attempts"
 >;
 
-const bySubject = { "subject.mac": 1, acceptedAt: -1 } as const;
 const counted = { tenantId: 1, category: 1, state: 1, acceptedAt: 1, releaseAt: 1, attempts: 1 } as const;
 
 /** @throws LetheError store_unavailable */
@@ -27,10 +26,7 @@ export function createSubjectMessageStore(models: Models) {
 			guardStore(
 				() =>
 					collection
-						.find(
-							{ "subject.mac": { $in: [...macs] }, acceptedAt: { $gt: since } },
-							{ projection: counted, hint: bySubject },
-						)
+						.find({ "subject.mac": { $in: [...macs] }, acceptedAt: { $gt: since } }, { projection: counted })
 						.sort({ acceptedAt: -1 })
 						.limit(itemsMax)
 						.toArray() as Promise<CountedMessage[]>,
@@ -39,24 +35,18 @@ export function createSubjectMessageStore(models: Models) {
 		hold: (record: HoldRecord) =>
 			guardStore(
 				async () =>
-					(await collection.updateMany(membersOf(record), { $addToSet: { holds: record._id } }, hintFor(record)))
-						.modifiedCount,
+					(await collection.updateMany(membersOf(record), { $addToSet: { holds: record._id } })).modifiedCount,
 			),
 		/** Takes the hold off again and has the sweep look at each message now: what is overdue goes. */
 		release: (record: HoldRecord, now: number) =>
 			guardStore(async () => {
-				const filter = { ...membersOf(record), holds: record._id } as mongo.Filter<Message>;
 				const update = { $pull: { holds: record._id }, $set: { nextCheckAt: now } } as mongo.UpdateFilter<Message>;
-				return (await collection.updateMany(filter, update, hintFor(record))).modifiedCount;
+				return (await collection.updateMany(membersOf(record), update)).modifiedCount;
 			}),
 	};
 }
 
-function membersOf({ tenantId, messageId, subjects }: HoldRecord): mongo.Filter<Message> {
-	return messageId === undefined ? { "subject.mac": { $in: subjects }, tenantId } : { _id: messageId, tenantId };
-}
-
-// Not every server prefers the narrow index once further fields are named.
-function hintFor({ messageId }: HoldRecord) {
-	return { hint: messageId === undefined ? bySubject : { _id: 1 } };
+// A pseudonym is of one tenant, as a message is. No condition beside the indexed one: some servers would scan.
+function membersOf({ messageId, subjects }: HoldRecord): mongo.Filter<Message> {
+	return messageId === undefined ? { "subject.mac": { $in: subjects } } : { _id: messageId };
 }

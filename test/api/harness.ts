@@ -4,8 +4,8 @@ import { createHash, generateKeyPairSync, randomBytes, sign } from "node:crypto"
 import { pino } from "pino";
 import { openCarrier } from "../../adapters/carriers/registry.ts";
 import { createCohorts } from "../../adapters/cohorts.ts";
-import type { TenantDocument } from "../../adapters/mongo/models.ts";
 import { connectMongo } from "../../adapters/mongo/connection.ts";
+import type { TenantDocument } from "../../adapters/mongo/models.ts";
 import { createStore } from "../../adapters/mongo/store.ts";
 import { createEncryption } from "../../adapters/vault/encryption.ts";
 import { createHmacKeys } from "../../adapters/vault/hmacKeys.ts";

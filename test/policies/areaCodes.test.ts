@@ -38,7 +38,11 @@ test("a zone is one of its region's, and is left out where a border runs through
 		const { timezone } = areaOf(code);
 		if (timezone === undefined) continue;
 		assert.ok(isTimezone(timezone), timezone);
-		if (region.startsWith("US-")) assert.ok(candidateZones("US", region).some(({ zone }) => zone === timezone), code);
+		if (region.startsWith("US-"))
+			assert.ok(
+				candidateZones("US", region).some(({ zone }) => zone === timezone),
+				code,
+			);
 	}
 	assert.deepEqual(areaOf("305"), { region: "US-FL", timezone: "America/New_York" });
 	assert.deepEqual(areaOf("850"), { region: "US-FL" });

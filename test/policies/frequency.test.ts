@@ -17,7 +17,8 @@ test("the day is the local one, the week and the 24 hours reach to either side",
 
 test("only messages that a rule limits are counted at all", () => {
 	const packs = loadPacks();
-	const ask = (more: object) => isCapped(packs, { ...facts, context: { evaluatedAt: "2026-11-25T17:00:00Z" }, ...more });
+	const ask = (more: object) =>
+		isCapped(packs, { ...facts, context: { evaluatedAt: "2026-11-25T17:00:00Z" }, ...more });
 	assert.equal(ask({ category: "transactional", recipientRegion: "US-DC" }), false);
 	assert.equal(ask({ category: "marketing", recipientRegion: "US-FL" }), true);
 	assert.equal(ask({ category: "marketing" }), true);

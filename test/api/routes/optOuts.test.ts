@@ -54,7 +54,11 @@ describe("/v1/opt-outs", () => {
 	it("a list that says `none` lifts nothing, and one that repeats it adds nothing", async () => {
 		const number = freshNumber();
 		await optOut(number, { source: "import", at: "2020-01-01T00:00:00Z" });
-		for (const more of [{ scope: "none", source: "import" }, { scope: "all", source: "import" }, { scope: "marketing" }]) {
+		for (const more of [
+			{ scope: "none", source: "import" },
+			{ scope: "all", source: "import" },
+			{ scope: "marketing" },
+		]) {
 			const again = await optOut(number, more);
 			assert.deepEqual([again.status, again.json.optedOut, again.json.items.length], [200, "all", 1]);
 		}
@@ -151,7 +155,13 @@ describe("/v1/opt-outs", () => {
 
 	it("one Idempotency-Key with two numbers is a mismatch, not a replay", async () => {
 		const headers = { "idempotency-key": "list-1" };
-		const first = await api.request(compliance, "POST", "/v1/opt-outs", { number: freshNumber(), scope: "all" }, headers);
+		const first = await api.request(
+			compliance,
+			"POST",
+			"/v1/opt-outs",
+			{ number: freshNumber(), scope: "all" },
+			headers,
+		);
 		assert.equal(first.status, 201);
 		const number = freshNumber();
 		const other = await api.request(compliance, "POST", "/v1/opt-outs", { number, scope: "all" }, headers);

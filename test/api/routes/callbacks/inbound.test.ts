@@ -28,7 +28,10 @@ describe("POST /v1/callbacks/{carrier}/{queue}/inbound", () => {
 	const send = (to: string, more: object = {}) => api.post(key, { to, ...more });
 	const records = () => api.connection.collection("subjectRecords").find({}).toArray();
 	const messages = (filter: object = {}) =>
-		api.connection.collection("messages").find({ tenantId, ...filter }).toArray() as unknown as Promise<Message[]>;
+		api.connection
+			.collection("messages")
+			.find({ tenantId, ...filter })
+			.toArray() as unknown as Promise<Message[]>;
 	const replies = async (to: string) => {
 		const { macs } = await identify(to);
 		return messages({ principalId: "engine", "subject.mac": { $in: macs } });
@@ -123,7 +126,7 @@ describe("POST /v1/callbacks/{carrier}/{queue}/inbound", () => {
 		await send(to);
 		const event = { eventId: "help-1", at: api.clock() };
 		await write("HELP", to, event);
-		assert.equal((await unchanged(() => write("HELP", to, event)) as { status: number }).status, 200);
+		assert.equal(((await unchanged(() => write("HELP", to, event))) as { status: number }).status, 200);
 		const [reply, ...more] = await replies(to);
 		assert.ok(reply?.content);
 		assert.deepEqual(more, []);
@@ -183,7 +186,11 @@ describe("POST /v1/callbacks/{carrier}/{queue}/inbound", () => {
 		const to = freshNumber();
 		await unchanged(() => write("STOP", to, { to: "Elsewhere" }));
 		await unchanged(() => write("STOP", "+999999999"));
-		const answer = await api.callback(inboundOf("STOP", { from: to }), { kind: "inbound", queue: "nowhere", signer: "queue" });
+		const answer = await api.callback(inboundOf("STOP", { from: to }), {
+			kind: "inbound",
+			queue: "nowhere",
+			signer: "queue",
+		});
 		assert.equal(answer.status, 404);
 		const { text } = await api.request("", "GET", "/metrics");
 		for (const result of [
@@ -266,7 +273,12 @@ describe("a sender that two tenants share", () => {
 		const to = freshNumber();
 		await api.callback(inboundOf("STOP", { from: to, at: api.clock() }), { kind: "inbound" });
 		const consent = { type: "express_written", purposes: ["marketing"], evidence: true };
-		const marketing = await api.request(key, "POST", "/v1/messages", messageBody({ to, category: "marketing", consent }));
+		const marketing = await api.request(
+			key,
+			"POST",
+			"/v1/messages",
+			messageBody({ to, category: "marketing", consent }),
+		);
 		assert.ok(marketing.json.reasons.includes("OPTED_OUT"));
 		await api.close();
 	});
