@@ -6,10 +6,6 @@ import { type IdKind, isId } from "../domain/ids.ts";
 /** The place of the last item of a page; epoch milliseconds. */
 export type Place = { at: number; id: string };
 
-export function formatCursor({ at, id }: Place): string {
-	return Buffer.from(`${at} ${id}`).toString("base64url");
-}
-
 /** The place that a cursor names; undefined without one. @throws LetheError invalid_request */
 export function readCursor(kind: IdKind, cursor: string | undefined): Place | undefined {
 	if (cursor === undefined) return undefined;
@@ -26,4 +22,8 @@ export function toPage<Item>(found: Item[], limit: number, placeOf: (item: Item)
 	const items = found.slice(0, limit);
 	const last = found.length > limit ? items.at(-1) : undefined;
 	return { items, ...(last === undefined ? {} : { next: formatCursor(placeOf(last)) }) };
+}
+
+function formatCursor({ at, id }: Place): string {
+	return Buffer.from(`${at} ${id}`).toString("base64url");
 }

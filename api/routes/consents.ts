@@ -113,12 +113,13 @@ function addWithdrawal(app: Instance, deps: Deps): void {
 				description: "It reaches every consent to the same purposes that was given before. The record stays.",
 				tags,
 				params,
-				body: schemas.withdrawalInput.default({}),
+				body: schemas.withdrawalInput.nullish(),
 				response: { 200: schemas.consent.describe("Withdrawn, now or before"), ...problems },
 			},
 		},
 		async (request) => {
-			const { principal, body } = request;
+			const { principal } = request;
+			const body = request.body ?? {};
 			const record = await read(principal, request.params.id);
 			const now = deps.clock();
 			const at = readPast(body.withdrawnAt, now, "/withdrawnAt");
