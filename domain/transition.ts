@@ -2,7 +2,7 @@
 
 import { cancellableStates, isFinal, type State, statesBefore, unsentStates } from "./lifecycle.ts";
 import { limits } from "./limits.ts";
-import type { CarrierEventState, EvidenceEntry, Message, ReceiptRecord } from "./message.ts";
+import type { CarrierEventState, EvidenceEntry, Message, ReceiptRecord, SealedObjectName } from "./message.ts";
 import { sealedObjects } from "./message.ts";
 
 /**
@@ -27,19 +27,24 @@ const unheld = { holds: { $size: 0 } };
 /** The change that ends a message, erasing in the same update what its class forgets at once, unless held. */
 export function end(message: Message, to: State, now: number, code?: string): Transition {
 	const ended: EvidenceEntry = { at: now, type: to, ...(code ? { code } : {}), attempt: message.attempt };
-	const { set, ...erasing } = erase(message, now, [ended]);
+	const forgotten = sealedObjects.filter((name) => isForgotten(message, name, now));
+	const { set, ...erasing } = erase(message, forgotten, now, [ended]);
 	return { id: message._id, to, ...erasing, set: { stateAt: now, ...set } };
 }
 
-/** Erases what a final message should have forgotten by now, as when a hold has been released; undefined when nothing. */
+/**
+ * Erases what a final message was to forget at its end and a hold has kept; undefined when there is nothing, or a hold
+ * still keeps it. What is due later is its cohort's matter.
+ */
 export function forget(message: Message, now: number): Transition | undefined {
-	const erasing = erase(message, now, []);
+	const kept = sealedObjects.filter((name) => message[name] !== undefined && message.retention[name]?.atFinal);
+	const erasing = erase(message, kept, now, []);
 	return erasing.unset.length === 0 ? undefined : { id: message._id, from: [message.state], ...erasing };
 }
 
-function erase(message: Message, now: number, evidence: EvidenceEntry[]) {
+function erase(message: Message, names: SealedObjectName[], now: number, evidence: EvidenceEntry[]) {
 	const set: Record<string, unknown> = { nextCheckAt: now + limits.driverPatienceMs };
-	const erased = message.holds.length > 0 ? [] : sealedObjects.filter((name) => isForgotten(message, name, now));
+	const erased = message.holds.length > 0 ? [] : names;
 	for (const name of erased) set[`retention.${name}.erasedAt`] = now;
 	return {
 		set,
