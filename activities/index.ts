@@ -7,8 +7,10 @@ import type { ActivityDeps } from "./deps.ts";
 import { createFinalise } from "./finalise.ts";
 import { createPrepare } from "./prepare.ts";
 import { createPurge } from "./purge.ts";
+import { createRejudge } from "./rejudge.ts";
 import { createResolve } from "./resolve.ts";
 import { createSweep } from "./sweep.ts";
+import { createTend } from "./tend.ts";
 import { createUnpark } from "./unpark.ts";
 
 export type Activities = ReturnType<typeof createActivities>;
@@ -17,10 +19,11 @@ export type Activities = ReturnType<typeof createActivities>;
 export function createActivities(deps: ActivityDeps) {
 	const unpark = createUnpark(deps);
 	const certify = createCertify(deps);
-	const prepare = createPrepare(deps);
+	const prepare = createPrepare({ ...deps, rejudge: createRejudge(deps) });
 	const deliver = createDeliver({ ...deps, prepare });
 	const resolve = createResolve({ ...deps, unpark });
-	const sweep = createSweep({ ...deps, confirm: createConfirm(deps), prepare, deliver, resolve, certify });
+	const steps = { confirm: createConfirm(deps), prepare, deliver, resolve, certify, tend: createTend(deps) };
+	const sweep = createSweep({ ...deps, ...steps });
 	return {
 		prepare: prepare.prepare,
 		deliver: deliver.deliver,

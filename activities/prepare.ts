@@ -1,15 +1,20 @@
 // Before anything is sent: checks again what time or others may have changed since acceptance. It may only be stricter.
 
 import { isFinal } from "../domain/lifecycle.ts";
+import { limits } from "../domain/limits.ts";
 import type { Message } from "../domain/message.ts";
-import { close, defer, refuse, type Transition } from "../domain/transition.ts";
+import { close, defer, hold, refuse, type Transition } from "../domain/transition.ts";
 import type { Group, Preparation } from "../workflows/contract.ts";
 import { change } from "./change.ts";
 import type { ActivityDeps } from "./deps.ts";
+import type { createRejudge } from "./rejudge.ts";
 
-export type PrepareDeps = Pick<ActivityDeps, "clock" | "policies"> & {
+type Rejudge = Pick<ReturnType<typeof createRejudge>, "judge" | "know">;
+
+export type PrepareDeps = Pick<ActivityDeps, "clock"> & {
 	store: { messages: Pick<ActivityDeps["store"]["messages"], "find" | "findBySubmission" | "transition"> };
 	runs: Pick<ActivityDeps["runs"], "settleSoon">;
+	rejudge: Rejudge;
 };
 
 /** Judges each open message of a submission anew and groups what is left by release time. */
@@ -17,7 +22,10 @@ export function createPrepare(deps: PrepareDeps) {
 	const { messages } = deps.store;
 
 	async function prepareMessage(message: Message): Promise<Message> {
-		const changed = await change(messages, message._id, (current) => verdict(deps, current), message);
+		// What acceptance has just read is not read again here: the sender does, before the carrier is called.
+		const fresh = deps.clock() - message.acceptedAt < limits.standingFreshMs;
+		const known = fresh || isFinal(message.state) ? undefined : await deps.rejudge.know(message);
+		const changed = await change(messages, message._id, (current) => verdict(deps, current, known), message);
 		if (!changed) return message;
 		return (await messages.find(message._id)) ?? message;
 	}
@@ -34,17 +42,19 @@ export function createPrepare(deps: PrepareDeps) {
 	};
 }
 
-function verdict(deps: PrepareDeps, message: Message): Transition | undefined {
+function verdict(
+	deps: PrepareDeps,
+	message: Message,
+	known: Awaited<ReturnType<Rejudge["know"]>> | undefined,
+): Transition | undefined {
 	if (message.state !== "accepted" && message.state !== "deferred") return undefined;
 	const now = deps.clock();
 	const over = close(message, now);
 	if (over) return over;
-	const decision = deps.policies.reevaluate(message.facts, Math.max(now, message.releaseAt ?? now));
-	if (!decision.allowed) return refuse(message, now, "policy_denied");
-	const releaseAt = decision.deferUntilUtc ? Date.parse(decision.deferUntilUtc) : undefined;
-	if (releaseAt === undefined || releaseAt <= (message.releaseAt ?? now)) return undefined;
-	if (releaseAt >= message.deadlineAt) return refuse(message, now, "expires_before_window");
-	return defer(message, releaseAt, now, "quiet_hours");
+	const found = deps.rejudge.judge(message, Math.max(now, message.releaseAt ?? now), known);
+	if (found.kind === "refused") return refuse(message, now, found.code, found.rule);
+	if (found.kind === "held") return hold(message, found.hold);
+	return found.kind === "later" ? defer(message, found.until, now, "quiet_hours") : undefined;
 }
 
 function toGroup(group: number, members: Message[]): Group {

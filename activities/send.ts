@@ -4,10 +4,21 @@ import type { Carrier, SendOutcome } from "../adapters/carriers/carrier.ts";
 import { limits } from "../domain/limits.ts";
 import type { Message } from "../domain/message.ts";
 import type { Plaintext } from "../domain/plaintext.ts";
-import { claim, close, endAttempt, recordAmbiguous, release, submit, type Transition } from "../domain/transition.ts";
+import {
+	claim,
+	close,
+	endAttempt,
+	hold,
+	recordAmbiguous,
+	release,
+	submit,
+	type Transition,
+	withhold,
+} from "../domain/transition.ts";
 import { change } from "./change.ts";
 import { addAttempt } from "./deliver.ts";
 import type { ActivityDeps } from "./deps.ts";
+import type { createRejudge, Verdict } from "./rejudge.ts";
 import type { createUnpark } from "./unpark.ts";
 
 export type SendDeps = Pick<
@@ -18,7 +29,10 @@ export type SendDeps = Pick<
 	runs: Pick<ActivityDeps["runs"], "settleSoon">;
 	carriers: { sender: (sendQueue: string) => Promise<Carrier | undefined> };
 	unpark: ReturnType<typeof createUnpark>;
+	rejudge: Pick<ReturnType<typeof createRejudge>, "rejudge">;
 };
+
+type Outcome = SendOutcome | { kind: "overdue" } | { kind: "withheld"; verdict: Exclude<Verdict, { kind: "due" }> };
 
 type Control = { holdBack: (ms: number) => Promise<void> };
 
@@ -41,14 +55,13 @@ export function createSend(deps: SendDeps) {
 	};
 }
 
-async function attempt(
-	deps: SendDeps,
-	message: Message,
-	reference: string,
-	claimedAt: number,
-): Promise<SendOutcome | { kind: "overdue" }> {
+async function attempt(deps: SendDeps, message: Message, reference: string, claimedAt: number): Promise<Outcome> {
 	const carrier = await deps.carriers.sender(message.sendQueue).catch(() => undefined);
 	if (!carrier) return { kind: "failed", code: "carrier_unavailable" };
+	// After the claim, so that an opt-out, a withdrawal or another message that came before it is seen.
+	const verdict = await deps.rejudge.rejudge(message).catch(() => undefined);
+	if (!verdict) return { kind: "failed", code: "store_unavailable" };
+	if (verdict.kind !== "due") return { kind: "withheld", verdict };
 	let parts: { to: Plaintext; text: Plaintext };
 	try {
 		parts = await decryptParts(deps, message);
@@ -93,12 +106,7 @@ async function decryptParts(deps: SendDeps, message: Message): Promise<{ to: Pla
 	return { to, text };
 }
 
-async function record(
-	deps: SendDeps,
-	message: Message,
-	outcome: SendOutcome | { kind: "overdue" },
-	control: Control,
-): Promise<void> {
+async function record(deps: SendDeps, message: Message, outcome: Outcome, control: Control): Promise<void> {
 	const now = deps.clock();
 	const transition = outcomeTransition(deps, message, outcome, now);
 	if (!(await persist(deps, transition))) return;
@@ -114,12 +122,7 @@ async function record(
 	}
 }
 
-function outcomeTransition(
-	deps: SendDeps,
-	message: Message,
-	outcome: SendOutcome | { kind: "overdue" },
-	now: number,
-): Transition {
+function outcomeTransition(deps: SendDeps, message: Message, outcome: Outcome, now: number): Transition {
 	switch (outcome.kind) {
 		case "accepted":
 			return submit(message, outcome.carrierId, outcome.segments, now);
@@ -129,6 +132,8 @@ function outcomeTransition(
 			return release(message, "throttled", now + outcome.retryAfterMs, now);
 		case "failed":
 			return release(message, "failed", now + backoffMs(message.attempt, deps.random()), now, outcome.code);
+		case "withheld":
+			return withheldTransition(message, outcome.verdict, now);
 		case "overdue":
 			return { ...endAttempt(message, "unknown", "ambiguous", now, "deadline"), to: "expired" };
 		case "ambiguous":
@@ -137,6 +142,14 @@ function outcomeTransition(
 				? endAttempt(message, "unknown", "ambiguous", now, outcome.code)
 				: recordAmbiguous(message, now + limits.carrierTimeoutMs, now, outcome.code);
 	}
+}
+
+function withheldTransition(message: Message, verdict: Exclude<Verdict, { kind: "due" }>, now: number): Transition {
+	if (verdict.kind === "refused") return withhold(message, now, verdict.code, verdict.rule);
+	if (verdict.kind === "later") return release(message, "withheld", verdict.until, now, "quiet_hours");
+	// Back to where a held message waits: for the release of its hold, or for its deadline.
+	const back = release(message, "withheld", now + limits.driverPatienceMs, now, "held");
+	return { ...back, push: hold(message, verdict.hold).push ?? {} };
 }
 
 /** Exponential with full jitter, from one second to five minutes. `random` is in [0, 1). */

@@ -2,7 +2,7 @@
 
 import { limits } from "../domain/limits.ts";
 import type { Message } from "../domain/message.ts";
-import { close } from "../domain/transition.ts";
+import { close, forget } from "../domain/transition.ts";
 import type { Swept } from "../workflows/contract.ts";
 import { type createCertify, erasedObjects, nextDueAt } from "./certify.ts";
 import { change } from "./change.ts";
@@ -11,6 +11,7 @@ import type { createDeliver } from "./deliver.ts";
 import type { ActivityDeps } from "./deps.ts";
 import type { createPrepare } from "./prepare.ts";
 import type { createResolve } from "./resolve.ts";
+import type { createTend } from "./tend.ts";
 
 export type SweepDeps = Pick<ActivityDeps, "clock" | "log" | "runs"> & {
 	store: Pick<ActivityDeps["store"], "messages" | "cohorts" | "parkedReceipts" | "idempotencyKeys">;
@@ -19,6 +20,7 @@ export type SweepDeps = Pick<ActivityDeps, "clock" | "log" | "runs"> & {
 	deliver: Pick<ReturnType<typeof createDeliver>, "queueMessage">;
 	resolve: ReturnType<typeof createResolve>;
 	certify: ReturnType<typeof createCertify>;
+	tend: ReturnType<typeof createTend>;
 };
 
 /** `sweepPage` repairs one page; one message's failure never stops the others. */
@@ -36,6 +38,7 @@ export function createSweep(deps: SweepDeps) {
 				await deps.runs.startPurge({ cohortId: cohort._id, tenantId: cohort.tenantId, region: cohort.region });
 			});
 		}
+		await guarded(deps, () => deps.tend());
 		await guarded(deps, () => deps.store.parkedReceipts.eraseDue(now));
 		await guarded(deps, () => deps.store.idempotencyKeys.eraseDue(now));
 		const moreDue = due.length === limits.sweepPageItems || dueCohorts.length === limits.sweepPageItems;
@@ -87,6 +90,9 @@ async function driveUnsent(deps: SweepDeps, message: Message): Promise<void> {
 
 async function endFinal(deps: SweepDeps, message: Message, now: number): Promise<void> {
 	await guarded(deps, () => deps.runs.settle(message));
+	// What a hold kept beyond its time goes once nothing holds it any more.
+	const kept = forget(message, now);
+	if (kept) return void (await deps.store.messages.transition(kept));
 	if (erasedObjects(message).length > 0) return deps.certify([message]);
 	const { receipt, decision_record: record } = message.retention;
 	if (message.holds.length === 0 && record && record.eraseBy <= now) {

@@ -1,27 +1,32 @@
 // Acceptance: judge, encrypt, one journaled insert, start; of one message or of up to 500 together.
 
-import canonicalize from "canonicalize";
 import type { SendQueueDocument, TenantDocument } from "../adapters/mongo/models.ts";
 import { LetheError } from "../domain/errors.ts";
 import { limits } from "../domain/limits.ts";
 import { type Message, type RetentionObject, type RetentionRecord, sealedObjects } from "../domain/message.ts";
 import { segmentText } from "../domain/segments.ts";
+import { canonical } from "./canonical.ts";
 import type { ApiDeps } from "./deps.ts";
-import { createJudge, type Judgement, type Retention } from "./judge.ts";
+import { createJudge, type JudgeDeps, type Judgement, type Reply, type Retention } from "./judge.ts";
 import type { Principal } from "./plugins/auth.ts";
 import type { MessageInput } from "./schemas.ts";
 import { createTenants, type TenantsDeps } from "./tenants.ts";
 
 export type AcceptDeps = Pick<ApiDeps, "clock" | "ids" | "encryption" | "cohorts" | "hmac" | "policies" | "runs"> & {
-	store: TenantsDeps["store"] & {
-		messages: Pick<ApiDeps["store"]["messages"], "insert" | "find" | "findBySubmission">;
-	};
+	store: TenantsDeps["store"] &
+		JudgeDeps["store"] & { messages: Pick<ApiDeps["store"]["messages"], "insert" | "find" | "findBySubmission"> };
 };
 
 /** One a request, in its order; `replayed` when an earlier request with the same key was answered. */
 export type Acceptance = { replayed: boolean; items: ({ message: Message } | { error: LetheError })[] };
 
-type Request = { principal: Principal; inputs: MessageInput[]; key?: string | undefined };
+type Request = {
+	principal: Principal;
+	inputs: MessageInput[];
+	key?: string | undefined;
+	/** Set by the engine alone. */
+	reply?: Reply;
+};
 /** The head's id is the request's; the submission and its other members are this try's own. */
 type Origin = { headId: string; submissionId: string; idempotency?: { keyMac: string; fingerprint: string } };
 type Item = {
@@ -40,30 +45,34 @@ export function createAccept(deps: AcceptDeps) {
 	const judge = createJudge(deps);
 	const { readTenant, route } = createTenants(deps);
 
-	async function prepare(input: MessageInput, index: number, tenant: TenantDocument, now: number): Promise<Item> {
-		const judgement = judge.judge(input, tenant, now);
-		judge.requireAllowed(judgement, input);
-		const queue = await route(tenant, input.sender);
-		return { input, index, judgement, retention: judge.plan(judgement, tenant, now), queue };
+	async function prepare(index: number, request: Request, tenant: TenantDocument, now: number): Promise<Item> {
+		const input = request.inputs[index] as MessageInput;
+		const judgement = await judge.judge(input, tenant, now, { reserve: true, reply: request.reply });
+		try {
+			judge.requireAllowed(judgement, input);
+			const queue = await route(tenant, input.sender);
+			return { input, index, judgement, retention: judge.plan(judgement, tenant, now), queue };
+		} catch (error) {
+			judgement.reservation?.forgo();
+			throw error;
+		}
 	}
 
 	async function acceptNew(request: Request, origin: Origin): Promise<Acceptance | undefined> {
 		const now = deps.clock();
 		const tenant = await readTenant(request.principal);
-		const items = await Promise.all(
-			request.inputs.map((input, index) => prepare(input, index, tenant, now).catch(toRefusal)),
-		);
+		const judged = request.inputs.map((_, index) => prepare(index, request, tenant, now));
+		const items = await Promise.all(judged.map((item) => item.catch(toRefusal))).catch(forgoAll(judged));
 		const accepted = items.filter((item) => "judgement" in item);
 		const groups = [...new Set(accepted.map(({ judgement }) => judgement.releaseAt))];
-		const messages = await Promise.all(
-			accepted.map(async (item, position) => {
-				const group = groups.indexOf(item.judgement.releaseAt);
-				return toMessage(deps, request.principal, item, origin, { now, size: accepted.length, position, group });
-			}),
-		);
+		const making = accepted.map(async (item, position) => {
+			const group = groups.indexOf(item.judgement.releaseAt);
+			return toMessage(deps, request.principal, item, origin, { now, size: accepted.length, position, group });
+		});
+		const messages = await Promise.all(making).catch(forgoAll(judged));
 		const [head] = messages;
 		if (head) {
-			if (!(await insertAll(deps, messages, origin, now))) return undefined;
+			if (!(await insertAll(deps, messages, origin, now).catch(forgoAll(judged)))) return undefined;
 			const { submissionId, tenantId, category, region } = head;
 			const closeAt = Math.max(...messages.map((message) => message.closeAt));
 			const deferred = groups.some((releaseAt) => releaseAt !== undefined);
@@ -105,7 +114,7 @@ export function createAccept(deps: AcceptDeps) {
 		/** What the policies would say, and what the text would cost; nothing is stored. */
 		async tryOut(principal: Principal, input: MessageInput) {
 			const tenant = await readTenant(principal);
-			const { decision } = judge.judge(input, tenant, deps.clock());
+			const { decision } = await judge.judge(input, tenant, deps.clock());
 			return { decision, ...segmentText(input.body.reveal()) };
 		},
 	};
@@ -133,7 +142,7 @@ async function readOrigin(deps: AcceptDeps, request: Request): Promise<{ origin:
 	const text = JSON.stringify([principal.tenantId, principal.id, key]);
 	const [{ mac: keyMac }, { mac: fingerprint }, keyMacs] = await Promise.all([
 		deps.hmac.mac("idempotency", undefined, text),
-		deps.hmac.mac("idempotency", undefined, canonical(request)),
+		deps.hmac.mac("idempotency", undefined, canonical([principal.tenantId, request.inputs])),
 		deps.hmac.allMacs("idempotency", undefined, text),
 	]);
 	return {
@@ -150,7 +159,11 @@ async function replay(deps: AcceptDeps, request: Request, headIds: string[]): Pr
 	const heads = await Promise.all(headIds.map((id) => deps.store.messages.find(id)));
 	const head = heads.find((message) => message !== undefined);
 	if (!head) return undefined;
-	const macs = await deps.hmac.allMacs("idempotency", undefined, canonical(request));
+	const macs = await deps.hmac.allMacs(
+		"idempotency",
+		undefined,
+		canonical([request.principal.tenantId, request.inputs]),
+	);
 	if (!macs.some(({ mac }) => mac === head.idempotency?.fingerprint)) throw new LetheError("idempotency_mismatch");
 	const messages = head.submissionSize > 1 ? await deps.store.messages.findBySubmission(head.submissionId) : [head];
 	return { replayed: true, items: messages.map((message) => ({ message })) };
@@ -164,15 +177,13 @@ async function toMessage(
 	{ now, size, position, group }: { now: number; size: number; position: number; group: number },
 ): Promise<Message> {
 	const { input, judgement, queue } = item;
-	const { releaseAt, decision, facts, country } = judgement;
+	const { releaseAt, decision, facts, country, subject } = judgement;
 	const isHead = position === 0;
 	const messageId = isHead ? origin.headId : deps.ids.random("message");
+	judgement.reservation?.settle(messageId);
 	const state = releaseAt === undefined ? "accepted" : "deferred";
 	const place = { tenantId: principal.tenantId, messageId, region: country };
-	const [subject, sealed] = await Promise.all([
-		deps.hmac.mac("subject", principal.tenantId, judgement.number.reveal()),
-		sealParts(deps, place, item),
-	]);
+	const sealed = await sealParts(deps, place, item);
 	return {
 		_id: messageId,
 		tenantId: principal.tenantId,
@@ -190,7 +201,7 @@ async function toMessage(
 		sendQueue: queue._id,
 		senderId: queue.sender,
 		...(input.clientReference === undefined ? {} : { clientReference: input.clientReference }),
-		subject: { version: subject.version, mac: subject.mac },
+		subject,
 		facts,
 		decision,
 		state,
@@ -239,10 +250,12 @@ async function sealParts(
 	return { ...Object.fromEntries(sealed), retention };
 }
 
-// What two requests must share to be the same one; it leaves this file as a keyed hash only.
-function canonical({ principal, inputs }: Request): string {
-	const revealed = inputs.map((input) => ({ ...input, to: input.to.reveal(), body: input.body.reveal() }));
-	return canonicalize([principal.tenantId, revealed]) ?? "";
+// Nothing is going to be stored, or the store will show it: no limit counts these messages any more.
+function forgoAll(judged: Promise<Item>[]): (error: unknown) => Promise<never> {
+	return async (error) => {
+		for (const item of judged) item.then(({ judgement }) => judgement.reservation?.forgo()).catch(() => undefined);
+		throw error;
+	};
 }
 
 // A refusal concerns one message; a server that is away concerns them all.

@@ -11,14 +11,19 @@ import { createInstance, type Instance } from "./instance.ts";
 import { createMetrics } from "./metrics.ts";
 import { addAuth } from "./plugins/auth.ts";
 import { addIdempotency } from "./plugins/idempotency.ts";
+import { takeRawBodies } from "./routes/callbacks/callbacks.ts";
+import { addInbound } from "./routes/callbacks/inbound.ts";
 import { addReceipts } from "./routes/callbacks/receipts.ts";
 import { addCertificateKeys, addCertificates } from "./routes/certificates.ts";
+import { addConsents } from "./routes/consents.ts";
 import { addErrorPages } from "./routes/errors.ts";
+import { addHolds } from "./routes/holds.ts";
 import { addCancelMessage } from "./routes/messages/cancel.ts";
 import { addCreateMessage } from "./routes/messages/create.ts";
 import { addGetMessage } from "./routes/messages/get.ts";
 import { addListMessages } from "./routes/messages/list.ts";
 import { addOperations } from "./routes/operations.ts";
+import { addOptOuts } from "./routes/optOuts.ts";
 
 const apiVersion = "1.0.0";
 const docsPolicy =
@@ -45,7 +50,11 @@ export async function createApp(deps: ApiDeps) {
 	for (const prefix of ["", "/v1"]) {
 		await addScope(app, prefix, (scope) => addOperations(scope, { ...deps, metrics }));
 	}
-	await addScope(app, "/v1", (scope) => addReceipts(scope, { ...deps, metrics }));
+	await addScope(app, "/v1", (scope) => {
+		takeRawBodies(scope);
+		addReceipts(scope, { ...deps, metrics });
+		addInbound(scope, { ...deps, metrics });
+	});
 	await addScope(app, "/v1", (scope) => {
 		addAuth(scope, deps);
 		addIdempotency(scope, deps);
@@ -54,6 +63,9 @@ export async function createApp(deps: ApiDeps) {
 		addListMessages(scope, deps);
 		addCancelMessage(scope, deps);
 		addCertificates(scope, deps);
+		addConsents(scope, deps);
+		addOptOuts(scope, deps);
+		addHolds(scope, deps);
 	});
 	refuseOtherMethods(app, known);
 	return app;

@@ -22,7 +22,7 @@ export type ApiDeps = {
 	encryption: Pick<Encryption, "encrypt">;
 	cohorts: Pick<Cohorts, "ensure">;
 	hmac: Pick<HmacKeys, "mac" | "allMacs">;
-	policies: Pick<Policies, "evaluate" | "retentionPlan">;
+	policies: Pick<Policies, "evaluate" | "isCapped" | "retentionPlan">;
 	runs: Pick<Runs, "startSoon" | "settleSoon">;
 	/** A queue's carrier, opened with that queue's callback secrets only; undefined for an unknown queue. */
 	carriers: { verifier: (sendQueue: string) => Promise<Carrier | undefined> };

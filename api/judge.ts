@@ -1,66 +1,101 @@
 // What may be sent, when, and how long each trace of it may live: all that is decided of a message before it is stored.
 
-import { type CountryCode, parsePhoneNumberFromString } from "libphonenumber-js/max";
 import { Temporal } from "temporal-polyfill";
 import type { TenantDocument } from "../adapters/mongo/models.ts";
 import type { Decision, Facts, FactsContext } from "../domain/decision.ts";
 import { LetheError } from "../domain/errors.ts";
 import { limits } from "../domain/limits.ts";
-import type { RetentionObject } from "../domain/message.ts";
-import { Plaintext } from "../domain/plaintext.ts";
+import type { RetentionObject, SubjectPseudonym } from "../domain/message.ts";
+import type { Plaintext } from "../domain/plaintext.ts";
+import type { Standing } from "../domain/subject.ts";
+import { withoutUndefined } from "../domain/withoutUndefined.ts";
+import type { Area } from "../policies/areaCodes.ts";
 import { type ObjectRetention, planRetention } from "../policies/cohorts.ts";
-import { contentFacts } from "../policies/contentFacts.ts";
+import { type ContentFacts, contentFacts } from "../policies/contentFacts.ts";
+import { withStanding } from "../policies/standing.ts";
+import { candidateZones } from "../policies/zones.ts";
 import type { ApiDeps } from "./deps.ts";
+import { type Recipient, readRecipient } from "./recipient.ts";
 import { isOpaqueReference } from "./reference.ts";
 import { durationPattern, type MessageInput } from "./schemas.ts";
+import { createSendCounts, type Reservation, type SendCountsDeps } from "./sendCounts.ts";
+import { createSubjects, type SubjectsDeps } from "./subjects.ts";
 
 /** A judged message. Times are epoch milliseconds; `facts` hold no content and no number. */
 export type Judgement = {
 	/** E.164. */
 	number: Plaintext;
 	country: string;
+	subject: SubjectPseudonym;
 	facts: Facts;
 	decision: Decision;
 	/** Only when it may not be sent at once. */
 	releaseAt?: number;
 	deadlineAt: number;
 	closeAt: number;
+	/** Only where a frequency limit applies: the message counts towards it already. */
+	reservation?: Reservation;
+};
+
+/** The engine's own answer to what a recipient wrote. */
+export type Reply = {
+	/** Of the opt-out that it confirms. */
+	optOutAt?: number;
+	/** Epoch milliseconds; after that it is not sent. */
+	by: number;
 };
 
 export type Retention = Record<RetentionObject, ObjectRetention>;
 
 type Times = { now: number; sendAt: number; deadlineAt: number; closeAt: number };
 
-/** Judges a request by its own words and the policies in force; pure but for what `policies` holds. */
-export function createJudge(deps: Pick<ApiDeps, "policies">) {
+export type JudgeDeps = Pick<ApiDeps, "policies"> & SubjectsDeps & SendCountsDeps;
+
+/** Judges a request by its own words, by what is on record of its recipient, and by the policies in force. */
+export function createJudge(deps: JudgeDeps) {
+	const subjects = createSubjects(deps);
+	const counts = createSendCounts(deps);
+
 	return {
 		/**
 		 * Checks a request and decides. The decision may be a denial: `requireAllowed` refuses it.
-		 * @throws LetheError invalid_request, invalid_number, reference_not_opaque, card_number
+		 * @param own `reserve` has the message counted from now on if it is allowed; without it nothing is kept
+		 * @throws LetheError invalid_request, invalid_number, reference_not_opaque, card_number, store_unavailable
 		 */
-		judge(input: MessageInput, tenant: TenantDocument, now: number): Judgement {
-			const { number, country } = readNumber(input.to);
-			if (input.clientReference !== undefined && !isOpaqueReference(input.clientReference)) {
-				throw new LetheError("reference_not_opaque", {
-					errors: [{ pointer: "/clientReference", detail: "Not opaque." }],
-				});
+		async judge(
+			input: MessageInput,
+			tenant: TenantDocument,
+			now: number,
+			own: { reserve?: boolean; reply?: Reply | undefined } = {},
+		): Promise<Judgement> {
+			const recipient = readRecipient(input.to, "/to");
+			const keywordClass = checkContent(input);
+			const times = readTimes(input, now, own.reply);
+			const stated = toFacts(input, tenant, recipient, times, { keywordClass, reply: own.reply });
+			const subject = await subjects.identify(tenant._id, recipient.number);
+			const standing = await subjects.standing(subject);
+			let facts = withStanding(stated, standing);
+			const capped = deps.policies.isCapped(facts);
+			const stored = capped ? await counts.read(subject) : [];
+			// From here to the reservation nothing waits.
+			if (capped) {
+				const counted = counts.count(stored, subject, facts, times.sendAt);
+				facts = { ...facts, context: { ...facts.context, ...counted } };
 			}
-			const content = contentFacts(input.body.reveal());
-			if (content.cardNumber) {
-				throw new LetheError("card_number", { errors: [{ pointer: "/body", detail: "It holds a card number." }] });
-			}
-			const times = readTimes(input, now);
-			const facts = toFacts(input, tenant, country, times, content.keywordClass);
-			const decision = deps.policies.evaluate(facts);
+			const decision = restrictHeld(deps.policies.evaluate(facts), standing);
 			const releaseAt = Math.max(times.sendAt, readRelease(decision));
+			const reserves = capped && decision.allowed && own.reserve === true;
+			const reservation = reserves ? counts.reserve(subject, input.category, releaseAt) : undefined;
 			return {
-				number,
-				country,
+				number: recipient.number,
+				country: recipient.country,
+				subject: subject.pseudonym,
 				facts,
 				decision,
 				...(releaseAt > now ? { releaseAt } : {}),
 				deadlineAt: times.deadlineAt,
 				closeAt: times.closeAt,
+				...(reservation ? { reservation } : {}),
 			};
 		},
 
@@ -95,17 +130,24 @@ function refusal(code: "policy_denied" | "delivery_mode_unavailable", decision: 
 	return new LetheError(code, { extra: { decision, reasons, citations, rules } });
 }
 
-function readNumber(to: Plaintext): { number: Plaintext; country: CountryCode } {
-	const text = to.reveal();
-	const parsed = /^\+[1-9]\d{6,14}$/.test(text) ? parsePhoneNumberFromString(text) : undefined;
-	// Numbers of no country (satellite, international freephone) have no law that a pack could know.
-	if (!parsed?.country || !parsed.isValid()) {
-		throw new LetheError("invalid_number", { errors: [{ pointer: "/to", detail: "Not a valid number in E.164." }] });
+/** The text's keyword class, if it has one. @throws LetheError reference_not_opaque, card_number */
+function checkContent(input: MessageInput): ContentFacts["keywordClass"] {
+	if (input.clientReference !== undefined && !isOpaqueReference(input.clientReference)) {
+		throw new LetheError("reference_not_opaque", { errors: [{ pointer: "/clientReference", detail: "Not opaque." }] });
 	}
-	return { number: Plaintext.text(parsed.number), country: parsed.country };
+	const { cardNumber, keywordClass } = contentFacts(input.body.reveal());
+	if (cardNumber)
+		throw new LetheError("card_number", { errors: [{ pointer: "/body", detail: "It holds a card number." }] });
+	return keywordClass;
 }
 
-function readTimes(input: MessageInput, now: number): Times {
+// A hold keeps what there is; it is no permission to add to it.
+function restrictHeld(decision: Decision, { holds }: Standing): Decision {
+	if (holds.length === 0 || !decision.allowed) return decision;
+	return { ...decision, allowed: false, reasons: ["LEGAL_HOLD_ACTIVE", ...decision.reasons] };
+}
+
+function readTimes(input: MessageInput, now: number, reply: Reply | undefined): Times {
 	const otp = input.category === "otp";
 	const sendAt = Math.max(now, input.sendAt === undefined ? now : Date.parse(input.sendAt));
 	const validForDefaultMs = otp ? limits.validForOtpDefaultMs : limits.validForDefaultMs;
@@ -114,7 +156,7 @@ function readTimes(input: MessageInput, now: number): Times {
 		throw invalid("/validFor", "From ten seconds to seven days.");
 	}
 	if (sendAt > now + limits.validForMaxMs) throw invalid("/sendAt", "At most seven days ahead.");
-	const deadlineAt = sendAt + validForMs;
+	const deadlineAt = Math.min(sendAt + validForMs, reply?.by ?? Number.POSITIVE_INFINITY);
 	return { now, sendAt, deadlineAt, closeAt: deadlineAt + (otp ? limits.receiptGraceOtpMs : limits.receiptGraceMs) };
 }
 
@@ -126,13 +168,16 @@ function readDuration(text: string): number {
 function toFacts(
 	input: MessageInput,
 	tenant: TenantDocument,
-	country: string,
+	recipient: Recipient,
 	times: Times,
-	keywordClass: string | undefined,
+	own: { keywordClass: ContentFacts["keywordClass"]; reply: Reply | undefined },
 ): Facts {
+	const { country } = recipient;
 	if (input.recipientRegion && !input.recipientRegion.startsWith(`${country}-`)) {
 		throw invalid("/recipientRegion", "Not a region of the recipient's country.");
 	}
+	const { region, timezone } = placeOf(input, recipient);
+	const confirms = own.reply?.optOutAt;
 	const context: FactsContext = {
 		...input.context,
 		event: "send",
@@ -143,13 +188,14 @@ function toFacts(
 		lawfulBasis: input.lawfulBasis,
 		characters: input.body.reveal().length,
 		otpValidity: input.category === "otp" ? `PT${Math.ceil((times.deadlineAt - times.sendAt) / 1000)}S` : undefined,
-		keywordClass,
+		keywordClass: own.keywordClass,
+		...(confirms === undefined ? {} : { optOutKeywordReply: true, optOutAt: formatInstant(confirms) }),
 	};
 	return withoutUndefined({
 		recipientCountry: country,
-		recipientRegion: input.recipientRegion,
-		timezone: input.timezone,
-		localTime: input.timezone === undefined ? undefined : localTime(times.sendAt, input.timezone),
+		recipientRegion: region,
+		timezone,
+		localTime: timezone === undefined ? undefined : localTime(times.sendAt, timezone),
 		senderEstablishment: tenant.establishment,
 		subjectResidence: input.subjectResidence,
 		category: input.category,
@@ -159,6 +205,25 @@ function toFacts(
 		optedOut: input.optedOut,
 		context: withoutUndefined(context),
 	});
+}
+
+/** Where the recipient is: in the caller's words first, then by the number where that does not contradict them. */
+function placeOf(input: MessageInput, { country, ...area }: Recipient): Area {
+	const stated: Area = withoutUndefined({ region: input.recipientRegion, timezone: input.timezone });
+	const region = stated.region ?? (fits(country, area.region, stated.timezone) ? area.region : undefined);
+	const told = stated.region === undefined || stated.region === area.region ? area.timezone : undefined;
+	const timezone = stated.timezone ?? told ?? soleZone(country, region);
+	return withoutUndefined({ region, timezone });
+}
+
+function fits(country: string, region: string | undefined, timezone: string | undefined): boolean {
+	return timezone === undefined || candidateZones(country, region).some(({ zone }) => zone === timezone);
+}
+
+/** The zone of a region, or of a country, that has only one. */
+function soleZone(country: string, region: string | undefined): string | undefined {
+	const zones = new Set(candidateZones(country, region).map(({ zone }) => zone));
+	return zones.size === 1 ? [...zones][0] : undefined;
 }
 
 function localTime(at: number, timezone: string): string {
@@ -177,9 +242,4 @@ function invalid(pointer: string, detail: string): LetheError {
 
 function formatInstant(at: number): string {
 	return new Date(at).toISOString();
-}
-
-// The store would keep an undefined field as null.
-function withoutUndefined<T extends object>(value: T): T {
-	return Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined)) as T;
 }

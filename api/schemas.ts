@@ -6,6 +6,7 @@ import { lifecycle, type State, states } from "../domain/lifecycle.ts";
 import { limits } from "../domain/limits.ts";
 import { categories, deliverModes } from "../domain/message.ts";
 import { Plaintext } from "../domain/plaintext.ts";
+import { optOutScopes, optOutSources } from "../domain/subject.ts";
 import { dataClasses, isTimezone } from "../policies/facts.ts";
 import { isOpaqueReference } from "./reference.ts";
 
@@ -25,8 +26,21 @@ const proof = z.union([z.boolean(), z.string().min(1).max(64).refine(isOpaqueRef
 	error: "Neither a boolean nor an opaque reference.",
 });
 
+const opaque = z
+	.string()
+	.min(1)
+	.max(limits.clientReferenceCharactersMax)
+	.refine(isOpaqueReference, { error: "An opaque reference: no number, no address, no blank." });
+const number = z
+	.string()
+	.min(1)
+	.max(32)
+	.meta({ description: "The recipient's, E.164. It is answered nowhere and never part of an address." })
+	.transform(Plaintext.text);
+const consentTypes = ["implied", "soft_opt_in", "express", "express_written"] as const;
+
 const consent = z.strictObject({
-	type: z.enum(["none", "implied", "soft_opt_in", "express", "express_written"]).optional(),
+	type: z.enum(["none", ...consentTypes]).optional(),
 	obtainedAt: time.optional(),
 	purposes: z.array(word).max(16).optional(),
 	evidence: proof.optional(),
@@ -223,6 +237,106 @@ const certificate = z
 
 const certificateList = z.object({ items: z.array(certificate) }).meta({ id: "CertificateList" });
 
+const ended = { at: z.string(), by: z.string(), source: z.enum(["keyword", "api"]), evidence: z.string().optional() };
+
+const numberSearch = z.strictObject({ number }).meta({ id: "NumberSearch" });
+
+const consentInput = z
+	.strictObject({
+		number,
+		type: z.enum(consentTypes),
+		purposes: z.array(word).min(1).max(limits.purposesPerConsentMax),
+		obtainedAt: time,
+		wording: opaque.meta({ description: "Reference and version of the wording agreed to; never the text." }),
+		evidence: opaque.meta({ description: "Where the proof is kept." }),
+		source: word.optional(),
+		ground: word.optional(),
+	})
+	.meta({ id: "ConsentRequest" });
+
+const withdrawalInput = z
+	.strictObject({ withdrawnAt: time.optional(), evidence: opaque.optional() })
+	.meta({ id: "WithdrawalRequest" });
+
+const consentRecord = z
+	.object({
+		id: z.string(),
+		type: z.enum(consentTypes),
+		purposes: z.array(z.string()),
+		obtainedAt: z.string(),
+		wording: z.string(),
+		evidence: z.string(),
+		source: z.string().optional(),
+		ground: z.string().optional(),
+		recordedAt: z.string(),
+		recordedBy: z.string(),
+		eraseBy: z.string().optional(),
+		withdrawn: z.object(ended).optional(),
+	})
+	.meta({ id: "Consent" });
+
+const consentPage = z
+	.object({ items: z.array(consentRecord), next: z.string().optional() })
+	.meta({ id: "ConsentPage" });
+
+const optOutInput = z
+	.strictObject({
+		number,
+		scope: z.enum(optOutScopes).meta({ description: "`none`, as lists say it, lifts nothing." }),
+		source: z.enum(["api", "import"]).default("api"),
+		at: time.optional().meta({ description: "When the recipient opted out; now unless told." }),
+	})
+	.meta({ id: "OptOutRequest" });
+
+const liftInput = z
+	.strictObject({
+		obtainedAt: time.meta({ description: "When the recipient opted in again: after the opt-out." }),
+		evidence: opaque.meta({ description: "Where the proof of it is kept." }),
+	})
+	.meta({ id: "LiftRequest" });
+
+const optOut = z
+	.object({
+		id: z.string(),
+		scope: z.enum(["marketing", "all"]),
+		source: z.enum(optOutSources),
+		at: z.string(),
+		recordedAt: z.string(),
+		recordedBy: z.string(),
+		honorBy: z.string().optional().meta({ description: "The law's latest date; Lethe stops at once." }),
+		eraseBy: z.string().optional(),
+		lifted: z.object(ended).optional(),
+	})
+	.meta({ id: "OptOut" });
+
+const optOutPage = z.object({ items: z.array(optOut), next: z.string().optional() }).meta({ id: "OptOutPage" });
+
+const optedOut = z
+	.object({ optedOut: z.enum(optOutScopes), items: z.array(optOut) })
+	.meta({ id: "OptedOut", description: "What blocks a number now, and everything on record of it." });
+
+const holdInput = z
+	.discriminatedUnion("scope", [
+		z.strictObject({ scope: z.literal("message"), messageId: z.string().max(64), ...holdFields() }),
+		z.strictObject({ scope: z.literal("subject"), number, ...holdFields() }),
+	])
+	.meta({ id: "HoldRequest" });
+
+const hold = z
+	.object({
+		id: z.string(),
+		scope: z.enum(["message", "subject"]),
+		messageId: z.string().optional(),
+		ground: z.string(),
+		reviewAt: z.string().optional(),
+		placedAt: z.string(),
+		placedBy: z.string(),
+		released: z.object(ended).optional(),
+	})
+	.meta({ id: "Hold" });
+
+const holdPage = z.object({ items: z.array(hold), next: z.string().optional() }).meta({ id: "HoldPage" });
+
 const problem = z
 	.looseObject({
 		type: z.string(),
@@ -244,9 +358,32 @@ export const schemas = {
 	messagePage,
 	certificate,
 	certificateList,
+	numberSearch,
+	consentInput,
+	withdrawalInput,
+	consent: consentRecord,
+	consentPage,
+	optOutInput,
+	liftInput,
+	optOut,
+	optOutPage,
+	optedOut,
+	holdInput,
+	hold,
+	holdPage,
 	problem,
 	state,
 };
+
+/** How every list is paged. */
+export const pageQuery = {
+	cursor: z.string().max(128).optional(),
+	limit: z.coerce.number().int().min(1).max(limits.pageItemsMax).default(20),
+};
+
+function holdFields() {
+	return { ground: word.meta({ description: "Why, in a word." }), reviewAt: time.optional() };
+}
 
 /** How every route says that it may answer with a problem. */
 export const problems = {

@@ -4,6 +4,7 @@ import type { z } from "zod";
 import type { CertificateDocument } from "../adapters/mongo/models.ts";
 import type { State } from "../domain/lifecycle.ts";
 import type { Message, RetentionRecord } from "../domain/message.ts";
+import type { ConsentRecord, Ending, HoldRecord, OptOutRecord, SubjectRecord } from "../domain/subject.ts";
 import type { schemas } from "./schemas.ts";
 
 /** RFC 3339, UTC. */
@@ -78,6 +79,58 @@ export function viewCertificate(document: CertificateDocument) {
 		issuedAt: formatTime(document.issuedAt),
 		jws: document.jws,
 	} satisfies z.input<typeof schemas.certificate>;
+}
+
+export function viewConsent(record: ConsentRecord) {
+	const { _id: id, type, purposes, wording, evidence, source, ground, ended } = record;
+	return {
+		id,
+		type,
+		purposes,
+		obtainedAt: formatTime(record.at),
+		wording,
+		evidence,
+		source,
+		ground,
+		...viewRecorded(record),
+		withdrawn: viewEnding(ended),
+	} satisfies z.input<typeof schemas.consent>;
+}
+
+export function viewOptOut(record: OptOutRecord) {
+	const { _id: id, scope, source, at, decision, ended } = record;
+	return {
+		id,
+		scope,
+		source,
+		at: formatTime(at),
+		...viewRecorded(record),
+		honorBy: decision?.honorBy,
+		lifted: viewEnding(ended),
+	} satisfies z.input<typeof schemas.optOut>;
+}
+
+export function viewHold({ _id: id, scope, messageId, ground, reviewAt, at, recordedBy, ended }: HoldRecord) {
+	return {
+		id,
+		scope,
+		messageId,
+		ground,
+		reviewAt: formatOptional(reviewAt),
+		placedAt: formatTime(at),
+		placedBy: recordedBy,
+		released: viewEnding(ended),
+	} satisfies z.input<typeof schemas.hold>;
+}
+
+function viewRecorded({ recordedAt, recordedBy, eraseBy }: SubjectRecord) {
+	return { recordedAt: formatTime(recordedAt), recordedBy, eraseBy: formatOptional(eraseBy) };
+}
+
+function viewEnding(ended: Ending | undefined) {
+	if (!ended) return undefined;
+	const { at, recordedBy, source, evidence } = ended;
+	return { at: formatTime(at), by: recordedBy, source, evidence };
 }
 
 // The acceptance wrote it down, so that a replay answers what the first answer said.

@@ -1,6 +1,8 @@
 // `lethe admin`: tenants, send queues and API keys, for whoever holds the admin role.
 
 import { Command, Option } from "commander";
+import type { TenantDocument } from "../adapters/mongo/models.ts";
+import { withoutUndefined } from "../domain/withoutUndefined.ts";
 import { createApiKey, createTenant, putSendQueue, roles } from "./administer.ts";
 import { adminDeps } from "./target.ts";
 
@@ -13,11 +15,21 @@ export function adminCommand(): Command {
 		.requiredOption("--establishment <country>", "ISO 3166-1 country of its establishment")
 		.requiredOption("--send-queue <id...>", "send queues it may use")
 		.option("--keep-content <duration>", "a stated need to keep content, ISO 8601, within what the packs permit")
+		.addOption(
+			new Option("--stop-scope <scope>", "what a recipient's STOP blocks; everything unless told").choices([
+				"marketing",
+				"all",
+			]),
+		)
+		.option("--stop-reply <text>", "the one confirmation of a STOP")
+		.option("--help-reply <text>", "the answer to HELP; without it there is none")
 		.action((options) =>
 			withDeps(async (deps) => {
+				const { stopScope, stopReply, helpReply } = options;
+				const inbound = withoutUndefined<NonNullable<TenantDocument["inbound"]>>({ stopScope, stopReply, helpReply });
 				const retention = options.keepContent ? { content: options.keepContent } : {};
 				const { name, establishment, sendQueue: sendQueues } = options;
-				return { tenantId: await createTenant(deps, { name, establishment, sendQueues, retention }) };
+				return { tenantId: await createTenant(deps, { name, establishment, sendQueues, retention, inbound }) };
 			}),
 		);
 	admin

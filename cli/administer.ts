@@ -11,7 +11,8 @@ export const roles = ["sender", "compliance", "approver", "operator", "auditor",
 /** Creates a tenant and its subject key. Answers its id. */
 export async function createTenant(
 	deps: AdminDeps,
-	tenant: Pick<TenantDocument, "name" | "establishment" | "sendQueues"> & Partial<Pick<TenantDocument, "retention">>,
+	tenant: Pick<TenantDocument, "name" | "establishment" | "sendQueues"> &
+		Partial<Pick<TenantDocument, "retention" | "inbound">>,
 ): Promise<string> {
 	const id = deps.ids.random("tenant");
 	// The key first: a tenant without one could accept nobody's number.

@@ -42,6 +42,16 @@ export const errorCatalogue = {
 		retryable: false,
 		title: "The policies in force ask for a delivery mode that this deployment does not offer.",
 	},
+	opt_in_not_fresh: {
+		status: 422,
+		retryable: false,
+		title: "An opt-out is lifted only by an opt-in that the recipient gave after it, and not in the future.",
+	},
+	too_many_records: {
+		status: 422,
+		retryable: false,
+		title: "As much is on record of this recipient as is kept of one; end or leave out what is no longer needed.",
+	},
 	no_route: { status: 422, retryable: false, title: "No send queue serves this tenant and destination." },
 	rate_limited: { status: 429, retryable: true, title: "Too many requests; wait as Retry-After says." },
 	internal: { status: 500, retryable: true, title: "Something failed inside; the request id names it in the logs." },

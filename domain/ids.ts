@@ -14,6 +14,9 @@ const idPrefixes = {
 	request: "req",
 	receipt: "rcp",
 	evidence: "ev",
+	consent: "cns",
+	optOut: "opt",
+	hold: "hld",
 } as const;
 
 export type IdKind = keyof typeof idPrefixes;

@@ -17,6 +17,13 @@ export const limits = {
 	orphanPatienceMs: 120_000,
 	attemptsMax: 20,
 	receiptsKeptMax: 32,
+	holdsPerMessageMax: 64,
+
+	// a recipient
+	// Beyond these only an opt-out is still taken down.
+	recordsPerSubjectMax: 200,
+	purposesPerConsentMax: 16,
+	countedMessagesMax: 200,
 
 	// time
 	validForDefaultMs: 24 * 3600_000,
@@ -38,6 +45,10 @@ export const limits = {
 	sweepPageItems: 500,
 	storeAnswerMsMax: 30_000,
 	storeAcknowledgeMsMax: 10_000,
+	// What was read of a recipient this long ago is not read again in between: the sender reads it once more in any case.
+	standingFreshMs: 2_000,
+	// Two API processes accept a recipient's messages at once; the store has shown each the other's by then.
+	reservationMs: 60_000,
 
 	// keys
 	wrappingKeyUsesMax: 2 ** 24,

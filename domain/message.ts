@@ -26,7 +26,8 @@ export type Sealed = {
 /** Keyed hash of a recipient's number under the tenant's key; `version` names the key version. */
 export type SubjectPseudonym = { version: number; mac: string };
 
-export type AttemptOutcome = "accepted" | "rejected" | "throttled" | "failed" | "ambiguous" | "absent";
+/** `withheld`: judged once more after the claim, and kept from the carrier. */
+export type AttemptOutcome = "accepted" | "rejected" | "throttled" | "failed" | "ambiguous" | "absent" | "withheld";
 
 /** One call to the carrier, recorded before it is made. */
 export type Attempt = {
@@ -43,6 +44,11 @@ export type Attempt = {
 	carrierId?: string;
 	segments?: number;
 };
+
+/** Whether a carrier has, or may have, taken one of these attempts. */
+export function wasHandedOver(attempts: readonly Attempt[]): boolean {
+	return attempts.some(({ outcome }) => outcome === undefined || outcome === "accepted" || outcome === "ambiguous");
+}
 
 /** What a carrier says of a message; `pending` covers all that is not final. */
 export type CarrierEventState =

@@ -2,7 +2,7 @@
 
 import { cancellableStates, isFinal, type State, statesBefore, unsentStates } from "./lifecycle.ts";
 import { limits } from "./limits.ts";
-import type { CarrierEventState, EvidenceEntry, Message, ReceiptRecord } from "./message.ts";
+import type { CarrierEventState, EvidenceEntry, Message, ReceiptRecord, SealedObjectName } from "./message.ts";
 import { sealedObjects } from "./message.ts";
 
 /**
@@ -26,15 +26,43 @@ const unheld = { holds: { $size: 0 } };
 
 /** The change that ends a message, erasing in the same update what its class forgets at once, unless held. */
 export function end(message: Message, to: State, now: number, code?: string): Transition {
-	const set: Record<string, unknown> = { stateAt: now, nextCheckAt: now + limits.driverPatienceMs };
-	const evidence: EvidenceEntry[] = [{ at: now, type: to, ...(code ? { code } : {}), attempt: message.attempt }];
-	const erased = message.holds.length > 0 ? [] : sealedObjects.filter((name) => isForgotten(message, name, now));
-	for (const name of erased) {
-		set[`retention.${name}.erasedAt`] = now;
-		evidence.push({ at: now, type: "erased", code: name });
-	}
-	// Without an erasure the update must not assume anything of holds; with one, a hold placed meanwhile refuses it.
-	return { id: message._id, to, set, unset: erased, evidence, where: erased.length > 0 ? unheld : {} };
+	const ended: EvidenceEntry = { at: now, type: to, ...(code ? { code } : {}), attempt: message.attempt };
+	const forgotten = sealedObjects.filter((name) => isForgotten(message, name, now));
+	const { set, ...erasing } = erase(message, forgotten, now, [ended]);
+	return { id: message._id, to, ...erasing, set: { stateAt: now, ...set } };
+}
+
+/**
+ * Erases what a final message was to forget at its end and a hold has kept; undefined when there is nothing, or a hold
+ * still keeps it. What is due later is its cohort's matter.
+ */
+export function forget(message: Message, now: number): Transition | undefined {
+	const kept = sealedObjects.filter((name) => message[name] !== undefined && message.retention[name]?.atFinal);
+	const erasing = erase(message, kept, now, []);
+	return erasing.unset.length === 0 ? undefined : { id: message._id, from: [message.state], ...erasing };
+}
+
+function erase(message: Message, names: SealedObjectName[], now: number, evidence: EvidenceEntry[]) {
+	const set: Record<string, unknown> = { nextCheckAt: now + limits.driverPatienceMs };
+	const erased = message.holds.length > 0 ? [] : names;
+	for (const name of erased) set[`retention.${name}.erasedAt`] = now;
+	return {
+		set,
+		unset: erased as string[],
+		evidence: [...evidence, ...erased.map((name) => ({ at: now, type: "erased", code: name }))],
+		// Without an erasure the update must not assume anything of holds; with one, a hold placed meanwhile refuses it.
+		where: erased.length > 0 ? unheld : {},
+	};
+}
+
+/** Has a message bear a hold that is on its recipient; its state stays. */
+export function hold(message: Message, id: string): Transition {
+	return {
+		id: message._id,
+		from: [message.state],
+		where: { holds: { $ne: id } },
+		push: { holds: { value: id, keep: limits.holdsPerMessageMax } },
+	};
 }
 
 /** accepted | deferred → queued: a job may now be made for the next attempt. */
@@ -120,7 +148,7 @@ export function submit(message: Message, carrierId: string, segments: number, no
 /** sending → queued: that attempt surely was not accepted; the next may start at `notBefore`. */
 export function release(
 	message: Message,
-	outcome: "throttled" | "failed" | "absent",
+	outcome: "throttled" | "failed" | "absent" | "withheld",
 	notBefore: number,
 	now: number,
 	code?: string,
@@ -155,7 +183,7 @@ export function recordAmbiguous(message: Message, resolveAt: number, now: number
 export function endAttempt(
 	message: Message,
 	to: "rejected" | "unknown",
-	outcome: "rejected" | "ambiguous",
+	outcome: "rejected" | "ambiguous" | "withheld",
 	now: number,
 	code: string,
 ): Transition {
@@ -180,9 +208,19 @@ export function abandon(message: Message, now: number): Transition | undefined {
 	return { ...end(message, "unknown", now, "run_cancelled"), from: ["sending", "submitted"] };
 }
 
-/** A policy that now forbids what it once allowed ends the message before it is sent. */
-export function refuse(message: Message, now: number, code: string): Transition {
-	return { ...end(message, "rejected", now, code), from: unsentStates };
+/** A policy that now forbids what it once allowed ends the message before it is sent. `rule` was decisive. */
+export function refuse(message: Message, now: number, code: string, rule?: string): Transition {
+	return decidedBy(rule, now, { ...end(message, "rejected", now, code), from: unsentStates });
+}
+
+/** sending → rejected: judged once more after the claim, and kept from the carrier. */
+export function withhold(message: Message, now: number, code: string, rule?: string): Transition {
+	return decidedBy(rule, now, endAttempt(message, "rejected", "withheld", now, code));
+}
+
+function decidedBy(rule: string | undefined, now: number, change: Transition): Transition {
+	if (rule === undefined) return change;
+	return { ...change, evidence: [{ at: now, type: "decided", code: rule }, ...(change.evidence ?? [])] };
 }
 
 /** What is unsent at its deadline, or open at its close, ends; undefined while its time has not come. */

@@ -4,6 +4,7 @@ import type { Decision, Facts, RetentionPlan } from "../domain/decision.ts";
 import { type ContentFacts, contentFacts } from "./contentFacts.ts";
 import { formatInstant } from "./durations.ts";
 import { evaluate } from "./evaluate.ts";
+import { isCapped } from "./frequency.ts";
 import { loadPacks } from "./load.ts";
 import { retentionPlan } from "./retention.ts";
 
@@ -20,6 +21,8 @@ export function openPolicies(directory?: string) {
 		/** Decides it anew as of `at`, epoch milliseconds. */
 		reevaluate: (facts: Facts, at: number): Decision =>
 			evaluate(packs, { ...facts, context: { ...facts.context, evaluatedAt: formatInstant(at) } }),
+		/** Whether a frequency rule asks how much was sent. @throws as evaluate */
+		isCapped: (facts: Facts): boolean => isCapped(packs, facts),
 		/** The interval of every retention object. @throws as evaluate */
 		retentionPlan: (facts: Facts): RetentionPlan => retentionPlan(packs, facts),
 		/** What may be recorded of a text; the text itself is not kept. */

@@ -9,9 +9,9 @@ import { magicNumber } from "./carrier/magic.ts";
 /** The send queue of the demo, as in its callback URL. */
 const demoSendQueue = "simulator-demo";
 
-/** Where the simulated carrier sends the demo queue's receipts. */
-export function demoCallbackUrl(apiUrl: string): string {
-	return `${apiUrl}/v1/callbacks/simulator/${demoSendQueue}/receipts`;
+/** Where the simulated carrier sends the demo queue's receipts, or what recipients write. */
+export function demoCallbackUrl(apiUrl: string, kind: "receipts" | "inbound"): string {
+	return `${apiUrl}/v1/callbacks/simulator/${demoSendQueue}/${kind}`;
 }
 
 export type DemoCarrier = { url: string; token: string; publicKey: string };
@@ -40,7 +40,8 @@ export async function setUpDemo(
 		);
 		if (known && (await deps.store.tenants.find(known.tenantId))) return known;
 		const tenantId = await createTenant(deps, { name: "Demo", establishment: "US", sendQueues: [demoSendQueue] });
-		const { apiKey } = await createApiKey(deps, { tenantId, name: "demo", roles: ["sender", "operator", "auditor"] });
+		const roles = ["sender", "compliance", "operator", "auditor"];
+		const { apiKey } = await createApiKey(deps, { tenantId, name: "demo", roles });
 		return { tenantId, apiKey };
 	} finally {
 		await deps.close();

@@ -47,7 +47,8 @@ export async function startProcesses(
 		carrier: {
 			LETHE_CARRIER_DIR: carrierDir,
 			LETHE_CARRIER_PORT: String(carrierPort),
-			LETHE_CARRIER_CALLBACK_URL: demoCallbackUrl(apiUrl),
+			LETHE_CARRIER_CALLBACK_URL: demoCallbackUrl(apiUrl, "receipts"),
+			LETHE_CARRIER_INBOUND_URL: demoCallbackUrl(apiUrl, "inbound"),
 			// As real ones, whose receipts come after their answers; magic numbers make them overtake.
 			LETHE_CARRIER_RECEIPT_DELAY_MS: "250",
 		},

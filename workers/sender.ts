@@ -1,5 +1,6 @@
 // The sender: works every send queue at its rate, one attempt a job.
 
+import { createRejudge } from "../activities/rejudge.ts";
 import { createSend } from "../activities/send.ts";
 import { createUnpark } from "../activities/unpark.ts";
 import { loadConfig } from "../config.ts";
@@ -12,7 +13,7 @@ const watchEveryMs = 2_000;
 await runProcess(async () => {
 	const config = loadConfig();
 	const deps = await createDeps(config, "sender");
-	const send = createSend({ ...deps, unpark: createUnpark(deps) });
+	const send = createSend({ ...deps, unpark: createUnpark(deps), rejudge: createRejudge(deps) });
 	const workers = new Map<string, ReturnType<typeof deps.openSendWorker>>();
 
 	async function watch(): Promise<void> {

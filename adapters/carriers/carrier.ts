@@ -58,6 +58,22 @@ export type VerifyResult =
 	| { valid: false; reason: "stale"; events: CarrierEvent[] }
 	| { valid: false; reason: "malformed" | "unsigned" | "bad_signature" | "unsupported"; events: [] };
 
+/** One verified message of a recipient's own. `at` is epoch milliseconds. */
+export type InboundMessage = {
+	/** Unique per message at this carrier; the replay key. */
+	eventId: string;
+	from: Plaintext;
+	/** The sender that it was written to. */
+	to: string;
+	text: Plaintext;
+	at: number;
+};
+
+/** As `VerifyResult`; what is stale is told of by its reason only. */
+export type InboundResult =
+	| { valid: true; messages: InboundMessage[] }
+	| { valid: false; reason: "stale" | "malformed" | "unsigned" | "bad_signature" | "unsupported" };
+
 export type LookupResult =
 	| { kind: "found"; carrierId: string; segments: number; state: CarrierEvent["state"]; at: number }
 	| { kind: "absent" }
@@ -69,6 +85,8 @@ export type Carrier = {
 	send(message: OutboundMessage, signal: AbortSignal): Promise<SendOutcome>;
 	/** Checks a callback. Pure: `now` is epoch milliseconds. */
 	verify(request: CallbackRequest, now: number): VerifyResult;
+	/** Checks a recipient's own message, as `verify` does; absent where the carrier brings none. */
+	verifyInbound?(request: CallbackRequest, now: number): InboundResult;
 	/** Asks what became of a reference; absent where the carrier can't say. */
 	lookup?(reference: string, signal: AbortSignal): Promise<LookupResult>;
 	/** Ends its connections; what is under way becomes `failed` or `ambiguous`. */

@@ -1,13 +1,15 @@
-// The simulated carrier as Lethe sees it: its send API, its look-up, and its Ed25519-signed receipts.
+// The simulated carrier as Lethe sees it: its send API, its look-up, and its Ed25519-signed receipts and inbound messages.
 
 import { createPublicKey, type KeyObject, verify as verifySignature } from "node:crypto";
 import { z } from "zod";
 import { limits } from "../../domain/limits.ts";
+import { Plaintext } from "../../domain/plaintext.ts";
 import type {
 	CallbackRequest,
 	Carrier,
 	CarrierEvent,
 	CarrierFactory,
+	InboundResult,
 	LookupResult,
 	OutboundMessage,
 	SendOutcome,
@@ -36,6 +38,7 @@ export const createSimulator: CarrierFactory = ({ settings, secrets }) => {
 			return lookup(http, authorization, reference, signal);
 		},
 		verify: (request, now) => verify(publicKey, request, now),
+		verifyInbound: (request, now) => verifyInbound(publicKey, request, now),
 		close: async () => http?.close(),
 	} satisfies Carrier;
 };
@@ -69,12 +72,20 @@ const time = z.iso.datetime().transform((text) => Date.parse(text));
 const acceptance = z.object({ id: carrierId, segments });
 const refusal = z.object({ error: z.object({ code: z.string() }) });
 const found = z.object({ id: carrierId, reference: z.string(), status, segments, at: time });
+const eventId = z.string().regex(/^[\w.-]{1,128}$/);
 const receipt = z.strictObject({
-	eventId: z.string().regex(/^[\w.-]{1,128}$/),
+	eventId,
 	id: carrierId,
 	status,
 	at: time,
 	code: z.string().max(16).optional(),
+});
+const inbound = z.strictObject({
+	eventId,
+	from: z.string().regex(/^\+[1-9]\d{6,14}$/),
+	to: z.string().regex(/^(\+?\d{3,15}|[A-Za-z0-9 ]{1,11})$/),
+	text: z.string().max(1600),
+	at: time,
 });
 
 async function send(
@@ -152,22 +163,10 @@ async function lookup(
 	};
 }
 
-/**
- * Checks a receipt: Ed25519 over `<x-carrier-timestamp>.<raw body>`, then its time, then its schema. The event id is
- * in the signed body. No secret takes part, so an early return tells a forger nothing.
- */
+/** Checks a receipt; the event id is in the signed body. */
 function verify(publicKey: KeyObject | undefined, request: CallbackRequest, now: number): VerifyResult {
-	if (!publicKey || request.method !== "POST") return refuse("unsupported");
-	if (typeof request.body !== "string" || Buffer.byteLength(request.body) > callbackBytesMax)
-		return refuse("malformed");
-	const timestamp = readHeader(request.headers, "x-carrier-timestamp");
-	const signature = readHeader(request.headers, "x-carrier-signature");
-	if (timestamp === undefined || signature === undefined) return refuse("unsigned");
-	if (!/^\d{1,12}$/.test(timestamp) || !/^[A-Za-z0-9+/]{85}[AQgw]==$/.test(signature)) return refuse("malformed");
-	const signed = Buffer.from(`${timestamp}.${request.body}`, "utf8");
-	if (!verifySignature(null, signed, publicKey, Buffer.from(signature, "base64"))) return refuse("bad_signature");
-	const event = readJson(receipt, request.body);
-	if (!event) return refuse("malformed");
+	const { reason, value: event } = authenticate(publicKey, request, now, receipt);
+	if (!event) return { valid: false, reason, events: [] };
 	const events: CarrierEvent[] = [
 		{
 			eventId: event.eventId,
@@ -177,12 +176,46 @@ function verify(publicKey: KeyObject | undefined, request: CallbackRequest, now:
 			...(event.code !== undefined && { code: mapCode(receiptCodes, event.code, "other") }),
 		},
 	];
-	const fresh = Math.abs(now - Number(timestamp) * 1000) <= limits.callbackFreshnessMs;
-	return fresh ? { valid: true, events } : { valid: false, reason: "stale", events };
+	return reason === "stale" ? { valid: false, reason, events } : { valid: true, events };
 }
 
-function refuse(reason: Exclude<VerifyResult, { valid: true } | { reason: "stale" }>["reason"]): VerifyResult {
-	return { valid: false, reason, events: [] };
+/** Checks a recipient's message. Its schema shares no body with receipts': neither passes for the other. */
+function verifyInbound(publicKey: KeyObject | undefined, request: CallbackRequest, now: number): InboundResult {
+	const { reason, value: message } = authenticate(publicKey, request, now, inbound);
+	if (reason) return { valid: false, reason };
+	const { from, text, ...rest } = message;
+	return { valid: true, messages: [{ ...rest, from: Plaintext.text(from), text: Plaintext.text(text) }] };
+}
+
+type Refused = "malformed" | "unsigned" | "bad_signature" | "unsupported";
+type Authentic<T> =
+	| { reason?: undefined; value: T }
+	| { reason: "stale"; value: T }
+	| { reason: Refused; value?: undefined };
+
+/**
+ * Checks Ed25519 over `<x-carrier-timestamp>.<raw body>`, then the schema, then the time. No secret takes part, so an
+ * early return tells a forger nothing.
+ */
+function authenticate<T>(
+	publicKey: KeyObject | undefined,
+	request: CallbackRequest,
+	now: number,
+	schema: z.ZodType<T>,
+): Authentic<T> {
+	if (!publicKey || request.method !== "POST") return { reason: "unsupported" };
+	if (typeof request.body !== "string" || Buffer.byteLength(request.body) > callbackBytesMax)
+		return { reason: "malformed" };
+	const timestamp = readHeader(request.headers, "x-carrier-timestamp");
+	const signature = readHeader(request.headers, "x-carrier-signature");
+	if (timestamp === undefined || signature === undefined) return { reason: "unsigned" };
+	if (!/^\d{1,12}$/.test(timestamp) || !/^[A-Za-z0-9+/]{85}[AQgw]==$/.test(signature)) return { reason: "malformed" };
+	const signed = Buffer.from(`${timestamp}.${request.body}`, "utf8");
+	if (!verifySignature(null, signed, publicKey, Buffer.from(signature, "base64"))) return { reason: "bad_signature" };
+	const value = readJson(schema, request.body);
+	if (value === undefined) return { reason: "malformed" };
+	const fresh = Math.abs(now - Number(timestamp) * 1000) <= limits.callbackFreshnessMs;
+	return fresh ? { value } : { reason: "stale", value };
 }
 
 /** The one value of a header, whatever its case; "" (never well-formed) when it is there more than once. */

@@ -2,6 +2,7 @@
 
 import { type Model, Schema } from "mongoose";
 import type { Message } from "../../domain/message.ts";
+import type { SubjectRecord } from "../../domain/subject.ts";
 import type { MongoConnection } from "./connection.ts";
 
 /** A bucket of due times: the unit in which keys are destroyed. Times are epoch milliseconds. */
@@ -72,6 +73,15 @@ export type TenantDocument = {
 	sendQueues: string[];
 	/** Needs the tenant has stated, per object: keep until then, within what the packs permit. ISO 8601 durations. */
 	retention: Partial<Record<"content" | "address" | "receipt" | "decision_record", string>>;
+	/** What recipients' own messages do and are answered with. */
+	inbound?: {
+		/** What STOP blocks; everything unless the tenant's senders send nothing but marketing. */
+		stopScope?: "marketing" | "all";
+		/** The one confirmation of an opt-out. */
+		stopReply?: string;
+		/** The answer to HELP; without it there is none. */
+		helpReply?: string;
+	};
 	createdAt: number;
 };
 
@@ -93,14 +103,16 @@ const collections = {
 		{ "attempts.carrierId": 1 },
 		{ "content.cohortId": 1 },
 		{ "address.cohortId": 1 },
+		{ "subject.mac": 1, acceptedAt: -1 },
 	],
+	subjectRecords: [{ subjects: 1 }, { tenantId: 1, kind: 1, recordedAt: -1, _id: -1 }, { nextCheckAt: 1 }],
 	cohorts: [{ nextCheckAt: 1 }],
 	wrappingKeys: [{ cohortId: 1 }],
 	parkedReceipts: [{ carrierId: 1 }, { eraseBy: 1 }, { "sealed.cohortId": 1 }],
 	certificates: [{ about: 1 }, { tenantId: 1, issuedAt: -1 }],
 	idempotencyKeys: [{ eraseBy: 1 }],
 	apiKeys: [{ mac: 1 }],
-	tenants: [],
+	tenants: [{ sendQueues: 1 }],
 	sendQueues: [],
 } as const satisfies Record<string, Record<string, 1 | -1>[]>;
 
@@ -122,6 +134,7 @@ export function createModels(connection: MongoConnection) {
 	};
 	return {
 		messages: bind<Message>("messages"),
+		subjectRecords: bind<SubjectRecord>("subjectRecords"),
 		cohorts: bind<Cohort>("cohorts"),
 		wrappingKeys: bind<WrappingKeyDocument>("wrappingKeys"),
 		parkedReceipts: bind<ParkedReceipt>("parkedReceipts"),

@@ -17,6 +17,8 @@ import {
 	type TenantDocument,
 	type WrappingKeyDocument,
 } from "./models.ts";
+import { createSubjectMessageStore } from "./subjectMessages.ts";
+import { createSubjectRecordStore } from "./subjectRecords.ts";
 
 export type Store = ReturnType<typeof createStore>;
 
@@ -40,13 +42,15 @@ export function createStore(connection: MongoConnection, deps: { randomToken: ()
 		ping: () => guardStore(async () => void (await connection.db?.admin().ping())),
 		close: () => connection.close(),
 		messages: createMessageStore(models, deps),
+		subjectMessages: createSubjectMessageStore(models),
+		subjectRecords: createSubjectRecordStore(models),
 		cohorts: createCohortStore(raw<Cohort>("cohorts")),
 		wrappingKeys: createWrappingKeyStore(raw<WrappingKeyDocument>("wrappingKeys")),
 		parkedReceipts: createParkedReceiptStore(raw<ParkedReceipt>("parkedReceipts")),
 		certificates: createCertificateStore(raw<CertificateDocument>("certificates")),
 		idempotencyKeys: createIdempotencyStore(raw<IdempotencyDocument>("idempotencyKeys")),
 		apiKeys: createApiKeyStore(raw<ApiKeyDocument>("apiKeys")),
-		tenants: createNamedStore(raw<TenantDocument>("tenants")),
+		tenants: createTenantStore(raw<TenantDocument>("tenants")),
 		sendQueues: createNamedStore(raw<SendQueueDocument>("sendQueues")),
 	};
 }
@@ -197,6 +201,15 @@ function createApiKeyStore(collection: mongo.Collection<ApiKeyDocument>) {
 			guardStore(
 				async () => (await collection.updateOne({ _id: id }, { $set: { revokedAt: now } })).matchedCount === 1,
 			),
+	};
+}
+
+function createTenantStore(collection: mongo.Collection<TenantDocument>) {
+	return {
+		...createNamedStore(collection),
+		/** The tenants that a send queue serves. */
+		findBySendQueue: (sendQueue: string) =>
+			guardStore(() => collection.find({ sendQueues: sendQueue }).toArray() as Promise<TenantDocument[]>),
 	};
 }
 

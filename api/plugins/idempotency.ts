@@ -1,9 +1,9 @@
 // Idempotency-Key for POSTs whose effect has no id of its own: the first answer is kept and given again.
 
-import canonicalize from "canonicalize";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { LetheError } from "../../domain/errors.ts";
 import { limits } from "../../domain/limits.ts";
+import { canonical } from "../canonical.ts";
 import type { ApiDeps } from "../deps.ts";
 import { problemType } from "./problem.ts";
 
@@ -63,7 +63,7 @@ export function addIdempotency(app: FastifyInstance, deps: IdempotencyDeps): voi
 async function claim(deps: IdempotencyDeps, request: FastifyRequest, key: string) {
 	const { id: principalId, tenantId } = request.principal;
 	const now = deps.clock();
-	const content = canonicalize([tenantId, request.method, request.url, request.body ?? null]) ?? "";
+	const content = canonical([tenantId, request.method, request.url, request.body ?? null]);
 	const [{ mac }, { mac: fingerprint }] = await Promise.all([
 		deps.hmac.mac("idempotency", undefined, JSON.stringify([tenantId, principalId, key])),
 		deps.hmac.mac("idempotency", undefined, content),

@@ -4,6 +4,8 @@ import { createHash, type KeyObject, timingSafeEqual } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { z } from "zod";
+import { createCallbacks } from "./callbacks.ts";
+import { createInbound } from "./inbound.ts";
 import type { Ledger } from "./ledger.ts";
 import { magicOf } from "./magic.ts";
 import { createMessages } from "./messages.ts";
@@ -18,7 +20,8 @@ const ledgerQuery = z.strictObject({
 });
 
 /**
- * @param deps `clock` epoch ms; `callbackUrl` takes the receipts of messages that name none; `receiptDelayMs` and
+ * @param deps `clock` epoch ms; `callbackUrl` takes the receipts of messages that name none, `inboundUrl` recipients' own
+ * messages; `receiptDelayMs` and
  * `lateReceiptMs` from the answer to a receipt; `receiptsPendingMax` messages with receipts on their way, beyond which
  * sends are answered 503
  */
@@ -29,12 +32,15 @@ export function createCarrierApp(deps: {
 	token: string;
 	ledger: Ledger;
 	callbackUrl?: string | undefined;
+	inboundUrl?: string | undefined;
 	receiptDelayMs?: number | undefined;
 	lateReceiptMs?: number | undefined;
 	receiptsPendingMax?: number | undefined;
 }) {
 	const { ledger, receiptDelayMs = 5, lateReceiptMs = 3_000, receiptsPendingMax = 50_000 } = deps;
-	const receipts = createReceipts({ ...deps, receiptDelayMs, lateReceiptMs, receiptsPendingMax });
+	const callbacks = createCallbacks(deps);
+	const receipts = createReceipts({ callbacks, receiptDelayMs, lateReceiptMs, receiptsPendingMax });
+	const receiveInbound = createInbound({ ...deps, callbacks });
 	const messages = createMessages({ ...deps, receipts, receiptDelayMs, lateReceiptMs });
 	const authorization = sha256(`Bearer ${deps.token}`);
 
@@ -47,6 +53,7 @@ export function createCarrierApp(deps: {
 		}
 		if (name === "POST /v1/messages") return messages.send(await readJson(request), response);
 		if (name === "GET /v1/messages") return messages.lookup(url.searchParams.get("reference"), response);
+		if (name === "POST /inbound") return receiveInbound(await readJson(request), response);
 		if (name === "GET /ledger") return showLedger(Object.fromEntries(url.searchParams), response);
 		if (name === "POST /ledger/search") return showLedger(await readJson(request), response);
 		const id = /^DELETE \/v1\/messages\/(\w{1,64})$/.exec(name)?.[1];
@@ -81,12 +88,12 @@ export function createCarrierApp(deps: {
 		return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 	}
 
-	/** Ends every connection and forgets the receipts on their way; the ledger stays open. */
+	/** Ends every connection and forgets the callbacks on their way; the ledger stays open. */
 	async function close(): Promise<void> {
 		const closed = new Promise<void>((resolve) => server.close(() => resolve()));
 		server.closeAllConnections();
 		await closed;
-		await receipts.close();
+		await callbacks.close();
 	}
 
 	return { listen, close };

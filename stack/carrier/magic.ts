@@ -1,5 +1,7 @@
 // The magic numbers as data: what the last two digits of a recipient's number make the simulated carrier do.
 
+import type { Signature } from "./callbacks.ts";
+
 export type CarrierStatus = "accepted" | "sent" | "delivered" | "undelivered" | "expired";
 
 /** How a request to send is answered; `silence` never is, `reset` ends the connection. */
@@ -19,7 +21,7 @@ export type Receipt = {
 	code?: string;
 	/** Receipts of one message that share a letter are one event. */
 	event: "a" | "b";
-	signature: "good" | "forged" | "stale" | "replayed";
+	signature: Signature;
 };
 
 /** Receipts sent together, `wait` after the step before was answered: a few ms, or seconds. */

@@ -19,6 +19,7 @@ const settings = z.object({
 		.regex(/^[\w.~+/=-]{16,256}$/)
 		.optional(),
 	LETHE_CARRIER_CALLBACK_URL: z.string().refine(isLoopbackUrl).optional(),
+	LETHE_CARRIER_INBOUND_URL: z.string().refine(isLoopbackUrl).optional(),
 	LETHE_CARRIER_RECEIPT_DELAY_MS: milliseconds,
 	LETHE_CARRIER_LATE_RECEIPT_MS: milliseconds,
 });
@@ -45,6 +46,7 @@ async function main(): Promise<void> {
 		token,
 		ledger,
 		callbackUrl: read.data.LETHE_CARRIER_CALLBACK_URL,
+		inboundUrl: read.data.LETHE_CARRIER_INBOUND_URL,
 		receiptDelayMs: read.data.LETHE_CARRIER_RECEIPT_DELAY_MS,
 		lateReceiptMs: read.data.LETHE_CARRIER_LATE_RECEIPT_MS,
 	});

@@ -23,8 +23,8 @@ describe("accepting a list", () => {
 
 	const inputs = (...more: object[]): MessageInput[] => more.map((one) => schemas.messageInput.parse(messageBody(one)));
 	const acceptWith = (insert: ApiDeps["store"]["messages"]["insert"]) => {
-		const { messages, tenants, sendQueues } = api.store;
-		const store = { tenants, sendQueues, messages: { ...messages, insert } };
+		const { messages, ...others } = api.store;
+		const store = { ...others, messages: { ...messages, insert } };
 		return createAccept({ ...api, store }).accept;
 	};
 

@@ -5,6 +5,7 @@ import { pino } from "pino";
 import { openCarrier } from "../../adapters/carriers/registry.ts";
 import { createCohorts } from "../../adapters/cohorts.ts";
 import { connectMongo } from "../../adapters/mongo/connection.ts";
+import type { TenantDocument } from "../../adapters/mongo/models.ts";
 import { createStore } from "../../adapters/mongo/store.ts";
 import { createEncryption } from "../../adapters/vault/encryption.ts";
 import { createHmacKeys } from "../../adapters/vault/hmacKeys.ts";
@@ -78,7 +79,9 @@ export async function createTestApi(replace: (deps: ApiDeps) => Partial<ApiDeps>
 	const app = await createApp(merged);
 
 	/** A tenant with one queue, and a key of it. */
-	async function addTenant(options: { roles?: string[]; sendQueue?: string; retention?: object } = {}) {
+	async function addTenant(
+		options: { roles?: string[]; sendQueue?: string; retention?: object; inbound?: TenantDocument["inbound"] } = {},
+	) {
 		const tenantId = ids.random("tenant");
 		const sendQueue = options.sendQueue ?? "queue";
 		await store.sendQueues.put({ _id: sendQueue, carrier: "simulator", sender: "Lethe", settings: {}, paused: false });
@@ -88,6 +91,7 @@ export async function createTestApi(replace: (deps: ApiDeps) => Partial<ApiDeps>
 			establishment: "DE",
 			sendQueues: [sendQueue],
 			retention: options.retention ?? {},
+			...(options.inbound ? { inbound: options.inbound } : {}),
 			createdAt: clock(),
 		});
 		return { tenantId, ...(await addKey(tenantId, options.roles)) };
@@ -163,7 +167,7 @@ export async function createTestApi(replace: (deps: ApiDeps) => Partial<ApiDeps>
 		/** A callback as the simulated carrier signs it. */
 		async callback(
 			event: object | string,
-			options: { queue?: string; at?: number; signer?: string; tamper?: string } = {},
+			options: { queue?: string; at?: number; signer?: string; tamper?: string; kind?: "receipts" | "inbound" } = {},
 		) {
 			const body = typeof event === "string" ? event : JSON.stringify(event);
 			const timestamp = String(Math.floor((options.at ?? clock()) / 1000));
@@ -172,7 +176,7 @@ export async function createTestApi(replace: (deps: ApiDeps) => Partial<ApiDeps>
 			const signature = sign(null, Buffer.from(`${timestamp}.${body}`), keys.privateKey).toString("base64");
 			const answer = await app.inject({
 				method: "POST",
-				url: `/v1/callbacks/simulator/${options.queue ?? "queue"}/receipts`,
+				url: `/v1/callbacks/simulator/${options.queue ?? "queue"}/${options.kind ?? "receipts"}`,
 				headers: {
 					"content-type": "application/json",
 					"x-carrier-timestamp": timestamp,
@@ -209,6 +213,12 @@ export function receiptOf(carrierId: string, status = "delivered", eventId = `e-
 	return { eventId, id: carrierId, status, at: new Date().toISOString() };
 }
 
+/** What a recipient writes, as the simulated carrier words it. */
+export function inboundOf(written: string, more: { from?: string; to?: string; at?: number; eventId?: string } = {}) {
+	const { at = Date.now(), eventId = `i-${randomBytes(6).toString("hex")}`, from = number, to = "Lethe" } = more;
+	return { eventId, from, to, text: written, at: new Date(at).toISOString() };
+}
+
 const plan: RetentionPlan = Object.fromEntries(
 	[
 		"content",
@@ -233,6 +243,7 @@ function createScriptedPolicy() {
 			const packs = [{ id: "gdpr", version: "1.0.0" }];
 			return { allowed: true, reasons: [], citations: [], packs, rules: ["gdpr.basis"], ...script.decision };
 		},
+		isCapped: () => false,
 		retentionPlan: () => script.plan,
 	};
 }

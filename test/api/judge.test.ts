@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import type { Facts } from "../../domain/decision.ts";
+import { LetheError } from "../../domain/errors.ts";
 import { parseFacts } from "../../policies/facts.ts";
 import { openPolicies } from "../../policies/index.ts";
 import { createTestApi, type TestApi } from "./harness.ts";
@@ -80,5 +81,113 @@ describe("messages judged by the packs in force", () => {
 		assert.equal(new Date(morning.releaseAt ?? 0).toISOString(), "2026-11-26T13:00:00.000Z");
 		assert.deepEqual(refused.json.code, "policy_denied");
 		assert.ok(refused.json.reasons.includes("EXPIRES_BEFORE_WINDOW"));
+	});
+
+	it("where a recipient is comes from the number, unless the caller says better", async () => {
+		const place = async (more: object) => {
+			const { json } = await api.post(key, more);
+			const { recipientRegion, timezone } = (await api.read(json.id)).facts;
+			return [recipientRegion, timezone];
+		};
+		// The whole area is in one zone; a border of zones runs through it; the country knows no regions by number.
+		assert.deepEqual(await place({ to: americanNumber }), ["US-DC", "America/New_York"]);
+		assert.deepEqual(await place({ to: "+18502345678" }), ["US-FL", undefined]);
+		assert.deepEqual(await place({}), [undefined, "Europe/Berlin"]);
+		// The caller's word counts, and the number fills in only what fits it.
+		assert.deepEqual(await place({ to: americanNumber, recipientRegion: "US-TX" }), ["US-TX", undefined]);
+		assert.deepEqual(await place({ to: americanNumber, recipientRegion: "US-DC" }), ["US-DC", "America/New_York"]);
+		const denver = { to: americanNumber, timezone: "America/Denver" };
+		assert.deepEqual(await place(denver), [undefined, "America/Denver"]);
+		const texas = { to: "+19152345678", timezone: "America/Chicago" };
+		assert.deepEqual(await place(texas), ["US-TX", "America/Chicago"]);
+	});
+
+	it("where a zone is not sure, a send is open only when every zone it may be in is", async () => {
+		// 08:30 in Miami and 07:30 in Pensacola: the area code 850 lies in both zones.
+		api.time.offsetMs = Date.parse("2026-11-25T13:30:00Z") - Date.now();
+		const release = async (to: string) => {
+			const { json } = await api.post(key, { ...marketing, to, timezone: undefined, recipientRegion: undefined });
+			return (await api.read(json.id)).releaseAt;
+		};
+		assert.equal(await release("+13052345678"), undefined);
+		assert.equal(await release("+18502345678"), Date.parse("2026-11-25T14:00:00Z"));
+		api.time.offsetMs = 0;
+	});
+});
+
+describe("frequency limits at the door", () => {
+	let api: TestApi;
+	let key: string;
+	before(async () => {
+		api = await createTestApi(() => ({ policies: openPolicies() }));
+		({ key } = await api.addTenant());
+		// Noon in Miami.
+		api.time.offsetMs = Date.parse("2026-11-25T17:00:00Z") - Date.now();
+	});
+	after(() => api.close());
+
+	const floridian = { ...marketing, timezone: undefined, recipientRegion: undefined };
+	const tally = (answers: { status: number; json: { code?: string; reasons?: string[] } }[]) => ({
+		accepted: answers.filter(({ status }) => status === 202).length,
+		limited: answers.filter(({ json }) => json.reasons?.includes("FREQUENCY_EXCEEDED")).length,
+	});
+
+	it("of twenty at once exactly the limit is accepted, and the rest is told why", async () => {
+		const post = () => api.post(key, { ...floridian, to: "+13055550101" });
+		assert.deepEqual(tally(await Promise.all(Array.from({ length: 20 }, post))), { accepted: 3, limited: 17 });
+		assert.deepEqual(tally([await post()]), { accepted: 0, limited: 1 });
+		// By the number alone: another tenant, recipient or kind of message has counts of its own.
+		const { key: other } = await api.addTenant();
+		const answers = [
+			await api.post(other, { ...floridian, to: "+13055550101" }),
+			await api.post(key, { ...floridian, to: "+13055550102" }),
+			await api.post(key, { to: "+13055550101" }),
+		];
+		assert.deepEqual(tally(answers), { accepted: 3, limited: 0 });
+	});
+
+	it("what ended unsent no longer counts, and a day later none of it does", async () => {
+		const post = () => api.post(key, { ...floridian, to: "+13055550103" });
+		const answers = await Promise.all([post(), post(), post()]);
+		assert.deepEqual(tally(answers), { accepted: 3, limited: 0 });
+		api.time.offsetMs += 61_000;
+		const operator = (await api.addKey((await api.read(answers[0]?.json.id)).tenantId, ["operator"])).key;
+		await api.request(operator, "POST", `/v1/messages/${answers[0]?.json.id}/cancel`);
+		assert.deepEqual(tally([await post(), await post()]), { accepted: 1, limited: 1 });
+		api.time.offsetMs += 24 * 3600_000;
+		assert.deepEqual(tally([await post()]), { accepted: 1, limited: 0 });
+	});
+
+	it("what was refused for another reason, or could not be stored, takes up no room", async () => {
+		const to = "+13055550104";
+		const refused = await Promise.all(
+			Array.from({ length: 5 }, () => api.post(key, { ...floridian, to, sender: "Elsewhere" })),
+		);
+		assert.deepEqual(new Set(refused.map(({ json }) => json.code)), new Set(["no_route"]));
+		const { insert } = api.store.messages;
+		api.store.messages.insert = () => Promise.reject(new LetheError("store_unavailable"));
+		for (let round = 0; round < 3; round++) assert.equal((await api.post(key, { ...floridian, to })).status, 503);
+		api.store.messages.insert = insert;
+		const answers = await Promise.all(Array.from({ length: 5 }, () => api.post(key, { ...floridian, to })));
+		assert.deepEqual(tally(answers), { accepted: 3, limited: 2 });
+	});
+
+	it("what is planned for later counts for its time", async () => {
+		const to = "+13055550105";
+		const sendAt = new Date(api.clock() + 24 * 3600_000 + 60_000).toISOString();
+		const planned = await Promise.all([1, 2, 3].map(() => api.post(key, { ...floridian, to, sendAt })));
+		assert.deepEqual(tally([...planned, await api.post(key, { ...floridian, to, sendAt })]), {
+			accepted: 3,
+			limited: 1,
+		});
+		assert.deepEqual(tally([await api.post(key, { ...floridian, to })]), { accepted: 1, limited: 0 });
+	});
+
+	it("the counts that a decision rests on are among its facts, and no message is counted that no rule limits", async () => {
+		const capped = await api.post(key, { ...floridian, to: "+13055550106" });
+		const { context } = (await api.read(capped.json.id)).facts;
+		assert.deepEqual([context?.sentToday, context?.sentThisWeek, context?.sameSubjectLast24h], [0, 0, 0]);
+		const free = await api.post(key, { to: "+13055550106" });
+		assert.equal((await api.read(free.json.id)).facts.context?.sentToday, undefined);
 	});
 });

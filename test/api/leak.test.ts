@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { connect } from "node:net";
 import { after, before, describe, it } from "node:test";
 import fc from "fast-check";
-import { createTestApi, messageBody, number, type TestApi, text } from "./harness.ts";
+import { createTestApi, inboundOf, messageBody, number, type TestApi, text } from "./harness.ts";
 
 const marks = ["491718887766", "Geheimnis-Marke", "lethe_key_marked-and-wrong-0123"];
 
@@ -90,6 +90,12 @@ describe("answers and logs", () => {
 			`/v1/certificates/${secret}`,
 			`/v1/certificates?about=${secret}`,
 			`/v1/callbacks/${secret}/${secret}/receipts?msisdn=${secret}`,
+			`/v1/callbacks/${secret}/${secret}/inbound?msisdn=${secret}`,
+			`/v1/consents/${secret}`,
+			`/v1/consents?cursor=${secret}`,
+			`/v1/opt-outs/${secret}/lift`,
+			`/v1/opt-outs?number=${secret}`,
+			`/v1/holds/${secret}/release`,
 			`/errors/${secret}`,
 			`/${secret}?${secret}=${secret}#${secret}`,
 			`/v1/messages/%zz${secret}`,
@@ -118,6 +124,33 @@ describe("answers and logs", () => {
 		await api.request(key, "GET", `/v1/messages/${json.id}`);
 		const { text: metrics } = await api.request(key, "GET", "/metrics");
 		clean(api.logLines.join("") + metrics, [number.slice(1), number.slice(3), text, "Termin", key]);
+	});
+
+	it("what is recorded of a number, asked about it or written from it leaves it nowhere", async () => {
+		const { tenantId } = await api.addTenant();
+		const { key: compliance } = await api.addKey(tenantId, ["compliance"]);
+		const post = (url: string, body: object) =>
+			api.request(compliance, "POST", url, body, { "idempotency-key": `k-${url.replaceAll("/", "")}` });
+		const at = "2026-01-01T00:00:00Z";
+		const consent = { type: "express", purposes: ["marketing"], obtainedAt: at, wording: "w:1", evidence: "form-a" };
+		const answers = [
+			await post("/v1/consents", { number, ...consent }),
+			await post("/v1/consents/search", { number }),
+			await post("/v1/opt-outs", { number, scope: "marketing" }),
+			await post("/v1/opt-outs/search", { number }),
+			await post("/v1/holds", { scope: "subject", number, ground: "litigation" }),
+			await post("/v1/opt-outs", { number: `${number}0000`, scope: "all" }),
+			await post("/v1/consents", { number, ...consent, evidence: number }),
+		];
+		await api.callback(inboundOf("Please stop, Termin"), { kind: "inbound" });
+		const stored = [];
+		for (const name of ["subjectRecords", "idempotencyKeys"]) {
+			stored.push(...(await api.connection.collection(name).find({}).toArray()));
+		}
+		const parts = [number.slice(1), number.slice(3), "Termin", compliance];
+		clean(answers.map(({ text: answer }) => answer).join("") + api.logLines.join("") + JSON.stringify(stored), parts);
+		const kept = stored.filter(({ answer }) => JSON.stringify(answer ?? "").includes("optedOut")).length;
+		assert.equal(kept, 1, "the answer to a search is kept by nobody");
 	});
 
 	it("an empty, a null and an oversized body each get their problem", async () => {

@@ -5,6 +5,7 @@ import { DefaultLogger, NativeConnection, Runtime, Worker } from "@temporalio/wo
 import { Redis } from "ioredis";
 import type { ActivityDeps } from "../../activities/deps.ts";
 import { createActivities } from "../../activities/index.ts";
+import { createRejudge } from "../../activities/rejudge.ts";
 import { createSend } from "../../activities/send.ts";
 import { createUnpark } from "../../activities/unpark.ts";
 import type { Carrier, SendOutcome } from "../../adapters/carriers/carrier.ts";
@@ -32,6 +33,8 @@ Runtime.install({ logger: new DefaultLogger("ERROR") });
 type EngineOptions = {
 	worker?: boolean;
 	sender?: boolean;
+	/** What decides anew; without it everything is allowed. */
+	policies?: ActivityDeps["policies"];
 	/** Puts an activity in another's place, to lose or delay what it does. */
 	replace?: (activities: ReturnType<typeof createActivities>) => Partial<ReturnType<typeof createActivities>>;
 };
@@ -94,11 +97,13 @@ export async function createEngine(options: EngineOptions = {}) {
 				keyCacheMs: limits.wrappingKeyAgeMsMax,
 			},
 		}),
-		policies: { reevaluate: () => ({ allowed: true, reasons: [], citations: [], packs: [], rules: [] }) },
+		policies: options.policies ?? {
+			reevaluate: () => ({ allowed: true, reasons: [], citations: [], packs: [], rules: [] }),
+		},
 		carriers: { sender: async () => carrier },
 	};
 	const activities = createActivities(deps);
-	const send = createSend({ ...deps, unpark: createUnpark(deps) });
+	const send = createSend({ ...deps, unpark: createUnpark(deps), rejudge: createRejudge(deps) });
 	const cohorts = createCohorts({ cohorts: store.cohorts, cohortKeys: memory.cohortKeys, ids, clock });
 	const sendWorker =
 		options.sender === false

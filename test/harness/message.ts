@@ -26,6 +26,8 @@ type Shape = {
 	nextCheckAt?: number;
 	acceptedAt?: number;
 	releaseAt?: number;
+	facts?: Message["facts"];
+	subject?: Message["subject"];
 };
 
 const sealed = {
@@ -52,8 +54,8 @@ export function messageOf(shape: Shape = {}): Message {
 		country: "US",
 		region: "US",
 		sendQueue: shape.sendQueue ?? "queue",
-		subject: { version: 1, mac: "mac" },
-		facts: {},
+		subject: shape.subject ?? { version: 1, mac: "mac" },
+		facts: shape.facts ?? {},
 		decision: { allowed: true, reasons: [], citations: [], packs: [], rules: [] },
 		state: shape.state ?? "accepted",
 		attempt,

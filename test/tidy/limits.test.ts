@@ -54,6 +54,13 @@ const relations: [why: string, less: number, more: number, orEqual?: true][] = [
 		limits.textCharactersMax * utf8BytesPerCharacterMax + limits.clientReferenceCharactersMax,
 		limits.bodyBytesMax,
 	],
+	[
+		"what was read of a recipient is fresh for less than a driver's patience",
+		limits.standingFreshMs,
+		limits.driverPatienceMs,
+	],
+	["a reservation outlives an insert that is on its way", limits.storeAnswerMsMax, limits.reservationMs],
+	["more is kept of a recipient than one consent names", limits.purposesPerConsentMax, limits.recordsPerSubjectMax],
 	["more attempts than receipts are never kept", limits.attemptsMax, limits.receiptsKeptMax],
 ];
 

@@ -2,21 +2,17 @@
 
 import { z } from "zod";
 import type { Carrier, CarrierEvent } from "../../../adapters/carriers/carrier.ts";
-import { LetheError } from "../../../domain/errors.ts";
-import type { ApiDeps } from "../../deps.ts";
 import type { Instance } from "../../instance.ts";
-import type { Metrics } from "../../metrics.ts";
 import { createReceive, type ReceiveDeps } from "../../receive.ts";
 import { problems } from "../../schemas.ts";
+import { type CallbacksDeps, callbackParams, createCallbacks } from "./callbacks.ts";
 
-export type ReceiptsDeps = ReceiveDeps &
-	Pick<ApiDeps, "carriers" | "publicUrl"> & { metrics: Pick<Metrics, "countCallback"> };
+export type ReceiptsDeps = ReceiveDeps & CallbacksDeps;
 
-/** Must have a scope of its own: it replaces the scope's body parsers. */
+/** In a scope that takes raw bodies. */
 export function addReceipts(app: Instance, deps: ReceiptsDeps): void {
 	const receive = createReceive(deps);
-	app.removeAllContentTypeParsers();
-	app.addContentTypeParser("*", { parseAs: "buffer" }, (_request, body, done) => done(null, body));
+	const callbacks = createCallbacks(deps);
 	app.route({
 		method: ["GET", "POST"],
 		url: "/callbacks/:carrier/:queue/receipts",
@@ -26,18 +22,14 @@ export function addReceipts(app: Instance, deps: ReceiptsDeps): void {
 			summary: "A carrier's delivery receipts",
 			description: "Signed as the carrier signs, with that send queue's secrets. Repeats change nothing.",
 			tags: ["callbacks"],
-			params: z.strictObject({ carrier: z.string(), queue: z.string() }),
+			params: callbackParams,
 			response: { 200: z.void().describe("Taken"), ...problems },
 		},
 		handler: async (request, reply) => {
-			const { queue } = request.params;
-			const carrier = await findCarrier(deps, request.params);
-			const body = Buffer.isBuffer(request.body) ? request.body.toString("utf8") : "";
-			const { method, headers } = request;
-			const url = `${deps.publicUrl}${request.raw.url}`;
-			const result = carrier.verify({ method, url, headers, body }, deps.clock());
-			if (!result.valid && result.reason !== "stale") throw refuse(deps, carrier, result.reason);
-			for (const event of result.events) await take(carrier, queue, event, !result.valid);
+			const carrier = await callbacks.findCarrier(request.params);
+			const result = carrier.verify(callbacks.toCallback(request), deps.clock());
+			if (!result.valid && result.reason !== "stale") throw callbacks.refuse(carrier, result.reason);
+			for (const event of result.events) await take(carrier, request.params.queue, event, !result.valid);
 			return reply.code(200).send();
 		},
 	});
@@ -45,17 +37,4 @@ export function addReceipts(app: Instance, deps: ReceiptsDeps): void {
 	async function take(carrier: Carrier, queue: string, event: CarrierEvent, stale: boolean): Promise<void> {
 		deps.metrics.countCallback(carrier.name, await receive(queue, event, stale));
 	}
-}
-
-async function findCarrier(deps: ReceiptsDeps, params: { carrier: string; queue: string }): Promise<Carrier> {
-	const carrier = await deps.carriers.verifier(params.queue);
-	if (carrier?.name === params.carrier) return carrier;
-	deps.metrics.countCallback("unknown", "unknown_queue");
-	throw new LetheError("not_found");
-}
-
-function refuse(deps: ReceiptsDeps, carrier: Carrier, reason: string): LetheError {
-	deps.metrics.countCallback(carrier.name, reason);
-	const unauthenticated = reason === "unsigned" || reason === "bad_signature";
-	return new LetheError(unauthenticated ? "callback_unauthenticated" : "callback_invalid");
 }

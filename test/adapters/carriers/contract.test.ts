@@ -223,5 +223,42 @@ for (const [name, factory] of Object.entries(carriers)) {
 				{ numRuns: 1000 },
 			);
 		});
+
+		const written = { from: "+12025550142", to: "LETHE", text: "Stop the quick marker" };
+
+		test("what a recipient writes is told as it was written, and printed nowhere", async () => {
+			await using opened = await open();
+			const { fake, carrier } = opened;
+			assert.equal(fake.inboundCallback === undefined, carrier.verifyInbound === undefined);
+			if (!fake.inboundCallback) return;
+			const result = carrier.verifyInbound?.(await fake.inboundCallback(written), Date.now());
+			assert.ok(result?.valid);
+			const [message, ...more] = result.messages;
+			assert.deepEqual(more, []);
+			assert.deepEqual([message?.from.reveal(), message?.to, message?.text.reveal()], Object.values(written));
+			const printed = inspect(result, { depth: 9, showHidden: true });
+			assert.ok(!printed.includes("2025550142") && !printed.includes("marker"), printed);
+		});
+
+		test("what a recipient writes is believed only whole, signed and fresh, and never as a receipt", async () => {
+			await using opened = await open();
+			const { fake, carrier } = opened;
+			if (!fake.inboundCallback) return;
+			const callback = await fake.inboundCallback(written);
+			const verify = (request: CallbackRequest, at = Date.now()) => carrier.verifyInbound?.(request, at);
+			const { body } = callback;
+			for (let at = 0; at < body.length; at++) {
+				const changed = body.slice(0, at) + String.fromCharCode(body.charCodeAt(at) ^ 1) + body.slice(at + 1);
+				assert.deepEqual(verify({ ...callback, body: changed }), { valid: false, reason: "bad_signature" });
+			}
+			for (const header of fake.signatureHeaders) {
+				const headers = { ...callback.headers, [header]: undefined };
+				assert.deepEqual(verify({ ...callback, headers }), { valid: false, reason: "unsigned" });
+			}
+			const late = Date.now() + limits.callbackFreshnessMs + 5_000;
+			assert.deepEqual(verify(callback, late), { valid: false, reason: "stale" });
+			assert.equal(carrier.verify(callback, Date.now()).valid, false);
+			assert.equal(verify((await receive(opened)).callback)?.valid, false);
+		});
 	});
 }

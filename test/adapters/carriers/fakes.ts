@@ -13,6 +13,8 @@ export type Fake = AsyncDisposable & {
 	accepted(): Promise<number>;
 	/** The first callback that came for a carrier id. */
 	callbackFor(carrierId: string): Promise<CallbackRequest>;
+	/** A callback that brings this message of a recipient's, where the carrier brings any. */
+	inboundCallback?(message: { from: string; to: string; text: string }): Promise<CallbackRequest>;
 	/** Headers without which the carrier's callback is not signed. */
 	signatureHeaders: string[];
 };
@@ -20,7 +22,7 @@ export type Fake = AsyncDisposable & {
 /** Carrier → its fake; a carrier in the registry that has none fails the suite. */
 export const fakes: Record<string, () => Promise<Fake>> = {
 	simulator: async () => {
-		const carrier = await startCarrier();
+		const carrier = await startCarrier({ inboundPath: "/inbound" });
 		return {
 			settings: { url: carrier.url },
 			secrets: { token: carrier.token, publicKey: carrier.publicKey },
@@ -35,6 +37,10 @@ export const fakes: Record<string, () => Promise<Fake>> = {
 			accepted: async () => (await carrier.readLedger()).total,
 			callbackFor: (carrierId) =>
 				until(() => carrier.callbacks.received.find((callback) => callback.body.includes(carrierId))),
+			async inboundCallback(message) {
+				const { json } = await carrier.call("POST", "/inbound", message);
+				return until(() => carrier.callbacks.received.find(({ body }) => body.includes(json.eventId)));
+			},
 			signatureHeaders: ["x-carrier-signature", "x-carrier-timestamp"],
 			[Symbol.asyncDispose]: carrier[Symbol.asyncDispose],
 		};

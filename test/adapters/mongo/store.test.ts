@@ -72,8 +72,7 @@ describe("store", () => {
 	});
 
 	it("every query walks an index, never the collection", async () => {
-		const messages = connection.collection("messages");
-		const queries: [Record<string, unknown>, Record<string, 1 | -1>?][] = [
+		const queries: [Record<string, unknown>, Record<string, 1 | -1>?, string?][] = [
 			[{ nextCheckAt: { $lte: 1 } }, { nextCheckAt: 1 }],
 			[{ submissionId: { $in: ["s"] } }],
 			[{ submissionId: "s", group: 0, state: { $in: ["queued"] } }],
@@ -81,9 +80,16 @@ describe("store", () => {
 			[{ tenantId: "t" }, { acceptedAt: -1, _id: -1 }],
 			[{ "content.cohortId": "c" }],
 			[{ "address.cohortId": "c" }],
+			[{ "subject.mac": { $in: ["m", "n"] }, acceptedAt: { $gt: 1 } }, { acceptedAt: -1 }],
+			[{ "subject.mac": { $in: ["m", "n"] } }],
+			[{ subjects: { $in: ["m", "n"] } }, undefined, "subjectRecords"],
+			[{ tenantId: "t", kind: "consent" }, { recordedAt: -1, _id: -1 }, "subjectRecords"],
+			[{ nextCheckAt: { $lte: 1 } }, { nextCheckAt: 1 }, "subjectRecords"],
+			[{ sendQueues: "q" }, undefined, "tenants"],
 		];
-		for (const [filter, sort] of queries) {
-			const plan = JSON.stringify(await messages.find(filter, { ...(sort && { sort }) }).explain("queryPlanner"));
+		for (const [filter, sort, name = "messages"] of queries) {
+			const found = connection.collection(name).find(filter, { ...(sort && { sort }) });
+			const plan = JSON.stringify(await found.explain("queryPlanner"));
 			assert.ok(plan.includes("IXSCAN"), `${JSON.stringify(filter)}: ${plan.slice(0, 300)}`);
 		}
 	});

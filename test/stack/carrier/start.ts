@@ -24,7 +24,7 @@ export type LedgerView = {
 };
 
 export async function startCarrier(
-	options: { clock?: () => number; receiptsPendingMax?: number; ledgerBytesMax?: number } = {},
+	options: { clock?: () => number; receiptsPendingMax?: number; ledgerBytesMax?: number; inboundPath?: string } = {},
 ) {
 	const folder = mkdtempSync(join(tmpdir(), "lethe-carrier-"));
 	const { signingKey, publicKey, token } = openCredentials(folder, { randomBytes });
@@ -37,6 +37,7 @@ export async function startCarrier(
 		token,
 		ledger,
 		callbackUrl: callbacks.url,
+		inboundUrl: options.inboundPath === undefined ? undefined : callbacks.url + options.inboundPath,
 		receiptDelayMs: 5,
 		lateReceiptMs: 80,
 		receiptsPendingMax: options.receiptsPendingMax,

@@ -1,0 +1,86 @@
+// Judges a message once more, by what has been recorded of its recipient since it was accepted. It may only be stricter.
+
+import type { Facts } from "../domain/decision.ts";
+import { limits } from "../domain/limits.ts";
+import { type Message, wasHandedOver } from "../domain/message.ts";
+import { type Standing, standingOf } from "../domain/subject.ts";
+import { countedWithinMs, countSends } from "../policies/frequency.ts";
+import { withStanding } from "../policies/standing.ts";
+import type { ActivityDeps } from "./deps.ts";
+
+export type RejudgeDeps = Pick<ActivityDeps, "clock" | "policies"> & {
+	store: {
+		subjectRecords: Pick<ActivityDeps["store"]["subjectRecords"], "findBySubjects">;
+		subjectMessages: Pick<ActivityDeps["store"]["subjectMessages"], "findRecent">;
+	};
+};
+
+/**
+ * `held`: a hold on the recipient that the message does not bear yet. `code` says why in a word, `rule` which rule
+ * was decisive.
+ */
+export type Verdict =
+	| { kind: "due" }
+	| { kind: "held"; hold: string }
+	| { kind: "refused"; code: "policy_denied" | "expires_before_window"; rule?: string | undefined }
+	| { kind: "later"; until: number };
+
+/** What has been recorded since; the argument of `judge`. */
+type Known = { standing: Standing; sends?: number[] };
+
+export function createRejudge(deps: RejudgeDeps) {
+	/** Reads what is recorded of the recipient: one read, and one more where a frequency limit applies. */
+	async function know(message: Message): Promise<Known> {
+		// Whatever was recorded since acceptance bears this pseudonym too: all live key versions are written.
+		const macs = [message.subject.mac];
+		const [records, sends] = await Promise.all([
+			deps.store.subjectRecords.findBySubjects(macs),
+			isCapped(message.facts) ? readSends(deps, message) : undefined,
+		]);
+		return { standing: standingOf(records, message.tenantId), ...(sends ? { sends } : {}) };
+	}
+
+	/** The verdict on a message that would be sent at `at`, epoch milliseconds. */
+	function judge(message: Message, at: number, known?: Known): Verdict {
+		const facts = known ? toFacts(message.facts, at, known) : message.facts;
+		const decision = deps.policies.reevaluate(facts, at);
+		if (!decision.allowed) return { kind: "refused", code: "policy_denied", rule: decision.rules[0] };
+		const hold = known?.standing.holds.find((id) => !message.holds.includes(id));
+		if (hold !== undefined) return { kind: "held", hold };
+		const until = decision.deferUntilUtc ? Date.parse(decision.deferUntilUtc) : at;
+		if (until <= at) return { kind: "due" };
+		if (until >= message.deadlineAt) return { kind: "refused", code: "expires_before_window" };
+		return { kind: "later", until };
+	}
+
+	return {
+		know,
+		judge,
+		/** Reads and judges as of now, for whoever is about to hand the message over. */
+		rejudge: async (message: Message): Promise<Verdict> => judge(message, deps.clock(), await know(message)),
+	};
+}
+
+function toFacts(stated: Facts, at: number, { standing, sends }: Known): Facts {
+	const facts = withStanding(stated, standing);
+	if (!sends) return facts;
+	return { ...facts, context: { ...facts.context, ...countSends(sends, facts, at) } };
+}
+
+// Acceptance counted only where a rule asked.
+function isCapped({ context }: Facts): boolean {
+	return context?.sentToday !== undefined;
+}
+
+// Read after the claim: of two messages whose claims raced at least one sees the other. Only what a carrier has, or may
+// have, counts now; all that is merely on its way is counted when it comes here itself.
+async function readSends(deps: RejudgeDeps, message: Message): Promise<number[]> {
+	const since = deps.clock() - countedWithinMs;
+	const found = await deps.store.subjectMessages.findRecent([message.subject.mac], since, limits.countedMessagesMax);
+	return found
+		.filter(
+			({ _id, tenantId, category }) =>
+				_id !== message._id && tenantId === message.tenantId && category === message.category,
+		)
+		.flatMap(({ attempts }) => (wasHandedOver(attempts) ? (attempts.at(-1)?.startedAt ?? []) : []));
+}

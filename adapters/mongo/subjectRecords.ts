@@ -1,0 +1,85 @@
+// Consents, opt-outs and holds in the store: inserted once, ended once, found by the recipient's pseudonym in one read.
+
+import type { mongo } from "mongoose";
+import type { Ending, SubjectRecord } from "../../domain/subject.ts";
+import { createBatcher } from "../batcher.ts";
+import { guardStore } from "./guard.ts";
+import type { Models } from "./models.ts";
+
+export type SubjectRecordStore = ReturnType<typeof createSubjectRecordStore>;
+
+/** Writes are journaled before they are answered. @throws LetheError store_unavailable */
+export function createSubjectRecordStore(models: Models) {
+	const collection = models.subjectRecords.collection as unknown as mongo.Collection<SubjectRecord>;
+
+	const findBySubjects = createBatcher<readonly string[], SubjectRecord[]>({
+		itemsMax: 200,
+		inFlightMax: 2,
+		run: (items) => guardStore(() => findAll(collection, items)),
+	});
+
+	return {
+		/** All that is recorded of one recipient, whose pseudonyms these are. */
+		findBySubjects,
+		find: (id: string) =>
+			guardStore(async () => ((await collection.findOne({ _id: id })) as SubjectRecord) ?? undefined),
+		/** False when a record of that id stands. */
+		insert: (record: SubjectRecord) =>
+			guardStore(async () => {
+				try {
+					await collection.insertOne(record);
+					return true;
+				} catch (error) {
+					if ((error as { code?: number }).code !== 11000) throw error;
+					return false;
+				}
+			}),
+		/** Ends a record that has not ended; false when it had, or is not there. */
+		end: (id: string, ended: Ending, set: Pick<SubjectRecord, "eraseBy" | "nextCheckAt"> = {}) =>
+			guardStore(async () => {
+				const filter = { _id: id, ended: { $exists: false } } as mongo.Filter<SubjectRecord>;
+				return (await collection.updateOne(filter, { $set: { ended, ...set } })).matchedCount === 1;
+			}),
+		/** A page of a tenant's records of one kind, newest first, after the cursor's place. */
+		page: <Kind extends SubjectRecord["kind"]>(
+			tenantId: string,
+			kind: Kind,
+			itemsMax: number,
+			after?: { at: number; id: string },
+		) =>
+			guardStore(() => {
+				const filter: Record<string, unknown> = { tenantId, kind };
+				if (after) filter.$or = [{ recordedAt: { $lt: after.at } }, { recordedAt: after.at, _id: { $lt: after.id } }];
+				const found = collection.find(filter as mongo.Filter<SubjectRecord>);
+				const sorted = found.sort({ recordedAt: -1, _id: -1 }).limit(itemsMax);
+				return sorted.toArray() as Promise<Extract<SubjectRecord, { kind: Kind }>[]>;
+			}),
+		/** Records that the sweep must look at, the longest overdue first. */
+		findDue: (now: number, itemsMax: number) =>
+			guardStore(
+				() =>
+					collection
+						.find({ nextCheckAt: { $lte: now } })
+						.sort({ nextCheckAt: 1 })
+						.limit(itemsMax)
+						.toArray() as Promise<SubjectRecord[]>,
+			),
+		/** Look again at `at`; undefined when nothing is left to do. */
+		nextCheck: (id: string, at: number | undefined) =>
+			guardStore(async () => {
+				const update = at === undefined ? { $unset: { nextCheckAt: 1 as const } } : { $set: { nextCheckAt: at } };
+				await collection.updateOne({ _id: id }, update as mongo.UpdateFilter<SubjectRecord>);
+			}),
+		delete: (id: string) => guardStore(async () => void (await collection.deleteOne({ _id: id }))),
+	};
+}
+
+async function findAll(
+	collection: mongo.Collection<SubjectRecord>,
+	items: (readonly string[])[],
+): Promise<SubjectRecord[][]> {
+	const filter = { subjects: { $in: [...new Set(items.flat())] } } as mongo.Filter<SubjectRecord>;
+	const found = (await collection.find(filter).toArray()) as SubjectRecord[];
+	if (found.length === 0) return items.map(() => []);
+	return items.map((macs) => found.filter(({ subjects }) => subjects.some((mac) => macs.includes(mac))));
+}

@@ -1,0 +1,219 @@
+// What a recipient writes: STOP is in force at once and confirmed once, START lifts what STOP had placed, HELP is answered.
+
+import type { InboundMessage } from "../adapters/carriers/carrier.ts";
+import type { TenantDocument } from "../adapters/mongo/models.ts";
+import type { Decision, Facts } from "../domain/decision.ts";
+import { LetheError } from "../domain/errors.ts";
+import { limits } from "../domain/limits.ts";
+import { type OptOutRecord, standingOf } from "../domain/subject.ts";
+import { contentFacts } from "../policies/contentFacts.ts";
+import { durationMs } from "../policies/durations.ts";
+import { type AcceptDeps, createAccept } from "./accept.ts";
+import type { ApiDeps } from "./deps.ts";
+import type { Reply } from "./judge.ts";
+import { createOptOuts, type OptOutsDeps } from "./optOuts.ts";
+import { type Recipient, readRecipient } from "./recipient.ts";
+import { schemas } from "./schemas.ts";
+import { factsAbout } from "./subjectRetention.ts";
+import { createSubjects, type Subject } from "./subjects.ts";
+
+export type InboundDeps = AcceptDeps &
+	OptOutsDeps & {
+		store: {
+			idempotencyKeys: Pick<ApiDeps["store"]["idempotencyKeys"], "answer" | "claim" | "release" | "takeOver">;
+			sendQueues: Pick<ApiDeps["store"]["sendQueues"], "find">;
+			tenants: Pick<ApiDeps["store"]["tenants"], "findBySendQueue">;
+		};
+	};
+
+/** What came of a message; also how it is counted. */
+export type InboundTaken =
+	| "stop"
+	| "stop_repeated"
+	| "start"
+	| "start_refused"
+	| "help"
+	| "other"
+	| "duplicate"
+	| "unknown_sender"
+	| "unknown_number";
+
+/** One message in hand; `at` is when it was written, `id` its own. */
+type Case = { parties: Party[]; recipient: Recipient; sender: string; at: number; id: string };
+
+/** A recipient as one of the tenants behind a sender knows it. */
+type Party = { tenant: TenantDocument; subject: Subject };
+
+const engine = "engine";
+const seenMs = 24 * 3600_000;
+// The process that took it in hand is gone if it has not come to an end by then.
+const handlingMsMax = 60_000;
+const stopReplies = {
+	all: "You have opted out and will get no more messages from this sender.",
+	marketing: "You have opted out and will get no more marketing messages from this sender.",
+};
+
+/**
+ * Takes one message that `verifyInbound` vouches for; what it does is durable when this resolves. The text is judged in
+ * memory; of it only the keyword's effect is recorded.
+ *
+ * The tenants that share a sender are one to the recipient: a STOP reaches them all. It is honoured from anyone; answers
+ * go only to numbers that have been written to, else strangers could be sent messages in anyone's name.
+ * @throws LetheError store_unavailable, keys_unavailable, idempotency_in_progress: the carrier must bring it again
+ */
+export function createInbound(deps: InboundDeps) {
+	const subjects = createSubjects(deps);
+	const { handleStop, handleStart, handleHelp } = createKeywords(deps);
+
+	return async (sendQueue: string, message: InboundMessage): Promise<InboundTaken> => {
+		const queue = await deps.store.sendQueues.find(sendQueue);
+		if (!queue || queue.sender !== message.to) return "unknown_sender";
+		const recipient = readSender(message);
+		if (!recipient) return "unknown_number";
+		const id = deps.ids.derive("request", JSON.stringify([sendQueue, "inbound", message.eventId]));
+		if (!(await claim(deps, id))) return "duplicate";
+		try {
+			const tenants = await deps.store.tenants.findBySendQueue(sendQueue);
+			const parties = await Promise.all(
+				tenants.map(async (tenant) => ({ tenant, subject: await subjects.identify(tenant._id, recipient.number) })),
+			);
+			const at = Math.min(message.at, deps.clock());
+			const taken = await handle({ parties, recipient, sender: message.to, at, id }, message.text.reveal());
+			await deps.store.idempotencyKeys.answer(id, { status: 200, body: "" });
+			return taken;
+		} catch (error) {
+			await deps.store.idempotencyKeys.release(id).catch(() => undefined);
+			throw error;
+		} finally {
+			for (const plaintext of [message.from, message.text, recipient.number]) plaintext.wipe();
+		}
+	};
+
+	async function handle(one: Case, text: string): Promise<InboundTaken> {
+		if (one.parties.length === 0) return "unknown_sender";
+		const { keywordClass } = contentFacts(text);
+		if (keywordClass === "stop") return handleStop(one);
+		if (keywordClass === "start") return handleStart(one);
+		return keywordClass === "help" ? handleHelp(one) : "other";
+	}
+}
+
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: a factory; the functions in it are short.
+function createKeywords(deps: InboundDeps) {
+	const subjects = createSubjects(deps);
+	const optOuts = createOptOuts(deps);
+	const { accept } = createAccept(deps);
+
+	async function handleStop(one: Case): Promise<InboundTaken> {
+		const { parties, recipient, at } = one;
+		let taken: InboundTaken = "stop_repeated";
+		const placed = [];
+		for (const { tenant, subject } of parties) {
+			const { facts, decision } = judge(tenant, recipient);
+			const scope = tenant.inbound?.stopScope ?? "all";
+			const stated = { scope, source: "keyword", at, recordedBy: engine, facts, decision } as const;
+			const result = await optOuts.place({ tenant, recipient, subject, ...stated });
+			if (result.placed) taken = "stop";
+			placed.push({ tenant, subject, record: result.record });
+		}
+		// Again after a repeat: the confirmation is one message however often it is asked for.
+		const party = await lastWriter(placed);
+		if (party) await confirm(one, party);
+		return taken;
+	}
+
+	function judge(tenant: TenantDocument, recipient: Recipient): { facts: Facts; decision: Decision } {
+		const now = deps.clock();
+		const about = factsAbout(tenant, recipient, now);
+		const receivedAt = new Date(now).toISOString();
+		const facts = {
+			...about,
+			context: { ...about.context, event: "inbound", keywordClass: "stop", receivedAt },
+		} as const;
+		return { facts, decision: deps.policies.evaluate(facts) };
+	}
+
+	async function confirm(one: Case, { tenant, record }: Party & { record: OptOutRecord }): Promise<void> {
+		const { maxConfirmations = 0, confirmationWithin } = record.decision ?? {};
+		// Only where a law speaks of one, and for the opt-out that the recipient's own message placed.
+		if (record.source !== "keyword" || maxConfirmations < 1 || confirmationWithin === undefined) return;
+		const by = record.at + durationMs(confirmationWithin);
+		const body = tenant.inbound?.stopReply ?? stopReplies[record.scope];
+		await reply(one, tenant, body, `stop ${record._id}`, { optOutAt: record.at, by });
+	}
+
+	async function handleStart({ parties, at }: Case): Promise<InboundTaken> {
+		let taken: InboundTaken = "start";
+		for (const { tenant, subject } of parties) {
+			const records = await subjects.records(subject);
+			const { optOut } = standingOf(records, tenant._id);
+			if (!optOut) continue;
+			// What was said otherwise than by keyword needs better proof than a keyword; and a keyword sent before it, none.
+			const mayLift = optOut.source === "keyword" && at > optOut.at && records.length < limits.recordsPerSubjectMax;
+			if (mayLift) await optOuts.lift(optOut, { at, recordedBy: engine, source: "keyword" });
+			else taken = "start_refused";
+		}
+		return taken;
+	}
+
+	async function handleHelp(one: Case): Promise<InboundTaken> {
+		const party = await lastWriter(one.parties);
+		const body = party?.tenant.inbound?.helpReply;
+		const by = deps.clock() + limits.validForOtpDefaultMs;
+		if (party && body !== undefined) await reply(one, party.tenant, body, `help ${one.id}`, { by });
+		return "help";
+	}
+
+	/** The tenant whose message the recipient got last. */
+	async function lastWriter<P extends Party>(parties: P[]): Promise<P | undefined> {
+		let last: { party: P; at: number } | undefined;
+		for (const party of parties) {
+			const [newest] = await deps.store.subjectMessages.findRecent(party.subject.macs, 0, 1);
+			if (newest && newest.acceptedAt > (last?.at ?? Number.NEGATIVE_INFINITY)) last = { party, at: newest.acceptedAt };
+		}
+		return last?.party;
+	}
+
+	/** The engine's own message, through the same door as any other; the same key makes it once. */
+	async function reply({ recipient, sender }: Case, tenant: TenantDocument, body: string, key: string, own: Reply) {
+		if (own.by - deps.clock() < limits.validForMinMs) return;
+		const input = schemas.messageInput.parse({
+			to: recipient.number.reveal(),
+			body,
+			sender,
+			category: "transactional",
+			lawfulBasis: "legitimate_interests",
+			validFor: "PT5M",
+		});
+		const principal = { id: engine, tenantId: tenant._id, roles: [] };
+		try {
+			await accept({ principal, inputs: [input], key, reply: own });
+		} catch (error) {
+			if (!(error instanceof LetheError) || error.code !== "idempotency_mismatch") throw error;
+			// The tenant has reworded its answer since: the first one stands.
+		}
+	}
+
+	return { handleStop, handleStart, handleHelp };
+}
+
+/** Whose message it is; undefined for a number that no plan knows. */
+function readSender(message: InboundMessage): Recipient | undefined {
+	try {
+		return readRecipient(message.from, "/from");
+	} catch {
+		return undefined;
+	}
+}
+
+/** True when this process is to handle it; false when it has been handled. */
+async function claim(deps: InboundDeps, id: string): Promise<boolean> {
+	const now = deps.clock();
+	const keys = deps.store.idempotencyKeys;
+	const standing = await keys.claim({ _id: id, fingerprint: "", startedAt: now, eraseBy: now + seenMs });
+	if (!standing) return true;
+	if (standing.answer) return false;
+	const { startedAt } = standing;
+	if (now - startedAt > handlingMsMax && (await keys.takeOver(id, startedAt, now))) return true;
+	throw new LetheError("idempotency_in_progress");
+}

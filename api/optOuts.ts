@@ -1,0 +1,70 @@
+// Opt-outs: placed at once and once, whoever comes with them; lifted only by an opt-in that is newer.
+
+import type { TenantDocument } from "../adapters/mongo/models.ts";
+import type { Decision, Facts } from "../domain/decision.ts";
+import { LetheError } from "../domain/errors.ts";
+import { limits } from "../domain/limits.ts";
+import { covers, type Ending, type OptOutRecord, standingOf } from "../domain/subject.ts";
+import { withoutUndefined } from "../domain/withoutUndefined.ts";
+import type { ApiDeps } from "./deps.ts";
+import type { Recipient } from "./recipient.ts";
+import { createSubjectRetention, factsAbout } from "./subjectRetention.ts";
+import { createSubjects, type Subject, type SubjectsDeps } from "./subjects.ts";
+
+export type OptOutsDeps = Pick<ApiDeps, "clock" | "ids" | "policies"> &
+	SubjectsDeps & { store: { subjectRecords: Pick<ApiDeps["store"]["subjectRecords"], "end" | "find" | "insert"> } };
+
+export type Placing = Pick<OptOutRecord, "scope" | "source" | "at" | "recordedBy"> & {
+	tenant: TenantDocument;
+	recipient: Recipient;
+	subject: Subject;
+	facts?: Facts;
+	decision?: Decision;
+};
+
+const roundsMax = 8;
+
+/** @throws LetheError store_unavailable: nothing was recorded that was not recorded before */
+export function createOptOuts(deps: OptOutsDeps) {
+	const { subjectRecords } = deps.store;
+	const subjects = createSubjects(deps);
+	const retention = createSubjectRetention(deps);
+
+	return {
+		/**
+		 * Has an opt-out stand that blocks at least `scope`; answers it, and whether it is new. Of several that come at
+		 * once, one is: the id of a recipient's n-th opt-out is always the same.
+		 */
+		async place(placing: Placing): Promise<{ record: OptOutRecord; placed: boolean }> {
+			const { tenant, recipient, subject, ...stated } = placing;
+			for (let round = 0; round < roundsMax; round++) {
+				const records = await subjects.records(subject);
+				const { optOut } = standingOf(records, tenant._id);
+				if (optOut && covers(optOut.scope, stated.scope)) return { record: optOut, placed: false };
+				const count = records.filter(({ kind }) => kind === "opt_out").length;
+				const now = deps.clock();
+				// The oldest key version's pseudonym: every process knows it, whatever version was added meanwhile.
+				const name = JSON.stringify([tenant._id, subject.macs.at(-1), count]);
+				const eraseBy = retention.eraseBy("suppression", factsAbout(tenant, recipient, now), now);
+				const record = withoutUndefined<OptOutRecord>({
+					_id: deps.ids.derive("optOut", name),
+					kind: "opt_out",
+					tenantId: tenant._id,
+					subjects: subject.macs,
+					...stated,
+					recordedAt: now,
+					...(eraseBy === undefined ? {} : { eraseBy, nextCheckAt: eraseBy }),
+				});
+				if (await subjectRecords.insert(record)) return { record, placed: true };
+			}
+			throw new LetheError("store_unavailable", { cause: "lost every race" });
+		},
+
+		/** Lifts an opt-out for an opt-in given after it. @throws LetheError opt_in_not_fresh */
+		async lift(record: OptOutRecord, by: Omit<Ending, "recordedAt">): Promise<void> {
+			const now = deps.clock();
+			if (by.at <= record.at || by.at > now + limits.clockSkewMs) throw new LetheError("opt_in_not_fresh");
+			await subjectRecords.end(record._id, withoutUndefined({ ...by, recordedAt: now }));
+		},
+	};
+}

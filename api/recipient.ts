@@ -1,0 +1,29 @@
+// A number as a caller or a carrier writes it, and what can be told from it alone: country, region, time zone. It goes nowhere.
+
+import { type CountryCode, parsePhoneNumberFromString } from "libphonenumber-js/max";
+import { LetheError } from "../domain/errors.ts";
+import { Plaintext } from "../domain/plaintext.ts";
+import { type Area, areaOf } from "../policies/areaCodes.ts";
+
+/** `number` is in E.164. */
+export type Recipient = { number: Plaintext; country: CountryCode } & Area;
+
+/**
+ * Reads a number in E.164.
+ * @param pointer where the request holds it
+ * @throws LetheError invalid_number
+ */
+export function readRecipient(written: Plaintext, pointer: string): Recipient {
+	const text = written.reveal();
+	const parsed = /^\+[1-9]\d{6,14}$/.test(text) ? parsePhoneNumberFromString(text) : undefined;
+	// Numbers of no country (satellite, international freephone) have no law that a pack could know.
+	if (!parsed?.country || !parsed.isValid()) {
+		throw new LetheError("invalid_number", { errors: [{ pointer, detail: "Not a valid number in E.164." }] });
+	}
+	const northAmerican = parsed.country === "US" || parsed.country === "CA";
+	return {
+		number: Plaintext.text(parsed.number),
+		country: parsed.country,
+		...(northAmerican ? areaOf(parsed.nationalNumber.slice(0, 3)) : {}),
+	};
+}

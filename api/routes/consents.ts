@@ -1,0 +1,181 @@
+// /v1/consents: who agreed to what, when, to which wording, and where the proof is. Nothing of it is ever overwritten.
+
+import { z } from "zod";
+import type { TenantDocument } from "../../adapters/mongo/models.ts";
+import { LetheError } from "../../domain/errors.ts";
+import { limits } from "../../domain/limits.ts";
+import type { ConsentRecord } from "../../domain/subject.ts";
+import { withoutUndefined } from "../../domain/withoutUndefined.ts";
+import { addDuration } from "../../policies/cohorts.ts";
+import { readCursor, toPage } from "../cursor.ts";
+import type { ApiDeps } from "../deps.ts";
+import type { Instance } from "../instance.ts";
+import type { Principal } from "../plugins/auth.ts";
+import { readPast } from "../readPast.ts";
+import { readRecipient } from "../recipient.ts";
+import { pageQuery, problems, schemas } from "../schemas.ts";
+import { createSubjectRetention, factsAbout } from "../subjectRetention.ts";
+import { createSubjects, type SubjectsDeps } from "../subjects.ts";
+import { createTenants, type TenantsDeps } from "../tenants.ts";
+import { viewConsent } from "../view.ts";
+
+type Deps = Pick<ApiDeps, "clock" | "ids" | "policies"> &
+	SubjectsDeps &
+	TenantsDeps & {
+		store: {
+			subjectRecords: Pick<ApiDeps["store"]["subjectRecords"], "end" | "find" | "findBySubjects" | "insert" | "page">;
+		};
+	};
+
+const tags = ["consents"];
+const params = z.strictObject({ id: z.string() });
+
+export function addConsents(app: Instance, deps: Deps): void {
+	const subjects = createSubjects(deps);
+	const { readTenant } = createTenants(deps);
+	addReading(app, deps, subjects);
+	addWithdrawal(app, deps);
+
+	app.post(
+		"/consents",
+		{
+			config: { roles: ["compliance", "sender"] },
+			schema: {
+				operationId: "recordConsent",
+				summary: "Record a recipient's consent with its proof",
+				description: "It serves every message to the number that states no consent of its own.",
+				tags,
+				body: schemas.consentInput,
+				response: { 201: schemas.consent.describe("Recorded"), ...problems },
+			},
+		},
+		async (request, reply) => {
+			const { principal, body } = request;
+			const recipient = readRecipient(body.number, "/number");
+			const at = readPast(body.obtainedAt, deps.clock(), "/obtainedAt");
+			const tenant = await readTenant(principal);
+			const subject = await subjects.identify(tenant._id, recipient.number);
+			const records = await subjects.records(subject);
+			if (records.length >= limits.recordsPerSubjectMax) throw new LetheError("too_many_records");
+			const { number: _, obtainedAt: __, ...stated } = body;
+			const record = withoutUndefined<ConsentRecord>({
+				_id: deps.ids.random("consent"),
+				kind: "consent",
+				tenantId: tenant._id,
+				subjects: subject.macs,
+				at,
+				recordedBy: principal.id,
+				...stated,
+				...keeping(deps, tenant, recipient),
+			});
+			await deps.store.subjectRecords.insert(record);
+			return reply.code(201).send(viewConsent(record));
+		},
+	);
+}
+
+function keeping(deps: Deps, tenant: TenantDocument, recipient: Parameters<typeof factsAbout>[1]) {
+	const now = deps.clock();
+	const retention = createSubjectRetention(deps);
+	const facts = factsAbout(tenant, recipient, now);
+	const eraseBy = retention.eraseBy("consent_evidence", facts, now);
+	const keptAfterEnd = retention.interval("consent_evidence", facts).min;
+	return { recordedAt: now, keptAfterEnd, ...(eraseBy === undefined ? {} : { eraseBy, nextCheckAt: eraseBy }) };
+}
+
+function addWithdrawal(app: Instance, deps: Deps): void {
+	const read = async (principal: Principal, id: string): Promise<ConsentRecord> => {
+		const record = await deps.store.subjectRecords.find(id);
+		if (record?.kind !== "consent" || record.tenantId !== principal.tenantId) throw new LetheError("not_found");
+		return record;
+	};
+	app.get(
+		"/consents/:id",
+		{
+			config: { roles: ["compliance", "auditor"] },
+			schema: {
+				operationId: "getConsent",
+				summary: "Read a consent",
+				tags,
+				params,
+				response: { 200: schemas.consent.describe("The consent"), ...problems },
+			},
+		},
+		async (request) => viewConsent(await read(request.principal, request.params.id)),
+	);
+	app.post(
+		"/consents/:id/withdraw",
+		{
+			config: { roles: ["compliance", "sender"] },
+			schema: {
+				operationId: "withdrawConsent",
+				summary: "Record that a consent was withdrawn; it reaches messages that wait",
+				description: "It reaches every consent to the same purposes that was given before. The record stays.",
+				tags,
+				params,
+				body: schemas.withdrawalInput.nullish(),
+				response: { 200: schemas.consent.describe("Withdrawn, now or before"), ...problems },
+			},
+		},
+		async (request) => {
+			const { principal } = request;
+			const body = request.body ?? {};
+			const record = await read(principal, request.params.id);
+			const now = deps.clock();
+			const at = readPast(body.withdrawnAt, now, "/withdrawnAt");
+			const ended = withoutUndefined({
+				at: Math.max(at, record.at),
+				recordedAt: now,
+				recordedBy: principal.id,
+				source: "api" as const,
+				evidence: body.evidence,
+			});
+			// What a law has kept for years after the end outlives the longest term from the beginning.
+			const eraseBy = Math.max(record.eraseBy ?? 0, addDuration(now, record.keptAfterEnd));
+			await deps.store.subjectRecords.end(record._id, ended, { eraseBy, nextCheckAt: eraseBy });
+			return viewConsent(await read(principal, record._id));
+		},
+	);
+}
+
+function addReading(app: Instance, deps: Deps, subjects: ReturnType<typeof createSubjects>): void {
+	app.post(
+		"/consents/search",
+		{
+			// A repeat is the same question: nothing is kept of it, its answer least of all.
+			config: { roles: ["compliance", "auditor"], ownIdempotency: true },
+			schema: {
+				operationId: "searchConsents",
+				summary: "All consents on record of a number",
+				tags,
+				body: schemas.numberSearch,
+				response: { 200: schemas.consentPage.describe("All there are"), ...problems },
+			},
+		},
+		async (request) => {
+			const { number } = readRecipient(request.body.number, "/number");
+			const standing = await subjects.standing(await subjects.identify(request.principal.tenantId, number));
+			return { items: standing.consents.sort((a, b) => b.at - a.at).map(viewConsent) };
+		},
+	);
+	app.get(
+		"/consents",
+		{
+			config: { roles: ["compliance", "auditor"] },
+			schema: {
+				operationId: "listConsents",
+				summary: "List consents, newest first, without numbers",
+				tags,
+				querystring: z.strictObject(pageQuery),
+				response: { 200: schemas.consentPage.describe("A page"), ...problems },
+			},
+		},
+		async (request) => {
+			const { cursor, limit } = request.query;
+			const place = readCursor("consent", cursor);
+			const found = await deps.store.subjectRecords.page(request.principal.tenantId, "consent", limit + 1, place);
+			const page = toPage(found, limit, ({ recordedAt, _id }) => ({ at: recordedAt, id: _id }));
+			return { ...page, items: page.items.map(viewConsent) };
+		},
+	);
+}

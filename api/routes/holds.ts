@@ -1,0 +1,148 @@
+// /v1/holds: what must not be erased, a message or all that concerns a recipient. A hold keeps; it permits no use.
+
+import { z } from "zod";
+import { LetheError } from "../../domain/errors.ts";
+import { limits } from "../../domain/limits.ts";
+import type { HoldRecord } from "../../domain/subject.ts";
+import { withoutUndefined } from "../../domain/withoutUndefined.ts";
+import { readCursor, toPage } from "../cursor.ts";
+import type { ApiDeps } from "../deps.ts";
+import type { Instance } from "../instance.ts";
+import type { Principal } from "../plugins/auth.ts";
+import { readRecipient } from "../recipient.ts";
+import { pageQuery, problems, schemas } from "../schemas.ts";
+import { createSubjectRetention, factsAbout } from "../subjectRetention.ts";
+import { createSubjects, type SubjectsDeps } from "../subjects.ts";
+import { createTenants, type TenantsDeps } from "../tenants.ts";
+import { viewHold } from "../view.ts";
+
+type Deps = Pick<ApiDeps, "clock" | "ids" | "policies"> &
+	SubjectsDeps &
+	TenantsDeps & {
+		store: {
+			messages: Pick<ApiDeps["store"]["messages"], "findForTenant">;
+			subjectMessages: Pick<ApiDeps["store"]["subjectMessages"], "hold" | "release">;
+			subjectRecords: Pick<ApiDeps["store"]["subjectRecords"], "end" | "find" | "findBySubjects" | "insert" | "page">;
+		};
+	};
+type HoldInput = z.output<typeof schemas.holdInput>;
+
+const tags = ["holds"];
+const params = z.strictObject({ id: z.string() });
+
+export function addHolds(app: Instance, deps: Deps): void {
+	const subjects = createSubjects(deps);
+	addRelease(app, deps);
+
+	async function concerned(
+		principal: Principal,
+		input: HoldInput,
+	): Promise<{ subjects: string[]; messageId?: string }> {
+		if (input.scope === "message") {
+			const message = await deps.store.messages.findForTenant(principal.tenantId, input.messageId);
+			if (!message) throw new LetheError("not_found");
+			return { subjects: [], messageId: message._id };
+		}
+		const subject = await subjects.identify(principal.tenantId, readRecipient(input.number, "/number").number);
+		if ((await subjects.records(subject)).length >= limits.recordsPerSubjectMax)
+			throw new LetheError("too_many_records");
+		return { subjects: subject.macs };
+	}
+
+	app.post(
+		"/holds",
+		{
+			config: { roles: ["compliance", "admin"] },
+			schema: {
+				operationId: "placeHold",
+				summary: "Place a legal hold on a message, or on all messages to a number, those to come included",
+				description: "What is held is not erased and not sent. A new message to a held recipient is refused.",
+				tags,
+				body: schemas.holdInput,
+				response: { 201: schemas.hold.describe("Placed"), ...problems },
+			},
+		},
+		async (request, reply) => {
+			const { principal, body } = request;
+			const now = deps.clock();
+			const record = withoutUndefined<HoldRecord>({
+				_id: deps.ids.random("hold"),
+				kind: "hold",
+				tenantId: principal.tenantId,
+				...(await concerned(principal, body)),
+				scope: body.scope,
+				ground: body.ground,
+				...(body.reviewAt === undefined ? {} : { reviewAt: Date.parse(body.reviewAt) }),
+				at: now,
+				recordedAt: now,
+				recordedBy: principal.id,
+				// Applied once more, for messages that were being accepted meanwhile.
+				nextCheckAt: now + limits.driverPatienceMs,
+			});
+			// The record first: from then on every message that is about to be sent sees it.
+			await deps.store.subjectRecords.insert(record);
+			await deps.store.subjectMessages.hold(record);
+			return reply.code(201).send(viewHold(record));
+		},
+	);
+
+	app.get(
+		"/holds",
+		{
+			config: { roles: ["compliance", "auditor", "admin"] },
+			schema: {
+				operationId: "listHolds",
+				summary: "List holds, newest first, without numbers",
+				tags,
+				querystring: z.strictObject(pageQuery),
+				response: { 200: schemas.holdPage.describe("A page"), ...problems },
+			},
+		},
+		async (request) => {
+			const { cursor, limit } = request.query;
+			const place = readCursor("hold", cursor);
+			const found = await deps.store.subjectRecords.page(request.principal.tenantId, "hold", limit + 1, place);
+			const page = toPage(found, limit, ({ recordedAt, _id }) => ({ at: recordedAt, id: _id }));
+			return { ...page, items: page.items.map(viewHold) };
+		},
+	);
+}
+
+function addRelease(app: Instance, deps: Deps): void {
+	const { readTenant } = createTenants(deps);
+	const retention = createSubjectRetention(deps);
+	const read = async (principal: Principal, id: string): Promise<HoldRecord> => {
+		const record = await deps.store.subjectRecords.find(id);
+		if (record?.kind !== "hold" || record.tenantId !== principal.tenantId) throw new LetheError("not_found");
+		return record;
+	};
+	app.post(
+		"/holds/:id/release",
+		{
+			config: { roles: ["compliance", "admin"] },
+			schema: {
+				operationId: "releaseHold",
+				summary: "Release a hold; what it kept beyond its time is erased soon",
+				tags,
+				params,
+				body: z.strictObject({}).nullish(),
+				response: { 200: schemas.hold.describe("Released, now or before"), ...problems },
+			},
+		},
+		async (request) => {
+			const { principal } = request;
+			const record = await read(principal, request.params.id);
+			const tenant = await readTenant(principal);
+			const now = deps.clock();
+			const eraseBy = retention.eraseBy("decision_record", factsAbout(tenant, {}, now), now);
+			const ended = { at: now, recordedAt: now, recordedBy: principal.id, source: "api" as const };
+			const nextCheckAt = now + limits.driverPatienceMs;
+			await deps.store.subjectRecords.end(record._id, ended, {
+				nextCheckAt,
+				...(eraseBy === undefined ? {} : { eraseBy }),
+			});
+			await deps.store.subjectMessages.release(record, now);
+			return viewHold(await read(principal, record._id));
+		},
+	);
+}

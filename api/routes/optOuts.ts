@@ -1,0 +1,142 @@
+// /v1/opt-outs: what recipients no longer want. Numbers come in bodies only; no answer holds one.
+
+import { z } from "zod";
+import { LetheError } from "../../domain/errors.ts";
+import { type OptOutRecord, standingOf } from "../../domain/subject.ts";
+import { readCursor, toPage } from "../cursor.ts";
+import type { ApiDeps } from "../deps.ts";
+import type { Instance } from "../instance.ts";
+import { createOptOuts, type OptOutsDeps } from "../optOuts.ts";
+import type { Principal } from "../plugins/auth.ts";
+import { readPast } from "../readPast.ts";
+import { readRecipient } from "../recipient.ts";
+import { pageQuery, problems, schemas } from "../schemas.ts";
+import { createSubjects, type Subject } from "../subjects.ts";
+import { createTenants, type TenantsDeps } from "../tenants.ts";
+import { viewOptOut } from "../view.ts";
+
+type Deps = OptOutsDeps &
+	TenantsDeps & { store: { subjectRecords: Pick<ApiDeps["store"]["subjectRecords"], "page" | "findBySubjects"> } };
+
+const tags = ["opt-outs"];
+const params = z.strictObject({ id: z.string() });
+
+export function addOptOuts(app: Instance, deps: Deps): void {
+	const subjects = createSubjects(deps);
+	addRecording(app, deps, subjects);
+	addLifting(app, deps);
+
+	app.post(
+		"/opt-outs/search",
+		{
+			// A repeat is the same question: nothing is kept of it, its answer least of all.
+			config: { roles: ["compliance", "auditor"], ownIdempotency: true },
+			schema: {
+				operationId: "searchOptOuts",
+				summary: "What blocks a number, and all opt-outs on record of it",
+				tags,
+				body: schemas.numberSearch,
+				response: { 200: schemas.optedOut.describe("What there is"), ...problems },
+			},
+		},
+		async (request) => {
+			const { number } = readRecipient(request.body.number, "/number");
+			return viewOptedOut(subjects, await subjects.identify(request.principal.tenantId, number));
+		},
+	);
+
+	app.get(
+		"/opt-outs",
+		{
+			config: { roles: ["compliance", "auditor"] },
+			schema: {
+				operationId: "listOptOuts",
+				summary: "List opt-outs, newest first, without numbers",
+				tags,
+				querystring: z.strictObject(pageQuery),
+				response: { 200: schemas.optOutPage.describe("A page"), ...problems },
+			},
+		},
+		async (request) => {
+			const { cursor, limit } = request.query;
+			const place = readCursor("optOut", cursor);
+			const found = await deps.store.subjectRecords.page(request.principal.tenantId, "opt_out", limit + 1, place);
+			const page = toPage(found, limit, ({ recordedAt, _id }) => ({ at: recordedAt, id: _id }));
+			return { ...page, items: page.items.map(viewOptOut) };
+		},
+	);
+}
+
+function addRecording(app: Instance, deps: Deps, subjects: ReturnType<typeof createSubjects>): void {
+	const { readTenant } = createTenants(deps);
+	const { place } = createOptOuts(deps);
+	app.post(
+		"/opt-outs",
+		{
+			config: { roles: ["compliance", "sender"] },
+			schema: {
+				operationId: "recordOptOut",
+				summary: "Record that a recipient has opted out; in force at once",
+				description: "A repeat, a narrower scope and `none` change nothing: only a fresh opt-in lifts an opt-out.",
+				tags,
+				body: schemas.optOutInput,
+				response: {
+					200: schemas.optedOut.describe("Nothing changed"),
+					201: schemas.optedOut.describe("Recorded"),
+					...problems,
+				},
+			},
+		},
+		async (request, reply) => {
+			const { principal, body } = request;
+			const recipient = readRecipient(body.number, "/number");
+			const at = readPast(body.at, deps.clock(), "/at");
+			const tenant = await readTenant(principal);
+			const subject = await subjects.identify(tenant._id, recipient.number);
+			const { scope, source } = body;
+			const placed =
+				scope !== "none" &&
+				(await place({ tenant, recipient, subject, scope, source, at, recordedBy: principal.id })).placed;
+			return reply.code(placed ? 201 : 200).send(await viewOptedOut(subjects, subject));
+		},
+	);
+}
+
+function addLifting(app: Instance, deps: Deps): void {
+	const { lift } = createOptOuts(deps);
+	const read = async (principal: Principal, id: string): Promise<OptOutRecord> => {
+		const record = await deps.store.subjectRecords.find(id);
+		if (record?.kind !== "opt_out" || record.tenantId !== principal.tenantId) throw new LetheError("not_found");
+		return record;
+	};
+	app.post(
+		"/opt-outs/:id/lift",
+		{
+			config: { roles: ["compliance"] },
+			schema: {
+				operationId: "liftOptOut",
+				summary: "Lift an opt-out for an opt-in that the recipient gave after it",
+				tags,
+				params,
+				body: schemas.liftInput,
+				response: { 200: schemas.optOut.describe("Lifted; what was lifted before stays as it was"), ...problems },
+			},
+		},
+		async (request) => {
+			const { principal, body } = request;
+			const record = await read(principal, request.params.id);
+			const at = Date.parse(body.obtainedAt);
+			await lift(record, { at, recordedBy: principal.id, source: "api", evidence: body.evidence });
+			return viewOptOut(await read(principal, record._id));
+		},
+	);
+}
+
+async function viewOptedOut(subjects: ReturnType<typeof createSubjects>, subject: Subject) {
+	const records = await subjects.records(subject);
+	const own = records.filter((record) => record.kind === "opt_out" && record.tenantId === subject.tenantId);
+	return {
+		optedOut: standingOf(records, subject.tenantId).optOut?.scope ?? ("none" as const),
+		items: (own as OptOutRecord[]).sort((a, b) => b.recordedAt - a.recordedAt).map(viewOptOut),
+	};
+}

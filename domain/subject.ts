@@ -1,0 +1,114 @@
+// What is recorded of a recipient beside messages: consents, opt-outs and holds, and what they add up to. Times are epoch milliseconds.
+
+import type { Consent, Decision, Facts } from "./decision.ts";
+
+/** What an opt-out blocks, the stricter last. */
+export const optOutScopes = ["none", "marketing", "all"] as const;
+export type OptOutScope = (typeof optOutScopes)[number];
+
+/** How an opt-out came: the recipient's own message, a caller, a list that a caller took over. */
+export const optOutSources = ["keyword", "api", "import"] as const;
+
+/** Written once; only `ended` is added, once, and never changed: nothing of the history is lost. */
+type Recorded = {
+	_id: string;
+	tenantId: string;
+	/** The recipient's pseudonyms, one under every key version that was live when this was written. */
+	subjects: string[];
+	/** When it happened. */
+	at: number;
+	recordedAt: number;
+	/** The principal that recorded it, or `engine`. */
+	recordedBy: string;
+	/** A consent's withdrawal, an opt-out's lifting by fresh opt-in, a hold's release. */
+	ended?: Ending;
+	/** When this record must be gone, holds permitting; absent where no law ends it. */
+	eraseBy?: number;
+	/** When the sweep must look at this record again. */
+	nextCheckAt?: number;
+};
+
+export type Ending = {
+	at: number;
+	recordedAt: number;
+	recordedBy: string;
+	source: "keyword" | "api";
+	/** Opaque reference to where the proof is kept. */
+	evidence?: string;
+};
+
+export type ConsentRecord = Recorded & {
+	kind: "consent";
+	type: Exclude<NonNullable<Consent["type"]>, "none">;
+	purposes: string[];
+	/** Reference and version of the wording that was agreed to; never the text. */
+	wording: string;
+	evidence: string;
+	source?: string;
+	ground?: string;
+	/** How long its evidence must live on after its end, ISO 8601. */
+	keptAfterEnd: string;
+};
+
+export type OptOutRecord = Recorded & {
+	kind: "opt_out";
+	scope: Exclude<OptOutScope, "none">;
+	source: (typeof optOutSources)[number];
+	/** What the policies said of the message that it came in; neither holds number or text. */
+	facts?: Facts;
+	decision?: Decision;
+};
+
+export type HoldRecord = Recorded & {
+	kind: "hold";
+	scope: "message" | "subject";
+	messageId?: string;
+	/** Why, in a word. */
+	ground: string;
+	reviewAt?: number;
+};
+
+export type SubjectRecord = ConsentRecord | OptOutRecord | HoldRecord;
+
+/** What holds of a recipient now. */
+export type Standing = {
+	/** The strictest opt-out that nothing has lifted. */
+	optOut?: OptOutRecord;
+	/** The latest opt-in that has lifted one. */
+	lifted?: OptOutRecord & { ended: Ending };
+	consents: ConsentRecord[];
+	/** Ids of the holds on the recipient. */
+	holds: string[];
+};
+
+/** Adds up what is recorded of one recipient of a tenant; in whatever order, the answer is the same. */
+export function standingOf(records: readonly SubjectRecord[], tenantId: string): Standing {
+	const standing: Standing = { consents: [], holds: [] };
+	for (const record of records) {
+		if (record.tenantId !== tenantId) continue;
+		if (record.kind === "consent") standing.consents.push(record);
+		else if (record.kind === "hold") {
+			if (record.scope === "subject" && !record.ended) standing.holds.push(record._id);
+		} else if (!record.ended) {
+			if (!standing.optOut || isStricter(record, standing.optOut)) standing.optOut = record;
+		} else if (!standing.lifted || isLater(record, record.ended.at, standing.lifted, standing.lifted.ended.at)) {
+			standing.lifted = record as OptOutRecord & { ended: Ending };
+		}
+	}
+	return standing;
+}
+
+/** Whether an opt-out of `scope` blocks all that one of `wanted` would. */
+export function covers(scope: OptOutScope, wanted: OptOutScope): boolean {
+	return optOutScopes.indexOf(scope) >= optOutScopes.indexOf(wanted);
+}
+
+// Of two with the same scope the later counts: a law may reach only those made after its date.
+function isStricter(one: OptOutRecord, other: OptOutRecord): boolean {
+	if (one.scope !== other.scope) return covers(one.scope, other.scope);
+	return isLater(one, one.at, other, other.at);
+}
+
+function isLater(one: OptOutRecord, at: number, other: OptOutRecord, otherAt: number): boolean {
+	return at > otherAt || (at === otherAt && one._id > other._id);
+}

@@ -1,0 +1,97 @@
+// Records of recipients when their time has come: holds reach what slipped by, and what has lived long enough goes.
+
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import { limits } from "../../domain/limits.ts";
+import type { Message } from "../../domain/message.ts";
+import type { ConsentRecord, HoldRecord } from "../../domain/subject.ts";
+import { cancel } from "../../domain/transition.ts";
+import { createEngine, type Engine } from "../harness/engine.ts";
+
+describe("records of recipients", () => {
+	let engine: Engine;
+	before(async () => {
+		engine = await createEngine({ worker: false, sender: false });
+	});
+	after(() => engine.close());
+
+	const common = (message: Message) => ({
+		tenantId: message.tenantId,
+		subjects: [message.subject.mac],
+		at: engine.clock(),
+		recordedAt: engine.clock(),
+		recordedBy: "key_a",
+	});
+	const hold = async (message: Message): Promise<HoldRecord> => {
+		const record: HoldRecord = {
+			...common(message),
+			_id: engine.ids.random("hold"),
+			kind: "hold",
+			scope: "subject",
+			ground: "litigation",
+			nextCheckAt: engine.clock(),
+		};
+		await engine.store.subjectRecords.insert(record);
+		return record;
+	};
+	const sweep = () => engine.activities.sweepPage();
+	const accept = () => engine.accept({ subject: { version: 1, mac: engine.ids.random("evidence") } });
+
+	it("a hold whose door died before it was applied is applied by the sweep", async () => {
+		const message = await accept();
+		const record = await hold(message);
+		await sweep();
+		assert.deepEqual((await engine.read(message._id)).holds, [record._id]);
+		assert.equal((await engine.store.subjectRecords.find(record._id)).nextCheckAt, undefined);
+	});
+
+	it("what a hold kept beyond its time is erased and certified soon after the release", async () => {
+		const message = await accept();
+		const record = await hold(message);
+		await engine.store.subjectMessages.hold(record);
+		await engine.store.messages.transition(cancel(await engine.read(message._id), engine.clock()));
+		assert.ok((await engine.read(message._id)).content);
+		engine.time.offsetMs += limits.driverPatienceMs + 1;
+		await sweep();
+		assert.ok((await engine.read(message._id)).content, "held, it stays");
+		const ended = { at: engine.clock(), recordedAt: engine.clock(), recordedBy: "key_a", source: "api" as const };
+		await engine.store.subjectRecords.end(record._id, ended, { eraseBy: engine.clock() + 3600_000 });
+		await engine.store.subjectMessages.release(record, engine.clock());
+		await sweep();
+		engine.time.offsetMs += limits.driverPatienceMs + 1;
+		await sweep();
+		const gone = await engine.read(message._id);
+		assert.deepEqual([gone.content, gone.address], [undefined, undefined]);
+		assert.ok(gone.retention.content?.verifiedAt);
+		assert.equal(gone.certificates.length, 1);
+	});
+
+	it("a record goes when no law keeps it any more, unless its recipient is held", async () => {
+		const message = await accept();
+		const consent = (eraseBy: number): ConsentRecord => ({
+			...common(message),
+			_id: engine.ids.random("consent"),
+			kind: "consent",
+			type: "express",
+			purposes: ["marketing"],
+			wording: "w:1",
+			evidence: "form-7",
+			keptAfterEnd: "P1Y",
+			eraseBy,
+			nextCheckAt: eraseBy,
+		});
+		const due = consent(engine.clock());
+		const later = consent(engine.clock() + 7200_000);
+		await engine.store.subjectRecords.insert(due);
+		await engine.store.subjectRecords.insert(later);
+		const record = await hold(message);
+		await sweep();
+		assert.ok(await engine.store.subjectRecords.find(due._id));
+		const ended = { at: engine.clock(), recordedAt: engine.clock(), recordedBy: "key_a", source: "api" as const };
+		await engine.store.subjectRecords.end(record._id, ended);
+		engine.time.offsetMs += limits.heldCohortCheckMs + 1;
+		await sweep();
+		assert.equal(await engine.store.subjectRecords.find(due._id), undefined);
+		assert.ok(await engine.store.subjectRecords.find(later._id));
+	});
+});

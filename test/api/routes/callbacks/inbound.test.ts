@@ -1,0 +1,285 @@
+// What recipients write: STOP is in force at once and confirmed once; what is forged, stale or replayed changes nothing.
+
+import assert from "node:assert/strict";
+import { generateKeyPairSync } from "node:crypto";
+import { after, before, describe, it } from "node:test";
+import { limits } from "../../../../domain/limits.ts";
+import type { Message } from "../../../../domain/message.ts";
+import { openPolicies } from "../../../../policies/index.ts";
+import { createTestApi, inboundOf, messageBody, type TestApi } from "../../harness.ts";
+
+let last = 100;
+/** An American number that no other test uses. */
+const freshNumber = () => `+1202555${String(++last).padStart(4, "0")}`;
+
+describe("POST /v1/callbacks/{carrier}/{queue}/inbound", () => {
+	let api: TestApi;
+	let key: string;
+	let tenantId: string;
+	before(async () => {
+		api = await createTestApi(() => ({ policies: openPolicies() }));
+		({ key, tenantId } = await api.addTenant({ inbound: { helpReply: "Call 0800 1. Reply STOP to opt out." } }));
+		api.callbackKeys.set("other", generateKeyPairSync("ed25519"));
+	});
+	after(() => api.close());
+
+	const write = (text: string, from: string, more: { at?: number; eventId?: string; to?: string } = {}) =>
+		api.callback(inboundOf(text, { from, at: api.clock(), ...more }), { kind: "inbound" });
+	const send = (to: string, more: object = {}) => api.post(key, { to, ...more });
+	const records = () => api.connection.collection("subjectRecords").find({}).toArray();
+	const messages = (filter: object = {}) =>
+		api.connection
+			.collection("messages")
+			.find({ tenantId, ...filter })
+			.toArray() as unknown as Promise<Message[]>;
+	const replies = async (to: string) => {
+		const { macs } = await identify(to);
+		return messages({ principalId: "engine", "subject.mac": { $in: macs } });
+	};
+	const identify = async (to: string) => {
+		const macs = await api.hmac.allMacs("subject", tenantId, to);
+		return { macs: macs.map(({ mac }) => mac) };
+	};
+	const unchanged = async (call: () => Promise<unknown>) => {
+		const before = [await records(), await messages()];
+		const answer = await call();
+		assert.deepEqual([await records(), await messages()], before);
+		return answer;
+	};
+
+	it("STOP stops the next message of whatever category, and is confirmed once within five minutes", async () => {
+		const to = freshNumber();
+		assert.equal((await send(to)).status, 202);
+		assert.equal((await write("Stop", to)).status, 200);
+		const refused = await send(to);
+		assert.equal(refused.json.code, "policy_denied");
+		assert.ok(refused.json.reasons.includes("OPTED_OUT_REVOKE_ALL"));
+		const [reply, ...more] = await replies(to);
+		assert.ok(reply);
+		assert.deepEqual(more, []);
+		assert.ok(reply.decision.reasons.includes("ONE_CONFIRMATION_ALLOWED"));
+		assert.ok(reply.deadlineAt <= Date.parse(String(reply.facts.context?.optOutAt)) + 300_000);
+		assert.ok(api.seen.started.includes(reply.submissionId));
+	});
+
+	it("STOP twice, and ten times at once, is one opt-out and one confirmation", async () => {
+		const to = freshNumber();
+		await send(to);
+		const before = (await records()).length;
+		const answers = await Promise.all(Array.from({ length: 10 }, () => write("STOP", to)));
+		assert.deepEqual(new Set(answers.map(({ status }) => status)), new Set([200]));
+		await write("stop please", to);
+		assert.equal((await records()).length, before + 1);
+		assert.equal((await replies(to)).length, 1);
+	});
+
+	it("wider words of revocation stop too, and of none of them a trace is kept", async () => {
+		for (const text of ["Opt out please", "do not text me again", "Bitte keine SMS mehr"]) {
+			const to = freshNumber();
+			await write(text, to);
+			assert.equal((await send(to)).json?.code, "policy_denied", text);
+		}
+		const stored = JSON.stringify([await records(), await messages()]);
+		for (const text of ["please", "again", "Bitte", "12025550"]) assert.ok(!stored.includes(text), text);
+		assert.ok(!api.logLines.join("").includes("2025550"));
+	});
+
+	it("what is recorded of a STOP gives the same decision again", async () => {
+		const to = freshNumber();
+		await write("STOP", to);
+		const record = (await records()).at(-1);
+		assert.equal(record?.facts.context.keywordClass, "stop");
+		assert.deepEqual(openPolicies().evaluate(record?.facts), record?.decision);
+		assert.match(record?.decision.honorBy, /^\d{4}-\d\d-\d\d$/);
+	});
+
+	it("START lifts what STOP had placed, and a later STOP counts anew", async () => {
+		const to = freshNumber();
+		await send(to);
+		await write("STOP", to);
+		api.time.offsetMs += 1_000;
+		await write("START", to);
+		assert.equal((await send(to)).status, 202);
+		api.time.offsetMs += 1_000;
+		await write("STOP", to);
+		assert.equal((await send(to)).json.code, "policy_denied");
+		assert.equal((await replies(to)).length, 2);
+	});
+
+	it("START lifts no opt-out that came otherwise, and none that it was written before", async () => {
+		const compliance = (await api.addKey(tenantId, ["compliance"])).key;
+		const stated = freshNumber();
+		await api.request(compliance, "POST", "/v1/opt-outs", { number: stated, scope: "all" });
+		api.time.offsetMs += 1_000;
+		await write("START", stated);
+		assert.equal((await send(stated)).json.code, "policy_denied");
+		const late = freshNumber();
+		const written = api.clock();
+		api.time.offsetMs += 1_000;
+		await write("STOP", late);
+		await write("START", late, { at: written });
+		assert.equal((await send(late)).json.code, "policy_denied");
+	});
+
+	it("HELP is answered with the tenant's text, once, to numbers that have been written to", async () => {
+		const to = freshNumber();
+		await send(to);
+		const event = { eventId: "help-1", at: api.clock() };
+		await write("HELP", to, event);
+		assert.equal(((await unchanged(() => write("HELP", to, event))) as { status: number }).status, 200);
+		const [reply, ...more] = await replies(to);
+		assert.ok(reply?.content);
+		assert.deepEqual(more, []);
+		const place = { tenantId, messageId: reply._id, object: "content" };
+		const text = await api.encryptionFor.decrypt({ ...place, sealed: reply.content });
+		assert.equal(text.reveal(), "Call 0800 1. Reply STOP to opt out.");
+		await unchanged(() => write("HELP", freshNumber()));
+	});
+
+	it("a stranger's STOP is honoured and not answered", async () => {
+		const to = freshNumber();
+		await write("STOP", to);
+		assert.equal((await replies(to)).length, 0);
+		assert.equal((await send(to)).json.code, "policy_denied");
+	});
+
+	it("any other words change nothing", async () => {
+		const to = freshNumber();
+		await send(to);
+		await unchanged(() => write("Thank you, see you tomorrow", to));
+	});
+
+	it("forged, unsigned and tampered messages change nothing", async () => {
+		const to = freshNumber();
+		const message = inboundOf("STOP", { from: to, at: api.clock() });
+		const inbound = { kind: "inbound" } as const;
+		for (const options of [
+			{ ...inbound, signer: "other" },
+			{ ...inbound, tamper: JSON.stringify({ ...message, from: freshNumber() }) },
+			{ ...inbound, tamper: "" },
+		]) {
+			const answer = await unchanged(() => api.callback(message, options));
+			assert.deepEqual(answer, { status: 401, code: "callback_unauthenticated" });
+		}
+		assert.equal((await send(to)).status, 202);
+	});
+
+	it("a stale message changes nothing and is not asked for again", async () => {
+		const at = api.clock() - limits.callbackFreshnessMs - 5_000;
+		const message = inboundOf("STOP", { from: freshNumber(), at });
+		const answer = await unchanged(() => api.callback(message, { kind: "inbound", at }));
+		assert.deepEqual(answer, { status: 200, code: undefined });
+	});
+
+	it("a replayed STOP does not undo the START that came after it", async () => {
+		const to = freshNumber();
+		await send(to);
+		const event = { eventId: "stop-once", at: api.clock() };
+		await write("STOP", to, event);
+		api.time.offsetMs += 1_000;
+		await write("START", to);
+		assert.equal(((await unchanged(() => write("STOP", to, event))) as { status: number }).status, 200);
+		assert.equal((await send(to)).status, 202);
+	});
+
+	it("another sender, an unknown queue and a number of no plan change nothing and are counted", async () => {
+		const to = freshNumber();
+		await unchanged(() => write("STOP", to, { to: "Elsewhere" }));
+		await unchanged(() => write("STOP", "+999999999"));
+		const answer = await api.callback(inboundOf("STOP", { from: to }), {
+			kind: "inbound",
+			queue: "nowhere",
+			signer: "queue",
+		});
+		assert.equal(answer.status, 404);
+		const { text } = await api.request("", "GET", "/metrics");
+		for (const result of [
+			"inbound_stop",
+			"inbound_stop_repeated",
+			"inbound_start",
+			"inbound_start_refused",
+			"inbound_help",
+			"inbound_other",
+			"inbound_duplicate",
+			"inbound_stale",
+			"inbound_unknown_sender",
+			"inbound_unknown_number",
+		]) {
+			assert.match(text, new RegExp(`lethe_callbacks_total\\{carrier="simulator",result="${result}"\\} [1-9]`));
+		}
+		assert.match(text, /result="unknown_queue"/);
+	});
+
+	it("a receipt is no message and a message no receipt, however well signed", async () => {
+		const message = inboundOf("STOP", { from: freshNumber() });
+		const asReceipt = await unchanged(() => api.callback(message));
+		assert.deepEqual(asReceipt, { status: 400, code: "callback_invalid" });
+		const receipt = { eventId: "e", id: "c", status: "delivered", at: new Date().toISOString() };
+		const asMessage = await unchanged(() => api.callback(receipt, { kind: "inbound" }));
+		assert.deepEqual(asMessage, { status: 400, code: "callback_invalid" });
+	});
+
+	it("when the store fails half way the carrier brings it again, and then it is in force once", async () => {
+		const failing = await createTestApi((deps) => ({
+			policies: openPolicies(),
+			store: {
+				...deps.store,
+				subjectMessages: {
+					...deps.store.subjectMessages,
+					findRecent: async (...args: Parameters<typeof deps.store.subjectMessages.findRecent>) => {
+						if (away) throw new Error("away");
+						return deps.store.subjectMessages.findRecent(...args);
+					},
+				},
+			},
+		}));
+		let away = false;
+		const { key: ownKey } = await failing.addTenant();
+		const to = freshNumber();
+		await failing.post(ownKey, { to });
+		away = true;
+		const message = inboundOf("STOP", { from: to });
+		assert.equal((await failing.callback(message, { kind: "inbound" })).status, 500);
+		away = false;
+		assert.equal((await failing.callback(message, { kind: "inbound" })).status, 200);
+		const stored = failing.connection.collection("messages");
+		assert.equal(await stored.countDocuments({ principalId: "engine" }), 1);
+		assert.equal(await failing.connection.collection("subjectRecords").countDocuments(), 1);
+		await failing.close();
+	});
+});
+
+describe("a sender that two tenants share", () => {
+	it("is one to the recipient: STOP reaches both, and who wrote last confirms", async () => {
+		const api = await createTestApi(() => ({ policies: openPolicies() }));
+		const [one, other] = [await api.addTenant(), await api.addTenant()];
+		const to = freshNumber();
+		await api.post(one.key, { to });
+		api.time.offsetMs += 1_000;
+		await api.post(other.key, { to });
+		await api.callback(inboundOf("STOP", { from: to, at: api.clock() }), { kind: "inbound" });
+		for (const { key } of [one, other]) assert.equal((await api.post(key, { to })).json.code, "policy_denied");
+		const replies = await api.connection.collection("messages").find({ principalId: "engine" }).toArray();
+		assert.deepEqual(
+			replies.map(({ tenantId }) => tenantId),
+			[other.tenantId],
+		);
+		await api.close();
+	});
+
+	it("may be one that sends nothing but marketing: then STOP stops that", async () => {
+		const api = await createTestApi(() => ({ policies: openPolicies() }));
+		const { key } = await api.addTenant({ inbound: { stopScope: "marketing" } });
+		const to = freshNumber();
+		await api.callback(inboundOf("STOP", { from: to, at: api.clock() }), { kind: "inbound" });
+		const consent = { type: "express_written", purposes: ["marketing"], evidence: true };
+		const marketing = await api.request(
+			key,
+			"POST",
+			"/v1/messages",
+			messageBody({ to, category: "marketing", consent }),
+		);
+		assert.ok(marketing.json.reasons.includes("OPTED_OUT"));
+		await api.close();
+	});
+});

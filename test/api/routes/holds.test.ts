@@ -1,0 +1,97 @@
+// Legal holds: what is held stays and is not used; released, what is overdue may go.
+
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import { cancel } from "../../../domain/transition.ts";
+import { openPolicies } from "../../../policies/index.ts";
+import { createTestApi, type TestApi } from "../harness.ts";
+
+let last = 400;
+const freshNumber = () => `+1202555${String(++last).padStart(4, "0")}`;
+
+describe("/v1/holds", () => {
+	let api: TestApi;
+	let tenantId: string;
+	let sender: string;
+	let compliance: string;
+	before(async () => {
+		api = await createTestApi(() => ({ policies: openPolicies() }));
+		({ tenantId, key: sender } = await api.addTenant());
+		compliance = (await api.addKey(tenantId, ["compliance"])).key;
+	});
+	after(() => api.close());
+
+	const place = (body: object, key = compliance) =>
+		api.request(key, "POST", "/v1/holds", { ground: "litigation", ...body });
+	const release = (id: string, key = compliance) => api.request(key, "POST", `/v1/holds/${id}/release`, {});
+	const send = async (to: string) => (await api.post(sender, { to })).json.id as string;
+	const end = async (id: string) => {
+		await api.store.messages.transition(cancel(await api.read(id), api.clock()));
+		return api.read(id);
+	};
+
+	it("a hold on a recipient reaches all messages to the number, and no others", async () => {
+		const number = freshNumber();
+		const ids = [await send(number), await send(number)];
+		const other = await send(freshNumber());
+		const { status, json, text } = await place({ scope: "subject", number, reviewAt: "2030-01-01T00:00:00Z" });
+		assert.equal(status, 201);
+		assert.ok(!text.includes(number.slice(2)));
+		for (const id of ids) assert.deepEqual((await api.read(id)).holds, [json.id]);
+		assert.deepEqual((await api.read(other)).holds, []);
+		const ended = await end(ids[0] as string);
+		assert.equal(ended.state, "cancelled");
+		assert.ok(ended.content && ended.address);
+	});
+
+	it("a new message to a held recipient is refused, and accepted again after the release", async () => {
+		const number = freshNumber();
+		const { json } = await place({ scope: "subject", number });
+		const refused = await api.post(sender, { to: number });
+		assert.deepEqual([refused.json.code, refused.json.reasons[0]], ["policy_denied", "LEGAL_HOLD_ACTIVE"]);
+		await release(json.id);
+		assert.equal((await api.post(sender, { to: number })).status, 202);
+	});
+
+	it("a hold on one message leaves the recipient's others alone", async () => {
+		const number = freshNumber();
+		const [held, free] = [await send(number), await send(number)];
+		const { json } = await place({ scope: "message", messageId: held });
+		assert.deepEqual([(await api.read(held)).holds, (await api.read(free)).holds], [[json.id], []]);
+		assert.equal((await api.post(sender, { to: number })).status, 202);
+	});
+
+	it("a release takes it off everywhere, once, and has the sweep look at what it kept", async () => {
+		const number = freshNumber();
+		const id = await send(number);
+		const first = (await place({ scope: "subject", number })).json.id;
+		const second = (await place({ scope: "message", messageId: id })).json.id;
+		await end(id);
+		const released = await release(first);
+		assert.ok(released.json.released.at);
+		const kept = await api.read(id);
+		assert.deepEqual(kept.holds, [second]);
+		assert.ok((kept.nextCheckAt ?? Number.POSITIVE_INFINITY) <= api.clock());
+		assert.deepEqual((await release(first)).json, released.json);
+		const list = await api.request(compliance, "GET", "/v1/holds");
+		assert.ok(list.json.items.some((hold: { id: string; released?: object }) => hold.id === first && hold.released));
+	});
+
+	it("needs compliance or an administrator, and another tenant's messages and holds are absent", async () => {
+		const id = await send(freshNumber());
+		assert.equal((await place({ scope: "message", messageId: id }, sender)).status, 403);
+		const { key: stranger } = await api.addTenant({ roles: ["admin"] });
+		assert.equal((await place({ scope: "message", messageId: id }, stranger)).status, 404);
+		const { json } = await place({ scope: "message", messageId: id });
+		assert.equal((await release(json.id, stranger)).status, 404);
+		assert.deepEqual((await api.read(id)).holds, [json.id]);
+	});
+
+	for (const [what, body] of Object.entries({
+		"a message's hold with a number": { scope: "message", messageId: "msg_a", number: "+12025550142" },
+		"a recipient's hold without a number": { scope: "subject" },
+		"a ground in a sentence": { scope: "message", messageId: "msg_a", ground: "because of the case" },
+	})) {
+		it(`refuses ${what}`, async () => assert.equal((await place(body)).json.code, "invalid_request"));
+	}
+});
