@@ -166,11 +166,7 @@ async function takeAll(
 	items: Transition[],
 	deps: { randomToken: () => string; clock: () => number },
 ): Promise<(Message | undefined)[]> {
-	const [only, ...others] = items;
-	if (only && others.length === 0) {
-		const update = updateOf(only, deps.randomToken(), deps.clock());
-		return [(await collection.findOneAndUpdate(filterOf(only), update, { returnDocument: "after" })) ?? undefined];
-	}
+	// Not findOneAndUpdate, even for one: the stand-ins scan the collection for it.
 	const applied = await applyAll(collection, items, deps);
 	const found = await findAll(
 		collection,
