@@ -27,6 +27,7 @@ await runProcess(async () => {
 		connection,
 		namespace: config.temporal.namespace,
 		taskQueue: config.temporal.taskQueue,
+		identity: deps.identity,
 		dataConverter: deps.dataConverter,
 		activities: createActivities(deps),
 		...workflowSource(config.temporal.workflowBundle),
