@@ -40,7 +40,9 @@ export async function createApiKey(
 	options: { tenantId: string; name: string; roles: string[]; expiresAt?: number },
 ): Promise<{ id: string; apiKey: string }> {
 	if (!(await deps.store.tenants.find(options.tenantId))) {
-		throw new Error(`there is no tenant ${options.tenantId}. Create it with \`lethe admin tenant\`, or correct its id.`);
+		throw new Error(
+			`there is no tenant ${options.tenantId}. Create it with \`lethe admin tenant\`, or correct its id.`,
+		);
 	}
 	const apiKey = `lethe_key_${randomBytes(32).toString("base64url")}`;
 	const { mac, version } = await deps.hmac.mac("api-key", undefined, apiKey);

@@ -51,7 +51,9 @@ export function sendCommand(): Command {
 		.addOption(
 			new Option("--category <name>", "what kind of message it is").choices(categories).default("transactional"),
 		)
-		.addOption(new Option("--data-class <name...>", "classes of data in the text").choices(dataClasses).default(["contact"]))
+		.addOption(
+			new Option("--data-class <name...>", "classes of data in the text").choices(dataClasses).default(["contact"]),
+		)
 		.addOption(new Option("--deliver <mode>", "how it reaches the recipient").choices(deliverModes).default("auto"))
 		.option("--valid-for <duration>", "give up after this, ISO 8601 such as PT1H")
 		.option("--lawful-basis <basis>", "GDPR Art. 6(1) basis such as contract")
@@ -128,7 +130,9 @@ async function waitForEnd(target: ReturnType<typeof apiTarget>, id: string, opti
 		state = answer.state ?? state;
 		if ((finalStates as string[]).includes(state)) return answer;
 		if (Date.now() > end) {
-			process.stderr.write(`lethe send: not final after ${options.timeout} s; it goes on. Wait longer with --timeout.\n`);
+			process.stderr.write(
+				`lethe send: not final after ${options.timeout} s; it goes on. Wait longer with --timeout.\n`,
+			);
 			return answer;
 		}
 		await new Promise((resolve) => setTimeout(resolve, pollMs));
