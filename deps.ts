@@ -2,7 +2,9 @@
 
 import { createHash, randomBytes } from "node:crypto";
 import { pino } from "pino";
+import type { CarrierFactory } from "./adapters/carriers/carrier.ts";
 import { createQueueCarriers } from "./adapters/carriers/queueCarriers.ts";
+import { openCarrier } from "./adapters/carriers/registry.ts";
 import { createCohorts } from "./adapters/cohorts.ts";
 import { connectMongo } from "./adapters/mongo/connection.ts";
 import { createStore } from "./adapters/mongo/store.ts";
@@ -11,11 +13,12 @@ import { connectTemporal, createRuns, dataConverter } from "./adapters/temporal/
 import { createCarrierSecrets } from "./adapters/vault/carrierSecrets.ts";
 import { createVaultClient, type VaultClient } from "./adapters/vault/client.ts";
 import { createCohortKeys } from "./adapters/vault/cohortKeys.ts";
+import { vaultFailure } from "./adapters/vault/connection.ts";
 import { createEncryption } from "./adapters/vault/encryption.ts";
 import { createHmacKeys } from "./adapters/vault/hmacKeys.ts";
 import { createSigner } from "./adapters/vault/signer.ts";
 import { createCertificates } from "./audit/certificate.ts";
-import { type Config, required, type VaultRole } from "./config.ts";
+import { type Config, ConfigError, required, type VaultRole } from "./config.ts";
 import { LetheError } from "./domain/errors.ts";
 import { formatId, type IdKind } from "./domain/ids.ts";
 import { limits } from "./domain/limits.ts";
@@ -49,12 +52,18 @@ export async function createDeps(config: Config, name: ProcessName) {
 		database: config.mongodb.database,
 	});
 	const store = createStore(connection, { clock, randomToken: () => randomBytes(9).toString("base64url") });
-	const vault = await openVaultRoles(config, name, clock, log);
+	const vault = await openVaultRoles(config, name, clock, log).catch(async (error) => {
+		await store.close();
+		throw error;
+	});
 	const shared = { clock, randomBytes: (size: number) => randomBytes(size) };
 	const vaultFor = (role: VaultRole) => vault.get(role) ?? unavailable(role);
+	// Histories keep it: no host name, which is nobody's business there.
+	const identity = `lethe-${name}-${randomBytes(4).toString("hex")}`;
 	const temporal = connectTemporal({
 		address: required(config.temporal.address, "TEMPORAL_ADDRESS"),
 		namespace: config.temporal.namespace,
+		identity,
 	});
 	const sendQueues = createSendQueues({ url: required(config.redis.url, "REDIS_URL"), prefix: config.redis.prefix });
 	const encrypting = createCohortKeys({ vault: vaultFor(name === "api" ? "api" : "sender") });
@@ -100,6 +109,8 @@ export async function createDeps(config: Config, name: ProcessName) {
 				concurrency: config.sender.concurrency,
 			}),
 		temporal,
+		/** How Temporal names this process. */
+		identity,
 		/** How a Temporal worker encodes what it hands over. */
 		dataConverter,
 		runs: createRuns({
@@ -113,6 +124,9 @@ export async function createDeps(config: Config, name: ProcessName) {
 			sender: createQueueCarriers({ ...open, purpose: "send" }),
 			/** The same with its callback secrets only. */
 			verifier: createQueueCarriers({ ...open, purpose: "callback" }),
+			/** @throws RangeError | TypeError when there is no such carrier here, or it can't use what it is given */
+			check: async (carrier: string, given: Parameters<CarrierFactory>[0]): Promise<void> =>
+				openCarrier(carrier, { ...given, allowSimulator: open.allowSimulator }).close?.(),
 		},
 		publicUrl: config.api.publicUrl.replace(/\/$/, ""),
 		segmentText,
@@ -150,9 +164,21 @@ async function openVaultRoles(config: Config, name: ProcessName, clock: () => nu
 			process.exitCode = 1;
 			process.kill(process.pid, "SIGTERM");
 		};
-		clients.set(role, await createVaultClient({ address, ...credentials, clock, onLost }));
+		try {
+			clients.set(role, await createVaultClient({ address, ...credentials, clock, onLost }));
+		} catch (error) {
+			for (const client of clients.values()) await client.close();
+			throw vaultFailure(error) && (error as LetheError).code === "internal" ? usedUp(role) : error;
+		}
 	}
 	return clients;
+}
+
+function usedUp(role: VaultRole): ConfigError {
+	const name = `LETHE_VAULT_${role.toUpperCase()}`;
+	return new ConfigError(
+		`${name}_WRAPPED_SECRET_ID: Vault refuses it with ${name}_ROLE_ID. It can be used once, within ten minutes: issue another.`,
+	);
 }
 
 // A role that this process does not have: nothing it must not do is even wired.

@@ -1,20 +1,42 @@
-// `lethe admin`: tenants, send queues and API keys, for whoever holds the admin role.
+// `lethe admin`: the stores made ready, tenants, send queues and API keys, for whoever holds the admin role.
 
-import { Command, Option } from "commander";
+import { text } from "node:stream/consumers";
+import { Command, InvalidArgumentError, Option } from "commander";
+import { z } from "zod";
 import type { TenantDocument } from "../adapters/mongo/models.ts";
 import { withoutUndefined } from "../domain/withoutUndefined.ts";
-import { createApiKey, createTenant, putSendQueue, roles } from "./administer.ts";
+import { isDuration } from "../policies/durations.ts";
+import { createApiKey, createTenant, prepare, putSendQueue, roles } from "./administer.ts";
 import { adminDeps } from "./target.ts";
 
+const secretsSchema = z.strictObject({
+	send: z.record(z.string(), z.string()),
+	callback: z.record(z.string(), z.string()),
+});
+
+/** Each prints one JSON object. Exit 0: done; 1: there was nothing to do it to; 2: it can't be done as asked. */
 export function adminCommand(): Command {
-	const admin = new Command("admin").description("Create tenants, send queues and API keys (needs the admin role).");
-	admin
-		.command("tenant")
-		.description("Create a tenant; prints its id.")
+	const admin = new Command("admin").description(
+		"Prepare the stores; create tenants, send queues and API keys (needs the admin role).",
+	);
+	const add = (name: string, description: string) =>
+		admin.command(name).description(description).option("--json", "print JSON, as it does anyway");
+	add("prepare", "Make the collections, indexes and keys that this version needs; safe to repeat.").action(() =>
+		withDeps(async (deps) => {
+			const made = await deps.store.missing();
+			await prepare(deps);
+			return { made };
+		}),
+	);
+	add("tenant", "Create a tenant; prints its id.")
 		.requiredOption("--name <name>", "what people call it")
-		.requiredOption("--establishment <country>", "ISO 3166-1 country of its establishment")
+		.requiredOption("--establishment <country>", "ISO 3166-1 country of its establishment", parseCountry)
 		.requiredOption("--send-queue <id...>", "send queues it may use")
-		.option("--keep-content <duration>", "a stated need to keep content, ISO 8601, within what the packs permit")
+		.option(
+			"--keep-content <duration>",
+			"a stated need to keep content, ISO 8601, within what the packs permit",
+			parseDuration,
+		)
 		.addOption(
 			new Option("--stop-scope <scope>", "what a recipient's STOP blocks; everything unless told").choices([
 				"marketing",
@@ -25,52 +47,43 @@ export function adminCommand(): Command {
 		.option("--help-reply <text>", "the answer to HELP; without it there is none")
 		.action((options) =>
 			withDeps(async (deps) => {
-				const { stopScope, stopReply, helpReply } = options;
+				const { name, establishment, sendQueue: sendQueues, keepContent, stopScope, stopReply, helpReply } = options;
 				const inbound = withoutUndefined<NonNullable<TenantDocument["inbound"]>>({ stopScope, stopReply, helpReply });
-				const retention = options.keepContent ? { content: options.keepContent } : {};
-				const { name, establishment, sendQueue: sendQueues } = options;
+				const retention = keepContent ? { content: keepContent } : {};
 				return { tenantId: await createTenant(deps, { name, establishment, sendQueues, retention, inbound }) };
 			}),
 		);
-	admin
-		.command("key")
-		.description("Create an API key; it is shown once.")
+	add("key", "Create an API key; it is shown once.")
 		.requiredOption("--tenant <id>", "tenant it acts for")
 		.requiredOption("--name <name>", "what people call it")
 		.addOption(new Option("--role <role...>", "what it may do").choices(roles).default(["sender"]))
 		.action((options) =>
 			withDeps((deps) => createApiKey(deps, { tenantId: options.tenant, name: options.name, roles: options.role })),
 		);
-	admin
-		.command("revoke")
-		.description("Revoke an API key at once.")
+	add("revoke", "Revoke an API key at once.")
 		.argument("<id>", "id of the key")
-		.action((id: string) => withDeps(async (deps) => ({ revoked: await deps.store.apiKeys.revoke(id, deps.clock()) })));
-	admin
-		.command("queue")
-		.description(
-			"Create or replace a send queue; its secrets, a JSON object {send, callback} on standard input, go to Vault only.",
-		)
-		.requiredOption("--id <id>", "its id, as in callback URLs")
+		.action((id: string) =>
+			withDeps(async (deps) => {
+				const revoked = await deps.store.apiKeys.revoke(id, deps.clock());
+				if (!revoked) process.exitCode = 1;
+				return { revoked };
+			}),
+		);
+	add(
+		"queue",
+		"Create or replace a send queue; its secrets, a JSON object {send, callback} on standard input, go to Vault only.",
+	)
+		.requiredOption("--id <id>", "its id, as in callback URLs", parseId)
 		.requiredOption("--carrier <name>", "name of the carrier")
 		.requiredOption("--sender <name>", "sender that recipients see")
-		.option("--setting <key=value...>", "settings of the carrier", [])
-		.option("--rate <number>", "messages a second")
-		.action((options) =>
+		.option("--setting <key=value...>", "settings of the carrier", collectSetting, {})
+		.option("--rate <number>", "messages a second", parseRate)
+		.action(({ id, carrier, sender, setting: settings, rate }) =>
 			withDeps(async (deps) => {
-				const secrets = JSON.parse(await readInput());
-				const settings = Object.fromEntries(options.setting.map(splitSetting));
-				const rate = options.rate ? { ratePerSecond: Number(options.rate) } : {};
-				const queue = {
-					_id: options.id,
-					carrier: options.carrier,
-					sender: options.sender,
-					settings,
-					...rate,
-					paused: false,
-				};
-				await putSendQueue(deps, queue, secrets);
-				return { sendQueue: options.id };
+				const secrets = parseSecrets(await text(process.stdin));
+				const ratePerSecond = rate === undefined ? {} : { ratePerSecond: rate };
+				await putSendQueue(deps, { _id: id, carrier, sender, settings, ...ratePerSecond, paused: false }, secrets);
+				return { sendQueue: id };
 			}),
 		);
 	return admin;
@@ -85,14 +98,39 @@ async function withDeps(act: (deps: Awaited<ReturnType<typeof adminDeps>>) => Pr
 	}
 }
 
-function splitSetting(text: string): [string, string] {
-	const at = text.indexOf("=");
-	if (at < 1) throw new Error(`--setting takes key=value, not ${text}`);
-	return [text.slice(0, at), text.slice(at + 1)];
+// The text may be half a secret: nothing of it is repeated.
+function parseSecrets(input: string): z.output<typeof secretsSchema> {
+	try {
+		return secretsSchema.parse(JSON.parse(input));
+	} catch {
+		throw new Error("standard input holds no secrets: give {send: {…}, callback: {…}}, each value a text, as JSON.");
+	}
 }
 
-async function readInput(): Promise<string> {
-	const chunks: Buffer[] = [];
-	for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
-	return Buffer.concat(chunks).toString("utf8");
+function parseCountry(code: string): string {
+	const name = /^[A-Z]{2}$/.test(code) && new Intl.DisplayNames("en", { type: "region", fallback: "none" }).of(code);
+	if (!name) throw new InvalidArgumentError("Give a country of ISO 3166-1 such as DE.");
+	return code;
+}
+
+function parseDuration(duration: string): string {
+	if (!isDuration(duration)) throw new InvalidArgumentError("Give a duration of ISO 8601 such as P30D.");
+	return duration;
+}
+
+function parseId(id: string): string {
+	if (!/^[A-Za-z0-9_-]{1,64}$/.test(id)) throw new InvalidArgumentError("Give 1 to 64 of A–Z a–z 0–9 _ -.");
+	return id;
+}
+
+function parseRate(number: string): number {
+	const rate = Number(number);
+	if (!Number.isInteger(rate) || rate < 1 || rate > 100_000) throw new InvalidArgumentError("Give 1 to 100000.");
+	return rate;
+}
+
+function collectSetting(pair: string, before: Record<string, string>): Record<string, string> {
+	const at = pair.indexOf("=");
+	if (at < 1) throw new InvalidArgumentError("Give key=value.");
+	return { ...before, [pair.slice(0, at)]: pair.slice(at + 1) };
 }

@@ -1,19 +1,30 @@
-// What an administrator does: tenants with their keys, send queues with their secrets, API keys shown once.
+// What an administrator does: the stores made ready, tenants with their keys, send queues with their secrets, API keys
+// shown once.
 
 import { randomBytes } from "node:crypto";
 import type { SendQueueDocument, TenantDocument } from "../adapters/mongo/models.ts";
 import type { Deps } from "../deps.ts";
 
-type AdminDeps = Pick<Deps, "store" | "hmac" | "ids" | "clock" | "secrets">;
+type AdminDeps = Pick<Deps, "store" | "hmac" | "ids" | "clock" | "secrets" | "carriers">;
 
 export const roles = ["sender", "compliance", "approver", "operator", "auditor", "admin"] as const;
 
-/** Creates a tenant and its subject key. Answers its id. */
+/** Makes the collections, their indexes and the HMAC keys that every deployment has; changes nothing that is there. */
+export async function prepare(deps: Pick<AdminDeps, "store" | "hmac">): Promise<void> {
+	await deps.store.prepare();
+	await deps.hmac.createGlobalKeys();
+}
+
+/** Creates a tenant and its subject key. Answers its id. @throws Error when one of its send queues does not exist */
 export async function createTenant(
 	deps: AdminDeps,
 	tenant: Pick<TenantDocument, "name" | "establishment" | "sendQueues"> &
 		Partial<Pick<TenantDocument, "retention" | "inbound">>,
 ): Promise<string> {
+	for (const sendQueue of tenant.sendQueues) {
+		if (await deps.store.sendQueues.find(sendQueue)) continue;
+		throw new Error(`there is no send queue ${sendQueue}. Create it with \`lethe admin queue\`, or correct its id.`);
+	}
 	const id = deps.ids.random("tenant");
 	// The key first: a tenant without one could accept nobody's number.
 	await deps.hmac.createKey("subject", id);
@@ -21,11 +32,19 @@ export async function createTenant(
 	return id;
 }
 
-/** Creates an API key. The key itself is shown once and stored only as a keyed hash. */
+/**
+ * Creates an API key. The key itself is shown once and stored only as a keyed hash.
+ * @throws Error when the tenant does not exist
+ */
 export async function createApiKey(
 	deps: AdminDeps,
 	options: { tenantId: string; name: string; roles: string[]; expiresAt?: number },
 ): Promise<{ id: string; apiKey: string }> {
+	if (!(await deps.store.tenants.find(options.tenantId))) {
+		throw new Error(
+			`there is no tenant ${options.tenantId}. Create it with \`lethe admin tenant\`, or correct its id.`,
+		);
+	}
 	const apiKey = `lethe_key_${randomBytes(32).toString("base64url")}`;
 	const { mac, version } = await deps.hmac.mac("api-key", undefined, apiKey);
 	const id = deps.ids.random("apiKey");
@@ -33,12 +52,18 @@ export async function createApiKey(
 	return { id, apiKey };
 }
 
-/** Creates or replaces a send queue; secrets go to Vault only. */
+/**
+ * Creates or replaces a send queue; secrets go to Vault only.
+ * @throws RangeError | TypeError, before anything is changed, when the carrier is unknown, refused here, or can't use them
+ */
 export async function putSendQueue(
 	deps: AdminDeps,
 	queue: SendQueueDocument,
 	secrets: { send: Record<string, string>; callback: Record<string, string> },
 ): Promise<void> {
+	for (const secret of [secrets.send, secrets.callback]) {
+		await deps.carriers.check(queue.carrier, { settings: queue.settings, secrets: secret });
+	}
 	await deps.secrets.write(queue._id, "send", secrets.send);
 	await deps.secrets.write(queue._id, "callback", secrets.callback);
 	await deps.store.sendQueues.put(queue);

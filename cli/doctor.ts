@@ -4,6 +4,7 @@ import { Command } from "commander";
 import { loadConfig } from "../config.ts";
 import { createDeps } from "../deps.ts";
 import { openPolicies } from "../policies/index.ts";
+import { explain } from "./explain.ts";
 import { adminConfig } from "./target.ts";
 
 type Finding = { check: string; ok: boolean; detail: string; mend?: string };
@@ -37,15 +38,14 @@ export async function examine(): Promise<Finding[]> {
 			return `${packs.length} packs: ${packs.map((pack) => `${pack.id} ${pack.version}`).join(", ")}`;
 		}),
 	);
+	// Nothing can be opened by settings that can't be read.
+	if (findings.some(({ check, ok }) => check === "configuration" && !ok)) return findings;
 	let deps: Awaited<ReturnType<typeof createDeps>>;
 	try {
 		deps = await createDeps(await adminConfig(), "admin");
 	} catch (error) {
-		const detail = (error as Error).message;
-		return [
-			...findings,
-			{ check: "deployment", ok: false, detail, mend: "Start it with `npm start`, or set its URLs." },
-		];
+		const mend = "Start it with `npm start`, or start its servers and set their URLs.";
+		return [...findings, { check: "deployment", ok: false, detail: explain(error), mend }];
 	}
 	try {
 		const mends: Record<string, string> = {
@@ -62,6 +62,13 @@ export async function examine(): Promise<Finding[]> {
 				}),
 			);
 		}
+		findings.push(
+			await look("indexes", "Run `lethe admin prepare`.", async () => {
+				const missing = await deps.store.missing();
+				if (missing.length > 0) throw new Error(`missing: ${missing.join(", ")}`);
+				return "every collection has its indexes";
+			}),
+		);
 		findings.push(
 			await look("clock", "Synchronise this machine's clock (NTP).", () => compareClocks(deps.config.vault.address)),
 		);
@@ -90,7 +97,7 @@ async function look(check: string, mend: string, run: () => Promise<string>): Pr
 		return { check, ok: true, detail: await run() };
 	} catch (error) {
 		const { code, message } = error as { code?: string; message?: string };
-		return { check, ok: false, detail: code ?? message ?? "failed", mend };
+		return { check, ok: false, detail: code || message || "failed", mend };
 	}
 }
 

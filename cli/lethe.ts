@@ -1,6 +1,8 @@
 // The `lethe` command: each subcommand is loaded only when it is called, so that the small ones start at once.
 
+import { readFileSync } from "node:fs";
 import { Command } from "commander";
+import { explain } from "./explain.ts";
 
 type Load = () => Promise<Command>;
 
@@ -23,7 +25,7 @@ const commands: Record<string, { about: string; load: Load }> = {
 		load: async () => (await import("./doctor.ts")).doctorCommand(),
 	},
 	admin: {
-		about: "create tenants, send queues and API keys",
+		about: "prepare the stores; create tenants, send queues and API keys",
 		load: async () => (await import("./admin.ts")).adminCommand(),
 	},
 };
@@ -32,25 +34,33 @@ const commands: Record<string, { about: string; load: Load }> = {
 export async function lethe(args: string[]): Promise<void> {
 	const program = new Command("lethe")
 		.description("Sends messages that it can prove it sent, and proves what it forgot.")
-		.configureOutput({ outputError: (text, write) => write(text) })
-		.exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2));
-	const named = args.find((arg) => !arg.startsWith("-"));
+		.version(JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")).version);
+	const words = args.filter((arg) => !arg.startsWith("-"));
+	const named = words[0] === "help" ? words[1] : words[0];
 	for (const [name, { about, load }] of Object.entries(commands)) {
 		program.addCommand(name === named ? await load() : new Command(name).description(about));
 	}
-	for (const command of program.commands) command.exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2));
-	if (!named) {
-		program.outputHelp();
-		process.exitCode = args.length === 0 ? 2 : 0;
-		return;
-	}
+	setMisuse(program, "lethe");
+	if (args.length === 0) program.help({ error: true });
 	await program.parseAsync(args, { from: "user" });
+}
+
+/** Misuse of this command, and of those below it, is one line on standard error and exit code 2. */
+function setMisuse(command: Command, name: string): void {
+	command
+		.exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2))
+		.configureOutput({
+			outputError: (text, write) => {
+				const [, why = ""] = /^(?:error: )?(.*?)\s*$/s.exec(text) ?? [];
+				write(`${name}: ${why.replaceAll("\n", " ").replace(/\.?$/, ".")} See \`${name} --help\`.\n`);
+			},
+		});
+	for (const below of command.commands) setMisuse(below, `${name} ${below.name()}`);
 }
 
 try {
 	await lethe(process.argv.slice(2));
 } catch (error) {
-	const { code, message } = error as { code?: string; message?: string };
-	process.stderr.write(`lethe: ${message ?? code ?? "failed"}\n`);
+	process.stderr.write(`lethe: ${explain(error)}\n`);
 	process.exitCode = 2;
 }

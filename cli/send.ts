@@ -1,8 +1,11 @@
 // `lethe send`: hands a message to the API and, if asked, waits for its end.
 
 import { randomUUID } from "node:crypto";
-import { Command, Option } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
+import type { FieldError } from "../domain/errors.ts";
+import { finalStates } from "../domain/lifecycle.ts";
 import { categories, deliverModes } from "../domain/message.ts";
+import { dataClasses } from "../policies/facts.ts";
 import { apiTarget } from "./target.ts";
 
 type Options = {
@@ -14,39 +17,53 @@ type Options = {
 	validFor?: string;
 	lawfulBasis?: string;
 	reference?: string;
-	idempotencyKey: string;
+	idempotencyKey?: string;
 	dryRun?: boolean;
 	wait?: boolean;
-	timeout: string;
+	timeout: number;
 	json?: boolean;
 	url?: string;
 	key?: string;
 };
 
-type Answer = { id?: string; state?: string; code?: string; title?: string; decision?: { reasons?: string[] } };
+type Answer = { id?: string; state?: string; decision?: { allowed: boolean; reasons?: string[] } };
+type Refusal = { code?: string; title?: string; errors?: FieldError[]; decision?: { reasons?: string[] } };
 
-const finalStates = ["delivered", "undelivered", "expired", "cancelled", "rejected", "unknown"];
 const pollMs = 200;
+/** Refusals that say nothing of the message: it was not asked for rightly, or could not be judged. */
+const mends: Record<string, string> = {
+	unauthenticated: "Give a live key with --key; `lethe admin key` makes one.",
+	forbidden: "Use a key with the role `sender`.",
+	invalid_request: "Correct what is named.",
+	invalid_number: "Give +, country code and number, such as +12025550142.",
+	reference_not_opaque: "Correct --reference.",
+	idempotency_mismatch: "Take another --idempotency-key.",
+};
+const exitCodes = { yes: 0, no: 1, misuse: 2 } as const;
 
 export function sendCommand(): Command {
 	return new Command("send")
-		.description("Send a message through the API; exit 1 when it is refused or, with --wait, not delivered.")
+		.description(
+			"Send a message through the API; exit 1 when it is refused or, with --wait, not delivered, 2 when it can't be asked.",
+		)
 		.requiredOption("--to <number>", "recipient, E.164")
 		.requiredOption("--body <text>", "text of the message")
 		.addOption(
 			new Option("--category <name>", "what kind of message it is").choices(categories).default("transactional"),
 		)
-		.option("--data-class <name...>", "classes of data in the text", ["contact"])
+		.addOption(
+			new Option("--data-class <name...>", "classes of data in the text").choices(dataClasses).default(["contact"]),
+		)
 		.addOption(new Option("--deliver <mode>", "how it reaches the recipient").choices(deliverModes).default("auto"))
 		.option("--valid-for <duration>", "give up after this, ISO 8601 such as PT1H")
 		.option("--lawful-basis <basis>", "GDPR Art. 6(1) basis such as contract")
 		.option("--reference <token>", "your own opaque token")
-		.option("--idempotency-key <key>", "the same key sends once", randomUUID())
+		.option("--idempotency-key <key>", "the same key sends once (default: a random one)")
 		.option("--dry-run", "decide only; nothing is stored or sent")
 		.option("--wait", "wait for the final state")
-		.option("--timeout <seconds>", "how long to wait", "60")
+		.option("--timeout <seconds>", "how long to wait", parseSeconds, 60)
 		.option("--json", "print the answer as JSON")
-		.option("--url <url>", "the API (default: the one running from this folder)")
+		.option("--url <url>", "the API (default: the one running from this folder)", parseUrl)
 		.option("--key <key>", "the API key (default: the demo key)")
 		.action(send);
 }
@@ -57,7 +74,7 @@ async function send(options: Options): Promise<void> {
 		target,
 		"POST",
 		`/v1/messages${options.dryRun ? "?dryRun=true" : ""}`,
-		options.idempotencyKey,
+		options.idempotencyKey ?? randomUUID(),
 		{
 			to: options.to,
 			body: options.body,
@@ -69,28 +86,55 @@ async function send(options: Options): Promise<void> {
 			clientReference: options.reference,
 		},
 	);
-	if (answer.status >= 400) {
-		const { code, title, decision } = answer.body;
-		process.stderr.write(`${code ?? answer.status}: ${title ?? "refused"} ${decision?.reasons?.join(", ") ?? ""}\n`);
-		process.exitCode = answer.status === 400 ? 2 : 1;
-		return;
-	}
-	let message = answer.body;
+	if (answer.status >= 400) return refuse(answer.status, answer.body as Refusal);
+	let message = answer.body as Answer;
 	if (options.wait && message.id) message = await waitForEnd(target, message.id, options);
 	if (options.json) process.stdout.write(`${JSON.stringify(message, null, 2)}\n`);
-	else
-		process.stdout.write(`${message.id ?? "dry run"} ${message.state ?? JSON.stringify(message.decision?.reasons)}\n`);
-	if (options.wait && message.state !== "delivered") process.exitCode = 1;
+	else process.stdout.write(`${message.id ? `${message.id} ${message.state}` : describeDecision(message.decision)}\n`);
+	const denied = options.dryRun && message.decision?.allowed === false;
+	if (denied || (options.wait && message.id && message.state !== "delivered")) process.exitCode = exitCodes.no;
+}
+
+function refuse(status: number, { code = String(status), title = "refused.", errors = [], decision }: Refusal): void {
+	const details = [
+		...errors.map(({ pointer, detail }) => `${pointer || "/"}: ${detail}`),
+		...(decision?.reasons ?? []),
+		...(mends[code] ? [mends[code]] : []),
+	];
+	process.stderr.write(`lethe send: ${[`${code}: ${title}`, ...details].join(" ")}\n`);
+	process.exitCode = status >= 500 || code in mends ? exitCodes.misuse : exitCodes.no;
+}
+
+function describeDecision(decision: Answer["decision"]): string {
+	return `dry run: ${decision?.allowed ? "allowed" : "refused"} (${decision?.reasons?.join(", ")})`;
+}
+
+function parseSeconds(text: string): number {
+	if (/^\d{1,6}$/.test(text)) return Number(text);
+	throw new InvalidArgumentError("Give whole seconds.");
+}
+
+function parseUrl(text: string): string {
+	if (URL.canParse(text) && /^https?:/.test(text)) return text;
+	throw new InvalidArgumentError("Give the API's URL, such as https://lethe.example.");
 }
 
 async function waitForEnd(target: ReturnType<typeof apiTarget>, id: string, options: Options): Promise<Answer> {
-	const end = Date.now() + Number(options.timeout) * 1000;
+	const end = Date.now() + options.timeout * 1000;
 	let state = "";
 	for (;;) {
-		const { body } = await call(target, "GET", `/v1/messages/${id}`);
-		if (body.state && body.state !== state && !options.json) process.stderr.write(`${body.state}\n`);
-		state = body.state ?? state;
-		if (finalStates.includes(state) || Date.now() > end) return body;
+		const { status, body } = await call(target, "GET", `/v1/messages/${id}`);
+		if (status >= 400) throw new Error(`${id} was accepted, but its state can't be read: the API answers ${status}.`);
+		const answer = body as Answer;
+		if (answer.state && answer.state !== state && !options.json) process.stderr.write(`${answer.state}\n`);
+		state = answer.state ?? state;
+		if ((finalStates as string[]).includes(state)) return answer;
+		if (Date.now() > end) {
+			process.stderr.write(
+				`lethe send: not final after ${options.timeout} s; it goes on. Wait longer with --timeout.\n`,
+			);
+			return answer;
+		}
 		await new Promise((resolve) => setTimeout(resolve, pollMs));
 	}
 }
@@ -101,7 +145,7 @@ async function call(
 	path: string,
 	idempotencyKey?: string,
 	body?: unknown,
-): Promise<{ status: number; body: Answer }> {
+): Promise<{ status: number; body: Answer | Refusal }> {
 	const response = await fetch(new URL(path, target.url), {
 		method,
 		headers: {
@@ -113,5 +157,8 @@ async function call(
 	}).catch(() => {
 		throw new Error(`the API at ${target.url} does not answer. Is it running? See \`lethe doctor\`.`);
 	});
-	return { status: response.status, body: (await response.json()) as Answer };
+	const answer = await response.json().catch(() => {
+		throw new Error(`what answers at ${target.url} is not Lethe's API (status ${response.status}). Correct --url.`);
+	});
+	return { status: response.status, body: answer as Answer | Refusal };
 }

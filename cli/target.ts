@@ -10,7 +10,9 @@ import { readStackFile, stackFilePath } from "../stack/stackFile.ts";
 export type ApiTarget = { url: string; apiKey: string };
 
 const stackDir = fileURLToPath(new URL("../.lethe", import.meta.url));
-const notRunning = "no deployment is named and none runs from this folder. Run `npm start`, or give --url and --key.";
+const none = "no deployment is named and none runs from this folder. Run `npm start`, or";
+const notRunning = `${none} give --url and --key.`;
+const notStarted = `${none} set its URLs and LETHE_VAULT_ADMIN_ROLE_ID with its secret-id.`;
 
 /** @throws Error with the mend when neither options nor a running stack name an API */
 export function apiTarget(options: { url?: string | undefined; key?: string | undefined }): ApiTarget {
@@ -26,16 +28,13 @@ export async function adminDeps() {
 	return createDeps(await adminConfig(), "admin");
 }
 
-/** The configuration of an administrator: the environment's, completed by the stack that runs here. */
+/** The configuration of an administrator: the environment's if it has the admin role's credentials, else the stack's. */
 export async function adminConfig(): Promise<Config> {
 	const fromEnvironment = loadConfig();
 	if (fromEnvironment.vault.credentials.admin) return fromEnvironment;
 	const stack = readStackFile(stackFilePath(stackDir));
-	if (!stack) throw new Error(notRunning);
+	if (!stack || stack.pid === null) throw new Error(notStarted);
 	const { vault, mongodb, redis, temporal } = stack.servers;
-	const { issuerTokenFile } = vault;
-	if (!issuerTokenFile)
-		throw new Error("the stack's Vault has no issuer token. Set LETHE_VAULT_ADMIN_ROLE_ID and its secret.");
 	const admin = await issueCredentials({
 		address: vault.url,
 		issuerToken: readFileSync(vault.issuerTokenFile, "utf8").trim(),

@@ -69,22 +69,32 @@ async function install() {
 		const started = Date.now();
 		const seconds = () => Math.round((Date.now() - started) / 1000);
 		const progress = setInterval(() => process.stderr.write(`  still installing, ${seconds()} s\n`), 15_000);
-		const { code, errors } = await runNpm();
+		const failure = await installPackages();
 		clearInterval(progress);
-		if (code !== 0) throw new Error(explain(errors));
+		if (failure) throw new Error(failure);
 		process.stderr.write(`  packages installed in ${seconds()} s\n`);
 	} finally {
 		rmSync(installLock, { force: true });
 	}
 }
 
-function runNpm() {
+/** What failed and the mend; undefined when all is installed. */
+async function installPackages() {
+	// Without a registry all may still be in npm's cache; but to ask for each package would hide for minutes that it is not.
+	const ping = await runNpm(["ping", "--loglevel=error", "--fetch-timeout=10000"]);
+	const cause = unreachable.exec(ping.errors)?.[1];
+	// Not `npm ci`: a registry that lacks the optional packages of other platforms leaves gaps in the lock, which `ci`
+	// refuses. The versions are the locked ones all the same.
+	const args = ["install", "--no-save", "--loglevel=error", "--no-audit", "--no-fund"];
+	const { code, errors } = await runNpm([...args, cause ? "--offline" : "--prefer-offline"]);
+	return code === 0 ? undefined : explain(cause ?? errors);
+}
+
+function runNpm(command) {
 	return new Promise((done) => {
-		// Not `npm ci`: a registry that lacks the optional packages of other platforms leaves gaps in the lock, which `ci`
-		// refuses. The versions are the locked ones all the same.
-		const args = ["install", "--no-save", "--loglevel=error", "--no-audit", "--no-fund", "--prefer-offline"];
 		// npm's own patience, over a minute a request, hides for long that there is no network.
-		args.push("--fetch-retries=2", "--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=5000");
+		const patience = ["--fetch-retries=2", "--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=5000"];
+		const args = [...command, ...patience];
 		const npm = spawn("npm", args, { cwd: root, stdio: ["ignore", "ignore", "pipe"] });
 		let errors = "";
 		npm.stderr.setEncoding("utf8").on("data", (text) => {
@@ -105,9 +115,13 @@ function explain(errors) {
 
 // Two commands started at once in a fresh clone must not both rewrite node_modules.
 async function takeInstallLock() {
-	mkdirSync(dirname(installLock), { recursive: true, mode: 0o700 });
 	const mine = `${installLock}.${process.pid}`;
-	writeFileSync(mine, String(process.pid), { mode: 0o600 });
+	try {
+		mkdirSync(dirname(installLock), { recursive: true, mode: 0o700 });
+		writeFileSync(mine, String(process.pid), { mode: 0o600 });
+	} catch (error) {
+		throw new Error(`${dirname(installLock)} can't be written (${error.code}). Mend its rights, then try again.`);
+	}
 	for (let waits = 0; ; waits++) {
 		try {
 			// A link appears with its content, so nobody reads a lock without an owner.

@@ -1,7 +1,7 @@
 // What a first start shows: a tenant, a send queue and a key, then one message from accept to its erasure certificate.
 
 import { verifyCertificate } from "../audit/verifyCertificate.ts";
-import { createApiKey, createTenant, putSendQueue } from "../cli/administer.ts";
+import { createApiKey, createTenant, prepare, putSendQueue } from "../cli/administer.ts";
 import { loadConfig } from "../config.ts";
 import { createDeps } from "../deps.ts";
 import { magicNumber } from "./carrier/magic.ts";
@@ -25,7 +25,7 @@ export async function setUpDemo(
 ): Promise<{ tenantId: string; apiKey: string }> {
 	const deps = await createDeps({ ...loadConfig(environment), logLevel: "silent" }, "admin");
 	try {
-		await deps.store.prepare();
+		await prepare(deps);
 		await putSendQueue(
 			deps,
 			{

@@ -37,7 +37,7 @@ export async function startProcesses(
 	options: { log: (line: string) => void; ratePerSecond?: number; environment?: Record<string, string> },
 ) {
 	const supervised = new Map<ProcessName, Supervised>();
-	const apiPort = await stack.port("api");
+	const apiPort = Number(options.environment?.LETHE_API_PORT) || (await stack.port("api"));
 	const carrierPort = await stack.port("carrier");
 	const apiUrl = `http://127.0.0.1:${apiPort}`;
 	const carrierUrl = `http://127.0.0.1:${carrierPort}`;

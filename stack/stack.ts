@@ -63,8 +63,7 @@ export function createStack(deps: {
 	async function start(): Promise<StackState> {
 		// What servers write is for this user only, too.
 		process.umask(0o077);
-		makePrivateFolder(dir);
-		lock = takeLock(join(dir, "stack.lock"));
+		lock = lockFolder(dir);
 		if (!lock) throw new Error(runsAlready(dir, file));
 		process.on("exit", killNow);
 		try {
@@ -266,6 +265,16 @@ async function vaultCredentials(state: StackState, roles: readonly Role[]): Prom
 		variables[`LETHE_VAULT_${role.toUpperCase()}_WRAPPED_SECRET_ID`] = wrappedSecretId;
 	}
 	return variables;
+}
+
+function lockFolder(dir: string): { release: () => void } | undefined {
+	try {
+		makePrivateFolder(dir);
+		return takeLock(join(dir, "stack.lock"));
+	} catch (error) {
+		const { code, message } = error as NodeJS.ErrnoException;
+		throw new Error(`${dir} can't be used (${code ?? message}): mend its rights, or take another folder with --dir.`);
+	}
 }
 
 function runsAlready(dir: string, file: string): string {

@@ -3,6 +3,7 @@
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { loadConfig, settings } from "../config.ts";
 import { showMessage } from "./demo.ts";
 import { type Processes, startProcesses } from "./processes.ts";
 import { createStack } from "./stack.ts";
@@ -11,25 +12,54 @@ const root = fileURLToPath(new URL("..", import.meta.url)).replace(/\/$/, "");
 const usage = `npm start [-- --once] [-- --dir FOLDER]
 
 Starts the servers and Lethe, sends one message through the simulated carrier, shows its states and certificate,
-prints the URLs and a demo key, and keeps running until Ctrl-C.
+prints the URLs and a demo key, and keeps running until Ctrl-C. Settings (docs/settings.md) reach Lethe's processes.
 
   --once        stop after the message is final; exit 0 only if it was delivered, erased and certified
   --dir FOLDER  where data, logs and process ids are kept (default: .lethe)
 `;
+const refused =
+	"npm start is for trying out: its simulated carrier is refused in production. Unset LETHE_ENVIRONMENT, or deploy as deploy/README.md says.";
 const say = (line: string) => console.log(line);
 
-const { values } = parseArgs({
-	options: {
-		once: { type: "boolean", default: false },
-		dir: { type: "string", default: join(root, ".lethe") },
-		help: { type: "boolean", default: false },
-	},
-});
-if (values.help) say(usage);
-else await run();
+type Options = { once: boolean; dir: string; help: boolean };
 
-async function run(): Promise<void> {
-	const stack = createStack({ root, dir: resolve(values.dir), log: say });
+try {
+	const options = readOptions();
+	if (options.help) say(usage);
+	else {
+		// A bad setting is told before anything is started.
+		if (loadConfig().environment === "production") throw new Error(refused);
+		await run(options);
+	}
+} catch (error) {
+	console.error((error as Error).message);
+	process.exit(2);
+}
+
+/** @throws Error that names the mend */
+function readOptions(): Options {
+	try {
+		const { values } = parseArgs({
+			options: {
+				once: { type: "boolean", default: false },
+				dir: { type: "string", default: join(root, ".lethe") },
+				help: { type: "boolean", default: false },
+			},
+		});
+		return values;
+	} catch (error) {
+		throw new Error(`${(error as Error).message.split(". ")[0]}. See \`npm start -- --help\`.`);
+	}
+}
+
+/** What the user set of Lethe's own settings; addresses and credentials are the stack's. */
+function ownSettings(): Record<string, string> {
+	const names = Object.keys(settings).filter((name) => name.startsWith("LETHE_") && !name.startsWith("LETHE_VAULT_"));
+	return Object.fromEntries(names.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])));
+}
+
+async function run(options: Options): Promise<void> {
+	const stack = createStack({ root, dir: resolve(options.dir), log: say });
 	let processes: Processes | undefined;
 	let stopping: Promise<void> | undefined;
 	const stop = () => {
@@ -44,9 +74,9 @@ async function run(): Promise<void> {
 	}
 	try {
 		await stack.start();
-		processes = await startProcesses(stack, { log: say });
+		processes = await startProcesses(stack, { log: say, environment: ownSettings() });
 		const shown = await showMessage(processes.apiUrl, processes.demo.apiKey, say);
-		if (values.once || !shown) {
+		if (options.once || !shown) {
 			await stop();
 			process.exit(shown ? 0 : 1);
 		}

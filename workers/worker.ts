@@ -28,6 +28,7 @@ await runProcess(async () => {
 		connection,
 		namespace: config.temporal.namespace,
 		taskQueue: config.temporal.taskQueue,
+		identity: deps.identity,
 		dataConverter: deps.dataConverter,
 		activities: createActivities(deps),
 		workflowBundle: { code: await workflowCode(config.temporal.workflowBundle, deps.dataConverter) },

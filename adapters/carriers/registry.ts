@@ -18,7 +18,7 @@ export function openCarrier(
 	options: Parameters<CarrierFactory>[0] & { allowSimulator: boolean },
 ): Carrier {
 	const factory = Object.hasOwn(carriers, name) ? carriers[name] : undefined;
-	if (!factory) throw new RangeError("No carrier has this name.");
+	if (!factory) throw new RangeError(`No carrier has this name. There are: ${Object.keys(carriers).join(", ")}.`);
 	if (factory === createSimulator && !options.allowSimulator) {
 		throw new RangeError("The simulated carrier is refused in production.");
 	}

@@ -12,6 +12,7 @@ import {
 	type Cohort,
 	createModels,
 	type IdempotencyDocument,
+	indexes,
 	type ParkedReceipt,
 	type SendQueueDocument,
 	type TenantDocument,
@@ -38,6 +39,8 @@ export function createStore(connection: MongoConnection, deps: { randomToken: ()
 				});
 			}
 		},
+		/** Collections and indexes that `prepare` would make, as `messages` or `messages {"nextCheckAt":1}`. */
+		missing: () => guardStore(() => findMissing(connection, Object.keys(models) as (keyof typeof models)[])),
 		/** Whether the server answers. */
 		ping: () => guardStore(async () => void (await connection.db?.admin().ping())),
 		close: () => connection.close(),
@@ -53,6 +56,19 @@ export function createStore(connection: MongoConnection, deps: { randomToken: ()
 		tenants: createTenantStore(raw<TenantDocument>("tenants")),
 		sendQueues: createNamedStore(raw<SendQueueDocument>("sendQueues")),
 	};
+}
+
+async function findMissing(connection: MongoConnection, names: (keyof typeof indexes)[]): Promise<string[]> {
+	const present = new Set((await connection.listCollections()).map(({ name }) => name));
+	const missing: string[] = [];
+	for (const name of names) {
+		const keys = present.has(name) ? await connection.collection(name).indexes() : undefined;
+		if (keys === undefined) missing.push(name);
+		const made = new Set((keys ?? []).map(({ key }) => JSON.stringify(key)));
+		const lacking = indexes[name].map((key) => JSON.stringify(key)).filter((key) => keys && !made.has(key));
+		missing.push(...lacking.map((key) => `${name} ${key}`));
+	}
+	return missing;
 }
 
 function createCohortStore(collection: mongo.Collection<Cohort>) {

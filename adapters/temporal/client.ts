@@ -36,10 +36,14 @@ const keys = {
 	state: keyword(searchAttributes.state),
 };
 
-/** Opens a lazy connection: a Temporal that is away is found out by the first call, not by the start of the process. */
-export function connectTemporal(options: { address: string; namespace: string }) {
-	const connection = Connection.lazy({ address: options.address, connectTimeout: 5_000 });
-	const client = new Client({ connection, namespace: options.namespace, dataConverter });
+/**
+ * Opens a lazy connection: a Temporal that is away is found out by the first call, not by the start of the process.
+ * `identity` is how histories name this process; without it the SDK tells process id and host name.
+ */
+export function connectTemporal(options: { address: string; namespace: string; identity?: string }) {
+	const { address, ...rest } = options;
+	const connection = Connection.lazy({ address, connectTimeout: 5_000 });
+	const client = new Client({ connection, dataConverter, ...rest });
 	return { connection, client };
 }
 

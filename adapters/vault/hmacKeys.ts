@@ -15,10 +15,9 @@ export type Mac = { version: number; mac: string };
 
 export type HmacKeys = ReturnType<typeof createHmacKeys>;
 
+const globalPurposes = hmacPurposes.filter((purpose) => purpose !== "subject");
 /** Keys that every deployment has; a tenant's subject key is made with the tenant. */
-export const globalHmacKeys = hmacPurposes
-	.filter((purpose) => purpose !== "subject")
-	.map((purpose) => `hmac-${purpose}`);
+export const globalHmacKeys = globalPurposes.map((purpose) => `hmac-${purpose}`);
 
 /**
  * How Vault makes an HMAC key. Every transit key version has 256 bits for HMAC of its own, which a process may export;
@@ -49,6 +48,11 @@ export function createHmacKeys(deps: { vault: Pick<VaultClient, "read" | "write"
 		countMax: keysHeldMax,
 	});
 
+	/** Makes a key; does nothing when it is there. For the admin role. */
+	async function createKey(purpose: HmacPurpose, tenantId: string | undefined): Promise<void> {
+		await vault.write(`transit/keys/${keyName(purpose, tenantId)}`, hmacKeySpec);
+	}
+
 	return {
 		/** The hash to store: under the newest version that every process knows. */
 		async mac(purpose: HmacPurpose, tenantId: string | undefined, data: string | Uint8Array): Promise<Mac> {
@@ -63,9 +67,11 @@ export function createHmacKeys(deps: { vault: Pick<VaultClient, "read" | "write"
 			return versions.map((version) => hash(version, data));
 		},
 
-		/** Makes a key; does nothing when it is there. For the admin role. */
-		async createKey(purpose: HmacPurpose, tenantId: string | undefined): Promise<void> {
-			await vault.write(`transit/keys/${keyName(purpose, tenantId)}`, hmacKeySpec);
+		createKey,
+
+		/** Makes those of `globalHmacKeys` that are not there, such as a later version's. For the admin role. */
+		async createGlobalKeys(): Promise<void> {
+			for (const purpose of globalPurposes) await createKey(purpose, undefined);
 		},
 
 		/** Adds a version; older ones stay live. For the admin role. */

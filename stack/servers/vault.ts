@@ -7,6 +7,8 @@ import type { ForeignOptions, ForeignServer, Server, ServerOptions } from "./ser
 import { setUpForeignVault, setUpVault } from "./vaultSetUp.ts";
 
 const issuerTokenName = "issuer-token";
+// Lets whoever holds the recovery key make a root token, by which a later version sets this Vault up anew.
+const rootFromKeys = "disable_unauthed_generate_root_endpoints = false";
 
 export type VaultAddress = { url: string; auditFile: string | null; issuerTokenFile: string };
 
@@ -25,7 +27,7 @@ export async function planVault(options: ServerOptions): Promise<Server<VaultAdd
 	const settings = [
 		// A lone node need not wait long for rivals in an election.
 		`storage "raft" { path = ${quote(raftDir)} node_id = "lethe" performance_multiplier = 1 }`,
-		`listener "tcp" { address = ${quote(url.slice("http://".length))} tls_disable = true }`,
+		`listener "tcp" { address = ${quote(url.slice("http://".length))} tls_disable = true ${isOpenBao ? rootFromKeys : ""} }`,
 		`api_addr = ${quote(url)}`,
 		`cluster_addr = ${quote(clusterUrl)}`,
 		`log_level = "warn"`,

@@ -3,6 +3,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { createIssuerToken, provisionVault, provisionVersion } from "../../adapters/vault/provision.ts";
+import { makeRootToken } from "../../adapters/vault/rootToken.ts";
 import { readIfThere, writePrivateFile } from "../files.ts";
 import { fatal } from "../supervised.ts";
 
@@ -32,7 +33,7 @@ export async function setUpVault(options: {
 	if (readIfThere(versionFile) === String(provisionVersion) && existsSync(issuerTokenFile)) return;
 
 	const root = readRoot(rootFile);
-	const token = root.rootToken ?? (await generateRoot(address, root.key));
+	const token = root.rootToken ?? (await makeRootToken({ address, keys: [root.key] }));
 	if (root.rootToken === undefined) writeRoot(rootFile, { ...root, rootToken: token });
 	if (options.auditFile) await turnAuditOn(address, token, options.auditFile);
 	await provisionVault({ address, token });
@@ -83,15 +84,6 @@ async function unseal(address: string, rootFile: string): Promise<void> {
 async function waitForLeader(address: string): Promise<void> {
 	const { sealed, standby } = await call(address, "GET", "sys/health?standbyok=true");
 	if (sealed || standby) throw new Error("Vault is not active yet");
-}
-
-async function generateRoot(address: string, key: string): Promise<string> {
-	await call(address, "DELETE", "sys/generate-root/attempt");
-	const { otp, nonce } = await call(address, "PUT", "sys/generate-root/attempt", {});
-	const { encoded_token } = await call(address, "PUT", "sys/generate-root/update", { key, nonce });
-	const pad = Buffer.from(otp as string);
-	const bytes = Buffer.from(encoded_token as string, "base64");
-	return Buffer.from(bytes.map((byte, index) => byte ^ (pad[index] ?? 0))).toString();
 }
 
 async function turnAuditOn(address: string, token: string, file: string): Promise<void> {

@@ -24,6 +24,8 @@ import { bundleWorkflows } from "../../workers/bundle.ts";
 import { createMemoryKeys } from "./memoryKeys.ts";
 import { messageOf } from "./message.ts";
 
+export { until } from "./until.ts";
+
 export type Engine = Awaited<ReturnType<typeof createEngine>>;
 
 const day = 24 * 3600_000;
@@ -188,20 +190,6 @@ export async function createEngine(options: EngineOptions = {}) {
 			encryption.close();
 		},
 	};
-}
-
-/** Waits for a condition, not for a time. */
-export async function until<T>(
-	condition: () => Promise<T | undefined | false> | T | undefined | false,
-	limitMs = 20_000,
-): Promise<T> {
-	const end = Date.now() + limitMs;
-	for (;;) {
-		const value = await condition();
-		if (value) return value;
-		if (Date.now() > end) throw new Error(`waited ${limitMs} ms in vain: ${condition.toString().slice(0, 120)}`);
-		await new Promise((resolve) => setTimeout(resolve, 20));
-	}
 }
 
 let bundling: Promise<string> | undefined;

@@ -2,7 +2,9 @@
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { type AddressInfo, connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -43,6 +45,8 @@ const services = Object.entries(compose.services);
 const ours = services.filter(([, service]) => service.build !== undefined);
 const lasting = services.filter(([, service]) => service.restart === "unless-stopped");
 const dockerfile = readTreeFile("Dockerfile");
+/** Those that log in to Vault by a role of their own. */
+const running = ["api", "worker", "sender", "cli", "prepare"];
 
 // What Node itself reads; all else that our services are given must be a setting of config.ts.
 const nodeVariables = ["NODE_EXTRA_CA_CERTS"];
@@ -62,7 +66,7 @@ for (const [name, service] of ours) {
 		}
 		const config = loadConfig(environment);
 		assert.equal(config.vault.address, "https://vault:8200");
-		if (["api", "worker", "sender", "cli"].includes(name)) {
+		if (running.includes(name)) {
 			assert.equal(config.environment, "production");
 			assert.equal(config.mongodb.url, samples.MONGODB_URL);
 			assert.equal(config.redis.url, samples.REDIS_URL);
@@ -78,7 +82,7 @@ test("each process has the credentials of its own roles, kept fresh by the crede
 			.command?.slice(4)
 			.map((entry) => entry.split(":") as [string, string]),
 	);
-	for (const name of ["api", "worker", "sender", "cli"]) {
+	for (const name of running) {
 		assert.deepEqual(rolesOf(name), issued.get(name)?.split(",").sort(), name);
 		assert.ok(serviceOf(name).volumes?.includes(`${name}-credentials:/run/credentials:ro`));
 	}
@@ -140,6 +144,13 @@ test("every lasting service has a health check, and everything waits for what it
 	}
 });
 
+test("what uses the stores starts after `lethe admin prepare` has made them ready", () => {
+	assert.deepEqual(serviceOf("prepare").command, ["admin", "prepare"]);
+	for (const name of ["api", "worker", "sender", "cli"]) {
+		assert.equal(serviceOf(name).depends_on?.prepare?.condition, "service_completed_successfully", name);
+	}
+});
+
 test("stores have no way out, and every published port is on loopback", () => {
 	const inside = Object.keys(compose.networks).filter((name) => compose.networks[name]?.internal);
 	for (const name of ["vault", "mongodb", "redis", "postgres", "temporal"]) {
@@ -190,10 +201,38 @@ test("the namespace has the search attributes that the workflows set", () => {
 	assert.deepEqual(names.split(" ").sort(), Object.values(searchAttributes).sort());
 });
 
-const dockerCompose = spawnSync("docker", ["compose", "version"]);
-test("`docker compose config` accepts it", { skip: dockerCompose.status !== 0 && "no docker compose here" }, () => {
-	const args = ["compose", "--file", join(root, "docker-compose.yml"), "--profile", "*", "config", "--quiet"];
-	const { status, stderr } = spawnSync("docker", args, { encoding: "utf8", env: { PATH: process.env.PATH } });
+for (const [name, port] of [
+	["worker", 7233],
+	["sender", 27017],
+] as const) {
+	const skip = process.platform !== "linux" && "/proc is Linux's";
+	test(`the ${name} is healthy exactly while it holds a connection to port ${port}`, { skip }, async () => {
+		const [cmd, program = "", flags = "", pattern = "", ...files] = serviceOf(name).healthcheck?.test ?? [];
+		const hex = (number: number) => number.toString(16).toUpperCase().padStart(4, "0");
+		assert.deepEqual([cmd, pattern], ["CMD", `:${hex(port)} 01 `]);
+		const server = createServer().listen(0, "127.0.0.1");
+		await once(server, "listening");
+		const here = (server.address() as AddressInfo).port;
+		const isHealthy = () => spawnSync(program, [flags, pattern.replace(hex(port), hex(here)), ...files]).status === 0;
+		assert.equal(isHealthy(), false);
+		const client = connect(here, "127.0.0.1");
+		await once(client, "connect");
+		assert.equal(isHealthy(), true);
+		client.destroy();
+		server.close();
+		await once(client, "close");
+		assert.equal(isHealthy(), false);
+	});
+}
+
+const composeCommand = [["docker", "compose"], ["docker-compose"]].find(
+	([program = "", ...args]) => spawnSync(program, [...args, "version"]).status === 0,
+);
+test("`docker compose config` accepts it", { skip: !composeCommand && "no docker compose here" }, () => {
+	const [program = "", ...first] = composeCommand ?? [];
+	const args = [...first, "--file", join(root, "docker-compose.yml"), "--profile", "*", "config", "--quiet"];
+	const { PATH, HOME, DOCKER_CONFIG } = process.env;
+	const { status, stderr } = spawnSync(program, args, { encoding: "utf8", env: { PATH, HOME, DOCKER_CONFIG } });
 	assert.equal(status, 0, stderr);
 });
 

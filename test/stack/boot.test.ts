@@ -1,0 +1,42 @@
+// The first start of a clone where packages can't be had: one line that names the mend, and soon.
+
+import assert from "node:assert/strict";
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { bareEnvironment, root, run } from "../harness/programs.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "lethe-boot-"));
+after(() => rmSync(folder, { recursive: true }));
+mkdirSync(join(folder, "stack"));
+for (const path of ["package.json", "package-lock.json", ".npmrc", "stack/boot.mjs"]) {
+	copyFileSync(join(root, path), join(folder, path));
+}
+const boot = (...args: string[]) => {
+	const env = bareEnvironment({ npm_config_cache: join(folder, "cache") });
+	return run(process.execPath, ["stack/boot.mjs", ...args], { cwd: folder, env });
+};
+
+test("with the registry out of reach it says so in one line, after the one that tells of the wait", async () => {
+	const { code, out, error } = await boot("stack/start.ts");
+	assert.deepEqual([code, out], [1, ""]);
+	assert.match(
+		error,
+		/^Installing the pinned packages .*\nThe package registry can't be reached \(ECONNREFUSED\)\. Check the network .*\n$/,
+	);
+});
+
+test("where nothing can be written it says so in one line", async () => {
+	rmSync(join(folder, ".lethe"), { recursive: true, force: true });
+	writeFileSync(join(folder, ".lethe"), "");
+	const { code, error } = await boot("stack/start.ts");
+	assert.equal(code, 1);
+	assert.match(error, /^.*\.lethe can't be written \(E\w+\)\. Mend its rights, then try again\.\n$/);
+	rmSync(join(folder, ".lethe"));
+});
+
+test("without a script it says how it is used", async () => {
+	const { code, error } = await boot();
+	assert.deepEqual([code, error], [1, "Usage: node stack/boot.mjs SCRIPT.ts [arguments]\n"]);
+});
