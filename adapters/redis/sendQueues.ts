@@ -97,7 +97,13 @@ export function createSendWorker(options: {
 	const worker: Worker = new Worker(
 		options.sendQueue,
 		async (job: Job<{ m: string; a: number }>) => {
-			await options.handle({ messageId: job.data.m, attempt: job.data.a }, control);
+			try {
+				await options.handle({ messageId: job.data.m, attempt: job.data.a }, control);
+			} catch (error) {
+				options.onError(error as Error);
+				// BullMQ keeps the reason and the stack of a failure, in the queue's events too: they may quote anything.
+				throw opaqueError(error);
+			}
 		},
 		{
 			connection,
@@ -119,6 +125,13 @@ export function createSendWorker(options: {
 			connection.disconnect();
 		},
 	};
+}
+
+function opaqueError(error: unknown): Error {
+	const { code } = error as { code?: unknown };
+	const opaque = new Error(typeof code === "string" && /^[a-z_]{1,40}$/.test(code) ? code : "failed");
+	opaque.stack = "";
+	return opaque;
 }
 
 // Tokens by tenths of a second: a whole second's tokens at once would be a burst the carrier refuses.

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { CompleteAsyncError } from "@temporalio/activity";
+import mongoose from "mongoose";
 import { applyEvent } from "../../activities/unpark.ts";
 import type { SendOutcome } from "../../adapters/carriers/carrier.ts";
 import { isFinal } from "../../domain/lifecycle.ts";
@@ -253,6 +254,53 @@ describe("lifecycle, driven step by step", () => {
 			assert.equal(ended.state, "delivered");
 			assert.equal(ended.content, undefined);
 		}
+	});
+
+	it("a receipt racing a cancel: a caller's comes too late, an operator's gives way to the carrier's truth", async () => {
+		for (let round = 0; round < 20; round++) {
+			const message = await engine.accept();
+			await engine.store.messages.transition(enqueue(message, engine.clock()));
+			await engine.send({ messageId: message._id, attempt: 1 }, noControl);
+			const sent = await engine.read(message._id);
+			const [cancelled] = await Promise.all([
+				engine.store.messages.transition(cancel(sent, engine.clock())),
+				engine.activities.finalise(message.submissionId, true),
+				receipt(message._id, "delivered", `c${round}`),
+			]);
+			assert.equal(cancelled, false);
+			const ended = await engine.read(message._id);
+			assert.equal(ended.state, "delivered");
+			assert.equal(ended.content, undefined);
+			assert.equal(ended.receipts.length, 1);
+		}
+	});
+
+	it("a wrapped key is in one document only while its message lives, and in none once it ended", async () => {
+		const message = await engine.accept();
+		const needles = [message.content, message.address].flatMap((sealed) =>
+			[sealed?.wrappedKey, sealed?.ciphertext].map((bytes) => Buffer.from(bytes as Uint8Array).toString("latin1")),
+		);
+		const holders = async () => {
+			const found: string[] = [];
+			const client = new mongoose.mongo.MongoClient(process.env.MONGODB_URL as string);
+			try {
+				for (const { name } of await client.db(engine.name).listCollections().toArray()) {
+					for await (const document of client.db(engine.name).collection(name).find({})) {
+						const bytes = Buffer.from(mongoose.mongo.BSON.serialize(document)).toString("latin1");
+						for (const needle of needles) if (bytes.includes(needle)) found.push(`${name}/${document._id}`);
+					}
+				}
+			} finally {
+				await client.close();
+			}
+			return found;
+		};
+		assert.deepEqual(await holders(), Array(4).fill(`messages/${message._id}`));
+		await engine.store.messages.transition(enqueue(message, engine.clock()));
+		await engine.send({ messageId: message._id, attempt: 1 }, noControl);
+		assert.deepEqual(await holders(), Array(4).fill(`messages/${message._id}`));
+		await receipt(message._id, "delivered");
+		assert.deepEqual(await holders(), []);
 	});
 
 	it("the same receipt twenty times at once counts once", async () => {

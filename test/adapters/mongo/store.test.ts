@@ -94,6 +94,30 @@ describe("store", () => {
 		}
 	});
 
+	it("every write asks for a majority and for the journal", async () => {
+		const url = `${process.env.MONGODB_URL}&monitorCommands=true`;
+		const watched = await connectMongo({ url, database: connection.name });
+		const seen = new Map<string, unknown[]>();
+		watched.getClient().on("commandStarted", ({ commandName, command }) => {
+			if (!["insert", "update", "delete"].includes(commandName)) return;
+			seen.set(commandName, [...(seen.get(commandName) ?? []), command.writeConcern]);
+		});
+		const watchedStore = createStore(watched, deps);
+		const _id = id();
+		await watchedStore.messages.insert(messageOf({ id: _id, state: "queued" }));
+		await watchedStore.messages.transition({ id: _id, to: "sending" });
+		await watchedStore.cohorts.set("coh_x", { holds: [] });
+		await watchedStore.wrappingKeys.insert({ _id, cohortId: "coh_x", wrapped: "vault:v1:x", createdAt: 1 });
+		await watchedStore.wrappingKeys.deleteByCohort("coh_x");
+		await watched.close();
+		assert.deepEqual([...seen.keys()].sort(), ["delete", "insert", "update"]);
+		for (const [name, concerns] of seen) {
+			for (const concern of concerns as { w: unknown; j: unknown }[]) {
+				assert.deepEqual([concern?.w, concern?.j], ["majority", true], name);
+			}
+		}
+	});
+
 	it("a connection that breaks under an insert is an error, never an acceptance", async () => {
 		const cut = await connectMongo({ url: process.env.MONGODB_URL as string, database: "x" });
 		const cutStore = createStore(cut, deps);

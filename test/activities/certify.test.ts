@@ -1,0 +1,112 @@
+// What a certificate rests on: the store and Vault, read back. What is still there makes it incomplete, or none at all.
+
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import { createActivities } from "../../activities/index.ts";
+import type { Certificate } from "../../audit/certificate.ts";
+import { LetheError } from "../../domain/errors.ts";
+import { limits } from "../../domain/limits.ts";
+import type { Message } from "../../domain/message.ts";
+import { end } from "../../domain/transition.ts";
+import { createEngine, type Engine } from "../harness/engine.ts";
+
+describe("certificates", () => {
+	let engine: Engine;
+	before(async () => {
+		engine = await createEngine({ worker: false, sender: false });
+	});
+	after(() => engine.close());
+
+	const payloadOf = (jws: string): Certificate =>
+		JSON.parse(Buffer.from(jws.split(".")[1] as string, "base64url").toString());
+	const certificatesAbout = async (about: string) =>
+		(await engine.store.certificates.findAbout(about)).map(({ jws }) => payloadOf(jws));
+	const copyOf = (certificate: Certificate | undefined, name: string) =>
+		certificate?.copies.find(({ copy }) => copy === name);
+	async function delivered(shape: Parameters<Engine["accept"]>[0] = {}): Promise<Message> {
+		const message = await engine.accept(shape);
+		await engine.store.messages.transition({ ...end(message, "delivered", engine.clock()), from: ["accepted"] });
+		return engine.read(message._id);
+	}
+	const dueNow = async (cohortId: string) => {
+		const cohort = await engine.store.cohorts.find(cohortId);
+		engine.time.offsetMs += Math.max(0, (cohort?.dueAt ?? 0) - engine.clock() + 1);
+	};
+
+	it("say complete of what was read back and found gone", async () => {
+		const message = await delivered();
+		await engine.activities.finalise(message.submissionId, false);
+		const [certificate, ...more] = await certificatesAbout(message.submissionId);
+		assert.equal(more.length, 0);
+		assert.equal(certificate?.status, "complete");
+		assert.deepEqual(certificate.objects.map(({ object }) => object).sort(), ["address", "content"]);
+		assert.deepEqual(certificate.objects[0]?.messageIds, [message._id]);
+	});
+
+	it("are incomplete when a ciphertext is still, or again, where it was erased", async () => {
+		const message = await engine.accept();
+		const { content } = message;
+		await engine.store.messages.transition({ ...end(message, "delivered", engine.clock()), from: ["accepted"] });
+		await engine.store.messages.transition({ id: message._id, set: { content } });
+		await engine.activities.finalise(message.submissionId, false);
+		const [certificate] = await certificatesAbout(message.submissionId);
+		assert.equal(certificate?.status, "incomplete");
+		assert.deepEqual(certificate.reasons, ["copy_unverified"]);
+		assert.equal(copyOf(certificate, "database document")?.status, "unverified");
+	});
+
+	it("of a purge's page are incomplete when the store did not erase", async () => {
+		const message = await delivered({ contentAtFinal: false });
+		const cohortId = message.content?.cohortId as string;
+		await dueNow(cohortId);
+		const { messages } = engine.store;
+		// A store that answers and does not do it.
+		const transition: typeof messages.transition = ({ unset: _, ...change }) => messages.transition(change);
+		const store = { ...engine.store, messages: { ...messages, transition } };
+		const { closeCohort, erasePage, destroyCohort } = createActivities({ ...engine, store });
+		assert.ok(await closeCohort(cohortId));
+		await erasePage(cohortId);
+		const [certificate] = await certificatesAbout(cohortId);
+		assert.equal(certificate?.status, "incomplete");
+		assert.equal(copyOf(certificate, "database document")?.status, "unverified");
+		assert.deepEqual(await destroyCohort(cohortId), { outcome: "waiting" }, "nor is its key destroyed");
+		assert.ok(await engine.memory.cohortKeys.exists(cohortId));
+	});
+
+	it("of a key are not issued while Vault still shows it, or can't be asked", async () => {
+		const message = await delivered({ contentAtFinal: false });
+		const cohortId = message.content?.cohortId as string;
+		await dueNow(cohortId);
+		const exists = [
+			async () => true,
+			async () => {
+				throw new LetheError("keys_unavailable");
+			},
+		];
+		for (const answer of exists) {
+			const cohortKeys = { ...engine.memory.cohortKeys, exists: answer };
+			const { closeCohort, erasePage, destroyCohort } = createActivities({ ...engine, cohortKeys });
+			assert.ok(await closeCohort(cohortId));
+			while ((await erasePage(cohortId)).count > 0);
+			await assert.rejects(destroyCohort(cohortId), { code: "keys_unavailable" });
+			const about = await certificatesAbout(cohortId);
+			assert.ok(about.every(({ objects }) => objects.every(({ object }) => object !== "cohort_key")));
+			assert.equal((await engine.store.cohorts.find(cohortId))?.state, "closing");
+		}
+		assert.deepEqual(await engine.activities.destroyCohort(cohortId), { outcome: "destroyed" });
+		const about = await certificatesAbout(cohortId);
+		assert.ok(about.some(({ objects }) => objects.some(({ object }) => object === "cohort_key")));
+	});
+
+	it("that can't be signed are issued by the sweep later, and name the same erasure once", async () => {
+		const message = await delivered();
+		engine.memory.away.value = true;
+		await engine.activities.finalise(message.submissionId, false);
+		assert.deepEqual(await certificatesAbout(message.submissionId), []);
+		engine.memory.away.value = false;
+		engine.time.offsetMs += limits.driverPatienceMs + 1;
+		await Promise.all([engine.activities.sweepPage(), engine.activities.finalise(message.submissionId, false)]);
+		assert.equal((await certificatesAbout(message.submissionId)).length, 1);
+		assert.equal((await engine.read(message._id)).certificates.length, 1);
+	});
+});

@@ -1,0 +1,202 @@
+// One attempt, second by second: recorded before the carrier hears of it, never past lease or deadline, recorded after.
+
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import { createSend } from "../../activities/send.ts";
+import { createUnpark } from "../../activities/unpark.ts";
+import type { Carrier } from "../../adapters/carriers/carrier.ts";
+import { createReceive } from "../../api/receive.ts";
+import { LetheError } from "../../domain/errors.ts";
+import { limits } from "../../domain/limits.ts";
+import type { Message } from "../../domain/message.ts";
+import type { Transition } from "../../domain/transition.ts";
+import { enqueue } from "../../domain/transition.ts";
+import { createEngine, type Engine, until } from "../harness/engine.ts";
+
+type Outgoing = Parameters<Carrier["send"]>[0];
+
+describe("one attempt", () => {
+	let engine: Engine;
+	before(async () => {
+		engine = await createEngine({ worker: false, sender: false });
+	});
+	after(() => engine.close());
+
+	const accepted = { kind: "accepted", carrierId: "c-1", segments: 1 } as const;
+	const noControl = { holdBack: async () => undefined };
+	const carriersOf = (send: Carrier["send"]) => ({ sender: async () => ({ ...engine.carrier, send }) });
+	const sender = (more: Partial<Parameters<typeof createSend>[0]>) => {
+		const send = createSend({ ...engine, unpark: createUnpark(engine), ...more });
+		return ({ _id }: Message, attempt = 1) => send({ messageId: _id, attempt }, noControl);
+	};
+	async function queued(shape: Parameters<Engine["accept"]>[0] = {}): Promise<Message> {
+		const message = await engine.accept(shape);
+		assert.ok(await engine.store.messages.transition(enqueue(message, engine.clock())));
+		return message;
+	}
+	/** A monotonic clock in the test's hand; what it can't be is set back. */
+	const createMonotonic = () => {
+		const time = { nowMs: 1_000 };
+		return { time, monotonic: () => time.nowMs };
+	};
+
+	it("is in the store, with its reference, before the carrier is called", async () => {
+		const message = await queued();
+		const seen: (Message | Outgoing)[] = [];
+		await sender({
+			carriers: carriersOf(async (outgoing) => {
+				seen.push(await engine.read(message._id), outgoing);
+				return accepted;
+			}),
+		})(message);
+		const [stored, outgoing] = seen as [Message, Outgoing];
+		assert.equal(stored.state, "sending");
+		assert.equal(stored.attempt, 1);
+		assert.equal(stored.attempts[0]?.reference, outgoing.reference);
+		assert.ok((stored.nextCheckAt ?? 0) >= engine.clock() + limits.leaseMs, "and the sweep will look at it");
+	});
+
+	it("that can't be recorded is not made", async () => {
+		const message = await queued();
+		let calls = 0;
+		const transition = async (): Promise<boolean> => {
+			throw new LetheError("store_unavailable");
+		};
+		const send = sender({
+			store: { messages: { ...engine.store.messages, transition } },
+			carriers: carriersOf(async () => {
+				calls++;
+				return accepted;
+			}),
+		});
+		await assert.rejects(send(message), { code: "store_unavailable" });
+		assert.equal(calls, 0);
+	});
+
+	it("shows the carrier the texts in clear, and wipes them after it", async () => {
+		const message = await queued();
+		let kept: Outgoing | undefined;
+		const texts: string[] = [];
+		const carriers = carriersOf(async (outgoing) => {
+			kept = outgoing;
+			texts.push(outgoing.text.reveal(), outgoing.to.reveal());
+			return accepted;
+		});
+		await sender({ carriers })(message);
+		assert.deepEqual(texts, ["The text in clear", "+12025550142"]);
+		for (const part of [kept?.text, kept?.to]) assert.ok(part?.bytes().every((byte) => byte === 0));
+	});
+
+	it("gives the carrier no time past the deadline, and is due no longer once the deadline or half the lease is over", async () => {
+		const shape = { deadlineAt: engine.clock() + 8_500, closeAt: engine.clock() + 60_000 };
+		for (const [message, overAfterMs] of [
+			[await queued(shape), 8_500],
+			[await queued(), limits.leaseMs - limits.carrierTimeoutMs],
+		] as const) {
+			const { time, monotonic } = createMonotonic();
+			const due: boolean[] = [];
+			let validity = 0;
+			const carriers = carriersOf(async ({ stillDue, validitySeconds }) => {
+				validity = validitySeconds;
+				for (const passedMs of [0, overAfterMs - 1_000, overAfterMs + 1]) {
+					time.nowMs = 1_000 + passedMs;
+					due.push(stillDue?.() ?? true);
+				}
+				return { kind: "failed", code: "carrier_unavailable" };
+			});
+			await sender({ carriers, monotonic })(message);
+			assert.deepEqual(due, [true, true, false]);
+			assert.ok(validity * 1_000 <= message.deadlineAt - message.acceptedAt, `${validity} s`);
+		}
+	});
+
+	it("is not made when decrypting outlasted the deadline or the lease, whatever the wall clock says", async () => {
+		const shape = { deadlineAt: engine.clock() + 8_500, closeAt: engine.clock() + 60_000 };
+		for (const [message, passedMs, state] of [
+			[await queued(shape), 7_600, "expired"],
+			[await queued(), limits.leaseMs - limits.carrierTimeoutMs + 1, "queued"],
+		] as const) {
+			const { time, monotonic } = createMonotonic();
+			let calls = 0;
+			const carriers = carriersOf(async () => {
+				calls++;
+				return accepted;
+			});
+			const decrypt: Engine["encryption"]["decrypt"] = async (request) => {
+				time.nowMs = 1_000 + passedMs;
+				return engine.encryption.decrypt(request);
+			};
+			await sender({ carriers, monotonic, encryption: { ...engine.encryption, decrypt } })(message);
+			assert.equal(calls, 0);
+			assert.equal((await engine.read(message._id)).state, state);
+		}
+	});
+
+	it("is recorded when the store comes back while its lease lasts", async () => {
+		const message = await queued();
+		let failures = 0;
+		const transition = async (change: Transition) => {
+			if (change.to === "submitted" && failures++ < 3) throw new LetheError("store_unavailable");
+			return engine.store.messages.transition(change);
+		};
+		await sender({ store: { messages: { ...engine.store.messages, transition } } })(message);
+		assert.equal(failures, 4);
+		assert.equal((await engine.read(message._id)).state, "submitted");
+	});
+
+	it("lost before it was recorded, its receipt too early: the look-up finds it, the receipt ends it, nothing is sent again", async () => {
+		const message = await queued();
+		const calls = engine.carrier.calls.length;
+		// The carrier took it; the sender dies before its answer is in the store.
+		const dying = sender({
+			store: {
+				messages: {
+					...engine.store.messages,
+					transition: async (change) => (change.to === "submitted" ? false : engine.store.messages.transition(change)),
+				},
+			},
+		});
+		await dying(message);
+		const sending = await engine.read(message._id);
+		assert.equal(sending.state, "sending");
+		const carrierId = `c-${sending.attempts[0]?.reference}`;
+		const receive = createReceive(engine);
+		const event = { eventId: "early", carrierId, state: "delivered", at: engine.clock() } as const;
+		assert.equal(await receive("queue", event, false), "parked");
+		engine.time.offsetMs += limits.leaseMs + limits.carrierTimeoutMs + 1;
+		await engine.activities.sweepPage();
+		const ended = await engine.read(message._id);
+		assert.equal(ended.state, "delivered");
+		assert.equal(ended.receipts.length >= 1, true);
+		assert.equal(ended.content, undefined);
+		assert.equal(await engine.store.parkedReceipts.count(), 0);
+		assert.equal(engine.carrier.calls.length, calls + 1);
+	});
+
+	it("of a dead sender that wakes up late changes nothing that was decided since", async () => {
+		const message = await queued();
+		let wake: () => void = () => undefined;
+		const asleep = new Promise<void>((resolve) => {
+			wake = resolve;
+		});
+		let taken = false;
+		const carriers = carriersOf(async () => {
+			taken = true;
+			await asleep;
+			return { kind: "rejected", code: "invalid_recipient" };
+		});
+		const late = sender({ carriers })(message);
+		await until(() => taken);
+		// Its lease is over: the carrier knows nothing of the attempt, and the next one is made.
+		engine.time.offsetMs += limits.leaseMs + limits.carrierTimeoutMs + 1;
+		await engine.activities.sweepPage();
+		await sender({})(message, 2);
+		assert.equal((await engine.read(message._id)).state, "submitted");
+		wake();
+		await late;
+		const unmoved = await engine.read(message._id);
+		assert.equal(unmoved.state, "submitted");
+		assert.equal(unmoved.attempt, 2);
+		assert.notEqual(unmoved.attempts[1]?.outcome, "rejected");
+	});
+});

@@ -1,0 +1,171 @@
+// Send queues on a real Redis: ids and nothing else, one run a job whatever comes of it, and the rate that was asked for.
+
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { after, before, describe, it } from "node:test";
+import { Redis } from "ioredis";
+import {
+	createSendQueues,
+	createSendWorker,
+	type SendJob,
+	type SendQueues,
+} from "../../../adapters/redis/sendQueues.ts";
+import { formatId } from "../../../domain/ids.ts";
+import { until } from "../../harness/engine.ts";
+
+const url = process.env.REDIS_URL as string;
+
+describe("send queues", () => {
+	const prefix = `t${randomBytes(6).toString("hex")}`;
+	let queues: SendQueues;
+	let redis: Redis;
+	before(() => {
+		queues = createSendQueues({ url, prefix });
+		redis = new Redis(url);
+	});
+	after(async () => {
+		for (const worker of workers) await worker.close();
+		const keys = await redis.keys(`${prefix}:*`);
+		if (keys.length > 0) await redis.del(keys);
+		redis.disconnect();
+		await queues.close();
+	});
+
+	const jobOf = (more: Partial<SendJob> = {}): SendJob => ({
+		messageId: formatId("message", randomBytes(16)),
+		attempt: 1,
+		sendQueue: `q${randomBytes(4).toString("hex")}`,
+		urgent: false,
+		delayMs: 0,
+		...more,
+	});
+	type Work = Parameters<typeof createSendWorker>[0];
+	const workers: ReturnType<typeof createSendWorker>[] = [];
+	const work = (sendQueue: string, handle: Work["handle"], more: Partial<Work> = {}) => {
+		const common = { url, prefix, concurrency: 1, ratePerSecond: 1_000, onError: () => undefined };
+		const worker = createSendWorker({ ...common, sendQueue, handle, ...more });
+		workers.push(worker);
+		return worker;
+	};
+	const total = async (sendQueue: string) =>
+		Object.values(await queues.counts(sendQueue)).reduce((sum, count) => sum + count, 0);
+
+	/** Everything that Redis keeps of a queue, keys and values, as text. */
+	async function dump(sendQueue: string): Promise<string> {
+		const parts: string[] = [];
+		for (const key of await redis.keys(`${prefix}:${sendQueue}:*`)) {
+			const type = await redis.type(key);
+			const read: Record<string, () => Promise<unknown>> = {
+				string: () => redis.get(key),
+				hash: () => redis.hgetall(key),
+				list: () => redis.lrange(key, "0", "-1"),
+				set: () => redis.smembers(key),
+				zset: () => redis.zrange(key, "0", "-1"),
+				stream: () => redis.xrange(key, "-", "+"),
+			};
+			parts.push(key, JSON.stringify(await read[type]?.()));
+		}
+		return parts.join("\n");
+	}
+
+	it("keep of a message its id and the attempt's number, whatever they are handed with it", async () => {
+		const job = jobOf();
+		const more = { to: "+12025550142", text: "The text in clear", subject: { mac: "00112233445566778899" } };
+		await queues.add({ ...job, ...more });
+		const kept = await dump(job.sendQueue);
+		assert.ok(kept.includes(job.messageId));
+		for (const secret of ["12025550142", "The text", "0011223344"]) assert.ok(!kept.includes(secret), secret);
+		const [data] = await redis.hmget(`${prefix}:${job.sendQueue}:${job.messageId}-1`, "data");
+		assert.deepEqual(JSON.parse(data as string), { m: job.messageId, a: 1 });
+	});
+
+	it("the same attempt waits once, however often it is added, and runs once", async () => {
+		const job = jobOf();
+		await Promise.all(Array.from({ length: 10 }, () => queues.add(job)));
+		await queues.add(job);
+		assert.equal(await total(job.sendQueue), 1);
+		const seen: object[] = [];
+		const worker = work(job.sendQueue, async (one) => void seen.push(one));
+		await until(async () => (await total(job.sendQueue)) === 0);
+		await worker.close();
+		assert.deepEqual(seen, [{ messageId: job.messageId, attempt: 1 }]);
+	});
+
+	it("a job that fails is run once, leaves nothing of its error, and does not block its id", async () => {
+		const job = jobOf();
+		await queues.add(job);
+		let runs = 0;
+		const failing = work(job.sendQueue, async () => {
+			runs++;
+			throw new Error("could not send The text in clear to +12025550142");
+		});
+		await until(async () => runs > 0 && (await total(job.sendQueue)) === 0);
+		const kept = await dump(job.sendQueue);
+		for (const secret of ["12025550142", "The text"]) assert.ok(!kept.includes(secret), kept);
+		await queues.add(job);
+		await until(async () => runs > 1 && (await total(job.sendQueue)) === 0);
+		await failing.close();
+		assert.equal(runs, 2, "once for each time it was added");
+	});
+
+	it("urgent ones overtake, and a delay is kept", async () => {
+		const { sendQueue } = jobOf();
+		const delayed = jobOf({ sendQueue, delayMs: 400 });
+		const normal = [jobOf({ sendQueue }), jobOf({ sendQueue })];
+		const urgent = jobOf({ sendQueue, urgent: true });
+		const addedAt = performance.now();
+		for (const job of [delayed, ...normal, urgent]) await queues.add(job);
+		const order: string[] = [];
+		let delayedMs = 0;
+		const worker = work(sendQueue, async ({ messageId }) => {
+			order.push(messageId);
+			if (messageId === delayed.messageId) delayedMs = performance.now() - addedAt;
+		});
+		await until(() => order.length === 4);
+		await worker.close();
+		assert.equal(order[0], urgent.messageId);
+		assert.equal(order[3], delayed.messageId);
+		assert.ok(delayedMs >= 380, `${delayedMs} ms`);
+	});
+
+	it("no more start in a second than the rate allows, over two senders together; held back, none starts", async () => {
+		const { sendQueue } = jobOf();
+		const starts: number[] = [];
+		const handle = async () => void starts.push(performance.now());
+		const limited = { concurrency: 20, ratePerSecond: 50 };
+		await Promise.all(Array.from({ length: 60 }, () => queues.add(jobOf({ sendQueue }))));
+		const senders = [work(sendQueue, handle, limited), work(sendQueue, handle, limited)];
+		await until(() => starts.length === 60);
+		const tookMs = (starts.at(-1) as number) - (starts[0] as number);
+		// 60 at 50 a second, by tenths: the last starts a good second after the first.
+		assert.ok(tookMs >= 1_000 && tookMs < 5_000, `${tookMs} ms`);
+		for (const sender of senders) await sender.close();
+		let asked = 0;
+		const throttled = work(sendQueue, async (_job, control) => {
+			if (asked++ === 0) await control.holdBack(700);
+			else starts.push(performance.now());
+		});
+		await queues.add(jobOf({ sendQueue }));
+		await until(() => asked === 1);
+		const heldAt = performance.now();
+		await queues.add(jobOf({ sendQueue }));
+		await until(() => asked === 2);
+		await throttled.close();
+		assert.ok((starts.at(-1) as number) - heldAt >= 600, "held back as long as was asked");
+	});
+
+	it("what a dead sender had in hand is not run again from here", async () => {
+		const { sendQueue } = jobOf();
+		const stalled = jobOf({ sendQueue });
+		await queues.add(stalled);
+		// A sender took the job and died: it is active without a lock, and was so when it was looked at before.
+		await redis.zrem(`${prefix}:${sendQueue}:prioritized`, `${stalled.messageId}-1`);
+		await redis.rpush(`${prefix}:${sendQueue}:active`, `${stalled.messageId}-1`);
+		await redis.sadd(`${prefix}:${sendQueue}:stalled`, `${stalled.messageId}-1`);
+		const seen: string[] = [];
+		const worker = work(sendQueue, async ({ messageId }) => void seen.push(messageId));
+		await until(async () => (await queues.counts(sendQueue)).active === 0);
+		await worker.close();
+		assert.deepEqual(seen, []);
+	});
+});

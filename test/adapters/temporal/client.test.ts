@@ -1,0 +1,75 @@
+// What reaches a real Temporal: whatever a caller or a step hands over, the server never hears a text or a number.
+
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import type { Message } from "../../../domain/message.ts";
+import { createEngine, type Engine, until } from "../../harness/engine.ts";
+
+const secret = "call 12025550142 now";
+
+describe("Temporal, from the client's and the worker's side", () => {
+	const script: { deliver: () => Promise<unknown> } = { deliver: async () => undefined };
+	let engine: Engine;
+	before(async () => {
+		engine = await createEngine({
+			sender: false,
+			replace: () => ({ deliver: () => script.deliver() as Promise<void> }),
+		});
+	});
+	after(() => engine.close());
+
+	const inputOf = ({ submissionId, tenantId, category, region }: Message) => ({
+		submissionId,
+		tenantId,
+		category,
+		region,
+	});
+	/** Everything that the server shows of a run, its payloads in clear. */
+	async function shown({ submissionId }: Message): Promise<string> {
+		const handle = engine.temporal.client.workflow.getHandle(submissionId);
+		const [{ raw }, history] = [await handle.describe(), await handle.fetchHistory()];
+		return JSON.stringify([raw, history], (_key, value) =>
+			value?.type === "Buffer" ? Buffer.from(value.data).toString() : value,
+		);
+	}
+	const isClean = (text: string) => !text.includes("12025550142") && !text.includes("now");
+	const failures = (message: Message, count: number) =>
+		until(async () => {
+			const { raw } = await engine.temporal.client.workflow.getHandle(message.submissionId).describe();
+			const [pending] = raw.pendingActivities ?? [];
+			return (pending?.attempt ?? 0) > count && pending;
+		});
+
+	it("a run is not started with anything but opaque ids, enums and regions", async () => {
+		const message = await engine.accept();
+		const good = inputOf(message);
+		for (const bad of [{ category: secret }, { tenantId: "+12025550142" }, { region: "12025550142" }, { to: secret }]) {
+			await assert.rejects(engine.runs.start({ ...good, ...bad }), /payload_refused/);
+		}
+		await assert.rejects(engine.temporal.client.workflow.getHandle(good.submissionId).describe());
+		assert.equal(await engine.runs.start(good), true);
+		assert.equal(await engine.runs.start(good), false, "and once only");
+		assert.ok((await shown(message)).includes(good.submissionId), "what is told is found");
+	});
+
+	it("a step that answers a text, or fails with one, fails without telling it", async () => {
+		const steps = [
+			async () => secret,
+			async () => ({ outcome: secret }),
+			async () => {
+				throw Object.assign(new Error(secret, { cause: new Error(secret) }), { code: secret, type: secret });
+			},
+		];
+		for (const step of steps) {
+			script.deliver = step;
+			const message = await engine.accept();
+			await engine.start(message);
+			const pending = await failures(message, 1);
+			assert.ok(pending.lastFailure, "it failed, and the server was told so");
+			const text = await shown(message);
+			assert.ok(isClean(text), text);
+			assert.ok(!/\.ts:\d/.test(text), "no stack");
+			await engine.temporal.client.workflow.getHandle(message.submissionId).terminate();
+		}
+	});
+});
