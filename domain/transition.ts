@@ -84,11 +84,11 @@ export function confirm(message: Message, now: number): Transition {
 	return { id: message._id, from: ["accepted", "deferred"], where: { headId }, unset: ["headId"], set: wait };
 }
 
-/** accepted | queued → deferred until `releaseAt`, and for the reason that a policy gave. */
+/** accepted | queued → deferred, or deferred still, until `releaseAt`, and for the reason that a policy gave. */
 export function defer(message: Message, releaseAt: number, now: number, code: string): Transition {
 	return {
 		id: message._id,
-		to: "deferred",
+		...(message.state === "deferred" ? { from: ["deferred"] } : { to: "deferred" }),
 		where: { attempt: message.attempt },
 		set: { stateAt: now, releaseAt, nextCheckAt: releaseAt + limits.driverPatienceMs },
 		// Only what was accepted is judged again; its head's record may be gone by the release.

@@ -1,6 +1,6 @@
 // `npm test`: starts the servers in a folder of their own, runs the tests against them, ends the servers, counts.
 
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { globSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -13,7 +13,10 @@ const patterns = args.filter((arg) => !arg.startsWith("--"));
 
 const stack = createStack({ root, dir: join(root, ".lethe", "test"), log: (line) => console.log(line), fresh: true });
 let stopping: Promise<void> | undefined;
+let runner: ChildProcess | undefined;
 const stop = () => {
+	// A signal to this process alone must not leave tests behind that wait for servers which are gone.
+	runner?.kill();
 	stopping ??= stack.stop();
 	return stopping;
 };
@@ -50,6 +53,7 @@ async function runTests(files: string[]): Promise<{ passed: number; failed: numb
 			stdio: ["ignore", "pipe", "inherit"],
 		},
 	);
+	runner = child;
 	let tail = "";
 	child.stdout.on("data", (chunk: Buffer) => {
 		process.stdout.write(chunk);

@@ -25,7 +25,12 @@ function helpers(engine: () => Engine) {
 		const carrierId = message.attempts.findLast((attempt) => attempt.carrierId)?.carrierId as string;
 		await applyEvent(engine(), id, { eventId, carrierId, state, at: engine().clock() }, stale);
 	};
-	const result = (message: Message) => engine().temporal.client.workflow.getHandle(message.submissionId).result();
+	/** The run's end, long before its activity's timeout would bring it about. */
+	const result = async (message: Message) => {
+		const handle = engine().temporal.client.workflow.getHandle(message.submissionId);
+		await until(async () => (await handle.describe()).status.name !== "RUNNING");
+		await handle.result();
+	};
 	/** Lets time pass for Lethe's clock, and one sweep look at what is due then. */
 	const sweepAfter = async (ms: number) => {
 		engine().time.offsetMs += ms;

@@ -173,30 +173,59 @@ describe("one attempt", () => {
 		assert.equal(engine.carrier.calls.length, calls + 1);
 	});
 
-	it("of a dead sender that wakes up late changes nothing that was decided since", async () => {
+	it("of a dead sender that wakes up late changes nothing of the attempt that is made since", async () => {
 		const message = await queued();
-		let wake: () => void = () => undefined;
-		const asleep = new Promise<void>((resolve) => {
-			wake = resolve;
-		});
-		let taken = false;
-		const carriers = carriersOf(async () => {
-			taken = true;
-			await asleep;
-			return { kind: "rejected", code: "invalid_recipient" };
-		});
-		const late = sender({ carriers })(message);
-		await until(() => taken);
-		// Its lease is over: the carrier knows nothing of the attempt, and the next one is made.
+		const createGate = () => {
+			let open: () => void = () => undefined;
+			const opened = new Promise<void>((resolve) => {
+				open = resolve;
+			});
+			return { open, opened };
+		};
+		const [late, next] = [createGate(), createGate()];
+		const taken = { late: false, next: false };
+		const lateSend = sender({
+			carriers: carriersOf(async () => {
+				taken.late = true;
+				await late.opened;
+				return { kind: "rejected", code: "invalid_recipient" };
+			}),
+		})(message);
+		await until(() => taken.late);
+		// Its lease is over, the carrier knows nothing of the attempt, and the next one is under way.
 		engine.time.offsetMs += limits.leaseMs + limits.carrierTimeoutMs + 1;
 		await engine.activities.sweepPage();
-		await sender({})(message, 2);
-		assert.equal((await engine.read(message._id)).state, "submitted");
-		wake();
-		await late;
-		const unmoved = await engine.read(message._id);
-		assert.equal(unmoved.state, "submitted");
-		assert.equal(unmoved.attempt, 2);
-		assert.notEqual(unmoved.attempts[1]?.outcome, "rejected");
+		const nextSend = sender({
+			carriers: carriersOf(async () => {
+				taken.next = true;
+				await next.opened;
+				return accepted;
+			}),
+		})(message, 2);
+		await until(() => taken.next);
+		late.open();
+		await lateSend;
+		assert.equal((await engine.read(message._id)).state, "sending");
+		next.open();
+		await nextSend;
+		const ended = await engine.read(message._id);
+		assert.equal(ended.state, "submitted");
+		assert.deepEqual(
+			ended.attempts.map(({ outcome }) => outcome),
+			["absent", "accepted"],
+		);
+	});
+
+	it("whose claim another sender's overwrote is not made, whatever the store answered", async () => {
+		const message = await queued();
+		await sender({ carriers: carriersOf(async () => accepted) })(message);
+		let calls = 0;
+		const carriers = carriersOf(async () => {
+			calls++;
+			return accepted;
+		});
+		const transition = async () => true;
+		await sender({ carriers, store: { messages: { ...engine.store.messages, transition } } })(message);
+		assert.equal(calls, 0);
 	});
 });

@@ -124,16 +124,15 @@ describe("store", () => {
 		const collection = cut.models.messages?.collection as unknown as { insertMany: () => Promise<never> };
 		// What the driver throws when the socket closes between the request and the answer.
 		collection.insertMany = async () => {
-			const error = new mongoose.mongo.MongoBulkWriteError(
-				{ message: "connection closed", code: 0, writeErrors: [] },
-				{} as never,
-			);
+			const error = new mongoose.mongo.MongoBulkWriteError({ message: "connection closed", code: 0, writeErrors: [] }, {
+				getWriteConcernError: () => undefined,
+			} as never);
 			throw error;
 		};
-		await assert.rejects(cutStore.messages.insert(messageOf({ id: id() })), (error) => {
-			return error instanceof LetheError && error.code === "store_unavailable";
-		});
-		await cut.close();
+		const inserting = cutStore.messages.insert(messageOf({ id: id() }));
+		await assert
+			.rejects(inserting, (error) => error instanceof LetheError && error.code === "store_unavailable")
+			.finally(() => cut.close());
 	});
 
 	it("a server that is away is one code, and quotes no document", async () => {

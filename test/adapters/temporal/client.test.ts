@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
+import { connectTemporal, createRuns } from "../../../adapters/temporal/client.ts";
 import type { Message } from "../../../domain/message.ts";
 import { createEngine, type Engine, until } from "../../harness/engine.ts";
 
@@ -50,6 +51,24 @@ describe("Temporal, from the client's and the worker's side", () => {
 		assert.equal(await engine.runs.start(good), true);
 		assert.equal(await engine.runs.start(good), false, "and once only");
 		assert.ok((await shown(message)).includes(good.submissionId), "what is told is found");
+	});
+
+	it("that is away delays no caller, and is asked by so many at once only", async () => {
+		const away = connectTemporal({ address: "127.0.0.1:1", namespace: "default" });
+		let asked = 0;
+		const isGroupOpen = async () => {
+			asked++;
+			return new Promise<boolean>(() => undefined);
+		};
+		const runs = createRuns({ client: away.client, taskQueue: engine.name, inFlightMax: 3, isGroupOpen });
+		const message = await engine.accept();
+		const startedAt = performance.now();
+		runs.startSoon(inputOf(message));
+		for (let times = 0; times < 10; times++) runs.settleSoon({ ...message, submissionSize: 2 });
+		assert.ok(performance.now() - startedAt < 1_000);
+		// The start has one of the three places.
+		assert.equal(asked, 2);
+		await away.connection.close();
 	});
 
 	it("a step that answers a text, or fails with one, fails without telling it", async () => {
