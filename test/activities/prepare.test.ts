@@ -64,6 +64,15 @@ describe("prepare", () => {
 		assert.equal((await engine.read(undelayed._id)).state, "deferred");
 	});
 
+	it("is asked again at its release: what must wait longer by then is not queued, but waits", async () => {
+		const message = await accept({ state: "deferred", releaseAt: engine.clock() - 1_000 });
+		const until = engine.clock() + 5 * minute;
+		decide({ deferUntilUtc: iso(until) });
+		assert.deepEqual(await engine.activities.deliver(message.submissionId, 0), { releaseAt: until });
+		const stored = await engine.read(message._id);
+		assert.deepEqual([stored.state, stored.releaseAt], ["deferred", until]);
+	});
+
 	it("is judged for the time at which it would be sent", async () => {
 		const releaseAt = engine.clock() + 10 * minute;
 		await prepare(await accept({ state: "deferred", releaseAt }));

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
+import { createRejudge } from "../../activities/rejudge.ts";
 import { createSend } from "../../activities/send.ts";
 import { createUnpark } from "../../activities/unpark.ts";
 import type { Carrier } from "../../adapters/carriers/carrier.ts";
@@ -26,7 +27,7 @@ describe("one attempt", () => {
 	const noControl = { holdBack: async () => undefined };
 	const carriersOf = (send: Carrier["send"]) => ({ sender: async () => ({ ...engine.carrier, send }) });
 	const sender = (more: Partial<Parameters<typeof createSend>[0]>) => {
-		const send = createSend({ ...engine, unpark: createUnpark(engine), ...more });
+		const send = createSend({ ...engine, unpark: createUnpark(engine), rejudge: createRejudge(engine), ...more });
 		return ({ _id }: Message, attempt = 1) => send({ messageId: _id, attempt }, noControl);
 	};
 	async function queued(shape: Parameters<Engine["accept"]>[0] = {}): Promise<Message> {
@@ -59,11 +60,11 @@ describe("one attempt", () => {
 	it("that can't be recorded is not made", async () => {
 		const message = await queued();
 		let calls = 0;
-		const transition = async (): Promise<boolean> => {
+		const away = async () => {
 			throw new LetheError("store_unavailable");
 		};
 		const send = sender({
-			store: { messages: { ...engine.store.messages, transition } },
+			store: { messages: { ...engine.store.messages, take: away, transition: away } },
 			carriers: carriersOf(async () => {
 				calls++;
 				return accepted;
@@ -224,8 +225,8 @@ describe("one attempt", () => {
 			calls++;
 			return accepted;
 		});
-		const transition = async () => true;
-		await sender({ carriers, store: { messages: { ...engine.store.messages, transition } } })(message);
+		const take = ({ id }: Transition) => engine.store.messages.find(id);
+		await sender({ carriers, store: { messages: { ...engine.store.messages, take } } })(message);
 		assert.equal(calls, 0);
 	});
 });

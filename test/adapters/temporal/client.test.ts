@@ -14,7 +14,7 @@ describe("Temporal, from the client's and the worker's side", () => {
 	before(async () => {
 		engine = await createEngine({
 			sender: false,
-			replace: () => ({ deliver: () => script.deliver() as Promise<void> }),
+			replace: () => ({ deliver: () => script.deliver() as Promise<never> }),
 		});
 	});
 	after(() => engine.close());
