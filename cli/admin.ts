@@ -28,31 +28,7 @@ export function adminCommand(): Command {
 			return { made };
 		}),
 	);
-	add("tenant", "Create a tenant; prints its id.")
-		.requiredOption("--name <name>", "what people call it")
-		.requiredOption("--establishment <country>", "ISO 3166-1 country of its establishment", parseCountry)
-		.requiredOption("--send-queue <id...>", "send queues it may use")
-		.option(
-			"--keep-content <duration>",
-			"a stated need to keep content, ISO 8601, within what the packs permit",
-			parseDuration,
-		)
-		.addOption(
-			new Option("--stop-scope <scope>", "what a recipient's STOP blocks; everything unless told").choices([
-				"marketing",
-				"all",
-			]),
-		)
-		.option("--stop-reply <text>", "the one confirmation of a STOP")
-		.option("--help-reply <text>", "the answer to HELP; without it there is none")
-		.action((options) =>
-			withDeps(async (deps) => {
-				const { name, establishment, sendQueue: sendQueues, keepContent, stopScope, stopReply, helpReply } = options;
-				const inbound = withoutUndefined<NonNullable<TenantDocument["inbound"]>>({ stopScope, stopReply, helpReply });
-				const retention = keepContent ? { content: keepContent } : {};
-				return { tenantId: await createTenant(deps, { name, establishment, sendQueues, retention, inbound }) };
-			}),
-		);
+	addTenant(add("tenant", "Create a tenant; prints its id."));
 	add("key", "Create an API key; it is shown once.")
 		.requiredOption("--tenant <id>", "tenant it acts for")
 		.requiredOption("--name <name>", "what people call it")
@@ -87,6 +63,33 @@ export function adminCommand(): Command {
 			}),
 		);
 	return admin;
+}
+
+function addTenant(command: Command): void {
+	command
+		.requiredOption("--name <name>", "what people call it")
+		.requiredOption("--establishment <country>", "ISO 3166-1 country of its establishment", parseCountry)
+		.requiredOption("--send-queue <id...>", "send queues it may use")
+		.option(
+			"--keep-content <duration>",
+			"a stated need to keep content, ISO 8601, within what the packs permit",
+			parseDuration,
+		)
+		.addOption(
+			new Option("--stop-scope <scope>", "what a recipient's STOP blocks; everything unless told").choices([
+				"marketing",
+				"all",
+			]),
+		)
+		.option("--stop-reply <text>", "the one confirmation of a STOP")
+		.option("--help-reply <text>", "the answer to HELP; without it there is none")
+		.action(({ name, establishment, sendQueue: sendQueues, keepContent, stopScope, stopReply, helpReply }) =>
+			withDeps(async (deps) => {
+				const inbound = withoutUndefined<NonNullable<TenantDocument["inbound"]>>({ stopScope, stopReply, helpReply });
+				const retention = keepContent ? { content: keepContent } : {};
+				return { tenantId: await createTenant(deps, { name, establishment, sendQueues, retention, inbound }) };
+			}),
+		);
 }
 
 async function withDeps(act: (deps: Awaited<ReturnType<typeof adminDeps>>) => Promise<unknown>): Promise<void> {

@@ -2,10 +2,10 @@
 
 import { Command } from "commander";
 import { loadConfig } from "../config.ts";
-import { createDeps } from "../deps.ts";
+import type { Deps } from "../deps.ts";
 import { openPolicies } from "../policies/index.ts";
 import { explain } from "./explain.ts";
-import { adminConfig } from "./target.ts";
+import { adminDeps } from "./target.ts";
 
 type Finding = { check: string; ok: boolean; detail: string; mend?: string };
 
@@ -40,9 +40,9 @@ export async function examine(): Promise<Finding[]> {
 	);
 	// Nothing can be opened by settings that can't be read.
 	if (findings.some(({ check, ok }) => check === "configuration" && !ok)) return findings;
-	let deps: Awaited<ReturnType<typeof createDeps>>;
+	let deps: Deps;
 	try {
-		deps = await createDeps(await adminConfig(), "admin");
+		deps = await adminDeps();
 	} catch (error) {
 		const mend = "Start it with `npm start`, or start its servers and set their URLs.";
 		return [...findings, { check: "deployment", ok: false, detail: explain(error), mend }];

@@ -27,7 +27,7 @@ type Options = {
 };
 
 type Answer = { id?: string; state?: string; decision?: { allowed: boolean; reasons?: string[] } };
-type Refusal = { code?: string; title?: string; errors?: FieldError[]; decision?: { reasons?: string[] } };
+type Refusal = { code: string; title: string; errors?: FieldError[]; decision?: { reasons?: string[] } };
 
 const pollMs = 200;
 /** Refusals that say nothing of the message: it was not asked for rightly, or could not be judged. */
@@ -95,7 +95,7 @@ async function send(options: Options): Promise<void> {
 	if (denied || (options.wait && message.id && message.state !== "delivered")) process.exitCode = exitCodes.no;
 }
 
-function refuse(status: number, { code = String(status), title = "refused.", errors = [], decision }: Refusal): void {
+function refuse(status: number, { code, title, errors = [], decision }: Refusal): void {
 	const details = [
 		...errors.map(({ pointer, detail }) => `${pointer || "/"}: ${detail}`),
 		...(decision?.reasons ?? []),
@@ -157,8 +157,10 @@ async function call(
 	}).catch(() => {
 		throw new Error(`the API at ${target.url} does not answer. Is it running? See \`lethe doctor\`.`);
 	});
-	const answer = await response.json().catch(() => {
+	const answer = (await response.json().catch(() => undefined)) as Answer | Refusal | undefined;
+	// Every refusal of Lethe's has a code.
+	if (answer === undefined || (response.status >= 400 && !("code" in answer))) {
 		throw new Error(`what answers at ${target.url} is not Lethe's API (status ${response.status}). Correct --url.`);
-	});
-	return { status: response.status, body: answer as Answer | Refusal };
+	}
+	return { status: response.status, body: answer };
 }

@@ -2,9 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { issueCredentials } from "../adapters/vault/issue.ts";
 import { type Config, loadConfig } from "../config.ts";
-import { createDeps } from "../deps.ts";
 import { readStackFile, stackFilePath } from "../stack/stackFile.ts";
 
 export type ApiTarget = { url: string; apiKey: string };
@@ -25,16 +23,20 @@ export function apiTarget(options: { url?: string | undefined; key?: string | un
 
 /** Dependencies with the admin role: from the environment, or from the stack that runs here. */
 export async function adminDeps() {
-	return createDeps(await adminConfig(), "admin");
+	const config = await adminConfig();
+	// Loaded only here: whoever speaks to the API needs none of it.
+	const { createDeps } = await import("../deps.ts");
+	return createDeps(config, "admin");
 }
 
 /** The configuration of an administrator: the environment's if it has the admin role's credentials, else the stack's. */
-export async function adminConfig(): Promise<Config> {
+async function adminConfig(): Promise<Config> {
 	const fromEnvironment = loadConfig();
 	if (fromEnvironment.vault.credentials.admin) return fromEnvironment;
 	const stack = readStackFile(stackFilePath(stackDir));
 	if (!stack || stack.pid === null) throw new Error(notStarted);
 	const { vault, mongodb, redis, temporal } = stack.servers;
+	const { issueCredentials } = await import("../adapters/vault/issue.ts");
 	const admin = await issueCredentials({
 		address: vault.url,
 		issuerToken: readFileSync(vault.issuerTokenFile, "utf8").trim(),

@@ -67,14 +67,15 @@ export function start(command: string, args: string[], options: Pick<SpawnOption
 		});
 	}
 	const exited = new Promise<number | null>((resolve) => child.once("close", resolve));
+	const isOver = () => child.exitCode !== null || child.signalCode !== null;
 	return {
 		child,
 		exited,
+		isOver,
 		output: () => output,
 		/** Waits until its output has this. @throws with the output when it ends before, or says it not in time */
 		async says(pattern: RegExp, limitMs = 120_000): Promise<RegExpExecArray> {
-			const over = () => child.exitCode !== null || child.signalCode !== null;
-			const seen = await until(() => pattern.exec(output) ?? (over() && "over"), limitMs).catch(() => "late");
+			const seen = await until(() => pattern.exec(output) ?? (isOver() && "over"), limitMs).catch(() => "late");
 			if (typeof seen === "object") return seen;
 			const last = pattern.exec(output);
 			if (last) return last;

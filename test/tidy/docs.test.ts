@@ -1,14 +1,37 @@
 // The pages made from code say what the code says.
 
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { errorCatalogue } from "../../domain/errors.ts";
 import { renderDocs } from "../../stack/docs.ts";
-import { readTreeFile } from "./tree.ts";
+import { readTreeFile, root, treePaths } from "./tree.ts";
 
 for (const [path, text] of Object.entries(renderDocs())) {
 	test(`${path} is what \`npm run docs\` writes`, () => assert.equal(readTreeFile(path), text));
 }
+
+test("links between pages lead to files of the tree", () => {
+	const broken = treePaths
+		.filter((path) => path.endsWith(".md"))
+		.flatMap((page) => {
+			const links = [...readTreeFile(page).matchAll(/\]\(([^)#:]+)(#[^)]*)?\)/g)].map(([, to = ""]) => to);
+			return links.filter((to) => !existsSync(join(root, dirname(page), to))).map((to) => `${page} → ${to}`);
+		});
+	assert.deepEqual(broken, []);
+});
+
+test("every script that CONTRIBUTING.md and the README name is there", () => {
+	const { scripts } = JSON.parse(readTreeFile("package.json"));
+	const text = readTreeFile("CONTRIBUTING.md") + readTreeFile("README.md");
+	const named = [...text.matchAll(/\bnpm run (?:--\w+ )?([\w:-]+)/g)].map(([, name = ""]) => name);
+	assert.ok(named.includes("check"));
+	assert.deepEqual(
+		named.filter((name) => !(name in scripts)),
+		[],
+	);
+});
 
 test("every error code has a section with its status and its sentence", () => {
 	const page = readTreeFile("docs/errors.md");

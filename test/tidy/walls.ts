@@ -85,7 +85,7 @@ const entries: RegExp[] = [
 	/^workers\/\w+\.ts$/,
 	/^workflows\/index\.ts$/,
 	/^cli\/(bin\.mjs|lethe\.ts)$/,
-	/^stack\/(boot\.mjs|start\.ts|test\.ts|check\.ts|fast-store\.ts|docs\.ts|carrier\/server\.ts)$/,
+	/^stack\/(boot\.mjs|start\.ts|test\.ts|check\.ts|fast-store\.ts|docs\.ts|picture\.ts|carrier\/server\.ts)$/,
 	/^stack\/(bundle|credentials|provision)\.ts$/,
 	/^deploy\/mongodb\/setup\.js$/,
 	/^bench\/(run|bareWorker|bare)\.ts$/,

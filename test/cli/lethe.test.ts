@@ -1,0 +1,183 @@
+// The command line as a shell sees it: help everywhere, misuse in one line with exit code 2, and no stack to speak to.
+
+import assert from "node:assert/strict";
+import { rmSync } from "node:fs";
+import { after, before, describe, it } from "node:test";
+import { makeClone } from "../harness/clone.ts";
+import { bareEnvironment, root, run } from "../harness/programs.ts";
+
+const commands = [
+	[],
+	["send"],
+	["policy"],
+	["policy", "decide"],
+	["policy", "check"],
+	["verify"],
+	["canary"],
+	["doctor"],
+	["admin"],
+	["admin", "prepare"],
+	["admin", "tenant"],
+	["admin", "key"],
+	["admin", "revoke"],
+	["admin", "queue"],
+];
+
+const lethe = (args: string[], options: Parameters<typeof run>[2] = {}) =>
+	run(process.execPath, ["cli/lethe.ts", ...args], options);
+
+/** Runs many at once, a few at a time. */
+async function each<T>(items: T[], act: (item: T) => Promise<void>): Promise<void> {
+	const left = [...items];
+	const lane = async () => {
+		for (let item = left.shift(); item !== undefined; item = left.shift()) await act(item);
+	};
+	await Promise.all([lane(), lane()]);
+}
+
+describe("lethe", () => {
+	it("explains each command by --help and by help, with --json among its options", async () => {
+		await each(commands, async (command) => {
+			const { code, out, error } = await lethe([...command, "--help"]);
+			assert.deepEqual([code, error], [0, ""], command.join(" "));
+			assert.match(out, new RegExp(`^Usage: ${["lethe", ...command].join(" ")} `));
+			const holdsCommands = /^Commands:$/m.test(out);
+			assert.equal(/--json/.test(out), !holdsCommands, command.join(" "));
+		});
+		const [direct, asked] = await Promise.all([lethe(["send", "--help"]), lethe(["help", "send"])]);
+		assert.equal(asked.out, direct.out);
+	});
+
+	it("tells its version", async () => {
+		const { code, out } = await lethe(["--version"]);
+		assert.deepEqual([code, /^\d+\.\d+\.\d+\n$/.test(out)], [0, true]);
+	});
+
+	it("answers misuse with exit code 2 and one line that names the mend", async () => {
+		const cases: [args: string[], says: RegExp][] = [
+			[["nope"], /^lethe: unknown command 'nope'\. See `lethe --help`\.$/],
+			[["--nope"], /^lethe: unknown option '--nope'\. See `lethe --help`\.$/],
+			[["send"], /^lethe send: required option '--to <number>' not specified\. See `lethe send --help`\.$/],
+			[
+				["send", "--to", "1", "--body", "x", "--waitt"],
+				/^lethe send: unknown option '--waitt' \(Did you mean --wait\?\)\. See/,
+			],
+			[["send", "--to", "1", "--body", "x", "--category", "spam"], /'spam' is invalid\. Allowed choices are otp, /],
+			[
+				["send", "--to", "1", "--body", "x", "--data-class", "spam"],
+				/'spam' is invalid\. Allowed choices are contact, /,
+			],
+			[["send", "--to", "1", "--body", "x", "--timeout", "soon"], /'soon' is invalid\. Give whole seconds\. See/],
+			[["send", "--to", "1", "--body", "x", "--url", "here"], /'here' is invalid\. Give the API's URL, such as/],
+			[["policy", "decide"], /^lethe policy decide: required option '--facts <file>' not specified\. See/],
+			[["policy", "nope"], /^lethe policy: unknown command 'nope'\. See `lethe policy --help`\.$/],
+			[["verify"], /^lethe verify: missing required argument 'file'\. See/],
+			[["verify", "x"], /^lethe verify: --keys is missing: name a file/],
+			[["verify", "x", "--keys", "y"], /^lethe verify: x can't be read: check its path/],
+			[["admin", "tenant"], /^lethe admin tenant: required option '--name <name>' not specified\. See/],
+			[
+				["admin", "tenant", "--establishment", "Germany"],
+				/'Germany' is invalid\. Give a country of ISO 3166-1 such as DE\./,
+			],
+			[["admin", "tenant", "--establishment", "QX"], /'QX' is invalid\./],
+			[["admin", "tenant", "--keep-content", "long"], /'long' is invalid\. Give a duration of ISO 8601 such as P30D\./],
+			[["admin", "key", "--role", "king"], /'king' is invalid\. Allowed choices are sender, /],
+			[["admin", "queue", "--id", "../x"], /'\.\.\/x' is invalid\. Give 1 to 64 of/],
+			[["admin", "queue", "--rate", "fast"], /'fast' is invalid\. Give 1 to 100000\./],
+			[["admin", "queue", "--setting", "url"], /'url' is invalid\. Give key=value\./],
+		];
+		await each(cases, async ([args, says]) => {
+			const { code, out, error } = await lethe(args);
+			assert.deepEqual([code, out], [2, ""], args.join(" "));
+			assert.match(error, /^[^\n]+\n$/);
+			assert.match(error.trimEnd(), says);
+		});
+		for (const group of [[], ["policy"], ["admin"]]) {
+			const { code, out, error } = await lethe(group);
+			assert.deepEqual([code, out, error.startsWith("Usage: lethe")], [2, "", true]);
+		}
+	});
+
+	it("names an unknown or bad setting and the mend", async () => {
+		for (const [name, value, says] of [
+			["LETHE_FOO", "1", /LETHE_FOO is not a setting\. Remove it, or see docs\/settings\.md/],
+			["LETHE_API_PORT", "high", /LETHE_API_PORT: .*\. See docs\/settings\.md for what it takes\./],
+			["MONGODB_URL_FILE", "/nowhere", /MONGODB_URL_FILE: the file can't be read\. Mount it, or correct its path\./],
+		] as const) {
+			const env = bareEnvironment({ [name]: value });
+			const { code, out, error } = await lethe(["admin", "revoke", "x"], { env });
+			assert.deepEqual([code, out], [2, ""]);
+			assert.match(error, new RegExp(`^lethe: ${says.source}.*\n$`));
+		}
+		const env = bareEnvironment({ LETHE_FOO: "1" });
+		const doctor = await lethe(["doctor", "--json"], { env });
+		const bad = JSON.parse(doctor.out).filter(({ ok }: { ok: boolean }) => !ok);
+		assert.deepEqual([doctor.code, bad.length, bad[0].check], [1, 1, "configuration"]);
+		const start = await run(process.execPath, ["stack/start.ts", "--dir", "/nowhere/at/all"], { env });
+		assert.deepEqual([start.code, start.out], [2, ""]);
+		assert.match(start.error, /^LETHE_FOO is not a setting\. [^\n]+\n$/);
+	});
+});
+
+describe("lethe in a clone in which nothing was started", () => {
+	let cwd: string;
+	before(async () => {
+		cwd = await makeClone();
+	});
+	after(() => rmSync(cwd, { recursive: true }));
+
+	it("says so, and how to start or name a deployment", async () => {
+		const sent = await lethe(["send", "--to", "+12025550142", "--body", "x"], { cwd });
+		assert.equal(sent.code, 2);
+		assert.match(
+			sent.error,
+			/^lethe: no deployment is named and none runs .*`npm start`, or give --url and --key\.\n$/,
+		);
+		const admin = await lethe(["admin", "prepare"], { cwd });
+		assert.equal(admin.code, 2);
+		assert.match(admin.error, /^lethe: no deployment is named and none runs .*`npm start`, or set its URLs and .*\n$/);
+		const canary = await lethe(["canary"], { cwd });
+		assert.deepEqual([canary.code, /^lethe canary: nothing runs here\. Start it with/.test(canary.error)], [2, true]);
+		const doctor = await lethe(["doctor"], { cwd });
+		assert.equal(doctor.code, 1);
+		assert.match(doctor.out, /^FAIL deployment: no deployment is named.*\n {5}→ Start it with `npm start`, or/m);
+	});
+
+	it("says that the API named does not answer, or is something else", async () => {
+		const to = ["send", "--to", "+12025550142", "--body", "x", "--key", "k", "--url"];
+		const silent = await lethe([...to, "http://127.0.0.1:1"], { cwd });
+		assert.equal(silent.code, 2);
+		assert.match(silent.error, /^lethe: the API at http:\/\/127\.0\.0\.1:1 does not answer\. .*`lethe doctor`\.\n$/);
+		const other = await lethe([...to, process.env.VAULT_ADDR as string], { cwd });
+		assert.equal(other.code, 2);
+		assert.match(other.error, /^lethe: what answers at .* is not Lethe's API \(status 40\d\)\. Correct --url\.\n$/);
+	});
+});
+
+describe("npm start", () => {
+	const start = (args: string[], env = bareEnvironment()) =>
+		run(process.execPath, ["stack/boot.mjs", "stack/start.ts", ...args], { cwd: root, env });
+
+	it("answers misuse with exit code 2 and one line", async () => {
+		for (const [args, says] of [
+			[["--nope"], /^Unknown option '--nope'\. See `npm start -- --help`\.\n$/],
+			[["--dir"], /^Option '--dir <value>' argument missing\. See `npm start -- --help`\.\n$/],
+			[["now"], /^Unexpected argument 'now'\. See `npm start -- --help`\.\n$/],
+		] as const) {
+			const { code, out, error } = await start([...args]);
+			assert.deepEqual([code, out], [2, ""]);
+			assert.match(error, says);
+		}
+		const help = await start(["--help"]);
+		assert.deepEqual([help.code, /^npm start/.test(help.out), help.error], [0, true, ""]);
+	});
+
+	it("is for trying out: production is refused before anything is started", async () => {
+		const { code, out, error } = await start(
+			["--dir", "/nowhere/at/all"],
+			bareEnvironment({ LETHE_ENVIRONMENT: "production" }),
+		);
+		assert.deepEqual([code, out], [2, ""]);
+		assert.match(error, /^npm start is for trying out: .* deploy as deploy\/README\.md says\.\n$/);
+	});
+});
