@@ -1,9 +1,11 @@
 // Runs the cases that packs carry: the rules that a pack's authors can check without reading code.
 
 import type { Decision } from "../domain/decision.ts";
+import { LetheError } from "../domain/errors.ts";
 import { durationMs } from "./durations.ts";
 import { evaluate } from "./evaluate.ts";
 import { parseFacts } from "./facts.ts";
+import type { PackFault } from "./faults.ts";
 import type { PackSet } from "./packSet.ts";
 import type { PackFile } from "./schema.ts";
 
@@ -16,9 +18,24 @@ export function runCases(files: readonly PackFile[], packs: PackSet): CaseResult
 		file.cases.map(({ name, facts, expect }) => ({
 			pack: `${file.id} ${file.version}`,
 			name,
-			mismatches: findMismatches(evaluate(packs, parseFacts(facts)), expect),
+			mismatches: judge(packs, facts, expect),
 		})),
 	);
+}
+
+/** A failed case as a fault of its pack. */
+export function caseFault({ name, mismatches }: Pick<CaseResult, "name" | "mismatches">, line: number): PackFault {
+	const message = `case "${name}" fails: ${mismatches.join("; ")}`;
+	return { line, message, mend: "Correct the rule, or what the case expects." };
+}
+
+function judge(packs: PackSet, facts: unknown, expect: Expectation): string[] {
+	try {
+		return findMismatches(evaluate(packs, parseFacts(facts)), expect);
+	} catch (error) {
+		if (!(error instanceof LetheError)) throw error;
+		return error.errors.map(({ pointer, detail }) => `facts${pointer.replaceAll("/", ".")} ${detail}`);
+	}
 }
 
 /** What of the expectation a decision does not meet, one line each. */

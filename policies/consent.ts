@@ -6,6 +6,7 @@ import type { Rule } from "./compile.ts";
 import { instantMs } from "./durations.ts";
 import type { ReasonCode } from "./reasons.ts";
 import { consentTypes, type RuleFile } from "./schema.ts";
+import { mentions, toWord } from "./words.ts";
 
 export type ConsentEffect = NonNullable<RuleFile["consent"]>;
 export type ConsentVerdict = { enough: boolean; codes: ReasonCode[] };
@@ -49,7 +50,10 @@ function meetsSoftOptIn({ context }: Facts): boolean {
 
 // Consent that ends some time after it was given, and does not say when that was, counts as over.
 function hasExpired(effect: ConsentEffect, consent: Consent, obtainedAt: number | undefined, now: number): boolean {
+	const given = consent.ground ?? "";
 	return effect.expires
-		.filter(({ type, ground }) => type === consent.type && (ground === undefined || ground === consent.ground))
+		.filter(({ type }) => type === consent.type)
+		.filter(({ ground }) => ground === undefined || mentions(given, ground.map(toWord)))
+		.filter(({ notGround }) => notGround === undefined || !mentions(given, notGround.map(toWord)))
 		.some(({ age }) => obtainedAt === undefined || addDuration(obtainedAt, age) <= now);
 }

@@ -26,7 +26,7 @@ export type Draft = {
 
 export function startDraft(facts: Facts, now: number, { packs, excluded }: Applying): Draft {
 	const always = excluded.map(({ reason, citations, packId }) => ({
-		codes: [reason],
+		codes: reason === undefined ? [] : [reason],
 		ruleId: `${packId}.excludes`,
 		citations,
 	}));

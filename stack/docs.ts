@@ -1,16 +1,23 @@
-// Writes docs/errors.md and docs/settings.md from the code that they describe; a test compares them.
+// Writes the pages and the schema that are made from code, for people and editors; a test compares them.
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { settings } from "../config.ts";
 import { errorCatalogue } from "../domain/errors.ts";
+import { packJsonSchema } from "../policies/jsonSchema.ts";
+import { reasonMeanings } from "../policies/reasons.ts";
 
 const made = "<!-- Made by `npm run docs`; a test fails when it is out of date. -->";
 
 /** Path from the repository's root → the page's text. */
 export function renderDocs(): Record<string, string> {
-	return { "docs/errors.md": renderErrors(), "docs/settings.md": renderSettings() };
+	return {
+		"docs/errors.md": renderErrors(),
+		"docs/reasons.md": renderReasons(),
+		"docs/settings.md": renderSettings(),
+		"policies/pack.schema.json": `${JSON.stringify(packJsonSchema(), null, "\t")}\n`,
+	};
 }
 
 if (import.meta.main) {
@@ -36,6 +43,21 @@ heading and never changes, \`retryable\` says whether the same request may succe
 the logs, and \`errors[]\` points into the request. Contents, numbers and secrets are never echoed.
 
 ${sections.join("\n")}`;
+}
+
+function renderReasons(): string {
+	const rows = Object.entries(reasonMeanings).map(([code, meaning]) => `| \`${code}\` | ${meaning} |`);
+	return `${made}
+
+# Reasons
+
+Every decision gives its reasons as codes of this page and no others, the decisive ones first; \`rules\` and \`citations\`
+of the decision say which rule of which pack is meant.
+
+| code | means |
+|---|---|
+${rows.join("\n")}
+`;
 }
 
 function renderSettings(): string {

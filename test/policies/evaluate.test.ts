@@ -250,7 +250,7 @@ test("the decisive rule comes first", () => {
 });
 
 test("consent that ends with time counts to the moment before, and not without a date", () => {
-	const expires = [{ type: "implied", ground: "inquiry", age: "P6M" }];
+	const expires = [{ type: "implied", ground: ["inquiry"], age: "P6M" }];
 	const rule = sampleRule("casl.consent", {
 		consent: { minType: "implied", absent: "missing", purposeBound: false, softOptIn: false, expires },
 	});
@@ -276,11 +276,11 @@ test("of a pack's versions the one in force at the time of the facts decides", (
 		});
 	const set = samplePackSet(
 		version("2.0.0", "2026-06-01T00:00:00Z", "BAA_MISSING"),
-		version("1.0.0", "2026-01-01T00:00:00Z", "OPTED_OUT"),
-		version("1.10.0", "2026-01-01T00:00:00Z", "CONSENT_MISSING"),
-		version("1.9.0", "2026-01-01T00:00:00Z", "PAN_DETECTED"),
+		version("1.9.0", "2026-01-01T00:00:00Z", "OPTED_OUT"),
+		version("1.10.0", "2026-03-01T00:00:00Z", "CONSENT_MISSING"),
 	);
 	const at = (evaluatedAt: string) => evaluate(set, { recipientCountry: "DE", context: { evaluatedAt } });
+	assert.deepEqual(at("2026-02-28T23:59:59Z").reasons, ["OPTED_OUT"]);
 	assert.deepEqual(at("2026-05-31T23:59:59Z").reasons, ["CONSENT_MISSING"]);
 	assert.deepEqual(at("2026-06-01T00:00:00Z").reasons, ["BAA_MISSING"]);
 	assert.deepEqual(at("2026-06-01T00:00:00Z").packs[1], { id: "dated", version: "2.0.0" });

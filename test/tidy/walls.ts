@@ -47,7 +47,7 @@ export const rooms: Record<string, Room> = {
 	// The demo's tenant and key are made as an administrator makes them; the bundle is the worker's own.
 	stack: {
 		may: [
-			...["config.ts", "deps.ts", "domain", "adapters", "audit"],
+			...["config.ts", "deps.ts", "domain", "policies", "adapters", "audit"],
 			...["cli/administer.ts", "stack/carrier/magic.ts", "workers/bundle.ts"],
 		],
 	},
@@ -85,7 +85,7 @@ const entries: RegExp[] = [
 	/^workers\/\w+\.ts$/,
 	/^workflows\/index\.ts$/,
 	/^cli\/(bin\.mjs|lethe\.ts)$/,
-	/^stack\/(boot\.mjs|start\.ts|test\.ts|check\.ts|fast-store\.ts|docs\.ts|carrier\/server\.ts)$/,
+	/^stack\/(boot\.mjs|start\.ts|test\.ts|check\.ts|fast-store\.ts|docs\.ts|seal\.ts|carrier\/server\.ts)$/,
 	/^stack\/(bundle|credentials|provision)\.ts$/,
 	/^deploy\/mongodb\/setup\.js$/,
 	/^bench\/(run|bareWorker|bare)\.ts$/,
