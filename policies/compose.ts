@@ -5,8 +5,8 @@ import { areDisjoint } from "./conditions.ts";
 import { retentionObjects } from "./facts.ts";
 import type { SetFault } from "./faults.ts";
 
-/** The terms that bind: an object goes no earlier than `min` says and no later than `max` says. */
-export type Composed = { min: RetentionTerm; max: RetentionTerm };
+/** The terms that bind: an object goes no earlier than `min` says, no later than `max` says, and is kept as `keep` says. */
+export type Composed = { min: RetentionTerm; max: RetentionTerm; keep: RetentionTerm };
 
 /** The binding terms; undefined when there are none. In whatever order the terms come, the answer is the same. */
 export function composeRetention(terms: readonly RetentionTerm[]): Composed | undefined {
@@ -14,15 +14,17 @@ export function composeRetention(terms: readonly RetentionTerm[]): Composed | un
 	if (!first) return undefined;
 	let min = first;
 	let max = first;
+	let keep = first;
 	for (const term of terms) {
 		if (term.minMs > min.minMs || (term.minMs === min.minMs && term.ruleId < min.ruleId)) min = term;
 		if (term.maxMs < max.maxMs || (term.maxMs === max.maxMs && term.ruleId < max.ruleId)) max = term;
+		if (term.keepMs > keep.keepMs || (term.keepMs === keep.keepMs && term.ruleId < keep.ruleId)) keep = term;
 	}
-	return { min, max };
+	return { min, max, keep };
 }
 
 /** Whether no length of time satisfies both bounds. */
-export function isEmpty({ min, max }: Composed): boolean {
+export function isEmpty({ min, max }: Pick<Composed, "min" | "max">): boolean {
 	return min.minMs > max.maxMs;
 }
 

@@ -13,6 +13,9 @@ export type ConsentVerdict = { enough: boolean; codes: ReasonCode[] };
 
 const softOptInConditions = ["collectedInSale", "ownSimilarProducts", "optOutOfferedAtCollection", "optOutInMessage"];
 
+// Whatever its type says, what was spoken is not in writing.
+const spoken = ["oral", "orally", "verbal", "verbally", "spoken", "phone_call", "voice"];
+
 /** Judges the consent by one rule; every rule is judged by itself, so that the strongest demand wins. */
 export function judgeConsent({ effect }: Rule<ConsentEffect>, facts: Facts, now: number): ConsentVerdict {
 	const { consent } = facts;
@@ -34,13 +37,18 @@ function findFlaw(
 	if (withdrawnAt !== undefined && withdrawnAt <= now) return ["CONSENT_MISSING", "OPTED_OUT"];
 	const obtainedAt = instantMs(consent.obtainedAt);
 	if (obtainedAt !== undefined && obtainedAt > now) return ["CONSENT_MISSING"];
-	if (consent.evidence === false) return ["CONSENT_INSUFFICIENT"];
-	const { purposes } = consent;
-	if (effect.purposeBound && purposes && !purposes.includes(facts.category ?? "")) return ["CONSENT_INSUFFICIENT"];
+	// Consent that can't be shown, or that was given for something else, is none for this.
+	if (consent.evidence === false || consent.evidence === "") return ["CONSENT_INSUFFICIENT", "CONSENT_MISSING"];
+	if (effect.purposeBound && !coversPurpose(consent, facts)) return ["CONSENT_INSUFFICIENT", "CONSENT_MISSING"];
 	if (type === "soft_opt_in" && effect.softOptIn)
 		return meetsSoftOptIn(facts) ? undefined : ["SOFT_OPT_IN_CONDITIONS_UNMET"];
 	if (consentTypes.indexOf(type) < consentTypes.indexOf(effect.minType)) return ["CONSENT_INSUFFICIENT"];
+	if (effect.minType === "express_written" && mentions(consent.source ?? "", spoken)) return ["CONSENT_INSUFFICIENT"];
 	return hasExpired(effect, consent, obtainedAt, now) ? ["CONSENT_EXPIRED"] : undefined;
+}
+
+function coversPurpose({ purposes }: Consent, { category }: Facts): boolean {
+	return purposes === undefined || (category !== undefined && purposes.map(toWord).includes(category));
 }
 
 function meetsSoftOptIn({ context }: Facts): boolean {

@@ -204,7 +204,7 @@ const context = z.strictObject({
 		.array(z.union([z.string().max(200), z.looseObject({ object: object.nullish(), min: duration, max: duration })]))
 		.max(64)
 		.nullish(),
-	resolution: z.union([z.boolean(), z.string().max(2000), z.looseObject({})]).nullish(),
+	resolution: z.union([z.boolean(), z.string().max(2000), z.looseObject({}).transform(withFalseForNull)]).nullish(),
 	contentMaxReachedAt: instant,
 	retentionDisclosure: noneIfNull(
 		ofKind("proof", z.union([z.boolean(), z.string().max(2000), z.looseObject({})])),
@@ -262,6 +262,11 @@ export const factsSchema = z
 		path: ["recipientRegion"],
 		error: "not a region of recipientCountry",
 	});
+
+// An approval that is null is one that is not there.
+function withFalseForNull(value: Record<string, unknown>): Record<string, unknown> {
+	return Object.fromEntries(Object.entries(value).map(([key, field]) => [key, field ?? false]));
+}
 
 function isWithin(region: string | null | undefined, country: string | null | undefined): boolean {
 	return !region || !country || region.startsWith(`${country}-`);

@@ -24,7 +24,11 @@ export type PackSet = {
 };
 
 /** Packs that apply to the facts, and those that would but for an exclusion. */
-export type Applying = { packs: CompiledPack[]; excluded: (CompiledPack["excludes"][number] & { packId: string })[] };
+export type Applying = {
+	packs: CompiledPack[];
+	inForce: readonly CompiledPack[];
+	excluded: (CompiledPack["excludes"][number] & { packId: string })[];
+};
 
 /**
  * Indexes packs by time. Nothing is evaluated.
@@ -61,8 +65,9 @@ export function findSetFaults(files: readonly PackFile[]): SetFault[] {
 
 /** Which of the packs in force apply to the facts. */
 export function findApplying(packs: PackSet, facts: Facts, now: number): Applying {
-	const applying: Applying = { packs: [], excluded: [] };
-	for (const pack of packs.at(now)) {
+	const inForce = packs.at(now);
+	const applying: Applying = { packs: [], inForce, excluded: [] };
+	for (const pack of inForce) {
 		if (!pack.applies(facts, now)) continue;
 		const exclusion = pack.excludes.find(({ holds }) => holds(facts, now));
 		if (exclusion) applying.excluded.push({ ...exclusion, packId: pack.ref.id });

@@ -220,7 +220,7 @@ test("a time that can't be read stops the decision instead of switching a rule o
 	const context = { evaluatedAt: "2026-11-25T18:00:00Z" };
 	assert.throws(
 		() => evaluate(packs, usMarketing({ consent: { ...consent, purposes: ["marketing"] }, context })),
-		RangeError,
+		{ code: "invalid_request" },
 	);
 });
 
