@@ -14,6 +14,7 @@ export type Operators = {
 	below?: number | undefined;
 	longerThan?: string | undefined;
 	olderThan?: string | undefined;
+	notOlderThan?: string | undefined;
 	before?: string | undefined;
 	after?: string | undefined;
 	country?: string[] | undefined;
@@ -43,6 +44,7 @@ const operators = {
 	below: z.number().describe("A number less than this"),
 	longerThan: duration.describe("A duration longer than this one"),
 	olderThan: duration.describe("A time that lies more than this before the facts' own"),
+	notOlderThan: duration.describe("A time that lies this much before the facts' own at most, and not after it"),
 	before: instant.describe("A time before this one, or before the facts' own (now)"),
 	after: instant.describe("A time after this one, or after the facts' own (now)"),
 	country: countries.describe("One of these countries, or a region of one"),
@@ -55,7 +57,7 @@ const questions: Record<FactKind, (keyof typeof operators)[]> = {
 	word: ["given", "mentions"],
 	flag: ["given"],
 	count: ["given", "above", "below"],
-	time: ["given", "olderThan", "before", "after"],
+	time: ["given", "olderThan", "notOlderThan", "before", "after"],
 	duration: ["given", "longerThan"],
 	proof: ["given"],
 	place: ["given", "country", "notCountry"],

@@ -53,7 +53,8 @@ function compileTest(path: string, test: Test): Predicate {
 type Check = (value: unknown, now: number) => boolean;
 
 function compileChecks(test: Operators, isOneOf: (values: Scalar[]) => Check): Check[] {
-	const { given, not, orAbsent, above, below, longerThan, olderThan, before, after, country, notCountry } = test;
+	const { given, not, orAbsent, above, below, longerThan, olderThan, notOlderThan, before, after } = test;
+	const { country, notCountry } = test;
 	const checks: Check[] = [];
 	if (given !== undefined) checks.push((value) => isGiven(value) === given);
 	if (not !== undefined) checks.push(negate(isOneOf(toList(not))));
@@ -67,6 +68,7 @@ function compileChecks(test: Operators, isOneOf: (values: Scalar[]) => Check): C
 	if (olderThan !== undefined) {
 		checks.push((value, now) => (instantMs(value) ?? Number.POSITIVE_INFINITY) + durationMs(olderThan) < now);
 	}
+	if (notOlderThan !== undefined) checks.push(isRecent(durationMs(notOlderThan)));
 	if (before !== undefined)
 		checks.push((value, now) => (instantMs(value) ?? Number.POSITIVE_INFINITY) < boundary(before, now));
 	if (after !== undefined)
@@ -103,6 +105,13 @@ function negate(check: Check): Check {
 
 function either(one: Check, other: Check): Check {
 	return (value, now) => one(value, now) || other(value, now);
+}
+
+function isRecent(ageMs: number): Check {
+	return (value, now) => {
+		const at = instantMs(value);
+		return at !== undefined && at <= now && at + ageMs >= now;
+	};
 }
 
 function boundary(at: string, now: number): number {

@@ -185,7 +185,7 @@ const context = z.strictObject({
 	route: z
 		.strictObject({
 			provider: text,
-			baaRef: proof,
+			baaRef: noneIfNull(ofKind("proof", proofs), false),
 			approvedSubprocessor: flag,
 			processingCountry: place,
 			transferMechanism: word,

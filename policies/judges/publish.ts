@@ -4,6 +4,7 @@ import { boundContent, boundRecord, termFinding } from "../bounds.ts";
 import { composeRetention, isEmpty, settle } from "../compose.ts";
 import { readComposition } from "../composition.ts";
 import type { Draft } from "../draft.ts";
+import { retentionObjects } from "../facts.ts";
 import { bindingTerms } from "../retention.ts";
 import { mentions } from "../words.ts";
 
@@ -33,13 +34,19 @@ export function publish(draft: Draft): void {
 	const { terms, unknown } = readComposition(context, draft.inForce);
 	if (unknown) denials.push({ codes: ["NO_PACK_DENY_DEFAULT", "POLICY_CONFLICT_REVIEW"], citations: [] });
 	const isResolved = isApproved(context.resolution);
-	for (const object of new Set(terms.map((term) => term.object))) {
+	const objects = retentionObjects.filter((object) => terms.some((term) => term.object === object));
+	const record = objects.includes("decision_record")
+		? "decision_record"
+		: objects.find((object) => object !== "content");
+	for (const object of objects) {
 		const own = terms.filter((term) => term.object === object);
 		const composed = composeRetention(settle(own, draft.inForce));
 		if (!composed) continue;
 		const { min, max } = composed;
 		if (object === "content") boundContent(draft, composed);
-		else boundRecord(draft, composed);
+		if (object === record) boundRecord(draft, composed);
+		// What outlives the least maximum is no longer the object that it bounds.
+		if (object === record && isResolved && isEmpty(composed)) delete draft.bounds.recordRetentionMax;
 		if (!isEmpty(composed)) {
 			grants.push(termFinding(min), termFinding(max));
 		} else if (!isResolved) {

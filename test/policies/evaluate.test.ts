@@ -218,10 +218,9 @@ test("facts that name no time are refused; a wall time with its zone is one", ()
 test("a time that can't be read stops the decision instead of switching a rule off", () => {
 	const consent = { type: "express_written", withdrawnAt: "last week", purposes: ["marketing"] } as const;
 	const context = { evaluatedAt: "2026-11-25T18:00:00Z" };
-	assert.throws(
-		() => evaluate(packs, usMarketing({ consent: { ...consent, purposes: ["marketing"] }, context })),
-		{ code: "invalid_request" },
-	);
+	assert.throws(() => evaluate(packs, usMarketing({ consent: { ...consent, purposes: ["marketing"] }, context })), {
+		code: "invalid_request",
+	});
 });
 
 test("a text leaves its keyword class and card-number flag behind, and nothing of itself in the decision", () => {
