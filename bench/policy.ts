@@ -8,24 +8,96 @@ import { type Spread, spread } from "./measure.ts";
 export type PolicySuiteOptions = { rounds?: number; evaluationsPerRound?: number };
 
 const context = { event: "send", evaluatedAt: "2026-11-25T20:30:00Z", expiresAt: "2026-11-26T20:30:00Z" };
-const consent = { type: "express_written", obtainedAt: "2026-06-01T10:00:00Z", purposes: ["marketing"], evidence: true };
+const consent = {
+	type: "express_written",
+	obtainedAt: "2026-06-01T10:00:00Z",
+	purposes: ["marketing"],
+	evidence: true,
+};
 
 // What a tenant sends over a day: mostly let through, some waiting, some refused, in the places whose packs ask for most.
 const documents: object[] = [
-	{ ...usa("US-NY", "America/New_York"), category: "otp", dataClasses: ["contact", "otp_secret"], context: { ...context, otpDigits: 6, otpValidity: "PT5M" } },
-	{ ...usa("US-CA", "America/Los_Angeles"), category: "transactional", dataClasses: ["contact"], context: { ...context, autodialed: true, characters: 120 } },
-	{ ...usa("US-FL", "America/New_York"), category: "marketing", dataClasses: ["contact"], consent, context: { ...context, evaluatedAt: "2026-11-26T01:15:00Z", sameSubjectLast24h: 1 } },
+	{
+		...usa("US-NY", "America/New_York"),
+		category: "otp",
+		dataClasses: ["contact", "otp_secret"],
+		context: { ...context, otpDigits: 6, otpValidity: "PT5M" },
+	},
+	{
+		...usa("US-CA", "America/Los_Angeles"),
+		category: "transactional",
+		dataClasses: ["contact"],
+		context: { ...context, autodialed: true, characters: 120 },
+	},
+	{
+		...usa("US-FL", "America/New_York"),
+		category: "marketing",
+		dataClasses: ["contact"],
+		consent,
+		context: { ...context, evaluatedAt: "2026-11-26T01:15:00Z", sameSubjectLast24h: 1 },
+	},
 	{ ...usa("US-TX", "America/Chicago"), category: "marketing", dataClasses: ["contact"], consent, context },
 	{ recipientCountry: "US", category: "marketing", dataClasses: ["contact"], consent, context },
-	{ ...usa("US-OH", "America/New_York"), category: "health", dataClasses: ["contact", "phi"], context: { ...context, hipaaCoveredEntity: true, route: { provider: "p1", baaRef: "baa-1" } } },
-	{ ...usa("US-WA", "America/Los_Angeles"), category: "transactional", dataClasses: ["contact", "consumer_health"], context: { ...context, necessaryForRequestedService: true } },
-	{ ...union("DE", "Europe/Berlin"), category: "transactional", dataClasses: ["contact"], context: { ...context, lawfulBasis: "contract" } },
-	{ ...union("FR", "Europe/Paris"), category: "marketing", dataClasses: ["contact"], consent: { ...consent, type: "express" }, context: { ...context, lawfulBasis: "consent" } },
-	{ ...union("NL", "Europe/Amsterdam"), category: "health", dataClasses: ["contact", "health"], context: { ...context, lawfulBasis: "contract", art9Condition: "explicit_consent" } },
-	{ recipientCountry: "GB", category: "marketing", dataClasses: ["contact"], optedOut: "marketing", consent, context: { ...context, lawfulBasis: "consent" } },
-	{ recipientCountry: "IN", timezone: "Asia/Kolkata", category: "marketing", dataClasses: ["contact"], consent, context: { ...context, dlt: { entityId: "E1", headerId: "H1", templateId: "T1" } } },
-	{ recipientCountry: "AU", category: "transactional", dataClasses: ["contact"], context: { ...context, senderId: { type: "alphanumeric", registered: true } } },
-	{ recipientCountry: "US", senderEstablishment: "DE", category: "transactional", dataClasses: ["contact"], context: { ...context, lawfulBasis: "contract" } },
+	{
+		...usa("US-OH", "America/New_York"),
+		category: "health",
+		dataClasses: ["contact", "phi"],
+		context: { ...context, hipaaCoveredEntity: true, route: { provider: "p1", baaRef: "baa-1" } },
+	},
+	{
+		...usa("US-WA", "America/Los_Angeles"),
+		category: "transactional",
+		dataClasses: ["contact", "consumer_health"],
+		context: { ...context, necessaryForRequestedService: true },
+	},
+	{
+		...union("DE", "Europe/Berlin"),
+		category: "transactional",
+		dataClasses: ["contact"],
+		context: { ...context, lawfulBasis: "contract" },
+	},
+	{
+		...union("FR", "Europe/Paris"),
+		category: "marketing",
+		dataClasses: ["contact"],
+		consent: { ...consent, type: "express" },
+		context: { ...context, lawfulBasis: "consent" },
+	},
+	{
+		...union("NL", "Europe/Amsterdam"),
+		category: "health",
+		dataClasses: ["contact", "health"],
+		context: { ...context, lawfulBasis: "contract", art9Condition: "explicit_consent" },
+	},
+	{
+		recipientCountry: "GB",
+		category: "marketing",
+		dataClasses: ["contact"],
+		optedOut: "marketing",
+		consent,
+		context: { ...context, lawfulBasis: "consent" },
+	},
+	{
+		recipientCountry: "IN",
+		timezone: "Asia/Kolkata",
+		category: "marketing",
+		dataClasses: ["contact"],
+		consent,
+		context: { ...context, dlt: { entityId: "E1", headerId: "H1", templateId: "T1" } },
+	},
+	{
+		recipientCountry: "AU",
+		category: "transactional",
+		dataClasses: ["contact"],
+		context: { ...context, senderId: { type: "alphanumeric", registered: true } },
+	},
+	{
+		recipientCountry: "US",
+		senderEstablishment: "DE",
+		category: "transactional",
+		dataClasses: ["contact"],
+		context: { ...context, lawfulBasis: "contract" },
+	},
 ];
 
 /**
@@ -42,7 +114,11 @@ export function policySuite({ rounds = 15, evaluationsPerRound = 20_000 }: Polic
 	const measured = { ours: [] as number[], checked: [] as number[], bare: [] as number[], ratio: [] as number[] };
 	for (const run of [ours, checked, bare]) rate(evaluationsPerRound, run);
 	for (let round = 0; round < rounds; round += 1) {
-		const [a, b, c] = [rate(evaluationsPerRound, ours), rate(evaluationsPerRound, checked), rate(evaluationsPerRound, bare)];
+		const [a, b, c] = [
+			rate(evaluationsPerRound, ours),
+			rate(evaluationsPerRound, checked),
+			rate(evaluationsPerRound, bare),
+		];
 		measured.ours.push(a);
 		measured.checked.push(b);
 		measured.bare.push(c);
