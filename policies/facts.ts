@@ -6,6 +6,7 @@ import type { Facts } from "../domain/decision.ts";
 import { type FieldError, LetheError } from "../domain/errors.ts";
 import { categories } from "../domain/message.ts";
 import { isDuration } from "./durations.ts";
+import { nearest } from "./faults.ts";
 
 export const events = [
 	"send",
@@ -280,11 +281,34 @@ function ofKind<S extends z.ZodType>(kind: FactKind, schema: S): S {
 function toFieldErrors(issue: z.core.$ZodIssue): FieldError[] {
 	const at = issue.path.map((key) => `/${String(key)}`).join("");
 	if (issue.code === "unrecognized_keys") {
-		return issue.keys.map((key) => ({ pointer: `${at}/${key.slice(0, 64)}`, detail: "is not a field of the facts" }));
+		const fields = fieldsAt(issue.path);
+		return issue.keys.map((key) => {
+			const meant = nearest(key, fields);
+			const mend = meant === undefined ? "" : `; did you mean ${meant}?`;
+			return { pointer: `${at}/${key.slice(0, 64)}`, detail: `is not a field of the facts${mend}` };
+		});
 	}
 	if (issue.code === "invalid_value") return [{ pointer: at, detail: `is not one of ${issue.values.join(", ")}` }];
+	if (issue.code === "invalid_type") return [{ pointer: at || "/", detail: `is not of the type ${issue.expected}` }];
 	const own = issue.message.startsWith("n") ? `is ${issue.message}` : `is not valid: ${issue.message}`;
 	return [{ pointer: at || "/", detail: own }];
+}
+
+/** The fields that may stand at a place of the facts. */
+function fieldsAt(path: readonly PropertyKey[]): string[] {
+	let schema: z.ZodType | undefined = factsSchema;
+	for (const key of path) {
+		const inner: z.ZodType | undefined = schema && plainOf(schema);
+		const shape: Record<string, z.ZodType> = inner instanceof z.ZodObject ? inner.shape : {};
+		schema = shape[String(key)];
+	}
+	const last = schema && plainOf(schema);
+	return last instanceof z.ZodObject ? Object.keys(last.shape) : [];
+}
+
+function plainOf(schema: z.ZodType): z.ZodType {
+	if (schema instanceof z.ZodOptional || schema instanceof z.ZodNullable) return plainOf(schema.unwrap() as z.ZodType);
+	return schema instanceof z.ZodPipe ? plainOf(schema.in as z.ZodType) : schema;
 }
 
 function withoutNulls(value: unknown): unknown {
