@@ -16,11 +16,19 @@ export function composeRetention(terms: readonly RetentionTerm[]): Composed | un
 	let max = first;
 	let keep = first;
 	for (const term of terms) {
-		if (term.minMs > min.minMs || (term.minMs === min.minMs && term.ruleId < min.ruleId)) min = term;
-		if (term.maxMs < max.maxMs || (term.maxMs === max.maxMs && term.ruleId < max.ruleId)) max = term;
-		if (term.keepMs > keep.keepMs || (term.keepMs === keep.keepMs && term.ruleId < keep.ruleId)) keep = term;
+		if (term.minMs > min.minMs || (term.minMs === min.minMs && precedes(term, min))) min = term;
+		if (term.maxMs < max.maxMs || (term.maxMs === max.maxMs && precedes(term, max))) max = term;
+		if (term.keepMs > keep.keepMs || (term.keepMs === keep.keepMs && precedes(term, keep))) keep = term;
 	}
 	return { min, max, keep };
+}
+
+const ranks = ["law", "carrier", "default"];
+
+// Of rules that say the same a law is named before a choice.
+function precedes(one: RetentionTerm, other: RetentionTerm): boolean {
+	const order = ranks.indexOf(one.basis) - ranks.indexOf(other.basis);
+	return order < 0 || (order === 0 && one.ruleId < other.ruleId);
 }
 
 /** Whether no length of time satisfies both bounds. */

@@ -29,14 +29,16 @@ export function readComposition(
 	return { terms: read.flatMap((terms) => terms ?? []), unknown: read.includes(undefined) };
 }
 
+const signs: Record<string, string> = { ">=": "min", "<=": "max" };
+
 function toOwnTerm({ object = "decision_record", end, length }: Bound, index: number): RetentionTerm {
-	return toTerm({ object, [end]: length }, `composition.${index}`, []);
+	return toTerm({ object, [end]: length }, { ruleId: `composition.${index}`, basis: "default", citations: [] });
 }
 
 function findBounds(item: unknown, object: RetentionObject | undefined): Bound[] {
 	if (typeof item === "string") {
-		const spelt = [...item.matchAll(/\b(min|max)\w*\s*[:=]?\s*(P[\dYMWDTHS.]+)/gi)];
-		return spelt.flatMap(([, end = "", length = ""]) => toBounds(end, length, object));
+		const spelt = [...item.matchAll(/(min|max|>=|<=)\w*\s*[:=]?\s*(P[\dYMWDTHS.]+)/gi)];
+		return spelt.flatMap(([, end = "", length = ""]) => toBounds(signs[end] ?? end, length, object));
 	}
 	if (Array.isArray(item)) return item.flatMap((part) => findBounds(part, objectOf(part) ?? object));
 	if (typeof item !== "object" || item === null) return [];
@@ -54,10 +56,24 @@ function toBounds(key: string, length: string, object: RetentionObject | undefin
 	return [{ ...(named ? { object: named } : {}), end, length }];
 }
 
+// Packs go by their ids, by the words in them, and by a few words that people use instead.
+const otherNames: Record<string, string> = {
+	eu: "gdpr",
+	eprivacy: "gdpr",
+	cpra: "ccpa",
+	lgpd: "br",
+	casl: "ca",
+	pipeda: "ca",
+	mhmda: "us-wa-health",
+};
+
 function findNamed(name: string, packs: readonly CompiledPack[]): RetentionTerm[] | undefined {
-	const [pack = ""] = name.split(/[\s@:]/);
-	const rules = packs.flatMap(({ retention }) => retention.filter(({ id }) => id === pack));
-	const named = packs.filter(({ ref }) => ref.id === pack || pack.split(/[-_]/).includes(ref.id));
+	const [id = ""] = name.split(/[\s@:]/);
+	const rules = packs.flatMap(({ retention }) => retention.filter((rule) => rule.id === id));
+	const words = id.split(/[-_]/).map((word) => otherNames[word] ?? word);
+	const exact = packs.filter(({ ref }) => ref.id === id || words.includes(ref.id));
+	const named =
+		exact.length > 0 ? exact : packs.filter(({ ref }) => ref.id.split("-").some((word) => words.includes(word)));
 	if (rules.length === 0 && named.length === 0) return undefined;
 	return [...rules, ...named.flatMap(({ retention }) => retention)].flatMap(({ effect }) => effect);
 }

@@ -130,11 +130,11 @@ const objectNames: Record<string, string> = {
 	request: "subject_request",
 	policy: "policy_documentation",
 };
-const object = z
+const objectName = z
 	.string()
 	.max(200)
-	.transform((name) => objectNames[name] ?? name)
-	.pipe(z.enum(retentionObjects));
+	.transform((name) => objectNames[name] ?? name);
+const object = objectName.pipe(z.enum(retentionObjects));
 
 /** Null says that there is none; left out, it is not in question. */
 function noneIfNull<S extends z.ZodType, N>(schema: S, none: N) {
@@ -202,7 +202,9 @@ const context = z.strictObject({
 	object: object.nullish(),
 	subject: word,
 	composition: z
-		.array(z.union([z.string().max(200), z.looseObject({ object: object.nullish(), min: duration, max: duration })]))
+		.array(
+			z.union([z.string().max(200), z.looseObject({ object: objectName.nullish(), min: duration, max: duration })]),
+		)
 		.max(64)
 		.nullish(),
 	resolution: z.union([z.boolean(), z.string().max(2000), z.looseObject({}).transform(withFalseForNull)]).nullish(),

@@ -59,7 +59,8 @@ export function sealPacks(day: string, directory: string = ownDirectory): string
 	return after.packs.slice(before.packs.length).map(({ id, version }) => `${id} ${version}`);
 }
 
-function readFiles(directory: string): LoadedPack[] {
+/** Every pack file of a directory, published or not. @throws PackError as loadPacks */
+export function readFiles(directory: string = ownDirectory): LoadedPack[] {
 	const paths = readdirSync(directory, { recursive: true, withFileTypes: true })
 		.filter((entry) => entry.isFile())
 		.map((entry) => join(entry.parentPath, entry.name))

@@ -43,7 +43,7 @@ export const reasonMeanings = {
 	PROCESSING_RESTRICTED: "The data may be stored and not otherwise used.",
 	QUIET_DAY: "At the recipient it is a day on which nothing is sent, or such a day lies in the wait.",
 	QUIET_HOURS: "At the recipient it is an hour at which nothing is sent, or such an hour lies in the wait.",
-	QUIET_HOURS_NOT_APPLICABLE: "Quiet hours bind marketing, and this is none.",
+	QUIET_HOURS_NOT_APPLICABLE: "No quiet hours bind this message; most bind marketing only.",
 	RECORD_PSEUDONYMISED: "What is kept as a record holds no content and names the subject by a keyed hash only.",
 	RETENTION_INTERVAL_EMPTY: "One rule keeps it longer than another allows, and no approved resolution settles that.",
 	RETENTION_NOT_DISCLOSED: "The retention period, or the criteria for it, has not been disclosed to the subjects.",

@@ -19,6 +19,7 @@ export function judgeRelease(draft: Draft): void {
 	const { facts, context, now } = draft;
 	const rules = draft.packs.flatMap((pack) => pack.window.filter((rule) => rule.when(facts, now)));
 	const gates = rules.length > 0 ? findGates(draft, rules) : [];
+	if (gates.length === 0) draft.grants.push({ codes: ["QUIET_HOURS_NOT_APPLICABLE"], citations: [] });
 	const release = firstOpen(gates, now, now + horizonMs);
 	const expiresAt = instantMs(context.expiresAt);
 	const tooLate = release === undefined || (expiresAt !== undefined && expiresAt <= release);

@@ -6,7 +6,9 @@ import { z } from "zod";
 import { settings } from "../config.ts";
 import { errorCatalogue } from "../domain/errors.ts";
 import { packJsonSchema } from "../policies/jsonSchema.ts";
+import { readFiles } from "../policies/load.ts";
 import { reasonMeanings } from "../policies/reasons.ts";
+import { effectNames, type PackFile } from "../policies/schema.ts";
 
 const made = "<!-- Made by `npm run docs`; a test fails when it is out of date. -->";
 
@@ -15,6 +17,7 @@ export function renderDocs(): Record<string, string> {
 	return {
 		"docs/errors.md": renderErrors(),
 		"docs/reasons.md": renderReasons(),
+		"docs/rules.md": renderRules(),
 		"docs/settings.md": renderSettings(),
 		"policies/pack.schema.json": `${JSON.stringify(packJsonSchema(), null, "\t")}\n`,
 	};
@@ -56,6 +59,45 @@ of the decision say which rule of which pack is meant.
 
 | code | means |
 |---|---|
+${rows.join("\n")}
+`;
+}
+
+function renderRules(): string {
+	const packs = readFiles().map(({ file }) => renderPack(file));
+	return `${made}
+
+# Rules
+
+What the packs in \`policies/packs\` hold, rule by rule. **Not legal advice:** every rule says how sure its reading is and when
+its source was last looked at; counsel confirms before use. Basis: \`law\` is a statute, rule, regulator's guidance or binding
+standard, \`carrier\` operators' terms, \`default\` a choice of this project.
+
+${packs.join("\n")}`;
+}
+
+function renderPack({ id, version, title, rules, excludes, cases }: PackFile): string {
+	const rows = rules.map((rule) => {
+		const effect = effectNames.find((name) => rule[name] !== undefined) ?? "";
+		const dates = [rule.effectiveFrom && `from ${rule.effectiveFrom}`, rule.effectiveTo && `until ${rule.effectiveTo}`];
+		const note = [...dates, rule.note].filter(Boolean).join(". ");
+		const cells = [
+			`\`${rule.id}\``,
+			effect,
+			rule.basis,
+			rule.citations.join("; "),
+			`${rule.confidence}, ${rule.verifiedOn}`,
+			note,
+		];
+		return `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
+	});
+	const excluded = excludes.map(({ citations }) => citations.join("; "));
+	const leaves =
+		excluded.length > 0 ? `\nLeaves out what ${[...new Set(excluded)].join(" and ")} leaves to others.\n` : "";
+	return `## ${title} (\`${id}\` ${version}, ${cases.length} cases)
+${leaves}
+| rule | does | basis | source | sure, as of | note |
+|---|---|---|---|---|---|
 ${rows.join("\n")}
 `;
 }

@@ -2,7 +2,7 @@
 
 import { boundRecord, setDue, shortest, termFinding } from "../bounds.ts";
 import { type Draft, finding } from "../draft.ts";
-import { notBefore } from "../minimum.ts";
+import { notBefore } from "../notBefore.ts";
 import { bindingTerms } from "../retention.ts";
 
 /** A request for access. */

@@ -3,7 +3,7 @@
 import { boundContent, boundRecord, shortest, termFinding } from "../bounds.ts";
 import { type Draft, finding } from "../draft.ts";
 import { formatInstant, instantMs } from "../durations.ts";
-import { notBefore } from "../minimum.ts";
+import { notBefore } from "../notBefore.ts";
 import { type BindingTerms, bindingTerms } from "../retention.ts";
 
 /** The last hold on something was released: what it has kept beyond its time goes. */

@@ -3,6 +3,8 @@
 import assert from "node:assert/strict";
 import { describe, it, test } from "node:test";
 import { runCases } from "../../policies/cases.ts";
+import { evaluate } from "../../policies/evaluate.ts";
+import { parseFacts } from "../../policies/facts.ts";
 import { readPacks } from "../../policies/load.ts";
 import { indexPacks } from "../../policies/packSet.ts";
 import type { PackFile } from "../../policies/schema.ts";
@@ -45,6 +47,21 @@ test("a case that expects something else fails, whatever it expects", () => {
 test("every rule says where it comes from, when that was checked and how sure it is", () => {
 	for (const { rules } of files) {
 		for (const rule of rules) assert.ok(rule.citations.length > 0 && rule.verifiedOn && rule.confidence && rule.basis);
+	}
+});
+
+test("every rule fires in a case of its own pack, and does not in another", () => {
+	for (const { rules, cases } of files) {
+		const fired = cases.map(({ facts }) => new Set(evaluate(packs, parseFacts(facts)).rules));
+		for (const { id, breach, when } of rules) {
+			// A breach is no event of a message.
+			if (breach) continue;
+			assert.ok(
+				fired.some((ids) => ids.has(id)),
+				`${id} never fires`,
+			);
+			if (Object.keys(when).length > 0) assert.ok(!fired.every((ids) => ids.has(id)), `${id} always fires`);
+		}
 	}
 });
 

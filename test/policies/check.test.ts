@@ -1,6 +1,7 @@
 // One pack checked before it may be used: each fault comes with its line and its mend, and nothing is thrown.
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import fc from "fast-check";
 import { stringify } from "yaml";
@@ -149,6 +150,13 @@ test("retention that leaves no interval beside the packs that are there is refus
 	assert.match(error?.message ?? "", /content: keep\.logs keeps it P1Y at least, defaults\.retention P30D at most/);
 	assert.equal(error?.line, lineOf(keep, "keep.logs"));
 	assert.match(error?.mend ?? "", /resolution/);
+});
+
+test("the example of the manual passes", () => {
+	const manual = readFileSync(new URL("../../docs/policies.md", import.meta.url), "utf8");
+	const example = /```yaml\n([\s\S]*?)```/.exec(manual)?.[1] ?? "";
+	const { errors, cases } = check(example);
+	assert.deepEqual([errors, cases.length], [[], 1]);
 });
 
 test("a name that says another pack or version is refused", () => {

@@ -26,6 +26,7 @@ const terms = fc
 		maxMs: max === null ? Number.POSITIVE_INFINITY : durationMs(`P${max}D`),
 		keep: "PT0S",
 		keepMs: 0,
+		basis: "law" as const,
 		ruleId,
 		citations: [],
 	}));
