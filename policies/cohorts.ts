@@ -25,7 +25,7 @@ export function planRetention(
 ): Record<RetentionObject, ObjectRetention> | undefined {
 	const objects = {} as Record<RetentionObject, ObjectRetention>;
 	for (const object of ["content", "address", "receipt", "decision_record"] as const) {
-		const planned = planObject(plan[object], object, needs[object] ?? plan[object].keep, times);
+		const planned = planObject(plan[object], object, needs[object], times);
 		if (!planned) return undefined;
 		objects[object] = planned;
 	}
@@ -64,9 +64,10 @@ function fixedLengthMs(duration: string): number | undefined {
 function planObject(
 	interval: RetentionPlan["content"],
 	object: RetentionObject,
-	need: string | undefined,
+	stated: string | undefined,
 	times: RetentionTimes,
 ): ObjectRetention | undefined {
+	const need = stated ?? interval.keep;
 	const latest = interval.max === null ? Number.POSITIVE_INFINITY : addDuration(times.acceptedAt, interval.max);
 	const minimum = addDuration(times.acceptedAt, interval.min);
 	const wanted =

@@ -7,8 +7,9 @@ import { evaluate } from "../../policies/evaluate.ts";
 import { parseFacts } from "../../policies/facts.ts";
 import { readPacks } from "../../policies/load.ts";
 import { indexPacks } from "../../policies/packSet.ts";
-import type { PackFile } from "../../policies/schema.ts";
+import { type PackFile, packSchema } from "../../policies/schema.ts";
 import { candidateZones } from "../../policies/zones.ts";
+import { samplePack, samplePackSet, sampleRule } from "./samples.ts";
 
 const loaded = readPacks();
 const files = loaded.map(({ file }) => file);
@@ -42,6 +43,30 @@ test("a case that expects something else fails, whatever it expects", () => {
 		const file = { ...files[0], id: "x", version: "1.0.0", cases: [{ ...first, expect }] } as PackFile;
 		assert.equal(runCases([file], packs)[0]?.mismatches.length, 1, JSON.stringify(expect));
 	}
+});
+
+test("a case is judged by the version that carries it, also at a time when another one is in force", () => {
+	const rule = (code: string) => [sampleRule("dated.rule", { deny: [code] })];
+	const facts = { recipientCountry: "DE", context: { evaluatedAt: "2026-02-01T00:00:00Z" } };
+	const version = (number: string, effectiveFrom: string, code: string) => {
+		const cases = [{ name: "sample", facts, expect: { allowed: false, reasons: [code] } }];
+		return samplePack("dated", rule(code), { version: number, effectiveFrom, destinations: ["DE"], cases });
+	};
+	const versions = [
+		version("1.0.0", "2026-01-01T00:00:00Z", "OPTED_OUT"),
+		version("1.1.0", "2026-03-01T00:00:00Z", "BAA_MISSING"),
+	];
+	const results = runCases(
+		versions.map((pack) => packSchema.parse(pack)),
+		samplePackSet(...versions),
+	);
+	assert.deepEqual(
+		results.map(({ pack, mismatches }) => [pack, mismatches]),
+		[
+			["dated 1.0.0", []],
+			["dated 1.1.0", []],
+		],
+	);
 });
 
 test("every rule says where it comes from, when that was checked and how sure it is", () => {
