@@ -38,9 +38,11 @@ export function readPackText(text: string): PackText {
 	const result = packSchema.safeParse(value, { reportInput: true });
 	if (result.success) return { file: result.data, faults: [], lineOf };
 	const { issues } = result.error;
-	const mistyped = new Set(issues.filter(({ code }) => code === "unrecognized_keys").map(({ path }) => path.join(".")));
-	// What is missing beside a mistyped field is mostly what was meant by it.
-	const told = issues.filter(({ code, path }) => code !== "custom" || !mistyped.has(path.join(".")));
+	const mistyped = issues.filter(({ code }) => code === "unrecognized_keys").map(({ path }) => `${path.join(".")}.`);
+	// What is wrong beside a mistyped field is mostly that it is not there under its name.
+	const told = issues.filter(
+		({ code, path }) => code !== "custom" || !mistyped.some((place) => `${path.join(".")}.`.startsWith(place)),
+	);
 	const faults = told.flatMap((issue) => toFaults(issue, [], lineOf));
 	return { faults: faults.sort((a, b) => a.line - b.line), lineOf };
 }

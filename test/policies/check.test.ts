@@ -110,6 +110,13 @@ for (const [what, from, to, at, message, mend] of faults) {
 	});
 }
 
+test("a mistyped effect is the one thing told of its rule", () => {
+	const changed = text.replace("    deny:", '    "on": [inbound]\n    dney:');
+	assert.deepEqual(check(changed).errors, [
+		{ line: lineOf(changed, "dney"), message: "rules.0: dney is not a field here", mend: "Did you mean deny?" },
+	]);
+});
+
 test("two rules of one id, and two cases of one name, are refused at the second", () => {
 	const rule = sampleRule("twice.rule", { deny: ["OPTED_OUT"] });
 	const twice = stringify(samplePack("twice", [rule, structuredClone(rule)]));
