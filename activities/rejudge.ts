@@ -43,7 +43,8 @@ export function createRejudge(deps: RejudgeDeps) {
 	/** The verdict on a message that would be sent at `at`, epoch milliseconds. */
 	function judge(message: Message, at: number, known?: Known): Verdict {
 		const facts = known ? toFacts(message.facts, at, known) : message.facts;
-		const decision = deps.policies.reevaluate(facts, at);
+		// At the door a hold refuses; here it suspends, which is seen to below.
+		const decision = deps.policies.reevaluate({ ...facts, legalHold: undefined }, at);
 		if (!decision.allowed) return { kind: "refused", code: "policy_denied", rule: decision.rules[0] };
 		const hold = known?.standing.holds.find((id) => !message.holds.includes(id));
 		if (hold !== undefined) return { kind: "held", hold };

@@ -9,11 +9,12 @@ import { createStack, type Stack } from "../stack/stack.ts";
 import { createSupervised } from "../stack/supervised.ts";
 import { encryptSuite } from "./encrypt.ts";
 import { lifecycleSuite } from "./lifecycle.ts";
+import { policySuite } from "./policy.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url)).replace(/\/$/, "");
 const usage = `npm run bench -- SUITE [--json] [--rounds N] [--messages N]
 
-SUITE      encrypt | lifecycle
+SUITE      encrypt | lifecycle | policy (no servers)
 --json     print nothing but the JSON object
 --rounds   interleaved rounds (default 5)
 --messages messages a round of the lifecycle (default 400)
@@ -36,12 +37,16 @@ const suites: Record<string, (stack: Stack) => Promise<object>> = {
 	},
 	lifecycle: runLifecycle,
 };
+const serverless: Record<string, () => object> = { policy: () => policySuite({ rounds: Number(values.rounds) }) };
 const suite = suites[positionals[0] ?? ""];
+const bare = serverless[positionals[0] ?? ""];
 
-if (!suite || values.help) {
+if (values.help || (!suite && !bare)) {
 	console.error(usage);
 	process.exitCode = values.help ? 0 : 2;
-} else {
+} else if (bare) {
+	console.log(JSON.stringify({ ...bare(), node: process.version }, null, values.json ? 0 : 2));
+} else if (suite) {
 	const stack = createStack({ root, dir: join(root, ".lethe", "bench"), log: say, fresh: true });
 	for (const signal of ["SIGINT", "SIGTERM"] as const) {
 		process.on(signal, () => void stack.stop().then(() => process.exit(130)));

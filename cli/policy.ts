@@ -6,8 +6,9 @@ import { LetheError } from "../domain/errors.ts";
 import { runCases } from "../policies/cases.ts";
 import { evaluate } from "../policies/evaluate.ts";
 import { parseFacts } from "../policies/facts.ts";
-import { readPacks } from "../policies/load.ts";
+import { loadPacks, readPacks } from "../policies/load.ts";
 import { indexPacks } from "../policies/packSet.ts";
+import { jsonPosition } from "./jsonPosition.ts";
 
 const exitCodes = { yes: 0, no: 1, misuse: 2 } as const;
 
@@ -16,7 +17,9 @@ export function policyCommand(): Command {
 	const policy = new Command("policy").description("what the policy packs say");
 	policy
 		.command("decide")
-		.description("decide one facts document, or each of an array, one decision a line")
+		.description(
+			"decide one facts document, or each of an array, one decision a line; an item that can't be used gets {error} as its line",
+		)
 		.requiredOption("--facts <file>", "facts as JSON; an object or an array of them")
 		.option("--json", "print JSON, as it does anyway")
 		.option("--packs <directory>", "packs to use instead of the published ones")
@@ -45,7 +48,7 @@ async function run(name: string, act: () => number | Promise<number>): Promise<v
 
 async function decide(options: { facts: string; packs?: string }): Promise<number> {
 	const document = await readJson(options.facts);
-	const packs = index(options.packs).packs;
+	const packs = usable(() => loadPacks(options.packs));
 	const judge = (value: unknown, where: string) => {
 		try {
 			return evaluate(packs, parseFacts(value));
@@ -86,25 +89,32 @@ function check(options: { json?: boolean; packs?: string }): number {
 }
 
 function index(directory: string | undefined) {
-	try {
+	return usable(() => {
 		const loaded = readPacks(directory);
 		return { files: loaded.map(({ file }) => file), packs: indexPacks(loaded) };
+	});
+}
+
+function usable<T>(read: () => T): T {
+	try {
+		return read();
 	} catch (error) {
-		throw new Unusable(`${(error as Error).message}. Correct the pack.`);
+		throw new Unusable((error as Error).message);
 	}
 }
 
 async function readJson(file: string): Promise<unknown> {
 	let text: string;
 	try {
-		text = await readFile(file, "utf8");
+		text = (await readFile(file, "utf8")).replace(/^\uFEFF/, "");
 	} catch {
 		throw new Unusable(`${file} can't be read: check its path and your rights.`);
 	}
 	try {
 		return JSON.parse(text);
 	} catch {
-		throw new Unusable(`${file} is not JSON: give one facts document, or an array of them.`);
+		const { line, column } = jsonPosition(text);
+		throw new Unusable(`${file}:${line}:${column}: not JSON: give one facts document, or an array of them.`);
 	}
 }
 
@@ -113,5 +123,6 @@ function explain(error: unknown): string {
 	if (!(error instanceof LetheError)) throw error;
 	const [first] = error.errors;
 	const path = (first?.pointer ?? "/").slice(1).replaceAll("/", ".") || "the document";
-	return `${path} ${first?.detail ?? "is not valid"}. Correct that field.`;
+	const detail = first?.detail ?? "is not valid";
+	return detail.endsWith("?") ? `${path} ${detail}` : `${path} ${detail}. Correct that field.`;
 }

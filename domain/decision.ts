@@ -68,8 +68,11 @@ export type Decision = {
 	rules: string[];
 };
 
-/** An interval per retention object, composed from the packs that apply; `max: null` is unbounded. ISO 8601 durations. */
-export type RetentionInterval = { min: string; max: string | null; citations: string[] };
+/**
+ * An interval per retention object, composed from the packs that apply; `max: null` is unbounded. Within it the object
+ * goes after `keep`, unless a tenant states another need. ISO 8601 durations.
+ */
+export type RetentionInterval = { min: string; max: string | null; keep?: string; citations: string[] };
 export type RetentionPlan = Record<
 	| "content"
 	| "address"

@@ -1,24 +1,55 @@
 // Runs the cases that packs carry: the rules that a pack's authors can check without reading code.
 
 import type { Decision } from "../domain/decision.ts";
+import { LetheError } from "../domain/errors.ts";
+import { compilePack } from "./compile.ts";
 import { durationMs } from "./durations.ts";
 import { evaluate } from "./evaluate.ts";
 import { parseFacts } from "./facts.ts";
+import type { PackFault } from "./faults.ts";
 import type { PackSet } from "./packSet.ts";
 import type { PackFile } from "./schema.ts";
 
 type Expectation = PackFile["cases"][number]["expect"];
 export type CaseResult = { pack: string; name: string; mismatches: string[] };
 
-/** Every case of the packs, judged by all packs together as they are in force at the case's time. */
+/**
+ * Every case of the packs, judged by all packs together as they are in force at the case's time; of its own pack the
+ * version that carries it, since that is what the case is about, whenever it plays.
+ */
 export function runCases(files: readonly PackFile[], packs: PackSet): CaseResult[] {
-	return files.flatMap((file) =>
-		file.cases.map(({ name, facts, expect }) => ({
+	return files.flatMap((file) => {
+		const own = withVersion(packs, file);
+		return file.cases.map(({ name, facts, expect }) => ({
 			pack: `${file.id} ${file.version}`,
 			name,
-			mismatches: findMismatches(evaluate(packs, parseFacts(facts)), expect),
-		})),
-	);
+			mismatches: judge(own, facts, expect),
+		}));
+	});
+}
+
+function withVersion(packs: PackSet, file: PackFile): PackSet {
+	const at = (now: number) =>
+		[...packs.at(now).filter(({ ref }) => ref.id !== file.id), compilePack(file, now)].sort((a, b) =>
+			a.ref.id < b.ref.id ? -1 : 1,
+		);
+	return { versions: packs.versions, at };
+}
+
+/** A failed case as a fault of its pack. */
+export function caseFault({ name, mismatches }: Pick<CaseResult, "name" | "mismatches">, line: number): PackFault {
+	const message = `case "${name}" fails: ${mismatches.join("; ")}`;
+	return { line, message, mend: "Correct the rule, or what the case expects." };
+}
+
+function judge(packs: PackSet, facts: unknown, expect: Expectation): string[] {
+	try {
+		return findMismatches(evaluate(packs, parseFacts(facts)), expect);
+	} catch (error) {
+		// Beside versions of another time a pack may leave no interval.
+		if (!(error instanceof LetheError)) return [(error as Error).message];
+		return error.errors.map(({ pointer, detail }) => `facts${pointer.replaceAll("/", ".")} ${detail}`);
+	}
 }
 
 /** What of the expectation a decision does not meet, one line each. */

@@ -3,7 +3,7 @@
 import { Temporal } from "temporal-polyfill";
 import type { RetentionPlan } from "../domain/decision.ts";
 import { limits } from "../domain/limits.ts";
-import type { RetentionObject, RetentionRecord } from "../domain/message.ts";
+import { type RetentionObject, type RetentionRecord, sealedObjects } from "../domain/message.ts";
 
 // Wide buckets keep Vault's keys few; narrow ones let short-lived content go in time.
 const bucketSizesMs = [24 * 3600_000, 6 * 3600_000, 3600_000, 600_000, 60_000, 10_000];
@@ -14,8 +14,8 @@ export type ObjectRetention = RetentionRecord & { dueAt: number; retentionClass:
 export type RetentionTimes = { acceptedAt: number; closeAt: number };
 
 /**
- * Dates for every object that a message leaves. An object goes at its minimum, or when the tenant's stated need ends,
- * and never after its maximum; what has no minimum and no stated need goes when the message becomes final.
+ * Dates for every object that a message leaves. An object goes at its minimum, or when the tenant's stated need ends or,
+ * where none is stated, the packs' own, and never after its maximum; what nothing keeps goes when the message becomes final.
  * Answers undefined when the content can't outlive the message's close within its maximum: the validity is too long.
  */
 export function planRetention(
@@ -64,15 +64,19 @@ function fixedLengthMs(duration: string): number | undefined {
 function planObject(
 	interval: RetentionPlan["content"],
 	object: RetentionObject,
-	need: string | undefined,
+	stated: string | undefined,
 	times: RetentionTimes,
 ): ObjectRetention | undefined {
+	const need = stated ?? interval.keep;
 	const latest = interval.max === null ? Number.POSITIVE_INFINITY : addDuration(times.acceptedAt, interval.max);
 	const minimum = addDuration(times.acceptedAt, interval.min);
 	const wanted =
 		need === undefined ? minimum : Math.min(latest, Math.max(minimum, addDuration(times.acceptedAt, need)));
 	const alive = times.closeAt + limits.clockSkewMs;
-	const dueAt = bucketEnd(Math.max(wanted, alive), latest) ?? bucketEnd(Math.max(minimum, alive), latest);
+	const dueAt =
+		bucketEnd(Math.max(wanted, alive), latest) ??
+		bucketEnd(Math.max(minimum, alive), latest) ??
+		(isSealed(object) || alive > latest ? undefined : Math.max(minimum, alive));
 	if (dueAt === undefined) return undefined;
 	const atFinal = wanted <= times.acceptedAt;
 	return {
@@ -81,4 +85,9 @@ function planObject(
 		dueAt,
 		retentionClass: `${object}/${interval.max ?? "unbounded"}`,
 	};
+}
+
+// What has no key of its own needs no bucket, so its interval may be a point: six years at least and at most.
+function isSealed(object: RetentionObject): boolean {
+	return sealedObjects.some((sealed) => sealed === object);
 }

@@ -27,6 +27,9 @@ export type RetentionTerm = {
 	minMs: number;
 	max: string | null;
 	maxMs: number;
+	keep: string;
+	keepMs: number;
+	basis: RuleFile["basis"];
 	ruleId: string;
 	citations: readonly string[];
 };
@@ -113,15 +116,25 @@ function minuteOf(time: string): number {
 	return Number(time.slice(0, 2)) * 60 + Number(time.slice(3));
 }
 
-function toTerms({ id, citations, effect }: Rule<Effect<"retention">>): RetentionTerm[] {
-	return effect.map(({ object, clock, min = "PT0S", max = null }) => ({
-		object,
-		clock,
-		min,
-		minMs: durationMs(min),
-		max,
-		maxMs: max === null ? Number.POSITIVE_INFINITY : durationMs(max),
-		ruleId: id,
-		citations,
-	}));
+function toTerms({ id, citations, effect, file }: Rule<Effect<"retention">>): RetentionTerm[] {
+	return effect.map(({ object, clock, min, max, keep }) =>
+		toTerm({ object, clock, min, max, keep }, { ruleId: id, basis: file.basis, citations }),
+	);
+}
+
+type Bounds = {
+	object: RetentionTerm["object"];
+	clock?: RetentionTerm["clock"] | undefined;
+	min?: string | null | undefined;
+	max?: string | null | undefined;
+	keep?: string | undefined;
+};
+
+/** Bounds ready for comparing; what is not said bounds nothing. */
+export function toTerm(bounds: Bounds, source: Pick<RetentionTerm, "ruleId" | "basis" | "citations">): RetentionTerm {
+	const { object, clock = "created", keep = "PT0S" } = bounds;
+	const min = bounds.min ?? "PT0S";
+	const max = bounds.max ?? null;
+	const maxMs = max === null ? Number.POSITIVE_INFINITY : durationMs(max);
+	return { object, clock, min, minMs: durationMs(min), max, maxMs, keep, keepMs: durationMs(keep), ...source };
 }

@@ -3,9 +3,10 @@
 import type { CompiledPack, RetentionTerm, Rule } from "./compile.ts";
 import { areDisjoint } from "./conditions.ts";
 import { retentionObjects } from "./facts.ts";
+import type { SetFault } from "./faults.ts";
 
-/** The terms that bind: an object goes no earlier than `min` says and no later than `max` says. */
-export type Composed = { min: RetentionTerm; max: RetentionTerm };
+/** The terms that bind: an object goes no earlier than `min` says, no later than `max` says, and is kept as `keep` says. */
+export type Composed = { min: RetentionTerm; max: RetentionTerm; keep: RetentionTerm };
 
 /** The binding terms; undefined when there are none. In whatever order the terms come, the answer is the same. */
 export function composeRetention(terms: readonly RetentionTerm[]): Composed | undefined {
@@ -13,15 +14,25 @@ export function composeRetention(terms: readonly RetentionTerm[]): Composed | un
 	if (!first) return undefined;
 	let min = first;
 	let max = first;
+	let keep = first;
 	for (const term of terms) {
-		if (term.minMs > min.minMs || (term.minMs === min.minMs && term.ruleId < min.ruleId)) min = term;
-		if (term.maxMs < max.maxMs || (term.maxMs === max.maxMs && term.ruleId < max.ruleId)) max = term;
+		if (term.minMs > min.minMs || (term.minMs === min.minMs && precedes(term, min))) min = term;
+		if (term.maxMs < max.maxMs || (term.maxMs === max.maxMs && precedes(term, max))) max = term;
+		if (term.keepMs > keep.keepMs || (term.keepMs === keep.keepMs && precedes(term, keep))) keep = term;
 	}
-	return { min, max };
+	return { min, max, keep };
+}
+
+const ranks = ["law", "carrier", "default"];
+
+// Of rules that say the same a law is named before a choice.
+function precedes(one: RetentionTerm, other: RetentionTerm): boolean {
+	const order = ranks.indexOf(one.basis) - ranks.indexOf(other.basis);
+	return order < 0 || (order === 0 && one.ruleId < other.ruleId);
 }
 
 /** Whether no length of time satisfies both bounds. */
-export function isEmpty({ min, max }: Composed): boolean {
+export function isEmpty({ min, max }: Pick<Composed, "min" | "max">): boolean {
 	return min.minMs > max.maxMs;
 }
 
@@ -38,13 +49,11 @@ export function settle(terms: RetentionTerm[], packs: readonly CompiledPack[]): 
 }
 
 /**
- * What is wrong with the retention of packs that may come to apply together, one line each. Intervals on a line have
- * nothing in common only if some two of them have not, so pairs are enough.
+ * What is wrong with the retention of packs that may come to apply together. Intervals on a line have nothing in common
+ * only if some two of them have not, so pairs are enough.
  */
-export function findRetentionFaults(packs: readonly CompiledPack[]): string[] {
+export function findRetentionFaults(packs: readonly CompiledPack[]): SetFault[] {
 	const rules = packs.flatMap((pack) => pack.retention.map((rule) => ({ pack, rule })));
-	const resolved = new Set(packs.flatMap(({ file }) => file.resolutions.flatMap(({ yields, to }) => [yields, to])));
-	const known = new Set(rules.map(({ rule }) => rule.id));
 	const bounded = new Set(
 		rules
 			.filter(({ pack, rule }) => pack.unconditional && Object.keys(rule.file.when).length === 0)
@@ -53,20 +62,55 @@ export function findRetentionFaults(packs: readonly CompiledPack[]): string[] {
 	return [
 		...retentionObjects
 			.filter((object) => !bounded.has(object))
-			.map((object) => `${object}: no rule that always applies gives it a maximum`),
-		...[...resolved].filter((id) => !known.has(id)).map((id) => `a resolution names ${id}, which is no retention rule`),
-		...rules.flatMap(({ rule: long }) => rules.flatMap(({ rule: short }) => findClashes(long, short, packs))),
+			.map((object) => ({
+				path: [],
+				message: `retention: ${object}: no rule that always applies gives it a maximum`,
+				mend: "Give it one in a pack that applies to everything.",
+			})),
+		...packs.flatMap((pack) => findLooseResolutions(pack, packs)),
+		...rules.flatMap((long) => rules.flatMap((short) => findClashes(long, short, packs))),
 	];
 }
 
-function findClashes(long: Rule<RetentionTerm[]>, short: Rule<RetentionTerm[]>, packs: readonly CompiledPack[]) {
-	if (long !== short && areDisjoint(long.file.when, short.file.when)) return [];
-	return long.effect.flatMap((min) =>
-		short.effect
+// A rule of a pack that is not there has nothing to settle; one that its pack does not have is a slip.
+function findLooseResolutions({ ref, file }: CompiledPack, packs: readonly CompiledPack[]): SetFault[] {
+	const isLoose = (id: string) => {
+		const owner = packs.find((pack) => id.startsWith(`${pack.ref.id}.`));
+		return owner?.file.rules.some((rule) => rule.id === id && rule.retention !== undefined) === false;
+	};
+	return file.resolutions.flatMap((resolution, index) =>
+		(["yields", "to"] as const)
+			.filter((side) => isLoose(resolution[side]))
+			.map((side) => ({
+				pack: `${ref.id} ${ref.version}`,
+				path: ["resolutions", index, side],
+				message: `retention: a resolution names ${resolution[side]}, which is no rule about retention`,
+				mend: "Name the id of a rule with a retention effect.",
+			})),
+	);
+}
+
+type Owned = { pack: CompiledPack; rule: Rule<RetentionTerm[]> };
+
+function findClashes(long: Owned, short: Owned, packs: readonly CompiledPack[]): SetFault[] {
+	if (long.rule !== short.rule && neverMeet(long, short)) return [];
+	return long.rule.effect.flatMap((min) =>
+		short.rule.effect
 			.filter((max) => max.object === min.object && isEmpty({ min, max }))
 			.filter((max) => min === max || settle([min, max], packs).length === 2)
-			.map((max) => `${min.object}: ${long.id} keeps it ${min.min} at least, ${short.id} ${max.max} at most`),
+			.map((max) => ({
+				pack: `${long.pack.ref.id} ${long.pack.ref.version}`,
+				path: ["rules", long.pack.file.rules.indexOf(long.rule.file)],
+				message: `retention: ${min.object}: ${long.rule.id} keeps it ${min.min} at least, ${short.rule.id} ${max.max} at most`,
+				mend: "Change one, or settle it by a cited resolution.",
+			})),
 	);
+}
+
+// No facts meet both: their own conditions, or those of their packs, exclude each other.
+function neverMeet(one: Owned, other: Owned): boolean {
+	const conditions = ({ pack, rule }: Owned) => [pack.file.applies, rule.file.when];
+	return conditions(one).some((mine) => conditions(other).some((theirs) => areDisjoint(mine, theirs)));
 }
 
 function isBounded({ object, max }: RetentionTerm): boolean {

@@ -1,64 +1,13 @@
-// The language in which packs say when something holds: tests on facts, all of which must pass. Compiled once, at load.
+// When something holds: tests on facts, all of which must pass. Compiled once, at load.
 
-import { z } from "zod";
 import type { Facts } from "../domain/decision.ts";
+import { type Condition, knownFacts, type Operators, type Scalar, type Test } from "./conditionSchema.ts";
 import { expandCountries } from "./countries.ts";
-import { durationMs, instantMs, isDuration } from "./durations.ts";
-import { factsSchema } from "./facts.ts";
+import { durationMs, instantMs } from "./durations.ts";
+import { mentions, toWord } from "./words.ts";
 
 export type Predicate = (facts: Facts, now: number) => boolean;
-type Scalar = string | number | boolean;
-type Test = z.output<typeof testSchema>;
 type FactReader = (facts: Facts) => unknown;
-
-/**
- * Path of a fact → its test; a list in the facts matches by any member. `any` holds when one of its conditions does,
- * `all` when each does.
- */
-export type Condition = { any?: Condition[] | undefined; all?: Condition[] | undefined } & {
-	[path: string]: Test | Condition[] | undefined;
-};
-
-const scalar = z.union([z.string(), z.number(), z.boolean()]);
-const scalars = z.union([scalar, z.array(scalar).min(1)]);
-const instant = z.union([z.literal("now"), z.iso.datetime()]);
-const countries = z.array(z.string().regex(/^([A-Z]{2}|EEA)$/)).min(1);
-
-/** A value or list: the fact is one of them. An absent fact fails every test but `given: false`, `not`, `notCountry` and `orAbsent`. */
-const testSchema = z.union([
-	scalars,
-	z
-		.strictObject({
-			/** Present, and neither false nor empty. */
-			given: z.boolean().optional(),
-			not: scalars.optional(),
-			orAbsent: scalars.optional(),
-			above: z.number().optional(),
-			below: z.number().optional(),
-			longerThan: z.string().refine(isDuration).optional(),
-			/** A time that lies more than this before the facts' own. */
-			olderThan: z.string().refine(isDuration).optional(),
-			before: instant.optional(),
-			after: instant.optional(),
-			/** The country itself or a region of it. */
-			country: countries.optional(),
-			notCountry: countries.optional(),
-		})
-		.refine((test) => Object.keys(test).length > 0, { error: "an empty test" }),
-]);
-
-export const conditionSchema: z.ZodType<Condition> = z.lazy(() =>
-	z
-		.object({ any: z.array(conditionSchema).min(1).optional(), all: z.array(conditionSchema).min(1).optional() })
-		.catchall(testSchema)
-		.superRefine((condition, check) => {
-			for (const [path, test] of Object.entries(condition)) {
-				if (path === "any" || path === "all") continue;
-				const message = wrongWith(path, test as Test);
-				if (message) check.addIssue({ code: "custom", path: [path], message });
-			}
-		}),
-) as z.ZodType<Condition>;
 
 /** The condition as a function. The facts are not changed; `now` is epoch milliseconds. */
 export function compileCondition(condition: Condition): Predicate {
@@ -89,11 +38,12 @@ function compileAny(conditions: Condition[]): Predicate {
 
 function compileTest(path: string, test: Test): Predicate {
 	const read = readerOf(path);
+	const isOneOf = knownFacts.get(path)?.kind === "word" ? matchesWord : matchesOneOf;
 	if (isList(test)) {
-		const wanted = new Set<unknown>(toList(test));
-		return (facts) => matches(read(facts), wanted);
+		const check = isOneOf(toList(test));
+		return (facts, now) => check(read(facts), now);
 	}
-	const checks = compileChecks(test);
+	const checks = compileChecks(test, isOneOf);
 	return (facts, now) => {
 		const value = read(facts);
 		return checks.every((check) => check(value, now));
@@ -102,12 +52,14 @@ function compileTest(path: string, test: Test): Predicate {
 
 type Check = (value: unknown, now: number) => boolean;
 
-function compileChecks(test: Exclude<Test, Scalar | Scalar[]>): Check[] {
-	const { given, not, orAbsent, above, below, longerThan, olderThan, before, after, country, notCountry } = test;
+function compileChecks(test: Operators, isOneOf: (values: Scalar[]) => Check): Check[] {
+	const { given, not, orAbsent, above, below, longerThan, olderThan, notOlderThan, before, after } = test;
+	const { country, notCountry } = test;
 	const checks: Check[] = [];
 	if (given !== undefined) checks.push((value) => isGiven(value) === given);
-	if (not !== undefined) checks.push(negate(matchesOneOf(toList(not))));
-	if (orAbsent !== undefined) checks.push(either(isAbsent, matchesOneOf(toList(orAbsent))));
+	if (not !== undefined) checks.push(negate(isOneOf(toList(not))));
+	if (orAbsent !== undefined) checks.push(either(isAbsent, isOneOf(toList(orAbsent))));
+	if (test.mentions !== undefined) checks.push(matchesPhrase(test.mentions));
 	if (above !== undefined) checks.push((value) => typeof value === "number" && value > above);
 	if (below !== undefined) checks.push((value) => typeof value === "number" && value < below);
 	if (longerThan !== undefined) {
@@ -116,6 +68,7 @@ function compileChecks(test: Exclude<Test, Scalar | Scalar[]>): Check[] {
 	if (olderThan !== undefined) {
 		checks.push((value, now) => (instantMs(value) ?? Number.POSITIVE_INFINITY) + durationMs(olderThan) < now);
 	}
+	if (notOlderThan !== undefined) checks.push(isRecent(durationMs(notOlderThan)));
 	if (before !== undefined)
 		checks.push((value, now) => (instantMs(value) ?? Number.POSITIVE_INFINITY) < boundary(before, now));
 	if (after !== undefined)
@@ -130,9 +83,20 @@ function matchesOneOf(values: Scalar[]): Check {
 	return (value) => matches(value, wanted);
 }
 
+function matchesWord(values: Scalar[]): Check {
+	const wanted = new Set<unknown>(values.map((value) => (typeof value === "string" ? toWord(value) : value)));
+	return (value) => wanted.has(typeof value === "string" ? toWord(value) : value);
+}
+
+function matchesPhrase(phrases: string[]): Check {
+	const wanted = phrases.map(toWord);
+	return (value) => typeof value === "string" && mentions(value, wanted);
+}
+
 function matchesCountry(names: string[]): Check {
 	const wanted = expandCountries(names);
-	return (value) => typeof value === "string" && wanted.has(value.slice(0, 2));
+	if (names.includes("EEA")) wanted.add("EU").add("EEA");
+	return (value) => typeof value === "string" && wanted.has(value.split("-", 1)[0] ?? "");
 }
 
 function negate(check: Check): Check {
@@ -141,6 +105,13 @@ function negate(check: Check): Check {
 
 function either(one: Check, other: Check): Check {
 	return (value, now) => one(value, now) || other(value, now);
+}
+
+function isRecent(ageMs: number): Check {
+	return (value, now) => {
+		const at = instantMs(value);
+		return at !== undefined && at <= now && at + ageMs >= now;
+	};
 }
 
 function boundary(at: string, now: number): number {
@@ -174,29 +145,3 @@ function readerOf(path: string): FactReader {
 	if (third === undefined) return (facts) => field(field(facts, first), second);
 	return (facts) => field(field(field(facts, first), second), third);
 }
-
-// A path or a value that no fact can have would make a rule that never fires.
-function wrongWith(path: string, test: Test): string | undefined {
-	const schema = knownPaths.get(path);
-	if (!schema) return "is not a fact";
-	const literals = isList(test) ? toList(test) : [test.not, test.orAbsent].flatMap((part) => toList(part ?? []));
-	const element = schema instanceof z.ZodArray ? (schema.element as z.ZodType) : schema;
-	const bad = literals.find((literal) => !element.safeParse(literal).success);
-	return bad === undefined ? undefined : `${String(bad)} is not a value that this fact can have`;
-}
-
-function listPaths(shape: Record<string, z.ZodType>, prefix: string): [string, z.ZodType][] {
-	return Object.entries(shape).flatMap(([key, schema]) => {
-		const inner = unwrap(schema);
-		const path = prefix + key;
-		const nested = inner instanceof z.ZodObject ? listPaths(inner.shape as Record<string, z.ZodType>, `${path}.`) : [];
-		return [[path, inner] as [string, z.ZodType], ...nested];
-	});
-}
-
-function unwrap(schema: z.ZodType): z.ZodType {
-	const wrapped = schema instanceof z.ZodOptional || schema instanceof z.ZodNullable;
-	return wrapped ? unwrap(schema.unwrap() as z.ZodType) : schema;
-}
-
-const knownPaths = new Map(listPaths(factsSchema.shape as Record<string, z.ZodType>, ""));

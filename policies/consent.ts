@@ -6,11 +6,15 @@ import type { Rule } from "./compile.ts";
 import { instantMs } from "./durations.ts";
 import type { ReasonCode } from "./reasons.ts";
 import { consentTypes, type RuleFile } from "./schema.ts";
+import { mentions, toWord } from "./words.ts";
 
 export type ConsentEffect = NonNullable<RuleFile["consent"]>;
 export type ConsentVerdict = { enough: boolean; codes: ReasonCode[] };
 
 const softOptInConditions = ["collectedInSale", "ownSimilarProducts", "optOutOfferedAtCollection", "optOutInMessage"];
+
+// Whatever its type says, what was spoken is not in writing.
+const spoken = ["oral", "orally", "verbal", "verbally", "spoken", "phone_call", "voice"];
 
 /** Judges the consent by one rule; every rule is judged by itself, so that the strongest demand wins. */
 export function judgeConsent({ effect }: Rule<ConsentEffect>, facts: Facts, now: number): ConsentVerdict {
@@ -33,13 +37,18 @@ function findFlaw(
 	if (withdrawnAt !== undefined && withdrawnAt <= now) return ["CONSENT_MISSING", "OPTED_OUT"];
 	const obtainedAt = instantMs(consent.obtainedAt);
 	if (obtainedAt !== undefined && obtainedAt > now) return ["CONSENT_MISSING"];
-	if (consent.evidence === false) return ["CONSENT_INSUFFICIENT"];
-	const { purposes } = consent;
-	if (effect.purposeBound && purposes && !purposes.includes(facts.category ?? "")) return ["CONSENT_INSUFFICIENT"];
+	// Consent that can't be shown, or that was given for something else, is none for this.
+	if (consent.evidence === false || consent.evidence === "") return ["CONSENT_INSUFFICIENT", "CONSENT_MISSING"];
+	if (effect.purposeBound && !coversPurpose(consent, facts)) return ["CONSENT_INSUFFICIENT", "CONSENT_MISSING"];
 	if (type === "soft_opt_in" && effect.softOptIn)
 		return meetsSoftOptIn(facts) ? undefined : ["SOFT_OPT_IN_CONDITIONS_UNMET"];
 	if (consentTypes.indexOf(type) < consentTypes.indexOf(effect.minType)) return ["CONSENT_INSUFFICIENT"];
+	if (effect.minType === "express_written" && mentions(consent.source ?? "", spoken)) return ["CONSENT_INSUFFICIENT"];
 	return hasExpired(effect, consent, obtainedAt, now) ? ["CONSENT_EXPIRED"] : undefined;
+}
+
+function coversPurpose({ purposes }: Consent, { category }: Facts): boolean {
+	return purposes === undefined || (category !== undefined && purposes.map(toWord).includes(category));
 }
 
 function meetsSoftOptIn({ context }: Facts): boolean {
@@ -49,7 +58,10 @@ function meetsSoftOptIn({ context }: Facts): boolean {
 
 // Consent that ends some time after it was given, and does not say when that was, counts as over.
 function hasExpired(effect: ConsentEffect, consent: Consent, obtainedAt: number | undefined, now: number): boolean {
+	const given = consent.ground ?? "";
 	return effect.expires
-		.filter(({ type, ground }) => type === consent.type && (ground === undefined || ground === consent.ground))
+		.filter(({ type }) => type === consent.type)
+		.filter(({ ground }) => ground === undefined || mentions(given, ground.map(toWord)))
+		.filter(({ notGround }) => notGround === undefined || !mentions(given, notGround.map(toWord)))
 		.some(({ age }) => obtainedAt === undefined || addDuration(obtainedAt, age) <= now);
 }

@@ -59,8 +59,10 @@ const negation = /\b(do not|dont|don t|never|not|no need to) ((want|wish|need|me
 
 function classify(text: string): ContentFacts["keywordClass"] {
 	const words = toWords(text);
-	const bare = words.filter((word) => !fillers.has(word)).join("") || words.join("");
-	if (stopWords.has(bare)) return "stop";
+	const bare = withoutFillers(words);
+	// A keyword that is a sentence of its own is meant, whatever else is said.
+	const parts = text.split(/[.!?;:\n\r]+/).map((part) => withoutFillers(toWords(part)));
+	if (stopWords.has(bare) || parts.some((part) => stopWords.has(part))) return "stop";
 	const sentence = words.join(" ");
 	if (refusalPhrase.test(sentence)) return "stop";
 	for (const match of sentence.matchAll(stopPhrase)) {
@@ -68,6 +70,10 @@ function classify(text: string): ContentFacts["keywordClass"] {
 	}
 	if (startWords.has(bare)) return "start";
 	return helpWords.has(bare) ? "help" : undefined;
+}
+
+function withoutFillers(words: string[]): string {
+	return words.filter((word) => !fillers.has(word)).join("") || words.join("");
 }
 
 // Letters and digits in one case, without accents and without characters that can't be seen.

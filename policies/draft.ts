@@ -16,6 +16,8 @@ export type Draft = {
 	context: FactsContext;
 	now: number;
 	packs: readonly CompiledPack[];
+	/** Those of the time that the facts name, whether they apply or not. */
+	inForce: readonly CompiledPack[];
 	denials: Finding[];
 	/** Counted only if nothing denies. */
 	grants: Finding[];
@@ -24,13 +26,13 @@ export type Draft = {
 	bounds: Bounds;
 };
 
-export function startDraft(facts: Facts, now: number, { packs, excluded }: Applying): Draft {
+export function startDraft(facts: Facts, now: number, { packs, inForce, excluded }: Applying): Draft {
 	const always = excluded.map(({ reason, citations, packId }) => ({
-		codes: [reason],
+		codes: reason === undefined ? [] : [reason],
 		ruleId: `${packId}.excludes`,
 		citations,
 	}));
-	return { facts, context: facts.context ?? {}, now, packs, denials: [], grants: [], always, bounds: {} };
+	return { facts, context: facts.context ?? {}, now, packs, inForce, denials: [], grants: [], always, bounds: {} };
 }
 
 /** The decision: any denial refuses; reasons, citations and rules once each, the decisive ones first. */

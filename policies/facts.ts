@@ -6,6 +6,7 @@ import type { Facts } from "../domain/decision.ts";
 import { type FieldError, LetheError } from "../domain/errors.ts";
 import { categories } from "../domain/message.ts";
 import { isDuration } from "./durations.ts";
+import { nearest } from "./faults.ts";
 
 export const events = [
 	"send",
@@ -86,22 +87,67 @@ export function parseFacts(value: unknown): Facts {
 	return withoutNulls(result.data) as Facts;
 }
 
-const text = z.string().max(200).nullish();
-const flag = z.boolean().nullish();
-const count = z.int().min(0).nullish();
-const instant = z.iso.datetime({ offset: true, error: "not a time in RFC 3339 with an offset" }).nullish();
-const duration = z.string().max(40).refine(isDuration, { error: "not a duration in ISO 8601" }).nullish();
-// Proof of a thing is a yes, or a reference to where it is kept.
-const proof = z.union([z.boolean(), z.string().max(200)], { error: "neither a boolean nor a reference" }).nullish();
-const place = z
+type FactKind = "text" | "word" | "flag" | "count" | "time" | "duration" | "proof" | "place";
+
+/** What a rule may ask of a fact, by the kind of value that it holds. A `word` is told apart by its letters and digits only. */
+export const factKinds = z.registry<{ kind: FactKind }>();
+
+const text = ofKind("text", z.string().max(200)).nullish();
+const word = ofKind("word", z.string().max(200)).nullish();
+const flag = ofKind("flag", z.boolean()).nullish();
+const count = ofKind("count", z.int().min(0)).nullish();
+const instant = ofKind(
+	"time",
+	z.iso.datetime({ offset: true, error: "not a time in RFC 3339 with an offset" }).meta({ id: "time" }),
+).nullish();
+const duration = ofKind(
+	"duration",
+	z
+		.string()
+		.max(40)
+		.refine(isDuration, { error: "not a duration in ISO 8601, such as P30D" })
+		.meta({ id: "duration", examples: ["PT10M", "P30D"] }),
+).nullish();
+// Proof of a thing is a yes, a reference to where it is kept, or a description, of which only that it is there is taken.
+const proofs = z.union([z.boolean(), z.string().max(200), z.looseObject({}).transform(() => true)], {
+	error: "neither a boolean nor a reference",
+});
+const proof = ofKind("proof", proofs).nullish();
+const place = ofKind(
+	"place",
+	z.string().regex(/^([A-Z]{2}|EEA)(-[A-Z0-9]{1,3})?$/, {
+		error: "not a country of ISO 3166-1 or a region of ISO 3166-2",
+	}),
+).nullish();
+
+// Short names for what is kept.
+const objectNames: Record<string, string> = {
+	record: "decision_record",
+	log: "decision_record",
+	number: "address",
+	consent: "consent_evidence",
+	opt_out: "suppression",
+	request: "subject_request",
+	policy: "policy_documentation",
+};
+const objectName = z
 	.string()
-	.regex(/^[A-Z]{2}(-[A-Z0-9]{1,3})?$/, { error: "not a country of ISO 3166-1 or a region of ISO 3166-2" })
-	.nullish();
+	.max(200)
+	.transform((name) => objectNames[name] ?? name);
+const object = objectName.pipe(z.enum(retentionObjects));
+
+/** Null says that there is none; left out, it is not in question. */
+function noneIfNull<S extends z.ZodType, N>(schema: S, none: N) {
+	return schema
+		.nullable()
+		.transform((value) => value ?? none)
+		.optional();
+}
 
 const context = z.strictObject({
 	event: z.enum(events).nullish(),
 	evaluatedAt: instant,
-	phase: text,
+	phase: word,
 	acceptedAt: instant,
 	expiresAt: instant,
 	receivedAt: instant,
@@ -109,14 +155,14 @@ const context = z.strictObject({
 	createdAt: instant,
 	lastInEffectAt: instant,
 	authenticatedAt: instant,
-	lawfulBasis: text,
-	art9Condition: text,
-	gdprScope: proof,
-	ground: text,
-	holdGround: text,
-	restriction: z.strictObject({ active: flag, ground: text }).nullish(),
+	lawfulBasis: word,
+	art9Condition: word,
+	gdprScope: ofKind("proof", z.union([proofs, z.array(z.string().max(200)).max(8)])).nullish(),
+	ground: word,
+	holdGround: word,
+	restriction: z.strictObject({ active: flag, ground: word }).nullish(),
 	autodialed: flag,
-	tcpaBasis: text,
+	tcpaBasis: word,
 	freeToEndUser: flag,
 	characters: count,
 	sentToday: count,
@@ -136,37 +182,37 @@ const context = z.strictObject({
 		.nullish(),
 	hipaaCoveredEntity: flag,
 	hipaaAuthorization: proof,
-	patientPreference: z.strictObject({ channel: text, warnedAt: instant, evidence: proof }).nullish(),
+	patientPreference: z.strictObject({ channel: word, warnedAt: instant, evidence: proof }).nullish(),
 	route: z
 		.strictObject({
 			provider: text,
-			baaRef: proof,
+			baaRef: noneIfNull(ofKind("proof", proofs), false),
 			approvedSubprocessor: flag,
 			processingCountry: place,
-			transferMechanism: text,
+			transferMechanism: word,
 		})
 		.nullish(),
-	senderId: z.strictObject({ type: text, registered: flag }).nullish(),
-	dlt: z.strictObject({ entityId: text, headerId: text, templateId: text }).nullish(),
+	senderId: z.strictObject({ type: word, registered: flag }).nullish(),
+	dlt: noneIfNull(z.strictObject({ entityId: text, headerId: text, templateId: text }), {}),
 	body: z.string().max(10_000).nullish(),
 	keywordClass: z.enum(keywordClasses).nullish(),
 	cardNumber: flag,
 	otpDigits: count,
 	otpValidity: duration,
-	object: z.enum(retentionObjects).nullish(),
-	subject: text,
+	object: object.nullish(),
+	subject: word,
 	composition: z
-		.array(z.union([z.string().max(200), z.looseObject({ min: duration, max: duration })]))
+		.array(
+			z.union([z.string().max(200), z.looseObject({ object: objectName.nullish(), min: duration, max: duration })]),
+		)
 		.max(64)
 		.nullish(),
-	resolution: z.union([z.boolean(), z.string().max(2000), z.looseObject({})]).nullish(),
+	resolution: z.union([z.boolean(), z.string().max(2000), z.looseObject({}).transform(withFalseForNull)]).nullish(),
 	contentMaxReachedAt: instant,
-	// Null says that there is none; left out, it is not in question.
-	retentionDisclosure: z
-		.union([z.boolean(), z.string().max(2000), z.looseObject({})])
-		.nullable()
-		.transform((value) => value ?? false)
-		.optional(),
+	retentionDisclosure: noneIfNull(
+		ofKind("proof", z.union([z.boolean(), z.string().max(2000), z.looseObject({})])),
+		false,
+	),
 	necessaryForRequestedService: flag,
 	verified: flag,
 	liveKeyDestroyed: flag,
@@ -176,15 +222,19 @@ const context = z.strictObject({
 
 export const factsSchema = z
 	.strictObject({
-		recipientCountry: z
+		recipientCountry: ofKind(
+			"place",
+			z.string().regex(/^[A-Z]{2}$/, { error: "not a country of ISO 3166-1" }),
+		).nullish(),
+		recipientRegion: ofKind(
+			"place",
+			z.string().regex(/^[A-Z]{2}-[A-Z0-9]{1,3}$/, { error: "not a region of ISO 3166-2" }),
+		).nullish(),
+		timezone: z
 			.string()
-			.regex(/^[A-Z]{2}$/, { error: "not a country of ISO 3166-1" })
+			.refine((name) => name === "unknown" || isTimezone(name), { error: "not a time zone of the IANA database" })
+			.transform((name) => (name === "unknown" ? null : name))
 			.nullish(),
-		recipientRegion: z
-			.string()
-			.regex(/^[A-Z]{2}-[A-Z0-9]{1,3}$/, { error: "not a region of ISO 3166-2" })
-			.nullish(),
-		timezone: z.string().refine(isTimezone, { error: "not a time zone of the IANA database" }).nullish(),
 		localTime: z.iso
 			.datetime({ local: true, error: "not a wall time" })
 			.refine((time) => !time.endsWith("Z"), { error: "not a wall time: it names a zone" })
@@ -192,15 +242,18 @@ export const factsSchema = z
 		senderEstablishment: place,
 		subjectResidence: place,
 		category: z.enum(categories).nullish(),
-		dataClasses: z.array(z.enum(dataClasses)).max(64).nullish(),
+		dataClasses: z
+			.array(z.enum(dataClasses).meta({ id: "dataClass" }))
+			.max(64)
+			.nullish(),
 		consent: z
 			.strictObject({
 				type: z.enum(["none", "implied", "soft_opt_in", "express", "express_written"]).nullish(),
 				obtainedAt: instant,
 				purposes: z.array(z.string().max(200)).max(64).nullish(),
-				evidence: proof,
-				source: text,
-				ground: text,
+				evidence: noneIfNull(ofKind("proof", proofs), false),
+				source: word,
+				ground: word,
 				withdrawnAt: instant,
 			})
 			.nullish(),
@@ -208,19 +261,56 @@ export const factsSchema = z
 		legalHold: flag,
 		context: context.nullish(),
 	})
-	.refine((facts) => !facts.recipientRegion || facts.recipientRegion.slice(0, 2) === facts.recipientCountry, {
+	.refine((facts) => isWithin(facts.recipientRegion, facts.recipientCountry), {
 		path: ["recipientRegion"],
 		error: "not a region of recipientCountry",
 	});
 
+// An approval that is null is one that is not there.
+function withFalseForNull(value: Record<string, unknown>): Record<string, unknown> {
+	return Object.fromEntries(Object.entries(value).map(([key, field]) => [key, field ?? false]));
+}
+
+function isWithin(region: string | null | undefined, country: string | null | undefined): boolean {
+	return !region || !country || region.startsWith(`${country}-`);
+}
+
+function ofKind<S extends z.ZodType>(kind: FactKind, schema: S): S {
+	factKinds.add(schema, { kind });
+	return schema;
+}
+
 function toFieldErrors(issue: z.core.$ZodIssue): FieldError[] {
 	const at = issue.path.map((key) => `/${String(key)}`).join("");
 	if (issue.code === "unrecognized_keys") {
-		return issue.keys.map((key) => ({ pointer: `${at}/${key.slice(0, 64)}`, detail: "is not a field of the facts" }));
+		const fields = fieldsAt(issue.path);
+		return issue.keys.map((key) => {
+			const meant = nearest(key, fields);
+			const mend = meant === undefined ? "" : `; did you mean ${meant}?`;
+			return { pointer: `${at}/${key.slice(0, 64)}`, detail: `is not a field of the facts${mend}` };
+		});
 	}
 	if (issue.code === "invalid_value") return [{ pointer: at, detail: `is not one of ${issue.values.join(", ")}` }];
+	if (issue.code === "invalid_type") return [{ pointer: at || "/", detail: `is not of the type ${issue.expected}` }];
 	const own = issue.message.startsWith("n") ? `is ${issue.message}` : `is not valid: ${issue.message}`;
 	return [{ pointer: at || "/", detail: own }];
+}
+
+/** The fields that may stand at a place of the facts. */
+function fieldsAt(path: readonly PropertyKey[]): string[] {
+	let schema: z.ZodType | undefined = factsSchema;
+	for (const key of path) {
+		const inner: z.ZodType | undefined = schema && plainOf(schema);
+		const shape: Record<string, z.ZodType> = inner instanceof z.ZodObject ? inner.shape : {};
+		schema = shape[String(key)];
+	}
+	const last = schema && plainOf(schema);
+	return last instanceof z.ZodObject ? Object.keys(last.shape) : [];
+}
+
+function plainOf(schema: z.ZodType): z.ZodType {
+	if (schema instanceof z.ZodOptional || schema instanceof z.ZodNullable) return plainOf(schema.unwrap() as z.ZodType);
+	return schema instanceof z.ZodPipe ? plainOf(schema.in as z.ZodType) : schema;
 }
 
 function withoutNulls(value: unknown): unknown {

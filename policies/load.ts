@@ -1,52 +1,101 @@
-// Reads pack files: checks each against the schema, hashes its text, and indexes them all. Runs nothing of what it reads.
+// Reads pack files: checks each against the schema and the list of what was published. Runs nothing of what it reads.
 
 import { createHash } from "node:crypto";
-import { readdirSync, readFileSync } from "node:fs";
-import { basename, join } from "node:path";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { parse } from "yaml";
+import { caseFault, runCases } from "./cases.ts";
+import { findNameFault } from "./check.ts";
+import { PackError, type PackFault } from "./faults.ts";
 import { indexPacks, type LoadedPack, type PackSet } from "./packSet.ts";
-import { packSchema } from "./schema.ts";
+import { readPackText } from "./packText.ts";
+import { addPublished, findUnpublished, type Published, parsePublished } from "./published.ts";
 
 const ownDirectory = fileURLToPath(new URL("./packs/", import.meta.url));
+const listName = "published.json";
 
 /**
- * The packs of a directory, `<pack>/<version>.yaml`. Reads the disk; meant for the start of a process.
- * @throws Error in one line that names the file and the field: one bad pack stops them all
+ * The packs of a directory, `<pack>/<version>.yaml`. Reads the disk; meant for the start of a process. What a directory
+ * lists as published has had its cases run when it was; of one without a list they are run now.
+ * @throws PackError in one line that names the file, the line and the mend: one bad pack stops them all
  */
 export function loadPacks(directory: string = ownDirectory): PackSet {
-	return indexPacks(readPacks(directory));
+	const loaded = readPacks(directory);
+	const packs = indexPacks(loaded);
+	if (readList(directory) === undefined) refuse(loaded.flatMap((pack) => findFailedCases(pack, packs)));
+	return packs;
 }
 
-/** Every pack file of a directory, checked by itself. @throws Error as loadPacks */
+/** Every pack file of a directory, checked by itself. @throws PackError as loadPacks */
 export function readPacks(directory: string = ownDirectory): LoadedPack[] {
+	const loaded = readFiles(directory);
+	const list = readList(directory);
+	if (list) refuse(findUnpublished(loaded.map(toStored), list, join(directory, listName)));
+	return loaded;
+}
+
+/** One pack out of its text. @throws PackError as loadPacks */
+export function readPack(text: string, path: string): LoadedPack {
+	const { file, faults, lineOf } = readPackText(text);
+	refuse([...faults, ...(file ? findNameFault(file, path, lineOf) : [])].map((fault) => at(path, fault)));
+	if (!file) throw new Error(`${path}: neither a pack nor a fault`);
+	return { file, sha256: createHash("sha256").update(text).digest("hex"), source: { path, lineOf } };
+}
+
+/**
+ * Lists the versions that are new in a directory as published, after running every case. What is listed stays as it is.
+ * @param day the day of their publication, ISO 8601
+ * @returns what was added, `<id> <version>` each
+ * @throws PackError as loadPacks, also when a published text has changed
+ */
+export function sealPacks(day: string, directory: string = ownDirectory): string[] {
+	const loaded = readFiles(directory);
+	const packs = indexPacks(loaded);
+	refuse(loaded.flatMap((pack) => findFailedCases(pack, packs)));
+	const before = readList(directory) ?? { packs: [] };
+	const after = addPublished(loaded.map(toStored), before, day);
+	refuse(findUnpublished(loaded.map(toStored), after, join(directory, listName)));
+	writeFileSync(join(directory, listName), `${JSON.stringify(after, null, 2)}\n`);
+	return after.packs.slice(before.packs.length).map(({ id, version }) => `${id} ${version}`);
+}
+
+/** Every pack file of a directory, published or not. @throws PackError as loadPacks */
+export function readFiles(directory: string = ownDirectory): LoadedPack[] {
 	const paths = readdirSync(directory, { recursive: true, withFileTypes: true })
 		.filter((entry) => entry.isFile())
 		.map((entry) => join(entry.parentPath, entry.name))
+		.filter((path) => path !== join(directory, listName))
 		.sort();
 	if (paths.length === 0) throw new Error(`${directory}: no policy packs; without them everything would be denied`);
-	return paths.map((path) => parsePack(readFileSync(path, "utf8"), path));
+	return paths.map((path) => readPack(readFileSync(path, "utf8"), path));
 }
 
-/** One pack out of its text; `path` ends in `<pack>/<version>.yaml`. @throws Error as loadPacks */
-function parsePack(text: string, path: string): LoadedPack {
-	const result = packSchema.safeParse(parseYaml(text, path));
-	if (!result.success) {
-		const [issue] = result.error.issues;
-		throw new Error(`${path}: ${issue?.path.join(".") || "the file"}: ${issue?.message}`);
-	}
-	const { id, version } = result.data;
-	const named = `${basename(join(path, ".."))}/${basename(path)}`;
-	if (named !== `${id}/${version}.yaml`)
-		throw new Error(`${path}: holds ${id} ${version}; name it ${id}/${version}.yaml`);
-	return { file: result.data, sha256: createHash("sha256").update(text).digest("hex") };
-}
-
-function parseYaml(text: string, path: string): unknown {
+function readList(directory: string): Published | undefined {
+	const path = join(directory, listName);
+	if (!existsSync(path)) return undefined;
 	try {
-		// Values stay text, numbers and booleans; aliases are bounded against files that swell when read.
-		return parse(text, { schema: "core", uniqueKeys: true, maxAliasCount: 50 });
-	} catch (error) {
-		throw new Error(`${path}: not YAML: ${(error as Error).message.split("\n")[0]}`);
+		return parsePublished(readFileSync(path, "utf8"));
+	} catch {
+		const message = "not a list of published packs";
+		throw new PackError([{ file: path, line: 1, message, mend: "Restore it." }]);
 	}
+}
+
+function findFailedCases({ file, source }: LoadedPack, packs: PackSet) {
+	return runCases([file], packs).flatMap((result, index) => {
+		const line = source?.lineOf(["cases", index, "name"]) ?? 1;
+		return result.mismatches.length > 0 ? [at(source?.path ?? file.id, caseFault(result, line))] : [];
+	});
+}
+
+function toStored({ file, sha256, source }: LoadedPack) {
+	return { path: source?.path ?? file.id, id: file.id, version: file.version, sha256 };
+}
+
+function at(file: string, fault: PackFault) {
+	return { file, ...fault };
+}
+
+function refuse(faults: (PackFault & { file: string })[]): void {
+	if (faults.length > 0) throw new PackError(faults);
 }

@@ -4,12 +4,18 @@ import type { Facts } from "../domain/decision.ts";
 import { LetheError } from "../domain/errors.ts";
 import { type CompiledPack, compilePack, isInForce } from "./compile.ts";
 import { findRetentionFaults } from "./compose.ts";
-import { instantMs } from "./durations.ts";
+import { formatInstant, instantMs } from "./durations.ts";
+import { PackError, type SetFault } from "./faults.ts";
+import { nextVersion } from "./published.ts";
 import type { PackFile } from "./schema.ts";
 import { zonedTimeMs } from "./windows.ts";
 
-/** A checked pack file and the SHA-256 of its text, in hex. */
-export type LoadedPack = { file: PackFile; sha256: string };
+/** A checked pack file and the SHA-256 of its text, in hex; where it was read from, if it was. */
+export type LoadedPack = {
+	file: PackFile;
+	sha256: string;
+	source?: { path: string; lineOf: (path: readonly (string | number)[]) => number };
+};
 
 export type PackSet = {
 	versions: { id: string; version: string; sha256: string }[];
@@ -18,31 +24,50 @@ export type PackSet = {
 };
 
 /** Packs that apply to the facts, and those that would but for an exclusion. */
-export type Applying = { packs: CompiledPack[]; excluded: (CompiledPack["excludes"][number] & { packId: string })[] };
+export type Applying = {
+	packs: CompiledPack[];
+	inForce: readonly CompiledPack[];
+	excluded: (CompiledPack["excludes"][number] & { packId: string })[];
+};
 
 /**
  * Indexes packs by time. Nothing is evaluated.
- * @throws Error naming what clashes: a version given twice, an id used twice, retention that leaves no interval
+ * @throws PackError naming what clashes: see `findSetFaults`
  */
 export function indexPacks(loaded: readonly LoadedPack[]): PackSet {
-	const files = loaded.map(({ file }) => file).sort(byVersion);
-	refuseDoubles(files);
-	const starts = [...new Set(files.flatMap(findDates))].sort((a, b) => a - b);
-	const periods = starts.map((start) => ({ start, packs: packsInForce(files, start) })).reverse();
-	for (const { start, packs } of periods) {
-		const [fault] = packs.length > 0 ? findRetentionFaults(packs) : [];
-		if (fault) throw new Error(`policies: retention, from ${new Date(start).toISOString()}: ${fault}`);
-	}
+	const faults = findSetFaults(loaded.map(({ file }) => file));
+	if (faults.length > 0) throw new PackError(faults.map((fault) => locate(fault, loaded)));
+	const periods = findPeriods(loaded.map(({ file }) => file)).reverse();
 	return {
 		versions: loaded.map(({ file, sha256 }) => ({ id: file.id, version: file.version, sha256 })),
 		at: (now) => periods.find(({ start }) => start <= now)?.packs ?? [],
 	};
 }
 
+/**
+ * What is wrong with packs together: a version given twice, two versions in force at the same time, retention that
+ * leaves no interval. Of a pack's versions each is in force until the next one is, or until it says itself.
+ */
+export function findSetFaults(files: readonly PackFile[]): SetFault[] {
+	const clashes = findVersionFaults(files);
+	if (clashes.length > 0) return clashes;
+	const faults = new Map<string, SetFault>();
+	for (const { start, packs } of findPeriods(files)) {
+		if (packs.length === 0) continue;
+		for (const fault of findRetentionFaults(packs)) {
+			if (faults.has(fault.message)) continue;
+			const message = `${fault.message}, from ${formatInstant(start)}`;
+			faults.set(fault.message, { ...fault, message });
+		}
+	}
+	return [...faults.values()];
+}
+
 /** Which of the packs in force apply to the facts. */
 export function findApplying(packs: PackSet, facts: Facts, now: number): Applying {
-	const applying: Applying = { packs: [], excluded: [] };
-	for (const pack of packs.at(now)) {
+	const inForce = packs.at(now);
+	const applying: Applying = { packs: [], inForce, excluded: [] };
+	for (const pack of inForce) {
 		if (!pack.applies(facts, now)) continue;
 		const exclusion = pack.excludes.find(({ holds }) => holds(facts, now));
 		if (exclusion) applying.excluded.push({ ...exclusion, packId: pack.ref.id });
@@ -63,6 +88,12 @@ export function judgedAt({ context, localTime, timezone }: Facts): number {
 	throw new LetheError("invalid_request", { errors: [{ pointer: "/context/evaluatedAt", detail }] });
 }
 
+function findPeriods(files: readonly PackFile[]): { start: number; packs: CompiledPack[] }[] {
+	const sorted = [...files].sort(byDate);
+	const starts = [...new Set(sorted.flatMap(findDates))].sort((a, b) => a - b);
+	return starts.map((start) => ({ start, packs: packsInForce(sorted, start) }));
+}
+
 function packsInForce(files: PackFile[], at: number): CompiledPack[] {
 	const newest = new Map(files.filter((file) => isInForce(file, at)).map((file) => [file.id, file]));
 	return [...newest.values()].sort((a, b) => (a.id < b.id ? -1 : 1)).map((file) => compilePack(file, at));
@@ -74,18 +105,47 @@ function findDates(file: PackFile): number[] {
 	);
 }
 
-function refuseDoubles(files: PackFile[]): void {
-	refuseDouble(files.map(({ id, version }) => `${id} ${version}`));
-	for (const { rules } of files) refuseDouble(rules.map(({ id }) => id));
+function findVersionFaults(files: readonly PackFile[]): SetFault[] {
+	const sorted = [...files].sort(byDate);
+	return sorted.flatMap((file, index) => {
+		const before = sorted.slice(0, index).findLast(({ id }) => id === file.id);
+		return before ? compareVersions(before, file) : [];
+	});
 }
 
-function refuseDouble(names: string[]): void {
-	const double = names.find((name, index) => names.indexOf(name) !== index);
-	if (double !== undefined) throw new Error(`policies: ${double} is there twice`);
+// `file` is in force from the same day as `before` or later.
+function compareVersions(before: PackFile, file: PackFile): SetFault[] {
+	const pack = `${file.id} ${file.version}`;
+	const end = before.effectiveTo;
+	if (before.version === file.version) {
+		const mend = `Raise the version, to ${nextVersion(file.version)} for instance.`;
+		return [{ pack, path: ["version"], message: `${pack} is there twice`, mend }];
+	}
+	if (
+		before.effectiveFrom === file.effectiveFrom ||
+		(end !== undefined && Date.parse(end) > Date.parse(file.effectiveFrom))
+	) {
+		const message = `effectiveFrom: ${pack} overlaps ${before.version}, in force from ${before.effectiveFrom}${end === undefined ? "" : ` to ${end}`}`;
+		const mend = `Let it begin ${end === undefined ? "after that version does" : "when that version ends, or later"}.`;
+		return [{ pack, path: ["effectiveFrom"], message, mend }];
+	}
+	if (byVersion(before, file) < 0) return [];
+	const message = `version: ${pack} comes into force after ${before.version}`;
+	return [
+		{ pack, path: ["version"], message, mend: `Raise the version, to ${nextVersion(before.version)} for instance.` },
+	];
 }
 
-// Later in force first wins by coming last; of two from the same day, the higher version.
+function locate(fault: SetFault, loaded: readonly LoadedPack[]) {
+	const owner = loaded.find(({ file }) => `${file.id} ${file.version}` === fault.pack)?.source;
+	const { message, mend } = fault;
+	return { file: owner?.path ?? fault.pack ?? "policies", line: owner?.lineOf(fault.path) ?? 1, message, mend };
+}
+
+function byDate(a: PackFile, b: PackFile): number {
+	return Date.parse(a.effectiveFrom) - Date.parse(b.effectiveFrom) || byVersion(a, b);
+}
+
 function byVersion(a: PackFile, b: PackFile): number {
-	const dates = Date.parse(a.effectiveFrom) - Date.parse(b.effectiveFrom);
-	return dates || a.version.localeCompare(b.version, "en", { numeric: true });
+	return a.version.localeCompare(b.version, "en", { numeric: true });
 }

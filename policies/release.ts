@@ -3,7 +3,7 @@
 import type { Rule, WindowEffect } from "./compile.ts";
 import { type Draft, finding } from "./draft.ts";
 import { formatInstant, instantMs } from "./durations.ts";
-import { closedBecause, firstOpen, type Gate, wallClock } from "./windows.ts";
+import { closedCauses, firstOpen, type Gate, wallClock } from "./windows.ts";
 import { candidateZones } from "./zones.ts";
 
 // Longer than any holiday; windows that share no hour within it share none.
@@ -19,13 +19,14 @@ export function judgeRelease(draft: Draft): void {
 	const { facts, context, now } = draft;
 	const rules = draft.packs.flatMap((pack) => pack.window.filter((rule) => rule.when(facts, now)));
 	const gates = rules.length > 0 ? findGates(draft, rules) : [];
+	if (gates.length === 0) draft.grants.push({ codes: ["QUIET_HOURS_NOT_APPLICABLE"], citations: [] });
 	const release = firstOpen(gates, now, now + horizonMs);
 	const expiresAt = instantMs(context.expiresAt);
 	const tooLate = release === undefined || (expiresAt !== undefined && expiresAt <= release);
 	const findings = draft[tooLate ? "denials" : "grants"];
 	for (const gate of gates) {
-		const closed = closedBecause(gate, now);
-		if (closed) findings.unshift(finding(gate.rule, closed));
+		const causes = closedCauses(gate, now, release ?? now);
+		if (causes.size > 0) findings.unshift(finding(gate.rule, ...causes));
 		else findings.push(finding(gate.rule));
 	}
 	if (release !== undefined && tooLate) findings.unshift({ codes: ["EXPIRES_BEFORE_WINDOW"], citations: [] });
@@ -44,8 +45,10 @@ function findGates({ facts }: Draft, rules: Rule<WindowEffect>[]): RuleGate[] {
 	for (const { zone, region } of findPlaces(recipientCountry, recipientRegion, timezone)) {
 		for (const rule of rules) {
 			const { regions, hours } = rule.effect;
-			// A recipient whose region is not known may be in any: then its rule counts.
-			if (regions && region !== undefined && !regions.has(region)) continue;
+			// A recipient whose region is not known may be in any: then its rule counts, as it does for its residents.
+			const isThere =
+				!regions || region === undefined || regions.has(region) || regions.has(facts.subjectResidence ?? "");
+			if (!isThere) continue;
 			gates.set(`${zone} ${rule.id}`, { zone, hours, rule });
 		}
 	}

@@ -18,8 +18,9 @@ export function retentionPlan(packs: PackSet, facts: Facts): RetentionPlan {
 	const judged = recordableFacts(facts);
 	const binding = bindingTerms(findApplying(packs, judged, now).packs, judged, now);
 	const plan = retentionObjects.map((object): [string, RetentionInterval] => {
-		const { min, max } = binding[object];
-		return [object, { min: min.min, max: max.max, citations: [...new Set([...min.citations, ...max.citations])] }];
+		const { min, max, keep } = binding[object];
+		const citations = [...new Set([...min.citations, ...max.citations])];
+		return [object, { min: min.min, max: max.max, keep: keep.keep, citations }];
 	});
 	return Object.fromEntries(plan) as RetentionPlan;
 }

@@ -40,6 +40,20 @@ export function closedBecause(gate: Gate, at: number): "QUIET_DAY" | "QUIET_HOUR
 	return spansOf(gate.hours, Math.floor(local / dayMs)).length === 0 ? "QUIET_DAY" : "QUIET_HOURS";
 }
 
+/** Why a gate that is closed at `at` is so on each day until it is open for good; nothing when it is open. */
+export function closedCauses(gate: Gate, at: number, until: number): Set<"QUIET_DAY" | "QUIET_HOURS"> {
+	const causes = new Set<"QUIET_DAY" | "QUIET_HOURS">();
+	let time = at;
+	do {
+		const cause = closedBecause(gate, time);
+		if (cause === undefined) break;
+		causes.add(cause);
+		const local = wallClock(gate.zone, time);
+		time += dayMs - (((local % dayMs) + dayMs) % dayMs);
+	} while (time < until);
+	return causes;
+}
+
 /** Wall time in a zone, as if it were UTC: epoch milliseconds whose UTC reading is what the clock there shows. */
 export function wallClock(zone: string, at: number): number {
 	return at + offsetAt(zone, at).offsetMs;

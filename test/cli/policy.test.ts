@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -61,11 +61,37 @@ test("facts that can't be judged are misuse: one line that names the field, and 
 	assert.equal(JSON.parse(some.lines[2] ?? "").allowed, false);
 });
 
+test("a mistyped field is told what it may have meant", () => {
+	const { error } = policy(
+		"decide",
+		"--facts",
+		file({ ...allowed, context: { ...context, lawfullBasis: "contract" } }),
+	);
+	assert.match(error, /context\.lawfullBasis is not a field of the facts; did you mean lawfulBasis\?\n$/);
+});
+
+test("nothing is decided by packs whose own cases fail", () => {
+	const packs = join(folder, "packs");
+	cpSync(new URL("../../policies/packs/", import.meta.url), packs, { recursive: true });
+	rmSync(join(packs, "published.json"), { force: true });
+	const path = join(packs, "otp", "1.0.0.yaml");
+	writeFileSync(path, readFileSync(path, "utf8").replace("below: 6", "below: 4"));
+	const { code, lines, error } = policy("decide", "--packs", packs, "--facts", file(allowed));
+	assert.deepEqual([code, lines], [2, []]);
+	assert.match(
+		error,
+		/^lethe policy decide: .*otp.1\.0\.0\.yaml:\d+: case "x-04 four-digit OTP" fails: allowed is true.*\n$/,
+	);
+	rmSync(packs, { recursive: true });
+});
+
 test("a file that is missing or not JSON is misuse", () => {
 	const absent = policy("decide", "--facts", join(folder, "absent.json"));
 	assert.deepEqual([absent.code, /can't be read/.test(absent.error)], [2, true]);
-	const text = policy("decide", "--facts", file("{"));
-	assert.deepEqual([text.code, /is not JSON/.test(text.error)], [2, true]);
+	const text = policy("decide", "--facts", file('{\n  "category": otp\n}'));
+	assert.equal(text.code, 2);
+	assert.match(text.error, /^lethe policy decide: .*facts\.json:2:15: not JSON: .*\n$/);
+	assert.doesNotMatch(text.error, /otp/);
 });
 
 test("the published packs pass their own cases, and a pack that can't be read is named", () => {
@@ -74,5 +100,5 @@ test("the published packs pass their own cases, and a pack that can't be read is
 	assert.match(lines.at(-1) ?? "", /^\d+ cases, 0 not as expected$/);
 	const bad = policy("check", "--packs", folder);
 	assert.equal(bad.code, 2);
-	assert.match(bad.error, /^lethe policy check: .*Correct the pack\.\n$/);
+	assert.match(bad.error, /^lethe policy check: .*facts\.json:1: .*\n$/);
 });

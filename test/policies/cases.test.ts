@@ -3,10 +3,13 @@
 import assert from "node:assert/strict";
 import { describe, it, test } from "node:test";
 import { runCases } from "../../policies/cases.ts";
+import { evaluate } from "../../policies/evaluate.ts";
+import { parseFacts } from "../../policies/facts.ts";
 import { readPacks } from "../../policies/load.ts";
 import { indexPacks } from "../../policies/packSet.ts";
-import type { PackFile } from "../../policies/schema.ts";
+import { type PackFile, packSchema } from "../../policies/schema.ts";
 import { candidateZones } from "../../policies/zones.ts";
+import { samplePack, samplePackSet, sampleRule } from "./samples.ts";
 
 const loaded = readPacks();
 const files = loaded.map(({ file }) => file);
@@ -42,9 +45,48 @@ test("a case that expects something else fails, whatever it expects", () => {
 	}
 });
 
+test("a case is judged by the version that carries it, also at a time when another one is in force", () => {
+	const rule = (code: string) => [sampleRule("dated.rule", { deny: [code] })];
+	const facts = { recipientCountry: "DE", context: { evaluatedAt: "2026-02-01T00:00:00Z" } };
+	const version = (number: string, effectiveFrom: string, code: string) => {
+		const cases = [{ name: "sample", facts, expect: { allowed: false, reasons: [code] } }];
+		return samplePack("dated", rule(code), { version: number, effectiveFrom, destinations: ["DE"], cases });
+	};
+	const versions = [
+		version("1.0.0", "2026-01-01T00:00:00Z", "OPTED_OUT"),
+		version("1.1.0", "2026-03-01T00:00:00Z", "BAA_MISSING"),
+	];
+	const results = runCases(
+		versions.map((pack) => packSchema.parse(pack)),
+		samplePackSet(...versions),
+	);
+	assert.deepEqual(
+		results.map(({ pack, mismatches }) => [pack, mismatches]),
+		[
+			["dated 1.0.0", []],
+			["dated 1.1.0", []],
+		],
+	);
+});
+
 test("every rule says where it comes from, when that was checked and how sure it is", () => {
 	for (const { rules } of files) {
 		for (const rule of rules) assert.ok(rule.citations.length > 0 && rule.verifiedOn && rule.confidence && rule.basis);
+	}
+});
+
+test("every rule fires in a case of its own pack, and does not in another", () => {
+	for (const { rules, cases } of files) {
+		const fired = cases.map(({ facts }) => new Set(evaluate(packs, parseFacts(facts)).rules));
+		for (const { id, breach, when } of rules) {
+			// A breach is no event of a message.
+			if (breach) continue;
+			assert.ok(
+				fired.some((ids) => ids.has(id)),
+				`${id} never fires`,
+			);
+			if (Object.keys(when).length > 0) assert.ok(!fired.every((ids) => ids.has(id)), `${id} always fires`);
+		}
 	}
 });
 

@@ -23,7 +23,12 @@ test("an opt-out is recognised by any reasonable means", () => {
 		...["stop sending me these", "Don't text me again", "DO NOT CONTACT ME", "remove me from your list", "take me off"],
 		...["I revoke my consent", "no more texts", "ＳＴＯＰ", "st\u200bop", "Arrêt", "ARRÊTER svp", "Abmelden bitte"],
 		...["Keine SMS mehr", "BAJA", "stop 🙏", "I'd like to opt out of these messages", "leave me alone"],
-		...["I do not care, opt out", "I don't want these, unsubscribe"],
+		...[
+			"I do not care, opt out",
+			"STOP. You keep writing",
+			"Who is this? Unsubscribe!",
+			"I don't want these, unsubscribe",
+		],
 	];
 	for (const text of optOuts) assert.equal(keyword(text), "stop", text);
 });

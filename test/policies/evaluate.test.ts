@@ -218,10 +218,9 @@ test("facts that name no time are refused; a wall time with its zone is one", ()
 test("a time that can't be read stops the decision instead of switching a rule off", () => {
 	const consent = { type: "express_written", withdrawnAt: "last week", purposes: ["marketing"] } as const;
 	const context = { evaluatedAt: "2026-11-25T18:00:00Z" };
-	assert.throws(
-		() => evaluate(packs, usMarketing({ consent: { ...consent, purposes: ["marketing"] }, context })),
-		RangeError,
-	);
+	assert.throws(() => evaluate(packs, usMarketing({ consent: { ...consent, purposes: ["marketing"] }, context })), {
+		code: "invalid_request",
+	});
 });
 
 test("a text leaves its keyword class and card-number flag behind, and nothing of itself in the decision", () => {
@@ -250,7 +249,7 @@ test("the decisive rule comes first", () => {
 });
 
 test("consent that ends with time counts to the moment before, and not without a date", () => {
-	const expires = [{ type: "implied", ground: "inquiry", age: "P6M" }];
+	const expires = [{ type: "implied", ground: ["inquiry"], age: "P6M" }];
 	const rule = sampleRule("casl.consent", {
 		consent: { minType: "implied", absent: "missing", purposeBound: false, softOptIn: false, expires },
 	});
@@ -260,11 +259,11 @@ test("consent that ends with time counts to the moment before, and not without a
 			recipientCountry: "DE",
 			consent: { type: "implied", ground, obtainedAt },
 			context: { evaluatedAt },
-		}).reasons;
-	assert.deepEqual(decide("2026-07-31T09:59:59Z", "2026-01-31T10:00:00Z"), ["CONSENT_SUFFICIENT"]);
-	assert.deepEqual(decide("2026-07-31T10:00:00Z", "2026-01-31T10:00:00Z"), ["CONSENT_EXPIRED"]);
-	assert.deepEqual(decide("2026-07-31T10:00:00Z", "2026-01-31T10:00:00Z", "purchase"), ["CONSENT_SUFFICIENT"]);
-	assert.deepEqual(decide("2026-07-31T10:00:00Z"), ["CONSENT_EXPIRED"]);
+		}).reasons[0];
+	assert.equal(decide("2026-07-31T09:59:59Z", "2026-01-31T10:00:00Z"), "CONSENT_SUFFICIENT");
+	assert.equal(decide("2026-07-31T10:00:00Z", "2026-01-31T10:00:00Z"), "CONSENT_EXPIRED");
+	assert.equal(decide("2026-07-31T10:00:00Z", "2026-01-31T10:00:00Z", "purchase"), "CONSENT_SUFFICIENT");
+	assert.equal(decide("2026-07-31T10:00:00Z"), "CONSENT_EXPIRED");
 });
 
 test("of a pack's versions the one in force at the time of the facts decides", () => {
@@ -276,11 +275,11 @@ test("of a pack's versions the one in force at the time of the facts decides", (
 		});
 	const set = samplePackSet(
 		version("2.0.0", "2026-06-01T00:00:00Z", "BAA_MISSING"),
-		version("1.0.0", "2026-01-01T00:00:00Z", "OPTED_OUT"),
-		version("1.10.0", "2026-01-01T00:00:00Z", "CONSENT_MISSING"),
-		version("1.9.0", "2026-01-01T00:00:00Z", "PAN_DETECTED"),
+		version("1.9.0", "2026-01-01T00:00:00Z", "OPTED_OUT"),
+		version("1.10.0", "2026-03-01T00:00:00Z", "CONSENT_MISSING"),
 	);
 	const at = (evaluatedAt: string) => evaluate(set, { recipientCountry: "DE", context: { evaluatedAt } });
+	assert.deepEqual(at("2026-02-28T23:59:59Z").reasons, ["OPTED_OUT"]);
 	assert.deepEqual(at("2026-05-31T23:59:59Z").reasons, ["CONSENT_MISSING"]);
 	assert.deepEqual(at("2026-06-01T00:00:00Z").reasons, ["BAA_MISSING"]);
 	assert.deepEqual(at("2026-06-01T00:00:00Z").packs[1], { id: "dated", version: "2.0.0" });

@@ -52,9 +52,23 @@ test("null means absent, except where it says that there is none", () => {
 	const facts = parseFacts({
 		timezone: null,
 		consent: null,
-		context: { route: { baaRef: null }, retentionDisclosure: null },
+		context: { route: { provider: null, baaRef: null }, retentionDisclosure: null, dlt: null, lawfulBasis: null },
 	});
-	assert.deepEqual(facts, { context: { route: {}, retentionDisclosure: false } });
+	const context = { route: { baaRef: false }, retentionDisclosure: false, dlt: {} };
+	assert.deepEqual(facts, { context });
+	assert.deepEqual(parseFacts(facts), facts);
+	assert.deepEqual(parseFacts({ consent: { type: "express", evidence: null } }), {
+		consent: { type: "express", evidence: false },
+	});
+});
+
+test("a zone that is said to be unknown is absent; of a proof only that it is there is kept", () => {
+	const facts = parseFacts({
+		timezone: "unknown",
+		context: { hipaaAuthorization: { signedBy: "someone" }, resolution: { approvedBy: null }, object: "record" },
+	});
+	const context = { hipaaAuthorization: true, resolution: { approvedBy: false }, object: "decision_record" };
+	assert.deepEqual(facts, { context });
 });
 
 test("whatever the document, it is refused with field errors or taken, and stays as it was", () => {

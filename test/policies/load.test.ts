@@ -2,12 +2,12 @@
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, test } from "node:test";
 import { stringify } from "yaml";
-import { loadPacks } from "../../policies/load.ts";
+import { loadPacks, readPack, readPacks, sealPacks } from "../../policies/load.ts";
 import { sampleBase, samplePack, sampleRule } from "./samples.ts";
 
 const root = mkdtempSync(join(tmpdir(), "lethe-packs-"));
@@ -48,15 +48,21 @@ test("a pack is known by its id, its version and the hash of its text", () => {
 });
 
 test("a rule that can't be read whole is not skipped: it stops the load", () => {
-	refuseRule({ denny: ["OPTED_OUT"] }, /a.1\.0\.0\.yaml: rules\.0.*denny/);
+	refuseRule({ denny: ["OPTED_OUT"] }, /a.1\.0\.0\.yaml:\d+: rules\.0: denny .*Did you mean deny\?$/);
 	refuseRule({ deny: ["OPTEDOUT"] }, /rules\.0\.deny\.0/);
 	refuseRule({ deny: [] }, /rules\.0\.deny/);
 	refuseRule({ deny: ["OPTED_OUT"], reasons: ["OPTED_OUT"] }, /exactly one effect.*deny, reasons/);
 	refuseRule({}, /exactly one effect.*none/);
-	refuseRule({ deny: ["OPTED_OUT"], when: { categry: "otp" } }, /categry: is not a fact/);
-	refuseRule({ deny: ["OPTED_OUT"], when: { category: "marketting" } }, /category: marketting/);
-	refuseRule({ deny: ["OPTED_OUT"], when: { any: [{ dataClasses: ["helth"] }] } }, /dataClasses: helth/);
-	refuseRule({ deny: ["OPTED_OUT"], when: { category: { nott: "otp" } } }, /nott/);
+	refuseRule({ deny: ["OPTED_OUT"], when: { categry: "otp" } }, /rules\.0\.when: categry .*Did you mean category\?$/);
+	refuseRule(
+		{ deny: ["OPTED_OUT"], when: { category: "marketting" } },
+		/category: marketting .*Did you mean marketing\?$/,
+	);
+	refuseRule(
+		{ deny: ["OPTED_OUT"], when: { any: [{ dataClasses: ["helth"] }] } },
+		/dataClasses\.0: helth .*Did you mean health\?$/,
+	);
+	refuseRule({ deny: ["OPTED_OUT"], when: { category: { nott: "otp" } } }, /category: nott .*Did you mean not\?$/);
 	refuseRule({ deny: ["OPTED_OUT"], when: { category: {} } }, /empty test/);
 	refuseRule({ deny: ["OPTED_OUT"], when: { legalHold: "yes" } }, /legalHold: yes/);
 	refuseRule({ deny: ["OPTED_OUT"], on: ["sned"] }, /rules\.0\.on/);
@@ -65,9 +71,9 @@ test("a rule that can't be read whole is not skipped: it stops the load", () => 
 	refuseRule({ deny: ["OPTED_OUT"], verifiedOn: "July" }, /verifiedOn/);
 	refuseRule({ deny: ["OPTED_OUT"], id: "b.rule" }, /does not start with a\./);
 	refuseRule({ window: { open: [{ days: ["mon"], start: "20:00", end: "08:00" }] } }, /start is not before end/);
-	refuseRule({ window: { open: [{ days: ["mon"], start: "8:00", end: "20:00" }] } }, /HH:MM/);
+	refuseRule({ window: { open: [{ days: ["mon"], start: "08:00", end: "8pm" }] } }, /HH:MM/);
 	refuseRule({ window: { open: [{ days: ["mon"], start: "08:00", end: "20:00" }] }, on: ["inbound"] }, /its own event/);
-	refuseRule({ retention: [{ object: "content" }] }, /neither min nor max/);
+	refuseRule({ retention: [{ object: "content" }] }, /none of min, max and keep/);
 	refuseRule({ retention: [{ object: "content", max: null }] }, /only suppression/);
 	refuseRule({ retention: [{ object: "content", max: "30 days" }] }, /ISO 8601/);
 	refuseRule({ retention: [{ object: "body", max: "P1D" }] }, /object/);
@@ -90,7 +96,7 @@ test("a pack with an unknown field, without cases, or with facts that are none i
 
 test("a file that is not where its name says, not YAML, or given twice stops the load", () => {
 	const text = stringify(samplePack("a", [sampleRule("a.rule", { deny: ["OPTED_OUT"] })]));
-	assert.throws(() => loadPacks(directory({ "a/2.0.0.yaml": text })), /name it a\/1\.0\.0\.yaml/);
+	assert.throws(() => loadPacks(directory({ "a/2.0.0.yaml": text })), /Name it a\/1\.0\.0\.yaml/);
 	assert.throws(() => loadPacks(directory({ "notes.txt": "see above" })), /notes\.txt/);
 	assert.throws(() => loadPacks(directory({ "a/1.0.0.yaml": "id: [" })), /not YAML/);
 	assert.throws(() => loadPacks(directory({ "a/1.0.0.yaml": "id: a\nid: b" })), /not YAML/);
@@ -106,4 +112,51 @@ test("a file that is not where its name says, not YAML, or given twice stops the
 test("a directory without packs is an error, not a licence", () => {
 	const empty = mkdtempSync(join(root, "empty-"));
 	assert.throws(() => loadPacks(empty), /no policy packs/);
+});
+
+test("one pack is read out of its text, under the name that it should have", () => {
+	const text = stringify(samplePack("a", [sampleRule("a.rule", { deny: ["OPTED_OUT"] })]));
+	const { file, sha256, source } = readPack(text, "drafts/a/1.0.0.yaml");
+	assert.deepEqual([file.id, sha256.length, source?.lineOf(["rules", 0, "deny"])], ["a", 64, 13]);
+	assert.throws(() => readPack(text, "drafts/a/1.0.1.yaml"), /drafts.a.1\.0\.1\.yaml:1: .*Name it a\/1\.0\.0\.yaml/);
+});
+
+test("a pack whose cases fail stops the load, with the line of the case", () => {
+	const cases = [
+		{ name: "it goes", facts: { context: { evaluatedAt: "2026-01-01T00:00:00Z" } }, expect: { allowed: true } },
+	];
+	const text = stringify(samplePack("a", [sampleRule("a.rule", { deny: ["OPTED_OUT"] })], { cases }));
+	const line = text.split("\n").findIndex((part) => part.includes("it goes")) + 1;
+	refuse(
+		samplePack("a", [sampleRule("a.rule", { deny: ["OPTED_OUT"] })], { cases }),
+		new RegExp(`:${line}: case "it goes" fails`),
+	);
+});
+
+test("what was published never changes: neither another text, nor a missing file, nor a file that was not published", () => {
+	const text = stringify(samplePack("a", [sampleRule("a.rule", { deny: ["OPTED_OUT"] })]));
+	const path = directory({ "a/1.0.0.yaml": text });
+	assert.deepEqual(sealPacks("2026-11-24", path), ["a 1.0.0", "base 1.0.0"]);
+	assert.deepEqual(sealPacks("2026-11-25", path), []);
+	assert.doesNotThrow(() => loadPacks(path));
+
+	const file = join(path, "a/1.0.0.yaml");
+	writeFileSync(file, `${text}# one more word\n`);
+	const changed = /a.1\.0\.0\.yaml:1: a 1\.0\.0 was published on 2026-11-24 and has been changed since\. .* 1\.0\.1 /;
+	assert.throws(() => readPacks(path), changed);
+	assert.throws(() => sealPacks("2026-11-25", path), changed);
+	rmSync(file);
+	assert.throws(() => readPacks(path), /published\.json:1: a 1\.0\.0 .* its file is gone\. Restore/);
+	writeFileSync(file, text);
+	const next = text.replace("version: 1.0.0", "version: 1.0.1").replace("2000-01-01", "2026-12-01");
+	writeFileSync(join(path, "a/1.0.1.yaml"), next);
+	assert.throws(() => loadPacks(path), /a.1\.0\.1\.yaml:1: a 1\.0\.1 is not published\. .*policies:seal/);
+	assert.deepEqual(sealPacks("2026-11-25", path), ["a 1.0.1"]);
+	assert.match(
+		readFileSync(join(path, "published.json"), "utf8"),
+		/"publishedOn": "2026-11-24"[\s\S]*"publishedOn": "2026-11-25"/,
+	);
+	assert.doesNotThrow(() => loadPacks(path));
+	writeFileSync(join(path, "published.json"), "[]");
+	assert.throws(() => loadPacks(path), /published\.json:1: not a list/);
 });

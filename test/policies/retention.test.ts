@@ -24,6 +24,9 @@ const terms = fc
 		minMs: durationMs(`P${min}D`),
 		max: max === null ? null : `P${max}D`,
 		maxMs: max === null ? Number.POSITIVE_INFINITY : durationMs(`P${max}D`),
+		keep: "PT0S",
+		keepMs: 0,
+		basis: "law" as const,
 		ruleId,
 		citations: [],
 	}));

@@ -27,7 +27,7 @@ export function samplePack(id: string, rules: Fields[], fields: Fields = {}): Fi
 		effectiveFrom: "2000-01-01T00:00:00Z",
 		applies: {},
 		rules,
-		cases: [{ name: "sample", facts: { context: { evaluatedAt } }, expect: { allowed: true } }],
+		cases: [{ name: "sample", facts: { context: { event: "inbound", evaluatedAt } }, expect: { allowed: true } }],
 		...fields,
 	};
 }

@@ -22,6 +22,13 @@ test("every state and the federal district is in the table once for each of its 
 	assert.equal(new Set(candidateZones("US").map(({ region }) => region)).size, 51);
 });
 
+test("Canada's provinces, Brazil's states and Australia's are all there", () => {
+	const regionsOf = (country: string) => new Set(candidateZones(country).map(({ region }) => region)).size;
+	assert.deepEqual([regionsOf("CA"), regionsOf("BR"), regionsOf("AU")], [13, 27, 8]);
+	assert.deepEqual(zonesOf("CA", "CA-NS"), ["America/Halifax", "America/Glace_Bay"]);
+	assert.deepEqual(zonesOf("BR", "BR-SP"), ["America/Sao_Paulo"]);
+});
+
 test("an unknown region may be any, an unknown country anywhere on Earth", () => {
 	assert.deepEqual(
 		candidateZones("US", "US-ZZ"),
@@ -32,7 +39,24 @@ test("an unknown region may be any, an unknown country anywhere on Earth", () =>
 });
 
 test("every zone of the table is one that the runtime knows", () => {
-	for (const country of ["US", "AU", "DE", "GB", "IN", "CY", "PT", "ES", "RE", "YT", "GF", "MF", "AX"]) {
+	for (const country of [
+		"US",
+		"AU",
+		"DE",
+		"GB",
+		"IN",
+		"CY",
+		"PT",
+		"ES",
+		"RE",
+		"YT",
+		"GF",
+		"MF",
+		"AX",
+		"CA",
+		"BR",
+		"SG",
+	]) {
 		for (const zone of zonesOf(country)) assert.ok(isTimezone(zone) && !zone.startsWith("Etc/"), zone);
 	}
 });

@@ -5,6 +5,7 @@ import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { errorCatalogue } from "../../domain/errors.ts";
+import { reasonCodes } from "../../policies/reasons.ts";
 import { renderDocs } from "../../stack/docs.ts";
 import { readTreeFile, root, treePaths } from "./tree.ts";
 
@@ -39,4 +40,9 @@ test("every error code has a section with its status and its sentence", () => {
 		const section = page.split(`\n## ${code}\n`)[1]?.split("\n## ")[0];
 		assert.ok(section?.includes(title) && section.includes(`Status ${status}.`), code);
 	}
+});
+
+test("every reason code has a row with its meaning", () => {
+	const page = readTreeFile("docs/reasons.md");
+	for (const code of reasonCodes) assert.match(page, new RegExp(`^\\| \`${code}\` \\| \\S.*\\. \\|$`, "m"));
 });

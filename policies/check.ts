@@ -1,0 +1,57 @@
+// One pack judged before it may be used: its text, how it fits the others, and its own cases.
+
+import { caseFault, runCases } from "./cases.ts";
+import type { PackFault } from "./faults.ts";
+import { findSetFaults, indexPacks, type LoadedPack } from "./packSet.ts";
+import { readPackText } from "./packText.ts";
+import type { PackFile } from "./schema.ts";
+
+/** A case of the pack; `mismatches` says what its decision did not meet, one line each. */
+export type CheckedCase = { id: string; line: number; passed: boolean; mismatches: string[] };
+
+export type PackCheck = {
+	/** Absent when the text can't be read whole. */
+	pack?: PackFile;
+	/** None when the pack may be published. In the order of the lines. */
+	errors: PackFault[];
+	cases: CheckedCase[];
+};
+
+/**
+ * Checks a pack's text together with the packs that are already there. Reads nothing and throws nothing.
+ * @param name what the text's file is called, `<pack>/<version>.yaml` at its end; left out, any will do
+ * @param others every other pack and every other version of this one
+ */
+export function checkPack(text: string, name: string | undefined, others: readonly LoadedPack[]): PackCheck {
+	const { file, faults, lineOf } = readPackText(text);
+	if (!file) return { errors: faults, cases: [] };
+	const errors = [
+		...findNameFault(file, name, lineOf),
+		...findSetFaults([...others.map((other) => other.file), file]).map(({ pack, path, message, mend }) => {
+			const own = pack === `${file.id} ${file.version}`;
+			return { line: own ? lineOf(path) : 1, message, mend };
+		}),
+	];
+	if (errors.length > 0) return { pack: file, errors, cases: [] };
+	const packs = indexPacks([...others, { file, sha256: "" }]);
+	const cases = runCases([file], packs).map(({ name: id, mismatches }, index) => {
+		return { id, line: lineOf(["cases", index, "name"]), passed: mismatches.length === 0, mismatches };
+	});
+	const failed = cases.filter(({ passed }) => !passed);
+	return {
+		pack: file,
+		errors: failed.map(({ id, line, mismatches }) => caseFault({ name: id, mismatches }, line)),
+		cases,
+	};
+}
+
+/** A file that does not say by its name which pack and version it holds. */
+export function findNameFault(
+	{ id, version }: PackFile,
+	name: string | undefined,
+	lineOf: (path: string[]) => number,
+): PackFault[] {
+	const right = `${id}/${version}.yaml`;
+	if (name === undefined || name === right || name.replaceAll("\\", "/").endsWith(`/${right}`)) return [];
+	return [{ line: lineOf(["id"]), message: `the file holds ${id} ${version}`, mend: `Name it ${right}.` }];
+}

@@ -1,0 +1,47 @@
+// What may be erased, and when that may be certified.
+
+import { boundContent, boundRecord, shortest, termFinding } from "../bounds.ts";
+import { type Draft, finding } from "../draft.ts";
+import { formatInstant, instantMs } from "../durations.ts";
+import { notBefore } from "../notBefore.ts";
+import { type BindingTerms, bindingTerms } from "../retention.ts";
+
+/** The last hold on something was released: what it has kept beyond its time goes. */
+export function holdReleased(draft: Draft): void {
+	const { facts, now, packs, context } = draft;
+	const { content, decision_record } = bindingTerms(packs, facts, now);
+	boundContent(draft, content);
+	boundRecord(draft, decision_record);
+	if (draft.denials.length > 0) return;
+	const dueAt = instantMs(context.contentMaxReachedAt) ?? now;
+	if (dueAt > now) return;
+	const rules = packs.flatMap(({ erase }) => erase.hold_released.filter((rule) => rule.when(facts, now)));
+	for (const rule of rules) draft.grants.push(finding(rule, "HOLD_RELEASED_PURGE_DUE", "ERASE_CONTENT"));
+	const within = shortest(rules.map(({ effect }) => effect.contentWithin));
+	if (within !== undefined) draft.bounds.purgeContentWithin = within;
+}
+
+/** Something is due to be erased: refused while a law has it kept. */
+export function purgeDue(draft: Draft): void {
+	const { facts, now, packs, context, bounds } = draft;
+	const object = (context.object ?? "content") as keyof BindingTerms;
+	const binding = bindingTerms(packs, facts, now);
+	const { min } = binding[object];
+	boundRecord(draft, binding[object]);
+	boundContent(draft, binding.content);
+	const until = notBefore(min, context);
+	// Without a start nobody can show that the minimum has passed.
+	if (min.minMs > 0 && (until === undefined || until.at > now)) {
+		draft.denials.push({ ...termFinding(min), codes: ["MIN_RETENTION_NOT_REACHED"] });
+		if (until !== undefined) bounds.notBefore = until.day;
+	}
+	draft.grants.push({ ...termFinding(min), codes: object === "content" ? ["ERASE_CONTENT"] : [] });
+}
+
+/** Whether an erasure is complete: no certificate says so while a copy of the key may come back. */
+export function erasureVerify(draft: Draft): void {
+	const { facts, now, packs, context, bounds } = draft;
+	boundRecord(draft, bindingTerms(packs, facts, now).decision_record);
+	const backupsEnd = instantMs(context.keyBackupsExpireAt);
+	if (backupsEnd !== undefined) bounds.certificateNotBefore = formatInstant(Math.max(backupsEnd, now));
+}

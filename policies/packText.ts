@@ -1,0 +1,111 @@
+// A pack's text: read, checked against the schema, and kept with the line of each of its parts.
+
+import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument } from "yaml";
+import type { z } from "zod";
+import { nearest, type PackFault } from "./faults.ts";
+import { fieldsAt } from "./jsonSchema.ts";
+import { type PackFile, packSchema } from "./schema.ts";
+
+type Path = readonly PropertyKey[];
+export type PackText = {
+	/** Absent when there are faults. */
+	file?: PackFile;
+	faults: PackFault[];
+	/** The line of a part, or of the nearest thing around it that is there. */
+	lineOf: (path: Path) => number;
+};
+
+/** Reads a pack. Nothing of it is run; a fault does not stop the search for others. */
+export function readPackText(text: string): PackText {
+	const lines = new LineCounter();
+	// Values stay text, numbers and booleans.
+	const document = parseDocument(text, { schema: "core", uniqueKeys: true, lineCounter: lines, prettyErrors: true });
+	const lineOf = (path: Path) => lines.linePos(offsetOf(document, path)).line;
+	const broken = [...document.errors, ...document.warnings].map(({ message, linePos }) => ({
+		line: linePos?.[0].line ?? 1,
+		message: `not YAML: ${message.split("\n")[0]?.replace(/ at line \d+, column \d+:?$/, "")}`,
+		mend: "Correct the line.",
+	}));
+	if (broken.length > 0) return { faults: broken, lineOf };
+	let value: unknown;
+	try {
+		// Bounded against files that swell when read.
+		value = document.toJS({ maxAliasCount: 50 });
+	} catch {
+		const message = "not YAML: its aliases repeat too much";
+		return { faults: [{ line: 1, message, mend: "Write some of them out." }], lineOf };
+	}
+	const result = packSchema.safeParse(value, { reportInput: true });
+	if (result.success) return { file: result.data, faults: [], lineOf };
+	const { issues } = result.error;
+	const mistyped = issues.filter(({ code }) => code === "unrecognized_keys").map(({ path }) => `${path.join(".")}.`);
+	// What is wrong beside a mistyped field is mostly that it is not there under its name.
+	const told = issues.filter(
+		({ code, path }) => code !== "custom" || !mistyped.some((place) => `${path.join(".")}.`.startsWith(place)),
+	);
+	const faults = told.flatMap((issue) => toFaults(issue, [], lineOf));
+	return { faults: faults.sort((a, b) => a.line - b.line), lineOf };
+}
+
+function toFaults(issue: z.core.$ZodIssue, at: Path, lineOf: PackText["lineOf"]): PackFault[] {
+	const path = [...at, ...issue.path];
+	const where = path.map(String).join(".") || "the file";
+	if (issue.code === "invalid_union") return findBranch(issue).flatMap((inner) => toFaults(inner, path, lineOf));
+	if (issue.code === "unrecognized_keys") {
+		const fields = fieldsAt(path as (string | number)[]);
+		return issue.keys.map((key) => ({
+			line: lineOf([...path, key]),
+			message: `${where}: ${key} is not a field here`,
+			mend: suggest(key, fields, "Correct or remove it."),
+		}));
+	}
+	const line = lineOf(path);
+	if (issue.code === "invalid_value") {
+		const values = issue.values.map(String);
+		const message = `${where}: ${say(issue.input)} is not one of its values`;
+		return [{ line, message, mend: suggest(String(issue.input), values, "Use one of them:") }];
+	}
+	if (issue.code === "invalid_type") {
+		if (issue.input === undefined) return [{ line, message: `${where} is missing`, mend: "Add it." }];
+		return [
+			{ line, message: `${where}: ${say(issue.input)} is not ${issue.expected}`, mend: `Give ${issue.expected}.` },
+		];
+	}
+	return [{ line, message: `${where}: ${issue.message}`, mend: "Correct it." }];
+}
+
+// Of the ways in which a value may be written, the one that it comes nearest to.
+function findBranch({ errors }: z.core.$ZodIssueInvalidUnion): z.core.$ZodIssue[] {
+	const isOtherShape = ({ code, path, input }: z.core.$ZodIssue) =>
+		path.length === 0 && (code === "invalid_type" || (code === "invalid_value" && typeof input === "object"));
+	return errors.find((issues) => issues.length > 0 && !issues.some(isOtherShape)) ?? errors[0] ?? [];
+}
+
+function suggest(name: string, names: readonly string[], otherwise: string): string {
+	const meant = nearest(name, names);
+	if (meant !== undefined) return `Did you mean ${meant}?`;
+	return names.length > 0 && names.length <= 30 ? `Use one of: ${names.join(", ")}.` : otherwise;
+}
+
+function say(value: unknown): string {
+	return typeof value === "object" ? (Array.isArray(value) ? "a list" : "an object") : String(value).slice(0, 60);
+}
+
+function offsetOf(document: Document, path: Path): number {
+	let node: unknown = document.contents;
+	let offset = (document.contents as Node | null)?.range?.[0] ?? 0;
+	for (const key of path) {
+		const inner = isAlias(node) ? node.resolve(document) : node;
+		const pair = isMap(inner) ? inner.items.find((item) => keyOf(item) === String(key)) : undefined;
+		const next = pair ? pair.value : isSeq(inner) ? inner.items[Number(key)] : undefined;
+		const place = (pair ? pair.key : next) as Node | undefined;
+		if (!place) return offset;
+		offset = place.range?.[0] ?? offset;
+		node = next;
+	}
+	return offset;
+}
+
+function keyOf({ key }: Pair): string | undefined {
+	return isScalar(key) ? String(key.value) : undefined;
+}

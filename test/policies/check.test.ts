@@ -1,0 +1,201 @@
+// One pack checked before it may be used: each fault comes with its line and its mend, and nothing is thrown.
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import fc from "fast-check";
+import { stringify } from "yaml";
+import { checkPack } from "../../policies/check.ts";
+import { readPacks } from "../../policies/load.ts";
+import { sampleBase, samplePack, sampleRule } from "./samples.ts";
+
+const published = readPacks();
+const text = `# Quiet mornings, for a test.
+id: quiet
+version: 1.0.0
+title: Quiet mornings
+effectiveFrom: 2026-01-01T00:00:00Z
+destinations: [JP]
+applies: { recipientCountry: JP }
+
+rules:
+  - id: quiet.consent
+    basis: default
+    citations: ["a choice"]
+    verifiedOn: 2026-07-01
+    confidence: high
+    when: { category: marketing }
+    deny: [CONSENT_MISSING]
+
+cases:
+  - name: marketing is refused
+    facts:
+      recipientCountry: JP
+      category: marketing
+      context: { evaluatedAt: 2026-11-25T12:00:00Z }
+    expect: { allowed: false, reasons: [CONSENT_MISSING] }
+  - name: a code goes
+    facts: { recipientCountry: JP, category: otp, context: { evaluatedAt: 2026-11-25T12:00:00Z } }
+    expect: { allowed: true }
+`;
+const check = (changed: string, others = published) => checkPack(changed, undefined, others);
+const lineOf = (changed: string, part: string) => changed.split("\n").findIndex((line) => line.includes(part)) + 1;
+
+test("a pack that fits has no errors, and every case of it passed", () => {
+	const { pack, errors, cases } = check(text);
+	assert.deepEqual(errors, []);
+	assert.equal(pack?.id, "quiet");
+	assert.deepEqual(
+		cases.map(({ id, line, passed }) => [id, line, passed]),
+		[
+			["marketing is refused", 19, true],
+			["a code goes", 25, true],
+		],
+	);
+});
+
+const faults: [what: string, from: string, to: string, at: string, message: RegExp, mend: RegExp][] = [
+	["a mistyped effect", "    deny:", "    denny:", "denny", /denny is not a field here/, /^Did you mean deny\?$/],
+	["an unknown field", "title:", "titel: x\ntitle:", "titel", /titel is not a field/, /^Did you mean title\?$/],
+	["an unknown field far from any", "title:", "status: draft\ntitle:", "status", /status is not a field/, /Use one of/],
+	[
+		"a mistyped code",
+		"deny: [CONSENT_MISSING]",
+		"deny: [CONSENT_MISING]",
+		"MISING",
+		/CONSENT_MISING/,
+		/CONSENT_MISSING\?/,
+	],
+	["a fact that is none", "when: { category", "when: { categry", "categry", /categry/, /^Did you mean category\?$/],
+	[
+		"a value that no fact has",
+		"category: marketing }",
+		"category: marketting }",
+		"tting",
+		/marketting/,
+		/mean marketing\?/,
+	],
+	["a missing field", "title: Quiet mornings\n", "", "id: quiet", /title is missing/, /^Add it\.$/],
+	["a wrong kind of value", "title: Quiet mornings", "title: 3", "title: 3", /title: 3 is not string/, /^Give string/],
+	["a time that is none", "effectiveFrom: 2026-01-01T00:00:00Z", "effectiveFrom: soon", "soon", /effectiveFrom/, /./],
+	["a rule of another pack", "id: quiet.consent", "id: loud.consent", "loud", /does not start with quiet\./, /./],
+	["text that is not YAML", "rules:", "rules: [", "- id: quiet.consent", /not YAML/, /./],
+	["a field given twice", "title:", "id: quiet\ntitle:", "id: quiet\ntitle", /not YAML: .*unique/, /./],
+	[
+		"a case that fails",
+		"expect: { allowed: true }",
+		"expect: { allowed: false }",
+		"a code goes",
+		/"a code goes" fails/,
+		/expects/,
+	],
+	[
+		"a case without a time",
+		"evaluatedAt: 2026-11-25T12:00:00Z } }",
+		"event: send } }",
+		"a code goes",
+		/evaluatedAt/,
+		/./,
+	],
+];
+for (const [what, from, to, at, message, mend] of faults) {
+	test(`${what} is refused with its line and the mend`, () => {
+		const changed = text.replace(from, to);
+		assert.notEqual(changed, text);
+		const [error] = check(changed).errors;
+		assert.ok(error);
+		assert.match(error.message, message);
+		assert.match(error.mend, mend);
+		if (!at.includes("\n")) assert.equal(error.line, lineOf(changed, at), JSON.stringify(error));
+	});
+}
+
+test("a mistyped effect is the one thing told of its rule", () => {
+	const changed = text.replace("    deny:", '    "on": [inbound]\n    dney:');
+	assert.deepEqual(check(changed).errors, [
+		{ line: lineOf(changed, "dney"), message: "rules.0: dney is not a field here", mend: "Did you mean deny?" },
+	]);
+});
+
+test("two rules of one id, and two cases of one name, are refused at the second", () => {
+	const rule = sampleRule("twice.rule", { deny: ["OPTED_OUT"] });
+	const twice = stringify(samplePack("twice", [rule, structuredClone(rule)]));
+	assert.deepEqual(
+		check(twice).errors.map(({ line, message }) => [line, message]),
+		[[twice.split("\n").lastIndexOf("  - id: twice.rule") + 1, "rules.1.id: twice.rule is there twice"]],
+	);
+	const [one] = (samplePack("twice", [rule]) as { cases: object[] }).cases;
+	assert.match(
+		check(stringify(samplePack("twice", [rule], { cases: [one, structuredClone(one)] }))).errors[0]?.message ?? "",
+		/cases\.1/,
+	);
+});
+
+test("a version that overlaps another, or comes later with a lower number, is refused; the next one is not", () => {
+	const others = [...published, checkedPack(text)];
+	const next = (version: string, from: string) =>
+		check(text.replace("version: 1.0.0", `version: ${version}`).replace("2026-01-01T", `${from}T`), others).errors[0];
+	const same = next("1.0.1", "2026-01-01");
+	assert.match(same?.message ?? "", /1\.0\.1 overlaps 1\.0\.0/);
+	assert.equal(same?.line, 5);
+	assert.match(same?.mend ?? "", /after that version/);
+	const lower = next("0.9.0", "2026-02-01");
+	assert.match(lower?.message ?? "", /0\.9\.0 comes into force after 1\.0\.0/);
+	assert.equal(lower?.line, 3);
+	assert.match(next("1.0.0", "2026-02-01")?.message ?? "", /quiet 1\.0\.0 is there twice/);
+	assert.equal(next("1.0.1", "2026-02-01"), undefined);
+	const ending = checkedPack(text.replace("destinations", "effectiveTo: 2026-03-01T00:00:00Z\ndestinations"));
+	const early = check(text.replace("1.0.0", "1.1.0").replace("2026-01-01T", "2026-02-01T"), [...published, ending]);
+	assert.match(early.errors[0]?.message ?? "", /overlaps 1\.0\.0, in force from .* to 2026-03-01/);
+});
+
+test("retention that leaves no interval beside the packs that are there is refused at its rule", () => {
+	const keep = stringify(
+		samplePack("keep", [sampleRule("keep.logs", { retention: [{ object: "content", min: "P1Y" }] })]),
+	);
+	const [error] = check(keep).errors;
+	assert.match(error?.message ?? "", /content: keep\.logs keeps it P1Y at least, defaults\.retention P30D at most/);
+	assert.equal(error?.line, lineOf(keep, "keep.logs"));
+	assert.match(error?.mend ?? "", /resolution/);
+});
+
+test("the example of the manual passes", () => {
+	const manual = readFileSync(new URL("../../docs/policies.md", import.meta.url), "utf8");
+	const example = /```yaml\n([\s\S]*?)```/.exec(manual)?.[1] ?? "";
+	const { errors, cases } = check(example);
+	assert.deepEqual([errors, cases.length], [[], 1]);
+});
+
+test("a name that says another pack or version is refused", () => {
+	assert.deepEqual(checkPack(text, "drafts/quiet/1.0.0.yaml", published).errors, []);
+	assert.match(checkPack(text, "quiet/1.0.1.yaml", published).errors[0]?.mend ?? "", /Name it quiet\/1\.0\.0\.yaml/);
+});
+
+test("whatever the text, there is an answer, and every error has a line of the text", () => {
+	const lines = text.split("\n");
+	const mutations = fc.record({ at: fc.nat(lines.length - 1), by: fc.string(), cut: fc.nat(3) });
+	fc.assert(
+		fc.property(fc.oneof(fc.string(), mutations), (given) => {
+			const changed =
+				typeof given === "string"
+					? given
+					: [...lines.slice(0, given.at), given.by, ...lines.slice(given.at + given.cut)].join("\n");
+			const { pack, errors } = check(changed);
+			assert.ok(pack !== undefined || errors.length > 0);
+			for (const { line } of errors) assert.ok(line >= 1 && line <= changed.split("\n").length + 1);
+		}),
+		{ numRuns: 200 },
+	);
+});
+
+test("beside packs that clash with each other no pack is judged", () => {
+	const keep = samplePack("keep", [sampleRule("keep.logs", { retention: [{ object: "content", min: "P1Y" }] })]);
+	const clashing = [sampleBase, keep].map((pack) => checkedPack(stringify(pack)));
+	assert.match(check(text, clashing).errors[0]?.message ?? "", /keep\.logs/);
+});
+
+function checkedPack(given: string) {
+	const { pack } = checkPack(given, undefined, []);
+	assert.ok(pack);
+	return { file: pack, sha256: "" };
+}
