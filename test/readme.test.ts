@@ -134,7 +134,7 @@ describe("the README", () => {
 			"--name",
 			"A",
 			"--establishment",
-			"DE",
+			"US",
 			"--send-queue",
 			"simulator-demo",
 		]);
@@ -177,7 +177,7 @@ describe("the README", () => {
 		await connection.close();
 		assert.ok(histories.length >= 3);
 		for (const history of histories) {
-			assert.ok(!history.includes(hostname()));
+			assert.ok(!history.includes(`@${hostname()}`));
 			const identities = history.match(/"identity":"[^"]+"/g) ?? [];
 			assert.ok(identities.length > 2);
 			for (const identity of identities) assert.match(identity, /^"identity":"lethe-(api|worker|sender)-[0-9a-f]{8}"$/);
