@@ -125,8 +125,8 @@ export type Message = {
 	receipts: ReceiptRecord[];
 	evidence: EvidenceEntry[];
 	holds: string[];
-	/** Random token of the last update; re-read to learn which operations of a batch took effect. */
-	token?: string;
+	/** Random tokens of the last few updates; re-read to learn which operations of a batch took effect. */
+	tokens?: string[];
 
 	content?: Sealed;
 	address?: Sealed;

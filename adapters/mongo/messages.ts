@@ -12,6 +12,8 @@ import type { Models } from "./models.ts";
 export type MessageStore = ReturnType<typeof createMessageStore>;
 
 const evidenceKept = 64;
+// Other processes may change a message between a batch and its re-reading, but hardly this often.
+const tokensKept = 4;
 
 /** The message store. Writes are journaled before they are answered. @throws LetheError store_unavailable */
 export function createMessageStore(models: Models, deps: { randomToken: () => string; clock: () => number }) {
@@ -155,9 +157,9 @@ async function applyAll(
 	if (result.matchedCount === items.length) return items.map(() => true);
 	if (result.matchedCount === 0) return items.map(() => false);
 	const applied = await collection
-		.find({ _id: { $in: items.map((item) => item.id) } }, { projection: { token: 1 } })
+		.find({ _id: { $in: items.map((item) => item.id) } }, { projection: { tokens: 1 } })
 		.toArray();
-	const current = new Set(applied.map((document) => document.token));
+	const current = new Set(applied.flatMap((document) => document.tokens ?? []));
 	return tokens.map((token) => current.has(token));
 }
 
@@ -181,17 +183,17 @@ function filterOf(item: Transition): mongo.Filter<Message> {
 }
 
 function updateOf(item: Transition, token: string, now: number): mongo.UpdateFilter<Message> {
-	const set: Record<string, unknown> = { ...item.set, token };
+	const set: Record<string, unknown> = { ...item.set };
 	if (item.to) {
 		set.state = item.to;
 		set.stateAt ??= now;
 	}
-	const update: Record<string, Record<string, unknown>> = { $set: set };
-	if (item.unset?.length) update.$unset = Object.fromEntries(item.unset.map((path) => [path, 1]));
-	const push: Record<string, unknown> = {};
+	const push: Record<string, unknown> = { tokens: { $each: [token], $slice: -tokensKept } };
 	for (const [path, { value, keep }] of Object.entries(item.push ?? {})) push[path] = { $each: [value], $slice: -keep };
 	if (item.evidence?.length) push.evidence = { $each: item.evidence, $slice: -evidenceKept };
-	if (Object.keys(push).length > 0) update.$push = push;
+	const update: Record<string, Record<string, unknown>> = { $push: push };
+	if (Object.keys(set).length > 0) update.$set = set;
+	if (item.unset?.length) update.$unset = Object.fromEntries(item.unset.map((path) => [path, 1]));
 	return update as mongo.UpdateFilter<Message>;
 }
 

@@ -63,6 +63,25 @@ describe("store", () => {
 		);
 	});
 
+	it("a change is known to have taken effect though another writer came before the re-reading", async () => {
+		const mine = await connectMongo({ url: process.env.MONGODB_URL as string, database: connection.name });
+		const myStore = createStore(mine, deps);
+		const [won, lost] = [id(), id()];
+		await store.messages.insert(messageOf({ id: won, state: "queued" }));
+		await store.messages.insert(messageOf({ id: lost, state: "delivered" }));
+		const collection = mine.models.messages?.collection as unknown as { bulkWrite: (...args: unknown[]) => unknown };
+		const bulkWrite = collection.bulkWrite.bind(collection);
+		collection.bulkWrite = async (...args) => {
+			const result = await bulkWrite(...args);
+			for (const stateAt of [1, 2]) await store.messages.transition({ id: won, set: { stateAt } });
+			return result;
+		};
+		const take = (messageId: string) => ({ id: messageId, to: "sending", from: ["queued"] }) as const;
+		const answers = await Promise.all([won, lost].map((messageId) => myStore.messages.transition(take(messageId))));
+		assert.deepEqual(answers, [true, false]);
+		await mine.close();
+	});
+
 	it("every index that a query needs exists, and none besides", async () => {
 		for (const [name, expected] of Object.entries(indexes)) {
 			const found = await connection.collection(name).indexes();
