@@ -79,10 +79,10 @@ export const settings = {
 		schema: lifetime.default(35 * 24 * 3600_000),
 		doc: "Longest life of a log file, in ms, or `unbounded`.",
 	},
-	...vaultRoleSettings(["api", "sender", "eraser", "signer", "admin"]),
+	...vaultRoleSettings(["api", "sender", "eraser", "rewrapper", "signer", "admin"]),
 } satisfies Record<string, Setting>;
 
-const vaultRoles = ["api", "sender", "eraser", "signer", "admin"] as const;
+const vaultRoles = ["api", "sender", "eraser", "rewrapper", "signer", "admin"] as const;
 export type VaultRole = (typeof vaultRoles)[number];
 
 /** AppRole credentials of one process role; the secret-id is single-use and response-wrapped. */

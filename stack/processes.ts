@@ -20,7 +20,7 @@ const script = (path: string) => fileURLToPath(new URL(`../${path}`, import.meta
 
 const plans: Record<ProcessName, { script: string; roles: Role[] }> = {
 	carrier: { script: script("stack/carrier/server.ts"), roles: [] },
-	worker: { script: script("workers/worker.ts"), roles: ["eraser", "signer", "sender"] },
+	worker: { script: script("workers/worker.ts"), roles: ["eraser", "rewrapper", "signer", "sender"] },
 	sender: { script: script("workers/sender.ts"), roles: ["sender"] },
 	api: { script: script("api/server.ts"), roles: ["api"] },
 };

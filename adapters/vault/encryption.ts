@@ -2,7 +2,7 @@
 
 import type { Sealed } from "../../domain/message.ts";
 import { Plaintext } from "../../domain/plaintext.ts";
-import { notAuthentic, open, seal, sealRandomBytes } from "./seal.ts";
+import { notAuthentic, open, rewrap, rewrapRandomBytes, seal, sealRandomBytes } from "./seal.ts";
 import { createWrappingKeys } from "./wrappingKeys.ts";
 
 export type Encryption = ReturnType<typeof createEncryption>;
@@ -23,6 +23,25 @@ export function createEncryption(deps: Parameters<typeof createWrappingKeys>[0])
 	const keys = createWrappingKeys(deps);
 	const takeRandom = createRandomPool(deps.randomBytes);
 
+	async function keyForEncryption(cohortId: string) {
+		let key = keys.useForEncryption(cohortId);
+		while (key === undefined) {
+			await keys.draw(cohortId);
+			key = keys.useForEncryption(cohortId);
+		}
+		return key;
+	}
+
+	async function keyOf({ wrappingKeyId, cohortId }: Pick<Sealed, "wrappingKeyId" | "cohortId">) {
+		let key = keys.held(wrappingKeyId);
+		while (key === undefined) {
+			await keys.load(wrappingKeyId, cohortId);
+			key = keys.held(wrappingKeyId);
+		}
+		if (key.cohortId !== cohortId) throw notAuthentic();
+		return key;
+	}
+
 	return {
 		/**
 		 * Encrypts one object of a message; the wrapped copy of every key it took is durable when this resolves.
@@ -30,11 +49,8 @@ export function createEncryption(deps: Parameters<typeof createWrappingKeys>[0])
 		 */
 		async encrypt(request: EncryptionPlace & { cohortId: string; plaintext: Plaintext }): Promise<Sealed> {
 			const { cohortId } = request;
-			let key = keys.useForEncryption(cohortId);
-			while (key === undefined) {
-				await keys.draw(cohortId);
-				key = keys.useForEncryption(cohortId);
-			}
+			// Without a wait while the key is held.
+			const key = keys.useForEncryption(cohortId) ?? (await keyForEncryption(cohortId));
 			const sealed = seal(sealPlace(request), key, request.plaintext.bytes(), takeRandom());
 			return { cohortId, wrappingKeyId: key.id, wrappedKey: sealed.wrappedKey, ciphertext: sealed.ciphertext };
 		},
@@ -46,13 +62,23 @@ export function createEncryption(deps: Parameters<typeof createWrappingKeys>[0])
 		 */
 		async decrypt(request: EncryptionPlace & { sealed: Sealed }): Promise<Plaintext> {
 			const { sealed } = request;
-			let key = keys.held(sealed.wrappingKeyId);
-			while (key === undefined) {
-				await keys.load(sealed.wrappingKeyId, sealed.cohortId);
-				key = keys.held(sealed.wrappingKeyId);
-			}
-			if (key.cohortId !== sealed.cohortId) throw notAuthentic();
+			const held = keys.held(sealed.wrappingKeyId);
+			const key = held?.cohortId === sealed.cohortId ? held : await keyOf(sealed);
 			return Plaintext.of(open(sealPlace(request), key, sealed));
+		},
+
+		/**
+		 * The data key of what `encrypt` made, wrapped anew for another cohort; its ciphertext needs no change.
+		 * @throws LetheError as `encrypt` and `decrypt`
+		 */
+		async rewrap(
+			request: EncryptionPlace & { sealed: Omit<Sealed, "ciphertext">; cohortId: string },
+		): Promise<Omit<Sealed, "ciphertext">> {
+			const { sealed, cohortId } = request;
+			const [from, to] = [await keyOf(sealed), await keyForEncryption(cohortId)];
+			const random = deps.randomBytes(rewrapRandomBytes);
+			const wrappedKey = rewrap(sealPlace(request), from, to, sealed.wrappedKey, random);
+			return { cohortId, wrappingKeyId: to.id, wrappedKey };
 		},
 
 		/** Has a key ready before the first message of a cohort needs it. */

@@ -55,6 +55,29 @@ export function open(place: SealPlace, wrappingKey: SealKey, sealed: SealedBytes
 	return decrypt(dataKey, scratch.subarray(0, dataEnd), sealed.ciphertext);
 }
 
+/** Random bytes that one `rewrap` takes: the iv of the wrap. */
+export const rewrapRandomBytes = ivBytes;
+
+/**
+ * The wrapped data key under another wrapping key; the ciphertext stays as it is, since it is not bound to either.
+ * @throws LetheError as `open`
+ */
+export function rewrap(
+	place: SealPlace,
+	from: SealKey,
+	to: SealKey,
+	wrappedKey: Uint8Array,
+	random: Uint8Array,
+): Uint8Array {
+	const dataEnd = writeDataAad(place);
+	if (wrappedKey.length !== headBytes + keyBytes + tagBytes) throw notAuthentic();
+	const dataKeyBytes = decrypt(from.key, scratch.subarray(0, writeWrapAad(dataEnd, from.id)), wrappedKey);
+	const aad = scratch.subarray(0, writeWrapAad(dataEnd, to.id));
+	const rewrapped = encrypt(to.key, random.subarray(0, ivBytes), aad, dataKeyBytes);
+	dataKeyBytes.fill(0);
+	return rewrapped;
+}
+
 /** The ciphertext does not belong to where it was found, or was changed. */
 export function notAuthentic(): LetheError {
 	return new LetheError("internal", { cause: { source: "encryption", reason: "not_authentic" } });

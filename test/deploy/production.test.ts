@@ -148,7 +148,7 @@ describe("production", { skip: missing }, () => {
 	it("keeps fresh credentials for every process", async () => {
 		const slots = [
 			"api:api",
-			"worker:eraser,signer,sender",
+			"worker:eraser,rewrapper,signer,sender",
 			"sender:sender",
 			...cliSlots.map((slot) => `${slot}:admin`),
 		];
@@ -196,7 +196,7 @@ describe("production", { skip: missing }, () => {
 			return start(node, [script], { env: { ...environment, ...Object.fromEntries(files) } });
 		};
 		const api = startOne("api/server.ts", "api", ["api"]);
-		const worker = startOne("workers/worker.ts", "worker", ["eraser", "signer", "sender"]);
+		const worker = startOne("workers/worker.ts", "worker", ["eraser", "rewrapper", "signer", "sender"]);
 		const sender = startOne("workers/sender.ts", "sender", ["sender"]);
 		const [, url] = await api.says(/"ready":true,"url":"([^"]+)"/);
 		await worker.says(/"ready":true/);

@@ -400,3 +400,59 @@ test("on a real Vault: once the cohort's key is destroyed, put-back records decr
 	const again = encrypting.encrypt({ ...place, cohortId, plaintext: Plaintext.text(text) });
 	await assert.rejects(again, { code: "content_erased" });
 });
+
+test("wrapped anew for another cohort, the same ciphertext opens under that cohort's key and no longer needs the old one", async () => {
+	const { keys, encrypt, newCohort, api, sender, cohortId } = await createBench();
+	const place = placeOf();
+	const sealed = await encrypt(place);
+	const next = await newCohort();
+	const moved = { ...sealed, ...(await sender.rewrap({ ...place, sealed, cohortId: next })) };
+	assert.deepEqual([moved.cohortId, moved.ciphertext], [next, sealed.ciphertext]);
+	assert.notEqual(moved.wrappingKeyId, sealed.wrappingKeyId);
+	assert.notDeepEqual(moved.wrappedKey, sealed.wrappedKey);
+	assert.equal((await api.decrypt({ ...place, sealed: moved })).reveal(), text);
+	assert.equal((await api.decrypt({ ...place, sealed })).reveal(), text, "who has read it before can still send it");
+	// Half of the one and half of the other opens nothing.
+	for (const field of ["cohortId", "wrappingKeyId", "wrappedKey"] as const) {
+		await assert.rejects(api.decrypt({ ...place, sealed: { ...moved, [field]: sealed[field] } }), notAuthentic);
+	}
+	keys.keys.delete(cohortId);
+	api.forgetCohort(cohortId);
+	await assert.rejects(api.decrypt({ ...place, sealed }), { code: "content_erased" });
+	assert.equal((await api.decrypt({ ...place, sealed: moved })).reveal(), text);
+});
+
+test("what is not where it belongs, or was edited, is not wrapped anew", async () => {
+	const { encrypt, newCohort, sender } = await createBench();
+	const place = placeOf();
+	const sealed = await encrypt(place);
+	const cohortId = await newCohort();
+	await assert.rejects(sender.rewrap({ ...place, tenantId: freshId("tenant"), sealed, cohortId }), notAuthentic);
+	const wrappedKey = sealed.wrappedKey.slice();
+	wrappedKey[20] = (wrappedKey[20] ?? 0) ^ 1;
+	await assert.rejects(sender.rewrap({ ...place, sealed: { ...sealed, wrappedKey }, cohortId }), notAuthentic);
+	await assert.rejects(sender.rewrap({ ...place, sealed, cohortId: freshId("cohort") }), { code: "content_erased" });
+});
+
+test("on a real Vault the worker opens by one role and wraps by another, and neither could do both", async () => {
+	const [drawing, opening] = [
+		createCohortKeys({ vault: await login("rewrapper") }),
+		createCohortKeys({ vault: await login("sender") }),
+	];
+	const deps = { wrappingKeys: createMemoryStore(), clock: Date.now, randomBytes };
+	const api = createEncryption({ ...deps, cohortKeys: createCohortKeys({ vault: await login("api") }) });
+	const { createCohortKey, drawWrappingKey } = drawing;
+	const { unwrapWrappingKey } = opening;
+	const worker = createEncryption({ ...deps, cohortKeys: { drawWrappingKey, unwrapWrappingKey } });
+	const [from, to] = [freshId("cohort"), freshId("cohort")];
+	await createCohortKey(from);
+	await createCohortKey(to);
+	const place = placeOf();
+	const sealed = await api.encrypt({ ...place, cohortId: from, plaintext: Plaintext.text(text) });
+	const moved = { ...sealed, ...(await worker.rewrap({ ...place, sealed, cohortId: to })) };
+	assert.equal((await worker.decrypt({ ...place, sealed: moved })).reveal(), text);
+	for (const cohortKeys of [drawing, opening]) {
+		const alone = createEncryption({ ...deps, cohortKeys });
+		await assert.rejects(alone.rewrap({ ...place, sealed, cohortId: to }), { code: "internal" });
+	}
+});

@@ -24,14 +24,14 @@ const keys = "transit/keys";
 const acts: Act[] = [
 	{
 		name: "create a cohort key",
-		by: ["api"],
+		by: ["api", "rewrapper"],
 		method: "POST",
 		path: `${keys}/${cohort}`,
 		body: { type: "aes256-gcm96" },
 	},
 	post("create an exportable cohort key", [], `${keys}/cohort-x`, { type: "aes256-gcm96", exportable: true }),
 	post("create a cohort key of another type", [], `${keys}/cohort-x`, { type: "rsa-2048" }),
-	post("draw a wrapping key", ["api"], `transit/datakey/plaintext/${cohort}`),
+	post("draw a wrapping key", ["api", "rewrapper"], `transit/datakey/plaintext/${cohort}`),
 	post("draw a wrapped-only key", [], `transit/datakey/wrapped/${cohort}`),
 	post("encrypt under a cohort key", [], `transit/encrypt/${cohort}`, { plaintext: "AAAA" }),
 	post("decrypt under a cohort key", ["sender"], `transit/decrypt/${cohort}`, { ciphertext: "vault:v1:AAAA" }),
