@@ -7,7 +7,7 @@ import { createQueueCarriers } from "./adapters/carriers/queueCarriers.ts";
 import { openCarrier } from "./adapters/carriers/registry.ts";
 import { createCohorts } from "./adapters/cohorts.ts";
 import { connectMongo } from "./adapters/mongo/connection.ts";
-import { createStore } from "./adapters/mongo/store.ts";
+import { createStore, type Store } from "./adapters/mongo/store.ts";
 import { createSendQueues, createSendWorker } from "./adapters/redis/sendQueues.ts";
 import { connectTemporal, createRuns, dataConverter } from "./adapters/temporal/client.ts";
 import { createCarrierSecrets } from "./adapters/vault/carrierSecrets.ts";
@@ -23,13 +23,14 @@ import { LetheError } from "./domain/errors.ts";
 import { formatId, type IdKind } from "./domain/ids.ts";
 import { limits } from "./domain/limits.ts";
 import { segmentText } from "./domain/segments.ts";
-import { openPolicies } from "./policies/index.ts";
+import { openPolicies, type Policies } from "./policies/index.ts";
+import { createPublish } from "./policies/publish.ts";
 
 /** The Vault roles of each process. */
 const rolesOf = {
 	api: ["api"],
 	sender: ["sender"],
-	worker: ["eraser", "signer", "sender"],
+	worker: ["eraser", "rewrapper", "signer", "sender"],
 	admin: ["admin"],
 } as const satisfies Record<string, readonly VaultRole[]>;
 
@@ -66,12 +67,25 @@ export async function createDeps(config: Config, name: ProcessName) {
 		identity,
 	});
 	const sendQueues = createSendQueues({ url: required(config.redis.url, "REDIS_URL"), prefix: config.redis.prefix });
-	const encrypting = createCohortKeys({ vault: vaultFor(name === "api" ? "api" : "sender") });
+	// The worker opens wrapped keys by the one role, and makes new ones by the other.
+	const opening = createCohortKeys({ vault: vaultFor(name === "api" ? "api" : "sender") });
+	const making = createCohortKeys({
+		vault: vaultFor(name === "worker" ? "rewrapper" : name === "api" ? "api" : "sender"),
+	});
+	const { createCohortKey, drawWrappingKey } = making;
+	const encrypting = { createCohortKey, drawWrappingKey, unwrapWrappingKey: opening.unwrapWrappingKey };
 	const cohortKeys = createCohortKeys({ vault: vaultFor("eraser") });
 	const encryption = createEncryption({ cohortKeys: encrypting, wrappingKeys: store.wrappingKeys, ...shared });
 	const signer = createSigner({
 		vault: vaultFor(name === "worker" ? "signer" : name === "api" ? "api" : "admin"),
 		clock,
+	});
+	const { policies, stop: stopFollowing } = await followPolicies(store, monotonic, log);
+	const runs = createRuns({
+		client: temporal.client,
+		taskQueue: config.temporal.taskQueue,
+		inFlightMax: limits.startsInFlightMax,
+		isGroupOpen: store.messages.isGroupOpen,
 	});
 	const secrets = createCarrierSecrets({ vault: vaultFor(name === "worker" ? "sender" : name), clock });
 	const open = { queues: store.sendQueues, secrets, clock, allowSimulator: config.environment !== "production" };
@@ -96,7 +110,9 @@ export async function createDeps(config: Config, name: ProcessName) {
 			clock,
 			lifetimes: { ...config.lifetimes, keyCacheMs: limits.wrappingKeyAgeMsMax },
 		}),
-		policies: openPolicies(),
+		policies,
+		packs: policies,
+		publish: createPublish({ clock, ids, policies, store, runs }),
 		sendQueues,
 		/** Works one send queue with this process's connections. */
 		openSendWorker: (
@@ -113,12 +129,7 @@ export async function createDeps(config: Config, name: ProcessName) {
 		identity,
 		/** How a Temporal worker encodes what it hands over. */
 		dataConverter,
-		runs: createRuns({
-			client: temporal.client,
-			taskQueue: config.temporal.taskQueue,
-			inFlightMax: limits.startsInFlightMax,
-			isGroupOpen: store.messages.isGroupOpen,
-		}),
+		runs,
 		carriers: {
 			/** A send queue's carrier with its sending secrets; undefined when there is no such queue. */
 			sender: createQueueCarriers({ ...open, purpose: "send" }),
@@ -135,13 +146,47 @@ export async function createDeps(config: Config, name: ProcessName) {
 			mongodb: store.ping,
 			vault: async () => void (await vaultFor(rolesOf[name][0]).read("auth/token/lookup-self")),
 			redis: sendQueues.ping,
+			policies: async () => policies.check(),
 			temporal: async () => void (await temporal.connection.workflowService.getSystemInfo({})),
 		},
 		async close(): Promise<void> {
+			stopFollowing();
 			for (const client of vault.values()) await client.close();
 			await Promise.allSettled([sendQueues.close(), temporal.connection.close(), store.close()]);
 		},
 	};
+}
+
+/** The policies, kept up with what is published; what stops that is logged once, and stops every decision meanwhile. */
+async function followPolicies(store: Store, monotonic: () => number, log: { error: pino.LogFn }) {
+	const { newest, all } = store.policyVersions;
+	const { countPublished } = store.proposals;
+	const policies = openPolicies({ published: { source: { newest, all, countPublished }, monotonic } });
+	let told = "";
+	let running = false;
+	const follow = async () => {
+		// A store that answers slowly is not asked twice at once.
+		if (running) return;
+		running = true;
+		await policies.refresh();
+		running = false;
+		const why = faultOf(policies);
+		if (why && why !== told) log.error({ code: "policies_unavailable", why }, "nothing is decided");
+		told = why;
+	};
+	await follow();
+	const timer = setInterval(() => void follow(), limits.policyPollMs);
+	timer.unref();
+	return { policies, stop: () => clearInterval(timer) };
+}
+
+function faultOf({ check }: Pick<Policies, "check">): string {
+	try {
+		check();
+		return "";
+	} catch (error) {
+		return String((error as LetheError).cause);
+	}
 }
 
 function createIds() {

@@ -37,9 +37,10 @@ export function erasedObjects(message: Message): (typeof sealedObjects)[number][
 	return sealedObjects.filter((name) => message.retention[name]?.erasedAt && !message.retention[name]?.verifiedAt);
 }
 
-/** When something of a final message is due next: its receipts, then its record. Ciphertext is its cohort's matter. */
+/** When something of a final message is due next. Ciphertext is its cohort's matter, unless that ends too late for it. */
 export function nextDueAt(message: Message): number | undefined {
-	const dues = (["receipt", "decision_record"] as const)
+	const sealed = sealedObjects.filter((name) => message[name] && message.retention[name]?.inPlace);
+	const dues = [...sealed, ...(["receipt", "decision_record"] as const)]
 		.map((name) => message.retention[name])
 		.filter((record) => record && !record.erasedAt)
 		.map((record) => record?.eraseBy as number);

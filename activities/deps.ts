@@ -1,14 +1,16 @@
 // What the steps need of the house; each takes only its own share.
 
 import type { Carrier } from "../adapters/carriers/carrier.ts";
+import type { Cohorts } from "../adapters/cohorts.ts";
 import type { Store } from "../adapters/mongo/store.ts";
 import type { SendQueues } from "../adapters/redis/sendQueues.ts";
 import type { Runs } from "../adapters/temporal/client.ts";
 import type { CohortKeys } from "../adapters/vault/cohortKeys.ts";
 import type { Encryption } from "../adapters/vault/encryption.ts";
 import type { Certificates } from "../audit/certificate.ts";
-import type { Decision, Facts } from "../domain/decision.ts";
 import type { IdKind } from "../domain/ids.ts";
+import type { Policies } from "../policies/index.ts";
+import type { Publish } from "../policies/publish.ts";
 
 export type ActivityDeps = {
 	/** Epoch milliseconds. */
@@ -20,12 +22,14 @@ export type ActivityDeps = {
 	ids: { random: (kind: IdKind) => string; derive: (kind: IdKind, text: string) => string };
 	log: { info: LogCall; warn: LogCall; error: LogCall };
 	store: Store;
-	runs: Pick<Runs, "start" | "startPurge" | "settle" | "settleSoon">;
+	runs: Pick<Runs, "start" | "startPurge" | "startRetime" | "startSimulate" | "settle" | "settleSoon">;
 	sendQueues: Pick<SendQueues, "add">;
-	encryption: Pick<Encryption, "decrypt" | "forgetCohort">;
+	encryption: Pick<Encryption, "decrypt" | "forgetCohort" | "rewrap">;
+	cohorts: Pick<Cohorts, "ensure" | "isAt">;
 	cohortKeys: Pick<CohortKeys, "destroyCohortKey" | "exists">;
 	certificates: Certificates;
-	policies: { reevaluate: (facts: Facts, at: number) => Decision };
+	policies: Pick<Policies, "reevaluate" | "replan" | "excluded" | "inForce" | "preview">;
+	publish: Pick<Publish, "settle">;
 	carriers: { sender: (sendQueue: string) => Promise<Carrier | undefined> };
 };
 

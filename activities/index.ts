@@ -9,6 +9,8 @@ import { createPrepare } from "./prepare.ts";
 import { createPurge } from "./purge.ts";
 import { createRejudge } from "./rejudge.ts";
 import { createResolve } from "./resolve.ts";
+import { createRetime } from "./retime.ts";
+import { createSimulate } from "./simulate.ts";
 import { createSweep } from "./sweep.ts";
 import { createTend } from "./tend.ts";
 import { createUnpark } from "./unpark.ts";
@@ -19,16 +21,20 @@ export type Activities = ReturnType<typeof createActivities>;
 export function createActivities(deps: ActivityDeps) {
 	const unpark = createUnpark(deps);
 	const certify = createCertify(deps);
-	const prepare = createPrepare({ ...deps, rejudge: createRejudge(deps) });
+	const rejudge = createRejudge(deps);
+	const prepare = createPrepare({ ...deps, rejudge });
 	const deliver = createDeliver({ ...deps, prepare });
 	const resolve = createResolve({ ...deps, unpark });
 	const steps = { confirm: createConfirm(deps), prepare, deliver, resolve, certify, tend: createTend(deps) };
-	const sweep = createSweep({ ...deps, ...steps });
+	const retime = createRetime({ ...deps, rejudge });
+	const sweep = createSweep({ ...deps, ...steps, retime });
 	return {
 		prepare: prepare.prepare,
 		deliver: deliver.deliver,
 		finalise: createFinalise({ ...deps, certify }),
 		...createPurge(deps),
+		retimePages: retime.retimePages,
+		...createSimulate(deps),
 		sweepPage: sweep.sweepPage,
 	};
 }

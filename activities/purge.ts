@@ -1,5 +1,6 @@
 // A cohort's end, step by step; every step may be repeated, by two workers at once, and after a kill at any point.
 
+import type { Cohort } from "../adapters/mongo/models.ts";
 import { LetheError } from "../domain/errors.ts";
 import { isFinal } from "../domain/lifecycle.ts";
 import { limits } from "../domain/limits.ts";
@@ -23,8 +24,9 @@ export function createPurge(deps: PurgeDeps) {
 	async function closeCohort(cohortId: string): Promise<boolean> {
 		const cohort = await cohorts.find(cohortId);
 		const now = deps.clock();
-		if (!cohort || cohort.state === "destroyed" || now < cohort.dueAt) return false;
+		if (!cohort || cohort.state === "destroyed") return false;
 		if (cohort.state === "closing") return true;
+		if (now < cohort.dueAt && !(await mayEndEarly(deps, cohort, now))) return false;
 		if (await cohorts.advance(cohortId, "open", "closing")) return true;
 		await cohorts.nextCheck(cohortId, now + limits.heldCohortCheckMs);
 		return (await cohorts.find(cohortId))?.state === "closing";
@@ -67,8 +69,42 @@ export function createPurge(deps: PurgeDeps) {
 	return { closeCohort, erasePage, destroyCohort };
 }
 
+/**
+ * Whether a cohort that its members have left for others may end before its time: once the last of them is due under the
+ * policies of today, none is left, and nobody can still be about to join it.
+ */
+async function mayEndEarly(deps: PurgeDeps, cohort: Cohort, now: number): Promise<boolean> {
+	const { cohorts, messages } = deps.store;
+	const { _id, dueAt, leftDueAt, leftAt = 0, retiredAt } = cohort;
+	const lookAgain = async (at: number) => {
+		await cohorts.nextCheck(_id, Math.min(at, dueAt));
+		return false;
+	};
+	if (leftDueAt === undefined) return false;
+	if (now < leftDueAt) return lookAgain(leftDueAt);
+	if ((await messages.countSealedIn(_id)) > 0) {
+		// Others may still be leaving; after that, what is left keeps it to its own time.
+		return lookAgain(now < leftAt + limits.cohortLeavingMs ? now + limits.cohortLeftCheckMs : dueAt);
+	}
+	if (retiredAt === undefined) {
+		await cohorts.retire(_id, now);
+		return lookAgain(now + limits.cohortRetireMs);
+	}
+	return now < retiredAt + limits.cohortRetireMs ? lookAgain(retiredAt + limits.cohortRetireMs) : true;
+}
+
+type CertifyPageDeps = Pick<PurgeDeps, "clock" | "ids" | "certificates"> & {
+	store: Pick<PurgeDeps["store"], "messages" | "certificates">;
+};
+
 /** One object that is gone, and its message as read back. */
-type Erased = { messageId: string; object: SealedObjectName; erasedAt: number; verified: boolean; stored: Message };
+export type Erased = {
+	messageId: string;
+	object: SealedObjectName;
+	erasedAt: number;
+	verified: boolean;
+	stored: Message;
+};
 
 async function eraseObject(
 	deps: PurgeDeps,
@@ -99,8 +135,9 @@ async function eraseObject(
 	return [{ messageId, object, erasedAt, verified: stored[object] === undefined, stored }];
 }
 
-async function certifyPage(
-	deps: PurgeDeps,
+/** Certifies what was erased of one cohort, and names the certificate on each message. */
+export async function certifyPage(
+	deps: CertifyPageDeps,
 	cohort: { _id: string; tenantId: string; dueAt: number },
 	erased: Erased[],
 ): Promise<void> {
@@ -109,9 +146,10 @@ async function certifyPage(
 	const objects = erased.map(({ stored: _, ...entry }) => ({ ...entry, cohortId: cohort._id, keyDueAt: cohort.dueAt }));
 	await insertCertificate(deps, id, cohort, objects);
 	const now = deps.clock();
-	for (const { messageId, object, stored } of erased) {
+	// Together, so that the store takes them as one batch.
+	const marks = erased.map(({ messageId, object, stored }) => {
 		const dueAt = nextDueAt(stored);
-		await deps.store.messages.transition({
+		return deps.store.messages.transition({
 			id: messageId,
 			where: { certificates: { $ne: id } },
 			set: { [`retention.${object}.verifiedAt`]: now, ...(dueAt === undefined ? {} : { nextCheckAt: dueAt }) },
@@ -119,7 +157,8 @@ async function certifyPage(
 			push: { certificates: { value: id, keep: 16 } },
 			evidence: [{ at: now, type: "certified" }],
 		});
-	}
+	});
+	await Promise.all(marks);
 }
 
 async function certifyCohort(
@@ -142,7 +181,7 @@ async function certifyCohort(
 }
 
 async function insertCertificate(
-	deps: PurgeDeps,
+	deps: Pick<PurgeDeps, "clock" | "certificates"> & { store: Pick<PurgeDeps["store"], "certificates"> },
 	id: string,
 	cohort: { _id: string; tenantId: string },
 	objects: Parameters<PurgeDeps["certificates"]["issue"]>[0]["objects"],

@@ -5,6 +5,7 @@ import { limits } from "../domain/limits.ts";
 import { type Message, wasHandedOver } from "../domain/message.ts";
 import { type Standing, standingOf } from "../domain/subject.ts";
 import { countedWithinMs, countSends } from "../policies/frequency.ts";
+import { deliveryModes } from "../policies/schema.ts";
 import { withStanding } from "../policies/standing.ts";
 import type { ActivityDeps } from "./deps.ts";
 
@@ -22,7 +23,7 @@ export type RejudgeDeps = Pick<ActivityDeps, "clock" | "policies"> & {
 export type Verdict =
 	| { kind: "due" }
 	| { kind: "held"; hold: string }
-	| { kind: "refused"; code: "policy_denied" | "expires_before_window"; rule?: string | undefined }
+	| { kind: "refused"; code: "policy_denied" | "delivery_mode" | "expires_before_window"; rule?: string | undefined }
 	| { kind: "later"; until: number };
 
 /** What has been recorded since; the argument of `judge`. */
@@ -48,6 +49,11 @@ export function createRejudge(deps: RejudgeDeps) {
 		if (!decision.allowed) return { kind: "refused", code: "policy_denied", rule: decision.rules[0] };
 		const hold = known?.standing.holds.find((id) => !message.holds.includes(id));
 		if (hold !== undefined) return { kind: "held", hold };
+		// Policies that came since may ask for a more protective way than the message was made for.
+		const rank = (mode: Message["deliveryMode"]) => deliveryModes.indexOf(mode);
+		if (rank(decision.deliveryMode ?? "sms") > rank(message.deliveryMode)) {
+			return { kind: "refused", code: "delivery_mode", rule: decision.rules[0] };
+		}
 		const until = decision.deferUntilUtc ? Date.parse(decision.deferUntilUtc) : at;
 		if (until <= at) return { kind: "due" };
 		if (until >= message.deadlineAt) return { kind: "refused", code: "expires_before_window" };

@@ -1,7 +1,7 @@
 // Repairs what drivers lost: each message whose nextCheckAt has passed is looked at and driven on, whatever died.
 
 import { limits } from "../domain/limits.ts";
-import type { Message } from "../domain/message.ts";
+import { type Message, sealedObjects } from "../domain/message.ts";
 import { close, forget } from "../domain/transition.ts";
 import type { Swept } from "../workflows/contract.ts";
 import { type createCertify, erasedObjects, nextDueAt } from "./certify.ts";
@@ -11,11 +11,13 @@ import type { createDeliver } from "./deliver.ts";
 import type { ActivityDeps } from "./deps.ts";
 import type { createPrepare } from "./prepare.ts";
 import type { createResolve } from "./resolve.ts";
+import type { createRetime } from "./retime.ts";
 import type { createTend } from "./tend.ts";
 
-export type SweepDeps = Pick<ActivityDeps, "clock" | "log" | "runs"> & {
-	store: Pick<ActivityDeps["store"], "messages" | "cohorts" | "parkedReceipts" | "idempotencyKeys">;
+export type SweepDeps = Pick<ActivityDeps, "clock" | "log" | "runs" | "publish"> & {
+	store: Pick<ActivityDeps["store"], "messages" | "cohorts" | "parkedReceipts" | "idempotencyKeys" | "proposals">;
 	confirm: ReturnType<typeof createConfirm>;
+	retime: Pick<ReturnType<typeof createRetime>, "continueRetiming">;
 	prepare: Pick<ReturnType<typeof createPrepare>, "prepareMessage">;
 	deliver: Pick<ReturnType<typeof createDeliver>, "queueMessage">;
 	resolve: ReturnType<typeof createResolve>;
@@ -41,11 +43,26 @@ export function createSweep(deps: SweepDeps) {
 		await guarded(deps, () => deps.tend());
 		await guarded(deps, () => deps.store.parkedReceipts.eraseDue(now));
 		await guarded(deps, () => deps.store.idempotencyKeys.eraseDue(now));
+		await guarded(deps, () => sweepProposals(deps, now));
+		await guarded(deps, () => deps.retime.continueRetiming());
 		const moreDue = due.length === limits.sweepPageItems || dueCohorts.length === limits.sweepPageItems;
 		return { messageCount: due.length, cohortCount: dueCohorts.length, moreDue };
 	}
 
 	return { sweepPage, repair: (message: Message) => repair(deps, message) };
+}
+
+// A publisher or a starter died: what it had begun is completed or given up.
+async function sweepProposals(deps: SweepDeps, now: number): Promise<void> {
+	for (const proposal of await deps.store.proposals.findDue(now, limits.sweepPageItems)) {
+		const { _id, publishing, simulation, nextCheckAt } = proposal;
+		if (publishing) await deps.publish.settle(proposal);
+		else if (simulation && simulation.endedAt === undefined) {
+			const set = { nextCheckAt: now + limits.driverPatienceMs };
+			const claimed = await deps.store.proposals.change(_id, { where: { nextCheckAt }, set });
+			if (claimed) await deps.runs.startSimulate({ proposalId: _id });
+		} else await deps.store.proposals.change(_id, { where: { nextCheckAt }, unset: ["nextCheckAt"] });
+	}
 }
 
 async function repair(deps: SweepDeps, message: Message): Promise<void> {
@@ -92,7 +109,14 @@ async function endFinal(deps: SweepDeps, message: Message, now: number): Promise
 	await guarded(deps, () => deps.runs.settle(message));
 	// What a hold kept beyond its time goes once nothing holds it any more.
 	const kept = forget(message, now);
-	if (kept) return void (await deps.store.messages.transition(kept));
+	if (kept) {
+		// A cohort that nothing is left in may end as well, when policies of today have it so.
+		const leaving = sealedObjects
+			.filter((name) => kept.unset?.includes(name) && message.retention[name]?.inPlace)
+			.map((name) => ({ cohortId: message[name]?.cohortId ?? "", dueAt: now }));
+		await deps.store.cohorts.noteLeaving(leaving, now, now + limits.driverPatienceMs);
+		return void (await deps.store.messages.transition(kept));
+	}
 	if (erasedObjects(message).length > 0) return deps.certify([message]);
 	const { receipt, decision_record: record } = message.retention;
 	if (message.holds.length === 0 && record && record.eraseBy <= now) {
@@ -101,6 +125,8 @@ async function endFinal(deps: SweepDeps, message: Message, now: number): Promise
 	}
 	const eraseReceipts = message.holds.length === 0 && receipt && !receipt.erasedAt && receipt.eraseBy <= now;
 	const dueAt = eraseReceipts ? record?.eraseBy : nextDueAt(message);
+	// What a hold keeps is looked at again, but not at every sweep.
+	const heldUntil = message.holds.length > 0 ? now + limits.heldCohortCheckMs : undefined;
 	await deps.store.messages.transition({
 		id: message._id,
 		from: [message.state],
@@ -109,7 +135,7 @@ async function endFinal(deps: SweepDeps, message: Message, now: number): Promise
 			...(eraseReceipts
 				? { receipts: [], "retention.receipt.erasedAt": now, "retention.receipt.verifiedAt": now }
 				: {}),
-			...(dueAt !== undefined && dueAt > now ? { nextCheckAt: dueAt } : {}),
+			...(dueAt !== undefined && dueAt > now ? { nextCheckAt: dueAt } : heldUntil ? { nextCheckAt: heldUntil } : {}),
 		},
 	});
 }

@@ -9,47 +9,75 @@ export type CohortPlace = { tenantId: string; region: string; retentionClass: st
 
 export type Cohorts = ReturnType<typeof createCohorts>;
 
-/** Cohorts this process has seen open, bounded; a cohort never reopens, and is due long after its last insert. */
+// Each generation of a place was given up while messages could still come for it: there are few.
+const generationsMax = 16;
+
+/** Cohorts this process has seen open, bounded in number; each is looked at again after `limits.cohortSeenMs`. */
 export function createCohorts(deps: {
-	cohorts: { open: (cohort: Cohort) => Promise<Cohort> };
+	cohorts: { open: (cohort: Cohort) => Promise<Cohort>; find: (id: string) => Promise<Cohort | undefined> };
 	cohortKeys: { createCohortKey: (cohortId: string) => Promise<void> };
 	ids: { derive: (kind: IdKind, text: string) => string };
 	clock: () => number;
 }) {
-	const seen = new Map<string, Promise<string>>();
+	const seen = new Map<string, { opening: Promise<string>; until: number }>();
+	const idOf = (name: string, generation: number) =>
+		deps.ids.derive("cohort", generation === 0 ? name : `${name}|${generation}`);
 
-	async function open(id: string, place: CohortPlace): Promise<string> {
-		const now = deps.clock();
+	async function create(id: string, place: CohortPlace): Promise<Cohort> {
 		// The key first: a document without its key would accept messages that nothing can encrypt.
 		await deps.cohortKeys.createCohortKey(id);
-		const cohort = await deps.cohorts.open({
+		return deps.cohorts.open({
 			_id: id,
 			...place,
 			state: "open",
 			holds: [],
-			createdAt: now,
+			createdAt: deps.clock(),
 			certificates: [],
 			nextCheckAt: place.dueAt,
 		});
-		if (cohort.state !== "open") throw new LetheError("internal", { cause: "cohort_closed" });
-		return id;
+	}
+
+	async function open(name: string, place: CohortPlace): Promise<string> {
+		for (let generation = 0; generation < generationsMax; generation++) {
+			const id = idOf(name, generation);
+			const cohort = (await deps.cohorts.find(id)) ?? (await create(id, place));
+			// Given up early: the next generation stands in its place.
+			if (cohort.retiredAt !== undefined) continue;
+			if (cohort.state === "open") return id;
+			break;
+		}
+		throw new LetheError("internal", { cause: "cohort_closed" });
 	}
 
 	return {
 		/**
 		 * The id of the open cohort at that place.
-		 * @throws LetheError keys_unavailable | store_unavailable when it is new and can't be made now
+		 * @throws LetheError keys_unavailable | store_unavailable when it is new, or due for a look, and that is not possible
 		 */
 		ensure(place: CohortPlace): Promise<string> {
-			const id = deps.ids.derive("cohort", `${place.tenantId}|${place.region}|${place.retentionClass}|${place.dueAt}`);
-			let opening = seen.get(id);
-			if (!opening) {
-				opening = open(id, place);
-				opening.catch(() => seen.delete(id));
-				seen.set(id, opening);
-				if (seen.size > limits.cohortsSeenMax) seen.delete(seen.keys().next().value as string);
-			}
-			return opening;
+			const name = nameOf(place);
+			const now = deps.clock();
+			const known = seen.get(name);
+			if (known && now < known.until && known.until <= now + limits.cohortSeenMs) return known.opening;
+			const entry = { opening: open(name, place), until: now + limits.cohortSeenMs };
+			entry.opening.catch(() => {
+				if (seen.get(name) === entry) seen.delete(name);
+			});
+			seen.delete(name);
+			seen.set(name, entry);
+			if (seen.size > limits.cohortsSeenMax) seen.delete(seen.keys().next().value as string);
+			return entry.opening;
+		},
+		/** Whether a cohort is the one at that place, or was before it was given up. */
+		isAt(cohortId: string, place: CohortPlace): boolean {
+			const name = nameOf(place);
+			return Array.from({ length: generationsMax }, (_, generation) => generation).some(
+				(generation) => idOf(name, generation) === cohortId,
+			);
 		},
 	};
+}
+
+function nameOf({ tenantId, region, retentionClass, dueAt }: CohortPlace): string {
+	return `${tenantId}|${region}|${retentionClass}|${dueAt}`;
 }

@@ -177,7 +177,7 @@ async function toMessage(
 	{ now, size, position, group }: { now: number; size: number; position: number; group: number },
 ): Promise<Message> {
 	const { input, judgement, queue } = item;
-	const { releaseAt, decision, facts, country, subject } = judgement;
+	const { releaseAt, decision, excluded, facts, country, subject } = judgement;
 	const isHead = position === 0;
 	const messageId = isHead ? origin.headId : deps.ids.random("message");
 	judgement.reservation?.settle(messageId);
@@ -204,6 +204,7 @@ async function toMessage(
 		subject,
 		facts,
 		decision,
+		...(excluded.length > 0 ? { excluded } : {}),
 		state,
 		attempt: 0,
 		acceptedAt: now,

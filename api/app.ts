@@ -20,10 +20,13 @@ import { addErrorPages } from "./routes/errors.ts";
 import { addHolds } from "./routes/holds.ts";
 import { addCancelMessage } from "./routes/messages/cancel.ts";
 import { addCreateMessage } from "./routes/messages/create.ts";
+import { addDecision } from "./routes/messages/decision.ts";
 import { addGetMessage } from "./routes/messages/get.ts";
 import { addListMessages } from "./routes/messages/list.ts";
 import { addOperations } from "./routes/operations.ts";
 import { addOptOuts } from "./routes/optOuts.ts";
+import { addPolicies } from "./routes/policies/policies.ts";
+import { addProposals } from "./routes/policies/proposals.ts";
 
 const apiVersion = "1.0.0";
 const docsPolicy =
@@ -62,6 +65,9 @@ export async function createApp(deps: ApiDeps) {
 		addGetMessage(scope, deps);
 		addListMessages(scope, deps);
 		addCancelMessage(scope, deps);
+		addDecision(scope, deps);
+		addPolicies(scope, deps);
+		addProposals(scope, deps);
 		addCertificates(scope, deps);
 		addConsents(scope, deps);
 		addOptOuts(scope, deps);

@@ -10,6 +10,7 @@ import type { HmacKeys } from "../adapters/vault/hmacKeys.ts";
 import type { Signer } from "../adapters/vault/signer.ts";
 import type { IdKind } from "../domain/ids.ts";
 import type { Policies } from "../policies/index.ts";
+import type { Publish } from "../policies/publish.ts";
 
 export type ApiDeps = {
 	/** Epoch milliseconds. */
@@ -22,7 +23,10 @@ export type ApiDeps = {
 	encryption: Pick<Encryption, "encrypt">;
 	cohorts: Pick<Cohorts, "ensure">;
 	hmac: Pick<HmacKeys, "mac" | "allMacs">;
-	policies: Pick<Policies, "evaluate" | "isCapped" | "retentionPlan">;
+	policies: Pick<Policies, "evaluate" | "excluded" | "isCapped" | "retentionPlan">;
+	/** Which packs there are, in force or not, and what they say. */
+	packs: Pick<Policies, "versions" | "text" | "file" | "pinned" | "inForce">;
+	publish: Pick<Publish, "read" | "propose" | "check" | "simulate" | "approve" | "publish" | "withdraw">;
 	runs: Pick<Runs, "startSoon" | "settleSoon">;
 	/** A queue's carrier, opened with that queue's callback secrets only; undefined for an unknown queue. */
 	carriers: { verifier: (sendQueue: string) => Promise<Carrier | undefined> };

@@ -29,6 +29,8 @@ export type Judgement = {
 	subject: SubjectPseudonym;
 	facts: Facts;
 	decision: Decision;
+	/** Packs that would have applied but for an exclusion, of the same moment as the decision. */
+	excluded: Decision["packs"];
 	/** Only when it may not be sent at once. */
 	releaseAt?: number;
 	deadlineAt: number;
@@ -83,6 +85,7 @@ export function createJudge(deps: JudgeDeps) {
 				facts = { ...facts, context: { ...facts.context, ...counted } };
 			}
 			const decision = restrictHeld(deps.policies.evaluate(facts), standing);
+			const excluded = deps.policies.excluded(facts);
 			const releaseAt = Math.max(times.sendAt, readRelease(decision));
 			const reserves = capped && decision.allowed && own.reserve === true;
 			const reservation = reserves ? counts.reserve(subject, input.category, releaseAt) : undefined;
@@ -92,6 +95,7 @@ export function createJudge(deps: JudgeDeps) {
 				subject: subject.pseudonym,
 				facts,
 				decision,
+				excluded,
 				...(releaseAt > now ? { releaseAt } : {}),
 				deadlineAt: times.deadlineAt,
 				closeAt: times.closeAt,

@@ -70,6 +70,7 @@ function addTenant(command: Command): void {
 		.requiredOption("--name <name>", "what people call it")
 		.requiredOption("--establishment <country>", "ISO 3166-1 country of its establishment", parseCountry)
 		.requiredOption("--send-queue <id...>", "send queues it may use")
+		.option("--governs-policies", "its people may propose, approve and publish policies, which hold for every tenant")
 		.option(
 			"--keep-content <duration>",
 			"a stated need to keep content, ISO 8601, within what the packs permit",
@@ -83,11 +84,14 @@ function addTenant(command: Command): void {
 		)
 		.option("--stop-reply <text>", "the one confirmation of a STOP")
 		.option("--help-reply <text>", "the answer to HELP; without it there is none")
-		.action(({ name, establishment, sendQueue: sendQueues, keepContent, stopScope, stopReply, helpReply }) =>
+		.action(({ name, establishment, sendQueue: sendQueues, keepContent, governsPolicies, ...options }) =>
 			withDeps(async (deps) => {
+				const { stopScope, stopReply, helpReply } = options;
 				const inbound = withoutUndefined<NonNullable<TenantDocument["inbound"]>>({ stopScope, stopReply, helpReply });
 				const retention = keepContent ? { content: keepContent } : {};
-				return { tenantId: await createTenant(deps, { name, establishment, sendQueues, retention, inbound }) };
+				const governs = governsPolicies ? { governsPolicies: true } : {};
+				const tenant = { name, establishment, sendQueues, retention, inbound, ...governs };
+				return { tenantId: await createTenant(deps, tenant) };
 			}),
 		);
 }

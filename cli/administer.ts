@@ -15,11 +15,14 @@ export async function prepare(deps: Pick<AdminDeps, "store" | "hmac">): Promise<
 	await deps.hmac.createGlobalKeys();
 }
 
-/** Creates a tenant and its subject key. Answers its id. @throws Error when one of its send queues does not exist */
+/**
+ * Creates a tenant and its subject key; the first of a deployment governs its policies unless told. Answers its id.
+ * @throws Error when one of its send queues does not exist
+ */
 export async function createTenant(
 	deps: AdminDeps,
 	tenant: Pick<TenantDocument, "name" | "establishment" | "sendQueues"> &
-		Partial<Pick<TenantDocument, "retention" | "inbound">>,
+		Partial<Pick<TenantDocument, "retention" | "inbound" | "governsPolicies">>,
 ): Promise<string> {
 	for (const sendQueue of tenant.sendQueues) {
 		if (await deps.store.sendQueues.find(sendQueue)) continue;
@@ -28,7 +31,8 @@ export async function createTenant(
 	const id = deps.ids.random("tenant");
 	// The key first: a tenant without one could accept nobody's number.
 	await deps.hmac.createKey("subject", id);
-	await deps.store.tenants.put({ retention: {}, ...tenant, _id: id, createdAt: deps.clock() });
+	const governsPolicies = tenant.governsPolicies ?? (await deps.store.tenants.all()).length === 0;
+	await deps.store.tenants.put({ retention: {}, ...tenant, governsPolicies, _id: id, createdAt: deps.clock() });
 	return id;
 }
 

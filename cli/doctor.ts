@@ -3,7 +3,7 @@
 import { Command } from "commander";
 import { loadConfig } from "../config.ts";
 import type { Deps } from "../deps.ts";
-import { openPolicies } from "../policies/index.ts";
+import { openPolicies, type PackVersion } from "../policies/index.ts";
 import { explain } from "./explain.ts";
 import { adminDeps } from "./target.ts";
 
@@ -33,8 +33,8 @@ export async function examine(): Promise<Finding[]> {
 		}),
 	);
 	findings.push(
-		await look("policies", "Restore the published packs of this version.", async () => {
-			const { versions: packs } = openPolicies();
+		await look("shipped policies", "Restore the packs of this release.", async () => {
+			const packs = openPolicies().versions();
 			return `${packs.length} packs: ${packs.map((pack) => `${pack.id} ${pack.version}`).join(", ")}`;
 		}),
 	);
@@ -54,7 +54,8 @@ export async function examine(): Promise<Finding[]> {
 			redis: "Start Redis, or correct REDIS_URL; messages wait in MongoDB meanwhile.",
 			temporal: "Start Temporal, or correct TEMPORAL_ADDRESS; messages wait in MongoDB meanwhile.",
 		};
-		for (const [name, check] of Object.entries(deps.checks)) {
+		const { policies, ...servers } = deps.checks;
+		for (const [name, check] of Object.entries(servers)) {
 			findings.push(
 				await look(name, mends[name] ?? "Start it.", async () => {
 					await check();
@@ -68,6 +69,16 @@ export async function examine(): Promise<Finding[]> {
 				if (missing.length > 0) throw new Error(`missing: ${missing.join(", ")}`);
 				return "every collection has its indexes";
 			}),
+		);
+		findings.push(
+			await look(
+				"published policies",
+				"Restore them from a backup; nothing is accepted or sent meanwhile.",
+				async () => {
+					await policies();
+					return describePublished(deps.policies.versions());
+				},
+			),
 		);
 		findings.push(
 			await look("clock", "Synchronise this machine's clock (NTP).", () => compareClocks(deps.config.vault.address)),
@@ -92,12 +103,22 @@ export async function examine(): Promise<Finding[]> {
 	return findings;
 }
 
+// An approval that nobody signed in to give is said here too.
+function describePublished(versions: PackVersion[]): string {
+	const published = versions.filter(({ origin }) => origin === "published");
+	if (published.length === 0) return "none";
+	const name = ({ id, version, approval }: (typeof published)[number]) =>
+		`${id} ${version}${approval?.verified ? "" : " (approval UNVERIFIED)"}`;
+	return `${published.map(name).join(", ")}: as they were published`;
+}
+
 async function look(check: string, mend: string, run: () => Promise<string>): Promise<Finding> {
 	try {
 		return { check, ok: true, detail: await run() };
 	} catch (error) {
-		const { code, message } = error as { code?: string; message?: string };
-		return { check, ok: false, detail: code || message || "failed", mend };
+		const { code, message, cause } = error as { code?: string; message?: string; cause?: unknown };
+		const why = code && typeof cause === "string" ? `${code}: ${cause}` : code || message || "failed";
+		return { check, ok: false, detail: why, mend };
 	}
 }
 

@@ -32,6 +32,32 @@ export const errorCatalogue = {
 		title: "The text contains a card number; it was refused and not stored.",
 	},
 	policy_denied: { status: 422, retryable: false, title: "The policies in force do not permit this message." },
+	policy_refused: {
+		status: 422,
+		retryable: false,
+		title: "The pack can't be used as it is; errors[] gives each fault with its line and the mend.",
+	},
+	policies_unavailable: {
+		status: 503,
+		retryable: true,
+		title: "The published policies can't be read or verified; nothing is decided until they can.",
+	},
+	policies_not_governed: {
+		status: 403,
+		retryable: false,
+		title: "Only a tenant that governs this deployment's policies may see or make proposals.",
+	},
+	proposal_state: {
+		status: 409,
+		retryable: false,
+		title: "The proposal is not in a state from which this is possible.",
+	},
+	self_approval: { status: 403, retryable: false, title: "Nobody may approve a proposal of their own." },
+	simulation_stale: {
+		status: 409,
+		retryable: false,
+		title: "The packs in force have changed since the simulation: simulate again.",
+	},
 	validity_too_long: {
 		status: 422,
 		retryable: false,

@@ -17,6 +17,9 @@ const idPrefixes = {
 	consent: "cns",
 	optOut: "opt",
 	hold: "hld",
+	proposal: "prp",
+	simulation: "sim",
+	retiming: "rtm",
 } as const;
 
 export type IdKind = keyof typeof idPrefixes;

@@ -60,4 +60,26 @@ export const limits = {
 	purgePageItems: 250,
 	// A cohort that a hold or a late member keeps is looked at again after this time.
 	heldCohortCheckMs: 10 * 60_000,
+
+	// policies
+	packBytesMax: 256 * 1024,
+	policyPollMs: 1_000,
+	policyVerifyMs: 30_000,
+	// A process that has not read the published versions for so long decides nothing.
+	policyStaleMs: 4_000,
+	// A version is in force no sooner than this after it was published: every process has it by then, or decides nothing.
+	policyNoticeMs: 5_000,
+	// What was judged before a version was in force is in the store by this time after.
+	retimeSettleMs: 60_000,
+	publishPatienceMs: 30_000,
+	policyPageItems: 200,
+	policyStepMs: 5_000,
+	policySamplesMax: 5,
+	retimingsKeptMax: 8,
+	// A process looks again whether a cohort may still be joined after this time,
+	cohortSeenMs: 30_000,
+	// so one that was given up is empty for good after this: nobody can still be about to join it.
+	cohortRetireMs: 120_000,
+	cohortLeftCheckMs: 60_000,
+	cohortLeavingMs: 15 * 60_000,
 } as const;

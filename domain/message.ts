@@ -83,6 +83,26 @@ export type RetentionRecord = {
 	erasedAt?: number;
 	/** Read back after the erasure and found gone. */
 	verifiedAt?: number;
+	/** Its cohort ends later than it may exist: the sweep erases it where it is. */
+	inPlace?: boolean;
+};
+
+type PackRef = Decision["packs"][number];
+
+/** Policies that came into force after it was judged, applied to it. */
+export type RetimingRecord = {
+	/** The pass that did it. */
+	id: string;
+	at: number;
+	/** Pack versions that it was judged by before and is no longer. */
+	from: PackRef[];
+	/** Pack versions that it is judged by now, and those that would be but for an exclusion. */
+	packs: PackRef[];
+	excluded?: PackRef[];
+	/** What the policies say of sending it, while it was not sent. */
+	decision?: Decision;
+	/** What changed, as the pass counts it. */
+	effects: string[];
 };
 
 export type RetentionObject = "content" | "address" | "receipt" | "decision_record";
@@ -110,6 +130,9 @@ export type Message = {
 	subject: SubjectPseudonym;
 	facts: Facts;
 	decision: Decision;
+	/** Packs that would have applied but for an exclusion: with the decision's own they replay it. */
+	excluded?: PackRef[];
+	retimings?: RetimingRecord[];
 
 	state: State;
 	attempt: number;

@@ -2,7 +2,14 @@
 
 import { cancellableStates, isFinal, type State, statesBefore, unsentStates } from "./lifecycle.ts";
 import { limits } from "./limits.ts";
-import type { CarrierEventState, EvidenceEntry, Message, ReceiptRecord, SealedObjectName } from "./message.ts";
+import type {
+	CarrierEventState,
+	EvidenceEntry,
+	Message,
+	ReceiptRecord,
+	RetentionRecord,
+	SealedObjectName,
+} from "./message.ts";
 import { sealedObjects } from "./message.ts";
 
 /**
@@ -33,11 +40,15 @@ export function end(message: Message, to: State, now: number, code?: string): Tr
 }
 
 /**
- * Erases what a final message was to forget at its end and a hold has kept; undefined when there is nothing, or a hold
- * still keeps it. What is due later is its cohort's matter.
+ * Erases what a final message was to forget at its end and a hold has kept, and what is due where it is; undefined when
+ * there is nothing, or a hold still keeps it. What is due later is its cohort's matter.
  */
 export function forget(message: Message, now: number): Transition | undefined {
-	const kept = sealedObjects.filter((name) => message[name] !== undefined && message.retention[name]?.atFinal);
+	const isKept = ({ atFinal, inPlace, eraseBy }: RetentionRecord) => atFinal || (inPlace === true && eraseBy <= now);
+	const kept = sealedObjects.filter((name) => {
+		const record = message.retention[name];
+		return message[name] !== undefined && record !== undefined && isKept(record);
+	});
 	const erasing = erase(message, kept, now, []);
 	return erasing.unset.length === 0 ? undefined : { id: message._id, from: [message.state], ...erasing };
 }

@@ -32,6 +32,23 @@ export function planRetention(
 	return objects;
 }
 
+/** Dates anew; without `bucketed` an object has no bucket that ends in time, and must go by itself. */
+export type Replanned = Record<RetentionObject, ObjectRetention & { bucketed: boolean }>;
+
+/** The same dates under policies that came later. What may not live until the message's close goes at its maximum. */
+export function replanRetention(
+	plan: RetentionPlan,
+	needs: Partial<Record<RetentionObject, string>>,
+	times: RetentionTimes,
+): Replanned {
+	const objects = {} as Replanned;
+	for (const object of ["content", "address", "receipt", "decision_record"] as const) {
+		const planned = planObject(plan[object], object, needs[object], times);
+		objects[object] = { ...(planned ?? latestOf(plan[object], object, times)), bucketed: planned !== undefined };
+	}
+	return objects;
+}
+
 /** The first bucket boundary at or after `earliest` and not after `latest`, of the widest bucket that has one. */
 export function bucketEnd(earliest: number, latest: number): number | undefined {
 	for (const size of bucketSizesMs) {
@@ -39,6 +56,15 @@ export function bucketEnd(earliest: number, latest: number): number | undefined 
 		if (end <= latest) return end;
 	}
 	return undefined;
+}
+
+// The last boundary at or before `latest`: of a bucket that costs no more than a seventh of the time asked for, if there is one.
+function lastBucketEnd(earliest: number, latest: number, start: number): number | undefined {
+	for (const size of bucketSizesMs) {
+		const end = Math.floor(latest / size) * size;
+		if (end >= earliest && 7 * size <= latest - start) return end;
+	}
+	return bucketEnd(earliest, latest);
 }
 
 /** Epoch milliseconds of `at` plus an ISO 8601 duration, in UTC. */
@@ -61,6 +87,13 @@ function fixedLengthMs(duration: string): number | undefined {
 	return fixedLengths.get(duration);
 }
 
+function latestOf({ min, max }: RetentionPlan["content"], object: RetentionObject, times: RetentionTimes) {
+	// Only a maximum leaves no bucket.
+	const eraseBy = addDuration(times.acceptedAt, max ?? min);
+	const atFinal = addDuration(times.acceptedAt, min) <= times.acceptedAt;
+	return { eraseBy, atFinal, dueAt: eraseBy, retentionClass: `${object}/${max ?? "unbounded"}` };
+}
+
 function planObject(
 	interval: RetentionPlan["content"],
 	object: RetentionObject,
@@ -75,7 +108,7 @@ function planObject(
 	const alive = times.closeAt + limits.clockSkewMs;
 	const dueAt =
 		bucketEnd(Math.max(wanted, alive), latest) ??
-		bucketEnd(Math.max(minimum, alive), latest) ??
+		lastBucketEnd(Math.max(minimum, alive), latest, times.acceptedAt) ??
 		(isSealed(object) || alive > latest ? undefined : Math.max(minimum, alive));
 	if (dueAt === undefined) return undefined;
 	const atFinal = wanted <= times.acceptedAt;

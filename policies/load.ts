@@ -39,7 +39,7 @@ export function readPack(text: string, path: string): LoadedPack {
 	const { file, faults, lineOf } = readPackText(text);
 	refuse([...faults, ...(file ? findNameFault(file, path, lineOf) : [])].map((fault) => at(path, fault)));
 	if (!file) throw new Error(`${path}: neither a pack nor a fault`);
-	return { file, sha256: createHash("sha256").update(text).digest("hex"), source: { path, lineOf } };
+	return { file, sha256: hashText(text), source: { path, lineOf } };
 }
 
 /**
@@ -68,6 +68,16 @@ export function readFiles(directory: string = ownDirectory): LoadedPack[] {
 		.sort();
 	if (paths.length === 0) throw new Error(`${directory}: no policy packs; without them everything would be denied`);
 	return paths.map((path) => readPack(readFileSync(path, "utf8"), path));
+}
+
+/** SHA-256 of a text, in hex. */
+export function hashText(text: string): string {
+	return createHash("sha256").update(text).digest("hex");
+}
+
+/** The text of a pack version that was shipped. @throws Error when there is no such file */
+export function readShipped(id: string, version: string, directory: string = ownDirectory): string {
+	return readFileSync(join(directory, id, `${version}.yaml`), "utf8");
 }
 
 function readList(directory: string): Published | undefined {

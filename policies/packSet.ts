@@ -99,7 +99,8 @@ function packsInForce(files: PackFile[], at: number): CompiledPack[] {
 	return [...newest.values()].sort((a, b) => (a.id < b.id ? -1 : 1)).map((file) => compilePack(file, at));
 }
 
-function findDates(file: PackFile): number[] {
+/** Every time at which something of a pack begins or ends to hold, epoch milliseconds. */
+export function findDates(file: PackFile): number[] {
 	return [file, ...file.rules].flatMap(({ effectiveFrom, effectiveTo }) =>
 		[effectiveFrom, effectiveTo].flatMap((date) => (date === undefined ? [] : [Date.parse(date)])),
 	);

@@ -28,7 +28,23 @@ export type Purged = { outcome: "destroyed" | "waiting"; erasedCount: number; pa
 
 export type Swept = { messageCount: number; cohortCount: number; moreDue: boolean };
 
-export const workflowNames = { lifecycle: "lifecycle", purge: "purge", sweep: "sweep" } as const;
+export type RetimeInput = { retimingId: string };
+
+export type SimulateInput = { proposalId: string };
+
+/** How far a pass over all messages has come, for people; whether there is more to do, for the workflow. */
+export type Stepped = { moreDue: boolean; percent: number };
+
+/** Steps of one run: then it goes on with a fresh history. */
+export const stepsMax = 500;
+
+export const workflowNames = {
+	lifecycle: "lifecycle",
+	purge: "purge",
+	retime: "retime",
+	simulate: "simulate",
+	sweep: "sweep",
+} as const;
 
 /** A group's activity id: what a callback completes. */
 export function deliverActivityId(group: number): string {
@@ -52,6 +68,10 @@ export const summaries = {
 	lifecycle: "Submission: prepare, deliver, finalise",
 	purge: "Cohort due: erase, verify, destroy key",
 	sweep: "Repair what drivers lost",
+	retime: "Policies in force: apply to what is stored",
+	retimeStep: "Re-time pages",
+	simulate: "Proposal: count what it would change",
+	simulateStep: "Simulate pages",
 	deliver: "Waits for the last receipt",
 	release: "Deferred by policy",
 	prepare: "Check again",
@@ -71,6 +91,9 @@ export const payloadFields: Record<string, (value: unknown) => boolean> = {
 	submissionId: matches(id),
 	tenantId: matches(id),
 	cohortId: matches(id),
+	retimingId: matches(id),
+	proposalId: matches(id),
+	percent: isCount,
 	category: matches(word),
 	region: matches(region),
 	outcome: matches(word),

@@ -2,4 +2,6 @@
 
 export { lifecycle } from "./lifecycle.ts";
 export { purge } from "./purge.ts";
+export { retime } from "./retime.ts";
+export { simulate } from "./simulate.ts";
 export { sweep } from "./sweep.ts";

@@ -2,6 +2,7 @@
 
 import { type Model, Schema } from "mongoose";
 import type { Message } from "../../domain/message.ts";
+import type { PolicyVersion, Proposal, Retiming } from "../../domain/proposal.ts";
 import type { SubjectRecord } from "../../domain/subject.ts";
 import type { MongoConnection } from "./connection.ts";
 
@@ -18,6 +19,11 @@ export type Cohort = {
 	createdAt: number;
 	destroyedAt?: number;
 	certificates: string[];
+	/** Members have left it for other cohorts; when the last of them is due under the policies of today. */
+	leftDueAt?: number;
+	leftAt?: number;
+	/** Given up before it is due: nothing may join it any more. */
+	retiredAt?: number;
 	nextCheckAt?: number;
 };
 
@@ -71,6 +77,8 @@ export type TenantDocument = {
 	/** ISO 3166-1 country of the tenant's establishment. */
 	establishment: string;
 	sendQueues: string[];
+	/** Whether its people may propose, approve and publish policies, which hold for every tenant. */
+	governsPolicies?: boolean;
 	/** Needs the tenant has stated, per object: keep until then, within what the packs permit. ISO 8601 durations. */
 	retention: Partial<Record<"content" | "address" | "receipt" | "decision_record", string>>;
 	/** What recipients' own messages do and are answered with. */
@@ -114,6 +122,9 @@ const collections = {
 	apiKeys: [{ mac: 1 }],
 	tenants: [{ sendQueues: 1 }],
 	sendQueues: [],
+	policyProposals: [{ nextCheckAt: 1 }, { createdAt: -1 }, { state: 1, createdAt: -1 }],
+	policyVersions: [],
+	policyRetimings: [{ sequence: -1 }],
 } as const satisfies Record<string, Record<string, 1 | -1>[]>;
 
 /**
@@ -143,5 +154,8 @@ export function createModels(connection: MongoConnection) {
 		apiKeys: bind<ApiKeyDocument>("apiKeys"),
 		tenants: bind<TenantDocument>("tenants"),
 		sendQueues: bind<SendQueueDocument>("sendQueues"),
+		policyProposals: bind<Proposal>("policyProposals"),
+		policyVersions: bind<PolicyVersion>("policyVersions"),
+		policyRetimings: bind<Retiming>("policyRetimings"),
 	};
 }

@@ -1,6 +1,8 @@
 // The record of everything Lethe keeps: one object a collection.
 
 import type { mongo } from "mongoose";
+import type { Message } from "../../domain/message.ts";
+import type { PolicyVersion, Proposal, Retiming } from "../../domain/proposal.ts";
 import { createBatcher } from "../batcher.ts";
 import type { MongoConnection } from "./connection.ts";
 import { guardStore } from "./guard.ts";
@@ -18,6 +20,7 @@ import {
 	type TenantDocument,
 	type WrappingKeyDocument,
 } from "./models.ts";
+import { createMessageScan, createPolicyVersionStore, createProposalStore, createRetimingStore } from "./policies.ts";
 import { createSubjectMessageStore } from "./subjectMessages.ts";
 import { createSubjectRecordStore } from "./subjectRecords.ts";
 
@@ -55,6 +58,10 @@ export function createStore(connection: MongoConnection, deps: { randomToken: ()
 		apiKeys: createApiKeyStore(raw<ApiKeyDocument>("apiKeys")),
 		tenants: createTenantStore(raw<TenantDocument>("tenants")),
 		sendQueues: createNamedStore(raw<SendQueueDocument>("sendQueues")),
+		proposals: createProposalStore(raw<Proposal>("policyProposals"), deps),
+		policyVersions: createPolicyVersionStore(raw<PolicyVersion>("policyVersions")),
+		retimings: createRetimingStore(raw<Retiming>("policyRetimings")),
+		messageScan: createMessageScan(raw<Message>("messages")),
 	};
 }
 
@@ -101,6 +108,23 @@ function createCohortStore(collection: mongo.Collection<Cohort>) {
 					{ $set: { ...set, state: to } },
 				);
 				return result.matchedCount === 1;
+			}),
+		/** Notes of cohorts, before it happens, that members leave them, and when the last of those is due now. */
+		noteLeaving: (leaving: { cohortId: string; dueAt: number }[], now: number, checkAt: number) =>
+			guardStore(async () => {
+				const operations = leaving.map(({ cohortId, dueAt }) => ({
+					updateOne: {
+						filter: { _id: cohortId, state: "open" as const },
+						update: { $max: { leftDueAt: dueAt, leftAt: now }, $min: { nextCheckAt: checkAt } },
+					},
+				}));
+				if (operations.length > 0) await collection.bulkWrite(operations, { ordered: false });
+			}),
+		/** Lets nothing join an open cohort any more. */
+		retire: (id: string, now: number) =>
+			guardStore(async () => {
+				const filter = { _id: id, state: "open", retiredAt: { $exists: false } } as const;
+				return (await collection.updateOne(filter, { $set: { retiredAt: now } })).matchedCount === 1;
 			}),
 		set: (id: string, set: Partial<Cohort>) =>
 			guardStore(async () => void (await collection.updateOne({ _id: id }, { $set: set }))),

@@ -14,6 +14,8 @@ import {
 	type LifecycleInput,
 	type PurgeInput,
 	purgeWorkflowId,
+	type RetimeInput,
+	type SimulateInput,
 	searchAttributes,
 	summaries,
 	workflowNames,
@@ -57,6 +59,7 @@ export function createRuns(deps: {
 	isGroupOpen: (submissionId: string, group: number) => Promise<boolean>;
 }) {
 	const { client, taskQueue } = deps;
+	const passes = createPasses(client, taskQueue);
 	let inFlight = 0;
 
 	const bounded = (call: () => Promise<unknown>): void => {
@@ -116,6 +119,8 @@ export function createRuns(deps: {
 					{ key: keys.region, value: input.region },
 				],
 			}),
+		...passes,
+		simulateSoon: (proposalId: string) => bounded(() => passes.startSimulate({ proposalId })),
 		/** Whether a submission's run is still under way; false when it is over or was never started. */
 		async isRunning(submissionId: string): Promise<boolean> {
 			try {
@@ -128,6 +133,32 @@ export function createRuns(deps: {
 		},
 		/** Creates the sweep's schedule, or leaves the one that stands. */
 		ensureSweep: (everyMs: number) => ensureSweep(client, taskQueue, everyMs),
+	};
+}
+
+/** Runs that go over all messages. */
+function createPasses(client: Client, taskQueue: string) {
+	return {
+		/** Starts the application of policies to what is stored, unless it runs already. */
+		startRetime: (input: RetimeInput) =>
+			startOnce(client, workflowNames.retime, {
+				workflowId: `retime-${taskQueue}`,
+				taskQueue,
+				args: [input],
+				summary: summaries.retime,
+				repeatable: true,
+				attributes: [],
+			}),
+		/** Starts a proposal's simulation unless it runs already. */
+		startSimulate: (input: SimulateInput) =>
+			startOnce(client, workflowNames.simulate, {
+				workflowId: `simulate-${input.proposalId}`,
+				taskQueue,
+				args: [input],
+				summary: summaries.simulate,
+				repeatable: true,
+				attributes: [],
+			}),
 	};
 }
 

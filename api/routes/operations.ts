@@ -4,8 +4,8 @@ import type { ApiDeps } from "../deps.ts";
 import type { Instance } from "../instance.ts";
 import type { Metrics } from "../metrics.ts";
 
-// Without these two nothing can be accepted; without the others it only waits.
-const needed = ["mongodb", "vault"];
+// Without these nothing can be accepted; without the others it only waits.
+const needed = ["mongodb", "vault", "policies"];
 const checkMsMax = 2_000;
 const checksKeptMs = 1_000;
 

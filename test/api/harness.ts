@@ -16,7 +16,9 @@ import { LetheError } from "../../domain/errors.ts";
 import { formatId, type IdKind } from "../../domain/ids.ts";
 import type { Message } from "../../domain/message.ts";
 import { claim, enqueue, submit } from "../../domain/transition.ts";
+import { createPublish } from "../../policies/publish.ts";
 import { createMemoryKeys } from "../harness/memoryKeys.ts";
+import { openStored } from "../harness/policies.ts";
 
 export type TestApi = Awaited<ReturnType<typeof createTestApi>>;
 
@@ -45,9 +47,11 @@ export async function createTestApi(replace: (deps: ApiDeps) => Partial<ApiDeps>
 		randomBytes: (size) => randomBytes(size),
 	});
 	const policy = createScriptedPolicy();
+	const stored = openStored(store);
+	await stored.refresh();
 	const logLines: string[] = [];
 	const log = pino({ level: "debug" }, { write: (line: string) => void logLines.push(line) });
-	const runs = { started: [] as string[], settled: [] as string[] };
+	const runs = { started: [] as string[], settled: [] as string[], simulated: [] as string[] };
 	const callbackKeys = new Map([["queue", generateKeyPairSync("ed25519")]]);
 	const deps: ApiDeps = {
 		clock,
@@ -59,6 +63,14 @@ export async function createTestApi(replace: (deps: ApiDeps) => Partial<ApiDeps>
 		cohorts: createCohorts({ cohorts: store.cohorts, cohortKeys: memory.cohortKeys, ids, clock }),
 		hmac,
 		policies: policy,
+		packs: stored,
+		publish: createPublish({
+			clock,
+			ids,
+			policies: stored,
+			store,
+			runs: { simulateSoon: (id) => void runs.simulated.push(id) },
+		}),
 		runs: {
 			startSoon: ({ submissionId }) => void runs.started.push(submissionId),
 			settleSoon: ({ submissionId }) => void runs.settled.push(submissionId),
@@ -73,14 +85,25 @@ export async function createTestApi(replace: (deps: ApiDeps) => Partial<ApiDeps>
 			},
 		},
 		signer: { publicJwks: async () => ({ keys: [] }) },
-		checks: { mongodb: store.ping, vault: async () => undefined, temporal: () => Promise.reject(new Error("away")) },
+		checks: {
+			mongodb: store.ping,
+			vault: async () => undefined,
+			policies: async () => undefined,
+			temporal: () => Promise.reject(new Error("away")),
+		},
 	};
 	const merged = { ...deps, ...replace(deps) };
 	const app = await createApp(merged);
 
 	/** A tenant with one queue, and a key of it. */
 	async function addTenant(
-		options: { roles?: string[]; sendQueue?: string; retention?: object; inbound?: TenantDocument["inbound"] } = {},
+		options: {
+			roles?: string[];
+			sendQueue?: string;
+			retention?: object;
+			inbound?: TenantDocument["inbound"];
+			governsPolicies?: boolean;
+		} = {},
 	) {
 		const tenantId = ids.random("tenant");
 		const sendQueue = options.sendQueue ?? "queue";
@@ -92,6 +115,7 @@ export async function createTestApi(replace: (deps: ApiDeps) => Partial<ApiDeps>
 			sendQueues: [sendQueue],
 			retention: options.retention ?? {},
 			...(options.inbound ? { inbound: options.inbound } : {}),
+			governsPolicies: options.governsPolicies ?? false,
 			createdAt: clock(),
 		});
 		return { tenantId, ...(await addKey(tenantId, options.roles)) };
@@ -144,6 +168,8 @@ export async function createTestApi(replace: (deps: ApiDeps) => Partial<ApiDeps>
 		memory,
 		vault,
 		policy,
+		/** The packs themselves, where `policies` is a script. */
+		stored,
 		logLines,
 		seen: runs,
 		connection,
@@ -244,6 +270,7 @@ function createScriptedPolicy() {
 			return { allowed: true, reasons: [], citations: [], packs, rules: ["gdpr.basis"], ...script.decision };
 		},
 		isCapped: () => false,
+		excluded: () => [],
 		retentionPlan: () => script.plan,
 	};
 }

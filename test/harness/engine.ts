@@ -11,7 +11,7 @@ import { createUnpark } from "../../activities/unpark.ts";
 import type { Carrier, SendOutcome } from "../../adapters/carriers/carrier.ts";
 import { createCohorts } from "../../adapters/cohorts.ts";
 import { connectMongo } from "../../adapters/mongo/connection.ts";
-import { createStore } from "../../adapters/mongo/store.ts";
+import { createStore, type Store } from "../../adapters/mongo/store.ts";
 import { createSendQueues, createSendWorker } from "../../adapters/redis/sendQueues.ts";
 import { connectTemporal, createRuns, dataConverter } from "../../adapters/temporal/client.ts";
 import { createEncryption } from "../../adapters/vault/encryption.ts";
@@ -35,10 +35,10 @@ Runtime.install({ logger: new DefaultLogger("ERROR") });
 type EngineOptions = {
 	worker?: boolean;
 	sender?: boolean;
-	/** What decides anew; without it everything is allowed. */
-	policies?: ActivityDeps["policies"];
 	/** Puts an activity in another's place, to lose or delay what it does. */
 	replace?: (activities: ReturnType<typeof createActivities>) => Partial<ReturnType<typeof createActivities>>;
+	/** What decides anew, whole or in part; without it everything is allowed and nothing ever changes. */
+	policies?: Partial<ActivityDeps["policies"]> | ((store: Store) => ActivityDeps["policies"]);
 };
 
 /** Needs MONGODB_URL, REDIS_URL and TEMPORAL_ADDRESS; each engine has its own database and queues. */
@@ -75,6 +75,8 @@ export async function createEngine(options: EngineOptions = {}) {
 		inFlightMax: limits.startsInFlightMax,
 		isGroupOpen: store.messages.isGroupOpen,
 	});
+	const cohorts = createCohorts({ cohorts: store.cohorts, cohortKeys: memory.cohortKeys, ids, clock });
+	const { policies } = options;
 	const deps: ActivityDeps = {
 		clock,
 		monotonic: () => performance.now(),
@@ -99,14 +101,13 @@ export async function createEngine(options: EngineOptions = {}) {
 				keyCacheMs: limits.wrappingKeyAgeMsMax,
 			},
 		}),
-		policies: options.policies ?? {
-			reevaluate: () => ({ allowed: true, reasons: [], citations: [], packs: [], rules: [] }),
-		},
+		cohorts,
+		policies: typeof policies === "function" ? policies(store) : { ...constantPolicies, ...policies },
+		publish: { settle: async () => undefined },
 		carriers: { sender: async () => carrier },
 	};
 	const activities = createActivities(deps);
 	const send = createSend({ ...deps, unpark: createUnpark(deps), rejudge: createRejudge(deps) });
-	const cohorts = createCohorts({ cohorts: store.cohorts, cohortKeys: memory.cohortKeys, ids, clock });
 	const sendWorker =
 		options.sender === false
 			? undefined
@@ -151,6 +152,7 @@ export async function createEngine(options: EngineOptions = {}) {
 
 	return {
 		...deps,
+		store,
 		name,
 		time,
 		memory,
@@ -191,6 +193,18 @@ export async function createEngine(options: EngineOptions = {}) {
 		},
 	};
 }
+
+const constantPolicies: ActivityDeps["policies"] = {
+	reevaluate: () => ({ allowed: true, reasons: [], citations: [], packs: [], rules: [] }),
+	excluded: () => [],
+	inForce: () => ({ files: [], from: 0, fingerprint: "constant", published: false }),
+	replan: () => {
+		throw new Error("no pass begins while nothing changes");
+	},
+	preview: () => {
+		throw new Error("no proposal is simulated here");
+	},
+};
 
 let bundling: Promise<string> | undefined;
 

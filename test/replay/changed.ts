@@ -3,7 +3,7 @@
 
 import { proxyActivities, proxyLocalActivities, sleep } from "@temporalio/workflow";
 import type { Activities } from "../../activities/index.ts";
-import type { LifecycleInput, PurgeInput } from "../../workflows/contract.ts";
+import type { LifecycleInput, PurgeInput, RetimeInput, SimulateInput } from "../../workflows/contract.ts";
 
 const steps = proxyActivities<Activities>({ startToCloseTimeout: "1 minute" });
 const local = proxyLocalActivities<Activities>({ startToCloseTimeout: "1 minute" });
@@ -24,4 +24,14 @@ export async function purge({ cohortId }: PurgeInput): Promise<void> {
 export async function sweep(): Promise<void> {
 	await sleep("1 second");
 	await steps.sweepPage();
+}
+
+export async function retime({ retimingId }: RetimeInput): Promise<void> {
+	await sleep("1 second");
+	await steps.retimePages(retimingId);
+}
+
+export async function simulate({ proposalId }: SimulateInput): Promise<void> {
+	await sleep("1 second");
+	await steps.simulatePages(proposalId);
 }

@@ -152,6 +152,25 @@ export const scenarios: Record<string, Scenario> = {
 			return purged(engine, cohortId);
 		},
 	},
+	steps: {
+		workflow: workflowNames.retime,
+		shows: { event: "ACTIVITY_TASK_COMPLETED", countMin: 3 },
+		replace: () => ({ retimePages: inSteps(3) }),
+		run: async (engine) => {
+			await engine.runs.startRetime({ retimingId: engine.ids.random("retiming") });
+			return ended(engine, `${workflowNames.retime}-${engine.name}`);
+		},
+	},
+	counted: {
+		workflow: workflowNames.simulate,
+		shows: { event: "ACTIVITY_TASK_COMPLETED", countMin: 3 },
+		replace: () => ({ simulatePages: inSteps(3) }),
+		run: async (engine) => {
+			const proposalId = engine.ids.random("proposal");
+			await engine.runs.startSimulate({ proposalId });
+			return ended(engine, `${workflowNames.simulate}-${proposalId}`);
+		},
+	},
 	"nothing-due": {
 		workflow: workflowNames.sweep,
 		shows: { event: "ACTIVITY_TASK_COMPLETED" },
@@ -222,6 +241,12 @@ async function purged(engine: Engine, cohortId: string): Promise<string> {
 	const cohort = await engine.store.cohorts.find(cohortId);
 	await engine.runs.startPurge({ cohortId, tenantId: cohort?.tenantId as string, region: "US" });
 	return ended(engine, purgeWorkflowId(cohortId));
+}
+
+/** A pass over messages that takes so many steps. */
+function inSteps(count: number) {
+	let step = 0;
+	return async () => ({ moreDue: ++step < count, percent: Math.floor((100 * step) / count) });
 }
 
 async function swept(engine: Engine): Promise<string> {

@@ -61,6 +61,25 @@ const relations: [why: string, less: number, more: number, orEqual?: true][] = [
 	],
 	["a reservation outlives an insert that is on its way", limits.storeAnswerMsMax, limits.reservationMs],
 	["more is kept of a recipient than one consent names", limits.purposesPerConsentMax, limits.recordsPerSubjectMax],
+	[
+		"a process that can't read the published versions decides nothing before a new one may be in force",
+		limits.policyStaleMs + limits.policyPollMs,
+		limits.policyNoticeMs,
+		true,
+	],
+	["published versions are polled more often than they go stale", limits.policyPollMs, limits.policyStaleMs],
+	["a publisher is replaced only after its store calls have ended", limits.policyNoticeMs, limits.publishPatienceMs],
+	[
+		"what was judged before a version was in force is stored when the second look comes",
+		limits.policyStaleMs + limits.headInsertMsMax,
+		limits.retimeSettleMs,
+	],
+	[
+		"nobody can still be about to join a cohort that was given up",
+		limits.cohortSeenMs + limits.headInsertMsMax + limits.storeAnswerMsMax,
+		limits.cohortRetireMs,
+	],
+	["a step over messages ends long before its activity counts as dead", limits.policyStepMs, 30_000],
 	["more attempts than receipts are never kept", limits.attemptsMax, limits.receiptsKeptMax],
 ];
 

@@ -105,6 +105,12 @@ describe("store", () => {
 			[{ tenantId: "t", kind: "consent" }, { recordedAt: -1, _id: -1 }, "subjectRecords"],
 			[{ nextCheckAt: { $lte: 1 } }, { nextCheckAt: 1 }, "subjectRecords"],
 			[{ sendQueues: "q" }, undefined, "tenants"],
+			[{ _id: { $gt: "msg_a" }, acceptedAt: { $gte: 1 } }, { _id: 1 }],
+			[{ nextCheckAt: { $lte: 1 } }, { nextCheckAt: 1 }, "policyProposals"],
+			[{ state: "published" }, { createdAt: -1 }, "policyProposals"],
+			[{}, { createdAt: -1 }, "policyProposals"],
+			[{}, { sequence: -1 }, "policyRetimings"],
+			[{}, { _id: -1 }, "policyVersions"],
 		];
 		for (const [filter, sort, name = "messages"] of queries) {
 			const found = connection.collection(name).find(filter, { ...(sort && { sort }) });

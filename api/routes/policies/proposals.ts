@@ -1,0 +1,180 @@
+// /v1/policy-proposals: a change of policy from draft to publication, step by step, each by whoever may.
+
+import { z } from "zod";
+import { LetheError } from "../../../domain/errors.ts";
+import { limits } from "../../../domain/limits.ts";
+import type { Proposal } from "../../../domain/proposal.ts";
+import type { ApiDeps } from "../../deps.ts";
+import type { Instance } from "../../instance.ts";
+import type { Principal, Role } from "../../plugins/auth.ts";
+import { problems } from "../../schemas.ts";
+import { createTenants, type TenantsDeps } from "../../tenants.ts";
+import { policySchemas } from "./schemas.ts";
+import { viewProposal, viewProposalDetail } from "./view.ts";
+
+export type ProposalsDeps = Pick<ApiDeps, "clock" | "publish"> & {
+	packs: Pick<ApiDeps["packs"], "versions" | "file">;
+	store: TenantsDeps["store"] & { proposals: Pick<ApiDeps["store"]["proposals"], "list"> };
+};
+
+const readers = ["compliance", "approver", "auditor", "operator", "admin"] as const satisfies Role[];
+const tags = ["policies"];
+const params = z.strictObject({ id: z.string().max(64) });
+const detail = policySchemas.proposalDetail;
+
+type Step = {
+	name: "check" | "simulate" | "approve" | "publish" | "withdraw";
+	roles: readonly Role[];
+	summary: string;
+	description: string;
+	run: (id: string, principal: Principal, input: { from?: string | undefined }) => Promise<Proposal>;
+};
+
+export function addProposals(app: Instance, deps: ProposalsDeps): void {
+	const { readTenant } = createTenants(deps);
+
+	// Policies hold for every tenant: only those whose affair that is take part, and others learn nothing of it.
+	async function requireGovernance(principal: Principal): Promise<void> {
+		if (!(await readTenant(principal)).governsPolicies) throw new LetheError("policies_not_governed");
+	}
+
+	app.post(
+		"/policy-proposals",
+		{
+			config: { roles: ["compliance"] },
+			bodyLimit: limits.packBytesMax * 2,
+			schema: {
+				operationId: "createPolicyProposal",
+				summary: "Propose a new version of a policy pack",
+				tags,
+				description:
+					"A whole text, or changes of the version that is in force. Nothing changes before it is published.",
+				body: policySchemas.proposalInput,
+				response: { 201: detail.describe("A draft"), ...problems },
+			},
+		},
+		async (request, reply) => {
+			const { principal, body } = request;
+			await requireGovernance(principal);
+			const by = principal.id;
+			const draft =
+				"text" in body
+					? { ...body, by }
+					: { ...body, by, effectiveFrom: body.effectiveFrom ? Date.parse(body.effectiveFrom) : undefined };
+			const proposal = await deps.publish.propose(draft);
+			return reply.code(201).send(viewProposalDetail(proposal, deps.packs));
+		},
+	);
+	addReading(app, deps, requireGovernance);
+	for (const step of listSteps(deps)) addStep(app, deps, step, requireGovernance);
+}
+
+type Govern = (principal: Principal) => Promise<void>;
+
+function addReading(app: Instance, deps: ProposalsDeps, requireGovernance: Govern): void {
+	app.get(
+		"/policy-proposals",
+		{
+			config: { roles: readers },
+			schema: {
+				operationId: "listPolicyProposals",
+				summary: "List proposals, newest first",
+				tags,
+				querystring: z.strictObject({
+					state: policySchemas.proposalState.optional(),
+					limit: z.coerce.number().int().min(1).max(limits.pageItemsMax).default(20),
+				}),
+				response: { 200: policySchemas.proposalPage.describe("The newest"), ...problems },
+			},
+		},
+		async (request) => {
+			await requireGovernance(request.principal);
+			const found = await deps.store.proposals.list(request.query.limit, request.query.state);
+			return { items: found.map((proposal) => viewProposal(proposal, deps.packs)) };
+		},
+	);
+	app.get(
+		"/policy-proposals/:id",
+		{
+			config: { roles: readers },
+			schema: {
+				operationId: "getPolicyProposal",
+				summary: "Read a proposal, its text and what it changes",
+				tags,
+				params,
+				response: { 200: detail.describe("The proposal"), ...problems },
+			},
+		},
+		async (request) => {
+			await requireGovernance(request.principal);
+			return viewProposalDetail(await deps.publish.read(request.params.id), deps.packs);
+		},
+	);
+}
+
+function addStep(app: Instance, deps: ProposalsDeps, step: Step, requireGovernance: Govern): void {
+	const operation = `${step.name}PolicyProposal`;
+	app.post(
+		`/policy-proposals/:id/${step.name}`,
+		{
+			config: { roles: step.roles },
+			schema: {
+				operationId: operation,
+				summary: step.summary,
+				description: step.description,
+				tags,
+				params,
+				body: step.name === "publish" ? policySchemas.publishInput.nullish() : z.strictObject({}).nullish(),
+				response: { 200: detail.describe("The proposal as it is now"), ...problems },
+			},
+		},
+		async (request) => {
+			await requireGovernance(request.principal);
+			const input = (request.body ?? {}) as { from?: string };
+			const proposal = await step.run(request.params.id, request.principal, input);
+			return viewProposalDetail(proposal, deps.packs);
+		},
+	);
+}
+
+function listSteps({ publish }: ProposalsDeps): Step[] {
+	return [
+		{
+			name: "check",
+			roles: ["compliance"],
+			summary: "Check a draft and run its cases",
+			description: "A fault is answered with its line and the mend, and the draft stays a draft.",
+			run: (id, { id: by }) => publish.check(id, by),
+		},
+		{
+			name: "simulate",
+			roles: ["compliance"],
+			summary: "Count what it would change of the stored messages",
+			description: "Runs beside; `simulation` shows how far it is. It is `simulated` when that is done.",
+			run: (id, { id: by }) => publish.simulate(id, by),
+		},
+		{
+			name: "approve",
+			roles: ["approver"],
+			summary: "Approve somebody else's proposal",
+			description: "An approval by an API key is marked `unverified` for good.",
+			// Whoever calls here has shown a key; nobody has signed in.
+			run: (id, { id: by }) => publish.approve(id, by, false),
+		},
+		{
+			name: "publish",
+			roles: ["compliance", "approver"],
+			summary: "Publish an approved proposal from a date on",
+			description:
+				"In force from `from`, from the date in its text, or in a few seconds, whichever is last. From then on what is stored is re-timed.",
+			run: (id, { id: by }, { from }) => publish.publish(id, by, from === undefined ? undefined : Date.parse(from)),
+		},
+		{
+			name: "withdraw",
+			roles: ["compliance", "approver"],
+			summary: "Withdraw a proposal that is not published",
+			description: "For good; the same text may be proposed again.",
+			run: (id, { id: by }) => publish.withdraw(id, by),
+		},
+	];
+}

@@ -1,0 +1,81 @@
+// Drafts a new version from the text of another: values exchanged where they stand, comments and order kept.
+
+import { isMap, isScalar, isSeq, parseDocument, stringify } from "yaml";
+import { LetheError } from "../domain/errors.ts";
+
+/** A value of one rule: `path` names fields, list items by number, by the object that they are about, or `*` for all. */
+export type RuleChange = { rule: string; path: string; value: string | number | boolean | null };
+
+/**
+ * The text with another version and date, and the values changed.
+ * @throws LetheError invalid_request naming the change that finds no place
+ */
+export function draftChange(
+	text: string,
+	version: { version: string; effectiveFrom: string },
+	changes: readonly RuleChange[],
+): string {
+	const document = parseDocument(text, { schema: "core" });
+	const rules = document.get("rules");
+	const edits = [
+		...findPlaces(document.contents, ["version"], version.version),
+		...findPlaces(document.contents, ["effectiveFrom"], version.effectiveFrom),
+	];
+	for (const [index, { rule: id, path, value }] of changes.entries()) {
+		const rule = isSeq(rules) ? rules.items.find((item) => isMap(item) && item.get("id") === id) : undefined;
+		const found = findPlaces(rule, path.split("."), value);
+		if (found.length === 0) {
+			const detail = rule ? "names no value of that rule" : "names no rule of the pack";
+			throw new LetheError("invalid_request", { errors: [{ pointer: `/changes/${index}`, detail }] });
+		}
+		edits.push(...found);
+	}
+	return applyEdits(text, edits);
+}
+
+/**
+ * What a text calls itself.
+ * @throws LetheError policy_refused when it is not YAML, or names no pack and version
+ */
+export function readName(text: string): { pack: string; version: string; effectiveFrom?: string } {
+	const document = parseDocument(text, { schema: "core" });
+	const field = (name: string) => (isMap(document.contents) ? document.get(name) : undefined);
+	const [pack, version, effectiveFrom] = [field("id"), field("version"), field("effectiveFrom")];
+	const [error] = document.errors;
+	const known = typeof pack === "string" && typeof version === "string" && /^[a-z][\w-]{0,39}$/.test(pack);
+	if (known && !error && /^[\w.-]{1,20}$/.test(version)) {
+		return { pack, version, ...(typeof effectiveFrom === "string" ? { effectiveFrom } : {}) };
+	}
+	const line = error?.linePos?.[0].line ?? 1;
+	const message = error ? `not YAML: ${error.message.split("\n")[0]}` : "names no pack: `id` and `version` are missing";
+	const detail = `line ${line}: ${message}. Start from the version in force.`;
+	throw new LetheError("policy_refused", { errors: [{ pointer: "/text", detail }] });
+}
+
+type Edit = { start: number; end: number; text: string };
+
+// Only a value is exchanged for a value: whoever wants another structure edits the text.
+function findPlaces(node: unknown, path: readonly string[], value: RuleChange["value"]): Edit[] {
+	const [key, ...rest] = path;
+	if (key === undefined) {
+		if (!isScalar(node) || !node.range) return [];
+		return [{ start: node.range[0], end: node.range[1], text: stringify(value, { lineWidth: 0 }).trimEnd() }];
+	}
+	if (isSeq(node)) {
+		const items = node.items.filter((item, index) => isWanted(item, index, key));
+		return items.flatMap((item) => findPlaces(item, rest, value));
+	}
+	return isMap(node) ? findPlaces(node.get(key, true), rest, value) : [];
+}
+
+function isWanted(item: unknown, index: number, key: string): boolean {
+	return key === "*" || key === String(index) || (isMap(item) && item.get("object") === key);
+}
+
+// From the end on, so that the places before it stay where they are; of two edits of one place the last counts.
+function applyEdits(text: string, edits: readonly Edit[]): string {
+	const byStart = new Map(edits.map((edit) => [edit.start, edit]));
+	return [...byStart.values()]
+		.sort((a, b) => b.start - a.start)
+		.reduce((edited, edit) => edited.slice(0, edit.start) + edit.text + edited.slice(edit.end), text);
+}

@@ -1,0 +1,178 @@
+// Why a message was decided as it was, from what it pins: rules with their words and sources, dates with whoever set them.
+
+import type { Decision, Facts } from "../domain/decision.ts";
+import type { Message, RetentionObject } from "../domain/message.ts";
+import type { PackRef } from "../domain/proposal.ts";
+import { formatInstant } from "./durations.ts";
+import { evaluate } from "./evaluate.ts";
+import type { PackVersion, Policies } from "./index.ts";
+import { missingFrom } from "./inForce.ts";
+import { findApplying, judgedAt } from "./packSet.ts";
+import { type ReasonCode, reasonMeanings } from "./reasons.ts";
+import { bindingTerms } from "./retention.ts";
+import type { PackFile, RuleFile } from "./schema.ts";
+import { describeCondition, describeDuration, describeRule } from "./sentences.ts";
+
+/** A rule as a person reads it. */
+export type RuleWords = {
+	rule: string;
+	version: string;
+	says: string;
+	when: string;
+	citations: readonly string[];
+	/** Not of an exclusion, which is a pack's and not a rule's. */
+	basis?: RuleFile["basis"];
+	confidence?: RuleFile["confidence"];
+	verifiedOn?: string;
+	note?: string;
+};
+
+/** A bound on how long an object is kept, and whose it is. */
+export type BoundWords = { duration: string | null; words: string; rule: string; citations: readonly string[] };
+
+export type Explanation = {
+	messageId: string;
+	/** RFC 3339, as all times here. */
+	judgedAt: string;
+	allowed: boolean;
+	reasons: { code: string; means: string }[];
+	decisive?: RuleWords;
+	others: RuleWords[];
+	releaseUtc?: string;
+	releaseLocal?: string;
+	deliveryMode?: string;
+	retention: {
+		object: RetentionObject;
+		eraseBy: string;
+		/** Erased by the update that makes the message final. */
+		atFinal: boolean;
+		erasedAt?: string;
+		min?: BoundWords;
+		max?: BoundWords;
+	}[];
+	packs: (PackRef & Partial<PackVersion>)[];
+	retimings: { at: string; from: PackRef[]; to: PackRef[]; effects: string[]; allowed?: boolean }[];
+	replay: Replay;
+};
+
+/** Whether judging the record anew, by the versions that it pins, gives what is on record. */
+export type Replay = { agrees: boolean; missing: PackRef[]; differences: string[] };
+
+type Judged = Pick<Message, "_id" | "facts" | "decision" | "excluded" | "retimings" | "retention">;
+type Known = Pick<Policies, "pinned" | "file" | "versions">;
+
+/** @throws LetheError policies_unavailable */
+export function explain(message: Judged, policies: Known): Explanation {
+	const { decision, facts, excluded = [] } = message;
+	const files = [...decision.packs, ...excluded].flatMap(({ id, version }) => policies.file(id, version) ?? []);
+	const rules = decision.rules.flatMap((id) => describe(id, files) ?? []);
+	const [decisive, ...others] = rules;
+	const versions = new Map(policies.versions().map((version) => [`${version.id} ${version.version}`, version]));
+	return {
+		messageId: message._id,
+		judgedAt: formatInstant(judgedAt(facts)),
+		allowed: decision.allowed,
+		reasons: decision.reasons.map((code) => ({ code, means: reasonMeanings[code as ReasonCode] ?? "" })),
+		...(decisive ? { decisive } : {}),
+		others,
+		...(decision.deferUntilUtc ? { releaseUtc: decision.deferUntilUtc } : {}),
+		...(decision.deferUntilLocal ? { releaseLocal: decision.deferUntilLocal } : {}),
+		...(decision.deliveryMode ? { deliveryMode: decision.deliveryMode } : {}),
+		retention: explainRetention(message, policies),
+		packs: decision.packs.map((ref) => ({ ...versions.get(`${ref.id} ${ref.version}`), ...ref })),
+		retimings: explainRetimings(message),
+		replay: replay(message, policies),
+	};
+}
+
+/** Judges what a message pins anew: its decision, and every one that a later version made of it while it was open. */
+function replay(message: Judged, policies: Pick<Policies, "pinned">): Replay {
+	const { facts, decision, excluded = [], retimings = [] } = message;
+	const records = [
+		{ name: "decision", facts, decision, refs: [...decision.packs, ...excluded] },
+		...retimings.flatMap((record) =>
+			record.decision
+				? [
+						{
+							name: `re-timing of ${formatInstant(record.at)}`,
+							facts: { ...facts, context: { ...facts.context, evaluatedAt: formatInstant(record.at) } },
+							decision: record.decision,
+							refs: [...record.packs, ...(record.excluded ?? [])],
+						},
+					]
+				: [],
+		),
+	];
+	const results = records.map((record) => replayOne(record, policies));
+	const missing = results.flatMap((result) => result.missing);
+	const differences = results.flatMap((result) => result.differences);
+	return { agrees: missing.length === 0 && differences.length === 0, missing, differences };
+}
+
+type DecisionRecord = { name: string; facts: Facts; decision: Decision; refs: PackRef[] };
+
+function replayOne({ name, facts, decision, refs }: DecisionRecord, policies: Pick<Policies, "pinned">) {
+	const { packs, missing } = policies.pinned(refs);
+	if (missing.length > 0) return { missing, differences: [] };
+	const again: Record<string, unknown> = evaluate(packs, facts);
+	const before: Record<string, unknown> = decision;
+	const fields = new Set([...Object.keys(again), ...Object.keys(before)]);
+	const differences = [...fields]
+		.filter((field) => JSON.stringify(again[field]) !== JSON.stringify(before[field]))
+		.map((field) => `${name}: ${field}`);
+	return { missing, differences };
+}
+
+// The rule's own words where its authors gave some, and what it does in any case.
+function describe(id: string, files: readonly PackFile[]): RuleWords | undefined {
+	const pack = files.find((file) => id.startsWith(`${file.id}.`));
+	if (!pack) return undefined;
+	const exclusion = id === `${pack.id}.excludes` ? pack.excludes[0] : undefined;
+	if (exclusion) {
+		const { citations, when } = exclusion;
+		const says = "leaves it to another law";
+		return { rule: id, version: pack.version, says, when: describeCondition(when), citations };
+	}
+	const rule = pack.rules.find((one) => one.id === id);
+	if (!rule) return undefined;
+	const { basis, citations, confidence, verifiedOn, note, when } = rule;
+	const says = describeRule(rule, pack);
+	const words = { rule: id, version: pack.version, says, when: describeCondition(when) };
+	return { ...words, basis, citations, confidence, verifiedOn, ...(note ? { note } : {}) };
+}
+
+// The bounds of the versions that set the dates: those of the decision, or of the last that came into force since.
+function explainRetention(message: Judged, policies: Known): Explanation["retention"] {
+	const last = message.retimings?.at(-1);
+	const at = last?.at ?? judgedAt(message.facts);
+	const { packs, missing } = policies.pinned(last?.packs ?? message.decision.packs);
+	const bounds =
+		missing.length > 0 ? undefined : bindingTerms(findApplying(packs, message.facts, at).packs, message.facts, at);
+	return Object.entries(message.retention).map(([name, record]) => {
+		const object = name as RetentionObject;
+		const { eraseBy, atFinal, erasedAt } = record;
+		const bound = bounds?.[object];
+		const dates = {
+			eraseBy: formatInstant(eraseBy),
+			atFinal,
+			...(erasedAt ? { erasedAt: formatInstant(erasedAt) } : {}),
+		};
+		if (!bound) return { object, ...dates };
+		return { object, ...dates, min: toBound(bound.min, bound.min.min), max: toBound(bound.max, bound.max.max) };
+	});
+}
+
+function toBound(term: { ruleId: string; citations: readonly string[] }, duration: string | null): BoundWords {
+	const words = duration === null ? "without end" : describeDuration(duration);
+	return { duration, words, rule: term.ruleId, citations: term.citations };
+}
+
+function explainRetimings({ retimings = [], decision: first }: Judged): Explanation["retimings"] {
+	return retimings.map(({ at, from, packs, effects, decision }, index) => ({
+		at: formatInstant(at),
+		from,
+		to: missingFrom(packs, retimings[index - 1]?.packs ?? first.packs),
+		effects,
+		...(decision ? { allowed: decision.allowed } : {}),
+	}));
+}

@@ -1,0 +1,81 @@
+// A new version out of the text of another: only what was asked for differs, to the last blank; and what differs, in words.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { draftChange, type RuleChange, readName } from "../../policies/change.ts";
+import { describeDifference, diffPacks } from "../../policies/diff.ts";
+import { readPacks, readShipped } from "../../policies/load.ts";
+import { readPackText } from "../../policies/packText.ts";
+import type { PackFile } from "../../policies/schema.ts";
+import { describeCondition, describeDuration } from "../../policies/sentences.ts";
+import { editedText } from "../harness/policies.ts";
+
+const version = { version: "1.9.0", effectiveFrom: "2026-12-01T00:00:00Z" };
+const read = (text: string) => readPackText(text).file as PackFile;
+const sentences = (before: string, after: string) => diffPacks(read(before), read(after)).map(describeDifference);
+const hours = (end: string) =>
+	editedText("de", "1.0.0", ({ rules }) => {
+		const open = [{ days: ["mon", "tue", "wed", "thu", "fri", "sat"], start: "08:00", end }];
+		rules.push({ ...rules[0], id: "de.hours", consent: undefined, window: { open, closedOn: "DE" } });
+	});
+
+test("every line but those of the values stays as it was, comments and all", () => {
+	const before = readShipped("defaults", "1.0.0");
+	const changes: RuleChange[] = [{ rule: "defaults.retention", path: "retention.content.max", value: "P7D" }];
+	const after = draftChange(before, version, changes);
+	const [old, now] = [before.split("\n"), after.split("\n")];
+	assert.equal(old.length, now.length);
+	const changed = now.filter((line, index) => line !== old[index]);
+	assert.equal(changed.length, 3);
+	assert.ok(changed.includes("version: 1.9.0") && changed.includes("effectiveFrom: 2026-12-01T00:00:00Z"));
+	assert.deepEqual(readName(after), { pack: "defaults", ...version });
+});
+
+test("a star stands for every item, a number for one, the name of an object for its term", () => {
+	const text = hours("20:00");
+	const each = draftChange(text, version, [{ rule: "de.hours", path: "window.open.*.end", value: "21:00" }]);
+	assert.ok(sentences(text, each).includes("de.hours: quiet hours of DE, Mon-Sat: 20:00-08:00 → 21:00-08:00"));
+	const one = draftChange(text, version, [{ rule: "de.hours", path: "window.open.0.start", value: "09:00" }]);
+	assert.ok(sentences(text, one).includes("de.hours: quiet hours of DE, Mon-Sat: 20:00-08:00 → 20:00-09:00"));
+});
+
+test("of values that need quotes the text still reads as the same value", () => {
+	const note = 'yes: "no" # or so';
+	const rule = "de.hours";
+	const text = draftChange(hours("20:00"), version, [
+		{ rule, path: "confidence", value: "low" },
+		{ rule, path: "window.closedOn", value: "NO" },
+	]);
+	const changed = read(text).rules.find(({ id }) => id === rule);
+	assert.deepEqual([changed?.confidence, changed?.window?.closedOn], ["low", "NO"]);
+	const noted = editedText("de", "1.0.0", ({ rules }) => Object.assign(rules[0] as object, { note: "x" }));
+	const first = read(noted).rules[0]?.id as string;
+	assert.equal(read(draftChange(noted, version, [{ rule: first, path: "note", value: note }])).rules[0]?.note, note);
+});
+
+test("rules that are new, gone or otherwise changed are told, and a change of nothing is none", () => {
+	const before = hours("20:00");
+	assert.deepEqual(sentences(before, before), []);
+	const without = editedText("de", "1.0.0", () => undefined);
+	assert.ok(sentences(before, without).some((line) => line.startsWith("de.hours: rule removed: quiet hours of DE")));
+	assert.ok(
+		sentences(without, before).some((line) =>
+			/^de\.hours: new rule: quiet hours of DE, Mon-Sat: 20:00-08:00/.test(line),
+		),
+	);
+	const law = draftChange(before, version, [{ rule: "de.hours", path: "basis", value: "carrier" }]);
+	assert.ok(sentences(before, law).includes("de.hours: basis law → carrier"));
+});
+
+test("every rule of every shipped pack can be put in words", () => {
+	for (const { file } of readPacks()) {
+		const [first] = diffPacks(undefined, file);
+		assert.ok(first);
+		for (const { after } of diffPacks(undefined, file)) {
+			assert.ok(after && after.length > 3 && !/undefined|\[object/.test(after), `${file.id}: ${after}`);
+		}
+		for (const { when } of file.rules) assert.doesNotMatch(describeCondition(when), /undefined|\[object/);
+	}
+	assert.equal(describeDuration("P1Y2M"), "1 year 2 months");
+	assert.equal(describeDuration("PT10M"), "10 minutes");
+});
