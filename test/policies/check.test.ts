@@ -160,7 +160,7 @@ test("retention that leaves no interval beside the packs that are there is refus
 });
 
 test("the example of the manual passes", () => {
-	const manual = readFileSync(new URL("../../docs/policies.md", import.meta.url), "utf8");
+	const manual = readFileSync(new URL("../../docs/packs.md", import.meta.url), "utf8");
 	const example = /```yaml\n([\s\S]*?)```/.exec(manual)?.[1] ?? "";
 	const { errors, cases } = check(example);
 	assert.deepEqual([errors, cases.length], [[], 1]);

@@ -1,0 +1,72 @@
+// Calls of the policy routes, with the options that every such command takes.
+
+import { randomUUID } from "node:crypto";
+import type { Command } from "commander";
+import { apiTarget } from "../target.ts";
+import { exitCodes, Refusal } from "./run.ts";
+
+export type TargetOptions = { url?: string; key?: string; json?: boolean };
+
+type Problem = { code?: string; title?: string; state?: string; errors?: { pointer: string; detail: string }[] };
+
+/** Adds the options that name a deployment and the form of the answer. */
+export function withTarget(command: Command): Command {
+	return command
+		.option("--json", "print the answer as JSON")
+		.option("--url <url>", "the API (default: the one running from this folder)")
+		.option("--key <key>", "the API key of whoever acts (default: the demo key)");
+}
+
+/**
+ * The JSON or text of an answer.
+ * @throws Refusal with what the API said: misuse for a request that can't be right, else a negative answer
+ */
+export async function call<Answer>(options: TargetOptions, path: string, body?: object): Promise<Answer> {
+	const target = readTarget(options);
+	const response = await fetch(new URL(path, target.url), {
+		method: body ? "POST" : "GET",
+		headers: {
+			authorization: `Bearer ${target.apiKey}`,
+			...(body ? { "content-type": "application/json", "idempotency-key": randomUUID() } : {}),
+		},
+		...(body ? { body: JSON.stringify(body) } : {}),
+	}).catch(() => {
+		throw new Refusal(`the API at ${target.url} does not answer. Is it running? See \`lethe doctor\`.`);
+	});
+	const text = await response.text();
+	const isJson = /json/.test(response.headers.get("content-type") ?? "");
+	if (!response.ok) throw toRefusal(response.status, isJson ? (JSON.parse(text) as Problem) : {}, options);
+	return (isJson ? JSON.parse(text) : text) as Answer;
+}
+
+/** Whether a deployment is named, or runs from this folder. */
+export function hasTarget(options: TargetOptions): boolean {
+	try {
+		apiTarget(options);
+		return true;
+	} catch {
+		return false;
+	}
+}
+
+function readTarget(options: TargetOptions) {
+	try {
+		return apiTarget(options);
+	} catch (error) {
+		throw new Refusal((error as Error).message);
+	}
+}
+
+// The faults of a pack are the answer, one a line; what else went wrong fits into the one line of the error.
+function toRefusal(status: number, problem: Problem, { json }: TargetOptions): Refusal {
+	const { code = String(status), title = "refused", state, errors = [] } = problem;
+	if (json) console.log(JSON.stringify(problem));
+	const misuse = status === 400 || status === 401 || status >= 500;
+	const exitCode = misuse ? exitCodes.misuse : exitCodes.no;
+	if (code === "policy_refused") {
+		if (!json) for (const { detail } of errors) console.log(detail);
+		return new Refusal(`${code}: ${errors.length} fault(s): correct them and propose the text again.`, exitCode);
+	}
+	const where = errors.map(({ pointer, detail }) => `${pointer} ${detail}`).join("; ");
+	return new Refusal(`${code}: ${title}${state ? ` It is ${state}.` : ""} ${where}`.trim(), exitCode);
+}

@@ -1,0 +1,115 @@
+// `lethe policy explain MSG`: why a message was decided as it was, as a person reads it.
+
+import { Command } from "commander";
+import { call, type TargetOptions, withTarget } from "./call.ts";
+import { approvalWords } from "./proposal.ts";
+import { exitCodes, run } from "./run.ts";
+
+type Rule = {
+	rule: string;
+	version: string;
+	says: string;
+	when: string;
+	citations: string[];
+	basis?: string;
+	confidence?: string;
+	verifiedOn?: string;
+	note?: string;
+};
+type Bound = { duration: string; words: string; rule: string; citations: string[] };
+type Ref = { id: string; version: string };
+
+type Answer = {
+	messageId: string;
+	judgedAt: string;
+	allowed: boolean;
+	reasons: { code: string; means: string }[];
+	decisive?: Rule;
+	others: Rule[];
+	releaseUtc?: string;
+	releaseLocal?: string;
+	deliveryMode?: string;
+	retention: { object: string; eraseBy: string; atFinal: boolean; erasedAt?: string; min?: Bound; max?: Bound }[];
+	packs: (Ref & { origin?: string; sha256?: string; approval?: { by: string; at: string; verified: boolean } })[];
+	retimings: { at: string; from: Ref[]; to: Ref[]; effects: string[] }[];
+	replay: { agrees: boolean; missing: Ref[]; differences: string[] };
+};
+
+/** Exit 0: the record still gives the same decision; 1: it does not, or there is no such message. */
+export function explainCommand(): Command {
+	const command = new Command("explain")
+		.description("say why a message was decided as it was: rules, sources, dates and who set them")
+		.argument("<message>", "its id, msg_…");
+	return withTarget(command).action((id: string, options: TargetOptions) => run("explain", () => explain(id, options)));
+}
+
+async function explain(id: string, options: TargetOptions): Promise<number> {
+	const answer = await call<Answer>(options, `/v1/messages/${encodeURIComponent(id)}/decision`);
+	console.log(options.json ? JSON.stringify(answer, null, 2) : describe(answer).join("\n"));
+	return answer.replay.agrees ? exitCodes.yes : exitCodes.no;
+}
+
+function describe(answer: Answer): string[] {
+	const { messageId, allowed, judgedAt, reasons, decisive, others, packs, retimings } = answer;
+	return [
+		`${messageId}: ${allowed ? "may be sent" : "may not be sent"}, judged as of ${judgedAt}`,
+		...reasons.map(({ code, means }) => `  ${code}: ${means}`),
+		...(decisive ? ["Decisive rule:", ...ruleLines(decisive)] : []),
+		...(others.length > 0 ? ["Other rules that counted:", ...others.flatMap(ruleLines)] : []),
+		...(allowed ? [`Sending: ${sending(answer)}`] : []),
+		"Kept:",
+		...answer.retention.map(keptLine),
+		"Judged by:",
+		...packs.map(({ id, version, origin, sha256, approval }) => {
+			const by = approval ? `, ${approvalWords(approval)}` : "";
+			return `  ${id} ${version}${origin ? `, ${origin}${by}, sha256 ${sha256?.slice(0, 12)}` : ", not known here any more"}`;
+		}),
+		...(retimings.length > 0 ? ["Policies that came into force since:"] : []),
+		...retimings.map(
+			({ at, from, to, effects }) =>
+				`  ${at}  ${names(from)} → ${names(to)}: ${effects.join(", ") || "nothing changed"}`,
+		),
+		replayLine(answer.replay),
+	];
+}
+
+function ruleLines({ rule, version, says, when, citations, basis, confidence, verifiedOn, note }: Rule): string[] {
+	const known = basis ? ` (${basis}, confidence ${confidence}, verified on ${verifiedOn})` : "";
+	return [
+		`  ${rule} of ${version}${known}`,
+		`    ${says}`,
+		...(when === "always" ? [] : [`    when ${when}`]),
+		`    source: ${citations.join("; ")}`,
+		...(note ? [`    ${note}`] : []),
+	];
+}
+
+function sending({ releaseUtc, releaseLocal, deliveryMode }: Answer): string {
+	const local = releaseLocal ? ` (${releaseLocal} at the recipient)` : "";
+	const when = releaseUtc ? `not before ${releaseUtc}${local}` : "at once";
+	return `${when}${deliveryMode ? `, by ${deliveryMode.replace("_", " ")}` : ""}`;
+}
+
+function keptLine({ object, eraseBy, atFinal, erasedAt, min, max }: Answer["retention"][number]): string {
+	// What is not encrypted has no end with the message: it goes by its date.
+	const endsWithMessage = atFinal && (object === "content" || object === "address");
+	const until = endsWithMessage ? `until the message is final, ${eraseBy} at the latest` : `until ${eraseBy}`;
+	const bounds = [
+		...(min && !/^PT?0/.test(min.duration)
+			? [`at least ${min.words} by ${min.rule} (${min.citations.join("; ")})`]
+			: []),
+		...(max ? [`at most ${max.words} by ${max.rule} (${max.citations.join("; ")})`] : []),
+	];
+	const kept = erasedAt ? `erased ${erasedAt}` : until;
+	return `  ${object.replaceAll("_", " ")}: ${[kept, ...bounds].join("; ")}`;
+}
+
+function replayLine({ agrees, missing, differences }: Answer["replay"]): string {
+	if (agrees) return "Judged anew from this record: the same decision.";
+	if (missing.length > 0) return `NOT judged anew: ${names(missing)} is not here any more.`;
+	return `Judged anew from this record: NOT THE SAME (${differences.join(", ")}).`;
+}
+
+function names(refs: Ref[]): string {
+	return refs.map(({ id, version }) => `${id} ${version}`).join(", ") || "none";
+}

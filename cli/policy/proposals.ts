@@ -1,0 +1,44 @@
+// `lethe policy proposals [ID]`: what has been proposed and how far it has come; one of them in full.
+
+import { Command } from "commander";
+import { call, type TargetOptions, withTarget } from "./call.ts";
+import { approvalWords, countLines, type ProposalAnswer, proposalLine } from "./proposal.ts";
+import { exitCodes, run } from "./run.ts";
+
+type Options = TargetOptions & { state?: string };
+
+export function proposalsCommand(): Command {
+	const command = new Command("proposals")
+		.description("list proposals, newest first, or show one with what it changes")
+		.argument("[id]", "id of a proposal")
+		.option("--state <state>", "only those in this state");
+	return withTarget(command).action((id: string | undefined, options: Options) =>
+		run("proposals", () => (id === undefined ? list(options) : show(id, options))),
+	);
+}
+
+async function list(options: Options): Promise<number> {
+	const query = options.state ? `?state=${encodeURIComponent(options.state)}` : "";
+	const { items } = await call<{ items: ProposalAnswer[] }>(options, `/v1/policy-proposals${query}`);
+	if (options.json) console.log(JSON.stringify(items, null, 2));
+	else for (const proposal of items) console.log(proposalLine(proposal));
+	return exitCodes.yes;
+}
+
+async function show(id: string, options: Options): Promise<number> {
+	const proposal = await call<ProposalAnswer>(options, `/v1/policy-proposals/${encodeURIComponent(id)}`);
+	if (options.json) {
+		console.log(JSON.stringify(proposal, null, 2));
+		return exitCodes.yes;
+	}
+	console.log(proposalLine(proposal));
+	for (const { sentence } of proposal.changes ?? []) console.log(`  ${sentence}`);
+	for (const { state, at, by } of proposal.history) console.log(`  ${at}  ${state} by ${by}`);
+	if (proposal.check) console.log(`  ${proposal.check.cases} cases pass`);
+	if (proposal.simulation?.state === "done") {
+		const { counts, samples } = proposal.simulation;
+		for (const line of countLines(counts, samples)) console.log(`  ${line}`);
+	}
+	if (proposal.approval) console.log(`  ${approvalWords(proposal.approval)}`);
+	return exitCodes.yes;
+}
