@@ -45,6 +45,11 @@ export function createProblem(deps: Pick<ApiDeps, "log" | "publicUrl">) {
 	};
 }
 
+const notJson: FieldError = { pointer: "", detail: "The body is not JSON." };
+const frameworkErrors: Record<string, FieldError> = {
+	FST_ERR_CTP_INVALID_JSON_BODY: notJson,
+	FST_ERR_CTP_EMPTY_JSON_BODY: notJson,
+};
 const frameworkCodes: Record<string, ErrorCode> = {
 	FST_ERR_CTP_BODY_TOO_LARGE: "body_too_large",
 	FST_ERR_CTP_INVALID_MEDIA_TYPE: "unsupported_media_type",
@@ -56,6 +61,8 @@ function toLetheError(thrown: unknown): LetheError {
 	const error = thrown as { code?: string; statusCode?: number; validation?: Issue[]; validationContext?: string };
 	const code = frameworkCodes[error?.code ?? ""];
 	if (code) return new LetheError(code);
+	const found = frameworkErrors[error?.code ?? ""];
+	if (found) return new LetheError("invalid_request", { errors: [found] });
 	if (Array.isArray(error?.validation)) {
 		const place = error.validationContext === "body" ? "" : `/${error.validationContext}`;
 		return new LetheError("invalid_request", { errors: error.validation.map((issue) => toFieldError(issue, place)) });

@@ -61,6 +61,16 @@ describe("POST /v1/messages", () => {
 		assert.ok(!JSON.stringify(facts).includes("STOP"));
 	});
 
+	it("a body that is not JSON is told so, and not quoted", async () => {
+		for (const payload of [`{"to": "${number}"`, ""]) {
+			const headers = { authorization: `Bearer ${key}`, "content-type": "application/json" };
+			const answer = await api.app.inject({ method: "POST", url: "/v1/messages", headers, payload });
+			assert.equal(answer.statusCode, 400);
+			assert.deepEqual(answer.json().errors, [{ pointer: "", detail: "The body is not JSON." }]);
+			assert.ok(!answer.body.includes(number.slice(3)));
+		}
+	});
+
 	it("twenty concurrent posts with one key make one message", async () => {
 		const before = await api.count();
 		const headers = { "idempotency-key": "twenty" };
