@@ -32,14 +32,15 @@ export function createRetime(deps: RetimeDeps) {
 		if (deps.policies.inForce(now).fingerprint !== pass.fingerprint) {
 			throw new LetheError("policies_unavailable", { cause: "this process knows other packs than the pass" });
 		}
-		const page = await messageScan.scan(pass.cursor, limits.policyPageItems, pass.since);
-		const last = page.at(-1);
+		const found = await messageScan.scan(pass.cursor, limits.policyPageItems);
+		const last = found.at(-1);
 		if (!last) return retimings.advance(pass._id, pass.cursor, { state: "done", endedAt: now });
+		const page = found.filter(({ acceptedAt }) => acceptedAt >= (pass.since ?? 0));
 		const needs = await readNeeds(deps, page);
 		// The page's ciphertext stays in the store: nothing here needs it.
-		const subjects = page.map((found) => ({
-			message: found as Message,
-			needs: needs.get(found.tenantId) ?? {},
+		const subjects = page.map((message) => ({
+			message: message as Message,
+			needs: needs.get(message.tenantId) ?? {},
 			pass,
 			now,
 		}));

@@ -100,12 +100,12 @@ export function createRetimingStore(collection: mongo.Collection<Retiming>) {
 export function createMessageScan(collection: mongo.Collection<Message>) {
 	const projection = { "content.ciphertext": 0, "address.ciphertext": 0 };
 	return {
-		/** @param since leaves out what was accepted before, epoch milliseconds */
-		scan: (after: string, itemsMax: number, since?: number) =>
+		/** The next page after that id; empty at the end. */
+		scan: (after: string, itemsMax: number) =>
 			guardStore(
 				async () =>
 					(await collection
-						.find({ _id: { $gt: after }, ...(since ? { acceptedAt: { $gte: since } } : {}) }, { projection })
+						.find({ _id: { $gt: after } }, { projection })
 						.sort({ _id: 1 })
 						.limit(itemsMax)
 						.toArray()) as ScannedMessage[],

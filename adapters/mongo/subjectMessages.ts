@@ -23,14 +23,15 @@ export function createSubjectMessageStore(models: Models) {
 	return {
 		/** The newest messages to a recipient that were accepted after `since`. */
 		findRecent: (macs: readonly string[], since: number, itemsMax: number) =>
-			guardStore(
-				() =>
-					collection
-						.find({ "subject.mac": { $in: [...macs] }, acceptedAt: { $gt: since } }, { projection: counted })
-						.sort({ acceptedAt: -1 })
-						.limit(itemsMax)
-						.toArray() as Promise<CountedMessage[]>,
-			),
+			guardStore(async () => {
+				// The newest first, so the rest can be left out here: a second condition makes some servers scan.
+				const found = await collection
+					.find({ "subject.mac": { $in: [...macs] } }, { projection: counted })
+					.sort({ acceptedAt: -1 })
+					.limit(itemsMax)
+					.toArray();
+				return found.filter(({ acceptedAt }) => acceptedAt > since) as CountedMessage[];
+			}),
 		/** Puts a hold on its messages: at once no erasure of theirs takes place any more. */
 		hold: (record: HoldRecord) =>
 			guardStore(

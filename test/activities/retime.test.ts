@@ -425,7 +425,11 @@ describe("re-timing", () => {
 			await continueRetiming();
 			const pass = await engine.store.retimings.latest();
 			assert.ok(pass);
-			return { pass, run: () => retimePages(pass._id) };
+			// A call does what fits into its time; its workflow calls again.
+			const run = async () => {
+				while ((await retimePages(pass._id)).moreDue);
+			};
+			return { pass, run };
 		}
 
 		it("a worker that dies in a page, at whatever update, is repeated and ends the same, counts included", async () => {
@@ -439,7 +443,10 @@ describe("re-timing", () => {
 				const outcome = await createRetime(dying)
 					.retimePages(pass._id)
 					.catch((error) => error as Error);
-				if (!(outcome instanceof Error)) break;
+				if (!(outcome instanceof Error)) {
+					if (outcome.moreDue) continue;
+					break;
+				}
 				assert.equal(outcome.cause, "died");
 			}
 			const { counts, state } = (await engine.store.retimings.find(pass._id)) ?? {};
