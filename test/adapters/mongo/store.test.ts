@@ -108,7 +108,6 @@ describe("store", () => {
 			[{ state: "published" }, { createdAt: -1 }, "policyProposals"],
 			[{}, { createdAt: -1 }, "policyProposals"],
 			[{}, { sequence: -1 }, "policyRetimings"],
-			[{}, { _id: -1 }, "policyVersions"],
 		];
 		for (const [filter, sort, name = "messages"] of queries) {
 			const found = connection.collection(name).find(filter, { ...(sort && { sort }) });
