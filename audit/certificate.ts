@@ -81,10 +81,12 @@ export function createCertificates(deps: {
 	/** The header names the key before the signer does: a first call or a rotated key signs once more. */
 	async function signCompact(payload: string): Promise<string> {
 		for (let tries = 0; tries < 4; tries++) {
-			const header = canonicalize({ alg: certificateAlgorithm, kid: lastKid, typ: certificateType });
+			// Of several that are signed at once another may learn of a new key in between: what counts is this header's.
+			const named = lastKid;
+			const header = canonicalize({ alg: certificateAlgorithm, kid: named, typ: certificateType });
 			const input = `${encode(header)}.${encode(payload)}`;
 			const { signature, kid } = await deps.sign(new TextEncoder().encode(input));
-			if (kid === lastKid && kid !== "") return `${input}.${Buffer.from(signature).toString("base64url")}`;
+			if (kid === named && kid !== "") return `${input}.${Buffer.from(signature).toString("base64url")}`;
 			lastKid = kid;
 		}
 		throw new Error("the signing key changed at every signature");

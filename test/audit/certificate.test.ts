@@ -80,6 +80,21 @@ test("an issued certificate verifies, and says when all is gone", async () => {
 	assert.ok(later.valid && later.forgotten);
 });
 
+test("those issued at once name the key that signed them: the first ones, and the first after a rotation", async () => {
+	const keys = [keyPair("k1"), keyPair("k2")] as const;
+	const jwks = { keys: keys.map(({ jwk }) => jwk) };
+	let current: (typeof keys)[number] = keys[0];
+	const { issue } = issuer(undefined, { sign: (bytes) => signer(current)(bytes) });
+	for (const key of keys) {
+		current = key;
+		const issued = await Promise.all([1, 2, 3].map((seed) => issue({ ...input, id: id("certificate", seed) })));
+		for (const { jws: text } of issued) {
+			const result = await check(text, jwks);
+			assert.equal(result.valid && result.kid, key.kid);
+		}
+	}
+});
+
 test("before the key is destroyed the database side gives the date; afterwards the earlier side does", async () => {
 	const [object] = input.objects;
 	assert.ok(object);
