@@ -2,7 +2,7 @@
 
 import type { Carrier } from "../adapters/carriers/carrier.ts";
 import { limits } from "../domain/limits.ts";
-import type { Message } from "../domain/message.ts";
+import type { Attempt, Message } from "../domain/message.ts";
 import { close, endAttempt, release, submit, type Transition } from "../domain/transition.ts";
 import { change } from "./change.ts";
 import { addAttempt } from "./deliver.ts";
@@ -24,10 +24,13 @@ export function createResolve(deps: ResolveDeps) {
 		const now = deps.clock();
 		const over = close(message, now);
 		if (over) return apply(over, message);
+		const attempt = message.attempts.at(-1);
+		const resolveAt = message.state === "sending" && attempt ? resolvableAt(attempt) : now;
+		// Whatever brought the message here early: the carrier may yet hear of the attempt, and absence proves nothing.
+		if (now < resolveAt) return postpone(message, resolveAt);
 		if (message.state === "sending" && message.category === "otp") {
 			return apply(endAttempt(message, "unknown", "ambiguous", now, "lease_expired"), message);
 		}
-		const attempt = message.attempts.at(-1);
 		const carrier = await deps.carriers.sender(message.sendQueue).catch(() => undefined);
 		const found =
 			attempt && carrier?.lookup
@@ -40,14 +43,14 @@ export function createResolve(deps: ResolveDeps) {
 			}
 			const eventId = `lookup-${attempt?.number}-${found.state}`;
 			await applyEvent(deps, message._id, { ...found, eventId }, false);
-			if (message.state === "submitted" && found.state === "pending") await postpone(message, now);
+			if (message.state === "submitted" && found.state === "pending") await postpone(message, laterThan(now));
 			return;
 		}
 		if (found.kind === "absent" && message.state === "sending") {
 			await apply(release(message, "absent", now, now), message);
 			return addAttempt(deps, message, now).catch(() => undefined);
 		}
-		await postpone(message, now);
+		await postpone(message, laterThan(now));
 	};
 
 	async function apply(transition: Transition, message: Message): Promise<void> {
@@ -57,10 +60,17 @@ export function createResolve(deps: ResolveDeps) {
 	}
 
 	// Asked again later, until the message's close decides.
-	async function postpone(message: Message, now: number): Promise<void> {
-		const nextCheckAt = Math.min(message.closeAt, now + 4 * limits.driverPatienceMs);
+	async function postpone(message: Message, at: number): Promise<void> {
+		const nextCheckAt = Math.min(message.closeAt, at);
 		await change(messages, message._id, (current) =>
 			current.state === message.state ? { id: message._id, from: [message.state], set: { nextCheckAt } } : undefined,
 		);
 	}
+}
+
+const laterThan = (now: number) => now + 4 * limits.driverPatienceMs;
+
+/** From then on no carrier can still be at work on the attempt. */
+function resolvableAt({ endedAt, leaseUntil }: Attempt): number {
+	return (endedAt ?? leaseUntil) + limits.carrierTimeoutMs;
 }
