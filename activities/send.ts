@@ -56,6 +56,9 @@ export function createSend(deps: SendDeps) {
 }
 
 async function attempt(deps: SendDeps, message: Message, reference: string, claimedAt: number): Promise<Outcome> {
+	// The claim was of a message that bore no hold: one that it bears by now came since.
+	const [borne] = message.holds;
+	if (borne !== undefined) return { kind: "withheld", verdict: { kind: "held", hold: borne } };
 	const carrier = await deps.carriers.sender(message.sendQueue).catch(() => undefined);
 	if (!carrier) return { kind: "failed", code: "carrier_unavailable" };
 	// After the claim, so that an opt-out, a withdrawal or another message that came before it is seen.
@@ -135,7 +138,7 @@ function outcomeTransition(deps: SendDeps, message: Message, outcome: Outcome, n
 		case "withheld":
 			return withheldTransition(message, outcome.verdict, now);
 		case "overdue":
-			return { ...endAttempt(message, "unknown", "ambiguous", now, "deadline"), to: "expired" };
+			return endAttempt(message, "expired", "withheld", now, "deadline");
 		case "ambiguous":
 			// A code sent twice can be used twice: one-time codes are never sent again.
 			return message.category === "otp"
@@ -149,7 +152,7 @@ function withheldTransition(message: Message, verdict: Exclude<Verdict, { kind: 
 	if (verdict.kind === "later") return release(message, "withheld", verdict.until, now, "quiet_hours");
 	// Back to where a held message waits: for the release of its hold, or for its deadline.
 	const back = release(message, "withheld", now + limits.driverPatienceMs, now, "held");
-	return { ...back, push: hold(message, verdict.hold).push ?? {} };
+	return message.holds.includes(verdict.hold) ? back : { ...back, push: hold(message, verdict.hold).push ?? {} };
 }
 
 /** Exponential with full jitter, from one second to five minutes. `random` is in [0, 1). */

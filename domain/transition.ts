@@ -193,7 +193,7 @@ export function recordAmbiguous(message: Message, resolveAt: number, now: number
 /** sending → a final state, with the attempt's outcome. */
 export function endAttempt(
 	message: Message,
-	to: "rejected" | "unknown",
+	to: "rejected" | "unknown" | "expired",
 	outcome: "rejected" | "ambiguous" | "withheld",
 	now: number,
 	code: string,

@@ -9,7 +9,7 @@ import type { Carrier } from "../../adapters/carriers/carrier.ts";
 import { createReceive } from "../../api/receive.ts";
 import { LetheError } from "../../domain/errors.ts";
 import { limits } from "../../domain/limits.ts";
-import type { Message } from "../../domain/message.ts";
+import { type Message, wasHandedOver } from "../../domain/message.ts";
 import type { Transition } from "../../domain/transition.ts";
 import { enqueue } from "../../domain/transition.ts";
 import { createEngine, type Engine, until } from "../harness/engine.ts";
@@ -129,8 +129,31 @@ describe("one attempt", () => {
 			};
 			await sender({ carriers, monotonic, encryption: { ...engine.encryption, decrypt } })(message);
 			assert.equal(calls, 0);
-			assert.equal((await engine.read(message._id)).state, state);
+			const stored = await engine.read(message._id);
+			assert.equal(stored.state, state);
+			assert.ok(!wasHandedOver(stored.attempts), "and is not recorded as if it might have been");
+			const said = stored.evidence.map(({ type }) => type);
+			assert.ok(said.includes(state === "expired" ? "expired" : "released") && !said.includes("unknown"));
 		}
+	});
+
+	it("is not made when a hold came between its claim and its reading, and is left as it was but for the hold", async () => {
+		const message = await queued();
+		const hold = engine.ids.random("hold");
+		let calls = 0;
+		const carriers = carriersOf(async () => {
+			calls++;
+			return accepted;
+		});
+		const take = async (change: Transition) => {
+			const taken = await engine.store.messages.take(change);
+			await engine.store.messages.transition({ id: change.id, push: { holds: { value: hold, keep: 64 } } });
+			return taken && engine.read(change.id);
+		};
+		await sender({ carriers, store: { messages: { ...engine.store.messages, take } } })(message);
+		assert.equal(calls, 0);
+		const held = await engine.read(message._id);
+		assert.deepEqual([held.state, held.holds, held.attempts[0]?.outcome], ["queued", [hold], "withheld"]);
 	});
 
 	it("is recorded when the store comes back while its lease lasts", async () => {
