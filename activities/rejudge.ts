@@ -32,10 +32,8 @@ type Known = { standing: Standing; sends?: number[] };
 export function createRejudge(deps: RejudgeDeps) {
 	/** Reads what is recorded of the recipient: one read, and one more where a frequency limit applies. */
 	async function know(message: Message): Promise<Known> {
-		// Whatever was recorded since acceptance bears this pseudonym too: all live key versions are written.
-		const macs = [message.subject.mac];
 		const [records, sends] = await Promise.all([
-			deps.store.subjectRecords.findBySubjects(macs),
+			deps.store.subjectRecords.findBySubjects(pseudonymsOf(message)),
 			isCapped(message.facts) ? readSends(deps, message) : undefined,
 		]);
 		return { standing: standingOf(records, message.tenantId), ...(sends ? { sends } : {}) };
@@ -83,11 +81,17 @@ function isCapped({ context }: Facts): boolean {
 // have, counts now; all that is merely on its way is counted when it comes here itself.
 async function readSends(deps: RejudgeDeps, message: Message): Promise<number[]> {
 	const since = deps.clock() - countedWithinMs;
-	const found = await deps.store.subjectMessages.findRecent([message.subject.mac], since, limits.countedMessagesMax);
+	const found = await deps.store.subjectMessages.findRecent(pseudonymsOf(message), since, limits.countedMessagesMax);
 	return found
 		.filter(
 			({ _id, tenantId, category }) =>
 				_id !== message._id && tenantId === message.tenantId && category === message.category,
 		)
 		.flatMap(({ attempts }) => (wasHandedOver(attempts) ? (attempts.at(-1)?.startedAt ?? []) : []));
+}
+
+// Under every key version that was live at acceptance: a consent of before the last one may have been withdrawn since.
+// What was recorded since bears all live versions, and so one of these.
+function pseudonymsOf({ subject }: Message): string[] {
+	return [subject.mac, ...(subject.others ?? [])];
 }

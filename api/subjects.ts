@@ -26,7 +26,9 @@ export function createSubjects(deps: SubjectsDeps) {
 				deps.hmac.mac("subject", tenantId, text),
 				deps.hmac.allMacs("subject", tenantId, text),
 			]);
-			return { tenantId, pseudonym: { version, mac }, macs: all.map((one) => one.mac) };
+			const macs = all.map((one) => one.mac);
+			const others = macs.filter((other) => other !== mac);
+			return { tenantId, pseudonym: { version, mac, ...(others.length > 0 ? { others } : {}) }, macs };
 		},
 		/** Everything on record. */
 		records,

@@ -23,10 +23,13 @@ export type Sealed = {
 	ciphertext: Uint8Array;
 };
 
-/** Keyed hash of a recipient's number under the tenant's key; `version` names the key version. */
-export type SubjectPseudonym = { version: number; mac: string };
+/**
+ * Keyed hash of a recipient's number under the tenant's key; `version` names the key version. `others`: under the other
+ * versions that were live then, by which what was on record before is known.
+ */
+export type SubjectPseudonym = { version: number; mac: string; others?: string[] };
 
-/** `withheld`: judged once more after the claim, and kept from the carrier. */
+/** `withheld`: judged once more after the claim, or too late by then, and kept from the carrier. */
 export type AttemptOutcome = "accepted" | "rejected" | "throttled" | "failed" | "ambiguous" | "absent" | "withheld";
 
 /** One call to the carrier, recorded before it is made. */

@@ -146,6 +146,30 @@ describe("a message that is judged once more", () => {
 		}
 	});
 
+	it("a consent recorded under an older key version, and withdrawn since, stops it", async () => {
+		const marketing = facts({ category: "marketing", consent });
+		const subject = { version: 2, mac: "mac_rotated_2", others: ["mac_rotated_1"] };
+		const message = await engine.accept({ category: "marketing", facts: marketing, subject });
+		await queue(message);
+		const record: ConsentRecord = {
+			...common(message),
+			_id: engine.ids.random("consent"),
+			subjects: ["mac_rotated_1"],
+			kind: "consent",
+			at: Date.parse(consent.obtainedAt),
+			type: "express_written",
+			purposes: ["marketing"],
+			wording: "w:1",
+			evidence: "form-7",
+			keptAfterEnd: "P5Y",
+		};
+		await engine.store.subjectRecords.insert(record);
+		const now = engine.clock();
+		await engine.store.subjectRecords.end(record._id, { at: now, recordedAt: now, recordedBy: "key_a", source: "api" });
+		await send(message);
+		assert.equal((await engine.read(message._id)).state, "rejected");
+	});
+
 	it("what was accepted just now is not read about twice, and is stopped all the same", async () => {
 		const message = await accepted();
 		await optOut(message);
