@@ -29,6 +29,7 @@ const local = proxyLocalActivities<Activities>({
 
 // Its timeout must be positive: zero or less fails the workflow task for ever.
 const deliverTimeoutMinMs = 1_000;
+const askAgainMs = 1_000;
 
 /** One run a submission of 1..500 messages; its id is the submission's. */
 export async function lifecycle(input: LifecycleInput): Promise<void> {
@@ -68,7 +69,9 @@ async function deliverGroup(submissionId: string, group: Group): Promise<void> {
 	const delivered: Delivered | undefined = await deliver(submissionId, group.group);
 	// The check before the queue may be stricter than the one at acceptance: then the group waits, and comes again.
 	const releaseAt = delivered?.releaseAt;
-	if (releaseAt) await deliverGroup(submissionId, { ...group, releaseAt });
+	if (!releaseAt) return;
+	// By this clock the time may have come already, by the one that judges not yet: it is not asked in a circle.
+	await deliverGroup(submissionId, { ...group, releaseAt: Math.max(releaseAt, Date.now() + askAgainMs) });
 }
 
 async function finalise(input: LifecycleInput, cancelled: boolean): Promise<void> {

@@ -9,6 +9,7 @@ import type { SendOutcome } from "../../adapters/carriers/carrier.ts";
 import { isFinal } from "../../domain/lifecycle.ts";
 import { limits } from "../../domain/limits.ts";
 import type { Message } from "../../domain/message.ts";
+import type { HoldRecord } from "../../domain/subject.ts";
 import { cancel, claim, close, enqueue } from "../../domain/transition.ts";
 import { createEngine, type Engine, until } from "../harness/engine.ts";
 
@@ -139,6 +140,27 @@ describe("lifecycle, with a worker and a sender", () => {
 		await receipt(message._id, "delivered");
 		await result(message);
 	});
+
+	it("a release that comes later by this machine's clock than by Temporal's is waited for, not asked for again and again", async () => {
+		const behindMs = 4_000;
+		engine.time.offsetMs = -behindMs;
+		const now = engine.clock();
+		const releaseAt = now + behindMs + 500;
+		const message = await engine.accept({
+			deadlineAt: now + 60_000,
+			closeAt: now + 90_000,
+			releaseAt,
+			state: "deferred",
+		});
+		await engine.start(message);
+		await inState(message._id, "submitted");
+		await receipt(message._id, "delivered");
+		await result(message);
+		engine.time.offsetMs = 0;
+		const description = await engine.temporal.client.workflow.getHandle(message.submissionId).describe();
+		// About ten events a wait of a second or more.
+		assert.ok(description.historyLength <= 14 + 10 * (behindMs / 1_000 + 1), `${description.historyLength} events`);
+	});
 });
 
 describe("lifecycle, with a worker that dies between taking a delivery and enqueuing", () => {
@@ -200,6 +222,29 @@ describe("lifecycle, driven step by step", () => {
 		assert.equal(found.state, "submitted");
 		assert.equal(found.attempts[0]?.carrierId, "c-found");
 		assert.equal(engine.carrier.calls.length, before);
+	});
+
+	it("an attempt whose lease lasts is its sender's, whatever has the sweep look at the message: a released hold, say", async () => {
+		for (const category of ["transactional", "otp"] as const) {
+			const { message, reference } = await claimed({ category, subject: { version: 1, mac: `mac_${category}` } });
+			const now = engine.clock();
+			const record: HoldRecord = {
+				_id: engine.ids.random("hold"),
+				kind: "hold",
+				scope: "subject",
+				ground: "litigation",
+				tenantId: message.tenantId,
+				subjects: [message.subject.mac],
+				at: now,
+				recordedAt: now,
+				recordedBy: "key_a",
+			};
+			await engine.store.subjectMessages.release(record, now);
+			await sweepAfter(1);
+			const sending = await engine.read(message._id);
+			assert.deepEqual([sending.state, sending.attempts.at(-1)?.reference], ["sending", reference], category);
+			assert.equal(sending.nextCheckAt, (sending.attempts[0]?.leaseUntil ?? 0) + limits.carrierTimeoutMs);
+		}
 	});
 
 	it("a one-time code whose outcome nobody knows is never sent again", async () => {
