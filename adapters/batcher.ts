@@ -28,7 +28,10 @@ export function createBatcher<Item, Result>(options: {
 		const start = () => {
 			scheduled = false;
 			const batch = take();
-			if (batch.length > 0) void flush(batch);
+			if (batch.length === 0) return;
+			void flush(batch);
+			// What did not fit need not wait for this one's end where another may run beside it.
+			schedule();
 		};
 		// A turn of the event loop lets calls made together share the batch.
 		if (options.gatherMs === undefined) setImmediate(start);

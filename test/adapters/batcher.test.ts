@@ -52,6 +52,23 @@ describe("batcher", () => {
 		);
 	});
 
+	it("what does not fit into one batch starts beside it, up to the bound", async () => {
+		let running = 0;
+		let most = 0;
+		const batch = createBatcher<number, number>({
+			itemsMax: 2,
+			inFlightMax: 3,
+			run: async (items) => {
+				most = Math.max(most, ++running);
+				await new Promise((resolve) => setTimeout(resolve, 20));
+				running--;
+				return items;
+			},
+		});
+		await Promise.all(Array.from({ length: 20 }, (_, index) => batch(index)));
+		assert.equal(most, 3);
+	});
+
 	it("a failed batch fails its own callers only", async () => {
 		let round = 0;
 		const batch = createBatcher<number, number>({
