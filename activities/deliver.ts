@@ -38,7 +38,7 @@ export function createDeliver(deps: DeliverDeps) {
 		return true;
 	}
 
-	/** Judges a message once more, and queues it unless it must wait. True while it is open and not waiting. */
+	/** Judges a message once more, and queues it unless it must wait: then it is `deferred`. Undefined when it is over. */
 	async function deliverMessage(message: Message): Promise<Message | undefined> {
 		const prepared = await deps.prepare.prepareMessage(message);
 		if (isFinal(prepared.state)) return undefined;

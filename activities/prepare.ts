@@ -13,7 +13,6 @@ type Rejudge = Pick<ReturnType<typeof createRejudge>, "judge" | "know">;
 
 export type PrepareDeps = Pick<ActivityDeps, "clock"> & {
 	store: { messages: Pick<ActivityDeps["store"]["messages"], "find" | "findBySubmission" | "transition"> };
-	runs: Pick<ActivityDeps["runs"], "settleSoon">;
 	rejudge: Rejudge;
 };
 
