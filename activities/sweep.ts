@@ -9,6 +9,7 @@ import { change } from "./change.ts";
 import type { createConfirm } from "./confirm.ts";
 import type { createDeliver } from "./deliver.ts";
 import type { ActivityDeps } from "./deps.ts";
+import { guarded } from "./guarded.ts";
 import type { createPrepare } from "./prepare.ts";
 import type { createResolve } from "./resolve.ts";
 import type { createRetime } from "./retime.ts";
@@ -138,12 +139,4 @@ async function endFinal(deps: SweepDeps, message: Message, now: number): Promise
 			...(dueAt !== undefined && dueAt > now ? { nextCheckAt: dueAt } : heldUntil ? { nextCheckAt: heldUntil } : {}),
 		},
 	});
-}
-
-async function guarded(deps: Pick<SweepDeps, "log">, call: () => Promise<unknown>): Promise<void> {
-	try {
-		await call();
-	} catch (error) {
-		deps.log.warn({ code: (error as { code?: string }).code ?? "internal" }, "repair postponed");
-	}
 }

@@ -3,8 +3,9 @@
 import { limits } from "../domain/limits.ts";
 import { type HoldRecord, type SubjectRecord, standingOf } from "../domain/subject.ts";
 import type { ActivityDeps } from "./deps.ts";
+import { guarded } from "./guarded.ts";
 
-export type TendDeps = Pick<ActivityDeps, "clock"> & {
+export type TendDeps = Pick<ActivityDeps, "clock" | "log"> & {
 	store: {
 		subjectRecords: Pick<
 			ActivityDeps["store"]["subjectRecords"],
@@ -14,7 +15,7 @@ export type TendDeps = Pick<ActivityDeps, "clock"> & {
 	};
 };
 
-/** Tends one page of records that are due; every step may be repeated. */
+/** Tends one page of records that are due; every step may be repeated, and one record's failure never stops the others. */
 export function createTend(deps: TendDeps) {
 	const { subjectRecords, subjectMessages } = deps.store;
 
@@ -40,6 +41,6 @@ export function createTend(deps: TendDeps) {
 	return async function tend(): Promise<void> {
 		const now = deps.clock();
 		const due = await subjectRecords.findDue(now, limits.sweepPageItems);
-		for (const record of due) await tendRecord(record, now);
+		for (const record of due) await guarded(deps, () => tendRecord(record, now));
 	};
 }

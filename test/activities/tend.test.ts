@@ -2,6 +2,8 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
+import { createTend } from "../../activities/tend.ts";
+import { LetheError } from "../../domain/errors.ts";
 import { limits } from "../../domain/limits.ts";
 import type { Message } from "../../domain/message.ts";
 import type { ConsentRecord, HoldRecord } from "../../domain/subject.ts";
@@ -93,5 +95,40 @@ describe("records of recipients", () => {
 		await sweep();
 		assert.equal(await engine.store.subjectRecords.find(due._id), undefined);
 		assert.ok(await engine.store.subjectRecords.find(later._id));
+	});
+
+	it("one that can't be tended keeps no other from its turn", async () => {
+		const [poor, well] = [await accept(), await accept()];
+		const [stuck, applied] = [await hold(poor), await hold(well)];
+		const { subjectMessages } = engine.store;
+		const tend = createTend({
+			...engine,
+			store: {
+				...engine.store,
+				subjectMessages: {
+					...subjectMessages,
+					hold: async (record) => {
+						if (record._id === stuck._id) throw new LetheError("store_unavailable");
+						return subjectMessages.hold(record);
+					},
+				},
+			},
+		});
+		await tend();
+		assert.deepEqual((await engine.read(well._id)).holds, [applied._id]);
+		assert.ok((await engine.store.subjectRecords.find(stuck._id)).nextCheckAt, "and its own comes again");
+	});
+
+	it("a final message that a hold keeps beyond its record's time is not looked at all the time", async () => {
+		const message = await accept();
+		const record = await hold(message);
+		await engine.store.subjectMessages.hold(record);
+		await engine.store.messages.transition(cancel(await engine.read(message._id), engine.clock()));
+		const now = engine.clock();
+		const set = { "retention.decision_record.eraseBy": now, "retention.receipt.eraseBy": now, nextCheckAt: now };
+		await engine.store.messages.transition({ id: message._id, set });
+		await sweep();
+		const kept = await engine.read(message._id);
+		assert.ok((kept.nextCheckAt ?? 0) >= now + limits.heldCohortCheckMs);
 	});
 });
