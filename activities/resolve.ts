@@ -31,6 +31,7 @@ export function createResolve(deps: ResolveDeps) {
 		if (message.state === "sending" && message.category === "otp") {
 			return apply(endAttempt(message, "unknown", "ambiguous", now, "lease_expired"), message);
 		}
+		if (message.state === "submitted" && attempt?.carrierId) await deps.unpark(message, attempt.carrierId);
 		const carrier = await deps.carriers.sender(message.sendQueue).catch(() => undefined);
 		const found =
 			attempt && carrier?.lookup

@@ -113,7 +113,11 @@ async function record(deps: SendDeps, message: Message, outcome: Outcome, contro
 	const now = deps.clock();
 	const transition = outcomeTransition(deps, message, outcome, now);
 	if (!(await persist(deps, transition))) return;
-	if (outcome.kind === "accepted") await deps.unpark(message, outcome.carrierId);
+	if (outcome.kind === "accepted") {
+		// What overtook the answer must not wait for the message's close: the sweep looks at it once more.
+		const again = { id: message._id, from: ["submitted"] as const, set: { nextCheckAt: now } };
+		await deps.unpark(message, outcome.carrierId).catch(() => persist(deps, again));
+	}
 	if (outcome.kind === "throttled") await control.holdBack(outcome.retryAfterMs);
 	if (transition.to === "queued") {
 		const notBefore = transition.set?.notBefore as number;

@@ -197,6 +197,22 @@ describe("one attempt", () => {
 		assert.equal(engine.carrier.calls.length, calls + 1);
 	});
 
+	it("whose receipt came before its answer and can't be read just then is ended by the receipt soon after", async () => {
+		const message = await queued();
+		const receive = createReceive(engine);
+		const away = async (): Promise<void> => {
+			throw new LetheError("keys_unavailable");
+		};
+		const early = { eventId: "early", carrierId: "c-early", state: "delivered", at: engine.clock() } as const;
+		assert.equal(await receive("queue", early, false), "parked");
+		const carriers = carriersOf(async () => ({ ...accepted, carrierId: "c-early" }));
+		await sender({ carriers, unpark: away })(message);
+		assert.equal((await engine.read(message._id)).state, "submitted");
+		engine.time.offsetMs += 1;
+		await engine.activities.sweepPage();
+		assert.equal((await engine.read(message._id)).state, "delivered");
+	});
+
 	it("of a dead sender that wakes up late changes nothing of the attempt that is made since", async () => {
 		const message = await queued();
 		const createGate = () => {
