@@ -5,7 +5,7 @@ import type { TenantDocument } from "../adapters/mongo/models.ts";
 import type { Decision, Facts } from "../domain/decision.ts";
 import { LetheError } from "../domain/errors.ts";
 import { limits } from "../domain/limits.ts";
-import { type OptOutRecord, standingOf } from "../domain/subject.ts";
+import { lastSaidAt, type OptOutRecord, standingOf } from "../domain/subject.ts";
 import { contentFacts } from "../policies/contentFacts.ts";
 import { durationMs } from "../policies/durations.ts";
 import { type AcceptDeps, createAccept } from "./accept.ts";
@@ -149,7 +149,8 @@ function createKeywords(deps: InboundDeps) {
 			const { optOut } = standingOf(records, tenant._id);
 			if (!optOut) continue;
 			// What was said otherwise than by keyword needs better proof than a keyword; and a keyword sent before it, none.
-			const mayLift = optOut.source === "keyword" && at > optOut.at && records.length < limits.recordsPerSubjectMax;
+			const mayLift =
+				optOut.source === "keyword" && at > lastSaidAt(optOut) && records.length < limits.recordsPerSubjectMax;
 			if (mayLift) await optOuts.lift(optOut, { at, recordedBy: engine, source: "keyword" });
 			else taken = "start_refused";
 		}

@@ -4,7 +4,7 @@ import type { TenantDocument } from "../adapters/mongo/models.ts";
 import type { Decision, Facts } from "../domain/decision.ts";
 import { LetheError } from "../domain/errors.ts";
 import { limits } from "../domain/limits.ts";
-import { covers, type Ending, type OptOutRecord, standingOf } from "../domain/subject.ts";
+import { covers, type Ending, lastSaidAt, type OptOutRecord, standingOf } from "../domain/subject.ts";
 import { withoutUndefined } from "../domain/withoutUndefined.ts";
 import type { ApiDeps } from "./deps.ts";
 import type { Recipient } from "./recipient.ts";
@@ -12,7 +12,9 @@ import { createSubjectRetention, factsAbout } from "./subjectRetention.ts";
 import { createSubjects, type Subject, type SubjectsDeps } from "./subjects.ts";
 
 export type OptOutsDeps = Pick<ApiDeps, "clock" | "ids" | "policies"> &
-	SubjectsDeps & { store: { subjectRecords: Pick<ApiDeps["store"]["subjectRecords"], "end" | "find" | "insert"> } };
+	SubjectsDeps & {
+		store: { subjectRecords: Pick<ApiDeps["store"]["subjectRecords"], "end" | "find" | "insert" | "repeat"> };
+	};
 
 export type Placing = Pick<OptOutRecord, "scope" | "source" | "at" | "recordedBy"> & {
 	tenant: TenantDocument;
@@ -40,7 +42,12 @@ export function createOptOuts(deps: OptOutsDeps) {
 			for (let round = 0; round < roundsMax; round++) {
 				const records = await subjects.records(subject);
 				const { optOut } = standingOf(records, tenant._id);
-				if (optOut && covers(optOut.scope, stated.scope)) return { record: optOut, placed: false };
+				if (optOut && covers(optOut.scope, stated.scope)) {
+					const isNews = stated.at > lastSaidAt(optOut);
+					// Lifted in between: then this one is to be placed.
+					if (isNews && !(await subjectRecords.repeat(optOut._id, stated.at))) continue;
+					return { record: optOut, placed: false };
+				}
 				const count = records.filter(({ kind }) => kind === "opt_out").length;
 				const now = deps.clock();
 				// The oldest key version's pseudonym: every process knows it, whatever version was added meanwhile.
@@ -63,7 +70,7 @@ export function createOptOuts(deps: OptOutsDeps) {
 		/** Lifts an opt-out for an opt-in given after it. @throws LetheError opt_in_not_fresh */
 		async lift(record: OptOutRecord, by: Omit<Ending, "recordedAt">): Promise<void> {
 			const now = deps.clock();
-			if (by.at <= record.at || by.at > now + limits.clockSkewMs) throw new LetheError("opt_in_not_fresh");
+			if (by.at <= lastSaidAt(record) || by.at > now + limits.clockSkewMs) throw new LetheError("opt_in_not_fresh");
 			await subjectRecords.end(record._id, withoutUndefined({ ...by, recordedAt: now }));
 		},
 	};

@@ -9,7 +9,7 @@ export type OptOutScope = (typeof optOutScopes)[number];
 /** How an opt-out came: the recipient's own message, a caller, a list that a caller took over. */
 export const optOutSources = ["keyword", "api", "import"] as const;
 
-/** Written once; only `ended` is added, once, and never changed: nothing of the history is lost. */
+/** Written once; what is added, `ended` once and `repeatedAt`, takes nothing of the history away. */
 type Recorded = {
 	_id: string;
 	tenantId: string;
@@ -54,6 +54,8 @@ export type OptOutRecord = Recorded & {
 	kind: "opt_out";
 	scope: Exclude<OptOutScope, "none">;
 	source: (typeof optOutSources)[number];
+	/** When the recipient last said it again. */
+	repeatedAt?: number;
 	/** What the policies said of the message that it came in; neither holds number or text. */
 	facts?: Facts;
 	decision?: Decision;
@@ -101,6 +103,11 @@ export function standingOf(records: readonly SubjectRecord[], tenantId: string):
 /** Whether an opt-out of `scope` blocks all that one of `wanted` would. */
 export function covers(scope: OptOutScope, wanted: OptOutScope): boolean {
 	return optOutScopes.indexOf(scope) >= optOutScopes.indexOf(wanted);
+}
+
+/** When the recipient last opted out: an opt-in of before that lifts nothing. */
+export function lastSaidAt({ at, repeatedAt = at }: OptOutRecord): number {
+	return Math.max(at, repeatedAt);
 }
 
 // Of two with the same scope the later counts: a law may reach only those made after its date.

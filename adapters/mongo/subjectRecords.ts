@@ -40,6 +40,13 @@ export function createSubjectRecordStore(models: Models) {
 				const filter = { _id: id, ended: { $exists: false } } as mongo.Filter<SubjectRecord>;
 				return (await collection.updateOne(filter, { $set: { ended, ...set } })).matchedCount === 1;
 			}),
+		/** Has an opt-out know that it was said again at `at`; false when it has ended. */
+		repeat: (id: string, at: number) =>
+			guardStore(async () => {
+				const filter = { _id: id, ended: { $exists: false } } as mongo.Filter<SubjectRecord>;
+				const update = { $max: { repeatedAt: at } } as mongo.UpdateFilter<SubjectRecord>;
+				return (await collection.updateOne(filter, update)).matchedCount === 1;
+			}),
 		/** A page of a tenant's records of one kind, newest first, after the cursor's place. */
 		page: <Kind extends SubjectRecord["kind"]>(
 			tenantId: string,

@@ -121,6 +121,17 @@ describe("POST /v1/callbacks/{carrier}/{queue}/inbound", () => {
 		assert.equal((await send(late)).json.code, "policy_denied");
 	});
 
+	it("START that was written between two STOPs and comes after both lifts nothing", async () => {
+		const to = freshNumber();
+		const started = api.clock() - 20_000;
+		await write("STOP", to, { at: started - 10_000 });
+		await write("STOP", to, { at: started + 10_000 });
+		await write("START", to, { at: started });
+		assert.equal((await send(to)).json.code, "policy_denied");
+		await write("START", to);
+		assert.equal((await send(to)).status, 202);
+	});
+
 	it("HELP is answered with the tenant's text, once, to numbers that have been written to", async () => {
 		const to = freshNumber();
 		await send(to);
