@@ -1,6 +1,7 @@
 // The record of everything Lethe keeps: one object a collection.
 
 import type { mongo } from "mongoose";
+import { LetheError } from "../../domain/errors.ts";
 import type { Message } from "../../domain/message.ts";
 import type { PolicyVersion, Proposal, Retiming } from "../../domain/proposal.ts";
 import { createBatcher } from "../batcher.ts";
@@ -204,18 +205,25 @@ function createCertificateStore(collection: mongo.Collection<CertificateDocument
 	};
 }
 
+const claimRoundsMax = 5;
+
 function createIdempotencyStore(collection: mongo.Collection<IdempotencyDocument>) {
 	return {
 		/** Claims a key; undefined when the caller now holds it, else the document that stands. */
 		claim: (document: IdempotencyDocument) =>
 			guardStore(async () => {
-				try {
-					await collection.insertOne(document);
-					return undefined;
-				} catch (error) {
-					if ((error as { code?: number }).code !== 11000) throw error;
-					return (await collection.findOne({ _id: document._id })) ?? undefined;
+				// Whoever held it may let go between the insert and the read: then it is there to be claimed again.
+				for (let round = 0; round < claimRoundsMax; round++) {
+					try {
+						await collection.insertOne(document);
+						return undefined;
+					} catch (error) {
+						if ((error as { code?: number }).code !== 11000) throw error;
+					}
+					const standing = await collection.findOne({ _id: document._id });
+					if (standing) return standing;
 				}
+				throw new LetheError("store_unavailable", { cause: "lost every race" });
 			}),
 		/** Takes over a claim whose process died; true for one caller only. */
 		takeOver: (id: string, startedAt: number, now: number) =>
