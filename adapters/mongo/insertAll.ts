@@ -1,6 +1,7 @@
 // Inserts many documents in one write, and tells those that were there before from those that are new.
 
 import type { mongo } from "mongoose";
+import { duplicateKey } from "./insertOnce.ts";
 
 /**
  * Inserts the documents, each on its own. Every one that it answers for is durable.
@@ -25,6 +26,6 @@ export async function insertAll<Document extends { _id: string }>(
 function duplicatesIn(error: unknown): Set<number> {
 	const { writeErrors, result } = error as Partial<mongo.MongoBulkWriteError>;
 	const errors = writeErrors === undefined ? [] : [writeErrors].flat();
-	const onlyDuplicates = errors.every(({ code }) => code === 11000) && !result?.getWriteConcernError();
+	const onlyDuplicates = errors.every(({ code }) => code === duplicateKey) && !result?.getWriteConcernError();
 	return new Set(onlyDuplicates ? errors.map(({ index }) => index) : []);
 }

@@ -5,6 +5,7 @@ import { finalStates, openStates, type State, statesBefore } from "../../domain/
 import type { Message, SealedObjectName } from "../../domain/message.ts";
 import type { Transition } from "../../domain/transition.ts";
 import { createBatcher } from "../batcher.ts";
+import { findDue } from "./findDue.ts";
 import { guardStore } from "./guard.ts";
 import { insertAll } from "./insertAll.ts";
 import type { Models } from "./models.ts";
@@ -99,14 +100,7 @@ function createQueries(collection: mongo.Collection<Message>) {
 				return (await collection.findOne(filter, { projection: { _id: 1 } })) !== null;
 			}),
 		/** Messages that the sweep must look at, the longest overdue first. */
-		findDue: (now: number, itemsMax: number) =>
-			guardStore(() =>
-				collection
-					.find({ nextCheckAt: { $lte: now } })
-					.sort({ nextCheckAt: 1 })
-					.limit(itemsMax)
-					.toArray(),
-			),
+		findDue: (now: number, itemsMax: number) => findDue(collection, now, itemsMax),
 		/** A page of a tenant's messages, newest first, after the cursor's place. */
 		page: (tenantId: string, itemsMax: number, after?: { acceptedAt: number; id: string }, state?: State) =>
 			guardStore(() => {

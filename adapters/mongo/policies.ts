@@ -9,7 +9,9 @@ import {
 	proposalStatesBefore,
 	type Retiming,
 } from "../../domain/proposal.ts";
+import { findDue } from "./findDue.ts";
 import { guardStore } from "./guard.ts";
+import { insertOnce } from "./insertOnce.ts";
 
 /** One conditional change of one proposal; without `to` the state stays. */
 export type ProposalChange = {
@@ -43,14 +45,7 @@ export function createProposalStore(collection: mongo.Collection<Proposal>, deps
 					.toArray(),
 			),
 		countPublished: () => guardStore(() => collection.countDocuments({ state: "published" })),
-		findDue: (now: number, itemsMax: number) =>
-			guardStore(() =>
-				collection
-					.find({ nextCheckAt: { $lte: now } })
-					.sort({ nextCheckAt: 1 })
-					.limit(itemsMax)
-					.toArray(),
-			),
+		findDue: (now: number, itemsMax: number) => findDue(collection, now, itemsMax),
 		/** True if it took effect. */
 		change: (id: string, { to, by, from, where = {}, set = {}, unset = [] }: ProposalChange) =>
 			guardStore(async () => {
@@ -112,17 +107,4 @@ export function createMessageScan(collection: mongo.Collection<Message>) {
 			),
 		countAll: () => guardStore(() => collection.estimatedDocumentCount()),
 	};
-}
-
-async function insertOnce<Document extends { _id: string }>(
-	collection: mongo.Collection<Document>,
-	document: Document,
-): Promise<boolean> {
-	try {
-		await collection.insertOne(document as never);
-		return true;
-	} catch (error) {
-		if ((error as { code?: number }).code !== 11000) throw error;
-		return false;
-	}
 }

@@ -6,8 +6,10 @@ import type { Message } from "../../domain/message.ts";
 import type { PolicyVersion, Proposal, Retiming } from "../../domain/proposal.ts";
 import { createBatcher } from "../batcher.ts";
 import type { MongoConnection } from "./connection.ts";
+import { findDue } from "./findDue.ts";
 import { guardStore } from "./guard.ts";
 import { insertAll } from "./insertAll.ts";
+import { insertOnce } from "./insertOnce.ts";
 import { createMessageStore } from "./messages.ts";
 import {
 	type ApiKeyDocument,
@@ -93,13 +95,8 @@ function createCohortStore(collection: mongo.Collection<Cohort>) {
 		/** Inserts an open cohort unless it exists; answers what stands in the store. */
 		open: (cohort: Cohort) =>
 			guardStore(async () => {
-				try {
-					await collection.insertOne(cohort);
-					return cohort;
-				} catch (error) {
-					if ((error as { code?: number }).code !== 11000) throw error;
-					return (await collection.findOne({ _id: cohort._id })) as Cohort;
-				}
+				if (await insertOnce(collection, cohort)) return cohort;
+				return (await collection.findOne({ _id: cohort._id })) as Cohort;
 			}),
 		/** Compare-and-set of the cohort's state; a hold on it refuses the change. */
 		advance: (id: string, from: Cohort["state"], to: Cohort["state"], set: Partial<Cohort> = {}) =>
@@ -138,14 +135,7 @@ function createCohortStore(collection: mongo.Collection<Cohort>) {
 						at === undefined ? { $unset: { nextCheckAt: 1 } } : { $set: { nextCheckAt: at } },
 					)),
 			),
-		findDue: (now: number, itemsMax: number) =>
-			guardStore(() =>
-				collection
-					.find({ nextCheckAt: { $lte: now } })
-					.sort({ nextCheckAt: 1 })
-					.limit(itemsMax)
-					.toArray(),
-			),
+		findDue: (now: number, itemsMax: number) => findDue(collection, now, itemsMax),
 	};
 }
 
@@ -173,14 +163,7 @@ function createParkedReceiptStore(collection: mongo.Collection<ParkedReceipt>) {
 
 	return {
 		/** Parks once; a repeated event changes nothing. */
-		park: (receipt: ParkedReceipt) =>
-			guardStore(async () => {
-				try {
-					await collection.insertOne(receipt);
-				} catch (error) {
-					if ((error as { code?: number }).code !== 11000) throw error;
-				}
-			}),
+		park: (receipt: ParkedReceipt) => guardStore(async () => void (await insertOnce(collection, receipt))),
 		/** What waits for a carrier's id; calls made together share a read. */
 		findByCarrierId: (sendQueue: string, carrierId: string) => findByCarrierId({ sendQueue, carrierId }),
 		delete: (ids: string[]) => guardStore(async () => void (await collection.deleteMany({ _id: { $in: ids } }))),
@@ -214,12 +197,7 @@ function createIdempotencyStore(collection: mongo.Collection<IdempotencyDocument
 			guardStore(async () => {
 				// Whoever held it may let go between the insert and the read: then it is there to be claimed again.
 				for (let round = 0; round < claimRoundsMax; round++) {
-					try {
-						await collection.insertOne(document);
-						return undefined;
-					} catch (error) {
-						if ((error as { code?: number }).code !== 11000) throw error;
-					}
+					if (await insertOnce(collection, document)) return undefined;
 					const standing = await collection.findOne({ _id: document._id });
 					if (standing) return standing;
 				}

@@ -3,7 +3,9 @@
 import type { mongo } from "mongoose";
 import type { Ending, SubjectRecord } from "../../domain/subject.ts";
 import { createBatcher } from "../batcher.ts";
+import { findDue } from "./findDue.ts";
 import { guardStore } from "./guard.ts";
+import { insertOnce } from "./insertOnce.ts";
 import type { Models } from "./models.ts";
 
 export type SubjectRecordStore = ReturnType<typeof createSubjectRecordStore>;
@@ -24,16 +26,7 @@ export function createSubjectRecordStore(models: Models) {
 		find: (id: string) =>
 			guardStore(async () => ((await collection.findOne({ _id: id })) as SubjectRecord) ?? undefined),
 		/** False when a record of that id stands. */
-		insert: (record: SubjectRecord) =>
-			guardStore(async () => {
-				try {
-					await collection.insertOne(record);
-					return true;
-				} catch (error) {
-					if ((error as { code?: number }).code !== 11000) throw error;
-					return false;
-				}
-			}),
+		insert: (record: SubjectRecord) => guardStore(() => insertOnce(collection, record)),
 		/** Ends a record that has not ended; false when it had, or is not there. */
 		end: (id: string, ended: Ending, set: Pick<SubjectRecord, "eraseBy" | "nextCheckAt"> = {}) =>
 			guardStore(async () => {
@@ -62,15 +55,7 @@ export function createSubjectRecordStore(models: Models) {
 				return sorted.toArray() as Promise<Extract<SubjectRecord, { kind: Kind }>[]>;
 			}),
 		/** Records that the sweep must look at, the longest overdue first. */
-		findDue: (now: number, itemsMax: number) =>
-			guardStore(
-				() =>
-					collection
-						.find({ nextCheckAt: { $lte: now } })
-						.sort({ nextCheckAt: 1 })
-						.limit(itemsMax)
-						.toArray() as Promise<SubjectRecord[]>,
-			),
+		findDue: (now: number, itemsMax: number) => findDue(collection, now, itemsMax),
 		/** Look again at `at`; undefined when nothing is left to do. */
 		nextCheck: (id: string, at: number | undefined) =>
 			guardStore(async () => {
