@@ -7,7 +7,6 @@ import { LetheError } from "../domain/errors.ts";
 import { limits } from "../domain/limits.ts";
 import type { RetentionObject, SubjectPseudonym } from "../domain/message.ts";
 import type { Plaintext } from "../domain/plaintext.ts";
-import type { Standing } from "../domain/subject.ts";
 import { withoutUndefined } from "../domain/withoutUndefined.ts";
 import type { Area } from "../policies/areaCodes.ts";
 import { type ObjectRetention, planRetention } from "../policies/cohorts.ts";
@@ -84,7 +83,7 @@ export function createJudge(deps: JudgeDeps) {
 				const counted = counts.count(stored, subject, facts, times.sendAt);
 				facts = { ...facts, context: { ...facts.context, ...counted } };
 			}
-			const decision = restrictHeld(deps.policies.evaluate(facts), standing);
+			const decision = deps.policies.evaluate(facts);
 			const excluded = deps.policies.excluded(facts);
 			const releaseAt = Math.max(times.sendAt, readRelease(decision));
 			const reserves = capped && decision.allowed && own.reserve === true;
@@ -143,12 +142,6 @@ function checkContent(input: MessageInput): ContentFacts["keywordClass"] {
 	if (cardNumber)
 		throw new LetheError("card_number", { errors: [{ pointer: "/body", detail: "It holds a card number." }] });
 	return keywordClass;
-}
-
-// A hold keeps what there is; it is no permission to add to it.
-function restrictHeld(decision: Decision, { holds }: Standing): Decision {
-	if (holds.length === 0 || !decision.allowed) return decision;
-	return { ...decision, allowed: false, reasons: ["LEGAL_HOLD_ACTIVE", ...decision.reasons] };
 }
 
 function readTimes(input: MessageInput, now: number, reply: Reply | undefined): Times {
