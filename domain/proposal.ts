@@ -108,3 +108,14 @@ export type Retiming = {
 
 /** A pack version that a decision was made by. */
 export type PackRef = Decision["packs"][number];
+
+/** One conditional change of one proposal; without `to` the state stays. */
+export type ProposalChange = {
+	to?: ProposalState;
+	by?: string;
+	/** States that it may come from; those that may precede `to` unless told. */
+	from?: readonly ProposalState[];
+	where?: Record<string, unknown>;
+	set?: Record<string, unknown>;
+	unset?: string[];
+};

@@ -3,7 +3,7 @@
 import { LetheError } from "../domain/errors.ts";
 import type { IdKind } from "../domain/ids.ts";
 import { limits } from "../domain/limits.ts";
-import type { PolicyVersion, Proposal, ProposalState, Simulation } from "../domain/proposal.ts";
+import type { PolicyVersion, Proposal, ProposalChange, Simulation } from "../domain/proposal.ts";
 import { draftChange, type RuleChange, readName } from "./change.ts";
 import { checkPack } from "./check.ts";
 import { formatInstant } from "./durations.ts";
@@ -14,15 +14,6 @@ import { indexPacks, type LoadedPack } from "./packSet.ts";
 import { nextVersion } from "./published.ts";
 import { makeVersion } from "./revisions.ts";
 
-type Change = {
-	to?: ProposalState;
-	by?: string;
-	from?: readonly ProposalState[];
-	where?: Record<string, unknown>;
-	set?: Record<string, unknown>;
-	unset?: string[];
-};
-
 export type PublishDeps = {
 	/** Epoch milliseconds. */
 	clock: () => number;
@@ -32,7 +23,7 @@ export type PublishDeps = {
 		proposals: {
 			insert: (proposal: Proposal) => Promise<void>;
 			find: (id: string) => Promise<Proposal | undefined>;
-			change: (id: string, change: Change) => Promise<boolean>;
+			change: (id: string, change: ProposalChange) => Promise<boolean>;
 		};
 		policyVersions: {
 			all: () => Promise<PolicyVersion[]>;
@@ -72,7 +63,7 @@ function createSteps(deps: PublishDeps) {
 	}
 
 	/** Applies a change, or says in which state the proposal is instead. */
-	async function move(id: string, change: Change): Promise<Proposal> {
+	async function move(id: string, change: ProposalChange): Promise<Proposal> {
 		const done = await proposals.change(id, change);
 		const proposal = await read(id);
 		if (!done) throw wrongState(proposal);

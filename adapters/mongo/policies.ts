@@ -5,6 +5,7 @@ import type { Message } from "../../domain/message.ts";
 import {
 	type PolicyVersion,
 	type Proposal,
+	type ProposalChange,
 	type ProposalState,
 	proposalStatesBefore,
 	type Retiming,
@@ -12,17 +13,6 @@ import {
 import { findDue } from "./findDue.ts";
 import { guardStore } from "./guard.ts";
 import { insertOnce } from "./insertOnce.ts";
-
-/** One conditional change of one proposal; without `to` the state stays. */
-export type ProposalChange = {
-	to?: ProposalState;
-	by?: string;
-	/** States that it may come from; those that may precede `to` unless told. */
-	from?: readonly ProposalState[];
-	where?: Record<string, unknown>;
-	set?: Record<string, unknown>;
-	unset?: string[];
-};
 
 /** A message without its ciphertext: all that judging it anew takes. */
 export type ScannedMessage = Omit<Message, "content" | "address"> & {

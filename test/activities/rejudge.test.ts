@@ -5,10 +5,11 @@ import { after, before, describe, it } from "node:test";
 import type { Facts } from "../../domain/decision.ts";
 import { limits } from "../../domain/limits.ts";
 import type { Message } from "../../domain/message.ts";
-import type { ConsentRecord, HoldRecord, OptOutRecord } from "../../domain/subject.ts";
+import type { ConsentRecord, OptOutRecord } from "../../domain/subject.ts";
 import { enqueue } from "../../domain/transition.ts";
 import { openPolicies } from "../../policies/index.ts";
 import { createEngine, type Engine } from "../harness/engine.ts";
+import { placeHold, recordFields } from "../harness/records.ts";
 
 const noControl = { holdBack: async () => undefined };
 const dayMs = 24 * 3600_000;
@@ -46,13 +47,7 @@ describe("a message that is judged once more", () => {
 	}
 	const queue = (message: Message) => engine.store.messages.transition(enqueue(message, engine.clock()));
 	const send = (message: Message, attempt = 1) => engine.send({ messageId: message._id, attempt }, noControl);
-	const common = (message: Message) => ({
-		tenantId: message.tenantId,
-		subjects: ["mac_of_a_newer_version", message.subject.mac],
-		at: engine.clock(),
-		recordedAt: engine.clock(),
-		recordedBy: "key_a",
-	});
+	const common = (message: Message) => recordFields(engine, message, ["mac_of_a_newer_version"]);
 	const optOut = async (message: Message, more: Partial<OptOutRecord> = {}) => {
 		const record: OptOutRecord = {
 			...common(message),
@@ -64,18 +59,7 @@ describe("a message that is judged once more", () => {
 		};
 		await engine.store.subjectRecords.insert(record);
 	};
-	const hold = async (message: Message): Promise<HoldRecord> => {
-		const record: HoldRecord = {
-			...common(message),
-			_id: engine.ids.random("hold"),
-			kind: "hold",
-			scope: "subject",
-			ground: "litigation",
-			nextCheckAt: engine.clock(),
-		};
-		await engine.store.subjectRecords.insert(record);
-		return record;
-	};
+	const hold = (message: Message) => placeHold(engine, message, ["mac_of_a_newer_version"]);
 
 	it("an opt-out between acceptance and the carrier's call stops it, and its content goes", async () => {
 		const message = await accepted();

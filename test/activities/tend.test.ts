@@ -6,9 +6,10 @@ import { createTend } from "../../activities/tend.ts";
 import { LetheError } from "../../domain/errors.ts";
 import { limits } from "../../domain/limits.ts";
 import type { Message } from "../../domain/message.ts";
-import type { ConsentRecord, HoldRecord } from "../../domain/subject.ts";
+import type { ConsentRecord } from "../../domain/subject.ts";
 import { cancel } from "../../domain/transition.ts";
 import { createEngine, type Engine } from "../harness/engine.ts";
+import { placeHold, recordFields } from "../harness/records.ts";
 
 describe("records of recipients", () => {
 	let engine: Engine;
@@ -17,25 +18,8 @@ describe("records of recipients", () => {
 	});
 	after(() => engine.close());
 
-	const common = (message: Message) => ({
-		tenantId: message.tenantId,
-		subjects: [message.subject.mac],
-		at: engine.clock(),
-		recordedAt: engine.clock(),
-		recordedBy: "key_a",
-	});
-	const hold = async (message: Message): Promise<HoldRecord> => {
-		const record: HoldRecord = {
-			...common(message),
-			_id: engine.ids.random("hold"),
-			kind: "hold",
-			scope: "subject",
-			ground: "litigation",
-			nextCheckAt: engine.clock(),
-		};
-		await engine.store.subjectRecords.insert(record);
-		return record;
-	};
+	const common = (message: Message) => recordFields(engine, message);
+	const hold = (message: Message) => placeHold(engine, message);
 	const sweep = () => engine.activities.sweepPage();
 	const accept = () => engine.accept({ subject: { version: 1, mac: engine.ids.random("evidence") } });
 
