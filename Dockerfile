@@ -12,6 +12,7 @@ RUN node stack/bundle.ts /app/workflows.bundle.js
 FROM node:24.21.0-slim
 WORKDIR /app
 ENV LETHE_ENVIRONMENT=production \
+    NODE_OPTIONS=--max-semi-space-size=32 \
     LETHE_WORKFLOW_BUNDLE=/app/workflows.bundle.js
 COPY --from=packages /app/node_modules node_modules
 COPY . .

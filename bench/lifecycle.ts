@@ -76,8 +76,9 @@ async function runBare(client: Client): Promise<void> {
 async function runMessage(target: LifecycleTarget, client: Client): Promise<string> {
 	const { submissionId } = await post(target, sequence++);
 	const handle = client.workflow.getHandle(submissionId);
-	// 202 does not wait for Temporal: the run may start a moment later. Asking too often would be a load of its own.
-	for (let pauseMs = 5; ; pauseMs = Math.min(pauseMs * 2, 80)) {
+	// 202 does not wait for Temporal, and no receipt comes within this time: asking at once would be a load of its own.
+	await new Promise((resolve) => setTimeout(resolve, 100));
+	for (let pauseMs = 20; ; pauseMs = Math.min(pauseMs * 2, 80)) {
 		try {
 			await handle.result();
 			return submissionId;

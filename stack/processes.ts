@@ -14,6 +14,12 @@ import type { Stack } from "./stack.ts";
 import type { ProcessName } from "./stackFile.ts";
 import { createSupervised, type Supervised } from "./supervised.ts";
 
+/**
+ * How Node runs in every process of the engine. Requests and batches die young: with the usual 16 MiB a collection comes
+ * so often that it promotes what a moment later is garbage.
+ */
+export const nodeOptions = "--max-semi-space-size=32";
+
 const readyMs = 60_000;
 const stopMs = 10_000;
 const script = (path: string) => fileURLToPath(new URL(`../${path}`, import.meta.url));
@@ -56,11 +62,12 @@ export async function startProcesses(
 		sender: {},
 		api: { LETHE_API_PORT: String(apiPort) },
 	};
+	const base = { PATH: process.env.PATH ?? "", HOME: process.env.HOME ?? "", NODE_OPTIONS: nodeOptions };
 	const shared = { LETHE_PUBLIC_URL: apiUrl, LETHE_LOG_LEVEL: "warn", ...stack.addresses(), ...options.environment };
 
 	async function environmentOf(name: ProcessName): Promise<Record<string, string>> {
 		const credentials = await stack.vaultCredentials(plans[name].roles);
-		return { PATH: process.env.PATH ?? "", HOME: process.env.HOME ?? "", ...shared, ...own[name], ...credentials };
+		return { ...base, ...shared, ...own[name], ...credentials };
 	}
 
 	async function start(name: ProcessName): Promise<void> {
@@ -115,7 +122,7 @@ export async function startProcesses(
 			carrier,
 			demo,
 			/** What a further process of the same stack needs to find the servers. */
-			baseEnvironment: { PATH: process.env.PATH ?? "", HOME: process.env.HOME ?? "", ...stack.addresses() },
+			baseEnvironment: { ...base, ...stack.addresses() },
 			stop,
 			/** Ends one as a power cut would; it stays down until `restart`. */
 			kill: (name: ProcessName) => one(name).kill(),

@@ -173,7 +173,19 @@ async function takeAll(
 
 function filterOf(item: Transition): mongo.Filter<Message> {
 	const from = item.from ?? (item.to ? statesBefore(item.to) : undefined);
-	return { ...item.where, _id: item.id, ...(from ? { state: { $in: from as State[] } } : {}) };
+	const conditions = { ...(from ? { state: { $in: from } } : {}), ...item.where };
+	const checks = Object.entries(conditions).map(([path, condition]) => [path, toCheck(condition)]);
+	return { _id: item.id, ...Object.fromEntries(checks) };
+}
+
+/**
+ * The same condition, negated twice. A stand-in spends more on finding out that no index serves a condition in its plain
+ * form than on the update itself; one in this form it only checks, on the document that the id has found.
+ */
+function toCheck(condition: unknown): unknown {
+	const isOperator =
+		typeof condition === "object" && condition !== null && Object.keys(condition).some((key) => key.startsWith("$"));
+	return { $not: isOperator ? { $not: condition } : { $ne: condition } };
 }
 
 function updateOf(item: Transition, token: string, now: number): mongo.UpdateFilter<Message> {
