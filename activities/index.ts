@@ -25,7 +25,7 @@ export function createActivities(deps: ActivityDeps) {
 	const prepare = createPrepare({ ...deps, rejudge });
 	const deliver = createDeliver({ ...deps, prepare });
 	const resolve = createResolve({ ...deps, unpark });
-	const steps = { confirm: createConfirm(deps), prepare, deliver, resolve, certify, tend: createTend(deps) };
+	const steps = { confirm: createConfirm(deps), prepare, deliver, resolve, certify, tend: createTend(deps), unpark };
 	const retime = createRetime({ ...deps, rejudge });
 	const sweep = createSweep({ ...deps, ...steps, retime });
 	return {

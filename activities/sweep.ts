@@ -1,5 +1,6 @@
 // Repairs what drivers lost: each message whose nextCheckAt has passed is looked at and driven on, whatever died.
 
+import type { ParkedReceipt } from "../adapters/mongo/models.ts";
 import { limits } from "../domain/limits.ts";
 import { type Message, sealedObjects } from "../domain/message.ts";
 import { close, forget } from "../domain/transition.ts";
@@ -14,6 +15,7 @@ import type { createPrepare } from "./prepare.ts";
 import type { createResolve } from "./resolve.ts";
 import type { createRetime } from "./retime.ts";
 import type { createTend } from "./tend.ts";
+import type { createUnpark } from "./unpark.ts";
 
 export type SweepDeps = Pick<ActivityDeps, "clock" | "log" | "runs" | "publish"> & {
 	store: Pick<ActivityDeps["store"], "messages" | "cohorts" | "parkedReceipts" | "idempotencyKeys" | "proposals">;
@@ -24,6 +26,7 @@ export type SweepDeps = Pick<ActivityDeps, "clock" | "log" | "runs" | "publish">
 	resolve: ReturnType<typeof createResolve>;
 	certify: ReturnType<typeof createCertify>;
 	tend: ReturnType<typeof createTend>;
+	unpark: ReturnType<typeof createUnpark>;
 };
 
 /** `sweepPage` repairs one page; one message's failure never stops the others. */
@@ -32,6 +35,8 @@ export function createSweep(deps: SweepDeps) {
 
 	async function sweepPage(): Promise<Swept> {
 		const now = deps.clock();
+		// Before the messages: what waits for one of them may spare it a look-up, or an end as unknown.
+		const receiptCount = await sweepParked(deps, now);
 		const due = await messages.findDue(now, limits.sweepPageItems);
 		await Promise.all(due.map((message) => guarded(deps, () => repair(deps, message))));
 		const dueCohorts = await cohorts.findDue(now, limits.sweepPageItems);
@@ -46,11 +51,27 @@ export function createSweep(deps: SweepDeps) {
 		await guarded(deps, () => deps.store.idempotencyKeys.eraseDue(now));
 		await guarded(deps, () => sweepProposals(deps, now));
 		await guarded(deps, () => deps.retime.continueRetiming());
-		const moreDue = due.length === limits.sweepPageItems || dueCohorts.length === limits.sweepPageItems;
+		const moreDue = [due.length, dueCohorts.length, receiptCount].includes(limits.sweepPageItems);
 		return { messageCount: due.length, cohortCount: dueCohorts.length, moreDue };
 	}
 
 	return { sweepPage, repair: (message: Message) => repair(deps, message) };
+}
+
+// Whoever was to apply a receipt once its message was known died: the sender after it had stored the carrier's id, say.
+async function sweepParked(deps: SweepDeps, now: number): Promise<number> {
+	const { messages, parkedReceipts } = deps.store;
+	const due = await parkedReceipts.findDue(now, limits.sweepPageItems);
+	// Before anything is tried, and each time twice as late: what is of no message, or can't be read, keeps none waiting.
+	const later = ({ parkedAt }: ParkedReceipt) => now + Math.max(now - parkedAt, limits.driverPatienceMs);
+	await parkedReceipts.nextChecks(due.map((receipt) => ({ id: receipt._id, at: later(receipt) })));
+	const waiting = Map.groupBy(due, ({ sendQueue, carrierId }) => JSON.stringify([sendQueue, carrierId]));
+	const unparkOne = async ({ sendQueue, carrierId }: ParkedReceipt) => {
+		const message = await messages.findByCarrierId(sendQueue, carrierId);
+		if (message) await deps.unpark(message, carrierId);
+	};
+	await Promise.all([...waiting.values()].map(([receipt]) => guarded(deps, () => unparkOne(receipt as ParkedReceipt))));
+	return due.length;
 }
 
 // A publisher or a starter died: what it had begun is completed or given up.

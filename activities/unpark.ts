@@ -1,6 +1,7 @@
 // Receipts that overtook the answer to the send: applied once the carrier's id is known.
 
 import type { CarrierEvent } from "../adapters/carriers/carrier.ts";
+import type { ParkedReceipt } from "../adapters/mongo/models.ts";
 import { parkingTenant } from "../domain/ids.ts";
 import { isFinal } from "../domain/lifecycle.ts";
 import type { Message } from "../domain/message.ts";
@@ -16,25 +17,34 @@ export type UnparkDeps = Pick<ActivityDeps, "clock" | "encryption"> & {
 	runs: Pick<ActivityDeps["runs"], "settleSoon">;
 };
 
-/** Applies the parked receipts of a carrier id, oldest event first, and deletes them. */
+/**
+ * Applies the parked receipts of a carrier id, oldest event first, and deletes them.
+ * @throws LetheError keys_unavailable, content_erased when one can't be read: the others are applied all the same
+ */
 export function createUnpark(deps: UnparkDeps) {
 	return async function unpark(message: Message, carrierId: string): Promise<void> {
 		const parked = await deps.store.parkedReceipts.findByCarrierId(message.sendQueue, carrierId);
 		if (parked.length === 0) return;
-		const events = await Promise.all(
-			parked.map(async (receipt): Promise<CarrierEvent> => {
-				const plaintext = await deps.encryption.decrypt({
-					tenantId: parkingTenant,
-					messageId: receipt._id,
-					object: "receipt",
-					sealed: receipt.sealed,
-				});
-				return JSON.parse(plaintext.reveal()) as CarrierEvent;
-			}),
-		);
-		for (const event of events.sort((a, b) => a.at - b.at)) await applyEvent(deps, message._id, event, false);
-		await deps.store.parkedReceipts.delete(parked.map((receipt) => receipt._id));
+		const opened = await Promise.allSettled(parked.map((receipt) => open(deps, receipt)));
+		const read = opened.flatMap((one) => (one.status === "fulfilled" ? one.value : []));
+		for (const { event } of read.sort((a, b) => a.event.at - b.event.at)) {
+			await applyEvent(deps, message._id, event, false);
+		}
+		await deps.store.parkedReceipts.delete(read.map(({ id }) => id));
+		// One that can't be read keeps no other waiting; it is told of, and stays where the sweep finds it.
+		const failed = opened.find((one) => one.status === "rejected");
+		if (failed) throw failed.reason;
 	};
+}
+
+async function open(deps: UnparkDeps, { _id, sealed }: ParkedReceipt): Promise<{ id: string; event: CarrierEvent }> {
+	const place = { tenantId: parkingTenant, messageId: _id, object: "receipt" } as const;
+	const plaintext = await deps.encryption.decrypt({ ...place, sealed });
+	try {
+		return { id: _id, event: JSON.parse(plaintext.reveal()) as CarrierEvent };
+	} finally {
+		plaintext.wipe();
+	}
 }
 
 /** Lets one authenticated event act on a message; settles its group when that made it final. */

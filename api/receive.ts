@@ -60,7 +60,9 @@ export function createReceive(deps: ReceiveDeps) {
 			plaintext: Plaintext.text(JSON.stringify(event)),
 		});
 		const { carrierId } = event;
-		await deps.store.parkedReceipts.park({ _id: id, sendQueue, carrierId, sealed, parkedAt: now, eraseBy: dueAt });
+		const nextCheckAt = now + limits.driverPatienceMs;
+		const times = { parkedAt: now, nextCheckAt, eraseBy: dueAt };
+		await deps.store.parkedReceipts.park({ _id: id, sendQueue, carrierId, sealed, ...times });
 	}
 
 	return async (sendQueue: string, event: CarrierEvent, stale: boolean): Promise<ReceiptResult> => {

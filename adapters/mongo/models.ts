@@ -37,6 +37,8 @@ export type ParkedReceipt = {
 	carrierId: string;
 	sealed: NonNullable<Message["content"]>;
 	parkedAt: number;
+	/** When the sweep must look again whether its message is known. */
+	nextCheckAt: number;
 	eraseBy: number;
 };
 
@@ -116,7 +118,7 @@ const collections = {
 	subjectRecords: [{ subjects: 1 }, { tenantId: 1, kind: 1, recordedAt: -1, _id: -1 }, { nextCheckAt: 1 }],
 	cohorts: [{ nextCheckAt: 1 }],
 	wrappingKeys: [{ cohortId: 1 }],
-	parkedReceipts: [{ carrierId: 1 }, { eraseBy: 1 }, { "sealed.cohortId": 1 }],
+	parkedReceipts: [{ carrierId: 1 }, { nextCheckAt: 1 }, { eraseBy: 1 }, { "sealed.cohortId": 1 }],
 	certificates: [{ about: 1 }, { tenantId: 1, issuedAt: -1 }],
 	idempotencyKeys: [{ eraseBy: 1 }],
 	apiKeys: [{ mac: 1 }],

@@ -167,6 +167,16 @@ function createParkedReceiptStore(collection: mongo.Collection<ParkedReceipt>) {
 		/** What waits for a carrier's id; calls made together share a read. */
 		findByCarrierId: (sendQueue: string, carrierId: string) => findByCarrierId({ sendQueue, carrierId }),
 		delete: (ids: string[]) => guardStore(async () => void (await collection.deleteMany({ _id: { $in: ids } }))),
+		/** Receipts that the sweep must look at, the longest overdue first. */
+		findDue: (now: number, itemsMax: number) => findDue(collection, now, itemsMax),
+		/** Has the sweep look at each again at its own time. */
+		nextChecks: (checks: { id: string; at: number }[]) =>
+			guardStore(async () => {
+				const operations = checks.map(({ id, at }) => ({
+					updateOne: { filter: { _id: id }, update: { $set: { nextCheckAt: at } } },
+				}));
+				if (operations.length > 0) await collection.bulkWrite(operations, { ordered: false });
+			}),
 		eraseDue: (now: number) =>
 			guardStore(async () => (await collection.deleteMany({ eraseBy: { $lte: now } })).deletedCount),
 		eraseCohort: (cohortId: string) =>
