@@ -55,7 +55,7 @@ const stopReplies = {
 
 /**
  * Takes one message that `verifyInbound` vouches for; what it does is durable when this resolves. The text is judged in
- * memory; of it only the keyword's effect is recorded.
+ * memory; of it only the keyword's effect is recorded. Its texts stay the caller's, who wipes them.
  *
  * The tenants that share a sender are one to the recipient: a STOP reaches them all. It is honoured from anyone; answers
  * go only to numbers that have been written to, else strangers could be sent messages in anyone's name.
@@ -70,6 +70,14 @@ export function createInbound(deps: InboundDeps) {
 		if (!queue || queue.sender !== message.to) return "unknown_sender";
 		const recipient = readSender(message);
 		if (!recipient) return "unknown_number";
+		try {
+			return await takeOnce(sendQueue, message, recipient);
+		} finally {
+			recipient.number.wipe();
+		}
+	};
+
+	async function takeOnce(sendQueue: string, message: InboundMessage, recipient: Recipient): Promise<InboundTaken> {
 		const id = deps.ids.derive("request", JSON.stringify([sendQueue, "inbound", message.eventId]));
 		if (!(await claim(deps, id))) return "duplicate";
 		try {
@@ -84,10 +92,8 @@ export function createInbound(deps: InboundDeps) {
 		} catch (error) {
 			await deps.store.idempotencyKeys.release(id).catch(() => undefined);
 			throw error;
-		} finally {
-			for (const plaintext of [message.from, message.text, recipient.number]) plaintext.wipe();
 		}
-	};
+	}
 
 	async function handle(one: Case, text: string): Promise<InboundTaken> {
 		if (one.parties.length === 0) return "unknown_sender";

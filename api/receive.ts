@@ -52,13 +52,9 @@ export function createReceive(deps: ReceiveDeps) {
 		const dueAt = bucketEnd(now + limits.parkedReceiptMs / 2, latest) ?? latest;
 		const cohort = { tenantId: parkingTenant, region: parkingRegion, retentionClass: parkingClass, dueAt };
 		const cohortId = await deps.cohorts.ensure(cohort);
-		const sealed = await deps.encryption.encrypt({
-			tenantId: parkingTenant,
-			messageId: id,
-			object: "receipt",
-			cohortId,
-			plaintext: Plaintext.text(JSON.stringify(event)),
-		});
+		const place = { tenantId: parkingTenant, messageId: id, object: "receipt", cohortId } as const;
+		const plaintext = Plaintext.text(JSON.stringify(event));
+		const sealed = await deps.encryption.encrypt({ ...place, plaintext }).finally(() => plaintext.wipe());
 		const { carrierId } = event;
 		const nextCheckAt = now + limits.driverPatienceMs;
 		const times = { parkedAt: now, nextCheckAt, eraseBy: dueAt };

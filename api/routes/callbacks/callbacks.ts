@@ -26,21 +26,29 @@ export function takeRawBodies(app: Instance): void {
 }
 
 export function createCallbacks(deps: CallbacksDeps) {
+	async function findCarrier({ carrier: name, queue }: Request["params"]): Promise<Carrier> {
+		const carrier = await deps.carriers.verifier(queue);
+		if (carrier?.name === name) return carrier;
+		deps.metrics.countCallback("unknown", "unknown_queue");
+		throw new LetheError("not_found");
+	}
+
 	return {
-		/** The carrier that the address names, with that queue's callback secrets only. @throws LetheError not_found */
-		async findCarrier({ carrier: name, queue }: Request["params"]): Promise<Carrier> {
-			const carrier = await deps.carriers.verifier(queue);
-			if (carrier?.name === name) return carrier;
-			deps.metrics.countCallback("unknown", "unknown_queue");
-			throw new LetheError("not_found");
+		/**
+		 * Hands `use` the carrier that the address names, with that queue's callback secrets only, and the request as the
+		 * carrier sent it; its bytes are wiped once that ended, whichever way.
+		 * @throws LetheError not_found
+		 */
+		async take(request: Request, use: (carrier: Carrier, callback: CallbackRequest) => Promise<void>): Promise<void> {
+			const { method, headers, raw } = request;
+			const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
+			try {
+				const carrier = await findCarrier(request.params);
+				await use(carrier, { method, url: `${deps.publicUrl}${raw.url}`, headers, body: body.toString("utf8") });
+			} finally {
+				body.fill(0);
+			}
 		},
-		/** The request as the carrier sent it. */
-		toCallback: ({ method, headers, raw, body }: Request): CallbackRequest => ({
-			method,
-			url: `${deps.publicUrl}${raw.url}`,
-			headers,
-			body: Buffer.isBuffer(body) ? body.toString("utf8") : "",
-		}),
 		/** Counts a callback that can't be believed; the error to throw. */
 		refuse(carrier: Carrier, reason: string): LetheError {
 			deps.metrics.countCallback(carrier.name, reason);

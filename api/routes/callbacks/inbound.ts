@@ -1,6 +1,7 @@
 // /v1/callbacks/{carrier}/{queue}/inbound: what recipients write, verified as receipts are; what is stale changes nothing.
 
 import { z } from "zod";
+import type { Carrier, InboundMessage } from "../../../adapters/carriers/carrier.ts";
 import { createInbound, type InboundDeps } from "../../inbound.ts";
 import type { Instance } from "../../instance.ts";
 import { problems } from "../../schemas.ts";
@@ -23,16 +24,25 @@ export function addInbound(app: Instance, deps: InboundDeps & CallbacksDeps): vo
 			response: { 200: z.void().describe("Taken"), ...problems },
 		},
 		handler: async (request, reply) => {
-			const carrier = await callbacks.findCarrier(request.params);
-			const result = carrier.verifyInbound?.(callbacks.toCallback(request), deps.clock());
-			const reason = result ? (result.valid ? undefined : result.reason) : "unsupported";
-			if (reason !== undefined && reason !== "stale") throw callbacks.refuse(carrier, reason);
-			if (!result?.valid) deps.metrics.countCallback(carrier.name, "inbound_stale");
-			for (const message of result?.valid ? result.messages : []) {
-				const taken = await receive(request.params.queue, message);
-				deps.metrics.countCallback(carrier.name, `inbound_${taken}`);
-			}
+			await callbacks.take(request, async (carrier, callback) => {
+				const result = carrier.verifyInbound?.(callback, deps.clock());
+				const reason = result ? (result.valid ? undefined : result.reason) : "unsupported";
+				if (reason !== undefined && reason !== "stale") throw callbacks.refuse(carrier, reason);
+				if (!result?.valid) deps.metrics.countCallback(carrier.name, "inbound_stale");
+				if (result?.valid) await takeAll(carrier, request.params.queue, result.messages);
+			});
 			return reply.code(200).send();
 		},
 	});
+
+	async function takeAll(carrier: Carrier, queue: string, messages: InboundMessage[]): Promise<void> {
+		try {
+			for (const message of messages) {
+				deps.metrics.countCallback(carrier.name, `inbound_${await receive(queue, message)}`);
+			}
+		} finally {
+			// Those too that were not come to, and whatever became of the others.
+			for (const { from, text } of messages) for (const plaintext of [from, text]) plaintext.wipe();
+		}
+	}
 }

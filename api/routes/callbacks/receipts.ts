@@ -26,10 +26,11 @@ export function addReceipts(app: Instance, deps: ReceiptsDeps): void {
 			response: { 200: z.void().describe("Taken"), ...problems },
 		},
 		handler: async (request, reply) => {
-			const carrier = await callbacks.findCarrier(request.params);
-			const result = carrier.verify(callbacks.toCallback(request), deps.clock());
-			if (!result.valid && result.reason !== "stale") throw callbacks.refuse(carrier, result.reason);
-			for (const event of result.events) await take(carrier, request.params.queue, event, !result.valid);
+			await callbacks.take(request, async (carrier, callback) => {
+				const result = carrier.verify(callback, deps.clock());
+				if (!result.valid && result.reason !== "stale") throw callbacks.refuse(carrier, result.reason);
+				for (const event of result.events) await take(carrier, request.params.queue, event, !result.valid);
+			});
 			return reply.code(200).send();
 		},
 	});
