@@ -76,7 +76,8 @@ export const errorCatalogue = {
 	too_many_records: {
 		status: 422,
 		retryable: false,
-		title: "As much is on record of this recipient as is kept of one; end or leave out what is no longer needed.",
+		title:
+			"As much is on record of this recipient or message as is kept of one; end or leave out what is no longer needed.",
 	},
 	no_route: { status: 422, retryable: false, title: "No send queue serves this tenant and destination." },
 	rate_limited: { status: 429, retryable: true, title: "Too many requests; wait as Retry-After says." },

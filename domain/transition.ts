@@ -24,8 +24,8 @@ export type Transition = {
 	where?: Record<string, unknown>;
 	set?: Record<string, unknown>;
 	unset?: string[];
-	/** Arrays to append to; each keeps its newest `keep` entries. */
-	push?: Record<string, { value: unknown; keep: number }>;
+	/** Arrays to append to; each keeps its newest `keep` entries, or all. */
+	push?: Record<string, { value: unknown; keep?: number }>;
 	evidence?: EvidenceEntry[];
 };
 
@@ -72,7 +72,8 @@ export function hold(message: Message, id: string): Transition {
 		id: message._id,
 		from: [message.state],
 		where: { holds: { $ne: id } },
-		push: { holds: { value: id, keep: limits.holdsPerMessageMax } },
+		// All are kept: the message must not lose one for another.
+		push: { holds: { value: id } },
 	};
 }
 

@@ -195,7 +195,9 @@ function updateOf(item: Transition, token: string, now: number): mongo.UpdateFil
 		set.stateAt ??= now;
 	}
 	const push: Record<string, unknown> = { tokens: { $each: [token], $slice: -tokensKept } };
-	for (const [path, { value, keep }] of Object.entries(item.push ?? {})) push[path] = { $each: [value], $slice: -keep };
+	for (const [path, { value, keep }] of Object.entries(item.push ?? {})) {
+		push[path] = { $each: [value], ...(keep === undefined ? {} : { $slice: -keep }) };
+	}
 	if (item.evidence?.length) push.evidence = { $each: item.evidence, $slice: -evidenceKept };
 	const update: Record<string, Record<string, unknown>> = { $push: push };
 	if (Object.keys(set).length > 0) update.$set = set;

@@ -41,6 +41,7 @@ export function addHolds(app: Instance, deps: Deps): void {
 		if (input.scope === "message") {
 			const message = await deps.store.messages.findForTenant(principal.tenantId, input.messageId);
 			if (!message) throw new LetheError("not_found");
+			if (message.holds.length >= limits.holdsPerMessageMax) throw new LetheError("too_many_records");
 			return { subjects: [], messageId: message._id };
 		}
 		const subject = await subjects.identify(principal.tenantId, readRecipient(input.number, "/number").number);

@@ -8,6 +8,7 @@ import { connectMongo, type MongoConnection } from "../../../adapters/mongo/conn
 import { indexes } from "../../../adapters/mongo/models.ts";
 import { createStore, type Store } from "../../../adapters/mongo/store.ts";
 import { LetheError } from "../../../domain/errors.ts";
+import { hold } from "../../../domain/transition.ts";
 import { messageOf } from "../../harness/message.ts";
 
 describe("store", () => {
@@ -80,6 +81,18 @@ describe("store", () => {
 		const answers = await Promise.all([won, lost].map((messageId) => myStore.messages.transition(take(messageId))));
 		assert.deepEqual(answers, [true, false]);
 		await mine.close();
+	});
+
+	it("a hold takes none of a message's others away, however many it bears", async () => {
+		const message = messageOf({
+			id: id(),
+			state: "queued",
+			holds: Array.from({ length: 200 }, (_, at) => `hold_${at}`),
+		});
+		await store.messages.insert(message);
+		assert.equal(await store.messages.transition(hold(message, "hold_more")), true);
+		assert.equal(await store.messages.transition(hold(message, "hold_more")), false, "once");
+		assert.deepEqual((await store.messages.find(message._id))?.holds, [...message.holds, "hold_more"]);
 	});
 
 	it("every index that a query needs exists, and none besides", async () => {

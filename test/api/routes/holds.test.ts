@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
+import { limits } from "../../../domain/limits.ts";
 import { cancel } from "../../../domain/transition.ts";
 import { openPolicies } from "../../../policies/index.ts";
 import { createTestApi, type TestApi } from "../harness.ts";
@@ -51,6 +52,19 @@ describe("/v1/holds", () => {
 		assert.deepEqual([refused.json.code, refused.json.reasons[0]], ["policy_denied", "LEGAL_HOLD_ACTIVE"]);
 		await release(json.id);
 		assert.equal((await api.post(sender, { to: number })).status, 202);
+	});
+
+	it("one more on a message than is kept of one is refused in so many words, and takes none of the others away", async () => {
+		const messageId = await send(freshNumber());
+		const placed = [];
+		for (let count = 0; count < limits.holdsPerMessageMax; count++) {
+			placed.push((await place({ scope: "message", messageId })).json.id);
+		}
+		const refused = await place({ scope: "message", messageId });
+		assert.deepEqual([refused.status, refused.json.code], [422, "too_many_records"]);
+		assert.deepEqual((await api.read(messageId)).holds, placed);
+		await release(placed[0]);
+		assert.equal((await place({ scope: "message", messageId })).status, 201);
 	});
 
 	it("a hold on one message leaves the recipient's others alone", async () => {
