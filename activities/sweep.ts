@@ -89,7 +89,7 @@ async function sweepProposals(deps: SweepDeps, now: number): Promise<void> {
 
 async function repair(deps: SweepDeps, message: Message): Promise<void> {
 	const now = deps.clock();
-	const nextCheckAt = now + limits.driverPatienceMs;
+	const nextCheckAt = Math.max(now, waitsUntil(message, now)) + limits.driverPatienceMs;
 	// The new date is a claim: of two sweeps one goes on, and a repair that fails comes back later, not at once.
 	const claimed = await deps.store.messages.transition({
 		id: message._id,
@@ -117,11 +117,21 @@ async function repair(deps: SweepDeps, message: Message): Promise<void> {
 	}
 }
 
+// Until then nothing is to be done for an open message, whatever woke the sweep. One whose head may be missing can't wait.
+function waitsUntil(message: Message, now: number): number {
+	// No sender may claim it; its release has the sweep look at once.
+	const held = message.state === "queued" && message.holds.length > 0;
+	if (held) return Math.min(message.deadlineAt, now + limits.heldCohortCheckMs);
+	if (message.state === "queued") return message.notBefore ?? 0;
+	return message.state === "deferred" && message.headId === undefined ? (message.releaseAt ?? 0) : 0;
+}
+
 // The run may never have started, or its worker died with the activity in hand: start it, and if it stands, do its work.
 async function driveUnsent(deps: SweepDeps, message: Message): Promise<void> {
 	const { submissionId, tenantId, category, region } = message;
 	const started = await deps.runs.start({ submissionId, tenantId, category, region }).catch(() => false);
-	if (started) return;
+	// Woken before its time, by a hold's release say: its run sleeps until then, and the claim has the sweep come back after.
+	if (started || waitsUntil(message, deps.clock()) > deps.clock()) return;
 	const prepared = await deps.prepare.prepareMessage(message);
 	const releaseAt = prepared.releaseAt ?? 0;
 	if (releaseAt <= deps.clock()) await deps.deliver.queueMessage(prepared);

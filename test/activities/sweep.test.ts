@@ -1,0 +1,106 @@
+// The sweep drives what is due and nothing else, whatever woke it.
+
+import assert from "node:assert/strict";
+import { after, before, beforeEach, describe, it } from "node:test";
+import { limits } from "../../domain/limits.ts";
+import type { Message } from "../../domain/message.ts";
+import { enqueue } from "../../domain/transition.ts";
+import { createEngine, type Engine } from "../harness/engine.ts";
+import { placeHold } from "../harness/records.ts";
+
+const hour = 3600_000;
+
+describe("the sweep", () => {
+	let engine: Engine;
+	let judged: number;
+	before(async () => {
+		engine = await createEngine({ worker: false, sender: false });
+		const { reevaluate } = engine.policies;
+		engine.policies.reevaluate = (...args) => {
+			judged++;
+			return reevaluate(...args);
+		};
+	});
+	beforeEach(() => {
+		judged = 0;
+	});
+	after(() => engine.close());
+
+	const accept = (shape: Parameters<Engine["accept"]>[0] = {}) => {
+		const now = engine.clock();
+		const subject = { version: 1, mac: engine.ids.random("evidence") };
+		return engine.accept({ deadlineAt: now + 6 * hour, closeAt: now + 7 * hour, subject, ...shape });
+	};
+	const sweep = () => engine.activities.sweepPage();
+	const sweepAfter = async (ms: number) => {
+		engine.time.offsetMs += ms;
+		await sweep();
+	};
+	/** Holds a message's recipient and lets go again: the sweep is to look at it now. */
+	const holdAndRelease = async (message: Message) => {
+		const record = await placeHold(engine, message);
+		await engine.store.subjectMessages.hold(record);
+		engine.time.offsetMs += 1;
+		await engine.store.subjectRecords.end(record._id, {
+			at: engine.clock(),
+			recordedAt: engine.clock(),
+			recordedBy: "key_a",
+			source: "api",
+		});
+		await engine.store.subjectMessages.release(record, engine.clock());
+		await engine.store.subjectRecords.nextCheck(record._id, undefined);
+	};
+	const waiting = async () => Object.values(await engine.sendQueues.counts("queue")).reduce((sum, one) => sum + one, 0);
+
+	it("leaves a deferred message until its release, once the release of a hold has had it looked at", async () => {
+		const releaseAt = engine.clock() + hour;
+		const message = await accept({ state: "deferred", releaseAt });
+		await engine.start(message);
+		await holdAndRelease(message);
+		await sweep();
+		const looked = await engine.read(message._id);
+		assert.deepEqual([looked.state, looked.nextCheckAt], ["deferred", releaseAt + limits.driverPatienceMs]);
+		await sweepAfter(limits.driverPatienceMs + 1);
+		assert.equal(judged, 0);
+		await sweepAfter(hour);
+		assert.equal((await engine.read(message._id)).state, "queued", "and then does what its run did not");
+	});
+
+	it("starts the run of a deferred message that has none, and leaves the rest to it", async () => {
+		const releaseAt = engine.clock() + hour;
+		const message = await accept({ state: "deferred", releaseAt });
+		await sweepAfter(limits.driverPatienceMs + 1);
+		const description = await engine.temporal.client.workflow.getHandle(message.submissionId).describe();
+		assert.equal(description.status.name, "RUNNING");
+		assert.equal((await engine.read(message._id)).nextCheckAt, releaseAt + limits.driverPatienceMs);
+	});
+
+	it("leaves a queued message until its next attempt may start", async () => {
+		const message = await accept();
+		await engine.store.messages.transition(enqueue(message, engine.clock()));
+		const notBefore = engine.clock() + hour;
+		await engine.store.messages.transition({ id: message._id, set: { notBefore } });
+		await holdAndRelease(message);
+		await sweep();
+		const looked = await engine.read(message._id);
+		assert.deepEqual([looked.state, looked.nextCheckAt], ["queued", notBefore + limits.driverPatienceMs]);
+	});
+
+	it("looks seldom at a queued message that is held, ends it at its deadline, and at once when it is let go", async () => {
+		const deadlineAt = engine.clock() + limits.heldCohortCheckMs + hour;
+		const message = await accept({ deadlineAt, holds: ["hold_a"] });
+		await engine.store.messages.transition(enqueue(message, engine.clock()));
+		await sweepAfter(limits.driverPatienceMs + 1);
+		assert.ok(((await engine.read(message._id)).nextCheckAt ?? 0) >= engine.clock() + limits.heldCohortCheckMs);
+		await engine.emptyRedis();
+		const set = { holds: [], nextCheckAt: engine.clock() };
+		await engine.store.messages.transition({ id: message._id, set });
+		await sweep();
+		assert.equal(await waiting(), 1);
+		const held = await accept({ deadlineAt: engine.clock() + 60_000, holds: ["hold_a"] });
+		await engine.store.messages.transition(enqueue(held, engine.clock()));
+		await sweepAfter(limits.driverPatienceMs + 1);
+		await sweepAfter(60_000);
+		assert.equal((await engine.read(held._id)).state, "expired");
+	});
+});
