@@ -51,7 +51,10 @@ export function createDeliver(deps: DeliverDeps) {
 		queueMessage,
 		async deliver(submissionId: string, group: number): Promise<Delivered> {
 			const members = (await messages.findBySubmission(submissionId)).filter((message) => message.group === group);
-			const open = (await Promise.all(members.map(deliverMessage))).filter((message) => message !== undefined);
+			const delivering = members.map(deliverMessage);
+			// A failure has all of them looked at again: not before each has been, this time.
+			await Promise.allSettled(delivering);
+			const open = (await Promise.all(delivering)).filter((message) => message !== undefined);
 			// Read after this activity had started: whoever ends a message from here on can complete it by id.
 			if (open.some(({ state }) => state !== "deferred")) throw new CompleteAsyncError();
 			const releases = open.map(({ releaseAt }) => releaseAt as number);

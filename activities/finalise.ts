@@ -27,9 +27,12 @@ export function createFinalise(deps: FinaliseDeps) {
 	return async function finalise(submissionId: string, cancelled: boolean): Promise<Finalised> {
 		const found = await messages.findBySubmission(submissionId);
 		const allFinal = found.every((message) => isFinal(message.state));
-		if (!allFinal) await Promise.all(found.map((message) => endMessage(message, cancelled)));
+		const ending = allFinal ? [] : found.map((message) => endMessage(message, cancelled));
+		await Promise.allSettled(ending);
 		const ended = allFinal ? found : await messages.findBySubmission(submissionId);
 		await deps.certify(ended);
+		// One that could not be ended has it all repeated, but keeps no other from its certificate.
+		await Promise.all(ending);
 		const counts: Record<string, number> = {};
 		for (const { state } of ended) counts[state] = (counts[state] ?? 0) + 1;
 		return { counts, openCount: ended.filter((message) => !isFinal(message.state)).length };

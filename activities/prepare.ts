@@ -33,7 +33,13 @@ export function createPrepare(deps: PrepareDeps) {
 		prepareMessage,
 		async prepare(submissionId: string): Promise<Preparation> {
 			const found = await messages.findBySubmission(submissionId);
-			const prepared = await Promise.all(found.map(prepareMessage));
+			const preparing = await Promise.allSettled(found.map(prepareMessage));
+			const failures = preparing.filter((one) => one.status === "rejected");
+			if (failures.length === found.length && failures[0]) throw failures[0].reason;
+			// What can't be judged stands in the plan as it was: `deliver` judges it again, and the others need not wait.
+			const prepared = preparing.map((one, index) =>
+				one.status === "fulfilled" ? one.value : (found[index] as Message),
+			);
 			const open = prepared.filter((message) => !isFinal(message.state));
 			const groups = Map.groupBy(open, (message) => message.group);
 			return { groups: [...groups].map(([group, members]) => toGroup(group, members)) };

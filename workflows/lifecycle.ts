@@ -36,11 +36,13 @@ export async function lifecycle(input: LifecycleInput): Promise<void> {
 	let cancelled = false;
 	try {
 		const groups = input.groups ?? (await prepare(input.submissionId));
-		await Promise.all(groups.map((group) => deliverGroup(input.submissionId, group)));
+		// Each to its end: one whose time is over, or that failed, must not end the run while another still waits.
+		const ended = await Promise.allSettled(groups.map((group) => deliverGroup(input.submissionId, group)));
+		cancelled = ended.some((group) => group.status === "rejected" && isCancellation(group.reason));
 	} catch (error) {
-		// Cancelled by an operator, or a group's time is over: either way what is open must now end.
 		cancelled = isCancellation(error);
 	}
+	// Cancelled by an operator, or over: either way what is open must now end.
 	await CancellationScope.nonCancellable(() => finalise(input, cancelled));
 }
 

@@ -2,10 +2,16 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { CompleteAsyncError } from "@temporalio/activity";
+import { ApplicationFailure, CompleteAsyncError } from "@temporalio/activity";
 import mongoose from "mongoose";
+import { createCertify } from "../../activities/certify.ts";
+import { createDeliver } from "../../activities/deliver.ts";
+import { createFinalise } from "../../activities/finalise.ts";
+import { createPrepare } from "../../activities/prepare.ts";
+import { createRejudge } from "../../activities/rejudge.ts";
 import { applyEvent } from "../../activities/unpark.ts";
 import type { SendOutcome } from "../../adapters/carriers/carrier.ts";
+import { LetheError } from "../../domain/errors.ts";
 import { isFinal } from "../../domain/lifecycle.ts";
 import { limits } from "../../domain/limits.ts";
 import type { Message } from "../../domain/message.ts";
@@ -193,6 +199,41 @@ describe("lifecycle, with a worker that dies between taking a delivery and enque
 	});
 });
 
+describe("lifecycle, with a group that can't be delivered", () => {
+	let engine: Engine;
+	before(async () => {
+		engine = await createEngine({
+			replace: ({ deliver }) => ({
+				deliver: async (submissionId, group) => {
+					if (group === 0) throw ApplicationFailure.nonRetryable("poor", "poor");
+					return deliver(submissionId, group);
+				},
+			}),
+		});
+	});
+	after(() => engine.close());
+	const { inState, receipt, result } = helpers(() => engine);
+
+	it("the others are attended to until they are final, and then the run tells what is left", async () => {
+		const shape = { submissionId: engine.ids.random("submission"), tenantId: engine.ids.random("tenant") };
+		const poor = await engine.accept({ ...shape, submissionSize: 2, group: 0 });
+		const well = await engine.accept({ ...shape, submissionSize: 2, group: 1 });
+		await engine.start(poor);
+		await inState(well._id, "submitted");
+		const handle = engine.temporal.client.workflow.getHandle(shape.submissionId);
+		await until(async () =>
+			(await handle.fetchHistory()).events?.some((event) => event.activityTaskFailedEventAttributes),
+		);
+		// A turn more of the workflow: what came of the failure is decided by then.
+		await until(async () => (await handle.describe()).raw.pendingWorkflowTask == null);
+		assert.equal((await handle.describe()).status.name, "RUNNING");
+		await receipt(well._id, "delivered");
+		await result(poor);
+		assert.equal((await engine.read(well._id)).certificates.length, 1);
+		assert.equal((await engine.read(poor._id)).state, "accepted", "and is left to the sweep");
+	});
+});
+
 describe("lifecycle, driven step by step", () => {
 	let engine: Engine;
 	before(async () => {
@@ -260,6 +301,43 @@ describe("lifecycle, driven step by step", () => {
 		const calls = engine.carrier.calls.length;
 		await engine.send({ messageId: other._id, attempt: 2 }, noControl);
 		assert.equal(engine.carrier.calls.length, calls);
+	});
+
+	it("a message that can't be judged keeps no other of its submission from being planned, queued, ended and certified", async () => {
+		const shape = { submissionId: engine.ids.random("submission"), tenantId: engine.ids.random("tenant") };
+		const subject = (name: string) => ({ version: 1, mac: `mac_${name}_${shape.submissionId}` });
+		const poor = await engine.accept({ ...shape, subject: subject("poor") });
+		const well = await engine.accept({ ...shape, subject: subject("well") });
+		const away = async () => {
+			throw new LetheError("store_unavailable");
+		};
+		const { messages } = engine.store;
+		// Slower than what fails: nothing of it may be under way when the failure is told.
+		const find = async (id: string) => {
+			await new Promise((resolve) => setTimeout(resolve, 100));
+			return messages.find(id);
+		};
+		const know = (message: Message) => (message._id === poor._id ? away() : createRejudge(engine).know(message));
+		const rejudge = { ...createRejudge(engine), know };
+		engine.time.offsetMs += limits.standingFreshMs + 1;
+		const prepare = createPrepare({ ...engine, rejudge });
+		const [group] = (await prepare.prepare(shape.submissionId)).groups;
+		assert.equal(group?.count, 2);
+		const slow = { prepareMessage: (one: Message) => find(one._id).then(() => prepare.prepareMessage(one)) };
+		const deliver = createDeliver({
+			...engine,
+			prepare: { prepareMessage: (one) => (one._id === poor._id ? prepare : slow).prepareMessage(one) },
+		});
+		await assert.rejects(deliver.deliver(shape.submissionId, 0), { code: "store_unavailable" });
+		assert.equal((await engine.read(well._id)).state, "queued");
+		const transition: typeof messages.transition = (change) =>
+			change.id === poor._id && change.to ? away() : messages.transition(change);
+		const store = { ...engine.store, messages: { ...messages, transition } };
+		const finalise = createFinalise({ ...engine, store, certify: createCertify(engine) });
+		await assert.rejects(finalise(shape.submissionId, true), { code: "store_unavailable" });
+		const ended = await engine.read(well._id);
+		assert.deepEqual([ended.state, ended.certificates.length], ["cancelled", 1]);
+		assert.equal((await engine.activities.finalise(shape.submissionId, true)).openCount, 0, "repeated, it ends both");
 	});
 
 	it("two senders with the same job make one attempt", async () => {
