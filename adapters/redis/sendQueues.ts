@@ -88,11 +88,14 @@ export function createSendWorker(options: {
 	handle: (job: { messageId: string; attempt: number }, control: QueueControl) => Promise<void>;
 	onError: (error: Error) => void;
 }) {
+	// Before anything is opened: it would stay open.
+	if (options.sendQueue.includes(":")) throw new RangeError("a send queue's name must not contain a colon");
 	const connection = new Redis(options.url, {
 		maxRetriesPerRequest: null,
 		retryStrategy: (times) => Math.min(times * 100, 2_000),
 	});
 	connection.on("error", options.onError);
+	const limiter = rateWindow(options.ratePerSecond);
 	const control: QueueControl = { holdBack: (ms) => worker.rateLimit(ms) };
 	const worker: Worker = new Worker(
 		options.sendQueue,
@@ -109,7 +112,7 @@ export function createSendWorker(options: {
 			connection,
 			prefix: options.prefix,
 			concurrency: options.concurrency,
-			limiter: rateWindow(options.ratePerSecond),
+			limiter,
 			removeOnComplete: { count: 0 },
 			removeOnFail: { count: 0 },
 			// A stalled job is a dead sender's: its message is repaired from the store, never run again from here.
@@ -120,6 +123,11 @@ export function createSendWorker(options: {
 	);
 	worker.on("error", options.onError);
 	return {
+		/** Another rate from the next job on; what runs goes on. */
+		setRate(ratePerSecond: number): void {
+			// In place: the worker hands these very values to Redis with each job that it asks for.
+			Object.assign(limiter, rateWindow(ratePerSecond));
+		},
 		async close(): Promise<void> {
 			await worker.close();
 			connection.disconnect();

@@ -1,0 +1,128 @@
+// What the sender works, on a real Redis: queues come, pause and change their rate while it runs.
+
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { after, before, describe, it } from "node:test";
+import { Redis } from "ioredis";
+import type { SendQueueDocument } from "../../adapters/mongo/models.ts";
+import { createSendQueues, createSendWorker, type SendQueues } from "../../adapters/redis/sendQueues.ts";
+import { formatId } from "../../domain/ids.ts";
+import { createSendWorkers } from "../../workers/sendWorkers.ts";
+import { until } from "../harness/until.ts";
+
+const url = process.env.REDIS_URL as string;
+
+describe("the sender's workers", () => {
+	const prefix = `t${randomBytes(6).toString("hex")}`;
+	const stored = new Map<string, SendQueueDocument>();
+	const starts: { queue: string; at: number }[] = [];
+	const errors: Error[] = [];
+	let finished = 0;
+	let opened = 0;
+	let slowMs = 0;
+	let queues: SendQueues;
+	const workers = createSendWorkers({
+		queues: { all: async () => [...stored.values()] },
+		open: (queue) => {
+			opened++;
+			const handle = async () => {
+				starts.push({ queue: queue.sendQueue, at: performance.now() });
+				await new Promise((resolve) => setTimeout(resolve, slowMs));
+				finished++;
+			};
+			return createSendWorker({ url, prefix, concurrency: 50, handle, onError: () => undefined, ...queue });
+		},
+		ratePerSecondDefault: 1_000,
+		onError: (error) => void errors.push(error),
+	});
+	before(() => {
+		queues = createSendQueues({ url, prefix });
+	});
+	after(async () => {
+		await workers.close();
+		const redis = new Redis(url);
+		const keys = await redis.keys(`${prefix}:*`);
+		if (keys.length > 0) await redis.del(keys);
+		redis.disconnect();
+		await queues.close();
+	});
+
+	const put = (_id: string, more: Partial<SendQueueDocument> = {}) =>
+		void stored.set(_id, { _id, carrier: "simulator", sender: "Lethe", settings: {}, paused: false, ...more });
+	const add = (sendQueue: string, count: number) =>
+		Promise.all(
+			Array.from({ length: count }, () => {
+				const messageId = formatId("message", randomBytes(16));
+				return queues.add({ messageId, attempt: 1, sendQueue, urgent: false, delayMs: 0 });
+			}),
+		);
+	const startsOf = (queue: string) => starts.filter((one) => one.queue === queue).map(({ at }) => at);
+	/** How long the starts from one to another took, ms. */
+	const tookMs = (times: number[], from: number, to: number) => (times[to - 1] as number) - (times[from] as number);
+
+	it("take up a changed rate while they run, upwards and downwards, without letting go of anything", async () => {
+		put("rate", { ratePerSecond: 10 });
+		await workers.watch();
+		await add("rate", 100);
+		await until(() => startsOf("rate").length >= 5);
+		put("rate", { ratePerSecond: 1_000 });
+		const openedBefore = opened;
+		await workers.watch();
+		// The rest would take nine seconds at ten a second.
+		await until(() => startsOf("rate").length === 100);
+		const fast = startsOf("rate");
+		assert.ok(tookMs(fast, 10, 100) < 4_000, `${tookMs(fast, 10, 100)} ms`);
+		put("rate", { ratePerSecond: 20 });
+		await workers.watch();
+		await add("rate", 30);
+		await until(() => startsOf("rate").length === 130);
+		const slow = startsOf("rate");
+		// Thirty at twenty a second, by tenths.
+		assert.ok(tookMs(slow, 102, 130) >= 1_200, `${tookMs(slow, 102, 130)} ms`);
+		assert.equal(opened, openedBefore, "by the worker that was there");
+	});
+
+	it("go back to the rate that goes without saying when a queue names none any more", async () => {
+		put("default", { ratePerSecond: 1 });
+		await workers.watch();
+		await add("default", 40);
+		await until(() => startsOf("default").length >= 1);
+		put("default");
+		await workers.watch();
+		await until(() => startsOf("default").length === 40);
+		assert.ok(tookMs(startsOf("default"), 0, 40) < 20_000);
+	});
+
+	it("take no job of a paused queue, end what they have in hand, and go on when it is not paused any more", async () => {
+		put("paused");
+		await workers.watch();
+		slowMs = 200;
+		const finishedBefore = finished;
+		await add("paused", 1);
+		await until(() => startsOf("paused").length === 1);
+		put("paused", { paused: true });
+		await workers.watch();
+		slowMs = 0;
+		assert.equal(finished, finishedBefore + 1);
+		await add("paused", 1);
+		put("beside");
+		await workers.watch();
+		await add("beside", 1);
+		await until(() => startsOf("beside").length === 1);
+		assert.equal(startsOf("paused").length, 1);
+		put("paused");
+		await workers.watch();
+		await until(() => startsOf("paused").length === 2);
+	});
+
+	it("work the others though one queue can't be opened", async () => {
+		stored.clear();
+		// BullMQ takes no such name.
+		put("a:b");
+		put("well");
+		await workers.watch();
+		assert.equal(errors.length, 1);
+		await add("well", 1);
+		await until(() => startsOf("well").length === 1);
+	});
+});

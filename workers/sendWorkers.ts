@@ -1,0 +1,48 @@
+// The send queues that this process works: what is new, paused or of another rate is taken up while it runs.
+
+import type { Deps } from "../deps.ts";
+
+type SendWorker = Pick<ReturnType<Deps["openSendWorker"]>, "close" | "setRate">;
+
+/** One worker a send queue that is not paused; one queue's failure never stops the others. */
+export function createSendWorkers(options: {
+	queues: Pick<Deps["store"]["sendQueues"], "all">;
+	open: (queue: { sendQueue: string; ratePerSecond: number }) => SendWorker;
+	ratePerSecondDefault: number;
+	onError: (error: Error) => void;
+}) {
+	const workers = new Map<string, SendWorker>();
+
+	function workOn(sendQueue: string, ratePerSecond: number): void {
+		const worker = workers.get(sendQueue);
+		if (worker) worker.setRate(ratePerSecond);
+		else workers.set(sendQueue, options.open({ sendQueue, ratePerSecond }));
+	}
+
+	async function stop(sendQueue: string): Promise<void> {
+		const worker = workers.get(sendQueue);
+		workers.delete(sendQueue);
+		await worker?.close();
+	}
+
+	return {
+		/** Compares what is worked with what the store says. @throws LetheError store_unavailable: all goes on as it was */
+		async watch(): Promise<void> {
+			const queues = await options.queues.all();
+			await Promise.all(
+				queues.map(async ({ _id, paused, ratePerSecond = options.ratePerSecondDefault }) => {
+					try {
+						if (paused) await stop(_id);
+						else workOn(_id, ratePerSecond);
+					} catch (error) {
+						options.onError(error as Error);
+					}
+				}),
+			);
+		},
+		/** Takes no job any more; resolves once those under way have ended, or failed to. */
+		async close(): Promise<void> {
+			await Promise.allSettled([...workers.keys()].map(stop));
+		},
+	};
+}
