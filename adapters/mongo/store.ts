@@ -213,6 +213,11 @@ function createIdempotencyStore(collection: mongo.Collection<IdempotencyDocument
 				}
 				throw new LetheError("store_unavailable", { cause: "lost every race" });
 			}),
+		/** The document that stands under one of these ids. */
+		findAny: async (ids: string[]) => {
+			if (ids.length === 0) return undefined;
+			return guardStore(async () => (await collection.findOne({ _id: { $in: ids } })) ?? undefined);
+		},
 		/** Takes over a claim whose process died; true for one caller only. */
 		takeOver: (id: string, startedAt: number, now: number) =>
 			guardStore(async () => {

@@ -23,7 +23,9 @@ const answersKeptMs = 24 * 3600_000;
 const runningMsMax = 60_000;
 
 type IdempotencyDeps = Pick<ApiDeps, "clock" | "hmac" | "ids" | "log"> & {
-	store: { idempotencyKeys: Pick<ApiDeps["store"]["idempotencyKeys"], "answer" | "claim" | "release" | "takeOver"> };
+	store: {
+		idempotencyKeys: Pick<ApiDeps["store"]["idempotencyKeys"], "answer" | "claim" | "findAny" | "release" | "takeOver">;
+	};
 };
 
 /** The request's Idempotency-Key. @throws LetheError invalid_request */
@@ -61,30 +63,44 @@ export function addIdempotency(app: FastifyInstance, deps: IdempotencyDeps): voi
 
 /** Claims the key for this request; answers the first answer when there is one. */
 async function claim(deps: IdempotencyDeps, request: FastifyRequest, key: string) {
-	const { id: principalId, tenantId } = request.principal;
+	const { idempotencyKeys } = deps.store;
 	const now = deps.clock();
-	const content = canonical([tenantId, request.method, request.url, request.body ?? null]);
-	const [{ mac }, { mac: fingerprint }] = await Promise.all([
-		deps.hmac.mac("idempotency", undefined, JSON.stringify([tenantId, principalId, key])),
+	const content = canonical([request.principal.tenantId, request.method, request.url, request.body ?? null]);
+	const [{ id, others }, { mac: fingerprint }] = await Promise.all([
+		readIds(deps, request, key),
 		deps.hmac.mac("idempotency", undefined, content),
 	]);
-	const id = deps.ids.derive("request", mac);
-	const standing = await deps.store.idempotencyKeys.claim({
-		_id: id,
-		fingerprint,
-		startedAt: now,
-		eraseBy: now + answersKeptMs,
-	});
+	// What stands under another version of the hash goes first: it was there before that of today.
+	const standing =
+		(await idempotencyKeys.findAny(others)) ??
+		(await idempotencyKeys.claim({ _id: id, fingerprint, startedAt: now, eraseBy: now + answersKeptMs }));
 	if (standing) {
 		const macs = await deps.hmac.allMacs("idempotency", undefined, content);
 		if (!macs.some((candidate) => candidate.mac === standing.fingerprint)) throw new LetheError("idempotency_mismatch");
 		if (standing.answer) return standing.answer;
-		const { startedAt } = standing;
-		const dead = now - startedAt > runningMsMax && (await deps.store.idempotencyKeys.takeOver(id, startedAt, now));
+		const { _id, startedAt } = standing;
+		const dead = now - startedAt > runningMsMax && (await idempotencyKeys.takeOver(_id, startedAt, now));
 		if (!dead) throw new LetheError("idempotency_in_progress");
+		request.idempotencyClaim = _id;
+		return undefined;
 	}
 	request.idempotencyClaim = id;
-	return undefined;
+	// While the version changes, two processes may claim one key under two of them: whoever sees the other lets go.
+	if (!(await idempotencyKeys.findAny(others))) return undefined;
+	request.idempotencyClaim = undefined;
+	await idempotencyKeys.release(id);
+	throw new LetheError("idempotency_in_progress");
+}
+
+/** Where the key is claimed, and where it may stand claimed under other live versions of the hash. */
+async function readIds(deps: IdempotencyDeps, { principal }: FastifyRequest, key: string) {
+	const text = JSON.stringify([principal.tenantId, principal.id, key]);
+	const [{ mac }, macs] = await Promise.all([
+		deps.hmac.mac("idempotency", undefined, text),
+		deps.hmac.allMacs("idempotency", undefined, text),
+	]);
+	const idOf = (from: string) => deps.ids.derive("request", from);
+	return { id: idOf(mac), others: macs.filter((other) => other.mac !== mac).map((other) => idOf(other.mac)) };
 }
 
 // What may go better next time is not kept as the answer.

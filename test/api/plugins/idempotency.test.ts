@@ -12,12 +12,15 @@ describe("Idempotency-Key", () => {
 	let api: TestApi;
 	let key: string;
 	let tenantId: string;
+	let principal: { id: string };
 	let runs = 0;
 	let act: () => Promise<object> = async () => ({});
 	let app: ReturnType<typeof createInstance>;
 	before(async () => {
 		api = await createTestApi();
-		({ key, tenantId } = await api.addTenant());
+		const tenant = await api.addTenant();
+		({ key, tenantId } = tenant);
+		principal = { id: tenant.keyId };
 		app = createInstance(api);
 		addAuth(app, api);
 		addIdempotency(app, api);
@@ -113,6 +116,66 @@ describe("Idempotency-Key", () => {
 			const answer = await post(bad);
 			assert.deepEqual([answer.status, answer.json.code], [400, "invalid_request"], bad.slice(0, 5));
 		}
+	});
+
+	describe("across a rotation of the keyed hash", () => {
+		const version = async () => (await api.hmac.mac("idempotency", undefined, "")).version;
+		const rotate = async () => {
+			const before = await version();
+			api.vault.rotate("hmac-idempotency");
+			// Longer than the versions that were read are held.
+			api.time.offsetMs += 300_000;
+			while ((await version()) === before) await new Promise((resolve) => setImmediate(resolve));
+		};
+
+		it("a repeat is answered as before, another body is refused, and neither runs", async () => {
+			act = async () => ({});
+			const first = await post("g", { n: 1 });
+			await rotate();
+			const before = runs;
+			assert.deepEqual(await post("g", { n: 1 }), { ...first, replayed: "true" });
+			assert.equal((await post("g", { n: 2 })).json.code, "idempotency_mismatch");
+			assert.equal(runs, before);
+		});
+
+		it("a key whose process died is taken over where it stands", async () => {
+			let dead = true;
+			act = () => (dead ? new Promise(() => undefined) : Promise.resolve({}));
+			const before = runs;
+			void post("h").catch(() => undefined);
+			while (runs === before) await new Promise((resolve) => setImmediate(resolve));
+			dead = false;
+			await rotate();
+			const answers = await Promise.all([post("h"), post("h"), post("h")]);
+			assert.equal(runs, before + 2);
+			assert.equal(answers.filter(({ status, replayed }) => status === 200 && !replayed).length, 1);
+			assert.equal((await post("h")).replayed, "true");
+		});
+
+		it("claimed by two processes under two versions at once, none runs that saw the other", async () => {
+			act = async () => ({});
+			await rotate();
+			const { id: principalId } = principal;
+			const macs = await api.hmac.allMacs("idempotency", undefined, JSON.stringify([tenantId, principalId, "i"]));
+			const theirs = api.ids.derive("request", macs.at(-1)?.mac as string);
+			const { idempotencyKeys } = api.store;
+			const claimBeside: typeof idempotencyKeys.claim = async (document) => {
+				await idempotencyKeys.claim({ ...document, _id: theirs });
+				return idempotencyKeys.claim(document);
+			};
+			const store = { ...api.store, idempotencyKeys: { ...idempotencyKeys, claim: claimBeside } };
+			const other = createInstance(api);
+			addAuth(other, api);
+			addIdempotency(other, { ...api, store });
+			let ran = 0;
+			other.post("/acts", { config: { roles: ["sender"] } }, async () => ({ ran: ++ran }));
+			const headers = { authorization: `Bearer ${key}`, "idempotency-key": "i" };
+			const answer = await other.inject({ method: "POST", url: "/acts", headers, payload: {} });
+			assert.deepEqual([answer.statusCode, answer.json().code, ran], [409, "idempotency_in_progress", 0]);
+			await idempotencyKeys.release(theirs);
+			assert.equal((await post("i")).status, 200, "the claim that was let go hinders nobody");
+			await other.close();
+		});
 	});
 
 	it("what is kept of a key tells nothing of it, and ends", async () => {
