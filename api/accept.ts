@@ -123,12 +123,16 @@ export function createAccept(deps: AcceptDeps) {
 /** False when the messages were accepted before. */
 async function insertAll(deps: AcceptDeps, messages: Message[], origin: Origin, judgedAt: number): Promise<boolean> {
 	const [head, ...rest] = messages;
+	// Later, the policies may have changed, its cohort may be given up, and a head might find its members erased.
+	const notAfter = judgedAt + limits.headInsertMsMax;
+	const insert = async (message: Message) => {
+		const answer = await deps.store.messages.insert(message, notAfter);
+		if (answer === "late") throw new LetheError("store_unavailable", { cause: "it took too long to insert" });
+		return answer;
+	};
 	// The head is the acceptance: what was inserted without one is an orphan, and is erased.
-	await Promise.all(rest.map((message) => deps.store.messages.insert(message)));
-	// A head that came later might find its members erased.
-	const isLate = rest.length > 0 && deps.clock() - judgedAt > limits.headInsertMsMax;
-	if (isLate) throw new LetheError("store_unavailable", { cause: "the batch took too long to insert" });
-	if (head && (await deps.store.messages.insert(head)) === "inserted") return true;
+	await Promise.all(rest.map(insert));
+	if (head && (await insert(head)) === "inserted") return true;
 	if (!origin.idempotency) throw new LetheError("internal", { cause: "an id was drawn twice" });
 	return false;
 }

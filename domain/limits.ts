@@ -11,7 +11,8 @@ export const limits = {
 
 	// a submission
 	submissionMessagesMax: 500,
-	// Its head, which is its acceptance, is inserted this long after it was judged at the latest, or never.
+	// A message, and a submission's head last, which is its acceptance, is inserted this long after it was judged at the
+	// latest, or never.
 	headInsertMsMax: 30_000,
 	// Members that have no head by then are orphans.
 	orphanPatienceMs: 120_000,

@@ -20,10 +20,10 @@ const tokensKept = 4;
 export function createMessageStore(models: Models, deps: { randomToken: () => string; clock: () => number }) {
 	const collection = models.messages.collection as unknown as mongo.Collection<Message>;
 
-	const insert = createBatcher<Message, "inserted" | "duplicate">({
+	const insert = createBatcher<Insertion, "inserted" | "duplicate" | "late">({
 		itemsMax: 100,
 		inFlightMax: 2,
-		run: (messages) => guardStore(() => insertAll(collection, messages)),
+		run: (items) => guardStore(() => insertInTime(collection, items, deps.clock())),
 	});
 
 	const transition = createBatcher<Transition, boolean>({
@@ -57,8 +57,11 @@ export function createMessageStore(models: Models, deps: { randomToken: () => st
 	});
 
 	return {
-		/** Accepts a message: journaled when it answers "inserted"; "duplicate" when that id was accepted before. */
-		insert,
+		/**
+		 * Accepts a message: journaled when it answers "inserted"; "duplicate" when that id was accepted before; "late", and
+		 * not written, when its turn came after `notAfter`.
+		 */
+		insert: (message: Message, notAfter = Number.POSITIVE_INFINITY) => insert({ message, notAfter }),
 		/** Applies one change; true if it took effect. */
 		transition,
 		/** Applies one change and answers the message as it then is; undefined if it took no effect. */
@@ -135,6 +138,21 @@ function createQueries(collection: mongo.Collection<Message>) {
 				return counts.reduce((sum, count) => sum + count, 0);
 			}),
 	};
+}
+
+type Insertion = { message: Message; notAfter: number };
+
+// Looked at here and not before: an item may wait for its batch, behind a store that is slow.
+async function insertInTime(
+	collection: mongo.Collection<Message>,
+	items: Insertion[],
+	now: number,
+): Promise<("inserted" | "duplicate" | "late")[]> {
+	const inTime = items.filter(({ notAfter }) => now <= notAfter);
+	const messages = inTime.map(({ message }) => message);
+	const answers = messages.length > 0 ? await insertAll(collection, messages) : [];
+	const byItem = new Map(inTime.map((item, index) => [item, answers[index]]));
+	return items.map((item) => byItem.get(item) ?? "late");
 }
 
 async function applyAll(

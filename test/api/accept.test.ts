@@ -132,15 +132,27 @@ describe("accepting a list", () => {
 
 	it("a head comes in time for its members or not at all", async () => {
 		const heads: string[] = [];
-		const accept = acceptWith(async (message) => {
-			if (message.headId === undefined) heads.push(message._id);
+		const accept = acceptWith(async (message, notAfter) => {
+			const answer = await api.store.messages.insert(message, notAfter);
+			if (message.headId === undefined) heads.push(answer);
 			else api.time.offsetMs = limits.headInsertMsMax + 1;
-			return api.store.messages.insert(message);
+			return answer;
 		});
 		const request = { principal, inputs: inputs({}, {}, {}), key: "late" };
 		await assert.rejects(accept(request), { code: "store_unavailable" });
 		api.time.offsetMs = 0;
-		assert.deepEqual(heads, []);
+		assert.deepEqual(heads, ["late"]);
+	});
+
+	it("a single message comes in time or not at all", async () => {
+		const accept = acceptWith((message, notAfter) => {
+			api.time.offsetMs = limits.headInsertMsMax + 1;
+			return api.store.messages.insert(message, notAfter);
+		});
+		const before = await api.count();
+		await assert.rejects(accept({ principal, inputs: inputs({}) }), { code: "store_unavailable" });
+		api.time.offsetMs = 0;
+		assert.equal(await api.count(), before);
 	});
 
 	it("each member is looked at soon, whenever it is due, until its head was seen", async () => {

@@ -36,6 +36,39 @@ describe("store", () => {
 		for (const _id of ids) assert.ok(await store.messages.find(_id));
 	});
 
+	it("what waits for its batch until it is late is not written, and its neighbours are", async () => {
+		const mine = await connectMongo({ url: process.env.MONGODB_URL as string, database: connection.name });
+		const time = { now: 1_000 };
+		const myStore = createStore(mine, { ...deps, clock: () => time.now });
+		const collection = mine.models.messages?.collection as unknown as {
+			insertMany: (...args: unknown[]) => Promise<unknown>;
+		};
+		const insertMany = collection.insertMany.bind(collection);
+		const slow = Promise.withResolvers<void>();
+		const underWay = Promise.withResolvers<void>();
+		let batches = 0;
+		collection.insertMany = async (...args) => {
+			if (++batches === 2) underWay.resolve();
+			await slow.promise;
+			return insertMany(...args);
+		};
+		const insertMuch = () => Array.from({ length: 100 }, () => myStore.messages.insert(messageOf({ id: id() }), 2_000));
+		const first = [...insertMuch(), ...insertMuch()];
+		await underWay.promise;
+		const [late, inTime] = [id(), id()];
+		const waiting = [
+			myStore.messages.insert(messageOf({ id: late }), 2_000),
+			myStore.messages.insert(messageOf({ id: inTime }), 2_001),
+		];
+		time.now = 2_001;
+		slow.resolve();
+		assert.deepEqual(new Set(await Promise.all(first)), new Set(["inserted"]));
+		assert.deepEqual(await Promise.all(waiting), ["late", "inserted"]);
+		assert.equal(await store.messages.find(late), undefined);
+		assert.ok(await store.messages.find(inTime));
+		await mine.close();
+	});
+
 	it("of many changes from the same state exactly one takes effect, within a batch and across two stores", async () => {
 		const other = createStore(connection, deps);
 		for (let round = 0; round < 10; round++) {
