@@ -39,7 +39,8 @@ type Item = {
 
 /**
  * Accepts messages: once this answers, each that is not an `error` is journaled and reaches a final state.
- * @throws LetheError idempotency_mismatch; keys_unavailable or store_unavailable, and then nothing was accepted
+ * @throws LetheError idempotency_mismatch; keys_unavailable, and then nothing was accepted; store_unavailable, and then
+ * nothing was unless there is a key, which a repeat with it finds out; outcome_unknown, without a key only
  */
 export function createAccept(deps: AcceptDeps) {
 	const judge = createJudge(deps);
@@ -126,7 +127,9 @@ async function insertAll(deps: AcceptDeps, messages: Message[], origin: Origin, 
 	// Later, the policies may have changed, its cohort may be given up, and a head might find its members erased.
 	const notAfter = judgedAt + limits.headInsertMsMax;
 	const insert = async (message: Message) => {
-		const answer = await deps.store.messages.insert(message, notAfter);
+		const answer = await deps.store.messages.insert(message, notAfter).catch((error: unknown) => {
+			throw toInsertFailure(error, message, origin);
+		});
 		if (answer === "late") throw new LetheError("store_unavailable", { cause: "it took too long to insert" });
 		return answer;
 	};
@@ -135,6 +138,14 @@ async function insertAll(deps: AcceptDeps, messages: Message[], origin: Origin, 
 	if (head && (await insert(head)) === "inserted") return true;
 	if (!origin.idempotency) throw new LetheError("internal", { cause: "an id was drawn twice" });
 	return false;
+}
+
+// A member counts for nothing without its head, and a key finds out by a repeat; without one, the id has to do.
+function toInsertFailure(error: unknown, { _id: messageId, headId }: Message, origin: Origin): unknown {
+	if (!(error instanceof LetheError) || error.code !== "outcome_unknown") return error;
+	const { cause } = error;
+	if (headId !== undefined || origin.idempotency) return new LetheError("store_unavailable", { cause });
+	return new LetheError("outcome_unknown", { cause, extra: { messageId } });
 }
 
 /** Ids of a request: with a key, its head always has the same one; `earlier` under other versions of the hash. */

@@ -83,7 +83,18 @@ export const errorCatalogue = {
 	rate_limited: { status: 429, retryable: true, title: "Too many requests; wait as Retry-After says." },
 	internal: { status: 500, retryable: true, title: "Something failed inside; the request id names it in the logs." },
 	keys_unavailable: { status: 503, retryable: true, title: "The key server can't be reached; nothing was stored." },
-	store_unavailable: { status: 503, retryable: true, title: "The store can't be reached; nothing was accepted." },
+	store_unavailable: {
+		status: 503,
+		retryable: true,
+		title:
+			"The store can't be reached. No message was accepted, unless an Idempotency-Key came with it: repeat it then.",
+	},
+	outcome_unknown: {
+		status: 503,
+		retryable: false,
+		title:
+			"The store was lost while it wrote: the message may have been accepted. Look messageId up before sending it again; with an Idempotency-Key a repeat is safe.",
+	},
 	callback_invalid: { status: 400, retryable: false, title: "The callback is malformed." },
 	callback_unauthenticated: { status: 401, retryable: false, title: "The callback's signature does not verify." },
 	content_erased: { status: 410, retryable: false, title: "The content has been erased." },

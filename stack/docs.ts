@@ -34,7 +34,7 @@ function renderErrors(): string {
 	const sections = Object.entries(errorCatalogue).map(
 		([code, { status, retryable, title }]) =>
 			`## ${code}\n\n${title}\n\nStatus ${status}. ${
-				retryable ? "The same request may succeed later." : "The same request will fail again: change it first."
+				retryable ? "The same request may succeed later." : "Do not repeat the same request unchanged."
 			}\n`,
 	);
 	return `${made}

@@ -6,7 +6,7 @@ import type { Message, SealedObjectName } from "../../domain/message.ts";
 import type { Transition } from "../../domain/transition.ts";
 import { createBatcher } from "../batcher.ts";
 import { findDue } from "./findDue.ts";
-import { guardStore } from "./guard.ts";
+import { guardStore, guardWrite } from "./guard.ts";
 import { insertAll } from "./insertAll.ts";
 import type { Models } from "./models.ts";
 
@@ -23,7 +23,7 @@ export function createMessageStore(models: Models, deps: { randomToken: () => st
 	const insert = createBatcher<Insertion, "inserted" | "duplicate" | "late">({
 		itemsMax: 100,
 		inFlightMax: 2,
-		run: (items) => guardStore(() => insertInTime(collection, items, deps.clock())),
+		run: (items) => guardWrite(() => insertInTime(collection, items, deps.clock())),
 	});
 
 	const transition = createBatcher<Transition, boolean>({
@@ -59,7 +59,7 @@ export function createMessageStore(models: Models, deps: { randomToken: () => st
 	return {
 		/**
 		 * Accepts a message: journaled when it answers "inserted"; "duplicate" when that id was accepted before; "late", and
-		 * not written, when its turn came after `notAfter`.
+		 * not written, when its turn came after `notAfter`. @throws LetheError outcome_unknown when it may have been written
 		 */
 		insert: (message: Message, notAfter = Number.POSITIVE_INFINITY) => insert({ message, notAfter }),
 		/** Applies one change; true if it took effect. */

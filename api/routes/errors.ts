@@ -12,7 +12,7 @@ export function addErrorPages(app: Instance): void {
 			const { code } = request.params;
 			if (!Object.hasOwn(errorCatalogue, code)) throw new LetheError("not_found");
 			const { status, title, retryable } = errorCatalogue[code as ErrorCode];
-			const again = retryable ? "The same request may succeed later." : "The same request will fail again.";
+			const again = retryable ? "The same request may succeed later." : "Do not repeat the same request unchanged.";
 			const page = `<!doctype html><html lang="en"><title>${code}</title><h1>${code}</h1><p>${title}</p>`;
 			return reply.type("text/html; charset=utf-8").send(`${page}<p>HTTP ${status}. ${again}</p></html>`);
 		},

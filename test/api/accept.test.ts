@@ -155,6 +155,39 @@ describe("accepting a list", () => {
 		assert.equal(await api.count(), before);
 	});
 
+	describe("when the store is lost during a write", () => {
+		const lost = (isLost: (message: Message) => boolean) =>
+			acceptWith(async (message, notAfter) => {
+				if (isLost(message)) throw new LetheError("outcome_unknown");
+				return api.store.messages.insert(message, notAfter);
+			});
+
+		it("without a key the answer says that it is not known, and by what id to find out", async () => {
+			let asked = "";
+			const accept = lost(({ _id }) => {
+				asked = _id;
+				return true;
+			});
+			await assert.rejects(accept({ principal, inputs: inputs({}) }), (error) => {
+				assert.ok(error instanceof LetheError);
+				assert.deepEqual([error.code, error.extra], ["outcome_unknown", { messageId: asked }]);
+				return true;
+			});
+		});
+
+		it("of a batch whose head was not written yet, nothing was accepted", async () => {
+			const accept = lost(({ headId }) => headId !== undefined);
+			await assert.rejects(accept({ principal, inputs: inputs({}, {}) }), { code: "store_unavailable" });
+		});
+
+		it("with a key it is asked to repeat, and the repeat finds out", async () => {
+			const request = { principal, inputs: inputs({}), key: "lost" };
+			await assert.rejects(lost(() => true)(request), { code: "store_unavailable" });
+			const [message] = messagesOf(await acceptWith(api.store.messages.insert)(request));
+			assert.ok(await api.read(message?._id as string));
+		});
+	});
+
 	it("each member is looked at soon, whenever it is due, until its head was seen", async () => {
 		const later = new Date(api.clock() + 3600_000).toISOString();
 		const accept = acceptWith(api.store.messages.insert);

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
+import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { after, before, describe, it } from "node:test";
 import mongoose from "mongoose";
 import { connectMongo, type MongoConnection } from "../../../adapters/mongo/connection.ts";
@@ -10,6 +11,39 @@ import { createStore, type Store } from "../../../adapters/mongo/store.ts";
 import { LetheError } from "../../../domain/errors.ts";
 import { hold } from "../../../domain/transition.ts";
 import { messageOf } from "../../harness/message.ts";
+
+/** Stands between a client and the server, and can let a command through but not its answer. */
+async function startProxy(target: URL) {
+	let cut: string | undefined;
+	const sockets = new Set<Socket>();
+	const server = createServer((client) => {
+		const upstream = connect(Number(target.port), target.hostname);
+		let isCut = false;
+		for (const socket of [client, upstream]) {
+			sockets.add(socket);
+			socket.on("error", () => undefined);
+			socket.on("close", () => [client, upstream].map((one) => one.destroy()));
+		}
+		client.on("data", (chunk) => {
+			isCut ||= cut !== undefined && chunk.includes(cut);
+			upstream.write(chunk);
+		});
+		upstream.on("data", (chunk) => (isCut ? client.destroy() : client.write(chunk)));
+	});
+	await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+	const url = new URL(target);
+	url.port = String((server.address() as AddressInfo).port);
+	return {
+		url: url.href,
+		cutAfter(command: string): void {
+			cut = command;
+		},
+		close(): void {
+			server.close();
+			for (const socket of sockets) socket.destroy();
+		},
+	};
+}
 
 describe("store", () => {
 	let connection: MongoConnection;
@@ -202,8 +236,20 @@ describe("store", () => {
 		};
 		const inserting = cutStore.messages.insert(messageOf({ id: id() }));
 		await assert
-			.rejects(inserting, (error) => error instanceof LetheError && error.code === "store_unavailable")
+			.rejects(inserting, (error) => error instanceof LetheError && error.code === "outcome_unknown")
 			.finally(() => cut.close());
+	});
+
+	it("a connection lost between the write and its answer: the message stands, and it is not said that it does not", async () => {
+		const proxy = await startProxy(new URL(process.env.MONGODB_URL as string));
+		const lost = await connectMongo({ url: proxy.url, database: connection.name });
+		const lostStore = createStore(lost, deps);
+		const _id = id();
+		proxy.cutAfter("insert");
+		await assert.rejects(lostStore.messages.insert(messageOf({ id: _id })), { code: "outcome_unknown" });
+		assert.ok(await store.messages.find(_id));
+		proxy.close();
+		await lost.close();
 	});
 
 	it("a server that is away is one code, and quotes no document", async () => {
