@@ -3,7 +3,13 @@
 import type { SendQueueDocument, TenantDocument } from "../adapters/mongo/models.ts";
 import { LetheError } from "../domain/errors.ts";
 import { limits } from "../domain/limits.ts";
-import { type Message, type RetentionObject, type RetentionRecord, sealedObjects } from "../domain/message.ts";
+import {
+	type Message,
+	type Refusal,
+	type RetentionObject,
+	type RetentionRecord,
+	sealedObjects,
+} from "../domain/message.ts";
 import { segmentText } from "../domain/segments.ts";
 import { canonical } from "./canonical.ts";
 import type { ApiDeps } from "./deps.ts";
@@ -65,10 +71,12 @@ export function createAccept(deps: AcceptDeps) {
 		const judged = request.inputs.map((_, index) => prepare(index, request, tenant, now));
 		const items = await Promise.all(judged.map((item) => item.catch(toRefusal))).catch(forgoAll(judged));
 		const accepted = items.filter((item) => "judgement" in item);
+		const refused = items.flatMap((item, index) => ("error" in item ? [describeRefusal(item.error, index)] : []));
 		const groups = [...new Set(accepted.map(({ judgement }) => judgement.releaseAt))];
 		const making = accepted.map(async (item, position) => {
 			const group = groups.indexOf(item.judgement.releaseAt);
-			return toMessage(deps, request.principal, item, origin, { now, size: accepted.length, position, group });
+			const place = { now, asked: items.length, size: accepted.length, position, group, refused };
+			return toMessage(deps, request.principal, item, origin, place);
 		});
 		const messages = await Promise.all(making).catch(forgoAll(judged));
 		const [head] = messages;
@@ -181,17 +189,28 @@ async function replay(deps: AcceptDeps, request: Request, headIds: string[]): Pr
 	);
 	if (!macs.some(({ mac }) => mac === head.idempotency?.fingerprint)) throw new LetheError("idempotency_mismatch");
 	const messages = head.submissionSize > 1 ? await deps.store.messages.findBySubmission(head.submissionId) : [head];
-	return { replayed: true, items: messages.map((message) => ({ message })) };
+	// One whose record has been deleted since is not to be had any more.
+	const items: Acceptance["items"] = request.inputs.map(() => ({ error: new LetheError("not_found") }));
+	for (const message of messages) items[message.index ?? 0] = { message };
+	for (const { index, code, ...about } of head.refused ?? []) items[index] = { error: new LetheError(code, about) };
+	return { replayed: true, items };
 }
+
+function describeRefusal({ code, errors, extra }: LetheError, index: number): Refusal {
+	return { index, code, errors, extra };
+}
+
+/** Where a message stands: in the request, of `asked`, and among the `size` that are accepted of it. */
+type Place = { now: number; asked: number; size: number; position: number; group: number; refused: Refusal[] };
 
 async function toMessage(
 	deps: AcceptDeps,
 	principal: Principal,
 	item: Item,
 	origin: Origin,
-	{ now, size, position, group }: { now: number; size: number; position: number; group: number },
+	{ now, asked, size, position, group, refused }: Place,
 ): Promise<Message> {
-	const { input, judgement, queue } = item;
+	const { input, index, judgement, queue } = item;
 	const { releaseAt, decision, excluded, facts, country, subject } = judgement;
 	const isHead = position === 0;
 	const messageId = isHead ? origin.headId : deps.ids.random("message");
@@ -205,6 +224,8 @@ async function toMessage(
 		submissionId: origin.submissionId,
 		submissionSize: size,
 		...(isHead ? {} : { headId: origin.headId }),
+		...(asked > 1 ? { index } : {}),
+		...(isHead && refused.length > 0 ? { refused } : {}),
 		group,
 		principalId: principal.id,
 		...(origin.idempotency ? { idempotency: origin.idempotency } : {}),

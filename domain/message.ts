@@ -1,6 +1,7 @@
 // A message and its parts, as the store keeps them and every room reads them. Times are epoch milliseconds.
 
 import type { Decision, Facts } from "./decision.ts";
+import type { ErrorCode, FieldError } from "./errors.ts";
 import type { State } from "./lifecycle.ts";
 
 export const categories = ["otp", "transactional", "marketing", "health"] as const;
@@ -108,6 +109,9 @@ export type RetimingRecord = {
 	effects: string[];
 };
 
+/** A message of a request that was refused, by its place there; nothing of what it said. */
+export type Refusal = { index: number; code: ErrorCode; errors: FieldError[]; extra: Record<string, unknown> };
+
 export type RetentionObject = "content" | "address" | "receipt" | "decision_record";
 
 export type Message = {
@@ -118,6 +122,10 @@ export type Message = {
 	submissionSize: number;
 	/** The submission's head, until it was seen to be stored; the head itself and a single message have none. */
 	headId?: string;
+	/** Its place in the request that it came with others in, from 0. */
+	index?: number;
+	/** The head's: what was refused of that request, as it was answered. */
+	refused?: Refusal[];
 	/** Messages of one release time share a group and one `deliver-<group>` activity. */
 	group: number;
 	principalId: string;

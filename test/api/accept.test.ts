@@ -5,6 +5,7 @@ import { after, before, describe, it } from "node:test";
 import { createAccept } from "../../api/accept.ts";
 import type { ApiDeps } from "../../api/deps.ts";
 import { type MessageInput, schemas } from "../../api/schemas.ts";
+import { viewAccepted } from "../../api/view.ts";
 import type { Facts } from "../../domain/decision.ts";
 import { LetheError } from "../../domain/errors.ts";
 import { limits } from "../../domain/limits.ts";
@@ -55,6 +56,36 @@ describe("accepting a list", () => {
 		);
 	});
 
+	it("a repeat answers item for item what the first answered, whatever is in force by then", async () => {
+		const { evaluate } = api.policy;
+		const bad = { to: "+499" };
+		const elsewhere = { sender: "Others" };
+		for (const [key, ...asked] of [
+			["mixed", bad, {}, elsewhere, {}, {}, { clientReference: "a@b" }],
+			["one-left", bad, {}, elsewhere],
+			["first-refused", elsewhere, {}, {}],
+		] as [string, ...object[]][]) {
+			const request = { principal, inputs: inputs(...asked), key };
+			const first = await acceptWith(api.store.messages.insert)(request);
+			const policies = { ...api.policy, evaluate: (facts: Facts) => ({ ...evaluate(facts), allowed: false }) };
+			const repeat = await createAccept({ ...api, policies }).accept(request);
+			assert.equal(repeat.replayed, true, key);
+			assert.deepEqual(repeat.items.map(shownOf), first.items.map(shownOf), key);
+		}
+	});
+
+	it("a repeat keeps the place of one whose record is gone by then", async () => {
+		const request = { principal, inputs: inputs({}, {}, {}), key: "gone" };
+		const { accept } = createAccept(api);
+		const [first, second, third] = messagesOf(await accept(request));
+		await api.connection.collection<{ _id: string }>("messages").deleteOne({ _id: second?._id as string });
+		const { items } = await accept(request);
+		assert.deepEqual(
+			items.map((item) => ("error" in item ? item.error.code : item.message._id)),
+			[first?._id, "not_found", third?._id],
+		);
+	});
+
 	it("messages of one release time share a group", async () => {
 		const later = new Date(api.clock() + 3600_000).toISOString();
 		const accept = acceptWith(api.store.messages.insert);
@@ -65,15 +96,22 @@ describe("accepting a list", () => {
 		);
 	});
 
+	const shownOf = (item: Awaited<ReturnType<ReturnType<typeof acceptWith>>>["items"][number]) =>
+		"error" in item ? { ...item.error } : viewAccepted(item.message);
+
 	/** Inserts two of a batch and then fails; what stands of it. */
 	async function tear(request: Parameters<ReturnType<typeof acceptWith>>[0]): Promise<Message[]> {
 		const stored: Message[] = [];
+		const inserting: Promise<unknown>[] = [];
 		const accept = acceptWith(async (message) => {
 			if (stored.length === 2) throw new LetheError("store_unavailable");
 			stored.push(message);
-			return api.store.messages.insert(message);
+			const insert = api.store.messages.insert(message);
+			inserting.push(insert);
+			return insert;
 		});
 		await assert.rejects(accept(request), { code: "store_unavailable" });
+		await Promise.all(inserting);
 		return stored;
 	}
 	const messagesOf = ({ items }: Awaited<ReturnType<ReturnType<typeof acceptWith>>>) =>
