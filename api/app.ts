@@ -7,6 +7,7 @@ import type { FastifyPluginCallback, HTTPMethods, RouteOptions } from "fastify";
 import { jsonSchemaTransform, jsonSchemaTransformObject, type ZodTypeProvider } from "fastify-type-provider-zod";
 import { LetheError } from "../domain/errors.ts";
 import type { ApiDeps } from "./deps.ts";
+import { describeHeaders } from "./headers.ts";
 import { createInstance, type Instance } from "./instance.ts";
 import { createMetrics } from "./metrics.ts";
 import { addAuth } from "./plugins/auth.ts";
@@ -98,7 +99,8 @@ async function addDocs(app: Instance, publicUrl: string): Promise<void> {
 			components: { securitySchemes: { apiKey: { type: "http", scheme: "bearer" } } },
 		},
 		transform: (route) => {
-			const { schema, url } = jsonSchemaTransform(route);
+			const { schema: plain, url } = jsonSchemaTransform(route);
+			const schema = describeHeaders(plain);
 			const secured = Boolean(route.route.config?.roles);
 			return { schema: secured ? { ...schema, security: [{ apiKey: [] }] } : schema, url };
 		},

@@ -1,10 +1,11 @@
 // Idempotency-Key for POSTs whose effect has no id of its own: the first answer is kept and given again.
 
-import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from "fastify";
+import { z } from "zod";
 import { LetheError } from "../../domain/errors.ts";
-import { limits } from "../../domain/limits.ts";
 import { canonical } from "../canonical.ts";
 import type { ApiDeps } from "../deps.ts";
+import { idempotencyHeaders } from "../headers.ts";
 import { problemType } from "./problem.ts";
 
 declare module "fastify" {
@@ -28,20 +29,19 @@ type IdempotencyDeps = Pick<ApiDeps, "clock" | "hmac" | "ids" | "log"> & {
 	};
 };
 
-/** The request's Idempotency-Key. @throws LetheError invalid_request */
-export function readIdempotencyKey(request: FastifyRequest): string | undefined {
-	const key = request.headers["idempotency-key"];
-	if (key === undefined) return undefined;
-	const fits =
-		typeof key === "string" && key.length <= limits.idempotencyKeyCharactersMax && /^[\x21-\x7e]+$/.test(key);
-	if (fits) return key;
-	const detail = `1 to ${limits.idempotencyKeyCharactersMax} visible ASCII characters.`;
-	throw new LetheError("invalid_request", { errors: [{ pointer: "/headers/idempotency-key", detail }] });
+/** The request's Idempotency-Key, as its route's schema let it through. */
+export function readIdempotencyKey(request: Pick<FastifyRequest, "headers">): string | undefined {
+	return request.headers["idempotency-key"] as string | undefined;
 }
 
 /** Replays, refuses or remembers the POSTs of this scope that bear a key; add it after authentication. */
 export function addIdempotency(app: FastifyInstance, deps: IdempotencyDeps): void {
 	app.decorateRequest("idempotencyClaim", undefined);
+	app.addHook("onRoute", (route: RouteOptions) => {
+		if (![route.method].flat().includes("POST")) return;
+		const own = route.schema?.headers as z.ZodObject | undefined;
+		route.schema = { ...route.schema, headers: z.looseObject({ ...own?.shape, ...idempotencyHeaders }) };
+	});
 
 	app.addHook("preHandler", async (request, reply) => {
 		if (request.method !== "POST" || request.routeOptions.config.ownIdempotency) return;

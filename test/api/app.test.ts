@@ -67,6 +67,43 @@ describe("the API", () => {
 		}
 	});
 
+	it("every POST for a principal describes its Idempotency-Key, and every answer its headers", async () => {
+		const { json } = await api.request("", "GET", "/openapi.json");
+		type Operation = {
+			security?: unknown;
+			parameters?: { in: string; name: string; required?: boolean; schema: { pattern?: string } }[];
+			responses: Record<string, { headers: Record<string, unknown>; content: Record<string, { schema: object }> }>;
+		};
+		const posts = Object.entries<Record<string, Operation>>(json.paths).filter(([, { post }]) => post?.security);
+		assert.ok(posts.length > 5);
+		for (const [path, { post }] of posts) {
+			const { parameters = [], responses } = post as Operation;
+			const names = parameters.filter((parameter) => parameter.in === "header").map(({ name }) => name);
+			assert.deepEqual(names, path === "/v1/messages" ? ["Prefer", "Idempotency-Key"] : ["Idempotency-Key"], path);
+			const key = parameters.find(({ name }) => name === "Idempotency-Key");
+			assert.ok(!key?.required);
+			assert.match("a-key", new RegExp(key?.schema.pattern ?? "^$"));
+			for (const [status, { headers, content }] of Object.entries(responses)) {
+				assert.ok(headers["Idempotency-Replayed"] && headers["X-Request-Id"], `${path} ${status}`);
+				assert.equal(Boolean(headers["Retry-After"]), /^[45]/.test(status));
+				assert.equal(Boolean(headers["Preference-Applied"]), path === "/v1/messages");
+				for (const { schema } of Object.values(content)) assert.ok(!("headers" in schema), `${path} ${status}`);
+			}
+		}
+	});
+
+	it("what an answer bears of these headers is described", async () => {
+		const { key } = await api.addTenant();
+		const { json } = await api.request("", "GET", "/openapi.json");
+		const described = json.paths["/v1/messages"].post.responses["202"].headers;
+		const headers = { "idempotency-key": "described", prefer: "wait=1" };
+		await api.post(key, {}, { "idempotency-key": "described" });
+		const answer = await api.post(key, {}, headers);
+		for (const name of ["X-Request-Id", "Idempotency-Replayed", "Preference-Applied"]) {
+			assert.ok(answer.headers[name.toLowerCase()] && described[name], name);
+		}
+	});
+
 	it("each code of the catalogue has the page that its problems link to", async () => {
 		for (const code of Object.keys(errorCatalogue)) {
 			const { status, text } = await api.request("", "GET", `/errors/${code}`);

@@ -4,6 +4,7 @@ import { z } from "zod";
 import { isFinal } from "../../../domain/lifecycle.ts";
 import { type AcceptDeps, createAccept } from "../../accept.ts";
 import type { ApiDeps } from "../../deps.ts";
+import { waitHeaders } from "../../headers.ts";
 import type { Instance } from "../../instance.ts";
 import type { Metrics } from "../../metrics.ts";
 import { readIdempotencyKey } from "../../plugins/idempotency.ts";
@@ -35,6 +36,7 @@ export function addCreateMessage(app: Instance, deps: CreateDeps): void {
 					"202 follows a journaled write: the message reaches a final state whatever fails. With `Idempotency-Key` a repeat " +
 					"replays the first answer. `Prefer: wait=N` (at most 30 s) waits for a final state.",
 				querystring: z.strictObject({ dryRun: z.enum(["true", "false"]).optional() }),
+				headers: z.looseObject(waitHeaders),
 				body: schemas.messageInput,
 				response: {
 					200: z.union([schemas.accepted, schemas.dryRun]).describe("Final within the wait, or a dry run"),
