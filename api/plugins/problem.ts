@@ -65,19 +65,28 @@ function toLetheError(thrown: unknown): LetheError {
 	if (found) return new LetheError("invalid_request", { errors: [found] });
 	if (Array.isArray(error?.validation)) {
 		const place = error.validationContext === "body" ? "" : `/${error.validationContext}`;
-		return new LetheError("invalid_request", { errors: error.validation.map((issue) => toFieldError(issue, place)) });
+		return new LetheError("invalid_request", {
+			errors: error.validation.flatMap((issue) => toFieldErrors(issue, place)),
+		});
 	}
 	const status = error?.statusCode ?? 500;
 	if (status >= 400 && status < 500) return new LetheError("invalid_request");
 	return new LetheError("internal", { cause: thrown });
 }
 
-type Issue = { keyword: string; instancePath: string; message?: string };
+type Issue = { keyword: string; instancePath: string; message?: string; params?: { keys?: string[] } };
 
-// Names of unknown fields come from the caller and may be anything; the pointer stops at the object that holds them.
-function toFieldError(issue: Issue, place: string): FieldError {
-	const detail = issue.keyword === "unrecognized_keys" ? "A field here is not known." : (issue.message ?? "Not valid.");
-	return { pointer: `${place}${issue.instancePath === "/" ? "" : issue.instancePath}`, detail };
+const unknownFieldsTold = 20;
+// A field's name as code writes it, which needs no escaping (RFC 6901). Any other may be anything, a number or a text put
+// in the wrong place: there the pointer stops at the object that holds it.
+const fieldName = /^(?=.{1,32}$)[a-z][A-Za-z]*(?:_[A-Za-z]+)*\d?$/;
+
+function toFieldErrors(issue: Issue, place: string): FieldError[] {
+	const pointer = `${place}${issue.instancePath === "/" ? "" : issue.instancePath}`;
+	if (issue.keyword !== "unrecognized_keys") return [{ pointer, detail: issue.message ?? "Not valid." }];
+	const names = (issue.params?.keys ?? []).filter((name) => fieldName.test(name)).slice(0, unknownFieldsTold);
+	if (names.length === 0) return [{ pointer, detail: "A field here is not known." }];
+	return names.map((name) => ({ pointer: `${pointer}/${name}`, detail: "This field is not known." }));
 }
 
 /** What the log may know of a private cause: names, codes and places in our code; messages may quote what was sent. */

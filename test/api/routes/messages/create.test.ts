@@ -167,8 +167,12 @@ describe("POST /v1/messages", () => {
 	});
 
 	const refusals: [why: string, more: object, status: number, code: string, pointer?: string][] = [
-		["an unknown field", { priority: 1 }, 400, "invalid_request", ""],
-		["an unknown nested field", { consent: { type: "express", by: "x" } }, 400, "invalid_request", "/consent"],
+		["an unknown field", { priority: 1 }, 400, "invalid_request", "/priority"],
+		["an unknown field of snake case", { valid_for: "PT1H" }, 400, "invalid_request", "/valid_for"],
+		["an unknown nested field", { consent: { type: "express", by: "x" } }, 400, "invalid_request", "/consent/by"],
+		["an unknown field that is a number", { [number]: 1 }, 400, "invalid_request", ""],
+		["an unknown field that is a text", { consent: { "Ihr Termin": 1 } }, 400, "invalid_request", "/consent"],
+		["an unknown field that has no end", { ["a".repeat(33)]: 1 }, 400, "invalid_request", ""],
 		["a text that is empty", { body: "" }, 400, "invalid_request", "/body"],
 		["a text that is too long", { body: "x".repeat(1531) }, 400, "invalid_request", "/body"],
 		["half a surrogate pair", { body: "\ud83d" }, 400, "invalid_request", "/body"],
@@ -217,6 +221,18 @@ describe("POST /v1/messages", () => {
 			assert.equal(await api.count(), before);
 		});
 	}
+
+	it("several unknown fields are each pointed at, and a flood of them is not answered with a flood", async () => {
+		const { json } = await api.post(key, { first: 1, second: 1, [number]: 1 });
+		const detail = "This field is not known.";
+		assert.deepEqual(json.errors, [
+			{ pointer: "/first", detail },
+			{ pointer: "/second", detail },
+		]);
+		const names = Array.from({ length: 500 }, (_, index) => `x${"abcdefghij"[index % 10]}${"k".repeat(index % 30)}`);
+		const flood = await api.post(key, Object.fromEntries(names.map((name) => [name, 1])));
+		assert.equal(flood.json.errors.length, 20);
+	});
 
 	it("a denial says by which rules and citations, and stores nothing", async () => {
 		const before = await api.count();
