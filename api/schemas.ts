@@ -235,7 +235,9 @@ const certificate = z
 	})
 	.meta({ id: "Certificate" });
 
-const certificateList = z.object({ items: z.array(certificate) }).meta({ id: "CertificateList" });
+const certificatePage = z
+	.object({ items: z.array(certificate), next: z.string().optional() })
+	.meta({ id: "CertificatePage" });
 
 const ended = { at: z.string(), by: z.string(), source: z.enum(["keyword", "api"]), evidence: z.string().optional() };
 
@@ -357,7 +359,7 @@ export const schemas = {
 	message,
 	messagePage,
 	certificate,
-	certificateList,
+	certificatePage,
 	numberSearch,
 	consentInput,
 	withdrawalInput,

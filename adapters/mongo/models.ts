@@ -119,7 +119,7 @@ const collections = {
 	cohorts: [{ nextCheckAt: 1 }],
 	wrappingKeys: [{ cohortId: 1 }],
 	parkedReceipts: [{ carrierId: 1 }, { nextCheckAt: 1 }, { eraseBy: 1 }, { "sealed.cohortId": 1 }],
-	certificates: [{ about: 1 }, { tenantId: 1, issuedAt: -1 }],
+	certificates: [{ tenantId: 1, about: 1, issuedAt: -1, _id: -1 }],
 	idempotencyKeys: [{ eraseBy: 1 }],
 	apiKeys: [{ mac: 1 }],
 	tenants: [{ sendQueues: 1 }],

@@ -194,7 +194,13 @@ function createCertificateStore(collection: mongo.Collection<CertificateDocument
 			run: (documents) => guardStore(async () => (await insertAll(collection, documents)).map(() => undefined)),
 		}),
 		find: (id: string) => guardStore(async () => (await collection.findOne({ _id: id })) ?? undefined),
-		findAbout: (about: string) => guardStore(() => collection.find({ about }).toArray()),
+		/** A page of a tenant's about one thing, newest first, after the cursor's place. */
+		page: (tenantId: string, about: string, itemsMax: number, after?: { at: number; id: string }) =>
+			guardStore(() => {
+				const filter: mongo.Filter<CertificateDocument> = { tenantId, about };
+				if (after) filter.$or = [{ issuedAt: { $lt: after.at } }, { issuedAt: after.at, _id: { $lt: after.id } }];
+				return collection.find(filter).sort({ issuedAt: -1, _id: -1 }).limit(itemsMax).toArray();
+			}),
 	};
 }
 

@@ -2,13 +2,14 @@
 
 import { z } from "zod";
 import { LetheError } from "../../domain/errors.ts";
+import { readCursor, toPage } from "../cursor.ts";
 import type { ApiDeps } from "../deps.ts";
 import type { Instance } from "../instance.ts";
 import { readRoles } from "../plugins/auth.ts";
-import { problems, schemas } from "../schemas.ts";
+import { pageQuery, problems, schemas } from "../schemas.ts";
 import { viewCertificate } from "../view.ts";
 
-type CertificateDeps = { store: { certificates: Pick<ApiDeps["store"]["certificates"], "find" | "findAbout"> } };
+type CertificateDeps = { store: { certificates: Pick<ApiDeps["store"]["certificates"], "find" | "page"> } };
 
 export function addCertificates(app: Instance, deps: CertificateDeps): void {
 	app.get(
@@ -35,16 +36,18 @@ export function addCertificates(app: Instance, deps: CertificateDeps): void {
 			config: { roles: readRoles },
 			schema: {
 				operationId: "listCertificates",
-				summary: "List the certificates about a submission or a cohort",
+				summary: "List the certificates about a submission or a cohort, newest first",
 				tags: ["certificates"],
-				querystring: z.strictObject({ about: z.string().min(1).max(64) }),
-				response: { 200: schemas.certificateList.describe("All there are"), ...problems },
+				querystring: z.strictObject({ ...pageQuery, about: z.string().min(1).max(64) }),
+				response: { 200: schemas.certificatePage.describe("A page"), ...problems },
 			},
 		},
 		async (request) => {
-			const found = await deps.store.certificates.findAbout(request.query.about);
-			const own = found.filter(({ tenantId }) => tenantId === request.principal.tenantId);
-			return { items: own.map(viewCertificate) };
+			const { about, cursor, limit } = request.query;
+			const after = readCursor("certificate", cursor);
+			const found = await deps.store.certificates.page(request.principal.tenantId, about, limit + 1, after);
+			const page = toPage(found, limit, ({ issuedAt, _id }) => ({ at: issuedAt, id: _id }));
+			return { ...page, items: page.items.map(viewCertificate) };
 		},
 	);
 }

@@ -19,8 +19,8 @@ describe("certificates", () => {
 
 	const payloadOf = (jws: string): Certificate =>
 		JSON.parse(Buffer.from(jws.split(".")[1] as string, "base64url").toString());
-	const certificatesAbout = async (about: string) =>
-		(await engine.store.certificates.findAbout(about)).map(({ jws }) => payloadOf(jws));
+	const certificatesAbout = async (tenantId: string, about: string) =>
+		(await engine.store.certificates.page(tenantId, about, 10)).map(({ jws }) => payloadOf(jws));
 	const copyOf = (certificate: Certificate | undefined, name: string) =>
 		certificate?.copies.find(({ copy }) => copy === name);
 	async function delivered(shape: Parameters<Engine["accept"]>[0] = {}): Promise<Message> {
@@ -36,7 +36,7 @@ describe("certificates", () => {
 	it("say complete of what was read back and found gone", async () => {
 		const message = await delivered();
 		await engine.activities.finalise(message.submissionId, false);
-		const [certificate, ...more] = await certificatesAbout(message.submissionId);
+		const [certificate, ...more] = await certificatesAbout(message.tenantId, message.submissionId);
 		assert.equal(more.length, 0);
 		assert.equal(certificate?.status, "complete");
 		assert.deepEqual(certificate.objects.map(({ object }) => object).sort(), ["address", "content"]);
@@ -49,7 +49,7 @@ describe("certificates", () => {
 		await engine.store.messages.transition({ ...end(message, "delivered", engine.clock()), from: ["accepted"] });
 		await engine.store.messages.transition({ id: message._id, set: { content } });
 		await engine.activities.finalise(message.submissionId, false);
-		const [certificate] = await certificatesAbout(message.submissionId);
+		const [certificate] = await certificatesAbout(message.tenantId, message.submissionId);
 		assert.equal(certificate?.status, "incomplete");
 		assert.deepEqual(certificate.reasons, ["copy_unverified"]);
 		assert.equal(copyOf(certificate, "database document")?.status, "unverified");
@@ -66,7 +66,7 @@ describe("certificates", () => {
 		const { closeCohort, erasePage, destroyCohort } = createActivities({ ...engine, store });
 		assert.ok(await closeCohort(cohortId));
 		await erasePage(cohortId);
-		const [certificate] = await certificatesAbout(cohortId);
+		const [certificate] = await certificatesAbout(message.tenantId, cohortId);
 		assert.equal(certificate?.status, "incomplete");
 		assert.equal(copyOf(certificate, "database document")?.status, "unverified");
 		assert.deepEqual(await destroyCohort(cohortId), { outcome: "waiting" }, "nor is its key destroyed");
@@ -89,12 +89,12 @@ describe("certificates", () => {
 			assert.ok(await closeCohort(cohortId));
 			while ((await erasePage(cohortId)).count > 0);
 			await assert.rejects(destroyCohort(cohortId), { code: "keys_unavailable" });
-			const about = await certificatesAbout(cohortId);
+			const about = await certificatesAbout(message.tenantId, cohortId);
 			assert.ok(about.every(({ objects }) => objects.every(({ object }) => object !== "cohort_key")));
 			assert.equal((await engine.store.cohorts.find(cohortId))?.state, "closing");
 		}
 		assert.deepEqual(await engine.activities.destroyCohort(cohortId), { outcome: "destroyed" });
-		const about = await certificatesAbout(cohortId);
+		const about = await certificatesAbout(message.tenantId, cohortId);
 		assert.ok(about.some(({ objects }) => objects.some(({ object }) => object === "cohort_key")));
 	});
 
@@ -102,11 +102,11 @@ describe("certificates", () => {
 		const message = await delivered();
 		engine.memory.away.value = true;
 		await engine.activities.finalise(message.submissionId, false);
-		assert.deepEqual(await certificatesAbout(message.submissionId), []);
+		assert.deepEqual(await certificatesAbout(message.tenantId, message.submissionId), []);
 		engine.memory.away.value = false;
 		engine.time.offsetMs += limits.driverPatienceMs + 1;
 		await Promise.all([engine.activities.sweepPage(), engine.activities.finalise(message.submissionId, false)]);
-		assert.equal((await certificatesAbout(message.submissionId)).length, 1);
+		assert.equal((await certificatesAbout(message.tenantId, message.submissionId)).length, 1);
 		assert.equal((await engine.read(message._id)).certificates.length, 1);
 	});
 });

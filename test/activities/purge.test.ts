@@ -102,7 +102,7 @@ describe("purge", () => {
 			assert.equal(ended.content, undefined);
 			assert.ok(ended.certificates.length >= 1);
 		}
-		const about = await engine.store.certificates.findAbout(cohortOf(messages[0]));
+		const about = await engine.store.certificates.page(messages[0]?.tenantId as string, cohortOf(messages[0]), 10);
 		assert.ok(about.length >= 2, "a page's certificate and the cohort's");
 	});
 

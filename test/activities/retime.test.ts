@@ -216,7 +216,8 @@ describe("re-timing", () => {
 		await sweepUntil(async () => (await cohortOf(old))?.state === "destroyed");
 		assert.ok(!(await engine.memory.cohortKeys.exists(old.content?.cohortId as string)));
 		assert.equal(await opens(old, "content"), false, "the document of before, put back, opens no more");
-		assert.equal((await engine.store.certificates.findAbout(old.content?.cohortId as string)).length >= 2, true);
+		const certificates = await engine.store.certificates.page(old.tenantId, old.content?.cohortId as string, 10);
+		assert.ok(certificates.length >= 2);
 		// The other one left as well, but what it was moved to lives on: a backup of before must stay readable until then.
 		assert.equal((await cohortOf(young))?.state, "open");
 		engine.time.offsetMs += 5 * day;

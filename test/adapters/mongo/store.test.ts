@@ -186,6 +186,12 @@ describe("store", () => {
 			[{ carrierId: { $in: ["c"] } }, undefined, "parkedReceipts"],
 			[{ nextCheckAt: { $lte: 1 } }, { nextCheckAt: 1 }, "parkedReceipts"],
 			[{ eraseBy: { $lte: 1 } }, undefined, "parkedReceipts"],
+			[{ tenantId: "t", about: "sub_a" }, { issuedAt: -1, _id: -1 }, "certificates"],
+			[
+				{ tenantId: "t", about: "sub_a", $or: [{ issuedAt: { $lt: 1 } }, { issuedAt: 1, _id: { $lt: "crt_a" } }] },
+				{ issuedAt: -1, _id: -1 },
+				"certificates",
+			],
 			[{ sendQueues: "q" }, undefined, "tenants"],
 			[{ nextCheckAt: { $lte: 1 } }, { nextCheckAt: 1 }, "policyProposals"],
 			[{ state: "published" }, { createdAt: -1 }, "policyProposals"],

@@ -105,4 +105,35 @@ describe("GET /v1/certificates", () => {
 		);
 		await api.close();
 	});
+
+	it("come page by page, newest first, each once, those of one moment too", async () => {
+		const api = await createTestApi();
+		const { key, tenantId } = await api.addTenant({ roles: ["auditor"] });
+		const about = "coh_many";
+		const made = Array.from({ length: 7 }, (_, index) => ({
+			_id: api.ids.random("certificate"),
+			issuedAt: 1_000 + Math.floor(index / 3),
+		}));
+		for (const one of made) {
+			await api.store.certificates.insert({ ...one, tenantId, kind: "purge", about, jws: "a.b.c" });
+		}
+		await api.store.certificates.insert({ ...made[0], _id: "crt_x", about: "coh_x", tenantId } as never);
+		const seen: string[] = [];
+		let next = "";
+		do {
+			const query = `?about=${about}&limit=2${next && `&cursor=${next}`}`;
+			const { json } = await api.request(key, "GET", `/v1/certificates${query}`);
+			assert.ok(json.items.length <= 2);
+			seen.push(...json.items.map(({ id }: { id: string }) => id));
+			next = json.next ?? "";
+		} while (next);
+		const expected = made.toSorted((a, b) => b.issuedAt - a.issuedAt || (a._id < b._id ? 1 : -1));
+		assert.deepEqual(
+			seen,
+			expected.map(({ _id }) => _id),
+		);
+		const forged = await api.request(key, "GET", `/v1/certificates?about=${about}&cursor=bm9uZQ`);
+		assert.deepEqual([forged.status, forged.json.errors[0].pointer], [400, "/querystring/cursor"]);
+		await api.close();
+	});
 });
