@@ -1,13 +1,37 @@
 // Files and folders that only their owner may read, written whole or not at all.
 
 import { randomBytes } from "node:crypto";
-import { chmodSync, closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from "node:fs";
+import {
+	chmodSync,
+	closeSync,
+	existsSync,
+	fsyncSync,
+	mkdirSync,
+	openSync,
+	readFileSync,
+	renameSync,
+	statSync,
+	writeSync,
+} from "node:fs";
+import { dirname, resolve } from "node:path";
 
-/** Makes a folder, and those above it, at 0700; an existing one is closed to others. */
+/** Makes a folder, and those above it, at 0700; an existing one is closed to others. @throws the system's error */
 export function makePrivateFolder(path: string): string {
-	mkdirSync(path, { recursive: true, mode: 0o700 });
+	// Not mkdir's own `recursive`: it never ends where nothing can be made, as in /proc.
+	const missing = [resolve(path)];
+	for (let above = dirname(resolve(path)); !existsSync(above); above = dirname(above)) missing.unshift(above);
+	for (const folder of missing) makeFolder(folder);
 	chmodSync(path, 0o700);
 	return path;
+}
+
+function makeFolder(path: string): void {
+	try {
+		mkdirSync(path, { mode: 0o700 });
+	} catch (error) {
+		const isThere = (error as NodeJS.ErrnoException).code === "EEXIST" && statSync(path).isDirectory();
+		if (!isThere) throw error;
+	}
 }
 
 /** Writes a file at 0600. Whoever reads meanwhile sees the old content or the new, never a part; so does a crash. */
