@@ -1,10 +1,13 @@
 // What a first start shows: a tenant, a send queue and a key, then one message from accept to its erasure certificate.
 
+import { join, relative, sep } from "node:path";
+import type { Certificate } from "../audit/certificate.ts";
 import { verifyCertificate } from "../audit/verifyCertificate.ts";
 import { createApiKey, createTenant, prepare, putSendQueue } from "../cli/administer.ts";
 import { loadConfig } from "../config.ts";
 import { createDeps } from "../deps.ts";
 import { magicNumber } from "./carrier/magic.ts";
+import { makePrivateFolder, writePrivateFile } from "./files.ts";
 
 /** The send queue of the demo, as in its callback URL. */
 const demoSendQueue = "simulator-demo";
@@ -60,10 +63,13 @@ const pollMs = 50;
 const waitMsMax = 60_000;
 
 /**
- * Sends one message and tells its story as it happens, then checks its certificate.
+ * Sends one message and tells its story as it happens, then checks its certificate and saves it below `folder`.
  * True when it was delivered, and what its class forgets at once is gone, read back and certified.
  */
-export async function showMessage(apiUrl: string, apiKey: string, say: (line: string) => void): Promise<boolean> {
+export async function showMessage(
+	{ apiUrl, apiKey, folder }: { apiUrl: string; apiKey: string; folder: string },
+	say: (line: string) => void,
+): Promise<boolean> {
 	const api = async (path: string, init: RequestInit = {}) => {
 		const headers = { authorization: `Bearer ${apiKey}`, "content-type": "application/json" };
 		const response = await fetch(`${apiUrl}${path}`, { ...init, headers });
@@ -88,11 +94,36 @@ export async function showMessage(apiUrl: string, apiKey: string, say: (line: st
 		say(`not certified as erased: ${kept.join(", ")}`);
 		return false;
 	}
-	const { jws } = (await api(`/v1/certificates/${shown.certificates[0]}`)) as { jws: string };
-	const result = await verifyCertificate(jws, (await api("/.well-known/jwks.json")) as never, { now: Date.now() });
-	say(`certificate ${shown.certificates[0]}: ${result.valid ? "valid" : "NOT valid"}`);
-	say(jws);
+	const [certificateId] = shown.certificates;
+	const { jws } = (await api(`/v1/certificates/${certificateId}`)) as { jws: string };
+	const keys = await api("/.well-known/jwks.json");
+	const result = await verifyCertificate(jws, keys, { now: Date.now() });
+	say(`certificate ${certificateId}: ${result.valid ? "valid" : "NOT valid"}`);
+	if (result.valid) for (const line of summarise(result.certificate)) say(`  ${line}`);
+	const files = saveCertificate(folder, jws, keys);
+	say(`  saved     ${files.certificate}; to check it, also when nothing runs:`);
+	say(`  npx lethe verify ${files.certificate} --keys ${files.keys}`);
 	return result.valid;
+}
+
+function summarise({ objects, completeFrom, reasons }: Certificate): string[] {
+	return [
+		...objects.map(({ object, erasedAt }) => `erased    ${erasedAt}  ${object.replace("_", " ")}`),
+		completeFrom
+			? `complete  ${completeFrom}  the last copy that it lists has ended`
+			: `incomplete: ${reasons.join(", ")}`,
+	];
+}
+
+/** Saves both, in place of those of the last start; the paths as a command in this folder may name them. */
+function saveCertificate(folder: string, jws: string, keys: unknown): { certificate: string; keys: string } {
+	makePrivateFolder(folder);
+	const files = { certificate: join(folder, "certificate.jws"), keys: join(folder, "keys.json") };
+	writePrivateFile(files.certificate, `${jws}\n`);
+	writePrivateFile(files.keys, `${JSON.stringify(keys, null, 2)}\n`);
+	const here = process.cwd();
+	const pathOf = (file: string) => (file.startsWith(`${here}${sep}`) ? relative(here, file) : file);
+	return { certificate: pathOf(files.certificate), keys: pathOf(files.keys) };
 }
 
 async function follow(read: (path: string) => Promise<Shown>, id: string, say: (line: string) => void): Promise<Shown> {

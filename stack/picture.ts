@@ -36,7 +36,7 @@ function cut(line: string): string {
 
 function colourOf(line: string): string {
 	if (/ is ready|: valid$/.test(line)) return colours.good;
-	return line.startsWith("eyJ") ? colours.dim : colours.plain;
+	return line.startsWith("  ") ? colours.dim : colours.plain;
 }
 
 function escapeXml(line: string): string {

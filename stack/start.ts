@@ -75,7 +75,8 @@ async function run(options: Options): Promise<void> {
 	try {
 		await stack.start();
 		processes = await startProcesses(stack, { log: say, environment: ownSettings() });
-		const shown = await showMessage(processes.apiUrl, processes.demo.apiKey, say);
+		const { apiUrl, demo } = processes;
+		const shown = await showMessage({ apiUrl, apiKey: demo.apiKey, folder: join(stack.dir, "demo") }, say);
 		if (options.once || !shown) {
 			await stop();
 			process.exit(shown ? 0 : 1);
