@@ -20,6 +20,18 @@ export function recordableFacts(facts: Facts): Facts {
 // 47 CFR 64.1200(a)(10) names the English ones and asks for any reasonable means; the others are how people say it.
 const stopWords = new Set([
 	...["stop", "stopall", "quit", "end", "revoke", "optout", "cancel", "unsubscribe", "unsub", "remove"],
+	...[
+		"st0p",
+		"stop2end",
+		"unsuscribe",
+		"unsubcribe",
+		"cease",
+		"desist",
+		"ceaseanddesist",
+		"discontinue",
+		"goaway",
+		"nomore",
+	],
 	...["stopp", "abmelden", "abbestellen", "widerruf", "widerrufen", "austragen"],
 	...["arret", "arreter", "arretez", "desabonner", "desinscription", "desinscrire", "resiliation"],
 	...["alto", "baja", "parar", "cancelar", "sair", "descadastrar", "annulla", "cancella", "disiscrivi", "basta"],
@@ -38,6 +50,8 @@ const stopPhrases = [
 	"unsubscribe",
 	"stop (all|texting|sending|messaging|contacting|calling|these|this|the|your|any|it|me|sms|marketing)",
 	"stop (promo|promotion|text|message|msg|notification|alert)s?",
+	"stop (receiving|getting|2|to end|to opt out|to cancel|to quit|to unsubscribe)",
+	"(cancel|end|quit|cease|discontinue) (all |the |these |your |my |any |further )?(texts?|messages?|msgs?|sms|texting|sending|messaging|contacting|calling)",
 	"(remove|delete) (me|my (number|phone))",
 	"take me off",
 	"leave me alone",
@@ -45,12 +59,19 @@ const stopPhrases = [
 	"keine (\\w+ )?(sms|nachrichten|werbung)",
 	"plus de (sms|messages)",
 	"no (quiero|deseo) (recibir )?mas",
+	"(deja|deje|dejen|dejad|para|paren) de (enviar|mandar|escribir)\\w*",
 ];
+const stopSign = "\u{1F6D1}";
 // These say no by themselves; in the others a "don't" in front turns the meaning.
 const refusalPhrases = [
 	"(do not|dont|don t|never) (ever )?(text|message|contact|sms|send|call)",
-	"no more (texts?|messages?|sms|msgs?)",
+	"(do not|dont|don t|no longer) (wish|want|like) to (get|receive|hear)",
+	"(do not|dont|don t|no longer) (wish|want) ((any|more|these|those|this|your|such) )*(texts?|messages?|msgs?|sms|promos?|ads|spam)",
+	"(do not|dont|don t|no longer) want (any|more|any more|these|those|this)$",
+	"no more (of )?(these |those |this |your )?(texts?|messages?|sms|msgs?|promos?)",
 	"not? interested",
+	"lose my number",
+	"wrong (number|person)",
 ];
 const stopPhrase = new RegExp(`\\b(${stopPhrases.join("|")})\\b`, "g");
 const refusalPhrase = new RegExp(`\\b(${refusalPhrases.join("|")})\\b`);
@@ -61,8 +82,9 @@ function classify(text: string): ContentFacts["keywordClass"] {
 	const words = toWords(text);
 	const bare = withoutFillers(words);
 	// A keyword that is a sentence of its own is meant, whatever else is said.
-	const parts = text.split(/[.!?;:\n\r]+/).map((part) => withoutFillers(toWords(part)));
+	const parts = text.split(/[.!?;:,\n\r]+|\s[-\u2013\u2014]+\s/).map((part) => withoutFillers(toWords(part)));
 	if (stopWords.has(bare) || parts.some((part) => stopWords.has(part))) return "stop";
+	if (words.length === 0 && text.includes(stopSign)) return "stop";
 	const sentence = words.join(" ");
 	if (refusalPhrase.test(sentence)) return "stop";
 	for (const match of sentence.matchAll(stopPhrase)) {
@@ -88,14 +110,14 @@ function toWords(text: string): string[] {
 const cardDigitsMin = 13;
 const cardDigitsMax = 19;
 
-// PCI DSS 4.0.1 4.2.2. Digits of any script, in groups with up to three separators between them.
+// PCI DSS 4.0.1 4.2.2. Digits of any script, in groups with up to eight separators between them.
 function hasCardNumber(text: string): boolean {
 	if (!/\p{Nd}[\s\S]*\p{Nd}/u.test(text)) return false;
 	const digits = text
 		.normalize("NFKC")
 		.replace(/\p{Cf}|\p{M}/gu, "")
 		.replace(/[^\P{Nd}0-9]/gu, toAscii);
-	const runs = digits.match(/\d+(?:[\s\p{Pd}\p{Pc}.,:;/\\|*·•'"()]{1,3}\d+)*/gu) ?? [];
+	const runs = digits.match(/\d+(?:[\s\p{Pd}\p{Pc}.,:;/\\|*·•'"()[\]{}<>~]{1,8}\d+)*/gu) ?? [];
 	return runs.some((run) => groupsHoldCard(run.match(/\d+/g) ?? []));
 }
 

@@ -29,6 +29,16 @@ test("an opt-out is recognised by any reasonable means", () => {
 			"Who is this? Unsubscribe!",
 			"I don't want these, unsubscribe",
 		],
+		...["STOP, I said", "No thanks, stop", "Stop - wrong number", "\u{1F6D1}", "STOP2END", "stop to end", "Unsuscribe"],
+		...["I don't want any more texts", "I no longer wish to receive these", "I don't want this", "no more", "Cease"],
+		...[
+			"cease and desist",
+			"quit texting me",
+			"cancel all messages",
+			"end these texts",
+			"I'd like to stop receiving it",
+		],
+		...["lose my number", "You have the wrong number", "dejen de enviar mensajes"],
 	];
 	for (const text of optOuts) assert.equal(keyword(text), "stop", text);
 });
@@ -42,7 +52,21 @@ test("what only sounds like an opt-out is none", () => {
 			"Can I cancel my appointment on Friday?",
 			"The end of the day",
 		],
-		...["Please call me", "nonstop", "weekend", "thank you", "ok"],
+		...[
+			"Please call me",
+			"nonstop",
+			"weekend",
+			"thank you",
+			"ok",
+			"I quit smoking, message me",
+			"Friday, not Thursday",
+		],
+		...[
+			"I don't want to wait until May",
+			"Please don't cancel my messages",
+			"I never said this",
+			"the weekend, please",
+		],
 	];
 	for (const text of others) assert.equal(keyword(text), undefined, text);
 	assert.equal(keyword("START"), "start");
@@ -72,6 +96,7 @@ test("card numbers are found with separators, among other digits and in the digi
 			"𝟒𝟏𝟏𝟏 𝟏𝟏𝟏𝟏 𝟏𝟏𝟏𝟏 𝟏𝟏𝟏𝟏",
 			"४१११ ११११ ११११ ११११",
 		],
+		...["4111    1111    1111    1111", "4111 [1111] <1111> 1111", "4111~1111~1111~1111"],
 		...["4111 – 1111 – 1111 – 1111", "6304000000000000000", "card:4111111111111111"],
 	];
 	for (const text of cards) assert.equal(card(text), true, text);
@@ -118,7 +143,7 @@ test("recordable facts hold the class and the flag and no text; facts without a 
 	const facts = { recipientCountry: "US", context: { event: "inbound", body: "STOP, I said" } } as const;
 	assert.deepEqual(recordableFacts(facts), {
 		recipientCountry: "US",
-		context: { event: "inbound", cardNumber: false },
+		context: { event: "inbound", keywordClass: "stop", cardNumber: false },
 	});
 	assert.equal(facts.context.body, "STOP, I said");
 	const bare = { context: { event: "send" } } as const;
