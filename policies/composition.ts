@@ -3,7 +3,7 @@
 import type { FactsContext } from "../domain/decision.ts";
 import { type CompiledPack, type RetentionTerm, toTerm } from "./compile.ts";
 import { isDuration } from "./durations.ts";
-import { retentionObjects } from "./facts.ts";
+import { toRetentionObject } from "./facts.ts";
 
 type RetentionObject = RetentionTerm["object"];
 type Bound = { object?: RetentionObject; end: "min" | "max"; length: string };
@@ -17,12 +17,9 @@ export function readComposition(
 	packs: readonly CompiledPack[],
 ): { terms: RetentionTerm[]; unknown: boolean } {
 	const items = Array.isArray(composition) ? (composition as unknown[]) : [];
-	const asked = isObject(object) ? object : undefined;
+	const asked = toObject(object);
 	const read = items.map((item, index) => {
-		const bounds = findBounds(
-			item,
-			isObject(fieldOf(item, "object")) ? (fieldOf(item, "object") as RetentionObject) : asked,
-		);
+		const bounds = findBounds(item, objectOf(item) ?? asked);
 		if (bounds.length > 0) return bounds.map((bound) => toOwnTerm(bound, index));
 		return findNamed(nameOf(item), packs)?.filter((term) => asked === undefined || term.object === asked);
 	});
@@ -45,7 +42,8 @@ function findBounds(item: unknown, object: RetentionObject | undefined): Bound[]
 	return Object.entries(item).flatMap(([key, value]) => {
 		if (typeof value === "string") return toBounds(key, value, object);
 		if (/^(retention|interval|bounds)$/i.test(key)) return findBounds(value, objectOf(value) ?? object);
-		return isObject(key) ? findBounds(value, key) : [];
+		const named = toObject(key);
+		return named ? findBounds(value, named) : [];
 	});
 }
 
@@ -85,12 +83,11 @@ function nameOf(item: unknown): string {
 }
 
 function objectOf(value: unknown): RetentionObject | undefined {
-	const object = fieldOf(value, "object");
-	return isObject(object) ? object : undefined;
+	return toObject(fieldOf(value, "object"));
 }
 
-function isObject(value: unknown): value is RetentionObject {
-	return retentionObjects.some((object) => object === value);
+function toObject(name: unknown): RetentionObject | undefined {
+	return typeof name === "string" ? toRetentionObject(name) : undefined;
 }
 
 function fieldOf(value: unknown, key: string): unknown {

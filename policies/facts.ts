@@ -7,6 +7,7 @@ import { type FieldError, LetheError } from "../domain/errors.ts";
 import { categories } from "../domain/message.ts";
 import { isDuration } from "./durations.ts";
 import { nearest } from "./faults.ts";
+import { toWord } from "./words.ts";
 
 export const events = [
 	"send",
@@ -120,20 +121,31 @@ const place = ofKind(
 	}),
 ).nullish();
 
-// Short names for what is kept.
-const objectNames: Record<string, string> = {
-	record: "decision_record",
-	log: "decision_record",
-	number: "address",
-	consent: "consent_evidence",
-	opt_out: "suppression",
-	request: "subject_request",
-	policy: "policy_documentation",
-};
+// Other names that people have for what is kept.
+const objectNames = new Map(
+	Object.entries({
+		content: ["message", "body", "message_content"],
+		address: ["number", "phone_number", "recipient"],
+		receipt: ["receipts", "delivery_receipt", "traffic_data"],
+		decision_record: ["record", "records", "log", "logs", "audit_log", "audit_record", "message_record"],
+		consent_evidence: ["consent", "consent_record"],
+		suppression: ["opt_out", "opt_out_record", "suppression_list", "suppression_hash", "do_not_call_list", "own_list"],
+		subject_request: ["request", "request_record", "request_records", "erasure_request", "access_request"],
+		policy_documentation: ["policy", "policy_pack", "documentation"],
+	} satisfies Record<(typeof retentionObjects)[number], string[]>).flatMap(([object, names]) =>
+		[object, ...names].map((name) => [name, object as (typeof retentionObjects)[number]] as const),
+	),
+);
+
+/** What is kept, by any of its names; undefined when it is none. */
+export function toRetentionObject(name: string): (typeof retentionObjects)[number] | undefined {
+	return objectNames.get(toWord(name));
+}
+
 const objectName = z
 	.string()
 	.max(200)
-	.transform((name) => objectNames[name] ?? name);
+	.transform((name) => toRetentionObject(name) ?? name);
 const object = objectName.pipe(z.enum(retentionObjects));
 
 /** Null says that there is none; left out, it is not in question. */
@@ -210,7 +222,7 @@ const context = z.strictObject({
 	resolution: z.union([z.boolean(), z.string().max(2000), z.looseObject({}).transform(withFalseForNull)]).nullish(),
 	contentMaxReachedAt: instant,
 	retentionDisclosure: noneIfNull(
-		ofKind("proof", z.union([z.boolean(), z.string().max(2000), z.looseObject({})])),
+		ofKind("proof", z.union([z.boolean(), z.string().max(2000), z.looseObject({}).transform(saysAll)])),
 		false,
 	),
 	necessaryForRequestedService: flag,
@@ -265,6 +277,12 @@ export const factsSchema = z
 		path: ["recipientRegion"],
 		error: "not a region of recipientCountry",
 	});
+
+// By category: what says nothing of one has not disclosed it.
+function saysAll(byCategory: Record<string, unknown>): boolean {
+	const said = Object.values(byCategory);
+	return said.length > 0 && said.every((period) => period !== null && period !== false && period !== "");
+}
 
 // An approval that is null is one that is not there.
 function withFalseForNull(value: Record<string, unknown>): Record<string, unknown> {

@@ -71,6 +71,22 @@ test("a zone that is said to be unknown is absent; of a proof only that it is th
 	assert.deepEqual(facts, { context });
 });
 
+test("what is kept goes by more than one name, and a name that is none is refused", () => {
+	const objectOf = (object: string) => parseFacts({ context: { object } }).context?.object;
+	assert.equal(objectOf("Request record"), "subject_request");
+	assert.equal(objectOf("subject_request"), "subject_request");
+	for (const name of ["constructor", "memories", ""]) assert.throws(() => objectOf(name), { code: "invalid_request" });
+});
+
+test("a disclosure by category says something of each, or is none", () => {
+	const disclosed = (retentionDisclosure: unknown) =>
+		parseFacts({ context: { retentionDisclosure } }).context?.retentionDisclosure;
+	assert.equal(disclosed({ contact: "P30D", message_contents: "until the order is delivered" }), true);
+	for (const missing of [{}, { contact: "P30D", message_contents: null }, { contact: "" }]) {
+		assert.equal(disclosed(missing), false);
+	}
+});
+
 test("whatever the document, it is refused with field errors or taken, and stays as it was", () => {
 	fc.assert(
 		fc.property(fc.jsonValue(), (value) => {
