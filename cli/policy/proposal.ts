@@ -14,6 +14,7 @@ export type ProposalAnswer = {
 	check?: { at: string; cases: number };
 	simulation?: {
 		state: "running" | "done";
+		startedAt: string;
 		total: number;
 		counts: Record<string, number>;
 		samples: Record<string, string[]>;

@@ -1,14 +1,14 @@
 // `lethe policy publish PROPOSAL`: puts an approved version in force from a date, and shows it being applied to what is stored.
 
 import { Command } from "commander";
-import { createProgress } from "../progress.ts";
 import { call, type TargetOptions, withTarget } from "./call.ts";
+import { follow, patienceOption } from "./follow.ts";
 import type { PolicyList } from "./list.ts";
 import { countLines, proposalLine } from "./proposal.ts";
-import { exitCodes, run } from "./run.ts";
+import { exitCodes, Refusal, run } from "./run.ts";
 import { callStep } from "./step.ts";
 
-type Options = TargetOptions & { from?: string; wait?: boolean };
+type Options = TargetOptions & { from?: string; wait?: boolean; patience: number };
 
 const pollMs = 1_000;
 
@@ -17,7 +17,8 @@ export function publishCommand(): Command {
 		.description("put an approved proposal in force: from its date, or in a few seconds")
 		.argument("<proposal>", "its id, prp_…")
 		.option("--from <time>", "a later date, RFC 3339")
-		.option("--wait", "wait until it has been applied to what is stored");
+		.option("--wait", "wait until it has been applied to what is stored")
+		.addOption(patienceOption());
 	return withTarget(command).action((id: string, options: Options) => run("publish", () => publish(id, options)));
 }
 
@@ -26,22 +27,29 @@ async function publish(id: string, options: Options): Promise<number> {
 	if (options.json) console.log(JSON.stringify(proposal, null, 2));
 	else console.log(proposalLine(proposal));
 	if (!options.wait || !proposal.effectiveFrom) return exitCodes.yes;
-	const counts = await follow(Date.parse(proposal.effectiveFrom), options);
+	const from = Date.parse(proposal.effectiveFrom);
+	if (from - Date.now() > options.patience * 1_000) {
+		const mend = `It is applied by itself from then on: see \`lethe policy list\`.`;
+		throw new Refusal(`published, but not in force before ${proposal.effectiveFrom}. ${mend}`, exitCodes.no);
+	}
+	const stalled = "It is published. Is a worker running? See `lethe doctor`. It is applied by itself once one is.";
+	const counts = await follow("re-timing", () => readPass(from, options), {
+		pollMs,
+		patience: options.patience,
+		stalled,
+	});
 	if (!options.json) for (const line of countLines(counts)) console.log(line);
 	return exitCodes.yes;
 }
 
-/** What the pass over the messages has counted once it is through. */
-async function follow(from: number, options: Options): Promise<Record<string, number>> {
-	const progress = createProgress("re-timing");
-	for (;;) {
-		const { retiming } = await call<PolicyList>(options, "/v1/policies");
-		const begun = retiming !== undefined && Date.parse(retiming.inForceFrom) >= from;
-		if (begun) progress.show(retiming.counts.messages ?? 0, retiming.total);
-		if (begun && retiming.state === "done") {
-			progress.end();
-			return retiming.counts;
-		}
-		await new Promise((resolve) => setTimeout(resolve, pollMs));
+/** How far the pass over the messages is that applies what is in force from then on. */
+async function readPass(from: number, options: Options) {
+	const { retiming } = await call<PolicyList>(options, "/v1/policies");
+	if (!retiming || Date.parse(retiming.inForceFrom) < from) {
+		// While its day has not come nothing is late.
+		return { done: 0, moved: Date.now() < from ? String(Date.now()) : "in force" };
 	}
+	const { counts, total, state, startedAt } = retiming;
+	const far = { done: counts.messages ?? 0, total, moved: startedAt };
+	return state === "done" ? { ...far, result: counts } : far;
 }

@@ -129,6 +129,43 @@ describe("lethe policy, against an API", () => {
 		assert.deepEqual([fine.code, /^1 cases, 0 fault\(s\)$/m.test(fine.out)], [0, true]);
 	});
 
+	it("waits no longer than its patience when no worker goes on, says so, and has lost nothing", async () => {
+		const { simulatePages } = createSimulate({ ...api, monotonic: () => 0, policies: api.stored });
+		const step = async (path: string, key: string, body: object = {}) => {
+			const headers = { authorization: `Bearer ${key}`, "content-type": "application/json" };
+			const answer = await fetch(`${url}/v1/policy-proposals${path}`, {
+				method: "POST",
+				headers,
+				body: JSON.stringify(body),
+			});
+			assert.ok(answer.ok, path);
+			return (await answer.json()) as { id: string };
+		};
+		const checked = async (pack: string) => {
+			const { id } = await step("", author, { text: editedText(pack, "1.9.0", () => undefined), why: "Nobody works" });
+			await step(`/${id}/check`, author);
+			return id;
+		};
+		const first = await checked("fr");
+		const stalled = await run(["simulate", first, "--patience", "1"]);
+		assert.equal(stalled.code, 1);
+		assert.match(stalled.error, /nothing has moved for 1 s\. Is a worker running\? See `lethe doctor`\./);
+		await simulatePages(first);
+		await step(`/${first}/approve`, approver);
+		const waiting = await run(["publish", first, "--wait", "--patience", "6"]);
+		assert.equal(waiting.code, 1);
+		assert.match(waiting.error, /nothing has moved for 6 s\. It is published\. Is a worker running\?/);
+
+		const second = await checked("de");
+		await step(`/${second}/simulate`, author);
+		await simulatePages(second);
+		await step(`/${second}/approve`, approver);
+		const from = new Date(Date.now() + 3600_000).toISOString();
+		const ahead = await run(["publish", second, "--wait", "--from", from]);
+		assert.deepEqual([ahead.code, /published, but not in force before/.test(ahead.error)], [1, true], ahead.error);
+		assert.equal((await run(["simulate", second, "--patience", "0"])).code, 2);
+	});
+
 	it("explains a message as a person reads it, and as JSON", async () => {
 		const { json } = await api.post(author, { lawfulBasis: "contract" });
 		const { code, out } = await run(["explain", json.id]);
