@@ -21,6 +21,7 @@ export type RetimeDeps = Pick<
 };
 
 const roundsMax = 8;
+const retriedCodes = ["keys_unavailable", "store_unavailable", "policies_unavailable"];
 
 /** `retimePages` does pages for some seconds; `continueRetiming` begins a pass when other packs are in force, and drives it. */
 export function createRetime(deps: RetimeDeps) {
@@ -148,7 +149,8 @@ async function retimeOne(deps: RetimeDeps, subject: Subject, first: Planned): Pr
 			if (!applied) plan = planRetime(deps, { ...subject, message });
 		} catch (error) {
 			const { code } = error as { code?: string };
-			if (code === "keys_unavailable" || code === "store_unavailable") throw error;
+			// What is away comes back, and the page is done again.
+			if (code !== undefined && retriedCodes.includes(code)) throw error;
 			// What can't be opened can't be moved; it stays in its cohort and ends with it.
 			deps.log.warn({ messageId: message._id, code: code ?? "internal" }, "message not re-timed");
 			return { effects: ["failed"], erased: [] };

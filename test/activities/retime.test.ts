@@ -462,6 +462,39 @@ describe("re-timing", () => {
 			}
 		});
 
+		it("policies that can't be read after a lost race stop the page, and no message is given up for it", async () => {
+			await restart();
+			const messages = await storeAll(await Promise.all([1, 2, 3].map((ago) => stored(ago * day))));
+			await publishShorter();
+			const { pass, run } = await beginPass();
+			let lost = false;
+			const away = createRetime({
+				...engine,
+				rejudge: createRejudge(engine),
+				policies: {
+					...policies,
+					reevaluate(facts, at) {
+						if (lost) throw new LetheError("policies_unavailable");
+						return policies.reevaluate(facts, at);
+					},
+				},
+				store: {
+					...engine.store,
+					messages: {
+						...engine.store.messages,
+						async transition() {
+							lost = true;
+							return false;
+						},
+					},
+				},
+			});
+			await assert.rejects(away.retimePages(pass._id), { code: "policies_unavailable" });
+			await run();
+			const { counts } = (await engine.store.retimings.find(pass._id)) ?? {};
+			assert.deepEqual([counts?.messages, counts?.failed], [messages.length, undefined]);
+		});
+
 		it("two workers at once do each message once, and count it once", async () => {
 			await restart();
 			const messages = await mixed(300);
