@@ -3,6 +3,7 @@
 import type { Decision, Facts } from "../domain/decision.ts";
 import type { Message, RetentionObject } from "../domain/message.ts";
 import type { PackRef } from "../domain/proposal.ts";
+import { compileCondition } from "./conditions.ts";
 import { formatInstant } from "./durations.ts";
 import { evaluate } from "./evaluate.ts";
 import type { PackVersion, Policies } from "./index.ts";
@@ -65,7 +66,7 @@ type Known = Pick<Policies, "pinned" | "file" | "versions">;
 export function explain(message: Judged, policies: Known): Explanation {
 	const { decision, facts, excluded = [] } = message;
 	const files = [...decision.packs, ...excluded].flatMap(({ id, version }) => policies.file(id, version) ?? []);
-	const rules = decision.rules.flatMap((id) => describe(id, files) ?? []);
+	const rules = decision.rules.flatMap((id) => describe(id, files, facts) ?? []);
 	const [decisive, ...others] = rules;
 	const versions = new Map(policies.versions().map((version) => [`${version.id} ${version.version}`, version]));
 	return {
@@ -124,10 +125,11 @@ function replayOne({ name, facts, decision, refs }: DecisionRecord, policies: Pi
 }
 
 // The rule's own words where its authors gave some, and what it does in any case.
-function describe(id: string, files: readonly PackFile[]): RuleWords | undefined {
+function describe(id: string, files: readonly PackFile[], facts: Facts): RuleWords | undefined {
 	const pack = files.find((file) => id.startsWith(`${file.id}.`));
 	if (!pack) return undefined;
-	const exclusion = id === `${pack.id}.excludes` ? pack.excludes[0] : undefined;
+	const holds = ({ when }: PackFile["excludes"][number]) => compileCondition(when)(facts, judgedAt(facts));
+	const exclusion = id === `${pack.id}.excludes` ? pack.excludes.find(holds) : undefined;
 	if (exclusion) {
 		const { citations, when } = exclusion;
 		const says = "leaves it to another law";

@@ -1,0 +1,29 @@
+// What is said of a decision is what made it.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { explain } from "../../policies/explain.ts";
+import { parseFacts } from "../../policies/facts.ts";
+import { openPolicies } from "../../policies/index.ts";
+
+const policies = openPolicies();
+
+function explained(document: object) {
+	const facts = parseFacts({ recipientCountry: "US", recipientRegion: "US-CA", category: "health", ...document });
+	const decision = policies.evaluate(facts);
+	return explain({ _id: "msg_a", facts, decision, excluded: policies.excluded(facts), retention: {} }, policies);
+}
+
+test("of a pack's exclusions the one that holds is named", () => {
+	const said = (document: object) => {
+		const { decisive, others, replay } = explained(document);
+		assert.ok(replay.agrees);
+		return [decisive, ...others].find((rule) => rule?.rule === "ccpa.excludes");
+	};
+	const context = { evaluatedAt: "2026-11-25T20:00:00Z" };
+	const phi = said({ dataClasses: ["phi"], context });
+	assert.match(phi?.when ?? "", /phi/);
+	const covered = said({ dataClasses: ["health"], context: { ...context, hipaaCoveredEntity: true } });
+	assert.match(covered?.when ?? "", /hipaaCoveredEntity|covered/i);
+	assert.notEqual(covered?.when, phi?.when);
+});
