@@ -6,7 +6,7 @@ import { z } from "zod";
 import type { TenantDocument } from "../adapters/mongo/models.ts";
 import { withoutUndefined } from "../domain/withoutUndefined.ts";
 import { isDuration } from "../policies/durations.ts";
-import { createApiKey, createTenant, prepare, putSendQueue, roles } from "./administer.ts";
+import { createApiKey, createTenant, prepare, putSendQueue, roles, setGovernance } from "./administer.ts";
 import { adminDeps } from "./target.ts";
 
 const secretsSchema = z.strictObject({
@@ -29,6 +29,15 @@ export function adminCommand(): Command {
 		}),
 	);
 	addTenant(add("tenant", "Create a tenant; prints its id."));
+	add("govern", "Let a tenant's people propose, approve and publish policies, which hold for every tenant.")
+		.argument("<tenant>", "id of the tenant")
+		.option("--no-more", "take it back")
+		.action((tenantId: string, { more: governsPolicies }: { more: boolean }) =>
+			withDeps(async (deps) => {
+				await setGovernance(deps, tenantId, governsPolicies);
+				return { tenantId, governsPolicies };
+			}),
+		);
 	add("key", "Create an API key; it is shown once.")
 		.requiredOption("--tenant <id>", "tenant it acts for")
 		.requiredOption("--name <name>", "what people call it")

@@ -37,6 +37,20 @@ export async function createTenant(
 }
 
 /**
+ * Lets a tenant's people take part in changing policies, or no longer.
+ * @throws Error when the tenant does not exist
+ */
+export async function setGovernance(
+	deps: Pick<AdminDeps, "store">,
+	tenantId: string,
+	governsPolicies: boolean,
+): Promise<void> {
+	const tenant = await deps.store.tenants.find(tenantId);
+	if (!tenant) throw new Error(`there is no tenant ${tenantId}. Correct its id.`);
+	await deps.store.tenants.put({ ...tenant, governsPolicies });
+}
+
+/**
  * Creates an API key. The key itself is shown once and stored only as a keyed hash.
  * @throws Error when the tenant does not exist
  */

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, it } from "node:test";
 import { createSimulate } from "../../../../activities/simulate.ts";
+import { setGovernance } from "../../../../cli/administer.ts";
 import { limits } from "../../../../domain/limits.ts";
 import { createPublish } from "../../../../policies/publish.ts";
 import { editedText, openStored, shorter } from "../../../harness/policies.ts";
@@ -267,6 +268,23 @@ describe("/v1/policy-proposals", () => {
 			assert.equal((await step(id, "approve", author)).json.code, "forbidden");
 			assert.equal((await propose({ pack: "defaults", changes: shorter }, approver)).json.code, "forbidden");
 			assert.equal((await api.request(sender, "GET", `/v1/policy-proposals/${id}`)).status, 200, "auditors read");
+		});
+
+		it("an administrator lets a tenant that is there govern policies, and takes it back", async () => {
+			const { key, tenantId } = await api.addTenant({ roles: ["compliance"] });
+			const list = async () => {
+				// What is known of a tenant is read anew after some seconds.
+				api.time.offsetMs += 6_000;
+				return (await api.request(key, "GET", "/v1/policy-proposals")).status;
+			};
+			assert.equal(await list(), 403);
+			const before = await api.store.tenants.find(tenantId);
+			await setGovernance(api, tenantId, true);
+			assert.equal(await list(), 200);
+			await setGovernance(api, tenantId, false);
+			assert.equal(await list(), 403);
+			assert.deepEqual(await api.store.tenants.find(tenantId), { ...before, governsPolicies: false });
+			await assert.rejects(setGovernance(api, "ten_nobody", true), /there is no tenant ten_nobody/);
 		});
 
 		it("a tenant that does not govern policies sees no proposal and makes none, but sees what is in force", async () => {
