@@ -12,7 +12,7 @@ import type { ActivityDeps } from "./deps.ts";
 export type RejudgeDeps = Pick<ActivityDeps, "clock" | "policies"> & {
 	store: {
 		subjectRecords: Pick<ActivityDeps["store"]["subjectRecords"], "findBySubjects">;
-		subjectMessages: Pick<ActivityDeps["store"]["subjectMessages"], "findRecent">;
+		subjectMessages: Pick<ActivityDeps["store"]["subjectMessages"], "findCounted">;
 	};
 };
 
@@ -27,7 +27,8 @@ export type Verdict =
 	| { kind: "later"; until: number };
 
 /** What has been recorded since; the argument of `judge`. */
-type Known = { standing: Standing; sends?: number[] };
+type Known = { standing: Standing; sends?: Sends };
+type Sends = { times: number[]; complete: boolean };
 
 export function createRejudge(deps: RejudgeDeps) {
 	/** Reads what is recorded of the recipient: one read, and one more where a frequency limit applies. */
@@ -69,7 +70,7 @@ export function createRejudge(deps: RejudgeDeps) {
 function toFacts(stated: Facts, at: number, { standing, sends }: Known): Facts {
 	const facts = withStanding(stated, standing);
 	if (!sends) return facts;
-	return { ...facts, context: { ...facts.context, ...countSends(sends, facts, at) } };
+	return { ...facts, context: { ...facts.context, ...countSends(sends.times, facts, at, sends.complete) } };
 }
 
 // Acceptance counted only where a rule asked.
@@ -79,15 +80,18 @@ function isCapped({ context }: Facts): boolean {
 
 // Read after the claim: of two messages whose claims raced at least one sees the other. Only what a carrier has, or may
 // have, counts now; all that is merely on its way is counted when it comes here itself.
-async function readSends(deps: RejudgeDeps, message: Message): Promise<number[]> {
+async function readSends(deps: RejudgeDeps, message: Message): Promise<Sends> {
 	const since = deps.clock() - countedWithinMs;
-	const found = await deps.store.subjectMessages.findRecent(pseudonymsOf(message), since, limits.countedMessagesMax);
-	return found
-		.filter(
-			({ _id, tenantId, category }) =>
-				_id !== message._id && tenantId === message.tenantId && category === message.category,
-		)
+	const { messages, complete } = await deps.store.subjectMessages.findCounted(
+		pseudonymsOf(message),
+		message.category,
+		since,
+		limits.countedMessagesMax,
+	);
+	const times = messages
+		.filter(({ _id, tenantId }) => _id !== message._id && tenantId === message.tenantId)
 		.flatMap(({ attempts }) => (wasHandedOver(attempts) ? (attempts.at(-1)?.startedAt ?? []) : []));
+	return { times, complete };
 }
 
 // Under every key version that was live at acceptance: a consent of before the last one may have been withdrawn since.

@@ -22,6 +22,7 @@ export type InboundDeps = AcceptDeps &
 		store: {
 			idempotencyKeys: Pick<ApiDeps["store"]["idempotencyKeys"], "answer" | "claim" | "release" | "takeOver">;
 			sendQueues: Pick<ApiDeps["store"]["sendQueues"], "find">;
+			subjectMessages: Pick<ApiDeps["store"]["subjectMessages"], "newestAt">;
 			tenants: Pick<ApiDeps["store"]["tenants"], "findBySendQueue">;
 		};
 	};
@@ -175,8 +176,8 @@ function createKeywords(deps: InboundDeps) {
 	async function lastWriter<P extends Party>(parties: P[]): Promise<P | undefined> {
 		let last: { party: P; at: number } | undefined;
 		for (const party of parties) {
-			const [newest] = await deps.store.subjectMessages.findRecent(party.subject.macs, 0, 1);
-			if (newest && newest.acceptedAt > (last?.at ?? Number.NEGATIVE_INFINITY)) last = { party, at: newest.acceptedAt };
+			const at = await deps.store.subjectMessages.newestAt(party.subject.macs);
+			if (at !== undefined && at > (last?.at ?? Number.NEGATIVE_INFINITY)) last = { party, at };
 		}
 		return last?.party;
 	}

@@ -77,9 +77,9 @@ export function createJudge(deps: JudgeDeps) {
 			const standing = await subjects.standing(subject);
 			let facts = withStanding(stated, standing);
 			const capped = deps.policies.isCapped(facts);
-			const stored = capped ? await counts.read(subject) : [];
+			const stored = capped ? await counts.read(subject, input.category) : undefined;
 			// From here to the reservation nothing waits.
-			if (capped) {
+			if (stored) {
 				const counted = counts.count(stored, subject, facts, times.sendAt);
 				facts = { ...facts, context: { ...facts.context, ...counted } };
 			}

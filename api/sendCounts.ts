@@ -1,16 +1,16 @@
 // Frequency limits at the door: how much was sent to a recipient, by the store, and what this process is about to add.
 
-import type { CountedMessage } from "../adapters/mongo/subjectMessages.ts";
+import type { CountedMessage, CountedMessages } from "../adapters/mongo/subjectMessages.ts";
 import type { Facts } from "../domain/decision.ts";
 import { isFinal } from "../domain/lifecycle.ts";
 import { limits } from "../domain/limits.ts";
-import { wasHandedOver } from "../domain/message.ts";
+import { type Message, wasHandedOver } from "../domain/message.ts";
 import { countedWithinMs, countSends, type SendCounts } from "../policies/frequency.ts";
 import type { ApiDeps } from "./deps.ts";
 import type { Subject } from "./subjects.ts";
 
 export type SendCountsDeps = Pick<ApiDeps, "clock"> & {
-	store: { subjectMessages: Pick<ApiDeps["store"]["subjectMessages"], "findRecent"> };
+	store: { subjectMessages: Pick<ApiDeps["store"]["subjectMessages"], "findCounted"> };
 };
 
 /** A message that is about to be stored. */
@@ -33,24 +33,29 @@ export function createSendCounts(deps: SendCountsDeps) {
 
 	return {
 		/** What the store knows; the argument of `count`. */
-		read: (subject: Subject): Promise<CountedMessage[]> =>
-			deps.store.subjectMessages.findRecent(subject.macs, deps.clock() - countedWithinMs, limits.countedMessagesMax),
+		read: (subject: Subject, category: Message["category"]): Promise<CountedMessages> =>
+			deps.store.subjectMessages.findCounted(
+				subject.macs,
+				category,
+				deps.clock() - countedWithinMs,
+				limits.countedMessagesMax,
+			),
 
 		/**
 		 * What frequency rules ask of a recipient at the time of sending, `at`. Judge by it and reserve without waiting in
 		 * between: then no other message can.
 		 */
-		count(stored: readonly CountedMessage[], subject: Subject, facts: Facts, at: number): SendCounts {
+		count(stored: CountedMessages, subject: Subject, facts: Facts, at: number): SendCounts {
 			const now = deps.clock();
-			const shown = new Set(stored.map(({ _id }) => _id));
-			const counted = stored.filter(
-				({ tenantId, category, state, attempts }) =>
-					tenantId === subject.tenantId && category === facts.category && (!isFinal(state) || wasHandedOver(attempts)),
+			const shown = new Set(stored.messages.map(({ _id }) => _id));
+			const counted = stored.messages.filter(
+				({ tenantId, state, attempts }) =>
+					tenantId === subject.tenantId && (!isFinal(state) || wasHandedOver(attempts)),
 			);
 			const more = subject.macs
 				.flatMap((mac) => coming.get(mac) ?? [])
 				.filter(({ id, category, until }) => category === facts.category && until > now && !(id && shown.has(id)));
-			return countSends([...counted.map(timeOf), ...more.map(({ time }) => time)], facts, at);
+			return countSends([...counted.map(timeOf), ...more.map(({ time }) => time)], facts, at, stored.complete);
 		},
 
 		/** Counts a message that is to be sent at `time`, until the store shows it. */

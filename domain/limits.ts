@@ -24,6 +24,7 @@ export const limits = {
 	// Beyond these only an opt-out is still taken down.
 	recordsPerSubjectMax: 200,
 	purposesPerConsentMax: 16,
+	// Of one category, within the time that is counted. With more nothing that a limit concerns is sent any more.
 	countedMessagesMax: 200,
 
 	// time

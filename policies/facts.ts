@@ -180,6 +180,7 @@ const context = z.strictObject({
 	sentToday: count,
 	sentThisWeek: count,
 	sameSubjectLast24h: count,
+	sendsUncounted: flag,
 	optOutAt: instant,
 	optOutKeywordReply: proof,
 	suppressionHashMatch: flag,

@@ -5,8 +5,13 @@ import { limits } from "../domain/limits.ts";
 import { localDay } from "./localDay.ts";
 import { findApplying, judgedAt, type PackSet } from "./packSet.ts";
 
-/** What frequency rules may ask, as facts of `context`. */
-export type SendCounts = { sentToday: number; sentThisWeek: number; sameSubjectLast24h: number };
+/** What frequency rules may ask, as facts of `context`; with `sendsUncounted` more than these counts may have been sent. */
+export type SendCounts = {
+	sentToday: number;
+	sentThisWeek: number;
+	sameSubjectLast24h: number;
+	sendsUncounted?: true;
+};
 
 const dayMs = 86_400_000;
 
@@ -24,14 +29,16 @@ export function isCapped(packs: PackSet, facts: Facts): boolean {
 
 /**
  * Counts around `at` what was sent, or is to be sent, at the times in `sends`: on the same local day, and within a week
- * and 24 hours to either side, since what is planned for later shares a span of that length too.
+ * and 24 hours to either side, since what is planned for later shares a span of that length too. Unless `sends` is
+ * `complete`, the counts say so: every limit then refuses.
  */
-export function countSends(sends: readonly number[], facts: Facts, at: number): SendCounts {
+export function countSends(sends: readonly number[], facts: Facts, at: number, complete: boolean): SendCounts {
 	const today = localDay(facts, at);
 	const within = (spanMs: number) => sends.filter((time) => Math.abs(time - at) < spanMs).length;
 	return {
 		sentToday: sends.filter((time) => time >= today.start && time < today.end).length,
 		sentThisWeek: within(7 * dayMs),
 		sameSubjectLast24h: within(dayMs),
+		...(complete ? {} : { sendsUncounted: true }),
 	};
 }

@@ -18,6 +18,8 @@ export const reasonMeanings = {
 	FOREIGN_OBLIGATION_NOT_17_3_B:
 		"A duty under a third country's law does not stop an erasure: GDPR Art. 17(3)(b) means Union and member-state law.",
 	FREQUENCY_EXCEEDED: "As many messages as are allowed have been sent to this recipient already.",
+	FREQUENCY_UNCOUNTED:
+		"More messages of this category were made for the recipient of late than are counted, so a limit may be passed.",
 	HIPAA_AUTHORIZATION_MISSING: "Marketing with protected health information needs the patient's authorization.",
 	HOLD_RELEASED_PURGE_DUE: "The last hold is released and the content is past its time: it goes at once.",
 	LAWFUL_BASIS_CONTRACT: "The lawful basis is the contract with the subject.",

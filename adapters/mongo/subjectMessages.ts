@@ -9,28 +9,45 @@ import type { Models } from "./models.ts";
 export type SubjectMessageStore = ReturnType<typeof createSubjectMessageStore>;
 
 /** What of a message counts towards a frequency limit. */
-export type CountedMessage = Pick<
-	Message,
-	"_id" | "tenantId" | "category" | "state" | "acceptedAt" | "releaseAt" | "attempts"
->;
+export type CountedMessage = Pick<Message, "_id" | "tenantId" | "state" | "acceptedAt" | "releaseAt" | "attempts">;
 
-const counted = { tenantId: 1, category: 1, state: 1, acceptedAt: 1, releaseAt: 1, attempts: 1 } as const;
+/** What a count rests on; not `complete` when there are more than were read: then nobody knows how many were sent. */
+export type CountedMessages = { messages: CountedMessage[]; complete: boolean };
+
+const counted = { tenantId: 1, state: 1, acceptedAt: 1, releaseAt: 1, attempts: 1 } as const;
 
 /** @throws LetheError store_unavailable */
 export function createSubjectMessageStore(models: Models) {
 	const collection = models.messages.collection as unknown as mongo.Collection<Message>;
 
 	return {
-		/** The newest messages to a recipient that were accepted after `since`. */
-		findRecent: (macs: readonly string[], since: number, itemsMax: number) =>
+		/** When the newest message to a recipient was accepted; undefined when there is none. */
+		newestAt: (macs: readonly string[]) =>
 			guardStore(async () => {
-				// The newest first, so the rest can be left out here: a second condition makes some servers scan.
 				const found = await collection
-					.find({ "subject.mac": { $in: [...macs] } }, { projection: counted })
+					.find({ "subject.mac": { $in: [...macs] } }, { projection: { acceptedAt: 1 } })
 					.sort({ acceptedAt: -1 })
-					.limit(itemsMax)
+					.limit(1)
 					.toArray();
-				return found.filter(({ acceptedAt }) => acceptedAt > since) as CountedMessage[];
+				return found[0]?.acceptedAt;
+			}),
+		/** All messages of one category to a recipient that were accepted after `since`, up to `itemsMax`. */
+		findCounted: (
+			macs: readonly string[],
+			category: Message["category"],
+			since: number,
+			itemsMax: number,
+		): Promise<CountedMessages> =>
+			guardStore(async () => {
+				// One query a pseudonym: asked for several at once, some servers scan.
+				const reads = macs.map((mac) =>
+					collection
+						.find({ "subject.mac": mac, category, acceptedAt: { $gt: since } }, { projection: counted })
+						.limit(itemsMax + 1)
+						.toArray(),
+				);
+				const messages = (await Promise.all(reads)).flat() as CountedMessage[];
+				return { messages, complete: messages.length <= itemsMax };
 			}),
 		/** Puts a hold on its messages: at once no erasure of theirs takes place any more. */
 		hold: (record: HoldRecord) =>

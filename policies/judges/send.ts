@@ -35,6 +35,7 @@ function judgeConsents({ facts, now, packs, denials, grants, context }: Draft): 
 			const sent = context[frequencyFacts[rule.effect.per]];
 			if (!rule.when(facts, now) || typeof sent !== "number") continue;
 			if (sent >= rule.effect.max) denials.push(finding(rule, "FREQUENCY_EXCEEDED"));
+			else if (context.sendsUncounted === true) denials.push(finding(rule, "FREQUENCY_UNCOUNTED"));
 			else grants.push(finding(rule));
 		}
 	}

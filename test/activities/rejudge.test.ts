@@ -230,6 +230,34 @@ describe("a message that is judged once more", () => {
 		assert.equal(states.filter((state) => state === "rejected").length, 22);
 	});
 
+	it("what was sent is counted however many of other kinds came since, and too many to count are not sent to", async () => {
+		const context = { ...facts().context, sentToday: 0, sentThisWeek: 0, sameSubjectLast24h: 0 };
+		const marketing = facts({ category: "marketing", consent, context });
+		const many = limits.countedMessagesMax;
+		const cases = {
+			"sent, behind others": { sentCount: 3, more: { count: many + 1, category: "transactional" } },
+			"too many to count": { sentCount: 0, more: { count: many + 1, category: "marketing" } },
+		} as const;
+		for (const [what, { sentCount, more }] of Object.entries(cases)) {
+			const [tenantId, mac] = [engine.ids.random("tenant"), `mac_${++count}`];
+			for (let sent = 0; sent <= sentCount; sent++) {
+				const message = await accepted({ mac, facts: marketing, shape: { tenantId } });
+				if (sent === sentCount) {
+					const { category } = more;
+					const others = Array.from({ length: more.count }, () =>
+						engine.store.messages.insert({ ...message, _id: engine.ids.random("message"), category }),
+					);
+					await Promise.all(others);
+				}
+				await queue(message);
+				await send(message);
+				const { state, attempts } = await engine.read(message._id);
+				assert.equal(state, sent === sentCount ? "rejected" : "submitted", what);
+				if (sent === sentCount) assert.equal(attempts[0]?.code, "policy_denied");
+			}
+		}
+	});
+
 	it("a store that can't be asked sends nothing, and tries again", async () => {
 		const message = await accepted();
 		await queue(message);

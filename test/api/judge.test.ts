@@ -4,6 +4,8 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import type { Facts } from "../../domain/decision.ts";
 import { LetheError } from "../../domain/errors.ts";
+import { limits } from "../../domain/limits.ts";
+import type { Message } from "../../domain/message.ts";
 import { parseFacts } from "../../policies/facts.ts";
 import { openPolicies } from "../../policies/index.ts";
 import { createTestApi, type TestApi } from "./harness.ts";
@@ -181,6 +183,35 @@ describe("frequency limits at the door", () => {
 			limited: 1,
 		});
 		assert.deepEqual(tally([await api.post(key, { ...floridian, to })]), { accepted: 1, limited: 0 });
+	});
+
+	/** Messages that a recipient got, or was to get, besides. */
+	async function insertMore(id: string, count: number, more: Partial<Message>) {
+		const like = await api.read(id);
+		const others = Array.from({ length: count }, () => ({ ...like, _id: api.ids.random("message"), ...more }));
+		await api.connection.collection<Message>("messages").insertMany(others);
+	}
+
+	it("what a recipient got of other kinds, however much, hides nothing that is counted", async () => {
+		const to = "+13055550107";
+		const post = () => api.post(key, { ...floridian, to });
+		const answers = [await post(), await post(), await post()];
+		// All that this process has reserved itself is over, and the store alone knows.
+		api.time.offsetMs += limits.reservationMs + 1_000;
+		const other = { category: "transactional", acceptedAt: api.clock() } as const;
+		await insertMore(answers[0]?.json.id, limits.countedMessagesMax + 1, other);
+		assert.deepEqual(tally([...answers, await post()]), { accepted: 3, limited: 1 });
+	});
+
+	it("with more than can be counted nothing is sent that a limit concerns, and the reason says so", async () => {
+		const to = "+13055550108";
+		const first = await api.post(key, { ...floridian, to });
+		assert.equal(first.status, 202);
+		api.time.offsetMs += limits.reservationMs + 1_000;
+		await insertMore(first.json.id, limits.countedMessagesMax, { state: "cancelled" });
+		const refused = await api.post(key, { ...floridian, to });
+		assert.deepEqual([refused.json.code, refused.json.reasons], ["policy_denied", ["FREQUENCY_UNCOUNTED"]]);
+		assert.equal((await api.post(key, { to })).status, 202);
 	});
 
 	it("the counts that a decision rests on are among its facts, and no message is counted that no rule limits", async () => {

@@ -178,6 +178,13 @@ test("a recipient whose state is unknown is treated by the strictest of the stat
 	assert.deepEqual(evaluate(packs, usMarketing({ context: count })).reasons, ["FREQUENCY_EXCEEDED"]);
 });
 
+test("counts that are known to be too small refuse wherever a limit applies, and nowhere else", () => {
+	const evaluatedAt = "2026-11-25T18:00:00Z";
+	const context = { evaluatedAt, sentToday: 0, sentThisWeek: 0, sameSubjectLast24h: 0, sendsUncounted: true };
+	assert.deepEqual(evaluate(packs, usMarketing({ context })).reasons, ["FREQUENCY_UNCOUNTED"]);
+	assert.ok(evaluate(packs, usMarketing({ recipientRegion: "US-NY", context })).allowed);
+});
+
 test("a message that expires at the moment its window opens is refused, one that expires after it waits", () => {
 	const decide = (expiresAt: string) =>
 		evaluate(

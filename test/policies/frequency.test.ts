@@ -11,8 +11,9 @@ const facts = { recipientCountry: "US", timezone: "America/New_York" };
 
 test("the day is the local one, the week and the 24 hours reach to either side", () => {
 	const sends = [-16, -11, -24, -23, 30, 23, 24, -7 * 24, -7 * 24 + 1].map((hours) => now + hours * hourMs);
-	assert.deepEqual(countSends(sends, facts, now), { sentToday: 1, sentThisWeek: 8, sameSubjectLast24h: 4 });
-	assert.deepEqual(countSends([], facts, now), { sentToday: 0, sentThisWeek: 0, sameSubjectLast24h: 0 });
+	assert.deepEqual(countSends(sends, facts, now, true), { sentToday: 1, sentThisWeek: 8, sameSubjectLast24h: 4 });
+	assert.deepEqual(countSends([], facts, now, true), { sentToday: 0, sentThisWeek: 0, sameSubjectLast24h: 0 });
+	assert.equal(countSends([], facts, now, false).sendsUncounted, true);
 });
 
 test("only messages that a rule limits are counted at all", () => {

@@ -180,6 +180,7 @@ describe("store", () => {
 			[{ "content.cohortId": "c" }],
 			[{ "address.cohortId": "c" }],
 			[{ "subject.mac": { $in: ["m", "n"] } }, { acceptedAt: -1 }],
+			[{ "subject.mac": "m", category: "marketing", acceptedAt: { $gt: 1 } }],
 			[{ subjects: { $in: ["m", "n"] } }, undefined, "subjectRecords"],
 			[{ tenantId: "t", kind: "consent" }, { recordedAt: -1, _id: -1 }, "subjectRecords"],
 			[{ nextCheckAt: { $lte: 1 } }, { nextCheckAt: 1 }, "subjectRecords"],

@@ -237,9 +237,9 @@ describe("POST /v1/callbacks/{carrier}/{queue}/inbound", () => {
 				...deps.store,
 				subjectMessages: {
 					...deps.store.subjectMessages,
-					findRecent: async (...args: Parameters<typeof deps.store.subjectMessages.findRecent>) => {
+					newestAt: async (...args: Parameters<typeof deps.store.subjectMessages.newestAt>) => {
 						if (away) throw new Error("away");
-						return deps.store.subjectMessages.findRecent(...args);
+						return deps.store.subjectMessages.newestAt(...args);
 					},
 				},
 			},
