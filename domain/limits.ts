@@ -21,7 +21,7 @@ export const limits = {
 	holdsPerMessageMax: 64,
 
 	// a recipient
-	// Beyond these only an opt-out is still taken down.
+	// Beyond these only an opt-out and a hold are still taken down.
 	recordsPerSubjectMax: 200,
 	purposesPerConsentMax: 16,
 	// Of one category, within the time that is counted. With more nothing that a limit concerns is sent any more.

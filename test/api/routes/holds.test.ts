@@ -67,6 +67,21 @@ describe("/v1/holds", () => {
 		assert.equal((await place({ scope: "message", messageId })).status, 201);
 	});
 
+	it("is placed however much is on record of the recipient, ended holds and others alike", async () => {
+		const number = freshNumber();
+		const id = await send(number);
+		const ended = (await place({ scope: "subject", number })).json.id;
+		await release(ended);
+		const records = api.connection.collection("subjectRecords");
+		const like = await records.findOne({ _id: ended as never });
+		const more = Array.from({ length: limits.recordsPerSubjectMax }, () => ({ ...like, _id: api.ids.random("hold") }));
+		await records.insertMany(more as never[]);
+		const { status, json } = await place({ scope: "subject", number });
+		assert.equal(status, 201);
+		assert.deepEqual((await api.read(id)).holds, [json.id]);
+		assert.equal((await api.post(sender, { to: number })).json.reasons[0], "LEGAL_HOLD_ACTIVE");
+	});
+
 	it("a hold on one message leaves the recipient's others alone", async () => {
 		const number = freshNumber();
 		const [held, free] = [await send(number), await send(number)];
