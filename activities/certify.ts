@@ -1,16 +1,25 @@
-// Certificates of what a submission forgot: read back first, signed, kept, and named on each message.
+// Certificates of what was erased: read back first, signed, kept, and named on each message. What is still there is erased again.
 
+import type { CertificateDocument } from "../adapters/mongo/models.ts";
+import type { ErasedObject } from "../audit/certificate.ts";
 import { isFinal } from "../domain/lifecycle.ts";
-import { type Message, type RetentionRecord, sealedObjects } from "../domain/message.ts";
+import { limits } from "../domain/limits.ts";
+import { type Message, type RetentionRecord, type SealedObjectName, sealedObjects } from "../domain/message.ts";
+import { eraseObjects, type Transition } from "../domain/transition.ts";
 import type { ActivityDeps } from "./deps.ts";
 
-export type CertifyDeps = Pick<ActivityDeps, "clock" | "ids" | "certificates" | "log"> & {
+type CertifyErasedDeps = Pick<ActivityDeps, "clock" | "ids" | "certificates"> & {
 	store: {
 		messages: Pick<ActivityDeps["store"]["messages"], "transition">;
-		cohorts: Pick<ActivityDeps["store"]["cohorts"], "find">;
 		certificates: Pick<ActivityDeps["store"]["certificates"], "insert">;
 	};
 };
+
+export type CertifyDeps = CertifyErasedDeps &
+	Pick<ActivityDeps, "log"> & { store: { cohorts: Pick<ActivityDeps["store"]["cohorts"], "find"> } };
+
+/** One object that was erased, and its message as read back since. */
+export type Erased = ErasedObject & { object: SealedObjectName; messageId: string; stored: Message };
 
 /**
  * Certifies every erased and uncertified object of these messages; a key server that is away leaves it to the sweep.
@@ -18,22 +27,50 @@ export type CertifyDeps = Pick<ActivityDeps, "clock" | "ids" | "certificates" | 
  */
 export function createCertify(deps: CertifyDeps) {
 	return async function certify(messages: Message[]): Promise<void> {
-		const now = deps.clock();
 		const ended = messages.filter((message) => isFinal(message.state));
 		const uncertified = ended.filter((message) => erasedObjects(message).length > 0);
-		let id: string | undefined;
+		const [first] = uncertified;
 		try {
-			id = uncertified.length > 0 ? await issue(deps, uncertified) : undefined;
+			if (first) {
+				const erased = await Promise.all(uncertified.map((message) => readBack(deps, message)));
+				const { tenantId, submissionId } = first;
+				await certifyErased(deps, { kind: "submission", tenantId, about: submissionId }, erased.flat());
+			}
 		} catch (error) {
 			deps.log.warn({ code: (error as { code?: string }).code ?? "internal" }, "certificate postponed");
 			return;
 		}
-		await Promise.all(ended.map((message) => mark(deps, message, id, now)));
+		const others = ended.filter((message) => !uncertified.includes(message));
+		await Promise.all(others.map((message) => deps.store.messages.transition(setDue(message))));
 	};
 }
 
+/**
+ * Certifies what was read back, and names the certificate on each message. What is still there makes no other object's
+ * certificate incomplete: it gets one of its own, and is erased again.
+ */
+export async function certifyErased(
+	deps: CertifyErasedDeps,
+	on: Pick<CertificateDocument, "kind" | "tenantId" | "about">,
+	erased: readonly Erased[],
+): Promise<void> {
+	for (const group of Map.groupBy(erased, ({ verified }) => verified).values()) {
+		// The same erasures always get the same id: a repeated issue inserts nothing new.
+		const about = group.map((entry) => `${entry.messageId}/${entry.object}/${entry.erasedAt}`).sort();
+		const id = deps.ids.derive("certificate", about.join("\n"));
+		const objects = group.map(({ stored: _, ...object }) => object);
+		const { jws } = await deps.certificates.issue({ id, kind: on.kind, tenantId: on.tenantId, objects });
+		await deps.store.certificates.insert({ _id: id, ...on, jws, issuedAt: deps.clock() });
+		// Together, so that the store takes them as one batch.
+		const marks = [...Map.groupBy(group, ({ messageId }) => messageId).values()].map((of) =>
+			deps.store.messages.transition(mark(of, id, deps.clock())),
+		);
+		await Promise.all(marks);
+	}
+}
+
 /** Objects that were erased and not yet read back. */
-export function erasedObjects(message: Message): (typeof sealedObjects)[number][] {
+export function erasedObjects(message: Message): SealedObjectName[] {
 	return sealedObjects.filter((name) => message.retention[name]?.erasedAt && !message.retention[name]?.verifiedAt);
 }
 
@@ -47,36 +84,22 @@ export function nextDueAt(message: Message): number | undefined {
 	return dues.length > 0 ? Math.min(...dues) : undefined;
 }
 
-async function issue(deps: CertifyDeps, messages: Message[]): Promise<string> {
-	const [first] = messages as [Message];
-	const objects = [];
-	for (const message of messages) {
-		for (const name of erasedObjects(message)) {
-			const record = message.retention[name];
-			objects.push({
-				messageId: message._id,
-				object: name,
+function readBack(deps: CertifyDeps, stored: Message): Promise<Erased[]> {
+	return Promise.all(
+		erasedObjects(stored).map(async (object) => {
+			const record = stored.retention[object];
+			return {
+				messageId: stored._id,
+				object,
 				erasedAt: record?.erasedAt as number,
-				// Read back: the stored document has neither ciphertext nor wrapped key of this object.
-				verified: message[name] === undefined,
+				// The stored document has neither ciphertext nor wrapped key of this object.
+				verified: stored[object] === undefined,
 				cohortId: record?.cohortId,
 				...(await readKeyDates(deps, record)),
-			});
-		}
-	}
-	// The same objects always get the same id: a repeated issue inserts nothing new.
-	const about = objects.map((object) => `${object.messageId}/${object.object}`).sort();
-	const id = deps.ids.derive("certificate", about.join("\n"));
-	const { jws } = await deps.certificates.issue({ id, kind: "submission", tenantId: first.tenantId, objects });
-	await deps.store.certificates.insert({
-		_id: id,
-		tenantId: first.tenantId,
-		kind: "submission",
-		about: first.submissionId,
-		jws,
-		issuedAt: deps.clock(),
-	});
-	return id;
+				stored,
+			};
+		}),
+	);
 }
 
 // The cohort itself is asked only where the plan may have become fact.
@@ -89,20 +112,43 @@ async function readKeyDates(
 	return { keyDestroyedAt: cohort?.destroyedAt, keyDueAt: cohort?.dueAt };
 }
 
-async function mark(deps: CertifyDeps, message: Message, id: string | undefined, now: number): Promise<void> {
-	const set: Record<string, unknown> = {};
-	const objects = id ? erasedObjects(message) : [];
-	for (const name of objects) set[`retention.${name}.verifiedAt`] = now;
-	const dueAt = nextDueAt(message);
-	if (dueAt !== undefined) set.nextCheckAt = dueAt;
-	await deps.store.messages.transition({
-		id: message._id,
-		from: [message.state],
+/** Names the certificate of objects of one message, all gone or all still there. */
+function mark(of: readonly Erased[], id: string, now: number): Transition {
+	const [{ stored, verified }] = of as [Erased];
+	const objects = of.map(({ object }) => object);
+	const change = verified ? verify(stored, objects, now) : eraseAgain(stored, objects, now);
+	const { where, evidence = [] } = change;
+	return {
+		...change,
 		// A run and a sweep may certify at once: the certificate is the same, and is named once.
-		where: id && objects.length > 0 ? { certificates: { $ne: id } } : {},
-		set,
-		...(dueAt === undefined ? { unset: ["nextCheckAt"] } : {}),
-		...(objects.length > 0 && id ? { push: { certificates: { value: id, keep: 16 } } } : {}),
-		...(objects.length > 0 ? { evidence: [{ at: now, type: "certified" }] } : {}),
-	});
+		where: { ...where, certificates: { $ne: id } },
+		push: { certificates: { value: id, keep: 16 } },
+		evidence: [{ at: now, type: "certified", ...(verified ? {} : { code: "incomplete" }) }, ...evidence],
+	};
+}
+
+function verify(stored: Message, objects: SealedObjectName[], now: number): Transition {
+	const verifiedAt = Object.fromEntries(objects.map((name) => [`retention.${name}.verifiedAt`, now]));
+	// What else was erased is still to be read back, soon.
+	const isMoreErased = erasedObjects(stored).some((name) => !objects.includes(name));
+	const change = isMoreErased ? { id: stored._id, from: [stored.state] } : setDue(stored);
+	return { ...change, set: { ...change.set, ...verifiedAt } };
+}
+
+function eraseAgain(stored: Message, objects: SealedObjectName[], now: number): Transition {
+	const isHeld = stored.holds.length > 0;
+	const erasures = stored.evidence.filter(({ type, code }) => type === "erased" && code === objects[0]).length;
+	// A store that keeps bringing it back, or a hold, is not asked all the time.
+	const waitMs = isHeld || erasures > 1 ? limits.heldCohortCheckMs : limits.driverPatienceMs;
+	const nextCheckAt = now + waitMs;
+	if (isHeld) return { id: stored._id, from: [stored.state], set: { nextCheckAt } };
+	const asRead = objects.map((name) => [`retention.${name}.erasedAt`, stored.retention[name]?.erasedAt]);
+	const change = eraseObjects(stored, objects, now, Object.fromEntries(asRead));
+	return { ...change, set: { ...change.set, nextCheckAt } };
+}
+
+function setDue(message: Message): Pick<Transition, "id" | "from" | "set" | "unset"> {
+	const dueAt = nextDueAt(message);
+	const change = { id: message._id, from: [message.state] };
+	return dueAt === undefined ? { ...change, unset: ["nextCheckAt"] } : { ...change, set: { nextCheckAt: dueAt } };
 }

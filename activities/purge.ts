@@ -4,10 +4,10 @@ import type { Cohort } from "../adapters/mongo/models.ts";
 import { LetheError } from "../domain/errors.ts";
 import { isFinal } from "../domain/lifecycle.ts";
 import { limits } from "../domain/limits.ts";
-import { type Message, type SealedObjectName, sealedObjects } from "../domain/message.ts";
-import { close } from "../domain/transition.ts";
+import { type SealedObjectName, sealedObjects } from "../domain/message.ts";
+import { close, eraseObjects } from "../domain/transition.ts";
 import type { Purged } from "../workflows/contract.ts";
-import { nextDueAt } from "./certify.ts";
+import { certifyErased, type Erased } from "./certify.ts";
 import { change } from "./change.ts";
 import type { ActivityDeps } from "./deps.ts";
 
@@ -32,17 +32,20 @@ export function createPurge(deps: PurgeDeps) {
 		return (await cohorts.find(cohortId))?.state === "closing";
 	}
 
-	/** Erases one page of ciphertext with its wrapped keys, reads it back and certifies it; count 0 when none is left. */
+	/**
+	 * Erases one page of ciphertext with its wrapped keys, reads it back and certifies it; `count` is of what is gone, and 0
+	 * when nothing is left that goes.
+	 */
 	async function erasePage(cohortId: string): Promise<{ count: number }> {
 		const cohort = await cohorts.find(cohortId);
 		if (cohort?.state !== "closing") return { count: 0 };
 		const erased: Erased[] = [];
 		for (const object of sealedObjects) {
 			const page = await messages.findSealedIn(cohortId, object, limits.purgePageItems);
-			erased.push(...(await Promise.all(page.map(({ _id }) => eraseObject(deps, _id, object, cohortId)))).flat());
+			erased.push(...(await Promise.all(page.map(({ _id }) => eraseObject(deps, _id, object, cohort)))).flat());
 		}
-		if (erased.length > 0) await certifyPage(deps, cohort, erased);
-		return { count: erased.length };
+		await certifyErased(deps, { kind: "purge", tenantId: cohort.tenantId, about: cohortId }, erased);
+		return { count: erased.filter(({ verified }) => verified).length };
 	}
 
 	/** Destroys the cohort's key once no member has ciphertext in it, and certifies that. */
@@ -93,24 +96,11 @@ async function mayEndEarly(deps: PurgeDeps, cohort: Cohort, now: number): Promis
 	return now < retiredAt + limits.cohortRetireMs ? lookAgain(retiredAt + limits.cohortRetireMs) : true;
 }
 
-type CertifyPageDeps = Pick<PurgeDeps, "clock" | "ids" | "certificates"> & {
-	store: Pick<PurgeDeps["store"], "messages" | "certificates">;
-};
-
-/** One object that is gone, and its message as read back. */
-export type Erased = {
-	messageId: string;
-	object: SealedObjectName;
-	erasedAt: number;
-	verified: boolean;
-	stored: Message;
-};
-
 async function eraseObject(
 	deps: PurgeDeps,
 	messageId: string,
 	object: SealedObjectName,
-	cohortId: string,
+	cohort: Cohort,
 ): Promise<Erased[]> {
 	const { messages } = deps.store;
 	const now = deps.clock();
@@ -118,47 +108,16 @@ async function eraseObject(
 	const ended = await change(messages, messageId, (message) => close(message, now));
 	if (ended) deps.runs.settleSoon(ended.before);
 	await change(messages, messageId, (message) => {
-		if (!isFinal(message.state) || message[object]?.cohortId !== cohortId || message.holds.length > 0) return undefined;
-		return {
-			id: messageId,
-			from: [message.state],
-			where: { [`${object}.cohortId`]: cohortId, holds: { $size: 0 } },
-			unset: [object],
-			// Should this page never come to its certificate, the sweep finds the message and certifies it.
-			set: { [`retention.${object}.erasedAt`]: now, nextCheckAt: now + limits.driverPatienceMs },
-			evidence: [{ at: now, type: "erased", code: object }],
-		};
+		const isMember = message[object]?.cohortId === cohort._id;
+		return isFinal(message.state) && isMember && message.holds.length === 0
+			? eraseObjects(message, [object], now, { [`${object}.cohortId`]: cohort._id })
+			: undefined;
 	});
 	const stored = await messages.find(messageId);
 	const erasedAt = stored?.retention[object]?.erasedAt;
 	if (!stored || erasedAt === undefined) return [];
-	return [{ messageId, object, erasedAt, verified: stored[object] === undefined, stored }];
-}
-
-/** Certifies what was erased of one cohort, and names the certificate on each message. */
-export async function certifyPage(
-	deps: CertifyPageDeps,
-	cohort: { _id: string; tenantId: string; dueAt: number },
-	erased: Erased[],
-): Promise<void> {
-	const about = erased.map((entry) => `${entry.messageId}/${entry.object}`).sort();
-	const id = deps.ids.derive("certificate", about.join("\n"));
-	const objects = erased.map(({ stored: _, ...entry }) => ({ ...entry, cohortId: cohort._id, keyDueAt: cohort.dueAt }));
-	await insertCertificate(deps, id, cohort, objects);
-	const now = deps.clock();
-	// Together, so that the store takes them as one batch.
-	const marks = erased.map(({ messageId, object, stored }) => {
-		const dueAt = nextDueAt(stored);
-		return deps.store.messages.transition({
-			id: messageId,
-			where: { certificates: { $ne: id } },
-			set: { [`retention.${object}.verifiedAt`]: now, ...(dueAt === undefined ? {} : { nextCheckAt: dueAt }) },
-			...(dueAt === undefined ? { unset: ["nextCheckAt"] } : {}),
-			push: { certificates: { value: id, keep: 16 } },
-			evidence: [{ at: now, type: "certified" }],
-		});
-	});
-	await Promise.all(marks);
+	const verified = stored[object] === undefined;
+	return [{ messageId, object, erasedAt, verified, cohortId: cohort._id, keyDueAt: cohort.dueAt, stored }];
 }
 
 async function certifyCohort(

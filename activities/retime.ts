@@ -7,8 +7,8 @@ import type { Message } from "../domain/message.ts";
 import type { Retiming } from "../domain/proposal.ts";
 import { tally } from "../policies/simulate.ts";
 import type { Stepped } from "../workflows/contract.ts";
+import { certifyErased, type Erased } from "./certify.ts";
 import type { ActivityDeps } from "./deps.ts";
-import { certifyPage, type Erased } from "./purge.ts";
 import { type Needs, planRetime, type RetimePlan, type RetimePlanDeps, type Subject } from "./retimePlan.ts";
 
 export type RetimeDeps = Pick<
@@ -172,9 +172,9 @@ async function certify(deps: RetimeDeps, erased: Result["erased"]): Promise<void
 	const groups = [...Map.groupBy(erased, (entry) => entry.cohortId)];
 	const issue = groups.map(async ([cohortId, entries]) => {
 		const cohort = await deps.store.cohorts.find(cohortId);
-		const objects = entries.map(({ cohortId: _, ...entry }) => entry);
+		const objects = entries.map((entry) => ({ ...entry, keyDueAt: cohort?.dueAt }));
 		try {
-			if (cohort) await certifyPage(deps, cohort, objects);
+			if (cohort) await certifyErased(deps, { kind: "purge", tenantId: cohort.tenantId, about: cohortId }, objects);
 		} catch (error) {
 			deps.log.warn({ code: (error as { code?: string }).code ?? "internal" }, "certificate postponed");
 		}

@@ -53,13 +53,26 @@ export function forget(message: Message, now: number): Transition | undefined {
 	return erasing.unset.length === 0 ? undefined : { id: message._id, from: [message.state], ...erasing };
 }
 
+/** Erases objects of a final message while it is as `where` says; a hold refuses it. */
+export function eraseObjects(
+	message: Message,
+	names: SealedObjectName[],
+	now: number,
+	where: Record<string, unknown>,
+): Transition {
+	const erasing = erase(message, names, now, []);
+	return { id: message._id, from: [message.state], ...erasing, where: { ...erasing.where, ...where } };
+}
+
 function erase(message: Message, names: SealedObjectName[], now: number, evidence: EvidenceEntry[]) {
 	const set: Record<string, unknown> = { nextCheckAt: now + limits.driverPatienceMs };
 	const erased = message.holds.length > 0 ? [] : names;
 	for (const name of erased) set[`retention.${name}.erasedAt`] = now;
+	// An object that came back is read back once more.
+	const verified = erased.filter((name) => message.retention[name]?.verifiedAt !== undefined);
 	return {
 		set,
-		unset: erased as string[],
+		unset: [...erased, ...verified.map((name) => `retention.${name}.verifiedAt`)],
 		evidence: [...evidence, ...erased.map((name) => ({ at: now, type: "erased", code: name }))],
 		// Without an erasure the update must not assume anything of holds; with one, a hold placed meanwhile refuses it.
 		where: erased.length > 0 ? unheld : {},

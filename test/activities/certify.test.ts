@@ -43,16 +43,59 @@ describe("certificates", () => {
 		assert.deepEqual(certificate.objects[0]?.messageIds, [message._id]);
 	});
 
-	it("are incomplete when a ciphertext is still, or again, where it was erased", async () => {
+	it("are incomplete for a ciphertext that is still, or again, where it was erased; it goes, and gets another", async () => {
 		const message = await engine.accept();
 		const { content } = message;
 		await engine.store.messages.transition({ ...end(message, "delivered", engine.clock()), from: ["accepted"] });
 		await engine.store.messages.transition({ id: message._id, set: { content } });
 		await engine.activities.finalise(message.submissionId, false);
-		const [certificate] = await certificatesAbout(message.tenantId, message.submissionId);
+		const issued = new Map((await certificatesAbout(message.tenantId, message.submissionId)).map((one) => [one.objects[0]?.object, one]));
+		assert.equal(issued.get("address")?.status, "complete", "what is gone does not wait for what is not");
+		const certificate = issued.get("content");
 		assert.equal(certificate?.status, "incomplete");
 		assert.deepEqual(certificate.reasons, ["copy_unverified"]);
 		assert.equal(copyOf(certificate, "database document")?.status, "unverified");
+		const again = await engine.read(message._id);
+		assert.equal(again.content, undefined, "erased again");
+		assert.deepEqual([again.retention.content?.verifiedAt, !!again.retention.address?.verifiedAt], [undefined, true]);
+		engine.time.offsetMs += limits.driverPatienceMs + 1;
+		await engine.activities.sweepPage();
+		assert.ok((await engine.read(message._id)).retention.content?.verifiedAt);
+		const about = await certificatesAbout(message.tenantId, message.submissionId);
+		const statuses = about.filter(({ objects }) => objects[0]?.object === "content").map(({ status }) => status);
+		assert.deepEqual(statuses.toSorted(), ["complete", "incomplete"]);
+	});
+
+	it("of what came back after it was read back are issued anew, once it is gone again", async () => {
+		const message = await engine.accept();
+		const { content } = message;
+		await engine.store.messages.transition({ ...end(message, "delivered", engine.clock()), from: ["accepted"] });
+		await engine.activities.finalise(message.submissionId, false);
+		assert.ok((await engine.read(message._id)).retention.content?.verifiedAt);
+		const set = { content, nextCheckAt: engine.clock() };
+		await engine.store.messages.transition({ id: message._id, set });
+		await engine.activities.sweepPage();
+		const again = await engine.read(message._id);
+		assert.deepEqual([again.content, again.retention.content?.verifiedAt], [undefined, undefined]);
+		engine.time.offsetMs += limits.driverPatienceMs + 1;
+		await engine.activities.sweepPage();
+		assert.ok((await engine.read(message._id)).retention.content?.verifiedAt);
+		assert.equal((await certificatesAbout(message.tenantId, message.submissionId)).length, 2);
+	});
+
+	it("of what a hold keeps from being erased again stay incomplete, and are not issued all the time", async () => {
+		const message = await engine.accept();
+		const { content } = message;
+		await engine.store.messages.transition({ ...end(message, "delivered", engine.clock()), from: ["accepted"] });
+		await engine.store.messages.transition({ id: message._id, set: { content, holds: ["hold_a"] } });
+		await engine.activities.finalise(message.submissionId, false);
+		const held = await engine.read(message._id);
+		assert.ok(held.content);
+		assert.equal(held.retention.content?.verifiedAt, undefined);
+		assert.ok((held.nextCheckAt ?? 0) >= engine.clock() + limits.heldCohortCheckMs - 60_000);
+		await engine.store.messages.transition({ id: message._id, set: { holds: [], nextCheckAt: engine.clock() } });
+		await engine.activities.sweepPage();
+		assert.equal((await engine.read(message._id)).content, undefined);
 	});
 
 	it("of a purge's page are incomplete when the store did not erase", async () => {
@@ -65,10 +108,11 @@ describe("certificates", () => {
 		const store = { ...engine.store, messages: { ...messages, transition } };
 		const { closeCohort, erasePage, destroyCohort } = createActivities({ ...engine, store });
 		assert.ok(await closeCohort(cohortId));
-		await erasePage(cohortId);
+		assert.deepEqual(await erasePage(cohortId), { count: 0 }, "nothing has gone");
 		const [certificate] = await certificatesAbout(message.tenantId, cohortId);
 		assert.equal(certificate?.status, "incomplete");
 		assert.equal(copyOf(certificate, "database document")?.status, "unverified");
+		assert.equal((await engine.read(message._id)).retention.content?.verifiedAt, undefined);
 		assert.deepEqual(await destroyCohort(cohortId), { outcome: "waiting" }, "nor is its key destroyed");
 		assert.ok(await engine.memory.cohortKeys.exists(cohortId));
 	});
