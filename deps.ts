@@ -6,6 +6,7 @@ import type { CarrierFactory } from "./adapters/carriers/carrier.ts";
 import { createQueueCarriers } from "./adapters/carriers/queueCarriers.ts";
 import { openCarrier } from "./adapters/carriers/registry.ts";
 import { createCohorts } from "./adapters/cohorts.ts";
+import { createKeysAhead, repeatKeysAhead } from "./adapters/keysAhead.ts";
 import { connectMongo } from "./adapters/mongo/connection.ts";
 import { createStore, type Store } from "./adapters/mongo/store.ts";
 import { createSendQueues, createSendWorker } from "./adapters/redis/sendQueues.ts";
@@ -76,6 +77,10 @@ export async function createDeps(config: Config, name: ProcessName) {
 	const encrypting = { createCohortKey, drawWrappingKey, unwrapWrappingKey: opening.unwrapWrappingKey };
 	const cohortKeys = createCohortKeys({ vault: vaultFor("eraser") });
 	const encryption = createEncryption({ cohortKeys: encrypting, wrappingKeys: store.wrappingKeys, ...shared });
+	const cohorts = createCohorts({ cohorts: store.cohorts, cohortKeys: encrypting, ids, clock });
+	// Only the API encrypts what comes in, and each process draws keys for itself.
+	const stopKeysAhead =
+		name === "api" ? repeatKeysAhead(createKeysAhead({ cohorts, encryption, log })) : () => undefined;
 	const signer = createSigner({
 		vault: vaultFor(name === "worker" ? "signer" : name === "api" ? "api" : "admin"),
 		clock,
@@ -101,7 +106,7 @@ export async function createDeps(config: Config, name: ProcessName) {
 		vault,
 		encryption,
 		cohortKeys,
-		cohorts: createCohorts({ cohorts: store.cohorts, cohortKeys: encrypting, ids, clock }),
+		cohorts,
 		hmac: createHmacKeys({ vault: vaultFor(name === "admin" ? "admin" : "api"), clock }),
 		signer,
 		secrets,
@@ -151,6 +156,7 @@ export async function createDeps(config: Config, name: ProcessName) {
 		},
 		async close(): Promise<void> {
 			stopFollowing();
+			stopKeysAhead();
 			for (const client of vault.values()) await client.close();
 			await Promise.allSettled([sendQueues.close(), temporal.connection.close(), store.close()]);
 		},

@@ -1,4 +1,4 @@
-// Opens cohorts: the store's document is the lock, Vault's key comes first, and both are made ahead for the next bucket.
+// Opens cohorts: the store's document is the lock, Vault's key comes first. It knows which are needed next.
 
 import { LetheError } from "../domain/errors.ts";
 import type { IdKind } from "../domain/ids.ts";
@@ -6,6 +6,11 @@ import { limits } from "../domain/limits.ts";
 import type { Cohort } from "./mongo/models.ts";
 
 export type CohortPlace = { tenantId: string; region: string; retentionClass: string; dueAt: number };
+
+/** When an object like the one that a cohort is wanted for is due, made so many milliseconds later. */
+export type DueAfter = (ms: number) => number | undefined;
+
+type Seen = { place: CohortPlace; opening: Promise<string>; until: number; use?: { at: number; dueAfter: DueAfter } };
 
 export type Cohorts = ReturnType<typeof createCohorts>;
 
@@ -19,7 +24,7 @@ export function createCohorts(deps: {
 	ids: { derive: (kind: IdKind, text: string) => string };
 	clock: () => number;
 }) {
-	const seen = new Map<string, { opening: Promise<string>; until: number }>();
+	const seen = new Map<string, Seen>();
 	const idOf = (name: string, generation: number) =>
 		deps.ids.derive("cohort", generation === 0 ? name : `${name}|${generation}`);
 
@@ -51,15 +56,17 @@ export function createCohorts(deps: {
 
 	return {
 		/**
-		 * The id of the open cohort at that place.
+		 * The id of the open cohort at that place. With `dueAfter` the place counts as in use, and the next is foreseen.
 		 * @throws LetheError keys_unavailable | store_unavailable when it is new, or due for a look, and that is not possible
 		 */
-		ensure(place: CohortPlace): Promise<string> {
+		ensure(place: CohortPlace, dueAfter?: DueAfter): Promise<string> {
 			const name = nameOf(place);
 			const now = deps.clock();
 			const known = seen.get(name);
+			const use = dueAfter ? { at: now, dueAfter } : known?.use;
+			if (known && use) known.use = use;
 			if (known && now < known.until && known.until <= now + limits.cohortSeenMs) return known.opening;
-			const entry = { opening: open(name, place), until: now + limits.cohortSeenMs };
+			const entry: Seen = { place, opening: open(name, place), until: now + limits.cohortSeenMs, ...(use && { use }) };
 			entry.opening.catch(() => {
 				if (seen.get(name) === entry) seen.delete(name);
 			});
@@ -67,6 +74,16 @@ export function createCohorts(deps: {
 			seen.set(name, entry);
 			if (seen.size > limits.cohortsSeenMax) seen.delete(seen.keys().next().value as string);
 			return entry.opening;
+		},
+		/** Places that what is in use now is going to need within `limits.cohortAheadMs`, bounded in number. */
+		upcoming(): CohortPlace[] {
+			const now = deps.clock();
+			const found = new Map<string, CohortPlace>();
+			for (const entry of seen.values()) {
+				for (const place of placesAfter(entry, now)) found.set(nameOf(place), place);
+				if (found.size >= limits.cohortsAheadMax) break;
+			}
+			return [...found.values()].slice(0, limits.cohortsAheadMax);
 		},
 		/** Whether a cohort is the one at that place, or was before it was given up. */
 		isAt(cohortId: string, place: CohortPlace): boolean {
@@ -76,6 +93,21 @@ export function createCohorts(deps: {
 			);
 		},
 	};
+}
+
+function placesAfter({ place, use }: Seen, now: number): CohortPlace[] {
+	if (!use) return [];
+	const dueIn = (ms: number) => use.dueAfter(now - use.at + ms);
+	const [first, last] = [dueIn(0), dueIn(limits.cohortAheadMs)];
+	if (first === undefined || last === undefined || first === last) return [];
+	// The wider its buckets, the longer a place may lie idle and still be in use.
+	if (now - use.at > Math.min(limits.cohortIdleMsMax, 2 * (last - first))) return [];
+	const dues = new Set<number>();
+	for (let ms = limits.cohortAheadStepMs; ms <= limits.cohortAheadMs; ms += limits.cohortAheadStepMs) {
+		dues.add(dueIn(ms) ?? first);
+	}
+	dues.delete(first);
+	return [...dues].map((dueAt) => ({ ...place, dueAt }));
 }
 
 function nameOf({ tenantId, region, retentionClass, dueAt }: CohortPlace): string {

@@ -272,13 +272,15 @@ async function sealParts(
 	const { region, ...owner } = place;
 	const plain = { content: item.input.body, address: item.judgement.number };
 	const retention = {} as Record<RetentionObject, RetentionRecord>;
-	for (const [object, { eraseBy, atFinal }] of Object.entries(item.retention)) {
+	const { dueAfter, ...planned } = item.retention;
+	for (const [object, { eraseBy, atFinal }] of Object.entries(planned)) {
 		retention[object as RetentionObject] = { eraseBy, atFinal };
 	}
 	const sealed = await Promise.all(
 		sealedObjects.map(async (object) => {
-			const { retentionClass, dueAt } = item.retention[object];
-			const cohortId = await deps.cohorts.ensure({ tenantId: owner.tenantId, region, retentionClass, dueAt });
+			const { retentionClass, dueAt } = planned[object];
+			const place = { tenantId: owner.tenantId, region, retentionClass, dueAt };
+			const cohortId = await deps.cohorts.ensure(place, (ms) => dueAfter(object, ms));
 			retention[object] = { ...retention[object], cohortId, keyDueAt: dueAt };
 			const plaintext = plain[object];
 			return [object, await deps.encryption.encrypt({ ...owner, object, cohortId, plaintext })] as const;

@@ -9,7 +9,7 @@ import type { RetentionObject, SubjectPseudonym } from "../domain/message.ts";
 import type { Plaintext } from "../domain/plaintext.ts";
 import { withoutUndefined } from "../domain/withoutUndefined.ts";
 import type { Area } from "../policies/areaCodes.ts";
-import { type ObjectRetention, planRetention } from "../policies/cohorts.ts";
+import { dueAfter, type ObjectRetention, planRetention } from "../policies/cohorts.ts";
 import { type ContentFacts, contentFacts } from "../policies/contentFacts.ts";
 import { withStanding } from "../policies/standing.ts";
 import { candidateZones } from "../policies/zones.ts";
@@ -46,7 +46,10 @@ export type Reply = {
 	by: number;
 };
 
-export type Retention = Record<RetentionObject, ObjectRetention>;
+/** `dueAfter(object, ms)`: when that object would be due of the same message, had it come `ms` later. */
+export type Retention = Record<RetentionObject, ObjectRetention> & {
+	dueAfter: (object: RetentionObject, ms: number) => number | undefined;
+};
 
 type Times = { now: number; sendAt: number; deadlineAt: number; closeAt: number };
 
@@ -119,9 +122,11 @@ export function createJudge(deps: JudgeDeps) {
 		/** When each object must be gone. @throws LetheError validity_too_long */
 		plan(judgement: Judgement, tenant: TenantDocument, now: number): Retention {
 			const times = { acceptedAt: now, closeAt: judgement.closeAt };
-			const retention = planRetention(deps.policies.retentionPlan(judgement.facts), tenant.retention, times);
+			const plan = deps.policies.retentionPlan(judgement.facts);
+			const retention = planRetention(plan, tenant.retention, times);
 			if (!retention) throw new LetheError("validity_too_long", { errors: [validityError] });
-			return retention;
+			const needs = tenant.retention;
+			return { ...retention, dueAfter: (object, ms) => dueAfter(plan, needs, times, object, ms) };
 		},
 	};
 }

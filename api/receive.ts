@@ -48,10 +48,9 @@ export function createReceive(deps: ReceiveDeps) {
 
 	async function park(id: string, sendQueue: string, event: CarrierEvent): Promise<void> {
 		const now = deps.clock();
-		const latest = now + limits.parkedReceiptMs;
-		const dueAt = bucketEnd(now + limits.parkedReceiptMs / 2, latest) ?? latest;
+		const dueAt = dueAfter(now, 0);
 		const cohort = { tenantId: parkingTenant, region: parkingRegion, retentionClass: parkingClass, dueAt };
-		const cohortId = await deps.cohorts.ensure(cohort);
+		const cohortId = await deps.cohorts.ensure(cohort, dueAfter.bind(undefined, now));
 		const place = { tenantId: parkingTenant, messageId: id, object: "receipt", cohortId } as const;
 		const plaintext = Plaintext.text(JSON.stringify(event));
 		const sealed = await deps.encryption.encrypt({ ...place, plaintext }).finally(() => plaintext.wipe());
@@ -74,4 +73,10 @@ export function createReceive(deps: ReceiveDeps) {
 		await deps.store.parkedReceipts.delete([id]);
 		return second;
 	};
+}
+
+/** When a receipt that is parked `ms` after `now` must be gone. */
+function dueAfter(now: number, ms: number): number {
+	const latest = now + ms + limits.parkedReceiptMs;
+	return bucketEnd(latest - limits.parkedReceiptMs / 2, latest) ?? latest;
 }

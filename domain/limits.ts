@@ -57,6 +57,14 @@ export const limits = {
 	wrappingKeyAgeMsMax: 15 * 60_000,
 	wrappingKeysCachedMax: 2_000,
 	cohortsSeenMax: 10_000,
+	// Keys of the next buckets are made this long before the first message needs them: so long may Vault be away.
+	cohortAheadMs: 5 * 60_000,
+	cohortAheadEveryMs: 10_000,
+	// The narrowest bucket.
+	cohortAheadStepMs: 10_000,
+	cohortsAheadMax: 500,
+	// A place that nothing was sent for so long is not in use any more.
+	cohortIdleMsMax: 24 * 3600_000,
 
 	// purge
 	purgePageItems: 250,

@@ -32,6 +32,18 @@ export function planRetention(
 	return objects;
 }
 
+/** When an object is due of a message that is the same and comes `ms` later; undefined when its validity is too long. */
+export function dueAfter(
+	plan: RetentionPlan,
+	needs: Partial<Record<RetentionObject, string>>,
+	{ acceptedAt, closeAt }: RetentionTimes,
+	object: RetentionObject,
+	ms: number,
+): number | undefined {
+	const times = { acceptedAt: acceptedAt + ms, closeAt: closeAt + ms };
+	return planObject(plan[object], object, needs[object], times)?.dueAt;
+}
+
 /** Dates anew; without `bucketed` an object has no bucket that ends in time, and must go by itself. */
 export type Replanned = Record<RetentionObject, ObjectRetention & { bucketed: boolean }>;
 

@@ -4,6 +4,7 @@ import { createHash, generateKeyPairSync, randomBytes, sign } from "node:crypto"
 import { pino } from "pino";
 import { openCarrier } from "../../adapters/carriers/registry.ts";
 import { createCohorts } from "../../adapters/cohorts.ts";
+import { createKeysAhead } from "../../adapters/keysAhead.ts";
 import { connectMongo } from "../../adapters/mongo/connection.ts";
 import type { TenantDocument } from "../../adapters/mongo/models.ts";
 import { createStore } from "../../adapters/mongo/store.ts";
@@ -46,6 +47,7 @@ export async function createTestApi(replace: (deps: ApiDeps) => Partial<ApiDeps>
 		clock,
 		randomBytes: (size) => randomBytes(size),
 	});
+	const cohorts = createCohorts({ cohorts: store.cohorts, cohortKeys: memory.cohortKeys, ids, clock });
 	const policy = createScriptedPolicy();
 	const stored = openStored(store);
 	await stored.refresh();
@@ -60,7 +62,7 @@ export async function createTestApi(replace: (deps: ApiDeps) => Partial<ApiDeps>
 		publicUrl: "https://lethe.example",
 		store,
 		encryption,
-		cohorts: createCohorts({ cohorts: store.cohorts, cohortKeys: memory.cohortKeys, ids, clock }),
+		cohorts,
 		hmac,
 		policies: policy,
 		packs: stored,
@@ -162,6 +164,8 @@ export async function createTestApi(replace: (deps: ApiDeps) => Partial<ApiDeps>
 	return {
 		...merged,
 		app,
+		/** What the process does now and then beside its requests. */
+		makeKeysAhead: createKeysAhead({ cohorts, encryption, log }),
 		/** Decrypts too, which the API itself never does. */
 		encryptionFor: encryption,
 		time,

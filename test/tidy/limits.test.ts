@@ -80,6 +80,13 @@ const relations: [why: string, less: number, more: number, orEqual?: true][] = [
 		limits.cohortRetireMs,
 	],
 	["a step over messages ends long before its activity counts as dead", limits.policyStepMs, 30_000],
+	["keys made ahead are still held when they are needed", limits.cohortAheadMs, 0.8 * limits.wrappingKeyAgeMsMax],
+	[
+		"keys are made ahead several times over before they are needed",
+		3 * limits.cohortAheadEveryMs,
+		limits.cohortAheadMs,
+	],
+	["keys made ahead push out none that is in use", 2 * limits.cohortsAheadMax, limits.wrappingKeysCachedMax],
 	["more attempts than receipts are never kept", limits.attemptsMax, limits.receiptsKeptMax],
 ];
 
