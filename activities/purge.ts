@@ -4,7 +4,7 @@ import type { Cohort } from "../adapters/mongo/models.ts";
 import { LetheError } from "../domain/errors.ts";
 import { isFinal } from "../domain/lifecycle.ts";
 import { limits } from "../domain/limits.ts";
-import { type SealedObjectName, sealedObjects } from "../domain/message.ts";
+import { type Message, type SealedObjectName, sealedObjects } from "../domain/message.ts";
 import { close, eraseObjects } from "../domain/transition.ts";
 import type { Purged } from "../workflows/contract.ts";
 import { certifyErased, type Erased } from "./certify.ts";
@@ -42,7 +42,7 @@ export function createPurge(deps: PurgeDeps) {
 		const erased: Erased[] = [];
 		for (const object of sealedObjects) {
 			const page = await messages.findSealedIn(cohortId, object, limits.purgePageItems);
-			erased.push(...(await Promise.all(page.map(({ _id }) => eraseObject(deps, _id, object, cohort)))).flat());
+			erased.push(...(await Promise.all(page.map((member) => eraseObject(deps, member, object, cohort)))).flat());
 		}
 		await certifyErased(deps, { kind: "purge", tenantId: cohort.tenantId, about: cohortId }, erased);
 		return { count: erased.filter(({ verified }) => verified).length };
@@ -98,14 +98,14 @@ async function mayEndEarly(deps: PurgeDeps, cohort: Cohort, now: number): Promis
 
 async function eraseObject(
 	deps: PurgeDeps,
-	messageId: string,
+	{ _id: messageId, state }: Pick<Message, "_id" | "state">,
 	object: SealedObjectName,
 	cohort: Cohort,
 ): Promise<Erased[]> {
 	const { messages } = deps.store;
 	const now = deps.clock();
 	// A cohort ends after its members' close; one that is open still was missed by every driver.
-	const ended = await change(messages, messageId, (message) => close(message, now));
+	const ended = isFinal(state) ? undefined : await change(messages, messageId, (message) => close(message, now));
 	if (ended) deps.runs.settleSoon(ended.before);
 	await change(messages, messageId, (message) => {
 		const isMember = message[object]?.cohortId === cohort._id;

@@ -21,7 +21,14 @@ export type Delivered = { releaseAt?: number };
 /** Final states and how many messages reached each. */
 export type Finalised = { counts: Record<string, number>; openCount: number };
 
-export type PurgeInput = { cohortId: string; tenantId: string; region: string };
+/** `erasedCount` and `pageCount`: of the runs before, when this one goes on for them. */
+export type PurgeInput = {
+	cohortId: string;
+	tenantId: string;
+	region: string;
+	erasedCount?: number;
+	pageCount?: number;
+};
 
 /** `waiting`: a hold or a late insert keeps the cohort; the sweep starts another run when it is due again. */
 export type Purged = { outcome: "destroyed" | "waiting"; erasedCount: number; pageCount: number };
@@ -37,6 +44,12 @@ export type Stepped = { moreDue: boolean; percent: number };
 
 /** Steps of one run: then it goes on with a fresh history. */
 export const stepsMax = 500;
+
+/** Pages that one run of a purge erases: then it goes on with a fresh history. */
+export const purgePagesMax = 50;
+
+/** Counts are told up to this: a longer run of digits may be a number. */
+export const countMax = 99_999;
 
 export const workflowNames = {
 	lifecycle: "lifecycle",
@@ -83,7 +96,7 @@ export const summaries = {
 const id = /^[a-z]{2,4}_[a-km-zA-G]{26}$/;
 const word = /^[a-z][a-z_]{0,30}$/;
 const region = /^[A-Z]{2}(-[A-Z0-9]{1,3})?$/;
-const isCount = (value: unknown) => Number.isInteger(value) && (value as number) >= 0 && (value as number) <= 100_000;
+const isCount = (value: unknown) => Number.isInteger(value) && (value as number) >= 0 && (value as number) <= countMax;
 const isTime = (value: unknown) => Number.isInteger(value) && (value as number) > 1.5e12 && (value as number) < 1e13;
 const matches = (pattern: RegExp) => (value: unknown) => typeof value === "string" && pattern.test(value);
 

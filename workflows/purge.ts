@@ -1,8 +1,8 @@
 // A cohort's end: close it, erase it page by page, verify, destroy its key, certify.
 
-import { proxyActivities, setCurrentDetails } from "@temporalio/workflow";
+import { continueAsNew, proxyActivities, setCurrentDetails } from "@temporalio/workflow";
 import type { Activities } from "../activities/index.ts";
-import { type Purged, type PurgeInput, summaries } from "./contract.ts";
+import { countMax, type Purged, type PurgeInput, purgePagesMax, summaries } from "./contract.ts";
 
 const activities = proxyActivities<Activities>({
 	startToCloseTimeout: "2 minutes",
@@ -10,17 +10,17 @@ const activities = proxyActivities<Activities>({
 	retry: { initialInterval: "1 second", maximumInterval: "1 minute" },
 });
 
-/** One run a cohort; started again by the sweep while something still keeps the cohort. */
+/** One run a cohort at a time, which goes on with a fresh history; started again by the sweep while something keeps the cohort. */
 export async function purge(input: PurgeInput): Promise<Purged> {
-	let erasedCount = 0;
-	let pageCount = 0;
+	let { erasedCount = 0, pageCount = 0 } = input;
 	setCurrentDetails("closing: no message may join this cohort any more");
 	if (!(await activities.closeCohort(input.cohortId))) return { outcome: "waiting", erasedCount, pageCount };
-	for (;;) {
-		const page = await activities.erasePage(input.cohortId);
-		if (page.count === 0) break;
-		erasedCount += page.count;
-		pageCount++;
+	for (let page = 0; ; page++) {
+		if (page === purgePagesMax) await continueAsNew<typeof purge>({ ...input, erasedCount, pageCount });
+		const { count } = await activities.erasePage(input.cohortId);
+		if (count === 0) break;
+		erasedCount = Math.min(erasedCount + count, countMax);
+		pageCount = Math.min(pageCount + 1, countMax);
 		setCurrentDetails(`erasing: ${erasedCount} object(s) in ${pageCount} page(s)`);
 	}
 	const { outcome } = await activities.destroyCohort(input.cohortId);

@@ -6,7 +6,7 @@ import { LetheError } from "../../domain/errors.ts";
 import { limits } from "../../domain/limits.ts";
 import type { Message } from "../../domain/message.ts";
 import { end } from "../../domain/transition.ts";
-import { purgeWorkflowId } from "../../workflows/contract.ts";
+import { countMax, purgePagesMax, purgeWorkflowId, workflowNames } from "../../workflows/contract.ts";
 import { createEngine, type Engine } from "../harness/engine.ts";
 
 describe("purge", () => {
@@ -128,6 +128,31 @@ describe("purge", () => {
 		const ended = await engine.read(message._id);
 		assert.equal(ended.state, "expired");
 		assert.equal(ended.content, undefined);
+	});
+
+	it("a cohort of more pages than one run takes goes on in runs of bounded history, and tells one sum", async () => {
+		const pages = purgePagesMax + 2;
+		let page = 0;
+		const big = await createEngine({
+			sender: false,
+			replace: () => ({
+				closeCohort: async () => true,
+				erasePage: async () => ({ count: page++ < pages ? 2_000 : 0 }),
+				destroyCohort: async () => ({ outcome: "destroyed" }),
+			}),
+		});
+		const cohortId = big.ids.random("cohort");
+		const { workflow } = big.temporal.client;
+		const run = await workflow.start(workflowNames.purge, {
+			workflowId: purgeWorkflowId(cohortId),
+			taskQueue: big.name,
+			args: [{ cohortId, tenantId: big.ids.random("tenant"), region: "US" }],
+		});
+		assert.deepEqual(await run.result(), { outcome: "destroyed", erasedCount: countMax, pageCount: pages });
+		const { events } = await workflow.getHandle(run.workflowId, run.firstExecutionRunId).fetchHistory();
+		assert.ok(events?.at(-1)?.workflowExecutionContinuedAsNewEventAttributes);
+		assert.ok(events.length < 8 * purgePagesMax, `${events.length} events`);
+		await big.close();
 	});
 
 	it("receipts and the record go at their own times, a held record stays", async () => {

@@ -41,8 +41,9 @@ async function record(name: string, scenario: (typeof scenarios)[string]): Promi
 	// Each has its own clock, and its own servers' worth of data.
 	const engine = await createEngine(scenario.replace ? { replace: scenario.replace } : {});
 	try {
-		const workflowId = await scenario.run(engine);
-		const history = await engine.temporal.client.workflow.getHandle(workflowId).fetchHistory();
+		const run = await scenario.run(engine);
+		const { workflowId, runId } = typeof run === "string" ? { workflowId: run, runId: undefined } : run;
+		const history = await engine.temporal.client.workflow.getHandle(workflowId, runId).fetchHistory();
 		const bytes = encodeHistory(history);
 		writeFileSync(pathOf(name), bytes);
 		console.log(`${name}: ${history.events?.length} events, ${bytes.length} bytes`);

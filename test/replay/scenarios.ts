@@ -5,7 +5,7 @@ import { LetheError } from "../../domain/errors.ts";
 import { limits } from "../../domain/limits.ts";
 import type { Message } from "../../domain/message.ts";
 import { end } from "../../domain/transition.ts";
-import { purgeWorkflowId, workflowNames } from "../../workflows/contract.ts";
+import { purgePagesMax, purgeWorkflowId, workflowNames } from "../../workflows/contract.ts";
 import { type Engine, until } from "../harness/engine.ts";
 
 type Scenario = {
@@ -14,8 +14,8 @@ type Scenario = {
 	shows: { event: string; countMin?: number };
 	/** Activities in another's place. */
 	replace?: NonNullable<Parameters<typeof import("../harness/engine.ts").createEngine>[0]>["replace"];
-	/** Drives one run to its end and answers its id. */
-	run: (engine: Engine) => Promise<string>;
+	/** Drives one run to its end and answers its id; with that of the one it means, where others have gone on for it. */
+	run: (engine: Engine) => Promise<string | { workflowId: string; runId: string }>;
 };
 
 // Local activities are tried again by the worker alone for this long, then by way of a timer.
@@ -152,6 +152,20 @@ export const scenarios: Record<string, Scenario> = {
 			return purged(engine, cohortId);
 		},
 	},
+	continued: {
+		workflow: workflowNames.purge,
+		shows: { event: "WORKFLOW_EXECUTION_CONTINUED_AS_NEW" },
+		replace: () => ({ closeCohort: async () => true, erasePage: inPages(purgePagesMax + 1) }),
+		run: async (engine) => {
+			const cohortId = engine.ids.random("cohort");
+			const input = { cohortId, tenantId: engine.ids.random("tenant"), region: "US" };
+			const workflowId = purgeWorkflowId(cohortId);
+			const options = { workflowId, taskQueue: engine.name, args: [input] };
+			const handle = await engine.temporal.client.workflow.start(workflowNames.purge, options);
+			await handle.result();
+			return { workflowId, runId: handle.firstExecutionRunId };
+		},
+	},
 	steps: {
 		workflow: workflowNames.retime,
 		shows: { event: "ACTIVITY_TASK_COMPLETED", countMin: 3 },
@@ -247,6 +261,12 @@ async function purged(engine: Engine, cohortId: string): Promise<string> {
 function inSteps(count: number) {
 	let step = 0;
 	return async () => ({ moreDue: ++step < count, percent: Math.floor((100 * step) / count) });
+}
+
+/** A cohort whose members fill so many pages. */
+function inPages(count: number) {
+	let page = 0;
+	return async () => ({ count: page++ < count ? limits.purgePageItems : 0 });
 }
 
 async function swept(engine: Engine): Promise<string> {
