@@ -1,16 +1,17 @@
-// Looks after the records of recipients when their time has come: holds are applied again, what has lived long enough goes.
+// Looks after the records of recipients when their time has come: holds are applied again, what has lived long enough goes, with proof.
 
 import { limits } from "../domain/limits.ts";
-import { type HoldRecord, type SubjectRecord, standingOf } from "../domain/subject.ts";
+import { type ErasedRecord, type HoldRecord, type SubjectRecord, standingOf } from "../domain/subject.ts";
 import type { ActivityDeps } from "./deps.ts";
 import { guarded } from "./guarded.ts";
 
-export type TendDeps = Pick<ActivityDeps, "clock" | "log"> & {
+export type TendDeps = Pick<ActivityDeps, "clock" | "ids" | "log" | "certificates"> & {
 	store: {
 		subjectRecords: Pick<
 			ActivityDeps["store"]["subjectRecords"],
-			"delete" | "findBySubjects" | "findDue" | "nextCheck"
+			"delete" | "erase" | "find" | "findBySubjects" | "findDue" | "nextCheck" | "note"
 		>;
+		certificates: Pick<ActivityDeps["store"]["certificates"], "insert">;
 		subjectMessages: Pick<ActivityDeps["store"]["subjectMessages"], "hold" | "release">;
 	};
 };
@@ -19,12 +20,45 @@ export type TendDeps = Pick<ActivityDeps, "clock" | "log"> & {
 export function createTend(deps: TendDeps) {
 	const { subjectRecords, subjectMessages } = deps.store;
 
-	async function tendRecord(record: SubjectRecord, now: number): Promise<void> {
+	async function tendRecord(record: SubjectRecord | ErasedRecord, now: number): Promise<void> {
+		if (record.kind === "erased") return tendErased(record, now);
 		if (record.kind === "hold") await applyHold(record, now);
 		if (record.eraseBy === undefined || record.eraseBy > now)
 			return subjectRecords.nextCheck(record._id, record.eraseBy);
 		if (await isHeld(record)) return subjectRecords.nextCheck(record._id, now + limits.heldCohortCheckMs);
-		await subjectRecords.delete(record._id);
+		await eraseRecord(record, now);
+	}
+
+	/** Noted first: should this die in between, the sweep finds the note, and certifies what it sees gone. */
+	async function eraseRecord(record: SubjectRecord, now: number): Promise<void> {
+		const { _id, kind: was, tenantId } = record;
+		const noteId = deps.ids.derive("evidence", `erased ${_id}`);
+		const nextCheckAt = now + limits.driverPatienceMs;
+		const note: ErasedRecord = { _id: noteId, kind: "erased", record: _id, was, tenantId, erasedAt: now, nextCheckAt };
+		await subjectRecords.note(note);
+		if (!(await subjectRecords.erase(record))) return subjectRecords.delete(noteId);
+		const verified = (await subjectRecords.find(_id)) === undefined;
+		// A store that does not do what it answers is not asked all the time.
+		if (!verified) await subjectRecords.nextCheck(_id, now + limits.heldCohortCheckMs);
+		await certify(note, verified);
+	}
+
+	async function tendErased(note: ErasedRecord, now: number): Promise<void> {
+		// A key server that is away keeps no record from its turn.
+		await subjectRecords.nextCheck(note._id, now + limits.driverPatienceMs);
+		// What still stands, or stands again, is noted anew when it goes.
+		if (await subjectRecords.find(note.record)) await subjectRecords.delete(note._id);
+		else await certify(note, true);
+	}
+
+	/** The note goes last: whoever comes by before issues the same certificate. */
+	async function certify({ _id, record, was, tenantId, erasedAt }: ErasedRecord, verified: boolean): Promise<void> {
+		const id = deps.ids.derive("certificate", `${record}/${was}/${erasedAt}`);
+		const objects = [{ object: was, recordId: record, erasedAt, verified }];
+		const { jws } = await deps.certificates.issue({ id, kind: "record", tenantId, objects });
+		const issuedAt = deps.clock();
+		await deps.store.certificates.insert({ _id: id, tenantId, kind: "record", about: record, jws, issuedAt });
+		await subjectRecords.delete(_id);
 	}
 
 	// A message that was accepted while the hold was being placed, or a door that died in between, is made good here.

@@ -228,7 +228,7 @@ const messagePage = z
 const certificate = z
 	.object({
 		id: z.string(),
-		kind: z.enum(["submission", "purge"]),
+		kind: z.enum(["submission", "purge", "record"]),
 		about: z.string(),
 		issuedAt: z.string(),
 		jws: z.string(),

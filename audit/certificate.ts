@@ -11,22 +11,27 @@ export const certificateType = "lethe-erasure-certificate";
 export const certificateAlgorithm = "EdDSA";
 
 const id = (kind: Parameters<typeof isId>[0]) => z.string().refine((value) => isId(kind, value));
+const recordKinds = ["consent", "opt_out", "hold"] as const;
+const recordIdKinds = ["consent", "optOut", "hold"] as const;
+const recordId = z.string().refine((value) => recordIdKinds.some((kind) => isId(kind, value)));
 const time = z.iso.datetime({ precision: 3 });
 
 /** The signed payload. Times RFC 3339 UTC with milliseconds; ids are the only names in it. */
 export const certificateSchema = z.strictObject({
 	schema: z.literal("lethe/erasure-certificate/v1"),
 	id: id("certificate"),
-	kind: z.enum(["submission", "purge"]),
+	kind: z.enum(["submission", "purge", "record"]),
 	tenantId: id("tenant"),
 	issuedAt: time,
 	/** Grouped by object and cohort; `erasedAt` is the group's last erasure. */
 	objects: z
 		.array(
 			z.strictObject({
-				object: z.enum(["content", "address", "cohort_key"]),
+				object: z.enum(["content", "address", "cohort_key", ...recordKinds]),
 				cohortId: id("cohort").optional(),
 				messageIds: z.array(id("message")).min(1).optional(),
+				/** Of what was on record of a recipient; kept under a pseudonym, and not encrypted. */
+				recordIds: z.array(recordId).min(1).optional(),
 				erasedAt: time,
 			}),
 		)
@@ -41,8 +46,9 @@ export type Certificate = z.infer<typeof certificateSchema>;
 
 /** One erased object. Times epoch ms. */
 export type ErasedObject = {
-	object: "content" | "address" | "cohort_key";
+	object: Certificate["objects"][number]["object"];
 	messageId?: string | undefined;
+	recordId?: string | undefined;
 	cohortId?: string | undefined;
 	erasedAt: number;
 	/** Read back after the erasure and found gone. */
@@ -59,7 +65,7 @@ export type CertificateInput = {
 	kind: Certificate["kind"];
 	tenantId: string;
 	objects: readonly ErasedObject[];
-	/** False when no message of these ever reached a carrier. Default true. */
+	/** False when no message of these ever reached a carrier. Default true, but of records. */
 	handedToCarrier?: boolean;
 	/** Copies whose check failed or could not be made. */
 	unverified?: readonly CopyName[];
@@ -118,6 +124,11 @@ function describe(input: CertificateInput, now: number, lifetimes: Lifetimes): C
 	};
 }
 
+/** Whether an object is a record of a recipient: it had no key, and no carrier ever had it. */
+export function isRecord({ object }: Pick<ErasedObject, "object">): boolean {
+	return recordKinds.some((kind) => kind === object);
+}
+
 /** The worst of all objects: the certificate is as late as its last one. */
 function factsOf(input: CertificateInput, now: number): ErasureFacts {
 	const { objects } = input;
@@ -133,7 +144,8 @@ function factsOf(input: CertificateInput, now: number): ErasureFacts {
 		keyDestroyedAt: latest(destroyed),
 		// A plan whose time has passed is no date any more.
 		keyDueAt: keyDueAt !== undefined && keyDueAt > now ? keyDueAt : undefined,
-		handedToCarrier: input.handedToCarrier ?? true,
+		encrypted: !objects.every(isRecord),
+		handedToCarrier: input.handedToCarrier ?? !objects.every(isRecord),
 		unverified: input.unverified ?? [],
 	};
 }
@@ -151,10 +163,12 @@ function grouped(objects: readonly ErasedObject[]): Certificate["objects"] {
 	return [...groups.values()].map((group) => {
 		const [{ object, cohortId }] = group as [ErasedObject];
 		const messageIds = [...new Set(group.flatMap((entry) => entry.messageId ?? []))].sort();
+		const recordIds = [...new Set(group.flatMap((entry) => entry.recordId ?? []))].sort();
 		return {
 			object,
 			...(cohortId ? { cohortId } : {}),
 			...(messageIds.length > 0 ? { messageIds } : {}),
+			...(recordIds.length > 0 ? { recordIds } : {}),
 			erasedAt: new Date(Math.max(...group.map((entry) => entry.erasedAt))).toISOString(),
 		};
 	});

@@ -37,10 +37,13 @@ export function completeFrom(copies: readonly Copy[]): Completeness {
 	if (copies.some((candidate) => candidate.status === "unverified")) reasons.push("copy_unverified");
 	const databaseEnd = lastEnd(databaseCopies.map(copy));
 	const keyDestroyed = copy("vault cohort key")?.status === "erased";
+	// What was never encrypted has no key whose end could help, and none in a cache.
+	const encrypted = copy("vault cohort key")?.status !== "holds_none";
 	const vaultEnd = keyDestroyed ? lastEnd(vaultCopies.map(copy)) : undefined;
-	const cacheEnd = lastEnd([copy("process key caches")]);
+	const cacheEnd = encrypted ? lastEnd([copy("process key caches")]) : Number.NEGATIVE_INFINITY;
 	if (databaseEnd === undefined && vaultEnd === undefined) {
-		reasons.push("database_unbounded", keyDestroyed ? "vault_unbounded" : "key_not_destroyed");
+		reasons.push("database_unbounded");
+		if (encrypted) reasons.push(keyDestroyed ? "vault_unbounded" : "key_not_destroyed");
 	}
 	if (cacheEnd === undefined) reasons.push("caches_unbounded");
 	if (reasons.length > 0 || cacheEnd === undefined) return { status: "incomplete", reasons };

@@ -29,6 +29,7 @@ export const copySchema = z.strictObject({
 	copy: z.enum(copyNames),
 	method: z.enum([
 		"ciphertext_and_wrapped_key_removed",
+		"record_removed",
 		"key_destroyed",
 		"outlived",
 		"forgotten",
@@ -65,6 +66,8 @@ export type ErasureFacts = {
 	keyDestroyedAt: number | undefined;
 	/** When the last cohort key is to be destroyed; undefined when not known. */
 	keyDueAt: number | undefined;
+	/** Whether any of it was kept under a cohort's key: otherwise no copy of a key counts. */
+	encrypted: boolean;
 	handedToCarrier: boolean;
 	/** Copies whose check failed or could not be made. */
 	unverified: readonly CopyName[];
@@ -74,13 +77,16 @@ export type ErasureFacts = {
 export function copiesOf(facts: ErasureFacts, lifetimes: Lifetimes): Copy[] {
 	const { erasedAt, keyDestroyedAt } = facts;
 	const lastDestruction = Math.max(erasedAt, keyDestroyedAt ?? erasedAt);
+	const removed = facts.encrypted ? "ciphertext_and_wrapped_key_removed" : "record_removed";
 	const copies: Copy[] = [
-		gone("database document", "ciphertext_and_wrapped_key_removed", erasedAt, facts.verified),
+		gone("database document", removed, erasedAt, facts.verified),
 		expiring("database oplog", erasedAt, lifetimes.oplogMs),
 		expiring("database journal", erasedAt, lifetimes.journalMs),
 		expiring("database backups", erasedAt, lifetimes.databaseBackupMs),
 		...vaultCopies(facts, lifetimes),
-		{ ...expiring("process key caches", lastDestruction, lifetimes.keyCacheMs), method: "forgotten" },
+		facts.encrypted
+			? { ...expiring("process key caches", lastDestruction, lifetimes.keyCacheMs), method: "forgotten" }
+			: holdsNone("process key caches"),
 		holdsNone("redis"),
 		holdsNone("temporal history"),
 		holdsNone("logs", end(lastDestruction, lifetimes.logsMs)),
@@ -93,6 +99,8 @@ export function copiesOf(facts: ErasureFacts, lifetimes: Lifetimes): Copy[] {
 
 function vaultCopies(facts: ErasureFacts, lifetimes: Lifetimes): Copy[] {
 	const { keyDestroyedAt, keyDueAt } = facts;
+	if (!facts.encrypted)
+		return [holdsNone("vault cohort key"), holdsNone("vault raft log"), holdsNone("vault snapshots")];
 	if (keyDestroyedAt !== undefined) {
 		return [
 			gone("vault cohort key", "key_destroyed", keyDestroyedAt, true),

@@ -4,7 +4,7 @@ import canonicalize from "canonicalize";
 import { compactVerify, importJWK } from "jose";
 import { z } from "zod";
 import { limits } from "../domain/limits.ts";
-import { type Certificate, certificateAlgorithm, certificateSchema, certificateType } from "./certificate.ts";
+import { type Certificate, certificateAlgorithm, certificateSchema, certificateType, isRecord } from "./certificate.ts";
 import { completeFrom } from "./completeFrom.ts";
 import { copyNames } from "./copies.ts";
 
@@ -115,6 +115,11 @@ function isConsistent(certificate: Certificate): boolean {
 	const erasedAt = Math.max(...objects.map((object) => Date.parse(object.erasedAt)));
 	const done = copies.flatMap((copy) => (copy.at === undefined ? [] : Date.parse(copy.at)));
 	if ([erasedAt, ...done].some((at) => at > latest)) return false;
+	// Only what never had a key may say that there is no copy of one.
+	const isKeyless = (name: (typeof copyNames)[number]) =>
+		copies.find((copy) => copy.copy === name)?.status === "holds_none";
+	const keyless = objects.every(isRecord);
+	if (isKeyless("vault cohort key") !== keyless || isKeyless("process key caches") !== keyless) return false;
 	// Nothing that outlives the erasure can end before it.
 	const lastDone = Math.max(erasedAt, ...done);
 	const ends = copies.filter((copy) => copy.status === "expires").map((copy) => Date.parse(copy.endsAt ?? ""));

@@ -99,9 +99,10 @@ function standing({ certificate, forgotten }: Extract<VerifyResult, { valid: tru
 	return `Complete from ${certificate.completeFrom}; until then it could be put together from the copies below.`;
 }
 
-function objectLine({ object, messageIds = [], cohortId }: Certificate["objects"][number]): string {
-	const of = messageIds.length === 1 ? ` of ${messageIds[0]}` : ` of ${messageIds.length} messages`;
-	return `${object.replace("_", " ")}${messageIds.length > 0 ? of : ""}${cohortId ? `, cohort ${cohortId}` : ""}`;
+function objectLine({ object, messageIds, recordIds, cohortId }: Certificate["objects"][number]): string {
+	const ids = messageIds ?? recordIds ?? [];
+	const of = ids.length === 1 ? ` of ${ids[0]}` : ` of ${ids.length} messages`;
+	return `${object.replace("_", " ")}${ids.length > 0 ? of : ""}${cohortId ? `, cohort ${cohortId}` : ""}`;
 }
 
 function fate({ status, at, endsAt }: Certificate["copies"][number]): string {

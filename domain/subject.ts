@@ -72,6 +72,18 @@ export type HoldRecord = Recorded & {
 
 export type SubjectRecord = ConsentRecord | OptOutRecord | HoldRecord;
 
+/** That a record is being erased, until its certificate is stored: no pseudonym, nothing of what it said. */
+export type ErasedRecord = {
+	_id: string;
+	kind: "erased";
+	/** Its id and kind. */
+	record: string;
+	was: SubjectRecord["kind"];
+	tenantId: string;
+	erasedAt: number;
+	nextCheckAt: number;
+};
+
 /** What holds of a recipient now. */
 export type Standing = {
 	/** The strictest opt-out that nothing has lifted. */

@@ -45,8 +45,8 @@ export type ParkedReceipt = {
 export type CertificateDocument = {
 	_id: string;
 	tenantId: string;
-	kind: "submission" | "purge";
-	/** The submission's or cohort's id. */
+	kind: "submission" | "purge" | "record";
+	/** The submission's, cohort's or record's id. */
 	about: string;
 	jws: string;
 	issuedAt: number;

@@ -1,7 +1,7 @@
 // Consents, opt-outs and holds in the store: inserted once, ended once, found by the recipient's pseudonym in one read.
 
 import type { mongo } from "mongoose";
-import type { Ending, SubjectRecord } from "../../domain/subject.ts";
+import type { Ending, ErasedRecord, SubjectRecord } from "../../domain/subject.ts";
 import { createBatcher } from "../batcher.ts";
 import { findDue } from "./findDue.ts";
 import { guardStore } from "./guard.ts";
@@ -24,7 +24,7 @@ export function createSubjectRecordStore(models: Models) {
 		/** All that is recorded of one recipient, whose pseudonyms these are. */
 		findBySubjects,
 		find: (id: string) =>
-			guardStore(async () => ((await collection.findOne({ _id: id })) as SubjectRecord) ?? undefined),
+			guardStore(async () => ((await collection.findOne({ _id: id })) as SubjectRecord | ErasedRecord) ?? undefined),
 		/** False when a record of that id stands. */
 		insert: (record: SubjectRecord) => guardStore(() => insertOnce(collection, record)),
 		/** Ends a record that has not ended; false when it had, or is not there. */
@@ -55,12 +55,24 @@ export function createSubjectRecordStore(models: Models) {
 				return sorted.toArray() as Promise<Extract<SubjectRecord, { kind: Kind }>[]>;
 			}),
 		/** Records that the sweep must look at, the longest overdue first. */
-		findDue: (now: number, itemsMax: number) => findDue(collection, now, itemsMax),
+		findDue: (now: number, itemsMax: number): Promise<(SubjectRecord | ErasedRecord)[]> =>
+			findDue(collection, now, itemsMax),
 		/** Look again at `at`; undefined when nothing is left to do. */
 		nextCheck: (id: string, at: number | undefined) =>
 			guardStore(async () => {
 				const update = at === undefined ? { $unset: { nextCheckAt: 1 as const } } : { $set: { nextCheckAt: at } };
 				await collection.updateOne({ _id: id }, update as mongo.UpdateFilter<SubjectRecord>);
+			}),
+		/** Notes an erasure before it happens; the last note of a record counts. */
+		note: (erased: ErasedRecord) =>
+			guardStore(
+				async () => void (await collection.replaceOne({ _id: erased._id }, erased as never, { upsert: true })),
+			),
+		/** Erases a record that is due when it was as read; false when it is not. */
+		erase: ({ _id, eraseBy }: SubjectRecord) =>
+			guardStore(async () => {
+				const filter = { _id, eraseBy } as mongo.Filter<SubjectRecord>;
+				return (await collection.deleteOne(filter)).deletedCount === 1;
 			}),
 		delete: (id: string) => guardStore(async () => void (await collection.deleteOne({ _id: id }))),
 	};

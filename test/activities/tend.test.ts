@@ -20,6 +20,18 @@ describe("records of recipients", () => {
 
 	const common = (message: Message) => recordFields(engine, message);
 	const hold = (message: Message) => placeHold(engine, message);
+	const consentOf = (message: Message, eraseBy: number): ConsentRecord => ({
+		...common(message),
+		_id: engine.ids.random("consent"),
+		kind: "consent",
+		type: "express",
+		purposes: ["marketing"],
+		wording: "w:1",
+		evidence: "form-7",
+		keptAfterEnd: "P1Y",
+		eraseBy,
+		nextCheckAt: eraseBy,
+	});
 	const sweep = () => engine.activities.sweepPage();
 	const accept = () => engine.accept({ subject: { version: 1, mac: engine.ids.random("evidence") } });
 
@@ -54,20 +66,8 @@ describe("records of recipients", () => {
 
 	it("a record goes when no law keeps it any more, unless its recipient is held", async () => {
 		const message = await accept();
-		const consent = (eraseBy: number): ConsentRecord => ({
-			...common(message),
-			_id: engine.ids.random("consent"),
-			kind: "consent",
-			type: "express",
-			purposes: ["marketing"],
-			wording: "w:1",
-			evidence: "form-7",
-			keptAfterEnd: "P1Y",
-			eraseBy,
-			nextCheckAt: eraseBy,
-		});
-		const due = consent(engine.clock());
-		const later = consent(engine.clock() + 7200_000);
+		const due = consentOf(message, engine.clock());
+		const later = consentOf(message, engine.clock() + 7200_000);
 		await engine.store.subjectRecords.insert(due);
 		await engine.store.subjectRecords.insert(later);
 		const record = await hold(message);
@@ -79,6 +79,78 @@ describe("records of recipients", () => {
 		await sweep();
 		assert.equal(await engine.store.subjectRecords.find(due._id), undefined);
 		assert.ok(await engine.store.subjectRecords.find(later._id));
+	});
+
+	const dueRecord = async () => {
+		const now = engine.clock();
+		const due = { ...consentOf(await accept(), now), nextCheckAt: now };
+		await engine.store.subjectRecords.insert(due);
+		return due;
+	};
+	const certificatesOf = async ({ _id }: { _id: string }) =>
+		(await engine.store.certificates.findAbout(_id)).map(({ jws }) =>
+			JSON.parse(Buffer.from(jws.split(".")[1] as string, "base64url").toString()),
+		);
+
+	it("an erased record is read back and certified, and leaves nothing else behind", async () => {
+		const due = await dueRecord();
+		await sweep();
+		assert.equal(await engine.store.subjectRecords.find(due._id), undefined);
+		const [certificate, ...more] = await certificatesOf(due);
+		assert.deepEqual([certificate?.status, certificate?.kind, more.length], ["complete", "record", 0]);
+		assert.deepEqual(certificate.objects[0].recordIds, [due._id]);
+		assert.ok(!JSON.stringify(certificate).includes(due.subjects[0] as string));
+		engine.time.offsetMs += limits.heldCohortCheckMs;
+		const notes = (await engine.store.subjectRecords.findDue(engine.clock(), 500)).filter(
+			({ kind }) => kind === "erased",
+		);
+		assert.deepEqual(notes, []);
+	});
+
+	it("a record that was erased while no certificate could be signed gets its own later, once", async () => {
+		const due = await dueRecord();
+		engine.memory.away.value = true;
+		await sweep();
+		engine.memory.away.value = false;
+		assert.equal(await engine.store.subjectRecords.find(due._id), undefined);
+		assert.deepEqual(await certificatesOf(due), []);
+		engine.time.offsetMs += limits.driverPatienceMs + 1;
+		await sweep();
+		engine.time.offsetMs += limits.driverPatienceMs + 1;
+		await sweep();
+		const certificates = await certificatesOf(due);
+		assert.deepEqual(
+			certificates.map(({ status }) => status),
+			["complete"],
+		);
+	});
+
+	it("a record that the store answers to have erased, and shows still, is certified as incomplete", async () => {
+		const due = await dueRecord();
+		const { subjectRecords } = engine.store;
+		const store = { ...engine.store, subjectRecords: { ...subjectRecords, erase: async () => true } };
+		await createTend({ ...engine, store })();
+		const [certificate] = await certificatesOf(due);
+		assert.deepEqual([certificate?.status, certificate?.reasons], ["incomplete", ["copy_unverified"]]);
+		engine.time.offsetMs += limits.heldCohortCheckMs + 1;
+		await sweep();
+		const statuses = (await certificatesOf(due)).map(({ status }) => status);
+		assert.deepEqual(statuses.toSorted(), ["complete", "incomplete"]);
+	});
+
+	it("a sweep that dies between the note and the erasure certifies nothing that still stands", async () => {
+		const due = await dueRecord();
+		const { subjectRecords } = engine.store;
+		const dies = async () => {
+			throw new LetheError("store_unavailable");
+		};
+		await createTend({ ...engine, store: { ...engine.store, subjectRecords: { ...subjectRecords, erase: dies } } })();
+		const { tenantId } = due;
+		await placeHold(engine, { ...(await accept()), tenantId, subject: { version: 1, mac: due.subjects[0] as string } });
+		engine.time.offsetMs += limits.driverPatienceMs + 1;
+		await sweep();
+		assert.ok(await subjectRecords.find(due._id));
+		assert.deepEqual(await certificatesOf(due), []);
 	});
 
 	it("one that can't be tended keeps no other from its turn", async () => {

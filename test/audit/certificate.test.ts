@@ -270,6 +270,22 @@ test("a rightly signed certificate that claims more than its copies bear out is 
 	}
 });
 
+test("a record of a recipient has no key to destroy, and nothing that had one may say so", async () => {
+	const objects = [{ object: "consent", recordId: id("consent", 5), erasedAt: now - 1000, verified: true }] as const;
+	const record = await issuer(pinned).issue({ ...input, kind: "record", objects });
+	assert.equal(await reasonOf(record.jws), "valid");
+	assert.equal(record.payload.completeFrom, new Date(now - 1000 + 35 * day).toISOString());
+	assert.deepEqual(record.payload.objects[0]?.recordIds, [id("consent", 5)]);
+	const keyless = record.payload.copies.filter(({ status }) => status === "holds_none").map(({ copy }) => copy);
+	for (const copy of ["vault cohort key", "process key caches", "carrier"] as const) assert.ok(keyless.includes(copy));
+	const { copies, status, reasons, completeFrom } = record.payload;
+	const lie = { ...payload, copies, status, reasons, completeFrom };
+	assert.equal(await reasonOf(forge(pinned, header("k1"), lie)), "inconsistent");
+	const recordIds = [id("message", 3)];
+	const wrong = { ...record.payload, objects: [{ object: "consent", recordIds, erasedAt: payload.issuedAt }] };
+	assert.equal(await reasonOf(forge(pinned, header("k1"), wrong)), "schema");
+});
+
 test("a certificate from the future is refused beyond the clock skew; age does not matter", async () => {
 	assert.equal(await reasonOf(jws, pinned.jwks, now - 10_000), "valid");
 	assert.equal(await reasonOf(jws, pinned.jwks, now - 3600_000), "issued_in_future");

@@ -24,6 +24,7 @@ const facts: fc.Arbitrary<ErasureFacts> = fc.record({
 	verified: fc.constant(true),
 	keyDestroyedAt: fc.option(at, { nil: undefined }),
 	keyDueAt: fc.option(at, { nil: undefined }),
+	encrypted: fc.constant(true),
 	handedToCarrier: fc.boolean(),
 	unverified: fc.constant([]),
 });
@@ -40,6 +41,17 @@ test("complete from the earlier of both sides, and never before the last destruc
 			const expected = Math.max(Math.min(database, vault), floor);
 			const result = judge(one, lives);
 			if (expected === Infinity) return assert.equal(result.status, "incomplete");
+			assert.equal(result.status === "complete" && Date.parse(result.completeFrom), expected);
+		}),
+	);
+});
+
+test("what was never encrypted is complete with the last copy of the database, whatever becomes of keys", () => {
+	fc.assert(
+		fc.property(facts, lifetimes, (one, lives) => {
+			const expected = one.erasedAt + last(lives.oplogMs, lives.journalMs, lives.databaseBackupMs);
+			const result = judge({ ...one, encrypted: false }, lives);
+			if (expected === Infinity) return assert.deepEqual([...result.reasons], ["database_unbounded"]);
 			assert.equal(result.status === "complete" && Date.parse(result.completeFrom), expected);
 		}),
 	);
@@ -84,7 +96,8 @@ test("longer lifetimes never give an earlier date, and an incomplete one always 
 
 test("a document that was not read back makes it incomplete", () => {
 	const lives = { oplogMs: 1, journalMs: 1, databaseBackupMs: 1, vaultRaftLogMs: 1, vaultSnapshotMs: 1, logsMs: 1 };
-	const one = { erasedAt: 1.7e12, keyDestroyedAt: 1.7e12, keyDueAt: undefined, handedToCarrier: true, unverified: [] };
+	const key = { encrypted: true, keyDestroyedAt: 1.7e12, keyDueAt: undefined };
+	const one = { erasedAt: 1.7e12, ...key, handedToCarrier: true, unverified: [] };
 	assert.equal(judge({ ...one, verified: true }, { ...lives, keyCacheMs: 1 }).status, "complete");
 	assert.equal(judge({ ...one, verified: false }, { ...lives, keyCacheMs: 1 }).status, "incomplete");
 });
@@ -92,7 +105,7 @@ test("a document that was not read back makes it incomplete", () => {
 test("a lifetime that is negative or not a number is refused, one beyond a century is no limit", () => {
 	const lives = { oplogMs: 1, journalMs: 1, databaseBackupMs: 1, vaultRaftLogMs: 1, vaultSnapshotMs: 1, logsMs: 1 };
 	const one = { erasedAt: 1.7e12, verified: true, keyDestroyedAt: undefined, keyDueAt: 1.8e12 };
-	const full = { ...one, handedToCarrier: true, unverified: [] };
+	const full = { ...one, encrypted: true, handedToCarrier: true, unverified: [] };
 	for (const oplogMs of [-1, Number.NaN]) {
 		assert.throws(() => judge(full, { ...lives, keyCacheMs: 1, oplogMs }), RangeError);
 	}
