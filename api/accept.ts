@@ -280,7 +280,8 @@ async function sealParts(
 		sealedObjects.map(async (object) => {
 			const { retentionClass, dueAt } = planned[object];
 			const place = { tenantId: owner.tenantId, region, retentionClass, dueAt };
-			const cohortId = await deps.cohorts.ensure(place, (ms) => dueAfter(object, ms));
+			// Bound, for a function of this scope would keep the plaintext alive as long as the place is known.
+			const cohortId = await deps.cohorts.ensure(place, dueAfter.bind(undefined, object));
 			retention[object] = { ...retention[object], cohortId, keyDueAt: dueAt };
 			const plaintext = plain[object];
 			return [object, await deps.encryption.encrypt({ ...owner, object, cohortId, plaintext })] as const;
