@@ -36,7 +36,7 @@ export function addCertificates(app: Instance, deps: CertificateDeps): void {
 			config: { roles: readRoles },
 			schema: {
 				operationId: "listCertificates",
-				summary: "List the certificates about a submission or a cohort, newest first",
+				summary: "List the certificates about a submission, a cohort or a record of a recipient, newest first",
 				tags: ["certificates"],
 				querystring: z.strictObject({ ...pageQuery, about: z.string().min(1).max(64) }),
 				response: { 200: schemas.certificatePage.describe("A page"), ...problems },

@@ -49,7 +49,9 @@ describe("certificates", () => {
 		await engine.store.messages.transition({ ...end(message, "delivered", engine.clock()), from: ["accepted"] });
 		await engine.store.messages.transition({ id: message._id, set: { content } });
 		await engine.activities.finalise(message.submissionId, false);
-		const issued = new Map((await certificatesAbout(message.tenantId, message.submissionId)).map((one) => [one.objects[0]?.object, one]));
+		const issued = new Map(
+			(await certificatesAbout(message.tenantId, message.submissionId)).map((one) => [one.objects[0]?.object, one]),
+		);
 		assert.equal(issued.get("address")?.status, "complete", "what is gone does not wait for what is not");
 		const certificate = issued.get("content");
 		assert.equal(certificate?.status, "incomplete");

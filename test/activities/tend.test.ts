@@ -87,8 +87,8 @@ describe("records of recipients", () => {
 		await engine.store.subjectRecords.insert(due);
 		return due;
 	};
-	const certificatesOf = async ({ _id }: { _id: string }) =>
-		(await engine.store.certificates.findAbout(_id)).map(({ jws }) =>
+	const certificatesOf = async ({ _id, tenantId }: { _id: string; tenantId: string }) =>
+		(await engine.store.certificates.page(tenantId, _id, 100)).map(({ jws }) =>
 			JSON.parse(Buffer.from(jws.split(".")[1] as string, "base64url").toString()),
 		);
 
