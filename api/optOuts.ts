@@ -4,7 +4,14 @@ import type { TenantDocument } from "../adapters/mongo/models.ts";
 import type { Decision, Facts } from "../domain/decision.ts";
 import { LetheError } from "../domain/errors.ts";
 import { limits } from "../domain/limits.ts";
-import { covers, type Ending, lastSaidAt, type OptOutRecord, standingOf } from "../domain/subject.ts";
+import {
+	covers,
+	type Ending,
+	lastSaidAt,
+	type OptOutRecord,
+	type SubjectRecord,
+	standingOf,
+} from "../domain/subject.ts";
 import { withoutUndefined } from "../domain/withoutUndefined.ts";
 import type { ApiDeps } from "./deps.ts";
 import type { Recipient } from "./recipient.ts";
@@ -35,7 +42,7 @@ export function createOptOuts(deps: OptOutsDeps) {
 	return {
 		/**
 		 * Has an opt-out stand that blocks at least `scope`; answers it, and whether it is new. Of several that come at
-		 * once, one is: the id of a recipient's n-th opt-out is always the same.
+		 * once, one is: the id of an opt-out derives from the one before it, so they all try the same.
 		 */
 		async place(placing: Placing): Promise<{ record: OptOutRecord; placed: boolean }> {
 			const { tenant, recipient, subject, ...stated } = placing;
@@ -48,10 +55,9 @@ export function createOptOuts(deps: OptOutsDeps) {
 					if (isNews && !(await subjectRecords.repeat(optOut._id, stated.at))) continue;
 					return { record: optOut, placed: false };
 				}
-				const count = records.filter(({ kind }) => kind === "opt_out").length;
 				const now = deps.clock();
 				// The oldest key version's pseudonym: every process knows it, whatever version was added meanwhile.
-				const name = JSON.stringify([tenant._id, subject.macs.at(-1), count]);
+				const name = JSON.stringify([tenant._id, subject.macs.at(-1), newest(records)?._id]);
 				const eraseBy = retention.eraseBy("suppression", factsAbout(tenant, recipient, now), now);
 				const record = withoutUndefined<OptOutRecord>({
 					_id: deps.ids.derive("optOut", name),
@@ -74,4 +80,10 @@ export function createOptOuts(deps: OptOutsDeps) {
 			await subjectRecords.end(record._id, withoutUndefined({ ...by, recordedAt: now }));
 		},
 	};
+}
+
+// Not their number: older ones are erased in time, and then an id of before would come again.
+function newest(records: SubjectRecord[]): SubjectRecord | undefined {
+	const optOuts = records.filter(({ kind }) => kind === "opt_out");
+	return optOuts.toSorted((one, other) => other.recordedAt - one.recordedAt).at(0);
 }

@@ -51,6 +51,22 @@ describe("/v1/opt-outs", () => {
 		assert.equal((await send(number)).json.code, "policy_denied");
 	});
 
+	it("a recipient whose first opt-out is long erased can opt out again", async () => {
+		const number = freshNumber();
+		const ids: string[] = [];
+		for (let round = 0; round < 2; round++) {
+			api.time.offsetMs += 1_000;
+			const { json } = await optOut(number);
+			const { id } = json.items.find(({ lifted }: { lifted?: object }) => !lifted);
+			ids.push(id);
+			api.time.offsetMs += 1_000;
+			assert.equal((await lift(id, api.clock())).status, 200);
+		}
+		await api.store.subjectRecords.delete(ids[0] as string);
+		api.time.offsetMs += 1_000;
+		assert.equal((await optOut(number)).status, 201);
+	});
+
 	it("a list that says `none` lifts nothing, and one that repeats it adds nothing", async () => {
 		const number = freshNumber();
 		await optOut(number, { source: "import", at: "2020-01-01T00:00:00Z" });
