@@ -12,6 +12,7 @@ import {
 } from "../domain/message.ts";
 import { segmentText } from "../domain/segments.ts";
 import { canonical } from "./canonical.ts";
+import { type ComposeDeps, type ComposedInput, createCompose } from "./compose.ts";
 import type { ApiDeps } from "./deps.ts";
 import { createJudge, type JudgeDeps, type Judgement, type Reply, type Retention } from "./judge.ts";
 import type { Principal } from "./plugins/auth.ts";
@@ -20,6 +21,7 @@ import { createTenants, type TenantsDeps } from "./tenants.ts";
 
 export type AcceptDeps = Pick<ApiDeps, "clock" | "ids" | "encryption" | "cohorts" | "hmac" | "policies" | "runs"> & {
 	store: TenantsDeps["store"] &
+		ComposeDeps["store"] &
 		JudgeDeps["store"] & { messages: Pick<ApiDeps["store"]["messages"], "insert" | "find" | "findBySubmission"> };
 };
 
@@ -36,7 +38,7 @@ type Request = {
 /** The head's id is the request's; the submission and its other members are this try's own. */
 type Origin = { headId: string; submissionId: string; idempotency?: { keyMac: string; fingerprint: string } };
 type Item = {
-	input: MessageInput;
+	input: ComposedInput;
 	index: number;
 	judgement: Judgement;
 	retention: Retention;
@@ -51,9 +53,10 @@ type Item = {
 export function createAccept(deps: AcceptDeps) {
 	const judge = createJudge(deps);
 	const { readTenant, route } = createTenants(deps);
+	const compose = createCompose(deps);
 
 	async function prepare(index: number, request: Request, tenant: TenantDocument, now: number): Promise<Item> {
-		const input = request.inputs[index] as MessageInput;
+		const input = await compose(tenant._id, request.inputs[index] as MessageInput);
 		const judgement = await judge.judge(input, tenant, now, { reserve: true, reply: request.reply });
 		try {
 			judge.requireAllowed(judgement, input);
@@ -121,8 +124,9 @@ export function createAccept(deps: AcceptDeps) {
 	return {
 		accept,
 		/** What the policies would say, and what the text would cost; nothing is stored. */
-		async tryOut(principal: Principal, input: MessageInput) {
+		async tryOut(principal: Principal, asked: MessageInput) {
 			const tenant = await readTenant(principal);
+			const input = await compose(tenant._id, asked);
 			const { decision } = await judge.judge(input, tenant, deps.clock());
 			return { decision, ...segmentText(input.body.reveal()) };
 		},
@@ -237,6 +241,7 @@ async function toMessage(
 		sendQueue: queue._id,
 		senderId: queue.sender,
 		...(input.clientReference === undefined ? {} : { clientReference: input.clientReference }),
+		...(input.template === undefined ? {} : { templateId: input.template }),
 		subject,
 		facts,
 		decision,

@@ -12,6 +12,7 @@ import { createInstance, type Instance } from "./instance.ts";
 import { createMetrics } from "./metrics.ts";
 import { addAuth } from "./plugins/auth.ts";
 import { addIdempotency } from "./plugins/idempotency.ts";
+import { addBatches } from "./routes/batches.ts";
 import { takeRawBodies } from "./routes/callbacks/callbacks.ts";
 import { addInbound } from "./routes/callbacks/inbound.ts";
 import { addReceipts } from "./routes/callbacks/receipts.ts";
@@ -28,6 +29,7 @@ import { addOperations } from "./routes/operations.ts";
 import { addOptOuts } from "./routes/optOuts.ts";
 import { addPolicies } from "./routes/policies/policies.ts";
 import { addProposals } from "./routes/policies/proposals.ts";
+import { addTemplates } from "./routes/templates.ts";
 
 const apiVersion = "1.0.0";
 const docsPolicy =
@@ -66,6 +68,8 @@ export async function createApp(deps: ApiDeps) {
 		addGetMessage(scope, deps);
 		addListMessages(scope, deps);
 		addCancelMessage(scope, deps);
+		addBatches(scope, { ...deps, metrics });
+		addTemplates(scope, deps);
 		addDecision(scope, deps);
 		addPolicies(scope, deps);
 		addProposals(scope, deps);

@@ -13,10 +13,11 @@ import { dueAfter, type ObjectRetention, planRetention } from "../policies/cohor
 import { type ContentFacts, contentFacts } from "../policies/contentFacts.ts";
 import { withStanding } from "../policies/standing.ts";
 import { candidateZones } from "../policies/zones.ts";
+import type { ComposedInput } from "./compose.ts";
 import type { ApiDeps } from "./deps.ts";
 import { type Recipient, readRecipient } from "./recipient.ts";
 import { isOpaqueReference } from "./reference.ts";
-import { durationPattern, type MessageInput } from "./schemas.ts";
+import { durationPattern } from "./schemas.ts";
 import { createSendCounts, type Reservation, type SendCountsDeps } from "./sendCounts.ts";
 import { createSubjects, type SubjectsDeps } from "./subjects.ts";
 
@@ -67,7 +68,7 @@ export function createJudge(deps: JudgeDeps) {
 		 * @throws LetheError invalid_request, invalid_number, reference_not_opaque, card_number, store_unavailable
 		 */
 		async judge(
-			input: MessageInput,
+			input: ComposedInput,
 			tenant: TenantDocument,
 			now: number,
 			own: { reserve?: boolean; reply?: Reply | undefined } = {},
@@ -106,7 +107,7 @@ export function createJudge(deps: JudgeDeps) {
 		},
 
 		/** @throws LetheError policy_denied or delivery_mode_unavailable, with the decision */
-		requireAllowed(judgement: Judgement, input: MessageInput): void {
+		requireAllowed(judgement: Judgement, input: ComposedInput): void {
 			const { decision, releaseAt, deadlineAt } = judgement;
 			if (!decision.allowed) throw refusal("policy_denied", decision);
 			if (releaseAt !== undefined && releaseAt >= deadlineAt) {
@@ -139,7 +140,7 @@ function refusal(code: "policy_denied" | "delivery_mode_unavailable", decision: 
 }
 
 /** The text's keyword class, if it has one. @throws LetheError reference_not_opaque, card_number */
-function checkContent(input: MessageInput): ContentFacts["keywordClass"] {
+function checkContent(input: ComposedInput): ContentFacts["keywordClass"] {
 	if (input.clientReference !== undefined && !isOpaqueReference(input.clientReference)) {
 		throw new LetheError("reference_not_opaque", { errors: [{ pointer: "/clientReference", detail: "Not opaque." }] });
 	}
@@ -149,7 +150,7 @@ function checkContent(input: MessageInput): ContentFacts["keywordClass"] {
 	return keywordClass;
 }
 
-function readTimes(input: MessageInput, now: number, reply: Reply | undefined): Times {
+function readTimes(input: ComposedInput, now: number, reply: Reply | undefined): Times {
 	const otp = input.category === "otp";
 	const sendAt = Math.max(now, input.sendAt === undefined ? now : Date.parse(input.sendAt));
 	const validForDefaultMs = otp ? limits.validForOtpDefaultMs : limits.validForDefaultMs;
@@ -168,7 +169,7 @@ function readDuration(text: string): number {
 }
 
 function toFacts(
-	input: MessageInput,
+	input: ComposedInput,
 	tenant: TenantDocument,
 	recipient: Recipient,
 	times: Times,
@@ -210,7 +211,7 @@ function toFacts(
 }
 
 /** Where the recipient is: in the caller's words first, then by the number where that does not contradict them. */
-function placeOf(input: MessageInput, { country, ...area }: Recipient): Area {
+function placeOf(input: ComposedInput, { country, ...area }: Recipient): Area {
 	const stated: Area = withoutUndefined({ region: input.recipientRegion, timezone: input.timezone });
 	const region = stated.region ?? (fits(country, area.region, stated.timezone) ? area.region : undefined);
 	const told = stated.region === undefined || stated.region === area.region ? area.timezone : undefined;

@@ -7,10 +7,11 @@ import { limits } from "../domain/limits.ts";
 import { categories, deliverModes } from "../domain/message.ts";
 import { Plaintext } from "../domain/plaintext.ts";
 import { optOutScopes, optOutSources } from "../domain/subject.ts";
+import { variableNamePattern } from "../domain/template.ts";
 import { dataClasses, isTimezone } from "../policies/facts.ts";
 import { isOpaqueReference } from "./reference.ts";
 
-export type MessageInput = z.output<typeof schemas.messageInput>;
+export type MessageInput = z.output<typeof messageInput>;
 
 /** Days, hours, minutes, seconds. */
 export const durationPattern = /^P(?=.)(?:(\d{1,3})D)?(?:T(?=.)(?:(\d{1,4})H)?(?:(\d{1,5})M)?(?:(\d{1,7})S)?)?$/;
@@ -78,46 +79,90 @@ const context = z.strictObject({
 	otpDigits: z.int().min(1).max(32).optional(),
 });
 
+const wellFormed = (text: string) => text.isWellFormed();
+const text = (charactersMax: number) =>
+	z.string().min(1).max(charactersMax).refine(wellFormed, { error: "Not well-formed Unicode." });
+const variableName = z.string().regex(variableNamePattern, { error: "A name of letters." });
+
+// Everything that a message may be asked for with, but its recipient; each field may also be shared by a whole batch.
+const messageFields = {
+	body: text(limits.textCharactersMax).transform(Plaintext.text).optional().meta({ description: "Or a template." }),
+	template: z.string().max(64).optional().meta({ description: "A template's id; its variables come in `variables`." }),
+	variables: z
+		.record(variableName, text(limits.textCharactersMax).transform(Plaintext.text))
+		.refine((values) => Object.keys(values).length <= limits.templateVariablesMax, { error: "Too many." })
+		.optional(),
+	category: z.enum(categories),
+	dataClasses: z.array(z.enum(dataClasses)).max(dataClasses.length),
+	deliver: z.enum(deliverModes),
+	validFor: duration.optional().meta({ description: "From sendAt, or from acceptance; then it expires unsent." }),
+	sendAt: time.optional(),
+	sender: z.string().min(1).max(16).optional().meta({ description: "One of the tenant's senders." }),
+	clientReference: z
+		.string()
+		.min(1)
+		.max(limits.clientReferenceCharactersMax)
+		.optional()
+		.meta({ description: "An opaque token of the caller's." }),
+	consent: consent.optional(),
+	lawfulBasis: word.optional(),
+	recipientRegion: z
+		.string()
+		.regex(/^[A-Z]{2}-[A-Z0-9]{1,3}$/, { error: "A region of ISO 3166-2." })
+		.optional(),
+	timezone: z
+		.string()
+		.refine(isTimezone, { error: "A time zone of the IANA database." })
+		.optional()
+		.meta({ description: "The recipient's, IANA." }),
+	subjectResidence: z
+		.string()
+		.regex(/^[A-Z]{2}$/, { error: "A country of ISO 3166-1." })
+		.optional(),
+	optedOut: z.enum(["none", "marketing", "all"]).optional(),
+	context: context.optional(),
+};
+const to = z.string().min(1).max(32).meta({ description: "Recipient, E.164." }).transform(Plaintext.text);
+const defaults = { dataClasses: ["contact" as const], deliver: "auto" as const };
+
 const messageInput = z
 	.strictObject({
-		to: z.string().min(1).max(32).meta({ description: "Recipient, E.164." }).transform(Plaintext.text),
-		body: z
-			.string()
-			.min(1)
-			.max(limits.textCharactersMax)
-			.refine((text) => text.isWellFormed(), { error: "Not well-formed Unicode." })
-			.transform(Plaintext.text),
-		category: z.enum(categories),
-		dataClasses: z.array(z.enum(dataClasses)).max(dataClasses.length).default(["contact"]),
-		deliver: z.enum(deliverModes).default("auto"),
-		validFor: duration.optional().meta({ description: "From sendAt, or from acceptance; then it expires unsent." }),
-		sendAt: time.optional(),
-		sender: z.string().min(1).max(16).optional().meta({ description: "One of the tenant's senders." }),
-		clientReference: z
-			.string()
-			.min(1)
-			.max(limits.clientReferenceCharactersMax)
-			.optional()
-			.meta({ description: "An opaque token of the caller's." }),
-		consent: consent.optional(),
-		lawfulBasis: word.optional(),
-		recipientRegion: z
-			.string()
-			.regex(/^[A-Z]{2}-[A-Z0-9]{1,3}$/, { error: "A region of ISO 3166-2." })
-			.optional(),
-		timezone: z
-			.string()
-			.refine(isTimezone, { error: "A time zone of the IANA database." })
-			.optional()
-			.meta({ description: "The recipient's, IANA." }),
-		subjectResidence: z
-			.string()
-			.regex(/^[A-Z]{2}$/, { error: "A country of ISO 3166-1." })
-			.optional(),
-		optedOut: z.enum(["none", "marketing", "all"]).optional(),
-		context: context.optional(),
+		to,
+		...messageFields,
+		dataClasses: messageFields.dataClasses.default(defaults.dataClasses),
+		deliver: messageFields.deliver.default(defaults.deliver),
 	})
+	.refine(hasOneText, { error: "Either a body or a template.", path: ["body"] })
 	.meta({ id: "MessageRequest" });
+
+const batchFields = {
+	...messageFields,
+	category: messageFields.category.optional(),
+	dataClasses: messageFields.dataClasses.optional(),
+	deliver: messageFields.deliver.optional(),
+};
+const { clientReference: _, ...sharedFields } = batchFields;
+
+const batchInput = z
+	.strictObject({
+		...sharedFields,
+		messages: z
+			.array(z.strictObject({ to, ...batchFields }).meta({ id: "BatchMessage" }))
+			.min(1)
+			.max(limits.submissionMessagesMax)
+			.meta({ description: "One a recipient; what stands here goes before what is shared." }),
+	})
+	.transform(({ messages, ...shared }) => messages.map((own) => mergeShared(shared, own)))
+	.superRefine((inputs, checked) => {
+		for (const [index, input] of inputs.entries()) {
+			const path = ["messages", index];
+			if (!input.category) checked.addIssue({ code: "custom", path: [...path, "category"], message: "Missing." });
+			if (hasOneText(input)) continue;
+			checked.addIssue({ code: "custom", path: [...path, "body"], message: "Either a body or a template." });
+		}
+	})
+	.transform((inputs) => inputs as MessageInput[])
+	.meta({ id: "BatchRequest" });
 
 const decision = z
 	.object({
@@ -180,6 +225,7 @@ const message = z
 		country: z.string(),
 		sender: z.string().optional(),
 		clientReference: z.string().optional(),
+		template: z.string().optional(),
 		acceptedAt: z.string(),
 		stateAt: z.string(),
 		releaseAt: z.string().optional(),
@@ -354,6 +400,7 @@ const problem = z
 /** Every schema by name; each of them is a component of the OpenAPI document. */
 export const schemas = {
 	messageInput,
+	batchInput,
 	accepted,
 	dryRun,
 	message,
@@ -376,6 +423,23 @@ export const schemas = {
 	problem,
 	state,
 };
+
+type Texted = { body?: Plaintext | undefined; template?: string | undefined };
+
+function hasOneText({ body, template }: Texted): boolean {
+	return (body === undefined) !== (template === undefined);
+}
+
+/** A message of a batch: its own fields before the shared ones, variables name by name. */
+function mergeShared<Shared extends Texted & { variables?: object | undefined }, Own extends Shared>(
+	shared: Shared,
+	own: Own,
+) {
+	const { body: _body, template: _template, ...others } = shared;
+	const hasText = own.body !== undefined || own.template !== undefined;
+	const variables = own.variables || shared.variables ? { ...shared.variables, ...own.variables } : undefined;
+	return { ...defaults, ...(hasText ? others : shared), ...own, ...(variables ? { variables } : {}) };
+}
 
 /** How every list is paged. */
 export const pageQuery = {

@@ -36,6 +36,7 @@ export function viewMessage(message: Message) {
 		country: message.country,
 		sender: message.senderId,
 		clientReference: message.clientReference,
+		template: message.templateId,
 		acceptedAt: formatTime(message.acceptedAt),
 		stateAt: formatTime(message.stateAt),
 		releaseAt: formatOptional(message.releaseAt),

@@ -31,6 +31,11 @@ export const errorCatalogue = {
 		retryable: false,
 		title: "The text contains a card number; it was refused and not stored.",
 	},
+	batch_refused: {
+		status: 422,
+		retryable: false,
+		title: "Every message of the batch was refused; items[] says why, one by one.",
+	},
 	policy_denied: { status: 422, retryable: false, title: "The policies in force do not permit this message." },
 	policy_refused: {
 		status: 422,

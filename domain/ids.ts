@@ -17,6 +17,7 @@ const idPrefixes = {
 	consent: "cns",
 	optOut: "opt",
 	hold: "hld",
+	template: "tpl",
 	proposal: "prp",
 	simulation: "sim",
 	retiming: "rtm",

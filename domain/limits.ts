@@ -11,6 +11,7 @@ export const limits = {
 
 	// a submission
 	submissionMessagesMax: 500,
+	batchBytesMax: 2 * 1024 * 1024,
 	// A message, and a submission's head last, which is its acceptance, is inserted this long after it was judged at the
 	// latest, or never.
 	headInsertMsMax: 30_000,
@@ -19,6 +20,10 @@ export const limits = {
 	attemptsMax: 20,
 	receiptsKeptMax: 32,
 	holdsPerMessageMax: 64,
+
+	// a template
+	templateVariablesMax: 32,
+	templatesPerTenantMax: 1_000,
 
 	// a recipient
 	// Beyond these only an opt-out and a hold are still taken down.

@@ -138,6 +138,8 @@ export type Message = {
 	sendQueue: string;
 	senderId?: string;
 	clientReference?: string;
+	/** The template that its text was made of. */
+	templateId?: string;
 	subject: SubjectPseudonym;
 	facts: Facts;
 	decision: Decision;

@@ -5,6 +5,7 @@ import type { Message } from "../../domain/message.ts";
 import type { PolicyVersion, Proposal, Retiming } from "../../domain/proposal.ts";
 import type { SubjectRecord } from "../../domain/subject.ts";
 import type { MongoConnection } from "./connection.ts";
+import type { TemplateDocument } from "./templates.ts";
 
 /** A bucket of due times: the unit in which keys are destroyed. Times are epoch milliseconds. */
 export type Cohort = {
@@ -125,6 +126,7 @@ const collections = {
 	apiKeys: [{ mac: 1 }],
 	tenants: [{ sendQueues: 1 }],
 	sendQueues: [],
+	templates: [{ tenantId: 1, createdAt: -1, _id: -1 }],
 	policyProposals: [{ nextCheckAt: 1 }, { createdAt: -1 }, { state: 1, createdAt: -1 }],
 	policyVersions: [],
 	policyRetimings: [{ sequence: -1 }],
@@ -157,6 +159,7 @@ export function createModels(connection: MongoConnection) {
 		apiKeys: bind<ApiKeyDocument>("apiKeys"),
 		tenants: bind<TenantDocument>("tenants"),
 		sendQueues: bind<SendQueueDocument>("sendQueues"),
+		templates: bind<TemplateDocument>("templates"),
 		policyProposals: bind<Proposal>("policyProposals"),
 		policyVersions: bind<PolicyVersion>("policyVersions"),
 		policyRetimings: bind<Retiming>("policyRetimings"),

@@ -26,6 +26,7 @@ import {
 import { createMessageScan, createPolicyVersionStore, createProposalStore, createRetimingStore } from "./policies.ts";
 import { createSubjectMessageStore } from "./subjectMessages.ts";
 import { createSubjectRecordStore } from "./subjectRecords.ts";
+import { createTemplateStore, type TemplateDocument } from "./templates.ts";
 
 export type Store = ReturnType<typeof createStore>;
 
@@ -61,6 +62,7 @@ export function createStore(connection: MongoConnection, deps: { randomToken: ()
 		apiKeys: createApiKeyStore(raw<ApiKeyDocument>("apiKeys")),
 		tenants: createTenantStore(raw<TenantDocument>("tenants")),
 		sendQueues: createNamedStore(raw<SendQueueDocument>("sendQueues")),
+		templates: createTemplateStore(raw<TemplateDocument>("templates")),
 		proposals: createProposalStore(raw<Proposal>("policyProposals"), deps),
 		policyVersions: createPolicyVersionStore(raw<PolicyVersion>("policyVersions")),
 		retimings: createRetimingStore(raw<Retiming>("policyRetimings")),

@@ -193,6 +193,12 @@ describe("store", () => {
 				{ issuedAt: -1, _id: -1 },
 				"certificates",
 			],
+			[{ tenantId: "t" }, { createdAt: -1, _id: -1 }, "templates"],
+			[
+				{ tenantId: "t", $or: [{ createdAt: { $lt: 1 } }, { createdAt: 1, _id: { $lt: "tpl_a" } }] },
+				{ createdAt: -1, _id: -1 },
+				"templates",
+			],
 			[{ sendQueues: "q" }, undefined, "tenants"],
 			[{ nextCheckAt: { $lte: 1 } }, { nextCheckAt: 1 }, "policyProposals"],
 			[{ state: "published" }, { createdAt: -1 }, "policyProposals"],

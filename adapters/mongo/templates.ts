@@ -1,0 +1,38 @@
+// Templates in the store: never changed once they are there, only retired.
+
+import type { mongo } from "mongoose";
+import type { Template } from "../../domain/template.ts";
+import { guardStore } from "./guard.ts";
+
+/** `category`, where there is one, is the only one it may be used for. Times are epoch milliseconds. */
+export type TemplateDocument = Template & {
+	_id: string;
+	tenantId: string;
+	name: string;
+	category?: string;
+	createdAt: number;
+	createdBy: string;
+	retiredAt?: number;
+};
+
+/** @throws LetheError store_unavailable */
+export function createTemplateStore(collection: mongo.Collection<TemplateDocument>) {
+	return {
+		find: (id: string) => guardStore(async () => (await collection.findOne({ _id: id })) ?? undefined),
+		insert: (template: TemplateDocument) => guardStore(async () => void (await collection.insertOne(template))),
+		count: (tenantId: string) => guardStore(() => collection.countDocuments({ tenantId })),
+		/** A page of a tenant's templates, newest first, after the cursor's place. */
+		page: (tenantId: string, itemsMax: number, after?: { at: number; id: string }) =>
+			guardStore(() => {
+				const filter: mongo.Filter<TemplateDocument> = { tenantId };
+				if (after) filter.$or = [{ createdAt: { $lt: after.at } }, { createdAt: after.at, _id: { $lt: after.id } }];
+				return collection.find(filter).sort({ createdAt: -1, _id: -1 }).limit(itemsMax).toArray();
+			}),
+		/** From then on it fills no new message; a repeat changes nothing. */
+		retire: (id: string, now: number) =>
+			guardStore(async () => {
+				const filter = { _id: id, retiredAt: { $exists: false } };
+				await collection.updateOne(filter, { $set: { retiredAt: now } });
+			}),
+	};
+}

@@ -1,0 +1,51 @@
+// From what a caller asked for to a message with a text: a template filled with its variables, or the text as it came.
+
+import type { TemplateDocument } from "../adapters/mongo/templates.ts";
+import { LetheError } from "../domain/errors.ts";
+import type { Plaintext } from "../domain/plaintext.ts";
+import { fillTemplate } from "../domain/template.ts";
+import { createCache } from "./cache.ts";
+import type { ApiDeps } from "./deps.ts";
+import type { MessageInput } from "./schemas.ts";
+
+/** A request that has its text; `dataClasses` include those of the variables that went into it. */
+export type ComposedInput = MessageInput & { body: Plaintext };
+
+export type ComposeDeps = Pick<ApiDeps, "clock"> & {
+	store: { templates: Pick<ApiDeps["store"]["templates"], "find"> };
+};
+
+// A template's text never changes; that it was retired is known everywhere within this time.
+const cacheMs = 5_000;
+const cachedMax = 1_000;
+
+/** @throws LetheError invalid_request where the template is not there, or its variables are not the declared ones */
+export function createCompose(deps: ComposeDeps) {
+	const find = createCache<TemplateDocument>({
+		load: deps.store.templates.find,
+		clock: deps.clock,
+		ttlMs: cacheMs,
+		itemsMax: cachedMax,
+	});
+
+	return async function compose(tenantId: string, input: MessageInput): Promise<ComposedInput> {
+		const { body, template: id, variables } = input;
+		if (body !== undefined) return { ...input, body };
+		const template = id === undefined ? undefined : await find(id);
+		if (template?.tenantId !== tenantId || template.retiredAt !== undefined) {
+			throw invalid([{ pointer: "/template", detail: "No such template, or one that is retired." }]);
+		}
+		if (template.category !== undefined && template.category !== input.category) {
+			throw invalid([{ pointer: "/category", detail: "Not the template's." }]);
+		}
+		const filled = fillTemplate(template, variables ?? {});
+		if ("faults" in filled) throw invalid(filled.faults);
+		const classes = Object.values(template.variables).map(({ dataClass }) => dataClass);
+		const dataClasses = [...new Set([...input.dataClasses, ...classes])] as MessageInput["dataClasses"];
+		return { ...input, body: filled.text, dataClasses };
+	};
+}
+
+function invalid(errors: { pointer: string; detail: string }[]): LetheError {
+	return new LetheError("invalid_request", { errors });
+}
