@@ -60,16 +60,16 @@ async function attempt(deps: SendDeps, message: Message, reference: string, clai
 	const [borne] = message.holds;
 	if (borne !== undefined) return { kind: "withheld", verdict: { kind: "held", hold: borne } };
 	const carrier = await deps.carriers.sender(message.sendQueue).catch(() => undefined);
-	if (!carrier) return { kind: "failed", code: "carrier_unavailable" };
+	if (!carrier) return refused("carrier_unavailable");
 	// After the claim, so that an opt-out, a withdrawal or another message that came before it is seen.
 	const verdict = await deps.rejudge.rejudge(message).catch(() => undefined);
-	if (!verdict) return { kind: "failed", code: "store_unavailable" };
+	if (!verdict) return refused("store_unavailable");
 	if (verdict.kind !== "due") return { kind: "withheld", verdict };
 	let parts: { to: Plaintext; text: Plaintext };
 	try {
 		parts = await decryptParts(deps, message);
 	} catch {
-		return { kind: "failed", code: "keys_unavailable" };
+		return refused("keys_unavailable");
 	}
 	try {
 		// The wall clock may have been set meanwhile; the monotonic one says how much of lease and deadline is left.
@@ -79,7 +79,7 @@ async function attempt(deps: SendDeps, message: Message, reference: string, clai
 		const leaseLeft = () => elapsedMs() <= limits.leaseMs - limits.carrierTimeoutMs;
 		// Carriers take whole seconds: with less than one left, any validity would reach past the deadline.
 		if (remainingMs() < 1_000) return { kind: "overdue" };
-		if (!leaseLeft()) return { kind: "failed", code: "lease_too_short" };
+		if (!leaseLeft()) return refused("lease_too_short");
 		return await carrier.send(
 			{
 				...parts,
@@ -97,6 +97,11 @@ async function attempt(deps: SendDeps, message: Message, reference: string, clai
 		parts.to.wipe();
 		parts.text.wipe();
 	}
+}
+
+// Nothing was handed to the carrier: the attempt may be made again.
+function refused(code: string): Outcome {
+	return { kind: "rejected", code, permanent: false };
 }
 
 async function decryptParts(deps: SendDeps, message: Message): Promise<{ to: Plaintext; text: Plaintext }> {
@@ -134,11 +139,10 @@ function outcomeTransition(deps: SendDeps, message: Message, outcome: Outcome, n
 		case "accepted":
 			return submit(message, outcome.carrierId, outcome.segments, now);
 		case "rejected":
-			return endAttempt(message, "rejected", "rejected", now, outcome.code);
+			if (outcome.permanent) return endAttempt(message, "rejected", "rejected", now, outcome.code);
+			return release(message, "failed", now + backoffMs(message.attempt, deps.random()), now, outcome.code);
 		case "throttled":
 			return release(message, "throttled", now + outcome.retryAfterMs, now);
-		case "failed":
-			return release(message, "failed", now + backoffMs(message.attempt, deps.random()), now, outcome.code);
 		case "withheld":
 			return withheldTransition(message, outcome.verdict, now);
 		case "overdue":

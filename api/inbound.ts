@@ -55,7 +55,7 @@ const stopReplies = {
 };
 
 /**
- * Takes one message that `verifyInbound` vouches for; what it does is durable when this resolves. The text is judged in
+ * Takes one message that `verify` vouches for; what it does is durable when this resolves. The text is judged in
  * memory; of it only the keyword's effect is recorded. Its texts stay the caller's, who wipes them.
  *
  * The tenants that share a sender are one to the recipient: a STOP reaches them all. It is honoured from anyone; answers

@@ -45,6 +45,8 @@ export const limits = {
 	backoffFirstMs: 1_000,
 	backoffMaxMs: 5 * 60_000,
 	callbackFreshnessMs: 300_000,
+	callbackBytesMax: 256 * 1024,
+	callbackUrlCharactersMax: 16 * 1024,
 	parkedReceiptMs: 72 * 3600_000,
 	sweepEveryMs: 10_000,
 	// A driver that has not moved a message within this time is presumed lost and is repeated.

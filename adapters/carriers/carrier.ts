@@ -2,6 +2,7 @@
 
 import type { State } from "../../domain/lifecycle.ts";
 import type { Plaintext } from "../../domain/plaintext.ts";
+import type { CallbackReason } from "./reasons.ts";
 
 /** One SMS as the carrier is asked to send it. */
 export type OutboundMessage = {
@@ -14,20 +15,19 @@ export type OutboundMessage = {
 	validitySeconds: number;
 	/**
 	 * Asked in the same tick as the socket write, after any wait for a connection: `false` (lease or deadline over) and
-	 * nothing is written; the outcome is `failed`, code `withdrawn`.
+	 * nothing is written; the outcome is `rejected`, not permanent, code `withdrawn`.
 	 */
 	stillDue?: (() => boolean) | undefined;
 };
 
 /**
- * `failed`: surely not accepted, may be tried again. `ambiguous`: nobody knows.
- * `code` is one of ours; the carrier's own text stays in the adapter.
+ * `rejected`: surely not accepted; `permanent` when the carrier never will, otherwise it may be tried again.
+ * `ambiguous`: nobody knows. `code` is one of ours; the carrier's own text stays in the adapter.
  */
 export type SendOutcome =
 	| { kind: "accepted"; carrierId: string; segments: number }
-	| { kind: "rejected"; code: string }
+	| { kind: "rejected"; code: string; permanent: boolean }
 	| { kind: "throttled"; retryAfterMs: number }
-	| { kind: "failed"; code: string }
 	| { kind: "ambiguous"; code: string };
 
 /** One verified event out of a callback. Times are epoch milliseconds. */
@@ -49,15 +49,6 @@ export type CallbackRequest = {
 	body: string;
 };
 
-/**
- * `stale`: the signature is right but its time is outside the freshness window; its events are evidence only.
- * `reason` is one of our codes.
- */
-export type VerifyResult =
-	| { valid: true; events: CarrierEvent[] }
-	| { valid: false; reason: "stale"; events: CarrierEvent[] }
-	| { valid: false; reason: "malformed" | "unsigned" | "bad_signature" | "unsupported"; events: [] };
-
 /** One verified message of a recipient's own. `at` is epoch milliseconds. */
 export type InboundMessage = {
 	/** Unique per message at this carrier; the replay key. */
@@ -69,29 +60,69 @@ export type InboundMessage = {
 	at: number;
 };
 
-/** As `VerifyResult`; what is stale is told of by its reason only. */
-export type InboundResult =
-	| { valid: true; messages: InboundMessage[] }
-	| { valid: false; reason: "stale" | "malformed" | "unsigned" | "bad_signature" | "unsupported" };
+/**
+ * What a callback proves. An authentic one may bring neither events nor messages: carriers tell of much that is no
+ * concern of a message. `replayKey` is the same for the same signed callback however its unsigned parts were changed.
+ * `stale`: the signature is right but its time is outside the freshness window; its events are evidence only.
+ */
+export type VerifyResult =
+	| { valid: true; replayKey: string; events: CarrierEvent[]; messages: InboundMessage[] }
+	| { valid: false; reason: "stale"; replayKey: string; events: CarrierEvent[]; messages: [] }
+	| { valid: false; reason: Refusal; events: []; messages: [] };
+
+/** Why a callback is not believed; the words are told in `callbackReasons`. */
+export type Refusal = Exclude<CallbackReason, "stale" | "replayed" | "unusable">;
 
 export type LookupResult =
 	| { kind: "found"; carrierId: string; segments: number; state: CarrierEvent["state"]; at: number }
 	| { kind: "absent" }
 	| { kind: "unavailable" };
 
+/** What a carrier can do, as its page in the docs tells it. */
+export type Capabilities = {
+	/** It gives up by itself when the validity of a message is over. */
+	validity: boolean;
+	/** It tells what became of a message. */
+	receipts: boolean;
+	/** It brings what recipients write. */
+	inbound: boolean;
+	/** It can be asked about a reference of ours. */
+	lookup: boolean;
+	/** It forgets a message's text and number when asked. */
+	redaction: boolean;
+	/** Two requests with one reference are one message to it. */
+	idempotentSend: boolean;
+	/** Regions that its API can be pinned to; empty when it has one address. */
+	regions: readonly string[];
+	/** It signs a business associate agreement (HIPAA) for SMS, as its own documents say. */
+	baa: boolean;
+	/** How a callback without a signature is answered: refused, or so that the carrier brings it again, signed. */
+	unsignedCallbacks: "refuse" | "ask_again";
+};
+
 export type Carrier = {
 	name: string;
+	capabilities: Capabilities;
 	/** Sends once. Never throws for what the carrier or the network does; `signal` ends the wait. */
 	send(message: OutboundMessage, signal: AbortSignal): Promise<SendOutcome>;
-	/** Checks a callback. Pure: `now` is epoch milliseconds. */
+	/** Checks a callback, whichever kind it is. Pure: `now` is epoch milliseconds. */
 	verify(request: CallbackRequest, now: number): VerifyResult;
-	/** Checks a recipient's own message, as `verify` does; absent where the carrier brings none. */
-	verifyInbound?(request: CallbackRequest, now: number): InboundResult;
 	/** Asks what became of a reference; absent where the carrier can't say. */
 	lookup?(reference: string, signal: AbortSignal): Promise<LookupResult>;
-	/** Ends its connections; what is under way becomes `failed` or `ambiguous`. */
+	/** Has the carrier forget a message's text and number; whether it says that it did. Absent where it can't. */
+	redact?(carrierId: string, signal: AbortSignal): Promise<boolean>;
+	/** Ends its connections; what is under way becomes `rejected` or `ambiguous`. */
 	close?(): Promise<void>;
 };
+
+/**
+ * Makes the check of one send queue's callbacks; `Carrier.verify` is what it returns.
+ * @throws TypeError when a setting or secret that is given can't be used
+ */
+export type VerifierFactory = (options: {
+	settings: Record<string, string>;
+	secrets: Record<string, string>;
+}) => Carrier["verify"];
 
 /** Opens one send queue's carrier with that queue's own settings and secrets. */
 export type CarrierFactory = (options: {

@@ -23,6 +23,7 @@ export const carrierCodes = {
 	unreadable_answer: "The answer is not one that the carrier documents.",
 
 	// receipts
+	recipient_opted_out: "The recipient has opted out with the carrier.",
 	handset_unreachable: "The handset could not be reached.",
 	validity_over: "The validity period ended before delivery.",
 	other: "The carrier gave a reason that has no code of ours.",

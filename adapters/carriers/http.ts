@@ -4,7 +4,7 @@ import { type Dispatcher, Pool } from "undici";
 import type { CarrierCode } from "./codes.ts";
 
 export type CarrierRequest = {
-	method: "GET" | "POST";
+	method: "GET" | "POST" | "PUT" | "DELETE";
 	path: string;
 	headers: Record<string, string>;
 	body?: string;

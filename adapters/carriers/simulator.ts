@@ -1,50 +1,80 @@
 // The simulated carrier as Lethe sees it: its send API, its look-up, and its Ed25519-signed receipts and inbound messages.
 
-import { createPublicKey, type KeyObject, verify as verifySignature } from "node:crypto";
+import { type KeyObject, verify as verifySignature } from "node:crypto";
 import { z } from "zod";
 import { limits } from "../../domain/limits.ts";
 import { Plaintext } from "../../domain/plaintext.ts";
+import {
+	type Authentic,
+	conclude,
+	isCallback,
+	isFresh,
+	mapCode,
+	type Parsed,
+	readHeader,
+	readJson,
+	readSeconds,
+	refuse,
+	sha256Hex,
+} from "./callback.ts";
 import type {
 	CallbackRequest,
-	Carrier,
+	Capabilities,
 	CarrierEvent,
 	CarrierFactory,
-	InboundResult,
 	LookupResult,
 	OutboundMessage,
 	SendOutcome,
 	VerifyResult,
 } from "./carrier.ts";
 import type { CarrierCode } from "./codes.ts";
+import { readEd25519Key } from "./ed25519.ts";
 import { type CarrierHttp, createCarrierHttp, type Exchange } from "./http.ts";
 
+const capabilities: Capabilities = {
+	validity: true,
+	receipts: true,
+	inbound: true,
+	lookup: true,
+	redaction: true,
+	idempotentSend: false,
+	regions: [],
+	baa: true,
+	unsignedCallbacks: "refuse",
+};
+
 /**
- * Settings `{url}` and secrets `{token}` serve sending and looking up; secrets `{publicKey}` (base64, 32 bytes) serve
- * verifying. A process needs only its own half: without it, sending fails and verifying refuses.
+ * Settings `{url}` and secrets `{token}` serve sending, looking up and redacting; secrets `{publicKey}` (base64, 32
+ * bytes) serve verifying. A process needs only its own half: without it, sending fails and verifying refuses.
  * @throws TypeError when a setting or secret that is given can't be used
  */
 export const createSimulator: CarrierFactory = ({ settings, secrets }) => {
 	const http = settings.url ? createCarrierHttp({ url: settings.url, ...httpBounds }) : undefined;
 	const authorization = secrets.token ? `Bearer ${parseToken(secrets.token)}` : undefined;
-	const publicKey = secrets.publicKey ? parsePublicKey(secrets.publicKey) : undefined;
+	const publicKey = secrets.publicKey ? readEd25519Key(secrets.publicKey) : undefined;
 	return {
 		name: "simulator",
+		capabilities,
 		async send(message, signal) {
-			if (!http || !authorization) return { kind: "failed", code: "not_configured" } satisfies SendOutcome;
+			if (!http || !authorization) return { kind: "rejected", code: "not_configured", permanent: false };
 			return send(http, authorization, message, signal);
 		},
 		async lookup(reference, signal) {
 			if (!http || !authorization) return { kind: "unavailable" };
 			return lookup(http, authorization, reference, signal);
 		},
+		async redact(id, signal) {
+			if (!http || !authorization || !carrierId.safeParse(id).success) return false;
+			const request = { method: "DELETE", path: `/v1/messages/${id}`, headers: { authorization } } as const;
+			const exchange = await http.exchange(request, signal);
+			return exchange.kind === "answered" && exchange.status === 204;
+		},
 		verify: (request, now) => verify(publicKey, request, now),
-		verifyInbound: (request, now) => verifyInbound(publicKey, request, now),
 		close: async () => http?.close(),
-	} satisfies Carrier;
+	};
 };
 
 const httpBounds = { timeoutMs: limits.carrierTimeoutMs, connectionsMax: 1000, answerBytesMax: 16 * 1024 };
-const callbackBytesMax = 16 * 1024;
 
 // The carrier's error codes. A 4xx with any other code was not accepted either: it answers so only before accepting.
 const rejections: Record<string, CarrierCode> = {
@@ -95,7 +125,7 @@ async function send(
 	signal: AbortSignal,
 ): Promise<SendOutcome> {
 	// Less than a second left: the carrier could only deliver it too late.
-	if (!(message.validitySeconds >= 1)) return { kind: "failed", code: "withdrawn" };
+	if (!(message.validitySeconds >= 1)) return { kind: "rejected", code: "withdrawn", permanent: false };
 	const exchange = await http.exchange(
 		{
 			method: "POST",
@@ -117,7 +147,7 @@ async function send(
 
 /** What an answer to a send means; 503 is documented as not accepted, any other 5xx says nothing. */
 function readOutcome(exchange: Exchange): SendOutcome {
-	if (exchange.kind === "unsent") return { kind: "failed", code: exchange.code };
+	if (exchange.kind === "unsent") return { kind: "rejected", code: exchange.code, permanent: false };
 	if (exchange.kind === "unanswered") return { kind: "ambiguous", code: exchange.code };
 	const { status, headers, body } = exchange;
 	if (status === 202) {
@@ -126,12 +156,12 @@ function readOutcome(exchange: Exchange): SendOutcome {
 		return { kind: "accepted", carrierId: answer.id, segments: answer.segments };
 	}
 	if (status === 429) return { kind: "throttled", retryAfterMs: readRetryAfterMs(headers["retry-after"]) };
-	if (status === 401 || status === 403) return { kind: "failed", code: "credentials_refused" };
-	if (status === 503) return { kind: "failed", code: "unavailable" };
+	if (status === 401 || status === 403) return { kind: "rejected", code: "credentials_refused", permanent: false };
+	if (status === 503) return { kind: "rejected", code: "unavailable", permanent: false };
 	if (status >= 500) return { kind: "ambiguous", code: "carrier_error" };
 	if (status === 400 || status === 413 || status === 415 || status === 422) {
 		const code = readJson(refusal, body)?.error.code;
-		return { kind: "rejected", code: mapCode(rejections, code, "invalid_request") };
+		return { kind: "rejected", code: mapRejection(code), permanent: true };
 	}
 	// Not this carrier's answer: something in between spoke, and what it did with the request is unknown.
 	return { kind: "ambiguous", code: "unreadable_answer" };
@@ -163,76 +193,41 @@ async function lookup(
 	};
 }
 
-/** Checks a receipt; the event id is in the signed body. */
-function verify(publicKey: KeyObject | undefined, request: CallbackRequest, now: number): VerifyResult {
-	const { reason, value: event } = authenticate(publicKey, request, now, receipt);
-	if (!event) return { valid: false, reason, events: [] };
-	const events: CarrierEvent[] = [
-		{
-			eventId: event.eventId,
-			carrierId: event.id,
-			state: states[event.status],
-			at: event.at,
-			...(event.code !== undefined && { code: mapCode(receiptCodes, event.code, "other") }),
-		},
-	];
-	return reason === "stale" ? { valid: false, reason, events } : { valid: true, events };
-}
-
-/** Checks a recipient's message. Its schema shares no body with receipts': neither passes for the other. */
-function verifyInbound(publicKey: KeyObject | undefined, request: CallbackRequest, now: number): InboundResult {
-	const { reason, value: message } = authenticate(publicKey, request, now, inbound);
-	if (reason) return { valid: false, reason };
-	const { from, text, ...rest } = message;
-	return { valid: true, messages: [{ ...rest, from: Plaintext.text(from), text: Plaintext.text(text) }] };
-}
-
-type Refused = "malformed" | "unsigned" | "bad_signature" | "unsupported";
-type Authentic<T> =
-	| { reason?: undefined; value: T }
-	| { reason: "stale"; value: T }
-	| { reason: Refused; value?: undefined };
-
 /**
  * Checks Ed25519 over `<x-carrier-timestamp>.<raw body>`, then the schema, then the time. No secret takes part, so an
  * early return tells a forger nothing.
  */
-function authenticate<T>(
-	publicKey: KeyObject | undefined,
-	request: CallbackRequest,
-	now: number,
-	schema: z.ZodType<T>,
-): Authentic<T> {
-	if (!publicKey || request.method !== "POST") return { reason: "unsupported" };
-	if (typeof request.body !== "string" || Buffer.byteLength(request.body) > callbackBytesMax)
-		return { reason: "malformed" };
-	const timestamp = readHeader(request.headers, "x-carrier-timestamp");
-	const signature = readHeader(request.headers, "x-carrier-signature");
-	if (timestamp === undefined || signature === undefined) return { reason: "unsigned" };
-	if (!/^\d{1,12}$/.test(timestamp) || !/^[A-Za-z0-9+/]{85}[AQgw]==$/.test(signature)) return { reason: "malformed" };
-	const signed = Buffer.from(`${timestamp}.${request.body}`, "utf8");
-	if (!verifySignature(null, signed, publicKey, Buffer.from(signature, "base64"))) return { reason: "bad_signature" };
-	const value = readJson(schema, request.body);
-	if (value === undefined) return { reason: "malformed" };
-	const fresh = Math.abs(now - Number(timestamp) * 1000) <= limits.callbackFreshnessMs;
-	return fresh ? { value } : { reason: "stale", value };
+function verify(publicKey: KeyObject | undefined, request: CallbackRequest, now: number): VerifyResult {
+	if (!publicKey) return refuse("not_configured");
+	if (!isCallback(request)) return refuse("malformed");
+	return conclude(authenticate(publicKey, request, now), () => parse(request.body));
 }
 
-/** The one value of a header, whatever its case; "" (never well-formed) when it is there more than once. */
-function readHeader(headers: CallbackRequest["headers"], name: string): string | undefined {
-	const values = Object.entries(headers ?? {})
-		.filter(([key, value]) => key.toLowerCase() === name && value !== undefined)
-		.flatMap(([, value]) => value);
-	if (values.length === 0) return undefined;
-	return values.length === 1 && typeof values[0] === "string" ? values[0] : "";
+function authenticate(publicKey: KeyObject, { method, headers, body }: CallbackRequest, now: number): Authentic {
+	if (method !== "POST") return { refused: "unsupported" };
+	const timestamp = readHeader(headers, "x-carrier-timestamp");
+	const signature = readHeader(headers, "x-carrier-signature");
+	if (timestamp === undefined || signature === undefined) return { refused: "unsigned" };
+	const seconds = readSeconds(timestamp);
+	if (seconds === undefined || !/^[A-Za-z0-9+/]{85}[AQgw]==$/.test(signature)) return { refused: "malformed" };
+	const signed = `${timestamp}.${body}`;
+	const fits = verifySignature(null, Buffer.from(signed, "utf8"), publicKey, Buffer.from(signature, "base64"));
+	if (!fits) return { refused: "bad_signature" };
+	return { replayKey: sha256Hex(signed), fresh: isFresh(now, seconds) };
 }
 
-function readJson<T>(schema: z.ZodType<T>, text: string): T | undefined {
-	try {
-		return schema.safeParse(JSON.parse(text)).data;
-	} catch {
-		return undefined;
+/** A receipt or a recipient's message: their schemas share no body, so that neither passes for the other. */
+function parse(body: string): Parsed | undefined {
+	const event = readJson(receipt, body);
+	if (event) {
+		const { eventId, id, status, at, code } = event;
+		const mapped = mapCode(receiptCodes, code);
+		return { events: [{ eventId, carrierId: id, state: states[status], at, ...(mapped && { code: mapped }) }] };
 	}
+	const message = readJson(inbound, body);
+	if (!message) return undefined;
+	const { from, text, ...rest } = message;
+	return { messages: [{ ...rest, from: Plaintext.text(from), text: Plaintext.text(text) }] };
 }
 
 function readRetryAfterMs(header: string | string[] | undefined): number {
@@ -240,19 +235,11 @@ function readRetryAfterMs(header: string | string[] | undefined): number {
 	return Math.min(Math.max(seconds * 1000, limits.backoffFirstMs), limits.backoffMaxMs);
 }
 
-function mapCode(codes: Record<string, CarrierCode>, code: string | undefined, otherwise: CarrierCode): CarrierCode {
-	return (code !== undefined && Object.hasOwn(codes, code) && codes[code]) || otherwise;
+function mapRejection(code: string | undefined): CarrierCode {
+	return (code !== undefined && Object.hasOwn(rejections, code) && rejections[code]) || "invalid_request";
 }
 
 function parseToken(token: string): string {
 	if (/^[\w.~+/=-]{16,256}$/.test(token)) return token;
 	throw new TypeError("The carrier's token must be 16 to 256 characters of a bearer token.");
-}
-
-function parsePublicKey(text: string): KeyObject {
-	const raw = Buffer.from(text, "base64");
-	if (raw.length === 32 && raw.toString("base64") === text) {
-		return createPublicKey({ key: { kty: "OKP", crv: "Ed25519", x: raw.toString("base64url") }, format: "jwk" });
-	}
-	throw new TypeError("The carrier's publicKey must be the base64 of 32 bytes.");
 }

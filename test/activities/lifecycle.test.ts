@@ -472,9 +472,9 @@ describe("lifecycle, driven step by step", () => {
 
 	it("transient failures come back with backoff, permanent ones end the message, throttling holds the queue back", async () => {
 		const outcomes: SendOutcome[] = [
-			{ kind: "failed", code: "carrier_unavailable" },
+			{ kind: "rejected", code: "unavailable", permanent: false },
 			{ kind: "throttled", retryAfterMs: 3_000 },
-			{ kind: "rejected", code: "invalid_recipient" },
+			{ kind: "rejected", code: "invalid_recipient", permanent: true },
 		];
 		engine.carrier.script.next = async () => outcomes.shift() as SendOutcome;
 		const message = await engine.accept();

@@ -103,7 +103,7 @@ describe("one attempt", () => {
 					time.nowMs = 1_000 + passedMs;
 					due.push(stillDue?.() ?? true);
 				}
-				return { kind: "failed", code: "carrier_unavailable" };
+				return { kind: "rejected", code: "unavailable", permanent: false };
 			});
 			await sender({ carriers, monotonic })(message);
 			assert.deepEqual(due, [true, true, false]);
@@ -228,7 +228,7 @@ describe("one attempt", () => {
 			carriers: carriersOf(async () => {
 				taken.late = true;
 				await late.opened;
-				return { kind: "rejected", code: "invalid_recipient" };
+				return { kind: "rejected", code: "invalid_recipient", permanent: true };
 			}),
 		})(message);
 		await until(() => taken.late);

@@ -9,6 +9,7 @@ import { createRejudge } from "../../activities/rejudge.ts";
 import { createSend } from "../../activities/send.ts";
 import { createUnpark } from "../../activities/unpark.ts";
 import type { Carrier, SendOutcome } from "../../adapters/carriers/carrier.ts";
+import { createSimulator } from "../../adapters/carriers/simulator.ts";
 import { createCohorts } from "../../adapters/cohorts.ts";
 import { connectMongo } from "../../adapters/mongo/connection.ts";
 import { createStore, type Store } from "../../adapters/mongo/store.ts";
@@ -222,6 +223,7 @@ function createScriptedCarrier() {
 	const script: { next?: (reference: string) => Promise<SendOutcome> } = {};
 	const carrier: Carrier = {
 		name: "scripted",
+		capabilities: createSimulator({ settings: {}, secrets: {} }).capabilities,
 		async send(message) {
 			calls.push({ reference: message.reference, text: message.text.reveal(), to: message.to.reveal() });
 			if (script.next) return script.next(message.reference);
@@ -229,7 +231,7 @@ function createScriptedCarrier() {
 			known.set(message.reference, carrierId);
 			return { kind: "accepted", carrierId, segments: 1 };
 		},
-		verify: () => ({ valid: false, reason: "unsupported", events: [] }),
+		verify: () => ({ valid: false, reason: "not_configured", events: [], messages: [] }),
 		async lookup(reference) {
 			const carrierId = known.get(reference);
 			return carrierId ? { kind: "found", carrierId, segments: 1, state: "pending", at: 1 } : { kind: "absent" };

@@ -1,13 +1,17 @@
-// What every carrier callback shares: the raw body, the queue's own verifier, and how a refusal is counted and told.
+// What every carrier callback shares: the raw body, the queue's own verifier, what it may move, and how a refusal is told.
 
 import { z } from "zod";
-import type { CallbackRequest, Carrier } from "../../../adapters/carriers/carrier.ts";
+import type { CallbackRequest, Carrier, InboundMessage, Refusal } from "../../../adapters/carriers/carrier.ts";
 import { LetheError } from "../../../domain/errors.ts";
 import type { ApiDeps } from "../../deps.ts";
+import { createInbound, type InboundDeps } from "../../inbound.ts";
 import type { Instance } from "../../instance.ts";
 import type { Metrics } from "../../metrics.ts";
+import { createReceive, type ReceiveDeps } from "../../receive.ts";
 
-export type CallbacksDeps = Pick<ApiDeps, "carriers" | "publicUrl"> & { metrics: Pick<Metrics, "countCallback"> };
+export type CallbacksDeps = ReceiveDeps &
+	InboundDeps &
+	Pick<ApiDeps, "carriers" | "publicUrl"> & { metrics: Pick<Metrics, "countCallback"> };
 
 export const callbackParams = z.strictObject({ carrier: z.string(), queue: z.string() });
 
@@ -25,7 +29,43 @@ export function takeRawBodies(app: Instance): void {
 	app.addContentTypeParser("*", { parseAs: "buffer" }, (_request, body, done) => done(null, body));
 }
 
+/**
+ * Takes one callback, which may bring receipts, recipients' messages, or neither: several carriers have one address for
+ * all. Resolves once what it moved is durable.
+ * @throws LetheError not_found, callback_*, store_unavailable, keys_unavailable
+ */
 export function createCallbacks(deps: CallbacksDeps) {
+	const receive = createReceive(deps);
+	const receiveInbound = createInbound(deps);
+
+	/** The request's bytes, and what was read of them in clear, are wiped once this ended, whichever way. */
+	return async function take(request: Request): Promise<void> {
+		const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
+		try {
+			const carrier = await findCarrier(request.params);
+			const { method, headers, raw } = request;
+			const callback = { method, url: `${deps.publicUrl}${raw.url}`, headers, body: body.toString("utf8") };
+			const result = carrier.verify(callback, deps.clock());
+			if (!result.valid && result.reason !== "stale") throw refuse(carrier, result.reason);
+			const { queue } = request.params;
+			for (const event of result.events) count(carrier, await receive(queue, event, !result.valid));
+			await takeMessages(carrier, queue, result.messages);
+			if (result.events.length + result.messages.length === 0) count(carrier, result.valid ? "other" : "other_stale");
+		} finally {
+			body.fill(0);
+		}
+	};
+
+	async function takeMessages(carrier: Carrier, queue: string, messages: InboundMessage[]): Promise<void> {
+		try {
+			for (const message of messages) count(carrier, `inbound_${await receiveInbound(queue, message)}`);
+		} finally {
+			// Those too that were not come to, and whatever became of the others.
+			for (const { from, text } of messages) for (const plaintext of [from, text]) plaintext.wipe();
+		}
+	}
+
+	// With that queue's callback secrets only.
 	async function findCarrier({ carrier: name, queue }: Request["params"]): Promise<Carrier> {
 		const carrier = await deps.carriers.verifier(queue);
 		if (carrier?.name === name) return carrier;
@@ -33,27 +73,15 @@ export function createCallbacks(deps: CallbacksDeps) {
 		throw new LetheError("not_found");
 	}
 
-	return {
-		/**
-		 * Hands `use` the carrier that the address names, with that queue's callback secrets only, and the request as the
-		 * carrier sent it; its bytes are wiped once that ended, whichever way.
-		 * @throws LetheError not_found
-		 */
-		async take(request: Request, use: (carrier: Carrier, callback: CallbackRequest) => Promise<void>): Promise<void> {
-			const { method, headers, raw } = request;
-			const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
-			try {
-				const carrier = await findCarrier(request.params);
-				await use(carrier, { method, url: `${deps.publicUrl}${raw.url}`, headers, body: body.toString("utf8") });
-			} finally {
-				body.fill(0);
-			}
-		},
-		/** Counts a callback that can't be believed; the error to throw. */
-		refuse(carrier: Carrier, reason: string): LetheError {
-			deps.metrics.countCallback(carrier.name, reason);
-			const unauthenticated = reason === "unsigned" || reason === "bad_signature";
-			return new LetheError(unauthenticated ? "callback_unauthenticated" : "callback_invalid");
-		},
-	};
+	function refuse(carrier: Carrier, reason: Refusal): LetheError {
+		count(carrier, reason);
+		const askAgain = reason === "unsigned" && carrier.capabilities.unsignedCallbacks === "ask_again";
+		if (askAgain) return new LetheError("callback_unsigned");
+		const unauthenticated = reason === "unsigned" || reason === "bad_signature" || reason === "untrusted";
+		return new LetheError(unauthenticated ? "callback_unauthenticated" : "callback_invalid");
+	}
+
+	function count(carrier: Carrier, result: string): void {
+		deps.metrics.countCallback(carrier.name, result);
+	}
 }

@@ -1,16 +1,13 @@
 // /v1/callbacks/{carrier}/{queue}/inbound: what recipients write, verified as receipts are; what is stale changes nothing.
 
 import { z } from "zod";
-import type { Carrier, InboundMessage } from "../../../adapters/carriers/carrier.ts";
-import { createInbound, type InboundDeps } from "../../inbound.ts";
 import type { Instance } from "../../instance.ts";
 import { problems } from "../../schemas.ts";
 import { type CallbacksDeps, callbackParams, createCallbacks } from "./callbacks.ts";
 
 /** In a scope that takes raw bodies. */
-export function addInbound(app: Instance, deps: InboundDeps & CallbacksDeps): void {
-	const receive = createInbound(deps);
-	const callbacks = createCallbacks(deps);
+export function addInbound(app: Instance, deps: CallbacksDeps): void {
+	const take = createCallbacks(deps);
 	app.route({
 		method: ["GET", "POST"],
 		url: "/callbacks/:carrier/:queue/inbound",
@@ -24,25 +21,8 @@ export function addInbound(app: Instance, deps: InboundDeps & CallbacksDeps): vo
 			response: { 200: z.void().describe("Taken"), ...problems },
 		},
 		handler: async (request, reply) => {
-			await callbacks.take(request, async (carrier, callback) => {
-				const result = carrier.verifyInbound?.(callback, deps.clock());
-				const reason = result ? (result.valid ? undefined : result.reason) : "unsupported";
-				if (reason !== undefined && reason !== "stale") throw callbacks.refuse(carrier, reason);
-				if (!result?.valid) deps.metrics.countCallback(carrier.name, "inbound_stale");
-				if (result?.valid) await takeAll(carrier, request.params.queue, result.messages);
-			});
+			await take(request);
 			return reply.code(200).send();
 		},
 	});
-
-	async function takeAll(carrier: Carrier, queue: string, messages: InboundMessage[]): Promise<void> {
-		try {
-			for (const message of messages) {
-				deps.metrics.countCallback(carrier.name, `inbound_${await receive(queue, message)}`);
-			}
-		} finally {
-			// Those too that were not come to, and whatever became of the others.
-			for (const { from, text } of messages) for (const plaintext of [from, text]) plaintext.wipe();
-		}
-	}
 }

@@ -66,13 +66,14 @@ for (const [name, factory] of Object.entries(carriers)) {
 			const expected = {
 				rejected: "rejected",
 				throttled: "throttled",
-				notAccepted: "failed",
+				notAccepted: "rejected",
 				lost: "ambiguous",
 			} as const;
 			for (const [behaviour, kind] of Object.entries(expected)) {
 				const to = fake.numbers[behaviour as keyof typeof expected];
 				const outcome = await carrier.send(message(to), never);
 				assert.equal(outcome.kind, kind, behaviour);
+				if (outcome.kind === "rejected") assert.equal(outcome.permanent, behaviour === "rejected");
 				if ("code" in outcome) assert.ok(outcome.code in carrierCodes, outcome.code);
 				if (outcome.kind === "throttled") assert.ok(outcome.retryAfterMs > 0);
 				const printed = inspect(outcome, { depth: 9, showHidden: true });
@@ -94,11 +95,14 @@ for (const [name, factory] of Object.entries(carriers)) {
 			await using opened = await open();
 			const { fake, carrier } = opened;
 			const due = { stillDue: () => false };
-			assert.equal((await carrier.send(message(fake.numbers.delivered, due), never)).kind, "failed");
+			assert.equal((await carrier.send(message(fake.numbers.delivered, due), never)).kind, "rejected");
 			for (const validitySeconds of [0, -1, 0.5, Number.NaN]) {
-				assert.equal((await carrier.send(message(fake.numbers.delivered, { validitySeconds }), never)).kind, "failed");
+				assert.equal(
+					(await carrier.send(message(fake.numbers.delivered, { validitySeconds }), never)).kind,
+					"rejected",
+				);
 			}
-			assert.equal((await carrier.send(message(fake.numbers.delivered), AbortSignal.abort())).kind, "failed");
+			assert.equal((await carrier.send(message(fake.numbers.delivered), AbortSignal.abort())).kind, "rejected");
 			assert.equal(await fake.accepted(), 0);
 		});
 
@@ -106,7 +110,7 @@ for (const [name, factory] of Object.entries(carriers)) {
 			const { fake, carrier } = await open();
 			const sent = message(fake.numbers.delivered);
 			await fake[Symbol.asyncDispose]();
-			assert.equal((await carrier.send(sent, never)).kind, "failed");
+			assert.equal((await carrier.send(sent, never)).kind, "rejected");
 			if (carrier.lookup) assert.deepEqual(await carrier.lookup(sent.reference, never), { kind: "unavailable" });
 			await carrier.close?.();
 		});
@@ -115,7 +119,7 @@ for (const [name, factory] of Object.entries(carriers)) {
 			await using opened = await open();
 			const { callback } = await receive(opened);
 			const bare = factory({ settings: opened.fake.settings, secrets: {} });
-			assert.equal((await bare.send(message(opened.fake.numbers.delivered), never)).kind, "failed");
+			assert.equal((await bare.send(message(opened.fake.numbers.delivered), never)).kind, "rejected");
 			if (bare.lookup) assert.deepEqual(await bare.lookup("ref_never_sent", never), { kind: "unavailable" });
 			assert.equal(bare.verify(callback, Date.now()).valid, false);
 			await bare.close?.();
@@ -129,7 +133,7 @@ for (const [name, factory] of Object.entries(carriers)) {
 				const changed = body.slice(0, at) + String.fromCharCode(body.charCodeAt(at) ^ 1) + body.slice(at + 1);
 				for (const forged of [changed, body.slice(0, at), `${body.slice(0, at)} ${body.slice(at)}`]) {
 					const result = opened.carrier.verify({ ...callback, body: forged }, Date.now());
-					assert.deepEqual(result, { valid: false, reason: "bad_signature", events: [] });
+					assert.deepEqual(result, { valid: false, reason: "bad_signature", events: [], messages: [] });
 				}
 			}
 		});
@@ -140,7 +144,12 @@ for (const [name, factory] of Object.entries(carriers)) {
 			for (const header of opened.fake.signatureHeaders) {
 				const value = String(callback.headers[header]);
 				const without = { ...callback, headers: { ...callback.headers, [header]: undefined } };
-				assert.deepEqual(opened.carrier.verify(without, Date.now()), { valid: false, reason: "unsigned", events: [] });
+				assert.deepEqual(opened.carrier.verify(without, Date.now()), {
+					valid: false,
+					reason: "unsigned",
+					events: [],
+					messages: [],
+				});
 				const bad = [
 					"",
 					" ",
@@ -229,10 +238,11 @@ for (const [name, factory] of Object.entries(carriers)) {
 		test("what a recipient writes is told as it was written, and printed nowhere", async () => {
 			await using opened = await open();
 			const { fake, carrier } = opened;
-			assert.equal(fake.inboundCallback === undefined, carrier.verifyInbound === undefined);
+			assert.equal(fake.inboundCallback !== undefined, carrier.capabilities.inbound);
 			if (!fake.inboundCallback) return;
-			const result = carrier.verifyInbound?.(await fake.inboundCallback(written), Date.now());
-			assert.ok(result?.valid);
+			const result = carrier.verify(await fake.inboundCallback(written), Date.now());
+			assert.ok(result.valid);
+			assert.deepEqual(result.events, []);
 			const [message, ...more] = result.messages;
 			assert.deepEqual(more, []);
 			assert.deepEqual([message?.from.reveal(), message?.to, message?.text.reveal()], Object.values(written));
@@ -240,25 +250,51 @@ for (const [name, factory] of Object.entries(carriers)) {
 			assert.ok(!printed.includes("2025550142") && !printed.includes("marker"), printed);
 		});
 
-		test("what a recipient writes is believed only whole, signed and fresh, and never as a receipt", async () => {
+		test("what a recipient writes is believed only whole, signed and fresh", async () => {
 			await using opened = await open();
 			const { fake, carrier } = opened;
 			if (!fake.inboundCallback) return;
 			const callback = await fake.inboundCallback(written);
-			const verify = (request: CallbackRequest, at = Date.now()) => carrier.verifyInbound?.(request, at);
+			const verify = (request: CallbackRequest, at = Date.now()) => carrier.verify(request, at);
 			const { body } = callback;
 			for (let at = 0; at < body.length; at++) {
 				const changed = body.slice(0, at) + String.fromCharCode(body.charCodeAt(at) ^ 1) + body.slice(at + 1);
-				assert.deepEqual(verify({ ...callback, body: changed }), { valid: false, reason: "bad_signature" });
+				const refused = { valid: false, reason: "bad_signature", events: [], messages: [] };
+				assert.deepEqual(verify({ ...callback, body: changed }), refused);
 			}
 			for (const header of fake.signatureHeaders) {
 				const headers = { ...callback.headers, [header]: undefined };
-				assert.deepEqual(verify({ ...callback, headers }), { valid: false, reason: "unsigned" });
+				const refused = { valid: false, reason: "unsigned", events: [], messages: [] };
+				assert.deepEqual(verify({ ...callback, headers }), refused);
 			}
-			const late = Date.now() + limits.callbackFreshnessMs + 5_000;
-			assert.deepEqual(verify(callback, late), { valid: false, reason: "stale" });
-			assert.equal(carrier.verify(callback, Date.now()).valid, false);
-			assert.equal(verify((await receive(opened)).callback)?.valid, false);
+			const stale = verify(callback, Date.now() + limits.callbackFreshnessMs + 5_000);
+			assert.ok(!stale.valid && stale.reason === "stale");
+			assert.deepEqual([stale.events, stale.messages], [[], []]);
+		});
+
+		test("a signed callback has the same replay key whatever is unsigned of it, and another one another", async () => {
+			await using opened = await open();
+			const [first, second] = [await receive(opened), await receive(opened)];
+			const keyOf = (request: CallbackRequest) => {
+				const result = opened.carrier.verify(request, Date.now());
+				assert.ok(result.valid);
+				return result.replayKey;
+			};
+			const headers = { ...first.callback.headers, "x-unsigned": "1", "i-twilio-idempotency-token": "other" };
+			assert.equal(keyOf({ ...first.callback, headers }), keyOf(first.callback));
+			assert.notEqual(keyOf(first.callback), keyOf(second.callback));
+		});
+
+		test("what it says that it can do it does, and the rest it has no function for", async () => {
+			await using opened = await open();
+			const { carrier } = opened;
+			assert.equal(carrier.lookup !== undefined, carrier.capabilities.lookup);
+			assert.equal(carrier.redact !== undefined, carrier.capabilities.redaction);
+			if (!carrier.redact) return;
+			const { carrierId } = await receive(opened);
+			assert.equal(await carrier.redact(carrierId, never), true);
+			assert.equal(await carrier.redact("never_sent", never), false);
+			assert.equal(await carrier.redact("../x?y", never), false);
 		});
 	});
 }

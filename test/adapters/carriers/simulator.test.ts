@@ -55,15 +55,15 @@ test("each answer to a send means exactly one outcome", async () => {
 		[202, "", {}, { kind: "ambiguous", code: "unreadable_answer" }],
 		[200, '{"id":"x","segments":1}', {}, { kind: "ambiguous", code: "unreadable_answer" }],
 		[302, "", { location: "/" }, { kind: "ambiguous", code: "unreadable_answer" }],
-		[400, '{"error":{"code":"invalid_to"}}', {}, { kind: "rejected", code: "invalid_recipient" }],
-		[400, '{"error":{"code":"invalid_text"}}', {}, { kind: "rejected", code: "content_refused" }],
-		[400, '{"error":{"code":"invalid_from"}}', {}, { kind: "rejected", code: "sender_refused" }],
-		[400, '{"error":{"code":"constructor"}}', {}, { kind: "rejected", code: "invalid_request" }],
-		[422, '{"error":{"code":"4101"}}', {}, { kind: "rejected", code: "invalid_recipient" }],
-		[422, "<html>", {}, { kind: "rejected", code: "invalid_request" }],
-		[413, "", {}, { kind: "rejected", code: "invalid_request" }],
-		[401, "", {}, { kind: "failed", code: "credentials_refused" }],
-		[403, "", {}, { kind: "failed", code: "credentials_refused" }],
+		[400, '{"error":{"code":"invalid_to"}}', {}, { kind: "rejected", code: "invalid_recipient", permanent: true }],
+		[400, '{"error":{"code":"invalid_text"}}', {}, { kind: "rejected", code: "content_refused", permanent: true }],
+		[400, '{"error":{"code":"invalid_from"}}', {}, { kind: "rejected", code: "sender_refused", permanent: true }],
+		[400, '{"error":{"code":"constructor"}}', {}, { kind: "rejected", code: "invalid_request", permanent: true }],
+		[422, '{"error":{"code":"4101"}}', {}, { kind: "rejected", code: "invalid_recipient", permanent: true }],
+		[422, "<html>", {}, { kind: "rejected", code: "invalid_request", permanent: true }],
+		[413, "", {}, { kind: "rejected", code: "invalid_request", permanent: true }],
+		[401, "", {}, { kind: "rejected", code: "credentials_refused", permanent: false }],
+		[403, "", {}, { kind: "rejected", code: "credentials_refused", permanent: false }],
 		[404, "", {}, { kind: "ambiguous", code: "unreadable_answer" }],
 		[429, "", { "retry-after": "7" }, { kind: "throttled", retryAfterMs: 7_000 }],
 		[429, "", { "retry-after": "999999999" }, { kind: "throttled", retryAfterMs: limits.backoffMaxMs }],
@@ -72,7 +72,7 @@ test("each answer to a send means exactly one outcome", async () => {
 		[429, "", {}, { kind: "throttled", retryAfterMs: limits.backoffFirstMs }],
 		[500, '{"error":{"code":"4101"}}', {}, { kind: "ambiguous", code: "carrier_error" }],
 		[502, "", {}, { kind: "ambiguous", code: "carrier_error" }],
-		[503, "", {}, { kind: "failed", code: "unavailable" }],
+		[503, "", {}, { kind: "rejected", code: "unavailable", permanent: false }],
 		[504, "", {}, { kind: "ambiguous", code: "carrier_error" }],
 	];
 	let next = answers[0];
@@ -151,7 +151,8 @@ test("each status of a receipt means one state, and its code one of ours", () =>
 	for (const [status, state] of Object.entries(expected)) {
 		const result = verifier.verify(callback(JSON.stringify({ ...receipt, status })), now);
 		const event = { eventId: "x.a", carrierId: "x", state, at: now - 1000 };
-		assert.deepEqual(result, { valid: true, events: [event] });
+		assert.ok(result.valid);
+		assert.deepEqual([result.events, result.messages], [[event], []]);
 	}
 	const codes = { "3002": "handset_unreachable", "3003": "validity_over", "9999": "other", toString: "other" };
 	for (const [code, ours] of Object.entries(codes)) {
@@ -181,7 +182,11 @@ test("a rightly signed body outside the schema is malformed, stale or not", () =
 	];
 	for (const text of [...bodies.map((body) => JSON.stringify(body)), "", "{", "x".repeat(20_000)]) {
 		for (const at of [now, now + 3600_000]) {
-			assert.deepEqual(verifier.verify(callback(text), at), { valid: false, reason: "malformed", events: [] }, text);
+			assert.deepEqual(
+				verifier.verify(callback(text), at),
+				{ valid: false, reason: "malformed", events: [], messages: [] },
+				text,
+			);
 		}
 	}
 });
@@ -207,7 +212,7 @@ test("a rightly signed timestamp that is not plain digits is malformed", () => {
 test("a signature for one timestamp does not serve another", () => {
 	const genuine = callback(JSON.stringify(receipt));
 	const moved = { ...genuine, headers: { ...genuine.headers, "x-carrier-timestamp": String(now / 1000 + 1) } };
-	assert.deepEqual(verifier.verify(moved, now), { valid: false, reason: "bad_signature", events: [] });
+	assert.deepEqual(verifier.verify(moved, now), { valid: false, reason: "bad_signature", events: [], messages: [] });
 });
 
 test("a receipt signed by another key, or with a signature of zeros, is forged", () => {
@@ -219,6 +224,7 @@ test("a receipt signed by another key, or with a signature of zeros, is forged",
 		valid: false,
 		reason: "bad_signature",
 		events: [],
+		messages: [],
 	});
 });
 
@@ -236,5 +242,6 @@ test("a method that the carrier does not use is unsupported", () => {
 		valid: false,
 		reason: "unsupported",
 		events: [],
+		messages: [],
 	});
 });

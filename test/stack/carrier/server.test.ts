@@ -53,7 +53,7 @@ test("what it accepted before kill -9 it still knows after, under the same key a
 	first.child.kill("SIGKILL");
 	const outcomes = await Promise.all(sending);
 	await first.exited;
-	assert.equal((await first.carrier.send(message("ref_down"), never)).kind, "failed");
+	assert.equal((await first.carrier.send(message("ref_down"), never)).kind, "rejected");
 	await first.carrier.close?.();
 
 	const second = await start({ LETHE_CARRIER_CALLBACK_URL: callbacks.url });
@@ -63,7 +63,7 @@ test("what it accepted before kill -9 it still knows after, under the same key a
 		if (outcome.kind === "accepted") {
 			assert.ok(looked?.kind === "found" && looked.carrierId === outcome.carrierId);
 		} else {
-			assert.ok(outcome.kind === "failed" ? looked?.kind === "absent" : outcome.kind === "ambiguous");
+			assert.ok(outcome.kind === "rejected" ? looked?.kind === "absent" : outcome.kind === "ambiguous");
 		}
 	}
 	const sent = await second.carrier.send(message("ref_after"), never);

@@ -1,0 +1,130 @@
+// What every verification of a callback needs: headers, forms, JSON, comparing in constant time, and the freshness window.
+
+import { createHash, timingSafeEqual } from "node:crypto";
+import type { z } from "zod";
+import { limits } from "../../domain/limits.ts";
+import type { CallbackRequest, CarrierEvent, InboundMessage, Refusal, VerifyResult } from "./carrier.ts";
+import type { CarrierCode } from "./codes.ts";
+
+/** A signature that fits, and whether its time does; or why not. */
+export type Authentic = { refused?: undefined; replayKey: string; fresh: boolean } | { refused: Refusal };
+
+/** What an authentic callback says. `events` and `messages` default to none. */
+export type Parsed = { events?: CarrierEvent[]; messages?: InboundMessage[] };
+
+/** The one value of a header, whatever its case; "" (never well-formed) when it is there more than once. */
+export function readHeader(headers: CallbackRequest["headers"], name: string): string | undefined {
+	const values = Object.entries(headers ?? {})
+		.filter(([key, value]) => key.toLowerCase() === name && value !== undefined && value !== null)
+		.flatMap(([, value]) => value);
+	if (values.length === 0) return undefined;
+	return values.length === 1 && typeof values[0] === "string" ? values[0] : "";
+}
+
+/** Whether a callback has the shape of one at all: whatever HTTP can't bring is refused before it is looked at. */
+export function isCallback(request: CallbackRequest): boolean {
+	const { method, url, headers, body } = request ?? {};
+	const texts = typeof method === "string" && typeof url === "string" && typeof body === "string";
+	const inBounds = texts && url.length <= limits.callbackUrlCharactersMax && body.length <= limits.callbackBytesMax;
+	return inBounds && typeof headers === "object" && headers !== null;
+}
+
+/** Compares what was given with a secret's product, in time that does not depend on where they differ. */
+export function isSame(given: string, expected: string): boolean {
+	const [a, b] = [Buffer.from(given, "utf8"), Buffer.from(expected, "utf8")];
+	return a.length === b.length && timingSafeEqual(a, b);
+}
+
+/** Whether any of the values given is the one expected; all are compared. */
+export function isOneOf(given: string[], expected: string): boolean {
+	return given.map((each) => isSame(each, expected)).some((same) => same);
+}
+
+export function sha256Hex(text: string): string {
+	return createHash("sha256").update(text, "utf8").digest("hex");
+}
+
+/** Seconds since 1970 as decimal digits and nothing else; undefined for any other text. */
+export function readSeconds(text: string): number | undefined {
+	return /^\d{1,12}$/.test(text) ? Number(text) : undefined;
+}
+
+/** @param now epoch milliseconds; never fresh when it is no number */
+export function isFresh(now: number, seconds: number, windowMs: number = limits.callbackFreshnessMs): boolean {
+	return Math.abs(now - seconds * 1000) <= windowMs;
+}
+
+/** Names and values of a form or query, decoded, in their order. */
+export function readForm(text: string): [name: string, value: string][] {
+	// The constructor would take a leading question mark for a query's.
+	return [...new URLSearchParams(text.startsWith("?") ? `&${text}` : text)];
+}
+
+/** Each name's value; undefined when a name that matters has two, which two readers might read differently. */
+export function readFields(pairs: [string, string][], matters: readonly string[]): Record<string, string> | undefined {
+	const fields = Object.fromEntries(pairs);
+	const isAmbiguous = ([name, value]: [string, string]) => fields[name] !== value && matters.includes(name);
+	return pairs.some(isAmbiguous) ? undefined : fields;
+}
+
+export function isForm(request: CallbackRequest): boolean {
+	return /^application\/x-www-form-urlencoded\b/i.test(readHeader(request.headers, "content-type") ?? "");
+}
+
+/** The text of a URL behind its first question mark; "" without one. What is behind # is never sent. */
+export function queryOf(url: string): string {
+	const [beforeHash = ""] = url.split("#", 1);
+	const at = beforeHash.indexOf("?");
+	return at < 0 ? "" : beforeHash.slice(at + 1);
+}
+
+/** The value that a schema reads from JSON; undefined when it is no JSON or does not fit. */
+export function readJson<T>(schema: z.ZodType<T>, text: string): T | undefined {
+	try {
+		return schema.safeParse(JSON.parse(text)).data;
+	} catch {
+		return undefined;
+	}
+}
+
+/** The JSON object in a text; undefined for anything else. */
+export function readObject(text: string): Record<string, unknown> | undefined {
+	try {
+		const value: unknown = JSON.parse(text);
+		return typeof value === "object" && value !== null && !Array.isArray(value)
+			? (value as Record<string, unknown>)
+			: undefined;
+	} catch {
+		return undefined;
+	}
+}
+
+/** A carrier's code as one of ours; `other` when it has none. */
+export function mapCode(codes: Record<string, CarrierCode>, code: string | undefined): CarrierCode | undefined {
+	if (code === undefined) return undefined;
+	return (Object.hasOwn(codes, code) && codes[code]) || "other";
+}
+
+/** International digits as E.164; anything else (short codes, names) as it is. */
+export function toE164(number: string): string {
+	return /^[1-9]\d{6,14}$/.test(number) ? `+${number}` : number;
+}
+
+/**
+ * The verdict on a callback. It is parsed only once it is authentic.
+ * @param parse undefined when the fields are not those that the carrier documents
+ */
+export function conclude(authentic: Authentic, parse: () => Parsed | undefined): VerifyResult {
+	if (authentic.refused !== undefined) return refuse(authentic.refused);
+	const parsed = parse();
+	if (!parsed) return refuse("malformed");
+	const { replayKey, fresh } = authentic;
+	const { events = [], messages = [] } = parsed;
+	if (fresh) return { valid: true, replayKey, events, messages };
+	for (const { from, text } of messages) for (const plaintext of [from, text]) plaintext.wipe();
+	return { valid: false, reason: "stale", replayKey, events, messages: [] };
+}
+
+export function refuse(reason: Refusal): VerifyResult {
+	return { valid: false, reason, events: [], messages: [] };
+}
