@@ -16,6 +16,10 @@ const commands: Record<string, { about: string; load: Load }> = {
 		about: "check an erasure certificate offline",
 		load: async () => (await import("./verify.ts")).verifyCommand(),
 	},
+	carrier: {
+		about: "check what a carrier sent: callbacks, segments, PDUs",
+		load: async () => (await import("./carrier.ts")).carrierCommand(),
+	},
 	canary: {
 		about: "send marked messages, then search every store, log and history for them",
 		load: async () => (await import("./canary.ts")).canaryCommand(),

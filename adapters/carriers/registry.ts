@@ -1,11 +1,34 @@
 // Every carrier there is: one line each; a contract suite runs over this table.
 
-import type { Carrier, CarrierFactory } from "./carrier.ts";
+import { verifyAws } from "./aws.ts";
+import type { Carrier, CarrierFactory, VerifierFactory } from "./carrier.ts";
+import { verifyMessageBird } from "./messagebird.ts";
+import { verifyPlivo } from "./plivo.ts";
 import { createSimulator } from "./simulator.ts";
+import { verifySinch } from "./sinch.ts";
+import { verifyStandardWebhooks } from "./standardWebhooks.ts";
+import { verifyTelnyx } from "./telnyx.ts";
+import { verifyTwilio } from "./twilio.ts";
+import { verifyVonage } from "./vonage.ts";
 
 /** Name, as in callback URLs and send queues → factory. */
 export const carriers: Record<string, CarrierFactory> = {
 	simulator: createSimulator,
+};
+
+/** Name → the check of its callbacks; some are signed alike under several names. */
+export const verifiers: Record<string, VerifierFactory> = {
+	aws: verifyAws,
+	bird: verifyMessageBird,
+	messagebird: verifyMessageBird,
+	plivo: verifyPlivo,
+	simulator: (options) => createSimulator(options).verify,
+	sinch: verifySinch,
+	"standard-webhooks": verifyStandardWebhooks,
+	svix: verifyStandardWebhooks,
+	telnyx: verifyTelnyx,
+	twilio: verifyTwilio,
+	vonage: verifyVonage,
 };
 
 /**

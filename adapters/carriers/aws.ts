@@ -1,0 +1,157 @@
+// AWS End User Messaging: events and recipients' messages brought by SNS, signed by RSA over named fields.
+
+import { createPublicKey, type KeyObject, verify as verifySignature } from "node:crypto";
+import { z } from "zod";
+import { Plaintext } from "../../domain/plaintext.ts";
+import {
+	type Authentic,
+	conclude,
+	isCallback,
+	mapCode,
+	type Parsed,
+	readHeader,
+	readObject,
+	refuse,
+} from "./callback.ts";
+import type { CallbackRequest, CarrierEvent, VerifierFactory } from "./carrier.ts";
+import type { CarrierCode } from "./codes.ts";
+
+/**
+ * Secrets `{certificate}` or `{publicKey}`, PEM: the one that SNS signs with at present. Setting `topicArns`, separated
+ * by commas, names the topics that are listened to; another account's are signed as well as ours. No greatest age of a
+ * message is documented: the replay key is its MessageId.
+ * @throws TypeError for a certificate that can't be read
+ */
+export const verifyAws: VerifierFactory = ({ settings, secrets }) => {
+	const pem = secrets.certificate ?? secrets.publicKey;
+	const key = pem ? readCertificate(pem) : undefined;
+	const topics = settings.topicArns?.split(",").map((topic) => topic.trim());
+	return (request, now) => {
+		if (!key) return refuse("not_configured");
+		if (!isCallback(request)) return refuse("malformed");
+		if (request.method !== "POST") return refuse("unsupported");
+		const message = readObject(request.body);
+		return conclude(authenticate(key, topics, request, message), () => parse(message, now));
+	};
+};
+
+/** The fields that each type signs, in their order. https://docs.aws.amazon.com/sns/latest/dg/sns-verify-signature-of-message.html */
+const confirmation = ["Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type"];
+const signedFields: Record<string, string[]> = {
+	Notification: ["Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type"],
+	SubscriptionConfirmation: confirmation,
+	UnsubscribeConfirmation: confirmation,
+};
+const hashes: Record<string, string> = { "1": "RSA-SHA1", "2": "RSA-SHA256" };
+const certificateUrl = /^https:\/\/sns\.[a-z]{2,8}(-[a-z]{2,16}){1,3}-\d{1,2}\.amazonaws\.com(\.cn)?\/[\w-]+\.pem$/;
+
+const states: Record<string, CarrierEvent["state"]> = {
+	QUEUED: "pending",
+	PENDING: "pending",
+	SENT: "submitted",
+	DELIVERED: "delivered",
+	SUCCESSFUL: "delivered",
+	TTL_EXPIRED: "expired",
+	// What the carrier never told within 72 hours.
+	UNKNOWN: "unknown",
+};
+const codes: Record<string, CarrierCode> = {
+	BLOCKED: "content_refused",
+	CARRIER_BLOCKED: "content_refused",
+	CARRIER_UNREACHABLE: "unreachable",
+	INVALID: "invalid_recipient",
+	INVALID_MESSAGE: "content_refused",
+	PROTECT_BLOCKED: "content_refused",
+	SPAM: "content_refused",
+	TTL_EXPIRED: "validity_over",
+	UNREACHABLE: "handset_unreachable",
+};
+
+const id = z.string().regex(/^[\w-]{1,100}$/);
+const address = z.string().regex(/^[\w+ -]{1,32}$/);
+const receipt = z.object({
+	eventType: z.string().regex(/^TEXT_[A-Z_]{1,32}$/),
+	eventTimestamp: z.number().optional(),
+	isFinal: z.boolean(),
+	messageId: id,
+	messageStatus: z
+		.string()
+		.regex(/^[A-Z_]{1,32}$/)
+		.optional(),
+});
+const inbound = z.object({
+	originationNumber: address,
+	destinationNumber: address,
+	messageBody: z.string(),
+	inboundMessageId: id,
+});
+
+type Message = Record<string, unknown>;
+
+function authenticate(
+	key: KeyObject,
+	topics: string[] | undefined,
+	request: CallbackRequest,
+	message: Message | undefined,
+): Authentic {
+	if (!message) return { refused: "malformed" };
+	const { Type, MessageId, TopicArn, Signature, SignatureVersion, SigningCertURL } = message;
+	if (Signature === undefined || SigningCertURL === undefined) return { refused: "unsigned" };
+	const fields = signedFields[String(Type)];
+	const hash = hashes[String(SignatureVersion)];
+	if (typeof Type !== "string" || !fields || typeof SignatureVersion !== "string" || !hash) {
+		return { refused: "unsupported" };
+	}
+	if (typeof SigningCertURL !== "string" || !certificateUrl.test(SigningCertURL)) return { refused: "untrusted" };
+	const present = fields.filter((field) => field !== "Subject" || (message.Subject ?? undefined) !== undefined);
+	const values = present.map((field) => message[field]);
+	const isSigned = typeof Signature === "string" && /^[A-Za-z0-9+/]{16,2048}={0,2}$/.test(Signature);
+	if (!isSigned || !values.every((value) => typeof value === "string")) return { refused: "malformed" };
+	const typeHeader = readHeader(request.headers, "x-amz-sns-message-type");
+	if (typeHeader !== undefined && typeHeader !== Type) return { refused: "malformed" };
+	const signed = present.map((field) => `${field}\n${message[field]}\n`).join("");
+	const fits = verifySignature(hash, Buffer.from(signed, "utf8"), key, Buffer.from(String(Signature), "base64"));
+	if (!fits) return { refused: "bad_signature" };
+	if (topics && !topics.includes(String(TopicArn))) return { refused: "untrusted" };
+	return { replayKey: String(MessageId), fresh: true };
+}
+
+/** What is of no known kind is no concern of a message; what is of one must have its form. */
+function parse(message: Message | undefined, now: number): Parsed | undefined {
+	const event = message?.Type === "Notification" ? readObject(String(message.Message)) : undefined;
+	if (!event) return {};
+	if ("inboundMessageId" in event) return parseInbound(event, now);
+	const isText = typeof event.eventType === "string" && event.eventType.startsWith("TEXT_");
+	return isText ? parseReceipt(event, now) : {};
+}
+
+function parseReceipt(event: Message, now: number): Parsed | undefined {
+	const { data } = receipt.safeParse(event);
+	if (!data) return undefined;
+	const { messageId: carrierId, eventType, isFinal, eventTimestamp: at = now } = data;
+	const status = data.messageStatus ?? eventType.slice("TEXT_".length);
+	const state = isFinal
+		? (states[status] ?? "undelivered")
+		: status === "SENT" || status === "SUCCESSFUL"
+			? "submitted"
+			: "pending";
+	const code = state === "undelivered" || state === "expired" ? mapCode(codes, status) : undefined;
+	return { events: [{ eventId: `${carrierId}.${status}.${isFinal}`, carrierId, state, at, ...(code && { code }) }] };
+}
+
+function parseInbound(event: Message, at: number): Parsed | undefined {
+	const { data } = inbound.safeParse(event);
+	if (!data) return undefined;
+	const { inboundMessageId: eventId, originationNumber: from, destinationNumber: to, messageBody: text } = data;
+	return { messages: [{ eventId, from: Plaintext.text(from), to, text: Plaintext.text(text), at }] };
+}
+
+function readCertificate(pem: string): KeyObject {
+	try {
+		const key = createPublicKey(pem);
+		if (key.asymmetricKeyType === "rsa") return key;
+	} catch {
+		// The message of what OpenSSL says names neither the setting nor the mend.
+	}
+	throw new TypeError("The certificate must be the PEM of an RSA certificate or public key.");
+}

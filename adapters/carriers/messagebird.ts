@@ -1,0 +1,204 @@
+// MessageBird and Bird: callbacks under a JWT that names the hashes of address and body, or under one of two older HMACs.
+
+import { createHash, createHmac } from "node:crypto";
+import { parse as parseQuery, stringify as stringifyQuery } from "node:querystring";
+import { z } from "zod";
+import { Plaintext } from "../../domain/plaintext.ts";
+import {
+	type Authentic,
+	conclude,
+	isCallback,
+	isForm,
+	isFresh,
+	isSame,
+	mapCode,
+	type Parsed,
+	queryOf,
+	readFields,
+	readForm,
+	readHeader,
+	readObject,
+	readSeconds,
+	refuse,
+	sha256Hex,
+	toE164,
+} from "./callback.ts";
+import type { CallbackRequest, CarrierEvent, VerifierFactory } from "./carrier.ts";
+import type { CarrierCode } from "./codes.ts";
+import { isHashOf, readJwt, readNumericDate } from "./jwt.ts";
+
+/** Secrets `{secret}`: the signing key as text. A callback that bears a JWT is judged by that alone. */
+export const verifyMessageBird: VerifierFactory = ({ secrets: { secret } }) => {
+	return (request, now) => {
+		if (!secret) return refuse("not_configured");
+		if (!isCallback(request)) return refuse("malformed");
+		const token = readHeader(request.headers, "messagebird-signature-jwt");
+		const authentic =
+			token === undefined ? authenticateHmac(secret, request, now) : authenticateJwt(secret, token, request, now);
+		return conclude(authentic, () => parse(request, now));
+	};
+};
+
+const jwtToleranceSeconds = 5;
+const legacyWindowMs = 100_000;
+
+const states: Record<string, CarrierEvent["state"]> = {
+	scheduled: "pending",
+	accepted: "pending",
+	processing: "pending",
+	buffered: "pending",
+	sent: "submitted",
+	delivered: "delivered",
+	expired: "expired",
+	delivery_failed: "undelivered",
+	sending_failed: "undelivered",
+	rejected: "rejected",
+};
+// https://developers.messagebird.com/api/sms-messaging#statusreasons
+const codes: Record<string, CarrierCode> = {
+	"unknown subscriber": "invalid_recipient",
+	"unavailable subscriber": "handset_unreachable",
+	expired: "validity_over",
+	"opted out": "recipient_opted_out",
+	"received network error": "other",
+	"insufficient balance": "unavailable",
+	"carrier rejected": "content_refused",
+	"capacity limit reached": "unavailable",
+	"generic delivery failure": "other",
+};
+
+const id = z.string().regex(/^[\w-]{1,64}$/);
+const address = z.string().regex(/^[\w+ .-]{1,32}$/);
+const status = z.enum(Object.keys(states));
+const receipt = z.object({ id, recipient: address.optional(), status, statusReason: z.string().max(64).optional() });
+const inbound = z.object({ id, originator: address, recipient: address, body: z.string().max(1600) });
+const contact = z.object({ identifierValue: address });
+const channelEvent = z.object({
+	event: z.string(),
+	payload: z.object({
+		id,
+		status: z.string().optional(),
+		sender: z.object({ contact: contact.optional() }).optional(),
+		receiver: z
+			.object({ connector: contact.optional(), contacts: z.array(contact).optional(), contact: contact.optional() })
+			.optional(),
+		body: z.object({ type: z.string(), text: z.object({ text: z.string() }).optional() }).optional(),
+		createdAt: z.string().optional(),
+	}),
+});
+
+function authenticateJwt(secret: string, token: string, request: CallbackRequest, now: number): Authentic {
+	const read = readJwt(token, secret, ["HS256", "HS384", "HS512"]);
+	if ("refused" in read) return read;
+	const { iss, nbf, exp, jti, url_hash: urlHash, payload_hash: payloadHash } = read.claims;
+	if (iss !== "MessageBird") return { refused: "untrusted" };
+	const [from, until] = [nbf === undefined ? 0 : readNumericDate(nbf), readNumericDate(exp)];
+	if (from === undefined || until === undefined || typeof jti !== "string" || jti === "") {
+		return { refused: "malformed" };
+	}
+	const coversBody = request.body === "" ? payloadHash === undefined : isHashOf(payloadHash, sha256Hex(request.body));
+	if (!isHashOf(urlHash, sha256Hex(request.url)) || !coversBody) return { refused: "bad_signature" };
+	const seconds = now / 1000;
+	const fresh = seconds >= from - jwtToleranceSeconds && seconds < until + jwtToleranceSeconds;
+	return { replayKey: jti, fresh };
+}
+
+/** The older way signs the sorted query and is good for 100 s; the newer signs the whole address. */
+function authenticateHmac(secret: string, request: CallbackRequest, now: number): Authentic {
+	const signature = readHeader(request.headers, "messagebird-signature");
+	const timestamp = readHeader(request.headers, "messagebird-request-timestamp");
+	if (signature === undefined || timestamp === undefined) return { refused: "unsigned" };
+	const seconds = readSeconds(timestamp);
+	if (seconds === undefined || !/^[A-Za-z0-9+/]{43}=$/.test(signature)) return { refused: "malformed" };
+	const bodyHash = createHash("sha256").update(request.body, "utf8").digest();
+	const fits = (part: string) => {
+		const signed = Buffer.concat([Buffer.from(`${timestamp}\n${part}\n`, "utf8"), bodyHash]);
+		return isSame(signature, createHmac("sha256", secret).update(signed).digest("base64"));
+	};
+	const replayKey = sha256Hex(`${timestamp}\n${signature}`);
+	if (fits(request.url)) return { replayKey, fresh: isFresh(now, seconds) };
+	const isLegacy = sortedQueries(queryOf(request.url)).map(fits);
+	if (!isLegacy.some((each) => each)) return { refused: "bad_signature" };
+	return { replayKey, fresh: isFresh(now, seconds, legacyWindowMs) };
+}
+
+/** As it was called, and as the vendor's library writes it anew: a plus in a time is a plus there, not a space. */
+function sortedQueries(query: string): string[] {
+	const order = ([a = ""]: string[], [b = ""]: string[]) => (a < b ? -1 : a > b ? 1 : 0);
+	const parts = query === "" ? [] : query.split("&").map((part) => part.split("="));
+	// A whole address is no name: the newer way's text would pass for a query.
+	if (!parts.every(([name = ""]) => /^[\w.%[\]-]*$/.test(name))) return [];
+	const asCalled = parts.toSorted(order).map((part) => part.join("="));
+	const read = Object.entries(parseQuery(query)).map(([name, value]) => [
+		name,
+		name === "statusDatetime" && typeof value === "string" ? value.replaceAll(" ", "+") : value,
+	]);
+	const written = stringifyQuery(Object.fromEntries(read.toSorted(order as never)));
+	return [...new Set([asCalled.join("&"), written, written.replaceAll("%20", "+")])];
+}
+
+/** What is of no known kind is no concern of a message; what is of one must have its form. */
+function parse(request: CallbackRequest, now: number): Parsed | undefined {
+	const object = readObject(request.body);
+	if (object && "event" in object && "payload" in object) return parseChannel(object, now);
+	const pairs = [...readForm(queryOf(request.url)), ...(isForm(request) ? readForm(request.body) : [])];
+	const names = new Set([...pairs.map(([name]) => name), ...Object.keys(object ?? {})]);
+	const isReceipt = names.has("status") && names.has("id");
+	if (!isReceipt && !(names.has("originator") && names.has("body"))) return {};
+	const matters = [...Object.keys(receipt.shape), ...Object.keys(inbound.shape), "statusDatetime", "createdDatetime"];
+	const fields = readFields(pairs, matters);
+	if (!fields) return undefined;
+	return isReceipt ? parseReceipt({ ...fields, ...object }, now) : parseInbound({ ...fields, ...object }, now);
+}
+
+function parseReceipt(fields: Record<string, unknown>, now: number): Parsed | undefined {
+	const { data } = receipt.safeParse(fields);
+	if (!data) return undefined;
+	const at = readTime(fields.statusDatetime, now);
+	const isFailure = !["pending", "submitted", "delivered"].includes(states[data.status] ?? "");
+	return one(data.id, data.status, isFailure ? data.statusReason : undefined, at);
+}
+
+function parseInbound(fields: Record<string, unknown>, now: number): Parsed | undefined {
+	const { data } = inbound.safeParse(fields);
+	if (!data) return undefined;
+	return written(data.id, data.originator, data.recipient, data.body, readTime(fields.createdDatetime, now));
+}
+
+function parseChannel(object: Record<string, unknown>, now: number): Parsed | undefined {
+	if (object.event !== "sms.outbound" && object.event !== "sms.inbound") return {};
+	const payload = channelEvent.safeParse(object).data?.payload;
+	if (!payload) return undefined;
+	const at = readTime(payload.createdAt, now);
+	if (object.event === "sms.outbound") {
+		return one(
+			payload.id,
+			Object.hasOwn(states, payload.status ?? "") ? (payload.status ?? "") : "accepted",
+			undefined,
+			now,
+		);
+	}
+	const from = payload.sender?.contact?.identifierValue;
+	const { connector, contacts, contact: to } = payload.receiver ?? {};
+	const receiver = connector ?? contacts?.[0] ?? to;
+	if (from === undefined || receiver === undefined) return undefined;
+	return written(payload.id, from, receiver.identifierValue, payload.body?.text?.text ?? "", at);
+}
+
+function one(carrierId: string, name: string, reason: string | undefined, at: number): Parsed {
+	const code = mapCode(codes, reason);
+	const eventId = `${carrierId}.${name}`;
+	return { events: [{ eventId, carrierId, state: states[name] ?? "pending", at, ...(code && { code }) }] };
+}
+
+function written(eventId: string, from: string, to: string, text: string, at: number): Parsed {
+	return {
+		messages: [{ eventId, from: Plaintext.text(toE164(from)), to: toE164(to), text: Plaintext.text(text), at }],
+	};
+}
+
+// A plus that was not escaped in a query reads as a space.
+function readTime(value: unknown, now: number): number {
+	const at = typeof value === "string" ? Date.parse(value.replace(" ", "+")) : Number.NaN;
+	return Number.isNaN(at) ? now : at;
+}

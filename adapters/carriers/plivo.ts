@@ -1,0 +1,165 @@
+// Plivo: callbacks signed by HMAC-SHA256 over their address, undelimited fields and a nonce (V3).
+
+import { createHmac } from "node:crypto";
+import { z } from "zod";
+import { Plaintext } from "../../domain/plaintext.ts";
+import {
+	type Authentic,
+	conclude,
+	isCallback,
+	isOneOf,
+	mapCode,
+	type Parsed,
+	queryOf,
+	readFields,
+	readForm,
+	readHeader,
+	refuse,
+	sha256Hex,
+	toE164,
+} from "./callback.ts";
+import type { CallbackRequest, CarrierEvent, VerifierFactory } from "./carrier.ts";
+import type { CarrierCode } from "./codes.ts";
+
+/**
+ * Secrets `{secret}`: the auth token of the account that sends (V3) or of its main account (Ma-V3). The signature V2 that
+ * some pages document covers neither body nor query, and so authenticates nothing that could move a message.
+ */
+export const verifyPlivo: VerifierFactory = ({ secrets: { secret } }) => {
+	return (request, now) => {
+		if (!secret) return refuse("not_configured");
+		if (!isCallback(request)) return refuse("malformed");
+		const query = readForm(queryOf(request.url));
+		const fields = request.method === "GET" ? [] : readForm(request.body);
+		return conclude(authenticate(secret, request, query, fields), () => parse([...query, ...fields], now));
+	};
+};
+
+const states: Record<string, CarrierEvent["state"]> = {
+	queued: "pending",
+	sent: "submitted",
+	delivered: "delivered",
+	read: "delivered",
+	undelivered: "undelivered",
+	failed: "undelivered",
+	rejected: "rejected",
+};
+// https://www.plivo.com/docs/messaging/troubleshooting/error-codes
+const codes: Record<string, CarrierCode> = {
+	"10": "invalid_request",
+	"20": "handset_unreachable",
+	"30": "handset_unreachable",
+	"40": "content_refused",
+	"50": "invalid_recipient",
+	"80": "invalid_recipient",
+	"90": "content_refused",
+	"200": "recipient_opted_out",
+	"420": "validity_over",
+	"450": "invalid_recipient",
+};
+
+const uuid = z.string().regex(/^[0-9a-fA-F-]{1,64}$/);
+const address = z.string().regex(/^[\w+ .-]{1,32}$/);
+const receipt = z.object({
+	MessageUUID: uuid,
+	Status: z.enum(Object.keys(states)),
+	ErrorCode: z
+		.string()
+		.regex(/^\d{0,5}$/)
+		.optional(),
+	Sequence: z
+		.string()
+		.regex(/^\d{1,4}$/)
+		.optional(),
+	From: address.optional(),
+	To: address.optional(),
+	ParentMessageUUID: uuid.optional(),
+});
+const inbound = z.object({ MessageUUID: uuid, From: address, To: address, Text: z.string().max(1600) });
+const known = [...Object.keys(receipt.shape), "Text"];
+
+type Pairs = [name: string, value: string][];
+
+function authenticate(secret: string, request: CallbackRequest, query: Pairs, fields: Pairs): Authentic {
+	const { method, url, headers } = request;
+	if (method !== "POST" && method !== "GET") return { refused: "unsupported" };
+	const given = ["x-plivo-signature-v3", "x-plivo-signature-ma-v3"].map((name) => readHeader(headers, name));
+	if (given.every((value) => value === undefined)) {
+		const isV2 = readHeader(headers, "x-plivo-signature-v2") !== undefined;
+		return { refused: isV2 ? "unsupported" : "unsigned" };
+	}
+	const nonce = readHeader(headers, "x-plivo-signature-v3-nonce");
+	if (nonce === undefined) return { refused: "unsigned" };
+	const signatures = given.flatMap((value) => (value === undefined ? [] : value.split(","))).map((each) => each.trim());
+	const areSignatures = signatures.length <= 16 && signatures.every((each) => /^[A-Za-z0-9+/]{43}=$/.test(each));
+	// A dot joins text and nonce: with one in the nonce another cut would bear the same signature.
+	if (!areSignatures || !/^[\w+/=-]{1,128}$/.test(nonce)) return { refused: "malformed" };
+	const signed = `${method === "GET" ? getText(url, query) : postText(url, query, fields)}.${nonce}`;
+	const expected = createHmac("sha256", secret).update(signed, "utf8").digest("base64");
+	if (!isOneOf(signatures, expected)) return { refused: "bad_signature" };
+	return { replayKey: sha256Hex(signed), fresh: true };
+}
+
+function getText(url: string, query: Pairs): string {
+	return query.length === 0 ? baseOf(url) : `${baseOf(url)}?${joinQuery(query)}`;
+}
+
+function postText(url: string, query: Pairs, fields: Pairs): string {
+	const text = sorted(fields)
+		.map(([name, value]) => name + value)
+		.join("");
+	if (fields.length === 0) return getText(url, query);
+	return query.length === 0 ? `${baseOf(url)}?${text}` : `${baseOf(url)}?${joinQuery(query)}.${text}`;
+}
+
+function baseOf(url: string): string {
+	return /^[^?#]*/.exec(url)?.[0] ?? "";
+}
+
+function joinQuery(query: Pairs): string {
+	return sorted(query)
+		.map(([name, value]) => `${name}=${value}`)
+		.join("&");
+}
+
+function sorted(pairs: Pairs): Pairs {
+	const order = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
+	return pairs.toSorted(([a, x], [b, y]) => order(a, b) || order(x, y));
+}
+
+/**
+ * Names and values are signed decoded and undelimited, so that fields can be cut elsewhere under the same signature: only
+ * fields of documented names and forms count, and a name that is cut short is no other field.
+ */
+function parse(pairs: Pairs, now: number): Parsed | undefined {
+	if (pairs.some(([name, value]) => !/^[\w.-]{1,64}$/.test(name) || isCutShort(name, value))) return undefined;
+	const names = new Set(pairs.map(([name]) => name));
+	// Calls are signed alike and are no concern of a message.
+	const ofMessage = ["MessageUUID", "Status", "Text"].some((name) => names.has(name)) && !names.has("CallUUID");
+	if (!ofMessage) return pairs.some(([, value]) => /MessageUUID|Status/.test(value)) ? undefined : {};
+	const fields = readFields(pairs, known);
+	if (!fields) return undefined;
+	return "Text" in fields ? parseInbound(fields, now) : parseReceipt(fields, now);
+}
+
+function isCutShort(name: string, value: string): boolean {
+	return !known.includes(name) && known.some((field) => field.startsWith(name) && `${name}${value}`.startsWith(field));
+}
+
+function parseReceipt(fields: Record<string, string>, at: number): Parsed | undefined {
+	const { data } = receipt.safeParse(fields);
+	if (!data) return undefined;
+	const { MessageUUID: carrierId, Status: status, ErrorCode, Sequence } = data;
+	const code = mapCode(codes, ErrorCode && /[1-9]/.test(ErrorCode) ? ErrorCode : undefined);
+	const eventId = [carrierId, status, ...(Sequence === undefined ? [] : [Sequence])].join(".");
+	return { events: [{ eventId, carrierId, state: states[status] ?? "pending", at, ...(code && { code }) }] };
+}
+
+function parseInbound(fields: Record<string, string>, at: number): Parsed | undefined {
+	const { data } = inbound.safeParse(fields);
+	if (!data) return undefined;
+	const { MessageUUID: eventId, From, To, Text } = data;
+	return {
+		messages: [{ eventId, from: Plaintext.text(toE164(From)), to: toE164(To), text: Plaintext.text(Text), at }],
+	};
+}

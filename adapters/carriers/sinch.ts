@@ -1,0 +1,154 @@
+// Sinch: JSON callbacks of the SMS API signed by HMAC over body, nonce and time; those of its other products in their own ways.
+
+import { createHash, createHmac } from "node:crypto";
+import { z } from "zod";
+import { Plaintext } from "../../domain/plaintext.ts";
+import {
+	type Authentic,
+	conclude,
+	isCallback,
+	isFresh,
+	isSame,
+	mapCode,
+	type Parsed,
+	readHeader,
+	readObject,
+	readSeconds,
+	refuse,
+	sha256Hex,
+	toE164,
+} from "./callback.ts";
+import type { CallbackRequest, CarrierEvent, VerifierFactory } from "./carrier.ts";
+import type { CarrierCode } from "./codes.ts";
+
+/**
+ * Secrets `{secret}`: the secret of the webhook (SMS, Conversation), of the callback configuration (Numbers) or of the
+ * application (Verification, Voice; base64). Only SMS callbacks bring anything of a message.
+ */
+export const verifySinch: VerifierFactory = ({ secrets: { secret } }) => {
+	return (request, now) => {
+		if (!secret) return refuse("not_configured");
+		if (!isCallback(request)) return refuse("malformed");
+		if (request.method !== "POST" && request.method !== "GET") return refuse("unsupported");
+		const { headers, body } = request;
+		if (readHeader(headers, "x-sinch-webhook-signature") !== undefined) {
+			return conclude(authenticateWebhook(secret, request, now), () => parse(body, now));
+		}
+		if (readHeader(headers, "x-sinch-signature") !== undefined) {
+			return conclude(authenticateNumbers(secret, request), () => ({}));
+		}
+		if (/^application /i.test(readHeader(headers, "authorization") ?? "")) {
+			return conclude(authenticateApplication(secret, request, now), () => ({}));
+		}
+		return refuse("unsigned");
+	};
+};
+
+const states: Record<string, CarrierEvent["state"]> = {
+	Queued: "pending",
+	Dispatched: "submitted",
+	Delivered: "delivered",
+	Aborted: "undelivered",
+	Cancelled: "undelivered",
+	Rejected: "rejected",
+	Deleted: "undelivered",
+	Failed: "undelivered",
+	Expired: "expired",
+	Unknown: "pending",
+};
+// https://developers.sinch.com/docs/sms/api-reference/sms/tag/Delivery-reports
+const codes: Record<string, CarrierCode> = {
+	"402": "content_refused",
+	"403": "invalid_recipient",
+	"404": "handset_unreachable",
+	"405": "invalid_recipient",
+	"406": "validity_over",
+	"408": "content_refused",
+	"410": "invalid_recipient",
+	"412": "recipient_opted_out",
+};
+
+const id = z.string().regex(/^[\w-]{1,64}$/);
+const number = z.string().regex(/^[\w+ -]{1,32}$/);
+const time = z.iso
+	.datetime({ offset: true, local: true })
+	.transform((text) => Date.parse(text))
+	.optional();
+const receipt = z.object({
+	type: z.literal("recipient_delivery_report_sms"),
+	batch_id: id,
+	recipient: number,
+	status: z.enum(Object.keys(states)),
+	code: z.int().min(0).max(999),
+	at: time,
+});
+const inbound = z.object({
+	type: z.literal("mo_text"),
+	id,
+	from: number,
+	to: number,
+	body: z.string(),
+	received_at: time,
+});
+
+function authenticateWebhook(secret: string, { headers, body }: CallbackRequest, now: number): Authentic {
+	const signature = readHeader(headers, "x-sinch-webhook-signature") ?? "";
+	const nonce = readHeader(headers, "x-sinch-webhook-signature-nonce");
+	const timestamp = readHeader(headers, "x-sinch-webhook-signature-timestamp");
+	if (nonce === undefined || timestamp === undefined) return { refused: "unsigned" };
+	const algorithm = readHeader(headers, "x-sinch-webhook-signature-algorithm") ?? "HmacSHA256";
+	if (algorithm !== "HmacSHA256") return { refused: "unsupported" };
+	const seconds = readSeconds(timestamp);
+	// Dots join body, nonce and time: with one in the nonce another cut would bear the same signature.
+	const isNonce = /^[\w+/=-]{1,128}$/.test(nonce);
+	if (seconds === undefined || !isNonce || !/^[A-Za-z0-9+/]{43}=$/.test(signature)) return { refused: "malformed" };
+	const signed = `${body}.${nonce}.${timestamp}`;
+	const expected = createHmac("sha256", secret).update(signed, "utf8").digest("base64");
+	if (!isSame(signature, expected)) return { refused: "bad_signature" };
+	return { replayKey: sha256Hex(signed), fresh: isFresh(now, seconds) };
+}
+
+// Neither timed nor numbered: the body is all there is.
+function authenticateNumbers(secret: string, { headers, body }: CallbackRequest): Authentic {
+	const signature = (readHeader(headers, "x-sinch-signature") ?? "").toLowerCase();
+	if (!/^[0-9a-f]{40}$/.test(signature)) return { refused: "malformed" };
+	const expected = createHmac("sha1", secret).update(body, "utf8").digest("hex");
+	return isSame(signature, expected) ? { replayKey: sha256Hex(body), fresh: true } : { refused: "bad_signature" };
+}
+
+function authenticateApplication(secret: string, request: CallbackRequest, now: number): Authentic {
+	const { method, url, headers, body } = request;
+	const authorization = readHeader(headers, "authorization") ?? "";
+	const [, signature] = /^application ([\w-]{1,64}):([A-Za-z0-9+/]{43}=)$/i.exec(authorization)?.slice(1) ?? [];
+	const timestamp = readHeader(headers, "x-timestamp");
+	if (timestamp === undefined) return { refused: "unsigned" };
+	const at = z.iso.datetime({ offset: true }).safeParse(timestamp).success ? Date.parse(timestamp) : undefined;
+	if (signature === undefined || at === undefined) return { refused: "malformed" };
+	const path = /^https?:\/\/[^/?#]+([^?#]*)/i.exec(url)?.[1] || "/";
+	const hash = body === "" ? "" : createHash("md5").update(body, "utf8").digest("base64");
+	const type = readHeader(headers, "content-type") ?? "";
+	const signed = [method, hash, type, `x-timestamp:${timestamp}`, path].join("\n");
+	const expected = createHmac("sha256", Buffer.from(secret, "base64")).update(signed, "utf8").digest("base64");
+	if (!isSame(signature, expected)) return { refused: "bad_signature" };
+	return { replayKey: sha256Hex(signed), fresh: isFresh(now, at / 1000) };
+}
+
+/** What is of no known kind is no concern of a message; what is of one must have its form. */
+function parse(body: string, now: number): Parsed | undefined {
+	const event = readObject(body);
+	if (event?.type === "mo_text") {
+		const { data } = inbound.safeParse(event);
+		if (!data) return undefined;
+		const text = Plaintext.text(data.body);
+		const from = Plaintext.text(toE164(data.from));
+		return { messages: [{ eventId: data.id, from, to: toE164(data.to), text, at: data.received_at ?? now }] };
+	}
+	if (event?.type !== "recipient_delivery_report_sms") return {};
+	const { data } = receipt.safeParse(event);
+	if (!data) return undefined;
+	const { batch_id: carrierId, status, code } = data;
+	const mapped = mapCode(codes, code >= 402 ? String(code) : undefined);
+	const state = states[status] ?? "pending";
+	const eventId = `${carrierId}.${status}.${code}`;
+	return { events: [{ eventId, carrierId, state, at: data.at ?? now, ...(mapped && { code: mapped }) }] };
+}

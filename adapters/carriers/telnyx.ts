@@ -1,0 +1,135 @@
+// Telnyx: JSON callbacks signed by Ed25519 over their time and raw body.
+
+import { type KeyObject, verify as verifySignature } from "node:crypto";
+import { z } from "zod";
+import { Plaintext } from "../../domain/plaintext.ts";
+import {
+	type Authentic,
+	conclude,
+	isCallback,
+	isFresh,
+	mapCode,
+	type Parsed,
+	readHeader,
+	readObject,
+	readSeconds,
+	refuse,
+	sha256Hex,
+} from "./callback.ts";
+import type { CallbackRequest, CarrierEvent, VerifierFactory } from "./carrier.ts";
+import type { CarrierCode } from "./codes.ts";
+import { readEd25519Key } from "./ed25519.ts";
+
+/** Secrets `{publicKey}`: the account's key as Mission Control shows it, base64 of 32 bytes. */
+export const verifyTelnyx: VerifierFactory = ({ secrets }) => {
+	const key = secrets.publicKey ? readEd25519Key(secrets.publicKey) : undefined;
+	return (request, now) => {
+		if (!key) return refuse("not_configured");
+		if (!isCallback(request)) return refuse("malformed");
+		const authentic = authenticate(key, request, now);
+		const id = z.object({ data: z.object({ id: eventId }) }).safeParse(readObject(request.body)).data?.data.id;
+		// Telnyx brings the same event again under a new time: its id is what stays.
+		const keyed = authentic.refused === undefined && id !== undefined ? { ...authentic, replayKey: id } : authentic;
+		return conclude(keyed, () => parse(request.body, now));
+	};
+};
+
+const states: Record<string, CarrierEvent["state"]> = {
+	queued: "pending",
+	sending: "pending",
+	sent: "submitted",
+	delivered: "delivered",
+	sending_failed: "undelivered",
+	delivery_failed: "undelivered",
+	expired: "expired",
+	// Final: it will never say more.
+	delivery_unconfirmed: "unknown",
+};
+// https://developers.telnyx.com/docs/messaging/messages/error-codes
+const codes: Record<string, CarrierCode> = {
+	"40001": "invalid_recipient",
+	"40002": "content_refused",
+	"40003": "content_refused",
+	"40005": "validity_over",
+	"40008": "handset_unreachable",
+	"40010": "sender_refused",
+	"40300": "recipient_opted_out",
+	"40310": "invalid_recipient",
+};
+
+const eventId = z.string().regex(/^[\w-]{1,64}$/);
+const phoneNumber = z.string().regex(/^[\w+ -]{1,32}$/);
+const time = z.iso
+	.datetime({ offset: true })
+	.transform((text) => Date.parse(text))
+	.optional();
+const head = { id: eventId, occurred_at: time };
+const receipt = z.object({
+	data: z.object({
+		...head,
+		event_type: z.enum(["message.sent", "message.finalized"]),
+		payload: z.object({
+			id: eventId,
+			to: z.array(z.object({ status: z.string() })).min(1),
+			errors: z.array(z.object({ code: z.coerce.string() })).nullish(),
+		}),
+	}),
+});
+const inbound = z.object({
+	data: z.object({
+		...head,
+		event_type: z.literal("message.received"),
+		payload: z.object({
+			id: eventId,
+			from: z.object({ phone_number: phoneNumber }),
+			to: z.array(z.object({ phone_number: phoneNumber })).min(1),
+			text: z.string().nullish(),
+		}),
+	}),
+});
+
+function authenticate(key: KeyObject, { method, headers, body }: CallbackRequest, now: number): Authentic {
+	if (method !== "POST") return { refused: "unsupported" };
+	const signature = readHeader(headers, "telnyx-signature-ed25519");
+	const timestamp = readHeader(headers, "telnyx-timestamp");
+	if (signature === undefined || timestamp === undefined) return { refused: "unsigned" };
+	const seconds = readSeconds(timestamp);
+	if (seconds === undefined || !/^[A-Za-z0-9+/]{85}[AQgw]==$/.test(signature)) return { refused: "malformed" };
+	const signed = `${timestamp}|${body}`;
+	const fits = verifySignature(null, Buffer.from(signed, "utf8"), key, Buffer.from(signature, "base64"));
+	return fits ? { replayKey: sha256Hex(signed), fresh: isFresh(now, seconds) } : { refused: "bad_signature" };
+}
+
+/** What is of no known kind is no concern of a message; what is of one must have its form. */
+function parse(body: string, now: number): Parsed | undefined {
+	const event = readObject(body);
+	const { event_type: type } = (event?.data ?? {}) as { event_type?: unknown };
+	if (type === "message.received") return parseInbound(event, now);
+	return type === "message.sent" || type === "message.finalized" ? parseReceipt(event, now) : {};
+}
+
+function parseReceipt(event: unknown, now: number): Parsed | undefined {
+	const data = receipt.safeParse(event).data?.data;
+	if (!data) return undefined;
+	const { to, id: carrierId, errors } = data.payload;
+	const code = mapCode(codes, errors?.[0]?.code);
+	const events = new Set(to.map(({ status }) => status));
+	// One message of ours goes to one recipient: several answers would be another's.
+	const state = events.size === 1 ? states[[...events][0] ?? ""] : undefined;
+	return {
+		events: [
+			{ eventId: data.id, carrierId, state: state ?? "pending", at: data.occurred_at ?? now, ...(code && { code }) },
+		],
+	};
+}
+
+function parseInbound(event: unknown, now: number): Parsed | undefined {
+	const data = inbound.safeParse(event).data?.data;
+	const to = data?.payload.to[0]?.phone_number;
+	if (!data || to === undefined) return undefined;
+	const { id, from, text } = data.payload;
+	const at = data.occurred_at ?? now;
+	return {
+		messages: [{ eventId: id, from: Plaintext.text(from.phone_number), to, text: Plaintext.text(text ?? ""), at }],
+	};
+}

@@ -1,0 +1,176 @@
+// Twilio: form callbacks signed by HMAC-SHA1 over their address and undelimited fields, JSON ones over a hash in the address.
+
+import { createHmac } from "node:crypto";
+import { parse as parseQuery, stringify as stringifyQuery } from "node:querystring";
+import { z } from "zod";
+import { Plaintext } from "../../domain/plaintext.ts";
+import {
+	type Authentic,
+	conclude,
+	isCallback,
+	isForm,
+	isSame,
+	mapCode,
+	type Parsed,
+	queryOf,
+	readFields,
+	readForm,
+	readHeader,
+	refuse,
+	sha256Hex,
+} from "./callback.ts";
+import type { CallbackRequest, CarrierEvent, VerifierFactory } from "./carrier.ts";
+import type { CarrierCode } from "./codes.ts";
+
+/** Secrets `{secret}`: the auth token of the account that sends. Nothing is timed: the replay key is what was signed. */
+export const verifyTwilio: VerifierFactory = ({ secrets: { secret } }) => {
+	return (request, now) => {
+		if (!secret) return refuse("not_configured");
+		if (!isCallback(request)) return refuse("malformed");
+		const fields = isHashed(request) ? [] : readForm(request.body);
+		return conclude(authenticate(secret, request, fields), () => parse(fields, now));
+	};
+};
+
+const states: Record<string, CarrierEvent["state"]> = {
+	accepted: "pending",
+	scheduled: "pending",
+	queued: "pending",
+	sending: "pending",
+	sent: "submitted",
+	delivered: "delivered",
+	read: "delivered",
+	undelivered: "undelivered",
+	failed: "undelivered",
+	canceled: "undelivered",
+};
+// https://www.twilio.com/docs/api/errors
+const codes: Record<string, CarrierCode> = {
+	"21211": "invalid_recipient",
+	"21408": "invalid_recipient",
+	"21610": "recipient_opted_out",
+	"21614": "invalid_recipient",
+	"30003": "handset_unreachable",
+	"30004": "content_refused",
+	"30005": "invalid_recipient",
+	"30006": "invalid_recipient",
+	"30007": "content_refused",
+	"30034": "sender_refused",
+	"30036": "validity_over",
+};
+
+const sid = z.string().regex(/^(SM|MM)[0-9A-Za-z]{1,62}$/);
+const account = z.string().regex(/^AC[0-9A-Za-z]{1,62}$/);
+const address = z.string().regex(/^[\w+: .@-]{1,64}$/);
+const common = { MessageSid: sid, SmsSid: sid.optional(), AccountSid: account.optional(), From: address.optional() };
+const receipt = z.object({
+	...common,
+	To: address.optional(),
+	MessageStatus: z.enum(Object.keys(states)),
+	SmsStatus: z.enum(Object.keys(states)).optional(),
+	ErrorCode: z
+		.string()
+		.regex(/^\d{0,6}$/)
+		.optional(),
+});
+const inbound = z.object({
+	...common,
+	From: address,
+	To: address,
+	Body: z.string().max(1600),
+	SmsStatus: z.literal("received").optional(),
+	NumMedia: z
+		.string()
+		.regex(/^\d{1,2}$/)
+		.optional(),
+});
+const known = [...Object.keys(receipt.shape), ...Object.keys(inbound.shape), "SmsMessageSid", "MessagingServiceSid"];
+
+function authenticate(secret: string, request: CallbackRequest, fields: [string, string][]): Authentic {
+	const { method, url, headers, body } = request;
+	if (method !== "POST" && method !== "GET") return { refused: "unsupported" };
+	const signature = readHeader(headers, "x-twilio-signature");
+	if (signature === undefined) return { refused: "unsigned" };
+	if (!/^[A-Za-z0-9+/]{27}=$/.test(signature) || !/^https?:\/\/[^/?#]/i.test(url)) return { refused: "malformed" };
+	const hashes = new URLSearchParams(queryOf(url)).getAll("bodySHA256");
+	if (isHashed(request) && !hashesCover(hashes, body)) return { refused: "bad_signature" };
+	const text = concatenate(fields);
+	const fitting = candidates(url).filter((candidate) => isSame(signature, sign(secret, candidate + text)));
+	if (fitting.length === 0) return { refused: "bad_signature" };
+	return { replayKey: sha256Hex(fitting[0] + text), fresh: true };
+}
+
+function sign(secret: string, text: string): string {
+	return createHmac("sha1", secret).update(text, "utf8").digest("base64");
+}
+
+/** A body that is no form is signed by its hash in the address only. A form may be recorded without its content type. */
+function isHashed(request: CallbackRequest): boolean {
+	if (isForm(request)) return false;
+	const isTyped = readHeader(request.headers, "content-type") !== undefined && request.body !== "";
+	return isTyped || new URLSearchParams(queryOf(request.url)).has("bodySHA256");
+}
+
+function hashesCover(hashes: string[], body: string): boolean {
+	return hashes.length === 1 && isSame(hashes[0] ?? "", sha256Hex(body));
+}
+
+/** Names in the order of their code units, each with its values: what is there twice counts once. */
+function concatenate(fields: [string, string][]): string {
+	const values = new Map<string, Set<string>>();
+	for (const [name, value] of fields) values.set(name, (values.get(name) ?? new Set()).add(value));
+	const names = [...values.keys()].sort();
+	return names.flatMap((name) => [...(values.get(name) ?? [])].sort().map((value) => name + value)).join("");
+}
+
+/**
+ * The addresses that Twilio may have signed: it is not documented when the port is part of it, and some of its back ends
+ * escape more of the query than they call with. All of them mean the same.
+ */
+function candidates(url: string): string[] {
+	const [, scheme = "", host = "", port = "", rest = ""] =
+		/^(https?:\/\/)((?:[^/?#@]*@)?(?:\[[^\]]*\]|[^/?#:]*))(:\d*)?(.*)$/is.exec(url) ?? [];
+	const defaultPort = scheme.toLowerCase() === "https://" ? ":443" : ":80";
+	const at = rest.indexOf("?");
+	const query = at < 0 ? "" : rest.slice(at + 1);
+	const rests = [rest, ...(query ? [`${rest.slice(0, at)}?${stringifyQuery(parseQuery(query))}`] : [])];
+	const ports = ["", port || defaultPort];
+	const asCalled = rests.flatMap((tail) => ports.map((each) => scheme + host + each + tail));
+	return [...new Set([...asCalled, ...(URL.canParse(url) ? [new URL(url).href] : [])])];
+}
+
+/**
+ * Nothing separates a name from its value in what is signed, so that fields can be cut elsewhere under the same signature:
+ * only fields of documented names and forms count, and a name that is cut short is no other field.
+ */
+function parse(pairs: [string, string][], now: number): Parsed | undefined {
+	if (pairs.some(([name, value]) => isCutShort(name, value))) return undefined;
+	const names = new Set(pairs.map(([name]) => name));
+	// Calls are signed alike and are no concern of a message.
+	const ofMessage = ["MessageSid", "MessageStatus", "SmsSid", "SmsStatus", "Body"].some((name) => names.has(name));
+	if (!ofMessage) return pairs.some(([, value]) => /MessageSid|MessageStatus/.test(value)) ? undefined : {};
+	const fields = readFields(pairs, known);
+	if (!fields) return undefined;
+	return "Body" in fields ? parseInbound(fields, now) : parseReceipt(fields, now);
+}
+
+function isCutShort(name: string, value: string): boolean {
+	return !known.includes(name) && known.some((field) => field.startsWith(name) && (name + value).startsWith(field));
+}
+
+function parseReceipt(fields: Record<string, string>, at: number): Parsed | undefined {
+	const { data } = receipt.safeParse(fields);
+	if (!data || (data.SmsStatus ?? data.MessageStatus) !== data.MessageStatus) return undefined;
+	const { MessageSid: carrierId, MessageStatus: status } = data;
+	if ((data.SmsSid ?? carrierId) !== carrierId) return undefined;
+	const code = mapCode(codes, data.ErrorCode && data.ErrorCode !== "0" ? data.ErrorCode : undefined);
+	const eventId = `${carrierId}.${status}`;
+	return { events: [{ eventId, carrierId, state: states[status] ?? "pending", at, ...(code && { code }) }] };
+}
+
+function parseInbound(fields: Record<string, string>, at: number): Parsed | undefined {
+	const { data } = inbound.safeParse(fields);
+	if (!data) return undefined;
+	const { MessageSid: eventId, From, To, Body } = data;
+	return { messages: [{ eventId, from: Plaintext.text(From), to: To, text: Plaintext.text(Body), at }] };
+}

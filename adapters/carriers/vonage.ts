@@ -1,0 +1,234 @@
+// Vonage: callbacks under a JWT that names the body's hash, or, of the older SMS API, a signature among the parameters.
+
+import { createHash, createHmac } from "node:crypto";
+import { z } from "zod";
+import { Plaintext } from "../../domain/plaintext.ts";
+import {
+	type Authentic,
+	conclude,
+	isCallback,
+	isForm,
+	isFresh,
+	isSame,
+	mapCode,
+	type Parsed,
+	queryOf,
+	readFields,
+	readForm,
+	readHeader,
+	readObject,
+	readSeconds,
+	refuse,
+	sha256Hex,
+	toE164,
+} from "./callback.ts";
+import type { CallbackRequest, CarrierEvent, VerifierFactory } from "./carrier.ts";
+import type { CarrierCode } from "./codes.ts";
+import { isHashOf, readJwt, readNumericDate } from "./jwt.ts";
+
+/**
+ * Secrets `{secret}`: the account's signature secret. Setting `algorithm`, one of md5hash, md5, sha1, sha256, sha512,
+ * pins how the older callbacks are signed; without it the signature's length tells. Vonage documents rare callbacks
+ * without any signature; it brings them again when they are answered by a 5xx.
+ * @throws TypeError for another algorithm
+ */
+export const verifyVonage: VerifierFactory = ({ settings: { algorithm }, secrets: { secret } }) => {
+	const named = algorithm
+		?.toLowerCase()
+		.replace(/[^a-z0-9]/g, "")
+		.replace(/^hmac/, "");
+	// The JWT's is always this one.
+	const pinned = named === "hs256" ? undefined : named;
+	if (pinned !== undefined && !Object.hasOwn(signatureLengths, pinned)) {
+		throw new TypeError(`The algorithm must be one of ${Object.keys(signatureLengths).join(", ")}.`);
+	}
+	return (request, now) => {
+		if (!secret) return refuse("not_configured");
+		if (!isCallback(request)) return refuse("malformed");
+		if (request.method !== "POST" && request.method !== "GET") return refuse("unsupported");
+		const bearer = /^Bearer +(.*)$/i.exec(readHeader(request.headers, "authorization") ?? "")?.[1];
+		if (bearer !== undefined) {
+			const authentic = authenticateJwt(secret, bearer, request.body, now);
+			return conclude(authentic, () => parse(readObject(request.body) ?? {}, now));
+		}
+		const pairs = readParameters(request);
+		if (!pairs) return refuse("malformed");
+		return conclude(authenticateSig(secret, pinned, pairs, now), () => parseSigned(pairs, now));
+	};
+};
+
+/** Hex digits of each way to sign; two have the same. */
+const signatureLengths = { md5hash: 32, md5: 32, sha1: 40, sha256: 64, sha512: 128 } as const;
+
+const states: Record<string, CarrierEvent["state"]> = {
+	accepted: "pending",
+	buffered: "pending",
+	submitted: "submitted",
+	delivered: "delivered",
+	read: "delivered",
+	expired: "expired",
+	failed: "undelivered",
+	undeliverable: "undelivered",
+	rejected: "rejected",
+	// Neither delivered nor failed.
+	unknown: "pending",
+};
+// https://developer.vonage.com/messaging/sms/guides/delivery-receipts
+const codes: Record<string, CarrierCode> = {
+	"2": "handset_unreachable",
+	"3": "recipient_opted_out",
+	"4": "invalid_recipient",
+	"5": "content_refused",
+	"6": "handset_unreachable",
+	"7": "content_refused",
+	"8": "handset_unreachable",
+	"9": "content_refused",
+	"10": "sender_refused",
+	"12": "invalid_recipient",
+	"15": "sender_refused",
+	"1241": "content_refused",
+};
+
+const id = z.string().regex(/^[0-9A-Za-z-]{1,64}$/);
+const number = z.string().regex(/^[\w+ .-]{1,32}$/);
+const state = z.enum(Object.keys(states));
+const time = z.string().max(40).optional();
+const smsReceipt = z.object({
+	messageId: id,
+	msisdn: number,
+	status: state,
+	"err-code": z
+		.string()
+		.regex(/^\d{0,5}$/)
+		.optional(),
+	"message-timestamp": time,
+});
+const smsInbound = z.object({ messageId: id, msisdn: number, to: number, text: z.string(), "message-timestamp": time });
+const receipt = z.object({
+	message_uuid: id,
+	status: state,
+	timestamp: time,
+	error: z.object({ title: z.coerce.string() }).nullish(),
+});
+const inbound = z.object({ message_uuid: id, from: number, to: number, text: z.string(), timestamp: time });
+
+/** Vonage's own libraries check the HMAC alone: issuer, time, id and the body's hash are for us to check. */
+function authenticateJwt(secret: string, token: string, body: string, now: number): Authentic {
+	const read = readJwt(token, secret, ["HS256"]);
+	if ("refused" in read) return read;
+	const { iss, iat, exp, nbf, jti, payload_hash: hash } = read.claims;
+	if (iss !== "Vonage") return { refused: "untrusted" };
+	const issuedAt = readNumericDate(iat);
+	if (issuedAt === undefined || typeof jti !== "string" || !/^[\w.:-]{1,128}$/.test(jti)) {
+		return { refused: "malformed" };
+	}
+	if (!isHashOf(hash, sha256Hex(body))) return { refused: "bad_signature" };
+	const isOver = exp !== undefined && !((readNumericDate(exp) ?? 0) * 1000 > now);
+	const isEarly = nbf !== undefined && !((readNumericDate(nbf) ?? Number.POSITIVE_INFINITY) * 1000 <= now);
+	return { replayKey: jti, fresh: isFresh(now, issuedAt) && !isOver && !isEarly };
+}
+
+/** The parameters as they are signed: of the query, or of a body that is a form or flat JSON. */
+function readParameters(request: CallbackRequest): [string, string][] | undefined {
+	const { method, url, body } = request;
+	if (method === "GET" || body === "") return readForm(queryOf(url));
+	if (isForm(request)) return readForm(body);
+	const object = readObject(body);
+	if (!object) return /^\s*[{[]/.test(body) ? undefined : readForm(body);
+	const isFlat = Object.values(object).every((value) => ["string", "number", "boolean"].includes(typeof value));
+	return isFlat ? Object.entries(object).map(([name, value]) => [name, String(value)]) : undefined;
+}
+
+function authenticateSig(
+	secret: string,
+	pinned: string | undefined,
+	pairs: [string, string][],
+	now: number,
+): Authentic {
+	const names = pairs.map(([name]) => name);
+	const { sig, timestamp, nonce } = Object.fromEntries(pairs);
+	if (sig === undefined) return { refused: "unsigned" };
+	// A name that holds a separator, or is there twice, could be cut elsewhere under the same signature.
+	const isPlain = new Set(names).size === names.length && names.every((name) => /^[\w.-]{1,64}$/.test(name));
+	const seconds = readSeconds(timestamp ?? "");
+	const given = sig.toLowerCase();
+	if (!isPlain || seconds === undefined || !/^[0-9a-f]+$/.test(given)) return { refused: "malformed" };
+	const text = serialise(pairs);
+	const fits = ways(pinned, given.length).map((way) => isSame(given, sign(way, secret, text)));
+	if (!fits.some((each) => each)) return { refused: "bad_signature" };
+	return { replayKey: nonce ? `${timestamp}.${nonce}` : sha256Hex(text), fresh: isFresh(now, seconds) };
+}
+
+function ways(pinned: string | undefined, length: number): string[] {
+	const fitting = Object.entries(signatureLengths).filter(([, digits]) => digits === length);
+	return fitting.map(([name]) => name).filter((name) => pinned === undefined || pinned === name);
+}
+
+function serialise(pairs: [string, string][]): string {
+	const signed = pairs.filter(([name]) => name !== "sig").sort(([a], [b]) => (a < b ? -1 : 1));
+	return signed.map(([name, value]) => `&${name}=${value.replace(/[&=]/g, "_")}`).join("");
+}
+
+function sign(way: string, secret: string, text: string): string {
+	if (way === "md5hash")
+		return createHash("md5")
+			.update(text + secret, "utf8")
+			.digest("hex");
+	return createHmac(way, secret).update(text, "utf8").digest("hex");
+}
+
+/** `&`, `=` and `_` are one to the signature: only what a recipient wrote may hold the first two. */
+function parseSigned(pairs: [string, string][], now: number): Parsed | undefined {
+	const fields = readFields(pairs, []) ?? {};
+	const isAltered = Object.entries(fields).some(([name, value]) => name !== "text" && /[&=]/.test(value));
+	return isAltered && "status" in fields ? undefined : parse(fields, now);
+}
+
+/** What is of no known kind is no concern of a message; what is of one must have its form. */
+function parse(event: Record<string, unknown>, now: number): Parsed | undefined {
+	if ("messageId" in event) return "status" in event ? parseSmsReceipt(event, now) : parseSmsInbound(event, now);
+	if ("message_uuid" in event) return "status" in event ? parseReceipt(event, now) : parseInbound(event, now);
+	return "status" in event && "msisdn" in event ? undefined : {};
+}
+
+function parseSmsReceipt(event: Record<string, unknown>, now: number): Parsed | undefined {
+	const { data } = smsReceipt.safeParse(event);
+	if (!data) return undefined;
+	return one(data.messageId, data.status, data["err-code"], readTime(data["message-timestamp"], now));
+}
+
+function parseReceipt(event: Record<string, unknown>, now: number): Parsed | undefined {
+	const { data } = receipt.safeParse(event);
+	return data && one(data.message_uuid, data.status, data.error?.title, readTime(data.timestamp, now));
+}
+
+function one(carrierId: string, status: string, reason: string | undefined, at: number): Parsed {
+	const code = mapCode(codes, reason === "" || reason === "0" ? undefined : reason);
+	const eventId = `${carrierId}.${status}`;
+	return { events: [{ eventId, carrierId, state: states[status] ?? "pending", at, ...(code && { code }) }] };
+}
+
+function parseSmsInbound(event: Record<string, unknown>, now: number): Parsed | undefined {
+	const { data } = smsInbound.safeParse(event);
+	if (!data) return undefined;
+	return written(data.messageId, data.msisdn, data.to, data.text, readTime(data["message-timestamp"], now));
+}
+
+function parseInbound(event: Record<string, unknown>, now: number): Parsed | undefined {
+	// Other channels and media bring no text.
+	if (event.message_type !== "text") return {};
+	const { data } = inbound.safeParse(event);
+	return data && written(data.message_uuid, data.from, data.to, data.text, readTime(data.timestamp, now));
+}
+
+function written(eventId: string, from: string, to: string, text: string, at: number): Parsed {
+	return {
+		messages: [{ eventId, from: Plaintext.text(toE164(from)), to: toE164(to), text: Plaintext.text(text), at }],
+	};
+}
+
+// "2020-01-01 14:00:00" is UTC.
+function readTime(text: string | undefined, now: number): number {
+	const at = Date.parse((text ?? "").replace(/^(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)$/, "$1T$2Z"));
+	return Number.isNaN(at) ? now : at;
+}

@@ -1,0 +1,12 @@
+// `lethe carrier`: what a carrier sent, judged offline: callbacks, segment counts and SMPP PDUs.
+
+import { Command } from "commander";
+import { segmentsCommand } from "./carrier/segments.ts";
+import { verifyCommand } from "./carrier/verify.ts";
+
+/** None of them needs a server. */
+export function carrierCommand(): Command {
+	const carrier = new Command("carrier").description("check what a carrier sent; no server needed");
+	for (const command of [verifyCommand(), segmentsCommand()]) carrier.addCommand(command);
+	return carrier;
+}

@@ -1,0 +1,127 @@
+// Sinch's callbacks: the SMS API's over body, nonce and time, and the ways of its other products.
+
+import assert from "node:assert/strict";
+import { createHash, createHmac } from "node:crypto";
+import { test } from "node:test";
+import { verifySinch } from "../../../adapters/carriers/sinch.ts";
+
+const secret = "foo_secret1234";
+const now = Date.UTC(2030, 0, 2, 3, 4, 5);
+const seconds = now / 1000;
+const verify = verifySinch({ settings: {}, secrets: { secret } });
+const url = "https://lethe.example/v1/callbacks/sinch/q/receipts";
+const batch = "01FC66621XXXXX119Z8PMV1QPQ";
+const report = {
+	...{ type: "recipient_delivery_report_sms", batch_id: batch, recipient: "12025550142", code: 0 },
+	...{ status: "Delivered", at: "2030-01-02T03:04:00.000Z", operator_status_at: "2030-01-02T03:03Z" },
+};
+
+function post(
+	content: unknown,
+	options: { nonce?: string; timestamp?: string; key?: string; algorithm?: string } = {},
+) {
+	const { nonce = "01FJA8B4A7BM43YGWSG9GBV067", timestamp = String(seconds), key = secret } = options;
+	const body = typeof content === "string" ? content : JSON.stringify(content);
+	const signature = createHmac("sha256", key).update(`${body}.${nonce}.${timestamp}`).digest("base64");
+	const headers: Record<string, string> = {
+		"x-sinch-webhook-signature": signature,
+		"x-sinch-webhook-signature-nonce": nonce,
+		"x-sinch-webhook-signature-timestamp": timestamp,
+		"x-sinch-webhook-signature-algorithm": options.algorithm ?? "HmacSHA256",
+	};
+	return { method: "POST", url, headers, body };
+}
+const reasonOf = (request: Parameters<typeof verify>[0], at = now, check = verify) => {
+	const result = check(request, at);
+	return result.valid ? undefined : result.reason;
+};
+
+test("each status means one state, and each code one of ours", () => {
+	const expected = {
+		...{ Queued: "pending", Dispatched: "submitted", Delivered: "delivered", Aborted: "undelivered" },
+		...{ Cancelled: "undelivered", Rejected: "rejected", Deleted: "undelivered", Failed: "undelivered" },
+		...{ Expired: "expired", Unknown: "pending" },
+	};
+	for (const [status, state] of Object.entries(expected)) {
+		const result = verify(post({ ...report, status }), now);
+		assert.ok(result.valid);
+		assert.deepEqual(result.events, [
+			{ eventId: `${batch}.${status}.0`, carrierId: batch, state, at: Date.UTC(2030, 0, 2, 3, 4, 0) },
+		]);
+	}
+	assert.equal(verify(post({ ...report, status: "Expired", code: 406 }), now).events[0]?.code, "validity_over");
+});
+
+test("the raw body is what is signed: the same JSON written otherwise is not", () => {
+	const request = post(report);
+	assert.equal(reasonOf({ ...request, body: JSON.stringify(report, null, 1) }), "bad_signature");
+	assert.equal(reasonOf(post(report, { key: "other" })), "bad_signature");
+	const nonce = { ...request.headers, "x-sinch-webhook-signature-nonce": "other" };
+	assert.equal(reasonOf({ ...request, headers: nonce }), "bad_signature");
+	assert.equal(reasonOf(post(report, { algorithm: "HmacSHA1" })), "unsupported");
+});
+
+test("a nonce or time that would let the three parts be cut elsewhere is malformed", () => {
+	assert.equal(reasonOf(post(report, { nonce: "a.b" })), "malformed");
+	const whole = post(`${JSON.stringify(report)}.x`, { nonce: "n" });
+	const cut = { ...whole, body: JSON.stringify(report) };
+	cut.headers = { ...whole.headers, "x-sinch-webhook-signature-nonce": "x.n" };
+	assert.equal(reasonOf(cut), "malformed");
+	for (const timestamp of ["", "NaN", `${seconds}a`, `${seconds}.0`]) {
+		assert.equal(reasonOf(post(report, { timestamp })), "malformed", timestamp);
+	}
+	for (const edge of [-300, 300]) assert.equal(reasonOf(post(report), now + edge * 1000), undefined);
+	for (const edge of [-301, 301]) assert.equal(reasonOf(post(report), now + edge * 1000), "stale");
+	for (const name of ["", "-nonce", "-timestamp"]) {
+		const { [`x-sinch-webhook-signature${name}`]: _gone, ...headers } = post(report).headers;
+		assert.equal(reasonOf({ ...post(report), headers }), "unsigned", name);
+	}
+});
+
+test("callbacks of Numbers are authentic and bring nothing of a message, a receipt's body neither", () => {
+	const body = JSON.stringify(report);
+	const signature = createHmac("sha1", secret).update(body).digest("hex");
+	const request = { method: "POST", url, headers: { "x-sinch-signature": signature }, body };
+	const result = verify(request, now);
+	assert.ok(result.valid);
+	assert.deepEqual(result.events, []);
+	assert.equal(reasonOf({ ...request, body: `${body} ` }), "bad_signature");
+});
+
+test("callbacks of Verification and Voice are authentic under the decoded secret, address and time", () => {
+	const key = Buffer.from("application secret").toString("base64");
+	const check = verifySinch({ settings: {}, secrets: { secret: key } });
+	const body = '{"event":"VerificationResultEvent"}';
+	const at = "2030-01-02T03:04:00.0000000Z";
+	const type = "application/json; charset=utf-8";
+	const path = "/v1/callbacks/sinch/q/receipts";
+	const md5 = createHash("md5").update(body).digest("base64");
+	const text = ["POST", md5, type, `x-timestamp:${at}`, path].join("\n");
+	const signature = createHmac("sha256", Buffer.from(key, "base64")).update(text).digest("base64");
+	const headers = { authorization: `Application app-key:${signature}`, "x-timestamp": at, "content-type": type };
+	const request = { method: "POST", url, headers, body };
+	assert.equal(reasonOf(request, now, check), undefined);
+	assert.equal(reasonOf({ ...request, body: `${body} ` }, now, check), "bad_signature");
+	assert.equal(reasonOf({ ...request, url: `${url}/x` }, now, check), "bad_signature");
+	assert.equal(reasonOf(request, now + 600_000, check), "stale");
+	assert.equal(reasonOf(request, now), "bad_signature");
+});
+
+test("what a recipient wrote is told as it was", () => {
+	const written = {
+		type: "mo_text",
+		id: "01FC",
+		from: "12025550142",
+		to: "12025550100",
+		body: "STOP",
+		received_at: report.at,
+	};
+	const result = verify(post(written), now);
+	assert.ok(result.valid);
+	const [message] = result.messages;
+	assert.deepEqual(
+		[message?.from.reveal(), message?.to, message?.text.reveal()],
+		["+12025550142", "+12025550100", "STOP"],
+	);
+	assert.equal(reasonOf(post({ ...written, from: 1 })), "malformed");
+});

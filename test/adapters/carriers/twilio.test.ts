@@ -1,0 +1,192 @@
+// Twilio's callbacks as its own library signs them; what that library does not check is checked here.
+
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { test } from "node:test";
+import fc from "fast-check";
+import twilio from "twilio";
+import { verifyTwilio } from "../../../adapters/carriers/twilio.ts";
+
+const secret = "12345";
+const now = Date.UTC(2030, 0, 2, 3, 4, 5);
+const verify = verifyTwilio({ settings: {}, secrets: { secret } });
+const url = "https://lethe.example/v1/callbacks/twilio/q/receipts?tenant=a%27b";
+const sent = {
+	AccountSid: `AC${"0".repeat(32)}`,
+	ApiVersion: "2010-04-01",
+	From: "+12025550100",
+	MessageSid: `SM${"1".repeat(32)}`,
+	MessageStatus: "delivered",
+	SmsSid: `SM${"1".repeat(32)}`,
+	SmsStatus: "delivered",
+	To: "+12025550142",
+};
+
+type Params = Record<string, string | string[]>;
+
+function post(params: Params, options: { signed?: Params; url?: string; signedUrl?: string; token?: string } = {}) {
+	const body = new URLSearchParams(
+		Object.entries(params).flatMap(([name, value]) => [value].flat().map((each): [string, string] => [name, each])),
+	).toString();
+	const signature = twilio.getExpectedTwilioSignature(
+		options.token ?? secret,
+		options.signedUrl ?? options.url ?? url,
+		options.signed ?? params,
+	);
+	const headers = { "x-twilio-signature": signature, "content-type": "application/x-www-form-urlencoded" };
+	return { method: "POST", url: options.url ?? url, headers, body };
+}
+const reasonOf = (request: ReturnType<typeof post>) => {
+	const result = verify(request, now);
+	return result.valid ? undefined : result.reason;
+};
+
+test("a genuine receipt is believed, whatever unknown or repeated parameters Twilio adds", () => {
+	const added: Params[] = [{}, { New: "x" }, { Tag: ["b", "a", "b"] }, { RawDlrDoneDate: "3001020304" }];
+	for (const more of added) {
+		const result = verify(post({ ...sent, ...more }), now);
+		assert.ok(result.valid);
+		assert.deepEqual(result.events, [
+			{ eventId: `${sent.MessageSid}.delivered`, carrierId: sent.MessageSid, state: "delivered", at: now },
+		]);
+	}
+});
+
+test("each status means one state, and each error a code of ours", () => {
+	const expected = {
+		...{ accepted: "pending", scheduled: "pending", queued: "pending", sending: "pending", sent: "submitted" },
+		...{ delivered: "delivered", read: "delivered" },
+		...{ undelivered: "undelivered", failed: "undelivered", canceled: "undelivered" },
+	};
+	for (const [status, state] of Object.entries(expected)) {
+		const result = verify(post({ ...sent, MessageStatus: status, SmsStatus: status }), now);
+		assert.equal(result.events[0]?.state, state, status);
+	}
+	const failed = { ...sent, MessageStatus: "undelivered", SmsStatus: "undelivered" };
+	for (const [ErrorCode, code] of Object.entries({ "30003": "handset_unreachable", "99999": "other" })) {
+		assert.equal(verify(post({ ...failed, ErrorCode }), now).events[0]?.code, code);
+	}
+});
+
+test("the address counts with and without its port, and with the query that Twilio's back ends escape", () => {
+	const bare = "https://lethe.example/cb?a=b";
+	const ported = "https://lethe.example:443/cb?a=b";
+	for (const [called, signedUrl] of [
+		[bare, ported],
+		[ported, bare],
+		["http://lethe.example/cb", "http://lethe.example:80/cb"],
+		["https://lethe.example:8443/cb", "https://lethe.example/cb"],
+		["https://lethe.example:8443/cb", "https://lethe.example:8443/cb"],
+		["https://lethe.example/cb?n=O'Hara", "https://lethe.example/cb?n=O%27Hara"],
+		["https://lethe.example/cb?n=O'Hara", "https://lethe.example:443/cb?n=O'Hara"],
+	] as const) {
+		assert.equal(reasonOf(post(sent, { url: called, signedUrl })), undefined, `${called} ${signedUrl}`);
+		assert.equal(
+			twilio.validateRequest(secret, post(sent, { signedUrl }).headers["x-twilio-signature"], called, sent),
+			true,
+		);
+	}
+	for (const signedUrl of [
+		"https://lethe.example:444/cb?a=b",
+		"http://lethe.example/cb?a=b",
+		"https://lethe.example/cb",
+	]) {
+		assert.equal(reasonOf(post(sent, { url: bare, signedUrl })), "bad_signature", signedUrl);
+	}
+});
+
+test("any parameter changed, added or gone is a forgery, and so is another account's token", () => {
+	for (const name of Object.keys(sent)) {
+		const { [name as keyof typeof sent]: _gone, ...rest } = sent;
+		assert.equal(reasonOf(post(rest, { signed: sent })), "bad_signature", name);
+		assert.equal(reasonOf(post({ ...sent, [name]: "x" }, { signed: sent })), "bad_signature", name);
+	}
+	assert.equal(reasonOf(post({ ...sent, New: "" }, { signed: sent })), "bad_signature");
+	assert.equal(reasonOf(post(sent, { token: "other" })), "bad_signature");
+	assert.equal(reasonOf({ ...post(sent), headers: { ...post(sent).headers, "x-twilio-signature": "" } }), "malformed");
+});
+
+test("parameters cut elsewhere bear the same signature and are not believed", () => {
+	const collisions: Params[] = [
+		{ ...without("MessageStatus"), MessageStatu: "sdelivered" },
+		{ ...without("MessageSid", "MessageStatus"), MessageSid: `${sent.MessageSid}MessageStatusdelivered` },
+		{ ...without("AccountSid", "ApiVersion"), AccountSid: `${sent.AccountSid}ApiVersion2010-04-01`, From: sent.From },
+		{ ...without("From", "MessageSid"), From: `${sent.From}MessageSid${sent.MessageSid}` },
+		{
+			A: Object.entries(sent)
+				.map(([name, value]) => name + value)
+				.join("")
+				.slice(1),
+		},
+	];
+	for (const params of collisions) {
+		const request = post(params, { signed: sent });
+		assert.equal(twilio.validateRequest(secret, request.headers["x-twilio-signature"], url, params), true);
+		assert.equal(reasonOf(request), "malformed", JSON.stringify(params));
+	}
+});
+
+function without(...names: string[]): Params {
+	return Object.fromEntries(Object.entries(sent).filter(([name]) => !names.includes(name)));
+}
+
+test("a JSON body counts by its hash in the signed address only", () => {
+	const body = '{"property": "value", "boolean": true}';
+	const hash = createHash("sha256").update(body).digest("hex");
+	const jsonPost = (address: string, text = body, type = "application/json") => ({
+		method: "POST",
+		url: address,
+		headers: {
+			"x-twilio-signature": twilio.getExpectedTwilioSignature(secret, address, {}),
+			"content-type": type,
+		},
+		body: text,
+	});
+	const hashed = `https://lethe.example/cb?foo=1&bodySHA256=${hash}`;
+	assert.equal(reasonOf(jsonPost(hashed)), undefined);
+	assert.equal(reasonOf(jsonPost(hashed, `${body} `)), "bad_signature");
+	assert.equal(reasonOf(jsonPost(hashed, "")), "bad_signature");
+	assert.equal(reasonOf(jsonPost("https://lethe.example/cb?foo=1")), "bad_signature");
+	assert.equal(reasonOf(jsonPost("https://lethe.example/cb?foo=1", body, "text/plain")), "bad_signature");
+	assert.equal(reasonOf(jsonPost(`${hashed}&bodySHA256=${hash}`)), "bad_signature");
+	assert.equal(reasonOf(jsonPost(hashed.replace(hash, hash.toUpperCase()))), "bad_signature");
+});
+
+test("the vendor's published call is authentic and brings nothing of a message", () => {
+	const params = {
+		...{ CallSid: "CA1234567890ABCDE", Caller: "+14158675309", Digits: "1234" },
+		...{ From: "+14158675309", To: "+18005551212" },
+	};
+	const request = post(params, { url: "https://mycompany.com/myapp.php?foo=1&bar=2" });
+	request.headers["x-twilio-signature"] = "RSOYDt4T1cUTdK1PDd93/VVr8B8=";
+	const result = verify(request, now);
+	assert.ok(result.valid);
+	assert.deepEqual([result.events, result.messages], [[], []]);
+});
+
+test("what a recipient wrote is told as it was, separators and signs of other alphabets too", () => {
+	const { MessageStatus, SmsStatus, ...base } = sent;
+	fc.assert(
+		fc.property(fc.string({ unit: "grapheme", maxLength: 200 }), (Body) => {
+			const result = verify(post({ ...base, Body, SmsStatus: "received", NumMedia: "0" }), now);
+			assert.ok(result.valid);
+			assert.deepEqual(
+				result.messages.map(({ from, to, text }) => [from.reveal(), to, text.reveal()]),
+				[[sent.From, sent.To, Body]],
+			);
+		}),
+		{ numRuns: 200 },
+	);
+});
+
+test("what is signed is the replay key: the idempotency token is not", () => {
+	const keyOf = (request: Parameters<typeof verify>[0]) => {
+		const result = verify(request, now);
+		assert.ok(result.valid);
+		return result.replayKey;
+	};
+	const request = post(sent);
+	const headers = { ...request.headers, "i-twilio-idempotency-token": "other" };
+	assert.equal(keyOf({ ...request, headers }), keyOf(request));
+	assert.equal(keyOf({ ...request, body: request.body.replaceAll("%2B", "%2b") }), keyOf(request));
+});

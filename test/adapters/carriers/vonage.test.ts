@@ -1,0 +1,183 @@
+// Vonage's callbacks: tokens made by jose, older signatures made as documented, and the collisions that those allow.
+
+import assert from "node:assert/strict";
+import { createHash, createHmac } from "node:crypto";
+import { test } from "node:test";
+import { SignJWT } from "jose";
+import { verifyVonage } from "../../../adapters/carriers/vonage.ts";
+
+const secret = "ZYzu2iz9HuUQ3iBYz2ehLiw3XNtlFHnd5BLk07OdYQDOoFqBHj";
+const now = Date.UTC(2030, 0, 2, 3, 4, 5);
+const seconds = now / 1000;
+const verify = verifyVonage({ settings: {}, secrets: { secret } });
+const url = "https://lethe.example/v1/callbacks/vonage/q/receipts";
+const uuid = "aaaaaaaa-bbbb-cccc-dddd-0123456789ab";
+const status = {
+	message_uuid: uuid,
+	to: "12025550142",
+	from: "12025550100",
+	timestamp: "2030-01-02T03:04:00Z",
+	status: "delivered",
+};
+const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
+
+async function withJwt(
+	body: string,
+	claims: Record<string, unknown> = {},
+	options: { alg?: string; key?: string } = {},
+) {
+	const all = { iat: seconds, jti: "j-1", iss: "Vonage", payload_hash: sha256(body), api_key: "abcd1234", ...claims };
+	const token = await new SignJWT(all)
+		.setProtectedHeader({ alg: options.alg ?? "HS256", typ: "JWT" })
+		.sign(Buffer.from(options.key ?? secret, "utf8"));
+	const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
+	return { method: "POST", url, headers, body };
+}
+const reasonOf = (request: Parameters<typeof verify>[0], at = now, check = verify) => {
+	const result = check(request, at);
+	return result.valid ? undefined : result.reason;
+};
+
+test("a genuine status is believed, and each means one state", async () => {
+	const expected = {
+		...{ submitted: "submitted", delivered: "delivered", rejected: "rejected", undeliverable: "undelivered" },
+	};
+	for (const [name, state] of Object.entries(expected)) {
+		const result = verify(await withJwt(JSON.stringify({ ...status, status: name })), now);
+		assert.ok(result.valid);
+		assert.equal(result.replayKey, "j-1");
+		assert.deepEqual(result.events, [
+			{ eventId: `${uuid}.${name}`, carrierId: uuid, state, at: Date.UTC(2030, 0, 2, 3, 4, 0) },
+		]);
+	}
+});
+
+test("what the vendor's libraries do not check is checked: issuer, id, time, body and algorithm", async () => {
+	const body = JSON.stringify(status);
+	const bad: [Record<string, unknown>, string][] = [
+		[{ iss: "vonage" }, "untrusted"],
+		[{ iss: undefined }, "untrusted"],
+		[{ jti: undefined }, "malformed"],
+		[{ jti: 1 }, "malformed"],
+		[{ iat: undefined }, "malformed"],
+		[{ iat: `${seconds}` }, "malformed"],
+		[{ payload_hash: undefined }, "bad_signature"],
+		[{ payload_hash: sha256(`${body} `) }, "bad_signature"],
+		[{ iat: seconds - 301 }, "stale"],
+		[{ iat: seconds + 301 }, "stale"],
+		[{ exp: seconds }, "stale"],
+		[{ nbf: seconds + 1 }, "stale"],
+	];
+	for (const [claims, reason] of bad)
+		assert.equal(reasonOf(await withJwt(body, claims)), reason, JSON.stringify(claims));
+	assert.equal(reasonOf({ ...(await withJwt(body)), body: `${body} ` }), "bad_signature");
+	assert.equal(reasonOf(await withJwt(body, {}, { alg: "HS512" })), "bad_signature");
+	assert.equal(reasonOf(await withJwt(body, {}, { key: "other" })), "bad_signature");
+	for (const edge of [-300, 300]) assert.equal(reasonOf(await withJwt(body, { iat: seconds + edge })), undefined);
+});
+
+test("a callback without any signature is unsigned, whatever else it bears", () => {
+	const headers = { authorization: "Basic YTpi", "content-type": "application/json" };
+	assert.equal(reasonOf({ method: "POST", url, headers, body: JSON.stringify(status) }), "unsigned");
+	assert.equal(
+		reasonOf({ method: "GET", url: `${url}?messageId=1&status=delivered`, headers: {}, body: "" }),
+		"unsigned",
+	);
+});
+
+const dlr = {
+	...{ msisdn: "12025550142", to: "Lethe", "network-code": "310000", messageId: "0A0000001234567B", price: "0.03" },
+	...{ status: "delivered", scts: "3001020304", "err-code": "0", "api-key": "abcd1234" },
+	...{ "message-timestamp": "2030-01-02 03:04:00", timestamp: String(seconds), nonce: "n-1" },
+};
+
+function sign(params: Record<string, string>, way: string, key = secret): string {
+	const text = Object.keys(params)
+		.sort()
+		.map((name) => `&${name}=${params[name]?.replace(/[&=]/g, "_")}`)
+		.join("");
+	if (way === "md5hash")
+		return createHash("md5")
+			.update(text + key)
+			.digest("hex");
+	return createHmac(way, key).update(text).digest("hex");
+}
+function get(params: Record<string, string>, sig: string) {
+	return { method: "GET", url: `${url}?${new URLSearchParams({ ...params, sig })}`, headers: {}, body: "" };
+}
+
+test("the older signature is believed in each of its ways, upper case too, and only in the one that is pinned", () => {
+	for (const way of ["md5hash", "md5", "sha1", "sha256", "sha512"]) {
+		const sig = sign(dlr, way);
+		const result = verify(get(dlr, sig.toUpperCase()), now);
+		assert.ok(result.valid, way);
+		assert.deepEqual(result.events, [
+			{
+				eventId: "0A0000001234567B.delivered",
+				carrierId: "0A0000001234567B",
+				state: "delivered",
+				at: Date.UTC(2030, 0, 2, 3, 4, 0),
+			},
+		]);
+		for (const algorithm of ["md5hash", "md5", "sha1", "sha256", "sha512"]) {
+			const pinned = verifyVonage({ settings: { algorithm }, secrets: { secret } });
+			assert.equal(reasonOf(get(dlr, sig), now, pinned), algorithm === way ? undefined : "bad_signature");
+		}
+	}
+	assert.throws(() => verifyVonage({ settings: { algorithm: "crc32" }, secrets: { secret } }), TypeError);
+});
+
+test("by form, by JSON or by query, it is the same callback", () => {
+	const sig = sign(dlr, "sha256");
+	const form = { method: "POST", url, headers: { "content-type": "application/x-www-form-urlencoded" } };
+	assert.equal(reasonOf({ ...form, body: new URLSearchParams({ ...dlr, sig }).toString() }), undefined);
+	const json = { method: "POST", url, headers: { "content-type": "application/json" } };
+	assert.equal(reasonOf({ ...json, body: JSON.stringify({ ...dlr, sig }) }), undefined);
+	assert.equal(reasonOf({ ...json, body: JSON.stringify({ ...dlr, sig, more: {} }) }), "malformed");
+});
+
+test("a parameter changed, a stale time and one that is no number are told apart", () => {
+	const sig = sign(dlr, "sha256");
+	assert.equal(reasonOf(get({ ...dlr, status: "failed" }, sig)), "bad_signature");
+	assert.equal(reasonOf(get(dlr, sign(dlr, "sha256", "other"))), "bad_signature");
+	assert.equal(reasonOf(get(dlr, "")), "malformed");
+	for (const [shift, stale] of [
+		[300, false],
+		[301, true],
+		[-301, true],
+	] as const) {
+		assert.equal(reasonOf(get(dlr, sig), now + shift * 1000), stale ? "stale" : undefined);
+	}
+	for (const timestamp of ["", "NaN", `${seconds}x`, "2030-01-02 03:04:00", `-${seconds}`]) {
+		const odd = { ...dlr, timestamp };
+		assert.equal(reasonOf(get(odd, sign(odd, "sha256"))), "malformed", timestamp);
+	}
+});
+
+test("names and values that could be cut elsewhere under the same signature are not believed", () => {
+	const sig = sign(dlr, "sha256");
+	const { status: _status, scts: _scts, ...rest } = dlr;
+	const folded = { ...rest, "scts=3001020304&status": "delivered" };
+	const swapped = { ...dlr, "client-ref": "a_b" };
+	assert.equal(reasonOf(get(folded, sig)), "malformed");
+	for (const value of ["a&b", "a=b"]) {
+		assert.equal(sign({ ...dlr, "client-ref": value }, "sha256"), sign(swapped, "sha256"));
+		assert.equal(reasonOf(get({ ...dlr, "client-ref": value }, sign(swapped, "sha256"))), "malformed");
+	}
+	const doubled = `${get(dlr, sig).url}&status=failed`;
+	assert.equal(reasonOf({ ...get(dlr, sig), url: doubled }), "malformed");
+});
+
+test("what a recipient wrote is told as it was, whatever its separators", () => {
+	const mo = {
+		...{ msisdn: "12025550142", to: "12025550100", messageId: "0B01", text: "a & b = c", type: "text" },
+		...{ timestamp: String(seconds), nonce: "n" },
+	};
+	const result = verify(get(mo, sign(mo, "md5hash")), now);
+	assert.ok(result.valid);
+	const [message] = result.messages;
+	assert.deepEqual(
+		[message?.from.reveal(), message?.to, message?.text.reveal()],
+		["+12025550142", "+12025550100", mo.text],
+	);
+});

@@ -1,0 +1,163 @@
+// `lethe carrier` as a shell sees it: one line a verdict, exit codes, and errors that name the mend and repeat no secret.
+
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { createHmac } from "node:crypto";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import twilio from "twilio";
+
+const folder = mkdtempSync(join(tmpdir(), "lethe-carrier-cli-"));
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+const program = `
+	import { carrierCommand } from ${JSON.stringify(new URL("../../cli/carrier.ts", import.meta.url).href)};
+	await carrierCommand().parseAsync(process.argv.slice(1), { from: "user" });
+`;
+
+function carrier(...args: string[]) {
+	const result = spawnSync(process.execPath, ["--input-type=module", "-e", program, "--", ...args], {
+		encoding: "utf8",
+	});
+	return { code: result.status, lines: result.stdout.split("\n").slice(0, -1), error: result.stderr };
+}
+
+function file(content: unknown): string {
+	const path = join(folder, "input.json");
+	writeFileSync(path, typeof content === "string" ? content : JSON.stringify(content));
+	return path;
+}
+const verdicts = (lines: string[]) => lines.map((line) => JSON.parse(line)).map(({ valid, reason }) => [valid, reason]);
+
+const now = 1893553445;
+const secret = "marker-secret";
+const url = "https://lethe.example/cb";
+
+function callback(status: string, id = "1".repeat(32)) {
+	const params = { MessageSid: `SM${id}`, MessageStatus: status, To: "+12025550142" };
+	const headers = {
+		"X-Twilio-Signature": twilio.getExpectedTwilioSignature(secret, url, params),
+		"Content-Type": "application/x-www-form-urlencoded",
+	};
+	return { method: "POST", url, headers, body: new URLSearchParams(params).toString(), secret, now };
+}
+
+test("one callback gives one verdict: exit 0 when it is valid, 1 when not", () => {
+	const yes = carrier("verify", "twilio", "--request", file(callback("delivered")));
+	assert.deepEqual([yes.code, yes.error], [0, ""]);
+	const { events, ...verdict } = JSON.parse(yes.lines[0] ?? "");
+	assert.deepEqual(verdict, { valid: true, reason: null });
+	assert.deepEqual(events, [
+		{
+			kind: "receipt",
+			eventId: `SM${"1".repeat(32)}.delivered`,
+			carrierId: `SM${"1".repeat(32)}`,
+			state: "delivered",
+			at: "2030-01-02T03:04:05.000Z",
+		},
+	]);
+	const no = carrier("verify", "twilio", "--request", file({ ...callback("delivered"), secret: "other" }));
+	assert.deepEqual([no.code, no.lines], [1, ['{"valid":false,"reason":"bad_signature","events":[]}']]);
+});
+
+test("an array gives a verdict a line, in order; what was signed once counts once, its unsigned parts or not", () => {
+	const first = callback("delivered");
+	const again = { ...first, headers: { ...first.headers, "I-Twilio-Idempotency-Token": "other" }, now: now + 9 };
+	const otherAccount = { ...callback("delivered"), secret: "other" };
+	const { code, lines, error } = carrier(
+		"verify",
+		"twilio",
+		"--request",
+		file([first, otherAccount, again, callback("sent"), callback("delivered", "2".repeat(32)), first]),
+	);
+	assert.deepEqual([code, error], [0, ""]);
+	assert.deepEqual(verdicts(lines), [
+		[true, null],
+		[false, "bad_signature"],
+		[false, "replayed"],
+		[true, null],
+		[true, null],
+		[false, "replayed"],
+	]);
+	assert.deepEqual(carrier("verify", "twilio", "--request", file([])), { code: 0, lines: [], error: "" });
+});
+
+test("what a carrier's id names is the replay key where it has one, and stale callbacks use none up", () => {
+	const body = "{}";
+	const standard = (id: string, timestamp: number, at = now) => {
+		const key = Buffer.from("standard-webhooks-key");
+		const signature = createHmac("sha256", key).update(`${id}.${timestamp}.${body}`).digest("base64");
+		const headers = {
+			"webhook-id": id,
+			"webhook-timestamp": String(timestamp),
+			"webhook-signature": `v1,${signature}`,
+		};
+		return { method: "POST", url, headers, body, secret: `whsec_${key.toString("base64")}`, now: at };
+	};
+	const { lines } = carrier(
+		"verify",
+		"standard-webhooks",
+		"--request",
+		file([standard("a", now - 400), standard("a", now), standard("a", now + 1), standard("b", now)]),
+	);
+	assert.deepEqual(verdicts(lines), [
+		[false, "stale"],
+		[true, null],
+		[false, "replayed"],
+		[true, null],
+	]);
+});
+
+test("a callback that can't be judged is misuse alone, and one line among others", () => {
+	const bad = [
+		{ ...callback("sent"), now: "soon" },
+		{ ...callback("sent"), secret: undefined },
+		{ ...callback("sent"), body: 1 },
+		{ ...callback("sent"), headers: [] },
+		{ ...callback("sent"), secret: 1 },
+		null,
+		"text",
+	];
+	for (const one of bad) {
+		const { code, lines, error } = carrier("verify", "twilio", "--request", file(JSON.stringify(one)));
+		assert.deepEqual([code, lines], [2, []], JSON.stringify(one));
+		assert.match(error, /^lethe carrier verify: .*\.\n$/);
+		assert.doesNotMatch(error, /marker/);
+	}
+	const { code, lines } = carrier("verify", "twilio", "--request", file([bad[0], callback("sent"), null]));
+	assert.equal(code, 0);
+	assert.deepEqual(verdicts(lines), [
+		[false, "unusable"],
+		[true, null],
+		[false, "unusable"],
+	]);
+	const key = carrier("verify", "telnyx", "--request", file({ ...callback("sent"), publicKey: "marker" }));
+	assert.deepEqual([key.code, key.lines, /marker/.test(key.error)], [2, [], false]);
+});
+
+test("an unknown carrier, a file that is missing and one that is no JSON are misuse", () => {
+	const unknown = carrier("verify", "constructor", "--request", file(callback("sent")));
+	assert.deepEqual([unknown.code, /twilio/.test(unknown.error)], [2, true]);
+	assert.equal(carrier("verify", "twilio", "--request", join(folder, "absent.json")).code, 2);
+	const text = carrier("verify", "twilio", "--request", file('{"secret": marker}'));
+	assert.deepEqual([text.code, /marker/.test(text.error)], [2, false]);
+});
+
+test("segments of an array of texts are a line each; anything else is misuse", () => {
+	const texts = ["", "a".repeat(161), "€".repeat(153), "😀".repeat(67), "\ud83d"];
+	const { code, lines } = carrier("segments", "--file", file(texts));
+	assert.equal(code, 0);
+	assert.deepEqual(
+		lines.map((line) => JSON.parse(line)),
+		[
+			{ encoding: "gsm7", segments: 1, units: 0 },
+			{ encoding: "gsm7", segments: 2, units: 161 },
+			{ encoding: "gsm7", segments: 3, units: 306 },
+			{ encoding: "ucs2", segments: 3, units: 134 },
+			{ encoding: "ucs2", segments: 1, units: 1 },
+		],
+	);
+	for (const bad of ["{}", '["a",1]', "null", "["]) assert.equal(carrier("segments", "--file", file(bad)).code, 2, bad);
+});
