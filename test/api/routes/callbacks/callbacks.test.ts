@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import type { Carrier, InboundMessage } from "../../../../adapters/carriers/carrier.ts";
+import type { ApiDeps } from "../../../../api/deps.ts";
 import { createCallbacks } from "../../../../api/routes/callbacks/callbacks.ts";
 import { LetheError } from "../../../../domain/errors.ts";
 import { Plaintext } from "../../../../domain/plaintext.ts";
@@ -12,37 +13,66 @@ import { createTestApi, inboundOf, type TestApi } from "../../harness.ts";
 const isWiped = (bytes: Uint8Array) => bytes.length > 0 && bytes.every((byte) => byte === 0);
 
 describe("a callback's bytes", () => {
-	const carrier = { name: "simulator" } as Carrier;
-	const callbacks = createCallbacks({
-		publicUrl: "https://lethe.example",
-		carriers: { verifier: async (queue) => (queue === "queue" ? carrier : undefined) },
-		metrics: { countCallback: () => undefined },
+	let seen = "";
+	let take: ReturnType<typeof createCallbacks>;
+	let api: TestApi;
+	before(async () => {
+		let given: ApiDeps | undefined;
+		api = await createTestApi((deps) => {
+			given = deps;
+			return {};
+		});
+		assert.ok(given);
+		const verify: Carrier["verify"] = ({ body }) => {
+			seen = body;
+			return body.includes("bad")
+				? { valid: false, reason: "malformed", events: [], messages: [] }
+				: { valid: true, replayKey: "r", events: [], messages: [] };
+		};
+		const carrier = { name: "simulator", verify } as Carrier;
+		take = createCallbacks({
+			...given,
+			carriers: { ...given.carriers, verifier: async (queue) => (queue === "queue" ? carrier : undefined) },
+			metrics: { countCallback: () => undefined },
+		});
 	});
-	const requestOf = (queue: string) => {
-		const body = Buffer.from('{"from":"+12025550142"}');
+	after(() => api.close());
+
+	const requestOf = (queue: string, text = "good") => {
+		const body = Buffer.from(text);
 		return { params: { carrier: "simulator", queue }, method: "POST", headers: {}, raw: { url: "/x" }, body };
 	};
 
 	it("are whole while they are looked at, and wiped after", async () => {
 		const request = requestOf("queue");
-		let seen = "";
-		await callbacks.take(request, async (_carrier, { body }) => {
-			seen = body;
-		});
-		assert.equal(seen, '{"from":"+12025550142"}');
+		await take(request);
+		assert.equal(seen, "good");
 		assert.ok(isWiped(request.body));
 	});
 
 	it("are wiped when they are refused, and when no such queue is known", async () => {
-		const refused = requestOf("queue");
-		const refuse = async () => {
-			throw new LetheError("callback_invalid");
-		};
-		await assert.rejects(callbacks.take(refused, refuse), { code: "callback_invalid" });
+		const refused = requestOf("queue", "bad");
+		await assert.rejects(take(refused), { code: "callback_invalid" });
 		assert.ok(isWiped(refused.body));
 		const unknown = requestOf("elsewhere");
-		await assert.rejects(callbacks.take(unknown, refuse), { code: "not_found" });
+		await assert.rejects(take(unknown), { code: "not_found" });
 		assert.ok(isWiped(unknown.body));
+	});
+});
+
+describe("a callback that bears no signature", () => {
+	it("is asked for again where its carrier is known to forget it, and refused elsewhere", async () => {
+		for (const [unsignedCallbacks, status] of [
+			["ask_again", 503],
+			["refuse", 401],
+		] as const) {
+			const unsigned = { valid: false, reason: "unsigned", events: [], messages: [] } as const;
+			const carrier = { name: "simulator", verify: () => unsigned, capabilities: { unsignedCallbacks } } as unknown;
+			const api = await createTestApi(() => ({ carriers: { verifier: async () => carrier as Carrier } }));
+			const answer = await api.callback({});
+			assert.equal(answer.status, status);
+			await api.close();
+		}
 	});
 });
 
@@ -66,7 +96,7 @@ describe("what a recipient wrote", () => {
 			carriers: {
 				verifier: async () => ({
 					...({ name: "simulator" } as Carrier),
-					verifyInbound: () => ({ valid: true, messages: brought }),
+					verify: () => ({ valid: true, replayKey: "r", events: [], messages: brought }),
 				}),
 			},
 		}));
