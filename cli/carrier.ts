@@ -1,12 +1,13 @@
 // `lethe carrier`: what a carrier sent, judged offline: callbacks, segment counts and SMPP PDUs.
 
 import { Command } from "commander";
+import { decodeCommand } from "./carrier/decode.ts";
 import { segmentsCommand } from "./carrier/segments.ts";
 import { verifyCommand } from "./carrier/verify.ts";
 
 /** None of them needs a server. */
 export function carrierCommand(): Command {
 	const carrier = new Command("carrier").description("check what a carrier sent; no server needed");
-	for (const command of [verifyCommand(), segmentsCommand()]) carrier.addCommand(command);
+	for (const command of [verifyCommand(), segmentsCommand(), decodeCommand()]) carrier.addCommand(command);
 	return carrier;
 }

@@ -1,5 +1,7 @@
 // How many SMS a text becomes: GSM 03.38 seven-bit alphabet or UCS-2, and the greedy split into segments.
 
+import { gsm7Basic, gsm7Escape, gsm7Extension } from "./gsm7.ts";
+
 export type Segmentation = {
 	encoding: "gsm7" | "ucs2";
 	/** SMS that the text is carried in; an empty text is one empty SMS. */
@@ -11,14 +13,9 @@ export type Segmentation = {
 /** Units of one SMS alone, and of each SMS of several, where a six-byte header takes room. 3GPP TS 23.040, 9.2.3.24. */
 const capacity = { gsm7: { alone: 160, joined: 153 }, ucs2: { alone: 70, joined: 67 } };
 
-// 3GPP TS 23.038, 6.2.1: the default alphabet without the escape itself, and its extension table.
-const basicAlphabet =
-	"@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?" +
-	"¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà";
-const extensionTable = "\f^{}\\[~]|€";
 const septetsOf = new Map([
-	...[...basicAlphabet].map((c) => [c, 1] as const),
-	...[...extensionTable].map((c) => [c, 2] as const),
+	...gsm7Basic.flatMap((c, code): [string, number][] => (code === gsm7Escape ? [] : [[c, 1]])),
+	...Object.keys(gsm7Extension).map((c): [string, number] => [c, 2]),
 ]);
 
 /** Encoding, segments and units of a text. One character outside GSM 03.38 makes the whole text UCS-2. */

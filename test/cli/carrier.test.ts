@@ -161,3 +161,30 @@ test("segments of an array of texts are a line each; anything else is misuse", (
 	);
 	for (const bad of ["{}", '["a",1]', "null", "["]) assert.equal(carrier("segments", "--file", file(bad)).code, 2, bad);
 });
+
+test("each of an array of PDUs is a line: its fields by their names, or the code of what is wrong", () => {
+	const submit =
+		"00000039 00000004 00000000 00000001 00 01 01 313230323535353031303000 01 01 313230323535353031343200" +
+		" 00 00 00 00 00 01 00 00 00 02 4869";
+	const short = "00000010000000150000000000000002";
+	const { code, lines } = carrier("decode", "smpp", "--file", file([submit, short, `${short}00`, "zz", "", "0"]));
+	assert.equal(code, 0);
+	const [pdu, link, ...errors] = lines.map((line) => JSON.parse(line));
+	assert.deepEqual(pdu, {
+		...{ command: "submit_sm", command_id: 4, command_status: 0, sequence_number: 1, service_type: "" },
+		...{ source_addr_ton: 1, source_addr_npi: 1, source_addr: "12025550100" },
+		...{ dest_addr_ton: 1, dest_addr_npi: 1, destination_addr: "12025550142", esm_class: 0, protocol_id: 0 },
+		...{ priority_flag: 0, schedule_delivery_time: "", validity_period: "", registered_delivery: 1 },
+		...{ replace_if_present_flag: 0, data_coding: 0, sm_default_msg_id: 0, sm_length: 2, short_message: "4869" },
+		...{ text: "Hi", tlvs: {} },
+	});
+	assert.equal(link.command, "enquire_link");
+	assert.deepEqual(errors, [
+		{ error: "trailing_bytes" },
+		{ error: "not_hex" },
+		{ error: "header_truncated" },
+		{ error: "not_hex" },
+	]);
+	assert.equal(carrier("decode", "cimd", "--file", file([])).code, 2);
+	assert.equal(carrier("decode", "smpp", "--file", file([1])).code, 2);
+});
