@@ -67,6 +67,25 @@ export function readFields(pairs: [string, string][], matters: readonly string[]
 	return pairs.some(isAmbiguous) ? undefined : fields;
 }
 
+/**
+ * Whether fields that are signed without anything between them may have been cut elsewhere than they were signed: a name
+ * that is the beginning of a known one, or one that matters within another name or a value.
+ * @param freeText fields that people write, and may write anything in
+ */
+export function isCutElsewhere(
+	pairs: [string, string][],
+	known: readonly string[],
+	telling: readonly string[],
+	freeText: readonly string[],
+): boolean {
+	return pairs.some(([name, value]) => {
+		if (freeText.includes(name)) return false;
+		const isCutShort = known.some((field) => field.startsWith(name) && `${name}${value}`.startsWith(field));
+		const isWithin = telling.some((field) => value.includes(field) || name.slice(0, -1).includes(field));
+		return !known.includes(name) ? isCutShort || isWithin : telling.some((field) => value.includes(field));
+	});
+}
+
 export function isForm(request: CallbackRequest): boolean {
 	return /^application\/x-www-form-urlencoded\b/i.test(readHeader(request.headers, "content-type") ?? "");
 }

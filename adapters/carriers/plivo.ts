@@ -7,6 +7,7 @@ import {
 	type Authentic,
 	conclude,
 	isCallback,
+	isCutElsewhere,
 	isOneOf,
 	mapCode,
 	type Parsed,
@@ -76,6 +77,9 @@ const receipt = z.object({
 	ParentMessageUUID: uuid.optional(),
 });
 const inbound = z.object({ MessageUUID: uuid, From: address, To: address, Text: z.string().max(1600) });
+/** Names that no name or value of another field holds by chance. */
+const telling = ["MessageUUID", "ErrorCode", "Status"];
+const freeText = ["Text"];
 const known = [...Object.keys(receipt.shape), "Text"];
 
 type Pairs = [name: string, value: string][];
@@ -129,21 +133,17 @@ function sorted(pairs: Pairs): Pairs {
 
 /**
  * Names and values are signed decoded and undelimited, so that fields can be cut elsewhere under the same signature: only
- * fields of documented names and forms count, and a name that is cut short is no other field.
+ * fields of documented names and forms count.
  */
 function parse(pairs: Pairs, now: number): Parsed | undefined {
-	if (pairs.some(([name, value]) => !/^[\w.-]{1,64}$/.test(name) || isCutShort(name, value))) return undefined;
+	const areNames = pairs.every(([name]) => /^[\w.-]{1,64}$/.test(name));
+	if (!areNames || isCutElsewhere(pairs, known, telling, freeText)) return undefined;
 	const names = new Set(pairs.map(([name]) => name));
 	// Calls are signed alike and are no concern of a message.
-	const ofMessage = ["MessageUUID", "Status", "Text"].some((name) => names.has(name)) && !names.has("CallUUID");
-	if (!ofMessage) return pairs.some(([, value]) => /MessageUUID|Status/.test(value)) ? undefined : {};
-	const fields = readFields(pairs, known);
-	if (!fields) return undefined;
-	return "Text" in fields ? parseInbound(fields, now) : parseReceipt(fields, now);
-}
-
-function isCutShort(name: string, value: string): boolean {
-	return !known.includes(name) && known.some((field) => field.startsWith(name) && `${name}${value}`.startsWith(field));
+	const isMessage = ["MessageUUID", "Status", "Text"].some((name) => names.has(name)) && !names.has("CallUUID");
+	const read = isMessage ? readFields(pairs, known) : {};
+	if (!isMessage || !read) return read;
+	return "Text" in read ? parseInbound(read, now) : parseReceipt(read, now);
 }
 
 function parseReceipt(fields: Record<string, string>, at: number): Parsed | undefined {

@@ -8,6 +8,7 @@ import {
 	type Authentic,
 	conclude,
 	isCallback,
+	isCutElsewhere,
 	isForm,
 	isSame,
 	mapCode,
@@ -28,7 +29,7 @@ export const verifyTwilio: VerifierFactory = ({ secrets: { secret } }) => {
 		if (!secret) return refuse("not_configured");
 		if (!isCallback(request)) return refuse("malformed");
 		const fields = isHashed(request) ? [] : readForm(request.body);
-		return conclude(authenticate(secret, request, fields), () => parse(fields, now));
+		return conclude(authenticate(secret, request, fields), () => parse(request, fields, now));
 	};
 };
 
@@ -84,7 +85,10 @@ const inbound = z.object({
 		.regex(/^\d{1,2}$/)
 		.optional(),
 });
-const known = [...Object.keys(receipt.shape), ...Object.keys(inbound.shape), "SmsMessageSid", "MessagingServiceSid"];
+/** Names that no address, name or value of another field holds by chance. */
+const telling = ["AccountSid", "ApiVersion", "MessageSid", "MessageStatus", "SmsSid", "SmsStatus", "ErrorCode"];
+const freeText = ["Body", "ProfileName", "ButtonText", "Address", "Label", "ChannelStatusMessage", "ErrorMessage"];
+const known = [...Object.keys(receipt.shape), ...Object.keys(inbound.shape), "ApiVersion", "SmsMessageSid"];
 
 function authenticate(secret: string, request: CallbackRequest, fields: [string, string][]): Authentic {
 	const { method, url, headers, body } = request;
@@ -140,22 +144,20 @@ function candidates(url: string): string[] {
 }
 
 /**
- * Nothing separates a name from its value in what is signed, so that fields can be cut elsewhere under the same signature:
- * only fields of documented names and forms count, and a name that is cut short is no other field.
+ * Nothing separates a name from its value in what is signed, nor the address from the first name, so that fields can be cut
+ * elsewhere under the same signature: only fields of documented names and forms count.
  */
-function parse(pairs: [string, string][], now: number): Parsed | undefined {
-	if (pairs.some(([name, value]) => isCutShort(name, value))) return undefined;
+function parse(request: CallbackRequest, fields: [string, string][], now: number): Parsed | undefined {
+	const query = readForm(queryOf(request.url));
+	const pairs = request.method === "GET" ? query : fields;
+	if (isCutElsewhere(query, request.method === "GET" ? known : [], telling, [])) return undefined;
+	if (isCutElsewhere(pairs, known, telling, freeText)) return undefined;
 	const names = new Set(pairs.map(([name]) => name));
 	// Calls are signed alike and are no concern of a message.
-	const ofMessage = ["MessageSid", "MessageStatus", "SmsSid", "SmsStatus", "Body"].some((name) => names.has(name));
-	if (!ofMessage) return pairs.some(([, value]) => /MessageSid|MessageStatus/.test(value)) ? undefined : {};
-	const fields = readFields(pairs, known);
-	if (!fields) return undefined;
-	return "Body" in fields ? parseInbound(fields, now) : parseReceipt(fields, now);
-}
-
-function isCutShort(name: string, value: string): boolean {
-	return !known.includes(name) && known.some((field) => field.startsWith(name) && (name + value).startsWith(field));
+	const isMessage = ["MessageSid", "MessageStatus", "SmsSid", "SmsStatus", "Body"].some((name) => names.has(name));
+	const read = isMessage ? readFields(pairs, known) : {};
+	if (!isMessage || !read) return read;
+	return "Body" in read ? parseInbound(read, now) : parseReceipt(read, now);
 }
 
 function parseReceipt(fields: Record<string, string>, at: number): Parsed | undefined {

@@ -24,8 +24,10 @@ export function verifyCommand(): Command {
 		.action((carrier: string, options: { request: string }) => run("verify", () => verify(carrier, options.request)));
 }
 
-async function verify(carrier: string, file: string): Promise<number> {
-	if (!Object.hasOwn(verifiers, carrier)) {
+async function verify(name: string, file: string): Promise<number> {
+	const plain = (text: string) => text.toLowerCase().replace(/[^a-z0-9]/g, "");
+	const carrier = Object.keys(verifiers).find((each) => plain(each) === plain(name));
+	if (carrier === undefined) {
 		throw new Unusable(`no carrier is named so; there are: ${Object.keys(verifiers).join(", ")}.`);
 	}
 	const document = await readJsonFile(file);

@@ -140,6 +140,20 @@ test("parameters cut elsewhere bear the same signature and are not believed", ()
 	}
 });
 
+test("a message whose text looks like fields is no receipt by GET", () => {
+	const Text = `x=1&MessageUUID=${uuid}&Status=delivered&Z=`;
+	const written = { From: "1", MessageUUID: "ab", Text, To: "2" };
+	const signature = sign("POST", url, Object.entries(written));
+	const query = new URLSearchParams({
+		...{ From1MessageUUIDabTextx: "1", MessageUUID: uuid, Status: "delivered", Z: "To2" },
+	});
+	const address = `${url}?${query}`;
+	assert.equal(validateV3Signature("GET", address, nonce, secret, signature), true);
+	const headers = { "x-plivo-signature-v3": signature, "x-plivo-signature-v3-nonce": nonce };
+	assert.equal(reasonOf({ method: "GET", url: address, headers, body: "" }), "malformed");
+	assert.equal(verify(post(written), now).messages[0]?.text.reveal(), Text);
+});
+
 test("the signature V2 covers no field, and authenticates nothing", () => {
 	const base = createHmac("sha256", secret).update(`${url}${nonce}`).digest("base64");
 	const headers = { "x-plivo-signature-v2": base, "x-plivo-signature-v2-nonce": nonce };

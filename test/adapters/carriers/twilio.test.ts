@@ -126,6 +126,34 @@ test("parameters cut elsewhere bear the same signature and are not believed", ()
 	}
 });
 
+test("what is cut between address and parameters, or hidden in what a recipient wrote, is not believed either", () => {
+	const { AccountSid, ...rest } = sent;
+	const longer = `${url}AccountSid${AccountSid}`;
+	const moved = post(rest, { url: longer, signed: sent, signedUrl: url });
+	assert.equal(twilio.validateRequest(secret, moved.headers["x-twilio-signature"], longer, rest), true);
+	assert.equal(reasonOf(moved), "malformed");
+	const Body = `xMessageSid${sent.MessageSid}MessageStatusdeliveredZ`;
+	const written = { ...without("MessageStatus", "SmsStatus"), Body };
+	const forged = {
+		...{ AccountSid, ApiVersion: `${sent.ApiVersion}Bodyx`, MessageSid: sent.MessageSid, MessageStatus: "delivered" },
+		Z: `From${sent.From}MessageSid${sent.MessageSid}SmsSid${sent.SmsSid}To${sent.To}`,
+	};
+	const hidden = post(forged, { signed: written });
+	assert.equal(twilio.validateRequest(secret, hidden.headers["x-twilio-signature"], url, forged), true);
+	assert.equal(reasonOf(hidden), "malformed");
+	assert.equal(verify(post(written), now).messages[0]?.text.reveal(), Body);
+});
+
+test("a receipt by GET is in the signed address", () => {
+	const address = `https://lethe.example/cb?${new URLSearchParams(sent)}`;
+	const request = { ...post({}, { url: address }), method: "GET" };
+	assert.deepEqual(
+		verify(request, now).events.map(({ state }) => state),
+		["delivered"],
+	);
+	assert.equal(reasonOf({ ...request, url: address.replace("=delivered", "=failed") }), "bad_signature");
+});
+
 function without(...names: string[]): Params {
 	return Object.fromEntries(Object.entries(sent).filter(([name]) => !names.includes(name)));
 }
