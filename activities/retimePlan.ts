@@ -164,9 +164,9 @@ function toTransition(was: Message, planned: Message, { verdict, erased, record,
 		unset: [...undated, ...(verdict?.unset ?? []), ...erased],
 		push: { ...verdict?.push, retimings: { value: record, keep: limits.retimingsKeptMax } },
 		evidence: [
-			...describeChanges(was, record).map((code) => ({ at: now, type: "retimed", ...(code ? { code } : {}) })),
+			...describeChanges(was, record).map((code) => ({ at: now, type: "retimed" as const, ...(code ? { code } : {}) })),
 			...(verdict?.evidence ?? []),
-			...erased.map((name) => ({ at: now, type: "erased", code: name })),
+			...erased.map((name) => ({ at: now, type: "erased" as const, code: name })),
 		],
 	};
 }
@@ -204,9 +204,9 @@ function describeChanges({ retimings, decision }: Message, { packs, from }: Reti
 	const told = [
 		...changed.map(({ id, version }) => {
 			const old = from.find((ref) => ref.id === id);
-			return old ? `${id} ${old.version} to ${version}` : `${id} ${version}`;
+			return old ? `${id}@${old.version}:to:${version}` : `${id}@${version}`;
 		}),
-		...gone.map(({ id, version }) => `${id} ${version} to none`),
+		...gone.map(({ id, version }) => `${id}@${version}:to:none`),
 	];
 	return told.length > 0 ? told : [undefined];
 }

@@ -3,7 +3,7 @@
 import { hash } from "node:crypto";
 
 /** 32 bytes of SHA-256. */
-export type Hash = Buffer;
+export type Hash = Buffer<ArrayBufferLike>;
 
 export const hashBytes = 32;
 

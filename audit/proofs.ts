@@ -1,6 +1,16 @@
 // Proofs over a Merkle tree (RFC 6962, 2.1.1 and 2.1.2; RFC 9162, 2.1.3 and 2.1.4): which hashes they take, and their verification.
 
-import { append, appendSubtree, cover, emptyFrontier, type Frontier, type Hash, type Node, nodeHash, rootOf } from "./merkle.ts";
+import {
+	append,
+	appendSubtree,
+	cover,
+	emptyFrontier,
+	type Frontier,
+	type Hash,
+	type Node,
+	nodeHash,
+	rootOf,
+} from "./merkle.ts";
 
 /** Reads the roots of full subtrees, in the order asked. */
 export type ReadNodes = (nodes: readonly Node[]) => Promise<Hash[]>;
@@ -95,7 +105,10 @@ export function createRangeCheck(start: number, left: readonly Hash[]) {
 			if (!fits || !isCount(size) || size < frontier.size) return false;
 			const rest = cover(frontier.size, size);
 			if (rest.length !== right.length) return false;
-			const whole = rest.reduce((grown, { level }, index) => appendSubtree(grown, right[index] as Hash, level), frontier);
+			const whole = rest.reduce(
+				(grown, { level }, index) => appendSubtree(grown, right[index] as Hash, level),
+				frontier,
+			);
 			return rootOf(whole).equals(root);
 		},
 	};

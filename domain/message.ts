@@ -2,6 +2,7 @@
 
 import type { Decision, Facts } from "./decision.ts";
 import type { ErrorCode, FieldError } from "./errors.ts";
+import type { ActType } from "./evidence.ts";
 import type { State } from "./lifecycle.ts";
 
 export const categories = ["otp", "transactional", "marketing", "health"] as const;
@@ -73,7 +74,7 @@ export type ReceiptRecord = {
 };
 
 /** What happened, why, and when; ids, codes and times only. */
-export type EvidenceEntry = { at: number; type: string; code?: string; attempt?: number };
+export type EvidenceEntry = { at: number; type: ActType; code?: string; attempt?: number };
 
 /** When an object must be gone, where its key lives, and whether it is gone. */
 export type RetentionRecord = {
@@ -160,6 +161,10 @@ export type Message = {
 	attempts: Attempt[];
 	receipts: ReceiptRecord[];
 	evidence: EvidenceEntry[];
+	/** How many of them are in the evidence log. */
+	integrated?: number;
+	/** When the first of the others was written; absent when the log has them all. */
+	unintegratedSince?: number;
 	holds: string[];
 	/** Random tokens of the last few updates; re-read to learn which operations of a batch took effect. */
 	tokens?: string[];

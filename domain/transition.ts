@@ -73,7 +73,7 @@ function erase(message: Message, names: SealedObjectName[], now: number, evidenc
 	return {
 		set,
 		unset: [...erased, ...verified.map((name) => `retention.${name}.verifiedAt`)],
-		evidence: [...evidence, ...erased.map((name) => ({ at: now, type: "erased", code: name }))],
+		evidence: [...evidence, ...erased.map((name) => ({ at: now, type: "erased" as const, code: name }))],
 		// Without an erasure the update must not assume anything of holds; with one, a hold placed meanwhile refuses it.
 		where: erased.length > 0 ? unheld : {},
 	};

@@ -1,11 +1,13 @@
 // The collections: their documents' shapes and the index behind every query. No TTL index: only Lethe's eraser erases.
 
 import { type Model, Schema } from "mongoose";
+import type { Bundle } from "../../domain/evidence.ts";
 import type { Message } from "../../domain/message.ts";
 import type { PolicyVersion, Proposal, Retiming } from "../../domain/proposal.ts";
 import type { SubjectRecord } from "../../domain/subject.ts";
 import type { MongoConnection } from "./connection.ts";
 import type { TemplateDocument } from "./templates.ts";
+import type { CheckpointDocument, TileDocument } from "./evidence.ts";
 
 /** A bucket of due times: the unit in which keys are destroyed. Times are epoch milliseconds. */
 export type Cohort = {
@@ -130,6 +132,9 @@ const collections = {
 	policyProposals: [{ nextCheckAt: 1 }, { createdAt: -1 }, { state: 1, createdAt: -1 }],
 	policyVersions: [],
 	policyRetimings: [{ sequence: -1 }],
+	evidenceBundles: [{ about: 1 }, { tenants: 1, _id: -1 }, { at: 1, _id: 1 }],
+	evidenceTiles: [],
+	evidenceCheckpoints: [],
 } as const satisfies Record<string, Record<string, 1 | -1>[]>;
 
 /**
@@ -163,5 +168,8 @@ export function createModels(connection: MongoConnection) {
 		policyProposals: bind<Proposal>("policyProposals"),
 		policyVersions: bind<PolicyVersion>("policyVersions"),
 		policyRetimings: bind<Retiming>("policyRetimings"),
+		evidenceBundles: bind<Bundle>("evidenceBundles"),
+		evidenceTiles: bind<TileDocument>("evidenceTiles"),
+		evidenceCheckpoints: bind<CheckpointDocument>("evidenceCheckpoints"),
 	};
 }

@@ -6,6 +6,7 @@ import type { Message } from "../../domain/message.ts";
 import type { PolicyVersion, Proposal, Retiming } from "../../domain/proposal.ts";
 import { createBatcher } from "../batcher.ts";
 import type { MongoConnection } from "./connection.ts";
+import { createEvidenceStore } from "./evidence.ts";
 import { findDue } from "./findDue.ts";
 import { guardStore } from "./guard.ts";
 import { insertAll } from "./insertAll.ts";
@@ -67,6 +68,7 @@ export function createStore(connection: MongoConnection, deps: { randomToken: ()
 		policyVersions: createPolicyVersionStore(raw<PolicyVersion>("policyVersions")),
 		retimings: createRetimingStore(raw<Retiming>("policyRetimings")),
 		messageScan: createMessageScan(raw<Message>("messages")),
+		evidence: createEvidenceStore(models),
 	};
 }
 

@@ -175,7 +175,7 @@ describe("re-timing", () => {
 				message.retimings?.map(({ from, packs }) => [from, packs.find(({ id }) => id === "defaults")]),
 				[[[{ id: "defaults", version: "1.0.0" }], { id: "defaults", version: "1.0.1" }]],
 			);
-			assert.ok(message.evidence.some(({ type, code }) => type === "retimed" && code === "defaults 1.0.0 to 1.0.1"));
+			assert.ok(message.evidence.some(({ type, code }) => type === "retimed" && code === "defaults@1.0.0:to:1.0.1"));
 			if (!kept) assert.ok(content?.verifiedAt, "read back and certified");
 			assert.ok(explain(message, policies).replay.agrees, "every decision replays");
 		}
@@ -322,7 +322,7 @@ describe("re-timing", () => {
 			assert.equal(retimings[0]?.to[0]?.version, "1.7.0");
 			const forged = { ...refused, retimings: [{ ...refused.retimings?.[0], decision: refused.decision }] } as Message;
 			assert.match(explain(forged, policies).replay.differences[0] ?? "", /re-timing/);
-			assert.ok(refused.evidence.some(({ type, code }) => type === "retimed" && code?.endsWith("to 1.7.0")));
+			assert.ok(refused.evidence.some(({ type, code }) => type === "retimed" && code?.endsWith(":to:1.7.0")));
 			const { counts } = (await engine.store.retimings.latest()) ?? {};
 			assert.equal(counts?.ended_rejected, 1);
 			assert.equal((await engine.read(sent._id)).state, "submitted", "what the carrier has can't be taken back");

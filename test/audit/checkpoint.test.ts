@@ -54,7 +54,11 @@ describe("a checkpoint", () => {
 		const note = await signCheckpoint(checkpoint, key.sign);
 		const other = createKey();
 		const { signature } = await other.sign(Buffer.from(note.slice(0, note.indexOf("\n\n") + 1)));
-		const theirs = formatNote(note.slice(0, note.indexOf("\n\n") + 1), { name: "witness.example", x: other.x }, signature);
+		const theirs = formatNote(
+			note.slice(0, note.indexOf("\n\n") + 1),
+			{ name: "witness.example", x: other.x },
+			signature,
+		);
 		const both = note + theirs.slice(theirs.indexOf("— "));
 		assert.deepEqual(openCheckpoint(both, [key], origin), checkpoint);
 	});

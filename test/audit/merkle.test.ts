@@ -4,7 +4,16 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { append, appendSubtree, cover, emptyFrontier, type Hash, leafHash, nodeHash, rootOf } from "../../audit/merkle.ts";
+import {
+	append,
+	appendSubtree,
+	cover,
+	emptyFrontier,
+	type Hash,
+	leafHash,
+	nodeHash,
+	rootOf,
+} from "../../audit/merkle.ts";
 import { leaves, roots } from "./vectors.ts";
 
 /** MTH as RFC 6962, 2.1 defines it. */

@@ -40,7 +40,7 @@ describe("an inclusion proof", () => {
 	});
 
 	it("verifies for every entry of every small tree, at its place only", async () => {
-		const hashes = Array.from({ length: 34 }, () => randomBytes(32));
+		const hashes: Hash[] = Array.from({ length: 34 }, () => randomBytes(32));
 		for (let size = 1; size <= hashes.length; size++) {
 			const [read, root] = [readerOf(hashes, size), rootAt(hashes, size)];
 			for (let index = 0; index < size; index++) {
@@ -80,7 +80,7 @@ describe("a consistency proof", () => {
 	});
 
 	it("verifies between all small trees, and not for another past or when spoilt", async () => {
-		const hashes = Array.from({ length: 20 }, () => randomBytes(32));
+		const hashes: Hash[] = Array.from({ length: 20 }, () => randomBytes(32));
 		for (let newer = 0; newer <= hashes.length; newer++) {
 			const [read, root] = [readerOf(hashes, newer), rootAt(hashes, newer)];
 			for (let older = 0; older <= newer; older++) {
@@ -108,7 +108,7 @@ describe("a range's proof", () => {
 	};
 
 	it("verifies for every range of every small tree", async () => {
-		const hashes = Array.from({ length: 18 }, () => randomBytes(32));
+		const hashes: Hash[] = Array.from({ length: 18 }, () => randomBytes(32));
 		for (let size = 0; size <= hashes.length; size++) {
 			for (let end = 0; end <= size; end++) {
 				for (let start = 0; start <= end; start++) assert.ok(await check(hashes, size, start, end));
@@ -117,7 +117,7 @@ describe("a range's proof", () => {
 	});
 
 	it("fails when an entry is edited, left out, put in, or moved", async () => {
-		const hashes = Array.from({ length: 40 }, () => randomBytes(32));
+		const hashes: Hash[] = Array.from({ length: 40 }, () => randomBytes(32));
 		const shown = hashes.slice(9, 29);
 		await fc.assert(
 			fc.asyncProperty(fc.nat({ max: 18 }), async (at) => {
@@ -137,7 +137,7 @@ describe("a range's proof", () => {
 });
 
 it("in a log of 100,000 entries proofs read a few tiles and not its entries", async () => {
-	const hashes = Array.from({ length: 100_003 }, (_, index) => leafHash(Buffer.from(`entry ${index}`)));
+	const hashes: Hash[] = Array.from({ length: 100_003 }, (_, index) => leafHash(Buffer.from(`entry ${index}`)));
 	const size = hashes.length;
 	const { source, reads } = createMemoryTiles(hashes);
 	const [read, root] = [createNodeReader(source, size), rootAt(hashes, size)];

@@ -1,0 +1,169 @@
+// The evidence log in the store: bundles of entries, tiles of hashes over them, and the last checkpoint. Nothing of a log is ever updated or deleted.
+
+import type { mongo } from "mongoose";
+import { type Bundle, everyTenant, indexText } from "../../domain/evidence.ts";
+import { guardStore } from "./guard.ts";
+import { insertOnce } from "./insertOnce.ts";
+import type { Models } from "./models.ts";
+
+/** A full tile of hashes, named `level/index`. */
+export type TileDocument = { _id: string; hashes: Uint8Array; root: Uint8Array };
+
+/** The last checkpoint that was signed. */
+export type CheckpointDocument = { _id: string; size: number; note: string };
+
+/** All of a bundle but its entries; `end` is the index after its last. */
+export type Head = { end: number; frontier: Uint8Array; at: number };
+
+export type EvidenceStore = ReturnType<typeof createEvidenceStore>;
+
+const pageBundles = 64;
+
+/** Each call throws LetheError store_unavailable when the server can't answer. */
+export function createEvidenceStore(models: Models) {
+	const bundles = models.evidenceBundles.collection as unknown as mongo.Collection<Bundle>;
+
+	return {
+		...createBundleReads(bundles),
+		...createTiles(models.evidenceTiles.collection as unknown as mongo.Collection<TileDocument>),
+		...createCheckpoints(models.evidenceCheckpoints.collection as unknown as mongo.Collection<CheckpointDocument>),
+		/** The end of the log; undefined while it is empty. */
+		head: (): Promise<Head | undefined> =>
+			guardStore(async () => {
+				const [newest] = await bundles.find({}).sort({ _id: -1 }).limit(1).toArray();
+				return newest && { end: Number(newest._id) + newest.entries.length, frontier: newest.frontier, at: newest.at };
+			}),
+		/**
+		 * Inserts bundles that follow each other; journaled when it answers. Answers how many it inserted before it found
+		 * an index that another writer had given already.
+		 */
+		insert: (following: Bundle[]): Promise<number> =>
+			guardStore(async () => {
+				// One after the other: each stands only if the one before it does.
+				for (const [index, bundle] of following.entries()) {
+					if (!(await insertOnce(bundles, bundle))) return index;
+				}
+				return following.length;
+			}),
+	};
+}
+
+function createBundleReads(bundles: mongo.Collection<Bundle>) {
+	/** The bundle that holds an index, or the last before it. */
+	const holding = (index: number): Promise<Bundle | undefined> =>
+		guardStore(
+			async () =>
+				(
+					await bundles
+						.find({ _id: { $lte: indexText(index) } })
+						.sort({ _id: -1 })
+						.limit(1)
+						.toArray()
+				)[0],
+		);
+	const after = (id: string): Promise<Bundle[]> =>
+		guardStore(() =>
+			bundles
+				.find({ _id: { $gt: id } })
+				.sort({ _id: 1 })
+				.limit(pageBundles)
+				.toArray(),
+		);
+
+	return {
+		/** Bundles that hold entries [start, end), in the order of the log; what stands there, faults included. */
+		async *read(start: number, end = Number.MAX_SAFE_INTEGER): AsyncGenerator<Bundle> {
+			const first = await holding(start);
+			if (first && Number(first._id) < end) yield first;
+			let page = await after(first?._id ?? "");
+			for (; page.length > 0; page = await after(page.at(-1)?._id as string)) {
+				for (const bundle of page) {
+					if (Number(bundle._id) >= end) return;
+					yield bundle;
+				}
+			}
+		},
+		/** Bundles with entries about any of these ids. */
+		findAbout: (ids: readonly string[]): Promise<Bundle[]> =>
+			guardStore(() => bundles.find({ about: { $in: [...ids] } }).toArray()),
+		/** Bundles with entries of a tenant or of none, the newest first, down from the one that holds `index`. */
+		pageOf: (tenantId: string, index: number, itemsMax: number): Promise<Bundle[]> =>
+			guardStore(() =>
+				bundles
+					.find({ tenants: { $in: [tenantId, everyTenant] }, _id: { $lte: indexText(index) } })
+					.sort({ _id: -1 })
+					.limit(itemsMax)
+					.toArray(),
+			),
+		/** Index of the first entry that was integrated at that time or later; undefined when there is none. */
+		firstSince: (at: number): Promise<number | undefined> =>
+			guardStore(async () => {
+				const [first] = await bundles
+					.find({ at: { $gte: at } }, { projection: { _id: 1 } })
+					.sort({ at: 1, _id: 1 })
+					.limit(1)
+					.toArray();
+				return first && Number(first._id);
+			}),
+	};
+}
+
+function createTiles(tiles: mongo.Collection<TileDocument>) {
+	const find = (ids: readonly string[], projection: Record<string, 1>) =>
+		guardStore(async () => {
+			const found = await tiles.find({ _id: { $in: [...ids] } }, { projection }).toArray();
+			const byId = new Map(found.map((tile) => [tile._id, tile]));
+			return ids.map((id) => byId.get(id));
+		});
+
+	return {
+		/** Tiles in the order asked. */
+		findTiles: (ids: readonly string[]) => find(ids, { hashes: 1, root: 1 }),
+		/** Their roots only. */
+		findTileRoots: async (ids: readonly string[]) => (await find(ids, { root: 1 })).map((tile) => tile?.root),
+		/** Keeps a tile; one that is kept stays as it is. */
+		keepTile: (tile: TileDocument) => guardStore(async () => void (await insertOnce(tiles, tile))),
+		/** The last tile whose name begins so. */
+		lastTile: (prefix: string): Promise<string | undefined> =>
+			guardStore(async () => {
+				const [last] = await tiles
+					.find({ _id: { $gte: prefix, $lt: `${prefix}~` } }, { projection: { _id: 1 } })
+					.sort({ _id: -1 })
+					.limit(1)
+					.toArray();
+				return last?._id;
+			}),
+		/** Every tile, by name. */
+		async *tiles(): AsyncGenerator<TileDocument> {
+			let after = "";
+			for (;;) {
+				const page = await guardStore(() =>
+					tiles
+						.find({ _id: { $gt: after } })
+						.sort({ _id: 1 })
+						.limit(pageBundles)
+						.toArray(),
+				);
+				yield* page;
+				if (page.length === 0) return;
+				after = page.at(-1)?._id as string;
+			}
+		},
+	};
+}
+
+function createCheckpoints(checkpoints: mongo.Collection<CheckpointDocument>) {
+	return {
+		/** The last checkpoint, as a signed note. */
+		checkpoint: () => guardStore(async () => (await checkpoints.findOne({ _id: "latest" }))?.note),
+		/** Keeps a checkpoint unless one of as many entries is kept. */
+		keepCheckpoint: (size: number, note: string) =>
+			guardStore(async () => {
+				const { matchedCount } = await checkpoints.updateOne(
+					{ _id: "latest", size: { $lt: size } },
+					{ $set: { size, note } },
+				);
+				if (matchedCount === 0) await insertOnce(checkpoints, { _id: "latest", size, note });
+			}),
+	};
+}

@@ -1,0 +1,26 @@
+// A witness in Vault's KV store: the last checkpoint, replaced by check-and-set, so that of two writers one wins.
+
+import type { Witness } from "../witness.ts";
+import type { VaultClient } from "./client.ts";
+
+const path = "kv/data/evidence/checkpoint";
+
+/**
+ * Reading is for the signer, api and admin roles, writing for the signer.
+ * Throws LetheError keys_unavailable when Vault is away; internal when it refuses, as it does to whoever was not the first.
+ */
+export function createVaultWitness(deps: { vault: Pick<VaultClient, "read" | "write"> }): Witness {
+	let version = 0;
+	return {
+		name: "vault",
+		async read() {
+			const answer = await deps.vault.read(path);
+			version = (answer?.data.metadata.version as number | undefined) ?? 0;
+			return answer?.data.data?.note as string | undefined;
+		},
+		async write(note) {
+			await deps.vault.write(path, { options: { cas: version }, data: { note } });
+			version++;
+		},
+	};
+}

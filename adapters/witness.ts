@@ -1,0 +1,10 @@
+// What a witness of the evidence log is: a place outside the database that keeps the last checkpoint it was shown.
+
+export type Witness = {
+	/** Where it is, in a word. */
+	name: string;
+	/** The signed note that it keeps; undefined when it has none yet. */
+	read: () => Promise<string | undefined>;
+	/** Has it keep another in the place of the one that was read last. */
+	write: (note: string) => Promise<void>;
+};

@@ -1,0 +1,49 @@
+// Entries of the evidence log: what may stand in one, and the one form (RFC 8785) in which it is hashed.
+
+import canonicalize from "canonicalize";
+import { z } from "zod";
+import { type Act, actors, actTypes, type Entry } from "../domain/evidence.ts";
+import { isId } from "../domain/ids.ts";
+
+// A word: no blank, and no run of digits that a phone number would need, however it is divided.
+const word = z.string().regex(/^(?!.*\d(?:[._:+@-]*\d){6})[A-Za-z][\w.:+@-]{0,95}$/);
+// Any kind of id; all are letters behind a prefix, which hide no number.
+const id = z.string().regex(/^[a-z]{2,4}_[a-km-zA-G]{26}$/);
+
+/** Whatever is not named here is refused: there is no field for a text. */
+const entrySchema = z.strictObject({
+	id: z.string().refine((value) => isId("evidence", value)),
+	at: z.iso.datetime({ precision: 3 }),
+	type: z.enum(actTypes),
+	code: word.optional(),
+	tenantId: z
+		.string()
+		.refine((value) => isId("tenant", value))
+		.optional(),
+	about: id.optional(),
+	by: z.union([id, z.enum(actors)]).optional(),
+	attempt: z.int().min(0).max(999).optional(),
+});
+
+/**
+ * An entry as it is hashed and kept: canonical JSON.
+ * @param at epoch ms
+ * @throws ZodError when it says anything that an entry may not
+ */
+export function formatEntry(id: string, at: number, act: Act): string {
+	return canonicalize(entrySchema.parse({ id, at: new Date(at).toISOString(), ...act })) as string;
+}
+
+/** The entry in a text; undefined when it isn't one, or not in canonical form. */
+export function readEntry(text: string): Entry | undefined {
+	const { data } = entrySchema.safeParse(parse(text));
+	return data !== undefined && canonicalize(data) === text ? (data as Entry) : undefined;
+}
+
+function parse(text: string): unknown {
+	try {
+		return JSON.parse(text);
+	} catch {
+		return undefined;
+	}
+}

@@ -1,0 +1,166 @@
+// The evidence log's one way in: acts become entries, entries get their index, and whoever integrates, no entry twice.
+
+import type { createBatcher } from "../adapters/batcher.ts";
+import type { EvidenceStore, Head } from "../adapters/mongo/evidence.ts";
+import { LetheError } from "../domain/errors.ts";
+import { type Act, type Bundle, everyTenant, indexText, spanOf } from "../domain/evidence.ts";
+import type { IdKind } from "../domain/ids.ts";
+import type { EvidenceEntry, Message } from "../domain/message.ts";
+import { formatEntry, readEntry } from "./entry.ts";
+import { append, type Frontier, hashBytes, leafHash } from "./merkle.ts";
+
+export type Evidence = ReturnType<typeof createEvidence>;
+
+type EvidenceDeps = {
+	/** Epoch milliseconds. */
+	clock: () => number;
+	ids: { random: (kind: IdKind) => string; derive: (kind: IdKind, text: string) => string };
+	store: Pick<EvidenceStore, "head" | "insert" | "findAbout">;
+	/** How calls that come together share a batch. */
+	gather: typeof createBatcher;
+};
+
+/** Entries of one caller. `repeated`: they may be in the log already, from a process that died before it said so. */
+type Group = { entries: Prepared[]; repeated: boolean };
+type Prepared = { id: string; text: string; about: string | undefined; tenantId: string | undefined };
+
+const bundleEntriesMax = 256;
+const gatheredMax = 200;
+// Each round that is lost was won by another writer.
+const roundsMax = 64;
+
+/** What a message's document carries of itself. */
+type Carrier = Pick<Message, "_id" | "tenantId" | "principalId" | "evidence" | "integrated">;
+
+export function createEvidence(deps: EvidenceDeps) {
+	let head: Head | undefined;
+
+	const enter = deps.gather<Group, void>({
+		itemsMax: gatheredMax,
+		run: async (groups) => {
+			await enterAll(groups);
+			return groups.map(() => undefined);
+		},
+	});
+
+	async function enterAll(groups: Group[]): Promise<void> {
+		const entered = new Set<string>();
+		for (let round = 0; round < roundsMax; round++) {
+			// The end first: what was entered before it is seen, and what comes after it takes the index that is asked for.
+			head ??= (await deps.store.head()) ?? { end: 0, frontier: new Uint8Array(), at: 0 };
+			for (const id of await findEntered(deps.store, groups)) entered.add(id);
+			const distinct = new Map(groups.flatMap(({ entries }) => entries.map((entry) => [entry.id, entry])));
+			const fresh = [...distinct.values()].filter(({ id }) => !entered.has(id));
+			if (fresh.length === 0) return;
+			const bundles = bundlesOf(head, fresh, deps.clock());
+			head = undefined;
+			const inserted = await deps.store.insert(bundles);
+			for (const { id } of fresh.slice(0, lengthOf(bundles.slice(0, inserted)))) entered.add(id);
+			if (inserted === bundles.length) {
+				head = endOf(bundles.at(-1) as Bundle);
+				return;
+			}
+		}
+		throw new LetheError("store_unavailable", { cause: "lost every race for the next index" });
+	}
+
+	return {
+		/**
+		 * Enters acts; they are durably in the log when it answers. Whoever acts does so after.
+		 * @throws LetheError store_unavailable; ZodError when an act says what an entry may not
+		 */
+		async append(acts: readonly Act[]): Promise<void> {
+			const now = deps.clock();
+			const entries = acts.map((act) => prepare(deps.ids.random("evidence"), now, act));
+			if (entries.length > 0) await enter({ entries, repeated: false });
+		},
+
+		/**
+		 * Enters what a message's document carries and the log has not, and `next`, which the caller's very next update
+		 * adds to it. Answers how many of its entries are in the log; the same document again enters nothing.
+		 * @throws LetheError store_unavailable
+		 */
+		async integrate(message: Carrier, next: readonly EvidenceEntry[] = []): Promise<number> {
+			const all = [...message.evidence, ...next];
+			const entries = all
+				.map((entry, position) => ofMessage(deps, message, entry, position))
+				.slice(message.integrated ?? 0);
+			if (entries.length > 0) await enter({ entries, repeated: true });
+			return all.length;
+		},
+	};
+}
+
+// Its id follows from its place on its document and from what it says: entered again, it is known.
+function ofMessage(deps: EvidenceDeps, message: Carrier, entry: EvidenceEntry, position: number): Prepared {
+	const { at, type, code, attempt } = entry;
+	const by = type === "accepted" ? { by: message.principalId } : {};
+	const act: Act = {
+		type,
+		...(code === undefined ? {} : { code }),
+		...(attempt === undefined ? {} : { attempt }),
+		...by,
+		tenantId: message.tenantId,
+		about: message._id,
+	};
+	const said = [message._id, position, at, type, code ?? "", attempt ?? ""].join("\n");
+	return prepare(deps.ids.derive("evidence", said), at, act);
+}
+
+function prepare(id: string, at: number, act: Act): Prepared {
+	return { id, text: formatEntry(id, at, act), about: act.about, tenantId: act.tenantId };
+}
+
+async function findEntered(store: EvidenceDeps["store"], groups: Group[]): Promise<string[]> {
+	const about = groups.flatMap(({ repeated, entries }) => (repeated ? entries.map((entry) => entry.about ?? "") : []));
+	if (about.length === 0) return [];
+	const found = await store.findAbout([...new Set(about)]);
+	return found.flatMap(({ entries }) => entries.map((text) => readEntry(text)?.id ?? ""));
+}
+
+/** Entries as bundles that follow the end of the log. */
+function bundlesOf(head: Head, entries: Prepared[], now: number): Bundle[] {
+	const bundles: Bundle[] = [];
+	let frontier = unpackFrontier(head.end, head.frontier);
+	for (let from = 0; from < entries.length; from += bundleEntriesMax) {
+		const taken = entries.slice(from, from + bundleEntriesMax);
+		const start = frontier.size;
+		frontier = append(
+			frontier,
+			taken.map(({ text }) => leafHash(Buffer.from(text))),
+		);
+		bundles.push({
+			_id: indexText(start),
+			entries: taken.map(({ text }) => text),
+			about: [...new Set(taken.flatMap(({ about }) => about ?? []))],
+			tenants: [...new Set(taken.map(({ tenantId }) => tenantId ?? everyTenant))],
+			frontier: packFrontier(frontier),
+			// Clocks of two processes differ; the log's own order never goes back.
+			at: Math.max(now, head.at),
+		});
+	}
+	return bundles;
+}
+
+function endOf(bundle: Bundle): Head {
+	return { end: spanOf(bundle).end, frontier: bundle.frontier, at: bundle.at };
+}
+
+function lengthOf(bundles: Bundle[]): number {
+	return bundles.reduce((sum, { entries }) => sum + entries.length, 0);
+}
+
+export function packFrontier({ hashes }: Frontier): Buffer {
+	return Buffer.concat(hashes);
+}
+
+/** @throws RangeError when these are not the hashes of a tree of that size */
+export function unpackFrontier(size: number, packed: Uint8Array): Frontier {
+	const bytes = Buffer.from(packed);
+	const hashes = Array.from({ length: bytes.length / hashBytes }, (_, at) =>
+		bytes.subarray(at * hashBytes, (at + 1) * hashBytes),
+	);
+	const ones = [...size.toString(2)].filter((bit) => bit === "1").length;
+	if (bytes.length !== ones * hashBytes) throw new RangeError("not the edge of a tree of that size");
+	return { size, hashes };
+}

@@ -1,0 +1,110 @@
+// Checks an export of the evidence log, or the proof of one entry, offline and against keys that the caller has pinned.
+
+import { openCheckpoint } from "./checkpoint.ts";
+import { readEntry } from "./entry.ts";
+import { type ExportHeader, hashSchema, headerSchema, type InclusionProof, inclusionSchema } from "./evidenceExport.ts";
+import { type Hash, leafHash } from "./merkle.ts";
+import { createRangeCheck, isConsistent, isIncluded } from "./proofs.ts";
+
+export type EvidenceFault =
+	| "malformed"
+	| "bad_checkpoint"
+	| "bad_entry"
+	| "not_proven"
+	| "not_grown"
+	| "older_checkpoint_missing";
+
+/** `shown` entries could be read, `hidden` ones are another tenant's. `origin` and `size` are the checkpoint's. */
+export type VerifiedEvidence = {
+	valid: true;
+	origin: string;
+	size: number;
+	start: number;
+	end: number;
+	shown: number;
+	hidden: number;
+	/** An older checkpoint was given, and the log has only grown since. */
+	grownSince?: number;
+};
+export type EvidenceResult = VerifiedEvidence | { valid: false; reason: EvidenceFault; line?: number };
+
+/**
+ * Checks an export or a proof offline: the checkpoint against pinned keys, every entry's form, and that the entries are
+ * all that the log of that checkpoint holds there.
+ * @param lines of the file, without their ends
+ * @param keys `x` of the Ed25519 JWKs that the caller has pinned
+ * @param older a checkpoint that the caller kept, signed by one of them: the log must have grown from it
+ */
+export async function verifyEvidence(
+	lines: AsyncIterable<string>,
+	keys: readonly { x: string }[],
+	older?: string,
+): Promise<EvidenceResult> {
+	const iterator = lines[Symbol.asyncIterator]();
+	const first = parse((await iterator.next()).value as string | undefined);
+	const inclusion = inclusionSchema.safeParse(first).data;
+	if (inclusion) {
+		const ended = (await iterator.next()).done === true;
+		return ended ? verifyInclusion(inclusion, keys) : { valid: false, reason: "malformed", line: 2 };
+	}
+	const header = headerSchema.safeParse(first).data;
+	if (header === undefined) return { valid: false, reason: "malformed", line: 1 };
+	const checkpoint = openCheckpoint(header.checkpoint, keys);
+	if (checkpoint === undefined) return { valid: false, reason: "bad_checkpoint" };
+	const growth = verifyGrowth(header, checkpoint, keys, older);
+	if (typeof growth === "string") return { valid: false, reason: growth };
+	const range = createRangeCheck(header.start, header.left.map(unpack));
+	const counts = { shown: 0, hidden: 0 };
+	for (let next = await iterator.next(); next.done !== true; next = await iterator.next()) {
+		const line = 2 + counts.shown + counts.hidden;
+		const value = next.value;
+		const hidden = hashSchema.safeParse(parse(value)).data;
+		if (hidden === undefined && readEntry(value) === undefined) return { valid: false, reason: "bad_entry", line };
+		range.add(hidden === undefined ? hashOf(value) : unpack(hidden));
+		counts[hidden === undefined ? "shown" : "hidden"]++;
+	}
+	const isWhole = counts.shown + counts.hidden === header.end - header.start;
+	if (!isWhole || !range.end(header.right.map(unpack), checkpoint)) return { valid: false, reason: "not_proven" };
+	const { origin, size } = checkpoint;
+	return { valid: true, origin, size, start: header.start, end: header.end, ...counts, ...growth };
+}
+
+function verifyInclusion(proof: InclusionProof, keys: readonly { x: string }[]): EvidenceResult {
+	const checkpoint = openCheckpoint(proof.checkpoint, keys);
+	if (checkpoint === undefined) return { valid: false, reason: "bad_checkpoint" };
+	if (readEntry(proof.entry) === undefined) return { valid: false, reason: "bad_entry" };
+	const { origin, size, root } = checkpoint;
+	if (!isIncluded(proof.hashes.map(unpack), hashOf(proof.entry), proof.index, size, root)) {
+		return { valid: false, reason: "not_proven" };
+	}
+	return { valid: true, origin, size, start: proof.index, end: proof.index + 1, shown: 1, hidden: 0 };
+}
+
+function verifyGrowth(
+	{ since }: ExportHeader,
+	newer: { origin: string; size: number; root: Hash },
+	keys: readonly { x: string }[],
+	older: string | undefined,
+): { grownSince?: number } | EvidenceFault {
+	if (older === undefined) return {};
+	const was = openCheckpoint(older, keys, newer.origin);
+	if (was === undefined) return "bad_checkpoint";
+	if (since?.size !== was.size) return "older_checkpoint_missing";
+	return isConsistent(since.hashes.map(unpack), was, newer) ? { grownSince: was.size } : "not_grown";
+}
+
+function hashOf(entry: string): Hash {
+	return leafHash(Buffer.from(entry));
+}
+
+function unpack(text: string): Hash {
+	return Buffer.from(text, "base64");
+}
+
+function parse(text: string | undefined): unknown {
+	try {
+		return JSON.parse(text ?? "");
+	} catch {
+		return undefined;
+	}
+}

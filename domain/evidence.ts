@@ -1,0 +1,105 @@
+// The words of the evidence log: the acts it knows, what an entry says of one, and how entries are kept.
+
+/** Of a message: written on its document by the update that does the act, integrated into the log later. */
+const messageActs = [
+	"accepted",
+	"deferred",
+	"queued",
+	"sending",
+	"submitted",
+	"delivered",
+	"undelivered",
+	"expired",
+	"cancelled",
+	"rejected",
+	"unknown",
+	"decided",
+	"released",
+	"ambiguous",
+	"receipt",
+	"retimed",
+	"erased",
+	"certified",
+] as const;
+
+/** Of people and processes: in the log before they are done, or answered. */
+const otherActs = [
+	"process_started",
+	"stores_prepared",
+	"tenant_created",
+	"send_queue_changed",
+	"api_key_created",
+	"api_key_revoked",
+	"consent_recorded",
+	"consent_withdrawn",
+	"opt_out_recorded",
+	"opt_out_lifted",
+	"hold_placed",
+	"hold_released",
+	"record_erased",
+	"batch_discarded",
+	"cohort_key_destroyed",
+	"policy_proposed",
+	"policy_checked",
+	"policy_simulated",
+	"policy_approved",
+	"policy_published",
+	"policy_withdrawn",
+	"record_read",
+	"searched",
+	"evidence_read",
+	"evidence_exported",
+	"denied",
+] as const;
+
+export const actTypes = [...messageActs, ...otherActs] as const;
+export type ActType = (typeof actTypes)[number];
+
+/** Who acts where it is no API key: Lethe's own processes, the holder of the admin role, a recipient, a carrier. */
+export const actors = ["engine", "admin", "recipient", "carrier"] as const;
+
+/** One act. Opaque ids and words only: the log outlives what it tells of. */
+export type Act = {
+	type: ActType;
+	/** Why, or to what: a word of a vocabulary. */
+	code?: string;
+	tenantId?: string;
+	/** Id of what it was done to. */
+	about?: string;
+	/** An API key's id, or one of `actors`. */
+	by?: string;
+	/** Of a message's attempts, which. */
+	attempt?: number;
+};
+
+/** An act in the log. `at`: when it was done, RFC 3339 UTC with milliseconds. */
+export type Entry = Act & { id: string; at: string };
+
+/** Entries in the order of the log, as many as were integrated at once. */
+export type Bundle = {
+	/** Index of its first entry, in sixteen digits: whoever integrates, each index is given once. */
+	_id: string;
+	/** Canonical JSON, as hashed. */
+	entries: string[];
+	/** What its entries are about: a repeat is found by them. */
+	about: string[];
+	/** Whose entries it has; `all` where one belongs to no tenant. */
+	tenants: string[];
+	/** The hashes of the tree's edge after its last entry. */
+	frontier: Uint8Array;
+	/** When it was integrated, epoch ms; never less than the one before. */
+	at: number;
+};
+
+/** A bundle's tenant where an entry belongs to none. */
+export const everyTenant = "all";
+
+/** An index as bundles are named by it. */
+export function indexText(index: number): string {
+	return String(index).padStart(16, "0");
+}
+
+/** Index of a bundle's first entry, and of the one after its last. */
+export function spanOf({ _id, entries }: Pick<Bundle, "_id" | "entries">): { start: number; end: number } {
+	return { start: Number(_id), end: Number(_id) + entries.length };
+}

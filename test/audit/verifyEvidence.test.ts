@@ -1,0 +1,136 @@
+// Exports and proofs, checked as an auditor does: offline, by pinned keys, and refused when anything of them is off.
+
+import assert from "node:assert/strict";
+import { before, describe, it } from "node:test";
+import { signCheckpoint } from "../../audit/checkpoint.ts";
+import type { Period } from "../../audit/evidenceExport.ts";
+import { verifyEvidence } from "../../audit/verifyEvidence.ts";
+import { carrierOf, createKey, createMemoryEvidence, type MemoryEvidence, ofArray } from "./memoryEvidence.ts";
+
+const hour = 3600_000;
+
+describe("an export", () => {
+	let log: MemoryEvidence;
+	let start = 0;
+	let older = "";
+	const [ours, theirs] = [carrierOf(300), carrierOf(300)];
+	before(async () => {
+		log = createMemoryEvidence();
+		start = log.time.now;
+		for (const [hours, document] of [ours, theirs].entries()) {
+			log.time.now = start + hours * hour;
+			await log.evidence.integrate(document);
+			await log.evidence.append([{ type: "process_started", code: "worker", by: "engine" }]);
+			await log.checkpoints.publish();
+			older ||= log.kept.note ?? "";
+		}
+		log.time.now += hour;
+		await log.evidence.integrate(carrierOf(100));
+		await log.checkpoints.publish();
+	});
+
+	const linesOf = async (period: Period = {}, tenantId?: string): Promise<string[]> => {
+		const made = await log.exports.export(period, tenantId);
+		const lines: string[] = [];
+		for await (const line of made?.lines ?? []) lines.push(line);
+		return lines;
+	};
+	const verify = (lines: string[], keys = [log.key], kept?: string) => verifyEvidence(ofArray(lines), keys, kept);
+
+	it("of the whole log verifies, entry for entry", async () => {
+		const result = await verify(await linesOf());
+		const { origin, size } = { origin: "lethe.example/evidence", size: 702 };
+		assert.deepEqual(result, { valid: true, origin, size, start: 0, end: 702, shown: 702, hidden: 0 });
+	});
+
+	it("of a period has what was integrated in it, and the next begins where it ends", async () => {
+		const periods = [
+			{ from: start, to: start + hour },
+			{ from: start + hour, to: start + 2 * hour },
+			{ from: start + 2 * hour },
+			{ from: start + 3 * hour },
+		];
+		const results = [];
+		for (const period of periods) results.push(await verify(await linesOf(period)));
+		assert.deepEqual(
+			results.map((result) => result.valid && [result.start, result.end]),
+			[
+				[0, 301],
+				[301, 602],
+				[602, 702],
+				[702, 702],
+			],
+		);
+	});
+
+	it("shows a tenant its own entries and those of nobody, and proves the others by their hashes", async () => {
+		const lines = await linesOf({}, ours.tenantId);
+		const result = await verify(lines);
+		assert.deepEqual(result.valid && [result.shown, result.hidden], [302, 400]);
+		assert.ok(!lines.some((line) => line.includes(theirs.tenantId) || line.includes(theirs._id)));
+	});
+
+	it("is refused with any line changed, gone, doubled or moved, or cut off anywhere", async () => {
+		const lines = await linesOf({ from: start, to: start + 2 * hour }, ours.tenantId);
+		for (const at of [1, 150, 301, 302, 500, lines.length - 1]) {
+			const [line = "", next = lines[1] ?? ""] = lines.slice(at, at + 2);
+			const spoilt = [
+				lines.with(at, line.includes("queued") ? line.replace("queued", "sending") : line.replace(/[a-z]/, "Q")),
+				lines.toSpliced(at, 1),
+				lines.toSpliced(at, 0, line),
+				lines.slice(0, at),
+				...(next === line ? [] : [lines.toSpliced(at, 2, next, line)]),
+			];
+			for (const bad of spoilt) assert.equal((await verify(bad)).valid, false, `line ${at}`);
+		}
+	});
+
+	it("is refused when its first line says anything else", async () => {
+		const [first = "", ...rest] = await linesOf({ from: start + hour, to: start + 2 * hour });
+		const header = JSON.parse(first);
+		for (const [what, changed] of Object.entries({
+			"an entry less at its beginning": { ...header, start: header.start + 1 },
+			"an entry more at its end": { ...header, end: header.end + 1 },
+			"a negative index": { ...header, start: -1 },
+			"no hashes before it": { ...header, left: [] },
+			"other hashes behind it": { ...header, right: header.right.toReversed() },
+			"a field that nobody knows": { ...header, jwk: {} },
+			"another checkpoint": { ...header, checkpoint: older },
+			nothing: {},
+		})) {
+			assert.equal((await verify([JSON.stringify(changed), ...rest])).valid, false, what);
+		}
+		assert.deepEqual(await verify([]), { valid: false, reason: "malformed", line: 1 });
+	});
+
+	it("is refused under any key but the pinned one", async () => {
+		assert.deepEqual(await verify(await linesOf(), [createKey()]), { valid: false, reason: "bad_checkpoint" });
+	});
+
+	it("shows that the log has grown from a checkpoint that the auditor kept, and from no other", async () => {
+		const lines = await linesOf({ since: 301 });
+		const grown = await verify(lines, [log.key], older);
+		assert.equal(grown.valid && grown.grownSince, 301);
+		assert.deepEqual(await verify(await linesOf(), [log.key], older), {
+			valid: false,
+			reason: "older_checkpoint_missing",
+		});
+		const fork = await signCheckpoint(
+			{ origin: "lethe.example/evidence", size: 301, root: Buffer.alloc(32) },
+			log.key.sign,
+		);
+		assert.deepEqual(await verify(lines, [log.key], fork), { valid: false, reason: "not_grown" });
+		assert.deepEqual(await verify(lines, [log.key], "forged"), { valid: false, reason: "bad_checkpoint" });
+	});
+
+	it("of one entry is a path that verifies, for whoever may see it", async () => {
+		const proof = await log.exports.prove(7, ours.tenantId);
+		assert.ok(proof);
+		assert.equal((await verify([JSON.stringify(proof)])).valid, true);
+		assert.equal(await log.exports.prove(7, theirs.tenantId), undefined);
+		assert.equal(await log.exports.prove(702, ours.tenantId), undefined);
+		assert.deepEqual(await verify([JSON.stringify({ ...proof, index: 8 })]), { valid: false, reason: "not_proven" });
+		const entry = proof.entry.replace("queued", "sending");
+		assert.deepEqual(await verify([JSON.stringify({ ...proof, entry })]), { valid: false, reason: "not_proven" });
+	});
+});
