@@ -43,6 +43,17 @@ export const settings = {
 		schema: z.url().default("http://127.0.0.1:8080"),
 		doc: "The API's URL as carriers and callers see it, before any proxy.",
 	},
+	LETHE_EVIDENCE_ORIGIN: {
+		schema: z
+			.string()
+			.regex(/^[^\s+]{1,128}$/)
+			.default("lethe/evidence"),
+		doc: "Name of this deployment's evidence log in its checkpoints, like `lethe.example/evidence`; never changed once one is published.",
+	},
+	LETHE_EVIDENCE_WITNESS_FILE: {
+		schema: z.string().min(1).optional(),
+		doc: "File, on another disk than the database, where the worker keeps the last checkpoint beside the one in Vault.",
+	},
 	LETHE_LOG_LEVEL: {
 		schema: z.enum(["fatal", "error", "warn", "info", "debug", "silent"]).default("info"),
 		doc: "Least level of the log lines written.",
@@ -120,6 +131,7 @@ export function loadConfig(environment: Record<string, string | undefined> = pro
 		mongodb: { url: read("MONGODB_URL"), database: read("LETHE_DATABASE") },
 		redis: { url: read("REDIS_URL"), prefix: read("LETHE_QUEUE_PREFIX") },
 		api: { host: read("LETHE_API_HOST"), port: read("LETHE_API_PORT"), publicUrl: read("LETHE_PUBLIC_URL") },
+		evidence: { origin: read("LETHE_EVIDENCE_ORIGIN"), witnessFile: read("LETHE_EVIDENCE_WITNESS_FILE") },
 		sender: {
 			concurrency: read("LETHE_SENDER_CONCURRENCY"),
 			ratePerSecondDefault: read("LETHE_SEND_RATE_DEFAULT"),

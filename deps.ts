@@ -2,10 +2,12 @@
 
 import { createHash, randomBytes } from "node:crypto";
 import { pino } from "pino";
+import { createBatcher } from "./adapters/batcher.ts";
 import type { CarrierFactory } from "./adapters/carriers/carrier.ts";
 import { createQueueCarriers } from "./adapters/carriers/queueCarriers.ts";
 import { openCarrier } from "./adapters/carriers/registry.ts";
 import { createCohorts } from "./adapters/cohorts.ts";
+import { createFileWitness } from "./adapters/fileWitness.ts";
 import { createKeysAhead, repeatKeysAhead } from "./adapters/keysAhead.ts";
 import { connectMongo } from "./adapters/mongo/connection.ts";
 import { createStore, type Store } from "./adapters/mongo/store.ts";
@@ -18,7 +20,11 @@ import { vaultFailure } from "./adapters/vault/connection.ts";
 import { createEncryption } from "./adapters/vault/encryption.ts";
 import { createHmacKeys } from "./adapters/vault/hmacKeys.ts";
 import { createSigner } from "./adapters/vault/signer.ts";
+import { createVaultWitness } from "./adapters/vault/witness.ts";
 import { createCertificates } from "./audit/certificate.ts";
+import { createCheckpoints } from "./audit/checkpoints.ts";
+import { createEvidence } from "./audit/evidence.ts";
+import { createEvidenceExports } from "./audit/evidenceExport.ts";
 import { type Config, ConfigError, required, type VaultRole } from "./config.ts";
 import { LetheError } from "./domain/errors.ts";
 import { formatId, type IdKind } from "./domain/ids.ts";
@@ -81,10 +87,8 @@ export async function createDeps(config: Config, name: ProcessName) {
 	// Only the API encrypts what comes in, and each process draws keys for itself.
 	const stopKeysAhead =
 		name === "api" ? repeatKeysAhead(createKeysAhead({ cohorts, encryption, log })) : () => undefined;
-	const signer = createSigner({
-		vault: vaultFor(name === "worker" ? "signer" : name === "api" ? "api" : "admin"),
-		clock,
-	});
+	const vaultOfKeys = vaultFor(name === "worker" ? "signer" : name === "api" ? "api" : "admin");
+	const signer = createSigner({ vault: vaultOfKeys, clock });
 	const { policies, stop: stopFollowing } = await followPolicies(store, monotonic, log);
 	const runs = createRuns({
 		client: temporal.client,
@@ -109,6 +113,7 @@ export async function createDeps(config: Config, name: ProcessName) {
 		cohorts,
 		hmac: createHmacKeys({ vault: vaultFor(name === "admin" ? "admin" : "api"), clock }),
 		signer,
+		...openEvidence(config, { clock, ids, store, vault: vaultOfKeys }),
 		secrets,
 		certificates: createCertificates({
 			sign: signer.sign,
@@ -160,6 +165,25 @@ export async function createDeps(config: Config, name: ProcessName) {
 			for (const client of vault.values()) await client.close();
 			await Promise.allSettled([sendQueues.close(), temporal.connection.close(), store.close()]);
 		},
+	};
+}
+
+/** The evidence log: what enters acts, publishes checkpoints to the witnesses, and exports. */
+function openEvidence(
+	config: Config,
+	deps: { clock: () => number; ids: ReturnType<typeof createIds>; store: Store; vault: VaultClient },
+) {
+	const { origin, witnessFile } = config.evidence;
+	const store = deps.store.evidence;
+	const evidenceSigner = createSigner({ vault: deps.vault, clock: deps.clock, key: "evidence" });
+	const witnesses = [createVaultWitness(deps), ...(witnessFile ? [createFileWitness(witnessFile)] : [])];
+	const keys = async () => (await evidenceSigner.publicJwks()).keys;
+	return {
+		evidence: createEvidence({ ...deps, store, gather: createBatcher }),
+		checkpoints: createCheckpoints({ origin, store, witnesses, sign: evidenceSigner.sign, keys }),
+		evidenceExports: createEvidenceExports({ store }),
+		evidenceSigner,
+		witnesses,
 	};
 }
 

@@ -7,8 +7,9 @@ import { limits } from "../domain/limits.ts";
 import { type Message, type RetentionRecord, type SealedObjectName, sealedObjects } from "../domain/message.ts";
 import { eraseObjects, type Transition } from "../domain/transition.ts";
 import type { ActivityDeps } from "./deps.ts";
+import { integrated } from "./integrate.ts";
 
-type CertifyErasedDeps = Pick<ActivityDeps, "clock" | "ids" | "certificates"> & {
+type CertifyErasedDeps = Pick<ActivityDeps, "clock" | "ids" | "certificates" | "evidence"> & {
 	store: {
 		messages: Pick<ActivityDeps["store"]["messages"], "transition">;
 		certificates: Pick<ActivityDeps["store"]["certificates"], "insert">;
@@ -41,7 +42,7 @@ export function createCertify(deps: CertifyDeps) {
 			return;
 		}
 		const others = ended.filter((message) => !uncertified.includes(message));
-		await Promise.all(others.map((message) => deps.store.messages.transition(setDue(message))));
+		await Promise.all(others.map((message) => applyIntegrated(deps, message, setDue(message))));
 	};
 }
 
@@ -61,12 +62,16 @@ export async function certifyErased(
 		const objects = group.map(({ stored: _, ...object }) => object);
 		const { jws } = await deps.certificates.issue({ id, kind: on.kind, tenantId: on.tenantId, objects });
 		await deps.store.certificates.insert({ _id: id, ...on, jws, issuedAt: deps.clock() });
-		// Together, so that the store takes them as one batch.
+		// Together, so that the log and the store take them as one batch each.
 		const marks = [...Map.groupBy(group, ({ messageId }) => messageId).values()].map((of) =>
-			deps.store.messages.transition(mark(of, id, deps.clock())),
+			applyIntegrated(deps, (of.at(-1) as Erased).stored, mark(of, id, deps.clock())),
 		);
 		await Promise.all(marks);
 	}
+}
+
+async function applyIntegrated(deps: CertifyErasedDeps, message: Message, change: Transition): Promise<void> {
+	await deps.store.messages.transition(await integrated(deps.evidence, message, change));
 }
 
 /** Objects that were erased and not yet read back. */
@@ -114,7 +119,8 @@ async function readKeyDates(
 
 /** Names the certificate of objects of one message, all gone or all still there. */
 function mark(of: readonly Erased[], id: string, now: number): Transition {
-	const [{ stored, verified }] = of as [Erased];
+	// The one that was read last: it shows the erasure of the others too.
+	const { stored, verified } = of.at(-1) as Erased;
 	const objects = of.map(({ object }) => object);
 	const change = verified ? verify(stored, objects, now) : eraseAgain(stored, objects, now);
 	const { where, evidence = [] } = change;

@@ -8,6 +8,8 @@ import type { Runs } from "../adapters/temporal/client.ts";
 import type { CohortKeys } from "../adapters/vault/cohortKeys.ts";
 import type { Encryption } from "../adapters/vault/encryption.ts";
 import type { Certificates } from "../audit/certificate.ts";
+import type { Checkpoints } from "../audit/checkpoints.ts";
+import type { Evidence } from "../audit/evidence.ts";
 import type { IdKind } from "../domain/ids.ts";
 import type { Policies } from "../policies/index.ts";
 import type { Publish } from "../policies/publish.ts";
@@ -28,6 +30,8 @@ export type ActivityDeps = {
 	cohorts: Pick<Cohorts, "ensure" | "isAt">;
 	cohortKeys: Pick<CohortKeys, "destroyCohortKey" | "exists">;
 	certificates: Certificates;
+	evidence: Evidence;
+	checkpoints: Pick<Checkpoints, "publish">;
 	policies: Pick<Policies, "reevaluate" | "replan" | "excluded" | "inForce" | "preview">;
 	publish: Pick<Publish, "settle">;
 	carriers: { sender: (sendQueue: string) => Promise<Carrier | undefined> };

@@ -5,6 +5,7 @@ import { createConfirm } from "./confirm.ts";
 import { createDeliver } from "./deliver.ts";
 import type { ActivityDeps } from "./deps.ts";
 import { createFinalise } from "./finalise.ts";
+import { createIntegrate } from "./integrate.ts";
 import { createPrepare } from "./prepare.ts";
 import { createPurge } from "./purge.ts";
 import { createRejudge } from "./rejudge.ts";
@@ -27,7 +28,7 @@ export function createActivities(deps: ActivityDeps) {
 	const resolve = createResolve({ ...deps, unpark });
 	const steps = { confirm: createConfirm(deps), prepare, deliver, resolve, certify, tend: createTend(deps), unpark };
 	const retime = createRetime({ ...deps, rejudge });
-	const sweep = createSweep({ ...deps, ...steps, retime });
+	const sweep = createSweep({ ...deps, ...steps, retime, integrate: createIntegrate(deps) });
 	return {
 		prepare: prepare.prepare,
 		deliver: deliver.deliver,

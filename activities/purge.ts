@@ -11,7 +11,10 @@ import { certifyErased, type Erased } from "./certify.ts";
 import { change } from "./change.ts";
 import type { ActivityDeps } from "./deps.ts";
 
-export type PurgeDeps = Pick<ActivityDeps, "clock" | "ids" | "certificates" | "cohortKeys" | "encryption"> & {
+export type PurgeDeps = Pick<
+	ActivityDeps,
+	"clock" | "ids" | "certificates" | "cohortKeys" | "encryption" | "evidence"
+> & {
 	store: Pick<ActivityDeps["store"], "cohorts" | "messages" | "wrappingKeys" | "parkedReceipts" | "certificates">;
 	runs: Pick<ActivityDeps["runs"], "settleSoon">;
 };
@@ -57,6 +60,9 @@ export function createPurge(deps: PurgeDeps) {
 			return { outcome: "waiting" };
 		}
 		await deps.store.parkedReceipts.eraseCohort(cohortId);
+		await deps.evidence.append([
+			{ type: "cohort_key_destroyed", tenantId: cohort.tenantId, about: cohortId, by: "engine" },
+		]);
 		await deps.cohortKeys.destroyCohortKey(cohortId);
 		await deps.store.wrappingKeys.deleteByCohort(cohortId);
 		deps.encryption.forgetCohort(cohortId);

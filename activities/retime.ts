@@ -13,7 +13,7 @@ import { type Needs, planRetime, type RetimePlan, type RetimePlanDeps, type Subj
 
 export type RetimeDeps = Pick<
 	ActivityDeps,
-	"clock" | "monotonic" | "ids" | "policies" | "encryption" | "cohorts" | "certificates" | "log"
+	"clock" | "monotonic" | "ids" | "policies" | "encryption" | "cohorts" | "certificates" | "evidence" | "log"
 > & {
 	store: Pick<ActivityDeps["store"], "messages" | "messageScan" | "retimings" | "cohorts" | "tenants" | "certificates">;
 	runs: Pick<ActivityDeps["runs"], "settleSoon" | "startRetime">;

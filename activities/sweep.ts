@@ -11,13 +11,14 @@ import type { createConfirm } from "./confirm.ts";
 import type { createDeliver } from "./deliver.ts";
 import type { ActivityDeps } from "./deps.ts";
 import { guarded } from "./guarded.ts";
+import type { createIntegrate } from "./integrate.ts";
 import type { createPrepare } from "./prepare.ts";
 import type { createResolve } from "./resolve.ts";
 import type { createRetime } from "./retime.ts";
 import type { createTend } from "./tend.ts";
 import type { createUnpark } from "./unpark.ts";
 
-export type SweepDeps = Pick<ActivityDeps, "clock" | "log" | "runs" | "publish"> & {
+export type SweepDeps = Pick<ActivityDeps, "clock" | "log" | "runs" | "publish" | "evidence" | "checkpoints"> & {
 	store: Pick<ActivityDeps["store"], "messages" | "cohorts" | "parkedReceipts" | "idempotencyKeys" | "proposals">;
 	confirm: ReturnType<typeof createConfirm>;
 	retime: Pick<ReturnType<typeof createRetime>, "continueRetiming">;
@@ -27,6 +28,7 @@ export type SweepDeps = Pick<ActivityDeps, "clock" | "log" | "runs" | "publish">
 	certify: ReturnType<typeof createCertify>;
 	tend: ReturnType<typeof createTend>;
 	unpark: ReturnType<typeof createUnpark>;
+	integrate: ReturnType<typeof createIntegrate>;
 };
 
 /** `sweepPage` repairs one page; one message's failure never stops the others. */
@@ -51,11 +53,20 @@ export function createSweep(deps: SweepDeps) {
 		await guarded(deps, () => deps.store.idempotencyKeys.eraseDue(now));
 		await guarded(deps, () => sweepProposals(deps, now));
 		await guarded(deps, () => deps.retime.continueRetiming());
-		const moreDue = [due.length, dueCohorts.length, receiptCount].includes(limits.sweepPageItems);
+		const integratedCount = await deps.integrate();
+		await guarded(deps, () => publishCheckpoint(deps));
+		const moreDue = [due.length, dueCohorts.length, receiptCount, integratedCount].includes(limits.sweepPageItems);
 		return { messageCount: due.length, cohortCount: dueCohorts.length, moreDue };
 	}
 
 	return { sweepPage, repair: (message: Message) => repair(deps, message) };
+}
+
+// A log that is not the one its witnesses saw is told to people; until they have judged it, nothing is signed over it.
+async function publishCheckpoint(deps: SweepDeps): Promise<void> {
+	const { standing, size } = await deps.checkpoints.publish();
+	if (standing === "equal") return;
+	deps.log.error({ code: `evidence_${standing}`, size }, "the evidence log is not the one that its witnesses saw");
 }
 
 // Whoever was to apply a receipt once its message was known died: the sender after it had stored the carrier's id, say.
@@ -151,10 +162,7 @@ async function endFinal(deps: SweepDeps, message: Message, now: number): Promise
 	}
 	if (erasedObjects(message).length > 0) return deps.certify([message]);
 	const { receipt, decision_record: record } = message.retention;
-	if (message.holds.length === 0 && record && record.eraseBy <= now) {
-		await deps.store.messages.deleteRecord(message._id);
-		return;
-	}
+	if (message.holds.length === 0 && record && record.eraseBy <= now) return deleteRecord(deps, message);
 	const eraseReceipts = message.holds.length === 0 && receipt && !receipt.erasedAt && receipt.eraseBy <= now;
 	const dueAt = eraseReceipts ? record?.eraseBy : nextDueAt(message);
 	// What a hold keeps is looked at again, but not at every sweep.
@@ -169,5 +177,13 @@ async function endFinal(deps: SweepDeps, message: Message, now: number): Promise
 				: {}),
 			...(dueAt !== undefined && dueAt > now ? { nextCheckAt: dueAt } : heldUntil ? { nextCheckAt: heldUntil } : {}),
 		},
+		...(eraseReceipts ? { evidence: [{ at: now, type: "erased", code: "receipt" }] } : {}),
 	});
+}
+
+async function deleteRecord(deps: SweepDeps, { _id, tenantId, unintegratedSince }: Message): Promise<void> {
+	// Nothing goes whose evidence is not in the log; it is by the time the sweep comes back.
+	if (unintegratedSince !== undefined) return;
+	await deps.evidence.append([{ type: "record_erased", code: "decision_record", tenantId, about: _id, by: "engine" }]);
+	await deps.store.messages.deleteRecord(_id);
 }

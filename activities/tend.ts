@@ -5,7 +5,7 @@ import { type ErasedRecord, type HoldRecord, type SubjectRecord, standingOf } fr
 import type { ActivityDeps } from "./deps.ts";
 import { guarded } from "./guarded.ts";
 
-export type TendDeps = Pick<ActivityDeps, "clock" | "ids" | "log" | "certificates"> & {
+export type TendDeps = Pick<ActivityDeps, "clock" | "ids" | "log" | "certificates" | "evidence"> & {
 	store: {
 		subjectRecords: Pick<
 			ActivityDeps["store"]["subjectRecords"],
@@ -35,6 +35,7 @@ export function createTend(deps: TendDeps) {
 		const noteId = deps.ids.derive("evidence", `erased ${_id}`);
 		const nextCheckAt = now + limits.driverPatienceMs;
 		const note: ErasedRecord = { _id: noteId, kind: "erased", record: _id, was, tenantId, erasedAt: now, nextCheckAt };
+		await deps.evidence.append([{ type: "record_erased", code: was, tenantId, about: _id, by: "engine" }]);
 		await subjectRecords.note(note);
 		if (!(await subjectRecords.erase(record))) return subjectRecords.delete(noteId);
 		const verified = (await subjectRecords.find(_id)) === undefined;

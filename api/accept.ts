@@ -259,6 +259,7 @@ async function toMessage(
 			{ at: now, type: "decided", ...(decision.rules[0] ? { code: decision.rules[0] } : {}) },
 			{ at: now, type: "accepted", code: state },
 		],
+		unintegratedSince: now,
 		holds: [],
 		...sealed,
 		certificates: [],

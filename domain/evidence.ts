@@ -37,7 +37,7 @@ const otherActs = [
 	"hold_placed",
 	"hold_released",
 	"record_erased",
-	"batch_discarded",
+	"orphan_discarded",
 	"cohort_key_destroyed",
 	"policy_proposed",
 	"policy_checked",

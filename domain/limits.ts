@@ -59,6 +59,12 @@ export const limits = {
 	// Two API processes accept a recipient's messages at once; the store has shown each the other's by then.
 	reservationMs: 60_000,
 
+	// evidence
+	// What the end of its message has not brought into the log by then, the sweep does.
+	integratePatienceMs: 10_000,
+	// Beyond these, a receipt that changes nothing leaves no entry on its message.
+	evidencePerMessageMax: 256,
+
 	// keys
 	wrappingKeyUsesMax: 2 ** 24,
 	wrappingKeyAgeMsMax: 15 * 60_000,

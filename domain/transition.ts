@@ -281,7 +281,9 @@ export function receive(
 	if (effect !== "applied") {
 		// Stale but rightly signed: nothing moves, and the sweep asks the carrier itself.
 		const ask = effect === "stale" && !isFinal(message.state) ? { nextCheckAt: now } : {};
-		return { id: message._id, where: once, set: ask, push };
+		const evidence: EvidenceEntry[] = [{ at: now, type: "receipt", code: effect, attempt: attempt.number }];
+		const isFull = message.evidence.length >= limits.evidencePerMessageMax;
+		return { id: message._id, where: once, set: ask, push, ...(isFull ? {} : { evidence }) };
 	}
 	const to = event.state as State;
 	const change = isFinal(message.state) ? correct(message, to, now) : end(message, to, now, event.code);

@@ -12,7 +12,6 @@ import type { Models } from "./models.ts";
 
 export type MessageStore = ReturnType<typeof createMessageStore>;
 
-const evidenceKept = 64;
 // Other processes may change a message between a batch and its re-reading, but hardly this often.
 const tokensKept = 4;
 
@@ -78,17 +77,18 @@ export function createMessageStore(models: Models, deps: { randomToken: () => st
 		/** The message one of whose attempts the carrier knows by this id, on this send queue. */
 		findByCarrierId: (sendQueue: string, carrierId: string) => findByCarrierId({ sendQueue, carrierId }),
 		...createQueries(collection),
-		/** Deletes a message's last trace, its record; only when it is final and nothing holds it. */
+		/** Deletes a message's last trace, its record; only when it is final, nothing holds it, and the log has its evidence. */
 		deleteRecord: (id: string) =>
 			guardStore(async () => {
-				const filter = { _id: id, state: { $in: finalStates }, holds: { $size: 0 } } as mongo.Filter<Message>;
+				const ended = { state: { $in: finalStates }, holds: { $size: 0 } };
+				const filter = { _id: id, ...ended, ...integratedOnly } as mongo.Filter<Message>;
 				return (await collection.deleteOne(filter)).deletedCount === 1;
 			}),
-		/** Deletes what a torn batch left behind; not once it was confirmed, moved on or held. */
+		/** Deletes what a torn batch left behind; not once it was confirmed, moved on or held, nor before the log has its evidence. */
 		deleteOrphan: ({ _id, headId, nextCheckAt }: Message) =>
 			guardStore(async () => {
 				const untouched = { state: { $in: ["accepted", "deferred"] }, attempt: 0, holds: { $size: 0 } };
-				const filter = { _id, headId, nextCheckAt, ...untouched } as mongo.Filter<Message>;
+				const filter = { _id, headId, nextCheckAt, ...untouched, ...integratedOnly } as mongo.Filter<Message>;
 				return headId !== undefined && (await collection.deleteOne(filter)).deletedCount === 1;
 			}),
 	};
@@ -104,6 +104,15 @@ function createQueries(collection: mongo.Collection<Message>) {
 			}),
 		/** Messages that the sweep must look at, the longest overdue first. */
 		findDue: (now: number, itemsMax: number) => findDue(collection, now, itemsMax),
+		/** Messages with evidence that has not been in the log since before `until`, the longest first. */
+		findUnintegrated: (until: number, itemsMax: number) =>
+			guardStore(() =>
+				collection
+					.find({ unintegratedSince: { $lte: until } })
+					.sort({ unintegratedSince: 1 })
+					.limit(itemsMax)
+					.toArray(),
+			),
 		/** A page of a tenant's messages, newest first, after the cursor's place. */
 		page: (tenantId: string, itemsMax: number, after?: { acceptedAt: number; id: string }, state?: State) =>
 			guardStore(() => {
@@ -139,6 +148,9 @@ function createQueries(collection: mongo.Collection<Message>) {
 			}),
 	};
 }
+
+// In the form of a check, as in `filterOf`.
+const integratedOnly = { unintegratedSince: toCheck({ $exists: false }) };
 
 type Insertion = { message: Message; notAfter: number };
 
@@ -216,8 +228,12 @@ function updateOf(item: Transition, token: string, now: number): mongo.UpdateFil
 	for (const [path, { value, keep }] of Object.entries(item.push ?? {})) {
 		push[path] = { $each: [value], ...(keep === undefined ? {} : { $slice: -keep }) };
 	}
-	if (item.evidence?.length) push.evidence = { $each: item.evidence, $slice: -evidenceKept };
 	const update: Record<string, Record<string, unknown>> = { $push: push };
+	if (item.evidence?.length) {
+		push.evidence = { $each: item.evidence };
+		// The first that is not in the log counts: later ones leave the date, and its index, as they are.
+		if (!item.unset?.includes("unintegratedSince")) update.$min = { unintegratedSince: now };
+	}
 	if (Object.keys(set).length > 0) update.$set = set;
 	if (item.unset?.length) update.$unset = Object.fromEntries(item.unset.map((path) => [path, 1]));
 	return update as mongo.UpdateFilter<Message>;

@@ -111,6 +111,7 @@ export type SendQueueDocument = {
 const collections = {
 	messages: [
 		{ nextCheckAt: 1 },
+		{ unintegratedSince: 1 },
 		{ submissionId: 1, group: 1, state: 1 },
 		{ tenantId: 1, acceptedAt: -1, _id: -1 },
 		{ "attempts.carrierId": 1 },

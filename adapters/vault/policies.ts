@@ -19,6 +19,7 @@ export const names = {
 	transit: "transit",
 	kv: "kv",
 	certificateKey: "certificate",
+	evidenceKey: "evidence",
 	benchKey: "bench",
 } as const;
 
@@ -35,12 +36,17 @@ const ownToken: Policy = {
 	"auth/token/revoke-self": { capabilities: ["update"] },
 };
 
-const readCertificateKey: Policy = { "transit/keys/certificate": { capabilities: ["read"] } };
+const readPublicKeys: Policy = {
+	"transit/keys/certificate": { capabilities: ["read"] },
+	"transit/keys/evidence": { capabilities: ["read"] },
+};
+const readWitness: Policy = { "kv/data/evidence/checkpoint": { capabilities: ["read"] } };
 
 export const policies: Record<Role | "issuer", Policy> = {
 	api: {
 		...ownToken,
-		...readCertificateKey,
+		...readPublicKeys,
+		...readWitness,
 		// The glob also covers what lies below a key, `…/config` above all: the listed parameters keep that out of reach.
 		"transit/keys/cohort-*": { capabilities: ["create", "update"], allowed_parameters: { type: ["aes256-gcm96"] } },
 		"transit/datakey/plaintext/cohort-*": { capabilities: ["update"] },
@@ -68,12 +74,15 @@ export const policies: Record<Role | "issuer", Policy> = {
 	},
 	signer: {
 		...ownToken,
-		...readCertificateKey,
+		...readPublicKeys,
 		"transit/sign/certificate": { capabilities: ["update"] },
+		"transit/sign/evidence": { capabilities: ["update"] },
+		"kv/data/evidence/checkpoint": { capabilities: ["create", "read", "update"] },
 	},
 	admin: {
 		...ownToken,
-		...readCertificateKey,
+		...readPublicKeys,
+		...readWitness,
 		"transit/export/hmac-key/hmac-api-key": { capabilities: ["read"] },
 		"transit/keys/hmac-*": {
 			capabilities: ["create", "update", "read"],

@@ -6,7 +6,7 @@ import { globalHmacKeys, hmacKeySpec } from "./hmacKeys.ts";
 import { names, policies, roles } from "./policies.ts";
 
 /** Rises with every change to what provisioning makes; a Vault provisioned by an older one must be provisioned again. */
-export const provisionVersion = 3;
+export const provisionVersion = 4;
 
 const secretIdTtl = "15m";
 const tokenPeriod = "1h";
@@ -38,7 +38,9 @@ export async function provisionVault(options: { address: string; token: string }
 				secret_id_ttl: secretIdTtl,
 			});
 		}
-		await vault.write(`${names.transit}/keys/${names.certificateKey}`, { type: "ed25519" });
+		for (const key of [names.certificateKey, names.evidenceKey]) {
+			await vault.write(`${names.transit}/keys/${key}`, { type: "ed25519" });
+		}
 		for (const key of globalHmacKeys) await vault.write(`${names.transit}/keys/${key}`, hmacKeySpec);
 		await keepNewestOnly(vault);
 	} finally {

@@ -1,4 +1,4 @@
-// Ed25519 signatures over certificates, by a key that never leaves Vault, and its public halves as JWKs.
+// Ed25519 signatures over certificates and checkpoints, by keys that never leave Vault, and their public halves as JWKs.
 
 import { createHash } from "node:crypto";
 import { LetheError } from "../../domain/errors.ts";
@@ -11,8 +11,6 @@ export type PublicJwk = { kty: "OKP"; crv: "Ed25519"; x: string; kid: string; al
 
 export type Signer = ReturnType<typeof createSigner>;
 
-const keyPath = "transit/keys/certificate";
-const signPath = "transit/sign/certificate";
 const refreshMs = 60_000;
 const staleMsMax = 24 * 3600_000;
 // A certificate is in no hurry, and a call to Vault costs as much for one signature as for many.
@@ -21,9 +19,16 @@ const gatherMs = 100;
 const batchItemsMax = 200;
 
 /** `sign` is for the signer role; the public keys are for signer, api and admin. Throws LetheError as the client does. */
-export function createSigner(deps: { vault: Pick<VaultClient, "read" | "write">; clock: () => number }) {
+export function createSigner(deps: {
+	vault: Pick<VaultClient, "read" | "write">;
+	clock: () => number;
+	/** What it signs: each has a key of its own, so that neither can pass for the other. */
+	key?: "certificate" | "evidence";
+}) {
+	const keyPath = `transit/keys/${deps.key ?? "certificate"}`;
+	const signPath = `transit/sign/${deps.key ?? "certificate"}`;
 	const keys = createRefreshing({
-		load: () => readPublicKeys(deps.vault),
+		load: (path) => readPublicKeys(deps.vault, path),
 		clock: deps.clock,
 		refreshMs,
 		staleMsMax,
@@ -43,15 +48,15 @@ export function createSigner(deps: { vault: Pick<VaultClient, "read" | "write">;
 	});
 
 	return {
-		/** The 64 bytes of an Ed25519 signature and the id of the key that made it. */
-		async sign(bytes: Uint8Array): Promise<{ signature: Uint8Array; kid: string }> {
+		/** The 64 bytes of an Ed25519 signature, and the key that made it: its id, and `x` of its JWK. */
+		async sign(bytes: Uint8Array): Promise<{ signature: Uint8Array; kid: string; x: string }> {
 			const signed = await signInVault(bytes);
 			const [, version, base64] = /^vault:v(\d+):([\w+/=]+)$/.exec(signed) ?? [];
 			if (version === undefined || base64 === undefined) throw new LetheError("internal", { cause: "signature form" });
 			const known = (await keys.get(keyPath)).get(version);
 			const key = known ?? (await keys.refresh(keyPath)).get(version);
 			if (key === undefined) throw new LetheError("internal", { cause: "signed by a key that Vault does not show" });
-			return { signature: Buffer.from(base64, "base64"), kid: key.kid };
+			return { signature: Buffer.from(base64, "base64"), kid: key.kid, x: key.x };
 		},
 
 		/** Every version's public key, the oldest first. */
@@ -62,7 +67,7 @@ export function createSigner(deps: { vault: Pick<VaultClient, "read" | "write">;
 }
 
 /** Version → key. */
-async function readPublicKeys(vault: Pick<VaultClient, "read">): Promise<Map<string, PublicJwk>> {
+async function readPublicKeys(vault: Pick<VaultClient, "read">, keyPath: string): Promise<Map<string, PublicJwk>> {
 	const answer = await vault.read(keyPath);
 	const versions = Object.entries((answer?.data.keys ?? {}) as Record<string, { public_key: string }>);
 	if (versions.length === 0) throw new LetheError("internal", { cause: { source: "vault", missing: keyPath } });

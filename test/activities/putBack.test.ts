@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { createPurge } from "../../activities/purge.ts";
+import { createBatcher } from "../../adapters/batcher.ts";
 import { createCohorts } from "../../adapters/cohorts.ts";
 import { connectMongo } from "../../adapters/mongo/connection.ts";
 import { createStore, type Store } from "../../adapters/mongo/store.ts";
@@ -15,6 +16,7 @@ import { createEncryption } from "../../adapters/vault/encryption.ts";
 import { type Role, roles } from "../../adapters/vault/policies.ts";
 import { createSigner } from "../../adapters/vault/signer.ts";
 import { createCertificates } from "../../audit/certificate.ts";
+import { createEvidence } from "../../audit/evidence.ts";
 import { LetheError } from "../../domain/errors.ts";
 import { formatId, type IdKind } from "../../domain/ids.ts";
 import { type Message, type SealedObjectName, sealedObjects } from "../../domain/message.ts";
@@ -109,6 +111,7 @@ describe("database files of before the purge, put back", () => {
 			clock,
 			ids,
 			store,
+			evidence: createEvidence({ clock, ids, store: store.evidence, gather: createBatcher }),
 			certificates: createCertificates({ sign: signer.sign, clock, lifetimes: { ...lifetimes, keyCacheMs: 0 } }),
 			cohortKeys: createCohortKeys({ vault: await login("eraser") }),
 			encryption: await freshProcess("sender", store),

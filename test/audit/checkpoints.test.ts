@@ -60,7 +60,7 @@ describe("a published log", () => {
 
 	it("whose witnesses have lost what they saw says so", async () => {
 		const log = await published();
-		log.witnessed.note = undefined;
+		delete log.witnessed.note;
 		assert.equal((await log.checkpoints.standing()).standing, "unwitnessed");
 		assert.equal((await log.checkpoints.publish()).standing, "unwitnessed");
 	});

@@ -8,6 +8,7 @@ import { createEvidence } from "../../audit/evidence.ts";
 import { createEvidenceExports } from "../../audit/evidenceExport.ts";
 import { type Bundle, everyTenant, spanOf } from "../../domain/evidence.ts";
 import { formatId, type IdKind } from "../../domain/ids.ts";
+import { createMemoryWitness } from "../harness/memoryWitness.ts";
 
 export const origin = "lethe.example/evidence";
 
@@ -75,21 +76,14 @@ export function createMemoryEvidence({ turn = async () => undefined }: { turn?: 
 			kept.note = note;
 		},
 	};
-	const witnessed = { note: undefined as string | undefined };
-	const witness = {
-		name: "memory",
-		read: async () => witnessed.note,
-		write: async (note: string) => {
-			witnessed.note = note;
-		},
-	};
+	const witness = createMemoryWitness();
 	const createWriter = () => createEvidence({ clock, ids, store, gather: createBatcher });
 	return {
 		kept,
 		store,
 		key,
 		time,
-		witnessed,
+		witnessed: witness.kept,
 		createWriter,
 		evidence: createWriter(),
 		checkpoints: createCheckpoints({ origin, store, witnesses: [witness], sign: key.sign, keys: async () => [key] }),

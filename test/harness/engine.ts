@@ -8,6 +8,7 @@ import { createActivities } from "../../activities/index.ts";
 import { createRejudge } from "../../activities/rejudge.ts";
 import { createSend } from "../../activities/send.ts";
 import { createUnpark } from "../../activities/unpark.ts";
+import { createBatcher } from "../../adapters/batcher.ts";
 import type { Carrier, SendOutcome } from "../../adapters/carriers/carrier.ts";
 import { createSimulator } from "../../adapters/carriers/simulator.ts";
 import { createCohorts } from "../../adapters/cohorts.ts";
@@ -17,12 +18,15 @@ import { createSendQueues, createSendWorker } from "../../adapters/redis/sendQue
 import { connectTemporal, createRuns, dataConverter } from "../../adapters/temporal/client.ts";
 import { createEncryption } from "../../adapters/vault/encryption.ts";
 import { createCertificates } from "../../audit/certificate.ts";
+import { createCheckpoints } from "../../audit/checkpoints.ts";
+import { createEvidence } from "../../audit/evidence.ts";
 import { formatId, type IdKind } from "../../domain/ids.ts";
 import { limits } from "../../domain/limits.ts";
 import type { Message } from "../../domain/message.ts";
 import { Plaintext } from "../../domain/plaintext.ts";
 import { bundleWorkflows } from "../../workers/bundle.ts";
 import { createMemoryKeys } from "./memoryKeys.ts";
+import { createMemoryWitness } from "./memoryWitness.ts";
 import { messageOf } from "./message.ts";
 
 export { until } from "./until.ts";
@@ -78,6 +82,7 @@ export async function createEngine(options: EngineOptions = {}) {
 	});
 	const cohorts = createCohorts({ cohorts: store.cohorts, cohortKeys: memory.cohortKeys, ids, clock });
 	const { policies } = options;
+	const witness = createMemoryWitness();
 	const deps: ActivityDeps = {
 		clock,
 		monotonic: () => performance.now(),
@@ -101,6 +106,14 @@ export async function createEngine(options: EngineOptions = {}) {
 				logsMs: day,
 				keyCacheMs: limits.wrappingKeyAgeMsMax,
 			},
+		}),
+		evidence: createEvidence({ clock, ids, store: store.evidence, gather: createBatcher }),
+		checkpoints: createCheckpoints({
+			origin: "lethe.test/evidence",
+			store: store.evidence,
+			witnesses: [witness],
+			sign: memory.sign,
+			keys: async () => [memory.publicJwk],
 		}),
 		cohorts,
 		policies: typeof policies === "function" ? policies(store) : { ...constantPolicies, ...policies },
@@ -165,6 +178,7 @@ export async function createEngine(options: EngineOptions = {}) {
 		send,
 		temporal,
 		warnings,
+		witness,
 		accept,
 		/** `planned`: as acceptance starts what it did not defer; otherwise as the sweep does. */
 		start: (message: Message, { planned = false } = {}) =>

@@ -7,6 +7,7 @@ export function createMemoryKeys() {
 	const keys = new Map<string, Buffer>();
 	const away = { value: false };
 	const { privateKey, publicKey } = generateKeyPairSync("ed25519");
+	const { x } = publicKey.export({ format: "jwk" }) as { x: string };
 
 	function keyOf(cohortId: string): Buffer {
 		if (away.value) throw new LetheError("keys_unavailable");
@@ -19,6 +20,7 @@ export function createMemoryKeys() {
 		away,
 		keys,
 		publicKey,
+		publicJwk: { kty: "OKP", crv: "Ed25519", x, kid: "certificate-1" },
 		cohortKeys: {
 			exists: async (cohortId: string) => keys.has(cohortId),
 			async createCohortKey(cohortId: string): Promise<void> {
@@ -43,9 +45,9 @@ export function createMemoryKeys() {
 				keys.delete(cohortId);
 			},
 		},
-		async sign(bytes: Uint8Array): Promise<{ signature: Uint8Array; kid: string }> {
+		async sign(bytes: Uint8Array): Promise<{ signature: Uint8Array; kid: string; x: string }> {
 			if (away.value) throw new LetheError("keys_unavailable");
-			return { signature: sign(null, bytes, privateKey), kid: "certificate-1" };
+			return { signature: sign(null, bytes, privateKey), kid: "certificate-1", x };
 		},
 	};
 }

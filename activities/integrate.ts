@@ -1,0 +1,51 @@
+// Puts into the evidence log what messages carry of their own acts: with the update that ends them, or by the sweep.
+
+import { limits } from "../domain/limits.ts";
+import type { Message } from "../domain/message.ts";
+import type { Transition } from "../domain/transition.ts";
+import type { ActivityDeps } from "./deps.ts";
+
+export type IntegrateDeps = Pick<ActivityDeps, "clock" | "log" | "evidence"> & {
+	store: { messages: Pick<ActivityDeps["store"]["messages"], "findUnintegrated" | "transition"> };
+};
+
+/** Integrates a page of what has waited for long: nobody else was to come by. Answers how many it found. */
+export function createIntegrate(deps: IntegrateDeps) {
+	const { messages } = deps.store;
+
+	async function integrateOne(message: Message): Promise<void> {
+		try {
+			await messages.transition(await integrated(deps.evidence, message, { id: message._id }));
+		} catch (error) {
+			deps.log.warn({ code: (error as { code?: string }).code ?? "internal" }, "evidence not integrated");
+			// One that fails again and again must not keep others from their turn.
+			await messages.transition({ id: message._id, set: { unintegratedSince: deps.clock() } });
+		}
+	}
+
+	return async function integrate(): Promise<number> {
+		const until = deps.clock() - limits.integratePatienceMs;
+		const waiting = await messages.findUnintegrated(until, limits.sweepPageItems);
+		await Promise.all(waiting.map(integrateOne));
+		return waiting.length;
+	};
+}
+
+/**
+ * The change, once all that the message carries and the change adds is in the log: it says so of the message by itself, and
+ * applies only if nothing else was added meanwhile.
+ * @throws LetheError store_unavailable
+ */
+export async function integrated(
+	evidence: Pick<ActivityDeps["evidence"], "integrate">,
+	message: Message,
+	change: Transition,
+): Promise<Transition> {
+	const count = await evidence.integrate(message, change.evidence);
+	return {
+		...change,
+		where: { ...change.where, [`evidence.${message.evidence.length}`]: { $exists: false } },
+		set: { ...change.set, integrated: count },
+		unset: [...(change.unset ?? []), "unintegratedSince"],
+	};
+}
