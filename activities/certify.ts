@@ -55,6 +55,7 @@ export async function certifyErased(
 	on: Pick<CertificateDocument, "kind" | "tenantId" | "about">,
 	erased: readonly Erased[],
 ): Promise<void> {
+	const known = new Map(erased.map(({ messageId, stored }) => [messageId, stored]));
 	for (const group of Map.groupBy(erased, ({ verified }) => verified).values()) {
 		// The same erasures always get the same id: a repeated issue inserts nothing new.
 		const about = group.map((entry) => `${entry.messageId}/${entry.object}/${entry.erasedAt}`).sort();
@@ -63,15 +64,21 @@ export async function certifyErased(
 		const { jws } = await deps.certificates.issue({ id, kind: on.kind, tenantId: on.tenantId, objects });
 		await deps.store.certificates.insert({ _id: id, ...on, jws, issuedAt: deps.clock() });
 		// Together, so that the log and the store take them as one batch each.
-		const marks = [...Map.groupBy(group, ({ messageId }) => messageId).values()].map((of) =>
-			applyIntegrated(deps, (of.at(-1) as Erased).stored, mark(of, id, deps.clock())),
-		);
+		const marks = [...Map.groupBy(group, ({ messageId }) => messageId)].map(async ([messageId, of]) => {
+			const stored = known.get(messageId) as Message;
+			// Its other objects' certificate finds the message as this one leaves it.
+			known.set(messageId, await applyIntegrated(deps, stored, mark(of, stored, id, deps.clock())));
+		});
 		await Promise.all(marks);
 	}
 }
 
-async function applyIntegrated(deps: CertifyErasedDeps, message: Message, change: Transition): Promise<void> {
-	await deps.store.messages.transition(await integrated(deps.evidence, message, change));
+/** Answers the message with the evidence that it then carries. */
+async function applyIntegrated(deps: CertifyErasedDeps, message: Message, change: Transition): Promise<Message> {
+	const whole = await integrated(deps.evidence, message, change);
+	// Something else was written of it meanwhile: the change stands by itself, and the sweep brings in what is missing.
+	if (!(await deps.store.messages.transition(whole))) await deps.store.messages.transition(change);
+	return { ...message, evidence: [...message.evidence, ...(change.evidence ?? [])] };
 }
 
 /** Objects that were erased and not yet read back. */
@@ -118,9 +125,8 @@ async function readKeyDates(
 }
 
 /** Names the certificate of objects of one message, all gone or all still there. */
-function mark(of: readonly Erased[], id: string, now: number): Transition {
-	// The one that was read last: it shows the erasure of the others too.
-	const { stored, verified } = of.at(-1) as Erased;
+function mark(of: readonly Erased[], stored: Message, id: string, now: number): Transition {
+	const [{ verified }] = of as [Erased];
 	const objects = of.map(({ object }) => object);
 	const change = verified ? verify(stored, objects, now) : eraseAgain(stored, objects, now);
 	const { where, evidence = [] } = change;

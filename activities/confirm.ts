@@ -4,6 +4,7 @@ import { limits } from "../domain/limits.ts";
 import type { Message } from "../domain/message.ts";
 import { confirm as confirmed } from "../domain/transition.ts";
 import type { ActivityDeps } from "./deps.ts";
+import { ensureIntegrated } from "./integrate.ts";
 
 export type ConfirmDeps = Pick<ActivityDeps, "clock" | "log" | "evidence"> & {
 	store: { messages: Pick<ActivityDeps["store"]["messages"], "deleteOrphan" | "find" | "transition"> };
@@ -32,8 +33,7 @@ export function createConfirm(deps: ConfirmDeps) {
 			await messages.transition({ id: message._id, from: [message.state], where: { headId }, set });
 			return false;
 		}
-		// Its evidence first: the sweep brings it into the log before it comes here again.
-		if (message.unintegratedSince !== undefined) return false;
+		if (!(await ensureIntegrated(deps, message))) return false;
 		const { _id: about, tenantId } = message;
 		await deps.evidence.append([{ type: "orphan_discarded", tenantId, about, by: "engine" }]);
 		if (await messages.deleteOrphan(message)) {

@@ -9,6 +9,10 @@ export type IntegrateDeps = Pick<ActivityDeps, "clock" | "log" | "evidence"> & {
 	store: { messages: Pick<ActivityDeps["store"]["messages"], "findUnintegrated" | "transition"> };
 };
 
+type EnsureDeps = Pick<ActivityDeps, "evidence"> & {
+	store: { messages: Pick<ActivityDeps["store"]["messages"], "transition"> };
+};
+
 /** Integrates a page of what has waited for long: nobody else was to come by. Answers how many it found. */
 export function createIntegrate(deps: IntegrateDeps) {
 	const { messages } = deps.store;
@@ -29,6 +33,12 @@ export function createIntegrate(deps: IntegrateDeps) {
 		await Promise.all(waiting.map(integrateOne));
 		return waiting.length;
 	};
+}
+
+/** Has all that a message carries in the log, so that it may go; false when more was added meanwhile. @throws LetheError */
+export async function ensureIntegrated(deps: EnsureDeps, message: Message): Promise<boolean> {
+	if (message.unintegratedSince === undefined) return true;
+	return deps.store.messages.transition(await integrated(deps.evidence, message, { id: message._id }));
 }
 
 /**

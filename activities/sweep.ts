@@ -11,7 +11,7 @@ import type { createConfirm } from "./confirm.ts";
 import type { createDeliver } from "./deliver.ts";
 import type { ActivityDeps } from "./deps.ts";
 import { guarded } from "./guarded.ts";
-import type { createIntegrate } from "./integrate.ts";
+import { type createIntegrate, ensureIntegrated } from "./integrate.ts";
 import type { createPrepare } from "./prepare.ts";
 import type { createResolve } from "./resolve.ts";
 import type { createRetime } from "./retime.ts";
@@ -181,9 +181,9 @@ async function endFinal(deps: SweepDeps, message: Message, now: number): Promise
 	});
 }
 
-async function deleteRecord(deps: SweepDeps, { _id, tenantId, unintegratedSince }: Message): Promise<void> {
-	// Nothing goes whose evidence is not in the log; it is by the time the sweep comes back.
-	if (unintegratedSince !== undefined) return;
+async function deleteRecord(deps: SweepDeps, message: Message): Promise<void> {
+	const { _id, tenantId } = message;
+	if (!(await ensureIntegrated(deps, message))) return;
 	await deps.evidence.append([{ type: "record_erased", code: "decision_record", tenantId, about: _id, by: "engine" }]);
 	await deps.store.messages.deleteRecord(_id);
 }

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
+import { ensureIntegrated } from "../../activities/integrate.ts";
 import { limits } from "../../domain/limits.ts";
 import type { Message } from "../../domain/message.ts";
 import { cancel, type Transition } from "../../domain/transition.ts";
@@ -127,6 +128,7 @@ describe("batches, whole and torn", () => {
 		assert.equal(confirmed.headId, undefined);
 		assert.equal(confirmed.nextCheckAt, releaseAt + limits.driverPatienceMs);
 		await engine.store.messages.transition(cancel(await engine.read(head._id), engine.clock()));
+		assert.ok(await ensureIntegrated(engine, await engine.read(head._id)));
 		assert.ok(await engine.store.messages.deleteRecord(head._id));
 		await sweepAfter(limits.orphanPatienceMs + 1);
 		assert.deepEqual(await statesOf(members), ["deferred", "deferred"]);

@@ -69,9 +69,10 @@ export async function createEngine(options: EngineOptions = {}) {
 	const sendQueues = createSendQueues({ url: process.env.REDIS_URL as string, prefix: name });
 	const carrier = createScriptedCarrier();
 	const warnings: string[] = [];
+	const errors: string[] = [];
 	const log = {
 		info: () => undefined,
-		error: () => undefined,
+		error: (fields: object) => void errors.push(JSON.stringify(fields)),
 		warn: (fields: object) => void warnings.push(JSON.stringify(fields)),
 	};
 	const runs = createRuns({
@@ -178,6 +179,7 @@ export async function createEngine(options: EngineOptions = {}) {
 		send,
 		temporal,
 		warnings,
+		errors,
 		witness,
 		accept,
 		/** `planned`: as acceptance starts what it did not defer; otherwise as the sweep does. */

@@ -204,6 +204,16 @@ describe("store", () => {
 			[{ state: "published" }, { createdAt: -1 }, "policyProposals"],
 			[{}, { createdAt: -1 }, "policyProposals"],
 			[{}, { sequence: -1 }, "policyRetimings"],
+			[{ unintegratedSince: { $lte: 1 } }, { unintegratedSince: 1 }],
+			[{}, { _id: -1 }, "evidenceBundles"],
+			[{ _id: { $lte: "0000000000000007" } }, { _id: -1 }, "evidenceBundles"],
+			[{ _id: { $gt: "0000000000000007" } }, { _id: 1 }, "evidenceBundles"],
+			[{ about: { $in: ["msg_a", "msg_b"] } }, undefined, "evidenceBundles"],
+			[{ tenants: { $in: ["t", "all"] }, _id: { $lte: "0000000000000007" } }, { _id: -1 }, "evidenceBundles"],
+			[{ at: { $gte: 1 } }, { at: 1, _id: 1 }, "evidenceBundles"],
+			[{ _id: { $in: ["0/0000000000000000"] } }, undefined, "evidenceTiles"],
+			[{ _id: { $gte: "0/", $lt: "0/~" } }, { _id: -1 }, "evidenceTiles"],
+			[{ _id: { $gt: "" } }, { _id: 1 }, "evidenceTiles"],
 		];
 		for (const [filter, sort, name = "messages"] of queries) {
 			const found = connection.collection(name).find(filter, { ...(sort && { sort }) });

@@ -1,0 +1,166 @@
+// What messages carry of their acts reaches the log: with their certificate, or by the sweep; once, whatever dies in between; and before it can go.
+
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import { fsck } from "../../audit/fsck.ts";
+import type { Entry } from "../../domain/evidence.ts";
+import { limits } from "../../domain/limits.ts";
+import type { Message } from "../../domain/message.ts";
+import { claim, end, enqueue, receive, submit, type Transition } from "../../domain/transition.ts";
+import { createEngine, type Engine, until } from "../harness/engine.ts";
+
+const day = 24 * 3600_000;
+
+describe("evidence of messages", () => {
+	let engine: Engine;
+	before(async () => {
+		engine = await createEngine({ worker: false, sender: false });
+	});
+	after(() => engine.close());
+
+	const entriesAbout = async (id: string): Promise<Entry[]> => {
+		const bundles = await engine.store.evidence.findAbout([id]);
+		const entries = bundles.flatMap((bundle) => bundle.entries.map((text) => JSON.parse(text) as Entry));
+		return entries.filter(({ about }) => about === id);
+	};
+	const typesOf = async (id: string) =>
+		(await entriesAbout(id)).map(({ type, code }) => (code ? `${type} ${code}` : type));
+	const apply = async (message: Message, ...decide: ((message: Message) => Transition)[]) => {
+		for (const next of decide) assert.ok(await engine.store.messages.transition(next(await engine.read(message._id))));
+	};
+	const tokens = () => ({ claim: engine.ids.random("claim"), reference: engine.ids.random("reference") });
+	const delivered = async (message: Message) => {
+		const now = engine.clock();
+		await apply(
+			message,
+			(current) => enqueue(current, now),
+			(current) => claim(current._id, 1, now, tokens()),
+			(current) => submit(current, `c-${current._id}`, 1, now),
+			(current) => end(current, "delivered", now),
+		);
+	};
+	const all = ["queued", "sending", "submitted", "delivered", "erased content", "erased address", "certified"];
+
+	it("is in the log when its message is certified, and the message says so in the same update", async () => {
+		const message = await engine.accept();
+		await delivered(message);
+		const before = await engine.read(message._id);
+		assert.ok(before.unintegratedSince !== undefined && before.integrated === undefined);
+		await engine.activities.finalise(message.submissionId, false);
+		const stored = await engine.read(message._id);
+		assert.deepEqual(await typesOf(message._id), all);
+		assert.deepEqual([stored.integrated, stored.unintegratedSince], [7, undefined]);
+		assert.equal(stored.evidence.length, 7);
+	});
+
+	it("is in the log once, though the worker died before the message could say so", async () => {
+		const message = await engine.accept();
+		await delivered(message);
+		await engine.evidence.integrate(await engine.read(message._id));
+		await engine.activities.finalise(message.submissionId, false);
+		assert.deepEqual(await typesOf(message._id), all);
+	});
+
+	it("is in the log once, though two finalise at once", async () => {
+		const message = await engine.accept();
+		await delivered(message);
+		await Promise.all([1, 2].map(() => engine.activities.finalise(message.submissionId, false)));
+		assert.deepEqual(
+			(await typesOf(message._id)).filter((type) => type !== "certified"),
+			all.slice(0, -1),
+		);
+		const stored = await engine.read(message._id);
+		assert.equal(stored.integrated, stored.evidence.length);
+	});
+
+	it("of what came while it was being integrated stays to be integrated, and is", async () => {
+		const message = await engine.accept();
+		await delivered(message);
+		const event = { eventId: "e-1", carrierId: `c-${message._id}`, state: "undelivered", at: 1 } as const;
+		const { integrate } = engine.evidence;
+		engine.evidence.integrate = async (carrier, next) => {
+			const count = await integrate(carrier, next);
+			await apply(message, (current) => receive(current, event, engine.clock(), false) as Transition);
+			return count;
+		};
+		await engine.activities.finalise(message.submissionId, false);
+		engine.evidence.integrate = integrate;
+		const raced = await engine.read(message._id);
+		assert.ok(raced.unintegratedSince !== undefined && raced.certificates.length === 1);
+		await sweepAfter(limits.driverPatienceMs);
+		assert.ok((await typesOf(message._id)).includes("receipt late"));
+		const stored = await engine.read(message._id);
+		assert.deepEqual([stored.integrated, stored.unintegratedSince], [stored.evidence.length, undefined]);
+	});
+
+	it("of a message that waits is brought in by the sweep, and not before its time", async () => {
+		const message = await engine.accept({ nextCheckAt: engine.clock() + day });
+		await apply(message, (current) => enqueue(current, engine.clock()));
+		await engine.activities.sweepPage();
+		assert.deepEqual(await typesOf(message._id), []);
+		await sweepAfter(limits.integratePatienceMs);
+		assert.deepEqual(await typesOf(message._id), ["queued"]);
+		const stored = await engine.read(message._id);
+		assert.deepEqual([stored.integrated, stored.unintegratedSince], [1, undefined]);
+	});
+
+	it("that says what an entry may not keeps no other from the log", async () => {
+		const [bad, good] = [await engine.accept(), await engine.accept()];
+		const code = "please call +4915112345678";
+		for (const { _id } of [bad, good]) {
+			const said = _id === bad._id ? { code } : {};
+			const evidence = [{ at: engine.clock(), type: "deferred" as const, ...said }];
+			await engine.store.messages.transition({ id: _id, evidence, set: { nextCheckAt: engine.clock() + day } });
+		}
+		await sweepAfter(limits.integratePatienceMs);
+		assert.deepEqual([await typesOf(bad._id), await typesOf(good._id)], [[], ["deferred"]]);
+		assert.ok((await engine.read(bad._id)).unintegratedSince);
+	});
+
+	it("goes to the log before its message's record may go, and the end of the record with it", async () => {
+		const message = await engine.accept();
+		await delivered(message);
+		await engine.activities.finalise(message.submissionId, false);
+		await engine.store.messages.transition({
+			id: message._id,
+			set: { "retention.decision_record.eraseBy": 1, nextCheckAt: 1 },
+			evidence: [{ at: 1, type: "receipt", code: "late" }],
+		});
+		assert.equal(await engine.store.messages.deleteRecord(message._id), false);
+		await engine.activities.sweepPage();
+		assert.equal(await engine.store.messages.find(message._id), undefined);
+		const said = await typesOf(message._id);
+		assert.ok(said.includes("receipt late") && said.includes("record_erased decision_record"));
+	});
+
+	it("is published by the sweep, and whole", async () => {
+		const { standing, size } = await engine.checkpoints.publish();
+		assert.equal(standing, "equal");
+		const log = {
+			bundles: engine.store.evidence.read(0),
+			tiles: engine.store.evidence.tiles(),
+			checkpoints: [{ source: "witness", note: engine.witness.kept.note ?? "" }],
+		};
+		const checked = await fsck(log, { keys: [engine.memory.publicJwk], origin: "lethe.test/evidence" });
+		assert.deepEqual([checked.size, checked.findings], [size, []]);
+	});
+
+	it("that is not what its witness saw is told, and nothing is signed over it", async () => {
+		const { note } = engine.witness.kept;
+		engine.witness.kept.note = note?.replace(/\n\d+\n/, "\n1\n") ?? "";
+		await engine.evidence.append([{ type: "denied" }]);
+		await engine.activities.sweepPage();
+		assert.notEqual(engine.witness.kept.note, note);
+		assert.ok(engine.errors.some((line) => line.includes("evidence_forked")));
+		engine.witness.kept.note = note ?? "";
+		await until(async () => {
+			await engine.activities.sweepPage();
+			return engine.witness.kept.note !== note;
+		});
+	});
+
+	async function sweepAfter(ms: number): Promise<void> {
+		engine.time.offsetMs += ms + 1;
+		await engine.activities.sweepPage();
+	}
+});
