@@ -19,7 +19,7 @@ import { createCohortKeys } from "./adapters/vault/cohortKeys.ts";
 import { vaultFailure } from "./adapters/vault/connection.ts";
 import { createEncryption } from "./adapters/vault/encryption.ts";
 import { createHmacKeys } from "./adapters/vault/hmacKeys.ts";
-import { createSigner } from "./adapters/vault/signer.ts";
+import { createSigner, type Signer } from "./adapters/vault/signer.ts";
 import { createVaultWitness } from "./adapters/vault/witness.ts";
 import { createCertificates } from "./audit/certificate.ts";
 import { createCheckpoints } from "./audit/checkpoints.ts";
@@ -112,8 +112,7 @@ export async function createDeps(config: Config, name: ProcessName) {
 		cohortKeys,
 		cohorts,
 		hmac: createHmacKeys({ vault: vaultFor(name === "admin" ? "admin" : "api"), clock }),
-		signer,
-		...openEvidence(config, { clock, ids, store, vault: vaultOfKeys }),
+		...openEvidence(config, { clock, ids, store, vault: vaultOfKeys, signer }),
 		secrets,
 		certificates: createCertificates({
 			sign: signer.sign,
@@ -171,18 +170,21 @@ export async function createDeps(config: Config, name: ProcessName) {
 /** The evidence log: what enters acts, publishes checkpoints to the witnesses, and exports. */
 function openEvidence(
 	config: Config,
-	deps: { clock: () => number; ids: ReturnType<typeof createIds>; store: Store; vault: VaultClient },
+	deps: { clock: () => number; ids: ReturnType<typeof createIds>; store: Store; vault: VaultClient; signer: Signer },
 ) {
 	const { origin, witnessFile } = config.evidence;
 	const store = deps.store.evidence;
 	const evidenceSigner = createSigner({ vault: deps.vault, clock: deps.clock, key: "evidence" });
 	const witnesses = [createVaultWitness(deps), ...(witnessFile ? [createFileWitness(witnessFile)] : [])];
 	const keys = async () => (await evidenceSigner.publicJwks()).keys;
+	const certificateKeys = async () => (await deps.signer.publicJwks()).keys;
 	return {
 		evidence: createEvidence({ ...deps, store, gather: createBatcher }),
 		checkpoints: createCheckpoints({ origin, store, witnesses, sign: evidenceSigner.sign, keys }),
 		evidenceExports: createEvidenceExports({ store }),
-		evidenceSigner,
+		/** Signs certificates; its public keys are those of checkpoints too. */
+		signer: { ...deps.signer, publicJwks: async () => ({ keys: [...(await certificateKeys()), ...(await keys())] }) },
+		evidenceKeys: keys,
 		witnesses,
 	};
 }

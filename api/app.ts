@@ -11,6 +11,7 @@ import { describeHeaders } from "./headers.ts";
 import { createInstance, type Instance } from "./instance.ts";
 import { createMetrics } from "./metrics.ts";
 import { addAuth } from "./plugins/auth.ts";
+import { addEvidence } from "./plugins/evidence.ts";
 import { addIdempotency } from "./plugins/idempotency.ts";
 import { addBatches } from "./routes/batches.ts";
 import { takeRawBodies } from "./routes/callbacks/callbacks.ts";
@@ -19,6 +20,7 @@ import { addReceipts } from "./routes/callbacks/receipts.ts";
 import { addCertificateKeys, addCertificates } from "./routes/certificates.ts";
 import { addConsents } from "./routes/consents.ts";
 import { addErrorPages } from "./routes/errors.ts";
+import { addEvidenceLog } from "./routes/evidence.ts";
 import { addHolds } from "./routes/holds.ts";
 import { addCancelMessage } from "./routes/messages/cancel.ts";
 import { addCreateMessage } from "./routes/messages/create.ts";
@@ -64,6 +66,7 @@ export async function createApp(deps: ApiDeps) {
 	await addScope(app, "/v1", (scope) => {
 		addAuth(scope, deps);
 		addIdempotency(scope, deps);
+		addEvidence(scope, deps);
 		addCreateMessage(scope, { ...deps, metrics });
 		addGetMessage(scope, deps);
 		addListMessages(scope, deps);
@@ -77,6 +80,7 @@ export async function createApp(deps: ApiDeps) {
 		addConsents(scope, deps);
 		addOptOuts(scope, deps);
 		addHolds(scope, deps);
+		addEvidenceLog(scope, deps);
 	});
 	refuseOtherMethods(app, known);
 	return app;

@@ -8,6 +8,8 @@ import type { Runs } from "../adapters/temporal/client.ts";
 import type { Encryption } from "../adapters/vault/encryption.ts";
 import type { HmacKeys } from "../adapters/vault/hmacKeys.ts";
 import type { Signer } from "../adapters/vault/signer.ts";
+import type { Evidence } from "../audit/evidence.ts";
+import type { EvidenceExports } from "../audit/evidenceExport.ts";
 import type { IdKind } from "../domain/ids.ts";
 import type { Policies } from "../policies/index.ts";
 import type { Publish } from "../policies/publish.ts";
@@ -30,6 +32,9 @@ export type ApiDeps = {
 	runs: Pick<Runs, "startSoon" | "settleSoon">;
 	/** A queue's carrier, opened with that queue's callback secrets only; undefined for an unknown queue. */
 	carriers: { verifier: (sendQueue: string) => Promise<Carrier | undefined> };
+	/** Enters acts into the evidence log, before they are done. */
+	evidence: Pick<Evidence, "append">;
+	evidenceExports: EvidenceExports;
 	signer: Pick<Signer, "publicJwks">;
 	/** Server → a call that throws while it can't be reached. */
 	checks: Record<string, () => Promise<unknown>>;

@@ -3,6 +3,8 @@
 import type { TenantDocument } from "../adapters/mongo/models.ts";
 import type { Decision, Facts } from "../domain/decision.ts";
 import { LetheError } from "../domain/errors.ts";
+import type { Act, ActType } from "../domain/evidence.ts";
+import { isId } from "../domain/ids.ts";
 import { limits } from "../domain/limits.ts";
 import {
 	covers,
@@ -18,7 +20,7 @@ import type { Recipient } from "./recipient.ts";
 import { createSubjectRetention, factsAbout } from "./subjectRetention.ts";
 import { createSubjects, type Subject, type SubjectsDeps } from "./subjects.ts";
 
-export type OptOutsDeps = Pick<ApiDeps, "clock" | "ids" | "policies"> &
+export type OptOutsDeps = Pick<ApiDeps, "clock" | "ids" | "policies" | "evidence"> &
 	SubjectsDeps & {
 		store: { subjectRecords: Pick<ApiDeps["store"]["subjectRecords"], "end" | "find" | "insert" | "repeat"> };
 	};
@@ -68,6 +70,7 @@ export function createOptOuts(deps: OptOutsDeps) {
 					recordedAt: now,
 					...(eraseBy === undefined ? {} : { eraseBy, nextCheckAt: eraseBy }),
 				});
+				await deps.evidence.append([actOn(record, "opt_out_recorded", record.scope, stated.recordedBy)]);
 				if (await subjectRecords.insert(record)) return { record, placed: true };
 			}
 			throw new LetheError("store_unavailable", { cause: "lost every race" });
@@ -77,9 +80,15 @@ export function createOptOuts(deps: OptOutsDeps) {
 		async lift(record: OptOutRecord, by: Omit<Ending, "recordedAt">): Promise<void> {
 			const now = deps.clock();
 			if (by.at <= lastSaidAt(record) || by.at > now + limits.clockSkewMs) throw new LetheError("opt_in_not_fresh");
+			await deps.evidence.append([actOn(record, "opt_out_lifted", by.source, by.recordedBy)]);
 			await subjectRecords.end(record._id, withoutUndefined({ ...by, recordedAt: now }));
 		},
 	};
+}
+
+// What a recipient wrote is the recipient's act, not the engine's that wrote it down.
+function actOn({ _id, tenantId }: OptOutRecord, type: ActType, code: string, recordedBy: string): Act {
+	return { type, code, tenantId, about: _id, by: isId("apiKey", recordedBy) ? recordedBy : "recipient" };
 }
 
 // Not their number: older ones are erased in time, and then an id of before would come again.

@@ -2,6 +2,7 @@
 
 import { z } from "zod";
 import type { Decision } from "../domain/decision.ts";
+import { actTypes } from "../domain/evidence.ts";
 import { lifecycle, type State, states } from "../domain/lifecycle.ts";
 import { limits } from "../domain/limits.ts";
 import { categories, deliverModes } from "../domain/message.ts";
@@ -285,6 +286,39 @@ const certificatePage = z
 	.object({ items: z.array(certificate), next: z.string().optional() })
 	.meta({ id: "CertificatePage" });
 
+const act = {
+	type: z.enum(actTypes),
+	code: z.string().optional(),
+	about: z.string().optional().meta({ description: "Id of what it was done to." }),
+	by: z.string().optional(),
+	attempt: z.int().optional(),
+};
+
+const evidencePage = z
+	.object({
+		items: z.array(
+			z
+				.object({ index: z.int(), id: z.string(), at: z.string(), tenantId: z.string().optional(), ...act })
+				.meta({ id: "EvidenceEntry" }),
+		),
+		next: z.string().optional(),
+	})
+	.meta({ id: "EvidencePage" });
+
+const inclusionProof = z
+	.object({
+		schema: z.string(),
+		checkpoint: z.string().meta({ description: "A signed note." }),
+		index: z.int(),
+		entry: z.string().meta({ description: "Canonical JSON (RFC 8785), as hashed." }),
+		hashes: z.array(z.string()),
+	})
+	.meta({ id: "InclusionProof" });
+
+const growthProof = z
+	.object({ checkpoint: z.string(), older: z.int(), hashes: z.array(z.string()) })
+	.meta({ id: "GrowthProof" });
+
 const ended = { at: z.string(), by: z.string(), source: z.enum(["keyword", "api"]), evidence: z.string().optional() };
 
 const numberSearch = z.strictObject({ number }).meta({ id: "NumberSearch" });
@@ -407,6 +441,9 @@ export const schemas = {
 	messagePage,
 	certificate,
 	certificatePage,
+	evidencePage,
+	inclusionProof,
+	growthProof,
 	numberSearch,
 	consentInput,
 	withdrawalInput,

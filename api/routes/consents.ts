@@ -11,6 +11,7 @@ import { readCursor, toPage } from "../cursor.ts";
 import type { ApiDeps } from "../deps.ts";
 import type { Instance } from "../instance.ts";
 import type { Principal } from "../plugins/auth.ts";
+import { actOf } from "../plugins/evidence.ts";
 import { readPast } from "../readPast.ts";
 import { readRecipient } from "../recipient.ts";
 import { pageQuery, problems, schemas } from "../schemas.ts";
@@ -19,7 +20,7 @@ import { createSubjects, type SubjectsDeps } from "../subjects.ts";
 import { createTenants, type TenantsDeps } from "../tenants.ts";
 import { viewConsent } from "../view.ts";
 
-type Deps = Pick<ApiDeps, "clock" | "ids" | "policies"> &
+type Deps = Pick<ApiDeps, "clock" | "ids" | "policies" | "evidence"> &
 	SubjectsDeps &
 	TenantsDeps & {
 		store: {
@@ -68,6 +69,7 @@ export function addConsents(app: Instance, deps: Deps): void {
 				...stated,
 				...keeping(deps, tenant, recipient),
 			});
+			await deps.evidence.append([actOf(principal, "consent_recorded", { about: record._id })]);
 			await deps.store.subjectRecords.insert(record);
 			return reply.code(201).send(viewConsent(record));
 		},
@@ -92,7 +94,7 @@ function addWithdrawal(app: Instance, deps: Deps): void {
 	app.get(
 		"/consents/:id",
 		{
-			config: { roles: ["compliance", "auditor"] },
+			config: { roles: ["compliance", "auditor"], act: "record_read" },
 			schema: {
 				operationId: "getConsent",
 				summary: "Read a consent",
@@ -132,6 +134,7 @@ function addWithdrawal(app: Instance, deps: Deps): void {
 			});
 			// What a law has kept for years after the end outlives the longest term from the beginning.
 			const eraseBy = Math.max(record.eraseBy ?? 0, addDuration(now, record.keptAfterEnd));
+			await deps.evidence.append([actOf(principal, "consent_withdrawn", { about: record._id })]);
 			await deps.store.subjectRecords.end(record._id, ended, { eraseBy, nextCheckAt: eraseBy });
 			return viewConsent(await read(principal, record._id));
 		},
@@ -143,7 +146,7 @@ function addReading(app: Instance, deps: Deps, subjects: ReturnType<typeof creat
 		"/consents/search",
 		{
 			// A repeat is the same question: nothing is kept of it, its answer least of all.
-			config: { roles: ["compliance", "auditor"], ownIdempotency: true },
+			config: { roles: ["compliance", "auditor"], ownIdempotency: true, act: "searched" },
 			schema: {
 				operationId: "searchConsents",
 				summary: "All consents on record of a number",
@@ -161,7 +164,7 @@ function addReading(app: Instance, deps: Deps, subjects: ReturnType<typeof creat
 	app.get(
 		"/consents",
 		{
-			config: { roles: ["compliance", "auditor"] },
+			config: { roles: ["compliance", "auditor"], act: "record_read" },
 			schema: {
 				operationId: "listConsents",
 				summary: "List consents, newest first, without numbers",

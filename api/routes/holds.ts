@@ -9,6 +9,7 @@ import { readCursor, toPage } from "../cursor.ts";
 import type { ApiDeps } from "../deps.ts";
 import type { Instance } from "../instance.ts";
 import type { Principal } from "../plugins/auth.ts";
+import { actOf } from "../plugins/evidence.ts";
 import { readRecipient } from "../recipient.ts";
 import { pageQuery, problems, schemas } from "../schemas.ts";
 import { createSubjectRetention, factsAbout } from "../subjectRetention.ts";
@@ -16,7 +17,7 @@ import { createSubjects, type SubjectsDeps } from "../subjects.ts";
 import { createTenants, type TenantsDeps } from "../tenants.ts";
 import { viewHold } from "../view.ts";
 
-type Deps = Pick<ApiDeps, "clock" | "ids" | "policies"> &
+type Deps = Pick<ApiDeps, "clock" | "ids" | "policies" | "evidence"> &
 	SubjectsDeps &
 	TenantsDeps & {
 		store: {
@@ -79,6 +80,7 @@ export function addHolds(app: Instance, deps: Deps): void {
 				// Applied once more, for messages that were being accepted meanwhile.
 				nextCheckAt: now + limits.driverPatienceMs,
 			});
+			await deps.evidence.append([actOf(principal, "hold_placed", { about: record._id, code: record.scope })]);
 			// The record first: from then on every message that is about to be sent sees it.
 			await deps.store.subjectRecords.insert(record);
 			await deps.store.subjectMessages.hold(record);
@@ -89,7 +91,7 @@ export function addHolds(app: Instance, deps: Deps): void {
 	app.get(
 		"/holds",
 		{
-			config: { roles: ["compliance", "auditor", "admin"] },
+			config: { roles: ["compliance", "auditor", "admin"], act: "record_read" },
 			schema: {
 				operationId: "listHolds",
 				summary: "List holds, newest first, without numbers",
@@ -137,6 +139,7 @@ function addRelease(app: Instance, deps: Deps): void {
 			const eraseBy = retention.eraseBy("decision_record", factsAbout(tenant, {}, now), now);
 			const ended = { at: now, recordedAt: now, recordedBy: principal.id, source: "api" as const };
 			const nextCheckAt = now + limits.driverPatienceMs;
+			await deps.evidence.append([actOf(principal, "hold_released", { about: record._id })]);
 			await deps.store.subjectRecords.end(record._id, ended, {
 				nextCheckAt,
 				...(eraseBy === undefined ? {} : { eraseBy }),

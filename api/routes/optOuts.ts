@@ -30,7 +30,7 @@ export function addOptOuts(app: Instance, deps: Deps): void {
 		"/opt-outs/search",
 		{
 			// A repeat is the same question: nothing is kept of it, its answer least of all.
-			config: { roles: ["compliance", "auditor"], ownIdempotency: true },
+			config: { roles: ["compliance", "auditor"], ownIdempotency: true, act: "searched" },
 			schema: {
 				operationId: "searchOptOuts",
 				summary: "What blocks a number, and all opt-outs on record of it",
@@ -48,7 +48,7 @@ export function addOptOuts(app: Instance, deps: Deps): void {
 	app.get(
 		"/opt-outs",
 		{
-			config: { roles: ["compliance", "auditor"] },
+			config: { roles: ["compliance", "auditor"], act: "record_read" },
 			schema: {
 				operationId: "listOptOuts",
 				summary: "List opt-outs, newest first, without numbers",

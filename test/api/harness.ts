@@ -2,6 +2,7 @@
 
 import { createHash, generateKeyPairSync, randomBytes, sign } from "node:crypto";
 import { pino } from "pino";
+import { createBatcher } from "../../adapters/batcher.ts";
 import { openCarrier } from "../../adapters/carriers/registry.ts";
 import { createCohorts } from "../../adapters/cohorts.ts";
 import { createKeysAhead } from "../../adapters/keysAhead.ts";
@@ -12,6 +13,8 @@ import { createEncryption } from "../../adapters/vault/encryption.ts";
 import { createHmacKeys } from "../../adapters/vault/hmacKeys.ts";
 import { createApp } from "../../api/app.ts";
 import type { ApiDeps } from "../../api/deps.ts";
+import { createEvidence } from "../../audit/evidence.ts";
+import { createEvidenceExports } from "../../audit/evidenceExport.ts";
 import type { Decision, Facts, RetentionPlan } from "../../domain/decision.ts";
 import { LetheError } from "../../domain/errors.ts";
 import { formatId, type IdKind } from "../../domain/ids.ts";
@@ -86,6 +89,8 @@ export async function createTestApi(replace: (deps: ApiDeps) => Partial<ApiDeps>
 				return openCarrier("simulator", { settings: {}, secrets: { publicKey }, allowSimulator: true });
 			},
 		},
+		evidence: createEvidence({ clock, ids, store: store.evidence, gather: createBatcher }),
+		evidenceExports: createEvidenceExports({ store: store.evidence }),
 		signer: { publicJwks: async () => ({ keys: [] }) },
 		checks: {
 			mongodb: store.ping,
@@ -157,7 +162,8 @@ export async function createTestApi(replace: (deps: ApiDeps) => Partial<ApiDeps>
 			},
 			...(body === undefined ? {} : { payload: body }),
 		});
-		const json = answer.body.startsWith("{") ? JSON.parse(answer.body) : undefined;
+		const isJson = /[/+]json/.test(String(answer.headers["content-type"])) && answer.body !== "";
+		const json = isJson ? JSON.parse(answer.body) : undefined;
 		return { status: answer.statusCode, headers: answer.headers, text: answer.body, json };
 	};
 

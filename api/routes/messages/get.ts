@@ -5,10 +5,11 @@ import { LetheError } from "../../../domain/errors.ts";
 import type { ApiDeps } from "../../deps.ts";
 import type { Instance } from "../../instance.ts";
 import { readRoles } from "../../plugins/auth.ts";
+import { actOf } from "../../plugins/evidence.ts";
 import { problems, schemas } from "../../schemas.ts";
 import { viewMessage } from "../../view.ts";
 
-type GetDeps = { store: { messages: Pick<ApiDeps["store"]["messages"], "findForTenant"> } };
+type GetDeps = Pick<ApiDeps, "evidence"> & { store: { messages: Pick<ApiDeps["store"]["messages"], "findForTenant"> } };
 
 export function addGetMessage(app: Instance, deps: GetDeps): void {
 	app.get(
@@ -24,8 +25,13 @@ export function addGetMessage(app: Instance, deps: GetDeps): void {
 			},
 		},
 		async (request) => {
-			const message = await deps.store.messages.findForTenant(request.principal.tenantId, request.params.id);
+			const { principal } = request;
+			const message = await deps.store.messages.findForTenant(principal.tenantId, request.params.id);
 			if (!message) throw new LetheError("not_found");
+			// Whoever sent it is told how it fares, as often as it asks.
+			if (message.principalId !== principal.id) {
+				await deps.evidence.append([actOf(principal, "record_read", { about: message._id })]);
+			}
 			return viewMessage(message);
 		},
 	);

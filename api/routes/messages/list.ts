@@ -14,7 +14,7 @@ export function addListMessages(app: Instance, deps: ListDeps): void {
 	app.get(
 		"/messages",
 		{
-			config: { roles: readRoles },
+			config: { roles: readRoles, act: "record_read" },
 			schema: {
 				operationId: "listMessages",
 				summary: "List messages, newest first",

@@ -2,17 +2,19 @@
 
 import { z } from "zod";
 import { LetheError } from "../../../domain/errors.ts";
+import type { ActType } from "../../../domain/evidence.ts";
 import { limits } from "../../../domain/limits.ts";
 import type { Proposal } from "../../../domain/proposal.ts";
 import type { ApiDeps } from "../../deps.ts";
 import type { Instance } from "../../instance.ts";
 import type { Principal, Role } from "../../plugins/auth.ts";
+import { actOf } from "../../plugins/evidence.ts";
 import { problems } from "../../schemas.ts";
 import { createTenants, type TenantsDeps } from "../../tenants.ts";
 import { policySchemas } from "./schemas.ts";
 import { viewProposal, viewProposalDetail } from "./view.ts";
 
-export type ProposalsDeps = Pick<ApiDeps, "clock" | "publish"> & {
+export type ProposalsDeps = Pick<ApiDeps, "clock" | "publish" | "evidence"> & {
 	packs: Pick<ApiDeps["packs"], "versions" | "file">;
 	store: TenantsDeps["store"] & { proposals: Pick<ApiDeps["store"]["proposals"], "list"> };
 };
@@ -24,6 +26,7 @@ const detail = policySchemas.proposalDetail;
 
 type Step = {
 	name: "check" | "simulate" | "approve" | "publish" | "withdraw";
+	act: ActType;
 	roles: readonly Role[];
 	summary: string;
 	description: string;
@@ -61,6 +64,7 @@ export function addProposals(app: Instance, deps: ProposalsDeps): void {
 				"text" in body
 					? { ...body, by }
 					: { ...body, by, effectiveFrom: body.effectiveFrom ? Date.parse(body.effectiveFrom) : undefined };
+			await deps.evidence.append([actOf(principal, "policy_proposed")]);
 			const proposal = await deps.publish.propose(draft);
 			return reply.code(201).send(viewProposalDetail(proposal, deps.packs));
 		},
@@ -131,6 +135,8 @@ function addStep(app: Instance, deps: ProposalsDeps, step: Step, requireGovernan
 		async (request) => {
 			await requireGovernance(request.principal);
 			const input = (request.body ?? {}) as { from?: string };
+			const { _id: about } = await deps.publish.read(request.params.id);
+			await deps.evidence.append([actOf(request.principal, step.act, { about })]);
 			const proposal = await step.run(request.params.id, request.principal, input);
 			return viewProposalDetail(proposal, deps.packs);
 		},
@@ -141,6 +147,7 @@ function listSteps({ publish }: ProposalsDeps): Step[] {
 	return [
 		{
 			name: "check",
+			act: "policy_checked",
 			roles: ["compliance"],
 			summary: "Check a draft and run its cases",
 			description: "A fault is answered with its line and the mend, and the draft stays a draft.",
@@ -148,6 +155,7 @@ function listSteps({ publish }: ProposalsDeps): Step[] {
 		},
 		{
 			name: "simulate",
+			act: "policy_simulated",
 			roles: ["compliance"],
 			summary: "Count what it would change of the stored messages",
 			description: "Runs beside; `simulation` shows how far it is. It is `simulated` when that is done.",
@@ -155,6 +163,7 @@ function listSteps({ publish }: ProposalsDeps): Step[] {
 		},
 		{
 			name: "approve",
+			act: "policy_approved",
 			roles: ["approver"],
 			summary: "Approve somebody else's proposal",
 			description: "An approval by an API key is marked `unverified` for good.",
@@ -163,6 +172,7 @@ function listSteps({ publish }: ProposalsDeps): Step[] {
 		},
 		{
 			name: "publish",
+			act: "policy_published",
 			roles: ["compliance", "approver"],
 			summary: "Publish an approved proposal from a date on",
 			description:
@@ -171,6 +181,7 @@ function listSteps({ publish }: ProposalsDeps): Step[] {
 		},
 		{
 			name: "withdraw",
+			act: "policy_withdrawn",
 			roles: ["compliance", "approver"],
 			summary: "Withdraw a proposal that is not published",
 			description: "For good; the same text may be proposed again.",

@@ -1,0 +1,52 @@
+// Reads and refusals, in the evidence log before they are answered: what can't be entered is not answered.
+
+import type { FastifyInstance, FastifyRequest } from "fastify";
+import type { Act, ActType } from "../../domain/evidence.ts";
+import type { ApiDeps } from "../deps.ts";
+import type { Principal } from "./auth.ts";
+
+declare module "fastify" {
+	interface FastifyContextConfig {
+		/** The act that every request of this route is. Where it depends on the request, its handler enters it. */
+		act?: ActType;
+	}
+}
+
+// Whoever has no key may come as often as they like: they don't fill the log.
+const strangersEveryMs = 10_000;
+
+/** Add it after authentication, and after idempotency: an answer that is given again is no act. */
+export function addEvidence(app: FastifyInstance, deps: Pick<ApiDeps, "evidence" | "clock">): void {
+	let strangersFrom = 0;
+
+	app.addHook("preHandler", async (request) => {
+		const { act } = request.routeOptions.config;
+		if (act) await deps.evidence.append([actOf(request.principal, act, { ...ofRoute(request), ...aboutOf(request) })]);
+	});
+
+	app.addHook("onSend", async (request, reply, payload) => {
+		if (reply.statusCode === 403) {
+			await deps.evidence.append([actOf(request.principal, "denied", ofRoute(request))]);
+		} else if (reply.statusCode === 401 && deps.clock() >= strangersFrom) {
+			strangersFrom = deps.clock() + strangersEveryMs;
+			await deps.evidence.append([{ type: "denied", ...ofRoute(request) }]);
+		}
+		return payload;
+	});
+}
+
+/** An act of a principal. */
+export function actOf(principal: Principal, type: ActType, more: Pick<Act, "about" | "code"> = {}): Act {
+	return { type, tenantId: principal.tenantId, by: principal.id, ...more };
+}
+
+function ofRoute(request: FastifyRequest): Pick<Act, "code"> {
+	const { operationId } = (request.routeOptions.schema ?? {}) as { operationId?: string };
+	return operationId === undefined ? {} : { code: operationId };
+}
+
+function aboutOf(request: FastifyRequest): Pick<Act, "about"> {
+	const { id } = (request.params ?? {}) as { id?: string };
+	// What is no id is nobody's, and may be anything.
+	return id !== undefined && /^[a-z]{2,4}_[a-km-zA-G]{26}$/.test(id) ? { about: id } : {};
+}
