@@ -6,8 +6,8 @@ import type { Message } from "../../domain/message.ts";
 import type { PolicyVersion, Proposal, Retiming } from "../../domain/proposal.ts";
 import type { SubjectRecord } from "../../domain/subject.ts";
 import type { MongoConnection } from "./connection.ts";
-import type { TemplateDocument } from "./templates.ts";
 import type { CheckpointDocument, TileDocument } from "./evidence.ts";
+import type { TemplateDocument } from "./templates.ts";
 
 /** A bucket of due times: the unit in which keys are destroyed. Times are epoch milliseconds. */
 export type Cohort = {
