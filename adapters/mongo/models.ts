@@ -117,7 +117,6 @@ const collections = {
 		{ "attempts.carrierId": 1 },
 		{ "content.cohortId": 1 },
 		{ "address.cohortId": 1 },
-		{ "subject.mac": 1, acceptedAt: -1 },
 		{ "subject.mac": 1, category: 1, acceptedAt: -1 },
 	],
 	subjectRecords: [{ subjects: 1 }, { tenantId: 1, kind: 1, recordedAt: -1, _id: -1 }, { nextCheckAt: 1 }],
