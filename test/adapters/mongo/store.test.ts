@@ -189,17 +189,7 @@ describe("store", () => {
 			[{ nextCheckAt: { $lte: 1 } }, { nextCheckAt: 1 }, "parkedReceipts"],
 			[{ eraseBy: { $lte: 1 } }, undefined, "parkedReceipts"],
 			[{ tenantId: "t", about: "sub_a" }, { issuedAt: -1, _id: -1 }, "certificates"],
-			[
-				{ tenantId: "t", about: "sub_a", $or: [{ issuedAt: { $lt: 1 } }, { issuedAt: 1, _id: { $lt: "crt_a" } }] },
-				{ issuedAt: -1, _id: -1 },
-				"certificates",
-			],
 			[{ tenantId: "t" }, { createdAt: -1, _id: -1 }, "templates"],
-			[
-				{ tenantId: "t", $or: [{ createdAt: { $lt: 1 } }, { createdAt: 1, _id: { $lt: "tpl_a" } }] },
-				{ createdAt: -1, _id: -1 },
-				"templates",
-			],
 			[{ sendQueues: "q" }, undefined, "tenants"],
 			[{ nextCheckAt: { $lte: 1 } }, { nextCheckAt: 1 }, "policyProposals"],
 			[{ state: "published" }, { createdAt: -1 }, "policyProposals"],
