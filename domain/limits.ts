@@ -41,6 +41,7 @@ export const limits = {
 	receiptGraceOtpMs: 2 * 60_000,
 	clockSkewMs: 30_000,
 	carrierTimeoutMs: 10_000,
+	carrierConnectionsMax: 256,
 	leaseMs: 20_000,
 	backoffFirstMs: 1_000,
 	backoffMaxMs: 5 * 60_000,

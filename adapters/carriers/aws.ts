@@ -1,8 +1,10 @@
 // AWS End User Messaging: events and recipients' messages brought by SNS, signed by RSA over named fields.
 
 import { createPublicKey, type KeyObject, verify as verifySignature } from "node:crypto";
+import aws4 from "aws4";
 import { z } from "zod";
 import { Plaintext } from "../../domain/plaintext.ts";
+import { withoutUndefined } from "../../domain/withoutUndefined.ts";
 import {
 	type Authentic,
 	conclude,
@@ -13,8 +15,87 @@ import {
 	readObject,
 	refuse,
 } from "./callback.ts";
-import type { CallbackRequest, CarrierEvent, VerifierFactory } from "./carrier.ts";
+import type { CallbackRequest, Capabilities, CarrierEvent, CarrierFactory, VerifierFactory } from "./carrier.ts";
 import type { CarrierCode } from "./codes.ts";
+import { type Answers, createVendor, readAnswer, toCode } from "./vendor.ts";
+
+const capabilities: Capabilities = {
+	...{ validity: true, receipts: true, inbound: true, lookup: false, redaction: false, idempotentSend: false },
+	...{ timedCallbacks: false, baa: true, unsignedCallbacks: "refuse" },
+	regions: ["us-east-1", "us-west-2", "eu-west-1", "eu-central-1", "ap-southeast-2", "ca-central-1"],
+};
+
+/**
+ * Secrets `{accessKeyId, secretAccessKey}` serve sending, with `{sessionToken}` when they are temporary; settings `{region}`,
+ * `{url}` in place of the region's own, and `{configurationSet}`, which names where events go.
+ * @throws TypeError for a region that is no name
+ */
+export const createAws: CarrierFactory = ({ settings, secrets }) => {
+	const { accessKeyId, secretAccessKey, sessionToken } = secrets;
+	const { region = "us-east-1", configurationSet } = settings;
+	if (!/^[a-z]{2,8}(-[a-z]{2,16}){1,3}-\d{1,2}$/.test(region)) throw new TypeError("The region must be one of AWS.");
+	const url = settings.url ?? `https://sms-voice.${region}.amazonaws.com`;
+	return createVendor({
+		...{ name: "aws", capabilities, verify: verifyAws({ settings, secrets }), answers, validitySecondsMin: 5, url },
+		credentials: accessKeyId && secretAccessKey ? { accessKeyId, secretAccessKey, sessionToken } : undefined,
+		request: ({ to, sender, text, reference, validitySeconds }, keys) => {
+			const body = JSON.stringify({
+				DestinationPhoneNumber: to.reveal(),
+				OriginationIdentity: sender,
+				MessageBody: text.reveal(),
+				MessageType: "TRANSACTIONAL",
+				TimeToLive: Math.min(Math.floor(validitySeconds), validitySecondsMax),
+				ConfigurationSetName: configurationSet,
+				Context: { reference },
+			});
+			const target = "PinpointSMSVoiceV2.SendTextMessage";
+			const headers = { "content-type": "application/x-amz-json-1.0", "x-amz-target": target };
+			const request = {
+				...{ service: "sms-voice", region, method: "POST", path: "/", body, headers },
+				host: new URL(url).host,
+			};
+			const signed = aws4.sign(request, withoutUndefined(keys)).headers ?? {};
+			return {
+				...{ method: "POST", path: "/", body },
+				headers: Object.fromEntries(Object.entries(signed).map(([name, value]) => [name.toLowerCase(), String(value)])),
+			};
+		},
+	});
+};
+
+const validitySecondsMax = 259_200;
+const acceptance = z.object({ MessageId: z.string().regex(/^[\w-]{1,100}$/) });
+const refusal = z.object({
+	__type: z.string(),
+	Reason: z.string().optional(),
+	Fields: z.array(z.unknown()).optional(),
+});
+// https://docs.aws.amazon.com/pinpoint/latest/apireference_smsvoicev2/API_SendTextMessage.html
+const refusals: Record<string, CarrierCode> = {
+	AccessDeniedException: "credentials_refused",
+	DESTINATION_COUNTRY_BLOCKED: "invalid_recipient",
+	DESTINATION_PHONE_NUMBER_OPTED_OUT: "recipient_opted_out",
+	DESTINATION_PHONE_NUMBER_BLOCKED: "invalid_recipient",
+	ExpiredTokenException: "credentials_refused",
+	INVALID_PARAMETER: "invalid_request",
+	InvalidSignatureException: "credentials_refused",
+	ServiceQuotaExceededException: "unavailable",
+	UnrecognizedClientException: "credentials_refused",
+	INVALID_IDENTITY: "sender_refused",
+	ResourceNotFoundException: "sender_refused",
+	ThrottlingException: "unavailable",
+	ValidationException: "invalid_request",
+};
+const answers: Answers = {
+	accepted(answer) {
+		const taken = readAnswer(acceptance, answer);
+		return taken && { carrierId: taken.MessageId };
+	},
+	refused(answer) {
+		const { __type: type = "", Reason: reason } = readAnswer(refusal, answer) ?? {};
+		return toCode(refusals, reason) ?? toCode(refusals, type.replace(/^.*#/, ""));
+	},
+};
 
 /**
  * Secrets `{certificate}` or `{publicKey}`, PEM: the one that SNS signs with at present. Setting `topicArns`, separated

@@ -92,6 +92,8 @@ export type Capabilities = {
 	redaction: boolean;
 	/** Two requests with one reference are one message to it. */
 	idempotentSend: boolean;
+	/** Its callbacks bear a time, so that an old one is told from a fresh one. */
+	timedCallbacks: boolean;
 	/** Regions that its API can be pinned to; empty when it has one address. */
 	regions: readonly string[];
 	/** It signs a business associate agreement (HIPAA) for SMS, as its own documents say. */

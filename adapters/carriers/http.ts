@@ -35,7 +35,7 @@ export function createCarrierHttp(options: {
 	const pool = new Pool(base.origin, {
 		connections: options.connectionsMax,
 		pipelining: 1,
-		connect: { timeout: options.timeoutMs },
+		connect: { timeout: options.timeoutMs, minVersion: "TLSv1.2" },
 		// Between them they would not bound the whole; the timer in `exchange` does.
 		headersTimeout: 0,
 		bodyTimeout: 0,

@@ -23,9 +23,68 @@ import {
 	sha256Hex,
 	toE164,
 } from "./callback.ts";
-import type { CallbackRequest, CarrierEvent, VerifierFactory } from "./carrier.ts";
+import type { CallbackRequest, Capabilities, CarrierEvent, CarrierFactory, VerifierFactory } from "./carrier.ts";
 import type { CarrierCode } from "./codes.ts";
 import { isHashOf, readJwt, readNumericDate } from "./jwt.ts";
+import { type Answers, bearer, createVendor, json, readAnswer, toCode } from "./vendor.ts";
+
+const capabilities: Capabilities = {
+	...{ validity: true, receipts: true, inbound: true, lookup: false, redaction: true, idempotentSend: false },
+	...{ timedCallbacks: true, regions: [], baa: false, unsignedCallbacks: "refuse" },
+};
+
+/**
+ * Secrets `{accessKey}` serve sending and redacting; settings `{url}` and `{callbackUrl}`, where receipts are to be brought.
+ * @throws TypeError for a key that no header can bear
+ */
+export const createMessageBird: CarrierFactory = ({ settings, secrets }) =>
+	createVendor({
+		...{ name: "messagebird", capabilities, answers, verify: verifyMessageBird({ settings, secrets }) },
+		url: settings.url ?? "https://rest.messagebird.com",
+		credentials: secrets.accessKey ? { authorization: bearer("AccessKey", secrets.accessKey) } : undefined,
+		request: ({ to, sender, text, reference, validitySeconds }, { authorization }) => {
+			const { headers, body } = json({
+				originator: sender,
+				recipients: [to.reveal().replace(/^\+/, "")],
+				body: text.reveal(),
+				datacoding: "auto",
+				reference,
+				reportUrl: settings.callbackUrl,
+				validity: Math.floor(validitySeconds),
+			});
+			return { method: "POST", path: "/messages", headers: { ...headers, authorization }, body };
+		},
+		async redact(call, headers, carrierId) {
+			const exchange = await call({ method: "DELETE", path: `/messages/${carrierId}`, headers });
+			return exchange.kind === "answered" && exchange.status === 204;
+		},
+	});
+
+const acceptance = z.object({
+	id: z.string().regex(/^[\w-]{1,64}$/),
+	recipients: z.object({
+		items: z.array(z.object({ messagePartCount: z.int().min(1).max(64).optional() })).length(1),
+	}),
+});
+const refusal = z.object({ errors: z.array(z.object({ code: z.number(), parameter: z.string().nullish() })).min(1) });
+// https://developers.messagebird.com/api#api-errors
+const refusals: Record<string, CarrierCode> = {
+	"2": "credentials_refused",
+	"25": "unavailable",
+	originator: "sender_refused",
+	recipients: "invalid_recipient",
+	body: "content_refused",
+};
+const answers: Answers = {
+	accepted(answer) {
+		const taken = readAnswer(acceptance, answer);
+		return taken && { carrierId: taken.id, segments: taken.recipients.items[0]?.messagePartCount };
+	},
+	refused(answer) {
+		const first = readAnswer(refusal, answer)?.errors[0];
+		return toCode(refusals, first?.code) ?? toCode(refusals, first?.parameter ?? "");
+	},
+};
 
 /** Secrets `{secret}`: the signing key as text. A callback that bears a JWT is judged by that alone. */
 export const verifyMessageBird: VerifierFactory = ({ secrets: { secret } }) => {

@@ -19,8 +19,51 @@ import {
 	sha256Hex,
 	toE164,
 } from "./callback.ts";
-import type { CallbackRequest, CarrierEvent, VerifierFactory } from "./carrier.ts";
+import type { CallbackRequest, Capabilities, CarrierEvent, CarrierFactory, VerifierFactory } from "./carrier.ts";
 import type { CarrierCode } from "./codes.ts";
+import { type Answers, basic, createVendor, json, readAnswer } from "./vendor.ts";
+
+const capabilities: Capabilities = {
+	...{ validity: true, receipts: true, inbound: true, lookup: false, redaction: false, idempotentSend: false },
+	...{ timedCallbacks: false, regions: [], baa: false, unsignedCallbacks: "refuse" },
+};
+
+/**
+ * Secrets `{authId, token}` serve sending; settings `{url}` and `{callbackUrl}`, where receipts are to be brought. Neither
+ * text nor number is logged by Plivo.
+ */
+export const createPlivo: CarrierFactory = ({ settings, secrets }) => {
+	const { authId, token } = secrets;
+	return createVendor({
+		...{ name: "plivo", capabilities, verify: verifyPlivo({ settings, secrets }), answers, validitySecondsMin: 5 },
+		url: settings.url ?? "https://api.plivo.com",
+		credentials: authId && token ? { authId, authorization: basic(authId, token) } : undefined,
+		request: ({ to, sender, text, validitySeconds }, { authId: id, authorization }) => {
+			const { headers, body } = json({
+				src: sender,
+				dst: to.reveal().replace(/^\+/, ""),
+				text: text.reveal(),
+				url: settings.callbackUrl,
+				method: settings.callbackUrl && "POST",
+				message_expiry: Math.min(Math.floor(validitySeconds), validitySecondsMax),
+				log: "false",
+			});
+			const path = `/v1/Account/${encodeURIComponent(id)}/Message/`;
+			return { method: "POST", path, headers: { ...headers, authorization }, body };
+		},
+	});
+};
+
+const validitySecondsMax = 10_800;
+const acceptance = z.object({ message_uuid: z.tuple([z.string().regex(/^[0-9a-fA-F-]{1,64}$/)]) });
+const answers: Answers = {
+	accepted(answer) {
+		const taken = readAnswer(acceptance, answer);
+		return taken && { carrierId: taken.message_uuid[0] };
+	},
+	// Its reasons are prose.
+	refused: ({ status }) => (status === 404 ? "credentials_refused" : undefined),
+};
 
 /**
  * Secrets `{secret}`: the auth token of the account that sends (V3) or of its main account (Ma-V3). The signature V2 that
@@ -94,7 +137,7 @@ function authenticate(secret: string, request: CallbackRequest, query: Pairs, fi
 	}
 	const nonce = readHeader(headers, "x-plivo-signature-v3-nonce");
 	if (nonce === undefined) return { refused: "unsigned" };
-	const signatures = given.flatMap((value) => (value === undefined ? [] : value.split(","))).map((each) => each.trim());
+	const signatures = given.flatMap((value) => (value === undefined ? [] : value.split(/, ?/)));
 	const areSignatures = signatures.length <= 16 && signatures.every((each) => /^[A-Za-z0-9+/]{43}=$/.test(each));
 	// A dot joins text and nonce: with one in the nonce another cut would bear the same signature.
 	if (!areSignatures || !/^[\w+/=-]{1,128}$/.test(nonce)) return { refused: "malformed" };

@@ -1,19 +1,26 @@
 // Every carrier there is: one line each; a contract suite runs over this table.
 
-import { verifyAws } from "./aws.ts";
+import { createAws, verifyAws } from "./aws.ts";
 import type { Carrier, CarrierFactory, VerifierFactory } from "./carrier.ts";
-import { verifyMessageBird } from "./messagebird.ts";
-import { verifyPlivo } from "./plivo.ts";
+import { createMessageBird, verifyMessageBird } from "./messagebird.ts";
+import { createPlivo, verifyPlivo } from "./plivo.ts";
 import { createSimulator } from "./simulator.ts";
-import { verifySinch } from "./sinch.ts";
+import { createSinch, verifySinch } from "./sinch.ts";
 import { verifyStandardWebhooks } from "./standardWebhooks.ts";
-import { verifyTelnyx } from "./telnyx.ts";
-import { verifyTwilio } from "./twilio.ts";
-import { verifyVonage } from "./vonage.ts";
+import { createTelnyx, verifyTelnyx } from "./telnyx.ts";
+import { createTwilio, verifyTwilio } from "./twilio.ts";
+import { createVonage, verifyVonage } from "./vonage.ts";
 
 /** Name, as in callback URLs and send queues → factory. */
 export const carriers: Record<string, CarrierFactory> = {
+	aws: createAws,
+	messagebird: createMessageBird,
+	plivo: createPlivo,
 	simulator: createSimulator,
+	sinch: createSinch,
+	telnyx: createTelnyx,
+	twilio: createTwilio,
+	vonage: createVonage,
 };
 
 /** Name → the check of its callbacks; some are signed alike under several names. */

@@ -2,7 +2,6 @@
 
 import { type KeyObject, verify as verifySignature } from "node:crypto";
 import { z } from "zod";
-import { limits } from "../../domain/limits.ts";
 import { Plaintext } from "../../domain/plaintext.ts";
 import {
 	type Authentic,
@@ -23,13 +22,11 @@ import type {
 	CarrierEvent,
 	CarrierFactory,
 	LookupResult,
-	OutboundMessage,
-	SendOutcome,
 	VerifyResult,
 } from "./carrier.ts";
 import type { CarrierCode } from "./codes.ts";
 import { readEd25519Key } from "./ed25519.ts";
-import { type CarrierHttp, createCarrierHttp, type Exchange } from "./http.ts";
+import { type Answers, type Call, createVendor, readAnswer, toCode } from "./vendor.ts";
 
 const capabilities: Capabilities = {
 	validity: true,
@@ -38,6 +35,7 @@ const capabilities: Capabilities = {
 	lookup: true,
 	redaction: true,
 	idempotentSend: false,
+	timedCallbacks: true,
 	regions: [],
 	baa: true,
 	unsignedCallbacks: "refuse",
@@ -49,32 +47,30 @@ const capabilities: Capabilities = {
  * @throws TypeError when a setting or secret that is given can't be used
  */
 export const createSimulator: CarrierFactory = ({ settings, secrets }) => {
-	const http = settings.url ? createCarrierHttp({ url: settings.url, ...httpBounds }) : undefined;
-	const authorization = secrets.token ? `Bearer ${parseToken(secrets.token)}` : undefined;
 	const publicKey = secrets.publicKey ? readEd25519Key(secrets.publicKey) : undefined;
-	return {
-		name: "simulator",
-		capabilities,
-		async send(message, signal) {
-			if (!http || !authorization) return { kind: "rejected", code: "not_configured", permanent: false };
-			return send(http, authorization, message, signal);
-		},
-		async lookup(reference, signal) {
-			if (!http || !authorization) return { kind: "unavailable" };
-			return lookup(http, authorization, reference, signal);
-		},
-		async redact(id, signal) {
-			if (!http || !authorization || !carrierId.safeParse(id).success) return false;
-			const request = { method: "DELETE", path: `/v1/messages/${id}`, headers: { authorization } } as const;
-			const exchange = await http.exchange(request, signal);
+	return createVendor({
+		...{ name: "simulator", capabilities, url: settings.url, answers },
+		credentials: secrets.token ? { authorization: `Bearer ${parseToken(secrets.token)}` } : undefined,
+		request: ({ to, sender, text, reference, validitySeconds }, { authorization }) => ({
+			method: "POST",
+			path: "/v1/messages",
+			headers: { authorization, "content-type": "application/json" },
+			body: JSON.stringify({
+				to: to.reveal(),
+				from: sender,
+				text: text.reveal(),
+				reference,
+				validitySeconds: Math.floor(validitySeconds),
+			}),
+		}),
+		lookup: (call, { authorization }, reference) => lookup(call, authorization, reference),
+		async redact(call, headers, id) {
+			const exchange = await call({ method: "DELETE", path: `/v1/messages/${id}`, headers });
 			return exchange.kind === "answered" && exchange.status === 204;
 		},
 		verify: (request, now) => verify(publicKey, request, now),
-		close: async () => http?.close(),
-	};
+	});
 };
-
-const httpBounds = { timeoutMs: limits.carrierTimeoutMs, connectionsMax: 1000, answerBytesMax: 16 * 1024 };
 
 // The carrier's error codes. A 4xx with any other code was not accepted either: it answers so only before accepting.
 const rejections: Record<string, CarrierCode> = {
@@ -118,63 +114,19 @@ const inbound = z.strictObject({
 	at: time,
 });
 
-async function send(
-	http: CarrierHttp,
-	authorization: string,
-	message: OutboundMessage,
-	signal: AbortSignal,
-): Promise<SendOutcome> {
-	// Less than a second left: the carrier could only deliver it too late.
-	if (!(message.validitySeconds >= 1)) return { kind: "rejected", code: "withdrawn", permanent: false };
-	const exchange = await http.exchange(
-		{
-			method: "POST",
-			path: "/v1/messages",
-			headers: { authorization, "content-type": "application/json" },
-			body: JSON.stringify({
-				to: message.to.reveal(),
-				from: message.sender,
-				text: message.text.reveal(),
-				reference: message.reference,
-				validitySeconds: Math.floor(message.validitySeconds),
-			}),
-			stillDue: message.stillDue,
-		},
-		signal,
-	);
-	return readOutcome(exchange);
-}
+/** 503 is documented as not accepted; any other 5xx says nothing. */
+const answers: Answers = {
+	accepted(answer) {
+		const taken = answer.status === 202 ? readAnswer(acceptance, answer) : undefined;
+		return taken && { carrierId: taken.id, segments: taken.segments };
+	},
+	refused: (answer) => toCode(rejections, readAnswer(refusal, answer)?.error.code),
+	notAccepted: { 503: "unavailable" },
+};
 
-/** What an answer to a send means; 503 is documented as not accepted, any other 5xx says nothing. */
-function readOutcome(exchange: Exchange): SendOutcome {
-	if (exchange.kind === "unsent") return { kind: "rejected", code: exchange.code, permanent: false };
-	if (exchange.kind === "unanswered") return { kind: "ambiguous", code: exchange.code };
-	const { status, headers, body } = exchange;
-	if (status === 202) {
-		const answer = readJson(acceptance, body);
-		if (!answer) return { kind: "ambiguous", code: "unreadable_answer" };
-		return { kind: "accepted", carrierId: answer.id, segments: answer.segments };
-	}
-	if (status === 429) return { kind: "throttled", retryAfterMs: readRetryAfterMs(headers["retry-after"]) };
-	if (status === 401 || status === 403) return { kind: "rejected", code: "credentials_refused", permanent: false };
-	if (status === 503) return { kind: "rejected", code: "unavailable", permanent: false };
-	if (status >= 500) return { kind: "ambiguous", code: "carrier_error" };
-	if (status === 400 || status === 413 || status === 415 || status === 422) {
-		const code = readJson(refusal, body)?.error.code;
-		return { kind: "rejected", code: mapRejection(code), permanent: true };
-	}
-	// Not this carrier's answer: something in between spoke, and what it did with the request is unknown.
-	return { kind: "ambiguous", code: "unreadable_answer" };
-}
-
-async function lookup(
-	http: CarrierHttp,
-	authorization: string,
-	reference: string,
-	signal: AbortSignal,
-): Promise<LookupResult> {
+async function lookup(call: Call, authorization: string, reference: string): Promise<LookupResult> {
 	const path = `/v1/messages?reference=${encodeURIComponent(reference)}`;
-	const exchange = await http.exchange({ method: "GET", path, headers: { authorization } }, signal);
+	const exchange = await call({ method: "GET", path, headers: { authorization } });
 	if (exchange.kind !== "answered") return { kind: "unavailable" };
 	// Absence permits a second send: only the carrier's own words prove it, not any 404 on the way.
 	if (exchange.status === 404) {
@@ -228,15 +180,6 @@ function parse(body: string): Parsed | undefined {
 	if (!message) return undefined;
 	const { from, text, ...rest } = message;
 	return { messages: [{ ...rest, from: Plaintext.text(from), text: Plaintext.text(text) }] };
-}
-
-function readRetryAfterMs(header: string | string[] | undefined): number {
-	const seconds = typeof header === "string" && /^\d{1,9}$/.test(header) ? Number(header) : 0;
-	return Math.min(Math.max(seconds * 1000, limits.backoffFirstMs), limits.backoffMaxMs);
-}
-
-function mapRejection(code: string | undefined): CarrierCode {
-	return (code !== undefined && Object.hasOwn(rejections, code) && rejections[code]) || "invalid_request";
 }
 
 function parseToken(token: string): string {

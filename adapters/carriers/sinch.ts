@@ -3,6 +3,7 @@
 import { createHash, createHmac } from "node:crypto";
 import { z } from "zod";
 import { Plaintext } from "../../domain/plaintext.ts";
+import { segmentText } from "../../domain/segments.ts";
 import {
 	type Authentic,
 	conclude,
@@ -18,8 +19,97 @@ import {
 	sha256Hex,
 	toE164,
 } from "./callback.ts";
-import type { CallbackRequest, CarrierEvent, VerifierFactory } from "./carrier.ts";
+import type {
+	CallbackRequest,
+	Capabilities,
+	CarrierEvent,
+	CarrierFactory,
+	LookupResult,
+	VerifierFactory,
+} from "./carrier.ts";
 import type { CarrierCode } from "./codes.ts";
+import { type Answers, bearer, type Call, createVendor, json, readAnswer, toCode } from "./vendor.ts";
+
+const regions = ["us", "eu", "au", "br", "ca"] as const;
+const capabilities: Capabilities = {
+	...{ validity: true, receipts: true, inbound: true, lookup: true, redaction: false, idempotentSend: false },
+	...{ timedCallbacks: true, regions, baa: false, unsignedCallbacks: "refuse" },
+};
+
+/**
+ * Secrets `{servicePlanId, token}` serve sending and looking up; settings `{region}`, or `{url}` in its place, and
+ * `{callbackUrl}`, where receipts are to be brought.
+ * @throws TypeError for a token that no header can bear, or another region
+ */
+export const createSinch: CarrierFactory = ({ settings, secrets }) => {
+	const { servicePlanId, token } = secrets;
+	const region = settings.region ?? "us";
+	if (!(regions as readonly string[]).includes(region)) {
+		throw new TypeError(`The region must be one of ${regions.join(", ")}.`);
+	}
+	return createVendor({
+		...{ name: "sinch", capabilities, verify: verifySinch({ settings, secrets }), answers },
+		url: settings.url ?? `https://${region}.sms.api.sinch.com`,
+		credentials:
+			servicePlanId && token
+				? {
+						path: `/xms/v1/${encodeURIComponent(servicePlanId)}/batches`,
+						authorization: bearer("Bearer", token),
+					}
+				: undefined,
+		request: ({ to, sender, text, reference, validitySeconds }, { path, authorization }) => {
+			const { headers, body } = json({
+				from: sender,
+				to: [to.reveal()],
+				body: text.reveal(),
+				delivery_report: "per_recipient",
+				client_reference: reference,
+				callback_url: settings.callbackUrl,
+				// Asked for at once, so that what is waited for a connection shortens it and never the reverse.
+				expire_at: new Date(Date.now() + Math.floor(validitySeconds) * 1000).toISOString(),
+			});
+			return { method: "POST", path, headers: { ...headers, authorization }, body };
+		},
+		lookup: (call, credentials, reference) => lookup(call, credentials, reference),
+	});
+};
+
+const batchId = z.string().regex(/^[\w-]{1,64}$/);
+const acceptance = z.object({ id: batchId, body: z.string() });
+const answers: Answers = {
+	accepted(answer) {
+		const taken = readAnswer(acceptance, answer);
+		return taken && { carrierId: taken.id, segments: segmentText(taken.body).segments };
+	},
+	refused: (answer) => toCode(refusals, readAnswer(z.object({ code: z.string() }), answer)?.code),
+};
+const refusals: Record<string, CarrierCode> = {
+	syntax_invalid_json: "invalid_request",
+	syntax_invalid_parameter_format: "invalid_recipient",
+	syntax_constraint_violation: "invalid_request",
+	sender_id_blocked: "sender_refused",
+	forbidden: "sender_refused",
+};
+const batches = z.object({
+	batches: z.array(z.object({ id: batchId, client_reference: z.string(), body: z.string().default("") })),
+});
+
+/** The batches of a reference; what is not among those of the last day was not taken. */
+async function lookup(
+	call: Call,
+	{ path, authorization }: { path: string; authorization: string },
+	reference: string,
+): Promise<LookupResult> {
+	const query = new URLSearchParams({ client_reference: reference, page_size: "2" });
+	const exchange = await call({ method: "GET", path: `${path}?${query}`, headers: { authorization } });
+	const list = exchange.kind === "answered" && exchange.status === 200 ? readAnswer(batches, exchange) : undefined;
+	if (!list) return { kind: "unavailable" };
+	const [found] = list.batches;
+	if (!found) return { kind: "absent" };
+	if (found.client_reference !== reference) return { kind: "unavailable" };
+	const { segments } = segmentText(found.body);
+	return { kind: "found", carrierId: found.id, segments, state: "pending", at: Date.now() };
+}
 
 /**
  * Secrets `{secret}`: the secret of the webhook (SMS, Conversation), of the callback configuration (Numbers) or of the

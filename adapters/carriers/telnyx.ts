@@ -16,9 +16,50 @@ import {
 	refuse,
 	sha256Hex,
 } from "./callback.ts";
-import type { CallbackRequest, CarrierEvent, VerifierFactory } from "./carrier.ts";
+import type { CallbackRequest, Capabilities, CarrierEvent, CarrierFactory, VerifierFactory } from "./carrier.ts";
 import type { CarrierCode } from "./codes.ts";
 import { readEd25519Key } from "./ed25519.ts";
+import { type Answers, bearer, createVendor, json, readAnswer, toCode } from "./vendor.ts";
+
+const capabilities: Capabilities = {
+	...{ validity: false, receipts: true, inbound: true, lookup: false, redaction: false, idempotentSend: false },
+	...{ timedCallbacks: true, regions: [], baa: true, unsignedCallbacks: "refuse" },
+};
+
+/**
+ * Secrets `{apiKey}` serve sending; settings `{url}`, `{callbackUrl}`, where receipts are to be brought, and
+ * `{messagingProfileId}`, which a sender that is no number needs.
+ * @throws TypeError for a key that no header can bear
+ */
+export const createTelnyx: CarrierFactory = ({ settings, secrets }) =>
+	createVendor({
+		...{ name: "telnyx", capabilities, answers, verify: verifyTelnyx({ settings, secrets }) },
+		url: settings.url ?? "https://api.telnyx.com",
+		credentials: secrets.apiKey ? { authorization: bearer("Bearer", secrets.apiKey) } : undefined,
+		request: ({ to, sender, text, reference }, { authorization }) => {
+			const { headers, body } = json({
+				from: sender,
+				to: to.reveal(),
+				text: text.reveal(),
+				tags: [reference],
+				webhook_url: settings.callbackUrl,
+				messaging_profile_id: settings.messagingProfileId,
+			});
+			return { method: "POST", path: "/v2/messages", headers: { ...headers, authorization }, body };
+		},
+	});
+
+const acceptance = z.object({
+	data: z.object({ id: z.string().regex(/^[\w-]{1,64}$/), parts: z.int().min(1).max(64) }),
+});
+const refusal = z.object({ errors: z.array(z.object({ code: z.coerce.string() })).min(1) });
+const answers: Answers = {
+	accepted(answer) {
+		const taken = readAnswer(acceptance, answer)?.data;
+		return taken && { carrierId: taken.id, segments: taken.parts };
+	},
+	refused: (answer) => toCode(codes, readAnswer(refusal, answer)?.errors[0]?.code),
+};
 
 /** Secrets `{publicKey}`: the account's key as Mission Control shows it, base64 of 32 bytes. */
 export const verifyTelnyx: VerifierFactory = ({ secrets }) => {

@@ -20,8 +20,62 @@ import {
 	refuse,
 	sha256Hex,
 } from "./callback.ts";
-import type { CallbackRequest, CarrierEvent, VerifierFactory } from "./carrier.ts";
+import type { CallbackRequest, Capabilities, CarrierEvent, CarrierFactory, VerifierFactory } from "./carrier.ts";
 import type { CarrierCode } from "./codes.ts";
+import { type Answers, basic, createVendor, readAnswer, toCode } from "./vendor.ts";
+
+const capabilities: Capabilities = {
+	...{ validity: true, receipts: true, inbound: true, lookup: false, redaction: true, idempotentSend: false },
+	...{ timedCallbacks: false, regions: [], baa: true, unsignedCallbacks: "refuse" },
+};
+
+/**
+ * Secrets `{accountSid, token}` serve sending, with `{keySid}` when the token is an API key's secret; settings `{url}` and
+ * `{callbackUrl}`, where receipts are to be brought. A sender that begins with MG is a messaging service.
+ */
+export const createTwilio: CarrierFactory = ({ settings, secrets }) => {
+	const { accountSid, keySid, token } = secrets;
+	return createVendor({
+		...{ name: "twilio", capabilities, answers, verify: verifyTwilio({ settings, secrets }) },
+		url: settings.url ?? "https://api.twilio.com",
+		credentials: accountSid && token ? { accountSid, authorization: basic(keySid ?? accountSid, token) } : undefined,
+		request: (message, { accountSid: account, authorization }) => {
+			const { to, sender = "", text, validitySeconds } = message;
+			const form = new URLSearchParams({
+				To: to.reveal(),
+				[sender.startsWith("MG") ? "MessagingServiceSid" : "From"]: sender,
+				Body: text.reveal(),
+				ValidityPeriod: String(Math.min(Math.floor(validitySeconds), validitySecondsMax)),
+			});
+			if (settings.callbackUrl) form.set("StatusCallback", settings.callbackUrl);
+			return {
+				method: "POST",
+				path: `/2010-04-01/Accounts/${encodeURIComponent(account)}/Messages.json`,
+				headers: { authorization, "content-type": "application/x-www-form-urlencoded" },
+				body: form.toString(),
+			};
+		},
+		async redact(call, { accountSid: account, authorization }, carrierId) {
+			const path = `/2010-04-01/Accounts/${encodeURIComponent(account)}/Messages/${carrierId}.json`;
+			const exchange = await call({ method: "DELETE", path, headers: { authorization } });
+			return exchange.kind === "answered" && exchange.status === 204;
+		},
+	});
+};
+
+const validitySecondsMax = 36_000;
+const acceptance = z.object({
+	sid: z.string().regex(/^(SM|MM)[0-9A-Za-z]{1,62}$/),
+	num_segments: z.coerce.number().int().min(0).max(64),
+});
+const answers: Answers = {
+	accepted(answer) {
+		const taken = readAnswer(acceptance, answer);
+		// A messaging service counts them only later.
+		return taken && { carrierId: taken.sid, segments: taken.num_segments || undefined };
+	},
+	refused: (answer) => toCode(codes, readAnswer(z.object({ code: z.number() }), answer)?.code),
+};
 
 /** Secrets `{secret}`: the auth token of the account that sends. Nothing is timed: the replay key is what was signed. */
 export const verifyTwilio: VerifierFactory = ({ secrets: { secret } }) => {
@@ -47,10 +101,15 @@ const states: Record<string, CarrierEvent["state"]> = {
 };
 // https://www.twilio.com/docs/api/errors
 const codes: Record<string, CarrierCode> = {
+	"20003": "credentials_refused",
 	"21211": "invalid_recipient",
+	"21212": "sender_refused",
 	"21408": "invalid_recipient",
+	"21606": "sender_refused",
 	"21610": "recipient_opted_out",
 	"21614": "invalid_recipient",
+	"21617": "content_refused",
+	"21659": "sender_refused",
 	"30003": "handset_unreachable",
 	"30004": "content_refused",
 	"30005": "invalid_recipient",

@@ -1,6 +1,7 @@
 // Vonage: callbacks under a JWT that names the body's hash, or, of the older SMS API, a signature among the parameters.
 
-import { createHash, createHmac } from "node:crypto";
+import { createHash, createHmac, createPrivateKey, randomUUID } from "node:crypto";
+import { SignJWT } from "jose";
 import { z } from "zod";
 import { Plaintext } from "../../domain/plaintext.ts";
 import {
@@ -22,9 +23,93 @@ import {
 	sha256Hex,
 	toE164,
 } from "./callback.ts";
-import type { CallbackRequest, CarrierEvent, VerifierFactory } from "./carrier.ts";
+import type { CallbackRequest, Capabilities, CarrierEvent, CarrierFactory, VerifierFactory } from "./carrier.ts";
 import type { CarrierCode } from "./codes.ts";
 import { isHashOf, readJwt, readNumericDate } from "./jwt.ts";
+import { type Answers, basic, createVendor, json, readAnswer, toCode } from "./vendor.ts";
+
+const capabilities: Capabilities = {
+	...{ validity: true, receipts: true, inbound: true, lookup: false, redaction: true, idempotentSend: false },
+	...{ timedCallbacks: true, regions: [], baa: false, unsignedCallbacks: "ask_again" },
+};
+
+/**
+ * The Messages API. Secrets `{applicationId, privateKey}` (PEM) or `{apiKey, apiSecret}` serve sending, the latter redacting
+ * too; settings `{url}` and `{callbackUrl}`, where receipts are to be brought.
+ * @throws TypeError for a private key that can't be read
+ */
+export const createVonage: CarrierFactory = ({ settings, secrets }) => {
+	const { applicationId, privateKey, apiKey, apiSecret } = secrets;
+	const account = apiKey && apiSecret ? basic(apiKey, apiSecret) : undefined;
+	const signer = applicationId && privateKey ? createTokens(applicationId, privateKey) : undefined;
+	const authorize = signer ?? (account === undefined ? undefined : async () => account);
+	return createVendor({
+		...{ name: "vonage", capabilities, verify: verifyVonage({ settings, secrets }) },
+		...{ answers, validitySecondsMin: 20, url: settings.url ?? "https://api.nexmo.com" },
+		credentials: authorize,
+		async request({ to, sender, text, reference, validitySeconds }, token) {
+			const authorization = await token();
+			const { headers, body } = json({
+				...{ message_type: "text", channel: "sms", to: to.reveal().replace(/^\+/, "") },
+				from: (sender ?? "").replace(/^\+/, ""),
+				text: text.reveal(),
+				client_ref: reference,
+				ttl: Math.min(Math.floor(validitySeconds), validitySecondsMax),
+				webhook_url: settings.callbackUrl,
+			});
+			return { method: "POST", path: "/v1/messages", headers: { ...headers, authorization }, body };
+		},
+		async redact(call, _token, carrierId) {
+			if (account === undefined) return false;
+			const { headers, body } = json({ id: carrierId, product: "messages", type: "outbound" });
+			const path = "/v1/redact/transaction";
+			const exchange = await call({ method: "POST", path, headers: { ...headers, authorization: account }, body });
+			return exchange.kind === "answered" && exchange.status === 204;
+		},
+	});
+};
+
+const validitySecondsMax = 604_800;
+const tokenSeconds = 60;
+
+/** A token for each request: RS256 over the application's id, a time and an id of its own. */
+function createTokens(applicationId: string, pem: string): () => Promise<string> {
+	let key: ReturnType<typeof createPrivateKey>;
+	try {
+		key = createPrivateKey(pem);
+	} catch {
+		throw new TypeError("The carrier's privateKey must be the PEM of the application's key.");
+	}
+	return async () => {
+		const claims = new SignJWT({ application_id: applicationId }).setProtectedHeader({ alg: "RS256", typ: "JWT" });
+		const token = await claims.setIssuedAt().setExpirationTime(`${tokenSeconds}s`).setJti(randomUUID()).sign(key);
+		return `Bearer ${token}`;
+	};
+}
+
+const acceptance = z.object({ message_uuid: z.string().regex(/^[0-9A-Za-z-]{1,64}$/) });
+const refusal = z.object({
+	title: z.string(),
+	invalid_parameters: z.array(z.object({ name: z.string() })).optional(),
+});
+const refusals: Record<string, CarrierCode> = {
+	to: "invalid_recipient",
+	from: "sender_refused",
+	text: "content_refused",
+	"1120": "sender_refused",
+	"1170": "invalid_recipient",
+	"1180": "invalid_recipient",
+};
+const answers: Answers = {
+	accepted(answer) {
+		const taken = readAnswer(acceptance, answer);
+		return taken && { carrierId: taken.message_uuid };
+	},
+	refused(answer) {
+		const { title, invalid_parameters: parameters } = readAnswer(refusal, answer) ?? {};
+		return toCode(refusals, parameters?.[0]?.name) ?? toCode(refusals, title);
+	},
+};
 
 /**
  * Secrets `{secret}`: the account's signature secret. Setting `algorithm`, one of md5hash, md5, sha1, sha256, sha512,

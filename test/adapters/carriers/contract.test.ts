@@ -9,15 +9,23 @@ import { carrierCodes } from "../../../adapters/carriers/codes.ts";
 import { carriers } from "../../../adapters/carriers/registry.ts";
 import { limits } from "../../../domain/limits.ts";
 import { Plaintext } from "../../../domain/plaintext.ts";
-import { type Fake, fakes } from "./fakes.ts";
+import type { Fake } from "./fake.ts";
+import { fakes } from "./fakes.ts";
 
 const never = new AbortController().signal;
 const text = "the quick marker";
 let references = 0;
 
-function message(to: string, more: { stillDue?: () => boolean; validitySeconds?: number } = {}) {
+function message(to: string, more: { stillDue?: () => boolean; validitySeconds?: number; sender?: string } = {}) {
 	const reference = `ref_contract_${++references}`;
-	return { to: Plaintext.text(to), text: Plaintext.text(text), reference, validitySeconds: 60, ...more };
+	return {
+		to: Plaintext.text(to),
+		text: Plaintext.text(text),
+		reference,
+		validitySeconds: 60,
+		sender: "+12025550199",
+		...more,
+	};
 }
 
 for (const [name, factory] of Object.entries(carriers)) {
@@ -133,6 +141,12 @@ for (const [name, factory] of Object.entries(carriers)) {
 				const changed = body.slice(0, at) + String.fromCharCode(body.charCodeAt(at) ^ 1) + body.slice(at + 1);
 				for (const forged of [changed, body.slice(0, at), `${body.slice(0, at)} ${body.slice(at)}`]) {
 					const result = opened.carrier.verify({ ...callback, body: forged }, Date.now());
+					if (opened.fake.signs === "fields") {
+						// What is unsigned, or no part of a field, may change: what it says may not.
+						const told = opened.carrier.verify(callback, Date.now());
+						if (result.valid) assert.ok(told.valid && result.replayKey === told.replayKey);
+						continue;
+					}
 					assert.deepEqual(result, { valid: false, reason: "bad_signature", events: [], messages: [] });
 				}
 			}
@@ -156,7 +170,7 @@ for (const [name, factory] of Object.entries(carriers)) {
 					`${value} `,
 					` ${value}`,
 					`${value}a`,
-					`${value}, ${value}`,
+					...(opened.fake.signatureIsList ? [] : [`${value}, ${value}`]),
 					value.slice(1),
 					[value, value],
 					[],
@@ -181,6 +195,7 @@ for (const [name, factory] of Object.entries(carriers)) {
 
 		test("a callback outside the freshness window is stale on either side, and its events are kept apart", async () => {
 			await using opened = await open();
+			if (!opened.carrier.capabilities.timedCallbacks) return;
 			const { callback, carrierId } = await receive(opened);
 			const now = Date.now();
 			for (const shift of [-1, 1]) {
@@ -219,7 +234,7 @@ for (const [name, factory] of Object.entries(carriers)) {
 					.record({ body: fc.oneof(fc.json(), fc.string({ unit: "binary" })), header: value, at: fc.nat() })
 					.map(({ body, header, at }) => {
 						const names = opened.fake.signatureHeaders;
-						const named = names[at % names.length] as string;
+						const named = names[at % names.length] ?? "x-none";
 						return { ...callback, body, headers: { ...callback.headers, [named]: header } };
 					}),
 			);
@@ -260,13 +275,15 @@ for (const [name, factory] of Object.entries(carriers)) {
 			for (let at = 0; at < body.length; at++) {
 				const changed = body.slice(0, at) + String.fromCharCode(body.charCodeAt(at) ^ 1) + body.slice(at + 1);
 				const refused = { valid: false, reason: "bad_signature", events: [], messages: [] };
-				assert.deepEqual(verify({ ...callback, body: changed }), refused);
+				const result = verify({ ...callback, body: changed });
+				if (fake.signs !== "fields") assert.deepEqual(result, refused);
 			}
 			for (const header of fake.signatureHeaders) {
 				const headers = { ...callback.headers, [header]: undefined };
 				const refused = { valid: false, reason: "unsigned", events: [], messages: [] };
 				assert.deepEqual(verify({ ...callback, headers }), refused);
 			}
+			if (!carrier.capabilities.timedCallbacks) return;
 			const stale = verify(callback, Date.now() + limits.callbackFreshnessMs + 5_000);
 			assert.ok(!stale.valid && stale.reason === "stale");
 			assert.deepEqual([stale.events, stale.messages], [[], []]);

@@ -1,26 +1,28 @@
 // Per carrier in the registry: a fake server over real sockets that the contract suite can drive.
 
-import type { CallbackRequest } from "../../../adapters/carriers/carrier.ts";
 import { magicNumber } from "../../../stack/carrier/magic.ts";
 import { startCarrier, until } from "../../stack/carrier/start.ts";
-
-export type Fake = AsyncDisposable & {
-	settings: Record<string, string>;
-	secrets: Record<string, string>;
-	/** Behaviour → a number that has it. */
-	numbers: Record<"delivered" | "undelivered" | "rejected" | "throttled" | "notAccepted" | "lost", string>;
-	/** Messages that the carrier accepted. */
-	accepted(): Promise<number>;
-	/** The first callback that came for a carrier id. */
-	callbackFor(carrierId: string): Promise<CallbackRequest>;
-	/** A callback that brings this message of a recipient's, where the carrier brings any. */
-	inboundCallback?(message: { from: string; to: string; text: string }): Promise<CallbackRequest>;
-	/** Headers without which the carrier's callback is not signed. */
-	signatureHeaders: string[];
-};
+import type { Fake } from "./fake.ts";
+import {
+	awsVendor,
+	messageBirdVendor,
+	plivoVendor,
+	sinchVendor,
+	startVendor,
+	telnyxVendor,
+	twilioVendor,
+	vonageVendor,
+} from "./vendors.ts";
 
 /** Carrier → its fake; a carrier in the registry that has none fails the suite. */
 export const fakes: Record<string, () => Promise<Fake>> = {
+	aws: () => startVendor(awsVendor()),
+	messagebird: () => startVendor(messageBirdVendor()),
+	plivo: () => startVendor(plivoVendor()),
+	sinch: () => startVendor(sinchVendor()),
+	telnyx: () => startVendor(telnyxVendor()),
+	twilio: () => startVendor(twilioVendor()),
+	vonage: () => startVendor(vonageVendor()),
 	simulator: async () => {
 		const carrier = await startCarrier({ inboundPath: "/inbound" });
 		return {

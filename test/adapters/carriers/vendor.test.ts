@@ -1,0 +1,169 @@
+// What answers of any carrier's API mean: nothing is tried again that may have been taken, nothing given up that may pass.
+
+import assert from "node:assert/strict";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { after, before, test } from "node:test";
+import { inspect } from "node:util";
+import type { Carrier, CarrierFactory, SendOutcome } from "../../../adapters/carriers/carrier.ts";
+import { carriers } from "../../../adapters/carriers/registry.ts";
+import { limits } from "../../../domain/limits.ts";
+import { Plaintext } from "../../../domain/plaintext.ts";
+import * as vendors from "./vendors.ts";
+
+type Reply = { status: number; body?: string; headers?: Record<string, string> };
+let next: Reply = { status: 500 };
+const bodies: string[] = [];
+const server = createServer(async (request, response) => {
+	const chunks: Buffer[] = [];
+	for await (const chunk of request) chunks.push(chunk as Buffer);
+	bodies.push(Buffer.concat(chunks).toString("utf8"));
+	response.writeHead(next.status, next.headers).end(next.body);
+});
+before(() => new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve)));
+after(() => {
+	server.close();
+	server.closeAllConnections();
+});
+
+const made: Record<string, vendors.Vendor> = {
+	aws: vendors.awsVendor(),
+	messagebird: vendors.messageBirdVendor(),
+	plivo: vendors.plivoVendor(),
+	sinch: vendors.sinchVendor(),
+	telnyx: vendors.telnyxVendor(),
+	twilio: vendors.twilioVendor(),
+	vonage: vendors.vonageVendor(),
+};
+const never = new AbortController().signal;
+const message = (more: object = {}) => ({
+	...{ to: Plaintext.text("+12025550100"), text: Plaintext.text("the marker"), reference: "ref_1" },
+	...{ sender: "+12025550199", validitySeconds: 60, ...more },
+});
+
+const failed = (code: string, permanent: boolean): SendOutcome => ({ kind: "rejected", code, permanent });
+const unreadable: SendOutcome = { kind: "ambiguous", code: "unreadable_answer" };
+const anywhere: [reply: Reply, outcome: SendOutcome][] = [
+	[{ status: 200, body: "" }, unreadable],
+	[{ status: 201, body: "<html>marker</html>" }, unreadable],
+	[{ status: 202, body: '{"id":"../x","sid":"x y","message_uuid":["../x"],"MessageId":"a/b"}' }, unreadable],
+	[{ status: 204 }, unreadable],
+	[{ status: 301, headers: { location: "https://marker.example/" } }, unreadable],
+	[{ status: 400, body: "{}" }, failed("invalid_request", true)],
+	[{ status: 400, body: "marker" }, failed("invalid_request", true)],
+	[{ status: 401, body: "{}" }, failed("credentials_refused", false)],
+	[{ status: 402, body: "{}" }, failed("unavailable", false)],
+	[{ status: 403, body: "{}" }, failed("credentials_refused", false)],
+	[{ status: 405, body: "{}" }, unreadable],
+	[{ status: 408, body: "{}" }, unreadable],
+	[{ status: 413, body: "{}" }, failed("invalid_request", true)],
+	[{ status: 422, body: "{}" }, failed("invalid_request", true)],
+	[
+		{ status: 429, headers: { "retry-after": "7" } },
+		{ kind: "throttled", retryAfterMs: 7_000 },
+	],
+	[
+		{ status: 429, headers: { "retry-after": "soon" } },
+		{ kind: "throttled", retryAfterMs: limits.backoffFirstMs },
+	],
+	[
+		{ status: 429, headers: { "retry-after": "999999" } },
+		{ kind: "throttled", retryAfterMs: limits.backoffMaxMs },
+	],
+	[
+		{ status: 500, body: "{}" },
+		{ kind: "ambiguous", code: "carrier_error" },
+	],
+	[
+		{ status: 503, body: "{}" },
+		{ kind: "ambiguous", code: "carrier_error" },
+	],
+	[
+		{ status: 504, body: "{}" },
+		{ kind: "ambiguous", code: "carrier_error" },
+	],
+];
+const theirs: Record<string, [reply: Reply, outcome: SendOutcome][]> = {
+	aws: [
+		[{ status: 400, body: '{"__type":"x#ThrottlingException"}' }, failed("unavailable", false)],
+		[{ status: 400, body: '{"__type":"x#AccessDeniedException"}' }, failed("credentials_refused", false)],
+		[{ status: 400, body: '{"__type":"constructor"}' }, failed("invalid_request", true)],
+	],
+	messagebird: [
+		[{ status: 422, body: '{"errors":[{"code":10,"parameter":"originator"}]}' }, failed("sender_refused", true)],
+		[{ status: 422, body: '{"errors":[{"code":25,"parameter":null}]}' }, failed("unavailable", false)],
+	],
+	sinch: [[{ status: 403, body: '{"code":"forbidden"}' }, failed("sender_refused", true)]],
+	telnyx: [[{ status: 400, body: '{"errors":[{"code":"40300"}]}' }, failed("recipient_opted_out", true)]],
+	twilio: [
+		[{ status: 400, body: '{"code":21610}' }, failed("recipient_opted_out", true)],
+		[{ status: 400, body: '{"code":21606}' }, failed("sender_refused", true)],
+		[{ status: 404, body: '{"code":20404}' }, unreadable],
+	],
+	vonage: [[{ status: 422, body: '{"title":"1120"}' }, failed("sender_refused", true)]],
+};
+
+for (const [name, vendor] of Object.entries(made)) {
+	const open = (more: Record<string, string> = {}): Carrier => {
+		const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+		const factory = carriers[name] as CarrierFactory;
+		return factory({ settings: { url, ...vendor.settings, ...more }, secrets: vendor.secrets });
+	};
+
+	test(`${name}: each answer means one outcome, in which nothing of its text is`, async () => {
+		const carrier = open();
+		for (const [reply, outcome] of [...anywhere, ...(theirs[name] ?? [])]) {
+			next = reply;
+			const told = await carrier.send(message(), never);
+			assert.deepEqual(told, outcome, JSON.stringify(reply));
+			assert.ok(!inspect(told, { depth: 9 }).includes("marker"));
+		}
+		await carrier.close?.();
+	});
+
+	test(`${name}: segments that it does not tell are counted, and a sender that is missing is its to refuse`, async () => {
+		const carrier = open();
+		const id = vendor.newId();
+		const { status, body } = vendor.accept(id, "€".repeat(81));
+		next = { status, body: JSON.stringify(body) };
+		const told = await carrier.send(message({ text: Plaintext.text("€".repeat(81)), sender: undefined }), never);
+		assert.ok(told.kind === "accepted" && told.carrierId === id);
+		// These say so themselves, one in their fakes.
+		assert.equal(told.segments, ["messagebird", "telnyx", "twilio"].includes(name) ? 1 : 2);
+		await carrier.close?.();
+	});
+
+	test(`${name}: a validity that is longer than it takes is shortened, never left out`, async () => {
+		const { status, body } = vendor.accept(vendor.newId(), "x");
+		next = { status, body: JSON.stringify(body) };
+		const carrier = open();
+		bodies.length = 0;
+		await carrier.send(message({ validitySeconds: 7 * 24 * 3600 }), never);
+		const sent = bodies[0] ?? "";
+		if (carrier.capabilities.validity) {
+			assert.match(
+				sent,
+				/ValidityPeriod=36000|"ttl":604800|"message_expiry":10800|"validity":604800|"TimeToLive":259200|"expire_at"/,
+			);
+		}
+		await carrier.close?.();
+	});
+
+	test(`${name}: a secret that no request can bear, or an address in the clear, is refused and not repeated`, () => {
+		const factory = carriers[name] as CarrierFactory;
+		const bad = { ...vendor.settings, url: "http://marker.example" };
+		assert.throws(
+			() => factory({ settings: bad, secrets: vendor.secrets }),
+			(error) => error instanceof TypeError && !error.message.includes("marker"),
+		);
+		for (const secret of ["apiKey", "token", "accessKey", "privateKey"]) {
+			const isBearer =
+				{ telnyx: "apiKey", sinch: "token", messagebird: "accessKey", vonage: "privateKey" }[name] === secret;
+			if (!isBearer) continue;
+			assert.throws(
+				() => factory({ settings: vendor.settings ?? {}, secrets: { ...vendor.secrets, [secret]: "marker\r\nx: y" } }),
+				(error) => error instanceof TypeError && !error.message.includes("marker"),
+			);
+		}
+	});
+}
