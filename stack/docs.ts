@@ -1,8 +1,13 @@
 // Writes the pages and the schema that are made from code, for people and editors; a test compares them.
 
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { z } from "zod";
+import type { Capabilities, Carrier } from "../adapters/carriers/carrier.ts";
+import { carrierCodes } from "../adapters/carriers/codes.ts";
+import { callbackReasons } from "../adapters/carriers/reasons.ts";
+import { carriers, verifiers } from "../adapters/carriers/registry.ts";
+import { pduErrors } from "../adapters/carriers/smpp/pdu.ts";
 import { settings } from "../config.ts";
 import { errorCatalogue } from "../domain/errors.ts";
 import { packJsonSchema } from "../policies/jsonSchema.ts";
@@ -12,9 +17,23 @@ import { effectNames, type PackFile } from "../policies/schema.ts";
 
 const made = "<!-- Made by `npm run docs`; a test fails when it is out of date. -->";
 
+const capabilityNames: Record<Exclude<keyof Capabilities, "regions" | "unsignedCallbacks">, string> = {
+	validity: "gives up at the deadline",
+	receipts: "tells what became of a message",
+	inbound: "brings what recipients write",
+	lookup: "can be asked by our reference",
+	redaction: "forgets when asked",
+	idempotentSend: "takes a repeated send as one",
+	timedCallbacks: "callbacks bear a time",
+	baa: "offers a BAA for SMS, by its own documents",
+};
+
 /** Path from the repository's root → the page's text. */
 export function renderDocs(): Record<string, string> {
+	const opened = Object.entries(carriers).map(([name, open]) => [name, open({ settings: {}, secrets: {} })] as const);
 	return {
+		"docs/carriers.md": renderCarriers(opened.map(([, carrier]) => carrier)),
+		...Object.fromEntries(opened.map(([name, carrier]) => [`docs/carriers/${name}.md`, renderCarrier(carrier)])),
 		"docs/errors.md": renderErrors(),
 		"docs/reasons.md": renderReasons(),
 		"docs/rules.md": renderRules(),
@@ -25,9 +44,119 @@ export function renderDocs(): Record<string, string> {
 
 if (import.meta.main) {
 	for (const [path, text] of Object.entries(renderDocs())) {
-		writeFileSync(join(import.meta.dirname, "..", path), text);
+		const file = join(import.meta.dirname, "..", path);
+		mkdirSync(dirname(file), { recursive: true });
+		writeFileSync(file, text);
 		console.log(`${path} written`);
 	}
+}
+
+function renderCarriers(all: Carrier[]): string {
+	const rows = Object.entries(capabilityNames).map(([key, what]) => {
+		const cells = all.map(({ capabilities }) => (capabilities[key as keyof typeof capabilityNames] ? "yes" : "no"));
+		return `| ${what} | ${cells.join(" | ")} |`;
+	});
+	const list = (codes: Record<string, string>) =>
+		Object.entries(codes)
+			.map(([code, meaning]) => `| \`${code}\` | ${meaning} |`)
+			.join("\n");
+	return `${made}
+
+# Carriers
+
+A send queue names a carrier, with settings of its own and secrets in Vault. Each carrier is one file of
+\`adapters/carriers\` and one line of its registry; one contract suite runs over them all. Whether a BAA is in force is for
+you to sign and to know.
+
+| | ${all.map(({ name, manual }) => `[${manual.title}](carriers/${name}.md)`).join(" | ")} |
+|---|${all.map(() => "---").join("|")}|
+${rows.join("\n")}
+
+## Callbacks, offline
+
+\`lethe carrier verify CARRIER --request FILE\` checks a recorded callback, or each of an array, without any server; CARRIER
+is one of ${Object.keys(verifiers)
+		.map((name) => `\`${name}\``)
+		.join(", ")}. \`reason\` is one of these:
+
+| reason | means |
+|---|---|
+${list(callbackReasons)}
+
+What is stale was rightly signed: it is answered 200, kept as evidence, and the carrier is asked by look-up where it can be.
+
+## What became of an attempt
+
+Whatever a carrier says is told as one of these; its own words stay in its adapter.
+
+| code | means |
+|---|---|
+${list(carrierCodes)}
+
+## SMPP PDUs
+
+\`lethe carrier decode smpp --file FILE\` decodes each of an array of PDUs of SMPP 3.4 in hex, or prints \`{error}\`:
+
+| error | means |
+|---|---|
+| \`not_hex\` | The text is not pairs of hexadecimal digits. |
+${list(pduErrors)}
+
+\`lethe carrier segments --file FILE\` counts the SMS that each of an array of texts becomes.
+`;
+}
+
+function renderCarrier({ name, manual, capabilities }: Carrier): string {
+	const rows = (what: Record<string, string>) =>
+		Object.entries(what)
+			.map(([key, about]) => `| \`${key}\` | ${about} |`)
+			.join("\n");
+	const able = Object.entries(capabilityNames).map(
+		([key, what]) => `- ${what}: ${capabilities[key as keyof typeof capabilityNames] ? "yes" : "no"}`,
+	);
+	const regions = capabilities.regions.length > 0 ? `\n- regions: ${capabilities.regions.join(", ")}` : "";
+	return `${made}
+
+# ${manual.title}
+
+[What it says of its API](${manual.source}); [all carriers](../carriers.md).
+
+## Credentials
+
+In Vault, of the send queue; a process is given its own half only.
+
+| secret, for sending | is |
+|---|---|
+${rows(manual.secrets.send)}
+
+| secret, for callbacks | is |
+|---|---|
+${rows(manual.secrets.callback)}
+
+| setting | is |
+|---|---|
+${rows(manual.settings)}
+
+## Callbacks
+
+Have receipts brought to \`/v1/callbacks/${name}/<queue>/receipts\` and what recipients write to
+\`/v1/callbacks/${name}/<queue>/inbound\` under the public address (\`LETHE_PUBLIC_URL\`); one address for both will do.
+They prove themselves by ${manual.signature}
+
+## What receipts mean
+
+| its word | ours |
+|---|---|
+${rows(manual.statuses)}
+
+## What it can do
+
+${able.join("\n")}${regions}
+
+## What it can't
+
+${manual.limits.map((limit) => `- ${limit}`).join("\n")}
+`;
 }
 
 function renderErrors(): string {

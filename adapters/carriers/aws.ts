@@ -15,7 +15,14 @@ import {
 	readObject,
 	refuse,
 } from "./callback.ts";
-import type { CallbackRequest, Capabilities, CarrierEvent, CarrierFactory, VerifierFactory } from "./carrier.ts";
+import type {
+	CallbackRequest,
+	Capabilities,
+	CarrierEvent,
+	CarrierFactory,
+	Manual,
+	VerifierFactory,
+} from "./carrier.ts";
 import type { CarrierCode } from "./codes.ts";
 import { type Answers, createVendor, readAnswer, toCode } from "./vendor.ts";
 
@@ -24,6 +31,37 @@ const capabilities: Capabilities = {
 	...{ timedCallbacks: false, baa: true, unsignedCallbacks: "refuse" },
 	regions: ["us-east-1", "us-west-2", "eu-west-1", "eu-central-1", "ap-southeast-2", "ca-central-1"],
 };
+
+/** A function, for what it tells stands further below. */
+const manual = (): Manual => ({
+	title: "AWS End User Messaging",
+	source: "https://docs.aws.amazon.com/sms-voice/latest/userguide/",
+	secrets: {
+		send: {
+			accessKeyId: "the key of a user or role that may SendTextMessage",
+			secretAccessKey: "its secret",
+			sessionToken: "of temporary keys; optional",
+		},
+		callback: {
+			certificate: "the certificate that SNS signs with at present, PEM",
+		},
+	},
+	settings: {
+		url: "the API's address, in place of the region's; optional",
+		region: "the region that sends; us-east-1 without it",
+		configurationSet: "the configuration set whose events go to the topic",
+		topicArns: "the topics that are listened to, separated by commas",
+	},
+	signature:
+		"RSA over the fields of an SNS message, under a certificate from SNS's own address, from a topic that is named. Nothing is timed: each MessageId counts once.",
+	statuses: states,
+	limits: [
+		"SNS changes its certificate now and then: the new one has to be put into Vault.",
+		"A subscription is confirmed by hand.",
+		"It can't be asked by a reference of ours, nor to forget a message.",
+		"Receipts may come up to 72 hours late; after that it says that it does not know.",
+	],
+});
 
 /**
  * Secrets `{accessKeyId, secretAccessKey}` serve sending, with `{sessionToken}` when they are temporary; settings `{region}`,
@@ -36,7 +74,15 @@ export const createAws: CarrierFactory = ({ settings, secrets }) => {
 	if (!/^[a-z]{2,8}(-[a-z]{2,16}){1,3}-\d{1,2}$/.test(region)) throw new TypeError("The region must be one of AWS.");
 	const url = settings.url ?? `https://sms-voice.${region}.amazonaws.com`;
 	return createVendor({
-		...{ name: "aws", capabilities, verify: verifyAws({ settings, secrets }), answers, validitySecondsMin: 5, url },
+		...{
+			name: "aws",
+			capabilities,
+			manual: manual(),
+			verify: verifyAws({ settings, secrets }),
+			answers,
+			validitySecondsMin: 5,
+			url,
+		},
 		credentials: accessKeyId && secretAccessKey ? { accessKeyId, secretAccessKey, sessionToken } : undefined,
 		request: ({ to, sender, text, reference, validitySeconds }, keys) => {
 			const body = JSON.stringify({

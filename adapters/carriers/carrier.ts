@@ -102,8 +102,26 @@ export type Capabilities = {
 	unsignedCallbacks: "refuse" | "ask_again";
 };
 
+/** What an operator has to know of a carrier; its page in the docs is made of it. */
+export type Manual = {
+	title: string;
+	/** Where the carrier documents what this adapter does. */
+	source: string;
+	/** Secret → what it is; those for sending, and those that its callbacks are verified with. */
+	secrets: { send: Record<string, string>; callback: Record<string, string> };
+	/** Setting → what it is. */
+	settings: Record<string, string>;
+	/** How a callback proves that it is the carrier's. */
+	signature: string;
+	/** The carrier's word for what became of a message → ours. */
+	statuses: Record<string, CarrierEvent["state"]>;
+	/** What it can't do, or does otherwise than one would expect; a sentence each. */
+	limits: string[];
+};
+
 export type Carrier = {
 	name: string;
+	manual: Manual;
 	capabilities: Capabilities;
 	/** Sends once. Never throws for what the carrier or the network does; `signal` ends the wait. */
 	send(message: OutboundMessage, signal: AbortSignal): Promise<SendOutcome>;

@@ -23,7 +23,14 @@ import {
 	sha256Hex,
 	toE164,
 } from "./callback.ts";
-import type { CallbackRequest, Capabilities, CarrierEvent, CarrierFactory, VerifierFactory } from "./carrier.ts";
+import type {
+	CallbackRequest,
+	Capabilities,
+	CarrierEvent,
+	CarrierFactory,
+	Manual,
+	VerifierFactory,
+} from "./carrier.ts";
 import type { CarrierCode } from "./codes.ts";
 import { isHashOf, readJwt, readNumericDate } from "./jwt.ts";
 import { type Answers, bearer, createVendor, json, readAnswer, toCode } from "./vendor.ts";
@@ -33,13 +40,44 @@ const capabilities: Capabilities = {
 	...{ timedCallbacks: true, regions: [], baa: false, unsignedCallbacks: "refuse" },
 };
 
+/** A function, for what it tells stands further below. */
+const manual = (): Manual => ({
+	title: "MessageBird",
+	source: "https://developers.messagebird.com/api/sms-messaging/",
+	secrets: {
+		send: {
+			accessKey: "a live access key",
+		},
+		callback: {
+			secret: "the signing key, as text",
+		},
+	},
+	settings: {
+		url: "the API's address; https://rest.messagebird.com without it",
+		callbackUrl: "where receipts are brought: this deployment's public address of the queue's receipts",
+	},
+	signature:
+		"a JWT over the hashes of address and body (MessageBird-Signature-JWT), good until it expires; or HMAC-SHA256 over time, query and body (100 seconds), or time, address and body, as Bird's newer API signs (300 seconds, which is our choice).",
+	statuses: states,
+	limits: [
+		"It sends through the SMS API; Bird's channels are understood in callbacks only.",
+		"It can't be asked by a reference of ours.",
+	],
+});
+
 /**
  * Secrets `{accessKey}` serve sending and redacting; settings `{url}` and `{callbackUrl}`, where receipts are to be brought.
  * @throws TypeError for a key that no header can bear
  */
 export const createMessageBird: CarrierFactory = ({ settings, secrets }) =>
 	createVendor({
-		...{ name: "messagebird", capabilities, answers, verify: verifyMessageBird({ settings, secrets }) },
+		...{
+			name: "messagebird",
+			capabilities,
+			manual: manual(),
+			answers,
+			verify: verifyMessageBird({ settings, secrets }),
+		},
 		url: settings.url ?? "https://rest.messagebird.com",
 		credentials: secrets.accessKey ? { authorization: bearer("AccessKey", secrets.accessKey) } : undefined,
 		request: ({ to, sender, text, reference, validitySeconds }, { authorization }) => {

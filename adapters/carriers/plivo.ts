@@ -19,7 +19,14 @@ import {
 	sha256Hex,
 	toE164,
 } from "./callback.ts";
-import type { CallbackRequest, Capabilities, CarrierEvent, CarrierFactory, VerifierFactory } from "./carrier.ts";
+import type {
+	CallbackRequest,
+	Capabilities,
+	CarrierEvent,
+	CarrierFactory,
+	Manual,
+	VerifierFactory,
+} from "./carrier.ts";
 import type { CarrierCode } from "./codes.ts";
 import { type Answers, basic, createVendor, json, readAnswer } from "./vendor.ts";
 
@@ -28,6 +35,35 @@ const capabilities: Capabilities = {
 	...{ timedCallbacks: false, regions: [], baa: false, unsignedCallbacks: "refuse" },
 };
 
+/** A function, for what it tells stands further below. */
+const manual = (): Manual => ({
+	title: "Plivo",
+	source: "https://www.plivo.com/docs/messaging/api/messages/",
+	secrets: {
+		send: {
+			authId: "the account or subaccount that sends",
+			token: "its auth token",
+		},
+		callback: {
+			secret: "the auth token of the account that sends (V3), or of its main account (Ma-V3)",
+		},
+	},
+	settings: {
+		url: "the API's address; https://api.plivo.com without it",
+		callbackUrl: "where receipts are brought: this deployment's public address of the queue's receipts",
+	},
+	signature:
+		"HMAC-SHA256 over address, fields and nonce (X-Plivo-Signature-V3 or -Ma-V3). Nothing is timed: the same callback counts once. The signature V2 covers no field and is refused.",
+	statuses: states,
+	limits: [
+		"Where an account is signed for by V2 alone, no receipt is believed: ask Plivo for V3.",
+		"Refusals are prose: but for credentials each is told as an invalid request.",
+		"It can't be asked by a reference of ours.",
+		"Text and number are not logged; what was sent can't be deleted afterwards.",
+		"Its validity ends after three hours at the latest.",
+	],
+});
+
 /**
  * Secrets `{authId, token}` serve sending; settings `{url}` and `{callbackUrl}`, where receipts are to be brought. Neither
  * text nor number is logged by Plivo.
@@ -35,7 +71,14 @@ const capabilities: Capabilities = {
 export const createPlivo: CarrierFactory = ({ settings, secrets }) => {
 	const { authId, token } = secrets;
 	return createVendor({
-		...{ name: "plivo", capabilities, verify: verifyPlivo({ settings, secrets }), answers, validitySecondsMin: 5 },
+		...{
+			name: "plivo",
+			capabilities,
+			manual: manual(),
+			verify: verifyPlivo({ settings, secrets }),
+			answers,
+			validitySecondsMin: 5,
+		},
 		url: settings.url ?? "https://api.plivo.com",
 		credentials: authId && token ? { authId, authorization: basic(authId, token) } : undefined,
 		request: ({ to, sender, text, validitySeconds }, { authId: id, authorization }) => {

@@ -22,6 +22,7 @@ import type {
 	CarrierEvent,
 	CarrierFactory,
 	LookupResult,
+	Manual,
 	VerifyResult,
 } from "./carrier.ts";
 import type { CarrierCode } from "./codes.ts";
@@ -41,6 +42,26 @@ const capabilities: Capabilities = {
 	unsignedCallbacks: "refuse",
 };
 
+/** A function, for what it tells stands further below. */
+const manual = (): Manual => ({
+	title: "The simulated carrier",
+	source: "../../stack/carrier/README.md",
+	secrets: {
+		send: {
+			token: "its bearer token",
+		},
+		callback: {
+			publicKey: "its public key, base64 of 32 bytes",
+		},
+	},
+	settings: {
+		url: "its address",
+	},
+	signature: "Ed25519 over time and raw body, good for 300 seconds.",
+	statuses: states,
+	limits: ["It delivers nothing, and is refused in production."],
+});
+
 /**
  * Settings `{url}` and secrets `{token}` serve sending, looking up and redacting; secrets `{publicKey}` (base64, 32
  * bytes) serve verifying. A process needs only its own half: without it, sending fails and verifying refuses.
@@ -49,7 +70,7 @@ const capabilities: Capabilities = {
 export const createSimulator: CarrierFactory = ({ settings, secrets }) => {
 	const publicKey = secrets.publicKey ? readEd25519Key(secrets.publicKey) : undefined;
 	return createVendor({
-		...{ name: "simulator", capabilities, url: settings.url, answers },
+		...{ name: "simulator", capabilities, manual: manual(), url: settings.url, answers },
 		credentials: secrets.token ? { authorization: `Bearer ${parseToken(secrets.token)}` } : undefined,
 		request: ({ to, sender, text, reference, validitySeconds }, { authorization }) => ({
 			method: "POST",

@@ -25,6 +25,7 @@ import type {
 	CarrierEvent,
 	CarrierFactory,
 	LookupResult,
+	Manual,
 	VerifierFactory,
 } from "./carrier.ts";
 import type { CarrierCode } from "./codes.ts";
@@ -35,6 +36,35 @@ const capabilities: Capabilities = {
 	...{ validity: true, receipts: true, inbound: true, lookup: true, redaction: false, idempotentSend: false },
 	...{ timedCallbacks: true, regions, baa: false, unsignedCallbacks: "refuse" },
 };
+
+/** A function, for what it tells stands further below. */
+const manual = (): Manual => ({
+	title: "Sinch",
+	source: "https://developers.sinch.com/docs/sms/api-reference",
+	secrets: {
+		send: {
+			servicePlanId: "the service plan",
+			token: "its API token",
+		},
+		callback: {
+			secret: "the secret of the webhook that signs its callbacks",
+		},
+	},
+	settings: {
+		url: "the API's address, in place of the region's; optional",
+		region: "us, eu, au, br or ca; us without it",
+		callbackUrl: "where receipts are brought: this deployment's public address of the queue's receipts",
+	},
+	signature:
+		"HMAC-SHA256 over raw body, nonce and time (x-sinch-webhook-signature…), good for 300 seconds, which is our choice. Callbacks of its other products are told to be authentic and change nothing.",
+	statuses: states,
+	limits: [
+		"Callbacks are signed only where Sinch has switched that on for the account.",
+		"A look-up finds what was sent in the last day.",
+		"It can't be asked to forget a message.",
+		"Callbacks that are answered by 4xx, but for 429, are not brought again.",
+	],
+});
 
 /**
  * Secrets `{servicePlanId, token}` serve sending and looking up; settings `{region}`, or `{url}` in its place, and
@@ -48,7 +78,7 @@ export const createSinch: CarrierFactory = ({ settings, secrets }) => {
 		throw new TypeError(`The region must be one of ${regions.join(", ")}.`);
 	}
 	return createVendor({
-		...{ name: "sinch", capabilities, verify: verifySinch({ settings, secrets }), answers },
+		...{ name: "sinch", capabilities, manual: manual(), verify: verifySinch({ settings, secrets }), answers },
 		url: settings.url ?? `https://${region}.sms.api.sinch.com`,
 		credentials:
 			servicePlanId && token

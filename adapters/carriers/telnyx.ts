@@ -16,15 +16,49 @@ import {
 	refuse,
 	sha256Hex,
 } from "./callback.ts";
-import type { CallbackRequest, Capabilities, CarrierEvent, CarrierFactory, VerifierFactory } from "./carrier.ts";
+import type {
+	CallbackRequest,
+	Capabilities,
+	CarrierEvent,
+	CarrierFactory,
+	Manual,
+	VerifierFactory,
+} from "./carrier.ts";
 import type { CarrierCode } from "./codes.ts";
 import { readEd25519Key } from "./ed25519.ts";
 import { type Answers, bearer, createVendor, json, readAnswer, toCode } from "./vendor.ts";
 
 const capabilities: Capabilities = {
 	...{ validity: false, receipts: true, inbound: true, lookup: false, redaction: false, idempotentSend: false },
-	...{ timedCallbacks: true, regions: [], baa: true, unsignedCallbacks: "refuse" },
+	...{ timedCallbacks: true, regions: [], baa: false, unsignedCallbacks: "refuse" },
 };
+
+/** A function, for what it tells stands further below. */
+const manual = (): Manual => ({
+	title: "Telnyx",
+	source: "https://developers.telnyx.com/api/messaging/send-message",
+	secrets: {
+		send: {
+			apiKey: "an API key, v2",
+		},
+		callback: {
+			publicKey: "the account's public key as Mission Control shows it, base64 of 32 bytes",
+		},
+	},
+	settings: {
+		url: "the API's address; https://api.telnyx.com without it",
+		callbackUrl: "where receipts are brought: this deployment's public address of the queue's receipts",
+		messagingProfileId: "the messaging profile, which a sender that is no number needs; optional",
+	},
+	signature: "Ed25519 over time and raw body (telnyx-signature-ed25519, telnyx-timestamp), good for 300 seconds.",
+	statuses: states,
+	limits: [
+		"It takes no validity: a message that it holds back may be delivered after its deadline.",
+		"It can't be asked by a reference of ours.",
+		"It keeps text and number for as long as its own retention says.",
+		"It waits two seconds for an answer and brings a callback three times at most.",
+	],
+});
 
 /**
  * Secrets `{apiKey}` serve sending; settings `{url}`, `{callbackUrl}`, where receipts are to be brought, and
@@ -33,7 +67,7 @@ const capabilities: Capabilities = {
  */
 export const createTelnyx: CarrierFactory = ({ settings, secrets }) =>
 	createVendor({
-		...{ name: "telnyx", capabilities, answers, verify: verifyTelnyx({ settings, secrets }) },
+		...{ name: "telnyx", capabilities, manual: manual(), answers, verify: verifyTelnyx({ settings, secrets }) },
 		url: settings.url ?? "https://api.telnyx.com",
 		credentials: secrets.apiKey ? { authorization: bearer("Bearer", secrets.apiKey) } : undefined,
 		request: ({ to, sender, text, reference }, { authorization }) => {

@@ -20,7 +20,14 @@ import {
 	refuse,
 	sha256Hex,
 } from "./callback.ts";
-import type { CallbackRequest, Capabilities, CarrierEvent, CarrierFactory, VerifierFactory } from "./carrier.ts";
+import type {
+	CallbackRequest,
+	Capabilities,
+	CarrierEvent,
+	CarrierFactory,
+	Manual,
+	VerifierFactory,
+} from "./carrier.ts";
 import type { CarrierCode } from "./codes.ts";
 import { type Answers, basic, createVendor, readAnswer, toCode } from "./vendor.ts";
 
@@ -29,6 +36,34 @@ const capabilities: Capabilities = {
 	...{ timedCallbacks: false, regions: [], baa: true, unsignedCallbacks: "refuse" },
 };
 
+/** A function, for what it tells stands further below. */
+const manual = (): Manual => ({
+	title: "Twilio",
+	source: "https://www.twilio.com/docs/messaging/api/message-resource",
+	secrets: {
+		send: {
+			accountSid: "the account that sends, AC…",
+			token: "its auth token, or the secret of the API key",
+			keySid: "the API key, SK…, when the token is its secret; optional",
+		},
+		callback: {
+			secret: "the auth token of the account that sends: its callbacks are signed with that, whichever key sends",
+		},
+	},
+	settings: {
+		url: "the API's address; https://api.twilio.com without it",
+		callbackUrl: "where receipts are brought: this deployment's public address of the queue's receipts",
+	},
+	signature:
+		"HMAC-SHA1 over the address as it was called and the form's fields (X-Twilio-Signature); of JSON, over an address that holds the body's hash. Nothing is timed: the same callback counts once.",
+	statuses: states,
+	limits: [
+		"It can't be asked by a reference of ours: a send whose answer was lost follows the choice of the message's class.",
+		"A message that is not yet final can't be deleted.",
+		"Its validity ends after ten hours at the latest.",
+	],
+});
+
 /**
  * Secrets `{accountSid, token}` serve sending, with `{keySid}` when the token is an API key's secret; settings `{url}` and
  * `{callbackUrl}`, where receipts are to be brought. A sender that begins with MG is a messaging service.
@@ -36,7 +71,7 @@ const capabilities: Capabilities = {
 export const createTwilio: CarrierFactory = ({ settings, secrets }) => {
 	const { accountSid, keySid, token } = secrets;
 	return createVendor({
-		...{ name: "twilio", capabilities, answers, verify: verifyTwilio({ settings, secrets }) },
+		...{ name: "twilio", capabilities, manual: manual(), answers, verify: verifyTwilio({ settings, secrets }) },
 		url: settings.url ?? "https://api.twilio.com",
 		credentials: accountSid && token ? { accountSid, authorization: basic(keySid ?? accountSid, token) } : undefined,
 		request: (message, { accountSid: account, authorization }) => {

@@ -4,7 +4,7 @@ import type { z } from "zod";
 import { limits } from "../../domain/limits.ts";
 import { segmentText } from "../../domain/segments.ts";
 import { readJson } from "./callback.ts";
-import type { Capabilities, Carrier, LookupResult, OutboundMessage, SendOutcome } from "./carrier.ts";
+import type { Capabilities, Carrier, LookupResult, Manual, OutboundMessage, SendOutcome } from "./carrier.ts";
 import type { CarrierCode } from "./codes.ts";
 import { type CarrierHttp, type CarrierRequest, createCarrierHttp, type Exchange } from "./http.ts";
 
@@ -42,6 +42,7 @@ const passing: readonly CarrierCode[] = [
 export function createVendor<Credentials>(parts: {
 	name: string;
 	capabilities: Capabilities;
+	manual: Manual;
 	url: string | undefined;
 	credentials: Credentials | undefined;
 	validitySecondsMin?: number;
@@ -51,14 +52,14 @@ export function createVendor<Credentials>(parts: {
 	redact?: (call: Call, credentials: Credentials, carrierId: string) => Promise<boolean>;
 	verify: Carrier["verify"];
 }): Carrier {
-	const { name, capabilities, verify, lookup, redact } = parts;
+	const { name, capabilities, manual, verify, lookup, redact } = parts;
 	const http = parts.url ? createCarrierHttp({ url: parts.url, ...bounds }) : undefined;
 	const opened = http && parts.credentials !== undefined ? { http, credentials: parts.credentials } : undefined;
 	const caller = ({ http: pool }: { http: CarrierHttp }, signal: AbortSignal): Call => {
 		return (request) => pool.exchange(request, signal);
 	};
 	return {
-		...{ name, capabilities, verify },
+		...{ name, capabilities, manual, verify },
 		async send(message, signal) {
 			if (!opened) return refusal("not_configured");
 			// Less than it takes, or than a second: it could only deliver too late.

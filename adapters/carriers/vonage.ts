@@ -23,7 +23,14 @@ import {
 	sha256Hex,
 	toE164,
 } from "./callback.ts";
-import type { CallbackRequest, Capabilities, CarrierEvent, CarrierFactory, VerifierFactory } from "./carrier.ts";
+import type {
+	CallbackRequest,
+	Capabilities,
+	CarrierEvent,
+	CarrierFactory,
+	Manual,
+	VerifierFactory,
+} from "./carrier.ts";
 import type { CarrierCode } from "./codes.ts";
 import { isHashOf, readJwt, readNumericDate } from "./jwt.ts";
 import { type Answers, basic, createVendor, json, readAnswer, toCode } from "./vendor.ts";
@@ -32,6 +39,37 @@ const capabilities: Capabilities = {
 	...{ validity: true, receipts: true, inbound: true, lookup: false, redaction: true, idempotentSend: false },
 	...{ timedCallbacks: true, regions: [], baa: false, unsignedCallbacks: "ask_again" },
 };
+
+/** A function, for what it tells stands further below. */
+const manual = (): Manual => ({
+	title: "Vonage",
+	source: "https://developer.vonage.com/en/api/messages",
+	secrets: {
+		send: {
+			applicationId: "the application that sends",
+			privateKey: "its private key, PEM",
+			apiKey: "the account's key, in place of the application or for redaction",
+			apiSecret: "the account's secret",
+		},
+		callback: {
+			secret: "the account's signature secret",
+		},
+	},
+	settings: {
+		url: "the API's address; https://api.nexmo.com without it",
+		callbackUrl: "where receipts are brought: this deployment's public address of the queue's receipts",
+		algorithm: "md5hash, md5, sha1, sha256 or sha512: pins how callbacks of the older SMS API are signed; optional",
+	},
+	signature:
+		"a JWT over the body's hash (Authorization), good for 300 seconds, which is our choice; or a signature among the parameters (sig), as the older SMS API signs.",
+	statuses: states,
+	limits: [
+		"Rarely a callback comes unsigned: it is answered 503, and Vonage brings it again, signed.",
+		"It takes no validity below 20 seconds: such a message is not sent through it.",
+		"It can't be asked by a reference of ours.",
+		"In older callbacks `&`, `=` and `_` are one to the signature: only what a recipient wrote may hold the first two.",
+	],
+});
 
 /**
  * The Messages API. Secrets `{applicationId, privateKey}` (PEM) or `{apiKey, apiSecret}` serve sending, the latter redacting
@@ -44,7 +82,7 @@ export const createVonage: CarrierFactory = ({ settings, secrets }) => {
 	const signer = applicationId && privateKey ? createTokens(applicationId, privateKey) : undefined;
 	const authorize = signer ?? (account === undefined ? undefined : async () => account);
 	return createVendor({
-		...{ name: "vonage", capabilities, verify: verifyVonage({ settings, secrets }) },
+		...{ name: "vonage", capabilities, manual: manual(), verify: verifyVonage({ settings, secrets }) },
 		...{ answers, validitySecondsMin: 20, url: settings.url ?? "https://api.nexmo.com" },
 		credentials: authorize,
 		async request({ to, sender, text, reference, validitySeconds }, token) {

@@ -237,9 +237,11 @@ function createScriptedCarrier() {
 	const calls: { reference: string; text: string; to: string }[] = [];
 	const known = new Map<string, string>();
 	const script: { next?: (reference: string) => Promise<SendOutcome> } = {};
+	const simulator = createSimulator({ settings: {}, secrets: {} });
 	const carrier: Carrier = {
 		name: "scripted",
-		capabilities: createSimulator({ settings: {}, secrets: {} }).capabilities,
+		capabilities: simulator.capabilities,
+		manual: simulator.manual,
 		async send(message) {
 			calls.push({ reference: message.reference, text: message.text.reveal(), to: message.to.reveal() });
 			if (script.next) return script.next(message.reference);
