@@ -18,6 +18,7 @@ await run().catch((error: unknown) => {
 async function run(): Promise<void> {
 	const config = loadConfig();
 	const deps = await createDeps(config, "api");
+	await deps.evidence.append([{ type: "process_started", code: "api", by: "engine" }]);
 	const app = await createApp(deps);
 	let ending = false;
 	// Stops listening, finishes what is under way, then lets go of the servers.

@@ -6,7 +6,8 @@ import { type Act, actors, actTypes, type Entry } from "../domain/evidence.ts";
 import { isId } from "../domain/ids.ts";
 
 // A word: no blank, and no run of digits that a phone number would need, however it is divided.
-const word = z.string().regex(/^(?!.*\d(?:[._:+@-]*\d){6})[A-Za-z][\w.:+@-]{0,95}$/);
+const wordPattern = /^(?!.*\d(?:[._:+@-]*\d){6})[A-Za-z][\w.:+@-]{0,95}$/;
+const word = z.string().regex(wordPattern);
 // Any kind of id; all are letters behind a prefix, which hide no number.
 const id = z.string().regex(/^[a-z]{2,4}_[a-km-zA-G]{26}$/);
 
@@ -32,6 +33,11 @@ const entrySchema = z.strictObject({
  */
 export function formatEntry(id: string, at: number, act: Act): string {
 	return canonicalize(entrySchema.parse({ id, at: new Date(at).toISOString(), ...act })) as string;
+}
+
+/** Whether a text may stand in an entry as its code. */
+export function isWord(text: string): boolean {
+	return wordPattern.test(text);
 }
 
 /** The entry in a text; undefined when it isn't one, or not in canonical form. */

@@ -69,7 +69,8 @@ export async function verifyCertificate(jws: string, jwks: unknown, options: { n
 
 type PinnedKey = z.infer<typeof keySchema>;
 
-function pinnedKeys(jwks: unknown): PinnedKey[] {
+/** The usable keys of a JWK set. @throws TypeError when it holds none */
+export function pinnedKeys(jwks: unknown): PinnedKey[] {
 	const parsed = pinnedSchema.safeParse(jwks);
 	const keys = (parsed.data?.keys ?? []).flatMap((key) => keySchema.safeParse(key).data ?? []);
 	if (keys.length === 0) throw new TypeError("the JWK set holds no Ed25519 signing key with a kid");

@@ -4,9 +4,10 @@ import { text } from "node:stream/consumers";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { z } from "zod";
 import type { TenantDocument } from "../adapters/mongo/models.ts";
+import { isWord } from "../audit/entry.ts";
 import { withoutUndefined } from "../domain/withoutUndefined.ts";
 import { isDuration } from "../policies/durations.ts";
-import { createApiKey, createTenant, prepare, putSendQueue, roles, setGovernance } from "./administer.ts";
+import { createApiKey, createTenant, prepare, putSendQueue, revokeApiKey, roles, setGovernance } from "./administer.ts";
 import { adminDeps } from "./target.ts";
 
 const secretsSchema = z.strictObject({
@@ -49,7 +50,7 @@ export function adminCommand(): Command {
 		.argument("<id>", "id of the key")
 		.action((id: string) =>
 			withDeps(async (deps) => {
-				const revoked = await deps.store.apiKeys.revoke(id, deps.clock());
+				const revoked = await revokeApiKey(deps, id);
 				if (!revoked) process.exitCode = 1;
 				return { revoked };
 			}),
@@ -135,7 +136,10 @@ function parseDuration(duration: string): string {
 }
 
 function parseId(id: string): string {
-	if (!/^[A-Za-z0-9_-]{1,64}$/.test(id)) throw new InvalidArgumentError("Give 1 to 64 of A–Z a–z 0–9 _ -.");
+	// It stands in the evidence log, where nothing may look like a number.
+	if (!/^[A-Za-z0-9_-]{1,64}$/.test(id) || !isWord(id)) {
+		throw new InvalidArgumentError("Give a letter, then up to 63 of A–Z a–z 0–9 _ -, and no seven digits in a row.");
+	}
 	return id;
 }
 

@@ -5,13 +5,18 @@ import { randomBytes } from "node:crypto";
 import type { SendQueueDocument, TenantDocument } from "../adapters/mongo/models.ts";
 import type { Deps } from "../deps.ts";
 
-type AdminDeps = Pick<Deps, "store" | "hmac" | "ids" | "clock" | "secrets" | "carriers">;
+type AdminDeps = Pick<Deps, "store" | "hmac" | "ids" | "clock" | "secrets" | "carriers"> & {
+	evidence: Pick<Deps["evidence"], "append">;
+};
+
+const by = "admin";
 
 export const roles = ["sender", "compliance", "approver", "operator", "auditor", "admin"] as const;
 
 /** Makes the collections, their indexes and the HMAC keys that every deployment has; changes nothing that is there. */
-export async function prepare(deps: Pick<AdminDeps, "store" | "hmac">): Promise<void> {
+export async function prepare(deps: Pick<AdminDeps, "store" | "hmac" | "evidence">): Promise<void> {
 	await deps.store.prepare();
+	await deps.evidence.append([{ type: "stores_prepared", by }]);
 	await deps.hmac.createGlobalKeys();
 }
 
@@ -29,6 +34,7 @@ export async function createTenant(
 		throw new Error(`there is no send queue ${sendQueue}. Create it with \`lethe admin queue\`, or correct its id.`);
 	}
 	const id = deps.ids.random("tenant");
+	await deps.evidence.append([{ type: "tenant_created", tenantId: id, by }]);
 	// The key first: a tenant without one could accept nobody's number.
 	await deps.hmac.createKey("subject", id);
 	const governsPolicies = tenant.governsPolicies ?? (await deps.store.tenants.all()).length === 0;
@@ -41,12 +47,14 @@ export async function createTenant(
  * @throws Error when the tenant does not exist
  */
 export async function setGovernance(
-	deps: Pick<AdminDeps, "store">,
+	deps: Pick<AdminDeps, "store" | "evidence">,
 	tenantId: string,
 	governsPolicies: boolean,
 ): Promise<void> {
 	const tenant = await deps.store.tenants.find(tenantId);
 	if (!tenant) throw new Error(`there is no tenant ${tenantId}. Correct its id.`);
+	const code = governsPolicies ? "governs_policies" : "governs_no_policies";
+	await deps.evidence.append([{ type: "tenant_changed", code, tenantId, by }]);
 	await deps.store.tenants.put({ ...tenant, governsPolicies });
 }
 
@@ -66,8 +74,21 @@ export async function createApiKey(
 	const apiKey = `lethe_key_${randomBytes(32).toString("base64url")}`;
 	const { mac, version } = await deps.hmac.mac("api-key", undefined, apiKey);
 	const id = deps.ids.random("apiKey");
+	const { tenantId, roles: granted } = options;
+	await deps.evidence.append([{ type: "api_key_created", code: granted.join("."), tenantId, about: id, by }]);
 	await deps.store.apiKeys.insert({ _id: id, mac, macVersion: version, createdAt: deps.clock(), ...options });
 	return { id, apiKey };
+}
+
+/** Revokes an API key at once; false when there is none of that id. */
+export async function revokeApiKey(
+	deps: Pick<AdminDeps, "store" | "clock" | "evidence">,
+	id: string,
+): Promise<boolean> {
+	const found = await deps.store.apiKeys.find(id);
+	if (!found) return false;
+	await deps.evidence.append([{ type: "api_key_revoked", tenantId: found.tenantId, about: id, by }]);
+	return deps.store.apiKeys.revoke(id, deps.clock());
 }
 
 /**
@@ -82,6 +103,7 @@ export async function putSendQueue(
 	for (const secret of [secrets.send, secrets.callback]) {
 		await deps.carriers.check(queue.carrier, { settings: queue.settings, secrets: secret });
 	}
+	await deps.evidence.append([{ type: "send_queue_changed", code: queue._id, by }]);
 	await deps.secrets.write(queue._id, "send", secrets.send);
 	await deps.secrets.write(queue._id, "callback", secrets.callback);
 	await deps.store.sendQueues.put(queue);

@@ -12,8 +12,12 @@ const commands: Record<string, { about: string; load: Load }> = {
 		about: "decide by the published policy packs",
 		load: async () => (await import("./policy.ts")).policyCommand(),
 	},
+	evidence: {
+		about: "check the evidence log, export it, read its checkpoint",
+		load: async () => (await import("./evidence.ts")).evidenceCommand(),
+	},
 	verify: {
-		about: "check an erasure certificate offline",
+		about: "check an erasure certificate or an evidence export offline",
 		load: async () => (await import("./verify.ts")).verifyCommand(),
 	},
 	carrier: {

@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { type Config, loadConfig } from "../config.ts";
-import { readStackFile, stackFilePath } from "../stack/stackFile.ts";
+import { readStackFile, stackFilePath, witnessFilePath } from "../stack/stackFile.ts";
 
 export type ApiTarget = { url: string; apiKey: string };
 
@@ -49,5 +49,6 @@ async function adminConfig(): Promise<Config> {
 		vault: { address: vault.url, credentials: { admin } },
 		mongodb: { ...fromEnvironment.mongodb, url: mongodb.url },
 		redis: { ...fromEnvironment.redis, url: redis.url },
+		evidence: { ...fromEnvironment.evidence, witnessFile: witnessFilePath(stack.dir) },
 	};
 }

@@ -1,26 +1,27 @@
-// `lethe verify FILE --keys JWKS_FILE`: checks an erasure certificate offline, against keys that the caller has pinned.
+// `lethe verify FILE --keys JWKS_FILE`: checks a certificate or an evidence export offline, against keys that the caller has pinned.
 
 import { readFile } from "node:fs/promises";
 import { Command } from "commander";
 import type { Certificate } from "../audit/certificate.ts";
-import { type VerifyResult, verifyCertificate } from "../audit/verifyCertificate.ts";
+import { pinnedKeys, type VerifyResult, verifyCertificate } from "../audit/verifyCertificate.ts";
+import { describeEvidence, verifyEvidenceFile } from "./verify/evidence.ts";
 
 const exitCodes = { valid: 0, invalid: 1, unusable: 2 } as const;
 
 /** Exit 0: authentic; 1: not; 2: the file or the keys can't be used. */
 export function verifyCommand(): Command {
 	return new Command("verify")
-		.description("check an erasure certificate offline; only the keys given by --keys count")
-		.argument("<file>", "compact JWS, or JSON with a field `jws`")
+		.description("check a certificate or an evidence export offline; only the keys given by --keys count")
+		.argument("<file>", "compact JWS, JSON with a field `jws`, an evidence export or proof, or a checkpoint")
 		.option("--keys <file>", "JWK set that you have pinned, as served at /.well-known/jwks.json")
+		.option("--checkpoint <file>", "a checkpoint that you have kept: the log of an export must have grown from it")
 		.option("--json", "print the result as JSON")
-		.action(async (file: string, options: { keys?: string; json?: boolean }) => {
+		.action(async (file: string, options: Options) => {
 			try {
 				if (!options.keys) throw new Unusable("--keys is missing: name a file with the JWK set that you have pinned.");
-				const jws = jwsIn(await readText(file), file);
-				const result = await judge(jws, options.keys);
-				console.log(options.json ? JSON.stringify(result) : describe(result));
-				process.exitCode = result.valid ? exitCodes.valid : exitCodes.invalid;
+				const { valid, told } = await judgeFile(file, await readKeys(options.keys), options);
+				console.log(told);
+				process.exitCode = valid ? exitCodes.valid : exitCodes.invalid;
 			} catch (error) {
 				if (!(error instanceof Unusable)) throw error;
 				console.error(`lethe verify: ${error.message}`);
@@ -32,22 +33,37 @@ export function verifyCommand(): Command {
 /** Input that can't be judged; the message names the mend. */
 class Unusable extends Error {}
 
-async function judge(jws: string, keysFile: string): Promise<VerifyResult> {
-	const keys = json(await readText(keysFile));
-	if (keys === undefined) throw new Unusable(`${keysFile} is not JSON: save the JWK set there.`);
+type Options = { keys?: string; checkpoint?: string; json?: boolean };
+
+async function judgeFile(file: string, jwks: unknown, { json, checkpoint }: Options) {
+	const older = checkpoint === undefined ? undefined : `${await readText(checkpoint)}\n`;
+	const evidence = await verifyEvidenceFile(file, pinnedKeys(jwks), older).catch(() => refuseFile(file));
+	if (evidence) return { valid: evidence.valid, told: json ? JSON.stringify(evidence) : describeEvidence(evidence) };
+	if (older !== undefined) throw new Unusable(`${file} is no evidence export: leave out --checkpoint.`);
+	const result = await verifyCertificate(jwsIn(await readText(file), file), jwks, { now: Date.now() });
+	return { valid: result.valid, told: json ? JSON.stringify(result) : describe(result) };
+}
+
+async function readKeys(file: string): Promise<unknown> {
+	const keys = json(await readText(file));
+	if (keys === undefined) throw new Unusable(`${file} is not JSON: save the JWK set there.`);
 	try {
-		return await verifyCertificate(jws, keys, { now: Date.now() });
-	} catch (error) {
-		if (!(error instanceof TypeError)) throw error;
-		throw new Unusable(`${keysFile} holds no Ed25519 key with a kid: save the JWK set of the issuer there.`);
+		pinnedKeys(keys);
+		return keys;
+	} catch {
+		throw new Unusable(`${file} holds no Ed25519 key with a kid: save the JWK set of the issuer there.`);
 	}
+}
+
+function refuseFile(file: string): never {
+	throw new Unusable(`${file} can't be read: check its path and your rights.`);
 }
 
 async function readText(file: string): Promise<string> {
 	try {
 		return (await readFile(file, "utf8")).trim();
 	} catch {
-		throw new Unusable(`${file} can't be read: check its path and your rights.`);
+		return refuseFile(file);
 	}
 }
 

@@ -27,6 +27,7 @@ const otherActs = [
 	"process_started",
 	"stores_prepared",
 	"tenant_created",
+	"tenant_changed",
 	"send_queue_changed",
 	"api_key_created",
 	"api_key_revoked",

@@ -11,7 +11,7 @@ import { bundleWorkflows } from "../workers/bundle.ts";
 import { demoCallbackUrl, setUpDemo } from "./demo.ts";
 import { makePrivateFolder, writePrivateFile } from "./files.ts";
 import type { Stack } from "./stack.ts";
-import type { ProcessName } from "./stackFile.ts";
+import { type ProcessName, witnessFilePath } from "./stackFile.ts";
 import { createSupervised, type Supervised } from "./supervised.ts";
 
 /**
@@ -58,7 +58,7 @@ export async function startProcesses(
 			// As real ones, whose receipts come after their answers; magic numbers make them overtake.
 			LETHE_CARRIER_RECEIPT_DELAY_MS: "250",
 		},
-		worker: { LETHE_WORKFLOW_BUNDLE: bundle },
+		worker: { LETHE_WORKFLOW_BUNDLE: bundle, LETHE_EVIDENCE_WITNESS_FILE: witnessFilePath(stack.dir) },
 		sender: {},
 		api: { LETHE_API_PORT: String(apiPort) },
 	};

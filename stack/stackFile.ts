@@ -38,6 +38,11 @@ export type StackState = z.output<typeof stackState>;
 export type ServerName = keyof StackState["servers"];
 export type ProcessName = keyof StackState["processes"];
 
+/** Where a stack keeps the last checkpoint of its evidence log, beside the one in Vault. */
+export function witnessFilePath(dir: string): string {
+	return join(dir, "evidence", "checkpoint");
+}
+
 /** Where a stack's file is, given its folder. */
 export function stackFilePath(dir: string): string {
 	return join(dir, "stack.json");

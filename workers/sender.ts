@@ -14,6 +14,7 @@ const watchEveryMs = 2_000;
 await runProcess(async () => {
 	const config = loadConfig();
 	const deps = await createDeps(config, "sender");
+	await deps.evidence.append([{ type: "process_started", code: "sender", by: "engine" }]);
 	const send = createSend({ ...deps, unpark: createUnpark(deps), rejudge: createRejudge(deps) });
 	const onError = (error: Error) =>
 		deps.log.warn({ code: (error as { code?: string }).code ?? error.name }, "send queue");

@@ -14,6 +14,7 @@ import { workerSettings } from "./settings.ts";
 await runProcess(async () => {
 	const config = loadConfig();
 	const deps = await createDeps(config, "worker");
+	await deps.evidence.append([{ type: "process_started", code: "worker", by: "engine" }]);
 	// Temporal's own log lines carry workflow ids and codes only; they go where ours go.
 	Runtime.install({
 		logger: new DefaultLogger("WARN", ({ level, message }) => {

@@ -245,6 +245,7 @@ function createIdempotencyStore(collection: mongo.Collection<IdempotencyDocument
 function createApiKeyStore(collection: mongo.Collection<ApiKeyDocument>) {
 	return {
 		insert: (document: ApiKeyDocument) => guardStore(async () => void (await collection.insertOne(document))),
+		find: (id: string) => guardStore(async () => (await collection.findOne({ _id: id })) ?? undefined),
 		/** The key whose hash under any live key version this is. */
 		findByMacs: (macs: string[]) =>
 			guardStore(async () => (await collection.findOne({ mac: { $in: macs } })) ?? undefined),

@@ -1,4 +1,4 @@
-// Calls of the policy routes, with the options that every such command takes.
+// Calls of the API, with the options that every such command takes.
 
 import { randomUUID } from "node:crypto";
 import type { Command } from "commander";
@@ -17,11 +17,18 @@ export function withTarget(command: Command): Command {
 		.option("--key <key>", "the API key of whoever acts (default: the demo key)");
 }
 
+/** The JSON or text of an answer. @throws Refusal as `request` does */
+export async function call<Answer>(options: TargetOptions, path: string, body?: object): Promise<Answer> {
+	const response = await request(options, path, body);
+	const text = await response.text();
+	return (isJson(response) ? JSON.parse(text) : text) as Answer;
+}
+
 /**
- * The JSON or text of an answer.
+ * An answer that is none of a problem.
  * @throws Refusal with what the API said: misuse for a request that can't be right, else a negative answer
  */
-export async function call<Answer>(options: TargetOptions, path: string, body?: object): Promise<Answer> {
+export async function request(options: TargetOptions, path: string, body?: object): Promise<Response> {
 	const target = readTarget(options);
 	const response = await fetch(new URL(path, target.url), {
 		method: body ? "POST" : "GET",
@@ -33,10 +40,13 @@ export async function call<Answer>(options: TargetOptions, path: string, body?: 
 	}).catch(() => {
 		throw new Refusal(`the API at ${target.url} does not answer. Is it running? See \`lethe doctor\`.`);
 	});
+	if (response.ok) return response;
 	const text = await response.text();
-	const isJson = /json/.test(response.headers.get("content-type") ?? "");
-	if (!response.ok) throw toRefusal(response.status, isJson ? (JSON.parse(text) as Problem) : {}, options);
-	return (isJson ? JSON.parse(text) : text) as Answer;
+	throw toRefusal(response.status, isJson(response) ? (JSON.parse(text) as Problem) : {}, options);
+}
+
+function isJson(response: Response): boolean {
+	return /[/+]json/.test(response.headers.get("content-type") ?? "");
 }
 
 /** Whether a deployment is named, or runs from this folder. */

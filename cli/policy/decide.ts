@@ -17,7 +17,7 @@ export function decideCommand(): Command {
 		.requiredOption("--facts <file>", "facts as JSON; an object or an array of them")
 		.option("--json", "print JSON, as it does anyway")
 		.option("--packs <directory>", "packs to use instead of the shipped ones")
-		.action((options: { facts: string; packs?: string }) => run("decide", () => decide(options)));
+		.action((options: { facts: string; packs?: string }) => run("policy decide", () => decide(options)));
 }
 
 async function decide(options: { facts: string; packs?: string }): Promise<number> {

@@ -16,7 +16,7 @@ export function diffCommand(): Command {
 		.argument("<from>", "a file, or a version as in `defaults@1.0.0`; alone: compared with the version in force")
 		.argument("[to]", "a file, or a version");
 	return withTarget(command).action((from: string, to: string | undefined, options: TargetOptions) =>
-		run("diff", () => diff(from, to, options)),
+		run("policy diff", () => diff(from, to, options)),
 	);
 }
 

@@ -40,7 +40,9 @@ export function explainCommand(): Command {
 	const command = new Command("explain")
 		.description("say why a message was decided as it was: rules, sources, dates and who set them")
 		.argument("<message>", "its id, msg_…");
-	return withTarget(command).action((id: string, options: TargetOptions) => run("explain", () => explain(id, options)));
+	return withTarget(command).action((id: string, options: TargetOptions) =>
+		run("policy explain", () => explain(id, options)),
+	);
 }
 
 async function explain(id: string, options: TargetOptions): Promise<number> {

@@ -20,7 +20,7 @@ export type PolicyList = {
 
 export function listCommand(): Command {
 	return withTarget(new Command("list").description("list the packs and their versions")).action(
-		(options: TargetOptions) => run("list", () => list(options)),
+		(options: TargetOptions) => run("policy list", () => list(options)),
 	);
 }
 

@@ -13,7 +13,7 @@ export function proposalsCommand(): Command {
 		.argument("[id]", "id of a proposal")
 		.option("--state <state>", "only those in this state");
 	return withTarget(command).action((id: string | undefined, options: Options) =>
-		run("proposals", () => (id === undefined ? list(options) : show(id, options))),
+		run("policy proposals", () => (id === undefined ? list(options) : show(id, options))),
 	);
 }
 

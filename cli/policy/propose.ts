@@ -20,7 +20,7 @@ export function proposeCommand(): Command {
 		.option("--from <time>", "when the new version begins, RFC 3339 (default: once it is published)")
 		.requiredOption("--why <text>", "the reason, for those who check and approve; no names and numbers of people");
 	return withTarget(command).action((file: string | undefined, options: Options) =>
-		run("propose", () => propose(file, options)),
+		run("policy propose", () => propose(file, options)),
 	);
 }
 

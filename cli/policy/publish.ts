@@ -19,7 +19,9 @@ export function publishCommand(): Command {
 		.option("--from <time>", "a later date, RFC 3339")
 		.option("--wait", "wait until it has been applied to what is stored")
 		.addOption(patienceOption());
-	return withTarget(command).action((id: string, options: Options) => run("publish", () => publish(id, options)));
+	return withTarget(command).action((id: string, options: Options) =>
+		run("policy publish", () => publish(id, options)),
+	);
 }
 
 async function publish(id: string, options: Options): Promise<number> {

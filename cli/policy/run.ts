@@ -1,4 +1,4 @@
-// How every policy command ends: its exit code, and one line on standard error that names the mend.
+// How every command that asks a deployment ends: its exit code, and one line on standard error that names the mend.
 
 import { readFile } from "node:fs/promises";
 import { LetheError } from "../../domain/errors.ts";
@@ -15,13 +15,13 @@ export class Refusal extends Error {
 	}
 }
 
-/** Runs a command and sets the exit code that it answers. @param name as it was called */
+/** Runs a command and sets the exit code that it answers. @param name as it was called, below `lethe` */
 export async function run(name: string, act: () => number | Promise<number>): Promise<void> {
 	try {
 		process.exitCode = await act();
 	} catch (error) {
 		if (!(error instanceof Refusal)) throw error;
-		console.error(`lethe policy ${name}: ${error.message}`);
+		console.error(`lethe ${name}: ${error.message}`);
 		process.exitCode = error.exitCode;
 	}
 }

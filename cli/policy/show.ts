@@ -9,7 +9,9 @@ export function showCommand(): Command {
 	const command = new Command("show")
 		.description("print the text of a pack, YAML")
 		.argument("<pack>", "its id, as in `defaults`, or with a version, as in `defaults@1.0.0`; else the one in force");
-	return withTarget(command).action((pack: string, options: TargetOptions) => run("show", () => show(pack, options)));
+	return withTarget(command).action((pack: string, options: TargetOptions) =>
+		run("policy show", () => show(pack, options)),
+	);
 }
 
 async function show(pack: string, options: TargetOptions): Promise<number> {

@@ -16,7 +16,9 @@ export function simulateCommand(): Command {
 		.description("count what a checked proposal would change of the stored messages; nothing is changed")
 		.argument("<proposal>", "its id, prp_…")
 		.addOption(patienceOption());
-	return withTarget(command).action((id: string, options: Options) => run("simulate", () => simulate(id, options)));
+	return withTarget(command).action((id: string, options: Options) =>
+		run("policy simulate", () => simulate(id, options)),
+	);
 }
 
 async function simulate(id: string, options: Options): Promise<number> {

@@ -9,7 +9,7 @@ import { exitCodes, run } from "./run.ts";
 export function stepCommand(name: string, description: string, next: (proposal: ProposalAnswer) => string): Command {
 	const command = new Command(name).description(description).argument("<proposal>", "its id, prp_…");
 	return withTarget(command).action((id: string, options: TargetOptions) =>
-		run(name, async () => {
+		run(`policy ${name}`, async () => {
 			const proposal = await callStep(id, name, options);
 			if (options.json) console.log(JSON.stringify(proposal, null, 2));
 			else console.log(`${proposalLine(proposal)}\n${next(proposal)}`.trim());

@@ -15,7 +15,7 @@ export function testCommand(): Command {
 		.argument("[files...]", "packs, YAML; the file need not be named as a published one")
 		.option("--json", "print the results as JSON, one a line")
 		.option("--packs <directory>", "the other packs, instead of the shipped ones")
-		.action((files: string[], options: Options) => run("test", () => test(files, options)));
+		.action((files: string[], options: Options) => run("policy test", () => test(files, options)));
 }
 
 async function test(files: string[], options: Options): Promise<number> {

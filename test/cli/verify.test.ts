@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { createCertificates } from "../../audit/certificate.ts";
 import { formatId } from "../../domain/ids.ts";
+import { carrierOf, createMemoryEvidence } from "../audit/memoryEvidence.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "lethe-verify-"));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -117,4 +118,60 @@ test("what can't be judged exits 2 with one line that names the mend", () => {
 		assert.equal(result.out, "");
 		assert.equal(result.error.trim().split("\n").length, 1);
 	}
+});
+
+const log = createMemoryEvidence();
+const logKey = { kty: "OKP", crv: "Ed25519", x: log.key.x, kid: "evidence-1" };
+const exported = async (since?: number): Promise<string[]> => {
+	const lines: string[] = [];
+	for await (const line of (await log.exports.export({ since }))?.lines ?? []) lines.push(line);
+	return lines;
+};
+
+test("an evidence export is valid under the pinned key, and says what it shows and how the log has grown", async () => {
+	await log.evidence.integrate(carrierOf(300));
+	await log.checkpoints.publish();
+	const older = file("older", log.kept.note);
+	await log.evidence.integrate(carrierOf(300));
+	await log.checkpoints.publish();
+	const keys = file("log-keys.json", { keys: [jwk, logKey] });
+	const whole = file("export.ndjson", `${(await exported(300)).join("\n")}\n`);
+	const result = verify(whole, "--keys", keys, "--checkpoint", older);
+	assert.deepEqual([result.code, result.error], [0, ""]);
+	assert.match(result.out, /^VALID: entries 0 to 599, all that the log holds there/);
+	assert.match(result.out, /grown from the checkpoint of 300 entries/);
+	const told = JSON.parse(verify(whole, "--keys", keys, "--json").out);
+	assert.deepEqual([told.valid, told.start, told.end, told.shown], [true, 0, 600, 600]);
+	assert.match(
+		verify(file("note", log.kept.note), "--keys", keys).out,
+		/^VALID: log lethe.example\/evidence, checkpoint of 600/,
+	);
+	const proof = file("proof.json", await log.exports.prove(9, (await exported())[10]?.match(/"(ten_\w+)"/)?.[1] ?? ""));
+	assert.equal(verify(proof, "--keys", keys).code, 0);
+});
+
+test("an evidence export that was changed, cut, or is another key's is not valid, and says why", async () => {
+	const keys = file("log-keys.json", { keys: [logKey] });
+	const lines = await exported();
+	for (const [reason, bad, pinned] of [
+		["not_proven", lines.slice(0, -1), keys],
+		["not_proven", lines.with(7, (lines[7] ?? "").replace("queued", "sending")), keys],
+		["bad_entry", lines.with(7, "{}"), keys],
+		["bad_entry", lines.with(7, `{"text":"${"a".repeat(200_000)}"}`), keys],
+		["malformed", lines.with(0, '{"schema":"lethe/evidence-export/v9"}'), keys],
+		["bad_checkpoint", lines, file("other-keys.json", { keys: [jwk] })],
+	] as const) {
+		const result = verify(file("bad.ndjson", bad.join("\n")), "--keys", pinned);
+		assert.equal(result.code, 1, reason);
+		assert.ok(result.out.startsWith(`NOT VALID (${reason}`), result.out);
+	}
+	const note = (log.kept.note ?? "").replace("\n600\n", "\n601\n");
+	assert.match(verify(file("note", note), "--keys", keys).out, /^NOT VALID \(bad_checkpoint/);
+});
+
+test("an evidence file that isn't there, or a checkpoint beside a certificate, can't be judged", async () => {
+	const keys = file("log-keys.json", { keys: [jwk, logKey] });
+	assert.equal(verify(join(folder, "nothing"), "--keys", keys).code, 2);
+	const certificate = file("certificate.jws", await issue(day));
+	assert.equal(verify(certificate, "--keys", keys, "--checkpoint", file("note", log.kept.note)).code, 2);
 });

@@ -1,0 +1,13 @@
+// `lethe evidence`: the log of all that was done, checked, taken away, and its last checkpoint.
+
+import { Command } from "commander";
+import { checkpointCommand } from "./evidence/checkpoint.ts";
+import { exportCommand } from "./evidence/export.ts";
+import { fsckCommand } from "./evidence/fsck.ts";
+
+/** Exit 0: whole, or done; 1: a negative answer; 2: misuse. What an auditor does with it is told in docs/evidence.md. */
+export function evidenceCommand(): Command {
+	const evidence = new Command("evidence").description("check the evidence log, export it, read its checkpoint");
+	for (const command of [fsckCommand(), exportCommand(), checkpointCommand()]) evidence.addCommand(command);
+	return evidence;
+}

@@ -1,0 +1,85 @@
+// `lethe evidence export`: what was integrated in a period, with its proof, into a file that anyone checks offline.
+
+import { open, rename, rm } from "node:fs/promises";
+import { Command, InvalidArgumentError } from "commander";
+import { request, type TargetOptions, withTarget } from "../policy/call.ts";
+import { exitCodes, Refusal, run } from "../policy/run.ts";
+import { createProgress } from "../progress.ts";
+
+type Options = TargetOptions & { from?: string; to?: string; since?: number; out?: string };
+
+const privateFile = 0o600;
+
+export function exportCommand(): Command {
+	const command = new Command("export")
+		.description("write the entries of a period and their proof, a line each; `lethe verify` checks them offline")
+		.option("--from <time>", "integrated at or after, RFC 3339 (default: the beginning)", parseTime)
+		.option("--to <time>", "integrated before, RFC 3339 (default: the last checkpoint)", parseTime)
+		.option("--since <size>", "show also that the log has only grown since it had so many entries", parseSize)
+		.option("--out <file>", "file to write; without it, standard output");
+	return withTarget(command).action((options: Options) => run("evidence export", () => exportLog(options)));
+}
+
+async function exportLog(options: Options): Promise<number> {
+	const { from, to, since, out } = options;
+	const query = new URLSearchParams(
+		Object.entries({ from, to, since }).flatMap(([name, value]) =>
+			value === undefined ? [] : [[name, String(value)] as [string, string]],
+		),
+	);
+	const response = await request(options, `/v1/evidence/export?${query}`);
+	const chunks = (response.body ?? []) as AsyncIterable<Uint8Array>;
+	if (out === undefined) {
+		for await (const chunk of chunks) process.stdout.write(chunk);
+		return exitCodes.yes;
+	}
+	const count = await writeFile(out, chunks);
+	console.log(options.json ? JSON.stringify({ file: out, entries: count }) : `${out}: ${count} entries`);
+	return exitCodes.yes;
+}
+
+/** Writes it beside and renames it: a file that is there is whole. Answers how many entries it has. */
+async function writeFile(path: string, chunks: AsyncIterable<Uint8Array>): Promise<number> {
+	const next = `${path}.part`;
+	const progress = createProgress("entries");
+	const file = await open(next, "w", privateFile).catch(() => {
+		throw new Refusal(`${path} can't be written: check its folder and your rights.`);
+	});
+	let header = "";
+	let lines = 0;
+	try {
+		for await (const chunk of chunks) {
+			const text = Buffer.from(chunk).toString("latin1");
+			if (lines === 0) header += text;
+			lines += text.split("\n").length - 1;
+			await file.write(chunk);
+			if (lines > 0) progress.show(lines - 1, totalOf(header));
+		}
+		await file.sync();
+	} catch {
+		await rm(next, { force: true });
+		throw new Refusal("the export broke off: the API or its store went away. Repeat it.", exitCodes.no);
+	} finally {
+		progress.end();
+		await file.close();
+	}
+	await rename(next, path);
+	return Math.max(0, lines - 1);
+}
+
+function totalOf(header: string): number {
+	const { start = 0, end = 0 } = JSON.parse(header.split("\n")[0] ?? "{}") as { start?: number; end?: number };
+	return end - start;
+}
+
+function parseTime(text: string): string {
+	if (Number.isNaN(Date.parse(text)) || !/^\d{4}-\d{2}-\d{2}T.*(Z|[+-]\d{2}:\d{2})$/.test(text)) {
+		throw new InvalidArgumentError("Give a time in RFC 3339 such as 2026-01-31T00:00:00Z.");
+	}
+	return text;
+}
+
+function parseSize(text: string): number {
+	if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError("Give the second line of the checkpoint that you kept.");
+	return Number(text);
+}

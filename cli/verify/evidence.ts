@@ -1,0 +1,89 @@
+// What `lethe verify` says of the evidence log: exports, proofs of one entry, and checkpoints by themselves.
+
+import { createReadStream } from "node:fs";
+import { open } from "node:fs/promises";
+import { openCheckpoint, readCheckpoint } from "../../audit/checkpoint.ts";
+import type { EvidenceFault, EvidenceResult } from "../../audit/verifyEvidence.ts";
+import { verifyEvidence } from "../../audit/verifyEvidence.ts";
+
+/** A checkpoint by itself: signed by a pinned key, over so many entries. */
+type Signed = { valid: true; origin: string; size: number; root: string };
+export type EvidenceFileResult = EvidenceResult | Signed;
+
+const lineCharactersMax = 64 * 1024;
+
+/**
+ * Checks a file of the evidence log; undefined when it is none.
+ * @param keys `x` of the pinned Ed25519 JWKs
+ * @param older a checkpoint that the caller has kept
+ * @throws the file system's error when it can't be read
+ */
+export async function verifyEvidenceFile(
+	file: string,
+	keys: readonly { x: string }[],
+	older?: string,
+): Promise<EvidenceFileResult | undefined> {
+	const head = await readHead(file);
+	if (readCheckpoint(head) !== undefined) {
+		const checkpoint = openCheckpoint(head, keys);
+		if (checkpoint === undefined) return { valid: false, reason: "bad_checkpoint" };
+		return { valid: true, ...checkpoint, root: checkpoint.root.toString("base64") };
+	}
+	if (!isEvidence(head.split("\n")[0] ?? "")) return undefined;
+	return verifyEvidence(readLines(file), keys, older);
+}
+
+async function readHead(file: string): Promise<string> {
+	const handle = await open(file, "r");
+	try {
+		const { buffer, bytesRead } = await handle.read(Buffer.alloc(lineCharactersMax), 0, lineCharactersMax, 0);
+		return buffer.toString("utf8", 0, bytesRead);
+	} finally {
+		await handle.close();
+	}
+}
+
+function isEvidence(line: string): boolean {
+	try {
+		return /^lethe\/evidence-/.test((JSON.parse(line) as { schema?: string }).schema ?? "");
+	} catch {
+		return false;
+	}
+}
+
+/** The lines of a file of any length; a line that no entry has is cut, and so refused. */
+async function* readLines(file: string): AsyncGenerator<string> {
+	let rest = "";
+	for await (const chunk of createReadStream(file, { encoding: "utf8" })) {
+		const lines = (rest + chunk).split("\n");
+		rest = (lines.pop() ?? "").slice(0, lineCharactersMax);
+		yield* lines;
+	}
+	if (rest !== "") yield rest;
+}
+
+const faults: Record<EvidenceFault, string> = {
+	malformed: "it is not an export or a proof as Lethe writes it",
+	bad_checkpoint: "its checkpoint, or the one that you kept, is not signed by a key that you have pinned",
+	bad_entry: "it has an entry that is none, or is not in the form in which entries are hashed",
+	not_proven:
+		"its entries are not those that the log of its checkpoint holds there: some were edited, left out or added",
+	not_grown: "the log is not the one of the checkpoint that you kept: what it then held was changed",
+	older_checkpoint_missing:
+		"it does not prove that the log has grown from the checkpoint that you kept: export it with --since and that size",
+};
+
+export function describeEvidence(result: EvidenceFileResult): string {
+	if (!result.valid) {
+		const line = result.line === undefined ? "" : `, line ${result.line}`;
+		return `NOT VALID (${result.reason}${line}): ${faults[result.reason]}.`;
+	}
+	const of = `log ${result.origin}, checkpoint of ${result.size.toLocaleString("en")} entries`;
+	if ("root" in result) return `VALID: ${of}, root ${result.root}`;
+	const { start, end, shown, hidden, grownSince } = result;
+	const lines = [`VALID: entries ${start} to ${end - 1}, all that the log holds there`, `  ${of}`];
+	if (end === start) lines[0] = "VALID: no entry was integrated in that period";
+	if (hidden > 0) lines.push(`  ${shown} shown; ${hidden} of other tenants, proven by their hashes`);
+	if (grownSince !== undefined) lines.push(`  grown from the checkpoint of ${grownSince} entries that you kept`);
+	return lines.join("\n");
+}
