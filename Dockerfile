@@ -17,7 +17,8 @@ ENV LETHE_ENVIRONMENT=production \
 COPY --from=packages /app/node_modules node_modules
 COPY . .
 COPY --from=bundle /app/workflows.bundle.js ./
-# Owned by root and read only to this user.
+# Where the worker keeps the last checkpoint of the evidence log: all else is owned by root and read only to this user.
+RUN install -d -o node -g node -m 0700 /var/lib/lethe
 USER node
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=6 \

@@ -1,6 +1,6 @@
 // fsck: reads a whole stored log again and says where it is not what it was: edited, cut, put in, moved, or another log altogether.
 
-import type { TileDocument } from "../adapters/mongo/evidence.ts";
+import type { TileDocument } from "../adapters/mongo/models.ts";
 import { type Bundle, everyTenant, spanOf } from "../domain/evidence.ts";
 import { openCheckpoint } from "./checkpoint.ts";
 import { readEntry } from "./entry.ts";

@@ -12,7 +12,7 @@ const leafPrefix = Buffer.of(0);
 const nodePrefix = Buffer.of(1);
 
 /** The root of a tree without entries. */
-export const emptyRoot: Hash = sha256(Buffer.alloc(0));
+const emptyRoot: Hash = sha256(Buffer.alloc(0));
 
 /** The hash of an entry. */
 export function leafHash(entry: Uint8Array): Hash {

@@ -4,13 +4,7 @@ import type { mongo } from "mongoose";
 import { type Bundle, everyTenant, indexText } from "../../domain/evidence.ts";
 import { guardStore } from "./guard.ts";
 import { insertOnce } from "./insertOnce.ts";
-import type { Models } from "./models.ts";
-
-/** A full tile of hashes, named `level/index`. */
-export type TileDocument = { _id: string; hashes: Uint8Array; root: Uint8Array };
-
-/** The last checkpoint that was signed. */
-export type CheckpointDocument = { _id: string; size: number; note: string };
+import type { CheckpointDocument, Models, TileDocument } from "./models.ts";
 
 /** All of a bundle but its entries; `end` is the index after its last. */
 export type Head = { end: number; frontier: Uint8Array; at: number };

@@ -6,7 +6,6 @@ import type { Message } from "../../domain/message.ts";
 import type { PolicyVersion, Proposal, Retiming } from "../../domain/proposal.ts";
 import type { SubjectRecord } from "../../domain/subject.ts";
 import type { MongoConnection } from "./connection.ts";
-import type { CheckpointDocument, TileDocument } from "./evidence.ts";
 import type { TemplateDocument } from "./templates.ts";
 
 /** A bucket of due times: the unit in which keys are destroyed. Times are epoch milliseconds. */
@@ -107,6 +106,12 @@ export type SendQueueDocument = {
 	ratePerSecond?: number;
 	paused: boolean;
 };
+
+/** A full tile of hashes, named `level/index`. */
+export type TileDocument = { _id: string; hashes: Uint8Array; root: Uint8Array };
+
+/** The last checkpoint that was signed. */
+export type CheckpointDocument = { _id: string; size: number; note: string };
 
 const collections = {
 	messages: [

@@ -2,7 +2,8 @@
 
 import { createHash, generateKeyPairSync, randomBytes, sign } from "node:crypto";
 import { createBatcher } from "../../adapters/batcher.ts";
-import type { EvidenceStore, TileDocument } from "../../adapters/mongo/evidence.ts";
+import type { EvidenceStore } from "../../adapters/mongo/evidence.ts";
+import type { TileDocument } from "../../adapters/mongo/models.ts";
 import { createCheckpoints } from "../../audit/checkpoints.ts";
 import { createEvidence } from "../../audit/evidence.ts";
 import { createEvidenceExports } from "../../audit/evidenceExport.ts";

@@ -1,0 +1,78 @@
+// The witnesses outside the database: Vault's, by check-and-set and by the signer only, and the file's, whole or not at all.
+
+import assert from "node:assert/strict";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { createFileWitness } from "../../../adapters/fileWitness.ts";
+import { createSigner } from "../../../adapters/vault/signer.ts";
+import { createVaultWitness } from "../../../adapters/vault/witness.ts";
+import { openCheckpoint, signCheckpoint } from "../../../audit/checkpoint.ts";
+import { login, statusOf } from "./helper.ts";
+
+describe("Vault as a witness", () => {
+	let signer: Awaited<ReturnType<typeof login>>;
+	before(async () => {
+		signer = await login("signer");
+	});
+
+	it("keeps what it was shown last, for whoever may check the log", async () => {
+		const witness = createVaultWitness({ vault: signer });
+		await witness.read();
+		await witness.write("first");
+		await witness.write("second");
+		for (const role of ["api", "admin"] as const) {
+			assert.equal(await createVaultWitness({ vault: await login(role) }).read(), "second");
+		}
+	});
+
+	it("takes nothing from who did not see the last one, of two that write at once", async () => {
+		const [one, other] = [createVaultWitness({ vault: signer }), createVaultWitness({ vault: signer })];
+		await Promise.all([one.read(), other.read()]);
+		await one.write("one");
+		assert.equal(await statusOf(() => other.write("other")), 400);
+		assert.equal(await one.read(), "one");
+	});
+
+	it("takes nothing from any role but the signer, which can't take it away either", async () => {
+		for (const role of ["api", "admin", "sender", "eraser", "rewrapper"] as const) {
+			const vault = await login(role);
+			assert.equal(await statusOf(() => vault.write("kv/data/evidence/checkpoint", { data: { note: "x" } })), 403);
+		}
+		for (const path of ["kv/data/evidence/checkpoint", "kv/metadata/evidence/checkpoint"]) {
+			assert.equal(await statusOf(() => signer.remove(path)), 403);
+		}
+	});
+
+	it("has a key of its own for checkpoints, which signs what the public half verifies", async () => {
+		const keys = createSigner({ vault: signer, clock: Date.now, key: "evidence" });
+		const checkpoint = { origin: "lethe.test/evidence", size: 1, root: Buffer.alloc(32, 3) };
+		const note = await signCheckpoint(checkpoint, keys.sign);
+		assert.deepEqual(openCheckpoint(note, (await keys.publicJwks()).keys), checkpoint);
+		const certificates = await createSigner({ vault: signer, clock: Date.now }).publicJwks();
+		assert.equal(openCheckpoint(note, certificates.keys), undefined);
+	});
+});
+
+describe("a file as a witness", () => {
+	const folder = mkdtempSync(join(tmpdir(), "lethe-witness-"));
+	after(() => rmSync(folder, { recursive: true, force: true }));
+
+	it("has nothing before the first checkpoint, then the last one, readable by its owner only", async () => {
+		const path = join(folder, "evidence", "checkpoint");
+		const witness = createFileWitness(path);
+		assert.equal(await witness.read(), undefined);
+		for (const note of ["first, and longer", "second"]) await witness.write(note);
+		assert.equal(await createFileWitness(path).read(), "second");
+		assert.deepEqual([readFileSync(path, "utf8"), statSync(path).mode & 0o777], ["second", 0o600]);
+		assert.deepEqual(readdirSync(join(folder, "evidence")), ["checkpoint"]);
+	});
+
+	it("that can't be read or written is told, never taken for one that has nothing", async () => {
+		writeFileSync(join(folder, "file"), "");
+		const witness = createFileWitness(join(folder, "file", "checkpoint"));
+		await assert.rejects(witness.read(), { code: "store_unavailable" });
+		await assert.rejects(witness.write("note"), { code: "store_unavailable" });
+	});
+});
