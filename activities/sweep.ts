@@ -1,6 +1,7 @@
 // Repairs what drivers lost: each message whose nextCheckAt has passed is looked at and driven on, whatever died.
 
 import type { ParkedReceipt } from "../adapters/mongo/models.ts";
+import { isSound } from "../domain/evidence.ts";
 import { limits } from "../domain/limits.ts";
 import { type Message, sealedObjects } from "../domain/message.ts";
 import { close, forget } from "../domain/transition.ts";
@@ -65,8 +66,7 @@ export function createSweep(deps: SweepDeps) {
 // A log that is not the one its witnesses saw is told to people; until they have judged it, nothing is signed over it.
 async function publishCheckpoint(deps: SweepDeps): Promise<void> {
 	const { standing, size } = await deps.checkpoints.publish();
-	if (standing === "equal") return;
-	deps.log.error({ code: `evidence_${standing}`, size }, "the evidence log is not the one that its witnesses saw");
+	if (!isSound(standing)) deps.log.error({ code: `evidence_${standing}`, size }, "evidence log not as witnessed");
 }
 
 // Whoever was to apply a receipt once its message was known died: the sender after it had stored the carrier's id, say.

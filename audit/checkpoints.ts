@@ -2,19 +2,13 @@
 
 import type { EvidenceStore } from "../adapters/mongo/evidence.ts";
 import type { Witness } from "../adapters/witness.ts";
+import type { Standing } from "../domain/evidence.ts";
 import { type Checkpoint, openCheckpoint, type SignCheckpoint, signCheckpoint } from "./checkpoint.ts";
 import { unpackFrontier } from "./evidence.ts";
 import { rootOf } from "./merkle.ts";
 import { createTreeReader, type TreeStore } from "./treeReader.ts";
 
 export type Checkpoints = ReturnType<typeof createCheckpoints>;
-
-/**
- * How the log stands to what its witnesses saw. `ahead`: it has grown since, as it does between two checkpoints.
- * `behind`: entries are gone. `forked`: it is another log, or the witness holds what nobody has signed. `unwitnessed`:
- * checkpoints were published, and no witness has any.
- */
-export type Standing = "behind" | "equal" | "ahead" | "forked" | "unwitnessed";
 
 type CheckpointsDeps = {
 	/** The log's name in its checkpoints. */

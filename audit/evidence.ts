@@ -94,16 +94,16 @@ export function createEvidence(deps: EvidenceDeps) {
 // Its id follows from its place on its document and from what it says: entered again, it is known.
 function ofMessage(deps: EvidenceDeps, message: Carrier, entry: EvidenceEntry, position: number): Prepared {
 	const { at, type, code, attempt } = entry;
-	const by = type === "accepted" ? { by: message.principalId } : {};
+	const by = entry.by ?? (type === "accepted" ? message.principalId : undefined);
 	const act: Act = {
 		type,
 		...(code === undefined ? {} : { code }),
 		...(attempt === undefined ? {} : { attempt }),
-		...by,
+		...(by === undefined ? {} : { by }),
 		tenantId: message.tenantId,
 		about: message._id,
 	};
-	const said = [message._id, position, at, type, code ?? "", attempt ?? ""].join("\n");
+	const said = [message._id, position, at, type, code ?? "", attempt ?? "", by ?? ""].join("\n");
 	return prepare(deps.ids.derive("evidence", said), at, act);
 }
 

@@ -3,6 +3,7 @@
 import { Command } from "commander";
 import { loadConfig } from "../config.ts";
 import type { Deps } from "../deps.ts";
+import { isSound } from "../domain/evidence.ts";
 import { openPolicies, type PackVersion } from "../policies/index.ts";
 import { explain } from "./explain.ts";
 import { adminDeps } from "./target.ts";
@@ -90,6 +91,7 @@ export async function examine(): Promise<Finding[]> {
 				return `${keys.length} certificate signing key(s)`;
 			}),
 		);
+		findings.push(await lookAtEvidence(deps));
 		findings.push(
 			await look("send queues", "Create one with `lethe admin queue`.", async () => {
 				const queues = await deps.store.sendQueues.all();
@@ -101,6 +103,16 @@ export async function examine(): Promise<Finding[]> {
 		await deps.close();
 	}
 	return findings;
+}
+
+// A log that is shorter than its witnesses saw, or another, was put back or cut.
+function lookAtEvidence(deps: Deps): Promise<Finding> {
+	const mend = "Run `lethe evidence fsck`; docs/evidence.md says what each finding means.";
+	return look("evidence log", mend, async () => {
+		const { standing, size, witnessed } = await deps.checkpoints.standing();
+		if (!isSound(standing)) throw new Error(`${standing}: ${size} entries, witnessed ${witnessed ?? "none"}`);
+		return `${size} entries, ${witnessed ?? 0} of them witnessed`;
+	});
 }
 
 // An approval that nobody signed in to give is said here too.

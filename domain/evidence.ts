@@ -28,6 +28,7 @@ const otherActs = [
 	"stores_prepared",
 	"tenant_created",
 	"tenant_changed",
+	"template_changed",
 	"send_queue_changed",
 	"api_key_created",
 	"api_key_revoked",
@@ -103,4 +104,16 @@ export function indexText(index: number): string {
 /** Index of a bundle's first entry, and of the one after its last. */
 export function spanOf({ _id, entries }: Pick<Bundle, "_id" | "entries">): { start: number; end: number } {
 	return { start: Number(_id), end: Number(_id) + entries.length };
+}
+
+/**
+ * How the log stands to what its witnesses saw. `ahead`: it has grown since, as it does between two checkpoints.
+ * `behind`: entries are gone. `forked`: it is another log, or the witness holds what nobody has signed. `unwitnessed`:
+ * checkpoints were published, and no witness has any.
+ */
+export type Standing = "behind" | "equal" | "ahead" | "forked" | "unwitnessed";
+
+/** Whether the log holds all that its witnesses saw. */
+export function isSound(standing: Standing): boolean {
+	return standing === "equal" || standing === "ahead";
 }

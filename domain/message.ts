@@ -74,7 +74,7 @@ export type ReceiptRecord = {
 };
 
 /** What happened, why, and when; ids, codes and times only. */
-export type EvidenceEntry = { at: number; type: ActType; code?: string; attempt?: number };
+export type EvidenceEntry = { at: number; type: ActType; code?: string; attempt?: number; by?: string };
 
 /** When an object must be gone, where its key lives, and whether it is gone. */
 export type RetentionRecord = {

@@ -221,9 +221,11 @@ export function endAttempt(
 	};
 }
 
-/** accepted | deferred | queued → cancelled. */
-export function cancel(message: Message, now: number): Transition {
-	return { ...end(message, "cancelled", now), from: cancellableStates };
+/** accepted | deferred | queued → cancelled. `by`: id of the principal who asked for it. */
+export function cancel(message: Message, now: number, by?: string): Transition {
+	const ending = end(message, "cancelled", now);
+	const evidence = ending.evidence?.map((entry) => (by && entry.type === "cancelled" ? { ...entry, by } : entry)) ?? [];
+	return { ...ending, evidence, from: cancellableStates };
 }
 
 /** An operator ended the run: what is unsent is cancelled, what is with the carrier becomes unknown. */

@@ -6,6 +6,7 @@ import { DefaultLogger, NativeConnection, Runtime, Worker } from "@temporalio/wo
 import { createActivities } from "../activities/index.ts";
 import { loadConfig, required } from "../config.ts";
 import { createDeps } from "../deps.ts";
+import { isSound } from "../domain/evidence.ts";
 import { limits } from "../domain/limits.ts";
 import { bundleWorkflows } from "./bundle.ts";
 import { runProcess } from "./process.ts";
@@ -14,7 +15,12 @@ import { workerSettings } from "./settings.ts";
 await runProcess(async () => {
 	const config = loadConfig();
 	const deps = await createDeps(config, "worker");
+	// Before this process adds to it: a log that was put back from an older copy is told at once.
+	const { standing, ...sizes } = await deps.checkpoints.standing();
+	if (!isSound(standing)) deps.log.error({ code: `evidence_${standing}`, ...sizes }, "evidence log not as witnessed");
 	await deps.evidence.append([{ type: "process_started", code: "worker", by: "engine" }]);
+	// Whoever comes first finds a checkpoint.
+	await deps.checkpoints.publish();
 	// Temporal's own log lines carry workflow ids and codes only; they go where ours go.
 	Runtime.install({
 		logger: new DefaultLogger("WARN", ({ level, message }) => {

@@ -40,6 +40,15 @@ export function actOf(principal: Principal, type: ActType, more: Pick<Act, "abou
 	return { type, tenantId: principal.tenantId, by: principal.id, ...more };
 }
 
+/** Enters that a principal reads what another has sent; the sender is told how its own fares, as often as it asks. */
+export async function enterRead(
+	deps: Pick<ApiDeps, "evidence">,
+	principal: Principal,
+	{ about, senderId }: { about: string; senderId: string | undefined },
+): Promise<void> {
+	if (senderId !== principal.id) await deps.evidence.append([actOf(principal, "record_read", { about })]);
+}
+
 function ofRoute(request: FastifyRequest): Pick<Act, "code"> {
 	const { operationId } = (request.routeOptions.schema ?? {}) as { operationId?: string };
 	return operationId === undefined ? {} : { code: operationId };

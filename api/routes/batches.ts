@@ -9,13 +9,15 @@ import type { ApiDeps } from "../deps.ts";
 import type { Instance } from "../instance.ts";
 import type { Metrics } from "../metrics.ts";
 import { readRoles } from "../plugins/auth.ts";
+import { enterRead } from "../plugins/evidence.ts";
 import { readIdempotencyKey } from "../plugins/idempotency.ts";
 import { problems, schemas } from "../schemas.ts";
 
-type Deps = AcceptDeps & {
-	store: { messages: Pick<ApiDeps["store"]["messages"], "findBySubmission"> };
-	metrics: Pick<Metrics, "countAcceptance">;
-};
+type Deps = AcceptDeps &
+	Pick<ApiDeps, "evidence"> & {
+		store: { messages: Pick<ApiDeps["store"]["messages"], "findBySubmission"> };
+		metrics: Pick<Metrics, "countAcceptance">;
+	};
 
 const tags = ["batches"];
 const refusal = z.looseObject({
@@ -89,8 +91,10 @@ export function addBatches(app: Instance, deps: Deps): void {
 		},
 		async (request) => {
 			const found = await deps.store.messages.findBySubmission(request.params.id);
-			const own = found.filter(({ tenantId }) => tenantId === request.principal.tenantId);
+			const { principal } = request;
+			const own = found.filter(({ tenantId }) => tenantId === principal.tenantId);
 			if (own.length === 0) throw new LetheError("not_found");
+			await enterRead(deps, principal, { about: request.params.id, senderId: own[0]?.principalId });
 			return viewBatch(request.params.id, own);
 		},
 	);

@@ -59,7 +59,7 @@ function addMaking(app: Instance, deps: Deps): void {
 	app.post(
 		"/templates",
 		{
-			config: { roles: ["compliance", "admin"] },
+			config: { roles: ["compliance", "admin"], act: "template_changed" },
 			schema: {
 				operationId: "createTemplate",
 				summary: "Store a template; it never changes, a new wording is a new template",
@@ -90,7 +90,7 @@ function addMaking(app: Instance, deps: Deps): void {
 	app.post(
 		"/templates/:id/retire",
 		{
-			config: { roles: ["compliance", "admin"] },
+			config: { roles: ["compliance", "admin"], act: "template_changed" },
 			schema: {
 				operationId: "retireTemplate",
 				summary: "Let a template fill no new message; within five seconds everywhere",

@@ -43,7 +43,7 @@ export function addCancelMessage(app: Instance, deps: CancelDeps): void {
 				if (!cancellableStates.includes(message.state)) {
 					throw new LetheError("not_cancellable", { extra: { state: message.state } });
 				}
-				if (!(await deps.store.messages.transition(cancel(message, deps.clock())))) continue;
+				if (!(await deps.store.messages.transition(cancel(message, deps.clock(), request.principal.id)))) continue;
 				deps.runs.settleSoon(message);
 				return viewMessage(await read());
 			}

@@ -5,7 +5,7 @@ import { LetheError } from "../../../domain/errors.ts";
 import type { ApiDeps } from "../../deps.ts";
 import type { Instance } from "../../instance.ts";
 import { readRoles } from "../../plugins/auth.ts";
-import { actOf } from "../../plugins/evidence.ts";
+import { enterRead } from "../../plugins/evidence.ts";
 import { problems, schemas } from "../../schemas.ts";
 import { viewMessage } from "../../view.ts";
 
@@ -28,10 +28,7 @@ export function addGetMessage(app: Instance, deps: GetDeps): void {
 			const { principal } = request;
 			const message = await deps.store.messages.findForTenant(principal.tenantId, request.params.id);
 			if (!message) throw new LetheError("not_found");
-			// Whoever sent it is told how it fares, as often as it asks.
-			if (message.principalId !== principal.id) {
-				await deps.evidence.append([actOf(principal, "record_read", { about: message._id })]);
-			}
+			await enterRead(deps, principal, { about: message._id, senderId: message.principalId });
 			return viewMessage(message);
 		},
 	);
