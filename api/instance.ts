@@ -2,7 +2,7 @@
 
 import { STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
-import Fastify, { type FastifyError } from "fastify";
+import Fastify, { type FastifyError, type FastifyInstance } from "fastify";
 import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from "fastify-type-provider-zod";
 import { errorCatalogue, LetheError } from "../domain/errors.ts";
 import { limits } from "../domain/limits.ts";
@@ -45,6 +45,7 @@ export function createInstance(deps: Pick<ApiDeps, "log" | "ids" | "publicUrl">)
 		clientErrorHandler: refuseSocket,
 		frameworkErrors: (error: FastifyError, request, reply) => void problem.send(error, request, reply),
 	}).withTypeProvider<ZodTypeProvider>();
+	takeJsonOrNothing(app);
 	app.setValidatorCompiler(validatorCompiler);
 	app.setSerializerCompiler(serializerCompiler);
 	app.setErrorHandler((error, request, reply) => problem.send(error, request, reply));
@@ -70,4 +71,14 @@ export function createInstance(deps: Pick<ApiDeps, "log" | "ids" | "publicUrl">)
 		);
 	});
 	return app;
+}
+
+/** A body is JSON or absent: many clients name its type even where they send none, such as with a cancel. */
+function takeJsonOrNothing(app: FastifyInstance): void {
+	app.removeContentTypeParser("text/plain");
+	const parse = app.getDefaultJsonParser("error", "error");
+	app.addContentTypeParser("application/json", { parseAs: "string" }, (request, body, done) => {
+		if (body === "") done(null, null);
+		else void parse(request, body as string, done);
+	});
 }

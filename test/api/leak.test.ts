@@ -175,8 +175,10 @@ describe("answers and logs", () => {
 		}
 		const big = await send(JSON.stringify({ body: "x".repeat(70_000) }));
 		assert.deepEqual([big.statusCode, big.json().code], [413, "body_too_large"]);
-		const other = await send("to=1", "application/x-www-form-urlencoded");
-		assert.deepEqual([other.statusCode, other.json().code], [415, "unsupported_media_type"]);
+		for (const type of ["application/x-www-form-urlencoded", "text/plain"]) {
+			const other = await send("to=1", type);
+			assert.deepEqual([other.statusCode, other.json().code], [415, "unsupported_media_type"], type);
+		}
 	});
 
 	it("over a socket, broken HTTP gets a problem and no line of log", async () => {

@@ -27,6 +27,13 @@ describe("POST /v1/messages/{id}/cancel", () => {
 		assert.ok(api.seen.settled.includes(message.submissionId));
 	});
 
+	it("needs no body, also from a client that names a type and sends none", async () => {
+		const { json } = await api.post(key);
+		const headers = { authorization: `Bearer ${key}`, "content-type": "application/json" };
+		const answer = await api.app.inject({ method: "POST", url: `/v1/messages/${json.id}/cancel`, headers });
+		assert.deepEqual([answer.statusCode, answer.json().state], [200, "cancelled"]);
+	});
+
 	it("is refused once a carrier has the message, and changes nothing", async () => {
 		const { json } = await api.post(key);
 		await api.sent(json.id);

@@ -62,7 +62,7 @@ describe("POST /v1/messages", () => {
 	});
 
 	it("a body that is not JSON is told so, and not quoted", async () => {
-		for (const payload of [`{"to": "${number}"`, ""]) {
+		for (const payload of [`{"to": "${number}"`, " "]) {
 			const headers = { authorization: `Bearer ${key}`, "content-type": "application/json" };
 			const answer = await api.app.inject({ method: "POST", url: "/v1/messages", headers, payload });
 			assert.equal(answer.statusCode, 400);
