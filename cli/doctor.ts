@@ -14,7 +14,9 @@ const clockDifferenceMsMax = 5_000;
 
 export function doctorCommand(): Command {
 	return new Command("doctor")
-		.description("Check configuration, servers, clocks, keys and policies; exit 1 when something needs mending.")
+		.description(
+			"Check configuration, servers, processes, clocks, keys and policies; exit 1 when something needs mending.",
+		)
 		.option("--json", "print the findings as JSON")
 		.action(async (options: { json?: boolean }) => {
 			const findings = await examine();
@@ -99,6 +101,7 @@ export async function examine(): Promise<Finding[]> {
 				return queues.map((queue) => `${queue._id} (${queue.carrier}${queue.paused ? ", paused" : ""})`).join(", ");
 			}),
 		);
+		findings.push(...(await lookAtProcesses(deps)));
 	} finally {
 		await deps.close();
 	}
@@ -113,6 +116,23 @@ function lookAtEvidence(deps: Deps): Promise<Finding> {
 		if (!isSound(standing)) throw new Error(`${standing}: ${size} entries, witnessed ${witnessed ?? "none"}`);
 		return `${size} entries, ${witnessed ?? 0} of them witnessed`;
 	});
+}
+
+/** Whether what drives messages runs: the servers may all be up, and nobody at work. */
+async function lookAtProcesses({ runs, sendQueues, store }: Deps): Promise<Finding[]> {
+	const worker = await look("worker", "Start the worker, and read its log; messages wait meanwhile.", async () => {
+		const count = await runs.workerCount();
+		if (count === 0) throw new Error("none asks Temporal for work");
+		return `${count} at work`;
+	});
+	const sender = await look("sender", "Start a sender, and read its log; messages wait meanwhile.", async () => {
+		const queues = (await store.sendQueues.all()).filter(({ paused }) => !paused);
+		const counts = await Promise.all(queues.map(({ _id }) => sendQueues.senderCount(_id)));
+		const idle = queues.filter((_, index) => counts[index] === 0).map(({ _id }) => _id);
+		if (idle.length > 0) throw new Error(`none works ${idle.join(", ")}`);
+		return "every send queue that is not paused is worked";
+	});
+	return [worker, sender];
 }
 
 // An approval that nobody signed in to give is said here too.

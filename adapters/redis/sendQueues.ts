@@ -63,6 +63,8 @@ export function createSendQueues(options: { url: string; prefix: string }) {
 		add: (job: SendJob): Promise<void> => adder(job.sendQueue)(job),
 		/** Jobs that wait, are delayed or run, by state. */
 		counts: (name: string) => queue(name).getJobCounts("waiting", "prioritized", "delayed", "active"),
+		/** Senders that are connected to work it. */
+		senderCount: async (name: string): Promise<number> => queue(name).getWorkersCount(),
 		/** Whether Redis answers. */
 		async ping(): Promise<void> {
 			await ready;

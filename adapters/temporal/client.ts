@@ -30,6 +30,11 @@ export const dataConverter: DataConverter = {
 
 export type Runs = ReturnType<typeof createRuns>;
 
+// A worker asks again when its question has stayed unanswered for a minute.
+const pollMsMax = 75_000;
+// TASK_QUEUE_TYPE_WORKFLOW of Temporal's API.
+const workflowTasks = 1;
+
 const keyword = (name: string) => defineSearchAttributeKey(name, "KEYWORD");
 const keys = {
 	tenant: keyword(searchAttributes.tenant),
@@ -131,9 +136,21 @@ export function createRuns(deps: {
 				throw error;
 			}
 		},
+		/** Workers that have asked for work of late. A dead one counts for as long as its last question may stay open. */
+		workerCount: () => countWorkers(client, taskQueue),
 		/** Creates the sweep's schedule, or leaves the one that stands. */
 		ensureSweep: (everyMs: number) => ensureSweep(client, taskQueue, everyMs),
 	};
+}
+
+async function countWorkers(client: Client, taskQueue: string): Promise<number> {
+	const { pollers } = await client.workflowService.describeTaskQueue({
+		namespace: client.options.namespace,
+		taskQueue: { name: taskQueue },
+		taskQueueType: workflowTasks,
+	});
+	const since = Date.now() - pollMsMax;
+	return (pollers ?? []).filter(({ lastAccessTime }) => Number(lastAccessTime?.seconds ?? 0) * 1000 >= since).length;
 }
 
 /** Runs that go over all messages. */

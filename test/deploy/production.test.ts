@@ -39,7 +39,7 @@ describe("production", { skip: missing }, () => {
 		return run(bao.command, [...bao.args, ...args], { env });
 	};
 	// Each login uses its secret-id up, so each command has one of its own.
-	const cliSlots = ["cli1", "cli2", "cli3", "cli4", "cli5"];
+	const cliSlots = ["cli1", "cli2", "cli3", "cli4", "cli5", "cli6"];
 	const lethe = (slot: string, args: string[], input = "") => {
 		const env = { ...environment, LETHE_VAULT_ADMIN_WRAPPED_SECRET_ID_FILE: join(credentials, slot, "admin") };
 		return run(node, ["cli/lethe.ts", ...args], { env, input });
@@ -174,7 +174,7 @@ describe("production", { skip: missing }, () => {
 		const bad = JSON.parse(late.out).filter(({ ok }: { ok: boolean }) => !ok);
 		assert.deepEqual(
 			bad.map(({ check }: { check: string }) => check),
-			["send queues"],
+			["send queues", "worker"],
 		);
 	});
 
@@ -201,6 +201,13 @@ describe("production", { skip: missing }, () => {
 		const [, url] = await api.says(/"ready":true,"url":"([^"]+)"/);
 		await worker.says(/"ready":true/);
 		await sender.says(/"ready":true/);
+		const working = JSON.parse((await lethe("cli6", ["doctor", "--json"])).out).filter(
+			({ ok }: { ok: boolean }) => !ok,
+		);
+		assert.deepEqual(
+			working.map(({ check }: { check: string }) => check),
+			["send queues"],
+		);
 		assert.equal((await fetch(`${url}/healthz`)).status, 200);
 		assert.equal((await fetch(`${url}/readyz`)).status, 200);
 		assert.equal((await fetch(`${url}/v1/messages`)).status, 401);

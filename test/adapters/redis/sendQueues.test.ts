@@ -91,6 +91,15 @@ describe("send queues", () => {
 		assert.deepEqual(seen, [{ messageId: job.messageId, attempt: 1 }]);
 	});
 
+	it("who works a queue is counted, from its first moment to its last", async () => {
+		const { sendQueue } = jobOf();
+		assert.equal(await queues.senderCount(sendQueue), 0);
+		const sender = work(sendQueue, async () => undefined);
+		await until(async () => (await queues.senderCount(sendQueue)) === 1);
+		await sender.close();
+		await until(async () => (await queues.senderCount(sendQueue)) === 0);
+	});
+
 	it("a job that fails is run once, leaves nothing of its error, and does not block its id", async () => {
 		const job = jobOf();
 		await queues.add(job);
