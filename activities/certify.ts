@@ -61,8 +61,8 @@ export async function certifyErased(
 		const about = group.map((entry) => `${entry.messageId}/${entry.object}/${entry.erasedAt}`).sort();
 		const id = deps.ids.derive("certificate", about.join("\n"));
 		const objects = group.map(({ stored: _, ...object }) => object);
-		const { jws } = await deps.certificates.issue({ id, kind: on.kind, tenantId: on.tenantId, objects });
-		await deps.store.certificates.insert({ _id: id, ...on, jws, issuedAt: deps.clock() });
+		const { jws, payload } = await deps.certificates.issue({ id, kind: on.kind, tenantId: on.tenantId, objects });
+		await deps.store.certificates.insert({ _id: id, ...on, jws, issuedAt: Date.parse(payload.issuedAt) });
 		// Together, so that the log and the store take them as one batch each.
 		const marks = [...Map.groupBy(group, ({ messageId }) => messageId)].map(async ([messageId, of]) => {
 			const stored = known.get(messageId) as Message;

@@ -151,13 +151,13 @@ async function insertCertificate(
 	cohort: { _id: string; tenantId: string },
 	objects: Parameters<PurgeDeps["certificates"]["issue"]>[0]["objects"],
 ): Promise<void> {
-	const { jws } = await deps.certificates.issue({ id, kind: "purge", tenantId: cohort.tenantId, objects });
+	const { jws, payload } = await deps.certificates.issue({ id, kind: "purge", tenantId: cohort.tenantId, objects });
 	await deps.store.certificates.insert({
 		_id: id,
 		tenantId: cohort.tenantId,
 		kind: "purge",
 		about: cohort._id,
 		jws,
-		issuedAt: deps.clock(),
+		issuedAt: Date.parse(payload.issuedAt),
 	});
 }

@@ -56,8 +56,8 @@ export function createTend(deps: TendDeps) {
 	async function certify({ _id, record, was, tenantId, erasedAt }: ErasedRecord, verified: boolean): Promise<void> {
 		const id = deps.ids.derive("certificate", `${record}/${was}/${erasedAt}`);
 		const objects = [{ object: was, recordId: record, erasedAt, verified }];
-		const { jws } = await deps.certificates.issue({ id, kind: "record", tenantId, objects });
-		const issuedAt = deps.clock();
+		const { jws, payload } = await deps.certificates.issue({ id, kind: "record", tenantId, objects });
+		const issuedAt = Date.parse(payload.issuedAt);
 		await deps.store.certificates.insert({ _id: id, tenantId, kind: "record", about: record, jws, issuedAt });
 		await subjectRecords.delete(_id);
 	}

@@ -34,14 +34,23 @@ export function verifyCommand(): Command {
 class Unusable extends Error {}
 
 type Options = { keys?: string; checkpoint?: string; json?: boolean };
+type Result = VerifyResult | { valid: false; reason: "contradicted" };
+type CertificateFile = { jws: string; beside: Record<string, unknown> };
 
 async function judgeFile(file: string, jwks: unknown, { json, checkpoint }: Options) {
 	const older = checkpoint === undefined ? undefined : `${await readText(checkpoint)}\n`;
 	const evidence = await verifyEvidenceFile(file, pinnedKeys(jwks), older).catch(() => refuseFile(file));
 	if (evidence) return { valid: evidence.valid, told: json ? JSON.stringify(evidence) : describeEvidence(evidence) };
 	if (older !== undefined) throw new Unusable(`${file} is no evidence export: leave out --checkpoint.`);
-	const result = await verifyCertificate(jwsIn(await readText(file), file), jwks, { now: Date.now() });
+	const result = await judgeCertificate(certificateIn(await readText(file), file), jwks);
 	return { valid: result.valid, told: json ? JSON.stringify(result) : describe(result) };
+}
+
+async function judgeCertificate({ jws, beside }: CertificateFile, jwks: unknown): Promise<Result> {
+	const result = await verifyCertificate(jws, jwks, { now: Date.now() });
+	const contradicted =
+		result.valid && repeated.some((name) => (beside[name] ?? result.certificate[name]) !== result.certificate[name]);
+	return contradicted ? { valid: false, reason: "contradicted" } : result;
 }
 
 async function readKeys(file: string): Promise<unknown> {
@@ -67,11 +76,15 @@ async function readText(file: string): Promise<string> {
 	}
 }
 
-/** The certificate in the file. Whatever else the file holds, keys too, is ignored. */
-function jwsIn(text: string, file: string): string {
+// What the API's answer repeats of a certificate, unsigned: who reads only that must not be told something else.
+const repeated = ["id", "kind", "issuedAt"] as const;
+
+/** The certificate in the file, and what stands beside it; keys there count for nothing. */
+function certificateIn(text: string, file: string): CertificateFile {
 	const parsed = json(text);
-	const jws = parsed === undefined ? text : (parsed as { jws?: unknown } | null)?.jws;
-	if (typeof jws === "string" && jws.split(".").length === 3) return jws;
+	const beside = (parsed ?? { jws: text }) as Record<string, unknown>;
+	const { jws } = beside;
+	if (typeof jws === "string" && jws.split(".").length === 3) return { jws, beside };
 	throw new Unusable(`${file} holds no certificate: give a compact JWS, or JSON with a field \`jws\`.`);
 }
 
@@ -83,7 +96,7 @@ function json(text: string): unknown {
 	}
 }
 
-const reasons: Record<Extract<VerifyResult, { valid: false }>["reason"], string> = {
+const reasons: Record<Extract<Result, { valid: false }>["reason"], string> = {
 	malformed: "it is not a compact JWS as Lethe writes it",
 	wrong_type: "it is not an erasure certificate signed with Ed25519",
 	key_not_pinned: "the key that it names is not among those you have pinned",
@@ -91,10 +104,11 @@ const reasons: Record<Extract<VerifyResult, { valid: false }>["reason"], string>
 	schema: "its content is not an erasure certificate of a version known here",
 	not_canonical: "its content is not in canonical form",
 	inconsistent: "it claims more than the copies that it lists bear out",
+	contradicted: "what the file says beside it is not what was signed",
 	issued_in_future: "it says that it was issued in the future; check this machine's clock",
 };
 
-function describe(result: VerifyResult): string {
+function describe(result: Result): string {
 	if (!result.valid) return `NOT VALID (${result.reason}): ${reasons[result.reason]}.`;
 	const { certificate, kid } = result;
 	const lines = [

@@ -91,6 +91,16 @@ test("a key that only comes with the file does not count", () => {
 	assert.equal(verify(path).code, 2);
 });
 
+test("a file that says beside the certificate what was not signed exits 1", () => {
+	const signed = JSON.parse(Buffer.from(jws.split(".")[1] ?? "", "base64url").toString());
+	const answer = { id: signed.id, kind: signed.kind, about: "sub_x", issuedAt: signed.issuedAt, jws };
+	assert.equal(verify(file("answer.json", answer), "--keys", keys).code, 0);
+	for (const edited of [{ id: `${signed.id}x` }, { kind: "purge" }, { issuedAt: "2020-01-01T00:00:00.000Z" }]) {
+		const result = verify(file("beside.json", { ...answer, ...edited }), "--keys", keys);
+		assert.deepEqual([result.code, /\(contradicted\)/.test(result.out)], [1, true], JSON.stringify(edited));
+	}
+});
+
 test("an edited certificate exits 1", () => {
 	const [header = "", payload = "", signature = ""] = jws.split(".");
 	const edited = Buffer.from(Buffer.from(payload, "base64url").toString().replace('"complete"', '"Complete"')).toString(
