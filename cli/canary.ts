@@ -65,9 +65,8 @@ async function run(stackFile: string, signal: AbortSignal, progress: (line: stri
 	try {
 		for (const place of opened.places) {
 			signal.throwIfAborted();
-			const report = await examine(place);
-			progress(placeLine(report));
-			places.push(report);
+			progress(`searching ${place.name} (${places.length + 1} of ${opened.places.length})`);
+			places.push(await examine(place));
 		}
 	} finally {
 		await opened.close();
