@@ -71,7 +71,7 @@ export const errorCatalogue = {
 	delivery_mode_unavailable: {
 		status: 422,
 		retryable: false,
-		title: "The policies in force ask for a delivery mode that this deployment does not offer.",
+		title: "The request, or the policies in force, ask for a delivery mode that this deployment does not offer.",
 	},
 	opt_in_not_fresh: {
 		status: 422,
