@@ -132,7 +132,9 @@ async function follow(read: (path: string) => Promise<Shown>, id: string, say: (
 	for (;;) {
 		const shown = await read(`/v1/messages/${id}`);
 		for (const entry of shown.evidence.slice(told)) {
-			say(`  ${entry.at.slice(11, 23)}  ${entry.type}${entry.code ? ` (${entry.code})` : ""}`);
+			say(
+				`  ${entry.at.slice(11, 23)}  ${entry.type}${entry.code && entry.code !== entry.type ? ` (${entry.code})` : ""}`,
+			);
 		}
 		told = shown.evidence.length;
 		if (shown.evidence.some((entry) => entry.type === "certified") || Date.now() > end) return shown;

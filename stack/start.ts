@@ -70,7 +70,13 @@ async function run(options: Options): Promise<void> {
 		return stopping;
 	};
 	for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-		process.on(signal, () => void stop().then(() => process.exit(0)));
+		process.on(signal, () => {
+			if (!stopping) say("\nending everything …");
+			void stop().then(() => {
+				say(`ended; messages and keys stay in ${stack.dir}, for the next start.`);
+				process.exit(0);
+			});
+		});
 	}
 	try {
 		await stack.start();
