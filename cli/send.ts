@@ -33,7 +33,7 @@ const pollMs = 200;
 /** Refusals that say nothing of the message: it was not asked for rightly, or could not be judged. */
 const mends: Record<string, string> = {
 	unauthenticated: "Give a live key with --key; `lethe admin key` makes one.",
-	forbidden: "Use a key with the role `sender`.",
+	forbidden: "Use a key with the role `sender`; `lethe admin key` makes one.",
 	invalid_request: "Correct what is named.",
 	invalid_number: "Give +, country code and number, such as +12025550142.",
 	reference_not_opaque: "Correct --reference.",
