@@ -14,6 +14,7 @@ import {
 	readHeader,
 	readObject,
 	refuse,
+	unread,
 } from "./callback.ts";
 import type {
 	CallbackRequest,
@@ -244,7 +245,7 @@ function authenticate(
 }
 
 /** What is of no known kind is no concern of a message; what is of one must have its form. */
-function parse(message: Message | undefined, now: number): Parsed | undefined {
+function parse(message: Message | undefined, now: number): Parsed {
 	const event = message?.Type === "Notification" ? readObject(String(message.Message)) : undefined;
 	if (!event) return {};
 	if ("inboundMessageId" in event) return parseInbound(event, now);
@@ -252,9 +253,9 @@ function parse(message: Message | undefined, now: number): Parsed | undefined {
 	return isText ? parseReceipt(event, now) : {};
 }
 
-function parseReceipt(event: Message, now: number): Parsed | undefined {
+function parseReceipt(event: Message, now: number): Parsed {
 	const { data } = receipt.safeParse(event);
-	if (!data) return undefined;
+	if (!data) return unread;
 	const { messageId: carrierId, eventType, isFinal, eventTimestamp: at = now } = data;
 	const status = data.messageStatus ?? eventType.slice("TEXT_".length);
 	const state = isFinal
@@ -266,9 +267,9 @@ function parseReceipt(event: Message, now: number): Parsed | undefined {
 	return { events: [{ eventId: `${carrierId}.${status}.${isFinal}`, carrierId, state, at, ...(code && { code }) }] };
 }
 
-function parseInbound(event: Message, at: number): Parsed | undefined {
+function parseInbound(event: Message, at: number): Parsed {
 	const { data } = inbound.safeParse(event);
-	if (!data) return undefined;
+	if (!data) return unread;
 	const { inboundMessageId: eventId, originationNumber: from, destinationNumber: to, messageBody: text } = data;
 	return { messages: [{ eventId, from: Plaintext.text(from), to, text: Plaintext.text(text), at }] };
 }

@@ -9,8 +9,11 @@ import type { CarrierCode } from "./codes.ts";
 /** A signature that fits, and whether its time does; or why not. */
 export type Authentic = { refused?: undefined; replayKey: string; fresh: boolean } | { refused: Refusal };
 
-/** What an authentic callback says. `events` and `messages` default to none. */
-export type Parsed = { events?: CarrierEvent[]; messages?: InboundMessage[] };
+/** What an authentic callback says. `events` and `messages` default to none; `unread` as in `VerifyResult`. */
+export type Parsed = { events?: CarrierEvent[]; messages?: InboundMessage[]; unread?: true };
+
+/** Of a kind that tells of messages, and not in the documented form. */
+export const unread: Parsed = { unread: true };
 
 /** The one value of a header, whatever its case; "" (never well-formed) when it is there more than once. */
 export function readHeader(headers: CallbackRequest["headers"], name: string): string | undefined {
@@ -131,7 +134,7 @@ export function toE164(number: string): string {
 
 /**
  * The verdict on a callback. It is parsed only once it is authentic.
- * @param parse undefined when the fields are not those that the carrier documents
+ * @param parse undefined when the fields are not those that were signed, for all that the signature can tell
  */
 export function conclude(authentic: Authentic, parse: () => Parsed | undefined): VerifyResult {
 	if (authentic.refused !== undefined) return refuse(authentic.refused);
@@ -139,7 +142,7 @@ export function conclude(authentic: Authentic, parse: () => Parsed | undefined):
 	if (!parsed) return refuse("malformed");
 	const { replayKey, fresh } = authentic;
 	const { events = [], messages = [] } = parsed;
-	if (fresh) return { valid: true, replayKey, events, messages };
+	if (fresh) return { valid: true, replayKey, ...(parsed.unread && { unread: true }), events, messages };
 	for (const { from, text } of messages) for (const plaintext of [from, text]) plaintext.wipe();
 	return { valid: false, reason: "stale", replayKey, events, messages: [] };
 }

@@ -22,6 +22,7 @@ import {
 	refuse,
 	sha256Hex,
 	toE164,
+	unread,
 } from "./callback.ts";
 import type {
 	CallbackRequest,
@@ -235,7 +236,7 @@ function sortedQueries(query: string): string[] {
 }
 
 /** What is of no known kind is no concern of a message; what is of one must have its form. */
-function parse(request: CallbackRequest, now: number): Parsed | undefined {
+function parse(request: CallbackRequest, now: number): Parsed {
 	const object = readObject(request.body);
 	if (object && "event" in object && "payload" in object) return parseChannel(object, now);
 	const pairs = [...readForm(queryOf(request.url)), ...(isForm(request) ? readForm(request.body) : [])];
@@ -244,28 +245,28 @@ function parse(request: CallbackRequest, now: number): Parsed | undefined {
 	if (!isReceipt && !(names.has("originator") && names.has("body"))) return {};
 	const matters = [...Object.keys(receipt.shape), ...Object.keys(inbound.shape), "statusDatetime", "createdDatetime"];
 	const fields = readFields(pairs, matters);
-	if (!fields) return undefined;
+	if (!fields) return unread;
 	return isReceipt ? parseReceipt({ ...fields, ...object }, now) : parseInbound({ ...fields, ...object }, now);
 }
 
-function parseReceipt(fields: Record<string, unknown>, now: number): Parsed | undefined {
+function parseReceipt(fields: Record<string, unknown>, now: number): Parsed {
 	const { data } = receipt.safeParse(fields);
-	if (!data) return undefined;
+	if (!data) return unread;
 	const at = readTime(fields.statusDatetime, now);
 	const isFailure = !["pending", "submitted", "delivered"].includes(states[data.status] ?? "");
 	return one(data.id, data.status, isFailure ? data.statusReason : undefined, at);
 }
 
-function parseInbound(fields: Record<string, unknown>, now: number): Parsed | undefined {
+function parseInbound(fields: Record<string, unknown>, now: number): Parsed {
 	const { data } = inbound.safeParse(fields);
-	if (!data) return undefined;
+	if (!data) return unread;
 	return written(data.id, data.originator, data.recipient, data.body, readTime(fields.createdDatetime, now));
 }
 
-function parseChannel(object: Record<string, unknown>, now: number): Parsed | undefined {
+function parseChannel(object: Record<string, unknown>, now: number): Parsed {
 	if (object.event !== "sms.outbound" && object.event !== "sms.inbound") return {};
 	const payload = channelEvent.safeParse(object).data?.payload;
-	if (!payload) return undefined;
+	if (!payload) return unread;
 	const at = readTime(payload.createdAt, now);
 	if (object.event === "sms.outbound") {
 		return one(
@@ -278,7 +279,7 @@ function parseChannel(object: Record<string, unknown>, now: number): Parsed | un
 	const from = payload.sender?.contact?.identifierValue;
 	const { connector, contacts, contact: to } = payload.receiver ?? {};
 	const receiver = connector ?? contacts?.[0] ?? to;
-	if (from === undefined || receiver === undefined) return undefined;
+	if (from === undefined || receiver === undefined) return unread;
 	return written(payload.id, from, receiver.identifierValue, payload.body?.text?.text ?? "", at);
 }
 

@@ -145,7 +145,7 @@ const codes: Record<string, CarrierCode> = {
 	"450": "invalid_recipient",
 };
 
-const uuid = z.string().regex(/^[0-9a-fA-F-]{1,64}$/);
+const uuid = z.string().regex(/^[\w-]{1,64}$/);
 const address = z.string().regex(/^[\w+ .-]{1,32}$/);
 const receipt = z.object({
 	MessageUUID: uuid,
@@ -162,7 +162,7 @@ const receipt = z.object({
 	To: address.optional(),
 	ParentMessageUUID: uuid.optional(),
 });
-const inbound = z.object({ MessageUUID: uuid, From: address, To: address, Text: z.string().max(1600) });
+const inbound = z.object({ MessageUUID: uuid, From: address, To: address, Text: z.string().max(4096) });
 /** Names that no name or value of another field holds by chance. */
 const telling = ["MessageUUID", "ErrorCode", "Status"];
 const freeText = ["Text"];

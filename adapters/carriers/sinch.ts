@@ -18,6 +18,7 @@ import {
 	refuse,
 	sha256Hex,
 	toE164,
+	unread,
 } from "./callback.ts";
 import type {
 	CallbackRequest,
@@ -254,18 +255,18 @@ function authenticateApplication(secret: string, request: CallbackRequest, now: 
 }
 
 /** What is of no known kind is no concern of a message; what is of one must have its form. */
-function parse(body: string, now: number): Parsed | undefined {
+function parse(body: string, now: number): Parsed {
 	const event = readObject(body);
 	if (event?.type === "mo_text") {
 		const { data } = inbound.safeParse(event);
-		if (!data) return undefined;
+		if (!data) return unread;
 		const text = Plaintext.text(data.body);
 		const from = Plaintext.text(toE164(data.from));
 		return { messages: [{ eventId: data.id, from, to: toE164(data.to), text, at: data.received_at ?? now }] };
 	}
 	if (event?.type !== "recipient_delivery_report_sms") return {};
 	const { data } = receipt.safeParse(event);
-	if (!data) return undefined;
+	if (!data) return unread;
 	const { batch_id: carrierId, status, code } = data;
 	const mapped = mapCode(codes, code >= 402 ? String(code) : undefined);
 	const state = states[status] ?? "pending";

@@ -15,6 +15,7 @@ import {
 	readSeconds,
 	refuse,
 	sha256Hex,
+	unread,
 } from "./callback.ts";
 import type {
 	CallbackRequest,
@@ -101,11 +102,7 @@ export const verifyTelnyx: VerifierFactory = ({ secrets }) => {
 	return (request, now) => {
 		if (!key) return refuse("not_configured");
 		if (!isCallback(request)) return refuse("malformed");
-		const authentic = authenticate(key, request, now);
-		const id = z.object({ data: z.object({ id: eventId }) }).safeParse(readObject(request.body)).data?.data.id;
-		// Telnyx brings the same event again under a new time: its id is what stays.
-		const keyed = authentic.refused === undefined && id !== undefined ? { ...authentic, replayKey: id } : authentic;
-		return conclude(keyed, () => parse(request.body, now));
+		return conclude(authenticate(key, request, now), () => parse(request.body, now));
 	};
 };
 
@@ -176,16 +173,16 @@ function authenticate(key: KeyObject, { method, headers, body }: CallbackRequest
 }
 
 /** What is of no known kind is no concern of a message; what is of one must have its form. */
-function parse(body: string, now: number): Parsed | undefined {
+function parse(body: string, now: number): Parsed {
 	const event = readObject(body);
 	const { event_type: type } = (event?.data ?? {}) as { event_type?: unknown };
 	if (type === "message.received") return parseInbound(event, now);
 	return type === "message.sent" || type === "message.finalized" ? parseReceipt(event, now) : {};
 }
 
-function parseReceipt(event: unknown, now: number): Parsed | undefined {
+function parseReceipt(event: unknown, now: number): Parsed {
 	const data = receipt.safeParse(event).data?.data;
-	if (!data) return undefined;
+	if (!data) return unread;
 	const { to, id: carrierId, errors } = data.payload;
 	const code = mapCode(codes, errors?.[0]?.code);
 	const events = new Set(to.map(({ status }) => status));
@@ -198,10 +195,10 @@ function parseReceipt(event: unknown, now: number): Parsed | undefined {
 	};
 }
 
-function parseInbound(event: unknown, now: number): Parsed | undefined {
+function parseInbound(event: unknown, now: number): Parsed {
 	const data = inbound.safeParse(event).data?.data;
 	const to = data?.payload.to[0]?.phone_number;
-	if (!data || to === undefined) return undefined;
+	if (!data || to === undefined) return unread;
 	const { id, from, text } = data.payload;
 	const at = data.occurred_at ?? now;
 	return {

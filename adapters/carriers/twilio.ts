@@ -128,6 +128,7 @@ const states: Record<string, CarrierEvent["state"]> = {
 	queued: "pending",
 	sending: "pending",
 	sent: "submitted",
+	partially_delivered: "submitted",
 	delivered: "delivered",
 	read: "delivered",
 	undelivered: "undelivered",
@@ -154,8 +155,8 @@ const codes: Record<string, CarrierCode> = {
 	"30036": "validity_over",
 };
 
-const sid = z.string().regex(/^(SM|MM)[0-9A-Za-z]{1,62}$/);
-const account = z.string().regex(/^AC[0-9A-Za-z]{1,62}$/);
+const sid = z.string().regex(/^(SM|MM)[\w-]{1,62}$/);
+const account = z.string().regex(/^AC[\w-]{1,62}$/);
 const address = z.string().regex(/^[\w+: .@-]{1,64}$/);
 const common = { MessageSid: sid, SmsSid: sid.optional(), AccountSid: account.optional(), From: address.optional() };
 const receipt = z.object({
@@ -172,8 +173,8 @@ const inbound = z.object({
 	...common,
 	From: address,
 	To: address,
-	Body: z.string().max(1600),
-	SmsStatus: z.literal("received").optional(),
+	Body: z.string().max(4096),
+	SmsStatus: z.enum(["receiving", "received"]).optional(),
 	NumMedia: z
 		.string()
 		.regex(/^\d{1,2}$/)

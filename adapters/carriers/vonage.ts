@@ -22,6 +22,7 @@ import {
 	refuse,
 	sha256Hex,
 	toE164,
+	unread,
 } from "./callback.ts";
 import type {
 	CallbackRequest,
@@ -311,18 +312,18 @@ function parseSigned(pairs: [string, string][], now: number): Parsed | undefined
 function parse(event: Record<string, unknown>, now: number): Parsed | undefined {
 	if ("messageId" in event) return "status" in event ? parseSmsReceipt(event, now) : parseSmsInbound(event, now);
 	if ("message_uuid" in event) return "status" in event ? parseReceipt(event, now) : parseInbound(event, now);
-	return "status" in event && "msisdn" in event ? undefined : {};
+	return "status" in event && "msisdn" in event ? unread : {};
 }
 
 function parseSmsReceipt(event: Record<string, unknown>, now: number): Parsed | undefined {
 	const { data } = smsReceipt.safeParse(event);
-	if (!data) return undefined;
+	if (!data) return unread;
 	return one(data.messageId, data.status, data["err-code"], readTime(data["message-timestamp"], now));
 }
 
 function parseReceipt(event: Record<string, unknown>, now: number): Parsed | undefined {
 	const { data } = receipt.safeParse(event);
-	return data && one(data.message_uuid, data.status, data.error?.title, readTime(data.timestamp, now));
+	return data ? one(data.message_uuid, data.status, data.error?.title, readTime(data.timestamp, now)) : unread;
 }
 
 function one(carrierId: string, status: string, reason: string | undefined, at: number): Parsed {
@@ -333,7 +334,7 @@ function one(carrierId: string, status: string, reason: string | undefined, at: 
 
 function parseSmsInbound(event: Record<string, unknown>, now: number): Parsed | undefined {
 	const { data } = smsInbound.safeParse(event);
-	if (!data) return undefined;
+	if (!data) return unread;
 	return written(data.messageId, data.msisdn, data.to, data.text, readTime(data["message-timestamp"], now));
 }
 
@@ -341,7 +342,7 @@ function parseInbound(event: Record<string, unknown>, now: number): Parsed | und
 	// Other channels and media bring no text.
 	if (event.message_type !== "text") return {};
 	const { data } = inbound.safeParse(event);
-	return data && written(data.message_uuid, data.from, data.to, data.text, readTime(data.timestamp, now));
+	return data ? written(data.message_uuid, data.from, data.to, data.text, readTime(data.timestamp, now)) : unread;
 }
 
 function written(eventId: string, from: string, to: string, text: string, at: number): Parsed {

@@ -171,7 +171,14 @@ test("each of an array of PDUs is a line: its fields by their names, or the code
 	assert.equal(code, 0);
 	const [pdu, link, ...errors] = lines.map((line) => JSON.parse(line));
 	assert.deepEqual(pdu, {
-		...{ command: "submit_sm", command_id: 4, command_status: 0, sequence_number: 1, service_type: "" },
+		...{
+			command: "submit_sm",
+			command_length: 57,
+			command_id: 4,
+			command_status: 0,
+			sequence_number: 1,
+			service_type: "",
+		},
 		...{ source_addr_ton: 1, source_addr_npi: 1, source_addr: "12025550100" },
 		...{ dest_addr_ton: 1, dest_addr_npi: 1, destination_addr: "12025550142", esm_class: 0, protocol_id: 0 },
 		...{ priority_flag: 0, schedule_delivery_time: "", validity_period: "", registered_delivery: 1 },

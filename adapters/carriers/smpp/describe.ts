@@ -1,7 +1,7 @@
 // A PDU as JSON, with the names that the specification gives its fields.
 
 import { layouts } from "./layouts.ts";
-import { type Pdu, readParameter } from "./pdu.ts";
+import { encodePdu, type Pdu, readParameter } from "./pdu.ts";
 import { idForms, readReceipt } from "./receipt.ts";
 import { decodeText } from "./text.ts";
 
@@ -12,6 +12,7 @@ export function describe(pdu: Pdu): Record<string, unknown> {
 	const text = textOf(pdu);
 	return {
 		command,
+		command_length: encodePdu(pdu).length,
 		command_id: layouts[command]?.id,
 		command_status,
 		sequence_number,

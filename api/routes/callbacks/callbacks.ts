@@ -47,6 +47,7 @@ export function createCallbacks(deps: CallbacksDeps) {
 			const callback = { method, url: `${deps.publicUrl}${raw.url}`, headers, body: body.toString("utf8") };
 			const result = carrier.verify(callback, deps.clock());
 			if (!result.valid && result.reason !== "stale") throw refuse(carrier, result.reason);
+			if (result.valid && result.unread) throw refuse(carrier, "unread");
 			const { queue } = request.params;
 			for (const event of result.events) count(carrier, await receive(queue, event, !result.valid));
 			await takeMessages(carrier, queue, result.messages);
@@ -73,7 +74,7 @@ export function createCallbacks(deps: CallbacksDeps) {
 		throw new LetheError("not_found");
 	}
 
-	function refuse(carrier: Carrier, reason: Refusal): LetheError {
+	function refuse(carrier: Carrier, reason: Refusal | "unread"): LetheError {
 		count(carrier, reason);
 		const askAgain = reason === "unsigned" && carrier.capabilities.unsignedCallbacks === "ask_again";
 		if (askAgain) return new LetheError("callback_unsigned");

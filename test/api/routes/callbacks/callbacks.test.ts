@@ -60,6 +60,18 @@ describe("a callback's bytes", () => {
 	});
 });
 
+describe("a callback that is authentic and has not the form that its carrier documents", () => {
+	it("is refused and counted: what it tells of a message must not be lost in silence", async () => {
+		const odd = { valid: true, replayKey: "r", unread: true, events: [], messages: [] } as const;
+		const carrier = { name: "simulator", verify: () => odd } as unknown as Carrier;
+		const api = await createTestApi(() => ({ carriers: { verifier: async () => carrier } }));
+		assert.deepEqual(await api.callback({}), { status: 400, code: "callback_invalid" });
+		const { text } = await api.request("", "GET", "/metrics");
+		assert.match(text, /result="unread"\} 1/);
+		await api.close();
+	});
+});
+
 describe("a callback that bears no signature", () => {
 	it("is asked for again where its carrier is known to forget it, and refused elsewhere", async () => {
 		for (const [unsignedCallbacks, status] of [
