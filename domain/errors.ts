@@ -102,10 +102,10 @@ export const errorCatalogue = {
 	},
 	callback_invalid: { status: 400, retryable: false, title: "The callback is malformed." },
 	callback_unauthenticated: { status: 401, retryable: false, title: "The callback's signature does not verify." },
-	callback_unsigned: {
+	callback_unverifiable: {
 		status: 503,
 		retryable: true,
-		title: "The callback bears no signature; it is taken once it is brought again with one.",
+		title: "The callback can't be verified as it came or as this queue is set up; bring it again.",
 	},
 	content_erased: { status: 410, retryable: false, title: "The content has been erased." },
 } as const satisfies Record<string, { status: number; retryable: boolean; title: string }>;

@@ -76,8 +76,9 @@ export function createCallbacks(deps: CallbacksDeps) {
 
 	function refuse(carrier: Carrier, reason: Refusal | "unread"): LetheError {
 		count(carrier, reason);
-		const askAgain = reason === "unsigned" && carrier.capabilities.unsignedCallbacks === "ask_again";
-		if (askAgain) return new LetheError("callback_unsigned");
+		const mayComeSigned = reason === "unsigned" && carrier.capabilities.unsignedCallbacks === "ask_again";
+		// What is refused for good is lost: a queue without its secret may be given one.
+		if (mayComeSigned || reason === "not_configured") return new LetheError("callback_unverifiable");
 		const unauthenticated = reason === "unsigned" || reason === "bad_signature" || reason === "untrusted";
 		return new LetheError(unauthenticated ? "callback_unauthenticated" : "callback_invalid");
 	}

@@ -73,12 +73,13 @@ describe("a callback that is authentic and has not the form that its carrier doc
 });
 
 describe("a callback that bears no signature", () => {
-	it("is asked for again where its carrier is known to forget it, and refused elsewhere", async () => {
-		for (const [unsignedCallbacks, status] of [
-			["ask_again", 503],
-			["refuse", 401],
+	it("is asked for again where its carrier is known to forget it, or the queue has no secret yet, and refused elsewhere", async () => {
+		for (const [reason, unsignedCallbacks, status] of [
+			["unsigned", "ask_again", 503],
+			["unsigned", "refuse", 401],
+			["not_configured", "refuse", 503],
 		] as const) {
-			const unsigned = { valid: false, reason: "unsigned", events: [], messages: [] } as const;
+			const unsigned = { valid: false, reason, events: [], messages: [] } as const;
 			const carrier = { name: "simulator", verify: () => unsigned, capabilities: { unsignedCallbacks } } as unknown;
 			const api = await createTestApi(() => ({ carriers: { verifier: async () => carrier as Carrier } }));
 			const answer = await api.callback({});
