@@ -1,5 +1,6 @@
 // A witness in a file: the last checkpoint, replaced at once or not at all.
 
+import { randomBytes } from "node:crypto";
 import { mkdir, open, readFile, rename } from "node:fs/promises";
 import { dirname } from "node:path";
 import { LetheError } from "../domain/errors.ts";
@@ -24,7 +25,8 @@ export function createFileWitness(path: string): Witness {
 		write: (note) =>
 			guardFile(async () => {
 				await mkdir(dirname(path), { recursive: true, mode: privateFolder });
-				const next = `${path}.next`;
+				// Of two that write at once neither may write into the other's.
+				const next = `${path}.${randomBytes(6).toString("hex")}`;
 				const file = await open(next, "w", privateFile);
 				try {
 					await file.writeFile(note);
@@ -33,6 +35,7 @@ export function createFileWitness(path: string): Witness {
 					await file.close();
 				}
 				await rename(next, path);
+				return true;
 			}),
 	};
 }

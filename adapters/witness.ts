@@ -5,6 +5,6 @@ export type Witness = {
 	name: string;
 	/** The signed note that it keeps; undefined when it has none yet. */
 	read: () => Promise<string | undefined>;
-	/** Has it keep another in the place of the one that was read last. */
-	write: (note: string) => Promise<void>;
+	/** Has it keep another in the place of the one that was read last; false when somebody else was faster. */
+	write: (note: string) => Promise<boolean>;
 };

@@ -5,7 +5,7 @@ import type { Witness } from "../adapters/witness.ts";
 import type { Standing } from "../domain/evidence.ts";
 import { type Checkpoint, openCheckpoint, type SignCheckpoint, signCheckpoint } from "./checkpoint.ts";
 import { unpackFrontier } from "./evidence.ts";
-import { rootOf } from "./merkle.ts";
+import { emptyFrontier, type Frontier, rootOf } from "./merkle.ts";
 import { createTreeReader, type TreeStore } from "./treeReader.ts";
 
 export type Checkpoints = ReturnType<typeof createCheckpoints>;
@@ -24,34 +24,37 @@ type CheckpointsDeps = {
 export function createCheckpoints(deps: CheckpointsDeps) {
 	const tree = createTreeReader(deps.store);
 
-	async function compare(seen: Checkpoint | undefined, size: number): Promise<Standing> {
+	async function compare(seen: Checkpoint | undefined, head: Frontier): Promise<Standing> {
 		if (seen === undefined) return "forked";
-		if (seen.size > size) return "behind";
-		if (!(await tree.rootAt(seen.size)).equals(seen.root)) return "forked";
-		return seen.size === size ? "equal" : "ahead";
+		if (seen.size > head.size) return "behind";
+		// Of a log that has not grown the last bundle tells; nothing else is read.
+		const root = seen.size === head.size ? rootOf(head) : await tree.rootAt(seen.size);
+		if (!root.equals(seen.root)) return "forked";
+		return seen.size === head.size ? "equal" : "ahead";
 	}
 
-	async function judge(): Promise<{ standing: Standing; size: number; witnessed?: number; notes: string[] }> {
-		const size = (await deps.store.head())?.end ?? 0;
+	async function judge(): Promise<{ standing: Standing; head: Frontier; witnessed?: number; notes: string[] }> {
+		const newest = await deps.store.head();
+		const head = newest === undefined ? emptyFrontier : unpackFrontier(newest.end, newest.frontier);
 		const notes = (await Promise.all(deps.witnesses.map(({ read }) => read()))).filter((note) => note !== undefined);
 		if (notes.length === 0) {
 			const published = await deps.store.checkpoint();
-			const first = size === 0 ? "equal" : "ahead";
-			return { standing: published === undefined ? first : "unwitnessed", size, notes };
+			const first = head.size === 0 ? "equal" : "ahead";
+			return { standing: published === undefined ? first : "unwitnessed", head, notes };
 		}
 		const keys = await deps.keys();
 		const seen = notes.map((note) => openCheckpoint(note, keys, deps.origin));
-		const standings = await Promise.all(seen.map((checkpoint) => compare(checkpoint, size)));
+		const standings = await Promise.all(seen.map((checkpoint) => compare(checkpoint, head)));
 		const worst = (["forked", "behind", "ahead", "equal"] as const).find((one) => standings.includes(one));
 		const sizes = seen.flatMap((checkpoint) => checkpoint?.size ?? []);
-		return { standing: worst ?? "forked", size, ...(sizes.length > 0 ? { witnessed: Math.max(...sizes) } : {}), notes };
+		return { standing: worst ?? "forked", head, ...(sizes.length > 0 ? { witnessed: Math.max(...sizes) } : {}), notes };
 	}
 
 	return {
 		/** Compares the log's length, and the root at what each witness saw, with what it saw. @throws LetheError */
 		async standing(): Promise<{ standing: Standing; size: number; witnessed?: number }> {
-			const { notes: _, ...told } = await judge();
-			return told;
+			const { standing, head, witnessed } = await judge();
+			return { standing, size: head.size, ...(witnessed === undefined ? {} : { witnessed }) };
 		},
 
 		/**
@@ -60,19 +63,23 @@ export function createCheckpoints(deps: CheckpointsDeps) {
 		 * @throws LetheError when store, witness or key server are away
 		 */
 		async publish(): Promise<{ standing: Standing; size: number }> {
-			const { standing: now, size, notes } = await judge();
+			const { standing, head, notes } = await judge();
+			const { size } = head;
 			// Whoever published it may have died before the log itself kept it.
-			if (now === "equal" && notes[0] !== undefined) await deps.store.keepCheckpoint(size, notes[0]);
-			if (now !== "ahead") return { standing: now, size };
-			const head = await deps.store.head();
-			if (head === undefined) return { standing: "behind", size: 0 };
-			const root = rootOf(unpackFrontier(head.end, head.frontier));
-			// What a checkpoint promises is proven from tiles: they are kept before it is signed.
-			await tree.nodesOf(head.end);
-			const note = await signCheckpoint({ origin: deps.origin, size: head.end, root }, deps.sign);
-			for (const witness of deps.witnesses) await witness.write(note);
-			await deps.store.keepCheckpoint(head.end, note);
-			return { standing: "equal", size: head.end };
+			if (standing === "equal" && notes[0] !== undefined && notes[0] !== (await deps.store.checkpoint())) {
+				await deps.store.keepCheckpoint(size, notes[0]);
+			}
+			if (standing !== "ahead") return { standing, size };
+			const root = rootOf(head);
+			// What a checkpoint promises is proven from tiles: they are kept, and agree, before it is signed.
+			if (!(await tree.rootAt(size)).equals(root)) return { standing: "forked", size };
+			const note = await signCheckpoint({ origin: deps.origin, size, root }, deps.sign);
+			for (const witness of deps.witnesses) {
+				// Another process publishes at the same time: its checkpoint stands, the next is ours or its own.
+				if (!(await witness.write(note))) return { standing, size };
+			}
+			await deps.store.keepCheckpoint(size, note);
+			return { standing: "equal", size };
 		},
 	};
 }

@@ -20,9 +20,13 @@ type EvidenceDeps = {
 	gather: typeof createBatcher;
 };
 
-/** Entries of one caller. `repeated`: they may be in the log already, from a process that died before it said so. */
-type Group = { entries: Prepared[]; repeated: boolean };
-type Prepared = { id: string; text: string; about: string | undefined; tenantId: string | undefined };
+/** Entries of one caller. */
+type Group = {
+	entries: Prepared[];
+	/** Where they began: they may be in the log already, from a process that died before it said so. */
+	begin?: string;
+};
+type Prepared = { id: string; text: string; about: string[]; tenantId: string | undefined };
 
 const bundleEntriesMax = 256;
 const gatheredMax = 200;
@@ -72,7 +76,7 @@ export function createEvidence(deps: EvidenceDeps) {
 		async append(acts: readonly Act[]): Promise<void> {
 			const now = deps.clock();
 			const entries = acts.map((act) => prepare(deps.ids.random("evidence"), now, act));
-			if (entries.length > 0) await enter({ entries, repeated: false });
+			if (entries.length > 0) await enter({ entries });
 		},
 
 		/**
@@ -82,17 +86,24 @@ export function createEvidence(deps: EvidenceDeps) {
 		 */
 		async integrate(message: Carrier, next: readonly EvidenceEntry[] = []): Promise<number> {
 			const all = [...message.evidence, ...next];
-			const entries = all
-				.map((entry, position) => ofMessage(deps, message, entry, position))
-				.slice(message.integrated ?? 0);
-			if (entries.length > 0) await enter({ entries, repeated: true });
+			const first = message.integrated ?? 0;
+			// A repeat begins where the first try did: the document says so until the log's part of it is known.
+			const begin = `${message._id} ${first}`;
+			const entries = all.slice(first).map((entry, at) => ofMessage(deps, message, entry, first + at, begin));
+			if (entries.length > 0) await enter({ entries, begin });
 			return all.length;
 		},
 	};
 }
 
 // Its id follows from its place on its document and from what it says: entered again, it is known.
-function ofMessage(deps: EvidenceDeps, message: Carrier, entry: EvidenceEntry, position: number): Prepared {
+function ofMessage(
+	deps: EvidenceDeps,
+	message: Carrier,
+	entry: EvidenceEntry,
+	position: number,
+	begin: string,
+): Prepared {
 	const { at, type, code, attempt } = entry;
 	const by = entry.by ?? (type === "accepted" ? message.principalId : undefined);
 	const act: Act = {
@@ -104,17 +115,18 @@ function ofMessage(deps: EvidenceDeps, message: Carrier, entry: EvidenceEntry, p
 		about: message._id,
 	};
 	const said = [message._id, position, at, type, code ?? "", attempt ?? "", by ?? ""].join("\n");
-	return prepare(deps.ids.derive("evidence", said), at, act);
+	const prepared = prepare(deps.ids.derive("evidence", said), at, act);
+	return { ...prepared, about: [...prepared.about, begin] };
 }
 
 function prepare(id: string, at: number, act: Act): Prepared {
-	return { id, text: formatEntry(id, at, act), about: act.about, tenantId: act.tenantId };
+	return { id, text: formatEntry(id, at, act), about: act.about ? [act.about] : [], tenantId: act.tenantId };
 }
 
 async function findEntered(store: EvidenceDeps["store"], groups: Group[]): Promise<string[]> {
-	const about = groups.flatMap(({ repeated, entries }) => (repeated ? entries.map((entry) => entry.about ?? "") : []));
-	if (about.length === 0) return [];
-	const found = await store.findAbout([...new Set(about)]);
+	const begins = groups.flatMap(({ begin }) => begin ?? []);
+	if (begins.length === 0) return [];
+	const found = await store.findAbout([...new Set(begins)]);
 	return found.flatMap(({ entries }) => entries.map((text) => readEntry(text)?.id ?? ""));
 }
 
@@ -132,7 +144,7 @@ function bundlesOf(head: Head, entries: Prepared[], now: number): Bundle[] {
 		bundles.push({
 			_id: indexText(start),
 			entries: taken.map(({ text }) => text),
-			about: [...new Set(taken.flatMap(({ about }) => about ?? []))],
+			about: [...new Set(taken.flatMap(({ about }) => about))],
 			tenants: [...new Set(taken.map(({ tenantId }) => tenantId ?? everyTenant))],
 			frontier: packFrontier(frontier),
 			// Clocks of two processes differ; the log's own order never goes back.

@@ -108,7 +108,7 @@ async function readBundles(
 	return { frontier, roots, leafHashes };
 }
 
-function checkEntries(bundle: Bundle, ids: Set<string>, find: Find): void {
+function checkEntries(bundle: Bundle, seen: Set<string>, find: Find): void {
 	const { start } = spanOf(bundle);
 	const about = new Set<string>();
 	const tenants = new Set<string>();
@@ -118,12 +118,16 @@ function checkEntries(bundle: Bundle, ids: Set<string>, find: Find): void {
 			find({ kind: "malformed", index: start + at });
 			continue;
 		}
-		if (ids.has(entry.id)) find({ kind: "repeated", index: start + at });
-		ids.add(entry.id);
+		if (seen.has(entry.id)) find({ kind: "repeated", index: start + at });
+		seen.add(entry.id);
 		if (entry.about !== undefined) about.add(entry.about);
 		tenants.add(entry.tenantId ?? everyTenant);
 	}
-	const isFiled = sameMembers(bundle.about, about) && sameMembers(bundle.tenants, tenants);
+	// Where a message's entries began on its document, only the document can say.
+	const ids = bundle.about.filter((key) => !key.includes(" "));
+	const begins = bundle.about.filter((key) => key.includes(" ")).map((key) => key.split(" ")[0] ?? "");
+	const isFiled =
+		sameMembers(ids, about) && begins.every((id) => about.has(id)) && sameMembers(bundle.tenants, tenants);
 	if (!isFiled || bundle.entries.length === 0) find({ kind: "misfiled", index: start });
 }
 

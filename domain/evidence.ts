@@ -83,7 +83,7 @@ export type Bundle = {
 	_id: string;
 	/** Canonical JSON, as hashed. */
 	entries: string[];
-	/** What its entries are about: a repeat is found by them. */
+	/** Ids of what its entries are about; of a message's, also where on its document they began: a repeat is found by it. */
 	about: string[];
 	/** Whose entries it has; `all` where one belongs to no tenant. */
 	tenants: string[];

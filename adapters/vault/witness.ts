@@ -2,12 +2,15 @@
 
 import type { Witness } from "../witness.ts";
 import type { VaultClient } from "./client.ts";
+import { vaultFailure } from "./connection.ts";
 
+// What Vault answers to a version that is not the last.
+const refused = 400;
 const path = "kv/data/evidence/checkpoint";
 
 /**
  * Reading is for the signer, api and admin roles, writing for the signer.
- * Throws LetheError keys_unavailable when Vault is away; internal when it refuses, as it does to whoever was not the first.
+ * Throws LetheError keys_unavailable when Vault is away; internal when it refuses.
  */
 export function createVaultWitness(deps: { vault: Pick<VaultClient, "read" | "write"> }): Witness {
 	let version = 0;
@@ -19,8 +22,14 @@ export function createVaultWitness(deps: { vault: Pick<VaultClient, "read" | "wr
 			return answer?.data.data?.note as string | undefined;
 		},
 		async write(note) {
-			await deps.vault.write(path, { options: { cas: version }, data: { note } });
+			try {
+				await deps.vault.write(path, { options: { cas: version }, data: { note } });
+			} catch (error) {
+				if (vaultFailure(error)?.status === refused) return false;
+				throw error;
+			}
 			version++;
+			return true;
 		},
 	};
 }

@@ -3,6 +3,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { openCheckpoint, signCheckpoint } from "../../audit/checkpoint.ts";
+import { createCheckpoints } from "../../audit/checkpoints.ts";
+import type { Bundle } from "../../domain/evidence.ts";
 import { carrierOf, createKey, createMemoryEvidence, origin } from "./memoryEvidence.ts";
 
 async function published(entries = 700) {
@@ -63,6 +65,25 @@ describe("a published log", () => {
 		delete log.witnessed.note;
 		assert.equal((await log.checkpoints.standing()).standing, "unwitnessed");
 		assert.equal((await log.checkpoints.publish()).standing, "unwitnessed");
+	});
+
+	it("leaves it to another publisher that was faster, and keeps none that the witness did not take", async () => {
+		const log = await published();
+		await log.evidence.append([{ type: "denied" }]);
+		const { note } = log.kept;
+		const witness = { name: "slow", read: async () => note, write: async () => false };
+		const { store, key } = log;
+		const slow = createCheckpoints({ origin, store, witnesses: [witness], sign: key.sign, keys: async () => [key] });
+		assert.deepEqual(await slow.publish(), { standing: "ahead", size: 701 });
+		assert.equal(log.kept.note, note);
+	});
+
+	it("whose last bundle was given another edge is forked, and is not signed", async () => {
+		const log = await published();
+		await log.evidence.append([{ type: "denied" }]);
+		const last = log.kept.bundles.at(-1) as Bundle;
+		log.kept.bundles[log.kept.bundles.length - 1] = { ...last, frontier: Buffer.from(last.frontier).fill(1, 0, 32) };
+		assert.equal((await log.checkpoints.publish()).standing, "forked");
 	});
 
 	it("whose publisher died after the witness had seen it has that checkpoint at the next", async () => {

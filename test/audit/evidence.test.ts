@@ -71,6 +71,23 @@ describe("the evidence log", () => {
 		);
 	});
 
+	it("looks for a repeat where the first try would stand, and reads no other bundle for it", async () => {
+		const log = createMemoryEvidence();
+		const document = carrierOf(2);
+		const integrated = await log.evidence.integrate(document);
+		const read: number[] = [];
+		const { findAbout } = log.store;
+		log.store.findAbout = async (keys) => {
+			const found = await findAbout(keys);
+			read.push(found.length);
+			return found;
+		};
+		const evidence = [...document.evidence, { at: 1_780_000_000_009, type: "delivered" as const }];
+		await log.evidence.integrate({ ...document, integrated, evidence });
+		await log.createWriter().integrate({ ...document, integrated, evidence });
+		assert.deepEqual([read, log.entries().length], [[0, 1], 3]);
+	});
+
 	it("enters what the next update adds, and again only if that update said something else", async () => {
 		const log = createMemoryEvidence();
 		const document = carrierOf(2);

@@ -9,6 +9,7 @@ export function createMemoryWitness() {
 		read: async () => kept.note,
 		write: async (note) => {
 			kept.note = note;
+			return true;
 		},
 	};
 	return { ...witness, kept };
