@@ -5,7 +5,7 @@ import type { Witness } from "../adapters/witness.ts";
 import type { Standing } from "../domain/evidence.ts";
 import { type Checkpoint, openCheckpoint, type SignCheckpoint, signCheckpoint } from "./checkpoint.ts";
 import { unpackFrontier } from "./evidence.ts";
-import { emptyFrontier, type Frontier, rootOf } from "./merkle.ts";
+import { emptyFrontier, type Frontier, type Hash, rootOf } from "./merkle.ts";
 import { createTreeReader, type TreeStore } from "./treeReader.ts";
 
 export type Checkpoints = ReturnType<typeof createCheckpoints>;
@@ -28,9 +28,19 @@ export function createCheckpoints(deps: CheckpointsDeps) {
 		if (seen === undefined) return "forked";
 		if (seen.size > head.size) return "behind";
 		// Of a log that has not grown the last bundle tells; nothing else is read.
-		const root = seen.size === head.size ? rootOf(head) : await tree.rootAt(seen.size);
-		if (!root.equals(seen.root)) return "forked";
+		const root = seen.size === head.size ? rootOf(head) : await rootAt(seen.size);
+		if (!root?.equals(seen.root)) return "forked";
 		return seen.size === head.size ? "equal" : "ahead";
+	}
+
+	/** The root over the entries and tiles that are kept; undefined where some of them are missing. */
+	async function rootAt(size: number): Promise<Hash | undefined> {
+		try {
+			return await tree.rootAt(size);
+		} catch (error) {
+			if (error instanceof RangeError) return undefined;
+			throw error;
+		}
 	}
 
 	async function judge(): Promise<{ standing: Standing; head: Frontier; witnessed?: number; notes: string[] }> {
@@ -72,7 +82,7 @@ export function createCheckpoints(deps: CheckpointsDeps) {
 			if (standing !== "ahead") return { standing, size };
 			const root = rootOf(head);
 			// What a checkpoint promises is proven from tiles: they are kept, and agree, before it is signed.
-			if (!(await tree.rootAt(size)).equals(root)) return { standing: "forked", size };
+			if (!(await rootAt(size))?.equals(root)) return { standing: "forked", size };
 			const note = await signCheckpoint({ origin: deps.origin, size, root }, deps.sign);
 			for (const witness of deps.witnesses) {
 				// Another process publishes at the same time: its checkpoint stands, the next is ours or its own.

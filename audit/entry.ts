@@ -3,13 +3,13 @@
 import canonicalize from "canonicalize";
 import { z } from "zod";
 import { type Act, actors, actTypes, type Entry } from "../domain/evidence.ts";
-import { isId } from "../domain/ids.ts";
+import { isAnyId, isId } from "../domain/ids.ts";
 
 // A word: no blank, and no run of digits that a phone number would need, however it is divided.
 const wordPattern = /^(?!.*\d(?:[._:+@-]*\d){6})[A-Za-z][\w.:+@-]{0,95}$/;
 const word = z.string().regex(wordPattern);
-// Any kind of id; all are letters behind a prefix, which hide no number.
-const id = z.string().regex(/^[a-z]{2,4}_[a-km-zA-G]{26}$/);
+// All are letters behind a prefix, which hide no number.
+const id = z.string().refine(isAnyId);
 
 /** Whatever is not named here is refused: there is no field for a text. */
 const entrySchema = z.strictObject({

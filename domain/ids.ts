@@ -56,5 +56,10 @@ export function isId(kind: IdKind, value: string): boolean {
 	return value.startsWith(prefix) && /^[a-km-zA-G]{26}$/.test(value.slice(prefix.length));
 }
 
+/** Whether `value` has the form of an id of any kind. */
+export function isAnyId(value: string): boolean {
+	return (Object.keys(idPrefixes) as IdKind[]).some((kind) => isId(kind, value));
+}
+
 /** The tenant under whose keys receipts wait that no message is known for. */
 export const parkingTenant = "ten_parkingparkingparkingparki";

@@ -80,15 +80,16 @@ function createBundleReads(bundles: mongo.Collection<Bundle>) {
 		/** Bundles with entries about any of these ids. */
 		findAbout: (ids: readonly string[]): Promise<Bundle[]> =>
 			guardStore(() => bundles.find({ about: { $in: [...ids] } }).toArray()),
-		/** Bundles with entries of a tenant or of none, the newest first, down from the one that holds `index`. */
-		pageOf: (tenantId: string, index: number, itemsMax: number): Promise<Bundle[]> =>
-			guardStore(() =>
-				bundles
-					.find({ tenants: { $in: [tenantId, everyTenant] }, _id: { $lte: indexText(index) } })
-					.sort({ _id: -1 })
-					.limit(itemsMax)
-					.toArray(),
-			),
+		/**
+		 * Bundles with entries about an id, or else of a tenant or of none; the newest first, down from the one that holds
+		 * `index`.
+		 */
+		pageOf: (of: { about: string } | { tenantId: string }, index: number, itemsMax: number): Promise<Bundle[]> =>
+			guardStore(() => {
+				const wanted = "about" in of ? { about: of.about } : { tenants: { $in: [of.tenantId, everyTenant] } };
+				const filter: mongo.Filter<Bundle> = { ...wanted, _id: { $lte: indexText(index) } };
+				return bundles.find(filter).sort({ _id: -1 }).limit(itemsMax).toArray();
+			}),
 		/** Index of the first entry that was integrated at that time or later; undefined when there is none. */
 		firstSince: (at: number): Promise<number | undefined> =>
 			guardStore(async () => {

@@ -2,6 +2,7 @@
 
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { Act, ActType } from "../../domain/evidence.ts";
+import { isAnyId } from "../../domain/ids.ts";
 import type { ApiDeps } from "../deps.ts";
 import type { Principal } from "./auth.ts";
 
@@ -57,5 +58,5 @@ function ofRoute(request: FastifyRequest): Pick<Act, "code"> {
 function aboutOf(request: FastifyRequest): Pick<Act, "about"> {
 	const { id } = (request.params ?? {}) as { id?: string };
 	// What is no id is nobody's, and may be anything.
-	return id !== undefined && /^[a-z]{2,4}_[a-km-zA-G]{26}$/.test(id) ? { about: id } : {};
+	return id !== undefined && isAnyId(id) ? { about: id } : {};
 }

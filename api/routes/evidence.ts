@@ -10,7 +10,7 @@ import type { Instance } from "../instance.ts";
 import { pageQuery, problems, schemas } from "../schemas.ts";
 
 type EvidenceDeps = Pick<ApiDeps, "evidenceExports"> & {
-	store: { evidence: Pick<ApiDeps["store"]["evidence"], "findAbout" | "pageOf"> };
+	store: { evidence: Pick<ApiDeps["store"]["evidence"], "pageOf"> };
 };
 type Item = Entry & { index: number };
 
@@ -40,11 +40,7 @@ export function addEvidenceLog(app: Instance, deps: EvidenceDeps): void {
 		async (request) => {
 			const { cursor, limit, about } = request.query;
 			const below = readIndex(cursor);
-			const { tenantId } = request.principal;
-			const found =
-				about === undefined
-					? await readPage(deps, tenantId, below, limit + 1)
-					: await readAbout(deps, tenantId, below, about);
+			const found = await readPage(deps, { tenantId: request.principal.tenantId, about }, below, limit + 1);
 			const items = found.slice(0, limit);
 			const last = found.length > limit ? items.at(-1) : undefined;
 			return { items, ...(last === undefined ? {} : { next: formatIndex(last.index) }) };
@@ -149,22 +145,21 @@ function addExport(app: Instance, { evidenceExports }: EvidenceDeps): void {
 	);
 }
 
-async function readPage({ store }: EvidenceDeps, tenantId: string, below: number, itemsMax: number): Promise<Item[]> {
+type Wanted = { tenantId: string; about: string | undefined };
+
+async function readPage({ store }: EvidenceDeps, wanted: Wanted, below: number, itemsMax: number): Promise<Item[]> {
+	const { tenantId, about } = wanted;
 	const items: Item[] = [];
 	let end = below;
 	while (items.length < itemsMax && end > 0) {
-		const bundles = await store.evidence.pageOf(tenantId, end - 1, pageBundles);
-		for (const bundle of bundles) items.push(...itemsOf(bundle, tenantId, below));
+		const of = about === undefined ? { tenantId } : { about };
+		const bundles = await store.evidence.pageOf(of, end - 1, pageBundles);
+		const shown = bundles.flatMap((bundle) => itemsOf(bundle, tenantId, below));
+		items.push(...shown.filter((item) => about === undefined || item.about === about));
 		const last = bundles.at(-1);
 		end = last === undefined ? 0 : spanOf(last).start;
 	}
 	return items.slice(0, itemsMax);
-}
-
-async function readAbout({ store }: EvidenceDeps, tenantId: string, below: number, id: string): Promise<Item[]> {
-	const bundles = await store.evidence.findAbout([id]);
-	const items = bundles.flatMap((bundle) => itemsOf(bundle, tenantId, below));
-	return items.filter(({ about }) => about === id).sort((a, b) => b.index - a.index);
 }
 
 /** What a tenant may see of a bundle, the last first. */

@@ -45,6 +45,13 @@ describe("a published log", () => {
 		assert.equal(log.witnessed.note, note);
 	});
 
+	it("that lacks entries in its midst is forked", async () => {
+		const log = await published();
+		await log.evidence.append([{ type: "denied" }]);
+		log.kept.bundles.splice(2, 1);
+		assert.equal((await log.checkpoints.standing()).standing, "forked");
+	});
+
 	it("that was cut short and has grown again is forked", async () => {
 		const log = await published(100);
 		log.kept.bundles.length = 0;

@@ -56,9 +56,12 @@ export function createMemoryEvidence({ turn = async () => undefined }: { turn?: 
 			await turn();
 			return kept.bundles.filter(({ about }) => about.some((id) => wanted.includes(id)));
 		},
-		pageOf: async (tenantId, index, itemsMax) =>
+		pageOf: async (of, index, itemsMax) =>
 			kept.bundles
-				.filter(({ _id, tenants }) => Number(_id) <= index && [tenantId, everyTenant].some((t) => tenants.includes(t)))
+				.filter(({ _id }) => Number(_id) <= index)
+				.filter(({ about, tenants }) =>
+					"about" in of ? about.includes(of.about) : [of.tenantId, everyTenant].some((id) => tenants.includes(id)),
+				)
 				.reverse()
 				.slice(0, itemsMax),
 		async firstSince(at) {

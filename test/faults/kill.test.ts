@@ -5,10 +5,13 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
+import { verifyEvidence } from "../../audit/verifyEvidence.ts";
+import type { Entry } from "../../domain/evidence.ts";
 import { finalStates } from "../../domain/lifecycle.ts";
 import { magicNumber } from "../../stack/carrier/magic.ts";
 import { type Processes, startProcesses } from "../../stack/processes.ts";
 import { createStack, type Stack } from "../../stack/stack.ts";
+import { ofArray } from "../audit/memoryEvidence.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url)).replace(/\/$/, "");
 const messageCount = 200;
@@ -17,6 +20,7 @@ const waitMsMax = 240_000;
 describe("kill -9 with messages on the way", () => {
 	let stack: Stack;
 	let processes: Processes;
+	const all: string[] = [];
 	before(async () => {
 		const environment = { PATH: process.env.PATH, HOME: process.env.HOME };
 		stack = createStack({ root, dir: join(root, ".lethe", "faults"), log: () => undefined, environment, fresh: true });
@@ -90,6 +94,7 @@ describe("kill -9 with messages on the way", () => {
 			counts[state] = (counts[state] ?? 0) + 1;
 		}
 		const { total } = await ledgerTotal();
+		all.push(...ids);
 		assert.equal(new Set(ids).size, messageCount);
 		assert.deepEqual(counts, { delivered: messageCount }, JSON.stringify(counts));
 		assert.equal(total - before.total, messageCount, "each message is in the carrier's ledger once");
@@ -125,4 +130,26 @@ describe("kill -9 with messages on the way", () => {
 			},
 			() => stack.restart("redis"),
 		));
+
+	it("after all of it the evidence log is whole, and has each message's acceptance and delivery once", async () => {
+		const jwks = (await (await fetch(`${processes.apiUrl}/.well-known/jwks.json`)).json()) as { keys: { x: string }[] };
+		const end = Date.now() + waitMsMax;
+		for (;;) {
+			const response = await fetch(`${processes.apiUrl}/v1/evidence/export`, { headers: headers() });
+			const lines = (await response.text()).trimEnd().split("\n");
+			const result = await verifyEvidence(ofArray(lines), jwks.keys);
+			assert.ok(result.valid, JSON.stringify(result));
+			const entries = lines.slice(1).map((line) => JSON.parse(line) as Entry);
+			const about = (type: string) => entries.filter((entry) => entry.type === type).map((entry) => entry.about);
+			const [accepted, delivered] = [about("accepted"), about("delivered")];
+			if (all.every((id) => delivered.includes(id))) {
+				for (const found of [accepted, delivered]) {
+					assert.deepEqual(found.filter((id) => id && all.includes(id)).toSorted(), all.toSorted());
+				}
+				return;
+			}
+			assert.ok(Date.now() < end, "the log lacks messages that were delivered");
+			await new Promise((resolve) => setTimeout(resolve, 1000));
+		}
+	});
 });

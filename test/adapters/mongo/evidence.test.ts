@@ -101,9 +101,11 @@ describe("the evidence log in the store", () => {
 	it("shows a tenant's bundles only, the newest first", async () => {
 		const [mine, theirs] = [carrierOf(3), carrierOf(3)];
 		for (const document of [mine, theirs, mine]) await writers()[0]?.integrate(document);
-		const page = await first().pageOf(mine.tenantId, Number.MAX_SAFE_INTEGER, 1_000);
+		const page = await first().pageOf({ tenantId: mine.tenantId }, Number.MAX_SAFE_INTEGER, 1_000);
 		assert.ok(page.some(({ about }) => about.includes(mine._id)));
 		assert.ok(!page.some(({ about }) => about.includes(theirs._id)));
+		const about = await first().pageOf({ about: mine._id }, Number.MAX_SAFE_INTEGER, 1_000);
+		assert.equal(about.flatMap(({ entries }) => entries.filter((text) => text.includes(mine._id))).length, 3);
 		assert.deepEqual(
 			page.map(({ _id }) => _id),
 			page

@@ -200,6 +200,7 @@ describe("store", () => {
 			[{ _id: { $lte: "0000000000000007" } }, { _id: -1 }, "evidenceBundles"],
 			[{ _id: { $gt: "0000000000000007" } }, { _id: 1 }, "evidenceBundles"],
 			[{ about: { $in: ["msg_a", "msg_b"] } }, undefined, "evidenceBundles"],
+			[{ about: "msg_a", _id: { $lte: "0000000000000007" } }, { _id: -1 }, "evidenceBundles"],
 			[{ tenants: { $in: ["t", "all"] }, _id: { $lte: "0000000000000007" } }, { _id: -1 }, "evidenceBundles"],
 			[{ at: { $gte: 1 } }, { at: 1, _id: 1 }, "evidenceBundles"],
 			[{ _id: { $in: ["0/0000000000000000"] } }, undefined, "evidenceTiles"],
