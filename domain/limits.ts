@@ -45,6 +45,8 @@ export const limits = {
 	leaseMs: 20_000,
 	backoffFirstMs: 1_000,
 	backoffMaxMs: 5 * 60_000,
+	// Between two tries to connect to a carrier that is spoken to over standing links.
+	linkBackoffMaxMs: 30_000,
 	callbackFreshnessMs: 300_000,
 	callbackBytesMax: 256 * 1024,
 	callbackUrlCharactersMax: 16 * 1024,

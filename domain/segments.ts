@@ -20,26 +20,39 @@ const septetsOf = new Map([
 
 /** Encoding, segments and units of a text. One character outside GSM 03.38 makes the whole text UCS-2. */
 export function segmentText(text: string): Segmentation {
-	const septets = Array.from(text, (character) => septetsOf.get(character));
-	const gsm7 = septets.every((width) => width !== undefined);
-	const encoding = gsm7 ? "gsm7" : "ucs2";
-	// Iterating a string yields code points: a surrogate pair is one character of two units.
-	const widths = gsm7 ? septets : Array.from(text, (character) => character.length);
-	const units = widths.reduce((sum, width) => sum + width, 0);
-	if (units <= capacity[encoding].alone) return { encoding, segments: 1, units };
-	return { encoding, segments: countJoined(widths, capacity[encoding].joined), units };
+	const { encoding, widths, units } = measure(text);
+	const segments = units <= capacity[encoding].alone ? 1 : findCuts(widths, capacity[encoding].joined).length;
+	return { encoding, segments, units };
 }
 
-// An escape pair or surrogate pair that does not fit moves whole into the next segment, so dividing would count too few.
-function countJoined(widths: number[], room: number): number {
-	let segments = 1;
+/** The text of each SMS that a text is carried in: as many as `segmentText` counts. */
+export function splitText(text: string): { encoding: Segmentation["encoding"]; parts: string[] } {
+	const { encoding, widths, units } = measure(text);
+	if (units <= capacity[encoding].alone) return { encoding, parts: [text] };
+	const characters = [...text];
+	const cuts = findCuts(widths, capacity[encoding].joined);
+	return { encoding, parts: cuts.map((cut, index) => characters.slice(cut, cuts[index + 1]).join("")) };
+}
+
+function measure(text: string): { encoding: Segmentation["encoding"]; widths: number[]; units: number } {
+	const septets = Array.from(text, (character) => septetsOf.get(character));
+	const gsm7 = septets.every((width) => width !== undefined);
+	// Iterating a string yields code points: a surrogate pair is one character of two units.
+	const widths = gsm7 ? septets : Array.from(text, (character) => character.length);
+	return { encoding: gsm7 ? "gsm7" : "ucs2", widths, units: widths.reduce((sum, width) => sum + width, 0) };
+}
+
+// Where each segment begins. An escape pair or surrogate pair that does not fit moves whole into the next one, so dividing
+// would count too few.
+function findCuts(widths: number[], room: number): number[] {
+	const cuts = [0];
 	let used = 0;
-	for (const width of widths) {
+	for (const [index, width] of widths.entries()) {
 		if (used + width > room) {
-			segments++;
+			cuts.push(index);
 			used = 0;
 		}
 		used += width;
 	}
-	return segments;
+	return cuts;
 }

@@ -22,10 +22,10 @@ export type OutboundMessage = {
 
 /**
  * `rejected`: surely not accepted; `permanent` when the carrier never will, otherwise it may be tried again.
- * `ambiguous`: nobody knows. `code` is one of ours; the carrier's own text stays in the adapter.
+ * `ambiguous`: nobody knows. `partIds`: the ids of all segments where each has one, `carrierId` first. `code` is one of ours; the carrier's own text stays in the adapter.
  */
 export type SendOutcome =
-	| { kind: "accepted"; carrierId: string; segments: number }
+	| { kind: "accepted"; carrierId: string; segments: number; partIds?: string[] }
 	| { kind: "rejected"; code: string; permanent: boolean }
 	| { kind: "throttled"; retryAfterMs: number }
 	| { kind: "ambiguous"; code: string };
@@ -48,6 +48,12 @@ export type CallbackRequest = {
 	headers: Record<string, string | string[] | undefined>;
 	body: string;
 };
+
+/** A callback that an adapter makes itself, of what its carrier brought on a connection of ours. */
+export type CarrierCallback = { headers: Record<string, string>; body: string };
+
+/** Has a callback taken; true once what it moved is durable, false when it was not, for whatever reason. */
+export type HandOver = (callback: CarrierCallback) => Promise<boolean>;
 
 /** One verified message of a recipient's own. `at` is epoch milliseconds. */
 export type InboundMessage = {
@@ -131,6 +137,12 @@ export type Carrier = {
 	lookup?(reference: string, signal: AbortSignal): Promise<LookupResult>;
 	/** Has the carrier forget a message's text and number; whether it says that it did. Absent where it can't. */
 	redact?(carrierId: string, signal: AbortSignal): Promise<boolean>;
+	/**
+	 * Opens the connections on which the carrier brings receipts and recipients' messages, where it does so, and keeps them
+	 * open. Each is handed over as a callback that `verify` believes, and acknowledged only once it was taken. The sender
+	 * calls it; a second call changes nothing.
+	 */
+	receive?(handOver: HandOver): void;
 	/** Ends its connections; what is under way becomes `rejected` or `ambiguous`. */
 	close?(): Promise<void>;
 };

@@ -6,6 +6,7 @@ import { createMessageBird, verifyMessageBird } from "./messagebird.ts";
 import { createPlivo, verifyPlivo } from "./plivo.ts";
 import { createSimulator } from "./simulator.ts";
 import { createSinch, verifySinch } from "./sinch.ts";
+import { createSmpp } from "./smpp.ts";
 import { verifyStandardWebhooks } from "./standardWebhooks.ts";
 import { createTelnyx, verifyTelnyx } from "./telnyx.ts";
 import { createTwilio, verifyTwilio } from "./twilio.ts";
@@ -18,6 +19,7 @@ export const carriers: Record<string, CarrierFactory> = {
 	plivo: createPlivo,
 	simulator: createSimulator,
 	sinch: createSinch,
+	smpp: createSmpp,
 	telnyx: createTelnyx,
 	twilio: createTwilio,
 	vonage: createVonage,

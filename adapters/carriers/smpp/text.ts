@@ -1,9 +1,24 @@
-// The text in a short message's octets, where its data_coding tells.
+// A text as a short message's octets and back, where data_coding tells which alphabet they are of.
 
 import { gsm7Basic, gsm7Escape, gsm7Extension } from "../../../domain/gsm7.ts";
 
 const extended = new Map(Object.entries(gsm7Extension).map(([character, code]) => [code, character]));
+const septets = new Map([
+	...gsm7Basic.flatMap((character, code): [string, number[]][] => (code === gsm7Escape ? [] : [[character, [code]]])),
+	...Object.entries(gsm7Extension).map(([character, code]): [string, number[]] => [character, [gsm7Escape, code]]),
+]);
 const hasHeader = 0x40;
+
+/** The data_coding and octets of a text: GSM 03.38, one septet an octet, or UCS-2. @throws RangeError for what GSM 03.38 lacks */
+export function encodeText(text: string, encoding: "gsm7" | "ucs2"): { dataCoding: number; octets: Buffer } {
+	if (encoding === "ucs2") return { dataCoding: 8, octets: Buffer.from(text, "utf16le").swap16() };
+	const codes = Array.from(text).flatMap((character) => {
+		const code = septets.get(character);
+		if (!code) throw new RangeError("The text has a character that GSM 03.38 lacks.");
+		return code;
+	});
+	return { dataCoding: 0, octets: Buffer.from(codes) };
+}
 
 /**
  * The text, without a user data header; undefined when it is no text, or its octets are not of its coding.

@@ -1,0 +1,158 @@
+// An SMSC over SMPP 3.4: what is sent over its links, and what it brings on them.
+
+import { randomBytes } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import { limits } from "../../domain/limits.ts";
+import type { Capabilities, Carrier, CarrierFactory, OutboundMessage, SendOutcome } from "./carrier.ts";
+import { readCallbackKey, verifySmpp } from "./smpp/callback.ts";
+import { createDeliveries } from "./smpp/deliveries.ts";
+import { readAnsweredId } from "./smpp/ids.ts";
+import type { Pdu } from "./smpp/pdu.ts";
+import { createPool } from "./smpp/pool.ts";
+import type { Answer } from "./smpp/session.ts";
+import { readSmppSettings, type SmppSettings } from "./smpp/settings.ts";
+import { readRefusal, status } from "./smpp/statuses.ts";
+import { encodeSubmits, type PduBody } from "./smpp/submit.ts";
+
+const capabilities: Capabilities = {
+	validity: true,
+	receipts: true,
+	inbound: true,
+	// query_sm asks by the SMSC's id, and an attempt in doubt has none.
+	lookup: false,
+	redaction: false,
+	idempotentSend: false,
+	regions: [],
+	baa: false,
+	unsignedCallbacks: "refuse",
+};
+
+type Submitting = {
+	settings: SmppSettings;
+	/** How often in a row the SMSC has throttled. */
+	throttled: number;
+	request: (body: PduBody, gate?: Pick<OutboundMessage, "stillDue">) => Promise<Answer>;
+};
+
+/**
+ * Settings are `SmppSettings`; secrets `{systemId, password}` serve the links, `{callbackKey}` (base64 of 32 bytes) what
+ * comes on them. A process needs only its own half. No link is made before something is sent or `receive` is called.
+ * @throws TypeError when a setting or secret that is given can't be used
+ */
+export const createSmpp: CarrierFactory = ({ settings: given, secrets }): Carrier => {
+	const settings = readSmppSettings(given);
+	const key = readCallbackKey(secrets);
+	const credentials = readCredentials(secrets);
+	let deliver: (pdu: Pdu) => Promise<number> = async () => status.temporaryFailure;
+	const pool = credentials && openPool(settings, credentials, (pdu) => deliver(pdu));
+	let partReference = randomBytes(1).readUInt8();
+	let throttled = 0;
+
+	async function send(message: OutboundMessage, signal: AbortSignal): Promise<SendOutcome> {
+		if (!pool) return { kind: "rejected", code: "not_configured", permanent: false };
+		// Less than a second left: the SMSC could only deliver it too late.
+		if (!(message.validitySeconds >= 1)) return { kind: "rejected", code: "withdrawn", permanent: false };
+		partReference = (partReference + 1) % 256;
+		const encoded = encodeSubmits(message, settings, partReference);
+		if (typeof encoded === "string") return { kind: "rejected", code: encoded, permanent: true };
+		const request: Submitting["request"] = (body, gate) => pool.request("submit_sm", body, { ...gate, signal });
+		const { stillDue } = message;
+		const outcome = await submitAll({ settings, throttled, request }, encoded, { stillDue });
+		if (outcome.kind === "throttled") throttled++;
+		if (outcome.kind === "accepted") throttled = 0;
+		return outcome;
+	}
+
+	return {
+		name: "smpp",
+		capabilities,
+		send,
+		verify: verifySmpp({ settings: given, secrets }),
+		receive(handOver) {
+			if (!pool || !key || settings.bind === "transmitter") return;
+			deliver = createDeliveries({ key, handOver, receiptIds: settings.receiptIds, clock: Date.now });
+			pool.receive();
+		},
+		close: async () => pool?.close(),
+	};
+};
+
+/** The first part decides; once the SMSC has taken it, the others have to follow. */
+async function submitAll(
+	submitting: Submitting,
+	{ bodies: [first, ...others], segments }: Exclude<ReturnType<typeof encodeSubmits>, string>,
+	gate: Pick<OutboundMessage, "stillDue">,
+): Promise<SendOutcome> {
+	const begun = readOutcome(await submitting.request(first, gate), submitting);
+	if (begun.kind !== "accepted") return begun;
+	const rest = await Promise.all(others.map((body) => submitPart(submitting, body)));
+	// No handset shows a message that lacks a part, and a second try would be refused alike.
+	const refused = rest.find((one) => one.kind === "rejected" && one.permanent);
+	if (refused) return refused;
+	const taken = rest.flatMap((one) => (one.kind === "accepted" ? [one.carrierId] : []));
+	// One part is with the SMSC and another is not, or may be: a second try would bring the first part twice.
+	if (taken.length < rest.length) return { kind: "ambiguous", code: "carrier_error" };
+	const partIds = others.length > 0 ? { partIds: [begun.carrierId, ...taken] } : {};
+	return { ...begun, segments, ...partIds };
+}
+
+const partPauseMs = 250;
+
+/** Tries again while the SMSC surely has not taken it, for as long as an answer may take. */
+async function submitPart(submitting: Submitting, body: PduBody): Promise<SendOutcome> {
+	const until = performance.now() + submitting.settings.responseSeconds * 1000;
+	for (;;) {
+		const answer = await submitting.request(body);
+		const outcome = readOutcome(answer, submitting);
+		const isOver = performance.now() + partPauseMs > until || (answer.kind === "unsent" && answer.code === "aborted");
+		if (outcome.kind === "accepted" || outcome.kind === "ambiguous" || isOver) return outcome;
+		if (outcome.kind === "rejected" && outcome.permanent) return outcome;
+		await sleep(partPauseMs);
+	}
+}
+
+function readOutcome(answer: Answer, { settings, throttled }: Submitting): SendOutcome {
+	if (answer.kind === "unsent") return { kind: "rejected", code: answer.code, permanent: false };
+	if (answer.kind === "unanswered") return { kind: "ambiguous", code: answer.code };
+	const { command_status, fields } = answer.pdu;
+	if (command_status !== status.ok) return readRefusal(command_status, throttled);
+	const messageId = fields.message_id;
+	// Taken, but under no name that a receipt could bear.
+	if (typeof messageId !== "string" || !/^[\x21-\x7e]{1,64}$/.test(messageId)) {
+		return { kind: "ambiguous", code: "unreadable_answer" };
+	}
+	return { kind: "accepted", carrierId: readAnsweredId(messageId, settings.receiptIds), segments: 1 };
+}
+
+type Credentials = { systemId: string; password: string };
+
+function readCredentials({ systemId, password }: Record<string, string>): Credentials | undefined {
+	if (!systemId || !password) return undefined;
+	// SMPP 3.4, 4.1.1.
+	if (/^[\x20-\x7e]{1,15}$/.test(systemId) && /^[\x20-\x7e]{1,8}$/.test(password)) return { systemId, password };
+	throw new TypeError("The secrets systemId and password must be at most 15 and 8 characters.");
+}
+
+const interfaceVersion = 0x34;
+
+function openPool(settings: SmppSettings, { systemId, password }: Credentials, deliver: (pdu: Pdu) => Promise<number>) {
+	return createPool({
+		kind: settings.bind,
+		binds: settings.binds,
+		address: settings.address,
+		bind: {
+			system_id: systemId,
+			password,
+			system_type: settings.systemType,
+			interface_version: interfaceVersion,
+			address_range: settings.addressRange,
+		},
+		window: settings.window,
+		responseMs: settings.responseSeconds * 1000,
+		enquireMs: settings.enquireSeconds * 1000,
+		deliver,
+		backoffFirstMs: limits.backoffFirstMs,
+		backoffMaxMs: limits.linkBackoffMaxMs,
+		random: Math.random,
+	});
+}

@@ -1,0 +1,359 @@
+// An SMSC may refuse, stall, throttle, garble or vanish at any octet: what became of a message is told as it is.
+
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import type { Carrier, OutboundMessage } from "../../../adapters/carriers/carrier.ts";
+import { createSmpp } from "../../../adapters/carriers/smpp.ts";
+import { Plaintext } from "../../../domain/plaintext.ts";
+import { until } from "../../stack/carrier/start.ts";
+import { startSmsc } from "./smpp/smsc.ts";
+
+const never = new AbortController().signal;
+const secrets = { systemId: "lethe", password: "secret" };
+
+const message = (text = "hello", more: Partial<OutboundMessage> = {}): OutboundMessage => ({
+	to: Plaintext.text("+12025550142"),
+	text: Plaintext.text(text),
+	reference: "ref",
+	sender: "LETHE",
+	validitySeconds: 90_061,
+	...more,
+});
+
+function open(url: string, settings: Record<string, string> = {}): Carrier & AsyncDisposable {
+	const carrier = createSmpp({ settings: { url, responseSeconds: "1", ...settings }, secrets });
+	return { ...carrier, [Symbol.asyncDispose]: async () => carrier.close?.() };
+}
+
+describe("what is written", () => {
+	test("a message goes with its addresses, its text, its validity and a receipt asked for", async () => {
+		await using smsc = await startSmsc();
+		await using carrier = open(smsc.url);
+		assert.deepEqual(await carrier.send(message("€ at {noon}"), never), {
+			kind: "accepted",
+			carrierId: "10",
+			segments: 1,
+		});
+		const { fields, tlvs } = smsc.accepted[0] ?? assert.fail();
+		assert.deepEqual(
+			{ ...fields, short_message: (fields.short_message as Buffer).toString("hex") },
+			{
+				service_type: "",
+				source_addr_ton: 5,
+				source_addr_npi: 0,
+				source_addr: "LETHE",
+				dest_addr_ton: 1,
+				dest_addr_npi: 1,
+				destination_addr: "12025550142",
+				esm_class: 0,
+				protocol_id: 0,
+				priority_flag: 0,
+				schedule_delivery_time: "",
+				// One day, one hour, one minute, one second.
+				validity_period: "000001010101000R",
+				registered_delivery: 1,
+				replace_if_present_flag: 0,
+				data_coding: 0,
+				sm_default_msg_id: 0,
+				short_message: "1b65206174201b286e6f6f6e1b29",
+			},
+		);
+		assert.deepEqual(tlvs, []);
+		const bind = smsc.heard("bind_transceiver")[0]?.fields;
+		assert.deepEqual([bind?.system_id, bind?.password, bind?.interface_version], ["lethe", "secret", 0x34]);
+	});
+
+	test("a long text goes in parts that a handset joins, and no pair is split", async () => {
+		await using smsc = await startSmsc();
+		await using carrier = open(smsc.url);
+		for (const text of [`${"a".repeat(152)}€${"b".repeat(100)}`, `${"я".repeat(66)}😀${"я".repeat(10)}`]) {
+			smsc.accepted.length = 0;
+			const outcome = await carrier.send(message(text), never);
+			assert.ok(outcome.kind === "accepted");
+			assert.deepEqual([outcome.segments, outcome.partIds?.length, outcome.partIds?.[0]], [2, 2, outcome.carrierId]);
+			const octets = smsc.accepted.map(({ fields }) => fields.short_message as Buffer);
+			const reference = octets[0]?.[3];
+			assert.deepEqual(
+				octets.map((each) => [...each.subarray(0, 6)]),
+				[1, 2].map((number) => [5, 0, 3, reference, 2, number]),
+			);
+			assert.ok(smsc.accepted.every(({ fields }) => fields.esm_class === 0x40));
+			// The pair has gone whole into the second.
+			assert.equal(
+				octets[1]
+					?.subarray(6, 10)
+					.toString("hex")
+					.slice(0, text.startsWith("a") ? 4 : 8),
+				text.startsWith("a") ? "1b65" : "d83dde00",
+			);
+		}
+	});
+
+	test("a long text goes whole as message_payload where the queue says so", async () => {
+		await using smsc = await startSmsc();
+		await using carrier = open(smsc.url, { longMessages: "payload" });
+		const outcome = await carrier.send(message("x".repeat(161)), never);
+		assert.ok(outcome.kind === "accepted");
+		assert.deepEqual([outcome.segments, outcome.partIds], [2, undefined]);
+		const { fields, tlvs } = smsc.accepted[0] ?? assert.fail();
+		assert.deepEqual([fields.short_message, tlvs[0]?.tag, tlvs[0]?.value.length], [Buffer.alloc(0), 0x0424, 161]);
+	});
+
+	test("senders are typed as what they are, and what can be none is refused unsent", async () => {
+		await using smsc = await startSmsc();
+		await using carrier = open(smsc.url);
+		for (const sender of ["+4915112345678", "12345", undefined]) await carrier.send(message("m", { sender }), never);
+		assert.deepEqual(
+			smsc.accepted.map(({ fields }) => [fields.source_addr_ton, fields.source_addr_npi, fields.source_addr]),
+			[
+				[1, 1, "4915112345678"],
+				[3, 0, "12345"],
+				[0, 0, ""],
+			],
+		);
+		for (const sender of ["far too long a name", "Zoë"]) {
+			const outcome = await carrier.send(message("m", { sender }), never);
+			assert.deepEqual(outcome, { kind: "rejected", code: "sender_refused", permanent: true });
+		}
+		assert.equal(smsc.accepted.length, 3);
+	});
+});
+
+describe("what an answer means", () => {
+	const cases = [
+		[0x0b, { kind: "rejected", code: "invalid_recipient", permanent: true }],
+		[0x0a, { kind: "rejected", code: "sender_refused", permanent: true }],
+		[0x01, { kind: "rejected", code: "invalid_request", permanent: true }],
+		[0x4ff, { kind: "rejected", code: "other", permanent: true }],
+		[0x08, { kind: "rejected", code: "unavailable", permanent: false }],
+		[0x58, { kind: "throttled", retryAfterMs: 1000 }],
+		// Twice in a row.
+		[0x14, { kind: "throttled", retryAfterMs: 2000 }],
+	] as const;
+
+	test("each status becomes one outcome, and throttling is given more time each time in a row", async () => {
+		await using smsc = await startSmsc();
+		await using carrier = open(smsc.url);
+		for (const [commandStatus, expected] of cases) {
+			smsc.follow((pdu, peer) => {
+				if (pdu.command !== "submit_sm") return false;
+				peer.answer(pdu, {}, commandStatus);
+				return true;
+			});
+			assert.deepEqual(await carrier.send(message(), never), expected);
+		}
+		smsc.follow(() => false);
+		assert.equal((await carrier.send(message(), never)).kind, "accepted");
+		assert.equal(smsc.peers.length, 1);
+	});
+
+	test("a message that is cut off after it was written is ambiguous, one before it surely is not sent", async () => {
+		await using smsc = await startSmsc();
+		await using carrier = open(smsc.url);
+		smsc.follow((pdu, peer) => {
+			if (pdu.command !== "submit_sm") return false;
+			peer.socket.destroy();
+			return true;
+		});
+		assert.deepEqual(await carrier.send(message(), never), { kind: "ambiguous", code: "connection_lost" });
+		// While the link is down.
+		assert.deepEqual(await carrier.send(message(), never), { kind: "rejected", code: "unreachable", permanent: false });
+		smsc.follow(() => false);
+		await until(() => smsc.peers.length === 2);
+		await until(async () => (await carrier.send(message(), never)).kind === "accepted");
+	});
+
+	test("no answer in time is ambiguous, its late answer nobody's, and a link that is deaf is made anew", async () => {
+		await using smsc = await startSmsc();
+		await using carrier = open(smsc.url);
+		smsc.follow((pdu) => pdu.command === "submit_sm" || pdu.command === "enquire_link");
+		assert.deepEqual(await carrier.send(message(), never), { kind: "ambiguous", code: "timeout" });
+		await until(() => smsc.heard("enquire_link").length === 1);
+		const [first] = smsc.peers;
+		const late = smsc.heard("submit_sm")[0];
+		if (first && late) first.answer(late, { message_id: "late" });
+		smsc.follow(() => false);
+		await until(() => smsc.peers.length === 2);
+		await until(async () => {
+			const outcome = await carrier.send(message(), never);
+			return outcome.kind === "accepted" && outcome.carrierId !== "late";
+		});
+	});
+
+	test("answers that are none of SMPP's, of another request, or nameless leave the outcome open, and the link up", async () => {
+		await using smsc = await startSmsc();
+		await using carrier = open(smsc.url);
+		const garbled = [
+			(sequence: number) => Buffer.from(`000000188000000400000000${hex(sequence)}6161616161616161`, "hex"),
+			(sequence: number) => Buffer.from(`000000108000001500000000${hex(sequence)}`, "hex"),
+			(sequence: number) => Buffer.from(`000000118000000400000000${hex(sequence)}00`, "hex"),
+		];
+		for (const garble of garbled) {
+			smsc.follow((pdu, peer) => {
+				if (pdu.command !== "submit_sm") return false;
+				peer.socket.write(garble(pdu.sequence_number));
+				return true;
+			});
+			assert.deepEqual(await carrier.send(message(), never), { kind: "ambiguous", code: "unreadable_answer" });
+		}
+		smsc.follow(() => false);
+		assert.equal((await carrier.send(message(), never)).kind, "accepted");
+		assert.equal(smsc.peers.length, 1);
+	});
+
+	test("generic_nack refuses what it answers, and a stream that can't be followed is left", async () => {
+		await using smsc = await startSmsc();
+		await using carrier = open(smsc.url);
+		smsc.follow((pdu, peer) => {
+			if (pdu.command !== "submit_sm") return false;
+			peer.socket.write(Buffer.from(`000000108000000000000003${hex(pdu.sequence_number)}`, "hex"));
+			return true;
+		});
+		const refused = { kind: "rejected", code: "invalid_request", permanent: true };
+		assert.deepEqual(await carrier.send(message(), never), refused);
+		smsc.follow((pdu, peer) => {
+			if (pdu.command !== "submit_sm") return false;
+			peer.socket.write(Buffer.from(`0fffffff8000000400000000${hex(pdu.sequence_number)}`, "hex"));
+			return true;
+		});
+		assert.deepEqual(await carrier.send(message(), never), { kind: "ambiguous", code: "connection_lost" });
+		await until(() => smsc.heard("generic_nack").length === 1);
+	});
+
+	test("of a message in parts the first decides; a part that is throttled is tried again, one that is lost leaves all open", async () => {
+		await using smsc = await startSmsc();
+		await using carrier = open(smsc.url);
+		const long = "x".repeat(400);
+		const refuseNth = (nth: number, commandStatus: number) => {
+			let seen = 0;
+			smsc.follow((pdu, peer) => {
+				if (pdu.command !== "submit_sm" || ++seen !== nth) return false;
+				if (commandStatus > 0) peer.answer(pdu, {}, commandStatus);
+				return true;
+			});
+		};
+		refuseNth(1, 0x58);
+		assert.equal((await carrier.send(message(long), never)).kind, "throttled");
+		assert.equal(smsc.accepted.length, 0);
+		refuseNth(2, 0x58);
+		const outcome = await carrier.send(message(long), never);
+		assert.ok(outcome.kind === "accepted" && outcome.partIds?.length === 3);
+		refuseNth(2, 0x0b);
+		const refused = { kind: "rejected", code: "invalid_recipient", permanent: true };
+		assert.deepEqual(await carrier.send(message(long), never), refused);
+		refuseNth(3, 0);
+		assert.equal((await carrier.send(message(long), never)).kind, "ambiguous");
+	});
+});
+
+const hex = (sequence: number) => sequence.toString(16).padStart(8, "0");
+
+describe("links", () => {
+	test("no more than the window is under way, and who waits is served in order", async () => {
+		await using smsc = await startSmsc();
+		await using carrier = open(smsc.url, { window: "3", responseSeconds: "10" });
+		const held: (() => void)[] = [];
+		smsc.follow((pdu, peer) => {
+			if (pdu.command !== "submit_sm") return false;
+			held.push(() => peer.answer(pdu, { message_id: String(pdu.fields.short_message) }));
+			return true;
+		});
+		const sends = Array.from({ length: 8 }, (_, index) => carrier.send(message(`m${index}`), never));
+		for (let answered = 0; answered < 8; answered++) {
+			await until(() => held.length === Math.min(8, answered + 3));
+			held[answered]?.();
+			await sends[answered];
+		}
+		const ids = (await Promise.all(sends)).map((outcome) => outcome.kind === "accepted" && outcome.carrierId);
+		assert.deepEqual(ids, ["m0", "m1", "m2", "m3", "m4", "m5", "m6", "m7"]);
+	});
+
+	test("a message that is due no longer when its turn comes, or is waited for no more, is never written", async () => {
+		await using smsc = await startSmsc();
+		await using carrier = open(smsc.url, { window: "1", responseSeconds: "10" });
+		const held: (() => void)[] = [];
+		smsc.follow((pdu, peer) => {
+			if (pdu.command !== "submit_sm") return false;
+			held.push(() => peer.answer(pdu, { message_id: "1" }));
+			return true;
+		});
+		const first = carrier.send(message(), never);
+		let due = true;
+		const second = carrier.send(message("late", { stillDue: () => due }), never);
+		const stop = new AbortController();
+		const third = carrier.send(message("stopped"), stop.signal);
+		await until(() => held.length === 1);
+		due = false;
+		stop.abort();
+		held[0]?.();
+		assert.equal((await first).kind, "accepted");
+		assert.deepEqual(await second, { kind: "rejected", code: "withdrawn", permanent: false });
+		assert.deepEqual(await third, { kind: "rejected", code: "aborted", permanent: false });
+		assert.equal(smsc.heard("submit_sm").length, 1);
+	});
+
+	test("several binds share the work, and split ones send on transmitters only", async () => {
+		await using smsc = await startSmsc();
+		await using carrier = open(smsc.url, { bind: "split", binds: "2", window: "1" });
+		carrier.receive?.(async () => true);
+		await Promise.all(Array.from({ length: 6 }, () => carrier.send(message(), never)));
+		assert.deepEqual([smsc.heard("bind_transmitter").length, smsc.heard("bind_receiver").length], [2, 0]);
+		const busy = smsc.peers.filter(({ heard }) => heard.some(({ command }) => command === "submit_sm"));
+		assert.equal(busy.length, 2);
+	});
+
+	test("credentials that are refused are told apart from an SMSC that is away", async () => {
+		await using smsc = await startSmsc();
+		await using carrier = open(smsc.url);
+		smsc.follow((pdu, peer) => {
+			if (pdu.command === "bind_transceiver") peer.answer(pdu, {}, 0x0e);
+			return true;
+		});
+		const refused = { kind: "rejected", code: "credentials_refused", permanent: false };
+		assert.deepEqual(await carrier.send(message(), never), refused);
+	});
+
+	test("the SMSC's enquire_link is answered, its unbind too, and what it had under way ends first", async () => {
+		await using smsc = await startSmsc();
+		await using carrier = open(smsc.url);
+		await carrier.send(message(), never);
+		const [peer] = smsc.peers;
+		assert.ok(peer);
+		assert.equal((await smsc.answerTo(peer, peer.ask("enquire_link"))).command, "enquire_link_resp");
+		assert.equal((await smsc.answerTo(peer, peer.ask("query_sm", { message_id: "1" }))).command_status, 3);
+		let release: () => void = () => undefined;
+		smsc.follow((pdu, at) => {
+			if (pdu.command !== "submit_sm") return false;
+			release = () => at.answer(pdu, { message_id: "last" });
+			return true;
+		});
+		const last = carrier.send(message(), never);
+		await until(() => smsc.heard("submit_sm").length === 2);
+		assert.equal((await smsc.answerTo(peer, peer.ask("unbind"))).command, "unbind_resp");
+		release();
+		assert.deepEqual(await last, { kind: "accepted", carrierId: "last", segments: 1 });
+		smsc.follow(() => false);
+		await until(() => smsc.peers.length === 2);
+	});
+
+	test("closing lets what is under way end, then unbinds", async () => {
+		await using smsc = await startSmsc();
+		const carrier = open(smsc.url);
+		let release: () => void = () => undefined;
+		smsc.follow((pdu, at) => {
+			if (pdu.command !== "submit_sm") return false;
+			release = () => at.answer(pdu, { message_id: "last" });
+			return true;
+		});
+		const last = carrier.send(message(), never);
+		await until(() => smsc.heard("submit_sm").length === 1);
+		const closing = carrier.close?.();
+		const refused = { kind: "rejected", code: "aborted", permanent: false };
+		assert.deepEqual(await carrier.send(message(), never), refused);
+		assert.equal(smsc.heard("unbind").length, 0);
+		release();
+		assert.equal((await last).kind, "accepted");
+		await closing;
+		assert.equal(smsc.heard("unbind").length, 1);
+	});
+});
