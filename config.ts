@@ -43,6 +43,10 @@ export const settings = {
 		schema: z.url().default("http://127.0.0.1:8080"),
 		doc: "The API's URL as carriers and callers see it, before any proxy.",
 	},
+	LETHE_API_URL: {
+		schema: z.url().optional(),
+		doc: "The API's URL as senders reach it: they hand over what carriers tell on connections of ours. `LETHE_PUBLIC_URL` unless set.",
+	},
 	LETHE_EVIDENCE_ORIGIN: {
 		schema: z
 			.string()
@@ -130,7 +134,12 @@ export function loadConfig(environment: Record<string, string | undefined> = pro
 		vault: { address: read("VAULT_ADDR"), credentials: readVaultCredentials(environment) },
 		mongodb: { url: read("MONGODB_URL"), database: read("LETHE_DATABASE") },
 		redis: { url: read("REDIS_URL"), prefix: read("LETHE_QUEUE_PREFIX") },
-		api: { host: read("LETHE_API_HOST"), port: read("LETHE_API_PORT"), publicUrl: read("LETHE_PUBLIC_URL") },
+		api: {
+			host: read("LETHE_API_HOST"),
+			port: read("LETHE_API_PORT"),
+			publicUrl: read("LETHE_PUBLIC_URL"),
+			url: read("LETHE_API_URL"),
+		},
 		evidence: { origin: read("LETHE_EVIDENCE_ORIGIN"), witnessFile: read("LETHE_EVIDENCE_WITNESS_FILE") },
 		sender: {
 			concurrency: read("LETHE_SENDER_CONCURRENCY"),

@@ -4,6 +4,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { pino } from "pino";
 import { createBatcher } from "./adapters/batcher.ts";
 import type { CarrierFactory } from "./adapters/carriers/carrier.ts";
+import { createHandOvers } from "./adapters/carriers/handOver.ts";
 import { createQueueCarriers } from "./adapters/carriers/queueCarriers.ts";
 import { openCarrier } from "./adapters/carriers/registry.ts";
 import { createCohorts } from "./adapters/cohorts.ts";
@@ -98,6 +99,9 @@ export async function createDeps(config: Config, name: ProcessName) {
 	});
 	const secrets = createCarrierSecrets({ vault: vaultFor(name === "worker" ? "sender" : name), clock });
 	const open = { queues: store.sendQueues, secrets, clock, allowSimulator: config.environment !== "production" };
+	const sending = createQueueCarriers({ ...open, purpose: "send" });
+	const verifying = createQueueCarriers({ ...open, purpose: "callback" });
+	const handOvers = createHandOvers({ url: config.api.url ?? config.api.publicUrl });
 
 	return {
 		config,
@@ -141,13 +145,15 @@ export async function createDeps(config: Config, name: ProcessName) {
 		runs,
 		carriers: {
 			/** A send queue's carrier with its sending secrets; undefined when there is no such queue. */
-			sender: createQueueCarriers({ ...open, purpose: "send" }),
+			sender: sending.open,
 			/** The same with its callback secrets only. */
-			verifier: createQueueCarriers({ ...open, purpose: "callback" }),
+			verifier: verifying.open,
 			/** @throws RangeError | TypeError when there is no such carrier here, or it can't use what it is given */
 			check: async (carrier: string, given: Parameters<CarrierFactory>[0]): Promise<void> =>
 				openCarrier(carrier, { ...given, allowSimulator: open.allowSimulator }).close?.(),
 		},
+		/** Has the API take what a carrier told on a connection of ours, as a callback of that queue's. */
+		handOver: handOvers.to,
 		publicUrl: config.api.publicUrl.replace(/\/$/, ""),
 		segmentText,
 		/** Server → a call that throws while it can't be reached. */
@@ -161,6 +167,8 @@ export async function createDeps(config: Config, name: ProcessName) {
 		async close(): Promise<void> {
 			stopFollowing();
 			stopKeysAhead();
+			await Promise.all([sending.close(), verifying.close()]);
+			await handOvers.close();
 			for (const client of vault.values()) await client.close();
 			await Promise.allSettled([sendQueues.close(), temporal.connection.close(), store.close()]);
 		},

@@ -106,7 +106,7 @@ ${list(pduErrors)}
 `;
 }
 
-function renderCarrier({ name, manual, capabilities }: Carrier): string {
+function renderCarrier({ name, manual, capabilities, receive }: Carrier): string {
 	const rows = (what: Record<string, string>) =>
 		Object.entries(what)
 			.map(([key, about]) => `| \`${key}\` | ${about} |`)
@@ -115,6 +115,8 @@ function renderCarrier({ name, manual, capabilities }: Carrier): string {
 		([key, what]) => `- ${what}: ${capabilities[key as keyof typeof capabilityNames] ? "yes" : "no"}`,
 	);
 	const regions = capabilities.regions.length > 0 ? `\n- regions: ${capabilities.regions.join(", ")}` : "";
+	const addresses = `Have receipts brought to \`/v1/callbacks/${name}/<queue>/receipts\` and what recipients write to
+\`/v1/callbacks/${name}/<queue>/inbound\` under the public address (\`LETHE_PUBLIC_URL\`); one address for both will do.`;
 	return `${made}
 
 # ${manual.title}
@@ -139,8 +141,7 @@ ${rows(manual.settings)}
 
 ## Callbacks
 
-Have receipts brought to \`/v1/callbacks/${name}/<queue>/receipts\` and what recipients write to
-\`/v1/callbacks/${name}/<queue>/inbound\` under the public address (\`LETHE_PUBLIC_URL\`); one address for both will do.
+${receive ? "They come over connections of ours: nothing is set up at the carrier." : addresses}
 They prove themselves by ${manual.signature}
 
 ## What receipts mean

@@ -8,6 +8,8 @@ type SendWorker = Pick<ReturnType<Deps["openSendWorker"]>, "close" | "setRate">;
 export function createSendWorkers(options: {
 	queues: Pick<Deps["store"]["sendQueues"], "all">;
 	open: (queue: { sendQueue: string; ratePerSecond: number }) => SendWorker;
+	/** Has the carrier of a queue bring what it tells on connections of ours; repeated, for its credentials may change. */
+	receive: (sendQueue: string) => Promise<void>;
 	ratePerSecondDefault: number;
 	onError: (error: Error) => void;
 }) {
@@ -34,6 +36,8 @@ export function createSendWorkers(options: {
 					try {
 						if (paused) await stop(_id);
 						else workOn(_id, ratePerSecond);
+						// What was sent before a pause has receipts all the same. A carrier that is slow keeps no queue waiting.
+						options.receive(_id).catch(options.onError);
 					} catch (error) {
 						options.onError(error as Error);
 					}

@@ -21,6 +21,10 @@ await runProcess(async () => {
 	const workers = createSendWorkers({
 		queues: deps.store.sendQueues,
 		open: (queue) => deps.openSendWorker({ ...queue, handle: send, onError }),
+		async receive(sendQueue) {
+			const carrier = await deps.carriers.sender(sendQueue);
+			carrier?.receive?.(deps.handOver(carrier.name, sendQueue));
+		},
 		ratePerSecondDefault: config.sender.ratePerSecondDefault,
 		onError,
 	});

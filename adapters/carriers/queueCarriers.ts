@@ -9,24 +9,21 @@ type Held = { checkedAt: number; fingerprint: string; carrier: Carrier };
 // A changed setting or a rotated secret is seen within this time.
 const recheckMs = 5_000;
 
-/**
- * Opens send queues by id with the secrets of one purpose; undefined for an unknown queue.
- * @throws LetheError keys_unavailable | store_unavailable
- */
+/** Opens send queues by id with the secrets of one purpose. */
 export function createQueueCarriers(deps: {
 	queues: { find: (id: string) => Promise<SendQueueDocument | undefined> };
 	secrets: { read: (sendQueue: string, purpose: "send" | "callback") => Promise<Record<string, string>> };
 	purpose: "send" | "callback";
 	clock: () => number;
 	allowSimulator: boolean;
-}): (sendQueue: string) => Promise<Carrier | undefined> {
+}) {
 	const held = new Map<string, Held>();
 	const opening = new Map<string, Promise<Carrier | undefined>>();
 
 	async function reopen(sendQueue: string): Promise<Carrier | undefined> {
 		const queue = await deps.queues.find(sendQueue);
 		if (!queue) {
-			held.delete(sendQueue);
+			replace(sendQueue, undefined);
 			return undefined;
 		}
 		const secrets = await deps.secrets.read(sendQueue, deps.purpose);
@@ -36,11 +33,23 @@ export function createQueueCarriers(deps: {
 			known?.fingerprint === fingerprint
 				? known.carrier
 				: openCarrier(queue.carrier, { settings: queue.settings, secrets, allowSimulator: deps.allowSimulator });
-		held.set(sendQueue, { checkedAt: deps.clock(), fingerprint, carrier });
+		replace(sendQueue, { checkedAt: deps.clock(), fingerprint, carrier });
 		return carrier;
 	}
 
-	return async (sendQueue) => {
+	// What is under way with the carrier of old settings may end; its connections must not stay for ever.
+	function replace(sendQueue: string, next: Held | undefined): void {
+		const old = held.get(sendQueue)?.carrier;
+		if (next) held.set(sendQueue, next);
+		else held.delete(sendQueue);
+		if (old !== next?.carrier) old?.close?.().catch(() => undefined);
+	}
+
+	/**
+	 * Undefined for an unknown queue.
+	 * @throws LetheError keys_unavailable | store_unavailable
+	 */
+	async function open(sendQueue: string): Promise<Carrier | undefined> {
 		const known = held.get(sendQueue);
 		if (known && deps.clock() - known.checkedAt < recheckMs) return known.carrier;
 		let pending = opening.get(sendQueue);
@@ -51,5 +60,15 @@ export function createQueueCarriers(deps: {
 		// A store or Vault that is away must not stop a queue that is open: what is known goes on.
 		if (known) return pending.catch(() => known.carrier);
 		return pending;
+	}
+
+	return {
+		open,
+		/** Closes all that are open. */
+		async close(): Promise<void> {
+			const open = [...held.values()].map(({ carrier }) => carrier);
+			held.clear();
+			await Promise.allSettled(open.map((carrier) => carrier.close?.()));
+		},
 	};
 }

@@ -3,14 +3,15 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { limits } from "../../domain/limits.ts";
-import type { Capabilities, Carrier, CarrierFactory, OutboundMessage, SendOutcome } from "./carrier.ts";
+import type { Capabilities, Carrier, CarrierFactory, Manual, OutboundMessage, SendOutcome } from "./carrier.ts";
 import { readCallbackKey, verifySmpp } from "./smpp/callback.ts";
 import { createDeliveries } from "./smpp/deliveries.ts";
 import { readAnsweredId } from "./smpp/ids.ts";
 import type { Pdu } from "./smpp/pdu.ts";
 import { createPool } from "./smpp/pool.ts";
+import { receiptStates } from "./smpp/receipt.ts";
 import type { Answer } from "./smpp/session.ts";
-import { readSmppSettings, type SmppSettings } from "./smpp/settings.ts";
+import { readSmppSettings, type SmppSettings, type SmscAddress } from "./smpp/settings.ts";
 import { readRefusal, status } from "./smpp/statuses.ts";
 import { encodeSubmits, type PduBody } from "./smpp/submit.ts";
 
@@ -22,10 +23,54 @@ const capabilities: Capabilities = {
 	lookup: false,
 	redaction: false,
 	idempotentSend: false,
+	timedCallbacks: true,
 	regions: [],
 	baa: false,
 	unsignedCallbacks: "refuse",
 };
+
+/** A function, for what it tells stands further below. */
+const manual = (): Manual => ({
+	title: "SMPP 3.4",
+	source: "https://smpp.org/SMPP_v3_4_Issue1_2.pdf",
+	secrets: {
+		send: {
+			systemId: "the account's system_id, at most 15 characters",
+			password: "its password, at most 8 characters",
+			callbackKey: "32 random bytes in base64, yours to make: what comes over the links is handed to the API under it",
+		},
+		callback: { callbackKey: "the same" },
+	},
+	settings: {
+		url: "`smpps://host:port`: TLS 1.2 or later, the certificate verified; `smpp://` for loopback only",
+		ca: "PEM of the authority that the SMSC's certificate is of; optional, where it is a private one",
+		bind: "transceiver (as it is without it), split (a transmitter and a receiver), or transmitter (brings nothing)",
+		binds: "links of each kind in each sender process, 1 to 16; 1 without it",
+		window: "requests without an answer yet on a link, 1 to 1000; 10 without it",
+		enquireSeconds: "silence after which a link is asked whether it lives; 30 without it",
+		responseSeconds: "what is not answered within it has an unknown outcome, 1 to 10; 8 without it",
+		longMessages: "udh (parts that a handset joins, as it is without it) or payload (one request with message_payload)",
+		receiptIds:
+			"how receipts write ids: same as answers, decimal or hexadecimal where they differ from answers; same without it",
+		systemType: "system_type of the bind; optional",
+		serviceType: "service_type of messages; optional",
+		addressRange: "address_range of the bind; optional",
+		sourceTon: "type of number of the sender, in place of the one that its form tells; optional",
+		sourceNpi: "its numbering plan, likewise",
+	},
+	signature:
+		"nothing of the SMSC's: SMPP has no signature. What comes over a link is believed for the link's sake, which is made to an address that is set, over verified TLS, by the account's credentials; the sender seals it by AES-256-GCM with the queue's callbackKey, good for 300 seconds, and acknowledges it to the SMSC once the API has taken it. Senders reach the API by `LETHE_API_URL`.",
+	statuses: receiptStates,
+	limits: [
+		"It can't be asked about a reference: an attempt that was cut off after it was written stays in doubt until a receipt or the end of grace.",
+		"It has no word for how long it throttles: one second, twice as long each time in a row, half a minute at most.",
+		"Ids that differ between answers and receipts are never guessed at: without the right receiptIds, receipts wait for a message that does not come.",
+		"A recipient's message has no id: it is known again only while it was not acknowledged, by the process that it came to. Parts of a long one are each read by themselves.",
+		"An SMSC that does not bring again what was answered by ESME_RX_T_APPN loses receipts while the API is away for more than some seconds.",
+		"Each sender process binds for itself: the account must allow as many binds as there are processes, times binds.",
+		"Texts go as GSM 03.38, one septet an octet, or as UCS-2; the SMSC's default alphabet must be GSM 03.38.",
+	],
+});
 
 type Submitting = {
 	settings: SmppSettings;
@@ -44,7 +89,8 @@ export const createSmpp: CarrierFactory = ({ settings: given, secrets }): Carrie
 	const key = readCallbackKey(secrets);
 	const credentials = readCredentials(secrets);
 	let deliver: (pdu: Pdu) => Promise<number> = async () => status.temporaryFailure;
-	const pool = credentials && openPool(settings, credentials, (pdu) => deliver(pdu));
+	const { address } = settings;
+	const pool = credentials && address && openPool({ ...settings, address }, credentials, (pdu) => deliver(pdu));
 	let partReference = randomBytes(1).readUInt8();
 	let throttled = 0;
 
@@ -65,6 +111,7 @@ export const createSmpp: CarrierFactory = ({ settings: given, secrets }): Carrie
 
 	return {
 		name: "smpp",
+		manual: manual(),
 		capabilities,
 		send,
 		verify: verifySmpp({ settings: given, secrets }),
@@ -135,7 +182,11 @@ function readCredentials({ systemId, password }: Record<string, string>): Creden
 
 const interfaceVersion = 0x34;
 
-function openPool(settings: SmppSettings, { systemId, password }: Credentials, deliver: (pdu: Pdu) => Promise<number>) {
+function openPool(
+	settings: SmppSettings & { address: SmscAddress },
+	{ systemId, password }: Credentials,
+	deliver: (pdu: Pdu) => Promise<number>,
+) {
 	return createPool({
 		kind: settings.bind,
 		binds: settings.binds,

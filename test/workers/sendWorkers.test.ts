@@ -17,11 +17,16 @@ describe("the sender's workers", () => {
 	const stored = new Map<string, SendQueueDocument>();
 	const starts: { queue: string; at: number }[] = [];
 	const errors: Error[] = [];
+	const received: string[] = [];
 	let finished = 0;
 	let opened = 0;
 	let slowMs = 0;
 	let queues: SendQueues;
 	const workers = createSendWorkers({
+		async receive(sendQueue) {
+			received.push(sendQueue);
+			if (sendQueue === "broken") throw new Error("no carrier");
+		},
 		queues: { all: async () => [...stored.values()] },
 		open: (queue) => {
 			opened++;
@@ -56,6 +61,16 @@ describe("the sender's workers", () => {
 				return queues.add({ messageId, attempt: 1, sendQueue, urgent: false, delayMs: 0 });
 			}),
 		);
+	it("has every queue's carrier bring receipts, a paused one's too, and goes on when one can't", async () => {
+		put("resting", { paused: true });
+		put("broken");
+		await workers.watch();
+		await until(() => received.includes("resting") && received.includes("broken"));
+		await until(() => errors.some(({ message }) => message === "no carrier"));
+		for (const queue of ["resting", "broken"]) stored.delete(queue);
+		errors.length = 0;
+	});
+
 	const startsOf = (queue: string) => starts.filter((one) => one.queue === queue).map(({ at }) => at);
 	/** How long the starts from one to another took, ms. */
 	const tookMs = (times: number[], from: number, to: number) => (times[to - 1] as number) - (times[from] as number);

@@ -39,6 +39,11 @@ const words: Record<string, number> = {
 	REJECTD: 8,
 };
 
+/** The words that SMSCs write → ours. */
+export const receiptStates = Object.fromEntries(
+	Object.entries(words).map(([word, state]) => [word, states[state] ?? "pending"]),
+);
+
 /** The receipt in a PDU. Only esm_class makes it one: handsets can send text that looks alike. */
 export function readReceipt(pdu: Pdu): SmppReceipt | undefined {
 	const type = Number(pdu.fields.esm_class ?? 0) & typeMask;

@@ -18,7 +18,7 @@ const text = (max: number) =>
 
 const schema = z.object({
 	/** `smpps://host:port`, TLS; or `smpp://host:port`, loopback only. */
-	url: z.string(),
+	url: z.string().optional(),
 	/** PEM of the certificate authority that the SMSC's certificate is of, where it is none that Node trusts. */
 	ca: z.string().optional(),
 	/** `split` binds a transmitter and a receiver; `transmitter` leaves receipts to others. */
@@ -50,7 +50,7 @@ export function readSmppSettings(settings: Record<string, string>) {
 		);
 	}
 	const { url, ca, ...rest } = result.data;
-	return { ...rest, address: { ...readAddress(url), ca } };
+	return { ...rest, address: url === undefined ? undefined : { ...readAddress(url), ca } };
 }
 
 export type SmscAddress = Pick<ConnectionOptions, "ca"> & { host: string; port: number; isSecure: boolean };

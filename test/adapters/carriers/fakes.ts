@@ -3,6 +3,7 @@
 import { magicNumber } from "../../../stack/carrier/magic.ts";
 import { startCarrier, until } from "../../stack/carrier/start.ts";
 import type { Fake } from "./fake.ts";
+import { startSmppFake } from "./smpp/fake.ts";
 import {
 	awsVendor,
 	messageBirdVendor,
@@ -20,6 +21,7 @@ export const fakes: Record<string, () => Promise<Fake>> = {
 	messagebird: () => startVendor(messageBirdVendor()),
 	plivo: () => startVendor(plivoVendor()),
 	sinch: () => startVendor(sinchVendor()),
+	smpp: startSmppFake,
 	telnyx: () => startVendor(telnyxVendor()),
 	twilio: () => startVendor(twilioVendor()),
 	vonage: () => startVendor(vonageVendor()),

@@ -1,0 +1,176 @@
+// What an SMSC brings is acknowledged once the API has taken it, as that queue's own and nobody else's.
+
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { describe, test } from "node:test";
+import { inspect } from "node:util";
+import type { CarrierCallback } from "../../../../adapters/carriers/carrier.ts";
+import { verifySmpp } from "../../../../adapters/carriers/smpp/callback.ts";
+import { createSmpp } from "../../../../adapters/carriers/smpp.ts";
+import { until } from "../../../stack/carrier/start.ts";
+import { type Peer, startSmsc } from "./smsc.ts";
+
+const callbackKey = randomBytes(32).toString("base64");
+const secrets = { systemId: "lethe", password: "secret", callbackKey };
+const url = "https://lethe.example/v1/callbacks/smpp/queue/receipts";
+
+const receiptText = (id: string, stat = "DELIVRD", err = "000") =>
+	`id:${id} sub:001 dlvrd:001 submit date:2611251200 done date:2611251201 stat:${stat} err:${err} text:hello`;
+const receipt = (id: string, stat?: string, err?: string) => ({
+	esm_class: 4,
+	source_addr_ton: 1,
+	source_addr: "12025550142",
+	short_message: Buffer.from(receiptText(id, stat, err)),
+});
+const written = (text: string, more: object = {}) => ({
+	source_addr_ton: 1,
+	source_addr_npi: 1,
+	source_addr: "12025550142",
+	dest_addr_ton: 5,
+	destination_addr: "LETHE",
+	short_message: Buffer.from(text),
+	...more,
+});
+
+async function open(settings: Record<string, string> = {}) {
+	const smsc = await startSmsc();
+	const carrier = createSmpp({ settings: { url: smsc.url, ...settings }, secrets });
+	const taken: CarrierCallback[] = [];
+	const api = { answer: true };
+	carrier.receive?.(async (callback) => {
+		taken.push(callback);
+		return api.answer;
+	});
+	await until(() => smsc.heard("bind_transceiver").length + smsc.heard("bind_receiver").length > 0);
+	const peer = smsc.peers[0] as Peer;
+	const verify = (callback: CarrierCallback | undefined, key = callbackKey) =>
+		verifySmpp({ settings: {}, secrets: { callbackKey: key } })(
+			{ method: "POST", url, ...(callback as CarrierCallback) },
+			Date.now(),
+		);
+	/** What a delivery is answered, and what the API was told of it last. */
+	async function bring(fields: object, tlvs: { tag: number; value: Buffer }[] = []) {
+		const answer = await smsc.answerTo(peer, peer.ask("deliver_sm", fields as never, tlvs));
+		return { commandStatus: answer.command_status, told: taken.length ? verify(taken.at(-1)) : undefined };
+	}
+	const dispose = async () => {
+		await carrier.close?.();
+		await smsc[Symbol.asyncDispose]();
+	};
+	return { smsc, carrier, taken, api, peer, verify, bring, [Symbol.asyncDispose]: dispose };
+}
+
+describe("receipts", () => {
+	test("each state is told under the id of the answer, and acknowledged", async () => {
+		await using opened = await open();
+		const cases = [
+			["DELIVRD", "000", "delivered", undefined],
+			["EXPIRED", "000", "expired", "validity_over"],
+			["UNDELIV", "011", "undelivered", "other"],
+			["REJECTD", "000", "rejected", undefined],
+			["ACCEPTD", "000", "submitted", undefined],
+			["UNKNOWN", "000", "pending", undefined],
+		] as const;
+		for (const [stat, err, state, code] of cases) {
+			const { commandStatus, told } = await opened.bring(receipt("a7", stat, err));
+			assert.equal(commandStatus, 0);
+			assert.ok(told?.valid);
+			const [event] = told.events;
+			assert.deepEqual([event?.carrierId, event?.state, event?.code], ["a7", state, code]);
+			assert.ok(Math.abs((event?.at ?? 0) - Date.now()) < 10_000);
+		}
+	});
+
+	test("ids are joined across hexadecimal and decimal as declared, and never by guess", async () => {
+		for (const [receiptIds, written, known] of [
+			["decimal", "0059113978", "59113978"],
+			["hexadecimal", "038601FA", "38601fa"],
+			["same", "0059113978", "59113978"],
+			["same", "38601FA", "38601FA"],
+		] as const) {
+			await using opened = await open({ receiptIds });
+			const { told } = await opened.bring(receipt(written));
+			assert.equal(told?.events[0]?.carrierId, known);
+		}
+	});
+
+	test("what is not taken is not acknowledged, and taken when it comes again", async () => {
+		await using opened = await open();
+		opened.api.answer = false;
+		assert.equal((await opened.bring(receipt("1"))).commandStatus, 0x64);
+		assert.ok(opened.taken.length > 1);
+		opened.api.answer = true;
+		const { commandStatus, told } = await opened.bring(receipt("1"));
+		assert.equal(commandStatus, 0);
+		// The same event, so that an outcome nobody saw is counted once.
+		assert.equal(told?.events[0]?.eventId, opened.verify(opened.taken[0]).events[0]?.eventId);
+	});
+
+	test("text that looks like a receipt is a recipient's message, and a receipt of nothing is refused", async () => {
+		await using opened = await open();
+		const { told } = await opened.bring(written(receiptText("1")));
+		assert.deepEqual([told?.events.length, told?.messages.length], [0, 1]);
+		const before = opened.taken.length;
+		assert.equal((await opened.bring({ esm_class: 4, short_message: Buffer.from("nothing") })).commandStatus, 0x66);
+		assert.equal(opened.taken.length, before);
+	});
+
+	test("a deliver_sm that is malformed is refused and the link stays; what follows is taken", async () => {
+		await using opened = await open();
+		opened.peer.socket.write(Buffer.from(`0000001500000005000000000000007b${"00".repeat(5)}`, "hex"));
+		assert.equal((await opened.smsc.answerTo(opened.peer, 123)).command_status, 0x66);
+		assert.equal((await opened.bring(receipt("1"))).commandStatus, 0);
+		assert.equal(opened.smsc.peers.length, 1);
+	});
+});
+
+describe("what recipients write", () => {
+	test("is told as it was written, from any alphabet, and shown nowhere on the way", async () => {
+		await using opened = await open();
+		const ucs2 = Buffer.from("СТОП", "utf16le").swap16();
+		const payload = [{ tag: 0x0424, value: Buffer.from("Stop the quick marker") }];
+		for (const [fields, tlvs, text] of [
+			[written("Stop"), [], "Stop"],
+			[written("", { short_message: ucs2, data_coding: 8 }), [], "СТОП"],
+			[
+				written("", { esm_class: 0x40, short_message: Buffer.from("\x05\x00\x03\x01\x02\x01Stop", "latin1") }),
+				[],
+				"Stop",
+			],
+			[written(""), payload, "Stop the quick marker"],
+		] as const) {
+			const { told } = await opened.bring(fields, [...tlvs]);
+			assert.ok(told?.valid);
+			const [message] = told.messages;
+			assert.deepEqual([message?.from.reveal(), message?.to, message?.text.reveal()], ["+12025550142", "LETHE", text]);
+		}
+		const sent = inspect(opened.taken, { depth: 9 });
+		const clear = opened.taken.map(({ body }) => Buffer.from(body, "base64").toString("latin1")).join();
+		assert.ok(!/2025550142|marker/.test(sent + clear));
+	});
+
+	test("is one message when it comes again unacknowledged, and another once it was", async () => {
+		await using opened = await open();
+		opened.api.answer = false;
+		await opened.bring(written("STOP"));
+		opened.api.answer = true;
+		const idOf = (told: ReturnType<typeof opened.verify> | undefined) => told?.messages[0]?.eventId;
+		const again = idOf((await opened.bring(written("STOP"))).told);
+		assert.equal(again, idOf(opened.verify(opened.taken[0])));
+		assert.notEqual(idOf((await opened.bring(written("STOP"))).told), again);
+	});
+});
+
+test("another queue's key opens nothing, and who only verifies makes no link", async () => {
+	await using opened = await open();
+	const { told } = await opened.bring(receipt("1"));
+	assert.ok(told?.valid);
+	const other = opened.verify(opened.taken[0], randomBytes(32).toString("base64"));
+	assert.deepEqual(other, { valid: false, reason: "bad_signature", events: [], messages: [] });
+	// Opened to verify only, as the API does: no link is made.
+	await using smsc = await startSmsc();
+	const carrier = createSmpp({ settings: { url: smsc.url }, secrets });
+	carrier.verify({ method: "POST", url, headers: {}, body: "" }, Date.now());
+	await carrier.close?.();
+	assert.equal(smsc.peers.length, 0);
+});
