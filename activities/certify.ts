@@ -1,10 +1,10 @@
 // Certificates of what was erased: read back first, signed, kept, and named on each message. What is still there is erased again.
 
-import type { CertificateDocument } from "../adapters/mongo/models.ts";
+import type { CertificateDocument, Cohort } from "../adapters/mongo/models.ts";
 import type { ErasedObject } from "../audit/certificate.ts";
 import { isFinal } from "../domain/lifecycle.ts";
 import { limits } from "../domain/limits.ts";
-import { type Message, type RetentionRecord, type SealedObjectName, sealedObjects } from "../domain/message.ts";
+import { type Message, noEnd, type RetentionRecord, type SealedObjectName, sealedObjects } from "../domain/message.ts";
 import { eraseObjects, type Transition } from "../domain/transition.ts";
 import type { ActivityDeps } from "./deps.ts";
 import { integrated } from "./integrate.ts";
@@ -81,9 +81,17 @@ async function applyIntegrated(deps: CertifyErasedDeps, message: Message, change
 	return { ...message, evidence: [...message.evidence, ...(change.evidence ?? [])] };
 }
 
-/** Objects that were erased and not yet read back. */
-export function erasedObjects(message: Message): SealedObjectName[] {
-	return sealedObjects.filter((name) => message.retention[name]?.erasedAt && !message.retention[name]?.verifiedAt);
+/** Objects that were erased and not yet read back, but for those that a purge page reads back. */
+export function erasedObjects({ retention }: Message): SealedObjectName[] {
+	return sealedObjects.filter((name) => {
+		const { erasedAt, verifiedAt, certificateId } = retention[name] ?? {};
+		return erasedAt !== undefined && verifiedAt === undefined && certificateId === undefined;
+	});
+}
+
+/** When a cohort's key is to be destroyed; undefined while a hold keeps that open. */
+export function keyDueAtOf(cohort: Pick<Cohort, "dueAt"> | undefined): number | undefined {
+	return cohort?.dueAt === noEnd ? undefined : cohort?.dueAt;
 }
 
 /** When something of a final message is due next. Ciphertext is its cohort's matter, unless that ends too late for it. */
@@ -121,7 +129,7 @@ async function readKeyDates(
 ): Promise<{ keyDestroyedAt?: number | undefined; keyDueAt?: number | undefined }> {
 	if (record?.keyDueAt !== undefined && record.keyDueAt > deps.clock()) return { keyDueAt: record.keyDueAt };
 	const cohort = record?.cohortId ? await deps.store.cohorts.find(record.cohortId) : undefined;
-	return { keyDestroyedAt: cohort?.destroyedAt, keyDueAt: cohort?.dueAt };
+	return { keyDestroyedAt: cohort?.destroyedAt, keyDueAt: keyDueAtOf(cohort) };
 }
 
 /** Names the certificate of objects of one message, all gone or all still there. */

@@ -2,33 +2,42 @@
 
 import type { Cohort } from "../adapters/mongo/models.ts";
 import { LetheError } from "../domain/errors.ts";
-import { isFinal } from "../domain/lifecycle.ts";
 import { limits } from "../domain/limits.ts";
-import { type Message, type SealedObjectName, sealedObjects } from "../domain/message.ts";
-import { close, eraseObjects } from "../domain/transition.ts";
+import { noEnd, sealedObjects } from "../domain/message.ts";
+import { isBeingPlaced } from "../domain/subject.ts";
 import type { Purged } from "../workflows/contract.ts";
-import { certifyErased, type Erased } from "./certify.ts";
-import { change } from "./change.ts";
 import type { ActivityDeps } from "./deps.ts";
+import { createKeepHeld } from "./keepHeld.ts";
+import { createPurgePages } from "./purgePages.ts";
 
 export type PurgeDeps = Pick<
 	ActivityDeps,
-	"clock" | "ids" | "certificates" | "cohortKeys" | "encryption" | "evidence"
+	"clock" | "ids" | "log" | "certificates" | "cohorts" | "cohortKeys" | "encryption" | "evidence"
 > & {
-	store: Pick<ActivityDeps["store"], "cohorts" | "messages" | "wrappingKeys" | "parkedReceipts" | "certificates">;
+	store: Pick<
+		ActivityDeps["store"],
+		"cohorts" | "messages" | "wrappingKeys" | "parkedReceipts" | "purgePages" | "certificates" | "subjectRecords"
+	>;
 	runs: Pick<ActivityDeps["runs"], "settleSoon">;
 };
 
 /** The steps of the purge workflow. */
 export function createPurge(deps: PurgeDeps) {
-	const { cohorts, messages } = deps.store;
+	const { cohorts } = deps.store;
+	const pages = createPurgePages(deps);
+	const keepHeld = createKeepHeld({ ...deps, endOpen: pages.endOpen });
 
-	/** open → closing, once it is due and nothing holds it. The cohort is the lock: no insert may join it afterwards. */
+	/** open → closing, once it is due. The cohort is the lock: no insert may join it afterwards. */
 	async function closeCohort(cohortId: string): Promise<boolean> {
 		const cohort = await cohorts.find(cohortId);
 		const now = deps.clock();
-		if (!cohort || cohort.state === "destroyed") return false;
-		if (cohort.state === "closing") return true;
+		if (!cohort) return false;
+		if (cohort.state === "destroyed") {
+			await cohorts.nextCheck(cohortId, undefined);
+			return false;
+		}
+		if (cohort.state !== "open") return true;
+		if (cohort.holdId !== undefined) return closeHoldKey(deps, cohort, cohort.holdId, now);
 		if (now < cohort.dueAt && !(await mayEndEarly(deps, cohort, now))) return false;
 		if (await cohorts.advance(cohortId, "open", "closing")) return true;
 		await cohorts.nextCheck(cohortId, now + limits.heldCohortCheckMs);
@@ -36,46 +45,86 @@ export function createPurge(deps: PurgeDeps) {
 	}
 
 	/**
-	 * Erases one page of ciphertext with its wrapped keys, reads it back and certifies it; `count` is of what is gone, and 0
-	 * when nothing is left that goes.
+	 * Erases some pages of ciphertext with its wrapped keys, reads them back and certifies them; then, page by page, keeps
+	 * what is held under its hold's key. `count` is of what is gone from the cohort, and 0 when nothing is left that goes.
 	 */
 	async function erasePage(cohortId: string): Promise<{ count: number }> {
 		const cohort = await cohorts.find(cohortId);
 		if (cohort?.state !== "closing") return { count: 0 };
-		const erased: Erased[] = [];
-		for (const object of sealedObjects) {
-			const page = await messages.findSealedIn(cohortId, object, limits.purgePageItems);
-			erased.push(...(await Promise.all(page.map((member) => eraseObject(deps, member, object, cohort)))).flat());
+		// Not before every message bears it.
+		if (isBeingPlaced(await deps.store.subjectRecords.findBySubjects([cohort.tenantId]), cohort.tenantId)) {
+			return { count: 0 };
 		}
-		await certifyErased(deps, { kind: "purge", tenantId: cohort.tenantId, about: cohortId }, erased);
-		return { count: erased.filter(({ verified }) => verified).length };
+		const erased = await pages.erasePages(cohort);
+		if (erased > 0) return { count: erased };
+		let kept = 0;
+		for (const object of sealedObjects) kept += await keepHeld(cohort, object, limits.purgePageItems);
+		return { count: kept };
 	}
 
-	/** Destroys the cohort's key once no member has ciphertext in it, and certifies that. */
+	/**
+	 * Destroys the cohort's key in two stages, and certifies that: it is condemned when nothing is found that needs it,
+	 * and destroyed when nothing is found once more.
+	 */
 	async function destroyCohort(cohortId: string): Promise<Pick<Purged, "outcome">> {
 		const cohort = await cohorts.find(cohortId);
 		if (!cohort || cohort.state === "destroyed") return { outcome: "destroyed" };
-		if (cohort.state !== "closing" || (await messages.countSealedIn(cohortId)) > 0) {
-			await cohorts.nextCheck(cohortId, deps.clock() + limits.heldCohortCheckMs);
-			return { outcome: "waiting" };
-		}
+		const now = deps.clock();
+		const wait = async (at: number) => {
+			await cohorts.nextCheck(cohortId, at);
+			return { outcome: "waiting" as const };
+		};
+		if (cohort.state === "open") return wait(now + limits.heldCohortCheckMs);
+		const isEmpty = (await deps.store.messages.countSealedIn(cohortId)) === 0;
+		await pages.finishPages(cohort, isEmpty);
+		// Whoever saw the hold before its release may still be about to keep something under its key.
+		const restsUntil = cohort.holdId === undefined ? 0 : cohort.dueAt + limits.cohortRetireMs;
+		if (isEmpty && now < restsUntil) return wait(restsUntil);
+		if (isEmpty && cohort.state === "closing") await cohorts.advance(cohortId, "closing", "condemned");
 		await deps.store.parkedReceipts.eraseCohort(cohortId);
-		await deps.evidence.append([
-			{ type: "cohort_key_destroyed", tenantId: cohort.tenantId, about: cohortId, by: "engine" },
-		]);
-		await deps.cohortKeys.destroyCohortKey(cohortId);
-		await deps.store.wrappingKeys.deleteByCohort(cohortId);
-		deps.encryption.forgetCohort(cohortId);
-		// Another eraser's late request may have written the key back: only a key that stays gone is certified.
-		if (await deps.cohortKeys.exists(cohortId)) throw new LetheError("keys_unavailable", { cause: "key came back" });
-		const destroyedAt = deps.clock();
-		const id = await certifyCohort(deps, cohort, destroyedAt);
-		await cohorts.advance(cohortId, "closing", "destroyed", { destroyedAt, certificates: [id] });
-		await cohorts.nextCheck(cohortId, undefined);
+		if (!isEmpty || (await isNeeded(deps, cohortId))) {
+			await cohorts.advance(cohortId, "condemned", "closing");
+			return wait(now + limits.heldCohortCheckMs);
+		}
+		await destroyKey(deps, cohort);
 		return { outcome: "destroyed" };
 	}
 
 	return { closeCohort, erasePage, destroyCohort };
+}
+
+async function isNeeded({ store }: PurgeDeps, cohortId: string): Promise<boolean> {
+	const members = await store.messages.countSealedIn(cohortId);
+	return members + (await store.parkedReceipts.countIn(cohortId)) > 0;
+}
+
+async function destroyKey(deps: PurgeDeps, cohort: Cohort): Promise<void> {
+	const { _id: cohortId } = cohort;
+	await deps.evidence.append([
+		{ type: "cohort_key_destroyed", tenantId: cohort.tenantId, about: cohortId, by: "engine" },
+	]);
+	await deps.cohortKeys.destroyCohortKey(cohortId);
+	await deps.store.wrappingKeys.deleteByCohort(cohortId);
+	deps.encryption.forgetCohort(cohortId);
+	// Another eraser's late request may have written the key back: only a key that stays gone is certified.
+	if (await deps.cohortKeys.exists(cohortId)) throw new LetheError("keys_unavailable", { cause: "key came back" });
+	const destroyedAt = deps.clock();
+	const id = await certifyCohort(deps, cohort, destroyedAt);
+	await deps.store.cohorts.advance(cohortId, "condemned", "destroyed", { destroyedAt, certificates: [id] });
+	await deps.store.cohorts.nextCheck(cohortId, undefined);
+}
+
+/** A hold's key ends with the hold: what it still keeps then is erased, or kept by another hold. */
+async function closeHoldKey(deps: PurgeDeps, { _id, dueAt }: Cohort, holdId: string, now: number): Promise<boolean> {
+	const { cohorts, subjectRecords } = deps.store;
+	const record = await subjectRecords.find(holdId);
+	if (record?.kind === "hold" && !record.ended) {
+		await cohorts.nextCheck(_id, now + limits.holdKeyCheckMs);
+		return false;
+	}
+	const end = dueAt === noEnd ? { dueAt: now } : {};
+	if (await cohorts.advance(_id, "open", "closing", end)) return true;
+	return (await cohorts.find(_id))?.state === "closing";
 }
 
 /**
@@ -100,30 +149,6 @@ async function mayEndEarly(deps: PurgeDeps, cohort: Cohort, now: number): Promis
 		return lookAgain(now + limits.cohortRetireMs);
 	}
 	return now < retiredAt + limits.cohortRetireMs ? lookAgain(retiredAt + limits.cohortRetireMs) : true;
-}
-
-async function eraseObject(
-	deps: PurgeDeps,
-	{ _id: messageId, state }: Pick<Message, "_id" | "state">,
-	object: SealedObjectName,
-	cohort: Cohort,
-): Promise<Erased[]> {
-	const { messages } = deps.store;
-	const now = deps.clock();
-	// A cohort ends after its members' close; one that is open still was missed by every driver.
-	const ended = isFinal(state) ? undefined : await change(messages, messageId, (message) => close(message, now));
-	if (ended) deps.runs.settleSoon(ended.before);
-	await change(messages, messageId, (message) => {
-		const isMember = message[object]?.cohortId === cohort._id;
-		return isFinal(message.state) && isMember && message.holds.length === 0
-			? eraseObjects(message, [object], now, { [`${object}.cohortId`]: cohort._id })
-			: undefined;
-	});
-	const stored = await messages.find(messageId);
-	const erasedAt = stored?.retention[object]?.erasedAt;
-	if (!stored || erasedAt === undefined) return [];
-	const verified = stored[object] === undefined;
-	return [{ messageId, object, erasedAt, verified, cohortId: cohort._id, keyDueAt: cohort.dueAt, stored }];
 }
 
 async function certifyCohort(

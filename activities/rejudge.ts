@@ -3,7 +3,7 @@
 import type { Facts } from "../domain/decision.ts";
 import { limits } from "../domain/limits.ts";
 import { type Message, wasHandedOver } from "../domain/message.ts";
-import { type Standing, standingOf } from "../domain/subject.ts";
+import { keepsOf, type Standing, standingOf } from "../domain/subject.ts";
 import { countedWithinMs, countSends } from "../policies/frequency.ts";
 import { deliveryModes } from "../policies/schema.ts";
 import { withStanding } from "../policies/standing.ts";
@@ -17,11 +17,11 @@ export type RejudgeDeps = Pick<ActivityDeps, "clock" | "policies"> & {
 };
 
 /**
- * `held`: a hold on the recipient that the message does not bear yet. `code` says why in a word, `rule` which rule
+ * `keeps`: holds that keep the message, permit its use, and that it does not bear yet. `held`: a hold on the recipient that the message does not bear yet. `code` says why in a word, `rule` which rule
  * was decisive.
  */
 export type Verdict =
-	| { kind: "due" }
+	| { kind: "due"; keeps?: string[] }
 	| { kind: "held"; hold: string }
 	| { kind: "refused"; code: "policy_denied" | "delivery_mode" | "expires_before_window"; rule?: string | undefined }
 	| { kind: "later"; until: number };
@@ -34,7 +34,7 @@ export function createRejudge(deps: RejudgeDeps) {
 	/** Reads what is recorded of the recipient: one read, and one more where a frequency limit applies. */
 	async function know(message: Message): Promise<Known> {
 		const [records, sends] = await Promise.all([
-			deps.store.subjectRecords.findBySubjects(pseudonymsOf(message)),
+			deps.store.subjectRecords.findBySubjects([...pseudonymsOf(message), message.tenantId]),
 			isCapped(message.facts) ? readSends(deps, message) : undefined,
 		]);
 		return { standing: standingOf(records, message.tenantId), ...(sends ? { sends } : {}) };
@@ -46,7 +46,7 @@ export function createRejudge(deps: RejudgeDeps) {
 		// At the door a hold refuses; here it suspends, which is seen to below.
 		const decision = deps.policies.reevaluate({ ...facts, legalHold: undefined }, at);
 		if (!decision.allowed) return { kind: "refused", code: "policy_denied", rule: decision.rules[0] };
-		const hold = known?.standing.holds.find((id) => !message.holds.includes(id));
+		const hold = known?.standing.holds.find((id) => !message.restrictedBy?.includes(id));
 		if (hold !== undefined) return { kind: "held", hold };
 		// Policies that came since may ask for a more protective way than the message was made for.
 		const rank = (mode: Message["deliveryMode"]) => deliveryModes.indexOf(mode);
@@ -54,7 +54,10 @@ export function createRejudge(deps: RejudgeDeps) {
 			return { kind: "refused", code: "delivery_mode", rule: decision.rules[0] };
 		}
 		const until = decision.deferUntilUtc ? Date.parse(decision.deferUntilUtc) : at;
-		if (until <= at) return { kind: "due" };
+		if (until <= at) {
+			const keeps = keepsOf(known?.standing, message.acceptedAt).filter((id) => !message.holds.includes(id));
+			return { kind: "due", ...(keeps.length > 0 ? { keeps } : {}) };
+		}
 		if (until >= message.deadlineAt) return { kind: "refused", code: "expires_before_window" };
 		return { kind: "later", until };
 	}

@@ -5,9 +5,10 @@ import { isFinal } from "../domain/lifecycle.ts";
 import { limits } from "../domain/limits.ts";
 import type { Message } from "../domain/message.ts";
 import type { Retiming } from "../domain/proposal.ts";
+import { isBeingPlaced } from "../domain/subject.ts";
 import { tally } from "../policies/simulate.ts";
 import type { Stepped } from "../workflows/contract.ts";
-import { certifyErased, type Erased } from "./certify.ts";
+import { certifyErased, type Erased, keyDueAtOf } from "./certify.ts";
 import type { ActivityDeps } from "./deps.ts";
 import { type Needs, planRetime, type RetimePlan, type RetimePlanDeps, type Subject } from "./retimePlan.ts";
 
@@ -15,7 +16,10 @@ export type RetimeDeps = Pick<
 	ActivityDeps,
 	"clock" | "monotonic" | "ids" | "policies" | "encryption" | "cohorts" | "certificates" | "evidence" | "log"
 > & {
-	store: Pick<ActivityDeps["store"], "messages" | "messageScan" | "retimings" | "cohorts" | "tenants" | "certificates">;
+	store: Pick<
+		ActivityDeps["store"],
+		"messages" | "messageScan" | "retimings" | "cohorts" | "tenants" | "certificates" | "subjectRecords"
+	>;
 	runs: Pick<ActivityDeps["runs"], "settleSoon" | "startRetime">;
 	rejudge: RetimePlanDeps["rejudge"];
 };
@@ -37,6 +41,7 @@ export function createRetime(deps: RetimeDeps) {
 		const last = found.at(-1);
 		if (!last) return retimings.advance(pass._id, pass.cursor, { state: "done", endedAt: now });
 		const page = found.filter(({ acceptedAt }) => acceptedAt >= (pass.since ?? 0));
+		await requireHoldsPlaced(deps, page);
 		const needs = await readNeeds(deps, page);
 		// The page's ciphertext stays in the store: nothing here needs it.
 		const subjects = page.map((message) => ({
@@ -172,7 +177,7 @@ async function certify(deps: RetimeDeps, erased: Result["erased"]): Promise<void
 	const groups = [...Map.groupBy(erased, (entry) => entry.cohortId)];
 	const issue = groups.map(async ([cohortId, entries]) => {
 		const cohort = await deps.store.cohorts.find(cohortId);
-		const objects = entries.map((entry) => ({ ...entry, keyDueAt: cohort?.dueAt }));
+		const objects = entries.map((entry) => ({ ...entry, keyDueAt: keyDueAtOf(cohort) }));
 		try {
 			if (cohort) await certifyErased(deps, { kind: "purge", tenantId: cohort.tenantId, about: cohortId }, objects);
 		} catch (error) {
@@ -180,6 +185,15 @@ async function certify(deps: RetimeDeps, erased: Result["erased"]): Promise<void
 		}
 	});
 	await Promise.all(issue);
+}
+
+// Something of the page might be erased that a hold on all of its tenant is about to reach: the page is done again.
+async function requireHoldsPlaced(deps: RetimeDeps, page: readonly { tenantId: string }[]): Promise<void> {
+	const ids = [...new Set(page.map(({ tenantId }) => tenantId))];
+	const records = ids.length > 0 ? await deps.store.subjectRecords.findBySubjects(ids) : [];
+	if (ids.some((id) => isBeingPlaced(records, id))) {
+		throw new LetheError("store_unavailable", { cause: "a hold is being placed" });
+	}
 }
 
 /** What each tenant of a page has stated it needs. */

@@ -161,7 +161,12 @@ function toTransition(was: Message, planned: Message, { verdict, erased, record,
 		from: [was.state],
 		where,
 		set: { ...dated, deadlineAt, closeAt, ...verdict?.set, ...gone, ...nextCheck(planned, verdict, erased, now) },
-		unset: [...undated, ...(verdict?.unset ?? []), ...erased],
+		unset: [
+			...undated,
+			...(verdict?.unset ?? []),
+			...erased,
+			...erased.map((name) => `retention.${name}.certificateId`),
+		],
 		push: { ...verdict?.push, retimings: { value: record, keep: limits.retimingsKeptMax } },
 		evidence: [
 			...describeChanges(was, record).map((code) => ({ at: now, type: "retimed" as const, ...(code ? { code } : {}) })),

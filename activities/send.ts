@@ -9,6 +9,7 @@ import {
 	close,
 	endAttempt,
 	hold,
+	keep,
 	recordAmbiguous,
 	release,
 	submit,
@@ -57,7 +58,7 @@ export function createSend(deps: SendDeps) {
 
 async function attempt(deps: SendDeps, message: Message, reference: string, claimedAt: number): Promise<Outcome> {
 	// The claim was of a message that bore no hold: one that it bears by now came since.
-	const [borne] = message.holds;
+	const [borne] = message.restrictedBy ?? [];
 	if (borne !== undefined) return { kind: "withheld", verdict: { kind: "held", hold: borne } };
 	const carrier = await deps.carriers.sender(message.sendQueue).catch(() => undefined);
 	if (!carrier) return refused("carrier_unavailable");
@@ -65,6 +66,11 @@ async function attempt(deps: SendDeps, message: Message, reference: string, clai
 	const verdict = await deps.rejudge.rejudge(message).catch(() => undefined);
 	if (!verdict) return refused("store_unavailable");
 	if (verdict.kind !== "due") return { kind: "withheld", verdict };
+	// Before the carrier can make it final: its end erases nothing that a hold keeps.
+	for (const id of verdict.keeps ?? []) {
+		const kept = await deps.store.messages.transition(keep(message, id)).catch(() => undefined);
+		if (kept === undefined) return refused("store_unavailable");
+	}
 	let parts: { to: Plaintext; text: Plaintext };
 	try {
 		parts = await decryptParts(deps, message);
@@ -160,7 +166,9 @@ function withheldTransition(message: Message, verdict: Exclude<Verdict, { kind: 
 	if (verdict.kind === "later") return release(message, "withheld", verdict.until, now, "quiet_hours");
 	// Back to where a held message waits: for the release of its hold, or for its deadline.
 	const back = release(message, "withheld", now + limits.driverPatienceMs, now, "held");
-	return message.holds.includes(verdict.hold) ? back : { ...back, push: hold(message, verdict.hold).push ?? {} };
+	return message.restrictedBy?.includes(verdict.hold)
+		? back
+		: { ...back, push: hold(message, verdict.hold).push ?? {} };
 }
 
 /** Exponential with full jitter, from one second to five minutes. `random` is in [0, 1). */

@@ -4,6 +4,7 @@ import type { ParkedReceipt } from "../adapters/mongo/models.ts";
 import { isSound } from "../domain/evidence.ts";
 import { limits } from "../domain/limits.ts";
 import { type Message, sealedObjects } from "../domain/message.ts";
+import { isBeingPlaced } from "../domain/subject.ts";
 import { close, forget } from "../domain/transition.ts";
 import type { Swept } from "../workflows/contract.ts";
 import { type createCertify, erasedObjects, nextDueAt } from "./certify.ts";
@@ -20,7 +21,10 @@ import type { createTend } from "./tend.ts";
 import type { createUnpark } from "./unpark.ts";
 
 export type SweepDeps = Pick<ActivityDeps, "clock" | "log" | "runs" | "publish" | "evidence" | "checkpoints"> & {
-	store: Pick<ActivityDeps["store"], "messages" | "cohorts" | "parkedReceipts" | "idempotencyKeys" | "proposals">;
+	store: Pick<
+		ActivityDeps["store"],
+		"messages" | "cohorts" | "parkedReceipts" | "idempotencyKeys" | "proposals" | "subjectRecords"
+	>;
 	confirm: ReturnType<typeof createConfirm>;
 	retime: Pick<ReturnType<typeof createRetime>, "continueRetiming">;
 	prepare: Pick<ReturnType<typeof createPrepare>, "prepareMessage">;
@@ -131,7 +135,7 @@ async function repair(deps: SweepDeps, message: Message): Promise<void> {
 // Until then nothing is to be done for an open message, whatever woke the sweep. One whose head may be missing can't wait.
 function waitsUntil(message: Message, now: number): number {
 	// No sender may claim it; its release has the sweep look at once.
-	const held = message.state === "queued" && message.holds.length > 0;
+	const held = message.state === "queued" && (message.restrictedBy?.length ?? 0) > 0;
 	if (held) return Math.min(message.deadlineAt, now + limits.heldCohortCheckMs);
 	if (message.state === "queued") return message.notBefore ?? 0;
 	return message.state === "deferred" && message.headId === undefined ? (message.releaseAt ?? 0) : 0;
@@ -150,6 +154,9 @@ async function driveUnsent(deps: SweepDeps, message: Message): Promise<void> {
 
 async function endFinal(deps: SweepDeps, message: Message, now: number): Promise<void> {
 	await guarded(deps, () => deps.runs.settle(message));
+	const { tenantId } = message;
+	// What a hold on all of the tenant may be about to reach is left as it is; the claim has the sweep come back.
+	if (isBeingPlaced(await deps.store.subjectRecords.findBySubjects([tenantId]), tenantId)) return;
 	// What a hold kept beyond its time goes once nothing holds it any more.
 	const kept = forget(message, now);
 	if (kept) {

@@ -1,7 +1,14 @@
 // Looks after the records of recipients when their time has come: holds are applied again, what has lived long enough goes, with proof.
 
 import { limits } from "../domain/limits.ts";
-import { type ErasedRecord, type HoldRecord, type SubjectRecord, standingOf } from "../domain/subject.ts";
+import {
+	type ErasedRecord,
+	type HoldRecord,
+	holdPasses,
+	isWide,
+	type SubjectRecord,
+	standingOf,
+} from "../domain/subject.ts";
 import type { ActivityDeps } from "./deps.ts";
 import { guarded } from "./guarded.ts";
 
@@ -13,6 +20,8 @@ export type TendDeps = Pick<ActivityDeps, "clock" | "ids" | "log" | "certificate
 		>;
 		certificates: Pick<ActivityDeps["store"]["certificates"], "insert">;
 		subjectMessages: Pick<ActivityDeps["store"]["subjectMessages"], "hold" | "release">;
+		wideHolds: Pick<ActivityDeps["store"]["wideHolds"], "apply">;
+		cohorts: Pick<ActivityDeps["store"]["cohorts"], "endHold">;
 	};
 };
 
@@ -22,7 +31,7 @@ export function createTend(deps: TendDeps) {
 
 	async function tendRecord(record: SubjectRecord | ErasedRecord, now: number): Promise<void> {
 		if (record.kind === "erased") return tendErased(record, now);
-		if (record.kind === "hold") await applyHold(record, now);
+		if (record.kind === "hold" && !(await applyHold(record, now))) return;
 		if (record.eraseBy === undefined || record.eraseBy > now)
 			return subjectRecords.nextCheck(record._id, record.eraseBy);
 		if (await isHeld(record)) return subjectRecords.nextCheck(record._id, now + limits.heldCohortCheckMs);
@@ -63,14 +72,31 @@ export function createTend(deps: TendDeps) {
 	}
 
 	// A message that was accepted while the hold was being placed, or a door that died in between, is made good here.
-	async function applyHold(record: HoldRecord, now: number): Promise<void> {
-		if (record.ended) await subjectMessages.release(record, now);
-		else await subjectMessages.hold(record);
+	/** True when that is done for good. */
+	async function applyHold(record: HoldRecord, now: number): Promise<boolean> {
+		if (isWide(record)) return applyWideHold(record, now);
+		if (record.ended) {
+			await subjectMessages.release(record, now);
+			await deps.store.cohorts.endHold(record._id, now);
+		} else await subjectMessages.hold(record);
+		return true;
+	}
+
+	async function applyWideHold(record: HoldRecord, now: number): Promise<boolean> {
+		const { _id, passes = 0, ended } = record;
+		if (passes >= holdPasses) return true;
+		const isOver = await deps.store.wideHolds.apply(record, now);
+		if (isOver && ended) await deps.store.cohorts.endHold(_id, now);
+		if (isOver && passes + 1 >= holdPasses) return true;
+		// The next pass once whoever was at work on the hold as it was is through.
+		await subjectRecords.nextCheck(_id, isOver ? now + limits.driverPatienceMs : now);
+		return false;
 	}
 
 	async function isHeld({ kind, subjects, tenantId }: SubjectRecord): Promise<boolean> {
 		if (kind === "hold" || subjects.length === 0) return false;
-		return standingOf(await subjectRecords.findBySubjects(subjects), tenantId).holds.length > 0;
+		const { holds, keeps } = standingOf(await subjectRecords.findBySubjects([...subjects, tenantId]), tenantId);
+		return holds.length > 0 || keeps.some(({ scope }) => scope === "tenant");
 	}
 
 	return async function tend(): Promise<void> {

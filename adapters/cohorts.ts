@@ -5,7 +5,14 @@ import type { IdKind } from "../domain/ids.ts";
 import { limits } from "../domain/limits.ts";
 import type { Cohort } from "./mongo/models.ts";
 
-export type CohortPlace = { tenantId: string; region: string; retentionClass: string; dueAt: number };
+export type CohortPlace = {
+	tenantId: string;
+	region: string;
+	retentionClass: string;
+	dueAt: number;
+	/** The hold whose key is kept there. */
+	holdId?: string;
+};
 
 /** When an object like the one that a cohort is wanted for is due, made so many milliseconds later. */
 export type DueAfter = (ms: number) => number | undefined;
@@ -38,7 +45,7 @@ export function createCohorts(deps: {
 			holds: [],
 			createdAt: deps.clock(),
 			certificates: [],
-			nextCheckAt: place.dueAt,
+			nextCheckAt: place.holdId === undefined ? place.dueAt : deps.clock() + limits.holdKeyCheckMs,
 		});
 	}
 

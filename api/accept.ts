@@ -215,7 +215,7 @@ async function toMessage(
 	{ now, asked, size, position, group, refused }: Place,
 ): Promise<Message> {
 	const { input, index, judgement, queue } = item;
-	const { releaseAt, decision, excluded, facts, country, subject } = judgement;
+	const { releaseAt, decision, excluded, keeps, facts, country, subject } = judgement;
 	const isHead = position === 0;
 	const messageId = isHead ? origin.headId : deps.ids.random("message");
 	judgement.reservation?.settle(messageId);
@@ -260,7 +260,7 @@ async function toMessage(
 			{ at: now, type: "accepted", code: state },
 		],
 		unintegratedSince: now,
-		holds: [],
+		holds: keeps,
 		...sealed,
 		certificates: [],
 		// Whether its head made it is found out soon, whenever the member itself is due.

@@ -7,6 +7,7 @@ import { LetheError } from "../domain/errors.ts";
 import { limits } from "../domain/limits.ts";
 import type { RetentionObject, SubjectPseudonym } from "../domain/message.ts";
 import type { Plaintext } from "../domain/plaintext.ts";
+import { keepsOf } from "../domain/subject.ts";
 import { withoutUndefined } from "../domain/withoutUndefined.ts";
 import type { Area } from "../policies/areaCodes.ts";
 import { dueAfter, type ObjectRetention, planRetention } from "../policies/cohorts.ts";
@@ -31,6 +32,8 @@ export type Judgement = {
 	decision: Decision;
 	/** Packs that would have applied but for an exclusion, of the same moment as the decision. */
 	excluded: Decision["packs"];
+	/** Holds on a period or on all of the tenant: the message bears them from the start. */
+	keeps: string[];
 	/** Only when it may not be sent at once. */
 	releaseAt?: number;
 	deadlineAt: number;
@@ -99,6 +102,7 @@ export function createJudge(deps: JudgeDeps) {
 				facts,
 				decision,
 				excluded,
+				keeps: keepsOf(standing, now),
 				...(releaseAt > now ? { releaseAt } : {}),
 				deadlineAt: times.deadlineAt,
 				closeAt: times.closeAt,

@@ -7,7 +7,7 @@ import { lifecycle, type State, states } from "../domain/lifecycle.ts";
 import { limits } from "../domain/limits.ts";
 import { categories, deliverModes } from "../domain/message.ts";
 import { Plaintext } from "../domain/plaintext.ts";
-import { optOutScopes, optOutSources } from "../domain/subject.ts";
+import { holdScopes, optOutScopes, optOutSources } from "../domain/subject.ts";
 import { variableNamePattern } from "../domain/template.ts";
 import { dataClasses, isTimezone } from "../policies/facts.ts";
 import { isOpaqueReference } from "./reference.ts";
@@ -213,6 +213,10 @@ const kept = z.object({
 	eraseBy: z.string(),
 	erasedAt: z.string().optional(),
 	verifiedAt: z.string().optional(),
+	certificateId: z
+		.string()
+		.optional()
+		.meta({ description: "The certificate of the purge that erased it; it is there once that was read back." }),
 });
 
 const message = z
@@ -401,16 +405,31 @@ const holdInput = z
 	.discriminatedUnion("scope", [
 		z.strictObject({ scope: z.literal("message"), messageId: z.string().max(64), ...holdFields() }),
 		z.strictObject({ scope: z.literal("subject"), number, ...holdFields() }),
+		z.strictObject({
+			scope: z.literal("period"),
+			from: time.meta({ description: "Messages accepted from then on," }),
+			to: time.optional().meta({ description: "and until then, both included; those to come where it is absent." }),
+			...wideHoldFields(),
+		}),
+		z.strictObject({ scope: z.literal("tenant"), ...wideHoldFields() }),
 	])
 	.meta({ id: "HoldRequest" });
 
 const hold = z
 	.object({
 		id: z.string(),
-		scope: z.enum(["message", "subject"]),
+		scope: z.enum(holdScopes),
 		messageId: z.string().optional(),
+		from: z.string().optional(),
+		to: z.string().optional(),
 		ground: z.string(),
+		reason: z.string().optional(),
+		approvedBy: z.string().optional(),
 		reviewAt: z.string().optional(),
+		appliedAt: z
+			.string()
+			.optional()
+			.meta({ description: "Of a period or tenant: from then on each message bears it. Nothing is purged before." }),
 		placedAt: z.string(),
 		placedBy: z.string(),
 		released: z.object(ended).optional(),
@@ -485,7 +504,18 @@ export const pageQuery = {
 };
 
 function holdFields() {
-	return { ground: word.meta({ description: "Why, in a word." }), reviewAt: time.optional() };
+	return {
+		ground: word.meta({ description: "Why, in a word." }),
+		reason: opaque.optional().meta({ description: "Opaque reference to the matter that it serves." }),
+		approvedBy: opaque.optional().meta({ description: "Opaque id of who approved it; not of who places it." }),
+		reviewAt: time.optional(),
+	};
+}
+
+// What keeps a whole tenant's messages beyond their time takes a second person, and a date.
+function wideHoldFields() {
+	const fields = holdFields();
+	return { ...fields, approvedBy: fields.approvedBy.unwrap(), reviewAt: time };
 }
 
 /** How every route says that it may answer with a problem. */

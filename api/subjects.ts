@@ -33,6 +33,10 @@ export function createSubjects(deps: SubjectsDeps) {
 		/** Everything on record. */
 		records,
 		/** What it adds up to now; one read. */
-		standing: async (subject: Subject): Promise<Standing> => standingOf(await records(subject), subject.tenantId),
+		async standing(subject: Subject): Promise<Standing> {
+			// With what is on all of the tenant, in the same read.
+			const found = await deps.store.subjectRecords.findBySubjects([...subject.macs, subject.tenantId]);
+			return standingOf(found, subject.tenantId);
+		},
 	};
 }

@@ -111,12 +111,18 @@ export function viewOptOut(record: OptOutRecord) {
 	} satisfies z.input<typeof schemas.optOut>;
 }
 
-export function viewHold({ _id: id, scope, messageId, ground, reviewAt, at, recordedBy, ended }: HoldRecord) {
+export function viewHold(record: HoldRecord) {
+	const { _id: id, scope, messageId, from, to, ground, reason, approvedBy, reviewAt, at, recordedBy, ended } = record;
 	return {
 		id,
 		scope,
 		messageId,
+		from: formatOptional(from),
+		to: formatOptional(to),
 		ground,
+		reason,
+		approvedBy,
+		appliedAt: formatOptional(record.appliedAt),
 		reviewAt: formatOptional(reviewAt),
 		placedAt: formatTime(at),
 		placedBy: recordedBy,
@@ -146,6 +152,7 @@ function viewRetention(record: RetentionRecord | undefined) {
 		eraseBy: formatTime(record.eraseBy),
 		erasedAt: formatOptional(record.erasedAt),
 		verifiedAt: formatOptional(record.verifiedAt),
+		certificateId: record.certificateId,
 	};
 }
 

@@ -19,6 +19,7 @@ const messageActs = [
 	"receipt",
 	"retimed",
 	"erased",
+	"kept",
 	"certified",
 ] as const;
 
@@ -40,6 +41,7 @@ const otherActs = [
 	"hold_released",
 	"record_erased",
 	"orphan_discarded",
+	"page_erased",
 	"cohort_key_destroyed",
 	"policy_proposed",
 	"policy_checked",

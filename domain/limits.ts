@@ -83,9 +83,18 @@ export const limits = {
 	cohortIdleMsMax: 24 * 3600_000,
 
 	// purge
-	purgePageItems: 250,
+	purgePageItems: 500,
+	// Pages of one step: while one is read back and certified, the next is erased.
+	purgeStepPages: 4,
+	// A page that its worker has not finished by then is finished by whoever comes by: no request of it is still on its way.
+	purgePagePatienceMs: 2 * 60_000,
 	// A cohort that a hold or a late member keeps is looked at again after this time.
 	heldCohortCheckMs: 10 * 60_000,
+	// Of messages that a hold on a period or tenant is put on in one write, and of such writes before others get their turn.
+	holdPageItems: 500,
+	holdPagesMax: 20,
+	// A hold's key whose release nobody has told of is looked at again after this time: what it kept goes within the hour.
+	holdKeyCheckMs: 30 * 60_000,
 
 	// policies
 	packBytesMax: 256 * 1024,

@@ -88,9 +88,14 @@ export type RetentionRecord = {
 	erasedAt?: number;
 	/** Read back after the erasure and found gone. */
 	verifiedAt?: number;
+	/** The purge page that erased it, by its certificate's id: that page is read back and certified as a whole. */
+	certificateId?: string;
 	/** Its cohort ends later than it may exist: the sweep erases it where it is. */
 	inPlace?: boolean;
 };
+
+/** The end of what a hold keeps: none, until the hold is released. */
+export const noEnd = Number.MAX_SAFE_INTEGER;
 
 type PackRef = Decision["packs"][number];
 
@@ -165,7 +170,10 @@ export type Message = {
 	integrated?: number;
 	/** When the first of the others was written; absent when the log has them all. */
 	unintegratedSince?: number;
+	/** Holds that keep it from being erased. */
 	holds: string[];
+	/** Those of them that also keep it from being sent. */
+	restrictedBy?: string[];
 	/** Random tokens of the last few updates; re-read to learn which operations of a batch took effect. */
 	tokens?: string[];
 

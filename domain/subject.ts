@@ -9,11 +9,19 @@ export type OptOutScope = (typeof optOutScopes)[number];
 /** How an opt-out came: the recipient's own message, a caller, a list that a caller took over. */
 export const optOutSources = ["keyword", "api", "import"] as const;
 
+export const holdScopes = ["message", "subject", "period", "tenant"] as const;
+
+/** Passes over all that such a hold covers: the second meets what was stored, or at work on the hold, during the first. */
+export const holdPasses = 2;
+
 /** Written once; what is added, `ended` once and `repeatedAt`, takes nothing of the history away. */
 type Recorded = {
 	_id: string;
 	tenantId: string;
-	/** The recipient's pseudonyms, one under every key version that was live when this was written. */
+	/**
+	 * The recipient's pseudonyms, one under every key version that was live when this was written. Of a live hold on a
+	 * period or tenant: the tenant's id, so that it is found in the same read.
+	 */
 	subjects: string[];
 	/** When it happened. */
 	at: number;
@@ -63,11 +71,24 @@ export type OptOutRecord = Recorded & {
 
 export type HoldRecord = Recorded & {
 	kind: "hold";
-	scope: "message" | "subject";
+	/** `message` and `subject` keep from erasure and from use; `period` and `tenant` from erasure only. */
+	scope: (typeof holdScopes)[number];
 	messageId?: string;
+	/** Of a period: messages accepted from `from` to `to`, both included; without `to` those to come as well. */
+	from?: number;
+	to?: number;
 	/** Why, in a word. */
 	ground: string;
+	/** Opaque reference to the matter that it serves. */
+	reason?: string;
+	/** Who approved it: another than who placed it. */
+	approvedBy?: string;
 	reviewAt?: number;
+	/** Of a period or tenant: how often its messages have been gone through, newest first, and how far this time. */
+	passes?: number;
+	place?: { acceptedAt: number; id: string };
+	/** Of a period or tenant: from then on every message that it covers bears it; nothing of them is purged before. */
+	appliedAt?: number;
 };
 
 export type SubjectRecord = ConsentRecord | OptOutRecord | HoldRecord;
@@ -93,16 +114,20 @@ export type Standing = {
 	consents: ConsentRecord[];
 	/** Ids of the holds on the recipient. */
 	holds: string[];
+	/** Holds on a period or on all of the tenant, where they were asked for. */
+	keeps: HoldRecord[];
 };
 
 /** Adds up what is recorded of one recipient of a tenant; in whatever order, the answer is the same. */
 export function standingOf(records: readonly SubjectRecord[], tenantId: string): Standing {
-	const standing: Standing = { consents: [], holds: [] };
+	const standing: Standing = { consents: [], holds: [], keeps: [] };
 	for (const record of records) {
 		if (record.tenantId !== tenantId) continue;
 		if (record.kind === "consent") standing.consents.push(record);
 		else if (record.kind === "hold") {
-			if (record.scope === "subject" && !record.ended) standing.holds.push(record._id);
+			if (record.ended) continue;
+			if (record.scope === "subject") standing.holds.push(record._id);
+			else if (isWide(record)) standing.keeps.push(record);
 		} else if (!record.ended) {
 			if (!standing.optOut || isStricter(record, standing.optOut)) standing.optOut = record;
 		} else if (!standing.lifted || isLater(record, record.ended.at, standing.lifted, standing.lifted.ended.at)) {
@@ -110,6 +135,25 @@ export function standingOf(records: readonly SubjectRecord[], tenantId: string):
 		}
 	}
 	return standing;
+}
+
+/** Whether a hold is on a period or on all of a tenant: it keeps, and permits use. */
+export function isWide({ scope }: Pick<HoldRecord, "scope">): boolean {
+	return scope === "period" || scope === "tenant";
+}
+
+/** Ids of the live holds on a period or tenant that keep a message accepted then. */
+export function keepsOf(standing: Pick<Standing, "keeps"> | undefined, acceptedAt: number): string[] {
+	return (standing?.keeps ?? [])
+		.filter(
+			({ from = Number.NEGATIVE_INFINITY, to = Number.POSITIVE_INFINITY }) => from <= acceptedAt && acceptedAt <= to,
+		)
+		.map(({ _id }) => _id);
+}
+
+/** Whether a hold on a period or tenant is still being placed: until it is, nothing that it may cover is erased. */
+export function isBeingPlaced(records: readonly SubjectRecord[], tenantId: string): boolean {
+	return standingOf(records, tenantId).keeps.some(({ appliedAt }) => appliedAt === undefined);
 }
 
 /** Whether an opt-out of `scope` blocks all that one of `wanted` would. */

@@ -30,6 +30,7 @@ export type Transition = {
 };
 
 const unheld = { holds: { $size: 0 } };
+const unrestricted = { "restrictedBy.0": { $exists: false } };
 
 /** The change that ends a message, erasing in the same update what its class forgets at once, unless held. */
 export function end(message: Message, to: State, now: number, code?: string): Transition {
@@ -69,10 +70,14 @@ function erase(message: Message, names: SealedObjectName[], now: number, evidenc
 	const erased = message.holds.length > 0 ? [] : names;
 	for (const name of erased) set[`retention.${name}.erasedAt`] = now;
 	// An object that came back is read back once more.
-	const verified = erased.filter((name) => message.retention[name]?.verifiedAt !== undefined);
+	const proven = erased.flatMap((name) =>
+		(["verifiedAt", "certificateId"] as const)
+			.filter((field) => message.retention[name]?.[field] !== undefined)
+			.map((field) => `retention.${name}.${field}`),
+	);
 	return {
 		set,
-		unset: [...erased, ...verified.map((name) => `retention.${name}.verifiedAt`)],
+		unset: [...erased, ...proven],
 		evidence: [...evidence, ...erased.map((name) => ({ at: now, type: "erased" as const, code: name }))],
 		// Without an erasure the update must not assume anything of holds; with one, a hold placed meanwhile refuses it.
 		where: erased.length > 0 ? unheld : {},
@@ -84,8 +89,18 @@ export function hold(message: Message, id: string): Transition {
 	return {
 		id: message._id,
 		from: [message.state],
-		where: { holds: { $ne: id } },
+		where: { restrictedBy: { $ne: id } },
 		// All are kept: the message must not lose one for another.
+		push: { holds: { value: id }, restrictedBy: { value: id } },
+	};
+}
+
+/** Has a message that is about to be sent bear a hold that keeps it and permits its use. */
+export function keep(message: Message, id: string): Transition {
+	return {
+		id: message._id,
+		from: [message.state],
+		where: { attempt: message.attempt, holds: { $ne: id } },
 		push: { holds: { value: id } },
 	};
 }
@@ -135,7 +150,7 @@ export function claim(
 		id,
 		to: "sending",
 		from: ["queued"],
-		where: { ...unheld, attempt: attempt - 1, deadlineAt: { $gt: now } },
+		where: { ...unrestricted, attempt: attempt - 1, deadlineAt: { $gt: now } },
 		set: { stateAt: now, attempt, nextCheckAt: leaseUntil + limits.carrierTimeoutMs },
 		unset: ["notBefore"],
 		push: { attempts: { value, keep: limits.attemptsMax } },

@@ -8,10 +8,11 @@ import { createBatcher } from "../batcher.ts";
 import { findDue } from "./findDue.ts";
 import { guardStore, guardWrite } from "./guard.ts";
 import { insertAll } from "./insertAll.ts";
-import type { Models } from "./models.ts";
+import type { Models, PurgePage } from "./models.ts";
 
 export type MessageStore = ReturnType<typeof createMessageStore>;
 
+const certificatesKept = 16;
 // Other processes may change a message between a batch and its re-reading, but hardly this often.
 const tokensKept = 4;
 
@@ -77,6 +78,7 @@ export function createMessageStore(models: Models, deps: { randomToken: () => st
 		/** The message one of whose attempts the carrier knows by this id, on this send queue. */
 		findByCarrierId: (sendQueue: string, carrierId: string) => findByCarrierId({ sendQueue, carrierId }),
 		...createQueries(collection),
+		...createPageWrites(collection),
 		/** Deletes a message's last trace, its record; only when it is final, nothing holds it, and the log has its evidence. */
 		deleteRecord: (id: string) =>
 			guardStore(async () => {
@@ -84,10 +86,14 @@ export function createMessageStore(models: Models, deps: { randomToken: () => st
 				const filter = { _id: id, ...ended, ...integratedOnly } as mongo.Filter<Message>;
 				return (await collection.deleteOne(filter)).deletedCount === 1;
 			}),
-		/** Deletes what a torn batch left behind; not once it was confirmed, moved on or held, nor before the log has its evidence. */
+		/** Deletes what a torn batch left behind; not once it was confirmed, moved on or held by name, nor before the log has its evidence. */
 		deleteOrphan: ({ _id, headId, nextCheckAt }: Message) =>
 			guardStore(async () => {
-				const untouched = { state: { $in: ["accepted", "deferred"] }, attempt: 0, holds: { $size: 0 } };
+				const untouched = {
+					state: { $in: ["accepted", "deferred"] },
+					attempt: 0,
+					"restrictedBy.0": { $exists: false },
+				};
 				const filter = { _id, headId, nextCheckAt, ...untouched, ...integratedOnly } as mongo.Filter<Message>;
 				return headId !== undefined && (await collection.deleteOne(filter)).deletedCount === 1;
 			}),
@@ -137,6 +143,20 @@ function createQueries(collection: mongo.Collection<Message>) {
 				}
 				return page;
 			}),
+		/**
+		 * A page of the held messages whose object still has its wrapped key in this cohort, without ciphertext; none whose
+		 * id, or whose every hold, is in `skip`.
+		 */
+		findHeldIn: (cohortId: string, object: SealedObjectName, itemsMax: number, skip: ReadonlySet<string>) =>
+			guardStore(async () => {
+				const projection = { "content.ciphertext": 0, "address.ciphertext": 0 };
+				const page: Message[] = [];
+				for await (const found of collection.find({ [`${object}.cohortId`]: cohortId }, { projection })) {
+					if (skip.has(found._id) || found.holds.every((hold) => skip.has(hold))) continue;
+					if (page.push(found) === itemsMax) break;
+				}
+				return page;
+			}),
 		/** How many messages, held ones included, still have ciphertext in this cohort. */
 		countSealedIn: (cohortId: string) =>
 			guardStore(async () => {
@@ -151,6 +171,40 @@ function createQueries(collection: mongo.Collection<Message>) {
 
 // In the form of a check, as in `filterOf`.
 const integratedOnly = { unintegratedSince: toCheck({ $exists: false }) };
+function createPageWrites(collection: mongo.Collection<Message>) {
+	return {
+		/**
+		 * Erases one object of a page's messages, final and unheld ones that are still members of its cohort, in one write.
+		 * Which it was are those that bear the page's certificate then.
+		 */
+		erasePage: ({ _id, object, cohortId, messageIds, erasedAt }: PurgePage) =>
+			guardStore(async () => {
+				const conditions = { state: { $in: finalStates }, holds: { $size: 0 }, [`${object}.cohortId`]: cohortId };
+				const filter = { _id: { $in: messageIds }, ...checksOf(conditions) } as mongo.Filter<Message>;
+				const update = {
+					$unset: { [object]: 1, [`retention.${object}.verifiedAt`]: 1 },
+					$set: { [`retention.${object}.erasedAt`]: erasedAt, [`retention.${object}.certificateId`]: _id },
+					$push: { certificates: { $each: [_id], $slice: -certificatesKept } },
+				};
+				await collection.updateMany(filter, update as unknown as mongo.UpdateFilter<Message>);
+			}),
+		/** A page's messages as they are now, by what tells whether an object of theirs is gone. */
+		readPage: ({ object, messageIds }: PurgePage) =>
+			guardStore(async () => {
+				const projection = { [`retention.${object}`]: 1, [`${object}.cohortId`]: 1 };
+				const found = await collection.find({ _id: { $in: messageIds } }, { projection }).toArray();
+				return found as unknown as Pick<Message, "_id" | "retention" | SealedObjectName>[];
+			}),
+		/** Has the sweep see to messages one by one whose object a page's certificate can't vouch for. */
+		disown: ({ _id, object }: PurgePage, messageIds: string[], now: number) =>
+			guardStore(async () => {
+				const checks = checksOf({ [`retention.${object}.certificateId`]: _id });
+				const filter = { _id: { $in: messageIds }, ...checks } as mongo.Filter<Message>;
+				const update = { $unset: { [`retention.${object}.certificateId`]: 1 as const }, $set: { nextCheckAt: now } };
+				await collection.updateMany(filter, update as unknown as mongo.UpdateFilter<Message>);
+			}),
+	};
+}
 
 type Insertion = { message: Message; notAfter: number };
 
@@ -204,8 +258,11 @@ async function takeAll(
 function filterOf(item: Transition): mongo.Filter<Message> {
 	const from = item.from ?? (item.to ? statesBefore(item.to) : undefined);
 	const conditions = { ...(from ? { state: { $in: from } } : {}), ...item.where };
-	const checks = Object.entries(conditions).map(([path, condition]) => [path, toCheck(condition)]);
-	return { _id: item.id, ...Object.fromEntries(checks) };
+	return { _id: item.id, ...checksOf(conditions) };
+}
+
+function checksOf(conditions: Record<string, unknown>): Record<string, unknown> {
+	return Object.fromEntries(Object.entries(conditions).map(([path, condition]) => [path, toCheck(condition)]));
 }
 
 /**

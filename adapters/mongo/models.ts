@@ -2,7 +2,7 @@
 
 import { type Model, Schema } from "mongoose";
 import type { Bundle } from "../../domain/evidence.ts";
-import type { Message } from "../../domain/message.ts";
+import type { Message, SealedObjectName } from "../../domain/message.ts";
 import type { PolicyVersion, Proposal, Retiming } from "../../domain/proposal.ts";
 import type { SubjectRecord } from "../../domain/subject.ts";
 import type { MongoConnection } from "./connection.ts";
@@ -14,9 +14,12 @@ export type Cohort = {
 	tenantId: string;
 	region: string;
 	retentionClass: string;
-	/** Its end: the key is destroyed at this time, holds permitting. */
+	/** Its end: the key is destroyed at this time; `noEnd` for the key of a hold that is not released. */
 	dueAt: number;
-	state: "open" | "closing" | "destroyed";
+	/** The hold whose key this is: what it keeps beyond its own cohort's end is wrapped under it. */
+	holdId?: string;
+	/** `condemned`: nothing was found to need its key; it is looked once more before it is destroyed. */
+	state: "open" | "closing" | "condemned" | "destroyed";
 	holds: string[];
 	createdAt: number;
 	destroyedAt?: number;
@@ -52,6 +55,20 @@ export type CertificateDocument = {
 	about: string;
 	jws: string;
 	issuedAt: number;
+};
+
+/**
+ * One page of a purge, noted before anything of it is erased, until its certificate is stored: whoever finds the note
+ * reads back what it erased, and certifies that.
+ */
+export type PurgePage = {
+	/** Its certificate's id, which the messages that it erased bear. */
+	_id: string;
+	tenantId: string;
+	cohortId: string;
+	object: SealedObjectName;
+	messageIds: string[];
+	erasedAt: number;
 };
 
 /** The stored answer to a POST; absent `answer` means that it is still running. */
@@ -125,9 +142,10 @@ const collections = {
 		{ "subject.mac": 1, category: 1, acceptedAt: -1 },
 	],
 	subjectRecords: [{ subjects: 1 }, { tenantId: 1, kind: 1, recordedAt: -1, _id: -1 }, { nextCheckAt: 1 }],
-	cohorts: [{ nextCheckAt: 1 }],
+	cohorts: [{ nextCheckAt: 1 }, { holdId: 1 }],
 	wrappingKeys: [{ cohortId: 1 }],
 	parkedReceipts: [{ carrierId: 1 }, { nextCheckAt: 1 }, { eraseBy: 1 }, { "sealed.cohortId": 1 }],
+	purgePages: [{ cohortId: 1 }],
 	certificates: [{ tenantId: 1, about: 1, issuedAt: -1, _id: -1 }],
 	idempotencyKeys: [{ eraseBy: 1 }],
 	apiKeys: [{ mac: 1 }],
@@ -168,6 +186,7 @@ export function createModels(connection: MongoConnection) {
 		cohorts: bind<Cohort>("cohorts"),
 		wrappingKeys: bind<WrappingKeyDocument>("wrappingKeys"),
 		parkedReceipts: bind<ParkedReceipt>("parkedReceipts"),
+		purgePages: bind<PurgePage>("purgePages"),
 		certificates: bind<CertificateDocument>("certificates"),
 		idempotencyKeys: bind<IdempotencyDocument>("idempotencyKeys"),
 		apiKeys: bind<ApiKeyDocument>("apiKeys"),

@@ -20,6 +20,7 @@ import {
 	type IdempotencyDocument,
 	indexes,
 	type ParkedReceipt,
+	type PurgePage,
 	type SendQueueDocument,
 	type TenantDocument,
 	type WrappingKeyDocument,
@@ -28,6 +29,7 @@ import { createMessageScan, createPolicyVersionStore, createProposalStore, creat
 import { createSubjectMessageStore } from "./subjectMessages.ts";
 import { createSubjectRecordStore } from "./subjectRecords.ts";
 import { createTemplateStore, type TemplateDocument } from "./templates.ts";
+import { createWideHoldStore } from "./wideHolds.ts";
 
 export type Store = ReturnType<typeof createStore>;
 
@@ -55,9 +57,11 @@ export function createStore(connection: MongoConnection, deps: { randomToken: ()
 		messages: createMessageStore(models, deps),
 		subjectMessages: createSubjectMessageStore(models),
 		subjectRecords: createSubjectRecordStore(models),
+		wideHolds: createWideHoldStore(models),
 		cohorts: createCohortStore(raw<Cohort>("cohorts")),
 		wrappingKeys: createWrappingKeyStore(raw<WrappingKeyDocument>("wrappingKeys")),
 		parkedReceipts: createParkedReceiptStore(raw<ParkedReceipt>("parkedReceipts")),
+		purgePages: createPurgePageStore(raw<PurgePage>("purgePages")),
 		certificates: createCertificateStore(raw<CertificateDocument>("certificates")),
 		idempotencyKeys: createIdempotencyStore(raw<IdempotencyDocument>("idempotencyKeys")),
 		apiKeys: createApiKeyStore(raw<ApiKeyDocument>("apiKeys")),
@@ -139,6 +143,14 @@ function createCohortStore(collection: mongo.Collection<Cohort>) {
 						at === undefined ? { $unset: { nextCheckAt: 1 } } : { $set: { nextCheckAt: at } },
 					)),
 			),
+		/** Has the sweep look now at the keys of a hold that was released. */
+		endHold: (holdId: string, now: number) =>
+			guardStore(async () => {
+				const found = await collection.find({ holdId }, { projection: { state: 1 } }).toArray();
+				const standing = found.filter(({ state }) => state !== "destroyed").map(({ _id }) => _id);
+				if (standing.length > 0)
+					await collection.updateMany({ _id: { $in: standing } }, { $set: { nextCheckAt: now } });
+			}),
 		findDue: (now: number, itemsMax: number) => findDue(collection, now, itemsMax),
 	};
 }
@@ -185,7 +197,16 @@ function createParkedReceiptStore(collection: mongo.Collection<ParkedReceipt>) {
 			guardStore(async () => (await collection.deleteMany({ eraseBy: { $lte: now } })).deletedCount),
 		eraseCohort: (cohortId: string) =>
 			guardStore(async () => (await collection.deleteMany({ "sealed.cohortId": cohortId })).deletedCount),
+		countIn: (cohortId: string) => guardStore(() => collection.countDocuments({ "sealed.cohortId": cohortId })),
 		count: () => guardStore(() => collection.estimatedDocumentCount()),
+	};
+}
+
+function createPurgePageStore(collection: mongo.Collection<PurgePage>) {
+	return {
+		insert: (page: PurgePage) => guardStore(async () => void (await collection.insertOne(page))),
+		findByCohort: (cohortId: string) => guardStore(() => collection.find({ cohortId }).toArray()),
+		delete: (id: string) => guardStore(async () => void (await collection.deleteOne({ _id: id }))),
 	};
 }
 

@@ -59,12 +59,19 @@ export function createSubjectMessageStore(models: Models) {
 		hold: (record: HoldRecord) =>
 			guardStore(
 				async () =>
-					(await collection.updateMany(membersOf(record), { $addToSet: { holds: record._id } })).modifiedCount,
+					(
+						await collection.updateMany(membersOf(record), {
+							$addToSet: { holds: record._id, restrictedBy: record._id },
+						})
+					).modifiedCount,
 			),
 		/** Takes the hold off again and has the sweep look at each message now: what is overdue goes. */
 		release: (record: HoldRecord, now: number) =>
 			guardStore(async () => {
-				const update = { $pull: { holds: record._id }, $set: { nextCheckAt: now } } as mongo.UpdateFilter<Message>;
+				const update = {
+					$pull: { holds: record._id, restrictedBy: record._id },
+					$set: { nextCheckAt: now },
+				} as mongo.UpdateFilter<Message>;
 				return (await collection.updateMany(membersOf(record), update)).modifiedCount;
 			}),
 	};

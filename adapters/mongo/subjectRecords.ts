@@ -28,10 +28,14 @@ export function createSubjectRecordStore(models: Models) {
 		/** False when a record of that id stands. */
 		insert: (record: SubjectRecord) => guardStore(() => insertOnce(collection, record)),
 		/** Ends a record that has not ended; false when it had, or is not there. */
-		end: (id: string, ended: Ending, set: Pick<SubjectRecord, "eraseBy" | "nextCheckAt"> = {}) =>
+		end: (id: string, ended: Ending, set: Partial<Pick<SubjectRecord, "eraseBy" | "nextCheckAt" | "subjects">> = {}) =>
 			guardStore(async () => {
 				const filter = { _id: id, ended: { $exists: false } } as mongo.Filter<SubjectRecord>;
-				return (await collection.updateOne(filter, { $set: { ended, ...set } })).matchedCount === 1;
+				const update = {
+					$set: { ended, ...set },
+					$unset: { place: 1, passes: 1 },
+				} as mongo.UpdateFilter<SubjectRecord>;
+				return (await collection.updateOne(filter, update)).matchedCount === 1;
 			}),
 		/** Has an opt-out know that it was said again at `at`; false when it has ended. */
 		repeat: (id: string, at: number) =>

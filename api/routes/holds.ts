@@ -1,9 +1,9 @@
-// /v1/holds: what must not be erased, a message or all that concerns a recipient. A hold keeps; it permits no use.
+// /v1/holds: what must not be erased: a message, all that concerns a recipient, a period, all of a tenant.
 
 import { z } from "zod";
 import { LetheError } from "../../domain/errors.ts";
 import { limits } from "../../domain/limits.ts";
-import type { HoldRecord } from "../../domain/subject.ts";
+import { type HoldRecord, isWide } from "../../domain/subject.ts";
 import { withoutUndefined } from "../../domain/withoutUndefined.ts";
 import { readCursor, toPage } from "../cursor.ts";
 import type { ApiDeps } from "../deps.ts";
@@ -23,29 +23,39 @@ type Deps = Pick<ApiDeps, "clock" | "ids" | "policies" | "evidence"> &
 		store: {
 			messages: Pick<ApiDeps["store"]["messages"], "findForTenant">;
 			subjectMessages: Pick<ApiDeps["store"]["subjectMessages"], "hold" | "release">;
+			wideHolds: Pick<ApiDeps["store"]["wideHolds"], "apply">;
+			cohorts: Pick<ApiDeps["store"]["cohorts"], "endHold">;
 			subjectRecords: Pick<ApiDeps["store"]["subjectRecords"], "end" | "find" | "insert" | "page">;
 		};
 	};
 type HoldInput = z.output<typeof schemas.holdInput>;
 
 const tags = ["holds"];
+const periodError = { pointer: "/to", detail: "Before the period begins." };
 const params = z.strictObject({ id: z.string() });
 
 export function addHolds(app: Instance, deps: Deps): void {
 	const subjects = createSubjects(deps);
+	addList(app, deps);
 	addRelease(app, deps);
 
 	async function concerned(
-		principal: Principal,
+		{ tenantId }: Principal,
 		input: HoldInput,
-	): Promise<{ subjects: string[]; messageId?: string }> {
+	): Promise<Pick<HoldRecord, "subjects" | "messageId" | "from" | "to">> {
+		if (input.scope === "tenant") return { subjects: [tenantId] };
+		if (input.scope === "period") {
+			const [from, to] = [Date.parse(input.from), Date.parse(input.to ?? "")];
+			if (to < from) throw new LetheError("invalid_request", { errors: [periodError] });
+			return { subjects: [tenantId], from, ...(input.to === undefined ? {} : { to }) };
+		}
 		if (input.scope === "message") {
-			const message = await deps.store.messages.findForTenant(principal.tenantId, input.messageId);
+			const message = await deps.store.messages.findForTenant(tenantId, input.messageId);
 			if (!message) throw new LetheError("not_found");
 			if (message.holds.length >= limits.holdsPerMessageMax) throw new LetheError("too_many_records");
 			return { subjects: [], messageId: message._id };
 		}
-		const subject = await subjects.identify(principal.tenantId, readRecipient(input.number, "/number").number);
+		const subject = await subjects.identify(tenantId, readRecipient(input.number, "/number").number);
 		// However much is on record of them: what a court wants kept is not refused for lack of room.
 		return { subjects: subject.macs };
 	}
@@ -56,8 +66,10 @@ export function addHolds(app: Instance, deps: Deps): void {
 			config: { roles: ["compliance", "admin"] },
 			schema: {
 				operationId: "placeHold",
-				summary: "Place a legal hold on a message, or on all messages to a number, those to come included",
-				description: "What is held is not erased and not sent. A new message to a held recipient is refused.",
+				summary: "Place a legal hold on a message, a recipient, a period or all of the tenant",
+				description:
+					"What is held is not erased. A held message, and all to a held recipient, those to come included, is not sent " +
+					"either; a hold on a period or on all of the tenant permits that. It needs an approver and a date of review.",
 				tags,
 				body: schemas.holdInput,
 				response: { 201: schemas.hold.describe("Placed"), ...problems },
@@ -65,6 +77,7 @@ export function addHolds(app: Instance, deps: Deps): void {
 		},
 		async (request, reply) => {
 			const { principal, body } = request;
+			if (body.approvedBy === principal.id) throw new LetheError("self_approval");
 			const now = deps.clock();
 			const record = withoutUndefined<HoldRecord>({
 				_id: deps.ids.random("hold"),
@@ -73,6 +86,8 @@ export function addHolds(app: Instance, deps: Deps): void {
 				...(await concerned(principal, body)),
 				scope: body.scope,
 				ground: body.ground,
+				reason: body.reason,
+				approvedBy: body.approvedBy,
 				...(body.reviewAt === undefined ? {} : { reviewAt: Date.parse(body.reviewAt) }),
 				at: now,
 				recordedAt: now,
@@ -83,11 +98,14 @@ export function addHolds(app: Instance, deps: Deps): void {
 			await deps.evidence.append([actOf(principal, "hold_placed", { about: record._id, code: record.scope })]);
 			// The record first: from then on every message that is about to be sent sees it.
 			await deps.store.subjectRecords.insert(record);
-			await deps.store.subjectMessages.hold(record);
+			if (isWide(record)) await deps.store.wideHolds.apply(record, now);
+			else await deps.store.subjectMessages.hold(record);
 			return reply.code(201).send(viewHold(record));
 		},
 	);
+}
 
+function addList(app: Instance, deps: Deps): void {
 	app.get(
 		"/holds",
 		{
@@ -143,8 +161,14 @@ function addRelease(app: Instance, deps: Deps): void {
 			await deps.store.subjectRecords.end(record._id, ended, {
 				nextCheckAt,
 				...(eraseBy === undefined ? {} : { eraseBy }),
+				// What is accepted from now on does not bear it any more.
+				...(isWide(record) ? { subjects: [] } : {}),
 			});
-			await deps.store.subjectMessages.release(record, now);
+			const released = await read(principal, record._id);
+			// What is not taken off now the sweep takes off soon.
+			if (isWide(record)) await deps.store.wideHolds.apply(released, now);
+			else await deps.store.subjectMessages.release(record, now);
+			await deps.store.cohorts.endHold(record._id, now);
 			return viewHold(await read(principal, record._id));
 		},
 	);

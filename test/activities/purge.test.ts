@@ -3,7 +3,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { LetheError } from "../../domain/errors.ts";
-import { limits } from "../../domain/limits.ts";
 import type { Message } from "../../domain/message.ts";
 import { end } from "../../domain/transition.ts";
 import { countMax, purgePagesMax, purgeWorkflowId, workflowNames } from "../../workflows/contract.ts";
@@ -65,7 +64,8 @@ describe("purge", () => {
 		const ended = await engine.read(message._id);
 		assert.equal(ended.content, undefined);
 		assert.equal(ended.certificates.length, 2, "the address at the end, the content by its cohort");
-		assert.ok(ended.retention.content?.verifiedAt);
+		const page = await engine.store.certificates.find(ended.retention.content?.certificateId as string);
+		assert.ok(page && ended.certificates.includes(page._id), "the page that erased it is certified");
 		// The document of before the purge, put back: its key is gone for good.
 		await assert.rejects(
 			engine.encryption.decrypt({
@@ -112,11 +112,11 @@ describe("purge", () => {
 		engine.memory.away.value = true;
 		await assert.rejects(runPurge(cohortOf(message)), (error) => (error as LetheError).code === "keys_unavailable");
 		engine.memory.away.value = false;
+		const waiting = (await engine.read(message._id)).retention.content?.certificateId as string;
+		assert.equal(await engine.store.certificates.find(waiting), undefined);
 		assert.equal(await runPurge(cohortOf(message)), "destroyed");
-		engine.time.offsetMs += limits.driverPatienceMs + 1;
-		await engine.activities.sweepPage();
-		const ended = await engine.read(message._id);
-		assert.ok(ended.retention.content?.verifiedAt, "what was erased before is certified after");
+		assert.ok(await engine.store.certificates.find(waiting), "what was erased before is certified after");
+		assert.deepEqual(await engine.store.purgePages.findByCohort(cohortOf(message)), []);
 	});
 
 	it("a member that every driver missed is ended and erased when its cohort is due", async () => {

@@ -19,8 +19,10 @@ import { createCertificates } from "../../audit/certificate.ts";
 import { createEvidence } from "../../audit/evidence.ts";
 import { LetheError } from "../../domain/errors.ts";
 import { formatId, type IdKind } from "../../domain/ids.ts";
+import { limits } from "../../domain/limits.ts";
 import { type Message, type SealedObjectName, sealedObjects } from "../../domain/message.ts";
 import { Plaintext } from "../../domain/plaintext.ts";
+import type { HoldRecord } from "../../domain/subject.ts";
 import { freshId, login } from "../adapters/vault/helper.ts";
 import { messageOf } from "../harness/message.ts";
 import { createOwnMongodb, type OwnMongodb } from "../harness/ownMongodb.ts";
@@ -53,9 +55,12 @@ describe("database files of before the purge, put back", () => {
 	const stores: Store[] = [];
 	let purged: Message[];
 	let kept: Message;
+	let held: Message;
+	let holdId: string;
 	let control: Message[];
 	let store: Store;
 	let controlTexts: string[];
+	let heldText: string;
 
 	const serve = async (name: "live" | "second") => {
 		const server = await createOwnMongodb({ name, dataDir: dirs[name], runDir: join(folder, "run") });
@@ -105,8 +110,23 @@ describe("database files of before the purge, put back", () => {
 		return message;
 	}
 
+	/** What a worker moves held members with: opens by the one role, and makes keys by the other. */
+	async function worker() {
+		const opening = createCohortKeys({ vault: await login("sender") });
+		const making = createCohortKeys({ vault: await login("rewrapper") });
+		const { createCohortKey, drawWrappingKey } = making;
+		const cohortKeys = { createCohortKey, drawWrappingKey, unwrapWrappingKey: opening.unwrapWrappingKey };
+		const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
+		return {
+			log,
+			cohorts: createCohorts({ cohorts: store.cohorts, cohortKeys, ids, clock }),
+			encryption: createEncryption({ cohortKeys, wrappingKeys: store.wrappingKeys, clock, randomBytes }),
+		};
+	}
+
 	async function purge(cohortId: string): Promise<string> {
 		const signer = createSigner({ vault: await login("signer"), clock });
+		const keeping = await worker();
 		const { closeCohort, erasePage, destroyCohort } = createPurge({
 			clock,
 			ids,
@@ -114,12 +134,33 @@ describe("database files of before the purge, put back", () => {
 			evidence: createEvidence({ clock, ids, store: store.evidence, gather: createBatcher }),
 			certificates: createCertificates({ sign: signer.sign, clock, lifetimes: { ...lifetimes, keyCacheMs: 0 } }),
 			cohortKeys: createCohortKeys({ vault: await login("eraser") }),
-			encryption: await freshProcess("sender", store),
 			runs: { settleSoon: () => undefined },
+			...keeping,
 		});
 		assert.equal(await closeCohort(cohortId), true);
 		while ((await erasePage(cohortId)).count > 0);
 		return (await destroyCohort(cohortId)).outcome;
+	}
+	/** Purges the held message's cohorts, due before all others, so that the copy has it under the hold's key. */
+	async function moveUnderHold(): Promise<string> {
+		time.offsetMs = 52 * hour;
+		for (const cohortId of cohortsOf([held])) assert.equal(await purge(cohortId), "destroyed");
+		time.offsetMs = 0;
+		[held] = (await readAll(store, [held])) as [Message];
+		return decrypt(await freshProcess("sender", store), held, "content");
+	}
+
+	/** Releases the hold, and lets its key's rest pass. */
+	async function releaseHold(): Promise<void> {
+		const at = clock();
+		const record = await store.subjectRecords.find(holdId);
+		await store.subjectRecords.end(holdId, { at, recordedAt: at, recordedBy: "key_a", source: "api" });
+		await store.subjectMessages.release(record as HoldRecord, at);
+		for (const cohortId of cohortsOf([held])) {
+			assert.equal(await purge(cohortId), "waiting");
+			time.offsetMs += limits.cohortRetireMs + 1;
+			assert.equal(await purge(cohortId), "destroyed");
+		}
 	}
 	const cohortsOf = (messages: Message[]) =>
 		new Set(
@@ -141,6 +182,14 @@ describe("database files of before the purge, put back", () => {
 		purged = [];
 		for (let count = 0; count < 10; count++) purged.push(await accept(api, hour));
 		kept = await accept(api, 1000 * hour);
+		held = await accept(api, 50 * hour);
+		holdId = freshId("hold");
+		const at = clock();
+		const record = { at, recordedAt: at, recordedBy: "key_a", tenantId, subjects: [], ground: "litigation" };
+		const hold = { ...record, _id: holdId, kind: "hold" as const, scope: "message" as const, messageId: held._id };
+		await store.subjectRecords.insert(hold);
+		await store.subjectMessages.hold(hold);
+		heldText = await moveUnderHold();
 		// The copy, taken from a server that is stopped.
 		await server.stop();
 		cpSync(dirs.live, dirs.backup, { recursive: true });
@@ -160,6 +209,7 @@ describe("database files of before the purge, put back", () => {
 		await server.start();
 		time.offsetMs = 3 * hour;
 		for (const cohortId of cohortsOf(purged)) assert.equal(await purge(cohortId), "destroyed");
+		await releaseHold();
 	});
 	after(async () => {
 		for (const opened of stores) await opened.close();
@@ -209,6 +259,20 @@ describe("database files of before the purge, put back", () => {
 						});
 					}
 				}
+			}
+		});
+
+		it("nor, since its release, what a hold kept under a key of its own, though it opened while it was held", async () => {
+			assert.equal(heldText, plain.content);
+			const [restored] = (await readAll(store, [held])) as [Message];
+			assert.deepEqual(restored.holds, [holdId]);
+			assert.ok(restored.content?.wrappedKey.length);
+			const sender = await freshProcess("sender", store);
+			for (const object of sealedObjects) {
+				await assert.rejects(
+					decrypt(sender, restored, object),
+					(error) => (error as LetheError).code === "content_erased",
+				);
 			}
 		});
 
