@@ -21,7 +21,7 @@ export function createPurgePages(deps: PurgePagesDeps) {
 	async function erasePages(cohort: Cohort): Promise<number> {
 		const finishing: Promise<number>[] = [];
 		for (const object of sealedObjects) {
-			const members = await messages.findSealedIn(cohort._id, object, limits.purgePageItems * limits.purgeStepPages);
+			const members = await messages.findSealedIn(cohort._id, object, limits.purgePageItems * limits.purgeStepPagesMax);
 			await Promise.all(members.map(endOpen));
 			for (let start = 0; start < members.length; start += limits.purgePageItems) {
 				const page = await erase(cohort, object, members.slice(start, start + limits.purgePageItems));

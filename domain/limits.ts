@@ -85,7 +85,7 @@ export const limits = {
 	// purge
 	purgePageItems: 500,
 	// Pages of one step: while one is read back and certified, the next is erased.
-	purgeStepPages: 4,
+	purgeStepPagesMax: 4,
 	// A page that its worker has not finished by then is finished by whoever comes by: no request of it is still on its way.
 	purgePagePatienceMs: 2 * 60_000,
 	// A cohort that a hold or a late member keeps is looked at again after this time.

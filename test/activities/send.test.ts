@@ -147,7 +147,10 @@ describe("one attempt", () => {
 		});
 		const take = async (change: Transition) => {
 			const taken = await engine.store.messages.take(change);
-			await engine.store.messages.transition({ id: change.id, push: { holds: { value: hold } } });
+			await engine.store.messages.transition({
+				id: change.id,
+				push: { holds: { value: hold }, restrictedBy: { value: hold } },
+			});
 			return taken && engine.read(change.id);
 		};
 		await sender({ carriers, store: { messages: { ...engine.store.messages, take } } })(message);

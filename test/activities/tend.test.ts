@@ -6,7 +6,7 @@ import { createTend } from "../../activities/tend.ts";
 import { LetheError } from "../../domain/errors.ts";
 import { limits } from "../../domain/limits.ts";
 import type { Message } from "../../domain/message.ts";
-import type { ConsentRecord } from "../../domain/subject.ts";
+import type { ConsentRecord, HoldRecord } from "../../domain/subject.ts";
 import { cancel } from "../../domain/transition.ts";
 import { createEngine, type Engine } from "../harness/engine.ts";
 import { placeHold, recordFields } from "../harness/records.ts";
@@ -62,6 +62,44 @@ describe("records of recipients", () => {
 		assert.deepEqual([gone.content, gone.address], [undefined, undefined]);
 		assert.ok(gone.retention.content?.verifiedAt);
 		assert.equal(gone.certificates.length, 1);
+	});
+
+	it("a hold on all of a tenant is put on by the page, and nothing is purged of it before each message bears it", async () => {
+		const [first] = await Promise.all([accept(), accept()]);
+		const { tenantId } = first as Message;
+		const messages = [first as Message, ...(await Promise.all([1, 2, 3].map(() => engine.accept({ tenantId }))))];
+		const record: HoldRecord = {
+			...recordFields(engine, first as Message),
+			...{ _id: engine.ids.random("hold"), kind: "hold", scope: "tenant", ground: "litigation" },
+			...{ subjects: [tenantId], nextCheckAt: engine.clock() },
+		};
+		await engine.store.subjectRecords.insert(record);
+		for (const message of messages.slice(1)) {
+			await engine.store.messages.transition(cancel(await engine.read(message._id), engine.clock()));
+		}
+		// Its record is due, and the hold is not on it yet.
+		const [, due] = messages as [Message, Message];
+		const set = { "retention.decision_record.eraseBy": engine.clock(), nextCheckAt: engine.clock() };
+		await engine.store.messages.transition({ id: due._id, set });
+		const placing = engine.activities.sweepPage();
+		await placing;
+		assert.ok(await engine.read(due._id));
+		engine.time.offsetMs += limits.driverPatienceMs + 1;
+		await sweep();
+		const applied = (await engine.store.subjectRecords.find(record._id)) as HoldRecord;
+		assert.ok(applied.appliedAt);
+		for (const { _id } of messages) assert.deepEqual((await engine.read(_id)).holds, [record._id]);
+		engine.time.offsetMs += limits.heldCohortCheckMs + 1;
+		await sweep();
+		assert.ok(await engine.read(due._id), "held, it stays");
+		const ended = { at: engine.clock(), recordedAt: engine.clock(), recordedBy: "key_a", source: "api" as const };
+		await engine.store.subjectRecords.end(record._id, ended, { nextCheckAt: engine.clock(), subjects: [] });
+		for (let minutes = 0; minutes < 60; minutes += 5) {
+			await sweep();
+			engine.time.offsetMs += 5 * 60_000;
+		}
+		assert.equal(await engine.read(due._id), undefined);
+		assert.deepEqual((await engine.read((first as Message)._id)).holds, []);
 	});
 
 	it("a record goes when no law keeps it any more, unless its recipient is held", async () => {

@@ -45,7 +45,17 @@ const relations: [why: string, less: number, more: number, orEqual?: true][] = [
 		limits.validForMinMs + limits.receiptGraceOtpMs + limits.clockSkewMs,
 	],
 	["a sweep page holds a whole submission", limits.submissionMessagesMax, limits.sweepPageItems, true],
-	["Vault refuses batches over 250 items", limits.purgePageItems, 250, true],
+	[
+		"nobody takes up a purge page that a store may still be at work on",
+		limits.storeAnswerMsMax,
+		limits.purgePagePatienceMs,
+	],
+	[
+		"what a hold kept is looked at twice within the hour of its release",
+		2 * limits.holdKeyCheckMs,
+		60 * minuteMs,
+		true,
+	],
 	// NIST SP 800-38D, section 8.3: at most 2^32 invocations of one key with random nonces.
 	["a wrapping key stays far below the bound of random nonces", limits.wrappingKeyUsesMax, 2 ** 24, true],
 	["a plain wrapping key is forgotten within 15 minutes", limits.wrappingKeyAgeMsMax, 15 * minuteMs, true],

@@ -178,6 +178,12 @@ describe("store", () => {
 			[{ "attempts.carrierId": { $in: ["c"] } }],
 			[{ tenantId: "t" }, { acceptedAt: -1, _id: -1 }],
 			[{ "content.cohortId": "c" }],
+			[
+				{ tenantId: "t", $or: [{ acceptedAt: { $lt: 1 } }, { acceptedAt: 1, _id: { $lt: "m" } }] },
+				{ acceptedAt: -1, _id: -1 },
+			],
+			[{ holdId: "h" }, undefined, "cohorts"],
+			[{ cohortId: "c" }, undefined, "purgePages"],
 			[{ "address.cohortId": "c" }],
 			[{ "subject.mac": { $in: ["m", "n"] } }],
 			[{ "subject.mac": "m", category: "marketing" }, { acceptedAt: -1 }],

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { limits } from "../../../domain/limits.ts";
-import { cancel } from "../../../domain/transition.ts";
+import { cancel, claim, end as finish } from "../../../domain/transition.ts";
 import { openPolicies } from "../../../policies/index.ts";
 import { createTestApi, type TestApi } from "../harness.ts";
 
@@ -106,6 +106,56 @@ describe("/v1/holds", () => {
 		assert.ok(list.json.items.some((hold: { id: string; released?: object }) => hold.id === first && hold.released));
 	});
 
+	const wide = { approvedBy: "usr_second", reviewAt: "2030-01-01T00:00:00Z", reason: "case-7" };
+
+	it("a hold on a period keeps what was accepted in it, permits its use, and takes nothing else", async () => {
+		const { tenantId: ownId, key } = await api.addTenant();
+		const { key: own } = await api.addKey(ownId, ["compliance"]);
+		const post = async () => (await api.post(key, { to: freshNumber() })).json.id as string;
+		const before = await post();
+		api.time.offsetMs += 60_000;
+		const from = new Date(api.clock()).toISOString();
+		const inside = await post();
+		api.time.offsetMs += 60_000;
+		const to = new Date(api.clock()).toISOString();
+		api.time.offsetMs += 60_000;
+		const later = await post();
+		const { status, json } = await place({ scope: "period", from, to, ...wide }, own);
+		assert.equal(status, 201);
+		assert.deepEqual([json.reason, json.approvedBy, json.from, json.to], ["case-7", "usr_second", from, to]);
+		assert.deepEqual((await api.read(inside)).holds, [json.id]);
+		for (const id of [before, later, await post()]) assert.deepEqual((await api.read(id)).holds, []);
+		// It may be sent still, and its end erases nothing of it.
+		const claimed = claim(inside, 1, api.clock(), { claim: "clm_a", reference: "ref_a" });
+		await api.store.messages.transition({ id: inside, to: "queued", from: ["accepted", "deferred"] });
+		assert.ok(await api.store.messages.take(claimed));
+		await api.store.messages.transition(finish(await api.read(inside), "rejected", api.clock()));
+		assert.ok((await api.read(inside)).content);
+		await release(json.id, own);
+		const freed = await api.read(inside);
+		assert.deepEqual(freed.holds, []);
+		assert.ok((freed.nextCheckAt ?? Number.POSITIVE_INFINITY) <= api.clock());
+	});
+
+	it("a hold on a tenant is borne by what comes later too, and is not by another tenant's", async () => {
+		const { tenantId: ownId, key } = await api.addTenant();
+		const { key: own } = await api.addKey(ownId, ["compliance"]);
+		const earlier = (await api.post(key, { to: freshNumber() })).json.id as string;
+		const { json } = await place({ scope: "tenant", ...wide }, own);
+		const { status, json: accepted } = await api.post(key, { to: freshNumber() });
+		assert.equal(status, 202);
+		for (const id of [earlier, accepted.id]) assert.deepEqual((await api.read(id)).holds, [json.id]);
+		assert.deepEqual((await api.read(await send(freshNumber()))).holds, []);
+		await release(json.id, own);
+		for (const id of [earlier, accepted.id]) assert.deepEqual((await api.read(id)).holds, []);
+		assert.deepEqual((await api.read((await api.post(key, { to: freshNumber() })).json.id)).holds, []);
+	});
+
+	it("nobody approves a hold of their own", async () => {
+		const { key, keyId: id } = await api.addKey(tenantId, ["compliance"]);
+		assert.equal((await place({ scope: "tenant", ...wide, approvedBy: id }, key)).json.code, "self_approval");
+	});
+
 	it("needs compliance or an administrator, and another tenant's messages and holds are absent", async () => {
 		const id = await send(freshNumber());
 		assert.equal((await place({ scope: "message", messageId: id }, sender)).status, 403);
@@ -119,6 +169,13 @@ describe("/v1/holds", () => {
 	for (const [what, body] of Object.entries({
 		"a message's hold with a number": { scope: "message", messageId: "msg_a", number: "+12025550142" },
 		"a recipient's hold without a number": { scope: "subject" },
+		"a tenant's hold without an approver": { scope: "tenant", reviewAt: "2030-01-01T00:00:00Z" },
+		"a period's hold without a date of review": { scope: "period", from: "2020-01-01T00:00:00Z", approvedBy: "usr_b" },
+		"a period that ends before it begins": {
+			...{ scope: "period", from: "2020-01-02T00:00:00Z", to: "2020-01-01T00:00:00Z" },
+			...{ approvedBy: "usr_b", reviewAt: "2030-01-01T00:00:00Z" },
+		},
+		"a reason that may name somebody": { scope: "message", messageId: "msg_a", reason: "Miller v. 12025550142" },
 		"a ground in a sentence": { scope: "message", messageId: "msg_a", ground: "because of the case" },
 	})) {
 		it(`refuses ${what}`, async () => assert.equal((await place(body)).json.code, "invalid_request"));
