@@ -4,20 +4,25 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { loadConfig, required } from "../config.ts";
+import { createDeps } from "../deps.ts";
 import { startProcesses } from "../stack/processes.ts";
 import { createStack, type Stack } from "../stack/stack.ts";
 import { createSupervised } from "../stack/supervised.ts";
 import { encryptSuite } from "./encrypt.ts";
+import { growthSuite } from "./growth.ts";
 import { lifecycleSuite } from "./lifecycle.ts";
 import { policySuite } from "./policy.ts";
+import { purgeSuite } from "./purge.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url)).replace(/\/$/, "");
 const usage = `npm run bench -- SUITE [--json] [--rounds N] [--messages N]
 
-SUITE      encrypt | lifecycle | policy (no servers)
+SUITE      encrypt | lifecycle | purge | growth | policy (no servers)
 --json     print nothing but the JSON object
 --rounds   interleaved rounds (default 5)
---messages messages a round of the lifecycle (default 400)
+--messages messages a round of the lifecycle (default 400), of a purge's cohort (default 10000)
+--cohorts  keys that growth makes (default 5000)
 `;
 
 const { values, positionals } = parseArgs({
@@ -25,7 +30,8 @@ const { values, positionals } = parseArgs({
 	options: {
 		json: { type: "boolean", default: false },
 		rounds: { type: "string", default: "5" },
-		messages: { type: "string", default: "400" },
+		messages: { type: "string" },
+		cohorts: { type: "string", default: "5000" },
 		help: { type: "boolean", default: false },
 	},
 });
@@ -36,6 +42,12 @@ const suites: Record<string, (stack: Stack) => Promise<object>> = {
 		return encryptSuite({ vault: { address: url, issuerToken: readFileSync(issuerTokenFile, "utf8").trim() } });
 	},
 	lifecycle: runLifecycle,
+	purge: runPurge,
+	growth: async (stack) => {
+		const { url, issuerTokenFile, pid, dataDir } = stack.state().servers.vault;
+		const issuerToken = readFileSync(issuerTokenFile, "utf8").trim();
+		return growthSuite({ address: url, issuerToken, pid, dataDir }, { cohorts: Number(values.cohorts) });
+	},
 };
 const serverless: Record<string, () => object> = { policy: () => policySuite({ rounds: Number(values.rounds) }) };
 const suite = suites[positionals[0] ?? ""];
@@ -62,6 +74,20 @@ if (values.help || (!suite && !bare)) {
 		console.error((error as Error).message);
 		await stack.stop();
 		process.exitCode = 1;
+	}
+}
+
+async function runPurge(stack: Stack): Promise<object> {
+	const credentials = await stack.vaultCredentials(["eraser", "rewrapper", "signer", "sender"]);
+	const config = loadConfig({ ...stack.addresses(), ...credentials, LETHE_LOG_LEVEL: "warn" });
+	const deps = await createDeps(config, "worker");
+	try {
+		await deps.store.prepare();
+		const mongodb = { url: required(config.mongodb.url, "MONGODB_URL"), database: config.mongodb.database };
+		const options = { rounds: Number(values.rounds), messages: Number(values.messages ?? 10_000) };
+		return await purgeSuite({ deps, mongodb }, options);
+	} finally {
+		await deps.close();
 	}
 }
 
@@ -99,7 +125,7 @@ async function runLifecycle(stack: Stack): Promise<object> {
 				carrierUrl: processes.carrier.url,
 				carrierToken: processes.carrier.token,
 			},
-			{ rounds: Number(values.rounds), perRound: Number(values.messages), probes: 60 },
+			{ rounds: Number(values.rounds), perRound: Number(values.messages ?? 400), probes: 60 },
 		);
 	} finally {
 		await bare.stop();
