@@ -71,5 +71,6 @@ export function addAttempt(deps: Pick<DeliverDeps, "sendQueues">, message: Messa
 		sendQueue: message.sendQueue,
 		urgent: message.category === "otp",
 		delayMs: Math.max(0, (message.notBefore ?? 0) - now),
+		segments: message.segments ?? 1,
 	});
 }

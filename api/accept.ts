@@ -240,6 +240,7 @@ async function toMessage(
 		region: country,
 		sendQueue: queue._id,
 		senderId: queue.sender,
+		segments: segmentText(input.body.reveal()).segments,
 		...(input.clientReference === undefined ? {} : { clientReference: input.clientReference }),
 		...(input.template === undefined ? {} : { templateId: input.template }),
 		subject,

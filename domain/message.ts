@@ -143,6 +143,8 @@ export type Message = {
 	region: string;
 	sendQueue: string;
 	senderId?: string;
+	/** SMS that its text takes. */
+	segments?: number;
 	clientReference?: string;
 	/** The template that its text was made of. */
 	templateId?: string;

@@ -3,9 +3,18 @@
 import { type Job, Queue, Worker } from "bullmq";
 import { Redis } from "ioredis";
 import { createBatcher } from "../batcher.ts";
+import { createRateBuckets } from "./rateBuckets.ts";
 
 /** One attempt to be made. BullMQ never retries it: only Lethe does, from the store. */
-export type SendJob = { messageId: string; attempt: number; sendQueue: string; urgent: boolean; delayMs: number };
+export type SendJob = {
+	messageId: string;
+	attempt: number;
+	sendQueue: string;
+	urgent: boolean;
+	delayMs: number;
+	/** SMS that its text takes: what the rate counts. */
+	segments: number;
+};
 
 export type SendQueues = ReturnType<typeof createSendQueues>;
 
@@ -80,7 +89,12 @@ export function createSendQueues(options: { url: string; prefix: string }) {
 /** Holds a queue back for a while, as a carrier that throttles asks. */
 export type QueueControl = { holdBack: (ms: number) => Promise<void> };
 
-/** Works one send queue: at most `ratePerSecond` jobs start in a second over all senders together. */
+// A job that is taken waits for its turn here at most so long, and no urgent one can overtake it meanwhile; the others
+// stay in the queue, and none is asked for until less than `inHandMs` is left: a sender that wakes late must lose no turn.
+const aheadMs = 300;
+const inHandMs = 200;
+
+/** Works one send queue: at most `ratePerSecond` segments start in a second over all senders together. */
 export function createSendWorker(options: {
 	url: string;
 	prefix: string;
@@ -97,11 +111,24 @@ export function createSendWorker(options: {
 		retryStrategy: (times) => Math.min(times * 100, 2_000),
 	});
 	connection.on("error", options.onError);
-	const limiter = rateWindow(options.ratePerSecond);
+	const buckets = createRateBuckets({ connection, prefix: options.prefix });
+	const bucket = { name: options.sendQueue, segmentsPerSecond: options.ratePerSecond };
 	const control: QueueControl = { holdBack: (ms) => worker.rateLimit(ms) };
+
+	async function waitTurn(segments: number): Promise<void> {
+		const { taken, waitMs } = await buckets.take([bucket], segments, aheadMs);
+		if (!taken) {
+			// Back to the front of its priority, and no sender asks again before there is something to have.
+			await worker.rateLimit(Math.max(1, waitMs - inHandMs));
+			throw Worker.RateLimitError();
+		}
+		if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
+	}
+
 	const worker: Worker = new Worker(
 		options.sendQueue,
-		async (job: Job<{ m: string; a: number }>) => {
+		async (job: Job<{ m: string; a: number; s?: number }>) => {
+			await waitTurn(job.data.s ?? 1);
 			try {
 				await options.handle({ messageId: job.data.m, attempt: job.data.a }, control);
 			} catch (error) {
@@ -114,7 +141,8 @@ export function createSendWorker(options: {
 			connection,
 			prefix: options.prefix,
 			concurrency: options.concurrency,
-			limiter,
+			// Never reached: BullMQ counts jobs, in windows. It is there so that a queue can be held back.
+			limiter: { max: Number.MAX_SAFE_INTEGER, duration: 1_000 },
 			removeOnComplete: { count: 0 },
 			removeOnFail: { count: 0 },
 			// A stalled job is a dead sender's: its message is repaired from the store, never run again from here.
@@ -127,8 +155,7 @@ export function createSendWorker(options: {
 	return {
 		/** Another rate from the next job on; what runs goes on. */
 		setRate(ratePerSecond: number): void {
-			// In place: the worker hands these very values to Redis with each job that it asks for.
-			Object.assign(limiter, rateWindow(ratePerSecond));
+			bucket.segmentsPerSecond = ratePerSecond;
 		},
 		async close(): Promise<void> {
 			await worker.close();
@@ -144,17 +171,10 @@ function opaqueError(error: unknown): Error {
 	return opaque;
 }
 
-// Tokens by tenths of a second: a whole second's tokens at once would be a burst the carrier refuses.
-function rateWindow(ratePerSecond: number): { max: number; duration: number } {
-	return ratePerSecond >= 10
-		? { max: Math.round(ratePerSecond / 10), duration: 100 }
-		: { max: 1, duration: Math.ceil(1000 / ratePerSecond) };
-}
-
 function toBullJob(job: SendJob) {
 	return {
 		name: "send",
-		data: { m: job.messageId, a: job.attempt },
+		data: { m: job.messageId, a: job.attempt, ...(job.segments > 1 ? { s: job.segments } : {}) },
 		opts: {
 			jobId: `${job.messageId}-${job.attempt}`,
 			priority: job.urgent ? priorities.urgent : priorities.normal,

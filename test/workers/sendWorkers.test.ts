@@ -58,7 +58,7 @@ describe("the sender's workers", () => {
 		Promise.all(
 			Array.from({ length: count }, () => {
 				const messageId = formatId("message", randomBytes(16));
-				return queues.add({ messageId, attempt: 1, sendQueue, urgent: false, delayMs: 0 });
+				return queues.add({ messageId, attempt: 1, sendQueue, urgent: false, delayMs: 0, segments: 1 });
 			}),
 		);
 	it("has every queue's carrier bring receipts, a paused one's too, and goes on when one can't", async () => {

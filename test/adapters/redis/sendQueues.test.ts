@@ -37,6 +37,7 @@ describe("send queues", () => {
 		sendQueue: `q${randomBytes(4).toString("hex")}`,
 		urgent: false,
 		delayMs: 0,
+		segments: 1,
 		...more,
 	});
 	type Work = Parameters<typeof createSendWorker>[0];
@@ -161,6 +162,26 @@ describe("send queues", () => {
 		await until(() => asked === 2);
 		await throttled.close();
 		assert.ok((starts.at(-1) as number) - heldAt >= 600, "held back as long as was asked");
+	});
+
+	it("the rate counts segments, and two senders together keep it within two in a hundred", async () => {
+		const { sendQueue } = jobOf();
+		const segmentsOf = new Map<string, number>();
+		const jobs = Array.from({ length: 250 }, (_, index) => jobOf({ sendQueue, segments: 1 + (index % 3) }));
+		for (const { messageId, segments } of jobs) segmentsOf.set(messageId, segments);
+		await Promise.all(jobs.map(queues.add));
+		const starts: { at: number; segments: number }[] = [];
+		const handle: Work["handle"] = async ({ messageId }) =>
+			void starts.push({ at: performance.now(), segments: segmentsOf.get(messageId) as number });
+		const limited = { concurrency: 20, ratePerSecond: 100 };
+		const senders = [work(sendQueue, handle, limited), work(sendQueue, handle, limited)];
+		await until(() => starts.length === jobs.length);
+		for (const sender of senders) await sender.close();
+		// From where what was saved up is spent: both senders are under way by then.
+		const steady = starts.slice(50);
+		const seconds = ((steady.at(-1)?.at as number) - (steady[0]?.at as number)) / 1000;
+		const segments = steady.slice(0, -1).reduce((sum, one) => sum + one.segments, 0);
+		assert.ok(Math.abs(segments / seconds - 100) <= 2, `${segments / seconds} segments a second`);
 	});
 
 	it("what a dead sender had in hand is not run again from here", async () => {

@@ -1,0 +1,56 @@
+// Token buckets in Redis, counted in segments. Several may be asked together: all of them give, or none does.
+
+import type { Redis } from "ioredis";
+
+/** One limit: `name` holds ids and countries only. */
+export type RateBucket = { name: string; segmentsPerSecond: number };
+
+/** `taken`: may go after `waitMs`; otherwise nothing was taken, and the earliest turn is that far away. */
+export type Turn = { taken: boolean; waitMs: number };
+
+export type RateBuckets = ReturnType<typeof createRateBuckets>;
+
+// What an idle bucket has saved up: more would be a burst that a carrier refuses, less would lose the time of a round trip.
+const savedMs = 100;
+
+// Each bucket is the time at which its next segment may go (the generic cell rate algorithm, ATM Forum TM 4.0), by the
+// clock of Redis, so that senders whose clocks differ share one. Fixed windows, which rate-limiter-flexible counts in,
+// let twice the rate through at their edge, and it takes from one bucket at a time: what the second refuses is lost to
+// the first.
+const script = `
+local time = redis.call("TIME")
+local now = time[1] * 1000 + time[2] / 1000
+local segments, aheadMax, saved = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local wait, starts = 0, {}
+for i, key in ipairs(KEYS) do
+	starts[i] = math.max(tonumber(redis.call("GET", key) or 0), now - saved)
+	wait = math.max(wait, starts[i] - now)
+end
+if wait > aheadMax then return {0, math.ceil(wait)} end
+for i, key in ipairs(KEYS) do
+	local following = starts[i] + segments * 1000 / tonumber(ARGV[3 + i])
+	redis.call("SET", key, string.format("%.3f", following), "PX", math.ceil(following - now + saved))
+end
+return {1, math.ceil(wait)}`;
+
+type Command = (keyCount: number, ...args: (string | number)[]) => Promise<[number, number]>;
+
+/** Buckets below a prefix. What Redis forgets is a bucket that is full: at most a tenth of a second of its rate. */
+export function createRateBuckets({ connection, prefix }: { connection: Redis; prefix: string }) {
+	connection.defineCommand("takeSegments", { lua: script });
+	const command = (connection as unknown as { takeSegments: Command }).takeSegments.bind(connection);
+
+	return {
+		/**
+		 * Takes `segments` of each bucket when the turn comes within `aheadMsMax`.
+		 * @throws the client's error when Redis does not answer: then nobody may go
+		 */
+		async take(buckets: readonly RateBucket[], segments: number, aheadMsMax: number): Promise<Turn> {
+			if (buckets.length === 0) return { taken: true, waitMs: 0 };
+			const keys = buckets.map(({ name }) => `${prefix}:rate:${name}`);
+			const rates = buckets.map(({ segmentsPerSecond }) => segmentsPerSecond);
+			const [taken, waitMs] = await command(keys.length, ...keys, segments, aheadMsMax, savedMs, ...rates);
+			return { taken: taken === 1, waitMs };
+		},
+	};
+}
