@@ -1,7 +1,7 @@
 // The evidence log in the store: bundles of entries, tiles of hashes over them, and the last checkpoint. Nothing of a log is ever updated or deleted.
 
 import type { mongo } from "mongoose";
-import { type Bundle, everyTenant, indexText } from "../../domain/evidence.ts";
+import { type Bundle, everyTenant } from "../../domain/evidence.ts";
 import { guardStore } from "./guard.ts";
 import { insertOnce } from "./insertOnce.ts";
 import type { CheckpointDocument, Models, TileDocument } from "./models.ts";
@@ -9,13 +9,16 @@ import type { CheckpointDocument, Models, TileDocument } from "./models.ts";
 /** All of a bundle but its entries; `end` is the index after its last. */
 export type Head = { end: number; frontier: Uint8Array; at: number };
 
+// Its id says so too, but a stand-in walks no index in the order of ids.
+type Stored = Bundle & { start: number };
+
 export type EvidenceStore = ReturnType<typeof createEvidenceStore>;
 
 const pageBundles = 64;
 
 /** Each call throws LetheError store_unavailable when the server can't answer. */
 export function createEvidenceStore(models: Models) {
-	const bundles = models.evidenceBundles.collection as unknown as mongo.Collection<Bundle>;
+	const bundles = models.evidenceBundles.collection as unknown as mongo.Collection<Stored>;
 
 	return {
 		...createBundleReads(bundles),
@@ -24,8 +27,8 @@ export function createEvidenceStore(models: Models) {
 		/** The end of the log; undefined while it is empty. */
 		head: (): Promise<Head | undefined> =>
 			guardStore(async () => {
-				const [newest] = await bundles.find({}).sort({ _id: -1 }).limit(1).toArray();
-				return newest && { end: Number(newest._id) + newest.entries.length, frontier: newest.frontier, at: newest.at };
+				const [newest] = await bundles.find({}).sort({ start: -1 }).limit(1).toArray();
+				return newest && { end: newest.start + newest.entries.length, frontier: newest.frontier, at: newest.at };
 			}),
 		/**
 		 * Inserts bundles that follow each other; journaled when it answers. Answers how many it inserted before it found
@@ -35,31 +38,31 @@ export function createEvidenceStore(models: Models) {
 			guardStore(async () => {
 				// One after the other: each stands only if the one before it does.
 				for (const [index, bundle] of following.entries()) {
-					if (!(await insertOnce(bundles, bundle))) return index;
+					if (!(await insertOnce(bundles, { ...bundle, start: Number(bundle._id) }))) return index;
 				}
 				return following.length;
 			}),
 	};
 }
 
-function createBundleReads(bundles: mongo.Collection<Bundle>) {
+function createBundleReads(bundles: mongo.Collection<Stored>) {
 	/** The bundle that holds an index, or the last before it. */
-	const holding = (index: number): Promise<Bundle | undefined> =>
+	const holding = (index: number): Promise<Stored | undefined> =>
 		guardStore(
 			async () =>
 				(
 					await bundles
-						.find({ _id: { $lte: indexText(index) } })
-						.sort({ _id: -1 })
+						.find({ start: { $lte: index } })
+						.sort({ start: -1 })
 						.limit(1)
 						.toArray()
 				)[0],
 		);
-	const after = (id: string): Promise<Bundle[]> =>
+	const after = (start: number): Promise<Stored[]> =>
 		guardStore(() =>
 			bundles
-				.find({ _id: { $gt: id } })
-				.sort({ _id: 1 })
+				.find({ start: { $gt: start } })
+				.sort({ start: 1 })
 				.limit(pageBundles)
 				.toArray(),
 		);
@@ -68,11 +71,11 @@ function createBundleReads(bundles: mongo.Collection<Bundle>) {
 		/** Bundles that hold entries [start, end), in the order of the log; what stands there, faults included. */
 		async *read(start: number, end = Number.MAX_SAFE_INTEGER): AsyncGenerator<Bundle> {
 			const first = await holding(start);
-			if (first && Number(first._id) < end) yield first;
-			let page = await after(first?._id ?? "");
-			for (; page.length > 0; page = await after(page.at(-1)?._id as string)) {
+			if (first && first.start < end) yield first;
+			let page = await after(first?.start ?? -1);
+			for (; page.length > 0; page = await after((page.at(-1) as Stored).start)) {
 				for (const bundle of page) {
-					if (Number(bundle._id) >= end) return;
+					if (bundle.start >= end) return;
 					yield bundle;
 				}
 			}
@@ -85,20 +88,26 @@ function createBundleReads(bundles: mongo.Collection<Bundle>) {
 		 * `index`.
 		 */
 		pageOf: (of: { about: string } | { tenantId: string }, index: number, itemsMax: number): Promise<Bundle[]> =>
-			guardStore(() => {
-				const wanted = "about" in of ? { about: of.about } : { tenants: { $in: [of.tenantId, everyTenant] } };
-				const filter: mongo.Filter<Bundle> = { ...wanted, _id: { $lte: indexText(index) } };
-				return bundles.find(filter).sort({ _id: -1 }).limit(itemsMax).toArray();
+			guardStore(async () => {
+				const start = { $lte: index };
+				// One query a tenant: asked for both at once, some servers scan.
+				const filters: mongo.Filter<Stored>[] =
+					"about" in of
+						? [{ about: of.about, start }]
+						: [of.tenantId, everyTenant].map((tenants) => ({ tenants, start }));
+				const reads = filters.map((filter) => bundles.find(filter).sort({ start: -1 }).limit(itemsMax).toArray());
+				const found = new Map((await Promise.all(reads)).flat().map((bundle) => [bundle.start, bundle]));
+				return [...found.values()].sort((one, other) => other.start - one.start).slice(0, itemsMax);
 			}),
 		/** Index of the first entry that was integrated at that time or later; undefined when there is none. */
 		firstSince: (at: number): Promise<number | undefined> =>
 			guardStore(async () => {
 				const [first] = await bundles
-					.find({ at: { $gte: at } }, { projection: { _id: 1 } })
-					.sort({ at: 1, _id: 1 })
+					.find({ at: { $gte: at } }, { projection: { start: 1 } })
+					.sort({ at: 1, start: 1 })
 					.limit(1)
 					.toArray();
-				return first && Number(first._id);
+				return first?.start;
 			}),
 	};
 }

@@ -155,11 +155,7 @@ const collections = {
 	policyProposals: [{ nextCheckAt: 1 }, { createdAt: -1 }, { state: 1, createdAt: -1 }],
 	policyVersions: [],
 	policyRetimings: [{ sequence: -1 }],
-	evidenceBundles: [
-		{ about: 1, _id: -1 },
-		{ tenants: 1, _id: -1 },
-		{ at: 1, _id: 1 },
-	],
+	evidenceBundles: [{ start: -1 }, { about: 1, start: -1 }, { tenants: 1, start: -1 }, { at: 1, start: 1 }],
 	evidenceTiles: [],
 	evidenceCheckpoints: [],
 } as const satisfies Record<string, Record<string, 1 | -1>[]>;

@@ -178,10 +178,6 @@ describe("store", () => {
 			[{ "attempts.carrierId": { $in: ["c"] } }],
 			[{ tenantId: "t" }, { acceptedAt: -1, _id: -1 }],
 			[{ "content.cohortId": "c" }],
-			[
-				{ tenantId: "t", $or: [{ acceptedAt: { $lt: 1 } }, { acceptedAt: 1, _id: { $lt: "m" } }] },
-				{ acceptedAt: -1, _id: -1 },
-			],
 			[{ holdId: "h" }, undefined, "cohorts"],
 			[{ cohortId: "c" }, undefined, "purgePages"],
 			[{ "address.cohortId": "c" }],
@@ -202,16 +198,13 @@ describe("store", () => {
 			[{}, { createdAt: -1 }, "policyProposals"],
 			[{}, { sequence: -1 }, "policyRetimings"],
 			[{ unintegratedSince: { $lte: 1 } }, { unintegratedSince: 1 }],
-			[{}, { _id: -1 }, "evidenceBundles"],
-			[{ _id: { $lte: "0000000000000007" } }, { _id: -1 }, "evidenceBundles"],
-			[{ _id: { $gt: "0000000000000007" } }, { _id: 1 }, "evidenceBundles"],
+			[{}, { start: -1 }, "evidenceBundles"],
+			[{ start: { $lte: 7 } }, { start: -1 }, "evidenceBundles"],
+			[{ start: { $gt: 7 } }, { start: 1 }, "evidenceBundles"],
 			[{ about: { $in: ["msg_a", "msg_b"] } }, undefined, "evidenceBundles"],
-			[{ about: "msg_a", _id: { $lte: "0000000000000007" } }, { _id: -1 }, "evidenceBundles"],
-			[{ tenants: { $in: ["t", "all"] }, _id: { $lte: "0000000000000007" } }, { _id: -1 }, "evidenceBundles"],
-			[{ at: { $gte: 1 } }, { at: 1, _id: 1 }, "evidenceBundles"],
-			[{ _id: { $in: ["0/0000000000000000"] } }, undefined, "evidenceTiles"],
-			[{ _id: { $gte: "0/", $lt: "0/~" } }, { _id: -1 }, "evidenceTiles"],
-			[{ _id: { $gt: "" } }, { _id: 1 }, "evidenceTiles"],
+			[{ about: "msg_a", start: { $lte: 7 } }, { start: -1 }, "evidenceBundles"],
+			[{ tenants: "t", start: { $lte: 7 } }, { start: -1 }, "evidenceBundles"],
+			[{ at: { $gte: 1 } }, { at: 1, start: 1 }, "evidenceBundles"],
 		];
 		for (const [filter, sort, name = "messages"] of queries) {
 			const found = connection.collection(name).find(filter, { ...(sort && { sort }) });
