@@ -80,9 +80,12 @@ function createBundleReads(bundles: mongo.Collection<Stored>) {
 				}
 			}
 		},
-		/** Bundles with entries about any of these ids. */
+		/** Bundles with entries about any of these ids, in the order of the log. */
 		findAbout: (ids: readonly string[]): Promise<Bundle[]> =>
-			guardStore(() => bundles.find({ about: { $in: [...ids] } }).toArray()),
+			guardStore(async () => {
+				const found = await bundles.find({ about: { $in: [...ids] } }).toArray();
+				return found.sort((one, other) => one.start - other.start);
+			}),
 		/**
 		 * Bundles with entries about an id, or else of a tenant or of none; the newest first, down from the one that holds
 		 * `index`.
