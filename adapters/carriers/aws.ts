@@ -19,12 +19,14 @@ import {
 import type {
 	CallbackRequest,
 	Capabilities,
+	Carrier,
 	CarrierEvent,
 	CarrierFactory,
 	Manual,
 	VerifierFactory,
 } from "./carrier.ts";
 import type { CarrierCode } from "./codes.ts";
+import { createSnsCertificates } from "./snsCertificates.ts";
 import { type Answers, createVendor, readAnswer, toCode } from "./vendor.ts";
 
 const capabilities: Capabilities = {
@@ -44,20 +46,20 @@ const manual = (): Manual => ({
 			sessionToken: "of temporary keys; optional",
 		},
 		callback: {
-			certificate: "the certificate that SNS signs with at present, PEM",
+			certificate:
+				"the certificate that SNS signs with, PEM; without it each is fetched, from SNS's own address only; optional",
 		},
 	},
 	settings: {
 		url: "the API's address, in place of the region's; optional",
 		region: "the region that sends; us-east-1 without it",
 		configurationSet: "the configuration set whose events go to the topic",
-		topicArns: "the topics that are listened to, separated by commas",
+		topicArns: "the topics that are listened to, separated by commas; without it no callback is believed",
 	},
 	signature:
 		"RSA over the fields of an SNS message, under a certificate from SNS's own address, from a topic that is named. Nothing is timed: each MessageId counts once.",
 	statuses: states,
 	limits: [
-		"SNS changes its certificate now and then: the new one has to be put into Vault.",
 		"A subscription is confirmed by hand.",
 		"It can't be asked by a reference of ours, nor to forget a message.",
 		"Receipts may come up to 72 hours late; after that it says that it does not know.",
@@ -74,16 +76,9 @@ export const createAws: CarrierFactory = ({ settings, secrets }) => {
 	const { region = "us-east-1", configurationSet } = settings;
 	if (!/^[a-z]{2,8}(-[a-z]{2,16}){1,3}-\d{1,2}$/.test(region)) throw new TypeError("The region must be one of AWS.");
 	const url = settings.url ?? `https://sms-voice.${region}.amazonaws.com`;
-	return createVendor({
-		...{
-			name: "aws",
-			capabilities,
-			manual: manual(),
-			verify: verifyAws({ settings, secrets }),
-			answers,
-			validitySecondsMin: 5,
-			url,
-		},
+	const { prepare, verify } = openCallbacks(settings, secrets);
+	const carrier = createVendor({
+		...{ name: "aws", capabilities, manual: manual(), verify, answers, validitySecondsMin: 5, url },
 		credentials: accessKeyId && secretAccessKey ? { accessKeyId, secretAccessKey, sessionToken } : undefined,
 		request: ({ to, sender, text, reference, validitySeconds }, keys) => {
 			const body = JSON.stringify({
@@ -108,7 +103,26 @@ export const createAws: CarrierFactory = ({ settings, secrets }) => {
 			};
 		},
 	});
+	return { ...carrier, prepare };
 };
+
+/** Anybody's topic is signed as well as ours: without one that is named, nothing is fetched or believed. */
+function openCallbacks(
+	settings: Record<string, string>,
+	secrets: Record<string, string>,
+): Required<Pick<Carrier, "prepare" | "verify">> {
+	const topics = readTopics(settings);
+	const certificates = createSnsCertificates({ clock: Date.now });
+	const fetched = verifyWith(topics ? certificates.keyOf : () => undefined, topics);
+	return {
+		verify: secrets.certificate && topics ? verifyAws({ settings, secrets }) : fetched,
+		async prepare({ body }, signal) {
+			const { TopicArn: topic, SigningCertURL: address } = readObject(body) ?? {};
+			const isOurs = typeof topic === "string" && topics?.includes(topic);
+			if (isOurs && typeof address === "string" && !secrets.certificate) await certificates.fetch(address, signal);
+		},
+	};
+}
 
 const validitySecondsMax = 259_200;
 const acceptance = z.object({ MessageId: z.string().regex(/^[\w-]{1,100}$/) });
@@ -145,23 +159,32 @@ const answers: Answers = {
 };
 
 /**
- * Secrets `{certificate}` or `{publicKey}`, PEM: the one that SNS signs with at present. Setting `topicArns`, separated
- * by commas, names the topics that are listened to; another account's are signed as well as ours. No greatest age of a
- * message is documented: the replay key is its MessageId.
+ * Secrets `{certificate}` or `{publicKey}`, PEM: the one that SNS signs with. Setting `topicArns`, separated by commas,
+ * names the topics that are listened to; another account's are signed as well as ours. No greatest age of a message is
+ * documented: the replay key is its MessageId.
  * @throws TypeError for a certificate that can't be read
  */
 export const verifyAws: VerifierFactory = ({ settings, secrets }) => {
 	const pem = secrets.certificate ?? secrets.publicKey;
 	const key = pem ? readCertificate(pem) : undefined;
-	const topics = settings.topicArns?.split(",").map((topic) => topic.trim());
+	return verifyWith(() => key, readTopics(settings));
+};
+
+function readTopics({ topicArns }: Record<string, string>): string[] | undefined {
+	return topicArns?.split(",").map((topic) => topic.trim());
+}
+
+/** @param keyOf the key behind a certificate's address; the address itself is checked in any case */
+function verifyWith(keyOf: (url: string) => KeyObject | undefined, topics: string[] | undefined): Carrier["verify"] {
 	return (request, now) => {
-		if (!key) return refuse("not_configured");
 		if (!isCallback(request)) return refuse("malformed");
-		if (request.method !== "POST") return refuse("unsupported");
 		const message = readObject(request.body);
+		const key = keyOf(String(message?.SigningCertURL));
+		if (!key) return refuse("not_configured");
+		if (request.method !== "POST") return refuse("unsupported");
 		return conclude(authenticate(key, topics, request, message), () => parse(message, now));
 	};
-};
+}
 
 /** The fields that each type signs, in their order. https://docs.aws.amazon.com/sns/latest/dg/sns-verify-signature-of-message.html */
 const confirmation = ["Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type"];

@@ -131,6 +131,8 @@ export type Carrier = {
 	capabilities: Capabilities;
 	/** Sends once. Never throws for what the carrier or the network does; `signal` ends the wait. */
 	send(message: OutboundMessage, signal: AbortSignal): Promise<SendOutcome>;
+	/** Fetches what `verify` needs for this callback and has not yet; never rejects. Absent where it needs nothing more. */
+	prepare?(request: CallbackRequest, signal: AbortSignal): Promise<void>;
 	/** Checks a callback, whichever kind it is. Pure: `now` is epoch milliseconds. */
 	verify(request: CallbackRequest, now: number): VerifyResult;
 	/** Asks what became of a reference; absent where the carrier can't say. */

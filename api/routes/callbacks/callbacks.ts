@@ -3,6 +3,7 @@
 import { z } from "zod";
 import type { CallbackRequest, Carrier, InboundMessage, Refusal } from "../../../adapters/carriers/carrier.ts";
 import { LetheError } from "../../../domain/errors.ts";
+import { limits } from "../../../domain/limits.ts";
 import type { ApiDeps } from "../../deps.ts";
 import { createInbound, type InboundDeps } from "../../inbound.ts";
 import type { Instance } from "../../instance.ts";
@@ -45,6 +46,7 @@ export function createCallbacks(deps: CallbacksDeps) {
 			const carrier = await findCarrier(request.params);
 			const { method, headers, raw } = request;
 			const callback = { method, url: `${deps.publicUrl}${raw.url}`, headers, body: body.toString("utf8") };
+			await carrier.prepare?.(callback, AbortSignal.timeout(limits.carrierTimeoutMs));
 			const result = carrier.verify(callback, deps.clock());
 			if (!result.valid && result.reason !== "stale") throw refuse(carrier, result.reason);
 			if (result.valid && result.unread) throw refuse(carrier, "unread");
