@@ -6,6 +6,7 @@ import { createMessageBird, verifyMessageBird } from "./messagebird.ts";
 import { createPlivo, verifyPlivo } from "./plivo.ts";
 import { createSimulator } from "./simulator.ts";
 import { createSinch, verifySinch } from "./sinch.ts";
+import { verifySmpp } from "./smpp/callback.ts";
 import { createSmpp } from "./smpp.ts";
 import { verifyStandardWebhooks } from "./standardWebhooks.ts";
 import { createTelnyx, verifyTelnyx } from "./telnyx.ts";
@@ -33,6 +34,7 @@ export const verifiers: Record<string, VerifierFactory> = {
 	plivo: verifyPlivo,
 	simulator: (options) => createSimulator(options).verify,
 	sinch: verifySinch,
+	smpp: verifySmpp,
 	"standard-webhooks": verifyStandardWebhooks,
 	svix: verifyStandardWebhooks,
 	telnyx: verifyTelnyx,
