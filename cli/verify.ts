@@ -1,6 +1,6 @@
 // `lethe verify FILE --keys JWKS_FILE`: checks a certificate or an evidence export offline, against keys that the caller has pinned.
 
-import { readFile } from "node:fs/promises";
+import { access, readFile } from "node:fs/promises";
 import { Command } from "commander";
 import type { Certificate } from "../audit/certificate.ts";
 import { pinnedKeys, type VerifyResult, verifyCertificate } from "../audit/verifyCertificate.ts";
@@ -19,6 +19,7 @@ export function verifyCommand(): Command {
 		.action(async (file: string, options: Options) => {
 			try {
 				if (!options.keys) throw new Unusable("--keys is missing: name a file with the JWK set that you have pinned.");
+				await access(file).catch(() => refuseFile(file));
 				const { valid, told } = await judgeFile(file, await readKeys(options.keys), options);
 				console.log(told);
 				process.exitCode = valid ? exitCodes.valid : exitCodes.invalid;

@@ -17,6 +17,10 @@ const commands = [
 	["canary"],
 	["doctor"],
 	["admin"],
+	["evidence"],
+	["evidence", "fsck"],
+	["evidence", "export"],
+	["evidence", "checkpoint"],
 	["admin", "prepare"],
 	["admin", "tenant"],
 	["admin", "key"],
@@ -83,7 +87,12 @@ describe("lethe", () => {
 			[["admin", "tenant", "--establishment", "QX"], /'QX' is invalid\./],
 			[["admin", "tenant", "--keep-content", "long"], /'long' is invalid\. Give a duration of ISO 8601 such as P30D\./],
 			[["admin", "key", "--role", "king"], /'king' is invalid\. Allowed choices are sender, /],
-			[["admin", "queue", "--id", "../x"], /'\.\.\/x' is invalid\. Give 1 to 64 of/],
+			[["admin", "queue", "--id", "../x"], /'\.\.\/x' is invalid\. Give a letter, then up to 63 of/],
+			[["admin", "queue", "--id", "q4915112345678"], /no seven digits in a row\. See/],
+			[["evidence", "nope"], /^lethe evidence: unknown command 'nope'\. See `lethe evidence --help`\.$/],
+			[["evidence", "export", "--from", "soon"], /'soon' is invalid\. Give a time in RFC 3339 such as/],
+			[["evidence", "export", "--since", "all"], /'all' is invalid\. Give the second line of the checkpoint/],
+			[["evidence", "fsck", "--checkpoint", "nothing"], /^lethe evidence fsck: nothing can't be read: check its path/],
 			[["admin", "queue", "--rate", "fast"], /'fast' is invalid\. Give 1 to 100000\./],
 			[["admin", "queue", "--setting", "url"], /'url' is invalid\. Give key=value\./],
 		];
@@ -93,7 +102,7 @@ describe("lethe", () => {
 			assert.match(error, /^[^\n]+\n$/);
 			assert.match(error.trimEnd(), says);
 		});
-		for (const group of [[], ["policy"], ["admin"]]) {
+		for (const group of [[], ["policy"], ["admin"], ["evidence"]]) {
 			const { code, out, error } = await lethe(group);
 			assert.deepEqual([code, out, error.startsWith("Usage: lethe")], [2, "", true]);
 		}
