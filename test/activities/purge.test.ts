@@ -2,11 +2,13 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
+import { createPurge } from "../../activities/purge.ts";
 import { LetheError } from "../../domain/errors.ts";
+import { limits } from "../../domain/limits.ts";
 import type { Message } from "../../domain/message.ts";
 import { end } from "../../domain/transition.ts";
 import { countMax, purgePagesMax, purgeWorkflowId, workflowNames } from "../../workflows/contract.ts";
-import { createEngine, type Engine } from "../harness/engine.ts";
+import { createEngine, type Engine, until } from "../harness/engine.ts";
 
 describe("purge", () => {
 	let engine: Engine;
@@ -37,8 +39,11 @@ describe("purge", () => {
 		const cohort = await engine.store.cohorts.find(cohortOf(message));
 		engine.time.offsetMs += Math.max(0, (cohort?.dueAt ?? 0) - engine.clock() + 1);
 	};
-	async function runPurge(cohortId: string): Promise<string> {
-		const { closeCohort, erasePage, destroyCohort } = engine.activities;
+	async function runPurge(
+		cohortId: string,
+		worker: ReturnType<typeof createPurge> = engine.activities,
+	): Promise<string> {
+		const { closeCohort, erasePage, destroyCohort } = worker;
 		if (!(await closeCohort(cohortId))) return "waiting";
 		while ((await erasePage(cohortId)).count > 0);
 		return (await destroyCohort(cohortId)).outcome;
@@ -104,6 +109,91 @@ describe("purge", () => {
 		}
 		const about = await engine.store.certificates.page(messages[0]?.tenantId as string, cohortOf(messages[0]), 10);
 		assert.ok(about.length >= 2, "a page's certificate and the cohort's");
+	});
+
+	// Where a worker may be killed, named by the call that it does not come back from: before it is made, or after.
+	const points = [
+		["purgePages", "insert"],
+		["messages", "erasePage"],
+		["messages", "readPage"],
+		["certificates", "insert"],
+		["purgePages", "delete"],
+		["cohorts", "advance"],
+		["wrappingKeys", "deleteByCohort"],
+	] as const;
+	const names = { before: "killed before", after: "killed after", late: "after the other's end goes on with" };
+	for (const [collection, call] of points) {
+		for (const when of ["before", "after", "late"] as const) {
+			it(`${names[when]} ${collection}.${call}, with another worker at work: all is erased, and certified once`, async () => {
+				const messages = await delivered(8);
+				const [first] = messages;
+				await dueNow(first);
+				const real = (engine.store[collection] as Record<string, (...args: unknown[]) => Promise<unknown>>)[call];
+				assert.ok(real);
+				const reached = Promise.withResolvers<void>();
+				const finished = Promise.withResolvers<void>();
+				const dying = async (...args: unknown[]) => {
+					reached.resolve();
+					if (when === "before") throw new LetheError("store_unavailable", { cause: "killed" });
+					if (when === "late") await finished.promise;
+					const answer = await real(...args);
+					if (when === "after") throw new LetheError("store_unavailable", { cause: "killed" });
+					return answer;
+				};
+				const store = { ...engine.store, [collection]: { ...engine.store[collection], [call]: dying } };
+				const worker = createPurge({ ...engine, store: store as Engine["store"] });
+				const killed = Promise.allSettled([runPurge(cohortOf(first), worker)]);
+				await reached.promise;
+				await runPurge(cohortOf(first));
+				finished.resolve();
+				assert.equal((await killed)[0].status, when === "late" ? "fulfilled" : "rejected");
+				const again = await Promise.all([runPurge(cohortOf(first)), runPurge(cohortOf(first))]);
+				assert.equal((await engine.store.cohorts.find(cohortOf(first)))?.state, "destroyed", again.join());
+				assert.deepEqual(await engine.store.purgePages.findByCohort(cohortOf(first)), []);
+				const named = new Map<string, number>();
+				const about = await engine.store.certificates.page(first?.tenantId as string, cohortOf(first), 50);
+				for (const { jws } of about) {
+					const payload = JSON.parse(Buffer.from(jws.split(".")[1] ?? "", "base64url").toString());
+					assert.equal(payload.status, "complete");
+					for (const id of payload.objects.flatMap((object: { messageIds?: string[] }) => object.messageIds ?? [])) {
+						named.set(id, (named.get(id) ?? 0) + 1);
+					}
+				}
+				for (const { _id } of messages) {
+					const ended = await engine.read(_id);
+					assert.equal(ended.content, undefined);
+					assert.equal(named.get(_id), 1, "one certificate names it");
+					assert.ok(about.some((certificate) => certificate._id === ended.retention.content?.certificateId));
+				}
+			});
+		}
+	}
+
+	it("what a store shows again of an erased page gets no share in its certificate, is told of and erased again", async () => {
+		const messages = (await delivered(3)) as [Message, Message, Message];
+		const [back] = messages;
+		await dueNow(back);
+		const { content } = await engine.read(back._id);
+		const { readPage } = engine.store.messages;
+		const messagesAgain = {
+			...engine.store.messages,
+			readPage: async (page: Parameters<typeof readPage>[0]) => {
+				await engine.store.messages.transition({ id: back._id, set: { content } });
+				return readPage(page);
+			},
+		};
+		const worker = createPurge({ ...engine, store: { ...engine.store, messages: messagesAgain } });
+		assert.equal((await worker.closeCohort(cohortOf(back))) && (await worker.erasePage(cohortOf(back))).count, 2);
+		assert.equal((await engine.read(back._id)).retention.content?.certificateId, undefined);
+		await engine.activities.sweepPage();
+		const told = await engine.read(back._id);
+		assert.ok(told.evidence.some(({ type, code }) => type === "certified" && code === "incomplete"));
+		assert.equal(told.content, undefined, "erased again");
+		engine.time.offsetMs += limits.driverPatienceMs + 1;
+		await engine.activities.sweepPage();
+		assert.ok((await engine.read(back._id)).retention.content?.verifiedAt);
+		await runPurge(cohortOf(back));
+		await until(async () => (await engine.store.cohorts.find(cohortOf(back)))?.state === "destroyed");
 	});
 
 	it("a key server that is away delays the purge and loses nothing", async () => {
