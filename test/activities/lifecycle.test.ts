@@ -460,7 +460,7 @@ describe("lifecycle, driven step by step", () => {
 		const late = await engine.accept({ deadlineAt: engine.clock() + 50, closeAt: engine.clock() + 100 });
 		await engine.store.messages.transition(enqueue(late, engine.clock()));
 		engine.time.offsetMs += 60;
-		const held = await engine.accept({ holds: ["hold_a"] });
+		const held = await engine.accept({ holds: ["hold_a"], restrictedBy: ["hold_a"] });
 		await engine.store.messages.transition(enqueue(held, engine.clock()));
 		const calls = engine.carrier.calls.length;
 		await engine.send({ messageId: late._id, attempt: 1 }, noControl);
