@@ -8,6 +8,7 @@ import { createHandOvers } from "./adapters/carriers/handOver.ts";
 import { createQueueCarriers } from "./adapters/carriers/queueCarriers.ts";
 import { openCarrier } from "./adapters/carriers/registry.ts";
 import { createCohorts } from "./adapters/cohorts.ts";
+import { createExportSeal } from "./adapters/exportSeal.ts";
 import { createFileWitness } from "./adapters/fileWitness.ts";
 import { createKeysAhead, repeatKeysAhead } from "./adapters/keysAhead.ts";
 import { connectMongo } from "./adapters/mongo/connection.ts";
@@ -118,6 +119,7 @@ export async function createDeps(config: Config, name: ProcessName) {
 		hmac: createHmacKeys({ vault: vaultFor(name === "admin" ? "admin" : "api"), clock }),
 		...openEvidence(config, { clock, ids, store, vault: vaultOfKeys, signer }),
 		secrets,
+		exportSeal: createExportSeal(),
 		certificates: createCertificates({
 			sign: signer.sign,
 			clock,

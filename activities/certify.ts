@@ -67,10 +67,20 @@ export async function certifyErased(
 		const marks = [...Map.groupBy(group, ({ messageId }) => messageId)].map(async ([messageId, of]) => {
 			const stored = known.get(messageId) as Message;
 			// Its other objects' certificate finds the message as this one leaves it.
-			known.set(messageId, await applyIntegrated(deps, stored, mark(of, stored, id, deps.clock())));
+			known.set(messageId, await nameCertificate(deps, stored, of, id));
 		});
 		await Promise.all(marks);
 	}
+}
+
+/** Names the certificate of objects of one message, all gone or all still there, on it; answers it as it then is. */
+export function nameCertificate(
+	deps: CertifyErasedDeps,
+	stored: Message,
+	of: readonly Erased[],
+	id: string,
+): Promise<Message> {
+	return applyIntegrated(deps, stored, mark(of, stored, id, deps.clock()));
 }
 
 /** Answers the message with the evidence that it then carries. */
@@ -132,7 +142,6 @@ async function readKeyDates(
 	return { keyDestroyedAt: cohort?.destroyedAt, keyDueAt: keyDueAtOf(cohort) };
 }
 
-/** Names the certificate of objects of one message, all gone or all still there. */
 function mark(of: readonly Erased[], stored: Message, id: string, now: number): Transition {
 	const [{ verified }] = of as [Erased];
 	const objects = of.map(({ object }) => object);

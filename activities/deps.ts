@@ -2,6 +2,7 @@
 
 import type { Carrier } from "../adapters/carriers/carrier.ts";
 import type { Cohorts } from "../adapters/cohorts.ts";
+import type { ExportSeal } from "../adapters/exportSeal.ts";
 import type { Store } from "../adapters/mongo/store.ts";
 import type { SendQueues } from "../adapters/redis/sendQueues.ts";
 import type { Runs } from "../adapters/temporal/client.ts";
@@ -24,11 +25,12 @@ export type ActivityDeps = {
 	ids: { random: (kind: IdKind) => string; derive: (kind: IdKind, text: string) => string };
 	log: { info: LogCall; warn: LogCall; error: LogCall };
 	store: Store;
-	runs: Pick<Runs, "start" | "startPurge" | "startRetime" | "startSimulate" | "settle" | "settleSoon">;
+	runs: Pick<Runs, "start" | "startPurge" | "startRetime" | "startSimulate" | "wakeRequest" | "settle" | "settleSoon">;
 	sendQueues: Pick<SendQueues, "add">;
 	encryption: Pick<Encryption, "decrypt" | "forgetCohort" | "rewrap">;
 	cohorts: Pick<Cohorts, "ensure" | "isAt">;
 	cohortKeys: Pick<CohortKeys, "destroyCohortKey" | "exists">;
+	exportSeal: Pick<ExportSeal, "seal">;
 	certificates: Certificates;
 	evidence: Evidence;
 	checkpoints: Pick<Checkpoints, "publish">;

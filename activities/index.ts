@@ -4,6 +4,8 @@ import { createCertify } from "./certify.ts";
 import { createConfirm } from "./confirm.ts";
 import { createDeliver } from "./deliver.ts";
 import type { ActivityDeps } from "./deps.ts";
+import { createEraseSubject } from "./eraseSubject.ts";
+import { createExportSubject } from "./exportSubject.ts";
 import { createFinalise } from "./finalise.ts";
 import { createIntegrate } from "./integrate.ts";
 import { createPrepare } from "./prepare.ts";
@@ -12,7 +14,9 @@ import { createRejudge } from "./rejudge.ts";
 import { createResolve } from "./resolve.ts";
 import { createRetime } from "./retime.ts";
 import { createSimulate } from "./simulate.ts";
+import { createStepRequest } from "./stepRequest.ts";
 import { createSweep } from "./sweep.ts";
+import { createSweepRequests } from "./sweepRequests.ts";
 import { createTend } from "./tend.ts";
 import { createUnpark } from "./unpark.ts";
 
@@ -28,7 +32,9 @@ export function createActivities(deps: ActivityDeps) {
 	const resolve = createResolve({ ...deps, unpark });
 	const steps = { confirm: createConfirm(deps), prepare, deliver, resolve, certify, tend: createTend(deps), unpark };
 	const retime = createRetime({ ...deps, rejudge });
-	const sweep = createSweep({ ...deps, ...steps, retime, integrate: createIntegrate(deps) });
+	const subject = { eraseSubject: createEraseSubject(deps), exportSubject: createExportSubject(deps) };
+	const sweepRequests = createSweepRequests(deps);
+	const sweep = createSweep({ ...deps, ...steps, sweepRequests, retime, integrate: createIntegrate(deps) });
 	return {
 		prepare: prepare.prepare,
 		deliver: deliver.deliver,
@@ -36,6 +42,7 @@ export function createActivities(deps: ActivityDeps) {
 		...createPurge(deps),
 		retimePages: retime.retimePages,
 		...createSimulate(deps),
+		...createStepRequest({ ...deps, ...subject }),
 		sweepPage: sweep.sweepPage,
 	};
 }

@@ -17,6 +17,7 @@ import { type createIntegrate, ensureIntegrated } from "./integrate.ts";
 import type { createPrepare } from "./prepare.ts";
 import type { createResolve } from "./resolve.ts";
 import type { createRetime } from "./retime.ts";
+import type { createSweepRequests } from "./sweepRequests.ts";
 import type { createTend } from "./tend.ts";
 import type { createUnpark } from "./unpark.ts";
 
@@ -32,6 +33,7 @@ export type SweepDeps = Pick<ActivityDeps, "clock" | "log" | "runs" | "publish" 
 	resolve: ReturnType<typeof createResolve>;
 	certify: ReturnType<typeof createCertify>;
 	tend: ReturnType<typeof createTend>;
+	sweepRequests: ReturnType<typeof createSweepRequests>;
 	unpark: ReturnType<typeof createUnpark>;
 	integrate: ReturnType<typeof createIntegrate>;
 };
@@ -54,6 +56,7 @@ export function createSweep(deps: SweepDeps) {
 			});
 		}
 		await guarded(deps, () => deps.tend());
+		await guarded(deps, () => deps.sweepRequests());
 		await guarded(deps, () => deps.store.parkedReceipts.eraseDue(now));
 		await guarded(deps, () => deps.store.idempotencyKeys.eraseDue(now));
 		await guarded(deps, () => sweepProposals(deps, now));

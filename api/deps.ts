@@ -3,6 +3,7 @@
 import type { Logger } from "pino";
 import type { Carrier } from "../adapters/carriers/carrier.ts";
 import type { Cohorts } from "../adapters/cohorts.ts";
+import type { ExportSeal } from "../adapters/exportSeal.ts";
 import type { Store } from "../adapters/mongo/store.ts";
 import type { Runs } from "../adapters/temporal/client.ts";
 import type { Encryption } from "../adapters/vault/encryption.ts";
@@ -23,13 +24,14 @@ export type ApiDeps = {
 	publicUrl: string;
 	store: Store;
 	encryption: Pick<Encryption, "encrypt">;
+	exportSeal: Pick<ExportSeal, "createReader">;
 	cohorts: Pick<Cohorts, "ensure">;
 	hmac: Pick<HmacKeys, "mac" | "allMacs">;
-	policies: Pick<Policies, "evaluate" | "excluded" | "isCapped" | "retentionPlan">;
+	policies: Pick<Policies, "evaluate" | "excluded" | "extendableTo" | "isCapped" | "retentionPlan">;
 	/** Which packs there are, in force or not, and what they say. */
 	packs: Pick<Policies, "versions" | "text" | "file" | "pinned" | "inForce">;
 	publish: Pick<Publish, "read" | "propose" | "check" | "simulate" | "approve" | "publish" | "withdraw">;
-	runs: Pick<Runs, "startSoon" | "settleSoon">;
+	runs: Pick<Runs, "startSoon" | "settleSoon" | "wakeRequestSoon">;
 	/** A queue's carrier, opened with that queue's callback secrets only; undefined for an unknown queue. */
 	carriers: { verifier: (sendQueue: string) => Promise<Carrier | undefined> };
 	/** Enters acts into the evidence log, before they are done. */

@@ -279,7 +279,7 @@ const messagePage = z
 const certificate = z
 	.object({
 		id: z.string(),
-		kind: z.enum(["submission", "purge", "record"]),
+		kind: z.enum(["submission", "purge", "record", "request"]),
 		about: z.string(),
 		issuedAt: z.string(),
 		jws: z.string(),

@@ -11,8 +11,10 @@ export const certificateType = "lethe-erasure-certificate";
 export const certificateAlgorithm = "EdDSA";
 
 const id = (kind: Parameters<typeof isId>[0]) => z.string().refine((value) => isId(kind, value));
-const recordKinds = ["consent", "opt_out", "hold"] as const;
-const recordIdKinds = ["consent", "optOut", "hold"] as const;
+const recordKinds = ["consent", "opt_out", "hold", "subject_request"] as const;
+const recordIdKinds = ["consent", "optOut", "hold", "subjectRequest"] as const;
+/** What no cohort's key protects. */
+const plainObjects: readonly string[] = ["receipt", ...recordKinds];
 const recordId = z.string().refine((value) => recordIdKinds.some((kind) => isId(kind, value)));
 const time = z.iso.datetime({ precision: 3 });
 
@@ -20,14 +22,16 @@ const time = z.iso.datetime({ precision: 3 });
 export const certificateSchema = z.strictObject({
 	schema: z.literal("lethe/erasure-certificate/v1"),
 	id: id("certificate"),
-	kind: z.enum(["submission", "purge", "record"]),
+	kind: z.enum(["submission", "purge", "record", "request"]),
 	tenantId: id("tenant"),
+	/** The subject's request that the erasures answer. */
+	requestId: id("subjectRequest").optional(),
 	issuedAt: time,
 	/** Grouped by object and cohort; `erasedAt` is the group's last erasure. */
 	objects: z
 		.array(
 			z.strictObject({
-				object: z.enum(["content", "address", "cohort_key", ...recordKinds]),
+				object: z.enum(["content", "address", "receipt", "cohort_key", ...recordKinds]),
 				cohortId: id("cohort").optional(),
 				messageIds: z.array(id("message")).min(1).optional(),
 				/** Of what was on record of a recipient; kept under a pseudonym, and not encrypted. */
@@ -36,6 +40,21 @@ export const certificateSchema = z.strictObject({
 			}),
 		)
 		.min(1),
+	/** What the request left where it is, grouped by reason. */
+	kept: z
+		.array(
+			z.strictObject({
+				object: z.enum(["content", "address", "receipt", "decision_record", "consent", "opt_out", "hold"]),
+				/** A row of the precedence table. */
+				reason: z.string().regex(/^[a-z_]{1,32}$/),
+				citations: z.array(z.string().max(200)),
+				messageIds: z.array(id("message")).min(1).optional(),
+				recordIds: z.array(recordId).min(1).optional(),
+				/** When the last of it goes; absent where a release or a person ends it. */
+				until: time.optional(),
+			}),
+		)
+		.optional(),
 	copies: z.array(copySchema).length(copyNames.length),
 	status: z.enum(["complete", "incomplete"]),
 	reasons: z.array(z.enum(incompleteReasons)),
@@ -59,12 +78,21 @@ export type ErasedObject = {
 	keyDueAt?: number | undefined;
 };
 
+/** One thing that a subject's request left. `until` epoch ms. */
+export type Kept = Omit<NonNullable<Certificate["kept"]>[number], "messageIds" | "recordIds" | "until"> & {
+	messageId?: string;
+	recordId?: string;
+	until?: number;
+};
+
 export type CertificateInput = {
 	/** The caller's: the same erasure certified again gets the same id. */
 	id: string;
 	kind: Certificate["kind"];
 	tenantId: string;
 	objects: readonly ErasedObject[];
+	/** Of a subject's request: which, and what it left. Times epoch ms. */
+	request?: { id: string; kept: readonly Kept[] };
 	/** False when no message of these ever reached a carrier. Default true, but of records. */
 	handedToCarrier?: boolean;
 	/** Copies whose check failed or could not be made. */
@@ -118,22 +146,30 @@ function describe(input: CertificateInput, now: number, lifetimes: Lifetimes): C
 		kind: input.kind,
 		tenantId: input.tenantId,
 		issuedAt: new Date(now).toISOString(),
+		...(input.request ? { requestId: input.request.id } : {}),
 		objects: grouped(input.objects),
+		...(input.request ? { kept: groupKept(input.request.kept) } : {}),
 		copies,
 		...completeFrom(copies),
 	};
 }
 
-/** Whether an object is a record of a recipient: it had no key, and no carrier ever had it. */
-export function isRecord({ object }: Pick<ErasedObject, "object">): boolean {
+/** Whether an object was not encrypted, and so had no key. */
+export function isKeyless({ object }: Pick<ErasedObject, "object">): boolean {
+	return plainObjects.includes(object);
+}
+
+// No carrier ever had it.
+function isRecord({ object }: Pick<ErasedObject, "object">): boolean {
 	return recordKinds.some((kind) => kind === object);
 }
 
 /** The worst of all objects: the certificate is as late as its last one. */
 function factsOf(input: CertificateInput, now: number): ErasureFacts {
 	const { objects } = input;
-	const destroyed = objects.map((object) => object.keyDestroyedAt);
-	const keyDueAt = latest(objects.map((object) => object.keyDueAt));
+	const sealed = objects.filter((object) => !isKeyless(object));
+	const destroyed = sealed.map((object) => object.keyDestroyedAt);
+	const keyDueAt = latest(sealed.map((object) => object.keyDueAt));
 	for (const at of [...objects.map((object) => object.erasedAt), ...destroyed]) {
 		// What is still to come was not done; only clocks of two machines may differ.
 		if (at !== undefined && !(at <= now + limits.clockSkewMs)) throw new RangeError("an erasure lies in the future");
@@ -144,14 +180,14 @@ function factsOf(input: CertificateInput, now: number): ErasureFacts {
 		keyDestroyedAt: latest(destroyed),
 		// A plan whose time has passed is no date any more.
 		keyDueAt: keyDueAt !== undefined && keyDueAt > now ? keyDueAt : undefined,
-		encrypted: !objects.every(isRecord),
+		encrypted: sealed.length > 0,
 		handedToCarrier: input.handedToCarrier ?? !objects.every(isRecord),
 		unverified: input.unverified ?? [],
 	};
 }
 
 function latest(times: (number | undefined)[]): number | undefined {
-	return times.includes(undefined) ? undefined : Math.max(...(times as number[]));
+	return times.length === 0 || times.includes(undefined) ? undefined : Math.max(...(times as number[]));
 }
 
 function grouped(objects: readonly ErasedObject[]): Certificate["objects"] {
@@ -170,6 +206,25 @@ function grouped(objects: readonly ErasedObject[]): Certificate["objects"] {
 			...(messageIds.length > 0 ? { messageIds } : {}),
 			...(recordIds.length > 0 ? { recordIds } : {}),
 			erasedAt: new Date(Math.max(...group.map((entry) => entry.erasedAt))).toISOString(),
+		};
+	});
+}
+
+function groupKept(kept: readonly Kept[]): NonNullable<Certificate["kept"]> {
+	const nameOf = ({ object, reason, citations }: Kept) => JSON.stringify([object, reason, citations]);
+	const groups = [...Map.groupBy(kept, nameOf)].sort(([one], [other]) => (one < other ? -1 : 1));
+	return groups.map(([, group]) => {
+		const [{ object, reason, citations }] = group as [Kept];
+		const messageIds = [...new Set(group.flatMap((entry) => entry.messageId ?? []))].sort();
+		const recordIds = [...new Set(group.flatMap((entry) => entry.recordId ?? []))].sort();
+		const until = latest(group.map((entry) => entry.until));
+		return {
+			object,
+			reason,
+			citations: [...citations],
+			...(messageIds.length > 0 ? { messageIds } : {}),
+			...(recordIds.length > 0 ? { recordIds } : {}),
+			...(until === undefined ? {} : { until: new Date(until).toISOString() }),
 		};
 	});
 }

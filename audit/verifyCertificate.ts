@@ -4,7 +4,13 @@ import canonicalize from "canonicalize";
 import { compactVerify, importJWK } from "jose";
 import { z } from "zod";
 import { limits } from "../domain/limits.ts";
-import { type Certificate, certificateAlgorithm, certificateSchema, certificateType, isRecord } from "./certificate.ts";
+import {
+	type Certificate,
+	certificateAlgorithm,
+	certificateSchema,
+	certificateType,
+	isKeyless,
+} from "./certificate.ts";
 import { completeFrom } from "./completeFrom.ts";
 import { copyNames } from "./copies.ts";
 
@@ -117,10 +123,10 @@ function isConsistent(certificate: Certificate): boolean {
 	const done = copies.flatMap((copy) => (copy.at === undefined ? [] : Date.parse(copy.at)));
 	if ([erasedAt, ...done].some((at) => at > latest)) return false;
 	// Only what never had a key may say that there is no copy of one.
-	const isKeyless = (name: (typeof copyNames)[number]) =>
+	const holdsNone = (name: (typeof copyNames)[number]) =>
 		copies.find((copy) => copy.copy === name)?.status === "holds_none";
-	const keyless = objects.every(isRecord);
-	if (isKeyless("vault cohort key") !== keyless || isKeyless("process key caches") !== keyless) return false;
+	const keyless = objects.every(isKeyless);
+	if (holdsNone("vault cohort key") !== keyless || holdsNone("process key caches") !== keyless) return false;
 	// Nothing that outlives the erasure can end before it.
 	const lastDone = Math.max(erasedAt, ...done);
 	const ends = copies.filter((copy) => copy.status === "expires").map((copy) => Date.parse(copy.endsAt ?? ""));

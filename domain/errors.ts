@@ -84,6 +84,27 @@ export const errorCatalogue = {
 		title:
 			"As much is on record of this recipient or message as is kept of one; end or leave out what is no longer needed.",
 	},
+	request_state: {
+		status: 409,
+		retryable: false,
+		title: "The subject's request is not in a state from which this is possible.",
+	},
+	identity_unchecked: {
+		status: 409,
+		retryable: false,
+		title:
+			"Nothing is exported or erased before the requester's identity, and the time for which the number was theirs, are confirmed.",
+	},
+	extension_refused: {
+		status: 422,
+		retryable: false,
+		title: "The law that governs this request permits no such extension, or the time to tell of it is over.",
+	},
+	export_pending: {
+		status: 503,
+		retryable: true,
+		title: "The export is not made yet: is a worker running? Ask again.",
+	},
 	no_route: { status: 422, retryable: false, title: "No send queue serves this tenant and destination." },
 	rate_limited: { status: 429, retryable: true, title: "Too many requests; wait as Retry-After says." },
 	internal: { status: 500, retryable: true, title: "Something failed inside; the request id names it in the logs." },

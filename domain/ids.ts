@@ -18,6 +18,8 @@ const idPrefixes = {
 	optOut: "opt",
 	hold: "hld",
 	template: "tpl",
+	subjectRequest: "dsr",
+	export: "exp",
 	proposal: "prp",
 	simulation: "sim",
 	retiming: "rtm",

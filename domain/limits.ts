@@ -82,6 +82,19 @@ export const limits = {
 	// A place that nothing was sent for so long is not in use any more.
 	cohortIdleMsMax: 24 * 3600_000,
 
+	// subjects' requests
+	requestPageItems: 250,
+	// A longer list would make a certificate that no tool reads at once: then there are several.
+	requestCertificateItemsMax: 10_000,
+	// What waits for a release, a receipt or a date is looked at again after this time.
+	requestCheckMs: 20 * 60_000,
+	// The request's own certificate names what it erased; should its run be lost, the sweep certifies it by itself then.
+	requestCertifyMs: 30 * 60_000,
+	exportMessagesMax: 20_000,
+	exportPageItems: 200,
+	exportPatienceMs: 25_000,
+	exportLifeMs: 10 * 60_000,
+
 	// purge
 	purgePageItems: 500,
 	// Pages of one step: while one is read back and certified, the next is erased.

@@ -92,6 +92,8 @@ export type RetentionRecord = {
 	certificateId?: string;
 	/** Its cohort ends later than it may exist: the sweep erases it where it is. */
 	inPlace?: boolean;
+	/** The subject's request for which it goes. */
+	request?: string;
 };
 
 /** The end of what a hold keeps: none, until the hold is released. */

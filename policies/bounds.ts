@@ -1,5 +1,6 @@
 // The dates and lengths of a decision: how long records are kept, and by when things are due.
 
+import type { Facts } from "../domain/decision.ts";
 import type { RetentionTerm } from "./compile.ts";
 import type { Composed } from "./compose.ts";
 import type { Draft } from "./draft.ts";
@@ -36,8 +37,7 @@ export function setDue(
 	clocks: (Within | undefined)[],
 	starts: string[] = ["receivedAt"],
 ): void {
-	const startsAt = starts.map((name) => instantMs(draft.context[name])).find((at) => at !== undefined) ?? draft.now;
-	const from = earliestDay(draft, startsAt);
+	const from = startDay(draft.facts, draft.now, starts);
 	const dates = clocks.flatMap((within) => (within === undefined ? [] : [dueDate(from, within)]));
 	const known = draft.bounds[bound];
 	const [earliest] = [...dates, ...(known === undefined ? [] : [known])].sort();
@@ -55,8 +55,12 @@ export function formatDayFrom(at: number): string {
 	return formatInstant(Math.ceil(at / 86_400_000) * 86_400_000).slice(0, 10);
 }
 
-// A day begins at different times on Earth; the clock starts on the earlier of the days in UTC and at the recipient.
-function earliestDay({ facts }: Draft, at: number): string {
+/**
+ * The day on which a clock starts, ISO 8601: that of the first of these times that the facts have. A day begins at
+ * different times on Earth; the earlier of the days in UTC and at the recipient counts.
+ */
+export function startDay(facts: Facts, now: number, starts: readonly string[]): string {
+	const at = starts.map((name) => instantMs(facts.context?.[name])).find((time) => time !== undefined) ?? now;
 	const { recipientCountry, recipientRegion, timezone } = facts;
 	const candidates = recipientCountry === undefined ? [] : candidateZones(recipientCountry, recipientRegion);
 	const zones = timezone === undefined ? candidates.map(({ zone }) => zone) : [timezone];

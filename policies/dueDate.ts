@@ -21,6 +21,20 @@ export function dueDate(from: string, within: Within): string {
 	return day.toString();
 }
 
+/** The last day after an extension. Months are added in one go: 31 January and P1M and P2M is 30 April, not 28. */
+export function extendedDate(from: string, within: Within, by: Within): string {
+	if (typeof within !== "string" || typeof by !== "string") return dueDate(dueDate(from, within), by);
+	const [first, second] = [Temporal.Duration.from(within), Temporal.Duration.from(by)];
+	const { years, months, weeks, days } = first;
+	const sum = {
+		years: years + second.years,
+		months: months + second.months,
+		weeks: weeks + second.weeks,
+		days: days + second.days,
+	};
+	return Temporal.PlainDate.from(from).add(sum).toString();
+}
+
 function isBusinessDay(day: Temporal.PlainDate, calendar: string | undefined): boolean {
 	if (day.dayOfWeek > 5) return false;
 	const epochDay = Date.UTC(day.year, day.month - 1, day.day) / 86_400_000;

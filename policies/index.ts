@@ -9,6 +9,7 @@ import { formatInstant } from "./durations.ts";
 import { evaluate } from "./evaluate.ts";
 import { isCapped } from "./frequency.ts";
 import { exchange, findInForce, freezePacks } from "./inForce.ts";
+import { extendableTo } from "./judges/request.ts";
 import { hashText, readPacks, readShipped } from "./load.ts";
 import { findApplying, indexPacks, judgedAt, type LoadedPack, type PackSet } from "./packSet.ts";
 import { retentionPlan } from "./retention.ts";
@@ -81,6 +82,11 @@ export function openPolicies(
 		evaluate: (facts: Facts): Decision => evaluate(follow.known().set, facts),
 		/** Decides it anew as of `at`, epoch milliseconds. */
 		reevaluate: (facts: Facts, at: number): Decision => evaluate(follow.known().set, now(facts, at)),
+		/** The last day to which a person may extend the answer to a subject's request. @throws as evaluate */
+		extendableTo(facts: Facts): string | undefined {
+			const at = judgedAt(facts);
+			return extendableTo(findApplying(follow.known().set, facts, at).packs, facts, at);
+		},
 		/** Whether a frequency rule asks how much was sent. @throws as evaluate */
 		isCapped: (facts: Facts): boolean => isCapped(follow.known().set, facts),
 		/** The interval of every retention object. @throws as evaluate */

@@ -39,6 +39,18 @@ export type RetimeInput = { retimingId: string };
 
 export type SimulateInput = { proposalId: string };
 
+/** A subject's request; its run is named for it. */
+export type SubjectRequestInput = { requestId: string; tenantId: string };
+
+/** What a step of a request leaves: more at once, a time to look again, or nothing. Times are epoch milliseconds. */
+export type RequestStepped = {
+	outcome: string;
+	moreDue: boolean;
+	erasedCount: number;
+	keptCount: number;
+	wakeAt?: number;
+};
+
 /** How far a pass over all messages has come, for people; whether there is more to do, for the workflow. */
 export type Stepped = { moreDue: boolean; percent: number };
 
@@ -57,7 +69,14 @@ export const workflowNames = {
 	retime: "retime",
 	simulate: "simulate",
 	sweep: "sweep",
+	subjectRequest: "subjectRequest",
 } as const;
+
+/** Has a request's run look at it now; it carries nothing. */
+export const wakeSignal = "wake";
+
+/** Steps of one run of a request: then it goes on with a fresh history. */
+export const requestStepsMax = 200;
 
 /** A group's activity id: what a callback completes. */
 export function deliverActivityId(group: number): string {
@@ -67,6 +86,11 @@ export function deliverActivityId(group: number): string {
 /** A submission's run has the submission's id; a purge's run is named for its cohort. */
 export function purgeWorkflowId(cohortId: string): string {
 	return `purge-${cohortId}`;
+}
+
+/** A request's run. */
+export function requestWorkflowId(requestId: string): string {
+	return `request-${requestId}`;
 }
 
 export const searchAttributes = {
@@ -90,6 +114,9 @@ export const summaries = {
 	prepare: "Check again",
 	finalise: "End, certify",
 	erase: "Erase a page",
+	request: "Subject request: clocks, erasure, certificate",
+	requestStep: "Next step of the request",
+	requestWait: "Waits for a person, a date or a release",
 } as const;
 
 // Each field a payload may carry, and what it may hold. Short on purpose: an event's bytes are counted.
@@ -106,7 +133,10 @@ export const payloadFields: Record<string, (value: unknown) => boolean> = {
 	cohortId: matches(id),
 	retimingId: matches(id),
 	proposalId: matches(id),
+	requestId: matches(id),
 	percent: isCount,
+	keptCount: isCount,
+	wakeAt: isTime,
 	category: matches(word),
 	region: matches(region),
 	outcome: matches(word),

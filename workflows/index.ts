@@ -4,4 +4,5 @@ export { lifecycle } from "./lifecycle.ts";
 export { purge } from "./purge.ts";
 export { retime } from "./retime.ts";
 export { simulate } from "./simulate.ts";
+export { subjectRequest } from "./subjectRequest.ts";
 export { sweep } from "./sweep.ts";

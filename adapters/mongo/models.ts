@@ -6,6 +6,7 @@ import type { Message, SealedObjectName } from "../../domain/message.ts";
 import type { PolicyVersion, Proposal, Retiming } from "../../domain/proposal.ts";
 import type { SubjectRecord } from "../../domain/subject.ts";
 import type { MongoConnection } from "./connection.ts";
+import type { ExportJob, ExportPage, StoredRequest } from "./subjectRequests.ts";
 import type { TemplateDocument } from "./templates.ts";
 
 /** A bucket of due times: the unit in which keys are destroyed. Times are epoch milliseconds. */
@@ -50,8 +51,8 @@ export type ParkedReceipt = {
 export type CertificateDocument = {
 	_id: string;
 	tenantId: string;
-	kind: "submission" | "purge" | "record";
-	/** The submission's, cohort's or record's id. */
+	kind: "submission" | "purge" | "record" | "request";
+	/** The submission's, cohort's, record's or request's id. */
 	about: string;
 	jws: string;
 	issuedAt: number;
@@ -143,6 +144,10 @@ const collections = {
 	],
 	subjectRecords: [{ subjects: 1 }, { tenantId: 1, kind: 1, recordedAt: -1, _id: -1 }, { nextCheckAt: 1 }],
 	cohorts: [{ nextCheckAt: 1 }, { holdId: 1 }],
+	subjectRequests: [{ tenantId: 1, recordedAt: -1, _id: -1 }, { nextCheckAt: 1 }],
+	subjectExports: [{ requestId: 1 }, { eraseBy: 1 }],
+	subjectExportPages: [{ exportId: 1 }],
+	cohorts: [{ nextCheckAt: 1 }],
 	wrappingKeys: [{ cohortId: 1 }],
 	parkedReceipts: [{ carrierId: 1 }, { nextCheckAt: 1 }, { eraseBy: 1 }, { "sealed.cohortId": 1 }],
 	purgePages: [{ cohortId: 1 }],
@@ -179,6 +184,9 @@ export function createModels(connection: MongoConnection) {
 	return {
 		messages: bind<Message>("messages"),
 		subjectRecords: bind<SubjectRecord>("subjectRecords"),
+		subjectRequests: bind<StoredRequest>("subjectRequests"),
+		subjectExports: bind<ExportJob>("subjectExports"),
+		subjectExportPages: bind<ExportPage>("subjectExportPages"),
 		cohorts: bind<Cohort>("cohorts"),
 		wrappingKeys: bind<WrappingKeyDocument>("wrappingKeys"),
 		parkedReceipts: bind<ParkedReceipt>("parkedReceipts"),

@@ -28,6 +28,13 @@ import {
 import { createMessageScan, createPolicyVersionStore, createProposalStore, createRetimingStore } from "./policies.ts";
 import { createSubjectMessageStore } from "./subjectMessages.ts";
 import { createSubjectRecordStore } from "./subjectRecords.ts";
+import {
+	createExportStore,
+	createSubjectRequestStore,
+	type ExportJob,
+	type ExportPage,
+	type StoredRequest,
+} from "./subjectRequests.ts";
 import { createTemplateStore, type TemplateDocument } from "./templates.ts";
 import { createWideHoldStore } from "./wideHolds.ts";
 
@@ -58,6 +65,8 @@ export function createStore(connection: MongoConnection, deps: { randomToken: ()
 		subjectMessages: createSubjectMessageStore(models),
 		subjectRecords: createSubjectRecordStore(models),
 		wideHolds: createWideHoldStore(models),
+		subjectRequests: createSubjectRequestStore(raw<StoredRequest>("subjectRequests")),
+		subjectExports: createExportStore(raw<ExportJob>("subjectExports"), raw<ExportPage>("subjectExportPages")),
 		cohorts: createCohortStore(raw<Cohort>("cohorts")),
 		wrappingKeys: createWrappingKeyStore(raw<WrappingKeyDocument>("wrappingKeys")),
 		parkedReceipts: createParkedReceiptStore(raw<ParkedReceipt>("parkedReceipts")),

@@ -55,6 +55,20 @@ export function createSubjectMessageStore(models: Models) {
 				const messages = (await Promise.all(reads)).flat() as CountedMessage[];
 				return { messages, complete: messages.length <= itemsMax };
 			}),
+		/**
+		 * Messages by one pseudonym, accepted before `before`, the newest first: so many, and all others of the last one's
+		 * moment, so that the next page may begin before it.
+		 */
+		pageBefore: (mac: string, before: number, itemsMax: number): Promise<Message[]> =>
+			guardStore(async () => {
+				const page: Message[] = [];
+				const filter = { "subject.mac": mac, acceptedAt: { $lt: before } };
+				for await (const found of collection.find(filter).sort({ acceptedAt: -1 }).batchSize(itemsMax)) {
+					if (page.length >= itemsMax && found.acceptedAt !== page.at(-1)?.acceptedAt) break;
+					page.push(found);
+				}
+				return page;
+			}),
 		/** Puts a hold on its messages: at once no erasure of theirs takes place any more. */
 		hold: (record: HoldRecord) =>
 			guardStore(

@@ -15,9 +15,12 @@ import {
 	type PurgeInput,
 	purgeWorkflowId,
 	type RetimeInput,
+	requestWorkflowId,
 	type SimulateInput,
+	type SubjectRequestInput,
 	searchAttributes,
 	summaries,
+	wakeSignal,
 	workflowNames,
 } from "../../workflows/contract.ts";
 import { createPayloadGuard } from "./payloadGuard.ts";
@@ -125,6 +128,9 @@ export function createRuns(deps: {
 				],
 			}),
 		...passes,
+		/** Has a subject's request looked at now, by its run or by a new one. */
+		wakeRequest: (input: SubjectRequestInput) => wakeRequest(client, taskQueue, input),
+		wakeRequestSoon: (input: SubjectRequestInput) => bounded(() => wakeRequest(client, taskQueue, input)),
 		simulateSoon: (proposalId: string) => bounded(() => passes.startSimulate({ proposalId })),
 		/** Whether a submission's run is still under way; false when it is over or was never started. */
 		async isRunning(submissionId: string): Promise<boolean> {
@@ -180,6 +186,18 @@ function createPasses(client: Client, taskQueue: string) {
 }
 
 export type SettledMessage = { submissionId: string; submissionSize: number; group: number };
+
+async function wakeRequest(client: Client, taskQueue: string, input: SubjectRequestInput): Promise<void> {
+	await client.workflow.signalWithStart(workflowNames.subjectRequest, {
+		workflowId: requestWorkflowId(input.requestId),
+		taskQueue,
+		args: [input],
+		signal: wakeSignal,
+		signalArgs: [],
+		staticSummary: summaries.request,
+		typedSearchAttributes: new TypedSearchAttributes([{ key: keys.tenant, value: input.tenantId }]),
+	});
+}
 
 async function startOnce(
 	client: Client,

@@ -1,7 +1,10 @@
 // What a subject asks for: granted or not, its clocks run.
 
-import { boundRecord, setDue, shortest, termFinding } from "../bounds.ts";
+import type { Facts } from "../../domain/decision.ts";
+import { boundRecord, setDue, shortest, startDay, termFinding } from "../bounds.ts";
+import type { CompiledPack } from "../compile.ts";
 import { type Draft, finding } from "../draft.ts";
+import { extendedDate, type Within } from "../dueDate.ts";
 import { notBefore } from "../notBefore.ts";
 import { bindingTerms } from "../retention.ts";
 
@@ -28,6 +31,22 @@ export function erasureRequest(draft: Draft): void {
 	);
 	const within = shortest(rules.map(({ effect }) => effect.contentWithin));
 	if (within !== undefined) bounds.purgeContentWithin = within;
+}
+
+/**
+ * The last day to which a person may extend the answer, ISO 8601: the earliest that any law in question sets; undefined
+ * when one of them knows no extension, or none sets a clock.
+ */
+export function extendableTo(packs: readonly CompiledPack[], facts: Facts, now: number): string | undefined {
+	const to = facts.context?.event === "erasure_request" ? "erasure" : "access";
+	const rules = packs.flatMap(({ right }) => right.filter((rule) => rule.effect.to === to && rule.when(facts, now)));
+	const clocks = rules.flatMap(({ effect }) => (effect.respondWithin === undefined ? [] : [effect]));
+	if (clocks.length === 0 || clocks.some(({ extendBy }) => extendBy === undefined)) return undefined;
+	const from = startDay(facts, now, ["receivedAt"]);
+	const ends = clocks.map(({ respondWithin, extendBy }) =>
+		extendedDate(from, respondWithin as Within, extendBy as Within),
+	);
+	return ends.sort()[0];
 }
 
 /** Whether some law grants it. The clocks run even for a request that is then refused: the refusal has its deadline too. */

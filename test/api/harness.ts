@@ -5,6 +5,7 @@ import { pino } from "pino";
 import { createBatcher } from "../../adapters/batcher.ts";
 import { openCarrier } from "../../adapters/carriers/registry.ts";
 import { createCohorts } from "../../adapters/cohorts.ts";
+import { createExportSeal } from "../../adapters/exportSeal.ts";
 import { createKeysAhead } from "../../adapters/keysAhead.ts";
 import { connectMongo } from "../../adapters/mongo/connection.ts";
 import type { TenantDocument } from "../../adapters/mongo/models.ts";
@@ -56,7 +57,7 @@ export async function createTestApi(replace: (deps: ApiDeps) => Partial<ApiDeps>
 	await stored.refresh();
 	const logLines: string[] = [];
 	const log = pino({ level: "debug" }, { write: (line: string) => void logLines.push(line) });
-	const runs = { started: [] as string[], settled: [] as string[], simulated: [] as string[] };
+	const runs = { started: [] as string[], settled: [] as string[], simulated: [] as string[], woken: [] as string[] };
 	const callbackKeys = new Map([["queue", generateKeyPairSync("ed25519")]]);
 	const deps: ApiDeps = {
 		clock,
@@ -65,6 +66,7 @@ export async function createTestApi(replace: (deps: ApiDeps) => Partial<ApiDeps>
 		publicUrl: "https://lethe.example",
 		store,
 		encryption,
+		exportSeal: createExportSeal(),
 		cohorts,
 		hmac,
 		policies: policy,
@@ -79,6 +81,7 @@ export async function createTestApi(replace: (deps: ApiDeps) => Partial<ApiDeps>
 		runs: {
 			startSoon: ({ submissionId }) => void runs.started.push(submissionId),
 			settleSoon: ({ submissionId }) => void runs.settled.push(submissionId),
+			wakeRequestSoon: ({ requestId }) => void runs.woken.push(requestId),
 		},
 		carriers: {
 			async verifier(sendQueue) {
@@ -280,6 +283,7 @@ function createScriptedPolicy() {
 			return { allowed: true, reasons: [], citations: [], packs, rules: ["gdpr.basis"], ...script.decision };
 		},
 		isCapped: () => false,
+		extendableTo: () => undefined,
 		excluded: () => [],
 		retentionPlan: () => script.plan,
 	};

@@ -12,6 +12,7 @@ import { createBatcher } from "../../adapters/batcher.ts";
 import type { Carrier, SendOutcome } from "../../adapters/carriers/carrier.ts";
 import { createSimulator } from "../../adapters/carriers/simulator.ts";
 import { createCohorts } from "../../adapters/cohorts.ts";
+import { createExportSeal } from "../../adapters/exportSeal.ts";
 import { connectMongo } from "../../adapters/mongo/connection.ts";
 import { createStore, type Store } from "../../adapters/mongo/store.ts";
 import { createSendQueues, createSendWorker } from "../../adapters/redis/sendQueues.ts";
@@ -95,6 +96,7 @@ export async function createEngine(options: EngineOptions = {}) {
 		sendQueues,
 		encryption,
 		cohortKeys: memory.cohortKeys,
+		exportSeal: createExportSeal(),
 		certificates: createCertificates({
 			sign: memory.sign,
 			clock,

@@ -1,0 +1,275 @@
+// Erases what is kept of one subject's messages as far as nothing goes before it, reads it back, and certifies what went and what stays.
+
+import type { Kept } from "../audit/certificate.ts";
+import { isFinal } from "../domain/lifecycle.ts";
+import { limits } from "../domain/limits.ts";
+import { type Message, type SealedObjectName, wasHandedOver } from "../domain/message.ts";
+import type { HoldRecord, SubjectRecord } from "../domain/subject.ts";
+import type { KeptGroup, SubjectRequest, Task } from "../domain/subjectRequest.ts";
+import { addDuration } from "../policies/cohorts.ts";
+import { keptBesides } from "../policies/precedence.ts";
+import { type Erased, nameCertificate } from "./certify.ts";
+import { change } from "./change.ts";
+import type { ActivityDeps } from "./deps.ts";
+import { type ErasableObject, erasableObjects, isPresent, planErasure } from "./planErasure.ts";
+import { type ErasureVerdict, settleErasure } from "./settleErasure.ts";
+import { type Cursor, createSubjectPages } from "./subjectPages.ts";
+
+export type EraseSubjectDeps = Pick<ActivityDeps, "clock" | "ids" | "certificates" | "evidence" | "policies"> & {
+	store: Pick<ActivityDeps["store"], "messages" | "subjectMessages" | "subjectRecords" | "cohorts" | "certificates">;
+	runs: Pick<ActivityDeps["runs"], "settleSoon">;
+};
+
+/** What a reading back has found. Times epoch ms. */
+type Found = {
+	erased: (Omit<Erased, "object" | "stored"> & { object: ErasableObject })[];
+	kept: Kept[];
+	tasks: Omit<Task, "raisedAt">[];
+	handedToCarrier: boolean;
+	/** Something that goes by itself, or once it is released: look again. */
+	recheckAt?: number;
+};
+
+export type CertifiedErasure = {
+	certificates: string[];
+	erasedCount: number;
+	kept: KeptGroup[];
+	tasks: Found["tasks"];
+	recheckAt?: number;
+};
+
+// One change ends a message that is unsent, the next erases it; others may race for it in between.
+const roundsMax = 4;
+
+/** Every step may be repeated, by two workers at once and after a kill at any point. */
+export function createEraseSubject(deps: EraseSubjectDeps) {
+	const { messages } = deps.store;
+	const pages = createSubjectPages(deps);
+
+	async function eraseOne(request: SubjectRequest, message: Message, records: Records): Promise<void> {
+		const now = deps.clock();
+		for (let round = 0; round < roundsMax; round++) {
+			const done = await change(messages, message._id, (current) => {
+				const verdict = settleErasure(deps, request, current, records.holdsOn(current), now);
+				if (verdict.eraseAt === undefined) return undefined;
+				return planErasure(current, request._id, verdict.eraseAt, verdict.held, now);
+			});
+			if (!done) return;
+			if (done.applied.to && isFinal(done.applied.to)) deps.runs.settleSoon(done.before);
+		}
+	}
+
+	return {
+		/** Ends the subject's consents: whoever wants to be forgotten consents to nothing. */
+		async endConsents(request: SubjectRequest): Promise<void> {
+			const now = deps.clock();
+			const { identity } = request;
+			const records = await ownRecords(deps, request);
+			for (const record of records) {
+				if (record.kind !== "consent" || record.ended) continue;
+				const by = identity?.checkedBy ?? request.recordedBy;
+				const ended = { at: now, recordedAt: now, recordedBy: by, source: "api" as const, evidence: request._id };
+				const eraseBy = addDuration(now, record.keptAfterEnd);
+				await deps.store.subjectRecords.end(record._id, ended, { eraseBy, nextCheckAt: eraseBy });
+			}
+		},
+
+		/** Erases one page; answers where the next begins, or undefined when all were seen. */
+		async eraseOnePage(request: SubjectRequest, cursor: Cursor): Promise<Cursor | undefined> {
+			const records = await readRecords(deps, request);
+			const { messages: page, next } = await pages.readPage(request, cursor, request.erasure?.startedAt ?? 0);
+			await records.know(page);
+			await Promise.all(page.map((message) => eraseOne(request, message, records)));
+			return next;
+		},
+
+		/** Reads all back, issues the certificate, and names it on each message. Answers what is to be told of the request. */
+		async certify(request: SubjectRequest): Promise<CertifiedErasure> {
+			const found = await readBack(deps, request, pages);
+			const certificates = await issue(deps, request, found);
+			await pages.eachPage(request, request.erasure?.startedAt ?? 0, async (page) => {
+				await Promise.all(page.map((message) => nameOn(deps, message, found, certificates)));
+			});
+			return {
+				certificates: certificates.map(({ id }) => id),
+				erasedCount: found.erased.filter(({ verified }) => verified).length,
+				kept: groupKept(found.kept),
+				tasks: found.tasks,
+				...(found.recheckAt === undefined ? {} : { recheckAt: found.recheckAt }),
+			};
+		},
+	};
+}
+
+type Records = {
+	own: SubjectRecord[];
+	know: (page: readonly Message[]) => Promise<void>;
+	holdsOn: (message: Message) => HoldRecord[];
+};
+
+async function ownRecords(deps: EraseSubjectDeps, request: SubjectRequest): Promise<SubjectRecord[]> {
+	const records = await deps.store.subjectRecords.findBySubjects(request.subjects);
+	return records.filter(({ tenantId }) => tenantId === request.tenantId);
+}
+
+/** The subject's records, and the holds on single messages, read once each. */
+async function readRecords(deps: EraseSubjectDeps, request: SubjectRequest): Promise<Records> {
+	const own = await ownRecords(deps, request);
+	const onSubject = own.filter((record): record is HoldRecord => record.kind === "hold" && !record.ended);
+	const known = new Map(onSubject.map((record) => [record._id, record]));
+	return {
+		own,
+		async know(page) {
+			const ids = new Set(page.flatMap(({ holds }) => holds).filter((id) => !known.has(id)));
+			for (const id of ids) {
+				const record = await deps.store.subjectRecords.find(id);
+				if (record?.kind === "hold") known.set(id, record);
+			}
+		},
+		holdsOn: ({ holds }) => [...onSubject, ...holds.flatMap((id) => known.get(id) ?? [])],
+	};
+}
+
+async function readBack(
+	deps: EraseSubjectDeps,
+	request: SubjectRequest,
+	pages: ReturnType<typeof createSubjectPages>,
+): Promise<Found> {
+	const now = deps.clock();
+	const records = await readRecords(deps, request);
+	const found: Found = { erased: [], kept: records.own.flatMap(keptRecord), tasks: [], handedToCarrier: false };
+	await pages.eachPage(request, request.erasure?.startedAt ?? 0, async (page) => {
+		await records.know(page);
+		for (const message of page) {
+			const verdict = settleErasure(deps, request, message, records.holdsOn(message), now);
+			tell(found, request, message, verdict, now);
+		}
+	});
+	const cohortIds = [...new Set(found.erased.flatMap(({ cohortId }) => cohortId ?? []))];
+	const cohorts = new Map(
+		await Promise.all(cohortIds.map(async (id) => [id, await deps.store.cohorts.find(id)] as const)),
+	);
+	for (const entry of found.erased) {
+		const cohort = entry.cohortId === undefined ? undefined : cohorts.get(entry.cohortId);
+		entry.keyDestroyedAt = cohort?.destroyedAt;
+		entry.keyDueAt = cohort?.dueAt;
+	}
+	return found;
+}
+
+/** Adds what one message shows. */
+function tell(found: Found, request: SubjectRequest, message: Message, verdict: ErasureVerdict, now: number): void {
+	const { _id: messageId } = message;
+	let isErased = false;
+	for (const object of erasableObjects) {
+		const record = message.retention[object];
+		const isOfRequest = record?.request === request._id && record.erasedAt !== undefined;
+		if (isOfRequest) {
+			const { cohortId, erasedAt = now } = record;
+			const verified = !isPresent(message, object);
+			found.erased.push({ messageId, object, erasedAt, verified, cohortId });
+			isErased = true;
+			// It came back, or never went: the pages are gone through again.
+			if (!verified) soon(found, now + limits.driverPatienceMs);
+		} else if (isPresent(message, object)) keep(found, message, object, verdict, now);
+	}
+	if (isErased && wasHandedOver(message.attempts)) found.handedToCarrier = true;
+	const until = message.retention.decision_record?.eraseBy;
+	const { reason, citations } = keptBesides.decision_record;
+	found.kept.push({
+		object: "decision_record",
+		messageId,
+		reason,
+		citations: [...citations],
+		...(until ? { until } : {}),
+	});
+}
+
+function keep(found: Found, message: Message, object: ErasableObject, verdict: ErasureVerdict, now: number): void {
+	const { _id: messageId } = message;
+	// Granted, and there all the same: it is with the carrier, or was missed and is done again.
+	const isGranted = verdict.verdict === "erase";
+	const reason = isGranted ? keptBesides.in_delivery.reason : verdict.reason;
+	const until = isGranted ? message.closeAt : untilOf(message, object, verdict);
+	found.kept.push({ object, messageId, reason, citations: verdict.citations, ...(until ? { until } : {}) });
+	if (isGranted) soon(found, now + limits.driverPatienceMs);
+	else if (verdict.held || verdict.until === "release") soon(found, now + limits.requestCheckMs);
+	else if (verdict.until === "minimum" && until) soon(found, Math.max(until, now) + limits.driverPatienceMs);
+	if (verdict.verdict !== "review") return;
+	const task = found.tasks.find(({ name }) => name === verdict.reason);
+	if (!task) {
+		found.tasks.push({
+			name: verdict.reason,
+			reasons: verdict.codes,
+			citations: verdict.citations,
+			messageIds: [messageId],
+		});
+	} else if (!task.messageIds.includes(messageId) && task.messageIds.length < limits.requestPageItems) {
+		task.messageIds.push(messageId);
+	}
+}
+
+function untilOf(message: Message, object: ErasableObject, { until, eraseAt }: ErasureVerdict): number | undefined {
+	if (until === "minimum") return eraseAt;
+	return until === "retention" || until === "never" ? message.retention[object]?.eraseBy : undefined;
+}
+
+function soon(found: Found, at: number): void {
+	found.recheckAt = Math.min(at, found.recheckAt ?? at);
+}
+
+function keptRecord(record: SubjectRecord): Kept[] {
+	const { _id: recordId, kind, eraseBy } = record;
+	if (kind === "hold" && record.ended) return [];
+	const { reason, citations } = keptBesides[kind];
+	return [{ object: kind, recordId, reason, citations: [...citations], ...(eraseBy ? { until: eraseBy } : {}) }];
+}
+
+type Issued = { id: string; messageIds: Set<string> };
+
+/** The certificate of all that the request has erased so far; the same again has the same id. None where nothing went. */
+async function issue(deps: EraseSubjectDeps, request: SubjectRequest, found: Found): Promise<Issued[]> {
+	const { tenantId, _id: about } = request;
+	const issued: Issued[] = [];
+	for (let from = 0; from < found.erased.length; from += limits.requestCertificateItemsMax) {
+		const objects = found.erased.slice(from, from + limits.requestCertificateItemsMax);
+		// What stays is told once, by the first.
+		const kept = from === 0 ? found.kept : [];
+		const said = objects.map(({ messageId, object, erasedAt, verified }) => [messageId, object, erasedAt, verified]);
+		const id = deps.ids.derive("certificate", JSON.stringify([about, said, groupKept(kept)]));
+		const { handedToCarrier } = found;
+		const input = { id, kind: "request" as const, tenantId, objects, handedToCarrier, request: { id: about, kept } };
+		if (!request.certificates.includes(id)) {
+			const { jws } = await deps.certificates.issue(input);
+			const document = { _id: id, tenantId, kind: "request" as const, about, jws, issuedAt: deps.clock() };
+			await deps.store.certificates.insert(document);
+		}
+		issued.push({ id, messageIds: new Set(objects.map(({ messageId }) => messageId)) });
+	}
+	return issued;
+}
+
+async function nameOn(deps: EraseSubjectDeps, message: Message, found: Found, issued: Issued[]): Promise<void> {
+	const id = issued.find(({ messageIds }) => messageIds.has(message._id))?.id;
+	if (id === undefined) return;
+	const told = found.erased.filter(({ messageId, object }) => messageId === message._id && object !== "receipt");
+	const of = told
+		.filter(({ object }) => message.retention[object]?.verifiedAt === undefined)
+		.map((entry): Erased => ({ ...entry, object: entry.object as SealedObjectName, stored: message }));
+	let stored = message;
+	for (const group of Map.groupBy(of, ({ verified }) => verified).values()) {
+		stored = await nameCertificate(deps, stored, group, id);
+	}
+}
+
+/** By object, reason and citations; how many, and when the last of them goes. */
+function groupKept(kept: readonly Kept[]): KeptGroup[] {
+	const groups = Map.groupBy(kept, ({ object, reason, citations }) => JSON.stringify([object, reason, citations]));
+	return [...groups.values()].map((group) => {
+		const [{ object, reason, citations }] = group as [Kept];
+		const ends = group.map(({ until }) => until ?? Number.POSITIVE_INFINITY);
+		const until = Math.max(...ends);
+		const end = Number.isFinite(until) ? { until } : {};
+		return { object, reason, citations: [...citations], count: group.length, ...end };
+	});
+}

@@ -1,0 +1,78 @@
+// What a granted erasure does to one message next: ends what is unsent, erases what is final, and marks what goes later.
+
+import { isFinal, type State, unsentStates } from "../domain/lifecycle.ts";
+import { limits } from "../domain/limits.ts";
+import { type Message, sealedObjects } from "../domain/message.ts";
+import { cancel, eraseObjects, type Transition } from "../domain/transition.ts";
+
+/** The objects that a request for erasure reaches; the record stays, under a pseudonym. */
+export const erasableObjects = ["content", "address", "receipt"] as const;
+export type ErasableObject = (typeof erasableObjects)[number];
+
+/** Whether an object is there still. */
+export function isPresent(message: Message, object: ErasableObject): boolean {
+	if (object !== "receipt") return message[object] !== undefined;
+	// What came after the erasure is another erasure's matter: the carrier may be late.
+	const erasedAt = message.retention.receipt?.erasedAt ?? Number.NEGATIVE_INFINITY;
+	return message.receipts.some(({ receivedAt }) => receivedAt > erasedAt);
+}
+
+/**
+ * One conditional change, or undefined when nothing is left to do now.
+ * @param eraseAt when the message's objects may and must go: now, or when a law's minimum ends; epoch ms
+ * @param held a hold bears on its recipient, whether the message bears it yet or not
+ */
+export function planErasure(
+	message: Message,
+	requestId: string,
+	eraseAt: number,
+	held: boolean,
+	now: number,
+): Transition | undefined {
+	const present = erasableObjects.filter((object) => isPresent(message, object) && message.retention[object]);
+	const marks = markAll(message, present, requestId, eraseAt);
+	if (eraseAt > now || held || message.holds.length > 0) return markOnly(message, marks, now);
+	if ((unsentStates as readonly State[]).includes(message.state)) {
+		const cancelling = cancel(message, now);
+		return { ...cancelling, set: { ...marks, ...cancelling.set } };
+	}
+	if (!isFinal(message.state)) return markOnly(message, marks, now);
+	if (present.length === 0) return undefined;
+	return erase(message, present, marks, now);
+}
+
+function erase(message: Message, present: ErasableObject[], marks: Record<string, unknown>, now: number): Transition {
+	const sealed = sealedObjects.filter((object) => present.includes(object));
+	const erasing = eraseObjects(message, sealed, now, { holds: { $size: 0 } });
+	const receipts = present.includes("receipt")
+		? { receipts: [], "retention.receipt.erasedAt": now, "retention.receipt.verifiedAt": now }
+		: {};
+	return {
+		...erasing,
+		// The request's own certificate names them, unless it is lost: then the sweep certifies them by themselves.
+		set: { ...marks, ...erasing.set, ...receipts, nextCheckAt: now + limits.requestCertifyMs },
+		evidence: [
+			...(erasing.evidence ?? []),
+			...(present.includes("receipt") ? [{ at: now, type: "erased" as const, code: "receipt" }] : []),
+		],
+	};
+}
+
+// Whoever ends the message, or finds it released, erases by these dates.
+function markAll(message: Message, present: readonly ErasableObject[], requestId: string, eraseAt: number) {
+	const marks: Record<string, unknown> = {};
+	for (const object of present) {
+		const record = message.retention[object];
+		if (!record || (record.request === requestId && record.inPlace && record.eraseBy <= eraseAt)) continue;
+		marks[`retention.${object}.request`] = requestId;
+		marks[`retention.${object}.inPlace`] = true;
+		marks[`retention.${object}.eraseBy`] = Math.min(record.eraseBy, eraseAt);
+	}
+	return marks;
+}
+
+function markOnly(message: Message, marks: Record<string, unknown>, now: number): Transition | undefined {
+	if (Object.keys(marks).length === 0) return undefined;
+	const soon = isFinal(message.state) ? { nextCheckAt: now + limits.driverPatienceMs } : {};
+	return { id: message._id, from: [message.state], set: { ...marks, ...soon } };
+}

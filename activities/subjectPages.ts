@@ -1,0 +1,55 @@
+// The messages that a subject's request is about, page by page: by every pseudonym, within the time that the number was theirs.
+
+import { limits } from "../domain/limits.ts";
+import type { Message } from "../domain/message.ts";
+import type { SubjectRequest } from "../domain/subjectRequest.ts";
+import type { ActivityDeps } from "./deps.ts";
+
+/** How far the pages have come: which pseudonym, and the acceptance of the last message seen of it. */
+export type Cursor = { index: number; acceptedAt?: number };
+
+type SubjectPagesDeps = { store: { subjectMessages: Pick<ActivityDeps["store"]["subjectMessages"], "pageBefore"> } };
+
+/** `until`: later messages are not looked at, epoch ms. */
+export function createSubjectPages(deps: SubjectPagesDeps) {
+	/** One page and the place of the next; no next when all were seen. Each page begins where the last one ended. */
+	async function readPage(
+		request: SubjectRequest,
+		cursor: Cursor,
+		until: number,
+	): Promise<{ messages: Message[]; next?: Cursor }> {
+		const { from, to } = spanOf(request, until);
+		const mac = request.subjects[cursor.index];
+		if (mac === undefined) return { messages: [] };
+		const before = cursor.acceptedAt ?? to + 1;
+		const found = await deps.store.subjectMessages.pageBefore(mac, before, limits.requestPageItems);
+		const last = found.at(-1);
+		const messages = found.filter(({ tenantId, acceptedAt }) => tenantId === request.tenantId && acceptedAt >= from);
+		const isOver = last === undefined || last.acceptedAt < from || found.length < limits.requestPageItems;
+		return {
+			messages,
+			next: isOver ? { index: cursor.index + 1 } : { index: cursor.index, acceptedAt: last.acceptedAt },
+		};
+	}
+
+	return {
+		readPage,
+		/** Visits all of them, a page at a time; `visit` answers false to end it. */
+		async eachPage(
+			request: SubjectRequest,
+			until: number,
+			visit: (messages: Message[]) => Promise<boolean | undefined> | Promise<void>,
+		): Promise<void> {
+			for (let cursor: Cursor | undefined = { index: 0 }; cursor; ) {
+				const { messages, next }: { messages: Message[]; next?: Cursor } = await readPage(request, cursor, until);
+				if (messages.length > 0 && (await visit(messages)) === false) return;
+				cursor = next;
+			}
+		},
+	};
+}
+
+// Of another time the number may have been somebody else's.
+function spanOf({ identity }: SubjectRequest, until: number): { from: number; to: number } {
+	return { from: identity?.ownedFrom ?? Number.POSITIVE_INFINITY, to: Math.min(until, identity?.ownedUntil ?? until) };
+}

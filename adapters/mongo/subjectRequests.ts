@@ -1,0 +1,139 @@
+// Subjects' requests in the store, and the exports that wait a few minutes, sealed, for whoever asked for them.
+
+import type { mongo } from "mongoose";
+import { LetheError } from "../../domain/errors.ts";
+import type { SubjectRequest } from "../../domain/subjectRequest.ts";
+import { findDue } from "./findDue.ts";
+import { guardStore } from "./guard.ts";
+import { insertOnce } from "./insertOnce.ts";
+
+/** `revision` counts its changes: of two who read the same one, one changes it. */
+export type StoredRequest = SubjectRequest & { revision: number };
+
+/** What is left of a request that is being erased, until its certificate is stored. */
+export type ErasedRequest = {
+	_id: string;
+	tenantId: string;
+	state: "erased";
+	erasedAt: number;
+	revision: number;
+	nextCheckAt: number;
+};
+
+/** An export under way. Its pages can be opened only with the private key of the process that asked. Times epoch ms. */
+export type ExportJob = {
+	_id: string;
+	tenantId: string;
+	requestId: string;
+	/** JWK, X25519. */
+	publicKey: Record<string, unknown>;
+	state: "open" | "ready" | "too_large";
+	pageCount: number;
+	eraseBy: number;
+};
+
+/** JWE in compact form. */
+export type ExportPage = { _id: string; exportId: string; jwe: string };
+
+const roundsMax = 16;
+
+/** @throws LetheError store_unavailable */
+export function createSubjectRequestStore(collection: mongo.Collection<StoredRequest>) {
+	const find = (id: string) =>
+		guardStore(async () => {
+			const found = (await collection.findOne({ _id: id })) as StoredRequest | ErasedRequest | null;
+			return found === null || found.state === "erased" ? undefined : found;
+		});
+
+	return {
+		/** False when a request of that id stands. */
+		insert: (request: SubjectRequest) => guardStore(() => insertOnce(collection, { ...request, revision: 0 })),
+		/** Undefined when there is none, or none any more. */
+		find,
+		/** Reads one of a tenant; another tenant's answers like absence. */
+		async findForTenant(tenantId: string, id: string): Promise<StoredRequest | undefined> {
+			const request = await find(id);
+			return request?.tenantId === tenantId ? request : undefined;
+		},
+		/**
+		 * Changes a request by what `decide` makes of it, on a fresh read after every lost race; what `decide` throws ends it.
+		 * Answers the request as it then is, unchanged when `decide` has nothing to change; undefined when there is none.
+		 */
+		async change(
+			id: string,
+			decide: (request: StoredRequest) => SubjectRequest | undefined,
+		): Promise<StoredRequest | undefined> {
+			for (let round = 0; round < roundsMax; round++) {
+				const request = await find(id);
+				const changed = request && decide(request);
+				if (!request || !changed) return request;
+				const { revision } = request;
+				const next = { ...changed, revision: revision + 1 };
+				const applied = await guardStore(async () => {
+					const filter = { _id: id, revision } as mongo.Filter<StoredRequest>;
+					return (await collection.replaceOne(filter, next)).matchedCount === 1;
+				});
+				if (applied) return next;
+			}
+			throw new LetheError("store_unavailable", { cause: "lost every race" });
+		},
+		/** A page of a tenant's, newest first, after the cursor's place. */
+		page: (tenantId: string, itemsMax: number, after?: { at: number; id: string }) =>
+			guardStore(() => {
+				const filter: Record<string, unknown> = { tenantId };
+				if (after) filter.$or = [{ recordedAt: { $lt: after.at } }, { recordedAt: after.at, _id: { $lt: after.id } }];
+				const sorted = collection.find(filter as mongo.Filter<StoredRequest>).sort({ recordedAt: -1, _id: -1 });
+				return sorted.limit(itemsMax).toArray() as Promise<(StoredRequest | ErasedRequest)[]>;
+			}),
+		/** Requests that the sweep must look at, the longest overdue first. */
+		findDue: (now: number, itemsMax: number) =>
+			findDue(collection, now, itemsMax) as Promise<(StoredRequest | ErasedRequest)[]>,
+		/** Takes everything from a request but that it is being erased; false when it was changed since it was read. */
+		erase: ({ _id, tenantId, revision }: StoredRequest, now: number, nextCheckAt: number) =>
+			guardStore(async () => {
+				const rest: ErasedRequest = {
+					_id,
+					tenantId,
+					state: "erased",
+					erasedAt: now,
+					revision: revision + 1,
+					nextCheckAt,
+				};
+				const filter = { _id, revision } as mongo.Filter<StoredRequest>;
+				return (await collection.replaceOne(filter, rest as never)).matchedCount === 1;
+			}),
+		/** Deletes what an erased one left. */
+		delete: (id: string) => guardStore(async () => void (await collection.deleteOne({ _id: id }))),
+	};
+}
+
+/** Exports that wait to be fetched. @throws LetheError store_unavailable */
+export function createExportStore(jobs: mongo.Collection<ExportJob>, pages: mongo.Collection<ExportPage>) {
+	return {
+		insert: (job: ExportJob) => guardStore(async () => void (await jobs.insertOne(job))),
+		find: (id: string) => guardStore(async () => (await jobs.findOne({ _id: id })) ?? undefined),
+		/** A request's exports that nobody has made yet. */
+		open: (requestId: string) =>
+			guardStore(async () => (await jobs.find({ requestId }).toArray()).filter(({ state }) => state === "open")),
+		/** Puts a page, or the same again. */
+		putPage: (page: ExportPage) =>
+			guardStore(async () => void (await pages.replaceOne({ _id: page._id }, page, { upsert: true }))),
+		end: (id: string, state: ExportJob["state"], pageCount: number) =>
+			guardStore(async () => void (await jobs.updateOne({ _id: id }, { $set: { state, pageCount } }))),
+		/** In any order. */
+		pages: (exportId: string) => guardStore(() => pages.find({ exportId }).toArray()),
+		erase: (id: string) =>
+			guardStore(async () => {
+				await pages.deleteMany({ exportId: id });
+				await jobs.deleteOne({ _id: id });
+			}),
+		/** Erases those whose asker has not come back. */
+		eraseDue: (now: number) =>
+			guardStore(async () => {
+				for (const { _id } of await jobs.find({ eraseBy: { $lte: now } }, { projection: { _id: 1 } }).toArray()) {
+					await pages.deleteMany({ exportId: _id });
+					await jobs.deleteOne({ _id });
+				}
+			}),
+	};
+}

@@ -1,0 +1,96 @@
+// What goes before what when a subject asks for erasure: one table, the first row that holds decides.
+
+import type { Decision } from "../domain/decision.ts";
+import type { ReasonCode } from "./reasons.ts";
+
+/** `erase`: it goes. `keep`: it stays until its row says. `review`: it stays until a person has decided. */
+export type PrecedenceVerdict = "erase" | "keep" | "review";
+
+type Row = {
+	reason: string;
+	verdict: PrecedenceVerdict;
+	/** A decision with one of these is this row's; without any, see `findRow`. */
+	codes: readonly ReasonCode[];
+	/** What ends the keeping. */
+	until: "release" | "decision" | "minimum" | "retention" | "never";
+	citations: readonly string[];
+};
+
+/** The order in which claims on a message are heard. What the packs cite comes in addition. */
+export const precedence = [
+	{
+		// Before the hold: it stays either way, and a person learns that somebody must decide.
+		reason: "conflict",
+		verdict: "review",
+		codes: ["POLICY_CONFLICT_REVIEW"],
+		until: "decision",
+		citations: ["GDPR Art. 17(3)(b),(e)", "RCW 19.373.040(1)(c)"],
+	},
+	{
+		reason: "hold",
+		verdict: "keep",
+		codes: ["LEGAL_HOLD_ACTIVE"],
+		until: "release",
+		citations: ["GDPR Art. 17(3)(e)", "GDPR Art. 18(1)(c)"],
+	},
+	{
+		reason: "minimum",
+		verdict: "keep",
+		codes: ["MIN_RETENTION_NOT_REACHED"],
+		until: "minimum",
+		citations: ["GDPR Art. 17(3)(b)", "DPDP Rules 2025 r. 8(3)"],
+	},
+	{
+		reason: "restriction",
+		verdict: "keep",
+		codes: ["PROCESSING_RESTRICTED"],
+		until: "release",
+		citations: ["GDPR Art. 18(2)"],
+	},
+	{
+		reason: "no_right",
+		verdict: "keep",
+		codes: ["NO_HIPAA_ERASURE_RIGHT"],
+		until: "retention",
+		citations: ["45 CFR 164.526"],
+	},
+	{
+		// No law says yes and none says no: whoever is responsible may grant it all the same.
+		reason: "no_law",
+		verdict: "review",
+		codes: ["NO_PACK_DENY_DEFAULT"],
+		until: "decision",
+		citations: [],
+	},
+	{ reason: "erasure", verdict: "erase", codes: ["ERASE_CONTENT"], until: "never", citations: ["GDPR Art. 17(1)"] },
+] as const satisfies readonly Row[];
+
+/** What of a person is kept although the request is granted: proof that it was lawful, and what lets it be honoured. */
+export const keptBesides = {
+	decision_record: { reason: "record_pseudonymised", citations: ["GDPR Art. 5(2)", "GDPR Art. 17(3)(e)"] },
+	consent: { reason: "proof_of_consent", citations: ["GDPR Art. 7(1)", "GDPR Art. 17(3)(e)"] },
+	opt_out: { reason: "opt_out", citations: ["GDPR Art. 21(3)", "PECR 2003 reg. 22", "Cal. Civ. Code 1798.105(c)"] },
+	hold: { reason: "hold", citations: ["GDPR Art. 17(3)(e)"] },
+	in_delivery: { reason: "in_delivery", citations: [] },
+} as const;
+
+export type Settled = Pick<Row, "reason" | "verdict" | "until"> & { citations: string[] };
+
+/**
+ * Settles what the packs say of erasing one message.
+ * @param held a hold bears on it, whatever the packs know of that
+ */
+export function precede(decision: Pick<Decision, "allowed" | "reasons" | "citations">, held: boolean): Settled {
+	const { reason, verdict, until, citations } = findRow(decision, held);
+	return { reason, verdict, until, citations: [...new Set([...citations, ...decision.citations])] };
+}
+
+function findRow({ allowed, reasons }: Pick<Decision, "allowed" | "reasons">, held: boolean): Row {
+	const rows: readonly Row[] = precedence;
+	const row = (name: string) => rows.find(({ reason }) => reason === name) as Row;
+	if (allowed) return row(held ? "hold" : "erasure");
+	const found = rows.find(({ codes, verdict }) => verdict !== "erase" && codes.some((code) => reasons.includes(code)));
+	// What no row knows is refused for a reason that a person has to read.
+	const refused = found ?? row("conflict");
+	return held && refused.reason !== "conflict" ? row("hold") : refused;
+}
