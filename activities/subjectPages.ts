@@ -1,11 +1,11 @@
 // The messages that a subject's request is about, page by page: by every pseudonym, within the time that the number was theirs.
 
 import { limits } from "../domain/limits.ts";
-import type { Message } from "../domain/message.ts";
+import { categories, type Message } from "../domain/message.ts";
 import type { SubjectRequest } from "../domain/subjectRequest.ts";
 import type { ActivityDeps } from "./deps.ts";
 
-/** How far the pages have come: which pseudonym, and the acceptance of the last message seen of it. */
+/** How far the pages have come: which pseudonym and category, and the acceptance of the last message seen of it. */
 export type Cursor = { index: number; acceptedAt?: number };
 
 type SubjectPagesDeps = { store: { subjectMessages: Pick<ActivityDeps["store"]["subjectMessages"], "pageBefore"> } };
@@ -19,10 +19,11 @@ export function createSubjectPages(deps: SubjectPagesDeps) {
 		until: number,
 	): Promise<{ messages: Message[]; next?: Cursor }> {
 		const { from, to } = spanOf(request, until);
-		const mac = request.subjects[cursor.index];
-		if (mac === undefined) return { messages: [] };
+		const mac = request.subjects[Math.floor(cursor.index / categories.length)];
+		const category = categories[cursor.index % categories.length];
+		if (mac === undefined || category === undefined) return { messages: [] };
 		const before = cursor.acceptedAt ?? to + 1;
-		const found = await deps.store.subjectMessages.pageBefore(mac, before, limits.requestPageItems);
+		const found = await deps.store.subjectMessages.pageBefore(mac, category, before, limits.requestPageItems);
 		const last = found.at(-1);
 		const messages = found.filter(({ tenantId, acceptedAt }) => tenantId === request.tenantId && acceptedAt >= from);
 		const isOver = last === undefined || last.acceptedAt < from || found.length < limits.requestPageItems;

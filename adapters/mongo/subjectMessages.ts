@@ -56,13 +56,13 @@ export function createSubjectMessageStore(models: Models) {
 				return { messages, complete: messages.length <= itemsMax };
 			}),
 		/**
-		 * Messages by one pseudonym, accepted before `before`, the newest first: so many, and all others of the last one's
+		 * Messages of one category by one pseudonym, accepted before `before`, the newest first: so many, and all others of the last one's
 		 * moment, so that the next page may begin before it.
 		 */
-		pageBefore: (mac: string, before: number, itemsMax: number): Promise<Message[]> =>
+		pageBefore: (mac: string, category: Message["category"], before: number, itemsMax: number): Promise<Message[]> =>
 			guardStore(async () => {
 				const page: Message[] = [];
-				const filter = { "subject.mac": mac, acceptedAt: { $lt: before } };
+				const filter = { "subject.mac": mac, category, acceptedAt: { $lt: before } };
 				for await (const found of collection.find(filter).sort({ acceptedAt: -1 }).batchSize(itemsMax)) {
 					if (page.length >= itemsMax && found.acceptedAt !== page.at(-1)?.acceptedAt) break;
 					page.push(found);

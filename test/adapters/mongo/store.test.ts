@@ -184,7 +184,7 @@ describe("store", () => {
 			[{ "subject.mac": { $in: ["m", "n"] } }],
 			[{ "subject.mac": "m", category: "marketing" }, { acceptedAt: -1 }],
 			[{ "subject.mac": "m", category: "marketing", acceptedAt: { $gt: 1 } }],
-			[{ "subject.mac": "m", acceptedAt: { $lt: 1 } }, { acceptedAt: -1 }],
+			[{ "subject.mac": "m", category: "otp", acceptedAt: { $lt: 1 } }, { acceptedAt: -1 }],
 			[{ tenantId: "t" }, { recordedAt: -1, _id: -1 }, "subjectRequests"],
 			[{ nextCheckAt: { $lte: 1 } }, { nextCheckAt: 1 }, "subjectRequests"],
 			[{ requestId: "r" }, undefined, "subjectExports"],
