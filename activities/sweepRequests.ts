@@ -32,12 +32,15 @@ export function createSweepRequests(deps: SweepRequestsDeps) {
 		const { _id: about, tenantId } = request;
 		await deps.evidence.append([{ type: "record_erased", code: "subject_request", tenantId, about, by: "engine" }]);
 		if (!(await subjectRequests.erase(request, now, now + limits.driverPatienceMs))) return;
-		const rest = { _id: about, tenantId, state: "erased" as const, erasedAt: now, revision: 0, nextCheckAt: now };
-		await certify(rest);
+		await certify({ _id: about, tenantId, erasedAt: now });
 	}
 
 	/** What is left goes last: whoever comes by before issues the same certificate. */
-	async function certify({ _id, tenantId, erasedAt }: ErasedRequest): Promise<void> {
+	async function certify({
+		_id,
+		tenantId,
+		erasedAt,
+	}: Pick<ErasedRequest, "_id" | "tenantId" | "erasedAt">): Promise<void> {
 		const id = deps.ids.derive("certificate", `${_id}/subject_request/${erasedAt}`);
 		const verified = (await subjectRequests.find(_id)) === undefined;
 		const objects = [{ object: "subject_request" as const, recordId: _id, erasedAt, verified }];

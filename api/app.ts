@@ -31,6 +31,9 @@ import { addOperations } from "./routes/operations.ts";
 import { addOptOuts } from "./routes/optOuts.ts";
 import { addPolicies } from "./routes/policies/policies.ts";
 import { addProposals } from "./routes/policies/proposals.ts";
+import { addCreateRequest } from "./routes/subjectRequests/create.ts";
+import { addReadRequests } from "./routes/subjectRequests/read.ts";
+import { addRequestSteps } from "./routes/subjectRequests/steps.ts";
 import { addTemplates } from "./routes/templates.ts";
 
 const apiVersion = "1.0.0";
@@ -80,6 +83,9 @@ export async function createApp(deps: ApiDeps) {
 		addConsents(scope, deps);
 		addOptOuts(scope, deps);
 		addHolds(scope, deps);
+		addCreateRequest(scope, deps);
+		addReadRequests(scope, deps);
+		addRequestSteps(scope, deps);
 		addEvidenceLog(scope, deps);
 	});
 	refuseOtherMethods(app, known);

@@ -27,7 +27,7 @@ export type OptOutsDeps = Pick<ApiDeps, "clock" | "ids" | "policies" | "evidence
 
 export type Placing = Pick<OptOutRecord, "scope" | "source" | "at" | "recordedBy"> & {
 	tenant: TenantDocument;
-	recipient: Recipient;
+	recipient: Omit<Recipient, "number">;
 	subject: Subject;
 	facts?: Facts;
 	decision?: Decision;

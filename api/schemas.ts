@@ -497,6 +497,9 @@ function mergeShared<Shared extends Texted & { variables?: object | undefined },
 	return { ...defaults, ...(hasText ? others : shared), ...own, ...(variables ? { variables } : {}) };
 }
 
+/** Fields that several rooms' shapes share. */
+export const fields = { time, word, opaque, number };
+
 /** How every list is paged. */
 export const pageQuery = {
 	cursor: z.string().max(128).optional(),

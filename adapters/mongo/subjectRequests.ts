@@ -15,6 +15,8 @@ export type ErasedRequest = {
 	_id: string;
 	tenantId: string;
 	state: "erased";
+	/** Of the request; lists are ordered by it. */
+	recordedAt: number;
 	erasedAt: number;
 	revision: number;
 	nextCheckAt: number;
@@ -89,16 +91,9 @@ export function createSubjectRequestStore(collection: mongo.Collection<StoredReq
 		findDue: (now: number, itemsMax: number) =>
 			findDue(collection, now, itemsMax) as Promise<(StoredRequest | ErasedRequest)[]>,
 		/** Takes everything from a request but that it is being erased; false when it was changed since it was read. */
-		erase: ({ _id, tenantId, revision }: StoredRequest, now: number, nextCheckAt: number) =>
+		erase: ({ _id, tenantId, recordedAt, revision }: StoredRequest, now: number, nextCheckAt: number) =>
 			guardStore(async () => {
-				const rest: ErasedRequest = {
-					_id,
-					tenantId,
-					state: "erased",
-					erasedAt: now,
-					revision: revision + 1,
-					nextCheckAt,
-				};
+				const rest = { _id, tenantId, state: "erased", recordedAt, erasedAt: now, revision: revision + 1, nextCheckAt };
 				const filter = { _id, revision } as mongo.Filter<StoredRequest>;
 				return (await collection.replaceOne(filter, rest as never)).matchedCount === 1;
 			}),
