@@ -25,7 +25,7 @@ export function createExportSubject(deps: ExportSubjectDeps) {
 			messageCount += page.length;
 			if (messageCount > limits.exportMessagesMax) return false;
 			const rows = await Promise.all(
-				page.filter((message) => isOf(request, message)).map((message) => read(deps, message)),
+				page.filter((message) => isOf(request, message)).map((message) => read(deps, message, job.report)),
 			);
 			const place = `${job._id}/${pageCount++}`;
 			const jwe = await deps.exportSeal.seal(job.publicKey, place, Plaintext.text(JSON.stringify(rows)));
@@ -49,8 +49,9 @@ function isOf({ kind }: SubjectRequest, { facts }: Message): boolean {
 	return kind !== "portability" || basis === undefined || basis === "consent" || basis === "contract";
 }
 
-async function read(deps: ExportSubjectDeps, message: Message) {
-	const [number, text] = await Promise.all([open(deps, message, "address"), open(deps, message, "content")]);
+async function read(deps: ExportSubjectDeps, message: Message, report: ExportJob["report"]) {
+	const open = (object: SealedObjectName) => (report === "data" ? decrypt(deps, message, object) : undefined);
+	const [number, text] = await Promise.all([open("address"), open("content")]);
 	const { facts, retention } = message;
 	return withoutUndefined({
 		id: message._id,
@@ -76,7 +77,11 @@ async function read(deps: ExportSubjectDeps, message: Message) {
 }
 
 /** In clear, or undefined once it was erased. @throws LetheError keys_unavailable */
-async function open(deps: ExportSubjectDeps, message: Message, object: SealedObjectName): Promise<string | undefined> {
+async function decrypt(
+	deps: ExportSubjectDeps,
+	message: Message,
+	object: SealedObjectName,
+): Promise<string | undefined> {
 	const sealed = message[object];
 	if (!sealed) return undefined;
 	try {

@@ -32,7 +32,9 @@ import { addOptOuts } from "./routes/optOuts.ts";
 import { addPolicies } from "./routes/policies/policies.ts";
 import { addProposals } from "./routes/policies/proposals.ts";
 import { addCreateRequest } from "./routes/subjectRequests/create.ts";
+import { addExportRequest } from "./routes/subjectRequests/export.ts";
 import { addReadRequests } from "./routes/subjectRequests/read.ts";
+import { addRequestRecords } from "./routes/subjectRequests/records.ts";
 import { addRequestSteps } from "./routes/subjectRequests/steps.ts";
 import { addTemplates } from "./routes/templates.ts";
 
@@ -86,6 +88,8 @@ export async function createApp(deps: ApiDeps) {
 		addCreateRequest(scope, deps);
 		addReadRequests(scope, deps);
 		addRequestSteps(scope, deps);
+		addExportRequest(scope, deps);
+		addRequestRecords(scope, deps);
 		addEvidenceLog(scope, deps);
 	});
 	refuseOtherMethods(app, known);

@@ -90,6 +90,7 @@ export const limits = {
 	requestCheckMs: 20 * 60_000,
 	// The request's own certificate names what it erased; should its run be lost, the sweep certifies it by itself then.
 	requestCertifyMs: 30 * 60_000,
+	requestLogItemsMax: 10_000,
 	exportMessagesMax: 20_000,
 	exportPageItems: 200,
 	exportPatienceMs: 25_000,

@@ -27,6 +27,8 @@ export type ExportJob = {
 	_id: string;
 	tenantId: string;
 	requestId: string;
+	/** `disclosures` needs nothing decrypted. */
+	report: "data" | "disclosures";
 	/** JWK, X25519. */
 	publicKey: Record<string, unknown>;
 	state: "open" | "ready" | "too_large";

@@ -1,0 +1,202 @@
+// POST /v1/subject-requests/{id}/export: what is kept of a person, decrypted by a worker, sealed for this process, answered once.
+
+import { setTimeout as sleep } from "node:timers/promises";
+import { z } from "zod";
+import type { StoredRequest } from "../../../adapters/mongo/subjectRequests.ts";
+import { LetheError } from "../../../domain/errors.ts";
+import { limits } from "../../../domain/limits.ts";
+import type { SubjectRecord } from "../../../domain/subject.ts";
+import { addDuration } from "../../../policies/cohorts.ts";
+import type { ApiDeps } from "../../deps.ts";
+import type { Instance } from "../../instance.ts";
+import { actOf } from "../../plugins/evidence.ts";
+import { renderReport } from "../../report.ts";
+import { problems } from "../../schemas.ts";
+import { viewConsent, viewOptOut } from "../../view.ts";
+import { requestSchemas } from "./schemas.ts";
+
+type Deps = Pick<ApiDeps, "clock" | "ids" | "evidence" | "exportSeal" | "runs"> & {
+	store: Pick<ApiDeps["store"], "subjectRequests" | "subjectExports" | "subjectRecords" | "sendQueues">;
+};
+type Input = z.output<typeof requestSchemas.export>;
+
+/** One message, as the worker reads it out. */
+type Row = {
+	dataClasses: string[];
+	category: string;
+	acceptedAt: string;
+	recipients: string[];
+	handedOverAt: string[];
+} & Record<string, unknown>;
+
+const pauseMs = 100;
+/** Of a report that is a page, the name under which it is saved. */
+const titles = { data: "What is kept of you", disclosures: "Accounting of disclosures of health information" };
+
+export function addExportRequest(app: Instance, deps: Deps): void {
+	app.post(
+		"/subject-requests/:id/export",
+		{
+			// Nothing of it is kept: a repeat is another export, and another entry of the log.
+			config: { roles: ["compliance"], ownIdempotency: true },
+			schema: {
+				operationId: "exportSubjectRequest",
+				summary: "Export what is kept of the person, or the disclosures of their health data",
+				description:
+					"Refused before the identity check. It reaches back no further than the number was theirs. In the evidence log before it is answered; its answer is stored nowhere.",
+				tags: ["subject-requests"],
+				params: z.strictObject({ id: z.string() }),
+				body: requestSchemas.export,
+				response: {
+					200: {
+						description: "The report",
+						content: { "application/json": { schema: z.looseObject({}) }, "text/html": { schema: z.string() } },
+					},
+					...problems,
+				},
+			},
+		},
+		async (request, reply) => {
+			const { principal, body } = request;
+			const found = await deps.store.subjectRequests.findForTenant(principal.tenantId, request.params.id);
+			if (!found) throw new LetheError("not_found");
+			requireExportable(found, body);
+			await deps.evidence.append([
+				actOf(principal, "request_exported", { about: found._id, code: `${body.report}.${body.purpose}` }),
+			]);
+			const id = deps.ids.random("export");
+			const rows = await collect(deps, found, id, body);
+			const report = await describe(deps, found, body, rows);
+			await note(deps, found, { id, at: deps.clock(), by: principal.id, ...body });
+			reply.header("cache-control", "no-store");
+			const isPage = body.format === "html";
+			const text = isPage ? renderReport(titles[body.report], report) : JSON.stringify(report);
+			return reply.type(isPage ? "text/html; charset=utf-8" : "application/json; charset=utf-8").send(text as never);
+		},
+	);
+}
+
+function requireExportable({ identity, closed, state, kind }: StoredRequest, { report }: Input): void {
+	if (!identity?.confirmed) throw new LetheError("identity_unchecked");
+	const isAsked = report === "disclosures" || kind === "access" || kind === "portability";
+	if (closed || !isAsked) throw new LetheError("request_state", { extra: { state } });
+}
+
+/** Has a worker make it, waits, opens it, and leaves nothing of it in the store. */
+async function collect(deps: Deps, request: StoredRequest, id: string, { report }: Input): Promise<Row[]> {
+	const { subjectExports } = deps.store;
+	const { _id: requestId, tenantId } = request;
+	const reader = await deps.exportSeal.createReader();
+	const eraseBy = deps.clock() + limits.exportLifeMs;
+	const job = {
+		_id: id,
+		tenantId,
+		requestId,
+		report,
+		publicKey: reader.publicKey,
+		state: "open" as const,
+		pageCount: 0,
+	};
+	await subjectExports.insert({ ...job, eraseBy });
+	deps.runs.wakeRequestSoon({ requestId, tenantId });
+	try {
+		const pageCount = await waitFor(deps, id);
+		const pages = new Map((await subjectExports.pages(id)).map(({ _id, jwe }) => [_id, jwe]));
+		const rows: Row[] = [];
+		for (let index = 0; index < pageCount; index++) {
+			const place = `${id}/${index}`;
+			rows.push(...(JSON.parse((await reader.open(pages.get(place) ?? "", place)).reveal()) as Row[]));
+		}
+		return rows;
+	} finally {
+		await subjectExports.erase(id);
+	}
+}
+
+async function waitFor(deps: Deps, id: string): Promise<number> {
+	const ended = AbortSignal.timeout(limits.exportPatienceMs);
+	while (!ended.aborted) {
+		const job = await deps.store.subjectExports.find(id);
+		if (job?.state === "ready") return job.pageCount;
+		if (job?.state === "too_large") throw new LetheError("too_many_records");
+		await sleep(pauseMs);
+	}
+	throw new LetheError("export_pending");
+}
+
+async function note(deps: Deps, request: StoredRequest, made: StoredRequest["exports"][number]): Promise<void> {
+	const { id, at, by, format, report, purpose } = made;
+	await deps.store.subjectRequests.change(request._id, (current) => ({
+		...current,
+		exports: [...current.exports, { id, at, by, format, report, purpose }],
+		log: [...current.log, { at, type: "exported", by, code: report }],
+	}));
+}
+
+async function describe(deps: Deps, request: StoredRequest, { report }: Input, rows: Row[]): Promise<object> {
+	const carriers = new Map<string, string>();
+	for (const queue of new Set(rows.flatMap(({ recipients }) => recipients))) {
+		carriers.set(queue, (await deps.store.sendQueues.find(queue))?.carrier ?? queue);
+	}
+	const messages = rows.map((row) => ({
+		...row,
+		recipients: row.recipients.map((queue) => carriers.get(queue) ?? queue),
+	}));
+	const { identity, _id: id, kind, receivedAt } = request;
+	const common = { request: { id, kind, receivedAt: formatTime(receivedAt), madeAt: formatTime(deps.clock()) } };
+	if (report === "disclosures") return { ...common, ...disclosures(messages, receivedAt) };
+	const { ownedFrom = 0, ownedUntil } = identity ?? {};
+	const records = await ownRecords(deps, request);
+	return {
+		...common,
+		period: { from: formatTime(ownedFrom), until: ownedUntil === undefined ? "today" : formatTime(ownedUntil) },
+		information: informationOf(messages),
+		consents: records.flatMap((record) => (record.kind === "consent" ? viewConsent(record) : [])),
+		optOuts: records.flatMap((record) => (record.kind === "opt_out" ? viewOptOut(record) : [])),
+		messages,
+	};
+}
+
+// What was recorded while the number was another's is not theirs to see.
+async function ownRecords(deps: Deps, request: StoredRequest): Promise<SubjectRecord[]> {
+	const { ownedFrom = Number.POSITIVE_INFINITY, ownedUntil = Number.POSITIVE_INFINITY } = request.identity ?? {};
+	const records = await deps.store.subjectRecords.findBySubjects(request.subjects);
+	return records.filter(({ tenantId, at }) => tenantId === request.tenantId && at >= ownedFrom && at <= ownedUntil);
+}
+
+/** What GDPR Art. 15(1) has told beside the data itself. */
+function informationOf(messages: Row[]) {
+	const all = <T>(of: (row: Row) => T[]) => [...new Set(messages.flatMap(of))];
+	return {
+		purposes: all(({ category }) => [category]),
+		categoriesOfData: all(({ dataClasses }) => dataClasses),
+		recipients: all(({ recipients }) => recipients),
+		storage: "Of each message: contentEraseBy and recordEraseBy.",
+		source: "The sender's own records.",
+		rights: ["correction", "erasure", "restriction", "objection", "complaint to a supervisory authority"],
+		automatedDecisions: "Whether and when a message may be sent is decided by the sender's policies; nothing else is.",
+	};
+}
+
+/** 45 CFR 164.528: six years before the request, to whom, what and why. */
+function disclosures(messages: Row[], receivedAt: number) {
+	const from = addDuration(receivedAt, "-P6Y");
+	const isHealth = ({ dataClasses, category }: Row) =>
+		category === "health" || dataClasses.some((name) => name === "phi" || name === "health");
+	const items = messages
+		.filter(isHealth)
+		.flatMap(({ handedOverAt, recipients, dataClasses, category }) =>
+			handedOverAt
+				.filter((at) => Date.parse(at) >= from && Date.parse(at) <= receivedAt)
+				.map((at) => ({ date: at, to: recipients, what: dataClasses, purpose: category })),
+		);
+	return {
+		lookBack: { from: formatTime(from), until: formatTime(receivedAt), citation: "45 CFR 164.528(a)(1), (b)(2)" },
+		note: "Each is a message to the individual, handed to a carrier. Disclosures to the individual need no accounting, 164.528(a)(1)(ii); they are listed all the same.",
+		disclosures: items,
+	};
+}
+
+function formatTime(at: number): string {
+	return new Date(at).toISOString();
+}
