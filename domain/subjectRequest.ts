@@ -150,7 +150,7 @@ export function endOfDay(day: string): number {
 }
 
 /** By when it must be answered; undefined where no law says. */
-export function answerBy({
+function answerBy({
 	respondBy,
 	extendedTo,
 }: Pick<SubjectRequest, "respondBy" | "extendedTo">): number | undefined {
