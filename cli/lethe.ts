@@ -16,6 +16,10 @@ const commands: Record<string, { about: string; load: Load }> = {
 		about: "check the evidence log, export it, read its checkpoint",
 		load: async () => (await import("./evidence.ts")).evidenceCommand(),
 	},
+	requests: {
+		about: "record, carry out and answer what people ask for about their data",
+		load: async () => (await import("./requests.ts")).requestsCommand(),
+	},
 	verify: {
 		about: "check an erasure certificate or an evidence export offline",
 		load: async () => (await import("./verify.ts")).verifyCommand(),

@@ -149,4 +149,151 @@ describe("a subject's request", () => {
 			sent.text,
 		);
 	});
+
+	it("what was sent to the number while it was another's is neither erased nor exported", async () => {
+		const number = numberOf(900);
+		const now = engine.clock();
+		const [before] = await delivered([number], { acceptedAt: now - 40 * 24 * hourMs });
+		const [since] = await delivered([number], { acceptedAt: now - 10 * 24 * hourMs });
+		const ownedFrom = new Date(now - 30 * 24 * hourMs).toISOString();
+		const access = await record({ kind: "access", number });
+		const early = await step(access.id, "export", { purpose: "answer" });
+		assert.deepEqual([early.status, early.json.code], [409, "identity_unchecked"]);
+		await step(access.id, "identity", identity({ ownedFrom }));
+		const { status, json, text, headers } = await step(access.id, "export", { purpose: "answer" });
+		assert.equal(status, 200, text);
+		assert.equal(headers["cache-control"], "no-store");
+		assert.deepEqual(
+			json.messages.map(({ id }: { id: string }) => id),
+			[since?._id],
+		);
+		assert.deepEqual([json.messages[0].text, json.messages[0].number], ["The text in clear", "+12025550142"]);
+		assert.equal(await door.api.connection.collection("subjectExportPages").countDocuments(), 0);
+		const pages = engine.store.subjectExports;
+		assert.deepEqual(await pages.open(access.id), [], "nothing of it is left in the store");
+		const page = await step(access.id, "export", { purpose: "answer", format: "html" });
+		assert.match(page.headers["content-type"] as string, /^text\/html/);
+		assert.ok(page.text.includes("The text in clear") && page.text.includes("<table>"));
+		assert.equal((await step(access.id, "close", { outcome: "granted" })).json.closed.outcome, "granted");
+
+		const erasure = await record({ kind: "erasure", number });
+		await step(erasure.id, "identity", identity({ ownedFrom }));
+		await settled(erasure.id, limits.orphanPatienceMs, isDone);
+		assert.ok((await engine.read(before?._id as string)).content);
+		assert.equal((await engine.read(since?._id as string)).content, undefined);
+	});
+
+	it("a message that is queued ends unsent, one at the carrier goes with its receipt, and both are certified", async () => {
+		const number = numberOf(901);
+		const subject = await door.pseudonym(number);
+		const shape = {
+			tenantId: door.tenantId,
+			subject,
+			facts,
+			acceptedAt: engine.clock() - 1_000,
+			contentAtFinal: false,
+		};
+		const queued = await engine.accept({ ...shape, state: "queued" });
+		const at = engine.clock() + 24 * hourMs;
+		const open = { ...shape, state: "submitted" as const, attempt: 1, carrierId: "c-1", deadlineAt: at, closeAt: at };
+		const sent = await engine.accept(open);
+		const { id } = await record({ kind: "erasure", number });
+		await step(id, "identity", identity());
+		const first = await settled(id, limits.orphanPatienceMs, isDone);
+		assert.equal((await engine.read(queued._id)).state, "cancelled");
+		assert.equal((await engine.read(queued._id)).content, undefined);
+		assert.ok((await engine.read(sent._id)).content, "the carrier has it still");
+		assert.ok(first.erasure.kept.some(({ reason }: { reason: string }) => reason === "in_delivery"));
+		assert.equal((await step(id, "close", { outcome: "granted" })).json.code, "invalid_request");
+		await engine.store.messages.transition({
+			...end(await engine.read(sent._id), "delivered", engine.clock()),
+			from: ["submitted"],
+		});
+		assert.equal((await engine.read(sent._id)).content, undefined, "by the update that ended it");
+		const last = await settled(id, hourMs, ({ certificates }) => certificates.length > first.certificates.length);
+		const certificate = await certificateOf(last.certificates.at(-1));
+		const named = certificate.objects.flatMap(({ messageIds }) => messageIds ?? []);
+		assert.ok(named.includes(queued._id) && named.includes(sent._id));
+		assert.equal((await step(id, "close", { outcome: "granted" })).status, 200);
+	});
+
+	it("a conflict is a task for a person: nothing goes before the decision, and what is decided does", async () => {
+		const number = numberOf(902);
+		const [message] = await delivered([number]);
+		const hold = { scope: "message", messageId: message?._id, ground: "us_subpoena" };
+		const placed = (await door.post("/v1/holds", hold)).json;
+		const { id } = await record({ kind: "erasure", number });
+		await step(id, "identity", identity());
+		const first = await settled(id, limits.orphanPatienceMs, isDone);
+		assert.equal(first.state, "deciding");
+		assert.deepEqual(
+			first.tasks.map(({ name, messageIds }: Record<string, unknown>) => [name, messageIds]),
+			[["conflict", [message?._id]]],
+		);
+		assert.ok(first.tasks[0].reasons.includes("FOREIGN_OBLIGATION_NOT_17_3_B"));
+		assert.ok(first.alerts.some(({ code }: { code: string }) => code === "decision_due"));
+		assert.equal((await step(id, "close", { outcome: "partly_granted" })).json.code, "request_state");
+		const wrong = await step(id, "decide", { task: "conflict", verdict: "done", ground: "x" });
+		assert.equal(wrong.json.code, "invalid_request");
+		await step(id, "decide", { task: "conflict", verdict: "erase", ground: "no_claim" });
+		const second = await settled(id, 0, (request) => isDone(request) && request.state === "ready");
+		assert.ok((await engine.read(message?._id as string)).content, "a hold is released, not overruled");
+		assert.ok(second.erasure.kept.some(({ reason }: { reason: string }) => reason === "hold"));
+		await door.post(`/v1/holds/${placed.id}/release`, {});
+		await settled(id, hourMs / 2, ({ certificates }) => certificates.length > 0);
+		assert.equal((await engine.read(message?._id as string)).content, undefined);
+	});
+
+	it("a restriction suspends sending until it is lifted, and erases nothing", async () => {
+		const number = numberOf(903);
+		const [message] = await delivered([number]);
+		const { id } = await record({ kind: "restriction", number });
+		const { holdId, state } = (await step(id, "identity", identity())).json;
+		assert.equal(state, "ready");
+		const again = await step(id, "identity", identity());
+		assert.equal(again.json.code, "request_state");
+		const sender = await door.addKey(["sender"]);
+		const text = { to: number, body: "Hallo", category: "transactional", lawfulBasis: "contract" };
+		assert.equal((await door.post("/v1/messages", text, sender)).json.code, "policy_denied");
+		assert.deepEqual((await engine.read(message?._id as string)).holds, [holdId]);
+		await door.post(`/v1/holds/${holdId}/release`, {});
+		assert.equal((await door.post("/v1/messages", text, sender)).status, 202);
+	});
+
+	it("the law's clock raises each reminder once, and an extension only within the law and in time", async () => {
+		const { id, clocks } = await record({ kind: "access", number: numberOf(904) });
+		assert.ok(clocks.extendableTo > clocks.respondBy);
+		const has = (code: string) => (request: { alerts: { code: string }[] }) =>
+			request.alerts.some((alert) => alert.code === code);
+		const untilMs = Date.parse(clocks.respondBy) - engine.clock();
+		await settled(id, untilMs - 5 * 24 * hourMs, has("answer_soon"));
+		const beyond = await step(id, "extend", { to: "2099-01-01", reason: "complex" });
+		assert.equal(beyond.json.code, "extension_refused");
+		const extended = await step(id, "extend", { to: clocks.extendableTo, reason: "complex" });
+		assert.equal(extended.json.clocks.extendedTo, clocks.extendableTo);
+		const late = await settled(id, Date.parse(clocks.extendableTo) + 25 * hourMs - engine.clock(), has("answer_late"));
+		const codes = late.alerts.map(({ code }: { code: string }) => code);
+		assert.equal(codes.filter((code: string) => code === "answer_late").length, 1);
+		const log = (await door.get("/v1/subject-requests/log")).json;
+		assert.ok(log.requests.some((row: { id: string; response: string }) => row.id === id && row.response === "open"));
+	});
+
+	it("the record of a request goes in its own time, with a certificate; the log and the lists hold no number", async () => {
+		const number = numberOf(905);
+		const { id } = await record({ kind: "objection", number });
+		const closed = (await step(id, "close", { outcome: "granted" })).json;
+		const stored = JSON.stringify(await engine.store.subjectRequests.find(id));
+		for (const text of [stored, (await door.get("/v1/subject-requests")).text])
+			assert.ok(!text.includes(number.slice(3)));
+		engine.time.offsetMs += Date.parse(closed.eraseBy) - engine.clock() + 1;
+		await until(async () => {
+			await engine.activities.sweepPage();
+			return (await door.get(`/v1/subject-requests/${id}`)).status === 404;
+		});
+		const { items } = (await door.get(`/v1/certificates?about=${id}`)).json;
+		assert.deepEqual(
+			items.map(({ kind }: { kind: string }) => kind),
+			["record"],
+		);
+	});
 });

@@ -1,0 +1,226 @@
+// `lethe requests`: what people ask for about their data, from the record of it to the answer, and the records that laws ask for.
+
+import { writeFile } from "node:fs/promises";
+import { Command, Option } from "commander";
+import { requestKinds, requestOutcomes, taskVerdicts } from "../domain/subjectRequest.ts";
+import { dataClasses } from "../policies/facts.ts";
+import { call, type TargetOptions, withTarget } from "./policy/call.ts";
+import { exitCodes, Refusal, run } from "./policy/run.ts";
+
+type View = {
+	id: string;
+	kind: string;
+	state: string;
+	receivedAt: string;
+	clocks: { ackBy?: string; acknowledgedAt?: string; respondBy?: string; extendableTo?: string; extendedTo?: string };
+	identity?: { confirmed: boolean; ownedFrom: string; ownedUntil?: string };
+	tasks: { name: string; reasons: string[]; citations: string[]; decided?: { verdict: string } }[];
+	alerts: { code: string; at: string }[];
+	erasure?: {
+		step: string;
+		erasedCount: number;
+		kept: { object: string; reason: string; count: number; citations: string[]; until?: string }[];
+	};
+	certificates: string[];
+	closed?: { outcome: string; at: string };
+};
+type ReportOptions = TargetOptions & { html?: boolean; out?: string };
+
+const base = "/v1/subject-requests";
+
+/** Exit 0: done; 1: a negative answer; 2: misuse. */
+export function requestsCommand(): Command {
+	const requests = new Command("requests").description("what people ask for about their data, and how it was answered");
+	const reading = [listCommand(), showCommand(), logCommand(), processingCommand()];
+	const acting = [recordCommand(), acknowledgeCommand(), identityCommand(), decideCommand(), extendCommand()];
+	for (const command of [...reading, ...acting, exportCommand(), closeCommand()]) requests.addCommand(command);
+	return requests;
+}
+
+function listCommand(): Command {
+	return withTarget(new Command("list").description("list the requests, newest first"))
+		.option("--limit <count>", "how many, at most 100", "20")
+		.action((options: TargetOptions & { limit: string }) =>
+			act("list", async () => {
+				const answer = await call<{ items: View[] }>(options, `${base}?limit=${encodeURIComponent(options.limit)}`);
+				if (options.json) return print(answer);
+				for (const view of answer.items) console.log(lineOf(view));
+			}),
+		);
+}
+
+function showCommand(): Command {
+	return withTarget(new Command("show").description("show one request: clocks, tasks, what is kept and why"))
+		.argument("<id>", "the request's id")
+		.action((id: string, options: TargetOptions) => act("show", () => tell(options, id)));
+}
+
+function recordCommand(): Command {
+	return withTarget(new Command("record").description("record a request; its clocks start"))
+		.requiredOption("--number <number>", "the person's, E.164; kept as keyed hashes only")
+		.addOption(new Option("--kind <kind>", "what is asked for").choices(requestKinds).makeOptionMandatory())
+		.option("--channel <word>", "how it came, such as email or letter", "other")
+		.option("--received-at <time>", "when it came, RFC 3339 (default: now)")
+		.option("--reference <token>", "your own opaque token")
+		.option("--region <region>", "where the person is, ISO 3166-2")
+		.addOption(new Option("--data-class <name...>", "classes of data in question").choices(dataClasses))
+		.option("--ground <word>", "the duty or claim that speaks against it")
+		.addOption(new Option("--scope <scope>", "what an objection or erasure blocks").choices(["marketing", "all"]))
+		.action((options: TargetOptions & Record<string, string> & { dataClass?: string[] }) =>
+			act("record", async () => {
+				const { number, kind, channel, receivedAt, reference, region, dataClass, ground, scope } = options;
+				const body = { number, kind, channel, receivedAt, reference, recipientRegion: region, ground, scope };
+				say(options, await call<View>(options, base, { ...body, dataClasses: dataClass }));
+			}),
+		);
+}
+
+function acknowledgeCommand(): Command {
+	return withTarget(new Command("acknowledge").description("the person was told that the request has come"))
+		.argument("<id>", "the request's id")
+		.action((id: string, options: TargetOptions) => act("acknowledge", () => step(options, id, "acknowledge", {})));
+}
+
+function identityCommand(): Command {
+	return withTarget(new Command("identity").description("who asks was checked, and since when the number is theirs"))
+		.argument("<id>", "the request's id")
+		.requiredOption("--method <word>", "how, such as id_document")
+		.requiredOption("--evidence <token>", "where the proof is kept")
+		.requiredOption("--owned-from <time>", "since when the number is theirs, RFC 3339")
+		.option("--owned-until <time>", "until when it was (default: it still is)")
+		.option("--failed", "the check has failed")
+		.action((id: string, options: TargetOptions & Record<string, string> & { failed?: boolean }) =>
+			act("identity", () => {
+				const { method, evidence, ownedFrom, ownedUntil, failed = false } = options;
+				return step(options, id, "identity", { confirmed: !failed, method, evidence, ownedFrom, ownedUntil });
+			}),
+		);
+}
+
+function decideCommand(): Command {
+	return withTarget(new Command("decide").description("decide a task that only a person can"))
+		.argument("<id>", "the request's id")
+		.requiredOption("--task <name>", "which, as `show` names it")
+		.addOption(new Option("--verdict <verdict>", "what is done").choices(taskVerdicts).makeOptionMandatory())
+		.requiredOption("--ground <word>", "why, in a word")
+		.action((id: string, options: TargetOptions & Record<string, string>) =>
+			act("decide", () => {
+				const { task, verdict, ground } = options;
+				return step(options, id, "decide", { task, verdict, ground });
+			}),
+		);
+}
+
+function extendCommand(): Command {
+	return withTarget(new Command("extend").description("extend the time to answer, within what the law permits"))
+		.argument("<id>", "the request's id")
+		.requiredOption("--to <day>", "the new last day, such as 2027-03-31")
+		.requiredOption("--reason <word>", "why, in a word")
+		.action((id: string, options: TargetOptions & Record<string, string>) =>
+			act("extend", () => step(options, id, "extend", { to: options.to, reason: options.reason })),
+		);
+}
+
+function closeCommand(): Command {
+	return withTarget(new Command("close").description("the request was answered, or withdrawn"))
+		.argument("<id>", "the request's id")
+		.addOption(new Option("--outcome <outcome>", "how").choices(requestOutcomes).makeOptionMandatory())
+		.option("--ground <word>", "why, where it is refused")
+		.action((id: string, options: TargetOptions & Record<string, string>) =>
+			act("close", () => step(options, id, "close", { outcome: options.outcome, ground: options.ground })),
+		);
+}
+
+function exportCommand(): Command {
+	return withReport(new Command("export").description("export what is kept of the person; in the evidence log before"))
+		.argument("<id>", "the request's id")
+		.requiredOption("--purpose <word>", "why, in a word")
+		.option("--disclosures", "the disclosures of health data within six years instead, 45 CFR 164.528")
+		.action((id: string, options: ReportOptions & { purpose: string; disclosures?: boolean }) =>
+			act("export", async () => {
+				const report = options.disclosures ? "disclosures" : "data";
+				const body = { format: options.html ? "html" : "json", report, purpose: options.purpose };
+				await put(options, await call(options, `${base}/${encodeURIComponent(id)}/export`, body));
+			}),
+		);
+}
+
+function logCommand(): Command {
+	return withReport(new Command("log").description("all requests and how they were answered, 11 CCR 7101"))
+		.option("--from <time>", "received from then on, RFC 3339 (default: 24 months back)")
+		.option("--to <time>", "and up to then (default: now)")
+		.action((options: ReportOptions & { from?: string; to?: string }) =>
+			act("log", async () => {
+				const { from, to, html } = options;
+				const query = new URLSearchParams({ format: html ? "html" : "json", ...(from && { from }), ...(to && { to }) });
+				await put(options, await call(options, `${base}/log?${query}`));
+			}),
+		);
+}
+
+function processingCommand(): Command {
+	return withReport(new Command("processing").description("the record of processing activities, GDPR Art. 30")).action(
+		(options: ReportOptions) =>
+			act("processing", async () => {
+				await put(options, await call(options, `/v1/processing-record?format=${options.html ? "html" : "json"}`));
+			}),
+	);
+}
+
+function withReport(command: Command): Command {
+	return withTarget(command)
+		.option("--html", "a page to read instead of JSON")
+		.option("--out <file>", "write it there (default: standard output)");
+}
+
+async function act(name: string, does: () => Promise<void>): Promise<void> {
+	await run(`requests ${name}`, async () => {
+		await does();
+		return exitCodes.yes;
+	});
+}
+
+async function step(options: TargetOptions, id: string, name: string, body: object): Promise<void> {
+	say(options, await call<View>(options, `${base}/${encodeURIComponent(id)}/${name}`, body));
+}
+
+async function tell(options: TargetOptions, id: string): Promise<void> {
+	const view = await call<View>(options, `${base}/${encodeURIComponent(id)}`);
+	say(options, view);
+	if (options.json) return;
+	for (const { name, reasons, citations, decided } of view.tasks) {
+		console.log(`  task ${name}: ${decided?.verdict ?? "open"} (${[...reasons, ...citations].join(", ")})`);
+	}
+	for (const { code, at } of view.alerts) console.log(`  alert ${code} since ${at}`);
+	if (view.erasure) console.log(`  erasure ${view.erasure.step}: ${view.erasure.erasedCount} object(s) erased`);
+	for (const { object, reason, count, until, citations } of view.erasure?.kept ?? []) {
+		console.log(`  kept ${count} ${object}: ${reason}${until ? ` until ${until}` : ""} (${citations.join(", ")})`);
+	}
+	for (const id of view.certificates) console.log(`  certificate ${id}`);
+}
+
+function say(options: TargetOptions, view: View): void {
+	if (options.json) print(view);
+	else console.log(lineOf(view));
+}
+
+function lineOf({ id, kind, state, clocks, closed }: View): string {
+	const answerBy = clocks.extendedTo ?? clocks.respondBy;
+	const due = closed ? `${closed.outcome} at ${closed.at}` : answerBy ? `answer by ${answerBy}` : "no law sets a date";
+	return `${id}  ${kind.padEnd(12)}${state.padEnd(10)}${due}`;
+}
+
+function print(answer: unknown): void {
+	console.log(JSON.stringify(answer, null, 2));
+}
+
+/** A report may hold what is kept of a person: a file of it is its owner's alone. */
+async function put({ out }: ReportOptions, answer: unknown): Promise<void> {
+	const text = typeof answer === "string" ? answer : `${JSON.stringify(answer, null, 2)}\n`;
+	if (out === undefined) process.stdout.write(text);
+	else {
+		await writeFile(out, text, { mode: 0o600, flag: "wx" }).catch(() => {
+			throw new Refusal(`${out} can't be written, or is there already: give another --out.`);
+		});
+	}
+}
