@@ -168,9 +168,9 @@ describe("a subject's request", () => {
 			[since?._id],
 		);
 		assert.deepEqual([json.messages[0].text, json.messages[0].number], ["The text in clear", "+12025550142"]);
-		assert.equal(await door.api.connection.collection("subjectExportPages").countDocuments(), 0);
-		const pages = engine.store.subjectExports;
-		assert.deepEqual(await pages.open(access.id), [], "nothing of it is left in the store");
+		const [{ id: exportId }] = (await read(access.id)).exports;
+		assert.deepEqual(await engine.store.subjectExports.pages(exportId), [], "nothing of it is left in the store");
+		assert.equal(await engine.store.subjectExports.find(exportId), undefined);
 		const page = await step(access.id, "export", { purpose: "answer", format: "html" });
 		assert.match(page.headers["content-type"] as string, /^text\/html/);
 		assert.ok(page.text.includes("The text in clear") && page.text.includes("<table>"));

@@ -5,7 +5,13 @@ import { LetheError } from "../../domain/errors.ts";
 import { limits } from "../../domain/limits.ts";
 import type { Message } from "../../domain/message.ts";
 import { end } from "../../domain/transition.ts";
-import { purgePagesMax, purgeWorkflowId, workflowNames } from "../../workflows/contract.ts";
+import {
+	purgePagesMax,
+	purgeWorkflowId,
+	requestStepsMax,
+	requestWorkflowId,
+	workflowNames,
+} from "../../workflows/contract.ts";
 import { type Engine, until } from "../harness/engine.ts";
 
 type Scenario = {
@@ -185,6 +191,47 @@ export const scenarios: Record<string, Scenario> = {
 			return ended(engine, `${workflowNames.simulate}-${proposalId}`);
 		},
 	},
+	"request-pages": {
+		workflow: workflowNames.subjectRequest,
+		shows: { event: "ACTIVITY_TASK_COMPLETED", countMin: 3 },
+		replace: () => ({ stepRequest: inRequestSteps(3) }),
+		run: async (engine) => requested(engine),
+	},
+	"request-waits": {
+		workflow: workflowNames.subjectRequest,
+		shows: { event: "TIMER_FIRED" },
+		replace: () => ({ stepRequest: inRequestSteps(1, 1_500) }),
+		run: async (engine) => requested(engine),
+	},
+	"request-woken": {
+		workflow: workflowNames.subjectRequest,
+		shows: { event: "TIMER_CANCELED" },
+		replace: () => ({ stepRequest: inRequestSteps(1, 3600_000) }),
+		run: async (engine) => {
+			const input = { requestId: engine.ids.random("subjectRequest"), tenantId: engine.ids.random("tenant") };
+			await engine.runs.wakeRequest(input);
+			const handle = engine.temporal.client.workflow.getHandle(requestWorkflowId(input.requestId));
+			await until(async () => {
+				const { events } = await handle.fetchHistory();
+				return (events ?? []).some(({ timerStartedEventAttributes }) => timerStartedEventAttributes);
+			});
+			await engine.runs.wakeRequest(input);
+			return ended(engine, requestWorkflowId(input.requestId));
+		},
+	},
+	"request-continued": {
+		workflow: workflowNames.subjectRequest,
+		shows: { event: "WORKFLOW_EXECUTION_CONTINUED_AS_NEW" },
+		replace: () => ({ stepRequest: inRequestSteps(requestStepsMax + 1) }),
+		run: async (engine) => {
+			const input = { requestId: engine.ids.random("subjectRequest"), tenantId: engine.ids.random("tenant") };
+			const workflowId = requestWorkflowId(input.requestId);
+			const options = { workflowId, taskQueue: engine.name, args: [input] };
+			const handle = await engine.temporal.client.workflow.start(workflowNames.subjectRequest, options);
+			await handle.result();
+			return { workflowId, runId: handle.firstExecutionRunId };
+		},
+	},
 	"nothing-due": {
 		workflow: workflowNames.sweep,
 		shows: { event: "ACTIVITY_TASK_COMPLETED" },
@@ -261,6 +308,23 @@ async function purged(engine: Engine, cohortId: string): Promise<string> {
 function inSteps(count: number) {
 	let step = 0;
 	return async () => ({ moreDue: ++step < count, percent: Math.floor((100 * step) / count) });
+}
+
+async function requested(engine: Engine): Promise<string> {
+	const input = { requestId: engine.ids.random("subjectRequest"), tenantId: engine.ids.random("tenant") };
+	await engine.runs.wakeRequest(input);
+	return ended(engine, requestWorkflowId(input.requestId));
+}
+
+/** A request that takes so many steps, then waits once for a time if told. */
+function inRequestSteps(count: number, waitMs?: number) {
+	let step = 0;
+	return async () => {
+		const at = { erasedCount: 2 * ++step, keptCount: 1 };
+		if (step < count) return { ...at, outcome: "executing", moreDue: true };
+		const wait = waitMs !== undefined && step === count ? { wakeAt: Date.now() + waitMs } : {};
+		return { ...at, outcome: "ready", moreDue: false, ...wait };
+	};
 }
 
 /** A cohort whose members fill so many pages. */
