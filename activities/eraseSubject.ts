@@ -4,11 +4,11 @@ import type { Kept } from "../audit/certificate.ts";
 import { isFinal } from "../domain/lifecycle.ts";
 import { limits } from "../domain/limits.ts";
 import { type Message, type SealedObjectName, wasHandedOver } from "../domain/message.ts";
-import type { HoldRecord, SubjectRecord } from "../domain/subject.ts";
+import { type HoldRecord, keepsOf, type SubjectRecord, standingOf } from "../domain/subject.ts";
 import type { KeptGroup, SubjectRequest, Task } from "../domain/subjectRequest.ts";
 import { addDuration } from "../policies/cohorts.ts";
 import { keptBesides } from "../policies/precedence.ts";
-import { type Erased, nameCertificate } from "./certify.ts";
+import { type Erased, keyDueAtOf, nameCertificate } from "./certify.ts";
 import { change } from "./change.ts";
 import type { ActivityDeps } from "./deps.ts";
 import { type ErasableObject, erasableObjects, isPresent, planErasure } from "./planErasure.ts";
@@ -114,8 +114,12 @@ async function ownRecords(deps: EraseSubjectDeps, request: SubjectRequest): Prom
 
 /** The subject's records, and the holds on single messages, read once each. */
 async function readRecords(deps: EraseSubjectDeps, request: SubjectRequest): Promise<Records> {
-	const own = await ownRecords(deps, request);
+	const [own, ofTenant] = await Promise.all([
+		ownRecords(deps, request),
+		deps.store.subjectRecords.findBySubjects([request.tenantId]),
+	]);
 	const onSubject = own.filter((record): record is HoldRecord => record.kind === "hold" && !record.ended);
+	const { keeps } = standingOf(ofTenant, request.tenantId);
 	const known = new Map(onSubject.map((record) => [record._id, record]));
 	return {
 		own,
@@ -126,7 +130,12 @@ async function readRecords(deps: EraseSubjectDeps, request: SubjectRequest): Pro
 				if (record?.kind === "hold") known.set(id, record);
 			}
 		},
-		holdsOn: ({ holds }) => [...onSubject, ...holds.flatMap((id) => known.get(id) ?? [])],
+		// A hold on a period or on all of the tenant counts before the message bears it.
+		holdsOn: ({ holds, acceptedAt }) => {
+			const wide = keepsOf({ keeps }, acceptedAt);
+			const ids = new Set([...onSubject.map(({ _id }) => _id), ...wide, ...holds]);
+			return [...ids].flatMap((id) => known.get(id) ?? keeps.find(({ _id }) => _id === id) ?? []);
+		},
 	};
 }
 
@@ -152,7 +161,7 @@ async function readBack(
 	for (const entry of found.erased) {
 		const cohort = entry.cohortId === undefined ? undefined : cohorts.get(entry.cohortId);
 		entry.keyDestroyedAt = cohort?.destroyedAt;
-		entry.keyDueAt = cohort?.dueAt;
+		entry.keyDueAt = keyDueAtOf(cohort);
 	}
 	return found;
 }

@@ -51,7 +51,9 @@ export function createSweepRequests(deps: SweepRequestsDeps) {
 	}
 
 	async function isHeld({ subjects, tenantId }: StoredRequest): Promise<boolean> {
-		return standingOf(await deps.store.subjectRecords.findBySubjects(subjects), tenantId).holds.length > 0;
+		const records = await deps.store.subjectRecords.findBySubjects([...subjects, tenantId]);
+		const { holds, keeps } = standingOf(records, tenantId);
+		return holds.length > 0 || keeps.some(({ scope }) => scope === "tenant");
 	}
 
 	return async function sweepRequests(): Promise<number> {

@@ -22,7 +22,8 @@ function render(value: unknown): string {
 
 function renderList(items: unknown[]): string {
 	if (items.length === 0) return "<p>none</p>";
-	if (!items.every((item) => typeof item === "object" && item !== null)) return `<p>${escapeHtml(items.join(", "))}</p>`;
+	if (!items.every((item) => typeof item === "object" && item !== null))
+		return `<p>${escapeHtml(items.join(", "))}</p>`;
 	const rows = items as Record<string, unknown>[];
 	const names = [...new Set(rows.flatMap((row) => Object.keys(row)))];
 	const heads = names.map((name) => `<th>${label(name)}</th>`).join("");

@@ -150,10 +150,7 @@ export function endOfDay(day: string): number {
 }
 
 /** By when it must be answered; undefined where no law says. */
-function answerBy({
-	respondBy,
-	extendedTo,
-}: Pick<SubjectRequest, "respondBy" | "extendedTo">): number | undefined {
+function answerBy({ respondBy, extendedTo }: Pick<SubjectRequest, "respondBy" | "extendedTo">): number | undefined {
 	const day = extendedTo ?? respondBy;
 	return day === undefined ? undefined : endOfDay(day);
 }

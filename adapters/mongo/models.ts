@@ -147,7 +147,6 @@ const collections = {
 	subjectRequests: [{ tenantId: 1, recordedAt: -1, _id: -1 }, { nextCheckAt: 1 }],
 	subjectExports: [{ requestId: 1 }, { eraseBy: 1 }],
 	subjectExportPages: [{ exportId: 1 }],
-	cohorts: [{ nextCheckAt: 1 }],
 	wrappingKeys: [{ cohortId: 1 }],
 	parkedReceipts: [{ carrierId: 1 }, { nextCheckAt: 1 }, { eraseBy: 1 }, { "sealed.cohortId": 1 }],
 	purgePages: [{ cohortId: 1 }],
