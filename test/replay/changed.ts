@@ -3,7 +3,13 @@
 
 import { proxyActivities, proxyLocalActivities, sleep } from "@temporalio/workflow";
 import type { Activities } from "../../activities/index.ts";
-import type { LifecycleInput, PurgeInput, RetimeInput, SimulateInput } from "../../workflows/contract.ts";
+import type {
+	LifecycleInput,
+	PurgeInput,
+	RetimeInput,
+	SimulateInput,
+	SubjectRequestInput,
+} from "../../workflows/contract.ts";
 
 const steps = proxyActivities<Activities>({ startToCloseTimeout: "1 minute" });
 const local = proxyLocalActivities<Activities>({ startToCloseTimeout: "1 minute" });
@@ -34,4 +40,9 @@ export async function retime({ retimingId }: RetimeInput): Promise<void> {
 export async function simulate({ proposalId }: SimulateInput): Promise<void> {
 	await sleep("1 second");
 	await steps.simulatePages(proposalId);
+}
+
+export async function subjectRequest({ requestId }: SubjectRequestInput): Promise<void> {
+	await sleep("1 second");
+	await steps.stepRequest(requestId);
 }
