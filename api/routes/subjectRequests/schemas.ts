@@ -37,7 +37,7 @@ const create = z
 			.optional()
 			.meta({ description: "What it blocks: an objection marketing, an erasure everything, unless told." }),
 	})
-	.meta({ id: "SubjectRequestInput" });
+	.meta({ id: "RecordSubjectRequest" });
 
 const identity = z
 	.strictObject({

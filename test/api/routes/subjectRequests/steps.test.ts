@@ -1,0 +1,117 @@
+// Subjects' requests at the door: who may, once, in what order, and no number anywhere.
+
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import { openPolicies } from "../../../../policies/index.ts";
+import { createTestApi, type TestApi } from "../../harness.ts";
+
+describe("/v1/subject-requests", () => {
+	let api: TestApi;
+	let tenantId: string;
+	let sender: string;
+	let compliance: string;
+	let auditor: string;
+	before(async () => {
+		api = await createTestApi(() => ({ policies: openPolicies() }));
+		({ tenantId, key: sender } = await api.addTenant());
+		compliance = (await api.addKey(tenantId, ["compliance"])).key;
+		auditor = (await api.addKey(tenantId, ["auditor"])).key;
+	});
+	after(() => api.close());
+
+	const path = "/v1/subject-requests";
+	const number = "+4915112345999";
+	const record = (body: object = {}, key = compliance, headers = {}) =>
+		api.request(key, "POST", path, { number, kind: "access", ...body }, headers);
+	const step = (id: string, name: string, body: object, key = compliance) =>
+		api.request(key, "POST", `${path}/${id}/${name}`, body);
+	const check = { confirmed: true, method: "id_document", evidence: "case-a", ownedFrom: "2020-01-01T00:00:00Z" };
+
+	it("is recorded under the pseudonyms of every live key version, and found by each", async () => {
+		api.vault.rotate(`hmac-subject-${tenantId}`);
+		api.time.offsetMs += 3600_000;
+		const { json, status } = await record();
+		assert.equal(status, 201);
+		const stored = await api.store.subjectRequests.find(json.id);
+		const macs = await api.hmac.allMacs("subject", tenantId, number);
+		assert.equal(macs.length, 2);
+		assert.deepEqual(stored?.subjects.toSorted(), macs.map(({ mac }) => mac).toSorted());
+		assert.ok(!JSON.stringify(stored).includes(number.slice(1)));
+		assert.deepEqual(api.seen.woken.at(-1), json.id);
+	});
+
+	it("comes twice under one Idempotency-Key and is one; no answer and no log line holds the number", async () => {
+		const headers = { "idempotency-key": "letter-a" };
+		const [first, second] = [await record({}, compliance, headers), await record({}, compliance, headers)];
+		assert.equal(second.json.id, first.json.id);
+		assert.equal(second.headers["idempotency-replayed"], "true");
+		const list = await api.request(auditor, "GET", path);
+		for (const text of [first.text, list.text, api.logLines.join("")]) assert.ok(!text.includes(number.slice(3)));
+	});
+
+	it("is compliance's to make and to decide; auditors read, others don't, and another tenant's is absent", async () => {
+		const { id } = (await record()).json;
+		assert.equal((await record({}, sender)).status, 403);
+		assert.equal((await step(id, "identity", check, auditor)).status, 403);
+		assert.equal((await api.request(auditor, "GET", `${path}/${id}`)).status, 200);
+		assert.equal((await api.request(sender, "GET", `${path}/${id}`)).status, 403);
+		const other = (await api.addTenant({ roles: ["compliance"] })).key;
+		assert.equal((await api.request(other, "GET", `${path}/${id}`)).status, 404);
+		assert.equal((await step(id, "identity", check, other)).status, 404);
+	});
+
+	it("nothing is exported, erased or granted before the identity check, whatever the order of the calls", async () => {
+		const { id } = (await record({ kind: "erasure" })).json;
+		assert.equal((await step(id, "export", { purpose: "answer" })).json.code, "identity_unchecked");
+		assert.equal((await step(id, "close", { outcome: "granted" })).json.code, "request_state");
+		const failed = await step(id, "identity", { ...check, confirmed: false });
+		assert.deepEqual([failed.json.state, failed.json.erasure], ["received", undefined]);
+		assert.equal((await step(id, "export", { purpose: "answer" })).json.code, "identity_unchecked");
+		const backwards = await step(id, "identity", { ...check, ownedUntil: "2019-01-01T00:00:00Z" });
+		assert.equal(backwards.json.code, "invalid_request");
+		const future = await step(id, "identity", { ...check, ownedUntil: "2999-01-01T00:00:00Z" });
+		assert.equal(future.json.code, "invalid_request");
+		assert.equal((await step(id, "identity", check)).json.state, "executing");
+	});
+
+	it("of two who check at once, one does", async () => {
+		const { id } = (await record({ kind: "erasure" })).json;
+		const both = await Promise.all([step(id, "identity", check), step(id, "identity", check)]);
+		assert.deepEqual(both.map(({ status }) => status).toSorted(), [200, 409]);
+	});
+
+	it("an export that no worker makes is refused as one that may come later, and leaves nothing", async () => {
+		const { id } = (await record()).json;
+		await step(id, "identity", check);
+		const { status, json } = await api.request(compliance, "POST", `${path}/${id}/export`, { purpose: "answer" });
+		assert.deepEqual([status, json.code, json.retryable], [503, "export_pending", true]);
+		assert.deepEqual(await api.store.subjectExports.open(id), []);
+		assert.deepEqual((await api.store.subjectRequests.find(id))?.exports, []);
+	});
+
+	it("a refusal says why, and a closed request is over", async () => {
+		const { id } = (await record({ number: "+6421123456" })).json;
+		assert.equal((await step(id, "close", { outcome: "refused" })).json.code, "invalid_request");
+		const closed = await step(id, "close", { outcome: "refused", ground: "no_law" });
+		assert.ok(closed.json.eraseBy > closed.json.closed.at);
+		for (const [name, body] of Object.entries({ acknowledge: {}, identity: check, close: { outcome: "withdrawn" } })) {
+			assert.equal((await step(id, name, body)).json.code, "request_state", name);
+		}
+	});
+
+	it("the log tells each request and how it was answered; the record of processing tells purposes and times", async () => {
+		const log = (await api.request(auditor, "GET", `${path}/log`)).json;
+		assert.ok(log.requests.length >= 5);
+		const refused = log.requests.find(({ response }: { response: string }) => response === "refused");
+		assert.deepEqual(refused.basisForDenial, ["no_law"]);
+		const access = log.figures.find(({ kind }: { kind: string }) => kind === "access");
+		assert.equal(access.received, log.requests.filter(({ nature }: { nature: string }) => nature === "access").length);
+		const later = `${path}/log?from=${encodeURIComponent(new Date(api.clock() + 1).toISOString())}`;
+		const empty = (await api.request(auditor, "GET", later)).json;
+		assert.deepEqual(empty.requests, []);
+		const page = await api.request(auditor, "GET", "/v1/processing-record?format=html");
+		assert.match(page.text, /<h1>Record of processing activities<\/h1>/);
+		const record30 = (await api.request(auditor, "GET", "/v1/processing-record")).json;
+		assert.deepEqual(record30.activities.map(({ purpose }: { purpose: string }) => purpose).length, 4);
+	});
+});
