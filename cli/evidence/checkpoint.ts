@@ -8,7 +8,7 @@ import { exitCodes, run } from "../policy/run.ts";
 
 export function checkpointCommand(): Command {
 	const command = new Command("checkpoint").description(
-		"print the last checkpoint, a signed note; with --json also the keys by which other programs verify it",
+		"print the last checkpoint, a signed note; as JSON also the keys by which other programs verify it",
 	);
 	return withTarget(command).action((options: TargetOptions) => run("evidence checkpoint", () => checkpoint(options)));
 }

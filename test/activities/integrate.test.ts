@@ -19,7 +19,8 @@ describe("evidence of messages", () => {
 	after(() => engine.close());
 
 	const entriesAbout = async (id: string): Promise<Entry[]> => {
-		const bundles = await engine.store.evidence.findAbout([id]);
+		const found = await engine.store.evidence.findAbout([id]);
+		const bundles = found.toSorted((a, b) => Number(a._id) - Number(b._id));
 		const entries = bundles.flatMap((bundle) => bundle.entries.map((text) => JSON.parse(text) as Entry));
 		return entries.filter(({ about }) => about === id);
 	};
