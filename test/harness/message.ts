@@ -18,6 +18,7 @@ type Shape = {
 	contentEraseBy?: number;
 	addressAtFinal?: boolean;
 	holds?: string[];
+	restrictedBy?: string[];
 	deadlineAt?: number;
 	closeAt?: number;
 	category?: Message["category"];
@@ -85,6 +86,7 @@ export function messageOf(shape: Shape = {}): Message {
 			: [],
 		evidence: [],
 		holds: shape.holds ?? [],
+		...(shape.restrictedBy === undefined ? {} : { restrictedBy: shape.restrictedBy }),
 		content: sealed,
 		address: sealed,
 		retention: {
