@@ -2,7 +2,7 @@
 
 import type { Carrier } from "../adapters/carriers/carrier.ts";
 import { limits } from "../domain/limits.ts";
-import type { Attempt, Message } from "../domain/message.ts";
+import { type Attempt, carrierIdsOf, type Message } from "../domain/message.ts";
 import { close, endAttempt, release, submit, type Transition } from "../domain/transition.ts";
 import { change } from "./change.ts";
 import { addAttempt } from "./deliver.ts";
@@ -31,7 +31,8 @@ export function createResolve(deps: ResolveDeps) {
 		if (message.state === "sending" && message.category === "otp") {
 			return apply(endAttempt(message, "unknown", "ambiguous", now, "lease_expired"), message);
 		}
-		if (message.state === "submitted" && attempt?.carrierId) await deps.unpark(message, attempt.carrierId);
+		const carrierIds = message.state === "submitted" && attempt ? carrierIdsOf(attempt) : [];
+		for (const carrierId of carrierIds) await deps.unpark(message, carrierId);
 		const carrier = await deps.carriers.sender(message.sendQueue).catch(() => undefined);
 		const found =
 			attempt && carrier?.lookup

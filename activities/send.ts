@@ -127,7 +127,7 @@ async function record(deps: SendDeps, message: Message, outcome: Outcome, contro
 	if (outcome.kind === "accepted") {
 		// What overtook the answer must not wait for the message's close: the sweep looks at it once more.
 		const again = { id: message._id, from: ["submitted"] as const, set: { nextCheckAt: now } };
-		await deps.unpark(message, outcome.carrierId).catch(() => persist(deps, again));
+		await unparkAll(deps, message, outcome.partIds ?? [outcome.carrierId]).catch(() => persist(deps, again));
 	}
 	if (outcome.kind === "throttled") await control.holdBack(outcome.retryAfterMs);
 	if (transition.to === "queued") {
@@ -140,10 +140,15 @@ async function record(deps: SendDeps, message: Message, outcome: Outcome, contro
 	}
 }
 
+// One by one: parts of a message that are applied at once race each other.
+async function unparkAll(deps: SendDeps, message: Message, carrierIds: string[]): Promise<void> {
+	for (const carrierId of carrierIds) await deps.unpark(message, carrierId);
+}
+
 function outcomeTransition(deps: SendDeps, message: Message, outcome: Outcome, now: number): Transition {
 	switch (outcome.kind) {
 		case "accepted":
-			return submit(message, outcome.carrierId, outcome.segments, now);
+			return submit(message, outcome.partIds ?? outcome.carrierId, outcome.segments, now);
 		case "rejected":
 			if (outcome.permanent) return endAttempt(message, "rejected", "rejected", now, outcome.code);
 			return release(message, "failed", now + backoffMs(message.attempt, deps.random()), now, outcome.code);

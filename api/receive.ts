@@ -25,7 +25,8 @@ export type ReceiptResult = ReceiptRecord["effect"] | "duplicate" | "parked" | "
 const parkingClass = "parked/PT72H";
 // Carriers may be anywhere: ISO 3166 leaves ZZ to its users.
 const parkingRegion = "ZZ";
-const roundsMax = 8;
+// A message may go in ten parts, whose receipts come at once: each round one of them wins.
+const roundsMax = 16;
 
 /**
  * Takes one event that `verify` vouches for; whatever it does is durable when this resolves.

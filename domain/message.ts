@@ -46,9 +46,15 @@ export type Attempt = {
 	outcome?: AttemptOutcome;
 	/** Our code for the carrier's answer; carrier text never leaves the adapter. */
 	code?: string;
-	carrierId?: string;
+	/** Of a message that went in parts, the id of each. */
+	carrierId?: string | string[];
 	segments?: number;
 };
+
+/** Every id that the carrier may name the attempt by. */
+export function carrierIdsOf({ carrierId = [] }: Pick<Attempt, "carrierId">): string[] {
+	return typeof carrierId === "string" ? [carrierId] : carrierId;
+}
 
 /** Whether a carrier has, or may have, taken one of these attempts. */
 export function wasHandedOver(attempts: readonly Attempt[]): boolean {
@@ -69,6 +75,8 @@ export type ReceiptRecord = {
 	at: number;
 	receivedAt: number;
 	code?: string;
+	/** The part that it is of, where the message went in parts. */
+	carrierId?: string;
 	/** `applied` moved the state; the others were kept and changed nothing. */
 	effect: "applied" | "noted" | "late" | "stale" | "out_of_order";
 };

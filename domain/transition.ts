@@ -10,7 +10,7 @@ import type {
 	RetentionRecord,
 	SealedObjectName,
 } from "./message.ts";
-import { sealedObjects } from "./message.ts";
+import { carrierIdsOf, sealedObjects } from "./message.ts";
 
 /**
  * One conditional change of one message. It applies only from `from` (default: every state that may precede `to`)
@@ -161,7 +161,7 @@ export function claim(
 /** The attempt's outcome, written by the holder of its claim or by whoever resolved an expired lease. */
 function recordOutcome(
 	message: Message,
-	outcome: { outcome: string; code?: string; carrierId?: string; segments?: number },
+	outcome: { outcome: string; code?: string; carrierId?: string | string[]; segments?: number },
 	now: number,
 ): Record<string, unknown> {
 	const index = message.attempts.findIndex((attempt) => attempt.number === message.attempt);
@@ -172,8 +172,8 @@ function recordOutcome(
 	return set;
 }
 
-/** sending → submitted: the carrier took it. */
-export function submit(message: Message, carrierId: string, segments: number, now: number): Transition {
+/** sending → submitted: the carrier took it; in parts where it names several ids. */
+export function submit(message: Message, carrierId: string | string[], segments: number, now: number): Transition {
 	const set = recordOutcome(message, { outcome: "accepted", carrierId, segments }, now);
 	return {
 		id: message._id,
@@ -281,9 +281,12 @@ export function receive(
 	now: number,
 	stale: boolean,
 ): Transition | undefined {
-	const attempt = message.attempts.find((candidate) => candidate.carrierId === event.carrierId);
+	const attempt = message.attempts.find((candidate) => carrierIdsOf(candidate).includes(event.carrierId));
 	if (!attempt || message.receipts.some((receipt) => receipt.eventId === event.eventId)) return undefined;
-	const effect = effectOf(message, attempt.number, event.state, stale);
+	const ids = carrierIdsOf(attempt);
+	const isPart = ids.length > 1;
+	const judged = effectOf(message, attempt.number, event.state, stale);
+	const effect = judged === "applied" && !completes(message, ids, event) ? "noted" : judged;
 	const value: ReceiptRecord = {
 		eventId: event.eventId,
 		attempt: attempt.number,
@@ -291,9 +294,12 @@ export function receive(
 		at: event.at,
 		receivedAt: now,
 		effect,
+		...(isPart ? { carrierId: event.carrierId } : {}),
 		...(event.code ? { code: event.code } : {}),
 	};
-	const once = { "receipts.eventId": { $ne: event.eventId } };
+	// Of two last parts at once, one must see the other.
+	const alone = isPart ? { receipts: { $size: message.receipts.length } } : {};
+	const once = { "receipts.eventId": { $ne: event.eventId }, ...alone };
 	const push = { receipts: { value, keep: limits.receiptsKeptMax } };
 	if (effect !== "applied") {
 		// Stale but rightly signed: nothing moves, and the sweep asks the carrier itself.
@@ -309,6 +315,18 @@ export function receive(
 
 function correct(message: Message, to: State, now: number): Transition {
 	return { id: message._id, to, set: { stateAt: now }, evidence: [{ at: now, type: to, code: "late_receipt" }] };
+}
+
+// A message in parts is delivered when each of them is; one that fails fails it whole.
+function completes(
+	message: Message,
+	ids: string[],
+	{ carrierId, state }: { carrierId: string; state: CarrierEventState },
+): boolean {
+	if (state !== "delivered") return true;
+	const isDelivered = (id: string) =>
+		id === carrierId || message.receipts.some((receipt) => receipt.carrierId === id && receipt.state === "delivered");
+	return ids.every(isDelivered);
 }
 
 function effectOf(

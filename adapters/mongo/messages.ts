@@ -2,7 +2,7 @@
 
 import type { mongo } from "mongoose";
 import { finalStates, openStates, type State, statesBefore } from "../../domain/lifecycle.ts";
-import type { Message, SealedObjectName } from "../../domain/message.ts";
+import { carrierIdsOf, type Message, type SealedObjectName } from "../../domain/message.ts";
 import type { Transition } from "../../domain/transition.ts";
 import { createBatcher } from "../batcher.ts";
 import { findDue } from "./findDue.ts";
@@ -314,7 +314,8 @@ async function findAllByCarrierId(
 	return references.map(({ sendQueue, carrierId }) =>
 		found.find(
 			(message) =>
-				message.sendQueue === sendQueue && message.attempts.some((attempt) => attempt.carrierId === carrierId),
+				message.sendQueue === sendQueue &&
+				message.attempts.some((attempt) => carrierIdsOf(attempt).includes(carrierId)),
 		),
 	);
 }

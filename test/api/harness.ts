@@ -195,7 +195,10 @@ export async function createTestApi(replace: (deps: ApiDeps) => Partial<ApiDeps>
 		read: async (id: string) => (await store.messages.find(id)) as Message,
 		count: () => connection.collection("messages").countDocuments(),
 		/** Lets the message reach the carrier, which knows it by the id that is answered. */
-		async sent(id: string, carrierId = `c-${randomBytes(6).toString("hex")}`): Promise<string> {
+		async sent<T extends string | string[] = string>(
+			id: string,
+			carrierId = `c-${randomBytes(6).toString("hex")}` as T,
+		): Promise<T> {
 			const tokens = { claim: ids.random("claim"), reference: ids.random("reference") };
 			const apply = store.messages.transition;
 			await apply(enqueue((await store.messages.find(id)) as Message, clock()));

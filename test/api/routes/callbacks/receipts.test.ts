@@ -1,7 +1,7 @@
 // Carrier callbacks: only what is rightly signed, fresh, new and in order moves a message.
 
 import assert from "node:assert/strict";
-import { generateKeyPairSync } from "node:crypto";
+import { generateKeyPairSync, randomBytes } from "node:crypto";
 import { after, before, describe, it } from "node:test";
 import { LetheError } from "../../../../domain/errors.ts";
 import { parkingTenant } from "../../../../domain/ids.ts";
@@ -38,6 +38,25 @@ describe("POST /v1/callbacks/{carrier}/{queue}/receipts", () => {
 		assert.equal(message.content, undefined);
 		assert.equal(message.receipts[0]?.effect, "applied");
 		assert.ok(api.seen.settled.includes(message.submissionId));
+	});
+
+	it("a message in parts is delivered once each part is, though their receipts come at once, and fails with one", async () => {
+		const parts = () => Array.from({ length: 5 }, () => `p-${randomBytes(6).toString("hex")}`);
+		const { json: first } = await api.post(key);
+		const [early, ...others] = await api.sent(first.id, parts());
+		assert.equal((await api.callback(receiptOf(early as string))).status, 200);
+		const before = await api.read(first.id);
+		assert.deepEqual([before.state, before.receipts.map(({ effect }) => effect)], ["submitted", ["noted"]]);
+		const answers = await Promise.all(others.map((part) => api.callback(receiptOf(part))));
+		assert.ok(answers.every(({ status }) => status === 200));
+		const after = await api.read(first.id);
+		assert.equal(after.state, "delivered");
+		assert.deepEqual(after.receipts.map(({ effect }) => effect).sort(), ["applied", ...Array(4).fill("noted")]);
+		const { json: second } = await api.post(key);
+		const [delivered, failed] = await api.sent(second.id, parts());
+		await api.callback(receiptOf(delivered as string));
+		await api.callback(receiptOf(failed as string, "undelivered"));
+		assert.equal((await api.read(second.id)).state, "undelivered");
 	});
 
 	it("a forged receipt changes nothing", async () => {
