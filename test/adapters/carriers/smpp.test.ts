@@ -1,6 +1,10 @@
 // An SMSC may refuse, stall, throttle, garble or vanish at any octet: what became of a message is told as it is.
 
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, test } from "node:test";
 import type { Carrier, OutboundMessage } from "../../../adapters/carriers/carrier.ts";
 import { createSmpp } from "../../../adapters/carriers/smpp.ts";
@@ -355,5 +359,61 @@ describe("links", () => {
 		assert.equal((await last).kind, "accepted");
 		await closing;
 		assert.equal(smsc.heard("unbind").length, 1);
+	});
+});
+
+describe("TLS", () => {
+	/** A certificate of its own authority, for `localhost`. */
+	function makeCertificate(name: string) {
+		const folder = mkdtempSync(join(tmpdir(), "lethe-smpp-"));
+		const [key, cert] = ["key.pem", "cert.pem"].map((file) => join(folder, file)) as [string, string];
+		const subject = ["-subj", `/CN=${name}`, "-addext", `subjectAltName=DNS:${name}`];
+		const kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"];
+		const { status } = spawnSync("openssl", ["req", "-x509", ...kind, ...subject, "-keyout", key, "-out", cert]);
+		assert.equal(status, 0, "openssl is needed to make a certificate");
+		const made = { key: readFileSync(key, "utf8"), cert: readFileSync(cert, "utf8") };
+		rmSync(folder, { recursive: true });
+		return made;
+	}
+	const unreachable = { kind: "rejected", code: "unreachable", permanent: false };
+
+	test("a link is made to a verified certificate only, of that name, by TLS 1.2 or later", async () => {
+		const own = makeCertificate("localhost");
+		await using smsc = await startSmsc({ tls: own });
+		await using trusting = open(smsc.url, { ca: own.cert });
+		assert.equal((await trusting.send(message(), never)).kind, "accepted");
+		await using doubting = open(smsc.url);
+		assert.deepEqual(await doubting.send(message(), never), unreachable);
+		const other = makeCertificate("smsc.example");
+		await using impostor = await startSmsc({ tls: other });
+		await using named = open(impostor.url, { ca: other.cert });
+		assert.deepEqual(await named.send(message(), never), unreachable);
+		// Old OpenSSL rules, so that the server speaks it at all.
+		const old = { minVersion: "TLSv1.1", maxVersion: "TLSv1.1", ciphers: "DEFAULT:@SECLEVEL=0" } as const;
+		await using dated = await startSmsc({ tls: { ...own, ...old } });
+		await using modern = open(dated.url, { ca: own.cert });
+		assert.deepEqual(await modern.send(message(), never), unreachable);
+		for (const each of [impostor, dated]) assert.equal(each.heard("bind_transceiver").length, 0);
+	});
+
+	test("what can't be used safely is refused at once, and the refusal repeats none of it", () => {
+		const bad: [Record<string, string>, Record<string, string>][] = [
+			[{ url: "smpp://marker.example:2775" }, {}],
+			[{ url: "smpp://127.0.0.1.marker.example:2775" }, {}],
+			[{ url: "smpps://marker:marker@smsc.example:2775" }, {}],
+			[{ url: "smpps://marker.example" }, {}],
+			[{ url: "smpps://marker.example:99999" }, {}],
+			[{ bind: "marker" }, {}],
+			[{ window: "0" }, {}],
+			[{ binds: "marker" }, {}],
+			[{}, { systemId: "lethe", password: "marker-marker" }],
+			[{}, { callbackKey: "marker" }],
+		];
+		for (const [settings, own] of bad) {
+			assert.throws(
+				() => createSmpp({ settings, secrets: own }),
+				(error) => error instanceof TypeError && !/marker|99999/.test(error.message),
+			);
+		}
 	});
 });
