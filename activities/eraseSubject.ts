@@ -213,7 +213,7 @@ function keep(found: Found, message: Message, object: ErasableObject, verdict: E
 			citations: verdict.citations,
 			messageIds: [messageId],
 		});
-	} else if (!task.messageIds.includes(messageId) && task.messageIds.length < limits.requestPageItems) {
+	} else if (!task.messageIds.includes(messageId) && task.messageIds.length < limits.requestTaskMessagesMax) {
 		task.messageIds.push(messageId);
 	}
 }
@@ -245,7 +245,8 @@ async function issue(deps: EraseSubjectDeps, request: SubjectRequest, found: Fou
 		// What stays is told once, by the first.
 		const kept = from === 0 ? found.kept : [];
 		const said = objects.map(({ messageId, object, erasedAt, verified }) => [messageId, object, erasedAt, verified]);
-		const id = deps.ids.derive("certificate", JSON.stringify([about, said, groupKept(kept)]));
+		const text = JSON.stringify([about, said.map(String).sort(), groupKept(kept)]);
+		const id = deps.ids.derive("certificate", text);
 		const { handedToCarrier } = found;
 		const input = { id, kind: "request" as const, tenantId, objects, handedToCarrier, request: { id: about, kept } };
 		if (!request.certificates.includes(id)) {

@@ -9,6 +9,8 @@ import { cancel, eraseObjects, type Transition } from "../domain/transition.ts";
 export const erasableObjects = ["content", "address", "receipt"] as const;
 export type ErasableObject = (typeof erasableObjects)[number];
 
+const absent = { $exists: false };
+
 /** Whether an object is there still. */
 export function isPresent(message: Message, object: ErasableObject): boolean {
 	if (object !== "receipt") return message[object] !== undefined;
@@ -43,7 +45,14 @@ export function planErasure(
 
 function erase(message: Message, present: ErasableObject[], marks: Record<string, unknown>, now: number): Transition {
 	const sealed = sealedObjects.filter((object) => present.includes(object));
-	const erasing = eraseObjects(message, sealed, now, { holds: { $size: 0 } });
+	// As it was read: of two who erase it at once, one does, and says when.
+	const asRead = present.map((object) => [
+		`retention.${object}.erasedAt`,
+		message.retention[object]?.erasedAt ?? absent,
+	]);
+	const sealedAsRead = sealed.map((object) => [`${object}.wrappingKeyId`, message[object]?.wrappingKeyId]);
+	const where = { holds: { $size: 0 }, ...Object.fromEntries([...asRead, ...sealedAsRead]) };
+	const erasing = eraseObjects(message, sealed, now, where);
 	const receipts = present.includes("receipt")
 		? { receipts: [], "retention.receipt.erasedAt": now, "retention.receipt.verifiedAt": now }
 		: {};

@@ -8,6 +8,7 @@ import type { ActivityDeps } from "./deps.ts";
 import type { createEraseSubject } from "./eraseSubject.ts";
 import type { createExportSubject } from "./exportSubject.ts";
 import { guarded } from "./guarded.ts";
+import type { Cursor } from "./subjectPages.ts";
 
 export type StepRequestDeps = Pick<ActivityDeps, "clock" | "log" | "evidence"> & {
 	store: Pick<ActivityDeps["store"], "subjectRequests">;
@@ -70,10 +71,12 @@ async function erasePage(deps: StepRequestDeps, request: SubjectRequest, then: "
 		await deps.eraseSubject.endConsents(request);
 	}
 	const next = await deps.eraseSubject.eraseOnePage(request, erasure.cursor);
+	const { pass, cursor } = erasure;
 	await deps.store.subjectRequests.change(_id, (current) => {
 		// Begun anew by a person's decision meanwhile, or another worker was faster.
-		if (!current.erasure || current.revision !== (request as typeof current).revision) return undefined;
-		return { ...current, erasure: { ...current.erasure, ...(next ? { cursor: next } : { step: then }) } };
+		const now = current.erasure;
+		if (now?.pass !== pass || now.step !== "erase" || !isSame(now.cursor, cursor)) return undefined;
+		return { ...current, erasure: { ...now, ...(next ? { cursor: next } : { step: then }) } };
 	});
 }
 
@@ -81,19 +84,32 @@ async function certify(deps: StepRequestDeps, request: SubjectRequest): Promise<
 	const now = deps.clock();
 	const { certificates, erasedCount, kept, tasks, recheckAt } = await deps.eraseSubject.certify(request);
 	await deps.store.subjectRequests.change(request._id, (current) => {
-		if (current.erasure?.step !== "certify") return undefined;
+		if (current.erasure?.step !== "certify" || current.erasure.pass !== request.erasure?.pass) return undefined;
 		const raised = tasks.filter(({ name }) => !current.tasks.some((task) => task.name === name));
 		const keptCount = kept.reduce((sum, { count }) => sum + count, 0);
-		const { startedAt, cursor } = current.erasure;
+		const { startedAt, pass, cursor } = current.erasure;
 		const next: SubjectRequest = {
 			...current,
-			erasure: withoutUndefined({ startedAt, cursor, step: "done" as const, erasedCount, keptCount, kept, recheckAt }),
+			erasure: withoutUndefined({
+				startedAt,
+				pass,
+				cursor,
+				step: "done" as const,
+				erasedCount,
+				keptCount,
+				kept,
+				recheckAt,
+			}),
 			tasks: [...current.tasks, ...raised.map((task) => ({ ...task, raisedAt: now }))],
 			certificates: [...new Set([...current.certificates, ...certificates])],
 			log: [...current.log, { at: now, type: "executed", by: "engine" }],
 		};
 		return { ...next, state: restingState(next) };
 	});
+}
+
+function isSame(one: Cursor, other: Cursor): boolean {
+	return one.index === other.index && one.acceptedAt === other.acceptedAt;
 }
 
 /** Raises the reminders that are due, and sets when the request is looked at next; undefined when both stand. */

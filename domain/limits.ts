@@ -84,6 +84,8 @@ export const limits = {
 
 	// subjects' requests
 	requestPageItems: 250,
+	// A task names so many of the messages that it is about.
+	requestTaskMessagesMax: 250,
 	// A longer list would make a certificate that no tool reads at once: then there are several.
 	requestCertificateItemsMax: 10_000,
 	// What waits for a release, a receipt or a date is looked at again after this time.

@@ -103,6 +103,8 @@ export type SubjectRequest = {
 	/** Of an erasure that is under way: when it began, and how far its pages have come. */
 	erasure?: {
 		startedAt: number;
+		/** How often all of it was begun; what a pass of before has found changes nothing. */
+		pass: number;
 		/** `settle`: messages that were being accepted as it began are waited for, then the pages are gone through again. */
 		step: "erase" | "settle" | "certify" | "done";
 		/** Which pseudonym and category, and the acceptance of the last message seen of it. */
@@ -133,7 +135,13 @@ export function beginErasure(request: SubjectRequest, now: number): SubjectReque
 	return {
 		...request,
 		state: request.closed ? "closed" : "executing",
-		erasure: { startedAt: erasure?.startedAt ?? now, step: "erase", cursor: { index: 0 }, ...counts },
+		erasure: {
+			startedAt: erasure?.startedAt ?? now,
+			pass: (erasure?.pass ?? 0) + 1,
+			step: "erase",
+			cursor: { index: 0 },
+			...counts,
+		},
 		nextCheckAt: now,
 	};
 }

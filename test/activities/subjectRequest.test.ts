@@ -193,8 +193,8 @@ describe("a subject's request", () => {
 			acceptedAt: engine.clock() - 1_000,
 			contentAtFinal: false,
 		};
-		const queued = await engine.accept({ ...shape, state: "queued" });
 		const at = engine.clock() + 24 * hourMs;
+		const queued = await engine.accept({ ...shape, state: "queued", deadlineAt: at, closeAt: at });
 		const open = { ...shape, state: "submitted" as const, attempt: 1, carrierId: "c-1", deadlineAt: at, closeAt: at };
 		const sent = await engine.accept(open);
 		const { id } = await record({ kind: "erasure", number });
@@ -224,7 +224,7 @@ describe("a subject's request", () => {
 		const placed = (await door.post("/v1/holds", hold)).json;
 		const { id } = await record({ kind: "erasure", number });
 		await step(id, "identity", identity());
-		const first = await settled(id, limits.orphanPatienceMs, isDone);
+		const first = await settled(id, limits.orphanPatienceMs, (request) => isDone(request) && request.alerts.length > 0);
 		assert.equal(first.state, "deciding");
 		assert.deepEqual(
 			first.tasks.map(({ name, messageIds }: Record<string, unknown>) => [name, messageIds]),
@@ -242,6 +242,27 @@ describe("a subject's request", () => {
 		await door.post(`/v1/holds/${placed.id}/release`, {});
 		await settled(id, hourMs / 2, ({ certificates }) => certificates.length > 0);
 		assert.equal((await engine.read(message?._id as string)).content, undefined);
+	});
+
+	it("several workers at once, each from where another was, erase once and certify once", async () => {
+		const number = numberOf(906);
+		const messages = await delivered(Array.from({ length: 30 }, () => number));
+		const { id } = await record({ kind: "erasure", number });
+		await step(id, "identity", identity());
+		engine.time.offsetMs += limits.orphanPatienceMs;
+		const request = await until(async () => {
+			await Promise.all(Array.from({ length: 3 }, () => engine.activities.stepRequest(id)));
+			const now = await read(id);
+			return isDone(now) && now;
+		}, 60_000);
+		assert.equal(request.certificates.length, 1);
+		assert.equal(request.erasure.erasedCount, 60);
+		for (const { _id } of messages) {
+			const { content, certificates, evidence } = await engine.read(_id);
+			assert.equal(content, undefined);
+			assert.deepEqual(certificates, request.certificates);
+			assert.equal(evidence.filter(({ type, code }) => type === "erased" && code === "content").length, 1);
+		}
 	});
 
 	it("a restriction suspends sending until it is lifted, and erases nothing", async () => {
