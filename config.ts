@@ -90,6 +90,24 @@ export const settings = {
 		schema: lifetime.default(35 * 24 * 3600_000),
 		doc: "Longest life of a Vault snapshot, in ms, or `unbounded`.",
 	},
+	// NIST SP 800-57 Part 1 Rev. 5, table 1: private signature keys one to three years; symmetric keys two years of
+	// originator use.
+	LETHE_SIGNING_KEY_PERIOD_MS: {
+		schema: milliseconds.default(2 * 365 * 24 * 3600_000),
+		doc: "Cryptoperiod of the keys that sign certificates and checkpoints, in ms; past it doctor and metrics say so.",
+	},
+	LETHE_HMAC_KEY_PERIOD_MS: {
+		schema: milliseconds.default(2 * 365 * 24 * 3600_000),
+		doc: "Cryptoperiod of the HMAC keys, in ms; past it doctor and metrics say so.",
+	},
+	LETHE_COHORT_KEY_PERIOD_MS: {
+		schema: milliseconds.default(2 * 365 * 24 * 3600_000),
+		doc: "Cryptoperiod of cohort keys, in ms; past it the sweep rotates them and wraps anew what they wrap.",
+	},
+	LETHE_PURGE_LAG_MS_MAX: {
+		schema: milliseconds.default(3600_000),
+		doc: "How long after it is due a cohort may stand, in ms, before doctor and metrics say so.",
+	},
 	LETHE_LOG_LIFETIME_MS: {
 		schema: lifetime.default(35 * 24 * 3600_000),
 		doc: "Longest life of a log file, in ms, or `unbounded`.",
@@ -145,6 +163,12 @@ export function loadConfig(environment: Record<string, string | undefined> = pro
 			concurrency: read("LETHE_SENDER_CONCURRENCY"),
 			ratePerSecondDefault: read("LETHE_SEND_RATE_DEFAULT"),
 		},
+		keys: {
+			signingPeriodMs: read("LETHE_SIGNING_KEY_PERIOD_MS"),
+			hmacPeriodMs: read("LETHE_HMAC_KEY_PERIOD_MS"),
+			cohortPeriodMs: read("LETHE_COHORT_KEY_PERIOD_MS"),
+		},
+		purgeLagMsMax: read("LETHE_PURGE_LAG_MS_MAX"),
 		lifetimes: {
 			oplogMs: read("LETHE_OPLOG_LIFETIME_MS"),
 			journalMs: read("LETHE_JOURNAL_LIFETIME_MS"),

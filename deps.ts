@@ -10,6 +10,7 @@ import { openCarrier } from "./adapters/carriers/registry.ts";
 import { createCohorts } from "./adapters/cohorts.ts";
 import { createExportSeal } from "./adapters/exportSeal.ts";
 import { createFileWitness } from "./adapters/fileWitness.ts";
+import { createKeyRotation } from "./adapters/keyRotation.ts";
 import { createKeysAhead, repeatKeysAhead } from "./adapters/keysAhead.ts";
 import { connectMongo } from "./adapters/mongo/connection.ts";
 import { createStore, type Store } from "./adapters/mongo/store.ts";
@@ -21,6 +22,7 @@ import { createCohortKeys } from "./adapters/vault/cohortKeys.ts";
 import { vaultFailure } from "./adapters/vault/connection.ts";
 import { createEncryption } from "./adapters/vault/encryption.ts";
 import { createHmacKeys } from "./adapters/vault/hmacKeys.ts";
+import { createKeyVersions } from "./adapters/vault/keyVersions.ts";
 import { createSigner, type Signer } from "./adapters/vault/signer.ts";
 import { createVaultWitness } from "./adapters/vault/witness.ts";
 import { createCertificates } from "./audit/certificate.ts";
@@ -91,6 +93,7 @@ export async function createDeps(config: Config, name: ProcessName) {
 		name === "api" ? repeatKeysAhead(createKeysAhead({ cohorts, encryption, log })) : () => undefined;
 	const vaultOfKeys = vaultFor(name === "worker" ? "signer" : name === "api" ? "api" : "admin");
 	const signer = createSigner({ vault: vaultOfKeys, clock });
+	const keyVersions = createKeyVersions({ vault: vaultFor(name === "worker" ? "rewrapper" : name) });
 	const { policies, stop: stopFollowing } = await followPolicies(store, monotonic, log);
 	const runs = createRuns({
 		client: temporal.client,
@@ -116,6 +119,10 @@ export async function createDeps(config: Config, name: ProcessName) {
 		encryption,
 		cohortKeys,
 		cohorts,
+		keyVersions,
+		keyRotation: createKeyRotation({ keyVersions, wrappingKeys: store.wrappingKeys, clock }),
+		cohortKeyPeriodMs: config.keys.cohortPeriodMs,
+		limits: { purgeLagMsMax: config.purgeLagMsMax, keyPeriods: config.keys },
 		hmac: createHmacKeys({ vault: vaultFor(name === "admin" ? "admin" : "api"), clock }),
 		...openEvidence(config, { clock, ids, store, vault: vaultOfKeys, signer }),
 		secrets,

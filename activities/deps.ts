@@ -3,6 +3,7 @@
 import type { Carrier } from "../adapters/carriers/carrier.ts";
 import type { Cohorts } from "../adapters/cohorts.ts";
 import type { ExportSeal } from "../adapters/exportSeal.ts";
+import type { KeyRotation } from "../adapters/keyRotation.ts";
 import type { Store } from "../adapters/mongo/store.ts";
 import type { SendQueues } from "../adapters/redis/sendQueues.ts";
 import type { Runs } from "../adapters/temporal/client.ts";
@@ -33,6 +34,9 @@ export type ActivityDeps = {
 	exportSeal: Pick<ExportSeal, "seal">;
 	certificates: Certificates;
 	evidence: Evidence;
+	keyRotation: Pick<KeyRotation, "renew">;
+	/** How long a cohort's key is used before it is made new. */
+	cohortKeyPeriodMs: number;
 	checkpoints: Pick<Checkpoints, "publish">;
 	policies: Pick<Policies, "reevaluate" | "replan" | "excluded" | "inForce" | "preview">;
 	publish: Pick<Publish, "settle">;

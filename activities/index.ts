@@ -11,6 +11,7 @@ import { createIntegrate } from "./integrate.ts";
 import { createPrepare } from "./prepare.ts";
 import { createPurge } from "./purge.ts";
 import { createRejudge } from "./rejudge.ts";
+import { createRenewKeys } from "./renewKeys.ts";
 import { createResolve } from "./resolve.ts";
 import { createRetime } from "./retime.ts";
 import { createSimulate } from "./simulate.ts";
@@ -34,7 +35,8 @@ export function createActivities(deps: ActivityDeps) {
 	const retime = createRetime({ ...deps, rejudge });
 	const subject = { eraseSubject: createEraseSubject(deps), exportSubject: createExportSubject(deps) };
 	const sweepRequests = createSweepRequests(deps);
-	const sweep = createSweep({ ...deps, ...steps, sweepRequests, retime, integrate: createIntegrate(deps) });
+	const more = { sweepRequests, integrate: createIntegrate(deps), renewKeys: createRenewKeys(deps) };
+	const sweep = createSweep({ ...deps, ...steps, ...more, retime });
 	return {
 		prepare: prepare.prepare,
 		deliver: deliver.deliver,

@@ -15,6 +15,7 @@ import type { ActivityDeps } from "./deps.ts";
 import { guarded } from "./guarded.ts";
 import { type createIntegrate, ensureIntegrated } from "./integrate.ts";
 import type { createPrepare } from "./prepare.ts";
+import type { createRenewKeys } from "./renewKeys.ts";
 import type { createResolve } from "./resolve.ts";
 import type { createRetime } from "./retime.ts";
 import type { createSweepRequests } from "./sweepRequests.ts";
@@ -34,6 +35,7 @@ export type SweepDeps = Pick<ActivityDeps, "clock" | "log" | "runs" | "publish" 
 	certify: ReturnType<typeof createCertify>;
 	tend: ReturnType<typeof createTend>;
 	sweepRequests: ReturnType<typeof createSweepRequests>;
+	renewKeys: ReturnType<typeof createRenewKeys>;
 	unpark: ReturnType<typeof createUnpark>;
 	integrate: ReturnType<typeof createIntegrate>;
 };
@@ -57,6 +59,7 @@ export function createSweep(deps: SweepDeps) {
 		}
 		await guarded(deps, () => deps.tend());
 		await guarded(deps, () => deps.sweepRequests());
+		await guarded(deps, () => deps.renewKeys());
 		await guarded(deps, () => deps.store.parkedReceipts.eraseDue(now));
 		await guarded(deps, () => deps.store.idempotencyKeys.eraseDue(now));
 		await guarded(deps, () => sweepProposals(deps, now));

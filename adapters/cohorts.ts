@@ -44,6 +44,7 @@ export function createCohorts(deps: {
 			state: "open",
 			holds: [],
 			createdAt: deps.clock(),
+			keyMadeAt: deps.clock(),
 			certificates: [],
 			nextCheckAt: place.holdId === undefined ? place.dueAt : deps.clock() + limits.holdKeyCheckMs,
 		});

@@ -37,6 +37,7 @@ import { addReadRequests } from "./routes/subjectRequests/read.ts";
 import { addRequestRecords } from "./routes/subjectRequests/records.ts";
 import { addRequestSteps } from "./routes/subjectRequests/steps.ts";
 import { addTemplates } from "./routes/templates.ts";
+import { watchForgetting } from "./watched.ts";
 
 const apiVersion = "1.0.0";
 const docsPolicy =
@@ -47,6 +48,7 @@ const docsPolicy =
 export async function createApp(deps: ApiDeps) {
 	const app = createInstance(deps);
 	const metrics = createMetrics();
+	watchForgetting(metrics, deps);
 	const known = collectMethods(app);
 	app.addHook("onResponse", async (request, reply) => {
 		metrics.observeRequest(

@@ -8,9 +8,11 @@ import type { Store } from "../adapters/mongo/store.ts";
 import type { Runs } from "../adapters/temporal/client.ts";
 import type { Encryption } from "../adapters/vault/encryption.ts";
 import type { HmacKeys } from "../adapters/vault/hmacKeys.ts";
+import type { KeyVersions } from "../adapters/vault/keyVersions.ts";
 import type { Signer } from "../adapters/vault/signer.ts";
 import type { Evidence } from "../audit/evidence.ts";
 import type { EvidenceExports } from "../audit/evidenceExport.ts";
+import type { KeyPeriods } from "../audit/keyAges.ts";
 import type { IdKind } from "../domain/ids.ts";
 import type { Policies } from "../policies/index.ts";
 import type { Publish } from "../policies/publish.ts";
@@ -25,6 +27,9 @@ export type ApiDeps = {
 	store: Store;
 	encryption: Pick<Encryption, "encrypt">;
 	exportSeal: Pick<ExportSeal, "createReader">;
+	keyVersions: Pick<KeyVersions, "read">;
+	/** What is too late, and too old; metrics say so. */
+	limits: { purgeLagMsMax: number; keyPeriods: KeyPeriods };
 	cohorts: Pick<Cohorts, "ensure">;
 	hmac: Pick<HmacKeys, "mac" | "allMacs">;
 	policies: Pick<Policies, "evaluate" | "excluded" | "extendableTo" | "isCapped" | "retentionPlan">;

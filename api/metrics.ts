@@ -1,6 +1,6 @@
 // What the API counts. Labels are routes, codes and enums; nothing that tells of a person.
 
-import { Counter, collectDefaultMetrics, Histogram, Registry } from "prom-client";
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 
 export type Metrics = ReturnType<typeof createMetrics>;
 
@@ -28,7 +28,20 @@ export function createMetrics() {
 		registers: [registry],
 	});
 
+	/** A figure that is read when it is asked for; none while that fails. */
+	function watch(name: string, help: string, read: () => Promise<number>): void {
+		new Gauge({
+			name,
+			help,
+			registers: [registry],
+			async collect() {
+				this.set(await read().catch(() => Number.NaN));
+			},
+		});
+	}
+
 	return {
+		watch,
 		countAcceptance: (category: string, result: string) => acceptances.inc({ category, result }),
 		countCallback: (carrier: string, result: string) => callbacks.inc({ carrier, result }),
 		observeRequest: (method: string, route: string, status: number, seconds: number) =>

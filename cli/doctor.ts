@@ -1,6 +1,7 @@
 // `lethe doctor`: checks configuration, servers, clocks, keys and policies, and names the mend of what is wrong.
 
 import { Command } from "commander";
+import { findKeyAges } from "../audit/keyAges.ts";
 import { loadConfig } from "../config.ts";
 import type { Deps } from "../deps.ts";
 import { isSound } from "../domain/evidence.ts";
@@ -94,6 +95,7 @@ export async function examine(): Promise<Finding[]> {
 			}),
 		);
 		findings.push(await lookAtEvidence(deps));
+		findings.push(...(await examineForgetting(deps)));
 		findings.push(
 			await look("send queues", "Create one with `lethe admin queue`.", async () => {
 				const queues = await deps.store.sendQueues.all();
@@ -133,6 +135,24 @@ async function lookAtProcesses({ runs, sendQueues, store }: Deps): Promise<Findi
 		return "every send queue that is not paused is worked";
 	});
 	return [worker, sender];
+}
+
+async function examineForgetting(deps: Deps): Promise<Finding[]> {
+	const now = deps.clock();
+	return [
+		await look("purge", "See what holds the worker or the cohort up: `lethe keys list --cohort ID`.", async () => {
+			const lagMs = now - ((await deps.store.cohorts.oldestDueAt(now)) ?? now);
+			const lag = `the cohort that is overdue for the longest has been due for ${Math.round(lagMs / 1000)} s`;
+			if (lagMs > deps.limits.purgeLagMsMax) throw new Error(lag);
+			return lagMs > 0 ? lag : "no cohort is overdue";
+		}),
+		await look("cryptoperiods", "Rotate each with `lethe keys rotate NAME`.", async () => {
+			const ages = await findKeyAges(deps.keyVersions, deps.limits.keyPeriods, now);
+			const overdue = ages.filter((age) => age.overdue).map(({ name }) => name);
+			if (overdue.length > 0) throw new Error(`in use beyond its period: ${overdue.join(", ")}`);
+			return `${ages.length} signing and HMAC keys are within theirs`;
+		}),
+	];
 }
 
 // An approval that nobody signed in to give is said here too.

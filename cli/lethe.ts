@@ -36,6 +36,10 @@ const commands: Record<string, { about: string; load: Load }> = {
 		about: "check configuration, servers, clocks, keys and policies",
 		load: async () => (await import("./doctor.ts")).doctorCommand(),
 	},
+	keys: {
+		about: "list keys, rotate them, wrap anew what they wrap",
+		load: async () => (await import("./keys.ts")).keysCommand(),
+	},
 	admin: {
 		about: "prepare the stores; create tenants, send queues and API keys",
 		load: async () => (await import("./admin.ts")).adminCommand(),

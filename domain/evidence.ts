@@ -50,6 +50,7 @@ const otherActs = [
 	"record_erased",
 	"orphan_discarded",
 	"page_erased",
+	"key_rotated",
 	"cohort_key_destroyed",
 	"policy_proposed",
 	"policy_checked",

@@ -98,6 +98,13 @@ export const limits = {
 	exportPatienceMs: 25_000,
 	exportLifeMs: 10 * 60_000,
 
+	// rotation
+	// A rotated key's old versions open what was drawn under them just before for so long; then they end.
+	keyRestMs: 10 * 60_000,
+	keysRenewedPerSweepItems: 50,
+	// Vault refuses longer lists.
+	rewrapPageItems: 200,
+
 	// purge
 	purgePageItems: 500,
 	// Pages of one step: while one is read back and certified, the next is erased.

@@ -23,6 +23,8 @@ export type Cohort = {
 	state: "open" | "closing" | "condemned" | "destroyed";
 	holds: string[];
 	createdAt: number;
+	/** When its key's oldest version that still opens anything was made. */
+	keyMadeAt: number;
 	destroyedAt?: number;
 	certificates: string[];
 	/** Members have left it for other cohorts; when the last of them is due under the policies of today. */
@@ -143,7 +145,7 @@ const collections = {
 		{ "subject.mac": 1, category: 1, acceptedAt: -1 },
 	],
 	subjectRecords: [{ subjects: 1 }, { tenantId: 1, kind: 1, recordedAt: -1, _id: -1 }, { nextCheckAt: 1 }],
-	cohorts: [{ nextCheckAt: 1 }, { holdId: 1 }],
+	cohorts: [{ nextCheckAt: 1 }, { holdId: 1 }, { state: 1, dueAt: 1 }, { state: 1, keyMadeAt: 1 }],
 	subjectRequests: [{ tenantId: 1, recordedAt: -1, _id: -1 }, { nextCheckAt: 1 }],
 	subjectExports: [{ requestId: 1 }, { eraseBy: 1 }],
 	subjectExportPages: [{ exportId: 1 }],

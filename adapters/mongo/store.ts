@@ -5,6 +5,7 @@ import { LetheError } from "../../domain/errors.ts";
 import type { Message } from "../../domain/message.ts";
 import type { PolicyVersion, Proposal, Retiming } from "../../domain/proposal.ts";
 import { createBatcher } from "../batcher.ts";
+import { createCohortStore } from "./cohorts.ts";
 import type { MongoConnection } from "./connection.ts";
 import { createEvidenceStore } from "./evidence.ts";
 import { findDue } from "./findDue.ts";
@@ -98,76 +99,19 @@ async function findMissing(connection: MongoConnection, names: (keyof typeof ind
 	return missing;
 }
 
-function createCohortStore(collection: mongo.Collection<Cohort>) {
-	return {
-		find: createBatcher<string, Cohort | undefined>({
-			itemsMax: 200,
-			inFlightMax: 2,
-			run: (ids) =>
-				guardStore(async () => {
-					const found = await collection.find({ _id: { $in: [...new Set(ids)] } }).toArray();
-					return ids.map((id) => found.find((cohort) => cohort._id === id));
-				}),
-		}),
-		/** Inserts an open cohort unless it exists; answers what stands in the store. */
-		open: (cohort: Cohort) =>
-			guardStore(async () => {
-				if (await insertOnce(collection, cohort)) return cohort;
-				return (await collection.findOne({ _id: cohort._id })) as Cohort;
-			}),
-		/** Compare-and-set of the cohort's state; a hold on it refuses the change. */
-		advance: (id: string, from: Cohort["state"], to: Cohort["state"], set: Partial<Cohort> = {}) =>
-			guardStore(async () => {
-				const result = await collection.updateOne(
-					{ _id: id, state: from, holds: { $size: 0 } },
-					{ $set: { ...set, state: to } },
-				);
-				return result.matchedCount === 1;
-			}),
-		/** Notes of cohorts, before it happens, that members leave them, and when the last of those is due now. */
-		noteLeaving: (leaving: { cohortId: string; dueAt: number }[], now: number, checkAt: number) =>
-			guardStore(async () => {
-				const operations = leaving.map(({ cohortId, dueAt }) => ({
-					updateOne: {
-						filter: { _id: cohortId, state: "open" as const },
-						update: { $max: { leftDueAt: dueAt, leftAt: now }, $min: { nextCheckAt: checkAt } },
-					},
-				}));
-				if (operations.length > 0) await collection.bulkWrite(operations, { ordered: false });
-			}),
-		/** Lets nothing join an open cohort any more. */
-		retire: (id: string, now: number) =>
-			guardStore(async () => {
-				const filter = { _id: id, state: "open", retiredAt: { $exists: false } } as const;
-				return (await collection.updateOne(filter, { $set: { retiredAt: now } })).matchedCount === 1;
-			}),
-		set: (id: string, set: Partial<Cohort>) =>
-			guardStore(async () => void (await collection.updateOne({ _id: id }, { $set: set }))),
-		/** Nothing is left to do for this cohort; or look again at `at`. */
-		nextCheck: (id: string, at: number | undefined) =>
-			guardStore(
-				async () =>
-					void (await collection.updateOne(
-						{ _id: id },
-						at === undefined ? { $unset: { nextCheckAt: 1 } } : { $set: { nextCheckAt: at } },
-					)),
-			),
-		/** Has the sweep look now at the keys of a hold that was released. */
-		endHold: (holdId: string, now: number) =>
-			guardStore(async () => {
-				const found = await collection.find({ holdId }, { projection: { state: 1 } }).toArray();
-				const standing = found.filter(({ state }) => state !== "destroyed").map(({ _id }) => _id);
-				if (standing.length > 0)
-					await collection.updateMany({ _id: { $in: standing } }, { $set: { nextCheckAt: now } });
-			}),
-		findDue: (now: number, itemsMax: number) => findDue(collection, now, itemsMax),
-	};
-}
-
 function createWrappingKeyStore(collection: mongo.Collection<WrappingKeyDocument>) {
 	return {
 		insert: (document: WrappingKeyDocument) => guardStore(async () => void (await collection.insertOne(document))),
 		find: (id: string) => guardStore(async () => (await collection.findOne({ _id: id })) ?? undefined),
+		findByCohort: (cohortId: string) => guardStore(() => collection.find({ cohortId }).toArray()),
+		/** Puts other wrapped copies of the same keys in the places of these; one that changed meanwhile stays. */
+		replaceWrapped: (changes: { id: string; from: string; to: string }[]) =>
+			guardStore(async () => {
+				const operations = changes.map(({ id, from, to }) => ({
+					updateOne: { filter: { _id: id, wrapped: from }, update: { $set: { wrapped: to } } },
+				}));
+				if (operations.length > 0) await collection.bulkWrite(operations, { ordered: false });
+			}),
 		deleteByCohort: (cohortId: string) =>
 			guardStore(async () => (await collection.deleteMany({ cohortId })).deletedCount),
 	};

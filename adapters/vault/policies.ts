@@ -66,10 +66,16 @@ export const policies: Record<Role | "issuer", Policy> = {
 			allowed_parameters: { deletion_allowed: [true] },
 		},
 	},
-	// Moves data keys to cohorts that policies of today ask for: opening them is the sender's right, which the worker has.
+	// Moves data keys to cohorts that policies of today ask for, and rotates cohorts' keys: opening what they wrap is the
+	// sender's right, which the worker has.
 	rewrapper: {
 		...ownToken,
-		"transit/keys/cohort-*": { capabilities: ["create", "update"], allowed_parameters: { type: ["aes256-gcm96"] } },
+		// Below a key that is `rotate`, which takes no parameter, and the end of its old versions.
+		"transit/keys/cohort-*": {
+			capabilities: ["create", "read", "update"],
+			allowed_parameters: { type: ["aes256-gcm96"], min_decryption_version: [] },
+		},
+		"transit/rewrap/cohort-*": { capabilities: ["update"] },
 		"transit/datakey/plaintext/cohort-*": { capabilities: ["update"] },
 	},
 	signer: {
@@ -84,6 +90,14 @@ export const policies: Record<Role | "issuer", Policy> = {
 		...readPublicKeys,
 		...readWitness,
 		"transit/export/hmac-key/hmac-api-key": { capabilities: ["read"] },
+		"transit/keys": { capabilities: ["list"] },
+		"transit/keys/certificate/rotate": { capabilities: ["update"] },
+		"transit/keys/evidence/rotate": { capabilities: ["update"] },
+		"transit/keys/cohort-*": {
+			capabilities: ["read", "update"],
+			allowed_parameters: { min_decryption_version: [] },
+		},
+		"transit/rewrap/cohort-*": { capabilities: ["update"] },
 		"transit/keys/hmac-*": {
 			capabilities: ["create", "update", "read"],
 			allowed_parameters: { type: ["aes256-gcm96"], exportable: [true] },

@@ -68,6 +68,8 @@ export async function createTestApi(replace: (deps: ApiDeps) => Partial<ApiDeps>
 		encryption,
 		exportSeal: createExportSeal(),
 		cohorts,
+		keyVersions: { read: async () => undefined },
+		limits: { purgeLagMsMax: 3600_000, keyPeriods: { signingPeriodMs: 1, hmacPeriodMs: 1 } },
 		hmac,
 		policies: policy,
 		packs: stored,

@@ -119,6 +119,9 @@ export async function createEngine(options: EngineOptions = {}) {
 			keys: async () => [memory.publicJwk],
 		}),
 		cohorts,
+		// Vault's matter: nothing is rotated here.
+		keyRotation: { renew: async () => ({ state: "done", rewrappedCount: 0 }) },
+		cohortKeyPeriodMs: 730 * day,
 		policies: typeof policies === "function" ? policies(store) : { ...constantPolicies, ...policies },
 		publish: { settle: async () => undefined },
 		carriers: { sender: async () => carrier },

@@ -179,6 +179,8 @@ describe("store", () => {
 			[{ tenantId: "t" }, { acceptedAt: -1, _id: -1 }],
 			[{ "content.cohortId": "c" }],
 			[{ holdId: "h" }, undefined, "cohorts"],
+			[{ state: "open", dueAt: { $lte: 1 } }, { dueAt: 1 }, "cohorts"],
+			[{ state: "open", keyMadeAt: { $lte: 1 } }, { keyMadeAt: 1 }, "cohorts"],
 			[{ cohortId: "c" }, undefined, "purgePages"],
 			[{ "address.cohortId": "c" }],
 			[{ "subject.mac": { $in: ["m", "n"] } }],

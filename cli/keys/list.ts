@@ -1,0 +1,85 @@
+// `lethe keys list`: every key by its use, with its age and its cryptoperiod; of a cohort's, what still needs it.
+
+import { Command } from "commander";
+import { findKeyAges } from "../../audit/keyAges.ts";
+import type { Deps } from "../../deps.ts";
+import { adminDeps } from "../target.ts";
+
+const day = 24 * 3600_000;
+
+export function listCommand(): Command {
+	return new Command("list")
+		.description("List keys with age, use and what depends on them.")
+		.option("--cohort <id>", "one cohort's key, and what still needs it")
+		.option("--json", "print JSON")
+		.action(async (options: { cohort?: string; json?: boolean }) => {
+			const deps = await adminDeps();
+			try {
+				const found = options.cohort ? await describeCohort(deps, options.cohort) : await takeInventory(deps);
+				process.stdout.write(options.json ? `${JSON.stringify(found)}\n` : describe(found));
+			} finally {
+				await deps.close();
+			}
+		});
+}
+
+/** Signing and HMAC keys one by one, cohorts' keys as sums. `unknown`: keys in Vault that no cohort here is of. */
+async function takeInventory(deps: Deps) {
+	const now = deps.clock();
+	const names = await deps.keyVersions.names();
+	const inVault = names.filter((name) => name.startsWith("cohort-")).length;
+	const people = names.filter((name) => /^(certificate|evidence|hmac-)/.test(name));
+	const keys = (await findKeyAges(deps.keyVersions, deps.limits.keyPeriods, now, people)).map((age) => ({
+		...age,
+		ageDays: Math.floor((now - age.madeAt) / day),
+	}));
+	const states = await deps.store.cohorts.countByState();
+	const [oldest] = await deps.store.cohorts.findKeysMadeBefore(now, 1);
+	const overdue = await deps.store.cohorts.findKeysMadeBefore(now - deps.cohortKeyPeriodMs, 1);
+	const { open, closing, condemned } = states;
+	if (keys.some((key) => key.overdue)) process.exitCode = 1;
+	return {
+		keys,
+		cohorts: {
+			...states,
+			inVault,
+			unknown: Math.max(0, inVault - open - closing - condemned),
+			oldestAgeDays: oldest ? Math.floor((now - oldest.keyMadeAt) / day) : 0,
+			overdue: overdue.length > 0,
+		},
+	};
+}
+
+async function describeCohort(deps: Deps, id: string) {
+	const cohort = await deps.store.cohorts.find(id);
+	const key = await deps.keyVersions.read(`cohort-${id}`);
+	if (!cohort && !key) process.exitCode = 1;
+	const [messages, receipts, wrappingKeys] = await Promise.all([
+		deps.store.messages.countSealedIn(id),
+		deps.store.parkedReceipts.countIn(id),
+		deps.store.wrappingKeys.findByCohort(id),
+	]);
+	return {
+		cohort: id,
+		state: cohort?.state ?? "unknown",
+		...(cohort?.holdId ? { hold: cohort.holdId } : {}),
+		...(cohort ? { dueAt: cohort.dueAt, keyMadeAt: cohort.keyMadeAt } : {}),
+		inVault: key !== undefined,
+		...(key ? { versions: key.newest, opensFrom: key.opensFrom } : {}),
+		needs: { sealedObjects: messages, parkedReceipts: receipts, wrappingKeys: wrappingKeys.length },
+	};
+}
+
+function describe(found: Awaited<ReturnType<typeof takeInventory> | ReturnType<typeof describeCohort>>): string {
+	if (!("keys" in found)) return `${JSON.stringify(found, null, 2)}\n`;
+	const lines = found.keys.map(({ name, use, versions, ageDays, rotateBy, overdue }) => {
+		const by = new Date(rotateBy).toISOString().slice(0, 10);
+		return `${name}: ${use}, version ${versions}, ${ageDays} days old, ${overdue ? "OVERDUE since" : "rotate by"} ${by}`;
+	});
+	const { inVault, open, closing, condemned, destroyed, unknown, oldestAgeDays } = found.cohorts;
+	lines.push(
+		`cohorts: ${inVault} keys (${open} open, ${closing} closing, ${condemned} condemned), ${destroyed} destroyed, ` +
+			`oldest ${oldestAgeDays} days${unknown > 0 ? `, ${unknown} of no cohort here` : ""}`,
+	);
+	return `${lines.join("\n")}\n`;
+}

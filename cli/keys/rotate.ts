@@ -1,0 +1,36 @@
+// `lethe keys rotate`: a new version of a key; older ones go on verifying, and opening, what they made.
+
+import { Argument, Command } from "commander";
+import { adminDeps } from "../target.ts";
+
+const named = ["certificate", "evidence", "idempotency", "api-key", "code", "subject", "cohort"] as const;
+type Named = (typeof named)[number];
+
+export function rotateCommand(): Command {
+	return new Command("rotate")
+		.description("Add a version to a key; it encrypts, hashes or signs from now on.")
+		.addArgument(new Argument("<key>", "which").choices(named))
+		.option("--of <id>", "the tenant of a subject key, the cohort of a cohort's")
+		.option("--json", "print JSON, as it does anyway")
+		.action(async (key: Named, options: { of?: string }) => {
+			const name = nameOf(key, options.of);
+			const deps = await adminDeps();
+			try {
+				const before = await deps.keyVersions.read(name);
+				if (!before) throw new Error(`there is no key ${name}. See \`lethe keys list\`.`);
+				const about = options.of ? { about: options.of } : {};
+				await deps.evidence.append([{ type: "key_rotated", code: key, ...about, by: "admin" }]);
+				await deps.keyVersions.rotate(name);
+				const version = (await deps.keyVersions.read(name))?.newest;
+				process.stdout.write(`${JSON.stringify({ key: name, version })}\n`);
+			} finally {
+				await deps.close();
+			}
+		});
+}
+
+function nameOf(key: Named, of: string | undefined): string {
+	if (key !== "subject" && key !== "cohort") return key === "certificate" || key === "evidence" ? key : `hmac-${key}`;
+	if (!of) throw new Error(`say whose with --of: a ${key} key is one of many.`);
+	return key === "cohort" ? `cohort-${of}` : `hmac-subject-${of}`;
+}
