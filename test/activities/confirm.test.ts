@@ -141,7 +141,7 @@ describe("batches, whole and torn", () => {
 		const changes: Omit<Transition, "id">[] = [
 			{ unset: ["headId"] },
 			{ to: "cancelled", from: ["accepted"] },
-			{ set: { holds: ["hold_a"] } },
+			{ set: { holds: ["hold_a"], restrictedBy: ["hold_a"] } },
 			{ set: { nextCheckAt: 1 } },
 		];
 		for (const change of changes) {

@@ -88,16 +88,16 @@ describe("the sweep", () => {
 
 	it("looks seldom at a queued message that is held, ends it at its deadline, and at once when it is let go", async () => {
 		const deadlineAt = engine.clock() + limits.heldCohortCheckMs + hour;
-		const message = await accept({ deadlineAt, holds: ["hold_a"] });
+		const message = await accept({ deadlineAt, holds: ["hold_a"], restrictedBy: ["hold_a"] });
 		await engine.store.messages.transition(enqueue(message, engine.clock()));
 		await sweepAfter(limits.driverPatienceMs + 1);
 		assert.ok(((await engine.read(message._id)).nextCheckAt ?? 0) >= engine.clock() + limits.heldCohortCheckMs);
 		await engine.emptyRedis();
-		const set = { holds: [], nextCheckAt: engine.clock() };
+		const set = { holds: [], restrictedBy: [], nextCheckAt: engine.clock() };
 		await engine.store.messages.transition({ id: message._id, set });
 		await sweep();
 		assert.equal(await waiting(), 1);
-		const held = await accept({ deadlineAt: engine.clock() + 60_000, holds: ["hold_a"] });
+		const held = await accept({ deadlineAt: engine.clock() + 60_000, holds: ["hold_a"], restrictedBy: ["hold_a"] });
 		await engine.store.messages.transition(enqueue(held, engine.clock()));
 		await sweepAfter(limits.driverPatienceMs + 1);
 		await sweepAfter(60_000);
