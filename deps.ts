@@ -136,6 +136,7 @@ export async function createDeps(config: Config, name: ProcessName) {
 		packs: policies,
 		publish: createPublish({ clock, ids, policies, store, runs }),
 		sendQueues,
+		segmentsPerSecondDefault: config.sender.ratePerSecondDefault,
 		/** Works one send queue with this process's connections. */
 		openSendWorker: (
 			worker: Pick<Parameters<typeof createSendWorker>[0], "sendQueue" | "ratePerSecond" | "handle" | "onError">,

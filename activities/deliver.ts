@@ -1,10 +1,12 @@
 // Puts a group's messages on their send queues, then stays open until the last of them is final.
 
 import { CompleteAsyncError } from "@temporalio/activity";
-import { isFinal } from "../domain/lifecycle.ts";
+import { backlogKey, laneOf } from "../domain/backlog.ts";
+import { isFinal, type State, unsentStates } from "../domain/lifecycle.ts";
 import type { Message } from "../domain/message.ts";
-import { close, enqueue } from "../domain/transition.ts";
+import { close, enqueue, refuse, shelve } from "../domain/transition.ts";
 import type { Delivered } from "../workflows/contract.ts";
+import type { createAdmit } from "./admit.ts";
 import { change } from "./change.ts";
 import type { ActivityDeps } from "./deps.ts";
 import type { createPrepare } from "./prepare.ts";
@@ -12,6 +14,7 @@ import type { createPrepare } from "./prepare.ts";
 export type DeliverDeps = Pick<ActivityDeps, "clock"> & {
 	store: { messages: Pick<ActivityDeps["store"]["messages"], "find" | "findBySubmission" | "transition"> };
 	sendQueues: Pick<ActivityDeps["sendQueues"], "add">;
+	admit: ReturnType<typeof createAdmit>;
 	prepare: Pick<ReturnType<typeof createPrepare>, "prepareMessage">;
 };
 
@@ -19,22 +22,31 @@ export type DeliverDeps = Pick<ActivityDeps, "clock"> & {
 export function createDeliver(deps: DeliverDeps) {
 	const { messages } = deps.store;
 
-	/** Queues one message's next attempt, or ends it when its time is over. True while it is open. */
+	/**
+	 * Queues one message's next attempt, leaves it in the backlog where there is no room, or ends it when its time is, or
+	 * surely will be, over. True while it is open.
+	 */
 	async function queueMessage(message: Message): Promise<boolean> {
 		const now = deps.clock();
+		if (message.state === "queued" && message.backlog !== undefined && now < message.deadlineAt) return true;
+		const admission = await deps.admit(message);
+		const backlog = admission.kind === "room" ? undefined : backlogKey(message, now);
 		const changed = await change(
 			messages,
 			message._id,
 			(current) => {
 				const over = close(current, now);
 				if (over) return over;
-				return current.state === "accepted" || current.state === "deferred" ? enqueue(current, now) : undefined;
+				if (!(unsentStates as readonly State[]).includes(current.state)) return undefined;
+				if (admission.kind === "hopeless") return refuse(current, now, "queue_hopeless");
+				if (current.state !== "queued") return enqueue(current, now, backlog);
+				return backlog !== undefined && current.backlog === undefined ? shelve(current, backlog) : undefined;
 			},
 			message,
 		);
 		const state = changed?.applied.to ?? message.state;
 		if (isFinal(state)) return false;
-		if (state === "queued") await addAttempt(deps, message, now);
+		if (state === "queued" && admission.kind === "room") await addAttempt(deps, message, now, admission.delayMs);
 		return true;
 	}
 
@@ -63,14 +75,20 @@ export function createDeliver(deps: DeliverDeps) {
 	};
 }
 
-/** Makes the job of a queued message's next attempt. */
-export function addAttempt(deps: Pick<DeliverDeps, "sendQueues">, message: Message, now: number): Promise<void> {
+/** Makes the job of a queued message's next attempt, due after `delayMs` at the earliest. */
+export function addAttempt(
+	deps: Pick<DeliverDeps, "sendQueues">,
+	message: Pick<Message, "_id" | "attempt" | "sendQueue" | "category" | "notBefore" | "segments">,
+	now: number,
+	delayMs = 0,
+	urgent = laneOf(message.category) === "urgent",
+): Promise<void> {
 	return deps.sendQueues.add({
 		messageId: message._id,
 		attempt: message.attempt + 1,
 		sendQueue: message.sendQueue,
-		urgent: message.category === "otp",
-		delayMs: Math.max(0, (message.notBefore ?? 0) - now),
+		urgent,
+		delayMs: Math.max(0, delayMs, (message.notBefore ?? 0) - now),
 		segments: message.segments ?? 1,
 	});
 }

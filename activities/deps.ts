@@ -27,7 +27,9 @@ export type ActivityDeps = {
 	log: { info: LogCall; warn: LogCall; error: LogCall };
 	store: Store;
 	runs: Pick<Runs, "start" | "startPurge" | "startRetime" | "startSimulate" | "wakeRequest" | "settle" | "settleSoon">;
-	sendQueues: Pick<SendQueues, "add">;
+	sendQueues: Pick<SendQueues, "add" | "depth" | "takeTurn" | "lead">;
+	/** Rate of a send queue that names none. */
+	segmentsPerSecondDefault: number;
 	encryption: Pick<Encryption, "decrypt" | "forgetCohort" | "rewrap">;
 	cohorts: Pick<Cohorts, "ensure" | "isAt">;
 	cohortKeys: Pick<CohortKeys, "destroyCohortKey" | "exists">;

@@ -1,5 +1,6 @@
 // The steps of the workflows, wired: what each needs comes in by closure.
 
+import { createAdmit } from "./admit.ts";
 import { createCertify } from "./certify.ts";
 import { createConfirm } from "./confirm.ts";
 import { createDeliver } from "./deliver.ts";
@@ -29,7 +30,7 @@ export function createActivities(deps: ActivityDeps) {
 	const certify = createCertify(deps);
 	const rejudge = createRejudge(deps);
 	const prepare = createPrepare({ ...deps, rejudge });
-	const deliver = createDeliver({ ...deps, prepare });
+	const deliver = createDeliver({ ...deps, prepare, admit: createAdmit(deps) });
 	const resolve = createResolve({ ...deps, unpark });
 	const steps = { confirm: createConfirm(deps), prepare, deliver, resolve, certify, tend: createTend(deps), unpark };
 	const retime = createRetime({ ...deps, rejudge });

@@ -143,6 +143,7 @@ function waitsUntil(message: Message, now: number): number {
 	// No sender may claim it; its release has the sweep look at once.
 	const held = message.state === "queued" && (message.restrictedBy?.length ?? 0) > 0;
 	if (held) return Math.min(message.deadlineAt, now + limits.heldCohortCheckMs);
+	if (message.backlog !== undefined) return message.deadlineAt - limits.driverPatienceMs;
 	if (message.state === "queued") return message.notBefore ?? 0;
 	return message.state === "deferred" && message.headId === undefined ? (message.releaseAt ?? 0) : 0;
 }

@@ -175,6 +175,8 @@ export type Message = {
 	releaseAt?: number;
 	/** Earliest time of the next attempt. */
 	notBefore?: number;
+	/** Where it waits for room on its send queue; absent when it does not. */
+	backlog?: string;
 	attempts: Attempt[];
 	receipts: ReceiptRecord[];
 	evidence: EvidenceEntry[];

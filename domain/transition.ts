@@ -36,8 +36,10 @@ const unrestricted = { "restrictedBy.0": { $exists: false } };
 export function end(message: Message, to: State, now: number, code?: string): Transition {
 	const ended: EvidenceEntry = { at: now, type: to, ...(code ? { code } : {}), attempt: message.attempt };
 	const forgotten = sealedObjects.filter((name) => isForgotten(message, name, now));
-	const { set, ...erasing } = erase(message, forgotten, now, [ended]);
-	return { id: message._id, to, ...erasing, set: { stateAt: now, ...set } };
+	const { set, unset, ...erasing } = erase(message, forgotten, now, [ended]);
+	// What is with a carrier waits for no room any more.
+	const waited = (unsentStates as readonly State[]).includes(message.state) ? ["backlog"] : [];
+	return { id: message._id, to, ...erasing, unset: [...unset, ...waited], set: { stateAt: now, ...set } };
 }
 
 /**
@@ -105,16 +107,37 @@ export function keep(message: Message, id: string): Transition {
 	};
 }
 
-/** accepted | deferred → queued: a job may now be made for the next attempt. */
-export function enqueue(message: Message, now: number): Transition {
+/**
+ * accepted | deferred → queued: a job may now be made for the next attempt, or, given its place in the backlog, once
+ * there is room.
+ */
+export function enqueue(message: Message, now: number, backlog?: string): Transition {
+	// In the backlog it needs no driver of its own: only its deadline is looked after.
+	const waiting =
+		backlog === undefined ? { nextCheckAt: now + limits.driverPatienceMs } : waitInBacklog(message, backlog);
 	return {
 		id: message._id,
 		to: "queued",
 		from: ["accepted", "deferred"],
 		where: { attempt: message.attempt, deadlineAt: { $gt: now } },
-		set: { stateAt: now, nextCheckAt: now + limits.driverPatienceMs },
+		set: { stateAt: now, ...waiting },
 		evidence: [{ at: now, type: "queued" }],
 	};
+}
+
+/** Queued still, in the backlog: its send queue has no room for another attempt now. */
+export function shelve(message: Message, backlog: string): Transition {
+	const where = { attempt: message.attempt, backlog: { $exists: false } };
+	return { id: message._id, from: ["queued"], where, set: waitInBacklog(message, backlog) };
+}
+
+/** Out of the backlog without an attempt: the sweep sees to it at `nextCheckAt`. */
+export function unshelve(id: string, backlog: string, nextCheckAt: number): Transition {
+	return { id, from: ["queued"], where: { backlog }, unset: ["backlog"], set: { nextCheckAt } };
+}
+
+function waitInBacklog({ deadlineAt }: Message, backlog: string): Record<string, unknown> {
+	return { backlog, nextCheckAt: deadlineAt };
 }
 
 /** A member of a batch whose head is stored: it was accepted, and is known to be from here on. */
@@ -132,7 +155,7 @@ export function defer(message: Message, releaseAt: number, now: number, code: st
 		where: { attempt: message.attempt },
 		set: { stateAt: now, releaseAt, nextCheckAt: releaseAt + limits.driverPatienceMs },
 		// Only what was accepted is judged again; its head's record may be gone by the release.
-		unset: ["headId"],
+		unset: ["headId", "backlog"],
 		evidence: [{ at: now, type: "deferred", code }],
 	};
 }
@@ -152,7 +175,7 @@ export function claim(
 		from: ["queued"],
 		where: { ...unrestricted, attempt: attempt - 1, deadlineAt: { $gt: now } },
 		set: { stateAt: now, attempt, nextCheckAt: leaseUntil + limits.carrierTimeoutMs },
-		unset: ["notBefore"],
+		unset: ["notBefore", "backlog"],
 		push: { attempts: { value, keep: limits.attemptsMax } },
 		evidence: [{ at: now, type: "sending", attempt }],
 	};

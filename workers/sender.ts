@@ -1,10 +1,12 @@
 // The sender: works every send queue at its rate, one attempt a job.
 
+import { createFeed } from "../activities/feed.ts";
 import { createRejudge } from "../activities/rejudge.ts";
 import { createSend } from "../activities/send.ts";
 import { createUnpark } from "../activities/unpark.ts";
 import { loadConfig } from "../config.ts";
 import { createDeps } from "../deps.ts";
+import { createFeeder } from "./feeder.ts";
 import { runProcess } from "./process.ts";
 import { createSendWorkers } from "./sendWorkers.ts";
 
@@ -29,7 +31,9 @@ await runProcess(async () => {
 		onError,
 	});
 
+	const feeder = createFeeder({ store: deps.store, feed: createFeed(deps), onError });
 	await workers.watch();
+	feeder.start();
 	const timer = setInterval(() => {
 		workers.watch().catch(() => deps.log.warn({}, "send queues could not be read"));
 	}, watchEveryMs);
@@ -37,6 +41,7 @@ await runProcess(async () => {
 		ready: {},
 		async stop() {
 			clearInterval(timer);
+			await feeder.close();
 			await workers.close();
 			await deps.close();
 		},

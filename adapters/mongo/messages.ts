@@ -110,6 +110,18 @@ function createQueries(collection: mongo.Collection<Message>) {
 			}),
 		/** Messages that the sweep must look at, the longest overdue first. */
 		findDue: (now: number, itemsMax: number) => findDue(collection, now, itemsMax),
+		/** What waits in the backlog with keys between these, in their order. */
+		findBacklog: ({ after, before }: { after: string; before: string }, itemsMax: number) =>
+			guardStore(() =>
+				collection
+					.find({ backlog: { $gt: after, $lt: before } }, { projection: backlogFields })
+					.sort({ backlog: 1 })
+					.limit(itemsMax)
+					.toArray(),
+			) as Promise<Waiting[]>,
+		/** How many wait there; `itemsMax` says that there may be more. */
+		countBacklog: ({ after, before }: { after: string; before: string }, itemsMax: number) =>
+			guardStore(() => collection.countDocuments({ backlog: { $gt: after, $lt: before } }, { limit: itemsMax })),
 		/** Messages with evidence that has not been in the log since before `until`, the longest first. */
 		findUnintegrated: (until: number, itemsMax: number) =>
 			guardStore(() =>
@@ -168,6 +180,22 @@ function createQueries(collection: mongo.Collection<Message>) {
 			}),
 	};
 }
+
+const backlogFields = {
+	tenantId: 1,
+	sendQueue: 1,
+	category: 1,
+	country: 1,
+	segments: 1,
+	attempt: 1,
+	holds: 1,
+	notBefore: 1,
+	deadlineAt: 1,
+	backlog: 1,
+} as const;
+
+/** A message in the backlog, as much as is needed to make its attempt's job. */
+export type Waiting = Pick<Message, "_id" | Exclude<keyof typeof backlogFields, "backlog">> & { backlog: string };
 
 // In the form of a check, as in `filterOf`.
 const integratedOnly = { unintegratedSince: toCheck({ $exists: false }) };

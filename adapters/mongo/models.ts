@@ -2,7 +2,7 @@
 
 import { type Model, Schema } from "mongoose";
 import type { Bundle } from "../../domain/evidence.ts";
-import type { Message, SealedObjectName } from "../../domain/message.ts";
+import type { Category, Message, SealedObjectName } from "../../domain/message.ts";
 import type { PolicyVersion, Proposal, Retiming } from "../../domain/proposal.ts";
 import type { SubjectRecord } from "../../domain/subject.ts";
 import type { MongoConnection } from "./connection.ts";
@@ -101,6 +101,12 @@ export type TenantDocument = {
 	/** ISO 3166-1 country of the tenant's establishment. */
 	establishment: string;
 	sendQueues: string[];
+	/** Segments a second, on each of its send queues together. */
+	ratePerSecond?: number;
+	/** Segments a second to a country, ISO 3166-1. */
+	countryRates?: Record<string, number>;
+	/** Categories of which a message ends at once when its own queue alone can't send it by its deadline; codes unless told. */
+	refuseHopeless?: Category[];
 	/** Whether its people may propose, approve and publish policies, which hold for every tenant. */
 	governsPolicies?: boolean;
 	/** Needs the tenant has stated, per object: keep until then, within what the packs permit. ISO 8601 durations. */
@@ -123,7 +129,10 @@ export type SendQueueDocument = {
 	carrier: string;
 	sender: string;
 	settings: Record<string, string>;
+	/** Segments a second. */
 	ratePerSecond?: number;
+	/** Segments a second to a country, ISO 3166-1. */
+	countryRates?: Record<string, number>;
 	paused: boolean;
 };
 
@@ -137,6 +146,7 @@ const collections = {
 	messages: [
 		{ nextCheckAt: 1 },
 		{ unintegratedSince: 1 },
+		{ backlog: 1 },
 		{ submissionId: 1, group: 1, state: 1 },
 		{ tenantId: 1, acceptedAt: -1, _id: -1 },
 		{ "attempts.carrierId": 1 },

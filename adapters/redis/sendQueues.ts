@@ -2,8 +2,9 @@
 
 import { type Job, Queue, Worker } from "bullmq";
 import { Redis } from "ioredis";
+import type { Lane } from "../../domain/backlog.ts";
 import { createBatcher } from "../batcher.ts";
-import { createRateBuckets } from "./rateBuckets.ts";
+import { createRateBuckets, type Turn } from "./rateBuckets.ts";
 
 /** One attempt to be made. BullMQ never retries it: only Lethe does, from the store. */
 export type SendJob = {
@@ -67,7 +68,30 @@ export function createSendQueues(options: { url: string; prefix: string }) {
 		return found;
 	}
 
+	const buckets = createRateBuckets({ connection, prefix: options.prefix });
+
 	return {
+		/** Takes segments of several limits; see `RateBuckets`. */
+		async takeTurn(...[limits, segments, aheadMsMax]: Parameters<typeof buckets.take>): Promise<Turn> {
+			await ready;
+			return buckets.take(limits, segments, aheadMsMax);
+		},
+		/** Attempts that wait for their turn now, by lane. */
+		async depth(name: string): Promise<Record<Lane, number>> {
+			await ready;
+			const found = await queue(name).getCountsPerPriority(Object.values(priorities));
+			return { urgent: found[priorities.urgent] ?? 0, normal: found[priorities.normal] ?? 0 };
+		},
+		/**
+		 * Whether the bearer of `token` is the one that fills a queue for the next `ms`. Two may believe it for a moment:
+		 * the same attempt added twice waits once.
+		 */
+		async lead(name: string, token: string, ms: number): Promise<boolean> {
+			await ready;
+			const key = `${options.prefix}:lead:${name}`;
+			if ((await connection.set(key, token, "PX", ms, "NX")) === "OK") return true;
+			return (await connection.get(key)) === token && (await connection.pexpire(key, ms)) === 1;
+		},
 		/** Adds an attempt; adding it again while it waits changes nothing. */
 		add: (job: SendJob): Promise<void> => adder(job.sendQueue)(job),
 		/** Jobs that wait, are delayed or run, by state. */

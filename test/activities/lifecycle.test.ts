@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { ApplicationFailure, CompleteAsyncError } from "@temporalio/activity";
 import mongoose from "mongoose";
+import { createAdmit } from "../../activities/admit.ts";
 import { createCertify } from "../../activities/certify.ts";
 import { createDeliver } from "../../activities/deliver.ts";
 import { createFinalise } from "../../activities/finalise.ts";
@@ -326,6 +327,7 @@ describe("lifecycle, driven step by step", () => {
 		const slow = { prepareMessage: (one: Message) => find(one._id).then(() => prepare.prepareMessage(one)) };
 		const deliver = createDeliver({
 			...engine,
+			admit: createAdmit(engine),
 			prepare: { prepareMessage: (one) => (one._id === poor._id ? prepare : slow).prepareMessage(one) },
 		});
 		await assert.rejects(deliver.deliver(shape.submissionId, 0), { code: "store_unavailable" });

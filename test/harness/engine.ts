@@ -94,6 +94,7 @@ export async function createEngine(options: EngineOptions = {}) {
 		store,
 		runs,
 		sendQueues,
+		segmentsPerSecondDefault: 1_000,
 		encryption,
 		cohortKeys: memory.cohortKeys,
 		exportSeal: createExportSeal(),

@@ -1,0 +1,128 @@
+// Whether a message may go onto its send queue now: it holds about two seconds of work, and the store what waits behind.
+
+import type { SendQueueDocument, TenantDocument } from "../adapters/mongo/models.ts";
+import type { RateBucket } from "../adapters/redis/rateBuckets.ts";
+import { backlogRange, type Lane, laneOf, queueAheadMs, queueCapacity } from "../domain/backlog.ts";
+import type { Category, Message } from "../domain/message.ts";
+import type { ActivityDeps } from "./deps.ts";
+
+export type AdmitDeps = Pick<ActivityDeps, "clock" | "monotonic" | "segmentsPerSecondDefault"> & {
+	store: {
+		messages: Pick<ActivityDeps["store"]["messages"], "countBacklog">;
+		sendQueues: Pick<ActivityDeps["store"]["sendQueues"], "find">;
+		tenants: Pick<ActivityDeps["store"]["tenants"], "find">;
+	};
+	sendQueues: Pick<ActivityDeps["sendQueues"], "depth" | "takeTurn">;
+};
+
+/** `room`: a job may be made, due after `delayMs`. `hopeless`: what its tenant has ahead of it outlasts its deadline. */
+export type Admission = { kind: "room"; delayMs: number } | { kind: "wait" } | { kind: "hopeless" };
+
+type Asking = Pick<Message, "sendQueue" | "tenantId" | "category" | "country" | "segments" | "deadlineAt">;
+type View = { depth: Record<Lane, number>; readAt: number; segmentsMean: number };
+
+// A change of a setting, and a queue that fills or empties, are noticed within these times.
+const settingsMs = 2_000;
+const depthMs = 250;
+const countMs = 1_000;
+
+/**
+ * `admit` costs nothing while a queue has room: what was read of it is counted on, and read again now and then. Below
+ * half of its capacity only: the rest is for whoever fills it from the backlog, so that nobody overtakes what waits.
+ */
+export function createAdmit(deps: AdmitDeps) {
+	const views = new Map<string, View>();
+	const remember = createMemory(deps.monotonic);
+	const findQueue = (id: string) => remember(`queue/${id}`, settingsMs, () => deps.store.sendQueues.find(id));
+	const findTenant = (id: string) => remember(`tenant/${id}`, settingsMs, () => deps.store.tenants.find(id));
+
+	async function viewOf(sendQueue: string, lane: Lane, low: number): Promise<View> {
+		const known = views.get(sendQueue);
+		const isFresh = known !== undefined && deps.monotonic() - known.readAt < depthMs;
+		if (isFresh) return known;
+		const reading = remember(`depth/${sendQueue}`, depthMs, async () => {
+			const depth = await deps.sendQueues.depth(sendQueue);
+			const view = { depth, readAt: deps.monotonic(), segmentsMean: views.get(sendQueue)?.segmentsMean ?? 1 };
+			views.set(sendQueue, view);
+			return view;
+		});
+		// A queue that had room is taken at its word once more; the reading goes on beside it.
+		if (known && known.depth[lane] < low) {
+			reading.catch(() => undefined);
+			return known;
+		}
+		return reading;
+	}
+
+	async function hasRoom(message: Asking, queue: SendQueueDocument | undefined): Promise<boolean> {
+		if (queue?.paused) return false;
+		const rate = queue?.ratePerSecond ?? deps.segmentsPerSecondDefault;
+		const lane = laneOf(message.category);
+		const mean = views.get(message.sendQueue)?.segmentsMean ?? 1;
+		const low = Math.ceil(queueCapacity(rate, mean) / 2);
+		// Redis away: what waits in the store is found there once it is back.
+		const view = await viewOf(message.sendQueue, lane, low).catch(() => undefined);
+		if (!view || view.depth[lane] >= low) return false;
+		view.depth[lane]++;
+		view.segmentsMean += ((message.segments ?? 1) - view.segmentsMean) / 20;
+		return true;
+	}
+
+	async function isHopeless(message: Asking, rate: number, refused: Category[]): Promise<boolean> {
+		if (!refused.includes(message.category)) return false;
+		const range = backlogRange(message.sendQueue, laneOf(message.category), message.tenantId);
+		// At the queue's whole rate, and one segment each: it is hopeless even if everything turns out well.
+		const sentByThen = Math.ceil(((message.deadlineAt - deps.clock()) / 1000) * rate);
+		const key = `count/${range.after}/${message.deadlineAt - (message.deadlineAt % countMs)}`;
+		const ahead = await remember(key, countMs, () => deps.store.messages.countBacklog(range, sentByThen + 1));
+		return ahead > sentByThen;
+	}
+
+	return async function admit(message: Asking): Promise<Admission> {
+		const [queue, tenant] = await Promise.all([findQueue(message.sendQueue), findTenant(message.tenantId)]);
+		if (await hasRoom(message, queue)) {
+			const limits = limitsOn(message, tenant, queue);
+			if (limits.length === 0) return { kind: "room", delayMs: 0 };
+			const turn = await deps.sendQueues.takeTurn(limits, message.segments ?? 1, queueAheadMs).catch(() => undefined);
+			if (turn?.taken) return { kind: "room", delayMs: turn.waitMs };
+		}
+		const rate = queue?.ratePerSecond ?? deps.segmentsPerSecondDefault;
+		const hopeless = await isHopeless(message, rate, tenant?.refuseHopeless ?? ["otp"]);
+		return { kind: hopeless ? "hopeless" : "wait" };
+	};
+}
+
+/** The limits that a message falls under besides its queue's own: its tenant's, and its country's with either. */
+export function limitsOn(
+	{ tenantId, sendQueue, country }: Pick<Message, "tenantId" | "sendQueue" | "country">,
+	tenant: Pick<TenantDocument, "ratePerSecond" | "countryRates"> | undefined,
+	queue: Pick<SendQueueDocument, "countryRates"> | undefined,
+): RateBucket[] {
+	const rates = {
+		[`tenant:${tenantId}`]: tenant?.ratePerSecond,
+		[`tenant:${tenantId}:${country}`]: tenant?.countryRates?.[country],
+		[`queue:${sendQueue}:${country}`]: queue?.countryRates?.[country],
+	};
+	return Object.entries(rates).flatMap(([name, segmentsPerSecond]) =>
+		segmentsPerSecond === undefined ? [] : [{ name, segmentsPerSecond }],
+	);
+}
+
+const rememberedMax = 10_000;
+
+/** What was read a short while ago is not read again; of those that ask at once, one reads. A failure is not kept. */
+export function createMemory(monotonic: () => number) {
+	const kept = new Map<string, { until: number; value: Promise<unknown> }>();
+
+	return function remember<T>(key: string, ms: number, read: () => Promise<T>): Promise<T> {
+		const known = kept.get(key);
+		if (known && monotonic() < known.until) return known.value as Promise<T>;
+		const value = read();
+		kept.delete(key);
+		kept.set(key, { until: monotonic() + ms, value });
+		value.catch(() => kept.delete(key));
+		const [oldest] = kept.size > rememberedMax ? kept.keys() : [];
+		if (oldest !== undefined) kept.delete(oldest);
+		return value;
+	};
+}

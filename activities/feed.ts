@@ -1,0 +1,166 @@
+// Fills a send queue from the backlog in the store: tenants in turn, one-time codes first, and no more than two seconds' worth.
+
+import type { Waiting } from "../adapters/mongo/messages.ts";
+import type { SendQueueDocument } from "../adapters/mongo/models.ts";
+import { backlogBehind, backlogRange, type Lane, queueAheadMs, queueCapacity } from "../domain/backlog.ts";
+import { limits } from "../domain/limits.ts";
+import { unshelve } from "../domain/transition.ts";
+import { createMemory, limitsOn } from "./admit.ts";
+import { addAttempt } from "./deliver.ts";
+import type { ActivityDeps } from "./deps.ts";
+
+export type FeedDeps = Pick<ActivityDeps, "clock" | "monotonic" | "ids" | "segmentsPerSecondDefault"> & {
+	store: {
+		messages: Pick<ActivityDeps["store"]["messages"], "findBacklog" | "transition">;
+		tenants: Pick<ActivityDeps["store"]["tenants"], "find">;
+	};
+	sendQueues: Pick<ActivityDeps["sendQueues"], "add" | "depth" | "lead" | "takeTurn">;
+};
+
+type Queue = Pick<SendQueueDocument, "_id" | "ratePerSecond" | "countryRates">;
+
+/** What one queue's feeder remembers. All of it may be lost: then attempts are added that wait already, which wait once. */
+type Course = {
+	/** The tenant that was served last, by lane. */
+	served: Record<Lane, string>;
+	/** The last key that was read of a tenant, by lane and tenant. */
+	read: Map<string, string>;
+	rereadAt: number;
+	/** Message → when it was put on the queue, as far as it may still be there. */
+	fed: Map<string, number>;
+	segmentsMean: number;
+};
+
+const leadMs = 1_000;
+// What was left out for a limit, or lost with Redis, is found by reading from the start again.
+const rereadMs = 2_000;
+const fedMs = 10_000;
+const pageItems = 50;
+// What a limit keeps must not have the whole backlog read at each turn.
+const pagesMax = 4;
+const visitsMax = 100;
+// So many tenants share what is fed at once; more of them are served the next time.
+const turnsPerRoom = 8;
+const settingsMs = 2_000;
+// Of five attempts that are fed while codes queue up, one is somebody else's.
+const urgentPerNormal = 4;
+
+/** `feed` fills one send queue; it answers how many attempts it added. Of several senders one does it. */
+export function createFeed(deps: FeedDeps) {
+	const token = deps.ids.random("claim");
+	const courses = new Map<string, Course>();
+	const feedLane = createFeedLane(deps);
+
+	return async function feed(queue: Queue): Promise<number> {
+		if (!(await deps.sendQueues.lead(queue._id, token, leadMs))) return 0;
+		const course = courses.get(queue._id) ?? createCourse();
+		courses.set(queue._id, course);
+		refresh(course, deps.monotonic());
+		const rate = queue.ratePerSecond ?? deps.segmentsPerSecondDefault;
+		const capacity = queueCapacity(rate, course.segmentsMean);
+		const depth = await deps.sendQueues.depth(queue._id);
+		// Not for the sake of a few: what is read costs the store as much for one as for many.
+		const room = (lane: Lane) => (depth[lane] <= (capacity * 3) / 4 ? capacity - depth[lane] : 0);
+		const urgentCount = await feedLane(queue, course, "urgent", room("urgent"), true);
+		// Codes overtake whatever waits in Redis: with as many as the queue can send, nothing else ever would be.
+		const isBusy = depth.urgent + urgentCount >= capacity / 2;
+		const share = isBusy ? Math.floor(urgentCount / urgentPerNormal) : 0;
+		const promotedCount = share > 0 ? await feedLane(queue, course, "normal", share, true) : 0;
+		const normalCount = await feedLane(queue, course, "normal", room("normal"), false);
+		return urgentCount + promotedCount + normalCount;
+	};
+}
+
+/** Serves the tenants of a lane in turn until `room` is used up; answers how many attempts it added. */
+function createFeedLane(deps: FeedDeps) {
+	const { findBacklog } = deps.store.messages;
+	const feedOne = createFeedOne(deps);
+
+	/** A tenant's next attempts, at most `share`. */
+	async function feedTenant(
+		queue: Queue,
+		course: Course,
+		lane: Lane,
+		tenantId: string,
+		share: number,
+		urgent: boolean,
+	) {
+		const range = backlogRange(queue._id, lane, tenantId);
+		const place = `${lane}/${tenantId}`;
+		let count = 0;
+		for (let page = 0; page < pagesMax && count < share; page++) {
+			const after = course.read.get(place) ?? range.after;
+			const found = await findBacklog({ ...range, after }, Math.max(share - count, pageItems));
+			const unfed = found.filter(({ _id }) => !course.fed.has(_id));
+			const tried = unfed.slice(0, share - count);
+			// Together: calls that add at once share a round trip.
+			const added = await Promise.all(tried.map((message) => feedOne(queue, course, message, urgent)));
+			count += added.filter(Boolean).length;
+			const last = (tried.length < unfed.length ? tried : found).at(-1);
+			if (!last) break;
+			course.read.set(place, last.backlog);
+		}
+		return count;
+	}
+
+	return async (queue: Queue, course: Course, lane: Lane, room: number, urgent: boolean): Promise<number> => {
+		const turn = Math.ceil(room / turnsPerRoom);
+		let left = room;
+		const idle = new Set<string>();
+		for (let visit = 0; visit < visitsMax && left > 0; visit++) {
+			const [next] = await findBacklog(backlogBehind(queue._id, lane, course.served[lane]), 1);
+			if (!next) {
+				if (course.served[lane] === "") break;
+				course.served[lane] = "";
+				continue;
+			}
+			if (idle.has(next.tenantId)) break;
+			const count = await feedTenant(queue, course, lane, next.tenantId, Math.min(left, turn), urgent);
+			if (count === 0) idle.add(next.tenantId);
+			else idle.clear();
+			left -= count;
+			course.served[lane] = next.tenantId;
+		}
+		return room - left;
+	};
+}
+
+/** Adds one attempt unless a limit of its tenant or country keeps it, or a hold. True when it was added. */
+function createFeedOne(deps: FeedDeps) {
+	const remember = createMemory(deps.monotonic);
+
+	return async (queue: Queue, course: Course, message: Waiting, urgent: boolean): Promise<boolean> => {
+		const now = deps.clock();
+		if (message.deadlineAt <= now) return false;
+		if (message.holds.length > 0) {
+			// The release of its hold has the sweep look at it.
+			const at = Math.min(message.deadlineAt, now + limits.heldCohortCheckMs);
+			await deps.store.messages.transition(unshelve(message._id, message.backlog, at));
+			return false;
+		}
+		const tenant = await remember(message.tenantId, settingsMs, () => deps.store.tenants.find(message.tenantId));
+		const segments = message.segments ?? 1;
+		const turn = await deps.sendQueues.takeTurn(limitsOn(message, tenant, queue), segments, queueAheadMs);
+		if (!turn.taken) return false;
+		await addAttempt(deps, message, now, turn.waitMs, urgent);
+		course.fed.set(message._id, deps.monotonic());
+		course.segmentsMean += (segments - course.segmentsMean) / 20;
+		return true;
+	};
+}
+
+function createCourse(): Course {
+	return { served: { urgent: "", normal: "" }, read: new Map(), rereadAt: 0, fed: new Map(), segmentsMean: 1 };
+}
+
+/** Forgets what is too old to be true. */
+function refresh(course: Course, now: number): void {
+	if (now >= course.rereadAt) {
+		course.read.clear();
+		course.rereadAt = now + rereadMs;
+	}
+	for (const [id, fedAt] of course.fed) {
+		if (now - fedAt < fedMs) break;
+		course.fed.delete(id);
+	}
+}

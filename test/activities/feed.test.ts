@@ -1,0 +1,195 @@
+// The backlog on real servers: what has no room waits in the store, tenants are served in turn, and nothing waits for ever.
+
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { after, before, beforeEach, describe, it } from "node:test";
+import { createAdmit } from "../../activities/admit.ts";
+import { createDeliver } from "../../activities/deliver.ts";
+import { createFeed } from "../../activities/feed.ts";
+import { createPrepare } from "../../activities/prepare.ts";
+import { createRejudge } from "../../activities/rejudge.ts";
+import type { SendQueueDocument, TenantDocument } from "../../adapters/mongo/models.ts";
+import type { Message } from "../../domain/message.ts";
+import { cancel } from "../../domain/transition.ts";
+import { createEngine, type Engine } from "../harness/engine.ts";
+import { messageOf } from "../harness/message.ts";
+
+describe("the backlog", () => {
+	let engine: Engine;
+	let queue: SendQueueDocument;
+	before(async () => {
+		engine = await createEngine({ worker: false, sender: false });
+	});
+	beforeEach(async () => {
+		// Ten segments a second: it holds twenty, and ten are added without asking.
+		const _id = `q${randomBytes(4).toString("hex")}`;
+		queue = { _id, carrier: "simulator", sender: "Lethe", settings: {}, ratePerSecond: 10, paused: false };
+		await engine.store.sendQueues.put(queue);
+	});
+	after(() => engine.close());
+
+	const deliverer = () =>
+		createDeliver({
+			...engine,
+			admit: createAdmit(engine),
+			prepare: createPrepare({ ...engine, rejudge: createRejudge(engine) }),
+		});
+	async function insert(count: number, shape: Parameters<typeof messageOf>[0] = {}): Promise<Message[]> {
+		const now = engine.clock();
+		const messages = Array.from({ length: count }, () =>
+			messageOf({
+				id: engine.ids.random("message"),
+				submissionId: engine.ids.random("submission"),
+				sendQueue: queue._id,
+				acceptedAt: now,
+				deadlineAt: now + 60_000,
+				closeAt: now + 120_000,
+				...shape,
+			}),
+		);
+		await Promise.all(messages.map((message) => engine.store.messages.insert(message)));
+		return messages;
+	}
+	async function queueAll(messages: Message[]) {
+		const { queueMessage } = deliverer();
+		for (const message of messages) await queueMessage(message);
+	}
+	const depth = () => engine.sendQueues.depth(queue._id);
+	const waiting = async (messages: Message[]) => {
+		const stored = await Promise.all(messages.map(({ _id }) => engine.read(_id)));
+		return stored.filter(({ backlog }) => backlog !== undefined);
+	};
+	const tenantWith = async (more: Partial<TenantDocument>) => {
+		const _id = engine.ids.random("tenant");
+		await engine.store.tenants.put({
+			_id,
+			name: "T",
+			establishment: "DE",
+			sendQueues: [queue._id],
+			retention: {},
+			createdAt: 1,
+			...more,
+		});
+		return _id;
+	};
+
+	it("takes what the queue has no room for, and its own deadline is all that is looked after", async () => {
+		const messages = await insert(30);
+		await queueAll(messages);
+		assert.equal((await depth()).normal, 10);
+		const left = await waiting(messages);
+		assert.equal(left.length, 20);
+		for (const { state, nextCheckAt, deadlineAt } of left) {
+			assert.deepEqual([state, nextCheckAt], ["queued", deadlineAt]);
+		}
+	});
+
+	it("gives the queue two seconds' worth and no more, the longest waiting first", async () => {
+		const messages = await insert(60);
+		await queueAll(messages);
+		const feed = createFeed(engine);
+		assert.equal(await feed(queue), 10);
+		assert.equal(await feed(queue), 0, "and nothing while it is full");
+		assert.equal((await depth()).normal, 20);
+	});
+
+	it("serves a tenant's ten before the rest of another's many", async () => {
+		const many = await insert(80, { tenantId: "ten_many" });
+		await queueAll(many);
+		const ten = await insert(10, { tenantId: "ten_few" });
+		await queueAll(ten);
+		await engine.emptyRedis();
+		const added: string[] = [];
+		const add: typeof engine.sendQueues.add = async (job) => {
+			added.push(job.messageId);
+			await engine.sendQueues.add(job);
+		};
+		const feed = createFeed({ ...engine, sendQueues: { ...engine.sendQueues, add } });
+		assert.equal(await feed(queue), 20);
+		const few = new Set(ten.map(({ _id }) => _id));
+		assert.ok(added.filter((id) => few.has(id)).length >= 8, "half of what there was room for");
+	});
+
+	it("lets codes go first, and the others still have a share", async () => {
+		const codes = await insert(80, { category: "otp" });
+		const others = await insert(80);
+		await queueAll([...others, ...codes]);
+		const added: { id: string; urgent: boolean }[] = [];
+		const add = async ({ messageId: id, urgent }: { messageId: string; urgent: boolean }) =>
+			void added.push({ id, urgent });
+		const depths = async () => ({ urgent: 0, normal: 20 });
+		const feed = createFeed({ ...engine, sendQueues: { ...engine.sendQueues, add, depth: depths } });
+		assert.equal(await feed(queue), 25);
+		const isCode = new Set(codes.map(({ _id }) => _id));
+		const urgent = added.filter((one) => one.urgent);
+		assert.deepEqual([urgent.length, urgent.filter(({ id }) => isCode.has(id)).length], [25, 20]);
+	});
+
+	it("is found again when Redis was emptied, without any other driver", async () => {
+		let now = 0;
+		const feed = createFeed({ ...engine, monotonic: () => now });
+		await queueAll(await insert(40));
+		assert.equal(await feed(queue), 10);
+		await engine.emptyRedis();
+		now += 3_000;
+		assert.equal(await feed(queue), 20, "what comes behind is fed at once");
+		await engine.emptyRedis();
+		now += 60_000;
+		assert.equal(await feed(queue), 20, "and what was fed is fed again");
+	});
+
+	it("does not keep what was cancelled, and holds out of it what is held", async () => {
+		const messages = await insert(12);
+		await queueAll(messages);
+		const [cancelled, held] = (await waiting(messages)) as [Message, Message];
+		assert.ok(await engine.store.messages.transition(cancel(cancelled, engine.clock())));
+		await engine.store.messages.transition({ id: held._id, push: { holds: { value: "hld_a" } } });
+		assert.equal(await createFeed(engine)(queue), 0);
+		assert.equal((await waiting(messages)).length, 0);
+		const kept = await engine.read(held._id);
+		assert.ok((kept.nextCheckAt ?? 0) > engine.clock(), "the sweep comes back to it");
+	});
+
+	it("of a paused queue all waits there", async () => {
+		await engine.store.sendQueues.put({ ...queue, paused: true });
+		const messages = await insert(3);
+		await queueAll(messages);
+		assert.deepEqual(await depth(), { urgent: 0, normal: 0 });
+		assert.equal((await waiting(messages)).length, 3);
+	});
+
+	it("a tenant's own rate and its rate to a country pace it, and nobody else", async () => {
+		const slow = await tenantWith({ ratePerSecond: 2 });
+		const abroad = await tenantWith({ countryRates: { US: 1 } });
+		const messages = await insert(30, { tenantId: slow });
+		const others = await insert(5, { tenantId: abroad });
+		await engine.store.sendQueues.put({ ...queue, paused: true });
+		await queueAll([...messages, ...others]);
+		const delays = new Map<string, number>();
+		const add = async ({ messageId, delayMs }: { messageId: string; delayMs: number }) =>
+			void delays.set(messageId, delayMs);
+		const feed = createFeed({ ...engine, sendQueues: { ...engine.sendQueues, add } });
+		await feed(queue);
+		const of = (some: Message[]) => some.flatMap(({ _id }) => delays.get(_id) ?? []);
+		// Two seconds of each, and the one that may go now.
+		assert.ok(of(messages).length >= 4 && of(messages).length <= 6, `${of(messages)}`);
+		assert.ok(of(others).length >= 2 && of(others).length <= 4, `${of(others)}`);
+		assert.ok(Math.max(...of(messages)) > 1_000);
+	});
+
+	it("a code that its own tenant's queue can't send in time ends at once; anything else waits", async () => {
+		await engine.store.sendQueues.put({ ...queue, paused: true });
+		const deadlineAt = engine.clock() + 2_000;
+		const codes = await insert(30, { category: "otp", deadlineAt });
+		await queueAll(codes);
+		const others = await insert(30, { deadlineAt });
+		await queueAll(others);
+		const late = (await insert(1, { category: "otp", deadlineAt })) as [Message];
+		await queueAll(late);
+		const ended = await engine.read(late[0]._id);
+		assert.equal(ended.state, "rejected");
+		assert.equal(ended.evidence.find(({ type }) => type === "rejected")?.code, "queue_hopeless");
+		const states = await Promise.all(others.map(({ _id }) => engine.read(_id)));
+		assert.ok(states.every(({ state }) => state === "queued"));
+	});
+});
