@@ -37,24 +37,38 @@ type Outcome = SendOutcome | { kind: "overdue" } | { kind: "withheld"; verdict: 
 
 type Control = { holdBack: (ms: number) => Promise<void> };
 
-/** `send` makes the attempt that a job names, unless another sender, a cancel, a hold or the deadline was first. */
+/**
+ * `send` makes the attempt that a job names, unless another sender, a cancel, a hold or the deadline was first. Answers
+ * whether the carrier is well; undefined where it was not asked.
+ */
 export function createSend(deps: SendDeps) {
 	const { messages } = deps.store;
 
-	return async function send(job: { messageId: string; attempt: number }, control: Control): Promise<void> {
+	return async function send(job: { messageId: string; attempt: number }, control: Control) {
 		const tokens = { claim: deps.ids.random("claim"), reference: deps.ids.random("reference") };
 		const claimedAt = deps.monotonic();
 		const message = await messages.take(claim(job.messageId, job.attempt, deps.clock(), tokens));
 		if (!message) {
 			await endIfOver(deps, job.messageId);
-			return;
+			return undefined;
 		}
 		// A batch reports by token: what counts is whose claim the attempt bears.
-		if (message.attempts.at(-1)?.claim !== tokens.claim) return;
+		if (message.attempts.at(-1)?.claim !== tokens.claim) return undefined;
 		const outcome = await attempt(deps, message, tokens.reference, claimedAt);
 		await record(deps, message, outcome, control);
+		return isCarrierWell(outcome);
 	};
 }
+
+// A carrier that says no is well; one that was not asked tells nothing of itself.
+function isCarrierWell(outcome: Outcome): boolean | undefined {
+	if (outcome.kind === "overdue" || outcome.kind === "withheld") return undefined;
+	if (outcome.kind === "rejected") return outcome.permanent || (ownRefusals.has(outcome.code) ? undefined : false);
+	return outcome.kind !== "ambiguous";
+}
+
+// Nothing went out: another server of ours was away, or the time was over.
+const ownRefusals = new Set(["store_unavailable", "keys_unavailable", "lease_too_short", "withdrawn"]);
 
 async function attempt(deps: SendDeps, message: Message, reference: string, claimedAt: number): Promise<Outcome> {
 	// The claim was of a message that bore no hold: one that it bears by now came since.

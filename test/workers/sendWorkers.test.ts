@@ -5,7 +5,8 @@ import { randomBytes } from "node:crypto";
 import { after, before, describe, it } from "node:test";
 import { Redis } from "ioredis";
 import type { SendQueueDocument } from "../../adapters/mongo/models.ts";
-import { createSendQueues, createSendWorker, type SendQueues } from "../../adapters/redis/sendQueues.ts";
+import { createSendQueues, type SendQueues } from "../../adapters/redis/sendQueues.ts";
+import { createSendWorker } from "../../adapters/redis/sendWorker.ts";
 import { formatId } from "../../domain/ids.ts";
 import { createSendWorkers } from "../../workers/sendWorkers.ts";
 import { until } from "../harness/until.ts";
@@ -34,6 +35,7 @@ describe("the sender's workers", () => {
 				starts.push({ queue: queue.sendQueue, at: performance.now() });
 				await new Promise((resolve) => setTimeout(resolve, slowMs));
 				finished++;
+				return undefined;
 			};
 			return createSendWorker({ url, prefix, concurrency: 50, handle, onError: () => undefined, ...queue });
 		},
@@ -111,6 +113,7 @@ describe("the sender's workers", () => {
 	it("take no job of a paused queue, end what they have in hand, and go on when it is not paused any more", async () => {
 		put("paused");
 		await workers.watch();
+		await until(() => finished === starts.length);
 		slowMs = 200;
 		const finishedBefore = finished;
 		await add("paused", 1);

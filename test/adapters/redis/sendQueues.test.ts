@@ -4,12 +4,8 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { after, before, describe, it } from "node:test";
 import { Redis } from "ioredis";
-import {
-	createSendQueues,
-	createSendWorker,
-	type SendJob,
-	type SendQueues,
-} from "../../../adapters/redis/sendQueues.ts";
+import { createSendQueues, type SendJob, type SendQueues } from "../../../adapters/redis/sendQueues.ts";
+import { createSendWorker } from "../../../adapters/redis/sendWorker.ts";
 import { formatId } from "../../../domain/ids.ts";
 import { until } from "../../harness/engine.ts";
 
@@ -182,6 +178,39 @@ describe("send queues", () => {
 		const seconds = ((steady.at(-1)?.at as number) - (steady[0]?.at as number)) / 1000;
 		const segments = steady.slice(0, -1).reduce((sum, one) => sum + one.segments, 0);
 		assert.ok(Math.abs(segments / seconds - 100) <= 2, `${segments / seconds} segments a second`);
+	});
+
+	it("a carrier that fails five times in a row is left alone, then asked by one attempt, and worked again once it is well", async () => {
+		const { sendQueue } = jobOf();
+		await Promise.all(Array.from({ length: 12 }, () => queues.add(jobOf({ sendQueue }))));
+		const calls: { at: number; well: boolean }[] = [];
+		const worker = work(sendQueue, async () => {
+			const well = calls.length > 5;
+			calls.push({ at: performance.now(), well });
+			return well;
+		});
+		await until(() => calls.length === 12);
+		await worker.close();
+		const gap = (index: number) => (calls[index]?.at ?? 0) - (calls[index - 1]?.at ?? 0);
+		assert.ok(gap(5) >= 900, `${gap(5)} ms after five failures`);
+		assert.ok(gap(6) >= 1_800, `${gap(6)} ms after the sixth`);
+	});
+
+	it("what was sent is to be seen, in segments", async () => {
+		const { sendQueue } = jobOf();
+		await Promise.all(Array.from({ length: 20 }, () => queues.add(jobOf({ sendQueue, segments: 3 }))));
+		let runs = 0;
+		const worker = work(sendQueue, async () => {
+			runs++;
+			return true;
+		});
+		await until(() => runs === 20);
+		await worker.close();
+		const live = await until(async () => {
+			const { segmentsPerSecond, ...rest } = await queues.live(sendQueue);
+			return segmentsPerSecond > 0 && { segmentsPerSecond, ...rest };
+		});
+		assert.ok(live.segmentsPerSecond <= 12 && live.waiting === 0, JSON.stringify(live));
 	});
 
 	it("what a dead sender had in hand is not run again from here", async () => {

@@ -1,0 +1,107 @@
+// A sender's half of a send queue: takes jobs at the queue's rate, while its carrier is well.
+
+import { type Job, Worker } from "bullmq";
+import { Redis } from "ioredis";
+import { createCircuit } from "../../domain/circuit.ts";
+import { createRateBuckets } from "./rateBuckets.ts";
+import { countSent } from "./sentCount.ts";
+
+/** Holds a queue back for a while, as a carrier that throttles asks. */
+export type QueueControl = { holdBack: (ms: number) => Promise<void> };
+
+// A job that is taken waits for its turn here at most so long, and no urgent one can overtake it meanwhile; the others
+// stay in the queue, and none is asked for until less than `inHandMs` is left: a sender that wakes late must lose no turn.
+const aheadMs = 300;
+const inHandMs = 200;
+
+/** Works one send queue: at most `ratePerSecond` segments start in a second over all senders together. */
+export function createSendWorker(options: {
+	url: string;
+	prefix: string;
+	sendQueue: string;
+	concurrency: number;
+	ratePerSecond: number;
+	/** Answers whether the carrier is well; see `Circuit.tell`. */
+	handle: (job: { messageId: string; attempt: number }, control: QueueControl) => Promise<boolean | undefined>;
+	onError: (error: Error) => void;
+}) {
+	// Before anything is opened: it would stay open.
+	if (options.sendQueue.includes(":")) throw new RangeError("a send queue's name must not contain a colon");
+	const connection = new Redis(options.url, {
+		maxRetriesPerRequest: null,
+		retryStrategy: (times) => Math.min(times * 100, 2_000),
+	});
+	connection.on("error", options.onError);
+	const buckets = createRateBuckets({ connection, prefix: options.prefix });
+	const bucket = { name: options.sendQueue, segmentsPerSecond: options.ratePerSecond };
+	const control: QueueControl = { holdBack: (ms) => worker.rateLimit(ms) };
+	const circuit = createCircuit(() => performance.now());
+	const sent = countSent(connection, options);
+
+	// Back to the front of its priority, and no sender asks for another before there is something to have.
+	async function putBack(ms: number): Promise<never> {
+		await worker.rateLimit(Math.max(1, ms));
+		throw Worker.RateLimitError();
+	}
+
+	async function waitTurn(segments: number): Promise<void> {
+		const shutMs = circuit.admit();
+		if (shutMs > 0) await putBack(shutMs);
+		const { taken, waitMs } = await buckets.take([bucket], segments, aheadMs);
+		if (!taken) {
+			circuit.tell(undefined);
+			await putBack(waitMs - inHandMs);
+		}
+		if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
+		sent.count(segments);
+	}
+
+	const worker: Worker = new Worker(
+		options.sendQueue,
+		async (job: Job<{ m: string; a: number; s?: number }>) => {
+			await waitTurn(job.data.s ?? 1);
+			let isWell: boolean | undefined;
+			try {
+				isWell = await options.handle({ messageId: job.data.m, attempt: job.data.a }, control);
+			} catch (error) {
+				options.onError(error as Error);
+				// BullMQ keeps the reason and the stack of a failure, in the queue's events too: they may quote anything.
+				throw opaqueError(error);
+			} finally {
+				circuit.tell(isWell);
+			}
+		},
+		{
+			connection,
+			prefix: options.prefix,
+			concurrency: options.concurrency,
+			// Never reached: BullMQ counts jobs, in windows. It is there so that a queue can be held back.
+			limiter: { max: Number.MAX_SAFE_INTEGER, duration: 1_000 },
+			removeOnComplete: { count: 0 },
+			removeOnFail: { count: 0 },
+			// A stalled job is a dead sender's: its message is repaired from the store, never run again from here.
+			maxStalledCount: 0,
+			skipVersionCheck: true,
+			drainDelay: 1,
+		},
+	);
+	worker.on("error", options.onError);
+	return {
+		/** Another rate from the next job on; what runs goes on. */
+		setRate(ratePerSecond: number): void {
+			bucket.segmentsPerSecond = ratePerSecond;
+		},
+		async close(): Promise<void> {
+			await worker.close();
+			await sent.close();
+			connection.disconnect();
+		},
+	};
+}
+
+function opaqueError(error: unknown): Error {
+	const { code } = error as { code?: unknown };
+	const opaque = new Error(typeof code === "string" && /^[a-z_]{1,40}$/.test(code) ? code : "failed");
+	opaque.stack = "";
+	return opaque;
+}
