@@ -68,7 +68,7 @@ export const settings = {
 	},
 	LETHE_SEND_RATE_DEFAULT: {
 		schema: perSecond.default(100),
-		doc: "Messages a second on a send queue that names no rate of its own.",
+		doc: "Segments a second on a send queue that names no rate of its own.",
 	},
 	LETHE_OPLOG_LIFETIME_MS: {
 		schema: lifetime.default(35 * 24 * 3600_000),

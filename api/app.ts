@@ -36,6 +36,7 @@ import { addExportRequest } from "./routes/subjectRequests/export.ts";
 import { addReadRequests } from "./routes/subjectRequests/read.ts";
 import { addRequestRecords } from "./routes/subjectRequests/records.ts";
 import { addRequestSteps } from "./routes/subjectRequests/steps.ts";
+import { addQueues } from "./routes/queues.ts";
 import { addTemplates } from "./routes/templates.ts";
 import { watchForgetting } from "./watched.ts";
 
@@ -92,6 +93,7 @@ export async function createApp(deps: ApiDeps) {
 		addRequestSteps(scope, deps);
 		addExportRequest(scope, deps);
 		addRequestRecords(scope, deps);
+		addQueues(scope, deps);
 		addEvidenceLog(scope, deps);
 	});
 	refuseOtherMethods(app, known);

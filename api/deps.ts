@@ -5,6 +5,7 @@ import type { Carrier } from "../adapters/carriers/carrier.ts";
 import type { Cohorts } from "../adapters/cohorts.ts";
 import type { ExportSeal } from "../adapters/exportSeal.ts";
 import type { Store } from "../adapters/mongo/store.ts";
+import type { SendQueues } from "../adapters/redis/sendQueues.ts";
 import type { Runs } from "../adapters/temporal/client.ts";
 import type { Encryption } from "../adapters/vault/encryption.ts";
 import type { HmacKeys } from "../adapters/vault/hmacKeys.ts";
@@ -41,6 +42,7 @@ export type ApiDeps = {
 	carriers: { verifier: (sendQueue: string) => Promise<Carrier | undefined> };
 	/** Enters acts into the evidence log, before they are done. */
 	evidence: Pick<Evidence, "append">;
+	sendQueues: Pick<SendQueues, "live">;
 	evidenceExports: EvidenceExports;
 	signer: Pick<Signer, "publicJwks">;
 	/** Server → a call that throws while it can't be reached. */

@@ -33,7 +33,7 @@ export function createTenants(deps: TenantsDeps) {
 		async route(tenant: TenantDocument, sender: string | undefined): Promise<SendQueueDocument> {
 			for (const id of tenant.sendQueues) {
 				const queue = await findQueue(id);
-				if (queue && (sender === undefined || queue.sender === sender)) return queue;
+				if (queue && !queue.draining && (sender === undefined || queue.sender === sender)) return queue;
 			}
 			const errors = sender === undefined ? [] : [{ pointer: "/sender", detail: "Not one of the tenant's senders." }];
 			throw new LetheError("no_route", { errors });

@@ -63,7 +63,7 @@ export function adminCommand(): Command {
 		.requiredOption("--carrier <name>", "name of the carrier")
 		.requiredOption("--sender <name>", "sender that recipients see")
 		.option("--setting <key=value...>", "settings of the carrier", collectSetting, {})
-		.option("--rate <number>", "messages a second", parseRate)
+		.option("--rate <number>", "segments a second", parseRate)
 		.action(({ id, carrier, sender, setting: settings, rate }) =>
 			withDeps(async (deps) => {
 				const secrets = parseSecrets(await text(process.stdin));

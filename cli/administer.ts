@@ -106,5 +106,7 @@ export async function putSendQueue(
 	await deps.evidence.append([{ type: "send_queue_changed", code: queue._id, by }]);
 	await deps.secrets.write(queue._id, "send", secrets.send);
 	await deps.secrets.write(queue._id, "callback", secrets.callback);
-	await deps.store.sendQueues.put(queue);
+	// Who stopped it did so for a reason that another secret or rate is no end of.
+	const { paused = queue.paused, draining = false } = (await deps.store.sendQueues.find(queue._id)) ?? {};
+	await deps.store.sendQueues.put({ ...queue, paused, draining });
 }

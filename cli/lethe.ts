@@ -28,6 +28,10 @@ const commands: Record<string, { about: string; load: Load }> = {
 		about: "check what a carrier sent: callbacks, segments, PDUs",
 		load: async () => (await import("./carrier.ts")).carrierCommand(),
 	},
+	queue: {
+		about: "see, pause, resume and drain the send queues",
+		load: async () => (await import("./queue.ts")).queueCommand(),
+	},
 	canary: {
 		about: "send marked messages, then search every store, log and history for them",
 		load: async () => (await import("./canary.ts")).canaryCommand(),

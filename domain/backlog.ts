@@ -20,6 +20,11 @@ export function backlogKey(
 	return `${lanePrefix(sendQueue, laneOf(category))}${tenantId}/${now.toString(36).padStart(9, "0")}/${_id}`;
 }
 
+/** Bounds of all keys of a send queue. */
+export function queueRange(sendQueue: string): { after: string; before: string } {
+	return { after: `${sendQueue}/`, before: `${sendQueue}0` };
+}
+
 /** Bounds of the keys of a send queue's lane, or of one tenant in it: greater than `after`, less than `before`. */
 export function backlogRange(sendQueue: string, lane: Lane, tenantId = ""): { after: string; before: string } {
 	const prefix = `${lanePrefix(sendQueue, lane)}${tenantId}`;

@@ -54,6 +54,8 @@ export const limits = {
 	sweepEveryMs: 10_000,
 	// A driver that has not moved a message within this time is presumed lost and is repeated.
 	driverPatienceMs: 15_000,
+	// Of more that wait for a send queue nobody needs to know how many.
+	backlogCountedMax: 100_000,
 	sweepPageItems: 500,
 	storeAnswerMsMax: 30_000,
 	storeAcknowledgeMsMax: 10_000,

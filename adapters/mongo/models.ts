@@ -134,6 +134,8 @@ export type SendQueueDocument = {
 	/** Segments a second to a country, ISO 3166-1. */
 	countryRates?: Record<string, number>;
 	paused: boolean;
+	/** Sends what it has; nothing new is routed to it. */
+	draining?: boolean;
 };
 
 /** A full tile of hashes, named `level/index`. */

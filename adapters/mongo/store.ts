@@ -76,7 +76,7 @@ export function createStore(connection: MongoConnection, deps: { randomToken: ()
 		idempotencyKeys: createIdempotencyStore(raw<IdempotencyDocument>("idempotencyKeys")),
 		apiKeys: createApiKeyStore(raw<ApiKeyDocument>("apiKeys")),
 		tenants: createTenantStore(raw<TenantDocument>("tenants")),
-		sendQueues: createNamedStore(raw<SendQueueDocument>("sendQueues")),
+		sendQueues: createSendQueueStore(raw<SendQueueDocument>("sendQueues")),
 		templates: createTemplateStore(raw<TemplateDocument>("templates")),
 		proposals: createProposalStore(raw<Proposal>("policyProposals"), deps),
 		policyVersions: createPolicyVersionStore(raw<PolicyVersion>("policyVersions")),
@@ -236,6 +236,15 @@ function createTenantStore(collection: mongo.Collection<TenantDocument>) {
 		/** The tenants that a send queue serves. */
 		findBySendQueue: (sendQueue: string) =>
 			guardStore(() => collection.find({ sendQueues: sendQueue }).toArray() as Promise<TenantDocument[]>),
+	};
+}
+
+function createSendQueueStore(collection: mongo.Collection<SendQueueDocument>) {
+	return {
+		...createNamedStore(collection),
+		/** Stops or starts a queue; what else is set of it stays. */
+		setFlow: (id: string, flow: Required<Pick<SendQueueDocument, "paused" | "draining">>) =>
+			guardStore(async () => void (await collection.updateOne({ _id: id }, { $set: flow }))),
 	};
 }
 

@@ -1,0 +1,89 @@
+// Send queues as operators see and stop them: kept in the store, entered before it is done, and nobody else's.
+
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import { createTestApi, type TestApi } from "../harness.ts";
+
+describe("/v1/queues", () => {
+	let api: TestApi;
+	let tenantId: string;
+	let operator: string;
+	let sender: string;
+	before(async () => {
+		api = await createTestApi();
+		({ tenantId, key: sender } = await api.addTenant({ sendQueue: "own" }));
+		operator = (await api.addKey(tenantId, ["operator"])).key;
+	});
+	after(() => api.close());
+
+	const step = (id: string, name: string, key = operator) => api.request(key, "POST", `/v1/queues/${id}/${name}`, {});
+	const stateOf = async (id: string) => {
+		const { json } = await api.request(operator, "GET", "/v1/queues");
+		return json.items.find((item: { id: string }) => item.id === id)?.state;
+	};
+
+	it("are listed with what waits in the store and what Redis tells", async () => {
+		const { status, json } = await api.request(operator, "GET", "/v1/queues");
+		assert.equal(status, 200);
+		assert.deepEqual(json.items, [
+			{
+				id: "own",
+				carrier: "simulator",
+				sender: "Lethe",
+				state: "open",
+				backlog: 0,
+				live: { waiting: 0, delayed: 0, active: 0, segmentsPerSecond: 0 },
+			},
+		]);
+	});
+
+	it("pause, drain and resume in the store, each act entered once", async () => {
+		for (const [name, state] of [
+			["pause", "paused"],
+			["pause", "paused"],
+			["drain", "draining"],
+			["resume", "open"],
+		] as const) {
+			assert.equal((await step("own", name)).json.state, state);
+			assert.equal(await stateOf("own"), state);
+			assert.equal((await api.store.sendQueues.find("own"))?.paused, state === "paused");
+		}
+		const entries = await api.connection.collection("evidenceBundles").find({}).toArray();
+		const acts = entries.flatMap(({ entries: all }) => all.map((text: string) => JSON.parse(text).type));
+		assert.deepEqual(
+			acts.filter((type: string) => type.startsWith("send_queue_")),
+			["send_queue_paused", "send_queue_drained", "send_queue_resumed"],
+		);
+	});
+
+	it("that drain are given nothing new, and those that pause keep it", async () => {
+		await api.addTenant({ sendQueue: "flow" }).then(async ({ key, tenantId: owner }) => {
+			const keeper = (await api.addKey(owner, ["operator"])).key;
+			await step("flow", "drain", keeper);
+			const { status, json } = await api.post(key);
+			assert.deepEqual([status, json.code], [422, "no_route"]);
+		});
+		await api.addTenant({ sendQueue: "still" }).then(async ({ key, tenantId: owner }) => {
+			const keeper = (await api.addKey(owner, ["operator"])).key;
+			await step("still", "pause", keeper);
+			assert.equal((await api.post(key)).status, 202);
+		});
+	});
+
+	it("of others answer like absence; shared ones are a matter of who governs; senders see none", async () => {
+		const other = await api.addTenant({ sendQueue: "other" });
+		assert.equal((await step("other", "pause")).status, 404);
+		assert.equal((await step("nowhere", "pause")).status, 404);
+		assert.equal((await step("own", "pause", sender)).status, 403);
+		assert.equal((await api.request(sender, "GET", "/v1/queues")).status, 403);
+		const sharing = await api.addTenant({ sendQueue: "other" });
+		const one = (await api.addKey(sharing.tenantId, ["operator"])).key;
+		assert.equal((await step("other", "pause", one)).status, 403);
+		await api.store.tenants.put({
+			...(await api.store.tenants.find(other.tenantId)),
+			governsPolicies: true,
+		} as never);
+		const governor = (await api.addKey(other.tenantId, ["operator"])).key;
+		assert.equal((await step("other", "pause", governor)).status, 200);
+	});
+});
