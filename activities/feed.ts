@@ -29,6 +29,10 @@ type Course = {
 	/** Message → when it was put on the queue, as far as it may still be there. */
 	fed: Map<string, number>;
 	segmentsMean: number;
+	/** Segments a second that its senders manage while they have enough to do. */
+	pace: number;
+	/** When its pace was looked at last, how many jobs it had then, and what was fed since. */
+	left?: { at: number; count: number };
 };
 
 const leadMs = 1_000;
@@ -42,6 +46,9 @@ const visitsMax = 100;
 // So many tenants share what is fed at once; more of them are served the next time.
 const turnsPerRoom = 8;
 const settingsMs = 2_000;
+const paceMs = 400;
+// A queue must be able to become faster again.
+const paceMargin = 1.2;
 // Of five attempts that are fed while codes queue up, one is somebody else's.
 const urgentPerNormal = 4;
 
@@ -57,8 +64,9 @@ export function createFeed(deps: FeedDeps) {
 		courses.set(queue._id, course);
 		refresh(course, deps.monotonic());
 		const rate = queue.ratePerSecond ?? deps.segmentsPerSecondDefault;
-		const capacity = queueCapacity(rate, course.segmentsMean);
 		const depth = await deps.sendQueues.depth(queue._id);
+		keepPace(course, depth.urgent + depth.normal, rate, deps.monotonic());
+		const capacity = queueCapacity(Math.min(rate, course.pace), course.segmentsMean);
 		// Not for the sake of a few: what is read costs the store as much for one as for many.
 		const room = (lane: Lane) => (depth[lane] <= (capacity * 3) / 4 ? capacity - depth[lane] : 0);
 		const urgentCount = await feedLane(queue, course, "urgent", room("urgent"), true);
@@ -67,7 +75,10 @@ export function createFeed(deps: FeedDeps) {
 		const share = isBusy ? Math.floor(urgentCount / urgentPerNormal) : 0;
 		const promotedCount = share > 0 ? await feedLane(queue, course, "normal", share, true) : 0;
 		const normalCount = await feedLane(queue, course, "normal", room("normal"), false);
-		return urgentCount + promotedCount + normalCount;
+		const count = urgentCount + promotedCount + normalCount;
+		course.left ??= { at: deps.monotonic(), count: depth.urgent + depth.normal };
+		course.left.count += count;
+		return count;
 	};
 }
 
@@ -150,7 +161,24 @@ function createFeedOne(deps: FeedDeps) {
 }
 
 function createCourse(): Course {
-	return { served: { urgent: "", normal: "" }, read: new Map(), rereadAt: 0, fed: new Map(), segmentsMean: 1 };
+	return {
+		served: { urgent: "", normal: "" },
+		read: new Map(),
+		rereadAt: 0,
+		fed: new Map(),
+		segmentsMean: 1,
+		pace: Number.POSITIVE_INFINITY,
+	};
+}
+
+// A store or carrier that is slower than the limit makes two seconds of it many: then what is managed counts. A queue that
+// ran dry might have managed more.
+function keepPace(course: Course, count: number, rate: number, now: number): void {
+	if (!course.left || now - course.left.at < paceMs) return;
+	const segments = Math.max(0, course.left.count - count) * course.segmentsMean;
+	const managed = (segments * 1000) / (now - course.left.at);
+	course.pace = count === 0 ? rate : Math.max(1, (Math.min(course.pace, rate) + managed * paceMargin) / 2);
+	course.left = { at: now, count };
 }
 
 /** Forgets what is too old to be true. */

@@ -31,12 +31,12 @@ import { addOperations } from "./routes/operations.ts";
 import { addOptOuts } from "./routes/optOuts.ts";
 import { addPolicies } from "./routes/policies/policies.ts";
 import { addProposals } from "./routes/policies/proposals.ts";
+import { addQueues } from "./routes/queues.ts";
 import { addCreateRequest } from "./routes/subjectRequests/create.ts";
 import { addExportRequest } from "./routes/subjectRequests/export.ts";
 import { addReadRequests } from "./routes/subjectRequests/read.ts";
 import { addRequestRecords } from "./routes/subjectRequests/records.ts";
 import { addRequestSteps } from "./routes/subjectRequests/steps.ts";
-import { addQueues } from "./routes/queues.ts";
 import { addTemplates } from "./routes/templates.ts";
 import { watchForgetting } from "./watched.ts";
 

@@ -14,14 +14,15 @@ import { growthSuite } from "./growth.ts";
 import { lifecycleSuite } from "./lifecycle.ts";
 import { policySuite } from "./policy.ts";
 import { purgeSuite } from "./purge.ts";
+import { queuesSuite } from "./queues.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url)).replace(/\/$/, "");
 const usage = `npm run bench -- SUITE [--json] [--rounds N] [--messages N]
 
-SUITE      encrypt | lifecycle | purge | growth | policy (no servers)
+SUITE      encrypt | lifecycle | queues | purge | growth | policy (no servers)
 --json     print nothing but the JSON object
 --rounds   interleaved rounds (default 5)
---messages messages a round of the lifecycle (default 400), of a purge's cohort (default 10000)
+--messages messages a round of the lifecycle (default 400) or the queues (default 1000), of a purge's cohort (default 10000)
 --cohorts  keys that growth makes (default 5000)
 `;
 
@@ -42,6 +43,11 @@ const suites: Record<string, (stack: Stack) => Promise<object>> = {
 		return encryptSuite({ vault: { address: url, issuerToken: readFileSync(issuerTokenFile, "utf8").trim() } });
 	},
 	lifecycle: runLifecycle,
+	queues: async (stack) => {
+		const { mongodb, redis } = stack.state().servers;
+		const options = { rounds: Number(values.rounds), messages: Number(values.messages ?? 1_000), rateSeconds: 26 };
+		return queuesSuite({ mongodb: mongodb.url, redis: redis.url }, options);
+	},
 	purge: runPurge,
 	growth: async (stack) => {
 		const { url, issuerTokenFile, pid, dataDir } = stack.state().servers.vault;

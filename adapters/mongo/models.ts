@@ -4,6 +4,7 @@ import { type Model, Schema } from "mongoose";
 import type { Bundle } from "../../domain/evidence.ts";
 import type { Category, Message, SealedObjectName } from "../../domain/message.ts";
 import type { PolicyVersion, Proposal, Retiming } from "../../domain/proposal.ts";
+import type { Route } from "../../domain/routing.ts";
 import type { SubjectRecord } from "../../domain/subject.ts";
 import type { MongoConnection } from "./connection.ts";
 import type { ExportJob, ExportPage, StoredRequest } from "./subjectRequests.ts";
@@ -101,6 +102,8 @@ export type TenantDocument = {
 	/** ISO 3166-1 country of the tenant's establishment. */
 	establishment: string;
 	sendQueues: string[];
+	/** Regions that its messages may be processed in; absent means any. */
+	regions?: string[];
 	/** Segments a second, on each of its send queues together. */
 	ratePerSecond?: number;
 	/** Segments a second to a country, ISO 3166-1. */
@@ -124,18 +127,13 @@ export type TenantDocument = {
 };
 
 /** One carrier and sender: messages of a send queue share its rate and its credentials. */
-export type SendQueueDocument = {
-	_id: string;
+export type SendQueueDocument = Route & {
 	carrier: string;
-	sender: string;
 	settings: Record<string, string>;
 	/** Segments a second. */
 	ratePerSecond?: number;
 	/** Segments a second to a country, ISO 3166-1. */
 	countryRates?: Record<string, number>;
-	paused: boolean;
-	/** Sends what it has; nothing new is routed to it. */
-	draining?: boolean;
 };
 
 /** A full tile of hashes, named `level/index`. */

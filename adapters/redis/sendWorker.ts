@@ -11,8 +11,8 @@ export type QueueControl = { holdBack: (ms: number) => Promise<void> };
 
 // A job that is taken waits for its turn here at most so long, and no urgent one can overtake it meanwhile; the others
 // stay in the queue, and none is asked for until less than `inHandMs` is left: a sender that wakes late must lose no turn.
-const aheadMs = 300;
-const inHandMs = 200;
+const aheadMs = 500;
+const inHandMs = 400;
 
 /** Works one send queue: at most `ratePerSecond` segments start in a second over all senders together. */
 export function createSendWorker(options: {

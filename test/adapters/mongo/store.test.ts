@@ -206,16 +206,10 @@ describe("store", () => {
 			[{}, { createdAt: -1 }, "policyProposals"],
 			[{}, { sequence: -1 }, "policyRetimings"],
 			[{ unintegratedSince: { $lte: 1 } }, { unintegratedSince: 1 }],
-<<<<<<< HEAD
+			[{ backlog: { $gt: "q/normal/t/", $lt: "q/normal/t0" } }, { backlog: 1 }],
 			[{}, { start: -1 }, "evidenceBundles"],
 			[{ start: { $lte: 7 } }, { start: -1 }, "evidenceBundles"],
 			[{ start: { $gt: 7 } }, { start: 1 }, "evidenceBundles"],
-=======
-			[{ backlog: { $gt: "q/normal/t/", $lt: "q/normal/t0" } }, { backlog: 1 }],
-			[{}, { _id: -1 }, "evidenceBundles"],
-			[{ _id: { $lte: "0000000000000007" } }, { _id: -1 }, "evidenceBundles"],
-			[{ _id: { $gt: "0000000000000007" } }, { _id: 1 }, "evidenceBundles"],
->>>>>>> 9b86653 (Keep what a send queue has no room for in the store, and feed it to tenants in turn, codes first)
 			[{ about: { $in: ["msg_a", "msg_b"] } }, undefined, "evidenceBundles"],
 			[{ about: "msg_a", start: { $lte: 7 } }, { start: -1 }, "evidenceBundles"],
 			[{ tenants: "t", start: { $lte: 7 } }, { start: -1 }, "evidenceBundles"],

@@ -1,0 +1,259 @@
+// Send queues on real servers: how exactly a limit is kept, how fair the backlog is, and what a queue without a limit costs.
+
+import { randomBytes } from "node:crypto";
+import { Queue, Worker } from "bullmq";
+import { Redis } from "ioredis";
+import { createFeed } from "../activities/feed.ts";
+import { createSend } from "../activities/send.ts";
+import type { Carrier } from "../adapters/carriers/carrier.ts";
+import { connectMongo } from "../adapters/mongo/connection.ts";
+import { createStore } from "../adapters/mongo/store.ts";
+import { createSendQueues } from "../adapters/redis/sendQueues.ts";
+import { createSendWorker } from "../adapters/redis/sendWorker.ts";
+import { backlogKey } from "../domain/backlog.ts";
+import { formatId, type IdKind } from "../domain/ids.ts";
+import type { Message } from "../domain/message.ts";
+import { Plaintext } from "../domain/plaintext.ts";
+import { spread } from "./measure.ts";
+
+type Servers = { mongodb: string; redis: string };
+type Bench = Awaited<ReturnType<typeof openBench>>;
+
+const windowMs = 20_000;
+const concurrency = 50;
+const limit = 100;
+
+/**
+ * `rate`: segments a second that two senders start over every window of twenty seconds, sliding by one, at a limit of 100.
+ * `fairness`: how long ten messages wait when another tenant's many were there first, at that limit.
+ * `ratio`: jobs a second through the sender's own code, claim and outcome stored, over bare BullMQ jobs that write once.
+ * The carrier, the keys and the policies answer at once: what is measured is the queue and the store.
+ */
+export async function queuesSuite(
+	servers: Servers,
+	options: { rounds: number; messages: number; rateSeconds: number },
+) {
+	const bench = await openBench(servers);
+	try {
+		const rate = await measureRate(bench, options.rateSeconds);
+		const fairness = await measureFairness(bench, options.messages);
+		const bare: number[] = [];
+		const lethe: number[] = [];
+		for (let round = 0; round < options.rounds; round++) {
+			bare.push(await bareRate(bench, options.messages));
+			lethe.push(await letheRate(bench, options.messages));
+		}
+		const ratios = spread(lethe.map((one, round) => one / (bare[round] as number)));
+		return {
+			suite: "queues",
+			limitPerSecond: limit,
+			rate,
+			fairness,
+			messagesPerRound: options.messages,
+			messagesPerSecond: spread(lethe),
+			baseline: { what: "bare BullMQ jobs that write once to the store", jobsPerSecond: spread(bare) },
+			ratio: ratios.median,
+			ratios,
+		};
+	} finally {
+		await bench.close();
+	}
+}
+
+async function openBench({ mongodb, redis }: Servers) {
+	const prefix = `b${randomBytes(6).toString("hex")}`;
+	const connection = await connectMongo({ url: mongodb, database: prefix });
+	const store = createStore(connection, { clock: Date.now, randomToken: () => randomBytes(9).toString("base64url") });
+	await store.prepare();
+	const sendQueues = createSendQueues({ url: redis, prefix });
+	const ids = {
+		random: (kind: IdKind) => formatId(kind, randomBytes(16)),
+		derive: () => {
+			throw new Error("nothing is derived here");
+		},
+	};
+	const common = { clock: Date.now, monotonic: () => performance.now(), random: Math.random, ids };
+	return {
+		...common,
+		store,
+		sendQueues,
+		segmentsPerSecondDefault: limit,
+		redis,
+		prefix,
+		collection: connection.collection<{ _id: string }>("bare"),
+		work: (sendQueue: string, ratePerSecond: number, handle: Parameters<typeof createSendWorker>[0]["handle"]) =>
+			createSendWorker({ url: redis, prefix, sendQueue, concurrency, ratePerSecond, handle, onError: fail }),
+		async close(): Promise<void> {
+			await connection.dropDatabase();
+			await Promise.allSettled([sendQueues.close(), store.close()]);
+		},
+	};
+}
+
+async function measureRate(bench: Bench, seconds: number) {
+	const sendQueue = "rate";
+	const starts: { at: number; segments: number }[] = [];
+	const segmentsOf = new Map<string, number>();
+	const jobs = Array.from({ length: Math.ceil((seconds * limit) / 2) }, (_, index) => {
+		const segments = 1 + (index % 3);
+		const messageId = bench.ids.random("message");
+		segmentsOf.set(messageId, segments);
+		return { messageId, attempt: 1, sendQueue, urgent: false, delayMs: 0, segments };
+	});
+	await Promise.all(jobs.map(bench.sendQueues.add));
+	const handle = async ({ messageId }: { messageId: string }) => {
+		starts.push({ at: performance.now(), segments: segmentsOf.get(messageId) as number });
+		return true;
+	};
+	const senders = [bench.work(sendQueue, limit, handle), bench.work(sendQueue, limit, handle)];
+	await until(() => starts.length === jobs.length);
+	for (const sender of senders) await sender.close();
+	const [first, last] = [starts[0]?.at ?? 0, starts.at(-1)?.at ?? 0];
+	const windows: number[] = [];
+	for (let from = first + 500; from + windowMs <= last; from += 1_000) {
+		const inside = starts.filter(({ at }) => at >= from && at < from + windowMs);
+		windows.push(inside.reduce((sum, { segments }) => sum + segments, 0) / (windowMs / 1000));
+	}
+	return { senders: senders.length, windowSeconds: windowMs / 1000, segmentsPerSecond: spread(windows) };
+}
+
+async function measureFairness(bench: Bench, many: number) {
+	const queue = { _id: "fair", ratePerSecond: limit };
+	const isFew = (message: Message) => message.tenantId === "ten_few";
+	const insert = async (tenantId: string, count: number) => {
+		const messages = messagesOf(bench, queue._id, tenantId, count, true);
+		await Promise.all(messages.map((message) => bench.store.messages.insert(message)));
+		return messages;
+	};
+	await insert("ten_many", many);
+	const send = createSender(bench);
+	const startedAt = new Map<string, number>();
+	const worker = bench.work(queue._id, limit, async (job, control) => {
+		startedAt.set(job.messageId, performance.now());
+		return send(job, control);
+	});
+	const feed = createFeed(bench);
+	let feeding = Promise.resolve(0);
+	const timer = setInterval(() => {
+		feeding = feeding
+			.then(() => feed(queue))
+			.catch((error: Error) => {
+				fail(error);
+				return 0;
+			});
+	}, 100);
+	await until(() => startedAt.size >= limit);
+	const few = (await insert("ten_few", 10)).filter(isFew);
+	const insertedAt = performance.now();
+	await until(() => few.every(({ _id }) => startedAt.has(_id)));
+	clearInterval(timer);
+	await feeding;
+	await worker.close();
+	const waits = few.map(({ _id }) => (startedAt.get(_id) as number) - insertedAt);
+	return { behind: many, messages: few.length, waitMs: spread(waits) };
+}
+
+async function bareRate(bench: Bench, count: number): Promise<number> {
+	const name = `bare${randomBytes(3).toString("hex")}`;
+	const connection = new Redis(bench.redis, { maxRetriesPerRequest: null });
+	const queue = new Queue(name, { connection, prefix: bench.prefix, skipVersionCheck: true });
+	const ids = Array.from({ length: count }, () => bench.ids.random("message"));
+	const startedAt = performance.now();
+	for (let at = 0; at < count; at += 200) {
+		const jobs = ids
+			.slice(at, at + 200)
+			.map((id) => ({ name: "send", data: { id }, opts: { removeOnComplete: true } }));
+		await queue.addBulk(jobs);
+	}
+	let done = 0;
+	const worker = new Worker(
+		name,
+		async (job) => {
+			await bench.collection.updateOne({ _id: job.data.id }, { $set: { at: Date.now() } }, { upsert: true });
+			done++;
+		},
+		{ connection, prefix: bench.prefix, concurrency, skipVersionCheck: true },
+	);
+	await until(() => done === count);
+	const seconds = (performance.now() - startedAt) / 1000;
+	await worker.close();
+	await queue.close();
+	connection.disconnect();
+	return count / seconds;
+}
+
+async function letheRate(bench: Bench, count: number): Promise<number> {
+	const sendQueue = `free${randomBytes(3).toString("hex")}`;
+	const messages = messagesOf(bench, sendQueue, "ten_a", count, false);
+	await Promise.all(messages.map((message) => bench.store.messages.insert(message)));
+	const send = createSender(bench);
+	let done = 0;
+	const startedAt = performance.now();
+	await Promise.all(
+		messages.map(({ _id: messageId }) =>
+			bench.sendQueues.add({ messageId, attempt: 1, sendQueue, urgent: false, delayMs: 0, segments: 1 }),
+		),
+	);
+	const worker = bench.work(sendQueue, 100_000, async (job, control) => {
+		const isWell = await send(job, control);
+		done++;
+		return isWell;
+	});
+	await until(() => done === count);
+	const seconds = (performance.now() - startedAt) / 1000;
+	await worker.close();
+	return count / seconds;
+}
+
+function createSender(bench: Bench) {
+	const accept = async (reference: string) => ({ kind: "accepted" as const, carrierId: reference, segments: 1 });
+	const carrier = { send: ({ reference }: { reference: string }) => accept(reference) } as unknown as Carrier;
+	return createSend({
+		...bench,
+		log: { info: () => undefined, warn: () => undefined, error: () => undefined },
+		encryption: {
+			decrypt: async () => Plaintext.text("Your order is ready"),
+			forgetCohort: () => undefined,
+			rewrap: () => Promise.reject(new Error("nothing is wrapped anew here")),
+		},
+		runs: { settleSoon: () => undefined },
+		carriers: { sender: async () => carrier },
+		unpark: async () => undefined,
+		rejudge: { rejudge: async () => ({ kind: "due" }) },
+	});
+}
+
+function messagesOf(bench: Bench, sendQueue: string, tenantId: string, count: number, waits: boolean): Message[] {
+	const now = Date.now();
+	const sealed = { cohortId: "", wrappingKeyId: "", wrappedKey: randomBytes(60), ciphertext: randomBytes(120) };
+	return Array.from({ length: count }, () => {
+		const message: Message = {
+			_id: bench.ids.random("message"),
+			submissionId: bench.ids.random("submission"),
+			...{ tenantId, sendQueue, submissionSize: 1, group: 0, principalId: "key_a", dataClasses: ["contact"] },
+			...{ category: "transactional", deliveryMode: "sms", country: "US", region: "US", segments: 1 },
+			subject: { version: 1, mac: "mac" },
+			facts: {},
+			decision: { allowed: true, reasons: [], citations: [], packs: [], rules: [] },
+			...{ state: "queued", attempt: 0, acceptedAt: now, stateAt: now },
+			...{ deadlineAt: now + 3600_000, closeAt: now + 7200_000 },
+			...{ attempts: [], receipts: [], evidence: [], holds: [], certificates: [], retention: {} },
+			content: sealed,
+			address: sealed,
+		};
+		return waits ? { ...message, backlog: backlogKey(message, now) } : message;
+	});
+}
+
+async function until(isDone: () => boolean): Promise<void> {
+	const end = performance.now() + 300_000;
+	while (!isDone()) {
+		if (performance.now() > end) throw new Error("the queue did not come to its end within five minutes");
+		await new Promise((resolve) => setTimeout(resolve, 20));
+	}
+}
+
+function fail(error: Error): void {
+	console.error(error.message);
+	process.exitCode = 1;
+}
