@@ -60,7 +60,7 @@ export function createAccept(deps: AcceptDeps) {
 		const judgement = await judge.judge(input, tenant, now, { reserve: true, reply: request.reply });
 		try {
 			judge.requireAllowed(judgement, input);
-			const queue = await route(tenant, input.sender);
+			const queue = await route(tenant, { ...input, country: judgement.country });
 			return { input, index, judgement, retention: judge.plan(judgement, tenant, now), queue };
 		} catch (error) {
 			judgement.reservation?.forgo();

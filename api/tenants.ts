@@ -2,6 +2,7 @@
 
 import type { SendQueueDocument, TenantDocument } from "../adapters/mongo/models.ts";
 import { LetheError } from "../domain/errors.ts";
+import { type Routed, routesOf } from "../domain/routing.ts";
 import { createCache } from "./cache.ts";
 import type { ApiDeps } from "./deps.ts";
 import type { Principal } from "./plugins/auth.ts";
@@ -29,13 +30,15 @@ export function createTenants(deps: TenantsDeps) {
 			return tenant;
 		},
 
-		/** The tenant's first send queue, or its first with that sender. @throws LetheError no_route */
-		async route(tenant: TenantDocument, sender: string | undefined): Promise<SendQueueDocument> {
-			for (const id of tenant.sendQueues) {
-				const queue = await findQueue(id);
-				if (queue && !queue.draining && (sender === undefined || queue.sender === sender)) return queue;
-			}
-			const errors = sender === undefined ? [] : [{ pointer: "/sender", detail: "Not one of the tenant's senders." }];
+		/** The best of the tenant's send queues for a message. @throws LetheError no_route */
+		async route(tenant: TenantDocument, message: Omit<Routed, "regions">): Promise<SendQueueDocument> {
+			const queues = await Promise.all(tenant.sendQueues.map(findQueue));
+			const known = queues.filter((queue) => queue !== undefined);
+			const [best] = routesOf(known, { ...message, regions: tenant.regions });
+			if (best) return best;
+			const { sender } = message;
+			const isSender = sender === undefined || known.some((queue) => queue.sender === sender);
+			const errors = isSender ? [] : [{ pointer: "/sender", detail: "Not one of the tenant's senders." }];
 			throw new LetheError("no_route", { errors });
 		},
 	};

@@ -3,8 +3,9 @@
 import { text } from "node:stream/consumers";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { z } from "zod";
-import type { TenantDocument } from "../adapters/mongo/models.ts";
+import type { SendQueueDocument, TenantDocument } from "../adapters/mongo/models.ts";
 import { isWord } from "../audit/entry.ts";
+import { categories } from "../domain/message.ts";
 import { withoutUndefined } from "../domain/withoutUndefined.ts";
 import { isDuration } from "../policies/durations.ts";
 import { createApiKey, createTenant, prepare, putSendQueue, revokeApiKey, roles, setGovernance } from "./administer.ts";
@@ -64,12 +65,24 @@ export function adminCommand(): Command {
 		.requiredOption("--sender <name>", "sender that recipients see")
 		.option("--setting <key=value...>", "settings of the carrier", collectSetting, {})
 		.option("--rate <number>", "segments a second", parseRate)
-		.action(({ id, carrier, sender, setting: settings, rate }) =>
+		.option("--country <code...>", "the only countries that it reaches, ISO 3166-1", collectCountry)
+		.addOption(new Option("--category <name...>", "the only categories that it takes").choices(categories))
+		.option("--region <name>", "where its carrier processes", parseId)
+		.option("--baa-ref <reference>", "the business associate agreement with its carrier: it may take PHI", parseId)
+		.action(({ id: _id, carrier, sender, setting: settings, rate, country, category, region, baaRef }) =>
 			withDeps(async (deps) => {
 				const secrets = parseSecrets(await text(process.stdin));
-				const ratePerSecond = rate === undefined ? {} : { ratePerSecond: rate };
-				await putSendQueue(deps, { _id: id, carrier, sender, settings, ...ratePerSecond, paused: false }, secrets);
-				return { sendQueue: id };
+				const routing = { ratePerSecond: rate, countries: country, categories: category, region, baaRef };
+				const queue = withoutUndefined<SendQueueDocument>({
+					_id,
+					carrier,
+					sender,
+					settings,
+					...routing,
+					paused: false,
+				});
+				await putSendQueue(deps, queue, secrets);
+				return { sendQueue: _id };
 			}),
 		);
 	return admin;
@@ -128,6 +141,10 @@ function parseCountry(code: string): string {
 	const name = /^[A-Z]{2}$/.test(code) && new Intl.DisplayNames("en", { type: "region", fallback: "none" }).of(code);
 	if (!name) throw new InvalidArgumentError("Give a country of ISO 3166-1 such as DE.");
 	return code;
+}
+
+function collectCountry(code: string, before: string[] = []): string[] {
+	return [...before, parseCountry(code)];
 }
 
 function parseDuration(duration: string): string {
