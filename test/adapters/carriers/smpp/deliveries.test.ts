@@ -124,6 +124,26 @@ describe("receipts", () => {
 	});
 });
 
+test("whatever octets a link brings, nothing is told of them, nothing breaks, and the queue binds again", async () => {
+	await using opened = await open();
+	const told = () => opened.taken.filter((callback) => opened.verify(callback).events.length > 0).length;
+	for (let round = 0; round < 200; round++) {
+		const peer = opened.smsc.peers.at(-1) as Peer;
+		const body = randomBytes(round % 90);
+		const head = Buffer.alloc(16);
+		head.writeUInt32BE(16 + body.length, 0);
+		head.writeUInt32BE([5, 0x103, 0x80000004, 0x15, 0x999][round % 5] ?? 5, 4);
+		head.writeUInt32BE(round + 1000, 12);
+		peer.socket.write(Buffer.concat([head, body]));
+	}
+	assert.equal(told(), 0);
+	assert.equal((await opened.bring(receipt("1"))).commandStatus, 0);
+	// Not one that is framed.
+	opened.peer.socket.write(Buffer.alloc(64, 0xff));
+	await until(() => opened.smsc.heard("bind_transceiver").length === 2);
+	assert.equal(told(), 1);
+});
+
 describe("what recipients write", () => {
 	test("is told as it was written, from any alphabet, and shown nowhere on the way", async () => {
 		await using opened = await open();
