@@ -107,11 +107,19 @@ describe("certificates", () => {
 		const { messages } = engine.store;
 		// A store that answers and does not do it.
 		const transition: typeof messages.transition = ({ unset: _, ...change }) => messages.transition(change);
-		const store = { ...engine.store, messages: { ...messages, transition } };
-		const { closeCohort, erasePage, destroyCohort } = createActivities({ ...engine, store });
+		const { content } = await engine.read(message._id);
+		const erasing: typeof messages.erasePage = async (page) => {
+			await messages.erasePage(page);
+			await messages.transition({ id: message._id, set: { content } });
+		};
+		const store = { ...engine.store, messages: { ...messages, transition, erasePage: erasing } };
+		const { closeCohort, erasePage, destroyCohort, sweepPage } = createActivities({ ...engine, store });
 		assert.ok(await closeCohort(cohortId));
 		assert.deepEqual(await erasePage(cohortId), { count: 0 }, "nothing has gone");
-		const [certificate] = await certificatesAbout(message.tenantId, cohortId);
+		assert.deepEqual(await certificatesAbout(message.tenantId, cohortId), []);
+		await sweepPage();
+		const told = await certificatesAbout(message.tenantId, message.submissionId);
+		const certificate = told.find(({ status }) => status === "incomplete");
 		assert.equal(certificate?.status, "incomplete");
 		assert.equal(copyOf(certificate, "database document")?.status, "unverified");
 		assert.equal((await engine.read(message._id)).retention.content?.verifiedAt, undefined);
@@ -137,7 +145,7 @@ describe("certificates", () => {
 			await assert.rejects(destroyCohort(cohortId), { code: "keys_unavailable" });
 			const about = await certificatesAbout(message.tenantId, cohortId);
 			assert.ok(about.every(({ objects }) => objects.every(({ object }) => object !== "cohort_key")));
-			assert.equal((await engine.store.cohorts.find(cohortId))?.state, "closing");
+			assert.equal((await engine.store.cohorts.find(cohortId))?.state, "condemned");
 		}
 		assert.deepEqual(await engine.activities.destroyCohort(cohortId), { outcome: "destroyed" });
 		const about = await certificatesAbout(message.tenantId, cohortId);
