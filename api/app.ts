@@ -38,7 +38,7 @@ import { addReadRequests } from "./routes/subjectRequests/read.ts";
 import { addRequestRecords } from "./routes/subjectRequests/records.ts";
 import { addRequestSteps } from "./routes/subjectRequests/steps.ts";
 import { addTemplates } from "./routes/templates.ts";
-import { watchForgetting } from "./watched.ts";
+import { watchForgetting } from "./watchForgetting.ts";
 
 const apiVersion = "1.0.0";
 const docsPolicy =
