@@ -2,7 +2,7 @@
 
 import type { SendQueueDocument, TenantDocument } from "../adapters/mongo/models.ts";
 import { LetheError } from "../domain/errors.ts";
-import { type Routed, routesOf } from "../domain/routing.ts";
+import { type Routed, routes } from "../domain/routes.ts";
 import { createCache } from "./cache.ts";
 import type { ApiDeps } from "./deps.ts";
 import type { Principal } from "./plugins/auth.ts";
@@ -34,7 +34,7 @@ export function createTenants(deps: TenantsDeps) {
 		async route(tenant: TenantDocument, message: Omit<Routed, "regions">): Promise<SendQueueDocument> {
 			const queues = await Promise.all(tenant.sendQueues.map(findQueue));
 			const known = queues.filter((queue) => queue !== undefined);
-			const [best] = routesOf(known, { ...message, regions: tenant.regions });
+			const [best] = routes(known, { ...message, regions: tenant.regions });
 			if (best) return best;
 			const { sender } = message;
 			const isSender = sender === undefined || known.some((queue) => queue.sender === sender);

@@ -4,7 +4,7 @@ import { type Model, Schema } from "mongoose";
 import type { Bundle } from "../../domain/evidence.ts";
 import type { Category, Message, SealedObjectName } from "../../domain/message.ts";
 import type { PolicyVersion, Proposal, Retiming } from "../../domain/proposal.ts";
-import type { Route } from "../../domain/routing.ts";
+import type { Route } from "../../domain/routes.ts";
 import type { SubjectRecord } from "../../domain/subject.ts";
 import type { MongoConnection } from "./connection.ts";
 import type { ExportJob, ExportPage, StoredRequest } from "./subjectRequests.ts";

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import { categories } from "../../domain/message.ts";
-import { type Route, type Routed, routesOf } from "../../domain/routing.ts";
+import { type Route, type Routed, routes } from "../../domain/routes.ts";
 
 const country = fc.constantFrom("US", "DE", "FR");
 const region = fc.constantFrom("eu", "us");
@@ -34,7 +34,7 @@ const messages: fc.Arbitrary<Routed> = fc.record({
 	regions: optional(fc.subarray(["eu", "us"])),
 });
 const check = (holds: (found: Route[], all: Route[], message: Routed) => void) =>
-	fc.assert(fc.property(queues, messages, (all, message) => holds(routesOf(all, message), all, message)));
+	fc.assert(fc.property(queues, messages, (all, message) => holds(routes(all, message), all, message)));
 
 describe("routing", () => {
 	it("gives no message to a queue that drains, lies elsewhere, or does not take its country, category or sender", () =>
@@ -60,7 +60,7 @@ describe("routing", () => {
 			);
 			const unpinned = open.filter(({ region: at, baaRef }) => at !== undefined && baaRef !== undefined);
 			for (const queue of unpinned) {
-				const plain = routesOf([queue], { country: to, category: "otp", dataClasses: ["phi"] });
+				const plain = routes([queue], { country: to, category: "otp", dataClasses: ["phi"] });
 				assert.deepEqual(plain, [queue]);
 			}
 			assert.ok(found.every((queue) => all.includes(queue)));

@@ -35,7 +35,7 @@ export type Routed = {
  * then as the tenant lists them. The same message finds the same order, so a recipient keeps its sender while the queues
  * stay as they are. Pure.
  */
-export function routesOf<Queue extends Route>(queues: readonly Queue[], message: Routed): Queue[] {
+export function routes<Queue extends Route>(queues: readonly Queue[], message: Routed): Queue[] {
 	const price = ({ prices }: Route) => prices?.[message.country] ?? prices?.["*"] ?? Number.POSITIVE_INFINITY;
 	const compare = (one: number, other: number) => (one === other ? 0 : one < other ? -1 : 1);
 	return queues
