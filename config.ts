@@ -112,10 +112,14 @@ export const settings = {
 		schema: lifetime.default(35 * 24 * 3600_000),
 		doc: "Longest life of a log file, in ms, or `unbounded`.",
 	},
-	...vaultRoleSettings(["api", "sender", "eraser", "rewrapper", "signer", "admin"]),
+	LETHE_LEDGER_DIR: {
+		schema: z.string().min(1).optional(),
+		doc: "Folder, on another disk than the stores, that keeps a second copy of the ledger that Vault has: what no restore may undo.",
+	},
+	...vaultRoleSettings(["api", "sender", "eraser", "exporter", "rewrapper", "signer", "admin"]),
 } satisfies Record<string, Setting>;
 
-const vaultRoles = ["api", "sender", "eraser", "rewrapper", "signer", "admin"] as const;
+const vaultRoles = ["api", "sender", "eraser", "exporter", "rewrapper", "signer", "admin"] as const;
 export type VaultRole = (typeof vaultRoles)[number];
 
 /** AppRole credentials of one process role; the secret-id is single-use and response-wrapped. */
@@ -163,6 +167,7 @@ export function loadConfig(environment: Record<string, string | undefined> = pro
 			concurrency: read("LETHE_SENDER_CONCURRENCY"),
 			ratePerSecondDefault: read("LETHE_SEND_RATE_DEFAULT"),
 		},
+		ledgerDir: read("LETHE_LEDGER_DIR"),
 		keys: {
 			signingPeriodMs: read("LETHE_SIGNING_KEY_PERIOD_MS"),
 			hmacPeriodMs: read("LETHE_HMAC_KEY_PERIOD_MS"),

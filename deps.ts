@@ -1,6 +1,7 @@
 // The only place that builds adapters: what each process is made of, and nothing more than its roles allow.
 
 import { createHash, randomBytes } from "node:crypto";
+import { join } from "node:path";
 import { pino } from "pino";
 import { createBatcher } from "./adapters/batcher.ts";
 import type { CarrierFactory } from "./adapters/carriers/carrier.ts";
@@ -12,6 +13,11 @@ import { createExportSeal } from "./adapters/exportSeal.ts";
 import { createFileWitness } from "./adapters/fileWitness.ts";
 import { createKeyRotation } from "./adapters/keyRotation.ts";
 import { createKeysAhead, repeatKeysAhead } from "./adapters/keysAhead.ts";
+import { createFileLedger } from "./adapters/ledger/fileLedger.ts";
+import { createLedger } from "./adapters/ledger/ledger.ts";
+import { createQuarantine } from "./adapters/ledger/quarantine.ts";
+import { createVaultLedger } from "./adapters/ledger/vaultLedger.ts";
+import { withLedger } from "./adapters/ledger/withLedger.ts";
 import { connectMongo } from "./adapters/mongo/connection.ts";
 import { createStore, type Store } from "./adapters/mongo/store.ts";
 import { createSendQueues } from "./adapters/redis/sendQueues.ts";
@@ -25,6 +31,7 @@ import { createEncryption } from "./adapters/vault/encryption.ts";
 import { createHmacKeys } from "./adapters/vault/hmacKeys.ts";
 import { createKeyVersions } from "./adapters/vault/keyVersions.ts";
 import { createSigner, type Signer } from "./adapters/vault/signer.ts";
+import { createSubjectKeys } from "./adapters/vault/subjectKeys.ts";
 import { createVaultWitness } from "./adapters/vault/witness.ts";
 import { createCertificates } from "./audit/certificate.ts";
 import { createCheckpoints } from "./audit/checkpoints.ts";
@@ -44,7 +51,31 @@ const rolesOf = {
 	sender: ["sender"],
 	worker: ["eraser", "rewrapper", "signer", "sender"],
 	admin: ["admin"],
+	/** An administrator who hands a tenant its data. */
+	exporter: ["admin", "exporter"],
+	/** One who has a restored store forget again. */
+	restorer: ["admin", "eraser"],
 } as const satisfies Record<string, readonly VaultRole[]>;
+
+/** By which of them a process opens cohorts' wrapped keys, and makes new ones. One that it does not have is not wired. */
+const keyRolesOf = {
+	api: { opening: "api", making: "api" },
+	sender: { opening: "sender", making: "sender" },
+	worker: { opening: "sender", making: "rewrapper" },
+	admin: { opening: "sender", making: "sender" },
+	exporter: { opening: "exporter", making: "exporter" },
+	restorer: { opening: "sender", making: "sender" },
+} as const satisfies Record<keyof typeof rolesOf, { opening: VaultRole; making: VaultRole }>;
+
+/** By which of them it writes the ledger, or reads how old the store may be. */
+const ledgerRoleOf = {
+	api: "api",
+	sender: "sender",
+	worker: "eraser",
+	admin: "admin",
+	exporter: "admin",
+	restorer: "admin",
+} as const satisfies Record<keyof typeof rolesOf, VaultRole>;
 
 export type ProcessName = keyof typeof rolesOf;
 
@@ -64,13 +95,17 @@ export async function createDeps(config: Config, name: ProcessName) {
 		url: required(config.mongodb.url, "MONGODB_URL"),
 		database: config.mongodb.database,
 	});
-	const store = createStore(connection, { clock, randomToken: () => randomBytes(9).toString("base64url") });
+	const stored = createStore(connection, { clock, randomToken: () => randomBytes(9).toString("base64url") });
 	const vault = await openVaultRoles(config, name, clock, log).catch(async (error) => {
-		await store.close();
+		await stored.close();
 		throw error;
 	});
 	const shared = { clock, randomBytes: (size: number) => randomBytes(size) };
 	const vaultFor = (role: VaultRole) => vault.get(role) ?? unavailable(role);
+	const ledger = openLedger(config, { clock, ids, store: stored, vault: vaultFor(ledgerRoleOf[name]) });
+	const store = withLedger(stored, ledger);
+	const quarantine = createQuarantine({ standing: ledger.standing, log });
+	const stopComparing = await quarantine.follow();
 	// Histories keep it: no host name, which is nobody's business there.
 	const identity = `lethe-${name}-${randomBytes(4).toString("hex")}`;
 	const temporal = connectTemporal({
@@ -80,13 +115,12 @@ export async function createDeps(config: Config, name: ProcessName) {
 	});
 	const sendQueues = createSendQueues({ url: required(config.redis.url, "REDIS_URL"), prefix: config.redis.prefix });
 	// The worker opens wrapped keys by the one role, and makes new ones by the other.
-	const opening = createCohortKeys({ vault: vaultFor(name === "api" ? "api" : "sender") });
-	const making = createCohortKeys({
-		vault: vaultFor(name === "worker" ? "rewrapper" : name === "api" ? "api" : "sender"),
-	});
+	const opening = createCohortKeys({ vault: vaultFor(keyRolesOf[name].opening) });
+	const making = createCohortKeys({ vault: vaultFor(keyRolesOf[name].making) });
 	const { createCohortKey, drawWrappingKey } = making;
 	const encrypting = { createCohortKey, drawWrappingKey, unwrapWrappingKey: opening.unwrapWrappingKey };
 	const cohortKeys = createCohortKeys({ vault: vaultFor("eraser") });
+	const subjectKeys = createSubjectKeys({ vault: vaultFor("eraser") });
 	const encryption = createEncryption({ cohortKeys: encrypting, wrappingKeys: store.wrappingKeys, ...shared });
 	const cohorts = createCohorts({ cohorts: store.cohorts, cohortKeys: encrypting, ids, clock });
 	// Only the API encrypts what comes in, and each process draws keys for itself.
@@ -94,7 +128,8 @@ export async function createDeps(config: Config, name: ProcessName) {
 		name === "api" ? repeatKeysAhead(createKeysAhead({ cohorts, encryption, log })) : () => undefined;
 	const vaultOfKeys = vaultFor(name === "worker" ? "signer" : name === "api" ? "api" : "admin");
 	const signer = createSigner({ vault: vaultOfKeys, clock });
-	const keyVersions = createKeyVersions({ vault: vaultFor(name === "worker" ? "rewrapper" : name) });
+	const ownRole = name === "worker" ? "sender" : name === "exporter" || name === "restorer" ? "admin" : name;
+	const keyVersions = createKeyVersions({ vault: vaultFor(name === "worker" ? "rewrapper" : ownRole) });
 	const { policies, stop: stopFollowing } = await followPolicies(store, monotonic, log);
 	const runs = createRuns({
 		client: temporal.client,
@@ -102,7 +137,7 @@ export async function createDeps(config: Config, name: ProcessName) {
 		inFlightMax: limits.startsInFlightMax,
 		isGroupOpen: store.messages.isGroupOpen,
 	});
-	const secrets = createCarrierSecrets({ vault: vaultFor(name === "worker" ? "sender" : name), clock });
+	const secrets = createCarrierSecrets({ vault: vaultFor(ownRole), clock });
 	const open = { queues: store.sendQueues, secrets, clock, allowSimulator: config.environment !== "production" };
 	const sending = createQueueCarriers({ ...open, purpose: "send" });
 	const verifying = createQueueCarriers({ ...open, purpose: "callback" });
@@ -116,15 +151,21 @@ export async function createDeps(config: Config, name: ProcessName) {
 		ids,
 		log,
 		store,
+		/** The same without the ledger, for whoever applies that. */
+		stored,
+		ledger,
+		/** Whether this process may work. */
+		quarantine,
 		vault,
 		encryption,
 		cohortKeys,
+		subjectKeys,
 		cohorts,
 		keyVersions,
 		keyRotation: createKeyRotation({ keyVersions, wrappingKeys: store.wrappingKeys, clock }),
 		cohortKeyPeriodMs: config.keys.cohortPeriodMs,
 		limits: { purgeLagMsMax: config.purgeLagMsMax, keyPeriods: config.keys },
-		hmac: createHmacKeys({ vault: vaultFor(name === "admin" ? "admin" : "api"), clock }),
+		hmac: createHmacKeys({ vault: vaultFor(ownRole === "admin" ? "admin" : "api"), clock }),
 		...openEvidence(config, { clock, ids, store, vault: vaultOfKeys, signer }),
 		secrets,
 		exportSeal: createExportSeal(),
@@ -173,10 +214,12 @@ export async function createDeps(config: Config, name: ProcessName) {
 			vault: async () => void (await vaultFor(rolesOf[name][0]).read("auth/token/lookup-self")),
 			redis: sendQueues.ping,
 			policies: async () => policies.check(),
+			quarantine: async () => quarantine.check(),
 			temporal: async () => void (await temporal.connection.workflowService.getSystemInfo({})),
 		},
 		async close(): Promise<void> {
 			stopFollowing();
+			stopComparing();
 			stopKeysAhead();
 			await Promise.all([sending.close(), verifying.close()]);
 			await handOvers.close();
@@ -184,6 +227,21 @@ export async function createDeps(config: Config, name: ProcessName) {
 			await Promise.allSettled([sendQueues.close(), temporal.connection.close(), store.close()]);
 		},
 	};
+}
+
+/** Where acts are written down that no restore may undo. */
+function openLedger(
+	config: Config,
+	deps: { clock: () => number; ids: ReturnType<typeof createIds>; store: Store; vault: VaultClient },
+) {
+	const { ledgerDir, mongodb } = config;
+	return createLedger({
+		store: deps.store.epochs,
+		main: createVaultLedger({ vault: deps.vault, name: mongodb.database }),
+		witness: ledgerDir === undefined ? undefined : createFileLedger(join(ledgerDir, mongodb.database)),
+		clock: deps.clock,
+		randomEpoch: () => deps.ids.random("epoch"),
+	});
 }
 
 /** The evidence log: what enters acts, publishes checkpoints to the witnesses, and exports. */

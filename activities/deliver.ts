@@ -4,18 +4,20 @@ import { CompleteAsyncError } from "@temporalio/activity";
 import { backlogKey, laneOf } from "../domain/backlog.ts";
 import { isFinal, type State, unsentStates } from "../domain/lifecycle.ts";
 import type { Message } from "../domain/message.ts";
-import { close, enqueue, refuse, shelve } from "../domain/transition.ts";
+import { close, enqueue, refuse, shelve, waitForTenant } from "../domain/transition.ts";
 import type { Delivered } from "../workflows/contract.ts";
 import type { createAdmit } from "./admit.ts";
 import { change } from "./change.ts";
 import type { ActivityDeps } from "./deps.ts";
 import type { createPrepare } from "./prepare.ts";
+import type { Tenancy } from "./tenancy.ts";
 
 export type DeliverDeps = Pick<ActivityDeps, "clock"> & {
 	store: { messages: Pick<ActivityDeps["store"]["messages"], "find" | "findBySubmission" | "transition"> };
 	sendQueues: Pick<ActivityDeps["sendQueues"], "add">;
 	admit: ReturnType<typeof createAdmit>;
 	prepare: Pick<ReturnType<typeof createPrepare>, "prepareMessage">;
+	tenancy: Tenancy;
 };
 
 /** `deliver` is completed from outside, by {workflow id, activity id}; at once when nothing of the group is open. */
@@ -28,6 +30,7 @@ export function createDeliver(deps: DeliverDeps) {
 	 */
 	async function queueMessage(message: Message): Promise<boolean> {
 		const now = deps.clock();
+		if (await deps.tenancy.isSuspended(message.tenantId)) return holdBack(message, now);
 		if (message.state === "queued" && message.backlog !== undefined && now < message.deadlineAt) return true;
 		const admission = await deps.admit(message);
 		const backlog = admission.kind === "room" ? undefined : backlogKey(message, now);
@@ -48,6 +51,13 @@ export function createDeliver(deps: DeliverDeps) {
 		if (isFinal(state)) return false;
 		if (state === "queued" && admission.kind === "room") await addAttempt(deps, message, now, admission.delayMs);
 		return true;
+	}
+
+	/** Of a suspended tenant nothing is queued: it waits, or ends when its time is over. True while it is open. */
+	async function holdBack(message: Message, now: number): Promise<boolean> {
+		const decide = (current: Message) => close(current, now) ?? waitForTenant(current, now);
+		const changed = await change(messages, message._id, decide, message);
+		return !isFinal(changed?.applied.to ?? message.state);
 	}
 
 	/** Judges a message once more, and queues it unless it must wait: then it is `deferred`. Undefined when it is over. */

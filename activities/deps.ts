@@ -4,11 +4,13 @@ import type { Carrier } from "../adapters/carriers/carrier.ts";
 import type { Cohorts } from "../adapters/cohorts.ts";
 import type { ExportSeal } from "../adapters/exportSeal.ts";
 import type { KeyRotation } from "../adapters/keyRotation.ts";
+import type { Ledger } from "../adapters/ledger/ledger.ts";
 import type { Store } from "../adapters/mongo/store.ts";
 import type { SendQueues } from "../adapters/redis/sendQueues.ts";
 import type { Runs } from "../adapters/temporal/client.ts";
 import type { CohortKeys } from "../adapters/vault/cohortKeys.ts";
 import type { Encryption } from "../adapters/vault/encryption.ts";
+import type { SubjectKeys } from "../adapters/vault/subjectKeys.ts";
 import type { Certificates } from "../audit/certificate.ts";
 import type { Checkpoints } from "../audit/checkpoints.ts";
 import type { Evidence } from "../audit/evidence.ts";
@@ -27,6 +29,7 @@ export type ActivityDeps = {
 	log: { info: LogCall; warn: LogCall; error: LogCall };
 	store: Store;
 	runs: Pick<Runs, "start" | "startPurge" | "startRetime" | "startSimulate" | "wakeRequest" | "settle" | "settleSoon">;
+	ledger: Pick<Ledger, "beat" | "put">;
 	sendQueues: Pick<SendQueues, "add" | "depth" | "takeTurn" | "lead">;
 	/** Rate of a send queue that names none. */
 	segmentsPerSecondDefault: number;
@@ -34,6 +37,7 @@ export type ActivityDeps = {
 	cohorts: Pick<Cohorts, "ensure" | "isAt">;
 	cohortKeys: Pick<CohortKeys, "destroyCohortKey" | "exists">;
 	exportSeal: Pick<ExportSeal, "seal">;
+	subjectKeys: Pick<SubjectKeys, "destroySubjectKey">;
 	certificates: Certificates;
 	evidence: Evidence;
 	keyRotation: Pick<KeyRotation, "renew">;

@@ -15,7 +15,10 @@ import { type ErasableObject, erasableObjects, isPresent, planErasure } from "./
 import { type ErasureVerdict, settleErasure } from "./settleErasure.ts";
 import { type Cursor, createSubjectPages } from "./subjectPages.ts";
 
-export type EraseSubjectDeps = Pick<ActivityDeps, "clock" | "ids" | "certificates" | "evidence" | "policies"> & {
+export type EraseSubjectDeps = Pick<
+	ActivityDeps,
+	"clock" | "ids" | "certificates" | "evidence" | "policies" | "ledger"
+> & {
 	store: Pick<ActivityDeps["store"], "messages" | "subjectMessages" | "subjectRecords" | "cohorts" | "certificates">;
 	runs: Pick<ActivityDeps["runs"], "settleSoon">;
 };
@@ -48,6 +51,11 @@ export function createEraseSubject(deps: EraseSubjectDeps) {
 
 	async function eraseOne(request: SubjectRequest, message: Message, records: Records): Promise<void> {
 		const now = deps.clock();
+		const { eraseAt } = settleErasure(deps, request, message, records.holdsOn(message), now);
+		const { _id: messageId, tenantId } = message;
+		// Before it is done: a copy of the store from before must not undo it.
+		if (eraseAt !== undefined)
+			await deps.ledger.put({ _id: messageId, kind: "erasure", tenantId, messageId, at: eraseAt });
 		for (let round = 0; round < roundsMax; round++) {
 			const done = await change(messages, message._id, (current) => {
 				const verdict = settleErasure(deps, request, current, records.holdsOn(current), now);

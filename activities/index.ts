@@ -3,12 +3,14 @@
 import { createAdmit } from "./admit.ts";
 import { createCertify } from "./certify.ts";
 import { createConfirm } from "./confirm.ts";
+import { deleteRecord } from "./deleteRecord.ts";
 import { createDeliver } from "./deliver.ts";
 import type { ActivityDeps } from "./deps.ts";
 import { createEraseSubject } from "./eraseSubject.ts";
 import { createExportSubject } from "./exportSubject.ts";
 import { createFinalise } from "./finalise.ts";
 import { createIntegrate } from "./integrate.ts";
+import { createOffboard } from "./offboard.ts";
 import { createPrepare } from "./prepare.ts";
 import { createPurge } from "./purge.ts";
 import { createRejudge } from "./rejudge.ts";
@@ -19,6 +21,7 @@ import { createSimulate } from "./simulate.ts";
 import { createStepRequest } from "./stepRequest.ts";
 import { createSweep } from "./sweep.ts";
 import { createSweepRequests } from "./sweepRequests.ts";
+import { createTenancy } from "./tenancy.ts";
 import { createTend } from "./tend.ts";
 import { createUnpark } from "./unpark.ts";
 
@@ -30,13 +33,15 @@ export function createActivities(deps: ActivityDeps) {
 	const certify = createCertify(deps);
 	const rejudge = createRejudge(deps);
 	const prepare = createPrepare({ ...deps, rejudge });
-	const deliver = createDeliver({ ...deps, prepare, admit: createAdmit(deps) });
+	const tenancy = createTenancy(deps);
+	const deliver = createDeliver({ ...deps, prepare, tenancy, admit: createAdmit(deps) });
 	const resolve = createResolve({ ...deps, unpark });
 	const steps = { confirm: createConfirm(deps), prepare, deliver, resolve, certify, tend: createTend(deps), unpark };
 	const retime = createRetime({ ...deps, rejudge });
 	const subject = { eraseSubject: createEraseSubject(deps), exportSubject: createExportSubject(deps) };
 	const sweepRequests = createSweepRequests(deps);
-	const more = { sweepRequests, integrate: createIntegrate(deps), renewKeys: createRenewKeys(deps) };
+	const offboard = createOffboard({ ...deps, deleteRecord: (message) => deleteRecord(deps, message) });
+	const more = { sweepRequests, integrate: createIntegrate(deps), renewKeys: createRenewKeys(deps), offboard };
 	const sweep = createSweep({ ...deps, ...steps, ...more, retime });
 	return {
 		prepare: prepare.prepare,

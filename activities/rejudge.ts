@@ -24,7 +24,8 @@ export type Verdict =
 	| { kind: "due"; keeps?: string[] }
 	| { kind: "held"; hold: string }
 	| { kind: "refused"; code: "policy_denied" | "delivery_mode" | "expires_before_window"; rule?: string | undefined }
-	| { kind: "later"; until: number };
+	| { kind: "later"; until: number }
+	| { kind: "suspended" };
 
 /** What has been recorded since; the argument of `judge`. */
 type Known = { standing: Standing; sends?: Sends };

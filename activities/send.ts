@@ -20,6 +20,7 @@ import { change } from "./change.ts";
 import { addAttempt } from "./deliver.ts";
 import type { ActivityDeps } from "./deps.ts";
 import type { createRejudge, Verdict } from "./rejudge.ts";
+import type { Tenancy } from "./tenancy.ts";
 import type { createUnpark } from "./unpark.ts";
 
 export type SendDeps = Pick<
@@ -31,6 +32,7 @@ export type SendDeps = Pick<
 	carriers: { sender: (sendQueue: string) => Promise<Carrier | undefined> };
 	unpark: ReturnType<typeof createUnpark>;
 	rejudge: Pick<ReturnType<typeof createRejudge>, "rejudge">;
+	tenancy: Tenancy;
 };
 
 type Outcome = SendOutcome | { kind: "overdue" } | { kind: "withheld"; verdict: Exclude<Verdict, { kind: "due" }> };
@@ -77,7 +79,7 @@ async function attempt(deps: SendDeps, message: Message, reference: string, clai
 	const carrier = await deps.carriers.sender(message.sendQueue).catch(() => undefined);
 	if (!carrier) return refused("carrier_unavailable");
 	// After the claim, so that an opt-out, a withdrawal or another message that came before it is seen.
-	const verdict = await deps.rejudge.rejudge(message).catch(() => undefined);
+	const verdict = await judge(deps, message).catch(() => undefined);
 	if (!verdict) return refused("store_unavailable");
 	if (verdict.kind !== "due") return { kind: "withheld", verdict };
 	// Before the carrier can make it final: its end erases nothing that a hold keeps.
@@ -124,6 +126,14 @@ function refused(code: string): Outcome {
 	return { kind: "rejected", code, permanent: false };
 }
 
+async function judge(deps: SendDeps, message: Message): Promise<Verdict> {
+	const [suspended, verdict] = await Promise.all([
+		deps.tenancy.isSuspended(message.tenantId),
+		deps.rejudge.rejudge(message),
+	]);
+	return suspended ? { kind: "suspended" } : verdict;
+}
+
 async function decryptParts(deps: SendDeps, message: Message): Promise<{ to: Plaintext; text: Plaintext }> {
 	const open = (object: "content" | "address") => {
 		const sealed = message[object];
@@ -144,7 +154,8 @@ async function record(deps: SendDeps, message: Message, outcome: Outcome, contro
 		await unparkAll(deps, message, outcome.partIds ?? [outcome.carrierId]).catch(() => persist(deps, again));
 	}
 	if (outcome.kind === "throttled") await control.holdBack(outcome.retryAfterMs);
-	if (transition.to === "queued") {
+	const isSuspended = outcome.kind === "withheld" && outcome.verdict.kind === "suspended";
+	if (transition.to === "queued" && !isSuspended) {
 		const notBefore = transition.set?.notBefore as number;
 		// Redis may be away: the sweep adds the attempt again.
 		await addAttempt(deps, { ...message, notBefore }, now).catch(() => undefined);
@@ -182,6 +193,8 @@ function outcomeTransition(deps: SendDeps, message: Message, outcome: Outcome, n
 
 function withheldTransition(message: Message, verdict: Exclude<Verdict, { kind: "due" }>, now: number): Transition {
 	if (verdict.kind === "refused") return withhold(message, now, verdict.code, verdict.rule);
+	// The sweep, which knows of the suspension, has it wait; no job is made for it meanwhile.
+	if (verdict.kind === "suspended") return release(message, "withheld", now, now, "tenant_suspended");
 	if (verdict.kind === "later") return release(message, "withheld", verdict.until, now, "quiet_hours");
 	// Back to where a held message waits: for the release of its hold, or for its deadline.
 	const back = release(message, "withheld", now + limits.driverPatienceMs, now, "held");

@@ -10,10 +10,12 @@ import type { Swept } from "../workflows/contract.ts";
 import { type createCertify, erasedObjects, nextDueAt } from "./certify.ts";
 import { change } from "./change.ts";
 import type { createConfirm } from "./confirm.ts";
+import { deleteRecord } from "./deleteRecord.ts";
 import type { createDeliver } from "./deliver.ts";
 import type { ActivityDeps } from "./deps.ts";
 import { guarded } from "./guarded.ts";
-import { type createIntegrate, ensureIntegrated } from "./integrate.ts";
+import type { createIntegrate } from "./integrate.ts";
+import type { createOffboard } from "./offboard.ts";
 import type { createPrepare } from "./prepare.ts";
 import type { createRenewKeys } from "./renewKeys.ts";
 import type { createResolve } from "./resolve.ts";
@@ -22,7 +24,10 @@ import type { createSweepRequests } from "./sweepRequests.ts";
 import type { createTend } from "./tend.ts";
 import type { createUnpark } from "./unpark.ts";
 
-export type SweepDeps = Pick<ActivityDeps, "clock" | "log" | "runs" | "publish" | "evidence" | "checkpoints"> & {
+export type SweepDeps = Pick<
+	ActivityDeps,
+	"clock" | "log" | "runs" | "publish" | "evidence" | "checkpoints" | "ledger"
+> & {
 	store: Pick<
 		ActivityDeps["store"],
 		"messages" | "cohorts" | "parkedReceipts" | "idempotencyKeys" | "proposals" | "subjectRecords"
@@ -35,6 +40,7 @@ export type SweepDeps = Pick<ActivityDeps, "clock" | "log" | "runs" | "publish" 
 	certify: ReturnType<typeof createCertify>;
 	tend: ReturnType<typeof createTend>;
 	sweepRequests: ReturnType<typeof createSweepRequests>;
+	offboard: ReturnType<typeof createOffboard>;
 	renewKeys: ReturnType<typeof createRenewKeys>;
 	unpark: ReturnType<typeof createUnpark>;
 	integrate: ReturnType<typeof createIntegrate>;
@@ -59,6 +65,8 @@ export function createSweep(deps: SweepDeps) {
 		}
 		await guarded(deps, () => deps.tend());
 		await guarded(deps, () => deps.sweepRequests());
+		await guarded(deps, () => deps.offboard());
+		await guarded(deps, () => deps.ledger.beat());
 		await guarded(deps, () => deps.renewKeys());
 		await guarded(deps, () => deps.store.parkedReceipts.eraseDue(now));
 		await guarded(deps, () => deps.store.idempotencyKeys.eraseDue(now));
@@ -193,11 +201,4 @@ async function endFinal(deps: SweepDeps, message: Message, now: number): Promise
 		},
 		...(eraseReceipts ? { evidence: [{ at: now, type: "erased", code: "receipt" }] } : {}),
 	});
-}
-
-async function deleteRecord(deps: SweepDeps, message: Message): Promise<void> {
-	const { _id, tenantId } = message;
-	if (!(await ensureIntegrated(deps, message))) return;
-	await deps.evidence.append([{ type: "record_erased", code: "decision_record", tenantId, about: _id, by: "engine" }]);
-	await deps.store.messages.deleteRecord(_id);
 }

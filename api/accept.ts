@@ -52,7 +52,7 @@ type Item = {
  */
 export function createAccept(deps: AcceptDeps) {
 	const judge = createJudge(deps);
-	const { readTenant, route } = createTenants(deps);
+	const { readActive, route } = createTenants(deps);
 	const compose = createCompose(deps);
 
 	async function prepare(index: number, request: Request, tenant: TenantDocument, now: number): Promise<Item> {
@@ -70,7 +70,7 @@ export function createAccept(deps: AcceptDeps) {
 
 	async function acceptNew(request: Request, origin: Origin): Promise<Acceptance | undefined> {
 		const now = deps.clock();
-		const tenant = await readTenant(request.principal);
+		const tenant = await readActive(request.principal);
 		const judged = request.inputs.map((_, index) => prepare(index, request, tenant, now));
 		const items = await Promise.all(judged.map((item) => item.catch(toRefusal))).catch(forgoAll(judged));
 		const accepted = items.filter((item) => "judgement" in item);
@@ -125,7 +125,7 @@ export function createAccept(deps: AcceptDeps) {
 		accept,
 		/** What the policies would say, and what the text would cost; nothing is stored. */
 		async tryOut(principal: Principal, asked: MessageInput) {
-			const tenant = await readTenant(principal);
+			const tenant = await readActive(principal);
 			const input = await compose(tenant._id, asked);
 			const { decision } = await judge.judge(input, tenant, deps.clock());
 			return { decision, ...segmentText(input.body.reveal()) };

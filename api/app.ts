@@ -67,11 +67,13 @@ export async function createApp(deps: ApiDeps) {
 		await addScope(app, prefix, (scope) => addOperations(scope, { ...deps, metrics }));
 	}
 	await addScope(app, "/v1", (scope) => {
+		refuseQuarantined(scope, deps);
 		takeRawBodies(scope);
 		addReceipts(scope, { ...deps, metrics });
 		addInbound(scope, { ...deps, metrics });
 	});
 	await addScope(app, "/v1", (scope) => {
+		refuseQuarantined(scope, deps);
 		addAuth(scope, deps);
 		addIdempotency(scope, deps);
 		addEvidence(scope, deps);
@@ -98,6 +100,11 @@ export async function createApp(deps: ApiDeps) {
 	});
 	refuseOtherMethods(app, known);
 	return app;
+}
+
+/** Nothing is taken in or told while the store is older than it was; whoever asks comes again. */
+function refuseQuarantined(scope: Instance, { quarantine }: Pick<ApiDeps, "quarantine">): void {
+	scope.addHook("onRequest", async () => quarantine.check());
 }
 
 // Hooks and parsers that `add` sets hold for its own routes only.

@@ -4,6 +4,7 @@ import type { Logger } from "pino";
 import type { Carrier } from "../adapters/carriers/carrier.ts";
 import type { Cohorts } from "../adapters/cohorts.ts";
 import type { ExportSeal } from "../adapters/exportSeal.ts";
+import type { Quarantine } from "../adapters/ledger/quarantine.ts";
 import type { Store } from "../adapters/mongo/store.ts";
 import type { SendQueues } from "../adapters/redis/sendQueues.ts";
 import type { Runs } from "../adapters/temporal/client.ts";
@@ -44,6 +45,8 @@ export type ApiDeps = {
 	evidence: Pick<Evidence, "append">;
 	sendQueues: Pick<SendQueues, "live">;
 	evidenceExports: EvidenceExports;
+	/** Whether this process may work at all. */
+	quarantine: Pick<Quarantine, "check">;
 	signer: Pick<Signer, "publicJwks">;
 	/** Server → a call that throws while it can't be reached. */
 	checks: Record<string, () => Promise<unknown>>;

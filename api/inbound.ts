@@ -197,8 +197,9 @@ function createKeywords(deps: InboundDeps) {
 		try {
 			await accept({ principal, inputs: [input], key, reply: own });
 		} catch (error) {
-			if (!(error instanceof LetheError) || error.code !== "idempotency_mismatch") throw error;
-			// The tenant has reworded its answer since: the first one stands.
+			// The tenant has reworded its answer since: the first one stands. Or nothing is sent for it any more.
+			const isMoot = error instanceof LetheError && ["idempotency_mismatch", "tenant_suspended"].includes(error.code);
+			if (!isMoot) throw error;
 		}
 	}
 

@@ -279,7 +279,7 @@ const messagePage = z
 const certificate = z
 	.object({
 		id: z.string(),
-		kind: z.enum(["submission", "purge", "record", "request"]),
+		kind: z.enum(["submission", "purge", "record", "request", "tenant"]),
 		about: z.string(),
 		issuedAt: z.string(),
 		jws: z.string(),

@@ -2,7 +2,9 @@
 
 import type { SendQueueDocument, TenantDocument } from "../adapters/mongo/models.ts";
 import { LetheError } from "../domain/errors.ts";
+import { limits } from "../domain/limits.ts";
 import { type Routed, routes } from "../domain/routes.ts";
+import { isActive } from "../domain/tenancy.ts";
 import { createCache } from "./cache.ts";
 import type { ApiDeps } from "./deps.ts";
 import type { Principal } from "./plugins/auth.ts";
@@ -14,19 +16,27 @@ export type TenantsDeps = Pick<ApiDeps, "clock"> & {
 	};
 };
 
-const cacheMs = 5_000;
 const cachedMax = 1_000;
 
 export function createTenants(deps: TenantsDeps) {
-	const bounds = { clock: deps.clock, ttlMs: cacheMs, itemsMax: cachedMax };
+	const bounds = { clock: deps.clock, ttlMs: limits.tenantSeenMs, itemsMax: cachedMax };
 	const findTenant = createCache<TenantDocument>({ ...bounds, load: deps.store.tenants.find });
 	const findQueue = createCache<SendQueueDocument>({ ...bounds, load: deps.store.sendQueues.find });
 
+	/** The principal's tenant. @throws LetheError unauthenticated when there is none any more */
+	async function readTenant(principal: Principal): Promise<TenantDocument> {
+		const tenant = await findTenant(principal.tenantId);
+		if (!tenant) throw new LetheError("unauthenticated");
+		return tenant;
+	}
+
 	return {
-		/** The principal's tenant. @throws LetheError unauthenticated when there is none any more */
-		async readTenant(principal: Principal): Promise<TenantDocument> {
-			const tenant = await findTenant(principal.tenantId);
-			if (!tenant) throw new LetheError("unauthenticated");
+		readTenant,
+
+		/** The same, for what is to be sent. @throws LetheError tenant_suspended when it may send nothing; as readTenant */
+		async readActive(principal: Principal): Promise<TenantDocument> {
+			const tenant = await readTenant(principal);
+			if (!isActive(tenant)) throw new LetheError("tenant_suspended");
 			return tenant;
 		},
 

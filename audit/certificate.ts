@@ -22,7 +22,7 @@ const time = z.iso.datetime({ precision: 3 });
 export const certificateSchema = z.strictObject({
 	schema: z.literal("lethe/erasure-certificate/v1"),
 	id: id("certificate"),
-	kind: z.enum(["submission", "purge", "record", "request"]),
+	kind: z.enum(["submission", "purge", "record", "request", "tenant"]),
 	tenantId: id("tenant"),
 	/** The subject's request that the erasures answer. */
 	requestId: id("subjectRequest").optional(),
@@ -31,7 +31,7 @@ export const certificateSchema = z.strictObject({
 	objects: z
 		.array(
 			z.strictObject({
-				object: z.enum(["content", "address", "receipt", "cohort_key", ...recordKinds]),
+				object: z.enum(["content", "address", "receipt", "cohort_key", "subject_key", ...recordKinds]),
 				cohortId: id("cohort").optional(),
 				messageIds: z.array(id("message")).min(1).optional(),
 				/** Of what was on record of a recipient; kept under a pseudonym, and not encrypted. */

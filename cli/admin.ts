@@ -1,15 +1,15 @@
-// `lethe admin`: the stores made ready, tenants, send queues and API keys, for whoever holds the admin role.
+// `lethe admin`: the stores made ready, tenants from first to last, send queues and API keys, for whoever holds the admin role.
 
 import { text } from "node:stream/consumers";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { z } from "zod";
-import type { SendQueueDocument, TenantDocument } from "../adapters/mongo/models.ts";
+import type { SendQueueDocument } from "../adapters/mongo/models.ts";
 import { isWord } from "../audit/entry.ts";
 import { categories } from "../domain/message.ts";
 import { withoutUndefined } from "../domain/withoutUndefined.ts";
-import { isDuration } from "../policies/durations.ts";
-import { createApiKey, createTenant, prepare, putSendQueue, revokeApiKey, roles, setGovernance } from "./administer.ts";
-import { adminDeps } from "./target.ts";
+import { parseCountry, tenantCommand } from "./admin/tenant.ts";
+import { withDeps } from "./admin/withDeps.ts";
+import { createApiKey, prepare, putSendQueue, revokeApiKey, roles, setGovernance } from "./administer.ts";
 
 const secretsSchema = z.strictObject({
 	send: z.record(z.string(), z.string()),
@@ -30,7 +30,7 @@ export function adminCommand(): Command {
 			return { made };
 		}),
 	);
-	addTenant(add("tenant", "Create a tenant; prints its id."));
+	admin.addCommand(tenantCommand());
 	add("govern", "Let a tenant's people propose, approve and publish policies, which hold for every tenant.")
 		.argument("<tenant>", "id of the tenant")
 		.option("--no-more", "take it back")
@@ -88,46 +88,6 @@ export function adminCommand(): Command {
 	return admin;
 }
 
-function addTenant(command: Command): void {
-	command
-		.requiredOption("--name <name>", "what people call it")
-		.requiredOption("--establishment <country>", "ISO 3166-1 country of its establishment", parseCountry)
-		.requiredOption("--send-queue <id...>", "send queues it may use")
-		.option("--governs-policies", "its people may propose, approve and publish policies, which hold for every tenant")
-		.option(
-			"--keep-content <duration>",
-			"a stated need to keep content, ISO 8601, within what the packs permit",
-			parseDuration,
-		)
-		.addOption(
-			new Option("--stop-scope <scope>", "what a recipient's STOP blocks; everything unless told").choices([
-				"marketing",
-				"all",
-			]),
-		)
-		.option("--stop-reply <text>", "the one confirmation of a STOP")
-		.option("--help-reply <text>", "the answer to HELP; without it there is none")
-		.action(({ name, establishment, sendQueue: sendQueues, keepContent, governsPolicies, ...options }) =>
-			withDeps(async (deps) => {
-				const { stopScope, stopReply, helpReply } = options;
-				const inbound = withoutUndefined<NonNullable<TenantDocument["inbound"]>>({ stopScope, stopReply, helpReply });
-				const retention = keepContent ? { content: keepContent } : {};
-				const governs = governsPolicies ? { governsPolicies: true } : {};
-				const tenant = { name, establishment, sendQueues, retention, inbound, ...governs };
-				return { tenantId: await createTenant(deps, tenant) };
-			}),
-		);
-}
-
-async function withDeps(act: (deps: Awaited<ReturnType<typeof adminDeps>>) => Promise<unknown>): Promise<void> {
-	const deps = await adminDeps();
-	try {
-		process.stdout.write(`${JSON.stringify(await act(deps))}\n`);
-	} finally {
-		await deps.close();
-	}
-}
-
 // The text may be half a secret: nothing of it is repeated.
 function parseSecrets(input: string): z.output<typeof secretsSchema> {
 	try {
@@ -137,19 +97,8 @@ function parseSecrets(input: string): z.output<typeof secretsSchema> {
 	}
 }
 
-function parseCountry(code: string): string {
-	const name = /^[A-Z]{2}$/.test(code) && new Intl.DisplayNames("en", { type: "region", fallback: "none" }).of(code);
-	if (!name) throw new InvalidArgumentError("Give a country of ISO 3166-1 such as DE.");
-	return code;
-}
-
 function collectCountry(code: string, before: string[] = []): string[] {
 	return [...before, parseCountry(code)];
-}
-
-function parseDuration(duration: string): string {
-	if (!isDuration(duration)) throw new InvalidArgumentError("Give a duration of ISO 8601 such as P30D.");
-	return duration;
 }
 
 function parseId(id: string): string {

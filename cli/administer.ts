@@ -68,7 +68,7 @@ export async function createApiKey(
 ): Promise<{ id: string; apiKey: string }> {
 	if (!(await deps.store.tenants.find(options.tenantId))) {
 		throw new Error(
-			`there is no tenant ${options.tenantId}. Create it with \`lethe admin tenant\`, or correct its id.`,
+			`there is no tenant ${options.tenantId}. Create it with \`lethe admin tenant create\`, or correct its id.`,
 		);
 	}
 	const apiKey = `lethe_key_${randomBytes(32).toString("base64url")}`;

@@ -56,6 +56,7 @@ export async function examine(): Promise<Finding[]> {
 			mongodb: "Start MongoDB, or correct MONGODB_URL.",
 			vault: "Start and unseal Vault, or correct VAULT_ADDR.",
 			redis: "Start Redis, or correct REDIS_URL; messages wait in MongoDB meanwhile.",
+			quarantine: "Run `lethe restore`.",
 			temporal: "Start Temporal, or correct TEMPORAL_ADDRESS; messages wait in MongoDB meanwhile.",
 		};
 		const { policies, ...servers } = deps.checks;

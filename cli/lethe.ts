@@ -36,6 +36,18 @@ const commands: Record<string, { about: string; load: Load }> = {
 		about: "send marked messages, then search every store, log and history for them",
 		load: async () => (await import("./canary.ts")).canaryCommand(),
 	},
+	incident: {
+		about: "find out what a breach gave away, of whom, and the law's clocks",
+		load: async () => (await import("./incident.ts")).incidentCommand(),
+	},
+	restore: {
+		about: "have a restored store forget again, then let it work",
+		load: async () => (await import("./restore.ts")).restoreCommand(),
+	},
+	drill: {
+		about: "rehearse a restore or a theft on a deployment of its own",
+		load: async () => (await import("./drill.ts")).drillCommand(),
+	},
 	doctor: {
 		about: "check configuration, servers, clocks, keys and policies",
 		load: async () => (await import("./doctor.ts")).doctorCommand(),
@@ -45,7 +57,7 @@ const commands: Record<string, { about: string; load: Load }> = {
 		load: async () => (await import("./keys.ts")).keysCommand(),
 	},
 	admin: {
-		about: "prepare the stores; create tenants, send queues and API keys",
+		about: "prepare the stores; create, suspend and forget tenants; create send queues and API keys",
 		load: async () => (await import("./admin.ts")).adminCommand(),
 	},
 };

@@ -2,8 +2,8 @@
 
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { type Config, loadConfig } from "../config.ts";
-import { readStackFile, stackFilePath, witnessFilePath } from "../stack/stackFile.ts";
+import { type Config, loadConfig, type VaultRole } from "../config.ts";
+import { ledgerDirOf, readStackFile, stackFilePath, witnessFilePath } from "../stack/stackFile.ts";
 
 export type ApiTarget = { url: string; apiKey: string };
 
@@ -21,32 +21,33 @@ export function apiTarget(options: { url?: string | undefined; key?: string | un
 	return { url, apiKey };
 }
 
-/** Dependencies with the admin role: from the environment, or from the stack that runs here. */
-export async function adminDeps() {
-	const config = await adminConfig();
+const rolesOf = { admin: ["admin"], exporter: ["admin", "exporter"], restorer: ["admin", "eraser"] } as const;
+
+/** Dependencies with the admin role, and others: from the environment, or from the stack that runs here. */
+export async function adminDeps(name: keyof typeof rolesOf = "admin") {
+	const config = await adminConfig(rolesOf[name]);
 	// Loaded only here: whoever speaks to the API needs none of it.
 	const { createDeps } = await import("../deps.ts");
-	return createDeps(config, "admin");
+	return createDeps(config, name);
 }
 
 /** The configuration of an administrator: the environment's if it has the admin role's credentials, else the stack's. */
-async function adminConfig(): Promise<Config> {
+async function adminConfig(roles: readonly VaultRole[]): Promise<Config> {
 	const fromEnvironment = loadConfig();
 	if (fromEnvironment.vault.credentials.admin) return fromEnvironment;
 	const stack = readStackFile(stackFilePath(stackDir));
 	if (!stack || stack.pid === null) throw new Error(notStarted);
 	const { vault, mongodb, redis, temporal } = stack.servers;
 	const { issueCredentials } = await import("../adapters/vault/issue.ts");
-	const admin = await issueCredentials({
-		address: vault.url,
-		issuerToken: readFileSync(vault.issuerTokenFile, "utf8").trim(),
-		role: "admin",
-	});
+	const issuerToken = readFileSync(vault.issuerTokenFile, "utf8").trim();
+	const credentials: Config["vault"]["credentials"] = {};
+	for (const role of roles) credentials[role] = await issueCredentials({ address: vault.url, issuerToken, role });
 	return {
 		...fromEnvironment,
 		logLevel: "silent",
+		ledgerDir: fromEnvironment.ledgerDir ?? ledgerDirOf(stack.dir),
 		temporal: { ...fromEnvironment.temporal, address: temporal.address, namespace: temporal.namespace },
-		vault: { address: vault.url, credentials: { admin } },
+		vault: { address: vault.url, credentials },
 		mongodb: { ...fromEnvironment.mongodb, url: mongodb.url },
 		redis: { ...fromEnvironment.redis, url: redis.url },
 		evidence: { ...fromEnvironment.evidence, witnessFile: witnessFilePath(stack.dir) },

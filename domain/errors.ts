@@ -36,6 +36,11 @@ export const errorCatalogue = {
 		retryable: false,
 		title: "Every message of the batch was refused; items[] says why, one by one.",
 	},
+	tenant_suspended: {
+		status: 403,
+		retryable: false,
+		title: "This tenant is suspended or leaving: nothing new is accepted, and nothing is sent for it.",
+	},
 	policy_denied: { status: 422, retryable: false, title: "The policies in force do not permit this message." },
 	policy_refused: {
 		status: 422,
@@ -108,6 +113,11 @@ export const errorCatalogue = {
 	no_route: { status: 422, retryable: false, title: "No send queue serves this tenant and destination." },
 	rate_limited: { status: 429, retryable: true, title: "Too many requests; wait as Retry-After says." },
 	internal: { status: 500, retryable: true, title: "Something failed inside; the request id names it in the logs." },
+	quarantined: {
+		status: 503,
+		retryable: true,
+		title: "The store was restored from a copy: nothing is accepted or sent until what it forgot was applied again.",
+	},
 	keys_unavailable: { status: 503, retryable: true, title: "The key server can't be reached; nothing was stored." },
 	store_unavailable: {
 		status: 503,

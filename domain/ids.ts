@@ -20,6 +20,7 @@ const idPrefixes = {
 	template: "tpl",
 	subjectRequest: "dsr",
 	export: "exp",
+	epoch: "epo",
 	proposal: "prp",
 	simulation: "sim",
 	retiming: "rtm",

@@ -70,6 +70,19 @@ export const limits = {
 	// Beyond these, a receipt that changes nothing leaves no entry on its message.
 	evidencePerMessageMax: 256,
 
+	// restores
+	quarantinePollMs: 2_000,
+
+	// tenants
+	// A suspension reaches every process that accepts within this time, and every sender within the next.
+	tenantSeenMs: 5_000,
+	tenantSendMs: 1_000,
+	// What was judged before a suspension is in the store by this time after.
+	tenantSettleMs: 45_000,
+	// What waits for a tenant's return, and a tenant that waits for its cohorts' end, are looked at again after these.
+	suspendedCheckMs: 60_000,
+	leavingCheckMs: 5_000,
+
 	// keys
 	wrappingKeyUsesMax: 2 ** 24,
 	wrappingKeyAgeMsMax: 15 * 60_000,

@@ -125,6 +125,12 @@ export function enqueue(message: Message, now: number, backlog?: string): Transi
 	};
 }
 
+/** What is unsent of a suspended tenant is looked at again now and then, and at its deadline; nothing is queued meanwhile. */
+export function waitForTenant(message: Message, now: number): Transition {
+	const nextCheckAt = Math.min(message.deadlineAt, now + limits.suspendedCheckMs);
+	return { id: message._id, from: [message.state], set: { nextCheckAt } };
+}
+
 /** Queued still, in the backlog: its send queue has no room for another attempt now. */
 export function shelve(message: Message, backlog: string): Transition {
 	const where = { attempt: message.attempt, backlog: { $exists: false } };

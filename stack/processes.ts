@@ -11,7 +11,7 @@ import { bundleWorkflows } from "../workers/bundle.ts";
 import { demoCallbackUrl, setUpDemo } from "./demo.ts";
 import { makePrivateFolder, writePrivateFile } from "./files.ts";
 import type { Stack } from "./stack.ts";
-import { type ProcessName, witnessFilePath } from "./stackFile.ts";
+import { ledgerDirOf, type ProcessName, witnessFilePath } from "./stackFile.ts";
 import { createSupervised, type Supervised } from "./supervised.ts";
 
 /**
@@ -63,7 +63,13 @@ export async function startProcesses(
 		api: { LETHE_API_PORT: String(apiPort) },
 	};
 	const base = { PATH: process.env.PATH ?? "", HOME: process.env.HOME ?? "", NODE_OPTIONS: nodeOptions };
-	const shared = { LETHE_PUBLIC_URL: apiUrl, LETHE_LOG_LEVEL: "warn", ...stack.addresses(), ...options.environment };
+	const shared = {
+		LETHE_PUBLIC_URL: apiUrl,
+		LETHE_LOG_LEVEL: "warn",
+		LETHE_LEDGER_DIR: ledgerDirOf(stack.dir),
+		...stack.addresses(),
+		...options.environment,
+	};
 
 	async function environmentOf(name: ProcessName): Promise<Record<string, string>> {
 		const credentials = await stack.vaultCredentials(plans[name].roles);

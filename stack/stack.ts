@@ -26,6 +26,7 @@ export type Stack = ReturnType<typeof createStack>;
 /**
  * A stack of servers with its data, logs and ids below `dir`.
  * @param deps.root the repository, whose stacks share the installed programs
+ * @param deps.alone takes no server that the environment names
  * @param deps.fresh forgets the data of earlier starts first
  */
 // biome-ignore lint/complexity/noExcessiveLinesPerFunction: a factory; the functions in it are short.
@@ -34,10 +35,12 @@ export function createStack(deps: {
 	dir: string;
 	log: (line: string) => void;
 	environment?: NodeJS.ProcessEnv;
+	alone?: boolean;
 	fresh?: boolean;
 }) {
 	const { root, dir, log } = deps;
-	const environment = deps.environment ?? process.env;
+	const { PATH, HOME } = process.env;
+	const environment = deps.environment ?? (deps.alone ? { PATH, HOME } : process.env);
 	const file = stackFilePath(dir);
 	const runDir = join(dir, "run");
 	const logDir = join(dir, "logs");

@@ -48,6 +48,11 @@ export function stackFilePath(dir: string): string {
 	return join(dir, "stack.json");
 }
 
+/** Where a stack keeps the ledger's second copy. */
+export function ledgerDirOf(dir: string): string {
+	return join(dir, "ledger");
+}
+
 /**
  * What runs, as last written; undefined when nothing was ever started there.
  * @throws when the file is not a stack's

@@ -3,11 +3,13 @@
 import { createFeed } from "../activities/feed.ts";
 import { createRejudge } from "../activities/rejudge.ts";
 import { createSend } from "../activities/send.ts";
+import { createTenancy } from "../activities/tenancy.ts";
 import { createUnpark } from "../activities/unpark.ts";
 import { loadConfig } from "../config.ts";
 import { createDeps } from "../deps.ts";
 import { createFeeder } from "./feeder.ts";
 import { runProcess } from "./process.ts";
+import { quarantined } from "./quarantined.ts";
 import { createSendWorkers } from "./sendWorkers.ts";
 
 // New send queues, paused ones and changed rates are noticed within this time.
@@ -17,7 +19,17 @@ await runProcess(async () => {
 	const config = loadConfig();
 	const deps = await createDeps(config, "sender");
 	await deps.evidence.append([{ type: "process_started", code: "sender", by: "engine" }]);
-	const send = createSend({ ...deps, unpark: createUnpark(deps), rejudge: createRejudge(deps) });
+	const { send } = quarantined(
+		{
+			send: createSend({
+				...deps,
+				unpark: createUnpark(deps),
+				rejudge: createRejudge(deps),
+				tenancy: createTenancy(deps),
+			}),
+		},
+		deps.quarantine.check,
+	);
 	const onError = (error: Error) =>
 		deps.log.warn({ code: (error as { code?: string }).code ?? error.name }, "send queue");
 	const workers = createSendWorkers({

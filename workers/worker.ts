@@ -10,6 +10,7 @@ import { isSound } from "../domain/evidence.ts";
 import { limits } from "../domain/limits.ts";
 import { bundleWorkflows } from "./bundle.ts";
 import { runProcess } from "./process.ts";
+import { quarantined } from "./quarantined.ts";
 import { workerSettings } from "./settings.ts";
 
 await runProcess(async () => {
@@ -37,7 +38,7 @@ await runProcess(async () => {
 		taskQueue: config.temporal.taskQueue,
 		identity: deps.identity,
 		dataConverter: deps.dataConverter,
-		activities: createActivities(deps),
+		activities: quarantined(createActivities(deps), deps.quarantine.check),
 		workflowBundle: { code: await workflowCode(config.temporal.workflowBundle, deps.dataConverter) },
 		...workerSettings,
 	});

@@ -74,6 +74,16 @@ export function createCohortStore(collection: mongo.Collection<Cohort>) {
 				if (standing.length > 0)
 					await collection.updateMany({ _id: { $in: standing } }, { $set: { nextCheckAt: now } });
 			}),
+		/** All cohorts of a tenant, the destroyed ones too. */
+		findByTenant: (tenantId: string) => guardStore(() => collection.find({ tenantId }).toArray() as Promise<Cohort[]>),
+		/** Has cohorts end at `now`, whatever they were made for: the tenant they are of leaves. */
+		endNow: (ids: string[], now: number) =>
+			guardStore(async () => {
+				const operations = ids.map((_id) => ({
+					updateOne: { filter: { _id }, update: { $min: { dueAt: now, nextCheckAt: now } } },
+				}));
+				if (operations.length > 0) await collection.bulkWrite(operations, { ordered: false });
+			}),
 		findDue: (now: number, itemsMax: number) => findDue(collection, now, itemsMax),
 	};
 }

@@ -144,6 +144,9 @@ function createQueries(collection: mongo.Collection<Message>) {
 				if (state) filter.state = state;
 				return collection.find(filter).sort({ acceptedAt: -1, _id: -1 }).limit(itemsMax).toArray();
 			}),
+		/** Open messages of a tenant that were accepted since then, newest first; `after` is where the next page goes on. */
+		openPage: (tenantId: string, since: number, itemsMax: number, after?: { acceptedAt: number; id: string }) =>
+			guardStore(() => readOpen(collection, { tenantId, since, itemsMax, after })),
 		/** A page of the messages whose object still has its ciphertext in this cohort, held ones left out. */
 		findSealedIn: (cohortId: string, object: SealedObjectName, itemsMax: number) =>
 			guardStore(async () => {
@@ -232,6 +235,31 @@ function createPageWrites(collection: mongo.Collection<Message>) {
 				await collection.updateMany(filter, update as unknown as mongo.UpdateFilter<Message>);
 			}),
 	};
+}
+
+type Place = { acceptedAt: number; id: string };
+
+async function readOpen(
+	collection: mongo.Collection<Message>,
+	{
+		tenantId,
+		since,
+		itemsMax,
+		after,
+	}: { tenantId: string; since: number; itemsMax: number; after?: Place | undefined },
+): Promise<{ messages: Message[]; after?: Place }> {
+	const filter: mongo.Filter<Message> = { tenantId };
+	if (after) {
+		filter.$or = [{ acceptedAt: { $lt: after.acceptedAt } }, { acceptedAt: after.acceptedAt, _id: { $lt: after.id } }];
+	}
+	const messages: Message[] = [];
+	// Sorted out here: a condition beside the indexed ones makes some servers scan.
+	for await (const message of collection.find(filter).sort({ acceptedAt: -1, _id: -1 })) {
+		if (message.acceptedAt < since) break;
+		if ((openStates as string[]).includes(message.state)) messages.push(message);
+		if (messages.length === itemsMax) return { messages, after: { acceptedAt: message.acceptedAt, id: message._id } };
+	}
+	return { messages };
 }
 
 type Insertion = { message: Message; notAfter: number };

@@ -2,10 +2,12 @@
 
 import { type Model, Schema } from "mongoose";
 import type { Bundle } from "../../domain/evidence.ts";
+import type { Epoch } from "../../domain/ledger.ts";
 import type { Category, Message, SealedObjectName } from "../../domain/message.ts";
 import type { PolicyVersion, Proposal, Retiming } from "../../domain/proposal.ts";
 import type { Route } from "../../domain/routes.ts";
 import type { SubjectRecord } from "../../domain/subject.ts";
+import type { TenantStanding } from "../../domain/tenancy.ts";
 import type { MongoConnection } from "./connection.ts";
 import type { ExportJob, ExportPage, StoredRequest } from "./subjectRequests.ts";
 import type { TemplateDocument } from "./templates.ts";
@@ -54,8 +56,8 @@ export type ParkedReceipt = {
 export type CertificateDocument = {
 	_id: string;
 	tenantId: string;
-	kind: "submission" | "purge" | "record" | "request";
-	/** The submission's, cohort's, record's or request's id. */
+	kind: "submission" | "purge" | "record" | "request" | "tenant";
+	/** The submission's, cohort's, record's, request's or tenant's id. */
 	about: string;
 	jws: string;
 	issuedAt: number;
@@ -83,6 +85,9 @@ export type IdempotencyDocument = {
 	answer?: { status: number; body: string };
 	eraseBy: number;
 };
+
+/** How far this store has come; the ledger outside knows as well. */
+export type EpochDocument = Epoch & { _id: string };
 
 export type ApiKeyDocument = {
 	_id: string;
@@ -124,6 +129,10 @@ export type TenantDocument = {
 		helpReply?: string;
 	};
 	createdAt: number;
+	/** Absent while it is active. */
+	standing?: TenantStanding;
+	/** When the sweep must look at it again. */
+	nextCheckAt?: number;
 };
 
 /** One carrier and sender: messages of a send queue share its rate and its credentials. */
@@ -155,17 +164,18 @@ const collections = {
 		{ "subject.mac": 1, category: 1, acceptedAt: -1 },
 	],
 	subjectRecords: [{ subjects: 1 }, { tenantId: 1, kind: 1, recordedAt: -1, _id: -1 }, { nextCheckAt: 1 }],
-	cohorts: [{ nextCheckAt: 1 }, { holdId: 1 }, { state: 1, dueAt: 1 }, { state: 1, keyMadeAt: 1 }],
 	subjectRequests: [{ tenantId: 1, recordedAt: -1, _id: -1 }, { nextCheckAt: 1 }],
 	subjectExports: [{ requestId: 1 }, { eraseBy: 1 }],
 	subjectExportPages: [{ exportId: 1 }],
+	cohorts: [{ nextCheckAt: 1 }, { holdId: 1 }, { tenantId: 1 }, { state: 1, dueAt: 1 }, { state: 1, keyMadeAt: 1 }],
 	wrappingKeys: [{ cohortId: 1 }],
 	parkedReceipts: [{ carrierId: 1 }, { nextCheckAt: 1 }, { eraseBy: 1 }, { "sealed.cohortId": 1 }],
 	purgePages: [{ cohortId: 1 }],
 	certificates: [{ tenantId: 1, about: 1, issuedAt: -1, _id: -1 }],
 	idempotencyKeys: [{ eraseBy: 1 }],
-	apiKeys: [{ mac: 1 }],
-	tenants: [{ sendQueues: 1 }],
+	apiKeys: [{ mac: 1 }, { tenantId: 1 }],
+	epochs: [],
+	tenants: [{ sendQueues: 1 }, { nextCheckAt: 1 }],
 	sendQueues: [],
 	templates: [{ tenantId: 1, createdAt: -1, _id: -1 }],
 	policyProposals: [{ nextCheckAt: 1 }, { createdAt: -1 }, { state: 1, createdAt: -1 }],
@@ -205,6 +215,7 @@ export function createModels(connection: MongoConnection) {
 		certificates: bind<CertificateDocument>("certificates"),
 		idempotencyKeys: bind<IdempotencyDocument>("idempotencyKeys"),
 		apiKeys: bind<ApiKeyDocument>("apiKeys"),
+		epochs: bind<EpochDocument>("epochs"),
 		tenants: bind<TenantDocument>("tenants"),
 		sendQueues: bind<SendQueueDocument>("sendQueues"),
 		templates: bind<TemplateDocument>("templates"),

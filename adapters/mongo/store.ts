@@ -2,8 +2,10 @@
 
 import type { mongo } from "mongoose";
 import { LetheError } from "../../domain/errors.ts";
+import type { Epoch } from "../../domain/ledger.ts";
 import type { Message } from "../../domain/message.ts";
 import type { PolicyVersion, Proposal, Retiming } from "../../domain/proposal.ts";
+import type { TenantStanding } from "../../domain/tenancy.ts";
 import { createBatcher } from "../batcher.ts";
 import { createCohortStore } from "./cohorts.ts";
 import type { MongoConnection } from "./connection.ts";
@@ -18,6 +20,7 @@ import {
 	type CertificateDocument,
 	type Cohort,
 	createModels,
+	type EpochDocument,
 	type IdempotencyDocument,
 	indexes,
 	type ParkedReceipt,
@@ -75,6 +78,7 @@ export function createStore(connection: MongoConnection, deps: { randomToken: ()
 		certificates: createCertificateStore(raw<CertificateDocument>("certificates")),
 		idempotencyKeys: createIdempotencyStore(raw<IdempotencyDocument>("idempotencyKeys")),
 		apiKeys: createApiKeyStore(raw<ApiKeyDocument>("apiKeys")),
+		epochs: createEpochStore(raw<EpochDocument>("epochs")),
 		tenants: createTenantStore(raw<TenantDocument>("tenants")),
 		sendQueues: createSendQueueStore(raw<SendQueueDocument>("sendQueues")),
 		templates: createTemplateStore(raw<TemplateDocument>("templates")),
@@ -227,6 +231,23 @@ function createApiKeyStore(collection: mongo.Collection<ApiKeyDocument>) {
 			guardStore(
 				async () => (await collection.updateOne({ _id: id }, { $set: { revokedAt: now } })).matchedCount === 1,
 			),
+		findByTenant: (tenantId: string) =>
+			guardStore(() => collection.find({ tenantId }).toArray() as Promise<ApiKeyDocument[]>),
+	};
+}
+
+const epochId = "store";
+
+function createEpochStore(collection: mongo.Collection<EpochDocument>) {
+	return {
+		read: () => guardStore(async () => (await collection.findOne({ _id: epochId })) ?? undefined),
+		/** Compare-and-set of the store's epoch; false when it is another by now. */
+		advance: (from: Epoch | undefined, to: Epoch) =>
+			guardStore(async () => {
+				if (!from) return insertOnce(collection, { ...to, _id: epochId });
+				const filter = { _id: epochId, epoch: from.epoch, beat: from.beat };
+				return (await collection.updateOne(filter, { $set: to })).matchedCount === 1;
+			}),
 	};
 }
 
@@ -236,6 +257,25 @@ function createTenantStore(collection: mongo.Collection<TenantDocument>) {
 		/** The tenants that a send queue serves. */
 		findBySendQueue: (sendQueue: string) =>
 			guardStore(() => collection.find({ sendQueues: sendQueue }).toArray() as Promise<TenantDocument[]>),
+		/**
+		 * Compare-and-set of where a tenant stands: `from` is what was read, undefined for an active one; undefined as `to`
+		 * makes it active. The sweep looks at it at `nextCheckAt`, or not any more. False when it stands elsewhere by now.
+		 */
+		setStanding: (id: string, from: TenantStanding | undefined, to: TenantStanding | undefined, nextCheckAt?: number) =>
+			guardStore(async () => {
+				const filter = from
+					? { _id: id, "standing.state": from.state, "standing.since": from.since }
+					: { _id: id, standing: { $exists: false } };
+				const set = { ...(to && { standing: to }), ...(nextCheckAt !== undefined && { nextCheckAt }) };
+				const unset = { ...(!to && { standing: 1 }), ...(nextCheckAt === undefined && { nextCheckAt: 1 }) };
+				const update = {
+					...(Object.keys(set).length > 0 && { $set: set }),
+					...(Object.keys(unset).length > 0 && { $unset: unset }),
+				};
+				return (await collection.updateOne(filter as mongo.Filter<TenantDocument>, update as never)).matchedCount === 1;
+			}),
+		/** Tenants that the sweep must look at, the longest overdue first. */
+		findDue: (now: number, itemsMax: number) => findDue(collection, now, itemsMax),
 	};
 }
 

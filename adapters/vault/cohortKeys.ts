@@ -3,11 +3,11 @@
 import { LetheError } from "../../domain/errors.ts";
 import type { VaultClient } from "./client.ts";
 import { pathSegment, vaultFailure } from "./connection.ts";
+import { destroyKey } from "./destroyKey.ts";
 
 export type CohortKeys = ReturnType<typeof createCohortKeys>;
 
 const wrappingKeyBytes = 32;
-const destroyTriesMax = 5;
 
 /**
  * Each function works only for a role whose policy allows it (policies.ts).
@@ -48,34 +48,11 @@ export function createCohortKeys({ vault }: { vault: Pick<VaultClient, "read" | 
 		destroyCohortKey(cohortId: string): Promise<void> {
 			const running = destroying.get(cohortId);
 			if (running !== undefined) return running;
-			const request = destroy(cohortId).finally(() => destroying.delete(cohortId));
+			const request = destroyKey(vault, keyPath(cohortId)).finally(() => destroying.delete(cohortId));
 			destroying.set(cohortId, request);
 			return request;
 		},
 	};
-
-	// Two erasers at once can undo each other: OpenBao 2.7 was seen to put a deleted key back when the other's permission
-	// to delete arrived late. So permission is given only where it is missing, and whether the key is gone decides.
-	async function destroy(cohortId: string): Promise<void> {
-		const path = keyPath(cohortId);
-		let refusal: unknown = new LetheError("internal", { cause: "the cohort key is still there" });
-		for (let tries = 0; tries < destroyTriesMax; tries++) {
-			const key = await vault.read(path);
-			if (key === undefined) return;
-			try {
-				if (!key.data.deletion_allowed) await vault.write(`${path}/config`, { deletion_allowed: true });
-				await vault.remove(path);
-			} catch (error) {
-				if (!isRefusal(error)) throw error;
-				refusal = error;
-			}
-		}
-		if (await exists(cohortId)) throw refusal;
-	}
-}
-
-function isRefusal(error: unknown): boolean {
-	return error instanceof LetheError && error.code !== "keys_unavailable";
 }
 
 async function onKey<T>(request: () => Promise<T>): Promise<T> {

@@ -24,7 +24,17 @@ export const names = {
 } as const;
 
 /** Roles that a process logs in as; in Vault each is called `lethe-<role>`. */
-export const roles = ["api", "sender", "eraser", "rewrapper", "signer", "admin", "bench", "canary"] as const;
+export const roles = [
+	"api",
+	"sender",
+	"eraser",
+	"exporter",
+	"rewrapper",
+	"signer",
+	"admin",
+	"bench",
+	"canary",
+] as const;
 export type Role = (typeof roles)[number];
 
 const wrappingTtlMax = "15m";
@@ -42,9 +52,16 @@ const readPublicKeys: Policy = {
 };
 const readWitness: Policy = { "kv/data/evidence/checkpoint": { capabilities: ["read"] } };
 
+// Each process asks at its start how old the store may be.
+const readEpoch: Policy = { "kv/data/ledger/+/epoch": { capabilities: ["read"] } };
+// What no restore may undo is written down before it is done; nobody but an administrator reads it back.
+const writeLedger: Policy = { "kv/data/ledger/+/+/+/+": { capabilities: ["create", "update"] } };
+
 export const policies: Record<Role | "issuer", Policy> = {
 	api: {
 		...ownToken,
+		...readEpoch,
+		...writeLedger,
 		...readPublicKeys,
 		...readWitness,
 		// The glob also covers what lies below a key, `…/config` above all: the listed parameters keep that out of reach.
@@ -56,15 +73,29 @@ export const policies: Record<Role | "issuer", Policy> = {
 	},
 	sender: {
 		...ownToken,
+		...readEpoch,
 		"transit/decrypt/cohort-*": { capabilities: ["update"] },
 		"kv/data/carriers/+/send": { capabilities: ["read"] },
 	},
 	eraser: {
 		...ownToken,
+		...writeLedger,
+		"kv/data/ledger/+/epoch": { capabilities: ["create", "read", "update"] },
+		"kv/metadata/ledger/+/+/+/+": { capabilities: ["delete"] },
 		"transit/keys/cohort-*": {
 			capabilities: ["read", "update", "delete"],
 			allowed_parameters: { deletion_allowed: [true] },
 		},
+		// The pseudonyms of a tenant that has left; the keys that every tenant shares are out of reach.
+		"transit/keys/hmac-subject-*": {
+			capabilities: ["read", "update", "delete"],
+			allowed_parameters: { deletion_allowed: [true] },
+		},
+	},
+	// Reads what is stored for whom it is exported to, and nothing of what is needed to send.
+	exporter: {
+		...ownToken,
+		"transit/decrypt/cohort-*": { capabilities: ["update"] },
 	},
 	// Moves data keys to cohorts that policies of today ask for, and rotates cohorts' keys: opening what they wrap is the
 	// sender's right, which the worker has.
@@ -87,6 +118,9 @@ export const policies: Record<Role | "issuer", Policy> = {
 	},
 	admin: {
 		...ownToken,
+		"kv/data/ledger/+/+/+/+": { capabilities: ["create", "read", "update"] },
+		"kv/data/ledger/+/epoch": { capabilities: ["create", "read", "update"] },
+		"kv/metadata/ledger/*": { capabilities: ["list", "delete"] },
 		...readPublicKeys,
 		...readWitness,
 		"transit/export/hmac-key/hmac-api-key": { capabilities: ["read"] },

@@ -1,6 +1,8 @@
 // Values read from Vault that may change there: held, read again when they grow old, and kept in use while it is away.
 
 import { LetheError } from "../../domain/errors.ts";
+import { limits } from "../../domain/limits.ts";
+import { type Schedule, schedule as scheduleTimer } from "./schedule.ts";
 
 type Deps<T> = {
 	/** Reads a value from Vault. */
@@ -11,6 +13,9 @@ type Deps<T> = {
 	refreshMs: number;
 	/** While Vault is away, a value is used for so long at most. */
 	staleMsMax: number;
+	/** What is not asked for is looked at after this long, and let go of when Vault has it no more. */
+	heldMsMax?: number;
+	schedule?: Schedule;
 	/** How many values are held; the one read longest ago makes room. */
 	countMax: number;
 };
@@ -23,6 +28,7 @@ const retryMs = 5_000;
 export function createRefreshing<T>(deps: Deps<T>) {
 	const held = new Map<string, Held<T>>();
 	const pending = new Map<string, Promise<T>>();
+	const { schedule = scheduleTimer, heldMsMax = limits.wrappingKeyAgeMsMax } = deps;
 
 	/** Reads a value from Vault now. */
 	function refresh(name: string): Promise<T> {
@@ -35,12 +41,27 @@ export function createRefreshing<T>(deps: Deps<T>) {
 				held.delete(name);
 				const [oldest] = held.keys();
 				if (oldest !== undefined && held.size >= deps.countMax) held.delete(oldest);
-				held.set(name, { value, loadedAt: now, retryAt: now + deps.refreshMs });
+				const entry = { value, loadedAt: now, retryAt: now + deps.refreshMs };
+				held.set(name, entry);
+				watch(name, entry);
 				return value;
+			})
+			.catch((error: unknown) => {
+				// What Vault has no more is no more held here.
+				if (!isAway(error)) held.delete(name);
+				throw error;
 			})
 			.finally(() => pending.delete(name));
 		pending.set(name, request);
 		return request;
+	}
+
+	// A value that nobody asks for any more must not outlive what it was read from.
+	function watch(name: string, entry: Held<T>): void {
+		schedule(() => {
+			if (held.get(name) !== entry) return;
+			refresh(name).catch((error: unknown) => isAway(error) && watch(name, entry));
+		}, heldMsMax);
 	}
 
 	return {
@@ -56,10 +77,14 @@ export function createRefreshing<T>(deps: Deps<T>) {
 			try {
 				return await refresh(name);
 			} catch (error) {
-				if (!usable || !(error instanceof LetheError) || error.code !== "keys_unavailable") throw error;
+				if (!usable || !isAway(error)) throw error;
 				entry.retryAt = now + retryMs;
 				return entry.value;
 			}
 		},
 	};
+}
+
+function isAway(error: unknown): boolean {
+	return error instanceof LetheError && error.code === "keys_unavailable";
 }

@@ -8,6 +8,7 @@ import { createDeliver } from "../../activities/deliver.ts";
 import { createFeed } from "../../activities/feed.ts";
 import { createPrepare } from "../../activities/prepare.ts";
 import { createRejudge } from "../../activities/rejudge.ts";
+import { createTenancy } from "../../activities/tenancy.ts";
 import type { SendQueueDocument, TenantDocument } from "../../adapters/mongo/models.ts";
 import type { Message } from "../../domain/message.ts";
 import { cancel } from "../../domain/transition.ts";
@@ -32,6 +33,7 @@ describe("the backlog", () => {
 		createDeliver({
 			...engine,
 			admit: createAdmit(engine),
+			tenancy: createTenancy(engine),
 			prepare: createPrepare({ ...engine, rejudge: createRejudge(engine) }),
 		});
 	async function insert(count: number, shape: Parameters<typeof messageOf>[0] = {}): Promise<Message[]> {

@@ -329,6 +329,7 @@ describe("lifecycle, driven step by step", () => {
 			...engine,
 			admit: createAdmit(engine),
 			prepare: { prepareMessage: (one) => (one._id === poor._id ? prepare : slow).prepareMessage(one) },
+			tenancy: { isSuspended: async () => false },
 		});
 		await assert.rejects(deliver.deliver(shape.submissionId, 0), { code: "store_unavailable" });
 		assert.equal((await engine.read(well._id)).state, "queued");

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { createRejudge } from "../../activities/rejudge.ts";
 import { createSend } from "../../activities/send.ts";
+import { createTenancy } from "../../activities/tenancy.ts";
 import { createUnpark } from "../../activities/unpark.ts";
 import type { Carrier } from "../../adapters/carriers/carrier.ts";
 import { createReceive } from "../../api/receive.ts";
@@ -27,7 +28,13 @@ describe("one attempt", () => {
 	const noControl = { holdBack: async () => undefined };
 	const carriersOf = (send: Carrier["send"]) => ({ sender: async () => ({ ...engine.carrier, send }) });
 	const sender = (more: Partial<Parameters<typeof createSend>[0]>) => {
-		const send = createSend({ ...engine, unpark: createUnpark(engine), rejudge: createRejudge(engine), ...more });
+		const send = createSend({
+			...engine,
+			unpark: createUnpark(engine),
+			rejudge: createRejudge(engine),
+			tenancy: createTenancy(engine),
+			...more,
+		});
 		return ({ _id }: Message, attempt = 1) => send({ messageId: _id, attempt }, noControl);
 	};
 	async function queued(shape: Parameters<Engine["accept"]>[0] = {}): Promise<Message> {

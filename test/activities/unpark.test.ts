@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, it } from "node:test";
 import { createRejudge } from "../../activities/rejudge.ts";
 import { createSend } from "../../activities/send.ts";
+import { createTenancy } from "../../activities/tenancy.ts";
 import { createUnpark } from "../../activities/unpark.ts";
 import type { CarrierEvent } from "../../adapters/carriers/carrier.ts";
 import type { ParkedReceipt } from "../../adapters/mongo/models.ts";
@@ -49,7 +50,13 @@ describe("a parked receipt", () => {
 		};
 		const carriers = { sender: async () => ({ ...engine.carrier, send }) };
 		const dead = new Promise<never>(() => undefined);
-		const sender = createSend({ ...engine, carriers, unpark: () => dead, rejudge: createRejudge(engine) });
+		const sender = createSend({
+			...engine,
+			carriers,
+			unpark: () => dead,
+			rejudge: createRejudge(engine),
+			tenancy: createTenancy(engine),
+		});
 		void sender({ messageId: message._id, attempt: 1 }, { holdBack: async () => undefined });
 		await until(async () => (await engine.read(message._id)).state === "submitted");
 		return message;

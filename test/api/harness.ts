@@ -97,6 +97,7 @@ export async function createTestApi(replace: (deps: ApiDeps) => Partial<ApiDeps>
 		evidence: createEvidence({ clock, ids, store: store.evidence, gather: createBatcher }),
 		sendQueues: { live: async () => ({ waiting: 0, delayed: 0, active: 0, segmentsPerSecond: 0 }) },
 		evidenceExports: createEvidenceExports({ store: store.evidence }),
+		quarantine: { check: () => undefined },
 		signer: { publicJwks: async () => ({ keys: [] }) },
 		checks: {
 			mongodb: store.ping,

@@ -15,6 +15,12 @@ const commands = [
 	...["check", "simulate", "approve", "publish", "withdraw"].map((name) => ["policy", name]),
 	["verify"],
 	["canary"],
+	["incident"],
+	["incident", "scope"],
+	["restore"],
+	["drill"],
+	["drill", "restore"],
+	["drill", "forget"],
 	["doctor"],
 	["admin"],
 	["evidence"],
@@ -23,6 +29,7 @@ const commands = [
 	["evidence", "checkpoint"],
 	["admin", "prepare"],
 	["admin", "tenant"],
+	...["create", "suspend", "resume", "leave"].map((name) => ["admin", "tenant", name]),
 	["admin", "key"],
 	["admin", "revoke"],
 	["admin", "queue"],
@@ -76,16 +83,23 @@ describe("lethe", () => {
 			[["send", "--to", "1", "--body", "x", "--url", "here"], /'here' is invalid\. Give the API's URL, such as/],
 			[["policy", "decide"], /^lethe policy decide: required option '--facts <file>' not specified\. See/],
 			[["policy", "nope"], /^lethe policy: unknown command 'nope'\. See `lethe policy --help`\.$/],
+			[["incident", "scope", "--at", "today"], /'today' is invalid\. Give a time of RFC 3339/],
 			[["verify"], /^lethe verify: missing required argument 'file'\. See/],
 			[["verify", "x"], /^lethe verify: --keys is missing: name a file/],
 			[["verify", "x", "--keys", "y"], /^lethe verify: x can't be read: check its path/],
-			[["admin", "tenant"], /^lethe admin tenant: required option '--name <name>' not specified\. See/],
 			[
-				["admin", "tenant", "--establishment", "Germany"],
+				["admin", "tenant", "create"],
+				/^lethe admin tenant create: required option '--name <name>' not specified\. See/,
+			],
+			[
+				["admin", "tenant", "create", "--establishment", "Germany"],
 				/'Germany' is invalid\. Give a country of ISO 3166-1 such as DE\./,
 			],
-			[["admin", "tenant", "--establishment", "QX"], /'QX' is invalid\./],
-			[["admin", "tenant", "--keep-content", "long"], /'long' is invalid\. Give a duration of ISO 8601 such as P30D\./],
+			[["admin", "tenant", "create", "--establishment", "QX"], /'QX' is invalid\./],
+			[
+				["admin", "tenant", "create", "--keep-content", "long"],
+				/'long' is invalid\. Give a duration of ISO 8601 such as P30D\./,
+			],
 			[["admin", "key", "--role", "king"], /'king' is invalid\. Allowed choices are sender, /],
 			[["admin", "queue", "--id", "../x"], /'\.\.\/x' is invalid\. Give a letter, then up to 63 of/],
 			[["admin", "queue", "--id", "q4915112345678"], /no seven digits in a row\. See/],
@@ -102,7 +116,7 @@ describe("lethe", () => {
 			assert.match(error, /^[^\n]+\n$/);
 			assert.match(error.trimEnd(), says);
 		});
-		for (const group of [[], ["policy"], ["admin"], ["evidence"]]) {
+		for (const group of [[], ["policy"], ["admin"], ["admin", "tenant"], ["evidence"]]) {
 			const { code, out, error } = await lethe(group);
 			assert.deepEqual([code, out, error.startsWith("Usage: lethe")], [2, "", true]);
 		}

@@ -7,6 +7,7 @@ import type { ActivityDeps } from "../../activities/deps.ts";
 import { createActivities } from "../../activities/index.ts";
 import { createRejudge } from "../../activities/rejudge.ts";
 import { createSend } from "../../activities/send.ts";
+import { createTenancy } from "../../activities/tenancy.ts";
 import { createUnpark } from "../../activities/unpark.ts";
 import { createBatcher } from "../../adapters/batcher.ts";
 import type { Carrier, SendOutcome } from "../../adapters/carriers/carrier.ts";
@@ -99,6 +100,8 @@ export async function createEngine(options: EngineOptions = {}) {
 		encryption,
 		cohortKeys: memory.cohortKeys,
 		exportSeal: createExportSeal(),
+		subjectKeys: memory.subjectKeys,
+		ledger: { beat: async () => "current", put: async () => undefined },
 		certificates: createCertificates({
 			sign: memory.sign,
 			clock,
@@ -129,7 +132,12 @@ export async function createEngine(options: EngineOptions = {}) {
 		carriers: { sender: async () => carrier },
 	};
 	const activities = createActivities(deps);
-	const send = createSend({ ...deps, unpark: createUnpark(deps), rejudge: createRejudge(deps) });
+	const send = createSend({
+		...deps,
+		unpark: createUnpark(deps),
+		rejudge: createRejudge(deps),
+		tenancy: createTenancy(deps),
+	});
 	const sendWorker =
 		options.sender === false
 			? undefined

@@ -5,6 +5,7 @@ import { LetheError } from "../../domain/errors.ts";
 
 export function createMemoryKeys() {
 	const keys = new Map<string, Buffer>();
+	const destroyedSubjectKeys = new Set<string>();
 	const away = { value: false };
 	const { privateKey, publicKey } = generateKeyPairSync("ed25519");
 	const { x } = publicKey.export({ format: "jwk" }) as { x: string };
@@ -43,6 +44,14 @@ export function createMemoryKeys() {
 			async destroyCohortKey(cohortId: string): Promise<void> {
 				if (away.value) throw new LetheError("keys_unavailable");
 				keys.delete(cohortId);
+			},
+		},
+		/** Tenants whose pseudonyms' key is destroyed. */
+		destroyedSubjectKeys,
+		subjectKeys: {
+			async destroySubjectKey(tenantId: string): Promise<void> {
+				if (away.value) throw new LetheError("keys_unavailable");
+				destroyedSubjectKeys.add(tenantId);
 			},
 		},
 		async sign(bytes: Uint8Array): Promise<{ signature: Uint8Array; kid: string; x: string }> {

@@ -33,6 +33,12 @@ const relations: [why: string, less: number, more: number, orEqual?: true][] = [
 	["an honest clock never makes a callback stale", limits.clockSkewMs, limits.callbackFreshnessMs],
 	["a one-time code does not expire by clock skew alone", limits.clockSkewMs, limits.validForOtpDefaultMs],
 	["a receipt parked in time is tried until grace ends", limits.receiptGraceMs, limits.parkedReceiptMs],
+	["a sender learns of a suspension before those who accept do", limits.tenantSendMs, limits.tenantSeenMs],
+	[
+		"nothing that was judged before a suspension comes into the store once it counts as settled",
+		limits.tenantSeenMs + limits.headInsertMsMax + limits.storeAcknowledgeMsMax - 1,
+		limits.tenantSettleMs,
+	],
 	["parked receipts live 72 hours at most", limits.parkedReceiptMs, 72 * hourMs, true],
 	[
 		"no head's insert is in flight any more when its members count as orphans, clocks that differ included",

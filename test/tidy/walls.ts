@@ -41,10 +41,12 @@ export const rooms: Record<string, Room> = {
 		// What a carrier sent is judged by its adapter, without any server.
 		may: [
 			...["config.ts", "deps.ts", "domain", "policies", "audit", "stack/stackFile.ts", "adapters/vault/issue.ts"],
-			...["adapters/carriers/registry.ts", "adapters/carriers/smpp"],
+			...["adapters/carriers/registry.ts", "adapters/carriers/smpp", "cli/drill"],
 		],
 		types: ["adapters"],
 	},
+	// A drill starts, copies and ends a deployment of its own.
+	"cli/drill": { may: ["config.ts", "deps.ts", "domain", "adapters", "stack", "cli"] },
 	"cli/bin.mjs": { may: ["stack/boot.mjs"] },
 	bench: {
 		may: ["config.ts", "deps.ts", "domain", "policies", "adapters", "activities", "workflows", "workers", "stack"],

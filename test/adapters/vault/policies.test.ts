@@ -17,6 +17,7 @@ type Act = {
 const cohort = `cohort-${freshId("cohort")}`;
 const doomed = `cohort-${freshId("cohort")}`;
 const tenantKey = `hmac-subject-${freshId("tenant")}`;
+const doomedTenantKey = `hmac-subject-${freshId("tenant")}`;
 const queue = "policy-test";
 const keys = "transit/keys";
 
@@ -34,7 +35,9 @@ const acts: Act[] = [
 	post("draw a wrapping key", ["api", "rewrapper"], `transit/datakey/plaintext/${cohort}`),
 	post("draw a wrapped-only key", [], `transit/datakey/wrapped/${cohort}`),
 	post("encrypt under a cohort key", [], `transit/encrypt/${cohort}`, { plaintext: "AAAA" }),
-	post("decrypt under a cohort key", ["sender"], `transit/decrypt/${cohort}`, { ciphertext: "vault:v1:AAAA" }),
+	post("decrypt under a cohort key", ["sender", "exporter"], `transit/decrypt/${cohort}`, {
+		ciphertext: "vault:v1:AAAA",
+	}),
 	post("rewrap under a cohort key", ["rewrapper", "admin"], `transit/rewrap/${cohort}`, {
 		ciphertext: "vault:v1:AAAA",
 	}),
@@ -67,9 +70,15 @@ const acts: Act[] = [
 	get("export a tenant's HMAC key", ["api"], `transit/export/hmac-key/${tenantKey}`),
 	get("export the one-time code HMAC key", ["api"], "transit/export/hmac-key/hmac-code"),
 	get("export the API-key HMAC key", ["api", "admin"], "transit/export/hmac-key/hmac-api-key"),
-	post("rotate an HMAC key", ["admin"], `${keys}/${tenantKey}/rotate`),
-	post("allow deletion of an HMAC key", [], `${keys}/${tenantKey}/config`, { deletion_allowed: true }),
-	remove("delete an HMAC key", [], `${keys}/${tenantKey}`),
+	// A glob covers what lies below a key, and a request without parameters breaks no list of them: the eraser, who may
+	// destroy such a key, may also add a version to it.
+	post("rotate a tenant's HMAC key", ["eraser", "admin"], `${keys}/${tenantKey}/rotate`),
+	post("allow deletion of a shared HMAC key", [], `${keys}/hmac-api-key/config`, { deletion_allowed: true }),
+	remove("delete a shared HMAC key", [], `${keys}/hmac-api-key`),
+	post("allow deletion of a tenant's HMAC key", ["eraser"], `${keys}/${doomedTenantKey}/config`, {
+		deletion_allowed: true,
+	}),
+	remove("delete a tenant's HMAC key", ["eraser"], `${keys}/${doomedTenantKey}`),
 	post("write send secrets", ["admin"], `kv/data/carriers/${queue}/send`, { data: {} }),
 	post("write callback secrets", ["admin"], `kv/data/carriers/${queue}/callback`, { data: {} }),
 	get("read send secrets", ["sender"], `kv/data/carriers/${queue}/send`),
@@ -99,7 +108,7 @@ before(async () => {
 	const admin = clients.get("admin") as VaultClient;
 	await clients.get("bench")?.write(`${keys}/bench`, { type: "aes256-gcm96" });
 	for (const key of [cohort, doomed]) await api.write(`${keys}/${key}`, { type: "aes256-gcm96" });
-	await admin.write(`${keys}/${tenantKey}`, hmacKeySpec);
+	for (const key of [tenantKey, doomedTenantKey]) await admin.write(`${keys}/${key}`, hmacKeySpec);
 });
 
 for (const role of roles) {

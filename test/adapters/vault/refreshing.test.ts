@@ -7,6 +7,7 @@ import { LetheError } from "../../../domain/errors.ts";
 
 function createBench() {
 	const state = { now: 0, loads: 0, failure: undefined as LetheError | undefined };
+	const timers: (() => void)[] = [];
 	const values = createRefreshing({
 		load: async (name) => {
 			state.loads++;
@@ -18,8 +19,17 @@ function createBench() {
 		refreshMs: 1_000,
 		staleMsMax: 60_000,
 		countMax: 2,
+		schedule: (run) => {
+			timers.push(run);
+			return () => undefined;
+		},
 	});
-	return { state, values };
+	/** Runs the timers that are set by now. */
+	const elapse = async () => {
+		for (const run of timers.splice(0)) run();
+		for (let turns = 0; turns < 3; turns++) await new Promise((resolve) => setImmediate(resolve));
+	};
+	return { state, values, elapse };
 }
 
 test("a value is read once for all who ask, and again when it is old", async () => {
@@ -60,4 +70,17 @@ test("no more values are held than the bound", async () => {
 	assert.equal(state.loads, 3);
 	await values.get("a");
 	assert.equal(state.loads, 4);
+});
+
+test("a value that nobody asks for is let go of once Vault has it no more, and kept while Vault is away", async () => {
+	const { state, values, elapse } = createBench();
+	await values.get("a");
+	state.failure = new LetheError("keys_unavailable");
+	await elapse();
+	assert.equal(await values.get("a"), "a1");
+	state.failure = new LetheError("internal");
+	await elapse();
+	const { loads } = state;
+	state.failure = undefined;
+	assert.equal(await values.get("a"), `a${loads + 1}`);
 });

@@ -1,0 +1,79 @@
+// The ledger: every entry in every place before the act, the store's epoch beside them, and who may be told that all is well.
+
+import { LetheError } from "../../domain/errors.ts";
+import { compareEpochs, type Epoch, type EpochStanding, type LedgerEntry } from "../../domain/ledger.ts";
+
+/** One place outside the stores. What is put again under its id takes the place of what was there, unless `once`. */
+export type LedgerPlace = {
+	name: string;
+	put: (entry: LedgerEntry, options: { once: boolean }) => Promise<void>;
+	forget: (kind: LedgerEntry["kind"], id: string) => Promise<void>;
+	all: () => Promise<LedgerEntry[]>;
+	readEpoch: () => Promise<Epoch | undefined>;
+	writeEpoch: (epoch: Epoch) => Promise<void>;
+};
+
+export type Ledger = ReturnType<typeof createLedger>;
+
+/** Where the store itself keeps its epoch. */
+export type EpochStore = {
+	read: () => Promise<Epoch | undefined>;
+	/** Compare-and-set; false when it is another by now. */
+	advance: (from: Epoch | undefined, to: Epoch) => Promise<boolean>;
+};
+
+/** `witness` is optional. Throws LetheError keys_unavailable or store_unavailable when a place can't be reached. */
+export function createLedger(deps: {
+	store: EpochStore;
+	main: LedgerPlace;
+	witness?: LedgerPlace | undefined;
+	clock: () => number;
+	randomEpoch: () => string;
+}) {
+	const { store, main, witness, clock } = deps;
+	const places = witness ? [main, witness] : [main];
+
+	async function read() {
+		const [stored, mainEpoch, witnessEpoch] = await Promise.all([store.read(), main.readEpoch(), witness?.readEpoch()]);
+		return { stored, mainEpoch, standing: compareEpochs(stored, { main: mainEpoch, witness: witnessEpoch }) };
+	}
+
+	async function writeEpoch(epoch: Epoch): Promise<void> {
+		for (const place of places) await place.writeEpoch(epoch);
+	}
+
+	return {
+		/** Writes an entry down; durable in every place when it answers. With `once` the first of an id stands. */
+		async put(entry: LedgerEntry, options = { once: true }): Promise<void> {
+			for (const place of places) await place.put(entry, options);
+		},
+		/** Forgets what no law keeps any more. */
+		async forget(kind: LedgerEntry["kind"], id: string): Promise<void> {
+			for (const place of places) await place.forget(kind, id);
+		},
+		/** Every entry of every place, each once. */
+		async all(): Promise<LedgerEntry[]> {
+			const found = await Promise.all(places.map((place) => place.all()));
+			return [...new Map(found.flat().map((entry) => [`${entry.kind}/${entry._id}`, entry])).values()];
+		},
+		/** How the store stands to what is known outside of it. */
+		standing: async (): Promise<EpochStanding> => (await read()).standing,
+		/** One beat further, the store first; nothing when they do not stand together. */
+		async beat(): Promise<EpochStanding> {
+			const { stored, mainEpoch, standing } = await read();
+			if (standing !== "current" && standing !== "new") return standing;
+			// Behind by one: whoever wrote the store died before it told the ledger.
+			if (stored && mainEpoch?.beat !== stored.beat) await writeEpoch(stored);
+			const next = { epoch: stored?.epoch ?? deps.randomEpoch(), beat: (stored?.beat ?? 0) + 1, at: clock() };
+			if (await store.advance(stored, next)) await writeEpoch(next);
+			return "current";
+		},
+		/** Begins a new life of the store: what is restored after this from a copy of before it is known to be old. */
+		async begin(): Promise<void> {
+			const { stored } = await read();
+			const next = { epoch: deps.randomEpoch(), beat: 1, at: clock() };
+			if (!(await store.advance(stored, next))) throw new LetheError("store_unavailable", { cause: "another restore" });
+			await writeEpoch(next);
+		},
+	};
+}

@@ -1,0 +1,70 @@
+// The ledger in Vault's KV store: a secret an entry, created by check-and-set, in folders that stay small enough to list.
+
+import type { Epoch, LedgerEntry } from "../../domain/ledger.ts";
+import { ledgerKinds } from "../../domain/ledger.ts";
+import type { VaultClient } from "../vault/client.ts";
+import { pathSegment, vaultFailure } from "../vault/connection.ts";
+import type { LedgerPlace } from "./ledger.ts";
+
+const shardCharacters = 2;
+const readsAtOnce = 16;
+
+/** `name`: the database that it is about. Which role may do which is in the adapter's policies. */
+export function createVaultLedger({
+	vault,
+	name,
+}: {
+	vault: Pick<VaultClient, "read" | "write" | "remove">;
+	name: string;
+}): LedgerPlace {
+	const base = `ledger/${pathSegment(name)}`;
+	const pathOf = (kind: string, id: string) => {
+		// Ids end in random letters; what follows them, of an entry that ends another, is no part of them.
+		const shard = (id.split("-")[0] as string).slice(-shardCharacters);
+		return `${base}/${kind}/${pathSegment(shard)}/${pathSegment(id)}`;
+	};
+	const list = async (path: string): Promise<string[]> => {
+		const answer = await vault.read(`kv/metadata/${path}?list=true`);
+		return ((answer?.data.keys ?? []) as string[]).map((key) => key.replace(/\/$/, ""));
+	};
+
+	return {
+		name: "vault",
+		async put(entry, { once }) {
+			const options = once ? { options: { cas: 0 } } : {};
+			try {
+				await vault.write(`kv/data/${pathOf(entry.kind, entry._id)}`, { ...options, data: { entry } });
+			} catch (error) {
+				// It stands already, and the first one counts.
+				if (!once || vaultFailure(error)?.status !== 400) throw error;
+			}
+		},
+		async forget(kind, id) {
+			await vault.remove(`kv/metadata/${pathOf(kind, id)}`);
+		},
+		async all() {
+			const paths: string[] = [];
+			for (const kind of ledgerKinds) {
+				for (const shard of await list(`${base}/${kind}`)) {
+					const ids = await list(`${base}/${kind}/${shard}`);
+					paths.push(...ids.map((id) => `kv/data/${base}/${kind}/${shard}/${id}`));
+				}
+			}
+			const entries: LedgerEntry[] = [];
+			for (let from = 0; from < paths.length; from += readsAtOnce) {
+				const answers = await Promise.all(paths.slice(from, from + readsAtOnce).map((path) => vault.read(path)));
+				entries.push(...answers.flatMap((answer) => (answer?.data.data?.entry as LedgerEntry | undefined) ?? []));
+			}
+			return entries;
+		},
+		async readEpoch() {
+			const answer = await vault.read(`kv/data/${base}/epoch`);
+			return answer?.data.data?.epoch as Epoch | undefined;
+		},
+		async writeEpoch(epoch) {
+			const standing = await vault.read(`kv/data/${base}/epoch`);
+			const cas = (standing?.data.metadata.version as number | undefined) ?? 0;
+			await vault.write(`kv/data/${base}/epoch`, { options: { cas }, data: { epoch } });
+		},
+	};
+}

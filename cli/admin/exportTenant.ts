@@ -1,0 +1,138 @@
+// Writes all that is stored of a tenant: a record without content, and its data in clear; page by page, so that it can go on.
+
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { mkdir, open, readdir, readFile, rename } from "node:fs/promises";
+import { join } from "node:path";
+import { pipeline } from "node:stream/promises";
+import type { TenantDocument } from "../../adapters/mongo/models.ts";
+import type { Deps } from "../../deps.ts";
+import { LetheError } from "../../domain/errors.ts";
+import { type Message, sealedObjects } from "../../domain/message.ts";
+import { createProgress } from "../progress.ts";
+
+type Place = { acceptedAt: number; id: string };
+type Progress = { segment: number; messageCount: number; openedCount: number; after?: Place; done?: true };
+
+const segmentItems = 500;
+const recordKinds = ["consent", "opt_out", "hold"] as const;
+const progressFile = "progress.json";
+
+/**
+ * Writes below `folder`, for its owner only: `record/` what happened, without content or number; `data/` content and
+ * number in clear; `manifest.json` each file's SHA-256. What a run before has written stays.
+ * @throws LetheError keys_unavailable | store_unavailable; run again, it goes on
+ */
+export async function exportTenant(deps: Deps, tenant: TenantDocument, folder: string) {
+	for (const below of ["", "record", "data"]) await mkdir(join(folder, below), { recursive: true, mode: 0o700 });
+	const progress = await exportMessages(deps, tenant._id, folder);
+	for (const kind of recordKinds) {
+		await writeLines(join(folder, "record", `${kind}s.jsonl`), await readRecords(deps, tenant._id, kind));
+	}
+	const { standing: _, nextCheckAt: __, ...about } = tenant;
+	await writeLines(join(folder, "record", "tenant.jsonl"), [about]);
+	const files = await hashFiles(folder);
+	const manifest = { tenantId: tenant._id, exportedAt: new Date(deps.clock()).toISOString(), files };
+	await writeWhole(join(folder, "manifest.json"), `${JSON.stringify(manifest, null, 2)}\n`);
+	return {
+		messageCount: progress.messageCount,
+		openedCount: progress.openedCount,
+		fileCount: Object.keys(files).length,
+	};
+}
+
+/** One JSON value a line; whole or not at all. */
+export function writeLines(path: string, values: readonly unknown[]): Promise<void> {
+	return writeWhole(path, values.map((value) => `${JSON.stringify(value)}\n`).join(""));
+}
+
+async function exportMessages(deps: Deps, tenantId: string, folder: string): Promise<Progress> {
+	const shown = createProgress("exporting messages");
+	let progress = await readProgress(folder);
+	while (!progress.done) {
+		const page = await deps.store.messages.page(tenantId, segmentItems, progress.after);
+		const name = `messages-${String(progress.segment).padStart(6, "0")}.jsonl`;
+		const opened = (await Promise.all(page.map((message) => openMessage(deps, message)))).flat();
+		await writeLines(join(folder, "record", name), page.map(withoutContent));
+		await writeLines(join(folder, "data", name), opened);
+		const last = page.at(-1);
+		progress = {
+			segment: progress.segment + 1,
+			messageCount: progress.messageCount + page.length,
+			openedCount: progress.openedCount + opened.length,
+			...(last ? { after: { acceptedAt: last.acceptedAt, id: last._id } } : {}),
+			...(page.length < segmentItems ? { done: true } : {}),
+		};
+		// Last: a segment counts once both of its files are there.
+		await writeWhole(join(folder, progressFile), JSON.stringify(progress));
+		shown.show(progress.messageCount, progress.done ? progress.messageCount : progress.messageCount + segmentItems);
+	}
+	shown.end();
+	return progress;
+}
+
+async function readProgress(folder: string): Promise<Progress> {
+	const text = await readFile(join(folder, progressFile), "utf8").catch(() => undefined);
+	return text ? (JSON.parse(text) as Progress) : { segment: 0, messageCount: 0, openedCount: 0 };
+}
+
+/** What happened to it: neither ciphertext nor what only the engine's own bookkeeping needs. */
+function withoutContent(message: Message): object {
+	const { content: _, address: __, tokens: ___, idempotency: ____, nextCheckAt: _____, ...record } = message;
+	return record;
+}
+
+/** Its text and number, as far as they are still there. */
+async function openMessage(deps: Deps, message: Message): Promise<object[]> {
+	const { _id: id, tenantId } = message;
+	const found: Record<string, string> = {};
+	for (const object of sealedObjects) {
+		const sealed = message[object];
+		if (!sealed) continue;
+		try {
+			const plaintext = await deps.encryption.decrypt({ tenantId, messageId: id, object, sealed });
+			found[object] = plaintext.reveal();
+			plaintext.wipe();
+		} catch (error) {
+			// Erased between the page and now: then there is nothing to hand over.
+			if (!(error instanceof LetheError) || error.code !== "content_erased") throw error;
+		}
+	}
+	return Object.keys(found).length > 0 ? [{ id, ...found }] : [];
+}
+
+async function readRecords(deps: Deps, tenantId: string, kind: (typeof recordKinds)[number]): Promise<object[]> {
+	const found: object[] = [];
+	let after: { at: number; id: string } | undefined;
+	for (;;) {
+		const page = await deps.store.subjectRecords.page(tenantId, kind, segmentItems, after);
+		found.push(...page);
+		const last = page.at(-1);
+		if (page.length < segmentItems || !last) return found;
+		after = { at: last.recordedAt, id: last._id };
+	}
+}
+
+/** Path below the folder → SHA-256, hex. */
+async function hashFiles(folder: string): Promise<Record<string, string>> {
+	const hashes: Record<string, string> = {};
+	for (const below of ["record", "data"]) {
+		for (const name of (await readdir(join(folder, below))).sort()) {
+			const hash = createHash("sha256");
+			await pipeline(createReadStream(join(folder, below, name)), hash);
+			hashes[`${below}/${name}`] = hash.digest("hex");
+		}
+	}
+	return hashes;
+}
+
+async function writeWhole(path: string, text: string): Promise<void> {
+	const file = await open(`${path}.part`, "w", 0o600);
+	try {
+		await file.writeFile(text);
+		await file.sync();
+	} finally {
+		await file.close();
+	}
+	await rename(`${path}.part`, path);
+}

@@ -1,0 +1,119 @@
+// A tenant's leave: its open messages end, it gets its data, then its keys and records are destroyed by the worker, with proof.
+
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { TenantDocument } from "../../adapters/mongo/models.ts";
+import type { Deps } from "../../deps.ts";
+import { limits } from "../../domain/limits.ts";
+import { createProgress } from "../progress.ts";
+import { exportTenant, writeLines } from "./exportTenant.ts";
+
+const pollMs = 1_000;
+// Nothing having moved for so long, a hold or a server that is away keeps it.
+const stillMsMax = 10 * 60_000;
+
+/**
+ * Goes as far as it can; run again, it goes on. The worker does the rest by itself, were this to die.
+ * @throws Error with the mend when there is no such tenant, a hold keeps something of it, or nothing moves
+ */
+export async function leave(deps: Deps, tenantId: string, folder: string) {
+	const found = await deps.store.tenants.find(tenantId);
+	if (!found) throw new Error(`there is no tenant ${tenantId}. Correct its id.`);
+	await refuseHeld(deps, tenantId);
+	await begin(deps, found);
+	const exporting = await until(deps, tenantId, "ending open messages", ({ standing }) => {
+		return standing?.state !== "leaving" || standing.step !== "ending";
+	});
+	const { standing } = exporting;
+	let exported: Awaited<ReturnType<typeof exportTenant>> | undefined;
+	if (standing?.state === "leaving" && standing.step === "exporting") {
+		await deps.evidence.append([{ type: "tenant_exported", tenantId, about: tenantId, by: "admin" }]);
+		exported = await exportTenant(deps, exporting, folder);
+		for (const { _id } of await deps.store.apiKeys.findByTenant(tenantId)) {
+			await deps.store.apiKeys.revoke(_id, deps.clock());
+		}
+		const destroying = { ...standing, step: "destroying" } as const;
+		await deps.store.tenants.setStanding(tenantId, standing, destroying, deps.clock());
+	}
+	const left = await until(deps, tenantId, "destroying keys", ({ standing }) => standing?.state !== "leaving");
+	if (left.standing?.state !== "left")
+		throw new Error(`${tenantId} was resumed meanwhile. Run this again to have it leave.`);
+	const certificates = await writeCertificates(deps, tenantId, folder);
+	return { tenantId, standing: "left", certificateId: left.standing.certificateId, certificates, folder, ...exported };
+}
+
+async function begin(deps: Deps, { _id, standing }: TenantDocument): Promise<void> {
+	if (standing?.state === "leaving" || standing?.state === "left") return;
+	const now = deps.clock();
+	await deps.evidence.append([{ type: "tenant_leaving", tenantId: _id, about: _id, by: "admin" }]);
+	const leaving = { state: "leaving", since: now, step: "ending" } as const;
+	if (await deps.store.tenants.setStanding(_id, standing, leaving, now)) return;
+	throw new Error(`${_id} was changed by someone else meanwhile. Run this again.`);
+}
+
+/** What a court wants kept is not destroyed for a contract's end. */
+async function refuseHeld(deps: Deps, tenantId: string): Promise<void> {
+	const holds = await activeHolds(deps, tenantId);
+	if (holds.length === 0) return;
+	const some = holds.slice(0, 5).join(", ");
+	throw new Error(`${holds.length} legal hold(s) keep something of ${tenantId}, ${some}. Have them released first.`);
+}
+
+async function activeHolds(deps: Deps, tenantId: string): Promise<string[]> {
+	const active: string[] = [];
+	let after: { at: number; id: string } | undefined;
+	for (;;) {
+		const page = await deps.store.subjectRecords.page(tenantId, "hold", limits.sweepPageItems, after);
+		active.push(...page.filter(({ ended }) => !ended).map(({ _id }) => _id));
+		const last = page.at(-1);
+		if (page.length < limits.sweepPageItems || !last) return active;
+		after = { at: last.recordedAt, id: last._id };
+	}
+}
+
+/** Waits while it moves, and shows how far the keys are. */
+async function until(
+	deps: Deps,
+	tenantId: string,
+	what: string,
+	isThere: (tenant: TenantDocument) => boolean,
+): Promise<TenantDocument> {
+	const progress = createProgress(what);
+	let seen = "";
+	let movedAt = performance.now();
+	for (;;) {
+		const tenant = (await deps.store.tenants.find(tenantId)) as TenantDocument;
+		const cohorts = await deps.store.cohorts.findByTenant(tenantId);
+		const done = cohorts.filter(({ state }) => state === "destroyed").length;
+		if (isThere(tenant)) {
+			if (seen !== "") progress.show(done, cohorts.length);
+			progress.end();
+			return tenant;
+		}
+		progress.show(done, cohorts.length);
+		const now = JSON.stringify([tenant.standing, done, cohorts.length]);
+		if (now !== seen) movedAt = performance.now();
+		seen = now;
+		if (performance.now() - movedAt > stillMsMax) {
+			await refuseHeld(deps, tenantId);
+			throw new Error(
+				`nothing moves while ${what}: is the worker running? Run this again, it goes on where it stopped.`,
+			);
+		}
+		await sleep(pollMs);
+	}
+}
+
+/** The certificates of its keys, and the public keys to check them with. Answers how many they are. */
+async function writeCertificates(deps: Deps, tenantId: string, folder: string): Promise<number> {
+	const cohorts = await deps.store.cohorts.findByTenant(tenantId);
+	const abouts = [tenantId, ...cohorts.map(({ _id }) => _id)];
+	const found = [];
+	for (const about of abouts) found.push(...(await deps.store.certificates.page(tenantId, about, 1_000)));
+	const lines = found.map(({ _id, kind, about, issuedAt, jws }) => ({ id: _id, kind, about, issuedAt, jws }));
+	await writeLines(join(folder, "certificates.jsonl"), lines);
+	const keys = JSON.stringify(await deps.signer.publicJwks(), null, 2);
+	await writeFile(join(folder, "keys.json"), `${keys}\n`, { mode: 0o600 });
+	return found.length;
+}

@@ -1,0 +1,132 @@
+// `lethe admin tenant`: a tenant's whole life here, from its creation to the proof that nothing of it is left.
+
+import { Command, InvalidArgumentError, Option } from "commander";
+import type { TenantDocument } from "../../adapters/mongo/models.ts";
+import type { Deps } from "../../deps.ts";
+import { limits } from "../../domain/limits.ts";
+import { type OpenFate, openFates } from "../../domain/tenancy.ts";
+import { withoutUndefined } from "../../domain/withoutUndefined.ts";
+import { isDuration } from "../../policies/durations.ts";
+import { createTenant } from "../administer.ts";
+import { leave } from "./leave.ts";
+import { withDeps } from "./withDeps.ts";
+
+/** Exit 0: done; 1: it is not in a state from which this is possible; 2: it can't be done as asked. */
+export function tenantCommand(): Command {
+	const tenant = new Command("tenant").description(
+		"Create, suspend and resume tenants; hand one its data and forget it.",
+	);
+	const add = (name: string, description: string) =>
+		tenant.command(name).description(description).option("--json", "print JSON, as it does anyway");
+	addCreate(add("create", "Create a tenant; prints its id."));
+	add("suspend", "Accept nothing new of a tenant, and send nothing for it, until it is resumed.")
+		.argument("<tenant>", "id of the tenant")
+		.addOption(
+			new Option("--open <fate>", "what becomes of its open messages: they wait, each to its deadline, or end now")
+				.choices(openFates)
+				.default("wait"),
+		)
+		.action((id: string, { open }: { open: OpenFate }) => withDeps((deps) => suspend(deps, id, open)));
+	add("resume", "Let a suspended tenant go on, or one that leaves and whose keys still stand.")
+		.argument("<tenant>", "id of the tenant")
+		.action((id: string) => withDeps((deps) => resume(deps, id)));
+	add("leave", "Hand a tenant its data, then destroy its keys and records; run again, it goes on where it stopped.")
+		.argument("<tenant>", "id of the tenant")
+		.requiredOption("--to <folder>", "where its data is written; needs room for all of it, in clear")
+		.action((id: string, { to }: { to: string }) => withDeps((deps) => leave(deps, id, to), "exporter"));
+	return tenant;
+}
+
+/** Its senders stop within the second after `inForceFrom`; a carrier may still be at work on what it has by then. */
+async function suspend(deps: Deps, tenantId: string, open: OpenFate) {
+	const { standing } = await readTenant(deps, tenantId);
+	const now = deps.clock();
+	const suspended = { state: "suspended", since: now, open } as const;
+	const mayBe = standing === undefined || standing.state === "suspended";
+	if (mayBe)
+		await deps.evidence.append([{ type: "tenant_suspended", code: open, tenantId, about: tenantId, by: "admin" }]);
+	if (!mayBe || !(await deps.store.tenants.setStanding(tenantId, standing, suspended, now))) {
+		process.exitCode = 1;
+		return { tenantId, standing: standing?.state ?? "changed meanwhile" };
+	}
+	return { tenantId, standing: "suspended", open, inForceFrom: new Date(now + limits.tenantSeenMs).toISOString() };
+}
+
+async function resume(deps: Deps, tenantId: string) {
+	const { standing } = await readTenant(deps, tenantId);
+	const mayBe = standing?.state === "suspended" || (standing?.state === "leaving" && standing.step !== "destroying");
+	if (mayBe) await deps.evidence.append([{ type: "tenant_resumed", tenantId, about: tenantId, by: "admin" }]);
+	if (!mayBe || !(await deps.store.tenants.setStanding(tenantId, standing, undefined))) {
+		process.exitCode = 1;
+		return { tenantId, standing: standing?.state ?? "active" };
+	}
+	return { tenantId, standing: "active", wokenCount: await wake(deps, tenantId) };
+}
+
+/** Has the sweep look at once at what waited. */
+async function wake(deps: Deps, tenantId: string): Promise<number> {
+	const { messages } = deps.store;
+	const now = deps.clock();
+	const since = now - limits.validForMaxMs - limits.receiptGraceMs - limits.clockSkewMs;
+	let count = 0;
+	let after: Parameters<typeof messages.openPage>[3];
+	do {
+		const page = await messages.openPage(tenantId, since, limits.sweepPageItems, after);
+		const waiting = page.messages.filter(({ state }) => state === "accepted" || state === "queued");
+		count += waiting.length;
+		await Promise.all(
+			waiting.map(({ _id, state }) => messages.transition({ id: _id, from: [state], set: { nextCheckAt: now } })),
+		);
+		after = page.after;
+	} while (after);
+	return count;
+}
+
+async function readTenant(deps: Deps, tenantId: string): Promise<TenantDocument> {
+	const tenant = await deps.store.tenants.find(tenantId);
+	if (!tenant) throw new Error(`there is no tenant ${tenantId}. Correct its id.`);
+	return tenant;
+}
+
+function addCreate(command: Command): void {
+	command
+		.requiredOption("--name <name>", "what people call it")
+		.requiredOption("--establishment <country>", "ISO 3166-1 country of its establishment", parseCountry)
+		.requiredOption("--send-queue <id...>", "send queues it may use")
+		.option("--governs-policies", "its people may propose, approve and publish policies, which hold for every tenant")
+		.option(
+			"--keep-content <duration>",
+			"a stated need to keep content, ISO 8601, within what the packs permit",
+			parseDuration,
+		)
+		.addOption(
+			new Option("--stop-scope <scope>", "what a recipient's STOP blocks; everything unless told").choices([
+				"marketing",
+				"all",
+			]),
+		)
+		.option("--stop-reply <text>", "the one confirmation of a STOP")
+		.option("--help-reply <text>", "the answer to HELP; without it there is none")
+		.action(({ name, establishment, sendQueue: sendQueues, keepContent, governsPolicies, ...options }) =>
+			withDeps(async (deps) => {
+				const { stopScope, stopReply, helpReply } = options;
+				const inbound = withoutUndefined<NonNullable<TenantDocument["inbound"]>>({ stopScope, stopReply, helpReply });
+				const retention = keepContent ? { content: keepContent } : {};
+				const governs = governsPolicies ? { governsPolicies: true } : {};
+				const tenant = { name, establishment, sendQueues, retention, inbound, ...governs };
+				return { tenantId: await createTenant(deps, tenant) };
+			}),
+		);
+}
+
+/** The same code, if it is one. @throws InvalidArgumentError */
+export function parseCountry(code: string): string {
+	const name = /^[A-Z]{2}$/.test(code) && new Intl.DisplayNames("en", { type: "region", fallback: "none" }).of(code);
+	if (!name) throw new InvalidArgumentError("Give a country of ISO 3166-1 such as DE.");
+	return code;
+}
+
+function parseDuration(duration: string): string {
+	if (!isDuration(duration)) throw new InvalidArgumentError("Give a duration of ISO 8601 such as P30D.");
+	return duration;
+}

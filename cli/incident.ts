@@ -1,0 +1,91 @@
+// `lethe incident`: what a breach of a store gave away, of whom, and whom the law has told by when.
+
+import { writeFileSync } from "node:fs";
+import { Command, InvalidArgumentError, Option } from "commander";
+import { exposedStores, type Scope, scopeIncident } from "./incident/scope.ts";
+import { adminDeps } from "./target.ts";
+
+type Options = { store: (typeof exposedStores)[number][]; at: number; aware?: number; out?: string; json?: boolean };
+
+/** Exit 0: nothing personal was readable; 1: something was; 2: it can't be told. */
+export function incidentCommand(): Command {
+	const incident = new Command("incident").description("Find out what a breach gave away (needs the admin role).");
+	incident
+		.command("scope")
+		.description(
+			"List whom a copy of one or more stores at a time concerns, which keys it exposed, and the law's clocks.",
+		)
+		.addOption(
+			new Option("--store <name...>", "what was copied; several when all of them were")
+				.choices(exposedStores)
+				.makeOptionMandatory(),
+		)
+		.requiredOption("--at <time>", "when, RFC 3339", parseTime)
+		.option("--aware <time>", "when somebody became aware of it, RFC 3339 (default: now)", parseTime)
+		.option("--out <file>", "write every subject and key there, one JSON object a line")
+		.option("--json", "print the scope as JSON")
+		.action(async ({ store: stores, at, aware, out, json }: Options) => {
+			const deps = await adminDeps();
+			try {
+				// Entered before it is answered: who was concerned is read from records.
+				await deps.evidence.append([{ type: "searched", code: "incident_scope", by: "admin" }]);
+				const scope = await scopeIncident(deps, { stores, at, awareAt: aware ?? deps.clock() });
+				if (out) writeFileSync(out, linesOf(scope), { mode: 0o600 });
+				process.stdout.write(json ? `${JSON.stringify(shortened(scope), null, 2)}\n` : describe(scope));
+				if (scope.readable) process.exitCode = 1;
+			} finally {
+				await deps.close();
+			}
+		});
+	return incident;
+}
+
+const listedMax = 1_000;
+
+function linesOf({ subjects, keys }: Scope): string {
+	return [...subjects, ...keys].map((entry) => `${JSON.stringify(entry)}\n`).join("");
+}
+
+/** What fits a terminal or a ticket; `--out` has the rest. */
+function shortened({ subjects, keys, ...rest }: Scope) {
+	const some = { subjects: subjects.slice(0, listedMax), keys: keys.slice(0, listedMax) };
+	const leftOut = { subjects: subjects.length - some.subjects.length, keys: keys.length - some.keys.length };
+	return { ...rest, ...some, leftOut };
+}
+
+function describe(scope: Scope): string {
+	const { stores, at, readable, counts, clocks, subjects, limits, finding } = scope;
+	const lines = [
+		`A copy of ${stores.join(" and ")} as of ${at}: ${readable ? "READABLE" : "not readable"}. ${finding}`,
+		`  ${counts.subjects} subject(s), ${counts.messages} message(s); content or number of ${counts.sealedMessages} of them was there, encrypted`,
+		`  ${counts.residueMessages} more may be in what the store had not overwritten yet`,
+		`  cohort keys: ${counts.keysExposed} exposed, ${counts.keysResidue} perhaps in remains, ${counts.keysSafe} safe, ${counts.keysGone} gone before`,
+		"Subjects, by pseudonym:",
+		...subjects.slice(0, 20).map(subjectLine),
+		...(subjects.length > 20 ? [`  … and ${subjects.length - 20} more: --json or --out`] : []),
+		"Clocks:",
+		...(clocks.length > 0 ? clocks.map(clockLine) : ["  none of the packs that these messages were judged by has one"]),
+		...limits.map((limit) => `Not in this: ${limit}`),
+	];
+	return `${lines.join("\n")}\n`;
+}
+
+function subjectLine({ tenantId, subject, messages, sealed, readable }: Scope["subjects"][number]): string {
+	return `  ${tenantId} ${subject}  ${messages} message(s), ${sealed} encrypted there, ${readable} readable`;
+}
+
+function clockLine({ rule, citations, ...clock }: Scope["clocks"][number]): string {
+	const words = { toAuthority: "authority", toController: "controller", toSubjects: "subjects" } as const;
+	const dues = Object.entries(words).flatMap(([field, word]) => {
+		const due = clock[field as keyof typeof words];
+		return due === undefined ? [] : [`${word} by ${due}`];
+	});
+	const note = clock.note === undefined ? "" : `\n      ${clock.note}`;
+	return `  ${rule}: ${dues.join(", ")} (${citations.join("; ")})${note}`;
+}
+
+function parseTime(text: string): number {
+	const at = /T.*(Z|[+-]\d\d:\d\d)$/.test(text) ? Date.parse(text) : Number.NaN;
+	if (Number.isNaN(at)) throw new InvalidArgumentError("Give a time of RFC 3339 such as 2026-11-25T12:00:00Z.");
+	return at;
+}

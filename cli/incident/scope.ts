@@ -1,0 +1,187 @@
+// What a copy of stores as of some time gives whoever has it: reckoned from the records, the dates of erasures and of keys.
+
+import type { Cohort } from "../../adapters/mongo/models.ts";
+import type { Deps } from "../../deps.ts";
+import { type Message, type SealedObjectName, sealedObjects } from "../../domain/message.ts";
+import { type BreachClock, breachClocks } from "../../policies/breach.ts";
+
+export const exposedStores = ["mongodb", "vault", "redis", "temporal", "logs"] as const;
+export type ExposedStore = (typeof exposedStores)[number];
+
+type ScopeDeps = Pick<Deps, "policies"> & {
+	config: { lifetimes: Deps["config"]["lifetimes"] };
+	store: {
+		tenants: Pick<Deps["store"]["tenants"], "all">;
+		messages: Pick<Deps["store"]["messages"], "page">;
+		cohorts: Pick<Deps["store"]["cohorts"], "findByTenant">;
+	};
+};
+
+/** `residue`: erased by then, and perhaps still in what the store had not overwritten. */
+type Fate = "exposed" | "residue" | "safe" | "gone";
+
+export type Scope = {
+	stores: ExposedStore[];
+	/** RFC 3339 UTC, as the clocks. */
+	at: string;
+	awareAt: string;
+	/** Whether content or a number can be read from such a copy. */
+	readable: boolean;
+	finding: string;
+	counts: Record<
+		| "subjects"
+		| "messages"
+		| "sealedMessages"
+		| "residueMessages"
+		| "readableMessages"
+		| "keysExposed"
+		| "keysResidue"
+		| "keysSafe"
+		| "keysGone",
+		number
+	>;
+	/** By pseudonym: nobody else than the tenant, who has the numbers, can tell who they are. */
+	subjects: { tenantId: string; subject: string; messages: number; sealed: number; readable: number }[];
+	keys: { tenantId: string; cohortId: string; fate: Fate }[];
+	clocks: BreachClock[];
+	dataClasses: Record<string, number>;
+	countries: Record<string, number>;
+	limits: string[];
+};
+
+const pageItems = 500;
+const findings: Record<ExposedStore, string> = {
+	mongodb: "Content and numbers are ciphertext there; the keys that open them never leave Vault.",
+	vault:
+		"Keys without ciphertext: content needs a copy of MongoDB, too. Rotate carrier credentials and API-key hashes.",
+	redis: "Opaque ids of messages on their way, counts and rates; no content, no number, no key.",
+	temporal: "Opaque ids, enums, counts and times; no content, no number, no key.",
+	logs: "Opaque ids, codes and times; no content, no number, no key.",
+};
+
+/** `at` and `awareAt` are epoch milliseconds. @throws LetheError store_unavailable */
+export async function scopeIncident(
+	deps: ScopeDeps,
+	{ stores, at, awareAt }: { stores: ExposedStore[]; at: number; awareAt: number },
+): Promise<Scope> {
+	const scope = emptyScope(stores, at, awareAt);
+	const packs = new Map<string, { id: string; version: string }>();
+	for (const { _id: tenantId } of await deps.store.tenants.all()) {
+		const fates = new Map<string, Fate>();
+		for (const cohort of await deps.store.cohorts.findByTenant(tenantId)) {
+			if (cohort.createdAt > at) continue;
+			const fate = keyFate(cohort, at, stores, deps.config.lifetimes.vaultRaftLogMs);
+			fates.set(cohort._id, fate);
+			scope.keys.push({ tenantId, cohortId: cohort._id, fate });
+		}
+		await addTenant(deps, scope, { tenantId, at, fates, packs });
+	}
+	for (const { fate } of scope.keys) scope.counts[keyCounts[fate]]++;
+	scope.counts.subjects = scope.subjects.length;
+	scope.readable = scope.counts.readableMessages > 0;
+	if (scope.readable) scope.finding = "Database and keys together open what was there: treat it as plain text.";
+	const files = [...packs.values()].flatMap(({ id, version }) => deps.policies.file(id, version) ?? []);
+	scope.clocks = breachClocks(files, awareAt);
+	return scope;
+}
+
+const keyCounts = {
+	exposed: "keysExposed",
+	residue: "keysResidue",
+	safe: "keysSafe",
+	gone: "keysGone",
+} as const satisfies Record<Fate, keyof Scope["counts"]>;
+
+type Place = {
+	tenantId: string;
+	at: number;
+	fates: Map<string, Fate>;
+	packs: Map<string, { id: string; version: string }>;
+};
+
+async function addTenant(deps: ScopeDeps, scope: Scope, place: Place): Promise<void> {
+	const subjects = new Map<string, Scope["subjects"][number]>();
+	// The newest that can have been in the copy first.
+	let after: { acceptedAt: number; id: string } = { acceptedAt: place.at + 1, id: "" };
+	for (;;) {
+		const page = await deps.store.messages.page(place.tenantId, pageItems, after);
+		for (const message of page) addMessage(deps, scope, place, subjects, message);
+		const last = page.at(-1);
+		if (page.length < pageItems || !last) break;
+		after = { acceptedAt: last.acceptedAt, id: last._id };
+	}
+	for (const subject of subjects.values()) scope.subjects.push(subject);
+}
+
+function addMessage(
+	deps: ScopeDeps,
+	scope: Scope,
+	{ tenantId, at, fates, packs }: Place,
+	subjects: Map<string, Scope["subjects"][number]>,
+	message: Message,
+): void {
+	const held = objectsAt(message, at, deps.config.lifetimes.oplogMs);
+	const database = scope.stores.includes("mongodb");
+	const isOpened = ({ cohortId }: Held) => database && ["exposed", "residue"].includes(fates.get(cohortId) ?? "");
+	const [sealed, readable] = [held.some(({ residue }) => !residue), held.some(isOpened)];
+	const mac = message.subject.mac;
+	const subject = subjects.get(mac) ?? { tenantId, subject: mac, messages: 0, sealed: 0, readable: 0 };
+	subjects.set(mac, subject);
+	subject.messages++;
+	scope.counts.messages++;
+	if (sealed) {
+		subject.sealed++;
+		scope.counts.sealedMessages++;
+	} else if (held.length > 0) scope.counts.residueMessages++;
+	if (readable) {
+		subject.readable++;
+		scope.counts.readableMessages++;
+	}
+	for (const name of message.dataClasses) scope.dataClasses[name] = (scope.dataClasses[name] ?? 0) + 1;
+	scope.countries[message.country] = (scope.countries[message.country] ?? 0) + 1;
+	for (const ref of message.decision.packs) packs.set(`${ref.id} ${ref.version}`, ref);
+}
+
+type Held = { object: SealedObjectName; cohortId: string; residue: boolean };
+
+/** Objects whose ciphertext was there, or may have been in what was not overwritten yet. */
+function objectsAt(message: Message, at: number, residueMs: number | null): Held[] {
+	return sealedObjects.flatMap((object): Held[] => {
+		const { erasedAt, cohortId: was } = message.retention[object] ?? {};
+		const cohortId = message[object]?.cohortId ?? was;
+		if (cohortId === undefined) return [];
+		if (erasedAt === undefined || erasedAt > at) return [{ object, cohortId, residue: false }];
+		const residue = residueMs === null || at < erasedAt + residueMs;
+		return residue ? [{ object, cohortId, residue }] : [];
+	});
+}
+
+function keyFate(cohort: Cohort, at: number, stores: ExposedStore[], residueMs: number | null): Fate {
+	const { destroyedAt } = cohort;
+	const exposed = stores.includes("vault");
+	if (destroyedAt === undefined || destroyedAt > at) return exposed ? "exposed" : "safe";
+	// A deleted key can be put back from the raft files for as long as they have it.
+	const remains = residueMs === null || at < destroyedAt + residueMs;
+	return exposed && remains ? "residue" : "gone";
+}
+
+function emptyScope(stores: ExposedStore[], at: number, awareAt: number): Scope {
+	const counts = { subjects: 0, messages: 0, sealedMessages: 0, residueMessages: 0, readableMessages: 0 };
+	return {
+		stores,
+		at: new Date(at).toISOString(),
+		awareAt: new Date(awareAt).toISOString(),
+		readable: false,
+		finding: stores.map((store) => findings[store]).join(" "),
+		counts: { ...counts, keysExposed: 0, keysResidue: 0, keysSafe: 0, keysGone: 0 },
+		subjects: [],
+		keys: [],
+		clocks: [],
+		dataClasses: {},
+		countries: {},
+		limits: [
+			"messages whose record has been deleted since; the evidence log names them by id",
+			"consents, opt-outs and holds, which a copy of MongoDB holds by pseudonym",
+		],
+	};
+}

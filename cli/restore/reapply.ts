@@ -1,0 +1,100 @@
+// What a restore would undo is done again, in an order in which each step may be repeated: holds first, for they keep.
+
+import type { Deps } from "../../deps.ts";
+import type { LedgerEntry } from "../../domain/ledger.ts";
+import { isFinal, openStates } from "../../domain/lifecycle.ts";
+import { type Message, sealedObjects } from "../../domain/message.ts";
+import { end, eraseObjects } from "../../domain/transition.ts";
+import { createProgress } from "../progress.ts";
+
+type Applied = Record<"records" | "endings" | "revocations" | "tenants" | "unknown" | "erasures" | "keys", number>;
+type Of<Kind extends LedgerEntry["kind"]> = Extract<LedgerEntry, { kind: Kind }>;
+
+const pageItems = 200;
+
+/** Answers how much was done. @throws LetheError keys_unavailable | store_unavailable; run again, it goes on */
+export async function reapply(deps: Deps): Promise<Applied> {
+	const entries = await deps.ledger.all();
+	const of = <Kind extends LedgerEntry["kind"]>(kind: Kind) =>
+		entries.filter((entry): entry is Of<Kind> => entry.kind === kind);
+	const applied: Applied = { records: 0, endings: 0, revocations: 0, tenants: 0, unknown: 0, erasures: 0, keys: 0 };
+	await applyRecords(deps, applied, of("record"), of("ended"));
+	for (const { _id, at } of of("revoked")) if (await deps.stored.apiKeys.revoke(_id, at)) applied.revocations++;
+	for (const entry of of("tenant")) if (await applyStanding(deps, entry)) applied.tenants++;
+	const dueErasures = of("erasure").filter(({ at }) => at <= deps.clock());
+	await applyToMessages(deps, applied, new Set(dueErasures.map(({ messageId }) => messageId)));
+	await destroyKeys(deps, applied, of("cohort"));
+	return applied;
+}
+
+async function applyRecords(deps: Deps, applied: Applied, records: Of<"record">[], endings: Of<"ended">[]) {
+	const { subjectRecords, subjectMessages } = deps.stored;
+	const now = deps.clock();
+	const ended = new Set(endings.map(({ record }) => record));
+	for (const { record } of records) {
+		if (await subjectRecords.insert(record)) applied.records++;
+		if (record.kind === "hold" && !ended.has(record._id)) await subjectMessages.hold(record);
+	}
+	for (const { record, ended: ending, eraseBy } of endings) {
+		// What a released hold kept is seen to by the sweep.
+		const set = { nextCheckAt: now, ...(eraseBy === undefined ? {} : { eraseBy }) };
+		if (await subjectRecords.end(record, ending, set)) applied.endings++;
+	}
+}
+
+async function applyStanding(deps: Deps, { _id, standing }: Of<"tenant">): Promise<boolean> {
+	const { tenants } = deps.stored;
+	const tenant = await tenants.find(_id);
+	if (!tenant || JSON.stringify(tenant.standing) === JSON.stringify(standing)) return false;
+	return tenants.setStanding(_id, tenant.standing, standing, deps.clock());
+}
+
+/** Open ones end as unknown: what became of them since the copy was made, nobody here knows. None is sent. */
+async function applyToMessages(deps: Deps, applied: Applied, erased: Set<string>): Promise<void> {
+	const { messageScan, messages } = deps.stored;
+	const shown = createProgress("messages");
+	let after = "";
+	let seen = 0;
+	for (;;) {
+		const page = await messageScan.scan(after, pageItems);
+		await Promise.all(page.map((message) => applyTo(message)));
+		seen += page.length;
+		shown.show(seen, page.length < pageItems ? seen : seen + pageItems);
+		after = page.at(-1)?._id ?? after;
+		if (page.length < pageItems) break;
+	}
+	shown.end();
+
+	async function applyTo({ _id }: Pick<Message, "_id">): Promise<void> {
+		// As it is now, holds that were applied again included.
+		let message = await messages.find(_id);
+		if (message && !isFinal(message.state)) {
+			const ending = { ...end(message, "unknown", deps.clock(), "restored"), from: openStates };
+			if (await messages.transition(ending)) applied.unknown++;
+			message = await messages.find(_id);
+		}
+		if (!message || !erased.has(_id)) return;
+		const left = sealedObjects.filter((name) => message[name] !== undefined);
+		if (left.length === 0) return;
+		if (await messages.transition(eraseObjects(message, left, deps.clock(), {}))) applied.erasures += left.length;
+	}
+}
+
+/** Keys that a copy of Vault has brought back go again; of their members, the purge sees to what is left. */
+async function destroyKeys(deps: Deps, applied: Applied, entries: Of<"cohort">[]): Promise<void> {
+	const { cohorts, tenants } = deps.stored;
+	const gone = new Set(entries.map(({ _id }) => _id));
+	for (const { _id: tenantId } of await tenants.all()) {
+		for (const cohort of await cohorts.findByTenant(tenantId)) if (cohort.state === "destroyed") gone.add(cohort._id);
+	}
+	const due: string[] = [];
+	for (const id of gone) {
+		if (await deps.cohortKeys.exists(id)) {
+			await deps.cohortKeys.destroyCohortKey(id);
+			applied.keys++;
+		}
+		const cohort = await cohorts.find(id);
+		if (cohort && cohort.state !== "destroyed") due.push(id);
+	}
+	await cohorts.endNow(due, deps.clock());
+}

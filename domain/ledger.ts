@@ -1,0 +1,48 @@
+// The ledger outside the stores: what a restored store must be told again, and how old it may be. Times are epoch milliseconds.
+
+import type { Ending, HoldRecord, OptOutRecord, SubjectRecord } from "./subject.ts";
+import type { TenantStanding } from "./tenancy.ts";
+
+/** One fact that a copy of before it must not undo. Pseudonyms, ids and times only. */
+export type LedgerEntry =
+	| { _id: string; kind: "record"; record: OptOutRecord | HoldRecord }
+	| { _id: string; kind: "ended"; record: string; ended: Ending; eraseBy?: number }
+	/** A message's content and number went before their time. */
+	| { _id: string; kind: "erasure"; tenantId: string; messageId: string; at: number }
+	| { _id: string; kind: "cohort"; at: number }
+	| { _id: string; kind: "revoked"; at: number }
+	| { _id: string; kind: "tenant"; standing?: TenantStanding };
+
+export const ledgerKinds = ["record", "ended", "erasure", "cohort", "revoked", "tenant"] as const;
+
+/** Which life of a store this is, and how far it has come; both rise together in the store and in the ledger. */
+export type Epoch = { epoch: string; beat: number; at: number };
+
+/** `new`: neither has begun. */
+export type EpochStanding = "new" | "current" | "store_behind" | "ledger_behind";
+
+/**
+ * Compares a store with what is known outside of it. The store beats first, so it may be one beat ahead of `main`; of
+ * `witness`, which others may write elsewhere, only what is ahead counts.
+ */
+export function compareEpochs(
+	store: Epoch | undefined,
+	{ main, witness }: { main: Epoch | undefined; witness: Epoch | undefined },
+): EpochStanding {
+	const known = [main, witness].filter((epoch) => epoch !== undefined);
+	const newest = known.toSorted((a, b) => b.at - a.at || b.beat - a.beat)[0];
+	if (!newest) return store === undefined || store.beat <= 1 ? "new" : "ledger_behind";
+	if (!store || (store.epoch !== newest.epoch && store.at <= newest.at)) return "store_behind";
+	const furthest = Math.max(0, ...known.filter(({ epoch }) => epoch === store.epoch).map(({ beat }) => beat));
+	if (store.beat < furthest) return "store_behind";
+	const isMainClose = main?.epoch === store.epoch && main.beat >= store.beat - 1;
+	return isMainClose ? "current" : "ledger_behind";
+}
+
+/** What the ledger keeps of a record: what it does, and nothing of the message that it came in. */
+export function toLedger(record: SubjectRecord): LedgerEntry | undefined {
+	if (record.kind === "consent") return undefined;
+	if (record.kind === "hold") return { _id: record._id, kind: "record", record };
+	const { facts: _, decision: __, ...kept } = record;
+	return { _id: record._id, kind: "record", record: kept };
+}

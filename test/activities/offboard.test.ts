@@ -1,0 +1,173 @@
+// A tenant's suspension and leave: nothing is sent meanwhile, what waited goes on, and of one that left nothing can be read.
+
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import { verifyCertificate } from "../../audit/verifyCertificate.ts";
+import { limits } from "../../domain/limits.ts";
+import type { Message } from "../../domain/message.ts";
+import type { HoldRecord } from "../../domain/subject.ts";
+import type { TenantStanding } from "../../domain/tenancy.ts";
+import { end, enqueue } from "../../domain/transition.ts";
+import { createEngine, type Engine, until } from "../harness/engine.ts";
+
+describe("a tenant that is taken out of service", () => {
+	let engine: Engine;
+	before(async () => {
+		engine = await createEngine({ sender: false });
+	});
+	after(() => engine.close());
+
+	async function addTenant(standing?: TenantStanding): Promise<string> {
+		const tenantId = engine.ids.random("tenant");
+		await engine.store.tenants.put({
+			_id: tenantId,
+			name: "Test",
+			establishment: "DE",
+			sendQueues: ["queue"],
+			retention: {},
+			createdAt: engine.clock(),
+			...(standing ? { standing, nextCheckAt: engine.clock() } : {}),
+		});
+		return tenantId;
+	}
+	const suspended = (open: "wait" | "end"): TenantStanding => ({ state: "suspended", since: engine.clock(), open });
+	async function queued(tenantId: string): Promise<Message> {
+		const message = await engine.accept({ tenantId, deadlineAt: engine.clock() + 3_600_000 });
+		assert.ok(await engine.store.messages.transition(enqueue(message, engine.clock())));
+		return message;
+	}
+	const attempt = (messageId: string, number = 1) =>
+		engine.send({ messageId, attempt: number }, { holdBack: async () => undefined });
+	const sweepLater = async (ms: number) => {
+		engine.time.offsetMs += ms;
+		await engine.activities.sweepPage();
+	};
+
+	it("a job that was made before is not sent, and the message waits without further attempts", async () => {
+		const tenantId = await addTenant(suspended("wait"));
+		const message = await queued(tenantId);
+		const before = engine.carrier.calls.length;
+		await attempt(message._id);
+		assert.equal(engine.carrier.calls.length, before);
+		for (let times = 0; times < 3; times++) await sweepLater(limits.suspendedCheckMs + limits.driverPatienceMs);
+		const waiting = await engine.read(message._id);
+		assert.deepEqual([waiting.state, waiting.attempt], ["queued", 1]);
+		assert.deepEqual(
+			waiting.attempts.map(({ outcome, code }) => [outcome, code]),
+			[["withheld", "tenant_suspended"]],
+		);
+	});
+
+	it("once resumed, it is sent", async () => {
+		const standing = suspended("wait");
+		const tenantId = await addTenant(standing);
+		const message = await queued(tenantId);
+		await attempt(message._id);
+		assert.ok(await engine.store.tenants.setStanding(tenantId, standing, undefined));
+		await sweepLater(limits.tenantSendMs + limits.driverPatienceMs + limits.suspendedCheckMs);
+		const before = engine.carrier.calls.length;
+		await attempt(message._id, 2);
+		assert.equal(engine.carrier.calls.length, before + 1);
+		assert.equal((await engine.read(message._id)).state, "submitted");
+	});
+
+	it("what waits still expires at its deadline", async () => {
+		const message = await queued(await addTenant(suspended("wait")));
+		await sweepLater(3_600_000 + limits.driverPatienceMs);
+		assert.equal((await engine.read(message._id)).state, "expired");
+	});
+
+	it("open ones end when that is declared, those that came in late too; other tenants' do not", async () => {
+		const tenantId = await addTenant(suspended("end"));
+		const [message, other] = [await queued(tenantId), await queued(await addTenant())];
+		await engine.activities.sweepPage();
+		assert.equal((await engine.read(message._id)).state, "cancelled");
+		const late = await queued(tenantId);
+		await sweepLater(limits.tenantSettleMs);
+		assert.equal((await engine.read(late._id)).state, "cancelled");
+		assert.equal((await engine.store.tenants.find(tenantId))?.nextCheckAt, undefined);
+		assert.equal((await engine.read(other._id)).state, "queued");
+	});
+
+	async function delivered(tenantId: string): Promise<Message> {
+		const message = await engine.accept({ tenantId, contentAtFinal: false });
+		await engine.store.messages.transition({ ...end(message, "delivered", engine.clock()), from: ["accepted"] });
+		return engine.read(message._id);
+	}
+	async function standingOf(tenantId: string): Promise<TenantStanding> {
+		return (await engine.store.tenants.find(tenantId))?.standing as TenantStanding;
+	}
+	async function leave(tenantId: string): Promise<void> {
+		const since = engine.clock();
+		await engine.store.tenants.setStanding(tenantId, undefined, { state: "leaving", since, step: "ending" }, since);
+		await engine.activities.sweepPage();
+		assert.deepEqual(await standingOf(tenantId), { state: "leaving", since, step: "ending" }, "not before it settles");
+		await sweepLater(limits.tenantSettleMs);
+		const exporting = { state: "leaving", since, step: "exporting" } as const;
+		assert.deepEqual(await standingOf(tenantId), exporting);
+		await sweepLater(limits.tenantSettleMs);
+		assert.deepEqual(await standingOf(tenantId), exporting, "nothing is destroyed before its export");
+		await engine.store.tenants.setStanding(tenantId, exporting, { ...exporting, step: "destroying" }, engine.clock());
+	}
+	const sweepUntil = (isThere: () => Promise<unknown>) =>
+		until(async () => {
+			await sweepLater(limits.leavingCheckMs);
+			return isThere();
+		}, 60_000);
+
+	it("one that leaves ends with no key, no record and a certificate that verifies", async () => {
+		const tenantId = await addTenant();
+		const [kept, open] = [await delivered(tenantId), await queued(tenantId)];
+		const cohortIds = (await engine.store.cohorts.findByTenant(tenantId)).map(({ _id }) => _id);
+		assert.ok(cohortIds.length > 0 && kept.content);
+		await leave(tenantId);
+		await sweepUntil(async () => (await standingOf(tenantId)).state === "left");
+		for (const cohortId of cohortIds) assert.equal(await engine.memory.cohortKeys.exists(cohortId), false, cohortId);
+		assert.ok(engine.memory.destroyedSubjectKeys.has(tenantId));
+		for (const { _id } of [kept, open]) assert.equal(await engine.read(_id), undefined);
+		const { certificateId } = (await standingOf(tenantId)) as Extract<TenantStanding, { state: "left" }>;
+		const certificate = await engine.store.certificates.find(certificateId);
+		const jwk = { ...engine.memory.publicKey.export({ format: "jwk" }), kid: "certificate-1", use: "sig" };
+		const result = await verifyCertificate(certificate?.jws ?? "", { keys: [jwk] }, { now: engine.clock() });
+		assert.ok(result.valid);
+		assert.deepEqual([result.certificate.kind, result.certificate.objects[0]?.object], ["tenant", "subject_key"]);
+	});
+
+	it("a hold that is placed meanwhile keeps what it holds, and the leave goes on once it is released", async () => {
+		const tenantId = await addTenant();
+		const held = await delivered(tenantId);
+		await leave(tenantId);
+		const now = engine.clock();
+		const hold: HoldRecord = {
+			_id: engine.ids.random("hold"),
+			kind: "hold",
+			tenantId,
+			subjects: [],
+			scope: "message",
+			messageId: held._id,
+			ground: "litigation",
+			at: now,
+			recordedAt: now,
+			recordedBy: "key",
+		};
+		await engine.store.subjectRecords.insert(hold);
+		await engine.store.messages.transition({ id: held._id, set: { holds: [hold._id] } });
+		for (let times = 0; times < 3; times++) await sweepLater(limits.leavingCheckMs);
+		assert.equal((await standingOf(tenantId)).state, "leaving");
+		assert.ok((await engine.read(held._id)).content);
+		await engine.store.subjectRecords.end(hold._id, { at: now, recordedAt: now, recordedBy: "key", source: "api" });
+		await engine.store.messages.transition({ id: held._id, set: { holds: [] } });
+		await sweepUntil(async () => (await standingOf(tenantId)).state === "left");
+	});
+
+	it("a key server that is away delays the leave and loses nothing", async () => {
+		const tenantId = await addTenant();
+		await delivered(tenantId);
+		await leave(tenantId);
+		engine.memory.away.value = true;
+		for (let times = 0; times < 2; times++) await sweepLater(limits.leavingCheckMs);
+		assert.equal((await standingOf(tenantId)).state, "leaving");
+		engine.memory.away.value = false;
+		await sweepUntil(async () => (await standingOf(tenantId)).state === "left");
+	});
+});

@@ -1,0 +1,177 @@
+// The ledger on a real Vault, a folder and a real store: no restore goes unseen, and what was written down comes back.
+
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { createFileLedger } from "../../../adapters/ledger/fileLedger.ts";
+import { createLedger } from "../../../adapters/ledger/ledger.ts";
+import { createQuarantine } from "../../../adapters/ledger/quarantine.ts";
+import { createVaultLedger } from "../../../adapters/ledger/vaultLedger.ts";
+import { withLedger } from "../../../adapters/ledger/withLedger.ts";
+import { connectMongo, type MongoConnection } from "../../../adapters/mongo/connection.ts";
+import { createStore, type Store } from "../../../adapters/mongo/store.ts";
+import { LetheError } from "../../../domain/errors.ts";
+import { compareEpochs, type Epoch, type LedgerEntry } from "../../../domain/ledger.ts";
+import type { OptOutRecord } from "../../../domain/subject.ts";
+import { freshId, login, type VaultClient } from "../vault/helper.ts";
+
+const epochOf = (beat: number, epoch = "epo_a", at = beat): Epoch => ({ epoch, beat, at });
+
+describe("how a store stands to the ledger", () => {
+	it("is new where nothing was written, and current up to one beat ahead", () => {
+		const nothing = { main: undefined, witness: undefined };
+		assert.equal(compareEpochs(undefined, nothing), "new");
+		assert.equal(compareEpochs(epochOf(1), nothing), "new", "died between the store's first beat and the ledger's");
+		assert.equal(compareEpochs(epochOf(7), { main: epochOf(7), witness: epochOf(7) }), "current");
+		assert.equal(compareEpochs(epochOf(8), { main: epochOf(7), witness: epochOf(3) }), "current");
+	});
+
+	it("is behind when it is empty, of an earlier beat or of an earlier life, whichever place knows", () => {
+		assert.equal(compareEpochs(undefined, { main: epochOf(1), witness: undefined }), "store_behind");
+		assert.equal(compareEpochs(epochOf(6), { main: epochOf(7), witness: undefined }), "store_behind");
+		assert.equal(compareEpochs(epochOf(6), { main: epochOf(6), witness: epochOf(7) }), "store_behind");
+		const reborn = { main: epochOf(1, "epo_b", 99), witness: epochOf(1, "epo_b", 99) };
+		assert.equal(compareEpochs(epochOf(90), reborn), "store_behind");
+	});
+
+	it("shows a ledger that is older than the store, or gone", () => {
+		assert.equal(compareEpochs(epochOf(9), { main: epochOf(7), witness: undefined }), "ledger_behind");
+		assert.equal(compareEpochs(epochOf(9), { main: undefined, witness: undefined }), "ledger_behind");
+		assert.equal(compareEpochs(epochOf(9), { main: epochOf(7), witness: epochOf(9) }), "ledger_behind");
+	});
+});
+
+describe("the ledger", () => {
+	const database = `t${randomBytes(6).toString("hex")}`;
+	let connection: MongoConnection;
+	let store: Store;
+	let folder: string;
+	let clients: Record<"api" | "eraser" | "admin" | "sender", VaultClient>;
+	before(async () => {
+		connection = await connectMongo({ url: process.env.MONGODB_URL as string, database });
+		store = createStore(connection, { clock: Date.now, randomToken: () => randomBytes(9).toString("base64url") });
+		await store.prepare();
+		folder = mkdtempSync(join(tmpdir(), "lethe-ledger-"));
+		const [api, eraser, admin, sender] = await Promise.all(
+			(["api", "eraser", "admin", "sender"] as const).map((role) => login(role)),
+		);
+		clients = { api, eraser, admin, sender } as typeof clients;
+	});
+	after(async () => {
+		await connection.dropDatabase();
+		await store.close();
+		rmSync(folder, { recursive: true });
+	});
+
+	let clockMs = Date.now();
+	const ledgerAs = (role: keyof typeof clients) =>
+		createLedger({
+			store: store.epochs,
+			main: createVaultLedger({ vault: clients[role], name: database }),
+			witness: createFileLedger(join(folder, database)),
+			clock: () => clockMs++,
+			randomEpoch: () => freshId("epoch"),
+		});
+	const optOutOf = (): OptOutRecord => ({
+		_id: freshId("optOut"),
+		kind: "opt_out",
+		tenantId: freshId("tenant"),
+		subjects: ["mac"],
+		scope: "all",
+		source: "api",
+		at: 1,
+		recordedAt: 1,
+		recordedBy: "key",
+		facts: { recipientCountry: "DE" },
+	});
+	const idsIn = (entries: LedgerEntry[]) => entries.map(({ _id }) => _id);
+
+	it("keeps an entry in both places before the act, once, and without the message that it came in", async () => {
+		const stored = withLedger(store, ledgerAs("api"));
+		const record = optOutOf();
+		assert.equal(await stored.subjectRecords.insert(record), true);
+		assert.equal(await stored.subjectRecords.insert({ ...record, scope: "marketing" }), false);
+		const kept = (await ledgerAs("admin").all()).filter(({ _id }) => _id === record._id);
+		const { facts: _, ...without } = record;
+		assert.deepEqual(kept, [{ _id: record._id, kind: "record", record: without }], "the first one stands");
+		const file = join(folder, database, "record", `${record._id}.json`);
+		assert.equal(statSync(file).mode & 0o077, 0);
+	});
+
+	it("an ending, a destroyed key, a revocation and a tenant's standing are kept; the latest standing counts", async () => {
+		const stored = withLedger(store, ledgerAs("eraser"));
+		const [consentId, cohortId, keyId, tenantId] = [
+			freshId("consent"),
+			freshId("cohort"),
+			freshId("apiKey"),
+			freshId("tenant"),
+		];
+		await stored.subjectRecords.end(consentId, { at: 5, recordedAt: 5, recordedBy: "key", source: "api" });
+		await stored.cohorts.advance(cohortId, "closing", "destroyed", { destroyedAt: 7 });
+		await stored.apiKeys.revoke(keyId, 9);
+		const about = { name: "T", establishment: "DE", sendQueues: [], retention: {}, createdAt: 1 };
+		await store.tenants.put({ _id: tenantId, ...about });
+		const suspended = { state: "suspended", since: 3, open: "wait" } as const;
+		await stored.tenants.setStanding(tenantId, undefined, suspended);
+		await stored.tenants.setStanding(tenantId, suspended, undefined);
+		const entries = await ledgerAs("admin").all();
+		const find = (kind: LedgerEntry["kind"], id: string) =>
+			entries.find((entry) => entry.kind === kind && entry._id === id);
+		assert.deepEqual(find("ended", `${consentId}-end`)?.kind, "ended");
+		assert.deepEqual(find("cohort", cohortId), { _id: cohortId, kind: "cohort", at: 7 });
+		assert.deepEqual(find("revoked", keyId), { _id: keyId, kind: "revoked", at: 9 });
+		assert.deepEqual(find("tenant", tenantId), { _id: tenantId, kind: "tenant" });
+	});
+
+	it("forgets in both places what the store erases at its time", async () => {
+		const stored = withLedger(store, ledgerAs("eraser"));
+		const record = { ...optOutOf(), eraseBy: 2 };
+		await stored.subjectRecords.insert(record);
+		assert.equal(await stored.subjectRecords.erase(record), true);
+		assert.ok(!idsIn(await ledgerAs("admin").all()).includes(record._id));
+		assert.ok(!readdirSync(join(folder, database, "record")).includes(`${record._id}.json`));
+	});
+
+	it("while Vault is away the act is refused, and nothing is stored", async () => {
+		const away = { put: () => Promise.reject(new LetheError("keys_unavailable")), forget: async () => undefined };
+		const record = optOutOf();
+		await assert.rejects(withLedger(store, away).subjectRecords.insert(record), { code: "keys_unavailable" });
+		assert.equal(await store.subjectRecords.find(record._id), undefined);
+	});
+
+	it("a store that is put back to an earlier beat is in quarantine, in every process, until a new life begins", async () => {
+		const worker = ledgerAs("eraser");
+		assert.equal(await worker.beat(), "current");
+		const copy = await store.epochs.read();
+		for (let beats = 0; beats < 3; beats++) assert.equal(await worker.beat(), "current");
+		const quarantine = createQuarantine({ standing: ledgerAs("sender").standing, log: { error: () => undefined } });
+		assert.throws(quarantine.check, { code: "quarantined" }, "not before it was compared");
+		await quarantine.refresh();
+		quarantine.check();
+
+		await connection.collection("epochs").replaceOne({ _id: "store" as never }, copy as never);
+		assert.equal(await worker.beat(), "store_behind", "and no beat covers it up");
+		await quarantine.refresh();
+		assert.throws(quarantine.check, { code: "quarantined" });
+
+		await ledgerAs("admin").begin();
+		await quarantine.refresh();
+		quarantine.check();
+		await connection.collection("epochs").replaceOne({ _id: "store" as never }, copy as never);
+		assert.equal(await ledgerAs("api").standing(), "store_behind", "the same copy again is known to be of before");
+		await connection.collection("epochs").deleteOne({ _id: "store" as never });
+		assert.equal(await ledgerAs("api").standing(), "store_behind", "so is an empty store");
+	});
+
+	it("a server that is away says nothing of the store's age", async () => {
+		let standing: () => Promise<"current"> = async () => "current";
+		const quarantine = createQuarantine({ standing: () => standing(), log: { error: () => undefined } });
+		await quarantine.refresh();
+		standing = () => Promise.reject(new LetheError("keys_unavailable"));
+		await quarantine.refresh();
+		quarantine.check();
+	});
+});

@@ -1,0 +1,159 @@
+// `lethe admin tenant leave` over a real store, queue and workflow server: the data is handed over whole before anything goes.
+
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { exportTenant } from "../../../cli/admin/exportTenant.ts";
+import { leave } from "../../../cli/admin/leave.ts";
+import type { Deps } from "../../../deps.ts";
+import type { LetheError } from "../../../domain/errors.ts";
+import { limits } from "../../../domain/limits.ts";
+import type { HoldRecord, OptOutRecord } from "../../../domain/subject.ts";
+import { end } from "../../../domain/transition.ts";
+import { createEngine, type Engine } from "../../harness/engine.ts";
+
+describe("a tenant's leave from the command line", () => {
+	let engine: Engine;
+	let deps: Deps;
+	let folder: string;
+	before(async () => {
+		engine = await createEngine({ sender: false });
+		deps = { ...engine, signer: { publicJwks: async () => ({ keys: [] }) } } as unknown as Deps;
+		folder = mkdtempSync(join(tmpdir(), "lethe-leave-"));
+	});
+	after(async () => {
+		await engine.close();
+		rmSync(folder, { recursive: true });
+	});
+
+	async function addTenant(): Promise<string> {
+		const tenantId = engine.ids.random("tenant");
+		const createdAt = engine.clock();
+		const about = { name: "Test", establishment: "DE", sendQueues: [], retention: {}, createdAt };
+		await engine.store.tenants.put({ _id: tenantId, ...about });
+		await engine.store.apiKeys.insert({
+			_id: engine.ids.random("apiKey"),
+			tenantId,
+			mac: tenantId,
+			macVersion: 1,
+			roles: ["sender"],
+			name: "t",
+			createdAt,
+		});
+		return tenantId;
+	}
+	async function delivered(tenantId: string): Promise<string> {
+		const message = await engine.accept({ tenantId, contentAtFinal: false, addressAtFinal: false });
+		await engine.store.messages.transition({ ...end(message, "delivered", engine.clock()), from: ["accepted"] });
+		return message._id;
+	}
+	const linesOf = (path: string) =>
+		readFileSync(path, "utf8")
+			.split("\n")
+			.filter((line) => line !== "")
+			.map((line) => JSON.parse(line));
+
+	/** Has the worker's sweep come by, and time pass, for as long as a command runs. */
+	async function withSweeps<T>(run: () => Promise<T>): Promise<T> {
+		let running = true;
+		const sweeping = (async () => {
+			while (running) {
+				engine.time.offsetMs += limits.tenantSettleMs;
+				await engine.activities.sweepPage();
+				await new Promise((resolve) => setTimeout(resolve, 50));
+			}
+		})();
+		try {
+			return await run();
+		} finally {
+			running = false;
+			await sweeping;
+		}
+	}
+
+	it("hands over every message in clear and a record without content, then proves that it forgot them", async () => {
+		const tenantId = await addTenant();
+		const ids = [await delivered(tenantId), await delivered(tenantId)].toSorted();
+		const optOut: OptOutRecord = {
+			_id: engine.ids.random("optOut"),
+			kind: "opt_out",
+			tenantId,
+			subjects: ["mac"],
+			scope: "all",
+			source: "api",
+			at: 1,
+			recordedAt: 1,
+			recordedBy: "key",
+		};
+		await engine.store.subjectRecords.insert(optOut);
+		const to = join(folder, "left");
+		const result = await withSweeps(() => leave(deps, tenantId, to));
+		assert.deepEqual([result.standing, result.messageCount, result.openedCount], ["left", 2, 2]);
+		const data = linesOf(join(to, "data", "messages-000000.jsonl"));
+		assert.deepEqual(data.map(({ id }) => id).toSorted(), ids);
+		for (const { content, address } of data)
+			assert.deepEqual([content, address], ["The text in clear", "+12025550142"]);
+		const record = readFileSync(join(to, "record", "messages-000000.jsonl"), "utf8");
+		assert.ok(ids.every((id) => record.includes(id)));
+		assert.doesNotMatch(record, /ciphertext|wrappedKey|12025550142|The text/);
+		assert.deepEqual(
+			linesOf(join(to, "record", "opt_outs.jsonl")).map(({ _id }) => _id),
+			[optOut._id],
+		);
+		const { files } = JSON.parse(readFileSync(join(to, "manifest.json"), "utf8"));
+		for (const [path, sha256] of Object.entries(files)) {
+			assert.equal(
+				createHash("sha256")
+					.update(readFileSync(join(to, path)))
+					.digest("hex"),
+				sha256,
+				path,
+			);
+			assert.equal(statSync(join(to, path)).mode & 0o077, 0, "for its owner only");
+		}
+		assert.ok(linesOf(join(to, "certificates.jsonl")).some(({ id }) => id === result.certificateId));
+		for (const id of ids) assert.equal(await engine.read(id), undefined);
+		const [key] = await engine.store.apiKeys.findByTenant(tenantId);
+		assert.ok(key?.revokedAt);
+		const again = await leave(deps, tenantId, to);
+		assert.equal(again.certificateId, result.certificateId, "run again, it tells the same");
+	});
+
+	it("an export that was cut off goes on and writes the same as one that was not", async () => {
+		const tenantId = await addTenant();
+		await delivered(tenantId);
+		const tenant = await engine.store.tenants.find(tenantId);
+		assert.ok(tenant);
+		engine.memory.away.value = true;
+		const to = join(folder, "cut");
+		engine.encryption.close();
+		await assert.rejects(exportTenant(deps, tenant, to), (error) => (error as LetheError).code === "keys_unavailable");
+		assert.ok(!readdirSync(to).includes("manifest.json"), "half an export is not one");
+		engine.memory.away.value = false;
+		const { messageCount, openedCount } = await exportTenant(deps, tenant, to);
+		assert.deepEqual([messageCount, openedCount], [1, 1]);
+	});
+
+	it("a legal hold refuses it before anything is touched, and a tenant that is not there is told", async () => {
+		const tenantId = await addTenant();
+		const now = engine.clock();
+		const hold: HoldRecord = {
+			_id: engine.ids.random("hold"),
+			kind: "hold",
+			tenantId,
+			subjects: ["mac"],
+			scope: "subject",
+			ground: "litigation",
+			at: now,
+			recordedAt: now,
+			recordedBy: "key",
+		};
+		await engine.store.subjectRecords.insert(hold);
+		await assert.rejects(leave(deps, tenantId, join(folder, "held")), new RegExp(`${hold._id}.*released first`));
+		assert.equal((await engine.store.tenants.find(tenantId))?.standing, undefined);
+		await assert.rejects(leave(deps, engine.ids.random("tenant"), join(folder, "none")), /there is no tenant/);
+	});
+});

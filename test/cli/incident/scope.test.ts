@@ -1,0 +1,94 @@
+// What a stolen copy gives away, reckoned over a real store: who is concerned, which keys were exposed, what can be read.
+
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import { type ExposedStore, scopeIncident } from "../../../cli/incident/scope.ts";
+import type { Message } from "../../../domain/message.ts";
+import { end } from "../../../domain/transition.ts";
+import { openPolicies } from "../../../policies/index.ts";
+import { createEngine, type Engine } from "../../harness/engine.ts";
+
+const hour = 3_600_000;
+
+describe("the scope of an incident", () => {
+	let engine: Engine;
+	let tenantId: string;
+	const times = { before: 0, both: 0, erased: 0, destroyed: 0, longAfter: 0 };
+	const messages: Message[] = [];
+
+	before(async () => {
+		engine = await createEngine({ worker: false, sender: false });
+		tenantId = engine.ids.random("tenant");
+		const about = { name: "Test", establishment: "DE", sendQueues: [], retention: {}, createdAt: engine.clock() };
+		await engine.store.tenants.put({ _id: tenantId, ...about });
+		times.before = engine.clock() - 1;
+		for (const mac of ["one", "one", "two"]) {
+			const shape = { tenantId, subject: { version: 1, mac }, contentAtFinal: false, addressAtFinal: false };
+			messages.push(await engine.accept(shape));
+		}
+		engine.time.offsetMs += 1_000;
+		times.both = engine.clock();
+		engine.time.offsetMs += 1_000;
+		const [first] = messages as [Message];
+		const stored = await engine.read(first._id);
+		for (const name of ["content", "address"] as const) {
+			const record = stored.retention[name];
+			if (record) record.atFinal = true;
+		}
+		await engine.store.messages.transition({ ...end(stored, "delivered", engine.clock()), from: ["accepted"] });
+		engine.time.offsetMs += 1_000;
+		times.erased = engine.clock();
+		for (const cohort of await engine.store.cohorts.findByTenant(tenantId)) {
+			await engine.store.cohorts.set(cohort._id, { state: "destroyed", destroyedAt: engine.clock() });
+		}
+		times.destroyed = engine.clock() + 1;
+		times.longAfter = engine.clock() + 30 * hour;
+	});
+	after(() => engine.close());
+
+	const scope = (stores: ExposedStore[], at: number) => {
+		const dayMs = 24 * hour;
+		const lifetimes = { oplogMs: dayMs, vaultRaftLogMs: dayMs } as never;
+		const deps = { ...engine, policies: openPolicies(), config: { lifetimes } };
+		return scopeIncident(deps, { stores, at, awareAt: at });
+	};
+
+	it("the database alone: every subject is listed by pseudonym, its content is there and can't be read", async () => {
+		const found = await scope(["mongodb"], times.both);
+		assert.equal(found.readable, false);
+		assert.deepEqual(
+			found.subjects.map(({ subject, messages, sealed, readable }) => [subject, messages, sealed, readable]).toSorted(),
+			[
+				["one", 2, 2, 0],
+				["two", 1, 1, 0],
+			],
+		);
+		assert.ok(found.keys.length > 0 && found.keys.every(({ fate }) => fate === "safe"));
+		assert.deepEqual(found.countries, { US: 3 });
+	});
+
+	it("database and keys together: what was sealed is readable; what was erased may be, from remains, for a time", async () => {
+		const both = await scope(["mongodb", "vault"], times.both);
+		assert.deepEqual([both.readable, both.counts.readableMessages], [true, 3]);
+		const erased = await scope(["mongodb", "vault"], times.erased);
+		assert.deepEqual([erased.counts.sealedMessages, erased.counts.residueMessages], [2, 1]);
+		assert.equal(erased.counts.readableMessages, 3);
+	});
+
+	it("keys that were destroyed before are gone once nothing can have them any more", async () => {
+		const soon = await scope(["mongodb", "vault"], times.destroyed);
+		assert.ok(soon.keys.every(({ fate }) => fate === "residue"));
+		const later = await scope(["mongodb", "vault"], times.longAfter);
+		assert.ok(later.keys.every(({ fate }) => fate === "gone"));
+		assert.deepEqual([later.readable, later.counts.residueMessages], [false, 0]);
+	});
+
+	it("keys alone, or a store that holds ids only, open nothing; a copy of before concerns nobody", async () => {
+		for (const store of ["vault", "redis", "temporal", "logs"] as const) {
+			assert.equal((await scope([store], times.both)).readable, false, store);
+		}
+		assert.ok((await scope(["vault"], times.both)).keys.every(({ fate }) => fate === "exposed"));
+		const nobody = await scope(["mongodb", "vault"], times.before);
+		assert.deepEqual([nobody.counts.subjects, nobody.keys.length, nobody.readable], [0, 0, false]);
+	});
+});
