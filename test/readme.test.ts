@@ -131,6 +131,7 @@ describe("the README", () => {
 		const tenant = await lethe([
 			"admin",
 			"tenant",
+			"create",
 			"--name",
 			"A",
 			"--establishment",
@@ -150,7 +151,7 @@ describe("the README", () => {
 		const cases: [answer: ReturnType<typeof lethe>, says: RegExp][] = [
 			[lethe(["admin", "key", "--tenant", "ten_x", "--name", "k"]), /there is no tenant ten_x\. Create it with/],
 			[
-				lethe(["admin", "tenant", "--name", "A", "--establishment", "DE", "--send-queue", "nope"]),
+				lethe(["admin", "tenant", "create", "--name", "A", "--establishment", "DE", "--send-queue", "nope"]),
 				/there is no send queue nope\. Create it with `lethe admin queue`, or correct its id\./,
 			],
 			[lethe([...queue, "simulator"], "{"), /standard input holds no secrets: give \{send: /],

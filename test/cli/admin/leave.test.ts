@@ -46,7 +46,9 @@ describe("a tenant's leave from the command line", () => {
 		return tenantId;
 	}
 	async function delivered(tenantId: string): Promise<string> {
-		const message = await engine.accept({ tenantId, contentAtFinal: false, addressAtFinal: false });
+		// Far away, for time runs while it leaves.
+		const closeAt = engine.clock() + 365 * 24 * 3600_000;
+		const message = await engine.accept({ tenantId, contentAtFinal: false, addressAtFinal: false, closeAt });
 		await engine.store.messages.transition({ ...end(message, "delivered", engine.clock()), from: ["accepted"] });
 		return message._id;
 	}
