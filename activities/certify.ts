@@ -8,13 +8,10 @@ import { type Message, noEnd, type RetentionRecord, type SealedObjectName, seale
 import { eraseObjects, type Transition } from "../domain/transition.ts";
 import type { ActivityDeps } from "./deps.ts";
 import { integrated } from "./integrate.ts";
+import { type IssueCertificateDeps, issueCertificate } from "./issueCertificate.ts";
 
-type CertifyErasedDeps = Pick<ActivityDeps, "clock" | "ids" | "certificates" | "evidence"> & {
-	store: {
-		messages: Pick<ActivityDeps["store"]["messages"], "transition">;
-		certificates: Pick<ActivityDeps["store"]["certificates"], "insert">;
-	};
-};
+type CertifyErasedDeps = Pick<ActivityDeps, "clock" | "ids" | "evidence"> &
+	IssueCertificateDeps & { store: { messages: Pick<ActivityDeps["store"]["messages"], "transition"> } };
 
 export type CertifyDeps = CertifyErasedDeps &
 	Pick<ActivityDeps, "log"> & { store: { cohorts: Pick<ActivityDeps["store"]["cohorts"], "find"> } };
@@ -61,8 +58,7 @@ export async function certifyErased(
 		const about = group.map((entry) => `${entry.messageId}/${entry.object}/${entry.erasedAt}`).sort();
 		const id = deps.ids.derive("certificate", about.join("\n"));
 		const objects = group.map(({ stored: _, ...object }) => object);
-		const { jws, payload } = await deps.certificates.issue({ id, kind: on.kind, tenantId: on.tenantId, objects });
-		await deps.store.certificates.insert({ _id: id, ...on, jws, issuedAt: Date.parse(payload.issuedAt) });
+		await issueCertificate(deps, { ...on, id, objects });
 		// Together, so that the log and the store take them as one batch each.
 		const marks = [...Map.groupBy(group, ({ messageId }) => messageId)].map(async ([messageId, of]) => {
 			const stored = known.get(messageId) as Message;
@@ -151,7 +147,7 @@ function mark(of: readonly Erased[], stored: Message, id: string, now: number): 
 		...change,
 		// A run and a sweep may certify at once: the certificate is the same, and is named once.
 		where: { ...where, certificates: { $ne: id } },
-		push: { certificates: { value: id, keep: 16 } },
+		push: { certificates: { value: id, keep: limits.certificatesPerMessageMax } },
 		evidence: [{ at: now, type: "certified", ...(verified ? {} : { code: "incomplete" }) }, ...evidence],
 	};
 }

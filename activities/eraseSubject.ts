@@ -11,6 +11,7 @@ import { keptBesides } from "../policies/precedence.ts";
 import { type Erased, keyDueAtOf, nameCertificate } from "./certify.ts";
 import { change } from "./change.ts";
 import type { ActivityDeps } from "./deps.ts";
+import { issueCertificate } from "./issueCertificate.ts";
 import { type ErasableObject, erasableObjects, isPresent, planErasure } from "./planErasure.ts";
 import { type ErasureVerdict, settleErasure } from "./settleErasure.ts";
 import { type Cursor, createSubjectPages } from "./subjectPages.ts";
@@ -256,12 +257,8 @@ async function issue(deps: EraseSubjectDeps, request: SubjectRequest, found: Fou
 		const text = JSON.stringify([about, said.map(String).sort(), groupKept(kept)]);
 		const id = deps.ids.derive("certificate", text);
 		const { handedToCarrier } = found;
-		const input = { id, kind: "request" as const, tenantId, objects, handedToCarrier, request: { id: about, kept } };
-		if (!request.certificates.includes(id)) {
-			const { jws } = await deps.certificates.issue(input);
-			const document = { _id: id, tenantId, kind: "request" as const, about, jws, issuedAt: deps.clock() };
-			await deps.store.certificates.insert(document);
-		}
+		const certificate = { id, tenantId, about, objects, handedToCarrier, request: { id: about, kept } };
+		if (!request.certificates.includes(id)) await issueCertificate(deps, { kind: "request", ...certificate });
 		issued.push({ id, messageIds: new Set(objects.map(({ messageId }) => messageId)) });
 	}
 	return issued;

@@ -9,6 +9,7 @@ import { abandon } from "../domain/transition.ts";
 import { change } from "./change.ts";
 import type { ActivityDeps } from "./deps.ts";
 import { guarded } from "./guarded.ts";
+import { issueCertificate } from "./issueCertificate.ts";
 
 export type OffboardDeps = Pick<ActivityDeps, "clock" | "ids" | "log" | "certificates" | "subjectKeys" | "evidence"> & {
 	store: Pick<ActivityDeps["store"], "tenants" | "cohorts" | "messages" | "subjectRecords" | "certificates">;
@@ -121,7 +122,6 @@ async function certifyLeft(deps: OffboardDeps, tenantId: string, since: number):
 	const erasedAt = deps.clock();
 	const id = deps.ids.derive("certificate", `${tenantId} left ${since}`);
 	const objects = [{ object: "subject_key", erasedAt, keyDestroyedAt: erasedAt, verified: true }] as const;
-	const { jws } = await deps.certificates.issue({ id, kind: "tenant", tenantId, objects, handedToCarrier: false });
-	await deps.store.certificates.insert({ _id: id, tenantId, kind: "tenant", about: tenantId, jws, issuedAt: erasedAt });
+	await issueCertificate(deps, { id, kind: "tenant", tenantId, about: tenantId, objects, handedToCarrier: false });
 	return id;
 }

@@ -7,6 +7,7 @@ import { noEnd, sealedObjects } from "../domain/message.ts";
 import { isBeingPlaced } from "../domain/subject.ts";
 import type { Purged } from "../workflows/contract.ts";
 import type { ActivityDeps } from "./deps.ts";
+import { issueCertificate } from "./issueCertificate.ts";
 import { createKeepHeld } from "./keepHeld.ts";
 import { createPurgePages } from "./purgePages.ts";
 
@@ -151,38 +152,11 @@ async function mayEndEarly(deps: PurgeDeps, cohort: Cohort, now: number): Promis
 	return now < retiredAt + limits.cohortRetireMs ? lookAgain(retiredAt + limits.cohortRetireMs) : true;
 }
 
-async function certifyCohort(
-	deps: PurgeDeps,
-	cohort: { _id: string; tenantId: string; dueAt: number },
-	destroyedAt: number,
-): Promise<string> {
-	const id = deps.ids.derive("certificate", cohort._id);
-	await insertCertificate(deps, id, cohort, [
-		{
-			object: "cohort_key" as const,
-			erasedAt: destroyedAt,
-			verified: true,
-			cohortId: cohort._id,
-			keyDestroyedAt: destroyedAt,
-			keyDueAt: cohort.dueAt,
-		},
-	]);
+async function certifyCohort(deps: PurgeDeps, cohort: Cohort, destroyedAt: number): Promise<string> {
+	const { _id: cohortId, tenantId, dueAt: keyDueAt } = cohort;
+	const id = deps.ids.derive("certificate", cohortId);
+	const key = { object: "cohort_key", erasedAt: destroyedAt, verified: true, cohortId } as const;
+	const objects = [{ ...key, keyDestroyedAt: destroyedAt, keyDueAt }];
+	await issueCertificate(deps, { id, kind: "purge", tenantId, about: cohortId, objects });
 	return id;
-}
-
-async function insertCertificate(
-	deps: Pick<PurgeDeps, "clock" | "certificates"> & { store: Pick<PurgeDeps["store"], "certificates"> },
-	id: string,
-	cohort: { _id: string; tenantId: string },
-	objects: Parameters<PurgeDeps["certificates"]["issue"]>[0]["objects"],
-): Promise<void> {
-	const { jws, payload } = await deps.certificates.issue({ id, kind: "purge", tenantId: cohort.tenantId, objects });
-	await deps.store.certificates.insert({
-		_id: id,
-		tenantId: cohort.tenantId,
-		kind: "purge",
-		about: cohort._id,
-		jws,
-		issuedAt: Date.parse(payload.issuedAt),
-	});
 }

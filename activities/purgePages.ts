@@ -8,6 +8,7 @@ import { close } from "../domain/transition.ts";
 import { keyDueAtOf } from "./certify.ts";
 import { change } from "./change.ts";
 import type { ActivityDeps } from "./deps.ts";
+import { issueCertificate } from "./issueCertificate.ts";
 
 export type PurgePagesDeps = Pick<ActivityDeps, "clock" | "ids" | "certificates" | "evidence"> & {
 	store: Pick<ActivityDeps["store"], "messages" | "purgePages" | "certificates">;
@@ -69,9 +70,7 @@ export function createPurgePages(deps: PurgePagesDeps) {
 				...{ messageId, object, erasedAt, verified: true, cohortId, keyDueAt },
 				keyDestroyedAt: cohort.destroyedAt,
 			}));
-			const { jws } = await deps.certificates.issue({ id, kind: "purge", tenantId, objects });
-			const issuedAt = deps.clock();
-			await deps.store.certificates.insert({ _id: id, tenantId, kind: "purge", about: cohortId, jws, issuedAt });
+			await issueCertificate(deps, { id, kind: "purge", tenantId, about: cohortId, objects });
 		}
 		await purgePages.delete(id);
 		return gone.length;

@@ -5,6 +5,7 @@ import { limits } from "../domain/limits.ts";
 import { standingOf } from "../domain/subject.ts";
 import type { ActivityDeps } from "./deps.ts";
 import { guarded } from "./guarded.ts";
+import { issueCertificate } from "./issueCertificate.ts";
 
 export type SweepRequestsDeps = Pick<ActivityDeps, "clock" | "ids" | "log" | "certificates" | "evidence"> & {
 	store: Pick<ActivityDeps["store"], "subjectRequests" | "subjectExports" | "subjectRecords" | "certificates">;
@@ -44,9 +45,7 @@ export function createSweepRequests(deps: SweepRequestsDeps) {
 		const id = deps.ids.derive("certificate", `${_id}/subject_request/${erasedAt}`);
 		const verified = (await subjectRequests.find(_id)) === undefined;
 		const objects = [{ object: "subject_request" as const, recordId: _id, erasedAt, verified }];
-		const { jws } = await deps.certificates.issue({ id, kind: "record", tenantId, objects });
-		const issuedAt = deps.clock();
-		await deps.store.certificates.insert({ _id: id, tenantId, kind: "record", about: _id, jws, issuedAt });
+		await issueCertificate(deps, { id, kind: "record", tenantId, about: _id, objects });
 		await subjectRequests.delete(_id);
 	}
 

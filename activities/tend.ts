@@ -11,6 +11,7 @@ import {
 } from "../domain/subject.ts";
 import type { ActivityDeps } from "./deps.ts";
 import { guarded } from "./guarded.ts";
+import { issueCertificate } from "./issueCertificate.ts";
 
 export type TendDeps = Pick<ActivityDeps, "clock" | "ids" | "log" | "certificates" | "evidence"> & {
 	store: {
@@ -65,9 +66,7 @@ export function createTend(deps: TendDeps) {
 	async function certify({ _id, record, was, tenantId, erasedAt }: ErasedRecord, verified: boolean): Promise<void> {
 		const id = deps.ids.derive("certificate", `${record}/${was}/${erasedAt}`);
 		const objects = [{ object: was, recordId: record, erasedAt, verified }];
-		const { jws, payload } = await deps.certificates.issue({ id, kind: "record", tenantId, objects });
-		const issuedAt = Date.parse(payload.issuedAt);
-		await deps.store.certificates.insert({ _id: id, tenantId, kind: "record", about: record, jws, issuedAt });
+		await issueCertificate(deps, { id, kind: "record", tenantId, about: record, objects });
 		await subjectRecords.delete(_id);
 	}
 

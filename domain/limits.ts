@@ -20,6 +20,7 @@ export const limits = {
 	attemptsMax: 20,
 	receiptsKeptMax: 32,
 	holdsPerMessageMax: 64,
+	certificatesPerMessageMax: 16,
 
 	// a template
 	templateVariablesMax: 32,

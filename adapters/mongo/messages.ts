@@ -2,6 +2,7 @@
 
 import type { mongo } from "mongoose";
 import { finalStates, openStates, type State, statesBefore } from "../../domain/lifecycle.ts";
+import { limits } from "../../domain/limits.ts";
 import { carrierIdsOf, type Message, type SealedObjectName } from "../../domain/message.ts";
 import type { Transition } from "../../domain/transition.ts";
 import { createBatcher } from "../batcher.ts";
@@ -12,7 +13,6 @@ import type { Models, PurgePage } from "./models.ts";
 
 export type MessageStore = ReturnType<typeof createMessageStore>;
 
-const certificatesKept = 16;
 // Other processes may change a message between a batch and its re-reading, but hardly this often.
 const tokensKept = 4;
 
@@ -215,7 +215,7 @@ function createPageWrites(collection: mongo.Collection<Message>) {
 				const update = {
 					$unset: { [object]: 1, [`retention.${object}.verifiedAt`]: 1 },
 					$set: { [`retention.${object}.erasedAt`]: erasedAt, [`retention.${object}.certificateId`]: _id },
-					$push: { certificates: { $each: [_id], $slice: -certificatesKept } },
+					$push: { certificates: { $each: [_id], $slice: -limits.certificatesPerMessageMax } },
 				};
 				await collection.updateMany(filter, update as unknown as mongo.UpdateFilter<Message>);
 			}),
