@@ -3,6 +3,7 @@
 import type { SendQueueDocument, TenantDocument } from "../adapters/mongo/models.ts";
 import type { RateBucket } from "../adapters/redis/rateBuckets.ts";
 import { backlogRange, type Lane, laneOf, queueAheadMs, queueCapacity } from "../domain/backlog.ts";
+import { createMemory } from "../domain/cache.ts";
 import type { Category, Message } from "../domain/message.ts";
 import type { ActivityDeps } from "./deps.ts";
 
@@ -25,6 +26,7 @@ type View = { depth: Record<Lane, number>; readAt: number; segmentsMean: number 
 const settingsMs = 2_000;
 const depthMs = 250;
 const countMs = 1_000;
+const rememberedMax = 10_000;
 
 /**
  * `admit` costs nothing while a queue has room: what was read of it is counted on, and read again now and then. Below
@@ -32,7 +34,7 @@ const countMs = 1_000;
  */
 export function createAdmit(deps: AdmitDeps) {
 	const views = new Map<string, View>();
-	const remember = createMemory(deps.monotonic);
+	const remember = createMemory({ clock: deps.monotonic, itemsMax: rememberedMax });
 	const findQueue = (id: string) => remember(`queue/${id}`, settingsMs, () => deps.store.sendQueues.find(id));
 	const findTenant = (id: string) => remember(`tenant/${id}`, settingsMs, () => deps.store.tenants.find(id));
 
@@ -106,23 +108,4 @@ export function limitsOn(
 	return Object.entries(rates).flatMap(([name, segmentsPerSecond]) =>
 		segmentsPerSecond === undefined ? [] : [{ name, segmentsPerSecond }],
 	);
-}
-
-const rememberedMax = 10_000;
-
-/** What was read a short while ago is not read again; of those that ask at once, one reads. A failure is not kept. */
-export function createMemory(monotonic: () => number) {
-	const kept = new Map<string, { until: number; value: Promise<unknown> }>();
-
-	return function remember<T>(key: string, ms: number, read: () => Promise<T>): Promise<T> {
-		const known = kept.get(key);
-		if (known && monotonic() < known.until) return known.value as Promise<T>;
-		const value = read();
-		kept.delete(key);
-		kept.set(key, { until: monotonic() + ms, value });
-		value.catch(() => kept.delete(key));
-		const [oldest] = kept.size > rememberedMax ? kept.keys() : [];
-		if (oldest !== undefined) kept.delete(oldest);
-		return value;
-	};
 }

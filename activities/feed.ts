@@ -1,11 +1,12 @@
 // Fills a send queue from the backlog in the store: tenants in turn, one-time codes first, and no more than two seconds' worth.
 
 import type { Waiting } from "../adapters/mongo/messages.ts";
-import type { SendQueueDocument } from "../adapters/mongo/models.ts";
+import type { SendQueueDocument, TenantDocument } from "../adapters/mongo/models.ts";
 import { backlogBehind, backlogRange, type Lane, queueAheadMs, queueCapacity } from "../domain/backlog.ts";
+import { createCache } from "../domain/cache.ts";
 import { limits } from "../domain/limits.ts";
 import { unshelve } from "../domain/transition.ts";
-import { createMemory, limitsOn } from "./admit.ts";
+import { limitsOn } from "./admit.ts";
 import { addAttempt } from "./deliver.ts";
 import type { ActivityDeps } from "./deps.ts";
 
@@ -46,6 +47,7 @@ const visitsMax = 100;
 // So many tenants share what is fed at once; more of them are served the next time.
 const turnsPerRoom = 8;
 const settingsMs = 2_000;
+const tenantsMax = 10_000;
 const paceMs = 400;
 // A queue must be able to become faster again.
 const paceMargin = 1.2;
@@ -138,7 +140,12 @@ function createFeedLane(deps: FeedDeps) {
 
 /** Adds one attempt unless a limit of its tenant or country keeps it, or a hold. True when it was added. */
 function createFeedOne(deps: FeedDeps) {
-	const remember = createMemory(deps.monotonic);
+	const findTenant = createCache<TenantDocument>({
+		load: deps.store.tenants.find,
+		clock: deps.monotonic,
+		ttlMs: settingsMs,
+		itemsMax: tenantsMax,
+	});
 
 	return async (queue: Queue, course: Course, message: Waiting, urgent: boolean): Promise<boolean> => {
 		const now = deps.clock();
@@ -149,7 +156,7 @@ function createFeedOne(deps: FeedDeps) {
 			await deps.store.messages.transition(unshelve(message._id, message.backlog, at));
 			return false;
 		}
-		const tenant = await remember(message.tenantId, settingsMs, () => deps.store.tenants.find(message.tenantId));
+		const tenant = await findTenant(message.tenantId);
 		const segments = message.segments ?? 1;
 		const turn = await deps.sendQueues.takeTurn(limitsOn(message, tenant, queue), segments, queueAheadMs);
 		if (!turn.taken) return false;

@@ -1,10 +1,10 @@
 // From what a caller asked for to a message with a text: a template filled with its variables, or the text as it came.
 
 import type { TemplateDocument } from "../adapters/mongo/templates.ts";
+import { createCache } from "../domain/cache.ts";
 import { LetheError } from "../domain/errors.ts";
 import type { Plaintext } from "../domain/plaintext.ts";
 import { fillTemplate } from "../domain/template.ts";
-import { createCache } from "./cache.ts";
 import type { ApiDeps } from "./deps.ts";
 import type { MessageInput } from "./schemas.ts";
 

@@ -1,11 +1,11 @@
 // What a tenant has set, remembered for seconds: itself, and the send queues that serve it.
 
 import type { SendQueueDocument, TenantDocument } from "../adapters/mongo/models.ts";
+import { createCache } from "../domain/cache.ts";
 import { LetheError } from "../domain/errors.ts";
 import { limits } from "../domain/limits.ts";
 import { type Routed, routes } from "../domain/routes.ts";
 import { isActive } from "../domain/tenancy.ts";
-import { createCache } from "./cache.ts";
 import type { ApiDeps } from "./deps.ts";
 import type { Principal } from "./plugins/auth.ts";
 

@@ -2,8 +2,8 @@
 
 import type { FastifyInstance, FastifyRequest, RouteOptions } from "fastify";
 import type { ApiKeyDocument } from "../../adapters/mongo/models.ts";
+import { createCache } from "../../domain/cache.ts";
 import { LetheError } from "../../domain/errors.ts";
-import { createCache } from "../cache.ts";
 import type { ApiDeps } from "../deps.ts";
 
 export type Role = "sender" | "compliance" | "approver" | "operator" | "auditor" | "admin";
