@@ -17,8 +17,8 @@ export type RejudgeDeps = Pick<ActivityDeps, "clock" | "policies"> & {
 };
 
 /**
- * `keeps`: holds that keep the message, permit its use, and that it does not bear yet. `held`: a hold on the recipient that the message does not bear yet. `code` says why in a word, `rule` which rule
- * was decisive.
+ * `keeps`: holds that keep the message, permit its use, and that it does not bear yet. `held`: a hold on the recipient
+ * that the message does not bear yet. `code` says why in a word, `rule` which rule was decisive.
  */
 export type Verdict =
 	| { kind: "due"; keeps?: string[] }

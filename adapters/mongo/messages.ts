@@ -82,8 +82,8 @@ export function createMessageStore(models: Models, deps: { randomToken: () => st
 		/** Deletes a message's last trace, its record; only when it is final, nothing holds it, and the log has its evidence. */
 		deleteRecord: (id: string) =>
 			guardStore(async () => {
-				const ended = { state: { $in: finalStates }, holds: { $size: 0 } };
-				const filter = { _id: id, ...ended, ...integratedOnly } as mongo.Filter<Message>;
+				const ended = { state: { $in: finalStates }, holds: { $size: 0 }, ...integrated };
+				const filter = { _id: id, ...checksOf(ended) } as mongo.Filter<Message>;
 				return (await collection.deleteOne(filter)).deletedCount === 1;
 			}),
 		/** Deletes what a torn batch left behind; not once it was confirmed, moved on or held by name, nor before the log has its evidence. */
@@ -93,8 +93,9 @@ export function createMessageStore(models: Models, deps: { randomToken: () => st
 					state: { $in: ["accepted", "deferred"] },
 					attempt: 0,
 					"restrictedBy.0": { $exists: false },
+					...integrated,
 				};
-				const filter = { _id, headId, nextCheckAt, ...untouched, ...integratedOnly } as mongo.Filter<Message>;
+				const filter = { _id, ...checksOf({ headId, nextCheckAt, ...untouched }) } as mongo.Filter<Message>;
 				return headId !== undefined && (await collection.deleteOne(filter)).deletedCount === 1;
 			}),
 	};
@@ -200,8 +201,8 @@ const backlogFields = {
 /** A message in the backlog, as much as is needed to make its attempt's job. */
 export type Waiting = Pick<Message, "_id" | Exclude<keyof typeof backlogFields, "backlog">> & { backlog: string };
 
-// In the form of a check, as in `filterOf`.
-const integratedOnly = { unintegratedSince: toCheck({ $exists: false }) };
+/** The log has all that the message carries. */
+const integrated = { unintegratedSince: { $exists: false } };
 function createPageWrites(collection: mongo.Collection<Message>) {
 	return {
 		/**
