@@ -57,25 +57,37 @@ const rolesOf = {
 	restorer: ["admin", "eraser"],
 } as const satisfies Record<string, readonly VaultRole[]>;
 
-/** By which of them a process opens cohorts' wrapped keys, and makes new ones. One that it does not have is not wired. */
-const keyRolesOf = {
-	api: { opening: "api", making: "api" },
-	sender: { opening: "sender", making: "sender" },
-	worker: { opening: "sender", making: "rewrapper" },
-	admin: { opening: "sender", making: "sender" },
-	exporter: { opening: "exporter", making: "exporter" },
-	restorer: { opening: "sender", making: "sender" },
-} as const satisfies Record<keyof typeof rolesOf, { opening: VaultRole; making: VaultRole }>;
+/** What of a process's work asks Vault, besides what only the eraser does. */
+type KeyWork = "opening" | "making" | "rotating" | "signing" | "hashing" | "carrierSecrets" | "ledger";
 
-/** By which of them it writes the ledger, or reads how old the store may be. */
-const ledgerRoleOf = {
-	api: "api",
-	sender: "sender",
-	worker: "eraser",
-	admin: "admin",
-	exporter: "admin",
-	restorer: "admin",
-} as const satisfies Record<keyof typeof rolesOf, VaultRole>;
+const byAdmin = {
+	opening: "sender",
+	making: "sender",
+	rotating: "admin",
+	signing: "admin",
+	hashing: "admin",
+	carrierSecrets: "admin",
+	ledger: "admin",
+} as const;
+
+/** By which role a process does it: opens cohorts' wrapped keys, makes new ones. One that it does not have is not wired. */
+const keyRolesOf = {
+	api: {
+		...{ opening: "api", making: "api", rotating: "api", signing: "api", hashing: "api" },
+		...{ carrierSecrets: "api", ledger: "api" },
+	},
+	sender: {
+		...{ opening: "sender", making: "sender", rotating: "sender", signing: "admin", hashing: "api" },
+		...{ carrierSecrets: "sender", ledger: "sender" },
+	},
+	worker: {
+		...{ opening: "sender", making: "rewrapper", rotating: "rewrapper", signing: "signer", hashing: "api" },
+		...{ carrierSecrets: "sender", ledger: "eraser" },
+	},
+	admin: byAdmin,
+	exporter: { ...byAdmin, opening: "exporter", making: "exporter" },
+	restorer: byAdmin,
+} as const satisfies Record<keyof typeof rolesOf, Record<KeyWork, VaultRole>>;
 
 export type ProcessName = keyof typeof rolesOf;
 
@@ -102,7 +114,8 @@ export async function createDeps(config: Config, name: ProcessName) {
 	});
 	const shared = { clock, randomBytes: (size: number) => randomBytes(size) };
 	const vaultFor = (role: VaultRole) => vault.get(role) ?? unavailable(role);
-	const ledger = openLedger(config, { clock, ids, store: stored, vault: vaultFor(ledgerRoleOf[name]) });
+	const by = keyRolesOf[name];
+	const ledger = openLedger(config, { clock, ids, store: stored, vault: vaultFor(by.ledger) });
 	const store = withLedger(stored, ledger);
 	const quarantine = createQuarantine({ standing: ledger.standing, log });
 	const stopComparing = await quarantine.follow();
@@ -115,8 +128,8 @@ export async function createDeps(config: Config, name: ProcessName) {
 	});
 	const sendQueues = createSendQueues({ url: required(config.redis.url, "REDIS_URL"), prefix: config.redis.prefix });
 	// The worker opens wrapped keys by the one role, and makes new ones by the other.
-	const opening = createCohortKeys({ vault: vaultFor(keyRolesOf[name].opening) });
-	const making = createCohortKeys({ vault: vaultFor(keyRolesOf[name].making) });
+	const opening = createCohortKeys({ vault: vaultFor(by.opening) });
+	const making = createCohortKeys({ vault: vaultFor(by.making) });
 	const { createCohortKey, drawWrappingKey } = making;
 	const encrypting = { createCohortKey, drawWrappingKey, unwrapWrappingKey: opening.unwrapWrappingKey };
 	const cohortKeys = createCohortKeys({ vault: vaultFor("eraser") });
@@ -126,10 +139,9 @@ export async function createDeps(config: Config, name: ProcessName) {
 	// Only the API encrypts what comes in, and each process draws keys for itself.
 	const stopKeysAhead =
 		name === "api" ? repeatKeysAhead(createKeysAhead({ cohorts, encryption, log })) : () => undefined;
-	const vaultOfKeys = vaultFor(name === "worker" ? "signer" : name === "api" ? "api" : "admin");
+	const vaultOfKeys = vaultFor(by.signing);
 	const signer = createSigner({ vault: vaultOfKeys, clock });
-	const ownRole = name === "worker" ? "sender" : name === "exporter" || name === "restorer" ? "admin" : name;
-	const keyVersions = createKeyVersions({ vault: vaultFor(name === "worker" ? "rewrapper" : ownRole) });
+	const keyVersions = createKeyVersions({ vault: vaultFor(by.rotating) });
 	const { policies, stop: stopFollowing } = await followPolicies(store, monotonic, log);
 	const runs = createRuns({
 		client: temporal.client,
@@ -137,7 +149,7 @@ export async function createDeps(config: Config, name: ProcessName) {
 		inFlightMax: limits.startsInFlightMax,
 		isGroupOpen: store.messages.isGroupOpen,
 	});
-	const secrets = createCarrierSecrets({ vault: vaultFor(ownRole), clock });
+	const secrets = createCarrierSecrets({ vault: vaultFor(by.carrierSecrets), clock });
 	const open = { queues: store.sendQueues, secrets, clock, allowSimulator: config.environment !== "production" };
 	const sending = createQueueCarriers({ ...open, purpose: "send" });
 	const verifying = createQueueCarriers({ ...open, purpose: "callback" });
@@ -165,7 +177,7 @@ export async function createDeps(config: Config, name: ProcessName) {
 		keyRotation: createKeyRotation({ keyVersions, wrappingKeys: store.wrappingKeys, clock }),
 		cohortKeyPeriodMs: config.keys.cohortPeriodMs,
 		limits: { purgeLagMsMax: config.purgeLagMsMax, keyPeriods: config.keys },
-		hmac: createHmacKeys({ vault: vaultFor(ownRole === "admin" ? "admin" : "api"), clock }),
+		hmac: createHmacKeys({ vault: vaultFor(by.hashing), clock }),
 		...openEvidence(config, { clock, ids, store, vault: vaultOfKeys, signer }),
 		secrets,
 		exportSeal: createExportSeal(),
