@@ -2,7 +2,7 @@
 
 import type { ErasedRequest, StoredRequest } from "../adapters/mongo/subjectRequests.ts";
 import { limits } from "../domain/limits.ts";
-import { standingOf } from "../domain/subject.ts";
+import { isRecordHeld } from "../domain/subject.ts";
 import type { ActivityDeps } from "./deps.ts";
 import { guarded } from "./guarded.ts";
 import { issueCertificate } from "./issueCertificate.ts";
@@ -50,9 +50,7 @@ export function createSweepRequests(deps: SweepRequestsDeps) {
 	}
 
 	async function isHeld({ subjects, tenantId }: StoredRequest): Promise<boolean> {
-		const records = await deps.store.subjectRecords.findBySubjects([...subjects, tenantId]);
-		const { holds, keeps } = standingOf(records, tenantId);
-		return holds.length > 0 || keeps.some(({ scope }) => scope === "tenant");
+		return isRecordHeld(await deps.store.subjectRecords.findBySubjects([...subjects, tenantId]), tenantId);
 	}
 
 	return async function sweepRequests(): Promise<number> {

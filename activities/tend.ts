@@ -5,9 +5,9 @@ import {
 	type ErasedRecord,
 	type HoldRecord,
 	holdPasses,
+	isRecordHeld,
 	isWide,
 	type SubjectRecord,
-	standingOf,
 } from "../domain/subject.ts";
 import type { ActivityDeps } from "./deps.ts";
 import { guarded } from "./guarded.ts";
@@ -94,8 +94,7 @@ export function createTend(deps: TendDeps) {
 
 	async function isHeld({ kind, subjects, tenantId }: SubjectRecord): Promise<boolean> {
 		if (kind === "hold" || subjects.length === 0) return false;
-		const { holds, keeps } = standingOf(await subjectRecords.findBySubjects([...subjects, tenantId]), tenantId);
-		return holds.length > 0 || keeps.some(({ scope }) => scope === "tenant");
+		return isRecordHeld(await subjectRecords.findBySubjects([...subjects, tenantId]), tenantId);
 	}
 
 	return async function tend(): Promise<void> {

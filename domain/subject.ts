@@ -151,6 +151,12 @@ export function keepsOf(standing: Pick<Standing, "keeps"> | undefined, acceptedA
 		.map(({ _id }) => _id);
 }
 
+/** Whether a hold on the recipient, or on all of the tenant, keeps what is on record of them. */
+export function isRecordHeld(records: readonly SubjectRecord[], tenantId: string): boolean {
+	const { holds, keeps } = standingOf(records, tenantId);
+	return holds.length > 0 || keeps.some(({ scope }) => scope === "tenant");
+}
+
 /** Whether a hold on a period or tenant is still being placed: until it is, nothing that it may cover is erased. */
 export function isBeingPlaced(records: readonly SubjectRecord[], tenantId: string): boolean {
 	return standingOf(records, tenantId).keeps.some(({ appliedAt }) => appliedAt === undefined);
