@@ -28,8 +28,11 @@ export type AcceptDeps = Pick<ApiDeps, "clock" | "ids" | "encryption" | "cohorts
 /** One a request, in its order; `replayed` when an earlier request with the same key was answered. */
 export type Acceptance = { replayed: boolean; items: ({ message: Message } | { error: LetheError })[] };
 
+/** Who sends: a principal, or the engine itself where it answers a recipient. */
+type Sender = Pick<Principal, "id" | "tenantId">;
+
 type Request = {
-	principal: Principal;
+	principal: Sender;
 	inputs: MessageInput[];
 	key?: string | undefined;
 	/** Set by the engine alone. */
@@ -124,7 +127,7 @@ export function createAccept(deps: AcceptDeps) {
 	return {
 		accept,
 		/** What the policies would say, and what the text would cost; nothing is stored. */
-		async tryOut(principal: Principal, asked: MessageInput) {
+		async tryOut(principal: Sender, asked: MessageInput) {
 			const tenant = await readActive(principal);
 			const input = await compose(tenant._id, asked);
 			const { decision } = await judge.judge(input, tenant, deps.clock());
@@ -209,7 +212,7 @@ type Place = { now: number; asked: number; size: number; position: number; group
 
 async function toMessage(
 	deps: AcceptDeps,
-	principal: Principal,
+	principal: Sender,
 	item: Item,
 	origin: Origin,
 	{ now, asked, size, position, group, refused }: Place,

@@ -6,6 +6,7 @@ import swaggerUi from "@fastify/swagger-ui";
 import type { FastifyPluginCallback, HTTPMethods, RouteOptions } from "fastify";
 import { jsonSchemaTransform, jsonSchemaTransformObject, type ZodTypeProvider } from "fastify-type-provider-zod";
 import { LetheError } from "../domain/errors.ts";
+import { createApiKeyAuthenticator } from "./authenticators/apiKey.ts";
 import type { ApiDeps } from "./deps.ts";
 import { describeHeaders } from "./headers.ts";
 import { createInstance, type Instance } from "./instance.ts";
@@ -13,6 +14,7 @@ import { createMetrics } from "./metrics.ts";
 import { addAuth } from "./plugins/auth.ts";
 import { addEvidence } from "./plugins/evidence.ts";
 import { addIdempotency } from "./plugins/idempotency.ts";
+import { routeRoles } from "./roles.ts";
 import { addBatches } from "./routes/batches.ts";
 import { takeRawBodies } from "./routes/callbacks/callbacks.ts";
 import { addInbound } from "./routes/callbacks/inbound.ts";
@@ -74,7 +76,7 @@ export async function createApp(deps: ApiDeps) {
 	});
 	await addScope(app, "/v1", (scope) => {
 		refuseQuarantined(scope, deps);
-		addAuth(scope, deps);
+		addAuth(scope, [createApiKeyAuthenticator(deps)], routeRoles);
 		addIdempotency(scope, deps);
 		addEvidence(scope, deps);
 		addCreateMessage(scope, { ...deps, metrics });

@@ -193,7 +193,7 @@ function createKeywords(deps: InboundDeps) {
 			lawfulBasis: "legitimate_interests",
 			validFor: "PT5M",
 		});
-		const principal = { id: engine, tenantId: tenant._id, roles: [] };
+		const principal = { id: engine, tenantId: tenant._id };
 		try {
 			await accept({ principal, inputs: [input], key, reply: own });
 		} catch (error) {

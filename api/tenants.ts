@@ -24,7 +24,7 @@ export function createTenants(deps: TenantsDeps) {
 	const findQueue = createCache<SendQueueDocument>({ ...bounds, load: deps.store.sendQueues.find });
 
 	/** The principal's tenant. @throws LetheError unauthenticated when there is none any more */
-	async function readTenant(principal: Principal): Promise<TenantDocument> {
+	async function readTenant(principal: Pick<Principal, "tenantId">): Promise<TenantDocument> {
 		const tenant = await findTenant(principal.tenantId);
 		if (!tenant) throw new LetheError("unauthenticated");
 		return tenant;
@@ -34,7 +34,7 @@ export function createTenants(deps: TenantsDeps) {
 		readTenant,
 
 		/** The same, for what is to be sent. @throws LetheError tenant_suspended when it may send nothing; as readTenant */
-		async readActive(principal: Principal): Promise<TenantDocument> {
+		async readActive(principal: Pick<Principal, "tenantId">): Promise<TenantDocument> {
 			const tenant = await readTenant(principal);
 			if (!isActive(tenant)) throw new LetheError("tenant_suspended");
 			return tenant;

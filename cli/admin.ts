@@ -6,10 +6,11 @@ import { z } from "zod";
 import type { SendQueueDocument } from "../adapters/mongo/models.ts";
 import { isWord } from "../audit/entry.ts";
 import { categories } from "../domain/message.ts";
+import { roles } from "../domain/roles.ts";
 import { withoutUndefined } from "../domain/withoutUndefined.ts";
 import { parseCountry, tenantCommand } from "./admin/tenant.ts";
 import { withDeps } from "./admin/withDeps.ts";
-import { createApiKey, prepare, putSendQueue, revokeApiKey, roles, setGovernance } from "./administer.ts";
+import { createApiKey, prepare, putSendQueue, revokeApiKey, setGovernance } from "./administer.ts";
 
 const secretsSchema = z.strictObject({
 	send: z.record(z.string(), z.string()),

@@ -11,8 +11,6 @@ type AdminDeps = Pick<Deps, "store" | "hmac" | "ids" | "clock" | "secrets" | "ca
 
 const by = "admin";
 
-export const roles = ["sender", "compliance", "approver", "operator", "auditor", "admin"] as const;
-
 /** Makes the collections, their indexes and the HMAC keys that every deployment has; changes nothing that is there. */
 export async function prepare(deps: Pick<AdminDeps, "store" | "hmac" | "evidence">): Promise<void> {
 	await deps.store.prepare();

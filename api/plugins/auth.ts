@@ -1,18 +1,26 @@
-// Who calls: a bearer API key, found by its keyed hash, and the roles that the route asks for.
+// Who calls, by whichever of the ways in recognises its credentials, and the roles that the route asks for.
 
 import type { FastifyInstance, FastifyRequest, RouteOptions } from "fastify";
-import type { ApiKeyDocument } from "../../adapters/mongo/models.ts";
-import { createCache } from "../../domain/cache.ts";
 import { LetheError } from "../../domain/errors.ts";
-import type { ApiDeps } from "../deps.ts";
-
-export type Role = "sender" | "compliance" | "approver" | "operator" | "auditor" | "admin";
-
-/** Who may read messages and what is proven of them: everyone but approvers, who see proposals. */
-export const readRoles = ["sender", "compliance", "operator", "auditor", "admin"] as const satisfies Role[];
+import type { Role } from "../../domain/roles.ts";
 
 /** The caller, as far as the routes need to know. */
-export type Principal = { id: string; tenantId: string; roles: string[] };
+export type Principal = {
+	/** Of the API key, the client, or the person. */
+	id: string;
+	tenantId: string;
+	roles: readonly string[];
+	/** What vouches for it: an API key, an access token, or a person's session. */
+	kind: "key" | "token" | "person";
+	/** When a person last showed a second factor, epoch ms. */
+	mfaAt?: number;
+};
+
+/**
+ * One way in. Undefined when the request bears no credentials of its kind, so that the next one is asked.
+ * @throws LetheError unauthenticated when it bears some that don't hold
+ */
+export type Authenticator = (request: FastifyRequest) => Promise<Principal | undefined>;
 
 declare module "fastify" {
 	interface FastifyRequest {
@@ -20,55 +28,44 @@ declare module "fastify" {
 		principal: Principal;
 	}
 	interface FastifyContextConfig {
-		/** A principal needs one of these. */
+		/** A principal needs one of these; set from the table of roles. */
 		roles?: readonly Role[];
 	}
 }
 
-// A revoked key is refused within this time.
-const cacheMs = 500;
-const cachedKeysMax = 10_000;
-const keyPattern = /^Bearer (lethe_key_[\w-]{16,128})$/i;
-
 /**
- * Makes every route of this scope ask for an API key.
- * @throws at start when a route of the scope names no roles: none is public by being forgotten
+ * Makes every route of this scope ask who calls; the first of `authenticators` that knows the credentials decides.
+ * `roles`: method and path → who may.
+ * @throws at start when a route of the scope is not in `roles`: none is public by being forgotten
  */
-export function addAuth(app: FastifyInstance, deps: AuthDeps): void {
-	const authenticate = createAuth(deps);
+export function addAuth(
+	app: FastifyInstance,
+	authenticators: readonly Authenticator[],
+	roles: Readonly<Record<string, readonly Role[]>>,
+): void {
 	app.decorateRequest("principal");
 	app.addHook("onRoute", (route: RouteOptions) => {
-		if (!route.config?.roles?.length) throw new Error(`${route.method} ${route.url} names no roles`);
+		const may = rolesOf(route, roles);
+		if (!may?.length) throw new Error(`${route.method} ${route.url} has no roles`);
+		route.config = { ...route.config, roles: may };
 	});
 	app.addHook("onRequest", async (request) => {
-		request.principal = await authenticate(request.headers.authorization);
+		request.principal = await authenticate(authenticators, request);
 		requireRole(request);
 	});
 }
 
-type AuthDeps = Pick<ApiDeps, "clock" | "hmac"> & {
-	store: { apiKeys: Pick<ApiDeps["store"]["apiKeys"], "findByMacs"> };
-};
+// Where a GET is served, so is the HEAD that Fastify adds.
+function rolesOf({ method, url }: RouteOptions, roles: Readonly<Record<string, readonly Role[]>>) {
+	return roles[`${method === "HEAD" ? "GET" : method} ${url}`];
+}
 
-/** Finds the principal of an Authorization header. @throws LetheError unauthenticated, store_unavailable */
-function createAuth(deps: AuthDeps) {
-	const find = createCache<ApiKeyDocument>({
-		load: (macs) => deps.store.apiKeys.findByMacs(macs.split(" ")),
-		clock: deps.clock,
-		ttlMs: cacheMs,
-		itemsMax: cachedKeysMax,
-	});
-
-	return async function authenticate(authorization: string | undefined): Promise<Principal> {
-		const key = keyPattern.exec(authorization ?? "")?.[1];
-		if (!key) throw new LetheError("unauthenticated");
-		const macs = await deps.hmac.allMacs("api-key", undefined, key);
-		const found = await find(macs.map(({ mac }) => mac).join(" "));
-		const now = deps.clock();
-		const ended = Math.min(found?.revokedAt ?? Number.POSITIVE_INFINITY, found?.expiresAt ?? Number.POSITIVE_INFINITY);
-		if (!found || ended <= now) throw new LetheError("unauthenticated");
-		return { id: found._id, tenantId: found.tenantId, roles: found.roles };
-	};
+async function authenticate(authenticators: readonly Authenticator[], request: FastifyRequest): Promise<Principal> {
+	for (const authenticator of authenticators) {
+		const principal = await authenticator(request);
+		if (principal) return principal;
+	}
+	throw new LetheError("unauthenticated");
 }
 
 function requireRole(request: FastifyRequest): void {

@@ -8,7 +8,6 @@ import { type Acceptance, type AcceptDeps, createAccept } from "../accept.ts";
 import type { ApiDeps } from "../deps.ts";
 import type { Instance } from "../instance.ts";
 import type { Metrics } from "../metrics.ts";
-import { readRoles } from "../plugins/auth.ts";
 import { enterRead } from "../plugins/evidence.ts";
 import { readIdempotencyKey } from "../plugins/idempotency.ts";
 import { problems, schemas } from "../schemas.ts";
@@ -50,7 +49,7 @@ export function addBatches(app: Instance, deps: Deps): void {
 		"/batches",
 		{
 			bodyLimit: limits.batchBytesMax,
-			config: { roles: ["sender"], ownIdempotency: true },
+			config: { ownIdempotency: true },
 			schema: {
 				operationId: "createBatch",
 				summary: "Accept up to 500 messages together",
@@ -80,7 +79,6 @@ export function addBatches(app: Instance, deps: Deps): void {
 	app.get(
 		"/batches/:id",
 		{
-			config: { roles: readRoles },
 			schema: {
 				operationId: "getBatch",
 				summary: "What became of a batch, message by message",

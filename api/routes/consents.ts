@@ -40,7 +40,6 @@ export function addConsents(app: Instance, deps: Deps): void {
 	app.post(
 		"/consents",
 		{
-			config: { roles: ["compliance", "sender"] },
 			schema: {
 				operationId: "recordConsent",
 				summary: "Record a recipient's consent with its proof",
@@ -94,7 +93,7 @@ function addWithdrawal(app: Instance, deps: Deps): void {
 	app.get(
 		"/consents/:id",
 		{
-			config: { roles: ["compliance", "auditor"], act: "record_read" },
+			config: { act: "record_read" },
 			schema: {
 				operationId: "getConsent",
 				summary: "Read a consent",
@@ -108,7 +107,6 @@ function addWithdrawal(app: Instance, deps: Deps): void {
 	app.post(
 		"/consents/:id/withdraw",
 		{
-			config: { roles: ["compliance", "sender"] },
 			schema: {
 				operationId: "withdrawConsent",
 				summary: "Record that a consent was withdrawn; it reaches messages that wait",
@@ -146,7 +144,7 @@ function addReading(app: Instance, deps: Deps, subjects: ReturnType<typeof creat
 		"/consents/search",
 		{
 			// A repeat is the same question: nothing is kept of it, its answer least of all.
-			config: { roles: ["compliance", "auditor"], ownIdempotency: true, act: "searched" },
+			config: { ownIdempotency: true, act: "searched" },
 			schema: {
 				operationId: "searchConsents",
 				summary: "All consents on record of a number",
@@ -164,7 +162,7 @@ function addReading(app: Instance, deps: Deps, subjects: ReturnType<typeof creat
 	app.get(
 		"/consents",
 		{
-			config: { roles: ["compliance", "auditor"], act: "record_read" },
+			config: { act: "record_read" },
 			schema: {
 				operationId: "listConsents",
 				summary: "List consents, newest first, without numbers",

@@ -30,7 +30,7 @@ export function addOptOuts(app: Instance, deps: Deps): void {
 		"/opt-outs/search",
 		{
 			// A repeat is the same question: nothing is kept of it, its answer least of all.
-			config: { roles: ["compliance", "auditor"], ownIdempotency: true, act: "searched" },
+			config: { ownIdempotency: true, act: "searched" },
 			schema: {
 				operationId: "searchOptOuts",
 				summary: "What blocks a number, and all opt-outs on record of it",
@@ -48,7 +48,7 @@ export function addOptOuts(app: Instance, deps: Deps): void {
 	app.get(
 		"/opt-outs",
 		{
-			config: { roles: ["compliance", "auditor"], act: "record_read" },
+			config: { act: "record_read" },
 			schema: {
 				operationId: "listOptOuts",
 				summary: "List opt-outs, newest first, without numbers",
@@ -73,7 +73,6 @@ function addRecording(app: Instance, deps: Deps, subjects: ReturnType<typeof cre
 	app.post(
 		"/opt-outs",
 		{
-			config: { roles: ["compliance", "sender"] },
 			schema: {
 				operationId: "recordOptOut",
 				summary: "Record that a recipient has opted out; in force at once",
@@ -112,7 +111,6 @@ function addLifting(app: Instance, deps: Deps): void {
 	app.post(
 		"/opt-outs/:id/lift",
 		{
-			config: { roles: ["compliance"] },
 			schema: {
 				operationId: "liftOptOut",
 				summary: "Lift an opt-out for an opt-in that the recipient gave after it",

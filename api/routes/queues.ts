@@ -74,7 +74,6 @@ export function addQueues(app: Instance, deps: Deps): void {
 	app.get(
 		"/queues",
 		{
-			config: { roles: ["operator", "admin"] },
 			schema: {
 				operationId: "listQueues",
 				summary: "List the send queues, how full they are and how fast",
@@ -101,7 +100,6 @@ function addStep(
 	app.post(
 		`/queues/:id/${name}`,
 		{
-			config: { roles: ["operator", "admin"] },
 			schema: {
 				operationId: `${name}Queue`,
 				summary,

@@ -21,7 +21,6 @@ export function addCancelMessage(app: Instance, deps: CancelDeps): void {
 	app.post(
 		"/messages/:id/cancel",
 		{
-			config: { roles: ["sender", "operator"] },
 			schema: {
 				operationId: "cancelMessage",
 				summary: "Cancel a message that is accepted, deferred or queued",

@@ -27,7 +27,7 @@ export function addCreateMessage(app: Instance, deps: CreateDeps): void {
 	app.post(
 		"/messages",
 		{
-			config: { roles: ["sender"], ownIdempotency: true },
+			config: { ownIdempotency: true },
 			schema: {
 				operationId: "createMessage",
 				summary: "Accept a message",

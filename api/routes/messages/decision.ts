@@ -18,7 +18,7 @@ export function addDecision(app: Instance, deps: DecisionDeps): void {
 	app.get(
 		"/messages/:id/decision",
 		{
-			config: { roles: ["compliance", "auditor", "operator", "sender"], act: "record_read" },
+			config: { act: "record_read" },
 			schema: {
 				operationId: "explainDecision",
 				summary: "Say why a message was decided as it was",

@@ -4,7 +4,6 @@ import { z } from "zod";
 import { LetheError } from "../../../domain/errors.ts";
 import type { ApiDeps } from "../../deps.ts";
 import type { Instance } from "../../instance.ts";
-import { readRoles } from "../../plugins/auth.ts";
 import { enterRead } from "../../plugins/evidence.ts";
 import { problems, schemas } from "../../schemas.ts";
 import { viewMessage } from "../../view.ts";
@@ -15,7 +14,6 @@ export function addGetMessage(app: Instance, deps: GetDeps): void {
 	app.get(
 		"/messages/:id",
 		{
-			config: { roles: readRoles },
 			schema: {
 				operationId: "getMessage",
 				summary: "Read a message's state and evidence",

@@ -4,7 +4,6 @@ import { z } from "zod";
 import { readCursor, toPage } from "../../cursor.ts";
 import type { ApiDeps } from "../../deps.ts";
 import type { Instance } from "../../instance.ts";
-import { readRoles } from "../../plugins/auth.ts";
 import { pageQuery, problems, schemas } from "../../schemas.ts";
 import { viewMessage } from "../../view.ts";
 
@@ -14,7 +13,7 @@ export function addListMessages(app: Instance, deps: ListDeps): void {
 	app.get(
 		"/messages",
 		{
-			config: { roles: readRoles, act: "record_read" },
+			config: { act: "record_read" },
 			schema: {
 				operationId: "listMessages",
 				summary: "List messages, newest first",

@@ -4,7 +4,6 @@ import { z } from "zod";
 import { LetheError } from "../../../domain/errors.ts";
 import type { ApiDeps } from "../../deps.ts";
 import type { Instance } from "../../instance.ts";
-import { readRoles } from "../../plugins/auth.ts";
 import { problems } from "../../schemas.ts";
 import { createTenants, type TenantsDeps } from "../../tenants.ts";
 import { policySchemas } from "./schemas.ts";
@@ -15,7 +14,6 @@ type PoliciesDeps = TenantsDeps & {
 	store: { retimings: Pick<ApiDeps["store"]["retimings"], "latest"> };
 };
 
-const roles = [...readRoles, "approver"] as const;
 const inForce = "in-force";
 
 export function addPolicies(app: Instance, deps: PoliciesDeps): void {
@@ -23,7 +21,6 @@ export function addPolicies(app: Instance, deps: PoliciesDeps): void {
 	app.get(
 		"/policies",
 		{
-			config: { roles },
 			schema: {
 				operationId: "listPolicies",
 				summary: "List every version of every policy pack",
@@ -46,7 +43,6 @@ export function addPolicies(app: Instance, deps: PoliciesDeps): void {
 	app.get(
 		"/policies/:pack/:version",
 		{
-			config: { roles },
 			schema: {
 				operationId: "getPolicy",
 				summary: "Read the text of a policy pack",

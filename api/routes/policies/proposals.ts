@@ -7,7 +7,7 @@ import { limits } from "../../../domain/limits.ts";
 import type { Proposal } from "../../../domain/proposal.ts";
 import type { ApiDeps } from "../../deps.ts";
 import type { Instance } from "../../instance.ts";
-import type { Principal, Role } from "../../plugins/auth.ts";
+import type { Principal } from "../../plugins/auth.ts";
 import { actOf } from "../../plugins/evidence.ts";
 import { problems } from "../../schemas.ts";
 import { createTenants, type TenantsDeps } from "../../tenants.ts";
@@ -19,7 +19,6 @@ export type ProposalsDeps = Pick<ApiDeps, "clock" | "publish" | "evidence"> & {
 	store: TenantsDeps["store"] & { proposals: Pick<ApiDeps["store"]["proposals"], "list"> };
 };
 
-const readers = ["compliance", "approver", "auditor", "operator", "admin"] as const satisfies Role[];
 const tags = ["policies"];
 const params = z.strictObject({ id: z.string().max(64) });
 const detail = policySchemas.proposalDetail;
@@ -27,7 +26,6 @@ const detail = policySchemas.proposalDetail;
 type Step = {
 	name: "check" | "simulate" | "approve" | "publish" | "withdraw";
 	act: ActType;
-	roles: readonly Role[];
 	summary: string;
 	description: string;
 	run: (id: string, principal: Principal, input: { from?: string | undefined }) => Promise<Proposal>;
@@ -44,7 +42,6 @@ export function addProposals(app: Instance, deps: ProposalsDeps): void {
 	app.post(
 		"/policy-proposals",
 		{
-			config: { roles: ["compliance"] },
 			bodyLimit: limits.packBytesMax * 2,
 			schema: {
 				operationId: "createPolicyProposal",
@@ -79,7 +76,6 @@ function addReading(app: Instance, deps: ProposalsDeps, requireGovernance: Gover
 	app.get(
 		"/policy-proposals",
 		{
-			config: { roles: readers },
 			schema: {
 				operationId: "listPolicyProposals",
 				summary: "List proposals, newest first",
@@ -100,7 +96,6 @@ function addReading(app: Instance, deps: ProposalsDeps, requireGovernance: Gover
 	app.get(
 		"/policy-proposals/:id",
 		{
-			config: { roles: readers },
 			schema: {
 				operationId: "getPolicyProposal",
 				summary: "Read a proposal, its text and what it changes",
@@ -121,7 +116,6 @@ function addStep(app: Instance, deps: ProposalsDeps, step: Step, requireGovernan
 	app.post(
 		`/policy-proposals/:id/${step.name}`,
 		{
-			config: { roles: step.roles },
 			schema: {
 				operationId: operation,
 				summary: step.summary,
@@ -148,7 +142,6 @@ function listSteps({ publish }: ProposalsDeps): Step[] {
 		{
 			name: "check",
 			act: "policy_checked",
-			roles: ["compliance"],
 			summary: "Check a draft and run its cases",
 			description: "A fault is answered with its line and the mend, and the draft stays a draft.",
 			run: (id, { id: by }) => publish.check(id, by),
@@ -156,7 +149,6 @@ function listSteps({ publish }: ProposalsDeps): Step[] {
 		{
 			name: "simulate",
 			act: "policy_simulated",
-			roles: ["compliance"],
 			summary: "Count what it would change of the stored messages",
 			description: "Runs beside; `simulation` shows how far it is. It is `simulated` when that is done.",
 			run: (id, { id: by }) => publish.simulate(id, by),
@@ -164,7 +156,6 @@ function listSteps({ publish }: ProposalsDeps): Step[] {
 		{
 			name: "approve",
 			act: "policy_approved",
-			roles: ["approver"],
 			summary: "Approve somebody else's proposal",
 			description: "An approval by an API key is marked `unverified` for good.",
 			// Whoever calls here has shown a key; nobody has signed in.
@@ -173,7 +164,6 @@ function listSteps({ publish }: ProposalsDeps): Step[] {
 		{
 			name: "publish",
 			act: "policy_published",
-			roles: ["compliance", "approver"],
 			summary: "Publish an approved proposal from a date on",
 			description:
 				"In force from `from`, from the date in its text, or in a few seconds, whichever is last. From then on what is stored is re-timed.",
@@ -182,7 +172,6 @@ function listSteps({ publish }: ProposalsDeps): Step[] {
 		{
 			name: "withdraw",
 			act: "policy_withdrawn",
-			roles: ["compliance", "approver"],
 			summary: "Withdraw a proposal that is not published",
 			description: "For good; the same text may be proposed again.",
 			run: (id, { id: by }) => publish.withdraw(id, by),

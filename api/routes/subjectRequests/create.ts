@@ -33,7 +33,6 @@ export function addCreateRequest(app: Instance, deps: Deps): void {
 	app.post(
 		"/subject-requests",
 		{
-			config: { roles: ["compliance"] },
 			schema: {
 				operationId: "recordSubjectRequest",
 				summary: "Record what a person asks for; the law's clocks start",

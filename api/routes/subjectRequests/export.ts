@@ -38,7 +38,7 @@ export function addExportRequest(app: Instance, deps: Deps): void {
 		"/subject-requests/:id/export",
 		{
 			// Nothing of it is kept: a repeat is another export, and another entry of the log.
-			config: { roles: ["compliance"], ownIdempotency: true },
+			config: { ownIdempotency: true },
 			schema: {
 				operationId: "exportSubjectRequest",
 				summary: "Export what is kept of the person, or the disclosures of their health data",

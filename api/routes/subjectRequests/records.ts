@@ -32,7 +32,7 @@ export function addRequestRecords(app: Instance, deps: Deps): void {
 	app.get(
 		"/subject-requests/log",
 		{
-			config: { roles: ["compliance", "auditor"], act: "record_read" },
+			config: { act: "record_read" },
 			schema: {
 				operationId: "getRequestLog",
 				summary: "All requests of a time and how they were answered; of the last 24 months unless told",
@@ -59,7 +59,7 @@ export function addRequestRecords(app: Instance, deps: Deps): void {
 	app.get(
 		"/processing-record",
 		{
-			config: { roles: ["compliance", "auditor"], act: "record_read" },
+			config: { act: "record_read" },
 			schema: {
 				operationId: "getProcessingRecord",
 				summary: "The record of processing activities, as it stands now",

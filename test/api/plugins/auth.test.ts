@@ -2,8 +2,10 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import Fastify from "fastify";
+import Fastify, { type HTTPMethods } from "fastify";
+import { createInstance } from "../../../api/instance.ts";
 import { addAuth } from "../../../api/plugins/auth.ts";
+import { routeRoles } from "../../../api/roles.ts";
 import { createTestApi, type TestApi } from "../harness.ts";
 
 describe("authentication", () => {
@@ -75,10 +77,38 @@ describe("authentication", () => {
 		assert.equal(answer.statusCode, 401);
 	});
 
-	it("a route that names no roles stops the start", async () => {
+	it("a route that the table does not name stops the start", async () => {
 		const app = Fastify();
-		addAuth(app, api);
-		assert.throws(() => app.get("/open", async () => ({})), /names no roles/);
+		addAuth(app, [], { "GET /closed": ["sender"] });
+		app.get("/closed", async () => ({}));
+		assert.throws(() => app.post("/closed", async () => ({})), /has no roles/);
 		await app.close();
+	});
+
+	it("the first way in that knows the credentials decides", async () => {
+		const app = createInstance(api);
+		const asked: string[] = [];
+		const way =
+			(name: string, knows: string) =>
+			async ({ headers }: { headers: { authorization?: string } }) => {
+				asked.push(name);
+				if (headers.authorization !== knows) return undefined;
+				return { id: name, tenantId: "t", roles: ["sender"], kind: "person" as const };
+			};
+		addAuth(app, [way("first", "a"), way("second", "b"), way("third", "b")], { "GET /who": ["sender"] });
+		app.get("/who", async ({ principal }) => ({ id: principal.id }));
+		const who = (authorization: string) => app.inject({ method: "GET", url: "/who", headers: { authorization } });
+		assert.deepEqual((await who("b")).json(), { id: "second" });
+		assert.deepEqual(asked, ["first", "second"]);
+		assert.equal((await who("c")).statusCode, 401);
+		await app.close();
+	});
+
+	it("every row of the table is a route that is served", () => {
+		const missing = Object.keys(routeRoles).filter((row) => {
+			const [method, url] = row.split(" ") as [HTTPMethods, string];
+			return !api.app.hasRoute({ method, url });
+		});
+		assert.deepEqual(missing, []);
 	});
 });

@@ -2,11 +2,14 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
+import { createApiKeyAuthenticator } from "../../../api/authenticators/apiKey.ts";
 import { createInstance } from "../../../api/instance.ts";
 import { addAuth } from "../../../api/plugins/auth.ts";
 import { addIdempotency } from "../../../api/plugins/idempotency.ts";
 import { LetheError } from "../../../domain/errors.ts";
 import { createTestApi, type TestApi } from "../harness.ts";
+
+const roles = { "POST /acts": ["sender"] } as const;
 
 describe("Idempotency-Key", () => {
 	let api: TestApi;
@@ -22,9 +25,9 @@ describe("Idempotency-Key", () => {
 		({ key, tenantId } = tenant);
 		principal = { id: tenant.keyId };
 		app = createInstance(api);
-		addAuth(app, api);
+		addAuth(app, [createApiKeyAuthenticator(api)], roles);
 		addIdempotency(app, api);
-		app.post("/acts", { config: { roles: ["sender"] } }, async () => {
+		app.post("/acts", async () => {
 			runs++;
 			return { runs, ...(await act()) };
 		});
@@ -165,10 +168,10 @@ describe("Idempotency-Key", () => {
 			};
 			const store = { ...api.store, idempotencyKeys: { ...idempotencyKeys, claim: claimBeside } };
 			const other = createInstance(api);
-			addAuth(other, api);
+			addAuth(other, [createApiKeyAuthenticator(api)], roles);
 			addIdempotency(other, { ...api, store });
 			let ran = 0;
-			other.post("/acts", { config: { roles: ["sender"] } }, async () => ({ ran: ++ran }));
+			other.post("/acts", async () => ({ ran: ++ran }));
 			const headers = { authorization: `Bearer ${key}`, "idempotency-key": "i" };
 			const answer = await other.inject({ method: "POST", url: "/acts", headers, payload: {} });
 			assert.deepEqual([answer.statusCode, answer.json().code, ran], [409, "idempotency_in_progress", 0]);
