@@ -1,6 +1,7 @@
 // Every setting there is, checked at start: the only reader of process.env.
 
 import { readFileSync } from "node:fs";
+import ipaddr from "ipaddr.js";
 import { z } from "zod";
 
 const port = z.coerce.number().int().min(0).max(65535);
@@ -46,6 +47,14 @@ export const settings = {
 	LETHE_API_URL: {
 		schema: z.url().optional(),
 		doc: "The API's URL as senders reach it: they hand over what carriers tell on connections of ours. `LETHE_PUBLIC_URL` unless set.",
+	},
+	LETHE_OUTBOUND_ALLOWED: {
+		schema: z
+			.string()
+			.default("")
+			.transform((text) => text.split(",").flatMap((range) => range.trim() || []))
+			.refine((ranges) => ranges.every((range) => ipaddr.isValidCIDR(range)), "not a list of ranges"),
+		doc: "Address ranges (CIDR, commas between them) that webhooks and outside issuers may be in though they are not public, like `10.20.0.0/16`; plain HTTP is for loopback within them only.",
 	},
 	LETHE_EVIDENCE_ORIGIN: {
 		schema: z
@@ -162,6 +171,7 @@ export function loadConfig(environment: Record<string, string | undefined> = pro
 			publicUrl: read("LETHE_PUBLIC_URL"),
 			url: read("LETHE_API_URL"),
 		},
+		outbound: { allowed: read("LETHE_OUTBOUND_ALLOWED") },
 		evidence: { origin: read("LETHE_EVIDENCE_ORIGIN"), witnessFile: read("LETHE_EVIDENCE_WITNESS_FILE") },
 		sender: {
 			concurrency: read("LETHE_SENDER_CONCURRENCY"),

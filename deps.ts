@@ -20,6 +20,7 @@ import { createVaultLedger } from "./adapters/ledger/vaultLedger.ts";
 import { withLedger } from "./adapters/ledger/withLedger.ts";
 import { connectMongo } from "./adapters/mongo/connection.ts";
 import { createStore, type Store } from "./adapters/mongo/store.ts";
+import { createOutboundHttp } from "./adapters/outboundHttp.ts";
 import { createSendQueues } from "./adapters/redis/sendQueues.ts";
 import { createSendWorker } from "./adapters/redis/sendWorker.ts";
 import { connectTemporal, createRuns, dataConverter } from "./adapters/temporal/client.ts";
@@ -154,6 +155,7 @@ export async function createDeps(config: Config, name: ProcessName) {
 	const sending = createQueueCarriers({ ...open, purpose: "send" });
 	const verifying = createQueueCarriers({ ...open, purpose: "callback" });
 	const handOvers = createHandOvers({ url: config.api.url ?? config.api.publicUrl });
+	const outbound = createOutboundHttp(config.outbound);
 
 	return {
 		config,
@@ -218,6 +220,8 @@ export async function createDeps(config: Config, name: ProcessName) {
 		},
 		/** Has the API take what a carrier told on a connection of ours, as a callback of that queue's. */
 		handOver: handOvers.to,
+		/** Asks servers that tenants name. */
+		outbound,
 		publicUrl: config.api.publicUrl.replace(/\/$/, ""),
 		segmentText,
 		/** Server → a call that throws while it can't be reached. */
@@ -234,7 +238,7 @@ export async function createDeps(config: Config, name: ProcessName) {
 			stopComparing();
 			stopKeysAhead();
 			await Promise.all([sending.close(), verifying.close()]);
-			await handOvers.close();
+			await Promise.all([handOvers.close(), outbound.close()]);
 			for (const client of vault.values()) await client.close();
 			await Promise.allSettled([sendQueues.close(), temporal.connection.close(), store.close()]);
 		},

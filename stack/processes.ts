@@ -66,6 +66,8 @@ export async function startProcesses(
 	const shared = {
 		LETHE_PUBLIC_URL: apiUrl,
 		LETHE_LOG_LEVEL: "warn",
+		// Whoever tries this out has the receiver of webhooks beside it.
+		LETHE_OUTBOUND_ALLOWED: "127.0.0.0/8,::1/128",
 		LETHE_LEDGER_DIR: ledgerDirOf(stack.dir),
 		...stack.addresses(),
 		...options.environment,
