@@ -17,6 +17,11 @@ export const errorCatalogue = {
 		retryable: true,
 		title: "A request with this Idempotency-Key is still running.",
 	},
+	answer_not_kept: {
+		status: 409,
+		retryable: false,
+		title: "A request with this Idempotency-Key was done; its answer held what is not kept, and can't be given again.",
+	},
 	body_too_large: { status: 413, retryable: false, title: "The body is larger than this route takes." },
 	unsupported_media_type: { status: 415, retryable: false, title: "This route takes another content type." },
 	idempotency_mismatch: { status: 422, retryable: false, title: "This Idempotency-Key was used with another body." },

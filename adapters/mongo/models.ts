@@ -77,12 +77,12 @@ export type PurgePage = {
 	erasedAt: number;
 };
 
-/** The stored answer to a POST; absent `answer` means that it is still running. */
+/** The stored answer to a POST; absent `answer` means that it is still running. A `body` with a secret in it is not kept. */
 export type IdempotencyDocument = {
 	_id: string;
 	fingerprint: string;
 	startedAt: number;
-	answer?: { status: number; body: string };
+	answer?: { status: number; body?: string };
 	eraseBy: number;
 };
 

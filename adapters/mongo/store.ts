@@ -212,7 +212,7 @@ function createIdempotencyStore(collection: mongo.Collection<IdempotencyDocument
 				const filter = { _id: id, startedAt, answer: { $exists: false } };
 				return (await collection.updateOne(filter, { $set: { startedAt: now } })).matchedCount === 1;
 			}),
-		answer: (id: string, answer: { status: number; body: string }) =>
+		answer: (id: string, answer: NonNullable<IdempotencyDocument["answer"]>) =>
 			guardStore(async () => void (await collection.updateOne({ _id: id }, { $set: { answer } }))),
 		release: (id: string) => guardStore(async () => void (await collection.deleteOne({ _id: id }))),
 		eraseDue: (now: number) =>

@@ -16,6 +16,8 @@ declare module "fastify" {
 	interface FastifyContextConfig {
 		/** The route keeps its own idempotency keys, with what it makes. */
 		ownIdempotency?: boolean;
+		/** What the route answers holds a secret or content: it is never kept, and a repeat is told so. */
+		secretAnswer?: boolean;
 	}
 }
 
@@ -49,8 +51,10 @@ export function addIdempotency(app: FastifyInstance, deps: IdempotencyDeps): voi
 		if (key === undefined) return;
 		const answer = await claim(deps, request, key);
 		if (!answer) return;
+		reply.header("idempotency-replayed", "true");
+		if (answer.body === undefined) throw new LetheError("answer_not_kept");
 		const type = answer.status < 400 ? "application/json; charset=utf-8" : problemType;
-		return reply.code(answer.status).type(type).header("idempotency-replayed", "true").send(answer.body);
+		return reply.code(answer.status).type(type).send(answer.body);
 	});
 
 	app.addHook("onSend", async (request, reply, payload) => {
@@ -106,9 +110,11 @@ async function readIds(deps: IdempotencyDeps, { principal }: FastifyRequest, key
 // What may go better next time is not kept as the answer.
 async function settle(deps: IdempotencyDeps, id: string, reply: FastifyReply, payload: unknown): Promise<void> {
 	const status = reply.statusCode;
+	const isSecret = status < 400 && reply.request.routeOptions.config.secretAnswer === true;
+	const body = typeof payload === "string" ? payload : "";
 	try {
 		if (status >= 500 || status === 429) await deps.store.idempotencyKeys.release(id);
-		else await deps.store.idempotencyKeys.answer(id, { status, body: typeof payload === "string" ? payload : "" });
+		else await deps.store.idempotencyKeys.answer(id, { status, ...(isSecret ? {} : { body }) });
 	} catch {
 		// The effect stands and the caller must hear of it; a repeat waits until the claim counts as dead.
 		deps.log.warn({ requestId: reply.request.id, code: "store_unavailable" }, "idempotent answer not kept");

@@ -9,7 +9,7 @@ import { addIdempotency } from "../../../api/plugins/idempotency.ts";
 import { LetheError } from "../../../domain/errors.ts";
 import { createTestApi, type TestApi } from "../harness.ts";
 
-const roles = { "POST /acts": ["sender"] } as const;
+const roles = { "POST /acts": ["sender"], "POST /secrets": ["sender"] } as const;
 
 describe("Idempotency-Key", () => {
 	let api: TestApi;
@@ -31,15 +31,19 @@ describe("Idempotency-Key", () => {
 			runs++;
 			return { runs, ...(await act()) };
 		});
+		app.post("/secrets", { config: { secretAnswer: true } }, async () => {
+			runs++;
+			return { secret: "xyzzy", ...(await act()) };
+		});
 	});
 	after(async () => {
 		await app.close();
 		await api.close();
 	});
 
-	const post = async (idempotencyKey: string, payload: object = {}, by = key) => {
+	const post = async (idempotencyKey: string, payload: object = {}, by = key, url = "/acts") => {
 		const headers = { authorization: `Bearer ${by}`, "idempotency-key": idempotencyKey };
-		const answer = await app.inject({ method: "POST", url: "/acts", headers, payload });
+		const answer = await app.inject({ method: "POST", url, headers, payload });
 		return { status: answer.statusCode, json: answer.json(), replayed: answer.headers["idempotency-replayed"] };
 	};
 
@@ -51,6 +55,21 @@ describe("Idempotency-Key", () => {
 		const { key: sibling } = await api.addKey(tenantId);
 		const other = await post("a", {}, sibling);
 		assert.notEqual(other.json.runs, first.json.runs);
+	});
+
+	it("an answer with a secret is never kept: a repeat runs nothing, and says so", async () => {
+		const first = await post("secret", {}, key, "/secrets");
+		assert.equal(first.json.secret, "xyzzy");
+		const before = runs;
+		const repeat = await post("secret", {}, key, "/secrets");
+		assert.deepEqual([repeat.status, repeat.json.code, repeat.replayed], [409, "answer_not_kept", "true"]);
+		assert.equal(runs, before);
+		const stored = await api.connection.collection("idempotencyKeys").find({}).toArray();
+		assert.ok(!JSON.stringify(stored).includes("xyzzy"));
+		act = async () => Promise.reject(new LetheError("not_found"));
+		const refused = await post("refused", {}, key, "/secrets");
+		assert.deepEqual(await post("refused", {}, key, "/secrets"), { ...refused, replayed: "true" });
+		act = async () => ({});
 	});
 
 	it("another body is refused and runs nothing", async () => {
