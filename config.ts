@@ -121,6 +121,10 @@ export const settings = {
 		schema: lifetime.default(35 * 24 * 3600_000),
 		doc: "Longest life of a log file, in ms, or `unbounded`.",
 	},
+	LETHE_CARRIER_LIFETIME_MS: {
+		schema: lifetime.default(35 * 24 * 3600_000),
+		doc: "Longest time that a carrier keeps what it was handed, by its processor agreement, in ms, or `unbounded`.",
+	},
 	LETHE_LEDGER_DIR: {
 		schema: z.string().min(1).optional(),
 		doc: "Folder, on another disk than the stores, that keeps a second copy of the ledger that Vault has: what no restore may undo.",
@@ -191,6 +195,7 @@ export function loadConfig(environment: Record<string, string | undefined> = pro
 			vaultRaftLogMs: read("LETHE_VAULT_LOG_LIFETIME_MS"),
 			vaultSnapshotMs: read("LETHE_VAULT_SNAPSHOT_LIFETIME_MS"),
 			logsMs: read("LETHE_LOG_LIFETIME_MS"),
+			carrierMs: read("LETHE_CARRIER_LIFETIME_MS"),
 		},
 	};
 }

@@ -212,6 +212,7 @@ export async function createDeps(config: Config, name: ProcessName) {
 		carriers: {
 			/** A send queue's carrier with its sending secrets; undefined when there is no such queue. */
 			sender: sending.open,
+			redacts: sending.redacts,
 			/** The same with its callback secrets only. */
 			verifier: verifying.open,
 			/** @throws RangeError | TypeError when there is no such carrier here, or it can't use what it is given */

@@ -2,6 +2,7 @@
 
 import type { CertificateDocument, Cohort } from "../adapters/mongo/models.ts";
 import type { ErasedObject } from "../audit/certificate.ts";
+import { carrierCopyOf, redactableIds } from "../domain/carrierCopy.ts";
 import { isFinal } from "../domain/lifecycle.ts";
 import { limits } from "../domain/limits.ts";
 import { type Message, noEnd, type RetentionRecord, type SealedObjectName, sealedObjects } from "../domain/message.ts";
@@ -14,7 +15,7 @@ type CertifyErasedDeps = Pick<ActivityDeps, "clock" | "ids" | "evidence"> &
 	IssueCertificateDeps & { store: { messages: Pick<ActivityDeps["store"]["messages"], "transition"> } };
 
 export type CertifyDeps = CertifyErasedDeps &
-	Pick<ActivityDeps, "log"> & { store: { cohorts: Pick<ActivityDeps["store"]["cohorts"], "find"> } };
+	Pick<ActivityDeps, "log" | "carriers"> & { store: { cohorts: Pick<ActivityDeps["store"]["cohorts"], "find"> } };
 
 /** One object that was erased, and its message as read back since. */
 export type Erased = ErasedObject & { object: SealedObjectName; messageId: string; stored: Message };
@@ -25,10 +26,12 @@ export type Erased = ErasedObject & { object: SealedObjectName; messageId: strin
  */
 export function createCertify(deps: CertifyDeps) {
 	return async function certify(messages: Message[]): Promise<void> {
-		const ended = messages.filter((message) => isFinal(message.state));
-		const uncertified = ended.filter((message) => erasedObjects(message).length > 0);
-		const [first] = uncertified;
+		let ended = messages.filter((message) => isFinal(message.state));
+		let uncertified: Message[] = [];
 		try {
+			ended = await Promise.all(ended.map((message) => withCarrierCopy(deps, message)));
+			uncertified = ended.filter((message) => erasedObjects(message).length > 0);
+			const [first] = uncertified;
 			if (first) {
 				const erased = await Promise.all(uncertified.map((message) => readBack(deps, message)));
 				const { tenantId, submissionId } = first;
@@ -44,6 +47,22 @@ export function createCertify(deps: CertifyDeps) {
 }
 
 /**
+ * Certifies again what of these messages was certified before: their carriers' copies have ended since.
+ * @throws LetheError keys_unavailable | store_unavailable
+ */
+export function createCertifyAgain(deps: CertifyDeps) {
+	return async function certifyAgain(messages: Message[]): Promise<void> {
+		for (const [about, group] of Map.groupBy(messages, ({ submissionId }) => submissionId)) {
+			const erased = (
+				await Promise.all(group.map((message) => readBack(deps, message, certifiedObjects(message))))
+			).flat();
+			const [{ tenantId }] = group as [Message];
+			await certifyErased(deps, { kind: "submission", tenantId, about }, erased);
+		}
+	};
+}
+
+/**
  * Certifies what was read back, and names the certificate on each message. What is still there makes no other object's
  * certificate incomplete: it gets one of its own, and is erased again.
  */
@@ -55,10 +74,15 @@ export async function certifyErased(
 	const known = new Map(erased.map(({ messageId, stored }) => [messageId, stored]));
 	for (const group of Map.groupBy(erased, ({ verified }) => verified).values()) {
 		// The same erasures always get the same id: a repeated issue inserts nothing new.
-		const about = group.map((entry) => `${entry.messageId}/${entry.object}/${entry.erasedAt}`).sort();
+		const about = group.map(({ messageId, object, erasedAt }) => `${messageId}/${object}/${erasedAt}`);
+		const messages = [...new Set(group.map(({ stored }) => stored))];
+		const carrierCopies = messages.map((message) => carrierCopyOf(message));
+		// Once it is known what a carrier did, there is more to tell.
+		about.push(...messages.flatMap(({ _id, carrierCopy }) => (carrierCopy?.endedAt ? [`${_id}/carrier`] : [])));
+		about.sort();
 		const id = deps.ids.derive("certificate", about.join("\n"));
 		const objects = group.map(({ stored: _, ...object }) => object);
-		await issueCertificate(deps, { ...on, id, objects });
+		await issueCertificate(deps, { ...on, id, objects, carrierCopies });
 		// Together, so that the log and the store take them as one batch each.
 		const marks = [...Map.groupBy(group, ({ messageId }) => messageId)].map(async ([messageId, of]) => {
 			const stored = known.get(messageId) as Message;
@@ -95,6 +119,22 @@ export function erasedObjects({ retention }: Message): SealedObjectName[] {
 	});
 }
 
+/** Objects that were certified as gone, and are. */
+function certifiedObjects(message: Message): SealedObjectName[] {
+	return sealedObjects.filter((name) => {
+		const { erasedAt, verifiedAt, certificateId } = message.retention[name] ?? {};
+		return erasedAt !== undefined && (verifiedAt ?? certificateId) !== undefined && message[name] === undefined;
+	});
+}
+
+/** The message, with its carrier's copy due where the carrier can be asked to forget it. */
+async function withCarrierCopy(deps: CertifyDeps, message: Message): Promise<Message> {
+	if (message.carrierCopy !== undefined || redactableIds(message.attempts) === undefined) return message;
+	if (!(await deps.carriers.redacts(message.sendQueue))) return message;
+	const now = deps.clock();
+	return { ...message, carrierCopy: { state: "due", dueAt: now, nextTryAt: now, tries: 0 } };
+}
+
 /** When a cohort's key is to be destroyed; undefined while a hold keeps that open. */
 export function keyDueAtOf(cohort: Pick<Cohort, "dueAt"> | undefined): number | undefined {
 	return cohort?.dueAt === noEnd ? undefined : cohort?.dueAt;
@@ -107,12 +147,13 @@ export function nextDueAt(message: Message): number | undefined {
 		.map((name) => message.retention[name])
 		.filter((record) => record && !record.erasedAt)
 		.map((record) => record?.eraseBy as number);
+	if (message.carrierCopy?.state === "due") dues.push(message.carrierCopy.nextTryAt);
 	return dues.length > 0 ? Math.min(...dues) : undefined;
 }
 
-function readBack(deps: CertifyDeps, stored: Message): Promise<Erased[]> {
+function readBack(deps: CertifyDeps, stored: Message, objects = erasedObjects(stored)): Promise<Erased[]> {
 	return Promise.all(
-		erasedObjects(stored).map(async (object) => {
+		objects.map(async (object) => {
 			const record = stored.retention[object];
 			return {
 				messageId: stored._id,
@@ -174,6 +215,10 @@ function eraseAgain(stored: Message, objects: SealedObjectName[], now: number): 
 
 function setDue(message: Message): Pick<Transition, "id" | "from" | "set" | "unset"> {
 	const dueAt = nextDueAt(message);
+	const { carrierCopy } = message;
 	const change = { id: message._id, from: [message.state] };
-	return dueAt === undefined ? { ...change, unset: ["nextCheckAt"] } : { ...change, set: { nextCheckAt: dueAt } };
+	// Not on record before it was first due; whoever has asked since has it asked again, which changes nothing.
+	const begun = carrierCopy?.state === "due" && carrierCopy.tries === 0 ? { carrierCopy } : {};
+	if (dueAt === undefined) return { ...change, unset: ["nextCheckAt"] };
+	return { ...change, set: { nextCheckAt: dueAt, ...begun } };
 }

@@ -46,7 +46,11 @@ export type ActivityDeps = {
 	checkpoints: Pick<Checkpoints, "publish">;
 	policies: Pick<Policies, "reevaluate" | "replan" | "excluded" | "inForce" | "preview">;
 	publish: Pick<Publish, "settle">;
-	carriers: { sender: (sendQueue: string) => Promise<Carrier | undefined> };
+	carriers: {
+		sender: (sendQueue: string) => Promise<Carrier | undefined>;
+		/** Whether that queue's carrier is asked to forget what is final. */
+		redacts: (sendQueue: string) => Promise<boolean>;
+	};
 };
 
 type LogCall = (fields: Record<string, unknown>, message: string) => void;

@@ -1,9 +1,10 @@
 // Erases what is kept of one subject's messages as far as nothing goes before it, reads it back, and certifies what went and what stays.
 
 import type { Kept } from "../audit/certificate.ts";
+import { type CarrierCopy, carrierCopyOf } from "../domain/carrierCopy.ts";
 import { isFinal } from "../domain/lifecycle.ts";
 import { limits } from "../domain/limits.ts";
-import { type Message, type SealedObjectName, wasHandedOver } from "../domain/message.ts";
+import type { Message, SealedObjectName } from "../domain/message.ts";
 import { type HoldRecord, keepsOf, type SubjectRecord, standingOf } from "../domain/subject.ts";
 import type { KeptGroup, SubjectRequest, Task } from "../domain/subjectRequest.ts";
 import { addDuration } from "../policies/cohorts.ts";
@@ -29,7 +30,7 @@ type Found = {
 	erased: (Omit<Erased, "object" | "stored"> & { object: ErasableObject })[];
 	kept: Kept[];
 	tasks: Omit<Task, "raisedAt">[];
-	handedToCarrier: boolean;
+	carrierCopies: CarrierCopy[];
 	/** Something that goes by itself, or once it is released: look again. */
 	recheckAt?: number;
 };
@@ -155,7 +156,7 @@ async function readBack(
 ): Promise<Found> {
 	const now = deps.clock();
 	const records = await readRecords(deps, request);
-	const found: Found = { erased: [], kept: records.own.flatMap(keptRecord), tasks: [], handedToCarrier: false };
+	const found: Found = { erased: [], kept: records.own.flatMap(keptRecord), tasks: [], carrierCopies: [] };
 	await pages.eachPage(request, request.erasure?.startedAt ?? 0, async (page) => {
 		await records.know(page);
 		for (const message of page) {
@@ -191,7 +192,7 @@ function tell(found: Found, request: SubjectRequest, message: Message, verdict: 
 			if (!verified) soon(found, now + limits.driverPatienceMs);
 		} else if (isPresent(message, object)) keep(found, message, object, verdict, now);
 	}
-	if (isErased && wasHandedOver(message.attempts)) found.handedToCarrier = true;
+	if (isErased) found.carrierCopies.push(carrierCopyOf(message));
 	const until = message.retention.decision_record?.eraseBy;
 	const { reason, citations } = keptBesides.decision_record;
 	found.kept.push({
@@ -254,10 +255,11 @@ async function issue(deps: EraseSubjectDeps, request: SubjectRequest, found: Fou
 		// What stays is told once, by the first.
 		const kept = from === 0 ? found.kept : [];
 		const said = objects.map(({ messageId, object, erasedAt, verified }) => [messageId, object, erasedAt, verified]);
-		const text = JSON.stringify([about, said.map(String).sort(), groupKept(kept)]);
+		const redacted = found.carrierCopies.filter(({ kind }) => kind === "redacted").length;
+		const text = JSON.stringify([about, said.map(String).sort(), groupKept(kept), redacted]);
 		const id = deps.ids.derive("certificate", text);
-		const { handedToCarrier } = found;
-		const certificate = { id, tenantId, about, objects, handedToCarrier, request: { id: about, kept } };
+		const { carrierCopies } = found;
+		const certificate = { id, tenantId, about, objects, carrierCopies, request: { id: about, kept } };
 		if (!request.certificates.includes(id)) await issueCertificate(deps, { kind: "request", ...certificate });
 		issued.push({ id, messageIds: new Set(objects.map(({ messageId }) => messageId)) });
 	}

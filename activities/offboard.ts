@@ -122,6 +122,6 @@ async function certifyLeft(deps: OffboardDeps, tenantId: string, since: number):
 	const erasedAt = deps.clock();
 	const id = deps.ids.derive("certificate", `${tenantId} left ${since}`);
 	const objects = [{ object: "subject_key", erasedAt, keyDestroyedAt: erasedAt, verified: true }] as const;
-	await issueCertificate(deps, { id, kind: "tenant", tenantId, about: tenantId, objects, handedToCarrier: false });
+	await issueCertificate(deps, { id, kind: "tenant", tenantId, about: tenantId, objects, carrierCopies: [] });
 	return id;
 }

@@ -157,6 +157,6 @@ async function certifyCohort(deps: PurgeDeps, cohort: Cohort, destroyedAt: numbe
 	const id = deps.ids.derive("certificate", cohortId);
 	const key = { object: "cohort_key", erasedAt: destroyedAt, verified: true, cohortId } as const;
 	const objects = [{ ...key, keyDestroyedAt: destroyedAt, keyDueAt }];
-	await issueCertificate(deps, { id, kind: "purge", tenantId, about: cohortId, objects });
+	await issueCertificate(deps, { id, kind: "purge", tenantId, about: cohortId, objects, carrierCopies: [] });
 	return id;
 }

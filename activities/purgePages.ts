@@ -1,6 +1,7 @@
 // A purge's pages: noted, erased in one write, read back, certified. Each step may be repeated, and by two workers at once.
 
 import type { Cohort, PurgePage } from "../adapters/mongo/models.ts";
+import { carrierCopyOf } from "../domain/carrierCopy.ts";
 import { isFinal } from "../domain/lifecycle.ts";
 import { limits } from "../domain/limits.ts";
 import { type Message, type SealedObjectName, sealedObjects } from "../domain/message.ts";
@@ -70,7 +71,8 @@ export function createPurgePages(deps: PurgePagesDeps) {
 				...{ messageId, object, erasedAt, verified: true, cohortId, keyDueAt },
 				keyDestroyedAt: cohort.destroyedAt,
 			}));
-			await issueCertificate(deps, { id, kind: "purge", tenantId, about: cohortId, objects });
+			const carrierCopies = gone.map((message) => carrierCopyOf(message));
+			await issueCertificate(deps, { id, kind: "purge", tenantId, about: cohortId, objects, carrierCopies });
 		}
 		await purgePages.delete(id);
 		return gone.length;

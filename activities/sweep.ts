@@ -17,6 +17,7 @@ import { guarded } from "./guarded.ts";
 import type { createIntegrate } from "./integrate.ts";
 import type { createOffboard } from "./offboard.ts";
 import type { createPrepare } from "./prepare.ts";
+import { type createRedact, isRedactionDue } from "./redact.ts";
 import type { createRenewKeys } from "./renewKeys.ts";
 import type { createResolve } from "./resolve.ts";
 import type { createRetime } from "./retime.ts";
@@ -38,6 +39,7 @@ export type SweepDeps = Pick<
 	deliver: Pick<ReturnType<typeof createDeliver>, "queueMessage">;
 	resolve: ReturnType<typeof createResolve>;
 	certify: ReturnType<typeof createCertify>;
+	redact: ReturnType<typeof createRedact>;
 	tend: ReturnType<typeof createTend>;
 	sweepRequests: ReturnType<typeof createSweepRequests>;
 	offboard: ReturnType<typeof createOffboard>;
@@ -55,7 +57,9 @@ export function createSweep(deps: SweepDeps) {
 		// Before the messages: what waits for one of them may spare it a look-up, or an end as unknown.
 		const receiptCount = await sweepParked(deps, now);
 		const due = await messages.findDue(now, limits.sweepPageItems);
-		await Promise.all(due.map((message) => guarded(deps, () => repair(deps, message))));
+		const { true: redactions = [], false: others = [] } = Object.groupBy(due, (one) => `${isRedactionDue(one, now)}`);
+		await Promise.all(others.map((message) => guarded(deps, () => repair(deps, message))));
+		await deps.redact(redactions);
 		const dueCohorts = await cohorts.findDue(now, limits.sweepPageItems);
 		for (const cohort of dueCohorts) {
 			await guarded(deps, async () => {

@@ -45,7 +45,7 @@ export function createSweepRequests(deps: SweepRequestsDeps) {
 		const id = deps.ids.derive("certificate", `${_id}/subject_request/${erasedAt}`);
 		const verified = (await subjectRequests.find(_id)) === undefined;
 		const objects = [{ object: "subject_request" as const, recordId: _id, erasedAt, verified }];
-		await issueCertificate(deps, { id, kind: "record", tenantId, about: _id, objects });
+		await issueCertificate(deps, { id, kind: "record", tenantId, about: _id, objects, carrierCopies: [] });
 		await subjectRequests.delete(_id);
 	}
 

@@ -66,7 +66,7 @@ export function createTend(deps: TendDeps) {
 	async function certify({ _id, record, was, tenantId, erasedAt }: ErasedRecord, verified: boolean): Promise<void> {
 		const id = deps.ids.derive("certificate", `${record}/${was}/${erasedAt}`);
 		const objects = [{ object: was, recordId: record, erasedAt, verified }];
-		await issueCertificate(deps, { id, kind: "record", tenantId, about: record, objects });
+		await issueCertificate(deps, { id, kind: "record", tenantId, about: record, objects, carrierCopies: [] });
 		await subjectRecords.delete(_id);
 	}
 

@@ -2,6 +2,7 @@
 
 import canonicalize from "canonicalize";
 import { z } from "zod";
+import type { CarrierCopy } from "../domain/carrierCopy.ts";
 import { isId } from "../domain/ids.ts";
 import { limits } from "../domain/limits.ts";
 import { completeFrom, incompleteReasons } from "./completeFrom.ts";
@@ -93,8 +94,8 @@ export type CertificateInput = {
 	objects: readonly ErasedObject[];
 	/** Of a subject's request: which, and what it left. Times epoch ms. */
 	request?: { id: string; kept: readonly Kept[] };
-	/** False when no message of these ever reached a carrier. Default true, but of records. */
-	handedToCarrier?: boolean;
+	/** Of each message, what its carrier has; empty where no carrier was ever handed any of it. */
+	carrierCopies: readonly CarrierCopy[];
 	/** Copies whose check failed or could not be made. */
 	unverified?: readonly CopyName[];
 };
@@ -159,11 +160,6 @@ export function isKeyless({ object }: Pick<ErasedObject, "object">): boolean {
 	return plainObjects.includes(object);
 }
 
-// No carrier ever had it.
-function isRecord({ object }: Pick<ErasedObject, "object">): boolean {
-	return recordKinds.some((kind) => kind === object);
-}
-
 /** The worst of all objects: the certificate is as late as its last one. */
 function factsOf(input: CertificateInput, now: number): ErasureFacts {
 	const { objects } = input;
@@ -181,7 +177,7 @@ function factsOf(input: CertificateInput, now: number): ErasureFacts {
 		// A plan whose time has passed is no date any more.
 		keyDueAt: keyDueAt !== undefined && keyDueAt > now ? keyDueAt : undefined,
 		encrypted: sealed.length > 0,
-		handedToCarrier: input.handedToCarrier ?? !objects.every(isRecord),
+		carrierCopies: input.carrierCopies,
 		unverified: input.unverified ?? [],
 	};
 }

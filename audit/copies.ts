@@ -1,6 +1,7 @@
 // Every place that held, or could hold, what was erased, and the fate of its copy.
 
 import { z } from "zod";
+import type { CarrierCopy } from "../domain/carrierCopy.ts";
 
 const time = z.iso.datetime({ precision: 3 });
 
@@ -23,7 +24,7 @@ export type CopyName = (typeof copyNames)[number];
 /**
  * One copy. `at`: when it was erased; `endsAt`: when it ends by its declared lifetime, or by plan. RFC 3339.
  * `planned` is still there and nothing relies on its end; `unbounded` has no declared end; `unverified` should have
- * been read back and was not; `obligation` lies with a processor, under contract.
+ * been read back and was not; `obligation` lies with a processor, whose agreement ends it at `endsAt`.
  */
 export const copySchema = z.strictObject({
 	copy: z.enum(copyNames),
@@ -35,10 +36,11 @@ export const copySchema = z.strictObject({
 		"forgotten",
 		"opaque_ids_only",
 		"processor_agreement",
+		"carrier_redaction",
 	]),
 	status: z.enum(["erased", "holds_none", "expires", "planned", "unbounded", "unverified", "obligation"]),
-	/** What the status rests on: read back by Lethe, declared by the operator, or so by construction. */
-	proof: z.enum(["read_back", "declared", "by_design", "none"]),
+	/** What the status rests on: read back by Lethe, told by the carrier, declared by the operator, or so by construction. */
+	proof: z.enum(["read_back", "confirmed", "declared", "by_design", "none"]),
 	at: time.optional(),
 	endsAt: time.optional(),
 });
@@ -52,6 +54,8 @@ export type Lifetimes = {
 	vaultRaftLogMs: number | null;
 	vaultSnapshotMs: number | null;
 	logsMs: number | null;
+	/** Longest time that carriers keep what they were handed, by their agreements. */
+	carrierMs: number | null;
 	/** Longest time that a process keeps a wrapping key. */
 	keyCacheMs: number;
 };
@@ -68,7 +72,8 @@ export type ErasureFacts = {
 	keyDueAt: number | undefined;
 	/** Whether any of it was kept under a cohort's key: otherwise no copy of a key counts. */
 	encrypted: boolean;
-	handedToCarrier: boolean;
+	/** Of each message, what its carrier has. */
+	carrierCopies: readonly CarrierCopy[];
 	/** Copies whose check failed or could not be made. */
 	unverified: readonly CopyName[];
 };
@@ -90,9 +95,7 @@ export function copiesOf(facts: ErasureFacts, lifetimes: Lifetimes): Copy[] {
 		holdsNone("redis"),
 		holdsNone("temporal history"),
 		holdsNone("logs", end(lastDestruction, lifetimes.logsMs)),
-		facts.handedToCarrier
-			? { copy: "carrier", method: "processor_agreement", status: "obligation", proof: "declared" }
-			: holdsNone("carrier"),
+		carriersCopy(facts.carrierCopies, lifetimes.carrierMs),
 	];
 	return copies.map((copy) => (facts.unverified.includes(copy.copy) ? unverified(copy) : copy));
 }
@@ -113,6 +116,24 @@ function vaultCopies(facts: ErasureFacts, lifetimes: Lifetimes): Copy[] {
 		planned("vault raft log", "outlived", keyDueAt, lifetimes.vaultRaftLogMs),
 		planned("vault snapshots", "outlived", keyDueAt, lifetimes.vaultSnapshotMs),
 	];
+}
+
+/** The worst of them: what nobody but the carrier can end, then what it is still to be asked, then what it has forgotten. */
+function carriersCopy(copies: readonly CarrierCopy[], lifetimeMs: number | null): Copy {
+	const copy = "carrier";
+	const left = copies.flatMap((one) => (one.kind === "planned" || one.kind === "obligation" ? [one] : []));
+	if (left.length > 0) {
+		const endsAt = end(Math.max(...left.map(({ handedAt }) => handedAt)), lifetimeMs);
+		const dated = { proof: "declared", ...(endsAt ? { endsAt } : {}) } as const;
+		return left.some(({ kind }) => kind === "obligation")
+			? { copy, method: "processor_agreement", status: "obligation", ...dated }
+			: { copy, method: "carrier_redaction", status: "planned", ...dated };
+	}
+	const redacted = copies.flatMap((one) => (one.kind === "redacted" ? [one] : []));
+	if (redacted.length === 0) return holdsNone(copy);
+	const proof = redacted.every(({ readBack }) => readBack) ? "read_back" : "confirmed";
+	const at = iso(Math.max(...redacted.map((one) => one.at)));
+	return { copy, method: "carrier_redaction", status: "erased", proof, at };
 }
 
 function gone(copy: CopyName, method: Copy["method"], at: number, verified: boolean): Copy {

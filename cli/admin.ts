@@ -57,6 +57,11 @@ export function adminCommand(): Command {
 				return { revoked };
 			}),
 		);
+	addQueue(add);
+	return admin;
+}
+
+function addQueue(add: (name: string, description: string) => Command): void {
 	add(
 		"queue",
 		"Create or replace a send queue; its secrets, a JSON object {send, callback} on standard input, go to Vault only.",
@@ -70,7 +75,13 @@ export function adminCommand(): Command {
 		.addOption(new Option("--category <name...>", "the only categories that it takes").choices(categories))
 		.option("--region <name>", "where its carrier processes", parseId)
 		.option("--baa-ref <reference>", "the business associate agreement with its carrier: it may take PHI", parseId)
-		.action(({ id: _id, carrier, sender, setting: settings, rate, country, category, region, baaRef }) =>
+		.addOption(
+			new Option(
+				"--carrier-copy <fate>",
+				"what of a message that is final: have the carrier forget it, or keep it (the simulated carrier keeps it unless told)",
+			).choices(["redact", "keep"]),
+		)
+		.action(({ id: _id, carrier, sender, setting: settings, rate, country, category, region, baaRef, ...more }) =>
 			withDeps(async (deps) => {
 				const secrets = parseSecrets(await text(process.stdin));
 				const routing = { ratePerSecond: rate, countries: country, categories: category, region, baaRef };
@@ -79,6 +90,8 @@ export function adminCommand(): Command {
 					carrier,
 					sender,
 					settings,
+					// Its ledger is there to be looked at.
+					carrierCopy: more.carrierCopy ?? (carrier === "simulator" ? "keep" : "redact"),
 					...routing,
 					paused: false,
 				});
@@ -86,7 +99,6 @@ export function adminCommand(): Command {
 				return { sendQueue: _id };
 			}),
 		);
-	return admin;
 }
 
 // The text may be half a secret: nothing of it is repeated.

@@ -136,15 +136,15 @@ function objectLine({ object, messageIds, recordIds, cohortId }: Certificate["ob
 	return `${object.replace("_", " ")}${ids.length > 0 ? of : ""}${cohortId ? `, cohort ${cohortId}` : ""}`;
 }
 
-function fate({ status, at, endsAt }: Certificate["copies"][number]): string {
+function fate({ status, proof, at, endsAt }: Certificate["copies"][number]): string {
 	const words: Record<typeof status, string> = {
-		erased: `erased ${at}, read back`,
+		erased: `erased ${at}, ${proof === "confirmed" ? "as the carrier says" : "read back"}`,
 		holds_none: "holds none, by construction",
 		expires: `ends ${endsAt} at the latest, as declared`,
 		planned: `still there${endsAt ? `, to end ${endsAt}` : ""}; nothing here relies on that`,
 		unbounded: "has no declared end",
 		unverified: "NOT VERIFIED",
-		obligation: "left to the carrier, under contract",
+		obligation: `left to the carrier, whose agreement ends it${endsAt ? ` by ${endsAt}` : ""}`,
 	};
 	return words[status];
 }

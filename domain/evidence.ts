@@ -20,6 +20,9 @@ const messageActs = [
 	"retimed",
 	"erased",
 	"kept",
+	"redaction_asked",
+	"redacted",
+	"redaction_given_up",
 	"certified",
 ] as const;
 

@@ -65,6 +65,13 @@ export const limits = {
 	// Two API processes accept a recipient's messages at once; the store has shown each the other's by then.
 	reservationMs: 60_000,
 
+	// a carrier's copy
+	redactionsAtOnceMax: 16,
+	// A carrier that refuses is asked again, each time twice as late, until its agreement has to do.
+	redactionRetryFirstMs: 60_000,
+	redactionRetryMaxMs: 24 * 3600_000,
+	redactionPatienceMs: 30 * 24 * 3600_000,
+
 	// evidence
 	// What the end of its message has not brought into the log by then, the sweep does.
 	integratePatienceMs: 10_000,

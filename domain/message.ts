@@ -128,6 +128,19 @@ export type RetimingRecord = {
 /** A message of a request that was refused, by its place there; nothing of what it said. */
 export type Refusal = { index: number; code: ErrorCode; errors: FieldError[]; extra: Record<string, unknown> };
 
+/**
+ * The copy of a carrier that is asked to forget it. `due`: at `nextTryAt`, after `tries` that came to nothing; `read_back`:
+ * gone, as the carrier showed; `confirmed`: as it says, for it shows nothing; `given_up`: left to its agreement.
+ */
+export type CarrierCopyRecord = {
+	state: "due" | "read_back" | "confirmed" | "given_up";
+	/** When it was first due. */
+	dueAt: number;
+	nextTryAt: number;
+	tries: number;
+	endedAt?: number;
+};
+
 export type RetentionObject = "content" | "address" | "receipt" | "decision_record";
 
 export type Message = {
@@ -194,6 +207,8 @@ export type Message = {
 	content?: Sealed;
 	address?: Sealed;
 	retention: Partial<Record<RetentionObject, RetentionRecord>>;
+	/** Absent where the carrier is not asked. */
+	carrierCopy?: CarrierCopyRecord;
 	certificates: string[];
 	/** When the sweep must look at this message again; absent when nothing is left to do. */
 	nextCheckAt?: number;

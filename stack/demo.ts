@@ -37,6 +37,8 @@ export async function setUpDemo(
 				sender: "Lethe",
 				settings: { url: carrier.url },
 				ratePerSecond,
+				// Its ledger is there to be looked at.
+				carrierCopy: "keep",
 				paused: false,
 			},
 			{ send: { token: carrier.token }, callback: { publicKey: carrier.publicKey } },

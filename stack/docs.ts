@@ -72,6 +72,14 @@ you to sign and to know.
 |---|${all.map(() => "---").join("|")}|
 ${rows.join("\n")}
 
+## What a carrier keeps
+
+A carrier that forgets when asked is asked once a message is final and nothing holds it, unless its queue was created with
+\`--carrier-copy keep\`. Where it shows messages, that is read back; while it refuses it is asked again, each time twice as
+late, for thirty days. The erasure certificate tells: forgotten and read back, forgotten as the carrier says, still to be
+asked for, or left to the agreement with it, whose date is \`LETHE_CARRIER_LIFETIME_MS\` after the handing over. Set that to
+what your agreements say.
+
 ## Callbacks, offline
 
 \`lethe carrier verify CARRIER --request FILE\` checks a recorded callback, or each of an array, without any server; CARRIER

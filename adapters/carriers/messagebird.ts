@@ -97,6 +97,14 @@ export const createMessageBird: CarrierFactory = ({ settings, secrets }) =>
 			const exchange = await call({ method: "DELETE", path: `/messages/${carrierId}`, headers });
 			return exchange.kind === "answered" && exchange.status === 204;
 		},
+		async readBack(call, headers, carrierId) {
+			const exchange = await call({ method: "GET", path: `/messages/${carrierId}`, headers });
+			if (exchange.kind !== "answered") return "unavailable";
+			if (exchange.status === 200) return "there";
+			// Not any 404 on the way: the carrier's own word that it has no such message.
+			const errors = exchange.status === 404 ? readAnswer(refusal, exchange)?.errors : undefined;
+			return errors?.some(({ code }) => code === 20) ? "gone" : "unavailable";
+		},
 	});
 
 const acceptance = z.object({

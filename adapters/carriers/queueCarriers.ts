@@ -4,7 +4,7 @@ import type { SendQueueDocument } from "../mongo/models.ts";
 import type { Carrier } from "./carrier.ts";
 import { openCarrier } from "./registry.ts";
 
-type Held = { checkedAt: number; fingerprint: string; carrier: Carrier };
+type Held = { checkedAt: number; fingerprint: string; carrier: Carrier; isKept: boolean };
 
 // A changed setting or a rotated secret is seen within this time.
 const recheckMs = 5_000;
@@ -33,7 +33,7 @@ export function createQueueCarriers(deps: {
 			known?.fingerprint === fingerprint
 				? known.carrier
 				: openCarrier(queue.carrier, { settings: queue.settings, secrets, allowSimulator: deps.allowSimulator });
-		replace(sendQueue, { checkedAt: deps.clock(), fingerprint, carrier });
+		replace(sendQueue, { checkedAt: deps.clock(), fingerprint, carrier, isKept: queue.carrierCopy === "keep" });
 		return carrier;
 	}
 
@@ -64,6 +64,11 @@ export function createQueueCarriers(deps: {
 
 	return {
 		open,
+		/** Whether the queue's carrier is asked to forget what is final: it can, and the queue does not have it keep that. */
+		async redacts(sendQueue: string): Promise<boolean> {
+			const carrier = await open(sendQueue);
+			return carrier?.redact !== undefined && held.get(sendQueue)?.isKept === false;
+		},
 		/** Closes all that are open. */
 		async close(): Promise<void> {
 			const open = [...held.values()].map(({ carrier }) => carrier);

@@ -89,6 +89,12 @@ export const createSimulator: CarrierFactory = ({ settings, secrets }) => {
 			const exchange = await call({ method: "DELETE", path: `/v1/messages/${id}`, headers });
 			return exchange.kind === "answered" && exchange.status === 204;
 		},
+		async readBack(call, headers, id) {
+			const exchange = await call({ method: "GET", path: `/v1/messages/${id}`, headers });
+			const shown = exchange.kind === "answered" && exchange.status === 200 ? readJson(kept, exchange.body) : undefined;
+			if (shown?.id !== id) return "unavailable";
+			return shown.redacted ? "gone" : "there";
+		},
 		verify: (request, now) => verify(publicKey, request, now),
 	});
 };
@@ -119,6 +125,7 @@ const time = z.iso.datetime().transform((text) => Date.parse(text));
 const acceptance = z.object({ id: carrierId, segments });
 const refusal = z.object({ error: z.object({ code: z.string() }) });
 const found = z.object({ id: carrierId, reference: z.string(), status, segments, at: time });
+const kept = z.object({ id: carrierId, redacted: z.boolean() });
 const eventId = z.string().regex(/^[\w.-]{1,128}$/);
 const receipt = z.strictObject({
 	eventId,

@@ -95,6 +95,15 @@ export const createTwilio: CarrierFactory = ({ settings, secrets }) => {
 			const exchange = await call({ method: "DELETE", path, headers: { authorization } });
 			return exchange.kind === "answered" && exchange.status === 204;
 		},
+		async readBack(call, { accountSid: account, authorization }, carrierId) {
+			const path = `/2010-04-01/Accounts/${encodeURIComponent(account)}/Messages/${carrierId}.json`;
+			const exchange = await call({ method: "GET", path, headers: { authorization } });
+			if (exchange.kind !== "answered") return "unavailable";
+			if (exchange.status === 200) return "there";
+			// Not any 404 on the way: the carrier's own word that it has no such message.
+			const code = exchange.status === 404 && readAnswer(z.object({ code: z.number() }), exchange)?.code;
+			return code === 20404 ? "gone" : "unavailable";
+		},
 	});
 };
 

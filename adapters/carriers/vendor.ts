@@ -50,9 +50,10 @@ export function createVendor<Credentials>(parts: {
 	answers: Answers;
 	lookup?: (call: Call, credentials: Credentials, reference: string) => Promise<LookupResult>;
 	redact?: (call: Call, credentials: Credentials, carrierId: string) => Promise<boolean>;
+	readBack?: (call: Call, credentials: Credentials, carrierId: string) => ReturnType<NonNullable<Carrier["readBack"]>>;
 	verify: Carrier["verify"];
 }): Carrier {
-	const { name, capabilities, manual, verify, lookup, redact } = parts;
+	const { name, capabilities, manual, verify, lookup, redact, readBack } = parts;
 	const http = parts.url ? createCarrierHttp({ url: parts.url, ...bounds }) : undefined;
 	const opened = http && parts.credentials !== undefined ? { http, credentials: parts.credentials } : undefined;
 	const caller = ({ http: pool }: { http: CarrierHttp }, signal: AbortSignal): Call => {
@@ -78,6 +79,12 @@ export function createVendor<Credentials>(parts: {
 			async redact(carrierId, signal) {
 				if (!opened || !/^[\w-]{1,100}$/.test(carrierId)) return false;
 				return redact(caller(opened, signal), opened.credentials, carrierId);
+			},
+		}),
+		...(readBack && {
+			async readBack(carrierId, signal) {
+				if (!opened || !/^[\w-]{1,100}$/.test(carrierId)) return "unavailable";
+				return readBack(caller(opened, signal), opened.credentials, carrierId);
 			},
 		}),
 		close: async () => http?.close(),

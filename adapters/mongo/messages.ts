@@ -220,12 +220,12 @@ function createPageWrites(collection: mongo.Collection<Message>) {
 				};
 				await collection.updateMany(filter, update as unknown as mongo.UpdateFilter<Message>);
 			}),
-		/** A page's messages as they are now, by what tells whether an object of theirs is gone. */
+		/** A page's messages as they are now, by what tells whether an object of theirs is gone, and what their carriers have. */
 		readPage: ({ object, messageIds }: PurgePage) =>
 			guardStore(async () => {
-				const projection = { [`retention.${object}`]: 1, [`${object}.cohortId`]: 1 };
+				const projection = { [`retention.${object}`]: 1, [`${object}.cohortId`]: 1, attempts: 1, carrierCopy: 1 };
 				const found = await collection.find({ _id: { $in: messageIds } }, { projection }).toArray();
-				return found as unknown as Pick<Message, "_id" | "retention" | SealedObjectName>[];
+				return found as unknown as Pick<Message, "_id" | "retention" | "attempts" | "carrierCopy" | SealedObjectName>[];
 			}),
 		/** Has the sweep see to messages one by one whose object a page's certificate can't vouch for. */
 		disown: ({ _id, object }: PurgePage, messageIds: string[], now: number) =>

@@ -143,6 +143,8 @@ export type SendQueueDocument = Route & {
 	ratePerSecond?: number;
 	/** Segments a second to a country, ISO 3166-1. */
 	countryRates?: Record<string, number>;
+	/** What its carrier is to do with its copy of a message that is final, where it can forget one; `redact` unless told. */
+	carrierCopy?: "redact" | "keep";
 };
 
 /** A full tile of hashes, named `level/index`. */

@@ -56,9 +56,12 @@ export function createCarrierApp(deps: {
 		if (name === "POST /inbound") return receiveInbound(await readJson(request), response);
 		if (name === "GET /ledger") return showLedger(Object.fromEntries(url.searchParams), response);
 		if (name === "POST /ledger/search") return showLedger(await readJson(request), response);
+		const shown = /^GET \/v1\/messages\/(\w{1,64})$/.exec(name)?.[1];
+		const entry = shown && ledger.findById(shown);
+		if (entry) return reply(response, 200, { id: shown, redacted: ledger.read(entry).text === "" });
 		const id = /^DELETE \/v1\/messages\/(\w{1,64})$/.exec(name)?.[1];
 		if (id && ledger.redact(id)) return void response.writeHead(204).end();
-		throw refusal(404, id ? "no_such_message" : "no_such_route", "There is nothing here.");
+		throw refusal(404, (id ?? shown) ? "no_such_message" : "no_such_route", "There is nothing here.");
 	}
 
 	function showLedger(query: unknown, response: ServerResponse): void {

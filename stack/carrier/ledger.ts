@@ -41,9 +41,6 @@ export function openLedger(file: string, options: { entriesMax?: number; bytesMa
 	}
 	ftruncateSync(edit, size);
 
-	/** Whether the file has reached its bound. */
-	const isFull = () => size >= bytesMax;
-
 	/** Writes a message down. @throws when the disk refuses; the file is then as before */
 	function append(record: Omit<LedgerRecord, "seq">): LedgerEntry {
 		const whole = { seq: index.total() + 1, ...record };
@@ -65,9 +62,11 @@ export function openLedger(file: string, options: { entriesMax?: number; bytesMa
 		return parseRecord(line.toString("utf8"));
 	}
 
+	const findById = (id: string) => index.byId(id) ?? search((record) => record.id === id);
+
 	/** Overwrites the text of a message in the file. `false` when there is no such message. */
 	function redact(id: string): boolean {
-		const entry = index.byId(id) ?? search((record) => record.id === id);
+		const entry = findById(id);
 		if (!entry) return false;
 		// The line keeps its length, so that every other line keeps its place.
 		const line = Buffer.alloc(entry.bytes - 1, " ");
@@ -106,7 +105,8 @@ export function openLedger(file: string, options: { entriesMax?: number; bytesMa
 		closeSync(edit);
 	}
 
-	return { append, find, redact, page, isFull, total: index.total, repeats: index.repeats, close };
+	const { total, repeats } = index;
+	return { append, find, findById, read, redact, page, isFull: () => size >= bytesMax, total, repeats, close };
 }
 
 // The newest entries, by id and by reference; the oldest leave first.

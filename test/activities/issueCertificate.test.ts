@@ -13,7 +13,14 @@ it("the time of issue that is told is the signed one, however long the signature
 		store: { certificates: { insert: async (document: CertificateDocument) => void kept.push(document) } },
 	} as unknown as IssueCertificateDeps;
 	const objects = [{ object: "content", erasedAt: 1, verified: true }] as const;
-	await issueCertificate(deps, { id: "crt_a", kind: "purge", tenantId: "ten_a", about: "coh_a", objects });
+	await issueCertificate(deps, {
+		id: "crt_a",
+		kind: "purge",
+		tenantId: "ten_a",
+		about: "coh_a",
+		objects,
+		carrierCopies: [],
+	});
 	const about = { _id: "crt_a", kind: "purge", tenantId: "ten_a", about: "coh_a" };
 	assert.deepEqual(kept, [{ ...about, jws: "a.b.c", issuedAt: Date.parse(issuedAt) }]);
 });

@@ -37,6 +37,7 @@ const lifetimeNames = [
 	"vaultRaftLogMs",
 	"vaultSnapshotMs",
 	"logsMs",
+	"carrierMs",
 ] as const;
 const lifetimes = Object.fromEntries(lifetimeNames.map((name) => [name, hour])) as Record<
 	(typeof lifetimeNames)[number],

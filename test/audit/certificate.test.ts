@@ -17,6 +17,7 @@ const lifetimes = {
 	vaultRaftLogMs: 3 * day,
 	vaultSnapshotMs: 7 * day,
 	logsMs: 30 * day,
+	carrierMs: 30 * day,
 	keyCacheMs: 15 * 60_000,
 };
 
@@ -56,6 +57,7 @@ const input: CertificateInput = {
 			keyDueAt: now + day,
 		},
 	],
+	carrierCopies: [{ kind: "obligation", handedAt: now - 2000 }],
 };
 
 function issuer(key = keyPair("k1"), overrides: Partial<Parameters<typeof createCertificates>[0]> = {}) {
@@ -272,7 +274,7 @@ test("a rightly signed certificate that claims more than its copies bear out is 
 
 test("a record of a recipient has no key to destroy, and nothing that had one may say so", async () => {
 	const objects = [{ object: "consent", recordId: id("consent", 5), erasedAt: now - 1000, verified: true }] as const;
-	const record = await issuer(pinned).issue({ ...input, kind: "record", objects });
+	const record = await issuer(pinned).issue({ ...input, kind: "record", objects, carrierCopies: [] });
 	assert.equal(await reasonOf(record.jws), "valid");
 	assert.equal(record.payload.completeFrom, new Date(now - 1000 + 35 * day).toISOString());
 	assert.deepEqual(record.payload.objects[0]?.recordIds, [id("consent", 5)]);
@@ -284,6 +286,35 @@ test("a record of a recipient has no key to destroy, and nothing that had one ma
 	const recordIds = [id("message", 3)];
 	const wrong = { ...record.payload, objects: [{ object: "consent", recordIds, erasedAt: payload.issuedAt }] };
 	assert.equal(await reasonOf(forge(pinned, header("k1"), wrong)), "schema");
+});
+
+test("the carriers' copies are as the worst of them: an obligation with its date, then a plan, then what is forgotten", async () => {
+	const at = (offset: number) => new Date(now + offset).toISOString();
+	const none = { kind: "none" } as const;
+	const shown = { kind: "redacted", at: now - 3000, readBack: true } as const;
+	const told = { kind: "redacted", at: now - 2000, readBack: false } as const;
+	const planned = { kind: "planned", handedAt: now - 1000 } as const;
+	const bound = { kind: "obligation", handedAt: now - 5000 } as const;
+	const [redaction, agreement] = ["carrier_redaction", "processor_agreement"];
+	const fates: [CertificateInput["carrierCopies"], object][] = [
+		[[], { method: "opaque_ids_only", status: "holds_none", proof: "by_design" }],
+		[[none], { method: "opaque_ids_only", status: "holds_none", proof: "by_design" }],
+		[[none, shown], { method: redaction, status: "erased", proof: "read_back", at: at(-3000) }],
+		[[shown, told], { method: redaction, status: "erased", proof: "confirmed", at: at(-2000) }],
+		[[shown, planned], { method: redaction, status: "planned", proof: "declared", endsAt: at(30 * day - 1000) }],
+		[
+			[told, planned, bound],
+			{ method: agreement, status: "obligation", proof: "declared", endsAt: at(30 * day - 1000) },
+		],
+	];
+	for (const [carrierCopies, fate] of fates) {
+		const issued = await issuer(pinned).issue({ ...input, carrierCopies });
+		assert.equal(await reasonOf(issued.jws), "valid");
+		assert.deepEqual(issued.payload.copies.at(-1), { copy: "carrier", ...fate });
+	}
+	const unbounded = issuer(pinned, { lifetimes: { ...lifetimes, carrierMs: null } });
+	const { payload: dateless } = await unbounded.issue({ ...input, carrierCopies: [bound] });
+	assert.deepEqual([dateless.copies.at(-1)?.status, dateless.copies.at(-1)?.endsAt], ["obligation", undefined]);
 });
 
 test("a certificate from the future is refused beyond the clock skew; age does not matter", async () => {

@@ -17,6 +17,7 @@ const lifetimes: fc.Arbitrary<Lifetimes> = fc.record({
 	vaultRaftLogMs: lifetime,
 	vaultSnapshotMs: lifetime,
 	logsMs: lifetime,
+	carrierMs: lifetime,
 	keyCacheMs: fc.integer({ min: 0, max: hour }),
 });
 const facts: fc.Arbitrary<ErasureFacts> = fc.record({
@@ -25,7 +26,7 @@ const facts: fc.Arbitrary<ErasureFacts> = fc.record({
 	keyDestroyedAt: fc.option(at, { nil: undefined }),
 	keyDueAt: fc.option(at, { nil: undefined }),
 	encrypted: fc.constant(true),
-	handedToCarrier: fc.boolean(),
+	carrierCopies: fc.array(fc.record({ kind: fc.constant("obligation" as const), handedAt: at })),
 	unverified: fc.constant([]),
 });
 
@@ -95,17 +96,33 @@ test("longer lifetimes never give an earlier date, and an incomplete one always 
 });
 
 test("a document that was not read back makes it incomplete", () => {
-	const lives = { oplogMs: 1, journalMs: 1, databaseBackupMs: 1, vaultRaftLogMs: 1, vaultSnapshotMs: 1, logsMs: 1 };
+	const lives = {
+		oplogMs: 1,
+		journalMs: 1,
+		databaseBackupMs: 1,
+		vaultRaftLogMs: 1,
+		vaultSnapshotMs: 1,
+		logsMs: 1,
+		carrierMs: 1,
+	};
 	const key = { encrypted: true, keyDestroyedAt: 1.7e12, keyDueAt: undefined };
-	const one = { erasedAt: 1.7e12, ...key, handedToCarrier: true, unverified: [] };
+	const one = { erasedAt: 1.7e12, ...key, carrierCopies: [], unverified: [] };
 	assert.equal(judge({ ...one, verified: true }, { ...lives, keyCacheMs: 1 }).status, "complete");
 	assert.equal(judge({ ...one, verified: false }, { ...lives, keyCacheMs: 1 }).status, "incomplete");
 });
 
 test("a lifetime that is negative or not a number is refused, one beyond a century is no limit", () => {
-	const lives = { oplogMs: 1, journalMs: 1, databaseBackupMs: 1, vaultRaftLogMs: 1, vaultSnapshotMs: 1, logsMs: 1 };
+	const lives = {
+		oplogMs: 1,
+		journalMs: 1,
+		databaseBackupMs: 1,
+		vaultRaftLogMs: 1,
+		vaultSnapshotMs: 1,
+		logsMs: 1,
+		carrierMs: 1,
+	};
 	const one = { erasedAt: 1.7e12, verified: true, keyDestroyedAt: undefined, keyDueAt: 1.8e12 };
-	const full = { ...one, encrypted: true, handedToCarrier: true, unverified: [] };
+	const full = { ...one, encrypted: true, carrierCopies: [], unverified: [] };
 	for (const oplogMs of [-1, Number.NaN]) {
 		assert.throws(() => judge(full, { ...lives, keyCacheMs: 1, oplogMs }), RangeError);
 	}

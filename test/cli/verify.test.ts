@@ -49,6 +49,7 @@ async function issue(lifetimeMs: number | null): Promise<string> {
 			vaultRaftLogMs: lifetimeMs,
 			vaultSnapshotMs: lifetimeMs,
 			logsMs: lifetimeMs,
+			carrierMs: lifetimeMs,
 			keyCacheMs: 1000,
 		},
 	});
@@ -57,6 +58,7 @@ async function issue(lifetimeMs: number | null): Promise<string> {
 		kind: "submission",
 		tenantId: formatId("tenant", new Uint8Array(16)),
 		objects: [{ object: "content", messageId, erasedAt: Date.now() - day, verified: true }],
+		carrierCopies: [],
 	});
 	return jws;
 }

@@ -112,6 +112,7 @@ export async function createEngine(options: EngineOptions = {}) {
 				vaultRaftLogMs: day,
 				vaultSnapshotMs: day,
 				logsMs: day,
+				carrierMs: day,
 				keyCacheMs: limits.wrappingKeyAgeMsMax,
 			},
 		}),
@@ -129,7 +130,7 @@ export async function createEngine(options: EngineOptions = {}) {
 		cohortKeyPeriodMs: 730 * day,
 		policies: typeof policies === "function" ? policies(store) : { ...constantPolicies, ...policies },
 		publish: { settle: async () => undefined },
-		carriers: { sender: async () => carrier },
+		carriers: { sender: async () => carrier, redacts: async () => carrier.redact !== undefined },
 	};
 	const activities = createActivities(deps);
 	const send = createSend({

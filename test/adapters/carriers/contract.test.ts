@@ -313,5 +313,17 @@ for (const [name, factory] of Object.entries(carriers)) {
 			assert.equal(await carrier.redact("never_sent", never), false);
 			assert.equal(await carrier.redact("../x?y", never), false);
 		});
+
+		test("what it forgot is read back as gone, what it has not as there, and no answer as neither", async () => {
+			await using opened = await open();
+			const { carrier } = opened;
+			if (!carrier.readBack) return;
+			const [forgotten, kept] = [(await receive(opened)).carrierId, (await receive(opened)).carrierId];
+			assert.equal(await carrier.redact?.(forgotten, never), true);
+			assert.equal(await carrier.readBack(forgotten, never), "gone");
+			assert.equal(await carrier.readBack(kept, never), "there");
+			assert.equal(await carrier.readBack("../x?y", never), "unavailable");
+			assert.equal(await carrier.readBack(kept, AbortSignal.abort()), "unavailable");
+		});
 	});
 }

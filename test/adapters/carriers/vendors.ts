@@ -124,6 +124,13 @@ const jsonPost = (body: object, headers: Record<string, string>): CallbackReques
 	headers: { "content-type": "application/json", ...headers },
 });
 
+/** What a deleted message is to a carrier that shows messages: one that it does not know. */
+function keepOrForget(method: string, index: number, sent: unknown[], unknown: object) {
+	if (index < 0) return { status: 404, body: unknown };
+	if (method === "DELETE") sent.splice(index, 1);
+	return { status: method === "DELETE" ? 204 : 200, body: {} };
+}
+
 export function twilioVendor(): Vendor {
 	const token = "twilio-auth-token";
 	const account = `AC${"a".repeat(32)}`;
@@ -151,8 +158,13 @@ export function twilioVendor(): Vendor {
 		accept: (sid) => ({ status: 201, body: { sid, status: "queued", num_segments: "1", error_code: null } }),
 		refuse: () => ({ status: 400, body: { code: 21211, message: "marker", status: 400 } }),
 		other({ method, path }, sent) {
-			if (method !== "DELETE") return undefined;
-			return { status: sent.some(({ id }) => path === `${root}/${id}.json`) ? 204 : 404, body: { code: 20404 } };
+			if (method === "POST") return undefined;
+			return keepOrForget(
+				method,
+				sent.findIndex(({ id }) => path === `${root}/${id}.json`),
+				sent,
+				{ code: 20404 },
+			);
 		},
 		receipt: (id, state) =>
 			form({
@@ -317,11 +329,9 @@ export function messageBirdVendor(): Vendor {
 		}),
 		refuse: () => ({ status: 422, body: { errors: [{ code: 9, description: "marker", parameter: "recipients" }] } }),
 		other({ method, path }, sent) {
-			if (method !== "DELETE") return undefined;
-			return {
-				status: sent.some(({ id }) => path === `/messages/${id}`) ? 204 : 404,
-				body: { errors: [{ code: 20 }] },
-			};
+			if (method === "POST") return undefined;
+			const index = sent.findIndex(({ id }) => path === `/messages/${id}`);
+			return keepOrForget(method, index, sent, { errors: [{ code: 20 }] });
 		},
 		receipt: (id, state) =>
 			signed("sms.outbound", { id, status: state === "delivered" ? "delivered" : "delivery_failed" }),

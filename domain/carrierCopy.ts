@@ -1,0 +1,36 @@
+// What a carrier still has of a message: asked to forget it after its end, or bound to by agreement.
+
+import { type Attempt, carrierIdsOf, type Message, wasHandedOver } from "./message.ts";
+
+/**
+ * One message's copy with its carrier. `handedAt`, `at`: epoch ms. `redacted`: the carrier forgot it, and Lethe read that
+ * back or, where it shows nothing, was told so. `planned`: it will be asked. `obligation`: it can't be asked, or does
+ * not do it; its agreement ends the copy.
+ */
+export type CarrierCopy =
+	| { kind: "none" }
+	| { kind: "redacted"; at: number; readBack: boolean }
+	| { kind: "planned"; handedAt: number }
+	| { kind: "obligation"; handedAt: number };
+
+/** What has become of the carrier's copy. `isPlanned`: this carrier is asked to forget what is final. */
+export function carrierCopyOf(
+	message: Pick<Message, "attempts" | "carrierCopy">,
+	isPlanned = message.carrierCopy?.state === "due",
+): CarrierCopy {
+	const { attempts, carrierCopy } = message;
+	if (!wasHandedOver(attempts)) return { kind: "none" };
+	const { state, endedAt } = carrierCopy ?? {};
+	if (endedAt !== undefined && (state === "read_back" || state === "confirmed")) {
+		return { kind: "redacted", at: endedAt, readBack: state === "read_back" };
+	}
+	const handedAt = Math.max(...attempts.map(({ startedAt }) => startedAt));
+	return { kind: isPlanned && state !== "given_up" ? "planned" : "obligation", handedAt };
+}
+
+/** The ids by which the carrier can be asked to forget; undefined where it may have taken an attempt that it gave none. */
+export function redactableIds(attempts: readonly Attempt[]): string[] | undefined {
+	const handed = attempts.filter((attempt) => wasHandedOver([attempt]));
+	const ids = handed.map(carrierIdsOf);
+	return ids.length > 0 && ids.every((known) => known.length > 0) ? ids.flat() : undefined;
+}

@@ -1,0 +1,140 @@
+// A carrier that can forget is asked to once a message is final; what it says and shows is what the certificate tells.
+
+import assert from "node:assert/strict";
+import { after, before, beforeEach, describe, it } from "node:test";
+import type { Certificate } from "../../audit/certificate.ts";
+import { LetheError } from "../../domain/errors.ts";
+import { limits } from "../../domain/limits.ts";
+import type { Attempt, Message } from "../../domain/message.ts";
+import { end } from "../../domain/transition.ts";
+import { createEngine, type Engine } from "../harness/engine.ts";
+
+describe("a carrier's copy", () => {
+	let engine: Engine;
+	const asked: string[] = [];
+	before(async () => {
+		engine = await createEngine({ worker: false, sender: false });
+	});
+	after(() => engine.close());
+	beforeEach(() => {
+		asked.length = 0;
+		engine.carrier.redact = async (id) => asked.push(id) > 0;
+		engine.carrier.readBack = async () => "gone";
+	});
+
+	async function delivered(attempt: Partial<Attempt> = { outcome: "accepted" }): Promise<Message> {
+		const message = await engine.accept();
+		const now = engine.clock();
+		const carrierId = `c-${message._id}`;
+		const whole = { number: 1, reference: "r", startedAt: now, leaseUntil: now, claim: "c", carrierId, ...attempt };
+		const { carrierId: id, ...rest } = whole;
+		await engine.store.messages.transition({
+			...end(message, "delivered", now),
+			from: ["accepted"],
+			push: { attempts: { value: id === "" ? rest : whole } },
+		});
+		await engine.activities.finalise(message.submissionId, false);
+		return engine.read(message._id);
+	}
+	const sweep = async (afterMs = 0) => {
+		engine.time.offsetMs += afterMs;
+		await engine.activities.sweepPage();
+	};
+	async function fates({ tenantId, submissionId }: Message): Promise<(string | undefined)[][]> {
+		const kept = await engine.store.certificates.page(tenantId, submissionId, 10);
+		return kept
+			.sort((one, other) => one.issuedAt - other.issuedAt)
+			.map(({ jws }): Certificate => JSON.parse(Buffer.from(jws.split(".")[1] as string, "base64url").toString()))
+			.map(({ status, copies }) => {
+				const { method, proof, endsAt } = copies.find(
+					({ copy }) => copy === "carrier",
+				) as Certificate["copies"][number];
+				return [status, method, proof, endsAt ? "dated" : "no date"];
+			});
+	}
+	const planned = ["complete", "carrier_redaction", "declared", "dated"];
+	const types = (message: Message) => message.evidence.map(({ type }) => type);
+
+	it("is asked for once the message is final, and a second certificate says that it was read back as gone", async () => {
+		const message = await delivered();
+		assert.deepEqual(await fates(message), [planned]);
+		await sweep();
+		assert.deepEqual(asked, [`c-${message._id}`]);
+		assert.deepEqual(await fates(message), [planned, ["complete", "carrier_redaction", "read_back", "no date"]]);
+		const after = await engine.read(message._id);
+		assert.equal(after.carrierCopy?.state, "read_back");
+		assert.deepEqual(types(after).slice(-3), ["redaction_asked", "redacted", "certified"]);
+		assert.equal(after.certificates.length, 2);
+		await sweep(limits.driverPatienceMs + 1);
+		assert.deepEqual(asked.length, 1, "once");
+		assert.equal((await fates(message)).length, 2);
+	});
+
+	it("that the carrier says it forgot, and can't show, is certified as confirmed", async () => {
+		delete engine.carrier.readBack;
+		const message = await delivered();
+		await sweep();
+		assert.deepEqual((await fates(message)).at(-1), ["complete", "carrier_redaction", "confirmed", "no date"]);
+	});
+
+	it("that a carrier says it forgot and still shows is asked for again, ever later, and then left to its agreement", async () => {
+		engine.carrier.readBack = async () => "there";
+		const message = await delivered();
+		await sweep();
+		await sweep(limits.driverPatienceMs + 1);
+		assert.equal(asked.length, 1, "not at each sweep");
+		assert.deepEqual((await engine.read(message._id)).carrierCopy?.state, "due");
+		await sweep(limits.redactionRetryFirstMs);
+		assert.equal(asked.length, 2);
+		await sweep(limits.redactionRetryFirstMs);
+		assert.equal(asked.length, 2, "twice as late");
+		assert.equal(types(await engine.read(message._id)).filter((type) => type === "redaction_asked").length, 1);
+		await sweep(limits.redactionPatienceMs);
+		await sweep(limits.driverPatienceMs + 1);
+		const over = await engine.read(message._id);
+		assert.equal(over.carrierCopy?.state, "given_up");
+		assert.ok(types(over).includes("redaction_given_up"));
+		const [status, ...fate] = (await fates(message)).at(-1) ?? [];
+		assert.deepEqual([status, ...fate], ["complete", "processor_agreement", "declared", "dated"]);
+	});
+
+	it("that it forgot at a try whose answer was lost is found gone at the next", async () => {
+		engine.carrier.redact = async () => {
+			throw new LetheError("keys_unavailable");
+		};
+		const message = await delivered();
+		await sweep();
+		assert.equal((await engine.read(message._id)).carrierCopy?.state, "due");
+		engine.carrier.redact = async () => false;
+		await sweep(limits.redactionRetryFirstMs + limits.driverPatienceMs);
+		assert.equal((await engine.read(message._id)).carrierCopy?.state, "read_back");
+	});
+
+	it("is kept while a hold keeps the message, and goes once it is released", async () => {
+		const message = await delivered();
+		const change = (set: object) => engine.store.messages.transition({ id: message._id, set: { ...set } });
+		await change({ holds: ["hold_a"] });
+		await sweep();
+		await sweep(limits.redactionRetryFirstMs + limits.driverPatienceMs);
+		assert.deepEqual(asked, []);
+		await change({ holds: [], nextCheckAt: engine.clock() });
+		await sweep();
+		assert.deepEqual(asked, [`c-${message._id}`]);
+	});
+
+	it("of an attempt that no id is known of, and of a carrier that can't forget, is an obligation with its date", async () => {
+		const agreement = ["complete", "processor_agreement", "declared", "dated"];
+		assert.deepEqual(await fates(await delivered({ outcome: "ambiguous", carrierId: "" })), [agreement]);
+		delete engine.carrier.redact;
+		const message = await delivered();
+		assert.deepEqual([await fates(message), message.carrierCopy], [[agreement], undefined]);
+		await sweep();
+		assert.deepEqual(asked, []);
+	});
+
+	it("is none where nothing was handed over", async () => {
+		const message = await delivered({ outcome: "withheld", carrierId: "" });
+		assert.deepEqual(await fates(message), [["complete", "opaque_ids_only", "by_design", "no date"]]);
+		assert.equal(message.carrierCopy, undefined);
+	});
+});
