@@ -11,6 +11,7 @@ import { openCarrier } from "./adapters/carriers/registry.ts";
 import { createCohorts } from "./adapters/cohorts.ts";
 import { createExportSeal } from "./adapters/exportSeal.ts";
 import { createFileWitness } from "./adapters/fileWitness.ts";
+import { holdSubjectKeys } from "./adapters/holdSubjectKeys.ts";
 import { createKeyRotation } from "./adapters/keyRotation.ts";
 import { createKeysAhead, repeatKeysAhead } from "./adapters/keysAhead.ts";
 import { createFileLedger } from "./adapters/ledger/fileLedger.ts";
@@ -117,7 +118,7 @@ export async function createDeps(config: Config, name: ProcessName) {
 	const vaultFor = (role: VaultRole) => vault.get(role) ?? unavailable(role);
 	const by = keyRolesOf[name];
 	const ledger = openLedger(config, { clock, ids, store: stored, vault: vaultFor(by.ledger) });
-	const store = withLedger(stored, ledger);
+	const store = withLedger(stored, ledger, { clock, log });
 	const quarantine = createQuarantine({ standing: ledger.standing, log });
 	const stopComparing = await quarantine.follow();
 	// Histories keep it: no host name, which is nobody's business there.
@@ -140,6 +141,8 @@ export async function createDeps(config: Config, name: ProcessName) {
 	// Only the API encrypts what comes in, and each process draws keys for itself.
 	const stopKeysAhead =
 		name === "api" ? repeatKeysAhead(createKeysAhead({ cohorts, encryption, log })) : () => undefined;
+	const hmac = createHmacKeys({ vault: vaultFor(by.hashing), clock });
+	const stopHolding = name === "api" ? await holdSubjectKeys({ tenants: stored.tenants, hmac, log }) : () => undefined;
 	const vaultOfKeys = vaultFor(by.signing);
 	const signer = createSigner({ vault: vaultOfKeys, clock });
 	const keyVersions = createKeyVersions({ vault: vaultFor(by.rotating) });
@@ -179,7 +182,7 @@ export async function createDeps(config: Config, name: ProcessName) {
 		keyRotation: createKeyRotation({ keyVersions, wrappingKeys: store.wrappingKeys, clock }),
 		cohortKeyPeriodMs: config.keys.cohortPeriodMs,
 		limits: { purgeLagMsMax: config.purgeLagMsMax, keyPeriods: config.keys },
-		hmac: createHmacKeys({ vault: vaultFor(by.hashing), clock }),
+		hmac,
 		...openEvidence(config, { clock, ids, store, vault: vaultOfKeys, signer }),
 		secrets,
 		exportSeal: createExportSeal(),
@@ -238,6 +241,7 @@ export async function createDeps(config: Config, name: ProcessName) {
 			stopFollowing();
 			stopComparing();
 			stopKeysAhead();
+			stopHolding();
 			await Promise.all([sending.close(), verifying.close()]);
 			await Promise.all([handOvers.close(), outbound.close()]);
 			for (const client of vault.values()) await client.close();
@@ -254,6 +258,7 @@ function openLedger(
 	const { ledgerDir, mongodb } = config;
 	return createLedger({
 		store: deps.store.epochs,
+		waiting: deps.store.ledgerWaiting,
 		main: createVaultLedger({ vault: deps.vault, name: mongodb.database }),
 		witness: ledgerDir === undefined ? undefined : createFileLedger(join(ledgerDir, mongodb.database)),
 		clock: deps.clock,

@@ -1,11 +1,14 @@
-// What the metrics watch of forgetting: how late purges are, and how many keys are past their cryptoperiod.
+// What the metrics watch of forgetting: how late purges are, what the ledger was not told, how many keys are past their cryptoperiod.
 
 import { findKeyAges, type KeyPeriods } from "../audit/keyAges.ts";
 import type { ApiDeps } from "./deps.ts";
 import type { Metrics } from "./metrics.ts";
 
 type WatchedDeps = Pick<ApiDeps, "clock" | "keyVersions"> & {
-	store: { cohorts: Pick<ApiDeps["store"]["cohorts"], "oldestDueAt"> };
+	store: {
+		cohorts: Pick<ApiDeps["store"]["cohorts"], "oldestDueAt">;
+		ledgerWaiting: Pick<ApiDeps["store"]["ledgerWaiting"], "oldest">;
+	};
 	limits: { purgeLagMsMax: number; keyPeriods: KeyPeriods };
 };
 
@@ -23,6 +26,15 @@ export function watchForgetting(metrics: Pick<Metrics, "watch">, deps: WatchedDe
 	);
 	metrics.watch("lethe_purge_overdue", "1 when that is longer than LETHE_PURGE_LAG_MS_MAX.", async () =>
 		(await lagMs()) > purgeLagMsMax ? 1 : 0,
+	);
+	metrics.watch(
+		"lethe_ledger_waiting_seconds",
+		"How long the oldest opt-out, withdrawal, hold or revocation has waited for the ledger outside the store.",
+		async () => {
+			const now = deps.clock();
+			const [oldest] = await deps.store.ledgerWaiting.oldest(1);
+			return Math.max(0, now - (oldest?.at ?? now)) / 1000;
+		},
 	);
 	metrics.watch("lethe_keys_overdue", "Signing and HMAC keys in use beyond their cryptoperiod.", async () => {
 		const ages = await findKeyAges(deps.keyVersions, keyPeriods, deps.clock());

@@ -5,6 +5,7 @@ import { findKeyAges } from "../audit/keyAges.ts";
 import { loadConfig } from "../config.ts";
 import type { Deps } from "../deps.ts";
 import { isSound } from "../domain/evidence.ts";
+import { limits } from "../domain/limits.ts";
 import { openPolicies, type PackVersion } from "../policies/index.ts";
 import { explain } from "./explain.ts";
 import { adminDeps } from "./target.ts";
@@ -146,6 +147,13 @@ async function examineForgetting(deps: Deps): Promise<Finding[]> {
 			const lag = `the cohort that is overdue for the longest has been due for ${Math.round(lagMs / 1000)} s`;
 			if (lagMs > deps.limits.purgeLagMsMax) throw new Error(lag);
 			return lagMs > 0 ? lag : "no cohort is overdue";
+		}),
+		await look("ledger", "See why the worker can't reach Vault; what waits is in force meanwhile.", async () => {
+			const [oldest] = await deps.store.ledgerWaiting.oldest(1);
+			if (!oldest) return "knows all that no restore may undo";
+			if (now - oldest.at > limits.ledgerLateMs)
+				throw new Error(`has not been told something for ${Math.round((now - oldest.at) / 1000)} s`);
+			return "is being told";
 		}),
 		await look("cryptoperiods", "Rotate each with `lethe keys rotate NAME`.", async () => {
 			const ages = await findKeyAges(deps.keyVersions, deps.limits.keyPeriods, now);

@@ -1,6 +1,7 @@
 // `lethe restore`: has a store that was restored from a copy forget again what it had forgotten, then lets Lethe work.
 
 import { Command } from "commander";
+import type { Deps } from "../deps.ts";
 import { reapply } from "./restore/reapply.ts";
 import { adminDeps } from "./target.ts";
 
@@ -20,19 +21,34 @@ export function restoreCommand(): Command {
 					if (isOld) process.exitCode = 1;
 					return;
 				}
+				const knownUntil = await deps.ledger.knownUntil();
 				const applied = await reapply(deps);
 				await deps.evidence.append([{ type: "store_restored", code: standing, by: "admin" }]);
 				await deps.ledger.begin();
 				const counts = Object.entries(applied).map(([name, count]) => `  ${name}: ${count}`);
 				process.stdout.write(
 					json
-						? `${JSON.stringify({ standing: "current", was: standing, applied })}\n`
-						: [sentences[standing], "Applied:", ...counts, "Lethe works again within seconds.", ""].join("\n"),
+						? `${JSON.stringify({ standing: "current", was: standing, applied, knownUntil: formatKnown(knownUntil) })}\n`
+						: [sentences[standing], "Applied:", ...counts, ...windowOf(deps, knownUntil), ""].join("\n"),
 				);
 			} finally {
 				await deps.close();
 			}
 		});
+}
+
+function formatKnown(at: number | undefined): string | undefined {
+	return at === undefined ? undefined : new Date(at).toISOString();
+}
+
+// What was taken while Vault was away waited in the very store that is gone, unless a folder had it too.
+function windowOf({ config }: Pick<Deps, "config">, knownUntil: number | undefined): string[] {
+	const since = formatKnown(knownUntil) ?? "the beginning";
+	const known = `The ledger knows all opt-outs, withdrawals, holds and revocations until ${since}.`;
+	const file = "Those taken after that while Vault was away are in LETHE_LEDGER_DIR, and were applied from there.";
+	const none =
+		"Those taken after that while Vault was away are lost with the store: ask carriers and callers for them again.";
+	return [known, config.ledgerDir === undefined ? none : file, "Lethe works again within seconds."];
 }
 
 const sentences = {

@@ -13,6 +13,9 @@ export type LedgerEntry =
 	| { _id: string; kind: "revoked"; at: number }
 	| { _id: string; kind: "tenant"; standing?: TenantStanding };
 
+/** An entry that could not be put outside yet, while what it tells is in force in the store. `at`: since when, epoch ms. */
+export type WaitingEntry = { _id: string; entry: LedgerEntry; at: number };
+
 export const ledgerKinds = ["record", "ended", "erasure", "cohort", "revoked", "tenant"] as const;
 
 /** Which life of a store this is, and how far it has come; both rise together in the store and in the ledger. */

@@ -80,6 +80,12 @@ export const limits = {
 
 	// restores
 	quarantinePollMs: 2_000,
+	// What blocks or keeps is in force by this time, whether the ledger outside has answered or not.
+	ledgerPatienceMs: 1_000,
+	ledgerPageItems: 500,
+	// The sweep has come by several times: Vault is away, or refuses.
+	ledgerLateMs: 60_000,
+	ledgerWaitingMax: 1_000_000,
 
 	// tenants
 	// A suspension reaches every process that accepts within this time, and every sender within the next.
@@ -102,6 +108,8 @@ export const limits = {
 	// The narrowest bucket.
 	cohortAheadStepMs: 10_000,
 	cohortsAheadMax: 500,
+	// The API reads the pseudonym keys of tenants that it has not met yet this often.
+	subjectKeysEveryMs: 15 * 60_000,
 	// A place that nothing was sent for so long is not in use any more.
 	cohortIdleMsMax: 24 * 3600_000,
 

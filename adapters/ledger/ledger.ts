@@ -1,7 +1,14 @@
 // The ledger: every entry in every place before the act, the store's epoch beside them, and who may be told that all is well.
 
 import { LetheError } from "../../domain/errors.ts";
-import { compareEpochs, type Epoch, type EpochStanding, type LedgerEntry } from "../../domain/ledger.ts";
+import {
+	compareEpochs,
+	type Epoch,
+	type EpochStanding,
+	type LedgerEntry,
+	type WaitingEntry,
+} from "../../domain/ledger.ts";
+import { limits } from "../../domain/limits.ts";
 
 /** One place outside the stores. What is put again under its id takes the place of what was there, unless `once`. */
 export type LedgerPlace = {
@@ -22,15 +29,23 @@ export type EpochStore = {
 	advance: (from: Epoch | undefined, to: Epoch) => Promise<boolean>;
 };
 
+/** What is in force in the store, and could not be put outside yet. */
+export type WaitingStore = {
+	/** Those that wait for the longest. */
+	oldest: (itemsMax: number) => Promise<WaitingEntry[]>;
+	remove: (id: string) => Promise<void>;
+};
+
 /** `witness` is optional. Throws LetheError keys_unavailable or store_unavailable when a place can't be reached. */
 export function createLedger(deps: {
 	store: EpochStore;
+	waiting: WaitingStore;
 	main: LedgerPlace;
 	witness?: LedgerPlace | undefined;
 	clock: () => number;
 	randomEpoch: () => string;
 }) {
-	const { store, main, witness, clock } = deps;
+	const { store, waiting, main, witness, clock } = deps;
 	const places = witness ? [main, witness] : [main];
 
 	async function read() {
@@ -42,29 +57,57 @@ export function createLedger(deps: {
 		for (const place of places) await place.writeEpoch(epoch);
 	}
 
+	async function put(entry: LedgerEntry, options = { once: true }): Promise<void> {
+		const done = await Promise.allSettled(places.map((place) => place.put(entry, options)));
+		for (const result of done) if (result.status === "rejected") throw result.reason;
+	}
+
+	/** One page of what waits, the longest waiting first. True when nothing is left. */
+	async function enterWaiting(): Promise<boolean> {
+		const page = await waiting.oldest(limits.ledgerPageItems);
+		for (const { _id, entry } of page) {
+			await put(entry);
+			await waiting.remove(_id);
+		}
+		return page.length < limits.ledgerPageItems;
+	}
+
 	return {
-		/** Writes an entry down; durable in every place when it answers. With `once` the first of an id stands. */
-		async put(entry: LedgerEntry, options = { once: true }): Promise<void> {
-			for (const place of places) await place.put(entry, options);
-		},
+		/**
+		 * Writes an entry down; durable in every place when it answers. With `once` the first of an id stands. One place that
+		 * is away keeps no other from having it.
+		 */
+		put,
 		/** Forgets what no law keeps any more. */
 		async forget(kind: LedgerEntry["kind"], id: string): Promise<void> {
 			for (const place of places) await place.forget(kind, id);
 		},
-		/** Every entry of every place, each once. */
+		/** Every entry of every place, and of those that wait in the store, each once. */
 		async all(): Promise<LedgerEntry[]> {
-			const found = await Promise.all(places.map((place) => place.all()));
+			const waits = (await waiting.oldest(limits.ledgerWaitingMax)).map(({ entry }) => entry);
+			const found = [waits, ...(await Promise.all(places.map((place) => place.all())))];
 			return [...new Map(found.flat().map((entry) => [`${entry.kind}/${entry._id}`, entry])).values()];
 		},
 		/** How the store stands to what is known outside of it. */
 		standing: async (): Promise<EpochStanding> => (await read()).standing,
-		/** One beat further, the store first; nothing when they do not stand together. */
+		/** Until when the ledger knows everything that it is for, epoch ms; undefined when it knows nothing yet. */
+		async knownUntil(): Promise<number | undefined> {
+			const epochs = await Promise.all(places.map((place) => place.readEpoch()));
+			const at = Math.max(...epochs.map((epoch) => epoch?.at ?? 0));
+			return at > 0 ? at - limits.clockSkewMs : undefined;
+		},
+		/**
+		 * One beat further, the store first; nothing when they do not stand together. What waits is entered before it: while
+		 * some is left there is no beat, so that each says of its time that nothing was lacking.
+		 */
 		async beat(): Promise<EpochStanding> {
+			const at = clock();
 			const { stored, mainEpoch, standing } = await read();
 			if (standing !== "current" && standing !== "new") return standing;
+			if (!(await enterWaiting())) return standing;
 			// Behind by one: whoever wrote the store died before it told the ledger.
 			if (stored && mainEpoch?.beat !== stored.beat) await writeEpoch(stored);
-			const next = { epoch: stored?.epoch ?? deps.randomEpoch(), beat: (stored?.beat ?? 0) + 1, at: clock() };
+			const next = { epoch: stored?.epoch ?? deps.randomEpoch(), beat: (stored?.beat ?? 0) + 1, at };
 			if (await store.advance(stored, next)) await writeEpoch(next);
 			return "current";
 		},

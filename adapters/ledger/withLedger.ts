@@ -1,15 +1,34 @@
 // A store whose acts that no restore may undo are in the ledger before they are done, whoever does them.
 
-import { toLedger } from "../../domain/ledger.ts";
+import { setTimeout as sleep } from "node:timers/promises";
+import { LetheError } from "../../domain/errors.ts";
+import { isId } from "../../domain/ids.ts";
+import { type LedgerEntry, toLedger } from "../../domain/ledger.ts";
+import { limits } from "../../domain/limits.ts";
 import type { Store } from "../mongo/store.ts";
 import type { Ledger } from "./ledger.ts";
 
-/** The same store; its writes throw what the ledger throws, and then nothing was done. */
-export function withLedger(store: Store, ledger: Pick<Ledger, "put" | "forget">): Store {
+type LedgerDeps = {
+	clock: () => number;
+	log: { warn: (fields: Record<string, unknown>, message: string) => void };
+};
+
+/**
+ * The same store. What forbids or keeps (an opt-out, a withdrawal, a hold, a revocation) is done at once: while the ledger
+ * is out of reach, its entry waits in the store, durable before the act, and the sweep enters it. What permits or erases
+ * waits for the ledger: such a write throws what the ledger throws, and then nothing was done.
+ */
+export function withLedger(store: Store, ledger: Pick<Ledger, "put" | "forget">, deps: LedgerDeps): Store {
 	const { subjectRecords, cohorts, apiKeys, tenants } = store;
+	const enter = createEnter(store, ledger, deps);
 	const forget = async (id: string) => {
-		await ledger.forget("record", id);
-		await ledger.forget("ended", `${id}-end`);
+		for (const [kind, entryId] of [
+			["record", id],
+			["ended", `${id}-end`],
+		] as const) {
+			await store.ledgerWaiting.remove(waitingId({ kind, _id: entryId }));
+			await ledger.forget(kind, entryId);
+		}
 	};
 	return {
 		...store,
@@ -17,12 +36,13 @@ export function withLedger(store: Store, ledger: Pick<Ledger, "put" | "forget">)
 			...subjectRecords,
 			async insert(record) {
 				const entry = toLedger(record);
-				if (entry) await ledger.put(entry);
+				if (entry) await enter(entry);
 				return subjectRecords.insert(record);
 			},
 			async end(id, ended, set) {
 				const eraseBy = set?.eraseBy === undefined ? {} : { eraseBy: set.eraseBy };
-				await ledger.put({ _id: `${id}-end`, kind: "ended", record: id, ended, ...eraseBy });
+				const entry = { _id: `${id}-end`, kind: "ended", record: id, ended, ...eraseBy } as const;
+				await (isId("consent", id) ? enter(entry) : ledger.put(entry));
 				return subjectRecords.end(id, ended, set);
 			},
 			async erase(record) {
@@ -42,7 +62,7 @@ export function withLedger(store: Store, ledger: Pick<Ledger, "put" | "forget">)
 		apiKeys: {
 			...apiKeys,
 			async revoke(id, now) {
-				await ledger.put({ _id: id, kind: "revoked", at: now });
+				await enter({ _id: id, kind: "revoked", at: now });
 				return apiKeys.revoke(id, now);
 			},
 		},
@@ -58,4 +78,28 @@ export function withLedger(store: Store, ledger: Pick<Ledger, "put" | "forget">)
 			},
 		},
 	};
+}
+
+/** Has an entry durable before it answers: in every place of the ledger, or else in the store, from where the sweep takes it. */
+function createEnter(store: Store, ledger: Pick<Ledger, "put">, { clock, log }: LedgerDeps) {
+	return async (entry: LedgerEntry): Promise<void> => {
+		const stop = new AbortController();
+		const put = ledger.put(entry).then(
+			() => undefined,
+			(error: unknown) => error ?? new Error("the ledger failed"),
+		);
+		const patience = sleep(limits.ledgerPatienceMs, "slow" as const, { signal: stop.signal }).catch(
+			() => "slow" as const,
+		);
+		const failure = await Promise.race([put, patience]);
+		stop.abort();
+		if (failure === undefined) return;
+		if (failure !== "slow" && !(failure instanceof LetheError)) throw failure;
+		await store.ledgerWaiting.add({ _id: waitingId(entry), entry, at: clock() });
+		log.warn({ code: "ledger_waits", kind: entry.kind }, "in force, and not in the ledger outside yet");
+	};
+}
+
+function waitingId({ kind, _id }: Pick<LedgerEntry, "kind" | "_id">): string {
+	return `${kind}/${_id}`;
 }

@@ -2,7 +2,7 @@
 
 import { type Model, Schema } from "mongoose";
 import type { Bundle } from "../../domain/evidence.ts";
-import type { Epoch } from "../../domain/ledger.ts";
+import type { Epoch, WaitingEntry } from "../../domain/ledger.ts";
 import type { Category, Message, SealedObjectName } from "../../domain/message.ts";
 import type { PolicyVersion, Proposal, Retiming } from "../../domain/proposal.ts";
 import type { Route } from "../../domain/routes.ts";
@@ -177,6 +177,7 @@ const collections = {
 	idempotencyKeys: [{ eraseBy: 1 }],
 	apiKeys: [{ mac: 1 }, { tenantId: 1 }],
 	epochs: [],
+	ledgerWaiting: [{ at: 1 }],
 	tenants: [{ sendQueues: 1 }, { nextCheckAt: 1 }],
 	sendQueues: [],
 	templates: [{ tenantId: 1, createdAt: -1, _id: -1 }],
@@ -218,6 +219,7 @@ export function createModels(connection: MongoConnection) {
 		idempotencyKeys: bind<IdempotencyDocument>("idempotencyKeys"),
 		apiKeys: bind<ApiKeyDocument>("apiKeys"),
 		epochs: bind<EpochDocument>("epochs"),
+		ledgerWaiting: bind<WaitingEntry>("ledgerWaiting"),
 		tenants: bind<TenantDocument>("tenants"),
 		sendQueues: bind<SendQueueDocument>("sendQueues"),
 		templates: bind<TemplateDocument>("templates"),

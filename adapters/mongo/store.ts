@@ -2,7 +2,7 @@
 
 import type { mongo } from "mongoose";
 import { LetheError } from "../../domain/errors.ts";
-import type { Epoch } from "../../domain/ledger.ts";
+import type { Epoch, WaitingEntry } from "../../domain/ledger.ts";
 import type { Message } from "../../domain/message.ts";
 import type { PolicyVersion, Proposal, Retiming } from "../../domain/proposal.ts";
 import type { TenantStanding } from "../../domain/tenancy.ts";
@@ -79,6 +79,7 @@ export function createStore(connection: MongoConnection, deps: { randomToken: ()
 		idempotencyKeys: createIdempotencyStore(raw<IdempotencyDocument>("idempotencyKeys")),
 		apiKeys: createApiKeyStore(raw<ApiKeyDocument>("apiKeys")),
 		epochs: createEpochStore(raw<EpochDocument>("epochs")),
+		ledgerWaiting: createWaitingStore(raw<WaitingEntry>("ledgerWaiting")),
 		tenants: createTenantStore(raw<TenantDocument>("tenants")),
 		sendQueues: createSendQueueStore(raw<SendQueueDocument>("sendQueues")),
 		templates: createTemplateStore(raw<TemplateDocument>("templates")),
@@ -248,6 +249,24 @@ function createEpochStore(collection: mongo.Collection<EpochDocument>) {
 				const filter = { _id: epochId, epoch: from.epoch, beat: from.beat };
 				return (await collection.updateOne(filter, { $set: to })).matchedCount === 1;
 			}),
+	};
+}
+
+/** What the ledger outside is still to be told. */
+function createWaitingStore(collection: mongo.Collection<WaitingEntry>) {
+	return {
+		/** Durable when it answers; the first of an id stands. */
+		add: (waiting: WaitingEntry) => guardStore(async () => void (await insertOnce(collection, waiting))),
+		/** Those that wait for the longest. */
+		oldest: (itemsMax: number): Promise<WaitingEntry[]> =>
+			guardStore(() =>
+				collection
+					.find({ at: { $gte: 0 } })
+					.sort({ at: 1 })
+					.limit(itemsMax)
+					.toArray(),
+			),
+		remove: (id: string) => guardStore(async () => void (await collection.deleteOne({ _id: id }))),
 	};
 }
 

@@ -67,6 +67,9 @@ export function createHmacKeys(deps: { vault: Pick<VaultClient, "read" | "write"
 			return versions.map((version) => hash(version, data));
 		},
 
+		/** Reads a tenant's subject key, should this process not hold it: Vault may then be away for a day. */
+		hold: async (tenantId: string): Promise<void> => void (await keys.get(keyName("subject", tenantId))),
+
 		createKey,
 
 		/** Makes those of `globalHmacKeys` that are not there, such as a later version's. For the admin role. */

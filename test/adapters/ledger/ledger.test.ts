@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { createFileLedger } from "../../../adapters/ledger/fileLedger.ts";
-import { createLedger } from "../../../adapters/ledger/ledger.ts";
+import { createLedger, type LedgerPlace } from "../../../adapters/ledger/ledger.ts";
 import { createQuarantine } from "../../../adapters/ledger/quarantine.ts";
 import { createVaultLedger } from "../../../adapters/ledger/vaultLedger.ts";
 import { withLedger } from "../../../adapters/ledger/withLedger.ts";
@@ -15,6 +15,7 @@ import { connectMongo, type MongoConnection } from "../../../adapters/mongo/conn
 import { createStore, type Store } from "../../../adapters/mongo/store.ts";
 import { LetheError } from "../../../domain/errors.ts";
 import { compareEpochs, type Epoch, type LedgerEntry } from "../../../domain/ledger.ts";
+import { limits } from "../../../domain/limits.ts";
 import type { OptOutRecord } from "../../../domain/subject.ts";
 import { freshId, login, type VaultClient } from "../vault/helper.ts";
 
@@ -70,6 +71,7 @@ describe("the ledger", () => {
 	const ledgerAs = (role: keyof typeof clients) =>
 		createLedger({
 			store: store.epochs,
+			waiting: store.ledgerWaiting,
 			main: createVaultLedger({ vault: clients[role], name: database }),
 			witness: createFileLedger(join(folder, database)),
 			clock: () => clockMs++,
@@ -87,10 +89,11 @@ describe("the ledger", () => {
 		recordedBy: "key",
 		facts: { recipientCountry: "DE" },
 	});
+	const quiet = { clock: () => clockMs, log: { warn: () => undefined } };
 	const idsIn = (entries: LedgerEntry[]) => entries.map(({ _id }) => _id);
 
 	it("keeps an entry in both places before the act, once, and without the message that it came in", async () => {
-		const stored = withLedger(store, ledgerAs("api"));
+		const stored = withLedger(store, ledgerAs("api"), quiet);
 		const record = optOutOf();
 		assert.equal(await stored.subjectRecords.insert(record), true);
 		assert.equal(await stored.subjectRecords.insert({ ...record, scope: "marketing" }), false);
@@ -102,7 +105,7 @@ describe("the ledger", () => {
 	});
 
 	it("an ending, a destroyed key, a revocation and a tenant's standing are kept; the latest standing counts", async () => {
-		const stored = withLedger(store, ledgerAs("eraser"));
+		const stored = withLedger(store, ledgerAs("eraser"), quiet);
 		const [consentId, cohortId, keyId, tenantId] = [
 			freshId("consent"),
 			freshId("cohort"),
@@ -127,7 +130,7 @@ describe("the ledger", () => {
 	});
 
 	it("forgets in both places what the store erases at its time", async () => {
-		const stored = withLedger(store, ledgerAs("eraser"));
+		const stored = withLedger(store, ledgerAs("eraser"), quiet);
 		const record = { ...optOutOf(), eraseBy: 2 };
 		await stored.subjectRecords.insert(record);
 		assert.equal(await stored.subjectRecords.erase(record), true);
@@ -135,11 +138,83 @@ describe("the ledger", () => {
 		assert.ok(!readdirSync(join(folder, database, "record")).includes(`${record._id}.json`));
 	});
 
-	it("while Vault is away the act is refused, and nothing is stored", async () => {
-		const away = { put: () => Promise.reject(new LetheError("keys_unavailable")), forget: async () => undefined };
-		const record = optOutOf();
-		await assert.rejects(withLedger(store, away).subjectRecords.insert(record), { code: "keys_unavailable" });
-		assert.equal(await store.subjectRecords.find(record._id), undefined);
+	describe("while Vault is away", () => {
+		const warned: unknown[] = [];
+		const log = { warn: (fields: object) => void warned.push(fields) };
+		const refuse = () => Promise.reject(new LetheError("keys_unavailable"));
+		const away: LedgerPlace = {
+			name: "vault",
+			put: refuse,
+			forget: refuse,
+			all: refuse,
+			readEpoch: refuse,
+			writeEpoch: refuse,
+		};
+		const storedAway = (witness?: LedgerPlace) => {
+			const places = { main: away, witness };
+			const about = { store: store.epochs, waiting: store.ledgerWaiting, clock: Date.now, randomEpoch: () => "epo" };
+			return withLedger(store, createLedger({ ...about, ...places }), { clock: () => clockMs, log });
+		};
+
+		it("what forbids or keeps is in force at once and waits, durably, until the sweep enters it", async () => {
+			const record = optOutOf();
+			const [consentId, keyId] = [freshId("consent"), freshId("apiKey")];
+			const stored = storedAway();
+			assert.equal(await stored.subjectRecords.insert(record), true);
+			assert.ok(await store.subjectRecords.find(record._id), "it blocks from here on");
+			await stored.subjectRecords.end(consentId, { at: 5, recordedAt: 5, recordedBy: "key", source: "api" });
+			await stored.apiKeys.revoke(keyId, 9);
+			assert.equal(warned.length, 3, "and nobody is left to think that all is well");
+			const ids = [record._id, `${consentId}-end`, keyId];
+			assert.equal(await ledgerAs("eraser").beat(), "current");
+			const entries = idsIn(await ledgerAs("admin").all());
+			for (const id of ids) assert.ok(entries.includes(id), id);
+			assert.deepEqual(await store.ledgerWaiting.oldest(10), []);
+		});
+
+		it("what permits or forgets waits for it", async () => {
+			const record = optOutOf();
+			await store.subjectRecords.insert(record);
+			const ended = { at: 5, recordedAt: 5, recordedBy: "key", source: "api" } as const;
+			const { subjectRecords, cohorts } = storedAway();
+			await assert.rejects(subjectRecords.end(record._id, ended), { code: "keys_unavailable" });
+			await assert.rejects(cohorts.advance(freshId("cohort"), "closing", "destroyed"), { code: "keys_unavailable" });
+			const found = await store.subjectRecords.find(record._id);
+			assert.equal(found?.kind === "opt_out" && found.ended, undefined);
+			assert.deepEqual(await store.ledgerWaiting.oldest(10), []);
+		});
+
+		it("a Vault that does not answer delays what blocks by no more than the patience for it", async () => {
+			const hanging = { put: () => new Promise<void>(() => undefined), forget: async () => undefined };
+			const before = performance.now();
+			await withLedger(store, hanging, { clock: () => clockMs, log }).subjectRecords.insert(optOutOf());
+			assert.ok(performance.now() - before < 5 * limits.ledgerPatienceMs);
+			assert.equal((await store.ledgerWaiting.oldest(10)).length, 1);
+			await ledgerAs("eraser").beat();
+		});
+
+		it("a folder on another disk has the entry at once, so that a lost store does not lose it", async () => {
+			const record = optOutOf();
+			const witness = createFileLedger(join(folder, database));
+			await storedAway(witness).subjectRecords.insert(record);
+			assert.ok(idsIn(await witness.all()).includes(record._id));
+			assert.equal((await store.ledgerWaiting.oldest(10)).length, 1, "and Vault still has to be told");
+			await ledgerAs("eraser").beat();
+		});
+
+		it("no beat says that the ledger is complete while something waits, and a restore finds what does", async () => {
+			const worker = ledgerAs("eraser");
+			await worker.beat();
+			const before = (await worker.knownUntil()) as number;
+			const entry = { _id: "not an id", kind: "cohort", at: 1 } as const;
+			await store.ledgerWaiting.add({ _id: "cohort/not an id", entry, at: 0 });
+			await assert.rejects(worker.beat());
+			assert.equal(await worker.knownUntil(), before);
+			assert.ok(idsIn(await ledgerAs("admin").all()).includes("not an id"));
+			await store.ledgerWaiting.remove("cohort/not an id");
+			await worker.beat();
+			assert.ok(((await worker.knownUntil()) as number) > before);
+		});
 	});
 
 	it("a store that is put back to an earlier beat is in quarantine, in every process, until a new life begins", async () => {

@@ -203,6 +203,7 @@ describe("store", () => {
 			[{ sendQueues: "q" }, undefined, "tenants"],
 			[{ nextCheckAt: { $lte: 1 } }, { nextCheckAt: 1 }, "tenants"],
 			[{ tenantId: "t" }, undefined, "cohorts"],
+			[{ at: { $gte: 0 } }, { at: 1 }, "ledgerWaiting"],
 			[{ tenantId: "t" }, undefined, "apiKeys"],
 			[{ nextCheckAt: { $lte: 1 } }, { nextCheckAt: 1 }, "policyProposals"],
 			[{ state: "published" }, { createdAt: -1 }, "policyProposals"],
