@@ -56,6 +56,37 @@ export const settings = {
 			.refine((ranges) => ranges.every((range) => ipaddr.isValidCIDR(range)), "not a list of ranges"),
 		doc: "Address ranges (CIDR, commas between them) that webhooks and outside issuers may be in though they are not public, like `10.20.0.0/16`; plain HTTP is for loopback within them only.",
 	},
+	LETHE_TRUSTED_PROXIES: {
+		schema: z
+			.string()
+			.regex(/^[\da-fA-F.:/]+(,[\da-fA-F.:/]+)*$/)
+			.optional(),
+		doc: "Addresses or networks, separated by commas, of the proxies whose `X-Forwarded-For` says where a caller is.",
+	},
+	LETHE_REQUESTS_IN_FLIGHT_MAX: {
+		schema: z.coerce.number().int().min(1).max(100_000).default(512),
+		doc: "Requests that one API process has under way at once; more are answered 503.",
+	},
+	LETHE_CONNECTIONS_MAX: {
+		schema: z.coerce.number().int().min(1).max(100_000).default(4096),
+		doc: "Connections that one API process holds open at once; more are closed.",
+	},
+	LETHE_KEY_REQUESTS_PER_SECOND: {
+		schema: perSecond.default(1000),
+		doc: "Requests a second of one API key; more are answered 429.",
+	},
+	LETHE_TENANT_REQUESTS_PER_SECOND: {
+		schema: perSecond.default(2000),
+		doc: "Requests a second of one tenant; more are answered 429.",
+	},
+	LETHE_ADDRESS_REQUESTS_PER_SECOND: {
+		schema: perSecond.default(2000),
+		doc: "Requests a second that one API process takes from one address; more are answered 429.",
+	},
+	LETHE_FAILED_AUTHENTICATIONS_PER_MINUTE: {
+		schema: perSecond.default(600),
+		doc: "Failures to authenticate a minute from one address that are answered 401, the later the slower; more are answered 429.",
+	},
 	LETHE_EVIDENCE_ORIGIN: {
 		schema: z
 			.string()
@@ -174,6 +205,15 @@ export function loadConfig(environment: Record<string, string | undefined> = pro
 			port: read("LETHE_API_PORT"),
 			publicUrl: read("LETHE_PUBLIC_URL"),
 			url: read("LETHE_API_URL"),
+			trustedProxies: read("LETHE_TRUSTED_PROXIES")?.split(",") ?? [],
+			connectionsMax: read("LETHE_CONNECTIONS_MAX"),
+			requestLimits: {
+				requestsInFlightMax: read("LETHE_REQUESTS_IN_FLIGHT_MAX"),
+				keyRequestsPerSecond: read("LETHE_KEY_REQUESTS_PER_SECOND"),
+				tenantRequestsPerSecond: read("LETHE_TENANT_REQUESTS_PER_SECOND"),
+				addressRequestsPerSecond: read("LETHE_ADDRESS_REQUESTS_PER_SECOND"),
+				failedAuthenticationsPerMinute: read("LETHE_FAILED_AUTHENTICATIONS_PER_MINUTE"),
+			},
 		},
 		outbound: { allowed: read("LETHE_OUTBOUND_ALLOWED") },
 		evidence: { origin: read("LETHE_EVIDENCE_ORIGIN"), witnessFile: read("LETHE_EVIDENCE_WITNESS_FILE") },

@@ -22,6 +22,7 @@ import { withLedger } from "./adapters/ledger/withLedger.ts";
 import { connectMongo } from "./adapters/mongo/connection.ts";
 import { createStore, type Store } from "./adapters/mongo/store.ts";
 import { createOutboundHttp } from "./adapters/outboundHttp.ts";
+import { createRequestCounts } from "./adapters/redis/requestCounts.ts";
 import { createSendQueues } from "./adapters/redis/sendQueues.ts";
 import { createSendWorker } from "./adapters/redis/sendWorker.ts";
 import { connectTemporal, createRuns, dataConverter } from "./adapters/temporal/client.ts";
@@ -129,6 +130,11 @@ export async function createDeps(config: Config, name: ProcessName) {
 		identity,
 	});
 	const sendQueues = createSendQueues({ url: required(config.redis.url, "REDIS_URL"), prefix: config.redis.prefix });
+	const requestCounts = createRequestCounts({
+		url: required(config.redis.url, "REDIS_URL"),
+		prefix: config.redis.prefix,
+		monotonic,
+	});
 	// The worker opens wrapped keys by the one role, and makes new ones by the other.
 	const opening = createCohortKeys({ vault: vaultFor(by.opening) });
 	const making = createCohortKeys({ vault: vaultFor(by.making) });
@@ -195,6 +201,9 @@ export async function createDeps(config: Config, name: ProcessName) {
 		packs: policies,
 		publish: createPublish({ clock, ids, policies, store, runs }),
 		sendQueues,
+		requestCounts,
+		requestLimits: config.api.requestLimits,
+		trustedProxies: config.api.trustedProxies,
 		segmentsPerSecondDefault: config.sender.ratePerSecondDefault,
 		/** Works one send queue with this process's connections. */
 		openSendWorker: (
@@ -245,6 +254,7 @@ export async function createDeps(config: Config, name: ProcessName) {
 			await Promise.all([sending.close(), verifying.close()]);
 			await Promise.all([handOvers.close(), outbound.close()]);
 			for (const client of vault.values()) await client.close();
+			requestCounts.close();
 			await Promise.allSettled([sendQueues.close(), temporal.connection.close(), store.close()]);
 		},
 	};

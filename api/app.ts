@@ -14,6 +14,9 @@ import { createMetrics } from "./metrics.ts";
 import { addAuth } from "./plugins/auth.ts";
 import { addEvidence } from "./plugins/evidence.ts";
 import { addIdempotency } from "./plugins/idempotency.ts";
+import { shedOverload } from "./plugins/overload.ts";
+import { createProblem } from "./plugins/problem.ts";
+import { addAddressLimit, addRequestLimits, slowFailures } from "./plugins/requestLimits.ts";
 import { routeRoles } from "./roles.ts";
 import { addBatches } from "./routes/batches.ts";
 import { takeRawBodies } from "./routes/callbacks/callbacks.ts";
@@ -61,6 +64,7 @@ export async function createApp(deps: ApiDeps) {
 			reply.elapsedTime / 1000,
 		);
 	});
+	addAddressLimit(app, deps);
 	await addDocs(app, deps.publicUrl);
 
 	addErrorPages(app);
@@ -69,14 +73,19 @@ export async function createApp(deps: ApiDeps) {
 		await addScope(app, prefix, (scope) => addOperations(scope, { ...deps, metrics }));
 	}
 	await addScope(app, "/v1", (scope) => {
+		// What carriers tell has room of its own: a flood at the door keeps no receipt out.
+		shedOverload(scope, deps.requestLimits);
 		refuseQuarantined(scope, deps);
 		takeRawBodies(scope);
 		addReceipts(scope, { ...deps, metrics });
 		addInbound(scope, { ...deps, metrics });
 	});
 	await addScope(app, "/v1", (scope) => {
+		shedOverload(scope, deps.requestLimits);
 		refuseQuarantined(scope, deps);
+		slowFailures(scope, deps, createProblem(deps));
 		addAuth(scope, [createApiKeyAuthenticator(deps)], routeRoles);
+		addRequestLimits(scope, deps);
 		addIdempotency(scope, deps);
 		addEvidence(scope, deps);
 		addCreateMessage(scope, { ...deps, metrics });
@@ -131,8 +140,8 @@ async function addDocs(app: Instance, publicUrl: string): Promise<void> {
 		},
 		transform: (route) => {
 			const { schema: plain, url } = jsonSchemaTransform(route);
-			const schema = describeHeaders(plain);
 			const secured = Boolean(route.route.config?.roles);
+			const schema = describeHeaders(plain, secured);
 			return { schema: secured ? { ...schema, security: [{ apiKey: [] }] } : schema, url };
 		},
 		transformObject: jsonSchemaTransformObject,

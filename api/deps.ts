@@ -6,6 +6,7 @@ import type { Cohorts } from "../adapters/cohorts.ts";
 import type { ExportSeal } from "../adapters/exportSeal.ts";
 import type { Quarantine } from "../adapters/ledger/quarantine.ts";
 import type { Store } from "../adapters/mongo/store.ts";
+import type { RequestCounts } from "../adapters/redis/requestCounts.ts";
 import type { SendQueues } from "../adapters/redis/sendQueues.ts";
 import type { Runs } from "../adapters/temporal/client.ts";
 import type { Encryption } from "../adapters/vault/encryption.ts";
@@ -44,6 +45,17 @@ export type ApiDeps = {
 	/** Enters acts into the evidence log, before they are done. */
 	evidence: Pick<Evidence, "append">;
 	sendQueues: Pick<SendQueues, "live">;
+	requestCounts: Pick<RequestCounts, "take">;
+	/** How often callers may come, and how many may be served at once. */
+	requestLimits: {
+		requestsInFlightMax: number;
+		keyRequestsPerSecond: number;
+		tenantRequestsPerSecond: number;
+		addressRequestsPerSecond: number;
+		failedAuthenticationsPerMinute: number;
+	};
+	/** Addresses of the proxies that are believed about who calls; none means that whoever connects calls. */
+	trustedProxies: string[];
 	evidenceExports: EvidenceExports;
 	/** Whether this process may work at all. */
 	quarantine: Pick<Quarantine, "check">;

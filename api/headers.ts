@@ -24,6 +24,12 @@ type Described = { type: "string"; description: string; enum?: string[] };
 const onEvery: Record<string, Described> = {
 	"x-request-id": { type: "string", description: "Finds this request in the logs." },
 };
+const onAuthenticated: Record<string, Described> = {
+	"ratelimit-limit": { type: "string", description: "Requests in each window, of the limit that is nearest." },
+	"ratelimit-remaining": { type: "string", description: "Requests left in this window." },
+	"ratelimit-reset": { type: "string", description: "Seconds until the window ends." },
+	"ratelimit-policy": { type: "string", description: "That limit, and its window in seconds." },
+};
 const onProblem: Record<string, Described> = {
 	"retry-after": { type: "string", description: "Seconds to wait, where a repeat may succeed." },
 };
@@ -41,14 +47,25 @@ type RouteSchema = {
 };
 
 /** A route's schema for the document: its headers by their usual names, and those of its answers. */
-export function describeHeaders<Schema extends object | undefined>(schema: Schema): Schema {
+export function describeHeaders<Schema extends object | undefined>(schema: Schema, secured: boolean): Schema {
 	if (schema === undefined) return schema;
 	const { headers, response } = schema as RouteSchema;
 	const read = headers?.properties ?? {};
 	const returned = Object.assign({}, ...Object.keys(read).map((name) => inReturn[name])) as Record<string, Described>;
 	const answers = Object.entries(response ?? {}).map(([status, answer]) => {
 		const isProblem = /^[45]/.test(status);
-		return [status, { ...answer, headers: named({ ...onEvery, ...returned, ...(isProblem ? onProblem : {}) }) }];
+		return [
+			status,
+			{
+				...answer,
+				headers: named({
+					...onEvery,
+					...(secured ? onAuthenticated : {}),
+					...returned,
+					...(isProblem ? onProblem : {}),
+				}),
+			},
+		];
 	});
 	return {
 		...schema,

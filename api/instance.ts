@@ -4,7 +4,7 @@ import { STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
 import Fastify, { type FastifyError, type FastifyInstance } from "fastify";
 import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from "fastify-type-provider-zod";
-import { errorCatalogue, LetheError } from "../domain/errors.ts";
+import { type ErrorCode, LetheError } from "../domain/errors.ts";
 import { limits } from "../domain/limits.ts";
 import type { ApiDeps } from "./deps.ts";
 import { createProblem, problemType } from "./plugins/problem.ts";
@@ -12,30 +12,37 @@ import { createProblem, problemType } from "./plugins/problem.ts";
 export type Instance = ReturnType<typeof createInstance>;
 
 const pathCharactersMax = 128;
-const requestMs = 30_000;
 const keepAliveMs = 65_000;
+const socketErrors: Record<string, ErrorCode> = {
+	ERR_HTTP_REQUEST_TIMEOUT: "request_timeout",
+	HPE_HEADER_OVERFLOW: "headers_too_large",
+};
 
 /** A Fastify instance with no routes. It has no logger of its own: Fastify's lines quote URLs and raw packets. */
-export function createInstance(deps: Pick<ApiDeps, "log" | "ids" | "publicUrl">) {
+export function createInstance(deps: Pick<ApiDeps, "log" | "ids" | "publicUrl" | "trustedProxies">) {
 	const problem = createProblem(deps);
 
 	// Broken HTTP never becomes a request; what arrived is not logged, only what Node calls it.
 	function refuseSocket(error: { code?: string }, socket: Socket): void {
 		deps.log.debug({ code: error.code }, "client error");
 		if (!socket.writable || socket.bytesWritten > 0) return void socket.destroy();
-		const late = error.code === "ERR_HTTP_REQUEST_TIMEOUT";
-		const status = late ? 408 : error.code === "HPE_HEADER_OVERFLOW" ? 431 : errorCatalogue.invalid_request.status;
-		const document = problem.document(new LetheError("invalid_request"), deps.ids.random("request"));
-		const body = JSON.stringify({ ...document, status });
+		const document = problem.document(
+			new LetheError(socketErrors[error.code ?? ""] ?? "invalid_request"),
+			deps.ids.random("request"),
+		);
+		const { status } = document;
+		const body = JSON.stringify(document);
 		const head = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\ncontent-type: ${problemType}\r\nconnection: close`;
 		socket.end(`${head}\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
 	}
 
 	const app = Fastify({
 		logger: false,
-		trustProxy: false,
+		trustProxy: deps.trustedProxies.length > 0 ? deps.trustedProxies : false,
 		bodyLimit: limits.bodyBytesMax,
-		requestTimeout: requestMs,
+		http: { maxHeaderSize: limits.headerBytesMax, headersTimeout: limits.headersMsMax },
+		requestTimeout: limits.requestMsMax,
+		connectionTimeout: limits.socketIdleMsMax,
 		keepAliveTimeout: keepAliveMs,
 		forceCloseConnections: "idle",
 		return503OnClosing: false,

@@ -20,6 +20,7 @@ async function run(): Promise<void> {
 	const deps = await createDeps(config, "api");
 	await deps.evidence.append([{ type: "process_started", code: "api", by: "engine" }]);
 	const app = await createApp(deps);
+	app.server.maxConnections = config.api.connectionsMax;
 	let ending = false;
 	// Stops listening, finishes what is under way, then lets go of the servers.
 	const end = async (): Promise<void> => {

@@ -115,8 +115,15 @@ export const errorCatalogue = {
 		retryable: true,
 		title: "The export is not made yet: is a worker running? Ask again.",
 	},
+	headers_too_large: { status: 431, retryable: false, title: "The request's headers are larger than this API takes." },
+	request_timeout: { status: 408, retryable: true, title: "The request did not arrive whole in time." },
 	no_route: { status: 422, retryable: false, title: "No send queue serves this tenant and destination." },
 	rate_limited: { status: 429, retryable: true, title: "Too many requests; wait as Retry-After says." },
+	overloaded: {
+		status: 503,
+		retryable: true,
+		title: "As much is under way here as this process bears; nothing was done with this request.",
+	},
 	internal: { status: 500, retryable: true, title: "Something failed inside; the request id names it in the logs." },
 	quarantined: {
 		status: 503,

@@ -8,6 +8,19 @@ export const limits = {
 	idempotencyKeyCharactersMax: 128,
 	pageItemsMax: 100,
 	startsInFlightMax: 64,
+	headerBytesMax: 16 * 1024,
+	// What slow callers may keep open: headers come within this, a whole request within that, an idle socket ends.
+	headersMsMax: 10_000,
+	requestMsMax: 30_000,
+	socketIdleMsMax: 90_000,
+	// Bodies that one process has taken in and not yet answered; of batches, which grow most, also their number.
+	bytesInFlightMax: 32 * 1024 * 1024,
+	batchesInFlightMax: 32,
+	// Failures to authenticate from one address within a minute: the first are not slowed, each further one longer.
+	failuresFreeMax: 20,
+	failureStepMs: 20,
+	failureDelayMsMax: 2_000,
+	slowedFailuresMax: 64,
 
 	// a submission
 	submissionMessagesMax: 500,

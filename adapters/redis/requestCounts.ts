@@ -1,0 +1,86 @@
+// Counts requests against limits in Redis, which all processes share, and in memory while Redis does not answer.
+
+import { Redis } from "ioredis";
+import { RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from "rate-limiter-flexible";
+
+/** At most `requests` in each window of `seconds`, of one key; `name` tells limits apart. */
+export type RequestLimit = { name: string; requests: number; seconds: number };
+
+/** What one more request made of the count: how many so far, and when the window ends. */
+export type RequestCount = { allowed: boolean; counted: number; remaining: number; resetMs: number };
+
+export type RequestCounts = ReturnType<typeof createRequestCounts>;
+
+// A Redis that answers later than this is not waited for by any request; then it is left alone for a while.
+const answerMsMax = 100;
+const leftAloneMs = 1_000;
+
+/**
+ * Counts below a prefix. Keys must hold ids or keyed hashes only. While Redis is away, slow or full each process counts
+ * for itself: the limits then hold a process, and never stand open.
+ */
+export function createRequestCounts(options: { url: string; prefix: string; monotonic: () => number }) {
+	const connection = new Redis(options.url, {
+		maxRetriesPerRequest: 0,
+		enableOfflineQueue: false,
+		// What several limits ask for one request goes out as one write.
+		enableAutoPipelining: true,
+		lazyConnect: true,
+		connectTimeout: 5_000,
+		commandTimeout: answerMsMax,
+		retryStrategy: (times) => Math.min(times * 100, 2_000),
+	});
+	connection.on("error", () => undefined);
+	const limiters = new Map<string, ReturnType<typeof createLimiters>>();
+	let awayUntil = 0;
+
+	function limitersOf(limit: RequestLimit) {
+		const name = `${limit.name}:${limit.requests}:${limit.seconds}`;
+		let found = limiters.get(name);
+		if (!found) {
+			found = createLimiters(connection, `${options.prefix}:requests:${limit.name}`, limit);
+			limiters.set(name, found);
+		}
+		return found;
+	}
+
+	return {
+		/** Counts one request of `key`; never throws, and never waits longer than a tenth of a second. */
+		async take(limit: RequestLimit, key: string): Promise<RequestCount> {
+			if (connection.status === "wait") void connection.connect().catch(() => undefined);
+			const { shared, own } = limitersOf(limit);
+			if (options.monotonic() >= awayUntil) {
+				try {
+					return toCount(limit, await shared.consume(key));
+				} catch (refused) {
+					if (refused instanceof RateLimiterRes) return toCount(limit, refused);
+					awayUntil = options.monotonic() + leftAloneMs;
+				}
+			}
+			return toCount(limit, await own.consume(key).catch((refused: RateLimiterRes) => refused));
+		},
+		close: () => connection.disconnect(),
+	};
+}
+
+function createLimiters(connection: Redis, keyPrefix: string, { requests, seconds }: RequestLimit) {
+	const limit = { keyPrefix, points: requests, duration: seconds };
+	return {
+		shared: new RateLimiterRedis({
+			...limit,
+			storeClient: connection,
+			rejectIfRedisNotReady: true,
+			// Whoever is past the limit is known to be until the window ends: a flood does not reach Redis.
+			inMemoryBlockOnConsumed: requests + 1,
+		}),
+		own: new RateLimiterMemory(limit),
+	};
+}
+
+function toCount({ requests }: RequestLimit, { consumedPoints, msBeforeNext }: RateLimiterRes): RequestCount {
+	// Past the limit the library may answer from memory, without a count.
+	const blocked = consumedPoints === 0;
+	const allowed = !blocked && consumedPoints <= requests;
+	const counted = blocked ? requests + 1 : consumedPoints;
+	return { allowed, counted, remaining: Math.max(0, requests - counted), resetMs: Math.max(0, msBeforeNext) };
+}

@@ -1,0 +1,113 @@
+// How often a caller may come: by address before anything of a request is read, then by key, tenant and route.
+
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { RateLimiterMemory, type RateLimiterRes } from "rate-limiter-flexible";
+import type { RequestCount, RequestLimit } from "../../adapters/redis/requestCounts.ts";
+import { errorCatalogue, LetheError } from "../../domain/errors.ts";
+import { limits } from "../../domain/limits.ts";
+import type { ApiDeps } from "../deps.ts";
+import type { createProblem } from "./problem.ts";
+
+declare module "fastify" {
+	interface FastifyContextConfig {
+		/** A costly route: how often one key may ask for it a minute. */
+		requestsPerMinuteMax?: number;
+	}
+}
+
+type LimitDeps = Pick<ApiDeps, "requestCounts" | "requestLimits">;
+
+/**
+ * Bounds what one address may ask of this process, whoever it is. In memory: what it costs to refuse a flood must not
+ * grow with the flood, and an address is nobody else's business.
+ */
+export function addAddressLimit(app: FastifyInstance, { requestLimits }: Pick<LimitDeps, "requestLimits">): void {
+	const requests = requestLimits.addressRequestsPerSecond;
+	const counter = new RateLimiterMemory({ points: requests, duration: 1 });
+	app.addHook("onRequest", async (request, reply) => {
+		const count = await counter.consume(request.ip).catch((refused: RateLimiterRes) => refused);
+		if (count.consumedPoints > requests) refuse(reply, count.msBeforeNext);
+	});
+}
+
+/** Bounds what a key, its tenant and a key on a costly route may ask of all processes together; add it after authentication. */
+export function addRequestLimits(app: FastifyInstance, { requestCounts, requestLimits }: LimitDeps): void {
+	const perKey = { name: "key", requests: requestLimits.keyRequestsPerSecond, seconds: 1 };
+	const perTenant = { name: "tenant", requests: requestLimits.tenantRequestsPerSecond, seconds: 1 };
+	app.addHook("onRequest", async (request, reply) => {
+		const { principal, routeOptions } = request;
+		const asked: [limit: RequestLimit, key: string][] = [
+			[perKey, principal.id],
+			[perTenant, principal.tenantId],
+		];
+		const perMinute = routeOptions.config.requestsPerMinuteMax;
+		const { operationId } = (routeOptions.schema ?? {}) as { operationId?: string };
+		if (perMinute !== undefined) {
+			asked.push([{ name: `route:${operationId}`, requests: perMinute, seconds: 60 }, principal.id]);
+		}
+		const counts = await Promise.all(
+			asked.map(async ([limit, key]) => ({ limit, count: await requestCounts.take(limit, key) })),
+		);
+		const tightest = counts.reduce((one, other) => (tightness(other.count) < tightness(one.count) ? other : one));
+		tell(reply, tightest.limit, tightest.count);
+		if (!tightest.count.allowed) refuse(reply, tightest.count.resetMs);
+	});
+}
+
+/**
+ * Slows whoever fails to prove who they are, by address, and after too many in a minute answers 429 in place of 401.
+ * Others behind the same address are not shut out: a key that is right still opens.
+ */
+export function slowFailures(
+	app: FastifyInstance,
+	deps: LimitDeps & Pick<ApiDeps, "hmac">,
+	problem: ReturnType<typeof createProblem>,
+): void {
+	const perAddress = { name: "failures", requests: requestLimitsOf(deps), seconds: 60 };
+	let slowed = 0;
+
+	// Redis is told a keyed hash: an address may be a person's.
+	async function count(request: FastifyRequest): Promise<RequestCount> {
+		const { mac } = await deps.hmac.mac("api-key", undefined, `address ${request.ip}`);
+		return deps.requestCounts.take(perAddress, mac);
+	}
+
+	app.setErrorHandler(async (error, request, reply) => {
+		if (!(error instanceof LetheError) || errorCatalogue[error.code].status !== 401) {
+			return problem.send(error, request, reply);
+		}
+		const { allowed, counted, resetMs } = await count(request);
+		if (!allowed || slowed >= limits.slowedFailuresMax) {
+			reply.header("retry-after", secondsOf(resetMs));
+			return problem.send(new LetheError("rate_limited"), request, reply);
+		}
+		slowed++;
+		await new Promise((resolve) => setTimeout(resolve, delayOf(counted)));
+		slowed--;
+		return problem.send(error, request, reply);
+	});
+}
+
+const requestLimitsOf = ({ requestLimits }: LimitDeps) => requestLimits.failedAuthenticationsPerMinute;
+
+/** Milliseconds that the n-th failure within a minute waits: the first few, somebody's mistakes, not at all. */
+function delayOf(failures: number): number {
+	return Math.min(Math.max(0, failures - limits.failuresFreeMax) * limits.failureStepMs, limits.failureDelayMsMax);
+}
+
+const tightness = ({ allowed, remaining }: RequestCount) => (allowed ? remaining : -1);
+const secondsOf = (ms: number) => String(Math.max(1, Math.ceil(ms / 1000)));
+
+// draft-ietf-httpapi-ratelimit-headers.
+function tell(reply: FastifyReply, limit: RequestLimit, { remaining, resetMs }: RequestCount): void {
+	reply
+		.header("ratelimit-limit", String(limit.requests))
+		.header("ratelimit-remaining", String(remaining))
+		.header("ratelimit-reset", secondsOf(resetMs))
+		.header("ratelimit-policy", `${limit.requests};w=${limit.seconds}`);
+}
+
+function refuse(reply: FastifyReply, resetMs: number): never {
+	reply.header("retry-after", secondsOf(resetMs));
+	throw new LetheError("rate_limited");
+}

@@ -1,0 +1,116 @@
+// Limits: counted for all processes in Redis and by each while that is away, told in headers, never standing open.
+
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { after, before, describe, it } from "node:test";
+import { createRequestCounts } from "../../../adapters/redis/requestCounts.ts";
+import type { ApiDeps } from "../../../api/deps.ts";
+import { until } from "../../harness/until.ts";
+import { createTestApi, type TestApi } from "../harness.ts";
+
+const requestLimits = {
+	requestsInFlightMax: 64,
+	keyRequestsPerSecond: 5,
+	tenantRequestsPerSecond: 8,
+	addressRequestsPerSecond: 100_000,
+	failedAuthenticationsPerMinute: 25,
+};
+const openCounts = (url = process.env.REDIS_URL as string, prefix = `t${randomBytes(6).toString("hex")}`) =>
+	createRequestCounts({ url, prefix, monotonic: () => performance.now() });
+
+describe("request limits", () => {
+	let api: TestApi;
+	let counts: ReturnType<typeof openCounts>;
+	let replaced: Partial<ApiDeps> = {};
+	before(async () => {
+		counts = openCounts();
+		replaced = { requestCounts: counts, requestLimits };
+		api = await createTestApi(() => replaced);
+	});
+	after(async () => {
+		await api.close();
+		counts.close();
+	});
+	const list = (key: string) => api.request(key, "GET", "/v1/messages");
+
+	it("bound a key, say so in every answer, and let it in again when the window ends", async () => {
+		const { key, tenantId } = await api.addTenant();
+		const { key: other } = await api.addKey(tenantId);
+		const first = await list(key);
+		assert.equal(first.status, 200);
+		assert.deepEqual(
+			["limit", "remaining", "reset", "policy"].map((name) => first.headers[`ratelimit-${name}`]),
+			["5", "4", "1", "5;w=1"],
+		);
+		const answers = await Promise.all(Array.from({ length: 30 }, () => list(key)));
+		const refused = answers.filter(({ status }) => status === 429);
+		assert.ok(refused.length >= 20, String(refused.length));
+		for (const { json, headers } of refused) {
+			assert.deepEqual([json.code, headers["retry-after"], headers["ratelimit-remaining"]], ["rate_limited", "1", "0"]);
+		}
+		await until(async () => (await list(key)).status === 200);
+		// One key's flood is not another's, until their tenant has had its own.
+		assert.equal((await list(other)).status, 200);
+	});
+
+	it("bound a tenant, whichever of its keys it comes by", async () => {
+		const { tenantId } = await api.addTenant();
+		const keys = await Promise.all([1, 2, 3].map(() => api.addKey(tenantId)));
+		const answers = await Promise.all(keys.flatMap(({ key }) => [1, 2, 3, 4].map(() => list(key))));
+		assert.ok(answers.filter(({ status }) => status === 200).length <= 2 * requestLimits.tenantRequestsPerSecond);
+		const refused = answers.filter(({ status }) => status === 429);
+		assert.ok(refused.length > 0);
+		assert.ok(refused.some(({ headers }) => headers["ratelimit-policy"] === "8;w=1"));
+	});
+
+	it("slow who fails to authenticate, then refuse, and let a right key of the same address in all the while", async () => {
+		const { key } = await api.addTenant();
+		const fail = () => list(`lethe_key_${randomBytes(24).toString("base64url")}`);
+		const statuses: number[] = [];
+		for (let count = 0; count < 28; count++) statuses.push((await fail()).status);
+		assert.deepEqual(new Set(statuses.slice(0, 25)), new Set([401]));
+		assert.deepEqual(new Set(statuses.slice(25)), new Set([429]));
+		const startedAt = performance.now();
+		const last = await fail();
+		assert.ok(Number(last.headers["retry-after"]) > 1 && performance.now() - startedAt < 1_000);
+		assert.equal((await list(key)).status, 200);
+	});
+
+	it("hold by each process alone while Redis is away, and are shared again when it is back", async () => {
+		const away = openCounts("redis://127.0.0.1:1");
+		const limit = { name: "x", requests: 2, seconds: 60 };
+		const taken = [];
+		for (let count = 0; count < 4; count++) taken.push((await away.take(limit, "k")).allowed);
+		assert.deepEqual(taken, [true, true, false, false]);
+		away.close();
+		const prefix = `t${randomBytes(6).toString("hex")}`;
+		const [one, two] = [openCounts(undefined, prefix), openCounts(undefined, prefix)];
+		// They connect when they are first asked.
+		await until(async () => {
+			const key = randomBytes(6).toString("hex");
+			return (await one.take(limit, key)).counted + (await two.take(limit, key)).counted === 3;
+		});
+		const shared = [await one.take(limit, "k"), await two.take(limit, "k"), await one.take(limit, "k")];
+		assert.deepEqual(
+			shared.map(({ allowed, counted }) => [allowed, counted]),
+			[
+				[true, 1],
+				[true, 2],
+				[false, 3],
+			],
+		);
+		one.close();
+		two.close();
+	});
+
+	it("bound an address before anything is looked up", async () => {
+		const flooded = await createTestApi(() => ({ requestLimits: { ...requestLimits, addressRequestsPerSecond: 3 } }));
+		const answers = await Promise.all(
+			Array.from({ length: 20 }, () => flooded.app.inject({ method: "GET", url: "/healthz" })),
+		);
+		const refused = answers.filter(({ statusCode }) => statusCode === 429);
+		assert.ok(refused.length >= 14);
+		assert.equal(refused[0]?.json().code, "rate_limited");
+		await flooded.close();
+	});
+});
