@@ -3,6 +3,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { pino } from "pino";
+import { createApiKeys } from "./adapters/apiKeys.ts";
 import { createBatcher } from "./adapters/batcher.ts";
 import type { CarrierFactory } from "./adapters/carriers/carrier.ts";
 import { createHandOvers } from "./adapters/carriers/handOver.ts";
@@ -163,6 +164,7 @@ export async function createDeps(config: Config, name: ProcessName) {
 	const open = { queues: store.sendQueues, secrets, clock, allowSimulator: config.environment !== "production" };
 	const sending = createQueueCarriers({ ...open, purpose: "send" });
 	const verifying = createQueueCarriers({ ...open, purpose: "callback" });
+	const proof = openEvidence(config, { clock, ids, store, vault: vaultOfKeys, signer });
 	const handOvers = createHandOvers({ url: config.api.url ?? config.api.publicUrl });
 	const outbound = createOutboundHttp(config.outbound);
 
@@ -189,7 +191,8 @@ export async function createDeps(config: Config, name: ProcessName) {
 		cohortKeyPeriodMs: config.keys.cohortPeriodMs,
 		limits: { purgeLagMsMax: config.purgeLagMsMax, keyPeriods: config.keys },
 		hmac,
-		...openEvidence(config, { clock, ids, store, vault: vaultOfKeys, signer }),
+		...proof,
+		apiKeys: createApiKeys({ ...shared, store, hmac, evidence: proof.evidence, ids }),
 		secrets,
 		exportSeal: createExportSeal(),
 		certificates: createCertificates({

@@ -29,7 +29,7 @@ export type AcceptDeps = Pick<ApiDeps, "clock" | "ids" | "encryption" | "cohorts
 export type Acceptance = { replayed: boolean; items: ({ message: Message } | { error: LetheError })[] };
 
 /** Who sends: a principal, or the engine itself where it answers a recipient. */
-type Sender = Pick<Principal, "id" | "tenantId">;
+type Sender = Pick<Principal, "id" | "tenantId" | "categories">;
 
 type Request = {
 	principal: Sender;
@@ -59,7 +59,8 @@ export function createAccept(deps: AcceptDeps) {
 	const compose = createCompose(deps);
 
 	async function prepare(index: number, request: Request, tenant: TenantDocument, now: number): Promise<Item> {
-		const input = await compose(tenant._id, request.inputs[index] as MessageInput);
+		const asked = await compose(tenant._id, request.inputs[index] as MessageInput);
+		const input = requireCategory(request.principal, asked);
 		const judgement = await judge.judge(input, tenant, now, { reserve: true, reply: request.reply });
 		try {
 			judge.requireAllowed(judgement, input);
@@ -129,11 +130,17 @@ export function createAccept(deps: AcceptDeps) {
 		/** What the policies would say, and what the text would cost; nothing is stored. */
 		async tryOut(principal: Sender, asked: MessageInput) {
 			const tenant = await readActive(principal);
-			const input = await compose(tenant._id, asked);
+			const input = requireCategory(principal, await compose(tenant._id, asked));
 			const { decision } = await judge.judge(input, tenant, deps.clock());
 			return { decision, ...segmentText(input.body.reveal()) };
 		},
 	};
+}
+
+/** The same input. @throws LetheError category_refused when its category is not among those that the principal may send */
+function requireCategory({ categories }: Sender, input: ComposedInput): ComposedInput {
+	if (categories && !categories.includes(input.category)) throw new LetheError("category_refused");
+	return input;
 }
 
 /** False when the messages were accepted before. */

@@ -18,6 +18,7 @@ import { shedOverload } from "./plugins/overload.ts";
 import { createProblem } from "./plugins/problem.ts";
 import { addAddressLimit, addRequestLimits, slowFailures } from "./plugins/requestLimits.ts";
 import { routeRoles } from "./roles.ts";
+import { addApiKeys } from "./routes/apiKeys.ts";
 import { addBatches } from "./routes/batches.ts";
 import { takeRawBodies } from "./routes/callbacks/callbacks.ts";
 import { addInbound } from "./routes/callbacks/inbound.ts";
@@ -84,7 +85,7 @@ export async function createApp(deps: ApiDeps) {
 		shedOverload(scope, deps.requestLimits);
 		refuseQuarantined(scope, deps);
 		slowFailures(scope, deps, createProblem(deps));
-		addAuth(scope, [createApiKeyAuthenticator(deps)], routeRoles);
+		addAuth(scope, [createApiKeyAuthenticator({ ...deps, metrics })], routeRoles);
 		addRequestLimits(scope, deps);
 		addIdempotency(scope, deps);
 		addEvidence(scope, deps);
@@ -107,6 +108,7 @@ export async function createApp(deps: ApiDeps) {
 		addExportRequest(scope, deps);
 		addRequestRecords(scope, deps);
 		addQueues(scope, deps);
+		addApiKeys(scope, deps);
 		addEvidenceLog(scope, deps);
 	});
 	refuseOtherMethods(app, known);

@@ -1,6 +1,7 @@
 // What the door needs of the house; each part of it takes only its own share.
 
 import type { Logger } from "pino";
+import type { ApiKeys } from "../adapters/apiKeys.ts";
 import type { Carrier } from "../adapters/carriers/carrier.ts";
 import type { Cohorts } from "../adapters/cohorts.ts";
 import type { ExportSeal } from "../adapters/exportSeal.ts";
@@ -41,6 +42,7 @@ export type ApiDeps = {
 	publish: Pick<Publish, "read" | "propose" | "check" | "simulate" | "approve" | "publish" | "withdraw">;
 	runs: Pick<Runs, "startSoon" | "settleSoon" | "wakeRequestSoon">;
 	/** A queue's carrier, opened with that queue's callback secrets only; undefined for an unknown queue. */
+	apiKeys: ApiKeys;
 	carriers: { verifier: (sendQueue: string) => Promise<Carrier | undefined> };
 	/** Enters acts into the evidence log, before they are done. */
 	evidence: Pick<Evidence, "append">;

@@ -28,6 +28,13 @@ export function createMetrics() {
 		registers: [registry],
 	});
 
+	const credentialAlerts = new Counter({
+		name: "lethe_credential_alerts_total",
+		help: "Uses of credentials that may have leaked, by what tells so.",
+		labelNames: ["reason"],
+		registers: [registry],
+	});
+
 	/** A figure that is read when it is asked for; none while that fails. */
 	function watch(name: string, help: string, read: () => Promise<number>): void {
 		new Gauge({
@@ -44,6 +51,7 @@ export function createMetrics() {
 		watch,
 		countAcceptance: (category: string, result: string) => acceptances.inc({ category, result }),
 		countCallback: (carrier: string, result: string) => callbacks.inc({ carrier, result }),
+		countCredentialAlert: (reason: string) => credentialAlerts.inc({ reason }),
 		observeRequest: (method: string, route: string, status: number, seconds: number) =>
 			requests.observe({ method, route, status }, seconds),
 		contentType: registry.contentType,

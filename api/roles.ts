@@ -65,6 +65,12 @@ export const routeRoles: Readonly<Record<string, readonly Role[]>> = {
 	"GET /v1/evidence/growth": ["compliance", "auditor"],
 	"GET /v1/evidence/export": ["compliance", "auditor"],
 
+	"POST /v1/api-keys": ["admin"],
+	"GET /v1/api-keys": ["admin", "auditor"],
+	"GET /v1/api-keys/:id": ["admin", "auditor"],
+	"POST /v1/api-keys/:id/rotate": ["admin"],
+	"POST /v1/api-keys/:id/revoke": ["admin"],
+
 	"GET /v1/queues": ["operator", "admin"],
 	"POST /v1/queues/:id/pause": ["operator", "admin"],
 	"POST /v1/queues/:id/resume": ["operator", "admin"],

@@ -498,7 +498,7 @@ function mergeShared<Shared extends Texted & { variables?: object | undefined },
 }
 
 /** Fields that several rooms' shapes share. */
-export const fields = { time, word, opaque, number };
+export const fields = { time, duration, word, opaque, number };
 
 /** How every list is paged. */
 export const pageQuery = {

@@ -2,20 +2,24 @@
 
 import { text } from "node:stream/consumers";
 import { Command, InvalidArgumentError, Option } from "commander";
+import ipaddr from "ipaddr.js";
 import { z } from "zod";
 import type { SendQueueDocument } from "../adapters/mongo/models.ts";
 import { isWord } from "../audit/entry.ts";
+import { limits } from "../domain/limits.ts";
 import { categories } from "../domain/message.ts";
 import { roles } from "../domain/roles.ts";
 import { withoutUndefined } from "../domain/withoutUndefined.ts";
 import { parseCountry, tenantCommand } from "./admin/tenant.ts";
 import { withDeps } from "./admin/withDeps.ts";
-import { createApiKey, prepare, putSendQueue, revokeApiKey, setGovernance } from "./administer.ts";
+import { createApiKey, prepare, putSendQueue, setGovernance } from "./administer.ts";
 
 const secretsSchema = z.strictObject({
 	send: z.record(z.string(), z.string()),
 	callback: z.record(z.string(), z.string()),
 });
+
+const dayMs = 24 * 3600_000;
 
 /** Each prints one JSON object. Exit 0: done; 1: there was nothing to do it to; 2: it can't be done as asked. */
 export function adminCommand(): Command {
@@ -45,18 +49,19 @@ export function adminCommand(): Command {
 		.requiredOption("--tenant <id>", "tenant it acts for")
 		.requiredOption("--name <name>", "what people call it")
 		.addOption(new Option("--role <role...>", "what it may do").choices(roles).default(["sender"]))
-		.action((options) =>
-			withDeps((deps) => createApiKey(deps, { tenantId: options.tenant, name: options.name, roles: options.role })),
-		);
-	add("revoke", "Revoke an API key at once.")
-		.argument("<id>", "id of the key")
-		.action((id: string) =>
-			withDeps(async (deps) => {
-				const revoked = await revokeApiKey(deps, id);
-				if (!revoked) process.exitCode = 1;
-				return { revoked };
+		.addOption(new Option("--category <name...>", "the only categories that it may send").choices(categories))
+		.option("--address <range...>", "the only networks that it may be used from, CIDR", collectRange)
+		.option("--days <number>", "how long it lives", parseDays)
+		.action(({ tenant: tenantId, name, role: roles, category, address: addresses, days }) =>
+			withDeps((deps) => {
+				const expiresAt = days === undefined ? undefined : deps.clock() + days * dayMs;
+				const given = withoutUndefined<Parameters<typeof createApiKey>[1]>({
+					...{ tenantId, name, roles, categories: category, addresses, expiresAt },
+				});
+				return createApiKey(deps, given);
 			}),
 		);
+	addKeyCommands(add);
 	addQueue(add);
 	return admin;
 }
@@ -99,6 +104,52 @@ function addQueue(add: (name: string, description: string) => Command): void {
 				return { sendQueue: _id };
 			}),
 		);
+}
+
+/** What becomes of a key that there is. */
+function addKeyCommands(add: (name: string, description: string) => Command): void {
+	add("rotate", "Give an API key a new text, shown once; the one before goes on for a while.")
+		.argument("<id>", "id of the key")
+		.option("--overlap-hours <number>", "how long the text before goes on; 0 ends it now", parseHours, 24)
+		.action((id: string, { overlapHours }: { overlapHours: number }) =>
+			withDeps(async (deps) => {
+				const found = await deps.store.apiKeys.find(id);
+				if (!found) process.exitCode = 1;
+				if (!found) return { rotated: false };
+				const { apiKey } = await deps.apiKeys.rotate("admin", found, overlapHours * 3600_000);
+				return { id, apiKey };
+			}),
+		);
+	add("revoke", "Revoke an API key at once.")
+		.argument("<id>", "id of the key")
+		.action((id: string) =>
+			withDeps(async (deps) => {
+				const found = await deps.store.apiKeys.find(id);
+				const revoked = found !== undefined && (await deps.apiKeys.revoke("admin", found));
+				if (!revoked) process.exitCode = 1;
+				return { revoked };
+			}),
+		);
+}
+
+function collectRange(range: string, before: string[] = []): string[] {
+	if (!ipaddr.isValidCIDR(range))
+		throw new InvalidArgumentError("Give a network such as 192.0.2.0/24 or 2001:db8::/32.");
+	return [...before, range];
+}
+
+function parseDays(text: string): number {
+	const days = Number(text);
+	if (!Number.isInteger(days) || days < 1 || days > 3650) throw new InvalidArgumentError("Give 1 to 3650.");
+	return days;
+}
+
+function parseHours(text: string): number {
+	const hours = Number(text);
+	if (!Number.isInteger(hours) || hours < 0 || hours > limits.rotationOverlapMsMax / 3600_000) {
+		throw new InvalidArgumentError("Give 0 to 720.");
+	}
+	return hours;
 }
 
 // The text may be half a secret: nothing of it is repeated.

@@ -1,7 +1,6 @@
 // What an administrator does: the stores made ready, tenants with their keys, send queues with their secrets, API keys
 // shown once.
 
-import { randomBytes } from "node:crypto";
 import type { SendQueueDocument, TenantDocument } from "../adapters/mongo/models.ts";
 import type { Deps } from "../deps.ts";
 
@@ -61,32 +60,16 @@ export async function setGovernance(
  * @throws Error when the tenant does not exist
  */
 export async function createApiKey(
-	deps: AdminDeps,
-	options: { tenantId: string; name: string; roles: string[]; expiresAt?: number },
+	deps: Pick<Deps, "store" | "apiKeys">,
+	options: Parameters<Deps["apiKeys"]["issue"]>[1],
 ): Promise<{ id: string; apiKey: string }> {
 	if (!(await deps.store.tenants.find(options.tenantId))) {
 		throw new Error(
 			`there is no tenant ${options.tenantId}. Create it with \`lethe admin tenant create\`, or correct its id.`,
 		);
 	}
-	const apiKey = `lethe_key_${randomBytes(32).toString("base64url")}`;
-	const { mac, version } = await deps.hmac.mac("api-key", undefined, apiKey);
-	const id = deps.ids.random("apiKey");
-	const { tenantId, roles: granted } = options;
-	await deps.evidence.append([{ type: "api_key_created", code: granted.join("."), tenantId, about: id, by }]);
-	await deps.store.apiKeys.insert({ _id: id, mac, macVersion: version, createdAt: deps.clock(), ...options });
-	return { id, apiKey };
-}
-
-/** Revokes an API key at once; false when there is none of that id. */
-export async function revokeApiKey(
-	deps: Pick<AdminDeps, "store" | "clock" | "evidence">,
-	id: string,
-): Promise<boolean> {
-	const found = await deps.store.apiKeys.find(id);
-	if (!found) return false;
-	await deps.evidence.append([{ type: "api_key_revoked", tenantId: found.tenantId, about: id, by }]);
-	return deps.store.apiKeys.revoke(id, deps.clock());
+	const { document, apiKey } = await deps.apiKeys.issue(by, options);
+	return { id: document._id, apiKey };
 }
 
 /**

@@ -3,14 +3,29 @@
 /** code → HTTP status, whether the same request may succeed later, and the only sentence that leaves the process. */
 export const errorCatalogue = {
 	invalid_request: { status: 400, retryable: false, title: "The request does not match its schema." },
-	unauthenticated: { status: 401, retryable: false, title: "The API key is missing, unknown, expired or revoked." },
+	unauthenticated: {
+		status: 401,
+		retryable: false,
+		title: "The credentials are missing, unknown, expired or revoked.",
+	},
 	forbidden: { status: 403, retryable: false, title: "This principal's roles do not allow this." },
+	address_refused: {
+		status: 403,
+		retryable: false,
+		title: "These credentials may not be used from this address.",
+	},
+	category_refused: { status: 403, retryable: false, title: "These credentials may not send this category." },
 	not_found: { status: 404, retryable: false, title: "No such object for this tenant." },
 	method_not_allowed: { status: 405, retryable: false, title: "This route does not take that method." },
 	not_cancellable: {
 		status: 409,
 		retryable: false,
 		title: "The message has left the states in which it can be cancelled.",
+	},
+	key_changed: {
+		status: 409,
+		retryable: false,
+		title: "The key was revoked, or rotated by somebody else meanwhile: read it again.",
 	},
 	idempotency_in_progress: {
 		status: 409,

@@ -45,6 +45,8 @@ const otherActs = [
 	"send_queue_resumed",
 	"api_key_created",
 	"api_key_revoked",
+	"api_key_rotated",
+	"credential_alert",
 	"consent_recorded",
 	"consent_withdrawn",
 	"opt_out_recorded",

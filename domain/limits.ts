@@ -110,6 +110,12 @@ export const limits = {
 	suspendedCheckMs: 60_000,
 	leavingCheckMs: 5_000,
 
+	// credentials
+	addressRangesMax: 64,
+	// Of the networks that a key came from, so many are remembered.
+	networksSeenMax: 64,
+	rotationOverlapMsMax: 30 * 24 * 3600_000,
+
 	// keys
 	wrappingKeyUsesMax: 2 ** 24,
 	wrappingKeyAgeMsMax: 15 * 60_000,

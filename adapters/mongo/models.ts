@@ -89,16 +89,32 @@ export type IdempotencyDocument = {
 /** How far this store has come; the ledger outside knows as well. */
 export type EpochDocument = Epoch & { _id: string };
 
-export type ApiKeyDocument = {
-	_id: string;
+/** What a machine may do for a tenant, and from where. */
+export type Grant = {
 	tenantId: string;
-	mac: string;
-	macVersion: number;
 	roles: string[];
+	/** The only categories that it may send; absent means any. */
+	categories?: Category[];
+	/** The only networks that it may come from, CIDR; absent means any. */
+	addresses?: string[];
+};
+
+/** A keyed hash of an API key's text; `endsAt` once it was rotated out. */
+export type ApiKeySecret = { mac: string; macVersion: number; createdAt: number; endsAt?: number };
+
+export type ApiKeyDocument = Grant & {
+	_id: string;
+	/** The newest first. */
+	secrets: ApiKeySecret[];
 	name: string;
 	createdAt: number;
+	createdBy: string;
 	expiresAt?: number;
 	revokedAt?: number;
+	/** To the minute. */
+	lastUsedAt?: number;
+	/** Keyed hashes of the networks that it came from. */
+	seenFrom?: string[];
 };
 
 export type TenantDocument = {
@@ -175,7 +191,7 @@ const collections = {
 	purgePages: [{ cohortId: 1 }],
 	certificates: [{ tenantId: 1, about: 1, issuedAt: -1, _id: -1 }],
 	idempotencyKeys: [{ eraseBy: 1 }],
-	apiKeys: [{ mac: 1 }, { tenantId: 1 }],
+	apiKeys: [{ "secrets.mac": 1 }, { tenantId: 1, createdAt: -1, _id: -1 }],
 	epochs: [],
 	ledgerWaiting: [{ at: 1 }],
 	tenants: [{ sendQueues: 1 }, { nextCheckAt: 1 }],

@@ -227,14 +227,38 @@ function createApiKeyStore(collection: mongo.Collection<ApiKeyDocument>) {
 		find: (id: string) => guardStore(async () => (await collection.findOne({ _id: id })) ?? undefined),
 		/** The key whose hash under any live key version this is. */
 		findByMacs: (macs: string[]) =>
-			guardStore(async () => (await collection.findOne({ mac: { $in: macs } })) ?? undefined),
+			guardStore(async () => (await collection.findOne({ "secrets.mac": { $in: macs } })) ?? undefined),
 		revoke: (id: string, now: number) =>
 			guardStore(
 				async () => (await collection.updateOne({ _id: id }, { $set: { revokedAt: now } })).matchedCount === 1,
 			),
+		/** Puts others in the place of its secrets; false when its newest is not `newest` by now, or it was revoked. */
+		replaceSecrets: (id: string, newest: string | undefined, secrets: ApiKeyDocument["secrets"]) =>
+			guardStore(async () => {
+				const filter = { _id: id, "secrets.0.mac": newest, revokedAt: { $exists: false } };
+				return (await collection.updateOne(filter as never, { $set: { secrets } })).matchedCount === 1;
+			}),
+		/** Notes that it was used, and from where it has come by now. */
+		noteUse: (id: string, use: Pick<ApiKeyDocument, "lastUsedAt" | "seenFrom">) =>
+			guardStore(async () => void (await collection.updateOne({ _id: id }, { $set: use }))),
+		/** A page of a tenant's, newest first, after the cursor's place. */
+		page: (tenantId: string, itemsMax: number, after?: { at: number; id: string }) =>
+			guardStore(() =>
+				collection.find(olderThan<ApiKeyDocument>(tenantId, after)).sort(newestFirst).limit(itemsMax).toArray(),
+			),
 		findByTenant: (tenantId: string) =>
 			guardStore(() => collection.find({ tenantId }).toArray() as Promise<ApiKeyDocument[]>),
 	};
+}
+
+const newestFirst = { createdAt: -1, _id: -1 } as const;
+
+function olderThan<Document extends { tenantId: string; createdAt: number; _id: string }>(
+	tenantId: string,
+	after?: { at: number; id: string },
+): mongo.Filter<Document> {
+	const or = after && { $or: [{ createdAt: { $lt: after.at } }, { createdAt: after.at, _id: { $lt: after.id } }] };
+	return { tenantId, ...or } as mongo.Filter<Document>;
 }
 
 const epochId = "store";

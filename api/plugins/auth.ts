@@ -2,6 +2,7 @@
 
 import type { FastifyInstance, FastifyRequest, RouteOptions } from "fastify";
 import { LetheError } from "../../domain/errors.ts";
+import type { Category } from "../../domain/message.ts";
 import type { Role } from "../../domain/roles.ts";
 
 /** The caller, as far as the routes need to know. */
@@ -12,6 +13,8 @@ export type Principal = {
 	roles: readonly string[];
 	/** What vouches for it: an API key, an access token, or a person's session. */
 	kind: "key" | "token" | "person";
+	/** The only categories that it may send; absent means any. */
+	categories?: readonly Category[];
 	/** When a person last showed a second factor, epoch ms. */
 	mfaAt?: number;
 };

@@ -26,9 +26,9 @@ export function addEvidence(app: FastifyInstance, deps: Pick<ApiDeps, "evidence"
 	});
 
 	app.addHook("onSend", async (request, reply, payload) => {
-		if (reply.statusCode === 403) {
+		if (reply.statusCode === 403 && request.principal) {
 			await deps.evidence.append([actOf(request.principal, "denied", ofRoute(request))]);
-		} else if (reply.statusCode === 401 && deps.clock() >= strangersFrom) {
+		} else if ([401, 403].includes(reply.statusCode) && deps.clock() >= strangersFrom) {
 			strangersFrom = deps.clock() + strangersEveryMs;
 			await deps.evidence.append([{ type: "denied", ...ofRoute(request) }]);
 		}

@@ -43,8 +43,10 @@ async function playUntilCopy(stage: Stage): Promise<Played> {
 }
 
 function addKey({ stored, clock }: Deps, id: string, tenantId: string): Promise<void> {
-	const about = { mac: id, macVersion: 1, roles: ["sender"], name: "drill", createdAt: clock() };
-	return stored.apiKeys.insert({ _id: id, tenantId, ...about });
+	const createdAt = clock();
+	const about = { roles: ["sender"], name: "drill", createdAt, createdBy: "admin" };
+	const secrets = [{ mac: id, macVersion: 1, createdAt }];
+	return stored.apiKeys.insert({ _id: id, tenantId, secrets, ...about });
 }
 
 /** What the copy knows nothing of. Answers how many messages the carrier had in the end. */

@@ -2,13 +2,14 @@
 
 import { createHash, generateKeyPairSync, randomBytes, sign } from "node:crypto";
 import { pino } from "pino";
+import { createApiKeys } from "../../adapters/apiKeys.ts";
 import { createBatcher } from "../../adapters/batcher.ts";
 import { openCarrier } from "../../adapters/carriers/registry.ts";
 import { createCohorts } from "../../adapters/cohorts.ts";
 import { createExportSeal } from "../../adapters/exportSeal.ts";
 import { createKeysAhead } from "../../adapters/keysAhead.ts";
 import { connectMongo } from "../../adapters/mongo/connection.ts";
-import type { TenantDocument } from "../../adapters/mongo/models.ts";
+import type { ApiKeyDocument, TenantDocument } from "../../adapters/mongo/models.ts";
 import { createStore } from "../../adapters/mongo/store.ts";
 import { createEncryption } from "../../adapters/vault/encryption.ts";
 import { createHmacKeys } from "../../adapters/vault/hmacKeys.ts";
@@ -20,6 +21,7 @@ import type { Decision, Facts, RetentionPlan } from "../../domain/decision.ts";
 import { LetheError } from "../../domain/errors.ts";
 import { formatId, type IdKind } from "../../domain/ids.ts";
 import type { Message } from "../../domain/message.ts";
+import { formatSecret, secretBytes } from "../../domain/secretText.ts";
 import { claim, enqueue, submit } from "../../domain/transition.ts";
 import { createPublish } from "../../policies/publish.ts";
 import { createMemoryKeys } from "../harness/memoryKeys.ts";
@@ -59,7 +61,9 @@ export async function createTestApi(replace: (deps: ApiDeps) => Partial<ApiDeps>
 	const log = pino({ level: "debug" }, { write: (line: string) => void logLines.push(line) });
 	const runs = { started: [] as string[], settled: [] as string[], simulated: [] as string[], woken: [] as string[] };
 	const callbackKeys = new Map([["queue", generateKeyPairSync("ed25519")]]);
+	const evidence = createEvidence({ clock, ids, store: store.evidence, gather: createBatcher });
 	const deps: ApiDeps = {
+		apiKeys: createApiKeys({ store, hmac, evidence, ids, clock, randomBytes: (size) => randomBytes(size) }),
 		clock,
 		ids,
 		log,
@@ -94,7 +98,7 @@ export async function createTestApi(replace: (deps: ApiDeps) => Partial<ApiDeps>
 				return openCarrier("simulator", { settings: {}, secrets: { publicKey }, allowSimulator: true });
 			},
 		},
-		evidence: createEvidence({ clock, ids, store: store.evidence, gather: createBatcher }),
+		evidence,
 		sendQueues: { live: async () => ({ waiting: 0, delayed: 0, active: 0, segmentsPerSecond: 0 }) },
 		requestCounts: { take: async () => ({ allowed: true, counted: 1, remaining: 1, resetMs: 1000 }) },
 		requestLimits: {
@@ -144,18 +148,18 @@ export async function createTestApi(replace: (deps: ApiDeps) => Partial<ApiDeps>
 		return { tenantId, ...(await addKey(tenantId, options.roles)) };
 	}
 
-	async function addKey(tenantId: string, roles = ["sender"], more: { expiresAt?: number } = {}) {
-		const key = `lethe_key_${randomBytes(24).toString("base64url")}`;
+	async function addKey(tenantId: string, roles = ["sender"], more: Partial<ApiKeyDocument> = {}) {
+		const key = formatSecret("apiKey", randomBytes(secretBytes));
 		const { mac, version } = await hmac.mac("api-key", undefined, key);
 		const _id = ids.random("apiKey");
 		await store.apiKeys.insert({
 			_id,
 			tenantId,
-			mac,
-			macVersion: version,
+			secrets: [{ mac, macVersion: version, createdAt: clock() }],
 			roles,
 			name: "t",
 			createdAt: clock(),
+			createdBy: "admin",
 			...more,
 		});
 		return { key, keyId: _id };

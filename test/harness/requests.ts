@@ -1,6 +1,7 @@
 // A door over an engine's own store, for what begins with a caller and ends with a worker: requests of subjects above all.
 
 import { randomBytes } from "node:crypto";
+import { formatSecret, secretBytes } from "../../domain/secretText.ts";
 import { openPolicies } from "../../policies/index.ts";
 import { createTestApi } from "../api/harness.ts";
 import type { Engine } from "./engine.ts";
@@ -33,10 +34,13 @@ export async function openDoor(engine: Engine, establishment = "DE") {
 	await engine.store.tenants.put(tenant);
 
 	async function addKey(roles: string[]): Promise<string> {
-		const key = `lethe_key_${randomBytes(24).toString("base64url")}`;
+		const key = formatSecret("apiKey", randomBytes(secretBytes));
 		const { mac, version } = await api.hmac.mac("api-key", undefined, key);
 		const _id = engine.ids.random("apiKey");
-		await engine.store.apiKeys.insert({ _id, tenantId, mac, macVersion: version, roles, name: "t", createdAt: 0 });
+		await engine.store.apiKeys.insert({
+			...{ _id, tenantId, roles, name: "t", createdAt: 0, createdBy: "admin" },
+			secrets: [{ mac, macVersion: version, createdAt: 0 }],
+		});
 		return key;
 	}
 	const compliance = await addKey(["compliance"]);

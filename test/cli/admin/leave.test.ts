@@ -37,8 +37,8 @@ describe("a tenant's leave from the command line", () => {
 		await engine.store.apiKeys.insert({
 			_id: engine.ids.random("apiKey"),
 			tenantId,
-			mac: tenantId,
-			macVersion: 1,
+			secrets: [{ mac: tenantId, macVersion: 1, createdAt }],
+			createdBy: "admin",
 			roles: ["sender"],
 			name: "t",
 			createdAt,

@@ -1,0 +1,85 @@
+// What is noticed of the use of credentials: when they were last used, and what tells that they may have leaked.
+
+import type { ApiKeyDocument } from "../../adapters/mongo/models.ts";
+import { limits } from "../../domain/limits.ts";
+import { networkOf } from "../addresses.ts";
+import type { ApiDeps } from "../deps.ts";
+import type { Metrics } from "../metrics.ts";
+
+/** `superseded`: rotated out. `new_address`: from a network that it never came from, which is refused nothing. */
+export type Alert = "revoked" | "expired" | "superseded" | "address_refused" | "new_address" | "signature_invalid";
+
+export type WatchDeps = Pick<ApiDeps, "clock" | "hmac" | "evidence" | "log"> & {
+	metrics: Pick<Metrics, "countCredentialAlert">;
+	store: { apiKeys: Pick<ApiDeps["store"]["apiKeys"], "noteUse"> };
+};
+
+type Known = Pick<ApiKeyDocument, "_id" | "tenantId">;
+
+// However often a leaked key is tried, it does not fill the log.
+const alertEveryMs = 60_000;
+const noteEveryMs = 60_000;
+const rememberedMax = 20_000;
+
+export function createWatch(deps: WatchDeps) {
+	const alerted = createTimes();
+	const noted = createTimes();
+	const seen = createTimes();
+
+	/** Counts, and enters once a minute. @throws LetheError store_unavailable */
+	async function alert({ _id: about, tenantId }: Known, code: Alert, requestId: string): Promise<void> {
+		const now = deps.clock();
+		deps.metrics.countCredentialAlert(code);
+		if (!alerted.isOlder(`${about} ${code}`, now - alertEveryMs)) return;
+		deps.log.warn({ requestId, about, code }, "credentials may have leaked");
+		await deps.evidence.append([{ type: "credential_alert", code, tenantId, about, by: about }]);
+		alerted.set(`${about} ${code}`, now);
+	}
+
+	/** The networks that a key came from, with this one; undefined when it is known. */
+	async function addNetwork(key: ApiKeyDocument, network: string): Promise<string[] | undefined> {
+		const macs = await deps.hmac.allMacs("api-key", undefined, `from\n${key._id}\n${network}`);
+		const before = key.seenFrom ?? [];
+		if (macs.some(({ mac }) => before.includes(mac))) return undefined;
+		const { mac } = await deps.hmac.mac("api-key", undefined, `from\n${key._id}\n${network}`);
+		return [...before, mac].slice(-limits.networksSeenMax);
+	}
+
+	/**
+	 * Notes a use, once a minute and beside the request; from a new network before it is answered.
+	 * @throws LetheError store_unavailable | keys_unavailable, with a new network only
+	 */
+	async function noteUse(key: ApiKeyDocument, address: string, requestId: string): Promise<void> {
+		const now = deps.clock();
+		const network = networkOf(address);
+		const isKnown = !seen.isOlder(`${key._id} ${network}`, Number.NEGATIVE_INFINITY);
+		const seenFrom = isKnown ? undefined : await addNetwork(key, network);
+		// Where it came from first is no news.
+		if (seenFrom && key.seenFrom?.length) await alert(key, "new_address", requestId);
+		seen.set(`${key._id} ${network}`, now);
+		const isDue = noted.isOlder(key._id, now - noteEveryMs) && (key.lastUsedAt ?? 0) <= now - noteEveryMs;
+		if (!isDue && !seenFrom) return;
+		noted.set(key._id, now);
+		const use = { lastUsedAt: now, ...(seenFrom && { seenFrom }) };
+		deps.store.apiKeys.noteUse(key._id, use).catch(() => {
+			deps.log.warn({ about: key._id, code: "store_unavailable" }, "use of a key not noted");
+		});
+	}
+
+	return { alert, noteUse };
+}
+
+/** When something last was, for as many things as are remembered. */
+function createTimes() {
+	const times = new Map<string, number>();
+	return {
+		/** Also when nothing is known of it; with -Infinity only then. */
+		isOlder: (key: string, than: number): boolean => (times.get(key) ?? Number.NEGATIVE_INFINITY) <= than,
+		set(key: string, at: number): void {
+			times.delete(key);
+			times.set(key, at);
+			const [oldest] = times.keys();
+			if (oldest !== undefined && times.size > rememberedMax) times.delete(oldest);
+		},
+	};
+}

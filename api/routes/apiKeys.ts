@@ -1,0 +1,220 @@
+// /v1/api-keys: a tenant's keys for machines, given out once, renewed with an overlap, and ended at once.
+
+import { z } from "zod";
+import type { ApiKeyDocument } from "../../adapters/mongo/models.ts";
+import { LetheError } from "../../domain/errors.ts";
+import { limits } from "../../domain/limits.ts";
+import { categories } from "../../domain/message.ts";
+import { roles } from "../../domain/roles.ts";
+import { withoutUndefined } from "../../domain/withoutUndefined.ts";
+import { durationMs } from "../../policies/durations.ts";
+import { readCursor, toPage } from "../cursor.ts";
+import type { ApiDeps } from "../deps.ts";
+import type { Instance } from "../instance.ts";
+import type { Principal } from "../plugins/auth.ts";
+import { fields, pageQuery, problems } from "../schemas.ts";
+
+type Deps = Pick<ApiDeps, "apiKeys" | "clock"> & {
+	store: { apiKeys: Pick<ApiDeps["store"]["apiKeys"], "find" | "page"> };
+};
+
+const day = "P1D";
+const grant = {
+	roles: z.array(z.enum(roles)).min(1).max(roles.length).meta({ description: "What it may do." }),
+	categories: z
+		.array(z.enum(categories))
+		.min(1)
+		.max(categories.length)
+		.optional()
+		.meta({ description: "The only categories that it may send." }),
+	addresses: z
+		.array(z.union([z.cidrv4(), z.cidrv6()]))
+		.min(1)
+		.max(limits.addressRangesMax)
+		.optional()
+		.meta({ description: "The only networks that it may be used from, CIDR." }),
+};
+const input = z
+	.strictObject({
+		name: z.string().min(1).max(64).meta({ description: "What people call it." }),
+		...grant,
+		expiresAt: fields.time.optional(),
+	})
+	.meta({ id: "ApiKeyInput" });
+const rotation = z
+	.strictObject({
+		overlap: fields.duration
+			.default(day)
+			.refine((text) => durationMs(text) <= limits.rotationOverlapMsMax, { error: "At most thirty days." })
+			.meta({ description: "How long the text before goes on; `PT0S` ends it now." }),
+	})
+	.meta({ id: "ApiKeyRotation" });
+const apiKey = z
+	.object({
+		id: z.string(),
+		name: z.string(),
+		state: z.enum(["active", "expired", "revoked"]),
+		roles: z.array(z.string()),
+		categories: z.array(z.string()).optional(),
+		addresses: z.array(z.string()).optional(),
+		createdAt: z.string(),
+		createdBy: z.string(),
+		rotatedAt: z.string().optional().meta({ description: "When its present text was made, if it is not the first." }),
+		overlapEndsAt: z.string().optional().meta({ description: "Until when the text before still opens." }),
+		expiresAt: z.string().optional(),
+		revokedAt: z.string().optional(),
+		lastUsedAt: z.string().optional().meta({ description: "To the minute." }),
+	})
+	.meta({ id: "ApiKey" });
+const issued = z
+	.object({ ...apiKey.shape, apiKey: z.string().meta({ description: "The key itself, shown this once." }) })
+	.meta({ id: "IssuedApiKey" });
+const page = z.object({ items: z.array(apiKey), next: z.string().optional() }).meta({ id: "ApiKeyPage" });
+
+const tags = ["access"];
+const params = z.strictObject({ id: z.string().max(64) });
+
+export function addApiKeys(app: Instance, deps: Deps): void {
+	const read = async ({ tenantId }: Principal, id: string): Promise<ApiKeyDocument> => {
+		const found = await deps.store.apiKeys.find(id);
+		if (found?.tenantId !== tenantId) throw new LetheError("not_found");
+		return found;
+	};
+	const view = (document: ApiKeyDocument) => viewApiKey(document, deps.clock());
+
+	app.post(
+		"/api-keys",
+		{
+			config: { secretAnswer: true },
+			schema: {
+				operationId: "createApiKey",
+				summary: "Create an API key, shown once",
+				tags,
+				body: input,
+				response: { 201: issued.describe("Keep the key: only a keyed hash of it is stored"), ...problems },
+			},
+		},
+		async ({ principal, body }, reply) => {
+			const { expiresAt, ...given } = body;
+			const { document, apiKey } = await deps.apiKeys.issue(
+				principal.id,
+				withoutUndefined({
+					...given,
+					tenantId: principal.tenantId,
+					expiresAt: expiresAt === undefined ? undefined : Date.parse(expiresAt),
+				}),
+			);
+			return reply.code(201).send({ ...view(document), apiKey });
+		},
+	);
+	addReads(app, deps, { read, view });
+	app.post(
+		"/api-keys/:id/rotate",
+		{
+			config: { secretAnswer: true },
+			schema: {
+				operationId: "rotateApiKey",
+				summary: "Give a key a new text; the one before goes on for a while",
+				description: "It stays the same principal: what it began goes on, under either text.",
+				tags,
+				params,
+				body: rotation.nullish(),
+				response: { 200: issued.describe("With its new text"), ...problems },
+			},
+		},
+		async ({ principal, params, body }) => {
+			const found = await read(principal, params.id);
+			const { document, apiKey } = await deps.apiKeys.rotate(principal.id, found, durationMs(body?.overlap ?? day));
+			return { ...view(document), apiKey };
+		},
+	);
+	app.post(
+		"/api-keys/:id/revoke",
+		{
+			schema: {
+				operationId: "revokeApiKey",
+				summary: "End a key at once, everywhere within a second",
+				tags,
+				params,
+				body: z.strictObject({}).nullish(),
+				response: { 200: apiKey.describe("As it is now"), ...problems },
+			},
+		},
+		async ({ principal, params }) => {
+			const found = await read(principal, params.id);
+			if (found.revokedAt === undefined) await deps.apiKeys.revoke(principal.id, found);
+			return view(await read(principal, params.id));
+		},
+	);
+}
+
+type Reading = {
+	read: (principal: Principal, id: string) => Promise<ApiKeyDocument>;
+	view: (document: ApiKeyDocument) => z.output<typeof apiKey>;
+};
+
+function addReads(app: Instance, deps: Deps, { read, view }: Reading): void {
+	app.get(
+		"/api-keys",
+		{
+			config: { act: "record_read" },
+			schema: {
+				operationId: "listApiKeys",
+				summary: "List the keys, newest first",
+				tags,
+				querystring: z.strictObject(pageQuery),
+				response: { 200: page.describe("A page"), ...problems },
+			},
+		},
+		async ({ principal, query }) => {
+			const after = readCursor("apiKey", query.cursor);
+			const found = await deps.store.apiKeys.page(principal.tenantId, query.limit + 1, after);
+			const page = toPage(found, query.limit, ({ createdAt, _id }) => ({ at: createdAt, id: _id }));
+			return { ...page, items: page.items.map(view) };
+		},
+	);
+	app.get(
+		"/api-keys/:id",
+		{
+			config: { act: "record_read" },
+			schema: {
+				operationId: "getApiKey",
+				summary: "Read what a key may do and when it was last used",
+				tags,
+				params,
+				response: { 200: apiKey.describe("Never the key itself"), ...problems },
+			},
+		},
+		async ({ principal, params }) => view(await read(principal, params.id)),
+	);
+}
+
+function viewApiKey(key: ApiKeyDocument, now: number): z.output<typeof apiKey> {
+	const { _id: id, name, roles, categories, addresses, createdBy, secrets } = key;
+	const [current, before] = secrets;
+	const isOver = (at: number | undefined) => at !== undefined && at <= now;
+	const overlapEndsAt = isOver(before?.endsAt) ? undefined : before?.endsAt;
+	return withoutUndefined({
+		id,
+		name,
+		state: isOver(key.revokedAt)
+			? ("revoked" as const)
+			: isOver(key.expiresAt)
+				? ("expired" as const)
+				: ("active" as const),
+		roles,
+		categories,
+		addresses,
+		createdAt: formatTime(key.createdAt),
+		createdBy,
+		rotatedAt: before && formatTime(current?.createdAt),
+		overlapEndsAt: formatTime(overlapEndsAt),
+		expiresAt: formatTime(key.expiresAt),
+		revokedAt: formatTime(key.revokedAt),
+		lastUsedAt: formatTime(key.lastUsedAt),
+	}) as z.output<typeof apiKey>;
+}
+
+function formatTime(at: number | undefined): string | undefined {
+	return at === undefined ? undefined : new Date(at).toISOString();
+}
