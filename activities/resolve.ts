@@ -7,9 +7,10 @@ import { close, endAttempt, release, submit, type Transition } from "../domain/t
 import { change } from "./change.ts";
 import { addAttempt } from "./deliver.ts";
 import type { ActivityDeps } from "./deps.ts";
+import { referenceOf } from "./referenceOf.ts";
 import { applyEvent, type createUnpark } from "./unpark.ts";
 
-export type ResolveDeps = Pick<ActivityDeps, "clock" | "sendQueues"> & {
+export type ResolveDeps = Pick<ActivityDeps, "clock" | "ids" | "sendQueues"> & {
 	store: { messages: Pick<ActivityDeps["store"]["messages"], "find" | "transition"> };
 	runs: Pick<ActivityDeps["runs"], "settleSoon">;
 	carriers: { sender: (sendQueue: string) => Promise<Carrier | undefined> };
@@ -36,7 +37,10 @@ export function createResolve(deps: ResolveDeps) {
 		const carrier = await deps.carriers.sender(message.sendQueue).catch(() => undefined);
 		const found =
 			attempt && carrier?.lookup
-				? await carrier.lookup(attempt.reference, AbortSignal.timeout(limits.carrierTimeoutMs))
+				? await carrier.lookup(
+						referenceOf(deps, message._id, attempt.claim),
+						AbortSignal.timeout(limits.carrierTimeoutMs),
+					)
 				: ({ kind: "unavailable" } as const);
 		if (found.kind === "found") {
 			if (message.state === "sending") {

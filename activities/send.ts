@@ -2,10 +2,9 @@
 
 import type { Carrier, SendOutcome } from "../adapters/carriers/carrier.ts";
 import { limits } from "../domain/limits.ts";
-import type { Message } from "../domain/message.ts";
+import type { Attempt, Message } from "../domain/message.ts";
 import type { Plaintext } from "../domain/plaintext.ts";
 import {
-	claim,
 	close,
 	endAttempt,
 	hold,
@@ -19,6 +18,7 @@ import {
 import { change } from "./change.ts";
 import { addAttempt } from "./deliver.ts";
 import type { ActivityDeps } from "./deps.ts";
+import { referenceOf } from "./referenceOf.ts";
 import type { createRejudge, Verdict } from "./rejudge.ts";
 import type { Tenancy } from "./tenancy.ts";
 import type { createUnpark } from "./unpark.ts";
@@ -27,7 +27,7 @@ export type SendDeps = Pick<
 	ActivityDeps,
 	"clock" | "monotonic" | "ids" | "encryption" | "sendQueues" | "log" | "random"
 > & {
-	store: { messages: Pick<ActivityDeps["store"]["messages"], "find" | "take" | "transition"> };
+	store: { messages: Pick<ActivityDeps["store"]["messages"], "claim" | "find" | "transition"> };
 	runs: Pick<ActivityDeps["runs"], "settleSoon">;
 	carriers: { sender: (sendQueue: string) => Promise<Carrier | undefined> };
 	unpark: ReturnType<typeof createUnpark>;
@@ -47,16 +47,13 @@ export function createSend(deps: SendDeps) {
 	const { messages } = deps.store;
 
 	return async function send(job: { messageId: string; attempt: number }, control: Control) {
-		const tokens = { claim: deps.ids.random("claim"), reference: deps.ids.random("reference") };
 		const claimedAt = deps.monotonic();
-		const message = await messages.take(claim(job.messageId, job.attempt, deps.clock(), tokens));
+		const message = await messages.claim(job);
 		if (!message) {
 			await endIfOver(deps, job.messageId);
 			return undefined;
 		}
-		// A batch reports by token: what counts is whose claim the attempt bears.
-		if (message.attempts.at(-1)?.claim !== tokens.claim) return undefined;
-		const outcome = await attempt(deps, message, tokens.reference, claimedAt);
+		const outcome = await attempt(deps, message, claimedAt);
 		await record(deps, message, outcome, control);
 		return isCarrierWell(outcome);
 	};
@@ -72,7 +69,7 @@ function isCarrierWell(outcome: Outcome): boolean | undefined {
 // Nothing went out: another server of ours was away, or the time was over.
 const ownRefusals = new Set(["store_unavailable", "keys_unavailable", "lease_too_short", "withdrawn"]);
 
-async function attempt(deps: SendDeps, message: Message, reference: string, claimedAt: number): Promise<Outcome> {
+async function attempt(deps: SendDeps, message: Message, claimedAt: number): Promise<Outcome> {
 	// The claim was of a message that bore no hold: one that it bears by now came since.
 	const [borne] = message.restrictedBy ?? [];
 	if (borne !== undefined) return { kind: "withheld", verdict: { kind: "held", hold: borne } };
@@ -95,7 +92,7 @@ async function attempt(deps: SendDeps, message: Message, reference: string, clai
 	}
 	try {
 		// The wall clock may have been set meanwhile; the monotonic one says how much of lease and deadline is left.
-		const startedAt = message.attempts.at(-1)?.startedAt ?? 0;
+		const { startedAt, claim } = message.attempts.at(-1) as Attempt;
 		const elapsedMs = () => deps.monotonic() - claimedAt;
 		const remainingMs = () => message.deadlineAt - startedAt - elapsedMs();
 		const leaseLeft = () => elapsedMs() <= limits.leaseMs - limits.carrierTimeoutMs;
@@ -105,7 +102,7 @@ async function attempt(deps: SendDeps, message: Message, reference: string, clai
 		return await carrier.send(
 			{
 				...parts,
-				reference,
+				reference: referenceOf(deps, message._id, claim),
 				sender: message.senderId,
 				validitySeconds: Math.floor(remainingMs() / 1000),
 				stillDue: () => remainingMs() > 0 && leaseLeft(),

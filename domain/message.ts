@@ -37,10 +37,9 @@ export type AttemptOutcome = "accepted" | "rejected" | "throttled" | "failed" | 
 /** One call to the carrier, recorded before it is made. */
 export type Attempt = {
 	number: number;
-	reference: string;
 	startedAt: number;
 	leaseUntil: number;
-	/** Random token of the sender that holds the attempt. */
+	/** Random token of the sender that holds the attempt; one for all that it claimed in the same write. */
 	claim: string;
 	endedAt?: number;
 	outcome?: AttemptOutcome;

@@ -167,14 +167,9 @@ export function defer(message: Message, releaseAt: number, now: number, code: st
 }
 
 /** queued → sending: the claim is the attempt record, written before the carrier is called. */
-export function claim(
-	id: string,
-	attempt: number,
-	now: number,
-	tokens: { claim: string; reference: string },
-): Transition {
+export function claim(id: string, attempt: number, now: number, token: string): Transition {
 	const leaseUntil = now + limits.leaseMs;
-	const value = { number: attempt, reference: tokens.reference, claim: tokens.claim, startedAt: now, leaseUntil };
+	const value = { number: attempt, claim: token, startedAt: now, leaseUntil };
 	return {
 		id,
 		to: "sending",

@@ -29,13 +29,12 @@ describe("evidence of messages", () => {
 	const apply = async (message: Message, ...decide: ((message: Message) => Transition)[]) => {
 		for (const next of decide) assert.ok(await engine.store.messages.transition(next(await engine.read(message._id))));
 	};
-	const tokens = () => ({ claim: engine.ids.random("claim"), reference: engine.ids.random("reference") });
 	const delivered = async (message: Message) => {
 		const now = engine.clock();
 		await apply(
 			message,
 			(current) => enqueue(current, now),
-			(current) => claim(current._id, 1, now, tokens()),
+			(current) => claim(current._id, 1, now, engine.ids.random("claim")),
 			(current) => submit(current, `c-${current._id}`, 1, now),
 			(current) => end(current, "delivered", now),
 		);

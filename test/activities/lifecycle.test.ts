@@ -9,6 +9,7 @@ import { createCertify } from "../../activities/certify.ts";
 import { createDeliver } from "../../activities/deliver.ts";
 import { createFinalise } from "../../activities/finalise.ts";
 import { createPrepare } from "../../activities/prepare.ts";
+import { referenceOf } from "../../activities/referenceOf.ts";
 import { createRejudge } from "../../activities/rejudge.ts";
 import { applyEvent } from "../../activities/unpark.ts";
 import type { SendOutcome } from "../../adapters/carriers/carrier.ts";
@@ -48,9 +49,9 @@ function helpers(engine: () => Engine) {
 	const claimed = async (shape: Parameters<Engine["accept"]>[0] = {}) => {
 		const message = await engine().accept(shape);
 		await engine().store.messages.transition(enqueue(message, engine().clock()));
-		const tokens = { claim: engine().ids.random("claim"), reference: engine().ids.random("reference") };
-		assert.ok(await engine().store.messages.transition(claim(message._id, 1, engine().clock(), tokens)));
-		return { message, reference: tokens.reference };
+		const token = engine().ids.random("claim");
+		assert.ok(await engine().store.messages.transition(claim(message._id, 1, engine().clock(), token)));
+		return { message, token, reference: referenceOf(engine(), message._id, token) };
 	};
 	return { inState, receipt, result, sweepAfter, claimed };
 }
@@ -268,7 +269,7 @@ describe("lifecycle, driven step by step", () => {
 
 	it("an attempt whose lease lasts is its sender's, whatever has the sweep look at the message: a released hold, say", async () => {
 		for (const category of ["transactional", "otp"] as const) {
-			const { message, reference } = await claimed({ category, subject: { version: 1, mac: `mac_${category}` } });
+			const { message, token } = await claimed({ category, subject: { version: 1, mac: `mac_${category}` } });
 			const now = engine.clock();
 			const record: HoldRecord = {
 				_id: engine.ids.random("hold"),
@@ -284,7 +285,7 @@ describe("lifecycle, driven step by step", () => {
 			await engine.store.subjectMessages.release(record, now);
 			await sweepAfter(1);
 			const sending = await engine.read(message._id);
-			assert.deepEqual([sending.state, sending.attempts.at(-1)?.reference], ["sending", reference], category);
+			assert.deepEqual([sending.state, sending.attempts.at(-1)?.claim], ["sending", token], category);
 			assert.equal(sending.nextCheckAt, (sending.attempts[0]?.leaseUntil ?? 0) + limits.carrierTimeoutMs);
 		}
 	});

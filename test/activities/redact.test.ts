@@ -26,7 +26,7 @@ describe("a carrier's copy", () => {
 		const message = await engine.accept();
 		const now = engine.clock();
 		const carrierId = `c-${message._id}`;
-		const whole = { number: 1, reference: "r", startedAt: now, leaseUntil: now, claim: "c", carrierId, ...attempt };
+		const whole = { number: 1, startedAt: now, leaseUntil: now, claim: "c", carrierId, ...attempt };
 		const { carrierId: id, ...rest } = whole;
 		await engine.store.messages.transition({
 			...end(message, "delivered", now),

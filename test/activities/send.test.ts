@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
+import { referenceOf } from "../../activities/referenceOf.ts";
 import { createRejudge } from "../../activities/rejudge.ts";
 import { createSend } from "../../activities/send.ts";
 import { createTenancy } from "../../activities/tenancy.ts";
@@ -48,7 +49,7 @@ describe("one attempt", () => {
 		return { time, monotonic: () => time.nowMs };
 	};
 
-	it("is in the store, with its reference, before the carrier is called", async () => {
+	it("is in the store, with what makes its reference, before the carrier is called", async () => {
 		const message = await queued();
 		const seen: (Message | Outgoing)[] = [];
 		await sender({
@@ -60,7 +61,9 @@ describe("one attempt", () => {
 		const [stored, outgoing] = seen as [Message, Outgoing];
 		assert.equal(stored.state, "sending");
 		assert.equal(stored.attempt, 1);
-		assert.equal(stored.attempts[0]?.reference, outgoing.reference);
+		const claimed = stored.attempts[0]?.claim as string;
+		assert.equal(referenceOf(engine, message._id, claimed), outgoing.reference);
+		assert.notEqual(referenceOf(engine, engine.ids.random("message"), claimed), outgoing.reference);
 		assert.ok((stored.nextCheckAt ?? 0) >= engine.clock() + limits.leaseMs, "and the sweep will look at it");
 	});
 
@@ -71,7 +74,7 @@ describe("one attempt", () => {
 			throw new LetheError("store_unavailable");
 		};
 		const send = sender({
-			store: { messages: { ...engine.store.messages, take: away, transition: away } },
+			store: { messages: { ...engine.store.messages, claim: away, transition: away } },
 			carriers: carriersOf(async () => {
 				calls++;
 				return accepted;
@@ -152,15 +155,15 @@ describe("one attempt", () => {
 			calls++;
 			return accepted;
 		});
-		const take = async (change: Transition) => {
-			const taken = await engine.store.messages.take(change);
+		const claim = async (job: { messageId: string; attempt: number }) => {
+			const taken = await engine.store.messages.claim(job);
 			await engine.store.messages.transition({
-				id: change.id,
+				id: job.messageId,
 				push: { holds: { value: hold }, restrictedBy: { value: hold } },
 			});
-			return taken && engine.read(change.id);
+			return taken && engine.read(job.messageId);
 		};
-		await sender({ carriers, store: { messages: { ...engine.store.messages, take } } })(message);
+		await sender({ carriers, store: { messages: { ...engine.store.messages, claim } } })(message);
 		assert.equal(calls, 0);
 		const held = await engine.read(message._id);
 		assert.deepEqual([held.state, held.holds, held.attempts[0]?.outcome], ["queued", [hold], "withheld"]);
@@ -193,7 +196,7 @@ describe("one attempt", () => {
 		await dying(message);
 		const sending = await engine.read(message._id);
 		assert.equal(sending.state, "sending");
-		const carrierId = `c-${sending.attempts[0]?.reference}`;
+		const carrierId = `c-${engine.carrier.calls.at(-1)?.reference}`;
 		const receive = createReceive(engine);
 		const event = { eventId: "early", carrierId, state: "delivered", at: engine.clock() } as const;
 		assert.equal(await receive("queue", event, false), "parked");
@@ -264,18 +267,5 @@ describe("one attempt", () => {
 			ended.attempts.map(({ outcome }) => outcome),
 			["absent", "accepted"],
 		);
-	});
-
-	it("whose claim another sender's overwrote is not made, whatever the store answered", async () => {
-		const message = await queued();
-		await sender({ carriers: carriersOf(async () => accepted) })(message);
-		let calls = 0;
-		const carriers = carriersOf(async () => {
-			calls++;
-			return accepted;
-		});
-		const take = ({ id }: Transition) => engine.store.messages.find(id);
-		await sender({ carriers, store: { messages: { ...engine.store.messages, take } } })(message);
-		assert.equal(calls, 0);
 	});
 });

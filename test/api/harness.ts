@@ -216,10 +216,9 @@ export async function createTestApi(replace: (deps: ApiDeps) => Partial<ApiDeps>
 			id: string,
 			carrierId = `c-${randomBytes(6).toString("hex")}` as T,
 		): Promise<T> {
-			const tokens = { claim: ids.random("claim"), reference: ids.random("reference") };
 			const apply = store.messages.transition;
 			await apply(enqueue((await store.messages.find(id)) as Message, clock()));
-			await apply(claim(id, 1, clock(), tokens));
+			await apply(claim(id, 1, clock(), ids.random("claim")));
 			await apply(submit((await store.messages.find(id)) as Message, carrierId, 1, clock()));
 			return carrierId;
 		},

@@ -130,7 +130,7 @@ describe("transition", () => {
 	});
 
 	it("a claim needs the deadline ahead, no hold, and the attempt before it", () => {
-		const change = claim("m", 3, 100, { claim: "c", reference: "r" });
+		const change = claim("m", 3, 100, "c");
 		assert.deepEqual(change.from, ["queued"]);
 		assert.deepEqual(change.where, {
 			"restrictedBy.0": { $exists: false },

@@ -66,7 +66,6 @@ export function messageOf(shape: Shape = {}): Message {
 		closeAt: shape.closeAt ?? 2_000,
 		attempts: Array.from({ length: attempt }, (_, index) => ({
 			number: index + 1,
-			reference: `ref_${index + 1}`,
 			claim: `clm_${index + 1}`,
 			startedAt: 0,
 			leaseUntil: 0,

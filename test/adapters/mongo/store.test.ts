@@ -131,6 +131,50 @@ describe("store", () => {
 		);
 	});
 
+	it("of two senders that claim the same messages together each message has one, and its neighbours' fates change nothing", async () => {
+		const other = createStore(connection, deps);
+		for (let round = 0; round < 10; round++) {
+			const ids = Array.from({ length: 20 }, id);
+			// Every fourth was cancelled, every fifth is at its second attempt by now.
+			const stateOf = (index: number) => (index % 4 === 3 ? "cancelled" : "queued");
+			const attemptOf = (index: number) => (index % 5 === 4 ? 1 : 0);
+			await Promise.all(
+				ids.map((_id, index) =>
+					store.messages.insert(
+						messageOf({ id: _id, state: stateOf(index), attempt: attemptOf(index), deadlineAt: 2_000 }),
+					),
+				),
+			);
+			const claim = ({ messages }: Store) =>
+				Promise.all(ids.map((messageId, index) => messages.claim({ messageId, attempt: attemptOf(index) + 1 })));
+			const claims = await Promise.all([claim(store), claim(other)]);
+			for (const [index, _id] of ids.entries()) {
+				const winners = claims.map((taken) => taken[index]).filter((taken) => taken !== undefined);
+				assert.equal(winners.length, stateOf(index) === "queued" ? 1 : 0, `message ${index}`);
+				const stored = await store.messages.find(_id);
+				assert.deepEqual(winners[0]?.attempts, winners[0] && stored?.attempts, "who has it knows its claim");
+				assert.equal(stored?.attempts.length, attemptOf(index) + winners.length);
+			}
+		}
+	});
+
+	it("a claim that another sender's overwrote before it was read is nobody's here", async () => {
+		const mine = await connectMongo({ url: process.env.MONGODB_URL as string, database: connection.name });
+		const myStore = createStore(mine, deps);
+		const _id = id();
+		await store.messages.insert(messageOf({ id: _id, state: "queued", deadlineAt: 2_000 }));
+		const collection = mine.models.messages?.collection as unknown as { bulkWrite: (...args: unknown[]) => unknown };
+		const bulkWrite = collection.bulkWrite.bind(collection);
+		collection.bulkWrite = async (...args) => {
+			const result = await bulkWrite(...args);
+			await store.messages.transition({ id: _id, to: "queued", from: ["sending"] });
+			assert.ok(await store.messages.claim({ messageId: _id, attempt: 2 }));
+			return result;
+		};
+		assert.equal(await myStore.messages.claim({ messageId: _id, attempt: 1 }), undefined);
+		await mine.close();
+	});
+
 	it("a change is known to have taken effect though another writer came before the re-reading", async () => {
 		const mine = await connectMongo({ url: process.env.MONGODB_URL as string, database: connection.name });
 		const myStore = createStore(mine, deps);
