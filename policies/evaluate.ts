@@ -6,7 +6,7 @@ import { recordableFacts } from "./contentFacts.ts";
 import { concludeDraft, type Draft, finding, startDraft } from "./draft.ts";
 import { inbound } from "./judges/inbound.ts";
 import { publish } from "./judges/publish.ts";
-import { accessRequest, erasureRequest } from "./judges/request.ts";
+import { erasureRequest, judgeRequest } from "./judges/request.ts";
 import { erasureVerify, holdReleased, purgeDue } from "./judges/retention.ts";
 import { send } from "./judges/send.ts";
 import { findApplying, judgedAt, type PackSet } from "./packSet.ts";
@@ -58,11 +58,14 @@ function decide(packs: PackSet, facts: Facts): Decision {
 	return concludeDraft(draft);
 }
 
-const judges: Record<PolicyEvent, (draft: Draft) => void> = {
+const judges: Record<PolicyEvent, (draft: Draft) => unknown> = {
 	send,
 	inbound,
 	erasure_request: erasureRequest,
-	access_request: accessRequest,
+	access_request: (draft) => judgeRequest(draft, "access"),
+	correction_request: (draft) => judgeRequest(draft, "correction"),
+	restriction_request: (draft) => judgeRequest(draft, "restriction"),
+	objection_request: (draft) => judgeRequest(draft, "objection"),
 	hold_released: holdReleased,
 	policy_publish: publish,
 	purge_due: purgeDue,

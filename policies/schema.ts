@@ -105,7 +105,7 @@ const effects = {
 	retention: z.array(term).min(1).optional().describe("How long objects must, may and are kept"),
 	right: z
 		.strictObject({
-			to: z.enum(["erasure", "access"]),
+			to: z.enum(["erasure", "access", "correction", "restriction", "objection"]),
 			granted: z.boolean(),
 			reasons,
 			ackWithin: within.optional(),

@@ -7,11 +7,7 @@ import { type Draft, finding } from "../draft.ts";
 import { extendedDate, type Within } from "../dueDate.ts";
 import { notBefore } from "../notBefore.ts";
 import { bindingTerms } from "../retention.ts";
-
-/** A request for access. */
-export function accessRequest(draft: Draft): void {
-	judgeRequest(draft, "access");
-}
+import type { RuleFile } from "../schema.ts";
 
 /** A request for erasure: content goes, unless a law has it kept; the record stays, under a keyed hash. */
 export function erasureRequest(draft: Draft): void {
@@ -38,7 +34,7 @@ export function erasureRequest(draft: Draft): void {
  * when one of them knows no extension, or none sets a clock.
  */
 export function extendableTo(packs: readonly CompiledPack[], facts: Facts, now: number): string | undefined {
-	const to = facts.context?.event === "erasure_request" ? "erasure" : "access";
+	const to = facts.context?.event?.replace(/_request$/, "");
 	const rules = packs.flatMap(({ right }) => right.filter((rule) => rule.effect.to === to && rule.when(facts, now)));
 	const clocks = rules.flatMap(({ effect }) => (effect.respondWithin === undefined ? [] : [effect]));
 	if (clocks.length === 0 || clocks.some(({ extendBy }) => extendBy === undefined)) return undefined;
@@ -49,8 +45,10 @@ export function extendableTo(packs: readonly CompiledPack[], facts: Facts, now: 
 	return ends.sort()[0];
 }
 
+type Right = NonNullable<RuleFile["right"]>["to"];
+
 /** Whether some law grants it. The clocks run even for a request that is then refused: the refusal has its deadline too. */
-function judgeRequest(draft: Draft, to: "erasure" | "access"): boolean {
+export function judgeRequest(draft: Draft, to: Right): boolean {
 	const { facts, now, packs, denials, grants, always } = draft;
 	const { subject_request } = bindingTerms(packs, facts, now);
 	const rules = packs.flatMap(({ right }) => right.filter((rule) => rule.effect.to === to && rule.when(facts, now)));

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import type { PolicyEvent } from "../../domain/decision.ts";
 import { openPolicies } from "../../policies/index.ts";
 import { precede, precedence } from "../../policies/precedence.ts";
 import { reasonCodes } from "../../policies/reasons.ts";
@@ -71,8 +72,9 @@ describe("precedence", () => {
 
 describe("an extension", () => {
 	const at = "2027-01-31T10:00:00Z";
-	const to = (facts: object, event: "access_request" | "erasure_request") =>
-		openPolicies().extendableTo({ ...facts, context: { event, receivedAt: at, evaluatedAt: at } });
+	const policies = openPolicies();
+	const to = (facts: object, event: PolicyEvent) =>
+		policies.extendableTo({ ...facts, context: { event, receivedAt: at, evaluatedAt: at } });
 
 	it("is three months from receipt in the Union, counted in one go", () => {
 		assert.equal(to({ recipientCountry: "FR", senderEstablishment: "FR" }, "access_request"), "2027-04-30");
@@ -88,5 +90,15 @@ describe("an extension", () => {
 		assert.equal(to({ ...california, dataClasses: ["contact"] }, "erasure_request"), "2027-05-01");
 		assert.equal(to({ recipientCountry: "BR", senderEstablishment: "BR" }, "access_request"), undefined);
 		assert.equal(to({ recipientCountry: "AQ" }, "access_request"), undefined);
+	});
+
+	it("of an amendment under HIPAA is 30 days after 60, and an opt-out in California has none", () => {
+		const patient = { recipientCountry: "US", recipientRegion: "US-OH", dataClasses: ["phi"] };
+		assert.equal(to(patient, "correction_request"), "2027-05-01");
+		assert.equal(to(patient, "access_request"), "2027-04-01");
+		assert.equal(to(patient, "restriction_request"), undefined);
+		const california = { recipientCountry: "US", subjectResidence: "US-CA", dataClasses: ["contact"] };
+		assert.equal(to(california, "correction_request"), "2027-05-01");
+		assert.equal(to(california, "objection_request"), undefined);
 	});
 });

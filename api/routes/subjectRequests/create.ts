@@ -2,7 +2,7 @@
 
 import type { z } from "zod";
 import type { TenantDocument } from "../../../adapters/mongo/models.ts";
-import type { Facts } from "../../../domain/decision.ts";
+import type { Facts, PolicyEvent } from "../../../domain/decision.ts";
 import type { RequestKind, SubjectRequest } from "../../../domain/subjectRequest.ts";
 import { withoutUndefined } from "../../../domain/withoutUndefined.ts";
 import type { ApiDeps } from "../../deps.ts";
@@ -102,7 +102,16 @@ function toRequest(deps: Deps, body: Input, facts: Facts, { now, receivedAt }: {
 	});
 }
 
-// The packs know the rights to erasure and to access; the others' clocks are those of access: GDPR Art. 12(3) has one for all.
+// What is received and what is taken along are one right to the packs, with one clock.
+const eventOf = {
+	access: "access_request",
+	portability: "access_request",
+	correction: "correction_request",
+	erasure: "erasure_request",
+	restriction: "restriction_request",
+	objection: "objection_request",
+} as const satisfies Record<RequestKind, PolicyEvent>;
+
 function toFacts(
 	body: Input,
 	tenant: TenantDocument,
@@ -117,7 +126,7 @@ function toFacts(
 		subjectResidence: body.subjectResidence,
 		dataClasses: body.dataClasses,
 		context: withoutUndefined({
-			event: body.kind === "erasure" ? ("erasure_request" as const) : ("access_request" as const),
+			event: eventOf[body.kind],
 			evaluatedAt: new Date(now).toISOString(),
 			receivedAt: new Date(receivedAt).toISOString(),
 			ground: body.ground,

@@ -74,6 +74,36 @@ describe("/v1/subject-requests", () => {
 		assert.equal((await step(id, "identity", check)).json.state, "executing");
 	});
 
+	it("each right has its own law's clock, to acknowledge, to answer and to extend", async () => {
+		const california = { number: "+14155550123", subjectResidence: "US-CA", dataClasses: ["contact"] };
+		const patient = { number: "+16145550123", dataClasses: ["phi"], hipaaCoveredEntity: true };
+		const own = await api.addTenant({ roles: ["compliance"] });
+		const tenant = await api.store.tenants.find(own.tenantId);
+		if (tenant) await api.store.tenants.put({ ...tenant, establishment: "US" });
+		const days = async (body: object, key = own.key) => {
+			// The same day everywhere that is asked about.
+			const day = new Date(api.clock() - 2 * 86_400_000).toISOString().slice(0, 10);
+			const { id, clocks } = (await record({ ...body, receivedAt: `${day}T20:00:00Z` }, key)).json;
+			const from = Date.parse(day);
+			const after = (day?: string) => day && (Date.parse(day) - from) / 86_400_000;
+			return { id, clocks, answer: after(clocks.respondBy), last: after(clocks.extendableTo) };
+		};
+		const correction = await days({ ...california, kind: "correction" });
+		assert.deepEqual([correction.answer, correction.last], [45, 90]);
+		assert.ok(correction.clocks.ackBy < correction.clocks.respondBy);
+		const objection = await days({ ...california, kind: "objection" });
+		assert.ok((objection.answer as number) <= 24, "fifteen business days");
+		const extend = (id: string, to: string) => step(id, "extend", { to, reason: "complex" }, own.key);
+		const refused = await extend(objection.id, correction.clocks.respondBy);
+		assert.equal(refused.json.code, "extension_refused");
+		const amendment = await days({ ...patient, kind: "correction" });
+		assert.deepEqual([amendment.answer, amendment.last], [60, 90]);
+		const extended = await extend(amendment.id, amendment.clocks.extendableTo);
+		assert.equal(extended.json.clocks.extendedTo, amendment.clocks.extendableTo);
+		const restriction = await days({ number, kind: "restriction" }, compliance);
+		assert.ok([28, 29, 30, 31].includes(restriction.answer as number), "a month, GDPR Art. 12(3)");
+	});
+
 	it("of two who check at once, one does", async () => {
 		const { id } = (await record({ kind: "erasure" })).json;
 		const both = await Promise.all([step(id, "identity", check), step(id, "identity", check)]);
