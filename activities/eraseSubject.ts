@@ -25,10 +25,12 @@ export type EraseSubjectDeps = Pick<
 	runs: Pick<ActivityDeps["runs"], "settleSoon">;
 };
 
+type KeptOfSubject = Kept & Pick<KeptGroup, "object">;
+
 /** What a reading back has found. Times epoch ms. */
 type Found = {
 	erased: (Omit<Erased, "object" | "stored"> & { object: ErasableObject })[];
-	kept: Kept[];
+	kept: KeptOfSubject[];
 	tasks: Omit<Task, "raisedAt">[];
 	carrierCopies: CarrierCopy[];
 	/** Something that goes by itself, or once it is released: look again. */
@@ -237,7 +239,7 @@ function soon(found: Found, at: number): void {
 	found.recheckAt = Math.min(at, found.recheckAt ?? at);
 }
 
-function keptRecord(record: SubjectRecord): Kept[] {
+function keptRecord(record: SubjectRecord): KeptOfSubject[] {
 	const { _id: recordId, kind, eraseBy } = record;
 	if (kind === "hold" && record.ended) return [];
 	const { reason, citations } = keptBesides[kind];
@@ -280,10 +282,10 @@ async function nameOn(deps: EraseSubjectDeps, message: Message, found: Found, is
 }
 
 /** By object, reason and citations; how many, and when the last of them goes. */
-function groupKept(kept: readonly Kept[]): KeptGroup[] {
+function groupKept(kept: readonly KeptOfSubject[]): KeptGroup[] {
 	const groups = Map.groupBy(kept, ({ object, reason, citations }) => JSON.stringify([object, reason, citations]));
 	return [...groups.values()].map((group) => {
-		const [{ object, reason, citations }] = group as [Kept];
+		const [{ object, reason, citations }] = group as [KeptOfSubject];
 		const ends = group.map(({ until }) => until ?? Number.POSITIVE_INFINITY);
 		const until = Math.max(...ends);
 		const end = Number.isFinite(until) ? { until } : {};

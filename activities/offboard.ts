@@ -1,9 +1,12 @@
 // Takes tenants out of service: ends their open messages, and once one that leaves has its export, destroys keys and records.
 
 import type { Cohort, TenantDocument } from "../adapters/mongo/models.ts";
+import type { ErasedRequest, StoredRequest } from "../adapters/mongo/subjectRequests.ts";
+import type { Kept } from "../audit/certificate.ts";
 import { isFinal } from "../domain/lifecycle.ts";
 import { limits } from "../domain/limits.ts";
 import type { Message } from "../domain/message.ts";
+import { bare, isBare } from "../domain/subjectRequest.ts";
 import type { TenantStanding } from "../domain/tenancy.ts";
 import { abandon } from "../domain/transition.ts";
 import { change } from "./change.ts";
@@ -12,7 +15,18 @@ import { guarded } from "./guarded.ts";
 import { issueCertificate } from "./issueCertificate.ts";
 
 export type OffboardDeps = Pick<ActivityDeps, "clock" | "ids" | "log" | "certificates" | "subjectKeys" | "evidence"> & {
-	store: Pick<ActivityDeps["store"], "tenants" | "cohorts" | "messages" | "subjectRecords" | "certificates">;
+	store: Pick<
+		ActivityDeps["store"],
+		| "tenants"
+		| "cohorts"
+		| "messages"
+		| "subjectRecords"
+		| "subjectRequests"
+		| "subjectExports"
+		| "templates"
+		| "apiKeys"
+		| "certificates"
+	>;
 	runs: Pick<ActivityDeps["runs"], "settleSoon" | "startPurge">;
 	/** Deletes a final message's last trace, unless something keeps it. */
 	deleteRecord: (message: Message) => Promise<unknown>;
@@ -59,21 +73,16 @@ async function tendEnding(deps: OffboardDeps, tenantId: string, standing: Standi
 async function endOpen(deps: OffboardDeps, tenantId: string): Promise<number> {
 	const { messages } = deps.store;
 	const now = deps.clock();
-	// What was accepted before has closed by itself.
-	const since = now - limits.validForMaxMs - limits.receiptGraceMs - limits.clockSkewMs;
 	let count = 0;
-	let after: Parameters<typeof messages.openPage>[3];
-	do {
-		const page = await messages.openPage(tenantId, since, limits.sweepPageItems, after);
-		count += page.messages.length;
+	for await (const page of messages.openPages(tenantId, now)) {
+		count += page.length;
 		await Promise.all(
-			page.messages.map(async (message) => {
+			page.map(async (message) => {
 				const ended = await change(messages, message._id, (current) => abandon(current, now), message);
 				if (ended) deps.runs.settleSoon(ended.before);
 			}),
 		);
-		after = page.after;
-	} while (after);
+	}
 	return count;
 }
 
@@ -82,7 +91,12 @@ async function tendDestroying(deps: OffboardDeps, tenantId: string, standing: St
 		({ state }) => state !== "destroyed",
 	);
 	if (standingCohorts.length > 0) return destroyCohorts(deps, standingCohorts);
-	if (!(await deleteRecords(deps, tenantId))) return;
+	const done = [
+		await deleteRecords(deps, tenantId),
+		await endRequests(deps, tenantId),
+		await deleteOwn(deps, tenantId),
+	];
+	if (done.includes(false)) return;
 	await deps.evidence.append([{ type: "subject_key_destroyed", tenantId, about: tenantId, by: "engine" }]);
 	await deps.subjectKeys.destroySubjectKey(tenantId);
 	const certificateId = await certifyLeft(deps, tenantId, standing.since);
@@ -117,11 +131,74 @@ async function deleteRecords(deps: OffboardDeps, tenantId: string): Promise<bool
 	return page.length === 0 && records.length === 0;
 }
 
+/**
+ * A request's record is kept for as long as the packs have it (11 CCR 7101, 45 CFR 164.316(b)(2), GDPR Art. 5(2)), with
+ * nothing in it that leads to a person; what has no such time goes. True once that is done: an open one is answered first.
+ */
+async function endRequests(deps: OffboardDeps, tenantId: string): Promise<boolean> {
+	const { subjectRequests, subjectExports } = deps.store;
+	const now = deps.clock();
+	let left = 0;
+	await eachRequest(deps, tenantId, async (request) => {
+		if (request.state === "erased" || !request.closed) return void left++;
+		await subjectExports.eraseOf(request._id);
+		if (request.eraseBy === undefined || request.eraseBy <= now) return subjectRequests.delete(request._id);
+		if (isBare(request)) return;
+		await subjectRequests.change(request._id, bare);
+	});
+	return left === 0;
+}
+
+async function eachRequest(
+	{ store: { subjectRequests } }: OffboardDeps,
+	tenantId: string,
+	act: (request: StoredRequest | ErasedRequest) => Promise<void>,
+): Promise<void> {
+	let after: { at: number; id: string } | undefined;
+	for (;;) {
+		const page = await subjectRequests.page(tenantId, limits.sweepPageItems, after);
+		for (const request of page) await act(request);
+		const last = page.at(-1);
+		if (page.length < limits.sweepPageItems || !last) return;
+		after = { at: last.recordedAt, id: last._id };
+	}
+}
+
+/** Its texts, and its keys to this API; the ledger keeps that they were revoked. True once nothing is left. */
+async function deleteOwn(deps: OffboardDeps, tenantId: string): Promise<boolean> {
+	const { templates, apiKeys } = deps.store;
+	const now = deps.clock();
+	const keys = await apiKeys.findByTenant(tenantId);
+	for (const { _id, revokedAt } of keys) if (revokedAt === undefined) await apiKeys.revoke(_id, now);
+	await apiKeys.deleteByTenant(tenantId);
+	await templates.deleteByTenant(tenantId);
+	return true;
+}
+
 /** One certificate for the key that gave its recipients their pseudonyms; each cohort has its own. */
 async function certifyLeft(deps: OffboardDeps, tenantId: string, since: number): Promise<string> {
 	const erasedAt = deps.clock();
 	const id = deps.ids.derive("certificate", `${tenantId} left ${since}`);
 	const objects = [{ object: "subject_key", erasedAt, keyDestroyedAt: erasedAt, verified: true }] as const;
-	await issueCertificate(deps, { id, kind: "tenant", tenantId, about: tenantId, objects, carrierCopies: [] });
+	const kept = await keptOf(deps, tenantId, erasedAt);
+	await issueCertificate(deps, { id, kind: "tenant", tenantId, about: tenantId, objects, kept, carrierCopies: [] });
 	return id;
+}
+
+/** What stays when a tenant has left, why, and until when. None of it leads to a person: the pseudonyms' key is gone. */
+async function keptOf(deps: OffboardDeps, tenantId: string, now: number): Promise<Kept[]> {
+	const accountability = { citations: ["GDPR Art. 5(2)", "GDPR Art. 28(3)(h)"] };
+	const kept: Kept[] = [
+		{ object: "certificate", reason: "accountability", ...accountability },
+		{ object: "evidence", reason: "accountability", ...accountability },
+		// That it has left, which keys were revoked and destroyed, what was erased: so that no restore undoes it.
+		{ object: "ledger", reason: "restore", citations: ["GDPR Art. 5(1)(f)", "GDPR Art. 32(1)"] },
+		{ object: "idempotent_answer", reason: "ends_by_itself", citations: [], until: now + limits.idempotencyKeptMs },
+	];
+	await eachRequest(deps, tenantId, async (request) => {
+		if (request.state === "erased" || request.eraseBy === undefined) return;
+		const { _id: recordId, decision, eraseBy: until } = request;
+		kept.push({ object: "subject_request", reason: "request_log", citations: decision.citations, recordId, until });
+	});
+	return kept;
 }

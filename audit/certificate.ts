@@ -41,12 +41,15 @@ export const certificateSchema = z.strictObject({
 			}),
 		)
 		.min(1),
-	/** What the request left where it is, grouped by reason. */
+	/** What the request, or the tenant that left, has left where it is, grouped by reason. */
 	kept: z
 		.array(
 			z.strictObject({
-				object: z.enum(["content", "address", "receipt", "decision_record", "consent", "opt_out", "hold"]),
-				/** A row of the precedence table. */
+				object: z.enum([
+					...["content", "address", "receipt", "decision_record", "consent", "opt_out", "hold"],
+					...["subject_request", "certificate", "evidence", "ledger", "idempotent_answer"],
+				] as const),
+				/** A row of the precedence table; of a tenant that has left, why it stays with us. */
 				reason: z.string().regex(/^[a-z_]{1,32}$/),
 				citations: z.array(z.string().max(200)),
 				messageIds: z.array(id("message")).min(1).optional(),
@@ -94,6 +97,8 @@ export type CertificateInput = {
 	objects: readonly ErasedObject[];
 	/** Of a subject's request: which, and what it left. Times epoch ms. */
 	request?: { id: string; kept: readonly Kept[] };
+	/** What a tenant that has left leaves. */
+	kept?: readonly Kept[];
 	/** Of each message, what its carrier has; empty where no carrier was ever handed any of it. */
 	carrierCopies: readonly CarrierCopy[];
 	/** Copies whose check failed or could not be made. */
@@ -141,6 +146,7 @@ export function createCertificates(deps: {
 
 function describe(input: CertificateInput, now: number, lifetimes: Lifetimes): Certificate {
 	const copies = copiesOf(factsOf(input, now), lifetimes);
+	const kept = input.request?.kept ?? input.kept;
 	return {
 		schema: "lethe/erasure-certificate/v1",
 		id: input.id,
@@ -149,7 +155,7 @@ function describe(input: CertificateInput, now: number, lifetimes: Lifetimes): C
 		issuedAt: new Date(now).toISOString(),
 		...(input.request ? { requestId: input.request.id } : {}),
 		objects: grouped(input.objects),
-		...(input.request ? { kept: groupKept(input.request.kept) } : {}),
+		...(kept ? { kept: groupKept(kept) } : {}),
 		copies,
 		...completeFrom(copies),
 	};

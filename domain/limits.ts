@@ -6,6 +6,7 @@ export const limits = {
 	textCharactersMax: 1530,
 	clientReferenceCharactersMax: 64,
 	idempotencyKeyCharactersMax: 128,
+	idempotencyKeptMs: 24 * 3600_000,
 	pageItemsMax: 100,
 	startsInFlightMax: 64,
 	headerBytesMax: 16 * 1024,

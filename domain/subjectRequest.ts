@@ -152,6 +152,17 @@ export function restingState({ closed, tasks }: Pick<SubjectRequest, "closed" | 
 	return tasks.some(({ decided }) => decided === undefined) ? "deciding" : "ready";
 }
 
+/** The log of a closed request without anything that leads to a person: no pseudonym, reference, proof or message. */
+export function bare<Request extends SubjectRequest>(request: Request): Request {
+	const { reference: _, identity: __, holdId: ___, optOutId: ____, erasure: _____, ...rest } = request;
+	const emptied = { subjects: [], facts: {}, tasks: [], alerts: [], exports: [] };
+	return { ...rest, ...emptied, nextCheckAt: request.eraseBy } as unknown as Request;
+}
+
+export function isBare({ subjects, identity, erasure }: SubjectRequest): boolean {
+	return subjects.length === 0 && identity === undefined && erasure === undefined;
+}
+
 /** The end of an ISO 8601 day in UTC. */
 export function endOfDay(day: string): number {
 	return Date.parse(`${day}T00:00:00.000Z`) + 86_400_000;

@@ -45,6 +45,11 @@ export function withLedger(store: Store, ledger: Pick<Ledger, "put" | "forget">,
 				await (isId("consent", id) ? enter(entry) : ledger.put(entry));
 				return subjectRecords.end(id, ended, set);
 			},
+			async delete(id) {
+				await subjectRecords.delete(id);
+				// That a record is being erased was never in it.
+				if (!isId("evidence", id)) await forget(id);
+			},
 			async erase(record) {
 				const erased = await subjectRecords.erase(record);
 				if (erased) await forget(record._id);

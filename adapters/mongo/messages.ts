@@ -138,9 +138,8 @@ function createQueries(collection: mongo.Collection<Message>) {
 				if (state) filter.state = state;
 				return collection.find(filter).sort({ acceptedAt: -1, _id: -1 }).limit(itemsMax).toArray();
 			}),
-		/** Open messages of a tenant that were accepted since then, newest first; `after` is where the next page goes on. */
-		openPage: (tenantId: string, since: number, itemsMax: number, after?: { acceptedAt: number; id: string }) =>
-			guardStore(() => readOpen(collection, { tenantId, since, itemsMax, after })),
+		/** Pages of a tenant's open messages, newest first: all that did not close by themselves before `now`. */
+		openPages: (tenantId: string, now: number) => readOpenPages(collection, tenantId, now),
 		/** A page of the messages whose object still has its ciphertext in this cohort, held ones left out. */
 		findSealedIn: (cohortId: string, object: SealedObjectName, itemsMax: number) =>
 			guardStore(async () => {
@@ -199,12 +198,10 @@ const integrated = { unintegratedSince: { $exists: false } };
 function createDeletions(collection: mongo.Collection<Message>) {
 	return {
 		/** Deletes a message's last trace, its record; only when it is final, nothing holds it, and the log has its evidence. */
-		deleteRecord: (id: string) =>
-			guardStore(async () => {
-				const ended = { state: { $in: finalStates }, holds: { $size: 0 }, ...integrated };
-				const filter = { _id: id, ...checksOf(ended) } as mongo.Filter<Message>;
-				return (await collection.deleteOne(filter)).deletedCount === 1;
-			}),
+		deleteRecord: createBatcher<string, undefined>({
+			itemsMax: 200,
+			run: (ids) => guardStore(() => deleteRecords(collection, ids)),
+		}),
 		/** Deletes what a torn batch left behind; not once it was confirmed, moved on or held by name, nor before the log has its evidence. */
 		deleteOrphan: ({ _id, headId, nextCheckAt }: Message) =>
 			guardStore(async () => {
@@ -257,6 +254,22 @@ function createPageWrites(collection: mongo.Collection<Message>) {
 
 type Place = { acceptedAt: number; id: string };
 
+async function* readOpenPages(
+	collection: mongo.Collection<Message>,
+	tenantId: string,
+	now: number,
+): AsyncGenerator<Message[]> {
+	const since = now - limits.validForMaxMs - limits.receiptGraceMs - limits.clockSkewMs;
+	const itemsMax = limits.sweepPageItems;
+	let after: Place | undefined;
+	do {
+		const from = after;
+		const page = await guardStore(() => readOpen(collection, { tenantId, since, itemsMax, after: from }));
+		yield page.messages;
+		after = page.after;
+	} while (after);
+}
+
 async function readOpen(
 	collection: mongo.Collection<Message>,
 	{
@@ -278,6 +291,15 @@ async function readOpen(
 		if (messages.length === itemsMax) return { messages, after: { acceptedAt: message.acceptedAt, id: message._id } };
 	}
 	return { messages };
+}
+
+async function deleteRecords(collection: mongo.Collection<Message>, ids: string[]): Promise<undefined[]> {
+	const ended = { state: { $in: finalStates }, holds: { $size: 0 }, ...integrated };
+	const operations = ids.map((_id) => ({
+		deleteOne: { filter: { _id, ...checksOf(ended) } as mongo.Filter<Message> },
+	}));
+	await collection.bulkWrite(operations, { ordered: false });
+	return ids.map(() => undefined);
 }
 
 type Insertion = { message: Message; notAfter: number };

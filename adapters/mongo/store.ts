@@ -248,6 +248,7 @@ function createApiKeyStore(collection: mongo.Collection<ApiKeyDocument>) {
 			),
 		findByTenant: (tenantId: string) =>
 			guardStore(() => collection.find({ tenantId }).toArray() as Promise<ApiKeyDocument[]>),
+		deleteByTenant: (tenantId: string) => guardStore(async () => void (await collection.deleteMany({ tenantId }))),
 	};
 }
 

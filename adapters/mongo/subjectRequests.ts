@@ -124,6 +124,14 @@ export function createExportStore(jobs: mongo.Collection<ExportJob>, pages: mong
 				await pages.deleteMany({ exportId: id });
 				await jobs.deleteOne({ _id: id });
 			}),
+		/** Erases all of one request. */
+		eraseOf: (requestId: string) =>
+			guardStore(async () => {
+				for (const { _id } of await jobs.find({ requestId }, { projection: { _id: 1 } }).toArray()) {
+					await pages.deleteMany({ exportId: _id });
+					await jobs.deleteOne({ _id });
+				}
+			}),
 		/** Erases those whose asker has not come back. */
 		eraseDue: (now: number) =>
 			guardStore(async () => {

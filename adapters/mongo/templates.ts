@@ -21,6 +21,7 @@ export function createTemplateStore(collection: mongo.Collection<TemplateDocumen
 		find: (id: string) => guardStore(async () => (await collection.findOne({ _id: id })) ?? undefined),
 		insert: (template: TemplateDocument) => guardStore(async () => void (await collection.insertOne(template))),
 		count: (tenantId: string) => guardStore(() => collection.countDocuments({ tenantId })),
+		deleteByTenant: (tenantId: string) => guardStore(async () => void (await collection.deleteMany({ tenantId }))),
 		/** A page of a tenant's templates, newest first, after the cursor's place. */
 		page: (tenantId: string, itemsMax: number, after?: { at: number; id: string }) =>
 			guardStore(() => {

@@ -3,6 +3,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from "fastify";
 import { z } from "zod";
 import { LetheError } from "../../domain/errors.ts";
+import { limits } from "../../domain/limits.ts";
 import { canonical } from "../canonical.ts";
 import type { ApiDeps } from "../deps.ts";
 import { idempotencyHeaders } from "../headers.ts";
@@ -21,7 +22,6 @@ declare module "fastify" {
 	}
 }
 
-const answersKeptMs = 24 * 3600_000;
 // The process that claimed the key is gone if it has not answered by then.
 const runningMsMax = 60_000;
 
@@ -77,7 +77,7 @@ async function claim(deps: IdempotencyDeps, request: FastifyRequest, key: string
 	// What stands under another version of the hash goes first: it was there before that of today.
 	const standing =
 		(await idempotencyKeys.findAny(others)) ??
-		(await idempotencyKeys.claim({ _id: id, fingerprint, startedAt: now, eraseBy: now + answersKeptMs }));
+		(await idempotencyKeys.claim({ _id: id, fingerprint, startedAt: now, eraseBy: now + limits.idempotencyKeptMs }));
 	if (standing) {
 		const macs = await deps.hmac.allMacs("idempotency", undefined, content);
 		if (!macs.some((candidate) => candidate.mac === standing.fingerprint)) throw new LetheError("idempotency_mismatch");

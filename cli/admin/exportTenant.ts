@@ -29,6 +29,8 @@ export async function exportTenant(deps: Deps, tenant: TenantDocument, folder: s
 	for (const kind of recordKinds) {
 		await writeLines(join(folder, "record", `${kind}s.jsonl`), await readRecords(deps, tenant._id, kind));
 	}
+	await writeLines(join(folder, "record", "subject_requests.jsonl"), await readRequests(deps, tenant._id));
+	await writeLines(join(folder, "record", "templates.jsonl"), await readTemplates(deps, tenant._id));
 	const { standing: _, nextCheckAt: __, ...about } = tenant;
 	await writeLines(join(folder, "record", "tenant.jsonl"), [about]);
 	const files = await hashFiles(folder);
@@ -101,15 +103,43 @@ async function openMessage(deps: Deps, message: Message): Promise<object[]> {
 	return Object.keys(found).length > 0 ? [{ id, ...found }] : [];
 }
 
-async function readRecords(deps: Deps, tenantId: string, kind: (typeof recordKinds)[number]): Promise<object[]> {
-	const found: object[] = [];
+function readRecords(deps: Deps, tenantId: string, kind: (typeof recordKinds)[number]) {
+	const { subjectRecords } = deps.store;
+	return readAll(
+		(after) => subjectRecords.page(tenantId, kind, segmentItems, after),
+		({ recordedAt }) => recordedAt,
+	);
+}
+
+/** The log of what subjects have asked for, under pseudonyms: whoever answers to the law for it takes it along. */
+export function readRequests(deps: Deps, tenantId: string) {
+	const { subjectRequests } = deps.store;
+	return readAll(
+		(after) => subjectRequests.page(tenantId, segmentItems, after),
+		({ recordedAt }) => recordedAt,
+	);
+}
+
+function readTemplates(deps: Deps, tenantId: string) {
+	const { templates } = deps.store;
+	return readAll(
+		(after) => templates.page(tenantId, segmentItems, after),
+		({ createdAt }) => createdAt,
+	);
+}
+
+async function readAll<Document extends { _id: string }>(
+	read: (after?: { at: number; id: string }) => Promise<Document[]>,
+	atOf: (document: Document) => number,
+): Promise<Document[]> {
+	const found: Document[] = [];
 	let after: { at: number; id: string } | undefined;
 	for (;;) {
-		const page = await deps.store.subjectRecords.page(tenantId, kind, segmentItems, after);
+		const page = await read(after);
 		found.push(...page);
 		const last = page.at(-1);
 		if (page.length < segmentItems || !last) return found;
-		after = { at: last.recordedAt, id: last._id };
+		after = { at: atOf(last), id: last._id };
 	}
 }
 

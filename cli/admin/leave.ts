@@ -7,7 +7,7 @@ import type { TenantDocument } from "../../adapters/mongo/models.ts";
 import type { Deps } from "../../deps.ts";
 import { limits } from "../../domain/limits.ts";
 import { createProgress } from "../progress.ts";
-import { exportTenant, writeLines } from "./exportTenant.ts";
+import { exportTenant, readRequests, writeLines } from "./exportTenant.ts";
 
 const pollMs = 1_000;
 // Nothing having moved for so long, a hold or a server that is away keeps it.
@@ -21,6 +21,7 @@ export async function leave(deps: Deps, tenantId: string, folder: string) {
 	const found = await deps.store.tenants.find(tenantId);
 	if (!found) throw new Error(`there is no tenant ${tenantId}. Correct its id.`);
 	await refuseHeld(deps, tenantId);
+	await refuseUnanswered(deps, tenantId);
 	await begin(deps, found);
 	const exporting = await until(deps, tenantId, "ending open messages", ({ standing }) => {
 		return standing?.state !== "leaving" || standing.step !== "ending";
@@ -60,6 +61,16 @@ async function refuseHeld(deps: Deps, tenantId: string): Promise<void> {
 	throw new Error(`${holds.length} legal hold(s) keep something of ${tenantId}, ${some}. Have them released first.`);
 }
 
+/** What somebody has asked for, and the law has answered by a day, can't be answered once the data is gone. */
+async function refuseUnanswered(deps: Deps, tenantId: string): Promise<void> {
+	const requests = await readRequests(deps, tenantId);
+	const open = requests.filter((request) => request.state !== "erased" && !request.closed).map(({ _id }) => _id);
+	if (open.length === 0) return;
+	const some = open.slice(0, 5).join(", ");
+	const mend = "Answer and close them first: `lethe requests`.";
+	throw new Error(`${open.length} request(s) of subjects of ${tenantId} are open, ${some}. ${mend}`);
+}
+
 async function activeHolds(deps: Deps, tenantId: string): Promise<string[]> {
 	const active: string[] = [];
 	let after: { at: number; id: string } | undefined;
@@ -97,6 +108,7 @@ async function until(
 		seen = now;
 		if (performance.now() - movedAt > stillMsMax) {
 			await refuseHeld(deps, tenantId);
+			await refuseUnanswered(deps, tenantId);
 			throw new Error(
 				`nothing moves while ${what}: is the worker running? Run this again, it goes on where it stopped.`,
 			);

@@ -67,18 +67,14 @@ async function resume(deps: Deps, tenantId: string) {
 async function wake(deps: Deps, tenantId: string): Promise<number> {
 	const { messages } = deps.store;
 	const now = deps.clock();
-	const since = now - limits.validForMaxMs - limits.receiptGraceMs - limits.clockSkewMs;
 	let count = 0;
-	let after: Parameters<typeof messages.openPage>[3];
-	do {
-		const page = await messages.openPage(tenantId, since, limits.sweepPageItems, after);
-		const waiting = page.messages.filter(({ state }) => state === "accepted" || state === "queued");
+	for await (const page of messages.openPages(tenantId, now)) {
+		const waiting = page.filter(({ state }) => state === "accepted" || state === "queued");
 		count += waiting.length;
 		await Promise.all(
 			waiting.map(({ _id, state }) => messages.transition({ id: _id, from: [state], set: { nextCheckAt: now } })),
 		);
-		after = page.after;
-	} while (after);
+	}
 	return count;
 }
 

@@ -6,6 +6,7 @@ import { verifyCertificate } from "../../audit/verifyCertificate.ts";
 import { limits } from "../../domain/limits.ts";
 import type { Message } from "../../domain/message.ts";
 import type { HoldRecord } from "../../domain/subject.ts";
+import type { SubjectRequest } from "../../domain/subjectRequest.ts";
 import type { TenantStanding } from "../../domain/tenancy.ts";
 import { end, enqueue } from "../../domain/transition.ts";
 import { createEngine, type Engine, until } from "../harness/engine.ts";
@@ -131,6 +132,94 @@ describe("a tenant that is taken out of service", () => {
 		const result = await verifyCertificate(certificate?.jws ?? "", { keys: [jwk] }, { now: engine.clock() });
 		assert.ok(result.valid);
 		assert.deepEqual([result.certificate.kind, result.certificate.objects[0]?.object], ["tenant", "subject_key"]);
+	});
+
+	function requestOf(tenantId: string, more: Partial<SubjectRequest>): SubjectRequest {
+		const at = engine.clock();
+		return {
+			_id: engine.ids.random("subjectRequest"),
+			tenantId,
+			kind: "access",
+			state: "closed",
+			subjects: ["mac-of-a-person"],
+			receivedAt: at,
+			recordedAt: at,
+			recordedBy: "key",
+			channel: "letter",
+			reference: "case-seven",
+			facts: { recipientCountry: "US" },
+			decision: { allowed: true, reasons: [], citations: ["11 CCR 7101(a)"], packs: [], rules: [] },
+			tasks: [],
+			alerts: [],
+			certificates: [],
+			exports: [],
+			log: [{ at, type: "recorded", by: "key" }],
+			closed: { at, by: "key", outcome: "granted" },
+			...more,
+		};
+	}
+
+	it("its texts and keys go, its subjects' requests leave a log that leads to nobody, and the certificate says for how long", async () => {
+		const tenantId = await addTenant();
+		const at = engine.clock();
+		const eraseBy = at + 365 * 86_400_000;
+		const [kept, over] = [requestOf(tenantId, { eraseBy }), requestOf(tenantId, {})];
+		for (const request of [kept, over]) await engine.store.subjectRequests.insert(request);
+		const exportId = engine.ids.random("export");
+		const job = { requestId: kept._id, report: "data", publicKey: {}, state: "ready", pageCount: 1 } as const;
+		await engine.store.subjectExports.insert({ _id: exportId, tenantId, ...job, eraseBy: at + 10 * 86_400_000 });
+		await engine.store.subjectExports.putPage({ _id: `${exportId}-0`, exportId, jwe: "sealed" });
+		const about = { tenantId, createdAt: at, createdBy: "key" };
+		await engine.store.templates.insert({ ...about, _id: engine.ids.random("template"), name: "t" } as never);
+		const secrets = [{ mac: tenantId, macVersion: 1, createdAt: at }];
+		await engine.store.apiKeys.insert({ ...about, _id: engine.ids.random("apiKey"), roles: [], name: "t", secrets });
+		await leave(tenantId);
+		await sweepUntil(async () => (await standingOf(tenantId)).state === "left");
+
+		assert.equal(await engine.store.subjectRequests.find(over._id), undefined, "no law has it kept");
+		const log = await engine.store.subjectRequests.find(kept._id);
+		assert.deepEqual([log?.kind, log?.closed?.outcome, log?.log.length], ["access", "granted", 1]);
+		assert.doesNotMatch(JSON.stringify(log), /mac-of-a-person|case-seven/);
+		assert.deepEqual(await engine.store.subjectExports.pages(exportId), []);
+		assert.equal(await engine.store.subjectExports.find(exportId), undefined);
+		assert.deepEqual(await engine.store.templates.page(tenantId, 10), []);
+		assert.deepEqual(await engine.store.apiKeys.findByTenant(tenantId), []);
+
+		const { certificateId } = (await standingOf(tenantId)) as Extract<TenantStanding, { state: "left" }>;
+		const certificate = await engine.store.certificates.find(certificateId);
+		const jwk = { ...engine.memory.publicKey.export({ format: "jwk" }), kid: "certificate-1", use: "sig" };
+		const result = await verifyCertificate(certificate?.jws ?? "", { keys: [jwk] }, { now: engine.clock() });
+		assert.ok(result.valid);
+		const told = new Map(result.certificate.kept?.map((one) => [one.object, one]));
+		assert.deepEqual([...told.keys()].toSorted(), [
+			...["certificate", "evidence", "idempotent_answer", "ledger", "subject_request"],
+		]);
+		const requestLog = told.get("subject_request");
+		assert.deepEqual(requestLog?.recordIds, [kept._id]);
+		assert.deepEqual(requestLog?.citations, ["11 CCR 7101(a)"]);
+		assert.equal(requestLog?.until, new Date(eraseBy).toISOString());
+
+		engine.time.offsetMs += 366 * 86_400_000;
+		await until(async () => {
+			await engine.activities.sweepPage();
+			return (await engine.store.subjectRequests.find(kept._id)) === undefined;
+		});
+	});
+
+	it("a request that nobody has answered keeps it from going further, and the leave goes on once it is closed", async () => {
+		const tenantId = await addTenant();
+		const { closed: _, ...open } = requestOf(tenantId, { state: "ready" });
+		await leave(tenantId);
+		await engine.store.subjectRequests.insert(open);
+		for (let times = 0; times < 3; times++) await sweepLater(limits.leavingCheckMs);
+		assert.equal((await standingOf(tenantId)).state, "leaving");
+		assert.equal(engine.memory.destroyedSubjectKeys.has(tenantId), false, "who asked can still be found");
+		await engine.store.subjectRequests.change(open._id, (request) => ({
+			...request,
+			state: "closed",
+			closed: { at: engine.clock(), by: "key", outcome: "withdrawn" },
+		}));
+		await sweepUntil(async () => (await standingOf(tenantId)).state === "left");
 	});
 
 	it("a hold that is placed meanwhile keeps what it holds, and the leave goes on once it is released", async () => {

@@ -138,6 +138,14 @@ describe("the ledger", () => {
 		assert.ok(!readdirSync(join(folder, database, "record")).includes(`${record._id}.json`));
 	});
 
+	it("forgets what goes with its tenant", async () => {
+		const stored = withLedger(store, ledgerAs("eraser"), quiet);
+		const record = optOutOf();
+		await stored.subjectRecords.insert(record);
+		await stored.subjectRecords.delete(record._id);
+		assert.ok(!idsIn(await ledgerAs("admin").all()).includes(record._id));
+	});
+
 	describe("while Vault is away", () => {
 		const warned: unknown[] = [];
 		const log = { warn: (fields: object) => void warned.push(fields) };

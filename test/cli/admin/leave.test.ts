@@ -118,10 +118,20 @@ describe("a tenant's leave from the command line", () => {
 		}
 		assert.ok(linesOf(join(to, "certificates.jsonl")).some(({ id }) => id === result.certificateId));
 		for (const id of ids) assert.equal(await engine.read(id), undefined);
-		const [key] = await engine.store.apiKeys.findByTenant(tenantId);
-		assert.ok(key?.revokedAt);
+		assert.deepEqual(await engine.store.apiKeys.findByTenant(tenantId), [], "no key of it is known any more");
+		for (const name of ["subject_requests", "templates"])
+			assert.deepEqual(linesOf(join(to, "record", `${name}.jsonl`)), []);
 		const again = await leave(deps, tenantId, to);
 		assert.equal(again.certificateId, result.certificateId, "run again, it tells the same");
+	});
+
+	it("a request of a subject that is open refuses it: what is gone can't be shown any more", async () => {
+		const tenantId = await addTenant();
+		const at = engine.clock();
+		const request = { _id: engine.ids.random("subjectRequest"), tenantId, state: "received", recordedAt: at };
+		await engine.store.subjectRequests.insert(request as never);
+		await assert.rejects(leave(deps, tenantId, join(folder, "open")), new RegExp(`${request._id}.*lethe requests`));
+		assert.equal((await engine.store.tenants.find(tenantId))?.standing, undefined);
 	});
 
 	it("an export that was cut off goes on and writes the same as one that was not", async () => {
