@@ -82,12 +82,12 @@ export async function certifyErased(
 		about.sort();
 		const id = deps.ids.derive("certificate", about.join("\n"));
 		const objects = group.map(({ stored: _, ...object }) => object);
-		await issueCertificate(deps, { ...on, id, objects, carrierCopies });
+		const issuedAt = await issueCertificate(deps, { ...on, id, objects, carrierCopies });
 		// Together, so that the log and the store take them as one batch each.
 		const marks = [...Map.groupBy(group, ({ messageId }) => messageId)].map(async ([messageId, of]) => {
 			const stored = known.get(messageId) as Message;
 			// Its other objects' certificate finds the message as this one leaves it.
-			known.set(messageId, await nameCertificate(deps, stored, of, id));
+			known.set(messageId, await nameCertificate(deps, stored, of, { id, issuedAt }));
 		});
 		await Promise.all(marks);
 	}
@@ -98,9 +98,9 @@ export function nameCertificate(
 	deps: CertifyErasedDeps,
 	stored: Message,
 	of: readonly Erased[],
-	id: string,
+	certificate: { id: string; issuedAt: number },
 ): Promise<Message> {
-	return applyIntegrated(deps, stored, mark(of, stored, id, deps.clock()));
+	return applyIntegrated(deps, stored, mark(of, stored, certificate, deps.clock()));
 }
 
 /** Answers the message with the evidence that it then carries. */
@@ -179,7 +179,12 @@ async function readKeyDates(
 	return { keyDestroyedAt: cohort?.destroyedAt, keyDueAt: keyDueAtOf(cohort) };
 }
 
-function mark(of: readonly Erased[], stored: Message, id: string, now: number): Transition {
+function mark(
+	of: readonly Erased[],
+	stored: Message,
+	{ id, issuedAt }: { id: string; issuedAt: number },
+	now: number,
+): Transition {
 	const [{ verified }] = of as [Erased];
 	const objects = of.map(({ object }) => object);
 	const change = verified ? verify(stored, objects, now) : eraseAgain(stored, objects, now);
@@ -189,7 +194,8 @@ function mark(of: readonly Erased[], stored: Message, id: string, now: number): 
 		// A run and a sweep may certify at once: the certificate is the same, and is named once.
 		where: { ...where, certificates: { $ne: id } },
 		push: { certificates: { value: id, keep: limits.certificatesPerMessageMax } },
-		evidence: [{ at: now, type: "certified", ...(verified ? {} : { code: "incomplete" }) }, ...evidence],
+		// And is one entry: whoever loses has entered the very same.
+		evidence: [{ at: issuedAt, type: "certified", ...(verified ? {} : { code: "incomplete" }) }, ...evidence],
 	};
 }
 

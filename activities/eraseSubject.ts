@@ -246,7 +246,7 @@ function keptRecord(record: SubjectRecord): KeptOfSubject[] {
 	return [{ object: kind, recordId, reason, citations: [...citations], ...(eraseBy ? { until: eraseBy } : {}) }];
 }
 
-type Issued = { id: string; messageIds: Set<string> };
+type Issued = { id: string; issuedAt: number; messageIds: Set<string> };
 
 /** The certificate of all that the request has erased so far; the same again has the same id. None where nothing went. */
 async function issue(deps: EraseSubjectDeps, request: SubjectRequest, found: Found): Promise<Issued[]> {
@@ -262,22 +262,23 @@ async function issue(deps: EraseSubjectDeps, request: SubjectRequest, found: Fou
 		const id = deps.ids.derive("certificate", text);
 		const { carrierCopies } = found;
 		const certificate = { id, tenantId, about, objects, carrierCopies, request: { id: about, kept } };
-		if (!request.certificates.includes(id)) await issueCertificate(deps, { kind: "request", ...certificate });
-		issued.push({ id, messageIds: new Set(objects.map(({ messageId }) => messageId)) });
+		const known = request.certificates.includes(id) ? await deps.store.certificates.find(id) : undefined;
+		const issuedAt = known?.issuedAt ?? (await issueCertificate(deps, { kind: "request", ...certificate }));
+		issued.push({ id, issuedAt, messageIds: new Set(objects.map(({ messageId }) => messageId)) });
 	}
 	return issued;
 }
 
 async function nameOn(deps: EraseSubjectDeps, message: Message, found: Found, issued: Issued[]): Promise<void> {
-	const id = issued.find(({ messageIds }) => messageIds.has(message._id))?.id;
-	if (id === undefined) return;
+	const certificate = issued.find(({ messageIds }) => messageIds.has(message._id));
+	if (certificate === undefined) return;
 	const told = found.erased.filter(({ messageId, object }) => messageId === message._id && object !== "receipt");
 	const of = told
 		.filter(({ object }) => message.retention[object]?.verifiedAt === undefined)
 		.map((entry): Erased => ({ ...entry, object: entry.object as SealedObjectName, stored: message }));
 	let stored = message;
 	for (const group of Map.groupBy(of, ({ verified }) => verified).values()) {
-		stored = await nameCertificate(deps, stored, group, id);
+		stored = await nameCertificate(deps, stored, group, certificate);
 	}
 }
 

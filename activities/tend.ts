@@ -19,7 +19,7 @@ export type TendDeps = Pick<ActivityDeps, "clock" | "ids" | "log" | "certificate
 			ActivityDeps["store"]["subjectRecords"],
 			"delete" | "erase" | "find" | "findBySubjects" | "findDue" | "nextCheck" | "note"
 		>;
-		certificates: Pick<ActivityDeps["store"]["certificates"], "insert">;
+		certificates: Pick<ActivityDeps["store"]["certificates"], "insert" | "find">;
 		subjectMessages: Pick<ActivityDeps["store"]["subjectMessages"], "hold" | "release">;
 		wideHolds: Pick<ActivityDeps["store"]["wideHolds"], "apply">;
 		cohorts: Pick<ActivityDeps["store"]["cohorts"], "endHold">;

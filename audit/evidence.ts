@@ -114,7 +114,9 @@ function ofMessage(
 		tenantId: message.tenantId,
 		about: message._id,
 	};
-	const said = [message._id, position, at, type, code ?? "", attempt ?? "", by ?? ""].join("\n");
+	// Who loses the race to certify has entered what the winner has, at a place that is another's by then.
+	const place = type === "certified" ? "" : position;
+	const said = [message._id, place, at, type, code ?? "", attempt ?? "", by ?? ""].join("\n");
 	const prepared = prepare(deps.ids.derive("evidence", said), at, act);
 	return { ...prepared, about: [...prepared.about, begin] };
 }

@@ -170,11 +170,12 @@ function createPurgePageStore(collection: mongo.Collection<PurgePage>) {
 
 function createCertificateStore(collection: mongo.Collection<CertificateDocument>) {
 	return {
-		/** Inserts once; a repeated issue answers the first. */
-		insert: createBatcher<CertificateDocument, void>({
+		/** False when one of that id stands: the first is kept. */
+		insert: createBatcher<CertificateDocument, boolean>({
 			itemsMax: 100,
 			inFlightMax: 2,
-			run: (documents) => guardStore(async () => (await insertAll(collection, documents)).map(() => undefined)),
+			run: (documents) =>
+				guardStore(async () => (await insertAll(collection, documents)).map((done) => done === "inserted")),
 		}),
 		find: (id: string) => guardStore(async () => (await collection.findOne({ _id: id })) ?? undefined),
 		/** A page of a tenant's about one thing, newest first, after the cursor's place. */

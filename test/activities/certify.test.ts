@@ -2,8 +2,10 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
+import { createCertify } from "../../activities/certify.ts";
 import { createActivities } from "../../activities/index.ts";
 import type { Certificate } from "../../audit/certificate.ts";
+import { readEntry } from "../../audit/entry.ts";
 import { LetheError } from "../../domain/errors.ts";
 import { limits } from "../../domain/limits.ts";
 import type { Message } from "../../domain/message.ts";
@@ -41,6 +43,29 @@ describe("certificates", () => {
 		assert.equal(certificate?.status, "complete");
 		assert.deepEqual(certificate.objects.map(({ object }) => object).sort(), ["address", "content"]);
 		assert.deepEqual(certificate.objects[0]?.messageIds, [message._id]);
+	});
+
+	it("are one, and one entry of the log, however many certify at once and whatever is added in between", async () => {
+		const message = await delivered();
+		const certify = createCertify(engine);
+		await Promise.all([certify([message]), certify([message])]);
+		engine.time.offsetMs += 1_000;
+		// Read before the others were through, and slow since.
+		await engine.store.messages.transition({
+			id: message._id,
+			evidence: [{ at: engine.clock(), type: "receipt", code: "noted" }],
+		});
+		await certify([message]);
+		engine.time.offsetMs += limits.integratePatienceMs + limits.driverPatienceMs;
+		await engine.activities.sweepPage();
+		const certified = ({ type }: { type: string }) => type === "certified";
+		const stored = await engine.read(message._id);
+		assert.deepEqual([stored.certificates.length, stored.evidence.filter(certified).length], [1, 1]);
+		const bundles = await engine.store.evidence.findAbout([message._id]);
+		const entries = bundles.flatMap((bundle) => bundle.entries.map((text) => readEntry(text)));
+		const mine = entries.filter((entry) => entry?.about === message._id && certified(entry));
+		assert.equal(mine.length, 1);
+		assert.equal((await certificatesAbout(message.tenantId, message.submissionId)).length, 1);
 	});
 
 	it("are incomplete for a ciphertext that is still, or again, where it was erased; it goes, and gets another", async () => {

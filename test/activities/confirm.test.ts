@@ -129,7 +129,8 @@ describe("batches, whole and torn", () => {
 		assert.equal(confirmed.nextCheckAt, releaseAt + limits.driverPatienceMs);
 		await engine.store.messages.transition(cancel(await engine.read(head._id), engine.clock()));
 		assert.ok(await ensureIntegrated(engine, await engine.read(head._id)));
-		assert.ok(await engine.store.messages.deleteRecord(head._id));
+		await engine.store.messages.deleteRecord(head._id);
+		assert.equal(await engine.store.messages.find(head._id), undefined);
 		await sweepAfter(limits.orphanPatienceMs + 1);
 		assert.deepEqual(await statesOf(members), ["deferred", "deferred"]);
 		await sweepAfter(3600_000 - limits.orphanPatienceMs);

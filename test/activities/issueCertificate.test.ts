@@ -10,7 +10,7 @@ it("the time of issue that is told is the signed one, however long the signature
 	const issuedAt = "2026-11-25T00:00:00.250Z";
 	const deps = {
 		certificates: { issue: async ({ id }: { id: string }) => ({ id, jws: "a.b.c", payload: { issuedAt } }) },
-		store: { certificates: { insert: async (document: CertificateDocument) => void kept.push(document) } },
+		store: { certificates: { insert: async (document: CertificateDocument) => kept.push(document) > 0 } },
 	} as unknown as IssueCertificateDeps;
 	const objects = [{ object: "content", erasedAt: 1, verified: true }] as const;
 	await issueCertificate(deps, {
