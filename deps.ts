@@ -23,6 +23,7 @@ import { withLedger } from "./adapters/ledger/withLedger.ts";
 import { connectMongo } from "./adapters/mongo/connection.ts";
 import { createStore, type Store } from "./adapters/mongo/store.ts";
 import { createOutboundHttp } from "./adapters/outboundHttp.ts";
+import { createReplays } from "./adapters/redis/replays.ts";
 import { createRequestCounts } from "./adapters/redis/requestCounts.ts";
 import { createSendQueues } from "./adapters/redis/sendQueues.ts";
 import { createSendWorker } from "./adapters/redis/sendWorker.ts";
@@ -130,12 +131,10 @@ export async function createDeps(config: Config, name: ProcessName) {
 		namespace: config.temporal.namespace,
 		identity,
 	});
-	const sendQueues = createSendQueues({ url: required(config.redis.url, "REDIS_URL"), prefix: config.redis.prefix });
-	const requestCounts = createRequestCounts({
-		url: required(config.redis.url, "REDIS_URL"),
-		prefix: config.redis.prefix,
-		monotonic,
-	});
+	const redis = { url: required(config.redis.url, "REDIS_URL"), prefix: config.redis.prefix };
+	const sendQueues = createSendQueues(redis);
+	const replays = createReplays(redis);
+	const requestCounts = createRequestCounts({ ...redis, monotonic });
 	// The worker opens wrapped keys by the one role, and makes new ones by the other.
 	const opening = createCohortKeys({ vault: vaultFor(by.opening) });
 	const making = createCohortKeys({ vault: vaultFor(by.making) });
@@ -207,6 +206,8 @@ export async function createDeps(config: Config, name: ProcessName) {
 		requestCounts,
 		requestLimits: config.api.requestLimits,
 		trustedProxies: config.api.trustedProxies,
+		/** Callbacks that were just taken. */
+		replays,
 		segmentsPerSecondDefault: config.sender.ratePerSecondDefault,
 		/** Works one send queue with this process's connections. */
 		openSendWorker: (
@@ -214,8 +215,7 @@ export async function createDeps(config: Config, name: ProcessName) {
 		) =>
 			createSendWorker({
 				...worker,
-				url: required(config.redis.url, "REDIS_URL"),
-				prefix: config.redis.prefix,
+				...redis,
 				concurrency: config.sender.concurrency,
 			}),
 		temporal,
@@ -256,6 +256,7 @@ export async function createDeps(config: Config, name: ProcessName) {
 			stopHolding();
 			await Promise.all([sending.close(), verifying.close()]);
 			await Promise.all([handOvers.close(), outbound.close()]);
+			replays.close();
 			for (const client of vault.values()) await client.close();
 			requestCounts.close();
 			await Promise.allSettled([sendQueues.close(), temporal.connection.close(), store.close()]);

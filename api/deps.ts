@@ -7,6 +7,7 @@ import type { Cohorts } from "../adapters/cohorts.ts";
 import type { ExportSeal } from "../adapters/exportSeal.ts";
 import type { Quarantine } from "../adapters/ledger/quarantine.ts";
 import type { Store } from "../adapters/mongo/store.ts";
+import type { Replays } from "../adapters/redis/replays.ts";
 import type { RequestCounts } from "../adapters/redis/requestCounts.ts";
 import type { SendQueues } from "../adapters/redis/sendQueues.ts";
 import type { Runs } from "../adapters/temporal/client.ts";
@@ -44,6 +45,8 @@ export type ApiDeps = {
 	/** A queue's carrier, opened with that queue's callback secrets only; undefined for an unknown queue. */
 	apiKeys: ApiKeys;
 	carriers: { verifier: (sendQueue: string) => Promise<Carrier | undefined> };
+	/** The callbacks that were just taken. */
+	replays: Pick<Replays, "isKnown" | "remember">;
 	/** Enters acts into the evidence log, before they are done. */
 	evidence: Pick<Evidence, "append">;
 	sendQueues: Pick<SendQueues, "live">;

@@ -46,7 +46,6 @@ type Case = { parties: Party[]; recipient: Recipient; sender: string; at: number
 type Party = { tenant: TenantDocument; subject: Subject };
 
 const engine = "engine";
-const seenMs = 24 * 3600_000;
 // The process that took it in hand is gone if it has not come to an end by then.
 const handlingMsMax = 60_000;
 const stopReplies = {
@@ -219,7 +218,7 @@ function readSender(message: InboundMessage): Recipient | undefined {
 async function claim(deps: InboundDeps, id: string): Promise<boolean> {
 	const now = deps.clock();
 	const keys = deps.store.idempotencyKeys;
-	const standing = await keys.claim({ _id: id, fingerprint: "", startedAt: now, eraseBy: now + seenMs });
+	const standing = await keys.claim({ _id: id, fingerprint: "", startedAt: now, eraseBy: now + limits.inboundSeenMs });
 	if (!standing) return true;
 	if (standing.answer) return false;
 	const { startedAt } = standing;

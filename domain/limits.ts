@@ -63,6 +63,11 @@ export const limits = {
 	// Between two tries to connect to a carrier that is spoken to over standing links.
 	linkBackoffMaxMs: 30_000,
 	callbackFreshnessMs: 300_000,
+	// From the earliest to the latest time at which one callback is fresh.
+	callbackReplayMs: 600_000,
+	// What a recipient wrote counts once within this time, which outlasts a carrier's secret that is changed yearly: several
+	// carriers sign no time, and a START of long ago must not lift the STOP after it.
+	inboundSeenMs: 400 * 24 * 3600_000,
 	callbackBytesMax: 256 * 1024,
 	callbackUrlCharactersMax: 16 * 1024,
 	parkedReceiptMs: 72 * 3600_000,

@@ -1,9 +1,10 @@
 // Send queues on BullMQ: one a carrier and sender, ids only in jobs, rate and priority kept by the queue.
 
 import { Queue } from "bullmq";
-import { Redis } from "ioredis";
+import type { Redis } from "ioredis";
 import type { Lane } from "../../domain/backlog.ts";
 import { createBatcher } from "../batcher.ts";
+import { connectRedis } from "./connect.ts";
 import { createRateBuckets, type Turn } from "./rateBuckets.ts";
 import { sentKey, sentSlotSeconds } from "./sentCount.ts";
 
@@ -25,15 +26,7 @@ const priorities = { urgent: 1, normal: 10 };
 
 /** Opens the queues by name when first used. A Redis that is away fails the call; the store still has the message. */
 export function createSendQueues(options: { url: string; prefix: string }) {
-	const connection = new Redis(options.url, {
-		maxRetriesPerRequest: 1,
-		enableOfflineQueue: false,
-		lazyConnect: true,
-		connectTimeout: 5_000,
-		retryStrategy: (times) => Math.min(times * 100, 2_000),
-	});
-	connection.on("error", () => undefined);
-	const ready = connection.connect().catch(() => undefined);
+	const { connection, ready } = connectRedis(options.url);
 	const queues = new Map<string, Queue>();
 	const adders = new Map<string, (job: SendJob) => Promise<void>>();
 

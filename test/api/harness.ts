@@ -62,6 +62,7 @@ export async function createTestApi(replace: (deps: ApiDeps) => Partial<ApiDeps>
 	const runs = { started: [] as string[], settled: [] as string[], simulated: [] as string[], woken: [] as string[] };
 	const callbackKeys = new Map([["queue", generateKeyPairSync("ed25519")]]);
 	const evidence = createEvidence({ clock, ids, store: store.evidence, gather: createBatcher });
+	const replays = createMemoryReplays();
 	const deps: ApiDeps = {
 		apiKeys: createApiKeys({ store, hmac, evidence, ids, clock, randomBytes: (size) => randomBytes(size) }),
 		clock,
@@ -99,6 +100,7 @@ export async function createTestApi(replace: (deps: ApiDeps) => Partial<ApiDeps>
 			},
 		},
 		evidence,
+		replays,
 		sendQueues: { live: async () => ({ waiting: 0, delayed: 0, active: 0, segmentsPerSecond: 0 }) },
 		requestCounts: { take: async () => ({ allowed: true, counted: 1, remaining: 1, resetMs: 1000 }) },
 		requestLimits: {
@@ -202,6 +204,8 @@ export async function createTestApi(replace: (deps: ApiDeps) => Partial<ApiDeps>
 		stored,
 		logLines,
 		seen: runs,
+		/** What Redis remembers of callbacks. */
+		replays,
 		connection,
 		callbackKeys,
 		addTenant,
@@ -243,6 +247,12 @@ export async function createTestApi(replace: (deps: ApiDeps) => Partial<ApiDeps>
 				payload: options.tamper ?? body,
 			});
 			return { status: answer.statusCode, code: answer.body ? JSON.parse(answer.body).code : undefined };
+		},
+		/** Events and callbacks of the simulated carrier's with this result so far. */
+		async counted(result: string): Promise<number> {
+			const { text: metrics } = await request("", "GET", "/metrics");
+			const count = new RegExp(`^lethe_callbacks_total\\{carrier="simulator",result="${result}"\\} (\\d+)$`, "m").exec(metrics);
+			return Number(count?.[1] ?? 0);
 		},
 		async close(): Promise<void> {
 			await app.close();
@@ -305,6 +315,17 @@ function createScriptedPolicy() {
 		extendableTo: () => undefined,
 		excluded: () => [],
 		retentionPlan: () => script.plan,
+	};
+}
+
+/** As Redis remembers callbacks, and forgets them all when it is emptied. */
+function createMemoryReplays() {
+	const known = new Set<string>();
+	const keyOf = (sendQueue: string, replayKey: string) => JSON.stringify([sendQueue, replayKey]);
+	return {
+		known,
+		isKnown: async (sendQueue: string, replayKey: string) => known.has(keyOf(sendQueue, replayKey)),
+		remember: async (sendQueue: string, replayKey: string) => void known.add(keyOf(sendQueue, replayKey)),
 	};
 }
 

@@ -31,6 +31,8 @@ const relations: [why: string, less: number, more: number, orEqual?: true][] = [
 	["the first wait is the shortest", limits.backoffFirstMs, limits.backoffMaxMs],
 	["a wait does not outlast the default validity", limits.backoffMaxMs, limits.validForDefaultMs],
 	["an honest clock never makes a callback stale", limits.clockSkewMs, limits.callbackFreshnessMs],
+	["what can still be fresh is remembered", 2 * limits.callbackFreshnessMs, limits.callbackReplayMs, true],
+	["the store remembers for longer than Redis does", limits.callbackReplayMs, limits.inboundSeenMs],
 	["a one-time code does not expire by clock skew alone", limits.clockSkewMs, limits.validForOtpDefaultMs],
 	["a receipt parked in time is tried until grace ends", limits.receiptGraceMs, limits.parkedReceiptMs],
 	["a sender learns of a suspension before those who accept do", limits.tenantSendMs, limits.tenantSeenMs],

@@ -1,7 +1,8 @@
 // What every carrier callback shares: the raw body, the queue's own verifier, what it may move, and how a refusal is told.
 
+import { isUtf8 } from "node:buffer";
 import { z } from "zod";
-import type { CallbackRequest, Carrier, InboundMessage, Refusal } from "../../../adapters/carriers/carrier.ts";
+import type { CallbackRequest, Carrier, Refusal, VerifyResult } from "../../../adapters/carriers/carrier.ts";
 import { LetheError } from "../../../domain/errors.ts";
 import { limits } from "../../../domain/limits.ts";
 import type { ApiDeps } from "../../deps.ts";
@@ -12,9 +13,11 @@ import { createReceive, type ReceiveDeps } from "../../receive.ts";
 
 export type CallbacksDeps = ReceiveDeps &
 	InboundDeps &
-	Pick<ApiDeps, "carriers" | "publicUrl"> & { metrics: Pick<Metrics, "countCallback"> };
+	Pick<ApiDeps, "carriers" | "publicUrl" | "replays"> & { metrics: Pick<Metrics, "countCallback"> };
 
 export const callbackParams = z.strictObject({ carrier: z.string(), queue: z.string() });
+
+type Authentic = Exclude<VerifyResult, { reason: Refusal }>;
 
 type Request = {
 	params: z.output<typeof callbackParams>;
@@ -45,23 +48,28 @@ export function createCallbacks(deps: CallbacksDeps) {
 		try {
 			const carrier = await findCarrier(request.params);
 			const { method, headers, raw } = request;
+			// Read as text, other bytes would be those that were signed no more.
+			if (!isUtf8(body)) throw refuse(carrier, "malformed");
 			const callback = { method, url: `${deps.publicUrl}${raw.url}`, headers, body: body.toString("utf8") };
 			await carrier.prepare?.(callback, AbortSignal.timeout(limits.carrierTimeoutMs));
 			const result = carrier.verify(callback, deps.clock());
 			if (!result.valid && result.reason !== "stale") throw refuse(carrier, result.reason);
 			if (result.valid && result.unread) throw refuse(carrier, "unread");
-			const { queue } = request.params;
-			for (const event of result.events) count(carrier, await receive(queue, event, !result.valid));
-			await takeMessages(carrier, queue, result.messages);
-			if (result.events.length + result.messages.length === 0) count(carrier, result.valid ? "other" : "other_stale");
+			await takeOnce(carrier, request.params.queue, result);
 		} finally {
 			body.fill(0);
 		}
 	};
 
-	async function takeMessages(carrier: Carrier, queue: string, messages: InboundMessage[]): Promise<void> {
+	/** A repeat is answered as the first was: whoever asks again has not heard that. */
+	async function takeOnce(carrier: Carrier, queue: string, authentic: Authentic): Promise<void> {
+		const { valid, replayKey, events, messages } = authentic;
 		try {
+			if (await deps.replays.isKnown(queue, replayKey)) return count(carrier, "replayed");
+			for (const event of events) count(carrier, await receive(queue, event, !valid));
 			for (const message of messages) count(carrier, `inbound_${await receiveInbound(queue, message)}`);
+			if (events.length + messages.length === 0) count(carrier, valid ? "other" : "other_stale");
+			await deps.replays.remember(queue, replayKey);
 		} finally {
 			// Those too that were not come to, and whatever became of the others.
 			for (const { from, text } of messages) for (const plaintext of [from, text]) plaintext.wipe();

@@ -182,15 +182,34 @@ describe("POST /v1/callbacks/{carrier}/{queue}/inbound", () => {
 		assert.deepEqual(answer, { status: 200, code: undefined });
 	});
 
-	it("a replayed STOP does not undo the START that came after it", async () => {
+	it("a replayed STOP does not undo the START that came after it, though Redis was emptied in between", async () => {
 		const to = freshNumber();
 		await send(to);
 		const event = { eventId: "stop-once", at: api.clock() };
 		await write("STOP", to, event);
 		api.time.offsetMs += 1_000;
 		await write("START", to);
+		api.replays.known.clear();
 		assert.equal(((await unchanged(() => write("STOP", to, event))) as { status: number }).status, 200);
 		assert.equal((await send(to)).status, 202);
+	});
+
+	it("a START of a year ago, whose carrier signs no time, does not undo the STOP that came after it", async () => {
+		const to = freshNumber();
+		await send(to);
+		await write("STOP", to);
+		api.time.offsetMs += 1_000;
+		await write("START", to, { eventId: "start-once" });
+		api.time.offsetMs += 1_000;
+		await write("STOP", to);
+		api.replays.known.clear();
+		const now = api.time.offsetMs;
+		api.time.offsetMs += 365 * 24 * 3600_000;
+		await api.store.idempotencyKeys.eraseDue(api.clock());
+		const answer = await unchanged(() => write("START", to, { eventId: "start-once" }));
+		api.time.offsetMs = now;
+		assert.equal((answer as { status: number }).status, 200);
+		assert.equal((await send(to)).json.code, "policy_denied");
 	});
 
 	it("another sender, an unknown queue and a number of no plan change nothing and are counted", async () => {

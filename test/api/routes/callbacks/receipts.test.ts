@@ -95,13 +95,59 @@ describe("POST /v1/callbacks/{carrier}/{queue}/receipts", () => {
 		assert.equal(await parkedCount(), before);
 	});
 
-	it("a replayed receipt is answered and changes nothing", async () => {
+	it("a replayed receipt is answered and changes nothing, though Redis was emptied in between", async () => {
 		const { id, carrierId } = await sentMessage();
 		const event = receiptOf(carrierId, "sent");
-		await api.callback(event);
-		assert.equal((await unchanged(id, () => api.callback(event))).status, 200);
+		const at = api.clock();
+		const replay = () => unchanged(id, () => api.callback(event, { at }));
+		await api.callback(event, { at });
+		assert.equal((await replay()).status, 200);
+		api.replays.known.clear();
+		assert.equal((await replay()).status, 200);
 		await api.callback(receiptOf(carrierId));
-		assert.equal((await unchanged(id, () => api.callback(event))).status, 200);
+		api.replays.known.clear();
+		assert.equal((await replay()).status, 200);
+	});
+
+	it("what is remembered of a callback keeps its repeat from the store, and another's from nothing", async () => {
+		const { id, carrierId } = await sentMessage();
+		const event = receiptOf(carrierId);
+		const at = api.clock();
+		await api.callback(event, { at, queue: "other" });
+		await api.callback(event, { at });
+		assert.equal((await api.read(id)).state, "delivered");
+		const before = await api.counted("replayed");
+		const reads: unknown[] = [];
+		const { findByCarrierId } = api.store.messages;
+		api.store.messages.findByCarrierId = (...given) => (reads.push(given), findByCarrierId(...given));
+		try {
+			assert.equal((await api.callback(event, { at })).status, 200);
+		} finally {
+			api.store.messages.findByCarrierId = findByCarrierId;
+		}
+		assert.deepEqual([reads, await api.counted("replayed")], [[], before + 1]);
+	});
+
+	it("the same callback ten times at once is taken once and counted once", async () => {
+		const { id, carrierId } = await sentMessage();
+		const before = await api.counted("applied");
+		const [event, at] = [receiptOf(carrierId), api.clock()];
+		const answers = await Promise.all(Array.from({ length: 10 }, () => api.callback(event, { at })));
+		assert.ok(answers.every(({ status }) => status === 200));
+		assert.equal((await api.read(id)).receipts.length, 1);
+		assert.equal(await api.counted("applied"), before + 1);
+	});
+
+	it("what could not be taken is not remembered: its carrier brings it again", async () => {
+		const { id, carrierId } = await sentMessage();
+		const [event, at] = [receiptOf(carrierId), api.clock()];
+		const { findByCarrierId } = api.store.messages;
+		api.store.messages.findByCarrierId = async () => Promise.reject(new LetheError("store_unavailable"));
+		const refused = await api.callback(event, { at });
+		api.store.messages.findByCarrierId = findByCarrierId;
+		assert.equal(refused.status, 503);
+		assert.equal((await api.callback(event, { at })).status, 200);
+		assert.equal((await api.read(id)).state, "delivered");
 	});
 
 	it("a receipt out of order is noted and takes nothing back", async () => {
@@ -176,7 +222,7 @@ describe("POST /v1/callbacks/{carrier}/{queue}/receipts", () => {
 
 	it("what is refused and what is taken is counted by carrier and result", async () => {
 		const { text } = await api.request("", "GET", "/metrics");
-		for (const result of ["applied", "bad_signature", "stale", "duplicate", "parked", "late", "stale_unmatched"]) {
+		for (const result of ["applied", "bad_signature", "stale", "duplicate", "replayed", "parked", "late", "stale_unmatched"]) {
 			assert.match(text, new RegExp(`lethe_callbacks_total\\{carrier="simulator",result="${result}"\\} [1-9]`));
 		}
 	});

@@ -1,0 +1,18 @@
+// One connection to Redis for calls that must end soon, whether Redis is there or not.
+
+import { Redis, type RedisOptions } from "ioredis";
+
+/** `ready` settles after the first attempt to connect, whatever came of it; until connected, every call fails at once. */
+export function connectRedis(url: string, options: Pick<RedisOptions, "commandTimeout"> = {}) {
+	const connection = new Redis(url, {
+		...options,
+		maxRetriesPerRequest: 1,
+		enableOfflineQueue: false,
+		lazyConnect: true,
+		connectTimeout: 5_000,
+		retryStrategy: (times) => Math.min(times * 100, 2_000),
+	});
+	connection.on("error", () => undefined);
+	const ready = connection.connect().catch(() => undefined);
+	return { connection, ready };
+}
