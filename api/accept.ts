@@ -132,9 +132,14 @@ export function createAccept(deps: AcceptDeps) {
 			const tenant = await readActive(principal);
 			const input = requireCategory(principal, await compose(tenant._id, asked));
 			const { decision } = await judge.judge(input, tenant, deps.clock());
-			return { decision, ...segmentText(input.body.reveal()) };
+			return { decision, ...costOf(input) };
 		},
 	};
+}
+
+/** The SMS of a text, and of the text as it came where look-alikes were to be substituted. */
+function costOf({ body, substituted }: ComposedInput) {
+	return { ...segmentText(body.reveal()), ...(substituted && { substituted }) };
 }
 
 /** The same input. @throws LetheError category_refused when its category is not among those that the principal may send */

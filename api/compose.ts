@@ -3,13 +3,17 @@
 import type { TemplateDocument } from "../adapters/mongo/templates.ts";
 import { createCache } from "../domain/cache.ts";
 import { LetheError } from "../domain/errors.ts";
-import type { Plaintext } from "../domain/plaintext.ts";
+import { type Substitution, substituteLookalikes } from "../domain/lookalikes.ts";
+import { Plaintext } from "../domain/plaintext.ts";
 import { fillTemplate } from "../domain/template.ts";
 import type { ApiDeps } from "./deps.ts";
 import type { MessageInput } from "./schemas.ts";
 
-/** A request that has its text; `dataClasses` include those of the variables that went into it. */
-export type ComposedInput = MessageInput & { body: Plaintext };
+/**
+ * A request that has the text that is judged, encrypted and sent; `dataClasses` include those of the variables that went
+ * into it. `substituted` is there when look-alikes were to be.
+ */
+export type ComposedInput = MessageInput & { body: Plaintext; substituted?: Omit<Substitution, "text"> };
 
 export type ComposeDeps = Pick<ApiDeps, "clock"> & {
 	store: { templates: Pick<ApiDeps["store"]["templates"], "find"> };
@@ -29,6 +33,13 @@ export function createCompose(deps: ComposeDeps) {
 	});
 
 	return async function compose(tenantId: string, input: MessageInput): Promise<ComposedInput> {
+		const filled = await fill(tenantId, input);
+		if (!input.substitute) return filled;
+		const { text, ...substituted } = substituteLookalikes(filled.body.reveal());
+		return { ...filled, ...(substituted.characters > 0 && { body: Plaintext.text(text) }), substituted };
+	};
+
+	async function fill(tenantId: string, input: MessageInput): Promise<ComposedInput> {
 		const { body, template: id, variables } = input;
 		if (body !== undefined) return { ...input, body };
 		const template = id === undefined ? undefined : await find(id);
@@ -43,7 +54,7 @@ export function createCompose(deps: ComposeDeps) {
 		const classes = Object.values(template.variables).map(({ dataClass }) => dataClass);
 		const dataClasses = [...new Set([...input.dataClasses, ...classes])] as MessageInput["dataClasses"];
 		return { ...input, body: filled.text, dataClasses };
-	};
+	}
 }
 
 function invalid(errors: { pointer: string; detail: string }[]): LetheError {

@@ -93,6 +93,10 @@ const messageFields = {
 		.record(variableName, text(limits.textCharactersMax).transform(Plaintext.text))
 		.refine((values) => Object.keys(values).length <= limits.templateVariablesMax, { error: "Too many." })
 		.optional(),
+	substitute: z.boolean().optional().meta({
+		description:
+			"Put look-alikes of the GSM 7-bit alphabet in the place of other characters, where the text then fits it.",
+	}),
 	category: z.enum(categories),
 	dataClasses: z.array(z.enum(dataClasses)).max(dataClasses.length),
 	deliver: z.enum(deliverModes),
@@ -200,12 +204,19 @@ const accepted = z
 	.object({ id: z.string(), submissionId: z.string(), state, decision, expiresAt: z.string(), links })
 	.meta({ id: "AcceptedMessage" });
 
+const segmentation = {
+	encoding: z.enum(["gsm7", "ucs2"]),
+	segments: z.int(),
+	units: z.int().meta({ description: "Septets or UTF-16 code units." }),
+};
 const dryRun = z
 	.object({
 		decision,
-		encoding: z.enum(["gsm7", "ucs2"]),
-		segments: z.int(),
-		units: z.int().meta({ description: "Septets or UTF-16 code units." }),
+		...segmentation,
+		substituted: z
+			.object({ characters: z.int(), before: z.object(segmentation) })
+			.optional()
+			.meta({ description: "Where it was asked for: how many characters were, and what the text would have cost." }),
 	})
 	.meta({ id: "DryRun" });
 

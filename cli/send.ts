@@ -18,6 +18,7 @@ type Options = {
 	lawfulBasis?: string;
 	reference?: string;
 	idempotencyKey?: string;
+	substitute?: boolean;
 	dryRun?: boolean;
 	wait?: boolean;
 	timeout: number;
@@ -26,7 +27,14 @@ type Options = {
 	key?: string;
 };
 
-type Answer = { id?: string; state?: string; decision?: { allowed: boolean; reasons?: string[] } };
+type Answer = {
+	id?: string;
+	state?: string;
+	decision?: { allowed: boolean; reasons?: string[] };
+	encoding?: string;
+	segments?: number;
+	substituted?: { characters: number; before: { segments: number } };
+};
 type Refusal = { code: string; title: string; errors?: FieldError[]; decision?: { reasons?: string[] } };
 
 const pollMs = 200;
@@ -59,6 +67,7 @@ export function sendCommand(): Command {
 		.option("--lawful-basis <basis>", "GDPR Art. 6(1) basis such as contract")
 		.option("--reference <token>", "your own opaque token")
 		.option("--idempotency-key <key>", "the same key sends once (default: a random one)")
+		.option("--substitute", "put look-alikes in the place of characters that would make the text UCS-2")
 		.option("--dry-run", "decide only; nothing is stored or sent")
 		.option("--wait", "wait for the final state")
 		.option("--timeout <seconds>", "how long to wait", parseSeconds, 60)
@@ -84,13 +93,14 @@ async function send(options: Options): Promise<void> {
 			validFor: options.validFor,
 			lawfulBasis: options.lawfulBasis,
 			clientReference: options.reference,
+			substitute: options.substitute,
 		},
 	);
 	if (answer.status >= 400) return refuse(answer.status, answer.body as Refusal);
 	let message = answer.body as Answer;
 	if (options.wait && message.id) message = await waitForEnd(target, message.id, options);
 	if (options.json) process.stdout.write(`${JSON.stringify(message, null, 2)}\n`);
-	else process.stdout.write(`${message.id ? `${message.id} ${message.state}` : describeDecision(message.decision)}\n`);
+	else process.stdout.write(`${message.id ? `${message.id} ${message.state}` : describeDryRun(message)}\n`);
 	const denied = options.dryRun && message.decision?.allowed === false;
 	if (denied || (options.wait && message.id && message.state !== "delivered")) process.exitCode = exitCodes.no;
 }
@@ -105,8 +115,12 @@ function refuse(status: number, { code, title, errors = [], decision }: Refusal)
 	process.exitCode = status >= 500 || code in mends ? exitCodes.misuse : exitCodes.no;
 }
 
-function describeDecision(decision: Answer["decision"]): string {
-	return `dry run: ${decision?.allowed ? "allowed" : "refused"} (${decision?.reasons?.join(", ")})`;
+function describeDryRun({ decision, encoding, segments, substituted }: Answer): string {
+	const instead = substituted
+		? ` instead of ${substituted.before.segments}, with ${substituted.characters} characters substituted`
+		: "";
+	const verdict = `${decision?.allowed ? "allowed" : "refused"} (${decision?.reasons?.join(", ")})`;
+	return `dry run: ${verdict}; ${segments} SMS in ${encoding}${instead}`;
 }
 
 function parseSeconds(text: string): number {

@@ -93,6 +93,11 @@ ${list(callbackReasons)}
 
 What is stale was rightly signed: it is answered 200, kept as evidence, and the carrier is asked by look-up where it can be.
 
+A callback that was taken counts once. For ten minutes Redis knows it by what was signed of it, so that a repeat ends there;
+whatever Redis forgets, the store knows: each receipt by its id on its message, what a recipient wrote for 400 days. A repeat
+changes nothing, is counted (\`lethe_callbacks_total\`: \`replayed\`, \`duplicate\`) and is answered 200. Change the secret of
+a carrier that signs no time at least once a year.
+
 ## What became of an attempt
 
 Whatever a carrier says is told as one of these; its own words stay in its adapter.
@@ -110,7 +115,17 @@ ${list(carrierCodes)}
 | \`not_hex\` | The text is not pairs of hexadecimal digits. |
 ${list(pduErrors)}
 
-\`lethe carrier segments --file FILE\` counts the SMS that each of an array of texts becomes.
+## Segments
+
+A text goes in the GSM 7-bit alphabet (160 septets, or 153 of each of several SMS; a character of the extension table is
+two), or, when it has one character outside that, whole in UCS-2 (70 and 67 units of UTF-16). National tables are not used. A
+pair of either is never cut, so that 306 septets may take three SMS. \`lethe carrier segments --file FILE\` counts the SMS
+that each of an array of texts becomes, and a dry run those of a message.
+
+With \`"substitute": true\` a message's typographic quotes, dashes, dots and spaces, and Greek and Cyrillic letters that are
+drawn like Latin ones, are put into that alphabet: only where all of the text then fits it and takes no more SMS, never in an
+address, nor in the last line of a one-time code (\`@host #code\`). What is judged, encrypted and sent is the text so changed;
+a dry run tells how many characters that concerns, and what the text would have taken as it was.
 `;
 }
 

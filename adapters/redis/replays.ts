@@ -19,7 +19,9 @@ export function createReplays(options: { url: string; prefix: string }) {
 	const { connection } = connectRedis(options.url, { commandTimeout: answerMsMax });
 	// Hashed: some carriers' keys hold what they sent, and a queue's secrets vouch for its own callbacks only.
 	const keyOf = (sendQueue: string, replayKey: string) => {
-		const hash = createHash("sha256").update(JSON.stringify([sendQueue, replayKey])).digest("base64url");
+		const hash = createHash("sha256")
+			.update(JSON.stringify([sendQueue, replayKey]))
+			.digest("base64url");
 		return `${options.prefix}:callback:${hash}`;
 	};
 

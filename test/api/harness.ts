@@ -251,7 +251,9 @@ export async function createTestApi(replace: (deps: ApiDeps) => Partial<ApiDeps>
 		/** Events and callbacks of the simulated carrier's with this result so far. */
 		async counted(result: string): Promise<number> {
 			const { text: metrics } = await request("", "GET", "/metrics");
-			const count = new RegExp(`^lethe_callbacks_total\\{carrier="simulator",result="${result}"\\} (\\d+)$`, "m").exec(metrics);
+			const count = new RegExp(`^lethe_callbacks_total\\{carrier="simulator",result="${result}"\\} (\\d+)$`, "m").exec(
+				metrics,
+			);
 			return Number(count?.[1] ?? 0);
 		},
 		async close(): Promise<void> {

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { segmentText } from "../../domain/segments.ts";
+import { segmentText, splitText } from "../../domain/segments.ts";
 
 const cases: [what: string, text: string, encoding: "gsm7" | "ucs2", segments: number, units: number][] = [
 	["an empty text is one empty SMS", "", "gsm7", 1, 0],
@@ -60,6 +60,28 @@ test("every text is carried by as many SMS as filling one after the other takes,
 			// A segment loses at most one unit to a pair that did not fit.
 			assert.ok(segments >= Math.ceil(units / joined), "too few segments");
 			assert.ok(segments <= Math.ceil(units / (joined - 1)), "too many segments");
+		}),
+	);
+});
+
+test("the parts of a text are as many as were counted, each fits its SMS, and no pair is cut", () => {
+	const unit = fc.constantFrom("a", "€", "{", "ß", "ж", "😀");
+	const texts = fc.oneof(
+		fc.string({ unit: fc.constantFrom("a", "€", "{", "ß"), maxLength: 700 }),
+		fc.string({ unit, maxLength: 400 }),
+	);
+	fc.assert(
+		fc.property(texts, (text) => {
+			const { segments, encoding } = segmentText(text);
+			const { parts, encoding: split } = splitText(text);
+			assert.deepEqual([parts.length, split, parts.join("")], [segments, encoding, text]);
+			for (const part of parts) {
+				const { units } = segmentText(part);
+				assert.ok(part.isWellFormed());
+				// Characters of the alphabet are one unit each in UCS-2, and their code alone counts.
+				const taken = encoding === "ucs2" ? part.length : units;
+				assert.ok(taken <= (parts.length === 1 ? { gsm7: 160, ucs2: 70 } : { gsm7: 153, ucs2: 67 })[encoding]);
+			}
 		}),
 	);
 });

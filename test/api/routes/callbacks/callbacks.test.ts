@@ -1,6 +1,7 @@
 // What a callback brings in clear is wiped once it was dealt with, whichever way that ended.
 
 import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
 import { after, before, describe, it } from "node:test";
 import type { Carrier, InboundMessage } from "../../../../adapters/carriers/carrier.ts";
 import type { ApiDeps } from "../../../../api/deps.ts";
@@ -109,7 +110,7 @@ describe("what a recipient wrote", () => {
 			carriers: {
 				verifier: async () => ({
 					...({ name: "simulator" } as Carrier),
-					verify: () => ({ valid: true, replayKey: "r", events: [], messages: brought }),
+					verify: () => ({ valid: true, replayKey: randomUUID(), events: [], messages: brought }),
 				}),
 			},
 		}));

@@ -119,7 +119,10 @@ describe("POST /v1/callbacks/{carrier}/{queue}/receipts", () => {
 		const before = await api.counted("replayed");
 		const reads: unknown[] = [];
 		const { findByCarrierId } = api.store.messages;
-		api.store.messages.findByCarrierId = (...given) => (reads.push(given), findByCarrierId(...given));
+		api.store.messages.findByCarrierId = (...given) => {
+			reads.push(given);
+			return findByCarrierId(...given);
+		};
 		try {
 			assert.equal((await api.callback(event, { at })).status, 200);
 		} finally {
@@ -222,7 +225,16 @@ describe("POST /v1/callbacks/{carrier}/{queue}/receipts", () => {
 
 	it("what is refused and what is taken is counted by carrier and result", async () => {
 		const { text } = await api.request("", "GET", "/metrics");
-		for (const result of ["applied", "bad_signature", "stale", "duplicate", "replayed", "parked", "late", "stale_unmatched"]) {
+		for (const result of [
+			"applied",
+			"bad_signature",
+			"stale",
+			"duplicate",
+			"replayed",
+			"parked",
+			"late",
+			"stale_unmatched",
+		]) {
 			assert.match(text, new RegExp(`lethe_callbacks_total\\{carrier="simulator",result="${result}"\\} [1-9]`));
 		}
 	});

@@ -284,6 +284,25 @@ describe("POST /v1/messages", () => {
 		assert.equal(unclear.json.code, "invalid_request");
 	});
 
+	it("substitutes look-alikes where it is asked to, shows by a dry run what that spares, and stores what it shows", async () => {
+		const body = `“Ihr Termin” – ${"ä".repeat(100)}`;
+		const dry = async (more: object) =>
+			(await api.request(key, "POST", "/v1/messages?dryRun=true", messageBody({ body, ...more }))).json;
+		const { encoding, segments, substituted } = await dry({ substitute: true });
+		assert.deepEqual([encoding, segments], ["gsm7", 1]);
+		const plain = await dry({});
+		assert.deepEqual(substituted, { characters: 3, before: { encoding: "ucs2", segments: 2, units: plain.units } });
+		assert.deepEqual([plain.segments, "substituted" in plain], [2, false]);
+		const stored = async (more: object) => {
+			const { _id, content, segments: counted } = await api.read((await api.post(key, { body, ...more })).json.id);
+			assert.ok(content);
+			const place = { tenantId, messageId: _id, object: "content" };
+			return [counted, (await api.encryptionFor.decrypt({ ...place, sealed: content })).reveal()];
+		};
+		assert.deepEqual(await stored({ substitute: true }), [1, `"Ihr Termin" - ${"ä".repeat(100)}`]);
+		assert.deepEqual(await stored({}), [2, body]);
+	});
+
 	it("a wait ends with the final state, or with its time", async () => {
 		const asked = api.post(key, {}, { prefer: "wait=20", "idempotency-key": "waited" });
 		const [message] = await untilStored(api, "waited", key);
