@@ -160,6 +160,11 @@ export const errorCatalogue = {
 	},
 	callback_invalid: { status: 400, retryable: false, title: "The callback is malformed." },
 	callback_unauthenticated: { status: 401, retryable: false, title: "The callback's signature does not verify." },
+	callback_unconfirmed: {
+		status: 503,
+		retryable: true,
+		title: "What the callback asks for could not be done; bring it again.",
+	},
 	callback_unverifiable: {
 		status: 503,
 		retryable: true,

@@ -27,6 +27,7 @@ import type {
 } from "./carrier.ts";
 import type { CarrierCode } from "./codes.ts";
 import { createSnsCertificates } from "./snsCertificates.ts";
+import { confirmSubscription } from "./snsSubscription.ts";
 import { type Answers, createVendor, readAnswer, toCode } from "./vendor.ts";
 
 const capabilities: Capabilities = {
@@ -60,7 +61,7 @@ const manual = (): Manual => ({
 		"RSA over the fields of an SNS message, under a certificate from SNS's own address, from a topic that is named. Nothing is timed: each MessageId counts once.",
 	statuses: states,
 	limits: [
-		"A subscription is confirmed by hand.",
+		"A subscription is confirmed by itself when its topic is one of those named, and no other.",
 		"It can't be asked by a reference of ours, nor to forget a message.",
 		"Receipts may come up to 72 hours late; after that it says that it does not know.",
 	],
@@ -76,7 +77,7 @@ export const createAws: CarrierFactory = ({ settings, secrets }) => {
 	const { region = "us-east-1", configurationSet } = settings;
 	if (!/^[a-z]{2,8}(-[a-z]{2,16}){1,3}-\d{1,2}$/.test(region)) throw new TypeError("The region must be one of AWS.");
 	const url = settings.url ?? `https://sms-voice.${region}.amazonaws.com`;
-	const { prepare, verify } = openCallbacks(settings, secrets);
+	const { prepare, verify, confirm } = openCallbacks(settings, secrets);
 	const carrier = createVendor({
 		...{ name: "aws", capabilities, manual: manual(), verify, answers, validitySecondsMin: 5, url },
 		credentials: accessKeyId && secretAccessKey ? { accessKeyId, secretAccessKey, sessionToken } : undefined,
@@ -103,14 +104,14 @@ export const createAws: CarrierFactory = ({ settings, secrets }) => {
 			};
 		},
 	});
-	return { ...carrier, prepare };
+	return { ...carrier, prepare, confirm };
 };
 
 /** Anybody's topic is signed as well as ours: without one that is named, nothing is fetched or believed. */
 function openCallbacks(
 	settings: Record<string, string>,
 	secrets: Record<string, string>,
-): Required<Pick<Carrier, "prepare" | "verify">> {
+): Required<Pick<Carrier, "prepare" | "verify" | "confirm">> {
 	const topics = readTopics(settings);
 	const certificates = createSnsCertificates({ clock: Date.now });
 	const fetched = verifyWith(topics ? certificates.keyOf : () => undefined, topics);
@@ -120,6 +121,12 @@ function openCallbacks(
 			const { TopicArn: topic, SigningCertURL: address } = readObject(body) ?? {};
 			const isOurs = typeof topic === "string" && topics?.includes(topic);
 			if (isOurs && typeof address === "string" && !secrets.certificate) await certificates.fetch(address, signal);
+		},
+		async confirm({ body }, signal) {
+			const { Type: type, TopicArn: topic, Token: token } = readObject(body) ?? {};
+			if (type !== "SubscriptionConfirmation") return true;
+			const isOurs = typeof topic === "string" && topics?.includes(topic) === true;
+			return isOurs && typeof token === "string" && confirmSubscription(topic, token, signal);
 		},
 	};
 }
@@ -257,7 +264,9 @@ function authenticate(
 	const present = fields.filter((field) => field !== "Subject" || (message.Subject ?? undefined) !== undefined);
 	const values = present.map((field) => message[field]);
 	const isSigned = typeof Signature === "string" && /^[A-Za-z0-9+/]{16,2048}={0,2}$/.test(Signature);
-	if (!isSigned || !values.every((value) => typeof value === "string")) return { refused: "malformed" };
+	// Lines separate what is signed: a field that held one could take in its neighbour, and the same message get another id.
+	const isPlain = present.every((field) => field === "Message" || !/[\r\n]/.test(String(message[field])));
+	if (!isSigned || !isPlain || !values.every((value) => typeof value === "string")) return { refused: "malformed" };
 	const typeHeader = readHeader(request.headers, "x-amz-sns-message-type");
 	if (typeHeader !== undefined && typeHeader !== Type) return { refused: "malformed" };
 	const signed = present.map((field) => `${field}\n${message[field]}\n`).join("");

@@ -135,6 +135,11 @@ export type Carrier = {
 	prepare?(request: CallbackRequest, signal: AbortSignal): Promise<void>;
 	/** Checks a callback, whichever kind it is. Pure: `now` is epoch milliseconds. */
 	verify(request: CallbackRequest, now: number): VerifyResult;
+	/**
+	 * Does what a valid callback asks for besides (a subscription's confirmation); false when it is to be brought again.
+	 * Never rejects. Absent where none asks for anything.
+	 */
+	confirm?(request: CallbackRequest, signal: AbortSignal): Promise<boolean>;
 	/** Asks what became of a reference; absent where the carrier can't say. */
 	lookup?(reference: string, signal: AbortSignal): Promise<LookupResult>;
 	/** Has the carrier forget a message's text and number; whether it says that it did. Absent where it can't. */

@@ -270,7 +270,7 @@ function authenticateSig(
 	now: number,
 ): Authentic {
 	const names = pairs.map(([name]) => name);
-	const { sig, timestamp, nonce } = Object.fromEntries(pairs);
+	const { sig, timestamp } = Object.fromEntries(pairs);
 	if (sig === undefined) return { refused: "unsigned" };
 	// A name that holds a separator, or is there twice, could be cut elsewhere under the same signature.
 	const isPlain = new Set(names).size === names.length && names.every((name) => /^[\w.-]{1,64}$/.test(name));
@@ -280,7 +280,8 @@ function authenticateSig(
 	const text = serialise(pairs);
 	const fits = ways(pinned, given.length).map((way) => isSame(given, sign(way, secret, text)));
 	if (!fits.some((each) => each)) return { refused: "bad_signature" };
-	return { replayKey: nonce ? `${timestamp}.${nonce}` : sha256Hex(text), fresh: isFresh(now, seconds) };
+	// Time and nonce are in it, and the nonce can be spelled in several ways under one signature.
+	return { replayKey: sha256Hex(text), fresh: isFresh(now, seconds) };
 }
 
 function ways(pinned: string | undefined, length: number): string[] {
@@ -304,8 +305,9 @@ function sign(way: string, secret: string, text: string): string {
 /** `&`, `=` and `_` are one to the signature: only what a recipient wrote may hold the first two. */
 function parseSigned(pairs: [string, string][], now: number): Parsed | undefined {
 	const fields = readFields(pairs, []) ?? {};
-	const isAltered = Object.entries(fields).some(([name, value]) => name !== "text" && /[&=]/.test(value));
-	return isAltered && "status" in fields ? undefined : parse(fields, now);
+	const written = "status" in fields ? [] : ["text", "keyword"];
+	const isAltered = Object.entries(fields).some(([name, value]) => !written.includes(name) && /[&=]/.test(value));
+	return isAltered ? undefined : parse(fields, now);
 }
 
 /** What is of no known kind is no concern of a message; what is of one must have its form. */

@@ -55,25 +55,37 @@ export function createCallbacks(deps: CallbacksDeps) {
 			const result = carrier.verify(callback, deps.clock());
 			if (!result.valid && result.reason !== "stale") throw refuse(carrier, result.reason);
 			if (result.valid && result.unread) throw refuse(carrier, "unread");
-			await takeOnce(carrier, request.params.queue, result);
+			await takeOnce(carrier, request.params.queue, callback, result);
 		} finally {
 			body.fill(0);
 		}
 	};
 
 	/** A repeat is answered as the first was: whoever asks again has not heard that. */
-	async function takeOnce(carrier: Carrier, queue: string, authentic: Authentic): Promise<void> {
+	async function takeOnce(
+		carrier: Carrier,
+		queue: string,
+		callback: CallbackRequest,
+		authentic: Authentic,
+	): Promise<void> {
 		const { valid, replayKey, events, messages } = authentic;
 		try {
 			if (await deps.replays.isKnown(queue, replayKey)) return count(carrier, "replayed");
 			for (const event of events) count(carrier, await receive(queue, event, !valid));
 			for (const message of messages) count(carrier, `inbound_${await receiveInbound(queue, message)}`);
+			if (valid) await confirm(carrier, callback);
 			if (events.length + messages.length === 0) count(carrier, valid ? "other" : "other_stale");
 			await deps.replays.remember(queue, replayKey);
 		} finally {
 			// Those too that were not come to, and whatever became of the others.
 			for (const { from, text } of messages) for (const plaintext of [from, text]) plaintext.wipe();
 		}
+	}
+
+	async function confirm(carrier: Carrier, callback: CallbackRequest): Promise<void> {
+		if ((await carrier.confirm?.(callback, AbortSignal.timeout(limits.carrierTimeoutMs))) !== false) return;
+		count(carrier, "unconfirmed");
+		throw new LetheError("callback_unconfirmed");
 	}
 
 	// With that queue's callback secrets only.

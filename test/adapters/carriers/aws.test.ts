@@ -113,6 +113,20 @@ test("every signed field counts, and what is unsigned does not", () => {
 	);
 });
 
+test("fields that take in their neighbours bear the same signature and are not believed", () => {
+	const genuine = notify({ Subject: "s" });
+	const { MessageId, Subject, ...rest } = JSON.parse(genuine.body);
+	const moved = { ...rest, MessageId: `${MessageId}\nSubject\n${Subject}` };
+	const text = (message: Message) =>
+		(fields.Notification ?? [])
+			.filter((name) => message[name] !== undefined)
+			.map((name) => `${name}\n${message[name]}\n`)
+			.join("");
+	assert.equal(text(moved), text({ ...rest, MessageId, Subject }));
+	assert.equal(reasonOf(genuine), undefined);
+	assert.equal(reasonOf({ ...genuine, body: JSON.stringify(moved) }), "malformed");
+});
+
 test("a certificate counts only from SNS's own hosts, by its plain address", () => {
 	const good = [
 		certificateUrl,

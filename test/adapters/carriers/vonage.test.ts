@@ -168,6 +168,21 @@ test("names and values that could be cut elsewhere under the same signature are 
 	assert.equal(reasonOf({ ...get(dlr, sig), url: doubled }), "malformed");
 });
 
+test("a nonce spelled otherwise under the same signature is the same callback, or is not believed", () => {
+	const mo = { ...{ msisdn: "12025550142", to: "12025550100", messageId: "0B01", text: "a & b", keyword: "A & B" } };
+	const written = { ...mo, timestamp: String(seconds), nonce: "n_1" };
+	const sig = sign(written, "sha256");
+	const genuine = verify(get(written, sig), now);
+	assert.ok(genuine.valid);
+	for (const nonce of ["n&1", "n=1"]) {
+		assert.equal(sign({ ...written, nonce }, "sha256"), sig);
+		assert.equal(reasonOf(get({ ...written, nonce }, sig)), "malformed");
+	}
+	const respelled = verify(get({ ...written, text: "a _ b" }, sig), now);
+	assert.ok(respelled.valid);
+	assert.equal(respelled.replayKey, genuine.replayKey);
+});
+
 test("what a recipient wrote is told as it was, whatever its separators", () => {
 	const mo = {
 		...{ msisdn: "12025550142", to: "12025550100", messageId: "0B01", text: "a & b = c", type: "text" },
