@@ -264,9 +264,8 @@ function authenticate(
 	const present = fields.filter((field) => field !== "Subject" || (message.Subject ?? undefined) !== undefined);
 	const values = present.map((field) => message[field]);
 	const isSigned = typeof Signature === "string" && /^[A-Za-z0-9+/]{16,2048}={0,2}$/.test(Signature);
-	// Lines separate what is signed: a field that held one could take in its neighbour, and the same message get another id.
-	const isPlain = present.every((field) => field === "Message" || !/[\r\n]/.test(String(message[field])));
-	if (!isSigned || !isPlain || !values.every((value) => typeof value === "string")) return { refused: "malformed" };
+	if (present.some((field) => takesNeighbours(field, String(message[field]), fields))) return { refused: "malformed" };
+	if (!isSigned || !values.every((value) => typeof value === "string")) return { refused: "malformed" };
 	const typeHeader = readHeader(request.headers, "x-amz-sns-message-type");
 	if (typeHeader !== undefined && typeHeader !== Type) return { refused: "malformed" };
 	const signed = present.map((field) => `${field}\n${message[field]}\n`).join("");
@@ -274,6 +273,16 @@ function authenticate(
 	if (!fits) return { refused: "bad_signature" };
 	if (topics && !topics.includes(String(TopicArn))) return { refused: "untrusted" };
 	return { replayKey: String(MessageId), fresh: true };
+}
+
+/**
+ * Lines separate what is signed: a field that holds its neighbours would give the same message another id under the same
+ * signature. The first field may hold any, and a subject those that are no field's name.
+ */
+function takesNeighbours(field: string, value: string, fields: string[]): boolean {
+	const lines = value.split(/[\r\n]/);
+	if (field === "Subject") return lines.some((line) => fields.includes(line));
+	return field !== "Message" && lines.length > 1;
 }
 
 /** What is of no known kind is no concern of a message; what is of one must have its form. */
