@@ -3,7 +3,6 @@
 import { createPublicKey, type KeyObject, verify as verifySignature } from "node:crypto";
 import aws4 from "aws4";
 import { z } from "zod";
-import { Plaintext } from "../../domain/plaintext.ts";
 import { withoutUndefined } from "../../domain/withoutUndefined.ts";
 import {
 	type Authentic,
@@ -14,7 +13,9 @@ import {
 	readHeader,
 	readObject,
 	refuse,
+	told,
 	unread,
+	wrote,
 } from "./callback.ts";
 import type {
 	CallbackRequest,
@@ -305,14 +306,14 @@ function parseReceipt(event: Message, now: number): Parsed {
 			? "submitted"
 			: "pending";
 	const code = state === "undelivered" || state === "expired" ? mapCode(codes, status) : undefined;
-	return { events: [{ eventId: `${carrierId}.${status}.${isFinal}`, carrierId, state, at, ...(code && { code }) }] };
+	return told({ eventId: `${carrierId}.${status}.${isFinal}`, carrierId, status, state, at, code });
 }
 
 function parseInbound(event: Message, at: number): Parsed {
 	const { data } = inbound.safeParse(event);
 	if (!data) return unread;
 	const { inboundMessageId: eventId, originationNumber: from, destinationNumber: to, messageBody: text } = data;
-	return { messages: [{ eventId, from: Plaintext.text(from), to, text: Plaintext.text(text), at }] };
+	return wrote({ eventId, from, to, text, at });
 }
 
 function readCertificate(pem: string): KeyObject {

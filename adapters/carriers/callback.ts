@@ -3,6 +3,7 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { z } from "zod";
 import { limits } from "../../domain/limits.ts";
+import { Plaintext } from "../../domain/plaintext.ts";
 import type { CallbackRequest, CarrierEvent, InboundMessage, Refusal, VerifyResult } from "./carrier.ts";
 import type { CarrierCode } from "./codes.ts";
 
@@ -128,8 +129,43 @@ export function mapCode(codes: Record<string, CarrierCode>, code: string | undef
 }
 
 /** International digits as E.164; anything else (short codes, names) as it is. */
-export function toE164(number: string): string {
+function toE164(number: string): string {
 	return /^[1-9]\d{6,14}$/.test(number) ? `+${number}` : number;
+}
+
+/** One event out of a receipt; without an id of its own, it is known by what it tells of which message. */
+export function told(event: {
+	eventId?: string;
+	carrierId: string;
+	status: string;
+	state: CarrierEvent["state"] | undefined;
+	at: number;
+	code?: CarrierCode | undefined;
+}): Parsed {
+	const { carrierId, status, at, code, eventId = `${carrierId}.${status}`, state = "pending" } = event;
+	return { events: [{ eventId, carrierId, state, at, ...(code && { code }) }] };
+}
+
+/** One message of a recipient's; the numbers of both as E.164 where they are. */
+export function wrote(message: { eventId: string; from: string; to: string; text: string; at: number }): Parsed {
+	const { eventId, from, to, text, at } = message;
+	return {
+		messages: [{ eventId, from: Plaintext.text(toE164(from)), to: toE164(to), text: Plaintext.text(text), at }],
+	};
+}
+
+/**
+ * What every check begins with: whatever has no shape of a callback, or nothing to be checked with, is looked at no further.
+ * @param key undefined or empty while the queue has none
+ */
+export function checkWith<Key>(
+	key: Key | undefined,
+	check: (key: Key, request: CallbackRequest, now: number) => VerifyResult,
+): (request: CallbackRequest, now: number) => VerifyResult {
+	return (request, now) => {
+		if (key === undefined || key === "") return refuse("not_configured");
+		return isCallback(request) ? check(key, request, now) : refuse("malformed");
+	};
 }
 
 /**

@@ -3,11 +3,10 @@
 import { createHash, createHmac } from "node:crypto";
 import { parse as parseQuery, stringify as stringifyQuery } from "node:querystring";
 import { z } from "zod";
-import { Plaintext } from "../../domain/plaintext.ts";
 import {
 	type Authentic,
+	checkWith,
 	conclude,
-	isCallback,
 	isForm,
 	isFresh,
 	isSame,
@@ -19,10 +18,10 @@ import {
 	readHeader,
 	readObject,
 	readSeconds,
-	refuse,
 	sha256Hex,
-	toE164,
+	told,
 	unread,
+	wrote,
 } from "./callback.ts";
 import type {
 	CallbackRequest,
@@ -34,7 +33,16 @@ import type {
 } from "./carrier.ts";
 import type { CarrierCode } from "./codes.ts";
 import { isHashOf, readJwt, readNumericDate } from "./jwt.ts";
-import { type Answers, bearer, createVendor, json, readAnswer, toCode } from "./vendor.ts";
+import {
+	type Answers,
+	bearer,
+	callbackUrlAbout,
+	createVendor,
+	json,
+	readAnswer,
+	toCode,
+	withoutPlus,
+} from "./vendor.ts";
 
 const capabilities: Capabilities = {
 	...{ validity: true, receipts: true, inbound: true, lookup: false, redaction: true, idempotentSend: false },
@@ -55,7 +63,7 @@ const manual = (): Manual => ({
 	},
 	settings: {
 		url: "the API's address; https://rest.messagebird.com without it",
-		callbackUrl: "where receipts are brought: this deployment's public address of the queue's receipts",
+		callbackUrl: callbackUrlAbout,
 	},
 	signature:
 		"a JWT over the hashes of address and body (MessageBird-Signature-JWT), good until it expires; or HMAC-SHA256 over time, query and body (100 seconds), or time, address and body, as Bird's newer API signs (300 seconds, which is our choice).",
@@ -84,7 +92,7 @@ export const createMessageBird: CarrierFactory = ({ settings, secrets }) =>
 		request: ({ to, sender, text, reference, validitySeconds }, { authorization }) => {
 			const { headers, body } = json({
 				originator: sender,
-				recipients: [to.reveal().replace(/^\+/, "")],
+				recipients: [withoutPlus(to.reveal())],
 				body: text.reveal(),
 				datacoding: "auto",
 				reference,
@@ -134,16 +142,13 @@ const answers: Answers = {
 };
 
 /** Secrets `{secret}`: the signing key as text. A callback that bears a JWT is judged by that alone. */
-export const verifyMessageBird: VerifierFactory = ({ secrets: { secret } }) => {
-	return (request, now) => {
-		if (!secret) return refuse("not_configured");
-		if (!isCallback(request)) return refuse("malformed");
+export const verifyMessageBird: VerifierFactory = ({ secrets }) =>
+	checkWith(secrets.secret, (secret, request, now) => {
 		const token = readHeader(request.headers, "messagebird-signature-jwt");
 		const authentic =
 			token === undefined ? authenticateHmac(secret, request, now) : authenticateJwt(secret, token, request, now);
 		return conclude(authentic, () => parse(request, now));
-	};
-};
+	});
 
 const jwtToleranceSeconds = 5;
 // Its libraries take less than 100 s.
@@ -269,7 +274,8 @@ function parseReceipt(fields: Record<string, unknown>, now: number): Parsed {
 function parseInbound(fields: Record<string, unknown>, now: number): Parsed {
 	const { data } = inbound.safeParse(fields);
 	if (!data) return unread;
-	return written(data.id, data.originator, data.recipient, data.body, readTime(fields.createdDatetime, now));
+	const { id: eventId, originator: from, recipient: to, body: text } = data;
+	return wrote({ eventId, from, to, text, at: readTime(fields.createdDatetime, now) });
 }
 
 function parseChannel(object: Record<string, unknown>, now: number): Parsed {
@@ -289,19 +295,12 @@ function parseChannel(object: Record<string, unknown>, now: number): Parsed {
 	const { connector, contacts, contact: to } = payload.receiver ?? {};
 	const receiver = connector ?? contacts?.[0] ?? to;
 	if (from === undefined || receiver === undefined) return unread;
-	return written(payload.id, from, receiver.identifierValue, payload.body?.text?.text ?? "", at);
+	const text = payload.body?.text?.text ?? "";
+	return wrote({ eventId: payload.id, from, to: receiver.identifierValue, text, at });
 }
 
 function one(carrierId: string, name: string, reason: string | undefined, at: number): Parsed {
-	const code = mapCode(codes, reason);
-	const eventId = `${carrierId}.${name}`;
-	return { events: [{ eventId, carrierId, state: states[name] ?? "pending", at, ...(code && { code }) }] };
-}
-
-function written(eventId: string, from: string, to: string, text: string, at: number): Parsed {
-	return {
-		messages: [{ eventId, from: Plaintext.text(toE164(from)), to: toE164(to), text: Plaintext.text(text), at }],
-	};
+	return told({ carrierId, status: name, state: states[name], at, code: mapCode(codes, reason) });
 }
 
 // A plus that was not escaped in a query reads as a space.

@@ -2,11 +2,10 @@
 
 import { createHmac } from "node:crypto";
 import { z } from "zod";
-import { Plaintext } from "../../domain/plaintext.ts";
 import {
 	type Authentic,
+	checkWith,
 	conclude,
-	isCallback,
 	isCutElsewhere,
 	isOneOf,
 	mapCode,
@@ -15,9 +14,9 @@ import {
 	readFields,
 	readForm,
 	readHeader,
-	refuse,
 	sha256Hex,
-	toE164,
+	told,
+	wrote,
 } from "./callback.ts";
 import type {
 	CallbackRequest,
@@ -28,7 +27,7 @@ import type {
 	VerifierFactory,
 } from "./carrier.ts";
 import type { CarrierCode } from "./codes.ts";
-import { type Answers, basic, createVendor, json, readAnswer } from "./vendor.ts";
+import { type Answers, basic, callbackUrlAbout, createVendor, json, readAnswer, withoutPlus } from "./vendor.ts";
 
 const capabilities: Capabilities = {
 	...{ validity: true, receipts: true, inbound: true, lookup: false, redaction: false, idempotentSend: false },
@@ -50,7 +49,7 @@ const manual = (): Manual => ({
 	},
 	settings: {
 		url: "the API's address; https://api.plivo.com without it",
-		callbackUrl: "where receipts are brought: this deployment's public address of the queue's receipts",
+		callbackUrl: callbackUrlAbout,
 	},
 	signature:
 		"HMAC-SHA256 over address, fields and nonce (X-Plivo-Signature-V3 or -Ma-V3). Nothing is timed: the same callback counts once. The signature V2 covers no field and is refused.",
@@ -84,7 +83,7 @@ export const createPlivo: CarrierFactory = ({ settings, secrets }) => {
 		request: ({ to, sender, text, validitySeconds }, { authId: id, authorization }) => {
 			const { headers, body } = json({
 				src: sender,
-				dst: to.reveal().replace(/^\+/, ""),
+				dst: withoutPlus(to.reveal()),
 				text: text.reveal(),
 				url: settings.callbackUrl,
 				method: settings.callbackUrl && "POST",
@@ -112,15 +111,12 @@ const answers: Answers = {
  * Secrets `{secret}`: the auth token of the account that sends (V3) or of its main account (Ma-V3). The signature V2 that
  * some pages document covers neither body nor query, and so authenticates nothing that could move a message.
  */
-export const verifyPlivo: VerifierFactory = ({ secrets: { secret } }) => {
-	return (request, now) => {
-		if (!secret) return refuse("not_configured");
-		if (!isCallback(request)) return refuse("malformed");
+export const verifyPlivo: VerifierFactory = ({ secrets }) =>
+	checkWith(secrets.secret, (secret, request, now) => {
 		const query = readForm(queryOf(request.url));
 		const fields = request.method === "GET" ? [] : readForm(request.body);
 		return conclude(authenticate(secret, request, query, fields), () => parse([...query, ...fields], now));
-	};
-};
+	});
 
 const states: Record<string, CarrierEvent["state"]> = {
 	queued: "pending",
@@ -238,14 +234,12 @@ function parseReceipt(fields: Record<string, string>, at: number): Parsed | unde
 	const { MessageUUID: carrierId, Status: status, ErrorCode, Sequence } = data;
 	const code = mapCode(codes, ErrorCode && /[1-9]/.test(ErrorCode) ? ErrorCode : undefined);
 	const eventId = [carrierId, status, ...(Sequence === undefined ? [] : [Sequence])].join(".");
-	return { events: [{ eventId, carrierId, state: states[status] ?? "pending", at, ...(code && { code }) }] };
+	return told({ eventId, carrierId, status, state: states[status], at, code });
 }
 
 function parseInbound(fields: Record<string, string>, at: number): Parsed | undefined {
 	const { data } = inbound.safeParse(fields);
 	if (!data) return undefined;
 	const { MessageUUID: eventId, From, To, Text } = data;
-	return {
-		messages: [{ eventId, from: Plaintext.text(toE164(From)), to: toE164(To), text: Plaintext.text(Text), at }],
-	};
+	return wrote({ eventId, from: From, to: To, text: Text, at });
 }

@@ -5,15 +5,14 @@ import { z } from "zod";
 import { Plaintext } from "../../domain/plaintext.ts";
 import {
 	type Authentic,
+	checkWith,
 	conclude,
-	isCallback,
 	isFresh,
 	mapCode,
 	type Parsed,
 	readHeader,
 	readJson,
 	readSeconds,
-	refuse,
 	sha256Hex,
 } from "./callback.ts";
 import type {
@@ -95,7 +94,7 @@ export const createSimulator: CarrierFactory = ({ settings, secrets }) => {
 			if (shown?.id !== id) return "unavailable";
 			return shown.redacted ? "gone" : "there";
 		},
-		verify: (request, now) => verify(publicKey, request, now),
+		verify: checkWith(publicKey, verify),
 	});
 };
 
@@ -177,9 +176,7 @@ async function lookup(call: Call, authorization: string, reference: string): Pro
  * Checks Ed25519 over `<x-carrier-timestamp>.<raw body>`, then the schema, then the time. No secret takes part, so an
  * early return tells a forger nothing.
  */
-function verify(publicKey: KeyObject | undefined, request: CallbackRequest, now: number): VerifyResult {
-	if (!publicKey) return refuse("not_configured");
-	if (!isCallback(request)) return refuse("malformed");
+function verify(publicKey: KeyObject, request: CallbackRequest, now: number): VerifyResult {
 	return conclude(authenticate(publicKey, request, now), () => parse(request.body));
 }
 

@@ -2,12 +2,11 @@
 
 import { createHash, createHmac } from "node:crypto";
 import { z } from "zod";
-import { Plaintext } from "../../domain/plaintext.ts";
 import { segmentText } from "../../domain/segments.ts";
 import {
 	type Authentic,
+	checkWith,
 	conclude,
-	isCallback,
 	isFresh,
 	isSame,
 	mapCode,
@@ -17,8 +16,9 @@ import {
 	readSeconds,
 	refuse,
 	sha256Hex,
-	toE164,
+	told,
 	unread,
+	wrote,
 } from "./callback.ts";
 import type {
 	CallbackRequest,
@@ -30,7 +30,7 @@ import type {
 	VerifierFactory,
 } from "./carrier.ts";
 import type { CarrierCode } from "./codes.ts";
-import { type Answers, bearer, type Call, createVendor, json, readAnswer, toCode } from "./vendor.ts";
+import { type Answers, bearer, type Call, callbackUrlAbout, createVendor, json, readAnswer, toCode } from "./vendor.ts";
 
 const regions = ["us", "eu", "au", "br", "ca"] as const;
 const capabilities: Capabilities = {
@@ -54,7 +54,7 @@ const manual = (): Manual => ({
 	settings: {
 		url: "the API's address, in place of the region's; optional",
 		region: "us, eu, au, br or ca; us without it",
-		callbackUrl: "where receipts are brought: this deployment's public address of the queue's receipts",
+		callbackUrl: callbackUrlAbout,
 	},
 	signature:
 		"HMAC-SHA256 over raw body, nonce and time (x-sinch-webhook-signature…), good for 300 seconds, which is our choice. Callbacks of its other products are told to be authentic and change nothing.",
@@ -146,10 +146,8 @@ async function lookup(
  * Secrets `{secret}`: the secret of the webhook (SMS, Conversation), of the callback configuration (Numbers) or of the
  * application (Verification, Voice; base64). Only SMS callbacks bring anything of a message.
  */
-export const verifySinch: VerifierFactory = ({ secrets: { secret } }) => {
-	return (request, now) => {
-		if (!secret) return refuse("not_configured");
-		if (!isCallback(request)) return refuse("malformed");
+export const verifySinch: VerifierFactory = ({ secrets }) =>
+	checkWith(secrets.secret, (secret, request, now) => {
 		if (request.method !== "POST" && request.method !== "GET") return refuse("unsupported");
 		const { headers, body } = request;
 		if (readHeader(headers, "x-sinch-webhook-signature") !== undefined) {
@@ -162,8 +160,7 @@ export const verifySinch: VerifierFactory = ({ secrets: { secret } }) => {
 			return conclude(authenticateApplication(secret, request, now), () => ({}));
 		}
 		return refuse("unsigned");
-	};
-};
+	});
 
 const states: Record<string, CarrierEvent["state"]> = {
 	Queued: "pending",
@@ -260,16 +257,14 @@ function parse(body: string, now: number): Parsed {
 	if (event?.type === "mo_text") {
 		const { data } = inbound.safeParse(event);
 		if (!data) return unread;
-		const text = Plaintext.text(data.body);
-		const from = Plaintext.text(toE164(data.from));
-		return { messages: [{ eventId: data.id, from, to: toE164(data.to), text, at: data.received_at ?? now }] };
+		const { id: inboundId, from, to, body: text, received_at: at = now } = data;
+		return wrote({ eventId: inboundId, from, to, text, at });
 	}
 	if (event?.type !== "recipient_delivery_report_sms") return {};
 	const { data } = receipt.safeParse(event);
 	if (!data) return unread;
 	const { batch_id: carrierId, status, code } = data;
 	const mapped = mapCode(codes, code >= 402 ? String(code) : undefined);
-	const state = states[status] ?? "pending";
 	const eventId = `${carrierId}.${status}.${code}`;
-	return { events: [{ eventId, carrierId, state, at: data.at ?? now, ...(mapped && { code: mapped }) }] };
+	return told({ eventId, carrierId, status, state: states[status], at: data.at ?? now, code: mapped });
 }

@@ -1,7 +1,7 @@
 // Standard Webhooks, Svix's too: any sender's callbacks signed over their id, time and raw body. https://www.standardwebhooks.com
 
 import { createHmac, verify as verifySignature } from "node:crypto";
-import { type Authentic, conclude, isCallback, isFresh, isOneOf, readHeader, readSeconds, refuse } from "./callback.ts";
+import { type Authentic, checkWith, conclude, isFresh, isOneOf, readHeader, readSeconds } from "./callback.ts";
 import type { CallbackRequest, VerifierFactory } from "./carrier.ts";
 import { readEd25519Key } from "./ed25519.ts";
 
@@ -24,11 +24,8 @@ export const verifyStandardWebhooks: VerifierFactory = ({ secrets: { secret, pub
 			edKey !== undefined && given.some((each) => verifySignature(null, bytes, edKey, Buffer.from(each, "base64")))
 		);
 	};
-	return (request, now) => {
-		if (!hmacKey && !edKey) return refuse("not_configured");
-		if (!isCallback(request)) return refuse("malformed");
-		return conclude(authenticate(fits, request, now), () => ({}));
-	};
+	const keyed = hmacKey || edKey ? fits : undefined;
+	return checkWith(keyed, (check, request, now) => conclude(authenticate(check, request, now), () => ({})));
 };
 
 const signaturesMax = 32;

@@ -2,20 +2,20 @@
 
 import { type KeyObject, verify as verifySignature } from "node:crypto";
 import { z } from "zod";
-import { Plaintext } from "../../domain/plaintext.ts";
 import {
 	type Authentic,
+	checkWith,
 	conclude,
-	isCallback,
 	isFresh,
 	mapCode,
 	type Parsed,
 	readHeader,
 	readObject,
 	readSeconds,
-	refuse,
 	sha256Hex,
+	told,
 	unread,
+	wrote,
 } from "./callback.ts";
 import type {
 	CallbackRequest,
@@ -27,7 +27,7 @@ import type {
 } from "./carrier.ts";
 import type { CarrierCode } from "./codes.ts";
 import { readEd25519Key } from "./ed25519.ts";
-import { type Answers, bearer, createVendor, json, readAnswer, toCode } from "./vendor.ts";
+import { type Answers, bearer, callbackUrlAbout, createVendor, json, readAnswer, toCode } from "./vendor.ts";
 
 const capabilities: Capabilities = {
 	...{ validity: false, receipts: true, inbound: true, lookup: false, redaction: false, idempotentSend: false },
@@ -48,7 +48,7 @@ const manual = (): Manual => ({
 	},
 	settings: {
 		url: "the API's address; https://api.telnyx.com without it",
-		callbackUrl: "where receipts are brought: this deployment's public address of the queue's receipts",
+		callbackUrl: callbackUrlAbout,
 		messagingProfileId: "the messaging profile, which a sender that is no number needs; optional",
 	},
 	signature: "Ed25519 over time and raw body (telnyx-signature-ed25519, telnyx-timestamp), good for 300 seconds.",
@@ -98,12 +98,10 @@ const answers: Answers = {
 
 /** Secrets `{publicKey}`: the account's key as Mission Control shows it, base64 of 32 bytes. */
 export const verifyTelnyx: VerifierFactory = ({ secrets }) => {
-	const key = secrets.publicKey ? readEd25519Key(secrets.publicKey) : undefined;
-	return (request, now) => {
-		if (!key) return refuse("not_configured");
-		if (!isCallback(request)) return refuse("malformed");
-		return conclude(authenticate(key, request, now), () => parse(request.body, now));
-	};
+	const publicKey = secrets.publicKey ? readEd25519Key(secrets.publicKey) : undefined;
+	return checkWith(publicKey, (key, request, now) =>
+		conclude(authenticate(key, request, now), () => parse(request.body, now)),
+	);
 };
 
 const states: Record<string, CarrierEvent["state"]> = {
@@ -187,12 +185,9 @@ function parseReceipt(event: unknown, now: number): Parsed {
 	const code = mapCode(codes, errors?.[0]?.code);
 	const events = new Set(to.map(({ status }) => status));
 	// One message of ours goes to one recipient: several answers would be another's.
-	const state = events.size === 1 ? states[[...events][0] ?? ""] : undefined;
-	return {
-		events: [
-			{ eventId: data.id, carrierId, state: state ?? "pending", at: data.occurred_at ?? now, ...(code && { code }) },
-		],
-	};
+	const [status = "", ...others] = events;
+	const state = others.length === 0 ? states[status] : undefined;
+	return told({ eventId: data.id, carrierId, status, state, at: data.occurred_at ?? now, code });
 }
 
 function parseInbound(event: unknown, now: number): Parsed {
@@ -200,8 +195,5 @@ function parseInbound(event: unknown, now: number): Parsed {
 	const to = data?.payload.to[0]?.phone_number;
 	if (!data || to === undefined) return unread;
 	const { id, from, text } = data.payload;
-	const at = data.occurred_at ?? now;
-	return {
-		messages: [{ eventId: id, from: Plaintext.text(from.phone_number), to, text: Plaintext.text(text ?? ""), at }],
-	};
+	return wrote({ eventId: id, from: from.phone_number, to, text: text ?? "", at: data.occurred_at ?? now });
 }

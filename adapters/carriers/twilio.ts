@@ -3,11 +3,10 @@
 import { createHmac } from "node:crypto";
 import { parse as parseQuery, stringify as stringifyQuery } from "node:querystring";
 import { z } from "zod";
-import { Plaintext } from "../../domain/plaintext.ts";
 import {
 	type Authentic,
+	checkWith,
 	conclude,
-	isCallback,
 	isCutElsewhere,
 	isForm,
 	isSame,
@@ -17,8 +16,9 @@ import {
 	readFields,
 	readForm,
 	readHeader,
-	refuse,
 	sha256Hex,
+	told,
+	wrote,
 } from "./callback.ts";
 import type {
 	CallbackRequest,
@@ -29,7 +29,7 @@ import type {
 	VerifierFactory,
 } from "./carrier.ts";
 import type { CarrierCode } from "./codes.ts";
-import { type Answers, basic, createVendor, readAnswer, toCode } from "./vendor.ts";
+import { type Answers, basic, callbackUrlAbout, createVendor, readAnswer, toCode } from "./vendor.ts";
 
 const capabilities: Capabilities = {
 	...{ validity: true, receipts: true, inbound: true, lookup: false, redaction: true, idempotentSend: false },
@@ -52,7 +52,7 @@ const manual = (): Manual => ({
 	},
 	settings: {
 		url: "the API's address; https://api.twilio.com without it",
-		callbackUrl: "where receipts are brought: this deployment's public address of the queue's receipts",
+		callbackUrl: callbackUrlAbout,
 	},
 	signature:
 		"HMAC-SHA1 over the address as it was called and the form's fields (X-Twilio-Signature); of JSON, over an address that holds the body's hash. Nothing is timed: the same callback counts once.",
@@ -122,14 +122,11 @@ const answers: Answers = {
 };
 
 /** Secrets `{secret}`: the auth token of the account that sends. Nothing is timed: the replay key is what was signed. */
-export const verifyTwilio: VerifierFactory = ({ secrets: { secret } }) => {
-	return (request, now) => {
-		if (!secret) return refuse("not_configured");
-		if (!isCallback(request)) return refuse("malformed");
+export const verifyTwilio: VerifierFactory = ({ secrets }) =>
+	checkWith(secrets.secret, (secret, request, now) => {
 		const fields = isHashed(request) ? [] : readForm(request.body);
 		return conclude(authenticate(secret, request, fields), () => parse(request, fields, now));
-	};
-};
+	});
 
 const states: Record<string, CarrierEvent["state"]> = {
 	accepted: "pending",
@@ -270,13 +267,12 @@ function parseReceipt(fields: Record<string, string>, at: number): Parsed | unde
 	const { MessageSid: carrierId, MessageStatus: status } = data;
 	if ((data.SmsSid ?? carrierId) !== carrierId) return undefined;
 	const code = mapCode(codes, data.ErrorCode && data.ErrorCode !== "0" ? data.ErrorCode : undefined);
-	const eventId = `${carrierId}.${status}`;
-	return { events: [{ eventId, carrierId, state: states[status] ?? "pending", at, ...(code && { code }) }] };
+	return told({ carrierId, status, state: states[status], at, code });
 }
 
 function parseInbound(fields: Record<string, string>, at: number): Parsed | undefined {
 	const { data } = inbound.safeParse(fields);
 	if (!data) return undefined;
 	const { MessageSid: eventId, From, To, Body } = data;
-	return { messages: [{ eventId, from: Plaintext.text(From), to: To, text: Plaintext.text(Body), at }] };
+	return wrote({ eventId, from: From, to: To, text: Body, at });
 }

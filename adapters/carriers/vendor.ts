@@ -23,6 +23,9 @@ export type Answers = {
 /** A request of ours, without what belongs to every one. */
 export type VendorRequest = Omit<CarrierRequest, "stillDue">;
 
+/** What the setting `callbackUrl` is, for carriers that are told with each message. */
+export const callbackUrlAbout = "where receipts are brought: this deployment's public address of the queue's receipts";
+
 const bounds = {
 	timeoutMs: limits.carrierTimeoutMs,
 	connectionsMax: limits.carrierConnectionsMax,
@@ -146,6 +149,11 @@ export function bearer(scheme: string, key: string): string {
 
 export function basic(user: string, password: string): string {
 	return `Basic ${Buffer.from(`${user}:${password}`, "utf8").toString("base64")}`;
+}
+
+/** E.164 as some carriers write it. */
+export function withoutPlus(number: string): string {
+	return number.replace(/^\+/, "");
 }
 
 /** A JSON body with its header. */

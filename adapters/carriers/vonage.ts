@@ -3,11 +3,10 @@
 import { createHash, createHmac, createPrivateKey, randomUUID } from "node:crypto";
 import { SignJWT } from "jose";
 import { z } from "zod";
-import { Plaintext } from "../../domain/plaintext.ts";
 import {
 	type Authentic,
+	checkWith,
 	conclude,
-	isCallback,
 	isForm,
 	isFresh,
 	isSame,
@@ -21,8 +20,9 @@ import {
 	readSeconds,
 	refuse,
 	sha256Hex,
-	toE164,
+	told,
 	unread,
+	wrote,
 } from "./callback.ts";
 import type {
 	CallbackRequest,
@@ -34,7 +34,16 @@ import type {
 } from "./carrier.ts";
 import type { CarrierCode } from "./codes.ts";
 import { isHashOf, readJwt, readNumericDate } from "./jwt.ts";
-import { type Answers, basic, createVendor, json, readAnswer, toCode } from "./vendor.ts";
+import {
+	type Answers,
+	basic,
+	callbackUrlAbout,
+	createVendor,
+	json,
+	readAnswer,
+	toCode,
+	withoutPlus,
+} from "./vendor.ts";
 
 const capabilities: Capabilities = {
 	...{ validity: true, receipts: true, inbound: true, lookup: false, redaction: true, idempotentSend: false },
@@ -58,7 +67,7 @@ const manual = (): Manual => ({
 	},
 	settings: {
 		url: "the API's address; https://api.nexmo.com without it",
-		callbackUrl: "where receipts are brought: this deployment's public address of the queue's receipts",
+		callbackUrl: callbackUrlAbout,
 		algorithm: "md5hash, md5, sha1, sha256 or sha512: pins how callbacks of the older SMS API are signed; optional",
 	},
 	signature:
@@ -89,8 +98,8 @@ export const createVonage: CarrierFactory = ({ settings, secrets }) => {
 		async request({ to, sender, text, reference, validitySeconds }, token) {
 			const authorization = await token();
 			const { headers, body } = json({
-				...{ message_type: "text", channel: "sms", to: to.reveal().replace(/^\+/, "") },
-				from: (sender ?? "").replace(/^\+/, ""),
+				...{ message_type: "text", channel: "sms", to: withoutPlus(to.reveal()) },
+				from: withoutPlus(sender ?? ""),
 				text: text.reveal(),
 				client_ref: reference,
 				ttl: Math.min(Math.floor(validitySeconds), validitySecondsMax),
@@ -166,19 +175,17 @@ export const verifyVonage: VerifierFactory = ({ settings: { algorithm }, secrets
 	if (pinned !== undefined && !Object.hasOwn(signatureLengths, pinned)) {
 		throw new TypeError(`The algorithm must be one of ${Object.keys(signatureLengths).join(", ")}.`);
 	}
-	return (request, now) => {
-		if (!secret) return refuse("not_configured");
-		if (!isCallback(request)) return refuse("malformed");
+	return checkWith(secret, (key, request, now) => {
 		if (request.method !== "POST" && request.method !== "GET") return refuse("unsupported");
 		const bearer = /^Bearer +(.*)$/i.exec(readHeader(request.headers, "authorization") ?? "")?.[1];
 		if (bearer !== undefined) {
-			const authentic = authenticateJwt(secret, bearer, request.body, now);
+			const authentic = authenticateJwt(key, bearer, request.body, now);
 			return conclude(authentic, () => parse(readObject(request.body) ?? {}, now));
 		}
 		const pairs = readParameters(request);
 		if (!pairs) return refuse("malformed");
-		return conclude(authenticateSig(secret, pinned, pairs, now), () => parseSigned(pairs, now));
-	};
+		return conclude(authenticateSig(key, pinned, pairs, now), () => parseSigned(pairs, now));
+	});
 };
 
 /** Hex digits of each way to sign; two have the same. */
@@ -330,27 +337,23 @@ function parseReceipt(event: Record<string, unknown>, now: number): Parsed | und
 
 function one(carrierId: string, status: string, reason: string | undefined, at: number): Parsed {
 	const code = mapCode(codes, reason === "" || reason === "0" ? undefined : reason);
-	const eventId = `${carrierId}.${status}`;
-	return { events: [{ eventId, carrierId, state: states[status] ?? "pending", at, ...(code && { code }) }] };
+	return told({ carrierId, status, state: states[status], at, code });
 }
 
 function parseSmsInbound(event: Record<string, unknown>, now: number): Parsed | undefined {
 	const { data } = smsInbound.safeParse(event);
 	if (!data) return unread;
-	return written(data.messageId, data.msisdn, data.to, data.text, readTime(data["message-timestamp"], now));
+	const { messageId: eventId, msisdn: from, to, text } = data;
+	return wrote({ eventId, from, to, text, at: readTime(data["message-timestamp"], now) });
 }
 
 function parseInbound(event: Record<string, unknown>, now: number): Parsed | undefined {
 	// Other channels and media bring no text.
 	if (event.message_type !== "text") return {};
 	const { data } = inbound.safeParse(event);
-	return data ? written(data.message_uuid, data.from, data.to, data.text, readTime(data.timestamp, now)) : unread;
-}
-
-function written(eventId: string, from: string, to: string, text: string, at: number): Parsed {
-	return {
-		messages: [{ eventId, from: Plaintext.text(toE164(from)), to: toE164(to), text: Plaintext.text(text), at }],
-	};
+	if (!data) return unread;
+	const { message_uuid: eventId, from, to, text } = data;
+	return wrote({ eventId, from, to, text, at: readTime(data.timestamp, now) });
 }
 
 // "2020-01-01 14:00:00" is UTC.

@@ -5,8 +5,8 @@ import { createCipheriv, createDecipheriv, createHmac, randomBytes } from "node:
 import { z } from "zod";
 import { Plaintext } from "../../../domain/plaintext.ts";
 import {
+	checkWith,
 	conclude,
-	isCallback,
 	isFresh,
 	type Parsed,
 	readHeader,
@@ -15,7 +15,7 @@ import {
 	refuse,
 	sha256Hex,
 } from "../callback.ts";
-import type { CarrierCallback, CarrierEvent, InboundMessage, VerifierFactory, VerifyResult } from "../carrier.ts";
+import type { CarrierCallback, CarrierEvent, InboundMessage, VerifierFactory } from "../carrier.ts";
 import { carrierCodes } from "../codes.ts";
 
 const timeHeader = "x-lethe-time";
@@ -69,10 +69,7 @@ export function sealCallback(key: Buffer, told: Told, now: number): CarrierCallb
  * @throws TypeError when it is something else
  */
 export const verifySmpp: VerifierFactory = ({ secrets }) => {
-	const key = readCallbackKey(secrets);
-	return (request, now): VerifyResult => {
-		if (!key) return refuse("not_configured");
-		if (!isCallback(request)) return refuse("malformed");
+	return checkWith(readCallbackKey(secrets), (key, request, now) => {
 		if (request.method !== "POST") return refuse("unsupported");
 		const [seconds, salt, tag] = [timeHeader, saltHeader, tagHeader].map((name) => readHeader(request.headers, name));
 		if (seconds === undefined || salt === undefined || tag === undefined) return refuse("unsigned");
@@ -82,7 +79,7 @@ export const verifySmpp: VerifierFactory = ({ secrets }) => {
 		if (text === undefined) return refuse("bad_signature");
 		// One that was changed anywhere does not get this far: salt and tag name it.
 		return conclude({ replayKey: sha256Hex(`${salt}.${tag}`), fresh: isFresh(now, at) }, () => parse(text));
-	};
+	});
 };
 
 /** @throws TypeError for a key that is none; undefined when there is none */
