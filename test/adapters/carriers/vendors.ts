@@ -1,9 +1,12 @@
 // Each carrier's HTTP API as its documents describe it, over real sockets: it checks credentials and fields, and signs callbacks.
 
+import assert from "node:assert/strict";
 import { createHash, createHmac, createSign, generateKeyPairSync, randomUUID, sign } from "node:crypto";
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
+import { verifySignature } from "@vonage/jwt";
 import { jwtVerify, SignJWT } from "jose";
+import { validateV3Signature } from "plivo";
 import twilio from "twilio";
 import type { CallbackRequest } from "../../../adapters/carriers/carrier.ts";
 import type { Fake } from "./fake.ts";
@@ -266,6 +269,8 @@ export function plivoVendor(): Vendor {
 			.map((name) => name + params[name])
 			.join("");
 		const signature = createHmac("sha256", token).update(`${address}?${text}.${nonce}`).digest("base64");
+		// Its library signs nothing; what it takes for the vendor's is.
+		assert.ok(validateV3Signature("POST", address, nonce, token, signature, params));
 		const headers = { "x-plivo-signature-v3": signature, "x-plivo-signature-v3-nonce": nonce };
 		const type = { "content-type": "application/x-www-form-urlencoded" };
 		return {
@@ -351,6 +356,8 @@ export function vonageVendor(): Vendor {
 		const body = JSON.stringify(content);
 		const claims = { iss: "Vonage", jti: randomUUID(), iat: seconds(), payload_hash: sha256(body), api_key: "key" };
 		const token = await new SignJWT(claims).setProtectedHeader({ alg: "HS256", typ: "JWT" }).sign(Buffer.from(secret));
+		// Its library signs none of these; what it takes for the vendor's is.
+		assert.ok(verifySignature(token, secret));
 		return jsonPost(content, { authorization: `Bearer ${token}` });
 	};
 	const privateKey = pair.privateKey.export({ type: "pkcs8", format: "pem" }).toString();

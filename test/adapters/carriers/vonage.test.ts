@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { createHash, createHmac } from "node:crypto";
 import { test } from "node:test";
+import { verifySignature } from "@vonage/jwt";
 import { SignJWT } from "jose";
 import { verifyVonage } from "../../../adapters/carriers/vonage.ts";
 
@@ -49,6 +50,15 @@ test("a genuine status is believed, and each means one state", async () => {
 		assert.deepEqual(result.events, [
 			{ eventId: `${uuid}.${name}`, carrierId: uuid, state, at: Date.UTC(2030, 0, 2, 3, 4, 0) },
 		]);
+	}
+});
+
+test("what the vendor's library takes for signed is, and nothing else", async () => {
+	const body = JSON.stringify(status);
+	for (const options of [{}, { key: "other" }, { alg: "HS384" }, { alg: "HS512" }]) {
+		const request = await withJwt(body, {}, options);
+		const token = request.headers.authorization.slice("Bearer ".length);
+		assert.equal(reasonOf(request) === undefined, verifySignature(token, secret), JSON.stringify(options));
 	}
 });
 
