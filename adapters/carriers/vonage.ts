@@ -166,12 +166,10 @@ const answers: Answers = {
  * @throws TypeError for another algorithm
  */
 export const verifyVonage: VerifierFactory = ({ settings: { algorithm }, secrets: { secret } }) => {
-	const named = algorithm
-		?.toLowerCase()
-		.replace(/[^a-z0-9]/g, "")
-		.replace(/^hmac/, "");
-	// The JWT's is always this one.
-	const pinned = named === "hs256" ? undefined : named;
+	// The dashboard says "SHA-256 HMAC signature", its libraries SHA256HMAC.
+	const named = algorithm?.toLowerCase().replace(/[^a-z0-9]|hmac|signature/g, "");
+	// The JWT's is always the same.
+	const pinned = named === "hs256" || named === "jwt" ? undefined : named;
 	if (pinned !== undefined && !Object.hasOwn(signatureLengths, pinned)) {
 		throw new TypeError(`The algorithm must be one of ${Object.keys(signatureLengths).join(", ")}.`);
 	}

@@ -134,6 +134,13 @@ test("the older signature is believed in each of its ways, upper case too, and o
 			assert.equal(reasonOf(get(dlr, sig), now, pinned), algorithm === way ? undefined : "bad_signature");
 		}
 	}
+	for (const [algorithm, way] of Object.entries({
+		...{ "MD5 HASH signature": "md5hash", "MD5 HMAC signature": "md5", "SHA-256 HMAC signature": "sha256" },
+		...{ SHA1HMAC: "sha1", SHA512HMAC: "sha512", HMAC_SHA256: "sha256", HS256: "sha256", jwt: "sha512" },
+	})) {
+		const pinned = verifyVonage({ settings: { algorithm }, secrets: { secret } });
+		assert.equal(reasonOf(get(dlr, sign(dlr, way)), now, pinned), undefined, algorithm);
+	}
 	assert.throws(() => verifyVonage({ settings: { algorithm: "crc32" }, secrets: { secret } }), TypeError);
 });
 
