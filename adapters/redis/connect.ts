@@ -2,7 +2,10 @@
 
 import { Redis, type RedisOptions } from "ioredis";
 
-/** `ready` settles after the first attempt to connect, whatever came of it; until connected, every call fails at once. */
+/**
+ * `connect` begins to connect when it is first called, and settles after that first attempt, whatever came of it. Until
+ * connected, every call fails at once.
+ */
 export function connectRedis(url: string, options: Pick<RedisOptions, "commandTimeout"> = {}) {
 	const connection = new Redis(url, {
 		...options,
@@ -13,6 +16,10 @@ export function connectRedis(url: string, options: Pick<RedisOptions, "commandTi
 		retryStrategy: (times) => Math.min(times * 100, 2_000),
 	});
 	connection.on("error", () => undefined);
-	const ready = connection.connect().catch(() => undefined);
-	return { connection, ready };
+	let ready: Promise<void> | undefined;
+	const connect = () => {
+		ready ??= connection.connect().catch(() => undefined);
+		return ready;
+	};
+	return { connection, connect };
 }

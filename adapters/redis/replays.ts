@@ -15,8 +15,7 @@ const answerMsMax = 250;
  * by its id, and keeps a message from going back.
  */
 export function createReplays(options: { url: string; prefix: string }) {
-	// Nothing waits for it to be connected: until then every callback is new.
-	const { connection } = connectRedis(options.url, { commandTimeout: answerMsMax });
+	const { connection, connect } = connectRedis(options.url, { commandTimeout: answerMsMax });
 	// Hashed: some carriers' keys hold what they sent, and a queue's secrets vouch for its own callbacks only.
 	const keyOf = (sendQueue: string, replayKey: string) => {
 		const hash = createHash("sha256")
@@ -28,6 +27,8 @@ export function createReplays(options: { url: string; prefix: string }) {
 	return {
 		/** @param replayKey as `verify` told it */
 		async isKnown(sendQueue: string, replayKey: string): Promise<boolean> {
+			// Nobody waits for it: until it is there, every callback is new.
+			void connect();
 			return (await connection.exists(keyOf(sendQueue, replayKey)).catch(() => 0)) === 1;
 		},
 		/** For as long as a callback can be fresh. Never rejects. */

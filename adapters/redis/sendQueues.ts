@@ -26,7 +26,8 @@ const priorities = { urgent: 1, normal: 10 };
 
 /** Opens the queues by name when first used. A Redis that is away fails the call; the store still has the message. */
 export function createSendQueues(options: { url: string; prefix: string }) {
-	const { connection, ready } = connectRedis(options.url);
+	const { connection, connect } = connectRedis(options.url);
+	const ready = connect();
 	const queues = new Map<string, Queue>();
 	const adders = new Map<string, (job: SendJob) => Promise<void>>();
 

@@ -91,17 +91,19 @@ describe("a callback that bears no signature", () => {
 });
 
 describe("what a callback asks for besides", () => {
+	let api: TestApi;
+	after(() => api.close());
+
 	it("is asked again of its carrier until it was done, and done once", async () => {
 		const answers = [false, true];
 		const verify = () => ({ valid: true, replayKey: "subscription", events: [], messages: [] }) as const;
 		const carrier = { name: "simulator", verify, confirm: async () => answers.shift() } as unknown as Carrier;
-		const api = await createTestApi(() => ({ carriers: { verifier: async () => carrier } }));
+		api = await createTestApi(() => ({ carriers: { verifier: async () => carrier } }));
 		assert.deepEqual(await api.callback({}), { status: 503, code: "callback_unconfirmed" });
 		assert.equal((await api.callback({})).status, 200);
 		assert.equal((await api.callback({})).status, 200);
 		assert.deepEqual(answers, []);
 		assert.deepEqual([await api.counted("unconfirmed"), await api.counted("replayed")], [1, 1]);
-		await api.close();
 	});
 });
 
