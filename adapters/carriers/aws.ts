@@ -27,8 +27,8 @@ import type {
 	VerifierFactory,
 } from "./carrier.ts";
 import type { CarrierCode } from "./codes.ts";
+import { confirmSubscription } from "./confirmSubscription.ts";
 import { createSnsCertificates } from "./snsCertificates.ts";
-import { confirmSubscription } from "./snsSubscription.ts";
 import { type Answers, createVendor, readAnswer, toCode } from "./vendor.ts";
 
 const capabilities: Capabilities = {
