@@ -13,6 +13,7 @@ import { createCohorts } from "./adapters/cohorts.ts";
 import { createExportSeal } from "./adapters/exportSeal.ts";
 import { createFileWitness } from "./adapters/fileWitness.ts";
 import { holdSubjectKeys } from "./adapters/holdSubjectKeys.ts";
+import { createIssuerKeys } from "./adapters/issuerKeys.ts";
 import { createKeyRotation } from "./adapters/keyRotation.ts";
 import { createKeysAhead, repeatKeysAhead } from "./adapters/keysAhead.ts";
 import { createFileLedger } from "./adapters/ledger/fileLedger.ts";
@@ -37,6 +38,7 @@ import { createHmacKeys } from "./adapters/vault/hmacKeys.ts";
 import { createKeyVersions } from "./adapters/vault/keyVersions.ts";
 import { createSigner, type Signer } from "./adapters/vault/signer.ts";
 import { createSubjectKeys } from "./adapters/vault/subjectKeys.ts";
+import { createTokenSigner } from "./adapters/vault/tokenSigner.ts";
 import { createVaultWitness } from "./adapters/vault/witness.ts";
 import { createCertificates } from "./audit/certificate.ts";
 import { createCheckpoints } from "./audit/checkpoints.ts";
@@ -238,6 +240,8 @@ export async function createDeps(config: Config, name: ProcessName) {
 		handOver: handOvers.to,
 		/** Asks servers that tenants name. */
 		outbound,
+		issuerKeys: createIssuerKeys({ outbound, clock }),
+		tokens: createTokenSigner({ vault: vaultOfKeys, clock }),
 		publicUrl: config.api.publicUrl.replace(/\/$/, ""),
 		segmentText,
 		/** Server → a call that throws while it can't be reached. */

@@ -31,7 +31,7 @@ export type SweepDeps = Pick<
 > & {
 	store: Pick<
 		ActivityDeps["store"],
-		"messages" | "cohorts" | "parkedReceipts" | "idempotencyKeys" | "proposals" | "subjectRecords"
+		"messages" | "cohorts" | "parkedReceipts" | "idempotencyKeys" | "spentProofs" | "proposals" | "subjectRecords"
 	>;
 	confirm: ReturnType<typeof createConfirm>;
 	retime: Pick<ReturnType<typeof createRetime>, "continueRetiming">;
@@ -74,6 +74,7 @@ export function createSweep(deps: SweepDeps) {
 		await guarded(deps, () => deps.renewKeys());
 		await guarded(deps, () => deps.store.parkedReceipts.eraseDue(now));
 		await guarded(deps, () => deps.store.idempotencyKeys.eraseDue(now));
+		await guarded(deps, () => deps.store.spentProofs.eraseDue(now));
 		await guarded(deps, () => sweepProposals(deps, now));
 		await guarded(deps, () => deps.retime.continueRetiming());
 		const integratedCount = await deps.integrate();

@@ -1,17 +1,17 @@
 // API keys given out, renewed and ended, each in the evidence log before it counts; of a key's text a keyed hash is kept.
 
+import { apiKeyBytes, formatApiKey } from "../domain/apiKeyText.ts";
 import { LetheError } from "../domain/errors.ts";
 import type { Act } from "../domain/evidence.ts";
 import type { IdKind } from "../domain/ids.ts";
-import { formatSecret, secretBytes } from "../domain/secretText.ts";
 import type { ApiKeyDocument, ApiKeySecret } from "./mongo/models.ts";
 import type { Store } from "./mongo/store.ts";
 import type { HmacKeys } from "./vault/hmacKeys.ts";
 
 export type ApiKeys = ReturnType<typeof createApiKeys>;
 
-/** A key's document, and its text, which is shown once. */
-export type IssuedKey = { document: ApiKeyDocument; apiKey: string };
+/** A key's document, and its text, which is shown once; none where it signs instead. */
+export type IssuedKey = { document: ApiKeyDocument; apiKey?: string };
 
 type Deps = {
 	store: { apiKeys: Pick<Store["apiKeys"], "insert" | "replaceSecrets" | "revoke"> };
@@ -28,7 +28,7 @@ const secretsKeptMax = 4;
 /** `by`: the principal's id, or one of the actors. */
 export function createApiKeys(deps: Deps) {
 	async function createSecret(): Promise<{ secret: ApiKeySecret; apiKey: string }> {
-		const apiKey = formatSecret("apiKey", deps.randomBytes(secretBytes));
+		const apiKey = formatApiKey(deps.randomBytes(apiKeyBytes));
 		const { mac, version } = await deps.hmac.mac("api-key", undefined, apiKey);
 		return { apiKey, secret: { mac, macVersion: version, createdAt: deps.clock() } };
 	}
@@ -38,33 +38,35 @@ export function createApiKeys(deps: Deps) {
 		async issue(
 			by: string,
 			given: Omit<ApiKeyDocument, "_id" | "secrets" | "createdAt" | "createdBy" | "revokedAt">,
+			{ textless }: { textless: boolean } = { textless: false },
 		): Promise<IssuedKey> {
-			const { apiKey, secret } = await createSecret();
+			const made = textless ? undefined : await createSecret();
 			const _id = deps.ids.random("apiKey");
 			const { tenantId, roles } = given;
 			await deps.evidence.append([{ type: "api_key_created", code: roles.join("."), tenantId, about: _id, by }]);
-			const document = { ...given, _id, secrets: [secret], createdAt: secret.createdAt, createdBy: by };
+			const secrets = made ? [made.secret] : [];
+			const document = { ...given, _id, secrets, createdAt: deps.clock(), createdBy: by };
 			await deps.store.apiKeys.insert(document);
-			return { document, apiKey };
+			return { document, ...(made && { apiKey: made.apiKey }) };
 		},
 
 		/**
 		 * A new text for the same key, which stays the same principal; the text before goes on for `overlapMs`, and any
 		 * earlier one ends now.
-		 * @throws LetheError key_changed when it was revoked or rotated meanwhile
+		 * @throws LetheError key_changed when it was revoked or rotated meanwhile; key_without_text
 		 */
-		async rotate(by: string, document: ApiKeyDocument, overlapMs: number): Promise<IssuedKey> {
+		async rotate(by: string, document: ApiKeyDocument, overlapMs: number): Promise<Required<IssuedKey>> {
 			const now = deps.clock();
-			const { apiKey, secret } = await createSecret();
 			const [current, ...earlier] = document.secrets;
-			const secrets = [
-				secret,
-				...(current ? [endBy(current, now + overlapMs)] : []),
-				...earlier.map((old) => endBy(old, now)),
-			].slice(0, secretsKeptMax);
+			if (!current) throw new LetheError("key_without_text");
+			const { apiKey, secret } = await createSecret();
+			const secrets = [secret, endBy(current, now + overlapMs), ...earlier.map((old) => endBy(old, now))].slice(
+				0,
+				secretsKeptMax,
+			);
 			const { _id: about, tenantId } = document;
 			await deps.evidence.append([{ type: "api_key_rotated", tenantId, about, by }]);
-			if (!(await deps.store.apiKeys.replaceSecrets(about, current?.mac, secrets))) throw new LetheError("key_changed");
+			if (!(await deps.store.apiKeys.replaceSecrets(about, current.mac, secrets))) throw new LetheError("key_changed");
 			return { document: { ...document, secrets }, apiKey };
 		},
 

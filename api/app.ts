@@ -7,6 +7,8 @@ import type { FastifyPluginCallback, HTTPMethods, RouteOptions } from "fastify";
 import { jsonSchemaTransform, jsonSchemaTransformObject, type ZodTypeProvider } from "fastify-type-provider-zod";
 import { LetheError } from "../domain/errors.ts";
 import { createApiKeyAuthenticator } from "./authenticators/apiKey.ts";
+import { createKeyring } from "./authenticators/keyring.ts";
+import { createTokenAuthenticator } from "./authenticators/token.ts";
 import type { ApiDeps } from "./deps.ts";
 import { describeHeaders } from "./headers.ts";
 import { createInstance, type Instance } from "./instance.ts";
@@ -23,7 +25,7 @@ import { addBatches } from "./routes/batches.ts";
 import { takeRawBodies } from "./routes/callbacks/callbacks.ts";
 import { addInbound } from "./routes/callbacks/inbound.ts";
 import { addReceipts } from "./routes/callbacks/receipts.ts";
-import { addCertificateKeys, addCertificates } from "./routes/certificates.ts";
+import { addCertificates, addPublicKeys } from "./routes/certificates.ts";
 import { addConsents } from "./routes/consents.ts";
 import { addErrorPages } from "./routes/errors.ts";
 import { addEvidenceLog } from "./routes/evidence.ts";
@@ -33,6 +35,7 @@ import { addCreateMessage } from "./routes/messages/create.ts";
 import { addDecision } from "./routes/messages/decision.ts";
 import { addGetMessage } from "./routes/messages/get.ts";
 import { addListMessages } from "./routes/messages/list.ts";
+import { addTokenEndpoint, addTokenMetadata } from "./routes/oauth.ts";
 import { addOperations } from "./routes/operations.ts";
 import { addOptOuts } from "./routes/optOuts.ts";
 import { addPolicies } from "./routes/policies/policies.ts";
@@ -69,7 +72,16 @@ export async function createApp(deps: ApiDeps) {
 	await addDocs(app, deps.publicUrl);
 
 	addErrorPages(app);
-	addCertificateKeys(app, deps);
+	addPublicKeys(app, deps);
+	addTokenMetadata(app, deps);
+	const keyring = createKeyring({ ...deps, metrics });
+	for (const prefix of ["", "/v1"]) {
+		await addScope(app, prefix, (scope) => {
+			shedOverload(scope, deps.requestLimits);
+			refuseQuarantined(scope, deps);
+			addTokenEndpoint(scope, { ...deps, keyring });
+		});
+	}
 	for (const prefix of ["", "/v1"]) {
 		await addScope(app, prefix, (scope) => addOperations(scope, { ...deps, metrics }));
 	}
@@ -85,7 +97,11 @@ export async function createApp(deps: ApiDeps) {
 		shedOverload(scope, deps.requestLimits);
 		refuseQuarantined(scope, deps);
 		slowFailures(scope, deps, createProblem(deps));
-		addAuth(scope, [createApiKeyAuthenticator({ ...deps, metrics })], routeRoles);
+		addAuth(
+			scope,
+			[createApiKeyAuthenticator({ keyring }), createTokenAuthenticator({ ...deps, keyring })],
+			routeRoles,
+		);
 		addRequestLimits(scope, deps);
 		addIdempotency(scope, deps);
 		addEvidence(scope, deps);

@@ -5,6 +5,7 @@ import type { ApiKeys } from "../adapters/apiKeys.ts";
 import type { Carrier } from "../adapters/carriers/carrier.ts";
 import type { Cohorts } from "../adapters/cohorts.ts";
 import type { ExportSeal } from "../adapters/exportSeal.ts";
+import type { IssuerKeys } from "../adapters/issuerKeys.ts";
 import type { Quarantine } from "../adapters/ledger/quarantine.ts";
 import type { Store } from "../adapters/mongo/store.ts";
 import type { Replays } from "../adapters/redis/replays.ts";
@@ -15,6 +16,7 @@ import type { Encryption } from "../adapters/vault/encryption.ts";
 import type { HmacKeys } from "../adapters/vault/hmacKeys.ts";
 import type { KeyVersions } from "../adapters/vault/keyVersions.ts";
 import type { Signer } from "../adapters/vault/signer.ts";
+import type { TokenSigner } from "../adapters/vault/tokenSigner.ts";
 import type { Evidence } from "../audit/evidence.ts";
 import type { EvidenceExports } from "../audit/evidenceExport.ts";
 import type { KeyPeriods } from "../audit/keyAges.ts";
@@ -44,6 +46,10 @@ export type ApiDeps = {
 	runs: Pick<Runs, "startSoon" | "settleSoon" | "wakeRequestSoon">;
 	/** A queue's carrier, opened with that queue's callback secrets only; undefined for an unknown queue. */
 	apiKeys: ApiKeys;
+	/** Signs our own access tokens, and shows what verifies them. */
+	tokens: TokenSigner;
+	/** What verifies those of outside issuers. */
+	issuerKeys: IssuerKeys;
 	carriers: { verifier: (sendQueue: string) => Promise<Carrier | undefined> };
 	/** The callbacks that were just taken. */
 	replays: Pick<Replays, "isKnown" | "remember">;

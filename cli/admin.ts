@@ -10,6 +10,7 @@ import { limits } from "../domain/limits.ts";
 import { categories } from "../domain/message.ts";
 import { roles } from "../domain/roles.ts";
 import { withoutUndefined } from "../domain/withoutUndefined.ts";
+import { issuerCommand } from "./admin/issuer.ts";
 import { parseCountry, tenantCommand } from "./admin/tenant.ts";
 import { withDeps } from "./admin/withDeps.ts";
 import { createApiKey, prepare, putSendQueue, setGovernance } from "./administer.ts";
@@ -36,6 +37,7 @@ export function adminCommand(): Command {
 		}),
 	);
 	admin.addCommand(tenantCommand());
+	admin.addCommand(issuerCommand());
 	add("govern", "Let a tenant's people propose, approve and publish policies, which hold for every tenant.")
 		.argument("<tenant>", "id of the tenant")
 		.option("--no-more", "take it back")

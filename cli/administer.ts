@@ -1,8 +1,9 @@
 // What an administrator does: the stores made ready, tenants with their keys, send queues with their secrets, API keys
 // shown once.
 
-import type { SendQueueDocument, TenantDocument } from "../adapters/mongo/models.ts";
+import type { IssuerDocument, SendQueueDocument, TenantDocument } from "../adapters/mongo/models.ts";
 import type { Deps } from "../deps.ts";
+import type { LetheError } from "../domain/errors.ts";
 
 type AdminDeps = Pick<Deps, "store" | "hmac" | "ids" | "clock" | "secrets" | "carriers"> & {
 	evidence: Pick<Deps["evidence"], "append">;
@@ -69,7 +70,30 @@ export async function createApiKey(
 		);
 	}
 	const { document, apiKey } = await deps.apiKeys.issue(by, options);
-	return { id: document._id, apiKey };
+	return { id: document._id, apiKey: apiKey as string };
+}
+
+/**
+ * Takes an outside issuer's tokens, for one tenant; trusted again, it is trusted as told now. Answers its id.
+ * @throws Error when there is no such tenant, the issuer is another tenant's, or does not show its keys
+ */
+export async function trustIssuer(
+	deps: Pick<Deps, "store" | "ids" | "clock" | "issuerKeys"> & { evidence: Pick<Deps["evidence"], "append"> },
+	issuer: Omit<IssuerDocument, "_id" | "createdAt">,
+): Promise<{ issuerId: string }> {
+	const { url, tenantId } = issuer;
+	if (!(await deps.store.tenants.find(tenantId))) throw new Error(`there is no tenant ${tenantId}. Correct its id.`);
+	const _id = deps.ids.derive("issuer", url);
+	const before = await deps.store.issuers.find(_id);
+	if (before && before.tenantId !== tenantId) {
+		throw new Error(`${url} acts for ${before.tenantId}. Remove it there first: an issuer is one tenant's.`);
+	}
+	await deps.issuerKeys.get(url).catch((error: LetheError) => {
+		throw new Error(`${url} does not show its keys (${error.cause}). Correct it, or LETHE_OUTBOUND_ALLOWED.`);
+	});
+	await deps.evidence.append([{ type: "issuer_trusted", tenantId, about: _id, by }]);
+	await deps.store.issuers.put({ ...issuer, _id, createdAt: before?.createdAt ?? deps.clock() });
+	return { issuerId: _id };
 }
 
 /**

@@ -9,6 +9,18 @@ export const errorCatalogue = {
 		title: "The credentials are missing, unknown, expired or revoked.",
 	},
 	forbidden: { status: 403, retryable: false, title: "This principal's roles do not allow this." },
+	token_invalid: {
+		status: 401,
+		retryable: false,
+		title:
+			"The access token is malformed, expired, not yet valid, for another audience, or of an issuer that is not trusted.",
+	},
+	proof_invalid: {
+		status: 401,
+		retryable: false,
+		title:
+			"These credentials need a proof of possession, and it is missing, for another request, too old, or was used before.",
+	},
 	address_refused: {
 		status: 403,
 		retryable: false,
@@ -22,6 +34,7 @@ export const errorCatalogue = {
 		retryable: false,
 		title: "The message has left the states in which it can be cancelled.",
 	},
+	key_without_text: { status: 409, retryable: false, title: "This key has no text of its own: it signs." },
 	key_changed: {
 		status: 409,
 		retryable: false,
@@ -146,6 +159,11 @@ export const errorCatalogue = {
 		title: "The store was restored from a copy: nothing is accepted or sent until what it forgot was applied again.",
 	},
 	keys_unavailable: { status: 503, retryable: true, title: "The key server can't be reached; nothing was stored." },
+	issuer_unavailable: {
+		status: 503,
+		retryable: true,
+		title: "The token's issuer does not show its keys: ask again, or have an administrator check its address.",
+	},
 	store_unavailable: {
 		status: 503,
 		retryable: true,

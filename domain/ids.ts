@@ -24,6 +24,10 @@ const idPrefixes = {
 	proposal: "prp",
 	simulation: "sim",
 	retiming: "rtm",
+	token: "tok",
+	proof: "prf",
+	issuer: "iss",
+	outsider: "out",
 } as const;
 
 export type IdKind = keyof typeof idPrefixes;

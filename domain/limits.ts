@@ -120,6 +120,13 @@ export const limits = {
 	addressRangesMax: 64,
 	// Of the networks that a key came from, so many are remembered.
 	networksSeenMax: 64,
+	publicKeysMax: 4,
+	tokenLifeMs: 10 * 60_000,
+	// RFC 7523, 3: an assertion that is good for long is one that is worth stealing.
+	assertionLifeMsMax: 10 * 60_000,
+	outsideTokenAgeMsMax: 24 * 3600_000,
+	// A proof of possession is made for one request, just before it.
+	proofAgeMsMax: 60_000,
 	rotationOverlapMsMax: 30 * 24 * 3600_000,
 
 	// keys

@@ -6,7 +6,7 @@ import { verifyCertificate } from "../audit/verifyCertificate.ts";
 import { createApiKey, createTenant, prepare, putSendQueue } from "../cli/administer.ts";
 import { loadConfig } from "../config.ts";
 import { createDeps } from "../deps.ts";
-import { isSecret } from "../domain/secretText.ts";
+import { isApiKey } from "../domain/apiKeyText.ts";
 import { magicNumber } from "./carrier/magic.ts";
 import { makePrivateFolder, writePrivateFile } from "./files.ts";
 
@@ -44,7 +44,7 @@ export async function setUpDemo(
 			},
 			{ send: { token: carrier.token }, callback: { publicKey: carrier.publicKey } },
 		);
-		if (known && isSecret("apiKey", known.apiKey) && (await deps.store.tenants.find(known.tenantId))) return known;
+		if (known && isApiKey(known.apiKey) && (await deps.store.tenants.find(known.tenantId))) return known;
 		const tenantId = await createTenant(deps, { name: "Demo", establishment: "US", sendQueues: [demoSendQueue] });
 		const roles = ["sender", "compliance", "operator", "auditor"];
 		const { apiKey } = await createApiKey(deps, { tenantId, name: "demo", roles });

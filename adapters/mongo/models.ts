@@ -99,13 +99,39 @@ export type Grant = {
 	addresses?: string[];
 };
 
+/** A public key (RFC 7517) of those that `publicKey` in api/routes/apiKeys.ts lets in. */
+export type PublicKey = { kty: string } & Record<string, string>;
+
+/** What each request has to prove besides bearing a key's text, or its token. */
+export type Proof = "dpop" | "certificate";
+
+/** An outside issuer of tokens, which act for one tenant. */
+export type IssuerDocument = {
+	/** Derived from its URL: it can be trusted once. */
+	_id: string;
+	url: string;
+	tenantId: string;
+	audience: string;
+	/** The claim that says what a token is for, and what its values give. */
+	claim: string;
+	mapping: { value: string; roles: string[] }[];
+	/** Also tokens that don't say that they are access tokens. */
+	acceptsJwt?: boolean;
+	createdAt: number;
+};
+
+/** A proof that was used: another of its id is a replay. */
+export type SpentProof = { _id: string; eraseBy: number };
+
 /** A keyed hash of an API key's text; `endsAt` once it was rotated out. */
 export type ApiKeySecret = { mac: string; macVersion: number; createdAt: number; endsAt?: number };
 
 export type ApiKeyDocument = Grant & {
 	_id: string;
-	/** The newest first. */
+	/** The newest first; none where it signs instead. */
 	secrets: ApiKeySecret[];
+	publicKeys?: PublicKey[];
+	proof?: Proof;
 	name: string;
 	createdAt: number;
 	createdBy: string;
@@ -192,6 +218,8 @@ const collections = {
 	certificates: [{ tenantId: 1, about: 1, issuedAt: -1, _id: -1 }],
 	idempotencyKeys: [{ eraseBy: 1 }],
 	apiKeys: [{ "secrets.mac": 1 }, { tenantId: 1, createdAt: -1, _id: -1 }],
+	spentProofs: [{ eraseBy: 1 }],
+	issuers: [],
 	epochs: [],
 	ledgerWaiting: [{ at: 1 }],
 	tenants: [{ sendQueues: 1 }, { nextCheckAt: 1 }],
@@ -234,6 +262,8 @@ export function createModels(connection: MongoConnection) {
 		certificates: bind<CertificateDocument>("certificates"),
 		idempotencyKeys: bind<IdempotencyDocument>("idempotencyKeys"),
 		apiKeys: bind<ApiKeyDocument>("apiKeys"),
+		spentProofs: bind<SpentProof>("spentProofs"),
+		issuers: bind<IssuerDocument>("issuers"),
 		epochs: bind<EpochDocument>("epochs"),
 		ledgerWaiting: bind<WaitingEntry>("ledgerWaiting"),
 		tenants: bind<TenantDocument>("tenants"),

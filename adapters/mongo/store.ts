@@ -22,10 +22,12 @@ import {
 	createModels,
 	type EpochDocument,
 	type IdempotencyDocument,
+	type IssuerDocument,
 	indexes,
 	type ParkedReceipt,
 	type PurgePage,
 	type SendQueueDocument,
+	type SpentProof,
 	type TenantDocument,
 	type WrappingKeyDocument,
 } from "./models.ts";
@@ -78,6 +80,8 @@ export function createStore(connection: MongoConnection, deps: { randomToken: ()
 		certificates: createCertificateStore(raw<CertificateDocument>("certificates")),
 		idempotencyKeys: createIdempotencyStore(raw<IdempotencyDocument>("idempotencyKeys")),
 		apiKeys: createApiKeyStore(raw<ApiKeyDocument>("apiKeys")),
+		spentProofs: createSpentProofStore(raw<SpentProof>("spentProofs")),
+		issuers: createIssuerStore(raw<IssuerDocument>("issuers")),
 		epochs: createEpochStore(raw<EpochDocument>("epochs")),
 		ledgerWaiting: createWaitingStore(raw<WaitingEntry>("ledgerWaiting")),
 		tenants: createTenantStore(raw<TenantDocument>("tenants")),
@@ -234,7 +238,7 @@ function createApiKeyStore(collection: mongo.Collection<ApiKeyDocument>) {
 				async () => (await collection.updateOne({ _id: id }, { $set: { revokedAt: now } })).matchedCount === 1,
 			),
 		/** Puts others in the place of its secrets; false when its newest is not `newest` by now, or it was revoked. */
-		replaceSecrets: (id: string, newest: string | undefined, secrets: ApiKeyDocument["secrets"]) =>
+		replaceSecrets: (id: string, newest: string, secrets: ApiKeyDocument["secrets"]) =>
 			guardStore(async () => {
 				const filter = { _id: id, "secrets.0.mac": newest, revokedAt: { $exists: false } };
 				return (await collection.updateOne(filter as never, { $set: { secrets } })).matchedCount === 1;
@@ -261,6 +265,29 @@ function olderThan<Document extends { tenantId: string; createdAt: number; _id: 
 ): mongo.Filter<Document> {
 	const or = after && { $or: [{ createdAt: { $lt: after.at } }, { createdAt: after.at, _id: { $lt: after.id } }] };
 	return { tenantId, ...or } as mongo.Filter<Document>;
+}
+
+function createSpentProofStore(collection: mongo.Collection<SpentProof>) {
+	const insert = createBatcher<SpentProof, boolean>({
+		itemsMax: 200,
+		inFlightMax: 2,
+		keyOf: ({ _id }) => _id,
+		run: (proofs) =>
+			guardStore(async () => (await insertAll(collection, proofs)).map((outcome) => outcome === "inserted")),
+	});
+	return {
+		/** True for one caller only, until then. In this store, not in Redis: whoever empties that opens no door. */
+		spend: (id: string, eraseBy: number): Promise<boolean> => insert({ _id: id, eraseBy }),
+		eraseDue: (now: number) =>
+			guardStore(async () => (await collection.deleteMany({ eraseBy: { $lte: now } })).deletedCount),
+	};
+}
+
+function createIssuerStore(collection: mongo.Collection<IssuerDocument>) {
+	return {
+		...createNamedStore(collection),
+		remove: (id: string) => guardStore(async () => (await collection.deleteOne({ _id: id })).deletedCount === 1),
+	};
 }
 
 const epochId = "store";

@@ -20,6 +20,7 @@ export const names = {
 	kv: "kv",
 	certificateKey: "certificate",
 	evidenceKey: "evidence",
+	tokenKey: "token",
 	benchKey: "bench",
 } as const;
 
@@ -49,6 +50,7 @@ const ownToken: Policy = {
 const readPublicKeys: Policy = {
 	"transit/keys/certificate": { capabilities: ["read"] },
 	"transit/keys/evidence": { capabilities: ["read"] },
+	"transit/keys/token": { capabilities: ["read"] },
 };
 const readWitness: Policy = { "kv/data/evidence/checkpoint": { capabilities: ["read"] } };
 
@@ -69,6 +71,7 @@ export const policies: Record<Role | "issuer", Policy> = {
 		"transit/datakey/plaintext/cohort-*": { capabilities: ["update"] },
 		"transit/export/hmac-key/hmac-*": { capabilities: ["read"] },
 		"transit/keys/hmac-*": { capabilities: ["read"] },
+		"transit/sign/token": { capabilities: ["update"] },
 		"kv/data/carriers/+/callback": { capabilities: ["read"] },
 	},
 	sender: {
@@ -127,6 +130,7 @@ export const policies: Record<Role | "issuer", Policy> = {
 		"transit/keys": { capabilities: ["list"] },
 		"transit/keys/certificate/rotate": { capabilities: ["update"] },
 		"transit/keys/evidence/rotate": { capabilities: ["update"] },
+		"transit/keys/token/rotate": { capabilities: ["update"] },
 		"transit/keys/cohort-*": {
 			capabilities: ["read", "update"],
 			allowed_parameters: { min_decryption_version: [] },

@@ -6,7 +6,7 @@ import { globalHmacKeys, hmacKeySpec } from "./hmacKeys.ts";
 import { names, policies, roles } from "./policies.ts";
 
 /** Rises with every change to what provisioning makes; a Vault provisioned by an older one must be provisioned again. */
-export const provisionVersion = 6;
+export const provisionVersion = 7;
 
 const secretIdTtl = "15m";
 const tokenPeriod = "1h";
@@ -41,6 +41,8 @@ export async function provisionVault(options: { address: string; token: string }
 		for (const key of [names.certificateKey, names.evidenceKey]) {
 			await vault.write(`${names.transit}/keys/${key}`, { type: "ed25519" });
 		}
+		// Of another kind than the two above: a token's signature never passes for a certificate's.
+		await vault.write(`${names.transit}/keys/${names.tokenKey}`, { type: "ecdsa-p256" });
 		for (const key of globalHmacKeys) await vault.write(`${names.transit}/keys/${key}`, hmacKeySpec);
 		await keepNewestOnly(vault);
 	} finally {

@@ -110,11 +110,11 @@ async function readIds(deps: IdempotencyDeps, { principal }: FastifyRequest, key
 // What may go better next time is not kept as the answer.
 async function settle(deps: IdempotencyDeps, id: string, reply: FastifyReply, payload: unknown): Promise<void> {
 	const status = reply.statusCode;
-	const isSecret = status < 400 && reply.request.routeOptions.config.secretAnswer === true;
+	const isApiKey = status < 400 && reply.request.routeOptions.config.secretAnswer === true;
 	const body = typeof payload === "string" ? payload : "";
 	try {
 		if (status >= 500 || status === 429) await deps.store.idempotencyKeys.release(id);
-		else await deps.store.idempotencyKeys.answer(id, { status, ...(isSecret ? {} : { body }) });
+		else await deps.store.idempotencyKeys.answer(id, { status, ...(isApiKey ? {} : { body }) });
 	} catch {
 		// The effect stands and the caller must hear of it; a repeat waits until the claim counts as dead.
 		deps.log.warn({ requestId: reply.request.id, code: "store_unavailable" }, "idempotent answer not kept");

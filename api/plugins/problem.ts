@@ -34,7 +34,7 @@ export function createProblem(deps: Pick<ApiDeps, "log" | "publicUrl">) {
 				const route = request.routeOptions?.url ?? "none";
 				deps.log.error({ requestId: request.id, route, code: error.code, cause: describeCause(error.cause) }, "failed");
 			}
-			if (status === 401) reply.header("www-authenticate", "Bearer");
+			if (status === 401) reply.header("www-authenticate", challenges[error.code] ?? "Bearer");
 			if (retryable && status !== 500 && !reply.hasHeader("retry-after")) reply.header("retry-after", "1");
 			// As text: the route's response schemas are for what it answers when all goes well.
 			return reply
@@ -44,6 +44,12 @@ export function createProblem(deps: Pick<ApiDeps, "log" | "publicUrl">) {
 		},
 	};
 }
+
+/** RFC 6750, 3.1; RFC 9449, 7.1. */
+const challenges: Partial<Record<ErrorCode, string>> = {
+	token_invalid: 'Bearer error="invalid_token"',
+	proof_invalid: 'DPoP error="invalid_dpop_proof"',
+};
 
 const notJson: FieldError = { pointer: "", detail: "The body is not JSON." };
 const frameworkErrors: Record<string, FieldError> = {

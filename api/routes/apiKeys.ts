@@ -1,7 +1,7 @@
 // /v1/api-keys: a tenant's keys for machines, given out once, renewed with an overlap, and ended at once.
 
 import { z } from "zod";
-import type { ApiKeyDocument } from "../../adapters/mongo/models.ts";
+import type { ApiKeyDocument, Proof } from "../../adapters/mongo/models.ts";
 import { LetheError } from "../../domain/errors.ts";
 import { limits } from "../../domain/limits.ts";
 import { categories } from "../../domain/message.ts";
@@ -34,11 +34,40 @@ const grant = {
 		.optional()
 		.meta({ description: "The only networks that it may be used from, CIDR." }),
 };
+const encoded = (min: number, max: number) => z.string().regex(new RegExp(`^[\\w-]{${min},${max}}$`));
+const about = {
+	kid: z.string().max(128).optional(),
+	alg: z.string().max(16).optional(),
+	use: z.literal("sig").optional(),
+};
+// Strict: a private key that somebody sends by mistake is refused, not stored.
+const publicKey = z
+	.discriminatedUnion("kty", [
+		z.strictObject({ kty: z.literal("OKP"), crv: z.literal("Ed25519"), x: encoded(43, 43), ...about }),
+		z.strictObject({ kty: z.literal("EC"), crv: z.literal("P-256"), x: encoded(43, 43), y: encoded(43, 43), ...about }),
+		z.strictObject({ kty: z.literal("RSA"), n: encoded(342, 684), e: encoded(1, 8), ...about }),
+	])
+	.meta({ id: "PublicKey", description: "A JWK: Ed25519, P-256, or RSA of 2048 to 4096 bits." });
+const proofs = ["dpop", "certificate"] as const satisfies Proof[];
 const input = z
 	.strictObject({
 		name: z.string().min(1).max(64).meta({ description: "What people call it." }),
 		...grant,
 		expiresAt: fields.time.optional(),
+		publicKeys: z
+			.array(publicKey)
+			.min(1)
+			.max(limits.publicKeysMax)
+			.optional()
+			.meta({ description: "What verifies the JWTs that it signs for tokens." }),
+		proof: z.enum(proofs).optional().meta({
+			description: "It is good for tokens only, bound to a key of the caller's or to its client certificate.",
+		}),
+		textless: z.boolean().default(false).meta({ description: "It has no text that could leak: it signs." }),
+	})
+	.refine(({ textless, publicKeys }) => !textless || publicKeys !== undefined, {
+		path: ["publicKeys"],
+		error: "A key without a text has to sign.",
 	})
 	.meta({ id: "ApiKeyInput" });
 const rotation = z
@@ -61,13 +90,15 @@ const apiKey = z
 		createdBy: z.string(),
 		rotatedAt: z.string().optional().meta({ description: "When its present text was made, if it is not the first." }),
 		overlapEndsAt: z.string().optional().meta({ description: "Until when the text before still opens." }),
+		publicKeys: z.array(z.looseObject({ kty: z.string() })).optional(),
+		proof: z.enum(proofs).optional(),
 		expiresAt: z.string().optional(),
 		revokedAt: z.string().optional(),
 		lastUsedAt: z.string().optional().meta({ description: "To the minute." }),
 	})
 	.meta({ id: "ApiKey" });
 const issued = z
-	.object({ ...apiKey.shape, apiKey: z.string().meta({ description: "The key itself, shown this once." }) })
+	.object({ ...apiKey.shape, apiKey: z.string().optional().meta({ description: "The key itself, shown this once." }) })
 	.meta({ id: "IssuedApiKey" });
 const page = z.object({ items: z.array(apiKey), next: z.string().optional() }).meta({ id: "ApiKeyPage" });
 
@@ -95,16 +126,17 @@ export function addApiKeys(app: Instance, deps: Deps): void {
 			},
 		},
 		async ({ principal, body }, reply) => {
-			const { expiresAt, ...given } = body;
+			const { expiresAt, textless, ...given } = body;
 			const { document, apiKey } = await deps.apiKeys.issue(
 				principal.id,
 				withoutUndefined({
 					...given,
 					tenantId: principal.tenantId,
 					expiresAt: expiresAt === undefined ? undefined : Date.parse(expiresAt),
-				}),
+				}) as Parameters<Deps["apiKeys"]["issue"]>[1],
+				{ textless },
 			);
-			return reply.code(201).send({ ...view(document), apiKey });
+			return reply.code(201).send({ ...view(document), ...(apiKey !== undefined && { apiKey }) });
 		},
 	);
 	addReads(app, deps, { read, view });
@@ -190,7 +222,7 @@ function addReads(app: Instance, deps: Deps, { read, view }: Reading): void {
 }
 
 function viewApiKey(key: ApiKeyDocument, now: number): z.output<typeof apiKey> {
-	const { _id: id, name, roles, categories, addresses, createdBy, secrets } = key;
+	const { _id: id, name, roles, categories, addresses, createdBy, secrets, publicKeys, proof } = key;
 	const [current, before] = secrets;
 	const isOver = (at: number | undefined) => at !== undefined && at <= now;
 	const overlapEndsAt = isOver(before?.endsAt) ? undefined : before?.endsAt;
@@ -205,6 +237,8 @@ function viewApiKey(key: ApiKeyDocument, now: number): z.output<typeof apiKey> {
 		roles,
 		categories,
 		addresses,
+		publicKeys,
+		proof,
 		createdAt: formatTime(key.createdAt),
 		createdBy,
 		rotatedAt: before && formatTime(current?.createdAt),

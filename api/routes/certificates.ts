@@ -50,11 +50,19 @@ export function addCertificates(app: Instance, deps: CertificateDeps): void {
 }
 
 /** The keys are public and the address well known (RFC 8615): no API key is asked. */
-export function addCertificateKeys(app: Instance, deps: Pick<ApiDeps, "signer">): void {
+export function addPublicKeys(app: Instance, deps: Pick<ApiDeps, "signer" | "tokens">): void {
 	app.get(
 		"/.well-known/jwks.json",
-		{ schema: { operationId: "getCertificateKeys", summary: "Public keys of certificates", tags: ["certificates"] } },
+		{
+			schema: {
+				operationId: "getPublicKeys",
+				summary: "Public keys of certificates, checkpoints and tokens",
+				tags: ["certificates"],
+			},
+		},
 		async (_request, reply) =>
-			reply.header("cache-control", "public, max-age=300").send(await deps.signer.publicJwks()),
+			reply.header("cache-control", "public, max-age=300").send({
+				keys: [...(await deps.signer.publicJwks()).keys, ...(await deps.tokens.publicJwks())],
+			}),
 	);
 }

@@ -34,6 +34,9 @@ export async function leave(deps: Deps, tenantId: string, folder: string) {
 		for (const { _id } of await deps.store.apiKeys.findByTenant(tenantId)) {
 			await deps.store.apiKeys.revoke(_id, deps.clock());
 		}
+		for (const { _id, tenantId: theirs } of await deps.store.issuers.all()) {
+			if (theirs === tenantId) await deps.store.issuers.remove(_id);
+		}
 		const destroying = { ...standing, step: "destroying" } as const;
 		await deps.store.tenants.setStanding(tenantId, standing, destroying, deps.clock());
 	}

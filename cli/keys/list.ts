@@ -28,7 +28,7 @@ async function takeInventory(deps: Deps) {
 	const now = deps.clock();
 	const names = await deps.keyVersions.names();
 	const inVault = names.filter((name) => name.startsWith("cohort-")).length;
-	const people = names.filter((name) => /^(certificate|evidence|hmac-)/.test(name));
+	const people = names.filter((name) => /^(certificate|evidence|token|hmac-)/.test(name));
 	const keys = (await findKeyAges(deps.keyVersions, deps.limits.keyPeriods, now, people)).map((age) => ({
 		...age,
 		ageDays: Math.floor((now - age.madeAt) / day),

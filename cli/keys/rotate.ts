@@ -3,7 +3,7 @@
 import { Argument, Command } from "commander";
 import { adminDeps } from "../target.ts";
 
-const named = ["certificate", "evidence", "idempotency", "api-key", "code", "subject", "cohort"] as const;
+const named = ["certificate", "evidence", "token", "idempotency", "api-key", "code", "subject", "cohort"] as const;
 type Named = (typeof named)[number];
 
 export function rotateCommand(): Command {
@@ -30,7 +30,8 @@ export function rotateCommand(): Command {
 }
 
 function nameOf(key: Named, of: string | undefined): string {
-	if (key !== "subject" && key !== "cohort") return key === "certificate" || key === "evidence" ? key : `hmac-${key}`;
+	if (key !== "subject" && key !== "cohort")
+		return ["certificate", "evidence", "token"].includes(key) ? key : `hmac-${key}`;
 	if (!of) throw new Error(`say whose with --of: a ${key} key is one of many.`);
 	return key === "cohort" ? `cohort-${of}` : `hmac-subject-${of}`;
 }

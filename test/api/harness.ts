@@ -7,21 +7,24 @@ import { createBatcher } from "../../adapters/batcher.ts";
 import { openCarrier } from "../../adapters/carriers/registry.ts";
 import { createCohorts } from "../../adapters/cohorts.ts";
 import { createExportSeal } from "../../adapters/exportSeal.ts";
+import { createIssuerKeys } from "../../adapters/issuerKeys.ts";
 import { createKeysAhead } from "../../adapters/keysAhead.ts";
 import { connectMongo } from "../../adapters/mongo/connection.ts";
 import type { ApiKeyDocument, TenantDocument } from "../../adapters/mongo/models.ts";
 import { createStore } from "../../adapters/mongo/store.ts";
+import { createOutboundHttp } from "../../adapters/outboundHttp.ts";
 import { createEncryption } from "../../adapters/vault/encryption.ts";
 import { createHmacKeys } from "../../adapters/vault/hmacKeys.ts";
+import { createTokenSigner } from "../../adapters/vault/tokenSigner.ts";
 import { createApp } from "../../api/app.ts";
 import type { ApiDeps } from "../../api/deps.ts";
 import { createEvidence } from "../../audit/evidence.ts";
 import { createEvidenceExports } from "../../audit/evidenceExport.ts";
+import { apiKeyBytes, formatApiKey } from "../../domain/apiKeyText.ts";
 import type { Decision, Facts, RetentionPlan } from "../../domain/decision.ts";
 import { LetheError } from "../../domain/errors.ts";
 import { formatId, type IdKind } from "../../domain/ids.ts";
 import type { Message } from "../../domain/message.ts";
-import { formatSecret, secretBytes } from "../../domain/secretText.ts";
 import { claim, enqueue, submit } from "../../domain/transition.ts";
 import { createPublish } from "../../policies/publish.ts";
 import { createMemoryKeys } from "../harness/memoryKeys.ts";
@@ -46,6 +49,8 @@ export async function createTestApi(replace: (deps: ApiDeps) => Partial<ApiDeps>
 	await store.prepare();
 	const memory = createMemoryKeys();
 	const vault = createMemoryHmacVault();
+	const tokenVault = createMemoryTokenVault();
+	const outbound = createOutboundHttp({ allowed: ["127.0.0.0/8"] });
 	const hmac = createHmacKeys({ vault, clock });
 	const encryption = createEncryption({
 		cohortKeys: memory.cohortKeys,
@@ -64,6 +69,8 @@ export async function createTestApi(replace: (deps: ApiDeps) => Partial<ApiDeps>
 	const evidence = createEvidence({ clock, ids, store: store.evidence, gather: createBatcher });
 	const replays = createMemoryReplays();
 	const deps: ApiDeps = {
+		tokens: createTokenSigner({ vault: tokenVault, clock }),
+		issuerKeys: createIssuerKeys({ outbound, clock }),
 		apiKeys: createApiKeys({ store, hmac, evidence, ids, clock, randomBytes: (size) => randomBytes(size) }),
 		clock,
 		ids,
@@ -151,7 +158,7 @@ export async function createTestApi(replace: (deps: ApiDeps) => Partial<ApiDeps>
 	}
 
 	async function addKey(tenantId: string, roles = ["sender"], more: Partial<ApiKeyDocument> = {}) {
-		const key = formatSecret("apiKey", randomBytes(secretBytes));
+		const key = formatApiKey(randomBytes(apiKeyBytes));
 		const { mac, version } = await hmac.mac("api-key", undefined, key);
 		const _id = ids.random("apiKey");
 		await store.apiKeys.insert({
@@ -199,6 +206,7 @@ export async function createTestApi(replace: (deps: ApiDeps) => Partial<ApiDeps>
 		time,
 		memory,
 		vault,
+		tokenVault,
 		policy,
 		/** The packs themselves, where `policies` is a script. */
 		stored,
@@ -258,6 +266,7 @@ export async function createTestApi(replace: (deps: ApiDeps) => Partial<ApiDeps>
 		},
 		async close(): Promise<void> {
 			await app.close();
+			await outbound.close();
 			await connection.dropDatabase().catch(() => undefined);
 			await store.close();
 			encryption.close();
@@ -352,5 +361,26 @@ function createMemoryHmacVault() {
 			return { data: { keys: Object.fromEntries(rows) } };
 		},
 		write: async () => undefined,
+	};
+}
+
+/** What Vault shows of the key of tokens, and signs by it, with as many versions as a test adds. */
+function createMemoryTokenVault() {
+	const versions = [generateKeyPairSync("ec", { namedCurve: "P-256" })];
+	return {
+		rotate: () => void versions.push(generateKeyPairSync("ec", { namedCurve: "P-256" })),
+		async read() {
+			const rows = versions.map(({ publicKey }, index) => {
+				return [String(index + 1), { public_key: publicKey.export({ type: "spki", format: "pem" }) }];
+			});
+			return { data: { keys: Object.fromEntries(rows) } };
+		},
+		async write(_path: string, body: Record<string, unknown> = {}) {
+			const { input, key_version: version } = body as { input: string; key_version: number };
+			const { privateKey } = versions[version - 1] as (typeof versions)[number];
+			const given = { key: privateKey, dsaEncoding: "ieee-p1363" } as const;
+			const signature = sign("sha256", Buffer.from(input, "base64"), given).toString("base64url");
+			return { data: { signature: `vault:v${version}:${signature}` } };
+		},
 	};
 }

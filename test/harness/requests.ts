@@ -1,7 +1,7 @@
 // A door over an engine's own store, for what begins with a caller and ends with a worker: requests of subjects above all.
 
 import { randomBytes } from "node:crypto";
-import { formatSecret, secretBytes } from "../../domain/secretText.ts";
+import { apiKeyBytes, formatApiKey } from "../../domain/apiKeyText.ts";
 import { openPolicies } from "../../policies/index.ts";
 import { createTestApi } from "../api/harness.ts";
 import type { Engine } from "./engine.ts";
@@ -34,7 +34,7 @@ export async function openDoor(engine: Engine, establishment = "DE") {
 	await engine.store.tenants.put(tenant);
 
 	async function addKey(roles: string[]): Promise<string> {
-		const key = formatSecret("apiKey", randomBytes(secretBytes));
+		const key = formatApiKey(randomBytes(apiKeyBytes));
 		const { mac, version } = await api.hmac.mac("api-key", undefined, key);
 		const _id = engine.ids.random("apiKey");
 		await engine.store.apiKeys.insert({

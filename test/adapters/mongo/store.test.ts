@@ -250,6 +250,7 @@ describe("store", () => {
 			[{ at: { $gte: 0 } }, { at: 1 }, "ledgerWaiting"],
 			[{ tenantId: "t" }, { createdAt: -1, _id: -1 }, "apiKeys"],
 			[{ "secrets.mac": { $in: ["m", "n"] } }, undefined, "apiKeys"],
+			[{ eraseBy: { $lte: 1 } }, undefined, "spentProofs"],
 			[{ nextCheckAt: { $lte: 1 } }, { nextCheckAt: 1 }, "policyProposals"],
 			[{ state: "published" }, { createdAt: -1 }, "policyProposals"],
 			[{}, { createdAt: -1 }, "policyProposals"],

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { createApiKeyAuthenticator } from "../../../api/authenticators/apiKey.ts";
+import { createKeyring } from "../../../api/authenticators/keyring.ts";
 import { createInstance } from "../../../api/instance.ts";
 import { createMetrics } from "../../../api/metrics.ts";
 import { addAuth } from "../../../api/plugins/auth.ts";
@@ -26,7 +27,7 @@ describe("Idempotency-Key", () => {
 		({ key, tenantId } = tenant);
 		principal = { id: tenant.keyId };
 		app = createInstance(api);
-		addAuth(app, [createApiKeyAuthenticator({ ...api, metrics: createMetrics() })], roles);
+		addAuth(app, [createApiKeyAuthenticator({ keyring: createKeyring({ ...api, metrics: createMetrics() }) })], roles);
 		addIdempotency(app, api);
 		app.post("/acts", async () => {
 			runs++;
@@ -188,7 +189,11 @@ describe("Idempotency-Key", () => {
 			};
 			const store = { ...api.store, idempotencyKeys: { ...idempotencyKeys, claim: claimBeside } };
 			const other = createInstance(api);
-			addAuth(other, [createApiKeyAuthenticator({ ...api, metrics: createMetrics() })], roles);
+			addAuth(
+				other,
+				[createApiKeyAuthenticator({ keyring: createKeyring({ ...api, metrics: createMetrics() }) })],
+				roles,
+			);
 			addIdempotency(other, { ...api, store });
 			let ran = 0;
 			other.post("/acts", async () => ({ ran: ++ran }));

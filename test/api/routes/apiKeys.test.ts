@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { isSecret } from "../../../domain/secretText.ts";
+import { isApiKey } from "../../../domain/apiKeyText.ts";
 import { until } from "../../harness/until.ts";
 import { createTestApi, messageBody, type TestApi } from "../harness.ts";
 
@@ -41,7 +41,7 @@ describe("/v1/api-keys", () => {
 
 	it("a key is shown once, stored as a keyed hash, and entered before it counts", async () => {
 		const { id, apiKey } = await create();
-		assert.ok(isSecret("apiKey", apiKey));
+		assert.ok(isApiKey(apiKey));
 		assert.equal(await use(apiKey), 200);
 		const stored = JSON.stringify(await api.store.apiKeys.find(id));
 		assert.ok(!stored.includes(apiKey.slice(10, 30)) && !stored.includes(apiKey.slice(-20)), "no part of the text");

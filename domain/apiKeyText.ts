@@ -1,10 +1,9 @@
-// The text of a secret that callers hold: a prefix that names it, 256 random bits, and a checksum, so that a scanner knows one when it finds it.
+// The text of an API key: a prefix that names it, 256 random bits, and a checksum, so that a scanner knows one when it finds it.
 
-const prefixes = { apiKey: "lethe_key_", clientSecret: "lethe_secret_" } as const;
-export type SecretKind = keyof typeof prefixes;
+const prefix = "lethe_key_";
 
-/** Bytes of entropy in a secret. */
-export const secretBytes = 32;
+/** Bytes of entropy in a key. */
+export const apiKeyBytes = 32;
 
 const alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const bodyCharacters = 43;
@@ -12,16 +11,15 @@ const checksumCharacters = 6;
 const form = /^[0-9A-Za-z]{49}$/;
 
 /** Prefix, 43 characters of base 62, and six more: the CRC-32 of all before them. @throws RangeError for other sizes */
-export function formatSecret(kind: SecretKind, bytes: Uint8Array): string {
-	if (bytes.length !== secretBytes) throw new RangeError(`a secret takes ${secretBytes} bytes, got ${bytes.length}`);
+export function formatApiKey(bytes: Uint8Array): string {
+	if (bytes.length !== apiKeyBytes) throw new RangeError(`a key takes ${apiKeyBytes} bytes, got ${bytes.length}`);
 	const value = bytes.reduce((sum, byte) => (sum << 8n) | BigInt(byte), 0n);
-	const text = `${prefixes[kind]}${toBase62(value, bodyCharacters)}`;
+	const text = `${prefix}${toBase62(value, bodyCharacters)}`;
 	return text + toBase62(BigInt(crc32(text)), checksumCharacters);
 }
 
-/** Whether `text` is a secret of that kind as it was given out: nothing is looked up for what is not. */
-export function isSecret(kind: SecretKind, text: string): boolean {
-	const prefix = prefixes[kind];
+/** Whether `text` is a key as it was given out: nothing is looked up for what is not. */
+export function isApiKey(text: string): boolean {
 	if (!text.startsWith(prefix) || !form.test(text.slice(prefix.length))) return false;
 	const told = text.slice(0, -checksumCharacters);
 	return text.slice(-checksumCharacters) === toBase62(BigInt(crc32(told)), checksumCharacters);

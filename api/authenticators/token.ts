@@ -1,0 +1,143 @@
+// A bearer or DPoP access token: our own, or that of an outside issuer that a tenant's administrator trusts.
+
+import { createLocalJWKSet, decodeJwt, errors, type JSONWebKeySet, type JWTPayload, jwtVerify } from "jose";
+import type { ApiKeyDocument, IssuerDocument } from "../../adapters/mongo/models.ts";
+import { createCache } from "../../domain/cache.ts";
+import { LetheError } from "../../domain/errors.ts";
+import { limits } from "../../domain/limits.ts";
+import type { ApiDeps } from "../deps.ts";
+import type { Authenticator, Principal } from "../plugins/auth.ts";
+import { clientCertificate } from "./clientCertificate.ts";
+import { type DpopDeps, signingAlgorithms, verifyDpop } from "./dpop.ts";
+import { type Keyring, principalOf } from "./keyring.ts";
+
+export const tokenType = "at+jwt";
+
+type TokenDeps = DpopDeps &
+	Pick<ApiDeps, "tokens" | "issuerKeys"> & {
+		keyring: Pick<Keyring, "recall">;
+		store: { issuers: Pick<ApiDeps["store"]["issuers"], "find"> };
+	};
+type Request = Parameters<Authenticator>[0];
+
+/** `key`: that the token was given to; none where another gave it out. */
+type Verified = { payload: JWTPayload; principal: Principal; key?: ApiKeyDocument };
+
+const tokenPattern = /^(Bearer|DPoP) ([\w-]+\.[\w-]+\.[\w-]*)$/i;
+const issuersCached = { ttlMs: 500, itemsMax: 1_000 };
+
+/** Its calls throw LetheError token_invalid | proof_invalid | address_refused | issuer_unavailable, and what the stores do. */
+export function createTokenAuthenticator(deps: TokenDeps): Authenticator {
+	const findIssuer = createCache<IssuerDocument>({
+		...issuersCached,
+		clock: deps.clock,
+		load: deps.store.issuers.find,
+	});
+
+	return async (request) => {
+		const [, scheme = "", token] = tokenPattern.exec(request.headers.authorization ?? "") ?? [];
+		if (token === undefined) return undefined;
+		const url = await orInvalid(async () => decodeJwt(token).iss);
+		if (url === undefined) throw new LetheError("token_invalid", { cause: "no issuer" });
+		const issuer = url === deps.publicUrl ? undefined : await findIssuer(deps.ids.derive("issuer", url));
+		if (url !== deps.publicUrl && issuer?.url !== url) throw new LetheError("token_invalid", { cause: "issuer" });
+		const verified = issuer ? await verifyOutside(deps, issuer, token) : await verifyOwn(deps, token, request);
+		await requireBound(deps, request, { scheme: scheme.toLowerCase(), token, verified });
+		return verified.principal;
+	};
+}
+
+/** Its roles are those it names that its key still has: what is taken from a key is taken from its tokens. */
+async function verifyOwn(deps: TokenDeps, token: string, request: Request): Promise<Verified> {
+	const { payload } = await orInvalid(() =>
+		jwtVerify(
+			token,
+			async ({ kid }) => {
+				const key = await deps.tokens.publicKey(kid);
+				if (!key) throw new errors.JWKSNoMatchingKey();
+				return key;
+			},
+			{
+				issuer: deps.publicUrl,
+				audience: deps.publicUrl,
+				typ: tokenType,
+				algorithms: ["ES256"],
+				currentDate: new Date(deps.clock()),
+				requiredClaims: ["exp", "iat", "sub", "scope"],
+			},
+		),
+	);
+	const key = await deps.keyring.recall(String(payload.sub), request).catch((error: unknown) => {
+		throw error instanceof LetheError && error.code === "unauthenticated" ? new LetheError("token_invalid") : error;
+	});
+	const named = String(payload.scope).split(" ");
+	const roles = key.roles.filter((role) => named.includes(role));
+	return { payload, key, principal: principalOf(key, "token", roles) };
+}
+
+async function verifyOutside(deps: TokenDeps, issuer: IssuerDocument, token: string): Promise<Verified> {
+	const verify = async (unknownKey: boolean) => {
+		const set = await deps.issuerKeys.get(issuer.url, unknownKey);
+		return jwtVerify(token, createLocalJWKSet(set as JSONWebKeySet), {
+			issuer: issuer.url,
+			audience: issuer.audience,
+			algorithms: signingAlgorithms,
+			currentDate: new Date(deps.clock()),
+			clockTolerance: limits.clockSkewMs / 1000,
+			maxTokenAge: limits.outsideTokenAgeMsMax / 1000,
+			requiredClaims: ["exp", "sub"],
+		});
+	};
+	const { payload, protectedHeader } = await orInvalid(() =>
+		verify(false).catch((error: unknown) => {
+			if (error instanceof errors.JWKSNoMatchingKey) return verify(true);
+			throw error;
+		}),
+	);
+	// RFC 9068, 4: an ID token, which other parties get to see, is no access token.
+	const type = (protectedHeader.typ ?? "jwt").toLowerCase().replace("application/", "");
+	if (type !== tokenType && !(issuer.acceptsJwt && type === "jwt")) throw new LetheError("token_invalid");
+	const id = deps.ids.derive("outsider", `${issuer._id}\n${payload.sub}`);
+	const roles = mapRoles(issuer, payload[issuer.claim]);
+	return { payload, principal: { id, tenantId: issuer.tenantId, roles, kind: "token" } };
+}
+
+/** The roles of all values of a claim: a list, or a text with blanks between them as `scope` is. */
+function mapRoles({ mapping }: IssuerDocument, claim: unknown): string[] {
+	const values = Array.isArray(claim) ? claim : typeof claim === "string" ? claim.split(" ") : [];
+	return [...new Set(mapping.filter(({ value }) => values.includes(value)).flatMap(({ roles }) => roles))];
+}
+
+/** @throws LetheError proof_invalid unless the caller holds what the token is bound to */
+async function requireBound(
+	deps: TokenDeps,
+	request: Request,
+	{ scheme, token, verified }: { scheme: string; token: string; verified: Verified },
+): Promise<void> {
+	const { proof } = verified.key ?? {};
+	const bound = (verified.payload.cnf ?? {}) as { jkt?: string; "x5t#S256"?: string };
+	const certificate = bound["x5t#S256"];
+	const isKnown = verified.payload.cnf === undefined || bound.jkt !== undefined || certificate !== undefined;
+	const isAsAsked =
+		(proof !== "dpop" || bound.jkt !== undefined) && (proof !== "certificate" || certificate !== undefined);
+	// RFC 9449, 7.1 and 7.2: neither a bound token as a bearer's, nor an unbound one as if it were bound.
+	if (!isKnown || !isAsAsked || (scheme === "dpop") !== (bound.jkt !== undefined))
+		throw new LetheError("proof_invalid");
+	if (bound.jkt !== undefined && (await verifyDpop(deps, request, token)) !== bound.jkt) {
+		throw new LetheError("proof_invalid", { cause: "another key" });
+	}
+	if (certificate !== undefined && clientCertificate(request.raw) !== certificate) {
+		throw new LetheError("proof_invalid", { cause: "another certificate" });
+	}
+}
+
+async function orInvalid<T>(read: () => Promise<T>): Promise<T> {
+	try {
+		return await read();
+	} catch (error) {
+		if (error instanceof errors.JOSEError || error instanceof TypeError) {
+			throw new LetheError("token_invalid", { cause: error });
+		}
+		throw error;
+	}
+}

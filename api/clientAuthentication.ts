@@ -1,0 +1,89 @@
+// How a client shows at the token endpoint who it is: its key's text as a client secret (RFC 6749, 2.3.1), or a JWT that it signed (RFC 7523).
+
+import { createLocalJWKSet, decodeJwt, errors, type JSONWebKeySet, jwtVerify } from "jose";
+import type { ApiKeyDocument } from "../adapters/mongo/models.ts";
+import { LetheError } from "../domain/errors.ts";
+import { limits } from "../domain/limits.ts";
+import { signingAlgorithms } from "./authenticators/dpop.ts";
+import type { Keyring } from "./authenticators/keyring.ts";
+import type { ApiDeps } from "./deps.ts";
+
+type ClientDeps = Pick<ApiDeps, "clock" | "ids" | "publicUrl"> & {
+	keyring: Pick<Keyring, "open" | "publicKeys" | "recall">;
+	store: { spentProofs: Pick<ApiDeps["store"]["spentProofs"], "spend"> };
+};
+
+type Asked = {
+	ip: string;
+	id: string;
+	headers: { authorization?: string | undefined };
+	form: Record<string, string>;
+};
+
+const assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
+/**
+ * The key of the client that asks.
+ * @throws LetheError unauthenticated; invalid_request when it shows more than one thing, or nothing
+ */
+export async function authenticateClient(deps: ClientDeps, asked: Asked): Promise<ApiKeyDocument> {
+	const { form, headers } = asked;
+	const basic = headers.authorization;
+	const ways = [basic, form.client_secret, form.client_assertion].filter((way) => way !== undefined);
+	if (ways.length > 1) throw new LetheError("invalid_request");
+	if (form.client_assertion !== undefined) return readAssertion(deps, asked, form.client_assertion);
+	const { id, secret } = basic === undefined ? { id: form.client_id, secret: form.client_secret } : readBasic(basic);
+	if (id === undefined || secret === undefined) throw new LetheError("unauthenticated");
+	const key = await deps.keyring.open(secret, asked);
+	if (key._id !== id) throw new LetheError("unauthenticated");
+	return key;
+}
+
+/** Both parts are form-encoded before they are joined (RFC 6749, 2.3.1). */
+function readBasic(header: string): { id: string | undefined; secret: string | undefined } {
+	const encoded = /^Basic ([A-Za-z0-9+/=]{1,1024})$/i.exec(header)?.[1] ?? "";
+	const [id, secret] = Buffer.from(encoded, "base64").toString("latin1").split(":");
+	try {
+		return { id: id && decodeURIComponent(id), secret: secret && decodeURIComponent(secret) };
+	} catch {
+		return { id: undefined, secret: undefined };
+	}
+}
+
+async function readAssertion(deps: ClientDeps, asked: Asked, assertion: string): Promise<ApiKeyDocument> {
+	const { form } = asked;
+	if (form.client_assertion_type !== assertionType) throw new LetheError("invalid_request");
+	const clientId = await orUnauthenticated(async () => decodeJwt(assertion).iss);
+	if (clientId === undefined || (form.client_id ?? clientId) !== clientId) throw new LetheError("unauthenticated");
+	const keys = (await deps.keyring.publicKeys(clientId)) as JSONWebKeySet["keys"];
+	const now = deps.clock();
+	const { payload } = await orUnauthenticated(() =>
+		jwtVerify(assertion, createLocalJWKSet({ keys }), {
+			issuer: clientId,
+			subject: clientId,
+			audience: ["", "/oauth/token", "/v1/oauth/token"].map((path) => `${deps.publicUrl}${path}`),
+			algorithms: signingAlgorithms,
+			currentDate: new Date(now),
+			clockTolerance: limits.clockSkewMs / 1000,
+			requiredClaims: ["exp", "jti"],
+		}),
+	);
+	const endsAt = (payload.exp as number) * 1000;
+	if (endsAt > now + limits.assertionLifeMsMax) throw new LetheError("unauthenticated", { cause: "lives too long" });
+	const id = deps.ids.derive("proof", JSON.stringify(["assertion", clientId, payload.jti]));
+	if (!(await deps.store.spentProofs.spend(id, endsAt + 2 * limits.clockSkewMs))) {
+		throw new LetheError("unauthenticated", { cause: "replayed" });
+	}
+	return deps.keyring.recall(clientId, asked);
+}
+
+async function orUnauthenticated<T>(read: () => Promise<T>): Promise<T> {
+	try {
+		return await read();
+	} catch (error) {
+		if (error instanceof errors.JOSEError || error instanceof TypeError) {
+			throw new LetheError("unauthenticated", { cause: error });
+		}
+		throw error;
+	}
+}

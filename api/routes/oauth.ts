@@ -1,0 +1,193 @@
+// The token endpoint: an API key, or what it signed, against an access token that lives for minutes (RFC 6749, 4.4; RFC 9068).
+
+import type { FastifyReply, FastifyRequest } from "fastify";
+import { z } from "zod";
+import type { ApiKeyDocument } from "../../adapters/mongo/models.ts";
+import { errorCatalogue, LetheError } from "../../domain/errors.ts";
+import { limits } from "../../domain/limits.ts";
+import { roles } from "../../domain/roles.ts";
+import { clientCertificate } from "../authenticators/clientCertificate.ts";
+import { signingAlgorithms, verifyDpop } from "../authenticators/dpop.ts";
+import type { Keyring } from "../authenticators/keyring.ts";
+import { tokenType } from "../authenticators/token.ts";
+import { authenticateClient } from "../clientAuthentication.ts";
+import type { ApiDeps } from "../deps.ts";
+import type { Instance } from "../instance.ts";
+import { createProblem } from "../plugins/problem.ts";
+
+type Deps = Pick<ApiDeps, "clock" | "evidence" | "ids" | "log" | "publicUrl" | "tokens"> & {
+	keyring: Keyring;
+	store: { spentProofs: Pick<ApiDeps["store"]["spentProofs"], "spend"> };
+};
+
+/** RFC 6749, 5.2; RFC 9449, 5. */
+type OAuthCode =
+	| "invalid_request"
+	| "invalid_client"
+	| "invalid_scope"
+	| "unsupported_grant_type"
+	| "invalid_dpop_proof";
+
+class OAuthError extends Error {
+	readonly code: OAuthCode;
+	constructor(code: OAuthCode, description: string) {
+		super(description);
+		this.code = code;
+	}
+}
+
+const formType = "application/x-www-form-urlencoded";
+const formCharactersMax = 16 * 1024;
+const form = z
+	.object({
+		grant_type: z.string().optional().meta({ description: "`client_credentials`" }),
+		scope: z
+			.string()
+			.optional()
+			.meta({ description: "Some of the key's roles, with blanks between them; all unless told." }),
+		client_id: z.string().optional().meta({ description: "The key's id." }),
+		client_secret: z.string().optional().meta({ description: "The key's text; or HTTP Basic with both." }),
+		client_assertion_type: z.string().optional(),
+		client_assertion: z.string().optional().meta({ description: "A JWT that one of the key's public keys verifies." }),
+	})
+	.meta({ id: "TokenRequest" });
+const token = z
+	.object({
+		access_token: z.string(),
+		token_type: z.enum(["Bearer", "DPoP"]),
+		expires_in: z.int(),
+		scope: z.string(),
+	})
+	.meta({ id: "AccessToken" });
+const refusal = z.object({ error: z.string(), error_description: z.string() }).meta({ id: "TokenRefusal" });
+
+const tags = ["access"];
+
+/** Also where CONTRACT's clients look for it; add it in a scope of its own: its refusals are OAuth's, not problems. */
+export function addTokenEndpoint(app: Instance, deps: Deps): void {
+	takeForms(app);
+	const problem = createProblem(deps);
+	app.setErrorHandler((error, request, reply) => {
+		const refused = toOAuthError(error);
+		return refused ? refuse(refused, request, reply) : problem.send(error, request, reply);
+	});
+	app.post(
+		"/oauth/token",
+		{
+			bodyLimit: formCharactersMax,
+			schema: {
+				operationId: "createToken",
+				summary: "Exchange an API key, or a JWT that it signed, for a short-lived access token",
+				tags,
+				consumes: [formType],
+				body: form,
+				response: {
+					200: token.describe("The token"),
+					"4XX": refusal.describe("Refused, as RFC 6749 5.2 words it"),
+				},
+			},
+		},
+		async (request) => {
+			const { grant_type: grant, scope } = request.body;
+			if (grant === undefined) throw new OAuthError("invalid_request", "grant_type is missing");
+			if (grant !== "client_credentials") throw new OAuthError("unsupported_grant_type", "only client_credentials");
+			const { ip, id, headers } = request;
+			const key = await authenticateClient(deps, { ip, id, headers, form: request.body as Record<string, string> });
+			const granted = readScope(key, scope);
+			const bound = await bind(deps, key, request);
+			return issue(deps, key, granted, bound);
+		},
+	);
+}
+
+type Bound = { jkt: string } | { "x5t#S256": string };
+
+async function issue(deps: Deps, { _id: id, tenantId }: ApiKeyDocument, scope: string, cnf: Bound | undefined) {
+	const issuedAt = Math.floor(deps.clock() / 1000);
+	const lifeSeconds = limits.tokenLifeMs / 1000;
+	await deps.evidence.append([{ type: "token_issued", tenantId, about: id, by: id }]);
+	const access_token = await deps.tokens.sign(tokenType, {
+		iss: deps.publicUrl,
+		aud: deps.publicUrl,
+		sub: id,
+		client_id: id,
+		iat: issuedAt,
+		exp: issuedAt + lifeSeconds,
+		jti: deps.ids.random("token"),
+		scope,
+		...(cnf && { cnf }),
+	});
+	const isDpop = cnf !== undefined && "jkt" in cnf;
+	return { access_token, token_type: isDpop ? ("DPoP" as const) : ("Bearer" as const), expires_in: lifeSeconds, scope };
+}
+
+/** Where clients find what there is (RFC 8414). */
+export function addTokenMetadata(app: Instance, { publicUrl }: Pick<ApiDeps, "publicUrl">): void {
+	const metadata = {
+		issuer: publicUrl,
+		token_endpoint: `${publicUrl}/oauth/token`,
+		jwks_uri: `${publicUrl}/.well-known/jwks.json`,
+		response_types_supported: [],
+		grant_types_supported: ["client_credentials"],
+		scopes_supported: roles,
+		token_endpoint_auth_methods_supported: ["client_secret_basic", "client_secret_post", "private_key_jwt"],
+		token_endpoint_auth_signing_alg_values_supported: signingAlgorithms,
+		dpop_signing_alg_values_supported: signingAlgorithms,
+		tls_client_certificate_bound_access_tokens: true,
+	};
+	app.get(
+		"/.well-known/oauth-authorization-server",
+		{ schema: { operationId: "getTokenMetadata", summary: "What the token endpoint offers", tags } },
+		async (_request, reply) => reply.header("cache-control", "public, max-age=300").send(metadata),
+	);
+}
+
+function readScope(key: ApiKeyDocument, asked: string | undefined): string {
+	if (asked === undefined) return key.roles.join(" ");
+	const named = asked.split(" ");
+	if (!named.every((role) => key.roles.includes(role))) throw new OAuthError("invalid_scope", "not roles of this key");
+	return [...new Set(named)].join(" ");
+}
+
+/** What the token is bound to: the key of a DPoP proof, or the connection's certificate where the key asks for that. */
+async function bind(deps: Deps, key: ApiKeyDocument, request: FastifyRequest): Promise<Bound | undefined> {
+	if (request.headers.dpop !== undefined) return { jkt: await verifyDpop(deps, request) };
+	if (key.proof === "dpop") throw new OAuthError("invalid_dpop_proof", "this key asks for a DPoP proof");
+	if (key.proof !== "certificate") return undefined;
+	const thumbprint = clientCertificate(request.raw);
+	if (!thumbprint) throw new OAuthError("invalid_request", "this key asks for a client certificate");
+	return { "x5t#S256": thumbprint };
+}
+
+/** RFC 6749, 3.2: a form, and no parameter twice. */
+function takeForms(app: Instance): void {
+	app.removeAllContentTypeParsers();
+	app.addContentTypeParser(formType, { parseAs: "string" }, (_request, body, done) => {
+		const parameters = [...new URLSearchParams(body as string)];
+		const names = new Set(parameters.map(([name]) => name));
+		if (names.size < parameters.length) done(new OAuthError("invalid_request", "a parameter comes twice"));
+		else done(null, Object.fromEntries(parameters));
+	});
+}
+
+/** Undefined for what is no refusal but a failure of ours. */
+function toOAuthError(error: unknown): OAuthError | undefined {
+	if (error instanceof OAuthError) return error;
+	if (error instanceof LetheError) {
+		if (error.code === "invalid_request") return new OAuthError("invalid_request", "one way to authenticate, not more");
+		if (error.code === "unauthenticated") return new OAuthError("invalid_client", "unknown, expired or revoked");
+		if (error.code === "address_refused") return new OAuthError("invalid_client", errorCatalogue.address_refused.title);
+		return error.code === "proof_invalid"
+			? new OAuthError("invalid_dpop_proof", "wrong, late or used before")
+			: undefined;
+	}
+	const { statusCode = 500 } = error as { statusCode?: number };
+	return statusCode < 500 ? new OAuthError("invalid_request", "not a form as this endpoint takes it") : undefined;
+}
+
+function refuse({ code, message }: OAuthError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+	if (code === "invalid_client" && request.headers.authorization !== undefined) {
+		reply.header("www-authenticate", 'Basic realm="lethe"');
+	}
+	return reply.code(code === "invalid_client" ? 401 : 400).send({ error: code, error_description: message });
+}
