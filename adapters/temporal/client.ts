@@ -9,6 +9,7 @@ import {
 	WorkflowNotFoundError,
 } from "@temporalio/client";
 import { type DataConverter, defineSearchAttributeKey, TypedSearchAttributes } from "@temporalio/common";
+import type { Message } from "../../domain/message.ts";
 import {
 	deliverActivityId,
 	type LifecycleInput,
@@ -106,6 +107,8 @@ export function createRuns(deps: {
 		} catch (error) {
 			// Not found proves nothing: the run may not have started yet, or be over. The sweep asks again.
 			if (!(error instanceof ActivityNotFoundError)) throw error;
+			// What it slept for is over: it need not stand among the open runs until then.
+			if (message.submissionSize === 1 && message.state === "deferred") await endSleep(client, message.submissionId);
 		}
 	}
 
@@ -149,6 +152,15 @@ export function createRuns(deps: {
 	};
 }
 
+// The run goes on to its end from wherever a cancellation finds it.
+async function endSleep(client: Client, submissionId: string): Promise<void> {
+	try {
+		await client.workflow.getHandle(submissionId).cancel();
+	} catch (error) {
+		if (!(error instanceof WorkflowNotFoundError)) throw error;
+	}
+}
+
 async function countWorkers(client: Client, taskQueue: string): Promise<number> {
 	const { pollers } = await client.workflowService.describeTaskQueue({
 		namespace: client.options.namespace,
@@ -185,7 +197,8 @@ function createPasses(client: Client, taskQueue: string) {
 	};
 }
 
-export type SettledMessage = { submissionId: string; submissionSize: number; group: number };
+/** A message as it was when it ended. */
+export type SettledMessage = Pick<Message, "submissionId" | "submissionSize" | "group" | "state">;
 
 async function wakeRequest(client: Client, taskQueue: string, input: SubjectRequestInput): Promise<void> {
 	await client.workflow.signalWithStart(workflowNames.subjectRequest, {

@@ -149,6 +149,21 @@ describe("lifecycle, with a worker and a sender", () => {
 		await result(message);
 	});
 
+	it("a deferred message that is cancelled ends its run at once, certified, though its release is far off", async () => {
+		const now = Date.now();
+		const shape = { deadlineAt: now + 7_200_000, closeAt: now + 7_300_000, releaseAt: now + 3_600_000 } as const;
+		const message = await engine.accept({ ...shape, state: "deferred" });
+		await engine.start(message);
+		const { client } = engine.temporal;
+		await until(async () => (await client.workflow.getHandle(message.submissionId).describe()).historyLength >= 5);
+		const by = engine.ids.random("apiKey");
+		assert.ok(await engine.store.messages.transition(cancel(await engine.read(message._id), engine.clock(), by)));
+		engine.runs.settleSoon(message);
+		await result(message);
+		const ended = await engine.read(message._id);
+		assert.deepEqual([ended.state, ended.content, ended.certificates.length], ["cancelled", undefined, 1]);
+	});
+
 	it("a release that comes later by this machine's clock than by Temporal's is waited for, not asked for again and again", async () => {
 		const behindMs = 4_000;
 		engine.time.offsetMs = -behindMs;
