@@ -44,19 +44,21 @@ export function createResolve(deps: ResolveDeps) {
 				: ({ kind: "unavailable" } as const);
 		if (found.kind === "found") {
 			if (message.state === "sending") {
-				await apply(submit(message, found.carrierId, found.segments, now), message);
+				const askAt = now + limits.receiptPatienceMs;
+				await apply(submit(message, found.carrierId, found.segments, now, askAt), message);
 				await deps.unpark(message, found.carrierId);
 			}
 			const eventId = `lookup-${attempt?.number}-${found.state}`;
 			await applyEvent(deps, message._id, { ...found, eventId }, false);
-			if (message.state === "submitted" && found.state === "pending") await postpone(message, laterThan(now));
+			if (message.state === "submitted") await postpone(message, askAgainAt(message, now));
 			return;
 		}
 		if (found.kind === "absent" && message.state === "sending") {
 			await apply(release(message, "absent", now, now), message);
 			return addAttempt(deps, message, now).catch(() => undefined);
 		}
-		await postpone(message, laterThan(now));
+		const isPointless = message.state === "submitted" && !carrier?.lookup && carrier !== undefined;
+		await postpone(message, isPointless ? message.closeAt : askAgainAt(message, now));
 	};
 
 	async function apply(transition: Transition, message: Message): Promise<void> {
@@ -74,7 +76,10 @@ export function createResolve(deps: ResolveDeps) {
 	}
 }
 
-const laterThan = (now: number) => now + 4 * limits.driverPatienceMs;
+// Each time as late again as it has been so far: a carrier that is slow to know is not asked all the time.
+function askAgainAt({ state, stateAt }: Message, now: number): number {
+	return now + Math.max(limits.receiptPatienceMs, state === "submitted" ? now - stateAt : 0);
+}
 
 /** From then on no carrier can still be at work on the attempt. */
 function resolvableAt({ endedAt, leaseUntil }: Attempt): number {

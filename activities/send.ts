@@ -35,7 +35,11 @@ export type SendDeps = Pick<
 	tenancy: Tenancy;
 };
 
-type Outcome = SendOutcome | { kind: "overdue" } | { kind: "withheld"; verdict: Exclude<Verdict, { kind: "due" }> };
+/** `askable`: its carrier can be asked what became of it. */
+type Outcome =
+	| (SendOutcome & { askable?: boolean })
+	| { kind: "overdue" }
+	| { kind: "withheld"; verdict: Exclude<Verdict, { kind: "due" }> };
 
 type Control = { holdBack: (ms: number) => Promise<void> };
 
@@ -99,7 +103,7 @@ async function attempt(deps: SendDeps, message: Message, claimedAt: number): Pro
 		// Carriers take whole seconds: with less than one left, any validity would reach past the deadline.
 		if (remainingMs() < 1_000) return { kind: "overdue" };
 		if (!leaseLeft()) return refused("lease_too_short");
-		return await carrier.send(
+		const outcome = await carrier.send(
 			{
 				...parts,
 				reference: referenceOf(deps, message._id, claim),
@@ -109,6 +113,7 @@ async function attempt(deps: SendDeps, message: Message, claimedAt: number): Pro
 			},
 			AbortSignal.timeout(limits.carrierTimeoutMs),
 		);
+		return { ...outcome, askable: carrier.lookup !== undefined };
 	} catch {
 		// An adapter that throws has broken its contract: nobody knows how far it came.
 		return { kind: "ambiguous", code: "adapter_failed" };
@@ -170,7 +175,13 @@ async function unparkAll(deps: SendDeps, message: Message, carrierIds: string[])
 function outcomeTransition(deps: SendDeps, message: Message, outcome: Outcome, now: number): Transition {
 	switch (outcome.kind) {
 		case "accepted":
-			return submit(message, outcome.partIds ?? outcome.carrierId, outcome.segments, now);
+			return submit(
+				message,
+				outcome.partIds ?? outcome.carrierId,
+				outcome.segments,
+				now,
+				outcome.askable ? now + limits.receiptPatienceMs : undefined,
+			);
 		case "rejected":
 			if (outcome.permanent) return endAttempt(message, "rejected", "rejected", now, outcome.code);
 			return release(message, "failed", now + backoffMs(message.attempt, deps.random()), now, outcome.code);

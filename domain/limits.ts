@@ -70,6 +70,8 @@ export const limits = {
 	inboundSeenMs: 400 * 24 * 3600_000,
 	callbackBytesMax: 256 * 1024,
 	callbackUrlCharactersMax: 16 * 1024,
+	// A receipt that has not come by then is asked for, where the carrier can be: then at twice that time, and so on.
+	receiptPatienceMs: 60_000,
 	parkedReceiptMs: 72 * 3600_000,
 	sweepEveryMs: 10_000,
 	// A driver that has not moved a message within this time is presumed lost and is repeated.

@@ -196,15 +196,24 @@ function recordOutcome(
 	return set;
 }
 
-/** sending → submitted: the carrier took it; in parts where it names several ids. */
-export function submit(message: Message, carrierId: string | string[], segments: number, now: number): Transition {
+/**
+ * sending → submitted: the carrier took it; in parts where it names several ids. Without a receipt the carrier is asked
+ * at `askAt`, where it can be.
+ */
+export function submit(
+	message: Message,
+	carrierId: string | string[],
+	segments: number,
+	now: number,
+	askAt: number = message.closeAt,
+): Transition {
 	const set = recordOutcome(message, { outcome: "accepted", carrierId, segments }, now);
 	return {
 		id: message._id,
 		to: "submitted",
 		from: ["sending"],
 		where: { attempt: message.attempt },
-		set: { ...set, stateAt: now, nextCheckAt: message.closeAt },
+		set: { ...set, stateAt: now, nextCheckAt: Math.min(message.closeAt, askAt) },
 		evidence: [{ at: now, type: "submitted", attempt: message.attempt }],
 	};
 }

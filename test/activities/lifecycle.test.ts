@@ -548,4 +548,29 @@ describe("lifecycle, driven step by step", () => {
 			["stale", "noted"],
 		);
 	});
+
+	it("a receipt that is lost is asked for long before the close, each time as late again, and what the carrier tells counts", async () => {
+		const hour = 3600_000;
+		const message = await engine.accept({ deadlineAt: engine.clock() + hour, closeAt: engine.clock() + 2 * hour });
+		await engine.store.messages.transition(enqueue(message, engine.clock()));
+		await engine.send({ messageId: message._id, attempt: 1 }, noControl);
+		const { lookup } = engine.carrier;
+		const asked: number[] = [];
+		const told = { state: "pending" as "pending" | "delivered" };
+		engine.carrier.lookup = async (reference, signal) => {
+			asked.push(engine.clock());
+			const found = await lookup?.(reference, signal);
+			return found?.kind === "found" ? { ...found, state: told.state } : { kind: "unavailable" };
+		};
+		await sweepAfter(limits.receiptPatienceMs + 1);
+		const { nextCheckAt = 0 } = await engine.read(message._id);
+		assert.ok(nextCheckAt - engine.clock() > limits.receiptPatienceMs / 2);
+		await sweepAfter(limits.receiptPatienceMs / 3);
+		assert.equal(asked.length, 1, "not before its time");
+		told.state = "delivered";
+		await sweepAfter(nextCheckAt - engine.clock() + 1);
+		assert.equal(asked.length, 2);
+		assert.equal((await engine.read(message._id)).state, "delivered");
+		if (lookup) engine.carrier.lookup = lookup;
+	});
 });

@@ -64,7 +64,8 @@ describe("a parked receipt", () => {
 
 	it("ends its message though the sender died between storing the carrier's id and looking for it", async () => {
 		const message = await submitAndDie(() => park(eventOf()));
-		assert.equal((await engine.read(message._id)).nextCheckAt, message.closeAt, "nothing else looks at it before");
+		const { nextCheckAt = 0 } = await engine.read(message._id);
+		assert.ok(nextCheckAt > engine.clock() + limits.driverPatienceMs, "nothing else looks at it before");
 		await sweepAfter(limits.driverPatienceMs + 1);
 		const ended = await engine.read(message._id);
 		assert.equal(ended.state, "delivered");

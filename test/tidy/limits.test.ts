@@ -41,6 +41,7 @@ const relations: [why: string, less: number, more: number, orEqual?: true][] = [
 		limits.tenantSeenMs + limits.headInsertMsMax + limits.storeAcknowledgeMsMax - 1,
 		limits.tenantSettleMs,
 	],
+	["a lost receipt is asked for within even the shortest grace", limits.receiptPatienceMs, limits.receiptGraceOtpMs],
 	["parked receipts live 72 hours at most", limits.parkedReceiptMs, 72 * hourMs, true],
 	[
 		"no head's insert is in flight any more when its members count as orphans, clocks that differ included",
