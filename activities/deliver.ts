@@ -17,7 +17,7 @@ export type DeliverDeps = Pick<ActivityDeps, "clock"> & {
 	sendQueues: Pick<ActivityDeps["sendQueues"], "add">;
 	admit: ReturnType<typeof createAdmit>;
 	prepare: Pick<ReturnType<typeof createPrepare>, "prepareMessage">;
-	tenancy: Tenancy;
+	tenancy: Pick<Tenancy, "isSuspended">;
 };
 
 /** `deliver` is completed from outside, by {workflow id, activity id}; at once when nothing of the group is open. */

@@ -7,10 +7,12 @@ import type { Finalised } from "../workflows/contract.ts";
 import type { createCertify } from "./certify.ts";
 import { change } from "./change.ts";
 import type { ActivityDeps } from "./deps.ts";
+import type { createRefund } from "./refund.ts";
 
 export type FinaliseDeps = Pick<ActivityDeps, "clock"> & {
 	store: { messages: Pick<ActivityDeps["store"]["messages"], "find" | "findBySubmission" | "transition"> };
 	certify: ReturnType<typeof createCertify>;
+	refund: ReturnType<typeof createRefund>;
 };
 
 /** `finalise` may be repeated; what it can't end or certify now is left to the sweep. */
@@ -30,9 +32,12 @@ export function createFinalise(deps: FinaliseDeps) {
 		const ending = allFinal ? [] : found.map((message) => endMessage(message, cancelled));
 		await Promise.allSettled(ending);
 		const ended = allFinal ? found : await messages.findBySubmission(submissionId);
+		// Before anything sets the date on which the message is looked at again.
+		const refunding = ended.map(deps.refund);
+		await Promise.allSettled(refunding);
 		await deps.certify(ended);
 		// One that could not be ended has it all repeated, but keeps no other from its certificate.
-		await Promise.all(ending);
+		await Promise.all([...ending, ...refunding]);
 		const counts: Record<string, number> = {};
 		for (const { state } of ended) counts[state] = (counts[state] ?? 0) + 1;
 		return { counts, openCount: ended.filter((message) => !isFinal(message.state)).length };

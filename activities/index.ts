@@ -14,6 +14,7 @@ import { createOffboard } from "./offboard.ts";
 import { createPrepare } from "./prepare.ts";
 import { createPurge } from "./purge.ts";
 import { createRedact } from "./redact.ts";
+import { createRefund } from "./refund.ts";
 import { createRejudge } from "./rejudge.ts";
 import { createRenewKeys } from "./renewKeys.ts";
 import { createResolve } from "./resolve.ts";
@@ -32,6 +33,7 @@ export type Activities = ReturnType<typeof createActivities>;
 export function createActivities(deps: ActivityDeps) {
 	const unpark = createUnpark(deps);
 	const certify = createCertify(deps);
+	const refund = createRefund(deps);
 	const rejudge = createRejudge(deps);
 	const prepare = createPrepare({ ...deps, rejudge });
 	const tenancy = createTenancy(deps);
@@ -43,12 +45,19 @@ export function createActivities(deps: ActivityDeps) {
 	const sweepRequests = createSweepRequests(deps);
 	const offboard = createOffboard({ ...deps, deleteRecord: (message) => deleteRecord(deps, message) });
 	const redact = createRedact({ ...deps, certifyAgain: createCertifyAgain(deps) });
-	const more = { redact, sweepRequests, integrate: createIntegrate(deps), renewKeys: createRenewKeys(deps), offboard };
+	const more = {
+		redact,
+		sweepRequests,
+		integrate: createIntegrate(deps),
+		renewKeys: createRenewKeys(deps),
+		offboard,
+		refund,
+	};
 	const sweep = createSweep({ ...deps, ...steps, ...more, retime });
 	return {
 		prepare: prepare.prepare,
 		deliver: deliver.deliver,
-		finalise: createFinalise({ ...deps, certify }),
+		finalise: createFinalise({ ...deps, certify, refund }),
 		...createPurge(deps),
 		retimePages: retime.retimePages,
 		...createSimulate(deps),

@@ -26,6 +26,7 @@ export type OffboardDeps = Pick<ActivityDeps, "clock" | "ids" | "log" | "certifi
 		| "templates"
 		| "apiKeys"
 		| "certificates"
+		| "spending"
 	>;
 	runs: Pick<ActivityDeps["runs"], "settleSoon" | "startPurge">;
 	/** Deletes a final message's last trace, unless something keeps it. */
@@ -97,6 +98,7 @@ async function tendDestroying(deps: OffboardDeps, tenantId: string, standing: St
 		await deleteOwn(deps, tenantId),
 	];
 	if (done.includes(false)) return;
+	await deps.store.spending.deleteByTenant(tenantId);
 	await deps.evidence.append([{ type: "subject_key_destroyed", tenantId, about: tenantId, by: "engine" }]);
 	await deps.subjectKeys.destroySubjectKey(tenantId);
 	const certificateId = await certifyLeft(deps, tenantId, standing.since);

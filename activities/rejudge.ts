@@ -23,9 +23,11 @@ export type RejudgeDeps = Pick<ActivityDeps, "clock" | "policies"> & {
 export type Verdict =
 	| { kind: "due"; keeps?: string[] }
 	| { kind: "held"; hold: string }
-	| { kind: "refused"; code: "policy_denied" | "delivery_mode" | "expires_before_window"; rule?: string | undefined }
+	| { kind: "refused"; code: RefusalCode; rule?: string | undefined }
 	| { kind: "later"; until: number }
 	| { kind: "suspended" };
+
+type RefusalCode = "policy_denied" | "delivery_mode" | "expires_before_window" | "destination_not_allowed";
 
 /** What has been recorded since; the argument of `judge`. */
 type Known = { standing: Standing; sends?: Sends };

@@ -129,11 +129,13 @@ function refused(code: string): Outcome {
 }
 
 async function judge(deps: SendDeps, message: Message): Promise<Verdict> {
-	const [suspended, verdict] = await Promise.all([
+	const [suspended, allowed, verdict] = await Promise.all([
 		deps.tenancy.isSuspended(message.tenantId),
+		deps.tenancy.allows(message.tenantId, message.country),
 		deps.rejudge.rejudge(message),
 	]);
-	return suspended ? { kind: "suspended" } : verdict;
+	if (suspended) return { kind: "suspended" };
+	return allowed ? verdict : { kind: "refused", code: "destination_not_allowed" };
 }
 
 async function decryptParts(deps: SendDeps, message: Message): Promise<{ to: Plaintext; text: Plaintext }> {

@@ -18,6 +18,7 @@ import type { createIntegrate } from "./integrate.ts";
 import type { createOffboard } from "./offboard.ts";
 import type { createPrepare } from "./prepare.ts";
 import { type createRedact, isRedactionDue } from "./redact.ts";
+import type { createRefund } from "./refund.ts";
 import type { createRenewKeys } from "./renewKeys.ts";
 import type { createResolve } from "./resolve.ts";
 import type { createRetime } from "./retime.ts";
@@ -44,6 +45,7 @@ export type SweepDeps = Pick<
 	sweepRequests: ReturnType<typeof createSweepRequests>;
 	offboard: ReturnType<typeof createOffboard>;
 	renewKeys: ReturnType<typeof createRenewKeys>;
+	refund: ReturnType<typeof createRefund>;
 	unpark: ReturnType<typeof createUnpark>;
 	integrate: ReturnType<typeof createIntegrate>;
 };
@@ -174,6 +176,7 @@ async function driveUnsent(deps: SweepDeps, message: Message): Promise<void> {
 
 async function endFinal(deps: SweepDeps, message: Message, now: number): Promise<void> {
 	await guarded(deps, () => deps.runs.settle(message));
+	await deps.refund(message);
 	const { tenantId } = message;
 	// What a hold on all of the tenant may be about to reach is left as it is; the claim has the sweep come back.
 	if (isBeingPlaced(await deps.store.subjectRecords.findBySubjects([tenantId]), tenantId)) return;

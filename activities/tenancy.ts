@@ -1,5 +1,7 @@
-// Whether anything may be sent for a tenant, as of a second ago: asked before every attempt, read once a second and tenant.
+// Whether anything may be sent for a tenant, and where to, as of a second ago: asked before every attempt, read once a second and tenant.
 
+import type { TenantDocument } from "../adapters/mongo/models.ts";
+import { isDestination } from "../domain/abuse.ts";
 import { createCache } from "../domain/cache.ts";
 import { limits } from "../domain/limits.ts";
 import { isActive } from "../domain/tenancy.ts";
@@ -14,11 +16,8 @@ export type Tenancy = ReturnType<typeof createTenancy>;
 const tenantsMax = 10_000;
 
 export function createTenancy(deps: TenancyDeps) {
-	const isSuspended = createCache<boolean>({
-		load: async (tenantId) => {
-			const tenant = await deps.store.tenants.find(tenantId);
-			return tenant !== undefined && !isActive(tenant);
-		},
+	const find = createCache<TenantDocument>({
+		load: deps.store.tenants.find,
 		clock: deps.clock,
 		ttlMs: limits.tenantSendMs,
 		itemsMax: tenantsMax,
@@ -26,6 +25,14 @@ export function createTenancy(deps: TenancyDeps) {
 
 	return {
 		/** Whether a tenant is suspended or leaving. @throws LetheError store_unavailable */
-		isSuspended: async (tenantId: string): Promise<boolean> => (await isSuspended(tenantId)) === true,
+		async isSuspended(tenantId: string): Promise<boolean> {
+			const tenant = await find(tenantId);
+			return tenant !== undefined && !isActive(tenant);
+		},
+		/** Whether it has a country among its destinations still. @throws LetheError store_unavailable */
+		async allows(tenantId: string, country: string): Promise<boolean> {
+			const tenant = await find(tenantId);
+			return tenant === undefined || isDestination(tenant, country);
+		},
 	};
 }

@@ -1,6 +1,5 @@
 // Acceptance: judge, encrypt, one journaled insert, start; of one message or of up to 500 together.
 
-import type { SendQueueDocument, TenantDocument } from "../adapters/mongo/models.ts";
 import { LetheError } from "../domain/errors.ts";
 import { limits } from "../domain/limits.ts";
 import {
@@ -10,26 +9,23 @@ import {
 	type RetentionRecord,
 	sealedObjects,
 } from "../domain/message.ts";
-import { segmentText } from "../domain/segments.ts";
+import { type AssessDeps, type Assessed, createAssess, type Sender } from "./assess.ts";
 import { canonical } from "./canonical.ts";
-import { type ComposeDeps, type ComposedInput, createCompose } from "./compose.ts";
 import type { ApiDeps } from "./deps.ts";
-import { createJudge, type JudgeDeps, type Judgement, type Reply, type Retention } from "./judge.ts";
-import type { Principal } from "./plugins/auth.ts";
+import type { Reply } from "./judge.ts";
 import type { MessageInput } from "./schemas.ts";
-import { createTenants, type TenantsDeps } from "./tenants.ts";
+import { createTenants } from "./tenants.ts";
 
-export type AcceptDeps = Pick<ApiDeps, "clock" | "ids" | "encryption" | "cohorts" | "hmac" | "policies" | "runs"> & {
-	store: TenantsDeps["store"] &
-		ComposeDeps["store"] &
-		JudgeDeps["store"] & { messages: Pick<ApiDeps["store"]["messages"], "insert" | "find" | "findBySubmission"> };
+export type AcceptDeps = Pick<
+	ApiDeps,
+	"clock" | "ids" | "encryption" | "cohorts" | "hmac" | "log" | "policies" | "runs"
+> & {
+	sendQueues: AssessDeps["sendQueues"];
+	store: AssessDeps["store"] & { messages: Pick<ApiDeps["store"]["messages"], "insert" | "find" | "findBySubmission"> };
 };
 
 /** One a request, in its order; `replayed` when an earlier request with the same key was answered. */
 export type Acceptance = { replayed: boolean; items: ({ message: Message } | { error: LetheError })[] };
-
-/** Who sends: a principal, or the engine itself where it answers a recipient. */
-type Sender = Pick<Principal, "id" | "tenantId" | "categories">;
 
 type Request = {
 	principal: Sender;
@@ -40,13 +36,7 @@ type Request = {
 };
 /** The head's id is the request's; the submission and its other members are this try's own. */
 type Origin = { headId: string; submissionId: string; idempotency?: { keyMac: string; fingerprint: string } };
-type Item = {
-	input: ComposedInput;
-	index: number;
-	judgement: Judgement;
-	retention: Retention;
-	queue: SendQueueDocument;
-};
+type Item = Assessed & { index: number };
 
 /**
  * Accepts messages: once this answers, each that is not an `error` is journaled and reaches a final state.
@@ -54,30 +44,16 @@ type Item = {
  * nothing was unless there is a key, which a repeat with it finds out; outcome_unknown, without a key only
  */
 export function createAccept(deps: AcceptDeps) {
-	const judge = createJudge(deps);
-	const { readActive, route } = createTenants(deps);
-	const compose = createCompose(deps);
-
-	async function prepare(index: number, request: Request, tenant: TenantDocument, now: number): Promise<Item> {
-		const asked = await compose(tenant._id, request.inputs[index] as MessageInput);
-		const input = requireCategory(request.principal, asked);
-		const judgement = await judge.judge(input, tenant, now, { reserve: true, reply: request.reply });
-		try {
-			judge.requireAllowed(judgement, input);
-			const queue = await route(tenant, { ...input, country: judgement.country });
-			return { input, index, judgement, retention: judge.plan(judgement, tenant, now), queue };
-		} catch (error) {
-			judgement.reservation?.forgo();
-			throw error;
-		}
-	}
+	const { readActive } = createTenants(deps);
+	const { assess, tryOut, forgo, giveBack } = createAssess(deps);
 
 	async function acceptNew(request: Request, origin: Origin): Promise<Acceptance | undefined> {
 		const now = deps.clock();
 		const tenant = await readActive(request.principal);
-		const judged = request.inputs.map((_, index) => prepare(index, request, tenant, now));
-		const items = await Promise.all(judged.map((item) => item.catch(toRefusal))).catch(forgoAll(judged));
-		const accepted = items.filter((item) => "judgement" in item);
+		const judged = request.inputs.map((input) => assess(input, request, tenant, now));
+		const forgoAll = forgo(tenant._id, judged);
+		const items = await Promise.all(judged.map((item) => item.catch(toRefusal))).catch(forgoAll);
+		const accepted = items.flatMap((item, index) => ("judgement" in item ? [{ ...item, index }] : []));
 		const refused = items.flatMap((item, index) => ("error" in item ? [describeRefusal(item.error, index)] : []));
 		const groups = [...new Set(accepted.map(({ judgement }) => judgement.releaseAt))];
 		const making = accepted.map(async (item, position) => {
@@ -85,10 +61,18 @@ export function createAccept(deps: AcceptDeps) {
 			const place = { now, asked: items.length, size: accepted.length, position, group, refused };
 			return toMessage(deps, request.principal, item, origin, place);
 		});
-		const messages = await Promise.all(making).catch(forgoAll(judged));
+		const messages = await Promise.all(making).catch(forgoAll);
 		const [head] = messages;
 		if (head) {
-			if (!(await insertAll(deps, messages, origin, now).catch(forgoAll(judged)))) return undefined;
+			const stored = await insertAll(deps, messages, origin, now).catch((error: unknown) => {
+				// Some of it may be in the store: the charge stays.
+				for (const { judgement } of accepted) judgement.reservation?.forgo();
+				throw error;
+			});
+			if (!stored) {
+				for (const item of accepted) giveBack(tenant._id, item);
+				return undefined;
+			}
 			const { submissionId, tenantId, category, region } = head;
 			const closeAt = Math.max(...messages.map((message) => message.closeAt));
 			const deferred = groups.some((releaseAt) => releaseAt !== undefined);
@@ -127,25 +111,9 @@ export function createAccept(deps: AcceptDeps) {
 
 	return {
 		accept,
-		/** What the policies would say, and what the text would cost; nothing is stored. */
-		async tryOut(principal: Sender, asked: MessageInput) {
-			const tenant = await readActive(principal);
-			const input = requireCategory(principal, await compose(tenant._id, asked));
-			const { decision } = await judge.judge(input, tenant, deps.clock());
-			return { decision, ...costOf(input) };
-		},
+		/** What the policies and the tenant's own limits would say, and what the text would cost; nothing is stored or counted. */
+		tryOut: async (principal: Sender, asked: MessageInput) => tryOut(asked, principal, await readActive(principal)),
 	};
-}
-
-/** The SMS of a text, and of the text as it came where look-alikes were to be substituted. */
-function costOf({ body, substituted }: ComposedInput) {
-	return { ...segmentText(body.reveal()), ...(substituted && { substituted }) };
-}
-
-/** The same input. @throws LetheError category_refused when its category is not among those that the principal may send */
-function requireCategory({ categories }: Sender, input: ComposedInput): ComposedInput {
-	if (categories && !categories.includes(input.category)) throw new LetheError("category_refused");
-	return input;
 }
 
 /** False when the messages were accepted before. */
@@ -229,7 +197,7 @@ async function toMessage(
 	origin: Origin,
 	{ now, asked, size, position, group, refused }: Place,
 ): Promise<Message> {
-	const { input, index, judgement, queue } = item;
+	const { input, index, judgement, queue, segments, passed } = item;
 	const { releaseAt, decision, excluded, keeps, facts, country, subject } = judgement;
 	const isHead = position === 0;
 	const messageId = isHead ? origin.headId : deps.ids.random("message");
@@ -255,13 +223,15 @@ async function toMessage(
 		region: country,
 		sendQueue: queue._id,
 		senderId: queue.sender,
-		segments: segmentText(input.body.reveal()).segments,
+		segments,
 		...(input.clientReference === undefined ? {} : { clientReference: input.clientReference }),
 		...(input.template === undefined ? {} : { templateId: input.template }),
 		subject,
 		facts,
 		decision,
 		...(excluded.length > 0 ? { excluded } : {}),
+		...(passed.noted.length > 0 ? { abuse: passed.noted } : {}),
+		...(passed.charge ? { charge: passed.charge } : {}),
 		state,
 		attempt: 0,
 		acceptedAt: now,
@@ -310,14 +280,6 @@ async function sealParts(
 		}),
 	);
 	return { ...Object.fromEntries(sealed), retention };
-}
-
-// Nothing is going to be stored, or the store will show it: no limit counts these messages any more.
-function forgoAll(judged: Promise<Item>[]): (error: unknown) => Promise<never> {
-	return async (error) => {
-		for (const item of judged) item.then(({ judgement }) => judgement.reservation?.forgo()).catch(() => undefined);
-		throw error;
-	};
 }
 
 // A refusal concerns one message; a server that is away concerns them all.

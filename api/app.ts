@@ -41,6 +41,7 @@ import { addOptOuts } from "./routes/optOuts.ts";
 import { addPolicies } from "./routes/policies/policies.ts";
 import { addProposals } from "./routes/policies/proposals.ts";
 import { addQueues } from "./routes/queues.ts";
+import { addSendingLimits } from "./routes/sendingLimits.ts";
 import { addCreateRequest } from "./routes/subjectRequests/create.ts";
 import { addExportRequest } from "./routes/subjectRequests/export.ts";
 import { addReadRequests } from "./routes/subjectRequests/read.ts";
@@ -125,6 +126,7 @@ export async function createApp(deps: ApiDeps) {
 		addRequestRecords(scope, deps);
 		addQueues(scope, deps);
 		addApiKeys(scope, deps);
+		addSendingLimits(scope, deps);
 		addEvidenceLog(scope, deps);
 	});
 	refuseOtherMethods(app, known);

@@ -55,7 +55,7 @@ export type ApiDeps = {
 	replays: Pick<Replays, "isKnown" | "remember">;
 	/** Enters acts into the evidence log, before they are done. */
 	evidence: Pick<Evidence, "append">;
-	sendQueues: Pick<SendQueues, "live">;
+	sendQueues: Pick<SendQueues, "live" | "countRange">;
 	requestCounts: Pick<RequestCounts, "take">;
 	/** How often callers may come, and how many may be served at once. */
 	requestLimits: {

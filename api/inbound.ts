@@ -48,6 +48,13 @@ type Party = { tenant: TenantDocument; subject: Subject };
 const engine = "engine";
 // The process that took it in hand is gone if it has not come to an end by then.
 const handlingMsMax = 60_000;
+// The tenant has reworded its answer since: the first one stands. Or nothing is sent for it any more, there, or so much.
+const moot: ReadonlySet<string> = new Set([
+	"idempotency_mismatch",
+	"tenant_suspended",
+	"destination_not_allowed",
+	"limit_reached",
+]);
 const stopReplies = {
 	all: "You have opted out and will get no more messages from this sender.",
 	marketing: "You have opted out and will get no more marketing messages from this sender.",
@@ -196,9 +203,7 @@ function createKeywords(deps: InboundDeps) {
 		try {
 			await accept({ principal, inputs: [input], key, reply: own });
 		} catch (error) {
-			// The tenant has reworded its answer since: the first one stands. Or nothing is sent for it any more.
-			const isMoot = error instanceof LetheError && ["idempotency_mismatch", "tenant_suspended"].includes(error.code);
-			if (!isMoot) throw error;
+			if (!(error instanceof LetheError && moot.has(error.code))) throw error;
 		}
 	}
 

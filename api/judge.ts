@@ -27,6 +27,8 @@ export type Judgement = {
 	/** E.164. */
 	number: Plaintext;
 	country: string;
+	/** The country and first four digits of the number. */
+	range: string;
 	subject: SubjectPseudonym;
 	facts: Facts;
 	decision: Decision;
@@ -98,6 +100,7 @@ export function createJudge(deps: JudgeDeps) {
 			return {
 				number: recipient.number,
 				country: recipient.country,
+				range: recipient.range,
 				subject: subject.pseudonym,
 				facts,
 				decision,

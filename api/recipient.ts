@@ -5,8 +5,10 @@ import { LetheError } from "../domain/errors.ts";
 import { Plaintext } from "../domain/plaintext.ts";
 import { type Area, areaOf } from "../policies/areaCodes.ts";
 
-/** `number` is in E.164. */
-export type Recipient = { number: Plaintext; country: CountryCode } & Area;
+/** `number` is in E.164; `range`: its country and first four digits, which many share. */
+export type Recipient = { number: Plaintext; country: CountryCode; range: string } & Area;
+
+const rangeDigits = 4;
 
 /**
  * Reads a number in E.164.
@@ -24,6 +26,7 @@ export function readRecipient(written: Plaintext, pointer: string): Recipient {
 	return {
 		number: Plaintext.text(parsed.number),
 		country: parsed.country,
+		range: `${parsed.country}:${parsed.nationalNumber.slice(0, rangeDigits)}`,
 		...(northAmerican ? areaOf(parsed.nationalNumber.slice(0, 3)) : {}),
 	};
 }

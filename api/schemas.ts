@@ -1,6 +1,8 @@
 // The shapes that cross the door: what a caller may send and what it gets. Unknown fields are refused.
 
 import { z } from "zod";
+import { type AbuseVerdict, abuseReasons } from "../domain/abuse.ts";
+import { isCountry } from "../domain/country.ts";
 import type { Decision } from "../domain/decision.ts";
 import { actTypes } from "../domain/evidence.ts";
 import { lifecycle, type State, states } from "../domain/lifecycle.ts";
@@ -200,6 +202,23 @@ const state = z
 
 const links = z.object({ self: z.string() });
 
+const abuseVerdict = z
+	.object({
+		check: z.enum(["destination", "velocity", "budget"]),
+		verdict: z
+			.enum(["passed", "noted", "refused"])
+			.meta({ description: "`noted`: it would have been refused, were the check not only watching." }),
+		reason: z.enum(abuseReasons).optional(),
+		country: z.string(),
+		unit: z.enum(["segments", "cost"]).optional(),
+		period: z.enum(["day", "month"]).optional(),
+		everywhere: z.boolean().optional().meta({ description: "The budget is that of all countries together." }),
+		windowSeconds: z.int().optional(),
+		limit: z.number().optional(),
+		seen: z.number().optional().meta({ description: "With this message." }),
+	})
+	.meta({ id: "AbuseVerdict" }) satisfies z.ZodType<AbuseVerdict>;
+
 const accepted = z
 	.object({ id: z.string(), submissionId: z.string(), state, decision, expiresAt: z.string(), links })
 	.meta({ id: "AcceptedMessage" });
@@ -212,6 +231,8 @@ const segmentation = {
 const dryRun = z
 	.object({
 		decision,
+		abuse: z.array(abuseVerdict).meta({ description: "The tenant's own limits against misuse." }),
+		sendQueue: z.string().optional().meta({ description: "Absent where none serves it." }),
 		...segmentation,
 		substituted: z
 			.object({ characters: z.int(), before: z.object(segmentation) })
@@ -249,6 +270,7 @@ const message = z
 		closesAt: z.string().meta({ description: "Until then a receipt is waited for." }),
 		held: z.boolean(),
 		decision,
+		abuse: z.array(abuseVerdict).optional().meta({ description: "Checks that only watched, and what they saw." }),
 		attempts: z.array(
 			z.object({
 				number: z.int(),
@@ -533,6 +555,11 @@ function wideHoldFields() {
 }
 
 /** How every route says that it may answer with a problem. */
+/** Segments a second, and by country. */
+export const segmentsPerSecond = z.int().min(1).max(100_000).meta({ description: "Segments a second." });
+const countryCode = z.string().refine(isCountry, { error: "A country of ISO 3166-1." });
+export const countryRates = z.record(countryCode, segmentsPerSecond);
+
 export const problems = {
 	"4XX": { description: "Refused", content: { "application/problem+json": { schema: problem } } },
 	"5XX": { description: "Failed", content: { "application/problem+json": { schema: problem } } },

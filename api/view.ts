@@ -44,6 +44,7 @@ export function viewMessage(message: Message) {
 		closesAt: formatTime(message.closeAt),
 		held: message.holds.length > 0,
 		decision: message.decision,
+		abuse: message.abuse,
 		attempts: message.attempts.map((attempt) => ({
 			number: attempt.number,
 			state: attempt.outcome ?? "open",

@@ -220,7 +220,7 @@ function createSender(bench: Bench) {
 		carriers: { sender: async () => carrier },
 		unpark: async () => undefined,
 		rejudge: { rejudge: async () => ({ kind: "due" }) },
-		tenancy: { isSuspended: async () => false },
+		tenancy: { isSuspended: async () => false, allows: async () => true },
 	});
 }
 

@@ -24,7 +24,7 @@ export async function prepare(deps: Pick<AdminDeps, "store" | "hmac" | "evidence
  */
 export async function createTenant(
 	deps: AdminDeps,
-	tenant: Pick<TenantDocument, "name" | "establishment" | "sendQueues"> &
+	tenant: Pick<TenantDocument, "name" | "establishment" | "sendQueues" | "destinations"> &
 		Partial<Pick<TenantDocument, "retention" | "inbound" | "governsPolicies">>,
 ): Promise<string> {
 	for (const sendQueue of tenant.sendQueues) {

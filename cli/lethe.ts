@@ -32,6 +32,10 @@ const commands: Record<string, { about: string; load: Load }> = {
 		about: "see, pause, resume and drain the send queues",
 		load: async () => (await import("./queue.ts")).queueCommand(),
 	},
+	limits: {
+		about: "see and set where a tenant sends to, how fast and for how much",
+		load: async () => (await import("./limits.ts")).limitsCommand(),
+	},
 	canary: {
 		about: "send marked messages, then search every store, log and history for them",
 		load: async () => (await import("./canary.ts")).canaryCommand(),

@@ -145,6 +145,17 @@ export const errorCatalogue = {
 	},
 	headers_too_large: { status: 431, retryable: false, title: "The request's headers are larger than this API takes." },
 	request_timeout: { status: 408, retryable: true, title: "The request did not arrive whole in time." },
+	destination_not_allowed: {
+		status: 422,
+		retryable: false,
+		title: "This tenant has not allowed the recipient's country; an operator may, with `lethe limits set --allow`.",
+	},
+	limit_reached: {
+		status: 429,
+		retryable: true,
+		title:
+			"A limit against misuse, or the tenant's budget, has no room for this message; `abuse` says which, and by how much.",
+	},
 	no_route: { status: 422, retryable: false, title: "No send queue serves this tenant and destination." },
 	rate_limited: { status: 429, retryable: true, title: "Too many requests; wait as Retry-After says." },
 	overloaded: {

@@ -1,5 +1,6 @@
 // A message and its parts, as the store keeps them and every room reads them. Times are epoch milliseconds.
 
+import type { AbuseVerdict, Charge } from "./abuse.ts";
 import type { Decision, Facts } from "./decision.ts";
 import type { ErrorCode, FieldError } from "./errors.ts";
 import type { ActType } from "./evidence.ts";
@@ -176,6 +177,10 @@ export type Message = {
 	/** Packs that would have applied but for an exclusion: with the decision's own they replay it. */
 	excluded?: PackRef[];
 	retimings?: RetimingRecord[];
+	/** Checks against misuse that it would not have passed, had they not only watched. */
+	abuse?: AbuseVerdict[];
+	/** What its tenant's budgets were charged for it; absent once given back, and where there are none. */
+	charge?: Charge;
 
 	state: State;
 	attempt: number;

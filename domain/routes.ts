@@ -36,11 +36,16 @@ export type Routed = {
  * stay as they are. Pure.
  */
 export function routes<Queue extends Route>(queues: readonly Queue[], message: Routed): Queue[] {
-	const price = ({ prices }: Route) => prices?.[message.country] ?? prices?.["*"] ?? Number.POSITIVE_INFINITY;
+	const price = (queue: Route) => priceOf(queue, message.country) ?? Number.POSITIVE_INFINITY;
 	const compare = (one: number, other: number) => (one === other ? 0 : one < other ? -1 : 1);
 	return queues
 		.filter((queue) => mayTake(queue, message))
 		.toSorted((a, b) => compare(Number(a.paused), Number(b.paused)) || compare(price(a), price(b)));
+}
+
+/** Of a segment to a country; undefined where none is set. */
+export function priceOf({ prices }: Pick<Route, "prices">, country: string): number | undefined {
+	return prices?.[country] ?? prices?.["*"];
 }
 
 function mayTake(queue: Route, { country, category, dataClasses, sender, regions }: Routed): boolean {

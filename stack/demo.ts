@@ -6,12 +6,16 @@ import { verifyCertificate } from "../audit/verifyCertificate.ts";
 import { createApiKey, createTenant, prepare, putSendQueue } from "../cli/administer.ts";
 import { loadConfig } from "../config.ts";
 import { createDeps } from "../deps.ts";
+import { anywhere } from "../domain/abuse.ts";
 import { isApiKey } from "../domain/apiKeyText.ts";
 import { magicNumber } from "./carrier/magic.ts";
 import { makePrivateFolder, writePrivateFile } from "./files.ts";
 
 /** The send queue of the demo, as in its callback URL. */
 const demoSendQueue = "simulator-demo";
+
+// Its carrier delivers nothing, wherever it is sent to.
+const destinations = [anywhere];
 
 /** Where the simulated carrier sends the demo queue's receipts, or what recipients write. */
 export function demoCallbackUrl(apiUrl: string, kind: "receipts" | "inbound"): string {
@@ -44,8 +48,16 @@ export async function setUpDemo(
 			},
 			{ send: { token: carrier.token }, callback: { publicKey: carrier.publicKey } },
 		);
-		if (known && isApiKey(known.apiKey) && (await deps.store.tenants.find(known.tenantId))) return known;
-		const tenantId = await createTenant(deps, { name: "Demo", establishment: "US", sendQueues: [demoSendQueue] });
+		const tenant = known && (await deps.store.tenants.find(known.tenantId));
+		if (known && tenant && isApiKey(known.apiKey)) {
+			// One of an older version named no destinations.
+			await deps.store.tenants.set(known.tenantId, { destinations: tenant.destinations ?? destinations });
+			return known;
+		}
+		const tenantId = await createTenant(deps, {
+			...{ name: "Demo", establishment: "US", sendQueues: [demoSendQueue] },
+			destinations,
+		});
 		const roles = ["sender", "compliance", "operator", "auditor"];
 		const { apiKey } = await createApiKey(deps, { tenantId, name: "demo", roles });
 		return { tenantId, apiKey };

@@ -1,6 +1,7 @@
 // The collections: their documents' shapes and the index behind every query. No TTL index: only Lethe's eraser erases.
 
 import { type Model, Schema } from "mongoose";
+import type { AbuseLimits } from "../../domain/abuse.ts";
 import type { Bundle } from "../../domain/evidence.ts";
 import type { Epoch, WaitingEntry } from "../../domain/ledger.ts";
 import type { Category, Message, SealedObjectName } from "../../domain/message.ts";
@@ -9,6 +10,7 @@ import type { Route } from "../../domain/routes.ts";
 import type { SubjectRecord } from "../../domain/subject.ts";
 import type { TenantStanding } from "../../domain/tenancy.ts";
 import type { MongoConnection } from "./connection.ts";
+import type { SpendingDocument } from "./spending.ts";
 import type { ExportJob, ExportPage, StoredRequest } from "./subjectRequests.ts";
 import type { TemplateDocument } from "./templates.ts";
 
@@ -143,7 +145,7 @@ export type ApiKeyDocument = Grant & {
 	seenFrom?: string[];
 };
 
-export type TenantDocument = {
+export type TenantDocument = AbuseLimits & {
 	_id: string;
 	name: string;
 	/** ISO 3166-1 country of the tenant's establishment. */
@@ -224,6 +226,7 @@ const collections = {
 	ledgerWaiting: [{ at: 1 }],
 	tenants: [{ sendQueues: 1 }, { nextCheckAt: 1 }],
 	sendQueues: [],
+	spending: [{ tenantId: 1 }],
 	templates: [{ tenantId: 1, createdAt: -1, _id: -1 }],
 	policyProposals: [{ nextCheckAt: 1 }, { createdAt: -1 }, { state: 1, createdAt: -1 }],
 	policyVersions: [],
@@ -268,6 +271,7 @@ export function createModels(connection: MongoConnection) {
 		ledgerWaiting: bind<WaitingEntry>("ledgerWaiting"),
 		tenants: bind<TenantDocument>("tenants"),
 		sendQueues: bind<SendQueueDocument>("sendQueues"),
+		spending: bind<SpendingDocument>("spending"),
 		templates: bind<TemplateDocument>("templates"),
 		policyProposals: bind<Proposal>("policyProposals"),
 		policyVersions: bind<PolicyVersion>("policyVersions"),

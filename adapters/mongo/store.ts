@@ -32,6 +32,7 @@ import {
 	type WrappingKeyDocument,
 } from "./models.ts";
 import { createMessageScan, createPolicyVersionStore, createProposalStore, createRetimingStore } from "./policies.ts";
+import { createSpendingStore, type SpendingDocument } from "./spending.ts";
 import { createSubjectMessageStore } from "./subjectMessages.ts";
 import { createSubjectRecordStore } from "./subjectRecords.ts";
 import {
@@ -86,6 +87,7 @@ export function createStore(connection: MongoConnection, deps: { randomToken: ()
 		ledgerWaiting: createWaitingStore(raw<WaitingEntry>("ledgerWaiting")),
 		tenants: createTenantStore(raw<TenantDocument>("tenants")),
 		sendQueues: createSendQueueStore(raw<SendQueueDocument>("sendQueues")),
+		spending: createSpendingStore(raw<SpendingDocument>("spending")),
 		templates: createTemplateStore(raw<TemplateDocument>("templates")),
 		proposals: createProposalStore(raw<Proposal>("policyProposals"), deps),
 		policyVersions: createPolicyVersionStore(raw<PolicyVersion>("policyVersions")),
@@ -326,6 +328,8 @@ function createWaitingStore(collection: mongo.Collection<WaitingEntry>) {
 function createTenantStore(collection: mongo.Collection<TenantDocument>) {
 	return {
 		...createNamedStore(collection),
+		/** Sets fields of a tenant, and removes those that are null; the others stay. */
+		set: (id: string, fields: Record<string, unknown>) => guardStore(() => setFields(collection, id, fields)),
 		/** The tenants that a send queue serves. */
 		findBySendQueue: (sendQueue: string) =>
 			guardStore(() => collection.find({ sendQueues: sendQueue }).toArray() as Promise<TenantDocument[]>),
@@ -358,6 +362,20 @@ function createSendQueueStore(collection: mongo.Collection<SendQueueDocument>) {
 		setFlow: (id: string, flow: Required<Pick<SendQueueDocument, "paused" | "draining">>) =>
 			guardStore(async () => void (await collection.updateOne({ _id: id }, { $set: flow }))),
 	};
+}
+
+async function setFields<Document extends { _id: string }>(
+	collection: mongo.Collection<Document>,
+	id: string,
+	fields: Record<string, unknown>,
+): Promise<void> {
+	const given = Object.entries(fields).filter(([, value]) => value !== undefined);
+	const [removed, set] = [given.filter(([, value]) => value === null), given.filter(([, value]) => value !== null)];
+	const update = {
+		...(set.length > 0 && { $set: Object.fromEntries(set) }),
+		...(removed.length > 0 && { $unset: Object.fromEntries(removed.map(([name]) => [name, 1])) }),
+	};
+	if (Object.keys(update).length > 0) await collection.updateOne({ _id: id } as never, update as never);
 }
 
 function createNamedStore<Document extends { _id: string }>(collection: mongo.Collection<Document>) {

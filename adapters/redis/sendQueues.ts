@@ -7,6 +7,7 @@ import { createBatcher } from "../batcher.ts";
 import { connectRedis } from "./connect.ts";
 import { createRateBuckets, type Turn } from "./rateBuckets.ts";
 import { sentKey, sentSlotSeconds } from "./sentCount.ts";
+import { createVelocity } from "./velocity.ts";
 
 /** One attempt to be made. BullMQ never retries it: only Lethe does, from the store. */
 export type SendJob = {
@@ -64,6 +65,8 @@ export function createSendQueues(options: { url: string; prefix: string }) {
 	}
 
 	const buckets = createRateBuckets({ connection, prefix: options.prefix });
+	const monotonic = () => performance.now();
+	const velocity = createVelocity({ connection, prefix: options.prefix, monotonic });
 
 	return {
 		...createReads({ connection, ready, queue, prefix: options.prefix }),
@@ -72,6 +75,8 @@ export function createSendQueues(options: { url: string; prefix: string }) {
 			await ready;
 			return buckets.take(limits, segments, aheadMsMax);
 		},
+		/** How fast a range of numbers is written to; see `Velocity`. */
+		countRange: velocity.count,
 		/**
 		 * Whether the bearer of `token` is the one that fills a queue for the next `ms`. Two may believe it for a moment:
 		 * the same attempt added twice waits once.

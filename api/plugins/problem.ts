@@ -35,7 +35,9 @@ export function createProblem(deps: Pick<ApiDeps, "log" | "publicUrl">) {
 				deps.log.error({ requestId: request.id, route, code: error.code, cause: describeCause(error.cause) }, "failed");
 			}
 			if (status === 401) reply.header("www-authenticate", challenges[error.code] ?? "Bearer");
-			if (retryable && status !== 500 && !reply.hasHeader("retry-after")) reply.header("retry-after", "1");
+			if (retryable && status !== 500 && !reply.hasHeader("retry-after")) {
+				reply.header("retry-after", String(error.extra.retryAfterSeconds ?? 1));
+			}
 			// As text: the route's response schemas are for what it answers when all goes well.
 			return reply
 				.code(status)

@@ -3,6 +3,8 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import type { TenantDocument } from "../../adapters/mongo/models.ts";
 import type { Deps } from "../../deps.ts";
+import { anywhere } from "../../domain/abuse.ts";
+import { isCountry } from "../../domain/country.ts";
 import { limits } from "../../domain/limits.ts";
 import { type OpenFate, openFates } from "../../domain/tenancy.ts";
 import { withoutUndefined } from "../../domain/withoutUndefined.ts";
@@ -89,6 +91,11 @@ function addCreate(command: Command): void {
 		.requiredOption("--name <name>", "what people call it")
 		.requiredOption("--establishment <country>", "ISO 3166-1 country of its establishment", parseCountry)
 		.requiredOption("--send-queue <id...>", "send queues it may use")
+		.option(
+			"--destination <code...>",
+			"the only countries that it sends to, ISO 3166-1, or `*`; that of its establishment unless told",
+			collectDestination,
+		)
 		.option("--governs-policies", "its people may propose, approve and publish policies, which hold for every tenant")
 		.option(
 			"--keep-content <duration>",
@@ -105,11 +112,11 @@ function addCreate(command: Command): void {
 		.option("--help-reply <text>", "the answer to HELP; without it there is none")
 		.action(({ name, establishment, sendQueue: sendQueues, keepContent, governsPolicies, ...options }) =>
 			withDeps(async (deps) => {
-				const { stopScope, stopReply, helpReply } = options;
+				const { stopScope, stopReply, helpReply, destination: destinations = [establishment] } = options;
 				const inbound = withoutUndefined<NonNullable<TenantDocument["inbound"]>>({ stopScope, stopReply, helpReply });
 				const retention = keepContent ? { content: keepContent } : {};
 				const governs = governsPolicies ? { governsPolicies: true } : {};
-				const tenant = { name, establishment, sendQueues, retention, inbound, ...governs };
+				const tenant = { name, establishment, sendQueues, destinations, retention, inbound, ...governs };
 				return { tenantId: await createTenant(deps, tenant) };
 			}),
 		);
@@ -117,9 +124,12 @@ function addCreate(command: Command): void {
 
 /** The same code, if it is one. @throws InvalidArgumentError */
 export function parseCountry(code: string): string {
-	const name = /^[A-Z]{2}$/.test(code) && new Intl.DisplayNames("en", { type: "region", fallback: "none" }).of(code);
-	if (!name) throw new InvalidArgumentError("Give a country of ISO 3166-1 such as DE.");
+	if (!isCountry(code)) throw new InvalidArgumentError("Give a country of ISO 3166-1 such as DE.");
 	return code;
+}
+
+function collectDestination(code: string, before: string[] = []): string[] {
+	return [...before, code === anywhere ? code : parseCountry(code)];
 }
 
 function parseDuration(duration: string): string {

@@ -67,6 +67,7 @@ describe("the backlog", () => {
 			_id,
 			name: "T",
 			establishment: "DE",
+			destinations: ["*"],
 			sendQueues: [queue._id],
 			retention: {},
 			createdAt: 1,

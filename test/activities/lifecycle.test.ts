@@ -10,6 +10,7 @@ import { createDeliver } from "../../activities/deliver.ts";
 import { createFinalise } from "../../activities/finalise.ts";
 import { createPrepare } from "../../activities/prepare.ts";
 import { referenceOf } from "../../activities/referenceOf.ts";
+import { createRefund } from "../../activities/refund.ts";
 import { createRejudge } from "../../activities/rejudge.ts";
 import { applyEvent } from "../../activities/unpark.ts";
 import type { SendOutcome } from "../../adapters/carriers/carrier.ts";
@@ -352,7 +353,7 @@ describe("lifecycle, driven step by step", () => {
 		const transition: typeof messages.transition = (change) =>
 			change.id === poor._id && change.to ? away() : messages.transition(change);
 		const store = { ...engine.store, messages: { ...messages, transition } };
-		const finalise = createFinalise({ ...engine, store, certify: createCertify(engine) });
+		const finalise = createFinalise({ ...engine, store, certify: createCertify(engine), refund: createRefund(engine) });
 		await assert.rejects(finalise(shape.submissionId, true), { code: "store_unavailable" });
 		const ended = await engine.read(well._id);
 		assert.deepEqual([ended.state, ended.certificates.length], ["cancelled", 1]);
@@ -555,10 +556,12 @@ describe("lifecycle, driven step by step", () => {
 		await engine.store.messages.transition(enqueue(message, engine.clock()));
 		await engine.send({ messageId: message._id, attempt: 1 }, noControl);
 		const { lookup } = engine.carrier;
+		const [attempt] = (await engine.read(message._id)).attempts;
+		const own = referenceOf(engine, message._id, attempt?.claim ?? "");
 		const asked: number[] = [];
 		const told = { state: "pending" as "pending" | "delivered" };
 		engine.carrier.lookup = async (reference, signal) => {
-			asked.push(engine.clock());
+			if (reference === own) asked.push(engine.clock());
 			const found = await lookup?.(reference, signal);
 			return found?.kind === "found" ? { ...found, state: told.state } : { kind: "unavailable" };
 		};

@@ -24,6 +24,7 @@ describe("a tenant that is taken out of service", () => {
 			_id: tenantId,
 			name: "Test",
 			establishment: "DE",
+			destinations: ["*"],
 			sendQueues: ["queue"],
 			retention: {},
 			createdAt: engine.clock(),

@@ -45,6 +45,7 @@ describe("re-timing", () => {
 			_id: tenantId,
 			name: "Test",
 			establishment: "DE",
+			destinations: ["*"],
 			sendQueues: ["queue"],
 			retention: needed,
 			createdAt: 0,

@@ -169,6 +169,22 @@ describe("one attempt", () => {
 		assert.deepEqual([held.state, held.holds, held.attempts[0]?.outcome], ["queued", [hold], "withheld"]);
 	});
 
+	it("is not made to a country that its tenant has closed since", async () => {
+		const tenantId = engine.ids.random("tenant");
+		const about = { name: "T", establishment: "DE", sendQueues: ["queue"], retention: {}, createdAt: 1 };
+		await engine.store.tenants.put({ _id: tenantId, ...about, destinations: ["DE"] });
+		const message = await queued({ tenantId });
+		const called: Outgoing[] = [];
+		await sender({
+			carriers: carriersOf(async (outgoing) => {
+				called.push(outgoing);
+				return accepted;
+			}),
+		})(message);
+		const { state, attempts } = await engine.read(message._id);
+		assert.deepEqual([state, attempts[0]?.code, called.length], ["rejected", "destination_not_allowed", 0]);
+	});
+
 	it("is recorded when the store comes back while its lease lasts", async () => {
 		const message = await queued();
 		let failures = 0;

@@ -35,7 +35,7 @@ describe("simulation", () => {
 		await policies.refresh();
 		tenantId = engine.ids.random("tenant");
 		const retention = { content: "P30D", address: "P30D" };
-		const queues = { name: "Test", establishment: "DE", sendQueues: ["queue"], createdAt: 0 };
+		const queues = { name: "Test", establishment: "DE", destinations: ["*"], sendQueues: ["queue"], createdAt: 0 };
 		await engine.store.tenants.put({ _id: tenantId, retention, ...queues });
 	}
 

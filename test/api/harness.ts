@@ -20,6 +20,7 @@ import { createApp } from "../../api/app.ts";
 import type { ApiDeps } from "../../api/deps.ts";
 import { createEvidence } from "../../audit/evidence.ts";
 import { createEvidenceExports } from "../../audit/evidenceExport.ts";
+import { type AbuseLimits, anywhere } from "../../domain/abuse.ts";
 import { apiKeyBytes, formatApiKey } from "../../domain/apiKeyText.ts";
 import type { Decision, Facts, RetentionPlan } from "../../domain/decision.ts";
 import { LetheError } from "../../domain/errors.ts";
@@ -108,7 +109,10 @@ export async function createTestApi(replace: (deps: ApiDeps) => Partial<ApiDeps>
 		},
 		evidence,
 		replays,
-		sendQueues: { live: async () => ({ waiting: 0, delayed: 0, active: 0, segmentsPerSecond: 0 }) },
+		sendQueues: {
+			live: async () => ({ waiting: 0, delayed: 0, active: 0, segmentsPerSecond: 0 }),
+			countRange: async () => ({ within: true, seen: 1 }),
+		},
 		requestCounts: { take: async () => ({ allowed: true, counted: 1, remaining: 1, resetMs: 1000 }) },
 		requestLimits: {
 			requestsInFlightMax: 512,
@@ -139,7 +143,7 @@ export async function createTestApi(replace: (deps: ApiDeps) => Partial<ApiDeps>
 			retention?: object;
 			inbound?: TenantDocument["inbound"];
 			governsPolicies?: boolean;
-		} = {},
+		} & Partial<AbuseLimits> = {},
 	) {
 		const tenantId = ids.random("tenant");
 		const sendQueue = options.sendQueue ?? "queue";
@@ -148,6 +152,9 @@ export async function createTestApi(replace: (deps: ApiDeps) => Partial<ApiDeps>
 			_id: tenantId,
 			name: "Test",
 			establishment: "DE",
+			destinations: options.destinations ?? [anywhere],
+			...(options.budgets ? { budgets: options.budgets } : {}),
+			...(options.velocity ? { velocity: options.velocity } : {}),
 			sendQueues: [sendQueue],
 			retention: options.retention ?? {},
 			...(options.inbound ? { inbound: options.inbound } : {}),

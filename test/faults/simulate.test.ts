@@ -47,7 +47,7 @@ describe("a simulation over many messages", () => {
 		await store.prepare();
 		policies = openStored(store);
 		await policies.refresh();
-		const tenant = { name: "Many", establishment: "DE", sendQueues: ["queue"], createdAt: 0 };
+		const tenant = { name: "Many", establishment: "DE", destinations: ["*"], sendQueues: ["queue"], createdAt: 0 };
 		await store.tenants.put({ _id: tenantId, retention: needs, ...tenant });
 	});
 	after(async () => {

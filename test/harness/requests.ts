@@ -30,7 +30,15 @@ export async function openDoor(engine: Engine, establishment = "DE") {
 		settings: {},
 		paused: false,
 	});
-	const tenant = { _id: tenantId, name: "Test", establishment, sendQueues: ["queue"], retention: {}, createdAt: 0 };
+	const tenant = {
+		_id: tenantId,
+		name: "Test",
+		establishment,
+		destinations: ["*"],
+		sendQueues: ["queue"],
+		retention: {},
+		createdAt: 0,
+	};
 	await engine.store.tenants.put(tenant);
 
 	async function addKey(roles: string[]): Promise<string> {

@@ -115,7 +115,7 @@ describe("the ledger", () => {
 		await stored.subjectRecords.end(consentId, { at: 5, recordedAt: 5, recordedBy: "key", source: "api" });
 		await stored.cohorts.advance(cohortId, "closing", "destroyed", { destroyedAt: 7 });
 		await stored.apiKeys.revoke(keyId, 9);
-		const about = { name: "T", establishment: "DE", sendQueues: [], retention: {}, createdAt: 1 };
+		const about = { name: "T", establishment: "DE", destinations: ["*"], sendQueues: [], retention: {}, createdAt: 1 };
 		await store.tenants.put({ _id: tenantId, ...about });
 		const suspended = { state: "suspended", since: 3, open: "wait" } as const;
 		await stored.tenants.setStanding(tenantId, undefined, suspended);

@@ -251,6 +251,7 @@ describe("store", () => {
 			[{ tenantId: "t" }, { createdAt: -1, _id: -1 }, "apiKeys"],
 			[{ "secrets.mac": { $in: ["m", "n"] } }, undefined, "apiKeys"],
 			[{ eraseBy: { $lte: 1 } }, undefined, "spentProofs"],
+			[{ tenantId: "t" }, undefined, "spending"],
 			[{ nextCheckAt: { $lte: 1 } }, { nextCheckAt: 1 }, "policyProposals"],
 			[{ state: "published" }, { createdAt: -1 }, "policyProposals"],
 			[{}, { createdAt: -1 }, "policyProposals"],

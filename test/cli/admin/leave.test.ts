@@ -32,7 +32,7 @@ describe("a tenant's leave from the command line", () => {
 	async function addTenant(): Promise<string> {
 		const tenantId = engine.ids.random("tenant");
 		const createdAt = engine.clock();
-		const about = { name: "Test", establishment: "DE", sendQueues: [], retention: {}, createdAt };
+		const about = { name: "Test", establishment: "DE", destinations: ["*"], sendQueues: [], retention: {}, createdAt };
 		await engine.store.tenants.put({ _id: tenantId, ...about });
 		await engine.store.apiKeys.insert({
 			_id: engine.ids.random("apiKey"),

@@ -19,7 +19,14 @@ describe("the scope of an incident", () => {
 	before(async () => {
 		engine = await createEngine({ worker: false, sender: false });
 		tenantId = engine.ids.random("tenant");
-		const about = { name: "Test", establishment: "DE", sendQueues: [], retention: {}, createdAt: engine.clock() };
+		const about = {
+			name: "Test",
+			establishment: "DE",
+			destinations: ["*"],
+			sendQueues: [],
+			retention: {},
+			createdAt: engine.clock(),
+		};
 		await engine.store.tenants.put({ _id: tenantId, ...about });
 		times.before = engine.clock() - 1;
 		for (const mac of ["one", "one", "two"]) {

@@ -1,0 +1,104 @@
+// How many messages went to numbers of one country and first four digits of late, counted in Redis.
+
+import type { Redis } from "ioredis";
+
+export type Velocity = ReturnType<typeof createVelocity>;
+
+/** `seen` counts the message that is asked for. */
+export type Pace = { within: boolean; seen: number };
+
+type Range = { tenantId: string; prefix: string; windowSeconds: number; messagesMax: number };
+
+// Two windows, the last one weighted by how much of it lies within the time that is looked at: windows that merely end
+// would let twice the limit through at their edge.
+const script = `
+local time = redis.call("TIME")
+local now = time[1] + time[2] / 1000000
+local window, most, takes = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3]
+local slot = math.floor(now / window)
+local share = 1 - (now / window - slot)
+local before = tonumber(redis.call("HGET", KEYS[1], slot - 1) or 0)
+local current = tonumber(redis.call("HGET", KEYS[1], slot) or 0)
+local seen = math.floor(before * share) + current + 1
+local within = seen <= most and 1 or 0
+if takes == "always" or (takes == "within" and within == 1) then
+	redis.call("HINCRBY", KEYS[1], slot, 1)
+	redis.call("HDEL", KEYS[1], slot - 2, slot - 3)
+	redis.call("EXPIRE", KEYS[1], window * 2)
+end
+return {within, seen}`;
+
+type Command = (keyCount: number, key: string, ...args: (string | number)[]) => Promise<[number, number]>;
+
+const rangesMax = 10_000;
+const patienceMs = 250;
+
+/**
+ * Counters below a prefix, by tenant and number range. What this process has counted itself is the least that it
+ * believes: a Redis that is away, or was emptied, forgets only what the others counted.
+ * @param monotonic milliseconds that no one can set
+ */
+export function createVelocity(options: { connection: Redis; prefix: string; monotonic: () => number }) {
+	const { connection, monotonic } = options;
+	connection.defineCommand("countRange", { lua: script });
+	const command = (connection as unknown as { countRange: Command }).countRange.bind(connection);
+	const own = createOwnCounts(monotonic);
+
+	return {
+		/**
+		 * Whether one more message is within the limit. `always` counts it in any case, `within` if it is, `never` not at all.
+		 */
+		async count(range: Range, takes: "always" | "within" | "never"): Promise<Pace> {
+			const { tenantId, prefix, windowSeconds, messagesMax } = range;
+			const key = `${options.prefix}:velocity:${tenantId}:${prefix}:${windowSeconds}`;
+			const seenHere = own.count(key, windowSeconds) + 1;
+			// Decided before anything is waited for: of many at once each sees those before it.
+			const isWithinHere = seenHere <= messagesMax;
+			const countsHere = takes === "always" || (takes === "within" && isWithinHere);
+			if (countsHere) own.add(key, windowSeconds);
+			const told = isWithinHere || takes === "always" ? takes : "never";
+			const asked = command(1, key, windowSeconds, messagesMax, told).catch(() => undefined);
+			const answer = await Promise.race([asked, patience()]);
+			const [within, seen] = answer ?? [1, 0];
+			const isWithin = isWithinHere && within === 1;
+			if (countsHere && takes === "within" && !isWithin) own.takeBack(key);
+			return { within: isWithin, seen: Math.max(seenHere, seen) };
+		},
+	};
+}
+
+// A Redis that hangs must not keep messages from being accepted: then what is counted here has to do.
+function patience(): Promise<undefined> {
+	return new Promise((resolve) => setTimeout(() => resolve(undefined), patienceMs).unref());
+}
+
+/** The same two windows in this process's memory. */
+function createOwnCounts(monotonic: () => number) {
+	const counts = new Map<string, { slot: number; current: number; before: number }>();
+	const at = (windowSeconds: number) => monotonic() / 1000 / windowSeconds;
+
+	function current(key: string, windowSeconds: number) {
+		const slot = Math.floor(at(windowSeconds));
+		const known = counts.get(key);
+		if (known?.slot === slot) return known;
+		return { slot, current: 0, before: known?.slot === slot - 1 ? known.current : 0 };
+	}
+
+	return {
+		count(key: string, windowSeconds: number): number {
+			const known = current(key, windowSeconds);
+			return Math.floor(known.before * (1 - (at(windowSeconds) - known.slot))) + known.current;
+		},
+		add(key: string, windowSeconds: number): void {
+			const known = current(key, windowSeconds);
+			counts.delete(key);
+			counts.set(key, { ...known, current: known.current + 1 });
+			const [oldest] = counts.keys();
+			if (oldest !== undefined && counts.size > rangesMax) counts.delete(oldest);
+		},
+		takeBack(key: string): void {
+			const known = counts.get(key);
+			if (known) counts.set(key, { ...known, current: Math.max(0, known.current - 1) });
+		},
+	};
+}

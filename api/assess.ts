@@ -1,0 +1,115 @@
+// All that is asked of a message before it is stored: the policies, a send queue that may have it, the tenant's own limits.
+
+import type { SendQueueDocument, TenantDocument } from "../adapters/mongo/models.ts";
+import { LetheError } from "../domain/errors.ts";
+import { priceOf } from "../domain/routes.ts";
+import { segmentText } from "../domain/segments.ts";
+import { type AbuseDeps, createAbuse, type Passed } from "./abuse.ts";
+import { type ComposeDeps, type ComposedInput, createCompose } from "./compose.ts";
+import type { ApiDeps } from "./deps.ts";
+import { createJudge, type JudgeDeps, type Judgement, type Reply, type Retention } from "./judge.ts";
+import type { Principal } from "./plugins/auth.ts";
+import type { MessageInput } from "./schemas.ts";
+import { createTenants, type TenantsDeps } from "./tenants.ts";
+
+export type AssessDeps = Pick<ApiDeps, "clock" | "hmac" | "log" | "policies"> & {
+	sendQueues: AbuseDeps["sendQueues"];
+	store: TenantsDeps["store"] & ComposeDeps["store"] & AbuseDeps["store"] & JudgeDeps["store"];
+};
+
+/** Who sends: a principal, or the engine itself where it answers a recipient. */
+export type Sender = Pick<Principal, "id" | "tenantId" | "categories">;
+
+/** A message that may be stored: it counts towards every limit already, until `forgo` or `giveBack`. */
+export type Assessed = {
+	input: ComposedInput;
+	judgement: Judgement;
+	retention: Retention;
+	queue: SendQueueDocument;
+	segments: number;
+	passed: Passed;
+};
+
+export function createAssess(deps: AssessDeps) {
+	const judge = createJudge(deps);
+	const { route } = createTenants(deps);
+	const compose = createCompose(deps);
+	const abuse = createAbuse(deps);
+
+	/** What is not given back in time counts until its month is over: never too little. */
+	function giveBack(tenantId: string, { judgement, passed }: Pick<Assessed, "judgement" | "passed">): void {
+		abuse
+			.giveBack(tenantId, judgement.country, passed.charge)
+			.catch(() => deps.log.warn({ code: "charge_kept", tenantId }, "not given back"));
+	}
+
+	return {
+		/** @throws LetheError for whatever refuses it; then it counts nowhere */
+		async assess(
+			asked: MessageInput,
+			{ principal, reply }: { principal: Sender; reply?: Reply },
+			tenant: TenantDocument,
+			now: number,
+		): Promise<Assessed> {
+			const input = requireCategory(principal, await compose(tenant._id, asked));
+			const judgement = await judge.judge(input, tenant, now, { reserve: true, reply });
+			try {
+				judge.requireAllowed(judgement, input);
+				const { country, range } = judgement;
+				const queue = await route(tenant, { ...input, country });
+				const retention = judge.plan(judgement, tenant, now);
+				const { segments } = segmentText(input.body.reveal());
+				// Last: what it counts and charges is for a message that nothing else refuses.
+				const passed = await abuse.pass(tenant, { country, range, segments, price: priceOf(queue, country) });
+				return { input, judgement, retention, queue, segments, passed };
+			} catch (error) {
+				judgement.reservation?.forgo();
+				throw error;
+			}
+		},
+
+		/** What each would say; nothing is counted. */
+		async tryOut(asked: MessageInput, principal: Sender, tenant: TenantDocument) {
+			const input = requireCategory(principal, await compose(tenant._id, asked));
+			const { decision, country, range } = await judge.judge(input, tenant, deps.clock());
+			const { segments } = segmentText(input.body.reveal());
+			const queue = await route(tenant, { ...input, country }).catch(noRoute);
+			const price = queue && priceOf(queue, country);
+			const verdicts = await abuse.tryOut(tenant, { country, range, segments, price });
+			return { decision, abuse: verdicts, ...(queue ? { sendQueue: queue._id } : {}), ...costOf(input) };
+		},
+
+		/** Nothing of these is going to be stored, for the reason that is thrown: no limit counts them any more. */
+		forgo(tenantId: string, assessing: Promise<Assessed>[]): (reason: unknown) => Promise<never> {
+			return async (reason) => {
+				for (const one of assessing) {
+					one
+						.then((assessed) => {
+							assessed.judgement.reservation?.forgo();
+							giveBack(tenantId, assessed);
+						})
+						.catch(() => undefined);
+				}
+				throw reason;
+			};
+		},
+
+		giveBack,
+	};
+}
+
+/** The SMS of a text, and of the text as it came where look-alikes were to be substituted. */
+function costOf({ body, substituted }: ComposedInput) {
+	return { ...segmentText(body.reveal()), ...(substituted && { substituted }) };
+}
+
+/** The same input. @throws LetheError category_refused when its category is not among those that the principal may send */
+function requireCategory({ categories }: Sender, input: ComposedInput): ComposedInput {
+	if (categories && !categories.includes(input.category)) throw new LetheError("category_refused");
+	return input;
+}
+
+function noRoute(error: unknown): undefined {
+	if (error instanceof LetheError && error.code === "no_route") return undefined;
+	throw error;
+}

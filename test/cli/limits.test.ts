@@ -1,0 +1,64 @@
+// `lethe limits` as a shell sees it: what is set is shown, what can't be set is one line that names the mend.
+
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { after, before, describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
+import { createTestApi, type TestApi } from "../api/harness.ts";
+
+const lethe = fileURLToPath(new URL("../../cli/lethe.ts", import.meta.url));
+
+describe("lethe limits, against an API", () => {
+	let api: TestApi;
+	let target: string[];
+	before(async () => {
+		api = await createTestApi();
+		const { key } = await api.addTenant({ roles: ["operator"], destinations: ["DE"] });
+		target = ["--url", await api.app.listen({ host: "127.0.0.1", port: 0 }), "--key", key];
+	});
+	after(() => api.close());
+
+	const run = (...args: string[]): Promise<{ code: number; out: string; error: string }> =>
+		new Promise((resolve) => {
+			execFile(process.execPath, [lethe, ...args, ...target], { encoding: "utf8" }, (failure, out, error) =>
+				resolve({ code: failure ? Number(failure.code) : 0, out, error }),
+			);
+		});
+
+	it("changes what it is told and leaves the rest", async () => {
+		const set = await run(
+			...["limits", "set", "--allow", "US", "FR", "--disallow", "DE", "--rate", "50", "--country-rate", "US=5"],
+			...["--budget", "*/month/cost=250.5", "US/day/segments=100", "--velocity", "20/60", "--velocity-mode", "enforce"],
+			...["--exempt", "US:2025=2027-01-01T00:00:00Z", "FR", "--region", "eu"],
+		);
+		assert.deepEqual([set.code, set.error], [0, ""]);
+		const undo = ["--budget", "*/month/cost=none", "--rate", "none", "--unexempt", "FR", "--region", "any"];
+		const removed = await run("limits", "set", ...undo);
+		assert.deepEqual([removed.code, removed.error], [0, ""]);
+		const shown = await run("limits", "show", "--json");
+		const { spent: _, ...limits } = JSON.parse(shown.out);
+		assert.deepEqual(limits, {
+			destinations: ["US", "FR"],
+			countryRates: { US: 5 },
+			budgets: { US: { day: { segments: 100 } } },
+			velocity: {
+				...{ messagesMax: 20, windowSeconds: 60, mode: "enforce" },
+				exempt: { "US:2025": "2027-01-01T00:00:00.000Z" },
+			},
+		});
+		assert.match((await run("limits", "show")).out, /^destinations {2}US FR\nregions {7}any\n/);
+	});
+
+	it("takes nothing that is no limit", async () => {
+		const wrong = [
+			["--allow", "XX1"],
+			["--budget", "DE/week/segments=1"],
+			["--velocity", "fast"],
+			["--exempt", "DE:15125"],
+		];
+		for (const args of [...wrong, ["--country-rate", "DE=0"], []]) {
+			const { code, error } = await run("limits", "set", ...args);
+			assert.deepEqual([code, error.trim().split("\n").length], [2, 1], `${args}: ${error}`);
+		}
+	});
+});
