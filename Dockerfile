@@ -17,9 +17,9 @@ ENV LETHE_ENVIRONMENT=production \
 COPY --from=packages /app/node_modules node_modules
 COPY . .
 COPY --from=bundle /app/workflows.bundle.js ./
-# Where the worker keeps the last checkpoint of the evidence log, and what no restore may undo is written down: all else is
-# owned by root and read only to this user.
-RUN install -d -o node -g node -m 0700 /var/lib/lethe /var/lib/lethe-ledger
+# Where the worker keeps the last checkpoint of the evidence log, what no restore may undo is written down, and each process
+# keeps its encrypted log: all else is owned by root and read only to this user.
+RUN install -d -o node -g node -m 0700 /var/lib/lethe /var/lib/lethe-ledger /var/log/lethe
 USER node
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=6 \

@@ -8,6 +8,12 @@ const port = z.coerce.number().int().min(0).max(65535);
 const milliseconds = z.coerce.number().int().min(0);
 // "unbounded" says honestly that nobody limits this copy; certificates are then incomplete.
 const lifetime = z.union([z.literal("unbounded").transform(() => null), milliseconds]);
+// Certificates name it.
+const logLifetime = z.coerce
+	.number()
+	.int()
+	.min(60_000)
+	.max(35 * 24 * 3600_000);
 const perSecond = z.coerce.number().int().min(1).max(100_000);
 
 type Setting = { schema: z.ZodType; doc: string; secret?: true };
@@ -148,9 +154,33 @@ export const settings = {
 		schema: milliseconds.default(3600_000),
 		doc: "How long after it is due a cohort may stand, in ms, before doctor and metrics say so.",
 	},
+	LETHE_LOG_DIR: {
+		schema: z.string().min(1).optional(),
+		doc: "Folder in which each process keeps its log, encrypted; without it lines go to standard output in clear, which production refuses.",
+	},
+	LETHE_LOG_RECIPIENT: {
+		schema: z
+			.string()
+			.regex(/^age1[a-z0-9]{58}$/)
+			.optional(),
+		doc: "age recipient that log lines are encrypted for, in place of the one in Vault.",
+	},
+	LETHE_LOG_FILE_BYTES_MAX: {
+		schema: z.coerce
+			.number()
+			.int()
+			.min(64 * 1024)
+			.max(1024 ** 3)
+			.default(16 * 1024 ** 2),
+		doc: "Bytes at which a log file is followed by the next; a day after its beginning it is in any case.",
+	},
 	LETHE_LOG_LIFETIME_MS: {
-		schema: lifetime.default(35 * 24 * 3600_000),
-		doc: "Longest life of a log file, in ms, or `unbounded`.",
+		schema: logLifetime.default(14 * 24 * 3600_000),
+		doc: "Longest life of a line in a process's log, in ms, at most 35 days; whoever writes there drops what is older.",
+	},
+	LETHE_SERVER_LOG_LIFETIME_MS: {
+		schema: logLifetime.default(35 * 24 * 3600_000),
+		doc: "Longest life of a line in the logs of Temporal, MongoDB, Redis, Vault (its audit log too) and any proxy, in ms, at most 35 days; you keep it.",
 	},
 	LETHE_CARRIER_LIFETIME_MS: {
 		schema: lifetime.default(35 * 24 * 3600_000),
@@ -160,10 +190,10 @@ export const settings = {
 		schema: z.string().min(1).optional(),
 		doc: "Folder, on another disk than the stores, that keeps a second copy of the ledger that Vault has: what no restore may undo.",
 	},
-	...vaultRoleSettings(["api", "sender", "eraser", "exporter", "rewrapper", "signer", "admin"]),
+	...vaultRoleSettings(["api", "sender", "eraser", "exporter", "rewrapper", "signer", "admin", "logreader"]),
 } satisfies Record<string, Setting>;
 
-const vaultRoles = ["api", "sender", "eraser", "exporter", "rewrapper", "signer", "admin"] as const;
+const vaultRoles = ["api", "sender", "eraser", "exporter", "rewrapper", "signer", "admin", "logreader"] as const;
 export type VaultRole = (typeof vaultRoles)[number];
 
 /** AppRole credentials of one process role; the secret-id is single-use and response-wrapped. */
@@ -191,6 +221,12 @@ export function loadConfig(environment: Record<string, string | undefined> = pro
 	return {
 		environment: read("LETHE_ENVIRONMENT"),
 		logLevel: read("LETHE_LOG_LEVEL"),
+		logs: {
+			dir: read("LETHE_LOG_DIR"),
+			recipient: read("LETHE_LOG_RECIPIENT"),
+			fileBytesMax: read("LETHE_LOG_FILE_BYTES_MAX"),
+			lifetimeMs: read("LETHE_LOG_LIFETIME_MS"),
+		},
 		temporal: {
 			address: read("TEMPORAL_ADDRESS"),
 			namespace: read("TEMPORAL_NAMESPACE"),
@@ -234,7 +270,7 @@ export function loadConfig(environment: Record<string, string | undefined> = pro
 			databaseBackupMs: read("LETHE_DATABASE_BACKUP_LIFETIME_MS"),
 			vaultRaftLogMs: read("LETHE_VAULT_LOG_LIFETIME_MS"),
 			vaultSnapshotMs: read("LETHE_VAULT_SNAPSHOT_LIFETIME_MS"),
-			logsMs: read("LETHE_LOG_LIFETIME_MS"),
+			logsMs: Math.max(read("LETHE_LOG_LIFETIME_MS"), read("LETHE_SERVER_LOG_LIFETIME_MS")),
 			carrierMs: read("LETHE_CARRIER_LIFETIME_MS"),
 		},
 	};

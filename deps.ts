@@ -2,7 +2,7 @@
 
 import { createHash, randomBytes } from "node:crypto";
 import { join } from "node:path";
-import { pino } from "pino";
+import type { Logger } from "pino";
 import { createApiKeys } from "./adapters/apiKeys.ts";
 import { createBatcher } from "./adapters/batcher.ts";
 import type { CarrierFactory } from "./adapters/carriers/carrier.ts";
@@ -21,6 +21,10 @@ import { createLedger } from "./adapters/ledger/ledger.ts";
 import { createQuarantine } from "./adapters/ledger/quarantine.ts";
 import { createVaultLedger } from "./adapters/ledger/vaultLedger.ts";
 import { withLedger } from "./adapters/ledger/withLedger.ts";
+import { createLog } from "./adapters/logs/log.ts";
+import { createLogKeys, type LogKeys } from "./adapters/logs/logKeys.ts";
+import { createLogReader } from "./adapters/logs/logReader.ts";
+import { createLogWriter, type LogWriter } from "./adapters/logs/logWriter.ts";
 import { connectMongo } from "./adapters/mongo/connection.ts";
 import { createStore, type Store } from "./adapters/mongo/store.ts";
 import { createOutboundHttp } from "./adapters/outboundHttp.ts";
@@ -65,7 +69,7 @@ const rolesOf = {
 } as const satisfies Record<string, readonly VaultRole[]>;
 
 /** What of a process's work asks Vault, besides what only the eraser does. */
-type KeyWork = "opening" | "making" | "rotating" | "signing" | "hashing" | "carrierSecrets" | "ledger";
+type KeyWork = "opening" | "making" | "rotating" | "signing" | "hashing" | "carrierSecrets" | "ledger" | "logging";
 
 const byAdmin = {
 	opening: "sender",
@@ -75,21 +79,22 @@ const byAdmin = {
 	hashing: "admin",
 	carrierSecrets: "admin",
 	ledger: "admin",
+	logging: "admin",
 } as const;
 
 /** By which role a process does it: opens cohorts' wrapped keys, makes new ones. One that it does not have is not wired. */
 const keyRolesOf = {
 	api: {
 		...{ opening: "api", making: "api", rotating: "api", signing: "api", hashing: "api" },
-		...{ carrierSecrets: "api", ledger: "api" },
+		...{ carrierSecrets: "api", ledger: "api", logging: "api" },
 	},
 	sender: {
 		...{ opening: "sender", making: "sender", rotating: "sender", signing: "admin", hashing: "api" },
-		...{ carrierSecrets: "sender", ledger: "sender" },
+		...{ carrierSecrets: "sender", ledger: "sender", logging: "sender" },
 	},
 	worker: {
 		...{ opening: "sender", making: "rewrapper", rotating: "rewrapper", signing: "signer", hashing: "api" },
-		...{ carrierSecrets: "sender", ledger: "eraser" },
+		...{ carrierSecrets: "sender", ledger: "eraser", logging: "sender" },
 	},
 	admin: byAdmin,
 	exporter: { ...byAdmin, opening: "exporter", making: "exporter" },
@@ -109,18 +114,29 @@ export async function createDeps(config: Config, name: ProcessName) {
 	const clock = () => Date.now();
 	const monotonic = () => performance.now();
 	const ids = createIds();
-	const log = pino({ level: config.logLevel, base: { process: name } });
+	// Until Vault is open nobody knows the key: lines wait.
+	let logKeys: LogKeys | undefined;
+	const logWriter = openLogWriter(config, name, async () => config.logs.recipient ?? (await logKeys?.recipient()));
+	const destination = logWriter ?? (isLongRunning(name) ? process.stdout : process.stderr);
+	const log = createLog({ level: config.logLevel, process: name, destination });
 	const connection = await connectMongo({
 		url: required(config.mongodb.url, "MONGODB_URL"),
 		database: config.mongodb.database,
 	});
 	const stored = createStore(connection, { clock, randomToken: () => randomBytes(9).toString("base64url") });
-	const vault = await openVaultRoles(config, name, clock, log).catch(async (error) => {
+	const vault = await openVaultRoles(config, rolesOf[name], clock, log).catch(async (error) => {
 		await stored.close();
 		throw error;
 	});
-	const shared = { clock, randomBytes: (size: number) => randomBytes(size) };
 	const vaultFor = (role: VaultRole) => vault.get(role) ?? unavailable(role);
+	logKeys = createLogKeys({ vault: vaultFor(keyRolesOf[name].logging) });
+	await startLogging(logWriter).catch(async (error) => {
+		await stored.close();
+		for (const client of vault.values()) await client.close();
+		throw error;
+	});
+	if (isLongRunning(name)) log.info("begun");
+	const shared = { clock, randomBytes: (size: number) => randomBytes(size) };
 	const by = keyRolesOf[name];
 	const ledger = openLedger(config, { clock, ids, store: stored, vault: vaultFor(by.ledger) });
 	const store = withLedger(stored, ledger, { clock, log });
@@ -188,6 +204,7 @@ export async function createDeps(config: Config, name: ProcessName) {
 		subjectKeys,
 		cohorts,
 		keyVersions,
+		logKeys,
 		keyRotation: createKeyRotation({ keyVersions, wrappingKeys: store.wrappingKeys, clock }),
 		cohortKeyPeriodMs: config.keys.cohortPeriodMs,
 		limits: { purgeLagMsMax: config.purgeLagMsMax, keyPeriods: config.keys },
@@ -264,8 +281,68 @@ export async function createDeps(config: Config, name: ProcessName) {
 			for (const client of vault.values()) await client.close();
 			requestCounts.close();
 			await Promise.allSettled([sendQueues.close(), temporal.connection.close(), store.close()]);
+			await logWriter?.close();
 		},
 	};
+}
+
+/** What `lethe logs` needs: the private keys, and the evidence log to enter the reading in. @throws ConfigError | LetheError */
+export async function createLogReading(config: Config) {
+	const clock = () => Date.now();
+	const ids = createIds();
+	const log = createLog({ level: "error", process: "logreader", destination: process.stderr });
+	const dir = required(config.logs.dir, "LETHE_LOG_DIR");
+	const connection = await connectMongo({
+		url: required(config.mongodb.url, "MONGODB_URL"),
+		database: config.mongodb.database,
+	});
+	const store = createStore(connection, { clock, randomToken: () => randomBytes(9).toString("base64url") });
+	const vault = await openVaultRoles(config, ["logreader"], clock, log).catch(async (error) => {
+		await store.close();
+		throw error;
+	});
+	return {
+		dir,
+		evidence: createEvidence({ clock, ids, store: store.evidence, gather: createBatcher }),
+		identities: createLogKeys({ vault: vault.get("logreader") as VaultClient }).identities,
+		openReader: (identities: readonly string[]) => createLogReader({ dir, identities }),
+		async close(): Promise<void> {
+			for (const client of vault.values()) await client.close();
+			await store.close();
+		},
+	};
+}
+
+/** Their logs are kept. A command's lines are for who called it, beside what it prints. */
+function isLongRunning(name: ProcessName): boolean {
+	return name === "api" || name === "sender" || name === "worker";
+}
+
+function openLogWriter(config: Config, name: ProcessName, recipient: () => Promise<string | undefined>) {
+	if (!isLongRunning(name)) return undefined;
+	const { dir, fileBytesMax, lifetimeMs } = config.logs;
+	if (dir === undefined && config.environment !== "production") return undefined;
+	return createLogWriter({
+		dir: required(dir, "LETHE_LOG_DIR"),
+		process: name,
+		recipient: async () => (await recipient()) ?? Promise.reject(new Error("Vault is not open")),
+		clock: () => Date.now(),
+		randomBytes: (size) => randomBytes(size),
+		...{ fileBytesMax, lifetimeMs },
+		tell: (code) => void process.stderr.write(`log: ${code}\n`),
+	});
+}
+
+// Without its log a process does not begin; once it runs, messages count for more than lines about them.
+async function startLogging(writer: LogWriter | undefined): Promise<void> {
+	await writer?.start().catch((error: { code?: string }) => {
+		const { code = "failed" } = error;
+		throw new ConfigError(
+			code === "log_key_unavailable"
+				? "There is no key for logs: provision Vault again, or set LETHE_LOG_RECIPIENT."
+				: `LETHE_LOG_DIR: no file can be begun there (${code}). Make it a folder that this process may write to, with room.`,
+		);
+	});
 }
 
 /** Where acts are written down that no restore may undo. */
@@ -307,7 +384,7 @@ function openEvidence(
 }
 
 /** The policies, kept up with what is published; what stops that is logged once, and stops every decision meanwhile. */
-async function followPolicies(store: Store, monotonic: () => number, log: { error: pino.LogFn }) {
+async function followPolicies(store: Store, monotonic: () => number, log: Pick<Logger, "error">) {
 	const { newest, all } = store.policyVersions;
 	const { countPublished } = store.proposals;
 	const policies = openPolicies({ published: { source: { newest, all, countPublished }, monotonic } });
@@ -347,10 +424,15 @@ function createIds() {
 	};
 }
 
-async function openVaultRoles(config: Config, name: ProcessName, clock: () => number, log: { error: pino.LogFn }) {
+async function openVaultRoles(
+	config: Config,
+	roles: readonly VaultRole[],
+	clock: () => number,
+	log: Pick<Logger, "error">,
+) {
 	const address = required(config.vault.address, "VAULT_ADDR");
 	const clients = new Map<VaultRole, VaultClient>();
-	for (const role of rolesOf[name]) {
+	for (const role of roles) {
 		const credentials = required(config.vault.credentials[role], `LETHE_VAULT_${role.toUpperCase()}_ROLE_ID`);
 		const onLost = () => {
 			// Only a start with a fresh wrapped secret-id helps; whoever runs this process restarts it.

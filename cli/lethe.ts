@@ -52,6 +52,10 @@ const commands: Record<string, { about: string; load: Load }> = {
 		about: "rehearse a restore or a theft on a deployment of its own",
 		load: async () => (await import("./drill.ts")).drillCommand(),
 	},
+	logs: {
+		about: "read the processes' encrypted logs (needs the logreader role)",
+		load: async () => (await import("./logs.ts")).logsCommand(),
+	},
 	doctor: {
 		about: "check configuration, servers, clocks, keys and policies",
 		load: async () => (await import("./doctor.ts")).doctorCommand(),

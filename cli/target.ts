@@ -3,14 +3,15 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { type Config, loadConfig, type VaultRole } from "../config.ts";
-import { ledgerDirOf, readStackFile, stackFilePath, witnessFilePath } from "../stack/stackFile.ts";
+import { ledgerDirOf, logDirOf, readStackFile, stackFilePath, witnessFilePath } from "../stack/stackFile.ts";
 
 export type ApiTarget = { url: string; apiKey: string };
 
 const stackDir = fileURLToPath(new URL("../.lethe", import.meta.url));
 const none = "no deployment is named and none runs from this folder. Run `npm start`, or";
 const notRunning = `${none} give --url and --key.`;
-const notStarted = `${none} set its URLs and LETHE_VAULT_ADMIN_ROLE_ID with its secret-id.`;
+const notStarted = (role: VaultRole) =>
+	`${none} set its URLs and LETHE_VAULT_${role.toUpperCase()}_ROLE_ID with its secret-id.`;
 
 /** @throws Error with the mend when neither options nor a running stack name an API */
 export function apiTarget(options: { url?: string | undefined; key?: string | undefined }): ApiTarget {
@@ -25,18 +26,25 @@ const rolesOf = { admin: ["admin"], exporter: ["admin", "exporter"], restorer: [
 
 /** Dependencies with the admin role, and others: from the environment, or from the stack that runs here. */
 export async function adminDeps(name: keyof typeof rolesOf = "admin") {
-	const config = await adminConfig(rolesOf[name]);
+	const config = await configOf(rolesOf[name]);
 	// Loaded only here: whoever speaks to the API needs none of it.
 	const { createDeps } = await import("../deps.ts");
 	return createDeps(config, name);
 }
 
-/** The configuration of an administrator: the environment's if it has the admin role's credentials, else the stack's. */
-async function adminConfig(roles: readonly VaultRole[]): Promise<Config> {
+/** What reads logs, with the logreader role: from the environment, or from the stack that runs here. */
+export async function logReading() {
+	const config = await configOf(["logreader"]);
+	const { createLogReading } = await import("../deps.ts");
+	return createLogReading(config);
+}
+
+/** The configuration with these roles: the environment's if it has the first one's credentials, else the stack's. */
+async function configOf(roles: readonly [VaultRole, ...VaultRole[]]): Promise<Config> {
 	const fromEnvironment = loadConfig();
-	if (fromEnvironment.vault.credentials.admin) return fromEnvironment;
+	if (fromEnvironment.vault.credentials[roles[0]]) return fromEnvironment;
 	const stack = readStackFile(stackFilePath(stackDir));
-	if (!stack || stack.pid === null) throw new Error(notStarted);
+	if (!stack || stack.pid === null) throw new Error(notStarted(roles[0]));
 	const { vault, mongodb, redis, temporal } = stack.servers;
 	const { issueCredentials } = await import("../adapters/vault/issue.ts");
 	const issuerToken = readFileSync(vault.issuerTokenFile, "utf8").trim();
@@ -45,6 +53,7 @@ async function adminConfig(roles: readonly VaultRole[]): Promise<Config> {
 	return {
 		...fromEnvironment,
 		logLevel: "silent",
+		logs: { ...fromEnvironment.logs, dir: fromEnvironment.logs.dir ?? logDirOf(stack.dir) },
 		ledgerDir: fromEnvironment.ledgerDir ?? ledgerDirOf(stack.dir),
 		temporal: { ...fromEnvironment.temporal, address: temporal.address, namespace: temporal.namespace },
 		vault: { address: vault.url, credentials },

@@ -78,6 +78,7 @@ const otherActs = [
 	"policy_withdrawn",
 	"record_read",
 	"searched",
+	"logs_read",
 	"evidence_read",
 	"evidence_exported",
 	"denied",
@@ -86,8 +87,8 @@ const otherActs = [
 export const actTypes = [...messageActs, ...otherActs] as const;
 export type ActType = (typeof actTypes)[number];
 
-/** Who acts where it is no API key: Lethe's own processes, the holder of the admin role, a recipient, a carrier. */
-export const actors = ["engine", "admin", "recipient", "carrier"] as const;
+/** Who acts where it is no API key: Lethe's own processes, the holders of the admin and the logreader role, a recipient, a carrier. */
+export const actors = ["engine", "admin", "logreader", "recipient", "carrier"] as const;
 
 /** One act. Opaque ids and words only: the log outlives what it tells of. */
 export type Act = {

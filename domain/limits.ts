@@ -99,6 +99,15 @@ export const limits = {
 	// Beyond these, a receipt that changes nothing leaves no entry on its message.
 	evidencePerMessageMax: 256,
 
+	// logs
+	logFlushMs: 1_000,
+	logFlushSoonMs: 50,
+	logBlockBytesMax: 32 * 1024,
+	// What can't be written waits; of more than this the newest lines are lost, and counted.
+	logBufferBytesMax: 1024 * 1024,
+	logFileAgeMsMax: 24 * 3600_000,
+	logDropEveryMs: 3600_000,
+
 	// restores
 	quarantinePollMs: 2_000,
 	// What blocks or keeps is in force by this time, whether the ledger outside has answered or not.

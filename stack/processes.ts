@@ -11,7 +11,7 @@ import { bundleWorkflows } from "../workers/bundle.ts";
 import { demoCallbackUrl, setUpDemo } from "./demo.ts";
 import { makePrivateFolder, writePrivateFile } from "./files.ts";
 import type { Stack } from "./stack.ts";
-import { ledgerDirOf, type ProcessName, witnessFilePath } from "./stackFile.ts";
+import { ledgerDirOf, logDirOf, type ProcessName, witnessFilePath } from "./stackFile.ts";
 import { createSupervised, type Supervised } from "./supervised.ts";
 
 /**
@@ -69,6 +69,7 @@ export async function startProcesses(
 		// Whoever tries this out has the receiver of webhooks beside it.
 		LETHE_OUTBOUND_ALLOWED: "127.0.0.0/8,::1/128",
 		LETHE_LEDGER_DIR: ledgerDirOf(stack.dir),
+		LETHE_LOG_DIR: logDirOf(stack.dir),
 		...stack.addresses(),
 		...options.environment,
 	};

@@ -53,6 +53,11 @@ export function ledgerDirOf(dir: string): string {
 	return join(dir, "ledger");
 }
 
+/** Where the processes of a stack keep their logs, encrypted; what they print in clear is beside it. */
+export function logDirOf(dir: string): string {
+	return join(dir, "logs", "encrypted");
+}
+
 /**
  * What runs, as last written; undefined when nothing was ever started there.
  * @throws when the file is not a stack's

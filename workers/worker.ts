@@ -25,7 +25,7 @@ await runProcess(async () => {
 	// Temporal's own log lines carry workflow ids and codes only; they go where ours go.
 	Runtime.install({
 		logger: new DefaultLogger("WARN", ({ level, message }) => {
-			deps.log.warn({ level, from: "temporal" }, message.slice(0, 200));
+			deps.log.warn({ severity: level, from: "temporal" }, message);
 		}),
 		shutdownSignals: [],
 	});

@@ -35,6 +35,7 @@ export const roles = [
 	"admin",
 	"bench",
 	"canary",
+	"logreader",
 ] as const;
 export type Role = (typeof roles)[number];
 
@@ -54,6 +55,9 @@ const readPublicKeys: Policy = {
 };
 const readWitness: Policy = { "kv/data/evidence/checkpoint": { capabilities: ["read"] } };
 
+// Every process writes its log for this key; the private half is the logreader's alone.
+const readLogRecipient: Policy = { "kv/data/logs/recipient": { capabilities: ["read"] } };
+
 // Each process asks at its start how old the store may be.
 const readEpoch: Policy = { "kv/data/ledger/+/epoch": { capabilities: ["read"] } };
 // What no restore may undo is written down before it is done; nobody but an administrator reads it back.
@@ -62,6 +66,7 @@ const writeLedger: Policy = { "kv/data/ledger/+/+/+/+": { capabilities: ["create
 export const policies: Record<Role | "issuer", Policy> = {
 	api: {
 		...ownToken,
+		...readLogRecipient,
 		...readEpoch,
 		...writeLedger,
 		...readPublicKeys,
@@ -76,6 +81,7 @@ export const policies: Record<Role | "issuer", Policy> = {
 	},
 	sender: {
 		...ownToken,
+		...readLogRecipient,
 		...readEpoch,
 		"transit/decrypt/cohort-*": { capabilities: ["update"] },
 		"kv/data/carriers/+/send": { capabilities: ["read"] },
@@ -140,6 +146,9 @@ export const policies: Record<Role | "issuer", Policy> = {
 			capabilities: ["create", "update", "read"],
 			allowed_parameters: { type: ["aes256-gcm96"], exportable: [true] },
 		},
+		// Makes a new pair, and can read no private half, not even its own.
+		"kv/data/logs/recipient": { capabilities: ["create", "read", "update"] },
+		"kv/data/logs/identities/+": { capabilities: ["create"] },
 		"kv/data/carriers/+/send": { capabilities: ["create", "update"] },
 		"kv/data/carriers/+/callback": { capabilities: ["create", "update"] },
 	},
@@ -155,6 +164,13 @@ export const policies: Record<Role | "issuer", Policy> = {
 		"transit/keys": { capabilities: ["list"] },
 		"kv/metadata/*": { capabilities: ["list", "read"] },
 		"kv/metadata/canary/*": { capabilities: ["create", "update", "read", "delete", "list"] },
+	},
+	// Opens logs, and nothing else.
+	logreader: {
+		...ownToken,
+		"kv/metadata/logs/identities": { capabilities: ["list"] },
+		"kv/metadata/logs/identities/": { capabilities: ["list"] },
+		"kv/data/logs/identities/+": { capabilities: ["read"] },
 	},
 	issuer: {
 		...ownToken,

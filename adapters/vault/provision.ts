@@ -1,12 +1,13 @@
 // Sets Vault up for Lethe: mounts, keys, policies, roles. Idempotent; run with a root token that is revoked afterwards.
 
 import { setTimeout as sleep } from "node:timers/promises";
+import { createLogKeys } from "../logs/logKeys.ts";
 import { openVault, type VaultConnection, vaultFailure } from "./connection.ts";
 import { globalHmacKeys, hmacKeySpec } from "./hmacKeys.ts";
 import { names, policies, roles } from "./policies.ts";
 
 /** Rises with every change to what provisioning makes; a Vault provisioned by an older one must be provisioned again. */
-export const provisionVersion = 7;
+export const provisionVersion = 8;
 
 const secretIdTtl = "15m";
 const tokenPeriod = "1h";
@@ -14,7 +15,7 @@ const tokenPeriod = "1h";
 const issuerPeriod = "8760h";
 
 /**
- * Mounts `transit/` and `kv/` (version 2), enables AppRole, writes policies and roles, creates the global keys.
+ * Mounts `transit/` and `kv/` (version 2), enables AppRole, writes policies and roles, creates the global keys and the logs' pair.
  * @throws LetheError `keys_unavailable` when Vault is away, `internal` when the token may not do this
  */
 export async function provisionVault(options: { address: string; token: string }): Promise<void> {
@@ -45,6 +46,7 @@ export async function provisionVault(options: { address: string; token: string }
 		await vault.write(`${names.transit}/keys/${names.tokenKey}`, { type: "ecdsa-p256" });
 		for (const key of globalHmacKeys) await vault.write(`${names.transit}/keys/${key}`, hmacKeySpec);
 		await keepNewestOnly(vault);
+		await createLogKeys({ vault }).ensure();
 	} finally {
 		vault.close();
 	}

@@ -1,9 +1,20 @@
 // `lethe keys rotate`: a new version of a key; older ones go on verifying, and opening, what they made.
 
 import { Argument, Command } from "commander";
+import type { Deps } from "../../deps.ts";
 import { adminDeps } from "../target.ts";
 
-const named = ["certificate", "evidence", "token", "idempotency", "api-key", "code", "subject", "cohort"] as const;
+const named = [
+	"certificate",
+	"evidence",
+	"token",
+	"idempotency",
+	"api-key",
+	"code",
+	"subject",
+	"cohort",
+	"logs",
+] as const;
 type Named = (typeof named)[number];
 
 export function rotateCommand(): Command {
@@ -13,9 +24,10 @@ export function rotateCommand(): Command {
 		.option("--of <id>", "the tenant of a subject key, the cohort of a cohort's")
 		.option("--json", "print JSON, as it does anyway")
 		.action(async (key: Named, options: { of?: string }) => {
-			const name = nameOf(key, options.of);
 			const deps = await adminDeps();
 			try {
+				if (key === "logs") return await renewLogKey(deps);
+				const name = nameOf(key, options.of);
 				const before = await deps.keyVersions.read(name);
 				if (!before) throw new Error(`there is no key ${name}. See \`lethe keys list\`.`);
 				const about = options.of ? { about: options.of } : {};
@@ -29,7 +41,13 @@ export function rotateCommand(): Command {
 		});
 }
 
-function nameOf(key: Named, of: string | undefined): string {
+// Processes see it with their next file, within a day; nothing that was written before is lost to whoever reads logs.
+async function renewLogKey(deps: Deps): Promise<void> {
+	await deps.evidence.append([{ type: "key_rotated", code: "logs", by: "admin" }]);
+	process.stdout.write(`${JSON.stringify({ key: "logs", recipient: await deps.logKeys.renew() })}\n`);
+}
+
+function nameOf(key: Exclude<Named, "logs">, of: string | undefined): string {
 	if (key !== "subject" && key !== "cohort")
 		return ["certificate", "evidence", "token"].includes(key) ? key : `hmac-${key}`;
 	if (!of) throw new Error(`say whose with --of: a ${key} key is one of many.`);

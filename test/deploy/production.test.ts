@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -56,7 +56,8 @@ describe("production", { skip: missing }, () => {
 		const port = await freePort();
 		environment = bareEnvironment({
 			LETHE_ENVIRONMENT: "production",
-			LETHE_LOG_LEVEL: "warn",
+			LETHE_LOG_LEVEL: "info",
+			LETHE_LOG_DIR: join(folder, "logs"),
 			LETHE_DATABASE: database,
 			LETHE_QUEUE_PREFIX: database,
 			LETHE_TASK_QUEUE: database,
@@ -151,6 +152,7 @@ describe("production", { skip: missing }, () => {
 			"worker:eraser,rewrapper,signer,sender",
 			"sender:sender",
 			...cliSlots.map((slot) => `${slot}:admin`),
+			"logs:logreader",
 		];
 		for (const slot of slots) mkdirSync(join(credentials, slot.split(":")[0] as string), { recursive: true });
 		const issuing = start(node, ["stack/credentials.ts", issuerTokenFile, credentials, ...slots], { env: environment });
@@ -212,6 +214,26 @@ describe("production", { skip: missing }, () => {
 		assert.equal((await fetch(`${url}/readyz`)).status, 200);
 		assert.equal((await fetch(`${url}/v1/messages`)).status, 401);
 		assert.deepEqual(await Promise.all([api.end(), worker.end(), sender.end()]), [0, 0, 0]);
+		const files = readdirSync(join(folder, "logs"));
+		for (const name of ["api", "sender", "worker"])
+			assert.equal(files.filter((file) => file.startsWith(name)).length, 1);
+	});
+
+	it("keeps no log in clear: without a folder for it nothing starts, and the logreader alone opens what is there", async () => {
+		const files = { LETHE_VAULT_SENDER_WRAPPED_SECRET_ID_FILE: join(credentials, "sender", "sender") };
+		const bare = await run(node, ["workers/sender.ts"], { env: { ...environment, ...files, LETHE_LOG_DIR: "" } });
+		assert.equal(bare.code, 1);
+		assert.match(bare.error, /LETHE_LOG_DIR is not set/);
+		const file = join(credentials, "logs", "logreader");
+		const env = { ...environment, LETHE_VAULT_LOGREADER_WRAPPED_SECRET_ID_FILE: file };
+		const { code, out, error } = await run(node, ["cli/lethe.ts", "logs", "--json", "--level", "debug"], { env });
+		assert.deepEqual([code, error], [0, ""]);
+		const by = new Set(out.match(/"process":"\w+"/g));
+		assert.deepEqual(
+			[...by].sort(),
+			["api", "sender", "worker"].map((name) => `"process":"${name}"`),
+			out,
+		);
 	});
 
 	it("a secret-id that is used up ends a process in one line that names the setting and the mend", async () => {

@@ -84,6 +84,7 @@ const doors: Record<string, string[]> = {
 	"@temporalio/workflow": ["workflows", ...launchers],
 	fastify: ["api", ...launchers],
 	commander: ["cli"],
+	"age-encryption": ["adapters/logs", ...launchers],
 	"node:module": launchers,
 };
 

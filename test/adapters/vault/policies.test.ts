@@ -20,6 +20,7 @@ const tenantKey = `hmac-subject-${freshId("tenant")}`;
 const doomedTenantKey = `hmac-subject-${freshId("tenant")}`;
 const queue = "policy-test";
 const keys = "transit/keys";
+const logIdentity = `kv/data/logs/identities/age1${freshId("cohort")}`;
 
 // Whatever no role may do has an empty list. The last acts end what the others need.
 const acts: Act[] = [
@@ -88,6 +89,13 @@ const acts: Act[] = [
 	get("read send secrets", ["sender"], `kv/data/carriers/${queue}/send`),
 	get("read callback secrets", ["api"], `kv/data/carriers/${queue}/callback`),
 	get("read other secrets", [], `kv/data/carriers/${queue}/other`),
+	get("read the logs' public key", ["api", "sender", "admin"], "kv/data/logs/recipient"),
+	post("change the logs' public key", ["admin"], "kv/data/logs/recipient", { data: {}, options: { cas: 0 } }),
+	get("list the logs' private keys", ["canary", "logreader"], "kv/metadata/logs/identities?list=true"),
+	get("read a private key of logs", ["logreader"], "kv/data/logs/identities/none"),
+	post("add a private key of logs", ["admin"], "kv/data/logs/identities/age1test", { data: {} }),
+	post("change a private key of logs", [], logIdentity, { data: {} }),
+	remove("delete a private key of logs", [], logIdentity),
 	get("list carriers", ["canary"], "kv/metadata/carriers?list=true"),
 	remove("delete secrets", [], `kv/data/carriers/${queue}/send`),
 	post("encrypt under the bench key", ["bench"], "transit/encrypt/bench", { plaintext: "AAAA" }),
@@ -110,6 +118,7 @@ before(async () => {
 	for (const role of roles) clients.set(role, await login(role));
 	const api = clients.get("api") as VaultClient;
 	const admin = clients.get("admin") as VaultClient;
+	await admin.write(logIdentity, { data: {} });
 	await clients.get("bench")?.write(`${keys}/bench`, { type: "aes256-gcm96" });
 	for (const key of [cohort, doomed]) await api.write(`${keys}/${key}`, { type: "aes256-gcm96" });
 	for (const key of [tenantKey, doomedTenantKey]) await admin.write(`${keys}/${key}`, hmacKeySpec);
