@@ -69,7 +69,7 @@ const input = z
 		path: ["publicKeys"],
 		error: "A key without a text has to sign.",
 	})
-	.meta({ id: "ApiKeyInput" });
+	.meta({ id: "NewApiKey" });
 const rotation = z
 	.strictObject({
 		overlap: fields.duration
