@@ -12,7 +12,7 @@ RUN node stack/bundle.ts /app/workflows.bundle.js
 FROM node:24.21.0-slim
 WORKDIR /app
 ENV LETHE_ENVIRONMENT=production \
-    NODE_OPTIONS=--max-semi-space-size=32 \
+    NODE_OPTIONS="--max-semi-space-size=32 --disable-sigusr1 --report-exclude-env" \
     LETHE_WORKFLOW_BUNDLE=/app/workflows.bundle.js
 COPY --from=packages /app/node_modules node_modules
 COPY . .

@@ -182,6 +182,10 @@ export const settings = {
 		schema: logLifetime.default(35 * 24 * 3600_000),
 		doc: "Longest life of a line in the logs of Temporal, MongoDB, Redis, Vault (its audit log too) and any proxy, in ms, at most 35 days; you keep it.",
 	},
+	LETHE_CANARY_EVERY_MS: {
+		schema: z.union([z.literal("0").transform(() => 0), z.coerce.number().int().min(600_000)]).default(0),
+		doc: "How often `npm start` runs `lethe canary`, in ms, whose result is entered in the evidence log; 0 for never. Production has no simulated carrier to do it with.",
+	},
 	LETHE_CARRIER_LIFETIME_MS: {
 		schema: lifetime.default(35 * 24 * 3600_000),
 		doc: "Longest time that a carrier keeps what it was handed, by its processor agreement, in ms, or `unbounded`.",
@@ -258,6 +262,7 @@ export function loadConfig(environment: Record<string, string | undefined> = pro
 			ratePerSecondDefault: read("LETHE_SEND_RATE_DEFAULT"),
 		},
 		ledgerDir: read("LETHE_LEDGER_DIR"),
+		canaryEveryMs: read("LETHE_CANARY_EVERY_MS"),
 		keys: {
 			signingPeriodMs: read("LETHE_SIGNING_KEY_PERIOD_MS"),
 			hmacPeriodMs: read("LETHE_HMAC_KEY_PERIOD_MS"),

@@ -21,6 +21,7 @@ import { createLedger } from "./adapters/ledger/ledger.ts";
 import { createQuarantine } from "./adapters/ledger/quarantine.ts";
 import { createVaultLedger } from "./adapters/ledger/vaultLedger.ts";
 import { withLedger } from "./adapters/ledger/withLedger.ts";
+import { tellCrashes } from "./adapters/logs/crash.ts";
 import { createLog } from "./adapters/logs/log.ts";
 import { createLogKeys, type LogKeys } from "./adapters/logs/logKeys.ts";
 import { createLogReader } from "./adapters/logs/logReader.ts";
@@ -136,6 +137,9 @@ export async function createDeps(config: Config, name: ProcessName) {
 		throw error;
 	});
 	if (isLongRunning(name)) log.info("begun");
+	const forgetCrash = isLongRunning(name)
+		? tellCrashes({ log, flush: async () => logWriter?.flush() })
+		: () => undefined;
 	const shared = { clock, randomBytes: (size: number) => randomBytes(size) };
 	const by = keyRolesOf[name];
 	const ledger = openLedger(config, { clock, ids, store: stored, vault: vaultFor(by.ledger) });
@@ -218,6 +222,7 @@ export async function createDeps(config: Config, name: ProcessName) {
 			clock,
 			lifetimes: { ...config.lifetimes, keyCacheMs: limits.wrappingKeyAgeMsMax },
 		}),
+		canaryId: ids.derive("canary", canaryName),
 		policies,
 		packs: policies,
 		publish: createPublish({ clock, ids, policies, store, runs }),
@@ -282,6 +287,7 @@ export async function createDeps(config: Config, name: ProcessName) {
 			requestCounts.close();
 			await Promise.allSettled([sendQueues.close(), temporal.connection.close(), store.close()]);
 			await logWriter?.close();
+			forgetCrash();
 		},
 	};
 }
@@ -301,10 +307,20 @@ export async function createLogReading(config: Config) {
 		await store.close();
 		throw error;
 	});
+	const keys = createLogKeys({ vault: vault.get("logreader") as VaultClient });
 	return {
 		dir,
+		/** What canaries are about, in the evidence log. */
+		canaryId: ids.derive("canary", canaryName),
 		evidence: createEvidence({ clock, ids, store: store.evidence, gather: createBatcher }),
-		identities: createLogKeys({ vault: vault.get("logreader") as VaultClient }).identities,
+		identities: keys.identities,
+		/** Writes as `process` does. */
+		openWriter: (process: string) =>
+			createLogWriter({
+				...{ dir, process, clock, randomBytes: (size) => randomBytes(size), tell: () => undefined },
+				...{ fileBytesMax: config.logs.fileBytesMax, lifetimeMs: config.logs.lifetimeMs },
+				recipient: async () => config.logs.recipient ?? keys.recipient(),
+			}),
 		openReader: (identities: readonly string[]) => createLogReader({ dir, identities }),
 		async close(): Promise<void> {
 			for (const client of vault.values()) await client.close();
@@ -414,6 +430,8 @@ function faultOf({ check }: Pick<Policies, "check">): string {
 		return String((error as LetheError).cause);
 	}
 }
+
+const canaryName = "deployment";
 
 function createIds() {
 	return {

@@ -5,10 +5,13 @@ import { fileURLToPath } from "node:url";
 import { Command } from "commander";
 import { loadConfig } from "../config.ts";
 import { readStackFile, type StackState } from "../stack/stackFile.ts";
+import type { KeptAnswer } from "./canary/answers.ts";
 import { createExamine, type PlaceReport } from "./canary/examine.ts";
 import { createControls, createMarks, type MarkedMessage, sendMarkedMessages } from "./canary/messages.ts";
 import { openMongo } from "./canary/mongo.ts";
 import { excludedPlaces, openPlaces } from "./canary/places.ts";
+import { type Check, examineProcesses } from "./canary/processes.ts";
+import { logReading } from "./target.ts";
 
 const exitCodes = { clean: 0, found: 1, unusable: 2 } as const;
 const patienceMs = 180_000;
@@ -18,7 +21,9 @@ const settleMs = 2_000;
 /** Exit 0: no hit, every place read; 1: a hit, or a place that could not be read; 2: it may not or can't be run here. */
 export function canaryCommand(): Command {
 	return new Command("canary")
-		.description("send marked messages, then search every store, log, history and metric for them")
+		.description(
+			"send marked messages, then search every store, log, history and metric for them; the result is entered in the evidence log",
+		)
 		.option("--stack <file>", "the stack's file", fileURLToPath(new URL("../.lethe/stack.json", import.meta.url)))
 		.option("--json", "print the report as JSON")
 		.action(async (options: { stack: string; json?: boolean }) => {
@@ -39,10 +44,11 @@ export function canaryCommand(): Command {
 }
 
 type Report = {
-	/** No hit, every place read, every essential kind of message sent and final. */
+	/** No hit, every place read, every check passed, every essential kind of message sent and final. */
 	clean: boolean;
 	messages: MarkedMessage[];
 	places: PlaceReport[];
+	checks: Check[];
 	excluded: readonly { place: string; why: string }[];
 	problems: string[];
 };
@@ -50,9 +56,28 @@ type Report = {
 async function run(stackFile: string, signal: AbortSignal, progress: (line: string) => void): Promise<Report> {
 	const stack = runningStack(stackFile);
 	await refuseRealCarriers(stack);
+	const logs = await logReading(stackFile);
+	try {
+		await logs.evidence.append([{ type: "logs_read", code: "all", by: "logreader" }]);
+		const report = await search(stack, logs, signal, progress);
+		// Checkpoints sign it with all else: who runs this can't keep a bad result from being known later.
+		await logs.evidence.append([{ type: "canary_run", code: resultOf(report), about: logs.canaryId, by: "admin" }]);
+		return report;
+	} finally {
+		await logs.close();
+	}
+}
+
+async function search(
+	stack: StackState,
+	logs: Awaited<ReturnType<typeof logReading>>,
+	signal: AbortSignal,
+	progress: (line: string) => void,
+): Promise<Report> {
 	const marks = createMarks(randomBytes);
 	const { url, apiKey } = { url: stack.processes.api?.url ?? "", apiKey: stack.demo?.apiKey ?? "" };
-	const messages = await sendMarkedMessages({ url, apiKey, marks, patienceMs, signal, progress });
+	const errors: KeptAnswer[] = [];
+	const messages = await sendMarkedMessages({ url, apiKey, marks, patienceMs, signal, progress, errors });
 	await new Promise((resolve) => setTimeout(resolve, settleMs));
 	const messageIds = messages.flatMap((message) => message.id ?? []);
 	const examine = createExamine({
@@ -60,7 +85,8 @@ async function run(stackFile: string, signal: AbortSignal, progress: (line: stri
 		controls: createControls(randomBytes),
 		signal,
 	});
-	const opened = openPlaces({ stack, messageIds, id: randomBytes(6).toString("hex") });
+	const id = randomBytes(6).toString("hex");
+	const opened = openPlaces({ stack, messageIds, id, errors, logs: async () => logs, signal });
 	const places: PlaceReport[] = [];
 	try {
 		for (const place of opened.places) {
@@ -71,9 +97,16 @@ async function run(stackFile: string, signal: AbortSignal, progress: (line: stri
 	} finally {
 		await opened.close();
 	}
+	const checks = examineProcesses(stack);
 	const problems = messages.flatMap(problemOf);
-	const clean = problems.length === 0 && places.every((place) => place.read && place.hits.length === 0);
-	return { clean, messages, places, excluded: excludedPlaces, problems };
+	const isRead = places.every((place) => place.read) && checks.every(({ ok }) => ok);
+	const clean = problems.length === 0 && isRead && places.every((place) => place.hits.length === 0);
+	return { clean, messages, places, checks, excluded: excludedPlaces, problems };
+}
+
+function resultOf({ clean, places }: Report): string {
+	if (clean) return "clean";
+	return places.some(({ hits }) => hits.length > 0) ? "found" : "unread";
 }
 
 function runningStack(file: string): StackState {
@@ -124,7 +157,7 @@ function placeLine({ place, read, sourceCount, bytes, controls, hits, error }: P
 	return `${mark.padEnd(9)}${place.padEnd(30)}${size.padEnd(22)}${proof}${error ? `  ${error}` : ""}`;
 }
 
-function describe({ clean, messages, places, excluded, problems }: Report): string {
+function describe({ clean, messages, places, checks, excluded, problems }: Report): string {
 	const hits = places.flatMap(({ place, hits }) => hits.map((hit) => ({ place, ...hit })));
 	const missing = places.flatMap(({ place, controls }) =>
 		controls.missing.slice(0, 5).map((name) => `${place}: ${name}`),
@@ -134,6 +167,8 @@ function describe({ clean, messages, places, excluded, problems }: Report): stri
 		...messages.map(({ label, outcome, id }) => `  ${outcome.padEnd(28)}${label}${id ? `  ${id}` : ""}`),
 		"Places:",
 		...places.map((place) => `  ${placeLine(place)}`),
+		"Processes:",
+		...checks.map(({ check, ok, detail }) => `  ${(ok ? "ok" : "FAIL").padEnd(9)}${check.padEnd(30)}${detail}`),
 		...excluded.map(({ place, why }) => `  excluded ${place}: ${why}`),
 		...hits.map(
 			(hit) =>

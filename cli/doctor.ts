@@ -2,6 +2,7 @@
 
 import { Command } from "commander";
 import { findKeyAges } from "../audit/keyAges.ts";
+import { findLastCanary } from "../audit/lastCanary.ts";
 import { loadConfig } from "../config.ts";
 import type { Deps } from "../deps.ts";
 import { isSound } from "../domain/evidence.ts";
@@ -97,6 +98,7 @@ export async function examine(): Promise<Finding[]> {
 			}),
 		);
 		findings.push(await lookAtEvidence(deps));
+		findings.push(await lookAtCanary(deps));
 		findings.push(...(await examineForgetting(deps)));
 		findings.push(
 			await look("send queues", "Create one with `lethe admin queue`.", async () => {
@@ -119,6 +121,20 @@ function lookAtEvidence(deps: Deps): Promise<Finding> {
 		const { standing, size, witnessed } = await deps.checkpoints.standing();
 		if (!isSound(standing)) throw new Error(`${standing}: ${size} entries, witnessed ${witnessed ?? "none"}`);
 		return `${size} entries, ${witnessed ?? 0} of them witnessed`;
+	});
+}
+
+// Where one is to run now and again, none for two such times is as bad as one that found something.
+function lookAtCanary({ store, clock, canaryId, config }: Deps): Promise<Finding> {
+	const mend = "Run `lethe canary`, and mend what it says.";
+	return look("canary", mend, async () => {
+		const last = await findLastCanary(store.evidence, canaryId);
+		const { canaryEveryMs: everyMs } = config;
+		if (last === undefined) return "none has run yet; `lethe canary` does, on a deployment for trials";
+		const ageMs = clock() - last.at;
+		const told = `the last one, ${Math.round(ageMs / 3600_000)} h ago, was ${last.result}`;
+		if (last.result !== "clean" || (everyMs > 0 && ageMs > 2 * everyMs)) throw new Error(told);
+		return told;
 	});
 }
 

@@ -32,18 +32,18 @@ export async function adminDeps(name: keyof typeof rolesOf = "admin") {
 	return createDeps(config, name);
 }
 
-/** What reads logs, with the logreader role: from the environment, or from the stack that runs here. */
-export async function logReading() {
-	const config = await configOf(["logreader"]);
+/** What reads logs, with the logreader role: from the environment or the stack that runs here, or from the stack that is told. */
+export async function logReading(stackFile?: string) {
+	const config = await configOf(["logreader"], stackFile);
 	const { createLogReading } = await import("../deps.ts");
 	return createLogReading(config);
 }
 
 /** The configuration with these roles: the environment's if it has the first one's credentials, else the stack's. */
-async function configOf(roles: readonly [VaultRole, ...VaultRole[]]): Promise<Config> {
+async function configOf(roles: readonly [VaultRole, ...VaultRole[]], stackFile?: string): Promise<Config> {
 	const fromEnvironment = loadConfig();
-	if (fromEnvironment.vault.credentials[roles[0]]) return fromEnvironment;
-	const stack = readStackFile(stackFilePath(stackDir));
+	if (stackFile === undefined && fromEnvironment.vault.credentials[roles[0]]) return fromEnvironment;
+	const stack = readStackFile(stackFile ?? stackFilePath(stackDir));
 	if (!stack || stack.pid === null) throw new Error(notStarted(roles[0]));
 	const { vault, mongodb, redis, temporal } = stack.servers;
 	const { issueCredentials } = await import("../adapters/vault/issue.ts");

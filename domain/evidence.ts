@@ -79,6 +79,7 @@ const otherActs = [
 	"record_read",
 	"searched",
 	"logs_read",
+	"canary_run",
 	"evidence_read",
 	"evidence_exported",
 	"denied",

@@ -28,6 +28,7 @@ const idPrefixes = {
 	proof: "prf",
 	issuer: "iss",
 	outsider: "out",
+	canary: "cny",
 } as const;
 
 export type IdKind = keyof typeof idPrefixes;

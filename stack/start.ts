@@ -4,6 +4,7 @@ import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { loadConfig, settings } from "../config.ts";
+import { repeatCanary, runCanary } from "./canaryRuns.ts";
 import { showMessage } from "./demo.ts";
 import { type Processes, startProcesses } from "./processes.ts";
 import { createStack } from "./stack.ts";
@@ -61,9 +62,11 @@ function ownSettings(): Record<string, string> {
 async function run(options: Options): Promise<void> {
 	const stack = createStack({ root, dir: resolve(options.dir), log: say });
 	let processes: Processes | undefined;
+	let stopCanary: (() => void) | undefined;
 	let stopping: Promise<void> | undefined;
 	const stop = () => {
 		stopping ??= (async () => {
+			stopCanary?.();
 			await processes?.stop();
 			await stack.stop();
 		})();
@@ -91,6 +94,11 @@ async function run(options: Options): Promise<void> {
 		say(
 			`\nAPI          ${processes.apiUrl}\nAPI docs     ${processes.apiUrl}/docs\nTemporal UI  ${servers.temporal.uiUrl}`,
 		);
+		const { canaryEveryMs: everyMs } = loadConfig();
+		if (everyMs > 0) {
+			const reportFile = join(stack.dir, "canary", "report.json");
+			stopCanary = repeatCanary({ everyMs, reportFile, log: say, run: () => runCanary(stack.file) });
+		}
 		say(`demo key     ${processes.demo.apiKey}\n\nCtrl-C ends everything.`);
 	} catch (error) {
 		console.error((error as Error).message);

@@ -12,6 +12,10 @@ export type Plan = { command: string; args: string[]; env: NodeJS.ProcessEnv; cw
 
 export type Supervised = ReturnType<typeof createSupervised>;
 
+// What a process has in memory, keys and plaintext among it, is not to be on a disk when it dies. The shell gives way to
+// the process: its id, its descriptors and its group stay.
+const withoutDumps = 'ulimit -c 0 && exec "$0" "$@"';
+
 const logBytesMax = 20 * 1024 * 1024;
 const reviveAfterMsMax = 10_000;
 const steadyAfterMs = 30_000;
@@ -44,7 +48,7 @@ export function createSupervised(deps: {
 		const plan = await deps.plan();
 		if (turn !== myTurn) throw new Error(`${deps.name} was stopped while it started.`);
 		const { file, from } = openLog(deps.logFile);
-		const child = spawn(plan.command, plan.args, {
+		const child = spawn("/bin/sh", ["-c", withoutDumps, plan.command, ...plan.args], {
 			env: plan.env,
 			cwd: plan.cwd,
 			// A group of its own: Ctrl-C reaches the launcher alone, which then ends everything in order.

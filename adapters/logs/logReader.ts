@@ -24,14 +24,16 @@ export function createLogReader(deps: { dir: string; identities: readonly string
 	const readUpTo = new Map<string, number>();
 	const unread: Unread = { torn: 0, sealed: 0, malformed: 0 };
 
-	async function openBlock(block: string): Promise<LogLine[]> {
-		let text: string;
+	async function openBlock(block: string): Promise<string> {
 		try {
-			text = await decrypter.decrypt(armor.decode(block), "text");
+			return await decrypter.decrypt(armor.decode(block), "text");
 		} catch {
 			unread.sealed++;
-			return [];
+			return "";
 		}
+	}
+
+	function parse(text: string): LogLine[] {
 		const lines = text.split("\n").filter((line) => line !== "");
 		const parsed = lines.flatMap((line) => parseLine(line) ?? []);
 		unread.malformed += lines.length - parsed.length;
@@ -39,7 +41,7 @@ export function createLogReader(deps: { dir: string; identities: readonly string
 	}
 
 	/** What a file has beyond what was read of it before. A last block without its end may still be on its way. */
-	async function* linesOf({ path }: LogFile, isLive: boolean): AsyncGenerator<LogLine> {
+	async function* textsOf({ path }: LogFile, isLive: boolean): AsyncGenerator<string> {
 		const from = readUpTo.get(path) ?? 0;
 		const text = await readFrom(path, from);
 		let at = 0;
@@ -53,10 +55,14 @@ export function createLogReader(deps: { dir: string; identities: readonly string
 				continue;
 			}
 			at = stop + end.length;
-			yield* await openBlock(text.slice(start, at));
+			yield await openBlock(text.slice(start, at));
 			readUpTo.set(path, from + at);
 		}
 		readUpTo.set(path, from + at);
+	}
+
+	async function* linesOf(file: LogFile, isLive: boolean): AsyncGenerator<LogLine> {
+		for await (const text of textsOf(file, isLive)) yield* parse(text);
 	}
 
 	/**
@@ -88,7 +94,14 @@ export function createLogReader(deps: { dir: string; identities: readonly string
 		}
 	}
 
-	return { read, unread };
+	/** All that stands in the files now, block by block, lines or not. */
+	async function* texts(): AsyncGenerator<{ path: string; text: string }> {
+		for (const file of await listLogFiles(deps.dir)) {
+			for await (const text of textsOf(file, true)) yield { path: file.path, text };
+		}
+	}
+
+	return { read, texts, unread };
 }
 
 // A file's last line is no younger than its last change, but for the coarse clock of file systems.

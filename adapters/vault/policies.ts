@@ -171,6 +171,7 @@ export const policies: Record<Role | "issuer", Policy> = {
 		"kv/metadata/logs/identities": { capabilities: ["list"] },
 		"kv/metadata/logs/identities/": { capabilities: ["list"] },
 		"kv/data/logs/identities/+": { capabilities: ["read"] },
+		...readLogRecipient,
 	},
 	issuer: {
 		...ownToken,

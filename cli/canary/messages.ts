@@ -1,6 +1,7 @@
 // The marked messages: which kinds are sent through the API, what it is given that it must refuse, and how each ended.
 
 import { setTimeout as sleep } from "node:timers/promises";
+import { type KeptAnswer, keepAnswer } from "./answers.ts";
 import type { Term } from "./encodings.ts";
 
 /** `ending`: the number's last two digits, by which the simulated carrier knows what to do. */
@@ -94,6 +95,8 @@ export async function sendMarkedMessages(options: {
 	patienceMs: number;
 	signal: AbortSignal;
 	progress: (line: string) => void;
+	/** Takes every answer that is an error. */
+	errors: KeptAnswer[];
 }): Promise<MarkedMessage[]> {
 	const call = createCall(options);
 	const messages: MarkedMessage[] = [];
@@ -171,7 +174,15 @@ type Call = (
 	body?: unknown,
 ) => Promise<{ status: number; body: Record<string, unknown> }>;
 
-function createCall({ url, apiKey, signal }: { url: string; apiKey: string; signal: AbortSignal }): Call {
+/** An error that a URL answers, kept as those of the marked requests are. */
+export async function getError(url: string, signal: AbortSignal): Promise<KeptAnswer[]> {
+	const errors: KeptAnswer[] = [];
+	await createCall({ url, apiKey: "", signal, errors })("GET", url);
+	return errors;
+}
+
+function createCall(options: { url: string; apiKey: string; signal: AbortSignal; errors: KeptAnswer[] }): Call {
+	const { url, apiKey, signal, errors } = options;
 	return async (method, path, body) => {
 		const answer = await fetch(new URL(path, url), {
 			method,
@@ -184,6 +195,7 @@ function createCall({ url, apiKey, signal }: { url: string; apiKey: string; sign
 			signal: AbortSignal.any([signal, AbortSignal.timeout(15_000)]),
 		});
 		const text = await answer.text();
+		if (answer.status >= 400) keepAnswer(errors, `${method} ${path.split("?")[0]}`, answer.headers, text);
 		try {
 			return { status: answer.status, body: JSON.parse(text) as Record<string, unknown> };
 		} catch {

@@ -4,8 +4,11 @@ import { readFile } from "node:fs/promises";
 import { Client, Connection } from "@temporalio/client";
 import { Redis } from "ioredis";
 import type { StackState } from "../../stack/stackFile.ts";
+import { answersPlace, type KeptAnswer } from "./answers.ts";
+import { encryptedLogsPlace } from "./encryptedLogs.ts";
 import type { Place } from "./examine.ts";
 import { dataFilesPlace, logFilesPlace } from "./files.ts";
+import { getError } from "./messages.ts";
 import { mongoPlace, openMongo } from "./mongo.ts";
 import { type Page, pagesPlace } from "./pages.ts";
 import { redisPlace } from "./redis.ts";
@@ -21,7 +24,14 @@ export const excludedPlaces = [
 ] as const;
 
 /** The places, and what closes the connections that they read through. */
-export function openPlaces(options: { stack: StackState; messageIds: readonly string[]; id: string }) {
+export function openPlaces(options: {
+	stack: StackState;
+	messageIds: readonly string[];
+	id: string;
+	errors: readonly KeptAnswer[];
+	logs: Parameters<typeof encryptedLogsPlace>[0];
+	signal: AbortSignal;
+}) {
 	const { stack, id } = options;
 	const { temporal, vault, mongodb, redis } = stack.servers;
 	const mongo = openMongo(mongodb.url);
@@ -39,7 +49,9 @@ export function openPlaces(options: { stack: StackState; messageIds: readonly st
 		temporalPlace(client, temporal.namespace, id),
 		vaultPlace({ url: vault.url, id, issuerToken: async () => (await readFile(vault.issuerTokenFile, "utf8")).trim() }),
 		...logsOf(stack).map(([name, file]) => onThisMachine(name, file, (place, path) => logFilesPlace(place, path, id))),
+		encryptedLogsPlace(options.logs),
 		apiPlace(stack, options.messageIds),
+		answersPlace(options.errors, (url) => getError(url, options.signal)),
 	];
 	return {
 		places,

@@ -55,6 +55,16 @@ test("it is remembered while it runs, its log is its owner's, and its end is tol
 	assert.deepEqual(one.pids, [pid, null]);
 });
 
+const limitsTold = existsSync("/proc/self/limits") ? false : "no /proc/PID/limits here";
+
+test("what it has in memory is on no disk when it dies: no core is dumped", { skip: limitsTold }, async () => {
+	const told = 'require("fs").readFileSync("/proc/self/limits", "utf8").match(/Max core file size.*/)[0]';
+	const one = supervise("dumpless", `console.log(${told}, "up", process.argv.length); ${forever}`);
+	await one.start();
+	assert.match(one.text(), /^Max core file size +0 +0 +bytes +up 1\n$/);
+	await one.stop();
+});
+
 test("one that dies while it starts leaves nothing, and says how it ended and what it said last", async () => {
 	const one = supervise("dying", 'console.error("no such luck"); process.exit(3)');
 	await assert.rejects(
@@ -76,7 +86,7 @@ test("a program that can't be run at all is told by its name", async () => {
 		onPid: () => undefined,
 		log: () => undefined,
 	});
-	await assert.rejects(one.start(), /^Error: absent did not start: spawn .*absent ENOENT\./);
+	await assert.rejects(one.start(), /^Error: absent did not start: .*absent: not found/s);
 });
 
 test("one that never answers is ended when its time is over, and the last reason is told", async () => {

@@ -174,7 +174,7 @@ test("the image runs the pinned Node as a user without rights", () => {
 	const users = [...dockerfile.matchAll(/^USER (\S+)/gm)].map(([, user]) => user);
 	assert.equal(users.at(-1), "node");
 	assert.match(dockerfile, /npm install --no-save --omit=dev/);
-	assert.ok(dockerfile.includes(`NODE_OPTIONS=${nodeOptions} `), "the image runs Node as the stack does");
+	assert.ok(dockerfile.includes(`NODE_OPTIONS="${nodeOptions}" `), "the image runs Node as the stack does");
 });
 
 test("all that the services run is in the image", () => {

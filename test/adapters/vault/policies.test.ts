@@ -89,7 +89,7 @@ const acts: Act[] = [
 	get("read send secrets", ["sender"], `kv/data/carriers/${queue}/send`),
 	get("read callback secrets", ["api"], `kv/data/carriers/${queue}/callback`),
 	get("read other secrets", [], `kv/data/carriers/${queue}/other`),
-	get("read the logs' public key", ["api", "sender", "admin"], "kv/data/logs/recipient"),
+	get("read the logs' public key", ["api", "sender", "admin", "logreader"], "kv/data/logs/recipient"),
 	post("change the logs' public key", ["admin"], "kv/data/logs/recipient", { data: {}, options: { cas: 0 } }),
 	get("list the logs' private keys", ["canary", "logreader"], "kv/metadata/logs/identities?list=true"),
 	get("read a private key of logs", ["logreader"], "kv/data/logs/identities/none"),
