@@ -174,6 +174,28 @@ export const settings = {
 			.default(16 * 1024 ** 2),
 		doc: "Bytes at which a log file is followed by the next; a day after its beginning it is in any case.",
 	},
+	// NIST SP 800-63B-4, 2.2.3 (AAL2): a session is over after one hour without use, and after a day at the latest.
+	LETHE_SESSION_IDLE_MS: {
+		schema: milliseconds
+			.min(60_000)
+			.max(3600_000)
+			.default(15 * 60_000),
+		doc: "After so long without use, in ms, a person who signed in has to do so again; an hour at most.",
+	},
+	LETHE_SESSION_LIFE_MS: {
+		schema: milliseconds
+			.min(60_000)
+			.max(24 * 3600_000)
+			.default(12 * 3600_000),
+		doc: "After so long at the latest, in ms, a person who signed in has to do so again; a day at most.",
+	},
+	LETHE_FRESH_MFA_MS: {
+		schema: milliseconds
+			.min(10_000)
+			.max(3600_000)
+			.default(5 * 60_000),
+		doc: "How long, in ms, a second factor counts as just shown, for what asks for that: approvals, erasures, key changes.",
+	},
 	LETHE_LOG_LIFETIME_MS: {
 		schema: logLifetime.default(14 * 24 * 3600_000),
 		doc: "Longest life of a line in a process's log, in ms, at most 35 days; whoever writes there drops what is older.",
@@ -267,6 +289,11 @@ export function loadConfig(environment: Record<string, string | undefined> = pro
 			signingPeriodMs: read("LETHE_SIGNING_KEY_PERIOD_MS"),
 			hmacPeriodMs: read("LETHE_HMAC_KEY_PERIOD_MS"),
 			cohortPeriodMs: read("LETHE_COHORT_KEY_PERIOD_MS"),
+		},
+		sessions: {
+			idleMs: read("LETHE_SESSION_IDLE_MS"),
+			lifeMs: read("LETHE_SESSION_LIFE_MS"),
+			freshMfaMs: read("LETHE_FRESH_MFA_MS"),
 		},
 		purgeLagMsMax: read("LETHE_PURGE_LAG_MS_MAX"),
 		lifetimes: {

@@ -29,10 +29,13 @@ import { createLogWriter, type LogWriter } from "./adapters/logs/logWriter.ts";
 import { connectMongo } from "./adapters/mongo/connection.ts";
 import { createStore, type Store } from "./adapters/mongo/store.ts";
 import { createOutboundHttp } from "./adapters/outboundHttp.ts";
+import { createPeople } from "./adapters/people.ts";
+import { createPersonMacs } from "./adapters/personMacs.ts";
 import { createReplays } from "./adapters/redis/replays.ts";
 import { createRequestCounts } from "./adapters/redis/requestCounts.ts";
 import { createSendQueues } from "./adapters/redis/sendQueues.ts";
 import { createSendWorker } from "./adapters/redis/sendWorker.ts";
+import { createSessions } from "./adapters/redis/sessions.ts";
 import { connectTemporal, createRuns, dataConverter } from "./adapters/temporal/client.ts";
 import { createCarrierSecrets } from "./adapters/vault/carrierSecrets.ts";
 import { createVaultClient, type VaultClient } from "./adapters/vault/client.ts";
@@ -41,6 +44,7 @@ import { vaultFailure } from "./adapters/vault/connection.ts";
 import { createEncryption } from "./adapters/vault/encryption.ts";
 import { createHmacKeys } from "./adapters/vault/hmacKeys.ts";
 import { createKeyVersions } from "./adapters/vault/keyVersions.ts";
+import { createPersonSeal } from "./adapters/vault/personSeal.ts";
 import { createSigner, type Signer } from "./adapters/vault/signer.ts";
 import { createSubjectKeys } from "./adapters/vault/subjectKeys.ts";
 import { createTokenSigner } from "./adapters/vault/tokenSigner.ts";
@@ -175,6 +179,9 @@ export async function createDeps(config: Config, name: ProcessName) {
 	const signer = createSigner({ vault: vaultOfKeys, clock });
 	const keyVersions = createKeyVersions({ vault: vaultFor(by.rotating) });
 	const { policies, stop: stopFollowing } = await followPolicies(store, monotonic, log);
+	const personMacs = createPersonMacs({ hmac });
+	const personSeal = createPersonSeal({ vault: vaultFor(by.hashing) });
+	const sessions = createSessions({ url: required(config.redis.url, "REDIS_URL"), prefix: config.redis.prefix });
 	const runs = createRuns({
 		client: temporal.client,
 		taskQueue: config.temporal.taskQueue,
@@ -215,6 +222,11 @@ export async function createDeps(config: Config, name: ProcessName) {
 		hmac,
 		...proof,
 		apiKeys: createApiKeys({ ...shared, store, hmac, evidence: proof.evidence, ids }),
+		people: createPeople({ clock, ids, store, macs: personMacs, personSeal, evidence: proof.evidence }),
+		personMacs,
+		personSeal,
+		sessions,
+		sessionLimits: config.sessions,
 		secrets,
 		exportSeal: createExportSeal(),
 		certificates: createCertificates({
@@ -285,7 +297,7 @@ export async function createDeps(config: Config, name: ProcessName) {
 			replays.close();
 			for (const client of vault.values()) await client.close();
 			requestCounts.close();
-			await Promise.allSettled([sendQueues.close(), temporal.connection.close(), store.close()]);
+			await Promise.allSettled([sendQueues.close(), sessions.close(), temporal.connection.close(), store.close()]);
 			await logWriter?.close();
 			forgetCrash();
 		},

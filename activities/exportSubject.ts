@@ -6,6 +6,7 @@ import { type Message, type SealedObjectName, wasHandedOver } from "../domain/me
 import { Plaintext } from "../domain/plaintext.ts";
 import type { SubjectRequest } from "../domain/subjectRequest.ts";
 import { withoutUndefined } from "../domain/withoutUndefined.ts";
+import { decryptObject } from "./decryptObject.ts";
 import type { ActivityDeps } from "./deps.ts";
 import { createSubjectPages } from "./subjectPages.ts";
 
@@ -50,7 +51,7 @@ function isOf({ kind }: SubjectRequest, { facts }: Message): boolean {
 }
 
 async function read(deps: ExportSubjectDeps, message: Message, report: ExportJob["report"]) {
-	const open = (object: SealedObjectName) => (report === "data" ? decrypt(deps, message, object) : undefined);
+	const open = (object: SealedObjectName) => (report === "data" ? decryptObject(deps, message, object) : undefined);
 	const [number, text] = await Promise.all([open("address"), open("content")]);
 	const { facts, retention } = message;
 	return withoutUndefined({
@@ -74,23 +75,6 @@ async function read(deps: ExportSubjectDeps, message: Message, report: ExportJob
 		contentErasedAt: retention.content?.erasedAt && formatTime(retention.content.erasedAt),
 		recordEraseBy: retention.decision_record && formatTime(retention.decision_record.eraseBy),
 	});
-}
-
-/** In clear, or undefined once it was erased. @throws LetheError keys_unavailable */
-async function decrypt(
-	deps: ExportSubjectDeps,
-	message: Message,
-	object: SealedObjectName,
-): Promise<string | undefined> {
-	const sealed = message[object];
-	if (!sealed) return undefined;
-	try {
-		const { tenantId, _id: messageId } = message;
-		return (await deps.encryption.decrypt({ tenantId, messageId, object, sealed })).reveal();
-	} catch (error) {
-		if ((error as { code?: string }).code === "content_erased") return undefined;
-		throw error;
-	}
 }
 
 function formatTime(at: number): string {

@@ -19,6 +19,7 @@ import { createRejudge } from "./rejudge.ts";
 import { createRenewKeys } from "./renewKeys.ts";
 import { createResolve } from "./resolve.ts";
 import { createRetime } from "./retime.ts";
+import { createRevealMessage } from "./revealMessage.ts";
 import { createSimulate } from "./simulate.ts";
 import { createStepRequest } from "./stepRequest.ts";
 import { createSweep } from "./sweep.ts";
@@ -61,6 +62,7 @@ export function createActivities(deps: ActivityDeps) {
 		...createPurge(deps),
 		retimePages: retime.retimePages,
 		...createSimulate(deps),
+		...createRevealMessage(deps),
 		...createStepRequest({ ...deps, ...subject }),
 		sweepPage: sweep.sweepPage,
 	};

@@ -20,6 +20,7 @@ export type OffboardDeps = Pick<ActivityDeps, "clock" | "ids" | "log" | "certifi
 		| "tenants"
 		| "cohorts"
 		| "messages"
+		| "people"
 		| "subjectRecords"
 		| "subjectRequests"
 		| "subjectExports"
@@ -118,9 +119,9 @@ async function destroyCohorts(deps: OffboardDeps, cohorts: Cohort[]): Promise<vo
 	for (const { _id: cohortId, tenantId, region } of some) await deps.runs.startPurge({ cohortId, tenantId, region });
 }
 
-/** Deletes messages' records and what is on record of recipients. True once nothing is left. */
+/** Deletes messages' records, what is on record of recipients, and who could sign in. True once nothing is left. */
 async function deleteRecords(deps: OffboardDeps, tenantId: string): Promise<boolean> {
-	const { messages, subjectRecords } = deps.store;
+	const { messages, people, subjectRecords } = deps.store;
 	const page = await messages.page(tenantId, limits.sweepPageItems);
 	await Promise.all(page.filter(({ state }) => isFinal(state)).map(deps.deleteRecord));
 	const pages = await Promise.all(
@@ -130,6 +131,7 @@ async function deleteRecords(deps: OffboardDeps, tenantId: string): Promise<bool
 	// A hold that was placed meanwhile keeps everything until it is released.
 	if (records.some((record) => record.kind === "hold" && !record.ended)) return false;
 	for (const { _id } of records) await subjectRecords.delete(_id);
+	for (const { _id } of await people.findByTenant(tenantId)) await people.delete(_id);
 	return page.length === 0 && records.length === 0;
 }
 

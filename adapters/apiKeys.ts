@@ -4,6 +4,7 @@ import { apiKeyBytes, formatApiKey } from "../domain/apiKeyText.ts";
 import { LetheError } from "../domain/errors.ts";
 import type { Act } from "../domain/evidence.ts";
 import type { IdKind } from "../domain/ids.ts";
+import { machineRoles } from "../domain/roles.ts";
 import type { ApiKeyDocument, ApiKeySecret } from "./mongo/models.ts";
 import type { Store } from "./mongo/store.ts";
 import type { HmacKeys } from "./vault/hmacKeys.ts";
@@ -34,12 +35,14 @@ export function createApiKeys(deps: Deps) {
 	}
 
 	return {
-		/** @throws LetheError keys_unavailable | store_unavailable */
+		/** @throws LetheError person_required for a role that is people's; keys_unavailable | store_unavailable */
 		async issue(
 			by: string,
 			given: Omit<ApiKeyDocument, "_id" | "secrets" | "createdAt" | "createdBy" | "revokedAt">,
 			{ textless }: { textless: boolean } = { textless: false },
 		): Promise<IssuedKey> {
+			if (!given.roles.every((role) => machineRoles.some((one) => one === role)))
+				throw new LetheError("person_required");
 			const made = textless ? undefined : await createSecret();
 			const _id = deps.ids.random("apiKey");
 			const { tenantId, roles } = given;

@@ -1,5 +1,6 @@
 // What the API serves; server.ts says how it runs.
 
+import cookies from "@fastify/cookie";
 import helmet from "@fastify/helmet";
 import swagger from "@fastify/swagger";
 import swaggerUi from "@fastify/swagger-ui";
@@ -8,18 +9,25 @@ import { jsonSchemaTransform, jsonSchemaTransformObject, type ZodTypeProvider } 
 import { LetheError } from "../domain/errors.ts";
 import { createApiKeyAuthenticator } from "./authenticators/apiKey.ts";
 import { createKeyring } from "./authenticators/keyring.ts";
+import { createSessionAuthenticator } from "./authenticators/session.ts";
 import { createTokenAuthenticator } from "./authenticators/token.ts";
 import type { ApiDeps } from "./deps.ts";
 import { describeHeaders } from "./headers.ts";
 import { createInstance, type Instance } from "./instance.ts";
 import { createMetrics } from "./metrics.ts";
+import { createEnrol } from "./people/enrol.ts";
+import { createPasskeys } from "./people/passkeys.ts";
+import { createPasswords } from "./people/passwords.ts";
+import { createPersonSessions } from "./people/personSessions.ts";
+import { createSessionCookie } from "./people/sessionCookie.ts";
+import { createSignIn } from "./people/signIn.ts";
 import { addAuth } from "./plugins/auth.ts";
 import { addEvidence } from "./plugins/evidence.ts";
 import { addIdempotency } from "./plugins/idempotency.ts";
 import { shedOverload } from "./plugins/overload.ts";
 import { createProblem } from "./plugins/problem.ts";
 import { addAddressLimit, addRequestLimits, slowFailures } from "./plugins/requestLimits.ts";
-import { routeRoles } from "./roles.ts";
+import { freshMfaRoutes, personRoutes, routeRoles } from "./roles.ts";
 import { addApiKeys } from "./routes/apiKeys.ts";
 import { addBatches } from "./routes/batches.ts";
 import { takeRawBodies } from "./routes/callbacks/callbacks.ts";
@@ -35,9 +43,15 @@ import { addCreateMessage } from "./routes/messages/create.ts";
 import { addDecision } from "./routes/messages/decision.ts";
 import { addGetMessage } from "./routes/messages/get.ts";
 import { addListMessages } from "./routes/messages/list.ts";
+import { addRevealMessage } from "./routes/messages/reveal.ts";
+import { addSearchMessages } from "./routes/messages/search.ts";
 import { addTokenEndpoint, addTokenMetadata } from "./routes/oauth.ts";
 import { addOperations } from "./routes/operations.ts";
 import { addOptOuts } from "./routes/optOuts.ts";
+import { addCredentials } from "./routes/people/credentials.ts";
+import { addPeople } from "./routes/people/people.ts";
+import { addSessions } from "./routes/people/sessions.ts";
+import { addSignIn } from "./routes/people/signIn.ts";
 import { addPolicies } from "./routes/policies/policies.ts";
 import { addProposals } from "./routes/policies/proposals.ts";
 import { addQueues } from "./routes/queues.ts";
@@ -70,7 +84,9 @@ export async function createApp(deps: ApiDeps) {
 		);
 	});
 	addAddressLimit(app, deps);
+	await app.register(cookies);
 	await addDocs(app, deps.publicUrl);
+	const signingIn = createSigningIn(deps);
 
 	addErrorPages(app);
 	addPublicKeys(app, deps);
@@ -97,22 +113,18 @@ export async function createApp(deps: ApiDeps) {
 	await addScope(app, "/v1", (scope) => {
 		shedOverload(scope, deps.requestLimits);
 		refuseQuarantined(scope, deps);
+		addSignIn(scope, { ...deps, ...signingIn });
+	});
+	await addScope(app, "/v1", (scope) => {
+		shedOverload(scope, deps.requestLimits);
+		refuseQuarantined(scope, deps);
 		slowFailures(scope, deps, createProblem(deps));
-		addAuth(
-			scope,
-			[createApiKeyAuthenticator({ keyring }), createTokenAuthenticator({ ...deps, keyring })],
-			routeRoles,
-		);
+		askWhoCalls(scope, { ...deps, keyring }, signingIn);
 		addRequestLimits(scope, deps);
 		addIdempotency(scope, deps);
 		addEvidence(scope, deps);
-		addCreateMessage(scope, { ...deps, metrics });
-		addGetMessage(scope, deps);
-		addListMessages(scope, deps);
-		addCancelMessage(scope, deps);
-		addBatches(scope, { ...deps, metrics });
+		addMessageRoutes(scope, { ...deps, metrics });
 		addTemplates(scope, deps);
-		addDecision(scope, deps);
 		addPolicies(scope, deps);
 		addProposals(scope, deps);
 		addCertificates(scope, deps);
@@ -128,9 +140,57 @@ export async function createApp(deps: ApiDeps) {
 		addApiKeys(scope, deps);
 		addSendingLimits(scope, deps);
 		addEvidenceLog(scope, deps);
+		addPeopleRoutes(scope, deps, signingIn);
 	});
 	refuseOtherMethods(app, known);
 	return app;
+}
+
+/** What people sign in with. */
+function createSigningIn(deps: ApiDeps) {
+	const passwords = createPasswords();
+	const passkeys = createPasskeys({ ...deps, macs: deps.personMacs });
+	const shared = { ...deps, passwords, passkeys };
+	return {
+		passwords,
+		passkeys,
+		personSessions: createPersonSessions({ ...deps, macs: deps.personMacs }),
+		cookie: createSessionCookie(deps.publicUrl),
+		signIn: createSignIn(shared),
+		enrol: createEnrol(shared),
+	};
+}
+
+/** Each way in is asked in turn. */
+function askWhoCalls(
+	scope: Instance,
+	deps: ApiDeps & { keyring: ReturnType<typeof createKeyring> },
+	{ personSessions: sessions, cookie }: ReturnType<typeof createSigningIn>,
+): void {
+	const authenticators = [
+		createApiKeyAuthenticator(deps),
+		createTokenAuthenticator(deps),
+		createSessionAuthenticator({ sessions, cookie }),
+	];
+	const { freshMfaMs } = deps.sessionLimits;
+	addAuth(scope, authenticators, { roles: routeRoles, personRoutes, freshMfaRoutes, freshMfaMs }, deps.clock);
+}
+
+function addMessageRoutes(scope: Instance, deps: ApiDeps & { metrics: ReturnType<typeof createMetrics> }): void {
+	addCreateMessage(scope, deps);
+	addGetMessage(scope, deps);
+	addListMessages(scope, deps);
+	addCancelMessage(scope, deps);
+	addRevealMessage(scope, deps);
+	addSearchMessages(scope, deps);
+	addBatches(scope, deps);
+	addDecision(scope, deps);
+}
+
+function addPeopleRoutes(scope: Instance, deps: ApiDeps, signingIn: ReturnType<typeof createSigningIn>): void {
+	addPeople(scope, deps);
+	addSessions(scope, { ...deps, ...signingIn });
+	addCredentials(scope, { ...deps, ...signingIn });
 }
 
 /** Nothing is taken in or told while the store is older than it was; whoever asks comes again. */

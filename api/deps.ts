@@ -8,13 +8,17 @@ import type { ExportSeal } from "../adapters/exportSeal.ts";
 import type { IssuerKeys } from "../adapters/issuerKeys.ts";
 import type { Quarantine } from "../adapters/ledger/quarantine.ts";
 import type { Store } from "../adapters/mongo/store.ts";
+import type { People } from "../adapters/people.ts";
+import type { PersonMacs } from "../adapters/personMacs.ts";
 import type { Replays } from "../adapters/redis/replays.ts";
 import type { RequestCounts } from "../adapters/redis/requestCounts.ts";
 import type { SendQueues } from "../adapters/redis/sendQueues.ts";
+import type { Sessions } from "../adapters/redis/sessions.ts";
 import type { Runs } from "../adapters/temporal/client.ts";
 import type { Encryption } from "../adapters/vault/encryption.ts";
 import type { HmacKeys } from "../adapters/vault/hmacKeys.ts";
 import type { KeyVersions } from "../adapters/vault/keyVersions.ts";
+import type { PersonSeal } from "../adapters/vault/personSeal.ts";
 import type { Signer } from "../adapters/vault/signer.ts";
 import type { TokenSigner } from "../adapters/vault/tokenSigner.ts";
 import type { Evidence } from "../audit/evidence.ts";
@@ -43,7 +47,7 @@ export type ApiDeps = {
 	/** Which packs there are, in force or not, and what they say. */
 	packs: Pick<Policies, "versions" | "text" | "file" | "pinned" | "inForce">;
 	publish: Pick<Publish, "read" | "propose" | "check" | "simulate" | "approve" | "publish" | "withdraw">;
-	runs: Pick<Runs, "startSoon" | "settleSoon" | "wakeRequestSoon">;
+	runs: Pick<Runs, "startSoon" | "settleSoon" | "wakeRequestSoon" | "revealSoon">;
 	/** A queue's carrier, opened with that queue's callback secrets only; undefined for an unknown queue. */
 	apiKeys: ApiKeys;
 	/** Signs our own access tokens, and shows what verifies them. */
@@ -55,6 +59,13 @@ export type ApiDeps = {
 	replays: Pick<Replays, "isKnown" | "remember">;
 	/** Enters acts into the evidence log, before they are done. */
 	evidence: Pick<Evidence, "append">;
+	/** Who may sign in, as administrators change it. */
+	people: People;
+	personMacs: PersonMacs;
+	personSeal: PersonSeal;
+	sessions: Omit<Sessions, "close">;
+	/** Of a session: unused and at all; and how long a second factor counts as fresh. */
+	sessionLimits: { idleMs: number; lifeMs: number; freshMfaMs: number };
 	sendQueues: Pick<SendQueues, "live" | "countRange">;
 	requestCounts: Pick<RequestCounts, "take">;
 	/** How often callers may come, and how many may be served at once. */

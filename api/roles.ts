@@ -1,6 +1,6 @@
 // Who may do what: every route that asks who calls, and the roles that may; one of them is enough.
 
-import type { Role } from "../domain/roles.ts";
+import { type Role, roles } from "../domain/roles.ts";
 
 /** Who may read messages and what is proven of them: everyone but approvers, who see proposals. */
 const readers = ["sender", "compliance", "operator", "auditor", "admin"] as const satisfies Role[];
@@ -13,6 +13,8 @@ export const routeRoles: Readonly<Record<string, readonly Role[]>> = {
 	"GET /v1/messages/:id": readers,
 	"GET /v1/messages/:id/decision": ["sender", "compliance", "operator", "auditor"],
 	"POST /v1/messages/:id/cancel": ["sender", "operator"],
+	"POST /v1/messages/:id/reveal": ["compliance"],
+	"POST /v1/messages/search": ["compliance", "auditor"],
 	"POST /v1/batches": ["sender"],
 	"GET /v1/batches/:id": readers,
 
@@ -71,6 +73,25 @@ export const routeRoles: Readonly<Record<string, readonly Role[]>> = {
 	"POST /v1/api-keys/:id/rotate": ["admin"],
 	"POST /v1/api-keys/:id/revoke": ["admin"],
 
+	"GET /v1/people": ["admin", "auditor"],
+	"GET /v1/people/:id": ["admin", "auditor"],
+	"POST /v1/people": ["admin"],
+	"POST /v1/people/:id/enrolment": ["admin"],
+	"POST /v1/people/:id/roles": ["admin"],
+	"POST /v1/people/:id/end": ["admin"],
+
+	// One's own.
+	"GET /v1/session": roles,
+	"POST /v1/session/end": roles,
+	"POST /v1/session/password": roles,
+	"POST /v1/session/recovery-codes": roles,
+	"GET /v1/sessions": roles,
+	"POST /v1/sessions/:id/end": roles,
+	"GET /v1/passkeys": roles,
+	"POST /v1/passkeys": roles,
+	"POST /v1/passkeys/options": roles,
+	"POST /v1/passkeys/:id/remove": roles,
+
 	"GET /v1/queues": ["operator", "admin"],
 	"POST /v1/queues/:id/pause": ["operator", "admin"],
 	"POST /v1/queues/:id/resume": ["operator", "admin"],
@@ -78,3 +99,45 @@ export const routeRoles: Readonly<Record<string, readonly Role[]>> = {
 	"GET /v1/sending-limits": ["operator", "admin"],
 	"POST /v1/sending-limits": ["operator", "admin"],
 };
+
+/** No key and no token may, whatever its roles: an approval, and whom else to trust, is a person's word. */
+export const personRoutes: ReadonlySet<string> = new Set([
+	"POST /v1/messages/:id/reveal",
+	"POST /v1/policy-proposals/:id/approve",
+	"POST /v1/people",
+	"POST /v1/people/:id/enrolment",
+	"POST /v1/people/:id/roles",
+	"POST /v1/people/:id/end",
+	"GET /v1/session",
+	"POST /v1/session/end",
+	"POST /v1/session/password",
+	"POST /v1/session/recovery-codes",
+	"GET /v1/sessions",
+	"POST /v1/sessions/:id/end",
+	"GET /v1/passkeys",
+	"POST /v1/passkeys",
+	"POST /v1/passkeys/options",
+	"POST /v1/passkeys/:id/remove",
+]);
+
+/** Of a person, a second factor shown within the last minutes: what can't be taken back, and what opens other doors. */
+export const freshMfaRoutes: ReadonlySet<string> = new Set([
+	"POST /v1/messages/:id/reveal",
+	"POST /v1/policy-proposals/:id/approve",
+	"POST /v1/policy-proposals/:id/publish",
+	"POST /v1/subject-requests/:id/identity",
+	"POST /v1/subject-requests/:id/decide",
+	"POST /v1/subject-requests/:id/export",
+	"POST /v1/holds/:id/release",
+	"POST /v1/api-keys",
+	"POST /v1/api-keys/:id/rotate",
+	"POST /v1/api-keys/:id/revoke",
+	"POST /v1/people",
+	"POST /v1/people/:id/enrolment",
+	"POST /v1/people/:id/roles",
+	"POST /v1/people/:id/end",
+	"POST /v1/session/password",
+	"POST /v1/session/recovery-codes",
+	"POST /v1/passkeys",
+	"POST /v1/passkeys/:id/remove",
+]);

@@ -8,9 +8,10 @@ import type { SendQueueDocument } from "../adapters/mongo/models.ts";
 import { isWord } from "../audit/entry.ts";
 import { limits } from "../domain/limits.ts";
 import { categories } from "../domain/message.ts";
-import { roles } from "../domain/roles.ts";
+import { machineRoles } from "../domain/roles.ts";
 import { withoutUndefined } from "../domain/withoutUndefined.ts";
 import { issuerCommand } from "./admin/issuer.ts";
+import { personCommand } from "./admin/person.ts";
 import { parseCountry, tenantCommand } from "./admin/tenant.ts";
 import { withDeps } from "./admin/withDeps.ts";
 import { createApiKey, prepare, putSendQueue, setGovernance } from "./administer.ts";
@@ -38,6 +39,7 @@ export function adminCommand(): Command {
 	);
 	admin.addCommand(tenantCommand());
 	admin.addCommand(issuerCommand());
+	admin.addCommand(personCommand());
 	add("govern", "Let a tenant's people propose, approve and publish policies, which hold for every tenant.")
 		.argument("<tenant>", "id of the tenant")
 		.option("--no-more", "take it back")
@@ -50,7 +52,7 @@ export function adminCommand(): Command {
 	add("key", "Create an API key; it is shown once.")
 		.requiredOption("--tenant <id>", "tenant it acts for")
 		.requiredOption("--name <name>", "what people call it")
-		.addOption(new Option("--role <role...>", "what it may do").choices(roles).default(["sender"]))
+		.addOption(new Option("--role <role...>", "what it may do").choices(machineRoles).default(["sender"]))
 		.addOption(new Option("--category <name...>", "the only categories that it may send").choices(categories))
 		.option("--address <range...>", "the only networks that it may be used from, CIDR", collectRange)
 		.option("--days <number>", "how long it lives", parseDays)

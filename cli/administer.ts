@@ -58,7 +58,7 @@ export async function setGovernance(
 
 /**
  * Creates an API key. The key itself is shown once and stored only as a keyed hash.
- * @throws Error when the tenant does not exist
+ * @throws Error when the tenant does not exist; LetheError person_required for a role that no key can have
  */
 export async function createApiKey(
 	deps: Pick<Deps, "store" | "apiKeys">,

@@ -8,6 +8,8 @@ type Load = () => Promise<Command>;
 
 const commands: Record<string, { about: string; load: Load }> = {
 	send: { about: "send a message through the API", load: async () => (await import("./send.ts")).sendCommand() },
+	login: { about: "sign in as a person", load: async () => (await import("./login.ts")).loginCommand() },
+	logout: { about: "sign out", load: async () => (await import("./login.ts")).logoutCommand() },
 	policy: {
 		about: "decide by the published policy packs",
 		load: async () => (await import("./policy.ts")).policyCommand(),

@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { type Config, loadConfig, type VaultRole } from "../config.ts";
 import { ledgerDirOf, logDirOf, readStackFile, stackFilePath, witnessFilePath } from "../stack/stackFile.ts";
+import { readSession } from "./session.ts";
 
 export type ApiTarget = { url: string; apiKey: string };
 
@@ -13,13 +14,22 @@ const notRunning = `${none} give --url and --key.`;
 const notStarted = (role: VaultRole) =>
 	`${none} set its URLs and LETHE_VAULT_${role.toUpperCase()}_ROLE_ID with its secret-id.`;
 
-/** @throws Error with the mend when neither options nor a running stack name an API */
+/**
+ * Which API, and by whose key or session: the key that is named, else whoever is signed in there, else the demo's key.
+ * @throws Error with the mend when neither options nor a running stack name an API
+ */
 export function apiTarget(options: { url?: string | undefined; key?: string | undefined }): ApiTarget {
-	const stack = options.url && options.key ? undefined : readStackFile(stackFilePath(stackDir));
-	const url = options.url ?? stack?.processes?.api?.url;
-	const apiKey = options.key ?? stack?.demo?.apiKey;
-	if (!url || !apiKey) throw new Error(notRunning);
+	const url = apiUrl(options);
+	const apiKey = options.key ?? readSession(url) ?? readStackFile(stackFilePath(stackDir))?.demo?.apiKey;
+	if (!apiKey) throw new Error(notRunning);
 	return { url, apiKey };
+}
+
+/** @throws Error with the mend when neither an option nor a running stack names an API */
+export function apiUrl(options: { url?: string | undefined }): string {
+	const url = options.url ?? readStackFile(stackFilePath(stackDir))?.processes?.api?.url;
+	if (!url) throw new Error(notRunning);
+	return url;
 }
 
 const rolesOf = { admin: ["admin"], exporter: ["admin", "exporter"], restorer: ["admin", "eraser"] } as const;

@@ -8,6 +8,49 @@ export const errorCatalogue = {
 		retryable: false,
 		title: "The credentials are missing, unknown, expired or revoked.",
 	},
+	sign_in_failed: {
+		status: 401,
+		retryable: false,
+		title:
+			"This does not sign anyone in: the name, the password, the code or the passkey is wrong, or was used already.",
+	},
+	sign_in_slowed: {
+		status: 429,
+		retryable: true,
+		title: "Too many failed sign-ins: wait as Retry-After says. A passkey is not slowed by tries with a name.",
+	},
+	enrolment_invalid: {
+		status: 401,
+		retryable: false,
+		title: "The enrolment token is unknown, used or expired; an administrator can hand out another.",
+	},
+	password_refused: { status: 422, retryable: false, title: "The password is too short, too long or easily guessed." },
+	cross_origin: {
+		status: 403,
+		retryable: false,
+		title: "A request with a session's cookie must come from this deployment's own pages.",
+	},
+	person_required: {
+		status: 403,
+		retryable: false,
+		title: "This needs a person signed in with MFA: no API key and no token may do it.",
+	},
+	fresh_mfa_required: {
+		status: 403,
+		retryable: false,
+		title: "This needs a second factor shown within the last minutes: sign in again.",
+	},
+	last_credential: {
+		status: 409,
+		retryable: false,
+		title: "Nothing would be left to sign in with: add another first.",
+	},
+	login_taken: { status: 409, retryable: false, title: "Somebody of this tenant has this login name." },
+	sessions_unavailable: {
+		status: 503,
+		retryable: true,
+		title: "Sessions can't be read: nobody who signed in is recognised until they can.",
+	},
 	forbidden: { status: 403, retryable: false, title: "This principal's roles do not allow this." },
 	token_invalid: {
 		status: 401,

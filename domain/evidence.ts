@@ -50,6 +50,16 @@ const otherActs = [
 	"token_issued",
 	"issuer_trusted",
 	"issuer_removed",
+	"person_invited",
+	"person_enrolled",
+	"person_changed",
+	"person_ended",
+	"signed_in",
+	"sign_in_failed",
+	"session_ended",
+	"credential_added",
+	"credential_removed",
+	"message_revealed",
 	"consent_recorded",
 	"consent_withdrawn",
 	"opt_out_recorded",
@@ -88,7 +98,7 @@ const otherActs = [
 export const actTypes = [...messageActs, ...otherActs] as const;
 export type ActType = (typeof actTypes)[number];
 
-/** Who acts where it is no API key: Lethe's own processes, the holders of the admin and the logreader role, a recipient, a carrier. */
+/** Who acts where it is neither an API key nor a person: Lethe's own processes, the holders of the admin and the logreader role, a recipient, a carrier. */
 export const actors = ["engine", "admin", "logreader", "recipient", "carrier"] as const;
 
 /** One act. Opaque ids and words only: the log outlives what it tells of. */
@@ -99,7 +109,7 @@ export type Act = {
 	tenantId?: string;
 	/** Id of what it was done to. */
 	about?: string;
-	/** An API key's id, or one of `actors`. */
+	/** An API key's or a person's id, or one of `actors`. */
 	by?: string;
 	/** Of a message's attempts, which. */
 	attempt?: number;

@@ -29,6 +29,9 @@ const idPrefixes = {
 	issuer: "iss",
 	outsider: "out",
 	canary: "cny",
+	person: "usr",
+	session: "ses",
+	passkey: "psk",
 } as const;
 
 export type IdKind = keyof typeof idPrefixes;

@@ -117,6 +117,27 @@ export const limits = {
 	ledgerLateMs: 60_000,
 	ledgerWaitingMax: 1_000_000,
 
+	// people
+	peoplePerTenantMax: 1_000,
+	loginCharactersMax: 254,
+	personNameCharactersMax: 100,
+	// It never goes alone, so this is more than what NIST SP 800-63B-4, 3.1.1.2, asks of one that goes with a second factor.
+	passwordCharactersMin: 12,
+	passwordCharactersMax: 256,
+	passkeysPerPersonMax: 16,
+	sessionsPerPersonMax: 32,
+	recoveryCodeItems: 10,
+	enrolmentLifeMs: 72 * 3600_000,
+	challengeLifeMs: 5 * 60_000,
+	// Failed sign-ins that cost nothing, by account and by address; each further one doubles the wait, up to the longest.
+	signInsFreePerAccountMax: 5,
+	signInsFreePerAddressMax: 30,
+	signInWaitMsMax: 15 * 60_000,
+	signInsKeptMs: 24 * 3600_000,
+	// Passwords that are hashed at once, each in 19 MiB, and those that may wait for it.
+	passwordHashesMax: 2,
+	passwordHashesWaitingMax: 64,
+
 	// tenants
 	// A suspension reaches every process that accepts within this time, and every sender within the next.
 	tenantSeenMs: 5_000,

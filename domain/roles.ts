@@ -2,3 +2,6 @@
 
 export const roles = ["sender", "compliance", "approver", "operator", "auditor", "admin"] as const;
 export type Role = (typeof roles)[number];
+
+/** What a key or token can be: approvals are people's, who sign in with MFA. */
+export const machineRoles = roles.filter((role) => role !== "approver");

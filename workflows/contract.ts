@@ -42,6 +42,9 @@ export type SimulateInput = { proposalId: string };
 /** A subject's request; its run is named for it. */
 export type SubjectRequestInput = { requestId: string; tenantId: string };
 
+/** A message that is read out for a person who waits; its run is named for the reading. */
+export type RevealInput = { exportId: string };
+
 /** What a step of a request leaves: more at once, a time to look again, or nothing. Times are epoch milliseconds. */
 export type RequestStepped = {
 	outcome: string;
@@ -70,6 +73,7 @@ export const workflowNames = {
 	simulate: "simulate",
 	sweep: "sweep",
 	subjectRequest: "subjectRequest",
+	reveal: "reveal",
 } as const;
 
 /** Has a request's run look at it now; it carries nothing. */
@@ -116,6 +120,8 @@ export const summaries = {
 	erase: "Erase a page",
 	request: "Subject request: clocks, erasure, certificate",
 	requestStep: "Next step of the request",
+	reveal: "Read a message out for a person",
+	revealStep: "Seal it for whoever asked",
 	requestWait: "Waits for a person, a date or a release",
 } as const;
 
@@ -134,6 +140,7 @@ export const payloadFields: Record<string, (value: unknown) => boolean> = {
 	retimingId: matches(id),
 	proposalId: matches(id),
 	requestId: matches(id),
+	exportId: matches(id),
 	percent: isCount,
 	keptCount: isCount,
 	wakeAt: isTime,

@@ -3,6 +3,7 @@
 export { lifecycle } from "./lifecycle.ts";
 export { purge } from "./purge.ts";
 export { retime } from "./retime.ts";
+export { reveal } from "./reveal.ts";
 export { simulate } from "./simulate.ts";
 export { subjectRequest } from "./subjectRequest.ts";
 export { sweep } from "./sweep.ts";

@@ -19,7 +19,7 @@ type LedgerDeps = {
  * waits for the ledger: such a write throws what the ledger throws, and then nothing was done.
  */
 export function withLedger(store: Store, ledger: Pick<Ledger, "put" | "forget">, deps: LedgerDeps): Store {
-	const { subjectRecords, cohorts, apiKeys, tenants } = store;
+	const { subjectRecords, cohorts, apiKeys, people, tenants } = store;
 	const enter = createEnter(store, ledger, deps);
 	const forget = async (id: string) => {
 		for (const [kind, entryId] of [
@@ -69,6 +69,13 @@ export function withLedger(store: Store, ledger: Pick<Ledger, "put" | "forget">,
 			async revoke(id, now) {
 				await enter({ _id: id, kind: "revoked", at: now });
 				return apiKeys.revoke(id, now);
+			},
+		},
+		people: {
+			...people,
+			async end(id, now) {
+				await enter({ _id: id, kind: "revoked", at: now });
+				return people.end(id, now);
 			},
 		},
 		tenants: {

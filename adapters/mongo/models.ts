@@ -10,6 +10,7 @@ import type { Route } from "../../domain/routes.ts";
 import type { SubjectRecord } from "../../domain/subject.ts";
 import type { TenantStanding } from "../../domain/tenancy.ts";
 import type { MongoConnection } from "./connection.ts";
+import type { PersonLoginDocument, StoredPerson } from "./people.ts";
 import type { SpendingDocument } from "./spending.ts";
 import type { ExportJob, ExportPage, StoredRequest } from "./subjectRequests.ts";
 import type { TemplateDocument } from "./templates.ts";
@@ -224,6 +225,8 @@ const collections = {
 	issuers: [],
 	epochs: [],
 	ledgerWaiting: [{ at: 1 }],
+	people: [{ tenantId: 1, createdAt: -1, _id: -1 }, { "enrolment.mac": 1 }],
+	personLogins: [{ mac: 1 }, { personId: 1 }],
 	tenants: [{ sendQueues: 1 }, { nextCheckAt: 1 }],
 	sendQueues: [],
 	spending: [{ tenantId: 1 }],
@@ -269,6 +272,8 @@ export function createModels(connection: MongoConnection) {
 		issuers: bind<IssuerDocument>("issuers"),
 		epochs: bind<EpochDocument>("epochs"),
 		ledgerWaiting: bind<WaitingEntry>("ledgerWaiting"),
+		people: bind<StoredPerson>("people"),
+		personLogins: bind<PersonLoginDocument>("personLogins"),
 		tenants: bind<TenantDocument>("tenants"),
 		sendQueues: bind<SendQueueDocument>("sendQueues"),
 		spending: bind<SpendingDocument>("spending"),

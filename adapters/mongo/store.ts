@@ -31,6 +31,7 @@ import {
 	type TenantDocument,
 	type WrappingKeyDocument,
 } from "./models.ts";
+import { createPeopleStore, type PersonLoginDocument, type StoredPerson } from "./people.ts";
 import { createMessageScan, createPolicyVersionStore, createProposalStore, createRetimingStore } from "./policies.ts";
 import { createSpendingStore, type SpendingDocument } from "./spending.ts";
 import { createSubjectMessageStore } from "./subjectMessages.ts";
@@ -83,6 +84,7 @@ export function createStore(connection: MongoConnection, deps: { randomToken: ()
 		apiKeys: createApiKeyStore(raw<ApiKeyDocument>("apiKeys")),
 		spentProofs: createSpentProofStore(raw<SpentProof>("spentProofs")),
 		issuers: createIssuerStore(raw<IssuerDocument>("issuers")),
+		people: createPeopleStore(raw<StoredPerson>("people"), raw<PersonLoginDocument>("personLogins")),
 		epochs: createEpochStore(raw<EpochDocument>("epochs")),
 		ledgerWaiting: createWaitingStore(raw<WaitingEntry>("ledgerWaiting")),
 		tenants: createTenantStore(raw<TenantDocument>("tenants")),

@@ -1,8 +1,8 @@
 // Subjects' requests in the store, and the exports that wait a few minutes, sealed, for whoever asked for them.
 
 import type { mongo } from "mongoose";
-import { LetheError } from "../../domain/errors.ts";
 import type { SubjectRequest } from "../../domain/subjectRequest.ts";
+import { changeRevised } from "./changeRevised.ts";
 import { findDue } from "./findDue.ts";
 import { guardStore } from "./guard.ts";
 import { insertOnce } from "./insertOnce.ts";
@@ -26,9 +26,10 @@ export type ErasedRequest = {
 export type ExportJob = {
 	_id: string;
 	tenantId: string;
+	/** The request's, or the message's that is to be read out. */
 	requestId: string;
-	/** `disclosures` needs nothing decrypted. */
-	report: "data" | "disclosures";
+	/** `disclosures` needs nothing decrypted; `message` is one message. */
+	report: "data" | "disclosures" | "message";
 	/** JWK, X25519. */
 	publicKey: Record<string, unknown>;
 	state: "open" | "ready" | "too_large";
@@ -38,8 +39,6 @@ export type ExportJob = {
 
 /** JWE in compact form. */
 export type ExportPage = { _id: string; exportId: string; jwe: string };
-
-const roundsMax = 16;
 
 /** @throws LetheError store_unavailable */
 export function createSubjectRequestStore(collection: mongo.Collection<StoredRequest>) {
@@ -59,28 +58,9 @@ export function createSubjectRequestStore(collection: mongo.Collection<StoredReq
 			const request = await find(id);
 			return request?.tenantId === tenantId ? request : undefined;
 		},
-		/**
-		 * Changes a request by what `decide` makes of it, on a fresh read after every lost race; what `decide` throws ends it.
-		 * Answers the request as it then is, unchanged when `decide` has nothing to change; undefined when there is none.
-		 */
-		async change(
-			id: string,
-			decide: (request: StoredRequest) => SubjectRequest | undefined,
-		): Promise<StoredRequest | undefined> {
-			for (let round = 0; round < roundsMax; round++) {
-				const request = await find(id);
-				const changed = request && decide(request);
-				if (!request || !changed) return request;
-				const { revision } = request;
-				const next = { ...changed, revision: revision + 1 };
-				const applied = await guardStore(async () => {
-					const filter = { _id: id, revision } as mongo.Filter<StoredRequest>;
-					return (await collection.replaceOne(filter, next)).matchedCount === 1;
-				});
-				if (applied) return next;
-			}
-			throw new LetheError("store_unavailable", { cause: "lost every race" });
-		},
+		/** Changes a request by what `decide` makes of it; see `changeRevised`. */
+		change: (id: string, decide: (request: StoredRequest) => SubjectRequest | undefined) =>
+			changeRevised(collection, () => find(id), decide),
 		/** A page of a tenant's, newest first, after the cursor's place. */
 		page: (tenantId: string, itemsMax: number, after?: { at: number; id: string }) =>
 			guardStore(() => {

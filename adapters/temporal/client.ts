@@ -16,6 +16,7 @@ import {
 	type PurgeInput,
 	purgeWorkflowId,
 	type RetimeInput,
+	type RevealInput,
 	requestWorkflowId,
 	type SimulateInput,
 	type SubjectRequestInput,
@@ -134,6 +135,8 @@ export function createRuns(deps: {
 		/** Has a subject's request looked at now, by its run or by a new one. */
 		wakeRequest: (input: SubjectRequestInput) => wakeRequest(client, taskQueue, input),
 		wakeRequestSoon: (input: SubjectRequestInput) => bounded(() => wakeRequest(client, taskQueue, input)),
+		/** Has a message read out, once; whoever asked waits. */
+		revealSoon: (input: RevealInput & { tenantId: string }) => bounded(() => passes.startReveal(input)),
 		simulateSoon: (proposalId: string) => bounded(() => passes.startSimulate({ proposalId })),
 		/** Whether a submission's run is still under way; false when it is over or was never started. */
 		async isRunning(submissionId: string): Promise<boolean> {
@@ -183,6 +186,16 @@ function createPasses(client: Client, taskQueue: string) {
 				summary: summaries.retime,
 				repeatable: true,
 				attributes: [],
+			}),
+		/** Has one message read out. */
+		startReveal: ({ exportId, tenantId }: RevealInput & { tenantId: string }) =>
+			startOnce(client, workflowNames.reveal, {
+				workflowId: `reveal-${exportId}`,
+				taskQueue,
+				args: [{ exportId }],
+				summary: summaries.reveal,
+				repeatable: false,
+				attributes: [{ key: keys.tenant, value: tenantId }],
 			}),
 		/** Starts a proposal's simulation unless it runs already. */
 		startSimulate: (input: SimulateInput) =>

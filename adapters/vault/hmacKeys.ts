@@ -6,8 +6,8 @@ import type { VaultClient } from "./client.ts";
 import { pathSegment } from "./connection.ts";
 import { createRefreshing } from "./refreshing.ts";
 
-/** `subject`: pseudonym of a recipient, a key a tenant. `code`: one-time codes. */
-export const hmacPurposes = ["subject", "idempotency", "api-key", "code"] as const;
+/** `subject`: pseudonym of a recipient, a key a tenant. `code`: one-time codes. `person`: what people sign in with. */
+export const hmacPurposes = ["subject", "idempotency", "api-key", "code", "person"] as const;
 export type HmacPurpose = (typeof hmacPurposes)[number];
 
 /** A keyed hash in base64url, and the version of the key that made it. */

@@ -63,6 +63,12 @@ const readEpoch: Policy = { "kv/data/ledger/+/epoch": { capabilities: ["read"] }
 // What no restore may undo is written down before it is done; nobody but an administrator reads it back.
 const writeLedger: Policy = { "kv/data/ledger/+/+/+/+": { capabilities: ["create", "update"] } };
 
+// Encrypting makes the key of a tenant's people when it is not there yet, and nothing but that.
+const sealPerson: Grant = {
+	capabilities: ["create", "update"],
+	allowed_parameters: { plaintext: [], associated_data: [] },
+};
+
 export const policies: Record<Role | "issuer", Policy> = {
 	api: {
 		...ownToken,
@@ -78,6 +84,9 @@ export const policies: Record<Role | "issuer", Policy> = {
 		"transit/keys/hmac-*": { capabilities: ["read"] },
 		"transit/sign/token": { capabilities: ["update"] },
 		"kv/data/carriers/+/callback": { capabilities: ["read"] },
+		// Of people who sign in: their names and the secrets of their codes, never a message's.
+		"transit/encrypt/people-*": sealPerson,
+		"transit/decrypt/people-*": { capabilities: ["update"] },
 	},
 	sender: {
 		...ownToken,
@@ -97,6 +106,11 @@ export const policies: Record<Role | "issuer", Policy> = {
 		},
 		// The pseudonyms of a tenant that has left; the keys that every tenant shares are out of reach.
 		"transit/keys/hmac-subject-*": {
+			capabilities: ["read", "update", "delete"],
+			allowed_parameters: { deletion_allowed: [true] },
+		},
+		// And of its people.
+		"transit/keys/people-*": {
 			capabilities: ["read", "update", "delete"],
 			allowed_parameters: { deletion_allowed: [true] },
 		},
@@ -133,6 +147,8 @@ export const policies: Record<Role | "issuer", Policy> = {
 		...readPublicKeys,
 		...readWitness,
 		"transit/export/hmac-key/hmac-api-key": { capabilities: ["read"] },
+		"transit/export/hmac-key/hmac-person": { capabilities: ["read"] },
+		"transit/encrypt/people-*": sealPerson,
 		"transit/keys": { capabilities: ["list"] },
 		"transit/keys/certificate/rotate": { capabilities: ["update"] },
 		"transit/keys/evidence/rotate": { capabilities: ["update"] },

@@ -1,8 +1,9 @@
-// The key that gives a tenant's recipients their pseudonyms, as far as its end goes.
+// The keys of a tenant's recipients and people, as far as their end goes: pseudonyms, and names of those who sign in.
 
 import type { VaultClient } from "./client.ts";
 import { pathSegment } from "./connection.ts";
 import { destroyKey } from "./destroyKey.ts";
+import { personKeyName } from "./personSeal.ts";
 
 export type SubjectKeys = ReturnType<typeof createSubjectKeys>;
 
@@ -10,10 +11,12 @@ export type SubjectKeys = ReturnType<typeof createSubjectKeys>;
 export function createSubjectKeys({ vault }: { vault: Pick<VaultClient, "read" | "write" | "remove"> }) {
 	return {
 		/**
-		 * Destroys a tenant's key, all versions, and reads back that it is gone; does nothing when it is gone already.
+		 * Destroys both of a tenant, all versions, and reads back that they are gone; does nothing when they are gone already.
 		 * @throws LetheError keys_unavailable when Vault is away
 		 */
-		destroySubjectKey: (tenantId: string): Promise<void> =>
-			destroyKey(vault, `transit/keys/hmac-subject-${pathSegment(tenantId)}`),
+		async destroySubjectKey(tenantId: string): Promise<void> {
+			await destroyKey(vault, `transit/keys/${personKeyName(tenantId)}`);
+			await destroyKey(vault, `transit/keys/hmac-subject-${pathSegment(tenantId)}`);
+		},
 	};
 }

@@ -33,34 +33,59 @@ declare module "fastify" {
 	interface FastifyContextConfig {
 		/** A principal needs one of these; set from the table of roles. */
 		roles?: readonly Role[];
+		/** Only a person who signed in may; of one, whether the second factor must be fresh. Set from the same tables. */
+		personOnly?: boolean;
+		freshMfa?: boolean;
 	}
 }
 
+/** Who may use which route; a route is its method and path. */
+export type Access = {
+	roles: Readonly<Record<string, readonly Role[]>>;
+	/** Routes that are no key's and no token's, whatever its roles. */
+	personRoutes?: ReadonlySet<string>;
+	/** Routes for which a person must have shown a second factor within `freshMfaMs`. */
+	freshMfaRoutes?: ReadonlySet<string>;
+	freshMfaMs?: number;
+};
+
 /**
  * Makes every route of this scope ask who calls; the first of `authenticators` that knows the credentials decides.
- * `roles`: method and path → who may.
- * @throws at start when a route of the scope is not in `roles`: none is public by being forgotten
+ * @throws at start when a route of the scope has no roles: none is public by being forgotten
  */
 export function addAuth(
 	app: FastifyInstance,
 	authenticators: readonly Authenticator[],
-	roles: Readonly<Record<string, readonly Role[]>>,
+	{ roles, personRoutes, freshMfaRoutes, freshMfaMs = 0 }: Access,
+	clock: () => number = Date.now,
 ): void {
 	app.decorateRequest("principal");
+	app.decorateRequest("session", undefined);
 	app.addHook("onRoute", (route: RouteOptions) => {
-		const may = rolesOf(route, roles);
+		const name = nameOf(route);
+		const may = roles[name];
 		if (!may?.length) throw new Error(`${route.method} ${route.url} has no roles`);
-		route.config = { ...route.config, roles: may };
+		const personOnly = personRoutes?.has(name) ?? false;
+		const freshMfa = freshMfaRoutes?.has(name) ?? false;
+		route.config = { ...route.config, roles: may, personOnly, freshMfa };
 	});
 	app.addHook("onRequest", async (request) => {
 		request.principal = await authenticate(authenticators, request);
 		requireRole(request);
+		requirePerson(request, clock() - freshMfaMs);
 	});
 }
 
 // Where a GET is served, so is the HEAD that Fastify adds.
-function rolesOf({ method, url }: RouteOptions, roles: Readonly<Record<string, readonly Role[]>>) {
-	return roles[`${method === "HEAD" ? "GET" : method} ${url}`];
+function nameOf({ method, url }: RouteOptions): string {
+	return `${method === "HEAD" ? "GET" : method} ${url}`;
+}
+
+function requirePerson({ principal, routeOptions }: FastifyRequest, mfaFrom: number): void {
+	const { personOnly, freshMfa } = routeOptions.config;
+	const isPerson = principal.kind === "person";
+	if (personOnly && !isPerson) throw new LetheError("person_required");
+	if (freshMfa && isPerson && (principal.mfaAt ?? 0) < mfaFrom) throw new LetheError("fresh_mfa_required");
 }
 
 async function authenticate(authenticators: readonly Authenticator[], request: FastifyRequest): Promise<Principal> {

@@ -5,7 +5,7 @@ import type { ApiKeyDocument, Proof } from "../../adapters/mongo/models.ts";
 import { LetheError } from "../../domain/errors.ts";
 import { limits } from "../../domain/limits.ts";
 import { categories } from "../../domain/message.ts";
-import { roles } from "../../domain/roles.ts";
+import { machineRoles } from "../../domain/roles.ts";
 import { withoutUndefined } from "../../domain/withoutUndefined.ts";
 import { durationMs } from "../../policies/durations.ts";
 import { readCursor, toPage } from "../cursor.ts";
@@ -20,7 +20,11 @@ type Deps = Pick<ApiDeps, "apiKeys" | "clock"> & {
 
 const day = "P1D";
 const grant = {
-	roles: z.array(z.enum(roles)).min(1).max(roles.length).meta({ description: "What it may do." }),
+	roles: z
+		.array(z.enum(machineRoles))
+		.min(1)
+		.max(machineRoles.length)
+		.meta({ description: "What it may do. None approves: that is for people who sign in with MFA." }),
 	categories: z
 		.array(z.enum(categories))
 		.min(1)

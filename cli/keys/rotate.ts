@@ -11,6 +11,7 @@ const named = [
 	"idempotency",
 	"api-key",
 	"code",
+	"person",
 	"subject",
 	"cohort",
 	"logs",

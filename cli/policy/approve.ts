@@ -6,7 +6,7 @@ import { stepCommand } from "./step.ts";
 export function approveCommand(): Command {
 	return stepCommand(
 		"approve",
-		"approve somebody else's proposal, with a key that has the role approver; marked as unverified",
+		"approve somebody else's proposal, signed in by `lethe login` as a person with the role approver",
 		({ id }) => `next: lethe policy publish ${id}`,
 	);
 }

@@ -7,14 +7,20 @@ import { exitCodes, Refusal } from "./run.ts";
 
 export type TargetOptions = { url?: string; key?: string; json?: boolean };
 
-type Problem = { code?: string; title?: string; state?: string; errors?: { pointer: string; detail: string }[] };
+type Problem = {
+	code?: string;
+	title?: string;
+	state?: string;
+	reason?: string;
+	errors?: { pointer: string; detail: string }[];
+};
 
 /** Adds the options that name a deployment and the form of the answer. */
 export function withTarget(command: Command): Command {
 	return command
 		.option("--json", "print the answer as JSON")
 		.option("--url <url>", "the API (default: the one running from this folder)")
-		.option("--key <key>", "the API key of whoever acts (default: the demo key)");
+		.option("--key <key>", "the API key that acts (default: whoever is signed in by `lethe login`, else the demo key)");
 }
 
 /** The JSON or text of an answer. @throws Refusal as `request` does */
@@ -29,20 +35,29 @@ export async function call<Answer>(options: TargetOptions, path: string, body?: 
  * @throws Refusal with what the API said: misuse for a request that can't be right, else a negative answer
  */
 export async function request(options: TargetOptions, path: string, body?: object): Promise<Response> {
-	const target = readTarget(options);
-	const response = await fetch(new URL(path, target.url), {
+	const { url, apiKey } = readTarget(options);
+	return requestAt({ url, bearer: apiKey, json: options.json }, path, body);
+}
+
+/** The same of an API by its URL, as whoever `bearer` stands for; without it, as nobody. */
+export async function requestAt(
+	{ url, bearer, json }: { url: string; bearer: string | undefined; json?: boolean | undefined },
+	path: string,
+	body?: object,
+): Promise<Response> {
+	const response = await fetch(new URL(path, url), {
 		method: body ? "POST" : "GET",
 		headers: {
-			authorization: `Bearer ${target.apiKey}`,
+			...(bearer ? { authorization: `Bearer ${bearer}` } : {}),
 			...(body ? { "content-type": "application/json", "idempotency-key": randomUUID() } : {}),
 		},
 		...(body ? { body: JSON.stringify(body) } : {}),
 	}).catch(() => {
-		throw new Refusal(`the API at ${target.url} does not answer. Is it running? See \`lethe doctor\`.`);
+		throw new Refusal(`the API at ${url} does not answer. Is it running? See \`lethe doctor\`.`);
 	});
 	if (response.ok) return response;
 	const text = await response.text();
-	throw toRefusal(response.status, isJson(response) ? (JSON.parse(text) as Problem) : {}, options);
+	throw toRefusal(response.status, isJson(response) ? (JSON.parse(text) as Problem) : {}, { json });
 }
 
 function isJson(response: Response): boolean {
@@ -67,9 +82,18 @@ function readTarget(options: TargetOptions) {
 	}
 }
 
+/** What to do about a refusal that is not about what was asked for, but about who asks. */
+const mends: Record<string, string> = {
+	person_required: "Sign in with `lethe login`, and leave --key out.",
+	fresh_mfa_required: "Run `lethe login` again.",
+	unauthenticated: "Give a live key with --key, or sign in again with `lethe login`.",
+	sign_in_failed: "Try again with the next code; an administrator can have you enrol anew.",
+	enrolment_invalid: "Ask for another with `lethe admin person renew`.",
+};
+
 // The faults of a pack are the answer, one a line; what else went wrong fits into the one line of the error.
-function toRefusal(status: number, problem: Problem, { json }: TargetOptions): Refusal {
-	const { code = String(status), title = "refused", state, errors = [] } = problem;
+function toRefusal(status: number, problem: Problem, { json }: { json?: boolean | undefined }): Refusal {
+	const { code = String(status), title = "refused", state, reason, errors = [] } = problem;
 	if (json) console.log(JSON.stringify(problem));
 	const misuse = status === 400 || status === 401 || status >= 500;
 	const exitCode = misuse ? exitCodes.misuse : exitCodes.no;
@@ -78,5 +102,11 @@ function toRefusal(status: number, problem: Problem, { json }: TargetOptions): R
 		return new Refusal(`${code}: ${errors.length} fault(s): correct them and propose the text again.`, exitCode);
 	}
 	const where = errors.map(({ pointer, detail }) => `${pointer} ${detail}`).join("; ");
-	return new Refusal(`${code}: ${title}${state ? ` It is ${state}.` : ""} ${where}`.trim(), exitCode);
+	const more = [
+		state ? `It is ${state}.` : "",
+		reason ? `It is ${reason.replaceAll("_", " ")}.` : "",
+		where,
+		mends[code] ?? "",
+	];
+	return new Refusal([`${code}: ${title}`, ...more].filter(Boolean).join(" "), exitCode);
 }

@@ -1,6 +1,7 @@
 // What a restore would undo is done again, in an order in which each step may be repeated: holds first, for they keep.
 
 import type { Deps } from "../../deps.ts";
+import { isId } from "../../domain/ids.ts";
 import type { LedgerEntry } from "../../domain/ledger.ts";
 import { isFinal, openStates } from "../../domain/lifecycle.ts";
 import { type Message, sealedObjects } from "../../domain/message.ts";
@@ -22,7 +23,10 @@ export async function reapply(deps: Deps): Promise<Applied> {
 		entries.filter((entry): entry is Of<Kind> => entry.kind === kind);
 	const applied: Applied = { records: 0, endings: 0, revocations: 0, tenants: 0, unknown: 0, erasures: 0, keys: 0 };
 	await applyRecords(deps, applied, of("record"), of("ended"));
-	for (const { _id, at } of of("revoked")) if (await deps.stored.apiKeys.revoke(_id, at)) applied.revocations++;
+	for (const { _id, at } of of("revoked")) {
+		const end = isId("person", _id) ? deps.stored.people.end : deps.stored.apiKeys.revoke;
+		if (await end(_id, at)) applied.revocations++;
+	}
 	for (const entry of of("tenant")) if (await applyStanding(deps, entry)) applied.tenants++;
 	const dueErasures = of("erasure").filter(({ at }) => at <= deps.clock());
 	await applyToMessages(deps, applied, new Set(dueErasures.map(({ messageId }) => messageId)));

@@ -13,11 +13,16 @@ import { connectMongo } from "../../adapters/mongo/connection.ts";
 import type { ApiKeyDocument, TenantDocument } from "../../adapters/mongo/models.ts";
 import { createStore } from "../../adapters/mongo/store.ts";
 import { createOutboundHttp } from "../../adapters/outboundHttp.ts";
+import { createPeople } from "../../adapters/people.ts";
+import { createPersonMacs } from "../../adapters/personMacs.ts";
+import { createSessions } from "../../adapters/redis/sessions.ts";
 import { createEncryption } from "../../adapters/vault/encryption.ts";
 import { createHmacKeys } from "../../adapters/vault/hmacKeys.ts";
+import type { PersonPlace } from "../../adapters/vault/personSeal.ts";
 import { createTokenSigner } from "../../adapters/vault/tokenSigner.ts";
 import { createApp } from "../../api/app.ts";
 import type { ApiDeps } from "../../api/deps.ts";
+import { createPersonSessions } from "../../api/people/personSessions.ts";
 import { createEvidence } from "../../audit/evidence.ts";
 import { createEvidenceExports } from "../../audit/evidenceExport.ts";
 import { type AbuseLimits, anywhere } from "../../domain/abuse.ts";
@@ -26,6 +31,8 @@ import type { Decision, Facts, RetentionPlan } from "../../domain/decision.ts";
 import { LetheError } from "../../domain/errors.ts";
 import { formatId, type IdKind } from "../../domain/ids.ts";
 import type { Message } from "../../domain/message.ts";
+import { Plaintext } from "../../domain/plaintext.ts";
+import type { Role } from "../../domain/roles.ts";
 import { claim, enqueue, submit } from "../../domain/transition.ts";
 import { createPublish } from "../../policies/publish.ts";
 import { createMemoryKeys } from "../harness/memoryKeys.ts";
@@ -65,10 +72,19 @@ export async function createTestApi(replace: (deps: ApiDeps) => Partial<ApiDeps>
 	await stored.refresh();
 	const logLines: string[] = [];
 	const log = pino({ level: "debug" }, { write: (line: string) => void logLines.push(line) });
-	const runs = { started: [] as string[], settled: [] as string[], simulated: [] as string[], woken: [] as string[] };
-	const callbackKeys = new Map([["queue", generateKeyPairSync("ed25519")]]);
+	const runs = {
+		started: [] as string[],
+		settled: [] as string[],
+		simulated: [] as string[],
+		woken: [] as string[],
+		revealed: [] as string[],
+	};
+	const personMacs = createPersonMacs({ hmac });
+	const personSeal = createMemoryPersonSeal();
 	const evidence = createEvidence({ clock, ids, store: store.evidence, gather: createBatcher });
 	const replays = createMemoryReplays();
+	const sessions = createSessions({ url: process.env.REDIS_URL as string, prefix: database });
+	const callbackKeys = new Map([["queue", generateKeyPairSync("ed25519")]]);
 	const deps: ApiDeps = {
 		tokens: createTokenSigner({ vault: tokenVault, clock }),
 		issuerKeys: createIssuerKeys({ outbound, clock }),
@@ -97,6 +113,7 @@ export async function createTestApi(replace: (deps: ApiDeps) => Partial<ApiDeps>
 			startSoon: ({ submissionId }) => void runs.started.push(submissionId),
 			settleSoon: ({ submissionId }) => void runs.settled.push(submissionId),
 			wakeRequestSoon: ({ requestId }) => void runs.woken.push(requestId),
+			revealSoon: ({ exportId }) => void runs.revealed.push(exportId),
 		},
 		carriers: {
 			async verifier(sendQueue) {
@@ -109,6 +126,11 @@ export async function createTestApi(replace: (deps: ApiDeps) => Partial<ApiDeps>
 		},
 		evidence,
 		replays,
+		people: createPeople({ clock, ids, store, macs: personMacs, personSeal, evidence }),
+		personMacs,
+		personSeal,
+		sessions,
+		sessionLimits: { idleMs: 15 * 60_000, lifeMs: 12 * 3600_000, freshMfaMs: 5 * 60_000 },
 		sendQueues: {
 			live: async () => ({ waiting: 0, delayed: 0, active: 0, segmentsPerSecond: 0 }),
 			countRange: async () => ({ within: true, seen: 1 }),
@@ -181,6 +203,17 @@ export async function createTestApi(replace: (deps: ApiDeps) => Partial<ApiDeps>
 		return { key, keyId: _id };
 	}
 
+	/** A person of a tenant, signed in just now; `token` goes where a key does. */
+	async function addPerson(tenantId: string, roles: Role[]) {
+		const personId = ids.random("person");
+		const now = merged.clock();
+		const empty = { passkeys: [], recoveryMacs: [], sessionsFrom: now };
+		await merged.store.people.insert({ _id: personId, tenantId, roles, createdAt: now, createdBy: "admin", ...empty });
+		const person = { _id: personId, tenantId, roles, createdAt: now, createdBy: "admin", ...empty, revision: 0 };
+		const { token } = await createPersonSessions({ ...merged, macs: personMacs }).start(person, "password");
+		return { token, personId };
+	}
+
 	const request = async (
 		key: string,
 		method: "GET" | "POST",
@@ -225,6 +258,7 @@ export async function createTestApi(replace: (deps: ApiDeps) => Partial<ApiDeps>
 		callbackKeys,
 		addTenant,
 		addKey,
+		addPerson,
 		request,
 		post: (key: string, more: object = {}, headers: Record<string, string> = {}) =>
 			request(key, "POST", "/v1/messages", messageBody(more), headers),
@@ -274,6 +308,7 @@ export async function createTestApi(replace: (deps: ApiDeps) => Partial<ApiDeps>
 		async close(): Promise<void> {
 			await app.close();
 			await outbound.close();
+			await sessions.close();
 			await connection.dropDatabase().catch(() => undefined);
 			await store.close();
 			encryption.close();
@@ -344,6 +379,24 @@ function createMemoryReplays() {
 		known,
 		isKnown: async (sendQueue: string, replayKey: string) => known.has(keyOf(sendQueue, replayKey)),
 		remember: async (sendQueue: string, replayKey: string) => void known.add(keyOf(sendQueue, replayKey)),
+	};
+}
+
+/** What Vault seals of people, with the contract of the real one: nothing opens elsewhere. */
+function createMemoryPersonSeal() {
+	const bind = (place: PersonPlace) => JSON.stringify([place.tenantId, place.personId, place.field]);
+	const held = new Map<string, Uint8Array>();
+	return {
+		async seal(place: PersonPlace, plaintext: Plaintext): Promise<string> {
+			const sealed = randomBytes(16).toString("hex");
+			held.set(`${bind(place)} ${sealed}`, plaintext.bytes());
+			return sealed;
+		},
+		async open(place: PersonPlace, sealed: string): Promise<Plaintext> {
+			const bytes = held.get(`${bind(place)} ${sealed}`);
+			if (!bytes) throw new LetheError("internal", { cause: "not_authentic" });
+			return Plaintext.of(bytes);
+		},
 	};
 }
 

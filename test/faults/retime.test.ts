@@ -15,6 +15,7 @@ import { type Processes, startProcesses } from "../../stack/processes.ts";
 import { createStack, type Stack } from "../../stack/stack.ts";
 import { until } from "../harness/engine.ts";
 import { messageOf } from "../harness/message.ts";
+import { enrolPerson } from "../harness/person.ts";
 import { shorter } from "../harness/policies.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url)).replace(/\/$/, "");
@@ -49,9 +50,10 @@ describe("the worker killed while policies are applied", () => {
 		const tenant = await admin.store.tenants.find(tenantId);
 		assert.ok(tenant?.governsPolicies, "the first tenant of a deployment");
 		await admin.store.tenants.put({ ...tenant, establishment: "DE", retention: needs });
-		for (const role of ["compliance", "approver"]) {
-			keys[role] = (await createApiKey(admin, { tenantId, name: role, roles: [role] })).apiKey;
-		}
+		keys.compliance = (await createApiKey(admin, { tenantId, name: "c", roles: ["compliance"] })).apiKey;
+		const approver = { tenantId, login: "approver", name: "", roles: ["approver" as const] };
+		const { enrolmentToken } = await admin.people.invite("admin", approver);
+		keys.approver = await enrolPerson(processes.apiUrl, enrolmentToken);
 		await admin.close();
 	});
 	after(async () => {

@@ -183,6 +183,8 @@ export async function createEngine(options: EngineOptions = {}) {
 
 	return {
 		...deps,
+		runs,
+		connection,
 		store,
 		name,
 		time,

@@ -1,6 +1,7 @@
 // Programs that a test runs as a shell would: their output, their exit codes, and no way out to a network.
 
 import { type ChildProcess, type SpawnOptions, spawn } from "node:child_process";
+import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { after } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -52,13 +53,17 @@ after(async () => {
 });
 
 /** Starts a program that goes on; it is killed with the test file at the latest. */
-export function start(command: string, args: string[], options: Pick<SpawnOptions, "env" | "cwd" | "detached"> = {}) {
+export function start(
+	command: string,
+	args: string[],
+	{ stdin = "ignore", ...options }: Pick<SpawnOptions, "env" | "cwd" | "detached"> & { stdin?: "ignore" | "pipe" } = {},
+) {
 	const child = spawn(command, args, {
 		cwd: root,
 		env: bareEnvironment(),
 		...options,
-		stdio: ["ignore", "pipe", "pipe"],
-	});
+		stdio: [stdin, "pipe", "pipe"],
+	}) as ChildProcess & { stdout: Readable; stderr: Readable };
 	started.add(child);
 	let output = "";
 	for (const stream of [child.stdout, child.stderr]) {

@@ -20,6 +20,7 @@ export async function openDoor(engine: Engine, establishment = "DE") {
 			startSoon: () => undefined,
 			settleSoon: () => undefined,
 			wakeRequestSoon: (input) => void engine.runs.wakeRequest(input).catch(() => undefined),
+			revealSoon: (input) => void engine.runs.startReveal(input).catch(() => undefined),
 		},
 	}));
 	const tenantId = engine.ids.random("tenant");

@@ -7,6 +7,7 @@ import type {
 	LifecycleInput,
 	PurgeInput,
 	RetimeInput,
+	RevealInput,
 	SimulateInput,
 	SubjectRequestInput,
 } from "../../workflows/contract.ts";
@@ -40,6 +41,11 @@ export async function retime({ retimingId }: RetimeInput): Promise<void> {
 export async function simulate({ proposalId }: SimulateInput): Promise<void> {
 	await sleep("1 second");
 	await steps.simulatePages(proposalId);
+}
+
+export async function reveal({ exportId }: RevealInput): Promise<void> {
+	await sleep("1 second");
+	await steps.revealMessage(exportId);
 }
 
 export async function subjectRequest({ requestId }: SubjectRequestInput): Promise<void> {

@@ -161,14 +161,14 @@ function assertAttribute(name: string, payload: Payload): void {
 const words = new Set([
 	...Object.values(workflowNames),
 	...["deliver", "closeCohort", "erasePage", "destroyCohort", "sweepPage", "retimePages", "simulatePages"],
-	...["stepRequest", "wake"],
+	...["stepRequest", "wake", "revealMessage"],
 	"core_local_activity",
 	...["worker", "Server", "temporal-typescript", "TypeScriptSDK", "LetheError", "store_unavailable"],
 	// The server's own.
 	"Not enough time to schedule next retry before activity ScheduleToClose timeout, giving up retrying",
 ]);
 const opaque = [
-	/^(?:purge-|simulate-|request-)?[a-z]{2,4}_[a-km-zA-G]{26}$/,
+	/^(?:purge-|simulate-|request-|reveal-)?[a-z]{2,4}_[a-km-zA-G]{26}$/,
 	/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/,
 	// An engine's queue, alone or in the name of its sweep's or its re-timing's run.
 	/^(?:sweep-|retime-)?t[0-9a-f]{12}$/,

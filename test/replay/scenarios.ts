@@ -191,6 +191,15 @@ export const scenarios: Record<string, Scenario> = {
 			return ended(engine, `${workflowNames.simulate}-${proposalId}`);
 		},
 	},
+	"read-out": {
+		workflow: workflowNames.reveal,
+		shows: { event: "ACTIVITY_TASK_COMPLETED" },
+		run: async (engine) => {
+			const exportId = engine.ids.random("export");
+			await engine.runs.startReveal({ exportId, tenantId: engine.ids.random("tenant") });
+			return ended(engine, `${workflowNames.reveal}-${exportId}`);
+		},
+	},
 	"request-pages": {
 		workflow: workflowNames.subjectRequest,
 		shows: { event: "ACTIVITY_TASK_COMPLETED", countMin: 3 },

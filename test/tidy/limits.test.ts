@@ -106,6 +106,7 @@ const relations: [why: string, less: number, more: number, orEqual?: true][] = [
 		limits.cohortAheadMs,
 	],
 	["keys made ahead push out none that is in use", 2 * limits.cohortsAheadMax, limits.wrappingKeysCachedMax],
+	["failed sign-ins are remembered longer than any wait for them", limits.signInWaitMsMax, limits.signInsKeptMs],
 	["more attempts than receipts are never kept", limits.attemptsMax, limits.receiptsKeptMax],
 ];
 

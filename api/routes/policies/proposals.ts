@@ -157,9 +157,8 @@ function listSteps({ publish }: ProposalsDeps): Step[] {
 			name: "approve",
 			act: "policy_approved",
 			summary: "Approve somebody else's proposal",
-			description: "An approval by an API key is marked `unverified` for good.",
-			// Whoever calls here has shown a key; nobody has signed in.
-			run: (id, { id: by }) => publish.approve(id, by, false),
+			description: "Needs a person who has just signed in with MFA: no key may approve, and nobody their own.",
+			run: (id, { id: by }) => publish.approve(id, by, true),
 		},
 		{
 			name: "publish",

@@ -1,12 +1,11 @@
 // POST /v1/subject-requests/{id}/export: what is kept of a person, decrypted by a worker, sealed for this process, answered once.
 
-import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import type { StoredRequest } from "../../../adapters/mongo/subjectRequests.ts";
 import { LetheError } from "../../../domain/errors.ts";
-import { limits } from "../../../domain/limits.ts";
 import type { SubjectRecord } from "../../../domain/subject.ts";
 import { addDuration } from "../../../policies/cohorts.ts";
+import { collectExport } from "../../collectExport.ts";
 import type { ApiDeps } from "../../deps.ts";
 import type { Instance } from "../../instance.ts";
 import { actOf } from "../../plugins/evidence.ts";
@@ -29,7 +28,6 @@ type Row = {
 	handedOverAt: string[];
 } & Record<string, unknown>;
 
-const pauseMs = 100;
 /** Of a report that is a page, the name under which it is saved. */
 const titles = { data: "What is kept of you", disclosures: "Accounting of disclosures of health information" };
 
@@ -65,7 +63,9 @@ export function addExportRequest(app: Instance, deps: Deps): void {
 				actOf(principal, "request_exported", { about: found._id, code: `${body.report}.${body.purpose}` }),
 			]);
 			const id = deps.ids.random("export");
-			const rows = await collect(deps, found, id, body);
+			const { _id: requestId, tenantId } = found;
+			const asked = { _id: id, tenantId, requestId, report: body.report };
+			const rows = await collectExport<Row>(deps, asked, () => deps.runs.wakeRequestSoon({ requestId, tenantId }));
 			const report = await describe(deps, found, body, rows);
 			await note(deps, found, { id, at: deps.clock(), by: principal.id, ...body });
 			reply.header("cache-control", "no-store");
@@ -80,48 +80,6 @@ function requireExportable({ identity, closed, state, kind }: StoredRequest, { r
 	if (!identity?.confirmed) throw new LetheError("identity_unchecked");
 	const isAsked = report === "disclosures" || kind === "access" || kind === "portability";
 	if (closed || !isAsked) throw new LetheError("request_state", { extra: { state } });
-}
-
-/** Has a worker make it, waits, opens it, and leaves nothing of it in the store. */
-async function collect(deps: Deps, request: StoredRequest, id: string, { report }: Input): Promise<Row[]> {
-	const { subjectExports } = deps.store;
-	const { _id: requestId, tenantId } = request;
-	const reader = await deps.exportSeal.createReader();
-	const eraseBy = deps.clock() + limits.exportLifeMs;
-	const job = {
-		_id: id,
-		tenantId,
-		requestId,
-		report,
-		publicKey: reader.publicKey,
-		state: "open" as const,
-		pageCount: 0,
-	};
-	await subjectExports.insert({ ...job, eraseBy });
-	deps.runs.wakeRequestSoon({ requestId, tenantId });
-	try {
-		const pageCount = await waitFor(deps, id);
-		const pages = new Map((await subjectExports.pages(id)).map(({ _id, jwe }) => [_id, jwe]));
-		const rows: Row[] = [];
-		for (let index = 0; index < pageCount; index++) {
-			const place = `${id}/${index}`;
-			rows.push(...(JSON.parse((await reader.open(pages.get(place) ?? "", place)).reveal()) as Row[]));
-		}
-		return rows;
-	} finally {
-		await subjectExports.erase(id);
-	}
-}
-
-async function waitFor(deps: Deps, id: string): Promise<number> {
-	const ended = AbortSignal.timeout(limits.exportPatienceMs);
-	while (!ended.aborted) {
-		const job = await deps.store.subjectExports.find(id);
-		if (job?.state === "ready") return job.pageCount;
-		if (job?.state === "too_large") throw new LetheError("too_many_records");
-		await sleep(pauseMs);
-	}
-	throw new LetheError("export_pending");
 }
 
 async function note(deps: Deps, request: StoredRequest, made: StoredRequest["exports"][number]): Promise<void> {

@@ -115,6 +115,8 @@ describe("the ledger", () => {
 		await stored.subjectRecords.end(consentId, { at: 5, recordedAt: 5, recordedBy: "key", source: "api" });
 		await stored.cohorts.advance(cohortId, "closing", "destroyed", { destroyedAt: 7 });
 		await stored.apiKeys.revoke(keyId, 9);
+		const personId = freshId("person");
+		await stored.people.end(personId, 11);
 		const about = { name: "T", establishment: "DE", destinations: ["*"], sendQueues: [], retention: {}, createdAt: 1 };
 		await store.tenants.put({ _id: tenantId, ...about });
 		const suspended = { state: "suspended", since: 3, open: "wait" } as const;
@@ -126,6 +128,7 @@ describe("the ledger", () => {
 		assert.deepEqual(find("ended", `${consentId}-end`)?.kind, "ended");
 		assert.deepEqual(find("cohort", cohortId), { _id: cohortId, kind: "cohort", at: 7 });
 		assert.deepEqual(find("revoked", keyId), { _id: keyId, kind: "revoked", at: 9 });
+		assert.deepEqual(find("revoked", personId), { _id: personId, kind: "revoked", at: 11 });
 		assert.deepEqual(find("tenant", tenantId), { _id: tenantId, kind: "tenant" });
 	});
 

@@ -18,6 +18,7 @@ const cohort = `cohort-${freshId("cohort")}`;
 const doomed = `cohort-${freshId("cohort")}`;
 const tenantKey = `hmac-subject-${freshId("tenant")}`;
 const doomedTenantKey = `hmac-subject-${freshId("tenant")}`;
+const people = `people-${freshId("tenant")}`;
 const queue = "policy-test";
 const keys = "transit/keys";
 const logIdentity = `kv/data/logs/identities/age1${freshId("cohort")}`;
@@ -75,6 +76,18 @@ const acts: Act[] = [
 	get("export a tenant's HMAC key", ["api"], `transit/export/hmac-key/${tenantKey}`),
 	get("export the one-time code HMAC key", ["api"], "transit/export/hmac-key/hmac-code"),
 	get("export the API-key HMAC key", ["api", "admin"], "transit/export/hmac-key/hmac-api-key"),
+	get("export the people's HMAC key", ["api", "admin"], "transit/export/hmac-key/hmac-person"),
+	post("encrypt of a tenant's people", ["api", "admin"], `transit/encrypt/${people}`, { plaintext: "AAAA" }),
+	post("encrypt of people under a key of another type", [], `transit/encrypt/${people}x`, {
+		plaintext: "AAAA",
+		type: "rsa-4096",
+	}),
+	post("decrypt of a tenant's people", ["api"], `transit/decrypt/${people}`, { ciphertext: "vault:v1:AAAA" }),
+	get("export the key of a tenant's people", [], `transit/export/encryption-key/${people}`),
+	post("allow deletion of the key of a tenant's people", ["eraser"], `${keys}/${people}/config`, {
+		deletion_allowed: true,
+	}),
+	remove("delete the key of a tenant's people", ["eraser"], `${keys}/${people}`),
 	// A glob covers what lies below a key, and a request without parameters breaks no list of them: the eraser, who may
 	// destroy such a key, may also add a version to it.
 	post("rotate a tenant's HMAC key", ["eraser", "admin"], `${keys}/${tenantKey}/rotate`),

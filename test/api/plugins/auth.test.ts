@@ -79,7 +79,7 @@ describe("authentication", () => {
 
 	it("a route that the table does not name stops the start", async () => {
 		const app = Fastify();
-		addAuth(app, [], { "GET /closed": ["sender"] });
+		addAuth(app, [], { roles: { "GET /closed": ["sender"] } });
 		app.get("/closed", async () => ({}));
 		assert.throws(() => app.post("/closed", async () => ({})), /has no roles/);
 		await app.close();
@@ -95,7 +95,7 @@ describe("authentication", () => {
 				if (headers.authorization !== knows) return undefined;
 				return { id: name, tenantId: "t", roles: ["sender"], kind: "person" as const };
 			};
-		addAuth(app, [way("first", "a"), way("second", "b"), way("third", "b")], { "GET /who": ["sender"] });
+		addAuth(app, [way("first", "a"), way("second", "b"), way("third", "b")], { roles: { "GET /who": ["sender"] } });
 		app.get("/who", async ({ principal }) => ({ id: principal.id }));
 		const who = (authorization: string) => app.inject({ method: "GET", url: "/who", headers: { authorization } });
 		assert.deepEqual((await who("b")).json(), { id: "second" });

@@ -27,7 +27,9 @@ describe("Idempotency-Key", () => {
 		({ key, tenantId } = tenant);
 		principal = { id: tenant.keyId };
 		app = createInstance(api);
-		addAuth(app, [createApiKeyAuthenticator({ keyring: createKeyring({ ...api, metrics: createMetrics() }) })], roles);
+		addAuth(app, [createApiKeyAuthenticator({ keyring: createKeyring({ ...api, metrics: createMetrics() }) })], {
+			roles,
+		});
 		addIdempotency(app, api);
 		app.post("/acts", async () => {
 			runs++;
@@ -189,11 +191,9 @@ describe("Idempotency-Key", () => {
 			};
 			const store = { ...api.store, idempotencyKeys: { ...idempotencyKeys, claim: claimBeside } };
 			const other = createInstance(api);
-			addAuth(
-				other,
-				[createApiKeyAuthenticator({ keyring: createKeyring({ ...api, metrics: createMetrics() }) })],
+			addAuth(other, [createApiKeyAuthenticator({ keyring: createKeyring({ ...api, metrics: createMetrics() }) })], {
 				roles,
-			);
+			});
 			addIdempotency(other, { ...api, store });
 			let ran = 0;
 			other.post("/acts", async () => ({ ran: ++ran }));

@@ -25,7 +25,7 @@ describe("lethe policy, against an API", () => {
 		api = await createTestApi((deps) => ({ policies: deps.packs as Policies }));
 		const tenant = await api.addTenant({ governsPolicies: true, roles: ["compliance", "sender"] });
 		author = tenant.key;
-		approver = (await api.addKey(tenant.tenantId, ["approver"])).key;
+		approver = (await api.addPerson(tenant.tenantId, ["approver"])).token;
 		url = await api.app.listen({ host: "127.0.0.1", port: 0 });
 	});
 	after(async () => {
@@ -72,17 +72,17 @@ describe("lethe policy, against an API", () => {
 		assert.match(own.error, /^lethe policy approve: forbidden: .*\n$/);
 		const approved = await run(["approve", id], approver);
 		assert.equal(approved.code, 0, approved.error);
-		assert.match(approved.out, /UNVERIFIED/);
+		assert.match(approved.out, /approved by usr_\w+\)/);
 		const published = await run(["publish", id, "--json"]);
 		assert.equal(JSON.parse(published.out).state, "published");
 		const again = await run(["publish", id]);
 		assert.deepEqual([again.code, /proposal_state.*It is published/.test(again.error)], [1, true]);
 
 		const list = await run(["list"]);
-		assert.match(list.out, /defaults 1\.0\.1 +(coming|in force) .*published.*UNVERIFIED/);
+		assert.match(list.out, /defaults 1\.0\.1 +(coming|in force) .*published, approved by usr_/);
 		const shown = await run(["proposals", id]);
 		assert.match(shown.out, /at most 7 days/);
-		assert.match(shown.out, /approved by key_\w+, an API key: UNVERIFIED/);
+		assert.match(shown.out, /approved by usr_\w+\)?/);
 		assert.match((await run(["diff", "defaults@1.0.0", "defaults@1.0.1"])).out, /→ at most 7 days/);
 	});
 

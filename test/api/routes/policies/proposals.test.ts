@@ -21,8 +21,8 @@ describe("/v1/policy-proposals", () => {
 	async function start(): Promise<void> {
 		api = await createTestApi();
 		const tenant = await api.addTenant({ governsPolicies: true, roles: ["compliance"] });
-		const second = await api.addKey(tenant.tenantId, ["approver"]);
-		[author, authorId, approver, approverId] = [tenant.key, tenant.keyId, second.key, second.keyId];
+		const second = await api.addPerson(tenant.tenantId, ["approver"]);
+		[author, authorId, approver, approverId] = [tenant.key, tenant.keyId, second.token, second.personId];
 	}
 	before(start);
 	after(() => api.close());
@@ -44,6 +44,14 @@ describe("/v1/policy-proposals", () => {
 		const monotonic = () => performance.now();
 		const { simulatePages } = createSimulate({ ...api, monotonic, policies: api.stored as never });
 		await simulatePages(id);
+	}
+
+	async function simulated(body: object = { pack: "defaults", changes: shorter }): Promise<string> {
+		const { json } = await propose(body);
+		await step(json.id, "check");
+		await step(json.id, "simulate");
+		await work(json.id);
+		return json.id;
 	}
 
 	async function approved(body: object = { pack: "defaults", changes: shorter }): Promise<string> {
@@ -105,7 +113,7 @@ describe("/v1/policy-proposals", () => {
 			);
 		});
 
-		it("an approval by a key is marked as unverified wherever it shows", async () => {
+		it("an approval is a person's, and says so wherever it shows", async () => {
 			const id = await approved();
 			await step(id, "publish");
 			const shown = [
@@ -116,8 +124,7 @@ describe("/v1/policy-proposals", () => {
 				).approval,
 			];
 			for (const { verified, note, by } of shown) {
-				assert.deepEqual([verified, by], [false, approverId]);
-				assert.match(note, /not verified/);
+				assert.deepEqual([verified, note, by], [true, undefined, approverId]);
 			}
 		});
 
@@ -246,13 +253,25 @@ describe("/v1/policy-proposals", () => {
 	describe("who may", () => {
 		fresh();
 
-		it("nobody approves a proposal of their own, whatever roles their key has", async () => {
-			const both = await api.addKey(await tenantOf(authorId), ["compliance", "approver"]);
-			const { json } = await propose({ pack: "defaults", changes: shorter }, both.key);
-			await step(json.id, "check", both.key);
-			await step(json.id, "simulate", both.key);
+		it("no key approves, whatever its roles, and no person whose second factor is old", async () => {
+			const id = await simulated();
+			const { key } = await api.addKey(await tenantOf(authorId), ["approver"]);
+			const refused = await step(id, "approve", key);
+			assert.deepEqual([refused.status, refused.json.code], [403, "person_required"]);
+			api.time.offsetMs += api.sessionLimits.freshMfaMs + 1;
+			assert.equal((await step(id, "approve", approver)).json.code, "fresh_mfa_required");
+			api.time.offsetMs = 0;
+			assert.equal((await read(id)).state, "simulated");
+			assert.equal((await step(id, "approve", approver)).status, 200);
+		});
+
+		it("nobody approves a proposal of their own, whatever roles they have", async () => {
+			const both = await api.addPerson(await tenantOf(authorId), ["compliance", "approver"]);
+			const { json } = await propose({ pack: "defaults", changes: shorter }, both.token);
+			await step(json.id, "check", both.token);
+			await step(json.id, "simulate", both.token);
 			await work(json.id);
-			const own = await step(json.id, "approve", both.key);
+			const own = await step(json.id, "approve", both.token);
 			assert.deepEqual([own.status, own.json.code], [403, "self_approval"]);
 			assert.equal((await read(json.id)).state, "simulated");
 			assert.equal((await step(json.id, "approve", approver)).status, 200);
@@ -290,13 +309,14 @@ describe("/v1/policy-proposals", () => {
 		it("a tenant that does not govern policies sees no proposal and makes none, but sees what is in force", async () => {
 			const id = await approved();
 			const roles = ["compliance", "approver", "admin", "auditor"];
-			const { key } = await api.addTenant({ roles });
+			const { key, tenantId } = await api.addTenant({ roles });
+			const stranger = (await api.addPerson(tenantId, ["approver"])).token;
 			const answers = await Promise.all([
 				propose({ pack: "defaults", changes: shorter }, key),
 				api.request(key, "GET", "/v1/policy-proposals"),
 				api.request(key, "GET", `/v1/policy-proposals/${id}`),
 				api.request(key, "GET", "/v1/policy-proposals/prp_nothing"),
-				step(id, "approve", key),
+				step(id, "approve", stranger),
 				step(id, "publish", key),
 				step(id, "withdraw", key),
 			]);
@@ -323,7 +343,7 @@ describe("/v1/policy-proposals", () => {
 
 		it("of two approvals one wins", async () => {
 			const id = await simulated();
-			const other = (await api.addKey(await tenantOf(authorId), ["approver"])).key;
+			const other = (await api.addPerson(await tenantOf(authorId), ["approver"])).token;
 			const answers = await Promise.all([approver, other, approver, other].map((key) => step(id, "approve", key)));
 			assert.deepEqual(answers.map(({ status }) => status).sort(), [200, 409, 409, 409]);
 			const { history } = await read(id);
@@ -371,14 +391,6 @@ describe("/v1/policy-proposals", () => {
 			await work(stale);
 			assert.equal((await step(stale, "approve", approver)).status, 200);
 		});
-
-		async function simulated(body: object = { pack: "defaults", changes: shorter }): Promise<string> {
-			const { json } = await propose(body);
-			await step(json.id, "check");
-			await step(json.id, "simulate");
-			await work(json.id);
-			return json.id;
-		}
 	});
 
 	describe("a publisher that dies", () => {
@@ -459,7 +471,7 @@ describe("/v1/policy-proposals", () => {
 			const edits: [object, RegExp][] = [
 				[{ text: "id: defaults" }, /revision 1 \(defaults 1\.0\.1\): its text is not the one published/],
 				[{ effectiveFrom: 1 }, /revision 1 .*not as it was published/],
-				[{ "approval.verified": true }, /revision 1 .*not as it was published/],
+				[{ "approval.verified": false }, /revision 1 .*not as it was published/],
 				[{ revision: 7 }, /revision 1 is missing/],
 				[{ previous: "x" }, /revision 1 .*does not follow/],
 			];

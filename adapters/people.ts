@@ -1,0 +1,123 @@
+// People from invitation to leaving: what an administrator does, by command or by API, each act in the evidence log first.
+
+import { randomBytes } from "node:crypto";
+import { LetheError } from "../domain/errors.ts";
+import type { Act } from "../domain/evidence.ts";
+import type { IdKind } from "../domain/ids.ts";
+import { limits } from "../domain/limits.ts";
+import { normaliseLogin, type Person, withoutCredentials } from "../domain/person.ts";
+import { Plaintext } from "../domain/plaintext.ts";
+import type { Role } from "../domain/roles.ts";
+import type { Store } from "./mongo/store.ts";
+import type { PersonMacs } from "./personMacs.ts";
+import type { PersonSeal } from "./vault/personSeal.ts";
+
+export type People = ReturnType<typeof createPeople>;
+
+type PeopleDeps = {
+	/** Epoch milliseconds. */
+	clock: () => number;
+	ids: { random: (kind: IdKind) => string };
+	store: { people: Store["people"] };
+	macs: PersonMacs;
+	personSeal: Pick<PersonSeal, "seal">;
+	evidence: { append: (acts: Act[]) => Promise<unknown> };
+};
+
+/** All throw LetheError keys_unavailable | store_unavailable. `by`: id of whoever does it, or `admin`. */
+export function createPeople(deps: PeopleDeps) {
+	const { clock, store, evidence } = deps;
+	const { makeEnrolment, invite } = createInvitations(deps);
+
+	/** One of a tenant's who has not left. @throws LetheError not_found; another tenant's answers like absence */
+	async function read(tenantId: string, id: string) {
+		const person = await store.people.find(id);
+		if (!person || person.tenantId !== tenantId || person.endedAt !== undefined) throw new LetheError("not_found");
+		return person;
+	}
+
+	return {
+		read,
+
+		invite,
+
+		/** Takes all that a person signs in with, ends their sessions, and answers a new token to enrol with. */
+		async renewEnrolment(by: string, tenantId: string, id: string) {
+			await read(tenantId, id);
+			const { token, enrolment } = await makeEnrolment();
+			await evidence.append([{ type: "person_changed", code: "enrolment", tenantId, about: id, by }]);
+			await changeStanding(id, (person) => ({ ...withoutCredentials(person), enrolment, sessionsFrom: clock() }));
+			return { id, enrolmentToken: token, expiresAt: enrolment.expiresAt };
+		},
+
+		async setRoles(by: string, tenantId: string, id: string, roles: Role[]): Promise<Person> {
+			await read(tenantId, id);
+			await evidence.append([{ type: "person_changed", code: `roles.${roles.join(".")}`, tenantId, about: id, by }]);
+			return changeStanding(id, (person) => ({ ...person, roles }));
+		},
+
+		/** For good: name and credentials go, the id stays, since the evidence log names it. */
+		async end(by: string, tenantId: string, id: string): Promise<void> {
+			await read(tenantId, id);
+			await evidence.append([{ type: "person_ended", tenantId, about: id, by }]);
+			if (!(await store.people.end(id, clock()))) throw new LetheError("not_found");
+		},
+	};
+
+	async function changeStanding(id: string, decide: (person: Person) => Person): Promise<Person> {
+		const changed = await store.people.change(id, (person) => {
+			if (person.endedAt !== undefined) throw new LetheError("not_found");
+			return decide(person);
+		});
+		if (!changed) throw new LetheError("not_found");
+		return changed;
+	}
+}
+
+function createInvitations(deps: PeopleDeps) {
+	const { clock, ids, store, evidence, macs } = deps;
+
+	async function makeEnrolment() {
+		const token = `lethe_enrol_${randomBytes(32).toString("base64url")}`;
+		const expiresAt = clock() + limits.enrolmentLifeMs;
+		return { token, enrolment: { mac: await macs.one("enrolment", token), expiresAt } };
+	}
+
+	/**
+	 * Adds a person, who has to enrol with the token that is answered, once.
+	 * @throws LetheError login_taken; too_many_records
+	 */
+	async function invite(
+		by: string,
+		{ tenantId, login, name, roles }: { tenantId: string; login: string; name: string; roles: Role[] },
+	): Promise<{ id: string; enrolmentToken: string; expiresAt: number }> {
+		const known = await store.people.findByTenant(tenantId);
+		if (known.length >= limits.peoplePerTenantMax) throw new LetheError("too_many_records");
+		const id = ids.random("person");
+		const normalised = normaliseLogin(login);
+		const taken = await store.people.findByLogin(await macs.all("login", normalised));
+		if (known.some(({ _id, endedAt }) => taken.includes(_id) && endedAt === undefined)) {
+			throw new LetheError("login_taken");
+		}
+		// Of somebody who left half way.
+		for (const { _id, endedAt } of known) if (endedAt && taken.includes(_id)) await store.people.deleteLogins(_id);
+		const { token, enrolment } = await makeEnrolment();
+		const named = Plaintext.text(JSON.stringify({ login: normalised, name }));
+		const sealedName = await deps.personSeal.seal({ tenantId, personId: id, field: "name" }, named);
+		await evidence.append([{ type: "person_invited", code: roles.join("."), tenantId, about: id, by }]);
+		const now = clock();
+		const empty = { passkeys: [], recoveryMacs: [], sessionsFrom: now };
+		// The person first: a name that leads to nobody would be taken for good.
+		await store.people.insert({
+			_id: id,
+			...{ tenantId, roles, sealedName, createdAt: now, createdBy: by, enrolment, ...empty },
+		});
+		if (!(await store.people.putLogin(tenantId, await macs.one("login", normalised), id))) {
+			await store.people.delete(id);
+			throw new LetheError("login_taken");
+		}
+		return { id, enrolmentToken: token, expiresAt: enrolment.expiresAt };
+	}
+
+	return { makeEnrolment, invite };
+}

@@ -1,0 +1,21 @@
+// The keyed hashes that stand for what people sign in with; what one is of is hashed with it, so that none serves as another.
+
+import type { HmacKeys } from "./vault/hmacKeys.ts";
+
+/** What a hash is of. `account` and `address`: whom failed sign-ins slow. `salt`: of a login name's passwords. */
+type HashedKind = "login" | "salt" | "enrolment" | "recovery" | "session" | "challenge" | "account" | "address";
+
+export type PersonMacs = ReturnType<typeof createPersonMacs>;
+
+/** Base64url, under the people's key. @throws LetheError keys_unavailable */
+export function createPersonMacs({ hmac }: { hmac: Pick<HmacKeys, "mac" | "allMacs"> }) {
+	const textOf = (kind: HashedKind, value: string) => `${kind}\n${value}`;
+	return {
+		/** To store. */
+		one: async (kind: HashedKind, value: string): Promise<string> =>
+			(await hmac.mac("person", undefined, textOf(kind, value))).mac,
+		/** To look for: under every live version of the key. */
+		all: async (kind: HashedKind, value: string): Promise<string[]> =>
+			(await hmac.allMacs("person", undefined, textOf(kind, value))).map(({ mac }) => mac),
+	};
+}

@@ -1,0 +1,184 @@
+// Who signs in: by login name, password and a code, or by a passkey. Every way shows two factors, and every refusal is the same.
+
+import type { StoredPerson } from "../../adapters/mongo/people.ts";
+import { LetheError } from "../../domain/errors.ts";
+import type { Act } from "../../domain/evidence.ts";
+import { limits } from "../../domain/limits.ts";
+import { normaliseLogin, type Person, type SignInMethod } from "../../domain/person.ts";
+import type { ApiDeps } from "../deps.ts";
+import { type AuthenticationResponseJSON, type Passkeys, passkeyOwner } from "./passkeys.ts";
+import type { Passwords } from "./passwords.ts";
+import { normaliseRecoveryCode } from "./recoveryCodes.ts";
+import { findTotpStep } from "./totp.ts";
+
+export type SignInDeps = Pick<ApiDeps, "clock" | "evidence" | "personMacs" | "personSeal" | "sessions"> & {
+	store: { people: Pick<ApiDeps["store"]["people"], "find" | "findByLogin" | "change"> };
+	passwords: Passwords;
+	passkeys: Passkeys;
+};
+
+/** `code`: of the authenticator app; without one, a recovery code. */
+export type Shown =
+	| { login: string; password: string; code?: string | undefined; recoveryCode?: string | undefined }
+	| { passkey: AuthenticationResponseJSON };
+
+export type SignedIn = { person: StoredPerson; method: SignInMethod };
+
+// Strangers may fail as often as they like: they don't fill the log.
+const strangersEveryMs = 10_000;
+
+export type SignIn = ReturnType<typeof createSignIn>;
+
+/**
+ * @throws LetheError sign_in_failed whatever was wrong; sign_in_slowed with `retryAfterSeconds`; rate_limited;
+ * sessions_unavailable | keys_unavailable | store_unavailable
+ */
+export function createSignIn(deps: SignInDeps) {
+	const slow = createSlowing(deps);
+	let strangersFrom = 0;
+
+	async function enterFailure(people: StoredPerson[]): Promise<void> {
+		const acts: Act[] = people.map(({ _id, tenantId }) => ({ type: "sign_in_failed", tenantId, about: _id }));
+		if (acts.length === 0 && deps.clock() >= strangersFrom) {
+			strangersFrom = deps.clock() + strangersEveryMs;
+			acts.push({ type: "sign_in_failed" });
+		}
+		if (acts.length > 0) await deps.evidence.append(acts);
+	}
+
+	/** Runs one try; a failure is entered against those whom it was about. */
+	async function tried(of: StoredPerson[], verify: () => Promise<SignedIn | undefined>): Promise<SignedIn> {
+		try {
+			const signedIn = await verify();
+			if (signedIn) return signedIn;
+		} catch (error) {
+			if (!(error instanceof LetheError) || error.code !== "sign_in_failed") throw error;
+		}
+		await enterFailure(of);
+		throw new LetheError("sign_in_failed");
+	}
+
+	/** @param address of the caller: failures slow it too */
+	return async function signIn(shown: Shown, address: string): Promise<SignedIn> {
+		if ("passkey" in shown) {
+			const forgive = await slow.before(address);
+			const found = await findOwner(deps, shown.passkey);
+			const signedIn = await tried(found ? [found] : [], () => byPasskey(deps, shown.passkey, found));
+			await forgive();
+			return signedIn;
+		}
+		const login = normaliseLogin(shown.login);
+		const forgive = await slow.before(address, login);
+		const candidates = await findCandidates(deps, login);
+		const signedIn = await tried(candidates, () => byPassword(deps, shown, login, candidates));
+		await forgive();
+		return signedIn;
+	};
+}
+
+/** Counts tries by account and by address, and has them wait. */
+function createSlowing({ personMacs, sessions }: Pick<SignInDeps, "personMacs" | "sessions">) {
+	const {
+		signInsFreePerAccountMax,
+		signInsFreePerAddressMax,
+		signInWaitMsMax: waitMsMax,
+		signInsKeptMs: keptMs,
+	} = limits;
+	return {
+		/** Counts a try; what it answers is called after a success. @throws LetheError sign_in_slowed */
+		async before(address: string, login?: string): Promise<() => Promise<void>> {
+			// Guesses at passwords leave those who come with a passkey alone.
+			const way = login === undefined ? "passkey" : "password";
+			const from = { name: await personMacs.one("address", `${way}\n${address}`), freeCount: signInsFreePerAddressMax };
+			const account = login === undefined ? undefined : await personMacs.one("account", login);
+			const of = account === undefined ? [from] : [from, { name: account, freeCount: signInsFreePerAccountMax }];
+			const waitMs = await sessions.tryOnce(of, { waitMsMax, keptMs });
+			if (waitMs === 0) return () => sessions.forgive(account, from.name);
+			throw new LetheError("sign_in_slowed", { extra: { retryAfterSeconds: Math.ceil(waitMs / 1000) } });
+		},
+	};
+}
+
+type Candidate = StoredPerson & Required<Pick<Person, "password" | "totp">>;
+
+/** Who has this login name, at whichever tenant, and a password. */
+async function findCandidates({ store, personMacs }: SignInDeps, login: string): Promise<Candidate[]> {
+	const ids = await store.people.findByLogin(await personMacs.all("login", login));
+	const found = await Promise.all(ids.map(store.people.find));
+	return found.filter((person): person is Candidate =>
+		Boolean(person && !person.endedAt && person.password && person.totp),
+	);
+}
+
+async function byPassword(
+	deps: SignInDeps,
+	{ password, code, recoveryCode }: Extract<Shown, { login: string }>,
+	login: string,
+	candidates: Candidate[],
+): Promise<SignedIn | undefined> {
+	// Beside the hashing, which takes longer: the time shows neither who is known nor which of the two was wrong.
+	const [matching, secrets] = await Promise.all([
+		personSaltMatch(deps, password, login, candidates),
+		Promise.all(candidates.map((person) => openTotp(deps, person))),
+	]);
+	for (const person of matching) {
+		const secret = secrets[candidates.indexOf(person)] as string;
+		const used =
+			code === undefined
+				? await takeRecovery(deps, person, recoveryCode ?? "")
+				: await takeCode(deps, person, secret, code);
+		if (used) return { person: used, method: code === undefined ? "recovery" : "password" };
+	}
+	return undefined;
+}
+
+async function personSaltMatch(deps: SignInDeps, password: string, login: string, candidates: Candidate[]) {
+	return deps.passwords.match(password, candidates, await deps.personMacs.one("salt", login));
+}
+
+async function openTotp({ personSeal }: SignInDeps, { tenantId, _id: personId, totp }: Candidate): Promise<string> {
+	return (await personSeal.open({ tenantId, personId, field: "totp" }, totp.sealed)).reveal();
+}
+
+/** Takes a code once: neither it nor an older one is taken again. */
+async function takeCode(deps: SignInDeps, { _id, totp: { sealed } }: Candidate, secret: string, code: string) {
+	const step = findTotpStep(secret, code, deps.clock());
+	let taken = false;
+	const changed = await deps.store.people.change(_id, (person) => {
+		taken = step !== undefined && person.totp?.sealed === sealed && step > person.totp.step;
+		return taken && person.totp ? { ...person, totp: { ...person.totp, step: step as number } } : undefined;
+	});
+	return taken ? changed : undefined;
+}
+
+async function takeRecovery(deps: SignInDeps, { _id }: Candidate, code: string) {
+	const macs = await deps.personMacs.all("recovery", `${_id}\n${normaliseRecoveryCode(code)}`);
+	let taken = false;
+	const changed = await deps.store.people.change(_id, (person) => {
+		const recoveryMacs = person.recoveryMacs.filter((mac) => !macs.includes(mac));
+		taken = recoveryMacs.length < person.recoveryMacs.length;
+		return taken ? { ...person, recoveryMacs } : undefined;
+	});
+	return taken ? changed : undefined;
+}
+
+async function findOwner({ store }: SignInDeps, response: AuthenticationResponseJSON) {
+	const id = passkeyOwner(response);
+	const person = id === undefined ? undefined : await store.people.find(id);
+	return person?.endedAt === undefined ? person : undefined;
+}
+
+async function byPasskey(
+	deps: SignInDeps,
+	response: AuthenticationResponseJSON,
+	person: StoredPerson | undefined,
+): Promise<SignedIn | undefined> {
+	const passkey = person?.passkeys.find(({ credentialId }) => credentialId === response.id);
+	const counter = await deps.passkeys.verify(response, passkey);
+	const changed = await deps.store.people.change(person?._id ?? "", (current) => {
+		const passkeys = current.passkeys.map((one) => (one.id === passkey?.id ? { ...one, counter } : one));
+		return passkeys.some(({ id }) => id === passkey?.id) ? { ...current, passkeys } : undefined;
+	});
+	const isStill = changed?.endedAt === undefined && changed?.passkeys.some(({ id }) => id === passkey?.id);
+	return changed && isStill ? { person: changed, method: "passkey" } : undefined;
+}

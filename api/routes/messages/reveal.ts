@@ -1,0 +1,68 @@
+// POST /v1/messages/{id}/reveal: one message in clear, for a person who says what for; in the evidence log before it is read.
+
+import { z } from "zod";
+import { isWord } from "../../../audit/entry.ts";
+import { LetheError } from "../../../domain/errors.ts";
+import { type CollectDeps, collectExport } from "../../collectExport.ts";
+import type { ApiDeps } from "../../deps.ts";
+import type { Instance } from "../../instance.ts";
+import { actOf } from "../../plugins/evidence.ts";
+import { problems } from "../../schemas.ts";
+
+type Deps = CollectDeps &
+	Pick<ApiDeps, "ids" | "evidence"> & {
+		store: { messages: Pick<ApiDeps["store"]["messages"], "findForTenant"> };
+		runs: Pick<ApiDeps["runs"], "revealSoon">;
+	};
+
+const word = z
+	.string()
+	.max(46)
+	.refine(isWord, { error: "A letter first, then letters, digits and . _ : + @ -, and no seven digits in a row." });
+const input = z
+	.strictObject({
+		purpose: word.meta({ description: "What for, in a word; it stands in the evidence log for good." }),
+		ticket: word.meta({ description: "Where that is recorded, such as `case-4711`." }),
+	})
+	.meta({ id: "RevealRequest" });
+const revealed = z
+	.object({
+		id: z.string(),
+		number: z.string().optional().meta({ description: "Absent once it was erased." }),
+		text: z.string().optional().meta({ description: "Absent once it was erased." }),
+	})
+	.meta({ id: "RevealedMessage" });
+
+export function addRevealMessage(app: Instance, deps: Deps): void {
+	app.post(
+		"/messages/:id/reveal",
+		{
+			// Nothing of it is kept: a repeat is another reading, and another entry of the log.
+			config: { ownIdempotency: true, requestsPerMinuteMax: 20 },
+			schema: {
+				operationId: "revealMessage",
+				summary: "Read a message's number and text",
+				description:
+					"For a person who has just signed in with MFA. A worker decrypts it for this one answer, which is stored nowhere. What is erased stays so.",
+				tags: ["messages"],
+				params: z.strictObject({ id: z.string() }),
+				body: input,
+				response: { 200: revealed.describe("What there is of it"), ...problems },
+			},
+		},
+		async ({ principal, params, body }) => {
+			const { tenantId } = principal;
+			const message = await deps.store.messages.findForTenant(tenantId, params.id);
+			if (!message) throw new LetheError("not_found");
+			if (!message.content && !message.address) throw new LetheError("content_erased");
+			const code = `${body.purpose}.${body.ticket}`;
+			await deps.evidence.append([actOf(principal, "message_revealed", { about: message._id, code })]);
+			const _id = deps.ids.random("export");
+			const asked = { _id, tenantId, requestId: message._id, report: "message" as const };
+			const wake = () => deps.runs.revealSoon({ exportId: _id, tenantId });
+			const [row] = await collectExport<{ number?: string; text?: string }>(deps, asked, wake);
+			if (row?.number === undefined && row?.text === undefined) throw new LetheError("content_erased");
+			return { id: message._id, ...row };
+		},
+	);
+}

@@ -1,0 +1,163 @@
+// /v1/people: who may sign in and with which roles; for administrators, each act in the evidence log before it is done.
+
+import { z } from "zod";
+import { LetheError } from "../../../domain/errors.ts";
+import type { Person } from "../../../domain/person.ts";
+import type { ApiDeps } from "../../deps.ts";
+import type { Instance } from "../../instance.ts";
+import { openName } from "../../people/enrol.ts";
+import type { Principal } from "../../plugins/auth.ts";
+import { problems } from "../../schemas.ts";
+import { peopleSchemas } from "./schemas.ts";
+import { formatTime } from "./view.ts";
+
+type Deps = Pick<ApiDeps, "people" | "personSeal"> & {
+	store: { people: Pick<ApiDeps["store"]["people"], "findByTenant"> };
+};
+
+const tags = ["people"];
+const params = z.strictObject({ id: z.string().max(64) });
+
+export function addPeople(app: Instance, deps: Deps): void {
+	addReading(app, deps);
+	addChanging(app, deps);
+}
+
+function addReading(app: Instance, deps: Deps): void {
+	app.get(
+		"/people",
+		{
+			config: { act: "record_read" },
+			schema: {
+				operationId: "listPeople",
+				summary: "List who may sign in, the newest first",
+				tags,
+				response: {
+					200: z
+						.object({ items: z.array(peopleSchemas.person) })
+						.meta({ id: "PersonPage" })
+						.describe("All of them"),
+					...problems,
+				},
+			},
+		},
+		async ({ principal }) => {
+			const found = await deps.store.people.findByTenant(principal.tenantId);
+			return { items: await Promise.all(found.map((person) => view(deps, person))) };
+		},
+	);
+	app.get(
+		"/people/:id",
+		{
+			config: { act: "record_read" },
+			schema: {
+				operationId: "getPerson",
+				summary: "Read who a person is",
+				tags,
+				params,
+				response: { 200: peopleSchemas.person.describe("The person"), ...problems },
+			},
+		},
+		async ({ principal, params: { id } }) => view(deps, await deps.people.read(principal.tenantId, id)),
+	);
+}
+
+function addChanging(app: Instance, { people, personSeal }: Deps): void {
+	app.post(
+		"/people",
+		{
+			config: { secretAnswer: true },
+			schema: {
+				operationId: "invitePerson",
+				summary: "Invite a person",
+				description: "The person enrols with the token that is answered, within three days.",
+				tags,
+				body: peopleSchemas.invitation,
+				response: { 201: peopleSchemas.enrolmentToken.describe("Invited"), ...problems },
+			},
+		},
+		async ({ principal, body }, reply) => {
+			const invited = await people.invite(principal.id, { tenantId: principal.tenantId, ...body });
+			return reply.code(201).send(viewToken(invited));
+		},
+	);
+	app.post(
+		"/people/:id/enrolment",
+		{
+			config: { secretAnswer: true },
+			schema: {
+				operationId: "renewEnrolment",
+				summary: "Have a person enrol anew, who has lost what they sign in with",
+				description: "Ends their sessions and takes their password, codes and passkeys.",
+				tags,
+				params,
+				body: z.strictObject({}).nullish(),
+				response: { 200: peopleSchemas.enrolmentToken.describe("A new token"), ...problems },
+			},
+		},
+		async ({ principal, params: { id } }) => {
+			refuseOneself(principal, id);
+			return viewToken(await people.renewEnrolment(principal.id, principal.tenantId, id));
+		},
+	);
+	app.post(
+		"/people/:id/roles",
+		{
+			schema: {
+				operationId: "setPersonRoles",
+				summary: "Give a person other roles; within half a second everywhere",
+				tags,
+				params,
+				body: peopleSchemas.roles,
+				response: { 200: peopleSchemas.person.describe("The person as they are now"), ...problems },
+			},
+		},
+		async ({ principal, params: { id }, body }) => {
+			refuseOneself(principal, id);
+			return view({ personSeal }, await people.setRoles(principal.id, principal.tenantId, id, body.roles));
+		},
+	);
+	app.post(
+		"/people/:id/end",
+		{
+			schema: {
+				operationId: "endPerson",
+				summary: "Let a person sign in no more, for good",
+				description:
+					"Ends their sessions and erases name and credentials; the id stays, since the evidence log names it.",
+				tags,
+				params,
+				body: z.strictObject({}).nullish(),
+				response: { 204: z.null().describe("Done"), ...problems },
+			},
+		},
+		async ({ principal, params: { id } }, reply) => {
+			refuseOneself(principal, id);
+			await people.end(principal.id, principal.tenantId, id);
+			return reply.code(204).send(null);
+		},
+	);
+}
+
+// Whoever gives themselves a role has been given it by nobody.
+function refuseOneself(principal: Principal, id: string): void {
+	if (principal.id === id) throw new LetheError("self_approval");
+}
+
+async function view(deps: Pick<Deps, "personSeal">, person: Person) {
+	const { _id: id, roles, createdAt, createdBy, endedAt, enrolment } = person;
+	const state = endedAt !== undefined ? ("ended" as const) : enrolment ? ("invited" as const) : ("enrolled" as const);
+	return {
+		id,
+		...(await openName(deps, person)),
+		roles,
+		createdAt: formatTime(createdAt),
+		createdBy,
+		state,
+		...(endedAt === undefined ? {} : { endedAt: formatTime(endedAt) }),
+	};
+}
+
+function viewToken({ id, enrolmentToken, expiresAt }: { id: string; enrolmentToken: string; expiresAt: number }) {
+	return { id, enrolmentToken, expiresAt: formatTime(expiresAt) };
+}

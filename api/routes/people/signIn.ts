@@ -1,0 +1,129 @@
+// Signing in and enrolling: the routes of whoever is nobody yet. Their answers are kept nowhere.
+
+import type { FastifyReply, FastifyRequest } from "fastify";
+import { z } from "zod";
+import type { StoredPerson } from "../../../adapters/mongo/people.ts";
+import type { SignInMethod } from "../../../domain/person.ts";
+import type { ApiDeps } from "../../deps.ts";
+import type { Instance } from "../../instance.ts";
+import type { Enrol, SetUp } from "../../people/enrol.ts";
+import type { Passkeys } from "../../people/passkeys.ts";
+import type { PersonSessions } from "../../people/personSessions.ts";
+import type { SessionCookie } from "../../people/sessionCookie.ts";
+import type { Shown, SignIn } from "../../people/signIn.ts";
+import { problems } from "../../schemas.ts";
+import { peopleSchemas } from "./schemas.ts";
+import { viewSession } from "./view.ts";
+
+type Deps = Pick<ApiDeps, "evidence"> & {
+	signIn: SignIn;
+	enrol: Enrol;
+	passkeys: Passkeys;
+	personSessions: PersonSessions;
+	cookie: SessionCookie;
+};
+
+const tags = ["people"];
+
+export function addSignIn(app: Instance, deps: Deps): void {
+	// What a browser sends from another site signs nobody in: not as the victim, nor the victim as somebody else.
+	app.addHook("onRequest", async (request) => {
+		if (request.headers.origin !== undefined) deps.cookie.refuseCrossOrigin(request);
+	});
+	addSigningIn(app, deps);
+	addEnrolling(app, deps);
+}
+
+function addSigningIn(app: Instance, deps: Deps): void {
+	app.post(
+		"/session/passkey-options",
+		{
+			schema: {
+				operationId: "getPasskeyOptions",
+				summary: "Begin to sign in with a passkey",
+				tags,
+				body: z.strictObject({}).nullish(),
+				response: { 200: peopleSchemas.options.describe("Options for navigator.credentials.get"), ...problems },
+			},
+		},
+		async () => deps.passkeys.signInOptions() as unknown as Record<string, unknown>,
+	);
+	app.post(
+		"/session",
+		{
+			schema: {
+				operationId: "signIn",
+				summary: "Sign in, by passkey or by password and code",
+				description:
+					"A session that the request bears ends, so that this is also how a second factor is shown again. Every failure answers the same.",
+				tags,
+				body: peopleSchemas.signIn,
+				response: { 201: peopleSchemas.signedIn.describe("Signed in"), ...problems },
+			},
+		},
+		async (request, reply) => {
+			const { as, ...shown } = request.body;
+			const { person, method } = await deps.signIn(shown as Shown, request.ip);
+			return reply.code(201).send(await begin(deps, { person, method, as }, request, reply));
+		},
+	);
+}
+
+function addEnrolling(app: Instance, deps: Deps): void {
+	app.post(
+		"/enrolment",
+		{
+			schema: {
+				operationId: "beginEnrolment",
+				summary: "Begin to enrol, with the token from an administrator",
+				tags,
+				body: peopleSchemas.enrolmentBegin,
+				response: { 200: peopleSchemas.enrolmentOffer.describe("What to set up, one of the two"), ...problems },
+			},
+		},
+		async ({ body }) => {
+			const { person, login, totp, passkey } = await deps.enrol.begin(body.token);
+			return { personId: person._id, login, totp, passkey: passkey as unknown as Record<string, unknown> };
+		},
+	);
+	app.post(
+		"/enrolment/complete",
+		{
+			schema: {
+				operationId: "completeEnrolment",
+				summary: "Enrol with a password and the first code, or with a passkey",
+				description: "Signs in at once. A password has twelve characters or more, and always goes with a code.",
+				tags,
+				body: peopleSchemas.enrolment,
+				response: { 201: peopleSchemas.enrolled.describe("Enrolled"), ...problems },
+			},
+		},
+		async (request, reply) => {
+			const { token, as, ...setUp } = request.body;
+			const { person, recoveryCodes } = await deps.enrol.complete(token, setUp as SetUp);
+			const method = "passkey" in setUp ? "passkey" : "password";
+			return reply.code(201).send({ ...(await begin(deps, { person, method, as }, request, reply)), recoveryCodes });
+		},
+	);
+}
+
+type Begin = { person: StoredPerson; method: SignInMethod; as: "cookie" | "token" };
+
+/** Begins the session of somebody who has signed in, in place of the one that the request bears. */
+async function begin(
+	deps: Pick<Deps, "evidence" | "personSessions" | "cookie">,
+	{ person, method, as }: Begin,
+	request: FastifyRequest,
+	reply: FastifyReply,
+) {
+	const { personSessions, cookie } = deps;
+	const { _id, tenantId } = person;
+	await deps.evidence.append([{ type: "signed_in", code: method, tenantId, about: _id, by: _id }]);
+	const { token, session } = await personSessions.start(person, method);
+	const old = request.headers.authorization?.replace(/^Bearer /i, "") ?? cookie.read(request);
+	const before = old === undefined ? undefined : await personSessions.use(old).catch(() => undefined);
+	if (before) await personSessions.end(before.session.personId, before.mac);
+	if (as === "cookie") cookie.set(reply, token, personSessions.lifeMs);
+	const view = viewSession(session, person, personSessions.endsOf(session));
+	return as === "token" ? { ...view, token } : view;
+}

@@ -1,0 +1,88 @@
+// `lethe admin person`: who may sign in. The first administrator of a tenant is made by this; others by them, over the API.
+
+import { Command, InvalidArgumentError, Option } from "commander";
+import type { Deps } from "../../deps.ts";
+import { limits } from "../../domain/limits.ts";
+import { type Role, roles } from "../../domain/roles.ts";
+import { withDeps } from "./withDeps.ts";
+
+const by = "admin";
+type Of = { tenant: string };
+
+/** Exit 0: done; 2: it can't be done as asked. */
+export function personCommand(): Command {
+	const person = new Command("person").description(
+		"Invite people, change their roles, have them enrol anew, end them.",
+	);
+	const add = (name: string, description: string) =>
+		person
+			.command(name)
+			.description(description)
+			.requiredOption("--tenant <id>", "tenant they act for")
+			.option("--json", "print JSON, as it does anyway");
+	const role = () => new Option("--role <role...>", "what they may do").choices(roles).makeOptionMandatory();
+	add(
+		"create",
+		"Invite a person; prints a token, once, with which they enrol by `lethe login --enrol` within three days.",
+	)
+		.requiredOption("--login <name>", "login name or address; kept as keyed hash, and encrypted", parseLogin)
+		.option("--name <name>", "what people call them; kept encrypted", "")
+		.addOption(role())
+		.action(({ tenant, login, name, role: granted }: Of & { login: string; name: string; role: Role[] }) =>
+			withDeps(async (deps) => {
+				await requireTenant(deps, tenant);
+				return viewToken(await deps.people.invite(by, { tenantId: tenant, login, name, roles: granted }));
+			}),
+		);
+	add(
+		"list",
+		"List a tenant's people by id; their names are told by the API, to whoever signs in as administrator.",
+	).action(({ tenant }: Of) =>
+		withDeps(async (deps) => {
+			await requireTenant(deps, tenant);
+			const found = await deps.store.people.findByTenant(tenant);
+			return found.map(({ _id: id, roles: granted, createdAt, endedAt, enrolment }) => ({
+				id,
+				roles: granted,
+				createdAt: new Date(createdAt).toISOString(),
+				state: endedAt === undefined ? (enrolment ? "invited" : "enrolled") : "ended",
+			}));
+		}),
+	);
+	add("renew", "Take all that a person signs in with, and print a token to enrol anew.")
+		.argument("<person>", "their id, usr_…")
+		.action((id: string, { tenant }: Of) =>
+			withDeps(async (deps) => viewToken(await deps.people.renewEnrolment(by, tenant, id))),
+		);
+	add("roles", "Give a person other roles.")
+		.argument("<person>", "their id, usr_…")
+		.addOption(role())
+		.action((id: string, { tenant, role: granted }: Of & { role: Role[] }) =>
+			withDeps(async (deps) => ({ id, roles: (await deps.people.setRoles(by, tenant, id, granted)).roles })),
+		);
+	add("end", "Let a person sign in no more, and erase their name, for good.")
+		.argument("<person>", "their id, usr_…")
+		.action((id: string, { tenant }: Of) =>
+			withDeps(async (deps) => {
+				await deps.people.end(by, tenant, id);
+				return { id, ended: true };
+			}),
+		);
+	return person;
+}
+
+async function requireTenant(deps: Deps, tenantId: string): Promise<void> {
+	if (await deps.store.tenants.find(tenantId)) return;
+	throw new Error(`there is no tenant ${tenantId}. Create it with \`lethe admin tenant create\`, or correct its id.`);
+}
+
+function parseLogin(login: string): string {
+	if (login.trim() === "" || login.length > limits.loginCharactersMax) {
+		throw new InvalidArgumentError(`Give a name of up to ${limits.loginCharactersMax} characters.`);
+	}
+	return login;
+}
+
+function viewToken({ id, enrolmentToken, expiresAt }: { id: string; enrolmentToken: string; expiresAt: number }) {
+	return { id, enrolmentToken, expiresAt: new Date(expiresAt).toISOString() };
+}

@@ -1,0 +1,94 @@
+// `lethe login` and `lethe logout`: a person signs in for the commands that follow, or enrols by the token they were handed.
+
+import { Command } from "commander";
+import { createAsk } from "./ask.ts";
+import { requestAt } from "./policy/call.ts";
+import { exitCodes, Refusal, run } from "./policy/run.ts";
+import { readSession, writeSession } from "./session.ts";
+import { apiUrl } from "./target.ts";
+
+type Options = { url?: string; login?: string; enrol?: boolean; recovery?: boolean; json?: boolean };
+type Session = { personId: string; roles: string[]; endsAt: string; token: string };
+type Offer = { login: string; totp: { secret: string; uri: string } };
+type Ask = ReturnType<typeof createAsk>["ask"];
+
+export function loginCommand(): Command {
+	return new Command("login")
+		.description("sign in as a person: the commands that follow act as you, until the session ends")
+		.option("--login <name>", "your login name")
+		.option("--enrol", "set up your password and authenticator app first, by the token from an administrator")
+		.option("--recovery", "give a recovery code in place of one of the authenticator app")
+		.option("--url <url>", "the API (default: the one running from this folder)")
+		.option("--json", "print the session as JSON; its token stays in the file")
+		.action((options: Options) =>
+			run("login", async () => {
+				const url = readUrl(options);
+				const { ask, close } = createAsk();
+				try {
+					const session = options.enrol ? await enrol(url, ask) : await signIn(url, ask, options);
+					const { token, ...shown } = session;
+					writeSession(url, { token, endsAt: session.endsAt });
+					console.log(options.json ? JSON.stringify(shown) : describe(session));
+				} finally {
+					close();
+				}
+				return exitCodes.yes;
+			}),
+		);
+}
+
+export function logoutCommand(): Command {
+	return new Command("logout")
+		.description("sign out, here and at the API")
+		.option("--url <url>", "the API (default: the one running from this folder)")
+		.action((options: Options) =>
+			run("logout", async () => {
+				const url = readUrl(options);
+				const token = readSession(url);
+				// Forgotten here in any case: one that the API no longer knows is over.
+				writeSession(url, undefined);
+				if (token) await post(url, "/v1/session/end", {}, token).catch(() => undefined);
+				return token ? exitCodes.yes : exitCodes.no;
+			}),
+		);
+}
+
+async function signIn(url: string, ask: Ask, options: Options): Promise<Session> {
+	const login = options.login ?? (await ask("Login name: "));
+	const password = await ask("Password: ", { secret: true });
+	const factor = options.recovery
+		? { recoveryCode: await ask("Recovery code: ", { secret: true }) }
+		: { code: await ask("Code of the authenticator app: ") };
+	// The old session ends with the new one.
+	return post<Session>(url, "/v1/session", { login, password, ...factor, as: "token" }, readSession(url));
+}
+
+async function enrol(url: string, ask: Ask): Promise<Session> {
+	const token = (await ask("Enrolment token: ", { secret: true })).trim();
+	const { login, totp } = await post<Offer>(url, "/v1/enrolment", { token });
+	console.log(`You are ${login}. Add this to an authenticator app:\n  ${totp.secret}\n  ${totp.uri}`);
+	const password = await ask("A password, twelve characters or more: ", { secret: true });
+	const code = await ask("Code that the app shows: ");
+	const body = { token, password, code, as: "token" };
+	const done = await post<Session & { recoveryCodes: string[] }>(url, "/v1/enrolment/complete", body);
+	const { recoveryCodes, ...session } = done;
+	console.log(`Recovery codes, each good once with your password. Keep them; they are not shown again:`);
+	for (const one of recoveryCodes) console.log(`  ${one}`);
+	return session;
+}
+
+function describe({ personId, roles, endsAt }: Session): string {
+	return `signed in as ${personId} (${roles.join(", ")}), until ${endsAt} at the latest`;
+}
+
+async function post<Answer>(url: string, path: string, body: object, bearer?: string): Promise<Answer> {
+	return (await (await requestAt({ url, bearer }, path, body)).json()) as Answer;
+}
+
+function readUrl(options: Pick<Options, "url">): string {
+	try {
+		return apiUrl(options);
+	} catch (error) {
+		throw new Refusal((error as Error).message);
+	}
+}

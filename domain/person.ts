@@ -1,0 +1,68 @@
+// A person who may sign in: what is kept of them, and how they prove who they are. Times are epoch milliseconds.
+
+import type { Role } from "./roles.ts";
+
+/** An argon2id hash (RFC 9106) with what it takes to make it again; bytes in base64url. */
+export type PasswordHash = { salt: string; hash: string; memoryKib: number; passes: number };
+
+/** A public key credential of WebAuthn; `credentialId` and `publicKey` (COSE) in base64url. */
+export type Passkey = {
+	id: string;
+	credentialId: string;
+	publicKey: string;
+	/** How often it signed, as it says itself; zero where it does not count. */
+	counter: number;
+	transports: string[];
+	addedAt: number;
+};
+
+/**
+ * Staff data is personal data too: the login name is kept as keyed hash and, with the name, encrypted under the tenant's
+ * key for its people; everywhere else a person is an opaque id.
+ */
+export type Person = {
+	_id: string;
+	tenantId: string;
+	roles: Role[];
+	/** Login name and name as JSON, encrypted; absent once the person has left. */
+	sealedName?: string;
+	createdAt: number;
+	createdBy: string;
+	/** A token that was handed out to enrol, as keyed hash; and the secret of the authenticator that is being set up. */
+	enrolment?: { mac: string; expiresAt: number; sealedTotp?: string };
+	password?: PasswordHash;
+	/** Secret of the time-based one-time password, encrypted, and the last time step whose code was taken. */
+	totp?: { sealed: string; step: number };
+	passkeys: Passkey[];
+	/** Keyed hashes of the recovery codes that are left. */
+	recoveryMacs: string[];
+	/** Sessions that began before are over. */
+	sessionsFrom: number;
+	endedAt?: number;
+};
+
+/** The ways to sign in; each shows two factors at once. */
+export const signInMethods = ["password", "recovery", "passkey"] as const;
+export type SignInMethod = (typeof signInMethods)[number];
+
+/** As kept in Redis, under the keyed hash of its token. */
+export type Session = {
+	/** Opaque; names it in lists. */
+	id: string;
+	personId: string;
+	tenantId: string;
+	method: SignInMethod;
+	startedAt: number;
+	/** When a second factor was last shown. */
+	mfaAt: number;
+};
+
+/** A login name as it is compared: without case and the forms of a letter. */
+export function normaliseLogin(login: string): string {
+	return login.normalize("NFKC").trim().toLowerCase();
+}
+
+/** A person who has nothing left to sign in with. */
+export function withoutCredentials({ enrolment: _, password: __, totp: ___, ...person }: Person): Person {
+	return { ...person, passkeys: [], recoveryMacs: [] };
+}

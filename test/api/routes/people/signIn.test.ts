@@ -1,0 +1,430 @@
+// People sign in with two factors or not at all: enrolment, codes and passkeys once each, sessions that end, failures that slow.
+
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import { Redis } from "ioredis";
+import { TOTP } from "otpauth";
+import { limits } from "../../../../domain/limits.ts";
+import type { Role } from "../../../../domain/roles.ts";
+import { createAuthenticator } from "../../../harness/authenticator.ts";
+import { personPassword } from "../../../harness/person.ts";
+import { until } from "../../../harness/until.ts";
+import { createTestApi, type TestApi } from "../../harness.ts";
+
+const origin = "https://lethe.example";
+const password = personPassword;
+
+describe("signing in", () => {
+	let api: TestApi;
+	let tenantId: string;
+	let sequence = 0;
+	const redis = new Redis(process.env.REDIS_URL as string);
+	before(async () => {
+		api = await createTestApi();
+		({ tenantId } = await api.addTenant());
+	});
+	after(async () => {
+		await emptyRedis();
+		redis.disconnect();
+		await api.close();
+	});
+
+	const keysInRedis = () => redis.keys(`${api.connection.name}:*`);
+	async function emptyRedis(): Promise<void> {
+		const keys = await keysInRedis();
+		if (keys.length > 0) await redis.del(keys);
+	}
+	async function redisText(): Promise<string> {
+		const values = (await keysInRedis()).map(async (key) => {
+			const type = await redis.type(key);
+			const value = { string: () => redis.get(key), set: () => redis.smembers(key), hash: () => redis.hgetall(key) }[
+				type
+			];
+			return [key, await value?.()];
+		});
+		return JSON.stringify(await Promise.all(values));
+	}
+
+	type Given = { headers?: Record<string, string>; address?: string };
+	async function call(method: "GET" | "POST", path: string, body?: object, { headers = {}, address }: Given = {}) {
+		const answer = await api.app.inject({
+			...{ method, url: `/v1${path}`, headers, ...(body ? { payload: body } : {}) },
+			remoteAddress: address ?? "192.0.2.1",
+		});
+		const cookie = String(answer.headers["set-cookie"] ?? "");
+		return {
+			status: answer.statusCode,
+			json: answer.body ? answer.json() : undefined,
+			headers: answer.headers,
+			cookie,
+		};
+	}
+	const bearer = (token: string) => ({ headers: { authorization: `Bearer ${token}` } });
+
+	const invite = (login = `clerk${sequence++}@example.com`, roles: Role[] = ["auditor"]) =>
+		api.people.invite("admin", { tenantId, login, name: "A clerk", roles }).then((made) => ({ ...made, login }));
+
+	/** Steps on to the next code, and says it. */
+	function codeOf(secret: string): string {
+		api.time.offsetMs += 30_000;
+		return new TOTP({ secret }).generate({ timestamp: api.clock() });
+	}
+
+	/** Somebody who has enrolled with password and authenticator app. */
+	async function enrolled(roles?: Role[]) {
+		const invited = await invite(undefined, roles);
+		const begun = await call("POST", "/enrolment", { token: invited.enrolmentToken });
+		assert.equal(begun.status, 200);
+		const { secret } = begun.json.totp;
+		const set = { token: invited.enrolmentToken, password, code: codeOf(secret) };
+		const done = await call("POST", "/enrolment/complete", set);
+		assert.equal(done.status, 201, JSON.stringify(done.json));
+		return { ...invited, secret, recoveryCodes: done.json.recoveryCodes as string[], ...set };
+	}
+	type Enrolled = Awaited<ReturnType<typeof enrolled>>;
+	const signIn = (person: Enrolled, more: object = {}, given?: Given) =>
+		call(
+			"POST",
+			"/session",
+			{ login: person.login, password, code: codeOf(person.secret), as: "token", ...more },
+			given,
+		);
+
+	it("leads from an invitation to a session, and each step leaves its entry before it is answered", async () => {
+		const person = await enrolled(["compliance", "auditor"]);
+		const answer = await signIn(person);
+		assert.equal(answer.status, 201);
+		assert.deepEqual(
+			[answer.json.personId, answer.json.tenantId, answer.json.method],
+			[person.id, tenantId, "password"],
+		);
+		const own = await call("GET", "/session", undefined, bearer(answer.json.token));
+		assert.deepEqual([own.json.id, own.json.roles], [answer.json.id, ["compliance", "auditor"]]);
+		assert.equal((await call("GET", "/messages", undefined, bearer(answer.json.token))).status, 200);
+		const bundles = await api.connection.collection("evidenceBundles").find({ about: person.id }).toArray();
+		const types = bundles.flatMap(({ entries }) => entries.map((entry: string) => JSON.parse(entry).type));
+		for (const type of ["person_invited", "person_enrolled", "signed_in"]) assert.ok(types.includes(type), type);
+	});
+
+	it("stores no name, password, code or token in clear, in no store", async () => {
+		const person = await enrolled();
+		const { json } = await signIn(person);
+		const held = [JSON.stringify(await api.connection.collection("people").find().toArray())];
+		held.push(JSON.stringify(await api.connection.collection("personLogins").find().toArray()));
+		const redis = await redisText();
+		assert.ok(redis.includes(json.id), "Redis was read");
+		held.push(redis, api.logLines.join(""));
+		for (const secret of [person.login, "A clerk", password, person.secret, json.token, ...person.recoveryCodes]) {
+			for (const text of held) assert.ok(!text.includes(secret), secret.slice(0, 6));
+		}
+	});
+
+	it("refuses every wrong part with one and the same answer", async () => {
+		const person = await enrolled();
+		const right = () => ({ login: person.login, password, code: codeOf(person.secret) });
+		const wrong = [
+			{ ...right(), login: "nobody@example.com" },
+			{ ...right(), password: `${password}x` },
+			{ ...right(), code: "000000" },
+			{ login: person.login, password, recoveryCode: "aaaa-aaaa-aaaa-aaaa" },
+			{ login: person.login, password, recoveryCode: "x" },
+		];
+		const answers = [];
+		for (const body of wrong) answers.push(await call("POST", "/session", body, { address: "192.0.2.7" }));
+		const bodies = answers.map(({ json }) => JSON.stringify({ ...json, requestId: "" }));
+		assert.deepEqual(new Set(answers.map(({ status }) => status)), new Set([401]));
+		assert.equal(new Set(bodies).size, 1);
+		assert.match(bodies[0] ?? "", /"sign_in_failed"/);
+		assert.equal((await call("POST", "/session", { login: person.login, password })).status, 400, "one factor alone");
+		assert.equal((await signIn(person)).status, 201);
+	});
+
+	it("takes a code once, also of two that come at once, and none that is older", async () => {
+		const person = await enrolled();
+		const older = codeOf(person.secret);
+		const code = codeOf(person.secret);
+		const answers = await Promise.all(
+			[1, 2].map(() => call("POST", "/session", { login: person.login, password, code })),
+		);
+		assert.deepEqual(answers.map(({ status }) => status).sort(), [201, 401]);
+		for (const again of [code, older]) {
+			assert.equal((await call("POST", "/session", { login: person.login, password, code: again })).status, 401);
+		}
+		assert.equal((await signIn(person)).status, 201);
+	});
+
+	it("takes each recovery code once, however it is written, and never without the password", async () => {
+		const person = await enrolled();
+		assert.equal(person.recoveryCodes.length, limits.recoveryCodeItems);
+		const [first = "", second = ""] = person.recoveryCodes;
+		const by = (recoveryCode: string, more = {}) =>
+			call("POST", "/session", { login: person.login, password, recoveryCode, ...more });
+		assert.equal((await by(first, { password: "another long one" })).status, 401);
+		assert.equal((await by(first.toUpperCase().replaceAll("-", " "))).status, 201);
+		assert.equal((await by(first)).status, 401);
+		assert.equal((await by(second)).json.method, "recovery");
+	});
+
+	it("keeps people of one login name at two tenants apart", async () => {
+		const other = (await api.addTenant()).tenantId;
+		const here = await enrolled();
+		const made = await api.people.invite("admin", { tenantId: other, login: here.login, name: "", roles: ["sender"] });
+		await assert.rejects(
+			api.people.invite("admin", { tenantId: other, login: here.login.toUpperCase(), name: "", roles: ["sender"] }),
+			{ code: "login_taken" },
+		);
+		const { secret } = (await call("POST", "/enrolment", { token: made.enrolmentToken })).json.totp;
+		await call("POST", "/enrolment/complete", { token: made.enrolmentToken, password, code: codeOf(secret) });
+		const as = async (of: string) => (await signIn({ ...here, secret: of })).json.tenantId;
+		assert.deepEqual([await as(here.secret), await as(secret)], [tenantId, other]);
+	});
+
+	it("makes failures wait, longer each time, by account and by address, and forgets them after a success", async () => {
+		const person = await enrolled();
+		const fail = (login: string, address: string) =>
+			call("POST", "/session", { login, password: "not the right one", code: "123456" }, { address });
+		const count = limits.signInsFreePerAccountMax;
+		for (const login of [person.login, "nobody.at.all@example.com"]) {
+			// At once: each is counted before it is looked at.
+			const tries = Array.from({ length: count + 3 }, (_, index) => fail(login, `198.51.100.${index}`));
+			const right = signIn({ ...person, login }, {}, { address: "203.0.113.9" });
+			const answers = await Promise.all([...tries, right]);
+			assert.equal(answers.filter(({ status }) => status === 401).length, count);
+			for (const slowed of answers.slice(count)) {
+				assert.deepEqual([slowed.status, slowed.json.code], [429, "sign_in_slowed"]);
+				assert.ok(Number(slowed.headers["retry-after"]) >= 1);
+			}
+		}
+		await until(async () => (await signIn(person)).status === 201);
+		assert.equal((await fail(person.login, "198.51.100.1")).status, 401, "forgotten");
+		const many = Array.from({ length: limits.signInsFreePerAddressMax + 3 }, (_, index) =>
+			fail(`nobody${index}@example.com`, "198.51.100.200"),
+		);
+		const statuses = (await Promise.all(many)).map(({ status }) => status);
+		assert.equal(statuses.filter((status) => status === 401).length, limits.signInsFreePerAddressMax);
+	});
+
+	describe("an enrolment", () => {
+		it("is good once, for three days, and for whoever was handed its token", async () => {
+			const person = await enrolled();
+			for (const path of ["/enrolment", "/enrolment/complete"]) {
+				const body =
+					path === "/enrolment" ? { token: person.token } : { token: person.token, password, code: "123456" };
+				assert.equal((await call("POST", path, body)).json.code, "enrolment_invalid");
+			}
+			const late = await invite();
+			api.time.offsetMs += limits.enrolmentLifeMs;
+			assert.equal((await call("POST", "/enrolment", { token: late.enrolmentToken })).status, 401);
+			assert.equal((await call("POST", "/enrolment", { token: "lethe_enrol_x" })).status, 401);
+		});
+
+		it("wants a code of the secret that it gave last, and a password that is hard to guess", async () => {
+			const { enrolmentToken: token, login } = await invite();
+			const first = (await call("POST", "/enrolment", { token })).json.totp.secret;
+			const { secret } = (await call("POST", "/enrolment", { token })).json.totp;
+			const complete = (given: string, code: string) =>
+				call("POST", "/enrolment/complete", { token, password: given, code });
+			for (const [weak, reason] of [
+				["short", "too_short"],
+				["passwordpassword", "guessable"],
+				[`${login} 2026`, "guessable"],
+				["aaaaaaaaaaaaaaaa", "guessable"],
+				["x7".repeat(129), "too_long"],
+			] as const) {
+				const refused = await complete(weak, codeOf(secret));
+				assert.deepEqual([refused.status, refused.json.reason], [422, reason], weak.slice(0, 20));
+			}
+			assert.equal((await complete(password, codeOf(first))).status, 401);
+			assert.equal((await complete(password, codeOf(secret))).status, 201);
+		});
+
+		it("that is renewed ends what was there: sessions, password and codes", async () => {
+			const person = await enrolled();
+			const { json } = await signIn(person);
+			api.time.offsetMs += 1;
+			await api.people.renewEnrolment("admin", tenantId, person.id);
+			api.time.offsetMs += 501;
+			assert.equal((await call("GET", "/session", undefined, bearer(json.token))).status, 401);
+			assert.equal((await signIn(person)).status, 401);
+		});
+	});
+
+	describe("a passkey", () => {
+		/** Somebody who has enrolled with a device. */
+		async function withDevice() {
+			const { id, enrolmentToken: token } = await invite();
+			const device = createAuthenticator(origin);
+			const { passkey } = (await call("POST", "/enrolment", { token })).json;
+			const done = await call("POST", "/enrolment/complete", { token, passkey: device.create(passkey) });
+			assert.deepEqual([done.status, done.json.recoveryCodes], [201, []]);
+			return { id, device };
+		}
+		const options = async () => (await call("POST", "/session/passkey-options", {})).json;
+		const show = (passkey: object) => call("POST", "/session", { passkey, as: "token" });
+
+		it("signs in without a name, by a challenge that is taken once", async () => {
+			const { id, device } = await withDevice();
+			const shown = device.get(await options());
+			const answer = await show(shown);
+			assert.deepEqual([answer.status, answer.json?.personId, answer.json?.method], [201, id, "passkey"]);
+			assert.equal((await show(shown)).json.code, "sign_in_failed");
+			assert.equal((await show(device.get(await options()))).status, 201);
+		});
+
+		it("opens nothing for another origin, without its owner's check, unknown, copied or forged", async () => {
+			const { device, id } = await withDevice();
+			const stranger = createAuthenticator(origin);
+			stranger.create({ challenge: "", user: { id: Buffer.from(id).toString("base64url") } });
+			const asked = await options();
+			const good = device.get(asked);
+			const bad = [
+				device.get(await options(), { from: "https://lethe.example.evil.example" }),
+				stranger.get(await options()),
+				device.get({ challenge: Buffer.from("made up by the caller").toString("base64url") }),
+				{ ...good, response: { ...good.response, signature: Buffer.alloc(70).toString("base64url") } },
+				{ ...good, response: { ...good.response, userHandle: Buffer.from("usr_x").toString("base64url") } },
+				{ ...good, id: "AAAA", rawId: "AAAA" },
+			];
+			for (const [index, shown] of bad.entries()) {
+				const { status, json } = await show(shown);
+				assert.deepEqual([status, json.code], [401, "sign_in_failed"], String(index));
+			}
+			// A copy of the device counts from where it was copied.
+			const copied = structuredClone(device.get(await options()));
+			assert.equal((await show(device.get(await options()))).status, 201);
+			assert.equal((await show(copied)).status, 401);
+		});
+
+		it("that only wants a touch is no second factor, neither to add nor to sign in", async () => {
+			const { enrolmentToken: token } = await invite();
+			const device = createAuthenticator(origin, { verifies: false });
+			const { passkey } = (await call("POST", "/enrolment", { token })).json;
+			const refused = await call("POST", "/enrolment/complete", { token, passkey: device.create(passkey) });
+			assert.equal(refused.json.code, "sign_in_failed");
+		});
+
+		it("is added and removed by whoever has just signed in; the last thing to sign in with stays", async () => {
+			const { device } = await withDevice();
+			const { token } = (await show(device.get(await options()))).json;
+			const as = bearer(token);
+			const second = createAuthenticator(origin);
+			const offered = await call("POST", "/passkeys/options", {}, as);
+			assert.equal(offered.json.excludeCredentials.length, 1);
+			assert.equal((await call("POST", "/passkeys", second.create(offered.json), as)).status, 201);
+			api.time.offsetMs += 501;
+			assert.equal((await show(second.get(await options()))).status, 201);
+			const { items } = (await call("GET", "/passkeys", undefined, as)).json;
+			const [first, last] = items.map(({ id }: { id: string }) => id);
+			assert.equal((await call("POST", `/passkeys/${first}/remove`, {}, as)).status, 204);
+			assert.equal((await show(device.get(await options()))).status, 401);
+			assert.equal((await call("POST", `/passkeys/${last}/remove`, {}, as)).json.code, "last_credential");
+			api.time.offsetMs += api.sessionLimits.freshMfaMs + 1;
+			const stale = await call("POST", "/passkeys", second.create(offered.json), as);
+			assert.equal(stale.json.code, "fresh_mfa_required");
+		});
+	});
+
+	describe("a session", () => {
+		it("ends unused after its idle time, and used at its absolute limit", async () => {
+			const person = await enrolled();
+			const { token, endsAt } = (await signIn(person)).json;
+			const alive = async () => (await call("GET", "/session", undefined, bearer(token))).status;
+			assert.equal(await alive(), 200);
+			const idleMs = await redis.pttl(`${api.connection.name}:session:${await api.personMacs.one("session", token)}`);
+			assert.ok(idleMs > api.sessionLimits.idleMs - 5_000 && idleMs <= api.sessionLimits.idleMs);
+			api.time.offsetMs = Date.parse(endsAt) - Date.now() - 2_000;
+			assert.equal(await alive(), 200);
+			api.time.offsetMs += 4_000;
+			assert.equal(await alive(), 401);
+			api.time.offsetMs -= 10_000;
+			assert.equal(await alive(), 401, "gone for good");
+		});
+
+		it("is over when signed out, ended from elsewhere, when the person left, and when Redis was emptied", async () => {
+			const person = await enrolled();
+			const tokens = [];
+			for (let index = 0; index < 4; index++) tokens.push((await signIn(person)).json.token as string);
+			const [first = "", second = "", third = "", fourth = ""] = tokens;
+			const alive = async (token: string) => (await call("GET", "/session", undefined, bearer(token))).status;
+			const { items } = (await call("GET", "/sessions", undefined, bearer(first))).json;
+			assert.equal(items.length, 5, "with the one that the enrolment began");
+			assert.deepEqual(items.filter(({ current }: { current: boolean }) => current).length, 1);
+			assert.equal((await call("POST", "/session/end", {}, bearer(first))).status, 204);
+			assert.equal(await alive(first), 401);
+			const own = (await call("GET", "/session", undefined, bearer(second))).json.id;
+			assert.equal((await call("POST", `/sessions/${own}/end`, {}, bearer(third))).status, 204);
+			assert.equal(await alive(second), 401);
+			const stranger = await enrolled();
+			const foreign = (await signIn(stranger)).json;
+			assert.equal((await call("POST", `/sessions/${foreign.id}/end`, {}, bearer(third))).status, 404);
+			await emptyRedis();
+			assert.equal(await alive(third), 401);
+			assert.equal(await alive(fourth), 401);
+			const again = (await signIn(person)).json.token;
+			await api.people.end("admin", tenantId, person.id);
+			api.time.offsetMs += 501;
+			assert.equal(await alive(again), 401);
+			assert.equal((await signIn(person)).status, 401);
+		});
+
+		it("has the roles that its person has now", async () => {
+			const person = await enrolled(["auditor"]);
+			const { token } = (await signIn(person)).json;
+			assert.equal((await call("GET", "/queues", undefined, bearer(token))).status, 403);
+			await api.people.setRoles("admin", tenantId, person.id, ["operator"]);
+			api.time.offsetMs += 501;
+			assert.equal((await call("GET", "/queues", undefined, bearer(token))).status, 200);
+			assert.equal((await call("GET", "/evidence", undefined, bearer(token))).status, 403);
+		});
+
+		it("in a cookie is bound to this host, hidden from scripts, and changes nothing for another site", async () => {
+			const person = await enrolled(["compliance"]);
+			const { cookie, json } = await signIn(person, { as: "cookie" }, { headers: { origin } });
+			assert.equal(json.token, undefined);
+			assert.match(
+				cookie,
+				/^__Host-lethe_session=lethe_session_[\w-]{43}; Max-Age=\d+; Path=\/; HttpOnly; Secure; SameSite=Strict$/,
+			);
+			const [pair = ""] = cookie.split(";");
+			const withCookie = (more: Record<string, string> = {}) => ({ headers: { cookie: pair, ...more } });
+			assert.equal((await call("GET", "/session", undefined, withCookie())).status, 200);
+			const placing = { scope: "tenant", ground: "litigation", reason: "case_7", reviewAt: "2030-01-01T00:00:00Z" };
+			for (const more of [{}, { origin: "https://evil.example" }, { origin: "null" }] as Record<string, string>[]) {
+				const refused = await call("POST", "/holds", placing, withCookie(more));
+				assert.deepEqual([refused.status, refused.json.code], [403, "cross_origin"]);
+			}
+			const body = { login: person.login, password, code: codeOf(person.secret) };
+			const login = await call("POST", "/session", body, { headers: { origin: "https://evil.example" } });
+			assert.equal(login.json.code, "cross_origin");
+			const ended = await call("POST", "/session/end", {}, withCookie({ origin }));
+			assert.equal(ended.status, 204);
+			assert.match(ended.cookie, /^__Host-lethe_session=; .*Expires=Thu, 01 Jan 1970/);
+			assert.equal((await call("GET", "/session", undefined, withCookie())).status, 401);
+		});
+
+		it("is replaced by signing in again, which is how a second factor is made fresh", async () => {
+			const person = await enrolled();
+			const { token } = (await signIn(person)).json;
+			api.time.offsetMs += api.sessionLimits.freshMfaMs + 1;
+			const renew = () => call("POST", "/session/recovery-codes", {}, bearer(token));
+			assert.equal((await renew()).json.code, "fresh_mfa_required");
+			const again = (await signIn(person, {}, bearer(token))).json.token;
+			assert.equal((await call("GET", "/session", undefined, bearer(token))).status, 401);
+			const codes = await call("POST", "/session/recovery-codes", {}, bearer(again));
+			assert.equal(codes.json.recoveryCodes.length, limits.recoveryCodeItems);
+			const [old = ""] = person.recoveryCodes;
+			assert.equal((await call("POST", "/session", { login: person.login, password, recoveryCode: old })).status, 401);
+			const changed = await call(
+				"POST",
+				"/session/password",
+				{ password: "another ferry, another oak" },
+				bearer(again),
+			);
+			assert.equal(changed.status, 204);
+			api.time.offsetMs += 501;
+			assert.equal((await call("GET", "/session", undefined, bearer(again))).status, 401);
+			assert.equal((await signIn(person)).status, 401);
+			assert.equal((await signIn(person, { password: "another ferry, another oak" })).status, 201);
+		});
+	});
+});

@@ -1,0 +1,91 @@
+// `lethe login` as a shell sees it: enrol, sign in, act as a person, sign out; the token stays in a file of its owner's.
+
+import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { TOTP } from "otpauth";
+import { createTestApi, type TestApi } from "../api/harness.ts";
+import { personPassword as password } from "../harness/person.ts";
+import { bareEnvironment, run, start } from "../harness/programs.ts";
+
+describe("lethe login", () => {
+	const home = mkdtempSync(join(tmpdir(), "lethe-login-"));
+	const env = bareEnvironment({ HOME: home });
+	const file = join(home, ".config", "lethe", "sessions.json");
+	let api: TestApi;
+	let url: string;
+	let tenantId: string;
+	let token: string;
+	let secret: string;
+	before(async () => {
+		api = await createTestApi();
+		({ tenantId } = await api.addTenant({ governsPolicies: true }));
+		const person = { tenantId, login: "kim", name: "Kim", roles: ["approver" as const] };
+		token = (await api.people.invite("admin", person)).enrolmentToken;
+		url = await api.app.listen({ host: "127.0.0.1", port: 0 });
+	});
+	after(async () => {
+		await api.close();
+		rmSync(home, { recursive: true, force: true });
+	});
+
+	const lethe = (args: string[], input = "") =>
+		run(process.execPath, ["cli/lethe.ts", ...args, "--url", url], { env, input });
+	const list = () => lethe(["policy", "proposals"]);
+	const kept = () => JSON.parse(readFileSync(file, "utf8"))[url]?.token as string | undefined;
+	/** Steps on to the next code, and says it. */
+	function nextCode(): string {
+		api.time.offsetMs += 30_000;
+		return new TOTP({ secret }).generate({ timestamp: api.clock() });
+	}
+
+	it("enrols by the token from an administrator, shows what is shown once, and signs in", async () => {
+		const args = ["cli/lethe.ts", "login", "--enrol", "--url", url];
+		const enrolling = start(process.execPath, args, { env, stdin: "pipe" });
+		enrolling.child.stdin?.write(`${token}\n`);
+		[, secret = ""] = await enrolling.says(/^ {2}([A-Z2-7]{32})$/m);
+		enrolling.child.stdin?.write(`${password}\n${nextCode()}\n`);
+		assert.equal(await enrolling.exited, 0, enrolling.output());
+		assert.match(enrolling.output(), /otpauth:\/\/totp\/Lethe:kim\?/);
+		assert.equal(enrolling.output().match(/^ {2}\w{4}-\w{4}-\w{4}-\w{4}$/gm)?.length, 10);
+		assert.match(enrolling.output(), /signed in as usr_\w+ \(approver\), until /);
+		assert.equal(statSync(file).mode & 0o777, 0o600);
+		assert.ok(!enrolling.output().includes(kept() ?? "-"), "the token is for the file");
+	});
+
+	it("has the commands that follow act as that person, unless a key is named", async () => {
+		assert.equal((await list()).code, 0);
+		const wrong = await lethe(["policy", "proposals", "--key", "lethe_key_that-nobody-has"]);
+		assert.match(wrong.error, /unauthenticated: .*Give a live key with --key, or sign in again with `lethe login`/);
+	});
+
+	it("signs out here and at the API, and says that nobody is signed in", async () => {
+		const before = kept();
+		assert.equal((await lethe(["logout"])).code, 0);
+		assert.equal(kept(), undefined);
+		const headers = { authorization: `Bearer ${before}` };
+		assert.equal((await fetch(`${url}/v1/session`, { headers })).status, 401);
+		assert.equal((await lethe(["logout"])).code, 1);
+	});
+
+	it("signs in again by password and code, in one line says what was wrong, and never repeats it", async () => {
+		const wrong = await lethe(["login", "--login", "kim"], `${password}\n000000\n`);
+		assert.equal(wrong.code, 2);
+		assert.match(wrong.error, /lethe login: sign_in_failed: [^\n]+ Try again with the next code; [^\n]+\n$/);
+		assert.ok(!wrong.error.includes(password));
+		const cut = await lethe(["login", "--login", "kim"], "");
+		assert.match(cut.error, /no answer to "Password:"\. Give one line for each question\.\n$/);
+		const right = await lethe(["login", "--login", "kim", "--json"], `${password}\n${nextCode()}\n`);
+		assert.equal(right.code, 0, right.error);
+		assert.deepEqual([JSON.parse(right.out).roles, "token" in JSON.parse(right.out)], [["approver"], false]);
+		assert.equal((await list()).code, 0);
+	});
+
+	it("tells whoever comes with a key to sign in, where only a person may", async () => {
+		const { key } = await api.addKey(tenantId, ["approver"]);
+		const refused = await lethe(["policy", "approve", "prp_x", "--key", key]);
+		assert.match(refused.error, /person_required: .*Sign in with `lethe login`, and leave --key out\.\n$/);
+	});
+});
