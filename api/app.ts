@@ -28,6 +28,7 @@ import { shedOverload } from "./plugins/overload.ts";
 import { createProblem } from "./plugins/problem.ts";
 import { addAddressLimit, addRequestLimits, slowFailures } from "./plugins/requestLimits.ts";
 import { freshMfaRoutes, personRoutes, routeRoles } from "./roles.ts";
+import { addAlerts } from "./routes/alerts.ts";
 import { addApiKeys } from "./routes/apiKeys.ts";
 import { addBatches } from "./routes/batches.ts";
 import { takeRawBodies } from "./routes/callbacks/callbacks.ts";
@@ -136,7 +137,7 @@ export async function createApp(deps: ApiDeps) {
 		addRequestSteps(scope, deps);
 		addExportRequest(scope, deps);
 		addRequestRecords(scope, deps);
-		addQueues(scope, deps);
+		addRunning(scope, deps);
 		addApiKeys(scope, deps);
 		addSendingLimits(scope, deps);
 		addEvidenceLog(scope, deps);
@@ -191,6 +192,12 @@ function addPeopleRoutes(scope: Instance, deps: ApiDeps, signingIn: ReturnType<t
 	addPeople(scope, deps);
 	addSessions(scope, { ...deps, ...signingIn });
 	addCredentials(scope, { ...deps, ...signingIn });
+}
+
+/** What whoever runs the deployment sees and does. */
+function addRunning(scope: Instance, deps: ApiDeps): void {
+	addQueues(scope, deps);
+	addAlerts(scope, deps);
 }
 
 /** Nothing is taken in or told while the store is older than it was; whoever asks comes again. */

@@ -21,6 +21,7 @@ import type { KeyVersions } from "../adapters/vault/keyVersions.ts";
 import type { PersonSeal } from "../adapters/vault/personSeal.ts";
 import type { Signer } from "../adapters/vault/signer.ts";
 import type { TokenSigner } from "../adapters/vault/tokenSigner.ts";
+import type { Checkpoints } from "../audit/checkpoints.ts";
 import type { Evidence } from "../audit/evidence.ts";
 import type { EvidenceExports } from "../audit/evidenceExport.ts";
 import type { KeyPeriods } from "../audit/keyAges.ts";
@@ -82,6 +83,7 @@ export type ApiDeps = {
 	/** Whether this process may work at all. */
 	quarantine: Pick<Quarantine, "check">;
 	signer: Pick<Signer, "publicJwks">;
+	checkpoints: Pick<Checkpoints, "standing">;
 	/** Server → a call that throws while it can't be reached. */
 	checks: Record<string, () => Promise<unknown>>;
 };

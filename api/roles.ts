@@ -92,6 +92,7 @@ export const routeRoles: Readonly<Record<string, readonly Role[]>> = {
 	"POST /v1/passkeys/options": roles,
 	"POST /v1/passkeys/:id/remove": roles,
 
+	"GET /v1/alerts": ["operator", "admin"],
 	"GET /v1/queues": ["operator", "admin"],
 	"POST /v1/queues/:id/pause": ["operator", "admin"],
 	"POST /v1/queues/:id/resume": ["operator", "admin"],

@@ -1,12 +1,11 @@
 // `lethe doctor`: checks configuration, servers, clocks, keys and policies, and names the mend of what is wrong.
 
 import { Command } from "commander";
-import { findKeyAges } from "../audit/keyAges.ts";
+import { findAlerts } from "../audit/alerts.ts";
 import { findLastCanary } from "../audit/lastCanary.ts";
 import { loadConfig } from "../config.ts";
 import type { Deps } from "../deps.ts";
 import { isSound } from "../domain/evidence.ts";
-import { limits } from "../domain/limits.ts";
 import { openPolicies, type PackVersion } from "../policies/index.ts";
 import { explain } from "./explain.ts";
 import { adminDeps } from "./target.ts";
@@ -99,7 +98,7 @@ export async function examine(): Promise<Finding[]> {
 		);
 		findings.push(await lookAtEvidence(deps));
 		findings.push(await lookAtCanary(deps));
-		findings.push(...(await examineForgetting(deps)));
+		findings.push(...(await examineAlerts(deps)));
 		findings.push(
 			await look("send queues", "Create one with `lethe admin queue`.", async () => {
 				const queues = await deps.store.sendQueues.all();
@@ -155,29 +154,15 @@ async function lookAtProcesses({ runs, sendQueues, store }: Deps): Promise<Findi
 	return [worker, sender];
 }
 
-async function examineForgetting(deps: Deps): Promise<Finding[]> {
-	const now = deps.clock();
-	return [
-		await look("purge", "See what holds the worker or the cohort up: `lethe keys list --cohort ID`.", async () => {
-			const lagMs = now - ((await deps.store.cohorts.oldestDueAt(now)) ?? now);
-			const lag = `the cohort that is overdue for the longest has been due for ${Math.round(lagMs / 1000)} s`;
-			if (lagMs > deps.limits.purgeLagMsMax) throw new Error(lag);
-			return lagMs > 0 ? lag : "no cohort is overdue";
-		}),
-		await look("ledger", "See why the worker can't reach Vault; what waits is in force meanwhile.", async () => {
-			const [oldest] = await deps.store.ledgerWaiting.oldest(1);
-			if (!oldest) return "knows all that no restore may undo";
-			if (now - oldest.at > limits.ledgerLateMs)
-				throw new Error(`has not been told something for ${Math.round((now - oldest.at) / 1000)} s`);
-			return "is being told";
-		}),
-		await look("cryptoperiods", "Rotate each with `lethe keys rotate NAME`.", async () => {
-			const ages = await findKeyAges(deps.keyVersions, deps.limits.keyPeriods, now);
-			const overdue = ages.filter((age) => age.overdue).map(({ name }) => name);
-			if (overdue.length > 0) throw new Error(`in use beyond its period: ${overdue.join(", ")}`);
-			return `${ages.length} signing and HMAC keys are within theirs`;
-		}),
-	];
+/** What `GET /v1/alerts` tells too, of every tenant's queues; the servers and the log were looked at above. */
+async function examineAlerts(deps: Deps): Promise<Finding[]> {
+	const found = await findAlerts({ ...deps, checks: {} });
+	const alerts = found.filter(({ code }) => code !== "evidence_not_as_witnessed");
+	if (alerts.length === 0) return [{ check: "alerts", ok: true, detail: "nothing is late, overdue or stopped" }];
+	return alerts.map(({ code, severity, about, since, mend }) => {
+		const sinceWhen = since === undefined ? "" : ` since ${new Date(since).toISOString()}`;
+		return { check: code, ok: severity === "info", detail: `${about ?? severity}${sinceWhen}`, mend };
+	});
 }
 
 // An approval that nobody signed in to give is said here too.

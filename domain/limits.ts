@@ -73,6 +73,8 @@ export const limits = {
 	// A receipt that has not come by then is asked for, where the carrier can be: then at twice that time, and so on.
 	receiptPatienceMs: 60_000,
 	parkedReceiptMs: 72 * 3600_000,
+	// More that nobody knows the message of are told to people.
+	receiptsParkedMax: 1_000,
 	sweepEveryMs: 10_000,
 	// A driver that has not moved a message within this time is presumed lost and is repeated.
 	driverPatienceMs: 15_000,
@@ -96,6 +98,8 @@ export const limits = {
 	// evidence
 	// What the end of its message has not brought into the log by then, the sweep does.
 	integratePatienceMs: 10_000,
+	// What no checkpoint covers by then is told to people: the sweep signs one every ten seconds.
+	checkpointLateMs: 120_000,
 	// Beyond these, a receipt that changes nothing leaves no entry on its message.
 	evidencePerMessageMax: 256,
 

@@ -147,6 +147,7 @@ export async function createTestApi(replace: (deps: ApiDeps) => Partial<ApiDeps>
 		evidenceExports: createEvidenceExports({ store: store.evidence }),
 		quarantine: { check: () => undefined },
 		signer: { publicJwks: async () => ({ keys: [] }) },
+		checkpoints: { standing: async () => ({ standing: "equal", size: 0 }) },
 		checks: {
 			mongodb: store.ping,
 			vault: async () => undefined,

@@ -1,0 +1,51 @@
+// GET /v1/alerts: what needs a person now, with what to do about it.
+
+import { z } from "zod";
+import { type AlertsDeps, alertCodes, findAlerts, severities } from "../../audit/alerts.ts";
+import type { ApiDeps } from "../deps.ts";
+import type { Instance } from "../instance.ts";
+import { problems } from "../schemas.ts";
+
+type Deps = AlertsDeps & { store: { tenants: Pick<ApiDeps["store"]["tenants"], "find"> } };
+
+const alerts = z
+	.object({
+		items: z.array(
+			z
+				.object({
+					code: z.enum(alertCodes),
+					severity: z.enum(severities),
+					about: z.string().optional().meta({ description: "A name, or an opaque id." }),
+					since: z.iso.datetime().optional().meta({ description: "Absent where that is not known." }),
+					mend: z.string(),
+				})
+				.meta({ id: "Alert" }),
+		),
+	})
+	.meta({ id: "Alerts" });
+
+export function addAlerts(app: Instance, deps: Deps): void {
+	app.get(
+		"/alerts",
+		{
+			schema: {
+				operationId: "listAlerts",
+				summary: "What needs a person now, the worst first",
+				description:
+					"Derived from what is stored, at each call: an alert ends with its cause. Keys and queues are the tenant's own, everything else is the deployment's.",
+				tags: ["operations"],
+				response: { 200: alerts.describe("What stands; nothing where all is well"), ...problems },
+			},
+		},
+		async ({ principal: { tenantId } }) => {
+			const sendQueues = (await deps.store.tenants.find(tenantId))?.sendQueues ?? [];
+			const found = await findAlerts(deps, { tenantId, sendQueues });
+			return {
+				items: found.map(({ since, ...alert }) => ({
+					...alert,
+					...(since === undefined ? {} : { since: new Date(since).toISOString() }),
+				})),
+			};
+		},
+	);
+}

@@ -1,0 +1,155 @@
+// What needs a person now, derived from what is stored: nothing is raised, kept or dismissed, an alert ends with its cause.
+
+import type { Cohort, SendQueueDocument } from "../adapters/mongo/models.ts";
+import type { KeyVersions } from "../adapters/vault/keyVersions.ts";
+import { type Bundle, isSound } from "../domain/evidence.ts";
+import type { WaitingEntry } from "../domain/ledger.ts";
+import { limits } from "../domain/limits.ts";
+import type { Message } from "../domain/message.ts";
+import type { Checkpoints } from "./checkpoints.ts";
+import { readEntry } from "./entry.ts";
+import { findKeyAges, type KeyPeriods } from "./keyAges.ts";
+
+/** `critical`: something is lost or stands still; `warning`: it will be; `info`: somebody has wanted it so. */
+export const severities = ["critical", "warning", "info"] as const;
+type Severity = (typeof severities)[number];
+
+/** Code → how bad it is, and what to do. */
+const catalogue = {
+	purge_late: ["critical", "See what holds the worker or the cohort up: `lethe keys list --cohort ID`."],
+	ledger_late: ["critical", "See why the worker can't reach Vault; what waits is in force meanwhile."],
+	evidence_not_as_witnessed: ["critical", "Run `lethe evidence fsck`; docs/evidence.md says what each finding means."],
+	evidence_unpublished: ["warning", "See whether the worker runs, and reaches Vault and the witnesses."],
+	evidence_unintegrated: ["warning", "See whether the worker runs; its log says what it can't enter."],
+	server_away: ["critical", "Start it, or correct its address; `lethe doctor` says more."],
+	key_overdue: ["warning", "Rotate it with `lethe keys rotate`."],
+	receipts_parked: ["warning", "See which carrier's receipts name messages that nobody sent, in the API's log."],
+	credential_suspect: ["warning", "Look into who uses the key, and rotate or revoke it."],
+	queue_paused: ["info", "Resume the queue once its reason is gone."],
+	queue_draining: ["info", "Resume the queue once its reason is gone."],
+	not_looked_at: ["critical", "See why it can't be read; until then nobody knows."],
+} as const satisfies Record<string, readonly [Severity, string]>;
+
+export const alertCodes = Object.keys(catalogue) as (keyof typeof catalogue)[];
+type AlertCode = keyof typeof catalogue;
+
+/** `about`: what it is about, a name or an opaque id. `since`: since when, epoch ms, where that is known. */
+export type Alert = { code: AlertCode; severity: Severity; about?: string; since?: number; mend: string };
+type Raised = Pick<Alert, "code" | "about" | "since">;
+
+export type AlertsDeps = {
+	clock: () => number;
+	keyVersions: Pick<KeyVersions, "read">;
+	limits: { purgeLagMsMax: number; keyPeriods: KeyPeriods };
+	checkpoints: Pick<Checkpoints, "standing">;
+	/** Server → a call that throws while it can't be reached. */
+	checks: Record<string, () => Promise<unknown>>;
+	store: {
+		cohorts: { oldestDueAt: (now: number) => Promise<Cohort["dueAt"] | undefined> };
+		ledgerWaiting: { oldest: (itemsMax: number) => Promise<WaitingEntry[]> };
+		messages: { findUnintegrated: (until: number, itemsMax: number) => Promise<Message[]> };
+		parkedReceipts: { count: () => Promise<number> };
+		sendQueues: { all: () => Promise<SendQueueDocument[]> };
+		evidence: {
+			read: (start: number) => AsyncIterable<Bundle>;
+			pageOf: (of: { tenantId: string }, index: number, itemsMax: number) => Promise<Bundle[]>;
+		};
+	};
+};
+
+const suspectMs = 24 * 3600_000;
+const suspectBundles = 64;
+
+/**
+ * The worst first. What concerns one tenant is told of `of` only; without it, of no key and of every queue. Never throws: what
+ * can't be looked at is an alert of its own.
+ */
+export async function findAlerts(
+	deps: AlertsDeps,
+	of?: { tenantId: string; sendQueues: readonly string[] },
+): Promise<Alert[]> {
+	const now = deps.clock();
+	const looks: Record<string, () => Promise<Raised[]>> = {
+		purge: () => latePurge(deps, now),
+		ledger: () => lateLedger(deps, now),
+		evidence: () => lookAtEvidence(deps, now),
+		keys: () => overdueKeys(deps, now),
+		receipts: () => parkedReceipts(deps),
+		queues: () => stoppedQueues(deps, of?.sendQueues),
+		...(of ? { credentials: () => suspectKeys(deps, of.tenantId, now) } : {}),
+		...Object.fromEntries(Object.entries(deps.checks).map(([name, check]) => [name, () => away(name, check)])),
+	};
+	const raised = await Promise.all(
+		Object.entries(looks).map(([about, look]) => look().catch((): Raised[] => [{ code: "not_looked_at", about }])),
+	);
+	return raised
+		.flat()
+		.map((one) => ({ ...one, severity: catalogue[one.code][0], mend: catalogue[one.code][1] }))
+		.toSorted((one, other) => severities.indexOf(one.severity) - severities.indexOf(other.severity));
+}
+
+async function latePurge({ store, limits: { purgeLagMsMax } }: AlertsDeps, now: number): Promise<Raised[]> {
+	const dueAt = await store.cohorts.oldestDueAt(now);
+	const isLate = dueAt !== undefined && now - dueAt > purgeLagMsMax;
+	return isLate ? [{ code: "purge_late", since: dueAt + purgeLagMsMax }] : [];
+}
+
+async function lateLedger({ store }: AlertsDeps, now: number): Promise<Raised[]> {
+	const [oldest] = await store.ledgerWaiting.oldest(1);
+	return oldest && now - oldest.at > limits.ledgerLateMs ? [{ code: "ledger_late", since: oldest.at }] : [];
+}
+
+async function lookAtEvidence({ store, checkpoints }: AlertsDeps, now: number): Promise<Raised[]> {
+	const raised: Raised[] = [];
+	const { standing, witnessed } = await checkpoints.standing();
+	if (!isSound(standing)) raised.push({ code: "evidence_not_as_witnessed", about: standing });
+	if (standing === "ahead") {
+		// The first that no checkpoint covers.
+		for await (const { at } of store.evidence.read(witnessed ?? 0)) {
+			if (now - at > limits.checkpointLateMs) raised.push({ code: "evidence_unpublished", since: at });
+			break;
+		}
+	}
+	const [oldest] = await store.messages.findUnintegrated(now - limits.checkpointLateMs, 1);
+	if (oldest?.unintegratedSince !== undefined)
+		raised.push({ code: "evidence_unintegrated", since: oldest.unintegratedSince });
+	return raised;
+}
+
+async function overdueKeys({ keyVersions, limits: { keyPeriods } }: AlertsDeps, now: number): Promise<Raised[]> {
+	const ages = await findKeyAges(keyVersions, keyPeriods, now);
+	return ages
+		.filter(({ overdue }) => overdue)
+		.map(({ name, rotateBy }) => ({ code: "key_overdue", about: name, since: rotateBy }));
+}
+
+async function parkedReceipts({ store }: AlertsDeps): Promise<Raised[]> {
+	return (await store.parkedReceipts.count()) > limits.receiptsParkedMax ? [{ code: "receipts_parked" }] : [];
+}
+
+async function stoppedQueues({ store }: AlertsDeps, own?: readonly string[]): Promise<Raised[]> {
+	const queues = (await store.sendQueues.all()).filter(({ _id }) => own === undefined || own.includes(_id));
+	return queues.flatMap(({ _id: about, paused, draining }): Raised[] => {
+		if (paused) return [{ code: "queue_paused", about }];
+		return draining ? [{ code: "queue_draining", about }] : [];
+	});
+}
+
+/** Keys of which something told of late that they may have leaked; each once, since when it was first told. */
+async function suspectKeys({ store }: AlertsDeps, tenantId: string, now: number): Promise<Raised[]> {
+	const bundles = await store.evidence.pageOf({ tenantId }, Number.MAX_SAFE_INTEGER, suspectBundles);
+	const since = new Map<string, number>();
+	for (const entry of bundles.flatMap(({ entries }) => entries.map(readEntry))) {
+		if (entry?.type !== "credential_alert" || entry.tenantId !== tenantId || entry.about === undefined) continue;
+		const at = Date.parse(entry.at);
+		if (at > now - suspectMs) since.set(entry.about, Math.min(at, since.get(entry.about) ?? at));
+	}
+	return [...since].map(([about, at]) => ({ code: "credential_suspect", about, since: at }));
+}
+
+async function away(about: string, check: () => Promise<unknown>): Promise<Raised[]> {
+	return check().then(
+		() => [],
+		() => [{ code: "server_away", about }],
+	);
+}

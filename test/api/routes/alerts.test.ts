@@ -1,0 +1,117 @@
+// /v1/alerts: each cause is told with its mend while it lasts, and no longer; what can't be looked at is never called well.
+
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import type { Standing } from "../../../domain/evidence.ts";
+import { limits } from "../../../domain/limits.ts";
+import { createTestApi, type TestApi } from "../harness.ts";
+
+const hour = 3600_000;
+
+describe("/v1/alerts", () => {
+	let api: TestApi;
+	let tenantId: string;
+	let operator: string;
+	const state = { madeAt: 0, keysAway: false, vaultAway: false, standing: "equal" as Standing, witnessed: 0 };
+	before(async () => {
+		api = await createTestApi(({ clock }) => ({
+			keyVersions: {
+				async read(name) {
+					if (state.keysAway) throw new Error("away");
+					return name === "certificate" ? { name, newest: 1, opensFrom: 1, madeAt: state.madeAt } : undefined;
+				},
+			},
+			limits: { purgeLagMsMax: hour, keyPeriods: { signingPeriodMs: 1_000 * hour, hmacPeriodMs: 1 } },
+			checkpoints: { standing: async () => ({ standing: state.standing, size: 1, witnessed: state.witnessed }) },
+			checks: {
+				vault: async () => {
+					if (state.vaultAway) throw new Error("away");
+				},
+			},
+			clock,
+		}));
+		state.madeAt = api.clock();
+		({ tenantId } = await api.addTenant({ sendQueue: "own" }));
+		operator = (await api.addKey(tenantId, ["operator"])).key;
+	});
+	after(() => api.close());
+
+	const list = async (): Promise<{ code: string; severity: string; about?: string; since?: string; mend: string }[]> =>
+		(await api.request(operator, "GET", "/v1/alerts")).json.items;
+	const codes = async () => (await list()).map(({ code, about }) => (about ? `${code} ${about}` : code));
+
+	it("tells nothing where all is well, and that only to operators", async () => {
+		assert.deepEqual(await list(), []);
+		const sender = (await api.addKey(tenantId, ["sender"])).key;
+		assert.equal((await api.request(sender, "GET", "/v1/alerts")).status, 403);
+	});
+
+	it("a purge that is late, since when, until the cohort is gone", async () => {
+		const place = { tenantId, region: "US", retentionClass: "content/PT1H" };
+		const cohortId = await api.cohorts.ensure({ ...place, dueAt: api.clock() + 1 });
+		const dueAt = (await api.store.cohorts.find(cohortId))?.dueAt as number;
+		api.time.offsetMs += hour / 2;
+		assert.deepEqual(await codes(), []);
+		api.time.offsetMs += hour;
+		const [alert] = await list();
+		assert.deepEqual([alert?.code, alert?.severity], ["purge_late", "critical"]);
+		assert.equal(alert?.since, new Date(dueAt + hour).toISOString());
+		await api.store.cohorts.advance(cohortId, "open", "closing");
+		await api.store.cohorts.advance(cohortId, "closing", "destroyed");
+		assert.deepEqual(await codes(), []);
+	});
+
+	it("what the ledger was not told, evidence that is not published, not in the log, or not as witnessed", async () => {
+		const at = api.clock();
+		await api.store.ledgerWaiting.add({ _id: "revoked/x", entry: { _id: "x", kind: "revoked", at }, at });
+		const { json } = await api.post((await api.addKey(tenantId, ["sender"])).key);
+		await api.evidence.append([{ type: "process_started", code: "api", by: "engine" }]);
+		state.standing = "ahead";
+		state.witnessed = ((await api.store.evidence.head())?.end ?? 0) - 1;
+		assert.deepEqual(await codes(), [], "each is given its time");
+		api.time.offsetMs += limits.ledgerLateMs + limits.checkpointLateMs + 1_000;
+		const all = ["ledger_late", "evidence_unpublished", "evidence_unintegrated"];
+		assert.deepEqual((await codes()).toSorted(), all.toSorted());
+		state.standing = "behind";
+		assert.ok((await codes()).includes("evidence_not_as_witnessed behind"));
+		state.standing = "equal";
+		await api.store.ledgerWaiting.remove("revoked/x");
+		await api.store.messages.transition({ id: json.id, unset: ["unintegratedSince"] });
+		assert.deepEqual(await codes(), []);
+	});
+
+	it("a queue of its own that was stopped, and a key that may have leaked; another tenant's are none of its matter", async () => {
+		const other = await api.addTenant({ sendQueue: "other" });
+		for (const id of ["own", "other"]) await api.store.sendQueues.setFlow(id, { paused: true, draining: false });
+		for (const owner of [tenantId, other.tenantId]) {
+			const about = api.ids.random("apiKey");
+			const act = { type: "credential_alert", code: "revoked", tenantId: owner, about, by: about } as const;
+			await api.evidence.append([act, act]);
+		}
+		assert.deepEqual(
+			(await list()).map(({ code, severity }) => [code, severity]),
+			[
+				["credential_suspect", "warning"],
+				["queue_paused", "info"],
+			],
+		);
+		await api.store.sendQueues.setFlow("own", { paused: false, draining: true });
+		api.time.offsetMs += 25 * hour;
+		const later = (await codes()).filter((code) => code !== "purge_late");
+		assert.deepEqual(later, ["queue_draining own"], "a day later the key's is history");
+		await api.store.sendQueues.setFlow("own", { paused: false, draining: false });
+	});
+
+	it("a key past its period, a server that is away, and what can't be looked at", async () => {
+		api.time.offsetMs += 1_000 * hour;
+		assert.ok((await codes()).includes("key_overdue certificate"));
+		state.vaultAway = true;
+		state.keysAway = true;
+		const found = await codes();
+		for (const one of ["not_looked_at keys", "server_away vault"]) assert.ok(found.includes(one), one);
+		assert.ok(!found.includes("key_overdue certificate"), "nor guessed");
+		for (const { mend } of await list()) assert.ok(mend.length > 10);
+		state.vaultAway = false;
+		state.keysAway = false;
+	});
+});
