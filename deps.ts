@@ -48,7 +48,9 @@ import { createPersonSeal } from "./adapters/vault/personSeal.ts";
 import { createSigner, type Signer } from "./adapters/vault/signer.ts";
 import { createSubjectKeys } from "./adapters/vault/subjectKeys.ts";
 import { createTokenSigner } from "./adapters/vault/tokenSigner.ts";
+import { createWebhookSecrets } from "./adapters/vault/webhookSecrets.ts";
 import { createVaultWitness } from "./adapters/vault/witness.ts";
+import { createWebhookSender } from "./adapters/webhookSender.ts";
 import { createCertificates } from "./audit/certificate.ts";
 import { createCheckpoints } from "./audit/checkpoints.ts";
 import { createEvidence } from "./audit/evidence.ts";
@@ -74,7 +76,16 @@ const rolesOf = {
 } as const satisfies Record<string, readonly VaultRole[]>;
 
 /** What of a process's work asks Vault, besides what only the eraser does. */
-type KeyWork = "opening" | "making" | "rotating" | "signing" | "hashing" | "carrierSecrets" | "ledger" | "logging";
+type KeyWork =
+	| "opening"
+	| "making"
+	| "rotating"
+	| "signing"
+	| "hashing"
+	| "carrierSecrets"
+	| "webhookSecrets"
+	| "ledger"
+	| "logging";
 
 const byAdmin = {
 	opening: "sender",
@@ -83,6 +94,7 @@ const byAdmin = {
 	signing: "admin",
 	hashing: "admin",
 	carrierSecrets: "admin",
+	webhookSecrets: "admin",
 	ledger: "admin",
 	logging: "admin",
 } as const;
@@ -91,15 +103,15 @@ const byAdmin = {
 const keyRolesOf = {
 	api: {
 		...{ opening: "api", making: "api", rotating: "api", signing: "api", hashing: "api" },
-		...{ carrierSecrets: "api", ledger: "api", logging: "api" },
+		...{ carrierSecrets: "api", webhookSecrets: "api", ledger: "api", logging: "api" },
 	},
 	sender: {
 		...{ opening: "sender", making: "sender", rotating: "sender", signing: "admin", hashing: "api" },
-		...{ carrierSecrets: "sender", ledger: "sender", logging: "sender" },
+		...{ carrierSecrets: "sender", webhookSecrets: "sender", ledger: "sender", logging: "sender" },
 	},
 	worker: {
 		...{ opening: "sender", making: "rewrapper", rotating: "rewrapper", signing: "signer", hashing: "api" },
-		...{ carrierSecrets: "sender", ledger: "eraser", logging: "sender" },
+		...{ carrierSecrets: "sender", webhookSecrets: "sender", ledger: "eraser", logging: "sender" },
 	},
 	admin: byAdmin,
 	exporter: { ...byAdmin, opening: "exporter", making: "exporter" },
@@ -195,6 +207,7 @@ export async function createDeps(config: Config, name: ProcessName) {
 	const proof = openEvidence(config, { clock, ids, store, vault: vaultOfKeys, signer });
 	const handOvers = createHandOvers({ url: config.api.url ?? config.api.publicUrl });
 	const outbound = createOutboundHttp(config.outbound);
+	const webhookSecrets = createWebhookSecrets({ vault: vaultFor(by.webhookSecrets) });
 
 	return {
 		config,
@@ -276,6 +289,8 @@ export async function createDeps(config: Config, name: ProcessName) {
 		outbound,
 		issuerKeys: createIssuerKeys({ outbound, clock }),
 		tokens: createTokenSigner({ vault: vaultOfKeys, clock }),
+		webhookSecrets,
+		sendWebhook: createWebhookSender({ http: outbound, secrets: webhookSecrets, clock }),
 		publicUrl: config.api.publicUrl.replace(/\/$/, ""),
 		segmentText,
 		/** Server → a call that throws while it can't be reached. */

@@ -26,6 +26,9 @@ export type OffboardDeps = Pick<ActivityDeps, "clock" | "ids" | "log" | "certifi
 		| "subjectExports"
 		| "templates"
 		| "apiKeys"
+		| "webhookEndpoints"
+		| "webhookDeliveries"
+		| "verifications"
 		| "certificates"
 		| "spending"
 	>;
@@ -168,6 +171,13 @@ async function eachRequest(
 	}
 }
 
+async function deleteWebhooks({ store }: OffboardDeps, tenantId: string): Promise<void> {
+	for (const { _id } of await store.webhookEndpoints.findByTenant(tenantId)) {
+		await store.webhookDeliveries.deleteOf(_id);
+		await store.webhookEndpoints.delete(_id);
+	}
+}
+
 /** Its texts, and its keys to this API; the ledger keeps that they were revoked. True once nothing is left. */
 async function deleteOwn(deps: OffboardDeps, tenantId: string): Promise<boolean> {
 	const { templates, apiKeys } = deps.store;
@@ -176,6 +186,8 @@ async function deleteOwn(deps: OffboardDeps, tenantId: string): Promise<boolean>
 	for (const { _id, revokedAt } of keys) if (revokedAt === undefined) await apiKeys.revoke(_id, now);
 	await apiKeys.deleteByTenant(tenantId);
 	await templates.deleteByTenant(tenantId);
+	await deleteWebhooks(deps, tenantId);
+	await deps.store.verifications.deleteOf(tenantId);
 	return true;
 }
 

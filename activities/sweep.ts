@@ -24,6 +24,7 @@ import type { createResolve } from "./resolve.ts";
 import type { createRetime } from "./retime.ts";
 import type { createSweepRequests } from "./sweepRequests.ts";
 import type { createTend } from "./tend.ts";
+import { tidyVerifications } from "./tidyVerifications.ts";
 import type { createUnpark } from "./unpark.ts";
 
 export type SweepDeps = Pick<
@@ -32,7 +33,15 @@ export type SweepDeps = Pick<
 > & {
 	store: Pick<
 		ActivityDeps["store"],
-		"messages" | "cohorts" | "parkedReceipts" | "idempotencyKeys" | "spentProofs" | "proposals" | "subjectRecords"
+		| "messages"
+		| "cohorts"
+		| "parkedReceipts"
+		| "idempotencyKeys"
+		| "spentProofs"
+		| "proposals"
+		| "subjectRecords"
+		| "webhookDeliveries"
+		| "verifications"
 	>;
 	confirm: ReturnType<typeof createConfirm>;
 	retime: Pick<ReturnType<typeof createRetime>, "continueRetiming">;
@@ -77,6 +86,8 @@ export function createSweep(deps: SweepDeps) {
 		await guarded(deps, () => deps.store.parkedReceipts.eraseDue(now));
 		await guarded(deps, () => deps.store.idempotencyKeys.eraseDue(now));
 		await guarded(deps, () => deps.store.spentProofs.eraseDue(now));
+		await guarded(deps, () => deps.store.webhookDeliveries.eraseDue(now));
+		await guarded(deps, () => tidyVerifications(deps));
 		await guarded(deps, () => sweepProposals(deps, now));
 		await guarded(deps, () => deps.retime.continueRetiming());
 		const integratedCount = await deps.integrate();

@@ -225,6 +225,7 @@ async function toMessage(
 		senderId: queue.sender,
 		segments,
 		...(input.clientReference === undefined ? {} : { clientReference: input.clientReference }),
+		...item.notified,
 		...(input.template === undefined ? {} : { templateId: input.template }),
 		subject,
 		facts,

@@ -63,6 +63,9 @@ import { addReadRequests } from "./routes/subjectRequests/read.ts";
 import { addRequestRecords } from "./routes/subjectRequests/records.ts";
 import { addRequestSteps } from "./routes/subjectRequests/steps.ts";
 import { addTemplates } from "./routes/templates.ts";
+import { addVerifications } from "./routes/verifications.ts";
+import { addDeliveries } from "./routes/webhookEndpoints/deliveries.ts";
+import { addEndpoints } from "./routes/webhookEndpoints/endpoints.ts";
 import { watchForgetting } from "./watchForgetting.ts";
 
 const apiVersion = "1.0.0";
@@ -141,6 +144,7 @@ export async function createApp(deps: ApiDeps) {
 		addApiKeys(scope, deps);
 		addSendingLimits(scope, deps);
 		addEvidenceLog(scope, deps);
+		addTellingRoutes(scope, { ...deps, metrics });
 		addPeopleRoutes(scope, deps, signingIn);
 	});
 	refuseOtherMethods(app, known);
@@ -186,6 +190,18 @@ function addMessageRoutes(scope: Instance, deps: ApiDeps & { metrics: ReturnType
 	addSearchMessages(scope, deps);
 	addBatches(scope, deps);
 	addDecision(scope, deps);
+}
+
+/** One-time codes, and who is told what becomes of messages. */
+function addTellingRoutes(scope: Instance, deps: ApiDeps & { metrics: ReturnType<typeof createMetrics> }): void {
+	deps.metrics.watch(
+		"lethe_webhook_endpoints_failed",
+		"Endpoints that are disabled because they failed for a day, or are gone.",
+		deps.store.webhookEndpoints.countFailed,
+	);
+	addVerifications(scope, deps);
+	addEndpoints(scope, deps);
+	addDeliveries(scope, deps);
 }
 
 function addPeopleRoutes(scope: Instance, deps: ApiDeps, signingIn: ReturnType<typeof createSigningIn>): void {

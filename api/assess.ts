@@ -11,10 +11,11 @@ import { createJudge, type JudgeDeps, type Judgement, type Reply, type Retention
 import type { Principal } from "./plugins/auth.ts";
 import type { MessageInput } from "./schemas.ts";
 import { createTenants, type TenantsDeps } from "./tenants.ts";
+import { createWebhooks, type Notified, type WebhooksDeps } from "./webhooks.ts";
 
 export type AssessDeps = Pick<ApiDeps, "clock" | "hmac" | "log" | "policies"> & {
 	sendQueues: AbuseDeps["sendQueues"];
-	store: TenantsDeps["store"] & ComposeDeps["store"] & AbuseDeps["store"] & JudgeDeps["store"];
+	store: TenantsDeps["store"] & WebhooksDeps["store"] & ComposeDeps["store"] & AbuseDeps["store"] & JudgeDeps["store"];
 };
 
 /** Who sends: a principal, or the engine itself where it answers a recipient. */
@@ -28,6 +29,7 @@ export type Assessed = {
 	queue: SendQueueDocument;
 	segments: number;
 	passed: Passed;
+	notified: Notified;
 };
 
 export function createAssess(deps: AssessDeps) {
@@ -35,6 +37,7 @@ export function createAssess(deps: AssessDeps) {
 	const { route } = createTenants(deps);
 	const compose = createCompose(deps);
 	const abuse = createAbuse(deps);
+	const notifiedOf = createWebhooks(deps);
 
 	/** What is not given back in time counts until its month is over: never too little. */
 	function giveBack(tenantId: string, { judgement, passed }: Pick<Assessed, "judgement" | "passed">): void {
@@ -52,6 +55,7 @@ export function createAssess(deps: AssessDeps) {
 			now: number,
 		): Promise<Assessed> {
 			const input = requireCategory(principal, await compose(tenant._id, asked));
+			const notified = await notifiedOf(tenant._id, input.webhook);
 			const judgement = await judge.judge(input, tenant, now, { reserve: true, reply });
 			try {
 				judge.requireAllowed(judgement, input);
@@ -61,7 +65,7 @@ export function createAssess(deps: AssessDeps) {
 				const { segments } = segmentText(input.body.reveal());
 				// Last: what it counts and charges is for a message that nothing else refuses.
 				const passed = await abuse.pass(tenant, { country, range, segments, price: priceOf(queue, country) });
-				return { input, judgement, retention, queue, segments, passed };
+				return { input, judgement, retention, queue, segments, passed, notified };
 			} catch (error) {
 				judgement.reservation?.forgo();
 				throw error;

@@ -8,6 +8,7 @@ import type { ExportSeal } from "../adapters/exportSeal.ts";
 import type { IssuerKeys } from "../adapters/issuerKeys.ts";
 import type { Quarantine } from "../adapters/ledger/quarantine.ts";
 import type { Store } from "../adapters/mongo/store.ts";
+import type { OutboundHttp } from "../adapters/outboundHttp.ts";
 import type { People } from "../adapters/people.ts";
 import type { PersonMacs } from "../adapters/personMacs.ts";
 import type { Replays } from "../adapters/redis/replays.ts";
@@ -21,6 +22,7 @@ import type { KeyVersions } from "../adapters/vault/keyVersions.ts";
 import type { PersonSeal } from "../adapters/vault/personSeal.ts";
 import type { Signer } from "../adapters/vault/signer.ts";
 import type { TokenSigner } from "../adapters/vault/tokenSigner.ts";
+import type { WebhookSecrets } from "../adapters/vault/webhookSecrets.ts";
 import type { Checkpoints } from "../audit/checkpoints.ts";
 import type { Evidence } from "../audit/evidence.ts";
 import type { EvidenceExports } from "../audit/evidenceExport.ts";
@@ -68,6 +70,9 @@ export type ApiDeps = {
 	/** Of a session: unused and at all; and how long a second factor counts as fresh. */
 	sessionLimits: { idleMs: number; lifeMs: number; freshMfaMs: number };
 	sendQueues: Pick<SendQueues, "live" | "countRange">;
+	/** What of a URL that a tenant names is refused. */
+	outbound: Pick<OutboundHttp, "refusalOf">;
+	webhookSecrets: Pick<WebhookSecrets, "create">;
 	requestCounts: Pick<RequestCounts, "take">;
 	/** How often callers may come, and how many may be served at once. */
 	requestLimits: {

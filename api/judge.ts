@@ -7,7 +7,7 @@ import { LetheError } from "../domain/errors.ts";
 import { limits } from "../domain/limits.ts";
 import type { RetentionObject, SubjectPseudonym } from "../domain/message.ts";
 import type { Plaintext } from "../domain/plaintext.ts";
-import { keepsOf } from "../domain/subject.ts";
+import { keepsOf, standingOf } from "../domain/subject.ts";
 import { withoutUndefined } from "../domain/withoutUndefined.ts";
 import type { Area } from "../policies/areaCodes.ts";
 import { dueAfter, type ObjectRetention, planRetention } from "../policies/cohorts.ts";
@@ -18,7 +18,7 @@ import type { ComposedInput } from "./compose.ts";
 import type { ApiDeps } from "./deps.ts";
 import { type Recipient, readRecipient } from "./recipient.ts";
 import { isOpaqueReference } from "./reference.ts";
-import { durationPattern } from "./schemas.ts";
+import { readDuration } from "./schemas.ts";
 import { createSendCounts, type Reservation, type SendCountsDeps } from "./sendCounts.ts";
 import { createSubjects, type SubjectsDeps } from "./subjects.ts";
 
@@ -69,24 +69,25 @@ export function createJudge(deps: JudgeDeps) {
 	return {
 		/**
 		 * Checks a request and decides. The decision may be a denial: `requireAllowed` refuses it.
-		 * @param own `reserve` has the message counted from now on if it is allowed; without it nothing is kept
+		 * @param own `reserve` has the message counted from now on if it is allowed; without it nothing is kept; `blind` judges
+		 * as if nothing were on record of the recipient
 		 * @throws LetheError invalid_request, invalid_number, reference_not_opaque, card_number, store_unavailable
 		 */
 		async judge(
 			input: ComposedInput,
 			tenant: TenantDocument,
 			now: number,
-			own: { reserve?: boolean; reply?: Reply | undefined } = {},
+			own: { reserve?: boolean; reply?: Reply | undefined; blind?: boolean } = {},
 		): Promise<Judgement> {
 			const recipient = readRecipient(input.to, "/to");
 			const keywordClass = checkContent(input);
 			const times = readTimes(input, now, own.reply);
 			const stated = toFacts(input, tenant, recipient, times, { keywordClass, reply: own.reply });
 			const subject = await subjects.identify(tenant._id, recipient.number);
-			const standing = await subjects.standing(subject);
+			const standing = own.blind ? standingOf([], tenant._id) : await subjects.standing(subject);
 			let facts = withStanding(stated, standing);
 			const capped = deps.policies.isCapped(facts);
-			const stored = capped ? await counts.read(subject, input.category) : undefined;
+			const stored = capped ? (own.blind ? nothingCounted : await counts.read(subject, input.category)) : undefined;
 			// From here to the reservation nothing waits.
 			if (stored) {
 				const counted = counts.count(stored, subject, facts, times.sendAt);
@@ -139,6 +140,7 @@ export function createJudge(deps: JudgeDeps) {
 	};
 }
 
+const nothingCounted = { messages: [], complete: true };
 const validityError = { pointer: "/validFor", detail: "Longer than the content may be kept." };
 
 function refusal(code: "policy_denied" | "delivery_mode_unavailable", decision: Decision): LetheError {
@@ -168,11 +170,6 @@ function readTimes(input: ComposedInput, now: number, reply: Reply | undefined):
 	if (sendAt > now + limits.validForMaxMs) throw invalid("/sendAt", "At most seven days ahead.");
 	const deadlineAt = Math.min(sendAt + validForMs, reply?.by ?? Number.POSITIVE_INFINITY);
 	return { now, sendAt, deadlineAt, closeAt: deadlineAt + (otp ? limits.receiptGraceOtpMs : limits.receiptGraceMs) };
-}
-
-function readDuration(text: string): number {
-	const [days, hours, minutes, seconds] = (durationPattern.exec(text)?.slice(1) ?? []).map((part) => Number(part ?? 0));
-	return ((((days ?? 0) * 24 + (hours ?? 0)) * 60 + (minutes ?? 0)) * 60 + (seconds ?? 0)) * 1000;
 }
 
 function toFacts(

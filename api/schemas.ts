@@ -2,6 +2,7 @@
 
 import { z } from "zod";
 import { type AbuseVerdict, abuseReasons } from "../domain/abuse.ts";
+import { codeTextLocales } from "../domain/codeText.ts";
 import { isCountry } from "../domain/country.ts";
 import type { Decision } from "../domain/decision.ts";
 import { actTypes } from "../domain/evidence.ts";
@@ -11,13 +12,21 @@ import { categories, deliverModes } from "../domain/message.ts";
 import { Plaintext } from "../domain/plaintext.ts";
 import { holdScopes, optOutScopes, optOutSources } from "../domain/subject.ts";
 import { variableNamePattern } from "../domain/template.ts";
+import { hostPattern } from "../domain/verification.ts";
 import { dataClasses, isTimezone } from "../policies/facts.ts";
 import { isOpaqueReference } from "./reference.ts";
 
+export type VerificationInput = z.output<typeof verificationInput>;
 export type MessageInput = z.output<typeof messageInput>;
 
 /** Days, hours, minutes, seconds. */
 export const durationPattern = /^P(?=.)(?:(\d{1,3})D)?(?:T(?=.)(?:(\d{1,4})H)?(?:(\d{1,5})M)?(?:(\d{1,7})S)?)?$/;
+
+/** Milliseconds of a duration that fits the pattern. */
+export function readDuration(text: string): number {
+	const [days, hours, minutes, seconds] = (durationPattern.exec(text)?.slice(1) ?? []).map((part) => Number(part ?? 0));
+	return ((((days ?? 0) * 24 + (hours ?? 0)) * 60 + (minutes ?? 0)) * 60 + (seconds ?? 0)) * 1000;
+}
 
 const time = z.iso.datetime({ offset: true, error: "A time in RFC 3339, with an offset." });
 const duration = z.string().regex(durationPattern, {
@@ -111,6 +120,11 @@ const messageFields = {
 		.max(limits.clientReferenceCharactersMax)
 		.optional()
 		.meta({ description: "An opaque token of the caller's." }),
+	webhook: z
+		.string()
+		.max(64)
+		.optional()
+		.meta({ description: "Id of the endpoint that is told of it; the tenant's default ones unless told." }),
 	consent: consent.optional(),
 	lawfulBasis: word.optional(),
 	recipientRegion: z
@@ -141,6 +155,38 @@ const messageInput = z
 	})
 	.refine(hasOneText, { error: "Either a body or a template.", path: ["body"] })
 	.meta({ id: "MessageRequest" });
+
+const between = (text: string, min: number, max: number) => {
+	const ms = readDuration(text);
+	return ms >= min && ms <= max;
+};
+const { sender, webhook, clientReference, consent: stated, lawfulBasis, recipientRegion, timezone } = messageFields;
+
+const verificationInput = z
+	.strictObject({
+		to,
+		digits: z.int().min(limits.verificationDigitsMin).max(limits.verificationDigitsMax).default(6),
+		validFor: duration
+			.refine((text) => between(text, limits.verificationValidForMinMs, limits.verificationValidForMaxMs), {
+				error: "From one to ten minutes.",
+			})
+			.default("PT10M")
+			.meta({ description: "How long the code is good." }),
+		host: z
+			.string()
+			.regex(hostPattern, { error: "A host name." })
+			.optional()
+			.meta({ description: "Browsers offer the code to this host only; one that an administrator set." }),
+		locale: z.enum(codeTextLocales).default("en").meta({ description: "Language of the built-in text." }),
+		template: z
+			.string()
+			.max(64)
+			.optional()
+			.meta({ description: "Instead of the built-in text: a template whose only variable is `code`." }),
+		...{ sender, webhook, clientReference, consent: stated, lawfulBasis, recipientRegion, timezone },
+		subjectResidence: messageFields.subjectResidence,
+	})
+	.meta({ id: "VerificationRequest" });
 
 const batchFields = {
 	...messageFields,
@@ -263,6 +309,7 @@ const message = z
 		sender: z.string().optional(),
 		clientReference: z.string().optional(),
 		template: z.string().optional(),
+		webhooks: z.array(z.string()).optional().meta({ description: "Endpoints that are told of it." }),
 		acceptedAt: z.string(),
 		stateAt: z.string(),
 		releaseAt: z.string().optional(),
@@ -487,6 +534,7 @@ const problem = z
 export const schemas = {
 	messageInput,
 	batchInput,
+	verificationInput,
 	accepted,
 	dryRun,
 	message,

@@ -37,6 +37,7 @@ export function viewMessage(message: Message) {
 		sender: message.senderId,
 		clientReference: message.clientReference,
 		template: message.templateId,
+		webhooks: message.webhooks,
 		acceptedAt: formatTime(message.acceptedAt),
 		stateAt: formatTime(message.stateAt),
 		releaseAt: formatOptional(message.releaseAt),

@@ -83,6 +83,11 @@ export const errorCatalogue = {
 		retryable: false,
 		title: "The key was revoked, or rotated by somebody else meanwhile: read it again.",
 	},
+	endpoint_unverified: {
+		status: 409,
+		retryable: false,
+		title: "The endpoint has not answered a challenge yet; have one sent to it first.",
+	},
 	idempotency_in_progress: {
 		status: 409,
 		retryable: true,

@@ -32,6 +32,11 @@ const idPrefixes = {
 	person: "usr",
 	session: "ses",
 	passkey: "psk",
+	webhookEndpoint: "whe",
+	webhookDelivery: "whd",
+	webhookSecret: "whs",
+	verification: "ver",
+	verificationNumber: "vnr",
 } as const;
 
 export type IdKind = keyof typeof idPrefixes;

@@ -40,6 +40,45 @@ export const limits = {
 	templateVariablesMax: 32,
 	templatesPerTenantMax: 1_000,
 
+	// webhooks
+	webhookEndpointsPerTenantMax: 20,
+	webhookUrlCharactersMax: 2_048,
+	webhookSecretsMax: 4,
+	webhookTimeoutMs: 10_000,
+	// Of an answer nobody needs more than a challenge given back.
+	webhookAnswerBytesMax: 4 * 1024,
+	webhookBackoffFirstMs: 5_000,
+	webhookBackoffMaxMs: 4 * 3600_000,
+	// After an event, or its replay, its tries end; an endpoint that failed for so long without a success is disabled.
+	webhookTryMs: 24 * 3600_000,
+	webhookChallengeMs: 10 * 60_000,
+	// Whoever has claimed deliveries is presumed lost by then.
+	webhookLeaseMs: 60_000,
+	webhookTriesKeptMax: 16,
+	webhookLogMs: 30 * 24 * 3600_000,
+	webhookReplayItemsMax: 1_000,
+	// A change of an endpoint is known everywhere within this time.
+	webhookSeenMs: 5_000,
+
+	// one-time codes: NIST SP 800-63B-4 has them expire within ten minutes, serve once, and be guessed at only so often
+	verificationDigitsMin: 6,
+	verificationDigitsMax: 10,
+	verificationValidForMaxMs: 10 * 60_000,
+	verificationValidForMinMs: 60_000,
+	verificationAttemptsMax: 5,
+	// Of a number, within the window, whatever code they were of.
+	verificationFailuresMax: 15,
+	verificationWindowMs: 24 * 3600_000,
+	// After each code of an hour the wait for the next is twice as long.
+	verificationCooldownMs: 30_000,
+	verificationCooldownMaxMs: 10 * 60_000,
+	verificationSendsPerHourMax: 5,
+	verificationSendsPerDayMax: 10,
+	// Of a tenant that sets no limit of its own, to numbers that have had a code within the day.
+	verificationResendsPerHourMax: 1_000,
+	verificationIdsKeptMax: 16,
+	verificationHostsMax: 16,
+
 	// a recipient
 	// Beyond these only an opt-out and a hold are still taken down.
 	recordsPerSubjectMax: 200,

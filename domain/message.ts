@@ -169,6 +169,13 @@ export type Message = {
 	/** SMS that its text takes. */
 	segments?: number;
 	clientReference?: string;
+	/** Endpoints that are told of it, and of which of its states any of them is. */
+	webhooks?: string[];
+	notifies?: State[];
+	/** Set by the update that brings such a state, until the deliveries of it are stored. */
+	notifyAt?: number;
+	/** Of its events, how many are. */
+	notified?: number;
 	/** The template that its text was made of. */
 	templateId?: string;
 	subject: SubjectPseudonym;

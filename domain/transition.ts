@@ -39,7 +39,13 @@ export function end(message: Message, to: State, now: number, code?: string): Tr
 	const { set, unset, ...erasing } = erase(message, forgotten, now, [ended]);
 	// What is with a carrier waits for no room any more.
 	const waited = (unsentStates as readonly State[]).includes(message.state) ? ["backlog"] : [];
-	return { id: message._id, to, ...erasing, unset: [...unset, ...waited], set: { stateAt: now, ...set } };
+	const told = { stateAt: now, ...notice(message, to, now) };
+	return { id: message._id, to, ...erasing, unset: [...unset, ...waited], set: { ...told, ...set } };
+}
+
+// In the same write: nothing is told that did not happen, and of nothing that did the word is lost.
+function notice({ notifies }: Message, state: State, now: number): { notifyAt?: number } {
+	return notifies?.includes(state) ? { notifyAt: now } : {};
 }
 
 /**
@@ -159,7 +165,12 @@ export function defer(message: Message, releaseAt: number, now: number, code: st
 		id: message._id,
 		...(message.state === "deferred" ? { from: ["deferred"] } : { to: "deferred" }),
 		where: { attempt: message.attempt },
-		set: { stateAt: now, releaseAt, nextCheckAt: releaseAt + limits.driverPatienceMs },
+		set: {
+			stateAt: now,
+			releaseAt,
+			nextCheckAt: releaseAt + limits.driverPatienceMs,
+			...notice(message, "deferred", now),
+		},
 		// Only what was accepted is judged again; its head's record may be gone by the release.
 		unset: ["headId", "backlog"],
 		evidence: [{ at: now, type: "deferred", code }],
@@ -213,7 +224,7 @@ export function submit(
 		to: "submitted",
 		from: ["sending"],
 		where: { attempt: message.attempt },
-		set: { ...set, stateAt: now, nextCheckAt: Math.min(message.closeAt, askAt) },
+		set: { ...set, ...notice(message, "submitted", now), stateAt: now, nextCheckAt: Math.min(message.closeAt, askAt) },
 		evidence: [{ at: now, type: "submitted", attempt: message.attempt }],
 	};
 }
@@ -347,7 +358,8 @@ export function receive(
 }
 
 function correct(message: Message, to: State, now: number): Transition {
-	return { id: message._id, to, set: { stateAt: now }, evidence: [{ at: now, type: to, code: "late_receipt" }] };
+	const set = { stateAt: now, ...notice(message, to, now) };
+	return { id: message._id, to, set, evidence: [{ at: now, type: to, code: "late_receipt" }] };
 }
 
 // A message in parts is delivered when each of them is; one that fails fails it whole.

@@ -1,6 +1,7 @@
 // The sender: works every send queue at its rate, one attempt a job.
 
 import { createFeed } from "../activities/feed.ts";
+import { createNotify } from "../activities/notify.ts";
 import { createRejudge } from "../activities/rejudge.ts";
 import { createSend } from "../activities/send.ts";
 import { createTenancy } from "../activities/tenancy.ts";
@@ -8,6 +9,7 @@ import { createUnpark } from "../activities/unpark.ts";
 import { loadConfig } from "../config.ts";
 import { createDeps } from "../deps.ts";
 import { createFeeder } from "./feeder.ts";
+import { createNotifier } from "./notifier.ts";
 import { runProcess } from "./process.ts";
 import { quarantined } from "./quarantined.ts";
 import { createSendWorkers } from "./sendWorkers.ts";
@@ -44,8 +46,15 @@ await runProcess(async () => {
 	});
 
 	const feeder = createFeeder({ store: deps.store, feed: createFeed(deps), onError });
+	const notifier = createNotifier({
+		notify: createNotify(deps),
+		isAny: deps.store.webhookEndpoints.isAny,
+		check: deps.quarantine.check,
+		onError: (error: Error) => deps.log.warn({ code: (error as { code?: string }).code ?? error.name }, "webhooks"),
+	});
 	await workers.watch();
 	feeder.start();
+	notifier.start();
 	const timer = setInterval(() => {
 		workers.watch().catch(() => deps.log.warn({}, "send queues could not be read"));
 	}, watchEveryMs);
@@ -53,7 +62,7 @@ await runProcess(async () => {
 		ready: {},
 		async stop() {
 			clearInterval(timer);
-			await feeder.close();
+			await Promise.all([feeder.close(), notifier.close()]);
 			await workers.close();
 			await deps.close();
 		},

@@ -89,6 +89,7 @@ export function createMessageStore(models: Models, deps: StoreDeps) {
 		/** The message one of whose attempts the carrier knows by this id, on this send queue. */
 		findByCarrierId: (sendQueue: string, carrierId: string) => findByCarrierId({ sendQueue, carrierId }),
 		...createQueries(collection),
+		...createWaitingQueries(collection),
 		...createPageWrites(collection),
 		...createDeletions(collection),
 	};
@@ -102,29 +103,6 @@ function createQueries(collection: mongo.Collection<Message>) {
 				const filter = { submissionId, group, state: { $in: openStates } };
 				return (await collection.findOne(filter, { projection: { _id: 1 } })) !== null;
 			}),
-		/** Messages that the sweep must look at, the longest overdue first. */
-		findDue: (now: number, itemsMax: number) => findDue(collection, now, itemsMax),
-		/** What waits in the backlog with keys between these, in their order. */
-		findBacklog: ({ after, before }: { after: string; before: string }, itemsMax: number) =>
-			guardStore(() =>
-				collection
-					.find({ backlog: { $gt: after, $lt: before } }, { projection: backlogFields })
-					.sort({ backlog: 1 })
-					.limit(itemsMax)
-					.toArray(),
-			) as Promise<Waiting[]>,
-		/** How many wait there; `itemsMax` says that there may be more. */
-		countBacklog: ({ after, before }: { after: string; before: string }, itemsMax: number) =>
-			guardStore(() => collection.countDocuments({ backlog: { $gt: after, $lt: before } }, { limit: itemsMax })),
-		/** Messages with evidence that has not been in the log since before `until`, the longest first. */
-		findUnintegrated: (until: number, itemsMax: number) =>
-			guardStore(() =>
-				collection
-					.find({ unintegratedSince: { $lte: until } })
-					.sort({ unintegratedSince: 1 })
-					.limit(itemsMax)
-					.toArray(),
-			),
 		/** A page of a tenant's messages, newest first, after the cursor's place. */
 		page: (tenantId: string, itemsMax: number, after?: { acceptedAt: number; id: string }, state?: State) =>
 			guardStore(() => {
@@ -174,6 +152,44 @@ function createQueries(collection: mongo.Collection<Message>) {
 				}
 				return counts.reduce((sum, count) => sum + count, 0);
 			}),
+	};
+}
+
+/** What waits for somebody to come by. */
+function createWaitingQueries(collection: mongo.Collection<Message>) {
+	return {
+		/** Messages that the sweep must look at, the longest overdue first. */
+		findDue: (now: number, itemsMax: number) => findDue(collection, now, itemsMax),
+		/** What waits in the backlog with keys between these, in their order. */
+		findBacklog: ({ after, before }: { after: string; before: string }, itemsMax: number) =>
+			guardStore(() =>
+				collection
+					.find({ backlog: { $gt: after, $lt: before } }, { projection: backlogFields })
+					.sort({ backlog: 1 })
+					.limit(itemsMax)
+					.toArray(),
+			) as Promise<Waiting[]>,
+		/** How many wait there; `itemsMax` says that there may be more. */
+		countBacklog: ({ after, before }: { after: string; before: string }, itemsMax: number) =>
+			guardStore(() => collection.countDocuments({ backlog: { $gt: after, $lt: before } }, { limit: itemsMax })),
+		/** Messages with something to tell that is not among the deliveries yet, the longest waiting first; no ciphertext. */
+		findNotifying: (now: number, itemsMax: number) =>
+			guardStore(() =>
+				collection
+					.find({ notifyAt: { $lte: now } }, { projection: { content: 0, address: 0 } })
+					.sort({ notifyAt: 1 })
+					.limit(itemsMax)
+					.toArray(),
+			) as Promise<Message[]>,
+		/** Messages with evidence that has not been in the log since before `until`, the longest first. */
+		findUnintegrated: (until: number, itemsMax: number) =>
+			guardStore(() =>
+				collection
+					.find({ unintegratedSince: { $lte: until } })
+					.sort({ unintegratedSince: 1 })
+					.limit(itemsMax)
+					.toArray(),
+			),
 	};
 }
 

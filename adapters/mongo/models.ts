@@ -9,6 +9,8 @@ import type { PolicyVersion, Proposal, Retiming } from "../../domain/proposal.ts
 import type { Route } from "../../domain/routes.ts";
 import type { SubjectRecord } from "../../domain/subject.ts";
 import type { TenantStanding } from "../../domain/tenancy.ts";
+import type { Verification } from "../../domain/verification.ts";
+import type { WebhookDelivery, WebhookEndpoint } from "../../domain/webhook.ts";
 import type { MongoConnection } from "./connection.ts";
 import type { PersonLoginDocument, StoredPerson } from "./people.ts";
 import type { SpendingDocument } from "./spending.ts";
@@ -173,6 +175,8 @@ export type TenantDocument = AbuseLimits & {
 		/** The answer to HELP; without it there is none. */
 		helpReply?: string;
 	};
+	/** Of one-time codes: hosts that they may be bound to, who asks for them, and how many may be sent anew an hour. */
+	verification?: { hosts?: string[]; name?: string; resendsPerHour?: number };
 	createdAt: number;
 	/** Absent while it is active. */
 	standing?: TenantStanding;
@@ -203,6 +207,7 @@ const collections = {
 		{ nextCheckAt: 1 },
 		{ unintegratedSince: 1 },
 		{ backlog: 1 },
+		{ notifyAt: 1 },
 		{ submissionId: 1, group: 1, state: 1 },
 		{ tenantId: 1, acceptedAt: -1, _id: -1 },
 		{ "attempts.carrierId": 1 },
@@ -231,6 +236,9 @@ const collections = {
 	sendQueues: [],
 	spending: [{ tenantId: 1 }],
 	templates: [{ tenantId: 1, createdAt: -1, _id: -1 }],
+	verifications: [{ ids: 1 }, { nextCheckAt: 1 }, { tenantId: 1 }],
+	webhookEndpoints: [{ tenantId: 1 }, { state: 1 }],
+	webhookDeliveries: [{ nextAt: 1 }, { "event.messageId": 1 }, { endpointId: 1, at: -1, _id: -1 }, { eraseBy: 1 }],
 	policyProposals: [{ nextCheckAt: 1 }, { createdAt: -1 }, { state: 1, createdAt: -1 }],
 	policyVersions: [],
 	policyRetimings: [{ sequence: -1 }],
@@ -278,6 +286,9 @@ export function createModels(connection: MongoConnection) {
 		sendQueues: bind<SendQueueDocument>("sendQueues"),
 		spending: bind<SpendingDocument>("spending"),
 		templates: bind<TemplateDocument>("templates"),
+		verifications: bind<Verification>("verifications"),
+		webhookEndpoints: bind<WebhookEndpoint>("webhookEndpoints"),
+		webhookDeliveries: bind<WebhookDelivery>("webhookDeliveries"),
 		policyProposals: bind<Proposal>("policyProposals"),
 		policyVersions: bind<PolicyVersion>("policyVersions"),
 		policyRetimings: bind<Retiming>("policyRetimings"),

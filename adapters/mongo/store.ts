@@ -6,6 +6,8 @@ import type { Epoch, WaitingEntry } from "../../domain/ledger.ts";
 import type { Message } from "../../domain/message.ts";
 import type { PolicyVersion, Proposal, Retiming } from "../../domain/proposal.ts";
 import type { TenantStanding } from "../../domain/tenancy.ts";
+import type { Verification } from "../../domain/verification.ts";
+import type { WebhookDelivery, WebhookEndpoint } from "../../domain/webhook.ts";
 import { createBatcher } from "../batcher.ts";
 import { createCohortStore } from "./cohorts.ts";
 import type { MongoConnection } from "./connection.ts";
@@ -44,6 +46,8 @@ import {
 	type StoredRequest,
 } from "./subjectRequests.ts";
 import { createTemplateStore, type TemplateDocument } from "./templates.ts";
+import { createVerificationStore } from "./verifications.ts";
+import { createWebhookDeliveryStore, createWebhookEndpointStore } from "./webhooks.ts";
 import { createWideHoldStore } from "./wideHolds.ts";
 
 export type Store = ReturnType<typeof createStore>;
@@ -91,6 +95,9 @@ export function createStore(connection: MongoConnection, deps: { randomToken: ()
 		sendQueues: createSendQueueStore(raw<SendQueueDocument>("sendQueues")),
 		spending: createSpendingStore(raw<SpendingDocument>("spending")),
 		templates: createTemplateStore(raw<TemplateDocument>("templates")),
+		verifications: createVerificationStore(raw<Verification>("verifications")),
+		webhookEndpoints: createWebhookEndpointStore(raw<WebhookEndpoint>("webhookEndpoints")),
+		webhookDeliveries: createWebhookDeliveryStore(raw<WebhookDelivery>("webhookDeliveries"), deps),
 		proposals: createProposalStore(raw<Proposal>("policyProposals"), deps),
 		policyVersions: createPolicyVersionStore(raw<PolicyVersion>("policyVersions")),
 		retimings: createRetimingStore(raw<Retiming>("policyRetimings")),
@@ -352,6 +359,9 @@ function createTenantStore(collection: mongo.Collection<TenantDocument>) {
 				};
 				return (await collection.updateOne(filter as mongo.Filter<TenantDocument>, update as never)).matchedCount === 1;
 			}),
+		/** What of one-time codes a tenant sets; all else of it stays. */
+		setVerification: (id: string, verification: NonNullable<TenantDocument["verification"]>) =>
+			guardStore(async () => (await collection.updateOne({ _id: id }, { $set: { verification } })).matchedCount === 1),
 		/** Tenants that the sweep must look at, the longest overdue first. */
 		findDue: (now: number, itemsMax: number) => findDue(collection, now, itemsMax),
 	};

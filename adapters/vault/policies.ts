@@ -21,6 +21,7 @@ export const names = {
 	certificateKey: "certificate",
 	evidenceKey: "evidence",
 	tokenKey: "token",
+	webhookKey: "webhook",
 	benchKey: "bench",
 } as const;
 
@@ -87,6 +88,8 @@ export const policies: Record<Role | "issuer", Policy> = {
 		// Of people who sign in: their names and the secrets of their codes, never a message's.
 		"transit/encrypt/people-*": sealPerson,
 		"transit/decrypt/people-*": { capabilities: ["update"] },
+		// Makes secrets of webhooks, and can't read them back.
+		"transit/encrypt/webhook": { capabilities: ["update"] },
 	},
 	sender: {
 		...ownToken,
@@ -94,6 +97,7 @@ export const policies: Record<Role | "issuer", Policy> = {
 		...readEpoch,
 		"transit/decrypt/cohort-*": { capabilities: ["update"] },
 		"kv/data/carriers/+/send": { capabilities: ["read"] },
+		"transit/decrypt/webhook": { capabilities: ["update"] },
 	},
 	eraser: {
 		...ownToken,

@@ -7,10 +7,12 @@ import { globalHmacKeys, hmacKeySpec } from "./hmacKeys.ts";
 import { names, policies, roles } from "./policies.ts";
 
 /** Rises with every change to what provisioning makes; a Vault provisioned by an older one must be provisioned again. */
-export const provisionVersion = 8;
+export const provisionVersion = 9;
 
 const secretIdTtl = "15m";
 const tokenPeriod = "1h";
+// Vault makes the new version by itself, and opens what the old ones encrypted.
+const webhookKeyPeriod = "8760h";
 // Outlives a deployment that stands still for long; each issue renews it.
 const issuerPeriod = "8760h";
 
@@ -44,6 +46,8 @@ export async function provisionVault(options: { address: string; token: string }
 		}
 		// Of another kind than the two above: a token's signature never passes for a certificate's.
 		await vault.write(`${names.transit}/keys/${names.tokenKey}`, { type: "ecdsa-p256" });
+		const webhookKey = { type: "aes256-gcm96", auto_rotate_period: webhookKeyPeriod };
+		await vault.write(`${names.transit}/keys/${names.webhookKey}`, webhookKey);
 		for (const key of globalHmacKeys) await vault.write(`${names.transit}/keys/${key}`, hmacKeySpec);
 		await keepNewestOnly(vault);
 		await createLogKeys({ vault }).ensure();

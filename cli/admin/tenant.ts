@@ -7,6 +7,7 @@ import { anywhere } from "../../domain/abuse.ts";
 import { isCountry } from "../../domain/country.ts";
 import { limits } from "../../domain/limits.ts";
 import { type OpenFate, openFates } from "../../domain/tenancy.ts";
+import { hostPattern } from "../../domain/verification.ts";
 import { withoutUndefined } from "../../domain/withoutUndefined.ts";
 import { isDuration } from "../../policies/durations.ts";
 import { createTenant } from "../administer.ts";
@@ -21,6 +22,9 @@ export function tenantCommand(): Command {
 	const add = (name: string, description: string) =>
 		tenant.command(name).description(description).option("--json", "print JSON, as it does anyway");
 	addCreate(add("create", "Create a tenant; prints its id."));
+	addCodes(
+		add("codes", "Set what a tenant's one-time codes say, and how many may be sent; what is left out is unset."),
+	);
 	add("suspend", "Accept nothing new of a tenant, and send nothing for it, until it is resumed.")
 		.argument("<tenant>", "id of the tenant")
 		.addOption(
@@ -120,6 +124,40 @@ function addCreate(command: Command): void {
 				return { tenantId: await createTenant(deps, tenant) };
 			}),
 		);
+}
+
+function addCodes(command: Command): void {
+	command
+		.argument("<tenant>", "id of the tenant")
+		.option("--host <host...>", "hosts that a code may be bound to, as in `@example.com #123456`")
+		.option("--called <name>", "who asks for the code, in the text; the tenant's name unless told")
+		.option("--resends-per-hour <count>", "codes to numbers that had one within the day", parseCount)
+		.action((id: string, { host: hosts, called: name, resendsPerHour }: CodesOptions) =>
+			withDeps(async (deps) => {
+				const faulty = hosts?.find((host) => !hostPattern.test(host));
+				if (faulty !== undefined)
+					throw new Error("a host is a name in lower case, such as login.example.com: correct it.");
+				if ((hosts?.length ?? 0) > limits.verificationHostsMax) {
+					throw new Error(`a tenant has at most ${limits.verificationHostsMax} hosts: leave some out.`);
+				}
+				await readTenant(deps, id);
+				const verification = withoutUndefined<NonNullable<TenantDocument["verification"]>>({
+					hosts,
+					name,
+					resendsPerHour,
+				});
+				await deps.evidence.append([{ type: "tenant_changed", code: "codes", tenantId: id, about: id, by: "admin" }]);
+				await deps.store.tenants.setVerification(id, verification);
+				return { tenantId: id, verification };
+			}),
+		);
+}
+
+type CodesOptions = { host?: string[]; called?: string; resendsPerHour?: number };
+
+function parseCount(text: string): number {
+	if (!/^[1-9]\d{0,6}$/.test(text)) throw new InvalidArgumentError("Give a whole number from 1.");
+	return Number(text);
 }
 
 /** The same code, if it is one. @throws InvalidArgumentError */

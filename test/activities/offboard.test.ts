@@ -99,6 +99,21 @@ describe("a tenant that is taken out of service", () => {
 	async function standingOf(tenantId: string): Promise<TenantStanding> {
 		return (await engine.store.tenants.find(tenantId))?.standing as TenantStanding;
 	}
+	async function addWebhook(tenantId: string): Promise<string> {
+		const endpointId = engine.ids.random("webhookEndpoint");
+		const now = engine.clock();
+		await engine.store.webhookEndpoints.insert({
+			...{ _id: endpointId, tenantId, url: "https://example.com/", states: ["delivered"], isDefault: true },
+			...{ state: "enabled", secrets: [], createdAt: now, createdBy: "key_a" },
+		});
+		await engine.store.webhookDeliveries.insert([
+			{
+				...{ _id: engine.ids.random("webhookDelivery"), tenantId, endpointId, at: now, tryUntil: now },
+				...{ state: "failed", failures: 1, tries: [], eraseBy: now + limits.webhookLogMs },
+			},
+		]);
+		return endpointId;
+	}
 	async function leave(tenantId: string): Promise<void> {
 		const since = engine.clock();
 		await engine.store.tenants.setStanding(tenantId, undefined, { state: "leaving", since, step: "ending" }, since);
@@ -122,11 +137,14 @@ describe("a tenant that is taken out of service", () => {
 		const [kept, open] = [await delivered(tenantId), await queued(tenantId)];
 		const cohortIds = (await engine.store.cohorts.findByTenant(tenantId)).map(({ _id }) => _id);
 		assert.ok(cohortIds.length > 0 && kept.content);
+		const endpointId = await addWebhook(tenantId);
 		await leave(tenantId);
 		await sweepUntil(async () => (await standingOf(tenantId)).state === "left");
 		for (const cohortId of cohortIds) assert.equal(await engine.memory.cohortKeys.exists(cohortId), false, cohortId);
 		assert.ok(engine.memory.destroyedSubjectKeys.has(tenantId));
 		for (const { _id } of [kept, open]) assert.equal(await engine.read(_id), undefined);
+		assert.deepEqual(await engine.store.webhookEndpoints.findByTenant(tenantId), []);
+		assert.deepEqual(await engine.store.webhookDeliveries.page(endpointId, 10), []);
 		const { certificateId } = (await standingOf(tenantId)) as Extract<TenantStanding, { state: "left" }>;
 		const certificate = await engine.store.certificates.find(certificateId);
 		const jwk = { ...engine.memory.publicKey.export({ format: "jwk" }), kid: "certificate-1", use: "sig" };

@@ -20,6 +20,7 @@ import { createEncryption } from "../../adapters/vault/encryption.ts";
 import { createHmacKeys } from "../../adapters/vault/hmacKeys.ts";
 import type { PersonPlace } from "../../adapters/vault/personSeal.ts";
 import { createTokenSigner } from "../../adapters/vault/tokenSigner.ts";
+import { createWebhookSecrets } from "../../adapters/vault/webhookSecrets.ts";
 import { createApp } from "../../api/app.ts";
 import type { ApiDeps } from "../../api/deps.ts";
 import { createPersonSessions } from "../../api/people/personSessions.ts";
@@ -36,6 +37,7 @@ import type { Role } from "../../domain/roles.ts";
 import { claim, enqueue, submit } from "../../domain/transition.ts";
 import { createPublish } from "../../policies/publish.ts";
 import { createMemoryKeys } from "../harness/memoryKeys.ts";
+import { createMemoryTransit } from "../harness/memoryTransit.ts";
 import { openStored } from "../harness/policies.ts";
 
 export type TestApi = Awaited<ReturnType<typeof createTestApi>>;
@@ -60,6 +62,7 @@ export async function createTestApi(replace: (deps: ApiDeps) => Partial<ApiDeps>
 	const tokenVault = createMemoryTokenVault();
 	const outbound = createOutboundHttp({ allowed: ["127.0.0.0/8"] });
 	const hmac = createHmacKeys({ vault, clock });
+	const transit = createMemoryTransit();
 	const encryption = createEncryption({
 		cohortKeys: memory.cohortKeys,
 		wrappingKeys: store.wrappingKeys,
@@ -135,6 +138,8 @@ export async function createTestApi(replace: (deps: ApiDeps) => Partial<ApiDeps>
 			live: async () => ({ waiting: 0, delayed: 0, active: 0, segmentsPerSecond: 0 }),
 			countRange: async () => ({ within: true, seen: 1 }),
 		},
+		outbound,
+		webhookSecrets: createWebhookSecrets({ vault: transit }),
 		requestCounts: { take: async () => ({ allowed: true, counted: 1, remaining: 1, resetMs: 1000 }) },
 		requestLimits: {
 			requestsInFlightMax: 512,
@@ -217,7 +222,7 @@ export async function createTestApi(replace: (deps: ApiDeps) => Partial<ApiDeps>
 
 	const request = async (
 		key: string,
-		method: "GET" | "POST",
+		method: "GET" | "POST" | "DELETE",
 		url: string,
 		body?: object | string,
 		headers: Record<string, string> = {},
@@ -248,6 +253,8 @@ export async function createTestApi(replace: (deps: ApiDeps) => Partial<ApiDeps>
 		memory,
 		vault,
 		tokenVault,
+		/** Vault's transit engine, as far as webhooks use it. */
+		transit,
 		policy,
 		/** The packs themselves, where `policies` is a script. */
 		stored,

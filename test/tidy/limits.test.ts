@@ -107,6 +107,16 @@ const relations: [why: string, less: number, more: number, orEqual?: true][] = [
 	],
 	["keys made ahead push out none that is in use", 2 * limits.cohortsAheadMax, limits.wrappingKeysCachedMax],
 	["failed sign-ins are remembered longer than any wait for them", limits.signInWaitMsMax, limits.signInsKeptMs],
+	["a one-time code is good for ten minutes at most", limits.verificationValidForMaxMs, 10 * minuteMs, true],
+	["a number's guesses of a day are few against the codes there are", limits.verificationFailuresMax, 100, true],
+	[
+		"a number may be asked about more than once before it is locked",
+		limits.verificationAttemptsMax,
+		limits.verificationFailuresMax,
+	],
+	["whoever sends webhooks has their lease for several requests", 3 * limits.webhookTimeoutMs, limits.webhookLeaseMs],
+	["the log of webhooks outlives their tries", 2 * limits.webhookTryMs, limits.webhookLogMs],
+	["a webhook is tried several times a day", 4 * limits.webhookBackoffMaxMs, limits.webhookTryMs],
 	["more attempts than receipts are never kept", limits.attemptsMax, limits.receiptsKeptMax],
 ];
 

@@ -1,0 +1,162 @@
+// Tells tenants' servers of their messages: what messages have to tell becomes deliveries, and what is due of those is sent.
+
+import { createCache } from "../domain/cache.ts";
+import { limits } from "../domain/limits.ts";
+import type { Message } from "../domain/message.ts";
+import { eventsOf, type WebhookDelivery, type WebhookEndpoint } from "../domain/webhook.ts";
+import type { ActivityDeps } from "./deps.ts";
+import { guarded } from "./guarded.ts";
+import { type ClaimedDelivery, createTellEndpoint, type TellEndpointDeps } from "./tellEndpoint.ts";
+
+export type NotifyDeps = TellEndpointDeps &
+	Pick<ActivityDeps, "ids"> & {
+		store: {
+			messages: Pick<ActivityDeps["store"]["messages"], "findNotifying" | "transition">;
+			webhookDeliveries: Pick<
+				ActivityDeps["store"]["webhookDeliveries"],
+				"claimDue" | "deleteOf" | "findByMessages" | "insert" | "settle"
+			>;
+		};
+	};
+
+/** Claimed deliveries of one message to one endpoint, in order: they are sent one after the other. */
+export type WebhookGroup = { endpointId: string; deliveries: WebhookDelivery[] };
+
+const endpointsMax = 1_000;
+// Within the lease, a request under way included.
+const groupMs = limits.webhookLeaseMs - 2 * limits.webhookTimeoutMs;
+// One that waits for another to be told first is looked at again after this.
+const followMs = 1_000;
+
+/** Every step may be repeated, by several processes at once and after a kill: what was sent may then be sent again. */
+export function createNotify(deps: NotifyDeps) {
+	const { webhookDeliveries } = deps.store;
+	const tellEndpoint = createTellEndpoint(deps);
+	const findEndpoint = createCache<WebhookEndpoint>({
+		load: deps.store.webhookEndpoints.find,
+		clock: deps.clock,
+		ttlMs: limits.webhookSeenMs,
+		itemsMax: endpointsMax,
+	});
+	const postpone = (delivery: WebhookDelivery, nextAt: number) => {
+		const { _id: id, claim } = delivery as ClaimedDelivery;
+		return webhookDeliveries.settle({ id, claim, set: { nextAt: Math.max(nextAt, deps.clock()) } });
+	};
+
+	return {
+		/** Makes deliveries of what a page of messages has to tell. Answers how many messages that were. */
+		async gather(itemsMax: number): Promise<number> {
+			const messages = await deps.store.messages.findNotifying(deps.clock(), itemsMax);
+			await Promise.all(messages.map((message) => guarded(deps, () => gatherOne(deps, findEndpoint, message))));
+			return messages.length;
+		},
+		/** Claims what is due, as groups; what must wait for an earlier event is put off. */
+		async claimDue(itemsMax: number): Promise<WebhookGroup[]> {
+			const claimed = await webhookDeliveries.claimDue(deps.clock(), limits.webhookLeaseMs, itemsMax);
+			if (claimed.length === 0) return [];
+			const blocked = await findBlocked(deps, claimed);
+			const waits = claimed.filter(({ _id }) => blocked.has(_id));
+			await Promise.all(waits.map((delivery) => postpone(delivery, blocked.get(delivery._id) ?? 0)));
+			const free = claimed.filter(({ _id }) => !blocked.has(_id));
+			return [...Map.groupBy(free, groupOf).values()].map((deliveries) => ({
+				endpointId: deliveries[0]?.endpointId as string,
+				deliveries: deliveries.toSorted((a, b) => sequenceOf(a) - sequenceOf(b)),
+			}));
+		},
+		/** Sends a group's; once one fails the rest waits for it. Never throws. */
+		async deliver({ endpointId, deliveries }: WebhookGroup): Promise<void> {
+			const until = deps.monotonic() + groupMs;
+			let waitUntil: number | undefined;
+			for (const delivery of deliveries) {
+				const before = waitUntil ?? (deps.monotonic() > until ? deps.clock() : undefined);
+				// Until this one is surely over no later one is told, whatever fails here.
+				waitUntil = deps.clock() + followMs;
+				await guarded(deps, async () => {
+					const endpoint = before === undefined ? await findEndpoint(endpointId) : undefined;
+					if (before !== undefined) await postpone(delivery, before);
+					else if (!endpoint) await webhookDeliveries.deleteOf(endpointId);
+					waitUntil = endpoint ? await tellEndpoint(endpoint, delivery as ClaimedDelivery) : before;
+				});
+			}
+		},
+		/** Gives a group back for a moment: its endpoint is busy. */
+		putOff: ({ deliveries }: WebhookGroup) =>
+			guarded(deps, () => Promise.all(deliveries.map((delivery) => postpone(delivery, deps.clock() + followMs)))),
+	};
+}
+
+function groupOf({ endpointId, event, _id }: WebhookDelivery): string {
+	return `${endpointId} ${event?.messageId ?? _id}`;
+}
+
+function sequenceOf({ event }: WebhookDelivery): number {
+	return event?.sequence ?? 0;
+}
+
+/** Each delivery is inserted once, however often this is repeated. */
+async function gatherOne(
+	deps: NotifyDeps,
+	findEndpoint: (id: string) => Promise<WebhookEndpoint | undefined>,
+	message: Message,
+): Promise<void> {
+	const events = eventsOf(message);
+	const found = await Promise.all((message.webhooks ?? []).map(findEndpoint));
+	const fresh = events.slice(message.notified ?? 0);
+	const deliveries = found
+		.filter((endpoint) => endpoint !== undefined)
+		.flatMap((endpoint) =>
+			fresh
+				.filter(({ state }) => endpoint.states.includes(state))
+				.map((event) => toDelivery(deps, message, endpoint, event)),
+		);
+	await deps.store.webhookDeliveries.insert(deliveries);
+	await deps.store.messages.transition({
+		id: message._id,
+		// What came meanwhile is told by the next look.
+		where: { [`evidence.${message.evidence.length}`]: { $exists: false } },
+		set: { notified: events.length },
+		unset: ["notifyAt"],
+	});
+}
+
+function toDelivery(
+	deps: NotifyDeps,
+	{ _id: messageId, submissionId, tenantId }: Message,
+	{ _id: endpointId }: WebhookEndpoint,
+	{ at, state, sequence }: ReturnType<typeof eventsOf>[number],
+): WebhookDelivery {
+	const now = deps.clock();
+	return {
+		_id: deps.ids.derive("webhookDelivery", `${endpointId} ${messageId} ${sequence}`),
+		tenantId,
+		endpointId,
+		event: { messageId, submissionId, state, sequence },
+		at,
+		tryUntil: at + limits.webhookTryMs,
+		state: "waiting",
+		failures: 0,
+		tries: [],
+		nextAt: now,
+		eraseBy: now + limits.webhookLogMs,
+	};
+}
+
+/** Of the claimed, those that an earlier event of their message must reach first, and when to look again. */
+async function findBlocked(deps: NotifyDeps, claimed: WebhookDelivery[]): Promise<Map<string, number>> {
+	const mine = new Set(claimed.map(({ _id }) => _id));
+	const messageIds = [...new Set(claimed.flatMap(({ event }) => event?.messageId ?? []))];
+	const others = messageIds.length === 0 ? [] : await deps.store.webhookDeliveries.findByMessages(messageIds);
+	const waiting = Map.groupBy(
+		others.filter(({ _id, state }) => state === "waiting" && !mine.has(_id)),
+		groupOf,
+	);
+	const now = deps.clock();
+	const blocked = new Map<string, number>();
+	for (const delivery of claimed) {
+		const earlier = (waiting.get(groupOf(delivery)) ?? []).filter((one) => sequenceOf(one) < sequenceOf(delivery));
+		const [last] = earlier.toSorted((a, b) => (b.nextAt ?? 0) - (a.nextAt ?? 0));
+		// One that is being told is over in a moment, whatever its lease; one that failed is tried at its time.
+		if (last) blocked.set(delivery._id, last.claim === undefined ? (last.nextAt ?? now) : now + followMs);
+	}
+	return blocked;
+}

@@ -1,0 +1,137 @@
+// Webhook endpoints in the store, and what became of every event for one of them: at once what is to be sent, and the log.
+
+import type { mongo } from "mongoose";
+import type { WebhookDelivery, WebhookEndpoint } from "../../domain/webhook.ts";
+import { createBatcher } from "../batcher.ts";
+import { guardStore } from "./guard.ts";
+import { insertAll } from "./insertAll.ts";
+
+type Place = { at: number; id: string };
+type Change<Document> = { set?: Partial<Document>; unset?: (keyof Document)[] };
+
+/** @throws LetheError store_unavailable */
+export function createWebhookEndpointStore(collection: mongo.Collection<WebhookEndpoint>) {
+	return {
+		insert: (endpoint: WebhookEndpoint) => guardStore(async () => void (await collection.insertOne(endpoint))),
+		find: (id: string) => guardStore(async () => (await collection.findOne({ _id: id })) ?? undefined),
+		findByTenant: (tenantId: string) => guardStore(() => collection.find({ tenantId }).toArray()),
+		/** Whether there is any at all. */
+		isAny: () => guardStore(async () => (await collection.findOne({}, { projection: { _id: 1 } })) !== null),
+		/** How many are disabled for their failures. */
+		countFailed: () =>
+			guardStore(async () => {
+				const disabled = await collection.find({ state: "disabled" }, { projection: { disabledFor: 1 } }).toArray();
+				return disabled.filter(({ disabledFor }) => disabledFor !== "command").length;
+			}),
+		/** Changes an endpoint while it is in one of these states; false when it is not. */
+		change: (id: string, from: WebhookEndpoint["state"][], { set, unset }: Change<WebhookEndpoint>) =>
+			guardStore(async () => {
+				const filter = { _id: id, state: { $not: { $nin: from } } } as mongo.Filter<WebhookEndpoint>;
+				return (await collection.updateOne(filter, updateOf({ set, unset }))).matchedCount === 1;
+			}),
+		/** Puts other secrets in the place of these; false when they are others by now. */
+		setSecrets: (id: string, from: WebhookEndpoint["secrets"], to: WebhookEndpoint["secrets"]) =>
+			guardStore(async () => {
+				const newest = { "secrets.0.id": { $not: { $ne: from[0]?.id } } };
+				const filter = { _id: id, ...newest } as mongo.Filter<WebhookEndpoint>;
+				return (await collection.updateOne(filter, { $set: { secrets: to } })).matchedCount === 1;
+			}),
+		delete: (id: string) => guardStore(async () => void (await collection.deleteOne({ _id: id }))),
+	};
+}
+
+/** @throws LetheError store_unavailable */
+export function createWebhookDeliveryStore(
+	collection: mongo.Collection<WebhookDelivery>,
+	deps: { randomToken: () => string },
+) {
+	const settle = createBatcher<Settlement, undefined>({
+		itemsMax: 200,
+		inFlightMax: 2,
+		run: (items) => guardStore(() => settleAll(collection, items)),
+	});
+
+	return {
+		/** Inserts each once. */
+		insert: (deliveries: WebhookDelivery[]) =>
+			guardStore(async () => void (deliveries.length > 0 && (await insertAll(collection, deliveries)))),
+		find: (id: string) => guardStore(async () => (await collection.findOne({ _id: id })) ?? undefined),
+		/** Claims what is due, the longest waiting first: nobody else gets it before the lease is over. */
+		claimDue: (now: number, leaseMs: number, itemsMax: number) =>
+			guardStore(async () => {
+				const due = await collection
+					.find({ nextAt: { $lte: now } }, { projection: { _id: 1 } })
+					.sort({ nextAt: 1 })
+					.limit(itemsMax)
+					.toArray();
+				if (due.length === 0) return [];
+				const ids = due.map(({ _id }) => _id);
+				const claim = deps.randomToken();
+				// Not stated plainly: a stand-in would look for an index of this condition instead of using the ids.
+				const filter = { _id: { $in: ids }, nextAt: { $not: { $gt: now } } } as mongo.Filter<WebhookDelivery>;
+				await collection.updateMany(filter, { $set: { claim, nextAt: now + leaseMs } });
+				return (await collection.find({ _id: { $in: ids } }).toArray()).filter((delivery) => delivery.claim === claim);
+			}),
+		/** All deliveries of these messages. */
+		findByMessages: (messageIds: string[]) =>
+			guardStore(() => collection.find({ "event.messageId": { $in: messageIds } }).toArray()),
+		/** Writes what became of a claimed delivery; nothing when it is not claimed by this any more. */
+		settle,
+		/** A page of an endpoint's, newest first, after the cursor's place. */
+		page: (endpointId: string, itemsMax: number, after?: Place, since = 0) =>
+			guardStore(async () => {
+				const filter: mongo.Filter<WebhookDelivery> = { endpointId };
+				if (after) filter.$or = [{ at: { $lt: after.at } }, { at: after.at, _id: { $lt: after.id } }];
+				const page: WebhookDelivery[] = [];
+				for await (const found of collection.find(filter).sort({ at: -1, _id: -1 })) {
+					if (found.at < since || page.push(found) === itemsMax) break;
+				}
+				return page;
+			}),
+		/** Has deliveries sent once more, in this order, until then; those that wait already go on as they are. */
+		replay: (ids: string[], now: number, tryUntil: number) =>
+			guardStore(async () => {
+				const operations = ids.map((id, index) => ({
+					updateOne: {
+						filter: { _id: id, state: { $not: { $eq: "waiting" } } } as mongo.Filter<WebhookDelivery>,
+						update: {
+							$set: { state: "waiting" as const, nextAt: now + index, tryUntil, failures: 0 },
+							$unset: { code: 1 as const },
+						},
+					},
+				}));
+				return operations.length === 0 ? 0 : (await collection.bulkWrite(operations, { ordered: false })).matchedCount;
+			}),
+		deleteOf: (endpointId: string) => guardStore(async () => void (await collection.deleteMany({ endpointId }))),
+		eraseDue: (now: number) =>
+			guardStore(async () => (await collection.deleteMany({ eraseBy: { $lte: now } })).deletedCount),
+	};
+}
+
+type Settlement = Change<WebhookDelivery> & {
+	id: string;
+	claim: string;
+	/** What was tried; the newest `keep` stay. */
+	tried?: { value: WebhookDelivery["tries"][number]; keep: number };
+};
+
+async function settleAll(collection: mongo.Collection<WebhookDelivery>, items: Settlement[]): Promise<undefined[]> {
+	const operations = items.map(({ id, claim, tried, ...change }) => ({
+		updateOne: {
+			filter: { _id: id, claim: { $not: { $ne: claim } } } as mongo.Filter<WebhookDelivery>,
+			update: {
+				...updateOf({ ...change, unset: [...(change.unset ?? []), "claim"] }),
+				...(tried && { $push: { tries: { $each: [tried.value], $slice: -tried.keep } } }),
+			} as mongo.UpdateFilter<WebhookDelivery>,
+		},
+	}));
+	await collection.bulkWrite(operations, { ordered: false });
+	return items.map(() => undefined);
+}
+
+function updateOf<Document>({ set, unset }: Change<Document>): mongo.UpdateFilter<Document> {
+	return {
+		...(set && Object.keys(set).length > 0 && { $set: set }),
+		...(unset && unset.length > 0 && { $unset: Object.fromEntries(unset.map((name) => [name, 1])) }),
+	} as mongo.UpdateFilter<Document>;
+}

@@ -1,0 +1,183 @@
+// One-time codes: made here, sent as any message is, kept as a keyed hash, and guessed at only so often.
+
+import { randomInt, timingSafeEqual } from "node:crypto";
+import type { TenantDocument } from "../adapters/mongo/models.ts";
+import { bindToOrigin, codeText } from "../domain/codeText.ts";
+import { LetheError } from "../domain/errors.ts";
+import { limits } from "../domain/limits.ts";
+import { Plaintext } from "../domain/plaintext.ts";
+import { type CheckOutcome, check, issue, type Verification, withdraw } from "../domain/verification.ts";
+import { type AcceptDeps, createAccept } from "./accept.ts";
+import { createCompose } from "./compose.ts";
+import type { ApiDeps } from "./deps.ts";
+import { createJudge } from "./judge.ts";
+import type { Principal } from "./plugins/auth.ts";
+import { actOf } from "./plugins/evidence.ts";
+import { readRecipient } from "./recipient.ts";
+import { readDuration, type VerificationInput } from "./schemas.ts";
+import { createSubjects } from "./subjects.ts";
+import { createTenants } from "./tenants.ts";
+
+export type VerifyDeps = AcceptDeps &
+	Pick<ApiDeps, "evidence" | "requestCounts"> & {
+		store: { verifications: Pick<ApiDeps["store"]["verifications"], "change" | "findAny" | "findByCode"> };
+	};
+
+type Guess = { outcome: CheckOutcome; record: Verification };
+type CodeMac = { version: number; mac: string };
+
+// Of several that change one record at once each round lets one through, and after the last guess none.
+const roundsMax = 4 * limits.verificationAttemptsMax;
+const hourSeconds = 3600;
+const dataClasses: VerificationClasses = ["contact", "otp_secret"];
+type VerificationClasses = ("contact" | "otp_secret")[];
+
+export function createVerify(deps: VerifyDeps) {
+	const { readActive } = createTenants(deps);
+	const records = createRecords(deps);
+	const send = createCodeSender(deps);
+	const writeText = createCodeText(deps);
+
+	return {
+		/**
+		 * Sends a code. Answers alike whether or not what is on record of the number lets it be sent.
+		 * @throws LetheError rate_limited, with the seconds to wait; and as accepting a message does
+		 */
+		async start(principal: Principal, input: VerificationInput): Promise<Verification> {
+			const tenant = await readActive(principal);
+			const { number } = readRecipient(input.to, "/to");
+			const id = deps.ids.random("verification");
+			const code = String(randomInt(10 ** input.digits)).padStart(input.digits, "0");
+			const body = await writeText(tenant, input, code);
+			const mac = await deps.hmac.mac("code", undefined, `${id} ${code}`);
+			const expiresAt = deps.clock() + readDuration(input.validFor);
+			const issued = await records.issue(tenant, number, { id, mac, digits: input.digits, expiresAt });
+			const enter = (type: "verification_issued" | "verification_withheld", code?: string) =>
+				deps.evidence.append([actOf(principal, type, { about: id, ...(code === undefined ? {} : { code }) })]);
+			try {
+				await enter("verification_issued");
+				const withheldFor = await send(principal, tenant, input, body);
+				if (withheldFor !== undefined) await enter("verification_withheld", withheldFor);
+			} catch (error) {
+				await records.takeBack(issued);
+				throw error;
+			}
+			return issued;
+		},
+
+		/** What one guess comes to; each is counted exactly, however many come at once. @throws LetheError not_found */
+		async guess(principal: Principal, id: string, code: Plaintext): Promise<Guess> {
+			const macs = await deps.hmac.allMacs("code", undefined, `${id} ${code.reveal()}`);
+			for (let round = 0; round < roundsMax; round++) {
+				const known = await records.require(principal, id);
+				const isRight = macs.map((mac) => isSame(mac, known.current.mac)).includes(true);
+				const { outcome, record } = check(known, id, isRight, deps.clock());
+				if (!record) return { outcome, record: known };
+				if (!(await deps.store.verifications.change(known, record))) continue;
+				const type = outcome === "approved" ? "verification_approved" : "verification_failed";
+				await deps.evidence.append([actOf(principal, type, { about: id })]);
+				return { outcome, record };
+			}
+			throw new LetheError("store_unavailable", { cause: "lost every race" });
+		},
+
+		/** The record that a code is of. @throws LetheError not_found, for another tenant's too */
+		require: records.require,
+	};
+}
+
+function createRecords(deps: VerifyDeps) {
+	const { verifications } = deps.store;
+	const subjects = createSubjects(deps);
+
+	/** Codes for numbers that have had one within the day count against their tenant. */
+	async function limitTenant({ _id, verification }: TenantDocument): Promise<void> {
+		const { resendsPerHour: requests = limits.verificationResendsPerHourMax } = verification ?? {};
+		const limit = { name: "verification-resends", requests, seconds: hourSeconds };
+		const { allowed, resetMs } = await deps.requestCounts.take(limit, _id);
+		if (!allowed) throw tooOften(resetMs);
+	}
+
+	return {
+		/** Takes the code down before it is sent: nobody gets one that is not. @throws LetheError rate_limited */
+		async issue(tenant: TenantDocument, number: Plaintext, code: Parameters<typeof issue>[2]): Promise<Verification> {
+			const { macs } = await subjects.identify(tenant._id, number);
+			const ids = macs.map((mac) => deps.ids.derive("verificationNumber", `${tenant._id} ${mac}`));
+			const known = await verifications.findAny(ids);
+			const place = { _id: known?._id ?? (ids[0] as string), tenantId: tenant._id };
+			const now = deps.clock();
+			const issued = issue(known, place, code, now);
+			if ("retryAt" in issued) throw tooOften(issued.retryAt - now);
+			// What is refused anyway uses nothing up.
+			if (known) await limitTenant(tenant);
+			if (await verifications.change(known, issued.record)) return issued.record;
+			throw tooOften(limits.verificationCooldownMs);
+		},
+		/** Nothing was sent: that it was to be counts for nothing. */
+		async takeBack(issued: Verification): Promise<void> {
+			const withdrawn = withdraw(issued, issued.current.id);
+			if (withdrawn) await verifications.change(issued, withdrawn).catch(() => false);
+		},
+		async require({ tenantId }: Principal, id: string): Promise<Verification> {
+			const found = await verifications.findByCode(id);
+			if (found?.tenantId !== tenantId) throw new LetheError("not_found");
+			return found;
+		},
+	};
+}
+
+function createCodeText(deps: VerifyDeps) {
+	const compose = createCompose(deps);
+
+	/** @throws LetheError invalid_request for a host that is not the tenant's, or a template that takes no code */
+	return async function writeText(tenant: TenantDocument, input: VerificationInput, code: string): Promise<Plaintext> {
+		const { host, template, locale } = input;
+		const { hosts = [], name = tenant.name } = tenant.verification ?? {};
+		if (host !== undefined && !hosts.includes(host)) {
+			throw new LetheError("invalid_request", { errors: [{ pointer: "/host", detail: "Not one of the tenant's." }] });
+		}
+		const variables = { code: Plaintext.text(code) };
+		const asked = { to: input.to, category: "otp", deliver: "auto", dataClasses, template, variables } as const;
+		const text =
+			template === undefined ? codeText(locale, code, name) : (await compose(tenant._id, asked)).body.reveal();
+		return Plaintext.text(host === undefined ? text : bindToOrigin(text, host, code));
+	};
+}
+
+function createCodeSender(deps: VerifyDeps) {
+	const { accept } = createAccept(deps);
+	const { judge, requireAllowed } = createJudge(deps);
+
+	/**
+	 * Undefined once it is accepted; otherwise the rule by which what is on record of the number forbids it. Whoever asks
+	 * for a code does not learn that: what any number would be refused for is told, and nothing else.
+	 */
+	return async function send(
+		principal: Principal,
+		tenant: TenantDocument,
+		input: VerificationInput,
+		body: Plaintext,
+	): Promise<string | undefined> {
+		const { digits: otpDigits, validFor: _code, locale: _locale, host: _host, template: _template, ...own } = input;
+		const validFor = `PT${Math.floor(Math.min(readDuration(input.validFor), limits.validForOtpDefaultMs) / 1000)}S`;
+		const fixed = { category: "otp", deliver: "auto", dataClasses, validFor, context: { otpDigits } } as const;
+		const asked = { ...own, ...fixed, body };
+		const { items } = await accept({ principal, inputs: [asked] });
+		const error = items[0] && "error" in items[0] ? items[0].error : undefined;
+		if (!error) return undefined;
+		if (error.code !== "policy_denied") throw error;
+		requireAllowed(await judge(asked, tenant, deps.clock(), { blind: true }), asked);
+		return (error.extra.rules as string[] | undefined)?.[0] ?? "unknown";
+	};
+}
+
+function isSame(given: CodeMac, expected: CodeMac | undefined): boolean {
+	// Where there is no hash any more the comparison is made as well, so that it takes as long.
+	const [a, b] = [Buffer.from(given.mac), Buffer.from(expected?.mac ?? given.mac)];
+	const isEqual = a.length === b.length && timingSafeEqual(a, b);
+	return isEqual && given.version === expected?.version;
+}
+
+function tooOften(waitMs: number): LetheError {
+	return new LetheError("rate_limited", { extra: { retryAfterSeconds: Math.max(1, Math.ceil(waitMs / 1000)) } });
+}

@@ -1,0 +1,201 @@
+// /v1/verifications: a code goes out, is good once and for ten minutes, and tells nobody what is on record of a number.
+
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import { tidyVerifications } from "../../../activities/tidyVerifications.ts";
+import { limits } from "../../../domain/limits.ts";
+import type { Message } from "../../../domain/message.ts";
+import { createTestApi, type TestApi } from "../harness.ts";
+
+describe("/v1/verifications", () => {
+	let api: TestApi;
+	let tenantId: string;
+	let sender: string;
+	let counted = 0;
+	before(async () => {
+		api = await createTestApi(() => ({
+			requestCounts: {
+				take: async ({ name, requests }) => {
+					if (name === "verification-resends") counted++;
+					return {
+						allowed: name !== "verification-resends" || counted <= requests,
+						counted: 1,
+						remaining: 1,
+						resetMs: 7_000,
+					};
+				},
+			},
+		}));
+		const tenant = await api.addTenant();
+		({ tenantId, key: sender } = tenant);
+		await api.store.tenants.setVerification(tenantId, { hosts: ["login.example.com"], name: "Example Bank" });
+	});
+	after(() => api.close());
+
+	let numbers = 0;
+	const newNumber = () => `+49151${String(10_000_000 + numbers++)}`;
+	const start = (to: string, more: object = {}, key = sender, headers = {}) =>
+		api.request(key, "POST", "/v1/verifications", { to, lawfulBasis: "contract", ...more }, headers);
+	const check = (id: string, code: string, key = sender, headers = {}) =>
+		api.request(key, "POST", `/v1/verifications/${id}/check`, { code }, headers);
+	const read = async (id: string) => (await api.request(sender, "GET", `/v1/verifications/${id}`)).json;
+	async function lastMessage(): Promise<Message> {
+		const [message] = await api.store.messages.page(tenantId, 1);
+		return message as Message;
+	}
+	async function lastText(): Promise<string> {
+		const { _id, content: sealed } = await lastMessage();
+		const place = { tenantId, messageId: _id, object: "content" as const };
+		return (await api.encryptionFor.decrypt({ ...place, sealed: sealed as NonNullable<typeof sealed> })).reveal();
+	}
+	const lastCode = async () => /\d{6,10}/.exec(await lastText())?.[0] as string;
+	const wrongFor = (code: string) => String((Number(code) + 1) % 10 ** code.length).padStart(code.length, "0");
+
+	it("a right code is approved once; nothing of it is stored in clear, logged or answered", async () => {
+		const { status, json, text } = await start(newNumber(), { host: "login.example.com", clientReference: "login-7" });
+		assert.equal(status, 202);
+		assert.deepEqual([json.state, json.attemptsLeft], ["pending", limits.verificationAttemptsMax]);
+		const sent = await lastText();
+		const code = await lastCode();
+		assert.match(sent, /^\d{6} is your code for Example Bank\..*\n\n@login\.example\.com #\d{6}$/s);
+		assert.ok(sent.endsWith(`#${code}`) && sent.startsWith(code));
+		const message = await lastMessage();
+		assert.deepEqual([message.category, message.clientReference], ["otp", "login-7"]);
+		assert.ok(message.deadlineAt <= message.acceptedAt + limits.validForOtpDefaultMs);
+		const kept = JSON.stringify(await api.connection.collection("verifications").find({}).toArray());
+		assert.ok(![kept, text, api.logLines.join("")].some((place) => place.includes(code)));
+		assert.deepEqual((await check(json.id, wrongFor(code))).json, { valid: false, reason: "wrong", attemptsLeft: 4 });
+		assert.equal((await check(json.id, code)).json.valid, true);
+		assert.deepEqual((await check(json.id, code)).json, { valid: false, reason: "used", attemptsLeft: 0 });
+		assert.equal((await read(json.id)).state, "approved");
+	});
+
+	it("of many checks at once each is counted, and of many right ones one is approved", async () => {
+		const first = (await start(newNumber())).json;
+		const wrong = wrongFor(await lastCode());
+		const guesses = await Promise.all(Array.from({ length: 20 }, () => check(first.id, wrong)));
+		const reasons = guesses.map(({ json }) => json.reason).toSorted();
+		const locked = Array.from({ length: 20 - limits.verificationAttemptsMax }, () => "locked");
+		assert.deepEqual(reasons, [...locked, ...Array.from({ length: limits.verificationAttemptsMax }, () => "wrong")]);
+		const second = (await start(newNumber())).json;
+		const code = await lastCode();
+		const rights = await Promise.all(Array.from({ length: 20 }, () => check(second.id, code)));
+		assert.equal(rights.filter(({ json }) => json.valid).length, 1);
+	});
+
+	it("another code replaces the one before, after a wait that is told", async () => {
+		const to = newNumber();
+		const first = (await start(to)).json;
+		const old = await lastCode();
+		const early = await start(to);
+		assert.deepEqual([early.status, early.json.code], [429, "rate_limited"]);
+		assert.equal(early.headers["retry-after"], String(limits.verificationCooldownMs / 1000));
+		assert.equal(
+			(await check(first.id, old === "000000" ? "111111" : wrongFor(old))).json.reason,
+			"wrong",
+			"the old one stands",
+		);
+		api.time.offsetMs += limits.verificationCooldownMs;
+		const second = (await start(to)).json;
+		assert.equal((await check(first.id, old)).json.reason, "replaced");
+		assert.equal((await check(second.id, await lastCode())).json.valid, true);
+	});
+
+	it("an expired code is not good any more, and its hash is gone; a day later there is nothing", async () => {
+		const { id } = (await start(newNumber(), { validFor: "PT1M" })).json;
+		const code = await lastCode();
+		api.time.offsetMs += 60_000;
+		assert.equal((await check(id, code)).json.reason, "expired");
+		await tidyVerifications(api);
+		assert.equal((await api.store.verifications.findByCode(id))?.current.mac, undefined);
+		api.time.offsetMs += limits.verificationWindowMs;
+		await tidyVerifications(api);
+		assert.equal((await check(id, code)).status, 404);
+	});
+
+	it("a number that must not be written to is answered like any other, and is sent nothing", async () => {
+		const [plain, blocked] = [newNumber(), newNumber()];
+		const expected = await start(plain);
+		const { key: compliance } = await api.addKey(tenantId, ["compliance"]);
+		await api.request(compliance, "POST", "/v1/opt-outs", { number: blocked, scope: "all" });
+		const before = await api.count();
+		const evaluate = api.policy.evaluate.bind(api.policy);
+		api.policy.evaluate = (facts) =>
+			facts.optedOut === "all" ? { ...evaluate(facts), allowed: false, reasons: ["OPTED_OUT"] } : evaluate(facts);
+		const answer = await start(blocked);
+		assert.equal(await api.count(), before);
+		assert.equal(answer.status, expected.status);
+		assert.deepEqual(Object.keys(answer.json).sort(), Object.keys(expected.json).sort());
+		assert.deepEqual((await check(answer.json.id, "000000")).json, { valid: false, reason: "wrong", attemptsLeft: 4 });
+		api.policy.evaluate = (facts) => ({ ...evaluate(facts), allowed: false, reasons: ["LAWFUL_BASIS_MISSING"] });
+		const refusals = [await start(newNumber()), await start(newNumber())];
+		assert.deepEqual(
+			refusals.map(({ status, json }) => [status, json.code]),
+			[
+				[422, "policy_denied"],
+				[422, "policy_denied"],
+			],
+		);
+		api.policy.evaluate = evaluate;
+		const acts = await api.connection.collection("evidenceBundles").find({ about: answer.json.id }).toArray();
+		assert.ok(JSON.stringify(acts).includes("verification_withheld"));
+	});
+
+	it("what was not sent does not count: the next try need not wait", async () => {
+		const to = newNumber();
+		const evaluate = api.policy.evaluate.bind(api.policy);
+		api.policy.evaluate = (facts) => ({ ...evaluate(facts), allowed: false });
+		assert.equal((await start(to)).status, 422);
+		api.policy.evaluate = evaluate;
+		assert.equal((await start(to)).status, 202);
+	});
+
+	it("longer codes, other languages and templates; a host that is not the tenant's is refused", async () => {
+		await start(newNumber(), { digits: 10, locale: "de" });
+		assert.match(await lastText(), /^\d{10} ist Ihr Code/);
+		const { key: compliance } = await api.addKey(tenantId, ["compliance"]);
+		const template = {
+			name: "login",
+			text: "Login: {{code}}",
+			variables: { code: { dataClass: "otp_secret", charactersMax: 10 } },
+		};
+		const { json } = await api.request(compliance, "POST", "/v1/templates", template);
+		await start(newNumber(), { template: json.id, host: "login.example.com" });
+		assert.match(await lastText(), /^Login: (\d{6})\n\n@login\.example\.com #\1$/);
+		for (const [more, pointer] of [
+			[{ host: "evil.example" }, "/host"],
+			[{ digits: 5 }, "/digits"],
+			[{ validFor: "PT11M" }, "/validFor"],
+			[{ template: "tpl_none" }, "/template"],
+		] as const) {
+			const answer = await start(newNumber(), more);
+			assert.deepEqual([answer.status, answer.json.errors[0].pointer], [400, pointer]);
+		}
+		assert.equal((await start("+49")).json.code, "invalid_number");
+	});
+
+	it("a check is done once a key, and its answer is never kept; another tenant's code is not there", async () => {
+		const { id } = (await start(newNumber())).json;
+		const wrong = wrongFor(await lastCode());
+		const headers = { "idempotency-key": "check-1" };
+		assert.equal((await check(id, wrong, sender, headers)).json.attemptsLeft, 4);
+		const repeat = await check(id, wrong, sender, headers);
+		assert.deepEqual([repeat.status, repeat.json.code], [409, "answer_not_kept"]);
+		assert.equal((await read(id)).attemptsLeft, 4);
+		const { key: stranger } = await api.addTenant();
+		assert.equal((await check(id, wrong, stranger)).status, 404);
+		assert.equal((await api.request(stranger, "GET", `/v1/verifications/${id}`)).status, 404);
+		assert.equal((await check(id, "12345")).status, 400);
+	});
+
+	it("a tenant sends only so many codes anew an hour", async () => {
+		const to = newNumber();
+		await start(to);
+		api.time.offsetMs += limits.verificationCooldownMs;
+		counted = limits.verificationResendsPerHourMax;
+		const answer = await start(to);
+		assert.deepEqual([answer.status, answer.headers["retry-after"]], [429, "7"]);
+		assert.equal((await start(newNumber())).status, 202, "the first of a number is no resend");
+		counted = 0;
+	});
+});

@@ -1,0 +1,182 @@
+// /v1/webhook-endpoints: registered once, shown once, proven by a challenge, rotated without a gap, deleted whole.
+
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import { createNotify } from "../../../activities/notify.ts";
+import { createOutboundHttp } from "../../../adapters/outboundHttp.ts";
+import { createWebhookSecrets } from "../../../adapters/vault/webhookSecrets.ts";
+import { createWebhookSender } from "../../../adapters/webhookSender.ts";
+import { limits } from "../../../domain/limits.ts";
+import { end } from "../../../domain/transition.ts";
+import { type Receiver, startReceiver } from "../../harness/receiver.ts";
+import { createTestApi, type TestApi } from "../harness.ts";
+
+describe("/v1/webhook-endpoints", () => {
+	let api: TestApi;
+	let receiver: Receiver;
+	let sender: string;
+	let admin: string;
+	let stranger: string;
+	const http = createOutboundHttp({ allowed: ["127.0.0.0/8"] });
+	before(async () => {
+		api = await createTestApi();
+		receiver = await startReceiver();
+		const { tenantId, key } = await api.addTenant();
+		sender = key;
+		admin = (await api.addKey(tenantId, ["admin"])).key;
+		stranger = (await api.addTenant({ roles: ["admin", "sender"] })).key;
+	});
+	after(async () => {
+		await receiver.close();
+		await http.close();
+		await api.close();
+	});
+
+	const path = "/v1/webhook-endpoints";
+	const post = (url: string, body: object = {}, key = admin, headers = {}) =>
+		api.request(key, "POST", `${path}${url}`, body, headers);
+	const read = async (id: string) => (await api.request(admin, "GET", `${path}/${id}`)).json;
+	const register = (more: object = {}, headers = {}) => post("", { url: receiver.url, ...more }, admin, headers);
+	async function notifyAll(): Promise<void> {
+		// What an endpoint is may be remembered for so long.
+		api.time.offsetMs += limits.webhookSeenMs;
+		const secrets = createWebhookSecrets({ vault: api.transit });
+		const sendWebhook = createWebhookSender({ http, secrets, clock: api.clock });
+		const notify = createNotify({ ...api, monotonic: () => performance.now(), random: () => 0, sendWebhook } as never);
+		for (;;) {
+			const gathered = await notify.gather(100);
+			const groups = await notify.claimDue(100);
+			await Promise.all(groups.map(notify.deliver));
+			if (gathered + groups.length === 0) return;
+		}
+	}
+	async function cancelled(webhook: string): Promise<string> {
+		const { json } = await api.post(sender, { webhook });
+		await api.store.messages.transition(end(await api.read(json.id), "cancelled", api.clock()));
+		return json.id;
+	}
+
+	it("shows the secret once, keeps it encrypted, and stores it with no idempotent answer", async () => {
+		const key = { "idempotency-key": "once" };
+		const { status, json } = await register({ name: "orders" }, key);
+		assert.equal(status, 201);
+		assert.match(json.secret, /^whsec_[A-Za-z0-9+/]{43}=$/);
+		const repeat = await register({ name: "orders" }, key);
+		assert.deepEqual([repeat.status, repeat.json.code], [409, "answer_not_kept"]);
+		const { secret: _, ...rest } = json;
+		assert.deepEqual(await read(json.id), rest);
+		const kept = [];
+		for (const { name } of await api.connection.listCollections()) {
+			kept.push(await api.connection.collection(name).find({}).toArray());
+		}
+		assert.ok(!JSON.stringify(kept).includes(json.secret.slice("whsec_".length)));
+		assert.ok(!api.logLines.join("").includes(json.secret));
+	});
+
+	it("refuses what leads inside, and what is not https", async () => {
+		for (const url of ["http://example.com/", "https://10.0.0.1/", "https://[::1]/", "https://u:p@example.com/", "x"]) {
+			const { status, json } = await register({ url });
+			assert.deepEqual([status, json.errors?.[0]?.pointer], [400, "/url"], url);
+		}
+		const { status, json } = await api.post(sender, { webhook: "whe_unknown" });
+		assert.deepEqual([status, json.errors[0].pointer], [400, "/webhook"]);
+	});
+
+	it("is told of nothing before it has given the challenge back, rightly signed", async () => {
+		receiver.script.answer = (_, response) => response.end(JSON.stringify({ challenge: "guessed" }));
+		const { json } = await register();
+		receiver.secrets.push(json.secret);
+		const message = await cancelled(json.id);
+		await notifyAll();
+		assert.equal((await read(json.id)).state, "unverified");
+		assert.equal(receiver.told(message).length, 0);
+		assert.equal((await post(`/${json.id}/enable`)).json.code, "endpoint_unverified");
+		receiver.script.answer = undefined;
+		assert.equal((await post(`/${json.id}/verify`)).status, 202);
+		await notifyAll();
+		assert.equal((await read(json.id)).state, "enabled");
+		assert.deepEqual(receiver.told(json.id).at(-1)?.verifiedBy, [json.secret]);
+	});
+
+	it("while secrets overlap each of them vouches for what is sent; then the newest alone", async () => {
+		const { json } = await register();
+		await notifyAll();
+		const rotated = await post(`/${json.id}/rotate-secret`, { keepFor: "PT1M" });
+		assert.equal(rotated.status, 200);
+		assert.notEqual(rotated.json.secret, json.secret);
+		receiver.secrets.push(json.secret, rotated.json.secret);
+		const first = await cancelled(json.id);
+		await notifyAll();
+		assert.deepEqual(receiver.told(first)[0]?.verifiedBy, [json.secret, rotated.json.secret]);
+		api.time.offsetMs += 60_000;
+		const second = await cancelled(json.id);
+		await notifyAll();
+		assert.deepEqual(receiver.told(second)[0]?.verifiedBy, [rotated.json.secret]);
+		assert.equal((await read(json.id)).secrets.length, 1);
+	});
+
+	it("the log tells of tries and no content; a replay by id is the same event once more", async () => {
+		const { json } = await register();
+		await notifyAll();
+		const message = await cancelled(json.id);
+		await notifyAll();
+		const { json: log } = await api.request(admin, "GET", `${path}/${json.id}/deliveries?limit=1`);
+		const [delivery] = log.items;
+		assert.deepEqual(
+			[delivery.type, delivery.message, delivery.sequence, delivery.state, delivery.tries[0].status],
+			["message.cancelled", message, 1, "delivered", 204],
+		);
+		const { json: rest } = await api.request(admin, "GET", `${path}/${json.id}/deliveries?cursor=${log.next}`);
+		assert.deepEqual(
+			rest.items.map(({ type }: { type: string }) => type),
+			["endpoint.challenge"],
+		);
+		assert.deepEqual((await post(`/${json.id}/replay`, { deliveries: [delivery.id] })).json, { count: 1 });
+		await notifyAll();
+		const [once, again] = receiver.told(message);
+		assert.deepEqual([again?.id, again?.body], [once?.id, once?.body]);
+		assert.equal((await post(`/${json.id}/replay`, { deliveries: ["whd_other"] })).status, 404);
+		const past = new Date(api.clock() - 60_000).toISOString();
+		assert.deepEqual((await post(`/${json.id}/replay`, { from: past })).json, { count: 0 }, "nothing failed");
+		const states = ["delivered"];
+		assert.deepEqual((await post(`/${json.id}/replay`, { from: past, states })).json, { count: 1 });
+		const ended = { from: past, to: new Date(api.clock() - 50_000).toISOString(), states };
+		assert.deepEqual((await post(`/${json.id}/replay`, ended)).json, { count: 0 });
+	});
+
+	it("disabled by command it is told of nothing; deleted, nothing of it is left", async () => {
+		const { json } = await register();
+		await notifyAll();
+		assert.equal((await post(`/${json.id}/disable`)).json.disabledFor, "command");
+		const message = await cancelled(json.id);
+		await notifyAll();
+		assert.equal(receiver.told(message).length, 0);
+		assert.equal((await post(`/${json.id}/enable`)).json.state, "enabled");
+		assert.equal((await api.request(admin, "DELETE", `${path}/${json.id}`)).status, 200);
+		assert.equal((await api.request(admin, "GET", `${path}/${json.id}`)).status, 404);
+		assert.equal(await api.connection.collection("webhookDeliveries").countDocuments({ endpointId: json.id }), 0);
+	});
+
+	it("another tenant's endpoint answers like absence, and can't be named in a message", async () => {
+		const { json } = await register();
+		for (const act of ["rotate-secret", "verify", "enable", "disable", "replay"]) {
+			const body = act === "replay" ? { deliveries: ["x"] } : {};
+			assert.equal((await post(`/${json.id}/${act}`, body, stranger)).status, 404, act);
+		}
+		assert.equal((await api.request(stranger, "GET", `${path}/${json.id}/deliveries`)).status, 404);
+		assert.equal((await api.request(stranger, "DELETE", `${path}/${json.id}`)).status, 404);
+		assert.equal((await api.post(stranger, { webhook: json.id })).status, 400);
+		assert.equal((await read(json.id)).id, json.id);
+	});
+
+	it("a batch's messages are each told of, and a tenant has only so many endpoints", async () => {
+		const known = (await api.request(admin, "GET", path)).json.items.length;
+		for (let index = known; index < limits.webhookEndpointsPerTenantMax; index++) await register();
+		assert.equal((await register()).json.code, "too_many_records");
+		const [{ id: webhook }] = (await api.request(admin, "GET", path)).json.items;
+		const to = { to: "+4915112345678" };
+		const batch = { category: "transactional", body: "Hello", webhook, messages: [to, to] };
+		const { json } = await api.request(sender, "POST", "/v1/batches", batch);
+		for (const { id } of json.items) assert.deepEqual((await api.read(id)).webhooks, [webhook]);
+	});
+});

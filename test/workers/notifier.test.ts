@@ -1,0 +1,309 @@
+// Webhooks under way: each event arrives, in order, signed, whatever dies; who fails for a day is left alone.
+
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import { after, before, beforeEach, describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
+import { createNotify } from "../../activities/notify.ts";
+import { createOutboundHttp } from "../../adapters/outboundHttp.ts";
+import { createWebhookSecrets } from "../../adapters/vault/webhookSecrets.ts";
+import { createWebhookSender } from "../../adapters/webhookSender.ts";
+import { limits } from "../../domain/limits.ts";
+import { claim, end, enqueue, submit } from "../../domain/transition.ts";
+import { createNotifier } from "../../workers/notifier.ts";
+import { createTestApi, type TestApi } from "../api/harness.ts";
+import { type Receiver, startReceiver } from "../harness/receiver.ts";
+import { until } from "../harness/until.ts";
+
+const program = fileURLToPath(new URL("../harness/notifierProcess.ts", import.meta.url));
+
+describe("the notifier", () => {
+	let api: TestApi;
+	let receiver: Receiver;
+	let sender: string;
+	let admin: string;
+	let endpointId: string;
+	const http = createOutboundHttp({ allowed: ["127.0.0.0/8"] });
+	const children: ChildProcess[] = [];
+	const errors: string[] = [];
+	before(async () => {
+		api = await createTestApi();
+		receiver = await startReceiver();
+	});
+	after(async () => {
+		for (const child of children) child.kill("SIGKILL");
+		await receiver.close();
+		await http.close();
+		await api.close();
+	});
+	// A tenant and an endpoint each, so that no test's failures are another's.
+	beforeEach(async () => {
+		receiver.script.answer = undefined;
+		const tenant = await api.addTenant();
+		sender = tenant.key;
+		admin = (await api.addKey(tenant.tenantId, ["admin"])).key;
+		endpointId = await register();
+		await notifyAll(createNotifying());
+		assert.equal((await read(endpointId)).state, "enabled");
+	});
+
+	const read = async (id: string) => (await api.request(admin, "GET", `/v1/webhook-endpoints/${id}`)).json;
+	async function register(more: object = {}): Promise<string> {
+		const body = { url: receiver.url, default: true, ...more };
+		const { status, json } = await api.request(admin, "POST", "/v1/webhook-endpoints", body);
+		assert.equal(status, 201, JSON.stringify(json));
+		receiver.secrets.push(json.secret);
+		return json.id;
+	}
+	function createNotifying() {
+		const secrets = createWebhookSecrets({ vault: api.transit });
+		const monotonic = () => performance.now() + api.time.offsetMs;
+		const log = { ...api.log, error: (fields: object) => void errors.push(JSON.stringify(fields)) };
+		const sendWebhook = createWebhookSender({ http, secrets, clock: api.clock });
+		return createNotify({ ...api, log, monotonic, random: () => 0, evidence: api.evidence, sendWebhook } as never);
+	}
+	type Notify = ReturnType<typeof createNotifying>;
+	/** Until nothing is due. */
+	async function notifyAll(notify: Notify): Promise<void> {
+		for (;;) {
+			const gathered = await notify.gather(100);
+			const groups = await notify.claimDue(100);
+			await Promise.all(groups.map(notify.deliver));
+			if (gathered + groups.length === 0) return;
+		}
+	}
+	const later = (ms: number) => {
+		api.time.offsetMs += ms;
+	};
+	async function accept(): Promise<string> {
+		return (await api.post(sender, { validFor: "P1D" })).json.id;
+	}
+	async function toSubmitted(id: string): Promise<void> {
+		const { transition } = api.store.messages;
+		await transition(enqueue(await api.read(id), api.clock()));
+		await transition(claim(id, 1, api.clock(), api.ids.random("claim")));
+		assert.ok(await transition(submit(await api.read(id), "c-1", 1, api.clock())));
+	}
+	const toDelivered = async (id: string) =>
+		assert.ok(await api.store.messages.transition(end(await api.read(id), "delivered", api.clock())));
+	const deliveriesOf = async (id: string) =>
+		(await api.store.webhookDeliveries.findByMessages([id])).sort(
+			(a, b) => (a.event?.sequence ?? 0) - (b.event?.sequence ?? 0),
+		);
+	const sequences = (id: string) => receiver.told(id).map(({ data }) => data.sequence);
+
+	// The first: its other process has the machine's clock, which the others set.
+	it("killed with -9 after it sent and before it wrote that down, it tells it again, and loses nothing", async () => {
+		const id = await accept();
+		receiver.script.answer = ({ data }, response) => {
+			if (data.id !== id) response.writeHead(204).end();
+		};
+		await toSubmitted(id);
+		await toDelivered(id);
+		const args = [program, api.connection.name, api.transit.key.toString("hex")];
+		const child = spawn(process.execPath, args, { stdio: "ignore" });
+		children.push(child);
+		await until(() => receiver.told(id).length > 0);
+		child.kill("SIGKILL");
+		await new Promise((resolve) => child.once("exit", resolve));
+		assert.deepEqual(sequences(id), [1]);
+		receiver.script.answer = undefined;
+		later(limits.webhookLeaseMs + 1_000);
+		const notify = createNotifying();
+		await until(async () => {
+			await notifyAll(notify);
+			later(2_000);
+			return sequences(id).length === 3;
+		});
+		assert.deepEqual(sequences(id), [1, 1, 2]);
+		assert.equal(new Set(receiver.told(id).map((one) => one.id)).size, 2);
+	});
+
+	it("tells of each state in order, signed, and of nothing but ids, states, times and sequence", async () => {
+		const id = await accept();
+		await toSubmitted(id);
+		await toDelivered(id);
+		await notifyAll(createNotifying());
+		const told = receiver.told(id);
+		const { submissionId, stateAt } = await api.read(id);
+		assert.deepEqual(
+			told.map(({ type, data }) => [type, data]),
+			[
+				["message.submitted", { id, submissionId, state: "submitted", sequence: 1 }],
+				["message.delivered", { id, submissionId, state: "delivered", sequence: 2 }],
+			],
+		);
+		assert.deepEqual(Object.keys(JSON.parse(told[1]?.body ?? "")), ["type", "timestamp", "data"]);
+		assert.equal(JSON.parse(told[1]?.body ?? "").timestamp, new Date(stateAt).toISOString());
+		assert.ok(told.every(({ verifiedBy }) => verifiedBy.length === 1));
+		const stored = await api.read(id);
+		assert.deepEqual([stored.notifyAt, stored.notified], [undefined, 2]);
+	});
+
+	it("a message that nobody is told of bears nothing of it", async () => {
+		const { key } = await api.addTenant();
+		const id = (await api.post(key)).json.id;
+		await toSubmitted(id);
+		const stored = await api.read(id);
+		assert.deepEqual([stored.webhooks, stored.notifies, stored.notifyAt], [undefined, undefined, undefined]);
+	});
+
+	it("a message's own endpoint is told instead of the default one, and only of its states", async () => {
+		const own = await register({ default: false, states: ["delivered"], url: `${receiver.url}/own` });
+		await notifyAll(createNotifying());
+		const id = (await api.post(sender, { webhook: own })).json.id;
+		await toSubmitted(id);
+		assert.equal((await api.read(id)).notifyAt, undefined, "no write, and no look, for what nobody hears");
+		await toDelivered(id);
+		await notifyAll(createNotifying());
+		assert.deepEqual(
+			receiver.told(id).map(({ path, data }) => [path, data.state, data.sequence]),
+			[["/hook/own", "delivered", 2]],
+		);
+	});
+
+	it("what fails is tried again, later and later, and what comes after it waits for it", async () => {
+		const id = await accept();
+		receiver.script.answer = (_, response) => response.writeHead(500).end();
+		const notify = createNotifying();
+		await toSubmitted(id);
+		await notifyAll(notify);
+		await toDelivered(id);
+		await notifyAll(notify);
+		assert.deepEqual(sequences(id), [1]);
+		const [first, second] = await deliveriesOf(id);
+		assert.deepEqual([first?.failures, first?.tries[0]?.status], [1, 500]);
+		assert.ok((second?.nextAt ?? 0) >= (first?.nextAt ?? 0));
+		later(limits.webhookBackoffFirstMs);
+		await notifyAll(notify);
+		const waited = (await deliveriesOf(id))[0];
+		assert.equal((waited?.nextAt ?? 0) - (waited?.tries[1]?.at ?? 0), limits.webhookBackoffFirstMs);
+		receiver.script.answer = undefined;
+		later(2 * limits.webhookBackoffFirstMs);
+		await notifyAll(notify);
+		await until(async () => {
+			later(2_000);
+			await notifyAll(notify);
+			return sequences(id).length === 4;
+		});
+		assert.deepEqual(sequences(id), [1, 1, 1, 2]);
+		assert.equal(new Set(receiver.told(id).map((one) => one.id)).size, 2, "one webhook-id an event");
+		assert.equal((await read(endpointId)).failingSince, undefined);
+	});
+
+	it("a redirect is a failure, and is not followed", async () => {
+		const id = await accept();
+		receiver.script.answer = ({ path }, response) =>
+			path === "/hook" ? response.writeHead(302, { location: "/elsewhere" }).end() : response.end();
+		await toSubmitted(id);
+		await notifyAll(createNotifying());
+		assert.deepEqual(
+			receiver.told(id).map(({ path }) => path),
+			["/hook"],
+		);
+		assert.equal((await deliveriesOf(id))[0]?.state, "waiting");
+	});
+
+	it("an endpoint that fails for a day is disabled, with evidence, and what it missed is told by a replay", async () => {
+		const id = await accept();
+		receiver.script.answer = (_, response) => response.writeHead(503).end();
+		const from = new Date(api.clock()).toISOString();
+		await toSubmitted(id);
+		const notify = createNotifying();
+		for (let hour = 0; hour <= 30 && (await read(endpointId)).state === "enabled"; hour++) {
+			await notifyAll(notify);
+			later(3600_000);
+		}
+		const failed = await read(endpointId);
+		assert.deepEqual([failed.state, failed.disabledFor], ["disabled", "failing"]);
+		assert.ok(receiver.told(id).length > 12, "many tries within the day");
+		assert.deepEqual(
+			(await deliveriesOf(id)).map(({ state }) => state),
+			["failed"],
+		);
+		assert.ok(
+			errors.some((line) => line.includes(endpointId)),
+			"operators are told",
+		);
+		const acts = await api.connection.collection("evidenceBundles").find({ about: endpointId }).toArray();
+		assert.ok(JSON.stringify(acts).includes("webhook_endpoint_disabled"));
+		const before = receiver.told(id).length;
+		await toDelivered(id);
+		await notifyAll(notify);
+		assert.equal(receiver.told(id).length, before, "it is told of nothing meanwhile");
+		assert.equal((await deliveriesOf(id))[1]?.code, "endpoint_disabled");
+		receiver.script.answer = undefined;
+		await api.request(admin, "POST", `/v1/webhook-endpoints/${endpointId}/enable`);
+		const replay = await api.request(admin, "POST", `/v1/webhook-endpoints/${endpointId}/replay`, { from });
+		assert.deepEqual(replay.json, { count: 2 });
+		later(2 * limits.webhookSeenMs);
+		await notifyAll(createNotifying());
+		assert.deepEqual(sequences(id).slice(before), [1, 2]);
+	});
+
+	it("one that says it is gone is disabled at once", async () => {
+		const id = await accept();
+		receiver.script.answer = (_, response) => response.writeHead(410).end();
+		await toSubmitted(id);
+		await notifyAll(createNotifying());
+		assert.deepEqual([(await read(endpointId)).disabledFor, receiver.told(id).length], ["gone", 1]);
+	});
+
+	it("a key server that is away is not the receiver's fault: it is tried when the keys are back", async () => {
+		const id = await accept();
+		await toSubmitted(id);
+		const notify = createNotifying();
+		api.transit.away.value = true;
+		await notifyAll(notify);
+		later(2 * limits.webhookTryMs);
+		await notifyAll(notify);
+		const [waiting] = await deliveriesOf(id);
+		assert.deepEqual([waiting?.state, waiting?.tries.at(-1)?.code], ["waiting", "keys_unavailable"]);
+		assert.equal((await read(endpointId)).failingSince, undefined);
+		api.transit.away.value = false;
+		later(limits.webhookBackoffMaxMs);
+		await notifyAll(notify);
+		assert.deepEqual(sequences(id), [1]);
+	});
+
+	it("two at work tell each event once; a slow receiver keeps no other waiting", async () => {
+		const slow = await startReceiver();
+		const slowId = await register({ url: slow.url, default: false });
+		await notifyAll(createNotifying());
+		slow.script.answer = () => undefined;
+		const { tenantId } = await api.read(await accept());
+		const now = api.clock();
+		// More than both have slots for, and due before the others.
+		await api.store.webhookDeliveries.insert(
+			Array.from({ length: 150 }, (_, index) => ({
+				...{ _id: api.ids.random("webhookDelivery"), tenantId, endpointId: slowId, at: now, tryUntil: now + 60_000 },
+				event: { messageId: `msg_${index}`, submissionId: "sub_a", state: "delivered" as const, sequence: 1 },
+				...{
+					state: "waiting" as const,
+					failures: 0,
+					tries: [],
+					nextAt: now - 1_000,
+					eraseBy: now + limits.webhookLogMs,
+				},
+			})),
+		);
+		const ids = await Promise.all(Array.from({ length: 20 }, accept));
+		for (const id of ids) await toSubmitted(id);
+		const start = () =>
+			createNotifier({
+				notify: createNotifying(),
+				isAny: api.store.webhookEndpoints.isAny,
+				check: () => undefined,
+				onError: (error) => void errors.push(error.message),
+			});
+		const notifiers = [start(), start()];
+		for (const notifier of notifiers) notifier.start();
+		await until(() => ids.every((id) => sequences(id).length > 0), 8_000);
+		assert.deepEqual(
+			ids.map((id) => sequences(id)),
+			ids.map(() => [1]),
+		);
+		await slow.close();
+		await Promise.all(notifiers.map((notifier) => notifier.close()));
+	});
+});
