@@ -19,7 +19,7 @@ import { createEnrol } from "./people/enrol.ts";
 import { createPasskeys } from "./people/passkeys.ts";
 import { createPasswords } from "./people/passwords.ts";
 import { createPersonSessions } from "./people/personSessions.ts";
-import { createSessionCookie } from "./people/sessionCookie.ts";
+import { createSessionCookie, sessionCookieName } from "./people/sessionCookie.ts";
 import { createSignIn } from "./people/signIn.ts";
 import { addAuth } from "./plugins/auth.ts";
 import { addEvidence } from "./plugins/evidence.ts";
@@ -239,13 +239,18 @@ async function addDocs(app: Instance, publicUrl: string): Promise<void> {
 			openapi: "3.1.0",
 			info: { title: "Lethe", version: apiVersion, description: "Sends messages, and proves that it forgot them." },
 			servers: [{ url: publicUrl }],
-			components: { securitySchemes: { apiKey: { type: "http", scheme: "bearer" } } },
+			components: {
+				securitySchemes: {
+					apiKey: { type: "http", scheme: "bearer" },
+					session: { type: "apiKey", in: "cookie", name: sessionCookieName },
+				},
+			},
 		},
 		transform: (route) => {
 			const { schema: plain, url } = jsonSchemaTransform(route);
 			const secured = Boolean(route.route.config?.roles);
 			const schema = describeHeaders(plain, secured);
-			return { schema: secured ? { ...schema, security: [{ apiKey: [] }] } : schema, url };
+			return { schema: secured ? { ...schema, security: [{ apiKey: [] }, { session: [] }] } : schema, url };
 		},
 		transformObject: jsonSchemaTransformObject,
 	});

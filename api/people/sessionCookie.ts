@@ -5,6 +5,9 @@ import { LetheError } from "../../domain/errors.ts";
 
 export type SessionCookie = ReturnType<typeof createSessionCookie>;
 
+/** Its name; on plain loopback without the prefix. */
+export const sessionCookieName = "__Host-lethe_session";
+
 const loopback = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
 const safeMethods = new Set(["GET", "HEAD", "OPTIONS"]);
 
@@ -12,7 +15,7 @@ const safeMethods = new Set(["GET", "HEAD", "OPTIONS"]);
 export function createSessionCookie(publicUrl: string) {
 	const { origin, protocol, hostname } = new URL(publicUrl);
 	const plain = protocol === "http:" && loopback.test(hostname);
-	const name = plain ? "lethe_session" : "__Host-lethe_session";
+	const name = plain ? "lethe_session" : sessionCookieName;
 	const attributes = { path: "/", httpOnly: true, sameSite: "strict", secure: !plain } as const;
 
 	return {

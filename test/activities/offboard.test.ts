@@ -192,6 +192,9 @@ describe("a tenant that is taken out of service", () => {
 		await engine.store.templates.insert({ ...about, _id: engine.ids.random("template"), name: "t" } as never);
 		const secrets = [{ mac: tenantId, macVersion: 1, createdAt: at }];
 		await engine.store.apiKeys.insert({ ...about, _id: engine.ids.random("apiKey"), roles: [], name: "t", secrets });
+		const person = { ...about, _id: engine.ids.random("person"), roles: [], passkeys: [], recoveryMacs: [] };
+		await engine.store.people.insert({ ...person, sessionsFrom: 0, createdBy: "admin" });
+		await engine.store.people.putLogin(tenantId, "mac", person._id);
 		await leave(tenantId);
 		await sweepUntil(async () => (await standingOf(tenantId)).state === "left");
 
@@ -203,6 +206,8 @@ describe("a tenant that is taken out of service", () => {
 		assert.equal(await engine.store.subjectExports.find(exportId), undefined);
 		assert.deepEqual(await engine.store.templates.page(tenantId, 10), []);
 		assert.deepEqual(await engine.store.apiKeys.findByTenant(tenantId), []);
+		assert.deepEqual(await engine.store.people.findByTenant(tenantId), []);
+		assert.deepEqual(await engine.store.people.findByLogin(["mac"]), []);
 
 		const { certificateId } = (await standingOf(tenantId)) as Extract<TenantStanding, { state: "left" }>;
 		const certificate = await engine.store.certificates.find(certificateId);

@@ -38,7 +38,7 @@ describe("the API", () => {
 		for (const [path, methods] of routes) {
 			if (!/^\/v1\/(messages|certificates)/.test(path)) continue;
 			for (const operation of Object.values(methods)) {
-				assert.deepEqual(operation.security, [{ apiKey: [] }], path);
+				assert.deepEqual(operation.security, [{ apiKey: [] }, { session: [] }], path);
 				assert.ok(operation.responses["4XX"], path);
 			}
 		}
