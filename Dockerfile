@@ -21,7 +21,7 @@ COPY --from=bundle /app/workflows.bundle.js ./
 # keeps its encrypted log: all else is owned by root and read only to this user.
 RUN install -d -o node -g node -m 0700 /var/lib/lethe /var/lib/lethe-ledger /var/log/lethe
 USER node
-EXPOSE 8080
+EXPOSE 8443
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=6 \
     CMD ["node", "-e", "fetch('http://127.0.0.1:8080/healthz').then((a) => process.exit(a.ok ? 0 : 1), () => process.exit(1))"]
 CMD ["node", "api/server.ts"]

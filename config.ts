@@ -44,8 +44,34 @@ export const settings = {
 	REDIS_URL: { schema: z.string().startsWith("redis").optional(), doc: "Redis connection string.", secret: true },
 	REDIS_URL_FILE: { schema: z.string().min(1).optional(), doc: "File that holds the Redis connection string." },
 	LETHE_QUEUE_PREFIX: { schema: z.string().min(1).default("lethe"), doc: "Prefix of every key in Redis." },
-	LETHE_API_HOST: { schema: z.string().min(1).default("127.0.0.1"), doc: "Address that the API listens on." },
-	LETHE_API_PORT: { schema: port.default(8080), doc: "Port that the API listens on; 0 takes a free one." },
+	...serverTlsSettings(["TEMPORAL", "VAULT", "MONGODB", "REDIS"]),
+	LETHE_API_HOST: {
+		schema: z.string().min(1).default("127.0.0.1"),
+		doc: "Address that the API listens on by plain HTTP: loopback, unless `LETHE_PLAIN_HTTP` says otherwise.",
+	},
+	LETHE_API_PORT: {
+		schema: port.default(8080),
+		doc: "Port that the API listens on by plain HTTP; 0 takes a free one.",
+	},
+	LETHE_PLAIN_HTTP: {
+		schema: z.enum(["loopback", "anywhere"]).default("loopback"),
+		doc: "Where plain HTTP may be heard; `anywhere` is for a proxy that brings TLS, on a network of its own.",
+	},
+	LETHE_TLS_HOST: { schema: z.string().min(1).default("127.0.0.1"), doc: "Address that the API listens on by TLS." },
+	LETHE_TLS_PORT: { schema: port.default(8443), doc: "Port that the API listens on by TLS; 0 takes a free one." },
+	LETHE_TLS_CERTIFICATE_FILE: {
+		schema: z.string().min(1).optional(),
+		doc: "The API's certificate and those between it and its authority, PEM; a renewed file is taken up within seconds. Without it there is no TLS.",
+	},
+	LETHE_TLS_KEY_FILE: { schema: z.string().min(1).optional(), doc: "The private key of the API's certificate, PEM." },
+	LETHE_TLS_CLIENT_AUTHORITY_FILE: {
+		schema: z.string().min(1).optional(),
+		doc: "Certificates of the authorities whose client certificates are known, PEM.",
+	},
+	LETHE_TLS_CLIENT_CERTIFICATES: {
+		schema: z.enum(["none", "optional", "required"]).default("none"),
+		doc: "Whether callers are asked for a certificate; `required` turns away who has none of `LETHE_TLS_CLIENT_AUTHORITY_FILE`.",
+	},
 	LETHE_PUBLIC_URL: {
 		schema: z.url().default("http://127.0.0.1:8080"),
 		doc: "The API's URL as carriers and callers see it, before any proxy.",
@@ -256,26 +282,31 @@ export function loadConfig(environment: Record<string, string | undefined> = pro
 		temporal: {
 			address: read("TEMPORAL_ADDRESS"),
 			namespace: read("TEMPORAL_NAMESPACE"),
+			tls: readServerTls(environment, "TEMPORAL"),
 			taskQueue: read("LETHE_TASK_QUEUE"),
 			workflowBundle: read("LETHE_WORKFLOW_BUNDLE"),
 		},
-		vault: { address: read("VAULT_ADDR"), credentials: readVaultCredentials(environment) },
-		mongodb: { url: read("MONGODB_URL"), database: read("LETHE_DATABASE") },
-		redis: { url: read("REDIS_URL"), prefix: read("LETHE_QUEUE_PREFIX") },
+		vault: {
+			address: read("VAULT_ADDR"),
+			credentials: readVaultCredentials(environment),
+			tls: readServerTls(environment, "VAULT"),
+		},
+		mongodb: { url: read("MONGODB_URL"), database: read("LETHE_DATABASE"), tls: readServerTls(environment, "MONGODB") },
+		redis: {
+			url: read("REDIS_URL"),
+			prefix: read("LETHE_QUEUE_PREFIX"),
+			tls: readServerTls(environment, "REDIS"),
+		},
 		api: {
 			host: read("LETHE_API_HOST"),
 			port: read("LETHE_API_PORT"),
 			publicUrl: read("LETHE_PUBLIC_URL"),
 			url: read("LETHE_API_URL"),
+			plainAnywhere: read("LETHE_PLAIN_HTTP") === "anywhere",
+			tls: readApiTls(read),
 			trustedProxies: read("LETHE_TRUSTED_PROXIES")?.split(",") ?? [],
 			connectionsMax: read("LETHE_CONNECTIONS_MAX"),
-			requestLimits: {
-				requestsInFlightMax: read("LETHE_REQUESTS_IN_FLIGHT_MAX"),
-				keyRequestsPerSecond: read("LETHE_KEY_REQUESTS_PER_SECOND"),
-				tenantRequestsPerSecond: read("LETHE_TENANT_REQUESTS_PER_SECOND"),
-				addressRequestsPerSecond: read("LETHE_ADDRESS_REQUESTS_PER_SECOND"),
-				failedAuthenticationsPerMinute: read("LETHE_FAILED_AUTHENTICATIONS_PER_MINUTE"),
-			},
+			requestLimits: readRequestLimits(read),
 		},
 		outbound: { allowed: read("LETHE_OUTBOUND_ALLOWED") },
 		evidence: { origin: read("LETHE_EVIDENCE_ORIGIN"), witnessFile: read("LETHE_EVIDENCE_WITNESS_FILE") },
@@ -316,6 +347,78 @@ export function required<T>(value: T | undefined, name: string): T {
 	if (value !== undefined) return value;
 	const setting = (settings as Record<string, Setting>)[name];
 	throw new ConfigError(`${name} is not set: ${setting?.doc ?? "see docs/settings.md"}`);
+}
+
+function serverTlsSettings(servers: string[]): Record<`${string}_TLS_${string}_FILE`, Setting> {
+	const file = z.string().min(1).optional();
+	return Object.fromEntries(
+		servers.flatMap((server) => [
+			[
+				`${server}_TLS_CA_FILE`,
+				{ schema: file, doc: `Authority that ${server}'s certificate is checked against, PEM.` },
+			],
+			[`${server}_TLS_CERTIFICATE_FILE`, { schema: file, doc: `Our certificate for mutual TLS with ${server}, PEM.` }],
+			[`${server}_TLS_KEY_FILE`, { schema: file, doc: `The private key of our certificate for ${server}, PEM.` }],
+		]),
+	);
+}
+
+/** Undefined without any of its settings: then the connection is as its address says. */
+function readServerTls(environment: Record<string, string | undefined>, server: string) {
+	const read = (what: string) => {
+		const file = environment[`${server}_TLS_${what}_FILE`];
+		return file ? readSecretFile(file, `${server}_TLS_${what}`) : undefined;
+	};
+	const [ca, cert, key] = [read("CA"), read("CERTIFICATE"), read("KEY")];
+	if ((cert === undefined) !== (key === undefined)) {
+		throw new ConfigError(
+			`${server}_TLS_CERTIFICATE_FILE and ${server}_TLS_KEY_FILE go together: set both, or neither.`,
+		);
+	}
+	if (ca === undefined && cert === undefined) return undefined;
+	return { ...(ca === undefined ? {} : { ca }), ...(cert && key ? { cert, key } : {}) };
+}
+
+type RequestLimitName =
+	| "LETHE_REQUESTS_IN_FLIGHT_MAX"
+	| "LETHE_KEY_REQUESTS_PER_SECOND"
+	| "LETHE_TENANT_REQUESTS_PER_SECOND"
+	| "LETHE_ADDRESS_REQUESTS_PER_SECOND"
+	| "LETHE_FAILED_AUTHENTICATIONS_PER_MINUTE";
+
+function readRequestLimits(read: (name: RequestLimitName) => number) {
+	return {
+		requestsInFlightMax: read("LETHE_REQUESTS_IN_FLIGHT_MAX"),
+		keyRequestsPerSecond: read("LETHE_KEY_REQUESTS_PER_SECOND"),
+		tenantRequestsPerSecond: read("LETHE_TENANT_REQUESTS_PER_SECOND"),
+		addressRequestsPerSecond: read("LETHE_ADDRESS_REQUESTS_PER_SECOND"),
+		failedAuthenticationsPerMinute: read("LETHE_FAILED_AUTHENTICATIONS_PER_MINUTE"),
+	};
+}
+
+type ApiTlsName =
+	| "LETHE_TLS_HOST"
+	| "LETHE_TLS_PORT"
+	| "LETHE_TLS_CERTIFICATE_FILE"
+	| "LETHE_TLS_KEY_FILE"
+	| "LETHE_TLS_CLIENT_AUTHORITY_FILE"
+	| "LETHE_TLS_CLIENT_CERTIFICATES";
+
+/** How the API listens by TLS; undefined without a certificate. */
+function readApiTls(read: <K extends ApiTlsName>(name: K) => z.output<(typeof settings)[K]["schema"]>) {
+	const certificateFile = read("LETHE_TLS_CERTIFICATE_FILE");
+	const keyFile = read("LETHE_TLS_KEY_FILE");
+	const clientAuthorityFile = read("LETHE_TLS_CLIENT_AUTHORITY_FILE");
+	const clientCertificates = read("LETHE_TLS_CLIENT_CERTIFICATES");
+	if ((certificateFile === undefined) !== (keyFile === undefined)) {
+		throw new ConfigError("LETHE_TLS_CERTIFICATE_FILE and LETHE_TLS_KEY_FILE go together: set both, or neither.");
+	}
+	if (clientCertificates === "required" && clientAuthorityFile === undefined) {
+		throw new ConfigError("LETHE_TLS_CLIENT_AUTHORITY_FILE is not set: without it no client certificate is known.");
+	}
+	if (certificateFile === undefined || keyFile === undefined) return undefined;
+	const [host, port] = [read("LETHE_TLS_HOST"), read("LETHE_TLS_PORT")];
+	return { host, port, certificateFile, keyFile, clientAuthorityFile, clientCertificates };
 }
 
 function vaultRoleSettings(roles: string[]): Record<`LETHE_VAULT_${string}`, Setting> {

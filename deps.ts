@@ -1,6 +1,7 @@
 // The only place that builds adapters: what each process is made of, and nothing more than its roles allow.
 
 import { createHash, randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Logger } from "pino";
 import { createApiKeys } from "./adapters/apiKeys.ts";
@@ -36,7 +37,7 @@ import { createRequestCounts } from "./adapters/redis/requestCounts.ts";
 import { createSendQueues } from "./adapters/redis/sendQueues.ts";
 import { createSendWorker } from "./adapters/redis/sendWorker.ts";
 import { createSessions } from "./adapters/redis/sessions.ts";
-import { connectTemporal, createRuns, dataConverter } from "./adapters/temporal/client.ts";
+import { connectTemporal, createRuns, dataConverter, temporalTls } from "./adapters/temporal/client.ts";
 import { createCarrierSecrets } from "./adapters/vault/carrierSecrets.ts";
 import { createVaultClient, type VaultClient } from "./adapters/vault/client.ts";
 import { createCohortKeys } from "./adapters/vault/cohortKeys.ts";
@@ -118,6 +119,8 @@ const keyRolesOf = {
 	restorer: byAdmin,
 } as const satisfies Record<keyof typeof rolesOf, Record<KeyWork, VaultRole>>;
 
+const { version } = JSON.parse(readFileSync(new URL("package.json", import.meta.url), "utf8")) as { version: string };
+
 export type ProcessName = keyof typeof rolesOf;
 
 export type Deps = Awaited<ReturnType<typeof createDeps>>;
@@ -139,6 +142,7 @@ export async function createDeps(config: Config, name: ProcessName) {
 	const connection = await connectMongo({
 		url: required(config.mongodb.url, "MONGODB_URL"),
 		database: config.mongodb.database,
+		tls: config.mongodb.tls,
 	});
 	const stored = createStore(connection, { clock, randomToken: () => randomBytes(9).toString("base64url") });
 	const vault = await openVaultRoles(config, rolesOf[name], clock, log).catch(async (error) => {
@@ -167,9 +171,11 @@ export async function createDeps(config: Config, name: ProcessName) {
 	const temporal = connectTemporal({
 		address: required(config.temporal.address, "TEMPORAL_ADDRESS"),
 		namespace: config.temporal.namespace,
+		tls: config.temporal.tls,
 		identity,
 	});
-	const redis = { url: required(config.redis.url, "REDIS_URL"), prefix: config.redis.prefix };
+	const { prefix, tls } = config.redis;
+	const redis = { url: required(config.redis.url, "REDIS_URL"), prefix, tls };
 	const sendQueues = createSendQueues(redis);
 	const replays = createReplays(redis);
 	const requestCounts = createRequestCounts({ ...redis, monotonic });
@@ -211,6 +217,7 @@ export async function createDeps(config: Config, name: ProcessName) {
 
 	return {
 		config,
+		version,
 		clock,
 		monotonic,
 		random: Math.random,
@@ -268,6 +275,8 @@ export async function createDeps(config: Config, name: ProcessName) {
 				concurrency: config.sender.concurrency,
 			}),
 		temporal,
+		/** What a worker's own connection to Temporal proves both sides by. */
+		temporalTls: temporalTls(config.temporal.tls),
 		/** How Temporal names this process. */
 		identity,
 		/** How a Temporal worker encodes what it hands over. */
@@ -486,7 +495,7 @@ async function openVaultRoles(
 			process.kill(process.pid, "SIGTERM");
 		};
 		try {
-			clients.set(role, await createVaultClient({ address, ...credentials, clock, onLost }));
+			clients.set(role, await createVaultClient({ address, tls: config.vault.tls, ...credentials, clock, onLost }));
 		} catch (error) {
 			for (const client of clients.values()) await client.close();
 			throw vaultFailure(error) && (error as LetheError).code === "internal" ? usedUp(role) : error;

@@ -36,6 +36,8 @@ export type ApiDeps = {
 	clock: () => number;
 	ids: { random: (kind: IdKind) => string; derive: (kind: IdKind, text: string) => string };
 	log: Pick<Logger, "info" | "warn" | "error" | "debug" | "isLevelEnabled">;
+	/** Of this release. */
+	version: string;
 	/** The API as callers and carriers see it; no slash at the end. */
 	publicUrl: string;
 	store: Store;

@@ -1,8 +1,10 @@
 // The bare HTTP server: its bounds, its failures, its request ids; nothing that it serves.
 
+import { createHash } from "node:crypto";
 import { STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
-import Fastify, { type FastifyError, type FastifyInstance } from "fastify";
+import { TLSSocket } from "node:tls";
+import Fastify, { type FastifyError, type FastifyInstance, type FastifyRequest } from "fastify";
 import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from "fastify-type-provider-zod";
 import { type ErrorCode, LetheError } from "../domain/errors.ts";
 import { limits } from "../domain/limits.ts";
@@ -53,6 +55,7 @@ export function createInstance(deps: Pick<ApiDeps, "log" | "ids" | "publicUrl" |
 		frameworkErrors: (error: FastifyError, request, reply) => void problem.send(error, request, reply),
 	}).withTypeProvider<ZodTypeProvider>();
 	takeJsonOrNothing(app);
+	app.decorateRequest("peerCertificate", { getter: readPeerCertificate });
 	app.setValidatorCompiler(validatorCompiler);
 	app.setSerializerCompiler(serializerCompiler);
 	app.setErrorHandler((error, request, reply) => problem.send(error, request, reply));
@@ -78,6 +81,24 @@ export function createInstance(deps: Pick<ApiDeps, "log" | "ids" | "publicUrl" |
 		);
 	});
 	return app;
+}
+
+declare module "fastify" {
+	interface FastifyRequest {
+		/**
+		 * The certificate that the caller's side of this TLS connection proved to hold; `thumbprint` as in `x5t#S256`
+		 * (RFC 8705, 3.1), `authorized` when an authority of ours signed it.
+		 */
+		readonly peerCertificate: { thumbprint: string; authorized: boolean } | undefined;
+	}
+}
+
+function readPeerCertificate(this: FastifyRequest): FastifyRequest["peerCertificate"] {
+	const { socket } = this.raw;
+	const certificate = socket instanceof TLSSocket ? socket.getPeerX509Certificate() : undefined;
+	if (!certificate) return undefined;
+	const thumbprint = createHash("sha256").update(certificate.raw).digest("base64url");
+	return { thumbprint, authorized: (socket as TLSSocket).authorized };
 }
 
 /** A body is JSON or absent: many clients name its type even where they send none, such as with a cancel. */

@@ -4,12 +4,13 @@ import { ConfigError, loadConfig } from "../config.ts";
 import { createDeps } from "../deps.ts";
 import { LetheError } from "../domain/errors.ts";
 import { createApp } from "./app.ts";
+import { ListenError, listen } from "./listen.ts";
 
 const endMsMax = 20_000;
 
 await run().catch((error: unknown) => {
 	// Drivers' messages may quote a connection string; a setting's names the mend.
-	const known = error instanceof ConfigError || error instanceof LetheError;
+	const known = [ConfigError, LetheError, ListenError].some((kind) => error instanceof kind);
 	const { name, code, message } = error as Error & { code?: string };
 	process.stderr.write(`The API can't start: ${known ? message : [name, code].filter(Boolean).join(" ")}\n`);
 	process.exit(1);
@@ -20,7 +21,6 @@ async function run(): Promise<void> {
 	const deps = await createDeps(config, "api");
 	await deps.evidence.append([{ type: "process_started", code: "api", by: "engine" }]);
 	const app = await createApp(deps);
-	app.server.maxConnections = config.api.connectionsMax;
 	let ending = false;
 	// Stops listening, finishes what is under way, then lets go of the servers.
 	const end = async (): Promise<void> => {
@@ -33,7 +33,7 @@ async function run(): Promise<void> {
 	};
 	for (const signal of ["SIGTERM", "SIGINT"]) process.on(signal, () => void end().catch(() => process.exit(1)));
 
-	const url = await app.listen({ host: config.api.host, port: config.api.port });
-	process.send?.({ ready: true, url });
-	process.stdout.write(`${JSON.stringify({ ready: true, url })}\n`);
+	const heard = await listen(app, config.api, deps);
+	process.send?.({ ready: true, ...heard });
+	process.stdout.write(`${JSON.stringify({ ready: true, ...heard })}\n`);
 }

@@ -9,6 +9,7 @@ import { createDeps } from "../deps.ts";
 import { startProcesses } from "../stack/processes.ts";
 import { createStack, type Stack } from "../stack/stack.ts";
 import { createSupervised } from "../stack/supervised.ts";
+import { acceptSuite } from "./accept.ts";
 import { encryptSuite } from "./encrypt.ts";
 import { growthSuite } from "./growth.ts";
 import { lifecycleSuite } from "./lifecycle.ts";
@@ -19,10 +20,11 @@ import { queuesSuite } from "./queues.ts";
 const root = fileURLToPath(new URL("..", import.meta.url)).replace(/\/$/, "");
 const usage = `npm run bench -- SUITE [--json] [--rounds N] [--messages N]
 
-SUITE      encrypt | lifecycle | queues | purge | growth | policy (no servers)
+SUITE      encrypt | accept | lifecycle | queues | purge | growth | policy (no servers)
 --json     print nothing but the JSON object
 --rounds   interleaved rounds (default 5)
---messages messages a round of the lifecycle (default 400) or the queues (default 1000), of a purge's cohort (default 10000)
+--messages messages a round of acceptance (default 1000), the lifecycle (default 400) or the queues (default 1000), of a purge's cohort (default 10000)
+--overload seconds of overload (default 30)
 --cohorts  keys that growth makes (default 5000)
 `;
 
@@ -32,6 +34,7 @@ const { values, positionals } = parseArgs({
 		json: { type: "boolean", default: false },
 		rounds: { type: "string", default: "5" },
 		messages: { type: "string" },
+		overload: { type: "string", default: "30" },
 		cohorts: { type: "string", default: "5000" },
 		help: { type: "boolean", default: false },
 	},
@@ -42,6 +45,7 @@ const suites: Record<string, (stack: Stack) => Promise<object>> = {
 		const { url, issuerTokenFile } = stack.state().servers.vault;
 		return encryptSuite({ vault: { address: url, issuerToken: readFileSync(issuerTokenFile, "utf8").trim() } });
 	},
+	accept: runAccept,
 	lifecycle: runLifecycle,
 	queues: async (stack) => {
 		const { mongodb, redis } = stack.state().servers;
@@ -80,6 +84,42 @@ if (values.help || (!suite && !bare)) {
 		console.error((error as Error).message);
 		await stack.stop();
 		process.exitCode = 1;
+	}
+}
+
+async function runAccept(stack: Stack): Promise<object> {
+	// The limits are for callers; here one caller is all of them.
+	const environment = {
+		LETHE_KEY_REQUESTS_PER_SECOND: "100000",
+		LETHE_TENANT_REQUESTS_PER_SECOND: "100000",
+		LETHE_ADDRESS_REQUESTS_PER_SECOND: "100000",
+		LETHE_REQUESTS_IN_FLIGHT_MAX: "128",
+	};
+	const processes = await startProcesses(stack, { log: say, ratePerSecond: 10_000, environment });
+	try {
+		return await acceptSuite(
+			{
+				apiUrl: processes.apiUrl,
+				apiKey: processes.demo.apiKey,
+				apiPid: () => stack.state().processes.api?.pid ?? 0,
+				mongodb: { url: stack.state().servers.mongodb.url, database: loadConfig({}).mongodb.database },
+				async pauseWorkers() {
+					for (const name of ["worker", "sender"] as const) await processes.kill(name);
+				},
+				async resumeWorkers() {
+					for (const name of ["worker", "sender"] as const) await processes.restart(name);
+				},
+			},
+			{
+				rounds: Number(values.rounds),
+				perRound: Number(values.messages ?? 1_000),
+				probes: 200,
+				overloadSeconds: Number(values.overload),
+				overloadLanes: 256,
+			},
+		);
+	} finally {
+		await processes.stop();
 	}
 }
 

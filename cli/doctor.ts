@@ -8,7 +8,7 @@ import type { Deps } from "../deps.ts";
 import { isSound } from "../domain/evidence.ts";
 import { openPolicies, type PackVersion } from "../policies/index.ts";
 import { explain } from "./explain.ts";
-import { adminDeps } from "./target.ts";
+import { adminDeps, runningApi } from "./target.ts";
 
 type Finding = { check: string; ok: boolean; detail: string; mend?: string };
 
@@ -106,11 +106,38 @@ export async function examine(): Promise<Finding[]> {
 				return queues.map((queue) => `${queue._id} (${queue.carrier}${queue.paused ? ", paused" : ""})`).join(", ");
 			}),
 		);
-		findings.push(...(await lookAtProcesses(deps)));
+		findings.push(...(await lookAtProcesses(deps)), ...(await lookAtApi(deps)));
 	} finally {
 		await deps.close();
 	}
 	return findings;
+}
+
+/** Whether the API answers, works, is of this version, and is reached as it should be. */
+async function lookAtApi({ config, version }: Deps): Promise<Finding[]> {
+	const url = runningApi() ?? config.api.url ?? config.api.publicUrl;
+	const read = async (path: string) => {
+		const answer = await fetch(`${url.replace(/\/$/, "")}${path}`, { signal: AbortSignal.timeout(5_000) });
+		return (await answer.json()) as { version?: string; ready?: boolean; checks?: Record<string, string> };
+	};
+	const mend = "Start the API, read its log, or correct LETHE_API_URL; nothing is accepted meanwhile.";
+	const answers = await look("API", mend, async () => {
+		const running = (await read("/healthz")).version;
+		if (running !== version)
+			throw new Error(`${url} is of version ${running ?? "unknown"}, this command of ${version}`);
+		const { ready, checks = {} } = await read("/readyz");
+		const down = Object.keys(checks).filter((name) => checks[name] !== "up");
+		if (checks.quarantine === "down") throw new Error(`${url} is quarantined: run \`lethe restore\``);
+		if (!ready) throw new Error(`${url} accepts nothing: it does not reach ${down.join(", ")}`);
+		return `${url} answers, version ${running}${down.length > 0 ? `; it does not reach ${down.join(", ")}` : ""}`;
+	});
+	if (config.environment !== "production") return [answers];
+	const secure = await look("TLS", "Give the API a certificate and an https:// LETHE_PUBLIC_URL.", async () => {
+		if (!config.api.publicUrl.startsWith("https:")) throw new Error("LETHE_PUBLIC_URL is not https");
+		if (config.api.plainAnywhere) return "callers use https; LETHE_PLAIN_HTTP=anywhere leaves TLS to a proxy";
+		return "callers use https; plain HTTP is heard on loopback only";
+	});
+	return [answers, secure];
 }
 
 // A log that is shorter than its witnesses saw, or another, was put back or cut.

@@ -1,6 +1,7 @@
 // Which deployment a command speaks to: named by options or environment, else the one running from this folder.
 
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
+import { getCACertificates, setDefaultCACertificates } from "node:tls";
 import { fileURLToPath } from "node:url";
 import { type Config, loadConfig, type VaultRole } from "../config.ts";
 import { ledgerDirOf, logDirOf, readStackFile, stackFilePath, witnessFilePath } from "../stack/stackFile.ts";
@@ -27,9 +28,22 @@ export function apiTarget(options: { url?: string | undefined; key?: string | un
 
 /** @throws Error with the mend when neither an option nor a running stack names an API */
 export function apiUrl(options: { url?: string | undefined }): string {
-	const url = options.url ?? readStackFile(stackFilePath(stackDir))?.processes?.api?.url;
+	const stack = readStackFile(stackFilePath(stackDir));
+	trustLocalAuthority(stack?.authority?.certificateFile);
+	const url = options.url ?? stack?.processes?.api?.url;
 	if (!url) throw new Error(notRunning);
 	return url;
+}
+
+/** The API that runs from this folder; undefined when none does. */
+export function runningApi(): string | undefined {
+	return readStackFile(stackFilePath(stackDir))?.processes?.api?.url;
+}
+
+// What the stack of this folder speaks TLS with; other authorities are Node's to know, by NODE_EXTRA_CA_CERTS.
+function trustLocalAuthority(certificateFile: string | undefined): void {
+	if (!certificateFile || !existsSync(certificateFile)) return;
+	setDefaultCACertificates([...getCACertificates("default"), readFileSync(certificateFile, "utf8")]);
 }
 
 const rolesOf = { admin: ["admin"], exporter: ["admin", "exporter"], restorer: ["admin", "eraser"] } as const;
@@ -66,7 +80,7 @@ async function configOf(roles: readonly [VaultRole, ...VaultRole[]], stackFile?:
 		logs: { ...fromEnvironment.logs, dir: fromEnvironment.logs.dir ?? logDirOf(stack.dir) },
 		ledgerDir: fromEnvironment.ledgerDir ?? ledgerDirOf(stack.dir),
 		temporal: { ...fromEnvironment.temporal, address: temporal.address, namespace: temporal.namespace },
-		vault: { address: vault.url, credentials },
+		vault: { ...fromEnvironment.vault, address: vault.url, credentials },
 		mongodb: { ...fromEnvironment.mongodb, url: mongodb.url },
 		redis: { ...fromEnvironment.redis, url: redis.url },
 		evidence: { ...fromEnvironment.evidence, witnessFile: witnessFilePath(stack.dir) },

@@ -17,6 +17,9 @@ export const limits = {
 	// Bodies that one process has taken in and not yet answered; of batches, which grow most, also their number.
 	bytesInFlightMax: 32 * 1024 * 1024,
 	batchesInFlightMax: 32,
+	// Of one key: what is much work, and what would tell of many people.
+	exportsPerMinuteMax: 60,
+	searchesPerMinuteMax: 600,
 	// Failures to authenticate from one address within a minute: the first are not slowed, each further one longer.
 	failuresFreeMax: 20,
 	failureStepMs: 20,

@@ -14,6 +14,7 @@ import { packJsonSchema } from "../policies/jsonSchema.ts";
 import { readFiles } from "../policies/load.ts";
 import { reasonMeanings } from "../policies/reasons.ts";
 import { effectNames, type PackFile } from "../policies/schema.ts";
+import { renderClientTypes } from "./clientTypes.ts";
 
 const made = "<!-- Made by `npm run docs`; a test fails when it is out of date. -->";
 
@@ -43,7 +44,7 @@ export function renderDocs(): Record<string, string> {
 }
 
 if (import.meta.main) {
-	for (const [path, text] of Object.entries(renderDocs())) {
+	for (const [path, text] of Object.entries({ ...renderDocs(), ...(await renderClientTypes()) })) {
 		const file = join(import.meta.dirname, "..", path);
 		mkdirSync(dirname(file), { recursive: true });
 		writeFileSync(file, text);

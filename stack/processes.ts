@@ -10,6 +10,7 @@ import type { Role } from "../adapters/vault/policies.ts";
 import { bundleWorkflows } from "../workers/bundle.ts";
 import { demoCallbackUrl, setUpDemo } from "./demo.ts";
 import { makePrivateFolder, writePrivateFile } from "./files.ts";
+import { localCertificate } from "./localCertificate.ts";
 import type { Stack } from "./stack.ts";
 import { ledgerDirOf, logDirOf, type ProcessName, witnessFilePath } from "./stackFile.ts";
 import { createSupervised, type Supervised } from "./supervised.ts";
@@ -44,8 +45,11 @@ export async function startProcesses(
 ) {
 	const supervised = new Map<ProcessName, Supervised>();
 	const apiPort = Number(options.environment?.LETHE_API_PORT) || (await stack.port("api"));
+	const tlsPort = Number(options.environment?.LETHE_TLS_PORT) || (await stack.port("apiTls"));
+	const certificate = await localCertificate(stack.dir);
 	const carrierPort = await stack.port("carrier");
 	const apiUrl = `http://127.0.0.1:${apiPort}`;
+	const tlsUrl = `https://localhost:${tlsPort}`;
 	const carrierUrl = `http://127.0.0.1:${carrierPort}`;
 	const carrierDir = makePrivateFolder(join(stack.dir, "carrier"));
 	const bundle = await keepBundle(stack.dir);
@@ -60,7 +64,13 @@ export async function startProcesses(
 		},
 		worker: { LETHE_WORKFLOW_BUNDLE: bundle, LETHE_EVIDENCE_WITNESS_FILE: witnessFilePath(stack.dir) },
 		sender: {},
-		api: { LETHE_API_PORT: String(apiPort) },
+		api: {
+			LETHE_API_PORT: String(apiPort),
+			LETHE_TLS_PORT: String(tlsPort),
+			...(options.environment?.LETHE_TLS_CERTIFICATE_FILE
+				? {}
+				: { LETHE_TLS_CERTIFICATE_FILE: certificate.certificateFile, LETHE_TLS_KEY_FILE: certificate.keyFile }),
+		},
 	};
 	const base = { PATH: process.env.PATH ?? "", HOME: process.env.HOME ?? "", NODE_OPTIONS: nodeOptions };
 	const shared = {
@@ -81,7 +91,7 @@ export async function startProcesses(
 
 	async function start(name: ProcessName): Promise<void> {
 		const logFile = join(stack.logDir, `${name}.log`);
-		const url = name === "api" ? { url: apiUrl } : name === "carrier" ? { url: carrierUrl } : {};
+		const url = name === "api" ? { url: apiUrl, tlsUrl } : name === "carrier" ? { url: carrierUrl } : {};
 		stack.update((state) => {
 			state.processes[name] = { pid: null, logFile, ...url };
 		});
@@ -123,11 +133,13 @@ export async function startProcesses(
 		const demo = await setUpDemo(admin, carrier, stack.state().demo, options.ratePerSecond);
 		stack.update((state) => {
 			state.demo = demo;
+			state.authority = { certificateFile: certificate.authorityFile };
 		});
 		for (const name of ["worker", "sender", "api"] as const) await start(name);
 		const one = (name: ProcessName) => supervised.get(name) as Supervised;
 		return {
 			apiUrl,
+			tlsUrl,
 			carrier,
 			demo,
 			/** What a further process of the same stack needs to find the servers. */

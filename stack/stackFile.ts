@@ -10,7 +10,7 @@ const source = z.enum(["environment", "path", "cache", "wheel"]);
 // Null for a server that someone else runs.
 const path = z.string().nullable();
 const server = z.object({ pid, source, program: path, dataDir: path, logFile: path });
-const ownProcess = z.object({ pid, logFile: z.string(), url: z.string().optional() });
+const ownProcess = z.object({ pid, logFile: z.string(), url: z.string().optional(), tlsUrl: z.string().optional() });
 
 /** `pid` null: nothing runs. Ports are remembered for the next start. The demo key opens the demo tenant only. */
 const stackState = z.object({
@@ -31,6 +31,8 @@ const stackState = z.object({
 		sender: ownProcess.optional(),
 		api: ownProcess.optional(),
 	}),
+	/** Of this folder alone: whoever speaks TLS to its API trusts this certificate, and for nothing else. */
+	authority: z.object({ certificateFile: z.string() }).optional(),
 	demo: z.object({ tenantId: z.string(), apiKey: z.string() }).optional(),
 });
 

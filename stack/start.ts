@@ -92,7 +92,7 @@ async function run(options: Options): Promise<void> {
 		}
 		const { servers } = stack.state();
 		say(
-			`\nAPI          ${processes.apiUrl}\nAPI docs     ${processes.apiUrl}/docs\nTemporal UI  ${servers.temporal.uiUrl}`,
+			`\nAPI          ${processes.apiUrl}\nAPI by TLS   ${processes.tlsUrl} (authority: ${stack.state().authority?.certificateFile})\nAPI docs     ${processes.apiUrl}/docs\nTemporal UI  ${servers.temporal.uiUrl}`,
 		);
 		const { canaryEveryMs: everyMs } = loadConfig();
 		if (everyMs > 0) {

@@ -89,9 +89,12 @@ describe("the README", () => {
 		assert.equal(code, 0, `${out}\n${error}`);
 		assert.match(out, /^msg_\w+ delivered$/m);
 		assert.match(out, /"state":"accepted"/);
+		assert.match(out, /^msg_\w+ delivered by the client$/m);
+		assert.match(out, /^\{"status":"up","version":"\d/m);
 		assert.match(out, /"deferUntilLocal":"2026-11-26T09:00:00"/);
 		assert.ok(out.includes(`VALID: erasure certificate ${certificate}`));
 		assert.match(out, /^ok {3}send queues: /m);
+		assert.match(out, /^ok {3}API: http:\/\/127\.0\.0\.1:\d+ answers, version \d/m);
 	});
 
 	const lethe = (args: string[], input = "") =>
@@ -118,6 +121,14 @@ describe("the README", () => {
 			assert.match(error, /^[^\n]+\n$/);
 			assert.match(error.trimEnd(), says);
 		}
+		const told = await send("--category", "marketing", "--json");
+		assert.deepEqual([told.code, JSON.parse(told.out).code], [1, "policy_denied"]);
+		assert.match(told.error, /^lethe send: policy_denied: /);
+		const filled = await lethe(["send", "--to", "+12025550142", "--template", "tpl_x", "--variable", "day=May 1"]);
+		assert.match(filled.error, /^lethe send: invalid_request: .*\/template: No such template/);
+		assert.match((await lethe(["send", "--to", "+12025550142"])).error, /give a text with --body, or --template\./);
+		const later = await send("--send-at", new Date(Date.now() + 3600_000).toISOString());
+		assert.match(later.out, /^msg_\w+ deferred\n$/);
 		const dry = await send("--dry-run");
 		assert.deepEqual([dry.code, /^dry run: allowed \(\w/.test(dry.out), dry.error], [0, true, ""]);
 		const undelivered = await send("--to", magicNumber("undelivered"), "--wait");

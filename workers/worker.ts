@@ -31,6 +31,7 @@ await runProcess(async () => {
 	});
 	const connection = await NativeConnection.connect({
 		address: required(config.temporal.address, "TEMPORAL_ADDRESS"),
+		...deps.temporalTls,
 	});
 	const worker = await Worker.create({
 		connection,

@@ -1,13 +1,18 @@
 // One connection to Redis for calls that must end soon, whether Redis is there or not.
 
 import { Redis, type RedisOptions } from "ioredis";
+import type { ServerTls } from "../serverTls.ts";
 
 /**
  * `connect` begins to connect when it is first called, and settles after that first attempt, whatever came of it. Until
  * connected, every call fails at once.
  */
-export function connectRedis(url: string, options: Pick<RedisOptions, "commandTimeout"> = {}) {
+export function connectRedis(
+	url: string,
+	{ tls, ...options }: Pick<RedisOptions, "commandTimeout"> & { tls?: ServerTls | undefined } = {},
+) {
 	const connection = new Redis(url, {
+		...(tls ? { tls } : {}),
 		...options,
 		maxRetriesPerRequest: 1,
 		enableOfflineQueue: false,

@@ -2,6 +2,7 @@
 
 import { createHash } from "node:crypto";
 import { limits } from "../../domain/limits.ts";
+import type { ServerTls } from "../serverTls.ts";
 import { connectRedis } from "./connect.ts";
 
 export type Replays = ReturnType<typeof createReplays>;
@@ -14,8 +15,8 @@ const answerMsMax = 250;
  * between must be heard. What Redis does not know, forgot or can't tell counts as new; the store then knows each event
  * by its id, and keeps a message from going back.
  */
-export function createReplays(options: { url: string; prefix: string }) {
-	const { connection, connect } = connectRedis(options.url, { commandTimeout: answerMsMax });
+export function createReplays(options: { url: string; prefix: string; tls?: ServerTls | undefined }) {
+	const { connection, connect } = connectRedis(options.url, { commandTimeout: answerMsMax, tls: options.tls });
 	// Hashed: some carriers' keys hold what they sent, and a queue's secrets vouch for its own callbacks only.
 	const keyOf = (sendQueue: string, replayKey: string) => {
 		const hash = createHash("sha256")

@@ -2,6 +2,7 @@
 
 import { Redis } from "ioredis";
 import { RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from "rate-limiter-flexible";
+import type { ServerTls } from "../serverTls.ts";
 
 /** At most `requests` in each window of `seconds`, of one key; `name` tells limits apart. */
 export type RequestLimit = { name: string; requests: number; seconds: number };
@@ -19,8 +20,14 @@ const leftAloneMs = 1_000;
  * Counts below a prefix. Keys must hold ids or keyed hashes only. While Redis is away, slow or full each process counts
  * for itself: the limits then hold a process, and never stand open.
  */
-export function createRequestCounts(options: { url: string; prefix: string; monotonic: () => number }) {
+export function createRequestCounts(options: {
+	url: string;
+	prefix: string;
+	tls?: ServerTls | undefined;
+	monotonic: () => number;
+}) {
 	const connection = new Redis(options.url, {
+		...(options.tls ? { tls: options.tls } : {}),
 		maxRetriesPerRequest: 0,
 		enableOfflineQueue: false,
 		// What several limits ask for one request goes out as one write.

@@ -4,6 +4,7 @@ import { Queue } from "bullmq";
 import type { Redis } from "ioredis";
 import type { Lane } from "../../domain/backlog.ts";
 import { createBatcher } from "../batcher.ts";
+import type { ServerTls } from "../serverTls.ts";
 import { connectRedis } from "./connect.ts";
 import { createRateBuckets, type Turn } from "./rateBuckets.ts";
 import { sentKey, sentSlotSeconds } from "./sentCount.ts";
@@ -26,8 +27,8 @@ export type SendQueues = ReturnType<typeof createSendQueues>;
 const priorities = { urgent: 1, normal: 10 };
 
 /** Opens the queues by name when first used. A Redis that is away fails the call; the store still has the message. */
-export function createSendQueues(options: { url: string; prefix: string }) {
-	const { connection, connect } = connectRedis(options.url);
+export function createSendQueues(options: { url: string; prefix: string; tls?: ServerTls | undefined }) {
+	const { connection, connect } = connectRedis(options.url, { tls: options.tls });
 	const ready = connect();
 	const queues = new Map<string, Queue>();
 	const adders = new Map<string, (job: SendJob) => Promise<void>>();

@@ -3,6 +3,7 @@
 import { type Job, Worker } from "bullmq";
 import { Redis } from "ioredis";
 import { createCircuit } from "../../domain/circuit.ts";
+import type { ServerTls } from "../serverTls.ts";
 import { createRateBuckets } from "./rateBuckets.ts";
 import { countSent } from "./sentCount.ts";
 
@@ -17,6 +18,7 @@ const inHandMs = 400;
 /** Works one send queue: at most `ratePerSecond` segments start in a second over all senders together. */
 export function createSendWorker(options: {
 	url: string;
+	tls?: ServerTls | undefined;
 	prefix: string;
 	sendQueue: string;
 	concurrency: number;
@@ -28,6 +30,7 @@ export function createSendWorker(options: {
 	// Before anything is opened: it would stay open.
 	if (options.sendQueue.includes(":")) throw new RangeError("a send queue's name must not contain a colon");
 	const connection = new Redis(options.url, {
+		...(options.tls ? { tls: options.tls } : {}),
 		maxRetriesPerRequest: null,
 		retryStrategy: (times) => Math.min(times * 100, 2_000),
 	});

@@ -3,13 +3,15 @@
 import { Redis } from "ioredis";
 import { LetheError } from "../../domain/errors.ts";
 import type { Session } from "../../domain/person.ts";
+import type { ServerTls } from "../serverTls.ts";
 import { createAttempts } from "./attempts.ts";
 
 export type Sessions = ReturnType<typeof createSessions>;
 
 /** Its calls throw LetheError sessions_unavailable while Redis does not answer: nobody is signed in then. */
-export function createSessions(options: { url: string; prefix: string }) {
+export function createSessions(options: { url: string; prefix: string; tls?: ServerTls | undefined }) {
 	const connection = new Redis(options.url, {
+		...(options.tls ? { tls: options.tls } : {}),
 		maxRetriesPerRequest: 1,
 		enableOfflineQueue: false,
 		lazyConnect: true,

@@ -25,6 +25,7 @@ import {
 	wakeSignal,
 	workflowNames,
 } from "../../workflows/contract.ts";
+import type { ServerTls } from "../serverTls.ts";
 import { createPayloadGuard } from "./payloadGuard.ts";
 
 /** Failures keep codes only; payloads outside the declared schema are refused. */
@@ -52,11 +53,24 @@ const keys = {
  * Opens a lazy connection: a Temporal that is away is found out by the first call, not by the start of the process.
  * `identity` is how histories name this process; without it the SDK tells process id and host name.
  */
-export function connectTemporal(options: { address: string; namespace: string; identity?: string }) {
-	const { address, ...rest } = options;
-	const connection = Connection.lazy({ address, connectTimeout: 5_000 });
+export function connectTemporal(options: {
+	address: string;
+	namespace: string;
+	identity?: string;
+	tls?: ServerTls | undefined;
+}) {
+	const { address, tls, ...rest } = options;
+	const connection = Connection.lazy({ address, connectTimeout: 5_000, ...temporalTls(tls) });
 	const client = new Client({ connection, dataConverter, ...rest });
 	return { connection, client };
+}
+
+/** Temporal's words for what proves both sides; nothing without it. */
+export function temporalTls(tls: ServerTls | undefined) {
+	if (!tls) return {};
+	const { ca, cert, key } = tls;
+	const pair = cert && key ? { clientCertPair: { crt: Buffer.from(cert), key: Buffer.from(key) } } : {};
+	return { tls: { ...(ca ? { serverRootCACertificate: Buffer.from(ca) } : {}), ...pair } };
 }
 
 /**

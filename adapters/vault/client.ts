@@ -1,6 +1,7 @@
 // One process's session with Vault: unwraps its secret-id, logs in, renews its token, and says so when it is lost.
 
 import { LetheError } from "../../domain/errors.ts";
+import type { ServerTls } from "../serverTls.ts";
 import { openVault, vaultFailure } from "./connection.ts";
 import { retryCommit } from "./retryCommit.ts";
 import { type Schedule, schedule as scheduleTimer } from "./schedule.ts";
@@ -17,6 +18,7 @@ type Deps = {
 	onLost: () => void;
 	timeoutMs?: number;
 	socketsMax?: number;
+	tls?: ServerTls | undefined;
 	schedule?: Schedule;
 };
 
@@ -31,8 +33,8 @@ const retryMaxMs = 60_000;
  * unwrapped before, by whomever, is refused
  */
 export async function createVaultClient(deps: Deps) {
-	const { address, timeoutMs, socketsMax } = deps;
-	const vault = openVault({ address, token: () => token.value(), timeoutMs, socketsMax });
+	const { address, timeoutMs, socketsMax, tls } = deps;
+	const vault = openVault({ address, token: () => token.value(), timeoutMs, socketsMax, tls });
 	const token = createToken({ ...deps, renewSelf: () => vault.write("auth/token/renew-self") });
 
 	async function login(): Promise<Login> {

@@ -4,6 +4,7 @@ import http from "node:http";
 import https from "node:https";
 import nodeVault from "node-vault";
 import { LetheError } from "../../domain/errors.ts";
+import type { ServerTls } from "../serverTls.ts";
 
 /** Private cause of a failure: enough to find the row of a policy, nothing secret. `status` 0 means no answer. */
 export type VaultFailure = {
@@ -32,12 +33,13 @@ export function openVault(options: {
 	token: () => string;
 	timeoutMs?: number | undefined;
 	socketsMax?: number | undefined;
+	tls?: ServerTls | undefined;
 }) {
 	const timeoutMs = options.timeoutMs ?? 5_000;
 	// Idle sockets end here before Vault ends them, else a request may meet one that is just being closed.
 	const agentOptions = { keepAlive: true, maxSockets: options.socketsMax ?? 32, timeout: idleSocketMs };
 	const httpAgent = new http.Agent(agentOptions);
-	const httpsAgent = new https.Agent(agentOptions);
+	const httpsAgent = new https.Agent({ ...agentOptions, ...options.tls });
 	const vault = nodeVault({
 		endpoint: options.address,
 		requestOptions: { timeout: timeoutMs, httpAgent, httpsAgent },

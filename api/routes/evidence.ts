@@ -5,6 +5,7 @@ import { z } from "zod";
 import { readEntry } from "../../audit/entry.ts";
 import { LetheError } from "../../domain/errors.ts";
 import { type Entry, everyTenant, spanOf } from "../../domain/evidence.ts";
+import { limits } from "../../domain/limits.ts";
 import type { ApiDeps } from "../deps.ts";
 import type { Instance } from "../instance.ts";
 import { pageQuery, problems, schemas } from "../schemas.ts";
@@ -110,7 +111,7 @@ function addExport(app: Instance, { evidenceExports }: EvidenceDeps): void {
 	app.get(
 		"/evidence/export",
 		{
-			config: { act: "evidence_exported" },
+			config: { act: "evidence_exported", requestsPerMinuteMax: limits.exportsPerMinuteMax },
 			schema: {
 				operationId: "exportEvidence",
 				summary: "Export what was integrated in a period, with its proof",

@@ -76,7 +76,7 @@ export function addTokenEndpoint(app: Instance, deps: Deps): void {
 		{
 			bodyLimit: formCharactersMax,
 			schema: {
-				operationId: "createToken",
+				operationId: app.prefix === "" ? "createToken" : "createVersionedToken",
 				summary: "Exchange an API key, or a JWT that it signed, for a short-lived access token",
 				tags,
 				consumes: [formType],

@@ -13,7 +13,7 @@ type Readiness = { ready: boolean; checks: Record<string, "up" | "down"> };
 
 export function addOperations(
 	app: Instance,
-	deps: Pick<ApiDeps, "checks" | "clock"> & { metrics: Pick<Metrics, "contentType" | "read"> },
+	deps: Pick<ApiDeps, "checks" | "clock" | "version"> & { metrics: Pick<Metrics, "contentType" | "read"> },
 ): void {
 	let kept: { answer: Promise<Readiness>; until: number } | undefined;
 
@@ -25,17 +25,34 @@ export function addOperations(
 	}
 
 	const tags = ["operations"];
-	app.get("/healthz", { schema: { summary: "Whether this process answers", tags } }, async () => ({ status: "up" }));
+	// The same routes stand below the version too, for who reaches nothing else.
+	const named = app.prefix === "" ? "get" : "getVersioned";
+	app.get(
+		"/healthz",
+		{ schema: { operationId: `${named}Health`, summary: "Whether this process answers", tags } },
+		async () => ({
+			status: "up",
+			version: deps.version,
+		}),
+	);
 	app.get(
 		"/readyz",
-		{ schema: { summary: "Whether messages can be accepted, and which servers answer", tags } },
+		{
+			schema: {
+				operationId: `${named}Readiness`,
+				summary: "Whether messages can be accepted, and which servers answer",
+				tags,
+			},
+		},
 		async (_request, reply) => {
 			const answer = await readiness();
 			return reply.code(answer.ready ? 200 : 503).send(answer);
 		},
 	);
-	app.get("/metrics", { schema: { summary: "Counters, in Prometheus's format", tags } }, async (_request, reply) =>
-		reply.type(deps.metrics.contentType).send(await deps.metrics.read()),
+	app.get(
+		"/metrics",
+		{ schema: { operationId: `${named}Metrics`, summary: "Counters, in Prometheus's format", tags } },
+		async (_request, reply) => reply.type(deps.metrics.contentType).send(await deps.metrics.read()),
 	);
 }
 

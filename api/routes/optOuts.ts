@@ -2,6 +2,7 @@
 
 import { z } from "zod";
 import { LetheError } from "../../domain/errors.ts";
+import { limits } from "../../domain/limits.ts";
 import { type OptOutRecord, standingOf } from "../../domain/subject.ts";
 import { readCursor, toPage } from "../cursor.ts";
 import type { ApiDeps } from "../deps.ts";
@@ -30,7 +31,7 @@ export function addOptOuts(app: Instance, deps: Deps): void {
 		"/opt-outs/search",
 		{
 			// A repeat is the same question: nothing is kept of it, its answer least of all.
-			config: { ownIdempotency: true, act: "searched" },
+			config: { ownIdempotency: true, act: "searched", requestsPerMinuteMax: limits.searchesPerMinuteMax },
 			schema: {
 				operationId: "searchOptOuts",
 				summary: "What blocks a number, and all opt-outs on record of it",

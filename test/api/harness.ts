@@ -95,6 +95,7 @@ export async function createTestApi(replace: (deps: ApiDeps) => Partial<ApiDeps>
 		clock,
 		ids,
 		log,
+		version: "0.0.0",
 		publicUrl: "https://lethe.example",
 		store,
 		encryption,

@@ -167,6 +167,16 @@ test("stores have no way out, and every published port is on loopback", () => {
 	}
 });
 
+test("the API is reached by TLS only: plain HTTP is heard inside its container alone", () => {
+	const { api } = loadConfig(environmentOf(serviceOf("api")));
+	assert.deepEqual([api.host, api.plainAnywhere, api.tls?.host, api.tls?.port], ["127.0.0.1", false, "0.0.0.0", 8443]);
+	assert.deepEqual(
+		serviceOf("api").ports?.map((published) => published.split(":").at(-1)),
+		["8443"],
+	);
+	assert.match(loadConfig(environmentOf(serviceOf("sender"))).api.url ?? "", /^https:/);
+});
+
 test("the image runs the pinned Node as a user without rights", () => {
 	const { dependencies } = JSON.parse(readTreeFile("package.json"));
 	const bases = [...dockerfile.matchAll(/^FROM (node:\S+)/gm)].map(([, image]) => image);

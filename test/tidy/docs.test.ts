@@ -6,12 +6,17 @@ import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { errorCatalogue } from "../../domain/errors.ts";
 import { reasonCodes } from "../../policies/reasons.ts";
+import { renderClientTypes } from "../../stack/clientTypes.ts";
 import { renderDocs } from "../../stack/docs.ts";
 import { readTreeFile, root, treePaths } from "./tree.ts";
 
 for (const [path, text] of Object.entries(renderDocs())) {
 	test(`${path} is what \`npm run docs\` writes`, () => assert.equal(readTreeFile(path), text));
 }
+
+test("the client's types are what `npm run docs` makes of the OpenAPI document", async () => {
+	for (const [path, text] of Object.entries(await renderClientTypes())) assert.equal(readTreeFile(path), text, path);
+});
 
 test("links between pages lead to files of the tree", () => {
 	const broken = treePaths

@@ -63,7 +63,13 @@ export const rooms: Record<string, Room> = {
 	"stack/carrier": { may: ["domain"] },
 	// Scripts for other servers' own shells.
 	deploy: { may: [], outside: ["node:fs"] },
-	client: { may: [] },
+	// The client's types are the API's words, without any server.
+	"stack/clientTypes.ts": { may: ["domain", "api"] },
+	"stack/docs.ts": {
+		may: ["config.ts", "domain", "policies", "adapters", "stack"],
+	},
+	// It runs in a browser too.
+	client: { may: [], outside: [] },
 	console: { may: [] },
 	test: { may: [""] },
 };
@@ -95,8 +101,9 @@ const entries: RegExp[] = [
 	/^workflows\/index\.ts$/,
 	/^cli\/(bin\.mjs|lethe\.ts)$/,
 	/^stack\/(boot\.mjs|start\.ts|test\.ts|check\.ts|fast-store\.ts|docs\.ts|picture\.ts|seal\.ts|carrier\/server\.ts)$/,
-	/^stack\/(bundle|credentials|provision)\.ts$/,
+	/^stack\/(bundle|credentials|provision|testApi)\.ts$/,
 	/^deploy\/mongodb\/setup\.js$/,
+	/^client\/index\.ts$/,
 	/^bench\/(run|bareWorker|bare)\.ts$/,
 ];
 const tests = /^test\/(.*\.test|replay\/record)\.ts$/;

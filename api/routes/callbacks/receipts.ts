@@ -8,21 +8,24 @@ import { type CallbacksDeps, callbackParams, createCallbacks } from "./callbacks
 /** In a scope that takes raw bodies. */
 export function addReceipts(app: Instance, deps: CallbacksDeps): void {
 	const take = createCallbacks(deps);
-	app.route({
-		method: ["GET", "POST"],
-		url: "/callbacks/:carrier/:queue/receipts",
-		exposeHeadRoute: false,
-		schema: {
-			operationId: "receiveReceipt",
-			summary: "A carrier's delivery receipts",
-			description: "Signed as the carrier signs, with that send queue's secrets. Repeats change nothing.",
-			tags: ["callbacks"],
-			params: callbackParams,
-			response: { 200: z.void().describe("Taken"), ...problems },
-		},
-		handler: async (request, reply) => {
-			await take(request);
-			return reply.code(200).send();
-		},
-	});
+	for (const method of ["GET", "POST"] as const) {
+		app.route({
+			method,
+			url: "/callbacks/:carrier/:queue/receipts",
+			exposeHeadRoute: false,
+			schema: {
+				// A name of its own, as the document must have it.
+				operationId: method === "POST" ? "receiveReceipt" : "receiveReceiptByGet",
+				summary: "A carrier's delivery receipts",
+				description: "Signed as the carrier signs, with that send queue's secrets. Repeats change nothing.",
+				tags: ["callbacks"],
+				params: callbackParams,
+				response: { 200: z.void().describe("Taken"), ...problems },
+			},
+			handler: async (request, reply) => {
+				await take(request);
+				return reply.code(200).send();
+			},
+		});
+	}
 }

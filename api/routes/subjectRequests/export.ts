@@ -3,6 +3,7 @@
 import { z } from "zod";
 import type { StoredRequest } from "../../../adapters/mongo/subjectRequests.ts";
 import { LetheError } from "../../../domain/errors.ts";
+import { limits } from "../../../domain/limits.ts";
 import type { SubjectRecord } from "../../../domain/subject.ts";
 import { addDuration } from "../../../policies/cohorts.ts";
 import { collectExport } from "../../collectExport.ts";
@@ -36,7 +37,7 @@ export function addExportRequest(app: Instance, deps: Deps): void {
 		"/subject-requests/:id/export",
 		{
 			// Nothing of it is kept: a repeat is another export, and another entry of the log.
-			config: { ownIdempotency: true },
+			config: { ownIdempotency: true, requestsPerMinuteMax: limits.exportsPerMinuteMax },
 			schema: {
 				operationId: "exportSubjectRequest",
 				summary: "Export what is kept of the person, or the disclosures of their health data",

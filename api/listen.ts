@@ -1,0 +1,161 @@
+// Where the API is heard: plain HTTP on loopback, TLS beside it with a certificate that may change while it runs.
+
+import { X509Certificate } from "node:crypto";
+import { readFileSync, statSync } from "node:fs";
+import { createServer, type Server, type ServerOptions } from "node:https";
+import { isIP } from "node:net";
+import { limits } from "../domain/limits.ts";
+import type { ApiDeps } from "./deps.ts";
+import type { Instance } from "./instance.ts";
+
+export type TlsSettings = {
+	host: string;
+	port: number;
+	certificateFile: string;
+	keyFile: string;
+	/** Whose client certificates are known; with `required`, who has none is turned away. */
+	clientAuthorityFile: string | undefined;
+	clientCertificates: "none" | "optional" | "required";
+};
+
+type Options = {
+	host: string;
+	port: number;
+	/** Plain HTTP beyond this machine, where something else brings TLS. */
+	plainAnywhere: boolean;
+	connectionsMax: number;
+	tls: TlsSettings | undefined;
+	/** How often the certificate's files are looked at; milliseconds. */
+	lookEveryMs?: number;
+};
+
+// Mozilla's "intermediate" profile, 5.7: TLS 1.2 by its AEAD suites with forward secrecy, and TLS 1.3.
+const cipherSuites = [
+	...["TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"],
+	...["ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-RSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES256-GCM-SHA384"],
+	...["ECDHE-RSA-AES256-GCM-SHA384", "ECDHE-ECDSA-CHACHA20-POLY1305", "ECDHE-RSA-CHACHA20-POLY1305"],
+].join(":");
+const groups = "X25519:prime256v1:secp384r1";
+const lookEveryMsDefault = 10_000;
+const handshakeMsMax = 10_000;
+
+/**
+ * Listens; answers the addresses.
+ * @throws Error that names the mend when plain HTTP would be heard beyond this machine unasked, or a certificate does
+ * not do
+ */
+export async function listen(app: Instance, options: Options, { log }: Pick<ApiDeps, "log">) {
+	const { host, port, plainAnywhere, connectionsMax, tls } = options;
+	if (!plainAnywhere && !isLoopback(host)) {
+		throw new ListenError(
+			"LETHE_API_HOST: plain HTTP is for loopback. Set LETHE_TLS_HOST with a certificate, or LETHE_PLAIN_HTTP=anywhere where a proxy brings TLS.",
+		);
+	}
+	app.server.maxConnections = connectionsMax;
+	const secure = tls && createTlsServer(app, { ...options, tls }, log);
+	const url = await app.listen({ host, port });
+	if (!secure) return { url };
+	await new Promise<void>((resolve, reject) => {
+		secure.once("error", reject).listen({ host: tls.host, port: tls.port }, resolve);
+	});
+	const { port: bound } = secure.address() as { port: number };
+	return { url, tlsUrl: `https://${isIP(tls.host) === 6 ? `[${tls.host}]` : tls.host}:${bound}` };
+}
+
+/** A listener that can't be as it was asked for; the message names the setting and the mend. */
+export class ListenError extends Error {}
+
+// One application behind both: what TLS brings goes the way that plain HTTP goes.
+function createTlsServer(app: Instance, options: Options & { tls: TlsSettings }, log: ApiDeps["log"]): Server {
+	const { tls, connectionsMax } = options;
+	const server = createServer(
+		{
+			...readMaterial(tls),
+			minVersion: "TLSv1.2",
+			maxVersion: "TLSv1.3",
+			ciphers: cipherSuites,
+			ecdhCurve: groups,
+			handshakeTimeout: handshakeMsMax,
+			requestCert: tls.clientCertificates !== "none",
+			rejectUnauthorized: tls.clientCertificates === "required",
+			maxHeaderSize: limits.headerBytesMax,
+			headersTimeout: limits.headersMsMax,
+			requestTimeout: limits.requestMsMax,
+			keepAliveTimeout: app.server.keepAliveTimeout,
+		},
+		(request, response) => void app.server.emit("request", request, response),
+	);
+	server.maxConnections = connectionsMax;
+	server.setTimeout(limits.socketIdleMsMax);
+	server.on("clientError", (error, socket) => void app.server.emit("clientError", error, socket));
+	// A handshake that fails is some scanner's, or a caller's who can't be told: never what arrived.
+	server.on("tlsClientError", (error: NodeJS.ErrnoException) => log.debug({ code: error.code }, "no handshake"));
+	const stop = followFiles(server, options, log);
+	app.addHook("preClose", async () => {
+		stop();
+		await new Promise((resolve) => {
+			server.close(resolve);
+			server.closeIdleConnections();
+		});
+	});
+	return server;
+}
+
+/** Takes a renewed certificate up; one that does not do changes nothing, and is told once. */
+function followFiles(server: Server, { tls, lookEveryMs }: Options & { tls: TlsSettings }, log: ApiDeps["log"]) {
+	let known = stampOf(tls);
+	const timer = setInterval(() => {
+		const stamp = stampOf(tls);
+		if (stamp === known) return;
+		known = stamp;
+		try {
+			server.setSecureContext(readMaterial(tls));
+			log.info({ code: "certificate_renewed" }, "TLS certificate taken up");
+		} catch {
+			log.error({ code: "certificate_unusable" }, "the TLS certificate changed and can't be used; the old one stays");
+		}
+	}, lookEveryMs ?? lookEveryMsDefault);
+	timer.unref();
+	return () => clearInterval(timer);
+}
+
+// Mounted secrets are renewed by changing what a link points to: what counts is what is behind it.
+function stampOf({ certificateFile, keyFile, clientAuthorityFile }: TlsSettings): string {
+	return [certificateFile, keyFile, clientAuthorityFile]
+		.map((file) => {
+			const found = file === undefined ? undefined : statSync(file, { throwIfNoEntry: false });
+			return found ? `${found.ino} ${found.size} ${found.mtimeMs}` : "";
+		})
+		.join("\n");
+}
+
+function readMaterial({ certificateFile, keyFile, clientAuthorityFile }: TlsSettings): ServerOptions {
+	const cert = readAs("LETHE_TLS_CERTIFICATE_FILE", certificateFile);
+	const key = readAs("LETHE_TLS_KEY_FILE", keyFile);
+	const ca = clientAuthorityFile && readAs("LETHE_TLS_CLIENT_AUTHORITY_FILE", clientAuthorityFile);
+	return {
+		cert,
+		key,
+		ciphers: cipherSuites,
+		ecdhCurve: groups,
+		minVersion: "TLSv1.2",
+		maxVersion: "TLSv1.3",
+		...(ca ? { ca } : {}),
+	};
+}
+
+function readAs(setting: string, file: string): string {
+	try {
+		const text = readFileSync(file, "utf8");
+		if (setting !== "LETHE_TLS_KEY_FILE") new X509Certificate(text);
+		return text;
+	} catch {
+		throw new ListenError(
+			`${setting}: the file can't be read, or holds no certificate in PEM. Mount it, or correct it.`,
+		);
+	}
+}
+
+function isLoopback(host: string): boolean {
+	return host === "localhost" || host === "::1" || /^127\.\d+\.\d+\.\d+$/.test(host);
+}

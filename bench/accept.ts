@@ -1,0 +1,213 @@
+// Acceptance against bare inserts of the same document: rate, latency, batches, overload, and what becomes of it all.
+
+import { readFileSync } from "node:fs";
+import mongoose, { type Connection } from "mongoose";
+import { Agent, request } from "undici";
+import { connectMongo } from "../adapters/mongo/connection.ts";
+import { magicNumber } from "../stack/carrier/magic.ts";
+import { latenciesOf, rateOf, type Spread, spread } from "./measure.ts";
+
+export type AcceptTarget = {
+	apiUrl: string;
+	apiKey: string;
+	/** Of the API's process. */
+	apiPid: () => number;
+	mongodb: { url: string; database: string };
+	/** Worker and sender, which accept nothing. */
+	pauseWorkers: () => Promise<void>;
+	resumeWorkers: () => Promise<void>;
+};
+
+type Options = { rounds: number; perRound: number; probes: number; overloadSeconds: number; overloadLanes: number };
+
+const concurrency = 40;
+const batchMessages = 100;
+const recoveryMsMax = 5_000;
+const runsMsMax = 300_000;
+
+/**
+ * `ratio`: messages accepted a second over bare inserts a second of the same document with the same durability, median of
+ * interleaved rounds, with no worker running. `latencyRatio`: the median of one at a time over the insert's.
+ */
+export async function acceptSuite(target: AcceptTarget, options: Options) {
+	const connection = await connectMongo({ ...target.mongodb, poolMax: concurrency });
+	const agent = new Agent({ connections: options.overloadLanes });
+	try {
+		const call = createCaller(target, agent);
+		const insert = await createInsert(connection, (await call.accept(1)).id);
+		await target.pauseWorkers();
+		const paused = await measureRates(options, call, insert);
+		const latency = await measureLatency(options, call, insert);
+		const overload = await overloadFor(target, options, call, connection);
+		await target.resumeWorkers();
+		const running = await rateOf(options.perRound, concurrency, async () => void (await call.accept(1)));
+		return {
+			suite: "accept",
+			concurrency,
+			rounds: options.rounds,
+			...paused,
+			...latency,
+			withWorkersRunning: { messagesPerSecond: running },
+			overload,
+			...(await untilRun(connection)),
+		};
+	} finally {
+		await agent.close();
+		await connection.close();
+	}
+}
+
+type Caller = ReturnType<typeof createCaller>;
+type Accepted = { id: string; items?: { id?: string }[] };
+
+function createCaller({ apiUrl, apiKey }: AcceptTarget, agent: Agent) {
+	let sequence = 0;
+	const message = () => ({ to: magicNumber("delivered"), body: `Your order ${sequence++} is ready at the counter` });
+	const shared = { category: "transactional", dataClasses: ["contact"] };
+
+	async function post(messages: number): Promise<{ status: number; body: Accepted }> {
+		const body =
+			messages === 1
+				? { ...message(), ...shared }
+				: { ...shared, messages: Array.from({ length: messages }, () => message()) };
+		const answer = await request(`${apiUrl}/v1/${messages === 1 ? "messages" : "batches"}`, {
+			method: "POST",
+			dispatcher: agent,
+			headers: {
+				authorization: `Bearer ${apiKey}`,
+				"content-type": "application/json",
+				"idempotency-key": `bench-${process.pid}-${sequence}`,
+			},
+			body: JSON.stringify(body),
+		});
+		return { status: answer.statusCode, body: (await answer.body.json()) as Accepted };
+	}
+
+	return {
+		post,
+		async accept(messages: number): Promise<Accepted> {
+			const { status, body } = await post(messages);
+			if (status !== 202) throw new Error(`POST answered ${status} ${(body as { code?: string }).code}`);
+			return body;
+		},
+	};
+}
+
+/** Inserts one message's document again and again, each time with an id of its own, as mongoose does it. */
+async function createInsert(connection: Connection, id: string): Promise<() => Promise<void>> {
+	const messages = connection.collection("messages");
+	const sample = await messages.findOne({ _id: id as never });
+	if (!sample) throw new Error("the accepted message is not in the store");
+	const schema = new mongoose.Schema({ _id: String }, { strict: false, versionKey: false });
+	const model = connection.model("bare", schema, "bare_inserts");
+	let sequence = 0;
+	return async () => {
+		// Nothing of it is due, so that no sweep comes across it.
+		await model.create({ ...sample, _id: `bare_${process.pid}_${sequence++}` });
+	};
+}
+
+async function measureRates({ rounds, perRound }: Options, call: Caller, insert: () => Promise<void>) {
+	const single = async () => void (await call.accept(1));
+	await rateOf(perRound, concurrency, insert);
+	await rateOf(perRound, concurrency, single);
+	const inserts: number[] = [];
+	const messages: number[] = [];
+	const batches: number[] = [];
+	for (let round = 0; round < rounds; round++) {
+		inserts.push(await rateOf(perRound, concurrency, insert));
+		messages.push(await rateOf(perRound, concurrency, single));
+		const count = Math.max(4, Math.round(perRound / batchMessages));
+		batches.push(batchMessages * (await rateOf(count, 4, async () => void (await call.accept(batchMessages)))));
+	}
+	const over = (some: number[], others: number[]): Spread =>
+		spread(some.map((rate, round) => rate / (others[round] as number)));
+	return {
+		messagesPerSecond: spread(messages),
+		baseline: { what: "bare mongoose insert of the same document", insertsPerSecond: spread(inserts) },
+		ratio: over(messages, inserts).median,
+		ratios: over(messages, inserts),
+		batches: { messagesEach: batchMessages, messagesPerSecond: spread(batches), ratio: over(batches, messages).median },
+	};
+}
+
+async function measureLatency({ probes }: Options, call: Caller, insert: () => Promise<void>) {
+	const inserts: number[] = [];
+	const accepts: number[] = [];
+	for (let count = 0; count < probes; count++) {
+		inserts.push(...(await latenciesOf(1, async () => void (await insert()))));
+		accepts.push(...(await latenciesOf(1, async () => void (await call.accept(1)))));
+	}
+	const [insertMs, acceptMs] = [spread(inserts).median, spread(accepts).median];
+	return { latencyMs: acceptMs, baselineLatencyMs: insertMs, latencyRatio: acceptMs / insertMs };
+}
+
+/** More callers at once than the process serves: who is told 202 is in the store, memory is bounded, and it is soon well. */
+async function overloadFor(target: AcceptTarget, options: Options, call: Caller, connection: Connection) {
+	const ids: string[] = [];
+	const refused: Record<string, number> = {};
+	const before = residentBytes(target.apiPid());
+	let peak = before;
+	const end = performance.now() + options.overloadSeconds * 1000;
+	const watching = setInterval(() => {
+		peak = Math.max(peak, residentBytes(target.apiPid()));
+	}, 200);
+	const lane = async () => {
+		while (performance.now() < end) {
+			const { status, body } = await call.post(1).catch(() => ({ status: 0, body: undefined }));
+			if (status === 202 && body) ids.push(body.id);
+			else {
+				refused[status] = (refused[status] ?? 0) + 1;
+				// A caller who heeds Retry-After would be no overload; one who does not wait at all would be this machine's.
+				await new Promise((resolve) => setTimeout(resolve, 20));
+			}
+		}
+	};
+	await Promise.all(Array.from({ length: options.overloadLanes }, lane));
+	clearInterval(watching);
+	const recoveryMs = await recover(call);
+	let missing = 0;
+	for (let at = 0; at < ids.length; at += 1_000) {
+		const page = ids.slice(at, at + 1_000);
+		missing +=
+			page.length - (await connection.collection("messages").countDocuments({ _id: { $in: page as never[] } }));
+	}
+	return {
+		seconds: options.overloadSeconds,
+		callers: options.overloadLanes,
+		accepted: ids.length,
+		missing,
+		refused,
+		residentBytesBefore: before,
+		residentBytesMost: peak,
+		recoveryMs,
+	};
+}
+
+/** Milliseconds until ten in a row are accepted, each within a quarter of a second. */
+async function recover(call: Caller): Promise<number> {
+	const startedAt = performance.now();
+	for (let well = 0; well < 10; ) {
+		const from = performance.now();
+		const { status } = await call.post(1);
+		well = status === 202 && performance.now() - from < 250 ? well + 1 : 0;
+		if (performance.now() - startedAt > 4 * recoveryMsMax) break;
+	}
+	return performance.now() - startedAt;
+}
+
+/** Waits until every accepted message is driven. */
+async function untilRun(connection: Connection) {
+	const startedAt = performance.now();
+	for (;;) {
+		const waiting = await connection.collection("messages").countDocuments({ state: "accepted" });
+		const seconds = (performance.now() - startedAt) / 1000;
+		if (waiting === 0 || seconds * 1000 > runsMsMax) return { withoutRun: waiting, runsCaughtUpSeconds: seconds };
+		await new Promise((resolve) => setTimeout(resolve, 1_000));
+	}
+}
+
+function residentBytes(pid: number): number {
+	const [, kilobytes = "0"] = /^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8")) ?? [];
+	return Number(kilobytes) * 1024;
+}

@@ -1,0 +1,210 @@
+// Calls Lethe's API: every operation by its name, repeated safely, within the time that the caller gives.
+
+import { LetheProblem, LetheTimeout, LetheUnreachable } from "./errors.ts";
+import { routes } from "./routes.ts";
+import type { Operations } from "./types.ts";
+
+export type ClientOptions = {
+	/** The API's address, such as `https://lethe.example`. */
+	url: string;
+	/** An API key, or what answers a token when it is asked. Never put a key where others can read it, such as a web page. */
+	key: string | (() => string | Promise<string>);
+	/** For all tries of one call together. Default 30 s. */
+	timeoutMs?: number;
+	/** Repeats after the first try. Default 3. */
+	retriesMax?: number;
+	fetch?: typeof fetch;
+};
+
+export type CallOptions = {
+	signal?: AbortSignal;
+	timeoutMs?: number;
+	/** The same key and body again answers what it answered first. Made up for every POST that has none. */
+	idempotencyKey?: string;
+	/** Has `createMessage` wait so long for a final state, at most 30 s. */
+	waitSeconds?: number;
+};
+
+type Name = keyof Operations;
+type Input<N extends Name> = Omit<Operations[N], "answer">;
+type Answer<N extends Name> = Operations[N]["answer"];
+type Paged = { [N in Name]: Answer<N> extends { items: unknown[]; next?: string } ? N : never }[Name];
+type Item<N extends Paged> = Answer<N> extends { items: (infer One)[] } ? One : never;
+
+export type LetheClient = ReturnType<typeof createClient>;
+
+const timeoutMsDefault = 30_000;
+const retriesMaxDefault = 3;
+const backoffFirstMs = 250;
+const backoffMaxMs = 8_000;
+const finalStates = ["delivered", "undelivered", "expired", "cancelled", "rejected", "unknown"];
+const pollMs = 500;
+
+/** A client of one API, for one key. */
+export function createClient(options: ClientOptions) {
+	const base = options.url.replace(/\/+$/, "");
+	const send = options.fetch ?? fetch;
+
+	async function attempt(url: string, init: RequestInit): Promise<Response> {
+		const key = typeof options.key === "string" ? options.key : await options.key();
+		const headers = new Headers(init.headers);
+		headers.set("authorization", `Bearer ${key}`);
+		return send(url, { ...init, headers, redirect: "error" });
+	}
+
+	/**
+	 * Calls one operation of the API by its name.
+	 * @throws LetheProblem when it refuses; LetheTimeout; LetheUnreachable; what `signal` was aborted with
+	 */
+	async function call<N extends Name>(name: N, input: Input<N>, options_: CallOptions = {}): Promise<Answer<N>> {
+		const [method, path] = routes[name];
+		const { params, query, body } = input as { params?: Values; query?: Values; body?: unknown };
+		const url = `${base}${fill(path, params)}${formatQuery(query)}`;
+		const headers: Record<string, string> = { accept: "application/json" };
+		if (body !== undefined) headers["content-type"] = "application/json";
+		// The same for every try of this call: a repeat never does a thing twice.
+		if (method === "POST") headers["idempotency-key"] = options_.idempotencyKey ?? crypto.randomUUID();
+		if (options_.waitSeconds !== undefined) headers.prefer = `wait=${Math.ceil(options_.waitSeconds)}`;
+		const timeoutMs = options_.timeoutMs ?? options.timeoutMs ?? timeoutMsDefault;
+		const timeout = AbortSignal.timeout(timeoutMs);
+		const signal = options_.signal ? AbortSignal.any([options_.signal, timeout]) : timeout;
+		const init = { method, headers, signal, ...(body === undefined ? {} : { body: JSON.stringify(body) }) };
+		for (let retry = 0; ; retry++) {
+			const outcome = await settle(() => attempt(url, init));
+			if ("answer" in outcome) return outcome.answer as Answer<N>;
+			if (options_.signal?.aborted) throw options_.signal.reason;
+			if (timeout.aborted) throw new LetheTimeout(`No answer within ${timeoutMs} ms.`, { cause: outcome.failure });
+			if (!outcome.again || retry >= (options.retriesMax ?? retriesMaxDefault)) throw outcome.failure;
+			await pause(waitOf(outcome.failure, retry), signal).catch(() => undefined);
+		}
+	}
+
+	/** Every item of a list, page after page, as it is asked for. */
+	async function* list<N extends Paged>(name: N, input: Input<N>, options_: CallOptions = {}): AsyncGenerator<Item<N>> {
+		let cursor: string | undefined;
+		do {
+			const { query } = input as { query?: Values };
+			const page = { ...input, query: { ...query, ...(cursor === undefined ? {} : { cursor }) } } as Input<N>;
+			const { items, next } = (await call(name, page, options_)) as { items: Item<N>[]; next?: string };
+			yield* items;
+			cursor = next;
+		} while (cursor !== undefined);
+	}
+
+	return {
+		call,
+		list,
+		messages: {
+			/** Accepted means durable: it reaches a final state whatever fails. */
+			send: (body: Operations["createMessage"]["body"], options_?: CallOptions) =>
+				call("createMessage", { body }, options_) as Promise<Extract<Answer<"createMessage">, { id: string }>>,
+			/** What would become of it; nothing is stored or sent. */
+			tryOut: (body: Operations["createMessage"]["body"], options_?: CallOptions) =>
+				call("createMessage", { body, query: { dryRun: "true" } }, options_),
+			get: (id: string, options_?: CallOptions) => call("getMessage", { params: { id } }, options_),
+			cancel: (id: string, options_?: CallOptions) => call("cancelMessage", { params: { id }, body: {} }, options_),
+			list: (query: Operations["listMessages"]["query"] = {}, options_?: CallOptions) =>
+				list("listMessages", { query }, options_),
+			/** The message once it is final. @throws LetheTimeout when it is not within `timeoutMs` (default 60 s) */
+			async wait(id: string, options_: CallOptions = {}) {
+				const end = Date.now() + (options_.timeoutMs ?? 60_000);
+				for (;;) {
+					const message = await call("getMessage", { params: { id } }, { ...options_, timeoutMs: timeLeft(end) });
+					if (finalStates.includes(message.state)) return message;
+					await pause(Math.min(pollMs, timeLeft(end)), options_.signal);
+				}
+			},
+		},
+		batches: {
+			send: (body: Operations["createBatch"]["body"], options_?: CallOptions) =>
+				call("createBatch", { body }, options_),
+			get: (id: string, options_?: CallOptions) => call("getBatch", { params: { id } }, options_),
+		},
+	};
+}
+
+type Values = Record<string, string | number | boolean | undefined>;
+type Outcome = { answer: unknown } | { failure: Error; again: boolean };
+
+async function settle(attempt: () => Promise<Response>): Promise<Outcome> {
+	try {
+		const response = await attempt();
+		const text = await response.text();
+		const body = parse(text);
+		if (response.ok) return { answer: body };
+		const failure = new LetheProblem(
+			response.status,
+			toProblem(body),
+			readRetryAfter(response.headers.get("retry-after")),
+		);
+		// What stands between may refuse without a problem document.
+		const again =
+			failure.retryable || (failure.code === "unknown" && [408, 429, 502, 503, 504].includes(failure.status));
+		return { failure, again };
+	} catch (cause) {
+		return {
+			failure: new LetheUnreachable("The API was not reached, or the connection broke.", { cause }),
+			again: true,
+		};
+	}
+}
+
+function parse(text: string): unknown {
+	try {
+		return text === "" ? undefined : JSON.parse(text);
+	} catch {
+		return text;
+	}
+}
+
+function toProblem(body: unknown): Record<string, unknown> {
+	return typeof body === "object" && body !== null ? (body as Record<string, unknown>) : {};
+}
+
+/** As the API asks, and otherwise longer each time, spread so that callers who failed together don't return together. */
+function waitOf(failure: Error, retry: number): number {
+	const asked = failure instanceof LetheProblem ? failure.retryAfterMs : undefined;
+	const backoff = Math.min(backoffMaxMs, backoffFirstMs * 2 ** retry);
+	return asked === undefined ? backoff * (0.5 + Math.random() / 2) : asked + Math.random() * backoffFirstMs;
+}
+
+/** Seconds, or a date; RFC 9110, 10.2.3. */
+function readRetryAfter(header: string | null): number | undefined {
+	if (header === null) return undefined;
+	const ms = /^\d{1,6}$/.test(header) ? Number(header) * 1000 : Date.parse(header) - Date.now();
+	return Number.isNaN(ms) ? undefined : Math.max(0, ms);
+}
+
+function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+	return new Promise((resolve, reject) => {
+		if (signal?.aborted) return reject(signal.reason);
+		const stop = () => {
+			clearTimeout(timer);
+			reject(signal?.reason);
+		};
+		const timer = setTimeout(() => {
+			signal?.removeEventListener("abort", stop);
+			resolve();
+		}, ms);
+		signal?.addEventListener("abort", stop, { once: true });
+	});
+}
+
+function timeLeft(end: number): number {
+	const left = end - Date.now();
+	if (left <= 0) throw new LetheTimeout("The message is not final yet; it goes on.");
+	return left;
+}
+
+function fill(path: string, params: Values = {}): string {
+	return path.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(String(params[name])));
+}
+
+function formatQuery(query: Values = {}): string {
+	const given = Object.entries(query).filter(
+		(entry): entry is [string, string | number | boolean] => entry[1] !== undefined,
+	);
+	return given.length === 0
+		? ""
+		: `?${new URLSearchParams(Object.fromEntries(given.map(([name, value]) => [name, String(value)])))}`;
+}

@@ -1,0 +1,2766 @@
+// Made from the OpenAPI document by `npm run docs`; a test fails when it is out of date. Not edited by hand.
+
+export type GetPublicKeysAnswer = unknown
+export type GetTokenMetadataAnswer = unknown
+export type GetHealthAnswer = unknown
+export type GetReadinessAnswer = unknown
+export type GetMetricsAnswer = unknown
+export type GetVersionedHealthAnswer = unknown
+export type GetVersionedReadinessAnswer = unknown
+export type GetVersionedMetricsAnswer = unknown
+export type GetPasskeyOptionsBody = ({
+
+} | null)
+export type SignInInput = ({
+/**
+ * A login name or an address; case does not matter.
+ */
+login: string
+password: string
+/**
+ * Of the authenticator app; each is taken once.
+ */
+code: string
+/**
+ * `cookie` for a browser, `token` for a program that a person runs.
+ */
+as?: ("cookie" | "token")
+} | {
+/**
+ * A login name or an address; case does not matter.
+ */
+login: string
+password: string
+recoveryCode: string
+/**
+ * `cookie` for a browser, `token` for a program that a person runs.
+ */
+as?: ("cookie" | "token")
+} | {
+passkey: {
+id: string
+rawId: string
+type: "public-key"
+clientExtensionResults?: {
+[k: string]: unknown
+}
+authenticatorAttachment?: string
+response: {
+clientDataJSON: string
+authenticatorData: string
+signature: string
+userHandle?: string
+[k: string]: unknown
+}
+[k: string]: unknown
+}
+/**
+ * `cookie` for a browser, `token` for a program that a person runs.
+ */
+as?: ("cookie" | "token")
+})
+export type EnrolmentInput = ({
+token: string
+password: string
+/**
+ * Of the authenticator app; each is taken once.
+ */
+code: string
+/**
+ * `cookie` for a browser, `token` for a program that a person runs.
+ */
+as?: ("cookie" | "token")
+} | {
+token: string
+passkey: {
+id: string
+rawId: string
+type: "public-key"
+clientExtensionResults?: {
+[k: string]: unknown
+}
+authenticatorAttachment?: string
+response: {
+clientDataJSON: string
+attestationObject: string
+/**
+ * @maxItems 16
+ */
+transports?: []|[string]|[string, string]|[string, string, string]|[string, string, string, string]|[string, string, string, string, string]|[string, string, string, string, string, string]|[string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string, string, string, string, string]
+[k: string]: unknown
+}
+[k: string]: unknown
+}
+/**
+ * `cookie` for a browser, `token` for a program that a person runs.
+ */
+as?: ("cookie" | "token")
+})
+export type CreateMessageAnswer = ((AcceptedMessage | DryRun) | AcceptedMessage)
+/**
+ * Final: delivered, undelivered, expired, cancelled, rejected, unknown.
+ * 
+ */
+export type State = ("accepted" | "deferred" | "queued" | "sending" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown")
+/**
+ * Final: delivered, undelivered, expired, cancelled, rejected, unknown.
+ * 
+ */
+export type StateInput = ("accepted" | "deferred" | "queued" | "sending" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown")
+export type CancelMessageBody = ({
+
+} | null)
+export type GetPolicyAnswer = unknown
+export type PolicyProposalRequestInput = ({
+/**
+ * A whole version of a pack, YAML.
+ */
+text: string
+why: string
+} | {
+pack: string
+/**
+ * @minItems 1
+ * @maxItems 50
+ */
+changes: [{
+rule: string
+/**
+ * Such as `retention.content.max`, or `window.open.*.end`; `*` is every item.
+ */
+path: string
+value: (string | number | boolean | null)
+}, ...({
+rule: string
+/**
+ * Such as `retention.content.max`, or `window.open.*.end`; `*` is every item.
+ */
+path: string
+value: (string | number | boolean | null)
+})[]]
+effectiveFrom?: string
+why: string
+})
+export type CheckPolicyProposalBody = ({
+
+} | null)
+export type SimulatePolicyProposalBody = ({
+
+} | null)
+export type ApprovePolicyProposalBody = ({
+
+} | null)
+export type PublishPolicyProposalBody = ({
+from?: string
+} | null)
+export type WithdrawPolicyProposalBody = ({
+
+} | null)
+export type WithdrawConsentBody = (WithdrawalRequestInput | null)
+export type HoldRequestInput = ({
+scope: "message"
+messageId: string
+/**
+ * Why, in a word.
+ */
+ground: string
+/**
+ * Opaque reference to the matter that it serves.
+ */
+reason?: string
+/**
+ * Opaque id of who approved it; not of who places it.
+ */
+approvedBy?: string
+reviewAt?: string
+} | {
+scope: "subject"
+/**
+ * The recipient's, E.164. It is answered nowhere and never part of an address.
+ */
+number: string
+/**
+ * Why, in a word.
+ */
+ground: string
+/**
+ * Opaque reference to the matter that it serves.
+ */
+reason?: string
+/**
+ * Opaque id of who approved it; not of who places it.
+ */
+approvedBy?: string
+reviewAt?: string
+} | {
+scope: "period"
+/**
+ * Messages accepted from then on,
+ */
+from: string
+/**
+ * and until then, both included; those to come where it is absent.
+ */
+to?: string
+/**
+ * Why, in a word.
+ */
+ground: string
+/**
+ * Opaque reference to the matter that it serves.
+ */
+reason?: string
+approvedBy: string
+reviewAt: string
+} | {
+scope: "tenant"
+/**
+ * Why, in a word.
+ */
+ground: string
+/**
+ * Opaque reference to the matter that it serves.
+ */
+reason?: string
+approvedBy: string
+reviewAt: string
+})
+export type ReleaseHoldBody = ({
+
+} | null)
+export type AcknowledgeSubjectRequestBody = ({
+
+} | null)
+export type PauseQueueBody = ({
+
+} | null)
+export type ResumeQueueBody = ({
+
+} | null)
+export type DrainQueueBody = ({
+
+} | null)
+/**
+ * A JWK: Ed25519, P-256, or RSA of 2048 to 4096 bits.
+ * 
+ */
+export type PublicKeyInput = ({
+kty: "OKP"
+crv: "Ed25519"
+x: string
+kid?: string
+alg?: string
+use?: "sig"
+} | {
+kty: "EC"
+crv: "P-256"
+x: string
+y: string
+kid?: string
+alg?: string
+use?: "sig"
+} | {
+kty: "RSA"
+n: string
+e: string
+kid?: string
+alg?: string
+use?: "sig"
+})
+export type RotateApiKeyBody = (ApiKeyRotationInput | null)
+export type RevokeApiKeyBody = ({
+
+} | null)
+export type GetEvidenceCheckpointAnswer = unknown
+export type ExportEvidenceAnswer = unknown
+export type VerifyWebhookEndpointBody = ({
+
+} | null)
+export type EnableWebhookEndpointBody = ({
+
+} | null)
+export type DisableWebhookEndpointBody = ({
+
+} | null)
+/**
+ * Deliveries by id, or those of events of that time.
+ * 
+ */
+export type WebhookReplayRequestInput = ({
+/**
+ * @minItems 1
+ * @maxItems 1000
+ */
+deliveries: [string, ...(string)[]]
+} | {
+from: string
+to?: string
+/**
+ * @minItems 1
+ */
+states?: [("delivered" | "failed"), ...(("delivered" | "failed"))[]]
+})
+export type RenewEnrolmentBody = ({
+
+} | null)
+export type EndPersonBody = ({
+
+} | null)
+export type EndPersonAnswer = unknown
+export type SignOutBody = ({
+
+} | null)
+export type SignOutAnswer = unknown
+export type EndSessionBody = ({
+
+} | null)
+export type EndSessionAnswer = unknown
+export type ChangePasswordAnswer = unknown
+export type RenewRecoveryCodesBody = ({
+
+} | null)
+export type BeginPasskeyBody = ({
+
+} | null)
+export type RemovePasskeyBody = ({
+
+} | null)
+export type RemovePasskeyAnswer = unknown
+
+export interface Nothing {
+
+}
+/**
+ * Options for navigator.credentials.get
+ * 
+ */
+export interface GetPasskeyOptionsAnswer {
+[k: string]: unknown
+}
+export interface SignedIn {
+id: string
+personId: string
+tenantId: string
+/**
+ * @minItems 1
+ * @maxItems 6
+ */
+roles: [("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]
+method: ("password" | "recovery" | "passkey")
+startedAt: string
+/**
+ * When a second factor was last shown.
+ */
+mfaAt: string
+endsAt: string
+/**
+ * When it ends unless it is used before.
+ */
+idleEndsAt: string
+/**
+ * Only where it was asked for; shown once.
+ */
+token?: string
+}
+export interface Session {
+id: string
+personId: string
+tenantId: string
+/**
+ * @minItems 1
+ * @maxItems 6
+ */
+roles: [("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]
+method: ("password" | "recovery" | "passkey")
+startedAt: string
+/**
+ * When a second factor was last shown.
+ */
+mfaAt: string
+endsAt: string
+/**
+ * When it ends unless it is used before.
+ */
+idleEndsAt: string
+}
+export interface EnrolmentBeginInput {
+token: string
+}
+export interface EnrolmentOffer {
+personId: string
+login: string
+/**
+ * For an authenticator app.
+ */
+totp: {
+secret: string
+uri: string
+}
+/**
+ * Options for `navigator.credentials.create`.
+ */
+passkey: {
+[k: string]: unknown
+}
+}
+export interface Enrolled {
+id: string
+personId: string
+tenantId: string
+/**
+ * @minItems 1
+ * @maxItems 6
+ */
+roles: [("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]
+method: ("password" | "recovery" | "passkey")
+startedAt: string
+/**
+ * When a second factor was last shown.
+ */
+mfaAt: string
+endsAt: string
+/**
+ * When it ends unless it is used before.
+ */
+idleEndsAt: string
+token?: string
+/**
+ * Each stands in once for a code; shown once.
+ */
+recoveryCodes: string[]
+}
+export interface CreateMessageQuery {
+dryRun?: ("true" | "false")
+}
+export interface MessageRequestInput {
+/**
+ * Recipient, E.164.
+ */
+to: string
+/**
+ * Or a template.
+ */
+body?: string
+/**
+ * A template's id; its variables come in `variables`.
+ */
+template?: string
+variables?: {
+[k: string]: string
+}
+/**
+ * Put look-alikes of the GSM 7-bit alphabet in the place of other characters, where the text then fits it.
+ */
+substitute?: boolean
+category: ("otp" | "transactional" | "marketing" | "health")
+/**
+ * @maxItems 30
+ */
+dataClasses?: ("contact" | "otp_secret" | "identity" | "account" | "order" | "appointment" | "usage" | "financial" | "payment" | "pan" | "location" | "precise_geolocation" | "government_id" | "children" | "criminal" | "message_contents" | "sensitive_pi" | "health" | "phi" | "consumer_health" | "reproductive_health" | "genetic" | "biometric" | "ethnicity" | "religion" | "political_opinion" | "trade_union" | "sex_life" | "sexual_orientation" | "special_category")[]
+deliver?: ("auto" | "sms" | "secure_link" | "e2ee")
+/**
+ * From sendAt, or from acceptance; then it expires unsent.
+ */
+validFor?: string
+sendAt?: string
+/**
+ * One of the tenant's senders.
+ */
+sender?: string
+/**
+ * An opaque token of the caller's.
+ */
+clientReference?: string
+/**
+ * Id of the endpoint that is told of it; the tenant's default ones unless told.
+ */
+webhook?: string
+consent?: {
+type?: ("none" | "implied" | "soft_opt_in" | "express" | "express_written")
+obtainedAt?: string
+/**
+ * @maxItems 16
+ */
+purposes?: []|[string]|[string, string]|[string, string, string]|[string, string, string, string]|[string, string, string, string, string]|[string, string, string, string, string, string]|[string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string, string, string, string, string]
+evidence?: (boolean | string)
+source?: string
+ground?: string
+withdrawnAt?: (string | null)
+}
+lawfulBasis?: string
+recipientRegion?: string
+/**
+ * The recipient's, IANA.
+ */
+timezone?: string
+subjectResidence?: string
+optedOut?: ("none" | "marketing" | "all")
+context?: {
+art9Condition?: string
+gdprScope?: (boolean | string)
+autodialed?: boolean
+tcpaBasis?: string
+freeToEndUser?: boolean
+softOptIn?: {
+collectedInSale?: boolean
+ownSimilarProducts?: boolean
+optOutOfferedAtCollection?: boolean
+optOutInMessage?: boolean
+}
+hipaaCoveredEntity?: boolean
+hipaaAuthorization?: (boolean | string)
+patientPreference?: {
+channel?: string
+warnedAt?: string
+evidence?: (boolean | string)
+}
+retentionDisclosure?: boolean
+necessaryForRequestedService?: boolean
+otpDigits?: number
+}
+}
+export interface AcceptedMessage {
+id: string
+submissionId: string
+state: State
+decision: Decision
+expiresAt: string
+links: {
+self: string
+}
+}
+export interface Decision {
+allowed: boolean
+reasons: string[]
+deferUntilLocal?: string
+deferUntilUtc?: string
+deliveryMode?: ("sms" | "secure_link" | "e2ee")
+contentRetentionMax?: string
+recordRetentionMin?: string
+recordRetentionMax?: string
+purgeContentWithin?: string
+ackBy?: string
+respondBy?: string
+honorBy?: string
+backupPurgeBy?: string
+notBefore?: string
+certificateNotBefore?: string
+confirmationWithin?: string
+maxConfirmations?: number
+citations: string[]
+packs: {
+id: string
+version: string
+}[]
+rules: string[]
+}
+export interface DryRun {
+decision: Decision
+/**
+ * The tenant's own limits against misuse.
+ */
+abuse: AbuseVerdict[]
+/**
+ * Absent where none serves it.
+ */
+sendQueue?: string
+encoding: ("gsm7" | "ucs2")
+segments: number
+/**
+ * Septets or UTF-16 code units.
+ */
+units: number
+/**
+ * Where it was asked for: how many characters were, and what the text would have cost.
+ */
+substituted?: {
+characters: number
+before: {
+encoding: ("gsm7" | "ucs2")
+segments: number
+/**
+ * Septets or UTF-16 code units.
+ */
+units: number
+}
+}
+}
+export interface AbuseVerdict {
+check: ("destination" | "velocity" | "budget")
+/**
+ * `noted`: it would have been refused, were the check not only watching.
+ */
+verdict: ("passed" | "noted" | "refused")
+reason?: ("DESTINATION_NOT_ALLOWED" | "PREFIX_VELOCITY" | "BUDGET_EXHAUSTED" | "PRICE_UNKNOWN")
+country: string
+unit?: ("segments" | "cost")
+period?: ("day" | "month")
+/**
+ * The budget is that of all countries together.
+ */
+everywhere?: boolean
+windowSeconds?: number
+limit?: number
+/**
+ * With this message.
+ */
+seen?: number
+}
+export interface ListMessagesQuery {
+cursor?: string
+limit?: number
+state?: StateInput
+}
+export interface MessagePage {
+items: Message[]
+/**
+ * The next page's cursor.
+ */
+next?: string
+}
+export interface Message {
+id: string
+submissionId: string
+state: State
+category: ("otp" | "transactional" | "marketing" | "health")
+dataClasses: string[]
+deliveryMode: ("sms" | "secure_link" | "e2ee")
+country: string
+sender?: string
+clientReference?: string
+template?: string
+/**
+ * Endpoints that are told of it.
+ */
+webhooks?: string[]
+acceptedAt: string
+stateAt: string
+releaseAt?: string
+expiresAt: string
+/**
+ * Until then a receipt is waited for.
+ */
+closesAt: string
+held: boolean
+decision: Decision
+/**
+ * Checks that only watched, and what they saw.
+ */
+abuse?: AbuseVerdict[]
+attempts: {
+number: number
+/**
+ * `open`, or the outcome.
+ */
+state: string
+startedAt: string
+endedAt?: string
+code?: string
+segments?: number
+}[]
+receipts: {
+attempt: number
+state: string
+at: string
+receivedAt: string
+code?: string
+/**
+ * `applied` moved the state; the others changed nothing.
+ */
+effect: string
+}[]
+retention: {
+content?: {
+eraseBy: string
+erasedAt?: string
+verifiedAt?: string
+/**
+ * The certificate of the purge that erased it; it is there once that was read back.
+ */
+certificateId?: string
+}
+address?: {
+eraseBy: string
+erasedAt?: string
+verifiedAt?: string
+/**
+ * The certificate of the purge that erased it; it is there once that was read back.
+ */
+certificateId?: string
+}
+receipt?: {
+eraseBy: string
+erasedAt?: string
+verifiedAt?: string
+/**
+ * The certificate of the purge that erased it; it is there once that was read back.
+ */
+certificateId?: string
+}
+decision_record?: {
+eraseBy: string
+erasedAt?: string
+verifiedAt?: string
+/**
+ * The certificate of the purge that erased it; it is there once that was read back.
+ */
+certificateId?: string
+}
+}
+evidence: {
+at: string
+type: string
+code?: string
+attempt?: number
+}[]
+certificates: string[]
+links: {
+self: string
+}
+}
+export interface GetMessageParams {
+id: string
+}
+export interface CancelMessageParams {
+id: string
+}
+export interface RevealMessageParams {
+id: string
+}
+export interface RevealRequestInput {
+/**
+ * What for, in a word; it stands in the evidence log for good.
+ */
+purpose: string
+/**
+ * Where that is recorded, such as `case-4711`.
+ */
+ticket: string
+}
+export interface RevealedMessage {
+id: string
+/**
+ * Absent once it was erased.
+ */
+number?: string
+/**
+ * Absent once it was erased.
+ */
+text?: string
+}
+export interface SearchMessagesQuery {
+cursor?: string
+limit?: number
+}
+export interface NumberSearchInput {
+/**
+ * The recipient's, E.164. It is answered nowhere and never part of an address.
+ */
+number: string
+}
+export interface BatchRequestInput {
+/**
+ * Or a template.
+ */
+body?: string
+/**
+ * A template's id; its variables come in `variables`.
+ */
+template?: string
+variables?: {
+[k: string]: string
+}
+/**
+ * Put look-alikes of the GSM 7-bit alphabet in the place of other characters, where the text then fits it.
+ */
+substitute?: boolean
+category?: ("otp" | "transactional" | "marketing" | "health")
+/**
+ * @maxItems 30
+ */
+dataClasses?: ("contact" | "otp_secret" | "identity" | "account" | "order" | "appointment" | "usage" | "financial" | "payment" | "pan" | "location" | "precise_geolocation" | "government_id" | "children" | "criminal" | "message_contents" | "sensitive_pi" | "health" | "phi" | "consumer_health" | "reproductive_health" | "genetic" | "biometric" | "ethnicity" | "religion" | "political_opinion" | "trade_union" | "sex_life" | "sexual_orientation" | "special_category")[]
+deliver?: ("auto" | "sms" | "secure_link" | "e2ee")
+/**
+ * From sendAt, or from acceptance; then it expires unsent.
+ */
+validFor?: string
+sendAt?: string
+/**
+ * One of the tenant's senders.
+ */
+sender?: string
+/**
+ * Id of the endpoint that is told of it; the tenant's default ones unless told.
+ */
+webhook?: string
+consent?: {
+type?: ("none" | "implied" | "soft_opt_in" | "express" | "express_written")
+obtainedAt?: string
+/**
+ * @maxItems 16
+ */
+purposes?: []|[string]|[string, string]|[string, string, string]|[string, string, string, string]|[string, string, string, string, string]|[string, string, string, string, string, string]|[string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string, string, string, string, string]
+evidence?: (boolean | string)
+source?: string
+ground?: string
+withdrawnAt?: (string | null)
+}
+lawfulBasis?: string
+recipientRegion?: string
+/**
+ * The recipient's, IANA.
+ */
+timezone?: string
+subjectResidence?: string
+optedOut?: ("none" | "marketing" | "all")
+context?: {
+art9Condition?: string
+gdprScope?: (boolean | string)
+autodialed?: boolean
+tcpaBasis?: string
+freeToEndUser?: boolean
+softOptIn?: {
+collectedInSale?: boolean
+ownSimilarProducts?: boolean
+optOutOfferedAtCollection?: boolean
+optOutInMessage?: boolean
+}
+hipaaCoveredEntity?: boolean
+hipaaAuthorization?: (boolean | string)
+patientPreference?: {
+channel?: string
+warnedAt?: string
+evidence?: (boolean | string)
+}
+retentionDisclosure?: boolean
+necessaryForRequestedService?: boolean
+otpDigits?: number
+}
+/**
+ * One a recipient; what stands here goes before what is shared.
+ * 
+ * @minItems 1
+ * @maxItems 500
+ */
+messages: [BatchMessageInput, ...(BatchMessageInput)[]]
+}
+export interface BatchMessageInput {
+/**
+ * Recipient, E.164.
+ */
+to: string
+/**
+ * Or a template.
+ */
+body?: string
+/**
+ * A template's id; its variables come in `variables`.
+ */
+template?: string
+variables?: {
+[k: string]: string
+}
+/**
+ * Put look-alikes of the GSM 7-bit alphabet in the place of other characters, where the text then fits it.
+ */
+substitute?: boolean
+category?: ("otp" | "transactional" | "marketing" | "health")
+/**
+ * @maxItems 30
+ */
+dataClasses?: ("contact" | "otp_secret" | "identity" | "account" | "order" | "appointment" | "usage" | "financial" | "payment" | "pan" | "location" | "precise_geolocation" | "government_id" | "children" | "criminal" | "message_contents" | "sensitive_pi" | "health" | "phi" | "consumer_health" | "reproductive_health" | "genetic" | "biometric" | "ethnicity" | "religion" | "political_opinion" | "trade_union" | "sex_life" | "sexual_orientation" | "special_category")[]
+deliver?: ("auto" | "sms" | "secure_link" | "e2ee")
+/**
+ * From sendAt, or from acceptance; then it expires unsent.
+ */
+validFor?: string
+sendAt?: string
+/**
+ * One of the tenant's senders.
+ */
+sender?: string
+/**
+ * An opaque token of the caller's.
+ */
+clientReference?: string
+/**
+ * Id of the endpoint that is told of it; the tenant's default ones unless told.
+ */
+webhook?: string
+consent?: {
+type?: ("none" | "implied" | "soft_opt_in" | "express" | "express_written")
+obtainedAt?: string
+/**
+ * @maxItems 16
+ */
+purposes?: []|[string]|[string, string]|[string, string, string]|[string, string, string, string]|[string, string, string, string, string]|[string, string, string, string, string, string]|[string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string, string, string, string, string]
+evidence?: (boolean | string)
+source?: string
+ground?: string
+withdrawnAt?: (string | null)
+}
+lawfulBasis?: string
+recipientRegion?: string
+/**
+ * The recipient's, IANA.
+ */
+timezone?: string
+subjectResidence?: string
+optedOut?: ("none" | "marketing" | "all")
+context?: {
+art9Condition?: string
+gdprScope?: (boolean | string)
+autodialed?: boolean
+tcpaBasis?: string
+freeToEndUser?: boolean
+softOptIn?: {
+collectedInSale?: boolean
+ownSimilarProducts?: boolean
+optOutOfferedAtCollection?: boolean
+optOutInMessage?: boolean
+}
+hipaaCoveredEntity?: boolean
+hipaaAuthorization?: (boolean | string)
+patientPreference?: {
+channel?: string
+warnedAt?: string
+evidence?: (boolean | string)
+}
+retentionDisclosure?: boolean
+necessaryForRequestedService?: boolean
+otpDigits?: number
+}
+}
+export interface AcceptedBatch {
+id: string
+accepted: number
+refused: number
+items: {
+/**
+ * Its place in the request, from 0.
+ */
+index: number
+id?: string
+state?: State
+expiresAt?: string
+/**
+ * Why it was refused; pointers are within the message.
+ */
+error?: {
+code: string
+title: string
+errors?: {
+pointer: string
+detail: string
+}[]
+reasons?: string[]
+[k: string]: unknown
+}
+}[]
+}
+export interface GetBatchParams {
+id: string
+}
+export interface Batch {
+id: string
+accepted: number
+refused: number
+/**
+ * How many messages are in each state.
+ */
+states: {
+[k: string]: number
+}
+items: {
+/**
+ * Its place in the request, from 0.
+ */
+index: number
+id?: string
+state?: State
+expiresAt?: string
+/**
+ * Why it was refused; pointers are within the message.
+ */
+error?: {
+code: string
+title: string
+errors?: {
+pointer: string
+detail: string
+}[]
+reasons?: string[]
+[k: string]: unknown
+}
+}[]
+}
+export interface ExplainDecisionParams {
+id: string
+}
+export interface DecisionExplanation {
+messageId: string
+judgedAt: string
+allowed: boolean
+reasons: {
+code: string
+means: string
+}[]
+decisive?: {
+rule: string
+version: string
+says: string
+when: string
+citations: string[]
+basis?: string
+confidence?: string
+verifiedOn?: string
+note?: string
+}
+others: {
+rule: string
+version: string
+says: string
+when: string
+citations: string[]
+basis?: string
+confidence?: string
+verifiedOn?: string
+note?: string
+}[]
+releaseUtc?: string
+releaseLocal?: string
+deliveryMode?: string
+retention: {
+object: string
+eraseBy: string
+atFinal: boolean
+erasedAt?: string
+min?: {
+duration: (string | null)
+words: string
+rule: string
+citations: string[]
+}
+max?: {
+duration: (string | null)
+words: string
+rule: string
+citations: string[]
+}
+}[]
+packs: {
+id: string
+version: string
+title?: string
+sha256?: string
+origin?: ("shipped" | "published")
+effectiveFrom?: string
+proposalId?: string
+approval?: {
+by: string
+at: string
+/**
+ * Whether a person signed in to give it.
+ */
+verified: boolean
+note?: string
+}
+}[]
+retimings: {
+at: string
+from: {
+id: string
+version: string
+}[]
+to: {
+id: string
+version: string
+}[]
+effects: string[]
+allowed?: boolean
+}[]
+replay: {
+agrees: boolean
+missing: {
+id: string
+version: string
+}[]
+differences: string[]
+}
+}
+export interface TemplateRequestInput {
+name: string
+/**
+ * With `{{name}}` where a variable goes. It is configuration: nothing of a recipient in it.
+ */
+text: string
+/**
+ * The only one that it may be used for.
+ */
+category?: ("otp" | "transactional" | "marketing" | "health")
+variables?: {
+[k: string]: {
+/**
+ * What kind of data it is; the policies judge the message by it.
+ */
+dataClass: ("contact" | "otp_secret" | "identity" | "account" | "order" | "appointment" | "usage" | "financial" | "payment" | "pan" | "location" | "precise_geolocation" | "government_id" | "children" | "criminal" | "message_contents" | "sensitive_pi" | "health" | "phi" | "consumer_health" | "reproductive_health" | "genetic" | "biometric" | "ethnicity" | "religion" | "political_opinion" | "trade_union" | "sex_life" | "sexual_orientation" | "special_category")
+charactersMax: number
+}
+}
+}
+export interface Template {
+id: string
+name: string
+/**
+ * With `{{name}}` where a variable goes. It is configuration: nothing of a recipient in it.
+ */
+text: string
+/**
+ * The only one that it may be used for.
+ */
+category?: ("otp" | "transactional" | "marketing" | "health")
+variables: {
+[k: string]: {
+/**
+ * What kind of data it is; the policies judge the message by it.
+ */
+dataClass: ("contact" | "otp_secret" | "identity" | "account" | "order" | "appointment" | "usage" | "financial" | "payment" | "pan" | "location" | "precise_geolocation" | "government_id" | "children" | "criminal" | "message_contents" | "sensitive_pi" | "health" | "phi" | "consumer_health" | "reproductive_health" | "genetic" | "biometric" | "ethnicity" | "religion" | "political_opinion" | "trade_union" | "sex_life" | "sexual_orientation" | "special_category")
+charactersMax: number
+}
+}
+createdAt: string
+createdBy: string
+retiredAt?: string
+}
+export interface ListTemplatesQuery {
+cursor?: string
+limit?: number
+}
+export interface TemplatePage {
+items: Template[]
+next?: string
+}
+export interface RetireTemplateParams {
+id: string
+}
+export interface GetTemplateParams {
+id: string
+}
+export interface PolicyList {
+items: PolicyVersion[]
+retiming?: Retiming
+}
+export interface PolicyVersion {
+pack: string
+version: string
+title: string
+sha256: string
+state: ("past" | "in_force" | "coming")
+effectiveFrom: string
+origin: ("shipped" | "published")
+proposalId?: string
+approval?: {
+by: string
+at: string
+/**
+ * Whether a person signed in to give it.
+ */
+verified: boolean
+note?: string
+}
+links: {
+text: string
+}
+}
+export interface Retiming {
+state: ("running" | "done" | "superseded")
+inForceFrom: string
+startedAt: string
+endedAt?: string
+total: number
+/**
+ * Messages by what happened to them; `messages` is how many were looked at.
+ */
+counts: {
+[k: string]: number
+}
+}
+export interface GetPolicyParams {
+pack: string
+version: string
+}
+export interface PolicyProposalDetail {
+id: string
+pack: string
+version: string
+/**
+ * The version in force when it was proposed.
+ */
+base?: string
+why: string
+state: ("draft" | "checked" | "simulated" | "approved" | "published" | "withdrawn")
+sha256: string
+createdBy: string
+createdAt: string
+check?: {
+at: string
+cases: number
+}
+simulation?: {
+state: ("running" | "done")
+by: string
+startedAt: string
+endedAt?: string
+asOf: string
+/**
+ * SHA-256 over all versions that it was compared with.
+ */
+base: string
+total: number
+counts: {
+[k: string]: number
+}
+/**
+ * Ids of some of the messages.
+ */
+samples: {
+[k: string]: string[]
+}
+}
+approval?: {
+by: string
+at: string
+/**
+ * Whether a person signed in to give it.
+ */
+verified: boolean
+note?: string
+}
+/**
+ * Once published: from then on it is in force.
+ */
+effectiveFrom?: string
+history: {
+state: ("draft" | "checked" | "simulated" | "approved" | "published" | "withdrawn")
+at: string
+by: string
+}[]
+links: {
+self: string
+}
+text: string
+changes: {
+rule: string
+what: string
+before?: string
+after?: string
+sentence: string
+}[]
+}
+export interface ListPolicyProposalsQuery {
+state?: ("draft" | "checked" | "simulated" | "approved" | "published" | "withdrawn")
+limit?: number
+}
+export interface PolicyProposalPage {
+items: PolicyProposal[]
+}
+export interface PolicyProposal {
+id: string
+pack: string
+version: string
+/**
+ * The version in force when it was proposed.
+ */
+base?: string
+why: string
+state: ("draft" | "checked" | "simulated" | "approved" | "published" | "withdrawn")
+sha256: string
+createdBy: string
+createdAt: string
+check?: {
+at: string
+cases: number
+}
+simulation?: {
+state: ("running" | "done")
+by: string
+startedAt: string
+endedAt?: string
+asOf: string
+/**
+ * SHA-256 over all versions that it was compared with.
+ */
+base: string
+total: number
+counts: {
+[k: string]: number
+}
+/**
+ * Ids of some of the messages.
+ */
+samples: {
+[k: string]: string[]
+}
+}
+approval?: {
+by: string
+at: string
+/**
+ * Whether a person signed in to give it.
+ */
+verified: boolean
+note?: string
+}
+/**
+ * Once published: from then on it is in force.
+ */
+effectiveFrom?: string
+history: {
+state: ("draft" | "checked" | "simulated" | "approved" | "published" | "withdrawn")
+at: string
+by: string
+}[]
+links: {
+self: string
+}
+}
+export interface GetPolicyProposalParams {
+id: string
+}
+export interface CheckPolicyProposalParams {
+id: string
+}
+export interface SimulatePolicyProposalParams {
+id: string
+}
+export interface ApprovePolicyProposalParams {
+id: string
+}
+export interface PublishPolicyProposalParams {
+id: string
+}
+export interface WithdrawPolicyProposalParams {
+id: string
+}
+export interface GetCertificateParams {
+id: string
+}
+export interface Certificate {
+id: string
+kind: ("submission" | "purge" | "record" | "request" | "tenant")
+about: string
+issuedAt: string
+jws: string
+}
+export interface ListCertificatesQuery {
+cursor?: string
+limit?: number
+about: string
+}
+export interface CertificatePage {
+items: Certificate[]
+next?: string
+}
+export interface ConsentPage {
+items: Consent[]
+next?: string
+}
+export interface Consent {
+id: string
+type: ("implied" | "soft_opt_in" | "express" | "express_written")
+purposes: string[]
+obtainedAt: string
+wording: string
+evidence: string
+source?: string
+ground?: string
+recordedAt: string
+recordedBy: string
+eraseBy?: string
+withdrawn?: {
+at: string
+by: string
+source: ("keyword" | "api")
+evidence?: string
+}
+}
+export interface ListConsentsQuery {
+cursor?: string
+limit?: number
+}
+export interface ConsentRequestInput {
+/**
+ * The recipient's, E.164. It is answered nowhere and never part of an address.
+ */
+number: string
+type: ("implied" | "soft_opt_in" | "express" | "express_written")
+/**
+ * @minItems 1
+ * @maxItems 16
+ */
+purposes: [string]|[string, string]|[string, string, string]|[string, string, string, string]|[string, string, string, string, string]|[string, string, string, string, string, string]|[string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string, string, string, string, string]
+obtainedAt: string
+/**
+ * Reference and version of the wording agreed to; never the text.
+ */
+wording: string
+/**
+ * Where the proof is kept.
+ */
+evidence: string
+source?: string
+ground?: string
+}
+export interface GetConsentParams {
+id: string
+}
+export interface WithdrawConsentParams {
+id: string
+}
+export interface WithdrawalRequestInput {
+withdrawnAt?: string
+evidence?: string
+}
+export interface OptOutRequestInput {
+/**
+ * The recipient's, E.164. It is answered nowhere and never part of an address.
+ */
+number: string
+/**
+ * `none`, as lists say it, lifts nothing.
+ */
+scope: ("none" | "marketing" | "all")
+source?: ("api" | "import")
+/**
+ * When the recipient opted out; now unless told.
+ */
+at?: string
+}
+/**
+ * What blocks a number now, and everything on record of it.
+ * 
+ */
+export interface OptedOut {
+optedOut: ("none" | "marketing" | "all")
+items: OptOut[]
+}
+export interface OptOut {
+id: string
+scope: ("marketing" | "all")
+source: ("keyword" | "api" | "import")
+at: string
+recordedAt: string
+recordedBy: string
+/**
+ * The law's latest date; Lethe stops at once.
+ */
+honorBy?: string
+eraseBy?: string
+lifted?: {
+at: string
+by: string
+source: ("keyword" | "api")
+evidence?: string
+}
+}
+export interface ListOptOutsQuery {
+cursor?: string
+limit?: number
+}
+export interface OptOutPage {
+items: OptOut[]
+next?: string
+}
+export interface LiftOptOutParams {
+id: string
+}
+export interface LiftRequestInput {
+/**
+ * When the recipient opted in again: after the opt-out.
+ */
+obtainedAt: string
+/**
+ * Where the proof of it is kept.
+ */
+evidence: string
+}
+export interface ListHoldsQuery {
+cursor?: string
+limit?: number
+}
+export interface HoldPage {
+items: Hold[]
+next?: string
+}
+export interface Hold {
+id: string
+scope: ("message" | "subject" | "period" | "tenant")
+messageId?: string
+from?: string
+to?: string
+ground: string
+reason?: string
+approvedBy?: string
+reviewAt?: string
+/**
+ * Of a period or tenant: from then on each message bears it. Nothing is purged before.
+ */
+appliedAt?: string
+placedAt: string
+placedBy: string
+released?: {
+at: string
+by: string
+source: ("keyword" | "api")
+evidence?: string
+}
+}
+export interface ReleaseHoldParams {
+id: string
+}
+export interface RecordSubjectRequestInput {
+/**
+ * The recipient's, E.164. It is answered nowhere and never part of an address.
+ */
+number: string
+kind: ("access" | "portability" | "correction" | "erasure" | "restriction" | "objection")
+/**
+ * How it came: email, letter, web_form, phone.
+ */
+channel?: string
+/**
+ * The clocks run from then; now unless told.
+ */
+receivedAt?: string
+/**
+ * Your own, opaque.
+ */
+reference?: string
+subjectResidence?: string
+recipientRegion?: string
+/**
+ * @maxItems 30
+ */
+dataClasses?: ("contact" | "otp_secret" | "identity" | "account" | "order" | "appointment" | "usage" | "financial" | "payment" | "pan" | "location" | "precise_geolocation" | "government_id" | "children" | "criminal" | "message_contents" | "sensitive_pi" | "health" | "phi" | "consumer_health" | "reproductive_health" | "genetic" | "biometric" | "ethnicity" | "religion" | "political_opinion" | "trade_union" | "sex_life" | "sexual_orientation" | "special_category")[]
+/**
+ * The duty or claim that speaks against it, in a word.
+ */
+ground?: string
+hipaaCoveredEntity?: boolean
+/**
+ * What it blocks: an objection marketing, an erasure everything, unless told.
+ */
+scope?: ("marketing" | "all")
+}
+export interface SubjectRequest {
+id: string
+kind: ("access" | "portability" | "correction" | "erasure" | "restriction" | "objection")
+state: ("received" | "executing" | "deciding" | "ready" | "closed")
+channel: string
+receivedAt: string
+recordedAt: string
+recordedBy: string
+reference?: string
+scope?: ("marketing" | "all")
+decision: Decision
+clocks: {
+ackBy?: string
+acknowledgedAt?: string
+respondBy?: string
+extendableTo?: string
+extendedTo?: string
+}
+identity?: {
+confirmed: boolean
+checkedBy: string
+checkedAt: string
+method: string
+evidence: string
+ownedFrom: string
+ownedUntil?: string
+}
+tasks: {
+name: string
+reasons: string[]
+citations: string[]
+messageIds: string[]
+raisedAt: string
+decided?: {
+at: string
+by: string
+verdict: ("erase" | "keep" | "done" | "refuse")
+ground: string
+}
+}[]
+alerts: {
+code: ("acknowledge_soon" | "acknowledge_late" | "answer_soon" | "answer_late" | "decision_due")
+at: string
+}[]
+erasure?: {
+startedAt: string
+step: ("erase" | "settle" | "certify" | "done")
+/**
+ * Objects read back and found gone.
+ */
+erasedCount: number
+keptCount: number
+kept: {
+object: string
+reason: string
+citations: string[]
+count: number
+/**
+ * When the last of it goes.
+ */
+until?: string
+}[]
+}
+/**
+ * The hold that restricts; its release lifts the restriction.
+ */
+holdId?: string
+optOutId?: string
+/**
+ * The last one tells all.
+ */
+certificates: string[]
+exports: {
+id: string
+at: string
+by: string
+format: string
+report: string
+purpose: string
+}[]
+log: {
+at: string
+type: string
+by?: string
+code?: string
+}[]
+closed?: {
+at: string
+by: string
+outcome: ("granted" | "partly_granted" | "refused" | "withdrawn")
+ground?: string
+}
+eraseBy?: string
+links: {
+self: string
+}
+}
+export interface ListSubjectRequestsQuery {
+cursor?: string
+limit?: number
+}
+export interface SubjectRequestPage {
+items: SubjectRequest[]
+next?: string
+}
+export interface GetSubjectRequestParams {
+id: string
+}
+export interface AcknowledgeSubjectRequestParams {
+id: string
+}
+export interface IdentitySubjectRequestParams {
+id: string
+}
+export interface IdentityCheckInput {
+confirmed: boolean
+/**
+ * How it was checked: id_document, account_login, call_back.
+ */
+method: string
+/**
+ * Where the proof is kept.
+ */
+evidence: string
+/**
+ * Since when the number was theirs: earlier messages may be another's.
+ */
+ownedFrom: string
+/**
+ * Until when; left out while it still is.
+ */
+ownedUntil?: string
+}
+export interface DecideSubjectRequestParams {
+id: string
+}
+export interface TaskDecisionInput {
+task: string
+verdict: ("erase" | "keep" | "done" | "refuse")
+ground: string
+}
+export interface ExtendSubjectRequestParams {
+id: string
+}
+export interface RequestExtensionInput {
+to: string
+reason: string
+}
+export interface CloseSubjectRequestParams {
+id: string
+}
+export interface RequestAnswerInput {
+outcome: ("granted" | "partly_granted" | "refused" | "withdrawn")
+ground?: string
+}
+export interface ExportSubjectRequestParams {
+id: string
+}
+export interface RequestExportInput {
+format?: ("json" | "html")
+/**
+ * `disclosures`: of health data within six years, 45 CFR 164.528.
+ */
+report?: ("data" | "disclosures")
+purpose: string
+}
+export interface ExportSubjectRequestAnswer {
+[k: string]: unknown
+}
+export interface GetRequestLogQuery {
+from?: string
+to?: string
+format?: ("json" | "html")
+}
+export interface GetRequestLogAnswer {
+[k: string]: unknown
+}
+export interface GetProcessingRecordQuery {
+format?: ("json" | "html")
+}
+export interface GetProcessingRecordAnswer {
+[k: string]: unknown
+}
+export interface SendQueues {
+items: SendQueue[]
+}
+export interface SendQueue {
+id: string
+carrier: string
+sender: string
+/**
+ * `draining`: sends what it has, and takes nothing new.
+ */
+state: ("open" | "draining" | "paused")
+/**
+ * Segments; absent where the deployment's default holds.
+ */
+limitPerSecond?: number
+/**
+ * Messages that wait in the store; 100000 is at least so many.
+ */
+backlog: number
+/**
+ * Absent while Redis does not answer.
+ */
+live?: {
+waiting: number
+delayed: number
+active: number
+/**
+ * Sent, over the last five full seconds.
+ */
+segmentsPerSecond: number
+}
+}
+export interface PauseQueueParams {
+id: string
+}
+export interface ResumeQueueParams {
+id: string
+}
+export interface DrainQueueParams {
+id: string
+}
+export interface Alerts {
+items: Alert[]
+}
+export interface Alert {
+code: ("purge_late" | "ledger_late" | "evidence_not_as_witnessed" | "evidence_unpublished" | "evidence_unintegrated" | "server_away" | "key_overdue" | "receipts_parked" | "credential_suspect" | "queue_paused" | "queue_draining" | "not_looked_at")
+severity: ("critical" | "warning" | "info")
+/**
+ * A name, or an opaque id.
+ */
+about?: string
+/**
+ * Absent where that is not known.
+ */
+since?: string
+mend: string
+}
+export interface NewApiKeyInput {
+/**
+ * What people call it.
+ */
+name: string
+/**
+ * What it may do. None approves: that is for people who sign in with MFA.
+ * 
+ * @minItems 1
+ * @maxItems 5
+ */
+roles: [("sender" | "compliance" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "operator" | "auditor" | "admin")]
+/**
+ * The only categories that it may send.
+ * 
+ * @minItems 1
+ * @maxItems 4
+ */
+categories?: [("otp" | "transactional" | "marketing" | "health")]|[("otp" | "transactional" | "marketing" | "health"), ("otp" | "transactional" | "marketing" | "health")]|[("otp" | "transactional" | "marketing" | "health"), ("otp" | "transactional" | "marketing" | "health"), ("otp" | "transactional" | "marketing" | "health")]|[("otp" | "transactional" | "marketing" | "health"), ("otp" | "transactional" | "marketing" | "health"), ("otp" | "transactional" | "marketing" | "health"), ("otp" | "transactional" | "marketing" | "health")]
+/**
+ * The only networks that it may be used from, CIDR.
+ * 
+ * @minItems 1
+ * @maxItems 64
+ */
+addresses?: [(string | string), ...((string | string))[]]
+expiresAt?: string
+/**
+ * What verifies the JWTs that it signs for tokens.
+ * 
+ * @minItems 1
+ * @maxItems 4
+ */
+publicKeys?: [PublicKeyInput]|[PublicKeyInput, PublicKeyInput]|[PublicKeyInput, PublicKeyInput, PublicKeyInput]|[PublicKeyInput, PublicKeyInput, PublicKeyInput, PublicKeyInput]
+/**
+ * It is good for tokens only, bound to a key of the caller's or to its client certificate.
+ */
+proof?: ("dpop" | "certificate")
+/**
+ * It has no text that could leak: it signs.
+ */
+textless?: boolean
+}
+export interface IssuedApiKey {
+id: string
+name: string
+state: ("active" | "expired" | "revoked")
+roles: string[]
+categories?: string[]
+addresses?: string[]
+createdAt: string
+createdBy: string
+/**
+ * When its present text was made, if it is not the first.
+ */
+rotatedAt?: string
+/**
+ * Until when the text before still opens.
+ */
+overlapEndsAt?: string
+publicKeys?: {
+kty: string
+[k: string]: unknown
+}[]
+proof?: ("dpop" | "certificate")
+expiresAt?: string
+revokedAt?: string
+/**
+ * To the minute.
+ */
+lastUsedAt?: string
+/**
+ * The key itself, shown this once.
+ */
+apiKey?: string
+}
+export interface ListApiKeysQuery {
+cursor?: string
+limit?: number
+}
+export interface ApiKeyPage {
+items: ApiKey[]
+next?: string
+}
+export interface ApiKey {
+id: string
+name: string
+state: ("active" | "expired" | "revoked")
+roles: string[]
+categories?: string[]
+addresses?: string[]
+createdAt: string
+createdBy: string
+/**
+ * When its present text was made, if it is not the first.
+ */
+rotatedAt?: string
+/**
+ * Until when the text before still opens.
+ */
+overlapEndsAt?: string
+publicKeys?: {
+kty: string
+[k: string]: unknown
+}[]
+proof?: ("dpop" | "certificate")
+expiresAt?: string
+revokedAt?: string
+/**
+ * To the minute.
+ */
+lastUsedAt?: string
+}
+export interface GetApiKeyParams {
+id: string
+}
+export interface RotateApiKeyParams {
+id: string
+}
+export interface ApiKeyRotationInput {
+/**
+ * How long the text before goes on; `PT0S` ends it now.
+ */
+overlap?: string
+}
+export interface RevokeApiKeyParams {
+id: string
+}
+export interface SendingLimits {
+/**
+ * Countries that it sends to, ISO 3166-1, or `*`. Nothing goes to any other.
+ * 
+ * @maxItems 300
+ */
+destinations: string[]
+/**
+ * Regions that its messages may be processed in.
+ * 
+ * @minItems 1
+ * @maxItems 32
+ */
+regions?: [string, ...(string)[]]
+/**
+ * Segments a second.
+ */
+ratePerSecond?: number
+countryRates?: {
+/**
+ * Segments a second.
+ */
+[k: string]: number
+}
+/**
+ * Categories of which a message ends at once when the queue ahead outlasts its deadline.
+ */
+refuseHopeless?: ("otp" | "transactional" | "marketing" | "health")[]
+/**
+ * By country, or `*` for all together. Days of UTC.
+ */
+budgets?: {
+[k: string]: {
+day?: {
+segments?: number
+/**
+ * In the currency of the send queues' prices.
+ */
+cost?: number
+}
+month?: {
+segments?: number
+/**
+ * In the currency of the send queues' prices.
+ */
+cost?: number
+}
+}
+}
+velocity: {
+messagesMax: number
+windowSeconds: number
+mode: ("monitor" | "enforce")
+/**
+ * What an operator lets pass, until when; null for good.
+ */
+exempt?: {
+[k: string]: string | null
+}
+}
+/**
+ * Today and this month, as far as budgets count it.
+ */
+spent: {
+/**
+ * `*`: all together.
+ */
+country: string
+day?: {
+segments: number
+cost: number
+}
+month: {
+segments: number
+cost: number
+}
+}[]
+}
+export interface SendingLimitsChangeInput {
+/**
+ * Countries that it sends to, ISO 3166-1, or `*`. Nothing goes to any other.
+ * 
+ * @maxItems 300
+ */
+destinations?: string[]
+regions?: ([string, ...(string)[]] | null)
+ratePerSecond?: (number | null)
+countryRates?: ({
+/**
+ * Segments a second.
+ */
+[k: string]: number
+} | null)
+refuseHopeless?: (("otp" | "transactional" | "marketing" | "health")[] | null)
+budgets?: ({
+[k: string]: {
+day?: {
+segments?: number
+/**
+ * In the currency of the send queues' prices.
+ */
+cost?: number
+}
+month?: {
+segments?: number
+/**
+ * In the currency of the send queues' prices.
+ */
+cost?: number
+}
+}
+} | null)
+velocity?: ({
+messagesMax: number
+windowSeconds: number
+mode: ("monitor" | "enforce")
+/**
+ * What an operator lets pass, until when; null for good.
+ */
+exempt?: {
+[k: string]: string | null
+}
+} | null)
+}
+export interface ProveEvidenceParams {
+index: number
+}
+export interface InclusionProof {
+schema: string
+/**
+ * A signed note.
+ */
+checkpoint: string
+index: number
+/**
+ * Canonical JSON (RFC 8785), as hashed.
+ */
+entry: string
+hashes: string[]
+}
+export interface ProveEvidenceGrowthQuery {
+older: number
+}
+export interface GrowthProof {
+checkpoint: string
+older: number
+hashes: string[]
+}
+export interface ExportEvidenceQuery {
+from?: string
+to?: string
+since?: number
+}
+export interface ListEvidenceQuery {
+cursor?: string
+limit?: number
+about?: string
+}
+export interface EvidencePage {
+items: EvidenceEntry[]
+next?: string
+}
+export interface EvidenceEntry {
+index: number
+id: string
+at: string
+tenantId?: string
+type: ("accepted" | "deferred" | "queued" | "sending" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown" | "decided" | "released" | "ambiguous" | "receipt" | "retimed" | "erased" | "kept" | "redaction_asked" | "redacted" | "redaction_given_up" | "certified" | "process_started" | "stores_prepared" | "store_restored" | "tenant_created" | "tenant_changed" | "template_changed" | "tenant_suspended" | "tenant_resumed" | "tenant_leaving" | "tenant_exported" | "tenant_left" | "send_queue_changed" | "send_queue_paused" | "send_queue_drained" | "send_queue_resumed" | "api_key_created" | "api_key_revoked" | "api_key_rotated" | "credential_alert" | "token_issued" | "issuer_trusted" | "issuer_removed" | "person_invited" | "person_enrolled" | "person_changed" | "person_ended" | "signed_in" | "sign_in_failed" | "session_ended" | "credential_added" | "credential_removed" | "message_revealed" | "webhook_endpoint_created" | "webhook_endpoint_challenged" | "webhook_endpoint_verified" | "webhook_endpoint_enabled" | "webhook_endpoint_disabled" | "webhook_endpoint_deleted" | "webhook_secret_rotated" | "webhook_replayed" | "verification_issued" | "verification_withheld" | "verification_approved" | "verification_failed" | "consent_recorded" | "consent_withdrawn" | "opt_out_recorded" | "opt_out_lifted" | "hold_placed" | "hold_released" | "request_recorded" | "request_acknowledged" | "request_identified" | "request_decided" | "request_extended" | "request_exported" | "request_closed" | "request_executed" | "record_erased" | "orphan_discarded" | "page_erased" | "key_rotated" | "cohort_key_destroyed" | "subject_key_destroyed" | "policy_proposed" | "policy_checked" | "policy_simulated" | "policy_approved" | "policy_published" | "policy_withdrawn" | "record_read" | "searched" | "logs_read" | "canary_run" | "evidence_read" | "evidence_exported" | "denied")
+code?: string
+/**
+ * Id of what it was done to.
+ */
+about?: string
+by?: string
+attempt?: number
+}
+export interface VerificationRequestInput {
+/**
+ * Recipient, E.164.
+ */
+to: string
+digits?: number
+/**
+ * How long the code is good.
+ */
+validFor?: string
+/**
+ * Browsers offer the code to this host only; one that an administrator set.
+ */
+host?: string
+/**
+ * Language of the built-in text.
+ */
+locale?: ("de" | "en" | "es" | "fr" | "it" | "nl" | "pt")
+/**
+ * Instead of the built-in text: a template whose only variable is `code`.
+ */
+template?: string
+/**
+ * One of the tenant's senders.
+ */
+sender?: string
+/**
+ * Id of the endpoint that is told of it; the tenant's default ones unless told.
+ */
+webhook?: string
+/**
+ * An opaque token of the caller's.
+ */
+clientReference?: string
+consent?: {
+type?: ("none" | "implied" | "soft_opt_in" | "express" | "express_written")
+obtainedAt?: string
+/**
+ * @maxItems 16
+ */
+purposes?: []|[string]|[string, string]|[string, string, string]|[string, string, string, string]|[string, string, string, string, string]|[string, string, string, string, string, string]|[string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string, string, string, string, string]
+evidence?: (boolean | string)
+source?: string
+ground?: string
+withdrawnAt?: (string | null)
+}
+lawfulBasis?: string
+recipientRegion?: string
+/**
+ * The recipient's, IANA.
+ */
+timezone?: string
+subjectResidence?: string
+}
+export interface Verification {
+id: string
+state: ("pending" | "approved" | "locked" | "expired" | "replaced")
+expiresAt: string
+/**
+ * Guesses that are still counted; wrong ones of a day add up.
+ */
+attemptsLeft: number
+/**
+ * When another code may be sent to this number.
+ */
+resendAt: string
+}
+export interface GetVerificationParams {
+id: string
+}
+export interface CheckVerificationParams {
+id: string
+}
+export interface VerificationCheckInput {
+/**
+ * What the recipient typed. It is answered nowhere.
+ */
+code: string
+}
+export interface VerificationVerdict {
+valid: boolean
+/**
+ * Why not. `locked`: guessed at too often; `replaced`: a newer code was sent.
+ */
+reason?: ("wrong" | "expired" | "locked" | "used" | "replaced")
+attemptsLeft: number
+}
+export interface WebhookEndpointRequestInput {
+/**
+ * https, at a public address; no credentials and no fragment.
+ */
+url: string
+name?: string
+/**
+ * States of messages that it is told of.
+ * 
+ * @minItems 1
+ * @maxItems 8
+ */
+states?: [("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown")]|[("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown")]|[("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown")]|[("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown")]|[("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown")]|[("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown")]|[("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown")]|[("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown")]
+/**
+ * Whether it is told of messages that name no endpoint.
+ */
+default?: boolean
+}
+export interface WebhookEndpointSecret {
+id: string
+/**
+ * https, at a public address; no credentials and no fragment.
+ */
+url: string
+name?: string
+/**
+ * States of messages that it is told of.
+ * 
+ * @minItems 1
+ * @maxItems 8
+ */
+states: [("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown")]|[("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown")]|[("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown")]|[("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown")]|[("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown")]|[("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown")]|[("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown")]|[("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown")]
+/**
+ * Whether it is told of messages that name no endpoint.
+ */
+default: boolean
+/**
+ * `unverified`: it has not answered a challenge yet, and is told of nothing.
+ */
+state: ("unverified" | "enabled" | "disabled")
+disabledFor?: ("command" | "failing" | "gone")
+disabledAt?: string
+verifiedAt?: string
+failingSince?: string
+/**
+ * Those that sign; the secrets themselves are shown once, when they are made.
+ */
+secrets: {
+id: string
+createdAt: string
+expiresAt?: string
+}[]
+createdAt: string
+createdBy: string
+/**
+ * Shown this once: `whsec_` and base64.
+ */
+secret: string
+}
+export interface WebhookEndpoints {
+items: WebhookEndpoint[]
+}
+export interface WebhookEndpoint {
+id: string
+/**
+ * https, at a public address; no credentials and no fragment.
+ */
+url: string
+name?: string
+/**
+ * States of messages that it is told of.
+ * 
+ * @minItems 1
+ * @maxItems 8
+ */
+states: [("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown")]|[("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown")]|[("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown")]|[("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown")]|[("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown")]|[("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown")]|[("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown")]|[("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown")]
+/**
+ * Whether it is told of messages that name no endpoint.
+ */
+default: boolean
+/**
+ * `unverified`: it has not answered a challenge yet, and is told of nothing.
+ */
+state: ("unverified" | "enabled" | "disabled")
+disabledFor?: ("command" | "failing" | "gone")
+disabledAt?: string
+verifiedAt?: string
+failingSince?: string
+/**
+ * Those that sign; the secrets themselves are shown once, when they are made.
+ */
+secrets: {
+id: string
+createdAt: string
+expiresAt?: string
+}[]
+createdAt: string
+createdBy: string
+}
+export interface GetWebhookEndpointParams {
+id: string
+}
+export interface DeleteWebhookEndpointParams {
+id: string
+}
+export interface RotateWebhookSecretParams {
+id: string
+}
+export interface WebhookRotationRequestInput {
+/**
+ * How long the secrets of before go on signing beside the new one.
+ */
+keepFor?: string
+}
+export interface VerifyWebhookEndpointParams {
+id: string
+}
+export interface EnableWebhookEndpointParams {
+id: string
+}
+export interface DisableWebhookEndpointParams {
+id: string
+}
+export interface ListWebhookDeliveriesParams {
+id: string
+}
+export interface ListWebhookDeliveriesQuery {
+cursor?: string
+limit?: number
+}
+export interface WebhookDeliveryPage {
+items: WebhookDelivery[]
+next?: string
+}
+export interface WebhookDelivery {
+/**
+ * Its `webhook-id`, the same at every try and replay.
+ */
+id: string
+type: string
+message?: string
+sequence?: number
+at: string
+state: ("waiting" | "delivered" | "failed")
+code?: string
+/**
+ * When it is tried next.
+ */
+nextAt?: string
+/**
+ * The last 16.
+ */
+tries: {
+at: string
+status?: number
+/**
+ * Why there was no answer, or not the one that counts.
+ */
+code?: string
+milliseconds: number
+}[]
+}
+export interface ReplayWebhookDeliveriesParams {
+id: string
+}
+export interface WebhookReplay {
+/**
+ * Deliveries that wait now.
+ */
+count: number
+/**
+ * There are more than are replayed at once: ask again from this time.
+ */
+next?: string
+}
+export interface PersonPage {
+items: Person[]
+}
+export interface Person {
+id: string
+/**
+ * Empty once the person has left.
+ */
+login: string
+name: string
+/**
+ * @minItems 1
+ * @maxItems 6
+ */
+roles: [("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]
+createdAt: string
+createdBy: string
+state: ("invited" | "enrolled" | "ended")
+endedAt?: string
+}
+export interface PersonInvitationInput {
+/**
+ * A login name or an address; case does not matter.
+ */
+login: string
+name?: string
+/**
+ * @minItems 1
+ * @maxItems 6
+ */
+roles: [("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]
+}
+export interface EnrolmentToken {
+id: string
+/**
+ * Shown once; good for one enrolment.
+ */
+enrolmentToken: string
+expiresAt: string
+}
+export interface GetPersonParams {
+id: string
+}
+export interface RenewEnrolmentParams {
+id: string
+}
+export interface SetPersonRolesParams {
+id: string
+}
+export interface PersonRolesInput {
+/**
+ * @minItems 1
+ * @maxItems 6
+ */
+roles: [("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]
+}
+export interface EndPersonParams {
+id: string
+}
+export interface SessionPage {
+items: {
+id: string
+method: ("password" | "recovery" | "passkey")
+startedAt: string
+usedAt: string
+endsAt: string
+current: boolean
+}[]
+}
+export interface EndSessionParams {
+id: string
+}
+export interface NewPasswordInput {
+password: string
+}
+export interface RecoveryCodes {
+recoveryCodes: string[]
+}
+export interface PasskeyPage {
+items: {
+id: string
+addedAt: string
+}[]
+}
+export interface AddPasskeyBody {
+id: string
+rawId: string
+type: "public-key"
+clientExtensionResults?: {
+[k: string]: unknown
+}
+authenticatorAttachment?: string
+response: {
+clientDataJSON: string
+attestationObject: string
+/**
+ * @maxItems 16
+ */
+transports?: []|[string]|[string, string]|[string, string, string]|[string, string, string, string]|[string, string, string, string, string]|[string, string, string, string, string, string]|[string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string, string, string, string, string]
+[k: string]: unknown
+}
+[k: string]: unknown
+}
+/**
+ * Added
+ * 
+ */
+export interface AddPasskeyAnswer {
+id: string
+}
+/**
+ * Options for navigator.credentials.create
+ * 
+ */
+export interface BeginPasskeyAnswer {
+[k: string]: unknown
+}
+export interface RemovePasskeyParams {
+id: string
+}
+
+/** Every code that a problem may bear. */
+export type ErrorCode =
+	| "invalid_request"
+	| "unauthenticated"
+	| "sign_in_failed"
+	| "sign_in_slowed"
+	| "enrolment_invalid"
+	| "password_refused"
+	| "cross_origin"
+	| "person_required"
+	| "fresh_mfa_required"
+	| "last_credential"
+	| "login_taken"
+	| "sessions_unavailable"
+	| "forbidden"
+	| "token_invalid"
+	| "proof_invalid"
+	| "address_refused"
+	| "category_refused"
+	| "not_found"
+	| "method_not_allowed"
+	| "not_cancellable"
+	| "key_without_text"
+	| "key_changed"
+	| "endpoint_unverified"
+	| "idempotency_in_progress"
+	| "answer_not_kept"
+	| "body_too_large"
+	| "unsupported_media_type"
+	| "idempotency_mismatch"
+	| "invalid_number"
+	| "reference_not_opaque"
+	| "card_number"
+	| "batch_refused"
+	| "tenant_suspended"
+	| "policy_denied"
+	| "policy_refused"
+	| "policies_unavailable"
+	| "policies_not_governed"
+	| "proposal_state"
+	| "self_approval"
+	| "simulation_stale"
+	| "validity_too_long"
+	| "delivery_mode_unavailable"
+	| "opt_in_not_fresh"
+	| "too_many_records"
+	| "request_state"
+	| "identity_unchecked"
+	| "extension_refused"
+	| "export_pending"
+	| "headers_too_large"
+	| "request_timeout"
+	| "destination_not_allowed"
+	| "limit_reached"
+	| "no_route"
+	| "rate_limited"
+	| "overloaded"
+	| "internal"
+	| "quarantined"
+	| "keys_unavailable"
+	| "issuer_unavailable"
+	| "store_unavailable"
+	| "outcome_unknown"
+	| "callback_invalid"
+	| "callback_unauthenticated"
+	| "callback_unconfirmed"
+	| "callback_unverifiable"
+	| "content_erased";
+
+/** What each operation takes and answers. */
+export type Operations = {
+	/** Public keys of certificates, checkpoints and tokens. */
+	getPublicKeys: { answer: GetPublicKeysAnswer };
+	/** What the token endpoint offers. */
+	getTokenMetadata: { answer: GetTokenMetadataAnswer };
+	/** Whether this process answers. */
+	getHealth: { answer: GetHealthAnswer };
+	/** Whether messages can be accepted, and which servers answer. */
+	getReadiness: { answer: GetReadinessAnswer };
+	/** Counters, in Prometheus's format. */
+	getMetrics: { answer: GetMetricsAnswer };
+	/** Whether this process answers. */
+	getVersionedHealth: { answer: GetVersionedHealthAnswer };
+	/** Whether messages can be accepted, and which servers answer. */
+	getVersionedReadiness: { answer: GetVersionedReadinessAnswer };
+	/** Counters, in Prometheus's format. */
+	getVersionedMetrics: { answer: GetVersionedMetricsAnswer };
+	/** Begin to sign in with a passkey. */
+	getPasskeyOptions: { body: GetPasskeyOptionsBody; answer: GetPasskeyOptionsAnswer };
+	/** Sign in, by passkey or by password and code. */
+	signIn: { body: SignInInput; answer: SignedIn };
+	/** Who is signed in, and until when. */
+	getSession: { answer: Session };
+	/** Begin to enrol, with the token from an administrator. */
+	beginEnrolment: { body: EnrolmentBeginInput; answer: EnrolmentOffer };
+	/** Enrol with a password and the first code, or with a passkey. */
+	completeEnrolment: { body: EnrolmentInput; answer: Enrolled };
+	/** Accept a message. */
+	createMessage: { query?: CreateMessageQuery; body: MessageRequestInput; answer: CreateMessageAnswer };
+	/** List messages, newest first. */
+	listMessages: { query?: ListMessagesQuery; answer: MessagePage };
+	/** Read a message's state and evidence. */
+	getMessage: { params: GetMessageParams; answer: Message };
+	/** Cancel a message that is accepted, deferred or queued. */
+	cancelMessage: { params: CancelMessageParams; body: CancelMessageBody; answer: Message };
+	/** Read a message's number and text. */
+	revealMessage: { params: RevealMessageParams; body: RevealRequestInput; answer: RevealedMessage };
+	/** List the messages to a number, newest first. */
+	searchMessages: { query?: SearchMessagesQuery; body: NumberSearchInput; answer: MessagePage };
+	/** Accept up to 500 messages together. */
+	createBatch: { body: BatchRequestInput; answer: AcceptedBatch };
+	/** What became of a batch, message by message. */
+	getBatch: { params: GetBatchParams; answer: Batch };
+	/** Say why a message was decided as it was. */
+	explainDecision: { params: ExplainDecisionParams; answer: DecisionExplanation };
+	/** Store a template; it never changes, a new wording is a new template. */
+	createTemplate: { body: TemplateRequestInput; answer: Template };
+	/** List templates, newest first. */
+	listTemplates: { query?: ListTemplatesQuery; answer: TemplatePage };
+	/** Let a template fill no new message; within five seconds everywhere. */
+	retireTemplate: { params: RetireTemplateParams; answer: Template };
+	/** One template. */
+	getTemplate: { params: GetTemplateParams; answer: Template };
+	/** List every version of every policy pack. */
+	listPolicies: { answer: PolicyList };
+	/** Read the text of a policy pack. */
+	getPolicy: { params: GetPolicyParams; answer: GetPolicyAnswer };
+	/** Propose a new version of a policy pack. */
+	createPolicyProposal: { body: PolicyProposalRequestInput; answer: PolicyProposalDetail };
+	/** List proposals, newest first. */
+	listPolicyProposals: { query?: ListPolicyProposalsQuery; answer: PolicyProposalPage };
+	/** Read a proposal, its text and what it changes. */
+	getPolicyProposal: { params: GetPolicyProposalParams; answer: PolicyProposalDetail };
+	/** Check a draft and run its cases. */
+	checkPolicyProposal: { params: CheckPolicyProposalParams; body: CheckPolicyProposalBody; answer: PolicyProposalDetail };
+	/** Count what it would change of the stored messages. */
+	simulatePolicyProposal: { params: SimulatePolicyProposalParams; body: SimulatePolicyProposalBody; answer: PolicyProposalDetail };
+	/** Approve somebody else's proposal. */
+	approvePolicyProposal: { params: ApprovePolicyProposalParams; body: ApprovePolicyProposalBody; answer: PolicyProposalDetail };
+	/** Publish an approved proposal from a date on. */
+	publishPolicyProposal: { params: PublishPolicyProposalParams; body: PublishPolicyProposalBody; answer: PolicyProposalDetail };
+	/** Withdraw a proposal that is not published. */
+	withdrawPolicyProposal: { params: WithdrawPolicyProposalParams; body: WithdrawPolicyProposalBody; answer: PolicyProposalDetail };
+	/** Read an erasure certificate. */
+	getCertificate: { params: GetCertificateParams; answer: Certificate };
+	/** List the certificates about a submission, a cohort or a record of a recipient, newest first. */
+	listCertificates: { query: ListCertificatesQuery; answer: CertificatePage };
+	/** All consents on record of a number. */
+	searchConsents: { body: NumberSearchInput; answer: ConsentPage };
+	/** List consents, newest first, without numbers. */
+	listConsents: { query?: ListConsentsQuery; answer: ConsentPage };
+	/** Record a recipient's consent with its proof. */
+	recordConsent: { body: ConsentRequestInput; answer: Consent };
+	/** Read a consent. */
+	getConsent: { params: GetConsentParams; answer: Consent };
+	/** Record that a consent was withdrawn; it reaches messages that wait. */
+	withdrawConsent: { params: WithdrawConsentParams; body: WithdrawConsentBody; answer: Consent };
+	/** Record that a recipient has opted out; in force at once. */
+	recordOptOut: { body: OptOutRequestInput; answer: OptedOut };
+	/** List opt-outs, newest first, without numbers. */
+	listOptOuts: { query?: ListOptOutsQuery; answer: OptOutPage };
+	/** Lift an opt-out for an opt-in that the recipient gave after it. */
+	liftOptOut: { params: LiftOptOutParams; body: LiftRequestInput; answer: OptOut };
+	/** What blocks a number, and all opt-outs on record of it. */
+	searchOptOuts: { body: NumberSearchInput; answer: OptedOut };
+	/** List holds, newest first, without numbers. */
+	listHolds: { query?: ListHoldsQuery; answer: HoldPage };
+	/** Place a legal hold on a message, a recipient, a period or all of the tenant. */
+	placeHold: { body: HoldRequestInput; answer: Hold };
+	/** Release a hold; what it kept beyond its time is erased soon. */
+	releaseHold: { params: ReleaseHoldParams; body: ReleaseHoldBody; answer: Hold };
+	/** Record what a person asks for; the law's clocks start. */
+	recordSubjectRequest: { body: RecordSubjectRequestInput; answer: SubjectRequest };
+	/** List subjects' requests, newest first, without numbers. */
+	listSubjectRequests: { query?: ListSubjectRequestsQuery; answer: SubjectRequestPage };
+	/** One request: its clocks, tasks, what was erased and what is kept and why. */
+	getSubjectRequest: { params: GetSubjectRequestParams; answer: SubjectRequest };
+	/** The requester was told that the request has come. */
+	acknowledgeSubjectRequest: { params: AcknowledgeSubjectRequestParams; body: AcknowledgeSubjectRequestBody; answer: SubjectRequest };
+	/** Who asks was checked, and for which time the number was theirs. */
+	identitySubjectRequest: { params: IdentitySubjectRequestParams; body: IdentityCheckInput; answer: SubjectRequest };
+	/** Decide a task that only a person can. */
+	decideSubjectRequest: { params: DecideSubjectRequestParams; body: TaskDecisionInput; answer: SubjectRequest };
+	/** Extend the time to answer, within what the law permits. */
+	extendSubjectRequest: { params: ExtendSubjectRequestParams; body: RequestExtensionInput; answer: SubjectRequest };
+	/** The request was answered, or withdrawn. */
+	closeSubjectRequest: { params: CloseSubjectRequestParams; body: RequestAnswerInput; answer: SubjectRequest };
+	/** Export what is kept of the person, or the disclosures of their health data. */
+	exportSubjectRequest: { params: ExportSubjectRequestParams; body: RequestExportInput; answer: ExportSubjectRequestAnswer };
+	/** All requests of a time and how they were answered; of the last 24 months unless told. */
+	getRequestLog: { query?: GetRequestLogQuery; answer: GetRequestLogAnswer };
+	/** The record of processing activities, as it stands now. */
+	getProcessingRecord: { query?: GetProcessingRecordQuery; answer: GetProcessingRecordAnswer };
+	/** List the send queues, how full they are and how fast. */
+	listQueues: { answer: SendQueues };
+	/** Send nothing from this queue until it is resumed. */
+	pauseQueue: { params: PauseQueueParams; body: PauseQueueBody; answer: SendQueue };
+	/** Send from this queue again. */
+	resumeQueue: { params: ResumeQueueParams; body: ResumeQueueBody; answer: SendQueue };
+	/** Send what this queue has, and route nothing new to it. */
+	drainQueue: { params: DrainQueueParams; body: DrainQueueBody; answer: SendQueue };
+	/** What needs a person now, the worst first. */
+	listAlerts: { answer: Alerts };
+	/** Create an API key, shown once. */
+	createApiKey: { body: NewApiKeyInput; answer: IssuedApiKey };
+	/** List the keys, newest first. */
+	listApiKeys: { query?: ListApiKeysQuery; answer: ApiKeyPage };
+	/** Read what a key may do and when it was last used. */
+	getApiKey: { params: GetApiKeyParams; answer: ApiKey };
+	/** Give a key a new text; the one before goes on for a while. */
+	rotateApiKey: { params: RotateApiKeyParams; body: RotateApiKeyBody; answer: IssuedApiKey };
+	/** End a key at once, everywhere within a second. */
+	revokeApiKey: { params: RevokeApiKeyParams; body: RevokeApiKeyBody; answer: ApiKey };
+	/** Where the tenant's messages may go, how fast and for how much. */
+	readSendingLimits: { answer: SendingLimits };
+	/** Set where the tenant's messages may go, how fast and for how much. */
+	setSendingLimits: { body: SendingLimitsChangeInput; answer: SendingLimits };
+	/** The last checkpoint, a signed note (C2SP tlog-checkpoint). */
+	getEvidenceCheckpoint: { answer: GetEvidenceCheckpointAnswer };
+	/** Prove that the log of the last checkpoint holds an entry (RFC 6962, 2.1.1). */
+	proveEvidence: { params: ProveEvidenceParams; answer: InclusionProof };
+	/** Prove that the log has only grown since it had so many entries (RFC 6962, 2.1.2). */
+	proveEvidenceGrowth: { query: ProveEvidenceGrowthQuery; answer: GrowthProof };
+	/** Export what was integrated in a period, with its proof. */
+	exportEvidence: { query?: ExportEvidenceQuery; answer: ExportEvidenceAnswer };
+	/** List entries of the evidence log, the last integrated first. */
+	listEvidence: { query?: ListEvidenceQuery; answer: EvidencePage };
+	/** Send a one-time code to a number. */
+	createVerification: { body: VerificationRequestInput; answer: Verification };
+	/** How a code stands. */
+	getVerification: { params: GetVerificationParams; answer: Verification };
+	/** Check what the recipient typed; each check counts, and a right code serves once. */
+	checkVerification: { params: CheckVerificationParams; body: VerificationCheckInput; answer: VerificationVerdict };
+	/** Register an endpoint; its secret is shown this once. */
+	createWebhookEndpoint: { body: WebhookEndpointRequestInput; answer: WebhookEndpointSecret };
+	/** List the tenant's endpoints. */
+	listWebhookEndpoints: { answer: WebhookEndpoints };
+	/** One endpoint. */
+	getWebhookEndpoint: { params: GetWebhookEndpointParams; answer: WebhookEndpoint };
+	/** Delete an endpoint, its secrets and its log. */
+	deleteWebhookEndpoint: { params: DeleteWebhookEndpointParams; answer: WebhookEndpoint };
+	/** Make a new secret, shown this once; the others go on signing for a while. */
+	rotateWebhookSecret: { params: RotateWebhookSecretParams; body: WebhookRotationRequestInput; answer: WebhookEndpointSecret };
+	/** Send the endpoint a challenge once more; tried for ten minutes. */
+	verifyWebhookEndpoint: { params: VerifyWebhookEndpointParams; body: VerifyWebhookEndpointBody; answer: WebhookEndpoint };
+	/** Tell the endpoint of messages again; what it missed is told by a replay. */
+	enableWebhookEndpoint: { params: EnableWebhookEndpointParams; body: EnableWebhookEndpointBody; answer: WebhookEndpoint };
+	/** Tell the endpoint of nothing until it is enabled. */
+	disableWebhookEndpoint: { params: DisableWebhookEndpointParams; body: DisableWebhookEndpointBody; answer: WebhookEndpoint };
+	/** What the endpoint was told, by the time of the event, newest first; kept for 30 days. */
+	listWebhookDeliveries: { params: ListWebhookDeliveriesParams; query?: ListWebhookDeliveriesQuery; answer: WebhookDeliveryPage };
+	/** Tell the endpoint again, by id or by time; each keeps its `webhook-id`. */
+	replayWebhookDeliveries: { params: ReplayWebhookDeliveriesParams; body: WebhookReplayRequestInput; answer: WebhookReplay };
+	/** List who may sign in, the newest first. */
+	listPeople: { answer: PersonPage };
+	/** Invite a person. */
+	invitePerson: { body: PersonInvitationInput; answer: EnrolmentToken };
+	/** Read who a person is. */
+	getPerson: { params: GetPersonParams; answer: Person };
+	/** Have a person enrol anew, who has lost what they sign in with. */
+	renewEnrolment: { params: RenewEnrolmentParams; body: RenewEnrolmentBody; answer: EnrolmentToken };
+	/** Give a person other roles; within half a second everywhere. */
+	setPersonRoles: { params: SetPersonRolesParams; body: PersonRolesInput; answer: Person };
+	/** Let a person sign in no more, for good. */
+	endPerson: { params: EndPersonParams; body: EndPersonBody; answer: EndPersonAnswer };
+	/** Where one is signed in, the newest first. */
+	listSessions: { answer: SessionPage };
+	/** Sign out. */
+	signOut: { body: SignOutBody; answer: SignOutAnswer };
+	/** End one of one's sessions. */
+	endSession: { params: EndSessionParams; body: EndSessionBody; answer: EndSessionAnswer };
+	/** Change one's password. */
+	changePassword: { body: NewPasswordInput; answer: ChangePasswordAnswer };
+	/** New recovery codes, in place of those of before. */
+	renewRecoveryCodes: { body: RenewRecoveryCodesBody; answer: RecoveryCodes };
+	/** One's own passkeys. */
+	listPasskeys: { answer: PasskeyPage };
+	/** Add a passkey. */
+	addPasskey: { body: AddPasskeyBody; answer: AddPasskeyAnswer };
+	/** Begin to add a passkey. */
+	beginPasskey: { body: BeginPasskeyBody; answer: BeginPasskeyAnswer };
+	/** Remove a passkey; one that leaves nothing to sign in with stays. */
+	removePasskey: { params: RemovePasskeyParams; body: RemovePasskeyBody; answer: RemovePasskeyAnswer };
+};
+

@@ -1,0 +1,68 @@
+// `npm run test:api`: schemathesis against a running Lethe: thousands of requests made from the OpenAPI document.
+
+import { spawn, spawnSync } from "node:child_process";
+import { existsSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { startProcesses } from "./processes.ts";
+import { createStack } from "./stack.ts";
+
+const root = fileURLToPath(new URL("..", import.meta.url)).replace(/\/$/, "");
+const version = "4.32.5";
+const examplesOfEach = process.argv[2] ?? "40";
+const say = (line: string) => console.log(line);
+
+const stack = createStack({ root, dir: join(root, ".lethe", "test-api"), log: say, fresh: true });
+let processes: Awaited<ReturnType<typeof startProcesses>> | undefined;
+const stop = async () => {
+	await processes?.stop();
+	await stack.stop();
+};
+for (const signal of ["SIGINT", "SIGTERM"] as const)
+	process.on(signal, () => void stop().then(() => process.exit(130)));
+
+try {
+	const program = install();
+	await stack.start();
+	processes = await startProcesses(stack, { log: say });
+	process.exitCode = await run(program, processes.apiUrl, processes.demo.apiKey);
+	// Whatever was asked, nothing failed inside.
+	const failures = readFileSync(join(stack.logDir, "api.log"), "utf8").match(/"code":"internal"/g) ?? [];
+	say(`${failures.length} failures inside`);
+	if (failures.length > 0) process.exitCode = 1;
+} catch (error) {
+	console.error((error as Error).message);
+	process.exitCode = 1;
+} finally {
+	await stop();
+}
+
+/** Answers the program's path. @throws Error with the mend */
+function install(): string {
+	const venv = join(root, ".lethe", `schemathesis-${version}`);
+	const program = join(venv, "bin", "schemathesis");
+	if (existsSync(program)) return program;
+	say(`installing schemathesis ${version} (once)`);
+	const steps = [
+		["python3", "-m", "venv", venv],
+		[join(venv, "bin", "python"), "-m", "pip", "install", "--quiet", "--no-input", `schemathesis==${version}`],
+	];
+	for (const [command = "", ...args] of steps) {
+		if (spawnSync(command, args, { stdio: "inherit" }).status === 0) continue;
+		rmSync(venv, { recursive: true, force: true });
+		throw new Error("schemathesis can't be installed. Python 3 with venv and a package index are needed.");
+	}
+	return program;
+}
+
+function run(program: string, apiUrl: string, apiKey: string): Promise<number> {
+	const args = [
+		...["--config-file", join(root, "stack", "schemathesis.toml"), "run", `${apiUrl}/openapi.json`],
+		...["--header", `Authorization: Bearer ${apiKey}`, "--max-examples", examplesOfEach, "--workers", "2"],
+		...["--phases", "examples,coverage,fuzzing,stateful", "--request-timeout", "30", "--no-color"],
+	];
+	const { PATH = "", HOME = "" } = process.env;
+	const env = { PATH, HOME, SCHEMATHESIS_HOOKS: join(root, "stack", "schemathesis_hooks.py") };
+	const child = spawn(program, args, { stdio: "inherit", env, cwd: stack.dir });
+	return new Promise((resolve) => child.once("close", (code) => resolve(code ?? 1)));
+}

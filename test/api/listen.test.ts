@@ -1,0 +1,180 @@
+// The listener: TLS 1.2 and 1.3 by suites with forward secrecy only, a certificate that changes without a restart, and
+// plain HTTP nowhere but on loopback.
+
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { createHash, X509Certificate } from "node:crypto";
+import { once } from "node:events";
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { request } from "node:https";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { after, before, describe, it } from "node:test";
+import { type ConnectionOptions, connect } from "node:tls";
+import { createInstance, type Instance } from "../../api/instance.ts";
+import { listen } from "../../api/listen.ts";
+import { type LocalCertificate, localCertificate } from "../../stack/localCertificate.ts";
+import { until } from "../harness/until.ts";
+
+const lines: string[] = [];
+const log = new Proxy({} as never, {
+	get: (_, level) => (line: object) => lines.push(`${String(level)} ${JSON.stringify(line)}`),
+});
+
+describe("the listener", () => {
+	const dir = mkdtempSync(join(tmpdir(), "lethe-tls-"));
+	let files: LocalCertificate;
+	let ca: string;
+	let app: Instance;
+	let url: string;
+	let port: number;
+	const settings = (more: object = {}) => ({
+		host: "127.0.0.1",
+		port: 0,
+		plainAnywhere: false,
+		connectionsMax: 64,
+		lookEveryMs: 20,
+		tls: {
+			host: "127.0.0.1",
+			port: 0,
+			certificateFile: join(dir, "served.pem"),
+			keyFile: join(dir, "served.key"),
+			clientAuthorityFile: files.authorityFile,
+			clientCertificates: "optional" as const,
+			...more,
+		},
+	});
+	const build = () => {
+		const built = createInstance({
+			log,
+			ids: { random: () => "req_x", derive: () => "x" },
+			publicUrl: "https://lethe.example",
+			trustedProxies: [],
+		});
+		built.get("/peer", async (asked) => ({ protocol: asked.protocol, peer: asked.peerCertificate ?? null }));
+		return built;
+	};
+	const serve = (from: LocalCertificate) => {
+		copyFileSync(from.keyFile, join(dir, "served.key"));
+		copyFileSync(from.certificateFile, join(dir, "served.pem"));
+	};
+	before(async () => {
+		files = await localCertificate(join(dir, "a"));
+		ca = readFileSync(files.authorityFile, "utf8");
+		serve(files);
+		app = build();
+		const heard = await listen(app, settings(), { log });
+		url = heard.url;
+		port = Number(new URL(heard.tlsUrl as string).port);
+	});
+	after(async () => {
+		await app.close();
+		rmSync(dir, { recursive: true });
+	});
+
+	async function handshake(options: ConnectionOptions): Promise<{ protocol: string | null; suite: string } | string> {
+		const socket = connect({ host: "127.0.0.1", port, ca, servername: "localhost", ...options });
+		try {
+			await once(socket, "secureConnect");
+			return { protocol: socket.getProtocol(), suite: socket.getCipher().name };
+		} catch (error) {
+			return (error as NodeJS.ErrnoException).code ?? "failed";
+		} finally {
+			socket.destroy();
+		}
+	}
+	async function get(options: object = {}) {
+		const asked = request({
+			host: "127.0.0.1",
+			port,
+			path: "/peer",
+			ca,
+			servername: "localhost",
+			agent: false,
+			...options,
+		});
+		asked.end();
+		const [answer] = await once(asked, "response");
+		return JSON.parse(await text(answer));
+	}
+
+	it("speaks 1.3 and 1.2, and nothing older, whatever a caller is ready for", async () => {
+		assert.equal(((await handshake({})) as { protocol: string }).protocol, "TLSv1.3");
+		assert.equal(((await handshake({ maxVersion: "TLSv1.2" })) as { protocol: string }).protocol, "TLSv1.2");
+		for (const maxVersion of ["TLSv1.1", "TLSv1"] as const) {
+			const old = { minVersion: "TLSv1", maxVersion, ciphers: "ALL:@SECLEVEL=0" } as const;
+			assert.equal(typeof (await handshake(old)), "string", maxVersion);
+		}
+	});
+
+	it("takes of TLS 1.2 only AEAD suites with forward secrecy", async () => {
+		const taken: string[] = [];
+		for (const suite of execFileSync("openssl", ["ciphers", "ALL:COMPLEMENTOFALL:@SECLEVEL=0"])
+			.toString()
+			.trim()
+			.split(":")) {
+			if (suite.startsWith("TLS_")) continue;
+			const result = await handshake({ maxVersion: "TLSv1.2", ciphers: `${suite}:@SECLEVEL=0` }).catch(() => "unknown");
+			if (typeof result === "object") taken.push(result.suite);
+		}
+		assert.ok(taken.length >= 3);
+		for (const suite of taken) assert.match(suite, /^ECDHE-ECDSA-(AES(128|256)-GCM-SHA(256|384)|CHACHA20-POLY1305)$/);
+	});
+
+	it("answers the same as by plain HTTP, and tells a client certificate by its thumbprint", async () => {
+		assert.deepEqual(await (await fetch(`${url}/peer`)).json(), { protocol: "http", peer: null });
+		assert.deepEqual(await get(), { protocol: "https", peer: null });
+		const client = { cert: readFileSync(files.certificateFile), key: readFileSync(files.keyFile) };
+		const thumbprint = createHash("sha256").update(new X509Certificate(client.cert).raw).digest("base64url");
+		assert.deepEqual((await get(client)).peer, { thumbprint, authorized: true });
+		const stranger = await localCertificate(join(dir, "stranger"));
+		const other = { cert: readFileSync(stranger.certificateFile), key: readFileSync(stranger.keyFile) };
+		assert.equal((await get(other)).peer.authorized, false);
+	});
+
+	it("turns away who has no certificate that it knows, where one is required", async () => {
+		const strict = build();
+		const heard = await listen(strict, settings({ clientCertificates: "required" }), { log });
+		const to = { port: Number(new URL(heard.tlsUrl as string).port) };
+		await assert.rejects(get(to));
+		const client = { cert: readFileSync(files.certificateFile), key: readFileSync(files.keyFile) };
+		assert.equal((await get({ ...to, ...client })).peer.authorized, true);
+		await strict.close();
+	});
+
+	it("takes a renewed certificate up while it runs, and keeps the old one when the new does not do", async () => {
+		const socket = connect({ host: "127.0.0.1", port, ca, servername: "localhost" });
+		await once(socket, "secureConnect");
+		writeFileSync(join(dir, "served.pem"), "not a certificate");
+		await until(() => lines.some((line) => line.includes("certificate_unusable")));
+		assert.equal(typeof (await handshake({})), "object");
+		const renewed = await localCertificate(join(dir, "b"));
+		serve(renewed);
+		const renewedCa = readFileSync(renewed.authorityFile, "utf8");
+		await until(async () => typeof (await handshake({ ca: renewedCa })) === "object");
+		assert.equal(typeof (await handshake({ ca })), "string");
+		assert.equal(socket.readyState, "open");
+		socket.destroy();
+	});
+
+	it("is not heard by plain HTTP beyond loopback unless asked, nor with a certificate that is none", async () => {
+		const open = build();
+		await assert.rejects(listen(open, { ...settings(), host: "0.0.0.0" }, { log }), /LETHE_PLAIN_HTTP=anywhere/);
+		writeFileSync(join(dir, "bad.pem"), "x");
+		const bad = settings({ certificateFile: join(dir, "bad.pem") });
+		await assert.rejects(listen(open, bad, { log }), /LETHE_TLS_CERTIFICATE_FILE: .*Mount it, or correct it\./);
+		await open.close();
+	});
+
+	it("has a local authority whose files are its owner's only, kept while good and renewed in time", async () => {
+		const [again, later] = [await localCertificate(join(dir, "a")), Date.now() + 70 * 24 * 3600_000];
+		assert.deepEqual(again, files);
+		const before = readFileSync(files.certificateFile, "utf8");
+		assert.equal(readFileSync(files.authorityFile, "utf8"), ca);
+		await localCertificate(join(dir, "a"), later);
+		assert.notEqual(readFileSync(files.certificateFile, "utf8"), before);
+		assert.equal(readFileSync(files.authorityFile, "utf8"), ca, "who trusts it goes on trusting it");
+		for (const file of Object.values(files)) assert.equal(statSync(file).mode & 0o777, 0o600, file);
+	});
+});

@@ -1,0 +1,176 @@
+// The client: built as it is published, it repeats safely, gives up in time, and believes only signed webhooks.
+
+import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { pathToFileURL } from "node:url";
+import { Webhook } from "standardwebhooks";
+import type * as Client from "../../client/index.ts";
+import { createTestApi, messageBody, type TestApi } from "../api/harness.ts";
+import { root, run } from "../harness/programs.ts";
+
+const url = "https://lethe.example";
+const body = (more: object = {}) => messageBody(more) as Client.MessageRequestInput;
+const problem = (status: number, code: string, retryable: boolean, headers: Record<string, string> = {}) =>
+	new Response(
+		JSON.stringify({ type: `${url}/errors/${code}`, title: code, status, code, retryable, requestId: "req_1" }),
+		{
+			status,
+			headers: { "content-type": "application/problem+json", ...headers },
+		},
+	);
+
+describe("the client", () => {
+	const dir = mkdtempSync(join(tmpdir(), "lethe-client-"));
+	let client: typeof Client;
+	let api: TestApi;
+	before(async () => {
+		const built = await run(process.execPath, [
+			join(root, "node_modules/typescript/bin/tsc"),
+			"-p",
+			"client",
+			"--outDir",
+			dir,
+		]);
+		assert.equal(built.code, 0, built.out + built.error);
+		writeFileSync(join(dir, "package.json"), '{"type":"module"}');
+		client = (await import(pathToFileURL(join(dir, "index.js")).href)) as typeof Client;
+		api = await createTestApi();
+	});
+	after(async () => {
+		await api.close();
+		rmSync(dir, { recursive: true });
+	});
+
+	/** A client whose requests the API itself answers, after `answers` that a test plays. */
+	function open(key: string, answers: (() => Response | Error)[] = []) {
+		const seen: { method: string; path: string; headers: Headers }[] = [];
+		const fetch: typeof globalThis.fetch = async (to, init = {}) => {
+			const { pathname, search } = new URL(String(to));
+			const headers = new Headers(init.headers);
+			seen.push({ method: init.method ?? "GET", path: `${pathname}${search}`, headers });
+			init.signal?.throwIfAborted();
+			const played = answers.shift()?.();
+			if (played instanceof Error) throw played;
+			if (played) return played;
+			const answer = await api.app.inject({
+				method: (init.method ?? "GET") as "GET",
+				url: `${pathname}${search}`,
+				headers: Object.fromEntries(headers),
+				...(init.body ? { payload: String(init.body) } : {}),
+			});
+			return new Response(answer.body, {
+				status: answer.statusCode,
+				headers: answer.headers as Record<string, string>,
+			});
+		};
+		return { seen, lethe: client.createClient({ url: `${url}/`, key, fetch }) };
+	}
+
+	it("sends once whatever is repeated: lost answers, 503 and 429, with one key, waiting as it is asked to", async () => {
+		const { key } = await api.addTenant();
+		const lost = () => new TypeError("fetch failed");
+		const { lethe, seen } = open(key, [
+			lost,
+			() => problem(503, "overloaded", true, { "retry-after": "0" }),
+			() => problem(429, "rate_limited", true, { "retry-after": "1" }),
+		]);
+		const startedAt = performance.now();
+		const before = await api.count();
+		const { id, state } = await lethe.messages.send(body());
+		assert.ok(performance.now() - startedAt >= 1_000);
+		assert.match(id, /^msg_/);
+		assert.equal(state, "accepted");
+		assert.equal(seen.length, 4);
+		assert.equal(new Set(seen.map(({ headers }) => headers.get("idempotency-key"))).size, 1);
+		assert.equal((await api.count()) - before, 1);
+	});
+
+	it("repeats nothing that would be refused again, and tells why by code and pointer, never by what was sent", async () => {
+		const { key } = await api.addTenant();
+		const { lethe, seen } = open(key);
+		const refused = await lethe.messages.send(body({ validFor: "soon" })).catch((error: unknown) => error);
+		assert.ok(refused instanceof client.LetheProblem);
+		assert.deepEqual(
+			[refused.status, refused.code, refused.retryable, seen.length],
+			[400, "invalid_request", false, 1],
+		);
+		assert.equal(refused.errors[0]?.pointer, "/validFor");
+		assert.match(refused.requestId ?? "", /^req_/);
+		assert.ok(!JSON.stringify(refused.problem).includes(messageBody().to));
+		const gateway = open(key, [() => new Response("<html>", { status: 502 })]);
+		await gateway.lethe.messages.send(body());
+		assert.equal(gateway.seen.length, 2);
+	});
+
+	it("gives up when its tries or its time are over, and at once when the caller does", async () => {
+		const { key } = await api.addTenant();
+		const away = () => new TypeError("fetch failed");
+		const tired = client.createClient({ url, key, retriesMax: 1, fetch: async () => Promise.reject(away()) });
+		await assert.rejects(tired.messages.get("msg_x"), client.LetheUnreachable);
+		const busy = async () => problem(503, "overloaded", true, { "retry-after": "60" });
+		const patient = client.createClient({ url, key, timeoutMs: 100, fetch: busy });
+		await assert.rejects(patient.messages.get("msg_x"), client.LetheTimeout);
+		const leaving = new AbortController();
+		const waiting = client.createClient({ url, key, fetch: busy }).messages.get("msg_x", { signal: leaving.signal });
+		leaving.abort(new Error("left"));
+		await assert.rejects(waiting, /left/);
+	});
+
+	it("walks through a list page by page, and reads, cancels and tries out", async () => {
+		const { key } = await api.addTenant({ roles: ["sender", "operator"] });
+		const { lethe, seen } = open(key);
+		const sent: string[] = [];
+		for (let count = 0; count < 5; count++) sent.push((await lethe.messages.send(body())).id);
+		const listed: string[] = [];
+		for await (const { id } of lethe.messages.list({ limit: 2 })) listed.push(id);
+		assert.deepEqual(listed.toSorted(), sent.toSorted());
+		assert.equal(seen.filter(({ method }) => method === "GET").length, 3);
+		const [first = ""] = sent;
+		assert.equal((await lethe.messages.cancel(first)).state, "cancelled");
+		assert.equal((await lethe.messages.wait(first)).state, "cancelled");
+		const trial = await lethe.messages.tryOut(body());
+		assert.ok("segments" in trial && trial.segments === 1);
+	});
+
+	it("believes a webhook only with a right signature, an honest time and its headers, under any of its secrets", async () => {
+		const [old, secret] = ["c2VjcmV0IG9uZSwgMjQgYnl0ZXMh", "c2VjcmV0IHR3bywgMjQgYnl0ZXMh"];
+		const at = new Date();
+		const text = '{"type":"message.delivered","data":{"id":"msg_x"}}';
+		const headers = {
+			"Webhook-Id": "evt_1",
+			"webhook-timestamp": String(Math.floor(at.getTime() / 1000)),
+			"webhook-signature": `v1a,xx v1,AAAA ${new Webhook(secret).sign("evt_1", at, text)}`,
+		};
+		const opened = await client.unwrap<{ type: string }>(text, headers, {
+			secret: [`whsec_${old}`, `whsec_${secret}`],
+		});
+		assert.deepEqual([opened.id, opened.payload.type], ["evt_1", "message.delivered"]);
+		await client.unwrap(new TextEncoder().encode(text), new Headers(headers), { secret });
+		const bad: [why: string, text: string, headers: object, secret: string, now?: number][] = [
+			["signature_wrong", `${text} `, headers, secret],
+			["signature_wrong", text, headers, old],
+			["signature_wrong", text, { ...headers, "Webhook-Id": "evt_2" }, secret],
+			["stale", text, headers, secret, at.getTime() + 301_000],
+			["stale", text, headers, secret, at.getTime() - 301_000],
+			["stale", text, { ...headers, "webhook-timestamp": "x" }, secret],
+			["headers_missing", text, { ...headers, "webhook-signature": undefined }, secret],
+		];
+		for (const [reason, told, given, by, now] of bad) {
+			await assert.rejects(
+				client.unwrap(told, given as Record<string, string>, { secret: by, ...(now ? { now } : {}) }),
+				(error) => error instanceof client.WebhookRefused && error.reason === reason,
+			);
+		}
+		await assert.rejects(client.unwrap(text, headers, { secret: "" }), TypeError);
+	});
+
+	it("needs nothing of Node: what is published names no built-in and no package", () => {
+		for (const name of ["index", "client", "errors", "unwrap", "routes"]) {
+			const text = readFileSync(join(dir, `${name}.js`), "utf8");
+			assert.doesNotMatch(text, /\b(process|Buffer|require)\b(?!\.)|from "(?!\.\/)/, name);
+		}
+	});
+});

@@ -1,0 +1,40 @@
+// The OpenAPI document passes a linter's recommended rules, and each operation has a name of its own.
+
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { readOpenApi } from "../../stack/clientTypes.ts";
+import { root } from "./tree.ts";
+
+type Report = { problems: { ruleId: string; severity: string; message: string; location: { pointer: string }[] }[] };
+
+// Schemas are named whether or not an operation refers to them by now; who may use the document is not its matter.
+const notOurs = ["no-unused-components", "info-license", "operation-4xx-response", "no-illogical-composition-keywords"];
+
+test("the OpenAPI document passes Redocly's recommended rules", async () => {
+	const dir = mkdtempSync(join(tmpdir(), "lethe-openapi-"));
+	const file = join(dir, "openapi.json");
+	writeFileSync(file, JSON.stringify(await readOpenApi()));
+	const { stdout } = spawnSync(
+		process.execPath,
+		[join(root, "node_modules/@redocly/cli/bin/cli.js"), "lint", file, "--extends", "recommended", "--format", "json"],
+		{
+			encoding: "utf8",
+			cwd: dir,
+			env: { ...process.env, REDOCLY_TELEMETRY: "off", REDOCLY_SUPPRESS_UPDATE_NOTICE: "true" },
+			maxBuffer: 64 * 1024 * 1024,
+		},
+	);
+	rmSync(dir, { recursive: true });
+	const { problems } = JSON.parse(stdout) as Report;
+	assert.ok(Array.isArray(problems));
+	assert.deepEqual(
+		problems
+			.filter(({ ruleId }) => !notOurs.includes(ruleId))
+			.map(({ ruleId, message, location }) => `${ruleId}: ${message} ${location[0]?.pointer}`),
+		[],
+	);
+});
