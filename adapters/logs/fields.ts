@@ -38,7 +38,7 @@ const forms = {
 
 /** Field → its form. */
 export const logFields: Readonly<Record<string, keyof typeof forms>> = {
-	...{ requestId: "id", messageId: "id", submissionId: "id", about: "id" },
+	...{ requestId: "id", messageId: "id", submissionId: "id", tenantId: "id", about: "id" },
 	...{
 		code: "word",
 		role: "word",
