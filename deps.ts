@@ -267,7 +267,10 @@ export async function createDeps(config: Config, name: ProcessName) {
 		segmentsPerSecondDefault: config.sender.ratePerSecondDefault,
 		/** Works one send queue with this process's connections. */
 		openSendWorker: (
-			worker: Pick<Parameters<typeof createSendWorker>[0], "sendQueue" | "ratePerSecond" | "handle" | "onError">,
+			worker: Pick<
+				Parameters<typeof createSendWorker>[0],
+				"sendQueue" | "ratePerSecond" | "handle" | "divert" | "onError"
+			>,
 		) =>
 			createSendWorker({
 				...worker,

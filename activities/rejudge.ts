@@ -2,7 +2,7 @@
 
 import type { Facts } from "../domain/decision.ts";
 import { limits } from "../domain/limits.ts";
-import { type Message, wasHandedOver } from "../domain/message.ts";
+import { currentFacts, type Message, wasHandedOver } from "../domain/message.ts";
 import { keepsOf, type Standing, standingOf } from "../domain/subject.ts";
 import { countedWithinMs, countSends } from "../policies/frequency.ts";
 import { deliveryModes } from "../policies/schema.ts";
@@ -45,7 +45,8 @@ export function createRejudge(deps: RejudgeDeps) {
 
 	/** The verdict on a message that would be sent at `at`, epoch milliseconds. */
 	function judge(message: Message, at: number, known?: Known): Verdict {
-		const facts = known ? toFacts(message.facts, at, known) : message.facts;
+		const own = currentFacts(message);
+		const facts = known ? toFacts(own, at, known) : own;
 		// At the door a hold refuses; here it suspends, which is seen to below.
 		const decision = deps.policies.reevaluate({ ...facts, legalHold: undefined }, at);
 		if (!decision.allowed) return { kind: "refused", code: "policy_denied", rule: decision.rules[0] };

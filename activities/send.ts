@@ -20,6 +20,7 @@ import { addAttempt } from "./deliver.ts";
 import type { ActivityDeps } from "./deps.ts";
 import { referenceOf } from "./referenceOf.ts";
 import type { createRejudge, Verdict } from "./rejudge.ts";
+import type { createReroute } from "./reroute.ts";
 import type { Tenancy } from "./tenancy.ts";
 import type { createUnpark } from "./unpark.ts";
 
@@ -33,6 +34,7 @@ export type SendDeps = Pick<
 	unpark: ReturnType<typeof createUnpark>;
 	rejudge: Pick<ReturnType<typeof createRejudge>, "rejudge">;
 	tenancy: Tenancy;
+	reroute: ReturnType<typeof createReroute>;
 };
 
 /** `askable`: its carrier can be asked what became of it. */
@@ -50,7 +52,7 @@ type Control = { holdBack: (ms: number) => Promise<void> };
 export function createSend(deps: SendDeps) {
 	const { messages } = deps.store;
 
-	return async function send(job: { messageId: string; attempt: number }, control: Control) {
+	return async function send(job: { messageId: string; attempt: number; sendQueue: string }, control: Control) {
 		const claimedAt = deps.monotonic();
 		const message = await messages.claim(job);
 		if (!message) {
@@ -151,6 +153,15 @@ async function decryptParts(deps: SendDeps, message: Message): Promise<{ to: Pla
 async function record(deps: SendDeps, message: Message, outcome: Outcome, control: Control): Promise<void> {
 	const now = deps.clock();
 	const transition = outcomeTransition(deps, message, outcome, now);
+	const code = failoverCode(message, outcome, now);
+	if (code !== undefined) {
+		const moved = await deps.reroute(message, code, transition).catch(() => undefined);
+		if (moved) {
+			if (outcome.kind === "throttled") await control.holdBack(outcome.retryAfterMs);
+			// Redis may be away: the sweep adds the attempt again.
+			return addAttempt(deps, { ...moved, notBefore: now }, now).catch(() => undefined);
+		}
+	}
 	if (!(await persist(deps, transition))) return;
 	if (outcome.kind === "accepted") {
 		// What overtook the answer must not wait for the message's close: the sweep looks at it once more.
@@ -167,6 +178,19 @@ async function record(deps: SendDeps, message: Message, outcome: Outcome, contro
 	if (transition.to === "rejected" || transition.to === "unknown" || transition.to === "expired") {
 		deps.runs.settleSoon(message);
 	}
+}
+
+/**
+ * Why another carrier may have the message: this one surely did not take it, and is not going to soon. After an outcome
+ * that nobody knows there is no such reason, nor where it was we who could not hand it over.
+ */
+function failoverCode(message: Message, outcome: Outcome, now: number): string | undefined {
+	if (outcome.kind === "throttled") {
+		const isBearable = outcome.retryAfterMs <= limits.throttleBearableMs;
+		return isBearable && now + outcome.retryAfterMs < message.deadlineAt ? undefined : "throttled";
+	}
+	if (outcome.kind !== "rejected" || outcome.permanent) return undefined;
+	return ownRefusals.has(outcome.code) || outcome.code === "carrier_unavailable" ? undefined : outcome.code;
 }
 
 // One by one: parts of a message that are applied at once race each other.

@@ -14,14 +14,15 @@ import { canonical } from "./canonical.ts";
 import type { ApiDeps } from "./deps.ts";
 import type { Reply } from "./judge.ts";
 import type { MessageInput } from "./schemas.ts";
-import { createTenants } from "./tenants.ts";
+import { createTenants, type TenantsDeps } from "./tenants.ts";
 
 export type AcceptDeps = Pick<
 	ApiDeps,
 	"clock" | "ids" | "encryption" | "cohorts" | "hmac" | "log" | "policies" | "runs"
 > & {
 	sendQueues: AssessDeps["sendQueues"];
-	store: AssessDeps["store"] & { messages: Pick<ApiDeps["store"]["messages"], "insert" | "find" | "findBySubmission"> };
+	store: AssessDeps["store"] &
+		TenantsDeps["store"] & { messages: Pick<ApiDeps["store"]["messages"], "insert" | "find" | "findBySubmission"> };
 };
 
 /** One a request, in its order; `replayed` when an earlier request with the same key was answered. */
@@ -223,6 +224,7 @@ async function toMessage(
 		region: country,
 		sendQueue: queue._id,
 		senderId: queue.sender,
+		...(input.sender === undefined ? {} : { senderAsked: true as const }),
 		segments,
 		...(input.clientReference === undefined ? {} : { clientReference: input.clientReference }),
 		...item.notified,

@@ -7,15 +7,19 @@ import { segmentText } from "../domain/segments.ts";
 import { type AbuseDeps, createAbuse, type Passed } from "./abuse.ts";
 import { type ComposeDeps, type ComposedInput, createCompose } from "./compose.ts";
 import type { ApiDeps } from "./deps.ts";
+import { createFindRoutes, type FindRoutesDeps } from "./findRoutes.ts";
 import { createJudge, type JudgeDeps, type Judgement, type Reply, type Retention } from "./judge.ts";
 import type { Principal } from "./plugins/auth.ts";
 import type { MessageInput } from "./schemas.ts";
-import { createTenants, type TenantsDeps } from "./tenants.ts";
 import { createWebhooks, type Notified, type WebhooksDeps } from "./webhooks.ts";
 
 export type AssessDeps = Pick<ApiDeps, "clock" | "hmac" | "log" | "policies"> & {
-	sendQueues: AbuseDeps["sendQueues"];
-	store: TenantsDeps["store"] & WebhooksDeps["store"] & ComposeDeps["store"] & AbuseDeps["store"] & JudgeDeps["store"];
+	sendQueues: AbuseDeps["sendQueues"] & FindRoutesDeps["sendQueues"];
+	store: FindRoutesDeps["store"] &
+		WebhooksDeps["store"] &
+		ComposeDeps["store"] &
+		AbuseDeps["store"] &
+		JudgeDeps["store"];
 };
 
 /** Who sends: a principal, or the engine itself where it answers a recipient. */
@@ -34,10 +38,13 @@ export type Assessed = {
 
 export function createAssess(deps: AssessDeps) {
 	const judge = createJudge(deps);
-	const { route } = createTenants(deps);
+	const { findRoutes, refuseRoute } = createFindRoutes(deps);
 	const compose = createCompose(deps);
 	const abuse = createAbuse(deps);
 	const notifiedOf = createWebhooks(deps);
+
+	const routesFor = (tenant: TenantDocument, input: ComposedInput) => (country: string, macs: readonly string[]) =>
+		findRoutes(tenant, { ...input, country }, macs);
 
 	/** What is not given back in time counts until its month is over: never too little. */
 	function giveBack(tenantId: string, { judgement, passed }: Pick<Assessed, "judgement" | "passed">): void {
@@ -56,11 +63,11 @@ export function createAssess(deps: AssessDeps) {
 		): Promise<Assessed> {
 			const input = requireCategory(principal, await compose(tenant._id, asked));
 			const notified = await notifiedOf(tenant._id, input.webhook);
-			const judgement = await judge.judge(input, tenant, now, { reserve: true, reply });
+			const own = { reserve: true, reply, findRoutes: routesFor(tenant, input) };
+			const judgement = await judge.judge(input, tenant, now, own);
 			try {
 				judge.requireAllowed(judgement, input);
-				const { country, range } = judgement;
-				const queue = await route(tenant, { ...input, country });
+				const { country, range, queue = await refuseRoute(tenant, input) } = judgement;
 				const retention = judge.plan(judgement, tenant, now);
 				const { segments } = segmentText(input.body.reveal());
 				// Last: what it counts and charges is for a message that nothing else refuses.
@@ -75,9 +82,9 @@ export function createAssess(deps: AssessDeps) {
 		/** What each would say; nothing is counted. */
 		async tryOut(asked: MessageInput, principal: Sender, tenant: TenantDocument) {
 			const input = requireCategory(principal, await compose(tenant._id, asked));
-			const { decision, country, range } = await judge.judge(input, tenant, deps.clock());
+			const findRoutes = routesFor(tenant, input);
+			const { decision, country, range, queue } = await judge.judge(input, tenant, deps.clock(), { findRoutes });
 			const { segments } = segmentText(input.body.reveal());
-			const queue = await route(tenant, { ...input, country }).catch(noRoute);
 			const price = queue && priceOf(queue, country);
 			const verdicts = await abuse.tryOut(tenant, { country, range, segments, price });
 			return { decision, abuse: verdicts, ...(queue ? { sendQueue: queue._id } : {}), ...costOf(input) };
@@ -111,9 +118,4 @@ function costOf({ body, substituted }: ComposedInput) {
 function requireCategory({ categories }: Sender, input: ComposedInput): ComposedInput {
 	if (categories && !categories.includes(input.category)) throw new LetheError("category_refused");
 	return input;
-}
-
-function noRoute(error: unknown): undefined {
-	if (error instanceof LetheError && error.code === "no_route") return undefined;
-	throw error;
 }

@@ -71,7 +71,7 @@ export type ApiDeps = {
 	sessions: Omit<Sessions, "close">;
 	/** Of a session: unused and at all; and how long a second factor counts as fresh. */
 	sessionLimits: { idleMs: number; lifeMs: number; freshMfaMs: number };
-	sendQueues: Pick<SendQueues, "live" | "countRange">;
+	sendQueues: Pick<SendQueues, "areIll" | "countRange" | "live">;
 	/** What of a URL that a tenant names is refused. */
 	outbound: Pick<OutboundHttp, "refusalOf">;
 	webhookSecrets: Pick<WebhookSecrets, "create">;

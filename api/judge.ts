@@ -1,12 +1,13 @@
 // What may be sent, when, and how long each trace of it may live: all that is decided of a message before it is stored.
 
 import { Temporal } from "temporal-polyfill";
-import type { TenantDocument } from "../adapters/mongo/models.ts";
+import type { SendQueueDocument, TenantDocument } from "../adapters/mongo/models.ts";
 import type { Decision, Facts, FactsContext } from "../domain/decision.ts";
 import { LetheError } from "../domain/errors.ts";
 import { limits } from "../domain/limits.ts";
 import type { RetentionObject, SubjectPseudonym } from "../domain/message.ts";
 import type { Plaintext } from "../domain/plaintext.ts";
+import { routeFacts } from "../domain/routes.ts";
 import { keepsOf, standingOf } from "../domain/subject.ts";
 import { withoutUndefined } from "../domain/withoutUndefined.ts";
 import type { Area } from "../policies/areaCodes.ts";
@@ -32,6 +33,8 @@ export type Judgement = {
 	subject: SubjectPseudonym;
 	facts: Facts;
 	decision: Decision;
+	/** The send queue that it takes; absent where none may have it. */
+	queue?: SendQueueDocument;
 	/** Packs that would have applied but for an exclusion, of the same moment as the decision. */
 	excluded: Decision["packs"];
 	/** Holds on a period or on all of the tenant: the message bears them from the start. */
@@ -59,6 +62,8 @@ export type Retention = Record<RetentionObject, ObjectRetention> & {
 
 type Times = { now: number; sendAt: number; deadlineAt: number; closeAt: number };
 
+type FindRoutes = (country: string, macs: readonly string[]) => Promise<SendQueueDocument[]>;
+
 export type JudgeDeps = Pick<ApiDeps, "policies"> & SubjectsDeps & SendCountsDeps;
 
 /** Judges a request by its own words, by what is on record of its recipient, and by the policies in force. */
@@ -69,22 +74,26 @@ export function createJudge(deps: JudgeDeps) {
 	return {
 		/**
 		 * Checks a request and decides. The decision may be a denial: `requireAllowed` refuses it.
-		 * @param own `reserve` has the message counted from now on if it is allowed; without it nothing is kept; `blind` judges
-		 * as if nothing were on record of the recipient
+		 * @param own `reserve` has the message counted from now on if it is allowed; without it nothing is kept. `blind` judges
+		 * as if nothing were on record of the recipient. `findRoutes` names the send queues that may have it, the best first:
+		 * it takes the first that the policies let it
 		 * @throws LetheError invalid_request, invalid_number, reference_not_opaque, card_number, store_unavailable
 		 */
 		async judge(
 			input: ComposedInput,
 			tenant: TenantDocument,
 			now: number,
-			own: { reserve?: boolean; reply?: Reply | undefined; blind?: boolean } = {},
+			own: { reserve?: boolean; reply?: Reply | undefined; blind?: boolean; findRoutes?: FindRoutes } = {},
 		): Promise<Judgement> {
 			const recipient = readRecipient(input.to, "/to");
 			const keywordClass = checkContent(input);
 			const times = readTimes(input, now, own.reply);
 			const stated = toFacts(input, tenant, recipient, times, { keywordClass, reply: own.reply });
 			const subject = await subjects.identify(tenant._id, recipient.number);
-			const standing = own.blind ? standingOf([], tenant._id) : await subjects.standing(subject);
+			const [standing, queues = []] = await Promise.all([
+				own.blind ? standingOf([], tenant._id) : subjects.standing(subject),
+				own.findRoutes?.(recipient.country, own.blind ? [] : subject.macs),
+			]);
 			let facts = withStanding(stated, standing);
 			const capped = deps.policies.isCapped(facts);
 			const stored = capped ? (own.blind ? nothingCounted : await counts.read(subject, input.category)) : undefined;
@@ -93,7 +102,8 @@ export function createJudge(deps: JudgeDeps) {
 				const counted = counts.count(stored, subject, facts, times.sendAt);
 				facts = { ...facts, context: { ...facts.context, ...counted } };
 			}
-			const decision = deps.policies.evaluate(facts);
+			const { decision, queue, facts: routed } = decideRoute(deps.policies, facts, queues);
+			facts = routed;
 			const excluded = deps.policies.excluded(facts);
 			const releaseAt = Math.max(times.sendAt, readRelease(decision));
 			const reserves = capped && decision.allowed && own.reserve === true;
@@ -105,6 +115,7 @@ export function createJudge(deps: JudgeDeps) {
 				subject: subject.pseudonym,
 				facts,
 				decision,
+				...(queue ? { queue } : {}),
 				excluded,
 				keeps: keepsOf(standing, now),
 				...(releaseAt > now ? { releaseAt } : {}),
@@ -141,6 +152,23 @@ export function createJudge(deps: JudgeDeps) {
 }
 
 const nothingCounted = { messages: [], complete: true };
+
+/** Decides for the first route that the policies let it take; for the best one where they let it take none. */
+function decideRoute(policies: Pick<ApiDeps["policies"], "evaluate">, facts: Facts, queues: SendQueueDocument[]) {
+	const tried = queues.map((queue) => () => {
+		const told = { ...facts.context, ...routeFacts(queue, facts.recipientCountry ?? "") };
+		const routed: Facts = { ...facts, context: told };
+		return { facts: routed, decision: policies.evaluate(routed), queue };
+	});
+	let best: ReturnType<(typeof tried)[number]> | undefined;
+	for (const decide of tried) {
+		const one = decide();
+		if (one.decision.allowed) return one;
+		best ??= one;
+	}
+	return best ?? { facts, decision: policies.evaluate(facts), queue: undefined };
+}
+
 const validityError = { pointer: "/validFor", detail: "Longer than the content may be kept." };
 
 function refusal(code: "policy_denied" | "delivery_mode_unavailable", decision: Decision): LetheError {

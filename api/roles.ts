@@ -111,6 +111,7 @@ export const routeRoles: Readonly<Record<string, readonly Role[]>> = {
 	"POST /v1/queues/:id/pause": ["operator", "admin"],
 	"POST /v1/queues/:id/resume": ["operator", "admin"],
 	"POST /v1/queues/:id/drain": ["operator", "admin"],
+	"POST /v1/queues/:id/settings": ["operator", "admin"],
 	"GET /v1/sending-limits": ["operator", "admin"],
 	"POST /v1/sending-limits": ["operator", "admin"],
 };

@@ -325,9 +325,14 @@ const message = z
 				startedAt: z.string(),
 				endedAt: z.string().optional(),
 				code: z.string().optional(),
+				sendQueue: z.string().optional(),
 				segments: z.int().optional(),
 			}),
 		),
+		reroutes: z
+			.array(z.object({ at: z.string(), from: z.string(), to: z.string(), code: z.string(), decision }))
+			.optional()
+			.meta({ description: "Moves to another send queue, after the one before surely had not sent it." }),
 		receipts: z.array(
 			z.object({
 				attempt: z.int(),
@@ -605,7 +610,7 @@ function wideHoldFields() {
 /** How every route says that it may answer with a problem. */
 /** Segments a second, and by country. */
 export const segmentsPerSecond = z.int().min(1).max(100_000).meta({ description: "Segments a second." });
-const countryCode = z.string().refine(isCountry, { error: "A country of ISO 3166-1." });
+export const countryCode = z.string().refine(isCountry, { error: "A country of ISO 3166-1." });
 export const countryRates = z.record(countryCode, segmentsPerSecond);
 
 export const problems = {

@@ -52,7 +52,15 @@ export function viewMessage(message: Message) {
 			startedAt: formatTime(attempt.startedAt),
 			endedAt: formatOptional(attempt.endedAt),
 			code: attempt.code,
+			sendQueue: attempt.sendQueue,
 			segments: attempt.segments,
+		})),
+		reroutes: message.reroutes?.map(({ at, from, to, code, decision }) => ({
+			at: formatTime(at),
+			from,
+			to,
+			code,
+			decision,
 		})),
 		receipts: message.receipts.map(({ attempt, state, at, receivedAt, code, effect }) => ({
 			attempt,

@@ -221,6 +221,7 @@ function createSender(bench: Bench) {
 		unpark: async () => undefined,
 		rejudge: { rejudge: async () => ({ kind: "due" }) },
 		tenancy: { isSuspended: async () => false, allows: async () => true },
+		reroute: async () => undefined,
 	});
 }
 

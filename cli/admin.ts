@@ -70,6 +70,8 @@ export function adminCommand(): Command {
 	return admin;
 }
 
+const subprocessors = ["approved", "refused"];
+
 function addQueue(add: (name: string, description: string) => Command): void {
 	add(
 		"queue",
@@ -85,6 +87,11 @@ function addQueue(add: (name: string, description: string) => Command): void {
 		.option("--region <name>", "where its carrier processes", parseId)
 		.option("--baa-ref <reference>", "the business associate agreement with its carrier: it may take PHI", parseId)
 		.addOption(
+			new Option("--subprocessor <verdict>", "whether its carrier is an approved sub-processor").choices(subprocessors),
+		)
+		.option("--processing-country <code>", "where its carrier processes, ISO 3166-1", parseCountry)
+		.option("--transfer-mechanism <name>", "what makes the transfer there lawful, such as SCC", parseId)
+		.addOption(
 			new Option(
 				"--carrier-copy <fate>",
 				"what of a message that is final: have the carrier forget it, or keep it (the simulated carrier keeps it unless told)",
@@ -93,7 +100,12 @@ function addQueue(add: (name: string, description: string) => Command): void {
 		.action(({ id: _id, carrier, sender, setting: settings, rate, country, category, region, baaRef, ...more }) =>
 			withDeps(async (deps) => {
 				const secrets = parseSecrets(await text(process.stdin));
-				const routing = { ratePerSecond: rate, countries: country, categories: category, region, baaRef };
+				const { subprocessor, processingCountry, transferMechanism } = more;
+				const approvedSubprocessor = subprocessor === undefined ? undefined : subprocessor === "approved";
+				const routing = {
+					...{ ratePerSecond: rate, countries: country, categories: category, region, baaRef },
+					...{ approvedSubprocessor, processingCountry, transferMechanism },
+				};
 				const queue = withoutUndefined<SendQueueDocument>({
 					_id,
 					carrier,

@@ -4,6 +4,7 @@
 import type { IssuerDocument, SendQueueDocument, TenantDocument } from "../adapters/mongo/models.ts";
 import type { Deps } from "../deps.ts";
 import type { LetheError } from "../domain/errors.ts";
+import { withoutUndefined } from "../domain/withoutUndefined.ts";
 
 type AdminDeps = Pick<Deps, "store" | "hmac" | "ids" | "clock" | "secrets" | "carriers"> & {
 	evidence: Pick<Deps["evidence"], "append">;
@@ -112,6 +113,9 @@ export async function putSendQueue(
 	await deps.secrets.write(queue._id, "send", secrets.send);
 	await deps.secrets.write(queue._id, "callback", secrets.callback);
 	// Who stopped it did so for a reason that another secret or rate is no end of.
-	const { paused = queue.paused, draining = false } = (await deps.store.sendQueues.find(queue._id)) ?? {};
-	await deps.store.sendQueues.put({ ...queue, paused, draining });
+	const known = await deps.store.sendQueues.find(queue._id);
+	const { paused = queue.paused, draining = false, prices, countryRates, registrations } = known ?? {};
+	// Nor does it undo what operators have set.
+	const set = withoutUndefined<Partial<SendQueueDocument>>({ prices, countryRates, registrations });
+	await deps.store.sendQueues.put({ ...set, ...queue, paused, draining });
 }

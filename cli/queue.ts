@@ -1,8 +1,8 @@
 // `lethe queue`: the send queues as operators see, stop and start them.
 
-import { Command } from "commander";
+import { Command, InvalidArgumentError } from "commander";
 import { call, type TargetOptions, withTarget } from "./policy/call.ts";
-import { exitCodes, run } from "./policy/run.ts";
+import { exitCodes, Refusal, run } from "./policy/run.ts";
 
 type Queue = {
 	id: string;
@@ -10,6 +10,10 @@ type Queue = {
 	sender: string;
 	state: string;
 	limitPerSecond?: number;
+	countryRates?: Record<string, number>;
+	prices?: Record<string, number>;
+	registrations?: Record<string, string>;
+	failing?: boolean;
 	backlog: number;
 	live?: { waiting: number; delayed: number; active: number; segmentsPerSecond: number };
 };
@@ -22,11 +26,26 @@ const steps = {
 
 /** Exit 0: done; 1: refused; 2: misuse. What they change is kept in the store. */
 export function queueCommand(): Command {
-	const queue = new Command("queue").description("see, pause, resume and drain the send queues");
+	const queue = new Command("queue").description("see, set, pause, resume and drain the send queues");
 	queue.addCommand(
 		withTarget(new Command("list").description("list the queues, how full they are and how fast")).action(
 			(options: TargetOptions) => run("queue list", () => list(options)),
 		),
+	);
+	queue.addCommand(
+		withTarget(
+			new Command("set")
+				.description("set a queue's rates, prices and its sender's registrations")
+				.argument("<queue>", "its id")
+				.option("--rate <number>", "segments a second; `none` for the deployment's default", parseRate)
+				.option("--country-rate <rate...>", "segments a second to a country, as in DE=10; `none` removes", collectPair)
+				.option("--price <price...>", "of a segment, as in DE=0.07 or *=0.1; `none` removes", collectPair)
+				.option(
+					"--registration <reference...>",
+					"of its sender in a country's registry, as in US=C-A1; `none` removes",
+					collectPair,
+				),
+		).action((id: string, options: SetOptions) => run("queue set", () => set(id, options))),
 	);
 	for (const [name, description] of Object.entries(steps)) {
 		queue.addCommand(
@@ -51,10 +70,55 @@ async function step(name: string, id: string, options: TargetOptions): Promise<n
 	return exitCodes.yes;
 }
 
-function lineOf({ id, carrier, sender, state, limitPerSecond, backlog, live }: Queue): string {
+type Pairs = Record<string, string>;
+type SetOptions = TargetOptions & {
+	rate?: number | "none";
+	countryRate?: Pairs;
+	price?: Pairs;
+	registration?: Pairs;
+};
+
+async function set(id: string, options: SetOptions): Promise<number> {
+	const { items } = await call<{ items: Queue[] }>(options, "/v1/queues");
+	const now = items.find((one) => one.id === id);
+	if (!now) throw new Refusal(`there is no queue ${id} of this tenant: \`lethe queue list\` names them.`);
+	const { rate, countryRate, price, registration } = options;
+	const change = {
+		...(rate !== undefined && { limitPerSecond: rate === "none" ? null : rate }),
+		...(countryRate && { countryRates: merge(now.countryRates, countryRate, Number) }),
+		...(price && { prices: merge(now.prices, price, Number) }),
+		...(registration && { registrations: merge(now.registrations, registration, String) }),
+	};
+	if (Object.keys(change).length === 0) throw new Refusal("nothing is to be changed: name an option.");
+	const queue = await call<Queue>(options, `/v1/queues/${encodeURIComponent(id)}/settings`, change);
+	console.log(options.json ? JSON.stringify(queue, null, 2) : lineOf(queue));
+	return exitCodes.yes;
+}
+
+/** What stands, with what is given in its place; null where nothing is left. */
+function merge<Value>(now: Record<string, Value> = {}, given: Pairs, read: (text: string) => Value) {
+	const kept = Object.entries(now).filter(([key]) => given[key] === undefined);
+	const set = Object.entries(given).flatMap(([key, text]) => (text === "none" ? [] : [[key, read(text)] as const]));
+	return kept.length + set.length > 0 ? Object.fromEntries([...kept, ...set]) : null;
+}
+
+function parseRate(text: string): number | "none" {
+	if (text === "none") return text;
+	if (!/^[1-9]\d{0,5}$/.test(text)) throw new InvalidArgumentError("Give 1 to 100000 segments a second, or none.");
+	return Number(text);
+}
+
+function collectPair(pair: string, before: Pairs = {}): Pairs {
+	const [, key, value] = /^([A-Z]{2}|\*)=(\S{1,64})$/.exec(pair) ?? [];
+	if (key === undefined || value === undefined) throw new InvalidArgumentError("Give it as in DE=10.");
+	return { ...before, [key]: value };
+}
+
+function lineOf({ id, carrier, sender, state, limitPerSecond, backlog, live, failing, prices = {} }: Queue): string {
+	const priced = Object.entries(prices).map(([country, price]) => `${country}=${price}`);
 	const limit = limitPerSecond === undefined ? "the default" : String(limitPerSecond);
 	const pace = live
 		? `${live.segmentsPerSecond} of ${limit} segments/s, ${live.waiting} waiting, ${live.delayed} delayed, ${live.active} under way`
 		: "Redis does not answer";
-	return `${id.padEnd(24)}${state.padEnd(10)}${carrier} ${sender}  ${pace}, ${backlog} in the store`;
+	return `${id.padEnd(24)}${state.padEnd(10)}${carrier} ${sender}  ${pace}, ${backlog} in the store${failing ? ", its carrier fails" : ""}  ${priced.join(" ")}`.trimEnd();
 }

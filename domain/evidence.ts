@@ -15,6 +15,7 @@ const messageActs = [
 	"unknown",
 	"decided",
 	"released",
+	"rerouted",
 	"ambiguous",
 	"receipt",
 	"retimed",

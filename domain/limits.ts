@@ -102,6 +102,13 @@ export const limits = {
 	leaseMs: 20_000,
 	backoffFirstMs: 1_000,
 	backoffMaxMs: 5 * 60_000,
+	// A carrier that asks for a longer wait is as good as one that refuses, where there is another.
+	throttleBearableMs: 30_000,
+	// A queue that failed a message is not tried again for it before, while there are others.
+	rerouteAgainMs: 5 * 60_000,
+	reroutesMax: 16,
+	// A recipient who was written to within this time knows the sender.
+	senderKnownMs: 30 * 24 * 3600_000,
 	// Between two tries to connect to a carrier that is spoken to over standing links.
 	linkBackoffMaxMs: 30_000,
 	callbackFreshnessMs: 300_000,

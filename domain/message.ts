@@ -40,6 +40,8 @@ export type Attempt = {
 	number: number;
 	startedAt: number;
 	leaseUntil: number;
+	/** The send queue that made it. */
+	sendQueue?: string;
 	/** Random token of the sender that holds the attempt; one for all that it claimed in the same write. */
 	claim: string;
 	endedAt?: number;
@@ -125,6 +127,41 @@ export type RetimingRecord = {
 	effects: string[];
 };
 
+/** What the policies are told of a route. */
+export type RouteFacts = {
+	route: {
+		provider: string;
+		baaRef?: string;
+		approvedSubprocessor?: boolean;
+		processingCountry?: string;
+		transferMechanism?: string;
+	};
+	senderId?: { type: "alphanumeric" | "short_code" | "numeric"; registered: boolean };
+};
+
+/** A move to another send queue, after the one before surely had not sent it. */
+export type RerouteRecord = {
+	at: number;
+	from: string;
+	to: string;
+	/** Why, in a word. */
+	code: string;
+	/** What the policies were told of the new route, and what they said of sending it there then. */
+	facts: RouteFacts;
+	decision: Decision;
+};
+
+/** The facts of a message on the send queue that it has now. */
+export function currentFacts({
+	facts,
+	reroutes = [],
+}: Pick<Message, "facts"> & { reroutes?: Pick<RerouteRecord, "facts">[] }): Facts {
+	const last = reroutes.at(-1);
+	if (!last) return facts;
+	const { senderId: _, ...context } = facts.context ?? {};
+	return { ...facts, context: { ...context, ...last.facts } };
+}
+
 /** A message of a request that was refused, by its place there; nothing of what it said. */
 export type Refusal = { index: number; code: ErrorCode; errors: FieldError[]; extra: Record<string, unknown> };
 
@@ -166,6 +203,10 @@ export type Message = {
 	region: string;
 	sendQueue: string;
 	senderId?: string;
+	/** The caller asked for that sender: no other may take its place. */
+	senderAsked?: true;
+	/** The send queues that it was moved to since, the last one last. */
+	reroutes?: RerouteRecord[];
 	/** SMS that its text takes. */
 	segments?: number;
 	clientReference?: string;

@@ -1,10 +1,12 @@
-// Which of its send queues a message may take, and which of those it does.
+// Which of its send queues a message may take, in which order, and what the policies are told of each.
 
-import type { Category } from "./message.ts";
+import type { Category, RouteFacts } from "./message.ts";
+import { withoutUndefined } from "./withoutUndefined.ts";
 
 /** A send queue, as far as routing asks. What is absent restricts nothing, unless it says otherwise. */
 export type Route = {
 	_id: string;
+	carrier: string;
 	sender: string;
 	/** Countries that it reaches, ISO 3166-1. */
 	countries?: string[];
@@ -13,6 +15,13 @@ export type Route = {
 	region?: string;
 	/** Reference of the business associate agreement with its carrier; without one it takes no health information. */
 	baaRef?: string;
+	/** Whether its carrier is a sub-processor that was approved; absent where nobody has judged it. */
+	approvedSubprocessor?: boolean;
+	/** Country where its carrier processes, ISO 3166-1, and what makes the transfer there lawful. */
+	processingCountry?: string;
+	transferMechanism?: string;
+	/** Country → reference of the sender in that country's registry. With any, it counts as unregistered elsewhere. */
+	registrations?: Record<string, string>;
 	/** Of a segment, in any one currency; `*` where a country has no price of its own. Without one it comes last. */
 	prices?: Record<string, number>;
 	paused: boolean;
@@ -30,22 +39,53 @@ export type Routed = {
 	regions?: readonly string[] | undefined;
 };
 
+/** What speaks for one queue rather than another, of those that may have a message. */
+export type Preferences = {
+	/** Queues whose carrier fails at present. */
+	ill?: ReadonlySet<string>;
+	/** The sender that the recipient knows. */
+	known?: string | undefined;
+};
+
 /**
- * The queues that a message may take, the best first: those that send before those that are paused, then the cheaper,
- * then as the tenant lists them. The same message finds the same order, so a recipient keeps its sender while the queues
- * stay as they are. Pure.
+ * The queues that a message may take, the best first: those that send before those that are paused, those whose carrier
+ * is well, those with the sender that the recipient knows, then the cheaper, then as the tenant lists them. Pure.
  */
-export function routes<Queue extends Route>(queues: readonly Queue[], message: Routed): Queue[] {
-	const price = (queue: Route) => priceOf(queue, message.country) ?? Number.POSITIVE_INFINITY;
-	const compare = (one: number, other: number) => (one === other ? 0 : one < other ? -1 : 1);
-	return queues
-		.filter((queue) => mayTake(queue, message))
-		.toSorted((a, b) => compare(Number(a.paused), Number(b.paused)) || compare(price(a), price(b)));
+export function routes<Queue extends Route>(
+	queues: readonly Queue[],
+	message: Routed,
+	{ ill, known }: Preferences = {},
+): Queue[] {
+	const ranks = (queue: Queue): number[] => [
+		Number(queue.paused),
+		Number(ill?.has(queue._id) ?? false),
+		Number(known !== undefined && queue.sender !== known),
+		priceOf(queue, message.country) ?? Number.POSITIVE_INFINITY,
+	];
+	return queues.filter((queue) => mayTake(queue, message)).toSorted((a, b) => compare(ranks(a), ranks(b)));
 }
 
 /** Of a segment to a country; undefined where none is set. */
 export function priceOf({ prices }: Pick<Route, "prices">, country: string): number | undefined {
 	return prices?.[country] ?? prices?.["*"];
+}
+
+export function routeFacts(queue: Route, country: string): RouteFacts {
+	const { carrier: provider, baaRef, approvedSubprocessor, processingCountry, transferMechanism } = queue;
+	const route = { provider, baaRef, approvedSubprocessor, processingCountry, transferMechanism };
+	const registered = queue.registrations?.[country] !== undefined;
+	const senderId = queue.registrations && { type: typeOf(queue.sender), registered };
+	return { route: withoutUndefined<RouteFacts["route"]>(route), ...(senderId ? { senderId } : {}) };
+}
+
+function typeOf(sender: string): "alphanumeric" | "short_code" | "numeric" {
+	if (!/^\+?\d+$/.test(sender)) return "alphanumeric";
+	return sender.length <= 8 && !sender.startsWith("+") ? "short_code" : "numeric";
+}
+
+function compare(one: number[], other: number[]): number {
+	const at = one.findIndex((rank, index) => rank !== other[index]);
+	return at < 0 ? 0 : (one[at] as number) < (other[at] as number) ? -1 : 1;
 }
 
 function mayTake(queue: Route, { country, category, dataClasses, sender, regions }: Routed): boolean {

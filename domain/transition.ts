@@ -1,5 +1,6 @@
 // Every conditional change of a message, as data: what it needs to be true, what it sets, what it erases, what it leaves as evidence.
 
+import type { Charge } from "./abuse.ts";
 import { cancellableStates, isFinal, type State, statesBefore, unsentStates } from "./lifecycle.ts";
 import { limits } from "./limits.ts";
 import type {
@@ -7,6 +8,7 @@ import type {
 	EvidenceEntry,
 	Message,
 	ReceiptRecord,
+	RerouteRecord,
 	RetentionRecord,
 	SealedObjectName,
 } from "./message.ts";
@@ -178,14 +180,15 @@ export function defer(message: Message, releaseAt: number, now: number, code: st
 }
 
 /** queued → sending: the claim is the attempt record, written before the carrier is called. */
-export function claim(id: string, attempt: number, now: number, token: string): Transition {
+export function claim(id: string, attempt: number, now: number, token: string, sendQueue: string): Transition {
 	const leaseUntil = now + limits.leaseMs;
-	const value = { number: attempt, claim: token, startedAt: now, leaseUntil };
+	const value = { number: attempt, sendQueue, claim: token, startedAt: now, leaseUntil };
 	return {
 		id,
 		to: "sending",
 		from: ["queued"],
-		where: { ...unrestricted, attempt: attempt - 1, deadlineAt: { $gt: now } },
+		// Of the queue that it was moved from, a job may be left.
+		where: { ...unrestricted, attempt: attempt - 1, sendQueue, deadlineAt: { $gt: now } },
 		set: { stateAt: now, attempt, nextCheckAt: leaseUntil + limits.carrierTimeoutMs },
 		unset: ["notBefore", "backlog"],
 		push: { attempts: { value, keep: limits.attemptsMax } },
@@ -249,6 +252,30 @@ export function release(
 			nextCheckAt: notBefore + limits.driverPatienceMs,
 		},
 		evidence: [{ at: now, type: "released", code: outcome, attempt: message.attempt }],
+	};
+}
+
+/** Queued still, and due now: what its own send queue can't do, another may. */
+export function divert(message: Message, now: number): Transition {
+	return {
+		id: message._id,
+		from: ["queued"],
+		where: { attempt: message.attempt, sendQueue: message.sendQueue, deadlineAt: { $gt: now } },
+		set: { nextCheckAt: now + limits.driverPatienceMs },
+		unset: ["backlog"],
+	};
+}
+
+/** The same change, and another send queue with it. */
+export function moved(change: Transition, record: RerouteRecord, senderId: string, charge?: Charge): Transition {
+	const { at, to, from } = record;
+	const set = { ...change.set, sendQueue: to, senderId, notBefore: at, nextCheckAt: at + limits.driverPatienceMs };
+	return {
+		...change,
+		where: { ...change.where, sendQueue: from },
+		set: { ...set, ...(charge ? { charge } : {}) },
+		push: { ...change.push, reroutes: { value: record, keep: limits.reroutesMax } },
+		evidence: [...(change.evidence ?? []), { at, type: "rerouted", code: to }],
 	};
 }
 

@@ -1,8 +1,10 @@
 // The sender: works every send queue at its rate, one attempt a job.
 
+import { createDivert } from "../activities/divert.ts";
 import { createFeed } from "../activities/feed.ts";
 import { createNotify } from "../activities/notify.ts";
 import { createRejudge } from "../activities/rejudge.ts";
+import { createReroute } from "../activities/reroute.ts";
 import { createSend } from "../activities/send.ts";
 import { createTenancy } from "../activities/tenancy.ts";
 import { createUnpark } from "../activities/unpark.ts";
@@ -21,14 +23,12 @@ await runProcess(async () => {
 	const config = loadConfig();
 	const deps = await createDeps(config, "sender");
 	await deps.evidence.append([{ type: "process_started", code: "sender", by: "engine" }]);
-	const { send } = quarantined(
+	const rejudge = createRejudge(deps);
+	const reroute = createReroute({ ...deps, rejudge });
+	const { send, divert } = quarantined(
 		{
-			send: createSend({
-				...deps,
-				unpark: createUnpark(deps),
-				rejudge: createRejudge(deps),
-				tenancy: createTenancy(deps),
-			}),
+			send: createSend({ ...deps, unpark: createUnpark(deps), rejudge, reroute, tenancy: createTenancy(deps) }),
+			divert: createDivert({ ...deps, reroute }),
 		},
 		deps.quarantine.check,
 	);
@@ -36,7 +36,7 @@ await runProcess(async () => {
 		deps.log.warn({ code: (error as { code?: string }).code ?? error.name }, "send queue");
 	const workers = createSendWorkers({
 		queues: deps.store.sendQueues,
-		open: (queue) => deps.openSendWorker({ ...queue, handle: send, onError }),
+		open: (queue) => deps.openSendWorker({ ...queue, handle: send, divert, onError }),
 		async receive(sendQueue) {
 			const carrier = await deps.carriers.sender(sendQueue);
 			carrier?.receive?.(deps.handOver(carrier.name, sendQueue));

@@ -382,7 +382,7 @@ async function takeAll(
 	return found.map((message, index) => (applied[index] ? message : undefined));
 }
 
-type AttemptName = { messageId: string; attempt: number };
+type AttemptName = { messageId: string; attempt: number; sendQueue: string };
 
 async function claimAll(
 	collection: mongo.Collection<Message>,
@@ -391,7 +391,7 @@ async function claimAll(
 ): Promise<(Message | undefined)[]> {
 	const now = deps.clock();
 	const token = deps.randomToken();
-	const claims = items.map(({ messageId, attempt }) => claim(messageId, attempt, now, token));
+	const claims = items.map(({ messageId, attempt, sendQueue }) => claim(messageId, attempt, now, token, sendQueue));
 	const taken = await takeAll(collection, claims, deps, token);
 	// A later change may have come in between: what counts is whose claim the attempt bears.
 	return taken.map((message) => (message?.attempts.at(-1)?.claim === token ? message : undefined));
@@ -453,10 +453,12 @@ async function findAllByCarrierId(
 	const found = await collection.find({ "attempts.carrierId": { $in: carrierIds } }).toArray();
 	// Two carriers may give the same id: the queue tells them apart.
 	return references.map(({ sendQueue, carrierId }) =>
-		found.find(
-			(message) =>
-				message.sendQueue === sendQueue &&
-				message.attempts.some((attempt) => carrierIdsOf(attempt).includes(carrierId)),
+		found.find((message) =>
+			// An attempt is its own queue's, wherever the message has been moved to since.
+			message.attempts.some(
+				(attempt) =>
+					(attempt.sendQueue ?? message.sendQueue) === sendQueue && carrierIdsOf(attempt).includes(carrierId),
+			),
 		),
 	);
 }

@@ -37,6 +37,12 @@ export function createSubjectMessageStore(models: Models) {
 				const times = (await Promise.all(reads)).flat().map(({ acceptedAt }) => acceptedAt);
 				return times.length > 0 ? Math.max(...times) : undefined;
 			}),
+		/** The sender of the newest message of a category to a recipient that was accepted after `since`. */
+		newestSender: (
+			macs: readonly string[],
+			category: Message["category"],
+			since: number,
+		): Promise<string | undefined> => guardStore(() => readNewestSender(collection, macs, category, since)),
 		/** All messages of one category to a recipient that were accepted after `since`, up to `itemsMax`. */
 		findCounted: (
 			macs: readonly string[],
@@ -89,6 +95,23 @@ export function createSubjectMessageStore(models: Models) {
 				return (await collection.updateMany(membersOf(record), update)).modifiedCount;
 			}),
 	};
+}
+
+async function readNewestSender(
+	collection: mongo.Collection<Message>,
+	macs: readonly string[],
+	category: Message["category"],
+	since: number,
+): Promise<string | undefined> {
+	const reads = macs.map((mac) =>
+		collection
+			.find({ "subject.mac": mac, category }, { projection: { acceptedAt: 1, senderId: 1 } })
+			.sort({ acceptedAt: -1 })
+			.limit(1)
+			.toArray(),
+	);
+	const found = (await Promise.all(reads)).flat().filter(({ acceptedAt }) => acceptedAt > since);
+	return found.toSorted((one, other) => other.acceptedAt - one.acceptedAt)[0]?.senderId;
 }
 
 // A pseudonym is of one tenant, as a message is. No condition beside the indexed one: some servers would scan.

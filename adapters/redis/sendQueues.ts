@@ -6,6 +6,7 @@ import type { Lane } from "../../domain/backlog.ts";
 import { createBatcher } from "../batcher.ts";
 import type { ServerTls } from "../serverTls.ts";
 import { connectRedis } from "./connect.ts";
+import { findIll } from "./health.ts";
 import { createRateBuckets, type Turn } from "./rateBuckets.ts";
 import { sentKey, sentSlotSeconds } from "./sentCount.ts";
 import { createVelocity } from "./velocity.ts";
@@ -115,6 +116,8 @@ function createReads({ connection, ready, queue, prefix }: ReadDeps) {
 		counts: (name: string) => queue(name).getJobCounts("waiting", "prioritized", "delayed", "active"),
 		/** Senders that are connected to work it. */
 		senderCount: async (name: string): Promise<number> => queue(name).getWorkersCount(),
+		/** Those whose carrier fails at present. */
+		areIll: (names: readonly string[]): Promise<Set<string>> => ready.then(() => findIll(connection, prefix, names)),
 		/** What Redis holds of a queue, and how fast its senders were a moment ago. */
 		async live(name: string): Promise<{ waiting: number; delayed: number; active: number; segmentsPerSecond: number }> {
 			await ready;

@@ -4,11 +4,15 @@ import { type Job, Worker } from "bullmq";
 import { Redis } from "ioredis";
 import { createCircuit } from "../../domain/circuit.ts";
 import type { ServerTls } from "../serverTls.ts";
+import { tellHealth } from "./health.ts";
 import { createRateBuckets } from "./rateBuckets.ts";
 import { countSent } from "./sentCount.ts";
 
 /** Holds a queue back for a while, as a carrier that throttles asks. */
 export type QueueControl = { holdBack: (ms: number) => Promise<void> };
+
+/** One attempt, as a job names it. */
+type Attempted = { messageId: string; attempt: number; sendQueue: string };
 
 // A job that is taken waits for its turn here at most so long, and no urgent one can overtake it meanwhile; the others
 // stay in the queue, and none is asked for until less than `inHandMs` is left: a sender that wakes late must lose no turn.
@@ -24,7 +28,9 @@ export function createSendWorker(options: {
 	concurrency: number;
 	ratePerSecond: number;
 	/** Answers whether the carrier is well; see `Circuit.tell`. */
-	handle: (job: { messageId: string; attempt: number }, control: QueueControl) => Promise<boolean | undefined>;
+	handle: (job: Attempted, control: QueueControl) => Promise<boolean | undefined>;
+	/** Has another queue make what this one's carrier can't; true when the job has nothing left to do. */
+	divert?: (job: Attempted) => Promise<boolean>;
 	onError: (error: Error) => void;
 }) {
 	// Before anything is opened: it would stay open.
@@ -40,6 +46,7 @@ export function createSendWorker(options: {
 	const control: QueueControl = { holdBack: (ms) => worker.rateLimit(ms) };
 	const circuit = createCircuit(() => performance.now());
 	const sent = countSent(connection, options);
+	const health = tellHealth(connection, options);
 
 	// Back to the front of its priority, and no sender asks for another before there is something to have.
 	async function putBack(ms: number): Promise<never> {
@@ -47,9 +54,13 @@ export function createSendWorker(options: {
 		throw Worker.RateLimitError();
 	}
 
-	async function waitTurn(segments: number): Promise<void> {
+	/** False when there is nothing left to do. */
+	async function waitTurn(job: Attempted, segments: number): Promise<boolean> {
 		const shutMs = circuit.admit();
-		if (shutMs > 0) await putBack(shutMs);
+		if (shutMs > 0) {
+			if (await options.divert?.(job).catch(() => false)) return false;
+			await putBack(shutMs);
+		}
 		const { taken, waitMs } = await buckets.take([bucket], segments, aheadMs);
 		if (!taken) {
 			circuit.tell(undefined);
@@ -57,21 +68,24 @@ export function createSendWorker(options: {
 		}
 		if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
 		sent.count(segments);
+		return true;
 	}
 
 	const worker: Worker = new Worker(
 		options.sendQueue,
-		async (job: Job<{ m: string; a: number; s?: number }>) => {
-			await waitTurn(job.data.s ?? 1);
+		async ({ data }: Job<{ m: string; a: number; s?: number }>) => {
+			const job = { messageId: data.m, attempt: data.a, sendQueue: options.sendQueue };
+			if (!(await waitTurn(job, data.s ?? 1))) return;
 			let isWell: boolean | undefined;
 			try {
-				isWell = await options.handle({ messageId: job.data.m, attempt: job.data.a }, control);
+				isWell = await options.handle(job, control);
 			} catch (error) {
 				options.onError(error as Error);
 				// BullMQ keeps the reason and the stack of a failure, in the queue's events too: they may quote anything.
 				throw opaqueError(error);
 			} finally {
 				circuit.tell(isWell);
+				health.tell(isWell, circuit.isOpen());
 			}
 		},
 		{
@@ -96,7 +110,7 @@ export function createSendWorker(options: {
 		},
 		async close(): Promise<void> {
 			await worker.close();
-			await sent.close();
+			await Promise.all([sent.close(), health.close()]);
 			connection.disconnect();
 		},
 	};

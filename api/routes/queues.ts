@@ -2,18 +2,21 @@
 
 import { z } from "zod";
 import type { SendQueueDocument } from "../../adapters/mongo/models.ts";
+import { isWord } from "../../audit/entry.ts";
 import { queueRange } from "../../domain/backlog.ts";
+import { isCountry } from "../../domain/country.ts";
 import { LetheError } from "../../domain/errors.ts";
 import { limits } from "../../domain/limits.ts";
+import { categories } from "../../domain/message.ts";
 import type { ApiDeps } from "../deps.ts";
 import type { Instance } from "../instance.ts";
 import { actOf } from "../plugins/evidence.ts";
-import { problems } from "../schemas.ts";
+import { countryCode, countryRates, problems, segmentsPerSecond } from "../schemas.ts";
 
 type Deps = Pick<ApiDeps, "evidence" | "sendQueues"> & {
 	store: {
 		messages: Pick<ApiDeps["store"]["messages"], "countBacklog">;
-		sendQueues: Pick<ApiDeps["store"]["sendQueues"], "find" | "setFlow">;
+		sendQueues: Pick<ApiDeps["store"]["sendQueues"], "find" | "set" | "setFlow">;
 		tenants: Pick<ApiDeps["store"]["tenants"], "find" | "findBySendQueue">;
 	};
 };
@@ -21,12 +24,43 @@ type Deps = Pick<ApiDeps, "evidence" | "sendQueues"> & {
 const flows = ["open", "draining", "paused"] as const;
 type Flow = (typeof flows)[number];
 
+const prices = z
+	.record(
+		z.string().refine((of) => of === "*" || isCountry(of), { error: "A country of ISO 3166-1, or `*`." }),
+		z.number().min(0).max(1_000),
+	)
+	.meta({ description: "Of a segment, by country, or `*` for those that have none of their own." });
+const registrations = z
+	.record(countryCode, z.string().max(64).refine(isWord, { error: "A reference: letters first, no number." }))
+	.meta({ description: "The sender's in the countries' registries. With any, it counts as unregistered elsewhere." });
+
+const settings = z
+	.strictObject({
+		limitPerSecond: segmentsPerSecond.nullish(),
+		countryRates: countryRates.nullish(),
+		prices: prices.nullish(),
+		registrations: registrations.nullish(),
+	})
+	.refine((body) => Object.keys(body).length > 0, { error: "Nothing is to be changed." })
+	.meta({ id: "SendQueueSettings" });
+
 const queue = z
 	.object({
 		id: z.string(),
 		carrier: z.string(),
 		sender: z.string(),
 		state: z.enum(flows).meta({ description: "`draining`: sends what it has, and takes nothing new." }),
+		countries: z.array(z.string()).optional(),
+		categories: z.array(z.enum(categories)).optional(),
+		region: z.string().optional(),
+		baa: z.boolean().meta({ description: "An agreement is named, so that it may take PHI." }),
+		failing: z
+			.boolean()
+			.optional()
+			.meta({ description: "Its carrier fails at present: others go before it. Absent while Redis does not answer." }),
+		countryRates: countryRates.optional(),
+		prices: prices.optional(),
+		registrations: registrations.optional(),
 		limitPerSecond: z.int().optional().meta({ description: "Segments; absent where the deployment's default holds." }),
 		backlog: z
 			.int()
@@ -63,6 +97,17 @@ export function addQueues(app: Instance, deps: Deps): void {
 		carrier: found.carrier,
 		sender: found.sender,
 		state: flowOf(found),
+		countries: found.countries,
+		categories: found.categories,
+		region: found.region,
+		baa: found.baaRef !== undefined,
+		...(await deps.sendQueues.areIll([found._id]).then(
+			(ill) => ({ failing: ill.has(found._id) }),
+			() => ({}),
+		)),
+		countryRates: found.countryRates,
+		prices: found.prices,
+		registrations: found.registrations,
 		...(found.ratePerSecond === undefined ? {} : { limitPerSecond: found.ratePerSecond }),
 		backlog: await deps.store.messages.countBacklog(queueRange(found._id), limits.backlogCountedMax),
 		...(await deps.sendQueues.live(found._id).then(
@@ -88,6 +133,34 @@ export function addQueues(app: Instance, deps: Deps): void {
 		},
 	);
 	for (const [name, step] of Object.entries(steps)) addStep(app, deps, name, step, view);
+	addSettings(app, deps, view);
+}
+
+type View = (found: SendQueueDocument) => Promise<z.output<typeof queue>>;
+
+function addSettings(app: Instance, deps: Deps, view: View): void {
+	app.post(
+		"/queues/:id/settings",
+		{
+			schema: {
+				operationId: "setQueue",
+				summary: "Set the rates, prices and registrations of this queue",
+				description: "What is left out stays; null removes. In force within five seconds.",
+				tags,
+				params: z.strictObject({ id: z.string().max(64) }),
+				body: settings,
+				response: { 200: queue.describe("As it is now"), ...problems },
+			},
+		},
+		async (request) => {
+			const { principal, params, body } = request;
+			const found = await requireQueue(deps, principal.tenantId, params.id);
+			const { limitPerSecond: ratePerSecond, ...rest } = body;
+			await deps.evidence.append([actOf(principal, "send_queue_changed", { code: found._id })]);
+			await deps.store.sendQueues.set(found._id, { ...rest, ratePerSecond });
+			return view(await requireQueue(deps, principal.tenantId, params.id));
+		},
+	);
 }
 
 function addStep(
@@ -95,7 +168,7 @@ function addStep(
 	deps: Deps,
 	name: string,
 	{ flow, act, summary }: (typeof steps)[keyof typeof steps],
-	view: (found: SendQueueDocument) => Promise<z.output<typeof queue>>,
+	view: View,
 ): void {
 	app.post(
 		`/queues/:id/${name}`,

@@ -34,7 +34,7 @@ describe("evidence of messages", () => {
 		await apply(
 			message,
 			(current) => enqueue(current, now),
-			(current) => claim(current._id, 1, now, engine.ids.random("claim")),
+			(current) => claim(current._id, 1, now, engine.ids.random("claim"), "queue"),
 			(current) => submit(current, `c-${current._id}`, 1, now),
 			(current) => end(current, "delivered", now),
 		);

@@ -51,7 +51,9 @@ function helpers(engine: () => Engine) {
 		const message = await engine().accept(shape);
 		await engine().store.messages.transition(enqueue(message, engine().clock()));
 		const token = engine().ids.random("claim");
-		assert.ok(await engine().store.messages.transition(claim(message._id, 1, engine().clock(), token)));
+		assert.ok(
+			await engine().store.messages.transition(claim(message._id, 1, engine().clock(), token, message.sendQueue)),
+		);
 		return { message, token, reference: referenceOf(engine(), message._id, token) };
 	};
 	return { inState, receipt, result, sweepAfter, claimed };
@@ -267,7 +269,7 @@ describe("lifecycle, driven step by step", () => {
 		const released = await engine.read(message._id);
 		assert.equal(released.state, "queued");
 		assert.equal(released.attempts[0]?.outcome, "absent");
-		await engine.send({ messageId: message._id, attempt: 2 }, noControl);
+		await engine.send({ messageId: message._id, attempt: 2, sendQueue: "queue" }, noControl);
 		assert.equal((await engine.read(message._id)).state, "submitted");
 		assert.equal(callsFor(reference), 0);
 	});
@@ -313,11 +315,11 @@ describe("lifecycle, driven step by step", () => {
 		const other = await engine.accept({ category: "otp" });
 		await engine.store.messages.transition(enqueue(other, engine.clock()));
 		engine.carrier.script.next = async () => ({ kind: "ambiguous", code: "timeout" });
-		await engine.send({ messageId: other._id, attempt: 1 }, noControl);
+		await engine.send({ messageId: other._id, attempt: 1, sendQueue: "queue" }, noControl);
 		engine.carrier.script.next = undefined as never;
 		assert.equal((await engine.read(other._id)).state, "unknown");
 		const calls = engine.carrier.calls.length;
-		await engine.send({ messageId: other._id, attempt: 2 }, noControl);
+		await engine.send({ messageId: other._id, attempt: 2, sendQueue: "queue" }, noControl);
 		assert.equal(engine.carrier.calls.length, calls);
 	});
 
@@ -365,7 +367,7 @@ describe("lifecycle, driven step by step", () => {
 			const message = await engine.accept();
 			await engine.store.messages.transition(enqueue(message, engine.clock()));
 			const calls = engine.carrier.calls.length;
-			const job = { messageId: message._id, attempt: 1 };
+			const job = { messageId: message._id, attempt: 1, sendQueue: "queue" };
 			await Promise.all([engine.send(job, noControl), engine.send(job, noControl), engine.send(job, noControl)]);
 			assert.equal(engine.carrier.calls.length, calls + 1);
 			assert.equal((await engine.read(message._id)).attempts.length, 1);
@@ -380,7 +382,7 @@ describe("lifecycle, driven step by step", () => {
 			const calls = engine.carrier.calls.length;
 			const [cancelled] = await Promise.all([
 				engine.store.messages.transition(cancel(queued, engine.clock())),
-				engine.send({ messageId: message._id, attempt: 1 }, noControl),
+				engine.send({ messageId: message._id, attempt: 1, sendQueue: "queue" }, noControl),
 			]);
 			const ended = await engine.read(message._id);
 			assert.equal(ended.state, cancelled ? "cancelled" : "submitted");
@@ -393,7 +395,7 @@ describe("lifecycle, driven step by step", () => {
 		for (let round = 0; round < 20; round++) {
 			const message = await engine.accept();
 			await engine.store.messages.transition(enqueue(message, engine.clock()));
-			await engine.send({ messageId: message._id, attempt: 1 }, noControl);
+			await engine.send({ messageId: message._id, attempt: 1, sendQueue: "queue" }, noControl);
 			const sent = await engine.read(message._id);
 			const over = close(sent, sent.closeAt);
 			assert.ok(over);
@@ -408,7 +410,7 @@ describe("lifecycle, driven step by step", () => {
 		for (let round = 0; round < 20; round++) {
 			const message = await engine.accept();
 			await engine.store.messages.transition(enqueue(message, engine.clock()));
-			await engine.send({ messageId: message._id, attempt: 1 }, noControl);
+			await engine.send({ messageId: message._id, attempt: 1, sendQueue: "queue" }, noControl);
 			const sent = await engine.read(message._id);
 			const [cancelled] = await Promise.all([
 				engine.store.messages.transition(cancel(sent, engine.clock())),
@@ -445,7 +447,7 @@ describe("lifecycle, driven step by step", () => {
 		};
 		assert.deepEqual(await holders(), Array(4).fill(`messages/${message._id}`));
 		await engine.store.messages.transition(enqueue(message, engine.clock()));
-		await engine.send({ messageId: message._id, attempt: 1 }, noControl);
+		await engine.send({ messageId: message._id, attempt: 1, sendQueue: "queue" }, noControl);
 		assert.deepEqual(await holders(), Array(4).fill(`messages/${message._id}`));
 		await receipt(message._id, "delivered");
 		assert.deepEqual(await holders(), []);
@@ -454,7 +456,7 @@ describe("lifecycle, driven step by step", () => {
 	it("the same receipt twenty times at once counts once", async () => {
 		const message = await engine.accept();
 		await engine.store.messages.transition(enqueue(message, engine.clock()));
-		await engine.send({ messageId: message._id, attempt: 1 }, noControl);
+		await engine.send({ messageId: message._id, attempt: 1, sendQueue: "queue" }, noControl);
 		await Promise.all(Array.from({ length: 20 }, () => receipt(message._id, "delivered", "same")));
 		assert.equal((await engine.read(message._id)).receipts.length, 1);
 	});
@@ -470,7 +472,7 @@ describe("lifecycle, driven step by step", () => {
 		await sweepAfter(limits.driverPatienceMs + 1);
 		assert.ok((await waiting()) >= 1);
 		const calls = engine.carrier.calls.length;
-		const job = { messageId: message._id, attempt: 1 };
+		const job = { messageId: message._id, attempt: 1, sendQueue: "queue" };
 		await engine.send(job, noControl);
 		await engine.send(job, noControl);
 		assert.equal(engine.carrier.calls.length, calls + 1);
@@ -483,8 +485,8 @@ describe("lifecycle, driven step by step", () => {
 		const held = await engine.accept({ holds: ["hold_a"], restrictedBy: ["hold_a"] });
 		await engine.store.messages.transition(enqueue(held, engine.clock()));
 		const calls = engine.carrier.calls.length;
-		await engine.send({ messageId: late._id, attempt: 1 }, noControl);
-		await engine.send({ messageId: held._id, attempt: 1 }, noControl);
+		await engine.send({ messageId: late._id, attempt: 1, sendQueue: "queue" }, noControl);
+		await engine.send({ messageId: held._id, attempt: 1, sendQueue: "queue" }, noControl);
 		assert.equal(engine.carrier.calls.length, calls);
 		assert.equal((await engine.read(late._id)).state, "expired");
 		assert.equal((await engine.read(held._id)).state, "queued");
@@ -501,13 +503,13 @@ describe("lifecycle, driven step by step", () => {
 		await engine.store.messages.transition(enqueue(message, engine.clock()));
 		const held: number[] = [];
 		const control = { holdBack: async (ms: number) => void held.push(ms) };
-		await engine.send({ messageId: message._id, attempt: 1 }, control);
+		await engine.send({ messageId: message._id, attempt: 1, sendQueue: "queue" }, control);
 		const failed = await engine.read(message._id);
 		assert.equal(failed.state, "queued");
 		assert.ok((failed.notBefore ?? 0) > engine.clock());
-		await engine.send({ messageId: message._id, attempt: 2 }, control);
+		await engine.send({ messageId: message._id, attempt: 2, sendQueue: "queue" }, control);
 		assert.deepEqual(held, [3_000]);
-		await engine.send({ messageId: message._id, attempt: 3 }, control);
+		await engine.send({ messageId: message._id, attempt: 3, sendQueue: "queue" }, control);
 		engine.carrier.script.next = undefined as never;
 		const rejected = await engine.read(message._id);
 		assert.equal(rejected.state, "rejected");
@@ -524,20 +526,20 @@ describe("lifecycle, driven step by step", () => {
 		const calls = engine.carrier.calls.length;
 		engine.encryption.forgetCohort(message.content?.cohortId as string);
 		engine.memory.away.value = true;
-		await engine.send({ messageId: message._id, attempt: 1 }, noControl);
+		await engine.send({ messageId: message._id, attempt: 1, sendQueue: "queue" }, noControl);
 		engine.memory.away.value = false;
 		const back = await engine.read(message._id);
 		assert.equal(back.state, "queued");
 		assert.equal(back.attempts[0]?.code, "keys_unavailable");
 		assert.equal(engine.carrier.calls.length, calls);
-		await engine.send({ messageId: message._id, attempt: 2 }, noControl);
+		await engine.send({ messageId: message._id, attempt: 2, sendQueue: "queue" }, noControl);
 		assert.equal((await engine.read(message._id)).state, "submitted");
 	});
 
 	it("a stale receipt moves nothing, and the carrier is asked", async () => {
 		const message = await engine.accept();
 		await engine.store.messages.transition(enqueue(message, engine.clock()));
-		await engine.send({ messageId: message._id, attempt: 1 }, noControl);
+		await engine.send({ messageId: message._id, attempt: 1, sendQueue: "queue" }, noControl);
 		await receipt(message._id, "delivered", "old", true);
 		const unmoved = await engine.read(message._id);
 		assert.equal(unmoved.state, "submitted");
@@ -554,7 +556,7 @@ describe("lifecycle, driven step by step", () => {
 		const hour = 3600_000;
 		const message = await engine.accept({ deadlineAt: engine.clock() + hour, closeAt: engine.clock() + 2 * hour });
 		await engine.store.messages.transition(enqueue(message, engine.clock()));
-		await engine.send({ messageId: message._id, attempt: 1 }, noControl);
+		await engine.send({ messageId: message._id, attempt: 1, sendQueue: "queue" }, noControl);
 		const { lookup } = engine.carrier;
 		const [attempt] = (await engine.read(message._id)).attempts;
 		const own = referenceOf(engine, message._id, attempt?.claim ?? "");

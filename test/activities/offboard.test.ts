@@ -39,7 +39,7 @@ describe("a tenant that is taken out of service", () => {
 		return message;
 	}
 	const attempt = (messageId: string, number = 1) =>
-		engine.send({ messageId, attempt: number }, { holdBack: async () => undefined });
+		engine.send({ messageId, attempt: number, sendQueue: "queue" }, { holdBack: async () => undefined });
 	const sweepLater = async (ms: number) => {
 		engine.time.offsetMs += ms;
 		await engine.activities.sweepPage();

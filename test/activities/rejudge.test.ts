@@ -46,7 +46,8 @@ describe("a message that is judged once more", () => {
 		return engine.accept({ ...shape, facts: stated, subject: { version: 1, mac: more.mac ?? `mac_${++count}` } });
 	}
 	const queue = (message: Message) => engine.store.messages.transition(enqueue(message, engine.clock()));
-	const send = (message: Message, attempt = 1) => engine.send({ messageId: message._id, attempt }, noControl);
+	const send = (message: Message, attempt = 1) =>
+		engine.send({ messageId: message._id, attempt, sendQueue: "queue" }, noControl);
 	const common = (message: Message) => recordFields(engine, message, ["mac_of_a_newer_version"]);
 	const optOut = async (message: Message, more: Partial<OptOutRecord> = {}) => {
 		const record: OptOutRecord = {

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { referenceOf } from "../../activities/referenceOf.ts";
 import { createRejudge } from "../../activities/rejudge.ts";
+import { createReroute } from "../../activities/reroute.ts";
 import { createSend } from "../../activities/send.ts";
 import { createTenancy } from "../../activities/tenancy.ts";
 import { createUnpark } from "../../activities/unpark.ts";
@@ -34,9 +35,10 @@ describe("one attempt", () => {
 			unpark: createUnpark(engine),
 			rejudge: createRejudge(engine),
 			tenancy: createTenancy(engine),
+			reroute: createReroute({ ...engine, rejudge: createRejudge(engine) }),
 			...more,
 		});
-		return ({ _id }: Message, attempt = 1) => send({ messageId: _id, attempt }, noControl);
+		return ({ _id, sendQueue }: Message, attempt = 1) => send({ messageId: _id, attempt, sendQueue }, noControl);
 	};
 	async function queued(shape: Parameters<Engine["accept"]>[0] = {}): Promise<Message> {
 		const message = await engine.accept(shape);
@@ -155,7 +157,7 @@ describe("one attempt", () => {
 			calls++;
 			return accepted;
 		});
-		const claim = async (job: { messageId: string; attempt: number }) => {
+		const claim = async (job: { messageId: string; attempt: number; sendQueue: string }) => {
 			const taken = await engine.store.messages.claim(job);
 			await engine.store.messages.transition({
 				id: job.messageId,

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, it } from "node:test";
 import { createRejudge } from "../../activities/rejudge.ts";
+import { createReroute } from "../../activities/reroute.ts";
 import { createSend } from "../../activities/send.ts";
 import { createTenancy } from "../../activities/tenancy.ts";
 import { createUnpark } from "../../activities/unpark.ts";
@@ -56,8 +57,9 @@ describe("a parked receipt", () => {
 			unpark: () => dead,
 			rejudge: createRejudge(engine),
 			tenancy: createTenancy(engine),
+			reroute: createReroute({ ...engine, rejudge: createRejudge(engine) }),
 		});
-		void sender({ messageId: message._id, attempt: 1 }, { holdBack: async () => undefined });
+		void sender({ messageId: message._id, attempt: 1, sendQueue: "queue" }, { holdBack: async () => undefined });
 		await until(async () => (await engine.read(message._id)).state === "submitted");
 		return message;
 	}

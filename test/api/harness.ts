@@ -138,6 +138,7 @@ export async function createTestApi(replace: (deps: ApiDeps) => Partial<ApiDeps>
 		sendQueues: {
 			live: async () => ({ waiting: 0, delayed: 0, active: 0, segmentsPerSecond: 0 }),
 			countRange: async () => ({ within: true, seen: 1 }),
+			areIll: async () => new Set<string>(),
 		},
 		outbound,
 		webhookSecrets: createWebhookSecrets({ vault: transit }),
@@ -280,7 +281,8 @@ export async function createTestApi(replace: (deps: ApiDeps) => Partial<ApiDeps>
 		): Promise<T> {
 			const apply = store.messages.transition;
 			await apply(enqueue((await store.messages.find(id)) as Message, clock()));
-			await apply(claim(id, 1, clock(), ids.random("claim")));
+			const { sendQueue } = (await store.messages.find(id)) as Message;
+			await apply(claim(id, 1, clock(), ids.random("claim"), sendQueue));
 			await apply(submit((await store.messages.find(id)) as Message, carrierId, 1, clock()));
 			return carrierId;
 		},

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import { categories } from "../../domain/message.ts";
-import { type Route, type Routed, routes } from "../../domain/routes.ts";
+import { type Preferences, type Route, type Routed, routeFacts, routes } from "../../domain/routes.ts";
 
 const country = fc.constantFrom("US", "DE", "FR");
 const region = fc.constantFrom("eu", "us");
@@ -13,6 +13,7 @@ const queues: fc.Arbitrary<Route[]> = fc
 	.array(
 		fc
 			.record({
+				carrier: fc.constant("simulator"),
 				sender: fc.constantFrom("Lethe", "Other"),
 				countries: optional(fc.subarray(["US", "DE", "FR"])),
 				categories: optional(fc.subarray([...categories])),
@@ -33,6 +34,10 @@ const messages: fc.Arbitrary<Routed> = fc.record({
 	sender: optional(fc.constantFrom("Lethe", "Other")),
 	regions: optional(fc.subarray(["eu", "us"])),
 });
+const preferences: fc.Arbitrary<Preferences> = fc.record({
+	ill: optional(fc.subarray(["q0", "q1", "q2", "q3"]).map((ids) => new Set(ids))),
+	known: optional(fc.constantFrom("Lethe", "Other")),
+}) as fc.Arbitrary<Preferences>;
 const check = (holds: (found: Route[], all: Route[], message: Routed) => void) =>
 	fc.assert(fc.property(queues, messages, (all, message) => holds(routes(all, message), all, message)));
 
@@ -66,16 +71,40 @@ describe("routing", () => {
 			assert.ok(found.every((queue) => all.includes(queue)));
 		}));
 
-	it("puts those that send before those that are paused, then the cheaper; equals stay as the tenant lists them", () =>
-		check((found, all, { country: to }) => {
-			const price = ({ prices }: Route) => prices?.[to] ?? prices?.["*"] ?? Number.POSITIVE_INFINITY;
-			for (const [index, queue] of found.entries()) {
-				const next = found[index + 1];
-				if (!next) break;
-				assert.ok(Number(queue.paused) <= Number(next.paused));
-				if (queue.paused !== next.paused) continue;
-				assert.ok(price(queue) <= price(next));
-				if (price(queue) === price(next)) assert.ok(all.indexOf(queue) < all.indexOf(next));
-			}
-		}));
+	it("puts those that send first, then those that are well, then the sender that is known, then the cheaper; equals stay", () =>
+		fc.assert(
+			fc.property(queues, messages, preferences, (all, message, preferred) => {
+				const found = routes(all, message, preferred);
+				assert.deepEqual(new Set(found), new Set(routes(all, message)), "a preference lets none in and keeps none out");
+				const ranks = (queue: Route) => [
+					Number(queue.paused),
+					Number(preferred.ill?.has(queue._id) ?? false),
+					Number(preferred.known !== undefined && queue.sender !== preferred.known),
+					queue.prices?.[message.country] ?? queue.prices?.["*"] ?? Number.POSITIVE_INFINITY,
+					all.indexOf(queue),
+				];
+				for (const [index, queue] of found.entries()) {
+					const next = found[index + 1];
+					if (!next) break;
+					const [one, other] = [ranks(queue), ranks(next)];
+					const at = one.findIndex((rank, place) => rank !== other[place]);
+					assert.ok((one[at] ?? 0) < (other[at] ?? 0), `${one} before ${other}`);
+				}
+			}),
+		));
+
+	it("tells the policies what is set of a route, and of the sender only where a registry is kept", () =>
+		fc.assert(
+			fc.property(queues, country, (all, to) => {
+				for (const queue of all) {
+					const { route, senderId } = routeFacts(queue, to);
+					assert.deepEqual([route.provider, route.baaRef, senderId], [queue.carrier, queue.baaRef, undefined]);
+					const listed = routeFacts({ ...queue, registrations: { DE: "r" } }, to).senderId;
+					assert.deepEqual(listed, { type: "alphanumeric", registered: to === "DE" });
+				}
+				const typeOf = (sender: string) =>
+					routeFacts({ _id: "q", carrier: "c", sender, paused: false, registrations: {} }, to).senderId?.type;
+				assert.deepEqual(["12345", "+12025550142", "Lethe"].map(typeOf), ["short_code", "numeric", "alphanumeric"]);
+			}),
+		));
 });

@@ -130,11 +130,12 @@ describe("transition", () => {
 	});
 
 	it("a claim needs the deadline ahead, no hold, and the attempt before it", () => {
-		const change = claim("m", 3, 100, "c");
+		const change = claim("m", 3, 100, "c", "q");
 		assert.deepEqual(change.from, ["queued"]);
 		assert.deepEqual(change.where, {
 			"restrictedBy.0": { $exists: false },
 			attempt: 2,
+			sendQueue: "q",
 			deadlineAt: { $gt: 100 },
 		});
 	});

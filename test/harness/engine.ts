@@ -6,6 +6,7 @@ import { Redis } from "ioredis";
 import type { ActivityDeps } from "../../activities/deps.ts";
 import { createActivities } from "../../activities/index.ts";
 import { createRejudge } from "../../activities/rejudge.ts";
+import { createReroute } from "../../activities/reroute.ts";
 import { createSend } from "../../activities/send.ts";
 import { createTenancy } from "../../activities/tenancy.ts";
 import { createUnpark } from "../../activities/unpark.ts";
@@ -138,6 +139,7 @@ export async function createEngine(options: EngineOptions = {}) {
 		unpark: createUnpark(deps),
 		rejudge: createRejudge(deps),
 		tenancy: createTenancy(deps),
+		reroute: createReroute({ ...deps, rejudge: createRejudge(deps) }),
 	});
 	const sendWorker =
 		options.sender === false

@@ -81,7 +81,8 @@ describe("the notifier", () => {
 	async function toSubmitted(id: string): Promise<void> {
 		const { transition } = api.store.messages;
 		await transition(enqueue(await api.read(id), api.clock()));
-		await transition(claim(id, 1, api.clock(), api.ids.random("claim")));
+		const { sendQueue } = await api.read(id);
+		await transition(claim(id, 1, api.clock(), api.ids.random("claim"), sendQueue));
 		assert.ok(await transition(submit(await api.read(id), "c-1", 1, api.clock())));
 	}
 	const toDelivered = async (id: string) =>

@@ -16,7 +16,12 @@ import { factsAbout } from "../../subjectRetention.ts";
 import { createTenants, type TenantsDeps } from "../../tenants.ts";
 
 type Deps = Pick<ApiDeps, "clock" | "policies"> &
-	TenantsDeps & { store: { subjectRequests: Pick<ApiDeps["store"]["subjectRequests"], "page"> } };
+	TenantsDeps & {
+		store: {
+			sendQueues: Pick<ApiDeps["store"]["sendQueues"], "find">;
+			subjectRequests: Pick<ApiDeps["store"]["subjectRequests"], "page">;
+		};
+	};
 
 const tags = ["subject-requests"];
 const format = z.enum(["json", "html"]).default("json");

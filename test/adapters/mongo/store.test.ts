@@ -146,7 +146,11 @@ describe("store", () => {
 				),
 			);
 			const claim = ({ messages }: Store) =>
-				Promise.all(ids.map((messageId, index) => messages.claim({ messageId, attempt: attemptOf(index) + 1 })));
+				Promise.all(
+					ids.map((messageId, index) =>
+						messages.claim({ messageId, attempt: attemptOf(index) + 1, sendQueue: "queue" }),
+					),
+				);
 			const claims = await Promise.all([claim(store), claim(other)]);
 			for (const [index, _id] of ids.entries()) {
 				const winners = claims.map((taken) => taken[index]).filter((taken) => taken !== undefined);
@@ -168,10 +172,10 @@ describe("store", () => {
 		collection.bulkWrite = async (...args) => {
 			const result = await bulkWrite(...args);
 			await store.messages.transition({ id: _id, to: "queued", from: ["sending"] });
-			assert.ok(await store.messages.claim({ messageId: _id, attempt: 2 }));
+			assert.ok(await store.messages.claim({ messageId: _id, attempt: 2, sendQueue: "queue" }));
 			return result;
 		};
-		assert.equal(await myStore.messages.claim({ messageId: _id, attempt: 1 }), undefined);
+		assert.equal(await myStore.messages.claim({ messageId: _id, attempt: 1, sendQueue: "queue" }), undefined);
 		await mine.close();
 	});
 

@@ -85,7 +85,7 @@ describe("send queues", () => {
 		const worker = work(job.sendQueue, async (one) => void seen.push(one));
 		await until(async () => (await total(job.sendQueue)) === 0);
 		await worker.close();
-		assert.deepEqual(seen, [{ messageId: job.messageId, attempt: 1 }]);
+		assert.deepEqual(seen, [{ messageId: job.messageId, attempt: 1, sendQueue: job.sendQueue }]);
 	});
 
 	it("who works a queue is counted, from its first moment to its last", async () => {
@@ -194,6 +194,30 @@ describe("send queues", () => {
 		const gap = (index: number) => (calls[index]?.at ?? 0) - (calls[index - 1]?.at ?? 0);
 		assert.ok(gap(5) >= 900, `${gap(5)} ms after five failures`);
 		assert.ok(gap(6) >= 1_800, `${gap(6)} ms after the sixth`);
+	});
+
+	it("a carrier that is left alone is known to whoever routes, and what waits for it is handed on where that can be", async () => {
+		const { sendQueue } = jobOf();
+		await Promise.all(Array.from({ length: 20 }, () => queues.add(jobOf({ sendQueue }))));
+		let called = 0;
+		const handedOn: string[] = [];
+		const handle = async () => {
+			called++;
+			return false;
+		};
+		const divert: Work["divert"] = async ({ messageId }) => handedOn.push(messageId) > 0;
+		const worker = work(sendQueue, handle, { divert });
+		await until(async () => (await total(sendQueue)) === 0);
+		await worker.close();
+		assert.equal(called + handedOn.length, 20);
+		assert.ok(handedOn.length >= 14, `${handedOn.length} handed on`);
+		assert.deepEqual(await queues.areIll([sendQueue, "another"]), new Set([sendQueue]));
+		const well = work(sendQueue, async () => true);
+		await Promise.all(Array.from({ length: 40 }, () => queues.add(jobOf({ sendQueue }))));
+		await until(async () => (await total(sendQueue)) === 0);
+		await well.close();
+		await redis.del(`${prefix}:open:${sendQueue}`);
+		assert.deepEqual(await queues.areIll([sendQueue]), new Set());
 	});
 
 	it("what was sent is to be seen, in segments", async () => {

@@ -126,7 +126,7 @@ describe("/v1/holds", () => {
 		assert.deepEqual((await api.read(inside)).holds, [json.id]);
 		for (const id of [before, later, await post()]) assert.deepEqual((await api.read(id)).holds, []);
 		// It may be sent still, and its end erases nothing of it.
-		const claimed = claim(inside, 1, api.clock(), "clm_a");
+		const claimed = claim(inside, 1, api.clock(), "clm_a", "queue");
 		await api.store.messages.transition({ id: inside, to: "queued", from: ["accepted", "deferred"] });
 		assert.ok(await api.store.messages.take(claimed));
 		await api.store.messages.transition(finish(await api.read(inside), "rejected", api.clock()));

@@ -31,6 +31,8 @@ describe("/v1/queues", () => {
 				carrier: "simulator",
 				sender: "Lethe",
 				state: "open",
+				baa: false,
+				failing: false,
 				backlog: 0,
 				live: { waiting: 0, delayed: 0, active: 0, segmentsPerSecond: 0 },
 			},
@@ -54,6 +56,25 @@ describe("/v1/queues", () => {
 			acts.filter((type: string) => type.startsWith("send_queue_")),
 			["send_queue_paused", "send_queue_drained", "send_queue_resumed"],
 		);
+	});
+
+	it("are set by their operators: rates, prices and registrations, what is left out staying as it is", async () => {
+		const set = (body: object, key = operator) => api.request(key, "POST", "/v1/queues/own/settings", body);
+		assert.equal((await set({ prices: { DE: 1 } }, sender)).status, 403);
+		for (const wrong of [
+			{},
+			{ prices: { XY: 1 } },
+			{ prices: { DE: -1 } },
+			{ registrations: { DE: "4915112345678" } },
+		]) {
+			assert.equal((await set(wrong)).status, 400, JSON.stringify(wrong));
+		}
+		const given = { prices: { DE: 0.07, "*": 0.1 }, countryRates: { DE: 5 }, registrations: { US: "C-A1" } };
+		await set({ ...given, limitPerSecond: 20 });
+		const { json } = await set({ countryRates: null });
+		assert.deepEqual([json.prices, json.registrations], [given.prices, given.registrations]);
+		assert.deepEqual([json.limitPerSecond, json.countryRates], [20, undefined]);
+		await set({ limitPerSecond: null, prices: null, registrations: null });
 	});
 
 	it("that drain are given nothing new, and those that pause keep it", async () => {

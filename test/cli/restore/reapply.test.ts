@@ -76,7 +76,7 @@ describe("a store that is older than its ledger", () => {
 		const message = await engine.accept();
 		assert.ok(await engine.store.messages.transition(enqueue(message, engine.clock())));
 		await reapplyAll([]);
-		await engine.send({ messageId: message._id, attempt: 1 }, { holdBack: async () => undefined });
+		await engine.send({ messageId: message._id, attempt: 1, sendQueue: "queue" }, { holdBack: async () => undefined });
 		assert.ok(isFinal((await engine.read(message._id)).state));
 		assert.equal(engine.carrier.calls.length, 0);
 	});

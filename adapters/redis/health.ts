@@ -1,0 +1,69 @@
+// How the carriers of the send queues do, told by the senders for whoever routes: a circuit that is open, attempts that fail.
+
+import type { Redis } from "ioredis";
+
+const slotSeconds = 30;
+const keptSeconds = 120;
+const flushMs = 500;
+// An open circuit that nobody tells of any more is one that nobody knows of.
+const openMs = 90_000;
+const attemptsMin = 10;
+const failingShare = 0.5;
+
+const fateKey = (prefix: string, sendQueue: string, slot: number) => `${prefix}:fate:${sendQueue}:${slot}`;
+const openKey = (prefix: string, sendQueue: string) => `${prefix}:open:${sendQueue}`;
+
+/** Tells of one queue's attempts; what is lost of it makes a route look better than it is, for a moment. */
+export function tellHealth(connection: Redis, { prefix, sendQueue }: { prefix: string; sendQueue: string }) {
+	const counts = { well: 0, ill: 0 };
+	let isOpen = false;
+	let told = false;
+	const flush = async () => {
+		const { well, ill } = counts;
+		if (well + ill === 0) return;
+		counts.well = 0;
+		counts.ill = 0;
+		const key = fateKey(prefix, sendQueue, Math.floor(Date.now() / 1000 / slotSeconds));
+		const batch = connection.multi().hincrby(key, "well", well).hincrby(key, "ill", ill).expire(key, keptSeconds);
+		if (isOpen) batch.set(openKey(prefix, sendQueue), "1", "PX", openMs);
+		else if (told) batch.del(openKey(prefix, sendQueue));
+		told = isOpen;
+		await batch.exec();
+	};
+	const timer = setInterval(() => void flush().catch(() => undefined), flushMs);
+	timer.unref();
+	return {
+		/** What came of an attempt, as the circuit is told, and whether the circuit is open after it. */
+		tell(isWell: boolean | undefined, open: boolean): void {
+			isOpen = open;
+			if (isWell !== undefined) counts[isWell ? "well" : "ill"]++;
+		},
+		async close(): Promise<void> {
+			clearInterval(timer);
+			await flush().catch(() => undefined);
+		},
+	};
+}
+
+/** Those of the queues whose carrier is left alone at present, or failed more often than not within the last minute. */
+export async function findIll(connection: Redis, prefix: string, sendQueues: readonly string[]): Promise<Set<string>> {
+	if (sendQueues.length === 0) return new Set();
+	const slot = Math.floor(Date.now() / 1000 / slotSeconds);
+	const reading = connection.pipeline();
+	for (const name of sendQueues) {
+		reading.exists(openKey(prefix, name));
+		for (const at of [slot, slot - 1]) reading.hmget(fateKey(prefix, name, at), "well", "ill");
+	}
+	const answers = ((await reading.exec()) ?? []).map(([error, answer]) => {
+		if (error) throw error;
+		return answer;
+	});
+	return new Set(
+		sendQueues.filter((_, index) => {
+			const [open, ...fates] = answers.slice(index * 3, index * 3 + 3) as [number, ...(string | null)[][]];
+			const sum = (field: number) => fates.reduce((total, fate) => total + Number(fate[field] ?? 0), 0);
+			const [well, ill] = [sum(0), sum(1)];
+			return open === 1 || (well + ill >= attemptsMin && ill / (well + ill) > failingShare);
+		}),
+	);
+}

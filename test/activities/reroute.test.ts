@@ -1,0 +1,199 @@
+// Failover: only what surely was not sent goes to another queue, once, in time, and where routing, policies and budgets let it.
+
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import { createDivert } from "../../activities/divert.ts";
+import { createRejudge } from "../../activities/rejudge.ts";
+import { createReroute } from "../../activities/reroute.ts";
+import { createSend } from "../../activities/send.ts";
+import { createTenancy } from "../../activities/tenancy.ts";
+import { createUnpark } from "../../activities/unpark.ts";
+import type { SendOutcome } from "../../adapters/carriers/carrier.ts";
+import type { SendQueueDocument, TenantDocument } from "../../adapters/mongo/models.ts";
+import { chargeOf, countersOf } from "../../domain/abuse.ts";
+import { limits } from "../../domain/limits.ts";
+import type { Message } from "../../domain/message.ts";
+import { enqueue } from "../../domain/transition.ts";
+import { createEngine, type Engine } from "../harness/engine.ts";
+
+describe("failover", () => {
+	let engine: Engine;
+	const judged: unknown[] = [];
+	const policy = { refused: undefined as string | undefined };
+	/** By queue: what its carrier answers. */
+	const answers = new Map<string, SendOutcome>();
+	const asked: string[] = [];
+	before(async () => {
+		engine = await createEngine({
+			worker: false,
+			sender: false,
+			policies: {
+				reevaluate(facts) {
+					const provider = (facts.context?.route as { provider?: string } | undefined)?.provider;
+					judged.push(provider);
+					const allowed = provider === undefined || provider !== policy.refused;
+					return { allowed, reasons: [], citations: [], packs: [{ id: "p", version: "1" }], rules: ["r"] };
+				},
+			},
+		});
+	});
+	after(() => engine.close());
+
+	const transient: SendOutcome = { kind: "rejected", code: "unreachable", permanent: false };
+	const accepted: SendOutcome = { kind: "accepted", carrierId: "c-other", segments: 1 };
+	let count = 0;
+	/** A tenant with a first queue and others, and a message queued on the first. */
+	async function prepare(
+		others: Partial<SendQueueDocument>[] = [{}],
+		more: Partial<Message> = {},
+		tenant: Partial<TenantDocument> = {},
+	) {
+		count++;
+		const ids = ["first", ...others.map((_, index) => `other${index}`)].map((name) => `${name}-${count}`);
+		for (const [index, _id] of ids.entries()) {
+			const about = { carrier: `carrier${index}`, sender: "Lethe", settings: {}, paused: false };
+			await engine.store.sendQueues.put({ _id, ...about, ...(index > 0 ? others[index - 1] : {}) });
+		}
+		const tenantId = engine.ids.random("tenant");
+		await engine.store.tenants.put({
+			...{ _id: tenantId, name: "T", establishment: "DE", sendQueues: ids, retention: {}, createdAt: 1 },
+			...{ destinations: ["*"], ...tenant },
+		});
+		const message = await engine.accept({ tenantId, sendQueue: ids[0] as string });
+		await engine.store.messages.transition({ id: message._id, set: { senderId: "Lethe", ...more } });
+		assert.ok(await engine.store.messages.transition(enqueue(message, engine.clock())));
+		asked.length = 0;
+		answers.clear();
+		return { message: await engine.read(message._id), ids };
+	}
+	function sender() {
+		const rejudge = createRejudge(engine);
+		const reroute = createReroute({ ...engine, rejudge });
+		const carriers = {
+			sender: async (name: string) => ({
+				...engine.carrier,
+				send: async () => {
+					asked.push(name);
+					return answers.get(name) ?? transient;
+				},
+			}),
+		};
+		const parts = { unpark: createUnpark(engine), rejudge, reroute, tenancy: createTenancy(engine) };
+		return { send: createSend({ ...engine, carriers, ...parts }), divert: createDivert({ ...engine, reroute }) };
+	}
+	const noControl = { holdBack: async () => undefined };
+	const job = ({ _id }: Message, attempt: number, sendQueue: string) => ({ messageId: _id, attempt, sendQueue });
+
+	it("gives what the first queue's carrier refused to the next one, which sends it; each attempt names its queue", async () => {
+		const { message, ids } = await prepare();
+		const [first = "", other = ""] = ids;
+		answers.set(other, accepted);
+		const { send } = sender();
+		await send(job(message, 1, first), noControl);
+		const moved = await engine.read(message._id);
+		assert.deepEqual([moved.state, moved.sendQueue, moved.deadlineAt], ["queued", other, message.deadlineAt]);
+		assert.ok((moved.notBefore ?? 0) <= engine.clock(), "at once");
+		assert.deepEqual(moved.evidence.at(-1), { at: moved.notBefore, type: "rerouted", code: other });
+		assert.equal((await engine.sendQueues.counts(other)).prioritized, 1);
+		await send(job(message, 2, first), noControl);
+		assert.equal(asked.length, 1, "a job that is left on the first queue sends nothing");
+		await send(job(message, 2, other), noControl);
+		const sent = await engine.read(message._id);
+		assert.deepEqual(
+			sent.attempts.map(({ sendQueue, outcome }) => [sendQueue, outcome]),
+			[
+				[first, "failed"],
+				[other, "accepted"],
+			],
+		);
+		assert.equal((await engine.store.messages.findByCarrierId(other, "c-other"))?._id, message._id);
+		assert.equal(
+			await engine.store.messages.findByCarrierId(first, "c-other"),
+			undefined,
+			"and receipts are its own queue's",
+		);
+		assert.deepEqual([sent.reroutes?.[0]?.facts.route.provider, sent.reroutes?.[0]?.code], ["carrier1", "unreachable"]);
+	});
+
+	it("never after an outcome that nobody knows, nor a refusal for good, nor a wait that can be borne, nor where we were the trouble", async () => {
+		const outcomes: [SendOutcome, string][] = [
+			[{ kind: "ambiguous", code: "timeout" }, "sending"],
+			[{ kind: "rejected", code: "invalid_recipient", permanent: true }, "rejected"],
+			[{ kind: "throttled", retryAfterMs: limits.throttleBearableMs }, "queued"],
+			[{ kind: "rejected", code: "withdrawn", permanent: false }, "queued"],
+		];
+		for (const [outcome, state] of outcomes) {
+			const { message, ids } = await prepare();
+			answers.set(ids[0] as string, outcome);
+			await sender().send(job(message, 1, ids[0] as string), noControl);
+			const after = await engine.read(message._id);
+			assert.deepEqual([after.state, after.sendQueue], [state, ids[0]], JSON.stringify(outcome));
+		}
+		const { message, ids } = await prepare();
+		answers.set(ids[0] as string, { kind: "throttled", retryAfterMs: limits.throttleBearableMs + 1 });
+		await sender().send(job(message, 1, ids[0] as string), noControl);
+		assert.equal((await engine.read(message._id)).sendQueue, ids[1]);
+	});
+
+	it("goes to no queue that routing or the policies refuse, keeps the sender that was asked for, and returns to none too soon", async () => {
+		const refused = [{ countries: ["FR"] }, { paused: true }, { draining: true }, { categories: ["otp" as const] }];
+		for (const other of refused) {
+			const { message, ids } = await prepare([other]);
+			await sender().send(job(message, 1, ids[0] as string), noControl);
+			assert.equal((await engine.read(message._id)).sendQueue, ids[0], JSON.stringify(other));
+		}
+		const asking = await prepare([{ sender: "Else" }], { senderAsked: true });
+		await sender().send(job(asking.message, 1, asking.ids[0] as string), noControl);
+		assert.equal((await engine.read(asking.message._id)).sendQueue, asking.ids[0]);
+		policy.refused = "carrier1";
+		const { message, ids } = await prepare([{}, {}]);
+		await sender().send(job(message, 1, ids[0] as string), noControl);
+		policy.refused = undefined;
+		assert.equal((await engine.read(message._id)).sendQueue, ids[2], "the policies judge the new route");
+		await sender().send(job(message, 2, ids[2] as string), noControl);
+		await sender().send(job(message, 3, ids[1] as string), noControl);
+		const stays = await engine.read(message._id);
+		assert.deepEqual(
+			[stays.state, stays.sendQueue],
+			["queued", ids[1]],
+			"all have failed it by now: it waits where it is",
+		);
+		assert.ok((stays.notBefore ?? 0) > engine.clock() - 1_000);
+	});
+
+	it("charges what the other queue costs more, and goes to none that the budget has no room for", async () => {
+		const budgets = { "*": { month: { cost: 3 } } };
+		const { message, ids } = await prepare([{ prices: { "*": 9 } }, { prices: { "*": 2 } }], {}, { budgets });
+		const charge = chargeOf(engine.clock(), 1, 1);
+		const { spending } = engine.store;
+		const counters = countersOf(charge, "US", budgets);
+		assert.equal(await spending.take({ tenantId: message.tenantId, at: charge.at, counters }), undefined);
+		await engine.store.messages.transition({ id: message._id, set: { charge } });
+		await sender().send(job(message, 1, ids[0] as string), noControl);
+		const moved = await engine.read(message._id);
+		assert.deepEqual([moved.sendQueue, moved.charge?.costMicros], [ids[2], 2_000_000]);
+		const spent = await spending.read(message.tenantId, charge.at);
+		assert.deepEqual(spent.all?.month, { segments: 1, cost: 2_000_000 });
+	});
+
+	it("a queue whose carrier is left alone hands its jobs on; of several hands one does it, and what is held or over stays", async () => {
+		const { message, ids } = await prepare();
+		const [first = "", other = ""] = ids;
+		const { divert, send } = sender();
+		answers.set(first, accepted);
+		const racing = [
+			divert(job(message, 1, first)),
+			sender().divert(job(message, 1, first)),
+			send(job(message, 1, first), noControl),
+		];
+		await Promise.all(racing);
+		const { state, sendQueue, attempts, reroutes = [] } = await engine.read(message._id);
+		if (state === "queued") assert.deepEqual([sendQueue, attempts.length, reroutes.length], [other, 0, 1]);
+		else assert.deepEqual([state, sendQueue, attempts.length], ["submitted", first, 1], "sent, and moved nowhere");
+		assert.equal(await divert(job(message, 1, first)), true, "nothing is left to do");
+		const held = await prepare([{}], { restrictedBy: ["hld_a"] });
+		assert.equal(await divert(job(held.message, 1, held.ids[0] as string)), false);
+		const alone = await prepare([]);
+		assert.equal(await divert(job(alone.message, 1, alone.ids[0] as string)), false);
+	});
+});
