@@ -47,6 +47,11 @@ export function queueCommand(): Command {
 				),
 		).action((id: string, options: SetOptions) => run("queue set", () => set(id, options))),
 	);
+	queue.addCommand(
+		withTarget(
+			new Command("doubts").description("list the messages of which nobody knows what became, of the last ten days"),
+		).action((options: TargetOptions) => run("queue doubts", () => doubts(options))),
+	);
 	for (const [name, description] of Object.entries(steps)) {
 		queue.addCommand(
 			withTarget(new Command(name).description(description).argument("<queue>", "its id")).action(
@@ -67,6 +72,25 @@ async function list(options: TargetOptions): Promise<number> {
 async function step(name: string, id: string, options: TargetOptions): Promise<number> {
 	const queue = await call<Queue>(options, `/v1/queues/${encodeURIComponent(id)}/${name}`, {});
 	console.log(options.json ? JSON.stringify(queue, null, 2) : lineOf(queue));
+	return exitCodes.yes;
+}
+
+type Doubt = { id: string; state: string; stateAt: string; attempts: { code?: string; sendQueue?: string }[] };
+
+async function doubts(options: TargetOptions): Promise<number> {
+	const items: Doubt[] = [];
+	let next: string | undefined;
+	do {
+		const path = `/v1/messages?inDoubt=true${next ? `&cursor=${encodeURIComponent(next)}` : ""}`;
+		const page: { items: Doubt[]; next?: string } = await call(options, path);
+		items.push(...page.items);
+		next = page.next;
+	} while (next);
+	if (options.json) console.log(JSON.stringify({ items }, null, 2));
+	for (const { id, state, stateAt, attempts } of options.json ? [] : items) {
+		const { code = "", sendQueue = "" } = attempts.at(-1) ?? {};
+		console.log(`${id}  ${state}  ${stateAt}  ${sendQueue}  ${code}`.trimEnd());
+	}
 	return exitCodes.yes;
 }
 

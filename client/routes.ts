@@ -67,6 +67,7 @@ export const routes = {
 	pauseQueue: ["POST", "/v1/queues/{id}/pause"],
 	resumeQueue: ["POST", "/v1/queues/{id}/resume"],
 	drainQueue: ["POST", "/v1/queues/{id}/drain"],
+	setQueue: ["POST", "/v1/queues/{id}/settings"],
 	listAlerts: ["GET", "/v1/alerts"],
 	createApiKey: ["POST", "/v1/api-keys"],
 	listApiKeys: ["GET", "/v1/api-keys"],

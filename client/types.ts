@@ -610,6 +610,7 @@ export interface ListMessagesQuery {
 cursor?: string
 limit?: number
 state?: StateInput
+inDoubt?: "true"
 }
 export interface MessagePage {
 items: Message[]
@@ -656,7 +657,18 @@ state: string
 startedAt: string
 endedAt?: string
 code?: string
+sendQueue?: string
 segments?: number
+}[]
+/**
+ * Moves to another send queue, after the one before surely had not sent it.
+ */
+reroutes?: {
+at: string
+from: string
+to: string
+code: string
+decision: Decision
 }[]
 receipts: {
 attempt: number
@@ -1746,6 +1758,35 @@ sender: string
  * `draining`: sends what it has, and takes nothing new.
  */
 state: ("open" | "draining" | "paused")
+countries?: string[]
+categories?: ("otp" | "transactional" | "marketing" | "health")[]
+region?: string
+/**
+ * An agreement is named, so that it may take PHI.
+ */
+baa: boolean
+/**
+ * Its carrier fails at present: others go before it. Absent while Redis does not answer.
+ */
+failing?: boolean
+countryRates?: {
+/**
+ * Segments a second.
+ */
+[k: string]: number
+}
+/**
+ * Of a segment, by country, or `*` for those that have none of their own.
+ */
+prices?: {
+[k: string]: number
+}
+/**
+ * The sender's in the countries' registries. With any, it counts as unregistered elsewhere.
+ */
+registrations?: {
+[k: string]: string
+}
 /**
  * Segments; absent where the deployment's default holds.
  */
@@ -1775,6 +1816,24 @@ id: string
 }
 export interface DrainQueueParams {
 id: string
+}
+export interface SetQueueParams {
+id: string
+}
+export interface SendQueueSettingsInput {
+limitPerSecond?: (number | null)
+countryRates?: ({
+/**
+ * Segments a second.
+ */
+[k: string]: number
+} | null)
+prices?: ({
+[k: string]: number
+} | null)
+registrations?: ({
+[k: string]: string
+} | null)
 }
 export interface Alerts {
 items: Alert[]
@@ -2087,7 +2146,7 @@ index: number
 id: string
 at: string
 tenantId?: string
-type: ("accepted" | "deferred" | "queued" | "sending" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown" | "decided" | "released" | "ambiguous" | "receipt" | "retimed" | "erased" | "kept" | "redaction_asked" | "redacted" | "redaction_given_up" | "certified" | "process_started" | "stores_prepared" | "store_restored" | "tenant_created" | "tenant_changed" | "template_changed" | "tenant_suspended" | "tenant_resumed" | "tenant_leaving" | "tenant_exported" | "tenant_left" | "send_queue_changed" | "send_queue_paused" | "send_queue_drained" | "send_queue_resumed" | "api_key_created" | "api_key_revoked" | "api_key_rotated" | "credential_alert" | "token_issued" | "issuer_trusted" | "issuer_removed" | "person_invited" | "person_enrolled" | "person_changed" | "person_ended" | "signed_in" | "sign_in_failed" | "session_ended" | "credential_added" | "credential_removed" | "message_revealed" | "webhook_endpoint_created" | "webhook_endpoint_challenged" | "webhook_endpoint_verified" | "webhook_endpoint_enabled" | "webhook_endpoint_disabled" | "webhook_endpoint_deleted" | "webhook_secret_rotated" | "webhook_replayed" | "verification_issued" | "verification_withheld" | "verification_approved" | "verification_failed" | "consent_recorded" | "consent_withdrawn" | "opt_out_recorded" | "opt_out_lifted" | "hold_placed" | "hold_released" | "request_recorded" | "request_acknowledged" | "request_identified" | "request_decided" | "request_extended" | "request_exported" | "request_closed" | "request_executed" | "record_erased" | "orphan_discarded" | "page_erased" | "key_rotated" | "cohort_key_destroyed" | "subject_key_destroyed" | "policy_proposed" | "policy_checked" | "policy_simulated" | "policy_approved" | "policy_published" | "policy_withdrawn" | "record_read" | "searched" | "logs_read" | "canary_run" | "evidence_read" | "evidence_exported" | "denied")
+type: ("accepted" | "deferred" | "queued" | "sending" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown" | "decided" | "released" | "rerouted" | "ambiguous" | "receipt" | "retimed" | "erased" | "kept" | "redaction_asked" | "redacted" | "redaction_given_up" | "certified" | "process_started" | "stores_prepared" | "store_restored" | "tenant_created" | "tenant_changed" | "template_changed" | "tenant_suspended" | "tenant_resumed" | "tenant_leaving" | "tenant_exported" | "tenant_left" | "send_queue_changed" | "send_queue_paused" | "send_queue_drained" | "send_queue_resumed" | "api_key_created" | "api_key_revoked" | "api_key_rotated" | "credential_alert" | "token_issued" | "issuer_trusted" | "issuer_removed" | "person_invited" | "person_enrolled" | "person_changed" | "person_ended" | "signed_in" | "sign_in_failed" | "session_ended" | "credential_added" | "credential_removed" | "message_revealed" | "webhook_endpoint_created" | "webhook_endpoint_challenged" | "webhook_endpoint_verified" | "webhook_endpoint_enabled" | "webhook_endpoint_disabled" | "webhook_endpoint_deleted" | "webhook_secret_rotated" | "webhook_replayed" | "verification_issued" | "verification_withheld" | "verification_approved" | "verification_failed" | "consent_recorded" | "consent_withdrawn" | "opt_out_recorded" | "opt_out_lifted" | "hold_placed" | "hold_released" | "request_recorded" | "request_acknowledged" | "request_identified" | "request_decided" | "request_extended" | "request_exported" | "request_closed" | "request_executed" | "record_erased" | "orphan_discarded" | "page_erased" | "key_rotated" | "cohort_key_destroyed" | "subject_key_destroyed" | "policy_proposed" | "policy_checked" | "policy_simulated" | "policy_approved" | "policy_published" | "policy_withdrawn" | "record_read" | "searched" | "logs_read" | "canary_run" | "evidence_read" | "evidence_exported" | "denied")
 code?: string
 /**
  * Id of what it was done to.
@@ -2680,6 +2739,8 @@ export type Operations = {
 	resumeQueue: { params: ResumeQueueParams; body: ResumeQueueBody; answer: SendQueue };
 	/** Send what this queue has, and route nothing new to it. */
 	drainQueue: { params: DrainQueueParams; body: DrainQueueBody; answer: SendQueue };
+	/** Set the rates, prices and registrations of this queue. */
+	setQueue: { params: SetQueueParams; body: SendQueueSettingsInput; answer: SendQueue };
 	/** What needs a person now, the worst first. */
 	listAlerts: { answer: Alerts };
 	/** Create an API key, shown once. */

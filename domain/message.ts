@@ -63,6 +63,11 @@ export function wasHandedOver(attempts: readonly Attempt[]): boolean {
 	return attempts.some(({ outcome }) => outcome === undefined || outcome === "accepted" || outcome === "ambiguous");
 }
 
+/** Whether nobody knows what became of a message that a carrier may have. */
+export function isInDoubt({ state, attempts }: Pick<Message, "state" | "attempts">): boolean {
+	return state === "unknown" || (state === "sending" && attempts.at(-1)?.outcome === "ambiguous");
+}
+
 /** What a carrier says of a message; `pending` covers all that is not final. */
 export type CarrierEventState =
 	| Extract<State, "submitted" | "delivered" | "undelivered" | "expired" | "rejected" | "unknown">

@@ -3,7 +3,7 @@
 import type { mongo } from "mongoose";
 import { finalStates, openStates, type State, statesBefore } from "../../domain/lifecycle.ts";
 import { limits } from "../../domain/limits.ts";
-import { carrierIdsOf, type Message, type SealedObjectName } from "../../domain/message.ts";
+import { carrierIdsOf, isInDoubt, type Message, type SealedObjectName } from "../../domain/message.ts";
 import { claim, type Transition } from "../../domain/transition.ts";
 import { createBatcher } from "../batcher.ts";
 import { findDue } from "./findDue.ts";
@@ -118,6 +118,9 @@ function createQueries(collection: mongo.Collection<Message>) {
 			}),
 		/** Pages of a tenant's open messages, newest first: all that did not close by themselves before `now`. */
 		openPages: (tenantId: string, now: number) => readOpenPages(collection, tenantId, now),
+		/** A page of a tenant's messages since then of which nobody knows what became, newest first, after the cursor's place. */
+		inDoubtPage: (tenantId: string, since: number, itemsMax: number, after?: { acceptedAt: number; id: string }) =>
+			guardStore(async () => (await readThose(collection, { tenantId, since, itemsMax, after }, isInDoubt)).messages),
 		/** A page of the messages whose object still has its ciphertext in this cohort, held ones left out. */
 		findSealedIn: (cohortId: string, object: SealedObjectName, itemsMax: number) =>
 			guardStore(async () => {
@@ -280,13 +283,15 @@ async function* readOpenPages(
 	let after: Place | undefined;
 	do {
 		const from = after;
-		const page = await guardStore(() => readOpen(collection, { tenantId, since, itemsMax, after: from }));
+		const page = await guardStore(() => readThose(collection, { tenantId, since, itemsMax, after: from }, isOpen));
 		yield page.messages;
 		after = page.after;
 	} while (after);
 }
 
-async function readOpen(
+const isOpen = ({ state }: Message) => (openStates as string[]).includes(state);
+
+async function readThose(
 	collection: mongo.Collection<Message>,
 	{
 		tenantId,
@@ -294,6 +299,7 @@ async function readOpen(
 		itemsMax,
 		after,
 	}: { tenantId: string; since: number; itemsMax: number; after?: Place | undefined },
+	those: (message: Message) => boolean,
 ): Promise<{ messages: Message[]; after?: Place }> {
 	const filter: mongo.Filter<Message> = { tenantId };
 	if (after) {
@@ -303,7 +309,7 @@ async function readOpen(
 	// Sorted out here: a condition beside the indexed ones makes some servers scan.
 	for await (const message of collection.find(filter).sort({ acceptedAt: -1, _id: -1 })) {
 		if (message.acceptedAt < since) break;
-		if ((openStates as string[]).includes(message.state)) messages.push(message);
+		if (those(message)) messages.push(message);
 		if (messages.length === itemsMax) return { messages, after: { acceptedAt: message.acceptedAt, id: message._id } };
 	}
 	return { messages };

@@ -1,13 +1,19 @@
 // GET /v1/messages: a tenant's messages, newest first, page by page.
 
 import { z } from "zod";
+import { limits } from "../../../domain/limits.ts";
 import { readCursor, toPage } from "../../cursor.ts";
 import type { ApiDeps } from "../../deps.ts";
 import type { Instance } from "../../instance.ts";
 import { pageQuery, problems, schemas } from "../../schemas.ts";
 import { viewMessage } from "../../view.ts";
 
-type ListDeps = { store: { messages: Pick<ApiDeps["store"]["messages"], "page"> } };
+type ListDeps = Pick<ApiDeps, "clock"> & {
+	store: { messages: Pick<ApiDeps["store"]["messages"], "inDoubtPage" | "page"> };
+};
+
+// After that no receipt is taken any more that could settle a doubt.
+const doubtMsMax = limits.validForMaxMs + limits.parkedReceiptMs;
 
 export function addListMessages(app: Instance, deps: ListDeps): void {
 	app.get(
@@ -18,15 +24,26 @@ export function addListMessages(app: Instance, deps: ListDeps): void {
 				operationId: "listMessages",
 				summary: "List messages, newest first",
 				tags: ["messages"],
-				querystring: z.strictObject({ ...pageQuery, state: schemas.state.optional() }),
+				querystring: z.strictObject({
+					...pageQuery,
+					state: schemas.state.optional(),
+					inDoubt: z.literal("true").optional().meta({
+						description:
+							"Only those, of the last ten days, of which nobody knows what became. `state` is not asked then.",
+					}),
+				}),
 				response: { 200: schemas.messagePage.describe("A page"), ...problems },
 			},
 		},
 		async (request) => {
-			const { cursor, limit, state } = request.query;
+			const { cursor, limit, state, inDoubt } = request.query;
+			const { tenantId } = request.principal;
+			const { messages } = deps.store;
 			const after = readCursor("message", cursor);
 			const place = after && { acceptedAt: after.at, id: after.id };
-			const found = await deps.store.messages.page(request.principal.tenantId, limit + 1, place, state);
+			const found = inDoubt
+				? await messages.inDoubtPage(tenantId, deps.clock() - doubtMsMax, limit + 1, place)
+				: await messages.page(tenantId, limit + 1, place, state);
 			const page = toPage(found, limit, ({ acceptedAt, _id }) => ({ at: acceptedAt, id: _id }));
 			return { ...page, items: page.items.map(viewMessage) };
 		},

@@ -77,6 +77,24 @@ describe("/v1/queues", () => {
 		await set({ limitPerSecond: null, prices: null, registrations: null });
 	});
 
+	it("whose messages nobody knows the fate of list them, and no others, page by page", async () => {
+		const { key } = await api.addTenant({ sendQueue: "doubtful" });
+		const ids: string[] = [];
+		for (let turn = 0; turn < 3; turn++) ids.push((await api.post(key)).json.id);
+		const [unknown = "", ambiguous = ""] = ids;
+		for (const id of ids) await api.sent(id);
+		await api.store.messages.transition({ id: unknown, set: { state: "unknown" } });
+		const set = { state: "sending", "attempts.0.outcome": "ambiguous" };
+		await api.store.messages.transition({ id: ambiguous, set });
+		const list = async (more = "") => (await api.request(key, "GET", `/v1/messages?inDoubt=true${more}`)).json;
+		const idsOf = ({ items }: { items: { id: string }[] }) => items.map(({ id }) => id);
+		assert.deepEqual(new Set(idsOf(await list())), new Set([unknown, ambiguous]));
+		const first = await list("&limit=1");
+		const rest = await list(`&limit=1&cursor=${first.next}`);
+		assert.deepEqual(new Set([...idsOf(first), ...idsOf(rest)]), new Set([unknown, ambiguous]));
+		assert.equal(rest.next, undefined);
+	});
+
 	it("that drain are given nothing new, and those that pause keep it", async () => {
 		await api.addTenant({ sendQueue: "flow" }).then(async ({ key, tenantId: owner }) => {
 			const keeper = (await api.addKey(owner, ["operator"])).key;
