@@ -10,6 +10,7 @@ import { LetheError } from "../domain/errors.ts";
 import { createApiKeyAuthenticator } from "./authenticators/apiKey.ts";
 import { createKeyring } from "./authenticators/keyring.ts";
 import { createSessionAuthenticator } from "./authenticators/session.ts";
+import { addSignedBodies } from "./authenticators/signature.ts";
 import { createTokenAuthenticator } from "./authenticators/token.ts";
 import type { ApiDeps } from "./deps.ts";
 import { describeHeaders } from "./headers.ts";
@@ -97,12 +98,12 @@ export async function createApp(deps: ApiDeps) {
 	addErrorPages(app);
 	addPublicKeys(app, deps);
 	addTokenMetadata(app, deps);
-	const keyring = createKeyring({ ...deps, metrics });
+	const own = { ...deps, keyring: createKeyring({ ...deps, metrics }) };
 	for (const prefix of ["", "/v1"]) {
 		await addScope(app, prefix, (scope) => {
 			shedOverload(scope, deps.requestLimits);
 			refuseQuarantined(scope, deps);
-			addTokenEndpoint(scope, { ...deps, keyring });
+			addTokenEndpoint(scope, own);
 		});
 	}
 	for (const prefix of ["", "/v1"]) {
@@ -125,7 +126,8 @@ export async function createApp(deps: ApiDeps) {
 		shedOverload(scope, deps.requestLimits);
 		refuseQuarantined(scope, deps);
 		slowFailures(scope, deps, createProblem(deps));
-		askWhoCalls(scope, { ...deps, keyring }, signingIn);
+		addSignedBodies(scope);
+		askWhoCalls(scope, own, signingIn);
 		addRequestLimits(scope, deps);
 		addIdempotency(scope, deps);
 		addEvidence(scope, deps);

@@ -1879,16 +1879,16 @@ categories?: [("otp" | "transactional" | "marketing" | "health")]|[("otp" | "tra
 addresses?: [(string | string), ...((string | string))[]]
 expiresAt?: string
 /**
- * What verifies the JWTs that it signs for tokens.
+ * What verifies the requests, and the JWTs for tokens, that it signs.
  * 
  * @minItems 1
  * @maxItems 4
  */
 publicKeys?: [PublicKeyInput]|[PublicKeyInput, PublicKeyInput]|[PublicKeyInput, PublicKeyInput, PublicKeyInput]|[PublicKeyInput, PublicKeyInput, PublicKeyInput, PublicKeyInput]
 /**
- * It is good for tokens only, bound to a key of the caller's or to its client certificate.
+ * `signature`: each request is signed too (RFC 9421). `dpop`, `certificate`: it is good for tokens only, bound to a key of the caller's or to its client certificate.
  */
-proof?: ("dpop" | "certificate")
+proof?: ("signature" | "dpop" | "certificate")
 /**
  * It has no text that could leak: it signs.
  */
@@ -1915,7 +1915,7 @@ publicKeys?: {
 kty: string
 [k: string]: unknown
 }[]
-proof?: ("dpop" | "certificate")
+proof?: ("signature" | "dpop" | "certificate")
 expiresAt?: string
 revokedAt?: string
 /**
@@ -1956,7 +1956,7 @@ publicKeys?: {
 kty: string
 [k: string]: unknown
 }[]
-proof?: ("dpop" | "certificate")
+proof?: ("signature" | "dpop" | "certificate")
 expiresAt?: string
 revokedAt?: string
 /**
@@ -2555,6 +2555,7 @@ export type ErrorCode =
 	| "forbidden"
 	| "token_invalid"
 	| "proof_invalid"
+	| "signature_invalid"
 	| "address_refused"
 	| "category_refused"
 	| "not_found"

@@ -64,6 +64,12 @@ export const errorCatalogue = {
 		title:
 			"These credentials need a proof of possession, and it is missing, for another request, too old, or was used before.",
 	},
+	signature_invalid: {
+		status: 401,
+		retryable: false,
+		title:
+			"This key's requests must be signed (RFC 9421), and the signature is missing, does not cover what it must, does not verify, is too old, or was used before.",
+	},
 	address_refused: {
 		status: 403,
 		retryable: false,

@@ -108,7 +108,7 @@ export type Grant = {
 export type PublicKey = { kty: string } & Record<string, string>;
 
 /** What each request has to prove besides bearing a key's text, or its token. */
-export type Proof = "dpop" | "certificate";
+export type Proof = "signature" | "dpop" | "certificate";
 
 /** An outside issuer of tokens, which act for one tenant. */
 export type IssuerDocument = {

@@ -3,17 +3,21 @@
 import { LetheError } from "../../domain/errors.ts";
 import type { Authenticator } from "../plugins/auth.ts";
 import { type Keyring, principalOf } from "./keyring.ts";
+import { requireSignature, type SignatureDeps } from "./signature.ts";
+
+type ApiKeyDeps = SignatureDeps & { keyring: Pick<Keyring, "open"> };
 
 const bearerPattern = /^Bearer (lethe_key_\S{1,128})$/i;
 
-/** Its calls throw LetheError unauthenticated | address_refused | proof_invalid | store_unavailable | keys_unavailable. */
-export function createApiKeyAuthenticator({ keyring }: { keyring: Pick<Keyring, "open"> }): Authenticator {
+/** Its calls throw LetheError unauthenticated | address_refused | proof_invalid | signature_invalid | store_unavailable | keys_unavailable. */
+export function createApiKeyAuthenticator(deps: ApiKeyDeps): Authenticator {
 	return async (request) => {
 		const text = bearerPattern.exec(request.headers.authorization ?? "")?.[1];
 		if (text === undefined) return undefined;
-		const key = await keyring.open(text, request);
+		const key = await deps.keyring.open(text, request);
 		// Its text alone proves nothing: it is good for tokens only.
 		if (key.proof === "dpop" || key.proof === "certificate") throw new LetheError("proof_invalid");
+		if (key.proof === "signature") await requireSignature(deps, key, request);
 		return principalOf(key, "key");
 	};
 }

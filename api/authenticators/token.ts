@@ -10,10 +10,12 @@ import type { Authenticator, Principal } from "../plugins/auth.ts";
 import { clientCertificate } from "./clientCertificate.ts";
 import { type DpopDeps, signingAlgorithms, verifyDpop } from "./dpop.ts";
 import { type Keyring, principalOf } from "./keyring.ts";
+import { requireSignature, type SignatureDeps } from "./signature.ts";
 
 export const tokenType = "at+jwt";
 
 type TokenDeps = DpopDeps &
+	SignatureDeps &
 	Pick<ApiDeps, "tokens" | "issuerKeys"> & {
 		keyring: Pick<Keyring, "recall">;
 		store: { issuers: Pick<ApiDeps["store"]["issuers"], "find"> };
@@ -26,7 +28,7 @@ type Verified = { payload: JWTPayload; principal: Principal; key?: ApiKeyDocumen
 const tokenPattern = /^(Bearer|DPoP) ([\w-]+\.[\w-]+\.[\w-]*)$/i;
 const issuersCached = { ttlMs: 500, itemsMax: 1_000 };
 
-/** Its calls throw LetheError token_invalid | proof_invalid | address_refused | issuer_unavailable, and what the stores do. */
+/** Its calls throw LetheError token_invalid | proof_invalid | signature_invalid | address_refused | issuer_unavailable, and what the stores do. */
 export function createTokenAuthenticator(deps: TokenDeps): Authenticator {
 	const findIssuer = createCache<IssuerDocument>({
 		...issuersCached,
@@ -43,6 +45,7 @@ export function createTokenAuthenticator(deps: TokenDeps): Authenticator {
 		if (url !== deps.publicUrl && issuer?.url !== url) throw new LetheError("token_invalid", { cause: "issuer" });
 		const verified = issuer ? await verifyOutside(deps, issuer, token) : await verifyOwn(deps, token, request);
 		await requireBound(deps, request, { scheme: scheme.toLowerCase(), token, verified });
+		if (verified.key?.proof === "signature") await requireSignature(deps, verified.key, request);
 		return verified.principal;
 	};
 }

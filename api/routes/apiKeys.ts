@@ -52,7 +52,7 @@ const publicKey = z
 		z.strictObject({ kty: z.literal("RSA"), n: encoded(342, 684), e: encoded(1, 8), ...about }),
 	])
 	.meta({ id: "PublicKey", description: "A JWK: Ed25519, P-256, or RSA of 2048 to 4096 bits." });
-const proofs = ["dpop", "certificate"] as const satisfies Proof[];
+const proofs = ["signature", "dpop", "certificate"] as const satisfies Proof[];
 const input = z
 	.strictObject({
 		name: z.string().min(1).max(64).meta({ description: "What people call it." }),
@@ -63,15 +63,20 @@ const input = z
 			.min(1)
 			.max(limits.publicKeysMax)
 			.optional()
-			.meta({ description: "What verifies the JWTs that it signs for tokens." }),
-		proof: z.enum(proofs).optional().meta({
-			description: "It is good for tokens only, bound to a key of the caller's or to its client certificate.",
-		}),
+			.meta({ description: "What verifies the requests, and the JWTs for tokens, that it signs." }),
+		proof: z
+			.enum(proofs)
+			.optional()
+			.meta({
+				description:
+					"`signature`: each request is signed too (RFC 9421). `dpop`, `certificate`: it is good for tokens only, bound to a " +
+					"key of the caller's or to its client certificate.",
+			}),
 		textless: z.boolean().default(false).meta({ description: "It has no text that could leak: it signs." }),
 	})
-	.refine(({ textless, publicKeys }) => !textless || publicKeys !== undefined, {
+	.refine(({ textless, proof, publicKeys }) => publicKeys !== undefined || !(textless || proof === "signature"), {
 		path: ["publicKeys"],
-		error: "A key without a text has to sign.",
+		error: "A key that signs needs one.",
 	})
 	.meta({ id: "NewApiKey" });
 const rotation = z

@@ -27,9 +27,13 @@ describe("Idempotency-Key", () => {
 		({ key, tenantId } = tenant);
 		principal = { id: tenant.keyId };
 		app = createInstance(api);
-		addAuth(app, [createApiKeyAuthenticator({ keyring: createKeyring({ ...api, metrics: createMetrics() }) })], {
-			roles,
-		});
+		addAuth(
+			app,
+			[createApiKeyAuthenticator({ ...api, keyring: createKeyring({ ...api, metrics: createMetrics() }) })],
+			{
+				roles,
+			},
+		);
 		addIdempotency(app, api);
 		app.post("/acts", async () => {
 			runs++;
@@ -191,9 +195,13 @@ describe("Idempotency-Key", () => {
 			};
 			const store = { ...api.store, idempotencyKeys: { ...idempotencyKeys, claim: claimBeside } };
 			const other = createInstance(api);
-			addAuth(other, [createApiKeyAuthenticator({ keyring: createKeyring({ ...api, metrics: createMetrics() }) })], {
-				roles,
-			});
+			addAuth(
+				other,
+				[createApiKeyAuthenticator({ ...api, keyring: createKeyring({ ...api, metrics: createMetrics() }) })],
+				{
+					roles,
+				},
+			);
 			addIdempotency(other, { ...api, store });
 			let ran = 0;
 			other.post("/acts", async () => ({ ran: ++ran }));
