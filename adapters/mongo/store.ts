@@ -348,8 +348,10 @@ function createTenantStore(collection: mongo.Collection<TenantDocument>) {
 		 */
 		setStanding: (id: string, from: TenantStanding | undefined, to: TenantStanding | undefined, nextCheckAt?: number) =>
 			guardStore(async () => {
+				// Its step too: a sweep that read it long ago must not take a leave back to where it has been.
+				const step = from?.state === "leaving" && { "standing.step": from.step };
 				const filter = from
-					? { _id: id, "standing.state": from.state, "standing.since": from.since }
+					? { _id: id, "standing.state": from.state, "standing.since": from.since, ...step }
 					: { _id: id, standing: { $exists: false } };
 				const set = { ...(to && { standing: to }), ...(nextCheckAt !== undefined && { nextCheckAt }) };
 				const unset = { ...(!to && { standing: 1 }), ...(nextCheckAt === undefined && { nextCheckAt: 1 }) };

@@ -125,6 +125,8 @@ describe("a tenant that is taken out of service", () => {
 		await sweepLater(limits.tenantSettleMs);
 		assert.deepEqual(await standingOf(tenantId), exporting, "nothing is destroyed before its export");
 		await engine.store.tenants.setStanding(tenantId, exporting, { ...exporting, step: "destroying" }, engine.clock());
+		const late = await engine.store.tenants.setStanding(tenantId, exporting, exporting);
+		assert.equal(late, false, "whoever read it before takes it back to nothing");
 	}
 	const sweepUntil = (isThere: () => Promise<unknown>) =>
 		until(async () => {
