@@ -1,7 +1,8 @@
 // The ledger in a folder on another disk than the stores: a file an entry, each written whole or not at all.
 
-import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { randomUUID } from "node:crypto";
+import { link, mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { LetheError } from "../../domain/errors.ts";
 import { type Epoch, type LedgerEntry, ledgerKinds } from "../../domain/ledger.ts";
 import type { LedgerPlace } from "./ledger.ts";
@@ -13,13 +14,7 @@ export function createFileLedger(folder: string): LedgerPlace {
 
 	return {
 		name: "file",
-		put: (entry, { once }) =>
-			guardFile(async () => {
-				const path = pathOf(entry.kind, entry._id);
-				if (once && (await readJson(path)) !== undefined) return;
-				await mkdir(join(folder, entry.kind), { recursive: true, mode: 0o700 });
-				await writeWhole(path, entry);
-			}),
+		put: (entry, { once }) => guardFile(async () => writeWhole(pathOf(entry.kind, entry._id), entry, { once })),
 		forget: (kind, id) => guardFile(() => rm(pathOf(kind, id), { force: true })),
 		all: () =>
 			guardFile(async () => {
@@ -33,11 +28,7 @@ export function createFileLedger(folder: string): LedgerPlace {
 				return entries;
 			}),
 		readEpoch: () => guardFile(() => readJson<Epoch>(epochFile)),
-		writeEpoch: (epoch) =>
-			guardFile(async () => {
-				await mkdir(folder, { recursive: true, mode: 0o700 });
-				await writeWhole(epochFile, epoch);
-			}),
+		writeEpoch: (epoch) => guardFile(() => writeWhole(epochFile, epoch)),
 	};
 }
 
@@ -63,16 +54,46 @@ async function readJson<T>(path: string): Promise<T | undefined> {
 	}
 }
 
-async function writeWhole(path: string, value: unknown): Promise<void> {
-	const next = `${path}.${process.pid}.next`;
-	const file = await open(next, "w", 0o600);
+/** Durable when it answers, whoever writes the same file meanwhile; with `once` the file that is there stays. */
+async function writeWhole(path: string, value: unknown, { once = false } = {}): Promise<void> {
+	const folder = dirname(path);
+	if (await mkdir(folder, { recursive: true, mode: 0o700 })) await syncFolder(dirname(folder));
+	// Of this write alone: in containers every process has the same id.
+	const next = `${path}.${randomUUID()}.next`;
 	try {
-		await file.writeFile(JSON.stringify(value));
+		await writeSynced(next, JSON.stringify(value));
+		if (once) await linkOnce(next, path);
+		else await rename(next, path);
+		await syncFolder(folder);
+	} finally {
+		await rm(next, { force: true });
+	}
+}
+
+async function writeSynced(path: string, text: string): Promise<void> {
+	const file = await open(path, "wx", 0o600);
+	try {
+		await file.writeFile(text);
 		await file.sync();
 	} finally {
 		await file.close();
 	}
-	await rename(next, path);
+}
+
+async function linkOnce(from: string, to: string): Promise<void> {
+	await link(from, to).catch((error: NodeJS.ErrnoException) => {
+		if (error.code !== "EEXIST") throw error;
+	});
+}
+
+// A name is on the disk only once its folder is.
+async function syncFolder(path: string): Promise<void> {
+	const folder = await open(path, "r");
+	try {
+		await folder.sync();
+	} finally {
+		await folder.close();
+	}
 }
 
 async function guardFile<T>(act: () => Promise<T>): Promise<T> {
