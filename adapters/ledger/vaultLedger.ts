@@ -36,7 +36,7 @@ export function createVaultLedger({
 				await vault.write(`kv/data/${pathOf(entry.kind, entry._id)}`, { ...options, data: { entry } });
 			} catch (error) {
 				// It stands already, and the first one counts.
-				if (!once || vaultFailure(error)?.status !== 400) throw error;
+				if (!once || !vaultFailure(error)?.isOther) throw error;
 			}
 		},
 		async forget(kind, id) {

@@ -14,6 +14,8 @@ export type VaultFailure = {
 	status: number;
 	/** Vault says that the transit key does not exist. */
 	keyMissing: boolean;
+	/** Vault says that another version stands than the one that was to be written over (KV's check-and-set). */
+	isOther: boolean;
 };
 
 export type VaultConnection = ReturnType<typeof openVault>;
@@ -103,8 +105,10 @@ export function pathSegment(name: string): string {
 function toLetheError(error: unknown, operation: Operation, path: string): LetheError {
 	const response = (error as { response?: { statusCode?: number; body?: { errors?: unknown[] } } }).response;
 	const status = response?.statusCode ?? 0;
-	const keyMissing = status === 400 && String(response?.body?.errors?.[0]).includes("encryption key not found");
-	const cause: VaultFailure = { source: "vault", operation, path, status, keyMissing };
+	const says = (text: string) => status === 400 && String(response?.body?.errors?.[0]).includes(text);
+	const keyMissing = says("encryption key not found");
+	const isOther = says("check-and-set parameter did not match");
+	const cause: VaultFailure = { source: "vault", operation, path, status, keyMissing, isOther };
 	const away = status === 0 || status === 412 || status === 429 || status >= 500;
 	return new LetheError(away ? "keys_unavailable" : "internal", { cause });
 }

@@ -132,6 +132,31 @@ describe("the ledger", () => {
 		assert.deepEqual(find("tenant", tenantId), { _id: tenantId, kind: "tenant" });
 	});
 
+	it("a folder takes the same entry and epoch from many at once: one stands, whole, and nothing is left beside it", async () => {
+		const place = createFileLedger(join(folder, "many"));
+		const cohort = (at: number) => ({ _id: "coh_a", kind: "cohort", at }) as const;
+		const times = Array.from({ length: 20 }, (_, index) => index + 1);
+		await Promise.all(times.map((at) => place.put(cohort(at), { once: true })));
+		const [first] = await place.all();
+		await place.put(cohort(99), { once: true });
+		assert.deepEqual(await place.all(), [first]);
+		await Promise.all(times.map((beat) => place.writeEpoch(epochOf(beat))));
+		assert.ok(times.includes((await place.readEpoch())?.beat as number));
+		const names = [...readdirSync(join(folder, "many")), ...readdirSync(join(folder, "many", "cohort"))];
+		assert.deepEqual(names.toSorted(), ["coh_a.json", "cohort", "epoch.json"]);
+	});
+
+	it("an entry that Vault refuses for another reason than that it stands was not put", async () => {
+		const refusing = (isOther: boolean) => {
+			const cause = { source: "vault", operation: "write", path: "", status: 400, keyMissing: false, isOther };
+			const write = () => Promise.reject(new LetheError("internal", { cause }));
+			return createVaultLedger({ vault: { ...clients.api, write }, name: database });
+		};
+		const entry = { _id: freshId("cohort"), kind: "cohort", at: 1 } as const;
+		await refusing(true).put(entry, { once: true });
+		await assert.rejects(refusing(false).put(entry, { once: true }), { code: "internal" });
+	});
+
 	it("forgets in both places what the store erases at its time", async () => {
 		const stored = withLedger(store, ledgerAs("eraser"), quiet);
 		const record = { ...optOutOf(), eraseBy: 2 };
