@@ -9,7 +9,7 @@ import type { ActivityDeps } from "./deps.ts";
 import { guarded } from "./guarded.ts";
 
 export type RedactDeps = Pick<ActivityDeps, "clock" | "log" | "carriers"> & {
-	store: { messages: Pick<ActivityDeps["store"]["messages"], "take"> };
+	store: { messages: Pick<ActivityDeps["store"]["messages"], "take" | "transition"> };
 	/** Issues a further certificate of what of these messages is erased and certified. */
 	certifyAgain: (messages: Message[]) => Promise<void>;
 };
@@ -29,6 +29,12 @@ export function createRedact(deps: RedactDeps) {
 		return outcome && messages.take(outcome);
 	}
 
+	const putOff = ({ _id: id, state }: Message) =>
+		messages.transition({
+			...{ id, from: [state], where: { "carrierCopy.state": "due" } },
+			set: { nextCheckAt: deps.clock() + limits.driverPatienceMs },
+		});
+
 	return async function redact(due: readonly Message[]): Promise<void> {
 		for (const queue of Map.groupBy(due, ({ sendQueue }) => sendQueue).values()) {
 			const ended: Message[] = [];
@@ -37,8 +43,11 @@ export function createRedact(deps: RedactDeps) {
 				const before = ended.length;
 				const one = async (message: Message) => void ended.push(...[(await redactOne(message)) ?? []].flat());
 				await Promise.all(some.map((message) => guarded(deps, () => one(message))));
-				// A carrier that is away keeps the sweep from nothing else: the rest is due at the next one.
-				if (ended.length === before) break;
+				// A carrier that is away keeps the sweep from nothing else, nor does what waits for it take the room of others.
+				if (ended.length === before) {
+					await Promise.all(queue.slice(start + some.length).map((message) => guarded(deps, () => putOff(message))));
+					break;
+				}
 			}
 			await guarded(deps, () => deps.certifyAgain(ended));
 		}

@@ -132,6 +132,20 @@ describe("a carrier's copy", () => {
 		assert.deepEqual(asked, []);
 	});
 
+	it("with a carrier that forgets nothing, what was not asked for waits as well, and keeps no room at the sweep", async () => {
+		engine.carrier.redact = async (id) => asked.push(id) < 0;
+		engine.carrier.readBack = async () => "there";
+		const messages = [];
+		for (let count = 0; count < limits.redactionsAtOnceMax + 3; count++) messages.push(await delivered());
+		await sweep();
+		assert.equal(asked.length, limits.redactionsAtOnceMax);
+		assert.deepEqual(await engine.store.messages.findDue(engine.clock(), 100), []);
+		await sweep(limits.driverPatienceMs + 1);
+		assert.deepEqual(new Set(asked), new Set(messages.map(({ _id }) => `c-${_id}`)), "and has its turn");
+		engine.carrier.readBack = async () => "gone";
+		await sweep(limits.redactionRetryFirstMs);
+	});
+
 	it("is none where nothing was handed over", async () => {
 		const message = await delivered({ outcome: "withheld", carrierId: "" });
 		assert.deepEqual(await fates(message), [["complete", "opaque_ids_only", "by_design", "no date"]]);
