@@ -23,17 +23,25 @@ const rememberedMax = 20_000;
 
 export function createWatch(deps: WatchDeps) {
 	const alerted = createTimes();
+	const alerting = new Map<string, Promise<void>>();
 	const noted = createTimes();
 	const seen = createTimes();
 
-	/** Counts, and enters once a minute. @throws LetheError store_unavailable */
-	async function alert({ _id: about, tenantId }: Known, code: Alert, requestId: string): Promise<void> {
+	async function enter({ _id: about, tenantId }: Known, code: Alert, requestId: string): Promise<void> {
 		const now = deps.clock();
-		deps.metrics.countCredentialAlert(code);
-		if (!alerted.isOlder(`${about} ${code}`, now - alertEveryMs)) return;
 		deps.log.warn({ requestId, about, code }, "credentials may have leaked");
 		await deps.evidence.append([{ type: "credential_alert", code, tenantId, about, by: about }]);
 		alerted.set(`${about} ${code}`, now);
+	}
+
+	/** Counts, and enters once a minute, for all that come at once. @throws LetheError store_unavailable */
+	async function alert(known: Known, code: Alert, requestId: string): Promise<void> {
+		deps.metrics.countCredentialAlert(code);
+		const name = `${known._id} ${code}`;
+		if (!alerted.isOlder(name, deps.clock() - alertEveryMs)) return;
+		const entering = alerting.get(name) ?? enter(known, code, requestId).finally(() => alerting.delete(name));
+		alerting.set(name, entering);
+		await entering;
 	}
 
 	/** The networks that a key came from, with this one; undefined when it is known. */

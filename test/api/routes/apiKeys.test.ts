@@ -117,7 +117,7 @@ describe("/v1/api-keys", () => {
 		assert.equal((await step(id, "revoke")).json.state, "revoked");
 		const before = await alerts("revoked");
 		api.time.offsetMs += 501;
-		for (const _ of [1, 2, 3]) assert.equal(await use(apiKey), 401);
+		assert.deepEqual(await Promise.all([1, 2, 3].map(() => use(apiKey))), [401, 401, 401], "at once");
 		assert.equal(await alerts("revoked"), before + 3);
 		const tellsSo = async () => (await actsOf(id)).filter((act) => act === "credential_alert revoked").length;
 		assert.equal(await tellsSo(), 1);
