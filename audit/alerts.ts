@@ -1,6 +1,6 @@
 // What needs a person now, derived from what is stored: nothing is raised, kept or dismissed, an alert ends with its cause.
 
-import type { Cohort, SendQueueDocument } from "../adapters/mongo/models.ts";
+import type { ApiKeyDocument, Cohort, SendQueueDocument } from "../adapters/mongo/models.ts";
 import type { KeyVersions } from "../adapters/vault/keyVersions.ts";
 import { type Bundle, isSound } from "../domain/evidence.ts";
 import type { WaitingEntry } from "../domain/ledger.ts";
@@ -45,6 +45,7 @@ export type AlertsDeps = {
 	/** Server → a call that throws while it can't be reached. */
 	checks: Record<string, () => Promise<unknown>>;
 	store: {
+		apiKeys: { findByTenant: (tenantId: string) => Promise<Pick<ApiKeyDocument, "_id">[]> };
 		cohorts: { oldestDueAt: (now: number) => Promise<Cohort["dueAt"] | undefined> };
 		ledgerWaiting: { oldest: (itemsMax: number) => Promise<WaitingEntry[]> };
 		messages: { findUnintegrated: (until: number, itemsMax: number) => Promise<Message[]> };
@@ -52,7 +53,7 @@ export type AlertsDeps = {
 		sendQueues: { all: () => Promise<SendQueueDocument[]> };
 		evidence: {
 			read: (start: number) => AsyncIterable<Bundle>;
-			pageOf: (of: { tenantId: string }, index: number, itemsMax: number) => Promise<Bundle[]>;
+			pageOf: (of: { about: string }, index: number, itemsMax: number) => Promise<Bundle[]>;
 		};
 	};
 };
@@ -137,14 +138,20 @@ async function stoppedQueues({ store }: AlertsDeps, own?: readonly string[]): Pr
 
 /** Keys of which something told of late that they may have leaked; each once, since when it was first told. */
 async function suspectKeys({ store }: AlertsDeps, tenantId: string, now: number): Promise<Raised[]> {
-	const bundles = await store.evidence.pageOf({ tenantId }, Number.MAX_SAFE_INTEGER, suspectBundles);
-	const since = new Map<string, number>();
-	for (const entry of bundles.flatMap(({ entries }) => entries.map(readEntry))) {
-		if (entry?.type !== "credential_alert" || entry.tenantId !== tenantId || entry.about === undefined) continue;
-		const at = Date.parse(entry.at);
-		if (at > now - suspectMs) since.set(entry.about, Math.min(at, since.get(entry.about) ?? at));
-	}
-	return [...since].map(([about, at]) => ({ code: "credential_suspect", about, since: at }));
+	const keys = await store.apiKeys.findByTenant(tenantId);
+	const raised = await Promise.all(
+		keys.map(async ({ _id: about }): Promise<Raised[]> => {
+			// By the key and not by its tenant, whose other entries would soon hide it.
+			const bundles = await store.evidence.pageOf({ about }, Number.MAX_SAFE_INTEGER, suspectBundles);
+			const times = bundles
+				.flatMap(({ entries }) => entries.map(readEntry))
+				.filter((entry) => entry?.type === "credential_alert" && entry.about === about)
+				.map((entry) => Date.parse(entry?.at ?? ""))
+				.filter((at) => at > now - suspectMs);
+			return times.length > 0 ? [{ code: "credential_suspect", about, since: Math.min(...times) }] : [];
+		}),
+	);
+	return raised.flat();
 }
 
 async function away(about: string, check: () => Promise<unknown>): Promise<Raised[]> {

@@ -84,9 +84,13 @@ describe("/v1/alerts", () => {
 		const other = await api.addTenant({ sendQueue: "other" });
 		for (const id of ["own", "other"]) await api.store.sendQueues.setFlow(id, { paused: true, draining: false });
 		for (const owner of [tenantId, other.tenantId]) {
-			const about = api.ids.random("apiKey");
+			const { keyId: about } = await api.addKey(owner, ["sender"]);
 			const act = { type: "credential_alert", code: "revoked", tenantId: owner, about, by: about } as const;
 			await api.evidence.append([act, act]);
+		}
+		// However much else is entered of the tenant meanwhile.
+		for (let count = 0; count < 70; count++) {
+			await api.evidence.append([{ type: "tenant_changed", code: "codes", tenantId, about: tenantId, by: "admin" }]);
 		}
 		assert.deepEqual(
 			(await list()).map(({ code, severity }) => [code, severity]),
