@@ -109,7 +109,7 @@ async function noteFailure(deps: TellEndpointDeps, known: WebhookEndpoint, { sta
 	await deps.evidence.append([{ type: "webhook_endpoint_disabled", code, tenantId, about: _id, by: "engine" }]);
 	const set = { state: "disabled", disabledFor: code, disabledAt: now } as const;
 	await webhookEndpoints.change(_id, ["enabled"], { set });
-	deps.log.error({ code: "webhook_endpoint_disabled", why: code, endpointId: _id }, "webhook endpoint disabled");
+	deps.log.error({ code: "webhook_endpoint_disabled", why: code, about: _id }, "webhook endpoint disabled");
 }
 
 /** Whether it failed for a day without a success: one that this process knew nothing of counts, and ends the failing. */

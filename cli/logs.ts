@@ -2,11 +2,11 @@
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { Command, InvalidArgumentError, Option } from "commander";
+import type { LogLine } from "../adapters/logs/logReader.ts";
 import { logReading } from "./target.ts";
 
 const levels = { debug: 20, info: 30, warn: 40, error: 50, fatal: 60 } as const;
 type Level = keyof typeof levels;
-type Line = { time: number; level: number; process: string; msg: string; [field: string]: unknown };
 
 const processes = ["api", "sender", "worker"] as const;
 const followEveryMs = 1_000;
@@ -64,7 +64,7 @@ function tellUnread({ torn, sealed, malformed }: Reader["unread"]): void {
 }
 
 /** One line for a terminal. Whoever knows the public key can write lines: no character of one may steer the terminal. */
-function describe({ time, level, process: name, msg, ...fields }: Line): string {
+function describe({ time, level, process: name, msg, ...fields }: LogLine): string {
 	const word = Object.entries(levels).find(([, number]) => number === level)?.[0] ?? String(level);
 	const told = Object.entries(fields).map(([key, value]) => `${key}=${JSON.stringify(value)}`);
 	const line = [new Date(time).toISOString(), word.padEnd(5), name.padEnd(6), msg, ...told].join(" ");
