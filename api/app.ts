@@ -286,10 +286,12 @@ function refuseOtherMethods(app: Instance, known: Known): void {
 			url,
 			schema: { hide: true },
 			exposeHeadRoute: false,
-			handler: async (_request, reply) => {
+			// Before its body is looked at, which a QUERY must have.
+			onRequest: async (_request, reply) => {
 				reply.header("allow", allow);
 				throw new LetheError("method_not_allowed");
 			},
+			handler: () => undefined,
 		});
 	}
 }

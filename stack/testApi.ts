@@ -62,7 +62,12 @@ function run(program: string, apiUrl: string, apiKey: string): Promise<number> {
 		...["--phases", "examples,coverage,fuzzing,stateful", "--request-timeout", "30", "--no-color"],
 	];
 	const { PATH = "", HOME = "" } = process.env;
-	const env = { PATH, HOME, SCHEMATHESIS_HOOKS: join(root, "stack", "schemathesis_hooks.py") };
+	const env = {
+		PATH,
+		HOME,
+		PYTHONDONTWRITEBYTECODE: "1",
+		SCHEMATHESIS_HOOKS: join(root, "stack", "schemathesis_hooks.py"),
+	};
 	const child = spawn(program, args, { stdio: "inherit", env, cwd: stack.dir });
 	return new Promise((resolve) => child.once("close", (code) => resolve(code ?? 1)));
 }

@@ -122,6 +122,8 @@ describe("the API", () => {
 		assert.equal(answer.statusCode, 405);
 		assert.equal(answer.json().code, "method_not_allowed");
 		assert.equal(answer.headers.allow, "GET, HEAD, POST");
+		const queried = await api.app.inject({ method: "QUERY", url: "/v1/messages" } as unknown as { method: "GET" });
+		assert.equal(queried.statusCode, 405);
 		assert.equal((await api.app.inject({ method: "DELETE", url: "/v1/nothing" })).statusCode, 404);
 	});
 
