@@ -132,6 +132,8 @@ describe("who may what", () => {
 			sessions: (await api.request(token, "GET", "/v1/session")).json.id,
 			passkeys: api.ids.random("passkey"),
 			queues: sendQueue,
+			verifications: await make("verifications", { to: number, lawfulBasis: "contract" }),
+			"webhook-endpoints": await make("webhook-endpoints", { url: "https://hooks.example.com/lethe" }),
 		} as Record<string, string>;
 	}
 });
@@ -146,5 +148,8 @@ const bodies: Record<string, object> = {
 	"/extend": { to: "2030-01-01", reason: "complex" },
 	"/close": { outcome: "granted" },
 	"/export": { purpose: "answer" },
+	"/check": { code: "123456" },
+	"/replay": { from: "2026-01-01T00:00:00Z" },
+	"/settings": { limitPerSecond: 5 },
 	"/roles": { roles: ["sender"] },
 };
