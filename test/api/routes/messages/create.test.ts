@@ -346,7 +346,7 @@ describe("POST /v1/messages, without its store", () => {
 		assert.equal(answer.status, 503);
 		assert.equal(answer.json.code, "store_unavailable");
 		assert.equal(api.seen.started.length, started);
-		await api.app.close();
+		await api.close();
 	});
 });
 
