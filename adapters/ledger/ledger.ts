@@ -62,6 +62,17 @@ export function createLedger(deps: {
 		for (const result of done) if (result.status === "rejected") throw result.reason;
 	}
 
+	// The place that can be taken back is asked first.
+	async function putWhole(entry: LedgerEntry): Promise<void> {
+		await witness?.put(entry, { once: true });
+		try {
+			await main.put(entry, { once: true });
+		} catch (error) {
+			await witness?.forget(entry.kind, entry._id).catch(() => undefined);
+			throw error;
+		}
+	}
+
 	/** One page of what waits, the longest waiting first. True when nothing is left. */
 	async function enterWaiting(): Promise<boolean> {
 		const page = await waiting.oldest(limits.ledgerPageItems);
@@ -78,6 +89,11 @@ export function createLedger(deps: {
 		 * is away keeps no other from having it.
 		 */
 		put,
+		/**
+		 * The same for what permits: no place tells a restore of it that is not done. Throws, and no place has it, when one
+		 * is away; one whose answer got lost may.
+		 */
+		putWhole,
 		/** Forgets what no law keeps any more. */
 		async forget(kind: LedgerEntry["kind"], id: string): Promise<void> {
 			for (const place of places) await place.forget(kind, id);

@@ -18,7 +18,7 @@ type LedgerDeps = {
  * is out of reach, its entry waits in the store, durable before the act, and the sweep enters it. What permits or erases
  * waits for the ledger: such a write throws what the ledger throws, and then nothing was done.
  */
-export function withLedger(store: Store, ledger: Pick<Ledger, "put" | "forget">, deps: LedgerDeps): Store {
+export function withLedger(store: Store, ledger: Pick<Ledger, "put" | "putWhole" | "forget">, deps: LedgerDeps): Store {
 	const { subjectRecords, cohorts, apiKeys, people, tenants } = store;
 	const enter = createEnter(store, ledger, deps);
 	const forget = async (id: string) => {
@@ -42,7 +42,7 @@ export function withLedger(store: Store, ledger: Pick<Ledger, "put" | "forget">,
 			async end(id, ended, set) {
 				const eraseBy = set?.eraseBy === undefined ? {} : { eraseBy: set.eraseBy };
 				const entry = { _id: `${id}-end`, kind: "ended", record: id, ended, ...eraseBy } as const;
-				await (isId("consent", id) ? enter(entry) : ledger.put(entry));
+				await (isId("consent", id) ? enter(entry) : ledger.putWhole(entry));
 				return subjectRecords.end(id, ended, set);
 			},
 			async delete(id) {

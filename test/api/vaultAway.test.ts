@@ -13,7 +13,8 @@ describe("the door while Vault is away", () => {
 	let sender: string;
 	let compliance: string;
 	const refuse = () => Promise.reject(new LetheError("keys_unavailable"));
-	const about = ({ store, clock, log }: ApiDeps) => withLedger(store, { put: refuse, forget: refuse }, { clock, log });
+	const about = ({ store, clock, log }: ApiDeps) =>
+		withLedger(store, { put: refuse, putWhole: refuse, forget: refuse }, { clock, log });
 	before(async () => {
 		api = await createTestApi((deps) => ({ policies: openPolicies(), store: about(deps) }));
 		const { tenantId, key } = await api.addTenant();

@@ -212,16 +212,19 @@ describe("the ledger", () => {
 			const record = optOutOf();
 			await store.subjectRecords.insert(record);
 			const ended = { at: 5, recordedAt: 5, recordedBy: "key", source: "api" } as const;
-			const { subjectRecords, cohorts } = storedAway();
+			const witness = createFileLedger(join(folder, database));
+			const { subjectRecords, cohorts } = storedAway(witness);
 			await assert.rejects(subjectRecords.end(record._id, ended), { code: "keys_unavailable" });
 			await assert.rejects(cohorts.advance(freshId("cohort"), "closing", "destroyed"), { code: "keys_unavailable" });
+			assert.ok(!idsIn(await witness.all()).includes(`${record._id}-end`), "no restore ends what still blocks");
 			const found = await store.subjectRecords.find(record._id);
 			assert.equal(found?.kind === "opt_out" && found.ended, undefined);
 			assert.deepEqual(await store.ledgerWaiting.oldest(10), []);
 		});
 
 		it("a Vault that does not answer delays what blocks by no more than the patience for it", async () => {
-			const hanging = { put: () => new Promise<void>(() => undefined), forget: async () => undefined };
+			const never = () => new Promise<void>(() => undefined);
+			const hanging = { put: never, putWhole: never, forget: async () => undefined };
 			const before = performance.now();
 			await withLedger(store, hanging, { clock: () => clockMs, log }).subjectRecords.insert(optOutOf());
 			assert.ok(performance.now() - before < 5 * limits.ledgerPatienceMs);
