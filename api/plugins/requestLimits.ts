@@ -5,6 +5,7 @@ import { RateLimiterMemory, type RateLimiterRes } from "rate-limiter-flexible";
 import type { RequestCount, RequestLimit } from "../../adapters/redis/requestCounts.ts";
 import { errorCatalogue, LetheError } from "../../domain/errors.ts";
 import { limits } from "../../domain/limits.ts";
+import { networkOf } from "../addresses.ts";
 import type { ApiDeps } from "../deps.ts";
 import type { createProblem } from "./problem.ts";
 
@@ -25,7 +26,7 @@ export function addAddressLimit(app: FastifyInstance, { requestLimits }: Pick<Li
 	const requests = requestLimits.addressRequestsPerSecond;
 	const counter = new RateLimiterMemory({ points: requests, duration: 1 });
 	app.addHook("onRequest", async (request, reply) => {
-		const count = await counter.consume(request.ip).catch((refused: RateLimiterRes) => refused);
+		const count = await counter.consume(networkOf(request.ip)).catch((refused: RateLimiterRes) => refused);
 		if (count.consumedPoints > requests) refuse(reply, count.msBeforeNext);
 	});
 }
@@ -68,7 +69,7 @@ export function slowFailures(
 
 	// Redis is told a keyed hash: an address may be a person's.
 	async function count(request: FastifyRequest): Promise<RequestCount> {
-		const { mac } = await deps.hmac.mac("api-key", undefined, `address ${request.ip}`);
+		const { mac } = await deps.hmac.mac("api-key", undefined, `address ${networkOf(request.ip)}`);
 		return deps.requestCounts.take(perAddress, mac);
 	}
 

@@ -4,6 +4,7 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
 import type { StoredPerson } from "../../../adapters/mongo/people.ts";
 import type { SignInMethod } from "../../../domain/person.ts";
+import { networkOf } from "../../addresses.ts";
 import type { ApiDeps } from "../../deps.ts";
 import type { Instance } from "../../instance.ts";
 import type { Enrol, SetUp } from "../../people/enrol.ts";
@@ -63,7 +64,7 @@ function addSigningIn(app: Instance, deps: Deps): void {
 		},
 		async (request, reply) => {
 			const { as, ...shown } = request.body;
-			const { person, method } = await deps.signIn(shown as Shown, request.ip);
+			const { person, method } = await deps.signIn(shown as Shown, networkOf(request.ip));
 			return reply.code(201).send(await begin(deps, { person, method, as }, request, reply));
 		},
 	);

@@ -126,6 +126,11 @@ describe("request limits", () => {
 		const refused = answers.filter(({ statusCode }) => statusCode === 429);
 		assert.ok(refused.length >= 14);
 		assert.equal(refused[0]?.json().code, "rate_limited");
+		// Whoever has one IPv6 address has 2^64 of them.
+		const ask = (end: number) =>
+			flooded.app.inject({ method: "GET", url: "/healthz", remoteAddress: `2001:db8:0:1::${end}` });
+		const neighbours = await Promise.all(Array.from({ length: 20 }, (_, index) => ask(index + 1)));
+		assert.ok(neighbours.filter(({ statusCode }) => statusCode === 429).length >= 14);
 		await flooded.close();
 	});
 });
