@@ -58,8 +58,10 @@ export function createTend(deps: TendDeps) {
 		// A key server that is away keeps no record from its turn.
 		await subjectRecords.nextCheck(note._id, now + limits.driverPatienceMs);
 		// What still stands, or stands again, is noted anew when it goes.
-		if (await subjectRecords.find(note.record)) await subjectRecords.delete(note._id);
-		else await certify(note, true);
+		if (await subjectRecords.find(note.record)) return subjectRecords.delete(note._id);
+		// The ledger outside has it still where whoever erased it died, or lost the key server, before it was told.
+		await subjectRecords.delete(note.record);
+		await certify(note, true);
 	}
 
 	/** The note goes last: whoever comes by before issues the same certificate. */

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { createTend } from "../../activities/tend.ts";
+import { withLedger } from "../../adapters/ledger/withLedger.ts";
 import { LetheError } from "../../domain/errors.ts";
 import { limits } from "../../domain/limits.ts";
 import type { Message } from "../../domain/message.ts";
@@ -189,6 +190,29 @@ describe("records of recipients", () => {
 		await sweep();
 		assert.ok(await subjectRecords.find(due._id));
 		assert.deepEqual(await certificatesOf(due), []);
+	});
+
+	it("a record is certified as gone only once the ledger outside has forgotten it too", async () => {
+		const due = await dueRecord();
+		const forgotten: string[] = [];
+		let isAway = true;
+		const nothing = async () => undefined;
+		const forget = async (_kind: string, id: string) => {
+			if (isAway) throw new LetheError("keys_unavailable");
+			forgotten.push(id);
+		};
+		const store = withLedger(engine.store, { put: nothing, putWhole: nothing, forget }, engine);
+		const tend = createTend({ ...engine, store });
+		await tend();
+		assert.equal(await engine.store.subjectRecords.find(due._id), undefined);
+		engine.time.offsetMs += limits.driverPatienceMs + 1;
+		await tend();
+		assert.deepEqual(await certificatesOf(due), []);
+		isAway = false;
+		engine.time.offsetMs += limits.driverPatienceMs + 1;
+		await tend();
+		assert.ok(forgotten.includes(due._id));
+		assert.deepEqual((await certificatesOf(due)).length, 1);
 	});
 
 	it("one that can't be tended keeps no other from its turn", async () => {
