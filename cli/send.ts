@@ -44,7 +44,7 @@ const pollMs = 200;
 /** Refusals that say nothing of the message: it was not asked for rightly, or could not be judged. */
 const mends: Record<string, string> = {
 	unauthenticated: "Give a live key with --key; `lethe admin key` makes one.",
-	forbidden: "Use a key with the role `sender`; `lethe admin key` makes one.",
+	forbidden: "Give a key with the role `sender` with --key (`lethe admin key` makes one), or `lethe logout`.",
 	invalid_request: "Correct what is named.",
 	invalid_number: "Give +, country code and number, such as +12025550142.",
 	reference_not_opaque: "Correct --reference.",
@@ -79,7 +79,7 @@ export function sendCommand(): Command {
 		.option("--timeout <seconds>", "how long to wait", parseSeconds, 60)
 		.option("--json", "print the answer as JSON")
 		.option("--url <url>", "the API (default: the one running from this folder)", parseUrl)
-		.option("--key <key>", "the API key (default: the demo key)")
+		.option("--key <key>", "the API key (default: whoever is signed in by `lethe login`, else the demo key)")
 		.action(send);
 }
 

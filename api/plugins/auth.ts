@@ -98,5 +98,12 @@ async function authenticate(authenticators: readonly Authenticator[], request: F
 
 function requireRole(request: FastifyRequest): void {
 	const wanted: readonly string[] = request.routeOptions.config.roles ?? [];
-	if (!request.principal.roles.some((role) => wanted.includes(role))) throw new LetheError("forbidden");
+	if (request.principal.roles.some((role) => wanted.includes(role))) return;
+	throw new LetheError("forbidden", { errors: [{ pointer: "", detail: describeRoles(wanted) }] });
+}
+
+/** The table of roles is public; whom it shuts out is told which of them is missing. */
+function describeRoles(wanted: readonly string[]): string {
+	if (wanted.length === 1 && wanted[0] === "approver") return "It needs the role approver, which only people can have.";
+	return `It needs the role ${wanted.join(" or ")}.`;
 }

@@ -84,6 +84,7 @@ function readTarget(options: TargetOptions) {
 
 /** What to do about a refusal that is not about what was asked for, but about who asks. */
 const mends: Record<string, string> = {
+	forbidden: "Sign in with `lethe login` as somebody who has it; keys can have every role but approver.",
 	person_required: "Sign in with `lethe login`, and leave --key out.",
 	fresh_mfa_required: "Run `lethe login` again.",
 	unauthenticated: "Give a live key with --key, or sign in again with `lethe login`.",
@@ -101,7 +102,7 @@ function toRefusal(status: number, problem: Problem, { json }: { json?: boolean 
 		if (!json) for (const { detail } of errors) console.log(detail);
 		return new Refusal(`${code}: ${errors.length} fault(s): correct them and propose the text again.`, exitCode);
 	}
-	const where = errors.map(({ pointer, detail }) => `${pointer} ${detail}`).join("; ");
+	const where = errors.map(({ pointer, detail }) => `${pointer} ${detail}`.trim()).join("; ");
 	const more = [
 		state ? `It is ${state}.` : "",
 		reason ? `It is ${reason.replaceAll("_", " ")}.` : "",

@@ -67,6 +67,7 @@ describe("authentication", () => {
 		const { key } = await api.addTenant({ roles: ["auditor"] });
 		const answer = await api.post(key);
 		assert.deepEqual([answer.status, answer.json.code], [403, "forbidden"]);
+		assert.deepEqual(answer.json.errors, [{ pointer: "", detail: "It needs the role sender." }]);
 		assert.equal((await list(`Bearer ${key}`)).status, 200);
 		const { key: approver } = await api.addTenant({ roles: ["approver"] });
 		assert.equal((await list(`Bearer ${approver}`)).status, 403);

@@ -69,7 +69,7 @@ describe("lethe policy, against an API", () => {
 
 		const own = await run(["approve", id]);
 		assert.equal(own.code, 1);
-		assert.match(own.error, /^lethe policy approve: forbidden: .*\n$/);
+		assert.match(own.error, /^lethe policy approve: forbidden: .*the role approver.*`lethe login`.*\n$/);
 		const approved = await run(["approve", id], approver);
 		assert.equal(approved.code, 0, approved.error);
 		assert.match(approved.out, /approved by usr_\w+\)/);
