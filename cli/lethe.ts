@@ -11,7 +11,7 @@ const commands: Record<string, { about: string; load: Load }> = {
 	login: { about: "sign in as a person", load: async () => (await import("./login.ts")).loginCommand() },
 	logout: { about: "sign out", load: async () => (await import("./login.ts")).logoutCommand() },
 	policy: {
-		about: "decide by the published policy packs",
+		about: "see, decide by, propose, approve and publish policies",
 		load: async () => (await import("./policy.ts")).policyCommand(),
 	},
 	evidence: {

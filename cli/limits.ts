@@ -151,7 +151,7 @@ function linesOf(limits: Limits): string[] {
 	return [
 		`destinations  ${list(destinations, "none: nothing is sent")}`,
 		`regions       ${list(regions, "any")}`,
-		`rate          ${ratePerSecond ?? "that of its queues"} segments/s  ${rates.join(" ")}`.trimEnd(),
+		`rate          ${ratePerSecond ? `${ratePerSecond} segments/s` : "that of its queues"}  ${rates.join(" ")}`.trimEnd(),
 		`hopeless      ${list(refuseHopeless, "otp")}`,
 		`budgets       ${list(amounts, "none")}`,
 		`velocity      ${velocity.messagesMax} in ${velocity.windowSeconds} s, ${velocity.mode}  ${exempt.join(" ")}`.trimEnd(),

@@ -39,17 +39,21 @@ type Reader = ReturnType<Awaited<ReturnType<typeof logReading>>["openReader"]>;
 async function show(reader: Reader, { since, process: of, level, follow, json }: Options): Promise<void> {
 	const interrupt = new AbortController();
 	const stop = () => interrupt.abort();
+	let shownCount = 0;
 	process.once("SIGINT", stop).once("SIGTERM", stop);
 	// Whoever reads only the first lines has had enough.
 	process.stdout.once("error", () => process.exit());
 	do {
 		for await (const line of reader.read({ since, process: of, isLive: follow === true })) {
 			if (line.level < levels[level]) continue;
+			shownCount++;
 			process.stdout.write(`${json ? shown(JSON.stringify(line)) : describe(line)}\n`);
 		}
 		if (follow) await sleep(followEveryMs, undefined, { signal: interrupt.signal }).catch(() => undefined);
 	} while (follow && !interrupt.signal.aborted);
 	process.off("SIGINT", stop).off("SIGTERM", stop);
+	if (shownCount === 0)
+		process.stderr.write(`lethe logs: no line of level ${level} or graver was written in that time.\n`);
 	tellUnread(reader.unread);
 }
 

@@ -17,7 +17,7 @@ type View = {
 	tasks: { name: string; reasons: string[]; citations: string[]; decided?: { verdict: string } }[];
 	alerts: { code: string; at: string }[];
 	erasure?: {
-		step: string;
+		step: keyof typeof said;
 		erasedCount: number;
 		kept: { object: string; reason: string; count: number; citations: string[]; until?: string }[];
 	};
@@ -27,6 +27,12 @@ type View = {
 type ReportOptions = TargetOptions & { html?: boolean; out?: string };
 
 const base = "/v1/subject-requests";
+const said = {
+	erase: "under way",
+	settle: "under way, waiting some two minutes for messages that were being accepted as it began",
+	certify: "under way, being certified",
+	done: "done",
+} as const;
 
 /** Exit 0: done; 1: a negative answer; 2: misuse. */
 export function requestsCommand(): Command {
@@ -188,15 +194,23 @@ async function tell(options: TargetOptions, id: string): Promise<void> {
 	const view = await call<View>(options, `${base}/${encodeURIComponent(id)}`);
 	say(options, view);
 	if (options.json) return;
+	for (const line of clocksOf(view.clocks)) console.log(`  ${line}`);
 	for (const { name, reasons, citations, decided } of view.tasks) {
 		console.log(`  task ${name}: ${decided?.verdict ?? "open"} (${[...reasons, ...citations].join(", ")})`);
 	}
 	for (const { code, at } of view.alerts) console.log(`  alert ${code} since ${at}`);
-	if (view.erasure) console.log(`  erasure ${view.erasure.step}: ${view.erasure.erasedCount} object(s) erased`);
+	if (view.erasure) console.log(`  erasure ${said[view.erasure.step]}: ${view.erasure.erasedCount} object(s) erased`);
 	for (const { object, reason, count, until, citations } of view.erasure?.kept ?? []) {
 		console.log(`  kept ${count} ${object}: ${reason}${until ? ` until ${until}` : ""} (${citations.join(", ")})`);
 	}
 	for (const id of view.certificates) console.log(`  certificate ${id}`);
+}
+
+function clocksOf({ ackBy, acknowledgedAt, extendableTo, extendedTo }: View["clocks"]): string[] {
+	return [
+		...(acknowledgedAt ? [`acknowledged at ${acknowledgedAt}`] : ackBy ? [`acknowledge by ${ackBy}`] : []),
+		...(extendableTo && !extendedTo ? [`may be extended to ${extendableTo}`] : []),
+	];
 }
 
 function say(options: TargetOptions, view: View): void {

@@ -76,7 +76,9 @@ describe("lethe logs", () => {
 			lines.map(({ msg }) => msg),
 			["answered", "a warning"],
 		);
-		assert.equal((await logs(["--since", "2099-01-01"])).out, "");
+		const none = await logs(["--since", "2099-01-01"]);
+		assert.deepEqual([none.code, none.out], [0, ""]);
+		assert.match(none.error, /^lethe logs: no line of level info .*\n$/);
 		assert.deepEqual(await readings(), ["logreader all", "logreader api", "logreader all"]);
 	});
 

@@ -54,7 +54,11 @@ describe("lethe requests, against an API", () => {
 		assert.deepEqual([early.code, /^lethe requests close: request_state: /.test(early.error)], [1, true]);
 		const proof = ["--method", "id_document", "--evidence", "case-b", "--owned-from", "2021-01-01T00:00:00Z"];
 		assert.match((await run("identity", id, ...proof)).out, /deciding/);
-		assert.match((await run("show", id)).out, /task correction: open/);
+		const shown = (await run("show", id)).out;
+		assert.match(shown, /task correction: open/);
+		assert.match(shown, new RegExp(`may be extended to ${clocks.extendableTo}`));
+		const unasked = await run("export", id, "--purpose", "answer");
+		assert.deepEqual([unasked.code, /request_state: .*Only access and portability/.test(unasked.error)], [1, true]);
 		await run("decide", id, "--task", "correction", "--verdict", "done", "--ground", "mended");
 		const extended = await run("extend", id, "--to", clocks.extendableTo, "--reason", "complex");
 		assert.match(extended.out, new RegExp(`answer by ${clocks.extendableTo}`));

@@ -80,7 +80,11 @@ export function addExportRequest(app: Instance, deps: Deps): void {
 function requireExportable({ identity, closed, state, kind }: StoredRequest, { report }: Input): void {
 	if (!identity?.confirmed) throw new LetheError("identity_unchecked");
 	const isAsked = report === "disclosures" || kind === "access" || kind === "portability";
-	if (closed || !isAsked) throw new LetheError("request_state", { extra: { state } });
+	if (closed) throw new LetheError("request_state", { extra: { state } });
+	if (!isAsked) {
+		const detail = "Only access and portability ask for it: record such a request of the person's.";
+		throw new LetheError("request_state", { extra: { state }, errors: [{ pointer: "/report", detail }] });
+	}
 }
 
 async function note(deps: Deps, request: StoredRequest, made: StoredRequest["exports"][number]): Promise<void> {
