@@ -63,6 +63,9 @@ describe("production", { skip: missing }, () => {
 			LETHE_TASK_QUEUE: database,
 			LETHE_WORKFLOW_BUNDLE: join(folder, "workflows.bundle.js"),
 			LETHE_API_PORT: "0",
+			LETHE_PUBLIC_URL: "https://lethe.example",
+			// Nothing answers there.
+			LETHE_API_URL: "http://127.0.0.1:9",
 			TEMPORAL_ADDRESS: process.env.TEMPORAL_ADDRESS as string,
 			MONGODB_URL_FILE: join(folder, "mongodb_url"),
 			REDIS_URL: process.env.REDIS_URL as string,
@@ -176,7 +179,7 @@ describe("production", { skip: missing }, () => {
 		const bad = JSON.parse(late.out).filter(({ ok }: { ok: boolean }) => !ok);
 		assert.deepEqual(
 			bad.map(({ check }: { check: string }) => check),
-			["send queues", "worker"],
+			["send queues", "worker", "API"],
 		);
 	});
 
@@ -203,6 +206,7 @@ describe("production", { skip: missing }, () => {
 		const [, url] = await api.says(/"ready":true,"url":"([^"]+)"/);
 		await worker.says(/"ready":true/);
 		await sender.says(/"ready":true/);
+		environment.LETHE_API_URL = url as string;
 		const working = JSON.parse((await lethe("cli6", ["doctor", "--json"])).out).filter(
 			({ ok }: { ok: boolean }) => !ok,
 		);
