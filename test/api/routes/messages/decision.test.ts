@@ -70,6 +70,9 @@ describe("GET /v1/messages/{id}/decision", () => {
 		const tenant = await api.store.tenants.find(american.tenantId);
 		assert.ok(tenant);
 		await api.store.tenants.put({ ...tenant, establishment: "US" });
+		// Its carrier may take PHI, or what HIPAA rules instead of another law is not accepted.
+		const queue = { _id: "queue", carrier: "simulator", sender: "Lethe", settings: {}, paused: false };
+		await api.store.sendQueues.put({ ...queue, baaRef: "baa-1" });
 		const accepted = (await acceptMany(key)) + (await acceptMany(american.key));
 		const all = await storedAll();
 		assert.equal(all.length, accepted);
