@@ -1,6 +1,7 @@
 // Keeps the send queues filled from the backlog: often while something waits there, now and then while nothing does.
 
 import type { Deps } from "../deps.ts";
+import { createLoop } from "./loop.ts";
 
 type Queue = Awaited<ReturnType<Deps["store"]["sendQueues"]["all"]>>[number];
 
@@ -23,43 +24,18 @@ export function createFeeder(options: {
 }) {
 	let queues: Queue[] = [];
 	let readAt = Number.NEGATIVE_INFINITY;
-	let timer: NodeJS.Timeout | undefined;
-	let turning = Promise.resolve();
-	let closed = false;
 
-	async function feedAll(): Promise<boolean> {
+	async function feedAll(): Promise<number> {
 		const waiting = await options.store.messages.findBacklog(everything, 1);
-		if (waiting.length === 0) return false;
+		if (waiting.length === 0) return idleEveryMs;
 		if (performance.now() - readAt > settingsMs) {
 			queues = await options.store.sendQueues.all();
 			readAt = performance.now();
 		}
 		const open = queues.filter(({ paused }) => !paused);
 		await Promise.all(open.map((queue) => options.feed(queue).catch(options.onError)));
-		return true;
+		return busyEveryMs;
 	}
 
-	async function turn(): Promise<void> {
-		const busy = await feedAll().catch((error: Error) => {
-			options.onError(error);
-			return false;
-		});
-		if (!closed) schedule(busy ? busyEveryMs : idleEveryMs);
-	}
-
-	function schedule(ms: number): void {
-		timer = setTimeout(() => {
-			turning = turn();
-		}, ms);
-	}
-
-	return {
-		start: () => schedule(0),
-		/** Resolves once a turn under way has ended. */
-		async close(): Promise<void> {
-			closed = true;
-			clearTimeout(timer);
-			await turning;
-		},
-	};
+	return createLoop({ step: feedAll, idleEveryMs, onError: options.onError });
 }

@@ -1,6 +1,7 @@
 // Sends webhooks while there are any: part of the sender, for a process of its own would cost far more than it does.
 
 import type { WebhookGroup } from "../activities/notify.ts";
+import { createLoop } from "./loop.ts";
 
 type Notify = {
 	gather: (itemsMax: number) => Promise<number>;
@@ -30,9 +31,6 @@ export function createNotifier(options: {
 	const inFlight = new Map<Promise<void>, string>();
 	let lookedAt = Number.NEGATIVE_INFINITY;
 	let any = false;
-	let timer: NodeJS.Timeout | undefined;
-	let turning = Promise.resolve();
-	let closed = false;
 
 	function begin(group: WebhookGroup): void {
 		const { endpointId } = group;
@@ -56,27 +54,12 @@ export function createNotifier(options: {
 		return gathered + groups.length > 0 ? busyEveryMs : idleEveryMs;
 	}
 
-	async function turn(): Promise<void> {
-		const waitMs = await step().catch((error: Error) => {
-			onError(error);
-			return idleEveryMs;
-		});
-		if (!closed) schedule(waitMs);
-	}
-
-	function schedule(ms: number): void {
-		timer = setTimeout(() => {
-			turning = turn();
-		}, ms);
-	}
-
+	const loop = createLoop({ step, idleEveryMs, onError });
 	return {
-		start: () => schedule(0),
+		start: loop.start,
 		/** Resolves once what is under way has ended. */
 		async close(): Promise<void> {
-			closed = true;
-			clearTimeout(timer);
-			await turning;
+			await loop.close();
 			await Promise.all(inFlight.keys());
 		},
 	};
