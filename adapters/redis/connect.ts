@@ -3,22 +3,21 @@
 import { Redis, type RedisOptions } from "ioredis";
 import type { ServerTls } from "../serverTls.ts";
 
+type Options = Pick<RedisOptions, "commandTimeout" | "enableAutoPipelining" | "maxRetriesPerRequest">;
+
 /**
  * `connect` begins to connect when it is first called, and settles after that first attempt, whatever came of it. Until
  * connected, every call fails at once.
  */
-export function connectRedis(
-	url: string,
-	{ tls, ...options }: Pick<RedisOptions, "commandTimeout"> & { tls?: ServerTls | undefined } = {},
-) {
+export function connectRedis(url: string, { tls, ...options }: Options & { tls?: ServerTls | undefined } = {}) {
 	const connection = new Redis(url, {
 		...(tls ? { tls } : {}),
-		...options,
 		maxRetriesPerRequest: 1,
 		enableOfflineQueue: false,
 		lazyConnect: true,
 		connectTimeout: 5_000,
 		retryStrategy: (times) => Math.min(times * 100, 2_000),
+		...options,
 	});
 	connection.on("error", () => undefined);
 	let ready: Promise<void> | undefined;

@@ -1,8 +1,9 @@
 // Counts requests against limits in Redis, which all processes share, and in memory while Redis does not answer.
 
-import { Redis } from "ioredis";
+import type { Redis } from "ioredis";
 import { RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from "rate-limiter-flexible";
 import type { ServerTls } from "../serverTls.ts";
+import { connectRedis } from "./connect.ts";
 
 /** At most `requests` in each window of `seconds`, of one key; `name` tells limits apart. */
 export type RequestLimit = { name: string; requests: number; seconds: number };
@@ -26,18 +27,13 @@ export function createRequestCounts(options: {
 	tls?: ServerTls | undefined;
 	monotonic: () => number;
 }) {
-	const connection = new Redis(options.url, {
-		...(options.tls ? { tls: options.tls } : {}),
+	const { connection, connect } = connectRedis(options.url, {
 		maxRetriesPerRequest: 0,
-		enableOfflineQueue: false,
 		// What several limits ask for one request goes out as one write.
 		enableAutoPipelining: true,
-		lazyConnect: true,
-		connectTimeout: 5_000,
 		commandTimeout: answerMsMax,
-		retryStrategy: (times) => Math.min(times * 100, 2_000),
+		tls: options.tls,
 	});
-	connection.on("error", () => undefined);
 	const limiters = new Map<string, ReturnType<typeof createLimiters>>();
 	let awayUntil = 0;
 
@@ -54,7 +50,7 @@ export function createRequestCounts(options: {
 	return {
 		/** Counts one request of `key`; never throws, and never waits longer than a tenth of a second. */
 		async take(limit: RequestLimit, key: string): Promise<RequestCount> {
-			if (connection.status === "wait") void connection.connect().catch(() => undefined);
+			void connect();
 			const { shared, own } = limitersOf(limit);
 			if (options.monotonic() >= awayUntil) {
 				try {

@@ -1,33 +1,23 @@
 // Sessions and sign-in challenges in Redis, under keyed hashes: whoever reads it can't use one, and emptied it opens nothing.
 
-import { Redis } from "ioredis";
 import { LetheError } from "../../domain/errors.ts";
 import type { Session } from "../../domain/person.ts";
 import type { ServerTls } from "../serverTls.ts";
 import { createAttempts } from "./attempts.ts";
+import { connectRedis } from "./connect.ts";
 
 export type Sessions = ReturnType<typeof createSessions>;
 
 /** Its calls throw LetheError sessions_unavailable while Redis does not answer: nobody is signed in then. */
 export function createSessions(options: { url: string; prefix: string; tls?: ServerTls | undefined }) {
-	const connection = new Redis(options.url, {
-		...(options.tls ? { tls: options.tls } : {}),
-		maxRetriesPerRequest: 1,
-		enableOfflineQueue: false,
-		lazyConnect: true,
-		connectTimeout: 5_000,
-		commandTimeout: 5_000,
-		retryStrategy: (times) => Math.min(times * 100, 2_000),
-	});
-	connection.on("error", () => undefined);
-	const ready = connection.connect().catch(() => undefined);
+	const { connection, connect } = connectRedis(options.url, { commandTimeout: 5_000, tls: options.tls });
 	const attempts = createAttempts({ connection, prefix: options.prefix });
 	const keyOf = (mac: string) => `${options.prefix}:session:${mac}`;
 	const listOf = (personId: string) => `${options.prefix}:sessions:${personId}`;
 	const challengeOf = (mac: string) => `${options.prefix}:challenge:${mac}`;
 
 	async function ask<T>(call: () => Promise<T>): Promise<T> {
-		await ready;
+		await connect();
 		try {
 			return await call();
 		} catch (error) {
