@@ -199,7 +199,7 @@ export async function createDeps(config: Config, name: ProcessName) {
 	const { policies, stop: stopFollowing } = await followPolicies(store, monotonic, log);
 	const personMacs = createPersonMacs({ hmac });
 	const personSeal = createPersonSeal({ vault: vaultFor(by.hashing) });
-	const sessions = createSessions({ url: required(config.redis.url, "REDIS_URL"), prefix: config.redis.prefix });
+	const sessions = createSessions(redis);
 	const runs = createRuns({
 		client: temporal.client,
 		taskQueue: config.temporal.taskQueue,
@@ -340,6 +340,7 @@ export async function createLogReading(config: Config) {
 	const connection = await connectMongo({
 		url: required(config.mongodb.url, "MONGODB_URL"),
 		database: config.mongodb.database,
+		tls: config.mongodb.tls,
 	});
 	const store = createStore(connection, { clock, randomToken: () => randomBytes(9).toString("base64url") });
 	const vault = await openVaultRoles(config, ["logreader"], clock, log).catch(async (error) => {
