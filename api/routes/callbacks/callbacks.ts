@@ -10,12 +10,13 @@ import { createInbound, type InboundDeps } from "../../inbound.ts";
 import type { Instance } from "../../instance.ts";
 import type { Metrics } from "../../metrics.ts";
 import { createReceive, type ReceiveDeps } from "../../receive.ts";
+import { problems } from "../../schemas.ts";
 
 export type CallbacksDeps = ReceiveDeps &
 	InboundDeps &
 	Pick<ApiDeps, "carriers" | "publicUrl" | "replays"> & { metrics: Pick<Metrics, "countCallback"> };
 
-export const callbackParams = z.strictObject({ carrier: z.string(), queue: z.string() });
+const callbackParams = z.strictObject({ carrier: z.string(), queue: z.string() });
 
 type Authentic = Exclude<VerifyResult, { reason: Refusal }>;
 
@@ -31,6 +32,36 @@ type Request = {
 export function takeRawBodies(app: Instance): void {
 	app.removeAllContentTypeParsers();
 	app.addContentTypeParser("*", { parseAs: "buffer" }, (_request, body, done) => done(null, body));
+}
+
+/** A route of the callbacks, in a scope that takes raw bodies: GET where a carrier uses it. */
+export function addCallbackRoute(
+	app: Instance,
+	deps: CallbacksDeps,
+	told: { url: string; operationId: string; summary: string; description: string },
+): void {
+	const take = createCallbacks(deps);
+	const { url, operationId, summary, description } = told;
+	for (const method of ["GET", "POST"] as const) {
+		app.route({
+			method,
+			url,
+			exposeHeadRoute: false,
+			schema: {
+				// A name of its own, as the document must have it.
+				operationId: method === "POST" ? operationId : `${operationId}ByGet`,
+				summary,
+				description,
+				tags: ["callbacks"],
+				params: callbackParams,
+				response: { 200: z.void().describe("Taken"), ...problems },
+			},
+			handler: async (request, reply) => {
+				await take(request);
+				return reply.code(200).send();
+			},
+		});
+	}
 }
 
 /**
