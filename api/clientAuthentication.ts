@@ -1,12 +1,13 @@
 // How a client shows at the token endpoint who it is: its key's text as a client secret (RFC 6749, 2.3.1), or a JWT that it signed (RFC 7523).
 
-import { createLocalJWKSet, decodeJwt, errors, type JSONWebKeySet, jwtVerify } from "jose";
+import { createLocalJWKSet, decodeJwt, type JSONWebKeySet, jwtVerify } from "jose";
 import type { ApiKeyDocument } from "../adapters/mongo/models.ts";
 import { LetheError } from "../domain/errors.ts";
 import { limits } from "../domain/limits.ts";
 import { signingAlgorithms } from "./authenticators/dpop.ts";
 import type { Keyring } from "./authenticators/keyring.ts";
 import type { ApiDeps } from "./deps.ts";
+import { orRefuse } from "./orRefuse.ts";
 
 type ClientDeps = Pick<ApiDeps, "clock" | "ids" | "publicUrl"> & {
 	keyring: Pick<Keyring, "open" | "publicKeys" | "recall">;
@@ -53,11 +54,11 @@ function readBasic(header: string): { id: string | undefined; secret: string | u
 async function readAssertion(deps: ClientDeps, asked: Asked, assertion: string): Promise<ApiKeyDocument> {
 	const { form } = asked;
 	if (form.client_assertion_type !== assertionType) throw new LetheError("invalid_request");
-	const clientId = await orUnauthenticated(async () => decodeJwt(assertion).iss);
+	const clientId = await orRefuse("unauthenticated", async () => decodeJwt(assertion).iss);
 	if (clientId === undefined || (form.client_id ?? clientId) !== clientId) throw new LetheError("unauthenticated");
 	const keys = (await deps.keyring.publicKeys(clientId)) as JSONWebKeySet["keys"];
 	const now = deps.clock();
-	const { payload } = await orUnauthenticated(() =>
+	const { payload } = await orRefuse("unauthenticated", () =>
 		jwtVerify(assertion, createLocalJWKSet({ keys }), {
 			issuer: clientId,
 			subject: clientId,
@@ -75,15 +76,4 @@ async function readAssertion(deps: ClientDeps, asked: Asked, assertion: string):
 		throw new LetheError("unauthenticated", { cause: "replayed" });
 	}
 	return deps.keyring.recall(clientId, asked);
-}
-
-async function orUnauthenticated<T>(read: () => Promise<T>): Promise<T> {
-	try {
-		return await read();
-	} catch (error) {
-		if (error instanceof errors.JOSEError || error instanceof TypeError) {
-			throw new LetheError("unauthenticated", { cause: error });
-		}
-		throw error;
-	}
 }

@@ -6,6 +6,7 @@ import { createCache } from "../../domain/cache.ts";
 import { LetheError } from "../../domain/errors.ts";
 import { limits } from "../../domain/limits.ts";
 import type { ApiDeps } from "../deps.ts";
+import { orRefuse } from "../orRefuse.ts";
 import type { Authenticator, Principal } from "../plugins/auth.ts";
 import { clientCertificate } from "./clientCertificate.ts";
 import { type DpopDeps, signingAlgorithms, verifyDpop } from "./dpop.ts";
@@ -39,7 +40,7 @@ export function createTokenAuthenticator(deps: TokenDeps): Authenticator {
 	return async (request) => {
 		const [, scheme = "", token] = tokenPattern.exec(request.headers.authorization ?? "") ?? [];
 		if (token === undefined) return undefined;
-		const url = await orInvalid(async () => decodeJwt(token).iss);
+		const url = await orRefuse("token_invalid", async () => decodeJwt(token).iss);
 		if (url === undefined) throw new LetheError("token_invalid", { cause: "no issuer" });
 		const issuer = url === deps.publicUrl ? undefined : await findIssuer(deps.ids.derive("issuer", url));
 		if (url !== deps.publicUrl && issuer?.url !== url) throw new LetheError("token_invalid", { cause: "issuer" });
@@ -52,7 +53,7 @@ export function createTokenAuthenticator(deps: TokenDeps): Authenticator {
 
 /** Its roles are those it names that its key still has: what is taken from a key is taken from its tokens. */
 async function verifyOwn(deps: TokenDeps, token: string, request: Request): Promise<Verified> {
-	const { payload } = await orInvalid(() =>
+	const { payload } = await orRefuse("token_invalid", () =>
 		jwtVerify(
 			token,
 			async ({ kid }) => {
@@ -91,7 +92,7 @@ async function verifyOutside(deps: TokenDeps, issuer: IssuerDocument, token: str
 			requiredClaims: ["exp", "sub"],
 		});
 	};
-	const { payload, protectedHeader } = await orInvalid(() =>
+	const { payload, protectedHeader } = await orRefuse("token_invalid", () =>
 		verify(false).catch((error: unknown) => {
 			if (error instanceof errors.JWKSNoMatchingKey) return verify(true);
 			throw error;
@@ -131,16 +132,5 @@ async function requireBound(
 	}
 	if (certificate !== undefined && clientCertificate(request.raw) !== certificate) {
 		throw new LetheError("proof_invalid", { cause: "another certificate" });
-	}
-}
-
-async function orInvalid<T>(read: () => Promise<T>): Promise<T> {
-	try {
-		return await read();
-	} catch (error) {
-		if (error instanceof errors.JOSEError || error instanceof TypeError) {
-			throw new LetheError("token_invalid", { cause: error });
-		}
-		throw error;
 	}
 }
