@@ -3,7 +3,7 @@
 import { createCache } from "../domain/cache.ts";
 import { limits } from "../domain/limits.ts";
 import type { Message } from "../domain/message.ts";
-import { eventsOf, type WebhookDelivery, type WebhookEndpoint } from "../domain/webhook.ts";
+import { eventsOf, freshDelivery, type WebhookDelivery, type WebhookEndpoint } from "../domain/webhook.ts";
 import type { ActivityDeps } from "./deps.ts";
 import { guarded } from "./guarded.ts";
 import { type ClaimedDelivery, createTellEndpoint, type TellEndpointDeps } from "./tellEndpoint.ts";
@@ -133,11 +133,7 @@ function toDelivery(
 		event: { messageId, submissionId, state, sequence },
 		at,
 		tryUntil: at + limits.webhookTryMs,
-		state: "waiting",
-		failures: 0,
-		tries: [],
-		nextAt: now,
-		eraseBy: now + limits.webhookLogMs,
+		...freshDelivery(now),
 	};
 }
 

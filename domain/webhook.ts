@@ -76,6 +76,13 @@ export type WebhookDelivery = {
 	eraseBy: number;
 };
 
+/** What each delivery begins as: not tried yet, and to be tried now. */
+export function freshDelivery(
+	now: number,
+): Pick<WebhookDelivery, "state" | "failures" | "tries" | "nextAt" | "eraseBy"> {
+	return { state: "waiting", failures: 0, tries: [], nextAt: now, eraseBy: now + limits.webhookLogMs };
+}
+
 /** Everything that a message has to tell, in order; `sequence` counts from 1 and never changes. */
 export function eventsOf({ evidence }: Pick<Message, "evidence">) {
 	return evidence

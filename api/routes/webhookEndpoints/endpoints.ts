@@ -4,7 +4,7 @@ import { z } from "zod";
 import { LetheError } from "../../../domain/errors.ts";
 import type { ActType } from "../../../domain/evidence.ts";
 import { limits } from "../../../domain/limits.ts";
-import type { WebhookEndpoint } from "../../../domain/webhook.ts";
+import { freshDelivery, type WebhookEndpoint } from "../../../domain/webhook.ts";
 import { withoutUndefined } from "../../../domain/withoutUndefined.ts";
 import type { ApiDeps } from "../../deps.ts";
 import type { Instance } from "../../instance.ts";
@@ -288,11 +288,7 @@ async function challenge(deps: EndpointsDeps, { _id: endpointId, tenantId }: Web
 			challenge: deps.ids.random("claim"),
 			at: now,
 			tryUntil: now + limits.webhookChallengeMs,
-			state: "waiting",
-			failures: 0,
-			tries: [],
-			nextAt: now,
-			eraseBy: now + limits.webhookLogMs,
+			...freshDelivery(now),
 		},
 	]);
 }
