@@ -3,42 +3,33 @@
 import { createHash, createPublicKey, type KeyObject } from "node:crypto";
 import { LetheError } from "../../domain/errors.ts";
 import type { VaultClient } from "./client.ts";
-import { createRefreshing } from "./refreshing.ts";
+import { createPublicKeys } from "./publicKeys.ts";
 
 /** RFC 7518; `kid` is the RFC 7638 thumbprint. */
 export type TokenJwk = { kty: "EC"; crv: "P-256"; x: string; y: string; kid: string; alg: "ES256"; use: "sig" };
 
 export type TokenSigner = ReturnType<typeof createTokenSigner>;
 
-type Version = { version: number; jwk: TokenJwk; key: KeyObject };
+type TokenKey = { jwk: TokenJwk; key: KeyObject };
 
-const keyPath = "transit/keys/token";
-const refreshMs = 60_000;
-const staleMsMax = 24 * 3600_000;
 // A key that is not known may be one that another process signs by since a rotation; whoever makes them up costs Vault no more.
 const unknownEveryMs = 5_000;
 
 /** For the api role. Throws LetheError as the client does. */
 export function createTokenSigner(deps: { vault: Pick<VaultClient, "read" | "write">; clock: () => number }) {
-	const keys = createRefreshing({
-		load: (path) => readVersions(deps.vault, path),
-		clock: deps.clock,
-		refreshMs,
-		staleMsMax,
-		countMax: 1,
-	});
+	const keys = createPublicKeys({ ...deps, name: "token", toKey });
 	let askedAt = Number.NEGATIVE_INFINITY;
 
 	return {
 		/** A JWS in compact form (RFC 7515) with these claims, by the newest key that this process knows. */
 		async sign(typ: string, claims: Record<string, unknown>): Promise<string> {
-			const newest = (await keys.get(keyPath)).at(-1) as Version;
-			const header = { alg: newest.jwk.alg, typ, kid: newest.jwk.kid };
+			const [version, { jwk }] = [...(await keys.get())].at(-1) as [number, TokenKey];
+			const header = { alg: jwk.alg, typ, kid: jwk.kid };
 			const encode = (part: object) => Buffer.from(JSON.stringify(part)).toString("base64url");
 			const input = `${encode(header)}.${encode(claims)}`;
 			const { data } = await deps.vault.write("transit/sign/token", {
 				input: Buffer.from(input).toString("base64"),
-				key_version: newest.version,
+				key_version: version,
 				marshaling_algorithm: "jws",
 			});
 			const signature = /^vault:v\d+:([\w-]+)$/.exec((data as { signature?: string }).signature ?? "")?.[1];
@@ -48,29 +39,21 @@ export function createTokenSigner(deps: { vault: Pick<VaultClient, "read" | "wri
 
 		/** The public key of that id, of whichever version. */
 		async publicKey(kid: string | undefined): Promise<KeyObject | undefined> {
-			const find = (versions: Version[]) => versions.find(({ jwk }) => jwk.kid === kid)?.key;
-			const known = find(await keys.get(keyPath));
+			const find = (versions: Map<number, TokenKey>) => [...versions.values()].find(({ jwk }) => jwk.kid === kid)?.key;
+			const known = find(await keys.get());
 			if (known || deps.clock() - askedAt < unknownEveryMs) return known;
 			askedAt = deps.clock();
-			return find(await keys.refresh(keyPath));
+			return find(await keys.refresh());
 		},
 
 		/** Every version's public key, the oldest first. */
-		publicJwks: async (): Promise<TokenJwk[]> => (await keys.get(keyPath)).map(({ jwk }) => jwk),
+		publicJwks: async (): Promise<TokenJwk[]> => [...(await keys.get()).values()].map(({ jwk }) => jwk),
 	};
 }
 
-/** The oldest first; never empty. */
-async function readVersions(vault: Pick<VaultClient, "read">, path: string): Promise<Version[]> {
-	const answer = await vault.read(path);
-	const found = Object.entries((answer?.data.keys ?? {}) as Record<string, { public_key: string }>);
-	if (found.length === 0) throw new LetheError("internal", { cause: { source: "vault", missing: path } });
-	return found
-		.map(([version, { public_key }]) => {
-			const key = createPublicKey(public_key);
-			return { version: Number(version), jwk: toJwk(key), key };
-		})
-		.sort((a, b) => a.version - b.version);
+function toKey(publicKey: string): TokenKey {
+	const key = createPublicKey(publicKey);
+	return { jwk: toJwk(key), key };
 }
 
 function toJwk(key: KeyObject): TokenJwk {
