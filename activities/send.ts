@@ -15,6 +15,7 @@ import {
 	type Transition,
 	withhold,
 } from "../domain/transition.ts";
+import { carriedText } from "./carriedText.ts";
 import { change } from "./change.ts";
 import { addAttempt } from "./deliver.ts";
 import type { ActivityDeps } from "./deps.ts";
@@ -146,8 +147,8 @@ async function decryptParts(deps: SendDeps, message: Message): Promise<{ to: Pla
 		if (!sealed) throw new Error("content_erased");
 		return deps.encryption.decrypt({ tenantId: message.tenantId, messageId: message._id, object, sealed });
 	};
-	const [text, to] = await Promise.all([open("content"), open("address")]);
-	return { to, text };
+	const [content, to] = await Promise.all([open("content"), open("address")]);
+	return { to, text: carriedText(message, content) };
 }
 
 async function record(deps: SendDeps, message: Message, outcome: Outcome, control: Control): Promise<void> {

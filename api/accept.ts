@@ -9,10 +9,12 @@ import {
 	type RetentionRecord,
 	sealedObjects,
 } from "../domain/message.ts";
+import type { Plaintext } from "../domain/plaintext.ts";
 import { type AssessDeps, type Assessed, createAssess, type Sender } from "./assess.ts";
 import { canonical } from "./canonical.ts";
 import type { ApiDeps } from "./deps.ts";
 import type { Reply } from "./judge.ts";
+import { modeOf } from "./planDelivery.ts";
 import type { MessageInput } from "./schemas.ts";
 import { createTenants, type TenantsDeps } from "./tenants.ts";
 
@@ -205,7 +207,8 @@ async function toMessage(
 	judgement.reservation?.settle(messageId);
 	const state = releaseAt === undefined ? "accepted" : "deferred";
 	const place = { tenantId: principal.tenantId, messageId, region: country };
-	const sealed = await sealParts(deps, place, item);
+	const { content, ...prepared } = await item.delivery.prepare(messageId);
+	const sealed = await sealParts(deps, place, item, content);
 	return {
 		_id: messageId,
 		tenantId: principal.tenantId,
@@ -219,7 +222,8 @@ async function toMessage(
 		...(origin.idempotency ? { idempotency: origin.idempotency } : {}),
 		category: input.category,
 		dataClasses: input.dataClasses,
-		deliveryMode: "sms",
+		deliveryMode: modeOf(decision),
+		...prepared,
 		country,
 		region: country,
 		sendQueue: queue._id,
@@ -263,9 +267,10 @@ async function sealParts(
 	deps: AcceptDeps,
 	place: { tenantId: string; messageId: string; region: string },
 	item: Item,
+	content: Plaintext,
 ): Promise<Sealing> {
 	const { region, ...owner } = place;
-	const plain = { content: item.input.body, address: item.judgement.number };
+	const plain = { content, address: item.judgement.number };
 	const retention = {} as Record<RetentionObject, RetentionRecord>;
 	const { dueAfter, ...planned } = item.retention;
 	for (const [object, { eraseBy, atFinal }] of Object.entries(planned)) {

@@ -9,6 +9,7 @@ import { type ComposeDeps, type ComposedInput, createCompose } from "./compose.t
 import type { ApiDeps } from "./deps.ts";
 import { createFindRoutes, type FindRoutesDeps } from "./findRoutes.ts";
 import { createJudge, type JudgeDeps, type Judgement, type Reply, type Retention } from "./judge.ts";
+import { createPlanDelivery, type Delivery } from "./planDelivery.ts";
 import type { Principal } from "./plugins/auth.ts";
 import type { MessageInput } from "./schemas.ts";
 import { createWebhooks, type Notified, type WebhooksDeps } from "./webhooks.ts";
@@ -29,6 +30,7 @@ export type Sender = Pick<Principal, "id" | "tenantId" | "categories">;
 export type Assessed = {
 	input: ComposedInput;
 	judgement: Judgement;
+	delivery: Delivery;
 	retention: Retention;
 	queue: SendQueueDocument;
 	segments: number;
@@ -42,6 +44,7 @@ export function createAssess(deps: AssessDeps) {
 	const compose = createCompose(deps);
 	const abuse = createAbuse(deps);
 	const notifiedOf = createWebhooks(deps);
+	const planDelivery = createPlanDelivery();
 
 	const routesFor = (tenant: TenantDocument, input: ComposedInput) => (country: string, macs: readonly string[]) =>
 		findRoutes(tenant, { ...input, country }, macs);
@@ -66,13 +69,14 @@ export function createAssess(deps: AssessDeps) {
 			const own = { reserve: true, reply, findRoutes: routesFor(tenant, input) };
 			const judgement = await judge.judge(input, tenant, now, own);
 			try {
-				judge.requireAllowed(judgement, input);
+				judge.requireAllowed(judgement);
+				const delivery = await planDelivery(judgement, input, tenant);
 				const { country, range, queue = await refuseRoute(tenant, input) } = judgement;
 				const retention = judge.plan(judgement, tenant, now);
-				const { segments } = segmentText(input.body.reveal());
+				const { segments } = segmentText(delivery.outline);
 				// Last: what it counts and charges is for a message that nothing else refuses.
 				const passed = await abuse.pass(tenant, { country, range, segments, price: priceOf(queue, country) });
-				return { input, judgement, retention, queue, segments, passed, notified };
+				return { input, judgement, delivery, retention, queue, segments, passed, notified };
 			} catch (error) {
 				judgement.reservation?.forgo();
 				throw error;
@@ -83,11 +87,16 @@ export function createAssess(deps: AssessDeps) {
 		async tryOut(asked: MessageInput, principal: Sender, tenant: TenantDocument) {
 			const input = requireCategory(principal, await compose(tenant._id, asked));
 			const findRoutes = routesFor(tenant, input);
-			const { decision, country, range, queue } = await judge.judge(input, tenant, deps.clock(), { findRoutes });
-			const { segments } = segmentText(input.body.reveal());
+			const judgement = await judge.judge(input, tenant, deps.clock(), { findRoutes });
+			const { decision, country, range, queue } = judgement;
+			// What is refused has no way to go, and costs what its text would.
+			const { outline } = decision.allowed
+				? await planDelivery(judgement, input, tenant)
+				: { outline: input.body.reveal() };
+			const { segments } = segmentText(outline);
 			const price = queue && priceOf(queue, country);
 			const verdicts = await abuse.tryOut(tenant, { country, range, segments, price });
-			return { decision, abuse: verdicts, ...(queue ? { sendQueue: queue._id } : {}), ...costOf(input) };
+			return { decision, abuse: verdicts, ...(queue ? { sendQueue: queue._id } : {}), ...costOf(input, outline) };
 		},
 
 		/** Nothing of these is going to be stored, for the reason that is thrown: no limit counts them any more. */
@@ -109,9 +118,9 @@ export function createAssess(deps: AssessDeps) {
 	};
 }
 
-/** The SMS of a text, and of the text as it came where look-alikes were to be substituted. */
-function costOf({ body, substituted }: ComposedInput) {
-	return { ...segmentText(body.reveal()), ...(substituted && { substituted }) };
+/** The SMS that are sent, and those of the text as it came where look-alikes were to be substituted. */
+function costOf({ substituted }: ComposedInput, outline: string) {
+	return { ...segmentText(outline), ...(substituted && { substituted }) };
 }
 
 /** The same input. @throws LetheError category_refused when its category is not among those that the principal may send */

@@ -125,17 +125,13 @@ export function createJudge(deps: JudgeDeps) {
 			};
 		},
 
-		/** @throws LetheError policy_denied or delivery_mode_unavailable, with the decision */
-		requireAllowed(judgement: Judgement, input: ComposedInput): void {
+		/** @throws LetheError policy_denied, with the decision */
+		requireAllowed(judgement: Judgement): void {
 			const { decision, releaseAt, deadlineAt } = judgement;
-			if (!decision.allowed) throw refusal("policy_denied", decision);
+			if (!decision.allowed) throw denied(decision);
 			if (releaseAt !== undefined && releaseAt >= deadlineAt) {
 				const reasons = [...new Set([...decision.reasons, "EXPIRES_BEFORE_WINDOW"])];
-				throw refusal("policy_denied", { ...decision, allowed: false, reasons });
-			}
-			const asked = input.deliver === "auto" ? "sms" : input.deliver;
-			if ((decision.deliveryMode ?? asked) !== "sms" || asked !== "sms") {
-				throw refusal("delivery_mode_unavailable", decision);
+				throw denied({ ...decision, allowed: false, reasons });
 			}
 		},
 
@@ -171,9 +167,9 @@ function decideRoute(policies: Pick<ApiDeps["policies"], "evaluate">, facts: Fac
 
 const validityError = { pointer: "/validFor", detail: "Longer than the content may be kept." };
 
-function refusal(code: "policy_denied" | "delivery_mode_unavailable", decision: Decision): LetheError {
+function denied(decision: Decision): LetheError {
 	const { reasons, citations, rules } = decision;
-	return new LetheError(code, { extra: { decision, reasons, citations, rules } });
+	return new LetheError("policy_denied", { extra: { decision, reasons, citations, rules } });
 }
 
 /** The text's keyword class, if it has one. @throws LetheError reference_not_opaque, card_number */
@@ -221,6 +217,7 @@ function toFacts(
 		acceptedAt: formatInstant(times.now),
 		expiresAt: formatInstant(times.deadlineAt),
 		lawfulBasis: input.lawfulBasis,
+		deliver: input.deliver === "auto" ? undefined : input.deliver,
 		characters: input.body.reveal().length,
 		otpValidity: input.category === "otp" ? `PT${Math.ceil((times.deadlineAt - times.sendAt) / 1000)}S` : undefined,
 		keywordClass: own.keywordClass,

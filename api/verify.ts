@@ -166,7 +166,7 @@ function createCodeSender(deps: VerifyDeps) {
 		const error = items[0] && "error" in items[0] ? items[0].error : undefined;
 		if (!error) return undefined;
 		if (error.code !== "policy_denied") throw error;
-		requireAllowed(await judge(asked, tenant, deps.clock(), { blind: true }), asked);
+		requireAllowed(await judge(asked, tenant, deps.clock(), { blind: true }));
 		return (error.extra.rules as string[] | undefined)?.[0] ?? "unknown";
 	};
 }

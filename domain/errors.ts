@@ -160,10 +160,16 @@ export const errorCatalogue = {
 		retryable: false,
 		title: "validFor is longer than the content of this class may be kept.",
 	},
-	delivery_mode_unavailable: {
+	link_host_missing: {
 		status: 422,
 		retryable: false,
-		title: "The request, or the policies in force, ask for a delivery mode that this deployment does not offer.",
+		title:
+			"The message must go as a secure link, and this tenant has no host for links: an administrator sets one with `lethe admin link-host`.",
+	},
+	recipient_key_missing: {
+		status: 422,
+		retryable: false,
+		title: "The message must go end-to-end encrypted, and no key is registered for this recipient.",
 	},
 	opt_in_not_fresh: {
 		status: 422,

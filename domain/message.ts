@@ -11,6 +11,8 @@ export type Category = (typeof categories)[number];
 
 export const deliverModes = ["auto", "sms", "secure_link", "e2ee"] as const;
 export type DeliverMode = (typeof deliverModes)[number];
+/** How a message goes; what `auto` comes to is the policies' decision. */
+export type DeliveryMode = Exclude<DeliverMode, "auto">;
 
 /** The encrypted parts of a message; each has its own data key, cohort and retention. */
 export const sealedObjects = ["content", "address"] as const;
@@ -203,7 +205,7 @@ export type Message = {
 	idempotency?: { keyMac: string; fingerprint: string };
 	category: Category;
 	dataClasses: string[];
-	deliveryMode: "sms" | "secure_link" | "e2ee";
+	deliveryMode: DeliveryMode;
 	country: string;
 	region: string;
 	sendQueue: string;

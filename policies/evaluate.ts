@@ -21,7 +21,8 @@ import { findApplying, judgedAt, type PackSet } from "./packSet.ts";
  *    consent rule and a count that has reached any frequency limit. Every pack is asked: the strictest wins, and a
  *    further pack can only refuse more.
  * 4. A send that nothing refuses waits until all windows are open at once, in every zone that the recipient may be in;
- *    if it would expire first, it is refused. It goes by the most protective delivery mode that any rule asks for.
+ *    if it would expire first, it is refused. It goes by the most protective delivery mode that any rule or the request
+ *    asks for; a request that names a less protective one than a rule asks for is refused.
  * 5. Other events get the earliest of all deadlines and the latest of all minimum dates.
  * 6. How long things are kept is the intersection of all intervals.
  *

@@ -4,7 +4,7 @@ import { Temporal } from "temporal-polyfill";
 import { z } from "zod";
 import type { Facts } from "../domain/decision.ts";
 import { type FieldError, LetheError } from "../domain/errors.ts";
-import { categories } from "../domain/message.ts";
+import { categories, deliverModes } from "../domain/message.ts";
 import { isDuration } from "./durations.ts";
 import { nearest } from "./faults.ts";
 import { toWord } from "./words.ts";
@@ -179,6 +179,7 @@ const context = z.strictObject({
 	autodialed: flag,
 	tcpaBasis: word,
 	freeToEndUser: flag,
+	deliver: z.enum(deliverModes).nullish(),
 	characters: count,
 	sentToday: count,
 	sentThisWeek: count,

@@ -11,6 +11,8 @@ export const reasonMeanings = {
 	CONSENT_INSUFFICIENT: "There is consent, but not of the kind, for the purpose or with the evidence that is needed.",
 	CONSENT_MISSING: "Consent is needed, and there is none that counts.",
 	CONSENT_SUFFICIENT: "The consent is what is needed.",
+	DELIVERY_MODE_ASKED: "The request asks for a more protective delivery mode than any rule does.",
+	DELIVERY_MODE_TOO_WEAK: "The request names a less protective delivery mode than a rule asks for.",
 	DESTINATION_NOT_ALLOWED: "The tenant sends to no number of this country: it has not allowed it.",
 	DLT_TEMPLATE_MISSING: "India: entity, header or template is not registered on the operators' ledger.",
 	DSR_CLOCK_STARTED: "The clock of the subject's request runs, whether or not the request is granted.",

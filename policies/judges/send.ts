@@ -44,10 +44,18 @@ function judgeConsents({ facts, now, packs, denials, grants, context }: Draft): 
 function chooseDelivery(draft: Draft): void {
 	const { facts, now, packs } = draft;
 	const asking = packs.flatMap(({ delivery }) => delivery.filter((rule) => rule.when(facts, now)));
-	const rank = Math.max(0, ...asking.map(({ effect }) => deliveryModes.indexOf(effect.mode)));
-	const mode = deliveryModes[rank] ?? "e2ee";
-	for (const rule of asking) if (rule.effect.mode === mode) draft.grants.push(finding(rule, rule.effect.reason));
-	draft.bounds.deliveryMode = mode;
+	const rankOf = (mode: unknown) => deliveryModes.indexOf(mode as (typeof deliveryModes)[number]);
+	const least = Math.max(0, ...asking.map(({ effect }) => rankOf(effect.mode)));
+	const wanted = rankOf(draft.context.deliver);
+	const decisive = asking.filter(({ effect }) => rankOf(effect.mode) === least);
+	// `auto` leaves it to the rules; who names a mode gets that one, or none.
+	if (wanted >= 0 && wanted < least) {
+		for (const rule of decisive) draft.denials.push(finding(rule, "DELIVERY_MODE_TOO_WEAK", rule.effect.reason));
+		return;
+	}
+	if (wanted > least) draft.grants.push({ codes: ["DELIVERY_MODE_ASKED"], citations: [] });
+	else for (const rule of decisive) draft.grants.push(finding(rule, rule.effect.reason));
+	draft.bounds.deliveryMode = deliveryModes[Math.max(wanted, least)] ?? "e2ee";
 }
 
 // A message that is judged again has been stored since it was accepted.

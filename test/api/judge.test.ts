@@ -66,11 +66,21 @@ describe("messages judged by the packs in force", () => {
 		assert.equal(await api.count(), before);
 	});
 
-	it("health information goes by no plain text", async () => {
+	it("health information goes by no plain text, whatever the request names", async () => {
 		const context = { art9Condition: "9(2)(h)" };
-		const answer = await api.post(key, { to: americanNumber, category: "health", dataClasses: ["phi"], context });
-		assert.equal(answer.json.code, "delivery_mode_unavailable");
-		assert.equal(answer.json.decision.deliveryMode, "secure_link");
+		const health = { to: americanNumber, category: "health", dataClasses: ["phi"], context };
+		const left = await api.post(key, health);
+		assert.equal(left.json.code, "link_host_missing");
+		assert.equal(left.json.decision.deliveryMode, "secure_link");
+		const named = await api.post(key, { ...health, deliver: "sms" });
+		assert.equal(named.json.code, "policy_denied");
+		assert.deepEqual(named.json.reasons, ["DELIVERY_MODE_TOO_WEAK", "SPECIAL_CATEGORY_SECURE_LINK", "PHI_SECURE_LINK"]);
+	});
+
+	it("a request may name a more protective mode than any rule does", async () => {
+		const answer = await api.post(key, { deliver: "e2ee" });
+		assert.equal(answer.json.code, "recipient_key_missing");
+		assert.ok(answer.json.reasons.includes("DELIVERY_MODE_ASKED"));
 	});
 
 	it("marketing late in the evening waits for the recipient's morning, or is refused if it would expire first", async () => {

@@ -207,7 +207,6 @@ describe("POST /v1/messages", () => {
 		["a zone that is none", { timezone: "Europe/Atlantis" }, 400, "invalid_request", "/timezone"],
 		["a region elsewhere", { recipientRegion: "US-TX" }, 400, "invalid_request", "/recipientRegion"],
 		["a sender of someone else", { sender: "Others" }, 422, "no_route", "/sender"],
-		["a mode that is not offered", { deliver: "e2ee" }, 422, "delivery_mode_unavailable"],
 	];
 	for (const [why, more, status, code, pointer] of refusals) {
 		it(`refuses ${why}, and stores nothing`, async () => {
@@ -253,12 +252,17 @@ describe("POST /v1/messages", () => {
 		assert.ok(answer.json.reasons.includes("EXPIRES_BEFORE_WINDOW"));
 	});
 
-	it("what policy wants by link is not sent as text, whatever the caller asks", async () => {
-		for (const deliver of ["auto", "sms"]) {
-			const answer = await withDecision({ deliveryMode: "secure_link" }, () => api.post(key, { deliver }));
-			assert.equal(answer.json.code, "delivery_mode_unavailable");
-			assert.equal(answer.json.decision.deliveryMode, "secure_link");
+	it("a mode that can't be kept is refused, with the decision that asks for it", async () => {
+		const before = await api.count();
+		for (const [deliveryMode, code] of [
+			["secure_link", "link_host_missing"],
+			["e2ee", "recipient_key_missing"],
+		] as const) {
+			const answer = await withDecision({ deliveryMode }, () => api.post(key));
+			assert.equal(answer.json.code, code);
+			assert.equal(answer.json.decision.deliveryMode, deliveryMode);
 		}
+		assert.equal(await api.count(), before);
 	});
 
 	it("content may not be kept as long as the message lives: refused at acceptance", async () => {
