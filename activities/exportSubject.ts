@@ -2,7 +2,7 @@
 
 import type { ExportJob } from "../adapters/mongo/subjectRequests.ts";
 import { limits } from "../domain/limits.ts";
-import { type Message, type SealedObjectName, wasHandedOver } from "../domain/message.ts";
+import { type Message, queueOf, type SealedObjectName, wasHandedOver } from "../domain/message.ts";
 import { Plaintext } from "../domain/plaintext.ts";
 import type { SubjectRequest } from "../domain/subjectRequest.ts";
 import { withoutUndefined } from "../domain/withoutUndefined.ts";
@@ -54,6 +54,9 @@ async function read(deps: ExportSubjectDeps, message: Message, report: ExportJob
 	const open = (object: SealedObjectName) => (report === "data" ? decryptObject(deps, message, object) : undefined);
 	const [number, text] = await Promise.all([open("address"), open("content")]);
 	const { facts, retention } = message;
+	const handedOver = message.attempts
+		.filter((attempt) => wasHandedOver([attempt]))
+		.map((attempt) => ({ at: formatTime(attempt.startedAt), to: queueOf(attempt, message) }));
 	return withoutUndefined({
 		id: message._id,
 		acceptedAt: formatTime(message.acceptedAt),
@@ -67,10 +70,7 @@ async function read(deps: ExportSubjectDeps, message: Message, report: ExportJob
 		number,
 		text,
 		sender: message.senderId,
-		recipients: wasHandedOver(message.attempts) ? [message.sendQueue] : [],
-		handedOverAt: message.attempts
-			.filter((attempt) => wasHandedOver([attempt]))
-			.map(({ startedAt }) => formatTime(startedAt)),
+		handedOver,
 		contentEraseBy: retention.content && formatTime(retention.content.eraseBy),
 		contentErasedAt: retention.content?.erasedAt && formatTime(retention.content.erasedAt),
 		recordEraseBy: retention.decision_record && formatTime(retention.decision_record.eraseBy),

@@ -33,8 +33,9 @@ export function createResolve(deps: ResolveDeps) {
 			return apply(endAttempt(message, "unknown", "ambiguous", now, "lease_expired"), message);
 		}
 		const carrierIds = message.state === "submitted" && attempt ? carrierIdsOf(attempt) : [];
-		for (const carrierId of carrierIds) await deps.unpark(message, carrierId);
-		const carrier = await deps.carriers.sender(message.sendQueue).catch(() => undefined);
+		const { sendQueue } = message;
+		for (const carrierId of carrierIds) await deps.unpark(message._id, sendQueue, carrierId);
+		const carrier = await deps.carriers.sender(sendQueue).catch(() => undefined);
 		const found =
 			attempt && carrier?.lookup
 				? await carrier.lookup(
@@ -46,10 +47,10 @@ export function createResolve(deps: ResolveDeps) {
 			if (message.state === "sending") {
 				const askAt = now + limits.receiptPatienceMs;
 				await apply(submit(message, found.carrierId, found.segments, now, askAt), message);
-				await deps.unpark(message, found.carrierId);
+				await deps.unpark(message._id, sendQueue, found.carrierId);
 			}
 			const eventId = `lookup-${attempt?.number}-${found.state}`;
-			await applyEvent(deps, message._id, { ...found, eventId }, false);
+			await applyEvent(deps, { messageId: message._id, sendQueue }, { ...found, eventId }, false);
 			if (message.state === "submitted") await postpone(message, askAgainAt(message, now));
 			return;
 		}

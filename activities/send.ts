@@ -196,7 +196,7 @@ function failoverCode(message: Message, outcome: Outcome, now: number): string |
 
 // One by one: parts of a message that are applied at once race each other.
 async function unparkAll(deps: SendDeps, message: Message, carrierIds: string[]): Promise<void> {
-	for (const carrierId of carrierIds) await deps.unpark(message, carrierId);
+	for (const carrierId of carrierIds) await deps.unpark(message._id, message.sendQueue, carrierId);
 }
 
 function outcomeTransition(deps: SendDeps, message: Message, outcome: Outcome, now: number): Transition {

@@ -115,7 +115,7 @@ async function sweepParked(deps: SweepDeps, now: number): Promise<number> {
 	const waiting = Map.groupBy(due, ({ sendQueue, carrierId }) => JSON.stringify([sendQueue, carrierId]));
 	const unparkOne = async ({ sendQueue, carrierId }: ParkedReceipt) => {
 		const message = await messages.findByCarrierId(sendQueue, carrierId);
-		if (message) await deps.unpark(message, carrierId);
+		if (message) await deps.unpark(message._id, sendQueue, carrierId);
 	};
 	await Promise.all([...waiting.values()].map(([receipt]) => guarded(deps, () => unparkOne(receipt as ParkedReceipt))));
 	return due.length;

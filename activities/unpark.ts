@@ -4,7 +4,6 @@ import type { CarrierEvent } from "../adapters/carriers/carrier.ts";
 import type { ParkedReceipt } from "../adapters/mongo/models.ts";
 import { parkingTenant } from "../domain/ids.ts";
 import { isFinal } from "../domain/lifecycle.ts";
-import type { Message } from "../domain/message.ts";
 import { receive } from "../domain/transition.ts";
 import { change } from "./change.ts";
 import type { ActivityDeps } from "./deps.ts";
@@ -18,17 +17,17 @@ export type UnparkDeps = Pick<ActivityDeps, "clock" | "encryption"> & {
 };
 
 /**
- * Applies the parked receipts of a carrier id, oldest event first, and deletes them.
+ * Applies the parked receipts that a send queue's carrier sent by an id of its own, oldest event first, and deletes them.
  * @throws LetheError keys_unavailable, content_erased when one can't be read: the others are applied all the same
  */
 export function createUnpark(deps: UnparkDeps) {
-	return async function unpark(message: Message, carrierId: string): Promise<void> {
-		const parked = await deps.store.parkedReceipts.findByCarrierId(message.sendQueue, carrierId);
+	return async function unpark(messageId: string, sendQueue: string, carrierId: string): Promise<void> {
+		const parked = await deps.store.parkedReceipts.findByCarrierId(sendQueue, carrierId);
 		if (parked.length === 0) return;
 		const opened = await Promise.allSettled(parked.map((receipt) => open(deps, receipt)));
 		const read = opened.flatMap((one) => (one.status === "fulfilled" ? one.value : []));
 		for (const { event } of read.sort((a, b) => a.event.at - b.event.at)) {
-			await applyEvent(deps, message._id, event, false);
+			await applyEvent(deps, { messageId, sendQueue }, event, false);
 		}
 		await deps.store.parkedReceipts.delete(read.map(({ id }) => id));
 		// One that can't be read keeps no other waiting; it is told of, and stays where the sweep finds it.
@@ -47,15 +46,15 @@ async function open(deps: UnparkDeps, { _id, sealed }: ParkedReceipt): Promise<{
 	}
 }
 
-/** Lets one authenticated event act on a message; settles its group when that made it final. */
+/** Lets one authenticated event of a send queue act on a message; settles its group when that made it final. */
 export async function applyEvent(
 	deps: Pick<UnparkDeps, "clock" | "runs"> & { store: Pick<UnparkDeps["store"], "messages"> },
-	messageId: string,
+	{ messageId, sendQueue }: { messageId: string; sendQueue: string },
 	event: CarrierEvent,
 	stale: boolean,
 ): Promise<void> {
 	const changed = await change(deps.store.messages, messageId, (message) =>
-		receive(message, event, deps.clock(), stale),
+		receive(message, sendQueue, event, deps.clock(), stale),
 	);
 	if (changed?.applied.to && isFinal(changed.applied.to)) deps.runs.settleSoon(changed.before);
 }

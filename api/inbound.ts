@@ -1,9 +1,9 @@
 // What a recipient writes: STOP is in force at once and confirmed once, START lifts what STOP had placed, HELP is answered.
 
 import type { InboundMessage } from "../adapters/carriers/carrier.ts";
-import type { TenantDocument } from "../adapters/mongo/models.ts";
+import type { SendQueueDocument, TenantDocument } from "../adapters/mongo/models.ts";
 import type { Decision, Facts } from "../domain/decision.ts";
-import { LetheError } from "../domain/errors.ts";
+import { errorCatalogue, LetheError } from "../domain/errors.ts";
 import { limits } from "../domain/limits.ts";
 import { lastSaidAt, type OptOutRecord, standingOf } from "../domain/subject.ts";
 import { contentFacts } from "../policies/contentFacts.ts";
@@ -11,6 +11,7 @@ import { durationMs } from "../policies/durations.ts";
 import { type AcceptDeps, createAccept } from "./accept.ts";
 import type { ApiDeps } from "./deps.ts";
 import type { Reply } from "./judge.ts";
+import type { Metrics } from "./metrics.ts";
 import { createOptOuts, type OptOutsDeps } from "./optOuts.ts";
 import { type Recipient, readRecipient } from "./recipient.ts";
 import { schemas } from "./schemas.ts";
@@ -19,6 +20,7 @@ import { createSubjects, type Subject } from "./subjects.ts";
 
 export type InboundDeps = AcceptDeps &
 	OptOutsDeps & {
+		metrics: Pick<Metrics, "countCallback">;
 		store: {
 			idempotencyKeys: Pick<ApiDeps["store"]["idempotencyKeys"], "answer" | "claim" | "release" | "takeOver">;
 			sendQueues: Pick<ApiDeps["store"]["sendQueues"], "find">;
@@ -40,7 +42,7 @@ export type InboundTaken =
 	| "unknown_number";
 
 /** One message in hand; `at` is when it was written, `id` its own. */
-type Case = { parties: Party[]; recipient: Recipient; sender: string; at: number; id: string };
+type Case = { parties: Party[]; recipient: Recipient; sender: string; carrier: string; at: number; id: string };
 
 /** A recipient as one of the tenants behind a sender knows it. */
 type Party = { tenant: TenantDocument; subject: Subject };
@@ -48,13 +50,6 @@ type Party = { tenant: TenantDocument; subject: Subject };
 const engine = "engine";
 // The process that took it in hand is gone if it has not come to an end by then.
 const handlingMsMax = 60_000;
-// The tenant has reworded its answer since: the first one stands. Or nothing is sent for it any more, there, or so much.
-const moot: ReadonlySet<string> = new Set([
-	"idempotency_mismatch",
-	"tenant_suspended",
-	"destination_not_allowed",
-	"limit_reached",
-]);
 const stopReplies = {
 	all: "You have opted out and will get no more messages from this sender.",
 	marketing: "You have opted out and will get no more marketing messages from this sender.",
@@ -78,13 +73,17 @@ export function createInbound(deps: InboundDeps) {
 		const recipient = readSender(message);
 		if (!recipient) return "unknown_number";
 		try {
-			return await takeOnce(sendQueue, message, recipient);
+			return await takeOnce(queue, message, recipient);
 		} finally {
 			recipient.number.wipe();
 		}
 	};
 
-	async function takeOnce(sendQueue: string, message: InboundMessage, recipient: Recipient): Promise<InboundTaken> {
+	async function takeOnce(
+		{ _id: sendQueue, carrier }: SendQueueDocument,
+		message: InboundMessage,
+		recipient: Recipient,
+	): Promise<InboundTaken> {
 		const id = deps.ids.derive("request", JSON.stringify([sendQueue, "inbound", message.eventId]));
 		if (!(await claim(deps, id))) return "duplicate";
 		try {
@@ -93,7 +92,8 @@ export function createInbound(deps: InboundDeps) {
 				tenants.map(async (tenant) => ({ tenant, subject: await subjects.identify(tenant._id, recipient.number) })),
 			);
 			const at = Math.min(message.at, deps.clock());
-			const taken = await handle({ parties, recipient, sender: message.to, at, id }, message.text.reveal());
+			const one = { parties, recipient, sender: message.to, carrier, at, id };
+			const taken = await handle(one, message.text.reveal());
 			await deps.store.idempotencyKeys.answer(id, { status: 200, body: "" });
 			return taken;
 		} catch (error) {
@@ -189,7 +189,13 @@ function createKeywords(deps: InboundDeps) {
 	}
 
 	/** The engine's own message, through the same door as any other; the same key makes it once. */
-	async function reply({ recipient, sender }: Case, tenant: TenantDocument, body: string, key: string, own: Reply) {
+	async function reply(
+		{ recipient, sender, carrier }: Case,
+		tenant: TenantDocument,
+		body: string,
+		key: string,
+		own: Reply,
+	) {
 		if (own.by - deps.clock() < limits.validForMinMs) return;
 		const input = schemas.messageInput.parse({
 			to: recipient.number.reveal(),
@@ -201,13 +207,21 @@ function createKeywords(deps: InboundDeps) {
 		});
 		const principal = { id: engine, tenantId: tenant._id };
 		try {
-			await accept({ principal, inputs: [input], key, reply: own });
+			const { items } = await accept({ principal, inputs: [input], key, reply: own });
+			for (const item of items) if ("error" in item) throw item.error;
 		} catch (error) {
-			if (!(error instanceof LetheError && moot.has(error.code))) throw error;
+			if (!(error instanceof LetheError) || !isForGood(error)) throw error;
+			deps.metrics.countCallback(carrier, `inbound_reply_${error.code}`);
 		}
 	}
 
 	return { handleStop, handleStart, handleHelp };
+}
+
+// No queue may take the answer, the tenant has reworded it since, nothing is sent there or so much: what the recipient said
+// stands without. Whatever may pass, the carrier is to bring the message again for.
+function isForGood({ code }: LetheError): boolean {
+	return code === "limit_reached" || !errorCatalogue[code].retryable;
 }
 
 /** Whose message it is; undefined for a number that no plan knows. */

@@ -37,7 +37,7 @@ export function createReceive(deps: ReceiveDeps) {
 		for (let round = 0; round < roundsMax; round++) {
 			const message = await deps.store.messages.findByCarrierId(sendQueue, event.carrierId);
 			if (!message) return undefined;
-			const change = receive(message, event, deps.clock(), stale);
+			const change = receive(message, sendQueue, event, deps.clock(), stale);
 			if (!change) return "duplicate";
 			if (!(await deps.store.messages.transition(change))) continue;
 			if (change.to && isFinal(change.to)) deps.runs.settleSoon(message);

@@ -55,6 +55,20 @@ export type Attempt = {
 	segments?: number;
 };
 
+/** The send queue that an attempt was of, wherever its message has been moved to since. */
+export function queueOf(attempt: Pick<Attempt, "sendQueue">, { sendQueue }: Pick<Message, "sendQueue">): string {
+	return attempt.sendQueue ?? sendQueue;
+}
+
+/** Whether a send queue's carrier may name the attempt by this id: another carrier's ids may be the same. */
+export function isNamedBy(
+	attempt: Pick<Attempt, "sendQueue" | "carrierId">,
+	message: Pick<Message, "sendQueue">,
+	{ sendQueue, carrierId }: { sendQueue: string; carrierId: string },
+): boolean {
+	return queueOf(attempt, message) === sendQueue && carrierIdsOf(attempt).includes(carrierId);
+}
+
 /** Every id that the carrier may name the attempt by. */
 export function carrierIdsOf({ carrierId = [] }: Pick<Attempt, "carrierId">): string[] {
 	return typeof carrierId === "string" ? [carrierId] : carrierId;

@@ -12,7 +12,7 @@ import type {
 	RetentionRecord,
 	SealedObjectName,
 } from "./message.ts";
-import { carrierIdsOf, sealedObjects } from "./message.ts";
+import { carrierIdsOf, isNamedBy, sealedObjects } from "./message.ts";
 
 /**
  * One conditional change of one message. It applies only from `from` (default: every state that may precede `to`)
@@ -345,14 +345,18 @@ export function close(message: Message, now: number): Transition | undefined {
 	return undefined;
 }
 
-/** What an authenticated carrier event does to the message; undefined when it was seen before or names no attempt of it. */
+/**
+ * What an authenticated event of a send queue's carrier does to the message; undefined when it was seen before or names no
+ * attempt that this queue made of it.
+ */
 export function receive(
 	message: Message,
+	sendQueue: string,
 	event: { eventId: string; carrierId: string; state: CarrierEventState; at: number; code?: string | undefined },
 	now: number,
 	stale: boolean,
 ): Transition | undefined {
-	const attempt = message.attempts.find((candidate) => carrierIdsOf(candidate).includes(event.carrierId));
+	const attempt = message.attempts.find((one) => isNamedBy(one, message, { sendQueue, carrierId: event.carrierId }));
 	if (!attempt || message.receipts.some((receipt) => receipt.eventId === event.eventId)) return undefined;
 	const ids = carrierIdsOf(attempt);
 	const isPart = ids.length > 1;

@@ -3,7 +3,7 @@
 import type { mongo } from "mongoose";
 import { finalStates, openStates, type State, statesBefore } from "../../domain/lifecycle.ts";
 import { limits } from "../../domain/limits.ts";
-import { carrierIdsOf, isInDoubt, type Message, type SealedObjectName } from "../../domain/message.ts";
+import { isInDoubt, isNamedBy, type Message, type SealedObjectName } from "../../domain/message.ts";
 import { claim, type Transition } from "../../domain/transition.ts";
 import { createBatcher } from "../batcher.ts";
 import { findDue } from "./findDue.ts";
@@ -459,13 +459,7 @@ async function findAllByCarrierId(
 	const found = await collection.find({ "attempts.carrierId": { $in: carrierIds } }).toArray();
 	// Two carriers may give the same id: the queue tells them apart.
 	return references.map(({ sendQueue, carrierId }) =>
-		found.find((message) =>
-			// An attempt is its own queue's, wherever the message has been moved to since.
-			message.attempts.some(
-				(attempt) =>
-					(attempt.sendQueue ?? message.sendQueue) === sendQueue && carrierIdsOf(attempt).includes(carrierId),
-			),
-		),
+		found.find((message) => message.attempts.some((attempt) => isNamedBy(attempt, message, { sendQueue, carrierId }))),
 	);
 }
 

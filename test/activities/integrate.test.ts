@@ -80,7 +80,7 @@ describe("evidence of messages", () => {
 		const { integrate } = engine.evidence;
 		engine.evidence.integrate = async (carrier, next) => {
 			const count = await integrate(carrier, next);
-			await apply(message, (current) => receive(current, event, engine.clock(), false) as Transition);
+			await apply(message, (current) => receive(current, "queue", event, engine.clock(), false) as Transition);
 			return count;
 		};
 		await engine.activities.finalise(message.submissionId, false);

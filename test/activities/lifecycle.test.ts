@@ -33,7 +33,12 @@ function helpers(engine: () => Engine) {
 	const receipt = async (id: string, state: "delivered" | "undelivered", eventId = "e1", stale = false) => {
 		const message = await engine().read(id);
 		const carrierId = message.attempts.findLast((attempt) => attempt.carrierId)?.carrierId as string;
-		await applyEvent(engine(), id, { eventId, carrierId, state, at: engine().clock() }, stale);
+		await applyEvent(
+			engine(),
+			{ messageId: id, sendQueue: message.sendQueue },
+			{ eventId, carrierId, state, at: engine().clock() },
+			stale,
+		);
 	};
 	/** The run's end, long before its activity's timeout would bring it about. */
 	const result = async (message: Message) => {
@@ -133,7 +138,7 @@ describe("lifecycle, with a worker and a sender", () => {
 		// The message ends and whoever ended it dies before it tells Temporal.
 		const event = { eventId: "e", carrierId: attempts[0]?.carrierId as string, state: "delivered", at: 1 } as const;
 		const silent = { ...engine, runs: { ...engine.runs, settleSoon: () => undefined } };
-		await applyEvent(silent, message._id, event, false);
+		await applyEvent(silent, { messageId: message._id, sendQueue: message.sendQueue }, event, false);
 		await sweepAfter(limits.driverPatienceMs + 1);
 		await result(message);
 		assert.equal((await engine.read(message._id)).certificates.length, 1);

@@ -83,7 +83,7 @@ describe("a parked receipt", () => {
 		const message = await submitAndDie(() => park(eventOf()));
 		await sweepAfter(0);
 		assert.equal((await engine.read(message._id)).state, "submitted");
-		await createUnpark(engine)(await engine.read(message._id), carrierId);
+		await createUnpark(engine)(message._id, "queue", carrierId);
 		assert.equal((await engine.read(message._id)).state, "delivered");
 	});
 

@@ -68,7 +68,7 @@ describe("transition", () => {
 				fc.boolean(),
 				(state, event, stale) => {
 					const message = messageOf({ state, attempt: 1, carrierId: "c1" });
-					const change = receive(message, { eventId: "e", carrierId: "c1", state: event, at: 1 }, 2, stale);
+					const change = receive(message, "queue", { eventId: "e", carrierId: "c1", state: event, at: 1 }, 2, stale);
 					if (change?.to === undefined) return;
 					assert.ok(state === "unknown" || state === "expired");
 					assert.ok(!stale);
@@ -80,7 +80,7 @@ describe("transition", () => {
 	it("a stale receipt changes no state and is kept as evidence", () => {
 		for (const state of states) {
 			const message = messageOf({ state, attempt: 1, carrierId: "c1" });
-			const change = receive(message, { eventId: "e", carrierId: "c1", state: "delivered", at: 1 }, 2, true);
+			const change = receive(message, "queue", { eventId: "e", carrierId: "c1", state: "delivered", at: 1 }, 2, true);
 			assert.equal(change?.to, undefined);
 			assert.equal((change?.push?.receipts?.value as { effect: string } | undefined)?.effect, "stale");
 		}
@@ -89,14 +89,33 @@ describe("transition", () => {
 	it("a receipt seen before, or for an attempt the message never made, does nothing", () => {
 		const event = { eventId: "e", carrierId: "c1", state: "delivered", at: 1 } as const;
 		const seen = messageOf({ state: "submitted", attempt: 1, carrierId: "c1", seenEventId: "e" });
-		assert.equal(receive(seen, event, 2, false), undefined);
+		assert.equal(receive(seen, "queue", event, 2, false), undefined);
 		const other = messageOf({ state: "submitted", attempt: 1, carrierId: "c2" });
-		assert.equal(receive(other, event, 2, false), undefined);
+		assert.equal(receive(other, "queue", event, 2, false), undefined);
+	});
+
+	it("another queue's carrier may give the same id: its receipt is of no attempt that it did not make", () => {
+		const message = messageOf({ state: "submitted", attempt: 1, carrierId: "c1", sendQueue: "second" });
+		const [attempt] = message.attempts;
+		assert.ok(attempt);
+		// The first queue's attempt came to the same id before the message was moved.
+		message.attempts = [
+			{ ...attempt, sendQueue: "first" },
+			{ ...attempt, number: 2, sendQueue: "second" },
+		];
+		message.attempt = 2;
+		const event = { eventId: "e", carrierId: "c1", state: "delivered", at: 1 } as const;
+		assert.equal(receive(message, "third", event, 2, false), undefined);
+		const effects = ["first", "second"].map((queue) => receive(message, queue, event, 2, false)?.push?.receipts?.value);
+		assert.deepEqual(
+			effects.map((value) => (value as { effect: string } | undefined)?.effect),
+			["out_of_order", "applied"],
+		);
 	});
 
 	it("a receipt of an earlier attempt is evidence only", () => {
 		const message = messageOf({ state: "queued", attempt: 2, carrierId: "c1", carrierIdAttempt: 1 });
-		const change = receive(message, { eventId: "e", carrierId: "c1", state: "delivered", at: 1 }, 2, false);
+		const change = receive(message, "queue", { eventId: "e", carrierId: "c1", state: "delivered", at: 1 }, 2, false);
 		assert.equal(change?.to, undefined);
 		assert.equal((change?.push?.receipts?.value as { effect: string } | undefined)?.effect, "out_of_order");
 	});

@@ -279,9 +279,10 @@ async function startSent(engine: Engine, shape: Parameters<Engine["accept"]>[0] 
 	return sent(engine, message);
 }
 
-async function deliver(engine: Engine, { _id, attempts }: Message): Promise<void> {
+async function deliver(engine: Engine, { _id: messageId, sendQueue, attempts }: Message): Promise<void> {
 	const carrierId = attempts.at(-1)?.carrierId as string;
-	await applyEvent(engine, _id, { eventId: "e1", carrierId, state: "delivered", at: engine.clock() }, false);
+	const event = { eventId: "e1", carrierId, state: "delivered", at: engine.clock() } as const;
+	await applyEvent(engine, { messageId, sendQueue }, event, false);
 }
 
 async function ended(engine: Engine, workflowId: string): Promise<string> {

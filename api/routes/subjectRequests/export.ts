@@ -25,8 +25,8 @@ type Row = {
 	dataClasses: string[];
 	category: string;
 	acceptedAt: string;
-	recipients: string[];
-	handedOverAt: string[];
+	/** Each handing over to a carrier: when, and by which send queue. */
+	handedOver: { at: string; to: string }[];
 } & Record<string, unknown>;
 
 /** Of a report that is a page, the name under which it is saved. */
@@ -98,12 +98,12 @@ async function note(deps: Deps, request: StoredRequest, made: StoredRequest["exp
 
 async function describe(deps: Deps, request: StoredRequest, { report }: Input, rows: Row[]): Promise<object> {
 	const carriers = new Map<string, string>();
-	for (const queue of new Set(rows.flatMap(({ recipients }) => recipients))) {
+	for (const queue of new Set(rows.flatMap(({ handedOver }) => handedOver.map(({ to }) => to)))) {
 		carriers.set(queue, (await deps.store.sendQueues.find(queue))?.carrier ?? queue);
 	}
 	const messages = rows.map((row) => ({
 		...row,
-		recipients: row.recipients.map((queue) => carriers.get(queue) ?? queue),
+		handedOver: row.handedOver.map(({ at, to }) => ({ at, to: carriers.get(to) ?? to })),
 	}));
 	const { identity, _id: id, kind, receivedAt } = request;
 	const common = { request: { id, kind, receivedAt: formatTime(receivedAt), madeAt: formatTime(deps.clock()) } };
@@ -133,7 +133,7 @@ function informationOf(messages: Row[]) {
 	return {
 		purposes: all(({ category }) => [category]),
 		categoriesOfData: all(({ dataClasses }) => dataClasses),
-		recipients: all(({ recipients }) => recipients),
+		recipients: all(({ handedOver }) => handedOver.map(({ to }) => to)),
 		storage: "Of each message: contentEraseBy and recordEraseBy.",
 		source: "The sender's own records.",
 		rights: ["correction", "erasure", "restriction", "objection", "complaint to a supervisory authority"],
@@ -148,10 +148,10 @@ function disclosures(messages: Row[], receivedAt: number) {
 		category === "health" || dataClasses.some((name) => name === "phi" || name === "health");
 	const items = messages
 		.filter(isHealth)
-		.flatMap(({ handedOverAt, recipients, dataClasses, category }) =>
-			handedOverAt
-				.filter((at) => Date.parse(at) >= from && Date.parse(at) <= receivedAt)
-				.map((at) => ({ date: at, to: recipients, what: dataClasses, purpose: category })),
+		.flatMap(({ handedOver, dataClasses, category }) =>
+			handedOver
+				.filter(({ at }) => Date.parse(at) >= from && Date.parse(at) <= receivedAt)
+				.map(({ at, to }) => ({ date: at, to: [to], what: dataClasses, purpose: category })),
 		);
 	return {
 		lookBack: { from: formatTime(from), until: formatTime(receivedAt), citation: "45 CFR 164.528(a)(1), (b)(2)" },

@@ -147,6 +147,22 @@ describe("POST /v1/callbacks/{carrier}/{queue}/inbound", () => {
 		await unchanged(() => write("HELP", freshNumber()));
 	});
 
+	it("a STOP that no queue may confirm is in force, and that it was not confirmed is counted", async () => {
+		const to = freshNumber();
+		await send(to);
+		const { sendQueues: [queue = ""] = [] } = (await api.store.tenants.find(tenantId)) ?? {};
+		await api.store.sendQueues.setFlow(queue, { paused: false, draining: true });
+		api.time.offsetMs += limits.tenantSeenMs + 1;
+		const answers = [await write("HELP", to), await write("STOP", to)];
+		await api.store.sendQueues.setFlow(queue, { paused: false, draining: false });
+		api.time.offsetMs += limits.tenantSeenMs + 1;
+		assert.deepEqual(answers, Array(2).fill({ status: 200, code: undefined }));
+		assert.equal((await replies(to)).length, 0);
+		assert.equal((await send(to)).json.code, "policy_denied");
+		const { text } = await api.request("", "GET", "/metrics");
+		assert.match(text, /lethe_callbacks_total\{carrier="simulator",result="inbound_reply_no_route"\} 2/);
+	});
+
 	it("a stranger's STOP is honoured and not answered", async () => {
 		const to = freshNumber();
 		await write("STOP", to);
