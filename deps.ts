@@ -176,7 +176,7 @@ export async function createDeps(config: Config, name: ProcessName) {
 	});
 	const { prefix, tls } = config.redis;
 	const redis = { url: required(config.redis.url, "REDIS_URL"), prefix, tls };
-	const sendQueues = createSendQueues(redis);
+	const sendQueues = createSendQueues({ ...redis, clock });
 	const replays = createReplays(redis);
 	const requestCounts = createRequestCounts({ ...redis, monotonic });
 	// The worker opens wrapped keys by the one role, and makes new ones by the other.
@@ -275,6 +275,7 @@ export async function createDeps(config: Config, name: ProcessName) {
 			createSendWorker({
 				...worker,
 				...redis,
+				clock,
 				concurrency: config.sender.concurrency,
 			}),
 		temporal,

@@ -1,6 +1,6 @@
 // An attempt whose outcome nobody knows: the carrier is asked; only shown absence lets the message be sent again.
 
-import type { Carrier } from "../adapters/carriers/carrier.ts";
+import type { Carrier, LookupTimes } from "../adapters/carriers/carrier.ts";
 import { limits } from "../domain/limits.ts";
 import { type Attempt, carrierIdsOf, type Message } from "../domain/message.ts";
 import { close, endAttempt, release, submit, type Transition } from "../domain/transition.ts";
@@ -26,16 +26,17 @@ export function createResolve(deps: ResolveDeps) {
 		const over = close(message, now);
 		if (over) return apply(over, message);
 		const attempt = message.attempts.at(-1);
-		const resolveAt = message.state === "sending" && attempt ? resolvableAt(attempt) : now;
+		const { sendQueue } = message;
+		const carrier = await deps.carriers.sender(sendQueue).catch(() => undefined);
+		const times = carrier?.capabilities.lookup || undefined;
+		const resolveAt = message.state === "sending" && attempt ? resolvableAt(attempt, times) : now;
 		// Whatever brought the message here early: the carrier may yet hear of the attempt, and absence proves nothing.
 		if (now < resolveAt) return postpone(message, resolveAt);
 		if (message.state === "sending" && message.category === "otp") {
 			return apply(endAttempt(message, "unknown", "ambiguous", now, "lease_expired"), message);
 		}
 		const carrierIds = message.state === "submitted" && attempt ? carrierIdsOf(attempt) : [];
-		const { sendQueue } = message;
 		for (const carrierId of carrierIds) await deps.unpark(message._id, sendQueue, carrierId);
-		const carrier = await deps.carriers.sender(sendQueue).catch(() => undefined);
 		const found =
 			attempt && carrier?.lookup
 				? await carrier.lookup(
@@ -45,13 +46,13 @@ export function createResolve(deps: ResolveDeps) {
 				: ({ kind: "unavailable" } as const);
 		if (found.kind === "found") {
 			if (message.state === "sending") {
-				const askAt = now + limits.receiptPatienceMs;
+				const askAt = now + (times?.askAfterMs ?? limits.receiptPatienceMs);
 				await apply(submit(message, found.carrierId, found.segments, now, askAt), message);
 				await deps.unpark(message._id, sendQueue, found.carrierId);
 			}
 			const eventId = `lookup-${attempt?.number}-${found.state}`;
 			await applyEvent(deps, { messageId: message._id, sendQueue }, { ...found, eventId }, false);
-			if (message.state === "submitted") await postpone(message, askAgainAt(message, now));
+			if (message.state === "submitted") await postpone(message, askAgainAt(message, now, times));
 			return;
 		}
 		if (found.kind === "absent" && message.state === "sending") {
@@ -59,7 +60,7 @@ export function createResolve(deps: ResolveDeps) {
 			return addAttempt(deps, message, now).catch(() => undefined);
 		}
 		const isPointless = message.state === "submitted" && !carrier?.lookup && carrier !== undefined;
-		await postpone(message, isPointless ? message.closeAt : askAgainAt(message, now));
+		await postpone(message, isPointless ? message.closeAt : askAgainAt(message, now, times));
 	};
 
 	async function apply(transition: Transition, message: Message): Promise<void> {
@@ -78,11 +79,11 @@ export function createResolve(deps: ResolveDeps) {
 }
 
 // Each time as late again as it has been so far: a carrier that is slow to know is not asked all the time.
-function askAgainAt({ state, stateAt }: Message, now: number): number {
-	return now + Math.max(limits.receiptPatienceMs, state === "submitted" ? now - stateAt : 0);
+function askAgainAt({ state, stateAt }: Message, now: number, times?: LookupTimes): number {
+	return now + Math.max(times?.askAfterMs ?? limits.receiptPatienceMs, state === "submitted" ? now - stateAt : 0);
 }
 
-/** From then on no carrier can still be at work on the attempt. */
-function resolvableAt({ endedAt, leaseUntil }: Attempt): number {
-	return (endedAt ?? leaseUntil) + limits.carrierTimeoutMs;
+/** From then on the carrier is not at work on the attempt any more, and would know of it. */
+function resolvableAt({ endedAt, leaseUntil }: Attempt, times?: LookupTimes): number {
+	return (endedAt ?? leaseUntil) + (times?.absentAfterMs ?? limits.carrierTimeoutMs);
 }

@@ -1,6 +1,6 @@
 // One attempt: claim, decrypt, check lease and deadline once more, call the carrier, record what came of it. The only caller of a carrier.
 
-import type { Carrier, SendOutcome } from "../adapters/carriers/carrier.ts";
+import type { Carrier, LookupTimes, SendOutcome } from "../adapters/carriers/carrier.ts";
 import { limits } from "../domain/limits.ts";
 import type { Attempt, Message } from "../domain/message.ts";
 import type { Plaintext } from "../domain/plaintext.ts";
@@ -38,9 +38,9 @@ export type SendDeps = Pick<
 	reroute: ReturnType<typeof createReroute>;
 };
 
-/** `askable`: its carrier can be asked what became of it. */
+/** `times`: when its carrier can be asked what became of it; absent where it can't. */
 type Outcome =
-	| (SendOutcome & { askable?: boolean })
+	| (SendOutcome & { times?: LookupTimes | false })
 	| { kind: "overdue" }
 	| { kind: "withheld"; verdict: Exclude<Verdict, { kind: "due" }> };
 
@@ -116,7 +116,7 @@ async function attempt(deps: SendDeps, message: Message, claimedAt: number): Pro
 			},
 			AbortSignal.timeout(limits.carrierTimeoutMs),
 		);
-		return { ...outcome, askable: carrier.lookup !== undefined };
+		return { ...outcome, times: carrier.capabilities.lookup };
 	} catch {
 		// An adapter that throws has broken its contract: nobody knows how far it came.
 		return { kind: "ambiguous", code: "adapter_failed" };
@@ -207,7 +207,7 @@ function outcomeTransition(deps: SendDeps, message: Message, outcome: Outcome, n
 				outcome.partIds ?? outcome.carrierId,
 				outcome.segments,
 				now,
-				outcome.askable ? now + limits.receiptPatienceMs : undefined,
+				outcome.times ? now + outcome.times.askAfterMs : undefined,
 			);
 		case "rejected":
 			if (outcome.permanent) return endAttempt(message, "rejected", "rejected", now, outcome.code);
@@ -222,8 +222,13 @@ function outcomeTransition(deps: SendDeps, message: Message, outcome: Outcome, n
 			// A code sent twice can be used twice: one-time codes are never sent again.
 			return message.category === "otp"
 				? endAttempt(message, "unknown", "ambiguous", now, outcome.code)
-				: recordAmbiguous(message, now + limits.carrierTimeoutMs, now, outcome.code);
+				: recordAmbiguous(message, now + absentAfterMs(outcome.times), now, outcome.code);
 	}
+}
+
+// Where no carrier can tell, the call itself must be over.
+function absentAfterMs(times: LookupTimes | false | undefined): number {
+	return times ? times.absentAfterMs : limits.carrierTimeoutMs;
 }
 
 function withheldTransition(message: Message, verdict: Exclude<Verdict, { kind: "due" }>, now: number): Transition {

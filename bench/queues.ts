@@ -65,7 +65,7 @@ async function openBench({ mongodb, redis }: Servers) {
 	const connection = await connectMongo({ url: mongodb, database: prefix });
 	const store = createStore(connection, { clock: Date.now, randomToken: () => randomBytes(9).toString("base64url") });
 	await store.prepare();
-	const sendQueues = createSendQueues({ url: redis, prefix });
+	const sendQueues = createSendQueues({ url: redis, prefix, clock: Date.now });
 	const ids = {
 		random: (kind: IdKind) => formatId(kind, randomBytes(16)),
 		derive: (kind: IdKind, text: string) => formatId(kind, createHash("sha256").update(text).digest()),
@@ -80,7 +80,16 @@ async function openBench({ mongodb, redis }: Servers) {
 		prefix,
 		collection: connection.collection<{ _id: string }>("bare"),
 		work: (sendQueue: string, ratePerSecond: number, handle: Parameters<typeof createSendWorker>[0]["handle"]) =>
-			createSendWorker({ url: redis, prefix, sendQueue, concurrency, ratePerSecond, handle, onError: fail }),
+			createSendWorker({
+				url: redis,
+				prefix,
+				clock: Date.now,
+				sendQueue,
+				concurrency,
+				ratePerSecond,
+				handle,
+				onError: fail,
+			}),
 		async close(): Promise<void> {
 			await connection.dropDatabase();
 			await Promise.allSettled([sendQueues.close(), store.close()]);

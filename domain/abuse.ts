@@ -69,9 +69,15 @@ export type Charge = {
 
 const micros = 1_000_000;
 
+// What is finer than a millionth is rounded so that never too little is charged and never too much spent; what binary
+// fractions add or take away (1.1 × 10⁶ = 1100000.0000000002) is none of the amount.
+function toMicros(amount: number): number {
+	return Number((amount * micros).toFixed(3));
+}
+
 /** @param price of a segment */
 export function chargeOf(at: number, segments: number, price: number | undefined): Charge {
-	return { at, segments, costMicros: Math.round((price ?? 0) * micros) * segments };
+	return { at, segments, costMicros: Math.ceil(toMicros(price ?? 0)) * segments };
 }
 
 /** A tenant that names none, as one made by an older version, sends nowhere. */
@@ -109,14 +115,14 @@ export function countersOf(charge: Charge, country: string, budgets: AbuseLimits
 		(["day", "month"] as const).flatMap((period) =>
 			(["segments", "cost"] as const).map((unit) => {
 				const limit = budgets[of]?.[period]?.[unit];
-				const scale = unit === "cost" ? micros : 1;
+				const most = limit === undefined || unit === "segments" ? limit : Math.floor(toMicros(limit));
 				return {
 					path: `${of === anywhere ? "all" : of}.${period === "day" ? `day${day}` : "month"}.${unit}`,
 					country: of,
 					period,
 					unit,
 					adds: unit === "cost" ? charge.costMicros : charge.segments,
-					...(limit === undefined ? {} : { limit: Math.floor(limit * scale) }),
+					...(most === undefined ? {} : { limit: most }),
 				};
 			}),
 		),

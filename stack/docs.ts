@@ -138,6 +138,11 @@ function renderCarrier({ name, manual, capabilities, receive }: Carrier): string
 	const able = Object.entries(capabilityNames).map(
 		([key, what]) => `- ${what}: ${capabilities[key as keyof typeof capabilityNames] ? "yes" : "no"}`,
 	);
+	const { lookup } = capabilities;
+	const seconds = (ms: number) => `${ms / 1000} s`;
+	const asked = lookup
+		? `\n- an answer that it does not know of an attempt counts: ${seconds(lookup.absentAfterMs)} after the attempt; a receipt that is missing is asked for: after ${seconds(lookup.askAfterMs)}`
+		: "";
 	const regions = capabilities.regions.length > 0 ? `\n- regions: ${capabilities.regions.join(", ")}` : "";
 	const addresses = `Have receipts brought to \`/v1/callbacks/${name}/<queue>/receipts\` and what recipients write to
 \`/v1/callbacks/${name}/<queue>/inbound\` under the public address (\`LETHE_PUBLIC_URL\`); one address for both will do.`;
@@ -176,7 +181,7 @@ ${rows(manual.statuses)}
 
 ## What it can do
 
-${able.join("\n")}${regions}
+${able.join("\n")}${asked}${regions}
 
 ## What it can't
 

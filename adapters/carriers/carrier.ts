@@ -84,6 +84,14 @@ export type LookupResult =
 	| { kind: "absent" }
 	| { kind: "unavailable" };
 
+/** When a carrier that can be asked knows what it is asked for. Milliseconds. */
+export type LookupTimes = {
+	/** After an attempt's end: what it does not know of the attempt then, it never got. */
+	absentAfterMs: number;
+	/** After it took a message of which no receipt has come; then each time twice as late. */
+	askAfterMs: number;
+};
+
 /** What a carrier can do, as its page in the docs tells it. */
 export type Capabilities = {
 	/** It gives up by itself when the validity of a message is over. */
@@ -92,8 +100,8 @@ export type Capabilities = {
 	receipts: boolean;
 	/** It brings what recipients write. */
 	inbound: boolean;
-	/** It can be asked about a reference of ours. */
-	lookup: boolean;
+	/** It can be asked about a reference of ours, and from when on. */
+	lookup: LookupTimes | false;
 	/** It forgets a message's text and number when asked. */
 	redaction: boolean;
 	/** Two requests with one reference are one message to it. */

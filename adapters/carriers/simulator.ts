@@ -2,6 +2,7 @@
 
 import { type KeyObject, verify as verifySignature } from "node:crypto";
 import { z } from "zod";
+import { limits } from "../../domain/limits.ts";
 import { Plaintext } from "../../domain/plaintext.ts";
 import {
 	type Authentic,
@@ -32,7 +33,7 @@ const capabilities: Capabilities = {
 	validity: true,
 	receipts: true,
 	inbound: true,
-	lookup: true,
+	lookup: { absentAfterMs: limits.carrierTimeoutMs, askAfterMs: limits.receiptPatienceMs },
 	redaction: true,
 	idempotentSend: false,
 	timedCallbacks: true,

@@ -34,7 +34,9 @@ import { type Answers, bearer, type Call, callbackUrlAbout, createVendor, json, 
 
 const regions = ["us", "eu", "au", "br", "ca"] as const;
 const capabilities: Capabilities = {
-	...{ validity: true, receipts: true, inbound: true, lookup: true, redaction: false, idempotentSend: false },
+	...{ validity: true, receipts: true, inbound: true, redaction: false, idempotentSend: false },
+	// Its list of batches is not documented to be up to date at once.
+	lookup: { absentAfterMs: 60_000, askAfterMs: 90_000 },
 	...{ timedCallbacks: true, regions, baa: false, unsignedCallbacks: "refuse" },
 };
 

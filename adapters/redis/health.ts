@@ -13,8 +13,13 @@ const failingShare = 0.5;
 const fateKey = (prefix: string, sendQueue: string, slot: number) => `${prefix}:fate:${sendQueue}:${slot}`;
 const openKey = (prefix: string, sendQueue: string) => `${prefix}:open:${sendQueue}`;
 
+/** `clock`: epoch milliseconds; those of several machines may differ by less than a slot. */
+type HealthOf = { prefix: string; sendQueue: string; clock: () => number };
+
+const slotOf = (now: number) => Math.floor(now / 1000 / slotSeconds);
+
 /** Tells of one queue's attempts; what is lost of it makes a route look better than it is, for a moment. */
-export function tellHealth(connection: Redis, { prefix, sendQueue }: { prefix: string; sendQueue: string }) {
+export function tellHealth(connection: Redis, { prefix, sendQueue, clock }: HealthOf) {
 	const counts = { well: 0, ill: 0 };
 	let isOpen = false;
 	let told = false;
@@ -23,7 +28,7 @@ export function tellHealth(connection: Redis, { prefix, sendQueue }: { prefix: s
 		if (well + ill === 0) return;
 		counts.well = 0;
 		counts.ill = 0;
-		const key = fateKey(prefix, sendQueue, Math.floor(Date.now() / 1000 / slotSeconds));
+		const key = fateKey(prefix, sendQueue, slotOf(clock()));
 		const batch = connection.multi().hincrby(key, "well", well).hincrby(key, "ill", ill).expire(key, keptSeconds);
 		if (isOpen) batch.set(openKey(prefix, sendQueue), "1", "PX", openMs);
 		else if (told) batch.del(openKey(prefix, sendQueue));
@@ -46,9 +51,13 @@ export function tellHealth(connection: Redis, { prefix, sendQueue }: { prefix: s
 }
 
 /** Those of the queues whose carrier is left alone at present, or failed more often than not within the last minute. */
-export async function findIll(connection: Redis, prefix: string, sendQueues: readonly string[]): Promise<Set<string>> {
+export async function findIll(
+	connection: Redis,
+	{ prefix, clock }: Omit<HealthOf, "sendQueue">,
+	sendQueues: readonly string[],
+): Promise<Set<string>> {
 	if (sendQueues.length === 0) return new Set();
-	const slot = Math.floor(Date.now() / 1000 / slotSeconds);
+	const slot = slotOf(clock());
 	const reading = connection.pipeline();
 	for (const name of sendQueues) {
 		reading.exists(openKey(prefix, name));

@@ -28,7 +28,12 @@ export type SendQueues = ReturnType<typeof createSendQueues>;
 const priorities = { urgent: 1, normal: 10 };
 
 /** Opens the queues by name when first used. A Redis that is away fails the call; the store still has the message. */
-export function createSendQueues(options: { url: string; prefix: string; tls?: ServerTls | undefined }) {
+export function createSendQueues(options: {
+	url: string;
+	prefix: string;
+	clock: () => number;
+	tls?: ServerTls | undefined;
+}) {
 	const { connection, connect } = connectRedis(options.url, { tls: options.tls });
 	const ready = connect();
 	const queues = new Map<string, Queue>();
@@ -71,7 +76,7 @@ export function createSendQueues(options: { url: string; prefix: string; tls?: S
 	const velocity = createVelocity({ connection, prefix: options.prefix, monotonic });
 
 	return {
-		...createReads({ connection, ready, queue, prefix: options.prefix }),
+		...createReads({ connection, ready, queue, prefix: options.prefix, clock: options.clock }),
 		/** Takes segments of several limits; see `RateBuckets`. */
 		async takeTurn(...[limits, segments, aheadMsMax]: Parameters<typeof buckets.take>): Promise<Turn> {
 			await ready;
@@ -104,7 +109,7 @@ export function createSendQueues(options: { url: string; prefix: string; tls?: S
 }
 
 /** What is to be seen of the queues. */
-function createReads({ connection, ready, queue, prefix }: ReadDeps) {
+function createReads({ connection, ready, queue, prefix, clock }: ReadDeps) {
 	return {
 		/** Attempts that wait for their turn now, by lane. */
 		async depth(name: string): Promise<Record<Lane, number>> {
@@ -117,13 +122,13 @@ function createReads({ connection, ready, queue, prefix }: ReadDeps) {
 		/** Senders that are connected to work it. */
 		senderCount: async (name: string): Promise<number> => queue(name).getWorkersCount(),
 		/** Those whose carrier fails at present. */
-		areIll: (names: readonly string[]): Promise<Set<string>> => ready.then(() => findIll(connection, prefix, names)),
+		areIll: (names: readonly string[]): Promise<Set<string>> =>
+			ready.then(() => findIll(connection, { prefix, clock }, names)),
 		/** What Redis holds of a queue, and how fast its senders were a moment ago. */
 		async live(name: string): Promise<{ waiting: number; delayed: number; active: number; segmentsPerSecond: number }> {
 			await ready;
 			const { prioritized = 0, waiting = 0, delayed = 0, active = 0 } = await queue(name).getJobCounts();
-			const [seconds] = await connection.time();
-			const slot = Math.floor(Number(seconds) / sentSlotSeconds) - 1;
+			const slot = Math.floor(clock() / 1000 / sentSlotSeconds) - 1;
 			const sent = await connection.get(sentKey(prefix, name, slot));
 			return {
 				waiting: waiting + prioritized,
@@ -135,7 +140,13 @@ function createReads({ connection, ready, queue, prefix }: ReadDeps) {
 	};
 }
 
-type ReadDeps = { connection: Redis; ready: Promise<void>; queue: (name: string) => Queue; prefix: string };
+type ReadDeps = {
+	connection: Redis;
+	ready: Promise<void>;
+	queue: (name: string) => Queue;
+	prefix: string;
+	clock: () => number;
+};
 
 function toBullJob(job: SendJob) {
 	return {

@@ -24,6 +24,7 @@ export function createSendWorker(options: {
 	url: string;
 	tls?: ServerTls | undefined;
 	prefix: string;
+	clock: () => number;
 	sendQueue: string;
 	concurrency: number;
 	ratePerSecond: number;

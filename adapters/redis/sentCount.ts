@@ -12,12 +12,14 @@ export function sentKey(prefix: string, sendQueue: string, slot: number): string
 	return `${prefix}:sent:${sendQueue}:${slot}`;
 }
 
+type SentBy = { prefix: string; sendQueue: string; clock: () => number };
+
 /** Adds up what this sender sent, for people to see; what is lost of it is lost to nobody else. */
-export function countSent(connection: Redis, { prefix, sendQueue }: { prefix: string; sendQueue: string }) {
+export function countSent(connection: Redis, { prefix, sendQueue, clock }: SentBy) {
 	let segments = 0;
 	const flush = async () => {
 		if (segments === 0) return;
-		const key = sentKey(prefix, sendQueue, Math.floor(Date.now() / 1000 / sentSlotSeconds));
+		const key = sentKey(prefix, sendQueue, Math.floor(clock() / 1000 / sentSlotSeconds));
 		const counted = segments;
 		segments = 0;
 		await connection.multi().incrby(key, counted).expire(key, sentKeptSeconds).exec();

@@ -5,6 +5,7 @@ import { after, before, describe, it } from "node:test";
 import { referenceOf } from "../../activities/referenceOf.ts";
 import { createRejudge } from "../../activities/rejudge.ts";
 import { createReroute } from "../../activities/reroute.ts";
+import { createResolve } from "../../activities/resolve.ts";
 import { createSend } from "../../activities/send.ts";
 import { createTenancy } from "../../activities/tenancy.ts";
 import { createUnpark } from "../../activities/unpark.ts";
@@ -242,6 +243,35 @@ describe("one attempt", () => {
 		engine.time.offsetMs += 1;
 		await engine.activities.sweepPage();
 		assert.equal((await engine.read(message._id)).state, "delivered");
+	});
+
+	it("whose outcome nobody knows is asked for only once its own carrier would know of it", async () => {
+		const message = await queued();
+		const absentAfterMs = 90_000;
+		const lookups: string[] = [];
+		const capabilities = { ...engine.carrier.capabilities, lookup: { absentAfterMs, askAfterMs: 95_000 } };
+		const slow = {
+			...engine.carrier,
+			capabilities,
+			send: async () => ({ kind: "ambiguous", code: "timeout" }) as const,
+			lookup: async (reference: string) => {
+				lookups.push(reference);
+				return { kind: "absent" } as const;
+			},
+		};
+		const carriers = { sender: async () => slow };
+		await sender({ carriers })(message);
+		const resolve = createResolve({ ...engine, carriers, unpark: createUnpark(engine) });
+		const sending = await engine.read(message._id);
+		assert.equal(sending.nextCheckAt, (sending.attempts[0]?.endedAt ?? 0) + absentAfterMs);
+		engine.time.offsetMs += absentAfterMs - 1_000;
+		await resolve(sending);
+		assert.deepEqual([lookups, (await engine.read(message._id)).state], [[], "sending"]);
+		engine.time.offsetMs += 1_001;
+		await resolve(await engine.read(message._id));
+		assert.equal(lookups.length, 1);
+		const { state, attempts } = await engine.read(message._id);
+		assert.deepEqual([state, attempts[0]?.outcome], ["queued", "absent"]);
 	});
 
 	it("of a dead sender that wakes up late changes nothing of the attempt that is made since", async () => {

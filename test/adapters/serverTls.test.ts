@@ -69,7 +69,7 @@ describe("mutual TLS", () => {
 	it("with Redis", async () => {
 		const port = await gateFor("REDIS_URL");
 		await judge(async (tls) => {
-			const queues = createSendQueues({ url: `rediss://127.0.0.1:${port}`, prefix: "t", tls });
+			const queues = createSendQueues({ url: `rediss://127.0.0.1:${port}`, prefix: "t", clock: Date.now, tls });
 			await queues.ping().finally(queues.close);
 		});
 	});

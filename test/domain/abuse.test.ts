@@ -46,6 +46,21 @@ describe("limits against misuse", () => {
 			}),
 		));
 
+	it("never charge less than a price says, nor let more be spent than a budget does, and bend neither by binary fractions", () => {
+		const at = Date.UTC(2026, 10, 26);
+		const limitOf = (cost: number) =>
+			countersOf(chargeOf(at, 1, 0), "DE", { DE: { day: { cost } } }).find(({ limit }) => limit !== undefined)?.limit;
+		assert.deepEqual([4.35, 1.1, 0.000001, 0.0000019].map(limitOf), [4_350_000, 1_100_000, 1, 1]);
+		const charged = [0.07, 1.1, 4.35, 0.0000001, 0.0550001].map((price) => chargeOf(at, 1, price).costMicros);
+		assert.deepEqual(charged, [70_000, 1_100_000, 4_350_000, 1, 55_001]);
+		fc.assert(
+			fc.property(fc.integer({ min: 0, max: 1_000_000_000 }), (amount) => {
+				assert.equal(chargeOf(at, 1, amount / 1e6).costMicros, amount);
+				assert.equal(limitOf(amount / 1e6), amount);
+			}),
+		);
+	});
+
 	it("name the counter that has no room, with what it would have seen", () => {
 		const charge = chargeOf(Date.UTC(2026, 10, 26), 2, 0.07);
 		const counters = countersOf(charge, "DE", { "*": { month: { cost: 1 } } });

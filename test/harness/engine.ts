@@ -70,7 +70,7 @@ export async function createEngine(options: EngineOptions = {}) {
 		randomBytes: (size) => randomBytes(size),
 	});
 	const temporal = connectTemporal({ address: process.env.TEMPORAL_ADDRESS ?? "127.0.0.1:1", namespace: "default" });
-	const sendQueues = createSendQueues({ url: process.env.REDIS_URL as string, prefix: name });
+	const sendQueues = createSendQueues({ url: process.env.REDIS_URL as string, prefix: name, clock });
 	const carrier = createScriptedCarrier();
 	const warnings: string[] = [];
 	const errors: string[] = [];
@@ -145,6 +145,7 @@ export async function createEngine(options: EngineOptions = {}) {
 		options.sender === false
 			? undefined
 			: createSendWorker({
+					clock,
 					url: process.env.REDIS_URL as string,
 					prefix: name,
 					sendQueue: "queue",

@@ -37,13 +37,21 @@ describe("the sender's workers", () => {
 				finished++;
 				return undefined;
 			};
-			return createSendWorker({ url, prefix, concurrency: 50, handle, onError: () => undefined, ...queue });
+			return createSendWorker({
+				url,
+				clock: Date.now,
+				prefix,
+				concurrency: 50,
+				handle,
+				onError: () => undefined,
+				...queue,
+			});
 		},
 		ratePerSecondDefault: 1_000,
 		onError: (error) => void errors.push(error),
 	});
 	before(() => {
-		queues = createSendQueues({ url, prefix });
+		queues = createSendQueues({ url, prefix, clock: Date.now });
 	});
 	after(async () => {
 		await workers.close();

@@ -305,7 +305,10 @@ for (const [name, factory] of Object.entries(carriers)) {
 		test("what it says that it can do it does, and the rest it has no function for", async () => {
 			await using opened = await open();
 			const { carrier } = opened;
-			assert.equal(carrier.lookup !== undefined, carrier.capabilities.lookup);
+			const { lookup } = carrier.capabilities;
+			assert.equal(carrier.lookup !== undefined, lookup !== false);
+			if (lookup) assert.ok(lookup.absentAfterMs >= limits.carrierTimeoutMs, "a call may be under way for so long");
+			if (lookup) assert.ok(lookup.askAfterMs < limits.receiptGraceOtpMs, "a lost receipt is asked for in time");
 			assert.equal(carrier.redact !== undefined, carrier.capabilities.redaction);
 			if (!carrier.redact) return;
 			const { carrierId } = await receive(opened);

@@ -16,7 +16,7 @@ describe("send queues", () => {
 	let queues: SendQueues;
 	let redis: Redis;
 	before(() => {
-		queues = createSendQueues({ url, prefix });
+		queues = createSendQueues({ url, prefix, clock: Date.now });
 		redis = new Redis(url);
 	});
 	after(async () => {
@@ -39,7 +39,7 @@ describe("send queues", () => {
 	type Work = Parameters<typeof createSendWorker>[0];
 	const workers: ReturnType<typeof createSendWorker>[] = [];
 	const work = (sendQueue: string, handle: Work["handle"], more: Partial<Work> = {}) => {
-		const common = { url, prefix, concurrency: 1, ratePerSecond: 1_000, onError: () => undefined };
+		const common = { url, prefix, clock: Date.now, concurrency: 1, ratePerSecond: 1_000, onError: () => undefined };
 		const worker = createSendWorker({ ...common, sendQueue, handle, ...more });
 		workers.push(worker);
 		return worker;
@@ -212,6 +212,11 @@ describe("send queues", () => {
 		assert.equal(called + handedOn.length, 20);
 		assert.ok(handedOn.length >= 14, `${handedOn.length} handed on`);
 		assert.deepEqual(await queues.areIll([sendQueue, "another"]), new Set([sendQueue]));
+		await redis.del(`${prefix}:open:${sendQueue}`);
+		assert.equal(called > 10, (await queues.areIll([sendQueue])).has(sendQueue), "attempts tell too, enough of them");
+		const later = createSendQueues({ url, prefix, clock: () => Date.now() + 120_000 });
+		assert.deepEqual(await later.areIll([sendQueue]), new Set(), "what was two minutes ago tells nothing of today");
+		await later.close();
 		const well = work(sendQueue, async () => true);
 		await Promise.all(Array.from({ length: 40 }, () => queues.add(jobOf({ sendQueue }))));
 		await until(async () => (await total(sendQueue)) === 0);
