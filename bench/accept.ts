@@ -23,7 +23,7 @@ type Options = { rounds: number; perRound: number; probes: number; overloadSecon
 const concurrency = 40;
 const batchMessages = 100;
 const recoveryMsMax = 5_000;
-const runsMsMax = 300_000;
+const runsMsMax = 1_200_000;
 
 /**
  * `ratio`: messages accepted a second over bare inserts a second of the same document with the same durability, median of

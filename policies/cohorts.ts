@@ -83,9 +83,20 @@ function lastBucketEnd(earliest: number, latest: number, start: number): number 
 export function addDuration(at: number, duration: string): number {
 	const fixed = fixedLengthMs(duration);
 	if (fixed !== undefined) return at + fixed;
-	const start = Temporal.Instant.fromEpochMilliseconds(at).toZonedDateTimeISO("UTC");
-	return start.add(Temporal.Duration.from(duration)).epochMilliseconds;
+	const name = `${at} ${duration}`;
+	let sum = sums.get(name);
+	if (sum === undefined) {
+		const start = Temporal.Instant.fromEpochMilliseconds(at).toZonedDateTimeISO("UTC");
+		sum = start.add(Temporal.Duration.from(duration)).epochMilliseconds;
+		if (sums.size >= sumsMax) sums.clear();
+		sums.set(name, sum);
+	}
+	return sum;
 }
+
+// Messages that come together have their dates in common, and the calendar is slow.
+const sums = new Map<string, number>();
+const sumsMax = 1_000;
 
 const fixedLengths = new Map<string, number | undefined>();
 

@@ -1,6 +1,7 @@
 // How many messages went to numbers of one country and first four digits of late, counted in Redis.
 
 import type { Redis } from "ioredis";
+import { createBatcher } from "../batcher.ts";
 
 export type Velocity = ReturnType<typeof createVelocity>;
 
@@ -10,27 +11,36 @@ export type Pace = { within: boolean; seen: number };
 type Range = { tenantId: string; prefix: string; windowSeconds: number; messagesMax: number };
 
 // Two windows, the last one weighted by how much of it lies within the time that is looked at: windows that merely end
-// would let twice the limit through at their edge.
+// would let twice the limit through at their edge. Many ranges in one call, in order: each sees those before it.
 const script = `
 local time = redis.call("TIME")
 local now = time[1] + time[2] / 1000000
-local window, most, takes = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3]
-local slot = math.floor(now / window)
-local share = 1 - (now / window - slot)
-local before = tonumber(redis.call("HGET", KEYS[1], slot - 1) or 0)
-local current = tonumber(redis.call("HGET", KEYS[1], slot) or 0)
-local seen = math.floor(before * share) + current + 1
-local within = seen <= most and 1 or 0
-if takes == "always" or (takes == "within" and within == 1) then
-	redis.call("HINCRBY", KEYS[1], slot, 1)
-	redis.call("HDEL", KEYS[1], slot - 2, slot - 3)
-	redis.call("EXPIRE", KEYS[1], window * 2)
+local paces = {}
+for index, key in ipairs(KEYS) do
+	local window, most, takes = tonumber(ARGV[3 * index - 2]), tonumber(ARGV[3 * index - 1]), ARGV[3 * index]
+	local slot = math.floor(now / window)
+	local share = 1 - (now / window - slot)
+	local before = tonumber(redis.call("HGET", key, slot - 1) or 0)
+	local current = tonumber(redis.call("HGET", key, slot) or 0)
+	local seen = math.floor(before * share) + current + 1
+	local within = seen <= most and 1 or 0
+	if takes == "always" or (takes == "within" and within == 1) then
+		redis.call("HINCRBY", key, slot, 1)
+		redis.call("HDEL", key, slot - 2, slot - 3)
+		redis.call("EXPIRE", key, window * 2)
+	end
+	paces[index] = {within, seen}
 end
-return {within, seen}`;
+return paces`;
 
-type Command = (keyCount: number, key: string, ...args: (string | number)[]) => Promise<[number, number]>;
+type Takes = "always" | "within" | "never";
+type Asked = { key: string; windowSeconds: number; messagesMax: number; takes: Takes };
+type Answer = [within: number, seen: number];
+type Command = (keyCount: number, ...keysAndArgs: (string | number)[]) => Promise<Answer[]>;
 
 const rangesMax = 10_000;
+const rangesACallMax = 200;
+const callsInFlightMax = 8;
 const patienceMs = 250;
 
 /**
@@ -40,15 +50,27 @@ const patienceMs = 250;
  */
 export function createVelocity(options: { connection: Redis; prefix: string; monotonic: () => number }) {
 	const { connection, monotonic } = options;
-	connection.defineCommand("countRange", { lua: script });
-	const command = (connection as unknown as { countRange: Command }).countRange.bind(connection);
+	connection.defineCommand("countRanges", { lua: script });
+	const command = (connection as unknown as { countRanges: Command }).countRanges.bind(connection);
 	const own = createOwnCounts(monotonic);
+
+	// A batch of messages asks for as many ranges at once.
+	const ask = createBatcher<Asked, Answer | undefined>({
+		itemsMax: rangesACallMax,
+		inFlightMax: callsInFlightMax,
+		async run(items) {
+			const keys = items.map(({ key }) => key);
+			const args = items.flatMap(({ windowSeconds, messagesMax, takes }) => [windowSeconds, messagesMax, takes]);
+			const answers = await Promise.race([command(keys.length, ...keys, ...args).catch(() => undefined), patience()]);
+			return items.map((_, index) => answers?.[index]);
+		},
+	});
 
 	return {
 		/**
 		 * Whether one more message is within the limit. `always` counts it in any case, `within` if it is, `never` not at all.
 		 */
-		async count(range: Range, takes: "always" | "within" | "never"): Promise<Pace> {
+		async count(range: Range, takes: Takes): Promise<Pace> {
 			const { tenantId, prefix, windowSeconds, messagesMax } = range;
 			const key = `${options.prefix}:velocity:${tenantId}:${prefix}:${windowSeconds}`;
 			const seenHere = own.count(key, windowSeconds) + 1;
@@ -57,9 +79,7 @@ export function createVelocity(options: { connection: Redis; prefix: string; mon
 			const countsHere = takes === "always" || (takes === "within" && isWithinHere);
 			if (countsHere) own.add(key, windowSeconds);
 			const told = isWithinHere || takes === "always" ? takes : "never";
-			const asked = command(1, key, windowSeconds, messagesMax, told).catch(() => undefined);
-			const answer = await Promise.race([asked, patience()]);
-			const [within, seen] = answer ?? [1, 0];
+			const [within, seen] = (await ask({ key, windowSeconds, messagesMax, takes: told })) ?? [1, 0];
 			const isWithin = isWithinHere && within === 1;
 			if (countsHere && takes === "within" && !isWithin) own.takeBack(key);
 			return { within: isWithin, seen: Math.max(seenHere, seen) };

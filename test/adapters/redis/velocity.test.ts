@@ -71,7 +71,7 @@ describe("velocity", () => {
 		redis.disconnect();
 		assert.deepEqual(await asked(), { within: false, seen: 4 });
 		const hanging = createVelocity({
-			connection: { defineCommand: () => undefined, countRange: () => new Promise(() => undefined) } as never,
+			connection: { defineCommand: () => undefined, countRanges: () => new Promise(() => undefined) } as never,
 			prefix,
 			monotonic: () => performance.now(),
 		});
