@@ -26,6 +26,14 @@ const commands: Record<string, { about: string; load: Load }> = {
 		about: "check an erasure certificate or an evidence export offline",
 		load: async () => (await import("./verify.ts")).verifyCommand(),
 	},
+	open: {
+		about: "decrypt an end-to-end encrypted text",
+		load: async () => (await import("./open.ts")).openCommand(),
+	},
+	keygen: {
+		about: "make a key pair for end-to-end encrypted texts",
+		load: async () => (await import("./keygen.ts")).keygenCommand(),
+	},
 	carrier: {
 		about: "check what a carrier sent: callbacks, segments, PDUs",
 		load: async () => (await import("./carrier.ts")).carrierCommand(),

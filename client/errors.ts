@@ -51,3 +51,20 @@ export class WebhookRefused extends Error {
 		this.reason = reason;
 	}
 }
+
+/**
+ * An end-to-end encrypted text that is not to be believed, or can't be read. `undecryptable`: for another key, or changed
+ * on its way, or not by a sender whose key was given. `sender_missing`: it says who wrote it, and no sender's key was given.
+ */
+export class TextRefused extends Error {
+	override readonly name = "TextRefused";
+	readonly reason: "malformed" | "version_unknown" | "sender_missing" | "undecryptable" | "expired" | "replayed";
+	/** What it says of its version, where nothing here knows that. */
+	readonly version: string | undefined;
+
+	constructor(reason: TextRefused["reason"], { version }: { version?: string } = {}) {
+		super(`The text is refused: ${reason}${version === undefined ? "" : ` (${version})`}.`);
+		this.reason = reason;
+		this.version = version;
+	}
+}

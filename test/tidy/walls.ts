@@ -42,6 +42,8 @@ export const rooms: Record<string, Room> = {
 		may: [
 			...["config.ts", "deps.ts", "domain", "policies", "audit", "stack/stackFile.ts", "adapters/vault/issue.ts"],
 			...["adapters/carriers/registry.ts", "adapters/carriers/smpp", "cli/drill"],
+			// What recipients run, run here.
+			...["client/e2ee.ts"],
 		],
 		types: ["adapters"],
 	},
@@ -69,7 +71,7 @@ export const rooms: Record<string, Room> = {
 		may: ["config.ts", "domain", "policies", "adapters", "stack"],
 	},
 	// It runs in a browser too.
-	client: { may: [], outside: [] },
+	client: { may: [], outside: ["@hpke/core"] },
 	console: { may: [] },
 	test: { may: [""] },
 };
@@ -103,7 +105,7 @@ const entries: RegExp[] = [
 	/^stack\/(boot\.mjs|start\.ts|test\.ts|check\.ts|fast-store\.ts|docs\.ts|picture\.ts|seal\.ts|carrier\/server\.ts)$/,
 	/^stack\/(bundle|credentials|provision|testApi)\.ts$/,
 	/^deploy\/mongodb\/setup\.js$/,
-	/^client\/index\.ts$/,
+	/^client\/(index|e2ee)\.ts$/,
 	/^bench\/(run|bareWorker|bare)\.ts$/,
 ];
 const tests = /^test\/(.*\.test|replay\/record)\.ts$/;
