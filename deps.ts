@@ -29,6 +29,7 @@ import { createLogReader } from "./adapters/logs/logReader.ts";
 import { createLogWriter, type LogWriter } from "./adapters/logs/logWriter.ts";
 import { connectMongo } from "./adapters/mongo/connection.ts";
 import { createStore, type Store } from "./adapters/mongo/store.ts";
+import { createOpenidClient } from "./adapters/openidClient.ts";
 import { createOutboundHttp } from "./adapters/outboundHttp.ts";
 import { createPeople } from "./adapters/people.ts";
 import { createPersonMacs } from "./adapters/personMacs.ts";
@@ -46,6 +47,7 @@ import { createEncryption } from "./adapters/vault/encryption.ts";
 import { createHmacKeys } from "./adapters/vault/hmacKeys.ts";
 import { createKeyVersions } from "./adapters/vault/keyVersions.ts";
 import { createPersonSeal } from "./adapters/vault/personSeal.ts";
+import { createProviderCredentials } from "./adapters/vault/providerCredentials.ts";
 import { createSigner, type Signer } from "./adapters/vault/signer.ts";
 import { createSubjectKeys } from "./adapters/vault/subjectKeys.ts";
 import { createTokenSigner } from "./adapters/vault/tokenSigner.ts";
@@ -301,6 +303,8 @@ export async function createDeps(config: Config, name: ProcessName) {
 		/** Asks servers that tenants name. */
 		outbound,
 		issuerKeys: createIssuerKeys({ outbound, clock }),
+		openid: createOpenidClient({ outbound, clock }),
+		providerCredentials: createProviderCredentials({ vault: vaultFor(by.hashing), clock }),
 		tokens: createTokenSigner({ vault: vaultOfKeys, clock }),
 		webhookSecrets,
 		sendWebhook: createWebhookSender({ http: outbound, secrets: webhookSecrets, clock }),

@@ -2,8 +2,26 @@
 
 import type { HmacKeys } from "./vault/hmacKeys.ts";
 
-/** What a hash is of. `account` and `address`: whom failed sign-ins slow. `salt`: of a login name's passwords. */
-type HashedKind = "login" | "salt" | "enrolment" | "recovery" | "session" | "challenge" | "account" | "address";
+/**
+ * What a hash is of. `account` and `address`: whom failed sign-ins slow. `salt`: of a login name's passwords. `subject`: as
+ * an identity provider names somebody. `nonce` and `verifier` (PKCE) follow from the state of a single sign-on, so that
+ * no store holds them.
+ */
+type HashedKind =
+	| "login"
+	| "salt"
+	| "enrolment"
+	| "recovery"
+	| "session"
+	| "challenge"
+	| "account"
+	| "address"
+	| "subject"
+	| "state"
+	| "browser"
+	| "nonce"
+	| "verifier"
+	| "code";
 
 export type PersonMacs = ReturnType<typeof createPersonMacs>;
 

@@ -22,6 +22,7 @@ import { createPasswords } from "./people/passwords.ts";
 import { createPersonSessions } from "./people/personSessions.ts";
 import { createSessionCookie, sessionCookieName } from "./people/sessionCookie.ts";
 import { createSignIn } from "./people/signIn.ts";
+import { createSso } from "./people/sso.ts";
 import { addAuth } from "./plugins/auth.ts";
 import { addEvidence } from "./plugins/evidence.ts";
 import { addIdempotency } from "./plugins/idempotency.ts";
@@ -160,13 +161,15 @@ function createSigningIn(deps: ApiDeps) {
 	const passwords = createPasswords();
 	const passkeys = createPasskeys({ ...deps, macs: deps.personMacs });
 	const shared = { ...deps, passwords, passkeys };
+	const enrol = createEnrol(shared);
 	return {
 		passwords,
 		passkeys,
 		personSessions: createPersonSessions({ ...deps, macs: deps.personMacs }),
 		cookie: createSessionCookie(deps.publicUrl),
 		signIn: createSignIn(shared),
-		enrol: createEnrol(shared),
+		enrol,
+		sso: createSso({ ...deps, enrol }),
 	};
 }
 

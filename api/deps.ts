@@ -8,6 +8,7 @@ import type { ExportSeal } from "../adapters/exportSeal.ts";
 import type { IssuerKeys } from "../adapters/issuerKeys.ts";
 import type { Quarantine } from "../adapters/ledger/quarantine.ts";
 import type { Store } from "../adapters/mongo/store.ts";
+import type { OpenidClient } from "../adapters/openidClient.ts";
 import type { OutboundHttp } from "../adapters/outboundHttp.ts";
 import type { People } from "../adapters/people.ts";
 import type { PersonMacs } from "../adapters/personMacs.ts";
@@ -20,6 +21,7 @@ import type { Encryption } from "../adapters/vault/encryption.ts";
 import type { HmacKeys } from "../adapters/vault/hmacKeys.ts";
 import type { KeyVersions } from "../adapters/vault/keyVersions.ts";
 import type { PersonSeal } from "../adapters/vault/personSeal.ts";
+import type { ProviderCredentials } from "../adapters/vault/providerCredentials.ts";
 import type { Signer } from "../adapters/vault/signer.ts";
 import type { TokenSigner } from "../adapters/vault/tokenSigner.ts";
 import type { WebhookSecrets } from "../adapters/vault/webhookSecrets.ts";
@@ -69,6 +71,9 @@ export type ApiDeps = {
 	personMacs: PersonMacs;
 	personSeal: PersonSeal;
 	sessions: Omit<Sessions, "close">;
+	/** Speaks to tenants' identity providers, and what it shows them. */
+	openid: Pick<OpenidClient, "authorizationUrl" | "redeem">;
+	providerCredentials: Pick<ProviderCredentials, "read">;
 	/** Of a session: unused and at all; and how long a second factor counts as fresh. */
 	sessionLimits: { idleMs: number; lifeMs: number; freshMfaMs: number };
 	sendQueues: Pick<SendQueues, "areIll" | "countRange" | "live">;

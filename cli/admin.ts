@@ -12,6 +12,7 @@ import { machineRoles } from "../domain/roles.ts";
 import { withoutUndefined } from "../domain/withoutUndefined.ts";
 import { issuerCommand } from "./admin/issuer.ts";
 import { personCommand } from "./admin/person.ts";
+import { ssoCommand } from "./admin/sso.ts";
 import { parseCountry, tenantCommand } from "./admin/tenant.ts";
 import { withDeps } from "./admin/withDeps.ts";
 import { createApiKey, prepare, putSendQueue, setGovernance } from "./administer.ts";
@@ -39,6 +40,7 @@ export function adminCommand(): Command {
 	);
 	admin.addCommand(tenantCommand());
 	admin.addCommand(issuerCommand());
+	admin.addCommand(ssoCommand());
 	admin.addCommand(personCommand());
 	add("govern", "Let a tenant's people propose, approve and publish policies, which hold for every tenant.")
 		.argument("<tenant>", "id of the tenant")

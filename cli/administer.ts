@@ -1,7 +1,14 @@
 // What an administrator does: the stores made ready, tenants with their keys, send queues with their secrets, API keys
 // shown once.
 
-import type { IssuerDocument, SendQueueDocument, TenantDocument } from "../adapters/mongo/models.ts";
+import { generateKeyPairSync, type KeyObject, randomBytes } from "node:crypto";
+import type {
+	IdentityProviderDocument,
+	IssuerDocument,
+	SendQueueDocument,
+	TenantDocument,
+} from "../adapters/mongo/models.ts";
+import type { ProviderCredential } from "../adapters/vault/providerCredentials.ts";
 import type { Deps } from "../deps.ts";
 import type { LetheError } from "../domain/errors.ts";
 import { withoutUndefined } from "../domain/withoutUndefined.ts";
@@ -79,22 +86,102 @@ export async function createApiKey(
  * @throws Error when there is no such tenant, the issuer is another tenant's, or does not show its keys
  */
 export async function trustIssuer(
-	deps: Pick<Deps, "store" | "ids" | "clock" | "issuerKeys"> & { evidence: Pick<Deps["evidence"], "append"> },
+	deps: Pick<Deps, "ids" | "clock" | "issuerKeys"> & {
+		store: Pick<Deps["store"], "tenants" | "issuers" | "identityProviders">;
+		evidence: Pick<Deps["evidence"], "append">;
+	},
 	issuer: Omit<IssuerDocument, "_id" | "createdAt">,
 ): Promise<{ issuerId: string }> {
 	const { url, tenantId } = issuer;
 	if (!(await deps.store.tenants.find(tenantId))) throw new Error(`there is no tenant ${tenantId}. Correct its id.`);
 	const _id = deps.ids.derive("issuer", url);
 	const before = await deps.store.issuers.find(_id);
-	if (before && before.tenantId !== tenantId) {
-		throw new Error(`${url} acts for ${before.tenantId}. Remove it there first: an issuer is one tenant's.`);
-	}
+	await refuseShared(deps, url, tenantId);
 	await deps.issuerKeys.get(url).catch((error: LetheError) => {
 		throw new Error(`${url} does not show its keys (${error.cause}). Correct it, or LETHE_OUTBOUND_ALLOWED.`);
 	});
 	await deps.evidence.append([{ type: "issuer_trusted", tenantId, about: _id, by }]);
 	await deps.store.issuers.put({ ...issuer, _id, createdAt: before?.createdAt ?? deps.clock() });
 	return { issuerId: _id };
+}
+
+/** An outside issuer, of tokens or of people, speaks for one tenant. */
+async function refuseShared(
+	{ store, ids }: Pick<Deps, "ids"> & { store: Pick<Deps["store"], "issuers" | "identityProviders"> },
+	url: string,
+	tenantId: string,
+): Promise<void> {
+	const known = [
+		await store.issuers.find(ids.derive("issuer", url)),
+		await store.identityProviders.find(ids.derive("identityProvider", url)),
+	];
+	const other = known.find((one) => one && one.tenantId !== tenantId);
+	if (other) throw new Error(`${url} acts for ${other.tenantId}. Remove it there first: an issuer is one tenant's.`);
+}
+
+type ProviderDeps = Pick<Deps, "ids" | "clock"> & {
+	store: Pick<Deps["store"], "tenants" | "issuers" | "identityProviders" | "people">;
+	evidence: Pick<Deps["evidence"], "append">;
+	issuerKeys: Pick<Deps["issuerKeys"], "get">;
+	openid: Pick<Deps["openid"], "check">;
+	providerCredentials: Pick<Deps["providerCredentials"], "write" | "remove">;
+};
+
+/**
+ * Has a tenant's people sign in by their identity provider; given again, it is as told now. `secret`: of the client that
+ * Lethe is there; without one a key pair is made, whose public half (RFC 7517) is answered, to be registered there.
+ * @throws Error with the mend when there is no such tenant, nothing shows a second factor, or the provider is another
+ * tenant's or does not answer
+ */
+export async function putIdentityProvider(
+	deps: ProviderDeps,
+	given: Omit<IdentityProviderDocument, "_id" | "createdAt">,
+	secret: string | undefined,
+): Promise<{ providerId: string; publicKey?: Record<string, string> }> {
+	const { url, tenantId, mfa } = given;
+	if (!(await deps.store.tenants.find(tenantId))) throw new Error(`there is no tenant ${tenantId}. Correct its id.`);
+	if (!mfa.amr?.length && !mfa.acr?.length) {
+		throw new Error("nothing would show a second factor. Say by --amr or --acr what the provider's ID tokens do.");
+	}
+	await refuseShared(deps, url, tenantId);
+	await Promise.all([deps.openid.check(url), deps.issuerKeys.get(url)]).catch((error: LetheError) => {
+		throw new Error(
+			`${url} is no OpenID provider that answers (${error.cause}). Correct it, or LETHE_OUTBOUND_ALLOWED.`,
+		);
+	});
+	const _id = deps.ids.derive("identityProvider", url);
+	const before = await deps.store.identityProviders.find(_id);
+	const pair = secret === undefined ? createClientKey() : undefined;
+	await deps.evidence.append([{ type: "identity_provider_changed", tenantId, about: _id, by }]);
+	await deps.providerCredentials.write(_id, pair?.credential ?? { secret: secret as string });
+	await deps.store.identityProviders.put({ ...given, _id, createdAt: before?.createdAt ?? deps.clock() });
+	return { providerId: _id, ...(pair && { publicKey: pair.publicKey }) };
+}
+
+/** Lets nobody sign in by that provider any more, and ends the sessions of those who did. False when there is none. */
+export async function removeIdentityProvider(deps: ProviderDeps, url: string): Promise<boolean> {
+	const found = await deps.store.identityProviders.find(deps.ids.derive("identityProvider", url));
+	if (!found) return false;
+	const { _id: about, tenantId } = found;
+	await deps.evidence.append([{ type: "identity_provider_removed", tenantId, about, by }]);
+	await deps.store.identityProviders.remove(about);
+	for (const { _id, sso } of await deps.store.people.findByTenant(tenantId)) {
+		if (sso?.providerId !== about) continue;
+		await deps.store.people.change(_id, (person) => ({ ...person, sessionsFrom: deps.clock() }));
+	}
+	await deps.providerCredentials.remove(about);
+	return true;
+}
+
+function createClientKey() {
+	const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+	const about = { kid: randomBytes(9).toString("base64url"), alg: "ES256", use: "sig" };
+	const credential: ProviderCredential = { privateKey: { ...toJwk(privateKey), ...about } };
+	return { credential, publicKey: { ...toJwk(publicKey), ...about } };
+}
+
+function toJwk(key: KeyObject): Record<string, string> {
+	return key.export({ format: "jwk" }) as Record<string, string>;
 }
 
 /**

@@ -19,6 +19,34 @@ export const errorCatalogue = {
 		retryable: true,
 		title: "Too many failed sign-ins: wait as Retry-After says. A passkey is not slowed by tries with a name.",
 	},
+	sso_failed: {
+		status: 401,
+		retryable: false,
+		title:
+			"This sign-in by single sign-on does not hold: it was not begun here, took too long, was used already, or the provider's answer does not verify. Begin again.",
+	},
+	sso_mfa_missing: {
+		status: 403,
+		retryable: false,
+		title:
+			"The identity provider does not say that a second factor was shown: show one there, or have your administrator ask for it.",
+	},
+	sso_unlinked: {
+		status: 403,
+		retryable: false,
+		title:
+			"Nobody here is linked to this account of the identity provider: enrol with the token from an administrator first.",
+	},
+	sso_taken: {
+		status: 409,
+		retryable: false,
+		title: "Somebody here is linked to this account of the identity provider already.",
+	},
+	sso_only: {
+		status: 409,
+		retryable: false,
+		title: "Whoever signs in by single sign-on has nothing else to sign in with.",
+	},
 	enrolment_invalid: {
 		status: 401,
 		retryable: false,
@@ -233,7 +261,8 @@ export const errorCatalogue = {
 	issuer_unavailable: {
 		status: 503,
 		retryable: true,
-		title: "The token's issuer does not show its keys: ask again, or have an administrator check its address.",
+		title:
+			"The issuer of the token, or the identity provider, does not answer as it must: ask again, or have an administrator check its address and what is registered there.",
 	},
 	store_unavailable: {
 		status: 503,

@@ -51,6 +51,8 @@ const otherActs = [
 	"token_issued",
 	"issuer_trusted",
 	"issuer_removed",
+	"identity_provider_changed",
+	"identity_provider_removed",
 	"person_invited",
 	"person_enrolled",
 	"person_changed",

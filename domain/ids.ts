@@ -37,6 +37,7 @@ const idPrefixes = {
 	webhookSecret: "whs",
 	verification: "ver",
 	verificationNumber: "vnr",
+	identityProvider: "idp",
 } as const;
 
 export type IdKind = keyof typeof idPrefixes;

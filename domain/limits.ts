@@ -182,6 +182,9 @@ export const limits = {
 	recoveryCodeItems: 10,
 	enrolmentLifeMs: 72 * 3600_000,
 	challengeLifeMs: 5 * 60_000,
+	// From the way to an identity provider to the way back, with whatever it asks there; then, for a program to fetch its session.
+	ssoLifeMs: 10 * 60_000,
+	ssoCodeLifeMs: 60_000,
 	// Failed sign-ins that cost nothing, by account and by address; each further one doubles the wait, up to the longest.
 	signInsFreePerAccountMax: 5,
 	signInsFreePerAddressMax: 30,

@@ -34,6 +34,8 @@ export type Person = {
 	/** Secret of the time-based one-time password, encrypted, and the last time step whose code was taken. */
 	totp?: { sealed: string; step: number };
 	passkeys: Passkey[];
+	/** Whom the tenant's identity provider knows them as: a keyed hash of its `sub`. Nothing else signs them in then. */
+	sso?: { providerId: string; mac: string };
 	/** Keyed hashes of the recovery codes that are left. */
 	recoveryMacs: string[];
 	/** Sessions that began before are over. */
@@ -41,9 +43,14 @@ export type Person = {
 	endedAt?: number;
 };
 
-/** The ways to sign in; each shows two factors at once. */
-export const signInMethods = ["password", "recovery", "passkey"] as const;
+/** The ways to sign in; each shows two factors at once, or has an identity provider vouch for them. */
+export const signInMethods = ["password", "recovery", "passkey", "sso"] as const;
 export type SignInMethod = (typeof signInMethods)[number];
+
+/** Where an identity provider sends people back to: a path a provider, so that none answers for another (RFC 9700, 4.4.2). */
+export function ssoCallbackPath(providerId: string): string {
+	return `/v1/session/sso/${providerId}/callback`;
+}
 
 /** As kept in Redis, under the keyed hash of its token. */
 export type Session = {
@@ -63,6 +70,6 @@ export function normaliseLogin(login: string): string {
 }
 
 /** A person who has nothing left to sign in with. */
-export function withoutCredentials({ enrolment: _, password: __, totp: ___, ...person }: Person): Person {
+export function withoutCredentials({ enrolment: _, password: __, totp: ___, sso: ____, ...person }: Person): Person {
 	return { ...person, passkeys: [], recoveryMacs: [] };
 }

@@ -125,6 +125,26 @@ export type IssuerDocument = {
 	createdAt: number;
 };
 
+/** A tenant's identity provider (OpenID Connect), by which its people sign in. */
+export type IdentityProviderDocument = {
+	/** Derived from its URL: it is one tenant's. */
+	_id: string;
+	/** Its issuer, as in its ID tokens' `iss`. */
+	url: string;
+	tenantId: string;
+	/** As which client we are registered there, and how we show it; the secret or private key is in Vault. */
+	clientId: string;
+	authentication: "client_secret_basic" | "client_secret_post" | "private_key_jwt";
+	/** What an ID token has to say for a second factor to count as shown; where both are set, both. Never neither. */
+	mfa: {
+		/** All words of one of these lists. */
+		amr?: string[][];
+		/** One of these. */
+		acr?: string[];
+	};
+	createdAt: number;
+};
+
 /** A proof that was used: another of its id is a replay. */
 export type SpentProof = { _id: string; eraseBy: number };
 
@@ -228,9 +248,10 @@ const collections = {
 	apiKeys: [{ "secrets.mac": 1 }, { tenantId: 1, createdAt: -1, _id: -1 }],
 	spentProofs: [{ eraseBy: 1 }],
 	issuers: [],
+	identityProviders: [],
 	epochs: [],
 	ledgerWaiting: [{ at: 1 }],
-	people: [{ tenantId: 1, createdAt: -1, _id: -1 }, { "enrolment.mac": 1 }],
+	people: [{ tenantId: 1, createdAt: -1, _id: -1 }, { "enrolment.mac": 1 }, { "sso.mac": 1 }],
 	personLogins: [{ mac: 1 }, { personId: 1 }],
 	tenants: [{ sendQueues: 1 }, { nextCheckAt: 1 }],
 	sendQueues: [],
@@ -278,6 +299,7 @@ export function createModels(connection: MongoConnection) {
 		apiKeys: bind<ApiKeyDocument>("apiKeys"),
 		spentProofs: bind<SpentProof>("spentProofs"),
 		issuers: bind<IssuerDocument>("issuers"),
+		identityProviders: bind<IdentityProviderDocument>("identityProviders"),
 		epochs: bind<EpochDocument>("epochs"),
 		ledgerWaiting: bind<WaitingEntry>("ledgerWaiting"),
 		people: bind<StoredPerson>("people"),

@@ -38,6 +38,9 @@ export function createPeopleStore(
 			guardStore(
 				async () => ((await people.findOne({ "enrolment.mac": { $in: macs } })) as StoredPerson | null) ?? undefined,
 			),
+		/** Whom an identity provider knows under one of these hashes. */
+		findBySubject: (macs: string[]) =>
+			guardStore(() => people.find({ "sso.mac": { $in: macs } }).toArray() as Promise<StoredPerson[]>),
 		/** False when that person's tenant has one of that hash. */
 		putLogin: (tenantId: string, mac: string, personId: string) =>
 			guardStore(() => insertOnce(logins, { _id: `${tenantId}/${mac}`, mac, personId })),

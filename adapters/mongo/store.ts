@@ -24,6 +24,7 @@ import {
 	createModels,
 	type EpochDocument,
 	type IdempotencyDocument,
+	type IdentityProviderDocument,
 	type IssuerDocument,
 	indexes,
 	type ParkedReceipt,
@@ -87,7 +88,8 @@ export function createStore(connection: MongoConnection, deps: { randomToken: ()
 		idempotencyKeys: createIdempotencyStore(raw<IdempotencyDocument>("idempotencyKeys")),
 		apiKeys: createApiKeyStore(raw<ApiKeyDocument>("apiKeys")),
 		spentProofs: createSpentProofStore(raw<SpentProof>("spentProofs")),
-		issuers: createIssuerStore(raw<IssuerDocument>("issuers")),
+		issuers: createRemovableStore(raw<IssuerDocument>("issuers")),
+		identityProviders: createRemovableStore(raw<IdentityProviderDocument>("identityProviders")),
 		people: createPeopleStore(raw<StoredPerson>("people"), raw<PersonLoginDocument>("personLogins")),
 		epochs: createEpochStore(raw<EpochDocument>("epochs")),
 		ledgerWaiting: createWaitingStore(raw<WaitingEntry>("ledgerWaiting")),
@@ -294,10 +296,11 @@ function createSpentProofStore(collection: mongo.Collection<SpentProof>) {
 	};
 }
 
-function createIssuerStore(collection: mongo.Collection<IssuerDocument>) {
+function createRemovableStore<Document extends { _id: string }>(collection: mongo.Collection<Document>) {
 	return {
 		...createNamedStore(collection),
-		remove: (id: string) => guardStore(async () => (await collection.deleteOne({ _id: id })).deletedCount === 1),
+		remove: (id: string) =>
+			guardStore(async () => (await collection.deleteOne({ _id: id } as never)).deletedCount === 1),
 	};
 }
 

@@ -55,11 +55,18 @@ export function createSessions(options: { url: string; prefix: string; tls?: Ser
 			}),
 		end: (personId: string, mac: string) =>
 			ask(async () => void (await connection.multi().del(keyOf(mac)).srem(listOf(personId), mac).exec())),
-		/** Remembers a challenge that was handed out. */
-		putChallenge: (mac: string, lifeMs: number) =>
-			ask(async () => void (await connection.set(challengeOf(mac), "1", "PX", lifeMs))),
-		/** Whether it was handed out and not taken yet; once only. */
-		takeChallenge: (mac: string) => ask(async () => (await connection.del(challengeOf(mac))) === 1),
+		/** Remembers a challenge that was handed out, with what is to be known when it comes back. */
+		putChallenge: (mac: string, lifeMs: number, about: object = {}) =>
+			ask(async () => void (await connection.set(challengeOf(mac), JSON.stringify(about), "PX", lifeMs))),
+		/** What is known of one that was handed out under one of these hashes and not taken yet; once only. */
+		takeChallenge: (macs: readonly string[]) =>
+			ask(async () => {
+				for (const mac of macs) {
+					const found = await connection.getdel(challengeOf(mac));
+					if (found !== null) return JSON.parse(found) as Record<string, unknown>;
+				}
+				return undefined;
+			}),
 		/** Counts a try before it is made; see `createAttempts`. */
 		tryOnce: (...args: Parameters<typeof attempts.take>) => ask(() => attempts.take(...args)),
 		forgive: (...args: Parameters<typeof attempts.forgive>) => ask(() => attempts.forgive(...args)),

@@ -85,6 +85,8 @@ export const policies: Record<Role | "issuer", Policy> = {
 		"transit/keys/hmac-*": { capabilities: ["read"] },
 		"transit/sign/token": { capabilities: ["update"] },
 		"kv/data/carriers/+/callback": { capabilities: ["read"] },
+		// What it shows to tenants' identity providers.
+		"kv/data/identity-providers/+": { capabilities: ["read"] },
 		// Of people who sign in: their names and the secrets of their codes, never a message's.
 		"transit/encrypt/people-*": sealPerson,
 		"transit/decrypt/people-*": { capabilities: ["update"] },
@@ -171,6 +173,8 @@ export const policies: Record<Role | "issuer", Policy> = {
 		"kv/data/logs/identities/+": { capabilities: ["create"] },
 		"kv/data/carriers/+/send": { capabilities: ["create", "update"] },
 		"kv/data/carriers/+/callback": { capabilities: ["create", "update"] },
+		"kv/data/identity-providers/+": { capabilities: ["create", "update"] },
+		"kv/metadata/identity-providers/+": { capabilities: ["delete"] },
 	},
 	// Measures what one Vault call a message would cost, under a key that protects nothing.
 	bench: {

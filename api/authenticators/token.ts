@@ -1,15 +1,16 @@
 // A bearer or DPoP access token: our own, or that of an outside issuer that a tenant's administrator trusts.
 
-import { createLocalJWKSet, decodeJwt, errors, type JSONWebKeySet, type JWTPayload, jwtVerify } from "jose";
+import { decodeJwt, errors, type JWTPayload, jwtVerify } from "jose";
 import type { ApiKeyDocument, IssuerDocument } from "../../adapters/mongo/models.ts";
 import { createCache } from "../../domain/cache.ts";
 import { LetheError } from "../../domain/errors.ts";
 import { limits } from "../../domain/limits.ts";
 import type { ApiDeps } from "../deps.ts";
 import { orRefuse } from "../orRefuse.ts";
+import { verifyByIssuer } from "../outsideJwt.ts";
 import type { Authenticator, Principal } from "../plugins/auth.ts";
 import { clientCertificate } from "./clientCertificate.ts";
-import { type DpopDeps, signingAlgorithms, verifyDpop } from "./dpop.ts";
+import { type DpopDeps, verifyDpop } from "./dpop.ts";
 import { type Keyring, principalOf } from "./keyring.ts";
 import { requireSignature, type SignatureDeps } from "./signature.ts";
 
@@ -80,24 +81,11 @@ async function verifyOwn(deps: TokenDeps, token: string, request: Request): Prom
 }
 
 async function verifyOutside(deps: TokenDeps, issuer: IssuerDocument, token: string): Promise<Verified> {
-	const verify = async (unknownKey: boolean) => {
-		const set = await deps.issuerKeys.get(issuer.url, unknownKey);
-		return jwtVerify(token, createLocalJWKSet(set as JSONWebKeySet), {
-			issuer: issuer.url,
-			audience: issuer.audience,
-			algorithms: signingAlgorithms,
-			currentDate: new Date(deps.clock()),
-			clockTolerance: limits.clockSkewMs / 1000,
-			maxTokenAge: limits.outsideTokenAgeMsMax / 1000,
-			requiredClaims: ["exp", "sub"],
-		});
-	};
-	const { payload, protectedHeader } = await orRefuse("token_invalid", () =>
-		verify(false).catch((error: unknown) => {
-			if (error instanceof errors.JWKSNoMatchingKey) return verify(true);
-			throw error;
-		}),
-	);
+	const { payload, protectedHeader } = await verifyByIssuer(deps, "token_invalid", issuer.url, token, {
+		audience: issuer.audience,
+		maxTokenAge: limits.outsideTokenAgeMsMax / 1000,
+		requiredClaims: ["exp", "sub"],
+	});
 	// RFC 9068, 4: an ID token, which other parties get to see, is no access token.
 	const type = (protectedHeader.typ ?? "jwt").toLowerCase().replace("application/", "");
 	if (type !== tokenType && !(issuer.acceptsJwt && type === "jwt")) throw new LetheError("token_invalid");

@@ -2,8 +2,9 @@
 
 import type { StoredPerson } from "../../adapters/mongo/people.ts";
 import { LetheError } from "../../domain/errors.ts";
+import type { Act } from "../../domain/evidence.ts";
 import { findPasswordFault } from "../../domain/password.ts";
-import type { Person } from "../../domain/person.ts";
+import type { Person, SignInMethod } from "../../domain/person.ts";
 import { Plaintext } from "../../domain/plaintext.ts";
 import type { ApiDeps } from "../deps.ts";
 import type { Passkeys, RegistrationResponseJSON } from "./passkeys.ts";
@@ -25,19 +26,22 @@ export type SetUp = { password: string; code: string } | { passkey: Registration
 
 export type Enrol = ReturnType<typeof createEnrol>;
 
+type Invited = StoredPerson & Required<Pick<Person, "enrolment">>;
+
 /** All throw LetheError enrolment_invalid, and what Vault, the store and Redis throw while they are away. */
 export function createEnrol(deps: EnrolDeps) {
 	const { clock, store, personMacs, personSeal } = deps;
 
-	async function read(token: string): Promise<StoredPerson & Required<Pick<Person, "enrolment">>> {
+	async function read(token: string): Promise<Invited> {
 		const person = await store.people.findByEnrolment(await personMacs.all("enrolment", token));
 		if (!person?.enrolment || person.enrolment.expiresAt <= clock()) throw new LetheError("enrolment_invalid");
 		return { ...person, enrolment: person.enrolment };
 	}
 
 	/** Applies what was set up, unless somebody has used the token meanwhile. */
-	async function use({ _id, tenantId, enrolment: used }: Awaited<ReturnType<typeof read>>, set: Partial<Person>) {
-		await deps.evidence.append([{ type: "person_enrolled", tenantId, about: _id, by: _id }]);
+	async function use({ _id, tenantId, enrolment: used }: Invited, set: Partial<Person>, code?: SignInMethod) {
+		const act: Act = { type: "person_enrolled", tenantId, about: _id, by: _id };
+		await deps.evidence.append([code === undefined ? act : { ...act, code }]);
 		const changed = await store.people.change(_id, ({ enrolment, ...person }) => {
 			if (enrolment?.mac !== used.mac) throw new LetheError("enrolment_invalid");
 			return { ...person, ...set, sessionsFrom: clock() };
@@ -47,6 +51,10 @@ export function createEnrol(deps: EnrolDeps) {
 	}
 
 	return {
+		/** Whose token it is. */
+		read,
+		/** The person, enrolled with what was set up, in place of all that they had; the token is used then. */
+		use,
 		/** What is needed to set up an authenticator app, or a passkey. A later call makes the secret of an earlier one void. */
 		async begin(token: string) {
 			const person = await read(token);

@@ -38,8 +38,7 @@ export function createPasskeys({ clock, publicUrl, ids, sessions, macs }: Passke
 		return options;
 	}
 	async function isOurs(challenge: string): Promise<boolean> {
-		for (const mac of await macs.all("challenge", challenge)) if (await sessions.takeChallenge(mac)) return true;
-		return false;
+		return (await sessions.takeChallenge(await macs.all("challenge", challenge))) !== undefined;
 	}
 
 	return {

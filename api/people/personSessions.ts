@@ -53,12 +53,20 @@ export function createPersonSessions(deps: Deps) {
 	}
 
 	return {
-		/** Begins a session; the token is shown once. The oldest beyond `limits.sessionsPerPersonMax` end. */
-		async start(person: StoredPerson, method: SignInMethod): Promise<{ token: string; session: Session }> {
+		/**
+		 * Begins a session; the token is shown once. The oldest beyond `limits.sessionsPerPersonMax` end.
+		 * @param mfaAt when a second factor was shown, epoch ms; just now unless told
+		 */
+		async start(
+			person: StoredPerson,
+			method: SignInMethod,
+			mfaAt?: number,
+		): Promise<{ token: string; session: Session }> {
 			const token = `${prefix}${randomBytes(32).toString("base64url")}`;
 			const now = clock();
 			const { _id: personId, tenantId } = person;
-			const session = { id: deps.ids.random("session"), personId, tenantId, method, startedAt: now, mfaAt: now };
+			const id = deps.ids.random("session");
+			const session = { id, personId, tenantId, method, startedAt: now, mfaAt: Math.min(mfaAt ?? now, now) };
 			await sessions.put(await macs.one("session", token), session, { idleMs, lifeMs });
 			for (const { mac } of (await list(person)).slice(limits.sessionsPerPersonMax)) await sessions.end(personId, mac);
 			return { token, session };

@@ -61,14 +61,14 @@ export function createSignIn(deps: SignInDeps) {
 	/** @param address of the caller: failures slow it too */
 	return async function signIn(shown: Shown, address: string): Promise<SignedIn> {
 		if ("passkey" in shown) {
-			const forgive = await slow.before(address);
+			const forgive = await slow.before("passkey", address);
 			const found = await findOwner(deps, shown.passkey);
 			const signedIn = await tried(found ? [found] : [], () => byPasskey(deps, shown.passkey, found));
 			await forgive();
 			return signedIn;
 		}
 		const login = normaliseLogin(shown.login);
-		const forgive = await slow.before(address, login);
+		const forgive = await slow.before("password", address, login);
 		const candidates = await findCandidates(deps, login);
 		const signedIn = await tried(candidates, () => byPassword(deps, shown, login, candidates));
 		await forgive();
@@ -76,8 +76,8 @@ export function createSignIn(deps: SignInDeps) {
 	};
 }
 
-/** Counts tries by account and by address, and has them wait. */
-function createSlowing({ personMacs, sessions }: Pick<SignInDeps, "personMacs" | "sessions">) {
+/** Counts tries by account and by address, and has them wait. Its calls throw LetheError sessions_unavailable | keys_unavailable. */
+export function createSlowing({ personMacs, sessions }: Pick<SignInDeps, "personMacs" | "sessions">) {
 	const {
 		signInsFreePerAccountMax,
 		signInsFreePerAddressMax,
@@ -85,10 +85,11 @@ function createSlowing({ personMacs, sessions }: Pick<SignInDeps, "personMacs" |
 		signInsKeptMs: keptMs,
 	} = limits;
 	return {
-		/** Counts a try; what it answers is called after a success. @throws LetheError sign_in_slowed */
-		async before(address: string, login?: string): Promise<() => Promise<void>> {
-			// Guesses at passwords leave those who come with a passkey alone.
-			const way = login === undefined ? "passkey" : "password";
+		/**
+		 * Counts a try; what it answers is called after a success. Guesses at passwords leave those who come another way alone.
+		 * @throws LetheError sign_in_slowed
+		 */
+		async before(way: SignInMethod, address: string, login?: string): Promise<() => Promise<void>> {
 			const from = { name: await personMacs.one("address", `${way}\n${address}`), freeCount: signInsFreePerAddressMax };
 			const account = login === undefined ? undefined : await personMacs.one("account", login);
 			const of = account === undefined ? [from] : [from, { name: account, freeCount: signInsFreePerAccountMax }];

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { TenantDocument } from "../../adapters/mongo/models.ts";
 import type { Deps } from "../../deps.ts";
 import { limits } from "../../domain/limits.ts";
+import { removeIdentityProvider } from "../administer.ts";
 import { createProgress } from "../progress.ts";
 import { exportTenant, readRequests, writeLines } from "./exportTenant.ts";
 
@@ -36,6 +37,9 @@ export async function leave(deps: Deps, tenantId: string, folder: string) {
 		}
 		for (const { _id, tenantId: theirs } of await deps.store.issuers.all()) {
 			if (theirs === tenantId) await deps.store.issuers.remove(_id);
+		}
+		for (const { url, tenantId: theirs } of await deps.store.identityProviders.all()) {
+			if (theirs === tenantId) await removeIdentityProvider(deps, url);
 		}
 		const destroying = { ...standing, step: "destroying" } as const;
 		await deps.store.tenants.setStanding(tenantId, standing, destroying, deps.clock());

@@ -12,6 +12,7 @@ import { createKeysAhead } from "../../adapters/keysAhead.ts";
 import { connectMongo } from "../../adapters/mongo/connection.ts";
 import type { ApiKeyDocument, TenantDocument } from "../../adapters/mongo/models.ts";
 import { createStore } from "../../adapters/mongo/store.ts";
+import { createOpenidClient } from "../../adapters/openidClient.ts";
 import { createOutboundHttp } from "../../adapters/outboundHttp.ts";
 import { createPeople } from "../../adapters/people.ts";
 import { createPersonMacs } from "../../adapters/personMacs.ts";
@@ -19,6 +20,7 @@ import { createSessions } from "../../adapters/redis/sessions.ts";
 import { createEncryption } from "../../adapters/vault/encryption.ts";
 import { createHmacKeys } from "../../adapters/vault/hmacKeys.ts";
 import type { PersonPlace } from "../../adapters/vault/personSeal.ts";
+import type { ProviderCredential } from "../../adapters/vault/providerCredentials.ts";
 import { createTokenSigner } from "../../adapters/vault/tokenSigner.ts";
 import { createWebhookSecrets } from "../../adapters/vault/webhookSecrets.ts";
 import { createApp } from "../../api/app.ts";
@@ -86,11 +88,15 @@ export async function createTestApi(replace: (deps: ApiDeps) => Partial<ApiDeps>
 	const personSeal = createMemoryPersonSeal();
 	const evidence = createEvidence({ clock, ids, store: store.evidence, gather: createBatcher });
 	const replays = createMemoryReplays();
+	const providerCredentials = createMemoryCredentials();
+	const openid = createOpenidClient({ outbound, clock });
 	const sessions = createSessions({ url: process.env.REDIS_URL as string, prefix: database });
 	const callbackKeys = new Map([["queue", generateKeyPairSync("ed25519")]]);
 	const deps: ApiDeps = {
 		tokens: createTokenSigner({ vault: tokenVault, clock }),
 		issuerKeys: createIssuerKeys({ outbound, clock }),
+		openid,
+		providerCredentials,
 		apiKeys: createApiKeys({ store, hmac, evidence, ids, clock, randomBytes: (size) => randomBytes(size) }),
 		clock,
 		ids,
@@ -247,6 +253,9 @@ export async function createTestApi(replace: (deps: ApiDeps) => Partial<ApiDeps>
 	return {
 		...merged,
 		app,
+		/** As an administrator writes them. */
+		providerCredentials,
+		openid,
 		/** What the process does now and then beside its requests. */
 		makeKeysAhead: createKeysAhead({ cohorts, encryption, log }),
 		/** Decrypts too, which the API itself never does. */
@@ -408,6 +417,20 @@ function createMemoryPersonSeal() {
 			if (!bytes) throw new LetheError("internal", { cause: "not_authentic" });
 			return Plaintext.of(bytes);
 		},
+	};
+}
+
+/** What Vault keeps of what identity providers are shown. */
+function createMemoryCredentials() {
+	const held = new Map<string, ProviderCredential>();
+	return {
+		async read(id: string): Promise<ProviderCredential> {
+			const found = held.get(id);
+			if (!found) throw new LetheError("internal", { cause: "no credential" });
+			return found;
+		},
+		write: async (id: string, data: ProviderCredential) => void held.set(id, data),
+		remove: async (id: string) => void held.delete(id),
 	};
 }
 

@@ -10,11 +10,11 @@ import { type EnrolDeps, hashNew, openName } from "../../people/enrol.ts";
 import type { RegistrationResponseJSON } from "../../people/passkeys.ts";
 import { sessionOf } from "../../people/personSessions.ts";
 import { makeRecoveryCodes } from "../../people/recoveryCodes.ts";
+import { formatTime } from "../../people/viewSession.ts";
 import type { Principal } from "../../plugins/auth.ts";
 import { actOf } from "../../plugins/evidence.ts";
 import { problems } from "../../schemas.ts";
 import { peopleSchemas } from "./schemas.ts";
-import { formatTime } from "./view.ts";
 
 type Deps = EnrolDeps & Pick<ApiDeps, "evidence">;
 
@@ -59,6 +59,7 @@ function addPassword(app: Instance, deps: Deps): void {
 			const password = await hashNew(deps, person, request.body.password);
 			await change(deps, request.principal, { type: "credential_added", code: "password" }, (current) => {
 				// Without codes to go with it, it would sign nobody in.
+				if (current.sso) throw new LetheError("sso_only");
 				if (!current.totp) throw new LetheError("sign_in_failed");
 				return { ...current, password, sessionsFrom: deps.clock() };
 			});
@@ -116,6 +117,7 @@ function addPasskeyReading(app: Instance, deps: Deps): void {
 		},
 		async (request) => {
 			const { person } = sessionOf(request);
+			if (person.sso) throw new LetheError("sso_only");
 			const options = await deps.passkeys.addingOptions(person, await openName(deps, person));
 			return options as unknown as Record<string, unknown>;
 		},
@@ -137,6 +139,7 @@ function addPasskeyChanging(app: Instance, deps: Deps): void {
 		async ({ principal, body }, reply) => {
 			const passkey = await deps.passkeys.add(body as RegistrationResponseJSON);
 			await change(deps, principal, { type: "credential_added", code: "passkey" }, (person) => {
+				if (person.sso) throw new LetheError("sso_only");
 				const others = person.passkeys.filter(({ id }) => id !== passkey.id);
 				if (others.length >= limits.passkeysPerPersonMax) throw new LetheError("too_many_records");
 				return { ...person, passkeys: [...others, passkey] };

@@ -6,10 +6,10 @@ import type { Person } from "../../../domain/person.ts";
 import type { ApiDeps } from "../../deps.ts";
 import type { Instance } from "../../instance.ts";
 import { openName } from "../../people/enrol.ts";
+import { formatTime } from "../../people/viewSession.ts";
 import type { Principal } from "../../plugins/auth.ts";
 import { problems } from "../../schemas.ts";
 import { peopleSchemas } from "./schemas.ts";
-import { formatTime } from "./view.ts";
 
 type Deps = Pick<ApiDeps, "people" | "personSeal"> & {
 	store: { people: Pick<ApiDeps["store"]["people"], "findByTenant"> };

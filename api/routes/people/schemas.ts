@@ -144,6 +144,27 @@ export const peopleSchemas = {
 			recoveryCodes: z.array(z.string()).meta({ description: "Each stands in once for a code; shown once." }),
 		})
 		.meta({ id: "Enrolled" }),
+	ssoBeginning: z
+		.strictObject({
+			issuer: z
+				.string()
+				.min(1)
+				.max(limits.webhookUrlCharactersMax)
+				.meta({ description: "The identity provider's issuer, as `lethe admin sso list` has it." }),
+			fresh: z.boolean().default(false).meta({ description: "Have them show who they are anew, both factors." }),
+			enrolmentToken: token.optional().meta({ description: "To enrol with this account, in place of a password." }),
+			loopback: z
+				.strictObject({ port: z.int().min(1024).max(65_535), challenge: base64url.length(43) })
+				.optional()
+				.meta({
+					description: "A program that listens on 127.0.0.1 (RFC 8252), and the S256 challenge of its verifier.",
+				}),
+		})
+		.meta({ id: "SsoBeginning" }),
+	ssoOffer: z.object({ url: z.string() }).meta({ id: "SsoOffer" }),
+	ssoCompletion: z
+		.strictObject({ code: base64url.max(64), verifier: base64url.min(43).max(128) })
+		.meta({ id: "SsoCompletion" }),
 	options: z.looseObject({}).meta({ description: "For the browser's credentials API." }),
 	newPassword: z.strictObject({ password }).meta({ id: "NewPassword" }),
 	recoveryCodes: z.object({ recoveryCodes: z.array(z.string()) }).meta({ id: "RecoveryCodes" }),

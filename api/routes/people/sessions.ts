@@ -6,10 +6,10 @@ import type { ApiDeps } from "../../deps.ts";
 import type { Instance } from "../../instance.ts";
 import { type PersonSessions, sessionOf } from "../../people/personSessions.ts";
 import type { SessionCookie } from "../../people/sessionCookie.ts";
+import { formatTime, viewSession } from "../../people/viewSession.ts";
 import { actOf } from "../../plugins/evidence.ts";
 import { problems } from "../../schemas.ts";
 import { peopleSchemas } from "./schemas.ts";
-import { formatTime, viewSession } from "./view.ts";
 
 type Deps = Pick<ApiDeps, "clock" | "evidence"> & { personSessions: PersonSessions; cookie: SessionCookie };
 

@@ -1,24 +1,24 @@
 // Signing in and enrolling: the routes of whoever is nobody yet. Their answers are kept nowhere.
 
-import type { FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
-import type { StoredPerson } from "../../../adapters/mongo/people.ts";
-import type { SignInMethod } from "../../../domain/person.ts";
 import { networkOf } from "../../addresses.ts";
 import type { ApiDeps } from "../../deps.ts";
 import type { Instance } from "../../instance.ts";
+import { beginSession } from "../../people/beginSession.ts";
 import type { Enrol, SetUp } from "../../people/enrol.ts";
 import type { Passkeys } from "../../people/passkeys.ts";
 import type { PersonSessions } from "../../people/personSessions.ts";
 import type { SessionCookie } from "../../people/sessionCookie.ts";
 import type { Shown, SignIn } from "../../people/signIn.ts";
+import type { Sso } from "../../people/sso.ts";
 import { problems } from "../../schemas.ts";
 import { peopleSchemas } from "./schemas.ts";
-import { viewSession } from "./view.ts";
+import { addSso } from "./sso.ts";
 
 type Deps = Pick<ApiDeps, "evidence"> & {
 	signIn: SignIn;
 	enrol: Enrol;
+	sso: Sso;
 	passkeys: Passkeys;
 	personSessions: PersonSessions;
 	cookie: SessionCookie;
@@ -33,6 +33,7 @@ export function addSignIn(app: Instance, deps: Deps): void {
 	});
 	addSigningIn(app, deps);
 	addEnrolling(app, deps);
+	addSso(app, deps);
 }
 
 function addSigningIn(app: Instance, deps: Deps): void {
@@ -65,7 +66,7 @@ function addSigningIn(app: Instance, deps: Deps): void {
 		async (request, reply) => {
 			const { as, ...shown } = request.body;
 			const { person, method } = await deps.signIn(shown as Shown, networkOf(request.ip));
-			return reply.code(201).send(await begin(deps, { person, method, as }, request, reply));
+			return reply.code(201).send(await beginSession(deps, { person, method, as }, request, reply));
 		},
 	);
 }
@@ -103,28 +104,9 @@ function addEnrolling(app: Instance, deps: Deps): void {
 			const { token, as, ...setUp } = request.body;
 			const { person, recoveryCodes } = await deps.enrol.complete(token, setUp as SetUp);
 			const method = "passkey" in setUp ? "passkey" : "password";
-			return reply.code(201).send({ ...(await begin(deps, { person, method, as }, request, reply)), recoveryCodes });
+			return reply
+				.code(201)
+				.send({ ...(await beginSession(deps, { person, method, as }, request, reply)), recoveryCodes });
 		},
 	);
-}
-
-type Begin = { person: StoredPerson; method: SignInMethod; as: "cookie" | "token" };
-
-/** Begins the session of somebody who has signed in, in place of the one that the request bears. */
-async function begin(
-	deps: Pick<Deps, "evidence" | "personSessions" | "cookie">,
-	{ person, method, as }: Begin,
-	request: FastifyRequest,
-	reply: FastifyReply,
-) {
-	const { personSessions, cookie } = deps;
-	const { _id, tenantId } = person;
-	await deps.evidence.append([{ type: "signed_in", code: method, tenantId, about: _id, by: _id }]);
-	const { token, session } = await personSessions.start(person, method);
-	const old = request.headers.authorization?.replace(/^Bearer /i, "") ?? cookie.read(request);
-	const before = old === undefined ? undefined : await personSessions.use(old).catch(() => undefined);
-	if (before) await personSessions.end(before.session.personId, before.mac);
-	if (as === "cookie") cookie.set(reply, token, personSessions.lifeMs);
-	const view = viewSession(session, person, personSessions.endsOf(session));
-	return as === "token" ? { ...view, token } : view;
 }

@@ -1,6 +1,6 @@
 // A session as it is shown.
 
-import type { Person, Session } from "../../../domain/person.ts";
+import type { Person, Session } from "../../domain/person.ts";
 
 export function viewSession(
 	{ id, personId, tenantId, method, startedAt, mfaAt }: Session,

@@ -1,0 +1,58 @@
+// What an ID token (OpenID Connect Core 2) has to say for somebody to be signed in by it: for us, now, and with a second factor.
+
+import type { JWTPayload } from "jose";
+import type { IdentityProviderDocument } from "../../adapters/mongo/models.ts";
+import type { SsoRefusal } from "../../adapters/openidClient.ts";
+import { LetheError } from "../../domain/errors.ts";
+import { limits } from "../../domain/limits.ts";
+import type { ApiDeps } from "../deps.ts";
+import { verifyByIssuer } from "../outsideJwt.ts";
+
+/** Whom the provider names, and when they showed it who they are, epoch ms. */
+export type Vouched = { subject: string; authenticatedAt: number };
+
+const subjectCharactersMax = 255;
+
+/**
+ * @param asked `authenticatedFrom`: an authentication of before does not count, epoch ms
+ * @throws LetheError sso_failed | sso_mfa_missing, the cause an `SsoRefusal`; issuer_unavailable
+ */
+export async function verifyIdToken(
+	deps: Pick<ApiDeps, "clock" | "issuerKeys">,
+	provider: IdentityProviderDocument,
+	token: string,
+	asked: { nonce: string; authenticatedFrom: number },
+): Promise<Vouched> {
+	const { payload } = await verifyByIssuer(deps, "sso_failed", provider.url, token, {
+		audience: provider.clientId,
+		maxTokenAge: limits.ssoLifeMs / 1000,
+		requiredClaims: ["exp", "iat", "sub", "nonce", "auth_time"],
+	}).catch((error: unknown) => {
+		throw error instanceof LetheError && error.code === "sso_failed" ? refused("token") : error;
+	});
+	const { sub = "", nonce, azp, aud, auth_time: authTime } = payload;
+	// Core 3.1.3.7: several audiences, and one that was given it, which has to be us.
+	const isOurs = azp === provider.clientId || (azp === undefined && [aud].flat().length === 1);
+	if (nonce !== asked.nonce || !isOurs || sub === "" || sub.length > subjectCharactersMax) throw refused("token");
+	if (typeof authTime !== "number") throw refused("token");
+	const authenticatedAt = authTime * 1000;
+	const isInTime =
+		authenticatedAt >= asked.authenticatedFrom - limits.clockSkewMs &&
+		authenticatedAt <= deps.clock() + limits.clockSkewMs;
+	if (!isInTime) throw refused("age");
+	if (!isMfaShown(provider, payload)) throw new LetheError("sso_mfa_missing", { cause: "mfa" satisfies SsoRefusal });
+	return { subject: sub, authenticatedAt };
+}
+
+/** Of a provider of which nothing is asked, nothing counts. */
+function isMfaShown({ mfa }: IdentityProviderDocument, { amr, acr }: JWTPayload): boolean {
+	const methods: unknown[] = Array.isArray(amr) ? amr : [];
+	const byMethods = mfa.amr?.some((words) => words.length > 0 && words.every((word) => methods.includes(word)));
+	const byClass = typeof acr === "string" ? mfa.acr?.includes(acr) : mfa.acr && false;
+	const asked = [byMethods, byClass].filter((one) => one !== undefined);
+	return asked.length > 0 && asked.every(Boolean);
+}
+
+function refused(why: SsoRefusal): LetheError {
+	return new LetheError("sso_failed", { cause: why });
+}
