@@ -346,7 +346,7 @@ tenantId: string
  * @maxItems 6
  */
 roles: [("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]
-method: ("password" | "recovery" | "passkey")
+method: ("password" | "recovery" | "passkey" | "sso")
 startedAt: string
 /**
  * When a second factor was last shown.
@@ -371,7 +371,7 @@ tenantId: string
  * @maxItems 6
  */
 roles: [("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]
-method: ("password" | "recovery" | "passkey")
+method: ("password" | "recovery" | "passkey" | "sso")
 startedAt: string
 /**
  * When a second factor was last shown.
@@ -412,7 +412,7 @@ tenantId: string
  * @maxItems 6
  */
 roles: [("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]
-method: ("password" | "recovery" | "passkey")
+method: ("password" | "recovery" | "passkey" | "sso")
 startedAt: string
 /**
  * When a second factor was last shown.
@@ -428,6 +428,43 @@ token?: string
  * Each stands in once for a code; shown once.
  */
 recoveryCodes: string[]
+}
+export interface SsoBeginningInput {
+/**
+ * The identity provider's issuer, as `lethe admin sso list` has it.
+ */
+issuer: string
+/**
+ * Have them show who they are anew, both factors.
+ */
+fresh?: boolean
+/**
+ * To enrol with this account, in place of a password.
+ */
+enrolmentToken?: string
+/**
+ * A program that listens on 127.0.0.1 (RFC 8252), and the S256 challenge of its verifier.
+ */
+loopback?: {
+port: number
+challenge: string
+}
+}
+export interface SsoOffer {
+url: string
+}
+export interface ComeBackFromSsoParams {
+id: string
+}
+export interface ComeBackFromSsoQuery {
+state?: string
+code?: string
+iss?: string
+error?: string
+}
+export interface SsoCompletionInput {
+code: string
+verifier: string
 }
 export interface CreateMessageQuery {
 dryRun?: ("true" | "false")
@@ -2146,7 +2183,7 @@ index: number
 id: string
 at: string
 tenantId?: string
-type: ("accepted" | "deferred" | "queued" | "sending" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown" | "decided" | "released" | "rerouted" | "ambiguous" | "receipt" | "retimed" | "erased" | "kept" | "redaction_asked" | "redacted" | "redaction_given_up" | "certified" | "process_started" | "stores_prepared" | "store_restored" | "tenant_created" | "tenant_changed" | "template_changed" | "tenant_suspended" | "tenant_resumed" | "tenant_leaving" | "tenant_exported" | "tenant_left" | "send_queue_changed" | "send_queue_paused" | "send_queue_drained" | "send_queue_resumed" | "api_key_created" | "api_key_revoked" | "api_key_rotated" | "credential_alert" | "token_issued" | "issuer_trusted" | "issuer_removed" | "person_invited" | "person_enrolled" | "person_changed" | "person_ended" | "signed_in" | "sign_in_failed" | "session_ended" | "credential_added" | "credential_removed" | "message_revealed" | "webhook_endpoint_created" | "webhook_endpoint_challenged" | "webhook_endpoint_verified" | "webhook_endpoint_enabled" | "webhook_endpoint_disabled" | "webhook_endpoint_deleted" | "webhook_secret_rotated" | "webhook_replayed" | "verification_issued" | "verification_withheld" | "verification_approved" | "verification_failed" | "consent_recorded" | "consent_withdrawn" | "opt_out_recorded" | "opt_out_lifted" | "hold_placed" | "hold_released" | "request_recorded" | "request_acknowledged" | "request_identified" | "request_decided" | "request_extended" | "request_exported" | "request_closed" | "request_executed" | "record_erased" | "orphan_discarded" | "page_erased" | "key_rotated" | "cohort_key_destroyed" | "subject_key_destroyed" | "policy_proposed" | "policy_checked" | "policy_simulated" | "policy_approved" | "policy_published" | "policy_withdrawn" | "record_read" | "searched" | "logs_read" | "canary_run" | "evidence_read" | "evidence_exported" | "denied")
+type: ("accepted" | "deferred" | "queued" | "sending" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown" | "decided" | "released" | "rerouted" | "ambiguous" | "receipt" | "retimed" | "erased" | "kept" | "redaction_asked" | "redacted" | "redaction_given_up" | "certified" | "process_started" | "stores_prepared" | "store_restored" | "tenant_created" | "tenant_changed" | "template_changed" | "tenant_suspended" | "tenant_resumed" | "tenant_leaving" | "tenant_exported" | "tenant_left" | "send_queue_changed" | "send_queue_paused" | "send_queue_drained" | "send_queue_resumed" | "api_key_created" | "api_key_revoked" | "api_key_rotated" | "credential_alert" | "token_issued" | "issuer_trusted" | "issuer_removed" | "identity_provider_changed" | "identity_provider_removed" | "person_invited" | "person_enrolled" | "person_changed" | "person_ended" | "signed_in" | "sign_in_failed" | "session_ended" | "credential_added" | "credential_removed" | "message_revealed" | "webhook_endpoint_created" | "webhook_endpoint_challenged" | "webhook_endpoint_verified" | "webhook_endpoint_enabled" | "webhook_endpoint_disabled" | "webhook_endpoint_deleted" | "webhook_secret_rotated" | "webhook_replayed" | "verification_issued" | "verification_withheld" | "verification_approved" | "verification_failed" | "consent_recorded" | "consent_withdrawn" | "opt_out_recorded" | "opt_out_lifted" | "hold_placed" | "hold_released" | "request_recorded" | "request_acknowledged" | "request_identified" | "request_decided" | "request_extended" | "request_exported" | "request_closed" | "request_executed" | "record_erased" | "orphan_discarded" | "page_erased" | "key_rotated" | "cohort_key_destroyed" | "subject_key_destroyed" | "policy_proposed" | "policy_checked" | "policy_simulated" | "policy_approved" | "policy_published" | "policy_withdrawn" | "record_read" | "searched" | "logs_read" | "canary_run" | "evidence_read" | "evidence_exported" | "denied")
 code?: string
 /**
  * Id of what it was done to.
@@ -2479,7 +2516,7 @@ id: string
 export interface SessionPage {
 items: {
 id: string
-method: ("password" | "recovery" | "passkey")
+method: ("password" | "recovery" | "passkey" | "sso")
 startedAt: string
 usedAt: string
 endsAt: string
@@ -2544,6 +2581,11 @@ export type ErrorCode =
 	| "unauthenticated"
 	| "sign_in_failed"
 	| "sign_in_slowed"
+	| "sso_failed"
+	| "sso_mfa_missing"
+	| "sso_unlinked"
+	| "sso_taken"
+	| "sso_only"
 	| "enrolment_invalid"
 	| "password_refused"
 	| "cross_origin"
@@ -2637,6 +2679,12 @@ export type Operations = {
 	beginEnrolment: { body: EnrolmentBeginInput; answer: EnrolmentOffer };
 	/** Enrol with a password and the first code, or with a passkey. */
 	completeEnrolment: { body: EnrolmentInput; answer: Enrolled };
+	/** Begin to sign in by single sign-on: where to send the browser. */
+	beginSso: { body: SsoBeginningInput; answer: SsoOffer };
+	/** Where the identity provider sends the browser back to. */
+	comeBackFromSso: { params: ComeBackFromSsoParams; query?: ComeBackFromSsoQuery; answer: Session };
+	/** Fetch the session that a program began to sign in for. */
+	completeSso: { body: SsoCompletionInput; answer: SignedIn };
 	/** Accept a message. */
 	createMessage: { query?: CreateMessageQuery; body: MessageRequestInput; answer: CreateMessageAnswer };
 	/** List messages, newest first. */

@@ -258,6 +258,7 @@ describe("store", () => {
 			[{ tenantId: "t" }, undefined, "spending"],
 			[{ tenantId: "t" }, { createdAt: -1, _id: -1 }, "people"],
 			[{ "enrolment.mac": { $in: ["m", "n"] } }, undefined, "people"],
+			[{ "sso.mac": { $in: ["m", "n"] } }, undefined, "people"],
 			[{ mac: { $in: ["m", "n"] } }, undefined, "personLogins"],
 			[{ personId: "p" }, undefined, "personLogins"],
 			[{ nextCheckAt: { $lte: 1 } }, { nextCheckAt: 1 }, "policyProposals"],

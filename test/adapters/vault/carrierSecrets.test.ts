@@ -1,8 +1,9 @@
-// Carrier credentials on a real Vault: the admin writes, the sender and the api each read their own half.
+// Carrier credentials on a real Vault: the admin writes, the sender and the api each read their own half; and what identity providers are shown.
 
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
 import { createCarrierSecrets } from "../../../adapters/vault/carrierSecrets.ts";
+import { createProviderCredentials } from "../../../adapters/vault/providerCredentials.ts";
 import { LetheError } from "../../../domain/errors.ts";
 import { freshId, login, type VaultClient } from "./helper.ts";
 
@@ -63,4 +64,18 @@ test("secrets work through an outage for a quarter of an hour, not for ever", as
 	assert.deepEqual(await reading.read(queue, "send"), { token: "one" });
 	now += 60_000;
 	await assert.rejects(reading.read(queue, "send"), { code: "keys_unavailable" });
+});
+
+test("what an identity provider is shown is written by the admin, read by the api only, and gone when it is removed", async () => {
+	const provider = freshId("identityProvider");
+	let now = 0;
+	const openFor = (vault: VaultClient) => createProviderCredentials({ vault, clock: () => now });
+	await openFor(admin).write(provider, { secret: "of the client" });
+	const reading = openFor(api);
+	assert.deepEqual(await reading.read(provider), { secret: "of the client" });
+	for (const other of [admin, sender]) await assert.rejects(openFor(other).read(provider), { code: "internal" });
+	await openFor(admin).remove(provider);
+	now += 60_000;
+	await assert.rejects(reading.read(provider), { code: "internal" });
+	await assert.rejects(reading.read("x/../y"), RangeError);
 });
