@@ -6,7 +6,7 @@ import type { SsoRefusal } from "../../adapters/openidClient.ts";
 import { LetheError } from "../../domain/errors.ts";
 import { limits } from "../../domain/limits.ts";
 import type { ApiDeps } from "../deps.ts";
-import { verifyByIssuer } from "../outsideJwt.ts";
+import { verifyByIssuer } from "../verifyByIssuer.ts";
 
 /** Whom the provider names, and when they showed it who they are, epoch ms. */
 export type Vouched = { subject: string; authenticatedAt: number };
