@@ -73,7 +73,7 @@ export async function startOpenidProvider() {
 	};
 }
 
-export function claimsOf(token: string): Claims {
+function claimsOf(token: string): Claims {
 	return JSON.parse(Buffer.from(token.split(".")[1] as string, "base64url").toString());
 }
 
