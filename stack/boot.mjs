@@ -28,7 +28,9 @@ export async function boot(script, args) {
 	} catch (error) {
 		return fail(error.message);
 	}
-	const child = spawn(node, [resolve(root, script), ...args], { stdio: "inherit" });
+	// What Node made of the sources is kept: a command then starts in half the time.
+	const env = { NODE_COMPILE_CACHE: join(root, ".lethe", "compiled"), ...process.env };
+	const child = spawn(node, [resolve(root, script), ...args], { stdio: "inherit", env });
 	// From a terminal the script has the signal already; it takes repeats as one.
 	for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
 	child.on("error", (error) => fail(`${script} could not be started: ${error.message}`));

@@ -72,7 +72,8 @@ export async function startProcesses(
 				: { LETHE_TLS_CERTIFICATE_FILE: certificate.certificateFile, LETHE_TLS_KEY_FILE: certificate.keyFile }),
 		},
 	};
-	const base = { PATH: process.env.PATH ?? "", HOME: process.env.HOME ?? "", NODE_OPTIONS: nodeOptions };
+	const { PATH = "", HOME = "", NODE_COMPILE_CACHE = "" } = process.env;
+	const base = { PATH, HOME, NODE_COMPILE_CACHE, NODE_OPTIONS: nodeOptions };
 	const shared = {
 		LETHE_PUBLIC_URL: apiUrl,
 		LETHE_LOG_LEVEL: "warn",
