@@ -67,7 +67,7 @@ describe("lethe", () => {
 
 	it("answers misuse with exit code 2 and one line that names the mend", async () => {
 		const cases: [args: string[], says: RegExp][] = [
-			[["nope"], /^lethe: unknown command 'nope'\. See `lethe --help`\.$/],
+			[["frobnicate"], /^lethe: unknown command 'frobnicate'\. See `lethe --help`\.$/],
 			[["--nope"], /^lethe: unknown option '--nope'\. See `lethe --help`\.$/],
 			[["send"], /^lethe send: required option '--to <number>' not specified\. See `lethe send --help`\.$/],
 			[
@@ -82,7 +82,7 @@ describe("lethe", () => {
 			[["send", "--to", "1", "--body", "x", "--timeout", "soon"], /'soon' is invalid\. Give whole seconds\. See/],
 			[["send", "--to", "1", "--body", "x", "--url", "here"], /'here' is invalid\. Give the API's URL, such as/],
 			[["policy", "decide"], /^lethe policy decide: required option '--facts <file>' not specified\. See/],
-			[["policy", "nope"], /^lethe policy: unknown command 'nope'\. See `lethe policy --help`\.$/],
+			[["policy", "frobnicate"], /^lethe policy: unknown command 'frobnicate'\. See `lethe policy --help`\.$/],
 			[["incident", "scope", "--at", "today"], /'today' is invalid\. Give a time of RFC 3339/],
 			[["verify"], /^lethe verify: missing required argument 'file'\. See/],
 			[["verify", "x"], /^lethe verify: --keys is missing: name a file/],
@@ -103,7 +103,7 @@ describe("lethe", () => {
 			[["admin", "key", "--role", "king"], /'king' is invalid\. Allowed choices are sender, /],
 			[["admin", "queue", "--id", "../x"], /'\.\.\/x' is invalid\. Give a letter, then up to 63 of/],
 			[["admin", "queue", "--id", "q4915112345678"], /no seven digits in a row\. See/],
-			[["evidence", "nope"], /^lethe evidence: unknown command 'nope'\. See `lethe evidence --help`\.$/],
+			[["evidence", "frobnicate"], /^lethe evidence: unknown command 'frobnicate'\. See `lethe evidence --help`\.$/],
 			[["evidence", "export", "--from", "soon"], /'soon' is invalid\. Give a time in RFC 3339 such as/],
 			[["evidence", "export", "--since", "all"], /'all' is invalid\. Give the second line of the checkpoint/],
 			[["evidence", "fsck", "--checkpoint", "nothing"], /^lethe evidence fsck: nothing can't be read: check its path/],
