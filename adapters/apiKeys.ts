@@ -15,7 +15,7 @@ export type ApiKeys = ReturnType<typeof createApiKeys>;
 export type IssuedKey = { document: ApiKeyDocument; apiKey?: string };
 
 type Deps = {
-	store: { apiKeys: Pick<Store["apiKeys"], "insert" | "replaceSecrets" | "revoke"> };
+	store: { apiKeys: Pick<Store["apiKeys"], "find" | "insert" | "replaceSecrets" | "revoke"> };
 	hmac: Pick<HmacKeys, "mac">;
 	evidence: { append: (acts: Act[]) => Promise<unknown> };
 	ids: { random: (kind: IdKind) => string };
@@ -35,43 +35,32 @@ export function createApiKeys(deps: Deps) {
 	}
 
 	return {
-		/** @throws LetheError person_required for a role that is people's; keys_unavailable | store_unavailable */
+		/**
+		 * `id`: of the key; where it stands, an earlier run made it and was cut off before it showed its text: another is shown.
+		 * @throws LetheError person_required for a role that is people's; key_changed when that one was rotated or revoked
+		 * since; keys_unavailable | store_unavailable
+		 */
 		async issue(
 			by: string,
 			given: Omit<ApiKeyDocument, "_id" | "secrets" | "createdAt" | "createdBy" | "revokedAt">,
-			{ textless }: { textless: boolean } = { textless: false },
+			{ textless = false, id = deps.ids.random("apiKey") }: { textless?: boolean; id?: string } = {},
 		): Promise<IssuedKey> {
 			if (!given.roles.every((role) => machineRoles.some((one) => one === role)))
 				throw new LetheError("person_required");
+			const standing = await deps.store.apiKeys.find(id);
+			if (standing && textless) return { document: standing };
+			if (standing && standing.secrets[0]?.madeBy !== id) throw new LetheError("key_changed");
+			if (standing) return rotate(by, standing, 0, id);
 			const made = textless ? undefined : await createSecret();
-			const _id = deps.ids.random("apiKey");
 			const { tenantId, roles } = given;
-			await deps.evidence.append([{ type: "api_key_created", code: roles.join("."), tenantId, about: _id, by }]);
-			const secrets = made ? [made.secret] : [];
-			const document = { ...given, _id, secrets, createdAt: deps.clock(), createdBy: by };
-			await deps.store.apiKeys.insert(document);
+			await deps.evidence.append([{ type: "api_key_created", code: roles.join("."), tenantId, about: id, by }]);
+			const secrets = made ? [{ ...made.secret, madeBy: id }] : [];
+			const document = { ...given, _id: id, secrets, createdAt: deps.clock(), createdBy: by };
+			if (!(await deps.store.apiKeys.insert(document))) throw new LetheError("key_changed");
 			return { document, ...(made && { apiKey: made.apiKey }) };
 		},
 
-		/**
-		 * A new text for the same key, which stays the same principal; the text before goes on for `overlapMs`, and any
-		 * earlier one ends now.
-		 * @throws LetheError key_changed when it was revoked or rotated meanwhile; key_without_text
-		 */
-		async rotate(by: string, document: ApiKeyDocument, overlapMs: number): Promise<Required<IssuedKey>> {
-			const now = deps.clock();
-			const [current, ...earlier] = document.secrets;
-			if (!current) throw new LetheError("key_without_text");
-			const { apiKey, secret } = await createSecret();
-			const secrets = [secret, endBy(current, now + overlapMs), ...earlier.map((old) => endBy(old, now))].slice(
-				0,
-				secretsKeptMax,
-			);
-			const { _id: about, tenantId } = document;
-			await deps.evidence.append([{ type: "api_key_rotated", tenantId, about, by }]);
-			if (!(await deps.store.apiKeys.replaceSecrets(about, current.mac, secrets))) throw new LetheError("key_changed");
-			return { document: { ...document, secrets }, apiKey };
-		},
+		rotate,
 
 		/** Ends it at once, everywhere within a second. */
 		async revoke(by: string, { _id: about, tenantId }: Pick<ApiKeyDocument, "_id" | "tenantId">): Promise<boolean> {
@@ -79,6 +68,32 @@ export function createApiKeys(deps: Deps) {
 			return deps.store.apiKeys.revoke(about, deps.clock());
 		},
 	};
+
+	/**
+	 * A new text for the same key, which stays the same principal; the text before goes on for `overlapMs`, and any
+	 * earlier one ends now. What `request` made before, and was cut off before it showed it, gives way and nothing else.
+	 * @throws LetheError key_changed when it was revoked or rotated meanwhile; key_without_text
+	 */
+	async function rotate(
+		by: string,
+		document: ApiKeyDocument,
+		overlapMs: number,
+		request = deps.ids.random("request"),
+	): Promise<Required<IssuedKey>> {
+		const now = deps.clock();
+		const [current, ...earlier] = document.secrets;
+		if (!current) throw new LetheError("key_without_text");
+		const { apiKey, secret } = await createSecret();
+		const before =
+			current.madeBy === request
+				? earlier
+				: [endBy(current, now + overlapMs), ...earlier.map((old) => endBy(old, now))];
+		const secrets = [{ ...secret, madeBy: request }, ...before].slice(0, secretsKeptMax);
+		const { _id: about, tenantId } = document;
+		await deps.evidence.append([{ type: "api_key_rotated", tenantId, about, by }]);
+		if (!(await deps.store.apiKeys.replaceSecrets(about, current.mac, secrets))) throw new LetheError("key_changed");
+		return { document: { ...document, secrets }, apiKey };
+	}
 }
 
 function endBy(secret: ApiKeySecret, at: number): ApiKeySecret {

@@ -84,23 +84,25 @@ function createInvitations(deps: PeopleDeps) {
 	}
 
 	/**
-	 * Adds a person, who has to enrol with the token that is answered, once.
-	 * @throws LetheError login_taken; too_many_records
+	 * Adds a person, who has to enrol with the token that is answered, once. `id`: of the person; where they stand, an
+	 * earlier run added them and was cut off before it showed its token: another is shown.
+	 * @throws LetheError login_taken; too_many_records; enrolment_invalid when they have enrolled since
 	 */
 	async function invite(
 		by: string,
 		{ tenantId, login, name, roles }: { tenantId: string; login: string; name: string; roles: Role[] },
+		id = ids.random("person"),
 	): Promise<{ id: string; enrolmentToken: string; expiresAt: number }> {
 		const known = await store.people.findByTenant(tenantId);
-		if (known.length >= limits.peoplePerTenantMax) throw new LetheError("too_many_records");
-		const id = ids.random("person");
+		const others = known.filter(({ _id }) => _id !== id);
+		if (others.length >= limits.peoplePerTenantMax) throw new LetheError("too_many_records");
 		const normalised = normaliseLogin(login);
 		const taken = await store.people.findByLogin(await macs.all("login", normalised));
-		if (known.some(({ _id, endedAt }) => taken.includes(_id) && endedAt === undefined)) {
+		if (others.some(({ _id, endedAt }) => taken.includes(_id) && endedAt === undefined)) {
 			throw new LetheError("login_taken");
 		}
 		// Of somebody who left half way.
-		for (const { _id, endedAt } of known) if (endedAt && taken.includes(_id)) await store.people.deleteLogins(_id);
+		for (const { _id, endedAt } of others) if (endedAt && taken.includes(_id)) await store.people.deleteLogins(_id);
 		const { token, enrolment } = await makeEnrolment();
 		const named = Plaintext.text(JSON.stringify({ login: normalised, name }));
 		const sealedName = await deps.personSeal.seal({ tenantId, personId: id, field: "name" }, named);
@@ -108,15 +110,21 @@ function createInvitations(deps: PeopleDeps) {
 		const now = clock();
 		const empty = { passkeys: [], recoveryMacs: [], sessionsFrom: now };
 		// The person first: a name that leads to nobody would be taken for good.
-		await store.people.insert({
-			_id: id,
-			...{ tenantId, roles, sealedName, createdAt: now, createdBy: by, enrolment, ...empty },
-		});
-		if (!(await store.people.putLogin(tenantId, await macs.one("login", normalised), id))) {
+		const person = { tenantId, roles, sealedName, createdAt: now, createdBy: by, enrolment, ...empty };
+		if (!(await store.people.insert({ _id: id, ...person }))) await renewToken(id, enrolment);
+		const mac = await macs.one("login", normalised);
+		if (!taken.includes(id) && !(await store.people.putLogin(tenantId, mac, id))) {
 			await store.people.delete(id);
 			throw new LetheError("login_taken");
 		}
 		return { id, enrolmentToken: token, expiresAt: enrolment.expiresAt };
+	}
+
+	async function renewToken(id: string, enrolment: Person["enrolment"]): Promise<void> {
+		await store.people.change(id, (person) => {
+			if (!person.enrolment || person.endedAt !== undefined) throw new LetheError("enrolment_invalid");
+			return { ...person, enrolment };
+		});
 	}
 
 	return { makeEnrolment, invite };

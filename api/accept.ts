@@ -34,6 +34,8 @@ type Request = {
 	principal: Sender;
 	inputs: MessageInput[];
 	key?: string | undefined;
+	/** The head's id, where whoever asks knows it beforehand. */
+	headId?: string;
 	/** Set by the engine alone. */
 	reply?: Reply;
 };
@@ -150,7 +152,8 @@ function toInsertFailure(error: unknown, { _id: messageId, headId }: Message, or
 async function readOrigin(deps: AcceptDeps, request: Request): Promise<{ origin: Origin; earlier: string[] }> {
 	const { principal, key } = request;
 	const submissionId = deps.ids.random("submission");
-	if (key === undefined) return { origin: { headId: deps.ids.random("message"), submissionId }, earlier: [] };
+	const { headId = deps.ids.random("message") } = request;
+	if (key === undefined) return { origin: { headId, submissionId }, earlier: [] };
 	// Derived from a keyed hash: callers put order numbers, or worse, into their keys.
 	const text = JSON.stringify([principal.tenantId, principal.id, key]);
 	const [{ mac: keyMac }, { mac: fingerprint }, keyMacs] = await Promise.all([

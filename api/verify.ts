@@ -23,6 +23,7 @@ export type VerifyDeps = AcceptDeps &
 		store: { verifications: Pick<ApiDeps["store"]["verifications"], "change" | "findAny" | "findByCode"> };
 	};
 
+type Made = { id: string; messageId: string };
 type Guess = { outcome: CheckOutcome; record: Verification };
 type CodeMac = { version: number; mac: string };
 
@@ -40,13 +41,15 @@ export function createVerify(deps: VerifyDeps) {
 
 	return {
 		/**
-		 * Sends a code. Answers alike whether or not what is on record of the number lets it be sent.
+		 * Sends a code; its id and its message's are told. Answers alike whether or not what is on record of the number lets it be sent.
 		 * @throws LetheError rate_limited, with the seconds to wait; and as accepting a message does
 		 */
-		async start(principal: Principal, input: VerificationInput): Promise<Verification> {
+		async start(principal: Principal, input: VerificationInput, { id, messageId }: Made): Promise<Verification> {
 			const tenant = await readActive(principal);
 			const { number } = readRecipient(input.to, "/to");
-			const id = deps.ids.random("verification");
+			const standing = await deps.store.verifications.findByCode(id);
+			// An earlier run was cut off before it answered. One that had not sent its code yet sends another, under the same ids.
+			if (standing && (await deps.store.messages.find(messageId))) return standing;
 			const code = String(randomInt(10 ** input.digits)).padStart(input.digits, "0");
 			const body = await writeText(tenant, input, code);
 			const mac = await deps.hmac.mac("code", undefined, `${id} ${code}`);
@@ -56,7 +59,7 @@ export function createVerify(deps: VerifyDeps) {
 				deps.evidence.append([actOf(principal, type, { about: id, ...(code === undefined ? {} : { code }) })]);
 			try {
 				await enter("verification_issued");
-				const withheldFor = await send(principal, tenant, input, body);
+				const withheldFor = await send({ principal, tenant, input, body, messageId });
 				if (withheldFor !== undefined) await enter("verification_withheld", withheldFor);
 			} catch (error) {
 				await records.takeBack(issued);
@@ -65,13 +68,16 @@ export function createVerify(deps: VerifyDeps) {
 			return issued;
 		},
 
-		/** What one guess comes to; each is counted exactly, however many come at once. @throws LetheError not_found */
-		async guess(principal: Principal, id: string, code: Plaintext): Promise<Guess> {
+		/**
+		 * What one guess comes to; each is counted exactly, however many come at once. `request`: whose it is.
+		 * @throws LetheError not_found
+		 */
+		async guess(principal: Principal, id: string, code: Plaintext, request: string): Promise<Guess> {
 			const macs = await deps.hmac.allMacs("code", undefined, `${id} ${code.reveal()}`);
 			for (let round = 0; round < roundsMax; round++) {
 				const known = await records.require(principal, id);
 				const isRight = macs.map((mac) => isSame(mac, known.current.mac)).includes(true);
-				const { outcome, record } = check(known, id, isRight, deps.clock());
+				const { outcome, record } = check(known, id, isRight, { now: deps.clock(), request });
 				if (!record) return { outcome, record: known };
 				if (!(await deps.store.verifications.change(known, record))) continue;
 				const type = outcome === "approved" ? "verification_approved" : "verification_failed";
@@ -152,17 +158,24 @@ function createCodeSender(deps: VerifyDeps) {
 	 * Undefined once it is accepted; otherwise the rule by which what is on record of the number forbids it. Whoever asks
 	 * for a code does not learn that: what any number would be refused for is told, and nothing else.
 	 */
-	return async function send(
-		principal: Principal,
-		tenant: TenantDocument,
-		input: VerificationInput,
-		body: Plaintext,
-	): Promise<string | undefined> {
+	return async function send({
+		principal,
+		tenant,
+		input,
+		body,
+		messageId,
+	}: {
+		principal: Principal;
+		tenant: TenantDocument;
+		input: VerificationInput;
+		body: Plaintext;
+		messageId: string;
+	}): Promise<string | undefined> {
 		const { digits: otpDigits, validFor: _code, locale: _locale, host: _host, template: _template, ...own } = input;
 		const validFor = `PT${Math.floor(Math.min(readDuration(input.validFor), limits.validForOtpDefaultMs) / 1000)}S`;
 		const fixed = { category: "otp", deliver: "auto", dataClasses, validFor, context: { otpDigits } } as const;
 		const asked = { ...own, ...fixed, body };
-		const { items } = await accept({ principal, inputs: [asked] });
+		const { items } = await accept({ principal, inputs: [asked], headId: messageId });
 		const error = items[0] && "error" in items[0] ? items[0].error : undefined;
 		if (!error) return undefined;
 		if (error.code !== "policy_denied") throw error;

@@ -20,6 +20,8 @@ type Code = {
 	expiresAt: number;
 	attempts: number;
 	state: "pending" | "approved" | "locked";
+	/** The request that it has served. */
+	servedTo?: string;
 };
 
 /** All codes of one tenant and number: only the last one counts, and what was sent and guessed before counts against it. */
@@ -51,7 +53,7 @@ export function issue(
 	if (retryAt > now) return { retryAt };
 	const record: Verification = {
 		...place,
-		ids: [...(known?.ids ?? []), code.id].slice(-limits.verificationIdsKeptMax),
+		ids: [...(known?.ids ?? []).filter((id) => id !== code.id), code.id].slice(-limits.verificationIdsKeptMax),
 		current: { ...code, createdAt: now, attempts: 0, state: "pending" },
 		sends: [...sends, now],
 		failures,
@@ -68,22 +70,25 @@ export function withdraw(record: Verification, id: string): Verification | undef
 	return changed(record, { current: { ...current, state: "locked" }, sends: record.sends.slice(0, -1) });
 }
 
-/** Counts one guess. `isRight` is what the comparison said; it counts for nothing unless the code may still be right. */
+/**
+ * Counts one guess. `isRight` is what the comparison said; it counts for nothing unless the code may still be right.
+ * `request`: whose guess it is; the one that a code has served may ask again, since its answer may have been lost.
+ */
 export function check(
 	record: Verification,
 	id: string,
 	isRight: boolean,
-	now: number,
+	{ now, request }: { now: number; request: string },
 ): { outcome: CheckOutcome; record?: Verification } {
 	const { current } = record;
 	const state = stateOf(record, id, now);
-	if (state === "approved") return { outcome: "used" };
+	if (state === "approved") return { outcome: current.servedTo === request ? "approved" : "used" };
 	if (state !== "pending") return { outcome: state };
 	const { mac: _, ...served } = current;
 	if (isRight) {
 		return {
 			outcome: "approved",
-			record: changed(record, { current: { ...served, state: "approved" }, failures: [] }),
+			record: changed(record, { current: { ...served, state: "approved", servedTo: request }, failures: [] }),
 		};
 	}
 	const attempts = current.attempts + 1;

@@ -21,7 +21,7 @@ export type PublishDeps = {
 	policies: Pick<Policies, "versions" | "text" | "packs" | "inForce" | "basis" | "refresh">;
 	store: {
 		proposals: {
-			insert: (proposal: Proposal) => Promise<void>;
+			insert: (proposal: Proposal) => Promise<boolean>;
 			find: (id: string) => Promise<Proposal | undefined>;
 			change: (id: string, change: ProposalChange) => Promise<boolean>;
 		};
@@ -73,11 +73,11 @@ function createSteps(deps: PublishDeps) {
 	return {
 		read,
 
-		/** → draft. @throws LetheError policy_refused when the text names no pack; invalid_request for a change without a place */
-		async propose(draft: Draft): Promise<Proposal> {
-			const proposal = toProposal(deps, draft);
+		/** → draft; one of that id stays as it is. @throws LetheError policy_refused when the text names no pack; invalid_request for a change without a place */
+		async propose(draft: Draft, id = deps.ids.random("proposal")): Promise<Proposal> {
+			const proposal = toProposal(deps, draft, id);
 			await proposals.insert(proposal);
-			return proposal;
+			return read(id);
 		},
 
 		/** draft → checked. @throws LetheError policy_refused, with every fault; the proposal stays as it was */
@@ -89,9 +89,11 @@ function createSteps(deps: PublishDeps) {
 			return move(id, { to: "checked", by, set: { check: { at: deps.clock(), caseCount: cases.length } } });
 		},
 
-		/** Starts a simulation, in place of an earlier one; it becomes `simulated` when that ends. */
-		async simulate(id: string, by: string): Promise<Proposal> {
-			const simulation = await toSimulation(deps, await read(id), by);
+		/** Starts a simulation, in place of one with another id; it becomes `simulated` when that ends. */
+		async simulate(id: string, by: string, simulationId = deps.ids.random("simulation")): Promise<Proposal> {
+			const proposal = await read(id);
+			if (proposal.simulation?.id === simulationId) return proposal;
+			const simulation = await toSimulation(deps, proposal, by, simulationId);
 			const set = { simulation, nextCheckAt: simulation.startedAt + limits.driverPatienceMs };
 			const started = await move(id, { from: ["checked", "simulated"], set });
 			deps.runs.simulateSoon(id);
@@ -121,13 +123,13 @@ function createSteps(deps: PublishDeps) {
 	};
 }
 
-function toProposal(deps: PublishDeps, draft: Draft): Proposal {
+function toProposal(deps: PublishDeps, draft: Draft, id: string): Proposal {
 	const text = "text" in draft ? draft.text : draftText(deps, draft);
 	const { pack, version } = readName(text);
 	const now = deps.clock();
 	const base = findBase(deps, pack);
 	return {
-		_id: deps.ids.random("proposal"),
+		_id: id,
 		...{ pack, version, text },
 		sha256: hashText(text),
 		...(base ? { base } : {}),
@@ -139,10 +141,10 @@ function toProposal(deps: PublishDeps, draft: Draft): Proposal {
 	};
 }
 
-async function toSimulation(deps: PublishDeps, { text }: Proposal, by: string): Promise<Simulation> {
+async function toSimulation(deps: PublishDeps, { text }: Proposal, by: string, id: string): Promise<Simulation> {
 	const now = deps.clock();
 	return {
-		id: deps.ids.random("simulation"),
+		id,
 		by,
 		startedAt: now,
 		base: deps.policies.basis(),

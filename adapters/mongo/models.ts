@@ -148,8 +148,8 @@ export type IdentityProviderDocument = {
 /** A proof that was used: another of its id is a replay. */
 export type SpentProof = { _id: string; eraseBy: number };
 
-/** A keyed hash of an API key's text; `endsAt` once it was rotated out. */
-export type ApiKeySecret = { mac: string; macVersion: number; createdAt: number; endsAt?: number };
+/** A keyed hash of an API key's text; `endsAt` once it was rotated out, `madeBy` the request that did so. */
+export type ApiKeySecret = { mac: string; macVersion: number; createdAt: number; endsAt?: number; madeBy?: string };
 
 export type ApiKeyDocument = Grant & {
 	_id: string;

@@ -29,7 +29,8 @@ export function createPeopleStore(
 
 	return {
 		find,
-		insert: (person: Person) => guardStore(async () => void (await people.insertOne({ ...person, revision: 0 }))),
+		/** False when one of that id stands. */
+		insert: (person: Person) => guardStore(() => insertOnce(people, { ...person, revision: 0 })),
 		/** Ids of the people whom a hash, under any live version of its key, leads to; some may be gone. */
 		findByLogin: (macs: string[]) =>
 			guardStore(async () => (await logins.find({ mac: { $in: macs } }).toArray()).map(({ personId }) => personId)),

@@ -23,7 +23,8 @@ export type ScannedMessage = Omit<Message, "content" | "address"> & {
 /** Proposals: inserted once, changed by conditional updates that append to the history. */
 export function createProposalStore(collection: mongo.Collection<Proposal>, deps: { clock: () => number }) {
 	return {
-		insert: (proposal: Proposal) => guardStore(async () => void (await collection.insertOne(proposal))),
+		/** False when one of that id stands. */
+		insert: (proposal: Proposal) => guardStore(() => insertOnce(collection, proposal)),
 		find: (id: string) => guardStore(async () => (await collection.findOne({ _id: id })) ?? undefined),
 		/** Newest first. */
 		list: (itemsMax: number, state?: ProposalState) =>

@@ -233,6 +233,9 @@ function createIdempotencyStore(collection: mongo.Collection<IdempotencyDocument
 			}),
 		answer: (id: string, answer: NonNullable<IdempotencyDocument["answer"]>) =>
 			guardStore(async () => void (await collection.updateOne({ _id: id }, { $set: { answer } }))),
+		/** As if its process had died long ago: whoever comes next takes it over. */
+		abandon: (id: string) =>
+			guardStore(async () => void (await collection.updateOne({ _id: id }, { $set: { startedAt: 0 } }))),
 		release: (id: string) => guardStore(async () => void (await collection.deleteOne({ _id: id }))),
 		eraseDue: (now: number) =>
 			guardStore(async () => (await collection.deleteMany({ eraseBy: { $lte: now } })).deletedCount),
@@ -241,7 +244,8 @@ function createIdempotencyStore(collection: mongo.Collection<IdempotencyDocument
 
 function createApiKeyStore(collection: mongo.Collection<ApiKeyDocument>) {
 	return {
-		insert: (document: ApiKeyDocument) => guardStore(async () => void (await collection.insertOne(document))),
+		/** False when one of that id stands. */
+		insert: (document: ApiKeyDocument) => guardStore(() => insertOnce(collection, document)),
 		find: (id: string) => guardStore(async () => (await collection.findOne({ _id: id })) ?? undefined),
 		/** The key whose hash under any live key version this is. */
 		findByMacs: (macs: string[]) =>

@@ -3,6 +3,7 @@
 import type { mongo } from "mongoose";
 import type { Template } from "../../domain/template.ts";
 import { guardStore } from "./guard.ts";
+import { insertOnce } from "./insertOnce.ts";
 
 /** `category`, where there is one, is the only one it may be used for. Times are epoch milliseconds. */
 export type TemplateDocument = Template & {
@@ -19,7 +20,8 @@ export type TemplateDocument = Template & {
 export function createTemplateStore(collection: mongo.Collection<TemplateDocument>) {
 	return {
 		find: (id: string) => guardStore(async () => (await collection.findOne({ _id: id })) ?? undefined),
-		insert: (template: TemplateDocument) => guardStore(async () => void (await collection.insertOne(template))),
+		/** False when one of that id stands. */
+		insert: (template: TemplateDocument) => guardStore(() => insertOnce(collection, template)),
 		count: (tenantId: string) => guardStore(() => collection.countDocuments({ tenantId })),
 		deleteByTenant: (tenantId: string) => guardStore(async () => void (await collection.deleteMany({ tenantId }))),
 		/** A page of a tenant's templates, newest first, after the cursor's place. */

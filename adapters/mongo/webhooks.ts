@@ -5,6 +5,7 @@ import type { WebhookDelivery, WebhookEndpoint } from "../../domain/webhook.ts";
 import { createBatcher } from "../batcher.ts";
 import { guardStore } from "./guard.ts";
 import { insertAll } from "./insertAll.ts";
+import { insertOnce } from "./insertOnce.ts";
 
 type Place = { at: number; id: string };
 type Change<Document> = { set?: Partial<Document>; unset?: (keyof Document)[] };
@@ -12,7 +13,8 @@ type Change<Document> = { set?: Partial<Document>; unset?: (keyof Document)[] };
 /** @throws LetheError store_unavailable */
 export function createWebhookEndpointStore(collection: mongo.Collection<WebhookEndpoint>) {
 	return {
-		insert: (endpoint: WebhookEndpoint) => guardStore(async () => void (await collection.insertOne(endpoint))),
+		/** False when one of that id stands. */
+		insert: (endpoint: WebhookEndpoint) => guardStore(() => insertOnce(collection, endpoint)),
 		find: (id: string) => guardStore(async () => (await collection.findOne({ _id: id })) ?? undefined),
 		findByTenant: (tenantId: string) => guardStore(() => collection.find({ tenantId }).toArray()),
 		/** Whether there is any at all. */

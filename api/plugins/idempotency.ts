@@ -1,8 +1,9 @@
-// Idempotency-Key for POSTs whose effect has no id of its own: the first answer is kept and given again.
+// Idempotency-Key: the first answer is kept and given again; what a request makes has the same ids when it is run again.
 
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from "fastify";
 import { z } from "zod";
 import { LetheError } from "../../domain/errors.ts";
+import type { IdKind } from "../../domain/ids.ts";
 import { limits } from "../../domain/limits.ts";
 import { canonical } from "../canonical.ts";
 import type { ApiDeps } from "../deps.ts";
@@ -11,8 +12,13 @@ import { problemType } from "./problem.ts";
 
 declare module "fastify" {
 	interface FastifyRequest {
-		/** The claimed idempotency key whose answer is still due. */
-		idempotencyClaim: string | undefined;
+		/** The claimed idempotency key whose answer is still due; `again`: an earlier run of it was cut off before it answered. */
+		idempotencyClaim: { id: string; seed: string; again: boolean } | undefined;
+		/**
+		 * An id for what this request makes: with an Idempotency-Key the same one whenever it is run, so that a run that was cut
+		 * off is found by the next; otherwise a random one. One request makes one thing a kind.
+		 */
+		newId: (kind: IdKind) => string;
 	}
 	interface FastifyContextConfig {
 		/** The route keeps its own idempotency keys, with what it makes. */
@@ -27,7 +33,10 @@ const runningMsMax = 60_000;
 
 type IdempotencyDeps = Pick<ApiDeps, "clock" | "hmac" | "ids" | "log"> & {
 	store: {
-		idempotencyKeys: Pick<ApiDeps["store"]["idempotencyKeys"], "answer" | "claim" | "findAny" | "release" | "takeOver">;
+		idempotencyKeys: Pick<
+			ApiDeps["store"]["idempotencyKeys"],
+			"abandon" | "answer" | "claim" | "findAny" | "release" | "takeOver"
+		>;
 	};
 };
 
@@ -39,6 +48,10 @@ export function readIdempotencyKey(request: Pick<FastifyRequest, "headers">): st
 /** Replays, refuses or remembers the POSTs of this scope that bear a key; add it after authentication. */
 export function addIdempotency(app: FastifyInstance, deps: IdempotencyDeps): void {
 	app.decorateRequest("idempotencyClaim", undefined);
+	app.decorateRequest("newId", function (this: FastifyRequest, kind: IdKind) {
+		const seed = this.idempotencyClaim?.seed;
+		return seed === undefined ? deps.ids.random(kind) : deps.ids.derive(kind, seed);
+	});
 	app.addHook("onRoute", (route: RouteOptions) => {
 		if (![route.method].flat().includes("POST")) return;
 		const own = route.schema?.headers as z.ZodObject | undefined;
@@ -58,10 +71,10 @@ export function addIdempotency(app: FastifyInstance, deps: IdempotencyDeps): voi
 	});
 
 	app.addHook("onSend", async (request, reply, payload) => {
-		const id = request.idempotencyClaim;
-		if (id === undefined) return;
+		const claimed = request.idempotencyClaim;
+		if (claimed === undefined) return;
 		request.idempotencyClaim = undefined;
-		await settle(deps, id, reply, payload);
+		await settle(deps, claimed.id, reply, payload);
 	});
 }
 
@@ -75,9 +88,10 @@ async function claim(deps: IdempotencyDeps, request: FastifyRequest, key: string
 		deps.hmac.mac("idempotency", undefined, content),
 	]);
 	// What stands under another version of the hash goes first: it was there before that of today.
+	const eraseBy = now + limits.idempotencyKeptMs;
 	const standing =
 		(await idempotencyKeys.findAny(others)) ??
-		(await idempotencyKeys.claim({ _id: id, fingerprint, startedAt: now, eraseBy: now + limits.idempotencyKeptMs }));
+		(await idempotencyKeys.claim({ _id: id, fingerprint, startedAt: now, eraseBy }));
 	if (standing) {
 		const macs = await deps.hmac.allMacs("idempotency", undefined, content);
 		if (!macs.some((candidate) => candidate.mac === standing.fingerprint)) throw new LetheError("idempotency_mismatch");
@@ -85,15 +99,20 @@ async function claim(deps: IdempotencyDeps, request: FastifyRequest, key: string
 		const { _id, startedAt } = standing;
 		const dead = now - startedAt > runningMsMax && (await idempotencyKeys.takeOver(_id, startedAt, now));
 		if (!dead) throw new LetheError("idempotency_in_progress");
-		request.idempotencyClaim = _id;
+		request.idempotencyClaim = { id: _id, seed: seedOf(standing), again: true };
 		return undefined;
 	}
-	request.idempotencyClaim = id;
+	request.idempotencyClaim = { id, seed: seedOf({ _id: id, eraseBy }), again: false };
 	// While the version changes, two processes may claim one key under two of them: whoever sees the other lets go.
 	if (!(await idempotencyKeys.findAny(others))) return undefined;
 	request.idempotencyClaim = undefined;
 	await idempotencyKeys.release(id);
 	throw new LetheError("idempotency_in_progress");
+}
+
+// By its end too: once a key is forgotten, the same one names another request.
+function seedOf({ _id, eraseBy }: { _id: string; eraseBy: number }): string {
+	return `${_id} ${eraseBy}`;
 }
 
 /** Where the key is claimed, and where it may stand claimed under other live versions of the hash. */
@@ -107,13 +126,15 @@ async function readIds(deps: IdempotencyDeps, { principal }: FastifyRequest, key
 	return { id: idOf(mac), others: macs.filter((other) => other.mac !== mac).map((other) => idOf(other.mac)) };
 }
 
-// What may go better next time is not kept as the answer.
+// What may go better next time is not kept as the answer. A failure may have come after the effect: its claim stays, for the
+// next run to take over at once and to find what stands.
 async function settle(deps: IdempotencyDeps, id: string, reply: FastifyReply, payload: unknown): Promise<void> {
 	const status = reply.statusCode;
 	const isApiKey = status < 400 && reply.request.routeOptions.config.secretAnswer === true;
 	const body = typeof payload === "string" ? payload : "";
 	try {
-		if (status >= 500 || status === 429) await deps.store.idempotencyKeys.release(id);
+		if (status === 429) await deps.store.idempotencyKeys.release(id);
+		else if (status >= 500) await deps.store.idempotencyKeys.abandon(id);
 		else await deps.store.idempotencyKeys.answer(id, { status, ...(isApiKey ? {} : { body }) });
 	} catch {
 		// The effect stands and the caller must hear of it; a repeat waits until the claim counts as dead.

@@ -134,7 +134,8 @@ export function addApiKeys(app: Instance, deps: Deps): void {
 				response: { 201: issued.describe("Keep the key: only a keyed hash of it is stored"), ...problems },
 			},
 		},
-		async ({ principal, body }, reply) => {
+		async (request, reply) => {
+			const { principal, body } = request;
 			const { expiresAt, textless, ...given } = body;
 			const { document, apiKey } = await deps.apiKeys.issue(
 				principal.id,
@@ -143,7 +144,7 @@ export function addApiKeys(app: Instance, deps: Deps): void {
 					tenantId: principal.tenantId,
 					expiresAt: expiresAt === undefined ? undefined : Date.parse(expiresAt),
 				}) as Parameters<Deps["apiKeys"]["issue"]>[1],
-				{ textless },
+				{ textless, id: request.newId("apiKey") },
 			);
 			return reply.code(201).send({ ...view(document), ...(apiKey !== undefined && { apiKey }) });
 		},
@@ -163,9 +164,11 @@ export function addApiKeys(app: Instance, deps: Deps): void {
 				response: { 200: issued.describe("With its new text"), ...problems },
 			},
 		},
-		async ({ principal, params, body }) => {
+		async (request) => {
+			const { principal, params, body } = request;
 			const found = await read(principal, params.id);
-			const { document, apiKey } = await deps.apiKeys.rotate(principal.id, found, durationMs(body?.overlap ?? day));
+			const overlapMs = durationMs(body?.overlap ?? day);
+			const { document, apiKey } = await deps.apiKeys.rotate(principal.id, found, overlapMs, request.newId("request"));
 			return { ...view(document), apiKey };
 		},
 	);

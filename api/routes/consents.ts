@@ -20,7 +20,7 @@ import { createSubjects, type SubjectsDeps } from "../subjects.ts";
 import { createTenants, type TenantsDeps } from "../tenants.ts";
 import { viewConsent } from "../view.ts";
 
-type Deps = Pick<ApiDeps, "clock" | "ids" | "policies" | "evidence"> &
+type Deps = Pick<ApiDeps, "clock" | "policies" | "evidence"> &
 	SubjectsDeps &
 	TenantsDeps & {
 		store: {
@@ -51,6 +51,9 @@ export function addConsents(app: Instance, deps: Deps): void {
 		},
 		async (request, reply) => {
 			const { principal, body } = request;
+			const _id = request.newId("consent");
+			const standing = await deps.store.subjectRecords.find(_id);
+			if (standing?.kind === "consent") return reply.code(201).send(viewConsent(standing));
 			const recipient = readRecipient(body.number, "/number");
 			const at = readPast(body.obtainedAt, deps.clock(), "/obtainedAt");
 			const tenant = await readTenant(principal);
@@ -59,7 +62,7 @@ export function addConsents(app: Instance, deps: Deps): void {
 			if (records.length >= limits.recordsPerSubjectMax) throw new LetheError("too_many_records");
 			const { number: _, obtainedAt: __, ...stated } = body;
 			const record = withoutUndefined<ConsentRecord>({
-				_id: deps.ids.random("consent"),
+				_id,
 				kind: "consent",
 				tenantId: tenant._id,
 				subjects: subject.macs,

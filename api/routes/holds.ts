@@ -17,7 +17,7 @@ import { createSubjects, type SubjectsDeps } from "../subjects.ts";
 import { createTenants, type TenantsDeps } from "../tenants.ts";
 import { viewHold } from "../view.ts";
 
-type Deps = Pick<ApiDeps, "clock" | "ids" | "policies" | "evidence"> &
+type Deps = Pick<ApiDeps, "clock" | "policies" | "evidence"> &
 	SubjectsDeps &
 	TenantsDeps & {
 		store: {
@@ -77,31 +77,40 @@ export function addHolds(app: Instance, deps: Deps): void {
 		async (request, reply) => {
 			const { principal, body } = request;
 			if (body.approvedBy === principal.id) throw new LetheError("self_approval");
-			const now = deps.clock();
-			const record = withoutUndefined<HoldRecord>({
-				_id: deps.ids.random("hold"),
-				kind: "hold",
-				tenantId: principal.tenantId,
-				...(await concerned(principal, body)),
-				scope: body.scope,
-				ground: body.ground,
-				reason: body.reason,
-				approvedBy: body.approvedBy,
-				...(body.reviewAt === undefined ? {} : { reviewAt: Date.parse(body.reviewAt) }),
-				at: now,
-				recordedAt: now,
-				recordedBy: principal.id,
-				// Applied once more, for messages that were being accepted meanwhile.
-				nextCheckAt: now + limits.driverPatienceMs,
-			});
-			await deps.evidence.append([actOf(principal, "hold_placed", { about: record._id, code: record.scope })]);
-			// The record first: from then on every message that is about to be sent sees it.
-			await deps.store.subjectRecords.insert(record);
-			if (isWide(record)) await deps.store.wideHolds.apply(record, now);
+			const _id = request.newId("hold");
+			const standing = await deps.store.subjectRecords.find(_id);
+			const record = standing?.kind === "hold" ? standing : await place(principal, body, _id);
+			// Released meanwhile, it is put on nothing more.
+			if (record.ended) return reply.code(201).send(viewHold(record));
+			if (isWide(record)) await deps.store.wideHolds.apply(record, deps.clock());
 			else await deps.store.subjectMessages.hold(record);
 			return reply.code(201).send(viewHold(record));
 		},
 	);
+
+	async function place(principal: Principal, body: HoldInput, _id: string): Promise<HoldRecord> {
+		const now = deps.clock();
+		const record = withoutUndefined<HoldRecord>({
+			_id,
+			kind: "hold",
+			tenantId: principal.tenantId,
+			...(await concerned(principal, body)),
+			scope: body.scope,
+			ground: body.ground,
+			reason: body.reason,
+			approvedBy: body.approvedBy,
+			...(body.reviewAt === undefined ? {} : { reviewAt: Date.parse(body.reviewAt) }),
+			at: now,
+			recordedAt: now,
+			recordedBy: principal.id,
+			// Applied once more, for messages that were being accepted meanwhile.
+			nextCheckAt: now + limits.driverPatienceMs,
+		});
+		await deps.evidence.append([actOf(principal, "hold_placed", { about: _id, code: record.scope })]);
+		// The record first: from then on every message that is about to be sent sees it.
+		await deps.store.subjectRecords.insert(record);
+		return record;
+	}
 }
 
 function addList(app: Instance, deps: Deps): void {

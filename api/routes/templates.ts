@@ -14,7 +14,7 @@ import type { Instance } from "../instance.ts";
 import type { Principal } from "../plugins/auth.ts";
 import { pageQuery, problems } from "../schemas.ts";
 
-type Deps = Pick<ApiDeps, "clock" | "ids"> & { store: Pick<ApiDeps["store"], "templates"> };
+type Deps = Pick<ApiDeps, "clock"> & { store: Pick<ApiDeps["store"], "templates"> };
 
 const tags = ["templates"];
 const params = z.strictObject({ id: z.string().max(64) });
@@ -72,18 +72,21 @@ function addMaking(app: Instance, deps: Deps): void {
 			const { principal, body } = request;
 			const faults = templateFaults(body);
 			if (faults.length > 0) throw new LetheError("invalid_request", { errors: faults });
+			const _id = request.newId("template");
+			const standing = await templates.find(_id);
+			if (standing) return reply.code(201).send(view(standing));
 			if ((await templates.count(principal.tenantId)) >= limits.templatesPerTenantMax) {
 				throw new LetheError("too_many_records");
 			}
 			const document = withoutUndefined<TemplateDocument>({
-				_id: deps.ids.random("template"),
+				_id,
 				tenantId: principal.tenantId,
 				...body,
 				createdAt: deps.clock(),
 				createdBy: principal.id,
 			});
 			await templates.insert(document);
-			return reply.code(201).send(view(document));
+			return reply.code(201).send(view(await read(deps, principal, _id)));
 		},
 	);
 

@@ -69,8 +69,9 @@ export function addVerifications(app: Instance, deps: VerifyDeps): void {
 			},
 		},
 		async (request, reply) => {
-			const record = await verify.start(request.principal, request.body);
-			return reply.code(202).send(view(record, record.current.id));
+			const made = { id: request.newId("verification"), messageId: request.newId("message") };
+			const record = await verify.start(request.principal, request.body, made);
+			return reply.code(202).send(view(record, made.id));
 		},
 	);
 
@@ -101,8 +102,9 @@ export function addVerifications(app: Instance, deps: VerifyDeps): void {
 				response: { 200: verdict.describe("Right or not"), ...problems },
 			},
 		},
-		async ({ principal, params, body }) => {
-			const { outcome, record } = await verify.guess(principal, params.id, body.code);
+		async (request) => {
+			const { principal, params, body } = request;
+			const { outcome, record } = await verify.guess(principal, params.id, body.code, request.newId("request"));
 			const attemptsLeft = attemptsLeftOf(record, params.id, deps.clock());
 			return outcome === "approved" ? { valid: true, attemptsLeft } : { valid: false, reason: outcome, attemptsLeft };
 		},

@@ -42,7 +42,7 @@ async function playUntilCopy(stage: Stage): Promise<Played> {
 	return { delivered, open, optedOut: fictional(7), held: fictional(8), revoked };
 }
 
-function addKey({ stored, clock }: Deps, id: string, tenantId: string): Promise<void> {
+function addKey({ stored, clock }: Deps, id: string, tenantId: string): Promise<boolean> {
 	const createdAt = clock();
 	const about = { roles: ["sender"], name: "drill", createdAt, createdBy: "admin" };
 	const secrets = [{ mac: id, macVersion: 1, createdAt }];

@@ -8,13 +8,18 @@ import { limits } from "../../domain/limits.ts";
 import { segmentText } from "../../domain/segments.ts";
 import {
 	attemptsLeftOf,
-	check,
+	check as checkFor,
 	hostPattern,
 	issue,
 	stateOf,
 	tidy,
 	type Verification,
 } from "../../domain/verification.ts";
+
+let asked = 0;
+/** A guess of a request of its own. */
+const check = (record: Verification, id: string, isRight: boolean, now: number, request = `req_${++asked}`) =>
+	checkFor(record, id, isRight, { now, request });
 
 const place = { _id: "vnr_a", tenantId: "ten_a" };
 const codeOf = (id: string, now: number, validForMs: number = limits.verificationValidForMaxMs) => ({
@@ -34,6 +39,14 @@ test("a right code serves once, and its hash goes with it", () => {
 	assert.equal(outcome, "approved");
 	assert.equal(record?.current.mac, undefined);
 	assert.equal(check(record as Verification, "ver_1", true, 2).outcome, "used");
+});
+
+test("the request that a code has served may ask again, and no other", () => {
+	const { record } = check(issued(), "ver_1", true, 1, "req_of_mine");
+	assert.deepEqual(check(record as Verification, "ver_1", true, 2, "req_of_mine"), { outcome: "approved" });
+	assert.deepEqual(check(record as Verification, "ver_1", true, 2), { outcome: "used" });
+	const wrong = check(issued(), "ver_1", false, 1, "req_of_mine").record as Verification;
+	assert.equal(check(wrong, "ver_1", false, 2, "req_of_mine").outcome, "wrong");
 });
 
 test("a code is over at its end, right or not, and a newer one replaces it", () => {

@@ -39,6 +39,8 @@ export function addCancelMessage(app: Instance, deps: CancelDeps): void {
 			};
 			for (let round = 0; round < roundsMax; round++) {
 				const message = await read();
+				const isDone = message.state === "cancelled" && request.idempotencyClaim?.again;
+				if (isDone) return viewMessage(message);
 				if (!cancellableStates.includes(message.state)) {
 					throw new LetheError("not_cancellable", { extra: { state: message.state } });
 				}

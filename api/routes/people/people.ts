@@ -76,8 +76,10 @@ function addChanging(app: Instance, { people, personSeal }: Deps): void {
 				response: { 201: peopleSchemas.enrolmentToken.describe("Invited"), ...problems },
 			},
 		},
-		async ({ principal, body }, reply) => {
-			const invited = await people.invite(principal.id, { tenantId: principal.tenantId, ...body });
+		async (request, reply) => {
+			const { principal, body } = request;
+			const invitation = { tenantId: principal.tenantId, ...body };
+			const invited = await people.invite(principal.id, invitation, request.newId("person"));
 			return reply.code(201).send(viewToken(invited));
 		},
 	);

@@ -1,10 +1,11 @@
 // /v1/policy-proposals: a change of policy from draft to publication, step by step, each by whoever may.
 
+import type { FastifyRequest } from "fastify";
 import { z } from "zod";
 import { LetheError } from "../../../domain/errors.ts";
 import type { ActType } from "../../../domain/evidence.ts";
 import { limits } from "../../../domain/limits.ts";
-import type { Proposal } from "../../../domain/proposal.ts";
+import type { Proposal, ProposalState } from "../../../domain/proposal.ts";
 import type { ApiDeps } from "../../deps.ts";
 import type { Instance } from "../../instance.ts";
 import type { Principal } from "../../plugins/auth.ts";
@@ -23,12 +24,15 @@ const tags = ["policies"];
 const params = z.strictObject({ id: z.string().max(64) });
 const detail = policySchemas.proposalDetail;
 
+type NewId = FastifyRequest["newId"];
 type Step = {
 	name: "check" | "simulate" | "approve" | "publish" | "withdraw";
 	act: ActType;
 	summary: string;
 	description: string;
-	run: (id: string, principal: Principal, input: { from?: string | undefined }) => Promise<Proposal>;
+	run: (id: string, principal: Principal, input: { from?: string | undefined }, newId: NewId) => Promise<Proposal>;
+	/** The state that it leads to at once; a run that was cut off and is repeated finds it. */
+	to?: ProposalState;
 };
 
 export function addProposals(app: Instance, deps: ProposalsDeps): void {
@@ -62,7 +66,7 @@ export function addProposals(app: Instance, deps: ProposalsDeps): void {
 					? { ...body, by }
 					: { ...body, by, effectiveFrom: body.effectiveFrom ? Date.parse(body.effectiveFrom) : undefined };
 			await deps.evidence.append([actOf(principal, "policy_proposed")]);
-			const proposal = await deps.publish.propose(draft);
+			const proposal = await deps.publish.propose(draft, request.newId("proposal"));
 			return reply.code(201).send(viewProposalDetail(proposal, deps.packs));
 		},
 	);
@@ -129,12 +133,20 @@ function addStep(app: Instance, deps: ProposalsDeps, step: Step, requireGovernan
 		async (request) => {
 			await requireGovernance(request.principal);
 			const input = (request.body ?? {}) as { from?: string };
-			const { _id: about } = await deps.publish.read(request.params.id);
-			await deps.evidence.append([actOf(request.principal, step.act, { about })]);
-			const proposal = await step.run(request.params.id, request.principal, input);
+			const found = await deps.publish.read(request.params.id);
+			if (request.idempotencyClaim?.again && isDone(step, found, request.principal)) {
+				return viewProposalDetail(found, deps.packs);
+			}
+			await deps.evidence.append([actOf(request.principal, step.act, { about: found._id })]);
+			const newId: NewId = (kind) => request.newId(kind);
+			const proposal = await step.run(found._id, request.principal, input, newId);
 			return viewProposalDetail(proposal, deps.packs);
 		},
 	);
+}
+
+function isDone({ to }: Step, { state, history }: Proposal, { id }: Principal): boolean {
+	return state === to && history.at(-1)?.by === id;
 }
 
 function listSteps({ publish }: ProposalsDeps): Step[] {
@@ -145,13 +157,14 @@ function listSteps({ publish }: ProposalsDeps): Step[] {
 			summary: "Check a draft and run its cases",
 			description: "A fault is answered with its line and the mend, and the draft stays a draft.",
 			run: (id, { id: by }) => publish.check(id, by),
+			to: "checked",
 		},
 		{
 			name: "simulate",
 			act: "policy_simulated",
 			summary: "Count what it would change of the stored messages",
 			description: "Runs beside; `simulation` shows how far it is. It is `simulated` when that is done.",
-			run: (id, { id: by }) => publish.simulate(id, by),
+			run: (id, { id: by }, _input, newId) => publish.simulate(id, by, newId("simulation")),
 		},
 		{
 			name: "approve",
@@ -159,6 +172,7 @@ function listSteps({ publish }: ProposalsDeps): Step[] {
 			summary: "Approve somebody else's proposal",
 			description: "Needs a person who has just signed in with MFA: no key may approve, and nobody their own.",
 			run: (id, { id: by }) => publish.approve(id, by, true),
+			to: "approved",
 		},
 		{
 			name: "publish",
@@ -167,6 +181,7 @@ function listSteps({ publish }: ProposalsDeps): Step[] {
 			description:
 				"In force from `from`, from the date in its text, or in a few seconds, whichever is last. From then on what is stored is re-timed.",
 			run: (id, { id: by }, { from }) => publish.publish(id, by, from === undefined ? undefined : Date.parse(from)),
+			to: "published",
 		},
 		{
 			name: "withdraw",
@@ -174,6 +189,7 @@ function listSteps({ publish }: ProposalsDeps): Step[] {
 			summary: "Withdraw a proposal that is not published",
 			description: "For good; the same text may be proposed again.",
 			run: (id, { id: by }) => publish.withdraw(id, by),
+			to: "withdrawn",
 		},
 	];
 }

@@ -21,7 +21,7 @@ import { viewRequest } from "./view.ts";
 type Deps = OptOutsDeps &
 	TenantsDeps &
 	Pick<ApiDeps, "policies" | "runs"> & {
-		store: { subjectRequests: Pick<ApiDeps["store"]["subjectRequests"], "insert"> };
+		store: { subjectRequests: Pick<ApiDeps["store"]["subjectRequests"], "find" | "insert"> };
 	};
 type Input = z.output<typeof requestSchemas.create>;
 
@@ -45,6 +45,9 @@ export function addCreateRequest(app: Instance, deps: Deps): void {
 		},
 		async (request, reply) => {
 			const { principal, body } = request;
+			const _id = request.newId("subjectRequest");
+			const standing = await deps.store.subjectRequests.find(_id);
+			if (standing) return reply.code(201).send(viewRequest(standing));
 			const recipient = readRecipient(body.number, "/number");
 			const now = deps.clock();
 			const receivedAt = readPast(body.receivedAt, now, "/receivedAt");
@@ -52,7 +55,6 @@ export function addCreateRequest(app: Instance, deps: Deps): void {
 			const subject = await subjects.identify(tenant._id, recipient.number);
 			const facts = toFacts(body, tenant, recipient, { now, receivedAt });
 			const recorded = toRequest(deps, body, facts, { now, receivedAt });
-			const _id = deps.ids.random("subjectRequest");
 			await deps.evidence.append([actOf(principal, "request_recorded", { about: _id, code: body.kind })]);
 			const { scope } = recorded;
 			// Nobody's identity is asked for an objection, 11 CCR 7026(d): it is not acted on too late either.
