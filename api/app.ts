@@ -28,7 +28,7 @@ import { addEvidence } from "./plugins/evidence.ts";
 import { addIdempotency } from "./plugins/idempotency.ts";
 import { shedOverload } from "./plugins/overload.ts";
 import { createProblem } from "./plugins/problem.ts";
-import { addAddressLimit, addRequestLimits, slowFailures } from "./plugins/requestLimits.ts";
+import { addAddressLimit, addRequestLimits, createFailures, slowFailures } from "./plugins/requestLimits.ts";
 import { freshMfaRoutes, personRoutes, routeRoles } from "./roles.ts";
 import { addAlerts } from "./routes/alerts.ts";
 import { addApiKeys } from "./routes/apiKeys.ts";
@@ -99,7 +99,7 @@ export async function createApp(deps: ApiDeps) {
 	addErrorPages(app);
 	addPublicKeys(app, deps);
 	addTokenMetadata(app, deps);
-	const own = { ...deps, keyring: createKeyring({ ...deps, metrics }) };
+	const own = { ...deps, keyring: createKeyring({ ...deps, metrics }), failures: createFailures(deps) };
 	for (const prefix of ["", "/v1"]) {
 		await addScope(app, prefix, (scope) => {
 			shedOverload(scope, deps.requestLimits);
@@ -126,7 +126,7 @@ export async function createApp(deps: ApiDeps) {
 	await addScope(app, "/v1", (scope) => {
 		shedOverload(scope, deps.requestLimits);
 		refuseQuarantined(scope, deps);
-		slowFailures(scope, deps, createProblem(deps));
+		slowFailures(scope, own.failures, createProblem(deps));
 		addSignedBodies(scope);
 		askWhoCalls(scope, own, signingIn);
 		addRequestLimits(scope, deps);

@@ -23,6 +23,17 @@ type Asked = {
 
 const assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
+/** As whom somebody asks, whether it is so or not; undefined where they do not say. */
+export function claimedClient({ form, headers }: Pick<Asked, "form" | "headers">): string | undefined {
+	if (form.client_id !== undefined) return form.client_id;
+	if (headers.authorization !== undefined) return readBasic(headers.authorization).id;
+	try {
+		return form.client_assertion === undefined ? undefined : decodeJwt(form.client_assertion).iss;
+	} catch {
+		return undefined;
+	}
+}
+
 /**
  * The key of the client that asks.
  * @throws LetheError unauthenticated; invalid_request when it shows more than one thing, or nothing

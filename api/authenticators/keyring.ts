@@ -64,6 +64,11 @@ export function createKeyring(deps: KeyringDeps) {
 			if (!key) throw new LetheError("unauthenticated");
 			return admit(key, endOf(key, deps.clock()), from);
 		},
+		/** Takes note that somebody claimed to be the key of that id and could not show it. */
+		async doubt(keyId: string, { id }: From): Promise<void> {
+			const key = await findById(keyId);
+			if (key) await watch.alert(key, "client_refused", id);
+		},
 		/** Its public keys, to check what it has signed before it is admitted. */
 		publicKeys: async (keyId: string) => (await findById(keyId))?.publicKeys ?? [],
 	};

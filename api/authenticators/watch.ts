@@ -6,8 +6,18 @@ import { networkOf } from "../addresses.ts";
 import type { ApiDeps } from "../deps.ts";
 import type { Metrics } from "../metrics.ts";
 
-/** `superseded`: rotated out. `new_address`: from a network that it never came from, which is refused nothing. */
-export type Alert = "revoked" | "expired" | "superseded" | "address_refused" | "new_address" | "signature_invalid";
+/**
+ * `superseded`: rotated out. `new_address`: from a network that it never came from, which is refused nothing.
+ * `client_refused`: somebody asks for its tokens without what they are given for.
+ */
+export type Alert =
+	| "revoked"
+	| "expired"
+	| "superseded"
+	| "address_refused"
+	| "new_address"
+	| "signature_invalid"
+	| "client_refused";
 
 export type WatchDeps = Pick<ApiDeps, "clock" | "hmac" | "evidence" | "log"> & {
 	metrics: Pick<Metrics, "countCredentialAlert">;

@@ -1,6 +1,6 @@
 // How often a caller may come: by address before anything of a request is read, then by key, tenant and route.
 
-import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { FastifyInstance, FastifyReply } from "fastify";
 import { RateLimiterMemory, type RateLimiterRes } from "rate-limiter-flexible";
 import type { RequestCount, RequestLimit } from "../../adapters/redis/requestCounts.ts";
 import { errorCatalogue, LetheError } from "../../domain/errors.ts";
@@ -55,41 +55,59 @@ export function addRequestLimits(app: FastifyInstance, { requestCounts, requestL
 	});
 }
 
+type FailureDeps = LimitDeps & Pick<ApiDeps, "hmac">;
+
 /**
  * Slows whoever fails to prove who they are, by address, and after too many in a minute answers 429 in place of 401.
  * Others behind the same address are not shut out: a key that is right still opens.
  */
 export function slowFailures(
 	app: FastifyInstance,
-	deps: LimitDeps & Pick<ApiDeps, "hmac">,
+	failures: ReturnType<typeof createFailures>,
 	problem: ReturnType<typeof createProblem>,
 ): void {
-	const perAddress = { name: "failures", requests: requestLimitsOf(deps), seconds: 60 };
-	let slowed = 0;
-
-	// Redis is told a keyed hash: an address may be a person's.
-	async function count(request: FastifyRequest): Promise<RequestCount> {
-		const { mac } = await deps.hmac.mac("api-key", undefined, `address ${networkOf(request.ip)}`);
-		return deps.requestCounts.take(perAddress, mac);
-	}
-
 	app.setErrorHandler(async (error, request, reply) => {
 		if (!(error instanceof LetheError) || errorCatalogue[error.code].status !== 401) {
 			return problem.send(error, request, reply);
 		}
-		const { allowed, counted, resetMs } = await count(request);
-		if (!allowed || slowed >= limits.slowedFailuresMax) {
-			reply.header("retry-after", secondsOf(resetMs));
-			return problem.send(new LetheError("rate_limited"), request, reply);
-		}
-		slowed++;
-		await new Promise((resolve) => setTimeout(resolve, delayOf(counted)));
-		slowed--;
-		return problem.send(error, request, reply);
+		const retryAfter = await failures.slow(request.ip);
+		if (retryAfter === undefined) return problem.send(error, request, reply);
+		reply.header("retry-after", retryAfter);
+		return problem.send(new LetheError("rate_limited"), request, reply);
 	});
 }
 
-const requestLimitsOf = ({ requestLimits }: LimitDeps) => requestLimits.failedAuthenticationsPerMinute;
+/** Counts failures to authenticate within a minute, by where they come from and as whom. */
+export function createFailures({ requestCounts, requestLimits, hmac }: FailureDeps) {
+	const requests = requestLimits.failedAuthenticationsPerMinute;
+	const perAddress = { name: "failures", requests, seconds: 60 };
+	const perClient = { ...perAddress, name: "client-failures" };
+	let slowed = 0;
+
+	// Redis is told keyed hashes: an address may be a person's, and what is told as a client's id anything.
+	async function count(limit: RequestLimit, of: string): Promise<RequestCount> {
+		const { mac } = await hmac.mac("api-key", undefined, of);
+		return requestCounts.take(limit, mac);
+	}
+
+	return {
+		/**
+		 * Counts one and lets it wait. @param client as whom the caller tried, where it said so
+		 * @returns what `Retry-After` says where there were too many: then nothing else is to be told
+		 * @throws LetheError keys_unavailable
+		 */
+		async slow(ip: string, client?: string): Promise<string | undefined> {
+			const counts = [await count(perAddress, `address ${networkOf(ip)}`)];
+			if (client !== undefined) counts.push(await count(perClient, `client ${client}`));
+			const isTooMany = counts.some(({ allowed }) => !allowed) || slowed >= limits.slowedFailuresMax;
+			if (isTooMany) return secondsOf(Math.max(...counts.map(({ resetMs }) => resetMs)));
+			slowed++;
+			await new Promise((resolve) => setTimeout(resolve, delayOf(Math.max(...counts.map(({ counted }) => counted)))));
+			slowed--;
+			return undefined;
+		},
+	};
+}
 
 /** Milliseconds that the n-th failure within a minute waits: the first few, somebody's mistakes, not at all. */
 function delayOf(failures: number): number {

@@ -10,13 +10,15 @@ import { clientCertificate } from "../authenticators/clientCertificate.ts";
 import { signingAlgorithms, verifyDpop } from "../authenticators/dpop.ts";
 import type { Keyring } from "../authenticators/keyring.ts";
 import { tokenType } from "../authenticators/token.ts";
-import { authenticateClient } from "../clientAuthentication.ts";
+import { authenticateClient, claimedClient } from "../clientAuthentication.ts";
 import type { ApiDeps } from "../deps.ts";
 import type { Instance } from "../instance.ts";
 import { createProblem } from "../plugins/problem.ts";
+import type { createFailures } from "../plugins/requestLimits.ts";
 
 type Deps = Pick<ApiDeps, "clock" | "evidence" | "ids" | "log" | "publicUrl" | "tokens"> & {
 	keyring: Keyring;
+	failures: ReturnType<typeof createFailures>;
 	store: { spentProofs: Pick<ApiDeps["store"]["spentProofs"], "spend"> };
 };
 
@@ -67,9 +69,15 @@ const tags = ["access"];
 export function addTokenEndpoint(app: Instance, deps: Deps): void {
 	takeForms(app);
 	const problem = createProblem(deps);
-	app.setErrorHandler((error, request, reply) => {
+	app.setErrorHandler(async (error, request, reply) => {
 		const refused = toOAuthError(error);
-		return refused ? refuse(refused, request, reply) : problem.send(error, request, reply);
+		if (!refused) return problem.send(error, request, reply);
+		const retryAfter = refused.code === "invalid_client" ? await slowClient(deps, error, request) : undefined;
+		if (retryAfter === undefined) return refuse(refused, request, reply);
+		return reply
+			.code(429)
+			.header("retry-after", retryAfter)
+			.send({ error: refused.code, error_description: "too many that failed: wait as Retry-After says" });
 	});
 	app.post(
 		"/oauth/token",
@@ -98,6 +106,23 @@ export function addTokenEndpoint(app: Instance, deps: Deps): void {
 			return issue(deps, key, granted, bound);
 		},
 	);
+}
+
+/**
+ * A client that does not show who it is waits, and after too many is told so; one that does is never kept out by others.
+ * What is told of a refused address has been noted already. @returns what `Retry-After` says
+ */
+async function slowClient(
+	{ failures, keyring }: Deps,
+	error: unknown,
+	request: FastifyRequest,
+): Promise<string | undefined> {
+	const form = (request.body ?? {}) as Record<string, string>;
+	const client = claimedClient({ form, headers: request.headers });
+	if (client !== undefined && (error as Partial<LetheError>).code === "unauthenticated") {
+		await keyring.doubt(client, request);
+	}
+	return failures.slow(request.ip, client);
 }
 
 type Bound = { jkt: string } | { "x5t#S256": string };

@@ -77,6 +77,34 @@ describe("request limits", () => {
 		assert.equal((await list(key)).status, 200);
 	});
 
+	it("slow who fails at the token endpoint, by address and by client, and never the client itself", async () => {
+		const { key, keyId } = await api.addTenant();
+		const ask = async (id: string, secret: string, remoteAddress: string) => {
+			const authorization = `Basic ${Buffer.from(`${id}:${secret}`).toString("base64")}`;
+			const headers = { "content-type": "application/x-www-form-urlencoded", authorization };
+			const payload = "grant_type=client_credentials";
+			const given = { method: "POST", url: "/oauth/token", headers, payload, remoteAddress } as const;
+			const { statusCode, headers: told, body } = await api.app.inject(given);
+			return { status: statusCode, retryAfter: Number(told["retry-after"] ?? 0), error: JSON.parse(body).error };
+		};
+		const guess = () => randomBytes(24).toString("base64url");
+		const flood = async (tries: (index: number) => Promise<Awaited<ReturnType<typeof ask>>>) => {
+			const answers = [];
+			for (let count = 0; count < 28; count++) answers.push(await tries(count));
+			assert.deepEqual(new Set(answers.slice(0, 25).map(({ status }) => status)), new Set([401]));
+			for (const { status, retryAfter, error } of answers.slice(25)) {
+				assert.deepEqual([status, error, retryAfter >= 1], [429, "invalid_client", true]);
+			}
+		};
+		await flood((index) => ask(keyId, guess(), `198.51.100.${index}`));
+		assert.equal((await ask(keyId, key, "198.51.100.1")).status, 200, "nobody shuts it out");
+		await flood((index) => ask(`key_${index}`, guess(), "203.0.113.5"));
+		assert.equal((await ask(keyId, key, "203.0.113.5")).status, 200);
+		const bundles = await api.connection.collection("evidenceBundles").find({ about: keyId }).toArray();
+		const alerts = bundles.flatMap(({ entries }) => entries.map((entry: string) => JSON.parse(entry).code));
+		assert.equal(alerts.filter((code) => code === "client_refused").length, 1, "once a minute");
+	});
+
 	it("hold by each process alone while Redis is away, and are shared again when it is back", async () => {
 		const away = openCounts("redis://127.0.0.1:1");
 		const limit = { name: "x", requests: 2, seconds: 60 };
