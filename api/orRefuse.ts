@@ -8,7 +8,13 @@ export async function orRefuse<T>(code: ErrorCode, read: () => Promise<T>): Prom
 	try {
 		return await read();
 	} catch (error) {
-		if (error instanceof errors.JOSEError || error instanceof TypeError) throw new LetheError(code, { cause: error });
+		if (isRefusal(error)) throw new LetheError(code, { cause: error });
 		throw error;
 	}
+}
+
+// Web Crypto has its own word for a key that is none, such as a point that is not on its curve.
+function isRefusal(error: unknown): boolean {
+	const isNoKey = error instanceof DOMException && error.name === "DataError";
+	return error instanceof errors.JOSEError || error instanceof TypeError || isNoKey;
 }

@@ -1,6 +1,8 @@
 // `lethe login` and `lethe logout`: a person signs in for the commands that follow, or enrols by the token they were handed.
 
 import { Command } from "commander";
+import { limits } from "../domain/limits.ts";
+import { findPasswordFault, type PasswordFault } from "../domain/password.ts";
 import { createAsk } from "./ask.ts";
 import { requestAt } from "./policy/call.ts";
 import { exitCodes, Refusal, run } from "./policy/run.ts";
@@ -11,6 +13,12 @@ type Options = { url?: string; login?: string; enrol?: boolean; recovery?: boole
 type Session = { personId: string; roles: string[]; endsAt: string; token: string };
 type Offer = { login: string; totp: { secret: string; uri: string } };
 type Ask = ReturnType<typeof createAsk>["ask"];
+
+const faults: Record<PasswordFault, string> = {
+	too_short: `it has fewer than ${limits.passwordCharactersMin} characters. Choose a longer one.`,
+	too_long: `it has more than ${limits.passwordCharactersMax} characters. Choose a shorter one.`,
+	guessable: "it is mostly made of what anybody would try first. Choose another one.",
+};
 
 export function loginCommand(): Command {
 	return new Command("login")
@@ -66,8 +74,12 @@ async function signIn(url: string, ask: Ask, options: Options): Promise<Session>
 async function enrol(url: string, ask: Ask): Promise<Session> {
 	const token = (await ask("Enrolment token: ", { secret: true })).trim();
 	const { login, totp } = await post<Offer>(url, "/v1/enrolment", { token });
-	console.log(`You are ${login}. Add this to an authenticator app:\n  ${totp.secret}\n  ${totp.uri}`);
+	console.log(`You are ${login}.`);
 	const password = await ask("A password, twelve characters or more: ", { secret: true });
+	// Before anything is set up for one that the API would refuse; it knows more words that it must not be made of.
+	const fault = findPasswordFault(password, [login]);
+	if (fault) throw new Refusal(`password_refused: ${faults[fault]} Run this again; the token is still good.`);
+	console.log(`Add this to an authenticator app:\n  ${totp.secret}\n  ${totp.uri}`);
 	const code = await ask("Code that the app shows: ");
 	const body = { token, password, code, as: "token" };
 	const done = await post<Session & { recoveryCodes: string[] }>(url, "/v1/enrolment/complete", body);

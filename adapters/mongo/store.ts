@@ -250,10 +250,13 @@ function createApiKeyStore(collection: mongo.Collection<ApiKeyDocument>) {
 		/** The key whose hash under any live key version this is. */
 		findByMacs: (macs: string[]) =>
 			guardStore(async () => (await collection.findOne({ "secrets.mac": { $in: macs } })) ?? undefined),
+		/** The time of the first revocation stands. False when there is no such key. */
 		revoke: (id: string, now: number) =>
-			guardStore(
-				async () => (await collection.updateOne({ _id: id }, { $set: { revokedAt: now } })).matchedCount === 1,
-			),
+			guardStore(async () => {
+				const filter = { _id: id, revokedAt: { $exists: false } };
+				const { matchedCount } = await collection.updateOne(filter, { $set: { revokedAt: now } });
+				return matchedCount === 1 || (await collection.findOne({ _id: id })) !== null;
+			}),
 		/** Puts others in the place of its secrets; false when its newest is not `newest` by now, or it was revoked. */
 		replaceSecrets: (id: string, newest: string, secrets: ApiKeyDocument["secrets"]) =>
 			guardStore(async () => {

@@ -1,10 +1,11 @@
 // DPoP (RFC 9449): that whoever brings a token holds the key it is bound to, for this request and once.
 
 import { createHash } from "node:crypto";
-import { calculateJwkThumbprint, EmbeddedJWK, errors, type JWK, jwtVerify } from "jose";
+import { calculateJwkThumbprint, EmbeddedJWK, type JWK, jwtVerify } from "jose";
 import { LetheError } from "../../domain/errors.ts";
 import { limits } from "../../domain/limits.ts";
 import type { ApiDeps } from "../deps.ts";
+import { orRefuse } from "../orRefuse.ts";
 
 export type DpopDeps = Pick<ApiDeps, "clock" | "ids" | "publicUrl"> & {
 	store: { spentProofs: Pick<ApiDeps["store"]["spentProofs"], "spend"> };
@@ -36,22 +37,17 @@ export async function verifyDpop(deps: DpopDeps, { method, url, headers }: Asked
 }
 
 async function readProof(proof: string, now: number) {
-	try {
-		const { payload, protectedHeader } = await jwtVerify(proof, EmbeddedJWK, {
+	const { payload, protectedHeader } = await orRefuse("proof_invalid", () =>
+		jwtVerify(proof, EmbeddedJWK, {
 			typ: "dpop+jwt",
 			algorithms: signingAlgorithms,
 			currentDate: new Date(now),
 			maxTokenAge: limits.proofAgeMsMax / 1000,
 			clockTolerance: limits.clockSkewMs / 1000,
 			requiredClaims: ["jti", "htm", "htu"],
-		});
-		return { payload, jwk: protectedHeader.jwk as JWK };
-	} catch (error) {
-		if (error instanceof errors.JOSEError || error instanceof TypeError) {
-			throw new LetheError("proof_invalid", { cause: error });
-		}
-		throw error;
-	}
+		}),
+	);
+	return { payload, jwk: protectedHeader.jwk as JWK };
 }
 
 /** Scheme, host and path are the same, however they are written. */

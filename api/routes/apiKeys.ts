@@ -1,5 +1,6 @@
 // /v1/api-keys: a tenant's keys for machines, given out once, renewed with an overlap, and ended at once.
 
+import { createPublicKey, type JsonWebKey } from "node:crypto";
 import { z } from "zod";
 import type { ApiKeyDocument, Proof } from "../../adapters/mongo/models.ts";
 import { LetheError } from "../../domain/errors.ts";
@@ -19,6 +20,9 @@ type Deps = Pick<ApiDeps, "apiKeys" | "clock"> & {
 };
 
 const day = "P1D";
+// NIST SP 800-131A; FIPS 186-5, A.1.1.
+const rsaBits = { min: 2048, max: 4096 };
+const rsaExponentMin = 65_537n;
 const grant = {
 	roles: z
 		.array(z.enum(machineRoles))
@@ -51,6 +55,7 @@ const publicKey = z
 		z.strictObject({ kty: z.literal("EC"), crv: z.literal("P-256"), x: encoded(43, 43), y: encoded(43, 43), ...about }),
 		z.strictObject({ kty: z.literal("RSA"), n: encoded(342, 684), e: encoded(1, 8), ...about }),
 	])
+	.refine(isKey, { error: "Not a key that verifies anything: off its curve, or too short." })
 	.meta({ id: "PublicKey", description: "A JWK: Ed25519, P-256, or RSA of 2048 to 4096 bits." });
 const proofs = ["signature", "dpop", "certificate"] as const satisfies Proof[];
 const input = z
@@ -231,6 +236,19 @@ function addReads(app: Instance, deps: Deps, { read, view }: Reading): void {
 		},
 		async ({ principal, params }) => view(await read(principal, params.id)),
 	);
+}
+
+/** Whether what looks like a key is one: found out here, not when something is to be verified by it. */
+function isKey(jwk: JsonWebKey): boolean {
+	try {
+		const { asymmetricKeyDetails } = createPublicKey({ key: jwk, format: "jwk" });
+		const { modulusLength, publicExponent } = asymmetricKeyDetails ?? {};
+		if (modulusLength === undefined || publicExponent === undefined) return true;
+		const isOfLength = modulusLength >= rsaBits.min && modulusLength <= rsaBits.max;
+		return isOfLength && publicExponent >= rsaExponentMin && publicExponent % 2n === 1n;
+	} catch {
+		return false;
+	}
 }
 
 function viewApiKey(key: ApiKeyDocument, now: number): z.output<typeof apiKey> {

@@ -41,12 +41,19 @@ describe("lethe login", () => {
 		return new TOTP({ secret }).generate({ timestamp: api.clock() });
 	}
 
+	it("judges a password before anything is set up for it, and leaves the token good", async () => {
+		const refused = await lethe(["login", "--enrol"], `${token}\nshort\n`);
+		assert.equal(refused.code, 2);
+		assert.match(refused.error, /password_refused: it has fewer than 12 characters\. [^\n]+ still good\.\n$/);
+		assert.ok(!/otpauth/.test(refused.out + refused.error));
+	});
+
 	it("enrols by the token from an administrator, shows what is shown once, and signs in", async () => {
 		const args = ["cli/lethe.ts", "login", "--enrol", "--url", url];
 		const enrolling = start(process.execPath, args, { env, stdin: "pipe" });
-		enrolling.child.stdin?.write(`${token}\n`);
+		enrolling.child.stdin?.write(`${token}\n${password}\n`);
 		[, secret = ""] = await enrolling.says(/^ {2}([A-Z2-7]{32})$/m);
-		enrolling.child.stdin?.write(`${password}\n${nextCode()}\n`);
+		enrolling.child.stdin?.write(`${nextCode()}\n`);
 		assert.equal(await enrolling.exited, 0, enrolling.output());
 		assert.match(enrolling.output(), /otpauth:\/\/totp\/Lethe:kim\?/);
 		assert.equal(enrolling.output().match(/^ {2}\w{4}-\w{4}-\w{4}-\w{4}$/gm)?.length, 10);

@@ -124,6 +124,9 @@ describe("/v1/api-keys", () => {
 		api.time.offsetMs += 60_000;
 		await use(apiKey);
 		assert.equal(await tellsSo(), 2);
+		const { revokedAt } = (await api.store.apiKeys.find(id)) ?? {};
+		assert.equal(await api.apiKeys.revoke("admin", { _id: id, tenantId: api.ids.random("tenant") }), true);
+		assert.equal((await api.store.apiKeys.find(id))?.revokedAt, revokedAt, "it ended when it was first said");
 		api.time.offsetMs = 0;
 	});
 

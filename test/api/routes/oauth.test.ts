@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { createPublicKey } from "node:crypto";
+import { createPublicKey, generateKeyPairSync } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer, request as requestTls } from "node:https";
 import type { AddressInfo } from "node:net";
@@ -250,6 +250,24 @@ describe("access tokens", () => {
 			const sent = await api.request(admin, "POST", "/v1/api-keys", body);
 			assert.equal(sent.status, 400);
 			assert.ok(!sent.text.includes(jwk.d as string));
+			const point = Buffer.alloc(32, 1).toString("base64url");
+			const rsa = (modulusLength: number) => {
+				const { n, e } = generateKeyPairSync("rsa", { modulusLength }).publicKey.export({ format: "jwk" });
+				return { kty: "RSA", n: n as string, e: e as string };
+			};
+			const short = Buffer.concat([Buffer.alloc(128), Buffer.from(rsa(1024).n, "base64url")]);
+			for (const [why, publicKey] of Object.entries({
+				"a point that is not on its curve": { kty: "EC", crv: "P-256", x: point, y: point },
+				"RSA of 1024 bits": rsa(1024),
+				"RSA of 1024 bits that is written long": { ...rsa(1024), n: short.toString("base64url") },
+				"RSA that everybody signs for": { ...rsa(2048), e: "AQ" },
+				"RSA of an even exponent": { ...rsa(2048), e: "AQAA" },
+			})) {
+				const refused = await api.request(admin, "POST", "/v1/api-keys", { ...body, publicKeys: [publicKey] });
+				assert.deepEqual([refused.status, refused.json.code], [400, "invalid_request"], why);
+			}
+			const good = await api.request(admin, "POST", "/v1/api-keys", { ...body, publicKeys: [rsa(2048)] });
+			assert.equal(good.status, 201, good.text);
 			const neither = await api.request(admin, "POST", "/v1/api-keys", {
 				...body,
 				publicKeys: undefined,
@@ -304,6 +322,7 @@ describe("access tokens", () => {
 				"another type": proof({ header: { typ: "JWT" } }),
 				"alg none": proof({ header: { alg: "none" } }),
 				"a private key shown": proof({ header: { jwk: signing.privateKey.export({ format: "jwk" }) } }),
+				"a point that is not on its curve": proof({ header: { jwk: { ...signing.jwk, y: signing.jwk.x } } }),
 				"two at once": `${proof()}, ${proof()}`,
 			};
 			for (const [why, dpop] of Object.entries(wrong)) await refusedAs("proof_invalid", `DPoP ${token}`, { dpop }, why);
