@@ -13,7 +13,7 @@ export type KeyRotation = ReturnType<typeof createKeyRotation>;
 export type Renewal = { state: "resting" | "done" | "gone"; rewrappedCount: number };
 
 export function createKeyRotation(deps: {
-	keyVersions: Pick<KeyVersions, "read" | "rotate" | "rewrap" | "retireBefore">;
+	keyVersions: Pick<KeyVersions, "read" | "rotate" | "rewrap" | "endBefore">;
 	wrappingKeys: {
 		findByCohort(cohortId: string): Promise<Pick<WrappingKeyRecord, "_id" | "wrapped">[]>;
 		replaceWrapped(changes: { id: string; from: string; to: string }[]): Promise<void>;
@@ -54,10 +54,10 @@ export function createKeyRotation(deps: {
 			}
 			if (!key) return { state: "gone", rewrappedCount: 0 };
 			const rewrappedCount = await rewrapStale(name, cohortId, key.newest);
-			if (key.opensFrom === key.newest) return { state: "done", rewrappedCount };
+			if (key.keptFrom === key.newest) return { state: "done", rewrappedCount };
 			if (rewrappedCount > 0 || deps.clock() < key.madeAt + limits.keyRestMs)
 				return { state: "resting", rewrappedCount };
-			await keyVersions.retireBefore(name, key.newest);
+			await keyVersions.endBefore(name, key.newest);
 			return { state: "done", rewrappedCount };
 		},
 	};

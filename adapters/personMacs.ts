@@ -3,13 +3,12 @@
 import type { HmacKeys } from "./vault/hmacKeys.ts";
 
 /**
- * What a hash is of. `account` and `address`: whom failed sign-ins slow. `salt`: of a login name's passwords. `subject`: as
+ * What a hash is of. `account` and `address`: whom failed sign-ins slow. `subject`: as
  * an identity provider names somebody. `nonce` and `verifier` (PKCE) follow from the state of a single sign-on, so that
  * no store holds them.
  */
 type HashedKind =
 	| "login"
-	| "salt"
 	| "enrolment"
 	| "recovery"
 	| "session"
@@ -25,9 +24,9 @@ type HashedKind =
 
 export type PersonMacs = ReturnType<typeof createPersonMacs>;
 
-/** Base64url, under the people's key. @throws LetheError keys_unavailable */
+/** As `Mac`, under the people's key. @throws LetheError keys_unavailable */
 export function createPersonMacs({ hmac }: { hmac: Pick<HmacKeys, "mac" | "allMacs"> }) {
-	const textOf = (kind: HashedKind, value: string) => `${kind}\n${value}`;
+	const textOf = (kind: HashedKind | "salt", value: string) => `${kind}\n${value}`;
 	return {
 		/** To store. */
 		one: async (kind: HashedKind, value: string): Promise<string> =>
@@ -35,5 +34,10 @@ export function createPersonMacs({ hmac }: { hmac: Pick<HmacKeys, "mac" | "allMa
 		/** To look for: under every live version of the key. */
 		all: async (kind: HashedKind, value: string): Promise<string[]> =>
 			(await hmac.allMacs("person", undefined, textOf(kind, value))).map(({ mac }) => mac),
+		/** The salt of a login name's passwords, base64url: kept with each, so it needs no version of the key. */
+		salt: async (login: string): Promise<string> => {
+			const { version, mac } = await hmac.mac("person", undefined, textOf("salt", login));
+			return mac.slice(`${version}.`.length);
+		},
 	};
 }

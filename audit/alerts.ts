@@ -1,14 +1,14 @@
 // What needs a person now, derived from what is stored: nothing is raised, kept or dismissed, an alert ends with its cause.
 
 import type { ApiKeyDocument, Cohort, SendQueueDocument } from "../adapters/mongo/models.ts";
-import type { KeyVersions } from "../adapters/vault/keyVersions.ts";
 import { type Bundle, isSound } from "../domain/evidence.ts";
 import type { WaitingEntry } from "../domain/ledger.ts";
 import { limits } from "../domain/limits.ts";
 import type { Message } from "../domain/message.ts";
 import type { Checkpoints } from "./checkpoints.ts";
 import { readEntry } from "./entry.ts";
-import { findKeyAges, type KeyPeriods } from "./keyAges.ts";
+import { commonKeys, findKeyAges, type KeyPeriods } from "./keyAges.ts";
+import { findEndableKeys, type KeyNeedsDeps } from "./keyNeeds.ts";
 
 /** `critical`: something is lost or stands still; `warning`: it will be; `info`: somebody has wanted it so. */
 export const severities = ["critical", "warning", "info"] as const;
@@ -23,6 +23,7 @@ const catalogue = {
 	evidence_unintegrated: ["warning", "See whether the worker runs; its log says what it can't enter."],
 	server_away: ["critical", "Start it, or correct its address; `lethe doctor` says more."],
 	key_overdue: ["warning", "Rotate it with `lethe keys rotate`."],
+	key_version_unneeded: ["warning", "End it with `lethe keys retire`."],
 	receipts_parked: ["warning", "See which carrier's receipts name messages that nobody sent, in the API's log."],
 	credential_suspect: ["warning", "Look into who uses the key, and rotate or revoke it."],
 	queue_paused: ["info", "Resume the queue once its reason is gone."],
@@ -37,14 +38,12 @@ type AlertCode = keyof typeof catalogue;
 export type Alert = { code: AlertCode; severity: Severity; about?: string; since?: number; mend: string };
 type Raised = Pick<Alert, "code" | "about" | "since">;
 
-export type AlertsDeps = {
-	clock: () => number;
-	keyVersions: Pick<KeyVersions, "read">;
+export type AlertsDeps = Omit<KeyNeedsDeps, "store"> & {
 	limits: { purgeLagMsMax: number; keyPeriods: KeyPeriods };
 	checkpoints: Pick<Checkpoints, "standing">;
 	/** Server → a call that throws while it can't be reached. */
 	checks: Record<string, () => Promise<unknown>>;
-	store: {
+	store: KeyNeedsDeps["store"] & {
 		apiKeys: { findByTenant: (tenantId: string) => Promise<Pick<ApiKeyDocument, "_id">[]> };
 		cohorts: { oldestDueAt: (now: number) => Promise<Cohort["dueAt"] | undefined> };
 		ledgerWaiting: { oldest: (itemsMax: number) => Promise<WaitingEntry[]> };
@@ -75,6 +74,7 @@ export async function findAlerts(
 		ledger: () => lateLedger(deps, now),
 		evidence: () => lookAtEvidence(deps, now),
 		keys: () => overdueKeys(deps, now),
+		versions: () => unneededVersions(deps),
 		receipts: () => parkedReceipts(deps),
 		queues: () => stoppedQueues(deps, of?.sendQueues),
 		...(of ? { credentials: () => suspectKeys(deps, of.tenantId, now) } : {}),
@@ -122,6 +122,12 @@ async function overdueKeys({ keyVersions, limits: { keyPeriods } }: AlertsDeps, 
 	return ages
 		.filter(({ overdue }) => overdue)
 		.map(({ name, rotateBy }) => ({ code: "key_overdue", about: name, since: rotateBy }));
+}
+
+// Of the keys that every deployment has: each tenant's own doctor looks at, and `lethe keys list`.
+async function unneededVersions(deps: AlertsDeps): Promise<Raised[]> {
+	const found = await findEndableKeys(deps, deps.limits.keyPeriods, commonKeys);
+	return found.map(({ name: about, since }) => ({ code: "key_version_unneeded", about, since }));
 }
 
 async function parkedReceipts({ store }: AlertsDeps): Promise<Raised[]> {

@@ -16,7 +16,15 @@ type KeyAge = {
 };
 
 /** Keys that every deployment has; a tenant's own HMAC key is asked for by its name. */
-const commonKeys = ["certificate", "evidence", "token", "hmac-idempotency", "hmac-api-key", "hmac-code", "hmac-person"];
+export const commonKeys = [
+	"certificate",
+	"evidence",
+	"token",
+	"hmac-idempotency",
+	"hmac-api-key",
+	"hmac-code",
+	"hmac-person",
+];
 
 /** Those of the names that there are. @throws LetheError keys_unavailable */
 export async function findKeyAges(

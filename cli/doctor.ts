@@ -2,6 +2,7 @@
 
 import { Command } from "commander";
 import { findAlerts } from "../audit/alerts.ts";
+import { findEndableKeys } from "../audit/keyNeeds.ts";
 import { findLastCanary } from "../audit/lastCanary.ts";
 import { loadConfig } from "../config.ts";
 import type { Deps } from "../deps.ts";
@@ -96,8 +97,7 @@ export async function examine(): Promise<Finding[]> {
 				return `${keys.length} certificate signing key(s)`;
 			}),
 		);
-		findings.push(await lookAtEvidence(deps));
-		findings.push(await lookAtCanary(deps));
+		findings.push(await lookAtOldVersions(deps), await lookAtEvidence(deps), await lookAtCanary(deps));
 		findings.push(...(await examineAlerts(deps)));
 		findings.push(
 			await look("send queues", "Create one with `lethe admin queue`.", async () => {
@@ -138,6 +138,16 @@ async function lookAtApi({ config, version }: Deps): Promise<Finding[]> {
 		return "callers use https; plain HTTP is heard on loopback only";
 	});
 	return [answers, secure];
+}
+
+// Of every key, each tenant's too: what is past its cryptoperiod and serves nobody any more is only there to be stolen.
+function lookAtOldVersions(deps: Deps): Promise<Finding> {
+	return look("old key versions", "End them with `lethe keys retire`.", async () => {
+		const names = await deps.keyVersions.names();
+		const found = await findEndableKeys(deps, deps.limits.keyPeriods, names);
+		if (found.length > 0) throw new Error(`nothing needs those of ${found.map(({ name }) => name).join(", ")}`);
+		return "none past its cryptoperiod that nothing needs";
+	});
 }
 
 // A log that is shorter than its witnesses saw, or another, was put back or cut.
@@ -184,7 +194,7 @@ async function lookAtProcesses({ runs, sendQueues, store }: Deps): Promise<Findi
 /** What `GET /v1/alerts` tells too, of every tenant's queues; the servers and the log were looked at above. */
 async function examineAlerts(deps: Deps): Promise<Finding[]> {
 	const found = await findAlerts({ ...deps, checks: {} });
-	const alerts = found.filter(({ code }) => code !== "evidence_not_as_witnessed");
+	const alerts = found.filter(({ code }) => code !== "evidence_not_as_witnessed" && code !== "key_version_unneeded");
 	if (alerts.length === 0) return [{ check: "alerts", ok: true, detail: "nothing is late, overdue or stopped" }];
 	return alerts.map(({ code, severity, about, since, mend }) => {
 		const sinceWhen = since === undefined ? "" : ` since ${new Date(since).toISOString()}`;

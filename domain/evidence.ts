@@ -93,6 +93,7 @@ const otherActs = [
 	"orphan_discarded",
 	"page_erased",
 	"key_rotated",
+	"key_version_ended",
 	"cohort_key_destroyed",
 	"subject_key_destroyed",
 	"policy_proposed",

@@ -249,9 +249,20 @@ export const limits = {
 	exportPatienceMs: 25_000,
 	exportLifeMs: 10 * 60_000,
 
+	// HMAC keys
+	// Processes read their versions this often, and may go on for so long while Vault is away.
+	hmacRefreshMs: 60_000,
+	hmacStaleMsMax: 24 * 3600_000,
+	// Every process knows a version before any process makes hashes with it, so none misses what another stored.
+	hmacAnnounceMs: 120_000,
+
 	// rotation
 	// A rotated key's old versions open what was drawn under them just before for so long; then they end.
 	keyRestMs: 10 * 60_000,
+	// What needs an old version is counted so far, and so many of it are named.
+	keyNeedsCountedMax: 1_000,
+	keyNeedsNamedMax: 5,
+	keyNeedsPageItems: 500,
 	keysRenewedPerSweepItems: 50,
 	// Vault refuses longer lists.
 	rewrapPageItems: 200,

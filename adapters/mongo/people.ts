@@ -1,10 +1,12 @@
 // People who may sign in, and the keyed hashes of login names, by which one is found.
 
 import type { mongo } from "mongoose";
+import { keyVersionOf } from "../../domain/keyVersionOf.ts";
 import { type Person, withoutCredentials } from "../../domain/person.ts";
 import { changeRevised } from "./changeRevised.ts";
 import { guardStore } from "./guard.ts";
 import { insertOnce } from "./insertOnce.ts";
+import { pageAll } from "./pageAll.ts";
 
 /** `revision` counts its changes. */
 export type StoredPerson = Person & { revision: number };
@@ -45,10 +47,27 @@ export function createPeopleStore(
 		/** False when that person's tenant has one of that hash. */
 		putLogin: (tenantId: string, mac: string, personId: string) =>
 			guardStore(() => insertOnce(logins, { _id: `${tenantId}/${mac}`, mac, personId })),
+		/**
+		 * Has a person's login name known by this hash in the place of those under older versions of its key; a newer one
+		 * stays, and so does all where somebody else has this one.
+		 */
+		renewLogin: (tenantId: string, mac: string, personId: string) =>
+			guardStore(async () => {
+				const isOlder = (login: PersonLoginDocument) => (keyVersionOf(login.mac) ?? 0) < (keyVersionOf(mac) ?? 0);
+				const known = await logins.find({ personId }).toArray();
+				const older = known.filter(isOlder).map(({ _id }) => _id);
+				if (older.length === 0) return;
+				const isThere = known.some((login) => login.mac === mac);
+				if (!isThere && !(await insertOnce(logins, { _id: `${tenantId}/${mac}`, mac, personId }))) return;
+				await logins.deleteMany({ _id: { $in: older } });
+			}),
 		deleteLogins,
 		/** All of a tenant's people, those who left included, the newest first. */
 		findByTenant: (tenantId: string) =>
 			guardStore(() => people.find({ tenantId }).sort({ createdAt: -1, _id: -1 }).toArray() as Promise<StoredPerson[]>),
+		/** Everybody's, page by page. */
+		pageAll: (afterId: string, itemsMax: number) => pageAll(people, afterId, itemsMax),
+		pageLogins: (afterId: string, itemsMax: number) => pageAll(logins, afterId, itemsMax),
 		/** Changes a person by what `decide` makes of them; see `changeRevised`. */
 		change,
 		/** Erases name and credentials, for good. True when it was this call that did. */

@@ -34,6 +34,7 @@ import {
 	type TenantDocument,
 	type WrappingKeyDocument,
 } from "./models.ts";
+import { pageAll } from "./pageAll.ts";
 import { createPeopleStore, type PersonLoginDocument, type StoredPerson } from "./people.ts";
 import { createMessageScan, createPolicyVersionStore, createProposalStore, createRetimingStore } from "./policies.ts";
 import { createSpendingStore, type SpendingDocument } from "./spending.ts";
@@ -273,6 +274,8 @@ function createApiKeyStore(collection: mongo.Collection<ApiKeyDocument>) {
 			),
 		findByTenant: (tenantId: string) =>
 			guardStore(() => collection.find({ tenantId }).toArray() as Promise<ApiKeyDocument[]>),
+		/** Every tenant's, page by page. */
+		pageAll: (afterId: string, itemsMax: number) => pageAll(collection, afterId, itemsMax),
 		deleteByTenant: (tenantId: string) => guardStore(async () => void (await collection.deleteMany({ tenantId }))),
 	};
 }

@@ -16,6 +16,8 @@ export type CountedMessages = { messages: CountedMessage[]; complete: boolean };
 
 const counted = { tenantId: 1, state: 1, acceptedAt: 1, releaseAt: 1, attempts: 1 } as const;
 
+type UnderKeyVersion = { tenantId: string; version: number; from: number; to: number; itemsMax: number };
+
 /** @throws LetheError store_unavailable */
 export function createSubjectMessageStore(models: Models) {
 	const collection = models.messages.collection as unknown as mongo.Collection<Message>;
@@ -75,6 +77,11 @@ export function createSubjectMessageStore(models: Models) {
 				}
 				return page;
 			}),
+		/**
+		 * Ids of a tenant's messages whose pseudonym is under that version of its key, among those accepted in `from` to `to`, the
+		 * newest first.
+		 */
+		findByKeyVersion: (wanted: UnderKeyVersion) => guardStore(() => readByKeyVersion(collection, wanted)),
 		/** Puts a hold on its messages: at once no erasure of theirs takes place any more. */
 		hold: (record: HoldRecord) =>
 			guardStore(
@@ -95,6 +102,21 @@ export function createSubjectMessageStore(models: Models) {
 				return (await collection.updateMany(membersOf(record), update)).modifiedCount;
 			}),
 	};
+}
+
+async function readByKeyVersion(
+	collection: mongo.Collection<Message>,
+	{ tenantId, version, from, to, itemsMax }: UnderKeyVersion,
+): Promise<string[]> {
+	const ids: string[] = [];
+	const projection = { acceptedAt: 1, "subject.version": 1 };
+	const found = collection.find({ tenantId, acceptedAt: { $lte: to } }, { projection });
+	// Sorted out here: a condition beside the indexed ones makes some servers scan.
+	for await (const { _id, acceptedAt, subject } of found.sort({ acceptedAt: -1, _id: -1 })) {
+		if (acceptedAt < from || ids.length === itemsMax) break;
+		if (subject?.version === version) ids.push(_id);
+	}
+	return ids;
 }
 
 async function readNewestSender(

@@ -2,6 +2,7 @@
 
 import { createHmac, createSecretKey, type KeyObject } from "node:crypto";
 import { LetheError } from "../../domain/errors.ts";
+import { limits } from "../../domain/limits.ts";
 import type { VaultClient } from "./client.ts";
 import { pathSegment } from "./connection.ts";
 import { createRefreshing } from "./refreshing.ts";
@@ -10,7 +11,10 @@ import { createRefreshing } from "./refreshing.ts";
 export const hmacPurposes = ["subject", "idempotency", "api-key", "code", "person"] as const;
 export type HmacPurpose = (typeof hmacPurposes)[number];
 
-/** A keyed hash in base64url, and the version of the key that made it. */
+/**
+ * A keyed hash, `<version>.<base64url>`, and the version of the key that made it: whatever is stored tells which version
+ * it needs.
+ */
 export type Mac = { version: number; mac: string };
 
 export type HmacKeys = ReturnType<typeof createHmacKeys>;
@@ -27,10 +31,7 @@ export const hmacKeySpec = { type: "aes256-gcm96", exportable: true };
 
 type KeyVersion = { version: number; createdAt: number; key: KeyObject };
 
-const refreshMs = 60_000;
-// Every process knows a version before any process makes hashes with it, so none misses what another stored.
-const announceMs = 2 * refreshMs;
-const staleMsMax = 24 * 3600_000;
+const { hmacRefreshMs: refreshMs, hmacAnnounceMs: announceMs, hmacStaleMsMax: staleMsMax } = limits;
 const keysHeldMax = 10_000;
 
 /**
@@ -90,7 +91,7 @@ function keyName(purpose: HmacPurpose, tenantId: string | undefined): string {
 }
 
 function hash({ version, key }: KeyVersion, data: string | Uint8Array): Mac {
-	return { version, mac: createHmac("sha256", key).update(data).digest("base64url") };
+	return { version, mac: `${version}.${createHmac("sha256", key).update(data).digest("base64url")}` };
 }
 
 // The newest first; never empty.

@@ -1,4 +1,4 @@
-// The transit keys there are, and the versions of each: read, added, ended, and what an old one wraps wrapped anew.
+// The transit keys there are, and the versions of each: read, added, ended for good, and what an old one wraps wrapped anew.
 
 import { LetheError } from "../../domain/errors.ts";
 import { limits } from "../../domain/limits.ts";
@@ -7,8 +7,18 @@ import { pathSegment } from "./connection.ts";
 
 export type KeyVersions = ReturnType<typeof createKeyVersions>;
 
-/** One key. `madeAt`: when its newest version was made, epoch ms. `opensFrom`: its oldest version that opens anything. */
-export type VersionedKey = { name: string; newest: number; madeAt: number; opensFrom: number };
+/**
+ * One key. `madeAt`: when its newest version was made, epoch ms. `keptFrom`: its oldest version that Vault has;
+ * `makesFrom`: its oldest that Vault still encrypts or signs by. `versions`: those that serve, the oldest first.
+ */
+export type VersionedKey = {
+	name: string;
+	newest: number;
+	madeAt: number;
+	keptFrom: number;
+	makesFrom: number;
+	versions: { version: number; madeAt: number }[];
+};
 
 /** Each function works only for a role whose policy allows it (policies.ts). Throws LetheError as the client does. */
 export function createKeyVersions({ vault }: { vault: Pick<VaultClient, "read" | "write"> }) {
@@ -25,15 +35,32 @@ export function createKeyVersions({ vault }: { vault: Pick<VaultClient, "read" |
 			const data = (await vault.read(pathOf(name)))?.data;
 			if (data === undefined) return undefined;
 			const newest = data.latest_version as number;
-			return { name, newest, madeAt: timeOf(data.keys[newest]), opensFrom: data.min_decryption_version as number };
+			const times = Object.entries(data.keys as Record<string, VaultTime>);
+			const versions = times
+				.map(([version, time]) => ({ version: Number(version), madeAt: timeOf(time) }))
+				.sort((one, other) => one.version - other.version);
+			const keptFrom = Math.max(1, data.min_available_version as number);
+			const makesFrom = Math.max(1, data.min_encryption_version as number);
+			return { name, newest, madeAt: timeOf(data.keys[newest]), keptFrom, makesFrom, versions };
 		},
 
 		/** Adds a version; from now on it is the one that encrypts, hashes or signs. */
 		rotate: async (name: string): Promise<void> => void (await vault.write(`${pathOf(name)}/rotate`)),
 
-		/** Ends what is older than `version`: Vault opens nothing any more that was made under it. */
-		retireBefore: async (name: string, version: number): Promise<void> =>
-			void (await vault.write(`${pathOf(name)}/config`, { min_decryption_version: version })),
+		/**
+		 * Ends what is older than `version`, for good: Vault opens nothing any more that was made under it, exports it no
+		 * more, and keeps no copy that could be let in again. Stopped half way, it is done by the next call.
+		 */
+		async endBefore(name: string, version: number): Promise<void> {
+			// Vault trims only what neither opens nor makes anything any more.
+			const least = { min_decryption_version: version, min_encryption_version: version };
+			await vault.write(`${pathOf(name)}/config`, least);
+			await vault.write(`${pathOf(name)}/trim`, { min_available_version: version });
+		},
+
+		/** Ends only that Vault signs by what is older than `version`: its public keys stay, for what it has signed. */
+		endSigningBefore: async (name: string, version: number): Promise<void> =>
+			void (await vault.write(`${pathOf(name)}/config`, { min_encryption_version: version })),
 
 		/** The same secrets, wrapped by the newest version; nothing is opened outside Vault. */
 		async rewrap(name: string, wrapped: readonly string[]): Promise<string[]> {
@@ -55,6 +82,8 @@ function refuse(): never {
 }
 
 // Seconds of a symmetric key's version; an object with RFC 3339 of a signing key's.
-function timeOf(version: number | { creation_time: string }): number {
+type VaultTime = number | { creation_time: string };
+
+function timeOf(version: VaultTime): number {
 	return typeof version === "number" ? version * 1000 : Date.parse(version.creation_time);
 }

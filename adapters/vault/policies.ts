@@ -64,6 +64,10 @@ const readEpoch: Policy = { "kv/data/ledger/+/epoch": { capabilities: ["read"] }
 // What no restore may undo is written down before it is done; nobody but an administrator reads it back.
 const writeLedger: Policy = { "kv/data/ledger/+/+/+/+": { capabilities: ["create", "update"] } };
 
+// What `…/config` and `…/trim` take to end old versions of a key.
+const endVersions = { min_decryption_version: [], min_encryption_version: [], min_available_version: [] };
+const endSigning: Grant = { capabilities: ["update"], allowed_parameters: { min_encryption_version: [] } };
+
 // Encrypting makes the key of a tenant's people when it is not there yet, and nothing but that.
 const sealPerson: Grant = {
 	capabilities: ["create", "update"],
@@ -133,7 +137,7 @@ export const policies: Record<Role | "issuer", Policy> = {
 		// Below a key that is `rotate`, which takes no parameter, and the end of its old versions.
 		"transit/keys/cohort-*": {
 			capabilities: ["create", "read", "update"],
-			allowed_parameters: { type: ["aes256-gcm96"], min_decryption_version: [] },
+			allowed_parameters: { type: ["aes256-gcm96"], ...endVersions },
 		},
 		"transit/rewrap/cohort-*": { capabilities: ["update"] },
 		"transit/datakey/plaintext/cohort-*": { capabilities: ["update"] },
@@ -159,14 +163,15 @@ export const policies: Record<Role | "issuer", Policy> = {
 		"transit/keys/certificate/rotate": { capabilities: ["update"] },
 		"transit/keys/evidence/rotate": { capabilities: ["update"] },
 		"transit/keys/token/rotate": { capabilities: ["update"] },
-		"transit/keys/cohort-*": {
-			capabilities: ["read", "update"],
-			allowed_parameters: { min_decryption_version: [] },
-		},
+		"transit/keys/cohort-*": { capabilities: ["read", "update"], allowed_parameters: endVersions },
+		// Only that they sign: what shows a public key, and what lets a version open things, is out of reach.
+		"transit/keys/certificate/config": endSigning,
+		"transit/keys/evidence/config": endSigning,
+		"transit/keys/token/config": endSigning,
 		"transit/rewrap/cohort-*": { capabilities: ["update"] },
 		"transit/keys/hmac-*": {
 			capabilities: ["create", "update", "read"],
-			allowed_parameters: { type: ["aes256-gcm96"], exportable: [true] },
+			allowed_parameters: { type: ["aes256-gcm96"], exportable: [true], ...endVersions },
 		},
 		// Makes a new pair, and can read no private half, not even its own.
 		"kv/data/logs/recipient": { capabilities: ["create", "read", "update"] },

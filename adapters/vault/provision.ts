@@ -7,7 +7,7 @@ import { globalHmacKeys, hmacKeySpec } from "./hmacKeys.ts";
 import { names, policies, roles } from "./policies.ts";
 
 /** Rises with every change to what provisioning makes; a Vault provisioned by an older one must be provisioned again. */
-export const provisionVersion = 9;
+export const provisionVersion = 10;
 
 const secretIdTtl = "15m";
 const tokenPeriod = "1h";

@@ -24,11 +24,13 @@ export type WatchDeps = Pick<ApiDeps, "clock" | "hmac" | "evidence" | "log"> & {
 	store: { apiKeys: Pick<ApiDeps["store"]["apiKeys"], "noteUse"> };
 };
 
+type Networks = { isNew: boolean; seenFrom: string[] };
 type Known = Pick<ApiKeyDocument, "_id" | "tenantId">;
 
 // However often a leaked key is tried, it does not fill the log.
 const alertEveryMs = 60_000;
 const noteEveryMs = 60_000;
+const networkEveryMs = 24 * 3600_000;
 const rememberedMax = 20_000;
 
 export function createWatch(deps: WatchDeps) {
@@ -54,13 +56,19 @@ export function createWatch(deps: WatchDeps) {
 		await entering;
 	}
 
-	/** The networks that a key came from, with this one; undefined when it is known. */
-	async function addNetwork(key: ApiKeyDocument, network: string): Promise<string[] | undefined> {
-		const macs = await deps.hmac.allMacs("api-key", undefined, `from\n${key._id}\n${network}`);
+	/**
+	 * The networks that a key came from, with this one; undefined when nothing of them changes. One that is known under an
+	 * older version of the hash's key is kept under the newest from then on.
+	 */
+	async function addNetwork(key: ApiKeyDocument, network: string): Promise<Networks | undefined> {
+		const text = `from\n${key._id}\n${network}`;
+		const macs = await deps.hmac.allMacs("api-key", undefined, text);
 		const before = key.seenFrom ?? [];
-		if (macs.some(({ mac }) => before.includes(mac))) return undefined;
-		const { mac } = await deps.hmac.mac("api-key", undefined, `from\n${key._id}\n${network}`);
-		return [...before, mac].slice(-limits.networksSeenMax);
+		const known = macs.find(({ mac }) => before.includes(mac));
+		const { mac, version } = await deps.hmac.mac("api-key", undefined, text);
+		if (known && known.version >= version) return undefined;
+		const others = before.filter((one) => one !== known?.mac);
+		return { isNew: known === undefined, seenFrom: [...others, mac].slice(-limits.networksSeenMax) };
 	}
 
 	/**
@@ -70,15 +78,16 @@ export function createWatch(deps: WatchDeps) {
 	async function noteUse(key: ApiKeyDocument, address: string, requestId: string): Promise<void> {
 		const now = deps.clock();
 		const network = networkOf(address);
-		const isKnown = !seen.isOlder(`${key._id} ${network}`, Number.NEGATIVE_INFINITY);
-		const seenFrom = isKnown ? undefined : await addNetwork(key, network);
+		// Now and again the hash is looked at too, whose key may have another version since.
+		const isKnown = !seen.isOlder(`${key._id} ${network}`, now - networkEveryMs);
+		const networks = isKnown ? undefined : await addNetwork(key, network);
 		// Where it came from first is no news.
-		if (seenFrom && key.seenFrom?.length) await alert(key, "new_address", requestId);
-		seen.set(`${key._id} ${network}`, now);
+		if (networks?.isNew && key.seenFrom?.length) await alert(key, "new_address", requestId);
+		if (!isKnown) seen.set(`${key._id} ${network}`, now);
 		const isDue = noted.isOlder(key._id, now - noteEveryMs) && (key.lastUsedAt ?? 0) <= now - noteEveryMs;
-		if (!isDue && !seenFrom) return;
+		if (!isDue && !networks) return;
 		noted.set(key._id, now);
-		const use = { lastUsedAt: now, ...(seenFrom && { seenFrom }) };
+		const use = { lastUsedAt: now, ...(networks && { seenFrom: networks.seenFrom }) };
 		deps.store.apiKeys.noteUse(key._id, use).catch(() => {
 			deps.log.warn({ about: key._id, code: "store_unavailable" }, "use of a key not noted");
 		});

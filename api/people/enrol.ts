@@ -111,7 +111,7 @@ export async function hashNew(
 	const tenant = await deps.store.tenants.find(person.tenantId);
 	const fault = findPasswordFault(password, [login, name, tenant?.name ?? ""]);
 	if (fault) throw new LetheError("password_refused", { extra: { reason: fault } });
-	return deps.passwords.hash(password, await deps.personMacs.one("salt", login));
+	return deps.passwords.hash(password, await deps.personMacs.salt(login));
 }
 
 async function confirmTotp(

@@ -9,10 +9,11 @@ import type { ApiDeps } from "../deps.ts";
 import { type AuthenticationResponseJSON, type Passkeys, passkeyOwner } from "./passkeys.ts";
 import type { Passwords } from "./passwords.ts";
 import { normaliseRecoveryCode } from "./recoveryCodes.ts";
+import { renewHashes } from "./renewHashes.ts";
 import { findTotpStep } from "./totp.ts";
 
 export type SignInDeps = Pick<ApiDeps, "clock" | "evidence" | "personMacs" | "personSeal" | "sessions"> & {
-	store: { people: Pick<ApiDeps["store"]["people"], "find" | "findByLogin" | "change"> };
+	store: { people: Pick<ApiDeps["store"]["people"], "find" | "findByLogin" | "change" | "renewLogin"> };
 	passwords: Passwords;
 	passkeys: Passkeys;
 };
@@ -65,6 +66,7 @@ export function createSignIn(deps: SignInDeps) {
 			const found = await findOwner(deps, shown.passkey);
 			const signedIn = await tried(found ? [found] : [], () => byPasskey(deps, shown.passkey, found));
 			await forgive();
+			await renewHashes(deps, signedIn.person, {});
 			return signedIn;
 		}
 		const login = normaliseLogin(shown.login);
@@ -72,6 +74,7 @@ export function createSignIn(deps: SignInDeps) {
 		const candidates = await findCandidates(deps, login);
 		const signedIn = await tried(candidates, () => byPassword(deps, shown, login, candidates));
 		await forgive();
+		await renewHashes(deps, signedIn.person, { login });
 		return signedIn;
 	};
 }
@@ -134,7 +137,7 @@ async function byPassword(
 }
 
 async function personSaltMatch(deps: SignInDeps, password: string, login: string, candidates: Candidate[]) {
-	return deps.passwords.match(password, candidates, await deps.personMacs.one("salt", login));
+	return deps.passwords.match(password, candidates, await deps.personMacs.salt(login));
 }
 
 async function openTotp({ personSeal }: SignInDeps, { tenantId, _id: personId, totp }: Candidate): Promise<string> {

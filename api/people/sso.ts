@@ -10,6 +10,7 @@ import { ssoCallbackPath } from "../../domain/person.ts";
 import type { ApiDeps } from "../deps.ts";
 import type { Enrol } from "./enrol.ts";
 import { verifyIdToken } from "./idToken.ts";
+import { renewHashes } from "./renewHashes.ts";
 import { createSlowing } from "./signIn.ts";
 
 export type SsoDeps = Pick<
@@ -21,6 +22,7 @@ export type SsoDeps = Pick<
 	| "log"
 	| "openid"
 	| "personMacs"
+	| "personSeal"
 	| "providerCredentials"
 	| "publicUrl"
 	| "sessionLimits"
@@ -28,7 +30,7 @@ export type SsoDeps = Pick<
 > & {
 	store: {
 		identityProviders: Pick<ApiDeps["store"]["identityProviders"], "find">;
-		people: Pick<ApiDeps["store"]["people"], "find" | "findBySubject">;
+		people: Pick<ApiDeps["store"]["people"], "change" | "find" | "findBySubject" | "renewLogin">;
 	};
 	enrol: Pick<Enrol, "read" | "use">;
 };
@@ -262,6 +264,7 @@ async function settle(deps: SsoDeps, provider: IdentityProviderDocument, vouch: 
 	const [person, ...others] = known;
 	// Two who enrolled with it at once: neither, until an administrator has one enrol anew.
 	if (!person || others.length > 0) throw new LetheError("sso_unlinked", { cause: "unlinked" satisfies SsoRefusal });
+	await renewHashes(deps, person, { subjectMac: subject.mac });
 	return { person, mfaAt, before };
 }
 

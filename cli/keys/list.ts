@@ -2,8 +2,10 @@
 
 import { Command } from "commander";
 import { findKeyAges } from "../../audit/keyAges.ts";
+import { findKeyNeeds, type OldVersion } from "../../audit/keyNeeds.ts";
 import type { Deps } from "../../deps.ts";
 import { adminDeps } from "../target.ts";
+import { describeNeeds } from "./retire.ts";
 
 const day = 24 * 3600_000;
 
@@ -29,10 +31,12 @@ async function takeInventory(deps: Deps) {
 	const names = await deps.keyVersions.names();
 	const inVault = names.filter((name) => name.startsWith("cohort-")).length;
 	const people = names.filter((name) => /^(certificate|evidence|token|hmac-)/.test(name));
-	const keys = (await findKeyAges(deps.keyVersions, deps.limits.keyPeriods, now, people)).map((age) => ({
-		...age,
-		ageDays: Math.floor((now - age.madeAt) / day),
-	}));
+	const ages = await findKeyAges(deps.keyVersions, deps.limits.keyPeriods, now, people);
+	const keys = [];
+	for (const age of ages) {
+		const { old = [], keepFrom = 0 } = (await findKeyNeeds(deps, age.name)) ?? {};
+		keys.push({ ...age, ageDays: daysSince(age.madeAt, now), old: old.map((one) => toRow(one, keepFrom, now)) });
+	}
 	const states = await deps.store.cohorts.countByState();
 	const [oldest] = await deps.store.cohorts.findKeysMadeBefore(now, 1);
 	const overdue = await deps.store.cohorts.findKeysMadeBefore(now - deps.cohortKeyPeriodMs, 1);
@@ -44,10 +48,19 @@ async function takeInventory(deps: Deps) {
 			...states,
 			inVault,
 			unknown: Math.max(0, inVault - open - closing - condemned),
-			oldestAgeDays: oldest ? Math.floor((now - oldest.keyMadeAt) / day) : 0,
+			oldestAgeDays: oldest ? daysSince(oldest.keyMadeAt, now) : 0,
 			overdue: overdue.length > 0,
 		},
 	};
+}
+
+/** An old version, and whether nothing needs it or one that is older still. */
+function toRow({ version, madeAt, needs }: OldVersion, keepFrom: number, now: number) {
+	return { version, ageDays: daysSince(madeAt, now), needs, endable: version < keepFrom };
+}
+
+function daysSince(at: number, now: number): number {
+	return Math.floor((now - at) / day);
 }
 
 async function describeCohort(deps: Deps, id: string) {
@@ -65,16 +78,22 @@ async function describeCohort(deps: Deps, id: string) {
 		...(cohort?.holdId ? { hold: cohort.holdId } : {}),
 		...(cohort ? { dueAt: cohort.dueAt, keyMadeAt: cohort.keyMadeAt } : {}),
 		inVault: key !== undefined,
-		...(key ? { versions: key.newest, opensFrom: key.opensFrom } : {}),
+		...(key ? { versions: key.newest, keptFrom: key.keptFrom } : {}),
 		needs: { sealedObjects: messages, parkedReceipts: receipts, wrappingKeys: wrappingKeys.length },
 	};
 }
 
+function describeOld({ version, ageDays, needs, endable }: ReturnType<typeof toRow>): string {
+	const why = endable ? "nothing needs it: end it with `lethe keys retire`" : `needed by ${describeNeeds(needs)}`;
+	return `  version ${version}, ${ageDays} days old: ${why}`;
+}
+
 function describe(found: Awaited<ReturnType<typeof takeInventory> | ReturnType<typeof describeCohort>>): string {
 	if (!("keys" in found)) return `${JSON.stringify(found, null, 2)}\n`;
-	const lines = found.keys.map(({ name, use, versions, ageDays, rotateBy, overdue }) => {
+	const lines = found.keys.flatMap(({ name, use, versions, ageDays, rotateBy, overdue, old }) => {
 		const by = new Date(rotateBy).toISOString().slice(0, 10);
-		return `${name}: ${use}, version ${versions}, ${ageDays} days old, ${overdue ? "OVERDUE since" : "rotate by"} ${by}`;
+		const dates = overdue ? "OVERDUE since" : "rotate by";
+		return [`${name}: ${use}, version ${versions}, ${ageDays} days old, ${dates} ${by}`, ...old.map(describeOld)];
 	});
 	const { inVault, open, closing, condemned, destroyed, unknown, oldestAgeDays } = found.cohorts;
 	lines.push(

@@ -1,30 +1,19 @@
-// `lethe keys rotate`: a new version of a key; older ones go on verifying, and opening, what they made.
+// `lethe keys rotate`: a new version of a key; older ones go on verifying, and opening, what they made, until `keys retire` ends them.
 
 import { Argument, Command } from "commander";
 import type { Deps } from "../../deps.ts";
 import { adminDeps } from "../target.ts";
+import { hashingKeys, type NamedKey, nameOf, signingKeys } from "./named.ts";
 
-const named = [
-	"certificate",
-	"evidence",
-	"token",
-	"idempotency",
-	"api-key",
-	"code",
-	"person",
-	"subject",
-	"cohort",
-	"logs",
-] as const;
-type Named = (typeof named)[number];
+const rotated = [...signingKeys, ...hashingKeys, "subject", "cohort", "logs"] as const;
 
 export function rotateCommand(): Command {
 	return new Command("rotate")
 		.description("Add a version to a key; it encrypts, hashes or signs from now on.")
-		.addArgument(new Argument("<key>", "which").choices(named))
+		.addArgument(new Argument("<key>", "which").choices(rotated))
 		.option("--of <id>", "the tenant of a subject key, the cohort of a cohort's")
 		.option("--json", "print JSON, as it does anyway")
-		.action(async (key: Named, options: { of?: string }) => {
+		.action(async (key: NamedKey | "logs", options: { of?: string }) => {
 			const deps = await adminDeps();
 			try {
 				if (key === "logs") return await renewLogKey(deps);
@@ -46,11 +35,4 @@ export function rotateCommand(): Command {
 async function renewLogKey(deps: Deps): Promise<void> {
 	await deps.evidence.append([{ type: "key_rotated", code: "logs", by: "admin" }]);
 	process.stdout.write(`${JSON.stringify({ key: "logs", recipient: await deps.logKeys.renew() })}\n`);
-}
-
-function nameOf(key: Exclude<Named, "logs">, of: string | undefined): string {
-	if (key !== "subject" && key !== "cohort")
-		return ["certificate", "evidence", "token"].includes(key) ? key : `hmac-${key}`;
-	if (!of) throw new Error(`say whose with --of: a ${key} key is one of many.`);
-	return key === "cohort" ? `cohort-${of}` : `hmac-subject-${of}`;
 }

@@ -7,7 +7,7 @@ import { createCohortKeys } from "../../adapters/vault/cohortKeys.ts";
 import { createKeyVersions } from "../../adapters/vault/keyVersions.ts";
 import { LetheError } from "../../domain/errors.ts";
 import { limits } from "../../domain/limits.ts";
-import { freshId, login, type VaultClient } from "./vault/helper.ts";
+import { freshId, login, statusOf, type VaultClient } from "./vault/helper.ts";
 
 type Row = { _id: string; cohortId: string; wrapped: string };
 
@@ -70,6 +70,9 @@ describe("a cohort key's rotation", () => {
 		assert.deepEqual(await rotation.renew(cohortId, never), { state: "done", rewrappedCount: 0 });
 		await opensAll();
 		for (const wrapped of old) await assert.rejects(sender.unwrapWrappingKey(cohortId, wrapped), LetheError);
+		const reopen = { min_decryption_version: 1 };
+		const letIn = () => rewrapper.write(`transit/keys/cohort-${cohortId}/config`, reopen);
+		assert.equal(await statusOf(letIn), 400, "nor does whoever may set versions bring it back");
 	});
 
 	it("a key that is young enough is left alone, and one that is destroyed is gone", async () => {

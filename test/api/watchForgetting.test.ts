@@ -13,7 +13,9 @@ before(async () => {
 		keyVersions: {
 			async read(name) {
 				if (key.away) throw new Error("away");
-				return name === "certificate" ? { name, newest: 1, opensFrom: 1, madeAt: key.madeAt } : undefined;
+				const { madeAt } = key;
+				const versions = [{ version: 1, madeAt }];
+				return name === "certificate" ? { name, newest: 1, keptFrom: 1, makesFrom: 1, madeAt, versions } : undefined;
 			},
 		},
 		limits: { purgeLagMsMax: hour, keyPeriods: { signingPeriodMs: 10 * hour, hmacPeriodMs: 1 } },

@@ -1,12 +1,21 @@
 // `lethe keys` against real servers: an inventory, a rotation that the log tells of, and a rewrap that says how far it came.
 
 import assert from "node:assert/strict";
-import { randomBytes } from "node:crypto";
+import { hash, randomBytes } from "node:crypto";
 import { after, before, describe, it } from "node:test";
+import { createBatcher } from "../../adapters/batcher.ts";
 import { connectMongo } from "../../adapters/mongo/connection.ts";
 import { createStore, type Store } from "../../adapters/mongo/store.ts";
 import { createCohortKeys } from "../../adapters/vault/cohortKeys.ts";
-import { credentialsOf, freshId, login } from "../adapters/vault/helper.ts";
+import { createHmacKeys } from "../../adapters/vault/hmacKeys.ts";
+import { createKeyVersions, type KeyVersions } from "../../adapters/vault/keyVersions.ts";
+import { createSigner } from "../../adapters/vault/signer.ts";
+import { createEvidence } from "../../audit/evidence.ts";
+import { retire } from "../../cli/keys/retire.ts";
+import { formatId, type IdKind } from "../../domain/ids.ts";
+import { limits } from "../../domain/limits.ts";
+import { credentialsOf, freshId, login, statusOf } from "../adapters/vault/helper.ts";
+import { messageOf } from "../harness/message.ts";
 import { bareEnvironment, root, run } from "../harness/programs.ts";
 
 describe("lethe keys", () => {
@@ -43,6 +52,16 @@ describe("lethe keys", () => {
 		return run(process.execPath, ["cli/lethe.ts", "keys", ...args], { cwd: root, env: bareEnvironment(env) });
 	}
 
+	// As the command has them, at another time.
+	function depsAt(clock: () => number, keyVersions: KeyVersions) {
+		const ids = {
+			random: freshId,
+			derive: (kind: IdKind, text: string) => formatId(kind, Buffer.from(hash("sha256", text), "hex")),
+		};
+		const evidence = createEvidence({ clock, ids, store: store.evidence, gather: createBatcher });
+		return { clock, keyVersions, evidence, store, sessionLimits: { lifeMs: 1 } };
+	}
+
 	it("lists signing and HMAC keys with their age and date, and cohorts' as sums; one past its period is exit 1", async () => {
 		const { code, out, error } = await lethe(["list", "--json"]);
 		assert.equal(code, 0, error);
@@ -74,11 +93,74 @@ describe("lethe keys", () => {
 		assert.match(again.error, /^1 cohorts, 0 keys wrapped anew$/m);
 	});
 
+	it("ends no version of a pseudonym key that a message needs, says which, and ends it for good once that is gone", async () => {
+		const tenantId = freshId("tenant");
+		const admin = await login("admin");
+		const clock = () => Date.now() + time.offsetMs;
+		const time = { offsetMs: 0 };
+		const hmac = createHmacKeys({ vault: admin, clock });
+		await hmac.createKey("subject", tenantId);
+		const version1 = createHmacKeys({ vault: await login("api"), clock: Date.now });
+		const { version, mac } = await version1.mac("subject", tenantId, "+999000000000");
+		const messageId = freshId("message");
+		const message = messageOf({ id: messageId, tenantId, state: "delivered" });
+		await store.messages.insert({ ...message, subject: { version, mac }, acceptedAt: Date.now() });
+
+		const rotated = await lethe(["rotate", "subject", "--of", tenantId]);
+		assert.deepEqual(JSON.parse(rotated.out), { key: `hmac-subject-${tenantId}`, version: 2 });
+		const refused = await lethe(["retire", "subject", "--of", tenantId]);
+		assert.equal(refused.code, 1);
+		assert.deepEqual(JSON.parse(refused.out).ended, []);
+		assert.match(refused.error, new RegExp(`version 1 stays: .* until .*; 1 messages \\(${messageId}\\)`));
+		assert.match(
+			(await lethe(["list"])).out,
+			new RegExp(`hmac-subject-${tenantId}.*\n  version 1, 0 days old: needed by`),
+		);
+
+		const keyVersions = createKeyVersions({ vault: admin });
+		const deps = depsAt(clock, keyVersions);
+		time.offsetMs = 3 * 24 * 3600_000;
+		assert.deepEqual((await retire(deps, "subject", { of: tenantId })).ended, [], "it waits for the message alone");
+		await store.messages.transition({ id: messageId, unset: ["unintegratedSince"] });
+		await store.messages.deleteRecord(messageId);
+		assert.deepEqual((await retire(deps, "subject", { of: tenantId })).ended, [1]);
+		const told = (await store.evidence.findAbout([tenantId])).flatMap(({ entries }) =>
+			entries.map((one) => JSON.parse(one)),
+		);
+		assert.deepEqual(
+			told.map(({ type, code }) => `${type} ${code}`),
+			["key_rotated subject", "key_version_ended subject.v1"],
+		);
+		assert.equal((await keyVersions.read(`hmac-subject-${tenantId}`))?.keptFrom, 2);
+		assert.deepEqual((await retire(deps, "subject", { of: tenantId })).ended, [], "once");
+	});
+
+	it("ends that Vault signs by an old version; its public key stays for what it has signed", async () => {
+		const admin = await login("admin");
+		const signer = await login("signer");
+		const keyVersions = createKeyVersions({ vault: admin });
+		await keyVersions.rotate("certificate");
+		const [waiting] = (await retire(depsAt(Date.now, keyVersions), "certificate", {})).needed;
+		assert.ok(waiting?.needs.some((need) => "until" in need && need.by === "processes"));
+		const clock = () => Date.now() + limits.keyRestMs + 2_000;
+		const { ended } = await retire(depsAt(clock, keyVersions), "certificate", {});
+		assert.ok(ended.includes(1));
+		const sign = (more: object) => statusOf(() => signer.write("transit/sign/certificate", { input: "AAAA", ...more }));
+		assert.equal(await sign({}), 200);
+		assert.notEqual(await sign({ key_version: 1 }), 200);
+		const batch = { batch_input: [{ input: "AAAA" }], key_version: 1 };
+		const answer = await signer.write("transit/sign/certificate", batch).catch(() => undefined);
+		assert.ok(!JSON.stringify(answer?.data ?? {}).includes("vault:v1:"));
+		const { keys } = await createSigner({ vault: await login("api"), clock: Date.now }).publicJwks();
+		assert.ok(keys.length >= 2);
+	});
+
 	it("refuses a key that there is not, and one that is one of many", async () => {
 		for (const args of [
 			["rotate", "cohort", "--of", freshId("cohort")],
 			["rotate", "subject"],
 			["rotate", "master"],
+			["retire", "subject"],
 		]) {
 			const { code, out } = await lethe(args);
 			assert.deepEqual([code, out], [2, ""]);

@@ -225,6 +225,11 @@ describe("store", () => {
 			[{ submissionId: "s", group: 0, state: { $in: ["queued"] } }],
 			[{ "attempts.carrierId": { $in: ["c"] } }],
 			[{ tenantId: "t" }, { acceptedAt: -1, _id: -1 }],
+			[
+				{ tenantId: "t", acceptedAt: { $lte: 1 } },
+				{ acceptedAt: -1, _id: -1 },
+			],
+			[{ _id: { $gt: "p" } }, { _id: 1 }, "people"],
 			[{ "content.cohortId": "c" }],
 			[{ holdId: "h" }, undefined, "cohorts"],
 			[{ state: "open", dueAt: { $lte: 1 } }, { dueAt: 1 }, "cohorts"],

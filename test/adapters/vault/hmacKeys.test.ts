@@ -4,8 +4,10 @@ import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
 import { before, test } from "node:test";
 import { createHmacKeys, hmacPurposes } from "../../../adapters/vault/hmacKeys.ts";
+import { createKeyVersions } from "../../../adapters/vault/keyVersions.ts";
 import { LetheError } from "../../../domain/errors.ts";
-import { freshId, login, type VaultClient } from "./helper.ts";
+import { keyVersionOf } from "../../../domain/keyVersionOf.ts";
+import { freshId, login, statusOf, type VaultClient } from "./helper.ts";
 
 let api: VaultClient;
 let admin: ReturnType<typeof createHmacKeys>;
@@ -44,7 +46,8 @@ test("a hash is HMAC-SHA-256 under the key that Vault exports", async () => {
 	const exported = await api.read("transit/export/hmac-key/hmac-code");
 	const key = Buffer.from(exported.data.keys[version], "base64");
 	assert.equal(key.length, 32);
-	assert.equal(mac, createHmac("sha256", key).update("123456").digest("base64url"));
+	assert.equal(mac, `${version}.${createHmac("sha256", key).update("123456").digest("base64url")}`);
+	assert.equal(keyVersionOf(mac), version);
 });
 
 test("a tenant goes with the subject key and with no other", async () => {
@@ -88,6 +91,25 @@ test("after a rotation every process finds a hash before any process makes it, a
 	now += 2 * minuteMs;
 	assert.deepEqual(await late.mac("subject", tenantId, number), known[0]);
 	assert.deepEqual(await early.mac("subject", tenantId, number), known[0]);
+});
+
+test("an old version that was ended is gone: no process gets it any more, and nobody can let it in again", async () => {
+	const tenantId = await newTenant();
+	const adminVault = await login("admin");
+	const versions = createKeyVersions({ vault: adminVault });
+	const name = `hmac-subject-${tenantId}`;
+	await versions.rotate(name);
+	await versions.endBefore(name, 2);
+	await versions.endBefore(name, 2);
+	const keys = createHmacKeys({ vault: api, clock: Date.now });
+	assert.deepEqual(
+		(await keys.allMacs("subject", tenantId, number)).map(({ version }) => version),
+		[2],
+	);
+	const { keptFrom, makesFrom, versions: left } = (await versions.read(name)) ?? {};
+	assert.deepEqual([keptFrom, makesFrom, left?.map(({ version }) => version)], [2, 2, [2]]);
+	const reopen = { min_decryption_version: 1 };
+	assert.equal(await statusOf(() => adminVault.write(`transit/keys/${name}/config`, reopen)), 400);
 });
 
 test("a held key works through an outage; one that is not held is keys_unavailable", async () => {

@@ -53,11 +53,15 @@ const acts: Act[] = [
 	post("retire a cohort key's versions", ["rewrapper", "admin"], `${keys}/${cohort}/config`, {
 		min_decryption_version: 1,
 	}),
+	post("trim a cohort key's versions", ["rewrapper", "admin"], `${keys}/${cohort}/trim`, { min_available_version: 1 }),
 	remove("soft-delete a cohort key", ["eraser"], `${keys}/${doomed}/soft-delete`),
 	post("rotate the signing key", ["admin"], `${keys}/certificate/rotate`),
 	post("rotate the key of checkpoints", ["admin"], `${keys}/evidence/rotate`),
 	post("sign", ["signer"], "transit/sign/certificate", { input: "AAAA" }),
 	get("read the public signing keys", ["api", "signer", "admin"], `${keys}/certificate`),
+	post("end the signing by old versions", ["admin"], `${keys}/certificate/config`, { min_encryption_version: 1 }),
+	post("end old public signing keys", [], `${keys}/certificate/config`, { min_decryption_version: 1 }),
+	post("trim the signing key's versions", [], `${keys}/certificate/trim`, { min_available_version: 1 }),
 	get("export the signing key", [], "transit/export/signing-key/certificate"),
 	post("allow deletion of the signing key", [], `${keys}/certificate/config`, { deletion_allowed: true }),
 	remove("delete the signing key", [], `${keys}/certificate`),
@@ -91,6 +95,11 @@ const acts: Act[] = [
 	// A glob covers what lies below a key, and a request without parameters breaks no list of them: the eraser, who may
 	// destroy such a key, may also add a version to it.
 	post("rotate a tenant's HMAC key", ["eraser", "admin"], `${keys}/${tenantKey}/rotate`),
+	post("end a tenant's HMAC key's versions", ["admin"], `${keys}/${tenantKey}/config`, {
+		min_decryption_version: 1,
+		min_encryption_version: 1,
+	}),
+	post("trim a tenant's HMAC key's versions", ["admin"], `${keys}/${tenantKey}/trim`, { min_available_version: 1 }),
 	post("allow deletion of a shared HMAC key", [], `${keys}/hmac-api-key/config`, { deletion_allowed: true }),
 	remove("delete a shared HMAC key", [], `${keys}/hmac-api-key`),
 	post("allow deletion of a tenant's HMAC key", ["eraser"], `${keys}/${doomedTenantKey}/config`, {

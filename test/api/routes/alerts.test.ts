@@ -12,13 +12,22 @@ describe("/v1/alerts", () => {
 	let api: TestApi;
 	let tenantId: string;
 	let operator: string;
-	const state = { madeAt: 0, keysAway: false, vaultAway: false, standing: "equal" as Standing, witnessed: 0 };
+	const state = {
+		madeAt: 0,
+		makesFrom: 1,
+		keysAway: false,
+		vaultAway: false,
+		standing: "equal" as Standing,
+		witnessed: 0,
+	};
 	before(async () => {
 		api = await createTestApi(({ clock }) => ({
 			keyVersions: {
 				async read(name) {
 					if (state.keysAway) throw new Error("away");
-					return name === "certificate" ? { name, newest: 1, opensFrom: 1, madeAt: state.madeAt } : undefined;
+					if (name !== "certificate") return undefined;
+					const versions = [1, 2].map((version) => ({ version, madeAt: state.madeAt + version - 2 }));
+					return { name, newest: 2, keptFrom: 1, makesFrom: state.makesFrom, madeAt: state.madeAt, versions };
 				},
 			},
 			limits: { purgeLagMsMax: hour, keyPeriods: { signingPeriodMs: 1_000 * hour, hmacPeriodMs: 1 } },
@@ -108,7 +117,11 @@ describe("/v1/alerts", () => {
 
 	it("a key past its period, a server that is away, and what can't be looked at", async () => {
 		api.time.offsetMs += 1_000 * hour;
-		assert.ok((await codes()).includes("key_overdue certificate"));
+		const overdue = await codes();
+		for (const one of ["key_overdue certificate", "key_version_unneeded certificate"])
+			assert.ok(overdue.includes(one), one);
+		state.makesFrom = 2;
+		assert.ok(!(await codes()).includes("key_version_unneeded certificate"), "it was ended");
 		state.vaultAway = true;
 		state.keysAway = true;
 		const found = await codes();

@@ -156,6 +156,13 @@ describe("/v1/api-keys", () => {
 		await until(async () => (await api.store.apiKeys.find(id))?.seenFrom?.length === 2);
 		await use(apiKey, "203.0.113.7");
 		assert.equal(await tellsSo(), 1);
+		// Under another version of the hash's key it is known still, and kept under that from then on.
+		api.vault.rotate("hmac-api-key");
+		api.time.offsetMs += 24 * 3600_000;
+		await use(apiKey, "203.0.113.7");
+		const versions = async () => ((await api.store.apiKeys.find(id))?.seenFrom ?? []).map((mac) => mac.slice(0, 2));
+		await until(async () => (await versions()).join() === "1.,2.");
+		assert.equal(await tellsSo(), 1);
 		const stored = JSON.stringify(await api.store.apiKeys.find(id));
 		assert.ok(!stored.includes("203.0.113.7") && !stored.includes("cb007107"), "no address at rest");
 		api.time.offsetMs = 0;

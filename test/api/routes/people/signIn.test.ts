@@ -106,6 +106,29 @@ describe("signing in", () => {
 		for (const type of ["person_invited", "person_enrolled", "signed_in"]) assert.ok(types.includes(type), type);
 	});
 
+	it("moves a login name to the newest version of its key, so that the one before may end; nothing of it is lost", async () => {
+		const person = await enrolled();
+		api.vault.rotate("hmac-person");
+		api.time.offsetMs += limits.hmacRefreshMs;
+		const logins = () => api.connection.collection("personLogins").find({ personId: person.id }).toArray();
+		assert.deepEqual(
+			(await logins()).map(({ mac }) => mac.slice(0, 2)),
+			["1."],
+		);
+		for (const _ of [1, 2]) {
+			assert.equal((await signIn(person)).status, 201);
+			assert.deepEqual(
+				(await logins()).map(({ mac }) => mac.slice(0, 2)),
+				["2."],
+			);
+		}
+		await api.store.people.renewLogin(tenantId, "1.of-a-process-behind", person.id);
+		assert.deepEqual(
+			(await logins()).map(({ mac }) => mac.slice(0, 2)),
+			["2."],
+		);
+	});
+
 	it("stores no name, password, code or token in clear, in no store", async () => {
 		const person = await enrolled();
 		const { json } = await signIn(person);

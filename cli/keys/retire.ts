@@ -1,0 +1,68 @@
+// `lethe keys retire`: ends the versions of a signing or HMAC key that nothing needs any more, and names what needs the others.
+
+import { Argument, Command } from "commander";
+import { findKeyNeeds, type KeyNeed, type KeyNeedsDeps } from "../../audit/keyNeeds.ts";
+import type { Deps } from "../../deps.ts";
+import { adminDeps } from "../target.ts";
+import { hashingKeys, type NamedKey, nameOf, signingKeys } from "./named.ts";
+
+type Options = { of?: string };
+type Retired = Exclude<NamedKey, "cohort">;
+
+/** Exit 0: every old version has ended; 1: something needs one still. Cohorts' keys end by themselves, see `keys rewrap`. */
+export function retireCommand(): Command {
+	return new Command("retire")
+		.description("End a key's old versions that nothing needs any more; says what needs the others.")
+		.addArgument(new Argument("<key>", "which").choices([...signingKeys, ...hashingKeys, "subject"]))
+		.option("--of <id>", "the tenant of a subject key")
+		.option("--json", "print JSON, as it does anyway")
+		.action(async (key: Retired, options: Options) => {
+			const deps = await adminDeps();
+			try {
+				const { ended, needed, ...rest } = await retire(deps, key, options);
+				process.stdout.write(`${JSON.stringify({ ...rest, ended, needed })}\n`);
+				for (const { version, needs } of needed) {
+					process.stderr.write(`version ${version} stays: needed by ${describeNeeds(needs)}\n`);
+				}
+				if (needed.length > 0) process.exitCode = 1;
+			} finally {
+				await deps.close();
+			}
+		});
+}
+
+type RetireDeps = KeyNeedsDeps & {
+	keyVersions: Pick<Deps["keyVersions"], "endBefore" | "endSigningBefore">;
+	evidence: Pick<Deps["evidence"], "append">;
+};
+
+/** What was ended, which is in the evidence log first, and what needs those that stay. @throws Error | LetheError */
+export async function retire(deps: RetireDeps, key: Retired, { of }: Options) {
+	const name = nameOf(key, of);
+	const found = await findKeyNeeds(deps, name);
+	if (!found) throw new Error(`there is no key ${name}. See \`lethe keys list\`.`);
+	const { old, from, keepFrom } = found;
+	// Also what somebody was killed over.
+	const ended = Array.from({ length: keepFrom - from }, (_, index) => from + index);
+	if (ended.length > 0) {
+		const about = of ? { about: of } : {};
+		const acts = ended.map((version) => `${key}.v${version}`);
+		await deps.evidence.append(
+			acts.map((code) => ({ type: "key_version_ended", code, ...about, by: "admin" }) as const),
+		);
+		if (signingKeys.some((one) => one === key)) await deps.keyVersions.endSigningBefore(name, keepFrom);
+		else await deps.keyVersions.endBefore(name, keepFrom);
+	}
+	const needed = old.filter(({ version }) => version >= keepFrom);
+	return { key: name, ended, needed };
+}
+
+/** `3 login names (per_…, …), sessions until …`; of a version that waits only for an older one, that. */
+export function describeNeeds(needs: readonly KeyNeed[]): string {
+	const texts = needs.map((need) => {
+		if ("until" in need) return `${need.by} until ${new Date(need.until).toISOString()}`;
+		const { by, count, ids } = need;
+		return `${count} ${by} (${ids.join(", ")}${count > ids.length ? ", …" : ""})`;
+	});
+	return texts.length > 0 ? texts.join("; ") : "what needs an older one";
+}
