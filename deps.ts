@@ -48,6 +48,7 @@ import { createHmacKeys } from "./adapters/vault/hmacKeys.ts";
 import { createKeyVersions } from "./adapters/vault/keyVersions.ts";
 import { createPersonSeal } from "./adapters/vault/personSeal.ts";
 import { createProviderCredentials } from "./adapters/vault/providerCredentials.ts";
+import { readTime } from "./adapters/vault/readTime.ts";
 import { createSigner, type Signer } from "./adapters/vault/signer.ts";
 import { createSubjectKeys } from "./adapters/vault/subjectKeys.ts";
 import { createTokenSigner } from "./adapters/vault/tokenSigner.ts";
@@ -310,6 +311,8 @@ export async function createDeps(config: Config, name: ProcessName) {
 		sendWebhook: createWebhookSender({ http: outbound, secrets: webhookSecrets, clock }),
 		publicUrl: config.api.publicUrl.replace(/\/$/, ""),
 		segmentText,
+		/** What time Vault has, epoch ms. */
+		vaultTime: () => readTime({ address: required(config.vault.address, "VAULT_ADDR"), tls: config.vault.tls }),
 		/** Server → a call that throws while it can't be reached. */
 		checks: {
 			mongodb: store.ping,

@@ -365,9 +365,11 @@ const certificate = z
 	.object({
 		id: z.string(),
 		kind: z.enum(["submission", "purge", "record", "request", "tenant"]),
-		about: z.string(),
 		issuedAt: z.string(),
-		jws: z.string(),
+		jws: z.string().meta({
+			description:
+				"JWS in compact form (RFC 7515): all that is signed. The fields beside it are read from its payload.",
+		}),
 	})
 	.meta({ id: "Certificate" });
 

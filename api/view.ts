@@ -1,11 +1,12 @@
 // What a caller sees of a stored message: ids, states, codes and times; never content, number or hash of one.
 
+import { decodeJwt } from "jose";
 import type { z } from "zod";
 import type { CertificateDocument } from "../adapters/mongo/models.ts";
 import type { State } from "../domain/lifecycle.ts";
 import type { Message, RetentionRecord } from "../domain/message.ts";
 import type { ConsentRecord, Ending, HoldRecord, OptOutRecord, SubjectRecord } from "../domain/subject.ts";
-import type { schemas } from "./schemas.ts";
+import { schemas } from "./schemas.ts";
 
 /** RFC 3339, UTC. */
 function formatTime(at: number): string {
@@ -82,14 +83,10 @@ export function viewMessage(message: Message) {
 	} satisfies z.input<typeof schemas.message>;
 }
 
-export function viewCertificate(document: CertificateDocument) {
-	return {
-		id: document._id,
-		kind: document.kind,
-		about: document.about,
-		issuedAt: formatTime(document.issuedAt),
-		jws: document.jws,
-	} satisfies z.input<typeof schemas.certificate>;
+/** What stands beside the signed text is read from it: nothing that nobody signed is told of a certificate. */
+export function viewCertificate({ jws }: Pick<CertificateDocument, "jws">) {
+	const { id, kind, issuedAt } = schemas.certificate.omit({ jws: true }).parse(decodeJwt(jws));
+	return { id, kind, issuedAt, jws } satisfies z.input<typeof schemas.certificate>;
 }
 
 export function viewConsent(record: ConsentRecord) {

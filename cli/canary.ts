@@ -86,7 +86,9 @@ async function search(
 		signal,
 	});
 	const id = randomBytes(6).toString("hex");
-	const opened = openPlaces({ stack, messageIds, id, errors, logs: async () => logs, signal });
+	const { mongodb, redis } = loadConfig();
+	const tls = { mongodb: mongodb.tls, redis: redis.tls };
+	const opened = openPlaces({ stack, messageIds, id, errors, logs: async () => logs, signal, tls });
 	const places: PlaceReport[] = [];
 	try {
 		for (const place of opened.places) {
@@ -119,9 +121,10 @@ function runningStack(file: string): StackState {
 
 /** The marked messages must reach no real network. @throws unless every send queue of the tenant is the simulator's */
 async function refuseRealCarriers({ servers, demo }: StackState): Promise<void> {
-	const mongo = openMongo(servers.mongodb.url);
+	const { database: name, tls } = loadConfig().mongodb;
+	const mongo = openMongo(servers.mongodb.url, tls);
 	try {
-		const database = mongo.db(loadConfig().mongodb.database);
+		const database = mongo.db(name);
 		const tenant = await database.collection<{ _id: string; sendQueues: string[] }>("tenants").findOne({
 			_id: demo?.tenantId ?? "",
 		});

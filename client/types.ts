@@ -1397,8 +1397,10 @@ id: string
 export interface Certificate {
 id: string
 kind: ("submission" | "purge" | "record" | "request" | "tenant")
-about: string
 issuedAt: string
+/**
+ * JWS in compact form (RFC 7515): all that is signed. The fields beside it are read from its payload.
+ */
 jws: string
 }
 export interface ListCertificatesQuery {

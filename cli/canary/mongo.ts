@@ -1,6 +1,7 @@
 // MongoDB read through its server, which decompresses: every document of every collection of every database.
 
 import mongoose from "mongoose";
+import type { ServerTls } from "../../adapters/serverTls.ts";
 import type { Open, Place } from "./examine.ts";
 import type { Sink } from "./search.ts";
 
@@ -8,8 +9,9 @@ const { MongoClient, Binary } = mongoose.mongo;
 type Client = InstanceType<typeof MongoClient>;
 
 /** Opens a client for reading; the caller closes it. */
-export function openMongo(url: string): Client {
-	return new MongoClient(url, { serverSelectionTimeoutMS: 5_000, connectTimeoutMS: 5_000, retryWrites: false });
+export function openMongo(url: string, tls?: ServerTls): Client {
+	const waits = { serverSelectionTimeoutMS: 5_000, connectTimeoutMS: 5_000 };
+	return new MongoClient(url, { ...waits, retryWrites: false, ...(tls ? { tls: true, ...tls } : {}) });
 }
 
 export function mongoPlace(client: Client, id: string): Place {

@@ -2,7 +2,7 @@
 
 import { readFile } from "node:fs/promises";
 import { Client, Connection } from "@temporalio/client";
-import { Redis } from "ioredis";
+import type { ServerTls } from "../../adapters/serverTls.ts";
 import type { StackState } from "../../stack/stackFile.ts";
 import { answersPlace, type KeptAnswer } from "./answers.ts";
 import { encryptedLogsPlace } from "./encryptedLogs.ts";
@@ -11,7 +11,7 @@ import { dataFilesPlace, logFilesPlace } from "./files.ts";
 import { getError } from "./messages.ts";
 import { mongoPlace, openMongo } from "./mongo.ts";
 import { type Page, pagesPlace } from "./pages.ts";
-import { redisPlace } from "./redis.ts";
+import { openRedis, redisPlace } from "./redis.ts";
 import { temporalPlace } from "./temporal.ts";
 import { vaultPlace } from "./vault.ts";
 
@@ -31,13 +31,14 @@ export function openPlaces(options: {
 	errors: readonly KeptAnswer[];
 	logs: Parameters<typeof encryptedLogsPlace>[0];
 	signal: AbortSignal;
+	/** What each server's connection proves both sides by. */
+	tls: { mongodb?: ServerTls | undefined; redis?: ServerTls | undefined };
 }) {
 	const { stack, id } = options;
 	const { temporal, vault, mongodb, redis } = stack.servers;
-	const mongo = openMongo(mongodb.url);
-	const redisClient = new Redis(redis.url, { maxRetriesPerRequest: 2, connectTimeout: 5_000 });
-	// Without a listener, ioredis prints every failed attempt to connect; the commands fail all the same.
-	redisClient.on("error", () => undefined);
+	const { tls } = options;
+	const mongo = openMongo(mongodb.url, tls.mongodb);
+	const redisClient = openRedis(redis.url, tls.redis);
 	const connection = Connection.lazy({ address: temporal.address, connectTimeout: 5_000 });
 	const client = new Client({ connection, namespace: temporal.namespace });
 	const places: Place[] = [

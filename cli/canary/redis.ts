@@ -1,6 +1,7 @@
 // Redis read through its server: every key and value of every database, jobs and streams among them, and the slow log.
 
-import type { Redis } from "ioredis";
+import { Redis } from "ioredis";
+import type { ServerTls } from "../../adapters/serverTls.ts";
 import { bytesOf, joined } from "./bytes.ts";
 import type { Sample } from "./encodings.ts";
 import type { Open, Place } from "./examine.ts";
@@ -9,6 +10,14 @@ import type { Sink } from "./search.ts";
 const pageItems = 500;
 // Should this process be killed, the controls still go.
 const controlTtlSeconds = 600;
+
+/** Opens a client for reading; the caller closes it. */
+export function openRedis(url: string, tls?: ServerTls): Redis {
+	const redis = new Redis(url, { maxRetriesPerRequest: 2, connectTimeout: 5_000, ...(tls ? { tls } : {}) });
+	// Without a listener, ioredis prints every failed attempt to connect; the commands fail all the same.
+	redis.on("error", () => undefined);
+	return redis;
+}
 
 export function redisPlace(redis: Redis, id: string): Place {
 	return {

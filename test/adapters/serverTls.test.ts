@@ -13,6 +13,9 @@ import { createSendQueues } from "../../adapters/redis/sendQueues.ts";
 import type { ServerTls } from "../../adapters/serverTls.ts";
 import { connectTemporal } from "../../adapters/temporal/client.ts";
 import { openVault } from "../../adapters/vault/connection.ts";
+import { readTime } from "../../adapters/vault/readTime.ts";
+import { openMongo } from "../../cli/canary/mongo.ts";
+import { openRedis } from "../../cli/canary/redis.ts";
 import { ConfigError, loadConfig } from "../../config.ts";
 import { localCertificate } from "../../stack/localCertificate.ts";
 
@@ -71,6 +74,8 @@ describe("mutual TLS", () => {
 		await judge(async (tls) => {
 			const queues = createSendQueues({ url: `rediss://127.0.0.1:${port}`, prefix: "t", clock: Date.now, tls });
 			await queues.ping().finally(queues.close);
+			const canary = openRedis(`rediss://127.0.0.1:${port}`, tls);
+			await canary.ping().finally(() => canary.disconnect());
 		});
 	});
 
@@ -79,6 +84,11 @@ describe("mutual TLS", () => {
 		await judge(async (tls) => {
 			const url = `mongodb://127.0.0.1:${port}/?directConnection=true`;
 			await (await connectMongo({ url, database: "t", timeoutMs: 1_000, tls })).close();
+			const canary = openMongo(url, tls);
+			await canary
+				.db("t")
+				.command({ ping: 1 })
+				.finally(() => canary.close());
 		});
 	});
 
@@ -87,6 +97,8 @@ describe("mutual TLS", () => {
 		await judge(async (tls) => {
 			const vault = openVault({ address: `https://127.0.0.1:${port}`, token: () => "", tls });
 			await vault.read("sys/seal-status").finally(vault.close);
+			const time = await readTime({ address: `https://127.0.0.1:${port}`, tls });
+			assert.ok(Math.abs(time - Date.now()) < 60_000);
 		});
 	});
 

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { freshMfaRoutes, personRoutes, routeRoles } from "../../api/roles.ts";
 import { type Role, roles } from "../../domain/roles.ts";
+import { signedText } from "../harness/signedText.ts";
 import { createTestApi, number, type TestApi } from "./harness.ts";
 
 const refusals = ["unauthenticated", "forbidden", "person_required", "fresh_mfa_required"];
@@ -115,7 +116,8 @@ describe("who may what", () => {
 		const message = await api.post(key);
 		const certificate = api.ids.random("certificate");
 		await api.store.certificates.insert({
-			...{ _id: certificate, tenantId, kind: "record", about: message.json.id, jws: "x", issuedAt: 1 },
+			...{ _id: certificate, tenantId, kind: "record", about: message.json.id, issuedAt: 1 },
+			jws: signedText({ id: certificate, kind: "record", issuedAt: "2026-01-31T00:00:00.000Z" }),
 		});
 		const batch = { messages: [{ to: number }], category: "transactional", body: "x", lawfulBasis: "contract" };
 		return {

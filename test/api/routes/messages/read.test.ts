@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
+import { signedText } from "../../../harness/signedText.ts";
 import { createTestApi, number, receiptOf, type TestApi } from "../../harness.ts";
 
 describe("GET /v1/messages", () => {
@@ -92,11 +93,13 @@ describe("GET /v1/certificates", () => {
 	it("answers one's own, by id and by what they are about; others' like absence", async () => {
 		const api = await createTestApi();
 		const [own, other] = [await api.addTenant({ roles: ["auditor"] }), await api.addTenant()];
-		const document = { tenantId: own.tenantId, kind: "submission", about: "sub_a", jws: "a.b.c", issuedAt: 0 } as const;
+		const signed = { id: "crt_a", kind: "purge", issuedAt: "2026-01-31T00:00:00.000Z" };
+		const jws = signedText({ ...signed, status: "complete" } as typeof signed);
+		const document = { tenantId: own.tenantId, kind: "submission", about: "sub_a", jws, issuedAt: 0 } as const;
 		await api.store.certificates.insert({ _id: "crt_a", ...document });
 		await api.store.certificates.insert({ _id: "crt_b", ...document, tenantId: other.tenantId });
 		const read = (key: string, path: string) => api.request(key, "GET", `/v1/certificates${path}`);
-		assert.equal((await read(own.key, "/crt_a")).json.jws, "a.b.c");
+		assert.deepEqual((await read(own.key, "/crt_a")).json, { ...signed, jws }, "what is signed, and nothing beside it");
 		assert.equal((await read(own.key, "/crt_b")).status, 404);
 		const list = await read(own.key, "?about=sub_a");
 		assert.deepEqual(
@@ -115,7 +118,8 @@ describe("GET /v1/certificates", () => {
 			issuedAt: 1_000 + Math.floor(index / 3),
 		}));
 		for (const one of made) {
-			await api.store.certificates.insert({ ...one, tenantId, kind: "purge", about, jws: "a.b.c" });
+			const jws = signedText({ id: one._id, kind: "purge", issuedAt: new Date(one.issuedAt).toISOString() });
+			await api.store.certificates.insert({ ...one, tenantId, kind: "purge", about, jws });
 		}
 		await api.store.certificates.insert({ ...made[0], _id: "crt_x", about: "coh_x", tenantId } as never);
 		const seen: string[] = [];
