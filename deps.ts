@@ -213,7 +213,7 @@ export async function createDeps(config: Config, name: ProcessName) {
 	const open = { queues: store.sendQueues, secrets, clock, allowSimulator: config.environment !== "production" };
 	const sending = createQueueCarriers({ ...open, purpose: "send" });
 	const verifying = createQueueCarriers({ ...open, purpose: "callback" });
-	const proof = openEvidence(config, { clock, ids, store, vault: vaultOfKeys, signer });
+	const proof = openEvidence(config, { clock, ids, store, vault: vaultOfKeys, signer, publishSoon: runs.sweepSoon });
 	const handOvers = createHandOvers({ url: config.api.url ?? config.api.publicUrl });
 	const outbound = createOutboundHttp(config.outbound);
 	const webhookSecrets = createWebhookSecrets({ vault: vaultFor(by.webhookSecrets) });
@@ -428,7 +428,14 @@ function openLedger(
 /** The evidence log: what enters acts, publishes checkpoints to the witnesses, and exports. */
 function openEvidence(
 	config: Config,
-	deps: { clock: () => number; ids: ReturnType<typeof createIds>; store: Store; vault: VaultClient; signer: Signer },
+	deps: {
+		clock: () => number;
+		ids: ReturnType<typeof createIds>;
+		store: Store;
+		vault: VaultClient;
+		signer: Signer;
+		publishSoon: () => void;
+	},
 ) {
 	const { origin, witnessFile } = config.evidence;
 	const store = deps.store.evidence;
@@ -439,7 +446,10 @@ function openEvidence(
 	return {
 		evidence: createEvidence({ ...deps, store, gather: createBatcher }),
 		checkpoints: createCheckpoints({ origin, store, witnesses, sign: evidenceSigner.sign, keys }),
-		evidenceExports: createEvidenceExports({ store }),
+		evidenceExports: createEvidenceExports({
+			...{ store, publishSoon: deps.publishSoon, monotonic: () => performance.now() },
+			patienceMs: limits.checkpointPatienceMs,
+		}),
 		/** Signs certificates; its public keys are those of checkpoints too. */
 		signer: { ...deps.signer, publicJwks: async () => ({ keys: [...(await certificateKeys()), ...(await keys())] }) },
 		evidenceKeys: keys,

@@ -24,6 +24,11 @@ export const headerSchema = z.strictObject({
 	/** Index of the first entry, and of the one after the last. */
 	start: index,
 	end: index,
+	/**
+	 * How many more entries were integrated in the period that the checkpoint does not cover: nobody signed them yet, so they
+	 * are left out, and the period has to be exported again. Not proven, as nothing is that lies past a checkpoint.
+	 */
+	uncovered: index,
 	/** What lies before and behind them in the tree, its full subtrees from left to right. */
 	left: hashes,
 	right: hashes,
@@ -46,15 +51,26 @@ export type InclusionProof = z.infer<typeof inclusionSchema>;
 /** A period of integration, epoch ms, `to` not included; the whole log without one. `since`: size of an older checkpoint. */
 export type Period = { from?: number | undefined; to?: number | undefined; since?: number | undefined };
 
-type ExportStore = TreeStore & Pick<EvidenceStore, "checkpoint" | "firstSince">;
+type ExportStore = TreeStore & Pick<EvidenceStore, "checkpoint" | "firstSince" | "head">;
+
+type ExportDeps = {
+	store: ExportStore;
+	/** Has whoever may sign publish a checkpoint; answers at once, and never throws. */
+	publishSoon: () => void;
+	/** Milliseconds, and how long an export waits for that. */
+	monotonic: () => number;
+	patienceMs: number;
+};
+
+const pollMs = 200;
 
 export type EvidenceExports = ReturnType<typeof createEvidenceExports>;
 
 /** Throws LetheError store_unavailable. */
-export function createEvidenceExports(deps: { store: ExportStore }) {
+export function createEvidenceExports(deps: ExportDeps) {
 	const tree = createTreeReader(deps.store);
 
-	async function latest() {
+	async function latest(): Promise<{ note: string; size: number } | undefined> {
 		const note = await deps.store.checkpoint();
 		const checkpoint = note === undefined ? undefined : readCheckpoint(note);
 		return note === undefined || checkpoint === undefined ? undefined : { note, size: checkpoint.size };
@@ -65,19 +81,26 @@ export function createEvidenceExports(deps: { store: ExportStore }) {
 		return Math.min((await deps.store.firstSince(at)) ?? size, size);
 	}
 
+	const { reachOf, cover } = createCover(deps, latest);
+
 	return {
 		/** The last checkpoint, as a signed note; undefined while none is published. */
 		checkpoint: async (): Promise<string | undefined> => (await latest())?.note,
 
 		/**
 		 * The lines of an export: of a tenant's entries, and those that are nobody's; others stand as their hashes, which
-		 * prove them without showing them. All entries without a tenant. Undefined while no checkpoint is published.
+		 * prove them without showing them. All entries without a tenant. A checkpoint is published first, where the last one does
+		 * not cover the period; what none covers in time is left out, and counted. Undefined while none is published.
 		 * @throws RangeError when `since` is larger than the log
 		 */
 		async export(period: Period, tenantId?: string): Promise<{ lines: AsyncGenerator<string> } | undefined> {
+			const reach = await reachOf(period.to);
+			await cover(reach);
 			const published = await latest();
 			if (published === undefined) return undefined;
 			const { note, size } = published;
+			const from = period.from === undefined ? 0 : await reachOf(period.from);
+			const uncovered = Math.max(0, reach - Math.max(from, size));
 			const start = await boundOf(period.from, size, 0);
 			const end = Math.max(start, await boundOf(period.to, size, size));
 			const read = await tree.nodesOf(size);
@@ -86,7 +109,15 @@ export function createEvidenceExports(deps: { store: ExportStore }) {
 			const grown =
 				since === undefined ? {} : { since: { size: since, hashes: pack(await proveConsistency(read, since, size)) } };
 			const sides = { left: pack(left), right: pack(right) };
-			const header: ExportHeader = { schema: exportSchema, checkpoint: note, start, end, ...sides, ...grown };
+			const header: ExportHeader = {
+				schema: exportSchema,
+				checkpoint: note,
+				start,
+				end,
+				uncovered,
+				...sides,
+				...grown,
+			};
 			return { lines: linesOf(deps.store, header, tenantId) };
 		},
 
@@ -111,6 +142,25 @@ export function createEvidenceExports(deps: { store: ExportStore }) {
 			return { checkpoint: published.note, older, hashes: pack(path) };
 		},
 	};
+}
+
+function createCover(deps: ExportDeps, latest: () => Promise<{ size: number } | undefined>) {
+	/** The log's length by then, whether a checkpoint covers it or not. */
+	async function reachOf(at: number | undefined): Promise<number> {
+		return (at === undefined ? undefined : await deps.store.firstSince(at)) ?? (await deps.store.head())?.end ?? 0;
+	}
+
+	/** Waits until a checkpoint covers so many entries, or for as long as is bearable. */
+	async function cover(reach: number): Promise<void> {
+		const until = deps.monotonic() + deps.patienceMs;
+		for (let asked = false; ((await latest())?.size ?? 0) < reach; asked = true) {
+			if (!asked) deps.publishSoon();
+			if (deps.monotonic() >= until) return;
+			await new Promise((resolve) => setTimeout(resolve, pollMs));
+		}
+	}
+
+	return { reachOf, cover };
 }
 
 async function* linesOf(

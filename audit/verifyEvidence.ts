@@ -23,6 +23,8 @@ export type VerifiedEvidence = {
 	end: number;
 	shown: number;
 	hidden: number;
+	/** As the export says, which nobody signed: entries of its period that no checkpoint covered when it was made. */
+	uncovered?: number;
 	/** An older checkpoint was given, and the log has only grown since. */
 	grownSince?: number;
 };
@@ -66,7 +68,8 @@ export async function verifyEvidence(
 	const isWhole = counts.shown + counts.hidden === header.end - header.start;
 	if (!isWhole || !range.end(header.right.map(unpack), checkpoint)) return { valid: false, reason: "not_proven" };
 	const { origin, size } = checkpoint;
-	return { valid: true, origin, size, start: header.start, end: header.end, ...counts, ...growth };
+	const { start, end, uncovered } = header;
+	return { valid: true, origin, size, start, end, ...counts, ...(uncovered > 0 ? { uncovered } : {}), ...growth };
 }
 
 function verifyInclusion(proof: InclusionProof, keys: readonly { x: string }[]): EvidenceResult {

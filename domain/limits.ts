@@ -147,6 +147,8 @@ export const limits = {
 	// evidence
 	// What the end of its message has not brought into the log by then, the sweep does.
 	integratePatienceMs: 10_000,
+	// An export waits so long for a checkpoint over its period; the sweep publishes one at its next turn, which is asked for.
+	checkpointPatienceMs: 15_000,
 	// What no checkpoint covers by then is told to people: the sweep signs one every ten seconds.
 	checkpointLateMs: 120_000,
 	// Beyond these, a receipt that changes nothing leaves no entry on its message.

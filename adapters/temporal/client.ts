@@ -164,8 +164,8 @@ export function createRuns(deps: {
 		},
 		/** Workers that have asked for work of late. A dead one counts for as long as its last question may stay open. */
 		workerCount: () => countWorkers(client, taskQueue),
-		/** Creates the sweep's schedule, or leaves the one that stands. */
-		ensureSweep: (everyMs: number) => ensureSweep(client, taskQueue, everyMs),
+		/** Has the sweep come by now, unless it is at work. */
+		sweepSoon: () => bounded(passes.triggerSweep),
 	};
 }
 
@@ -191,6 +191,9 @@ async function countWorkers(client: Client, taskQueue: string): Promise<number> 
 /** Runs that go over all messages. */
 function createPasses(client: Client, taskQueue: string) {
 	return {
+		/** Creates the sweep's schedule, or leaves the one that stands. */
+		ensureSweep: (everyMs: number) => ensureSweep(client, taskQueue, everyMs),
+		triggerSweep: () => client.schedule.getHandle(sweepScheduleId(taskQueue)).trigger(),
 		/** Starts the application of policies to what is stored, unless it runs already. */
 		startRetime: (input: RetimeInput) =>
 			startOnce(client, workflowNames.retime, {
@@ -268,10 +271,14 @@ async function startOnce(
 	}
 }
 
+function sweepScheduleId(taskQueue: string): string {
+	return `sweep-${taskQueue}`;
+}
+
 async function ensureSweep(client: Client, taskQueue: string, everyMs: number): Promise<void> {
 	try {
 		await client.schedule.create({
-			scheduleId: `sweep-${taskQueue}`,
+			scheduleId: sweepScheduleId(taskQueue),
 			spec: { intervals: [{ every: everyMs }] },
 			policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: "1 minute" },
 			action: { type: "startWorkflow", workflowType: workflowNames.sweep, taskQueue, args: [] },

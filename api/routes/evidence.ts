@@ -116,7 +116,7 @@ function addExport(app: Instance, { evidenceExports }: EvidenceDeps): void {
 				operationId: "exportEvidence",
 				summary: "Export what was integrated in a period, with its proof",
 				description:
-					"A line of JSON each: the header with the checkpoint, then every entry; other tenants' stand as their hashes. `lethe verify` checks it offline.",
+					"A line of JSON each: the header with the checkpoint, then every entry; other tenants' stand as their hashes. A checkpoint that covers the period is waited for, up to fifteen seconds; `uncovered` in the header counts what none covers. `lethe verify` checks it offline.",
 				tags,
 				querystring: z.strictObject({
 					from: time.optional(),

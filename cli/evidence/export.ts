@@ -14,7 +14,7 @@ export function exportCommand(): Command {
 	const command = new Command("export")
 		.description("write the entries of a period and their proof, a line each; `lethe verify` checks them offline")
 		.option("--from <time>", "integrated at or after, RFC 3339 (default: the beginning)", parseTime)
-		.option("--to <time>", "integrated before, RFC 3339 (default: the last checkpoint)", parseTime)
+		.option("--to <time>", "integrated before, RFC 3339 (default: now)", parseTime)
 		.option("--since <size>", "show also that the log has only grown since it had so many entries", parseSize)
 		.option("--out <file>", "file to write; without it, standard output");
 	return withTarget(command).action((options: Options) => run("evidence export", () => exportLog(options)));
@@ -33,13 +33,20 @@ async function exportLog(options: Options): Promise<number> {
 		for await (const chunk of chunks) process.stdout.write(chunk);
 		return exitCodes.yes;
 	}
-	const count = await writeFile(out, chunks);
-	console.log(options.json ? JSON.stringify({ file: out, entries: count }) : `${out}: ${count} entries`);
-	return exitCodes.yes;
+	const { entries, uncovered } = await writeFile(out, chunks);
+	console.log(options.json ? JSON.stringify({ file: out, entries, uncovered }) : `${out}: ${entries} entries`);
+	if (uncovered === 0) return exitCodes.yes;
+	console.error(
+		`lethe evidence export: ${uncovered} more of that period are not signed yet. Repeat it; is the worker up?`,
+	);
+	return exitCodes.no;
 }
 
-/** Writes it beside and renames it: a file that is there is whole. Answers how many entries it has. */
-async function writeFile(path: string, chunks: AsyncIterable<Uint8Array>): Promise<number> {
+/** Writes it beside and renames it: a file that is there is whole. Answers how many entries it has, and how many it had to leave out. */
+async function writeFile(
+	path: string,
+	chunks: AsyncIterable<Uint8Array>,
+): Promise<{ entries: number; uncovered: number }> {
 	const next = `${path}.part`;
 	const progress = createProgress("entries");
 	const file = await open(next, "w", privateFile).catch(() => {
@@ -53,7 +60,7 @@ async function writeFile(path: string, chunks: AsyncIterable<Uint8Array>): Promi
 			if (lines === 0) header += text;
 			lines += text.split("\n").length - 1;
 			await file.write(chunk);
-			if (lines > 0) progress.show(lines - 1, totalOf(header));
+			if (lines > 0) progress.show(lines - 1, readHeader(header).total);
 		}
 		await file.sync();
 	} catch {
@@ -64,12 +71,12 @@ async function writeFile(path: string, chunks: AsyncIterable<Uint8Array>): Promi
 		await file.close();
 	}
 	await rename(next, path);
-	return Math.max(0, lines - 1);
+	return { entries: Math.max(0, lines - 1), uncovered: readHeader(header).uncovered };
 }
 
-function totalOf(header: string): number {
-	const { start = 0, end = 0 } = JSON.parse(header.split("\n")[0] ?? "{}") as { start?: number; end?: number };
-	return end - start;
+function readHeader(text: string): { total: number; uncovered: number } {
+	const { start = 0, end = 0, uncovered = 0 } = JSON.parse(text.split("\n")[0] || "{}") as Record<string, number>;
+	return { total: end - start, uncovered };
 }
 
 function parseTime(text: string): string {

@@ -80,9 +80,10 @@ export function describeEvidence(result: EvidenceFileResult): string {
 	}
 	const of = `log ${result.origin}, checkpoint of ${result.size.toLocaleString("en")} entries`;
 	if ("root" in result) return `VALID: ${of}, root ${result.root}`;
-	const { start, end, shown, hidden, grownSince } = result;
+	const { start, end, shown, hidden, uncovered = 0, grownSince } = result;
 	const lines = [`VALID: entries ${start} to ${end - 1}, all that the log holds there`, `  ${of}`];
 	if (end === start) lines[0] = "VALID: no entry was integrated in that period";
+	if (uncovered > 0) lines.push(`  INCOMPLETE: ${uncovered} more of its period were not signed yet; export it again`);
 	if (hidden > 0) lines.push(`  ${shown} shown; ${hidden} of other tenants, proven by their hashes`);
 	if (grownSince !== undefined) lines.push(`  grown from the checkpoint of ${grownSince} entries that you kept`);
 	return lines.join("\n");

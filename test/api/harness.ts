@@ -38,6 +38,7 @@ import { Plaintext } from "../../domain/plaintext.ts";
 import type { Role } from "../../domain/roles.ts";
 import { claim, enqueue, submit } from "../../domain/transition.ts";
 import { createPublish } from "../../policies/publish.ts";
+import { unsigned } from "../audit/memoryEvidence.ts";
 import { createMemoryKeys } from "../harness/memoryKeys.ts";
 import { createMemoryTransit } from "../harness/memoryTransit.ts";
 import { openStored } from "../harness/policies.ts";
@@ -157,7 +158,7 @@ export async function createTestApi(replace: (deps: ApiDeps) => Partial<ApiDeps>
 			failedAuthenticationsPerMinute: 600,
 		},
 		trustedProxies: [],
-		evidenceExports: createEvidenceExports({ store: store.evidence }),
+		evidenceExports: createEvidenceExports({ store: store.evidence, ...unsigned }),
 		quarantine: { check: () => undefined },
 		signer: { publicJwks: async () => ({ keys: [] }) },
 		checkpoints: { standing: async () => ({ standing: "equal", size: 0 }) },

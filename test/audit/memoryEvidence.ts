@@ -91,11 +91,14 @@ export function createMemoryEvidence({ turn = async () => undefined }: { turn?: 
 		createWriter,
 		evidence: createWriter(),
 		checkpoints: createCheckpoints({ origin, store, witnesses: [witness], sign: key.sign, keys: async () => [key] }),
-		exports: createEvidenceExports({ store }),
+		exports: createEvidenceExports({ store, ...unsigned }),
 		/** All entries, as they stand in the log. */
 		entries: () => kept.bundles.flatMap(({ entries }) => entries.map((text) => JSON.parse(text))),
 	};
 }
+
+/** Nobody signs when an export asks: it goes on at once with what is published. */
+export const unsigned = { publishSoon: () => undefined, monotonic: () => 0, patienceMs: 0 };
 
 /** Any document that carries evidence. */
 export function carrierOf(count: number, more: { integrated?: number } = {}) {

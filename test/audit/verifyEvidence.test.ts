@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { before, describe, it } from "node:test";
 import { signCheckpoint } from "../../audit/checkpoint.ts";
-import type { Period } from "../../audit/evidenceExport.ts";
+import { createEvidenceExports, type Period } from "../../audit/evidenceExport.ts";
 import { verifyEvidence } from "../../audit/verifyEvidence.ts";
 import { carrierOf, createKey, createMemoryEvidence, type MemoryEvidence, ofArray } from "./memoryEvidence.ts";
 
@@ -132,5 +132,46 @@ describe("an export", () => {
 		assert.deepEqual(await verify([JSON.stringify({ ...proof, index: 8 })]), { valid: false, reason: "not_proven" });
 		const entry = proof.entry.replace("queued", "sending");
 		assert.deepEqual(await verify([JSON.stringify({ ...proof, entry })]), { valid: false, reason: "not_proven" });
+	});
+
+	it("is over a checkpoint that covers its period, which is asked for first; what none covers is left out, and counted", async () => {
+		const late = createMemoryEvidence();
+		await late.evidence.integrate(carrierOf(5));
+		await late.checkpoints.publish();
+		const covered = late.time.now + hour;
+		late.time.now = covered;
+		await late.evidence.integrate(carrierOf(7));
+		const asked = { count: 0 };
+		const exportBy = async (publishSoon: () => void, period: Period, patienceMs = 0) => {
+			const { store } = late;
+			const ask = () => {
+				asked.count++;
+				publishSoon();
+			};
+			const exports = createEvidenceExports({
+				store,
+				publishSoon: ask,
+				monotonic: () => performance.now(),
+				patienceMs,
+			});
+			const made = await exports.export(period);
+			return verifyEvidence(made?.lines ?? ofArray([]), [late.key]);
+		};
+		const nobody = () => undefined;
+		const known = await exportBy(nobody, { to: covered });
+		assert.deepEqual([known.valid && known.end, known.valid && known.uncovered, asked.count], [5, undefined, 0]);
+		for (const [period, uncovered] of [
+			[{}, 7],
+			[{ from: covered }, 7],
+			[{ to: covered + hour }, 7],
+			[{ from: covered + hour }, undefined],
+		] as const) {
+			const without = await exportBy(nobody, period);
+			assert.deepEqual([without.valid && without.end, without.valid && without.uncovered], [5, uncovered]);
+		}
+		asked.count = 0;
+		const whole = await exportBy(() => void late.checkpoints.publish(), { from: covered }, 60_000);
+		assert.deepEqual([whole.valid && whole.start, whole.valid && whole.end, asked.count], [5, 12, 1]);
+		assert.equal(whole.valid && whole.uncovered, undefined);
 	});
 });

@@ -12,7 +12,7 @@ import { createEvidenceExports } from "../../../audit/evidenceExport.ts";
 import { fsck } from "../../../audit/fsck.ts";
 import { verifyEvidence } from "../../../audit/verifyEvidence.ts";
 import { type Bundle, spanOf } from "../../../domain/evidence.ts";
-import { carrierOf, createKey, ids, origin } from "../../audit/memoryEvidence.ts";
+import { carrierOf, createKey, ids, origin, unsigned } from "../../audit/memoryEvidence.ts";
 import { createMemoryWitness } from "../../harness/memoryWitness.ts";
 
 describe("the evidence log in the store", () => {
@@ -88,7 +88,7 @@ describe("the evidence log in the store", () => {
 		const document = carrierOf(260);
 		await writers()[1]?.integrate(document);
 		assert.equal((await checkpoints().publish()).standing, "equal");
-		const exports = createEvidenceExports({ store: first() });
+		const exports = createEvidenceExports({ store: first(), ...unsigned });
 		const made = await exports.export({ from });
 		assert.ok(made);
 		const result = await verifyEvidence(made.lines, [key]);
