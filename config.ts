@@ -242,10 +242,20 @@ export const settings = {
 		schema: z.string().min(1).optional(),
 		doc: "Folder, on another disk than the stores, that keeps a second copy of the ledger that Vault has: what no restore may undo.",
 	},
-	...vaultRoleSettings(["api", "sender", "eraser", "exporter", "rewrapper", "signer", "admin", "logreader"]),
+	...vaultRoleSettings(["api", "sender", "eraser", "exporter", "rewrapper", "signer", "admin", "canary", "logreader"]),
 } satisfies Record<string, Setting>;
 
-const vaultRoles = ["api", "sender", "eraser", "exporter", "rewrapper", "signer", "admin", "logreader"] as const;
+const vaultRoles = [
+	"api",
+	"sender",
+	"eraser",
+	"exporter",
+	"rewrapper",
+	"signer",
+	"admin",
+	"canary",
+	"logreader",
+] as const;
 export type VaultRole = (typeof vaultRoles)[number];
 
 /** AppRole credentials of one process role; the secret-id is single-use and response-wrapped. */

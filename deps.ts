@@ -339,8 +339,11 @@ export async function createDeps(config: Config, name: ProcessName) {
 	};
 }
 
-/** What `lethe logs` needs: the private keys, and the evidence log to enter the reading in. @throws ConfigError | LetheError */
-export async function createLogReading(config: Config) {
+/**
+ * What `lethe logs` needs: the private keys, and the evidence log to enter the reading in; and the canary, what signs its result.
+ * @throws ConfigError | LetheError
+ */
+export async function createLogReading(config: Config, roles: readonly ("logreader" | "canary")[] = ["logreader"]) {
 	const clock = () => Date.now();
 	const ids = createIds();
 	const log = createLog({ level: "error", process: "logreader", destination: process.stderr });
@@ -351,7 +354,7 @@ export async function createLogReading(config: Config) {
 		tls: config.mongodb.tls,
 	});
 	const store = createStore(connection, { clock, randomToken: () => randomBytes(9).toString("base64url") });
-	const vault = await openVaultRoles(config, ["logreader"], clock, log).catch(async (error) => {
+	const vault = await openVaultRoles(config, roles, clock, log).catch(async (error) => {
 		await store.close();
 		throw error;
 	});
@@ -360,6 +363,9 @@ export async function createLogReading(config: Config) {
 		dir,
 		/** What canaries are about, in the evidence log. */
 		canaryId: ids.derive("canary", canaryName),
+		signCanary: createSigner({ vault: vault.get("canary") ?? unavailable("canary"), clock, key: "canary" }).sign,
+		clock,
+		version,
 		evidence: createEvidence({ clock, ids, store: store.evidence, gather: createBatcher }),
 		identities: keys.identities,
 		/** Writes as `process` does. */
@@ -440,9 +446,13 @@ function openEvidence(
 	const { origin, witnessFile } = config.evidence;
 	const store = deps.store.evidence;
 	const evidenceSigner = createSigner({ vault: deps.vault, clock: deps.clock, key: "evidence" });
+	const canarySigner = createSigner({ vault: deps.vault, clock: deps.clock, key: "canary" });
 	const witnesses = [createVaultWitness(deps), ...(witnessFile ? [createFileWitness(witnessFile)] : [])];
 	const keys = async () => (await evidenceSigner.publicJwks()).keys;
-	const certificateKeys = async () => (await deps.signer.publicJwks()).keys;
+	const publicJwks = async () => {
+		const all = await Promise.all([deps.signer, evidenceSigner, canarySigner].map((signer) => signer.publicJwks()));
+		return { keys: all.flatMap((set) => set.keys) };
+	};
 	return {
 		evidence: createEvidence({ ...deps, store, gather: createBatcher }),
 		checkpoints: createCheckpoints({ origin, store, witnesses, sign: evidenceSigner.sign, keys }),
@@ -450,8 +460,8 @@ function openEvidence(
 			...{ store, publishSoon: deps.publishSoon, monotonic: () => performance.now() },
 			patienceMs: limits.checkpointPatienceMs,
 		}),
-		/** Signs certificates; its public keys are those of checkpoints too. */
-		signer: { ...deps.signer, publicJwks: async () => ({ keys: [...(await certificateKeys()), ...(await keys())] }) },
+		/** Signs certificates; its public keys are those of checkpoints and of the canary's results too. */
+		signer: { ...deps.signer, publicJwks },
 		evidenceKeys: keys,
 		witnesses,
 	};

@@ -5,11 +5,11 @@ import { z } from "zod";
 import type { CarrierCopy } from "../domain/carrierCopy.ts";
 import { isId } from "../domain/ids.ts";
 import { limits } from "../domain/limits.ts";
+import { createCompactSigner, type SignBytes } from "./compactJws.ts";
 import { completeFrom, incompleteReasons } from "./completeFrom.ts";
 import { type CopyName, copiesOf, copyNames, copySchema, type ErasureFacts, type Lifetimes } from "./copies.ts";
 
 export const certificateType = "lethe-erasure-certificate";
-export const certificateAlgorithm = "EdDSA";
 
 const id = (kind: Parameters<typeof isId>[0]) => z.string().refine((value) => isId(kind, value));
 const recordKinds = ["consent", "opt_out", "hold", "subject_request"] as const;
@@ -111,26 +111,8 @@ export type Certificates = ReturnType<typeof createCertificates>;
  * `sign` makes an Ed25519 signature (64 bytes) and names the key that made it.
  * `clock` is epoch ms. `lifetimes` are declared by the operator.
  */
-export function createCertificates(deps: {
-	sign: (bytes: Uint8Array) => Promise<{ signature: Uint8Array; kid: string }>;
-	clock: () => number;
-	lifetimes: Lifetimes;
-}) {
-	let lastKid = "";
-
-	/** The header names the key before the signer does: a first call or a rotated key signs once more. */
-	async function signCompact(payload: string): Promise<string> {
-		for (let tries = 0; tries < 4; tries++) {
-			// Of several that are signed at once another may learn of a new key in between: what counts is this header's.
-			const named = lastKid;
-			const header = canonicalize({ alg: certificateAlgorithm, kid: named, typ: certificateType });
-			const input = `${encode(header)}.${encode(payload)}`;
-			const { signature, kid } = await deps.sign(new TextEncoder().encode(input));
-			if (kid === named && kid !== "") return `${input}.${Buffer.from(signature).toString("base64url")}`;
-			lastKid = kid;
-		}
-		throw new Error("the signing key changed at every signature");
-	}
+export function createCertificates(deps: { sign: SignBytes; clock: () => number; lifetimes: Lifetimes }) {
+	const signCompact = createCompactSigner({ sign: deps.sign, typ: certificateType });
 
 	return {
 		/**
@@ -229,8 +211,4 @@ function groupKept(kept: readonly Kept[]): NonNullable<Certificate["kept"]> {
 			...(until === undefined ? {} : { until: new Date(until).toISOString() }),
 		};
 	});
-}
-
-function encode(text: string | undefined): string {
-	return Buffer.from(text ?? "", "utf8").toString("base64url");
 }

@@ -20,6 +20,7 @@ export const commonKeys = [
 	"certificate",
 	"evidence",
 	"token",
+	"canary",
 	"hmac-idempotency",
 	"hmac-api-key",
 	"hmac-code",

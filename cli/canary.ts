@@ -3,6 +3,7 @@
 import { randomBytes } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import { Command } from "commander";
+import { type CanaryFound, signCanaryResult } from "../audit/canaryResult.ts";
 import { loadConfig } from "../config.ts";
 import { readStackFile, type StackState } from "../stack/stackFile.ts";
 import type { KeptAnswer } from "./canary/answers.ts";
@@ -11,7 +12,7 @@ import { createControls, createMarks, type MarkedMessage, sendMarkedMessages } f
 import { openMongo } from "./canary/mongo.ts";
 import { excludedPlaces, openPlaces } from "./canary/places.ts";
 import { type Check, examineProcesses } from "./canary/processes.ts";
-import { logReading } from "./target.ts";
+import { canaryReading } from "./target.ts";
 
 const exitCodes = { clean: 0, found: 1, unusable: 2 } as const;
 const patienceMs = 180_000;
@@ -53,16 +54,23 @@ type Report = {
 	problems: string[];
 };
 
-async function run(stackFile: string, signal: AbortSignal, progress: (line: string) => void): Promise<Report> {
+/** With the result of the report, signed; `lethe verify` checks it. */
+type SignedReport = Report & { signed: { id: string; jws: string } };
+
+async function run(stackFile: string, signal: AbortSignal, progress: (line: string) => void): Promise<SignedReport> {
 	const stack = runningStack(stackFile);
 	await refuseRealCarriers(stack);
-	const logs = await logReading(stackFile);
+	const logs = await canaryReading(stackFile);
 	try {
 		await logs.evidence.append([{ type: "logs_read", code: "all", by: "logreader" }]);
+		const begunAt = logs.clock();
 		const report = await search(stack, logs, signal, progress);
-		// Checkpoints sign it with all else: who runs this can't keep a bad result from being known later.
-		await logs.evidence.append([{ type: "canary_run", code: resultOf(report), about: logs.canaryId, by: "admin" }]);
-		return report;
+		const signed = await signCanaryResult(logs.signCanary, toFound(report, logs, begunAt));
+		// Checkpoints cover it with all else: who runs this can't keep a bad result from being known later. By its id the log
+		// names the signed result, and no other.
+		const act = { type: "canary_run", code: resultOf(report), by: "admin" } as const;
+		await logs.evidence.append([logs.canaryId, signed.id].map((about) => ({ ...act, about })));
+		return { ...report, signed };
 	} finally {
 		await logs.close();
 	}
@@ -70,7 +78,7 @@ async function run(stackFile: string, signal: AbortSignal, progress: (line: stri
 
 async function search(
 	stack: StackState,
-	logs: Awaited<ReturnType<typeof logReading>>,
+	logs: Awaited<ReturnType<typeof canaryReading>>,
 	signal: AbortSignal,
 	progress: (line: string) => void,
 ): Promise<Report> {
@@ -106,7 +114,31 @@ async function search(
 	return { clean, messages, places, checks, excluded: excludedPlaces, problems };
 }
 
-function resultOf({ clean, places }: Report): string {
+function toFound(
+	report: Report,
+	{ clock, version }: Pick<Awaited<ReturnType<typeof canaryReading>>, "clock" | "version">,
+	begunAt: number,
+): CanaryFound {
+	const { messages, places, checks, excluded, problems } = report;
+	const iso = (at: number) => new Date(at).toISOString();
+	return {
+		schema: "lethe/canary-result/v1",
+		result: resultOf(report),
+		version,
+		...{ begunAt: iso(begunAt), endedAt: iso(clock()) },
+		messages: { sent: messages.length, final: messages.filter(({ final }) => final).length },
+		places: places.map(({ place, read, sourceCount: sources, bytes, controls: { planted, found }, hits }) => ({
+			...{ place, read, sources, bytes },
+			controls: { planted, found },
+			hits: hits.length,
+		})),
+		checks: checks.map(({ check, ok }) => ({ check, ok })),
+		excluded: excluded.map(({ place }) => place),
+		problems: problems.length,
+	};
+}
+
+function resultOf({ clean, places }: Report): CanaryFound["result"] {
 	if (clean) return "clean";
 	return places.some(({ hits }) => hits.length > 0) ? "found" : "unread";
 }
@@ -160,7 +192,7 @@ function placeLine({ place, read, sourceCount, bytes, controls, hits, error }: P
 	return `${mark.padEnd(9)}${place.padEnd(30)}${size.padEnd(22)}${proof}${error ? `  ${error}` : ""}`;
 }
 
-function describe({ clean, messages, places, checks, excluded, problems }: Report): string {
+function describe({ clean, messages, places, checks, excluded, problems, signed }: SignedReport): string {
 	const hits = places.flatMap(({ place, hits }) => hits.map((hit) => ({ place, ...hit })));
 	const missing = places.flatMap(({ place, controls }) =>
 		controls.missing.slice(0, 5).map((name) => `${place}: ${name}`),
@@ -179,6 +211,7 @@ function describe({ clean, messages, places, checks, excluded, problems }: Repor
 		),
 		...missing.map((name) => `CONTROL NOT FOUND ${name}`),
 		...problems.map((problem) => `PROBLEM ${problem}`),
+		`Signed as ${signed.id}; --json has it.`,
 		clean ? "0 hits; every place was read." : "NOT CLEAN.",
 	];
 	return lines.join("\n");

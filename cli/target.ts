@@ -56,11 +56,17 @@ export async function adminDeps(name: keyof typeof rolesOf = "admin") {
 	return createDeps(config, name);
 }
 
-/** What reads logs, with the logreader role: from the environment or the stack that runs here, or from the stack that is told. */
-export async function logReading(stackFile?: string) {
-	const config = await configOf(["logreader"], stackFile);
+/** What reads logs, with the logreader role: from the environment or the stack that runs here. */
+export async function logReading() {
 	const { createLogReading } = await import("../deps.ts");
-	return createLogReading(config);
+	return createLogReading(await configOf(["logreader"]));
+}
+
+/** What the canary needs of the stack whose file that is: the same, and to sign what it finds. */
+export async function canaryReading(stackFile: string) {
+	const roles = ["logreader", "canary"] as const;
+	const { createLogReading } = await import("../deps.ts");
+	return createLogReading(await configOf(roles, stackFile), roles);
 }
 
 /** The configuration with these roles: the environment's if it has the first one's credentials, else the stack's. */

@@ -1,9 +1,12 @@
-// `lethe verify FILE --keys JWKS_FILE`: checks a certificate or an evidence export offline, against keys that the caller has pinned.
+// `lethe verify FILE --keys JWKS_FILE`: checks a certificate, a canary's result or an evidence export offline, against keys that the caller has pinned.
 
 import { access, readFile } from "node:fs/promises";
 import { Command } from "commander";
+import { verifyCanaryResult } from "../audit/canaryResult.ts";
 import type { Certificate } from "../audit/certificate.ts";
-import { pinnedKeys, type VerifyResult, verifyCertificate } from "../audit/verifyCertificate.ts";
+import { pinnedKeys } from "../audit/compactJws.ts";
+import { type VerifyResult, verifyCertificate } from "../audit/verifyCertificate.ts";
+import { describeCanary } from "./verify/canary.ts";
 import { describeEvidence, verifyEvidenceFile } from "./verify/evidence.ts";
 
 const exitCodes = { valid: 0, invalid: 1, unusable: 2 } as const;
@@ -11,7 +14,9 @@ const exitCodes = { valid: 0, invalid: 1, unusable: 2 } as const;
 /** Exit 0: authentic; 1: not; 2: the file or the keys can't be used. */
 export function verifyCommand(): Command {
 	return new Command("verify")
-		.description("check a certificate or an evidence export offline; only the keys given by --keys count")
+		.description(
+			"check a certificate, a canary's result or an evidence export offline; only the keys given by --keys count",
+		)
 		.argument("<file>", "compact JWS, JSON with a field `jws`, an evidence export or proof, or a checkpoint")
 		.option("--keys <file>", "JWK set that you have pinned, as served at /.well-known/jwks.json")
 		.option("--checkpoint <file>", "a checkpoint that you have kept: the log of an export must have grown from it")
@@ -43,7 +48,12 @@ async function judgeFile(file: string, jwks: unknown, { json, checkpoint }: Opti
 	const evidence = await verifyEvidenceFile(file, pinnedKeys(jwks), older).catch(() => refuseFile(file));
 	if (evidence) return { valid: evidence.valid, told: json ? JSON.stringify(evidence) : describeEvidence(evidence) };
 	if (older !== undefined) throw new Unusable(`${file} is no evidence export: leave out --checkpoint.`);
-	const result = await judgeCertificate(certificateIn(await readText(file), file), jwks);
+	const given = certificateIn(await readText(file), file);
+	const canary = await verifyCanaryResult(given.jws, jwks);
+	if (canary.valid || canary.reason !== "wrong_type") {
+		return { valid: canary.valid, told: json ? JSON.stringify(canary) : describeCanary(canary) };
+	}
+	const result = await judgeCertificate(given, jwks);
 	return { valid: result.valid, told: json ? JSON.stringify(result) : describe(result) };
 }
 

@@ -1,10 +1,11 @@
-// Runs `lethe canary` on a stack now and again; its report is kept, its result is in the evidence log.
+// Runs `lethe canary` on a stack now and again; its last report and every signed result are kept, and the evidence log names each.
 
 import { spawn } from "node:child_process";
 import { statSync } from "node:fs";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
+import { isId } from "../domain/ids.ts";
 import { makePrivateFolder, writePrivateFile } from "./files.ts";
 
 const script = fileURLToPath(new URL("../cli/lethe.ts", import.meta.url));
@@ -31,6 +32,8 @@ export function repeatCanary(options: {
 		if (isOver) return;
 		// Also where nothing could be searched: it is tried again no sooner than the next one is due.
 		makePrivateFolder(dirname(reportFile));
+		const signed = signedIn(report);
+		if (signed) writePrivateFile(join(dirname(reportFile), `${signed.id}.jws`), signed.jws);
 		writePrivateFile(reportFile, report);
 		const said = code === 0 ? "clean" : code === 1 ? "NOT CLEAN" : "could not run";
 		log(`canary: ${said}; its report is ${reportFile}`);
@@ -49,6 +52,15 @@ export function repeatCanary(options: {
 		isOver = true;
 		clearTimeout(timer);
 	};
+}
+
+function signedIn(report: string): { id: string; jws: string } | undefined {
+	try {
+		const { id, jws } = (JSON.parse(report) as { signed?: { id?: string; jws?: string } }).signed ?? {};
+		return jws !== undefined && isId("canary", id ?? "") ? { id: id as string, jws } : undefined;
+	} catch {
+		return undefined;
+	}
 }
 
 /** Starts the command on the stack whose file that is; ends with this process. */

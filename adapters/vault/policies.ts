@@ -21,6 +21,7 @@ export const names = {
 	certificateKey: "certificate",
 	evidenceKey: "evidence",
 	tokenKey: "token",
+	canaryKey: "canary",
 	webhookKey: "webhook",
 	benchKey: "bench",
 } as const;
@@ -53,6 +54,7 @@ const readPublicKeys: Policy = {
 	"transit/keys/certificate": { capabilities: ["read"] },
 	"transit/keys/evidence": { capabilities: ["read"] },
 	"transit/keys/token": { capabilities: ["read"] },
+	"transit/keys/canary": { capabilities: ["read"] },
 };
 const readWitness: Policy = { "kv/data/evidence/checkpoint": { capabilities: ["read"] } };
 
@@ -163,11 +165,13 @@ export const policies: Record<Role | "issuer", Policy> = {
 		"transit/keys/certificate/rotate": { capabilities: ["update"] },
 		"transit/keys/evidence/rotate": { capabilities: ["update"] },
 		"transit/keys/token/rotate": { capabilities: ["update"] },
+		"transit/keys/canary/rotate": { capabilities: ["update"] },
 		"transit/keys/cohort-*": { capabilities: ["read", "update"], allowed_parameters: endVersions },
 		// Only that they sign: what shows a public key, and what lets a version open things, is out of reach.
 		"transit/keys/certificate/config": endSigning,
 		"transit/keys/evidence/config": endSigning,
 		"transit/keys/token/config": endSigning,
+		"transit/keys/canary/config": endSigning,
 		"transit/rewrap/cohort-*": { capabilities: ["update"] },
 		"transit/keys/hmac-*": {
 			capabilities: ["create", "update", "read"],
@@ -187,9 +191,12 @@ export const policies: Record<Role | "issuer", Policy> = {
 		"transit/keys/bench": { capabilities: ["create", "update"], allowed_parameters: { type: ["aes256-gcm96"] } },
 		"transit/encrypt/bench": { capabilities: ["update"] },
 	},
-	// Searches for what must not be there: names and metadata only, no key and no secret; writes its own controls.
+	// Searches for what must not be there: names and metadata only, no key and no secret; writes its own controls, and signs
+	// what it found by a key that signs nothing else.
 	canary: {
 		...ownToken,
+		"transit/sign/canary": { capabilities: ["update"] },
+		"transit/keys/canary": { capabilities: ["read"] },
 		"transit/keys": { capabilities: ["list"] },
 		"kv/metadata/*": { capabilities: ["list", "read"] },
 		"kv/metadata/canary/*": { capabilities: ["create", "update", "read", "delete", "list"] },

@@ -7,7 +7,7 @@ import { globalHmacKeys, hmacKeySpec } from "./hmacKeys.ts";
 import { names, policies, roles } from "./policies.ts";
 
 /** Rises with every change to what provisioning makes; a Vault provisioned by an older one must be provisioned again. */
-export const provisionVersion = 10;
+export const provisionVersion = 11;
 
 const secretIdTtl = "15m";
 const tokenPeriod = "1h";
@@ -41,7 +41,7 @@ export async function provisionVault(options: { address: string; token: string }
 				secret_id_ttl: secretIdTtl,
 			});
 		}
-		for (const key of [names.certificateKey, names.evidenceKey]) {
+		for (const key of [names.certificateKey, names.evidenceKey, names.canaryKey]) {
 			await vault.write(`${names.transit}/keys/${key}`, { type: "ed25519" });
 		}
 		// Of another kind than the two above: a token's signature never passes for a certificate's.

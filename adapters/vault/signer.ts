@@ -21,7 +21,7 @@ export function createSigner(deps: {
 	vault: Pick<VaultClient, "read" | "write">;
 	clock: () => number;
 	/** What it signs: each has a key of its own, so that neither can pass for the other. */
-	key?: "certificate" | "evidence";
+	key?: "certificate" | "evidence" | "canary";
 }) {
 	const name = deps.key ?? "certificate";
 	const signPath = `transit/sign/${name}`;

@@ -5,6 +5,7 @@ import { mkdtempSync, readFileSync, rmSync, statSync, utimesSync } from "node:fs
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import { formatId } from "../../domain/ids.ts";
 import { repeatCanary } from "../../stack/canaryRuns.ts";
 import { until } from "../harness/until.ts";
 
@@ -14,7 +15,8 @@ after(() => rmSync(folder, { recursive: true, force: true }));
 test("it runs once it is due, one at a time, keeps its report for its owner, and says how it ended", async () => {
 	const reportFile = join(folder, "canary", "report.json");
 	const said: string[] = [];
-	const results = [{ code: 0, report: "{}" }, { code: 1, report: "[]" }, undefined];
+	const signed = { id: formatId("canary", new Uint8Array(32)), jws: "a.b.c" };
+	const results = [{ code: 0, report: JSON.stringify({ signed }) }, { code: 1, report: "[]" }, undefined];
 	let atOnce = 0;
 	let runs = 0;
 	const stop = repeatCanary({
@@ -35,6 +37,7 @@ test("it runs once it is due, one at a time, keeps its report for its owner, and
 		["canary: clean", "canary: NOT CLEAN", "canary: could not run"],
 	);
 	assert.equal(statSync(reportFile).mode & 0o777, 0o600);
+	assert.equal(readFileSync(join(folder, "canary", `${signed.id}.jws`), "utf8"), signed.jws);
 	const count = runs;
 	await new Promise((resolve) => setTimeout(resolve, 120));
 	assert.ok(runs <= count + 1, "but for the one under way none begins after the end");
