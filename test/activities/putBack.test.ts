@@ -1,4 +1,5 @@
-// Database files of before the purge, put back: all ciphertexts and wrapped keys are there again, and nothing opens them.
+// Database files of before the purge, put back: all ciphertexts and wrapped keys are there again, and nothing opens them. What was
+// erased while its cohort's key lives on opens from them, and its certificate has said so, with the day on which that ends.
 
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
@@ -6,6 +7,7 @@ import { cpSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { createCertify } from "../../activities/certify.ts";
 import { createPurge } from "../../activities/purge.ts";
 import { createBatcher } from "../../adapters/batcher.ts";
 import { createCohorts } from "../../adapters/cohorts.ts";
@@ -17,12 +19,14 @@ import { type Role, roles } from "../../adapters/vault/policies.ts";
 import { createSigner } from "../../adapters/vault/signer.ts";
 import { createCertificates } from "../../audit/certificate.ts";
 import { createEvidence } from "../../audit/evidence.ts";
+import { type VerifyResult, verifyCertificate } from "../../audit/verifyCertificate.ts";
 import { LetheError } from "../../domain/errors.ts";
 import { formatId, type IdKind } from "../../domain/ids.ts";
 import { limits } from "../../domain/limits.ts";
 import { type Message, type SealedObjectName, sealedObjects } from "../../domain/message.ts";
 import { Plaintext } from "../../domain/plaintext.ts";
 import type { HoldRecord } from "../../domain/subject.ts";
+import { eraseObjects } from "../../domain/transition.ts";
 import { freshId, login } from "../adapters/vault/helper.ts";
 import { messageOf } from "../harness/message.ts";
 import { createOwnMongodb, type OwnMongodb } from "../harness/ownMongodb.ts";
@@ -39,10 +43,10 @@ const lifetimeNames = [
 	"logsMs",
 	"carrierMs",
 ] as const;
-const lifetimes = Object.fromEntries(lifetimeNames.map((name) => [name, hour])) as Record<
-	(typeof lifetimeNames)[number],
-	number
->;
+const lifetimes = {
+	...(Object.fromEntries(lifetimeNames.map((name) => [name, hour])) as Record<(typeof lifetimeNames)[number], number>),
+	databaseBackupMs: 30 * 24 * hour,
+};
 
 describe("database files of before the purge, put back", () => {
 	const time = { offsetMs: 0 };
@@ -56,6 +60,8 @@ describe("database files of before the purge, put back", () => {
 	const stores: Store[] = [];
 	let purged: Message[];
 	let kept: Message;
+	let alone: Message;
+	let residue: Extract<VerifyResult, { valid: true }>;
 	let held: Message;
 	let holdId: string;
 	let control: Message[];
@@ -142,6 +148,22 @@ describe("database files of before the purge, put back", () => {
 		while ((await erasePage(cohortId)).count > 0);
 		return (await destroyCohort(cohortId)).outcome;
 	}
+	/** Erases one message, whose cohorts stand, and has that certified; answers what the certificate says, checked offline. */
+	async function eraseAlone(): Promise<typeof residue> {
+		const signer = createSigner({ vault: await login("signer"), clock });
+		const certify = createCertify({
+			...{ clock, ids, store, log: (await worker()).log },
+			evidence: createEvidence({ clock, ids, store: store.evidence, gather: createBatcher }),
+			certificates: createCertificates({ sign: signer.sign, clock, lifetimes: { ...lifetimes, keyCacheMs: 0 } }),
+			carriers: { sender: async () => undefined, redacts: async () => false },
+		});
+		assert.ok(await store.messages.transition(eraseObjects(alone, [...sealedObjects], clock(), {})));
+		await certify(await readAll(store, [alone]));
+		const [document] = await store.certificates.page(tenantId, alone.submissionId, 2);
+		const checked = await verifyCertificate(document?.jws as string, await signer.publicJwks(), { now: clock() });
+		assert.ok(checked.valid);
+		return checked;
+	}
 	/** Purges the held message's cohorts, due before all others, so that the copy has it under the hold's key. */
 	async function moveUnderHold(): Promise<string> {
 		time.offsetMs = 52 * hour;
@@ -183,6 +205,7 @@ describe("database files of before the purge, put back", () => {
 		purged = [];
 		for (let count = 0; count < 10; count++) purged.push(await accept(api, hour));
 		kept = await accept(api, 1000 * hour);
+		alone = await accept(api, 1000 * hour);
 		held = await accept(api, 50 * hour);
 		holdId = freshId("hold");
 		const at = clock();
@@ -210,6 +233,7 @@ describe("database files of before the purge, put back", () => {
 		await server.start();
 		time.offsetMs = 3 * hour;
 		for (const cohortId of cohortsOf(purged)) assert.equal(await purge(cohortId), "destroyed");
+		residue = await eraseAlone();
 		await releaseHold();
 	});
 	after(async () => {
@@ -230,6 +254,19 @@ describe("database files of before the purge, put back", () => {
 			assert.deepEqual([message.content, message.address], [undefined, undefined]);
 		}
 		assert.ok((await wrappedKeysOf(store, purged)).every((key) => key === undefined));
+	});
+
+	it("of a message that was erased while its cohort's key stands, the certificate names the copies, and until when", async () => {
+		const [gone] = (await readAll(store, [alone])) as [Message];
+		assert.deepEqual([gone.content, gone.address], [undefined, undefined]);
+		const { certificate } = residue;
+		const [erasedAt] = certificate.objects.map((object) => Date.parse(object.erasedAt));
+		const copyOf = (name: string) => certificate.copies.find(({ copy }) => copy === name);
+		const endsAt = new Date((erasedAt as number) + lifetimes.databaseBackupMs).toISOString();
+		const { status, endsAt: until } = copyOf("database backups") ?? {};
+		assert.deepEqual([status, until], ["expires", endsAt]);
+		assert.deepEqual([copyOf("database document")?.status, copyOf("vault cohort key")?.status], ["erased", "planned"]);
+		assert.deepEqual([certificate.completeFrom, residue.forgotten], [endsAt, false], "and no sooner is it forgotten");
 	});
 
 	describe("once they are back", () => {
@@ -275,6 +312,13 @@ describe("database files of before the purge, put back", () => {
 					(error) => (error as LetheError).code === "content_erased",
 				);
 			}
+		});
+
+		it("what was erased while its cohort's key stands opens, as the certificate's residue said it would until then", async () => {
+			const [restored] = (await readAll(store, [alone])) as [Message];
+			const sender = await freshProcess("sender", store);
+			for (const object of sealedObjects) assert.equal(await decrypt(sender, restored, object), plain[object]);
+			assert.ok(clock() < Date.parse(residue.certificate.completeFrom as string));
 		});
 
 		it("control: what was not due opens from the same files", async () => {
