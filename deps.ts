@@ -424,6 +424,7 @@ function openLedger(
 	return createLedger({
 		store: deps.store.epochs,
 		waiting: deps.store.ledgerWaiting,
+		tenants: deps.store.tenants,
 		main: createVaultLedger({ vault: deps.vault, name: mongodb.database }),
 		witness: ledgerDir === undefined ? undefined : createFileLedger(join(ledgerDir, mongodb.database)),
 		clock: deps.clock,

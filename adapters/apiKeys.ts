@@ -28,10 +28,10 @@ const secretsKeptMax = 4;
 
 /** `by`: the principal's id, or one of the actors. */
 export function createApiKeys(deps: Deps) {
-	async function createSecret(): Promise<{ secret: ApiKeySecret; apiKey: string }> {
+	async function createSecret(after = 0): Promise<{ secret: ApiKeySecret; apiKey: string }> {
 		const apiKey = formatApiKey(deps.randomBytes(apiKeyBytes));
 		const { mac, version } = await deps.hmac.mac("api-key", undefined, apiKey);
-		return { apiKey, secret: { mac, macVersion: version, createdAt: deps.clock() } };
+		return { apiKey, secret: { mac, macVersion: version, createdAt: Math.max(deps.clock(), after) } };
 	}
 
 	return {
@@ -83,7 +83,8 @@ export function createApiKeys(deps: Deps) {
 		const now = deps.clock();
 		const [current, ...earlier] = document.secrets;
 		if (!current) throw new LetheError("key_without_text");
-		const { apiKey, secret } = await createSecret();
+		// Of a key each is younger than the one before, whatever the clock says: the ledger tells them apart by that.
+		const { apiKey, secret } = await createSecret(current.createdAt + 1);
 		const before =
 			current.madeBy === request
 				? earlier

@@ -1,5 +1,6 @@
 // The ledger outside the stores: what a restored store must be told again, and how old it may be. Times are epoch milliseconds.
 
+import type { Taking } from "./person.ts";
 import type { Ending, HoldRecord, OptOutRecord, SubjectRecord } from "./subject.ts";
 import type { TenantStanding } from "./tenancy.ts";
 
@@ -10,13 +11,30 @@ export type LedgerEntry =
 	/** A message's content and number went before their time. */
 	| { _id: string; kind: "erasure"; tenantId: string; messageId: string; at: number }
 	| { _id: string; kind: "cohort"; at: number }
+	/** An API key, a person or a webhook endpoint has ended. */
 	| { _id: string; kind: "revoked"; at: number }
-	| { _id: string; kind: "tenant"; standing?: TenantStanding };
+	/** An API key has another text: when each of before ends. One that is not named ended at `at`. */
+	| { _id: string; kind: "rotated"; apiKeyId: string; at: number; ends: { createdAt: number; endsAt: number }[] }
+	/** As it was trusted at `at`, an outside issuer is trusted no more. */
+	| { _id: string; kind: "distrusted"; issuerId: string; at: number }
+	/** What the change that made this revision of a person took from them. */
+	| { _id: string; kind: "taken"; personId: string; revision: number; taking: Taking }
+	/** Where a tenant stands as of a revision; `intended` is what was about to be, and of one revision counts less. */
+	| {
+			_id: string;
+			kind: "tenant";
+			tenantId: string;
+			revision: number;
+			standing?: TenantStanding;
+			intended?: true;
+	  };
 
 /** An entry that could not be put outside yet, while what it tells is in force in the store. `at`: since when, epoch ms. */
 export type WaitingEntry = { _id: string; entry: LedgerEntry; at: number };
 
-export const ledgerKinds = ["record", "ended", "erasure", "cohort", "revoked", "tenant"] as const;
+export const ledgerKinds = [
+	...["record", "ended", "erasure", "cohort", "revoked", "rotated", "distrusted", "taken", "tenant"],
+] as const satisfies LedgerEntry["kind"][];
 
 /** Which life of a store this is, and how far it has come; both rise together in the store and in the ledger. */
 export type Epoch = { epoch: string; beat: number; at: number };
@@ -48,4 +66,15 @@ export function toLedger(record: SubjectRecord): LedgerEntry | undefined {
 	if (record.kind === "hold") return { _id: record._id, kind: "record", record };
 	const { facts: _, decision: __, ...kept } = record;
 	return { _id: record._id, kind: "record", record: kept };
+}
+
+/** Of each tenant the entry that counts. */
+export function newestStandings(entries: Extract<LedgerEntry, { kind: "tenant" }>[]): typeof entries {
+	const newest = new Map<string, (typeof entries)[number]>();
+	for (const entry of entries) {
+		const known = newest.get(entry.tenantId);
+		const isNewer = !known || entry.revision > known.revision;
+		if (isNewer || (entry.revision === known.revision && known.intended)) newest.set(entry.tenantId, entry);
+	}
+	return [...newest.values()];
 }

@@ -73,3 +73,51 @@ export function normaliseLogin(login: string): string {
 export function withoutCredentials({ enrolment: _, password: __, totp: ___, sso: ____, ...person }: Person): Person {
 	return { ...person, passkeys: [], recoveryMacs: [] };
 }
+
+/** What one change takes from a person, in words and opaque ids. `sessionsFrom`: sessions that began before are over. */
+export type Taking = {
+	roles?: Role[];
+	passkeys?: string[];
+	credentials?: ("enrolment" | "password" | "totp" | "recovery")[];
+	sessionsFrom?: number;
+};
+
+/**
+ * What a change takes; undefined when nothing. A code's time step and a passkey's counter, which move at each sign-in, are
+ * nothing that is taken.
+ */
+export function takenBy(from: Person, to: Person): Taking | undefined {
+	const roles = from.roles.filter((role) => !to.roles.includes(role));
+	const passkeys = from.passkeys.map(({ id }) => id).filter((id) => !to.passkeys.some((one) => one.id === id));
+	const isOver: Record<NonNullable<Taking["credentials"]>[number], boolean> = {
+		enrolment: from.enrolment !== undefined && from.enrolment.mac !== to.enrolment?.mac,
+		password: from.password !== undefined && from.password.hash !== to.password?.hash,
+		totp: from.totp !== undefined && from.totp.sealed !== to.totp?.sealed,
+		recovery: from.recoveryMacs.some((mac) => !to.recoveryMacs.includes(mac)),
+	};
+	const credentials = credentialNames.filter((name) => isOver[name]);
+	const taking: Taking = {
+		...(roles.length > 0 && { roles }),
+		...(passkeys.length > 0 && { passkeys }),
+		...(credentials.length > 0 && { credentials }),
+		...(to.sessionsFrom > from.sessionsFrom && { sessionsFrom: to.sessionsFrom }),
+	};
+	return Object.keys(taking).length > 0 ? taking : undefined;
+}
+
+const credentialNames = ["enrolment", "password", "totp", "recovery"] as const;
+
+/** A person of before without what was taken since. Which recovery code was used nobody wrote down: all are. */
+export function takeFrom<Of extends Person>(person: Of, { roles, passkeys, credentials, sessionsFrom }: Taking): Of {
+	const left: Of = {
+		...person,
+		roles: person.roles.filter((role) => !roles?.includes(role)),
+		passkeys: person.passkeys.filter(({ id }) => !passkeys?.includes(id)),
+		sessionsFrom: Math.max(person.sessionsFrom, sessionsFrom ?? 0),
+	};
+	for (const name of credentials ?? []) {
+		if (name === "recovery") left.recoveryMacs = [];
+		else delete left[name];
+	}
+	return left;
+}

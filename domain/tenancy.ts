@@ -14,3 +14,19 @@ export type TenantStanding =
 export function isActive({ standing }: { standing?: TenantStanding }): boolean {
 	return standing === undefined;
 }
+
+/** Whether it is on its way out, or gone: nobody is given a way in any more. */
+export function isLeaving({ standing }: { standing?: TenantStanding }): boolean {
+	return standing?.state === "leaving" || standing?.state === "left";
+}
+
+/** Whether a change lets a tenant do less than before. */
+export function isStricter(to: TenantStanding | undefined, from: TenantStanding | undefined): boolean {
+	return strictness(to) > strictness(from);
+}
+
+function strictness(standing: TenantStanding | undefined): number {
+	if (standing === undefined) return 0;
+	if (standing.state !== "suspended") return 3;
+	return standing.open === "wait" ? 1 : 2;
+}

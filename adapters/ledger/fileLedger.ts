@@ -14,7 +14,7 @@ export function createFileLedger(folder: string): LedgerPlace {
 
 	return {
 		name: "file",
-		put: (entry, { once }) => guardFile(async () => writeWhole(pathOf(entry.kind, entry._id), entry, { once })),
+		put: (entry) => guardFile(async () => writeWhole(pathOf(entry.kind, entry._id), entry, { once: true })),
 		forget: (kind, id) => guardFile(() => rm(pathOf(kind, id), { force: true })),
 		all: () =>
 			guardFile(async () => {

@@ -1,5 +1,6 @@
 // The ledger: every entry in every place before the act, the store's epoch beside them, and who may be told that all is well.
 
+import { randomUUID } from "node:crypto";
 import { LetheError } from "../../domain/errors.ts";
 import {
 	compareEpochs,
@@ -9,11 +10,12 @@ import {
 	type WaitingEntry,
 } from "../../domain/ledger.ts";
 import { limits } from "../../domain/limits.ts";
+import type { Store } from "../mongo/store.ts";
 
-/** One place outside the stores. What is put again under its id takes the place of what was there, unless `once`. */
+/** One place outside the stores. The first entry of an id stands. */
 export type LedgerPlace = {
 	name: string;
-	put: (entry: LedgerEntry, options: { once: boolean }) => Promise<void>;
+	put: (entry: LedgerEntry) => Promise<void>;
 	forget: (kind: LedgerEntry["kind"], id: string) => Promise<void>;
 	all: () => Promise<LedgerEntry[]>;
 	readEpoch: () => Promise<Epoch | undefined>;
@@ -36,17 +38,21 @@ export type WaitingStore = {
 	remove: (id: string) => Promise<void>;
 };
 
-/** `witness` is optional. Throws LetheError keys_unavailable or store_unavailable when a place can't be reached. */
-export function createLedger(deps: {
+type LedgerDeps = {
 	store: EpochStore;
 	waiting: WaitingStore;
+	tenants: Pick<Store["tenants"], "find" | "reviseStanding">;
 	main: LedgerPlace;
 	witness?: LedgerPlace | undefined;
 	clock: () => number;
 	randomEpoch: () => string;
-}) {
+};
+
+/** `witness` is optional. Throws LetheError keys_unavailable or store_unavailable when a place can't be reached. */
+export function createLedger(deps: LedgerDeps) {
 	const { store, waiting, main, witness, clock } = deps;
-	const places = witness ? [main, witness] : [main];
+	const places = placesOf(deps);
+	const { put, putWhole, putStanding, enterWaiting } = createEntering(deps);
 
 	async function read() {
 		const [stored, mainEpoch, witnessEpoch] = await Promise.all([store.read(), main.readEpoch(), witness?.readEpoch()]);
@@ -57,38 +63,14 @@ export function createLedger(deps: {
 		for (const place of places) await place.writeEpoch(epoch);
 	}
 
-	async function put(entry: LedgerEntry, options = { once: true }): Promise<void> {
-		const done = await Promise.allSettled(places.map((place) => place.put(entry, options)));
-		for (const result of done) if (result.status === "rejected") throw result.reason;
-	}
-
-	// The place that can be taken back is asked first.
-	async function putWhole(entry: LedgerEntry): Promise<void> {
-		await witness?.put(entry, { once: true });
-		try {
-			await main.put(entry, { once: true });
-		} catch (error) {
-			await witness?.forget(entry.kind, entry._id).catch(() => undefined);
-			throw error;
-		}
-	}
-
-	/** One page of what waits, the longest waiting first. True when nothing is left. */
-	async function enterWaiting(): Promise<boolean> {
-		const page = await waiting.oldest(limits.ledgerPageItems);
-		for (const { _id, entry } of page) {
-			await put(entry);
-			await waiting.remove(_id);
-		}
-		return page.length < limits.ledgerPageItems;
-	}
-
 	return {
 		/**
-		 * Writes an entry down; durable in every place when it answers. With `once` the first of an id stands. One place that
-		 * is away keeps no other from having it.
+		 * Writes an entry down; durable in every place when it answers, and the first of an id stands. One place that is away
+		 * keeps no other from having it.
 		 */
 		put,
+		/** Writes down where a tenant stands by now. */
+		putStanding,
 		/**
 		 * The same for what permits: no place tells a restore of it that is not done. Throws, and no place has it, when one
 		 * is away; one whose answer got lost may.
@@ -135,4 +117,54 @@ export function createLedger(deps: {
 			await writeEpoch(next);
 		},
 	};
+}
+
+function placesOf({ main, witness }: Pick<LedgerDeps, "main" | "witness">): LedgerPlace[] {
+	return witness ? [main, witness] : [main];
+}
+
+function createEntering(deps: LedgerDeps) {
+	const { waiting, tenants, main, witness, clock } = deps;
+	const places = placesOf(deps);
+
+	async function put(entry: LedgerEntry): Promise<void> {
+		const done = await Promise.allSettled(places.map((place) => place.put(entry)));
+		for (const result of done) if (result.status === "rejected") throw result.reason;
+	}
+
+	// The place that can be taken back is asked first.
+	async function putWhole(entry: LedgerEntry): Promise<void> {
+		await witness?.put(entry);
+		try {
+			await main.put(entry);
+		} catch (error) {
+			await witness?.forget(entry.kind, entry._id).catch(() => undefined);
+			throw error;
+		}
+	}
+
+	// A revision is made before it is read: of two who tell where it stands, the one who read later tells of a later one.
+	async function putStanding(tenantId: string): Promise<void> {
+		await tenants.reviseStanding(tenantId);
+		const { standing, standingRevision: revision = 0 } = (await tenants.find(tenantId)) ?? {};
+		const _id = `${tenantId}-${randomUUID()}`;
+		await put({ _id, kind: "tenant", tenantId, revision, ...(standing && { standing }) });
+	}
+
+	/** One page of what waits, the longest waiting first. True when nothing is left. */
+	async function enterWaiting(): Promise<boolean> {
+		const page = await waiting.oldest(limits.ledgerPageItems);
+		let isLeft = page.length === limits.ledgerPageItems;
+		for (const { _id, entry, at } of page) {
+			// Whoever is about to change a tenant's standing tells of it, unless they died.
+			const isUnderWay = entry.kind === "tenant" && at > clock() - limits.driverPatienceMs;
+			isLeft ||= isUnderWay;
+			if (isUnderWay) continue;
+			await (entry.kind === "tenant" ? putStanding(entry.tenantId) : put(entry));
+			await waiting.remove(_id);
+		}
+		return !isLeft;
+	}
+
+	return { put, putWhole, putStanding, enterWaiting };
 }

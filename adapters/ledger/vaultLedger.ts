@@ -30,13 +30,12 @@ export function createVaultLedger({
 
 	return {
 		name: "vault",
-		async put(entry, { once }) {
-			const options = once ? { options: { cas: 0 } } : {};
+		async put(entry) {
 			try {
-				await vault.write(`kv/data/${pathOf(entry.kind, entry._id)}`, { ...options, data: { entry } });
+				await vault.write(`kv/data/${pathOf(entry.kind, entry._id)}`, { options: { cas: 0 }, data: { entry } });
 			} catch (error) {
 				// It stands already, and the first one counts.
-				if (!once || !vaultFailure(error)?.isOther) throw error;
+				if (!vaultFailure(error)?.isOther) throw error;
 			}
 		},
 		async forget(kind, id) {

@@ -1,10 +1,14 @@
 // A store whose acts that no restore may undo are in the ledger before they are done, whoever does them.
 
+import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { LetheError } from "../../domain/errors.ts";
 import { isId } from "../../domain/ids.ts";
 import { type LedgerEntry, toLedger } from "../../domain/ledger.ts";
 import { limits } from "../../domain/limits.ts";
+import { takenBy } from "../../domain/person.ts";
+import { isStricter } from "../../domain/tenancy.ts";
+import type { IssuerDocument } from "../mongo/models.ts";
 import type { Store } from "../mongo/store.ts";
 import type { Ledger } from "./ledger.ts";
 
@@ -14,102 +18,196 @@ type LedgerDeps = {
 };
 
 /**
- * The same store. What forbids or keeps (an opt-out, a withdrawal, a hold, a revocation) is done at once: while the ledger
- * is out of reach, its entry waits in the store, durable before the act, and the sweep enters it. What permits or erases
- * waits for the ledger: such a write throws what the ledger throws, and then nothing was done.
+ * The same store. What forbids or takes away (an opt-out, a withdrawal, a hold, a revocation, a person's role or passkey)
+ * is done at once: while the ledger is out of reach, its entry waits in the store, durable before the act, and the sweep
+ * enters it. What permits or erases waits for the ledger: such a write throws what the ledger throws, and then nothing
+ * was done.
  */
-export function withLedger(store: Store, ledger: Pick<Ledger, "put" | "putWhole" | "forget">, deps: LedgerDeps): Store {
-	const { subjectRecords, cohorts, apiKeys, people, tenants } = store;
+export function withLedger(
+	store: Store,
+	ledger: Pick<Ledger, "put" | "putWhole" | "putStanding" | "forget">,
+	deps: LedgerDeps,
+): Store {
 	const enter = createEnter(store, ledger, deps);
+	return {
+		...store,
+		subjectRecords: recordsWithLedger(store, ledger, enter),
+		...accessWithLedger(store, enter, deps),
+		cohorts: {
+			...store.cohorts,
+			async advance(id, from, to, set) {
+				// Its key is gone by now: of a copy of Vault from before, the ledger says that it must go again.
+				if (to === "destroyed") await ledger.put({ _id: id, kind: "cohort", at: set?.destroyedAt ?? 0 });
+				return store.cohorts.advance(id, from, to, set);
+			},
+		},
+		tenants: { ...store.tenants, setStanding: createSetStanding(store, ledger, deps) },
+	};
+}
+
+type Enter = ReturnType<typeof createEnter>;
+
+function recordsWithLedger(
+	{ subjectRecords, ledgerWaiting }: Store,
+	ledger: Pick<Ledger, "putWhole" | "forget">,
+	enter: Enter,
+): Store["subjectRecords"] {
+	// Whoever is entering what waits would have the ledger know again what it has just forgotten: first that, then this.
 	const forget = async (id: string) => {
 		for (const [kind, entryId] of [
 			["record", id],
 			["ended", `${id}-end`],
 		] as const) {
-			await store.ledgerWaiting.remove(waitingId({ kind, _id: entryId }));
+			const waits = await ledgerWaiting.has(waitingId({ kind, _id: entryId }));
+			if (waits) throw new LetheError("keys_unavailable", { cause: "the ledger is still to be told of it" });
 			await ledger.forget(kind, entryId);
 		}
 	};
 	return {
-		...store,
-		subjectRecords: {
-			...subjectRecords,
-			async insert(record) {
-				const entry = toLedger(record);
-				if (entry) await enter(entry);
-				return subjectRecords.insert(record);
-			},
-			async end(id, ended, set) {
-				const eraseBy = set?.eraseBy === undefined ? {} : { eraseBy: set.eraseBy };
-				const entry = { _id: `${id}-end`, kind: "ended", record: id, ended, ...eraseBy } as const;
-				await (isId("consent", id) ? enter(entry) : ledger.putWhole(entry));
-				return subjectRecords.end(id, ended, set);
-			},
-			async delete(id) {
-				await subjectRecords.delete(id);
-				// That a record is being erased was never in it.
-				if (!isId("evidence", id)) await forget(id);
-			},
-			async erase(record) {
-				const erased = await subjectRecords.erase(record);
-				if (erased) await forget(record._id);
-				return erased;
-			},
+		...subjectRecords,
+		async insert(record) {
+			const entry = toLedger(record);
+			if (entry) await enter(entry);
+			return subjectRecords.insert(record);
 		},
-		cohorts: {
-			...cohorts,
-			async advance(id, from, to, set) {
-				// Its key is gone by now: of a copy of Vault from before, the ledger says that it must go again.
-				if (to === "destroyed") await ledger.put({ _id: id, kind: "cohort", at: set?.destroyedAt ?? 0 });
-				return cohorts.advance(id, from, to, set);
-			},
+		async end(id, ended, set) {
+			const eraseBy = set?.eraseBy === undefined ? {} : { eraseBy: set.eraseBy };
+			const entry = { _id: `${id}-end`, kind: "ended", record: id, ended, ...eraseBy } as const;
+			await (isId("consent", id) ? enter(entry) : ledger.putWhole(entry));
+			return subjectRecords.end(id, ended, set);
 		},
+		async delete(id) {
+			// That a record is being erased was never in it. Of others the ledger goes first: who still finds it tries again.
+			if (!isId("evidence", id)) await forget(id);
+			await subjectRecords.delete(id);
+		},
+		async erase(record) {
+			const erased = await subjectRecords.erase(record);
+			if (erased) await forget(record._id);
+			return erased;
+		},
+	};
+}
+
+/** Keys, people, issuers and endpoints: whatever gave someone a way in, or a word of what happens, and does no more. */
+function accessWithLedger({ apiKeys, people, issuers, webhookEndpoints }: Store, enter: Enter, { clock }: LedgerDeps) {
+	return {
 		apiKeys: {
 			...apiKeys,
 			async revoke(id, now) {
 				await enter({ _id: id, kind: "revoked", at: now });
 				return apiKeys.revoke(id, now);
 			},
+			async replaceSecrets(id, newest, secrets) {
+				const [current, ...earlier] = secrets;
+				const at = current?.createdAt ?? clock();
+				const ends = earlier.map(({ createdAt, endsAt = at }) => ({ createdAt, endsAt }));
+				await enter({ _id: `${id}-${randomUUID()}`, kind: "rotated", apiKeyId: id, at, ends });
+				return apiKeys.replaceSecrets(id, newest, secrets);
+			},
 		},
 		people: {
 			...people,
+			change: (id, decide) =>
+				people.change(id, decide, async (from, to) => {
+					const [taking, { revision }] = [takenBy(from, to), to];
+					if (taking) await enter({ _id: `${id}-${randomUUID()}`, kind: "taken", personId: id, revision, taking });
+				}),
 			async end(id, now) {
 				await enter({ _id: id, kind: "revoked", at: now });
 				return people.end(id, now);
 			},
 		},
-		tenants: {
-			...tenants,
-			async setStanding(id, from, to, nextCheckAt) {
-				const changed = await tenants.setStanding(id, from, to, nextCheckAt);
-				const isNews = JSON.stringify(from) !== JSON.stringify(to);
-				if (changed && isNews) {
-					await ledger.put({ _id: id, kind: "tenant", ...(to ? { standing: to } : {}) }, { once: false });
-				}
-				return changed;
+		issuers: {
+			...issuers,
+			// Trusted otherwise, it may be trusted with less.
+			async put(issuer) {
+				const known = await issuers.find(issuer._id);
+				if (!known) return issuers.put(issuer);
+				await distrust(known, known.createdAt);
+				return issuers.put({ ...issuer, createdAt: Math.max(issuer.createdAt, known.createdAt + 1) });
+			},
+			async remove(id) {
+				const known = await issuers.find(id);
+				if (known) await distrust(known, Math.max(known.createdAt, clock()));
+				return issuers.remove(id);
 			},
 		},
+		webhookEndpoints: {
+			...webhookEndpoints,
+			async delete(id) {
+				await enter({ _id: id, kind: "revoked", at: clock() });
+				return webhookEndpoints.delete(id);
+			},
+		},
+	} satisfies Partial<Store>;
+
+	async function distrust({ _id }: IssuerDocument, at: number): Promise<void> {
+		await enter({ _id: `${_id}-${randomUUID()}`, kind: "distrusted", issuerId: _id, at });
+	}
+}
+
+/**
+ * Where a tenant stands. That it is about to be changed waits in the store until the ledger knows what became of it: were
+ * this to die, the sweep tells it. What is stricter than before is in the ledger first.
+ */
+function createSetStanding(
+	{ tenants, ledgerWaiting }: Store,
+	ledger: Pick<Ledger, "put" | "putStanding">,
+	deps: LedgerDeps,
+): Store["tenants"]["setStanding"] {
+	return async function setStanding(id, from, to, nextCheckAt) {
+		if (JSON.stringify(from) === JSON.stringify(to)) return tenants.setStanding(id, from, to, nextCheckAt);
+		const { standingRevision = 0 } = (await tenants.find(id)) ?? {};
+		const isTaking = isStricter(to, from);
+		const standing = isTaking ? to : from;
+		const revision = isTaking ? standingRevision + 1 : standingRevision;
+		const _id = `${id}-${randomUUID()}`;
+		const entry = {
+			_id,
+			kind: "tenant",
+			tenantId: id,
+			revision,
+			intended: true,
+			...(standing && { standing }),
+		} as const;
+		await ledgerWaiting.add({ _id: waitingId(entry), entry, at: deps.clock() });
+		if (isTaking) await isTold(ledger.put(entry));
+		const changed = await tenants.setStanding(id, from, to, nextCheckAt);
+		if (await isTold(ledger.putStanding(id))) await ledgerWaiting.remove(waitingId(entry));
+		else tellWaiting(deps, entry);
+		return changed;
 	};
 }
 
 /** Has an entry durable before it answers: in every place of the ledger, or else in the store, from where the sweep takes it. */
-function createEnter(store: Store, ledger: Pick<Ledger, "put">, { clock, log }: LedgerDeps) {
+function createEnter(store: Store, ledger: Pick<Ledger, "put">, deps: LedgerDeps) {
 	return async (entry: LedgerEntry): Promise<void> => {
-		const stop = new AbortController();
-		const put = ledger.put(entry).then(
-			() => undefined,
-			(error: unknown) => error ?? new Error("the ledger failed"),
-		);
-		const patience = sleep(limits.ledgerPatienceMs, "slow" as const, { signal: stop.signal }).catch(
-			() => "slow" as const,
-		);
-		const failure = await Promise.race([put, patience]);
-		stop.abort();
-		if (failure === undefined) return;
-		if (failure !== "slow" && !(failure instanceof LetheError)) throw failure;
-		await store.ledgerWaiting.add({ _id: waitingId(entry), entry, at: clock() });
-		log.warn({ code: "ledger_waits", kind: entry.kind }, "in force, and not in the ledger outside yet");
+		if (await isTold(ledger.put(entry))) return;
+		await store.ledgerWaiting.add({ _id: waitingId(entry), entry, at: deps.clock() });
+		tellWaiting(deps, entry);
 	};
+}
+
+/** Whether the ledger has it, within the patience for that. @throws what is no fault of a server's */
+async function isTold(putting: Promise<void>): Promise<boolean> {
+	const stop = new AbortController();
+	const put = putting.then(
+		() => undefined,
+		(error: unknown) => error ?? new Error("the ledger failed"),
+	);
+	const patience = sleep(limits.ledgerPatienceMs, "slow" as const, { signal: stop.signal }).catch(
+		() => "slow" as const,
+	);
+	const failure = await Promise.race([put, patience]);
+	stop.abort();
+	if (failure === undefined) return true;
+	if (failure !== "slow" && !(failure instanceof LetheError)) throw failure;
+	return false;
+}
+
+function tellWaiting({ log }: LedgerDeps, { kind }: LedgerEntry): void {
+	log.warn({ code: "ledger_waits", kind }, "in force, and not in the ledger outside yet");
 }
 
 function waitingId({ kind, _id }: Pick<LedgerEntry, "kind" | "_id">): string {

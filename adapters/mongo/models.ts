@@ -122,6 +122,7 @@ export type IssuerDocument = {
 	mapping: { value: string; roles: string[] }[];
 	/** Also tokens that don't say that they are access tokens. */
 	acceptsJwt?: boolean;
+	/** When it was trusted as it is now. */
 	createdAt: number;
 };
 
@@ -200,6 +201,8 @@ export type TenantDocument = AbuseLimits & {
 	createdAt: number;
 	/** Absent while it is active. */
 	standing?: TenantStanding;
+	/** Counts what was done about its standing. */
+	standingRevision?: number;
 	/** When the sweep must look at it again. */
 	nextCheckAt?: number;
 };
@@ -247,8 +250,8 @@ const collections = {
 	idempotencyKeys: [{ eraseBy: 1 }],
 	apiKeys: [{ "secrets.mac": 1 }, { tenantId: 1, createdAt: -1, _id: -1 }],
 	spentProofs: [{ eraseBy: 1 }],
-	issuers: [],
-	identityProviders: [],
+	issuers: [{ tenantId: 1 }],
+	identityProviders: [{ tenantId: 1 }],
 	epochs: [],
 	ledgerWaiting: [{ at: 1 }],
 	people: [{ tenantId: 1, createdAt: -1, _id: -1 }, { "enrolment.mac": 1 }, { "sso.mac": 1 }],

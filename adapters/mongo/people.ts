@@ -25,8 +25,11 @@ export function createPeopleStore(
 	const find = (id: string) =>
 		guardStore(async () => ((await people.findOne({ _id: id })) as StoredPerson | null) ?? undefined);
 
-	const change = (id: string, decide: (person: StoredPerson) => Person | undefined) =>
-		changeRevised(people, () => find(id), decide);
+	const change = (
+		id: string,
+		decide: (person: StoredPerson) => (Person & { revision?: number }) | undefined,
+		before?: (from: StoredPerson, to: StoredPerson) => Promise<void>,
+	) => changeRevised(people, () => find(id), decide, before);
 	const deleteLogins = (personId: string) => guardStore(async () => void (await logins.deleteMany({ personId })));
 
 	return {

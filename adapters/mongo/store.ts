@@ -309,6 +309,8 @@ function createSpentProofStore(collection: mongo.Collection<SpentProof>) {
 function createRemovableStore<Document extends { _id: string }>(collection: mongo.Collection<Document>) {
 	return {
 		...createNamedStore(collection),
+		findByTenant: (tenantId: string) =>
+			guardStore(() => collection.find({ tenantId } as never).toArray() as Promise<Document[]>),
 		remove: (id: string) =>
 			guardStore(async () => (await collection.deleteOne({ _id: id } as never)).deletedCount === 1),
 	};
@@ -343,6 +345,7 @@ function createWaitingStore(collection: mongo.Collection<WaitingEntry>) {
 					.limit(itemsMax)
 					.toArray(),
 			),
+		has: (id: string) => guardStore(async () => (await collection.findOne({ _id: id })) !== null),
 		remove: (id: string) => guardStore(async () => void (await collection.deleteOne({ _id: id }))),
 	};
 }
@@ -358,22 +361,37 @@ function createTenantStore(collection: mongo.Collection<TenantDocument>) {
 		/**
 		 * Compare-and-set of where a tenant stands: `from` is what was read, undefined for an active one; undefined as `to`
 		 * makes it active. The sweep looks at it at `nextCheckAt`, or not any more. False when it stands elsewhere by now.
+		 * Each time makes a new revision, the one given or the next.
 		 */
-		setStanding: (id: string, from: TenantStanding | undefined, to: TenantStanding | undefined, nextCheckAt?: number) =>
+		setStanding: (
+			id: string,
+			from: TenantStanding | undefined,
+			to: TenantStanding | undefined,
+			nextCheckAt?: number,
+			revision?: number,
+		) =>
 			guardStore(async () => {
 				// Its step too: a sweep that read it long ago must not take a leave back to where it has been.
 				const step = from?.state === "leaving" && { "standing.step": from.step };
 				const filter = from
 					? { _id: id, "standing.state": from.state, "standing.since": from.since, ...step }
 					: { _id: id, standing: { $exists: false } };
-				const set = { ...(to && { standing: to }), ...(nextCheckAt !== undefined && { nextCheckAt }) };
+				const set = {
+					...(to && { standing: to }),
+					...(nextCheckAt !== undefined && { nextCheckAt }),
+					...(revision !== undefined && { standingRevision: revision }),
+				};
 				const unset = { ...(!to && { standing: 1 }), ...(nextCheckAt === undefined && { nextCheckAt: 1 }) };
 				const update = {
 					...(Object.keys(set).length > 0 && { $set: set }),
 					...(Object.keys(unset).length > 0 && { $unset: unset }),
+					...(revision === undefined && { $inc: { standingRevision: 1 } }),
 				};
 				return (await collection.updateOne(filter as mongo.Filter<TenantDocument>, update as never)).matchedCount === 1;
 			}),
+		/** Makes a revision of where it stands: what is read after this is of a later one than what was read before. */
+		reviseStanding: (id: string) =>
+			guardStore(async () => void (await collection.updateOne({ _id: id }, { $inc: { standingRevision: 1 } }))),
 		/** What of one-time codes a tenant sets; all else of it stays. */
 		setVerification: (id: string, verification: NonNullable<TenantDocument["verification"]>) =>
 			guardStore(async () => (await collection.updateOne({ _id: id }, { $set: { verification } })).matchedCount === 1),

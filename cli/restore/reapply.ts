@@ -2,16 +2,21 @@
 
 import type { Deps } from "../../deps.ts";
 import { isId } from "../../domain/ids.ts";
-import type { LedgerEntry } from "../../domain/ledger.ts";
+import { type LedgerEntry, newestStandings } from "../../domain/ledger.ts";
 import { isFinal, openStates } from "../../domain/lifecycle.ts";
 import { type Message, sealedObjects } from "../../domain/message.ts";
+import { takeFrom } from "../../domain/person.ts";
 import { type HoldRecord, isWide } from "../../domain/subject.ts";
+import type { TenantStanding } from "../../domain/tenancy.ts";
 import { end, eraseObjects, type Transition } from "../../domain/transition.ts";
 import { createProgress } from "../progress.ts";
 
-type Applied = Record<"records" | "endings" | "revocations" | "tenants" | "unknown" | "erasures" | "keys", number>;
+type Applied = Record<(typeof appliedNames)[number], number>;
 type Of<Kind extends LedgerEntry["kind"]> = Extract<LedgerEntry, { kind: Kind }>;
 
+const appliedNames = [
+	...["records", "endings", "revocations", "rotations", "people", "tenants", "unknown", "erasures", "keys"],
+] as const;
 const pageItems = 200;
 // Nobody else is at work in quarantine, but for what a process had in hand as it began.
 const roundsMax = 8;
@@ -21,13 +26,17 @@ export async function reapply(deps: Deps): Promise<Applied> {
 	const entries = await deps.ledger.all();
 	const of = <Kind extends LedgerEntry["kind"]>(kind: Kind) =>
 		entries.filter((entry): entry is Of<Kind> => entry.kind === kind);
-	const applied: Applied = { records: 0, endings: 0, revocations: 0, tenants: 0, unknown: 0, erasures: 0, keys: 0 };
+	const applied = Object.fromEntries(appliedNames.map((name) => [name, 0])) as Applied;
 	await applyRecords(deps, applied, of("record"), of("ended"));
-	for (const { _id, at } of of("revoked")) {
-		const end = isId("person", _id) ? deps.stored.people.end : deps.stored.apiKeys.revoke;
-		if (await end(_id, at)) applied.revocations++;
+	for (const entry of of("revoked")) if (await applyRevocation(deps, entry)) applied.revocations++;
+	for (const entry of of("distrusted")) if (await applyDistrust(deps, entry)) applied.revocations++;
+	for (const [id, some] of Map.groupBy(of("rotated"), ({ apiKeyId }) => apiKeyId)) {
+		if (await applyRotations(deps, id, some)) applied.rotations++;
 	}
-	for (const entry of of("tenant")) if (await applyStanding(deps, entry)) applied.tenants++;
+	for (const [id, some] of Map.groupBy(of("taken"), ({ personId }) => personId)) {
+		if (await applyTakings(deps, id, some)) applied.people++;
+	}
+	for (const entry of newestStandings(of("tenant"))) if (await applyStanding(deps, entry)) applied.tenants++;
 	const dueErasures = of("erasure").filter(({ at }) => at <= deps.clock());
 	await applyToMessages(deps, applied, new Set(dueErasures.map(({ messageId }) => messageId)));
 	await destroyKeys(deps, applied, of("cohort"));
@@ -68,11 +77,70 @@ async function putOn(deps: Deps, hold: HoldRecord): Promise<void> {
 	}
 }
 
-async function applyStanding(deps: Deps, { _id, standing }: Of<"tenant">): Promise<boolean> {
-	const { tenants } = deps.stored;
-	const tenant = await tenants.find(_id);
-	if (!tenant || JSON.stringify(tenant.standing) === JSON.stringify(standing)) return false;
-	return tenants.setStanding(_id, tenant.standing, standing, deps.clock());
+async function applyRevocation({ stored }: Deps, { _id, at }: Of<"revoked">): Promise<boolean> {
+	if (isId("person", _id)) return stored.people.end(_id, at);
+	if (!isId("webhookEndpoint", _id)) return stored.apiKeys.revoke(_id, at);
+	const isThere = (await stored.webhookEndpoints.find(_id)) !== undefined;
+	await stored.webhookEndpoints.delete(_id);
+	await stored.webhookDeliveries.deleteOf(_id);
+	return isThere;
+}
+
+async function applyDistrust({ stored }: Deps, { issuerId, at }: Of<"distrusted">): Promise<boolean> {
+	const issuer = await stored.issuers.find(issuerId);
+	return issuer !== undefined && issuer.createdAt <= at && stored.issuers.remove(issuerId);
+}
+
+/** What a text of before had left when it was rotated, it has left now; the texts since are gone with the store. */
+async function applyRotations({ stored }: Deps, id: string, entries: Of<"rotated">[]): Promise<boolean> {
+	const found = await stored.apiKeys.find(id);
+	const newest = found?.secrets[0];
+	if (!found || !newest || found.revokedAt !== undefined) return false;
+	const secrets = found.secrets.map((secret) => {
+		const later = entries.filter(({ at }) => at > secret.createdAt);
+		const ends = later.map(
+			(entry) => entry.ends.find(({ createdAt }) => createdAt === secret.createdAt) ?? { endsAt: entry.at },
+		);
+		const times = [secret, ...ends].flatMap(({ endsAt }) => endsAt ?? []);
+		return times.length === 0 ? secret : { ...secret, endsAt: Math.min(...times) };
+	});
+	if (JSON.stringify(secrets) === JSON.stringify(found.secrets)) return false;
+	return stored.apiKeys.replaceSecrets(id, newest.mac, secrets);
+}
+
+/** Of one revision there may be several: who lost a race for it had written theirs down, too. */
+async function applyTakings({ stored }: Deps, id: string, entries: Of<"taken">[]): Promise<boolean> {
+	let isTaken = false;
+	await stored.people.change(id, (person) => {
+		const later = entries.filter(({ revision }) => revision > person.revision);
+		isTaken = later.length > 0 && person.endedAt === undefined;
+		if (!isTaken) return undefined;
+		// The next change is a later one than all that were: of another copy it is known what it lacks.
+		const revision = Math.max(...later.map((entry) => entry.revision)) + 1;
+		return { ...later.reduce((left, { taking }) => takeFrom(left, taking), person), revision };
+	});
+	return isTaken;
+}
+
+async function applyStanding({ stored: { tenants }, clock }: Deps, entry: Of<"tenant">): Promise<boolean> {
+	const tenant = await tenants.find(entry.tenantId);
+	if (!tenant) return false;
+	const { standingRevision = 0 } = tenant;
+	const isKnown = standingRevision > entry.revision || (standingRevision === entry.revision && !entry.intended);
+	if (isKnown) return false;
+	const now = clock();
+	const to = standingAgain(tenant.standing, entry.standing, now);
+	return tenants.setStanding(tenant._id, tenant.standing, to, now, entry.revision + 1);
+}
+
+/** Of a tenant that had left, and is back with the copy, keys and records go once more. */
+function standingAgain(
+	from: TenantStanding | undefined,
+	to: TenantStanding | undefined,
+	now: number,
+): TenantStanding | undefined {
+	if (to?.state !== "left" || from?.state === "left") return to;
+	return { state: "leaving", since: now, step: "destroying" };
 }
 
 /** Open ones end as unknown: what became of them since the copy was made, nobody here knows. None is sent. */

@@ -201,7 +201,7 @@ describe("records of recipients", () => {
 			if (isAway) throw new LetheError("keys_unavailable");
 			forgotten.push(id);
 		};
-		const store = withLedger(engine.store, { put: nothing, putWhole: nothing, forget }, engine);
+		const store = withLedger(engine.store, { put: nothing, putWhole: nothing, putStanding: nothing, forget }, engine);
 		const tend = createTend({ ...engine, store });
 		await tend();
 		assert.equal(await engine.store.subjectRecords.find(due._id), undefined);

@@ -14,7 +14,7 @@ describe("the door while Vault is away", () => {
 	let compliance: string;
 	const refuse = () => Promise.reject(new LetheError("keys_unavailable"));
 	const about = ({ store, clock, log }: ApiDeps) =>
-		withLedger(store, { put: refuse, putWhole: refuse, forget: refuse }, { clock, log });
+		withLedger(store, { put: refuse, putWhole: refuse, putStanding: refuse, forget: refuse }, { clock, log });
 	before(async () => {
 		api = await createTestApi((deps) => ({ policies: openPolicies(), store: about(deps) }));
 		const { tenantId, key } = await api.addTenant();

@@ -14,8 +14,9 @@ import { withLedger } from "../../../adapters/ledger/withLedger.ts";
 import { connectMongo, type MongoConnection } from "../../../adapters/mongo/connection.ts";
 import { createStore, type Store } from "../../../adapters/mongo/store.ts";
 import { LetheError } from "../../../domain/errors.ts";
-import { compareEpochs, type Epoch, type LedgerEntry } from "../../../domain/ledger.ts";
+import { compareEpochs, type Epoch, type LedgerEntry, newestStandings } from "../../../domain/ledger.ts";
 import { limits } from "../../../domain/limits.ts";
+import { type Person, withoutCredentials } from "../../../domain/person.ts";
 import type { OptOutRecord } from "../../../domain/subject.ts";
 import { freshId, login, type VaultClient } from "../vault/helper.ts";
 
@@ -72,6 +73,7 @@ describe("the ledger", () => {
 		createLedger({
 			store: store.epochs,
 			waiting: store.ledgerWaiting,
+			tenants: store.tenants,
 			main: createVaultLedger({ vault: clients[role], name: database }),
 			witness: createFileLedger(join(folder, database)),
 			clock: () => clockMs++,
@@ -117,10 +119,9 @@ describe("the ledger", () => {
 		await stored.apiKeys.revoke(keyId, 9);
 		const personId = freshId("person");
 		await stored.people.end(personId, 11);
-		const about = { name: "T", establishment: "DE", destinations: ["*"], sendQueues: [], retention: {}, createdAt: 1 };
-		await store.tenants.put({ _id: tenantId, ...about });
-		const suspended = { state: "suspended", since: 3, open: "wait" } as const;
+		await addTenant(tenantId);
 		await stored.tenants.setStanding(tenantId, undefined, suspended);
+		assert.deepEqual((await standingIn(tenantId))?.standing, suspended);
 		await stored.tenants.setStanding(tenantId, suspended, undefined);
 		const entries = await ledgerAs("admin").all();
 		const find = (kind: LedgerEntry["kind"], id: string) =>
@@ -129,16 +130,140 @@ describe("the ledger", () => {
 		assert.deepEqual(find("cohort", cohortId), { _id: cohortId, kind: "cohort", at: 7 });
 		assert.deepEqual(find("revoked", keyId), { _id: keyId, kind: "revoked", at: 9 });
 		assert.deepEqual(find("revoked", personId), { _id: personId, kind: "revoked", at: 11 });
-		assert.deepEqual(find("tenant", tenantId), { _id: tenantId, kind: "tenant" });
+		assert.deepEqual([(await standingIn(tenantId))?.standing, await store.ledgerWaiting.oldest(10)], [undefined, []]);
+	});
+
+	const suspended = { state: "suspended", since: 3, open: "wait" } as const;
+	const addTenant = (_id: string) => {
+		const about = { name: "T", establishment: "DE", destinations: ["*"], sendQueues: [], retention: {}, createdAt: 1 };
+		return store.tenants.put({ _id, ...about });
+	};
+	/** What a restore would go by. */
+	const standingIn = async (tenantId: string) => {
+		const entries = (await ledgerAs("admin").all()).filter((entry) => entry.kind === "tenant");
+		return newestStandings(entries).find((entry) => entry.tenantId === tenantId);
+	};
+	const killed = () => Promise.reject(new Error("killed"));
+	const later = async () => {
+		clockMs += 2 * limits.driverPatienceMs;
+		assert.equal(await ledgerAs("eraser").beat(), "current");
+		assert.deepEqual(await store.ledgerWaiting.oldest(10), []);
+	};
+
+	it("a suspension is in the ledger first, and what was about to be and is not is put right by the sweep", async () => {
+		const tenantId = freshId("tenant");
+		await addTenant(tenantId);
+		const dying = { ...store, tenants: { ...store.tenants, setStanding: killed } };
+		const stored = withLedger(dying, ledgerAs("admin"), quiet);
+		await assert.rejects(stored.tenants.setStanding(tenantId, undefined, suspended), /killed/);
+		assert.deepEqual((await standingIn(tenantId))?.standing, suspended);
+		const worker = ledgerAs("eraser");
+		const before = (await store.epochs.read())?.beat;
+		await worker.beat();
+		assert.equal((await store.epochs.read())?.beat, before, "whoever suspends it may be at it still");
+		await later();
+		assert.deepEqual(
+			[(await standingIn(tenantId))?.standing, (await standingIn(tenantId))?.intended],
+			[undefined, undefined],
+		);
+	});
+
+	it("a standing that was changed as its process died is told by the sweep, and until then the stricter one counts", async () => {
+		const tenantId = freshId("tenant");
+		await addTenant(tenantId);
+		await withLedger(store, ledgerAs("admin"), quiet).tenants.setStanding(tenantId, undefined, suspended);
+		const { put, putWhole, forget } = ledgerAs("admin");
+		const dying = withLedger(store, { put, putWhole, forget, putStanding: killed }, quiet);
+		await assert.rejects(dying.tenants.setStanding(tenantId, suspended, undefined), /killed/);
+		assert.equal((await store.tenants.find(tenantId))?.standing, undefined);
+		assert.deepEqual((await standingIn(tenantId))?.standing, suspended);
+		await later();
+		const told = await standingIn(tenantId);
+		assert.deepEqual([told?.standing, told?.intended], [undefined, undefined]);
+	});
+
+	it("whatever takes something away is in the ledger first, whoever does it, and what only gives is not in it", async () => {
+		const entered: LedgerEntry[] = [];
+		const put = async (entry: LedgerEntry) => void entered.push(entry);
+		const nothing = async () => undefined;
+		const ledger = { put, putWhole: put, putStanding: nothing, forget: nothing };
+		const { apiKeys, people, issuers, webhookEndpoints } = store;
+		const dying = {
+			...store,
+			apiKeys: { ...apiKeys, replaceSecrets: killed },
+			issuers: { ...issuers, put: killed, remove: killed },
+			webhookEndpoints: { ...webhookEndpoints, delete: killed },
+		};
+		const stored = withLedger(dying, ledger, quiet);
+		const [keyId, issuerId, endpointId] = [freshId("apiKey"), freshId("issuer"), freshId("webhookEndpoint")];
+		const secretOf = (createdAt: number, more = {}) => ({ mac: `mac${createdAt}`, macVersion: 1, createdAt, ...more });
+		const rotated = [secretOf(30), secretOf(20, { endsAt: 50 }), secretOf(10, { endsAt: 25 })];
+		await assert.rejects(stored.apiKeys.replaceSecrets(keyId, "mac20", rotated), /killed/);
+		const trust = { url: "https://i.example", tenantId: "t", audience: "a", claim: "scope", mapping: [] };
+		await assert.rejects(stored.issuers.put({ ...trust, _id: issuerId, createdAt: 5 }), /killed/);
+		assert.equal(entered.length, 1, "the first trust takes nothing");
+		await issuers.put({ ...trust, _id: issuerId, createdAt: 5 });
+		await assert.rejects(stored.issuers.put({ ...trust, _id: issuerId, createdAt: 9 }), /killed/);
+		await assert.rejects(stored.issuers.remove(issuerId), /killed/);
+		await assert.rejects(stored.webhookEndpoints.delete(endpointId), /killed/);
+		const told = entered.map(({ _id, ...entry }) => ({ ...entry, of: _id.split("-")[0] }));
+		const ends = [
+			{ createdAt: 20, endsAt: 50 },
+			{ createdAt: 10, endsAt: 25 },
+		];
+		assert.deepEqual(told.slice(0, 2), [
+			{ kind: "rotated", apiKeyId: keyId, at: 30, ends, of: keyId },
+			{ kind: "distrusted", issuerId, at: 5, of: issuerId },
+		]);
+		assert.deepEqual(
+			told.slice(2).map(({ kind, of }) => [kind, of]),
+			[
+				["distrusted", issuerId],
+				["revoked", endpointId],
+			],
+		);
+
+		const personId = freshId("person");
+		const passkey = { credentialId: "c", publicKey: "p", counter: 0, transports: [], addedAt: 1 };
+		const password = { salt: "s", hash: "one", memoryKib: 1, passes: 1 };
+		await people.insert({
+			...{ _id: personId, tenantId: "t", roles: ["admin", "sender"], createdAt: 1, createdBy: "admin" },
+			...{ enrolment: { mac: "m", expiresAt: 9 }, password, totp: { sealed: "x", step: 1 }, sessionsFrom: 1 },
+			...{
+				passkeys: [
+					{ ...passkey, id: "psk_a" },
+					{ ...passkey, id: "psk_b" },
+				],
+				recoveryMacs: ["r1", "r2"],
+			},
+		});
+		const changed = async (decide: (person: Person) => Partial<Person>) => {
+			entered.length = 0;
+			await stored.people.change(personId, (person) => ({ ...person, ...decide(person) }));
+			return entered.map((entry) => entry.kind === "taken" && entry.taking);
+		};
+		assert.deepEqual(await changed(({ roles }) => ({ roles: [...roles, "auditor"] })), []);
+		assert.deepEqual(
+			await changed(({ passkeys }) => ({ passkeys: passkeys.map((one) => ({ ...one, counter: 7 })) })),
+			[],
+		);
+		assert.deepEqual(await changed(() => ({ totp: { sealed: "x", step: 2 } })), [], "no sign-in asks the ledger");
+		assert.deepEqual(await changed(() => ({ roles: ["sender"] })), [{ roles: ["admin", "auditor"] }]);
+		assert.deepEqual(await changed(() => ({ passkeys: [{ ...passkey, id: "psk_b" }] })), [{ passkeys: ["psk_a"] }]);
+		assert.deepEqual(await changed(() => ({ recoveryMacs: ["r2"] })), [{ credentials: ["recovery"] }]);
+		const anew = { password: { ...password, hash: "two" }, sessionsFrom: 8 };
+		assert.deepEqual(await changed(() => anew), [{ credentials: ["password"], sessionsFrom: 8 }]);
+		assert.equal(entered[0]?.kind === "taken" && entered[0].revision, (await people.find(personId))?.revision);
+		assert.deepEqual(await changed(withoutCredentials), [{ passkeys: ["psk_b"], credentials: ["recovery"] }]);
 	});
 
 	it("a folder takes the same entry and epoch from many at once: one stands, whole, and nothing is left beside it", async () => {
 		const place = createFileLedger(join(folder, "many"));
 		const cohort = (at: number) => ({ _id: "coh_a", kind: "cohort", at }) as const;
 		const times = Array.from({ length: 20 }, (_, index) => index + 1);
-		await Promise.all(times.map((at) => place.put(cohort(at), { once: true })));
+		await Promise.all(times.map((at) => place.put(cohort(at))));
 		const [first] = await place.all();
-		await place.put(cohort(99), { once: true });
+		await place.put(cohort(99));
 		assert.deepEqual(await place.all(), [first]);
 		await Promise.all(times.map((beat) => place.writeEpoch(epochOf(beat))));
 		assert.ok(times.includes((await place.readEpoch())?.beat as number));
@@ -153,8 +278,8 @@ describe("the ledger", () => {
 			return createVaultLedger({ vault: { ...clients.api, write }, name: database });
 		};
 		const entry = { _id: freshId("cohort"), kind: "cohort", at: 1 } as const;
-		await refusing(true).put(entry, { once: true });
-		await assert.rejects(refusing(false).put(entry, { once: true }), { code: "internal" });
+		await refusing(true).put(entry);
+		await assert.rejects(refusing(false).put(entry), { code: "internal" });
 	});
 
 	it("forgets in both places what the store erases at its time", async () => {
@@ -188,7 +313,8 @@ describe("the ledger", () => {
 		};
 		const storedAway = (witness?: LedgerPlace) => {
 			const places = { main: away, witness };
-			const about = { store: store.epochs, waiting: store.ledgerWaiting, clock: Date.now, randomEpoch: () => "epo" };
+			const stores = { store: store.epochs, waiting: store.ledgerWaiting, tenants: store.tenants };
+			const about = { ...stores, clock: Date.now, randomEpoch: () => "epo" };
 			return withLedger(store, createLedger({ ...about, ...places }), { clock: () => clockMs, log });
 		};
 
@@ -208,6 +334,27 @@ describe("the ledger", () => {
 			assert.deepEqual(await store.ledgerWaiting.oldest(10), []);
 		});
 
+		it("nothing is forgotten while it waits: whoever enters it just then would have the ledger know it again", async () => {
+			const record = { ...optOutOf(), eraseBy: 2 };
+			await storedAway().subjectRecords.insert(record);
+			const stored = withLedger(store, ledgerAs("eraser"), quiet);
+			await assert.rejects(stored.subjectRecords.delete(record._id), { code: "keys_unavailable" });
+			assert.ok(await store.subjectRecords.find(record._id), "and whoever tries again finds it");
+			await ledgerAs("eraser").beat();
+			await stored.subjectRecords.delete(record._id);
+			assert.equal(await store.subjectRecords.find(record._id), undefined);
+			assert.ok(!idsIn(await ledgerAs("admin").all()).includes(record._id));
+		});
+
+		it("a tenant is suspended at once, and the ledger is told later", async () => {
+			const tenantId = freshId("tenant");
+			await addTenant(tenantId);
+			assert.equal(await storedAway().tenants.setStanding(tenantId, undefined, suspended), true);
+			assert.deepEqual((await store.tenants.find(tenantId))?.standing, suspended);
+			await later();
+			assert.deepEqual((await standingIn(tenantId))?.standing, suspended);
+		});
+
 		it("what permits or forgets waits for it", async () => {
 			const record = optOutOf();
 			await store.subjectRecords.insert(record);
@@ -224,7 +371,7 @@ describe("the ledger", () => {
 
 		it("a Vault that does not answer delays what blocks by no more than the patience for it", async () => {
 			const never = () => new Promise<void>(() => undefined);
-			const hanging = { put: never, putWhole: never, forget: async () => undefined };
+			const hanging = { put: never, putWhole: never, putStanding: never, forget: async () => undefined };
 			const before = performance.now();
 			await withLedger(store, hanging, { clock: () => clockMs, log }).subjectRecords.insert(optOutOf());
 			assert.ok(performance.now() - before < 5 * limits.ledgerPatienceMs);
