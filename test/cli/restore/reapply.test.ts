@@ -2,6 +2,9 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
+import { createApiKeys } from "../../../adapters/apiKeys.ts";
+import { createLedger, type LedgerPlace } from "../../../adapters/ledger/ledger.ts";
+import { withLedger } from "../../../adapters/ledger/withLedger.ts";
 import { reapply } from "../../../cli/restore/reapply.ts";
 import type { Deps } from "../../../deps.ts";
 import type { LedgerEntry } from "../../../domain/ledger.ts";
@@ -101,6 +104,171 @@ describe("a store that is older than its ledger", () => {
 			engine.time.offsetMs += limits.driverPatienceMs * 2;
 		}
 		assert.equal((await engine.read(held)).content, undefined);
+	});
+
+	/** The store with a ledger that is an array, and what puts a document back as it was. */
+	function ledgered() {
+		const entries: LedgerEntry[] = [];
+		const places = { main: placeOf(entries), clock: engine.clock, randomEpoch: () => engine.ids.random("epoch") };
+		const { epochs: store, ledgerWaiting: waiting, tenants } = engine.store;
+		const ledger = createLedger({ ...places, store, waiting, tenants });
+		const back = async (collection: string, document: { _id: string }) => {
+			const filter = { _id: document._id as never };
+			await engine.connection.collection(collection).replaceOne(filter, document, { upsert: true });
+		};
+		return { entries, store: withLedger(engine.store, ledger, engine), back };
+	}
+	function placeOf(entries: LedgerEntry[]): LedgerPlace {
+		const nothing = async () => undefined;
+		return {
+			name: "array",
+			put: async (entry) => void entries.push(entry),
+			forget: nothing,
+			all: async () => entries,
+			readEpoch: nothing,
+			writeEpoch: nothing,
+		};
+	}
+	const aboutTenant = () => ({
+		...{ _id: engine.ids.random("tenant"), name: "T", establishment: "DE", destinations: ["*"] },
+		...{ sendQueues: [], retention: {}, createdAt: engine.clock() },
+	});
+
+	it("what was taken from a person is taken again, and what they were given since is not taken by a later restore", async () => {
+		const { entries, store, back } = ledgered();
+		const passkey = { credentialId: "c", publicKey: "p", counter: 0, transports: [], addedAt: 1 };
+		const id = engine.ids.random("person");
+		await store.people.insert({
+			...{
+				_id: id,
+				tenantId: engine.ids.random("tenant"),
+				roles: ["admin", "sender"],
+				createdAt: 1,
+				createdBy: "admin",
+			},
+			...{
+				password: { salt: "s", hash: "one", memoryKib: 1, passes: 1 },
+				totp: { sealed: "x", step: 1 },
+				sessionsFrom: 1,
+			},
+			...{ passkeys: ["a", "b"].map((name) => ({ ...passkey, id: name })), recoveryMacs: ["used", "left"] },
+		});
+		const copy = await store.people.find(id);
+		assert.ok(copy);
+		await store.people.change(id, (person) => ({ ...person, roles: ["sender"] }));
+		await store.people.change(id, ({ passkeys, ...person }) => ({ ...person, passkeys: passkeys.slice(1) }));
+		await store.people.change(id, (person) => ({ ...person, recoveryMacs: ["left"] }));
+		const anew = { salt: "s", hash: "two", memoryKib: 1, passes: 1 };
+		await store.people.change(id, (person) => ({ ...person, password: anew, sessionsFrom: 9 }));
+		await back("people", copy);
+		assert.equal((await reapplyAll(entries)).people, 1);
+		const { roles, passkeys, password, recoveryMacs, sessionsFrom, totp } = (await store.people.find(id)) ?? {};
+		assert.deepEqual([roles, passkeys?.map((one) => one.id)], [["sender"], ["b"]]);
+		assert.deepEqual([password, recoveryMacs, sessionsFrom, totp?.step], [undefined, [], 9, 1]);
+
+		await store.people.change(id, (person) => ({ ...person, roles: ["sender", "admin"] }));
+		assert.equal((await reapplyAll(entries)).people, 0, "the copy that is put back now has all that was taken before");
+		assert.deepEqual((await store.people.find(id))?.roles, ["sender", "admin"]);
+	});
+
+	it("a key's text that was rotated out ends when it was to end, and earlier ones at once", async () => {
+		const { entries, store, back } = ledgered();
+		const now = engine.clock();
+		const about = { tenantId: engine.ids.random("tenant"), roles: [], name: "t", createdAt: now, createdBy: "admin" };
+		const secret = (mac: string, createdAt: number) => ({ mac: `${about.tenantId}${mac}`, macVersion: 1, createdAt });
+		const copy = {
+			...about,
+			_id: engine.ids.random("apiKey"),
+			secrets: [secret("b", now - 10), { ...secret("a", now - 20), endsAt: now + 99 }],
+		};
+		await store.apiKeys.insert(copy);
+		const macs = ["c", "d", "e", "f"];
+		const issuing = createApiKeys({
+			...{ store, clock: () => now, ids: engine.ids, randomBytes: (size) => new Uint8Array(size) },
+			evidence: { append: async () => undefined },
+			hmac: { mac: async () => ({ mac: `${about.tenantId}${macs.shift()}`, version: 1 }) },
+		});
+		const { document } = await issuing.rotate("admin", copy, 1_000);
+		const before = document.secrets.map(({ endsAt }) => endsAt);
+		assert.deepEqual(before, [undefined, now + 1_000, now]);
+		await back("apiKeys", copy);
+		assert.equal((await reapplyAll(entries)).rotations, 1);
+		const ends = async () => (await store.apiKeys.find(copy._id))?.secrets.map(({ endsAt }) => endsAt);
+		assert.deepEqual(await ends(), [now + 1_000, now]);
+		// Rotated twice in one tick: the younger text is told from the one before.
+		await issuing.rotate("admin", document, 0).catch(() => undefined);
+		await back("apiKeys", document);
+		await issuing.rotate("admin", document, 0);
+		await back("apiKeys", document);
+		assert.equal((await reapplyAll(entries)).rotations, 1);
+		assert.deepEqual(
+			(await ends())?.map((at) => (at as number) <= now + 1),
+			[true, true, true],
+			"no overlap, none left",
+		);
+	});
+
+	it("an issuer is trusted no more as it was trusted before it was removed, or trusted otherwise", async () => {
+		const { entries, store, back } = ledgered();
+		const of = (createdAt: number) => ({
+			...{ url: "https://issuer.example", tenantId: engine.ids.random("tenant"), audience: "a", claim: "scope" },
+			...{ _id: engine.ids.derive("issuer", `${engine.name} ${createdAt}`), mapping: [], createdAt },
+		});
+		const [removed, narrowed, again] = [of(1), of(2), of(3)];
+		for (const issuer of [removed, narrowed, again]) await store.issuers.put(issuer);
+		await store.issuers.remove(removed._id);
+		await store.issuers.put({ ...narrowed, audience: "b" });
+		await store.issuers.remove(again._id);
+		await store.issuers.put({ ...again, createdAt: engine.clock() + 1 });
+		for (const issuer of [removed, narrowed]) await back("issuers", issuer);
+		assert.equal((await reapplyAll(entries)).revocations, 2);
+		const left = await Promise.all([removed, narrowed, again].map(({ _id }) => store.issuers.find(_id)));
+		assert.deepEqual(
+			left.map((found) => found !== undefined),
+			[false, false, true],
+		);
+	});
+
+	it("a webhook endpoint that was deleted hears of nothing again", async () => {
+		const { entries, store, back } = ledgered();
+		const endpoint = {
+			...{
+				_id: engine.ids.random("webhookEndpoint"),
+				tenantId: engine.ids.random("tenant"),
+				url: "https://example.com/",
+			},
+			...{ states: ["delivered" as const], isDefault: true, state: "enabled" as const, secrets: [] },
+			...{ createdAt: engine.clock(), createdBy: "key_a" },
+		};
+		await store.webhookEndpoints.insert(endpoint);
+		await store.webhookEndpoints.delete(endpoint._id);
+		await back("webhookEndpoints", endpoint);
+		assert.equal((await reapplyAll(entries)).revocations, 1);
+		assert.equal(await store.webhookEndpoints.find(endpoint._id), undefined);
+	});
+
+	it("a tenant stands as it last stood, and one that had left has its keys and records destroyed once more", async () => {
+		const { entries, store, back } = ledgered();
+		const [leaver, resumed] = [aboutTenant(), aboutTenant()];
+		for (const tenant of [leaver, resumed]) await store.tenants.put(tenant);
+		const suspended = { state: "suspended", since: 1, open: "wait" } as const;
+		const left = { state: "left", since: 2, certificateId: engine.ids.random("certificate") } as const;
+		await store.tenants.setStanding(resumed._id, undefined, suspended);
+		const copy = await store.tenants.find(resumed._id);
+		assert.ok(copy);
+		await store.tenants.setStanding(resumed._id, suspended, undefined);
+		await store.tenants.setStanding(leaver._id, undefined, left);
+		await back("tenants", leaver);
+		await back("tenants", copy);
+		assert.equal((await reapplyAll(entries)).tenants, 2);
+		assert.equal((await store.tenants.find(resumed._id))?.standing, undefined);
+		const again = (await store.tenants.find(leaver._id))?.standing;
+		assert.deepEqual(again?.state === "leaving" && again.step, "destroying");
+
+		assert.ok(await store.tenants.setStanding(resumed._id, undefined, suspended), "of the new life");
+		await back("tenants", { ...resumed, standingRevision: 1 } as never);
+		await reapplyAll(entries);
+		assert.deepEqual((await store.tenants.find(resumed._id))?.standing, suspended, "and known to be of after");
 	});
 
 	it("a hold that was released since is not put on again, and keeps nothing that comes later", async () => {
