@@ -3,6 +3,7 @@
 import type { Cohort, TenantDocument } from "../adapters/mongo/models.ts";
 import type { ErasedRequest, StoredRequest } from "../adapters/mongo/subjectRequests.ts";
 import type { Kept } from "../audit/certificate.ts";
+import type { ActType } from "../domain/evidence.ts";
 import { isFinal } from "../domain/lifecycle.ts";
 import { limits } from "../domain/limits.ts";
 import type { Message } from "../domain/message.ts";
@@ -26,6 +27,7 @@ export type OffboardDeps = Pick<ActivityDeps, "clock" | "ids" | "log" | "certifi
 		| "subjectExports"
 		| "templates"
 		| "apiKeys"
+		| "issuers"
 		| "webhookEndpoints"
 		| "webhookDeliveries"
 		| "verifications"
@@ -92,6 +94,7 @@ async function endOpen(deps: OffboardDeps, tenantId: string): Promise<number> {
 }
 
 async function tendDestroying(deps: OffboardDeps, tenantId: string, standing: Standing<"leaving">): Promise<void> {
+	await endAccess(deps, tenantId);
 	const standingCohorts = (await deps.store.cohorts.findByTenant(tenantId)).filter(
 		({ state }) => state !== "destroyed",
 	);
@@ -109,6 +112,20 @@ async function tendDestroying(deps: OffboardDeps, tenantId: string, standing: St
 	await deps.evidence.append([{ type: "tenant_left", tenantId, about: certificateId, by: "engine" }]);
 	const left = { state: "left", since: standing.since, certificateId } as const;
 	await deps.store.tenants.setStanding(tenantId, standing, left);
+}
+
+/** Machines' ways in end before anything is destroyed; its people stay while a hold that they may release can keep it. */
+async function endAccess({ store, evidence, clock }: OffboardDeps, tenantId: string): Promise<void> {
+	const enter = (type: ActType, about: string) => evidence.append([{ type, tenantId, about, by: "engine" }]);
+	for (const { _id, revokedAt } of await store.apiKeys.findByTenant(tenantId)) {
+		if (revokedAt !== undefined) continue;
+		await enter("api_key_revoked", _id);
+		await store.apiKeys.revoke(_id, clock());
+	}
+	for (const { _id } of await store.issuers.findByTenant(tenantId)) {
+		await enter("issuer_removed", _id);
+		await store.issuers.remove(_id);
+	}
 }
 
 // Each by the purge that every cohort ends with: erased page by page, read back, its key destroyed, certified.
@@ -134,7 +151,11 @@ async function deleteRecords(deps: OffboardDeps, tenantId: string): Promise<bool
 	// A hold that was placed meanwhile keeps everything until it is released.
 	if (records.some((record) => record.kind === "hold" && !record.ended)) return false;
 	for (const { _id } of records) await subjectRecords.delete(_id);
-	for (const { _id } of await people.findByTenant(tenantId)) await people.delete(_id);
+	for (const { _id, endedAt } of await people.findByTenant(tenantId)) {
+		if (endedAt === undefined)
+			await deps.evidence.append([{ type: "person_ended", tenantId, about: _id, by: "engine" }]);
+		await people.delete(_id);
+	}
 	return page.length === 0 && records.length === 0;
 }
 
@@ -171,8 +192,9 @@ async function eachRequest(
 	}
 }
 
-async function deleteWebhooks({ store }: OffboardDeps, tenantId: string): Promise<void> {
+async function deleteWebhooks({ store, evidence }: OffboardDeps, tenantId: string): Promise<void> {
 	for (const { _id } of await store.webhookEndpoints.findByTenant(tenantId)) {
+		await evidence.append([{ type: "webhook_endpoint_deleted", tenantId, about: _id, by: "engine" }]);
 		await store.webhookDeliveries.deleteOf(_id);
 		await store.webhookEndpoints.delete(_id);
 	}
@@ -181,9 +203,6 @@ async function deleteWebhooks({ store }: OffboardDeps, tenantId: string): Promis
 /** Its texts, and its keys to this API; the ledger keeps that they were revoked. True once nothing is left. */
 async function deleteOwn(deps: OffboardDeps, tenantId: string): Promise<boolean> {
 	const { templates, apiKeys } = deps.store;
-	const now = deps.clock();
-	const keys = await apiKeys.findByTenant(tenantId);
-	for (const { _id, revokedAt } of keys) if (revokedAt === undefined) await apiKeys.revoke(_id, now);
 	await apiKeys.deleteByTenant(tenantId);
 	await templates.deleteByTenant(tenantId);
 	await deleteWebhooks(deps, tenantId);
@@ -207,6 +226,8 @@ async function keptOf(deps: OffboardDeps, tenantId: string, now: number): Promis
 	const kept: Kept[] = [
 		{ object: "certificate", reason: "accountability", ...accountability },
 		{ object: "evidence", reason: "accountability", ...accountability },
+		// Its name, settings, and that it has left: whoever asks for it later is told so.
+		{ object: "tenant", reason: "accountability", ...accountability },
 		// That it has left, which keys were revoked and destroyed, what was erased: so that no restore undoes it.
 		{ object: "ledger", reason: "restore", citations: ["GDPR Art. 5(1)(f)", "GDPR Art. 32(1)"] },
 		{ object: "idempotent_answer", reason: "ends_by_itself", citations: [], until: now + limits.idempotencyKeptMs },

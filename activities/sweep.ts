@@ -13,6 +13,7 @@ import type { createConfirm } from "./confirm.ts";
 import { deleteRecord } from "./deleteRecord.ts";
 import type { createDeliver } from "./deliver.ts";
 import type { ActivityDeps } from "./deps.ts";
+import { endSpending } from "./endSpending.ts";
 import { guarded } from "./guarded.ts";
 import type { createIntegrate } from "./integrate.ts";
 import type { createOffboard } from "./offboard.ts";
@@ -42,6 +43,8 @@ export type SweepDeps = Pick<
 		| "subjectRecords"
 		| "webhookDeliveries"
 		| "verifications"
+		| "spending"
+		| "tenants"
 	>;
 	confirm: ReturnType<typeof createConfirm>;
 	retime: Pick<ReturnType<typeof createRetime>, "continueRetiming">;
@@ -88,6 +91,7 @@ export function createSweep(deps: SweepDeps) {
 		await guarded(deps, () => deps.store.spentProofs.eraseDue(now));
 		await guarded(deps, () => deps.store.webhookDeliveries.eraseDue(now));
 		await guarded(deps, () => tidyVerifications(deps));
+		await guarded(deps, () => endSpending(deps));
 		await guarded(deps, () => sweepProposals(deps, now));
 		await guarded(deps, () => deps.retime.continueRetiming());
 		const integratedCount = await deps.integrate();

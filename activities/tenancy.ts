@@ -24,15 +24,15 @@ export function createTenancy(deps: TenancyDeps) {
 	});
 
 	return {
-		/** Whether a tenant is suspended or leaving. @throws LetheError store_unavailable */
+		/** Whether a tenant is suspended or leaving, or nobody knows it. @throws LetheError store_unavailable */
 		async isSuspended(tenantId: string): Promise<boolean> {
 			const tenant = await find(tenantId);
-			return tenant !== undefined && !isActive(tenant);
+			return tenant === undefined || !isActive(tenant);
 		},
 		/** Whether it has a country among its destinations still. @throws LetheError store_unavailable */
 		async allows(tenantId: string, country: string): Promise<boolean> {
 			const tenant = await find(tenantId);
-			return tenant === undefined || isDestination(tenant, country);
+			return tenant !== undefined && isDestination(tenant, country);
 		},
 	};
 }

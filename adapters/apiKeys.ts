@@ -5,6 +5,7 @@ import { LetheError } from "../domain/errors.ts";
 import type { Act } from "../domain/evidence.ts";
 import type { IdKind } from "../domain/ids.ts";
 import { machineRoles } from "../domain/roles.ts";
+import { refuseLeaving } from "../domain/tenancy.ts";
 import type { ApiKeyDocument, ApiKeySecret } from "./mongo/models.ts";
 import type { Store } from "./mongo/store.ts";
 import type { HmacKeys } from "./vault/hmacKeys.ts";
@@ -15,7 +16,10 @@ export type ApiKeys = ReturnType<typeof createApiKeys>;
 export type IssuedKey = { document: ApiKeyDocument; apiKey?: string };
 
 type Deps = {
-	store: { apiKeys: Pick<Store["apiKeys"], "find" | "insert" | "replaceSecrets" | "revoke"> };
+	store: {
+		apiKeys: Pick<Store["apiKeys"], "find" | "insert" | "replaceSecrets" | "revoke">;
+		tenants: Pick<Store["tenants"], "find">;
+	};
 	hmac: Pick<HmacKeys, "mac">;
 	evidence: { append: (acts: Act[]) => Promise<unknown> };
 	ids: { random: (kind: IdKind) => string };
@@ -37,8 +41,8 @@ export function createApiKeys(deps: Deps) {
 	return {
 		/**
 		 * `id`: of the key; where it stands, an earlier run made it and was cut off before it showed its text: another is shown.
-		 * @throws LetheError person_required for a role that is people's; key_changed when that one was rotated or revoked
-		 * since; keys_unavailable | store_unavailable
+		 * @throws LetheError person_required for a role that is people's; tenant_suspended when the tenant is leaving;
+		 * key_changed when that one was rotated or revoked since; keys_unavailable | store_unavailable
 		 */
 		async issue(
 			by: string,
@@ -47,6 +51,7 @@ export function createApiKeys(deps: Deps) {
 		): Promise<IssuedKey> {
 			if (!given.roles.every((role) => machineRoles.some((one) => one === role)))
 				throw new LetheError("person_required");
+			refuseLeaving(await deps.store.tenants.find(given.tenantId));
 			const standing = await deps.store.apiKeys.find(id);
 			if (standing && textless) return { document: standing };
 			if (standing && standing.secrets[0]?.madeBy !== id) throw new LetheError("key_changed");

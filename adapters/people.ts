@@ -8,6 +8,7 @@ import { limits } from "../domain/limits.ts";
 import { normaliseLogin, type Person, withoutCredentials } from "../domain/person.ts";
 import { Plaintext } from "../domain/plaintext.ts";
 import type { Role } from "../domain/roles.ts";
+import { refuseLeaving } from "../domain/tenancy.ts";
 import type { Store } from "./mongo/store.ts";
 import type { PersonMacs } from "./personMacs.ts";
 import type { PersonSeal } from "./vault/personSeal.ts";
@@ -18,7 +19,7 @@ type PeopleDeps = {
 	/** Epoch milliseconds. */
 	clock: () => number;
 	ids: { random: (kind: IdKind) => string };
-	store: { people: Store["people"] };
+	store: { people: Store["people"]; tenants: Pick<Store["tenants"], "find"> };
 	macs: PersonMacs;
 	personSeal: Pick<PersonSeal, "seal">;
 	evidence: { append: (acts: Act[]) => Promise<unknown> };
@@ -86,13 +87,15 @@ function createInvitations(deps: PeopleDeps) {
 	/**
 	 * Adds a person, who has to enrol with the token that is answered, once. `id`: of the person; where they stand, an
 	 * earlier run added them and was cut off before it showed its token: another is shown.
-	 * @throws LetheError login_taken; too_many_records; enrolment_invalid when they have enrolled since
+	 * @throws LetheError login_taken; too_many_records; tenant_suspended when the tenant is leaving; enrolment_invalid when
+	 * they have enrolled since
 	 */
 	async function invite(
 		by: string,
 		{ tenantId, login, name, roles }: { tenantId: string; login: string; name: string; roles: Role[] },
 		id = ids.random("person"),
 	): Promise<{ id: string; enrolmentToken: string; expiresAt: number }> {
+		refuseLeaving(await store.tenants.find(tenantId));
 		const known = await store.people.findByTenant(tenantId);
 		const others = known.filter(({ _id }) => _id !== id);
 		if (others.length >= limits.peoplePerTenantMax) throw new LetheError("too_many_records");

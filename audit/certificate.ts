@@ -47,7 +47,7 @@ export const certificateSchema = z.strictObject({
 			z.strictObject({
 				object: z.enum([
 					...["content", "address", "receipt", "decision_record", "consent", "opt_out", "hold"],
-					...["subject_request", "certificate", "evidence", "ledger", "idempotent_answer"],
+					...["subject_request", "certificate", "evidence", "ledger", "idempotent_answer", "tenant"],
 				] as const),
 				/** A row of the precedence table; of a tenant that has left, why it stays with us. */
 				reason: z.string().regex(/^[a-z_]{1,32}$/),

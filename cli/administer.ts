@@ -11,6 +11,7 @@ import type {
 import type { ProviderCredential } from "../adapters/vault/providerCredentials.ts";
 import type { Deps } from "../deps.ts";
 import type { LetheError } from "../domain/errors.ts";
+import { refuseLeaving } from "../domain/tenancy.ts";
 import { withoutUndefined } from "../domain/withoutUndefined.ts";
 
 type AdminDeps = Pick<Deps, "store" | "hmac" | "ids" | "clock" | "secrets" | "carriers"> & {
@@ -57,11 +58,10 @@ export async function setGovernance(
 	tenantId: string,
 	governsPolicies: boolean,
 ): Promise<void> {
-	const tenant = await deps.store.tenants.find(tenantId);
-	if (!tenant) throw new Error(`there is no tenant ${tenantId}. Correct its id.`);
+	if (!(await deps.store.tenants.find(tenantId))) throw new Error(`there is no tenant ${tenantId}. Correct its id.`);
 	const code = governsPolicies ? "governs_policies" : "governs_no_policies";
 	await deps.evidence.append([{ type: "tenant_changed", code, tenantId, by }]);
-	await deps.store.tenants.put({ ...tenant, governsPolicies });
+	await deps.store.tenants.set(tenantId, { governsPolicies });
 }
 
 /**
@@ -83,7 +83,8 @@ export async function createApiKey(
 
 /**
  * Takes an outside issuer's tokens, for one tenant; trusted again, it is trusted as told now. Answers its id.
- * @throws Error when there is no such tenant, the issuer is another tenant's, or does not show its keys
+ * @throws Error when there is no such tenant, the issuer is another tenant's, or does not show its keys; LetheError
+ * tenant_suspended when the tenant is leaving
  */
 export async function trustIssuer(
 	deps: Pick<Deps, "ids" | "clock" | "issuerKeys"> & {
@@ -93,15 +94,16 @@ export async function trustIssuer(
 	issuer: Omit<IssuerDocument, "_id" | "createdAt">,
 ): Promise<{ issuerId: string }> {
 	const { url, tenantId } = issuer;
-	if (!(await deps.store.tenants.find(tenantId))) throw new Error(`there is no tenant ${tenantId}. Correct its id.`);
+	const tenant = await deps.store.tenants.find(tenantId);
+	if (!tenant) throw new Error(`there is no tenant ${tenantId}. Correct its id.`);
+	refuseLeaving(tenant);
 	const _id = deps.ids.derive("issuer", url);
-	const before = await deps.store.issuers.find(_id);
 	await refuseShared(deps, url, tenantId);
 	await deps.issuerKeys.get(url).catch((error: LetheError) => {
 		throw new Error(`${url} does not show its keys (${error.cause}). Correct it, or LETHE_OUTBOUND_ALLOWED.`);
 	});
 	await deps.evidence.append([{ type: "issuer_trusted", tenantId, about: _id, by }]);
-	await deps.store.issuers.put({ ...issuer, _id, createdAt: before?.createdAt ?? deps.clock() });
+	await deps.store.issuers.put({ ...issuer, _id, createdAt: deps.clock() });
 	return { issuerId: _id };
 }
 
@@ -131,7 +133,7 @@ type ProviderDeps = Pick<Deps, "ids" | "clock"> & {
  * Has a tenant's people sign in by their identity provider; given again, it is as told now. `secret`: of the client that
  * Lethe is there; without one a key pair is made, whose public half (RFC 7517) is answered, to be registered there.
  * @throws Error with the mend when there is no such tenant, nothing shows a second factor, or the provider is another
- * tenant's or does not answer
+ * tenant's or does not answer; LetheError tenant_suspended when the tenant is leaving
  */
 export async function putIdentityProvider(
 	deps: ProviderDeps,
@@ -139,7 +141,9 @@ export async function putIdentityProvider(
 	secret: string | undefined,
 ): Promise<{ providerId: string; publicKey?: Record<string, string> }> {
 	const { url, tenantId, mfa } = given;
-	if (!(await deps.store.tenants.find(tenantId))) throw new Error(`there is no tenant ${tenantId}. Correct its id.`);
+	const tenant = await deps.store.tenants.find(tenantId);
+	if (!tenant) throw new Error(`there is no tenant ${tenantId}. Correct its id.`);
+	refuseLeaving(tenant);
 	if (!mfa.amr?.length && !mfa.acr?.length) {
 		throw new Error("nothing would show a second factor. Say by --amr or --acr what the provider's ID tokens do.");
 	}
@@ -150,11 +154,10 @@ export async function putIdentityProvider(
 		);
 	});
 	const _id = deps.ids.derive("identityProvider", url);
-	const before = await deps.store.identityProviders.find(_id);
 	const pair = secret === undefined ? createClientKey() : undefined;
 	await deps.evidence.append([{ type: "identity_provider_changed", tenantId, about: _id, by }]);
 	await deps.providerCredentials.write(_id, pair?.credential ?? { secret: secret as string });
-	await deps.store.identityProviders.put({ ...given, _id, createdAt: before?.createdAt ?? deps.clock() });
+	await deps.store.identityProviders.put({ ...given, _id, createdAt: deps.clock() });
 	return { providerId: _id, ...(pair && { publicKey: pair.publicKey }) };
 }
 

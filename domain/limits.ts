@@ -206,6 +206,9 @@ export const limits = {
 	suspendedCheckMs: 60_000,
 	leavingCheckMs: 5_000,
 
+	// What a tenant spent in a month is kept by what it says of its records: that is asked again within this time.
+	spendingCheckMs: 30 * 24 * 3600_000,
+
 	// credentials
 	addressRangesMax: 64,
 	// Of the networks that a key came from, so many are remembered.

@@ -1,5 +1,7 @@
 // Where a tenant stands with a deployment: active unless it says otherwise, suspended, or on its way out. Times are epoch milliseconds.
 
+import { LetheError } from "./errors.ts";
+
 /** What becomes of the open messages of a suspended tenant: they wait, each to its deadline, or end at once. */
 export const openFates = ["wait", "end"] as const;
 export type OpenFate = (typeof openFates)[number];
@@ -15,9 +17,14 @@ export function isActive({ standing }: { standing?: TenantStanding }): boolean {
 	return standing === undefined;
 }
 
-/** Whether it is on its way out, or gone: nobody is given a way in any more. */
-export function isLeaving({ standing }: { standing?: TenantStanding }): boolean {
-	return standing?.state === "leaving" || standing?.state === "left";
+/**
+ * Nobody is given a way in, or a word of what happens, where a tenant is on its way out: its keys and people are ended once.
+ * @throws LetheError tenant_suspended when it is leaving, or has left; not_found when there is none
+ */
+export function refuseLeaving(tenant: { standing?: TenantStanding } | undefined): void {
+	if (!tenant) throw new LetheError("not_found");
+	const { state } = tenant.standing ?? {};
+	if (state === "leaving" || state === "left") throw new LetheError("tenant_suspended");
 }
 
 /** Whether a change lets a tenant do less than before. */

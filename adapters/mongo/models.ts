@@ -258,7 +258,7 @@ const collections = {
 	personLogins: [{ mac: 1 }, { personId: 1 }],
 	tenants: [{ sendQueues: 1 }, { nextCheckAt: 1 }],
 	sendQueues: [],
-	spending: [{ tenantId: 1 }],
+	spending: [{ tenantId: 1 }, { nextCheckAt: 1 }],
 	templates: [{ tenantId: 1, createdAt: -1, _id: -1 }],
 	verifications: [{ ids: 1 }, { nextCheckAt: 1 }, { tenantId: 1 }],
 	webhookEndpoints: [{ tenantId: 1 }, { state: 1 }],

@@ -3,6 +3,7 @@
 import type { mongo } from "mongoose";
 import type { Counter } from "../../domain/abuse.ts";
 import { createBatcher } from "../batcher.ts";
+import { findDue } from "./findDue.ts";
 import { guardStore } from "./guard.ts";
 import { insertOnce } from "./insertOnce.ts";
 
@@ -11,6 +12,10 @@ export type SpendingDocument = {
 	_id: string;
 	tenantId: string;
 	spent: Record<string, Record<string, { segments: number; cost: number }>>;
+	/** Epoch milliseconds. */
+	monthEndsAt: number;
+	/** When the sweep must look whether it may go. */
+	nextCheckAt: number;
 };
 
 /** Counters of one tenant and month that are added to together, or not at all. */
@@ -43,7 +48,8 @@ export function createSpendingStore(collection: mongo.Collection<SpendingDocumen
 		for (let round = 0; round < roundsMax; round++) {
 			if (await add(_id, byPath)) return undefined;
 			const found = await collection.findOne({ _id });
-			if (!found) await insertOnce(collection, { _id, tenantId, spent: {} });
+			const monthEndsAt = endOfMonth(at);
+			if (!found) await insertOnce(collection, { _id, tenantId, spent: {}, monthEndsAt, nextCheckAt: monthEndsAt });
 			const short = counters
 				.map((counter) => ({ counter, seen: readCounter(found ?? undefined, counter.path) }))
 				.find(
@@ -82,12 +88,22 @@ export function createSpendingStore(collection: mongo.Collection<SpendingDocumen
 		/** What a tenant has spent in the month of `at`. */
 		read: (tenantId: string, at: number) =>
 			guardStore(async () => (await collection.findOne({ _id: idOf(tenantId, at) }))?.spent ?? {}),
+		/** Months that the sweep must look at, the longest overdue first. */
+		findDue: (now: number, itemsMax: number) => findDue(collection, now, itemsMax),
+		nextCheck: (_id: string, nextCheckAt: number) =>
+			guardStore(async () => void (await collection.updateOne({ _id }, { $set: { nextCheckAt } }))),
+		delete: (_id: string) => guardStore(async () => void (await collection.deleteOne({ _id }))),
 		deleteByTenant: (tenantId: string) => guardStore(async () => void (await collection.deleteMany({ tenantId }))),
 	};
 }
 
 function idOf(tenantId: string, at: number): string {
 	return `${tenantId}/${new Date(at).toISOString().slice(0, 7)}`;
+}
+
+function endOfMonth(at: number): number {
+	const day = new Date(at);
+	return Date.UTC(day.getUTCFullYear(), day.getUTCMonth() + 1);
 }
 
 // Settings may differ by the age of what was read of them: the strictest counts.

@@ -31,7 +31,7 @@ export async function exportTenant(deps: Deps, tenant: TenantDocument, folder: s
 	}
 	await writeLines(join(folder, "record", "subject_requests.jsonl"), await readRequests(deps, tenant._id));
 	await writeLines(join(folder, "record", "templates.jsonl"), await readTemplates(deps, tenant._id));
-	const { standing: _, nextCheckAt: __, ...about } = tenant;
+	const { standing: _, standingRevision: __, nextCheckAt: ___, ...about } = tenant;
 	await writeLines(join(folder, "record", "tenant.jsonl"), [about]);
 	const files = await hashFiles(folder);
 	const manifest = { tenantId: tenant._id, exportedAt: new Date(deps.clock()).toISOString(), files };

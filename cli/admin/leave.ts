@@ -32,14 +32,9 @@ export async function leave(deps: Deps, tenantId: string, folder: string) {
 	if (standing?.state === "leaving" && standing.step === "exporting") {
 		await deps.evidence.append([{ type: "tenant_exported", tenantId, about: tenantId, by: "admin" }]);
 		exported = await exportTenant(deps, exporting, folder);
-		for (const { _id } of await deps.store.apiKeys.findByTenant(tenantId)) {
-			await deps.store.apiKeys.revoke(_id, deps.clock());
-		}
-		for (const { _id, tenantId: theirs } of await deps.store.issuers.all()) {
-			if (theirs === tenantId) await deps.store.issuers.remove(_id);
-		}
-		for (const { url, tenantId: theirs } of await deps.store.identityProviders.all()) {
-			if (theirs === tenantId) await removeIdentityProvider(deps, url);
+		// Its credential is in Vault, where the worker has none.
+		for (const { url } of await deps.store.identityProviders.findByTenant(tenantId)) {
+			await removeIdentityProvider(deps, url);
 		}
 		const destroying = { ...standing, step: "destroying" } as const;
 		await deps.store.tenants.setStanding(tenantId, standing, destroying, deps.clock());

@@ -2,14 +2,17 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
+import { endSpending } from "../../activities/endSpending.ts";
+import type { TenantDocument } from "../../adapters/mongo/models.ts";
 import { verifyCertificate } from "../../audit/verifyCertificate.ts";
+import { chargeOf, countersOf } from "../../domain/abuse.ts";
 import { limits } from "../../domain/limits.ts";
 import type { Message } from "../../domain/message.ts";
 import type { HoldRecord } from "../../domain/subject.ts";
 import type { SubjectRequest } from "../../domain/subjectRequest.ts";
 import type { TenantStanding } from "../../domain/tenancy.ts";
 import { end, enqueue } from "../../domain/transition.ts";
-import { createEngine, type Engine, until } from "../harness/engine.ts";
+import { createEngine, type Engine, tenantOf, until } from "../harness/engine.ts";
 
 describe("a tenant that is taken out of service", () => {
 	let engine: Engine;
@@ -20,16 +23,8 @@ describe("a tenant that is taken out of service", () => {
 
 	async function addTenant(standing?: TenantStanding): Promise<string> {
 		const tenantId = engine.ids.random("tenant");
-		await engine.store.tenants.put({
-			_id: tenantId,
-			name: "Test",
-			establishment: "DE",
-			destinations: ["*"],
-			sendQueues: ["queue"],
-			retention: {},
-			createdAt: engine.clock(),
-			...(standing ? { standing, nextCheckAt: engine.clock() } : {}),
-		});
+		const standingNow = standing ? { standing, nextCheckAt: engine.clock() } : {};
+		await engine.store.tenants.put({ ...tenantOf(tenantId, engine.clock()), ...standingNow });
 		return tenantId;
 	}
 	const suspended = (open: "wait" | "end"): TenantStanding => ({ state: "suspended", since: engine.clock(), open });
@@ -155,6 +150,35 @@ describe("a tenant that is taken out of service", () => {
 		assert.deepEqual([result.certificate.kind, result.certificate.objects[0]?.object], ["tenant", "subject_key"]);
 	});
 
+	it("nothing is sent for a tenant that nobody knows", async () => {
+		const message = await queued(engine.ids.random("tenant"));
+		await engine.connection.collection("tenants").deleteOne({ _id: message.tenantId as never });
+		const before = engine.carrier.calls.length;
+		await attempt(message._id);
+		assert.equal(engine.carrier.calls.length, before);
+		assert.equal((await engine.read(message._id)).attempts[0]?.outcome, "withheld");
+	});
+
+	it("what a tenant spent in a month ends with its records of that month, or after thirteen months", async () => {
+		const [brief, silent] = [await addTenant(), await addTenant()];
+		const { retention: _, ...about } = (await engine.store.tenants.find(brief)) as TenantDocument;
+		await engine.store.tenants.put({ ...about, retention: { decision_record: "P30D" } });
+		const at = Date.UTC(2020, 1, 10);
+		const spend = (tenantId: string) =>
+			engine.store.spending.take({ tenantId, at, counters: countersOf(chargeOf(at, 1, 1), "DE") });
+		for (const tenantId of [brief, silent]) assert.equal(await spend(tenantId), undefined);
+		const isKept = async (tenantId: string) => Object.keys(await engine.store.spending.read(tenantId, at)).length > 0;
+		const endAt = async (date: number) => endSpending({ ...engine, clock: () => date });
+		await endAt(Date.UTC(2020, 2, 30));
+		assert.deepEqual([await isKept(brief), await isKept(silent)], [true, true]);
+		await endAt(Date.UTC(2020, 3, 1));
+		assert.deepEqual([await isKept(brief), await isKept(silent)], [false, true]);
+		for (const month of [4, 5, 6, 7, 8, 9, 10, 11, 12, 13]) await endAt(Date.UTC(2020, month, 20));
+		assert.equal(await isKept(silent), true);
+		await endAt(Date.UTC(2021, 3, 2));
+		assert.equal(await isKept(silent), false);
+	});
+
 	function requestOf(tenantId: string, more: Partial<SubjectRequest>): SubjectRequest {
 		const at = engine.clock();
 		return {
@@ -197,8 +221,37 @@ describe("a tenant that is taken out of service", () => {
 		const person = { ...about, _id: engine.ids.random("person"), roles: [], passkeys: [], recoveryMacs: [] };
 		await engine.store.people.insert({ ...person, sessionsFrom: 0, createdBy: "admin" });
 		await engine.store.people.putLogin(tenantId, "mac", person._id);
+		const trust = { url: "https://i.example", audience: "a", claim: "scope", mapping: [], createdAt: at };
+		const issuers = [tenantId, await addTenant()].map((of) => ({
+			...trust,
+			tenantId: of,
+			_id: engine.ids.random("issuer"),
+		}));
+		for (const issuer of issuers) await engine.store.issuers.put(issuer);
+		const [key] = await engine.store.apiKeys.findByTenant(tenantId);
+		const endpointId = await addWebhook(tenantId);
 		await leave(tenantId);
 		await sweepUntil(async () => (await standingOf(tenantId)).state === "left");
+
+		const ended = [
+			...([
+				["api_key_revoked", key?._id],
+				["issuer_removed", issuers[0]?._id],
+			] as const),
+			...([
+				["person_ended", person._id],
+				["webhook_endpoint_deleted", endpointId],
+			] as const),
+		];
+		for (const [type, about] of ended) {
+			const found = await engine.store.evidence.findAbout([about as string]);
+			assert.match(JSON.stringify(found.map(({ entries }) => entries)), new RegExp(type), type);
+		}
+		const trusted = await Promise.all(issuers.map(({ _id }) => engine.store.issuers.find(_id)));
+		assert.deepEqual(
+			trusted.map((issuer) => issuer !== undefined),
+			[false, true],
+		);
 
 		assert.equal(await engine.store.subjectRequests.find(over._id), undefined, "no law has it kept");
 		const log = await engine.store.subjectRequests.find(kept._id);
@@ -218,7 +271,7 @@ describe("a tenant that is taken out of service", () => {
 		assert.ok(result.valid);
 		const told = new Map(result.certificate.kept?.map((one) => [one.object, one]));
 		assert.deepEqual([...told.keys()].toSorted(), [
-			...["certificate", "evidence", "idempotent_answer", "ledger", "subject_request"],
+			...["certificate", "evidence", "idempotent_answer", "ledger", "subject_request", "tenant"],
 		]);
 		const requestLog = told.get("subject_request");
 		assert.deepEqual(requestLog?.recordIds, [kept._id]);

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
+import { createApiKey, trustIssuer } from "../../cli/administer.ts";
 import { limits } from "../../domain/limits.ts";
 import { createTestApi, inboundOf, messageBody, number, type TestApi } from "./harness.ts";
 
@@ -33,6 +34,34 @@ describe("a tenant's standing at the door", () => {
 		await api.store.tenants.setStanding(tenantId, standing, undefined);
 		api.time.offsetMs += limits.tenantSeenMs;
 		assert.equal((await api.post(key)).status, 202);
+	});
+
+	it("nobody is given a way in of a tenant that is leaving or has left, by the API or by command", async () => {
+		const { tenantId } = await api.addTenant();
+		const { key: admin } = await api.addKey(tenantId, ["admin"]);
+		const invited = { login: "a@example.com", name: "A", roles: ["sender" as const], tenantId };
+		const trust = { url: "https://i.example", tenantId, audience: "a", claim: "scope", mapping: [] };
+		const about = { tenantId, name: "k", roles: ["sender"] };
+		const since = api.clock();
+		const leaving = { state: "leaving", since, step: "ending" } as const;
+		const left = { state: "left", since, certificateId: "crt" } as const;
+		for (const [from, to] of [
+			[undefined, leaving],
+			[leaving, left],
+		] as const) {
+			assert.ok(await api.store.tenants.setStanding(tenantId, from, to));
+			for (const [path, body] of [
+				["api-keys", { name: "k", roles: ["sender"] }],
+				["webhook-endpoints", { url: "https://example.com/hook" }],
+			] as const) {
+				const { status, json } = await api.request(admin, "POST", `/v1/${path}`, body);
+				assert.deepEqual([status, json.code], [403, "tenant_suspended"], path);
+			}
+			await assert.rejects(api.people.invite("admin", invited), { code: "tenant_suspended" });
+			await assert.rejects(trustIssuer(api, trust), { code: "tenant_suspended" });
+			await assert.rejects(createApiKey(api, about), { code: "tenant_suspended" });
+		}
+		assert.equal((await api.store.apiKeys.findByTenant(tenantId)).length, 2);
 	});
 
 	it("what was accepted before is answered as it was, by its key", async () => {

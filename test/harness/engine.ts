@@ -16,6 +16,7 @@ import { createSimulator } from "../../adapters/carriers/simulator.ts";
 import { createCohorts } from "../../adapters/cohorts.ts";
 import { createExportSeal } from "../../adapters/exportSeal.ts";
 import { connectMongo } from "../../adapters/mongo/connection.ts";
+import type { TenantDocument } from "../../adapters/mongo/models.ts";
 import { createStore, type Store } from "../../adapters/mongo/store.ts";
 import { createSendQueues } from "../../adapters/redis/sendQueues.ts";
 import { createSendWorker } from "../../adapters/redis/sendWorker.ts";
@@ -161,6 +162,7 @@ export async function createEngine(options: EngineOptions = {}) {
 	async function accept(shape: Parameters<typeof messageOf>[0] = {}): Promise<Message> {
 		const now = clock();
 		const tenantId = shape?.tenantId ?? ids.random("tenant");
+		if (!(await store.tenants.find(tenantId))) await store.tenants.put(tenantOf(tenantId, now));
 		const template = messageOf({
 			id: ids.random("message"),
 			submissionId: ids.random("submission"),
@@ -230,6 +232,12 @@ export async function createEngine(options: EngineOptions = {}) {
 			encryption.close();
 		},
 	};
+}
+
+/** Of a tenant that sends anywhere: nothing is sent for one that nobody knows. */
+export function tenantOf(_id: string, createdAt: number): TenantDocument {
+	const about = { name: "Test", establishment: "DE", destinations: ["*"], sendQueues: ["queue"], retention: {} };
+	return { _id, ...about, createdAt };
 }
 
 const constantPolicies: ActivityDeps["policies"] = {

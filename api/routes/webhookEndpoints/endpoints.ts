@@ -4,6 +4,7 @@ import { z } from "zod";
 import { LetheError } from "../../../domain/errors.ts";
 import type { ActType } from "../../../domain/evidence.ts";
 import { limits } from "../../../domain/limits.ts";
+import { refuseLeaving } from "../../../domain/tenancy.ts";
 import { freshDelivery, type WebhookEndpoint } from "../../../domain/webhook.ts";
 import { withoutUndefined } from "../../../domain/withoutUndefined.ts";
 import type { ApiDeps } from "../../deps.ts";
@@ -14,7 +15,9 @@ import { durationPattern, problems, readDuration } from "../../schemas.ts";
 import { viewEndpoint, webhookSchemas } from "./schemas.ts";
 
 export type EndpointsDeps = Pick<ApiDeps, "clock" | "ids" | "evidence" | "outbound" | "webhookSecrets"> & {
-	store: Pick<ApiDeps["store"], "webhookEndpoints" | "webhookDeliveries">;
+	store: Pick<ApiDeps["store"], "webhookEndpoints" | "webhookDeliveries"> & {
+		tenants: Pick<ApiDeps["store"]["tenants"], "find">;
+	};
 };
 
 const tags = ["webhooks"];
@@ -66,6 +69,7 @@ function addRegistering(app: Instance, deps: EndpointsDeps): void {
 		async (request, reply) => {
 			const { principal, body } = request;
 			refuseUrl(deps, body.url);
+			refuseLeaving(await deps.store.tenants.find(principal.tenantId));
 			const id = request.newId("webhookEndpoint");
 			const others = (await webhookEndpoints.findByTenant(principal.tenantId)).filter(({ _id }) => _id !== id);
 			if (others.length >= limits.webhookEndpointsPerTenantMax) throw new LetheError("too_many_records");

@@ -261,6 +261,8 @@ describe("store", () => {
 			[{ "secrets.mac": { $in: ["m", "n"] } }, undefined, "apiKeys"],
 			[{ eraseBy: { $lte: 1 } }, undefined, "spentProofs"],
 			[{ tenantId: "t" }, undefined, "spending"],
+			[{ nextCheckAt: { $lte: 1 } }, { nextCheckAt: 1 }, "spending"],
+			[{ tenantId: "t" }, undefined, "issuers"],
 			[{ tenantId: "t" }, { createdAt: -1, _id: -1 }, "people"],
 			[{ "enrolment.mac": { $in: ["m", "n"] } }, undefined, "people"],
 			[{ "sso.mac": { $in: ["m", "n"] } }, undefined, "people"],

@@ -12,7 +12,7 @@ import { isFinal } from "../../../domain/lifecycle.ts";
 import { limits } from "../../../domain/limits.ts";
 import type { HoldRecord } from "../../../domain/subject.ts";
 import { end, enqueue } from "../../../domain/transition.ts";
-import { createEngine, type Engine } from "../../harness/engine.ts";
+import { createEngine, type Engine, tenantOf } from "../../harness/engine.ts";
 
 describe("a store that is older than its ledger", () => {
 	let engine: Engine;
@@ -129,10 +129,7 @@ describe("a store that is older than its ledger", () => {
 			writeEpoch: nothing,
 		};
 	}
-	const aboutTenant = () => ({
-		...{ _id: engine.ids.random("tenant"), name: "T", establishment: "DE", destinations: ["*"] },
-		...{ sendQueues: [], retention: {}, createdAt: engine.clock() },
-	});
+	const aboutTenant = () => tenantOf(engine.ids.random("tenant"), engine.clock());
 
 	it("what was taken from a person is taken again, and what they were given since is not taken by a later restore", async () => {
 		const { entries, store, back } = ledgered();
