@@ -23,10 +23,19 @@ export function createRedact(deps: RedactDeps) {
 	async function redactOne(message: Message): Promise<Message | undefined> {
 		const claimed = await messages.take(askAgain(message, deps.clock()));
 		if (!claimed) return undefined;
-		const carrier = await deps.carriers.sender(message.sendQueue);
-		const answer = await ask(carrier, redactableIds(message.attempts));
+		const answer = await askWithin(claimed);
 		const outcome = settle(claimed, answer, deps.clock());
 		return outcome && messages.take(outcome);
+	}
+
+	// A carrier that fails is one that is away, until the patience with one that refuses is over: then it makes no difference.
+	async function askWithin(message: Message): Promise<Answer> {
+		try {
+			return await ask(await deps.carriers.sender(message.sendQueue), redactableIds(message.attempts));
+		} catch (error) {
+			if (!isOver(message, deps.clock())) throw error;
+			return "refused";
+		}
 	}
 
 	const putOff = ({ _id: id, state }: Message) =>
@@ -94,9 +103,7 @@ async function ask(carrier: Carrier | undefined, ids: string[] | undefined): Pro
 }
 
 function settle(message: Message, answer: Answer, now: number): Transition | undefined {
-	const { carrierCopy } = message;
-	const isOver = carrierCopy !== undefined && now >= carrierCopy.dueAt + limits.redactionPatienceMs;
-	if (answer === "refused" && !isOver) return undefined;
+	if (answer === "refused" && !isOver(message, now)) return undefined;
 	const state = answer === "refused" ? "given_up" : answer;
 	return {
 		id: message._id,
@@ -105,4 +112,8 @@ function settle(message: Message, answer: Answer, now: number): Transition | und
 		set: { "carrierCopy.state": state, "carrierCopy.endedAt": now, nextCheckAt: now + limits.driverPatienceMs },
 		evidence: [{ at: now, type: answer === "refused" ? "redaction_given_up" : "redacted", code: state }],
 	};
+}
+
+function isOver({ carrierCopy }: Message, now: number): boolean {
+	return carrierCopy !== undefined && now >= carrierCopy.dueAt + limits.redactionPatienceMs;
 }

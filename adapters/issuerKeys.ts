@@ -9,11 +9,16 @@ export type JwkSet = { keys: Record<string, unknown>[] };
 export type IssuerKeys = ReturnType<typeof createIssuerKeys>;
 
 type Held = { set: JwkSet; loadedAt: number };
+/** When it may be asked next, and how often in a row it has failed. */
+type Turn = { at: number; failures: number };
 
 const refreshMs = 10 * 60_000;
 // An issuer that does not answer is not what makes its tokens false: what was held goes on for so long.
 const staleMsMax = 3600_000;
+// Whoever names an issuer in a token can have it asked: one that answers no oftener than this, one that fails ever later.
 const retryMs = 30_000;
+const failedRetryFirstMs = 5_000;
+const failedRetryMsMax = 60_000;
 const timeoutMs = 5_000;
 const answerBytesMax = 128 * 1024;
 const issuersHeldMax = 1_000;
@@ -27,11 +32,10 @@ export function createIssuerKeys({
 	clock: () => number;
 }) {
 	const held = new Map<string, Held>();
-	const triedAt = new Map<string, number>();
+	const turns = createTurns(clock);
 	const pending = new Map<string, Promise<JwkSet>>();
 
 	async function load(url: string): Promise<JwkSet> {
-		triedAt.set(url, clock());
 		const { issuer, jwks_uri } = await fetchObject(discoveryUrl(url));
 		// OpenID Connect Discovery 4.3, RFC 8414 3.3: else one issuer could speak for another.
 		if (issuer !== url || typeof jwks_uri !== "string") throw unavailable("discovery");
@@ -40,8 +44,7 @@ export function createIssuerKeys({
 		const set = { keys: keys.filter((key) => typeof key === "object" && key !== null) };
 		held.delete(url);
 		held.set(url, { set, loadedAt: clock() });
-		const [oldest] = held.keys();
-		if (oldest !== undefined && held.size > issuersHeldMax) held.delete(oldest);
+		forgetOldest(held);
 		return set;
 	}
 
@@ -61,6 +64,11 @@ export function createIssuerKeys({
 		const running = pending.get(url);
 		if (running !== undefined) return running;
 		const request = load(url).finally(() => pending.delete(url));
+		// Whoever waits for it is told by the request itself.
+		request.then(
+			() => turns.note(url, true),
+			() => turns.note(url, false),
+		);
 		pending.set(url, request);
 		return request;
 	}
@@ -68,14 +76,17 @@ export function createIssuerKeys({
 	return {
 		/**
 		 * An issuer's keys; `unknownKey` when those held lack one that a token names: then they are asked for again, now and
-		 * then. @throws LetheError issuer_unavailable
+		 * then. One that fails is not asked again at once. @throws LetheError issuer_unavailable
 		 */
 		async get(url: string, unknownKey = false): Promise<JwkSet> {
 			const known = held.get(url);
 			const now = clock();
 			const age = known ? now - known.loadedAt : Number.POSITIVE_INFINITY;
 			const isWanted = age >= refreshMs || unknownKey;
-			if (known && (!isWanted || now - (triedAt.get(url) ?? 0) < retryMs) && age < staleMsMax) return known.set;
+			// A request that is under way is shared.
+			const mayAsk = pending.has(url) || turns.isOver(url);
+			if (known && age < staleMsMax && !(isWanted && mayAsk)) return known.set;
+			if (!mayAsk && turns.isFailing(url)) throw unavailable("failed a moment ago");
 			try {
 				return await refresh(url);
 			} catch (error) {
@@ -84,6 +95,31 @@ export function createIssuerKeys({
 			}
 		},
 	};
+}
+
+/** Has an issuer that was asked rest for a while: one that fails ever longer. */
+function createTurns(clock: () => number) {
+	const turns = new Map<string, Turn>();
+	return {
+		note(url: string, isAnswer: boolean): void {
+			const failures = isAnswer ? 0 : (turns.get(url)?.failures ?? 0) + 1;
+			const failedMs = Math.min(failedRetryFirstMs * 2 ** Math.min(failures - 1, 20), failedRetryMsMax);
+			turns.delete(url);
+			turns.set(url, { at: clock() + (isAnswer ? retryMs : failedMs), failures });
+			forgetOldest(turns);
+		},
+		/** Its rest is, or it has none; one that is longer than any was begun before the clock was set back. */
+		isOver(url: string): boolean {
+			const { at = 0 } = turns.get(url) ?? {};
+			return at <= clock() || at > clock() + failedRetryMsMax;
+		},
+		isFailing: (url: string) => (turns.get(url)?.failures ?? 0) > 0,
+	};
+}
+
+function forgetOldest(of: Map<string, unknown>): void {
+	const [oldest] = of.keys();
+	if (oldest !== undefined && of.size > issuersHeldMax) of.delete(oldest);
 }
 
 function discoveryUrl(issuer: string): string {

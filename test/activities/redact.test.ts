@@ -110,6 +110,25 @@ describe("a carrier's copy", () => {
 		assert.equal((await engine.read(message._id)).carrierCopy?.state, "read_back");
 	});
 
+	it("of a carrier whose every answer is a failure is an obligation with its date once the patience is over", async () => {
+		let failures = 0;
+		engine.carrier.redact = async () => {
+			failures++;
+			throw new Error("carrier down");
+		};
+		const message = await delivered();
+		await sweep();
+		await sweep(limits.redactionPatienceMs / 2);
+		assert.deepEqual([failures, (await engine.read(message._id)).carrierCopy?.state], [2, "due"]);
+		await sweep(limits.redactionPatienceMs / 2);
+		await sweep(limits.driverPatienceMs + 1);
+		const over = await engine.read(message._id);
+		assert.deepEqual([over.carrierCopy?.state, over.evidence.at(-2)?.type], ["given_up", "redaction_given_up"]);
+		assert.deepEqual((await fates(message)).at(-1), ["complete", "processor_agreement", "declared", "dated"]);
+		await sweep(limits.redactionRetryMaxMs);
+		assert.equal(failures, 3, "and it is left alone");
+	});
+
 	it("is kept while a hold keeps the message, and goes once it is released", async () => {
 		const message = await delivered();
 		const change = (set: object) => engine.store.messages.transition({ id: message._id, set: { ...set } });

@@ -25,6 +25,7 @@ describe("tokens of outside issuers", () => {
 	let tenantId: string;
 	let away = false;
 	let asked = 0;
+	let requests = 0;
 	const rsa = generateKeyPairSync("rsa", { modulusLength: 2048 });
 	const ec = createSigning();
 	before(async () => {
@@ -37,6 +38,7 @@ describe("tokens of outside issuers", () => {
 		const serve = createProvider(url, keys);
 		server.on("request", (request, response) => {
 			if (request.url === "/jwks") asked++;
+			requests++;
 			if (away) response.writeHead(503).end();
 			else serve(request, response);
 		});
@@ -126,8 +128,28 @@ describe("tokens of outside issuers", () => {
 		api.time.offsetMs = 11 * 60_000;
 		assert.equal(await use(`Bearer ${long}`), "200");
 		api.time.offsetMs = 100 * 60_000;
-		assert.equal(await use(`Bearer ${long}`), "503 issuer_unavailable");
+		const burst = async () => {
+			const before = requests;
+			const together = await Promise.all([1, 2, 3].map(() => use(`Bearer ${long}`)));
+			for (const answer of [...together, await use(`Bearer ${long}`)]) assert.equal(answer, "503 issuer_unavailable");
+			return requests - before;
+		};
+		assert.equal(await burst(), 1, "whatever comes, it is asked once");
+		const waits: number[] = [];
+		for (let minute = 0; minute < 5; minute++) {
+			for (let second = 0; second < 60; second += 5) {
+				api.time.offsetMs += 5_000;
+				if ((await burst()) > 0) waits.push(minute * 60 + second + 5);
+			}
+		}
+		const gaps = waits.map((at, index) => at - (waits[index - 1] ?? 0));
+		assert.ok(
+			gaps.every((gap, index) => gap >= (gaps[index - 1] ?? 0)),
+			`ever later: ${gaps}`,
+		);
+		assert.deepEqual([gaps.length < 10, Math.max(...gaps) <= 65], [true, true], `and not too late: ${gaps}`);
 		away = false;
+		api.time.offsetMs += 65_000;
 		assert.equal(await use(`Bearer ${long}`), "200");
 		api.time.offsetMs = 0;
 	});
