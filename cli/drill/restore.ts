@@ -7,7 +7,8 @@ import { magicNumber } from "../../stack/carrier/magic.ts";
 import { reapply } from "../restore/reapply.ts";
 import { type Drilled, openStage, type Row, type Stage, toRow, waitFor, waitForFinal } from "./stage.ts";
 
-type Played = { delivered: string; open: string[]; optedOut: string; held: string; revoked: string };
+type Given = { revoked: string; rotated: string; issuer: string; person: string };
+type Played = { delivered: string; open: string[]; optedOut: string; held: string; given: Given };
 
 /** Plays it in `dir`, a folder of its own. @throws Error that says what did not come about */
 export async function drillRestore(dir: string, say: (line: string) => void): Promise<Drilled> {
@@ -34,23 +35,38 @@ async function playUntilCopy(stage: Stage): Promise<Played> {
 	// Nobody sends now: what is accepted stays open.
 	await stage.stop("sender");
 	const open = await Promise.all([0, 1, 2].map((index) => stage.send(fictional(index), `Open at the copy ${index}`)));
-	const revoked = formatId("apiKey", randomBytes(16));
-	await stage.asAdmin((deps) => addKey(deps, revoked, stage.tenantId));
+	const given = await stage.asAdmin((deps) => give(deps, stage.tenantId));
 	const beatOf = () => stage.asAdmin(async ({ stored }) => (await stored.epochs.read())?.beat ?? 0);
 	await waitFor("the first beat", async () => (await beatOf()) > 0);
 	await stage.copyOut("mongodb", "old");
-	return { delivered, open, optedOut: fictional(7), held: fictional(8), revoked };
+	return { delivered, open, optedOut: fictional(7), held: fictional(8), given };
 }
 
-function addKey({ stored, clock }: Deps, id: string, tenantId: string): Promise<boolean> {
+/** Two keys, an issuer and a person, all of which are taken something after the copy. */
+async function give({ stored, people, clock }: Deps, tenantId: string): Promise<Given> {
+	const [revoked, rotated] = [formatId("apiKey", randomBytes(16)), formatId("apiKey", randomBytes(16))];
 	const createdAt = clock();
-	const about = { roles: ["sender"], name: "drill", createdAt, createdBy: "admin" };
-	const secrets = [{ mac: id, macVersion: 1, createdAt }];
-	return stored.apiKeys.insert({ _id: id, tenantId, secrets, ...about });
+	const about = { tenantId, roles: ["sender"], name: "drill", createdAt, createdBy: "admin" };
+	for (const _id of [revoked, rotated]) {
+		await stored.apiKeys.insert({ ...about, _id, secrets: [{ mac: _id, macVersion: 1, createdAt }] });
+	}
+	const issuer = formatId("issuer", randomBytes(16));
+	const trust = { url: `https://${issuer}.example`, audience: "drill", claim: "scope", mapping: [] };
+	await stored.issuers.put({ ...trust, _id: issuer, tenantId, createdAt });
+	const invited = { tenantId, login: issuer, name: "Drill", roles: ["sender" as const, "admin" as const] };
+	return { revoked, rotated, issuer, person: (await people.invite("admin", invited)).id };
+}
+
+async function take({ stored, store, apiKeys, people, clock }: Deps, given: Given, tenantId: string): Promise<void> {
+	await store.apiKeys.revoke(given.revoked, clock());
+	const key = await stored.apiKeys.find(given.rotated);
+	if (key) await apiKeys.rotate("admin", key, 0);
+	await store.issuers.remove(given.issuer);
+	await people.setRoles("admin", tenantId, given.person, ["sender"]);
 }
 
 /** What the copy knows nothing of. Answers how many messages the carrier had in the end. */
-async function playAfterCopy(stage: Stage, { open, optedOut, held, revoked }: Played): Promise<number> {
+async function playAfterCopy(stage: Stage, { open, optedOut, held, given }: Played): Promise<number> {
 	const beatOf = () => stage.asAdmin(async ({ stored }) => (await stored.epochs.read())?.beat ?? 0);
 	const copied = await beatOf();
 	const must = async (path: string, body: object) => {
@@ -59,7 +75,7 @@ async function playAfterCopy(stage: Stage, { open, optedOut, held, revoked }: Pl
 	};
 	await must("/v1/opt-outs", { number: optedOut, scope: "all" });
 	await must("/v1/holds", { scope: "subject", number: held, ground: "litigation" });
-	await stage.asAdmin(({ store, clock }) => store.apiKeys.revoke(revoked, clock()));
+	await stage.asAdmin((deps) => take(deps, given, stage.tenantId));
 	await stage.restart("sender");
 	await waitForFinal(stage, open);
 	await waitFor("a later beat", async () => (await beatOf()) > copied + 1);
@@ -89,7 +105,9 @@ async function restore(stage: Stage): Promise<Row[]> {
 	return [
 		toRow("the store is known to be behind the ledger", standing, "store_behind"),
 		toRow("records applied again", applied.records, 2),
-		toRow("revocations applied again", applied.revocations, 1),
+		toRow("revocations applied again", applied.revocations, 2),
+		toRow("rotated keys whose text ended again", applied.rotations, 1),
+		toRow("people from whom it was taken again", applied.people, 1),
 		toRow("open messages ended as unknown", applied.unknown, 3),
 	];
 }
@@ -104,18 +122,27 @@ async function look(stage: Stage, played: Played, sent: number): Promise<Row[]> 
 	// The sweep has come by twice by then: whatever would drive a message on has had its turn.
 	await waitFor("two beats of the new life", async () => (await beatOf()) > 2);
 	const { total, repeatedReferences } = await stage.ledger();
-	const keys = await stage.asAdmin(({ stored }) => stored.apiKeys.findByTenant(stage.tenantId));
 	return [
 		toRow("states of what was open in the copy", [...new Set(states)].join(), "unknown"),
 		toRow("what was delivered before the copy", await stage.stateOf(played.delivered), "delivered"),
 		toRow("a message to who opted out since", await tryOut(played.optedOut), "policy_denied"),
 		toRow("a message to who was put on hold since", await tryOut(played.held), "policy_denied"),
-		toRow(
-			"the key that was revoked since",
-			keys.find(({ _id }) => _id === played.revoked)?.revokedAt ? "revoked" : "alive",
-			"revoked",
-		),
+		...(await stage.asAdmin((deps) => lookAtGiven(deps, played.given))),
 		toRow("messages that the carrier has", total, sent),
 		toRow("messages that the carrier got twice", repeatedReferences, 0),
+	];
+}
+
+async function lookAtGiven({ stored, clock }: Deps, { revoked, rotated, issuer, person }: Given): Promise<Row[]> {
+	const isRevoked = (await stored.apiKeys.find(revoked))?.revokedAt !== undefined;
+	const [text] = (await stored.apiKeys.find(rotated))?.secrets ?? [];
+	const isOver = text?.endsAt !== undefined && text.endsAt <= clock();
+	const isTrusted = (await stored.issuers.find(issuer)) !== undefined;
+	const roles = (await stored.people.find(person))?.roles.join();
+	return [
+		toRow("the key that was revoked since", isRevoked ? "revoked" : "alive", "revoked"),
+		toRow("the text of a key that was rotated out since", isOver ? "ended" : "alive", "ended"),
+		toRow("the issuer that was removed since", isTrusted ? "trusted" : "unknown", "unknown"),
+		toRow("roles of whom one was taken from since", roles ?? "none", "sender"),
 	];
 }
