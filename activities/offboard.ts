@@ -28,6 +28,7 @@ export type OffboardDeps = Pick<ActivityDeps, "clock" | "ids" | "log" | "certifi
 		| "templates"
 		| "apiKeys"
 		| "issuers"
+		| "identityProviders"
 		| "webhookEndpoints"
 		| "webhookDeliveries"
 		| "verifications"
@@ -125,6 +126,10 @@ async function endAccess({ store, evidence, clock }: OffboardDeps, tenantId: str
 	for (const { _id } of await store.issuers.findByTenant(tenantId)) {
 		await enter("issuer_removed", _id);
 		await store.issuers.remove(_id);
+	}
+	for (const { _id } of await store.identityProviders.findByTenant(tenantId)) {
+		await enter("identity_provider_removed", _id);
+		await store.identityProviders.remove(_id);
 	}
 }
 

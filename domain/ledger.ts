@@ -15,7 +15,7 @@ export type LedgerEntry =
 	| { _id: string; kind: "revoked"; at: number }
 	/** An API key has another text: when each of before ends. One that is not named ended at `at`. */
 	| { _id: string; kind: "rotated"; apiKeyId: string; at: number; ends: { createdAt: number; endsAt: number }[] }
-	/** As it was trusted at `at`, an outside issuer is trusted no more. */
+	/** As it was trusted at `at`, an outside issuer, of tokens or of people, is trusted no more. */
 	| { _id: string; kind: "distrusted"; issuerId: string; at: number }
 	/** What the change that made this revision of a person took from them. */
 	| { _id: string; kind: "taken"; personId: string; revision: number; taking: Taking }

@@ -78,7 +78,7 @@ export function withoutCredentials({ enrolment: _, password: __, totp: ___, sso:
 export type Taking = {
 	roles?: Role[];
 	passkeys?: string[];
-	credentials?: ("enrolment" | "password" | "totp" | "recovery")[];
+	credentials?: ("enrolment" | "password" | "totp" | "recovery" | "sso")[];
 	sessionsFrom?: number;
 };
 
@@ -93,6 +93,7 @@ export function takenBy(from: Person, to: Person): Taking | undefined {
 		enrolment: from.enrolment !== undefined && from.enrolment.mac !== to.enrolment?.mac,
 		password: from.password !== undefined && from.password.hash !== to.password?.hash,
 		totp: from.totp !== undefined && from.totp.sealed !== to.totp?.sealed,
+		sso: from.sso !== undefined && from.sso.mac !== to.sso?.mac,
 		recovery: from.recoveryMacs.some((mac) => !to.recoveryMacs.includes(mac)),
 	};
 	const credentials = credentialNames.filter((name) => isOver[name]);
@@ -105,7 +106,7 @@ export function takenBy(from: Person, to: Person): Taking | undefined {
 	return Object.keys(taking).length > 0 ? taking : undefined;
 }
 
-const credentialNames = ["enrolment", "password", "totp", "recovery"] as const;
+const credentialNames = ["enrolment", "password", "totp", "recovery", "sso"] as const;
 
 /** A person of before without what was taken since. Which recovery code was used nobody wrote down: all are. */
 export function takeFrom<Of extends Person>(person: Of, { roles, passkeys, credentials, sessionsFrom }: Taking): Of {

@@ -8,7 +8,6 @@ import { type LedgerEntry, toLedger } from "../../domain/ledger.ts";
 import { limits } from "../../domain/limits.ts";
 import { takenBy } from "../../domain/person.ts";
 import { isStricter } from "../../domain/tenancy.ts";
-import type { IssuerDocument } from "../mongo/models.ts";
 import type { Store } from "../mongo/store.ts";
 import type { Ledger } from "./ledger.ts";
 
@@ -90,7 +89,8 @@ function recordsWithLedger(
 }
 
 /** Keys, people, issuers and endpoints: whatever gave someone a way in, or a word of what happens, and does no more. */
-function accessWithLedger({ apiKeys, people, issuers, webhookEndpoints }: Store, enter: Enter, { clock }: LedgerDeps) {
+function accessWithLedger(store: Store, enter: Enter, { clock }: LedgerDeps) {
+	const { apiKeys, people, issuers, identityProviders, webhookEndpoints } = store;
 	return {
 		apiKeys: {
 			...apiKeys,
@@ -118,21 +118,8 @@ function accessWithLedger({ apiKeys, people, issuers, webhookEndpoints }: Store,
 				return people.end(id, now);
 			},
 		},
-		issuers: {
-			...issuers,
-			// Trusted otherwise, it may be trusted with less.
-			async put(issuer) {
-				const known = await issuers.find(issuer._id);
-				if (!known) return issuers.put(issuer);
-				await distrust(known, known.createdAt);
-				return issuers.put({ ...issuer, createdAt: Math.max(issuer.createdAt, known.createdAt + 1) });
-			},
-			async remove(id) {
-				const known = await issuers.find(id);
-				if (known) await distrust(known, Math.max(known.createdAt, clock()));
-				return issuers.remove(id);
-			},
-		},
+		issuers: trustedWithLedger(issuers, enter, clock),
+		identityProviders: trustedWithLedger(identityProviders, enter, clock),
 		webhookEndpoints: {
 			...webhookEndpoints,
 			async delete(id) {
@@ -141,11 +128,37 @@ function accessWithLedger({ apiKeys, people, issuers, webhookEndpoints }: Store,
 			},
 		},
 	} satisfies Partial<Store>;
-
-	async function distrust({ _id }: IssuerDocument, at: number): Promise<void> {
-		await enter({ _id: `${_id}-${randomUUID()}`, kind: "distrusted", issuerId: _id, at });
-	}
 }
+
+/** Who speaks for a tenant from outside. Trusted otherwise, one may be trusted with less: as it was it is trusted no more. */
+function trustedWithLedger<Trusted extends { _id: string; createdAt: number }, Of extends TrustedStore<Trusted>>(
+	trusted: Of & TrustedStore<Trusted>,
+	enter: Enter,
+	clock: () => number,
+): Of {
+	const distrust = (issuerId: string, at: number) =>
+		enter({ _id: `${issuerId}-${randomUUID()}`, kind: "distrusted", issuerId, at });
+	return {
+		...trusted,
+		async put(document: Trusted) {
+			const known = await trusted.find(document._id);
+			if (!known) return trusted.put(document);
+			await distrust(known._id, known.createdAt);
+			return trusted.put({ ...document, createdAt: Math.max(document.createdAt, known.createdAt + 1) });
+		},
+		async remove(id: string) {
+			const known = await trusted.find(id);
+			if (known) await distrust(id, Math.max(known.createdAt, clock()));
+			return trusted.remove(id);
+		},
+	};
+}
+
+type TrustedStore<Trusted> = {
+	find: (id: string) => Promise<Trusted | undefined>;
+	put: (document: Trusted) => Promise<void>;
+	remove: (id: string) => Promise<boolean>;
+};
 
 /**
  * Where a tenant stands. That it is about to be changed waits in the store until the ledger knows what became of it: were

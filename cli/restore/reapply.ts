@@ -87,8 +87,9 @@ async function applyRevocation({ stored }: Deps, { _id, at }: Of<"revoked">): Pr
 }
 
 async function applyDistrust({ stored }: Deps, { issuerId, at }: Of<"distrusted">): Promise<boolean> {
-	const issuer = await stored.issuers.find(issuerId);
-	return issuer !== undefined && issuer.createdAt <= at && stored.issuers.remove(issuerId);
+	const trusted = isId("issuer", issuerId) ? stored.issuers : stored.identityProviders;
+	const issuer = await trusted.find(issuerId);
+	return issuer !== undefined && issuer.createdAt <= at && trusted.remove(issuerId);
 }
 
 /** What a text of before had left when it was rotated, it has left now; the texts since are gone with the store. */

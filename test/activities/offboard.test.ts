@@ -228,22 +228,27 @@ describe("a tenant that is taken out of service", () => {
 			_id: engine.ids.random("issuer"),
 		}));
 		for (const issuer of issuers) await engine.store.issuers.put(issuer);
+		const provider = {
+			_id: engine.ids.random("identityProvider"),
+			tenantId,
+			url: "https://p.example",
+			clientId: "lethe",
+		};
+		const shown = { authentication: "client_secret_basic" as const, mfa: { acr: ["mfa"] }, createdAt: at };
+		await engine.store.identityProviders.put({ ...provider, ...shown });
 		const [key] = await engine.store.apiKeys.findByTenant(tenantId);
 		const endpointId = await addWebhook(tenantId);
 		await leave(tenantId);
 		await sweepUntil(async () => (await standingOf(tenantId)).state === "left");
 
 		const ended = [
-			...([
-				["api_key_revoked", key?._id],
-				["issuer_removed", issuers[0]?._id],
-			] as const),
-			...([
-				["person_ended", person._id],
-				["webhook_endpoint_deleted", endpointId],
-			] as const),
+			["api_key_revoked", key?._id],
+			["issuer_removed", issuers[0]?._id],
+			["identity_provider_removed", provider._id],
+			["person_ended", person._id],
+			["webhook_endpoint_deleted", endpointId],
 		];
-		for (const [type, about] of ended) {
+		for (const [type = "", about] of ended) {
 			const found = await engine.store.evidence.findAbout([about as string]);
 			assert.match(JSON.stringify(found.map(({ entries }) => entries)), new RegExp(type), type);
 		}

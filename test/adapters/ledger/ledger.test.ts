@@ -252,6 +252,8 @@ describe("the ledger", () => {
 		assert.deepEqual(await changed(() => ({ roles: ["sender"] })), [{ roles: ["admin", "auditor"] }]);
 		assert.deepEqual(await changed(() => ({ passkeys: [{ ...passkey, id: "psk_b" }] })), [{ passkeys: ["psk_a"] }]);
 		assert.deepEqual(await changed(() => ({ recoveryMacs: ["r2"] })), [{ credentials: ["recovery"] }]);
+		assert.deepEqual(await changed(() => ({ sso: { providerId: "idp", mac: "one" } })), []);
+		assert.deepEqual(await changed(() => ({ sso: { providerId: "idp", mac: "two" } })), [{ credentials: ["sso"] }]);
 		const anew = { password: { ...password, hash: "two" }, sessionsFrom: 8 };
 		assert.deepEqual(await changed(() => anew), [{ credentials: ["password"], sessionsFrom: 8 }]);
 		assert.equal(entered[0]?.kind === "taken" && entered[0].revision, (await people.find(personId))?.revision);

@@ -263,6 +263,7 @@ describe("store", () => {
 			[{ tenantId: "t" }, undefined, "spending"],
 			[{ nextCheckAt: { $lte: 1 } }, { nextCheckAt: 1 }, "spending"],
 			[{ tenantId: "t" }, undefined, "issuers"],
+			[{ tenantId: "t" }, undefined, "identityProviders"],
 			[{ tenantId: "t" }, { createdAt: -1, _id: -1 }, "people"],
 			[{ "enrolment.mac": { $in: ["m", "n"] } }, undefined, "people"],
 			[{ "sso.mac": { $in: ["m", "n"] } }, undefined, "people"],

@@ -217,8 +217,16 @@ describe("a store that is older than its ledger", () => {
 		await store.issuers.put({ ...narrowed, audience: "b" });
 		await store.issuers.remove(again._id);
 		await store.issuers.put({ ...again, createdAt: engine.clock() + 1 });
+		const provider = {
+			...{ _id: engine.ids.random("identityProvider"), url: "https://p.example", tenantId: removed.tenantId },
+			...{ clientId: "lethe", authentication: "client_secret_basic" as const, mfa: { acr: ["mfa"] }, createdAt: 4 },
+		};
+		await store.identityProviders.put(provider);
+		await store.identityProviders.remove(provider._id);
 		for (const issuer of [removed, narrowed]) await back("issuers", issuer);
-		assert.equal((await reapplyAll(entries)).revocations, 2);
+		await back("identityProviders", provider);
+		assert.equal((await reapplyAll(entries)).revocations, 3);
+		assert.equal(await store.identityProviders.find(provider._id), undefined);
 		const left = await Promise.all([removed, narrowed, again].map(({ _id }) => store.issuers.find(_id)));
 		assert.deepEqual(
 			left.map((found) => found !== undefined),
