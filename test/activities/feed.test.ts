@@ -49,6 +49,7 @@ describe("the backlog", () => {
 				...shape,
 			}),
 		);
+		for (const { tenantId } of messages.slice(0, 1)) await engine.ensureTenant(tenantId);
 		await Promise.all(messages.map((message) => engine.store.messages.insert(message)));
 		return messages;
 	}

@@ -158,11 +158,15 @@ export async function createEngine(options: EngineOptions = {}) {
 	const replaced = { ...activities, ...options.replace?.(activities) };
 	const worker = options.worker === false ? undefined : await startWorker(name, replaced);
 
+	async function ensureTenant(id: string): Promise<void> {
+		if (!(await store.tenants.find(id))) await store.tenants.put(tenantOf(id, clock()));
+	}
+
 	/** Inserts a message as the API would, encrypted under real cohorts; does not start its run. */
 	async function accept(shape: Parameters<typeof messageOf>[0] = {}): Promise<Message> {
 		const now = clock();
 		const tenantId = shape?.tenantId ?? ids.random("tenant");
-		if (!(await store.tenants.find(tenantId))) await store.tenants.put(tenantOf(tenantId, now));
+		await ensureTenant(tenantId);
 		const template = messageOf({
 			id: ids.random("message"),
 			submissionId: ids.random("submission"),
@@ -205,6 +209,8 @@ export async function createEngine(options: EngineOptions = {}) {
 		errors,
 		witness,
 		accept,
+		/** A tenant of that id, unless there is one. */
+		ensureTenant,
 		/** `planned`: as acceptance starts what it did not defer; otherwise as the sweep does. */
 		start: (message: Message, { planned = false } = {}) =>
 			runs.start({
