@@ -113,8 +113,10 @@ const answers: Answers = {
  */
 export const verifyPlivo: VerifierFactory = ({ secrets }) =>
 	checkWith(secrets.secret, (secret, request, now) => {
-		const query = readForm(queryOf(request.url));
-		const fields = request.method === "GET" ? [] : readForm(request.body);
+		const asked = readForm(queryOf(request.url));
+		const posted = readForm(request.body);
+		// A GET has one list of parameters, wherever they stand.
+		const [query, fields] = request.method === "GET" ? [[...asked, ...posted], []] : [asked, posted];
 		return conclude(authenticate(secret, request, query, fields), () => parse([...query, ...fields], now));
 	});
 
@@ -180,26 +182,27 @@ function authenticate(secret: string, request: CallbackRequest, query: Pairs, fi
 	const areSignatures = signatures.length <= 16 && signatures.every((each) => /^[A-Za-z0-9+/]{43}=$/.test(each));
 	// A dot joins text and nonce: with one in the nonce another cut would bear the same signature.
 	if (!areSignatures || !/^[\w+/=-]{1,128}$/.test(nonce)) return { refused: "malformed" };
-	const signed = `${method === "GET" ? getText(url, query) : postText(url, query, fields)}.${nonce}`;
-	const expected = createHmac("sha256", secret).update(signed, "utf8").digest("base64");
-	if (!isOneOf(signatures, expected)) return { refused: "bad_signature" };
-	return { replayKey: sha256Hex(signed), fresh: true };
+	const parameters = `${textOf(query, fields)}.${nonce}`;
+	const fits = basesOf(url).map((base) => {
+		const expected = createHmac("sha256", secret).update(`${base}${parameters}`, "utf8").digest("base64");
+		return isOneOf(signatures, expected);
+	});
+	if (!fits.some((each) => each)) return { refused: "bad_signature" };
+	return { replayKey: sha256Hex(`${basesOf(url)[0]}${parameters}`), fresh: true };
 }
 
-function getText(url: string, query: Pairs): string {
-	return query.length === 0 ? baseOf(url) : `${baseOf(url)}?${joinQuery(query)}`;
-}
-
-function postText(url: string, query: Pairs, fields: Pairs): string {
-	const text = sorted(fields)
+function textOf(query: Pairs, fields: Pairs): string {
+	const posted = sorted(fields)
 		.map(([name, value]) => name + value)
 		.join("");
-	if (fields.length === 0) return getText(url, query);
-	return query.length === 0 ? `${baseOf(url)}?${text}` : `${baseOf(url)}?${joinQuery(query)}.${text}`;
+	if (fields.length === 0) return query.length === 0 ? "" : `?${joinQuery(query)}`;
+	return query.length === 0 ? `?${posted}` : `?${joinQuery(query)}.${posted}`;
 }
 
-function baseOf(url: string): string {
-	return /^[^?#]*/.exec(url)?.[0] ?? "";
+/** The address without its query, as it was called and, as some of the vendor's libraries read it, without credentials. */
+function basesOf(url: string): string[] {
+	const base = /^[^?#]*/.exec(url)?.[0] ?? "";
+	return [...new Set([base, base.replace(/^(https?:\/\/)[^/@]*@/i, "$1")])];
 }
 
 function joinQuery(query: Pairs): string {
@@ -218,7 +221,8 @@ function sorted(pairs: Pairs): Pairs {
  * fields of documented names and forms count.
  */
 function parse(pairs: Pairs, now: number): Parsed | undefined {
-	const areNames = pairs.every(([name]) => /^[\w.-]{1,64}$/.test(name));
+	// What separates parameters is no part of a name: by GET it could hide others.
+	const areNames = pairs.every(([name]) => /^[^=&?#\p{Cc}]{1,64}$/u.test(name));
 	if (!areNames || isCutElsewhere(pairs, known, telling, freeText)) return undefined;
 	const names = new Set(pairs.map(([name]) => name));
 	// Calls are signed alike and are no concern of a message.
