@@ -204,8 +204,8 @@ export async function putSendQueue(
 	await deps.secrets.write(queue._id, "callback", secrets.callback);
 	// Who stopped it did so for a reason that another secret or rate is no end of.
 	const known = await deps.store.sendQueues.find(queue._id);
-	const { paused = queue.paused, draining = false, prices, countryRates, registrations } = known ?? {};
+	const { paused = queue.paused, draining = false, moveWaiting, prices, countryRates, registrations } = known ?? {};
 	// Nor does it undo what operators have set.
-	const set = withoutUndefined<Partial<SendQueueDocument>>({ prices, countryRates, registrations });
+	const set = withoutUndefined<Partial<SendQueueDocument>>({ prices, countryRates, registrations, moveWaiting });
 	await deps.store.sendQueues.put({ ...set, ...queue, paused, draining });
 }

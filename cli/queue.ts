@@ -9,6 +9,7 @@ type Queue = {
 	carrier: string;
 	sender: string;
 	state: string;
+	movesWaiting: boolean;
 	limitPerSecond?: number;
 	countryRates?: Record<string, number>;
 	prices?: Record<string, number>;
@@ -53,9 +54,11 @@ export function queueCommand(): Command {
 		).action((options: TargetOptions) => run("queue doubts", () => doubts(options))),
 	);
 	for (const [name, description] of Object.entries(steps)) {
+		const command = new Command(name).description(description).argument("<queue>", "its id");
+		if (name !== "resume") command.option("--move", "hand what waits to other queues where it may, codes first");
 		queue.addCommand(
-			withTarget(new Command(name).description(description).argument("<queue>", "its id")).action(
-				(id: string, options: TargetOptions) => run(`queue ${name}`, () => step(name, id, options)),
+			withTarget(command).action((id: string, options: StepOptions) =>
+				run(`queue ${name}`, () => step(name, id, options)),
 			),
 		);
 	}
@@ -69,8 +72,11 @@ async function list(options: TargetOptions): Promise<number> {
 	return exitCodes.yes;
 }
 
-async function step(name: string, id: string, options: TargetOptions): Promise<number> {
-	const queue = await call<Queue>(options, `/v1/queues/${encodeURIComponent(id)}/${name}`, {});
+type StepOptions = TargetOptions & { move?: boolean };
+
+async function step(name: string, id: string, options: StepOptions): Promise<number> {
+	const asked = options.move ? { moveWaiting: true } : {};
+	const queue = await call<Queue>(options, `/v1/queues/${encodeURIComponent(id)}/${name}`, asked);
 	console.log(options.json ? JSON.stringify(queue, null, 2) : lineOf(queue));
 	return exitCodes.yes;
 }
@@ -138,11 +144,22 @@ function collectPair(pair: string, before: Pairs = {}): Pairs {
 	return { ...before, [key]: value };
 }
 
-function lineOf({ id, carrier, sender, state, limitPerSecond, backlog, live, failing, prices = {} }: Queue): string {
+function lineOf({
+	id,
+	carrier,
+	sender,
+	state,
+	movesWaiting,
+	limitPerSecond,
+	backlog,
+	live,
+	failing,
+	prices = {},
+}: Queue): string {
 	const priced = Object.entries(prices).map(([country, price]) => `${country}=${price}`);
 	const limit = limitPerSecond === undefined ? "the default" : String(limitPerSecond);
 	const pace = live
 		? `${live.segmentsPerSecond} of ${limit} segments/s, ${live.waiting} waiting, ${live.delayed} delayed, ${live.active} under way`
 		: "Redis does not answer";
-	return `${id.padEnd(24)}${state.padEnd(10)}${carrier} ${sender}  ${pace}, ${backlog} in the store${failing ? ", its carrier fails" : ""}  ${priced.join(" ")}`.trimEnd();
+	return `${id.padEnd(24)}${state.padEnd(10)}${carrier} ${sender}  ${pace}, ${backlog} in the store${movesWaiting ? ", handed on where it may be" : ""}${failing ? ", its carrier fails" : ""}  ${priced.join(" ")}`.trimEnd();
 }

@@ -231,13 +231,13 @@ export type ReleaseHoldBody = ({
 export type AcknowledgeSubjectRequestBody = ({
 
 } | null)
-export type PauseQueueBody = ({
-
+export type StopSendQueueInput = ({
+/**
+ * Hand what waits to other queues, one-time codes first, where routing, policies and budgets let it. What may go nowhere else waits on.
+ */
+moveWaiting?: boolean
 } | null)
 export type ResumeQueueBody = ({
-
-} | null)
-export type DrainQueueBody = ({
 
 } | null)
 /**
@@ -1797,6 +1797,10 @@ sender: string
  * `draining`: sends what it has, and takes nothing new.
  */
 state: ("open" | "draining" | "paused")
+/**
+ * Paused or draining, it hands what waits to other queues where it may.
+ */
+movesWaiting: boolean
 countries?: string[]
 categories?: ("otp" | "transactional" | "marketing" | "health")[]
 region?: string
@@ -2185,7 +2189,7 @@ index: number
 id: string
 at: string
 tenantId?: string
-type: ("accepted" | "deferred" | "queued" | "sending" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown" | "decided" | "released" | "rerouted" | "ambiguous" | "receipt" | "retimed" | "erased" | "kept" | "redaction_asked" | "redacted" | "redaction_given_up" | "certified" | "process_started" | "stores_prepared" | "store_restored" | "tenant_created" | "tenant_changed" | "template_changed" | "tenant_suspended" | "tenant_resumed" | "tenant_leaving" | "tenant_exported" | "tenant_left" | "send_queue_changed" | "send_queue_paused" | "send_queue_drained" | "send_queue_resumed" | "api_key_created" | "api_key_revoked" | "api_key_rotated" | "credential_alert" | "token_issued" | "issuer_trusted" | "issuer_removed" | "identity_provider_changed" | "identity_provider_removed" | "person_invited" | "person_enrolled" | "person_changed" | "person_ended" | "signed_in" | "sign_in_failed" | "session_ended" | "credential_added" | "credential_removed" | "message_revealed" | "webhook_endpoint_created" | "webhook_endpoint_challenged" | "webhook_endpoint_verified" | "webhook_endpoint_enabled" | "webhook_endpoint_disabled" | "webhook_endpoint_deleted" | "webhook_secret_rotated" | "webhook_replayed" | "verification_issued" | "verification_withheld" | "verification_approved" | "verification_failed" | "consent_recorded" | "consent_withdrawn" | "opt_out_recorded" | "opt_out_lifted" | "hold_placed" | "hold_released" | "request_recorded" | "request_acknowledged" | "request_identified" | "request_decided" | "request_extended" | "request_exported" | "request_closed" | "request_executed" | "record_erased" | "orphan_discarded" | "page_erased" | "key_rotated" | "key_version_ended" | "cohort_key_destroyed" | "subject_key_destroyed" | "policy_proposed" | "policy_checked" | "policy_simulated" | "policy_approved" | "policy_published" | "policy_withdrawn" | "record_read" | "searched" | "logs_read" | "canary_run" | "evidence_read" | "evidence_exported" | "denied")
+type: ("accepted" | "deferred" | "queued" | "sending" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown" | "decided" | "released" | "rerouted" | "ambiguous" | "receipt" | "retimed" | "erased" | "kept" | "redaction_asked" | "redacted" | "redaction_given_up" | "certified" | "process_started" | "stores_prepared" | "store_restored" | "tenant_created" | "tenant_changed" | "template_changed" | "tenant_suspended" | "tenant_resumed" | "tenant_leaving" | "tenant_exported" | "tenant_left" | "send_queue_changed" | "send_queue_paused" | "send_queue_drained" | "send_queue_resumed" | "send_queue_emptied" | "api_key_created" | "api_key_revoked" | "api_key_rotated" | "credential_alert" | "token_issued" | "issuer_trusted" | "issuer_removed" | "identity_provider_changed" | "identity_provider_removed" | "person_invited" | "person_enrolled" | "person_changed" | "person_ended" | "signed_in" | "sign_in_failed" | "session_ended" | "credential_added" | "credential_removed" | "message_revealed" | "webhook_endpoint_created" | "webhook_endpoint_challenged" | "webhook_endpoint_verified" | "webhook_endpoint_enabled" | "webhook_endpoint_disabled" | "webhook_endpoint_deleted" | "webhook_secret_rotated" | "webhook_replayed" | "verification_issued" | "verification_withheld" | "verification_approved" | "verification_failed" | "consent_recorded" | "consent_withdrawn" | "opt_out_recorded" | "opt_out_lifted" | "hold_placed" | "hold_released" | "request_recorded" | "request_acknowledged" | "request_identified" | "request_decided" | "request_extended" | "request_exported" | "request_closed" | "request_executed" | "record_erased" | "orphan_discarded" | "page_erased" | "key_rotated" | "key_version_ended" | "cohort_key_destroyed" | "subject_key_destroyed" | "policy_proposed" | "policy_checked" | "policy_simulated" | "policy_approved" | "policy_published" | "policy_withdrawn" | "record_read" | "searched" | "logs_read" | "canary_run" | "evidence_read" | "evidence_exported" | "denied")
 code?: string
 /**
  * Id of what it was done to.
@@ -2786,11 +2790,11 @@ export type Operations = {
 	/** List the send queues, how full they are and how fast. */
 	listQueues: { answer: SendQueues };
 	/** Send nothing from this queue until it is resumed. */
-	pauseQueue: { params: PauseQueueParams; body: PauseQueueBody; answer: SendQueue };
+	pauseQueue: { params: PauseQueueParams; body: StopSendQueueInput; answer: SendQueue };
 	/** Send from this queue again. */
 	resumeQueue: { params: ResumeQueueParams; body: ResumeQueueBody; answer: SendQueue };
 	/** Send what this queue has, and route nothing new to it. */
-	drainQueue: { params: DrainQueueParams; body: DrainQueueBody; answer: SendQueue };
+	drainQueue: { params: DrainQueueParams; body: StopSendQueueInput; answer: SendQueue };
 	/** Set the rates, prices and registrations of this queue. */
 	setQueue: { params: SetQueueParams; body: SendQueueSettingsInput; answer: SendQueue };
 	/** What needs a person now, the worst first. */

@@ -44,6 +44,7 @@ const otherActs = [
 	"send_queue_paused",
 	"send_queue_drained",
 	"send_queue_resumed",
+	"send_queue_emptied",
 	"api_key_created",
 	"api_key_revoked",
 	"api_key_rotated",

@@ -266,10 +266,26 @@ export function divert(message: Message, now: number): Transition {
 	};
 }
 
+/** Waiting in the backlog still, of another queue: in its place by the time that it has waited. */
+export function transfer(message: Message, now: number): Transition {
+	const { _id: id, attempt, sendQueue, backlog, deadlineAt } = message;
+	return {
+		id,
+		from: ["queued"],
+		where: { attempt, sendQueue, backlog: backlog ?? null, deadlineAt: { $gt: now } },
+		set: { backlog, nextCheckAt: deadlineAt },
+	};
+}
+
 /** The same change, and another send queue with it. */
 export function moved(change: Transition, record: RerouteRecord, senderId: string, charge?: Charge): Transition {
 	const { at, to, from } = record;
-	const set = { ...change.set, sendQueue: to, senderId, notBefore: at, nextCheckAt: at + limits.driverPatienceMs };
+	const { backlog } = change.set ?? {};
+	const driven =
+		typeof backlog === "string"
+			? { backlog: `${to}${backlog.slice(from.length)}` }
+			: { nextCheckAt: at + limits.driverPatienceMs };
+	const set = { ...change.set, ...driven, sendQueue: to, senderId, notBefore: at };
 	return {
 		...change,
 		where: { ...change.where, sendQueue: from },

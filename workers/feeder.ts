@@ -1,5 +1,6 @@
 // Keeps the send queues filled from the backlog: often while something waits there, now and then while nothing does.
 
+import type { LeavingCode } from "../activities/moveWaiting.ts";
 import type { Deps } from "../deps.ts";
 import { createLoop } from "./loop.ts";
 
@@ -13,16 +14,23 @@ const settingsMs = 2_000;
 /** Every key of the backlog. */
 const everything = { after: "", before: "~" };
 
-/** Feeds every send queue that is not paused; one queue's failure never stops the others. */
+/**
+ * Feeds every send queue that is not paused, and empties those that are to be left: stopped by an operator who said so, or
+ * with a carrier that fails. One queue's failure never stops the others.
+ */
 export function createFeeder(options: {
 	store: {
 		sendQueues: Pick<Deps["store"]["sendQueues"], "all">;
 		messages: Pick<Deps["store"]["messages"], "findBacklog">;
 	};
 	feed: (queue: Queue) => Promise<number>;
+	moveWaiting: (sendQueue: string, code: LeavingCode) => Promise<number>;
+	/** Those of the queues whose carrier fails at present. */
+	areIll: (sendQueues: string[]) => Promise<ReadonlySet<string>>;
 	onError: (error: Error) => void;
 }) {
 	let queues: Queue[] = [];
+	let ill: ReadonlySet<string> = new Set();
 	let readAt = Number.NEGATIVE_INFINITY;
 
 	async function feedAll(): Promise<number> {
@@ -30,12 +38,29 @@ export function createFeeder(options: {
 		if (waiting.length === 0) return idleEveryMs;
 		if (performance.now() - readAt > settingsMs) {
 			queues = await options.store.sendQueues.all();
+			// While Redis does not say, all are well: it would give nobody the lead either.
+			ill = await options.areIll(queues.map(({ _id }) => _id)).catch(() => new Set<string>());
 			readAt = performance.now();
 		}
 		const open = queues.filter(({ paused }) => !paused);
-		await Promise.all(open.map((queue) => options.feed(queue).catch(options.onError)));
+		await Promise.all([
+			...open.map((queue) => options.feed(queue).catch(options.onError)),
+			...queues.map((queue) => leave(queue).catch(options.onError)),
+		]);
 		return busyEveryMs;
 	}
 
+	async function leave(queue: Queue): Promise<void> {
+		const code = leavingCode(queue, ill);
+		if (code) await options.moveWaiting(queue._id, code);
+	}
+
 	return createLoop({ step: feedAll, idleEveryMs, onError: options.onError });
+}
+
+// Paused without that word, a queue keeps what it has: its operator may only want a moment.
+function leavingCode({ _id, paused, draining, moveWaiting }: Queue, ill: ReadonlySet<string>): LeavingCode | undefined {
+	if (moveWaiting && paused) return "queue_paused";
+	if (moveWaiting && draining) return "queue_draining";
+	return !paused && ill.has(_id) ? "carrier_failing" : undefined;
 }

@@ -2,6 +2,7 @@
 
 import { createDivert } from "../activities/divert.ts";
 import { createFeed } from "../activities/feed.ts";
+import { createMoveWaiting } from "../activities/moveWaiting.ts";
 import { createNotify } from "../activities/notify.ts";
 import { createRejudge } from "../activities/rejudge.ts";
 import { createReroute } from "../activities/reroute.ts";
@@ -25,10 +26,11 @@ await runProcess(async () => {
 	await deps.evidence.append([{ type: "process_started", code: "sender", by: "engine" }]);
 	const rejudge = createRejudge(deps);
 	const reroute = createReroute({ ...deps, rejudge });
-	const { send, divert } = quarantined(
+	const { send, divert, moveWaiting } = quarantined(
 		{
 			send: createSend({ ...deps, unpark: createUnpark(deps), rejudge, reroute, tenancy: createTenancy(deps) }),
 			divert: createDivert({ ...deps, reroute }),
+			moveWaiting: createMoveWaiting({ ...deps, reroute }),
 		},
 		deps.quarantine.check,
 	);
@@ -45,7 +47,10 @@ await runProcess(async () => {
 		onError,
 	});
 
-	const feeder = createFeeder({ store: deps.store, feed: createFeed(deps), onError });
+	const feeder = createFeeder({
+		...{ store: deps.store, feed: createFeed(deps), moveWaiting, onError },
+		areIll: (names) => deps.sendQueues.areIll(names),
+	});
 	const notifier = createNotifier({
 		notify: createNotify(deps),
 		isAny: deps.store.webhookEndpoints.isAny,

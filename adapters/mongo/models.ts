@@ -209,6 +209,8 @@ export type TenantDocument = AbuseLimits & {
 
 /** One carrier and sender: messages of a send queue share its rate and its credentials. */
 export type SendQueueDocument = Route & {
+	/** While it is paused or drains, what waits for it goes to other queues where it may. */
+	moveWaiting?: boolean;
 	carrier: string;
 	settings: Record<string, string>;
 	/** Segments a second. */

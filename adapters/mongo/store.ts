@@ -406,8 +406,10 @@ function createSendQueueStore(collection: mongo.Collection<SendQueueDocument>) {
 		/** Sets fields of a queue, and removes those that are null; the others stay. */
 		set: (id: string, fields: Record<string, unknown>) => guardStore(() => setFields(collection, id, fields)),
 		/** Stops or starts a queue; what else is set of it stays. */
-		setFlow: (id: string, flow: Required<Pick<SendQueueDocument, "paused" | "draining">>) =>
-			guardStore(async () => void (await collection.updateOne({ _id: id }, { $set: flow }))),
+		setFlow: (
+			id: string,
+			{ moveWaiting = false, ...flow }: Pick<SendQueueDocument, "paused" | "moveWaiting"> & { draining: boolean },
+		) => guardStore(async () => void (await collection.updateOne({ _id: id }, { $set: { ...flow, moveWaiting } }))),
 	};
 }
 

@@ -50,6 +50,9 @@ const queue = z
 		carrier: z.string(),
 		sender: z.string(),
 		state: z.enum(flows).meta({ description: "`draining`: sends what it has, and takes nothing new." }),
+		movesWaiting: z
+			.boolean()
+			.meta({ description: "Paused or draining, it hands what waits to other queues where it may." }),
 		countries: z.array(z.string()).optional(),
 		categories: z.array(z.enum(categories)).optional(),
 		region: z.string().optional(),
@@ -78,16 +81,39 @@ const queue = z
 	.meta({ id: "SendQueue" });
 const queues = z.object({ items: z.array(queue) }).meta({ id: "SendQueues" });
 
+const stopping = z
+	.strictObject({
+		moveWaiting: z.boolean().optional().meta({
+			description:
+				"Hand what waits to other queues, one-time codes first, where routing, policies and budgets let it. What may go nowhere else waits on.",
+		}),
+	})
+	.nullish()
+	.meta({ id: "StopSendQueue" });
+
 /** Step → the flow it leads to and the act that it is. */
 const steps = {
-	pause: { flow: "paused", act: "send_queue_paused", summary: "Send nothing from this queue until it is resumed" },
-	resume: { flow: "open", act: "send_queue_resumed", summary: "Send from this queue again" },
+	pause: {
+		flow: "paused",
+		act: "send_queue_paused",
+		summary: "Send nothing from this queue until it is resumed",
+		body: stopping,
+	},
+	resume: {
+		flow: "open",
+		act: "send_queue_resumed",
+		summary: "Send from this queue again",
+		body: z.strictObject({}).nullish(),
+	},
 	drain: {
 		flow: "draining",
 		act: "send_queue_drained",
 		summary: "Send what this queue has, and route nothing new to it",
+		body: stopping,
 	},
 } as const;
+
+const emptied = "send_queue_emptied" as const;
 
 const tags = ["operations"];
 
@@ -97,6 +123,7 @@ export function addQueues(app: Instance, deps: Deps): void {
 		carrier: found.carrier,
 		sender: found.sender,
 		state: flowOf(found),
+		movesWaiting: found.moveWaiting === true,
 		countries: found.countries,
 		categories: found.categories,
 		region: found.region,
@@ -167,7 +194,7 @@ function addStep(
 	app: Instance,
 	deps: Deps,
 	name: string,
-	{ flow, act, summary }: (typeof steps)[keyof typeof steps],
+	{ flow, act, summary, body: schema }: (typeof steps)[keyof typeof steps],
 	view: View,
 ): void {
 	app.post(
@@ -179,16 +206,22 @@ function addStep(
 				description: "Kept in the store: emptying Redis changes nothing. Senders follow within two seconds.",
 				tags,
 				params: z.strictObject({ id: z.string().max(64) }),
-				body: z.strictObject({}).nullish(),
+				body: schema,
 				response: { 200: queue.describe("As it is now"), ...problems },
 			},
 		},
 		async (request) => {
-			const { principal, params } = request;
+			const { principal, params, body } = request;
 			const found = await requireQueue(deps, principal.tenantId, params.id);
-			if (flowOf(found) !== flow) {
-				await deps.evidence.append([actOf(principal, act, { code: found._id })]);
-				await deps.store.sendQueues.setFlow(found._id, { paused: flow === "paused", draining: flow === "draining" });
+			const moveWaiting = body !== null && body !== undefined && "moveWaiting" in body && body.moveWaiting === true;
+			const isMoving = found.moveWaiting === true;
+			const acts = [...(flowOf(found) === flow ? [] : [act]), ...(moveWaiting && !isMoving ? [emptied] : [])];
+			if (acts.length > 0 || moveWaiting !== isMoving) {
+				// Alone, it is what was to be moved and is not any more.
+				const told = acts.length > 0 ? acts : [act];
+				await deps.evidence.append(told.map((each) => actOf(principal, each, { code: found._id })));
+				const stopped = { paused: flow === "paused", draining: flow === "draining", moveWaiting };
+				await deps.store.sendQueues.setFlow(found._id, stopped);
 			}
 			return view(await requireQueue(deps, principal.tenantId, params.id));
 		},

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { createDivert } from "../../activities/divert.ts";
+import { createMoveWaiting } from "../../activities/moveWaiting.ts";
 import { createRejudge } from "../../activities/rejudge.ts";
 import { createReroute } from "../../activities/reroute.ts";
 import { createSend } from "../../activities/send.ts";
@@ -11,10 +12,13 @@ import { createUnpark } from "../../activities/unpark.ts";
 import type { SendOutcome } from "../../adapters/carriers/carrier.ts";
 import type { SendQueueDocument, TenantDocument } from "../../adapters/mongo/models.ts";
 import { chargeOf, countersOf } from "../../domain/abuse.ts";
+import { backlogKey } from "../../domain/backlog.ts";
 import { limits } from "../../domain/limits.ts";
 import type { Message } from "../../domain/message.ts";
-import { enqueue } from "../../domain/transition.ts";
+import { enqueue, shelve } from "../../domain/transition.ts";
+import { createFeeder } from "../../workers/feeder.ts";
 import { createEngine, type Engine } from "../harness/engine.ts";
+import { until } from "../harness/until.ts";
 
 describe("failover", () => {
 	let engine: Engine;
@@ -195,5 +199,88 @@ describe("failover", () => {
 		assert.equal(await divert(job(held.message, 1, held.ids[0] as string)), false);
 		const alone = await prepare([]);
 		assert.equal(await divert(job(alone.message, 1, alone.ids[0] as string)), false);
+	});
+
+	/** Has a message wait in the backlog of the queue that it is queued on, since then. */
+	async function shelved({ message }: { message: Message }, since: number, more: Partial<Message> = {}) {
+		await engine.store.messages.transition({ id: message._id, set: more });
+		const backlog = backlogKey({ ...message, ...more }, since);
+		assert.ok(await engine.store.messages.transition(shelve({ ...message, ...more }, backlog)));
+		return engine.read(message._id);
+	}
+	const mover = (more: Partial<Parameters<typeof createMoveWaiting>[0]> = {}) => {
+		const reroute = createReroute({ ...engine, rejudge: createRejudge(engine) });
+		return createMoveWaiting({ ...engine, reroute, ...more });
+	};
+
+	it("empties a queue that is to be left: codes first, each in its place on the other, and what may go nowhere stays", async () => {
+		const { message, ids } = await prepare([{}], { category: "marketing" });
+		const [first = "", other = ""] = ids;
+		const { tenantId } = message;
+		const more = async (shape: Partial<Message>) => {
+			const next = await engine.accept({ tenantId, sendQueue: first });
+			await engine.store.messages.transition({ id: next._id, set: { senderId: "Lethe", ...shape } });
+			assert.ok(await engine.store.messages.transition(enqueue({ ...next, ...shape }, engine.clock())));
+			return { message: await engine.read(next._id) };
+		};
+		const waiting = await shelved({ message }, engine.clock() - 60_000);
+		const held = await shelved(await more({ restrictedBy: ["hld_a"] }), engine.clock());
+		const asking = await shelved(await more({ senderAsked: true, senderId: "Another" }), engine.clock());
+		const code = await shelved(await more({ category: "otp" }), engine.clock());
+		const claimed = await shelved(await more({}), engine.clock());
+		await engine.store.messages.claim(job(claimed, 1, first));
+		const order: string[] = [];
+		const reroute = createReroute({ ...engine, rejudge: createRejudge(engine) });
+		const moveWaiting = mover({
+			reroute: async (...args) => {
+				order.push(args[0]._id);
+				return reroute(...args);
+			},
+		});
+		assert.equal(await mover()("another", "queue_paused"), 0);
+		assert.equal(await moveWaiting(first, "queue_paused"), 2);
+		assert.equal(order[0], code._id);
+		for (const one of [waiting, code]) {
+			const moved = await engine.read(one._id);
+			assert.deepEqual([moved.state, moved.sendQueue, moved.nextCheckAt], ["queued", other, one.deadlineAt]);
+			assert.equal(moved.backlog, one.backlog?.replace(first, other), "it has waited as long as before");
+			assert.deepEqual(
+				moved.reroutes?.map((each) => each.code),
+				["queue_paused"],
+			);
+		}
+		for (const one of [held, asking]) assert.equal((await engine.read(one._id)).sendQueue, first);
+		assert.equal((await engine.read(claimed._id)).state, "sending");
+		assert.equal(await mover()(first, "queue_paused"), 0, "another sender does not do the same");
+		assert.equal(await moveWaiting(first, "queue_paused"), 0);
+	});
+
+	it("is driven by the senders: a queue that its operator leaves or whose carrier fails is emptied, one that only pauses is not", async () => {
+		const left = await prepare([{}]);
+		const still = await prepare([{}]);
+		const failing = await prepare([{}]);
+		const drained = await prepare([{}]);
+		const all = [left, still, failing, drained];
+		for (const one of all) await shelved(one, engine.clock());
+		const firstOf = ({ ids }: { ids: string[] }) => ids[0] ?? "";
+		await engine.store.sendQueues.setFlow(firstOf(left), { paused: true, draining: false, moveWaiting: true });
+		await engine.store.sendQueues.setFlow(firstOf(still), { paused: true, draining: false });
+		await engine.store.sendQueues.setFlow(firstOf(drained), { paused: false, draining: true, moveWaiting: true });
+		const queuesOf = () => Promise.all(all.map(async ({ message }) => (await engine.read(message._id)).sendQueue));
+		const feeder = createFeeder({
+			store: engine.store,
+			feed: async () => 0,
+			moveWaiting: mover(),
+			areIll: async () => new Set([firstOf(failing), firstOf(still)]),
+			onError: (error) => assert.fail(error),
+		});
+		feeder.start();
+		const expected = [left.ids[1], still.ids[0], failing.ids[1], drained.ids[1]];
+		await until(async () => (await queuesOf()).filter((name, at) => name === expected[at]).length === all.length);
+		await feeder.close();
+		const codes = await Promise.all(
+			all.map(async ({ message }) => (await engine.read(message._id)).reroutes?.[0]?.code),
+		);
+		assert.deepEqual(codes, ["queue_paused", undefined, "carrier_failing", "queue_draining"]);
 	});
 });

@@ -31,6 +31,7 @@ describe("/v1/queues", () => {
 				carrier: "simulator",
 				sender: "Lethe",
 				state: "open",
+				movesWaiting: false,
 				baa: false,
 				failing: false,
 				backlog: 0,
@@ -55,6 +56,30 @@ describe("/v1/queues", () => {
 		assert.deepEqual(
 			acts.filter((type: string) => type.startsWith("send_queue_")),
 			["send_queue_paused", "send_queue_drained", "send_queue_resumed"],
+		);
+	});
+
+	it("hand on what waits where their operator says so, until they are resumed or stopped without that word", async () => {
+		const { key, tenantId: owner } = await api.addTenant({ sendQueue: "leaving" });
+		const keeper = (await api.addKey(owner, ["operator"])).key;
+		const ask = async (name: string, body: object) => {
+			const { status, json } = await api.request(keeper, "POST", `/v1/queues/leaving/${name}`, body);
+			return [status, json.state, json.movesWaiting];
+		};
+		assert.deepEqual(await ask("pause", { moveWaiting: true }), [200, "paused", true]);
+		assert.deepEqual(await ask("pause", {}), [200, "paused", false]);
+		assert.deepEqual(await ask("drain", { moveWaiting: true }), [200, "draining", true]);
+		assert.deepEqual(await ask("resume", {}), [200, "open", false]);
+		assert.equal((await ask("resume", { moveWaiting: true }))[0], 400);
+		assert.equal((await api.request(key, "POST", "/v1/queues/leaving/pause", { moveWaiting: true })).status, 403);
+		const entries = await api.connection.collection("evidenceBundles").find({}).toArray();
+		const acts = entries.flatMap(({ entries: all }) => all.map((text: string) => JSON.parse(text)));
+		assert.deepEqual(
+			acts.filter(({ type, code }) => type.startsWith("send_queue_") && code === "leaving").map(({ type }) => type),
+			[
+				...["send_queue_paused", "send_queue_emptied", "send_queue_paused"],
+				...["send_queue_drained", "send_queue_emptied", "send_queue_resumed"],
+			],
 		);
 	});
 
