@@ -116,6 +116,20 @@ describe("single sign-on", () => {
 		assert.equal((await browser.visit(`${home}/v1/session`)).status, 401);
 	});
 
+	it("moves whom the provider names to the newest version of the key, so that the one before may end", async () => {
+		const { id } = await enrolled();
+		const before = api.time.offsetMs;
+		api.vault.rotate("hmac-person");
+		api.time.offsetMs += limits.hmacRefreshMs;
+		const versionOf = async () => (await api.store.people.find(id))?.sso?.mac.slice(0, 2);
+		assert.equal(await versionOf(), "1.");
+		for (const _ of [1, 2]) {
+			assert.equal((await signIn()).json.personId, id);
+			assert.equal(await versionOf(), "2.");
+		}
+		api.time.offsetMs = before;
+	});
+
 	it("asks by PKCE, state and nonce, and leaves nothing of them, nor of whom it named, in a store or a log", async () => {
 		const browser = createBrowser();
 		const { json, headers } = await post("/session/sso", { issuer: ours.url }, browser);
