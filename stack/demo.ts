@@ -49,7 +49,7 @@ export async function setUpDemo(
 			{ send: { token: carrier.token }, callback: { publicKey: carrier.publicKey } },
 		);
 		const tenant = known && (await deps.store.tenants.find(known.tenantId));
-		if (known && tenant && isApiKey(known.apiKey)) {
+		if (known && tenant && (await opens(deps, known.apiKey))) {
 			// One of an older version named no destinations.
 			await deps.store.tenants.set(known.tenantId, { destinations: tenant.destinations ?? destinations });
 			return known;
@@ -155,4 +155,11 @@ async function follow(read: (path: string) => Promise<Shown>, id: string, say: (
 		if (shown.evidence.some((entry) => entry.type === "certified") || Date.now() > end) return shown;
 		await new Promise((resolve) => setTimeout(resolve, pollMs));
 	}
+}
+
+// One whose hash is of an older form, or under a version of the key that has ended, opens nothing.
+async function opens({ hmac, store }: Awaited<ReturnType<typeof createDeps>>, apiKey: string): Promise<boolean> {
+	if (!isApiKey(apiKey)) return false;
+	const macs = (await hmac.allMacs("api-key", undefined, apiKey)).map(({ mac }) => mac);
+	return (await store.apiKeys.findByMacs(macs)) !== undefined;
 }
