@@ -92,7 +92,7 @@ export async function examine(): Promise<Finding[]> {
 			await look("keys", "Provision Vault again: the signing key is missing.", async () => {
 				const { keys } = await deps.signer.publicJwks();
 				if (keys.length === 0) throw new Error("no signing key");
-				return `${keys.length} certificate signing key(s)`;
+				return `${keys.length} signing key(s)`;
 			}),
 		);
 		findings.push(await lookAtOldVersions(deps), await lookAtEvidence(deps), await lookAtCanary(deps));

@@ -156,5 +156,8 @@ describe("what needs an old version of a key", () => {
 			{ name: "certificate", since: 150 * day },
 		]);
 		assert.deepEqual(await findEndableKeys(setUp(149 * day).deps, periods, ["certificate"]), []);
+		const needed = setUp(later + 10 * day, { apiKeys: [{ _id: "a", secrets: [{ macVersion: 1 }] }] });
+		const long = { signingPeriodMs: 1, hmacPeriodMs: 1 };
+		assert.deepEqual(await findEndableKeys(needed.deps, long, ["hmac-api-key"]), [], "nor while one is needed");
 	});
 });
