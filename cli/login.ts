@@ -1,15 +1,17 @@
 // `lethe login` and `lethe logout`: a person signs in for the commands that follow, or enrols by the token they were handed.
 
 import { Command } from "commander";
+import { type ErrorCode, errorCatalogue } from "../domain/errors.ts";
 import { limits } from "../domain/limits.ts";
 import { findPasswordFault, type PasswordFault } from "../domain/password.ts";
 import { createAsk } from "./ask.ts";
+import { listenOnLoopback } from "./loopback.ts";
 import { requestAt } from "./policy/call.ts";
 import { exitCodes, Refusal, run } from "./policy/run.ts";
 import { readSession, writeSession } from "./session.ts";
 import { apiUrl } from "./target.ts";
 
-type Options = { url?: string; login?: string; enrol?: boolean; recovery?: boolean; json?: boolean };
+type Options = { url?: string; login?: string; enrol?: boolean; recovery?: boolean; sso?: string; json?: boolean };
 type Session = { personId: string; roles: string[]; endsAt: string; token: string };
 type Offer = { login: string; totp: { secret: string; uri: string } };
 type Ask = ReturnType<typeof createAsk>["ask"];
@@ -25,6 +27,10 @@ export function loginCommand(): Command {
 		.description("sign in as a person: the commands that follow act as you, until the session ends")
 		.option("--login <name>", "your login name")
 		.option("--enrol", "set up your password and authenticator app first, by the token from an administrator")
+		.option(
+			"--sso <issuer>",
+			"sign in by your identity provider, in a browser on this machine; with --enrol, the first time",
+		)
 		.option("--recovery", "give a recovery code in place of one of the authenticator app")
 		.option("--url <url>", "the API (default: the one running from this folder)")
 		.option("--json", "print the session as JSON; its token stays in the file")
@@ -33,7 +39,7 @@ export function loginCommand(): Command {
 				const url = readUrl(options);
 				const { ask, close } = createAsk();
 				try {
-					const session = options.enrol ? await enrol(url, ask) : await signIn(url, ask, options);
+					const session = await begin(url, ask, options);
 					const { token, ...shown } = session;
 					writeSession(url, { token, endsAt: session.endsAt });
 					console.log(options.json ? JSON.stringify(shown) : describe(session));
@@ -59,6 +65,41 @@ export function logoutCommand(): Command {
 				return token ? exitCodes.yes : exitCodes.no;
 			}),
 		);
+}
+
+function begin(url: string, ask: Ask, options: Options): Promise<Session> {
+	if (options.sso !== undefined) return signInBySso(url, ask, { ...options, sso: options.sso });
+	return options.enrol ? enrol(url, ask) : signIn(url, ask, options);
+}
+
+/** The browser goes to the provider and back to the API, which sends it here with a code for the session. */
+async function signInBySso(
+	url: string,
+	ask: Ask,
+	{ sso: issuer, enrol: isEnrolling }: Options & { sso: string },
+): Promise<Session> {
+	const enrolmentToken = isEnrolling ? (await ask("Enrolment token: ", { secret: true })).trim() : undefined;
+	const loopback = await listenOnLoopback({ waitMs: limits.ssoLifeMs });
+	try {
+		const { port, challenge, verifier } = loopback;
+		const before = readSession(url);
+		// Whoever is signed in and comes again does so to show a second factor anew.
+		const body = { issuer, fresh: before !== undefined, enrolmentToken, loopback: { port, challenge } };
+		const offer = await post<{ url: string }>(url, "/v1/session/sso", body, before);
+		console.error(`Open this in a browser on this machine:\n  ${offer.url}`);
+		const brought = await loopback.brought;
+		if (!brought) throw new Refusal("nobody came back within ten minutes. Run this again.");
+		if ("error" in brought) throw new Refusal(explainRefusal(brought.error), exitCodes.no);
+		return await post<Session>(url, "/v1/session/sso/complete", { code: brought.code, verifier });
+	} finally {
+		loopback.close();
+	}
+}
+
+// What stands in the address came by a browser: a code of the catalogue, or nothing that is repeated.
+function explainRefusal(told: string): string {
+	const code: ErrorCode = Object.hasOwn(errorCatalogue, told) ? (told as ErrorCode) : "sso_failed";
+	return `${code}: ${errorCatalogue[code].title}`;
 }
 
 async function signIn(url: string, ask: Ask, options: Options): Promise<Session> {

@@ -5,6 +5,7 @@ import type { ApiKeyDocument, IssuerDocument } from "../../adapters/mongo/models
 import { createCache } from "../../domain/cache.ts";
 import { LetheError } from "../../domain/errors.ts";
 import { limits } from "../../domain/limits.ts";
+import { machineRoles } from "../../domain/roles.ts";
 import type { ApiDeps } from "../deps.ts";
 import { orRefuse } from "../orRefuse.ts";
 import type { Authenticator, Principal } from "../plugins/auth.ts";
@@ -94,10 +95,14 @@ async function verifyOutside(deps: TokenDeps, issuer: IssuerDocument, token: str
 	return { payload, principal: { id, tenantId: issuer.tenantId, roles, kind: "token" } };
 }
 
-/** The roles of all values of a claim: a list, or a text with blanks between them as `scope` is. */
+/**
+ * The roles of all values of a claim: a list, or a text with blanks between them as `scope` is. Whatever is mapped, those
+ * that are people's are given to none: a token shows no second factor.
+ */
 function mapRoles({ mapping }: IssuerDocument, claim: unknown): string[] {
 	const values = Array.isArray(claim) ? claim : typeof claim === "string" ? claim.split(" ") : [];
-	return [...new Set(mapping.filter(({ value }) => values.includes(value)).flatMap(({ roles }) => roles))];
+	const given = mapping.filter(({ value }) => values.includes(value)).flatMap(({ roles }) => roles);
+	return machineRoles.filter((role) => given.includes(role));
 }
 
 /** @throws LetheError proof_invalid unless the caller holds what the token is bound to */

@@ -5,7 +5,7 @@ import { z } from "zod";
 import type { ApiKeyDocument } from "../../adapters/mongo/models.ts";
 import { errorCatalogue, LetheError } from "../../domain/errors.ts";
 import { limits } from "../../domain/limits.ts";
-import { roles } from "../../domain/roles.ts";
+import { machineRoles } from "../../domain/roles.ts";
 import { clientCertificate } from "../authenticators/clientCertificate.ts";
 import { signingAlgorithms, verifyDpop } from "../authenticators/dpop.ts";
 import type { Keyring } from "../authenticators/keyring.ts";
@@ -154,7 +154,7 @@ export function addTokenMetadata(app: Instance, { publicUrl }: Pick<ApiDeps, "pu
 		jwks_uri: `${publicUrl}/.well-known/jwks.json`,
 		response_types_supported: [],
 		grant_types_supported: ["client_credentials"],
-		scopes_supported: roles,
+		scopes_supported: machineRoles,
 		token_endpoint_auth_methods_supported: ["client_secret_basic", "client_secret_post", "private_key_jwt"],
 		token_endpoint_auth_signing_alg_values_supported: signingAlgorithms,
 		dpop_signing_alg_values_supported: signingAlgorithms,

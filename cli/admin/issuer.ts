@@ -1,7 +1,7 @@
 // `lethe admin issuer`: outside issuers whose tokens are taken, each for one tenant and with the roles that it may give.
 
 import { Command, InvalidArgumentError } from "commander";
-import { type Role, roles } from "../../domain/roles.ts";
+import { machineRoles, type Role } from "../../domain/roles.ts";
 import { trustIssuer } from "../administer.ts";
 import { withDeps } from "./withDeps.ts";
 
@@ -45,9 +45,11 @@ export function issuerCommand(): Command {
 function collectMapping(text: string, before: Mapping[] = []): Mapping[] {
 	const at = text.lastIndexOf("=");
 	const named = text.slice(at + 1).split(",");
-	const given = roles.filter((role) => named.includes(role));
+	const given = machineRoles.filter((role) => named.includes(role));
 	if (at < 1 || given.length !== named.length) {
-		throw new InvalidArgumentError(`Give value=role, the role one of ${roles.join(", ")}.`);
+		throw new InvalidArgumentError(
+			`Give value=role, the role one of ${machineRoles.join(", ")}: approver is people's.`,
+		);
 	}
 	return [...before, { value: text.slice(0, at), roles: given }];
 }

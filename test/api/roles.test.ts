@@ -1,31 +1,44 @@
-// The table of routes and roles, every cell of it tried: by key and by person, signed in just now and a while ago, here and at another tenant.
+// The table of routes and roles, every cell of it tried: by key, by token of ours and of an outside issuer, bound or not, and by person, signed in just now and a while ago, here and at another tenant.
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
+import { calculateJwkThumbprint } from "jose";
 import { freshMfaRoutes, personRoutes, routeRoles } from "../../api/roles.ts";
 import { type Role, roles } from "../../domain/roles.ts";
 import { signedText } from "../harness/signedText.ts";
 import { createTestApi, number, type TestApi } from "./harness.ts";
+import { createSigning, prove, signJwt } from "./tokens.ts";
 
 const refusals = ["unauthenticated", "forbidden", "person_required", "fresh_mfa_required"];
-const kinds = ["key", "person", "person of a while ago"] as const;
+const machines = ["key", "token", "bound token", "outside token", "bound outside token"] as const;
+const kinds = [...machines, "person", "person of a while ago"] as const;
 type Kind = (typeof kinds)[number];
+type Method = "GET" | "POST";
+type Caller = (method: Method, url: string, body?: object) => ReturnType<TestApi["request"]>;
+const isMachine = (kind: Kind) => (machines as readonly Kind[]).includes(kind);
 
 /** What a cell must answer; undefined where whoever asks gets as far as the route itself. */
 function refusalOf(route: string, role: Role, kind: Kind): string | undefined {
 	if (!routeRoles[route]?.includes(role)) return "forbidden";
-	if (personRoutes.has(route) && kind === "key") return "person_required";
+	// Whatever is mapped: a token shows no second factor.
+	if (kind.endsWith("outside token") && role === "approver") return "forbidden";
+	if (personRoutes.has(route) && isMachine(kind)) return "person_required";
 	if (freshMfaRoutes.has(route) && kind === "person of a while ago") return "fresh_mfa_required";
 	return undefined;
 }
 
-const split = (route: string) => route.split(" ") as ["GET" | "POST", string];
+const split = (route: string) => route.split(" ") as [Method, string];
 
 describe("who may what", () => {
 	let api: TestApi;
+	const issuer = createSigning();
+	const holder = createSigning();
 	before(async () => {
 		const most = { keyRequestsPerSecond: 1e6, tenantRequestsPerSecond: 1e6, addressRequestsPerSecond: 1e6 };
-		api = await createTestApi(({ requestLimits }) => ({ requestLimits: { ...requestLimits, ...most } }));
+		api = await createTestApi(({ requestLimits }) => ({
+			requestLimits: { ...requestLimits, ...most },
+			issuerKeys: { get: async () => ({ keys: [{ ...issuer.jwk, kid: "ec", alg: "ES256" }] }) },
+		}));
 	});
 	after(() => api.close());
 
@@ -34,30 +47,38 @@ describe("who may what", () => {
 			const { tenantId } = await api.addTenant();
 			const wrong: string[] = [];
 			for (const role of roles) {
-				const bearer = async () =>
-					kind === "key" ? (await api.addKey(tenantId, [role])).key : (await api.addPerson(tenantId, [role])).token;
-				let token = await bearer();
+				let call = await callerOf(kind, tenantId, [role]);
 				const late = kind === "person of a while ago" ? api.sessionLimits.freshMfaMs + 1 : 0;
 				for (const route of Object.keys(routeRoles)) {
 					const [method, path] = split(route);
 					api.time.offsetMs = late;
 					const url = path.replace(/:(\w+)/g, "nothing");
-					const { json, status } = await api.request(token, method, url, method === "POST" ? {} : undefined);
+					const { json, status } = await call(method, url, method === "POST" ? {} : undefined);
 					api.time.offsetMs = 0;
 					const expected = refusalOf(route, role, kind);
 					const refused = refusals.includes(json?.code) ? json.code : undefined;
 					if (refused !== expected || status >= 500) wrong.push(`${route} ${role}: ${status} ${json?.code}`);
 					// Whoever may sign out has done so.
-					if (status === 204) token = await bearer();
+					if (status === 204) call = await callerOf(kind, tenantId, [role]);
 				}
 			}
 			assert.deepEqual(wrong, []);
 		});
 	}
 
-	it("what is another tenant's is answered like what is not there, on every route that names something", async () => {
+	it("what is another tenant's is answered like what is not there, to whoever asks, on every route that names something", async () => {
 		const [ours, theirs] = [await tenant(), await tenant()];
 		const made = await seed(theirs);
+		const wrong: string[] = [];
+		const own = await callerOf("person", theirs.tenantId, [...roles]);
+		for (const kind of kinds.filter((one) => one !== "person of a while ago")) {
+			wrong.push(...(await tellApart(kind, await callerOf(kind, ours.tenantId, [...roles]), own, made)));
+		}
+		assert.deepEqual(wrong, []);
+	});
+
+	/** What of another tenant's is answered otherwise than what is not there; and what its own people are not told. */
+	async function tellApart(kind: Kind, call: Caller, own: Caller, made: Record<string, string>): Promise<string[]> {
 		const wrong: string[] = [];
 		for (const route of Object.keys(routeRoles).filter((one) => one.includes("/:id"))) {
 			const [method, path] = split(route);
@@ -69,32 +90,78 @@ describe("who may what", () => {
 			const body = method === "POST" ? (bodies[path.split("/:id")[1] ?? ""] ?? {}) : undefined;
 			const ask = async (name: string) => {
 				const url = path.replace(":id", name);
-				const { status, json } = await api.request(ours.token, method, url, body);
+				const { status, json } = await call(method, url, body);
 				return JSON.stringify([status, { ...json, requestId: "" }]);
 			};
 			const absent = id.replace(/.{20}$/, "a".repeat(20));
 			const [foreign, nothing] = [await ask(id), await ask(absent)];
-			if (foreign !== nothing || !/^\[404,/.test(foreign)) wrong.push(`${route}: ${foreign} and ${nothing}`);
+			const expected = personRoutes.has(route) && isMachine(kind) ? /^\[403,.*"person_required"/ : /^\[404,/;
+			if (foreign !== nothing || !expected.test(foreign))
+				wrong.push(`${route} to a ${kind}: ${foreign} and ${nothing}`);
 			// The scripted policy decides by a rule that no pack has to explain.
-			if (method !== "GET" || path.endsWith("/decision")) continue;
+			if (method !== "GET" || path.endsWith("/decision") || kind !== "person") continue;
 			// And it is there for those whose it is, or the comparison says nothing.
-			const own = await api.request(theirs.token, method, path.replace(":id", id));
-			if (own.status !== 200) wrong.push(`${route}: ${own.status} to its own tenant`);
+			const { status } = await own(method, path.replace(":id", id));
+			if (status !== 200) wrong.push(`${route}: ${status} to its own tenant`);
 		}
-		assert.deepEqual(wrong, []);
-	});
+		return wrong;
+	}
 
 	it("lists hold nothing of another tenant", async () => {
 		const [ours, theirs] = [await tenant(), await tenant()];
 		const ids = Object.values(await seed(theirs));
 		const lists = Object.keys(routeRoles).filter((route) => /^GET \/v1\/[\w-]+$/.test(route));
 		assert.ok(lists.length > 10);
-		for (const route of lists) {
-			const [method, url] = split(route);
-			const { text } = await api.request(ours.token, method, url);
-			for (const id of ids) assert.ok(!text.includes(id), `${route} tells of ${id}`);
+		for (const kind of ["person", "bound token", "outside token"] as const) {
+			const call = await callerOf(kind, ours.tenantId, [...roles]);
+			for (const route of lists) {
+				const { text } = await call(...split(route));
+				for (const id of ids) assert.ok(!text.includes(id), `${route} tells a ${kind} of ${id}`);
+			}
 		}
 	});
+
+	/** Somebody or something of a tenant with these roles, and how it asks. */
+	async function callerOf(kind: Kind, tenantId: string, granted: Role[]): Promise<Caller> {
+		if (!isMachine(kind)) {
+			const { token } = await api.addPerson(tenantId, granted);
+			return (method, url, body) => api.request(token, method, url, body);
+		}
+		const { key, keyId } = await api.addKey(tenantId, granted);
+		if (kind === "key") return (method, url, body) => api.request(key, method, url, body);
+		const isBound = kind.startsWith("bound");
+		const token = kind.endsWith("outside token")
+			? await outsideToken(tenantId, granted, isBound)
+			: await ownToken(keyId, key, isBound);
+		if (!isBound) return (method, url, body) => api.request(token, method, url, body);
+		return (method, url, body) => {
+			const dpop = prove(holder, { method, url: `${api.publicUrl}${url}`, at: api.clock(), token });
+			return api.request("", method, url, body, { authorization: `DPoP ${token}`, dpop });
+		};
+	}
+
+	async function ownToken(id: string, secret: string, isBound: boolean): Promise<string> {
+		const url = "/oauth/token";
+		const proof = () => prove(holder, { method: "POST", url: `${api.publicUrl}${url}`, at: api.clock() });
+		const authorization = `Basic ${Buffer.from(`${id}:${secret}`).toString("base64")}`;
+		const type = { "content-type": "application/x-www-form-urlencoded" };
+		const headers = { ...type, authorization, ...(isBound && { dpop: proof() }) };
+		const answer = await api.app.inject({ method: "POST", url, headers, payload: "grant_type=client_credentials" });
+		assert.equal(answer.statusCode, 200, answer.body);
+		return answer.json().access_token;
+	}
+
+	/** Of an issuer that the tenant trusts to give any role. */
+	async function outsideToken(tenantId: string, granted: Role[], isBound: boolean): Promise<string> {
+		const url = `https://login.example.com/${tenantId}`;
+		const mapping = roles.map((role) => ({ value: role, roles: [role] }));
+		const trusted = { _id: api.ids.derive("issuer", url), url, tenantId, audience: "us", claim: "scope", mapping };
+		await api.store.issuers.put({ ...trusted, createdAt: 1 });
+		const iat = Math.floor(api.clock() / 1000);
+		const cnf = isBound ? { cnf: { jkt: await calculateJwkThumbprint(holder.jwk) } } : {};
+		const claims = { iss: url, aud: "us", sub: "s", iat, exp: iat + 600, scope: granted.join(" "), ...cnf };
+		return signJwt({ alg: "ES256", typ: "at+jwt", kid: "ec" }, claims, issuer.privateKey);
+	}
 
 	/** A tenant, and somebody with every role there. */
 	async function tenant() {

@@ -6,7 +6,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { TOTP } from "otpauth";
+import { putIdentityProvider } from "../../cli/administer.ts";
+import { ssoCallbackPath } from "../../domain/person.ts";
 import { createTestApi, type TestApi } from "../api/harness.ts";
+import { freePort } from "../harness/freePort.ts";
+import { createBrowser, startOpenidProvider } from "../harness/openidProvider.ts";
 import { personPassword as password } from "../harness/person.ts";
 import { bareEnvironment, run, start } from "../harness/programs.ts";
 
@@ -20,11 +24,13 @@ describe("lethe login", () => {
 	let token: string;
 	let secret: string;
 	before(async () => {
-		api = await createTestApi();
+		const port = await freePort();
+		url = `http://127.0.0.1:${port}`;
+		api = await createTestApi(() => ({ publicUrl: url }));
 		({ tenantId } = await api.addTenant({ governsPolicies: true }));
 		const person = { tenantId, login: "kim", name: "Kim", roles: ["approver" as const] };
 		token = (await api.people.invite("admin", person)).enrolmentToken;
-		url = await api.app.listen({ host: "127.0.0.1", port: 0 });
+		await api.app.listen({ host: "127.0.0.1", port });
 	});
 	after(async () => {
 		await api.close();
@@ -88,6 +94,45 @@ describe("lethe login", () => {
 		assert.equal(right.code, 0, right.error);
 		assert.deepEqual([JSON.parse(right.out).roles, "token" in JSON.parse(right.out)], [["approver"], false]);
 		assert.equal((await list()).code, 0);
+	});
+
+	it("signs in by the tenant's provider through a browser, which gets neither the session nor what fetches it", async () => {
+		const provider = await startOpenidProvider();
+		const about = { url: provider.url, tenantId, clientId: "lethe", authentication: "client_secret_basic" } as const;
+		const mfa = { amr: [["mfa"]] };
+		const { providerId } = await putIdentityProvider(api, { ...about, mfa }, provider.clientSecret);
+		provider.register(`${url}${ssoCallbackPath(providerId)}`);
+		const person = { tenantId, login: "lee", name: "Lee", roles: ["auditor" as const] };
+		const { enrolmentToken } = await api.people.invite("admin", person);
+		const bySso = async (more: string[], input = "", browser = createBrowser()) => {
+			const args = ["cli/lethe.ts", "login", "--sso", provider.url, "--url", url, ...more];
+			const signingIn = start(process.execPath, args, { env, stdin: "pipe" });
+			signingIn.child.stdin?.write(input);
+			const [, there = ""] = await signingIn.says(/^ {2}(http\S+)$/m);
+			const back = await browser.visit(await browser.follow(there, url));
+			const shown = await browser.visit(back.headers.get("location") as string);
+			assert.match(await shown.text(), /You may close this window/);
+			return {
+				code: await signingIn.exited,
+				output: signingIn.output(),
+				there,
+				back: back.headers.get("location") ?? "",
+			};
+		};
+		const enrolling = await bySso(["--enrol"], `${enrolmentToken}\n`);
+		assert.equal(enrolling.code, 0, enrolling.output);
+		assert.match(enrolling.output, /signed in as usr_\w+ \(auditor\)/);
+		assert.ok(!enrolling.there.includes("prompt=login") && !enrolling.back.includes(kept() ?? "-"));
+		assert.equal((await list()).code, 0);
+		const before = kept();
+		const again = await bySso([]);
+		assert.deepEqual([again.code, again.there.includes("prompt=login")], [0, true], again.output);
+		assert.notEqual(kept(), before);
+		provider.state.user = { sub: "kim", amr: ["pwd"] };
+		const refused = await bySso([]);
+		assert.equal(refused.code, 1);
+		assert.match(refused.output, /lethe login: sso_mfa_missing: [^\n]+\n$/);
+		provider.close();
 	});
 
 	it("tells whoever comes with a key to sign in, where only a person may", async () => {

@@ -5,7 +5,6 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
@@ -13,6 +12,7 @@ import { Client, Connection } from "@temporalio/client";
 import { connectMongo } from "../../adapters/mongo/connection.ts";
 import { findSource } from "../../stack/sources.ts";
 import { installWheels } from "../../stack/wheels.ts";
+import { freePort } from "../harness/freePort.ts";
 import { bareEnvironment, root, run, start } from "../harness/programs.ts";
 import { until } from "../harness/until.ts";
 import { readTreeFile } from "../tidy/tree.ts";
@@ -263,13 +263,4 @@ async function openBao(): Promise<{ command: string; args: string[] }> {
 	const found = await findSource("vault", { environment: env, madeBy: undefined, wheels });
 	assert.ok(found.source === "wheel");
 	return found;
-}
-
-function freePort(): Promise<number> {
-	return new Promise((resolve) => {
-		const server = createServer().listen(0, "127.0.0.1", () => {
-			const { port } = server.address() as { port: number };
-			server.close(() => resolve(port));
-		});
-	});
 }

@@ -4,12 +4,12 @@ import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { existsSync, readFileSync, renameSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { delimiter, join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { makePrivateFolder } from "../../../../stack/files.ts";
 import { waitForLock } from "../../../../stack/lock.ts";
+import { freePort } from "../../../harness/freePort.ts";
 
 /** Maven coordinates → SHA-256 of the archive. */
 const archives: Record<string, string> = {
@@ -117,12 +117,4 @@ export async function startJsmpp() {
 		},
 		[Symbol.asyncDispose]: stop,
 	};
-}
-
-async function freePort(): Promise<number> {
-	const server = createServer();
-	await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-	const { port } = server.address() as { port: number };
-	await new Promise((resolve) => server.close(resolve));
-	return port;
 }

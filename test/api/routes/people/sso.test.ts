@@ -1,13 +1,12 @@
 // People sign in by their tenant's identity provider: whom it vouches for, with a second factor, just now, and for nobody else's tenant.
 
 import assert from "node:assert/strict";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { after, before, describe, it } from "node:test";
 import { putIdentityProvider, removeIdentityProvider } from "../../../../cli/administer.ts";
 import { limits } from "../../../../domain/limits.ts";
 import { ssoCallbackPath } from "../../../../domain/person.ts";
 import type { Role } from "../../../../domain/roles.ts";
+import { freePort } from "../../../harness/freePort.ts";
 import {
 	type Claims,
 	createBrowser,
@@ -417,12 +416,4 @@ describe("single sign-on", () => {
 async function challengeOf(verifier: string): Promise<string> {
 	const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(verifier));
 	return Buffer.from(digest).toString("base64url");
-}
-
-async function freePort(): Promise<number> {
-	const server = createServer();
-	await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-	const { port } = server.address() as AddressInfo;
-	await new Promise((resolve) => server.close(resolve));
-	return port;
 }
