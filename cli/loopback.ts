@@ -4,8 +4,6 @@ import { createHash, randomBytes } from "node:crypto";
 import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 
-export type Loopback = Awaited<ReturnType<typeof listenOnLoopback>>;
-
 /** What came: a code, or why there is none; undefined when nothing did in time. */
 type Brought = { code: string } | { error: string };
 

@@ -107,8 +107,6 @@ function createProvider(issuer: string, key: object, redirectUri: string, more: 
 	return provider;
 }
 
-export type Browser = ReturnType<typeof createBrowser>;
-
 let browsers = 0;
 
 /**
