@@ -10,7 +10,7 @@ import { putIdentityProvider } from "../../cli/administer.ts";
 import { ssoCallbackPath } from "../../domain/person.ts";
 import { createTestApi, type TestApi } from "../api/harness.ts";
 import { freePort } from "../harness/freePort.ts";
-import { createBrowser, startOpenidProvider } from "../harness/openidProvider.ts";
+import { createBrowser, type OpenidProvider, startOpenidProvider } from "../harness/openidProvider.ts";
 import { personPassword as password } from "../harness/person.ts";
 import { bareEnvironment, run, start } from "../harness/programs.ts";
 
@@ -19,6 +19,7 @@ describe("lethe login", () => {
 	const env = bareEnvironment({ HOME: home });
 	const file = join(home, ".config", "lethe", "sessions.json");
 	let api: TestApi;
+	let provider: OpenidProvider;
 	let url: string;
 	let tenantId: string;
 	let token: string;
@@ -27,12 +28,14 @@ describe("lethe login", () => {
 		const port = await freePort();
 		url = `http://127.0.0.1:${port}`;
 		api = await createTestApi(() => ({ publicUrl: url }));
+		provider = await startOpenidProvider();
 		({ tenantId } = await api.addTenant({ governsPolicies: true }));
 		const person = { tenantId, login: "kim", name: "Kim", roles: ["approver" as const] };
 		token = (await api.people.invite("admin", person)).enrolmentToken;
 		await api.app.listen({ host: "127.0.0.1", port });
 	});
 	after(async () => {
+		provider.close();
 		await api.close();
 		rmSync(home, { recursive: true, force: true });
 	});
@@ -97,11 +100,10 @@ describe("lethe login", () => {
 	});
 
 	it("signs in by the tenant's provider through a browser, which gets neither the session nor what fetches it", async () => {
-		const provider = await startOpenidProvider();
 		const about = { url: provider.url, tenantId, clientId: "lethe", authentication: "client_secret_basic" } as const;
 		const mfa = { amr: [["mfa"]] };
-		const { providerId } = await putIdentityProvider(api, { ...about, mfa }, provider.clientSecret);
-		provider.register(`${url}${ssoCallbackPath(providerId)}`);
+		provider.register(`${url}${ssoCallbackPath(api.ids.derive("identityProvider", provider.url))}`);
+		await putIdentityProvider(api, { ...about, mfa }, provider.clientSecret);
 		const person = { tenantId, login: "lee", name: "Lee", roles: ["auditor" as const] };
 		const { enrolmentToken } = await api.people.invite("admin", person);
 		const bySso = async (more: string[], input = "", browser = createBrowser()) => {
@@ -132,7 +134,6 @@ describe("lethe login", () => {
 		const refused = await bySso([]);
 		assert.equal(refused.code, 1);
 		assert.match(refused.output, /lethe login: sso_mfa_missing: [^\n]+\n$/);
-		provider.close();
 	});
 
 	it("tells whoever comes with a key to sign in, where only a person may", async () => {
