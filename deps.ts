@@ -22,6 +22,7 @@ import { createLedger } from "./adapters/ledger/ledger.ts";
 import { createQuarantine } from "./adapters/ledger/quarantine.ts";
 import { createVaultLedger } from "./adapters/ledger/vaultLedger.ts";
 import { withLedger } from "./adapters/ledger/withLedger.ts";
+import { createLinkSeal } from "./adapters/linkSeal.ts";
 import { tellCrashes } from "./adapters/logs/crash.ts";
 import { createLog } from "./adapters/logs/log.ts";
 import { createLogKeys, type LogKeys } from "./adapters/logs/logKeys.ts";
@@ -190,6 +191,7 @@ export async function createDeps(config: Config, name: ProcessName) {
 	const cohortKeys = createCohortKeys({ vault: vaultFor("eraser") });
 	const subjectKeys = createSubjectKeys({ vault: vaultFor("eraser") });
 	const encryption = createEncryption({ cohortKeys: encrypting, wrappingKeys: store.wrappingKeys, ...shared });
+	const linkSeal = createLinkSeal(shared);
 	const cohorts = createCohorts({ cohorts: store.cohorts, cohortKeys: encrypting, ids, clock });
 	// Only the API encrypts what comes in, and each process draws keys for itself.
 	const stopKeysAhead =
@@ -236,6 +238,7 @@ export async function createDeps(config: Config, name: ProcessName) {
 		encryption,
 		cohortKeys,
 		subjectKeys,
+		linkSeal,
 		cohorts,
 		keyVersions,
 		logKeys,

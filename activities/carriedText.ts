@@ -2,21 +2,30 @@
 
 import type { DeliveryMode, Message } from "../domain/message.ts";
 import type { Plaintext } from "../domain/plaintext.ts";
+import type { ActivityDeps } from "./deps.ts";
 
-type Compose = (message: Message, content: Plaintext) => Plaintext;
+type Deps = Pick<ActivityDeps, "linkSeal">;
+type Compose = (deps: Deps, message: Message, content: Plaintext) => Plaintext;
 
 /** One row a mode. */
 const composers: Record<DeliveryMode, Compose> = {
-	sms: (_message, text) => text,
-	secure_link: unprepared,
-	e2ee: unprepared,
+	sms: (_deps, _message, text) => text,
+	secure_link({ linkSeal }, { link }, content) {
+		try {
+			return linkSeal.carriedText(content, link?.fragment);
+		} finally {
+			content.wipe();
+		}
+	},
+	e2ee: () => {
+		throw new Error("nothing is prepared in this mode");
+	},
 };
 
-/** @param content the message's stored content, decrypted @throws Error when it is not as its mode has it */
-export function carriedText(message: Message, content: Plaintext): Plaintext {
-	return composers[message.deliveryMode](message, content);
-}
-
-function unprepared(): never {
-	throw new Error("nothing is prepared in this mode");
+/**
+ * @param content the message's stored content, decrypted; it may be wiped
+ * @throws Error when it is not as its mode has it
+ */
+export function carriedText(deps: Deps, message: Message, content: Plaintext): Plaintext {
+	return composers[message.deliveryMode](deps, message, content);
 }

@@ -5,6 +5,7 @@ import type { Cohorts } from "../adapters/cohorts.ts";
 import type { ExportSeal } from "../adapters/exportSeal.ts";
 import type { KeyRotation } from "../adapters/keyRotation.ts";
 import type { Ledger } from "../adapters/ledger/ledger.ts";
+import type { LinkSeal } from "../adapters/linkSeal.ts";
 import type { Store } from "../adapters/mongo/store.ts";
 import type { SendQueues } from "../adapters/redis/sendQueues.ts";
 import type { Runs } from "../adapters/temporal/client.ts";
@@ -34,6 +35,7 @@ export type ActivityDeps = {
 	/** Rate of a send queue that names none. */
 	segmentsPerSecondDefault: number;
 	encryption: Pick<Encryption, "decrypt" | "forgetCohort" | "rewrap">;
+	linkSeal: Pick<LinkSeal, "carriedText">;
 	cohorts: Pick<Cohorts, "ensure" | "isAt">;
 	cohortKeys: Pick<CohortKeys, "destroyCohortKey" | "exists">;
 	exportSeal: Pick<ExportSeal, "seal">;

@@ -95,7 +95,8 @@ type Fate = {
 function decideFate(deps: RetimePlanDeps, { message, now }: Subject, dates: Replan, name: SealedObjectName): Fate {
 	const { dueAt, retentionClass, bucketed } = dates.retention[name];
 	const { tenantId, region } = message;
-	const place = { tenantId, region, retentionClass, dueAt };
+	const linked = name === "content" && message.link !== undefined;
+	const place = { tenantId, region, retentionClass, dueAt, ...(linked ? { linked: true as const } : {}) };
 	const known = message.retention[name];
 	if (isDue(message, name, dates.retention, now) && isFinal(message.state) && message.holds.length === 0) {
 		return { name, fate: "goes", place };

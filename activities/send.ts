@@ -27,7 +27,7 @@ import type { createUnpark } from "./unpark.ts";
 
 export type SendDeps = Pick<
 	ActivityDeps,
-	"clock" | "monotonic" | "ids" | "encryption" | "sendQueues" | "log" | "random"
+	"clock" | "monotonic" | "ids" | "encryption" | "linkSeal" | "sendQueues" | "log" | "random"
 > & {
 	store: { messages: Pick<ActivityDeps["store"]["messages"], "claim" | "find" | "transition"> };
 	runs: Pick<ActivityDeps["runs"], "settleSoon">;
@@ -148,7 +148,7 @@ async function decryptParts(deps: SendDeps, message: Message): Promise<{ to: Pla
 		return deps.encryption.decrypt({ tenantId: message.tenantId, messageId: message._id, object, sealed });
 	};
 	const [content, to] = await Promise.all([open("content"), open("address")]);
-	return { to, text: carriedText(message, content) };
+	return { to, text: carriedText(deps, message, content) };
 }
 
 async function record(deps: SendDeps, message: Message, outcome: Outcome, control: Control): Promise<void> {

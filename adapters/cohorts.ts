@@ -12,6 +12,8 @@ export type CohortPlace = {
 	dueAt: number;
 	/** The hold whose key is kept there. */
 	holdId?: string;
+	/** For what secure links open: the API may decrypt it, and reads nothing of it without their other half. */
+	linked?: true;
 };
 
 /** When an object like the one that a cohort is wanted for is due, made so many milliseconds later. */
@@ -32,8 +34,10 @@ export function createCohorts(deps: {
 	clock: () => number;
 }) {
 	const seen = new Map<string, Seen>();
-	const idOf = (name: string, generation: number) =>
-		deps.ids.derive("cohort", generation === 0 ? name : `${name}|${generation}`);
+	const idOf = (place: CohortPlace, generation: number) => {
+		const name = nameOf(place);
+		return deps.ids.derive(place.linked ? "linkCohort" : "cohort", generation === 0 ? name : `${name}|${generation}`);
+	};
 
 	async function create(id: string, place: CohortPlace): Promise<Cohort> {
 		// The key first: a document without its key would accept messages that nothing can encrypt.
@@ -50,9 +54,9 @@ export function createCohorts(deps: {
 		});
 	}
 
-	async function open(name: string, place: CohortPlace): Promise<string> {
+	async function open(place: CohortPlace): Promise<string> {
 		for (let generation = 0; generation < generationsMax; generation++) {
-			const id = idOf(name, generation);
+			const id = idOf(place, generation);
 			const cohort = (await deps.cohorts.find(id)) ?? (await create(id, place));
 			// Given up early: the next generation stands in its place.
 			if (cohort.retiredAt !== undefined) continue;
@@ -74,7 +78,7 @@ export function createCohorts(deps: {
 			const use = dueAfter ? { at: now, dueAfter } : known?.use;
 			if (known && use) known.use = use;
 			if (known && now < known.until && known.until <= now + limits.cohortSeenMs) return known.opening;
-			const entry: Seen = { place, opening: open(name, place), until: now + limits.cohortSeenMs, ...(use && { use }) };
+			const entry: Seen = { place, opening: open(place), until: now + limits.cohortSeenMs, ...(use && { use }) };
 			entry.opening.catch(() => {
 				if (seen.get(name) === entry) seen.delete(name);
 			});
@@ -95,9 +99,8 @@ export function createCohorts(deps: {
 		},
 		/** Whether a cohort is the one at that place, or was before it was given up. */
 		isAt(cohortId: string, place: CohortPlace): boolean {
-			const name = nameOf(place);
 			return Array.from({ length: generationsMax }, (_, generation) => generation).some(
-				(generation) => idOf(name, generation) === cohortId,
+				(generation) => idOf(place, generation) === cohortId,
 			);
 		},
 	};
@@ -118,6 +121,6 @@ function placesAfter({ place, use }: Seen, now: number): CohortPlace[] {
 	return [...dues].map((dueAt) => ({ ...place, dueAt }));
 }
 
-function nameOf({ tenantId, region, retentionClass, dueAt }: CohortPlace): string {
-	return `${tenantId}|${region}|${retentionClass}|${dueAt}`;
+function nameOf({ tenantId, region, retentionClass, dueAt, linked }: CohortPlace): string {
+	return `${tenantId}|${region}|${retentionClass}|${dueAt}${linked ? "|linked" : ""}`;
 }

@@ -20,7 +20,7 @@ import { createTenants, type TenantsDeps } from "./tenants.ts";
 
 export type AcceptDeps = Pick<
 	ApiDeps,
-	"clock" | "ids" | "encryption" | "cohorts" | "hmac" | "log" | "policies" | "runs"
+	"clock" | "ids" | "encryption" | "linkSeal" | "cohorts" | "hmac" | "log" | "policies" | "runs"
 > & {
 	sendQueues: AssessDeps["sendQueues"];
 	store: AssessDeps["store"] &
@@ -210,8 +210,8 @@ async function toMessage(
 	judgement.reservation?.settle(messageId);
 	const state = releaseAt === undefined ? "accepted" : "deferred";
 	const place = { tenantId: principal.tenantId, messageId, region: country };
-	const { content, ...prepared } = await item.delivery.prepare(messageId);
-	const sealed = await sealParts(deps, place, item, content);
+	const { content, ...prepared } = await item.delivery.prepare(messageId, item.retention.content.eraseBy);
+	const sealed = await sealParts(deps, place, item, { content, linked: prepared.link !== undefined });
 	return {
 		_id: messageId,
 		tenantId: principal.tenantId,
@@ -270,7 +270,7 @@ async function sealParts(
 	deps: AcceptDeps,
 	place: { tenantId: string; messageId: string; region: string },
 	item: Item,
-	content: Plaintext,
+	{ content, linked }: { content: Plaintext; linked: boolean },
 ): Promise<Sealing> {
 	const { region, ...owner } = place;
 	const plain = { content, address: item.judgement.number };
@@ -282,7 +282,8 @@ async function sealParts(
 	const sealed = await Promise.all(
 		sealedObjects.map(async (object) => {
 			const { retentionClass, dueAt } = planned[object];
-			const place = { tenantId: owner.tenantId, region, retentionClass, dueAt };
+			const own = linked && object === "content" ? { linked: true as const } : {};
+			const place = { tenantId: owner.tenantId, region, retentionClass, dueAt, ...own };
 			// Bound, for a function of this scope would keep the plaintext alive as long as the place is known.
 			const cohortId = await deps.cohorts.ensure(place, dueAfter.bind(undefined, object));
 			retention[object] = { ...retention[object], cohortId, keyDueAt: dueAt };

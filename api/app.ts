@@ -41,6 +41,7 @@ import { addConsents } from "./routes/consents.ts";
 import { addErrorPages } from "./routes/errors.ts";
 import { addEvidenceLog } from "./routes/evidence.ts";
 import { addHolds } from "./routes/holds.ts";
+import { addLinks } from "./routes/links/links.ts";
 import { addCancelMessage } from "./routes/messages/cancel.ts";
 import { addCreateMessage } from "./routes/messages/create.ts";
 import { addDecision } from "./routes/messages/decision.ts";
@@ -110,19 +111,7 @@ export async function createApp(deps: ApiDeps) {
 	for (const prefix of ["", "/v1"]) {
 		await addScope(app, prefix, (scope) => addOperations(scope, { ...deps, metrics }));
 	}
-	await addScope(app, "/v1", (scope) => {
-		// What carriers tell has room of its own: a flood at the door keeps no receipt out.
-		shedOverload(scope, deps.requestLimits);
-		refuseQuarantined(scope, deps);
-		takeRawBodies(scope);
-		addReceipts(scope, { ...deps, metrics });
-		addInbound(scope, { ...deps, metrics });
-	});
-	await addScope(app, "/v1", (scope) => {
-		shedOverload(scope, deps.requestLimits);
-		refuseQuarantined(scope, deps);
-		addSignIn(scope, { ...deps, ...signingIn });
-	});
+	await addOpenScopes(app, { ...deps, metrics }, signingIn);
 	await addScope(app, "/v1", (scope) => {
 		shedOverload(scope, deps.requestLimits);
 		refuseQuarantined(scope, deps);
@@ -154,6 +143,27 @@ export async function createApp(deps: ApiDeps) {
 	});
 	refuseOtherMethods(app, known);
 	return app;
+}
+
+/** What asks nobody for a key: recipients, carriers, and who signs in. Each has room of its own: a flood at one keeps nobody out of another. */
+async function addOpenScopes(
+	app: Instance,
+	deps: ApiDeps & { metrics: ReturnType<typeof createMetrics> },
+	signingIn: ReturnType<typeof createSigningIn>,
+): Promise<void> {
+	const add = (prefix: string, addRoutes: (scope: Instance) => void) =>
+		addScope(app, prefix, (scope) => {
+			shedOverload(scope, deps.requestLimits);
+			refuseQuarantined(scope, deps);
+			addRoutes(scope);
+		});
+	await add("", (scope) => addLinks(scope, deps));
+	await add("/v1", (scope) => {
+		takeRawBodies(scope);
+		addReceipts(scope, deps);
+		addInbound(scope, deps);
+	});
+	await add("/v1", (scope) => addSignIn(scope, { ...deps, ...signingIn }));
 }
 
 /** What people sign in with. */

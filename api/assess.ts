@@ -14,7 +14,7 @@ import type { Principal } from "./plugins/auth.ts";
 import type { MessageInput } from "./schemas.ts";
 import { createWebhooks, type Notified, type WebhooksDeps } from "./webhooks.ts";
 
-export type AssessDeps = Pick<ApiDeps, "clock" | "hmac" | "log" | "policies"> & {
+export type AssessDeps = Pick<ApiDeps, "clock" | "hmac" | "linkSeal" | "log" | "policies"> & {
 	sendQueues: AbuseDeps["sendQueues"] & FindRoutesDeps["sendQueues"];
 	store: FindRoutesDeps["store"] &
 		WebhooksDeps["store"] &
@@ -44,7 +44,7 @@ export function createAssess(deps: AssessDeps) {
 	const compose = createCompose(deps);
 	const abuse = createAbuse(deps);
 	const notifiedOf = createWebhooks(deps);
-	const planDelivery = createPlanDelivery();
+	const planDelivery = createPlanDelivery(deps);
 
 	const routesFor = (tenant: TenantDocument, input: ComposedInput) => (country: string, macs: readonly string[]) =>
 		findRoutes(tenant, { ...input, country }, macs);
@@ -70,9 +70,9 @@ export function createAssess(deps: AssessDeps) {
 			const judgement = await judge.judge(input, tenant, now, own);
 			try {
 				judge.requireAllowed(judgement);
-				const delivery = await planDelivery(judgement, input, tenant);
+				const delivery = await planDelivery(judgement, input, tenant, now);
 				const { country, range, queue = await refuseRoute(tenant, input) } = judgement;
-				const retention = judge.plan(judgement, tenant, now);
+				const retention = judge.plan(judgement, statedNeeds(tenant, delivery), now);
 				const { segments } = segmentText(delivery.outline);
 				// Last: what it counts and charges is for a message that nothing else refuses.
 				const passed = await abuse.pass(tenant, { country, range, segments, price: priceOf(queue, country) });
@@ -87,11 +87,12 @@ export function createAssess(deps: AssessDeps) {
 		async tryOut(asked: MessageInput, principal: Sender, tenant: TenantDocument) {
 			const input = requireCategory(principal, await compose(tenant._id, asked));
 			const findRoutes = routesFor(tenant, input);
-			const judgement = await judge.judge(input, tenant, deps.clock(), { findRoutes });
+			const now = deps.clock();
+			const judgement = await judge.judge(input, tenant, now, { findRoutes });
 			const { decision, country, range, queue } = judgement;
 			// What is refused has no way to go, and costs what its text would.
 			const { outline } = decision.allowed
-				? await planDelivery(judgement, input, tenant)
+				? await planDelivery(judgement, input, tenant, now)
 				: { outline: input.body.reveal() };
 			const { segments } = segmentText(outline);
 			const price = queue && priceOf(queue, country);
@@ -116,6 +117,11 @@ export function createAssess(deps: AssessDeps) {
 
 		giveBack,
 	};
+}
+
+/** What its tenant has stated that it needs, unless its delivery mode needs another thing. */
+function statedNeeds({ retention }: TenantDocument, { contentNeed }: Delivery): TenantDocument["retention"] {
+	return contentNeed === undefined ? retention : { ...retention, content: contentNeed };
 }
 
 /** The SMS that are sent, and those of the text as it came where look-alikes were to be substituted. */

@@ -7,6 +7,7 @@ import type { Cohorts } from "../adapters/cohorts.ts";
 import type { ExportSeal } from "../adapters/exportSeal.ts";
 import type { IssuerKeys } from "../adapters/issuerKeys.ts";
 import type { Quarantine } from "../adapters/ledger/quarantine.ts";
+import type { LinkSeal } from "../adapters/linkSeal.ts";
 import type { Store } from "../adapters/mongo/store.ts";
 import type { OpenidClient } from "../adapters/openidClient.ts";
 import type { OutboundHttp } from "../adapters/outboundHttp.ts";
@@ -43,7 +44,9 @@ export type ApiDeps = {
 	/** The API as callers and carriers see it; no slash at the end. */
 	publicUrl: string;
 	store: Store;
-	encryption: Pick<Encryption, "encrypt">;
+	/** Decrypts what secure links open, and nothing else: Vault sees to that. */
+	encryption: Pick<Encryption, "encrypt" | "decrypt">;
+	linkSeal: Pick<LinkSeal, "create" | "hashOf" | "openChannel">;
 	exportSeal: Pick<ExportSeal, "createReader">;
 	keyVersions: Pick<KeyVersions, "read">;
 	/** What is too late, and too old; metrics say so. */

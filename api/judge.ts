@@ -136,12 +136,11 @@ export function createJudge(deps: JudgeDeps) {
 		},
 
 		/** When each object must be gone. @throws LetheError validity_too_long */
-		plan(judgement: Judgement, tenant: TenantDocument, now: number): Retention {
+		plan(judgement: Judgement, needs: TenantDocument["retention"], now: number): Retention {
 			const times = { acceptedAt: now, closeAt: judgement.closeAt };
 			const plan = deps.policies.retentionPlan(judgement.facts);
-			const retention = planRetention(plan, tenant.retention, times);
+			const retention = planRetention(plan, needs, times);
 			if (!retention) throw new LetheError("validity_too_long", { errors: [validityError] });
-			const needs = tenant.retention;
 			return { ...retention, dueAfter: (object, ms) => dueAfter(plan, needs, times, object, ms) };
 		},
 	};

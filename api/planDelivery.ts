@@ -3,22 +3,33 @@
 import type { TenantDocument } from "../adapters/mongo/models.ts";
 import type { Decision } from "../domain/decision.ts";
 import { LetheError } from "../domain/errors.ts";
-import type { DeliveryMode } from "../domain/message.ts";
+import { limits } from "../domain/limits.ts";
+import { linkNeed, needsPin } from "../domain/link.ts";
+import type { DeliveryMode, Message } from "../domain/message.ts";
 import type { Plaintext } from "../domain/plaintext.ts";
 import type { ComposedInput } from "./compose.ts";
+import type { ApiDeps } from "./deps.ts";
 import type { Judgement } from "./judge.ts";
 
+export type PlanDeliveryDeps = Pick<ApiDeps, "hmac" | "linkSeal">;
+
 /** What of a message its mode makes: `content` is what is encrypted and stored in the place of its text. */
-export type Prepared = { content: Plaintext };
+export type Prepared = { content: Plaintext } & Pick<Message, "link">;
 
 export type Delivery = {
 	/** A text of as many characters, of the same alphabet, as the carrier is going to be handed: what it costs. */
 	outline: string;
-	/** Once per message, when its id is known. */
-	prepare: (messageId: string) => Promise<Prepared>;
+	/** How long its content is needed whatever its tenant has stated; ISO 8601. */
+	contentNeed?: string;
+	/** Once per message, when its id is known. @param contentEraseBy when its content is gone, epoch milliseconds */
+	prepare: (messageId: string, contentEraseBy: number) => Promise<Prepared>;
 };
 
-type Plan = (judgement: Judgement, input: ComposedInput, tenant: TenantDocument) => Promise<Delivery>;
+type Plan = (judgement: Judgement, input: ComposedInput, tenant: TenantDocument, now: number) => Promise<Delivery>;
+
+const defaultNotice = "You have a new message:";
+// Path id and fragment, as linkSeal makes them.
+const secretCharacters = "/l/".length + 22 + "#".length + 22;
 
 /** The mode that was decided of a message that may be sent. */
 export function modeOf({ deliveryMode = "sms" }: Decision): DeliveryMode {
@@ -26,21 +37,46 @@ export function modeOf({ deliveryMode = "sms" }: Decision): DeliveryMode {
 }
 
 /** One row a mode. What the sender then hands over is activities/carriedText.ts. */
-export function createPlanDelivery(): Plan {
+export function createPlanDelivery(deps: PlanDeliveryDeps): Plan {
 	const plans: Record<DeliveryMode, Plan> = {
-		sms: async (_judgement, { body }) => ({ outline: body.reveal(), prepare: async () => ({ content: body }) }),
-		secure_link: async ({ decision }) => {
-			throw refusal("link_host_missing", decision);
+		sms: async (_judgement, input) => {
+			// A link's PIN protects nothing of a text.
+			if (input.pin && input.deliver === "sms") throw unusedPin();
+			return { outline: input.body.reveal(), prepare: async () => ({ content: input.body }) };
+		},
+		secure_link: async ({ decision, deadlineAt }, input, { link }, now) => {
+			if (!link) throw refusal("link_host_missing", decision);
+			const { body, pin } = input;
+			const hasPin = pin !== undefined;
+			if (!hasPin && needsPin(input.category, input.dataClasses, decision.reasons)) {
+				throw refusal("pin_required", decision);
+			}
+			const start = `${link.notice ?? defaultNotice} ${link.host}`;
+			const wanted = deadlineAt + limits.linkLifeMs;
+			return {
+				outline: start.padEnd(start.length + secretCharacters, "x"),
+				contentNeed: linkNeed(now, wanted),
+				async prepare(messageId, contentEraseBy) {
+					const macOf = (proof: string) => deps.hmac.mac("code", undefined, `link ${messageId} ${proof}`);
+					const { content, ...made } = await deps.linkSeal.create(body, pin, `${start}/l/`, macOf);
+					const expiresAt = Math.min(wanted, contentEraseBy);
+					return { content, link: { ...made, expiresAt, wrongPins: 0, state: "open" } };
+				},
+			};
 		},
 		e2ee: async ({ decision }) => {
 			throw refusal("recipient_key_missing", decision);
 		},
 	};
-	/** @throws LetheError link_host_missing, recipient_key_missing: with the decision that asks for that mode */
-	return (judgement, input, tenant) => plans[modeOf(judgement.decision)](judgement, input, tenant);
+	/** @throws LetheError link_host_missing, pin_required, recipient_key_missing: with the decision that asks for that mode */
+	return (judgement, input, tenant, now) => plans[modeOf(judgement.decision)](judgement, input, tenant, now);
 }
 
-function refusal(code: "link_host_missing" | "recipient_key_missing", decision: Decision): LetheError {
+function refusal(code: "link_host_missing" | "pin_required" | "recipient_key_missing", decision: Decision): LetheError {
 	const { reasons, citations, rules } = decision;
 	return new LetheError(code, { extra: { decision, reasons, citations, rules } });
+}
+
+function unusedPin(): LetheError {
+	return new LetheError("invalid_request", { errors: [{ pointer: "/pin", detail: "Only a secure link takes one." }] });
 }

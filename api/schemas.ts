@@ -8,6 +8,7 @@ import type { Decision } from "../domain/decision.ts";
 import { actTypes } from "../domain/evidence.ts";
 import { lifecycle, type State, states } from "../domain/lifecycle.ts";
 import { limits } from "../domain/limits.ts";
+import { isGuessable, linkStandings } from "../domain/link.ts";
 import { categories, deliverModes } from "../domain/message.ts";
 import { Plaintext } from "../domain/plaintext.ts";
 import { holdScopes, optOutScopes, optOutSources } from "../domain/subject.ts";
@@ -111,6 +112,19 @@ const messageFields = {
 	category: z.enum(categories),
 	dataClasses: z.array(z.enum(dataClasses)).max(dataClasses.length),
 	deliver: z.enum(deliverModes),
+	pin: z
+		.string()
+		.min(limits.pinCharactersMin)
+		.max(limits.pinCharactersMax)
+		.refine((pin) => wellFormed(pin) && !isGuessable(pin), {
+			error: "A birth date, one character repeated, or a run of digits: others try these first.",
+		})
+		.transform(Plaintext.text)
+		.optional()
+		.meta({
+			description:
+				"Of a secure link: its recipient has it from another channel than this SMS. It is stored nowhere, and asked for on the page.",
+		}),
 	validFor: duration.optional().meta({ description: "From sendAt, or from acceptance; then it expires unsent." }),
 	sendAt: time.optional(),
 	sender: z.string().min(1).max(16).optional().meta({ description: "One of the tenant's senders." }),
@@ -194,7 +208,7 @@ const batchFields = {
 	dataClasses: messageFields.dataClasses.optional(),
 	deliver: messageFields.deliver.optional(),
 };
-const { clientReference: _, ...sharedFields } = batchFields;
+const { clientReference: _reference, pin: _pin, ...sharedFields } = batchFields;
 
 const batchInput = z
 	.strictObject({
@@ -207,6 +221,12 @@ const batchInput = z
 	})
 	.transform(({ messages, ...shared }) => messages.map((own) => mergeShared(shared, own)))
 	.superRefine((inputs, checked) => {
+		// Each takes a part of a second to stretch.
+		const pinned = inputs.flatMap(({ pin }, index) => (pin === undefined ? [] : [index]));
+		for (const index of pinned.slice(limits.pinsPerBatchMax)) {
+			const message = `At most ${limits.pinsPerBatchMax} of a batch.`;
+			checked.addIssue({ code: "custom", path: ["messages", index, "pin"], message });
+		}
 		for (const [index, input] of inputs.entries()) {
 			const path = ["messages", index];
 			if (!input.category) checked.addIssue({ code: "custom", path: [...path, "category"], message: "Missing." });
@@ -316,6 +336,20 @@ const message = z
 		expiresAt: z.string(),
 		closesAt: z.string().meta({ description: "Until then a receipt is waited for." }),
 		held: z.boolean(),
+		link: z
+			.object({
+				state: z
+					.enum(linkStandings)
+					.meta({ description: "`closed`: too many wrong PINs; `claimed`: one page holds it; `read`: it let go." }),
+				expiresAt: z.string(),
+				hasPin: z.boolean(),
+				wrongPins: z.int(),
+				openedAt: z.string().optional(),
+				readAt: z.string().optional(),
+				closedAt: z.string().optional(),
+			})
+			.optional()
+			.meta({ description: "Of a secure link: whether it was opened." }),
 		decision,
 		abuse: z.array(abuseVerdict).optional().meta({ description: "Checks that only watched, and what they saw." }),
 		attempts: z.array(

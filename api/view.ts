@@ -4,6 +4,8 @@ import { decodeJwt } from "jose";
 import type { z } from "zod";
 import type { CertificateDocument } from "../adapters/mongo/models.ts";
 import type { State } from "../domain/lifecycle.ts";
+import { standingOfLink } from "../domain/link.ts";
+import type { LinkRecord } from "../domain/linkRecord.ts";
 import type { Message, RetentionRecord } from "../domain/message.ts";
 import type { ConsentRecord, Ending, HoldRecord, OptOutRecord, SubjectRecord } from "../domain/subject.ts";
 import { schemas } from "./schemas.ts";
@@ -26,7 +28,7 @@ export function viewAccepted(message: Message, state: State = stateAtAcceptance(
 }
 
 /** The whole story of a message. */
-export function viewMessage(message: Message) {
+export function viewMessage(message: Message, now: number) {
 	return {
 		id: message._id,
 		submissionId: message.submissionId,
@@ -45,6 +47,7 @@ export function viewMessage(message: Message) {
 		expiresAt: formatTime(message.deadlineAt),
 		closesAt: formatTime(message.closeAt),
 		held: message.holds.length > 0,
+		link: message.link && viewLink(message, message.link, now),
 		decision: message.decision,
 		abuse: message.abuse,
 		attempts: message.attempts.map((attempt) => ({
@@ -81,6 +84,18 @@ export function viewMessage(message: Message) {
 		certificates: message.certificates,
 		links: { self: `/v1/messages/${message._id}` },
 	} satisfies z.input<typeof schemas.message>;
+}
+
+function viewLink(message: Message, link: LinkRecord, now: number) {
+	return {
+		state: standingOfLink(message, now) ?? "open",
+		expiresAt: formatTime(link.expiresAt),
+		hasPin: link.hasPin,
+		wrongPins: link.wrongPins,
+		openedAt: formatOptional(link.claimedAt),
+		readAt: formatOptional(link.readAt),
+		closedAt: formatOptional(link.closedAt),
+	};
 }
 
 /** What stands beside the signed text is read from it: nothing that nobody signed is told of a certificate. */

@@ -33,7 +33,7 @@ export const certificateSchema = z.strictObject({
 		.array(
 			z.strictObject({
 				object: z.enum(["content", "address", "receipt", "cohort_key", "subject_key", ...recordKinds]),
-				cohortId: id("cohort").optional(),
+				cohortId: z.union([id("cohort"), id("linkCohort")]).optional(),
 				messageIds: z.array(id("message")).min(1).optional(),
 				/** Of what was on record of a recipient; kept under a pseudonym, and not encrypted. */
 				recordIds: z.array(recordId).min(1).optional(),

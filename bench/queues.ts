@@ -218,6 +218,7 @@ function createSender(bench: Bench) {
 	return createSend({
 		...bench,
 		log: { info: () => undefined, warn: () => undefined, error: () => undefined },
+		linkSeal: { carriedText: (content) => content },
 		encryption: {
 			decrypt: async () => Plaintext.text("Your order is ready"),
 			forgetCohort: () => undefined,

@@ -13,6 +13,7 @@ import { acceptSuite } from "./accept.ts";
 import { encryptSuite } from "./encrypt.ts";
 import { growthSuite } from "./growth.ts";
 import { lifecycleSuite } from "./lifecycle.ts";
+import { pageSuite } from "./page.ts";
 import { policySuite } from "./policy.ts";
 import { purgeSuite } from "./purge.ts";
 import { queuesSuite } from "./queues.ts";
@@ -20,7 +21,7 @@ import { queuesSuite } from "./queues.ts";
 const root = fileURLToPath(new URL("..", import.meta.url)).replace(/\/$/, "");
 const usage = `npm run bench -- SUITE [--json] [--rounds N] [--messages N]
 
-SUITE      encrypt | accept | lifecycle | queues | purge | growth | policy (no servers)
+SUITE      encrypt | accept | lifecycle | queues | purge | growth | page | policy (no servers)
 --json     print nothing but the JSON object
 --rounds   interleaved rounds (default 5)
 --messages messages a round of acceptance (default 1000), the lifecycle (default 400) or the queues (default 1000), of a purge's cohort (default 10000)
@@ -53,6 +54,7 @@ const suites: Record<string, (stack: Stack) => Promise<object>> = {
 		return queuesSuite({ mongodb: mongodb.url, redis: redis.url }, options);
 	},
 	purge: runPurge,
+	page: runPage,
 	growth: async (stack) => {
 		const { url, issuerTokenFile, pid, dataDir } = stack.state().servers.vault;
 		const issuerToken = readFileSync(issuerTokenFile, "utf8").trim();
@@ -175,6 +177,17 @@ async function runLifecycle(stack: Stack): Promise<object> {
 		);
 	} finally {
 		await bare.stop();
+		await processes.stop();
+	}
+}
+
+async function runPage(stack: Stack): Promise<object> {
+	const processes = await startProcesses(stack, { log: say });
+	try {
+		const { apiUrl, demo, carrier } = processes;
+		const target = { apiUrl, apiKey: demo.apiKey, carrierUrl: carrier.url, carrierToken: carrier.token };
+		return await pageSuite(target, { rounds: Number(values.rounds) });
+	} finally {
 		await processes.stop();
 	}
 }

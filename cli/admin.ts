@@ -7,6 +7,7 @@ import { z } from "zod";
 import type { SendQueueDocument } from "../adapters/mongo/models.ts";
 import { isWord } from "../audit/entry.ts";
 import { limits } from "../domain/limits.ts";
+import type { LinkSettings } from "../domain/linkRecord.ts";
 import { categories } from "../domain/message.ts";
 import { machineRoles } from "../domain/roles.ts";
 import { withoutUndefined } from "../domain/withoutUndefined.ts";
@@ -15,7 +16,7 @@ import { personCommand } from "./admin/person.ts";
 import { ssoCommand } from "./admin/sso.ts";
 import { parseCountry, tenantCommand } from "./admin/tenant.ts";
 import { withDeps } from "./admin/withDeps.ts";
-import { createApiKey, prepare, putSendQueue, setGovernance } from "./administer.ts";
+import { createApiKey, prepare, putSendQueue, setGovernance, setLinkHost } from "./administer.ts";
 
 const secretsSchema = z.strictObject({
 	send: z.record(z.string(), z.string()),
@@ -41,6 +42,7 @@ export function adminCommand(): Command {
 	admin.addCommand(tenantCommand());
 	admin.addCommand(issuerCommand());
 	admin.addCommand(ssoCommand());
+	addLinkHost(add);
 	admin.addCommand(personCommand());
 	add("govern", "Let a tenant's people propose, approve and publish policies, which hold for every tenant.")
 		.argument("<tenant>", "id of the tenant")
@@ -70,6 +72,45 @@ export function adminCommand(): Command {
 	addKeyCommands(add);
 	addQueue(add);
 	return admin;
+}
+
+function addLinkHost(add: (name: string, description: string) => Command): void {
+	add("link-host", "Set where a tenant's secure links lead, and what its text says before one.")
+		.argument("<tenant>", "id of the tenant")
+		.argument(
+			"<url>",
+			"the tenant's own host, such as https://m.clinic.example, which leads to this API's /l/",
+			parseHost,
+		)
+		.option("--notice <text>", "put before the link; a sentence in English unless told", parseNotice)
+		.action((tenantId: string, host: string, { notice }: { notice?: string }) =>
+			withDeps(async (deps) => {
+				const link = withoutUndefined<LinkSettings>({ host, notice });
+				await setLinkHost(deps, tenantId, link);
+				return { tenantId, link };
+			}),
+		);
+}
+
+/** Scheme, host and port. @throws InvalidArgumentError */
+function parseHost(text: string): string {
+	const url = URL.canParse(text) ? new URL(text) : undefined;
+	const isLocal = url?.protocol === "http:" && /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(url.hostname);
+	const isBare = url !== undefined && `${url.pathname}${url.search}${url.hash}${url.username}` === "/";
+	if (!isBare || !(url.protocol === "https:" || isLocal) || url.origin.length > limits.linkHostCharactersMax) {
+		throw new InvalidArgumentError("Give https:// and a host, nothing after it; http on loopback only.");
+	}
+	return url.origin;
+}
+
+function parseNotice(text: string): string {
+	const notice = text.trim();
+	if (notice === "" || notice.length > limits.linkNoticeCharactersMax || /[\p{Cc}]|https?:/u.test(notice)) {
+		throw new InvalidArgumentError(
+			`Give a line of up to ${limits.linkNoticeCharactersMax} characters, without a link.`,
+		);
+	}
+	return notice;
 }
 
 const subprocessors = ["approved", "refused"];

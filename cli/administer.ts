@@ -11,6 +11,7 @@ import type {
 import type { ProviderCredential } from "../adapters/vault/providerCredentials.ts";
 import type { Deps } from "../deps.ts";
 import type { LetheError } from "../domain/errors.ts";
+import type { LinkSettings } from "../domain/linkRecord.ts";
 import { refuseLeaving } from "../domain/tenancy.ts";
 import { withoutUndefined } from "../domain/withoutUndefined.ts";
 
@@ -62,6 +63,20 @@ export async function setGovernance(
 	const code = governsPolicies ? "governs_policies" : "governs_no_policies";
 	await deps.evidence.append([{ type: "tenant_changed", code, tenantId, by }]);
 	await deps.store.tenants.set(tenantId, { governsPolicies });
+}
+
+/**
+ * Sets where a tenant's secure links lead, from now on; links that were sent stay as they are.
+ * @throws Error when the tenant does not exist
+ */
+export async function setLinkHost(
+	deps: Pick<Deps, "store"> & { evidence: Pick<Deps["evidence"], "append"> },
+	tenantId: string,
+	link: LinkSettings,
+): Promise<void> {
+	if (!(await deps.store.tenants.find(tenantId))) throw new Error(`there is no tenant ${tenantId}. Correct its id.`);
+	await deps.evidence.append([{ type: "tenant_changed", code: "link_host", tenantId, about: tenantId, by }]);
+	await deps.store.tenants.set(tenantId, { link });
 }
 
 /**

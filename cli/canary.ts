@@ -8,6 +8,7 @@ import { loadConfig } from "../config.ts";
 import { readStackFile, type StackState } from "../stack/stackFile.ts";
 import type { KeptAnswer } from "./canary/answers.ts";
 import { createExamine, type PlaceReport } from "./canary/examine.ts";
+import { findLinks } from "./canary/links.ts";
 import { createControls, createMarks, type MarkedMessage, sendMarkedMessages } from "./canary/messages.ts";
 import { openMongo } from "./canary/mongo.ts";
 import { excludedPlaces, openPlaces } from "./canary/places.ts";
@@ -86,10 +87,12 @@ async function search(
 	const { url, apiKey } = { url: stack.processes.api?.url ?? "", apiKey: stack.demo?.apiKey ?? "" };
 	const errors: KeptAnswer[] = [];
 	const messages = await sendMarkedMessages({ url, apiKey, marks, patienceMs, signal, progress, errors });
+	const links = await findLinks(stack, marks.numbers, signal);
+	const problems = [...messages.flatMap(problemOf), ...(links.length > 0 ? [] : ["no link reached the carrier"])];
 	await new Promise((resolve) => setTimeout(resolve, settleMs));
 	const messageIds = messages.flatMap((message) => message.id ?? []);
 	const examine = createExamine({
-		canaries: [marks.text, ...marks.numbers],
+		canaries: [marks.text, marks.pin, ...marks.numbers, ...links],
 		controls: createControls(randomBytes),
 		signal,
 	});
@@ -108,7 +111,6 @@ async function search(
 		await opened.close();
 	}
 	const checks = examineProcesses(stack);
-	const problems = messages.flatMap(problemOf);
 	const isRead = places.every((place) => place.read) && checks.every(({ ok }) => ok);
 	const clean = problems.length === 0 && isRead && places.every((place) => place.hits.length === 0);
 	return { clean, messages, places, checks, excluded: excludedPlaces, problems };

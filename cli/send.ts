@@ -17,6 +17,7 @@ type Options = {
 	category: string;
 	dataClass: string[];
 	deliver: string;
+	pin?: string;
 	validFor?: string;
 	lawfulBasis?: string;
 	reference?: string;
@@ -69,6 +70,7 @@ export function sendCommand(): Command {
 			new Option("--data-class <name...>", "classes of data in the text").choices(dataClasses).default(["contact"]),
 		)
 		.addOption(new Option("--deliver <mode>", "how it reaches the recipient").choices(deliverModes).default("auto"))
+		.option("--pin <pin>", "of a secure link: its recipient has it from another channel than the SMS")
 		.option("--valid-for <duration>", "give up after this, ISO 8601 such as PT1H")
 		.option("--lawful-basis <basis>", "GDPR Art. 6(1) basis such as contract")
 		.option("--reference <token>", "your own opaque token")
@@ -97,6 +99,7 @@ async function send(options: Options): Promise<void> {
 			category: options.category,
 			dataClasses: options.dataClass,
 			deliver: options.deliver,
+			pin: options.pin,
 			validFor: options.validFor,
 			lawfulBasis: options.lawfulBasis,
 			clientReference: options.reference,

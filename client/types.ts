@@ -496,6 +496,10 @@ category: ("otp" | "transactional" | "marketing" | "health")
 dataClasses?: ("contact" | "otp_secret" | "identity" | "account" | "order" | "appointment" | "usage" | "financial" | "payment" | "pan" | "location" | "precise_geolocation" | "government_id" | "children" | "criminal" | "message_contents" | "sensitive_pi" | "health" | "phi" | "consumer_health" | "reproductive_health" | "genetic" | "biometric" | "ethnicity" | "religion" | "political_opinion" | "trade_union" | "sex_life" | "sexual_orientation" | "special_category")[]
 deliver?: ("auto" | "sms" | "secure_link" | "e2ee")
 /**
+ * Of a secure link: its recipient has it from another channel than this SMS. It is stored nowhere, and asked for on the page.
+ */
+pin?: string
+/**
  * From sendAt, or from acceptance; then it expires unsent.
  */
 validFor?: string
@@ -680,6 +684,21 @@ expiresAt: string
  */
 closesAt: string
 held: boolean
+/**
+ * Of a secure link: whether it was opened.
+ */
+link?: {
+/**
+ * `closed`: too many wrong PINs; `claimed`: one page holds it; `read`: it let go.
+ */
+state: ("open" | "claimed" | "read" | "closed" | "expired" | "erased" | "withheld")
+expiresAt: string
+hasPin: boolean
+wrongPins: number
+openedAt?: string
+readAt?: string
+closedAt?: string
+}
 decision: Decision
 /**
  * Checks that only watched, and what they saw.
@@ -793,7 +812,7 @@ id: string
  */
 number?: string
 /**
- * Absent once it was erased.
+ * Absent once it was erased, and of a secure link, which its recipient alone can decrypt.
  */
 text?: string
 }
@@ -919,6 +938,10 @@ category?: ("otp" | "transactional" | "marketing" | "health")
  */
 dataClasses?: ("contact" | "otp_secret" | "identity" | "account" | "order" | "appointment" | "usage" | "financial" | "payment" | "pan" | "location" | "precise_geolocation" | "government_id" | "children" | "criminal" | "message_contents" | "sensitive_pi" | "health" | "phi" | "consumer_health" | "reproductive_health" | "genetic" | "biometric" | "ethnicity" | "religion" | "political_opinion" | "trade_union" | "sex_life" | "sexual_orientation" | "special_category")[]
 deliver?: ("auto" | "sms" | "secure_link" | "e2ee")
+/**
+ * Of a secure link: its recipient has it from another channel than this SMS. It is stored nowhere, and asked for on the page.
+ */
+pin?: string
 /**
  * From sendAt, or from acceptance; then it expires unsent.
  */
@@ -2189,7 +2212,7 @@ index: number
 id: string
 at: string
 tenantId?: string
-type: ("accepted" | "deferred" | "queued" | "sending" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown" | "decided" | "released" | "rerouted" | "ambiguous" | "receipt" | "retimed" | "erased" | "kept" | "redaction_asked" | "redacted" | "redaction_given_up" | "certified" | "process_started" | "stores_prepared" | "store_restored" | "tenant_created" | "tenant_changed" | "template_changed" | "tenant_suspended" | "tenant_resumed" | "tenant_leaving" | "tenant_exported" | "tenant_left" | "send_queue_changed" | "send_queue_paused" | "send_queue_drained" | "send_queue_resumed" | "send_queue_emptied" | "api_key_created" | "api_key_revoked" | "api_key_rotated" | "credential_alert" | "token_issued" | "issuer_trusted" | "issuer_removed" | "identity_provider_changed" | "identity_provider_removed" | "person_invited" | "person_enrolled" | "person_changed" | "person_ended" | "signed_in" | "sign_in_failed" | "session_ended" | "credential_added" | "credential_removed" | "message_revealed" | "webhook_endpoint_created" | "webhook_endpoint_challenged" | "webhook_endpoint_verified" | "webhook_endpoint_enabled" | "webhook_endpoint_disabled" | "webhook_endpoint_deleted" | "webhook_secret_rotated" | "webhook_replayed" | "verification_issued" | "verification_withheld" | "verification_approved" | "verification_failed" | "consent_recorded" | "consent_withdrawn" | "opt_out_recorded" | "opt_out_lifted" | "hold_placed" | "hold_released" | "request_recorded" | "request_acknowledged" | "request_identified" | "request_decided" | "request_extended" | "request_exported" | "request_closed" | "request_executed" | "record_erased" | "orphan_discarded" | "page_erased" | "key_rotated" | "key_version_ended" | "cohort_key_destroyed" | "subject_key_destroyed" | "policy_proposed" | "policy_checked" | "policy_simulated" | "policy_approved" | "policy_published" | "policy_withdrawn" | "record_read" | "searched" | "logs_read" | "canary_run" | "evidence_read" | "evidence_exported" | "denied")
+type: ("accepted" | "deferred" | "queued" | "sending" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown" | "decided" | "released" | "rerouted" | "ambiguous" | "receipt" | "retimed" | "erased" | "kept" | "redaction_asked" | "redacted" | "redaction_given_up" | "certified" | "link_opened" | "link_read" | "link_refused" | "link_closed" | "process_started" | "stores_prepared" | "store_restored" | "tenant_created" | "tenant_changed" | "template_changed" | "tenant_suspended" | "tenant_resumed" | "tenant_leaving" | "tenant_exported" | "tenant_left" | "send_queue_changed" | "send_queue_paused" | "send_queue_drained" | "send_queue_resumed" | "send_queue_emptied" | "api_key_created" | "api_key_revoked" | "api_key_rotated" | "credential_alert" | "token_issued" | "issuer_trusted" | "issuer_removed" | "identity_provider_changed" | "identity_provider_removed" | "person_invited" | "person_enrolled" | "person_changed" | "person_ended" | "signed_in" | "sign_in_failed" | "session_ended" | "credential_added" | "credential_removed" | "message_revealed" | "webhook_endpoint_created" | "webhook_endpoint_challenged" | "webhook_endpoint_verified" | "webhook_endpoint_enabled" | "webhook_endpoint_disabled" | "webhook_endpoint_deleted" | "webhook_secret_rotated" | "webhook_replayed" | "verification_issued" | "verification_withheld" | "verification_approved" | "verification_failed" | "consent_recorded" | "consent_withdrawn" | "opt_out_recorded" | "opt_out_lifted" | "hold_placed" | "hold_released" | "request_recorded" | "request_acknowledged" | "request_identified" | "request_decided" | "request_extended" | "request_exported" | "request_closed" | "request_executed" | "record_erased" | "orphan_discarded" | "page_erased" | "key_rotated" | "key_version_ended" | "cohort_key_destroyed" | "subject_key_destroyed" | "policy_proposed" | "policy_checked" | "policy_simulated" | "policy_approved" | "policy_published" | "policy_withdrawn" | "record_read" | "searched" | "logs_read" | "canary_run" | "evidence_read" | "evidence_exported" | "denied")
 code?: string
 /**
  * Id of what it was done to.
@@ -2631,6 +2654,7 @@ export type ErrorCode =
 	| "simulation_stale"
 	| "validity_too_long"
 	| "link_host_missing"
+	| "pin_required"
 	| "recipient_key_missing"
 	| "opt_in_not_fresh"
 	| "too_many_records"

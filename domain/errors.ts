@@ -194,6 +194,12 @@ export const errorCatalogue = {
 		title:
 			"The message must go as a secure link, and this tenant has no host for links: an administrator sets one with `lethe admin link-host`.",
 	},
+	pin_required: {
+		status: 422,
+		retryable: false,
+		title:
+			"Health information goes by a link with a PIN, told by another channel than this SMS: whoever reads the SMS has the link.",
+	},
 	recipient_key_missing: {
 		status: 422,
 		retryable: false,

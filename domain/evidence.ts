@@ -25,6 +25,10 @@ const messageActs = [
 	"redacted",
 	"redaction_given_up",
 	"certified",
+	"link_opened",
+	"link_read",
+	"link_refused",
+	"link_closed",
 ] as const;
 
 /** Of people and processes: in the log before they are done, or answered. */

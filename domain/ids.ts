@@ -6,6 +6,7 @@ const idPrefixes = {
 	submission: "sub",
 	certificate: "crt",
 	cohort: "coh",
+	linkCohort: "lnk",
 	wrappingKey: "wk",
 	tenant: "ten",
 	apiKey: "key",

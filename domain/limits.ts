@@ -82,6 +82,25 @@ export const limits = {
 	verificationIdsKeptMax: 16,
 	verificationHostsMax: 16,
 
+	// a secure link
+	// OWASP's figure for PBKDF2-HMAC-SHA256.
+	pinIterationsMin: 600_000,
+	pinCharactersMin: 4,
+	pinCharactersMax: 12,
+	// Stretching one PIN takes a core a good tenth of a second: so many of a batch, and so many at once.
+	pinsPerBatchMax: 20,
+	pinStretchesMax: 2,
+	pinStretchesWaitingMax: 64,
+	linkWrongPinsMax: 5,
+	// The page that opened a link may ask for its message again for so long.
+	linkSessionMsMax: 15 * 60_000,
+	// After its message's deadline, within what the policies permit.
+	linkLifeMs: 7 * 24 * 3600_000,
+	linkNoticeCharactersMax: 80,
+	linkHostCharactersMax: 60,
+	linkRequestBytesMax: 2 * 1024,
+	linkRequestsPerMinuteMax: 30,
+
 	// a recipient
 	// Beyond these only an opt-out and a hold are still taken down.
 	recordsPerSubjectMax: 200,

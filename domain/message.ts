@@ -5,6 +5,7 @@ import type { Decision, Facts } from "./decision.ts";
 import type { ErrorCode, FieldError } from "./errors.ts";
 import type { ActType } from "./evidence.ts";
 import type { State } from "./lifecycle.ts";
+import type { LinkRecord } from "./linkRecord.ts";
 
 export const categories = ["otp", "transactional", "marketing", "health"] as const;
 export type Category = (typeof categories)[number];
@@ -279,6 +280,8 @@ export type Message = {
 
 	content?: Sealed;
 	address?: Sealed;
+	/** Of a message in the mode `secure_link`: its content is then what the link opens, encrypted for its recipient. */
+	link?: LinkRecord;
 	retention: Partial<Record<RetentionObject, RetentionRecord>>;
 	/** Absent where the carrier is not asked. */
 	carrierCopy?: CarrierCopyRecord;

@@ -42,7 +42,13 @@ export function end(message: Message, to: State, now: number, code?: string): Tr
 	// What is with a carrier waits for no room any more.
 	const waited = (unsentStates as readonly State[]).includes(message.state) ? ["backlog"] : [];
 	const told = { stateAt: now, ...notice(message, to, now) };
-	return { id: message._id, to, ...erasing, unset: [...unset, ...waited], set: { ...told, ...set } };
+	const gone = [...unset, ...waited, ...handedOver(message)];
+	return { id: message._id, to, ...erasing, unset: gone, set: { ...told, ...set } };
+}
+
+// Its half of a link's key is the recipient's alone from then on, whatever a hold keeps.
+function handedOver({ link }: Message): string[] {
+	return link ? ["link.fragment"] : [];
 }
 
 // In the same write: nothing is told that did not happen, and of nothing that did the word is lost.
@@ -228,6 +234,7 @@ export function submit(
 		from: ["sending"],
 		where: { attempt: message.attempt },
 		set: { ...set, ...notice(message, "submitted", now), stateAt: now, nextCheckAt: Math.min(message.closeAt, askAt) },
+		unset: handedOver(message),
 		evidence: [{ at: now, type: "submitted", attempt: message.attempt }],
 	};
 }

@@ -3,6 +3,8 @@
 import type { RetentionPlan } from "../domain/decision.ts";
 import { isFinal } from "../domain/lifecycle.ts";
 import { limits } from "../domain/limits.ts";
+import { linkNeed } from "../domain/link.ts";
+import type { LinkRecord } from "../domain/linkRecord.ts";
 import { type Message, type RetentionObject, sealedObjects } from "../domain/message.ts";
 import { type Replanned, replanRetention } from "./cohorts.ts";
 
@@ -10,6 +12,7 @@ import { type Replanned, replanRetention } from "./cohorts.ts";
 export type Planned = Pick<Message, "acceptedAt" | "deadlineAt" | "closeAt" | "state" | "holds" | "retention"> & {
 	content?: object;
 	address?: object;
+	link?: Pick<LinkRecord, "expiresAt">;
 };
 
 /** Times are epoch milliseconds. An open message closes before what it needs must be gone, never later than it would. */
@@ -17,8 +20,9 @@ export type Replan = { deadlineAt: number; closeAt: number; retention: Replanned
 
 /** The dates of a message under another plan. @param needs what its tenant has stated */
 export function replan(message: Planned, plan: RetentionPlan, needs: Partial<Record<RetentionObject, string>>): Replan {
-	const { acceptedAt, closeAt, deadlineAt } = message;
-	const retention = replanRetention(plan, needs, { acceptedAt, closeAt });
+	const { acceptedAt, closeAt, deadlineAt, link } = message;
+	const needed = link ? { ...needs, content: linkNeed(acceptedAt, link.expiresAt) } : needs;
+	const retention = replanRetention(plan, needed, { acceptedAt, closeAt });
 	if (isFinal(message.state)) return { deadlineAt, closeAt, retention };
 	const latest = Math.min(...sealedObjects.map((object) => retention[object].eraseBy)) - limits.clockSkewMs;
 	const closes = Math.min(closeAt, latest);

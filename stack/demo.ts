@@ -3,7 +3,7 @@
 import { join, relative, sep } from "node:path";
 import type { Certificate } from "../audit/certificate.ts";
 import { verifyCertificate } from "../audit/verifyCertificate.ts";
-import { createApiKey, createTenant, prepare, putSendQueue } from "../cli/administer.ts";
+import { createApiKey, createTenant, prepare, putSendQueue, setLinkHost } from "../cli/administer.ts";
 import { loadConfig } from "../config.ts";
 import { createDeps } from "../deps.ts";
 import { anywhere } from "../domain/abuse.ts";
@@ -52,12 +52,15 @@ export async function setUpDemo(
 		if (known && tenant && (await opens(deps, known.apiKey))) {
 			// One of an older version named no destinations.
 			await deps.store.tenants.set(known.tenantId, { destinations: tenant.destinations ?? destinations });
+			// The API may be elsewhere than it was.
+			if (tenant.link?.host !== deps.publicUrl) await setLinkHost(deps, known.tenantId, { host: deps.publicUrl });
 			return known;
 		}
 		const tenantId = await createTenant(deps, {
 			...{ name: "Demo", establishment: "US", sendQueues: [demoSendQueue] },
 			destinations,
 		});
+		await setLinkHost(deps, tenantId, { host: deps.publicUrl });
 		const roles = ["sender", "compliance", "operator", "auditor"];
 		const { apiKey } = await createApiKey(deps, { tenantId, name: "demo", roles });
 		return { tenantId, apiKey };

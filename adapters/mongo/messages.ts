@@ -84,6 +84,9 @@ export function createMessageStore(models: Models, deps: StoreDeps) {
 			const message = await find(id);
 			return message?.tenantId === tenantId ? message : undefined;
 		},
+		/** The message that a link is of. @param hash as in its record */
+		findByLink: (hash: string) =>
+			guardStore(async () => (await collection.findOne({ "link.hash": hash })) ?? undefined),
 		/** All messages of a submission. */
 		findBySubmission,
 		/** The message one of whose attempts the carrier knows by this id, on this send queue. */

@@ -4,6 +4,7 @@ import { type Model, Schema } from "mongoose";
 import type { AbuseLimits } from "../../domain/abuse.ts";
 import type { Bundle } from "../../domain/evidence.ts";
 import type { Epoch, WaitingEntry } from "../../domain/ledger.ts";
+import type { LinkSettings } from "../../domain/linkRecord.ts";
 import type { Category, Message, SealedObjectName } from "../../domain/message.ts";
 import type { PolicyVersion, Proposal, Retiming } from "../../domain/proposal.ts";
 import type { Route } from "../../domain/routes.ts";
@@ -27,6 +28,8 @@ export type Cohort = {
 	dueAt: number;
 	/** The hold whose key this is: what it keeps beyond its own cohort's end is wrapped under it. */
 	holdId?: string;
+	/** Of what secure links open: its key is of those that the API may decrypt by. */
+	linked?: true;
 	/** `condemned`: nothing was found to need its key; it is looked once more before it is destroyed. */
 	state: "open" | "closing" | "condemned" | "destroyed";
 	holds: string[];
@@ -198,6 +201,8 @@ export type TenantDocument = AbuseLimits & {
 	};
 	/** Of one-time codes: hosts that they may be bound to, who asks for them, and how many may be sent anew an hour. */
 	verification?: { hosts?: string[]; name?: string; resendsPerHour?: number };
+	/** Where its secure links lead; without it, it can send none. */
+	link?: LinkSettings;
 	createdAt: number;
 	/** Absent while it is active. */
 	standing?: TenantStanding;
@@ -236,6 +241,7 @@ const collections = {
 		{ submissionId: 1, group: 1, state: 1 },
 		{ tenantId: 1, acceptedAt: -1, _id: -1 },
 		{ "attempts.carrierId": 1 },
+		{ "link.hash": 1 },
 		{ "content.cohortId": 1 },
 		{ "address.cohortId": 1 },
 		{ "subject.mac": 1, category: 1, acceptedAt: -1 },

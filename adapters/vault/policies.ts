@@ -87,6 +87,8 @@ export const policies: Record<Role | "issuer", Policy> = {
 		// The glob also covers what lies below a key, `…/config` above all: the listed parameters keep that out of reach.
 		"transit/keys/cohort-*": { capabilities: ["create", "update"], allowed_parameters: { type: ["aes256-gcm96"] } },
 		"transit/datakey/plaintext/cohort-*": { capabilities: ["update"] },
+		// What secure links open, and nothing else of a message: without the other half of a link's key it reads as noise.
+		"transit/decrypt/cohort-lnk_*": { capabilities: ["update"] },
 		"transit/export/hmac-key/hmac-*": { capabilities: ["read"] },
 		"transit/keys/hmac-*": { capabilities: ["read"] },
 		"transit/sign/token": { capabilities: ["update"] },

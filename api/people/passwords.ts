@@ -2,10 +2,10 @@
 
 import { argon2, timingSafeEqual } from "node:crypto";
 import { promisify } from "node:util";
-import { LetheError } from "../../domain/errors.ts";
 import { limits } from "../../domain/limits.ts";
 import { normalisePassword } from "../../domain/password.ts";
 import type { PasswordHash } from "../../domain/person.ts";
+import { createTurns } from "../../domain/turns.ts";
 
 export type Passwords = ReturnType<typeof createPasswords>;
 
@@ -57,24 +57,4 @@ export function createPasswords() {
 
 function nameOf({ salt, memoryKib, passes }: Omit<PasswordHash, "hash">): string {
 	return `${salt} ${memoryKib} ${passes}`;
-}
-
-/** Runs what it is given, `runningMax` at a time, in order. @throws LetheError rate_limited when more than `waitingMax` wait */
-function createTurns(runningMax: number, waitingMax: number) {
-	const waiting: (() => void)[] = [];
-	let running = 0;
-	return async function inTurn<T>(run: () => Promise<T>): Promise<T> {
-		if (running >= runningMax) {
-			if (waiting.length >= waitingMax) throw new LetheError("rate_limited");
-			await new Promise<void>((resolve) => void waiting.push(resolve));
-		} else running++;
-		try {
-			return await run();
-		} finally {
-			// The turn is handed over, so that nobody who comes by takes it first.
-			const next = waiting.shift();
-			if (next) next();
-			else running--;
-		}
-	};
 }

@@ -90,7 +90,8 @@ async function openMessage(deps: Deps, message: Message): Promise<object[]> {
 	const found: Record<string, string> = {};
 	for (const object of sealedObjects) {
 		const sealed = message[object];
-		if (!sealed) continue;
+		// What a secure link opens only its recipient can decrypt.
+		if (!sealed || (object === "content" && message.link)) continue;
 		try {
 			const plaintext = await deps.encryption.decrypt({ tenantId, messageId: id, object, sealed });
 			found[object] = plaintext.reveal();

@@ -1,6 +1,7 @@
 // The marked messages: which kinds are sent through the API, what it is given that it must refuse, and how each ended.
 
 import { setTimeout as sleep } from "node:timers/promises";
+import { limits } from "../../domain/limits.ts";
 import { type KeptAnswer, keepAnswer } from "./answers.ts";
 import type { Term } from "./encodings.ts";
 
@@ -12,6 +13,8 @@ type Kind = {
 	country?: "germany" | "unitedStates";
 	/** Without it the canary would have proven too little. */
 	essential?: true;
+	/** It goes by link, with the marked PIN. */
+	link?: true;
 	/** Left for later, and cancelled. */
 	cancel?: true;
 	more?: Record<string, unknown>;
@@ -46,7 +49,21 @@ const kinds: Kind[] = [
 	{ label: "connection reset after accepting", ending: "27", category: "transactional" },
 	{ label: "marketing with consent", ending: "42", category: "marketing", more: { consent, lawfulBasis: "consent" } },
 	{ label: "marketing without consent", ending: "42", category: "marketing" },
-	{ label: "health", ending: "42", category: "health", more: { dataClasses: ["contact", "health"] } },
+	{
+		label: "health, by link with a PIN",
+		ending: "42",
+		category: "health",
+		essential: true,
+		link: true,
+		more: { dataClasses: ["contact", "health"], context: { art9Condition: "9(2)(h)" } },
+	},
+	{
+		label: "secure link",
+		ending: "42",
+		category: "transactional",
+		essential: true,
+		more: { deliver: "secure_link" },
+	},
 	{ label: "cancelled", ending: "42", category: "transactional", cancel: true },
 ];
 
@@ -62,12 +79,14 @@ export type MarkedMessage = {
 	final: boolean;
 };
 
-export type Marks = { text: Term; numbers: Term[] };
+/** `pin`: of the links that have one. */
+export type Marks = { text: Term; pin: Term; numbers: Term[] };
 
 /** Fresh marks: letters that occur nowhere else, and a number for every kind of message. */
 export function createMarks(randomBytes: (size: number) => Uint8Array): Marks {
 	return {
 		text: { label: "text", kind: "text", value: randomLetters(randomBytes(24)) },
+		pin: { label: "PIN", kind: "text", value: randomLetters(randomBytes(limits.pinCharactersMax)) },
 		numbers: [...kinds, { label: "refused", ending: "42", country: "germany" } as const].map((kind) => ({
 			label: `number of "${kind.label}"`,
 			kind: "number",
@@ -102,7 +121,7 @@ export async function sendMarkedMessages(options: {
 	const messages: MarkedMessage[] = [];
 	for (const [index, kind] of kinds.entries()) {
 		const number = options.marks.numbers[index] as Term;
-		const answer = await call("POST", "/v1/messages", bodyOf(kind, number.value, options.marks.text.value));
+		const answer = await call("POST", "/v1/messages", bodyOf(kind, number.value, options.marks));
 		const id = answer.status < 300 ? String(answer.body.id) : undefined;
 		messages.push({
 			label: kind.label,
@@ -119,8 +138,9 @@ export async function sendMarkedMessages(options: {
 	return messages;
 }
 
-function bodyOf(kind: Kind, to: string, mark: string): Record<string, unknown> {
+function bodyOf(kind: Kind, to: string, { text: { value: mark }, pin }: Marks): Record<string, unknown> {
 	return {
+		...(kind.link ? { pin: pin.value } : {}),
 		to,
 		// One text of letters that every alphabet has, one that needs UCS-2: they are packed differently.
 		body: kind.category === "marketing" ? `Only today 🎉 ${mark} wartet` : `Your order ${mark} is ready.`,

@@ -9,6 +9,7 @@ import { createCohorts } from "../../adapters/cohorts.ts";
 import { createExportSeal } from "../../adapters/exportSeal.ts";
 import { createIssuerKeys } from "../../adapters/issuerKeys.ts";
 import { createKeysAhead } from "../../adapters/keysAhead.ts";
+import { createLinkSeal } from "../../adapters/linkSeal.ts";
 import { connectMongo } from "../../adapters/mongo/connection.ts";
 import type { ApiKeyDocument, TenantDocument } from "../../adapters/mongo/models.ts";
 import { createStore } from "../../adapters/mongo/store.ts";
@@ -107,6 +108,7 @@ export async function createTestApi(replace: (deps: ApiDeps) => Partial<ApiDeps>
 		store,
 		encryption,
 		exportSeal: createExportSeal(),
+		linkSeal: createLinkSeal({ randomBytes: (size) => randomBytes(size) }),
 		cohorts,
 		keyVersions: { read: async () => undefined },
 		limits: { purgeLagMsMax: 3600_000, keyPeriods: { signingPeriodMs: 1, hmacPeriodMs: 1 } },
@@ -179,6 +181,7 @@ export async function createTestApi(replace: (deps: ApiDeps) => Partial<ApiDeps>
 			sendQueue?: string;
 			retention?: object;
 			inbound?: TenantDocument["inbound"];
+			link?: TenantDocument["link"];
 			governsPolicies?: boolean;
 		} & Partial<AbuseLimits> = {},
 	) {
@@ -195,6 +198,7 @@ export async function createTestApi(replace: (deps: ApiDeps) => Partial<ApiDeps>
 			sendQueues: [sendQueue],
 			retention: options.retention ?? {},
 			...(options.inbound ? { inbound: options.inbound } : {}),
+			...(options.link ? { link: options.link } : {}),
 			governsPolicies: options.governsPolicies ?? false,
 			createdAt: clock(),
 		});

@@ -8,7 +8,7 @@ import { limits } from "../../domain/limits.ts";
 import type { Message } from "../../domain/message.ts";
 import { parseFacts } from "../../policies/facts.ts";
 import { openPolicies } from "../../policies/index.ts";
-import { createTestApi, type TestApi } from "./harness.ts";
+import { createTestApi, messageBody, number, type TestApi } from "./harness.ts";
 
 const americanNumber = "+12025550142";
 const marketing = {
@@ -75,6 +75,51 @@ describe("messages judged by the packs in force", () => {
 		const named = await api.post(key, { ...health, deliver: "sms" });
 		assert.equal(named.json.code, "policy_denied");
 		assert.deepEqual(named.json.reasons, ["DELIVERY_MODE_TOO_WEAK", "SPECIAL_CATEGORY_SECURE_LINK", "PHI_SECURE_LINK"]);
+	});
+
+	it("health goes by a link with a PIN where the tenant has a host, and by text where the patient chose that, warned", async () => {
+		const link = { host: "https://m.clinic.example" };
+		const { key: clinic } = await api.addTenant({ link });
+		const health = { category: "health", dataClasses: ["health"], context: { art9Condition: "9(2)(h)" } };
+		const bare = await api.post(clinic, health);
+		assert.equal(bare.json.code, "pin_required");
+		const guessable = await api.post(clinic, { ...health, pin: "24.12.1961" });
+		assert.deepEqual([guessable.json.code, guessable.json.errors[0].pointer], ["invalid_request", "/pin"]);
+		const dry = await api.request(clinic, "POST", "/v1/messages?dryRun=true", messageBody({ ...health, pin: "8203" }));
+		assert.deepEqual([dry.status, dry.json.segments, dry.json.encoding], [200, 1, "gsm7"]);
+		const { status, json } = await api.post(clinic, { ...health, pin: "8203" });
+		assert.equal(status, 202, JSON.stringify(json));
+		assert.equal(json.decision.deliveryMode, "secure_link");
+		const message = await api.read(json.id);
+		assert.deepEqual([message.deliveryMode, message.segments, message.link?.hasPin], ["secure_link", 1, true]);
+		// It is kept for as long as it opens, though nothing else asks for that; its key is of those the API may use.
+		assert.equal(message.retention.content?.atFinal, false);
+		assert.equal(message.link?.expiresAt, message.deadlineAt + limits.linkLifeMs);
+		assert.ok((message.retention.content?.eraseBy ?? 0) >= (message.link?.expiresAt ?? Infinity));
+		assert.match(message.content?.cohortId ?? "", /^lnk_/);
+		assert.match(message.address?.cohortId ?? "", /^coh_/);
+		const patientPreference = { channel: "sms", warnedAt: "2026-06-01T10:00:00Z", evidence: true };
+		const phi = {
+			...health,
+			dataClasses: ["phi"],
+			to: americanNumber,
+			context: { ...health.context, patientPreference },
+		};
+		const chosen = await api.request(clinic, "POST", "/v1/messages?dryRun=true", messageBody(phi));
+		assert.equal(chosen.json.decision.deliveryMode, "sms", JSON.stringify(chosen.json));
+		const useless = await api.post(key, { deliver: "sms", pin: "8203" });
+		assert.deepEqual([useless.json.code, useless.json.errors[0].pointer], ["invalid_request", "/pin"]);
+	});
+
+	it("no more PINs of a batch are stretched than a request may take", async () => {
+		const { key: clinic } = await api.addTenant({ link: { host: "https://m.clinic.example" } });
+		const messages = Array.from({ length: limits.pinsPerBatchMax + 1 }, () => ({ to: number, pin: "8203" }));
+		const { to: _, ...shared } = messageBody();
+		const { json } = await api.request(clinic, "POST", "/v1/batches", { ...shared, messages });
+		assert.deepEqual(
+			[json.code, json.errors[0].pointer],
+			["invalid_request", `/messages/${limits.pinsPerBatchMax}/pin`],
+		);
 	});
 
 	it("a request may name a more protective mode than any rule does", async () => {

@@ -15,6 +15,7 @@ import type { Carrier, SendOutcome } from "../../adapters/carriers/carrier.ts";
 import { createSimulator } from "../../adapters/carriers/simulator.ts";
 import { createCohorts } from "../../adapters/cohorts.ts";
 import { createExportSeal } from "../../adapters/exportSeal.ts";
+import { createLinkSeal } from "../../adapters/linkSeal.ts";
 import { connectMongo } from "../../adapters/mongo/connection.ts";
 import type { TenantDocument } from "../../adapters/mongo/models.ts";
 import { createStore, type Store } from "../../adapters/mongo/store.ts";
@@ -101,6 +102,7 @@ export async function createEngine(options: EngineOptions = {}) {
 		segmentsPerSecondDefault: 1_000,
 		encryption,
 		cohortKeys: memory.cohortKeys,
+		linkSeal: createLinkSeal({ randomBytes: (size) => randomBytes(size) }),
 		exportSeal: createExportSeal(),
 		subjectKeys: memory.subjectKeys,
 		ledger: { beat: async () => "current", put: async () => undefined },

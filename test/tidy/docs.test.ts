@@ -28,6 +28,22 @@ test("links between pages lead to files of the tree", () => {
 	assert.deepEqual(broken, []);
 });
 
+test("what a delivery mode protects against is shown by a test of that name", () => {
+	const page = readTreeFile("docs/delivery-modes.md");
+	const shown = [...page.matchAll(/^\[(\d+)\]: \.\.\/(\S+) "(.+)"$/gm)];
+	assert.ok(shown.length > 5);
+	const missing = shown.filter(([, , path = "", name = ""]) => !readTreeFile(path).includes(name));
+	assert.deepEqual(
+		missing.map(([line]) => line),
+		[],
+	);
+	const named = new Set(shown.map(([, number]) => number));
+	assert.deepEqual(
+		[...page.matchAll(/\[(\d+)\][^:]/g)].filter(([, number]) => !named.has(number)),
+		[],
+	);
+});
+
 test("every script that CONTRIBUTING.md and the README name is there", () => {
 	const { scripts } = JSON.parse(readTreeFile("package.json"));
 	const text = readTreeFile("CONTRIBUTING.md") + readTreeFile("README.md");

@@ -73,6 +73,8 @@ export const rooms: Record<string, Room> = {
 	// It runs in a browser too.
 	client: { may: [], outside: ["@hpke/core"] },
 	console: { may: [] },
+	// What a browser is served as it stands.
+	page: { may: [], outside: [] },
 	test: { may: [""] },
 };
 

@@ -40,13 +40,13 @@ export function addCancelMessage(app: Instance, deps: CancelDeps): void {
 			for (let round = 0; round < roundsMax; round++) {
 				const message = await read();
 				const isDone = message.state === "cancelled" && request.idempotencyClaim?.again;
-				if (isDone) return viewMessage(message);
+				if (isDone) return viewMessage(message, deps.clock());
 				if (!cancellableStates.includes(message.state)) {
 					throw new LetheError("not_cancellable", { extra: { state: message.state } });
 				}
 				if (!(await deps.store.messages.transition(cancel(message, deps.clock(), request.principal.id)))) continue;
 				deps.runs.settleSoon(message);
-				return viewMessage(await read());
+				return viewMessage(await read(), deps.clock());
 			}
 			throw new LetheError("store_unavailable", { cause: "lost every race" });
 		},

@@ -8,7 +8,9 @@ import { enterRead } from "../../plugins/evidence.ts";
 import { problems, schemas } from "../../schemas.ts";
 import { viewMessage } from "../../view.ts";
 
-type GetDeps = Pick<ApiDeps, "evidence"> & { store: { messages: Pick<ApiDeps["store"]["messages"], "findForTenant"> } };
+type GetDeps = Pick<ApiDeps, "clock" | "evidence"> & {
+	store: { messages: Pick<ApiDeps["store"]["messages"], "findForTenant"> };
+};
 
 export function addGetMessage(app: Instance, deps: GetDeps): void {
 	app.get(
@@ -27,7 +29,7 @@ export function addGetMessage(app: Instance, deps: GetDeps): void {
 			const message = await deps.store.messages.findForTenant(principal.tenantId, request.params.id);
 			if (!message) throw new LetheError("not_found");
 			await enterRead(deps, principal, { about: message._id, senderId: message.principalId });
-			return viewMessage(message);
+			return viewMessage(message, deps.clock());
 		},
 	);
 }

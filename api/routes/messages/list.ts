@@ -45,7 +45,7 @@ export function addListMessages(app: Instance, deps: ListDeps): void {
 				? await messages.inDoubtPage(tenantId, deps.clock() - doubtMsMax, limit + 1, place)
 				: await messages.page(tenantId, limit + 1, place, state);
 			const page = toPage(found, limit, ({ acceptedAt, _id }) => ({ at: acceptedAt, id: _id }));
-			return { ...page, items: page.items.map(viewMessage) };
+			return { ...page, items: page.items.map((message) => viewMessage(message, deps.clock())) };
 		},
 	);
 }

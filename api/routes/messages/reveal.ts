@@ -29,7 +29,9 @@ const revealed = z
 	.object({
 		id: z.string(),
 		number: z.string().optional().meta({ description: "Absent once it was erased." }),
-		text: z.string().optional().meta({ description: "Absent once it was erased." }),
+		text: z.string().optional().meta({
+			description: "Absent once it was erased, and of a secure link, which its recipient alone can decrypt.",
+		}),
 	})
 	.meta({ id: "RevealedMessage" });
 

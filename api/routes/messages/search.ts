@@ -10,9 +10,10 @@ import { pageQuery, problems, schemas } from "../../schemas.ts";
 import { createSubjects, type Subject, type SubjectsDeps } from "../../subjects.ts";
 import { viewMessage } from "../../view.ts";
 
-type Deps = SubjectsDeps & {
-	store: { subjectMessages: Pick<ApiDeps["store"]["subjectMessages"], "pageBefore"> };
-};
+type Deps = SubjectsDeps &
+	Pick<ApiDeps, "clock"> & {
+		store: { subjectMessages: Pick<ApiDeps["store"]["subjectMessages"], "pageBefore"> };
+	};
 
 const newest: Place = { at: 8.64e15, id: "" };
 
@@ -56,7 +57,7 @@ export function addSearchMessages(app: Instance, deps: Deps): void {
 			const subject = await subjects.identify(principal.tenantId, number);
 			const found = await find(subject, readCursor("message", cursor) ?? newest, limit + 1);
 			const page = toPage(found, limit, ({ acceptedAt, _id }) => ({ at: acceptedAt, id: _id }));
-			return { ...page, items: page.items.map(viewMessage) };
+			return { ...page, items: page.items.map((message) => viewMessage(message, deps.clock())) };
 		},
 	);
 }

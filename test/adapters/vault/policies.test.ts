@@ -40,6 +40,9 @@ const acts: Act[] = [
 	post("decrypt under a cohort key", ["sender", "exporter"], `transit/decrypt/${cohort}`, {
 		ciphertext: "vault:v1:AAAA",
 	}),
+	post("decrypt what a secure link opens", ["api", "sender", "exporter"], "transit/decrypt/cohort-lnk_x", {
+		ciphertext: "vault:v1:AAAA",
+	}),
 	post("rewrap under a cohort key", ["rewrapper", "admin"], `transit/rewrap/${cohort}`, {
 		ciphertext: "vault:v1:AAAA",
 	}),

@@ -245,6 +245,7 @@ describe("a receipt that races its message", () => {
 		let sent: (() => Promise<void>) | undefined;
 		const api = await createTestApi((deps) => ({
 			encryption: {
+				...deps.encryption,
 				async encrypt(request) {
 					if (request.object === "receipt") await sent?.();
 					return deps.encryption.encrypt(request);

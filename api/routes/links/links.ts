@@ -1,0 +1,87 @@
+// /l/{path id}: the page of a secure link, and what it asks. Looking changes nothing; only what a person does there does.
+
+import type { FastifyReply, FastifyRequest } from "fastify";
+import { z } from "zod";
+import { LetheError } from "../../../domain/errors.ts";
+import { limits } from "../../../domain/limits.ts";
+import { networkOf } from "../../addresses.ts";
+import type { ApiDeps } from "../../deps.ts";
+import type { Instance } from "../../instance.ts";
+import { createLinks, type LinkAnswer, type LinksDeps } from "../../links.ts";
+import { chooseLanguage, contentPolicy, renderPage } from "./page.ts";
+
+type Deps = LinksDeps & Pick<ApiDeps, "requestCounts">;
+
+const params = z.strictObject({ id: z.string() });
+const base64url = z.string().regex(/^[\w-]+$/);
+const statuses: Record<LinkAnswer["state"], number> = {
+	opened: 200,
+	read: 200,
+	wrong_pin: 403,
+	unreadable: 400,
+	unknown: 404,
+	claimed: 409,
+	withheld: 409,
+	closed: 410,
+	expired: 410,
+	erased: 410,
+};
+const pageStatuses: Partial<typeof statuses> = { claimed: 200, read: 410 };
+
+/** A link's own routes, outside /v1: recipients have no key of ours. */
+export function addLinks(app: Instance, deps: Deps): void {
+	const { look, ask } = createLinks(deps);
+	const perAddress = { name: "links", requests: limits.linkRequestsPerMinuteMax, seconds: 60 };
+
+	// Redis is told a keyed hash: an address may be a person's.
+	async function limit(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+		const { mac } = await deps.hmac.mac("api-key", undefined, `address ${networkOf(request.ip)}`);
+		const { allowed, resetMs } = await deps.requestCounts.take(perAddress, mac);
+		if (allowed) return;
+		reply.header("retry-after", String(Math.max(1, Math.ceil(resetMs / 1000))));
+		throw new LetheError("rate_limited");
+	}
+
+	app.get(
+		"/l/:id",
+		{
+			schema: {
+				hide: true,
+				params,
+				// Whatever else a link was decorated with on its way is not our business.
+				querystring: z.looseObject({ lang: z.string().max(8).optional().catch(undefined) }),
+			},
+			onRequest: limit,
+		},
+		async (request, reply) => {
+			const found = await look(request.params.id);
+			const standing = found?.standing ?? "unknown";
+			const language = chooseLanguage(request.query.lang, request.headers["accept-language"]);
+			reply
+				.code(standing === "open" ? 200 : (pageStatuses[standing] ?? statuses[standing]))
+				.header("content-security-policy", contentPolicy)
+				.header("referrer-policy", "no-referrer")
+				.header("x-robots-tag", "noindex")
+				.header("content-language", language)
+				.header("vary", "accept-language");
+			return reply.type("text/html; charset=utf-8").send(renderPage(found, language));
+		},
+	);
+
+	app.post(
+		"/l/:id",
+		{
+			bodyLimit: limits.linkRequestBytesMax,
+			schema: {
+				hide: true,
+				params,
+				body: z.strictObject({ key: base64url.max(128), sealed: base64url.max(1024) }),
+			},
+			onRequest: limit,
+		},
+		async (request, reply) => {
+			const answer = await ask(request.params.id, request.body);
+			return reply.code(statuses[answer.state]).type("application/json").send(JSON.stringify(answer));
+		},
+	);
+}
