@@ -209,6 +209,9 @@ export async function createDeps(config: Config, name: ProcessName) {
 		client: temporal.client,
 		taskQueue: config.temporal.taskQueue,
 		inFlightMax: limits.startsInFlightMax,
+		waitingMax: limits.startsWaitingMax,
+		patienceMs: limits.driverPatienceMs,
+		monotonic,
 		isGroupOpen: store.messages.isGroupOpen,
 	});
 	const secrets = createCarrierSecrets({ vault: vaultFor(by.carrierSecrets), clock });

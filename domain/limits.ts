@@ -9,6 +9,8 @@ export const limits = {
 	idempotencyKeptMs: 24 * 3600_000,
 	pageItemsMax: 100,
 	startsInFlightMax: 64,
+	// Runs to be started next, as a burst leaves them; what waits longer than the sweep's patience is the sweep's.
+	startsWaitingMax: 5_000,
 	headerBytesMax: 16 * 1024,
 	// What slow callers may keep open: headers come within this, a whole request within that, an idle socket ends.
 	headersMsMax: 10_000,

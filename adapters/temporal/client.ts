@@ -26,6 +26,7 @@ import {
 	workflowNames,
 } from "../../workflows/contract.ts";
 import type { ServerTls } from "../serverTls.ts";
+import { createCallLine } from "./callLine.ts";
 import { createPayloadGuard } from "./payloadGuard.ts";
 
 /** Failures keep codes only; payloads outside the declared schema are refused. */
@@ -79,21 +80,16 @@ export function temporalTls(tls: ServerTls | undefined) {
 export function createRuns(deps: {
 	client: Client;
 	taskQueue: string;
+	/** Of `startSoon` and its like: so many at once, so many more in a line, each for so long. */
 	inFlightMax: number;
+	waitingMax: number;
+	patienceMs: number;
+	monotonic: () => number;
 	isGroupOpen: (submissionId: string, group: number) => Promise<boolean>;
 }) {
 	const { client, taskQueue } = deps;
 	const passes = createPasses(client, taskQueue);
-	let inFlight = 0;
-
-	const bounded = (call: () => Promise<unknown>): void => {
-		// Past the bound the call is dropped: the sweep finds the message by its nextCheckAt.
-		if (inFlight >= deps.inFlightMax) return;
-		inFlight++;
-		call()
-			.catch(() => undefined)
-			.finally(() => inFlight--);
-	};
+	const soon = createCallLine(deps);
 
 	/** Starts a submission's run; true if it was new. */
 	async function start(input: LifecycleInput): Promise<boolean> {
@@ -129,9 +125,10 @@ export function createRuns(deps: {
 
 	return {
 		start,
-		startSoon: (input: LifecycleInput) => bounded(() => start(input)),
+		/** One-time codes go before all that waits. */
+		startSoon: (input: LifecycleInput) => soon(() => start(input), input.category === "otp"),
 		settle,
-		settleSoon: (message: SettledMessage) => bounded(() => settle(message)),
+		settleSoon: (message: SettledMessage) => soon(() => settle(message)),
 		/** Starts a cohort's purge unless it runs already. */
 		startPurge: (input: PurgeInput) =>
 			startOnce(client, workflowNames.purge, {
@@ -148,10 +145,10 @@ export function createRuns(deps: {
 		...passes,
 		/** Has a subject's request looked at now, by its run or by a new one. */
 		wakeRequest: (input: SubjectRequestInput) => wakeRequest(client, taskQueue, input),
-		wakeRequestSoon: (input: SubjectRequestInput) => bounded(() => wakeRequest(client, taskQueue, input)),
+		wakeRequestSoon: (input: SubjectRequestInput) => soon(() => wakeRequest(client, taskQueue, input), true),
 		/** Has a message read out, once; whoever asked waits. */
-		revealSoon: (input: RevealInput & { tenantId: string }) => bounded(() => passes.startReveal(input)),
-		simulateSoon: (proposalId: string) => bounded(() => passes.startSimulate({ proposalId })),
+		revealSoon: (input: RevealInput & { tenantId: string }) => soon(() => passes.startReveal(input), true),
+		simulateSoon: (proposalId: string) => soon(() => passes.startSimulate({ proposalId })),
 		/** Whether a submission's run is still under way; false when it is over or was never started. */
 		async isRunning(submissionId: string): Promise<boolean> {
 			try {
@@ -165,7 +162,7 @@ export function createRuns(deps: {
 		/** Workers that have asked for work of late. A dead one counts for as long as its last question may stay open. */
 		workerCount: () => countWorkers(client, taskQueue),
 		/** Has the sweep come by now, unless it is at work. */
-		sweepSoon: () => bounded(passes.triggerSweep),
+		sweepSoon: () => soon(passes.triggerSweep),
 	};
 }
 

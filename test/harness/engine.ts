@@ -85,6 +85,9 @@ export async function createEngine(options: EngineOptions = {}) {
 		client: temporal.client,
 		taskQueue: name,
 		inFlightMax: limits.startsInFlightMax,
+		waitingMax: limits.startsWaitingMax,
+		patienceMs: limits.driverPatienceMs,
+		monotonic: () => performance.now(),
 		isGroupOpen: store.messages.isGroupOpen,
 	});
 	const cohorts = createCohorts({ cohorts: store.cohorts, cohortKeys: memory.cohortKeys, ids, clock });

@@ -60,7 +60,8 @@ describe("Temporal, from the client's and the worker's side", () => {
 			asked++;
 			return new Promise<boolean>(() => undefined);
 		};
-		const runs = createRuns({ client: away.client, taskQueue: engine.name, inFlightMax: 3, isGroupOpen });
+		const bounds = { inFlightMax: 3, waitingMax: 5, patienceMs: 60_000, monotonic: () => performance.now() };
+		const runs = createRuns({ client: away.client, taskQueue: engine.name, ...bounds, isGroupOpen });
 		const message = await engine.accept();
 		const startedAt = performance.now();
 		runs.startSoon(inputOf(message));
