@@ -13,7 +13,7 @@ import { makePrivateFolder, writePrivateFile } from "./files.ts";
 import { localCertificate } from "./localCertificate.ts";
 import type { Stack } from "./stack.ts";
 import { ledgerDirOf, logDirOf, type ProcessName, witnessFilePath } from "./stackFile.ts";
-import { createSupervised, type Supervised } from "./supervised.ts";
+import { createSupervised, type Plan, type Supervised } from "./supervised.ts";
 
 /**
  * How Node runs in every process of the engine. Requests and batches die young: with the usual 16 MiB a collection comes
@@ -90,6 +90,13 @@ export async function startProcesses(
 		return { ...base, ...shared, ...own[name], ...credentials };
 	}
 
+	const planOf = async (name: ProcessName): Promise<Plan> => ({
+		command: process.execPath,
+		args: [plans[name].script],
+		env: await environmentOf(name),
+		ipc: true,
+	});
+
 	async function start(name: ProcessName): Promise<void> {
 		const logFile = join(stack.logDir, `${name}.log`);
 		const url = name === "api" ? { url: apiUrl, tlsUrl } : name === "carrier" ? { url: carrierUrl } : {};
@@ -100,12 +107,7 @@ export async function startProcesses(
 			name,
 			runDir: stack.runDir,
 			logFile,
-			plan: async () => ({
-				command: process.execPath,
-				args: [plans[name].script],
-				env: await environmentOf(name),
-				ipc: true,
-			}),
+			plan: () => planOf(name),
 			ready: async (child, signal) => void (await once(child, "message", { signal })),
 			readyMs,
 			stopMs,
@@ -145,6 +147,8 @@ export async function startProcesses(
 			demo,
 			/** What a further process of the same stack needs to find the servers. */
 			baseEnvironment: { ...base, ...stack.addresses() },
+			/** How one of them is run, with credentials of its own: for a second one beside it. */
+			planOf,
 			stop,
 			/** Ends one as a power cut would; it stays down until `restart`. */
 			kill: (name: ProcessName) => one(name).kill(),

@@ -1,15 +1,20 @@
 // `npm test`: starts the servers in a folder of their own, runs the tests against them, ends the servers, counts.
+// `npm run test:faults -- --seed N --minutes M` runs one random schedule of faults, of which a short one is among the others.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { globSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
 import { createStack } from "./stack.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url)).replace(/\/$/, "");
-const args = process.argv.slice(2);
-const faults = args.includes("--faults");
-const patterns = args.filter((arg) => !arg.startsWith("--"));
+const { values, positionals: patterns } = parseArgs({
+	allowPositionals: true,
+	options: { faults: { type: "boolean", default: false }, seed: { type: "string" }, minutes: { type: "string" } },
+});
+const { faults, seed, minutes } = values;
+const randomFaults = join("test", "faults", "random.test.ts");
 
 const stack = createStack({ root, dir: join(root, ".lethe", "test"), log: (line) => console.log(line), fresh: true });
 let stopping: Promise<void> | undefined;
@@ -38,6 +43,7 @@ try {
 
 function findFiles(): string[] {
 	if (patterns.length > 0) return patterns;
+	if (seed !== undefined || minutes !== undefined) return [randomFaults];
 	const all = globSync("test/**/*.test.ts", { cwd: root });
 	// The faults kill whole servers: they have stacks of their own, and their own time.
 	return all.filter((file) => file.startsWith(join("test", "faults")) === faults).sort();
@@ -49,7 +55,13 @@ async function runTests(files: string[]): Promise<{ passed: number; failed: numb
 		["--test", "--test-concurrency=2", "--test-reporter=spec", "--test-timeout=300000", ...files],
 		{
 			cwd: root,
-			env: { ...process.env, ...stack.addresses(), LETHE_TEST_STACK: stack.file },
+			env: {
+				...process.env,
+				...stack.addresses(),
+				LETHE_TEST_STACK: stack.file,
+				...(seed === undefined ? {} : { LETHE_TEST_SEED: seed }),
+				...(minutes === undefined ? {} : { LETHE_TEST_MINUTES: minutes }),
+			},
 			stdio: ["ignore", "pipe", "inherit"],
 		},
 	);

@@ -1,0 +1,193 @@
+// A random schedule of faults from a printed seed, under load; then everything that anybody wrote down must agree.
+
+import assert from "node:assert/strict";
+import { randomInt } from "node:crypto";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { verifyEvidence } from "../../audit/verifyEvidence.ts";
+import type { Entry } from "../../domain/evidence.ts";
+import { finalStates, isFinal } from "../../domain/lifecycle.ts";
+import type { Message } from "../../domain/message.ts";
+import { magic, magicNumber } from "../../stack/carrier/magic.ts";
+import { ofArray } from "../audit/memoryEvidence.ts";
+import { root } from "../harness/programs.ts";
+import { findViolations, type LedgerLine, type Sent } from "./checker.ts";
+import { createRandom, type Fault, planFaults } from "./schedule.ts";
+import { startTargets, type Targets } from "./targets.ts";
+
+const seed = Number(process.env.LETHE_TEST_SEED ?? randomInt(1, 1_000_000));
+const minutes = Number(process.env.LETHE_TEST_MINUTES ?? 0.75);
+const lanes = 4;
+const pauseMsMax = 1_200;
+const batchShare = 0.15;
+const batchMessages = 8;
+const codeShare = 0.2;
+const repeatShare = 0.1;
+const acceptMsMax = 240_000;
+// A code's deadline, its grace of two minutes, and the sweep's rounds after that; look-ups for receipts that were lost.
+const settleMsMax = 420_000;
+const checkpointMsMax = 90_000;
+
+test("whatever befalls it, nothing is lost, sent twice, late, remembered or taken back", {
+	timeout: minutes * 60_000 + acceptMsMax + settleMsMax + checkpointMsMax + 240_000,
+}, async (context) => {
+	const targets = await startTargets(join(root, ".lethe", "faults-random"));
+	try {
+		const without = targets.hasDisks ? [] : (["full"] as const);
+		const faults = planFaults(seed, { forMs: minutes * 60_000, without });
+		context.diagnostic(
+			`seed ${seed}, ${minutes} minutes, ${faults.length} faults: --seed ${seed} --minutes ${minutes}`,
+		);
+		if (without.length > 0) context.diagnostic("no full disks: mounting one needs root");
+		const client = createClient(targets, createRandom(seed + 1));
+		const until = Date.now() + minutes * 60_000;
+		const [sent] = await Promise.all([client.load(until), unleash(targets, faults, context)]);
+		context.diagnostic(`${sent.length} messages were accepted`);
+		assert.ok(sent.length > 0);
+		const violations = findViolations(await observe(targets, sent));
+		assert.deepEqual(violations, [], `seed ${seed}:\n${violations.join("\n")}`);
+	} finally {
+		await targets.stop();
+	}
+});
+
+/** Begins each fault at its time, and mends it at its; resolves once all is whole. */
+async function unleash(targets: Targets, faults: Fault[], context: TestContext): Promise<void> {
+	const startedAt = Date.now();
+	await Promise.all(
+		faults.map(async (fault) => {
+			await sleep(fault.atMs);
+			const seconds = ((Date.now() - startedAt) / 1000).toFixed(1);
+			context.diagnostic(`${seconds} s: ${fault.kind} ${fault.target} for ${(fault.forMs / 1000).toFixed(1)} s`);
+			// What another fault has ended just now can't be broken again.
+			const mend = await targets.begin(fault).catch((error: Error) => context.diagnostic(error.message));
+			await sleep(fault.forMs);
+			await mend?.();
+		}),
+	);
+}
+
+// The carrier forgets whom it never answered where it is killed itself: its magic counts tries in memory.
+const usable = magic.map(({ name }) => name);
+const codesOnly = ["no_receipt", "never_available"];
+
+/** A caller that repeats a request until it is answered, and some of those that were. */
+function createClient({ apiUrl, demo }: Targets, random: () => number) {
+	let sequence = 0;
+	const pick = <T>(some: readonly T[]): T => some[Math.floor(random() * some.length)] as T;
+
+	function draw(category: Sent["category"], key: string): Sent {
+		const name = pick(category === "otp" ? usable : usable.filter((one) => !codesOnly.includes(one)));
+		return { key, magic: name, text: `Order ${seed}-${sequence++} is ready`, category, ids: [] };
+	}
+
+	async function post(key: string, drawn: Sent[]): Promise<string[] | undefined> {
+		const isBatch = drawn.length > 1;
+		const one = ({ magic: name, text }: Sent) => ({ to: magicNumber(name), body: text });
+		const shared =
+			drawn[0]?.category === "otp"
+				? { category: "otp", dataClasses: ["contact", "otp_secret"], validFor: "PT30S" }
+				: { category: "transactional", dataClasses: ["contact"] };
+		const body = isBatch ? { ...shared, messages: drawn.map(one) } : { ...shared, ...one(drawn[0] as Sent) };
+		try {
+			const response = await fetch(`${apiUrl}/v1/${isBatch ? "batches" : "messages"}`, {
+				method: "POST",
+				headers: {
+					authorization: `Bearer ${demo.apiKey}`,
+					"content-type": "application/json",
+					"idempotency-key": key,
+				},
+				body: JSON.stringify(body),
+				signal: AbortSignal.timeout(15_000),
+			});
+			const answer = (await response.json()) as { id: string; items?: { id: string }[] };
+			if (response.status !== 202) return undefined;
+			return isBatch ? answer.items?.map(({ id }) => id) : [answer.id];
+		} catch {
+			return undefined;
+		}
+	}
+
+	async function send(key: string, drawn: Sent[]): Promise<void> {
+		for (const end = Date.now() + acceptMsMax; ; await sleep(200)) {
+			const ids = await post(key, drawn);
+			if (ids) return void drawn.forEach((one, index) => void one.ids.push(ids[index] ?? "none"));
+			assert.ok(Date.now() < end, `${key} was not accepted in time`);
+		}
+	}
+
+	async function load(until: number): Promise<Sent[]> {
+		const sent: Sent[] = [];
+		const lane = async (number: number) => {
+			for (let index = 0; Date.now() < until; index++) {
+				const key = `faults-${seed}-${number}-${index}`;
+				const category = random() < codeShare ? "otp" : "transactional";
+				const count = category === "transactional" && random() < batchShare ? batchMessages : 1;
+				const drawn = Array.from({ length: count }, () => draw(category, key));
+				const repeats = random() < repeatShare;
+				const pauseMs = random() * pauseMsMax;
+				await send(key, drawn);
+				if (repeats) await send(key, drawn);
+				sent.push(...drawn);
+				await sleep(pauseMs);
+			}
+		};
+		await Promise.all(Array.from({ length: lanes }, (_, number) => lane(number)));
+		return sent;
+	}
+
+	return { load };
+}
+
+/** Waits until all has ended, or its time is over, and gathers what everybody wrote down. */
+async function observe(targets: Targets, sent: Sent[]) {
+	const collection = targets.store.collection("messages");
+	const ids = sent.flatMap((one) => one.ids);
+	const isSettled = ({ state, certificates, unintegratedSince }: Message) =>
+		isFinal(state) && certificates.length > 0 && unintegratedSince === undefined;
+	let messages: Message[] = [];
+	for (const end = Date.now() + settleMsMax; Date.now() < end; await sleep(2_000)) {
+		messages = (await collection.find({}).toArray()) as unknown as Message[];
+		if (messages.length === new Set(ids).size && messages.every(isSettled)) break;
+	}
+	const known = new Set(ids);
+	const ended = messages.filter(({ state }) => isFinal(state)).map(({ _id }) => _id);
+	return {
+		sent,
+		messages: new Map(messages.map((message) => [message._id, message])),
+		ledger: await readLedger(targets),
+		entries: await readEvidence(targets, ended),
+		strayIds: messages.map(({ _id }) => _id).filter((id) => !known.has(id)),
+		now: Date.now(),
+	};
+}
+
+async function readLedger({ carrier }: Targets): Promise<LedgerLine[]> {
+	const lines: LedgerLine[] = [];
+	for (let after = 0; ; ) {
+		const headers = { authorization: `Bearer ${carrier.token}` };
+		const response = await fetch(`${carrier.url}/ledger?limit=1000&after=${after}`, { headers });
+		const page = ((await response.json()) as { messages: (LedgerLine & { seq: number })[] }).messages;
+		lines.push(...page);
+		const last = page.at(-1);
+		if (!last) return lines;
+		after = last.seq;
+	}
+}
+
+/** The log, whole and verified, once its checkpoint covers what these messages ended with, or its time is over. */
+async function readEvidence({ apiUrl, demo }: Targets, ended: string[]): Promise<Entry[]> {
+	const headers = { authorization: `Bearer ${demo.apiKey}` };
+	for (const end = Date.now() + checkpointMsMax; ; await sleep(1_000)) {
+		const jwks = (await (await fetch(`${apiUrl}/.well-known/jwks.json`)).json()) as { keys: { x: string }[] };
+		const lines = (await (await fetch(`${apiUrl}/v1/evidence/export`, { headers })).text()).trimEnd().split("\n");
+		const result = await verifyEvidence(ofArray(lines), jwks.keys);
+		assert.ok(result.valid, JSON.stringify(result));
+		const entries = lines.slice(1).map((line) => JSON.parse(line) as Entry);
+		const known = new Set(entries.flatMap(({ type, about }) => (about && isEnd(type) ? [about] : [])));
+		if (Date.now() > end || ended.every((id) => known.has(id))) return entries;
+	}
+}
+
+const isEnd = (type: string) => (finalStates as string[]).includes(type);

@@ -1,0 +1,61 @@
+// What befalls a run and when: drawn from a seed, so that a run that failed can be had again.
+
+export type ProcessTarget = "api" | "worker" | "sender" | "carrier" | "worker2" | "sender2";
+export type ServerTarget = "temporal" | "mongodb" | "vault" | "redis";
+export type Target = ProcessTarget | ServerTarget;
+
+/**
+ * `kill` -9 · `stop` SIGSTOP, then SIGCONT · `cut` nothing gets through, connections end · `hang` nothing gets through,
+ * connections stay · `slow` each piece waits · `reset` connections are reset once · `empty` Redis forgets all · `seal`
+ * Vault · `full` the disk of a server has no room left.
+ */
+export type FaultKind = "kill" | "stop" | "cut" | "hang" | "slow" | "reset" | "empty" | "seal" | "full";
+
+/** `atMs` from the start; the target is whole again after `forMs`. */
+export type Fault = { kind: FaultKind; target: Target; atMs: number; forMs: number };
+
+const processes: ProcessTarget[] = ["api", "worker", "sender", "carrier", "worker2", "sender2"];
+const servers: ServerTarget[] = ["temporal", "mongodb", "vault", "redis"];
+const links: Target[] = [...servers, "carrier"];
+
+type Row = { kind: FaultKind; targets: Target[]; forMs: [number, number] };
+const rows: Row[] = [
+	{ kind: "kill", targets: [...processes, ...servers], forMs: [200, 5_000] },
+	{ kind: "stop", targets: ["api", "worker", "sender", "worker2", "sender2", ...servers], forMs: [30_000, 30_000] },
+	{ kind: "cut", targets: links, forMs: [1_000, 15_000] },
+	{ kind: "hang", targets: links, forMs: [2_000, 15_000] },
+	{ kind: "slow", targets: links, forMs: [5_000, 20_000] },
+	{ kind: "reset", targets: links, forMs: [0, 0] },
+	{ kind: "empty", targets: ["redis"], forMs: [0, 0] },
+	{ kind: "seal", targets: ["vault"], forMs: [2_000, 10_000] },
+	{ kind: "full", targets: servers, forMs: [3_000, 12_000] },
+];
+const gapMs: [number, number] = [1_000, 8_000];
+
+/** Faults within `forMs`, in order; no target has two at once. The same seed has the same ones. */
+export function planFaults(seed: number, options: { forMs: number; without?: readonly FaultKind[] }): Fault[] {
+	const random = createRandom(seed);
+	const between = ([low, high]: [number, number]) => Math.round(low + random() * (high - low));
+	const pick = <T>(some: readonly T[]): T => some[Math.floor(random() * some.length)] as T;
+	const possible = rows.filter(({ kind }) => !options.without?.includes(kind));
+	const faults: Fault[] = [];
+	for (let atMs = between(gapMs); ; atMs += between(gapMs)) {
+		const { kind, targets, forMs } = pick(possible);
+		const target = pick(targets);
+		// Of a short run a stop must not be all.
+		const fault = { kind, target, atMs, forMs: Math.min(between(forMs), Math.round(options.forMs / 4)) };
+		if (fault.atMs + fault.forMs > options.forMs) return faults;
+		if (!faults.some((other) => other.target === target && other.atMs + other.forMs >= atMs)) faults.push(fault);
+	}
+}
+
+/** Numbers in [0, 1) that a seed determines (mulberry32). */
+export function createRandom(seed: number): () => number {
+	let state = seed >>> 0;
+	return () => {
+		state = (state + 0x6d2b79f5) >>> 0;
+		let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+		mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+		return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
+	};
+}

@@ -1,0 +1,246 @@
+// The whole engine with every line through a proxy, two of each worker, and the hands that break and mend it.
+
+import { execFileSync } from "node:child_process";
+import { once } from "node:events";
+import { closeSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Redis } from "ioredis";
+import mongoose from "mongoose";
+import { makeRootToken } from "../../adapters/vault/rootToken.ts";
+import { makePrivateFolder } from "../../stack/files.ts";
+import { startProcesses } from "../../stack/processes.ts";
+import { createStack } from "../../stack/stack.ts";
+import { createSupervised, type Supervised } from "../../stack/supervised.ts";
+import { root } from "../harness/programs.ts";
+import { type LineProxy, startProxy } from "./proxy.ts";
+import type { Fault, ServerTarget, Target } from "./schedule.ts";
+
+const servers = ["temporal", "mongodb", "vault", "redis"] as const;
+
+const seconds = { worker2: "worker", sender2: "sender" } as const;
+const diskMegabytes: Record<ServerTarget, number> = { temporal: 300, mongodb: 500, vault: 150, redis: 100 };
+const mendMsMax = 180_000;
+
+export type Targets = Awaited<ReturnType<typeof startTargets>>;
+
+/** Starts all of it below `dir`. Disks of their own need root, and are left out without it: `hasDisks` says so. */
+export async function startTargets(dir: string) {
+	const disks = mountDisks(dir);
+	const environment = { PATH: process.env.PATH, HOME: process.env.HOME };
+	const stack = createStack({ root, dir, log: () => undefined, environment });
+	await stack.start();
+	const proxies = {} as Record<ServerTarget | "carrier", LineProxy>;
+	const addresses: Record<string, string> = {};
+	for (const [name, value] of Object.entries(stack.addresses())) {
+		const server = serverOf[name];
+		const port = /:(\d+)/.exec(value)?.[1];
+		if (!server || !port) continue;
+		proxies[server] = await startProxy(Number(port));
+		addresses[name] = value.replace(port, String(proxies[server].port));
+	}
+	const processes = await startProcesses(stack, {
+		log: () => undefined,
+		ratePerSecond: 200,
+		environment: {
+			...addresses,
+			LETHE_KEY_REQUESTS_PER_SECOND: "1000",
+			LETHE_TENANT_REQUESTS_PER_SECOND: "1000",
+			LETHE_ADDRESS_REQUESTS_PER_SECOND: "1000",
+		},
+	});
+	proxies.carrier = await startProxy(Number(new URL(processes.carrier.url).port));
+	const store = await mongoose
+		.createConnection(stack.state().servers.mongodb.url, { dbName: "lethe", autoIndex: false })
+		.asPromise();
+	await store
+		.collection("sendQueues")
+		.updateOne(
+			{ _id: "simulator-demo" as never },
+			{ $set: { "settings.url": `http://127.0.0.1:${proxies.carrier.port}` } },
+		);
+	await processes.restart("sender");
+	const second = {} as Record<keyof typeof seconds, Supervised>;
+	for (const [name, of] of Object.entries(seconds) as [keyof typeof seconds, "worker" | "sender"][]) {
+		second[name] = superviseSecond(name, () => processes.planOf(of), stack);
+		await second[name].start();
+	}
+	const vault = stack.state().servers.vault;
+	const { key } = JSON.parse(readFileSync(join(vault.dataDir as string, "root.json"), "utf8")) as { key: string };
+	const sealToken = await makeRootToken({ address: vault.url, keys: [key] });
+
+	function pidOf(target: Target): number {
+		const { state } = stack;
+		const pid = isServer(target)
+			? state().servers[target].pid
+			: isSecond(target)
+				? second[target].pid()
+				: state().processes[target]?.pid;
+		if (!pid) throw new Error(`${target} does not run`);
+		return pid;
+	}
+
+	async function kill(target: Target): Promise<void> {
+		if (isServer(target)) await stack.kill(target);
+		else if (isSecond(target)) await second[target].kill();
+		else await processes.kill(target);
+	}
+
+	/** Starts it again, as often as it takes: what it needs may be broken too. */
+	async function restart(target: Target): Promise<void> {
+		await insist(async () => {
+			if (isServer(target)) return stack.restart(target);
+			if (!isSecond(target)) return processes.restart(target);
+			await second[target].stop();
+			await second[target].start();
+		});
+	}
+
+	function proxyOf(target: Target): LineProxy {
+		return proxies[target as ServerTarget | "carrier"];
+	}
+
+	/** Breaks what a fault says; answers what mends it. A process that is down already can't be broken. */
+	async function begin({ kind, target }: Fault): Promise<() => Promise<void>> {
+		const nothing = async () => undefined;
+		const { servers: known } = stack.state();
+		switch (kind) {
+			case "kill":
+				await kill(target);
+				return () => restart(target);
+			case "stop": {
+				const pid = pidOf(target);
+				process.kill(pid, "SIGSTOP");
+				return async () => void process.kill(pid, "SIGCONT");
+			}
+			case "cut":
+			case "hang":
+			case "slow":
+				proxyOf(target).set(kind === "hang" ? "hung" : kind);
+				return async () => proxyOf(target).set("whole");
+			case "reset":
+				proxyOf(target).reset();
+				return nothing;
+			case "empty":
+				await emptyRedis(known.redis.url);
+				return nothing;
+			case "seal":
+				await sealVault(vault.url, sealToken);
+				return () => restart("vault");
+			case "full": {
+				const ballast = join(known[target as ServerTarget].dataDir as string, "ballast");
+				fill(ballast);
+				return async () => rmSync(ballast, { force: true });
+			}
+		}
+	}
+
+	return {
+		...processes,
+		store,
+		hasDisks: disks.length > 0,
+		begin,
+		async stop(): Promise<void> {
+			await store.close();
+			await Promise.all(Object.values(second).map((one) => one.stop()));
+			await processes.stop();
+			await stack.stop();
+			for (const proxy of Object.values(proxies)) await proxy.close();
+			for (const disk of disks) unmount(disk);
+		},
+	};
+}
+
+const serverOf: Record<string, ServerTarget> = {
+	TEMPORAL_ADDRESS: "temporal",
+	VAULT_ADDR: "vault",
+	MONGODB_URL: "mongodb",
+	REDIS_URL: "redis",
+};
+const isServer = (target: Target): target is ServerTarget => (servers as readonly string[]).includes(target);
+const isSecond = (target: Target): target is keyof typeof seconds => target in seconds;
+
+function superviseSecond(
+	name: string,
+	plan: Parameters<typeof createSupervised>[0]["plan"],
+	stack: ReturnType<typeof createStack>,
+): Supervised {
+	return createSupervised({
+		name,
+		plan,
+		runDir: stack.runDir,
+		logFile: join(stack.logDir, `${name}.log`),
+		ready: async (child, signal) => void (await once(child, "message", { signal })),
+		readyMs: 60_000,
+		stopMs: 10_000,
+		onPid: () => undefined,
+		log: () => undefined,
+	});
+}
+
+async function insist(act: () => Promise<void>): Promise<void> {
+	for (const end = Date.now() + mendMsMax; ; ) {
+		try {
+			return await act();
+		} catch (error) {
+			if (Date.now() > end) throw error;
+			await sleep(500);
+		}
+	}
+}
+
+async function emptyRedis(url: string): Promise<void> {
+	const redis = new Redis(url, { maxRetriesPerRequest: 1, connectTimeout: 2_000, commandTimeout: 2_000 });
+	redis.on("error", () => undefined);
+	// One that is down now has nothing to be emptied of.
+	await redis.flushall().catch(() => undefined);
+	redis.disconnect();
+}
+
+async function sealVault(url: string, token: string): Promise<void> {
+	const request = { method: "PUT", headers: { "x-vault-token": token }, signal: AbortSignal.timeout(5_000) };
+	await fetch(`${url}/v1/sys/seal`, request).catch(() => undefined);
+}
+
+function fill(path: string): void {
+	const file = openSync(path, "w");
+	try {
+		for (let bytes = 4 * 1024 * 1024; bytes >= 4_096; ) {
+			try {
+				writeSync(file, Buffer.alloc(bytes));
+			} catch (error) {
+				if ((error as NodeJS.ErrnoException).code !== "ENOSPC") throw error;
+				bytes /= 4;
+			}
+		}
+	} finally {
+		closeSync(file);
+	}
+}
+
+/** A small disk in memory for each server's data; none where this user may not mount. */
+function mountDisks(dir: string): string[] {
+	const mounted: string[] = [];
+	for (const server of servers) {
+		const disk = join(dir, server);
+		unmount(disk);
+		rmSync(disk, { recursive: true, force: true });
+		makePrivateFolder(disk);
+		const options = ["-t", "tmpfs", "-o", `size=${diskMegabytes[server]}m,mode=0700`, "tmpfs", disk];
+		try {
+			execFileSync("mount", options, { stdio: "ignore" });
+			mounted.push(disk);
+		} catch {
+			return mounted;
+		}
+	}
+	return mounted;
+}
+
+function unmount(disk: string): void {
+	try {
+		execFileSync("umount", ["-l", disk], { stdio: "ignore" });
+	} catch {
+		// It was none.
+	}
+}
