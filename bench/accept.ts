@@ -1,11 +1,10 @@
 // Acceptance against bare inserts of the same document: rate, latency, batches, overload, and what becomes of it all.
 
-import { readFileSync } from "node:fs";
 import mongoose, { type Connection } from "mongoose";
 import { Agent, request } from "undici";
 import { connectMongo } from "../adapters/mongo/connection.ts";
 import { magicNumber } from "../stack/carrier/magic.ts";
-import { latenciesOf, rateOf, type Spread, spread } from "./measure.ts";
+import { latenciesOf, rateOf, residentBytes, type Spread, spread } from "./measure.ts";
 
 export type AcceptTarget = {
 	apiUrl: string;
@@ -146,11 +145,11 @@ async function measureLatency({ probes }: Options, call: Caller, insert: () => P
 async function overloadFor(target: AcceptTarget, options: Options, call: Caller, connection: Connection) {
 	const ids: string[] = [];
 	const refused: Record<string, number> = {};
-	const before = residentBytes(target.apiPid());
+	const before = residentBytes(target.apiPid()) ?? 0;
 	let peak = before;
 	const end = performance.now() + options.overloadSeconds * 1000;
 	const watching = setInterval(() => {
-		peak = Math.max(peak, residentBytes(target.apiPid()));
+		peak = Math.max(peak, residentBytes(target.apiPid()) ?? 0);
 	}, 200);
 	const lane = async () => {
 		while (performance.now() < end) {
@@ -205,9 +204,4 @@ async function untilRun(connection: Connection) {
 		if (waiting === 0 || seconds * 1000 > runsMsMax) return { withoutRun: waiting, runsCaughtUpSeconds: seconds };
 		await new Promise((resolve) => setTimeout(resolve, 1_000));
 	}
-}
-
-function residentBytes(pid: number): number {
-	const [, kilobytes = "0"] = /^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8")) ?? [];
-	return Number(kilobytes) * 1024;
 }

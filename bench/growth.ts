@@ -1,91 +1,157 @@
-// What Vault holds and costs as cohorts add up: memory, disk, and what a request takes, step by step up to a number of keys.
+// The same rates on an empty system and on one that holds much: finished messages, open ones, and what they all cost.
 
-import { randomBytes } from "node:crypto";
-import { readdirSync, readFileSync, statSync } from "node:fs";
-import { join } from "node:path";
-import { createVaultClient } from "../adapters/vault/client.ts";
-import { createCohortKeys } from "../adapters/vault/cohortKeys.ts";
-import { issueCredentials } from "../adapters/vault/issue.ts";
-import type { Role } from "../adapters/vault/policies.ts";
-import { formatId } from "../domain/ids.ts";
-import { latenciesOf, rateOf, spread } from "./measure.ts";
+import { setTimeout as sleep } from "node:timers/promises";
+import mongoose, { type Connection } from "mongoose";
+import { loadConfig } from "../config.ts";
+import { finalStates } from "../domain/lifecycle.ts";
+import { magicNumber } from "../stack/carrier/magic.ts";
+import { acceptBatch, batchMessages, runBatches } from "./batch.ts";
+import type { Engine } from "./engine.ts";
+import { runMessage } from "./lifecycle.ts";
+import { bytesIn, rateOf, residentBytes, spread } from "./measure.ts";
 
-type GrowthTarget = { address: string; issuerToken: string; pid: number | null; dataDir: string | null };
+type Options = { rounds: number; perRound: number; stored: number; open: number };
 
-const steps = 5;
-const lanes = 8;
-const probes = 50;
+const concurrency = 40;
+const fillAtOnce = 4;
+const sampledMax = 1_000;
+const sentMsMax = 600_000;
 
 /**
- * Makes `cohorts` keys in five steps, and measures each: resident memory of Vault's process and bytes of its data (null
- * where it runs elsewhere), keys made a second, and milliseconds to draw a wrapping key. At last destroys them all.
+ * `ratios`: rates with `stored` finished and `open` unfinished messages over those with none; `bare` is what the bare
+ * workflow's own rate did meanwhile, of which nothing is ours. `bytesPerMessage`: BSON of all collections over all messages,
+ * and of one message's document without its ciphertext.
  */
-export async function growthSuite(target: GrowthTarget, options: { cohorts: number }) {
-	const login = async (role: Role) => {
-		const credentials = await issueCredentials({ ...target, role });
-		return createVaultClient({ ...target, ...credentials, clock: Date.now, onLost: () => undefined });
-	};
-	const [api, eraser] = [await login("api"), await login("eraser")];
-	const making = createCohortKeys({ vault: api });
-	const destroying = createCohortKeys({ vault: eraser });
-	const ids: string[] = [];
-	const measured = [{ cohorts: 0, ...holds(target) }] as Record<string, unknown>[];
+export async function growthSuite(engine: Engine, options: Options) {
+	const { url } = engine.stack.state().servers.mongodb;
+	const { database } = loadConfig({}).mongodb;
+	const connection = await mongoose.createConnection(url, { dbName: database, autoIndex: false }).asPromise();
 	try {
-		for (let step = 1; step <= steps; step++) {
-			const fresh = Array.from({ length: Math.floor(options.cohorts / steps) }, () =>
-				formatId("cohort", randomBytes(16)),
-			);
-			const made = await rateOf(fresh.length, lanes, (index) => making.createCohortKey(fresh[index] as string));
-			ids.push(...fresh);
-			const draws = await latenciesOf(probes, async (index) => {
-				const drawn = await making.drawWrappingKey(ids[(index * 7919) % ids.length] as string);
-				drawn.plain.fill(0);
-				return undefined;
-			});
-			measured.push({ cohorts: ids.length, ...holds(target), keysPerSecond: made, drawMs: spread(draws) });
-		}
-		const destroyed = await rateOf(ids.length, lanes, (index) => destroying.destroyCohortKey(ids[index] as string));
+		await measure(engine, { ...options, rounds: 1 });
+		const empty = await measure(engine, options);
+		const before = { bytes: dataBytes(engine), messages: await countMessages(connection) };
+		const fillMessagesPerSecond = await store(engine, options.stored);
+		const stored = dataBytes(engine);
+		const kept = await countMessages(connection);
+		const bytesPerMessage = await weigh(connection, kept);
+		await leaveOpen(engine, options.open);
+		const memory = residentOf(engine);
+		const grown = await measure(engine, options);
 		return {
-			suite: "growth" as const,
-			steps: measured,
-			...perCohort(measured),
-			destroyedPerSecond: destroyed,
-			afterDestruction: holds(target),
+			suite: "growth",
+			...{ storedMessages: kept, openMessages: options.open, fillMessagesPerSecond },
+			baseline: { what: "the same rates on the empty system, earlier in this run", ...empty },
+			grown,
+			ratio: Math.min(over(grown, empty).single, over(grown, empty).batch),
+			ratios: over(grown, empty),
+			memory,
+			bytesPerMessage: { ...bytesPerMessage, ...perMessage(before, { bytes: stored, messages: kept }) },
 		};
 	} finally {
-		await Promise.all([api.close(), eraser.close()]);
+		await connection.close();
 	}
 }
 
-function holds({ pid, dataDir }: GrowthTarget): { residentBytes: number | null; dataBytes: number | null } {
+type Rates = Awaited<ReturnType<typeof measure>>;
+
+async function measure(engine: Engine, { rounds, perRound }: Options) {
+	const [bare, single, batch] = [[], [], []] as number[][] as [number[], number[], number[]];
+	for (let round = 0; round < rounds; round++) {
+		bare.push(await rateOf(perRound, concurrency, engine.runBare));
+		single.push(await rateOf(perRound, concurrency, async () => void (await runMessage(engine))));
+		batch.push((await runBatches(engine, Math.max(1, Math.round(perRound / 100)))).messagesPerSecond);
+	}
 	return {
-		residentBytes: pid === null ? null : residentBytes(pid),
-		dataBytes: dataDir === null ? null : bytesIn(join(dataDir, "raft")),
+		bareWorkflowsPerSecond: spread(bare),
+		singleMessagesPerSecond: spread(single),
+		batchMessagesPerSecond: spread(batch),
 	};
 }
 
-function perCohort(measured: Record<string, unknown>[]): Record<string, number | null> {
-	const [first, last] = [measured[0], measured.at(-1)];
-	const each = (name: string) => {
-		const [before, after] = [first?.[name], last?.[name]];
-		if (typeof before !== "number" || typeof after !== "number") return null;
-		return Math.round((after - before) / (last?.cohorts as number));
+function over(grown: Rates, empty: Rates) {
+	const ratio = (name: keyof Rates) => grown[name].median / empty[name].median;
+	return {
+		bare: ratio("bareWorkflowsPerSecond"),
+		single: ratio("singleMessagesPerSecond"),
+		batch: ratio("batchMessagesPerSecond"),
 	};
-	return { residentBytesPerCohort: each("residentBytes"), dataBytesPerCohort: each("dataBytes") };
 }
 
-// Linux only: elsewhere nothing is said.
-function residentBytes(pid: number): number | null {
-	try {
-		const kilobytes = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
-		return kilobytes === undefined ? null : Number(kilobytes) * 1024;
-	} catch {
-		return null;
+/** Sends messages in batches until each has ended; answers how many a second. */
+async function store(engine: Engine, messages: number): Promise<number> {
+	const batches = Math.ceil(messages / batchMessages);
+	const rate = await rateOf(batches, fillAtOnce, async () => engine.untilClosed(await acceptBatch(engine)));
+	return rate * batchMessages;
+}
+
+/** Sends messages whose receipts never come: each keeps a run open. Resolves once the carrier has them. */
+async function leaveOpen({ post, readLedger }: Engine, messages: number): Promise<void> {
+	const before = (await readLedger("limit=1")).total;
+	await rateOf(messages, concurrency, async (index) => {
+		const to = magicNumber("no_receipt");
+		const body = `Your order ${index} waits at the counter`;
+		await post("/v1/messages", { to, body, category: "transactional", dataClasses: ["contact"] });
+	});
+	const end = Date.now() + sentMsMax;
+	for (;;) {
+		const sent = (await readLedger("limit=1")).total - before;
+		if (sent >= messages) return;
+		if (Date.now() > end) throw new Error(`the carrier has ${sent} of ${messages} open messages`);
+		await sleep(500);
 	}
 }
 
-function bytesIn(folder: string): number {
-	return readdirSync(folder, { recursive: true, withFileTypes: true })
-		.filter((entry) => entry.isFile())
-		.reduce((sum, entry) => sum + statSync(join(entry.parentPath, entry.name)).blocks * 512, 0);
+function residentOf({ stack }: Engine) {
+	const { processes, servers } = stack.state();
+	const of = (some: Record<string, { pid: number | null }>) =>
+		Object.fromEntries(Object.entries(some).map(([name, { pid }]) => [name, pid === null ? null : residentBytes(pid)]));
+	const { carrier: _, ...own } = processes;
+	const lethe = of(own);
+	const sum = Object.values(lethe).reduce<number>((total, bytes) => total + (bytes ?? Number.NaN), 0);
+	return { letheBytes: sum, lethe, servers: of(servers) };
+}
+
+type Sizes = Record<string, number>;
+
+/** Server → bytes of its data folder, of those that this stack runs. */
+function dataBytes({ stack }: Engine): Sizes {
+	const entries = Object.entries(stack.state().servers);
+	return Object.fromEntries(entries.flatMap(([name, { dataDir }]) => (dataDir ? [[name, bytesIn(dataDir)]] : [])));
+}
+
+function perMessage(before: { bytes: Sizes; messages: number }, after: { bytes: Sizes; messages: number }) {
+	const more = Math.max(1, after.messages - before.messages);
+	const each = Object.entries(after.bytes).map(([name, bytes]) => [
+		name,
+		Math.round((bytes - (before.bytes[name] ?? 0)) / more),
+	]);
+	return { onDiskByServer: Object.fromEntries(each) as Sizes };
+}
+
+const countMessages = (connection: Connection) => connection.collection("messages").estimatedDocumentCount();
+
+/** Mean sizes over samples, whatever store it is and however it compresses. */
+async function weigh(connection: Connection, messages: number) {
+	const collections = await connection.listCollections();
+	const byCollection: Sizes = {};
+	for (const { name } of collections) {
+		const collection = connection.collection(name);
+		const sample = await collection.find({}).limit(sampledMax).toArray();
+		const mean = sample.reduce((sum, document) => sum + sizeOf(document), 0) / Math.max(1, sample.length);
+		byCollection[name] = Math.round((mean * (await collection.estimatedDocumentCount())) / Math.max(1, messages));
+	}
+	const sample = await connection.collection("messages").find({}).limit(sampledMax).toArray();
+	const ended = sample.filter(({ state }) => (finalStates as string[]).includes(state));
+	return {
+		document: Math.round(spread(ended.map((document) => sizeOf(withoutCiphertext(document)))).median),
+		all: Object.values(byCollection).reduce((sum, bytes) => sum + bytes, 0),
+		byCollection: Object.fromEntries(Object.entries(byCollection).filter(([, bytes]) => bytes > 0)),
+	};
+}
+
+const sizeOf = (document: object) => mongoose.mongo.BSON.calculateObjectSize(document);
+
+// What is kept of content and number, wrapped data key and all, is content; an ended message has none.
+function withoutCiphertext({ content: _, address: __, ...rest }: Record<string, unknown>) {
+	return rest;
 }

@@ -1,5 +1,8 @@
 // Rates and ratios: interleaved rounds, so that a machine that drifts drifts for both sides.
 
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+
 /** Least, median and most of some figures. */
 export type Spread = { min: number; median: number; max: number };
 
@@ -41,4 +44,29 @@ export async function latenciesOf(
 		latencies.push(measured ?? performance.now() - startedAt);
 	}
 	return latencies;
+}
+
+/** The value that 95 of 100 do not exceed, by nearest rank. @throws RangeError for no figures */
+export function percentile95(figures: number[]): number {
+	if (figures.length === 0) throw new RangeError("nothing was measured");
+	return figures.toSorted((a, b) => a - b)[Math.ceil(figures.length * 0.95) - 1] as number;
+}
+
+/** Resident memory of a process; null where the system does not tell (it is Linux that does). */
+export function residentBytes(pid: number): number | null {
+	try {
+		const kilobytes = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
+		return kilobytes === undefined ? null : Number(kilobytes) * 1024;
+	} catch {
+		return null;
+	}
+}
+
+/** What a folder's files take on the disk. */
+export function bytesIn(folder: string): number {
+	// A store that works drops files meanwhile.
+	const sizeOf = (path: string) => statSync(path, { throwIfNoEntry: false })?.blocks ?? 0;
+	return readdirSync(folder, { recursive: true, withFileTypes: true })
+		.filter((entry) => entry.isFile())
+		.reduce((sum, entry) => sum + sizeOf(join(entry.parentPath, entry.name)) * 512, 0);
 }

@@ -1,32 +1,47 @@
 // `npm run bench -- SUITE [--json]`: measures beside a baseline in the same run; one JSON object comes last.
 
 import { readFileSync } from "node:fs";
+import { cpus, loadavg, platform, release, totalmem } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { loadConfig, required } from "../config.ts";
 import { createDeps } from "../deps.ts";
-import { startProcesses } from "../stack/processes.ts";
+import { limits } from "../domain/limits.ts";
+import { makePrivateFolder } from "../stack/files.ts";
+import { nodeOptions, startProcesses } from "../stack/processes.ts";
 import { createStack, type Stack } from "../stack/stack.ts";
-import { createSupervised } from "../stack/supervised.ts";
 import { acceptSuite } from "./accept.ts";
+import { batchSuite } from "./batch.ts";
+import { growCohorts } from "./cohorts.ts";
 import { encryptSuite } from "./encrypt.ts";
+import { type Engine, startEngine } from "./engine.ts";
+import { drawFlames, profileOptions } from "./flame.ts";
 import { growthSuite } from "./growth.ts";
 import { lifecycleSuite } from "./lifecycle.ts";
 import { pageSuite } from "./page.ts";
+import { peersSuite } from "./peers.ts";
+import { plot } from "./plot.ts";
 import { policySuite } from "./policy.ts";
 import { purgeSuite } from "./purge.ts";
 import { queuesSuite } from "./queues.ts";
+import { type Figures, findRegressions, record, recorded } from "./records.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url)).replace(/\/$/, "");
 const usage = `npm run bench -- SUITE [--json] [--rounds N] [--messages N]
 
-SUITE      encrypt | accept | lifecycle | queues | purge | growth | page | policy (no servers)
+SUITE      encrypt | accept | lifecycle | batch | queues | purge | growth | peers | page | policy (no servers)
 --json     print nothing but the JSON object
 --rounds   interleaved rounds (default 5)
---messages messages a round of acceptance (default 1000), the lifecycle (default 400) or the queues (default 1000), of a purge's cohort (default 10000)
+--messages messages a round of acceptance (default 1000), the lifecycle (default 400), batches (default 2000) or the queues (default 1000), of each peer (default 3000), of a purge's cohort (default 10000)
+--only     the peers whose names have one of these, commas between them
+--bulk     messages beside which one-time codes go out (default 10000)
+--profile  write flame graphs of the engine's processes (accept has none)
+--record   keep the figures in docs/benchmarks, draw them in docs/images
+--check    exit 1 when a ratio is worse than the recorded one by more than 15 %
 --overload seconds of overload (default 30)
---cohorts  keys that growth makes (default 5000)
+--stored   finished messages that growth measures beside (default 100000), --open unfinished ones (default 5000)
+--cohorts  keys that growth makes in Vault (default 5000; 0 for none)
 `;
 
 const { values, positionals } = parseArgs({
@@ -35,11 +50,19 @@ const { values, positionals } = parseArgs({
 		json: { type: "boolean", default: false },
 		rounds: { type: "string", default: "5" },
 		messages: { type: "string" },
+		only: { type: "string" },
+		profile: { type: "boolean", default: false },
+		record: { type: "boolean", default: false },
+		check: { type: "boolean", default: false },
+		bulk: { type: "string", default: "10000" },
 		overload: { type: "string", default: "30" },
+		stored: { type: "string", default: "100000" },
+		open: { type: "string", default: "5000" },
 		cohorts: { type: "string", default: "5000" },
 		help: { type: "boolean", default: false },
 	},
 });
+const machine = machineFacts();
 const say = (line: string) => void (values.json || console.error(line));
 const suites: Record<string, (stack: Stack) => Promise<object>> = {
 	encrypt: async (stack) => {
@@ -47,7 +70,20 @@ const suites: Record<string, (stack: Stack) => Promise<object>> = {
 		return encryptSuite({ vault: { address: url, issuerToken: readFileSync(issuerTokenFile, "utf8").trim() } });
 	},
 	accept: runAccept,
-	lifecycle: runLifecycle,
+	lifecycle: (stack) =>
+		withEngine(stack, (engine) =>
+			lifecycleSuite(engine, { rounds: Number(values.rounds), perRound: Number(values.messages ?? 400), probes: 60 }),
+		),
+	batch: (stack) =>
+		withEngine(stack, (engine) =>
+			batchSuite(engine, {
+				rounds: Number(values.rounds),
+				batches: Math.ceil(Number(values.messages ?? 2_000) / limits.submissionMessagesMax),
+				bare: 400,
+				probes: 60,
+				bulkMessages: Number(values.bulk),
+			}),
+		),
 	queues: async (stack) => {
 		const { mongodb, redis } = stack.state().servers;
 		const options = { rounds: Number(values.rounds), messages: Number(values.messages ?? 1_000), rateSeconds: 26 };
@@ -55,10 +91,27 @@ const suites: Record<string, (stack: Stack) => Promise<object>> = {
 	},
 	purge: runPurge,
 	page: runPage,
+	peers: (stack) =>
+		peersSuite(stack, {
+			rounds: Number(values.rounds),
+			messages: Number(values.messages ?? 3_000),
+			only: values.only,
+			log: say,
+		}),
 	growth: async (stack) => {
 		const { url, issuerTokenFile, pid, dataDir } = stack.state().servers.vault;
 		const issuerToken = readFileSync(issuerTokenFile, "utf8").trim();
-		return growthSuite({ address: url, issuerToken, pid, dataDir }, { cohorts: Number(values.cohorts) });
+		const cohorts = Number(values.cohorts);
+		const vault = { address: url, issuerToken, pid, dataDir };
+		const grown = await withEngine(stack, (engine) =>
+			growthSuite(engine, {
+				rounds: Number(values.rounds),
+				perRound: Number(values.messages ?? 400),
+				stored: Number(values.stored),
+				open: Number(values.open),
+			}),
+		);
+		return { ...grown, ...(cohorts > 0 ? { cohorts: await growCohorts(vault, { cohorts }) } : {}) };
 	},
 };
 const serverless: Record<string, () => object> = { policy: () => policySuite({ rounds: Number(values.rounds) }) };
@@ -69,7 +122,12 @@ if (values.help || (!suite && !bare)) {
 	console.error(usage);
 	process.exitCode = values.help ? 0 : 2;
 } else if (bare) {
-	console.log(JSON.stringify({ ...bare(), node: process.version }, null, values.json ? 0 : 2));
+	try {
+		tell({ ...bare(), node: process.version, machine });
+	} catch (error) {
+		console.error((error as Error).message);
+		process.exitCode = 1;
+	}
 } else if (suite) {
 	const stack = createStack({ root, dir: join(root, ".lethe", "bench"), log: say, fresh: true });
 	for (const signal of ["SIGINT", "SIGTERM"] as const) {
@@ -80,8 +138,7 @@ if (values.help || (!suite && !bare)) {
 		const result = await suite(stack);
 		const { servers } = stack.state();
 		await stack.stop();
-		const measured = { ...result, store: servers.mongodb.program, node: process.version };
-		console.log(JSON.stringify(measured, null, values.json ? 0 : 2));
+		tell({ ...result, store: servers.mongodb.program, node: process.version, machine });
 	} catch (error) {
 		console.error((error as Error).message);
 		await stack.stop();
@@ -139,45 +196,17 @@ async function runPurge(stack: Stack): Promise<object> {
 	}
 }
 
-async function runLifecycle(stack: Stack): Promise<object> {
-	const processes = await startProcesses(stack, { log: say, ratePerSecond: 10_000 });
-	const bare = createSupervised({
-		name: "bare",
-		runDir: stack.runDir,
-		logFile: join(stack.logDir, "bare.log"),
-		plan: async () => ({
-			command: process.execPath,
-			args: [join(root, "bench", "bareWorker.ts")],
-			env: processes.baseEnvironment,
-			ipc: true,
-		}),
-		ready: (child, signal) =>
-			new Promise((resolve) => {
-				child.once("message", () => resolve());
-				signal.addEventListener("abort", () => resolve());
-			}),
-		readyMs: 60_000,
-		stopMs: 10_000,
-		onPid: () => undefined,
-		log: say,
-	});
+async function withEngine<Result>(stack: Stack, use: (engine: Engine) => Promise<Result>): Promise<Result> {
+	const folder = makePrivateFolder(join(stack.dir, "profiles"));
+	const environment: Record<string, string> = values.profile
+		? { NODE_OPTIONS: `${nodeOptions} ${profileOptions(folder)}` }
+		: {};
+	const engine = await startEngine(stack, { log: say, environment });
 	try {
-		await bare.start();
-		const { temporal } = stack.state().servers;
-		return await lifecycleSuite(
-			{
-				temporalAddress: temporal.address,
-				temporalNamespace: temporal.namespace,
-				apiUrl: processes.apiUrl,
-				apiKey: processes.demo.apiKey,
-				carrierUrl: processes.carrier.url,
-				carrierToken: processes.carrier.token,
-			},
-			{ rounds: Number(values.rounds), perRound: Number(values.messages ?? 400), probes: 60 },
-		);
+		return await use(engine);
 	} finally {
-		await bare.stop();
-		await processes.stop();
+		await engine.stop();
+		for (const file of drawFlames(folder)) console.error(file);
 	}
 }
 
@@ -190,4 +219,28 @@ async function runPage(stack: Stack): Promise<object> {
 	} finally {
 		await processes.stop();
 	}
+}
+
+/** Prints the figures, and keeps or judges them where that was asked. */
+function tell(figures: Figures): void {
+	console.log(JSON.stringify(figures, null, values.json ? 0 : 2));
+	const worse = values.check ? findRegressions(figures, recorded(figures.suite ?? "")) : [];
+	for (const line of worse) console.error(line);
+	if (worse.length > 0) process.exitCode = 1;
+	if (!values.record) return;
+	record(figures);
+	say(`drawn: ${plot().join(", ") || "nothing"}`);
+}
+
+/** What the figures were made on. */
+function machineFacts() {
+	const processors = cpus();
+	return {
+		processor: processors[0]?.model ?? "unknown",
+		cores: processors.length,
+		memoryBytes: totalmem(),
+		system: `${platform()} ${release()}`,
+		// Others' work shows here: figures of a busy machine compare with nothing.
+		loadBefore: loadavg()[0],
+	};
 }
