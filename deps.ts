@@ -40,6 +40,7 @@ import { createSendQueues } from "./adapters/redis/sendQueues.ts";
 import { createSendWorker } from "./adapters/redis/sendWorker.ts";
 import { createSessions } from "./adapters/redis/sessions.ts";
 import { connectTemporal, createRuns, dataConverter, temporalTls } from "./adapters/temporal/client.ts";
+import { createTextSeal } from "./adapters/textSeal.ts";
 import { createCarrierSecrets } from "./adapters/vault/carrierSecrets.ts";
 import { createVaultClient, type VaultClient } from "./adapters/vault/client.ts";
 import { createCohortKeys } from "./adapters/vault/cohortKeys.ts";
@@ -50,6 +51,7 @@ import { createKeyVersions } from "./adapters/vault/keyVersions.ts";
 import { createPersonSeal } from "./adapters/vault/personSeal.ts";
 import { createProviderCredentials } from "./adapters/vault/providerCredentials.ts";
 import { readTime } from "./adapters/vault/readTime.ts";
+import { createSenderKeys } from "./adapters/vault/senderKeys.ts";
 import { createSigner, type Signer } from "./adapters/vault/signer.ts";
 import { createSubjectKeys } from "./adapters/vault/subjectKeys.ts";
 import { createTokenSigner } from "./adapters/vault/tokenSigner.ts";
@@ -221,6 +223,7 @@ export async function createDeps(config: Config, name: ProcessName) {
 	const proof = openEvidence(config, { clock, ids, store, vault: vaultOfKeys, signer, publishSoon: runs.sweepSoon });
 	const handOvers = createHandOvers({ url: config.api.url ?? config.api.publicUrl });
 	const outbound = createOutboundHttp(config.outbound);
+	const senderKeys = createSenderKeys({ vault: vaultFor(by.hashing), clock });
 	const webhookSecrets = createWebhookSecrets({ vault: vaultFor(by.webhookSecrets) });
 
 	return {
@@ -314,6 +317,9 @@ export async function createDeps(config: Config, name: ProcessName) {
 		providerCredentials: createProviderCredentials({ vault: vaultFor(by.hashing), clock }),
 		tokens: createTokenSigner({ vault: vaultOfKeys, clock }),
 		webhookSecrets,
+		senderKeys,
+		/** Encrypts texts to recipients' keys. */
+		textSeal: createTextSeal({ senderKeys }),
 		sendWebhook: createWebhookSender({ http: outbound, secrets: webhookSecrets, clock }),
 		publicUrl: config.api.publicUrl.replace(/\/$/, ""),
 		segmentText,

@@ -5,7 +5,7 @@ import { type CarrierCopy, carrierCopyOf } from "../domain/carrierCopy.ts";
 import { isFinal } from "../domain/lifecycle.ts";
 import { limits } from "../domain/limits.ts";
 import type { Message, SealedObjectName } from "../domain/message.ts";
-import { type HoldRecord, keepsOf, type SubjectRecord, standingOf } from "../domain/subject.ts";
+import { type HoldRecord, isRecordHeld, keepsOf, type SubjectRecord, standingOf } from "../domain/subject.ts";
 import type { KeptGroup, SubjectRequest, Task } from "../domain/subjectRequest.ts";
 import { addDuration } from "../policies/cohorts.ts";
 import { keptBesides } from "../policies/precedence.ts";
@@ -89,6 +89,7 @@ export function createEraseSubject(deps: EraseSubjectDeps) {
 		/** Erases one page; answers where the next begins, or undefined when all were seen. */
 		async eraseOnePage(request: SubjectRequest, cursor: Cursor): Promise<Cursor | undefined> {
 			const records = await readRecords(deps, request);
+			if (cursor.index === 0 && cursor.acceptedAt === undefined) await eraseKeys(deps, request, records.own);
 			const { messages: page, next } = await pages.readPage(request, cursor, request.erasure?.startedAt ?? 0);
 			await records.know(page);
 			await Promise.all(page.map((message) => eraseOne(request, message, records)));
@@ -115,6 +116,8 @@ export function createEraseSubject(deps: EraseSubjectDeps) {
 
 type Records = {
 	own: SubjectRecord[];
+	/** Whether a hold keeps what is on record of the subject. */
+	isHeld: boolean;
 	know: (page: readonly Message[]) => Promise<void>;
 	holdsOn: (message: Message) => HoldRecord[];
 };
@@ -135,6 +138,7 @@ async function readRecords(deps: EraseSubjectDeps, request: SubjectRequest): Pro
 	const known = new Map(onSubject.map((record) => [record._id, record]));
 	return {
 		own,
+		isHeld: isRecordHeld([...own, ...ofTenant], request.tenantId),
 		async know(page) {
 			const ids = new Set(page.flatMap(({ holds }) => holds).filter((id) => !known.has(id)));
 			for (const id of ids) {
@@ -158,7 +162,12 @@ async function readBack(
 ): Promise<Found> {
 	const now = deps.clock();
 	const records = await readRecords(deps, request);
-	const found: Found = { erased: [], kept: records.own.flatMap(keptRecord), tasks: [], carrierCopies: [] };
+	const found: Found = {
+		erased: [],
+		kept: records.own.flatMap((record) => keptRecord(record, records.isHeld)),
+		tasks: [],
+		carrierCopies: [],
+	};
 	await pages.eachPage(request, request.erasure?.startedAt ?? 0, async (page) => {
 		await records.know(page);
 		for (const message of page) {
@@ -239,9 +248,39 @@ function soon(found: Found, at: number): void {
 	found.recheckAt = Math.min(at, found.recheckAt ?? at);
 }
 
-function keptRecord(record: SubjectRecord): KeptOfSubject[] {
+/**
+ * Ends what texts were encrypted to while the number was theirs; the record goes with its next turn, and is certified
+ * then, holds permitting.
+ */
+async function eraseKeys(
+	deps: EraseSubjectDeps,
+	request: SubjectRequest,
+	own: readonly SubjectRecord[],
+): Promise<void> {
+	const now = deps.clock();
+	for (const record of own) {
+		if (record.kind !== "recipient_key" || !isOfRequest(request, record)) continue;
+		if (!record.ended) {
+			const { _id: about, tenantId } = record;
+			const act = { type: "recipient_key_revoked", code: "erasure", tenantId, about, by: "engine" } as const;
+			await deps.evidence.append([act]);
+			const ended = { at: now, recordedAt: now, recordedBy: "engine", source: "erasure" } as const;
+			await deps.store.subjectRecords.end(record._id, ended);
+		}
+		if ((record.eraseBy ?? now + 1) > now) await deps.store.subjectRecords.eraseFrom(record._id, now);
+	}
+}
+
+function isOfRequest({ identity, erasure }: SubjectRequest, { at }: SubjectRecord): boolean {
+	const until = Math.min(erasure?.startedAt ?? 0, identity?.ownedUntil ?? Number.POSITIVE_INFINITY);
+	return at >= (identity?.ownedFrom ?? Number.POSITIVE_INFINITY) && at <= until;
+}
+
+function keptRecord(record: SubjectRecord, isHeld: boolean): KeptOfSubject[] {
 	const { _id: recordId, kind, eraseBy } = record;
 	if (kind === "hold" && record.ended) return [];
+	// Keys go, unless a hold keeps all that is on record.
+	if (kind === "recipient_key" && !isHeld) return [];
 	const { reason, citations } = keptBesides[kind];
 	return [{ object: kind, recordId, reason, citations: [...citations], ...(eraseBy ? { until: eraseBy } : {}) }];
 }

@@ -7,6 +7,7 @@ import type { ActType } from "../domain/evidence.ts";
 import { isFinal } from "../domain/lifecycle.ts";
 import { limits } from "../domain/limits.ts";
 import type { Message } from "../domain/message.ts";
+import { recordKinds } from "../domain/subject.ts";
 import { bare, isBare } from "../domain/subjectRequest.ts";
 import type { TenantStanding } from "../domain/tenancy.ts";
 import { abandon } from "../domain/transition.ts";
@@ -41,8 +42,6 @@ export type OffboardDeps = Pick<ActivityDeps, "clock" | "ids" | "log" | "certifi
 };
 
 type Standing<State extends TenantStanding["state"]> = Extract<TenantStanding, { state: State }>;
-
-const recordKinds = ["consent", "opt_out", "hold"] as const;
 
 /** Tends one page of tenants that are due; every step may be repeated, by two workers at once and after a kill. */
 export function createOffboard(deps: OffboardDeps) {

@@ -3,7 +3,7 @@
 import type { Facts } from "../domain/decision.ts";
 import { limits } from "../domain/limits.ts";
 import { currentFacts, type Message, wasHandedOver } from "../domain/message.ts";
-import { keepsOf, type Standing, standingOf } from "../domain/subject.ts";
+import { isRevoked, keepsOf, type Standing, standingOf } from "../domain/subject.ts";
 import { countedWithinMs, countSends } from "../policies/frequency.ts";
 import { deliveryModes } from "../policies/schema.ts";
 import { withStanding } from "../policies/standing.ts";
@@ -27,7 +27,12 @@ export type Verdict =
 	| { kind: "later"; until: number }
 	| { kind: "suspended" };
 
-type RefusalCode = "policy_denied" | "delivery_mode" | "expires_before_window" | "destination_not_allowed";
+type RefusalCode =
+	| "policy_denied"
+	| "delivery_mode"
+	| "recipient_key_revoked"
+	| "expires_before_window"
+	| "destination_not_allowed";
 
 /** What has been recorded since; the argument of `judge`. */
 type Known = { standing: Standing; sends?: Sends };
@@ -50,6 +55,10 @@ export function createRejudge(deps: RejudgeDeps) {
 		// At the door a hold refuses; here it suspends, which is seen to below.
 		const decision = deps.policies.reevaluate({ ...facts, legalHold: undefined }, at);
 		if (!decision.allowed) return { kind: "refused", code: "policy_denied", rule: decision.rules[0] };
+		const { recipientKeyId } = message;
+		if (recipientKeyId !== undefined && known && isRevoked(known.standing, recipientKeyId)) {
+			return { kind: "refused", code: "recipient_key_revoked" };
+		}
 		const hold = known?.standing.holds.find((id) => !message.restrictedBy?.includes(id));
 		if (hold !== undefined) return { kind: "held", hold };
 		// Policies that came since may ask for a more protective way than the message was made for.

@@ -20,7 +20,7 @@ import { createTenants, type TenantsDeps } from "./tenants.ts";
 
 export type AcceptDeps = Pick<
 	ApiDeps,
-	"clock" | "ids" | "encryption" | "linkSeal" | "cohorts" | "hmac" | "log" | "policies" | "runs"
+	"clock" | "ids" | "encryption" | "linkSeal" | "cohorts" | "hmac" | "log" | "policies" | "runs" | "textSeal"
 > & {
 	sendQueues: AssessDeps["sendQueues"];
 	store: AssessDeps["store"] &

@@ -43,6 +43,7 @@ import { addEvidenceLog } from "./routes/evidence.ts";
 import { addHolds } from "./routes/holds.ts";
 import { addLinks } from "./routes/links/links.ts";
 import { addCancelMessage } from "./routes/messages/cancel.ts";
+import { addCheckText } from "./routes/messages/check.ts";
 import { addCreateMessage } from "./routes/messages/create.ts";
 import { addDecision } from "./routes/messages/decision.ts";
 import { addGetMessage } from "./routes/messages/get.ts";
@@ -59,6 +60,7 @@ import { addSignIn } from "./routes/people/signIn.ts";
 import { addPolicies } from "./routes/policies/policies.ts";
 import { addProposals } from "./routes/policies/proposals.ts";
 import { addQueues } from "./routes/queues.ts";
+import { addRecipientKeys } from "./routes/recipientKeys.ts";
 import { addSendingLimits } from "./routes/sendingLimits.ts";
 import { addCreateRequest } from "./routes/subjectRequests/create.ts";
 import { addExportRequest } from "./routes/subjectRequests/export.ts";
@@ -126,9 +128,7 @@ export async function createApp(deps: ApiDeps) {
 		addPolicies(scope, deps);
 		addProposals(scope, deps);
 		addCertificates(scope, deps);
-		addConsents(scope, deps);
-		addOptOuts(scope, deps);
-		addHolds(scope, deps);
+		addRecipientRoutes(scope, deps);
 		addCreateRequest(scope, deps);
 		addReadRequests(scope, deps);
 		addRequestSteps(scope, deps);
@@ -206,7 +206,16 @@ function addMessageRoutes(scope: Instance, deps: ApiDeps & { metrics: ReturnType
 	addRevealMessage(scope, deps);
 	addSearchMessages(scope, deps);
 	addBatches(scope, deps);
+	addCheckText(scope, deps);
 	addDecision(scope, deps);
+}
+
+/** What is on record of recipients. */
+function addRecipientRoutes(scope: Instance, deps: ApiDeps): void {
+	addConsents(scope, deps);
+	addOptOuts(scope, deps);
+	addRecipientKeys(scope, deps);
+	addHolds(scope, deps);
 }
 
 /** One-time codes, and who is told what becomes of messages. */

@@ -9,19 +9,20 @@ import { type ComposeDeps, type ComposedInput, createCompose } from "./compose.t
 import type { ApiDeps } from "./deps.ts";
 import { createFindRoutes, type FindRoutesDeps } from "./findRoutes.ts";
 import { createJudge, type JudgeDeps, type Judgement, type Reply, type Retention } from "./judge.ts";
-import { createPlanDelivery, type Delivery } from "./planDelivery.ts";
+import { createPlanDelivery, type Delivery, type PlanDeliveryDeps } from "./planDelivery.ts";
 import type { Principal } from "./plugins/auth.ts";
 import type { MessageInput } from "./schemas.ts";
 import { createWebhooks, type Notified, type WebhooksDeps } from "./webhooks.ts";
 
-export type AssessDeps = Pick<ApiDeps, "clock" | "hmac" | "linkSeal" | "log" | "policies"> & {
-	sendQueues: AbuseDeps["sendQueues"] & FindRoutesDeps["sendQueues"];
-	store: FindRoutesDeps["store"] &
-		WebhooksDeps["store"] &
-		ComposeDeps["store"] &
-		AbuseDeps["store"] &
-		JudgeDeps["store"];
-};
+export type AssessDeps = Pick<ApiDeps, "clock" | "hmac" | "log" | "policies"> &
+	PlanDeliveryDeps & {
+		sendQueues: AbuseDeps["sendQueues"] & FindRoutesDeps["sendQueues"];
+		store: FindRoutesDeps["store"] &
+			WebhooksDeps["store"] &
+			ComposeDeps["store"] &
+			AbuseDeps["store"] &
+			JudgeDeps["store"];
+	};
 
 /** Who sends: a principal, or the engine itself where it answers a recipient. */
 export type Sender = Pick<Principal, "id" | "tenantId" | "categories">;

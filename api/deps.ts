@@ -18,6 +18,7 @@ import type { RequestCounts } from "../adapters/redis/requestCounts.ts";
 import type { SendQueues } from "../adapters/redis/sendQueues.ts";
 import type { Sessions } from "../adapters/redis/sessions.ts";
 import type { Runs } from "../adapters/temporal/client.ts";
+import type { TextSeal } from "../adapters/textSeal.ts";
 import type { Encryption } from "../adapters/vault/encryption.ts";
 import type { HmacKeys } from "../adapters/vault/hmacKeys.ts";
 import type { KeyVersions } from "../adapters/vault/keyVersions.ts";
@@ -82,6 +83,7 @@ export type ApiDeps = {
 	sendQueues: Pick<SendQueues, "areIll" | "countRange" | "live">;
 	/** What of a URL that a tenant names is refused. */
 	outbound: Pick<OutboundHttp, "refusalOf">;
+	textSeal: TextSeal;
 	webhookSecrets: Pick<WebhookSecrets, "create">;
 	requestCounts: Pick<RequestCounts, "take">;
 	/** How often callers may come, and how many may be served at once. */

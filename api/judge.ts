@@ -8,7 +8,7 @@ import { limits } from "../domain/limits.ts";
 import type { RetentionObject, SubjectPseudonym } from "../domain/message.ts";
 import type { Plaintext } from "../domain/plaintext.ts";
 import { routeFacts } from "../domain/routes.ts";
-import { keepsOf, standingOf } from "../domain/subject.ts";
+import { keepsOf, keyInForce, type RecipientKeyRecord, standingOf } from "../domain/subject.ts";
 import { withoutUndefined } from "../domain/withoutUndefined.ts";
 import type { Area } from "../policies/areaCodes.ts";
 import { dueAfter, type ObjectRetention, planRetention } from "../policies/cohorts.ts";
@@ -43,6 +43,8 @@ export type Judgement = {
 	releaseAt?: number;
 	deadlineAt: number;
 	closeAt: number;
+	/** What end-to-end encrypted texts to the recipient are encrypted to. */
+	recipientKey?: RecipientKeyRecord;
 	/** Only where a frequency limit applies: the message counts towards it already. */
 	reservation?: Reservation;
 };
@@ -106,6 +108,7 @@ export function createJudge(deps: JudgeDeps) {
 			facts = routed;
 			const excluded = deps.policies.excluded(facts);
 			const releaseAt = Math.max(times.sendAt, readRelease(decision));
+			const recipientKey = keyInForce(standing);
 			const reserves = capped && decision.allowed && own.reserve === true;
 			const reservation = reserves ? counts.reserve(subject, input.category, releaseAt) : undefined;
 			return {
@@ -121,6 +124,7 @@ export function createJudge(deps: JudgeDeps) {
 				...(releaseAt > now ? { releaseAt } : {}),
 				deadlineAt: times.deadlineAt,
 				closeAt: times.closeAt,
+				...(recipientKey ? { recipientKey } : {}),
 				...(reservation ? { reservation } : {}),
 			};
 		},

@@ -10,11 +10,12 @@ import type { Plaintext } from "../domain/plaintext.ts";
 import type { ComposedInput } from "./compose.ts";
 import type { ApiDeps } from "./deps.ts";
 import type { Judgement } from "./judge.ts";
+import { type EncryptedTextDeps, planEncryptedText } from "./planEncryptedText.ts";
 
-export type PlanDeliveryDeps = Pick<ApiDeps, "hmac" | "linkSeal">;
+export type PlanDeliveryDeps = Pick<ApiDeps, "hmac" | "linkSeal"> & EncryptedTextDeps;
 
 /** What of a message its mode makes: `content` is what is encrypted and stored in the place of its text. */
-export type Prepared = { content: Plaintext } & Pick<Message, "link">;
+export type Prepared = { content: Plaintext } & Pick<Message, "link" | "recipientKeyId">;
 
 export type Delivery = {
 	/** A text of as many characters, of the same alphabet, as the carrier is going to be handed: what it costs. */
@@ -64,8 +65,10 @@ export function createPlanDelivery(deps: PlanDeliveryDeps): Plan {
 				},
 			};
 		},
-		e2ee: async ({ decision }) => {
-			throw refusal("recipient_key_missing", decision);
+		e2ee: async (judgement, { body }, { _id: tenantId }, now) => {
+			const { recipientKey: key, decision } = judgement;
+			if (!key) throw refusal("recipient_key_missing", decision);
+			return planEncryptedText(deps, judgement, { tenantId, body, key, now });
 		},
 	};
 	/** @throws LetheError link_host_missing, pin_required, recipient_key_missing: with the decision that asks for that mode */

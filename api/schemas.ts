@@ -11,7 +11,7 @@ import { limits } from "../domain/limits.ts";
 import { isGuessable, linkStandings } from "../domain/link.ts";
 import { categories, deliverModes } from "../domain/message.ts";
 import { Plaintext } from "../domain/plaintext.ts";
-import { holdScopes, optOutScopes, optOutSources } from "../domain/subject.ts";
+import { endingSources, holdScopes, optOutScopes, optOutSources, textVersions } from "../domain/subject.ts";
 import { variableNamePattern } from "../domain/template.ts";
 import { hostPattern } from "../domain/verification.ts";
 import { dataClasses, isTimezone } from "../policies/facts.ts";
@@ -108,6 +108,10 @@ const messageFields = {
 	substitute: z.boolean().optional().meta({
 		description:
 			"Put look-alikes of the GSM 7-bit alphabet in the place of other characters, where the text then fits it.",
+	}),
+	tag: z.boolean().optional().meta({
+		description:
+			"End the text in a tag by which `/v1/messages/check` tells that it is the tenant's: 13 characters more.",
 	}),
 	category: z.enum(categories),
 	dataClasses: z.array(z.enum(dataClasses)).max(dataClasses.length),
@@ -329,6 +333,7 @@ const message = z
 		sender: z.string().optional(),
 		clientReference: z.string().optional(),
 		template: z.string().optional(),
+		recipientKey: z.string().optional(),
 		webhooks: z.array(z.string()).optional().meta({ description: "Endpoints that are told of it." }),
 		acceptedAt: z.string(),
 		stateAt: z.string(),
@@ -444,9 +449,71 @@ const growthProof = z
 	.object({ checkpoint: z.string(), older: z.int(), hashes: z.array(z.string()) })
 	.meta({ id: "GrowthProof" });
 
-const ended = { at: z.string(), by: z.string(), source: z.enum(["keyword", "api"]), evidence: z.string().optional() };
+const ended = { at: z.string(), by: z.string(), source: z.enum(endingSources), evidence: z.string().optional() };
 
 const numberSearch = z.strictObject({ number }).meta({ id: "NumberSearch" });
+
+const publicKey = z.object({
+	kty: z.literal("OKP"),
+	crv: z.literal("X25519"),
+	x: z.string().regex(/^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/, { error: "32 bytes in base64url, without padding." }),
+});
+// What else a JWK says of itself is left out; a private half has no business here.
+const claimedKey = publicKey.extend({ d: z.undefined({ error: "The private half stays on the device." }).optional() });
+
+const keyClaim = {
+	number,
+	key: claimedKey.meta({ description: "An X25519 public key (RFC 8037); never its private half." }),
+	version: z.enum(textVersions).default("lethe1").meta({
+		description: "How texts are encrypted to it: `lethe2` says who wrote them, expires, and hides how long they are.",
+	}),
+};
+const keyChallengeInput = z.strictObject(keyClaim).meta({ id: "RecipientKeyChallengeRequest" });
+
+const senderKeys = z
+	.object({ keys: z.array(publicKey) })
+	.meta({ id: "SenderKeys", description: "By which a recipient tells who wrote a `lethe2` text, the newest first." });
+
+const keyChallenge = z
+	.object({
+		id: z.string(),
+		challenge: z.string().meta({ description: "A `lethe1` text: what it decrypts to is the answer." }),
+		expiresAt: z.string(),
+		senderKeys: senderKeys.optional(),
+	})
+	.meta({ id: "RecipientKeyChallenge" });
+
+const recipientKeyInput = z
+	.strictObject({
+		...keyClaim,
+		answer: z.string().max(64).meta({ description: "What the challenge decrypted to." }),
+	})
+	.meta({ id: "RecipientKeyRequest" });
+
+const recipientKey = z
+	.object({
+		id: z.string(),
+		key: publicKey,
+		version: z.enum(textVersions),
+		registeredAt: z.string(),
+		registeredBy: z.string(),
+		eraseBy: z.string().optional(),
+		ended: z.object(ended).optional(),
+	})
+	.meta({ id: "RecipientKey" });
+
+const recipientKeyPage = z
+	.object({ items: z.array(recipientKey), next: z.string().optional() })
+	.meta({ id: "RecipientKeyPage" });
+
+const textCheck = z
+	.strictObject({
+		number,
+		text: text(limits.textCharactersMax * 2)
+			.transform(Plaintext.text)
+			.meta({ description: "As it was read, its tag included; blanks and line breaks may differ." }),
+	})
+	.meta({ id: "TextCheck" });
 
 const consentInput = z
 	.strictObject({
@@ -586,6 +653,13 @@ export const schemas = {
 	inclusionProof,
 	growthProof,
 	numberSearch,
+	textCheck,
+	senderKeys,
+	keyChallengeInput,
+	keyChallenge,
+	recipientKeyInput,
+	recipientKey,
+	recipientKeyPage,
 	consentInput,
 	withdrawalInput,
 	consent: consentRecord,

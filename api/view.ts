@@ -7,7 +7,14 @@ import type { State } from "../domain/lifecycle.ts";
 import { standingOfLink } from "../domain/link.ts";
 import type { LinkRecord } from "../domain/linkRecord.ts";
 import type { Message, RetentionRecord } from "../domain/message.ts";
-import type { ConsentRecord, Ending, HoldRecord, OptOutRecord, SubjectRecord } from "../domain/subject.ts";
+import type {
+	ConsentRecord,
+	Ending,
+	HoldRecord,
+	OptOutRecord,
+	RecipientKeyRecord,
+	SubjectRecord,
+} from "../domain/subject.ts";
 import { schemas } from "./schemas.ts";
 
 /** RFC 3339, UTC. */
@@ -40,6 +47,7 @@ export function viewMessage(message: Message, now: number) {
 		sender: message.senderId,
 		clientReference: message.clientReference,
 		template: message.templateId,
+		recipientKey: message.recipientKeyId,
 		webhooks: message.webhooks,
 		acceptedAt: formatTime(message.acceptedAt),
 		stateAt: formatTime(message.stateAt),
@@ -150,6 +158,19 @@ export function viewHold(record: HoldRecord) {
 		placedBy: recordedBy,
 		released: viewEnding(ended),
 	} satisfies z.input<typeof schemas.hold>;
+}
+
+export function viewRecipientKey(record: RecipientKeyRecord) {
+	const { _id: id, x, version, at, recordedBy, eraseBy, ended } = record;
+	return {
+		id,
+		key: { kty: "OKP" as const, crv: "X25519" as const, x },
+		version,
+		registeredAt: formatTime(at),
+		registeredBy: recordedBy,
+		eraseBy: formatOptional(eraseBy),
+		ended: viewEnding(ended),
+	} satisfies z.input<typeof schemas.recipientKey>;
 }
 
 function viewRecorded({ recordedAt, recordedBy, eraseBy }: SubjectRecord) {

@@ -12,8 +12,8 @@ import { type CopyName, copiesOf, copyNames, copySchema, type ErasureFacts, type
 export const certificateType = "lethe-erasure-certificate";
 
 const id = (kind: Parameters<typeof isId>[0]) => z.string().refine((value) => isId(kind, value));
-const recordKinds = ["consent", "opt_out", "hold", "subject_request"] as const;
-const recordIdKinds = ["consent", "optOut", "hold", "subjectRequest"] as const;
+const recordKinds = ["consent", "opt_out", "hold", "recipient_key", "subject_request"] as const;
+const recordIdKinds = ["consent", "optOut", "hold", "recipientKey", "subjectRequest"] as const;
 /** What no cohort's key protects. */
 const plainObjects: readonly string[] = ["receipt", ...recordKinds];
 const recordId = z.string().refine((value) => recordIdKinds.some((kind) => isId(kind, value)));
@@ -47,7 +47,7 @@ export const certificateSchema = z.strictObject({
 			z.strictObject({
 				object: z.enum([
 					...["content", "address", "receipt", "decision_record", "consent", "opt_out", "hold"],
-					...["subject_request", "certificate", "evidence", "ledger", "idempotent_answer", "tenant"],
+					...["recipient_key", "subject_request", "certificate", "evidence", "ledger", "idempotent_answer", "tenant"],
 				] as const),
 				/** A row of the precedence table; of a tenant that has left, why it stays with us. */
 				reason: z.string().regex(/^[a-z_]{1,32}$/),

@@ -25,6 +25,7 @@ export const commonKeys = [
 	"hmac-api-key",
 	"hmac-code",
 	"hmac-person",
+	"hmac-tag",
 ];
 
 /** Those of the names that there are. @throws LetheError keys_unavailable */

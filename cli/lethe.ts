@@ -34,6 +34,10 @@ const commands: Record<string, { about: string; load: Load }> = {
 		about: "make a key pair for end-to-end encrypted texts",
 		load: async () => (await import("./keygen.ts")).keygenCommand(),
 	},
+	"recipient-keys": {
+		about: "register, list and revoke what end-to-end encrypted texts are encrypted to",
+		load: async () => (await import("./recipientKeys.ts")).recipientKeysCommand(),
+	},
 	carrier: {
 		about: "check what a carrier sent: callbacks, segments, PDUs",
 		load: async () => (await import("./carrier.ts")).carrierCommand(),

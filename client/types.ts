@@ -489,6 +489,10 @@ variables?: {
  * Put look-alikes of the GSM 7-bit alphabet in the place of other characters, where the text then fits it.
  */
 substitute?: boolean
+/**
+ * End the text in a tag by which `/v1/messages/check` tells that it is the tenant's: 13 characters more.
+ */
+tag?: boolean
 category: ("otp" | "transactional" | "marketing" | "health")
 /**
  * @maxItems 30
@@ -671,6 +675,7 @@ country: string
 sender?: string
 clientReference?: string
 template?: string
+recipientKey?: string
 /**
  * Endpoints that are told of it.
  */
@@ -842,6 +847,10 @@ variables?: {
  * Put look-alikes of the GSM 7-bit alphabet in the place of other characters, where the text then fits it.
  */
 substitute?: boolean
+/**
+ * End the text in a tag by which `/v1/messages/check` tells that it is the tenant's: 13 characters more.
+ */
+tag?: boolean
 category?: ("otp" | "transactional" | "marketing" | "health")
 /**
  * @maxItems 30
@@ -932,6 +941,10 @@ variables?: {
  * Put look-alikes of the GSM 7-bit alphabet in the place of other characters, where the text then fits it.
  */
 substitute?: boolean
+/**
+ * End the text in a tag by which `/v1/messages/check` tells that it is the tenant's: 13 characters more.
+ */
+tag?: boolean
 category?: ("otp" | "transactional" | "marketing" | "health")
 /**
  * @maxItems 30
@@ -1065,6 +1078,19 @@ reasons?: string[]
 [k: string]: unknown
 }
 }[]
+}
+export interface TextCheckInput {
+/**
+ * The recipient's, E.164. It is answered nowhere and never part of an address.
+ */
+number: string
+/**
+ * As it was read, its tag included; blanks and line breaks may differ.
+ */
+text: string
+}
+export interface TextVerdict {
+authentic: boolean
 }
 export interface ExplainDecisionParams {
 id: string
@@ -1454,7 +1480,7 @@ eraseBy?: string
 withdrawn?: {
 at: string
 by: string
-source: ("keyword" | "api")
+source: ("keyword" | "api" | "replaced" | "erasure")
 evidence?: string
 }
 }
@@ -1533,7 +1559,7 @@ eraseBy?: string
 lifted?: {
 at: string
 by: string
-source: ("keyword" | "api")
+source: ("keyword" | "api" | "replaced" | "erasure")
 evidence?: string
 }
 }
@@ -1557,6 +1583,102 @@ obtainedAt: string
  * Where the proof of it is kept.
  */
 evidence: string
+}
+export interface RecipientKeyChallengeRequestInput {
+/**
+ * The recipient's, E.164. It is answered nowhere and never part of an address.
+ */
+number: string
+/**
+ * An X25519 public key (RFC 8037); never its private half.
+ */
+key: {
+kty: "OKP"
+crv: "X25519"
+x: string
+d?: unknown
+[k: string]: unknown
+}
+/**
+ * How texts are encrypted to it: `lethe2` says who wrote them, expires, and hides how long they are.
+ */
+version?: ("lethe1" | "lethe2")
+}
+export interface RecipientKeyChallenge {
+id: string
+/**
+ * A `lethe1` text: what it decrypts to is the answer.
+ */
+challenge: string
+expiresAt: string
+senderKeys?: SenderKeys
+}
+/**
+ * By which a recipient tells who wrote a `lethe2` text, the newest first.
+ * 
+ */
+export interface SenderKeys {
+keys: {
+kty: "OKP"
+crv: "X25519"
+x: string
+}[]
+}
+export interface RecipientKeyRequestInput {
+/**
+ * The recipient's, E.164. It is answered nowhere and never part of an address.
+ */
+number: string
+/**
+ * An X25519 public key (RFC 8037); never its private half.
+ */
+key: {
+kty: "OKP"
+crv: "X25519"
+x: string
+d?: unknown
+[k: string]: unknown
+}
+/**
+ * How texts are encrypted to it: `lethe2` says who wrote them, expires, and hides how long they are.
+ */
+version?: ("lethe1" | "lethe2")
+/**
+ * What the challenge decrypted to.
+ */
+answer: string
+}
+export interface RecipientKey {
+id: string
+key: {
+kty: "OKP"
+crv: "X25519"
+x: string
+}
+version: ("lethe1" | "lethe2")
+registeredAt: string
+registeredBy: string
+eraseBy?: string
+ended?: {
+at: string
+by: string
+source: ("keyword" | "api" | "replaced" | "erasure")
+evidence?: string
+}
+}
+export interface ListRecipientKeysQuery {
+cursor?: string
+limit?: number
+}
+export interface RecipientKeyPage {
+items: RecipientKey[]
+next?: string
+}
+export interface RevokeRecipientKeyParams {
+id: string
+}
+export interface GetRecipientKeyParams {
+id: string
 }
 export interface ListHoldsQuery {
 cursor?: string
@@ -1585,7 +1707,7 @@ placedBy: string
 released?: {
 at: string
 by: string
-source: ("keyword" | "api")
+source: ("keyword" | "api" | "replaced" | "erasure")
 evidence?: string
 }
 }
@@ -2212,7 +2334,7 @@ index: number
 id: string
 at: string
 tenantId?: string
-type: ("accepted" | "deferred" | "queued" | "sending" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown" | "decided" | "released" | "rerouted" | "ambiguous" | "receipt" | "retimed" | "erased" | "kept" | "redaction_asked" | "redacted" | "redaction_given_up" | "certified" | "link_opened" | "link_read" | "link_refused" | "link_closed" | "process_started" | "stores_prepared" | "store_restored" | "tenant_created" | "tenant_changed" | "template_changed" | "tenant_suspended" | "tenant_resumed" | "tenant_leaving" | "tenant_exported" | "tenant_left" | "send_queue_changed" | "send_queue_paused" | "send_queue_drained" | "send_queue_resumed" | "send_queue_emptied" | "api_key_created" | "api_key_revoked" | "api_key_rotated" | "credential_alert" | "token_issued" | "issuer_trusted" | "issuer_removed" | "identity_provider_changed" | "identity_provider_removed" | "person_invited" | "person_enrolled" | "person_changed" | "person_ended" | "signed_in" | "sign_in_failed" | "session_ended" | "credential_added" | "credential_removed" | "message_revealed" | "webhook_endpoint_created" | "webhook_endpoint_challenged" | "webhook_endpoint_verified" | "webhook_endpoint_enabled" | "webhook_endpoint_disabled" | "webhook_endpoint_deleted" | "webhook_secret_rotated" | "webhook_replayed" | "verification_issued" | "verification_withheld" | "verification_approved" | "verification_failed" | "consent_recorded" | "consent_withdrawn" | "opt_out_recorded" | "opt_out_lifted" | "hold_placed" | "hold_released" | "request_recorded" | "request_acknowledged" | "request_identified" | "request_decided" | "request_extended" | "request_exported" | "request_closed" | "request_executed" | "record_erased" | "orphan_discarded" | "page_erased" | "key_rotated" | "key_version_ended" | "cohort_key_destroyed" | "subject_key_destroyed" | "policy_proposed" | "policy_checked" | "policy_simulated" | "policy_approved" | "policy_published" | "policy_withdrawn" | "record_read" | "searched" | "logs_read" | "canary_run" | "evidence_read" | "evidence_exported" | "denied")
+type: ("accepted" | "deferred" | "queued" | "sending" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown" | "decided" | "released" | "rerouted" | "ambiguous" | "receipt" | "retimed" | "erased" | "kept" | "redaction_asked" | "redacted" | "redaction_given_up" | "certified" | "link_opened" | "link_read" | "link_refused" | "link_closed" | "process_started" | "stores_prepared" | "store_restored" | "tenant_created" | "tenant_changed" | "template_changed" | "tenant_suspended" | "tenant_resumed" | "tenant_leaving" | "tenant_exported" | "tenant_left" | "send_queue_changed" | "send_queue_paused" | "send_queue_drained" | "send_queue_resumed" | "send_queue_emptied" | "api_key_created" | "api_key_revoked" | "api_key_rotated" | "credential_alert" | "token_issued" | "issuer_trusted" | "issuer_removed" | "identity_provider_changed" | "identity_provider_removed" | "person_invited" | "person_enrolled" | "person_changed" | "person_ended" | "signed_in" | "sign_in_failed" | "session_ended" | "credential_added" | "credential_removed" | "message_revealed" | "webhook_endpoint_created" | "webhook_endpoint_challenged" | "webhook_endpoint_verified" | "webhook_endpoint_enabled" | "webhook_endpoint_disabled" | "webhook_endpoint_deleted" | "webhook_secret_rotated" | "webhook_replayed" | "verification_issued" | "verification_withheld" | "verification_approved" | "verification_failed" | "consent_recorded" | "consent_withdrawn" | "opt_out_recorded" | "opt_out_lifted" | "recipient_key_registered" | "recipient_key_revoked" | "hold_placed" | "hold_released" | "request_recorded" | "request_acknowledged" | "request_identified" | "request_decided" | "request_extended" | "request_exported" | "request_closed" | "request_executed" | "record_erased" | "orphan_discarded" | "page_erased" | "key_rotated" | "key_version_ended" | "cohort_key_destroyed" | "subject_key_destroyed" | "policy_proposed" | "policy_checked" | "policy_simulated" | "policy_approved" | "policy_published" | "policy_withdrawn" | "record_read" | "searched" | "logs_read" | "canary_run" | "evidence_read" | "evidence_exported" | "denied")
 code?: string
 /**
  * Id of what it was done to.
@@ -2656,6 +2778,8 @@ export type ErrorCode =
 	| "link_host_missing"
 	| "pin_required"
 	| "recipient_key_missing"
+	| "challenge_failed"
+	| "recipient_key_revoked"
 	| "opt_in_not_fresh"
 	| "too_many_records"
 	| "request_state"
@@ -2731,6 +2855,8 @@ export type Operations = {
 	createBatch: { body: BatchRequestInput; answer: AcceptedBatch };
 	/** What became of a batch, message by message. */
 	getBatch: { params: GetBatchParams; answer: Batch };
+	/** Whether a text that a number got is this tenant's, by the tag in its last line. */
+	checkText: { body: TextCheckInput; answer: TextVerdict };
 	/** Say why a message was decided as it was. */
 	explainDecision: { params: ExplainDecisionParams; answer: DecisionExplanation };
 	/** Store a template; it never changes, a new wording is a new template. */
@@ -2783,6 +2909,20 @@ export type Operations = {
 	liftOptOut: { params: LiftOptOutParams; body: LiftRequestInput; answer: OptOut };
 	/** What blocks a number, and all opt-outs on record of it. */
 	searchOptOuts: { body: NumberSearchInput; answer: OptedOut };
+	/** Ask for what only the holder of a key can answer. */
+	challengeRecipientKey: { body: RecipientKeyChallengeRequestInput; answer: RecipientKeyChallenge };
+	/** Register a recipient's key with the answer to its challenge, in the place of the one before. */
+	registerRecipientKey: { body: RecipientKeyRequestInput; answer: RecipientKey };
+	/** List recipients' keys, newest first, without numbers. */
+	listRecipientKeys: { query?: ListRecipientKeysQuery; answer: RecipientKeyPage };
+	/** Encrypt nothing to a key any more, and send nothing that is; for good. */
+	revokeRecipientKey: { params: RevokeRecipientKeyParams; answer: RecipientKey };
+	/** Read a recipient's key. */
+	getRecipientKey: { params: GetRecipientKeyParams; answer: RecipientKey };
+	/** All keys on record of a number, the newest first: that one is in force unless it has ended. */
+	searchRecipientKeys: { body: NumberSearchInput; answer: RecipientKeyPage };
+	/** The public keys by which recipients tell that a `lethe2` text is of this tenant. */
+	getSenderKeys: { answer: SenderKeys };
 	/** List holds, newest first, without numbers. */
 	listHolds: { query?: ListHoldsQuery; answer: HoldPage };
 	/** Place a legal hold on a message, a recipient, a period or all of the tenant. */

@@ -205,6 +205,17 @@ export const errorCatalogue = {
 		retryable: false,
 		title: "The message must go end-to-end encrypted, and no key is registered for this recipient.",
 	},
+	challenge_failed: {
+		status: 422,
+		retryable: false,
+		title:
+			"The answer is not that of this key's challenge for this number, or came too late: ask for another challenge and decrypt it with the key's private half.",
+	},
+	recipient_key_revoked: {
+		status: 409,
+		retryable: false,
+		title: "This key was revoked or replaced, and does not come back: make another.",
+	},
 	opt_in_not_fresh: {
 		status: 422,
 		retryable: false,

@@ -84,6 +84,8 @@ const otherActs = [
 	"consent_withdrawn",
 	"opt_out_recorded",
 	"opt_out_lifted",
+	"recipient_key_registered",
+	"recipient_key_revoked",
 	"hold_placed",
 	"hold_released",
 	"request_recorded",

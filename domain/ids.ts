@@ -18,6 +18,7 @@ const idPrefixes = {
 	consent: "cns",
 	optOut: "opt",
 	hold: "hld",
+	recipientKey: "rky",
 	template: "tpl",
 	subjectRequest: "dsr",
 	export: "exp",

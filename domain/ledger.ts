@@ -62,7 +62,7 @@ export function compareEpochs(
 
 /** What the ledger keeps of a record: what it does, and nothing of the message that it came in. */
 export function toLedger(record: SubjectRecord): LedgerEntry | undefined {
-	if (record.kind === "consent") return undefined;
+	if (record.kind === "consent" || record.kind === "recipient_key") return undefined;
 	if (record.kind === "hold") return { _id: record._id, kind: "record", record };
 	const { facts: _, decision: __, ...kept } = record;
 	return { _id: record._id, kind: "record", record: kept };

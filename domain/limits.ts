@@ -107,6 +107,12 @@ export const limits = {
 	// Beyond these only an opt-out and a hold are still taken down.
 	recordsPerSubjectMax: 200,
 	purposesPerConsentMax: 16,
+	// Within it whoever registers a key answers what was encrypted to it.
+	keyChallengeMs: 10 * 60_000,
+	// A key that has ended outlives every message that was encrypted to it.
+	recipientKeyKeptMs: 90 * 24 * 3600_000,
+	// Of a tenant: see domain/textTag.ts.
+	textChecksPerHourMax: 10_000,
 	// Of one category, within the time that is counted. With more nothing that a limit concerns is sent any more.
 	countedMessagesMax: 200,
 

@@ -1,4 +1,4 @@
-// What is recorded of a recipient beside messages: consents, opt-outs and holds, and what they add up to. Times are epoch milliseconds.
+// What is recorded of a recipient beside messages: consents, opt-outs, holds and keys, and what they add up to. Times are epoch milliseconds.
 
 import type { Consent, Decision, Facts } from "./decision.ts";
 
@@ -28,7 +28,7 @@ type Recorded = {
 	recordedAt: number;
 	/** The principal that recorded it, or `engine`. */
 	recordedBy: string;
-	/** A consent's withdrawal, an opt-out's lifting by fresh opt-in, a hold's release. */
+	/** A consent's withdrawal, an opt-out's lifting by fresh opt-in, a hold's release, a key's end. */
 	ended?: Ending;
 	/** When this record must be gone, holds permitting; absent where no law ends it. */
 	eraseBy?: number;
@@ -36,11 +36,14 @@ type Recorded = {
 	nextCheckAt?: number;
 };
 
+/** `replaced`: a key, by a newer one; `erasure`: by the subject's request. */
+export const endingSources = ["keyword", "api", "replaced", "erasure"] as const;
+
 export type Ending = {
 	at: number;
 	recordedAt: number;
 	recordedBy: string;
-	source: "keyword" | "api";
+	source: (typeof endingSources)[number];
 	/** Opaque reference to where the proof is kept. */
 	evidence?: string;
 };
@@ -91,7 +94,21 @@ export type HoldRecord = Recorded & {
 	appliedAt?: number;
 };
 
-export type SubjectRecord = ConsentRecord | OptOutRecord | HoldRecord;
+/** What texts are encrypted to; there once whoever registered it has shown that the private half is theirs. */
+export type RecipientKeyRecord = Recorded & {
+	kind: "recipient_key";
+	/** The 32 bytes of an X25519 key in base64url, RFC 8037. */
+	x: string;
+	/** Of the texts that are encrypted to it. */
+	version: TextVersion;
+};
+
+/** Versions of end-to-end encrypted texts: without, and with, a sender that the recipient can tell. */
+export const textVersions = ["lethe1", "lethe2"] as const;
+export type TextVersion = (typeof textVersions)[number];
+
+export type SubjectRecord = ConsentRecord | OptOutRecord | HoldRecord | RecipientKeyRecord;
+export const recordKinds = ["consent", "opt_out", "hold", "recipient_key"] as const satisfies SubjectRecord["kind"][];
 
 /** That a record is being erased, until its certificate is stored: no pseudonym, nothing of what it said. */
 export type ErasedRecord = {
@@ -114,16 +131,19 @@ export type Standing = {
 	consents: ConsentRecord[];
 	/** Ids of the holds on the recipient. */
 	holds: string[];
+	/** The newest first. */
+	keys: RecipientKeyRecord[];
 	/** Holds on a period or on all of the tenant, where they were asked for. */
 	keeps: HoldRecord[];
 };
 
 /** Adds up what is recorded of one recipient of a tenant; in whatever order, the answer is the same. */
 export function standingOf(records: readonly SubjectRecord[], tenantId: string): Standing {
-	const standing: Standing = { consents: [], holds: [], keeps: [] };
+	const standing: Standing = { consents: [], holds: [], keys: [], keeps: [] };
 	for (const record of records) {
 		if (record.tenantId !== tenantId) continue;
 		if (record.kind === "consent") standing.consents.push(record);
+		else if (record.kind === "recipient_key") standing.keys.push(record);
 		else if (record.kind === "hold") {
 			if (record.ended) continue;
 			if (record.scope === "subject") standing.holds.push(record._id);
@@ -134,7 +154,20 @@ export function standingOf(records: readonly SubjectRecord[], tenantId: string):
 			standing.lifted = record as OptOutRecord & { ended: Ending };
 		}
 	}
+	standing.keys.sort((one, other) => (isLater(one, one.at, other, other.at) ? -1 : 1));
 	return standing;
+}
+
+/** The key that texts are encrypted to now: the newest, or none where that has ended, for no older one comes back by it. */
+export function keyInForce({ keys }: Pick<Standing, "keys">): RecipientKeyRecord | undefined {
+	const [newest] = keys;
+	return newest?.ended ? undefined : newest;
+}
+
+/** Whether a text that is encrypted to it may still go out: one that was replaced is the recipient's all the same. */
+export function isRevoked({ keys }: Pick<Standing, "keys">, id: string): boolean {
+	const key = keys.find(({ _id }) => _id === id);
+	return key === undefined || (key.ended !== undefined && key.ended.source !== "replaced");
 }
 
 /** Whether a hold is on a period or on all of a tenant: it keeps, and permits use. */
@@ -178,6 +211,6 @@ function isStricter(one: OptOutRecord, other: OptOutRecord): boolean {
 	return isLater(one, one.at, other, other.at);
 }
 
-function isLater(one: OptOutRecord, at: number, other: OptOutRecord, otherAt: number): boolean {
+function isLater(one: Recorded, at: number, other: Recorded, otherAt: number): boolean {
 	return at > otherAt || (at === otherAt && one._id > other._id);
 }

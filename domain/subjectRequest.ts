@@ -1,6 +1,7 @@
 // A subject's request: what is asked for, by when the law wants it answered, and how far it has come. Times are epoch milliseconds.
 
 import type { Decision, Facts } from "./decision.ts";
+import type { SubjectRecord } from "./subject.ts";
 
 export const requestKinds = ["access", "portability", "correction", "erasure", "restriction", "objection"] as const;
 export type RequestKind = (typeof requestKinds)[number];
@@ -57,7 +58,7 @@ export type Task = {
 
 /** What a request leaves where it is, and why. */
 export type KeptGroup = {
-	object: "content" | "address" | "receipt" | "decision_record" | "consent" | "opt_out" | "hold";
+	object: "content" | "address" | "receipt" | "decision_record" | SubjectRecord["kind"];
 	/** A row of the precedence table. */
 	reason: string;
 	citations: string[];

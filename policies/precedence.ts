@@ -71,6 +71,7 @@ export const keptBesides = {
 	consent: { reason: "proof_of_consent", citations: ["GDPR Art. 7(1)", "GDPR Art. 17(3)(e)"] },
 	opt_out: { reason: "opt_out", citations: ["GDPR Art. 21(3)", "PECR 2003 reg. 22", "Cal. Civ. Code 1798.105(c)"] },
 	hold: { reason: "hold", citations: ["GDPR Art. 17(3)(e)"] },
+	recipient_key: { reason: "hold", citations: ["GDPR Art. 17(3)(e)"] },
 	in_delivery: { reason: "in_delivery", citations: [] },
 } as const;
 

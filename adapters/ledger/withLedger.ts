@@ -53,6 +53,8 @@ function recordsWithLedger(
 ): Store["subjectRecords"] {
 	// Whoever is entering what waits would have the ledger know again what it has just forgotten: first that, then this.
 	const forget = async (id: string) => {
+		// That a key has ended outlives its record: a copy from before would bring it back.
+		if (isId("recipientKey", id)) return;
 		for (const [kind, entryId] of [
 			["record", id],
 			["ended", `${id}-end`],
@@ -69,11 +71,12 @@ function recordsWithLedger(
 			if (entry) await enter(entry);
 			return subjectRecords.insert(record);
 		},
-		async end(id, ended, set) {
+		async end(id, ended, set, over) {
 			const eraseBy = set?.eraseBy === undefined ? {} : { eraseBy: set.eraseBy };
 			const entry = { _id: `${id}-end`, kind: "ended", record: id, ended, ...eraseBy } as const;
-			await (isId("consent", id) ? enter(entry) : ledger.putWhole(entry));
-			return subjectRecords.end(id, ended, set);
+			const forbids = isId("consent", id) || isId("recipientKey", id);
+			await (forbids ? enter(entry) : ledger.putWhole(entry));
+			return subjectRecords.end(id, ended, set, over);
 		},
 		async delete(id) {
 			// That a record is being erased was never in it. Of others the ledger goes first: who still finds it tries again.

@@ -27,16 +27,9 @@ export function createSubjectRecordStore(models: Models) {
 			guardStore(async () => ((await collection.findOne({ _id: id })) as SubjectRecord | ErasedRecord) ?? undefined),
 		/** False when a record of that id stands. */
 		insert: (record: SubjectRecord) => guardStore(() => insertOnce(collection, record)),
-		/** Ends a record that has not ended; false when it had, or is not there. */
-		end: (id: string, ended: Ending, set: Partial<Pick<SubjectRecord, "eraseBy" | "nextCheckAt" | "subjects">> = {}) =>
-			guardStore(async () => {
-				const filter = { _id: id, ended: { $exists: false } } as mongo.Filter<SubjectRecord>;
-				const update = {
-					$set: { ended, ...set },
-					$unset: { place: 1, passes: 1 },
-				} as mongo.UpdateFilter<SubjectRecord>;
-				return (await collection.updateOne(filter, update)).matchedCount === 1;
-			}),
+		/** Ends a record that has not ended, or only as `over` says; false when it had, or is not there. */
+		end: (id: string, ended: Ending, set: EndSet = {}, over?: Ending["source"]) =>
+			guardStore(() => endRecord(collection, { id, ended, set, over })),
 		/** Has an opt-out know that it was said again at `at`; false when it has ended. */
 		repeat: (id: string, at: number) =>
 			guardStore(async () => {
@@ -67,6 +60,12 @@ export function createSubjectRecordStore(models: Models) {
 				const update = at === undefined ? { $unset: { nextCheckAt: 1 as const } } : { $set: { nextCheckAt: at } };
 				await collection.updateOne({ _id: id }, update as mongo.UpdateFilter<SubjectRecord>);
 			}),
+		/** Has a record go at `at` if it would have stayed for longer. */
+		eraseFrom: (id: string, at: number) =>
+			guardStore(async () => {
+				const update = { $min: { eraseBy: at, nextCheckAt: at } } as mongo.UpdateFilter<SubjectRecord>;
+				await collection.updateOne({ _id: id }, update);
+			}),
 		/** Notes an erasure before it happens; the last note of a record counts. */
 		note: (erased: ErasedRecord) =>
 			guardStore(
@@ -80,6 +79,18 @@ export function createSubjectRecordStore(models: Models) {
 			}),
 		delete: (id: string) => guardStore(async () => void (await collection.deleteOne({ _id: id }))),
 	};
+}
+
+type EndSet = Partial<Pick<SubjectRecord, "eraseBy" | "nextCheckAt" | "subjects">>;
+
+async function endRecord(
+	collection: mongo.Collection<SubjectRecord>,
+	{ id, ended, set, over }: { id: string; ended: Ending; set: EndSet; over: Ending["source"] | undefined },
+): Promise<boolean> {
+	const standing = over === undefined ? { ended: { $exists: false } } : { "ended.source": over };
+	const filter = { _id: id, ...standing } as mongo.Filter<SubjectRecord>;
+	const update = { $set: { ended, ...set }, $unset: { place: 1, passes: 1 } } as mongo.UpdateFilter<SubjectRecord>;
+	return (await collection.updateOne(filter, update)).matchedCount === 1;
 }
 
 async function findAll(

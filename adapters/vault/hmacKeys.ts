@@ -7,8 +7,8 @@ import type { VaultClient } from "./client.ts";
 import { pathSegment } from "./connection.ts";
 import { createRefreshing } from "./refreshing.ts";
 
-/** `subject`: pseudonym of a recipient, a key a tenant. `code`: one-time codes. `person`: what people sign in with. */
-export const hmacPurposes = ["subject", "idempotency", "api-key", "code", "person"] as const;
+/** `subject`: pseudonym of a recipient, a key a tenant. `code`: one-time codes. `person`: what people sign in with. `tag`: what texts end in. */
+export const hmacPurposes = ["subject", "idempotency", "api-key", "code", "person", "tag"] as const;
 export type HmacPurpose = (typeof hmacPurposes)[number];
 
 /**

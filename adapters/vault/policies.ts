@@ -70,6 +70,11 @@ const writeLedger: Policy = { "kv/data/ledger/+/+/+/+": { capabilities: ["create
 const endVersions = { min_decryption_version: [], min_encryption_version: [], min_available_version: [] };
 const endSigning: Grant = { capabilities: ["update"], allowed_parameters: { min_encryption_version: [] } };
 
+const listSenders: Policy = {
+	"kv/metadata/senders/+": { capabilities: ["list"] },
+	"kv/metadata/senders/+/": { capabilities: ["list"] },
+};
+
 // Encrypting makes the key of a tenant's people when it is not there yet, and nothing but that.
 const sealPerson: Grant = {
 	capabilities: ["create", "update"],
@@ -98,6 +103,9 @@ export const policies: Record<Role | "issuer", Policy> = {
 		// Of people who sign in: their names and the secrets of their codes, never a message's.
 		"transit/encrypt/people-*": sealPerson,
 		"transit/decrypt/people-*": { capabilities: ["update"] },
+		// What a tenant signs texts by: made once, and never written over.
+		"kv/data/senders/+/+": { capabilities: ["create", "read"] },
+		...listSenders,
 		// Makes secrets of webhooks, and can't read them back.
 		"transit/encrypt/webhook": { capabilities: ["update"] },
 	},
@@ -123,6 +131,8 @@ export const policies: Record<Role | "issuer", Policy> = {
 			capabilities: ["read", "update", "delete"],
 			allowed_parameters: { deletion_allowed: [true] },
 		},
+		"kv/metadata/senders/+/+": { capabilities: ["delete"] },
+		...listSenders,
 		// And of its people.
 		"transit/keys/people-*": {
 			capabilities: ["read", "update", "delete"],
@@ -179,6 +189,9 @@ export const policies: Record<Role | "issuer", Policy> = {
 			capabilities: ["create", "update", "read"],
 			allowed_parameters: { type: ["aes256-gcm96"], exportable: [true], ...endVersions },
 		},
+		// Makes newer keys that a tenant signs texts by, and can read none.
+		"kv/data/senders/+/+": { capabilities: ["create"] },
+		...listSenders,
 		// Makes a new pair, and can read no private half, not even its own.
 		"kv/data/logs/recipient": { capabilities: ["create", "read", "update"] },
 		"kv/data/logs/identities/+": { capabilities: ["create"] },

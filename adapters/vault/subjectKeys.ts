@@ -4,6 +4,7 @@ import type { VaultClient } from "./client.ts";
 import { pathSegment } from "./connection.ts";
 import { destroyKey } from "./destroyKey.ts";
 import { personKeyName } from "./personSeal.ts";
+import { listSenderKeys, senderFolder } from "./senderKeys.ts";
 
 export type SubjectKeys = ReturnType<typeof createSubjectKeys>;
 
@@ -11,11 +12,14 @@ export type SubjectKeys = ReturnType<typeof createSubjectKeys>;
 export function createSubjectKeys({ vault }: { vault: Pick<VaultClient, "read" | "write" | "remove"> }) {
 	return {
 		/**
-		 * Destroys both of a tenant, all versions, and reads back that they are gone; does nothing when they are gone already.
+		 * Destroys those of a tenant, all versions, with what it signed texts by, and reads back that they are gone; does nothing when they are gone already.
 		 * @throws LetheError keys_unavailable when Vault is away
 		 */
 		async destroySubjectKey(tenantId: string): Promise<void> {
 			await destroyKey(vault, `transit/keys/${personKeyName(tenantId)}`);
+			for (const number of await listSenderKeys(vault, tenantId)) {
+				await vault.remove(`kv/metadata/${senderFolder(tenantId)}/${number}`);
+			}
 			await destroyKey(vault, `transit/keys/hmac-subject-${pathSegment(tenantId)}`);
 		},
 	};

@@ -9,13 +9,13 @@ import type { TenantDocument } from "../../adapters/mongo/models.ts";
 import type { Deps } from "../../deps.ts";
 import { LetheError } from "../../domain/errors.ts";
 import { type Message, sealedObjects } from "../../domain/message.ts";
+import { recordKinds } from "../../domain/subject.ts";
 import { createProgress } from "../progress.ts";
 
 type Place = { acceptedAt: number; id: string };
 type Progress = { segment: number; messageCount: number; openedCount: number; after?: Place; done?: true };
 
 const segmentItems = 500;
-const recordKinds = ["consent", "opt_out", "hold"] as const;
 const progressFile = "progress.json";
 
 /**

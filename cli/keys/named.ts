@@ -3,7 +3,7 @@
 /** Those that sign. */
 export const signingKeys = ["certificate", "evidence", "token", "canary"] as const;
 /** Those that hash, one for every tenant. */
-export const hashingKeys = ["idempotency", "api-key", "code", "person"] as const;
+export const hashingKeys = ["idempotency", "api-key", "code", "person", "tag"] as const;
 
 export type NamedKey = (typeof signingKeys)[number] | (typeof hashingKeys)[number] | "subject" | "cohort";
 

@@ -5,18 +5,19 @@ import type { Deps } from "../../deps.ts";
 import { adminDeps } from "../target.ts";
 import { hashingKeys, type NamedKey, nameOf, signingKeys } from "./named.ts";
 
-const rotated = [...signingKeys, ...hashingKeys, "subject", "cohort", "logs"] as const;
+const rotated = [...signingKeys, ...hashingKeys, "subject", "cohort", "sender", "logs"] as const;
 
 export function rotateCommand(): Command {
 	return new Command("rotate")
 		.description("Add a version to a key; it encrypts, hashes or signs from now on.")
 		.addArgument(new Argument("<key>", "which").choices(rotated))
-		.option("--of <id>", "the tenant of a subject key, the cohort of a cohort's")
+		.option("--of <id>", "the tenant of a subject's or a sender's key, the cohort of a cohort's")
 		.option("--json", "print JSON, as it does anyway")
-		.action(async (key: NamedKey | "logs", options: { of?: string }) => {
+		.action(async (key: NamedKey | "sender" | "logs", options: { of?: string }) => {
 			const deps = await adminDeps();
 			try {
 				if (key === "logs") return await renewLogKey(deps);
+				if (key === "sender") return await renewSenderKey(deps, options.of);
 				const name = nameOf(key, options.of);
 				const before = await deps.keyVersions.read(name);
 				if (!before) throw new Error(`there is no key ${name}. See \`lethe keys list\`.`);
@@ -35,4 +36,11 @@ export function rotateCommand(): Command {
 async function renewLogKey(deps: Deps): Promise<void> {
 	await deps.evidence.append([{ type: "key_rotated", code: "logs", by: "admin" }]);
 	process.stdout.write(`${JSON.stringify({ key: "logs", recipient: await deps.logKeys.renew() })}\n`);
+}
+
+// Within a minute texts are signed by it; apps need its public half before.
+async function renewSenderKey(deps: Deps, tenantId: string | undefined): Promise<void> {
+	if (!tenantId || !(await deps.store.tenants.find(tenantId))) throw new Error("say whose with --of: a tenant's id.");
+	await deps.evidence.append([{ type: "key_rotated", code: "sender", about: tenantId, by: "admin" }]);
+	process.stdout.write(`${JSON.stringify({ key: "sender", version: await deps.senderKeys.rotate(tenantId) })}\n`);
 }

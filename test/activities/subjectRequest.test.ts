@@ -156,6 +156,16 @@ describe("a subject's request", () => {
 		const [before] = await delivered([number], { acceptedAt: now - 40 * 24 * hourMs });
 		const [since] = await delivered([number], { acceptedAt: now - 10 * 24 * hourMs });
 		const ownedFrom = new Date(now - 30 * 24 * hourMs).toISOString();
+		const keyOf = async (at: number): Promise<string> => {
+			const _id = engine.ids.random("recipientKey");
+			const { mac } = await door.pseudonym(number);
+			await engine.store.subjectRecords.insert({
+				...{ _id, kind: "recipient_key", tenantId: door.tenantId, subjects: [mac], x: "x", version: "lethe1" },
+				...{ at, recordedAt: at, recordedBy: "key" },
+			});
+			return _id;
+		};
+		const [othersKey, ownKey] = [await keyOf(now - 40 * 24 * hourMs), await keyOf(now - 10 * 24 * hourMs)];
 		const access = await record({ kind: "access", number });
 		const early = await step(access.id, "export", { purpose: "answer" });
 		assert.deepEqual([early.status, early.json.code], [409, "identity_unchecked"]);
@@ -166,6 +176,10 @@ describe("a subject's request", () => {
 		assert.deepEqual(
 			json.messages.map(({ id }: { id: string }) => id),
 			[since?._id],
+		);
+		assert.deepEqual(
+			json.recipientKeys.map(({ id }: { id: string }) => id),
+			[ownKey],
 		);
 		assert.deepEqual([json.messages[0].text, json.messages[0].number], ["The text in clear", "+12025550142"]);
 		const [{ id: exportId }] = (await read(access.id)).exports;
@@ -181,6 +195,13 @@ describe("a subject's request", () => {
 		await settled(erasure.id, limits.orphanPatienceMs, isDone);
 		assert.ok((await engine.read(before?._id as string)).content);
 		assert.equal((await engine.read(since?._id as string)).content, undefined);
+		await until(async () => {
+			await engine.activities.sweepPage();
+			return (await engine.store.subjectRecords.find(ownKey)) === undefined;
+		}, 30_000);
+		assert.ok(await engine.store.subjectRecords.find(othersKey));
+		const proof = await door.get(`/v1/certificates?about=${ownKey}`);
+		assert.equal(proof.json.items[0].kind, "record");
 	});
 
 	it("a message that is queued ends unsent, one at the carrier goes with its receipt, and both are certified", async () => {

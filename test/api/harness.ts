@@ -18,10 +18,12 @@ import { createOutboundHttp } from "../../adapters/outboundHttp.ts";
 import { createPeople } from "../../adapters/people.ts";
 import { createPersonMacs } from "../../adapters/personMacs.ts";
 import { createSessions } from "../../adapters/redis/sessions.ts";
+import { createTextSeal } from "../../adapters/textSeal.ts";
 import { createEncryption } from "../../adapters/vault/encryption.ts";
 import { createHmacKeys } from "../../adapters/vault/hmacKeys.ts";
 import type { PersonPlace } from "../../adapters/vault/personSeal.ts";
 import type { ProviderCredential } from "../../adapters/vault/providerCredentials.ts";
+import { createSenderKeys } from "../../adapters/vault/senderKeys.ts";
 import { createTokenSigner } from "../../adapters/vault/tokenSigner.ts";
 import { createWebhookSecrets } from "../../adapters/vault/webhookSecrets.ts";
 import { createApp } from "../../api/app.ts";
@@ -64,6 +66,7 @@ export async function createTestApi(replace: (deps: ApiDeps) => Partial<ApiDeps>
 	const memory = createMemoryKeys();
 	const vault = createMemoryHmacVault();
 	const tokenVault = createMemoryTokenVault();
+	const senderKeys = createSenderKeys({ vault: createMemoryKv(), clock });
 	const outbound = createOutboundHttp({ allowed: ["127.0.0.0/8"] });
 	const hmac = createHmacKeys({ vault, clock });
 	const transit = createMemoryTransit();
@@ -150,6 +153,7 @@ export async function createTestApi(replace: (deps: ApiDeps) => Partial<ApiDeps>
 			areIll: async () => new Set<string>(),
 		},
 		outbound,
+		textSeal: createTextSeal({ senderKeys }),
 		webhookSecrets: createWebhookSecrets({ vault: transit }),
 		requestCounts: { take: async () => ({ allowed: true, counted: 1, remaining: 1, resetMs: 1000 }) },
 		requestLimits: {
@@ -460,6 +464,27 @@ function createMemoryHmacVault() {
 			return { data: { keys: Object.fromEntries(rows) } };
 		},
 		write: async () => undefined,
+	};
+}
+
+/** Vault's KV store as far as secrets are made once, listed and read. */
+function createMemoryKv() {
+	const secrets = new Map<string, unknown>();
+	return {
+		async read(path: string) {
+			const [folder, list] = path.split("?list=");
+			if (list === undefined) {
+				const data = secrets.get(path);
+				return data === undefined ? undefined : { data: { data } };
+			}
+			const prefix = `${folder?.replace("kv/metadata/", "kv/data/")}/`;
+			const keys = [...secrets.keys()].flatMap((one) => (one.startsWith(prefix) ? [one.slice(prefix.length)] : []));
+			return keys.length > 0 ? { data: { keys } } : undefined;
+		},
+		async write(path: string, body: Record<string, unknown> = {}) {
+			if (secrets.has(path)) throw new LetheError("internal", { cause: { source: "vault", isOther: true } });
+			secrets.set(path, body.data);
+		},
 	};
 }
 

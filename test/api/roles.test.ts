@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { calculateJwkThumbprint } from "jose";
 import { freshMfaRoutes, personRoutes, routeRoles } from "../../api/roles.ts";
+import { generateKey, open, publicKeyOf } from "../../client/e2ee.ts";
 import { type Role, roles } from "../../domain/roles.ts";
 import { signedText } from "../harness/signedText.ts";
 import { createTestApi, number, type TestApi } from "./harness.ts";
@@ -171,6 +172,15 @@ describe("who may what", () => {
 		return { tenantId, token, personId, sendQueue };
 	}
 
+	/** A key of the number's, its challenge opened as its holder does. */
+	async function makeKey(token: string): Promise<string> {
+		const key = await generateKey();
+		const body = { number, key: publicKeyOf(key) };
+		const { json } = await api.request(token, "POST", "/v1/recipient-keys/challenges", body);
+		const { text: answer } = await open(json.challenge, { key, seen: null });
+		return (await api.request(token, "POST", "/v1/recipient-keys", { ...body, answer })).json.id;
+	}
+
 	/** One of everything that has an id of its own, by the word of its routes. */
 	async function seed({ tenantId, token, sendQueue }: Awaited<ReturnType<typeof tenant>>) {
 		const make = async (path: string, body: object) => {
@@ -193,6 +203,7 @@ describe("who may what", () => {
 			templates: await make("templates", { name: "t", text: "x" }),
 			consents: await make("consents", { ...consent, wording: "w-1", evidence: "e-1" }),
 			"opt-outs": await make("opt-outs", { number, scope: "all" }),
+			"recipient-keys": await makeKey(token),
 			holds: await make("holds", { scope: "subject", number, ...hold }),
 			"subject-requests": await make("subject-requests", { number, kind: "access" }),
 			certificates: certificate,

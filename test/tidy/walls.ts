@@ -23,6 +23,9 @@ export const rooms: Record<string, Room> = {
 	},
 	adapters: { may: ["domain"] },
 	"adapters/temporal": { may: ["domain", "adapters", "workflows/contract.ts"] },
+	// Both sides of a text are written once: recipients run that file.
+	"adapters/textSeal.ts": { may: ["domain", "adapters", "client/e2ee.ts"] },
+	"adapters/vault/senderKeys.ts": { may: ["domain", "adapters", "client/e2ee.ts"] },
 	audit: { may: ["domain"], types: ["adapters"] },
 	workflows: {
 		may: ["domain"],

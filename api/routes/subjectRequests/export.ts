@@ -12,7 +12,7 @@ import type { Instance } from "../../instance.ts";
 import { actOf } from "../../plugins/evidence.ts";
 import { renderReport } from "../../report.ts";
 import { problems } from "../../schemas.ts";
-import { viewConsent, viewOptOut } from "../../view.ts";
+import { viewConsent, viewOptOut, viewRecipientKey } from "../../view.ts";
 import { requestSchemas } from "./schemas.ts";
 
 type Deps = Pick<ApiDeps, "clock" | "ids" | "evidence" | "exportSeal" | "runs"> & {
@@ -116,6 +116,7 @@ async function describe(deps: Deps, request: StoredRequest, { report }: Input, r
 		information: informationOf(messages),
 		consents: records.flatMap((record) => (record.kind === "consent" ? viewConsent(record) : [])),
 		optOuts: records.flatMap((record) => (record.kind === "opt_out" ? viewOptOut(record) : [])),
+		recipientKeys: records.flatMap((record) => (record.kind === "recipient_key" ? viewRecipientKey(record) : [])),
 		messages,
 	};
 }

@@ -17,7 +17,7 @@ import { LetheError } from "../../../domain/errors.ts";
 import { compareEpochs, type Epoch, type LedgerEntry, newestStandings } from "../../../domain/ledger.ts";
 import { limits } from "../../../domain/limits.ts";
 import { type Person, withoutCredentials } from "../../../domain/person.ts";
-import type { OptOutRecord } from "../../../domain/subject.ts";
+import type { OptOutRecord, SubjectRecord } from "../../../domain/subject.ts";
 import { freshId, login, type VaultClient } from "../vault/helper.ts";
 
 const epochOf = (beat: number, epoch = "epo_a", at = beat): Epoch => ({ epoch, beat, at });
@@ -258,6 +258,21 @@ describe("the ledger", () => {
 		assert.deepEqual(await changed(() => anew), [{ credentials: ["password"], sessionsFrom: 8 }]);
 		assert.equal(entered[0]?.kind === "taken" && entered[0].revision, (await people.find(personId))?.revision);
 		assert.deepEqual(await changed(withoutCredentials), [{ passkeys: ["psk_b"], credentials: ["recovery"] }]);
+	});
+
+	it("that a recipient's key has ended is known for good, also when its record has gone, and the key itself never", async () => {
+		const stored = withLedger(store, ledgerAs("api"), quiet);
+		const _id = freshId("recipientKey");
+		const record: SubjectRecord = {
+			...{ _id, kind: "recipient_key", tenantId: freshId("tenant"), subjects: ["m"], x: "x", version: "lethe1" },
+			...{ at: 1, recordedAt: 1, recordedBy: "key" },
+		};
+		await stored.subjectRecords.insert(record);
+		const ended = { at: 5, recordedAt: 5, recordedBy: "key", source: "api" } as const;
+		await stored.subjectRecords.end(_id, ended, { eraseBy: 9, nextCheckAt: 9 });
+		assert.equal(await stored.subjectRecords.erase({ ...record, eraseBy: 9 }), true);
+		const about = (await ledgerAs("admin").all()).filter((entry) => JSON.stringify(entry).includes(_id));
+		assert.deepEqual(about, [{ _id: `${_id}-end`, kind: "ended", record: _id, ended, eraseBy: 9 }]);
 	});
 
 	it("a folder takes the same entry and epoch from many at once: one stands, whole, and nothing is left beside it", async () => {

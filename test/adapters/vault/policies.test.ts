@@ -19,6 +19,8 @@ const doomed = `cohort-${freshId("cohort")}`;
 const tenantKey = `hmac-subject-${freshId("tenant")}`;
 const doomedTenantKey = `hmac-subject-${freshId("tenant")}`;
 const people = `people-${freshId("tenant")}`;
+const senderTenant = freshId("tenant");
+const senders = { data: `kv/data/senders/${senderTenant}`, metadata: `kv/metadata/senders/${senderTenant}` };
 const queue = "policy-test";
 const keys = "transit/keys";
 const logIdentity = `kv/data/logs/identities/age1${freshId("cohort")}`;
@@ -131,6 +133,11 @@ const acts: Act[] = [
 	remove("delete secrets", [], `kv/data/carriers/${queue}/send`),
 	post("encrypt a webhook's secret", ["api"], "transit/encrypt/webhook", { plaintext: "AAAA" }),
 	post("open a webhook's secret", ["sender"], "transit/decrypt/webhook", { ciphertext: "vault:v1:AAAA" }),
+	post("make what a tenant signs texts by", ["api", "admin"], `${senders.data}/1`, { data: {}, options: { cas: 5 } }),
+	post("change what a tenant signs texts by", [], `${senders.data}/2`, { data: {} }),
+	get("read what a tenant signs texts by", ["api"], `${senders.data}/2`),
+	get("list what a tenant signs texts by", ["api", "eraser", "admin", "canary"], `${senders.metadata}?list=true`),
+	remove("delete what a tenant signs texts by", ["eraser"], `${senders.metadata}/3`),
 	post("rotate the key of webhooks' secrets", [], `${keys}/webhook/rotate`),
 	get("export the key of webhooks' secrets", [], "transit/export/encryption-key/webhook"),
 	post("encrypt under the bench key", ["bench"], "transit/encrypt/bench", { plaintext: "AAAA" }),
@@ -154,6 +161,7 @@ before(async () => {
 	const api = clients.get("api") as VaultClient;
 	const admin = clients.get("admin") as VaultClient;
 	await admin.write(logIdentity, { data: {} });
+	await admin.write(`${senders.data}/2`, { data: {} });
 	await clients.get("bench")?.write(`${keys}/bench`, { type: "aes256-gcm96" });
 	for (const key of [cohort, doomed]) await api.write(`${keys}/${key}`, { type: "aes256-gcm96" });
 	for (const key of [tenantKey, doomedTenantKey]) await admin.write(`${keys}/${key}`, hmacKeySpec);

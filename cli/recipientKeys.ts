@@ -1,0 +1,108 @@
+// `lethe recipient-keys`: what end-to-end encrypted texts are encrypted to, registered, listed and revoked through the API.
+
+import { Command, Option } from "commander";
+import { open, type PrivateKey, publicKeyOf, TextRefused } from "../client/e2ee.ts";
+import { type TextVersion, textVersions } from "../domain/subject.ts";
+import { call, type TargetOptions, withTarget } from "./policy/call.ts";
+import { exitCodes, Refusal, readText, run } from "./policy/run.ts";
+
+type Key = { id: string; version: string; registeredAt: string; ended?: { at: string; source: string } };
+type Challenge = { id: string; challenge: string };
+
+const base = "/v1/recipient-keys";
+
+/** Exit 0: done; 1: refused; 2: misuse. */
+export function recipientKeysCommand(): Command {
+	const keys = new Command("recipient-keys").description("register, list and revoke what texts are encrypted to");
+	keys.addCommand(
+		withTarget(
+			new Command("register")
+				.description("register a key by opening what is encrypted to it; the one before is replaced")
+				.requiredOption("--number <number>", "whose it is, E.164")
+				.requiredOption("--private-key <file>", "the key pair, as `lethe keygen` makes it; the private half stays here")
+				.addOption(
+					new Option("--text <version>", "how texts are encrypted to it").choices(textVersions).default("lethe1"),
+				),
+		).action((options: RegisterOptions) => run("recipient-keys register", () => register(options))),
+	);
+	keys.addCommand(
+		withTarget(
+			new Command("list")
+				.description("list keys, the newest first: of a number, or of the tenant")
+				.option("--number <number>", "whose, E.164"),
+		).action((options: TargetOptions & { number?: string }) => run("recipient-keys list", () => list(options))),
+	);
+	keys.addCommand(
+		withTarget(
+			new Command("revoke")
+				.description("encrypt nothing to a key any more, and send nothing that is; for good")
+				.argument("<id>", "its id"),
+		).action((id: string, options: TargetOptions) =>
+			run("recipient-keys revoke", async () => {
+				say(options, await call<Key>(options, `${base}/${encodeURIComponent(id)}/revoke`, {}));
+				return exitCodes.yes;
+			}),
+		),
+	);
+	keys.addCommand(
+		withTarget(
+			new Command("senders").description("print the tenant's own public keys, for --sender-key of `lethe open`"),
+		).action((options: TargetOptions) =>
+			run("recipient-keys senders", async () => {
+				console.log(JSON.stringify(await call(options, "/v1/sender-keys")));
+				return exitCodes.yes;
+			}),
+		),
+	);
+	return keys;
+}
+
+type RegisterOptions = TargetOptions & { number: string; privateKey: string; text: TextVersion };
+
+async function register(options: RegisterOptions): Promise<number> {
+	const { number, text: version } = options;
+	const own = await readKey(options.privateKey);
+	const body = { number, key: publicKeyOf(own), version };
+	const { challenge } = await call<Challenge>(options, `${base}/challenges`, body);
+	const { text: answer } = await open(challenge, { key: own, seen: null }).catch((error: unknown) => {
+		if (error instanceof TextRefused)
+			throw new Refusal("what the API encrypted to the key does not open: ask it again.");
+		throw error;
+	});
+	say(options, await call<Key>(options, base, { ...body, answer }));
+	return exitCodes.yes;
+}
+
+async function readKey(file: string): Promise<PrivateKey> {
+	const text = await readText(file);
+	try {
+		const { kty, crv, x, d } = JSON.parse(text) as PrivateKey;
+		if (kty === "OKP" && crv === "X25519" && x && d) return { kty, crv, x, d };
+	} catch {
+		// Said below.
+	}
+	throw new Refusal(`${file} is no private key: \`lethe keygen\` makes one.`);
+}
+
+async function list(options: TargetOptions & { number?: string }): Promise<number> {
+	const { number } = options;
+	const items: Key[] = [];
+	if (number !== undefined) items.push(...(await call<{ items: Key[] }>(options, `${base}/search`, { number })).items);
+	for (let next: string | undefined, more = number === undefined; more; more = next !== undefined) {
+		const path: string = `${base}${next ? `?cursor=${encodeURIComponent(next)}` : ""}`;
+		const page = await call<{ items: Key[]; next?: string }>(options, path);
+		items.push(...page.items);
+		next = page.next;
+	}
+	if (options.json) console.log(JSON.stringify({ items }, null, 2));
+	else for (const key of items) console.log(lineOf(key));
+	return exitCodes.yes;
+}
+
+function say(options: TargetOptions, key: Key): void {
+	console.log(options.json ? JSON.stringify(key, null, 2) : lineOf(key));
+}
+
+function lineOf({ id, version, registeredAt, ended }: Key): string {
+	return `${id}  ${version}  since ${registeredAt}${ended ? `  ended ${ended.at} (${ended.source})` : ""}`;
+}
