@@ -316,6 +316,7 @@ export async function createDeps(config: Config, name: ProcessName) {
 		openid: createOpenidClient({ outbound, clock }),
 		providerCredentials: createProviderCredentials({ vault: vaultFor(by.hashing), clock }),
 		tokens: createTokenSigner({ vault: vaultOfKeys, clock }),
+		receipts: createTokenSigner({ vault: vaultOfKeys, clock, key: "receipt" }),
 		webhookSecrets,
 		senderKeys,
 		/** Encrypts texts to recipients' keys. */

@@ -1,5 +1,6 @@
 // Acceptance: judge, encrypt, one journaled insert, start; of one message or of up to 500 together.
 
+import { commitmentOf } from "../audit/sendingReceipt.ts";
 import { LetheError } from "../domain/errors.ts";
 import { limits } from "../domain/limits.ts";
 import {
@@ -236,6 +237,7 @@ async function toMessage(
 		...(input.clientReference === undefined ? {} : { clientReference: input.clientReference }),
 		...item.notified,
 		...(input.template === undefined ? {} : { templateId: input.template }),
+		...(input.commitmentSalt === undefined ? {} : { commitment: commit(input.commitmentSalt, item) }),
 		subject,
 		facts,
 		decision,
@@ -262,6 +264,10 @@ async function toMessage(
 		// Whether its head made it is found out soon, whenever the member itself is due.
 		nextCheckAt: (isHead ? (releaseAt ?? now) : now) + limits.driverPatienceMs,
 	};
+}
+
+function commit(salt: Plaintext, { input, judgement }: Item): string {
+	return commitmentOf(salt.reveal(), judgement.number.reveal(), input.body.reveal());
 }
 
 type Sealing = Pick<Message, "content" | "address" | "retention">;

@@ -48,6 +48,7 @@ import { addCreateMessage } from "./routes/messages/create.ts";
 import { addDecision } from "./routes/messages/decision.ts";
 import { addGetMessage } from "./routes/messages/get.ts";
 import { addListMessages } from "./routes/messages/list.ts";
+import { addSendingReceipt } from "./routes/messages/receipt.ts";
 import { addRevealMessage } from "./routes/messages/reveal.ts";
 import { addSearchMessages } from "./routes/messages/search.ts";
 import { addTokenEndpoint, addTokenMetadata } from "./routes/oauth.ts";
@@ -208,6 +209,7 @@ function addMessageRoutes(scope: Instance, deps: ApiDeps & { metrics: ReturnType
 	addBatches(scope, deps);
 	addCheckText(scope, deps);
 	addDecision(scope, deps);
+	addSendingReceipt(scope, deps);
 }
 
 /** What is on record of recipients. */

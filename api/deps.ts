@@ -63,6 +63,8 @@ export type ApiDeps = {
 	apiKeys: ApiKeys;
 	/** Signs our own access tokens, and shows what verifies them. */
 	tokens: TokenSigner;
+	/** Signs receipts of sending. */
+	receipts: Pick<TokenSigner, "sign" | "publicJwks">;
 	/** What verifies those of outside issuers. */
 	issuerKeys: IssuerKeys;
 	carriers: { verifier: (sendQueue: string) => Promise<Carrier | undefined> };

@@ -11,6 +11,7 @@ export const routeRoles: Readonly<Record<string, readonly Role[]>> = {
 	"POST /v1/messages": ["sender"],
 	"GET /v1/messages": readers,
 	"GET /v1/messages/:id": readers,
+	"GET /v1/messages/:id/receipt": readers,
 	"GET /v1/messages/:id/decision": ["sender", "compliance", "operator", "auditor"],
 	"POST /v1/messages/:id/cancel": ["sender", "operator"],
 	"POST /v1/messages/:id/reveal": ["compliance"],

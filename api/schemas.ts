@@ -113,6 +113,15 @@ const messageFields = {
 		description:
 			"End the text in a tag by which `/v1/messages/check` tells that it is the tenant's: 13 characters more.",
 	}),
+	commitmentSalt: z
+		.string()
+		.regex(/^[\w-]{22,86}$/, { error: "128 random bits or more in base64url." })
+		.transform(Plaintext.text)
+		.optional()
+		.meta({
+			description:
+				"Has the receipt of sending commit to number and text by it. Yours to keep: it is kept nowhere here.",
+		}),
 	category: z.enum(categories),
 	dataClasses: z.array(z.enum(dataClasses)).max(dataClasses.length),
 	deliver: z.enum(deliverModes),

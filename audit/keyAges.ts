@@ -21,6 +21,7 @@ export const commonKeys = [
 	"evidence",
 	"token",
 	"canary",
+	"receipt",
 	"hmac-idempotency",
 	"hmac-api-key",
 	"hmac-code",

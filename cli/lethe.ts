@@ -23,7 +23,7 @@ const commands: Record<string, { about: string; load: Load }> = {
 		load: async () => (await import("./requests.ts")).requestsCommand(),
 	},
 	verify: {
-		about: "check an erasure certificate or an evidence export offline",
+		about: "check an erasure certificate, a receipt of sending or an evidence export offline",
 		load: async () => (await import("./verify.ts")).verifyCommand(),
 	},
 	open: {

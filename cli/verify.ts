@@ -5,9 +5,11 @@ import { Command } from "commander";
 import { verifyCanaryResult } from "../audit/canaryResult.ts";
 import type { Certificate } from "../audit/certificate.ts";
 import { pinnedKeys } from "../audit/compactJws.ts";
+import { isReceipt, verifyReceipt } from "../audit/sendingReceipt.ts";
 import { type VerifyResult, verifyCertificate } from "../audit/verifyCertificate.ts";
 import { describeCanary } from "./verify/canary.ts";
 import { describeEvidence, verifyEvidenceFile } from "./verify/evidence.ts";
+import { describeReceipt } from "./verify/receipt.ts";
 
 const exitCodes = { valid: 0, invalid: 1, unusable: 2 } as const;
 
@@ -15,7 +17,7 @@ const exitCodes = { valid: 0, invalid: 1, unusable: 2 } as const;
 export function verifyCommand(): Command {
 	return new Command("verify")
 		.description(
-			"check a certificate, a canary's result or an evidence export offline; only the keys given by --keys count",
+			"check a certificate, a receipt of sending, a canary's result or an evidence export offline; only the keys given by --keys count",
 		)
 		.argument("<file>", "compact JWS, JSON with a field `jws`, an evidence export or proof, or a checkpoint")
 		.option("--keys <file>", "JWK set that you have pinned, as served at /.well-known/jwks.json")
@@ -49,6 +51,10 @@ async function judgeFile(file: string, jwks: unknown, { json, checkpoint }: Opti
 	if (evidence) return { valid: evidence.valid, told: json ? JSON.stringify(evidence) : describeEvidence(evidence) };
 	if (older !== undefined) throw new Unusable(`${file} is no evidence export: leave out --checkpoint.`);
 	const given = certificateIn(await readText(file), file);
+	if (isReceipt(given.jws)) {
+		const receipt = await verifyReceipt(given.jws, jwks, { now: Date.now() });
+		return { valid: receipt.valid, told: json ? JSON.stringify(receipt) : describeReceipt(receipt) };
+	}
 	const canary = await verifyCanaryResult(given.jws, jwks);
 	if (canary.valid || canary.reason !== "wrong_type") {
 		return { valid: canary.valid, told: json ? JSON.stringify(canary) : describeCanary(canary) };

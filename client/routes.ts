@@ -28,6 +28,7 @@ export const routes = {
 	getBatch: ["GET", "/v1/batches/{id}"],
 	checkText: ["POST", "/v1/messages/check"],
 	explainDecision: ["GET", "/v1/messages/{id}/decision"],
+	getSendingReceipt: ["GET", "/v1/messages/{id}/receipt"],
 	createTemplate: ["POST", "/v1/templates"],
 	listTemplates: ["GET", "/v1/templates"],
 	retireTemplate: ["POST", "/v1/templates/{id}/retire"],

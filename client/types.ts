@@ -493,6 +493,10 @@ substitute?: boolean
  * End the text in a tag by which `/v1/messages/check` tells that it is the tenant's: 13 characters more.
  */
 tag?: boolean
+/**
+ * Has the receipt of sending commit to number and text by it. Yours to keep: it is kept nowhere here.
+ */
+commitmentSalt?: string
 category: ("otp" | "transactional" | "marketing" | "health")
 /**
  * @maxItems 30
@@ -851,6 +855,10 @@ substitute?: boolean
  * End the text in a tag by which `/v1/messages/check` tells that it is the tenant's: 13 characters more.
  */
 tag?: boolean
+/**
+ * Has the receipt of sending commit to number and text by it. Yours to keep: it is kept nowhere here.
+ */
+commitmentSalt?: string
 category?: ("otp" | "transactional" | "marketing" | "health")
 /**
  * @maxItems 30
@@ -945,6 +953,10 @@ substitute?: boolean
  * End the text in a tag by which `/v1/messages/check` tells that it is the tenant's: 13 characters more.
  */
 tag?: boolean
+/**
+ * Has the receipt of sending commit to number and text by it. Yours to keep: it is kept nowhere here.
+ */
+commitmentSalt?: string
 category?: ("otp" | "transactional" | "marketing" | "health")
 /**
  * @maxItems 30
@@ -1185,6 +1197,13 @@ version: string
 }[]
 differences: string[]
 }
+}
+export interface GetSendingReceiptParams {
+id: string
+}
+export interface SendingReceipt {
+messageId: string
+jws: string
 }
 export interface TemplateRequestInput {
 name: string
@@ -2807,7 +2826,7 @@ export type ErrorCode =
 
 /** What each operation takes and answers. */
 export type Operations = {
-	/** Public keys of certificates, checkpoints and tokens. */
+	/** Public keys of certificates, checkpoints, receipts of sending and tokens. */
 	getPublicKeys: { answer: GetPublicKeysAnswer };
 	/** What the token endpoint offers. */
 	getTokenMetadata: { answer: GetTokenMetadataAnswer };
@@ -2859,6 +2878,8 @@ export type Operations = {
 	checkText: { body: TextCheckInput; answer: TextVerdict };
 	/** Say why a message was decided as it was. */
 	explainDecision: { params: ExplainDecisionParams; answer: DecisionExplanation };
+	/** A signed receipt of sending: what became of a message so far. */
+	getSendingReceipt: { params: GetSendingReceiptParams; answer: SendingReceipt };
 	/** Store a template; it never changes, a new wording is a new template. */
 	createTemplate: { body: TemplateRequestInput; answer: Template };
 	/** List templates, newest first. */

@@ -241,6 +241,8 @@ export type Message = {
 	notified?: number;
 	/** The template that its text was made of. */
 	templateId?: string;
+	/** To its number and text, by a salt that its sender alone has. */
+	commitment?: string;
 	/** The recipient's key that its text is encrypted to. */
 	recipientKeyId?: string;
 	subject: SubjectPseudonym;

@@ -5,7 +5,7 @@ const letters = "BCDFGHJKLMNPQRSTVWXZ";
 /** 20¹⁰, or 43 bits: at `limits.textChecksPerHourMax` whoever guesses for a year is right once in 100,000 years. */
 const tagLetters = 10;
 const base = BigInt(letters.length);
-const form = new RegExp(`^(.*?)\\s*#\\s*([${letters}]{5})[\\s-]?([${letters}]{5})\\s*$`, "is");
+const form = new RegExp(`#\\s*([${letters}]{5})[\\s-]?([${letters}]{5})\\s*$`, "i");
 
 /** @param bytes a keyed hash, of which the first 8 bytes count */
 export function formatTag(bytes: Uint8Array): string {
@@ -25,8 +25,8 @@ export function addTag(text: string, tag: string): string {
 
 /** A text as somebody copied it, and its tag; undefined where it has none. */
 export function splitTag(copied: string): { text: string; tag: string } | undefined {
-	const [, text, one, other] = form.exec(copied) ?? [];
-	return text === undefined ? undefined : { text, tag: `${one}-${other}`.toUpperCase() };
+	const found = form.exec(copied);
+	return found ? { text: copied.slice(0, found.index), tag: `${found[1]}-${found[2]}`.toUpperCase() } : undefined;
 }
 
 /** What a tag is over: phones and people change blanks and line breaks, and how an accent is written. */

@@ -22,6 +22,7 @@ export const names = {
 	evidenceKey: "evidence",
 	tokenKey: "token",
 	canaryKey: "canary",
+	receiptKey: "receipt",
 	webhookKey: "webhook",
 	benchKey: "bench",
 } as const;
@@ -55,6 +56,7 @@ const readPublicKeys: Policy = {
 	"transit/keys/evidence": { capabilities: ["read"] },
 	"transit/keys/token": { capabilities: ["read"] },
 	"transit/keys/canary": { capabilities: ["read"] },
+	"transit/keys/receipt": { capabilities: ["read"] },
 };
 const readWitness: Policy = { "kv/data/evidence/checkpoint": { capabilities: ["read"] } };
 
@@ -97,6 +99,7 @@ export const policies: Record<Role | "issuer", Policy> = {
 		"transit/export/hmac-key/hmac-*": { capabilities: ["read"] },
 		"transit/keys/hmac-*": { capabilities: ["read"] },
 		"transit/sign/token": { capabilities: ["update"] },
+		"transit/sign/receipt": { capabilities: ["update"] },
 		"kv/data/carriers/+/callback": { capabilities: ["read"] },
 		// What it shows to tenants' identity providers.
 		"kv/data/identity-providers/+": { capabilities: ["read"] },
@@ -178,12 +181,14 @@ export const policies: Record<Role | "issuer", Policy> = {
 		"transit/keys/evidence/rotate": { capabilities: ["update"] },
 		"transit/keys/token/rotate": { capabilities: ["update"] },
 		"transit/keys/canary/rotate": { capabilities: ["update"] },
+		"transit/keys/receipt/rotate": { capabilities: ["update"] },
 		"transit/keys/cohort-*": { capabilities: ["read", "update"], allowed_parameters: endVersions },
 		// Only that they sign: what shows a public key, and what lets a version open things, is out of reach.
 		"transit/keys/certificate/config": endSigning,
 		"transit/keys/evidence/config": endSigning,
 		"transit/keys/token/config": endSigning,
 		"transit/keys/canary/config": endSigning,
+		"transit/keys/receipt/config": endSigning,
 		"transit/rewrap/cohort-*": { capabilities: ["update"] },
 		"transit/keys/hmac-*": {
 			capabilities: ["create", "update", "read"],

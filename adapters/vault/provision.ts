@@ -45,7 +45,9 @@ export async function provisionVault(options: { address: string; token: string }
 			await vault.write(`${names.transit}/keys/${key}`, { type: "ed25519" });
 		}
 		// Of another kind than the two above: a token's signature never passes for a certificate's.
-		await vault.write(`${names.transit}/keys/${names.tokenKey}`, { type: "ecdsa-p256" });
+		for (const key of [names.tokenKey, names.receiptKey]) {
+			await vault.write(`${names.transit}/keys/${key}`, { type: "ecdsa-p256" });
+		}
 		const webhookKey = { type: "aes256-gcm96", auto_rotate_period: webhookKeyPeriod };
 		await vault.write(`${names.transit}/keys/${names.webhookKey}`, webhookKey);
 		for (const key of globalHmacKeys) await vault.write(`${names.transit}/keys/${key}`, hmacKeySpec);

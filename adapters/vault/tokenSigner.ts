@@ -1,4 +1,4 @@
-// Signs access tokens by a Vault key of their own: another kind of key than that of certificates, so neither passes for the other.
+// Signs access tokens and receipts of sending, each by a Vault key of its own: another kind of key than that of certificates, so neither passes for the other.
 
 import { createHash, createPublicKey, type KeyObject } from "node:crypto";
 import { LetheError } from "../../domain/errors.ts";
@@ -16,8 +16,14 @@ type TokenKey = { jwk: TokenJwk; key: KeyObject };
 const unknownEveryMs = 5_000;
 
 /** For the api role. Throws LetheError as the client does. */
-export function createTokenSigner(deps: { vault: Pick<VaultClient, "read" | "write">; clock: () => number }) {
-	const keys = createPublicKeys({ ...deps, name: "token", toKey });
+export function createTokenSigner(deps: {
+	vault: Pick<VaultClient, "read" | "write">;
+	clock: () => number;
+	/** What it signs. */
+	key?: "token" | "receipt";
+}) {
+	const name = deps.key ?? "token";
+	const keys = createPublicKeys({ ...deps, name, toKey });
 	let askedAt = Number.NEGATIVE_INFINITY;
 
 	return {
@@ -27,7 +33,7 @@ export function createTokenSigner(deps: { vault: Pick<VaultClient, "read" | "wri
 			const header = { alg: jwk.alg, typ, kid: jwk.kid };
 			const encode = (part: object) => Buffer.from(JSON.stringify(part)).toString("base64url");
 			const input = `${encode(header)}.${encode(claims)}`;
-			const { data } = await deps.vault.write("transit/sign/token", {
+			const { data } = await deps.vault.write(`transit/sign/${name}`, {
 				input: Buffer.from(input).toString("base64"),
 				key_version: version,
 				marshaling_algorithm: "jws",

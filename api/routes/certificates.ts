@@ -50,19 +50,23 @@ export function addCertificates(app: Instance, deps: CertificateDeps): void {
 }
 
 /** The keys are public and the address well known (RFC 8615): no API key is asked. */
-export function addPublicKeys(app: Instance, deps: Pick<ApiDeps, "signer" | "tokens">): void {
+export function addPublicKeys(app: Instance, deps: Pick<ApiDeps, "signer" | "tokens" | "receipts">): void {
 	app.get(
 		"/.well-known/jwks.json",
 		{
 			schema: {
 				operationId: "getPublicKeys",
-				summary: "Public keys of certificates, checkpoints and tokens",
+				summary: "Public keys of certificates, checkpoints, receipts of sending and tokens",
 				tags: ["certificates"],
 			},
 		},
 		async (_request, reply) =>
 			reply.header("cache-control", "public, max-age=300").send({
-				keys: [...(await deps.signer.publicJwks()).keys, ...(await deps.tokens.publicJwks())],
+				keys: [
+					...(await deps.signer.publicJwks()).keys,
+					...(await deps.tokens.publicJwks()),
+					...(await deps.receipts.publicJwks()),
+				],
 			}),
 	);
 }

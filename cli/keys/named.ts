@@ -1,7 +1,7 @@
 // The keys that people rotate and end, as commands name them.
 
 /** Those that sign. */
-export const signingKeys = ["certificate", "evidence", "token", "canary"] as const;
+export const signingKeys = ["certificate", "evidence", "token", "canary", "receipt"] as const;
 /** Those that hash, one for every tenant. */
 export const hashingKeys = ["idempotency", "api-key", "code", "person", "tag"] as const;
 

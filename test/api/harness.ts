@@ -99,6 +99,7 @@ export async function createTestApi(replace: (deps: ApiDeps) => Partial<ApiDeps>
 	const callbackKeys = new Map([["queue", generateKeyPairSync("ed25519")]]);
 	const deps: ApiDeps = {
 		tokens: createTokenSigner({ vault: tokenVault, clock }),
+		receipts: createTokenSigner({ vault: createMemoryTokenVault(), clock, key: "receipt" }),
 		issuerKeys: createIssuerKeys({ outbound, clock }),
 		openid,
 		providerCredentials,
