@@ -69,7 +69,7 @@ async function read(deps: ExportSubjectDeps, message: Message, report: ExportJob
 		stateAt: formatTime(message.stateAt),
 		number,
 		text,
-		textReadableBy: message.link && message.content ? "recipient" : undefined,
+		textReadableBy: message.deliveryMode !== "sms" && message.content ? "recipient" : undefined,
 		sender: message.senderId,
 		handedOver,
 		contentEraseBy: retention.content && formatTime(retention.content.eraseBy),

@@ -65,7 +65,8 @@ export function createPlanDelivery(deps: PlanDeliveryDeps): Plan {
 				},
 			};
 		},
-		e2ee: async (judgement, { body }, { _id: tenantId }, now) => {
+		e2ee: async (judgement, { body, pin, deliver }, { _id: tenantId }, now) => {
+			if (pin && deliver === "e2ee") throw unusedPin();
 			const { recipientKey: key, decision } = judgement;
 			if (!key) throw refusal("recipient_key_missing", decision);
 			return planEncryptedText(deps, judgement, { tenantId, body, key, now });
