@@ -37,10 +37,7 @@ export async function createTenant(
 	tenant: Pick<TenantDocument, "name" | "establishment" | "sendQueues" | "destinations"> &
 		Partial<Pick<TenantDocument, "retention" | "inbound" | "governsPolicies">>,
 ): Promise<string> {
-	for (const sendQueue of tenant.sendQueues) {
-		if (await deps.store.sendQueues.find(sendQueue)) continue;
-		throw new Error(`there is no send queue ${sendQueue}. Create it with \`lethe admin queue\`, or correct its id.`);
-	}
+	await requireSendQueues(deps, tenant.sendQueues);
 	const id = deps.ids.random("tenant");
 	await deps.evidence.append([{ type: "tenant_created", tenantId: id, by }]);
 	// The key first: a tenant without one could accept nobody's number.
@@ -48,6 +45,35 @@ export async function createTenant(
 	const governsPolicies = tenant.governsPolicies ?? (await deps.store.tenants.all()).length === 0;
 	await deps.store.tenants.put({ retention: {}, ...tenant, governsPolicies, _id: id, createdAt: deps.clock() });
 	return id;
+}
+
+/**
+ * Sets the send queues that a tenant may use, in the order in which they stand among equals.
+ * @throws Error when there is no such tenant or queue, or one that it has is left out
+ */
+export async function setRoutes(
+	deps: Pick<AdminDeps, "store" | "evidence">,
+	tenantId: string,
+	sendQueues: string[],
+): Promise<void> {
+	const tenant = await deps.store.tenants.find(tenantId);
+	if (!tenant) throw new Error(`there is no tenant ${tenantId}. Correct its id.`);
+	await requireSendQueues(deps, sendQueues);
+	const missing = tenant.sendQueues.find((id) => !sendQueues.includes(id));
+	if (missing !== undefined) {
+		throw new Error(
+			`${missing} can't be taken away: what recipients write to its sender would reach nobody. Name it too, and \`lethe queue drain ${missing}\`.`,
+		);
+	}
+	await deps.evidence.append([{ type: "tenant_changed", code: "send_queues", tenantId, by }]);
+	await deps.store.tenants.set(tenantId, { sendQueues: [...new Set(sendQueues)] });
+}
+
+async function requireSendQueues(deps: Pick<AdminDeps, "store">, sendQueues: readonly string[]): Promise<void> {
+	for (const sendQueue of sendQueues) {
+		if (await deps.store.sendQueues.find(sendQueue)) continue;
+		throw new Error(`there is no send queue ${sendQueue}. Create it with \`lethe admin queue\`, or correct its id.`);
+	}
 }
 
 /**

@@ -67,7 +67,7 @@ function renderCarriers(all: Carrier[]): string {
 
 A send queue names a carrier, with settings of its own and secrets in Vault. Each carrier is one file of
 \`adapters/carriers\` and one line of its registry; one contract suite runs over them all. Whether a BAA is in force is for
-you to sign and to know.
+you to sign and to know. Which queue a message takes, and what becomes of it when one fails: [routing.md](routing.md).
 
 | | ${all.map(({ name, manual }) => `[${manual.title}](carriers/${name}.md)`).join(" | ")} |
 |---|${all.map(() => "---").join("|")}|

@@ -10,7 +10,7 @@ import { type OpenFate, openFates } from "../../domain/tenancy.ts";
 import { hostPattern } from "../../domain/verification.ts";
 import { withoutUndefined } from "../../domain/withoutUndefined.ts";
 import { isDuration } from "../../policies/durations.ts";
-import { createTenant } from "../administer.ts";
+import { createTenant, setRoutes } from "../administer.ts";
 import { leave } from "./leave.ts";
 import { withDeps } from "./withDeps.ts";
 
@@ -25,6 +25,18 @@ export function tenantCommand(): Command {
 	addCodes(
 		add("codes", "Set what a tenant's one-time codes say, and how many may be sent; what is left out is unset."),
 	);
+	add(
+		"routes",
+		"Set the send queues that a tenant may use, all of them, in the order in which they stand among equals.",
+	)
+		.argument("<tenant>", "id of the tenant")
+		.requiredOption("--send-queue <id...>", "those that it has, and more")
+		.action((tenantId: string, { sendQueue: sendQueues }: { sendQueue: string[] }) =>
+			withDeps(async (deps) => {
+				await setRoutes(deps, tenantId, sendQueues);
+				return { tenantId, sendQueues };
+			}),
+		);
 	add("suspend", "Accept nothing new of a tenant, and send nothing for it, until it is resumed.")
 		.argument("<tenant>", "id of the tenant")
 		.addOption(

@@ -1,0 +1,203 @@
+// `lethe queue` and `lethe admin queue` as a shell sees them: what is set is shown and kept, what can't be is one line that names the mend.
+
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import { credentialsOf } from "../adapters/vault/helper.ts";
+import { createTestApi, type TestApi } from "../api/harness.ts";
+import { root, run as runProgram } from "../harness/programs.ts";
+import { readTreeFile } from "../tidy/tree.ts";
+
+const lethe = [`${root}/cli/lethe.ts`];
+
+describe("lethe queue, against an API", () => {
+	let api: TestApi;
+	let target: string[];
+	let tenantId: string;
+	let sender: string;
+	before(async () => {
+		api = await createTestApi();
+		const added = await api.addTenant({ sendQueue: "shell", roles: ["operator"] });
+		tenantId = added.tenantId;
+		sender = (await api.addKey(tenantId)).key;
+		target = ["--url", await api.app.listen({ host: "127.0.0.1", port: 0 }), "--key", added.key];
+	});
+	after(() => api.close());
+
+	const run = (...args: string[]) => runProgram(process.execPath, [...lethe, "queue", ...args, ...target]);
+	const stored = () => api.store.sendQueues.find("shell");
+	const refuses = async (code: number, pattern: RegExp, ...args: string[]) => {
+		const result = await run(...args);
+		assert.deepEqual([result.code, result.out], [code, ""], args.join(" "));
+		assert.match(result.error, pattern, args.join(" "));
+		assert.equal(result.error.trimEnd().split("\n").length, 1, "one line");
+	};
+
+	/** As whoever holds the admin role does it; its credentials serve once. */
+	async function administer(args: string[], input = "") {
+		const { roleId, wrappedSecretId } = await credentialsOf("admin");
+		const credentials = {
+			LETHE_VAULT_ADMIN_ROLE_ID: roleId,
+			LETHE_VAULT_ADMIN_WRAPPED_SECRET_ID: wrappedSecretId,
+		};
+		const env = { ...process.env, LETHE_DATABASE: api.connection.name, LETHE_LOG_LEVEL: "silent", ...credentials };
+		return runProgram(process.execPath, [...lethe, "admin", ...args], { input, env });
+	}
+
+	it("lists what there is, a line each, or as the API tells it", async () => {
+		const { code, out, error } = await run("list");
+		assert.deepEqual([code, error], [0, ""]);
+		assert.match(
+			out,
+			/^shell {19}open {6}simulator Lethe {2}0 of the default segments\/s, 0 waiting.*, 0 in the store\n$/,
+		);
+		const { items } = JSON.parse((await run("list", "--json")).out);
+		assert.deepEqual(
+			items.map(({ id, state, movesWaiting }: Record<string, unknown>) => [id, state, movesWaiting]),
+			[["shell", "open", false]],
+		);
+	});
+
+	it("sets what it is told, merges maps, takes away what is none, and leaves the rest", async () => {
+		const rates = ["--rate", "20", "--country-rate", "DE=10", "US=5", "--price", "DE=0.07", "*=0.1"];
+		const set = await run("set", "shell", ...rates, "--registration", "US=C-A1", "DE=D-B2");
+		assert.deepEqual([set.code, set.error], [0, ""]);
+		assert.match(set.out, / of 20 segments\/s.* {2}DE=0.07 \*=0.1\n$/);
+		const changed = ["--country-rate", "US=none", "--price", "US=0.01", "--registration", "DE=none", "--json"];
+		const { prices, countryRates, registrations, limitPerSecond } = JSON.parse(
+			(await run("set", "shell", ...changed)).out,
+		);
+		assert.deepEqual([prices, countryRates], [{ DE: 0.07, "*": 0.1, US: 0.01 }, { DE: 10 }]);
+		assert.deepEqual([registrations, limitPerSecond], [{ US: "C-A1" }, 20]);
+		await run("set", "shell", "--rate", "none", "--country-rate", "DE=none");
+		const { ratePerSecond, countryRates: none } = (await stored()) ?? {};
+		assert.deepEqual([ratePerSecond, none], [undefined, undefined]);
+	});
+
+	it("pauses, drains and resumes, and hands on what waits where it is told to", async () => {
+		for (const [args, expected] of [
+			[["pause", "shell"], { paused: true, draining: false, moveWaiting: false }],
+			[["pause", "shell", "--move"], { paused: true, draining: false, moveWaiting: true }],
+			[["drain", "shell", "--move"], { paused: false, draining: true, moveWaiting: true }],
+			[["drain", "shell"], { paused: false, draining: true, moveWaiting: false }],
+			[["resume", "shell"], { paused: false, draining: false, moveWaiting: false }],
+		] as const) {
+			const { code, out, error } = await run(...args);
+			assert.deepEqual([code, error], [0, ""], args.join(" "));
+			assert.equal(out.includes("handed on"), expected.moveWaiting, out);
+			const { paused, draining, moveWaiting } = (await stored()) ?? {};
+			assert.deepEqual({ paused, draining, moveWaiting }, expected, args.join(" "));
+		}
+		await refuses(2, /--move/, "resume", "shell", "--move");
+	});
+
+	it("lists the messages of which nobody knows what became, all pages of them", async () => {
+		assert.equal((await run("doubts")).out, "");
+		const ids: string[] = [];
+		for (let index = 0; index < 2; index++) ids.push((await api.post(sender)).json.id);
+		for (const id of ids) await api.sent(id);
+		const set = { state: "sending", "attempts.0.outcome": "ambiguous", "attempts.0.code": "timeout" };
+		for (const id of ids) await api.store.messages.transition({ id, set });
+		const { code, out } = await run("doubts");
+		assert.equal(code, 0);
+		const lines = out.trimEnd().split("\n");
+		assert.deepEqual(new Set(lines.map((line) => line.split("  ")[0])), new Set(ids));
+		for (const line of lines) assert.match(line, /^msg_\S+ {2}sending {2}\S+Z {2}shell {2}timeout$/);
+		const { items } = JSON.parse((await run("doubts", "--json")).out);
+		assert.equal(items.length, 2);
+	});
+
+	it("says in one line what it can't do, and how it could", async () => {
+		await refuses(1, /no queue nowhere.*queue list/, "set", "nowhere", "--rate", "1");
+		await refuses(1, /name an option/, "set", "shell");
+		await refuses(1, /./, "pause", "nowhere");
+		for (const wrong of [
+			["--rate", "0"],
+			["--country-rate", "DE"],
+			["--price", "de=1"],
+		]) {
+			await refuses(2, /Give /, "set", "shell", ...wrong);
+		}
+		await refuses(1, /./, "set", "shell", "--price", "XX=1");
+	});
+
+	it("creates a queue with all that routing asks of it, and replaces it without undoing what operators set", async () => {
+		const admin = (args: string[], input: string) => administer(["queue", ...args], input);
+		const secrets = JSON.stringify({ send: { token: "a-token-of-sixteen-or-more" }, callback: {} });
+		const base = ["--id", "routed", "--carrier", "simulator", "--sender", "Lethe"];
+		const routing = [
+			...["--setting", "url=http://127.0.0.1:1", "--rate", "7", "--country", "DE", "FR", "--category", "otp", "health"],
+			...["--region", "eu", "--baa-ref", "BAA-1", "--subprocessor", "approved", "--processing-country", "DE"],
+			...["--transfer-mechanism", "SCC", "--carrier-copy", "redact"],
+		];
+		const made = await admin([...base, ...routing], secrets);
+		assert.deepEqual([made.code, made.error, made.out], [0, "", '{"sendQueue":"routed"}\n']);
+		const expected = {
+			...{ _id: "routed", carrier: "simulator", sender: "Lethe", settings: { url: "http://127.0.0.1:1" } },
+			...{ ratePerSecond: 7, countries: ["DE", "FR"], categories: ["otp", "health"], region: "eu", baaRef: "BAA-1" },
+			...{ approvedSubprocessor: true, processingCountry: "DE", transferMechanism: "SCC", carrierCopy: "redact" },
+			...{ paused: false, draining: false },
+		};
+		assert.deepEqual(await api.store.sendQueues.find("routed"), expected);
+		await api.store.sendQueues.set("routed", { prices: { DE: 0.07 } });
+		await api.store.sendQueues.setFlow("routed", { paused: true, draining: false, moveWaiting: true });
+		assert.equal((await admin(base, secrets)).code, 0);
+		const { prices, paused, moveWaiting, countries } = (await api.store.sendQueues.find("routed")) ?? {};
+		assert.deepEqual([prices, paused, moveWaiting, countries], [{ DE: 0.07 }, true, true, undefined]);
+		for (const [args, input] of [
+			[[...base, "--rate", "0"], secrets],
+			[[...base, "--country", "XX"], secrets],
+			[[...base, "--id", "15551234567"], secrets],
+			[[...base.slice(0, 2), "--carrier", "nobody", "--sender", "x"], secrets],
+			[base, '{"send": "marker"}'],
+			[[...base, "--setting", "url"], secrets],
+		] as const) {
+			const { code, out, error } = await admin([...args], input);
+			assert.deepEqual([code, out], [2, ""], args.join(" "));
+			assert.doesNotMatch(error, /marker|a-token/);
+		}
+	});
+
+	it("is given to a tenant besides those that it has, and none of those is taken from it", async () => {
+		const give = (...queues: string[]) => administer(["tenant", "routes", tenantId, "--send-queue", ...queues]);
+		const given = await give("routed", "shell");
+		assert.deepEqual([given.code, given.error], [0, ""]);
+		assert.deepEqual((await api.store.tenants.find(tenantId))?.sendQueues, ["routed", "shell"]);
+		for (const [queues, pattern] of [
+			[["routed"], /shell can't be taken away.*lethe queue drain shell/],
+			[["routed", "shell", "nowhere"], /no send queue nowhere.*lethe admin queue/],
+		] as const) {
+			const { code, out, error } = await give(...queues);
+			assert.deepEqual([code, out], [2, ""]);
+			assert.match(error, pattern);
+		}
+		assert.deepEqual((await api.store.tenants.find(tenantId))?.sendQueues, ["routed", "shell"]);
+	});
+
+	it("does what the page on routing says, command by command", async () => {
+		const page = readTreeFile("docs/routing.md");
+		const blocks = [...page.matchAll(/^```sh\n(.*?)^```$/gms)].map(([, text = ""]) => text.replaceAll(/\\\n\s*/g, ""));
+		const commands = blocks.flatMap((text) => text.trimEnd().split("\n"));
+		assert.ok(commands.length > 20);
+		const operator = (await api.addKey(tenantId, ["operator", "sender"])).key;
+		const [url = ""] = target.slice(1);
+		const secrets = JSON.stringify({ send: { token: "a-token-of-sixteen-or-more" }, callback: {} });
+		for (const command of commands) {
+			const text = command
+				.replace("npx lethe ", "")
+				.replace(/\s+(#|<).*$/, "")
+				.replace("ten_…", tenantId);
+			const args = [...text.matchAll(/'([^']*)'|"([^"]*)"|(\S+)/g)].map(
+				([, one, two, three]) => one ?? two ?? three ?? "",
+			);
+			const result =
+				args[0] === "admin"
+					? // What a tenant has can't be taken from it: the page's has nothing yet.
+						await administer([...args.slice(1), ...(args[1] === "tenant" ? ["shell", "routed"] : [])], secrets)
+					: await runProgram(process.execPath, [...lethe, ...args, "--url", url, "--key", operator]);
+			assert.deepEqual([result.code, result.error], [0, ""], command);
+		}
+		const { prices, registrations, paused, ratePerSecond } = (await api.store.sendQueues.find("main")) ?? {};
+		assert.deepEqual([prices, ratePerSecond], [{ DE: 0.07, FR: 0.06, "*": 0.1 }, 50]);
+		assert.deepEqual([registrations, paused], [{ US: "C-A1", IN: "D-77" }, false]);
+	});
+});
