@@ -86,7 +86,7 @@ what your agreements say.
 \`lethe carrier verify CARRIER --request FILE\` checks a recorded callback, or each of an array, without any server; CARRIER
 is one of ${Object.keys(verifiers)
 		.map((name) => `\`${name}\``)
-		.join(", ")}. \`reason\` is one of these:
+		.join(", ")}, or \`rfc9421\` for anybody's requests under HTTP Message Signatures. \`reason\` is one of these:
 
 | reason | means |
 |---|---|
