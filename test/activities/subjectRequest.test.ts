@@ -155,6 +155,20 @@ describe("a subject's request", () => {
 		const now = engine.clock();
 		const [before] = await delivered([number], { acceptedAt: now - 40 * 24 * hourMs });
 		const [since] = await delivered([number], { acceptedAt: now - 10 * 24 * hourMs });
+		// Moved after the first queue had surely not sent it; nobody knows what became of the attempt on the second.
+		const attempts = [
+			{
+				number: 1,
+				claim: "c",
+				startedAt: now - 3,
+				leaseUntil: now,
+				sendQueue: "elsewhere",
+				outcome: "failed" as const,
+			},
+			{ number: 2, claim: "d", startedAt: now - 2, leaseUntil: now, sendQueue: "left", outcome: "ambiguous" as const },
+			{ number: 3, claim: "e", startedAt: now - 1, leaseUntil: now, sendQueue: "queue", outcome: "accepted" as const },
+		];
+		await engine.store.messages.transition({ id: since?._id ?? "", set: { attempts } });
 		const ownedFrom = new Date(now - 30 * 24 * hourMs).toISOString();
 		const keyOf = async (at: number): Promise<string> => {
 			const _id = engine.ids.random("recipientKey");
@@ -182,6 +196,11 @@ describe("a subject's request", () => {
 			[ownKey],
 		);
 		assert.deepEqual([json.messages[0].text, json.messages[0].number], ["The text in clear", "+12025550142"]);
+		assert.deepEqual(json.messages[0].handedOver, [
+			{ at: new Date(now - 2).toISOString(), to: "left" },
+			{ at: new Date(now - 1).toISOString(), to: "simulator" },
+		]);
+		assert.deepEqual(json.information.recipients, ["left", "simulator"]);
 		const [{ id: exportId }] = (await read(access.id)).exports;
 		assert.deepEqual(await engine.store.subjectExports.pages(exportId), [], "nothing of it is left in the store");
 		assert.equal(await engine.store.subjectExports.find(exportId), undefined);

@@ -107,9 +107,9 @@ describe("lethe queue, against an API", () => {
 	});
 
 	it("says in one line what it can't do, and how it could", async () => {
-		await refuses(1, /no queue nowhere.*queue list/, "set", "nowhere", "--rate", "1");
-		await refuses(1, /name an option/, "set", "shell");
-		await refuses(1, /./, "pause", "nowhere");
+		await refuses(2, /no queue nowhere.*queue list/, "set", "nowhere", "--rate", "1");
+		await refuses(2, /name an option/, "set", "shell");
+		await refuses(1, /not_found/, "pause", "nowhere");
 		for (const wrong of [
 			["--rate", "0"],
 			["--country-rate", "DE"],
@@ -117,7 +117,7 @@ describe("lethe queue, against an API", () => {
 		]) {
 			await refuses(2, /Give /, "set", "shell", ...wrong);
 		}
-		await refuses(1, /./, "set", "shell", "--price", "XX=1");
+		await refuses(2, /prices/, "set", "shell", "--price", "XX=1");
 	});
 
 	it("creates a queue with all that routing asks of it, and replaces it without undoing what operators set", async () => {
@@ -144,12 +144,9 @@ describe("lethe queue, against an API", () => {
 		const { prices, paused, moveWaiting, countries } = (await api.store.sendQueues.find("routed")) ?? {};
 		assert.deepEqual([prices, paused, moveWaiting, countries], [{ DE: 0.07 }, true, true, undefined]);
 		for (const [args, input] of [
-			[[...base, "--rate", "0"], secrets],
-			[[...base, "--country", "XX"], secrets],
-			[[...base, "--id", "15551234567"], secrets],
 			[[...base.slice(0, 2), "--carrier", "nobody", "--sender", "x"], secrets],
 			[base, '{"send": "marker"}'],
-			[[...base, "--setting", "url"], secrets],
+			[[...base, "--id", "15551234567"], secrets],
 		] as const) {
 			const { code, out, error } = await admin([...args], input);
 			assert.deepEqual([code, out], [2, ""], args.join(" "));
