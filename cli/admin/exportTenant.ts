@@ -13,7 +13,9 @@ import { recordKinds } from "../../domain/subject.ts";
 import { createProgress } from "../progress.ts";
 
 type Place = { acceptedAt: number; id: string };
-type Progress = { segment: number; messageCount: number; openedCount: number; after?: Place; done?: true };
+/** Of one leave: a tenant that was resumed and leaves again has more to hand over. */
+type Leaving = { tenantId: string; since: number };
+type Progress = Leaving & { segment: number; messageCount: number; openedCount: number; after?: Place; done?: true };
 
 const segmentItems = 500;
 const progressFile = "progress.json";
@@ -21,11 +23,12 @@ const progressFile = "progress.json";
 /**
  * Writes below `folder`, for its owner only: `record/` what happened, without content or number; `data/` content and
  * number in clear; `manifest.json` each file's SHA-256. What a run before has written stays.
- * @throws LetheError keys_unavailable | store_unavailable; run again, it goes on
+ * @throws LetheError keys_unavailable | store_unavailable; run again, it goes on. Error when the folder has another export
  */
 export async function exportTenant(deps: Deps, tenant: TenantDocument, folder: string) {
+	const begun = await readProgress(folder, { tenantId: tenant._id, since: tenant.standing?.since ?? 0 });
 	for (const below of ["", "record", "data"]) await mkdir(join(folder, below), { recursive: true, mode: 0o700 });
-	const progress = await exportMessages(deps, tenant._id, folder);
+	const progress = await exportMessages(deps, begun, folder);
 	for (const kind of recordKinds) {
 		await writeLines(join(folder, "record", `${kind}s.jsonl`), await readRecords(deps, tenant._id, kind));
 	}
@@ -48,17 +51,19 @@ export function writeLines(path: string, values: readonly unknown[]): Promise<vo
 	return writeWhole(path, values.map((value) => `${JSON.stringify(value)}\n`).join(""));
 }
 
-async function exportMessages(deps: Deps, tenantId: string, folder: string): Promise<Progress> {
+async function exportMessages(deps: Deps, begun: Progress, folder: string): Promise<Progress> {
 	const shown = createProgress("exporting messages");
-	let progress = await readProgress(folder);
+	let progress = begun;
 	while (!progress.done) {
-		const page = await deps.store.messages.page(tenantId, segmentItems, progress.after);
+		const page = await deps.store.messages.page(progress.tenantId, segmentItems, progress.after);
 		const name = `messages-${String(progress.segment).padStart(6, "0")}.jsonl`;
 		const opened = (await Promise.all(page.map((message) => openMessage(deps, message)))).flat();
 		await writeLines(join(folder, "record", name), page.map(withoutContent));
 		await writeLines(join(folder, "data", name), opened);
 		const last = page.at(-1);
 		progress = {
+			tenantId: progress.tenantId,
+			since: progress.since,
 			segment: progress.segment + 1,
 			messageCount: progress.messageCount + page.length,
 			openedCount: progress.openedCount + opened.length,
@@ -73,9 +78,16 @@ async function exportMessages(deps: Deps, tenantId: string, folder: string): Pro
 	return progress;
 }
 
-async function readProgress(folder: string): Promise<Progress> {
-	const text = await readFile(join(folder, progressFile), "utf8").catch(() => undefined);
-	return text ? (JSON.parse(text) as Progress) : { segment: 0, messageCount: 0, openedCount: 0 };
+// What another leave has written there would pass for this one's, and then the keys of what was never handed over go.
+async function readProgress(folder: string, { tenantId, since }: Leaving): Promise<Progress> {
+	const text = await readFile(join(folder, progressFile), "utf8").catch((error: NodeJS.ErrnoException) => {
+		if (error.code === "ENOENT") return undefined;
+		throw error;
+	});
+	if (text === undefined) return { tenantId, since, segment: 0, messageCount: 0, openedCount: 0 };
+	const progress = JSON.parse(text) as Progress;
+	if (progress.tenantId === tenantId && progress.since === since) return progress;
+	throw new Error("the folder has the export of another tenant, or of a leave that was called off: give an empty one.");
 }
 
 /** What happened to it: neither ciphertext nor what only the engine's own bookkeeping needs. */

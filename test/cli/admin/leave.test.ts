@@ -6,6 +6,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import type { TenantDocument } from "../../../adapters/mongo/models.ts";
 import { exportTenant } from "../../../cli/admin/exportTenant.ts";
 import { leave } from "../../../cli/admin/leave.ts";
 import type { Deps } from "../../../deps.ts";
@@ -147,6 +148,28 @@ describe("a tenant's leave from the command line", () => {
 		engine.memory.away.value = false;
 		const { messageCount, openedCount } = await exportTenant(deps, tenant, to);
 		assert.deepEqual([messageCount, openedCount], [1, 1]);
+	});
+
+	it("what another leave has written counts for no other: the folder is refused, and nothing is destroyed", async () => {
+		const [tenantId, other] = [await addTenant(), await addTenant()];
+		await delivered(tenantId);
+		await delivered(other);
+		const to = join(folder, "shared");
+		const leavingSince = async (id: string, since: number) => {
+			const { standing: _, ...tenant } = (await engine.store.tenants.find(id)) as TenantDocument;
+			return { ...tenant, standing: { state: "leaving", since, step: "exporting" } as const };
+		};
+		const { messageCount } = await exportTenant(deps, await leavingSince(tenantId, 1), to);
+		assert.equal(messageCount, 1);
+		await assert.rejects(exportTenant(deps, await leavingSince(tenantId, 2), to), /give an empty one/);
+		await assert.rejects(
+			withSweeps(() => leave(deps, other, to)),
+			/give an empty one/,
+		);
+		const { standing } = (await engine.store.tenants.find(other)) ?? {};
+		assert.ok(standing?.state === "leaving" && standing.step === "exporting", "its keys stand");
+		const elsewhere = await withSweeps(() => leave(deps, other, join(folder, "own")));
+		assert.deepEqual([elsewhere.standing, elsewhere.messageCount], ["left", 1]);
 	});
 
 	it("a legal hold refuses it before anything is touched, and a tenant that is not there is told", async () => {
