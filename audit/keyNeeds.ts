@@ -97,6 +97,8 @@ type Count = (deps: KeyNeedsDeps, key: VersionedKey) => Promise<Map<number, KeyN
 const countNothing: Count = async () => new Map();
 // A process that does not reach Vault goes on with the versions that it knows.
 const hashedMs = limits.hmacAnnounceMs + limits.hmacStaleMsMax;
+// A link's PIN is hashed when it is accepted, which may be a week before it is sent and two before its life begins.
+const linkPinMs = 2 * limits.validForMaxMs + limits.linkLifeMs;
 const subjectPrefix = "hmac-subject-";
 
 function useOf(name: string, sessionLifeMs: number): Use | undefined {
@@ -107,7 +109,7 @@ function useOf(name: string, sessionLifeMs: number): Use | undefined {
 	}
 	const uses: Record<string, Use> = {
 		"hmac-idempotency": hashing("idempotency keys", limits.idempotencyKeptMs, countNothing),
-		"hmac-code": hashing("one-time codes", limits.verificationValidForMaxMs, countNothing),
+		"hmac-code": hashing("one-time codes and links' PINs", linkPinMs, countNothing),
 		"hmac-api-key": hashing("processes", 0, countApiKeys),
 		"hmac-person": hashing("sessions", sessionLifeMs, countPeople),
 	};
