@@ -147,7 +147,9 @@ async function destroyCohorts(deps: OffboardDeps, cohorts: Cohort[]): Promise<vo
 async function deleteRecords(deps: OffboardDeps, tenantId: string): Promise<boolean> {
 	const { messages, people, subjectRecords } = deps.store;
 	const page = await messages.page(tenantId, limits.sweepPageItems);
-	await Promise.all(page.filter(({ state }) => isFinal(state)).map(deps.deleteRecord));
+	// By its record alone can a carrier still be asked to forget: that stays until it has, or its agreement has to do.
+	const ended = page.filter(({ state, carrierCopy }) => isFinal(state) && carrierCopy?.state !== "due");
+	await Promise.all(ended.map(deps.deleteRecord));
 	const pages = await Promise.all(
 		recordKinds.map((kind) => subjectRecords.page(tenantId, kind, limits.sweepPageItems)),
 	);

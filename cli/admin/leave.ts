@@ -112,7 +112,8 @@ async function until(
 			await refuseHeld(deps, tenantId);
 			await refuseUnanswered(deps, tenantId);
 			throw new Error(
-				`nothing moves while ${what}: is the worker running? Run this again, it goes on where it stopped.`,
+				`nothing moves while ${what}: is the worker running, or is a carrier still to forget what it has? ` +
+					"Run this again, it goes on where it stopped.",
 			);
 		}
 		await sleep(pollMs);

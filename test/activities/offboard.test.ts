@@ -333,6 +333,42 @@ describe("a tenant that is taken out of service", () => {
 		await sweepUntil(async () => (await standingOf(tenantId)).state === "left");
 	});
 
+	it("what a carrier is still to forget keeps its record, and the leave goes on once it has", async () => {
+		let forgets = false;
+		engine.carrier.redact = async () => forgets;
+		engine.carrier.readBack = async () => (forgets ? "gone" : "there");
+		try {
+			const tenantId = await addTenant();
+			const { _id, submissionId } = await delivered(tenantId);
+			const now = engine.clock();
+			const handed = {
+				number: 1,
+				startedAt: now,
+				leaseUntil: now,
+				claim: "c",
+				outcome: "accepted",
+				carrierId: `c-${_id}`,
+			};
+			await engine.store.messages.transition({ id: _id, push: { attempts: { value: handed } } });
+			await engine.activities.finalise(submissionId, false);
+			await leave(tenantId);
+			await sweepUntil(async () => {
+				const cohorts = await engine.store.cohorts.findByTenant(tenantId);
+				return cohorts.every(({ state }) => state === "destroyed");
+			});
+			for (let times = 0; times < 2; times++) await sweepLater(limits.leavingCheckMs);
+			assert.equal((await engine.read(_id)).carrierCopy?.state, "due");
+			assert.equal((await standingOf(tenantId)).state, "leaving");
+			forgets = true;
+			await sweepLater(limits.redactionRetryMaxMs);
+			await sweepUntil(async () => (await standingOf(tenantId)).state === "left");
+			assert.equal(await engine.read(_id), undefined);
+		} finally {
+			delete engine.carrier.redact;
+			delete engine.carrier.readBack;
+		}
+	});
+
 	it("a key server that is away delays the leave and loses nothing", async () => {
 		const tenantId = await addTenant();
 		await delivered(tenantId);
