@@ -122,7 +122,9 @@ function addMessage(
 ): void {
 	const held = objectsAt(message, at, deps.config.lifetimes.oplogMs);
 	const database = scope.stores.includes("mongodb");
-	const isOpened = ({ cohortId }: Held) => database && ["exposed", "residue"].includes(fates.get(cohortId) ?? "");
+	// Kept under a hold's key since, or moved by a policy: by then it was under another, which stood.
+	const moved: Fate = scope.stores.includes("vault") ? "exposed" : "safe";
+	const isOpened = ({ cohortId }: Held) => database && ["exposed", "residue"].includes(fates.get(cohortId) ?? moved);
 	const [sealed, readable] = [held.some(({ residue }) => !residue), held.some(isOpened)];
 	const mac = message.subject.mac;
 	const subject = subjects.get(mac) ?? { tenantId, subject: mac, messages: 0, sealed: 0, readable: 0 };

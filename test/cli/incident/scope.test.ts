@@ -98,4 +98,13 @@ describe("the scope of an incident", () => {
 		const nobody = await scope(["mongodb", "vault"], times.before);
 		assert.deepEqual([nobody.counts.subjects, nobody.keys.length, nobody.readable], [0, 0, false]);
 	});
+
+	it("what was moved under another key since is told by the one that it had: it was there to be read", async () => {
+		const [, , last] = messages as [Message, Message, Message];
+		const cohortId = engine.ids.random("cohort");
+		const set = { "content.cohortId": cohortId, "address.cohortId": cohortId };
+		assert.ok(await engine.store.messages.transition({ id: last._id, from: ["accepted"], set }));
+		assert.equal((await scope(["mongodb", "vault"], times.both)).counts.readableMessages, 3);
+		assert.equal((await scope(["mongodb"], times.both)).readable, false);
+	});
 });
