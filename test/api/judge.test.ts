@@ -77,7 +77,7 @@ describe("messages judged by the packs in force", () => {
 		assert.deepEqual(named.json.reasons, ["DELIVERY_MODE_TOO_WEAK", "SPECIAL_CATEGORY_SECURE_LINK", "PHI_SECURE_LINK"]);
 	});
 
-	it("health goes by a link with a PIN where the tenant has a host, and by text where the patient chose that, warned", async () => {
+	it("health goes by a link with a PIN where the tenant has a host for it", async () => {
 		const link = { host: "https://m.clinic.example" };
 		const { key: clinic } = await api.addTenant({ link });
 		const health = { category: "health", dataClasses: ["health"], context: { art9Condition: "9(2)(h)" } };
@@ -98,15 +98,6 @@ describe("messages judged by the packs in force", () => {
 		assert.ok((message.retention.content?.eraseBy ?? 0) >= (message.link?.expiresAt ?? Infinity));
 		assert.match(message.content?.cohortId ?? "", /^lnk_/);
 		assert.match(message.address?.cohortId ?? "", /^coh_/);
-		const patientPreference = { channel: "sms", warnedAt: "2026-06-01T10:00:00Z", evidence: true };
-		const phi = {
-			...health,
-			dataClasses: ["phi"],
-			to: americanNumber,
-			context: { ...health.context, patientPreference },
-		};
-		const chosen = await api.request(clinic, "POST", "/v1/messages?dryRun=true", messageBody(phi));
-		assert.equal(chosen.json.decision.deliveryMode, "sms", JSON.stringify(chosen.json));
 		const useless = await api.post(key, { deliver: "sms", pin: "8203" });
 		assert.deepEqual([useless.json.code, useless.json.errors[0].pointer], ["invalid_request", "/pin"]);
 	});

@@ -4,22 +4,28 @@ import { createDecipheriv, createECDH, hkdfSync } from "node:crypto";
 
 const purposes = ["content", "token", "proof", "request", "answer"].map((name) => `lethe/link/v1/${name}`);
 const partsMax = 3;
-const piecesMax = 32;
+const materialsMax = 24;
+// A nonce, a tag, and some words: less is no message.
+const sealedBytesMin = 48;
 
-/** All that might be a key or a ciphertext in a text: each run of base64url of 128 bits or more, decoded. */
+/**
+ * All that might be a key or a ciphertext in a text: each run of base64url of 128 bits or more, decoded. Ids and words, which
+ * are neither, are left out: what is tried grows with the third power.
+ */
 export function piecesOf(...texts: string[]): Buffer[] {
 	const runs = texts.flatMap((text) => text.match(/[\w-]{22,}/g) ?? []);
-	return [...new Set(runs)].map((run) => Buffer.from(run, "base64url"));
+	const meant = [...new Set(runs)].filter((run) => !/^[a-z]{2,3}_[a-zA-G]{26}$/.test(run) && /[\dA-Z]/.test(run));
+	return meant.map((run) => Buffer.from(run, "base64url"));
 }
 
 /**
  * Everything that opens. Keys: each piece itself; HKDF of up to three pieces one after another, for each purpose; what two
- * sides of a channel share, where a piece is one's private key. Ciphertexts: every piece that is long enough.
+ * sides of a channel share, where a piece is one's private key. Ciphertexts: every piece that is long enough for one.
  */
 export function openAll(pathId: string, pieces: Buffer[]): string[] {
-	if (pieces.length > piecesMax) throw new Error(`${pieces.length} pieces are more than can be tried`);
 	const shared = pieces.flatMap((own) => pieces.flatMap((other) => agree(own, other)));
 	const materials = [...pieces, ...shared].filter(({ length }) => length >= 16 && length <= 65);
+	if (materials.length > materialsMax) throw new Error(`${materials.length} parts are more than can be tried`);
 	const derived = sequences(materials, partsMax).flatMap((parts) =>
 		purposes.map((info) => Buffer.from(hkdfSync("sha256", Buffer.concat(parts), pathId, info, 32))),
 	);
@@ -50,7 +56,7 @@ function agree(own: Buffer, other: Buffer): Buffer[] {
 }
 
 function open(key: Buffer, pathId: string, sealed: Buffer): string[] {
-	if (sealed.length < 29) return [];
+	if (sealed.length < sealedBytesMin) return [];
 	try {
 		const decipher = createDecipheriv("aes-256-gcm", key, sealed.subarray(0, 12)).setAAD(Buffer.from(pathId));
 		decipher.setAuthTag(sealed.subarray(-16));
