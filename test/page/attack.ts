@@ -4,7 +4,7 @@ import { createDecipheriv, createECDH, hkdfSync } from "node:crypto";
 
 const purposes = ["content", "token", "proof", "request", "answer"].map((name) => `lethe/link/v1/${name}`);
 const partsMax = 3;
-const materialsMax = 24;
+const partsTriedMax = 24;
 // A nonce, a tag, and some words: less is no message.
 const sealedBytesMin = 48;
 
@@ -24,12 +24,15 @@ export function piecesOf(...texts: string[]): Buffer[] {
  */
 export function openAll(pathId: string, pieces: Buffer[]): string[] {
 	const shared = pieces.flatMap((own) => pieces.flatMap((other) => agree(own, other)));
-	const materials = [...pieces, ...shared].filter(({ length }) => length >= 16 && length <= 65);
-	if (materials.length > materialsMax) throw new Error(`${materials.length} parts are more than can be tried`);
-	const derived = sequences(materials, partsMax).flatMap((parts) =>
-		purposes.map((info) => Buffer.from(hkdfSync("sha256", Buffer.concat(parts), pathId, info, 32))),
+	const all = [...pieces, ...shared];
+	// Keys and halves of keys have 128 or 256 bits: of these every sequence, of all else each by itself.
+	const parts = all.filter(({ length }) => length === 16 || length === 32);
+	if (parts.length > partsTriedMax) throw new Error(`${parts.length} parts are more than can be tried`);
+	const materials = [...all.map((one) => [one]), ...sequences(parts, partsMax)];
+	const derived = materials.flatMap((sequence) =>
+		purposes.map((info) => Buffer.from(hkdfSync("sha256", Buffer.concat(sequence), pathId, info, 32))),
 	);
-	const keys = [...materials.filter(({ length }) => length === 32), ...derived];
+	const keys = [...all.filter(({ length }) => length === 32), ...derived];
 	const found = pieces.flatMap((sealed) => keys.flatMap((key) => open(key, pathId, sealed)));
 	return [...new Set(found)];
 }
