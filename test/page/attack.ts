@@ -4,6 +4,7 @@ import { createDecipheriv, createECDH, hkdfSync } from "node:crypto";
 
 const purposes = ["content", "token", "proof", "request", "answer"].map((name) => `lethe/link/v1/${name}`);
 const partsMax = 3;
+const pointBytes = 65;
 const partsTriedMax = 24;
 // A nonce, a tag, and some words: less is no message.
 const sealedBytesMin = 48;
@@ -19,18 +20,21 @@ export function piecesOf(...texts: string[]): Buffer[] {
 }
 
 /**
- * Everything that opens. Keys: each piece itself; HKDF of up to three pieces one after another, for each purpose; what two
+ * Everything that opens. Keys: each piece itself; HKDF of up to three pieces one after another, for the purpose; what two
  * sides of a channel share, where a piece is one's private key. Ciphertexts: every piece that is long enough for one.
  */
 export function openAll(pathId: string, pieces: Buffer[]): string[] {
 	const shared = pieces.flatMap((own) => pieces.flatMap((other) => agree(own, other)));
 	const all = [...pieces, ...shared];
 	// Keys and halves of keys have 128 or 256 bits: of these every sequence, of all else each by itself.
-	const parts = all.filter(({ length }) => length === 16 || length === 32);
+	const parts = pieces.filter(({ length }) => length === 16 || length === 32);
 	if (parts.length > partsTriedMax) throw new Error(`${parts.length} parts are more than can be tried`);
 	const materials = [...all.map((one) => [one]), ...sequences(parts, partsMax)];
 	const derived = materials.flatMap((sequence) =>
-		purposes.map((info) => Buffer.from(hkdfSync("sha256", Buffer.concat(sequence), pathId, info, 32))),
+		// What is made of three parts is the content's key; of one or two it might be any.
+		(sequence.length === partsMax ? purposes.slice(0, 1) : purposes).map((info) =>
+			Buffer.from(hkdfSync("sha256", Buffer.concat(sequence), pathId, info, 32)),
+		),
 	);
 	const keys = [...all.filter(({ length }) => length === 32), ...derived];
 	const found = pieces.flatMap((sealed) => keys.flatMap((key) => open(key, pathId, sealed)));
@@ -48,7 +52,7 @@ function sequences(materials: Buffer[], most: number): Buffer[][] {
 }
 
 function agree(own: Buffer, other: Buffer): Buffer[] {
-	if (own.length !== 32 || other.length !== 65) return [];
+	if (own.length !== 32 || other.length !== pointBytes) return [];
 	try {
 		const pair = createECDH("prime256v1");
 		pair.setPrivateKey(own);
@@ -59,7 +63,7 @@ function agree(own: Buffer, other: Buffer): Buffer[] {
 }
 
 function open(key: Buffer, pathId: string, sealed: Buffer): string[] {
-	if (sealed.length < sealedBytesMin) return [];
+	if (sealed.length < sealedBytesMin || sealed.length === pointBytes) return [];
 	try {
 		const decipher = createDecipheriv("aes-256-gcm", key, sealed.subarray(0, 12)).setAAD(Buffer.from(pathId));
 		decipher.setAuthTag(sealed.subarray(-16));
