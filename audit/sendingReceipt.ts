@@ -8,7 +8,7 @@ import { finalStates, states } from "../domain/lifecycle.ts";
 import { limits } from "../domain/limits.ts";
 import { deliverModes, type Message } from "../domain/message.ts";
 
-export const receiptType = "lethe-sending-receipt";
+const receiptType = "lethe-sending-receipt";
 /** Another kind of key than a certificate's: neither passes for the other. */
 const receiptAlgorithm = "ES256";
 
@@ -17,7 +17,7 @@ const time = z.iso.datetime({ precision: 3 });
 const word = z.string().regex(/^[a-z0-9_]{1,32}$/);
 
 /** The signed payload: ids, words, counts and times. */
-export const receiptSchema = z.strictObject({
+const receiptSchema = z.strictObject({
 	schema: z.literal("lethe/sending-receipt/v1"),
 	messageId: id("message"),
 	tenantId: id("tenant"),
