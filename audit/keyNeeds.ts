@@ -150,6 +150,13 @@ const countPeople: Count = async ({ store, clock }) => {
 	return tally.found();
 };
 
+// Every kind that there is: what is not counted would be lost with its version.
+const recordNames = {
+	consent: "consents",
+	opt_out: "opt-outs",
+	hold: "holds",
+} as const satisfies Record<SubjectRecord["kind"], string>;
+
 /** What is found by the newest version that it bears needs no older one. */
 async function countSubjects({ store }: KeyNeedsDeps, key: VersionedKey, tenantId: string) {
 	const tally = createTally();
@@ -161,10 +168,9 @@ async function countSubjects({ store }: KeyNeedsDeps, key: VersionedKey, tenantI
 		const ids = await store.subjectMessages.findByKeyVersion(wanted);
 		for (const id of ids) tally.add(version, "messages", id);
 	}
-	const kinds = { consent: "consents", opt_out: "opt-outs", hold: "holds" } as const;
-	for (const kind of Object.keys(kinds) as (keyof typeof kinds)[]) {
+	for (const kind of Object.keys(recordNames) as (keyof typeof recordNames)[]) {
 		const page = (itemsMax: number, after?: Place) => store.subjectRecords.page(tenantId, kind, itemsMax, after);
-		for await (const { _id, subjects } of allByTime(page)) tally.add(newestOf(subjects), kinds[kind], _id);
+		for await (const { _id, subjects } of allByTime(page)) tally.add(newestOf(subjects), recordNames[kind], _id);
 	}
 	const page = (itemsMax: number, after?: Place) => store.subjectRequests.page(tenantId, itemsMax, after);
 	for await (const { _id, subjects = [] } of allByTime(page)) tally.add(newestOf(subjects), "requests", _id);
