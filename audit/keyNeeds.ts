@@ -155,6 +155,7 @@ const recordNames = {
 	consent: "consents",
 	opt_out: "opt-outs",
 	hold: "holds",
+	recipient_key: "recipients' keys",
 } as const satisfies Record<SubjectRecord["kind"], string>;
 
 /** What is found by the newest version that it bears needs no older one. */
