@@ -11,7 +11,7 @@ import { type ClaimedDelivery, createTellEndpoint, type TellEndpointDeps } from 
 export type NotifyDeps = TellEndpointDeps &
 	Pick<ActivityDeps, "ids"> & {
 		store: {
-			messages: Pick<ActivityDeps["store"]["messages"], "findNotifying" | "transition">;
+			messages: Pick<ActivityDeps["store"]["messages"], "findNotifying" | "postponeNotifying" | "transition">;
 			webhookDeliveries: Pick<
 				ActivityDeps["store"]["webhookDeliveries"],
 				"claimDue" | "deleteOf" | "findByMessages" | "insert" | "settle"
@@ -25,6 +25,8 @@ export type WebhookGroup = { endpointId: string; deliveries: WebhookDelivery[] }
 const endpointsMax = 1_000;
 // Within the lease, a request under way included.
 const groupMs = limits.webhookLeaseMs - 2 * limits.webhookTimeoutMs;
+// What could not be gathered is tried again after this; meanwhile it keeps no other waiting.
+const gatherAgainMs = 5_000;
 // One that waits for another to be told first is looked at again after this.
 const followMs = 1_000;
 
@@ -46,7 +48,11 @@ export function createNotify(deps: NotifyDeps) {
 	return {
 		/** Makes deliveries of what a page of messages has to tell. Answers how many messages that were. */
 		async gather(itemsMax: number): Promise<number> {
-			const messages = await deps.store.messages.findNotifying(deps.clock(), itemsMax);
+			const now = deps.clock();
+			const messages = await deps.store.messages.findNotifying(now, itemsMax);
+			const ids = messages.map(({ _id }) => _id);
+			// First: a page that fails whole must not be the page that is found next.
+			await deps.store.messages.postponeNotifying(ids, now, now + gatherAgainMs);
 			await Promise.all(messages.map((message) => guarded(deps, () => gatherOne(deps, findEndpoint, message))));
 			return messages.length;
 		},
@@ -110,13 +116,14 @@ async function gatherOne(
 				.map((event) => toDelivery(deps, message, endpoint, event)),
 		);
 	await deps.store.webhookDeliveries.insert(deliveries);
-	await deps.store.messages.transition({
+	const isAll = await deps.store.messages.transition({
 		id: message._id,
-		// What came meanwhile is told by the next look.
 		where: { [`evidence.${message.evidence.length}`]: { $exists: false } },
 		set: { notified: events.length },
 		unset: ["notifyAt"],
 	});
+	// What came meanwhile is told by the next look, at once.
+	if (!isAll) await deps.store.messages.transition({ id: message._id, set: { notifyAt: deps.clock() } });
 }
 
 function toDelivery(

@@ -10,7 +10,7 @@ import type { ActivityDeps } from "./deps.ts";
 
 export type TellEndpointDeps = Pick<ActivityDeps, "clock" | "monotonic" | "random" | "log" | "evidence"> & {
 	store: {
-		webhookEndpoints: Pick<ActivityDeps["store"]["webhookEndpoints"], "change" | "find">;
+		webhookEndpoints: Pick<ActivityDeps["store"]["webhookEndpoints"], "beginDisabling" | "change" | "find">;
 		webhookDeliveries: Pick<ActivityDeps["store"]["webhookDeliveries"], "page" | "settle">;
 	};
 	sendWebhook: WebhookSender;
@@ -105,10 +105,12 @@ async function noteFailure(deps: TellEndpointDeps, known: WebhookEndpoint, { sta
 		return void (await webhookEndpoints.change(_id, ["enabled"], { set: { failingSince: now } }));
 	}
 	if (status !== gone && !(await isFailing(deps, endpoint, now))) return;
+	// Of all that see it fail at once, one enters it.
+	if (!(await webhookEndpoints.beginDisabling(_id, now, now - limits.webhookLeaseMs))) return;
 	const code = status === gone ? "gone" : "failing";
 	await deps.evidence.append([{ type: "webhook_endpoint_disabled", code, tenantId, about: _id, by: "engine" }]);
 	const set = { state: "disabled", disabledFor: code, disabledAt: now } as const;
-	await webhookEndpoints.change(_id, ["enabled"], { set });
+	await webhookEndpoints.change(_id, ["enabled"], { set, unset: ["disablingAt"] });
 	deps.log.error({ code: "webhook_endpoint_disabled", why: code, about: _id }, "webhook endpoint disabled");
 }
 

@@ -5,11 +5,12 @@ import { STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
 import { TLSSocket } from "node:tls";
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyRequest } from "fastify";
-import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from "fastify-type-provider-zod";
+import { serializerCompiler, type ZodTypeProvider } from "fastify-type-provider-zod";
 import { type ErrorCode, LetheError } from "../domain/errors.ts";
 import { limits } from "../domain/limits.ts";
 import type { ApiDeps } from "./deps.ts";
 import { createProblem, problemType } from "./plugins/problem.ts";
+import { validatorCompiler } from "./validator.ts";
 
 export type Instance = ReturnType<typeof createInstance>;
 

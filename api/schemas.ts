@@ -11,7 +11,14 @@ import { limits } from "../domain/limits.ts";
 import { isGuessable, linkStandings } from "../domain/link.ts";
 import { categories, deliverModes } from "../domain/message.ts";
 import { Plaintext } from "../domain/plaintext.ts";
-import { endingSources, holdScopes, optOutScopes, optOutSources, textVersions } from "../domain/subject.ts";
+import {
+	consentTypes,
+	endingSources,
+	holdScopes,
+	optOutScopes,
+	optOutSources,
+	textVersions,
+} from "../domain/subject.ts";
 import { variableNamePattern } from "../domain/template.ts";
 import { hostPattern } from "../domain/verification.ts";
 import { dataClasses, isTimezone } from "../policies/facts.ts";
@@ -51,7 +58,6 @@ const number = z
 	.max(32)
 	.meta({ description: "The recipient's, E.164. It is answered nowhere and never part of an address." })
 	.transform(Plaintext.text);
-const consentTypes = ["implied", "soft_opt_in", "express", "express_written"] as const;
 
 const consent = z.strictObject({
 	type: z.enum(["none", ...consentTypes]).optional(),

@@ -5,6 +5,7 @@ import { type Bundle, isSound } from "../domain/evidence.ts";
 import type { WaitingEntry } from "../domain/ledger.ts";
 import { limits } from "../domain/limits.ts";
 import type { Message } from "../domain/message.ts";
+import type { DisabledEndpoint } from "../domain/webhook.ts";
 import type { Checkpoints } from "./checkpoints.ts";
 import { readEntry } from "./entry.ts";
 import { commonKeys, findKeyAges, type KeyPeriods } from "./keyAges.ts";
@@ -26,8 +27,13 @@ const catalogue = {
 	key_version_unneeded: ["warning", "End it with `lethe keys retire`."],
 	receipts_parked: ["warning", "See which carrier's receipts name messages that nobody sent, in the API's log."],
 	credential_suspect: ["warning", "Look into who uses the key, and rotate or revoke it."],
+	webhook_endpoint_failed: [
+		"warning",
+		"Mend the receiver, enable the endpoint, and replay what it missed: `lethe webhooks enable`, `lethe webhooks replay`.",
+	],
 	queue_paused: ["info", "Resume the queue once its reason is gone."],
 	queue_draining: ["info", "Resume the queue once its reason is gone."],
+	webhook_endpoint_disabled: ["info", "Enable the endpoint once its reason is gone: `lethe webhooks enable`."],
 	not_looked_at: ["critical", "See why it can't be read; until then nobody knows."],
 } as const satisfies Record<string, readonly [Severity, string]>;
 
@@ -50,6 +56,7 @@ export type AlertsDeps = Omit<KeyNeedsDeps, "store"> & {
 		messages: { findUnintegrated: (until: number, itemsMax: number) => Promise<Message[]> };
 		parkedReceipts: { count: () => Promise<number> };
 		sendQueues: { all: () => Promise<SendQueueDocument[]> };
+		webhookEndpoints: { findDisabled: () => Promise<DisabledEndpoint[]> };
 		evidence: {
 			read: (start: number) => AsyncIterable<Bundle>;
 			pageOf: (of: { about: string }, index: number, itemsMax: number) => Promise<Bundle[]>;
@@ -61,7 +68,7 @@ const suspectMs = 24 * 3600_000;
 const suspectBundles = 64;
 
 /**
- * The worst first. What concerns one tenant is told of `of` only; without it, of no key and of every queue. Never throws: what
+ * The worst first. What concerns one tenant is told of `of` only; without it, of no key, of every queue and of every endpoint. Never throws: what
  * can't be looked at is an alert of its own.
  */
 export async function findAlerts(
@@ -77,6 +84,7 @@ export async function findAlerts(
 		versions: () => unneededVersions(deps),
 		receipts: () => parkedReceipts(deps),
 		queues: () => stoppedQueues(deps, of?.sendQueues),
+		webhooks: () => disabledEndpoints(deps, of?.tenantId),
 		...(of ? { credentials: () => suspectKeys(deps, of.tenantId, now) } : {}),
 		...Object.fromEntries(Object.entries(deps.checks).map(([name, check]) => [name, () => away(name, check)])),
 	};
@@ -140,6 +148,17 @@ async function stoppedQueues({ store }: AlertsDeps, own?: readonly string[]): Pr
 		if (paused) return [{ code: "queue_paused", about }];
 		return draining ? [{ code: "queue_draining", about }] : [];
 	});
+}
+
+async function disabledEndpoints({ store }: AlertsDeps, tenantId?: string): Promise<Raised[]> {
+	const disabled = await store.webhookEndpoints.findDisabled();
+	return disabled
+		.filter((endpoint) => tenantId === undefined || endpoint.tenantId === tenantId)
+		.map(({ _id: about, disabledFor, disabledAt: since }) => ({
+			code: disabledFor === "command" ? "webhook_endpoint_disabled" : "webhook_endpoint_failed",
+			about,
+			...(since === undefined ? {} : { since }),
+		}));
 }
 
 /** Keys of which something told of late that they may have leaked; each once, since when it was first told. */

@@ -22,6 +22,31 @@ const commands: Record<string, { about: string; load: Load }> = {
 		about: "record, carry out and answer what people ask for about their data",
 		load: async () => (await import("./requests.ts")).requestsCommand(),
 	},
+	holds: {
+		about: "place, list and release legal holds",
+		load: async () => (await import("./holds.ts")).holdsCommand(),
+	},
+	"opt-outs": {
+		about: "record, look up and lift opt-outs",
+		load: async () => (await import("./optOuts.ts")).optOutsCommand(),
+	},
+	consents: {
+		about: "record, look up and withdraw consents",
+		load: async () => (await import("./consents.ts")).consentsCommand(),
+	},
+	templates: {
+		about: "store, list, show and retire templates",
+		load: async () => (await import("./templates.ts")).templatesCommand(),
+	},
+	webhooks: {
+		about: "see and change where a tenant is told of its messages, and tell it again",
+		load: async () => (await import("./webhooks.ts")).webhooksCommand(),
+	},
+	alerts: { about: "what needs a person now", load: async () => (await import("./alerts.ts")).alertsCommand() },
+	"api-keys": {
+		about: "see a tenant's API keys",
+		load: async () => (await import("./apiKeys.ts")).apiKeysCommand(),
+	},
 	verify: {
 		about: "check an erasure certificate, a receipt of sending or an evidence export offline",
 		load: async () => (await import("./verify.ts")).verifyCommand(),

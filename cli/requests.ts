@@ -6,6 +6,7 @@ import { requestKinds, requestOutcomes, taskVerdicts } from "../domain/subjectRe
 import { dataClasses } from "../policies/facts.ts";
 import { call, type TargetOptions, withTarget } from "./policy/call.ts";
 import { exitCodes, Refusal, run } from "./policy/run.ts";
+import { readNumber } from "./records.ts";
 
 type View = {
 	id: string;
@@ -63,7 +64,10 @@ function showCommand(): Command {
 
 function recordCommand(): Command {
 	return withTarget(new Command("record").description("record a request; its clocks start"))
-		.requiredOption("--number <number>", "the person's, E.164; kept as keyed hashes only")
+		.requiredOption(
+			"--number <number>",
+			"the person's, E.164, kept as keyed hashes only; `-` asks for it, so that no shell remembers it",
+		)
 		.addOption(new Option("--kind <kind>", "what is asked for").choices(requestKinds).makeOptionMandatory())
 		.option("--channel <word>", "how it came, such as email or letter", "other")
 		.option("--received-at <time>", "when it came, RFC 3339 (default: now)")
@@ -74,7 +78,8 @@ function recordCommand(): Command {
 		.addOption(new Option("--scope <scope>", "what an objection or erasure blocks").choices(["marketing", "all"]))
 		.action((options: TargetOptions & Record<string, string> & { dataClass?: string[] }) =>
 			act("record", async () => {
-				const { number, kind, channel, receivedAt, reference, region, dataClass, ground, scope } = options;
+				const { kind, channel, receivedAt, reference, region, dataClass, ground, scope } = options;
+				const number = await readNumber(options.number as string);
 				const body = { number, kind, channel, receivedAt, reference, recipientRegion: region, ground, scope };
 				say(options, await call<View>(options, base, { ...body, dataClasses: dataClass }));
 			}),

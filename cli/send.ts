@@ -6,6 +6,7 @@ import type { FieldError } from "../domain/errors.ts";
 import { finalStates } from "../domain/lifecycle.ts";
 import { categories, deliverModes } from "../domain/message.ts";
 import { dataClasses } from "../policies/facts.ts";
+import { readNumber } from "./records.ts";
 import { apiTarget } from "./target.ts";
 
 type Options = {
@@ -58,7 +59,7 @@ export function sendCommand(): Command {
 		.description(
 			"Send a message through the API; exit 1 when it is refused or, with --wait, not delivered, 2 when it can't be asked.",
 		)
-		.requiredOption("--to <number>", "recipient, E.164")
+		.requiredOption("--to <number>", "recipient, E.164; `-` asks for it, so that no shell remembers it")
 		.addOption(new Option("--body <text>", "text of the message").conflicts("template"))
 		.option("--template <id>", "a template of the tenant's in place of a text")
 		.option("--variable <name=value...>", "what goes into the template", addVariable)
@@ -93,7 +94,7 @@ async function send(options: Options): Promise<void> {
 		`/v1/messages${options.dryRun ? "?dryRun=true" : ""}`,
 		options.idempotencyKey ?? randomUUID(),
 		{
-			to: options.to,
+			to: await readNumber(options.to),
 			...textOf(options),
 			sendAt: options.sendAt,
 			category: options.category,

@@ -1376,10 +1376,12 @@ sentence: string
 }
 export interface ListPolicyProposalsQuery {
 state?: ("draft" | "checked" | "simulated" | "approved" | "published" | "withdrawn")
+cursor?: string
 limit?: number
 }
 export interface PolicyProposalPage {
 items: PolicyProposal[]
+next?: string
 }
 export interface PolicyProposal {
 id: string
@@ -2046,7 +2048,7 @@ export interface Alerts {
 items: Alert[]
 }
 export interface Alert {
-code: ("purge_late" | "ledger_late" | "evidence_not_as_witnessed" | "evidence_unpublished" | "evidence_unintegrated" | "server_away" | "key_overdue" | "key_version_unneeded" | "receipts_parked" | "credential_suspect" | "queue_paused" | "queue_draining" | "not_looked_at")
+code: ("purge_late" | "ledger_late" | "evidence_not_as_witnessed" | "evidence_unpublished" | "evidence_unintegrated" | "server_away" | "key_overdue" | "key_version_unneeded" | "receipts_parked" | "credential_suspect" | "webhook_endpoint_failed" | "queue_paused" | "queue_draining" | "webhook_endpoint_disabled" | "not_looked_at")
 severity: ("critical" | "warning" | "info")
 /**
  * A name, or an opaque id.
@@ -2508,8 +2510,13 @@ createdBy: string
  */
 secret: string
 }
-export interface WebhookEndpoints {
+export interface ListWebhookEndpointsQuery {
+cursor?: string
+limit?: number
+}
+export interface WebhookEndpointPage {
 items: WebhookEndpoint[]
+next?: string
 }
 export interface WebhookEndpoint {
 id: string
@@ -2624,8 +2631,13 @@ count: number
  */
 next?: string
 }
+export interface ListPeopleQuery {
+cursor?: string
+limit?: number
+}
 export interface PersonPage {
 items: Person[]
+next?: string
 }
 export interface Person {
 id: string
@@ -2773,6 +2785,7 @@ export type ErrorCode =
 	| "not_found"
 	| "method_not_allowed"
 	| "not_cancellable"
+	| "template_name_taken"
 	| "key_without_text"
 	| "key_changed"
 	| "endpoint_unverified"
@@ -3016,8 +3029,8 @@ export type Operations = {
 	checkVerification: { params: CheckVerificationParams; body: VerificationCheckInput; answer: VerificationVerdict };
 	/** Register an endpoint; its secret is shown this once. */
 	createWebhookEndpoint: { body: WebhookEndpointRequestInput; answer: WebhookEndpointSecret };
-	/** List the tenant's endpoints. */
-	listWebhookEndpoints: { answer: WebhookEndpoints };
+	/** List the tenant's endpoints, newest first. */
+	listWebhookEndpoints: { query?: ListWebhookEndpointsQuery; answer: WebhookEndpointPage };
 	/** One endpoint. */
 	getWebhookEndpoint: { params: GetWebhookEndpointParams; answer: WebhookEndpoint };
 	/** Delete an endpoint, its secrets and its log. */
@@ -3035,7 +3048,7 @@ export type Operations = {
 	/** Tell the endpoint again, by id or by time; each keeps its `webhook-id`. */
 	replayWebhookDeliveries: { params: ReplayWebhookDeliveriesParams; body: WebhookReplayRequestInput; answer: WebhookReplay };
 	/** List who may sign in, the newest first. */
-	listPeople: { answer: PersonPage };
+	listPeople: { query?: ListPeopleQuery; answer: PersonPage };
 	/** Invite a person. */
 	invitePerson: { body: PersonInvitationInput; answer: EnrolmentToken };
 	/** Read who a person is. */

@@ -111,6 +111,11 @@ export const errorCatalogue = {
 		retryable: false,
 		title: "The message has left the states in which it can be cancelled.",
 	},
+	template_name_taken: {
+		status: 409,
+		retryable: false,
+		title: "A live template of this tenant has this name: retire it first, or take another name.",
+	},
 	key_without_text: { status: 409, retryable: false, title: "This key has no text of its own: it signs." },
 	key_changed: {
 		status: 409,

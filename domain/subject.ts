@@ -1,6 +1,6 @@
 // What is recorded of a recipient beside messages: consents, opt-outs, holds and keys, and what they add up to. Times are epoch milliseconds.
 
-import type { Consent, Decision, Facts } from "./decision.ts";
+import type { Decision, Facts } from "./decision.ts";
 
 /** What an opt-out blocks, the stricter last. */
 export const optOutScopes = ["none", "marketing", "all"] as const;
@@ -8,6 +8,8 @@ export type OptOutScope = (typeof optOutScopes)[number];
 
 /** How an opt-out came: the recipient's own message, a caller, a list that a caller took over. */
 export const optOutSources = ["keyword", "api", "import"] as const;
+
+export const consentTypes = ["implied", "soft_opt_in", "express", "express_written"] as const;
 
 export const holdScopes = ["message", "subject", "period", "tenant"] as const;
 
@@ -50,7 +52,7 @@ export type Ending = {
 
 export type ConsentRecord = Recorded & {
 	kind: "consent";
-	type: Exclude<NonNullable<Consent["type"]>, "none">;
+	type: (typeof consentTypes)[number];
 	purposes: string[];
 	/** Reference and version of the wording that was agreed to; never the text. */
 	wording: string;

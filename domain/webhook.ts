@@ -41,11 +41,16 @@ export type WebhookEndpoint = {
 	verifiedAt?: number;
 	/** When the first of the failures was that no success has followed. */
 	failingSince?: number;
+	/** When a process began to disable it for them; one that dies over it is replaced. */
+	disablingAt?: number;
 	/** The newest first. */
 	secrets: WebhookSecret[];
 	createdAt: number;
 	createdBy: string;
 };
+
+/** What is told of one that is disabled. */
+export type DisabledEndpoint = Pick<WebhookEndpoint, "_id" | "tenantId" | "disabledFor" | "disabledAt">;
 
 /** One try to reach a receiver: its status, or why there was none. */
 export type WebhookTry = { at: number; status?: number; code?: string; ms: number };

@@ -187,6 +187,14 @@ function createWaitingQueries(collection: mongo.Collection<Message>) {
 					.limit(itemsMax)
 					.toArray(),
 			) as Promise<Message[]>,
+		/** Has those that nobody has looked at since `now` looked at again at `at`. */
+		postponeNotifying: (ids: string[], now: number, at: number) =>
+			guardStore(async () => {
+				if (ids.length === 0) return;
+				// Not stated plainly: a stand-in would look for an index of this condition instead of using the ids.
+				const filter = { _id: { $in: ids }, notifyAt: { $not: { $gt: now } } } as mongo.Filter<Message>;
+				await collection.updateMany(filter, { $set: { notifyAt: at } });
+			}),
 		/** Messages with evidence that has not been in the log since before `until`, the longest first. */
 		findUnintegrated: (until: number, itemsMax: number) =>
 			guardStore(() =>

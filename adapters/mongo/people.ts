@@ -4,6 +4,7 @@ import type { mongo } from "mongoose";
 import { keyVersionOf } from "../../domain/keyVersionOf.ts";
 import { type Person, withoutCredentials } from "../../domain/person.ts";
 import { changeRevised } from "./changeRevised.ts";
+import { findPage, type Place } from "./findPage.ts";
 import { guardStore } from "./guard.ts";
 import { insertOnce } from "./insertOnce.ts";
 import { pageAll } from "./pageAll.ts";
@@ -71,6 +72,9 @@ export function createPeopleStore(
 		/** Everybody's, page by page. */
 		pageAll: (afterId: string, itemsMax: number) => pageAll(people, afterId, itemsMax),
 		pageLogins: (afterId: string, itemsMax: number) => pageAll(logins, afterId, itemsMax),
+		/** A page of them, after the cursor's place. */
+		page: (tenantId: string, itemsMax: number, after?: Place) =>
+			findPage(people, { tenantId }, "createdAt", { itemsMax, after }),
 		/** Changes a person by what `decide` makes of them; see `changeRevised`. */
 		change,
 		/** Erases name and credentials, for good. True when it was this call that did. */

@@ -11,6 +11,7 @@ import {
 	type Retiming,
 } from "../../domain/proposal.ts";
 import { findDue } from "./findDue.ts";
+import { findPage, type Place } from "./findPage.ts";
 import { guardStore } from "./guard.ts";
 import { insertOnce } from "./insertOnce.ts";
 
@@ -26,15 +27,9 @@ export function createProposalStore(collection: mongo.Collection<Proposal>, deps
 		/** False when one of that id stands. */
 		insert: (proposal: Proposal) => guardStore(() => insertOnce(collection, proposal)),
 		find: (id: string) => guardStore(async () => (await collection.findOne({ _id: id })) ?? undefined),
-		/** Newest first. */
-		list: (itemsMax: number, state?: ProposalState) =>
-			guardStore(() =>
-				collection
-					.find(state ? { state } : {})
-					.sort({ createdAt: -1 })
-					.limit(itemsMax)
-					.toArray(),
-			),
+		/** A page, newest first, after the cursor's place. */
+		page: (state: ProposalState | undefined, itemsMax: number, after?: Place) =>
+			findPage(collection, state ? { state } : {}, "createdAt", { itemsMax, after }),
 		countPublished: () => guardStore(() => collection.countDocuments({ state: "published" })),
 		findDue: (now: number, itemsMax: number) => findDue(collection, now, itemsMax),
 		/** True if it took effect. */

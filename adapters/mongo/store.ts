@@ -13,6 +13,7 @@ import { createCohortStore } from "./cohorts.ts";
 import type { MongoConnection } from "./connection.ts";
 import { createEvidenceStore } from "./evidence.ts";
 import { findDue } from "./findDue.ts";
+import { findPage, type Place } from "./findPage.ts";
 import { guardStore } from "./guard.ts";
 import { insertAll } from "./insertAll.ts";
 import { insertOnce } from "./insertOnce.ts";
@@ -197,12 +198,8 @@ function createCertificateStore(collection: mongo.Collection<CertificateDocument
 		}),
 		find: (id: string) => guardStore(async () => (await collection.findOne({ _id: id })) ?? undefined),
 		/** A page of a tenant's about one thing, newest first, after the cursor's place. */
-		page: (tenantId: string, about: string, itemsMax: number, after?: { at: number; id: string }) =>
-			guardStore(() => {
-				const filter: mongo.Filter<CertificateDocument> = { tenantId, about };
-				if (after) filter.$or = [{ issuedAt: { $lt: after.at } }, { issuedAt: after.at, _id: { $lt: after.id } }];
-				return collection.find(filter).sort({ issuedAt: -1, _id: -1 }).limit(itemsMax).toArray();
-			}),
+		page: (tenantId: string, about: string, itemsMax: number, after?: Place) =>
+			findPage(collection, { tenantId, about }, "issuedAt", { itemsMax, after }),
 	};
 }
 
@@ -268,26 +265,14 @@ function createApiKeyStore(collection: mongo.Collection<ApiKeyDocument>) {
 		noteUse: (id: string, use: Pick<ApiKeyDocument, "lastUsedAt" | "seenFrom">) =>
 			guardStore(async () => void (await collection.updateOne({ _id: id }, { $set: use }))),
 		/** A page of a tenant's, newest first, after the cursor's place. */
-		page: (tenantId: string, itemsMax: number, after?: { at: number; id: string }) =>
-			guardStore(() =>
-				collection.find(olderThan<ApiKeyDocument>(tenantId, after)).sort(newestFirst).limit(itemsMax).toArray(),
-			),
+		page: (tenantId: string, itemsMax: number, after?: Place) =>
+			findPage(collection, { tenantId }, "createdAt", { itemsMax, after }),
 		findByTenant: (tenantId: string) =>
 			guardStore(() => collection.find({ tenantId }).toArray() as Promise<ApiKeyDocument[]>),
 		/** Every tenant's, page by page. */
 		pageAll: (afterId: string, itemsMax: number) => pageAll(collection, afterId, itemsMax),
 		deleteByTenant: (tenantId: string) => guardStore(async () => void (await collection.deleteMany({ tenantId }))),
 	};
-}
-
-const newestFirst = { createdAt: -1, _id: -1 } as const;
-
-function olderThan<Document extends { tenantId: string; createdAt: number; _id: string }>(
-	tenantId: string,
-	after?: { at: number; id: string },
-): mongo.Filter<Document> {
-	const or = after && { $or: [{ createdAt: { $lt: after.at } }, { createdAt: after.at, _id: { $lt: after.id } }] };
-	return { tenantId, ...or } as mongo.Filter<Document>;
 }
 
 function createSpentProofStore(collection: mongo.Collection<SpentProof>) {

@@ -4,6 +4,7 @@ import type { mongo } from "mongoose";
 import type { Ending, ErasedRecord, SubjectRecord } from "../../domain/subject.ts";
 import { createBatcher } from "../batcher.ts";
 import { findDue } from "./findDue.ts";
+import { findPage, type Place } from "./findPage.ts";
 import { guardStore } from "./guard.ts";
 import { insertOnce } from "./insertOnce.ts";
 import type { Models } from "./models.ts";
@@ -38,19 +39,11 @@ export function createSubjectRecordStore(models: Models) {
 				return (await collection.updateOne(filter, update)).matchedCount === 1;
 			}),
 		/** A page of a tenant's records of one kind, newest first, after the cursor's place. */
-		page: <Kind extends SubjectRecord["kind"]>(
-			tenantId: string,
-			kind: Kind,
-			itemsMax: number,
-			after?: { at: number; id: string },
-		) =>
-			guardStore(() => {
-				const filter: Record<string, unknown> = { tenantId, kind };
-				if (after) filter.$or = [{ recordedAt: { $lt: after.at } }, { recordedAt: after.at, _id: { $lt: after.id } }];
-				const found = collection.find(filter as mongo.Filter<SubjectRecord>);
-				const sorted = found.sort({ recordedAt: -1, _id: -1 }).limit(itemsMax);
-				return sorted.toArray() as Promise<Extract<SubjectRecord, { kind: Kind }>[]>;
-			}),
+		page: <Kind extends SubjectRecord["kind"]>(tenantId: string, kind: Kind, itemsMax: number, after?: Place) => {
+			const filter = { tenantId, kind } as mongo.Filter<SubjectRecord>;
+			const found = findPage(collection, filter, "recordedAt", { itemsMax, after });
+			return found as Promise<Extract<SubjectRecord, { kind: Kind }>[]>;
+		},
 		/** Records that the sweep must look at, the longest overdue first. */
 		findDue: (now: number, itemsMax: number): Promise<(SubjectRecord | ErasedRecord)[]> =>
 			findDue(collection, now, itemsMax),

@@ -4,6 +4,7 @@ import type { mongo } from "mongoose";
 import type { SubjectRequest } from "../../domain/subjectRequest.ts";
 import { changeRevised } from "./changeRevised.ts";
 import { findDue } from "./findDue.ts";
+import { findPage, type Place } from "./findPage.ts";
 import { guardStore } from "./guard.ts";
 import { insertOnce } from "./insertOnce.ts";
 
@@ -62,13 +63,8 @@ export function createSubjectRequestStore(collection: mongo.Collection<StoredReq
 		change: (id: string, decide: (request: StoredRequest) => SubjectRequest | undefined) =>
 			changeRevised(collection, () => find(id), decide),
 		/** A page of a tenant's, newest first, after the cursor's place. */
-		page: (tenantId: string, itemsMax: number, after?: { at: number; id: string }) =>
-			guardStore(() => {
-				const filter: Record<string, unknown> = { tenantId };
-				if (after) filter.$or = [{ recordedAt: { $lt: after.at } }, { recordedAt: after.at, _id: { $lt: after.id } }];
-				const sorted = collection.find(filter as mongo.Filter<StoredRequest>).sort({ recordedAt: -1, _id: -1 });
-				return sorted.limit(itemsMax).toArray() as Promise<(StoredRequest | ErasedRequest)[]>;
-			}),
+		page: (tenantId: string, itemsMax: number, after?: Place): Promise<(StoredRequest | ErasedRequest)[]> =>
+			findPage(collection, { tenantId } as mongo.Filter<StoredRequest>, "recordedAt", { itemsMax, after }),
 		/** Requests that the sweep must look at, the longest overdue first. */
 		findDue: (now: number, itemsMax: number) =>
 			findDue(collection, now, itemsMax) as Promise<(StoredRequest | ErasedRequest)[]>,

@@ -2,6 +2,7 @@
 
 import type { mongo } from "mongoose";
 import type { Template } from "../../domain/template.ts";
+import { findPage, type Place } from "./findPage.ts";
 import { guardStore } from "./guard.ts";
 import { insertOnce } from "./insertOnce.ts";
 
@@ -22,15 +23,15 @@ export function createTemplateStore(collection: mongo.Collection<TemplateDocumen
 		find: (id: string) => guardStore(async () => (await collection.findOne({ _id: id })) ?? undefined),
 		/** False when one of that id stands. */
 		insert: (template: TemplateDocument) => guardStore(() => insertOnce(collection, template)),
+		/** All of that name, live or retired. */
+		findByName: (tenantId: string, name: string) => guardStore(() => collection.find({ tenantId, name }).toArray()),
+		/** Takes back one that nobody was told of. */
+		delete: (id: string) => guardStore(async () => void (await collection.deleteOne({ _id: id }))),
 		count: (tenantId: string) => guardStore(() => collection.countDocuments({ tenantId })),
 		deleteByTenant: (tenantId: string) => guardStore(async () => void (await collection.deleteMany({ tenantId }))),
 		/** A page of a tenant's templates, newest first, after the cursor's place. */
-		page: (tenantId: string, itemsMax: number, after?: { at: number; id: string }) =>
-			guardStore(() => {
-				const filter: mongo.Filter<TemplateDocument> = { tenantId };
-				if (after) filter.$or = [{ createdAt: { $lt: after.at } }, { createdAt: after.at, _id: { $lt: after.id } }];
-				return collection.find(filter).sort({ createdAt: -1, _id: -1 }).limit(itemsMax).toArray();
-			}),
+		page: (tenantId: string, itemsMax: number, after?: Place) =>
+			findPage(collection, { tenantId }, "createdAt", { itemsMax, after }),
 		/** From then on it fills no new message; a repeat changes nothing. */
 		retire: (id: string, now: number) =>
 			guardStore(async () => {

@@ -1,29 +1,41 @@
 // Webhook endpoints in the store, and what became of every event for one of them: at once what is to be sent, and the log.
 
 import type { mongo } from "mongoose";
-import type { WebhookDelivery, WebhookEndpoint } from "../../domain/webhook.ts";
+import type { DisabledEndpoint, WebhookDelivery, WebhookEndpoint } from "../../domain/webhook.ts";
 import { createBatcher } from "../batcher.ts";
+import { findPage, type Place } from "./findPage.ts";
 import { guardStore } from "./guard.ts";
 import { insertAll } from "./insertAll.ts";
 import { insertOnce } from "./insertOnce.ts";
 
-type Place = { at: number; id: string };
 type Change<Document> = { set?: Partial<Document>; unset?: (keyof Document)[] };
 
 /** @throws LetheError store_unavailable */
 export function createWebhookEndpointStore(collection: mongo.Collection<WebhookEndpoint>) {
+	const findDisabled = () =>
+		guardStore((): Promise<DisabledEndpoint[]> => {
+			const projection = { tenantId: 1, disabledFor: 1, disabledAt: 1 };
+			return collection.find({ state: "disabled" }, { projection }).toArray();
+		});
 	return {
 		/** False when one of that id stands. */
 		insert: (endpoint: WebhookEndpoint) => guardStore(() => insertOnce(collection, endpoint)),
 		find: (id: string) => guardStore(async () => (await collection.findOne({ _id: id })) ?? undefined),
 		findByTenant: (tenantId: string) => guardStore(() => collection.find({ tenantId }).toArray()),
+		/** A page of a tenant's, newest first, after the cursor's place. */
+		page: (tenantId: string, itemsMax: number, after?: Place) =>
+			findPage(collection, { tenantId }, "createdAt", { itemsMax, after }),
 		/** Whether there is any at all. */
 		isAny: () => guardStore(async () => (await collection.findOne({}, { projection: { _id: 1 } })) !== null),
+		/** Of all tenants, by command or for their failures. */
+		findDisabled,
 		/** How many are disabled for their failures. */
-		countFailed: () =>
+		countFailed: async () => (await findDisabled()).filter(({ disabledFor }) => disabledFor !== "command").length,
+		/** True for one caller alone that may disable it: nobody has begun to since `staleAt`. */
+		beginDisabling: (id: string, now: number, staleAt: number) =>
 			guardStore(async () => {
-				const disabled = await collection.find({ state: "disabled" }, { projection: { disabledFor: 1 } }).toArray();
-				return disabled.filter(({ disabledFor }) => disabledFor !== "command").length;
+				const filter = { _id: id, disablingAt: { $not: { $gt: staleAt } } } as mongo.Filter<WebhookEndpoint>;
+				return (await collection.updateOne(filter, { $set: { disablingAt: now } })).matchedCount === 1;
 			}),
 		/** Changes an endpoint while it is in one of these states; false when it is not. */
 		change: (id: string, from: WebhookEndpoint["state"][], { set, unset }: Change<WebhookEndpoint>) =>

@@ -3,6 +3,7 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { type ErrorCode, errorCatalogue, type FieldError, LetheError } from "../../domain/errors.ts";
 import type { ApiDeps } from "../deps.ts";
+import type { Fault } from "../validator.ts";
 
 export const problemType = "application/problem+json";
 
@@ -66,7 +67,7 @@ const frameworkCodes: Record<string, ErrorCode> = {
 /** The failure in the catalogue's words. Fastify's own 4xx become `invalid_request`; what is unknown, `internal`. */
 function toLetheError(thrown: unknown): LetheError {
 	if (thrown instanceof LetheError) return thrown;
-	const error = thrown as { code?: string; statusCode?: number; validation?: Issue[]; validationContext?: string };
+	const error = thrown as { code?: string; statusCode?: number; validation?: Fault[]; validationContext?: string };
 	const code = frameworkCodes[error?.code ?? ""];
 	if (code) return new LetheError(code);
 	const found = frameworkErrors[error?.code ?? ""];
@@ -74,7 +75,7 @@ function toLetheError(thrown: unknown): LetheError {
 	if (Array.isArray(error?.validation)) {
 		const place = error.validationContext === "body" ? "" : `/${error.validationContext}`;
 		return new LetheError("invalid_request", {
-			errors: error.validation.flatMap((issue) => toFieldErrors(issue, place)),
+			errors: error.validation.flatMap((fault) => toFieldErrors(fault, place)),
 		});
 	}
 	const status = error?.statusCode ?? 500;
@@ -82,17 +83,21 @@ function toLetheError(thrown: unknown): LetheError {
 	return new LetheError("internal", { cause: thrown });
 }
 
-type Issue = { keyword: string; instancePath: string; message?: string; params?: { keys?: string[] } };
-
 const unknownFieldsTold = 20;
 // A field's name as code writes it, which needs no escaping (RFC 6901). Any other may be anything, a number or a text put
 // in the wrong place: there the pointer stops at the object that holds it.
 const fieldName = /^(?=.{1,32}$)[a-z][A-Za-z]*(?:_[A-Za-z]+)*\d?$/;
 
-function toFieldErrors(issue: Issue, place: string): FieldError[] {
-	const pointer = `${place}${issue.instancePath === "/" ? "" : issue.instancePath}`;
-	if (issue.keyword !== "unrecognized_keys") return [{ pointer, detail: issue.message ?? "Not valid." }];
-	const names = (issue.params?.keys ?? []).filter((name) => fieldName.test(name)).slice(0, unknownFieldsTold);
+// What else stands in a pointer: an index, a country, all countries, a header.
+const otherSegment = /^(?:\d{1,4}|[A-Z]{2}|\*|[a-z]{1,16}(?:-[a-z]{1,16})*)$/;
+
+function toFieldErrors({ keyword, instancePath, message, params }: Fault, place: string): FieldError[] {
+	const segments = instancePath === "/" ? [] : instancePath.slice(1).split("/");
+	const strange = segments.findIndex((segment) => !fieldName.test(segment) && !otherSegment.test(segment));
+	const told = strange === -1 ? segments : segments.slice(0, strange);
+	const pointer = [place, ...told].join("/");
+	if (keyword !== "unrecognized_keys") return [{ pointer, detail: message }];
+	const names = (params.keys ?? []).filter((name) => fieldName.test(name)).slice(0, unknownFieldsTold);
 	if (names.length === 0) return [{ pointer, detail: "A field here is not known." }];
 	return names.map((name) => ({ pointer: `${pointer}/${name}`, detail: "This field is not known." }));
 }

@@ -55,6 +55,11 @@ export function addTemplates(app: Instance, deps: Deps): void {
 
 function addMaking(app: Instance, deps: Deps): void {
 	const { templates } = deps.store;
+	const refuseTaken = async ({ _id, tenantId, name }: TemplateDocument) => {
+		const named = await templates.findByName(tenantId, name);
+		if (!named.some((other) => other._id !== _id && other.retiredAt === undefined)) return;
+		throw new LetheError("template_name_taken", { errors: [{ pointer: "/name", detail: "It is another's." }] });
+	};
 
 	app.post(
 		"/templates",
@@ -85,7 +90,13 @@ function addMaking(app: Instance, deps: Deps): void {
 				createdAt: deps.clock(),
 				createdBy: principal.id,
 			});
+			await refuseTaken(document);
 			await templates.insert(document);
+			// Of two at once at least one sees the other, and goes: two live ones of a name there are never.
+			await refuseTaken(document).catch(async (error: unknown) => {
+				await templates.delete(_id);
+				throw error;
+			});
 			return reply.code(201).send(view(await read(deps, principal, _id)));
 		},
 	);

@@ -23,9 +23,14 @@ export function withTarget(command: Command): Command {
 		.option("--key <key>", "the API key that acts (default: whoever is signed in by `lethe login`, else the demo key)");
 }
 
-/** The JSON or text of an answer. @throws Refusal as `request` does */
-export async function call<Answer>(options: TargetOptions, path: string, body?: object): Promise<Answer> {
-	const response = await request(options, path, body);
+/** The JSON or text of an answer; with a body it is a POST unless told. @throws Refusal as `request` does */
+export async function call<Answer>(
+	options: TargetOptions,
+	path: string,
+	body?: object,
+	method?: "DELETE",
+): Promise<Answer> {
+	const response = await request(options, path, body, method);
 	const text = await response.text();
 	return (isJson(response) ? JSON.parse(text) : text) as Answer;
 }
@@ -34,9 +39,14 @@ export async function call<Answer>(options: TargetOptions, path: string, body?: 
  * An answer that is none of a problem.
  * @throws Refusal with what the API said: misuse for a request that can't be right, else a negative answer
  */
-export async function request(options: TargetOptions, path: string, body?: object): Promise<Response> {
+export async function request(
+	options: TargetOptions,
+	path: string,
+	body?: object,
+	method?: "DELETE",
+): Promise<Response> {
 	const { url, apiKey } = readTarget(options);
-	return requestAt({ url, bearer: apiKey, json: options.json }, path, body);
+	return requestAt({ url, bearer: apiKey, json: options.json }, path, body, method);
 }
 
 /** The same of an API by its URL, as whoever `bearer` stands for; without it, as nobody. */
@@ -44,9 +54,10 @@ export async function requestAt(
 	{ url, bearer, json }: { url: string; bearer: string | undefined; json?: boolean | undefined },
 	path: string,
 	body?: object,
+	method: string = body ? "POST" : "GET",
 ): Promise<Response> {
 	const response = await fetch(new URL(path, url), {
-		method: body ? "POST" : "GET",
+		method,
 		headers: {
 			...(bearer ? { authorization: `Bearer ${bearer}` } : {}),
 			...(body ? { "content-type": "application/json", "idempotency-key": randomUUID() } : {}),

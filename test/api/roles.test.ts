@@ -59,6 +59,8 @@ describe("who may what", () => {
 					const expected = refusalOf(route, role, kind);
 					const refused = refusals.includes(json?.code) ? json.code : undefined;
 					if (refused !== expected || status >= 500) wrong.push(`${route} ${role}: ${status} ${json?.code}`);
+					const said = JSON.stringify(json?.errors ?? []);
+					if (/Invalid |expected |received |Too (small|big)/.test(said)) wrong.push(`${route}: ${said}`);
 					// Whoever may sign out has done so.
 					if (status === 204) call = await callerOf(kind, tenantId, [role]);
 				}
@@ -164,6 +166,43 @@ describe("who may what", () => {
 		return signJwt({ alg: "ES256", typ: "at+jwt", kid: "ec" }, claims, issuer.privateKey);
 	}
 
+	it("every list is read page by page, alike", async () => {
+		const ours = await tenant();
+		await seed(ours);
+		await seed(ours, "others");
+		let longer = 0;
+		// What a person or the deployment has few of is answered whole.
+		const whole = ["alerts", "queues", "sessions", "passkeys", "policies", "sending-limits", "processing-record"];
+		const other = ["session", "evidence", "certificates", "policy-proposals", ...whole];
+		for (const route of Object.keys(routeRoles).filter((one) => /^GET \/v1\/[\w-]+$/.test(one))) {
+			const [method, url] = split(route);
+			if (other.includes(url.split("/")[2] as string)) continue;
+			const all = await api.request(ours.token, method, `${url}?limit=100`);
+			const ids: string[] = [];
+			let cursor: string | undefined = "";
+			while (cursor !== undefined) {
+				const { json, status } = await api.request(
+					ours.token,
+					method,
+					`${url}?limit=1${cursor && `&cursor=${cursor}`}`,
+				);
+				assert.equal(status, 200, url);
+				assert.ok(json.items.length <= 1, url);
+				ids.push(...json.items.map(({ id }: { id: string }) => id));
+				cursor = json.next;
+			}
+			assert.deepEqual(
+				ids,
+				all.json.items.map(({ id }: { id: string }) => id),
+				url,
+			);
+			if (ids.length > 1) longer++;
+			const refused = await api.request(ours.token, method, `${url}?cursor=x`);
+			assert.deepEqual([refused.status, refused.json.errors[0].pointer], [400, "/querystring/cursor"], url);
+		}
+		assert.ok(longer >= 8, `${longer}`);
+	});
+
 	/** A tenant, and somebody with every role there. */
 	async function tenant() {
 		const sendQueue = `queue-${Math.random().toString(36).slice(2)}`.replace(/\d/g, "x");
@@ -182,7 +221,7 @@ describe("who may what", () => {
 	}
 
 	/** One of everything that has an id of its own, by the word of its routes. */
-	async function seed({ tenantId, token, sendQueue }: Awaited<ReturnType<typeof tenant>>) {
+	async function seed({ tenantId, token, sendQueue }: Awaited<ReturnType<typeof tenant>>, name = "them") {
 		const make = async (path: string, body: object) => {
 			const { status, json } = await api.request(token, "POST", `/v1/${path}`, body);
 			assert.ok(status < 300, `${path}: ${status} ${JSON.stringify(json)}`);
@@ -200,7 +239,7 @@ describe("who may what", () => {
 		return {
 			messages: message.json.id,
 			batches: await make("batches", batch),
-			templates: await make("templates", { name: "t", text: "x" }),
+			templates: await make("templates", { name, text: "x" }),
 			consents: await make("consents", { ...consent, wording: "w-1", evidence: "e-1" }),
 			"opt-outs": await make("opt-outs", { number, scope: "all" }),
 			"recipient-keys": await makeKey(token),
@@ -208,7 +247,7 @@ describe("who may what", () => {
 			"subject-requests": await make("subject-requests", { number, kind: "access" }),
 			certificates: certificate,
 			"api-keys": await make("api-keys", { name: "k", roles: ["sender"] }),
-			people: await make("people", { login: "them", roles: ["sender"] }),
+			people: await make("people", { login: name, roles: ["sender"] }),
 			sessions: (await api.request(token, "GET", "/v1/session")).json.id,
 			passkeys: api.ids.random("passkey"),
 			queues: sendQueue,

@@ -33,6 +33,13 @@ const commands = [
 	["admin", "key"],
 	["admin", "revoke"],
 	["admin", "queue"],
+	...["list", "place", "release"].map((name) => ["holds", name]),
+	...["list", "check", "record", "lift"].map((name) => ["opt-outs", name]),
+	...["list", "check", "record", "withdraw"].map((name) => ["consents", name]),
+	...["list", "show", "create", "retire"].map((name) => ["templates", name]),
+	...["list", "deliveries", "add", "remove", "replay", "verify"].map((name) => ["webhooks", name]),
+	["alerts"],
+	["api-keys", "list"],
 ];
 
 const lethe = (args: string[], options: Parameters<typeof run>[2] = {}) =>

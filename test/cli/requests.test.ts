@@ -2,13 +2,14 @@
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { openPolicies } from "../../policies/index.ts";
-import { createTestApi, type TestApi } from "../api/harness.ts";
+import { createTestApi, number, type TestApi } from "../api/harness.ts";
+import { run as runProgram } from "../harness/programs.ts";
 
 const lethe = fileURLToPath(new URL("../../cli/lethe.ts", import.meta.url));
 
@@ -86,5 +87,114 @@ describe("lethe requests, against an API", () => {
 		const wrong = await run("record", "--number", "+49151", "--kind", "access");
 		assert.deepEqual([wrong.code, /^lethe requests record: invalid_number: /.test(wrong.error)], [1, true]);
 		assert.ok(!wrong.error.includes("+49151"));
+	});
+
+	describe("the commands over what is on record", () => {
+		let every: string;
+		let tenantId: string;
+		before(async () => {
+			const tenant = await api.addTenant({ roles: ["sender", "compliance", "operator", "admin"] });
+			[every, tenantId] = [tenant.key, tenant.tenantId];
+		});
+		const say = (words: string, { input = "", by = every } = {}) =>
+			runProgram(process.execPath, [lethe, ...words.split(" "), "--url", url, "--key", by], { input });
+		const done = async (words: string, input = "") => {
+			const { code, out, error } = await say(words, { input });
+			assert.equal(code, 0, `${words}: ${error}`);
+			return { out, error, id: out.split(" ")[0] as string };
+		};
+
+		it("a hold on a number that no shell remembers, until its release", async () => {
+			const placed = await done(
+				"holds place --scope subject --number - --ground litigation --reason case-1",
+				`${number}\n`,
+			);
+			assert.match(placed.out, /^hld_\w+ {2}subject {3}litigation\/case-1 {2}since \S+\n$/);
+			assert.ok(!placed.out.includes(number.slice(1)));
+			const released = JSON.parse((await done(`holds release ${placed.id} --json`)).out);
+			assert.ok(Date.parse(released.released.at));
+			assert.match((await done("holds list")).out, new RegExp(`^${placed.id} .* released at `));
+			const wide = await say("holds place --scope tenant --ground audit");
+			assert.deepEqual([wide.code, /^lethe holds place: invalid_request: .*\/approvedBy /.test(wide.error)], [2, true]);
+		});
+
+		it("an opt-out is recorded, seen, and lifted by an opt-in that is newer", async () => {
+			const numbered = { input: `${number}\n` };
+			assert.equal((await say("opt-outs check --number -", numbered)).code, 0);
+			await done("opt-outs record --number - --scope all --at 2026-01-01T00:00:00Z", `${number}\n`);
+			const { code, out } = await say("opt-outs check --number -", numbered);
+			const [, id] = /^blocked: all\n(opt_\w+)/.exec(out) ?? [];
+			assert.deepEqual([code, typeof id], [1, "string"]);
+			const stale = await say(`opt-outs lift ${id} --obtained-at 2025-01-01T00:00:00Z --evidence form-1`);
+			assert.deepEqual([stale.code, /^lethe opt-outs lift: opt_in_not_fresh: /.test(stale.error)], [1, true]);
+			await done(`opt-outs lift ${id} --obtained-at 2026-02-01T00:00:00Z --evidence form-1`);
+			assert.match((await done("opt-outs list")).out, /, lifted at 2026-02-01/);
+		});
+
+		it("a consent is recorded, seen by its number, and withdrawn", async () => {
+			const about =
+				"--type express --purpose marketing --obtained-at 2026-01-01T00:00:00Z --wording w-1 --evidence e-1";
+			const { id } = await done(`consents record --number - ${about}`, `${number}\n`);
+			assert.match(
+				(await done("consents check --number -", `${number}\n`)).out,
+				new RegExp(`^${id}  express  marketing `),
+			);
+			assert.match((await done(`consents withdraw ${id}`)).out, /, withdrawn at /);
+			assert.equal((await done("consents check --number -", "+4915112345999\n")).out, "nothing is on record\n");
+		});
+
+		it("a template from a file, its list page by page, its end", async () => {
+			writeFileSync(join(folder, "t.txt"), "At {{when}}.\n");
+			const create = (name: string) =>
+				done(`templates create --name ${name} --file ${folder}/t.txt --variable when=contact:40`);
+			const [first, second] = [await create("one"), await create("two")];
+			const page = await done("templates list --limit 1");
+			assert.match(page.out, new RegExp(`^${second.id}  two  since \\S+\n$`));
+			const [, next = ""] = /^more: lethe (templates list --cursor \S+)\n$/.exec(page.error) ?? [];
+			assert.match((await done(next)).out, new RegExp(`^${first.id} `));
+			assert.match(
+				(await done(`templates show ${first.id}`)).out,
+				/\n {2}when: contact, at most 40 characters\nAt \{\{when\}\}\.\n$/,
+			);
+			const taken = await say(`templates create --name two --file ${folder}/t.txt --variable when=contact:40`);
+			assert.deepEqual([taken.code, /^lethe templates create: template_name_taken: /.test(taken.error)], [1, true]);
+			assert.match((await done(`templates retire ${second.id}`)).out, /retired at/);
+			await create("two");
+		});
+
+		it("an endpoint, its deliveries, telling it again, and what needs a person", async () => {
+			const added = await done("webhooks add https://hooks.example.com/lethe --default");
+			assert.match(added.out, /^whe_\w+ {2}unverified {2}https:\S+ {2}default\nsecret, shown this once: whsec_/);
+			assert.match(
+				(await done(`webhooks deliveries ${added.id}`)).out,
+				/^whd_\w+ {2}\S+ {2}endpoint.challenge {2}waiting\n$/,
+			);
+			const early = await say(`webhooks enable ${added.id}`);
+			assert.deepEqual([early.code, /endpoint_unverified/.test(early.error)], [1, true]);
+			const set = { state: "disabled", verifiedAt: 1, disabledFor: "gone", disabledAt: 1 } as const;
+			await api.store.webhookEndpoints.change(added.id, ["unverified"], { set });
+			await api.store.webhookDeliveries.insert([
+				{
+					...{ _id: api.ids.random("webhookDelivery"), tenantId, endpointId: added.id, at: api.clock(), tryUntil: 1 },
+					event: { messageId: "msg_a", submissionId: "sub_a", state: "delivered", sequence: 1 },
+					...{ state: "delivered", failures: 0, tries: [], eraseBy: api.clock() + 60_000 },
+				},
+			]);
+			const alerts = await say("alerts");
+			assert.equal(alerts.code, 1, alerts.error);
+			assert.match(alerts.out, new RegExp(`^warning   webhook_endpoint_failed ${added.id} since 1970`, "m"));
+			assert.match((await done(`webhooks enable ${added.id}`)).out, / {2}enabled /);
+			assert.match((await done(`webhooks replay ${added.id} --from 2026-01-01T00:00:00Z`)).out, /^0 delivery/);
+			assert.match((await done(`webhooks replay ${added.id} --from 2026-01-01T00:00:00Z --all`)).out, /^1 delivery/);
+			assert.match((await say(`webhooks replay ${added.id}`)).error, /^lethe webhooks replay: give a time with --from/);
+			await done(`webhooks remove ${added.id}`);
+			assert.equal((await done("webhooks list")).out, "");
+		});
+
+		it("the keys, to whoever may see them", async () => {
+			assert.match((await done("api-keys list")).out, /^key_\w+ {2}active {3}sender compliance operator admin {2}/);
+			const { code, error } = await say("api-keys list", { by: key });
+			assert.deepEqual([code, /^lethe api-keys list: forbidden: .*admin or auditor/.test(error)], [1, true]);
+		});
 	});
 });

@@ -55,12 +55,20 @@ describe("the notifier", () => {
 		receiver.secrets.push(json.secret);
 		return json.id;
 	}
-	function createNotifying() {
+	function createNotifying(more: object = {}) {
 		const secrets = createWebhookSecrets({ vault: api.transit });
 		const monotonic = () => performance.now() + api.time.offsetMs;
 		const log = { ...api.log, error: (fields: object) => void errors.push(JSON.stringify(fields)) };
 		const sendWebhook = createWebhookSender({ http, secrets, clock: api.clock });
-		return createNotify({ ...api, log, monotonic, random: () => 0, evidence: api.evidence, sendWebhook } as never);
+		return createNotify({
+			...api,
+			log,
+			monotonic,
+			random: () => 0,
+			evidence: api.evidence,
+			sendWebhook,
+			...more,
+		} as never);
 	}
 	type Notify = ReturnType<typeof createNotifying>;
 	/** Until nothing is due. */
@@ -242,12 +250,39 @@ describe("the notifier", () => {
 		assert.deepEqual(sequences(id).slice(before), [1, 2]);
 	});
 
-	it("one that says it is gone is disabled at once", async () => {
-		const id = await accept();
+	it("one that says it is gone is disabled at once, and that is entered once, however many hear it", async () => {
+		const ids = await Promise.all(Array.from({ length: 8 }, accept));
 		receiver.script.answer = (_, response) => response.writeHead(410).end();
-		await toSubmitted(id);
+		for (const id of ids) await toSubmitted(id);
+		const [one, other] = [createNotifying(), createNotifying()];
+		await one.gather(100);
+		const groups = await one.claimDue(100);
+		assert.equal(groups.length, 8);
+		await Promise.all(groups.map((group, index) => (index % 2 ? one : other).deliver(group)));
+		assert.deepEqual([(await read(endpointId)).disabledFor, receiver.told(ids[0] as string).length], ["gone", 1]);
+		const acts = await api.connection.collection("evidenceBundles").find({ about: endpointId }).toArray();
+		assert.equal(JSON.stringify(acts).split("webhook_endpoint_disabled").length - 1, 1);
+	});
+
+	it("a page of messages that can't be gathered keeps those behind it waiting for nothing", async () => {
+		const stuckId = await register({ default: false });
 		await notifyAll(createNotifying());
-		assert.deepEqual([(await read(endpointId)).disabledFor, receiver.told(id).length], ["gone", 1]);
+		const { webhookEndpoints } = api.store;
+		const find: typeof webhookEndpoints.find = async (id) =>
+			id === stuckId ? Promise.reject(new Error("unreadable")) : webhookEndpoints.find(id);
+		const notify = createNotifying({ store: { ...api.store, webhookEndpoints: { ...webhookEndpoints, find } } });
+		for (let count = 0; count < 3; count++) {
+			const { json } = await api.post(sender, { validFor: "P1D", webhook: stuckId });
+			await toSubmitted(json.id);
+		}
+		const id = await accept();
+		later(1);
+		await toSubmitted(id);
+		await notify.gather(3);
+		await notify.gather(3);
+		assert.equal((await deliveriesOf(id)).length, 1);
+		later(10_000);
+		assert.equal(await createNotifying().gather(100), 3, "they are looked at again");
 	});
 
 	it("a key server that is away is not the receiver's fault: it is tried when the keys are back", async () => {

@@ -3,16 +3,17 @@
 import { z } from "zod";
 import { LetheError } from "../../../domain/errors.ts";
 import type { Person } from "../../../domain/person.ts";
+import { readCursor, toPage } from "../../cursor.ts";
 import type { ApiDeps } from "../../deps.ts";
 import type { Instance } from "../../instance.ts";
 import { openName } from "../../people/enrol.ts";
 import { formatTime } from "../../people/viewSession.ts";
 import type { Principal } from "../../plugins/auth.ts";
-import { problems } from "../../schemas.ts";
+import { pageQuery, problems } from "../../schemas.ts";
 import { peopleSchemas } from "./schemas.ts";
 
 type Deps = Pick<ApiDeps, "people" | "personSeal"> & {
-	store: { people: Pick<ApiDeps["store"]["people"], "findByTenant"> };
+	store: { people: Pick<ApiDeps["store"]["people"], "page"> };
 };
 
 const tags = ["people"];
@@ -32,18 +33,20 @@ function addReading(app: Instance, deps: Deps): void {
 				operationId: "listPeople",
 				summary: "List who may sign in, the newest first",
 				tags,
+				querystring: z.strictObject(pageQuery),
 				response: {
 					200: z
-						.object({ items: z.array(peopleSchemas.person) })
+						.object({ items: z.array(peopleSchemas.person), next: z.string().optional() })
 						.meta({ id: "PersonPage" })
-						.describe("All of them"),
+						.describe("A page"),
 					...problems,
 				},
 			},
 		},
-		async ({ principal }) => {
-			const found = await deps.store.people.findByTenant(principal.tenantId);
-			return { items: await Promise.all(found.map((person) => view(deps, person))) };
+		async ({ principal, query: { cursor, limit } }) => {
+			const found = await deps.store.people.page(principal.tenantId, limit + 1, readCursor("person", cursor));
+			const page = toPage(found, limit, ({ createdAt, _id }) => ({ at: createdAt, id: _id }));
+			return { ...page, items: await Promise.all(page.items.map((person) => view(deps, person))) };
 		},
 	);
 	app.get(

@@ -6,18 +6,19 @@ import { LetheError } from "../../../domain/errors.ts";
 import type { ActType } from "../../../domain/evidence.ts";
 import { limits } from "../../../domain/limits.ts";
 import type { Proposal, ProposalState } from "../../../domain/proposal.ts";
+import { readCursor, toPage } from "../../cursor.ts";
 import type { ApiDeps } from "../../deps.ts";
 import type { Instance } from "../../instance.ts";
 import type { Principal } from "../../plugins/auth.ts";
 import { actOf } from "../../plugins/evidence.ts";
-import { problems } from "../../schemas.ts";
+import { pageQuery, problems } from "../../schemas.ts";
 import { createTenants, type TenantsDeps } from "../../tenants.ts";
 import { policySchemas } from "./schemas.ts";
 import { viewProposal, viewProposalDetail } from "./view.ts";
 
 export type ProposalsDeps = Pick<ApiDeps, "clock" | "publish" | "evidence"> & {
 	packs: Pick<ApiDeps["packs"], "versions" | "file">;
-	store: TenantsDeps["store"] & { proposals: Pick<ApiDeps["store"]["proposals"], "list"> };
+	store: TenantsDeps["store"] & { proposals: Pick<ApiDeps["store"]["proposals"], "page"> };
 };
 
 const tags = ["policies"];
@@ -84,17 +85,16 @@ function addReading(app: Instance, deps: ProposalsDeps, requireGovernance: Gover
 				operationId: "listPolicyProposals",
 				summary: "List proposals, newest first",
 				tags,
-				querystring: z.strictObject({
-					state: policySchemas.proposalState.optional(),
-					limit: z.coerce.number().int().min(1).max(limits.pageItemsMax).default(20),
-				}),
-				response: { 200: policySchemas.proposalPage.describe("The newest"), ...problems },
+				querystring: z.strictObject({ state: policySchemas.proposalState.optional(), ...pageQuery }),
+				response: { 200: policySchemas.proposalPage.describe("A page"), ...problems },
 			},
 		},
 		async (request) => {
 			await requireGovernance(request.principal);
-			const found = await deps.store.proposals.list(request.query.limit, request.query.state);
-			return { items: found.map((proposal) => viewProposal(proposal, deps.packs)) };
+			const { state, cursor, limit } = request.query;
+			const found = await deps.store.proposals.page(state, limit + 1, readCursor("proposal", cursor));
+			const page = toPage(found, limit, ({ createdAt, _id }) => ({ at: createdAt, id: _id }));
+			return { ...page, items: page.items.map((proposal) => viewProposal(proposal, deps.packs)) };
 		},
 	);
 	app.get(

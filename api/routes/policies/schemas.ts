@@ -87,7 +87,9 @@ const proposalDetail = proposal
 	.extend({ text: z.string(), changes: z.array(difference) })
 	.meta({ id: "PolicyProposalDetail" });
 
-const proposalPage = z.object({ items: z.array(proposal) }).meta({ id: "PolicyProposalPage" });
+const proposalPage = z
+	.object({ items: z.array(proposal), next: z.string().optional() })
+	.meta({ id: "PolicyProposalPage" });
 
 // It is kept in clear for good: no place for numbers or addresses of people.
 const why = z

@@ -7,11 +7,12 @@ import { limits } from "../../../domain/limits.ts";
 import { refuseLeaving } from "../../../domain/tenancy.ts";
 import { freshDelivery, type WebhookEndpoint } from "../../../domain/webhook.ts";
 import { withoutUndefined } from "../../../domain/withoutUndefined.ts";
+import { readCursor, toPage } from "../../cursor.ts";
 import type { ApiDeps } from "../../deps.ts";
 import type { Instance } from "../../instance.ts";
 import type { Principal } from "../../plugins/auth.ts";
 import { actOf } from "../../plugins/evidence.ts";
-import { durationPattern, problems, readDuration } from "../../schemas.ts";
+import { durationPattern, pageQuery, problems, readDuration } from "../../schemas.ts";
 import { viewEndpoint, webhookSchemas } from "./schemas.ts";
 
 export type EndpointsDeps = Pick<ApiDeps, "clock" | "ids" | "evidence" | "outbound" | "webhookSecrets"> & {
@@ -104,15 +105,18 @@ function addReading(app: Instance, deps: EndpointsDeps): void {
 		{
 			schema: {
 				operationId: "listWebhookEndpoints",
-				summary: "List the tenant's endpoints",
+				summary: "List the tenant's endpoints, newest first",
 				tags,
-				response: { 200: webhookSchemas.endpoints.describe("All of them"), ...problems },
+				querystring: z.strictObject(pageQuery),
+				response: { 200: webhookSchemas.endpointPage.describe("A page"), ...problems },
 			},
 		},
 		async (request) => {
-			const found = await deps.store.webhookEndpoints.findByTenant(request.principal.tenantId);
-			const sorted = found.toSorted((a, b) => a.createdAt - b.createdAt);
-			return { items: sorted.map((endpoint) => viewEndpoint(endpoint, deps.clock())) };
+			const { cursor, limit } = request.query;
+			const place = readCursor("webhookEndpoint", cursor);
+			const found = await deps.store.webhookEndpoints.page(request.principal.tenantId, limit + 1, place);
+			const page = toPage(found, limit, ({ createdAt, _id }) => ({ at: createdAt, id: _id }));
+			return { ...page, items: page.items.map((endpoint) => viewEndpoint(endpoint, deps.clock())) };
 		},
 	);
 	app.get(

@@ -46,7 +46,9 @@ const endpoint = z.object(shape).meta({ id: "WebhookEndpoint" });
 const withSecret = z
 	.object({ ...shape, secret: z.string().meta({ description: "Shown this once: `whsec_` and base64." }) })
 	.meta({ id: "WebhookEndpointSecret" });
-const endpoints = z.object({ items: z.array(endpoint) }).meta({ id: "WebhookEndpoints" });
+const endpointPage = z
+	.object({ items: z.array(endpoint), next: z.string().optional() })
+	.meta({ id: "WebhookEndpointPage" });
 
 const tried = z.object({
 	at: z.string(),
@@ -94,7 +96,16 @@ const replayed = z
 	})
 	.meta({ id: "WebhookReplay" });
 
-export const webhookSchemas = { input, endpoint, withSecret, endpoints, delivery, deliveryPage, replayInput, replayed };
+export const webhookSchemas = {
+	input,
+	endpoint,
+	withSecret,
+	endpointPage,
+	delivery,
+	deliveryPage,
+	replayInput,
+	replayed,
+};
 
 export function viewEndpoint(found: WebhookEndpoint, now: number): z.output<typeof endpoint> {
 	const { _id: id, url, name, states, isDefault, state, disabledFor, secrets, createdBy } = found;

@@ -115,6 +115,31 @@ describe("/v1/alerts", () => {
 		await api.store.sendQueues.setFlow("own", { paused: false, draining: false });
 	});
 
+	it("an endpoint that failed, or that somebody disabled, until it is enabled; another tenant's is none of its matter", async () => {
+		const other = await api.addTenant({ sendQueue: "other" });
+		const disabled = async (owner: string, disabledFor: "command" | "gone") => {
+			const _id = api.ids.random("webhookEndpoint");
+			const about = { tenantId: owner, url: "https://a.example", states: [], isDefault: false, secrets: [] };
+			const at = { createdAt: 1, createdBy: "key_a", disabledAt: 1_000, disabledFor };
+			await api.store.webhookEndpoints.insert({ _id, ...about, ...at, state: "disabled" });
+			return _id;
+		};
+		const [failed, stopped] = [await disabled(tenantId, "gone"), await disabled(tenantId, "command")];
+		await disabled(other.tenantId, "gone");
+		const found = (await list()).filter(({ code }) => code.startsWith("webhook"));
+		assert.deepEqual(
+			found.map(({ code, severity, about, since }) => [code, severity, about, since]),
+			[
+				["webhook_endpoint_failed", "warning", failed, "1970-01-01T00:00:01.000Z"],
+				["webhook_endpoint_disabled", "info", stopped, "1970-01-01T00:00:01.000Z"],
+			],
+		);
+		for (const id of [failed, stopped]) {
+			await api.store.webhookEndpoints.change(id, ["disabled"], { set: { state: "enabled" } });
+		}
+		assert.ok((await codes()).every((code) => !code.startsWith("webhook")));
+	});
+
 	it("a key past its period, a server that is away, and what can't be looked at", async () => {
 		api.time.offsetMs += 1_000 * hour;
 		const overdue = await codes();

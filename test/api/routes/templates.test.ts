@@ -80,6 +80,22 @@ describe("/v1/templates and /v1/batches", () => {
 		assert.deepEqual(pointers(await send({ template: json.id, category: "marketing" })), ["/template"]);
 	});
 
+	it("of a name there is one live template, however many come at once; retired, it gives the name free", async () => {
+		const make = () => api.request(compliance, "POST", "/v1/templates", { name: "unique", text: "x" });
+		const live = async () =>
+			(await api.request(compliance, "GET", "/v1/templates?limit=100")).json.items.filter(
+				({ name, retiredAt }: { name: string; retiredAt?: string }) => name === "unique" && !retiredAt,
+			);
+		const answers = await Promise.all([make(), make(), make()]);
+		const [made, ...more] = answers.filter(({ status }) => status === 201);
+		assert.deepEqual([more.length, (await live()).length], [0, made ? 1 : 0]);
+		const { json } = made ?? (await make());
+		const again = await make();
+		assert.deepEqual([again.status, again.json.code, ...pointers(again)], [409, "template_name_taken", "/name"]);
+		await api.request(compliance, "POST", `/v1/templates/${json.id}/retire`);
+		assert.equal((await make()).status, 201);
+	});
+
 	it("a template with faults is refused with each of them; a sender makes none", async () => {
 		const broken = { ...reminder, text: "At {{place}} {{" };
 		const answer = await api.request(compliance, "POST", "/v1/templates", broken);

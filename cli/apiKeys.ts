@@ -1,0 +1,27 @@
+// `lethe api-keys`: a tenant's keys for machines, as its administrators and auditors see them.
+
+import { Command } from "commander";
+import { listOf } from "./records.ts";
+
+type ApiKey = {
+	id: string;
+	name: string;
+	state: string;
+	roles: string[];
+	createdAt: string;
+	expiresAt?: string;
+	lastUsedAt?: string;
+};
+
+export function apiKeysCommand(): Command {
+	return new Command("api-keys").description("see a tenant's API keys").addCommand(
+		listOf<ApiKey>(new Command("list").description("list the keys, newest first: what each may do, and its last use"), {
+			path: () => "/v1/api-keys",
+			line: ({ id, state, roles, name, lastUsedAt, expiresAt }) => {
+				const use = lastUsedAt ? `last used at ${lastUsedAt}` : "never used";
+				return `${id}  ${state.padEnd(7)}  ${roles.join(" ")}  ${use}${expiresAt ? `, until ${expiresAt}` : ""}  ${name}`;
+			},
+			example: "lethe api-keys list --limit 100",
+		}),
+	);
+}

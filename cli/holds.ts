@@ -1,0 +1,76 @@
+// `lethe holds`: what must not be erased, placed and released by people who write no programs.
+
+import { Command, Option } from "commander";
+import { holdScopes } from "../domain/subject.ts";
+import { call, type TargetOptions } from "./policy/call.ts";
+import { act, listOf, numberHelp, parseTime, readNumber, show, withExample } from "./records.ts";
+
+type Hold = {
+	id: string;
+	scope: string;
+	ground: string;
+	reason?: string;
+	messageId?: string;
+	from?: string;
+	to?: string;
+	reviewAt?: string;
+	placedAt: string;
+	released?: { at: string };
+};
+type PlaceOptions = TargetOptions & Record<string, string | undefined> & { number?: string; scope: string };
+
+const base = "/v1/holds";
+
+export function holdsCommand(): Command {
+	return new Command("holds")
+		.description("place, list and release legal holds: what is held is not erased")
+		.addCommand(
+			listOf<Hold>(new Command("list").description("list the holds, newest first, without numbers"), {
+				path: () => base,
+				line: lineOf,
+				example: "lethe holds list --limit 50",
+			}),
+		)
+		.addCommand(placeCommand())
+		.addCommand(releaseCommand());
+}
+
+function placeCommand(): Command {
+	const command = new Command("place").description("place a hold on a message, a number, a period or everything");
+	return withExample(command, "lethe holds place --scope subject --number - --ground litigation --reason case-4711")
+		.addOption(new Option("--scope <scope>", "what it holds").choices(holdScopes).makeOptionMandatory())
+		.requiredOption("--ground <word>", "why, in a word such as litigation")
+		.option("--number <number>", `of scope subject: ${numberHelp}`)
+		.option("--message <id>", "of scope message: its id")
+		.option("--from <time>", "of scope period: messages accepted from then on, RFC 3339", parseTime)
+		.option("--to <time>", "and until then (default: those to come too)", parseTime)
+		.option("--reason <token>", "your own opaque reference to the matter")
+		.option("--approved-by <token>", "who approved it; needed for a period and for everything")
+		.option("--review-at <time>", "when it is looked at again; needed for a period and for everything", parseTime)
+		.action((options: PlaceOptions) =>
+			act("holds place", async () => {
+				const { scope, ground, number, message: messageId, from, to, reason, approvedBy, reviewAt } = options;
+				const concerned = { messageId, from, to, ...(number !== undefined && { number: await readNumber(number) }) };
+				const about = { scope, ground, reason, approvedBy, reviewAt };
+				show(options, await call<Hold>(options, base, { ...about, ...concerned }), (hold) => [lineOf(hold)]);
+			}),
+		);
+}
+
+function releaseCommand(): Command {
+	const command = new Command("release").description("release a hold; what it kept beyond its time is erased soon");
+	return withExample(command, "lethe holds release hld_…")
+		.argument("<id>", "the hold's id")
+		.action((id: string, options: TargetOptions) =>
+			act("holds release", async () => {
+				const released = await call<Hold>(options, `${base}/${encodeURIComponent(id)}/release`, {});
+				show(options, released, (hold) => [lineOf(hold)]);
+			}),
+		);
+}
+
+function lineOf({ id, scope, ground, reason, messageId, from, to, reviewAt, placedAt, released }: Hold): string {
+	const of = messageId ?? (from ? `${from} to ${to ?? "all to come"}` : "");
+	const end = released ? `released at ${released.at}` : `since ${placedAt}${reviewAt ? `, review at ${reviewAt}` : ""}`;
+	return [id, scope.padEnd(8), [ground, reason].filter(Boolean).join("/"), of, end].filter(Boolean).join("  ");
+}

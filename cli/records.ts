@@ -1,0 +1,77 @@
+// What the commands over the API's records share: lists page by page, a record a line, numbers that no shell remembers.
+
+import { type Command, InvalidArgumentError } from "commander";
+import { createAsk } from "./ask.ts";
+import { call, type TargetOptions, withTarget } from "./policy/call.ts";
+import { exitCodes, run } from "./policy/run.ts";
+
+type Page<Item> = { items: Item[]; next?: string };
+type ListOptions = TargetOptions & { limit: string; cursor?: string };
+
+/** Adds what every such command has: where it goes, and how it is called. */
+export function withExample(command: Command, example: string): Command {
+	return withTarget(command).addHelpText("after", `\nExample:\n  ${example}`);
+}
+
+/**
+ * A list, newest first: a line an item, and on standard error how to go on.
+ * @param path of the API, from the command's argument where it has one
+ */
+export function listOf<Item>(
+	command: Command,
+	{ path, line, example }: { path: (id?: string) => string; line: (item: Item) => string; example: string },
+): Command {
+	const name = () => nameOf(command);
+	const read = async (id: string | undefined, options: ListOptions) => {
+		const { limit, cursor } = options;
+		const query = new URLSearchParams({ limit, ...(cursor !== undefined && { cursor }) });
+		const page = await call<Page<Item>>(options, `${path(id)}?${query}`);
+		show(options, page, ({ items }) => items.map(line));
+		if (page.next && !options.json) console.error(`more: lethe ${name()} --cursor ${page.next}`);
+	};
+	return withExample(command, example)
+		.option("--limit <count>", "how many, at most 100", "20")
+		.option("--cursor <cursor>", "go on after a list that had more")
+		.action((...given: unknown[]) => {
+			const [id, options] = given.length > 2 ? (given as [string, ListOptions]) : [undefined, given[0] as ListOptions];
+			return act(name(), () => read(id, options));
+		});
+}
+
+/** Exit 0 once it is done; a refusal of the API's is one line. @param name as it was called, below `lethe` */
+export async function act(name: string, does: () => Promise<void>): Promise<void> {
+	await run(name, async () => {
+		await does();
+		return exitCodes.yes;
+	});
+}
+
+/** Prints an answer as JSON where that was asked for, else as lines. */
+export function show<Answer>({ json }: TargetOptions, answer: Answer, lines: (answer: Answer) => string[]): void {
+	if (json) console.log(JSON.stringify(answer, null, 2));
+	else for (const line of lines(answer)) console.log(line);
+}
+
+/** The number that an option gives; `-` has it asked for on the terminal, or read from standard input. */
+export async function readNumber(given: string): Promise<string> {
+	if (given !== "-") return given;
+	const ask = createAsk();
+	try {
+		return (await ask.ask("Number (E.164): ")).trim();
+	} finally {
+		ask.close();
+	}
+}
+
+/** How `--number` is described wherever it stands. */
+export const numberHelp = "the number, E.164; `-` asks for it, so that no shell remembers it";
+
+export function parseTime(text: string): string {
+	if (/^\d{4}-\d\d-\d\dT/.test(text) && !Number.isNaN(Date.parse(text))) return text;
+	throw new InvalidArgumentError("Give a time of RFC 3339 such as 2026-11-26T09:00:00Z.");
+}
+
+function nameOf(command: Command): string {
+	const { parent } = command;
+	return parent?.parent ? `${parent.name()} ${command.name()}` : command.name();
+}

@@ -1,0 +1,126 @@
+// `lethe webhooks`: where a tenant's servers are told of its messages, what they were told, and telling it again.
+
+import { Command, Option } from "commander";
+import { webhookStates } from "../domain/webhook.ts";
+import { call, type TargetOptions } from "./policy/call.ts";
+import { Refusal } from "./policy/run.ts";
+import { act, listOf, parseTime, show, withExample } from "./records.ts";
+
+type Endpoint = { id: string; url: string; state: string; disabledFor?: string; default: boolean; secret?: string };
+type Delivery = {
+	id: string;
+	type: string;
+	message?: string;
+	at: string;
+	state: string;
+	code?: string;
+	tries: { status?: number; code?: string }[];
+};
+type AddOptions = TargetOptions & { name?: string; default?: boolean; state?: string[] };
+type ReplayOptions = TargetOptions & { from?: string; to?: string; all?: boolean; delivery?: string[] };
+
+const base = "/v1/webhook-endpoints";
+const pathOf = (id = "") => `${base}/${encodeURIComponent(id)}`;
+
+export function webhooksCommand(): Command {
+	const webhooks = new Command("webhooks").description("see and change where a tenant is told of its messages");
+	webhooks.addCommand(
+		listOf<Endpoint>(new Command("list").description("list the endpoints, newest first"), {
+			path: () => base,
+			line: lineOf,
+			example: "lethe webhooks list",
+		}),
+	);
+	webhooks.addCommand(
+		listOf<Delivery>(
+			new Command("deliveries").description("what an endpoint was told, newest first").argument("<id>", "its id"),
+			{ path: (id) => `${pathOf(id)}/deliveries`, line: deliveryLine, example: "lethe webhooks deliveries whe_…" },
+		),
+	);
+	for (const command of [addCommand(), removeCommand(), replayCommand()]) webhooks.addCommand(command);
+	for (const [name, about] of Object.entries(steps)) webhooks.addCommand(stepCommand(name, about));
+	return webhooks;
+}
+
+const steps = {
+	verify: "send an endpoint a challenge once more",
+	enable: "tell an endpoint of messages again; what it missed is told by a replay",
+	disable: "tell an endpoint of nothing until it is enabled",
+	"rotate-secret": "make a new secret, shown this once; the one before signs for a day beside it",
+};
+
+function addCommand(): Command {
+	const command = new Command("add").description("register an endpoint; its secret is shown this once");
+	return withExample(command, "lethe webhooks add https://hooks.example.com/lethe --default")
+		.argument("<endpoint>", "its URL: https, at a public address")
+		.option("--name <word>", "what people call it")
+		.option("--default", "tell it of messages that name no endpoint")
+		.addOption(new Option("--state <state...>", "states that it is told of (default: all)").choices(webhookStates))
+		.action((url: string, options: AddOptions) =>
+			act("webhooks add", async () => {
+				const { name, state: states } = options;
+				const made = await call<Endpoint>(options, base, { url, name, states, default: options.default ?? false });
+				show(options, made, linesOf);
+			}),
+		);
+}
+
+function removeCommand(): Command {
+	const command = new Command("remove").description("delete an endpoint, its secrets and its log");
+	return withExample(command, "lethe webhooks remove whe_…")
+		.argument("<id>", "the endpoint's id")
+		.action((id: string, options: TargetOptions) =>
+			act("webhooks remove", async () => {
+				show(options, await call<Endpoint>(options, pathOf(id), undefined, "DELETE"), ({ id }) => [`${id} is deleted`]);
+			}),
+		);
+}
+
+function stepCommand(name: string, about: string): Command {
+	return withExample(new Command(name).description(about), `lethe webhooks ${name} whe_…`)
+		.argument("<id>", "the endpoint's id")
+		.action((id: string, options: TargetOptions) =>
+			act(`webhooks ${name}`, async () => {
+				show(options, await call<Endpoint>(options, `${pathOf(id)}/${name}`, {}), linesOf);
+			}),
+		);
+}
+
+function replayCommand(): Command {
+	const command = new Command("replay").description("tell an endpoint again what failed, or all, of a time");
+	return withExample(command, "lethe webhooks replay whe_… --from 2026-11-26T00:00:00Z --all")
+		.argument("<id>", "the endpoint's id")
+		.addOption(new Option("--from <time>", "events from then on, RFC 3339").argParser(parseTime).conflicts("delivery"))
+		.option("--to <time>", "and until then (default: now)", parseTime)
+		.option("--all", "also what it was told already, not only what failed")
+		.option("--delivery <id...>", "these deliveries, by id, instead of a time")
+		.action((id: string, options: ReplayOptions) =>
+			act("webhooks replay", async () => {
+				const { from, to, all, delivery: deliveries } = options;
+				if (from === undefined && deliveries === undefined)
+					throw new Refusal("give a time with --from, or --delivery.");
+				const states = all ? ["delivered", "failed"] : ["failed"];
+				const body = deliveries ? { deliveries } : { from, to, states };
+				const answer = await call<{ count: number; next?: string }>(options, `${pathOf(id)}/replay`, body);
+				show(options, answer, ({ count, next }) => [
+					`${count} delivery(ies) wait to be told again`,
+					...(next ? [`there are more: ask again with --from ${next}`] : []),
+				]);
+			}),
+		);
+}
+
+function linesOf(endpoint: Endpoint): string[] {
+	return [lineOf(endpoint), ...(endpoint.secret ? [`secret, shown this once: ${endpoint.secret}`] : [])];
+}
+
+function lineOf({ id, url, state, disabledFor, default: isDefault }: Endpoint): string {
+	const why = disabledFor ? `${state} (${disabledFor})` : state;
+	return `${id}  ${why.padEnd(10)}  ${url}${isDefault ? "  default" : ""}`;
+}
+
+function deliveryLine({ id, type, message, at, state, code, tries }: Delivery): string {
+	const last = tries.at(-1);
+	const why = code ?? last?.code ?? last?.status;
+	return [id, at, type, message, `${state}${why === undefined ? "" : ` (${why})`}`].filter(Boolean).join("  ");
+}
