@@ -21,7 +21,9 @@ type Options = { rounds: number; perRound: number; probes: number; overloadSecon
 
 const concurrency = 40;
 const batchMessages = 100;
+const overloadFactor = 2;
 const recoveryMsMax = 5_000;
+const residentRatioMax = 1.25;
 const runsMsMax = 1_200_000;
 
 /**
@@ -37,7 +39,8 @@ export async function acceptSuite(target: AcceptTarget, options: Options) {
 		await target.pauseWorkers();
 		const paused = await measureRates(options, call, insert);
 		const latency = await measureLatency(options, call, insert);
-		const overload = await overloadFor(target, options, call, connection);
+		const capacityPerSecond = paused.messagesPerSecond.median;
+		const overload = await overloadFor(target, { ...options, capacityPerSecond }, call, connection);
 		await target.resumeWorkers();
 		const running = await rateOf(options.perRound, concurrency, async () => void (await call.accept(1)));
 		return {
@@ -141,46 +144,100 @@ async function measureLatency({ probes }: Options, call: Caller, insert: () => P
 	return { latencyMs: acceptMs, baselineLatencyMs: insertMs, latencyRatio: acceptMs / insertMs };
 }
 
-/** More callers at once than the process serves: who is told 202 is in the store, memory is bounded, and it is soon well. */
-async function overloadFor(target: AcceptTarget, options: Options, call: Caller, connection: Connection) {
-	const ids: string[] = [];
-	const refused: Record<string, number> = {};
+/**
+ * Requests at twice the rate that was just measured, whether or not those before were answered: who is told 202 is in the
+ * store, memory does not go on growing, and the process is soon well again.
+ */
+async function overloadFor(
+	target: AcceptTarget,
+	options: Options & { capacityPerSecond: number },
+	call: Caller,
+	connection: Connection,
+) {
 	const before = residentBytes(target.apiPid()) ?? 0;
-	let peak = before;
-	const end = performance.now() + options.overloadSeconds * 1000;
-	const watching = setInterval(() => {
-		peak = Math.max(peak, residentBytes(target.apiPid()) ?? 0);
-	}, 200);
-	const lane = async () => {
-		while (performance.now() < end) {
-			const { status, body } = await call.post(1).catch(() => ({ status: 0, body: undefined }));
-			if (status === 202 && body) ids.push(body.id);
-			else {
-				refused[status] = (refused[status] ?? 0) + 1;
-				// A caller who heeds Retry-After would be no overload; one who does not wait at all would be this machine's.
-				await new Promise((resolve) => setTimeout(resolve, 20));
-			}
-		}
-	};
-	await Promise.all(Array.from({ length: options.overloadLanes }, lane));
-	clearInterval(watching);
+	const memory = watchMemory(target);
+	const { accepted, refused, offered, seconds } = await offer(options, call);
+	const { first, second } = memory.stop();
 	const recoveryMs = await recover(call);
+	const missing = await countMissing(connection, accepted);
+	const timesCapacity = offered / seconds / options.capacityPerSecond;
+	return {
+		seconds,
+		offeredPerSecond: offered / seconds,
+		timesCapacity,
+		accepted: accepted.length,
+		missing,
+		refused,
+		residentBytesBefore: before,
+		residentBytesMost: Math.max(first, second),
+		// What grows for as long as the overload lasts is more in its second half; a heap that filled once is not.
+		residentRatio: second / first,
+		recoveryMs,
+		met: {
+			overloaded: timesCapacity >= overloadFactor * 0.95,
+			durable: missing === 0,
+			memoryBounded: second <= first * residentRatioMax,
+			recovered: recoveryMs <= recoveryMsMax,
+		},
+	};
+}
+
+/** Sends at a steady rate; what would be more than so many at once counts as refused by nobody, and is not sent. */
+async function offer(
+	{ capacityPerSecond, overloadSeconds, overloadLanes }: Options & { capacityPerSecond: number },
+	call: Caller,
+) {
+	const accepted: string[] = [];
+	const refused: Record<string, number> = {};
+	const inFlight = new Set<Promise<void>>();
+	const rate = overloadFactor * capacityPerSecond;
+	const startedAt = performance.now();
+	let offered = 0;
+	let due = 0;
+	const one = async () => {
+		const { status, body } = await call.post(1).catch(() => ({ status: 0, body: undefined }));
+		if (status === 202 && body) accepted.push(body.id);
+		else refused[status] = (refused[status] ?? 0) + 1;
+	};
+	for (;;) {
+		const elapsed = (performance.now() - startedAt) / 1000;
+		if (elapsed >= overloadSeconds) break;
+		for (; due < elapsed * rate; due++) {
+			if (inFlight.size >= overloadLanes) continue;
+			offered++;
+			const work: Promise<void> = one().finally(() => inFlight.delete(work));
+			inFlight.add(work);
+		}
+		await new Promise((resolve) => setTimeout(resolve, 5));
+	}
+	const seconds = (performance.now() - startedAt) / 1000;
+	await Promise.all(inFlight);
+	return { accepted, refused, offered, seconds };
+}
+
+/** The most memory of the API's process in either half of what is watched. */
+function watchMemory({ apiPid }: AcceptTarget) {
+	const samples: number[] = [];
+	const watching = setInterval(() => void samples.push(residentBytes(apiPid()) ?? 0), 200);
+	return {
+		stop() {
+			clearInterval(watching);
+			const middle = Math.ceil(samples.length / 2);
+			const most = (some: number[]) => Math.max(...some, residentBytes(apiPid()) ?? 0);
+			return { first: most(samples.slice(0, middle)), second: most(samples.slice(middle)) };
+		},
+	};
+}
+
+/** How many of these are not in the store. */
+async function countMissing(connection: Connection, ids: string[]): Promise<number> {
 	let missing = 0;
 	for (let at = 0; at < ids.length; at += 1_000) {
 		const page = ids.slice(at, at + 1_000);
 		missing +=
 			page.length - (await connection.collection("messages").countDocuments({ _id: { $in: page as never[] } }));
 	}
-	return {
-		seconds: options.overloadSeconds,
-		callers: options.overloadLanes,
-		accepted: ids.length,
-		missing,
-		refused,
-		residentBytesBefore: before,
-		residentBytesMost: peak,
-		recoveryMs,
-	};
+	return missing;
 }
 
 /** Milliseconds until ten in a row are accepted, each within a quarter of a second. */

@@ -174,7 +174,7 @@ async function runAccept(stack: Stack): Promise<object> {
 				perRound: Number(values.messages ?? 1_000),
 				probes: 200,
 				overloadSeconds: Number(values.overload),
-				overloadLanes: 256,
+				overloadLanes: 1_024,
 			},
 		);
 	} finally {
