@@ -16,6 +16,7 @@ import type { ApiDeps } from "./deps.ts";
 import { describeHeaders } from "./headers.ts";
 import { createInstance, type Instance } from "./instance.ts";
 import { createMetrics } from "./metrics.ts";
+import { markOptionalBodies } from "./optionalBodies.ts";
 import { createEnrol } from "./people/enrol.ts";
 import { createPasskeys } from "./people/passkeys.ts";
 import { createPasswords } from "./people/passwords.ts";
@@ -281,7 +282,7 @@ async function addDocs(app: Instance, publicUrl: string): Promise<void> {
 			const ways: Record<string, string[]>[] = secured ? [{ apiKey: [] }, { session: [] }] : [];
 			return { schema: { ...schema, security: ways }, url };
 		},
-		transformObject: jsonSchemaTransformObject,
+		transformObject: (document) => markOptionalBodies(jsonSchemaTransformObject(document)),
 	});
 	await app.register(swaggerUi, { routePrefix: "/docs", staticCSP: docsPolicy });
 	app.get("/openapi.json", { schema: { hide: true } }, async () => app.swagger());

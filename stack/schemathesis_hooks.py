@@ -1,10 +1,37 @@
-"""What every answer must keep to besides the document: no number and no text of the request comes back in a refusal."""
+"""Who asks what, and what every answer must keep to besides the document: no number and no text of the request comes back."""
+
+import itertools
+import json
+import os
+import re
 
 import schemathesis
+
+CALLERS = json.loads(os.environ["LETHE_TEST_CALLERS"])
+LEAVING = itertools.cycle(CALLERS["leaving"])
+# What only a person may, as the table of roles has it: `POST /v1/people/:id/end`.
+PERSON = {re.sub(r":(\w+)", r"{\1}", route) for route in CALLERS["personRoutes"]}
+ENDS_SESSIONS = {"POST /v1/session/end", "POST /v1/sessions/{id}/end", "POST /v1/session/password"}
+# What a run may shut out itself by: asked by a key that nothing else is asked by.
+ENDS_KEYS = {"POST /v1/api-keys/{id}/revoke", "POST /v1/api-keys/{id}/rotate"}
 
 SECRET = ("to", "number", "body", "text", "wording")
 # Shorter ones turn up by chance, in ids and times.
 LENGTH_MIN = 7
+
+
+@schemathesis.auth(refresh_interval=None)
+class Callers:
+    def get(self, case, context):
+        route = case.operation.label
+        if route in ENDS_SESSIONS:
+            return next(LEAVING)
+        if route in PERSON or "/session" in route or "/policy-proposals" in route:
+            return CALLERS["person"]
+        return CALLERS["adminKey" if route in ENDS_KEYS else "key"]
+
+    def set(self, case, data, context):
+        case.headers = {**(case.headers or {}), "Authorization": f"Bearer {data}"}
 
 
 def secrets_of(value, name=None):

@@ -4,6 +4,8 @@ import { spawn, spawnSync } from "node:child_process";
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { personRoutes } from "../api/roles.ts";
+import { type ApiCallers, createApiCallers } from "./apiCallers.ts";
 import { startProcesses } from "./processes.ts";
 import { createStack } from "./stack.ts";
 
@@ -24,8 +26,11 @@ for (const signal of ["SIGINT", "SIGTERM"] as const)
 try {
 	const program = install();
 	await stack.start();
-	processes = await startProcesses(stack, { log: say });
-	process.exitCode = await run(program, processes.apiUrl, processes.demo.apiKey);
+	processes = await startProcesses(stack, { log: say, environment: { LETHE_FRESH_MFA_MS: "3600000" } });
+	const { apiUrl, demo, baseEnvironment } = processes;
+	const admin = { ...baseEnvironment, ...(await stack.vaultCredentials(["admin"])) };
+	const callers = await createApiCallers(admin, { apiUrl, tenantId: demo.tenantId });
+	process.exitCode = await run(program, apiUrl, callers);
 	// Whatever was asked, nothing failed inside.
 	const failures = readFileSync(join(stack.logDir, "api.log"), "utf8").match(/"code":"internal"/g) ?? [];
 	say(`${failures.length} failures inside`);
@@ -55,10 +60,10 @@ function install(): string {
 	return program;
 }
 
-function run(program: string, apiUrl: string, apiKey: string): Promise<number> {
+function run(program: string, apiUrl: string, callers: ApiCallers): Promise<number> {
 	const args = [
 		...["--config-file", join(root, "stack", "schemathesis.toml"), "run", `${apiUrl}/openapi.json`],
-		...["--header", `Authorization: Bearer ${apiKey}`, "--max-examples", examplesOfEach, "--workers", "2"],
+		...["--max-examples", examplesOfEach, "--workers", "2"],
 		...["--phases", "examples,coverage,fuzzing,stateful", "--request-timeout", "30", "--no-color"],
 	];
 	const { PATH = "", HOME = "" } = process.env;
@@ -66,6 +71,8 @@ function run(program: string, apiUrl: string, apiKey: string): Promise<number> {
 		PATH,
 		HOME,
 		PYTHONDONTWRITEBYTECODE: "1",
+		// By the environment and not by an option: options can be read by everybody on the machine.
+		LETHE_TEST_CALLERS: JSON.stringify({ ...callers, personRoutes: [...personRoutes] }),
 		SCHEMATHESIS_HOOKS: join(root, "stack", "schemathesis_hooks.py"),
 	};
 	const child = spawn(program, args, { stdio: "inherit", env, cwd: stack.dir });

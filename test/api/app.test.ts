@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { errorCatalogue } from "../../domain/errors.ts";
+import { roles } from "../../domain/roles.ts";
 import { createTestApi, messageBody, type TestApi } from "./harness.ts";
 
 describe("the API", () => {
@@ -92,6 +93,24 @@ describe("the API", () => {
 				for (const { schema } of Object.values(content ?? {})) assert.ok(!("headers" in schema), `${path} ${status}`);
 			}
 		}
+	});
+
+	it("says of each body whether it may be left out, as the route takes it", async () => {
+		const { json } = await api.request("", "GET", "/openapi.json");
+		const { token } = await api.addPerson((await api.addTenant()).tenantId, [...roles]);
+		let optional = 0;
+		for (const [path, { post }] of Object.entries<Record<string, { requestBody?: { required: boolean } }>>(
+			json.paths,
+		)) {
+			if (!post?.requestBody || path.includes("/session") || path.includes("/callbacks/")) continue;
+			const { json: answer } = await api.request(token, "POST", path.replace(/\{\w+\}/g, "nothing"));
+			const isMissed = answer?.errors?.[0]?.pointer === "" && answer.errors[0].detail === "It must be an object.";
+			if (isMissed) assert.equal(post.requestBody.required, true, path);
+			if (!post.requestBody.required) optional++;
+		}
+		assert.ok(optional > 15, `${optional}`);
+		const { status } = await api.request("", "POST", "/v1/session/passkey-options");
+		assert.deepEqual([status, json.paths["/v1/session/passkey-options"].post.requestBody.required], [200, false]);
 	});
 
 	it("what an answer bears of these headers is described", async () => {

@@ -8,10 +8,10 @@ import { after, before, describe, it } from "node:test";
 import { TOTP } from "otpauth";
 import { putIdentityProvider } from "../../cli/administer.ts";
 import { ssoCallbackPath } from "../../domain/person.ts";
+import { personPassword as password } from "../../stack/enrolPerson.ts";
 import { createTestApi, type TestApi } from "../api/harness.ts";
 import { freePort } from "../harness/freePort.ts";
 import { createBrowser, type OpenidProvider, startOpenidProvider } from "../harness/openidProvider.ts";
-import { personPassword as password } from "../harness/person.ts";
 import { bareEnvironment, run, start } from "../harness/programs.ts";
 
 describe("lethe login", () => {

@@ -11,11 +11,11 @@ import type { Message, RetentionRecord } from "../../domain/message.ts";
 import { Plaintext } from "../../domain/plaintext.ts";
 import { planRetention } from "../../policies/cohorts.ts";
 import { explain } from "../../policies/explain.ts";
+import { enrolPerson } from "../../stack/enrolPerson.ts";
 import { type Processes, startProcesses } from "../../stack/processes.ts";
 import { createStack, type Stack } from "../../stack/stack.ts";
 import { until } from "../harness/engine.ts";
 import { messageOf } from "../harness/message.ts";
-import { enrolPerson } from "../harness/person.ts";
 import { shorter } from "../harness/policies.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url)).replace(/\/$/, "");

@@ -76,6 +76,8 @@ export const rooms: Record<string, Room> = {
 	deploy: { may: [], outside: ["node:fs"] },
 	// The client's types are the API's words, without any server.
 	"stack/clientTypes.ts": { may: ["domain", "api"] },
+	// Who may use which route is the API's to say.
+	"stack/testApi.ts": { may: ["api/roles.ts", "stack"] },
 	"stack/docs.ts": {
 		may: ["config.ts", "domain", "policies", "adapters", "stack"],
 	},

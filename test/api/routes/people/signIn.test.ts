@@ -6,8 +6,8 @@ import { Redis } from "ioredis";
 import { TOTP } from "otpauth";
 import { limits } from "../../../../domain/limits.ts";
 import type { Role } from "../../../../domain/roles.ts";
+import { personPassword } from "../../../../stack/enrolPerson.ts";
 import { createAuthenticator } from "../../../harness/authenticator.ts";
-import { personPassword } from "../../../harness/person.ts";
 import { until } from "../../../harness/until.ts";
 import { createTestApi, type TestApi } from "../../harness.ts";
 
