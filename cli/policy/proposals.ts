@@ -5,23 +5,28 @@ import { call, type TargetOptions, withTarget } from "./call.ts";
 import { approvalWords, countLines, type ProposalAnswer, proposalLine } from "./proposal.ts";
 import { exitCodes, run } from "./run.ts";
 
-type Options = TargetOptions & { state?: string };
+type Options = TargetOptions & { state?: string; limit: string; cursor?: string };
 
 export function proposalsCommand(): Command {
 	const command = new Command("proposals")
 		.description("list proposals, newest first, or show one with what it changes")
 		.argument("[id]", "id of a proposal")
-		.option("--state <state>", "only those in this state");
+		.option("--state <state>", "only those in this state")
+		.option("--limit <count>", "how many, at most 100", "20")
+		.option("--cursor <cursor>", "go on after a list that had more");
 	return withTarget(command).action((id: string | undefined, options: Options) =>
 		run("policy proposals", () => (id === undefined ? list(options) : show(id, options))),
 	);
 }
 
 async function list(options: Options): Promise<number> {
-	const query = options.state ? `?state=${encodeURIComponent(options.state)}` : "";
-	const { items } = await call<{ items: ProposalAnswer[] }>(options, `/v1/policy-proposals${query}`);
+	const { state, limit, cursor } = options;
+	const query = new URLSearchParams({ limit, ...(state !== undefined && { state }), ...(cursor && { cursor }) });
+	const page = await call<{ items: ProposalAnswer[]; next?: string }>(options, `/v1/policy-proposals?${query}`);
+	const { items, next } = page;
 	if (options.json) console.log(JSON.stringify(items, null, 2));
 	else for (const proposal of items) console.log(proposalLine(proposal));
+	if (next && !options.json) console.error(`more: lethe policy proposals --cursor ${next}`);
 	return exitCodes.yes;
 }
 

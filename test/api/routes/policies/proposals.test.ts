@@ -148,6 +148,24 @@ describe("/v1/policy-proposals", () => {
 			assert.equal((await step(id, "publish")).status, 200);
 		});
 
+		it("are listed page by page, all or those in one state", async () => {
+			const ids: string[] = [];
+			for (let count = 0; count < 3; count++)
+				ids.unshift((await propose({ pack: "defaults", changes: shorter })).json.id);
+			await step(ids[1] as string, "withdraw");
+			const page = async (query: string) => (await api.request(author, "GET", `/v1/policy-proposals?${query}`)).json;
+			const idsOf = ({ items }: { items: { id: string }[] }) => items.map(({ id }) => id);
+			const first = await page("limit=2");
+			const second = await page(`limit=2&cursor=${first.next}`);
+			assert.deepEqual([...idsOf(first), ...idsOf(second)], idsOf(await page("limit=3")));
+			assert.deepEqual([idsOf(first).length, idsOf(second).length, second.next], [2, 1, undefined]);
+			assert.deepEqual(new Set([...idsOf(first), ...idsOf(second)]), new Set(ids));
+			const drafts = await page("limit=1&state=draft");
+			const next = await page(`limit=1&state=draft&cursor=${drafts.next}`);
+			assert.deepEqual(new Set([...idsOf(drafts), ...idsOf(next)]), new Set([ids[0], ids[2]]));
+			assert.equal(next.next, undefined);
+		});
+
 		it("may be withdrawn until it is published, and then no step leads on", async () => {
 			const id = await approved();
 			assert.equal((await step(id, "withdraw")).json.state, "withdrawn");
