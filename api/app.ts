@@ -304,7 +304,7 @@ function collectMethods(app: Instance): Known {
 function refuseOtherMethods(app: Instance, known: Known): void {
 	for (const [url, methods] of [...known]) {
 		if (url.startsWith("/docs") || url.includes("*")) continue;
-		const others = ["GET", "POST", "PUT", "PATCH", "DELETE", "QUERY"].filter((method) => !methods.has(method));
+		const others = ["GET", "POST", "PUT", "PATCH", "DELETE", "QUERY", "TRACE"].filter((method) => !methods.has(method));
 		const allow = [...methods].sort().join(", ");
 		app.route({
 			method: others as HTTPMethods[],

@@ -39,6 +39,8 @@ export function readDuration(text: string): number {
 const time = z.iso.datetime({ offset: true, error: "A time in RFC 3339, with an offset." });
 const duration = z.string().regex(durationPattern, {
 	error: "A duration in ISO 8601, of days, hours, minutes and seconds.",
+	// What is refined of it is so only once it is one.
+	abort: true,
 });
 // A word of a vocabulary: too few digits for a number and no blank for a sentence, so it may be stored in clear.
 const word = z.string().regex(/^(?!(?:\D*\d){7})[\w.():-]{1,48}$/, { error: "A word of a vocabulary." });

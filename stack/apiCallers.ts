@@ -4,7 +4,11 @@ import { createApiKey, setGovernance } from "../cli/administer.ts";
 import { loadConfig } from "../config.ts";
 import { createDeps } from "../deps.ts";
 import { machineRoles, roles } from "../domain/roles.ts";
+import { magicNumber } from "./carrier/magic.ts";
 import { enrolPerson } from "./enrolPerson.ts";
+
+/** What there is to ask about: the first word of a path → ids. */
+export type ApiThings = Record<string, string[]>;
 
 /** Bearer tokens. `key`: of a machine with every role that one can have; `person`: of somebody with every role. */
 export type ApiCallers = { key: string; adminKey: string; person: string; leaving: string[] };
@@ -31,4 +35,55 @@ export async function createApiCallers(
 	} finally {
 		await deps.close();
 	}
+}
+
+const number = magicNumber("delivered");
+const lawful = { category: "transactional", lawfulBasis: "contract" };
+const hold = { scope: "subject", number, ground: "litigation", reason: "case" };
+const consent = { number, type: "express", purposes: ["marketing"], obtainedAt: "2026-01-01T00:00:00Z" };
+const thingsEach = 3;
+
+/** Makes a few of everything that a path names, so that it is not asked about what is not there alone. */
+export async function createApiThings(apiUrl: string, { key, person }: ApiCallers): Promise<ApiThings> {
+	const post = async (path: string, body: object): Promise<string> => {
+		const bearer = path === "people" || path === "policy-proposals" ? person : key;
+		const headers = { authorization: `Bearer ${bearer}`, "content-type": "application/json" };
+		const response = await fetch(`${apiUrl}/v1/${path}`, { method: "POST", headers, body: JSON.stringify(body) });
+		const answer = (await response.json()) as { id?: string; items?: { id: string }[] };
+		const id = answer.id ?? answer.items?.[0]?.id;
+		if (!response.ok || id === undefined) throw new Error(`${path}: ${JSON.stringify(answer)}`);
+		return id;
+	};
+	const things: ApiThings = {};
+	for (let count = 0; count < thingsEach; count++) {
+		for (const [path, body] of Object.entries(makings(count))) {
+			things[path] = [...(things[path] ?? []), await post(path, body)];
+		}
+	}
+	return things;
+}
+
+/** Bodies that make one of each; messages first, for what comes later may forbid them. */
+function makings(count: number): Record<string, object> {
+	return {
+		messages: { to: number, body: "Your parcel is at the counter.", ...lawful },
+		batches: { messages: [{ to: number }], body: "Your parcel is at the counter.", ...lawful },
+		templates: {
+			name: `template-${"abc"[count]}`,
+			text: "At {{when}}.",
+			variables: { when: { dataClass: "contact", charactersMax: 9 } },
+		},
+		verifications: { to: `${number.slice(0, -1)}${count}`, lawfulBasis: "contract" },
+		"api-keys": { name: "k", roles: ["sender"] },
+		"webhook-endpoints": { url: "https://hooks.example.com/lethe" },
+		people: { login: `somebody-${count}`, roles: ["sender"] },
+		"policy-proposals": {
+			why: "A week",
+			pack: "defaults",
+			changes: [{ rule: "defaults.retention", path: "retention.content.max", value: "P7D" }],
+		},
+		consents: { ...consent, wording: "w-1", evidence: "e-1" },
+		"subject-requests": { number, kind: "access" },
+		...(count === thingsEach - 1 ? { "opt-outs": { number, scope: "all" }, holds: hold } : {}),
+	};
 }

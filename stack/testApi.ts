@@ -5,7 +5,7 @@ import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { personRoutes } from "../api/roles.ts";
-import { type ApiCallers, createApiCallers } from "./apiCallers.ts";
+import { type ApiCallers, type ApiThings, createApiCallers, createApiThings } from "./apiCallers.ts";
 import { startProcesses } from "./processes.ts";
 import { createStack } from "./stack.ts";
 
@@ -30,7 +30,8 @@ try {
 	const { apiUrl, demo, baseEnvironment } = processes;
 	const admin = { ...baseEnvironment, ...(await stack.vaultCredentials(["admin"])) };
 	const callers = await createApiCallers(admin, { apiUrl, tenantId: demo.tenantId });
-	process.exitCode = await run(program, apiUrl, callers);
+	const things = await createApiThings(apiUrl, callers);
+	process.exitCode = await run(program, apiUrl, { callers, things });
 	// Whatever was asked, nothing failed inside.
 	const failures = readFileSync(join(stack.logDir, "api.log"), "utf8").match(/"code":"internal"/g) ?? [];
 	say(`${failures.length} failures inside`);
@@ -60,7 +61,9 @@ function install(): string {
 	return program;
 }
 
-function run(program: string, apiUrl: string, callers: ApiCallers): Promise<number> {
+type Asked = { callers: ApiCallers; things: ApiThings };
+
+function run(program: string, apiUrl: string, { callers, things }: Asked): Promise<number> {
 	const args = [
 		...["--config-file", join(root, "stack", "schemathesis.toml"), "run", `${apiUrl}/openapi.json`],
 		...["--max-examples", examplesOfEach, "--workers", "2"],
@@ -72,7 +75,7 @@ function run(program: string, apiUrl: string, callers: ApiCallers): Promise<numb
 		HOME,
 		PYTHONDONTWRITEBYTECODE: "1",
 		// By the environment and not by an option: options can be read by everybody on the machine.
-		LETHE_TEST_CALLERS: JSON.stringify({ ...callers, personRoutes: [...personRoutes] }),
+		LETHE_TEST_CALLERS: JSON.stringify({ ...callers, things, personRoutes: [...personRoutes] }),
 		SCHEMATHESIS_HOOKS: join(root, "stack", "schemathesis_hooks.py"),
 	};
 	const child = spawn(program, args, { stdio: "inherit", env, cwd: stack.dir });

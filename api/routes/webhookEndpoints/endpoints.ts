@@ -12,7 +12,7 @@ import type { ApiDeps } from "../../deps.ts";
 import type { Instance } from "../../instance.ts";
 import type { Principal } from "../../plugins/auth.ts";
 import { actOf } from "../../plugins/evidence.ts";
-import { durationPattern, pageQuery, problems, readDuration } from "../../schemas.ts";
+import { fields, pageQuery, problems, readDuration } from "../../schemas.ts";
 import { viewEndpoint, webhookSchemas } from "./schemas.ts";
 
 export type EndpointsDeps = Pick<ApiDeps, "clock" | "ids" | "evidence" | "outbound" | "webhookSecrets"> & {
@@ -138,9 +138,7 @@ function addRotating(app: Instance, deps: EndpointsDeps): void {
 	const { webhookEndpoints } = deps.store;
 	const body = z
 		.strictObject({
-			keepFor: z
-				.string()
-				.regex(durationPattern, { error: "A duration in ISO 8601, of days, hours, minutes and seconds." })
+			keepFor: fields.duration
 				.refine((text) => readDuration(text) <= overlapMsMax, { error: "At most seven days." })
 				.default("P1D")
 				.meta({ description: "How long the secrets of before go on signing beside the new one." }),

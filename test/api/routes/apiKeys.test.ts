@@ -82,6 +82,15 @@ describe("/v1/api-keys", () => {
 		}
 	});
 
+	it("an overlap that is no duration is refused, and rotates nothing", async () => {
+		const { id } = await create();
+		for (const overlap of ["", "P", "soon", "P31D"]) {
+			const answer = await api.request(admin, "POST", `/v1/api-keys/${id}/rotate`, { overlap });
+			assert.deepEqual([answer.status, answer.json.errors?.[0].pointer], [400, "/overlap"], overlap);
+		}
+		assert.equal((await api.store.apiKeys.find(id))?.secrets.length, 1);
+	});
+
 	it("rotated, both texts open until the overlap ends; the principal stays the same", async () => {
 		const { id, apiKey } = await create();
 		const headers = { "idempotency-key": "across" };
