@@ -28,7 +28,7 @@ export type VerificationInput = z.output<typeof verificationInput>;
 export type MessageInput = z.output<typeof messageInput>;
 
 /** Days, hours, minutes, seconds. */
-export const durationPattern = /^P(?=.)(?:(\d{1,3})D)?(?:T(?=.)(?:(\d{1,4})H)?(?:(\d{1,5})M)?(?:(\d{1,7})S)?)?$/;
+const durationPattern = /^P(?=.)(?:(\d{1,3})D)?(?:T(?=.)(?:(\d{1,4})H)?(?:(\d{1,5})M)?(?:(\d{1,7})S)?)?$/;
 
 /** Milliseconds of a duration that fits the pattern. */
 export function readDuration(text: string): number {
