@@ -20,10 +20,14 @@ const tags = ["people"];
 const params = z.strictObject({
 	id: z.string().refine((id) => isId("identityProvider", id), { error: "An identity provider's id." }),
 });
-const answerCharactersMax = 8 * 1024;
-const answered = z.string().max(answerCharactersMax).optional();
+// All of it stands in one line of the request, which has only so much room.
+const codeCharactersMax = 4 * 1024;
+const answered = z.string().max(1024).optional();
 // RFC 6749, 4.1.2: what is not known is passed over.
-const querystring = z.looseObject({ state: answered, code: answered, iss: answered, error: answered });
+const querystring = z.looseObject({
+	...{ state: answered, iss: answered, error: answered },
+	code: z.string().max(codeCharactersMax).optional(),
+});
 
 export function addSso(app: Instance, deps: Deps): void {
 	addGoing(app, deps);
