@@ -458,9 +458,9 @@ id: string
 }
 export interface ComeBackFromSsoQuery {
 state?: string
-code?: string
 iss?: string
 error?: string
+code?: string
 }
 export interface SsoCompletionInput {
 code: string
@@ -2856,7 +2856,7 @@ export type Operations = {
 	/** Counters, in Prometheus's format. */
 	getVersionedMetrics: { answer: GetVersionedMetricsAnswer };
 	/** Begin to sign in with a passkey. */
-	getPasskeyOptions: { body: GetPasskeyOptionsBody; answer: GetPasskeyOptionsAnswer };
+	getPasskeyOptions: { body?: GetPasskeyOptionsBody; answer: GetPasskeyOptionsAnswer };
 	/** Sign in, by passkey or by password and code. */
 	signIn: { body: SignInInput; answer: SignedIn };
 	/** Who is signed in, and until when. */
@@ -2878,7 +2878,7 @@ export type Operations = {
 	/** Read a message's state and evidence. */
 	getMessage: { params: GetMessageParams; answer: Message };
 	/** Cancel a message that is accepted, deferred or queued. */
-	cancelMessage: { params: CancelMessageParams; body: CancelMessageBody; answer: Message };
+	cancelMessage: { params: CancelMessageParams; body?: CancelMessageBody; answer: Message };
 	/** Read a message's number and text. */
 	revealMessage: { params: RevealMessageParams; body: RevealRequestInput; answer: RevealedMessage };
 	/** List the messages to a number, newest first. */
@@ -2912,15 +2912,15 @@ export type Operations = {
 	/** Read a proposal, its text and what it changes. */
 	getPolicyProposal: { params: GetPolicyProposalParams; answer: PolicyProposalDetail };
 	/** Check a draft and run its cases. */
-	checkPolicyProposal: { params: CheckPolicyProposalParams; body: CheckPolicyProposalBody; answer: PolicyProposalDetail };
+	checkPolicyProposal: { params: CheckPolicyProposalParams; body?: CheckPolicyProposalBody; answer: PolicyProposalDetail };
 	/** Count what it would change of the stored messages. */
-	simulatePolicyProposal: { params: SimulatePolicyProposalParams; body: SimulatePolicyProposalBody; answer: PolicyProposalDetail };
+	simulatePolicyProposal: { params: SimulatePolicyProposalParams; body?: SimulatePolicyProposalBody; answer: PolicyProposalDetail };
 	/** Approve somebody else's proposal. */
-	approvePolicyProposal: { params: ApprovePolicyProposalParams; body: ApprovePolicyProposalBody; answer: PolicyProposalDetail };
+	approvePolicyProposal: { params: ApprovePolicyProposalParams; body?: ApprovePolicyProposalBody; answer: PolicyProposalDetail };
 	/** Publish an approved proposal from a date on. */
-	publishPolicyProposal: { params: PublishPolicyProposalParams; body: PublishPolicyProposalBody; answer: PolicyProposalDetail };
+	publishPolicyProposal: { params: PublishPolicyProposalParams; body?: PublishPolicyProposalBody; answer: PolicyProposalDetail };
 	/** Withdraw a proposal that is not published. */
-	withdrawPolicyProposal: { params: WithdrawPolicyProposalParams; body: WithdrawPolicyProposalBody; answer: PolicyProposalDetail };
+	withdrawPolicyProposal: { params: WithdrawPolicyProposalParams; body?: WithdrawPolicyProposalBody; answer: PolicyProposalDetail };
 	/** Read an erasure certificate. */
 	getCertificate: { params: GetCertificateParams; answer: Certificate };
 	/** List the certificates about a submission, a cohort or a record of a recipient, newest first. */
@@ -2934,7 +2934,7 @@ export type Operations = {
 	/** Read a consent. */
 	getConsent: { params: GetConsentParams; answer: Consent };
 	/** Record that a consent was withdrawn; it reaches messages that wait. */
-	withdrawConsent: { params: WithdrawConsentParams; body: WithdrawConsentBody; answer: Consent };
+	withdrawConsent: { params: WithdrawConsentParams; body?: WithdrawConsentBody; answer: Consent };
 	/** Record that a recipient has opted out; in force at once. */
 	recordOptOut: { body: OptOutRequestInput; answer: OptedOut };
 	/** List opt-outs, newest first, without numbers. */
@@ -2962,7 +2962,7 @@ export type Operations = {
 	/** Place a legal hold on a message, a recipient, a period or all of the tenant. */
 	placeHold: { body: HoldRequestInput; answer: Hold };
 	/** Release a hold; what it kept beyond its time is erased soon. */
-	releaseHold: { params: ReleaseHoldParams; body: ReleaseHoldBody; answer: Hold };
+	releaseHold: { params: ReleaseHoldParams; body?: ReleaseHoldBody; answer: Hold };
 	/** Record what a person asks for; the law's clocks start. */
 	recordSubjectRequest: { body: RecordSubjectRequestInput; answer: SubjectRequest };
 	/** List subjects' requests, newest first, without numbers. */
@@ -2970,7 +2970,7 @@ export type Operations = {
 	/** One request: its clocks, tasks, what was erased and what is kept and why. */
 	getSubjectRequest: { params: GetSubjectRequestParams; answer: SubjectRequest };
 	/** The requester was told that the request has come. */
-	acknowledgeSubjectRequest: { params: AcknowledgeSubjectRequestParams; body: AcknowledgeSubjectRequestBody; answer: SubjectRequest };
+	acknowledgeSubjectRequest: { params: AcknowledgeSubjectRequestParams; body?: AcknowledgeSubjectRequestBody; answer: SubjectRequest };
 	/** Who asks was checked, and for which time the number was theirs. */
 	identitySubjectRequest: { params: IdentitySubjectRequestParams; body: IdentityCheckInput; answer: SubjectRequest };
 	/** Decide a task that only a person can. */
@@ -2990,7 +2990,7 @@ export type Operations = {
 	/** Send nothing from this queue until it is resumed. */
 	pauseQueue: { params: PauseQueueParams; body: StopSendQueueInput; answer: SendQueue };
 	/** Send from this queue again. */
-	resumeQueue: { params: ResumeQueueParams; body: ResumeQueueBody; answer: SendQueue };
+	resumeQueue: { params: ResumeQueueParams; body?: ResumeQueueBody; answer: SendQueue };
 	/** Send what this queue has, and route nothing new to it. */
 	drainQueue: { params: DrainQueueParams; body: StopSendQueueInput; answer: SendQueue };
 	/** Set the rates, prices and registrations of this queue. */
@@ -3004,9 +3004,9 @@ export type Operations = {
 	/** Read what a key may do and when it was last used. */
 	getApiKey: { params: GetApiKeyParams; answer: ApiKey };
 	/** Give a key a new text; the one before goes on for a while. */
-	rotateApiKey: { params: RotateApiKeyParams; body: RotateApiKeyBody; answer: IssuedApiKey };
+	rotateApiKey: { params: RotateApiKeyParams; body?: RotateApiKeyBody; answer: IssuedApiKey };
 	/** End a key at once, everywhere within a second. */
-	revokeApiKey: { params: RevokeApiKeyParams; body: RevokeApiKeyBody; answer: ApiKey };
+	revokeApiKey: { params: RevokeApiKeyParams; body?: RevokeApiKeyBody; answer: ApiKey };
 	/** Where the tenant's messages may go, how fast and for how much. */
 	readSendingLimits: { answer: SendingLimits };
 	/** Set where the tenant's messages may go, how fast and for how much. */
@@ -3038,11 +3038,11 @@ export type Operations = {
 	/** Make a new secret, shown this once; the others go on signing for a while. */
 	rotateWebhookSecret: { params: RotateWebhookSecretParams; body: WebhookRotationRequestInput; answer: WebhookEndpointSecret };
 	/** Send the endpoint a challenge once more; tried for ten minutes. */
-	verifyWebhookEndpoint: { params: VerifyWebhookEndpointParams; body: VerifyWebhookEndpointBody; answer: WebhookEndpoint };
+	verifyWebhookEndpoint: { params: VerifyWebhookEndpointParams; body?: VerifyWebhookEndpointBody; answer: WebhookEndpoint };
 	/** Tell the endpoint of messages again; what it missed is told by a replay. */
-	enableWebhookEndpoint: { params: EnableWebhookEndpointParams; body: EnableWebhookEndpointBody; answer: WebhookEndpoint };
+	enableWebhookEndpoint: { params: EnableWebhookEndpointParams; body?: EnableWebhookEndpointBody; answer: WebhookEndpoint };
 	/** Tell the endpoint of nothing until it is enabled. */
-	disableWebhookEndpoint: { params: DisableWebhookEndpointParams; body: DisableWebhookEndpointBody; answer: WebhookEndpoint };
+	disableWebhookEndpoint: { params: DisableWebhookEndpointParams; body?: DisableWebhookEndpointBody; answer: WebhookEndpoint };
 	/** What the endpoint was told, by the time of the event, newest first; kept for 30 days. */
 	listWebhookDeliveries: { params: ListWebhookDeliveriesParams; query?: ListWebhookDeliveriesQuery; answer: WebhookDeliveryPage };
 	/** Tell the endpoint again, by id or by time; each keeps its `webhook-id`. */
@@ -3054,28 +3054,28 @@ export type Operations = {
 	/** Read who a person is. */
 	getPerson: { params: GetPersonParams; answer: Person };
 	/** Have a person enrol anew, who has lost what they sign in with. */
-	renewEnrolment: { params: RenewEnrolmentParams; body: RenewEnrolmentBody; answer: EnrolmentToken };
+	renewEnrolment: { params: RenewEnrolmentParams; body?: RenewEnrolmentBody; answer: EnrolmentToken };
 	/** Give a person other roles; within half a second everywhere. */
 	setPersonRoles: { params: SetPersonRolesParams; body: PersonRolesInput; answer: Person };
 	/** Let a person sign in no more, for good. */
-	endPerson: { params: EndPersonParams; body: EndPersonBody; answer: EndPersonAnswer };
+	endPerson: { params: EndPersonParams; body?: EndPersonBody; answer: EndPersonAnswer };
 	/** Where one is signed in, the newest first. */
 	listSessions: { answer: SessionPage };
 	/** Sign out. */
-	signOut: { body: SignOutBody; answer: SignOutAnswer };
+	signOut: { body?: SignOutBody; answer: SignOutAnswer };
 	/** End one of one's sessions. */
-	endSession: { params: EndSessionParams; body: EndSessionBody; answer: EndSessionAnswer };
+	endSession: { params: EndSessionParams; body?: EndSessionBody; answer: EndSessionAnswer };
 	/** Change one's password. */
 	changePassword: { body: NewPasswordInput; answer: ChangePasswordAnswer };
 	/** New recovery codes, in place of those of before. */
-	renewRecoveryCodes: { body: RenewRecoveryCodesBody; answer: RecoveryCodes };
+	renewRecoveryCodes: { body?: RenewRecoveryCodesBody; answer: RecoveryCodes };
 	/** One's own passkeys. */
 	listPasskeys: { answer: PasskeyPage };
 	/** Add a passkey. */
 	addPasskey: { body: AddPasskeyBody; answer: AddPasskeyAnswer };
 	/** Begin to add a passkey. */
-	beginPasskey: { body: BeginPasskeyBody; answer: BeginPasskeyAnswer };
+	beginPasskey: { body?: BeginPasskeyBody; answer: BeginPasskeyAnswer };
 	/** Remove a passkey; one that leaves nothing to sign in with stays. */
-	removePasskey: { params: RemovePasskeyParams; body: RemovePasskeyBody; answer: RemovePasskeyAnswer };
+	removePasskey: { params: RemovePasskeyParams; body?: RemovePasskeyBody; answer: RemovePasskeyAnswer };
 };
 

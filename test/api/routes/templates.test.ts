@@ -80,6 +80,20 @@ describe("/v1/templates and /v1/batches", () => {
 		assert.deepEqual(pointers(await send({ template: json.id, category: "marketing" })), ["/template"]);
 	});
 
+	it("a template with faults is refused with each of them; a sender makes none", async () => {
+		const broken = { ...reminder, text: "At {{place}} {{" };
+		const answer = await api.request(compliance, "POST", "/v1/templates", broken);
+		assert.deepEqual(pointers(answer), ["/variables/place", "/variables/clinic", "/variables/day", "/text"]);
+		assert.equal((await api.request(sender, "POST", "/v1/templates", reminder)).status, 403);
+	});
+
+	it("templates are listed page by page, a tenant's own", async () => {
+		const { json: first } = await api.request(sender, "GET", "/v1/templates?limit=1");
+		const { json: second } = await api.request(sender, "GET", `/v1/templates?limit=1&cursor=${first.next}`);
+		assert.deepEqual([first.items.length, second.items[0].id], [1, template]);
+		assert.deepEqual((await api.request(stranger, "GET", "/v1/templates")).json.items, []);
+	});
+
 	it("of a name there is one live template, however many come at once; retired, it gives the name free", async () => {
 		const make = () => api.request(compliance, "POST", "/v1/templates", { name: "unique", text: "x" });
 		const live = async () =>
@@ -94,20 +108,6 @@ describe("/v1/templates and /v1/batches", () => {
 		assert.deepEqual([again.status, again.json.code, ...pointers(again)], [409, "template_name_taken", "/name"]);
 		await api.request(compliance, "POST", `/v1/templates/${json.id}/retire`);
 		assert.equal((await make()).status, 201);
-	});
-
-	it("a template with faults is refused with each of them; a sender makes none", async () => {
-		const broken = { ...reminder, text: "At {{place}} {{" };
-		const answer = await api.request(compliance, "POST", "/v1/templates", broken);
-		assert.deepEqual(pointers(answer), ["/variables/place", "/variables/clinic", "/variables/day", "/text"]);
-		assert.equal((await api.request(sender, "POST", "/v1/templates", reminder)).status, 403);
-	});
-
-	it("templates are listed page by page, a tenant's own", async () => {
-		const { json: first } = await api.request(sender, "GET", "/v1/templates?limit=1");
-		const { json: second } = await api.request(sender, "GET", `/v1/templates?limit=1&cursor=${first.next}`);
-		assert.deepEqual([first.items.length, second.items[0].id], [1, template]);
-		assert.deepEqual((await api.request(stranger, "GET", "/v1/templates")).json.items, []);
 	});
 
 	it("a batch shares what stands beside its messages, takes what it can and lists what it can't", async () => {
