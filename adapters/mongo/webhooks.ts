@@ -31,10 +31,11 @@ export function createWebhookEndpointStore(collection: mongo.Collection<WebhookE
 		findDisabled,
 		/** How many are disabled for their failures. */
 		countFailed: async () => (await findDisabled()).filter(({ disabledFor }) => disabledFor !== "command").length,
-		/** True for one caller alone that may disable it: nobody has begun to since `staleAt`. */
+		/** True for one caller alone that may disable it: it is enabled, and nobody has begun to since `staleAt`. */
 		beginDisabling: (id: string, now: number, staleAt: number) =>
 			guardStore(async () => {
-				const filter = { _id: id, disablingAt: { $not: { $gt: staleAt } } } as mongo.Filter<WebhookEndpoint>;
+				const free = { state: { $not: { $ne: "enabled" } }, disablingAt: { $not: { $gt: staleAt } } };
+				const filter = { _id: id, ...free } as mongo.Filter<WebhookEndpoint>;
 				return (await collection.updateOne(filter, { $set: { disablingAt: now } })).matchedCount === 1;
 			}),
 		/** Changes an endpoint while it is in one of these states; false when it is not. */

@@ -58,7 +58,8 @@ describe("the notifier", () => {
 	function createNotifying(more: object = {}) {
 		const secrets = createWebhookSecrets({ vault: api.transit });
 		const monotonic = () => performance.now() + api.time.offsetMs;
-		const log = { ...api.log, error: (fields: object) => void errors.push(JSON.stringify(fields)) };
+		const warn = (fields: object) => void errors.push(JSON.stringify(fields));
+		const log = { ...api.log, warn, error: (fields: object) => void errors.push(JSON.stringify(fields)) };
 		const sendWebhook = createWebhookSender({ http, secrets, clock: api.clock });
 		return createNotify({
 			...api,
