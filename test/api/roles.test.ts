@@ -171,7 +171,7 @@ describe("who may what", () => {
 		const ours = await tenant();
 		await seed(ours);
 		// A number is sent a second code no sooner.
-		api.time.offsetMs = limits.verificationCooldownMaxMs;
+		api.time.offsetMs = limits.verificationCooldownMs;
 		await seed(ours, "others");
 		let longer = 0;
 		// What a person or the deployment has few of is answered whole.
