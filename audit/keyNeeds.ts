@@ -114,7 +114,7 @@ function useOf(name: string, sessionLifeMs: number): Use | undefined {
 		"hmac-person": hashing("sessions", sessionLifeMs, countPeople),
 	};
 	const signing = { signs: true, lingers: "processes", lingersMs: limits.keyRestMs, count: countNothing };
-	return ["certificate", "evidence", "token", "canary"].includes(name) ? signing : uses[name];
+	return ["certificate", "evidence", "token", "canary", "receipt"].includes(name) ? signing : uses[name];
 }
 
 function hashing(lingers: string, lifeMs: number, count: Count): Use {

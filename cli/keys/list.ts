@@ -30,7 +30,7 @@ async function takeInventory(deps: Deps) {
 	const now = deps.clock();
 	const names = await deps.keyVersions.names();
 	const inVault = names.filter((name) => name.startsWith("cohort-")).length;
-	const people = names.filter((name) => /^(certificate|evidence|token|canary|hmac-)/.test(name));
+	const people = names.filter((name) => /^(certificate|evidence|token|canary|receipt|hmac-)/.test(name));
 	const ages = await findKeyAges(deps.keyVersions, deps.limits.keyPeriods, now, people);
 	const keys = [];
 	for (const age of ages) {

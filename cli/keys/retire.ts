@@ -7,13 +7,16 @@ import { adminDeps } from "../target.ts";
 import { hashingKeys, type NamedKey, nameOf, signingKeys } from "./named.ts";
 
 type Options = { of?: string };
-type Retired = Exclude<NamedKey, "cohort">;
+// A text that somebody has still must not pass for forged.
+type Retired = Exclude<NamedKey, "cohort" | "tag">;
+
+const retirable = [...signingKeys, ...hashingKeys.filter((key) => key !== "tag"), "subject"];
 
 /** Exit 0: every old version has ended; 1: something needs one still. Cohorts' keys end by themselves, see `keys rewrap`. */
 export function retireCommand(): Command {
 	return new Command("retire")
 		.description("End a key's old versions that nothing needs any more; says what needs the others.")
-		.addArgument(new Argument("<key>", "which").choices([...signingKeys, ...hashingKeys, "subject"]))
+		.addArgument(new Argument("<key>", "which").choices(retirable))
 		.option("--of <id>", "the tenant of a subject key")
 		.option("--json", "print JSON, as it does anyway")
 		.action(async (key: Retired, options: Options) => {

@@ -74,7 +74,7 @@ describe("what needs an old version of a key", () => {
 			assert.deepEqual([before.keepFrom, before.needs[0]?.length, before.needs[1]?.length], [2, 0, 1], name);
 			assert.equal((await setUp(later + staleMs + lifeMs).needsOf(name)).keepFrom, 3, name);
 		}
-		for (const name of ["certificate", "evidence", "token"]) {
+		for (const name of ["certificate", "evidence", "token", "canary", "receipt"]) {
 			assert.equal((await setUp(later + limits.keyRestMs - 1).needsOf(name)).keepFrom, 2, name);
 			assert.equal((await setUp(later + limits.keyRestMs).needsOf(name)).keepFrom, 3, name);
 		}
