@@ -104,7 +104,7 @@ function createAnswers({ hmac, clock }: Pick<RecipientKeysDeps, "hmac" | "clock"
 		makeAnswer: async (id: string, expiresAt: number): Promise<string> =>
 			`${expiresAt.toString(36)}.${(await hmac.mac("code", undefined, saidOf(id, expiresAt))).mac}`,
 		async isAnswered(id: string, answer: string): Promise<boolean> {
-			const [, time = "", mac = ""] = /^([0-9a-z]{1,10})\.([\w-]{43})$/.exec(answer) ?? [];
+			const [, time = "", mac = ""] = /^([0-9a-z]{1,10})\.(\d{1,6}\.[\w-]{43})$/.exec(answer) ?? [];
 			const expiresAt = Number.parseInt(time, 36);
 			const macs = await hmac.allMacs("code", undefined, saidOf(id, expiresAt));
 			return macs.map((one) => isSame(one.mac, mac)).includes(true) && clock() < expiresAt;

@@ -11,7 +11,8 @@ export type TextTagsDeps = Pick<ApiDeps, "hmac">;
 export function createTextTags({ hmac }: TextTagsDeps) {
 	const saidOf = (tenantId: string, number: Plaintext, text: string) =>
 		JSON.stringify([tenantId, number.reveal(), taggedText(text)]);
-	const toTag = (mac: string) => formatTag(Buffer.from(mac, "base64url"));
+	// Without the key version that the hash begins with.
+	const toTag = (mac: string) => formatTag(Buffer.from(mac.slice(mac.indexOf(".") + 1), "base64url"));
 
 	return {
 		tagOf: async (tenantId: string, number: Plaintext, text: string): Promise<string> =>

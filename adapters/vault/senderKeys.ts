@@ -2,8 +2,8 @@
 
 import { generateKey, type PrivateKey, type PublicKey } from "../../client/e2ee.ts";
 import type { VaultClient } from "./client.ts";
-import { pathSegment } from "./connection.ts";
 import { createRefreshing } from "./refreshing.ts";
+import { listSenderKeys, senderFolder } from "./senderFolder.ts";
 
 export type SenderKeys = ReturnType<typeof createSenderKeys>;
 
@@ -55,17 +55,6 @@ export function createSenderKeys(deps: { vault: Pick<VaultClient, "read" | "writ
 			return number;
 		},
 	};
-}
-
-/** Where a tenant's are kept, each under its number. */
-export function senderFolder(tenantId: string): string {
-	return `senders/${pathSegment(tenantId)}`;
-}
-
-/** The numbers of those there are, the newest first. */
-export async function listSenderKeys(vault: Pick<VaultClient, "read">, tenantId: string): Promise<number[]> {
-	const answer = await vault.read(`kv/metadata/${senderFolder(tenantId)}?list=true`);
-	return ((answer?.data.keys ?? []) as string[]).map(Number).sort((a, b) => b - a);
 }
 
 async function readAll(vault: Pick<VaultClient, "read">, tenantId: string): Promise<PrivateKey[]> {

@@ -4,7 +4,7 @@ import type { VaultClient } from "./client.ts";
 import { pathSegment } from "./connection.ts";
 import { destroyKey } from "./destroyKey.ts";
 import { personKeyName } from "./personSeal.ts";
-import { listSenderKeys, senderFolder } from "./senderKeys.ts";
+import { listSenderKeys, senderFolder } from "./senderFolder.ts";
 
 export type SubjectKeys = ReturnType<typeof createSubjectKeys>;
 
