@@ -93,6 +93,16 @@ export function confirmLink(message: Message, link: LinkRecord, now: number): Tr
 	};
 }
 
+/** open | claimed → closed, after a restore: whether it was read since the copy was made, nobody here knows. */
+export function closeLink(message: Message, link: LinkRecord, now: number): Transition {
+	return {
+		...asKnown(message, link),
+		set: { "link.state": "closed", "link.closedAt": now },
+		unset: ["link.session"],
+		evidence: [{ at: now, type: "link_closed", code: "restored" }],
+	};
+}
+
 // Whoever changed the link meanwhile goes first: then it is looked at once more.
 function asKnown(message: Message, link: LinkRecord) {
 	const { state, wrongPins, session } = link;

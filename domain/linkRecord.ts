@@ -20,7 +20,7 @@ export type LinkRecord = {
 	hasPin: boolean;
 	/** Wrong PINs so far, whoever entered them. */
 	wrongPins: number;
-	/** `claimed`: one page holds it; `read`: that page let go of it; `closed`: too many wrong PINs. */
+	/** `claimed`: one page holds it; `read`: that page let go of it; `closed`: too many wrong PINs, or a restore. */
 	state: "open" | "claimed" | "read" | "closed";
 	/** SHA-256 of the secret of the page that holds it, base64url. */
 	session?: string;

@@ -4,6 +4,7 @@ import type { Deps } from "../../deps.ts";
 import { isId } from "../../domain/ids.ts";
 import { type LedgerEntry, newestStandings } from "../../domain/ledger.ts";
 import { isFinal, openStates } from "../../domain/lifecycle.ts";
+import { closeLink } from "../../domain/link.ts";
 import { type Message, sealedObjects } from "../../domain/message.ts";
 import { takeFrom } from "../../domain/person.ts";
 import { type HoldRecord, isWide } from "../../domain/subject.ts";
@@ -15,7 +16,7 @@ type Applied = Record<(typeof appliedNames)[number], number>;
 type Of<Kind extends LedgerEntry["kind"]> = Extract<LedgerEntry, { kind: Kind }>;
 
 const appliedNames = [
-	...["records", "endings", "revocations", "rotations", "people", "tenants", "unknown", "erasures", "keys"],
+	...["records", "endings", "revocations", "rotations", "people", "tenants", "unknown", "links", "erasures", "keys"],
 ] as const;
 const pageItems = 200;
 // Nobody else is at work in quarantine, but for what a process had in hand as it began.
@@ -163,11 +164,20 @@ async function applyToMessages(deps: Deps, applied: Applied, erased: Set<string>
 	async function applyTo({ _id }: Pick<Message, "_id">): Promise<void> {
 		// As it is now, holds that were applied again included.
 		const message = await endOpen(_id);
-		if (!message || !erased.has(_id)) return;
+		if (!message) return;
+		if (await close(message)) applied.links++;
+		if (!erased.has(_id)) return;
 		const left = sealedObjects.filter((name) => message[name] !== undefined);
 		if (left.length === 0) return;
 		if ((await messages.transition(forgetAgain(message, left, deps.clock()))) && message.holds.length === 0)
 			applied.erasures += left.length;
+	}
+
+	// One that opens once may have opened since the copy was made, and of the wrong PINs since nothing is known.
+	async function close(message: Message): Promise<boolean> {
+		const { link } = message;
+		if (!link || !message.content || (link.state !== "open" && link.state !== "claimed")) return false;
+		return messages.transition(closeLink(message, link, deps.clock()));
 	}
 
 	async function endOpen(id: string): Promise<Message | undefined> {

@@ -29,6 +29,7 @@ type Shape = {
 	releaseAt?: number;
 	facts?: Message["facts"];
 	subject?: Message["subject"];
+	link?: Message["link"];
 };
 
 const sealed = {
@@ -56,6 +57,7 @@ export function messageOf(shape: Shape = {}): Message {
 		region: "US",
 		sendQueue: shape.sendQueue ?? "queue",
 		subject: shape.subject ?? { version: 1, mac: "mac" },
+		...(shape.link === undefined ? {} : { link: shape.link }),
 		facts: shape.facts ?? {},
 		decision: { allowed: true, reasons: [], citations: [], packs: [], rules: [] },
 		state: shape.state ?? "accepted",

@@ -72,7 +72,7 @@ describe("a secure link", { timeout: 240_000 }, () => {
 		assert.ok((await reader.api.read(id)).content);
 		assert.deepEqual(await acts(id), [...Array(5).fill("link_refused"), "link_closed"]);
 		assert.equal((await page.reload())?.status(), 410);
-		assert.match((await page.locator("main").textContent()) ?? "", /wrong PIN was entered too often/);
+		assert.match((await page.locator("main").textContent()) ?? "", /a wrong PIN was entered too often/);
 	});
 
 	it("is used up by no preview and no scanner, and opens once", async () => {

@@ -10,6 +10,7 @@ import type { Deps } from "../../../deps.ts";
 import type { LedgerEntry } from "../../../domain/ledger.ts";
 import { isFinal } from "../../../domain/lifecycle.ts";
 import { limits } from "../../../domain/limits.ts";
+import type { LinkRecord } from "../../../domain/linkRecord.ts";
 import type { HoldRecord } from "../../../domain/subject.ts";
 import { end, enqueue } from "../../../domain/transition.ts";
 import { createEngine, type Engine, tenantOf } from "../../harness/engine.ts";
@@ -73,6 +74,21 @@ describe("a store that is older than its ledger", () => {
 		assert.equal(await engine.activities.closeCohort(cohortId), true);
 		assert.deepEqual(await engine.activities.erasePage(cohortId), { count: 0 }, "not before the second pass either");
 		assert.ok((await engine.read(open._id)).content);
+	});
+
+	it("a secure link that was not read is closed: since the copy it may have opened, and it opens once", async () => {
+		const link: LinkRecord = {
+			...{ hash: engine.ids.random("message"), channel: "AA", expiresAt: engine.clock() + 3600_000 },
+			...{ hasPin: true, wrongPins: 4, state: "open" },
+		};
+		const states = ["open", "claimed", "read"] as const;
+		const made = await Promise.all(
+			states.map((state) => engine.accept({ link: { ...link, state }, contentAtFinal: false })),
+		);
+		const applied = await reapplyAll([]);
+		const after = await Promise.all(made.map(async ({ _id }) => (await engine.read(_id)).link?.state));
+		assert.deepEqual([applied.links, after], [2, ["closed", "closed", "read"]]);
+		assert.equal((await reapplyAll([])).links, 0);
 	});
 
 	it("nothing is open afterwards, so nothing is sent, whatever is still on a queue", async () => {
