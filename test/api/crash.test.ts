@@ -3,13 +3,14 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { routeRoles } from "../../api/roles.ts";
+import { generateKey, open, publicKeyOf } from "../../client/e2ee.ts";
 import { roles } from "../../domain/roles.ts";
 import { editedText, shorter } from "../harness/policies.ts";
 import { createTestApi, messageBody, number, type TestApi } from "./harness.ts";
 
 type Person = { token: string; tenantId: string };
 type Case = {
-	body?: object;
+	body?: object | ((api: TestApi, person: Person) => Promise<object>);
 	/** Makes what the route names, and answers its id. */
 	of?: (api: TestApi, person: Person) => Promise<string>;
 	/** How the repeat may be told that there is nothing left to do; without these it succeeds. */
@@ -44,6 +45,13 @@ const identified = async (api: TestApi, person: Person) => {
 	const id = await requested("correction")(api, person);
 	await make(`subject-requests/${id}/identity`, identity)(api, person);
 	return id;
+};
+const recipientKey = await generateKey();
+const claimed = { number, key: publicKeyOf(recipientKey) };
+const answered = async (api: TestApi, { token }: Person) => {
+	const { json } = await api.request(token, "POST", "/v1/recipient-keys/challenges", claimed);
+	const { text: answer } = await open(json.challenge, { key: recipientKey, seen: null });
+	return { ...claimed, answer };
 };
 const optedOut = async (api: TestApi, { token }: Person) => {
 	const { json } = await api.request(token, "POST", "/v1/opt-outs", {
@@ -96,6 +104,11 @@ const cases: Record<string, Case> = {
 	"consents/:id/withdraw": { of: make("consents", consent) },
 	"opt-outs": { body: { number, scope: "all" } },
 	"opt-outs/:id/lift": { of: optedOut, body: { obtainedAt: "2026-02-01T00:00:00Z", evidence: "e-1" } },
+	"recipient-keys/challenges": { body: claimed },
+	"recipient-keys": { body: answered },
+	"recipient-keys/:id/revoke": {
+		of: async (api, person) => make("recipient-keys", await answered(api, person))(api, person),
+	},
 	holds: { body: hold },
 	"holds/:id/release": { of: make("holds", hold) },
 	"subject-requests": { body: { number, kind: "objection" } },
@@ -150,6 +163,7 @@ const cases: Record<string, Case> = {
 
 /** Nothing of these is in MongoDB, or what it takes to come so far is spent by the first run: a repeat is refused. */
 const others = new Set([
+	...["messages/check", "recipient-keys/search"],
 	...["messages/search", "consents/search", "opt-outs/search", "messages/:id/reveal", "subject-requests/:id/export"],
 	...["passkeys", "passkeys/options", "passkeys/:id/remove", "session/end", "sessions/:id/end", "session/password"],
 ]);
@@ -175,8 +189,9 @@ describe("a POST that is cut off", () => {
 			for (let cut = 1; cut < 30; cut++) {
 				const person = await everyRole(api);
 				const id = await of?.(api, person);
+				const asked = typeof body === "function" ? await body(api, person) : body;
 				const headers = { "idempotency-key": `cut-${cut}` };
-				const post = () => api.request(person.token, "POST", `/v1/${path.replace(":id", id ?? "")}`, body, headers);
+				const post = () => api.request(person.token, "POST", `/v1/${path.replace(":id", id ?? "")}`, asked, headers);
 
 				writes.begin(cut);
 				const first = await post();

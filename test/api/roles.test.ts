@@ -175,7 +175,16 @@ describe("who may what", () => {
 		await seed(ours, "others");
 		let longer = 0;
 		// What a person or the deployment has few of is answered whole.
-		const whole = ["alerts", "queues", "sessions", "passkeys", "policies", "sending-limits", "processing-record"];
+		const whole = [
+			"alerts",
+			"queues",
+			"sessions",
+			"passkeys",
+			"policies",
+			"sending-limits",
+			"sender-keys",
+			"processing-record",
+		];
 		const other = ["session", "evidence", "certificates", "policy-proposals", ...whole];
 		for (const route of Object.keys(routeRoles).filter((one) => /^GET \/v1\/[\w-]+$/.test(one))) {
 			const [method, url] = split(route);
