@@ -163,7 +163,8 @@ const codes: Record<string, CarrierCode> = {
 
 const sid = z.string().regex(/^(SM|MM)[\w-]{1,62}$/);
 const account = z.string().regex(/^AC[\w-]{1,62}$/);
-const address = z.string().regex(/^[\w+: .@-]{1,64}$/);
+// A sender by name may hold an ampersand.
+const address = z.string().regex(/^[\w+: .@&-]{1,64}$/);
 const common = { MessageSid: sid, SmsSid: sid.optional(), AccountSid: account.optional(), From: address.optional() };
 const receipt = z.object({
 	...common,

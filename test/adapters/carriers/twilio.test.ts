@@ -52,6 +52,11 @@ test("a genuine receipt is believed, whatever unknown or repeated parameters Twi
 	}
 });
 
+test("a receipt of a sender by name is believed, whatever Twilio lets that hold", () => {
+	const named = verify(post({ ...sent, From: "A&B +-_ 1" }), now);
+	assert.equal(named.events[0]?.state, "delivered");
+});
+
 test("each status means one state, and each error a code of ours", () => {
 	const expected = {
 		...{ accepted: "pending", scheduled: "pending", queued: "pending", sending: "pending", sent: "submitted" },

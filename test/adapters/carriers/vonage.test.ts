@@ -89,6 +89,12 @@ test("what the vendor's libraries do not check is checked: issuer, id, time, bod
 test("a callback without any signature is unsigned, whatever else it bears", () => {
 	const headers = { authorization: "Basic YTpi", "content-type": "application/json" };
 	assert.equal(reasonOf({ method: "POST", url, headers, body: JSON.stringify(status) }), "unsigned");
+	const nested = JSON.stringify({ ...status, usage: { currency: "EUR", price: "0.03" } });
+	assert.equal(reasonOf({ method: "POST", url, headers, body: nested }), "unsigned");
+	assert.equal(
+		reasonOf({ method: "POST", url, headers, body: JSON.stringify({ sig: "00", usage: {} }) }),
+		"malformed",
+	);
 	assert.equal(
 		reasonOf({ method: "GET", url: `${url}?messageId=1&status=delivered`, headers: {}, body: "" }),
 		"unsigned",
