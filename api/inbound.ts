@@ -10,6 +10,7 @@ import { contentFacts } from "../policies/contentFacts.ts";
 import { durationMs } from "../policies/durations.ts";
 import { type AcceptDeps, createAccept } from "./accept.ts";
 import type { ApiDeps } from "./deps.ts";
+import { isWrittenTo } from "./isWrittenTo.ts";
 import type { Reply } from "./judge.ts";
 import type { Metrics } from "./metrics.ts";
 import { createOptOuts, type OptOutsDeps } from "./optOuts.ts";
@@ -69,7 +70,7 @@ export function createInbound(deps: InboundDeps) {
 
 	return async (sendQueue: string, message: InboundMessage): Promise<InboundTaken> => {
 		const queue = await deps.store.sendQueues.find(sendQueue);
-		if (!queue || queue.sender !== message.to) return "unknown_sender";
+		if (!queue || !isWrittenTo(queue.sender, message)) return "unknown_sender";
 		const recipient = readSender(message);
 		if (!recipient) return "unknown_number";
 		try {
@@ -80,7 +81,7 @@ export function createInbound(deps: InboundDeps) {
 	};
 
 	async function takeOnce(
-		{ _id: sendQueue, carrier }: SendQueueDocument,
+		{ _id: sendQueue, carrier, sender }: SendQueueDocument,
 		message: InboundMessage,
 		recipient: Recipient,
 	): Promise<InboundTaken> {
@@ -92,7 +93,7 @@ export function createInbound(deps: InboundDeps) {
 				tenants.map(async (tenant) => ({ tenant, subject: await subjects.identify(tenant._id, recipient.number) })),
 			);
 			const at = Math.min(message.at, deps.clock());
-			const one = { parties, recipient, sender: message.to, carrier, at, id };
+			const one = { parties, recipient, sender, carrier, at, id };
 			const taken = await handle(one, message.text.reveal());
 			await deps.store.idempotencyKeys.answer(id, { status: 200, body: "" });
 			return taken;

@@ -147,11 +147,17 @@ export function told(event: {
 }
 
 /** One message of a recipient's; the numbers of both as E.164 where they are. */
-export function wrote(message: { eventId: string; from: string; to: string; text: string; at: number }): Parsed {
-	const { eventId, from, to, text, at } = message;
-	return {
-		messages: [{ eventId, from: Plaintext.text(toE164(from)), to: toE164(to), text: Plaintext.text(text), at }],
-	};
+export function wrote(message: {
+	eventId: string;
+	from: string;
+	to: string;
+	service?: string | undefined;
+	text: string;
+	at: number;
+}): Parsed {
+	const { eventId, from, to, service, text, at } = message;
+	const parties = { from: Plaintext.text(toE164(from)), to: toE164(to), ...(service && { service }) };
+	return { messages: [{ eventId, ...parties, text: Plaintext.text(text), at }] };
 }
 
 /**

@@ -62,6 +62,8 @@ export type InboundMessage = {
 	from: Plaintext;
 	/** The sender that it was written to. */
 	to: string;
+	/** The carrier's id of the service that this sender is one of, where the carrier names one. */
+	service?: string | undefined;
 	text: Plaintext;
 	at: number;
 };

@@ -180,6 +180,10 @@ const inbound = z.object({
 	...common,
 	From: address,
 	To: address,
+	MessagingServiceSid: z
+		.string()
+		.regex(/^(MG[\w-]{1,62})?$/)
+		.optional(),
 	Body: z.string().max(4096),
 	SmsStatus: z.enum(["receiving", "received"]).optional(),
 	NumMedia: z
@@ -274,6 +278,6 @@ function parseReceipt(fields: Record<string, string>, at: number): Parsed | unde
 function parseInbound(fields: Record<string, string>, at: number): Parsed | undefined {
 	const { data } = inbound.safeParse(fields);
 	if (!data) return undefined;
-	const { MessageSid: eventId, From, To, Body } = data;
-	return wrote({ eventId, from: From, to: To, text: Body, at });
+	const { MessageSid: eventId, From, To, MessagingServiceSid: service, Body } = data;
+	return wrote({ eventId, from: From, to: To, service, text: Body, at });
 }

@@ -149,6 +149,17 @@ test("what is cut between address and parameters, or hidden in what a recipient 
 	assert.equal(verify(post(written), now).messages[0]?.text.reveal(), Body);
 });
 
+test("what is written to a number of a messaging service names the service, and is not cut elsewhere", () => {
+	const MessagingServiceSid = `MG${"1".repeat(32)}`;
+	const written = { ...without("MessageStatus", "SmsStatus"), Body: "STOP", MessagingServiceSid };
+	const [message] = verify(post(written), now).messages;
+	assert.deepEqual([message?.to, message?.service], [sent.To, MessagingServiceSid]);
+	assert.equal(verify(post({ ...written, MessagingServiceSid: "" }), now).messages[0]?.service, undefined);
+	const { MessagingServiceSid: _gone, ...rest } = written;
+	const cut = { ...rest, MessagingServiceSi: `d${MessagingServiceSid}` };
+	assert.equal(reasonOf(post(cut, { signed: written })), "malformed");
+});
+
 test("a receipt by GET is in the signed address", () => {
 	const address = `https://lethe.example/cb?${new URLSearchParams(sent)}`;
 	const request = { ...post({}, { url: address }), method: "GET" };

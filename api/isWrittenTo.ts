@@ -1,0 +1,12 @@
+// Whether what a recipient wrote was written to a send queue's sender, whichever way its carrier writes that.
+
+import type { InboundMessage } from "../adapters/carriers/carrier.ts";
+
+/** A number is one with and without its plus; a sender that is a service is each of the numbers in it. */
+export function isWrittenTo(sender: string, { to, service }: Pick<InboundMessage, "to" | "service">): boolean {
+	return withoutPlus(to) === withoutPlus(sender) || service === sender;
+}
+
+function withoutPlus(number: string): string {
+	return number.replace(/^\+(?=\d)/, "");
+}
