@@ -62,11 +62,11 @@ describe("a secure link", { timeout: 240_000 }, () => {
 		}
 		const { page } = pages[0] as (typeof pages)[number];
 		await reader.show(page, "1a2b");
-		await reader.said(page, "this link is closed");
+		await reader.said(page, "This link was closed");
 		assert.ok(await page.locator("form").isHidden());
 		const other = (pages[1] as (typeof pages)[number]).page;
 		await reader.show(other);
-		await reader.said(other, "this link is closed");
+		await reader.said(other, "This link was closed");
 		const { link, state } = await reader.view(id);
 		assert.deepEqual([link.state, link.wrongPins, state], ["closed", limits.linkWrongPinsMax, "submitted"]);
 		assert.ok((await reader.api.read(id)).content);
