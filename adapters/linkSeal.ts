@@ -31,7 +31,7 @@ type Package = {
 	channel: string;
 	/** Hash of what proves that somebody holds the fragment. */
 	token: string;
-	/** Keyed hash of what proves that somebody knows the PIN. */
+	/** Keyed hash of what proves that somebody knows the PIN; the fragment is in it, so that who has ours tries no PIN on it. */
 	pin?: Mac;
 	ciphertext: string;
 };
@@ -89,7 +89,7 @@ export function createLinkSeal({ randomBytes }: { randomBytes: (size: number) =>
 				half: encode(half),
 				channel: encode(channel.getPrivateKey()),
 				token: hash(derive([fragment], pathId, "token")),
-				...(pin ? { pin: await macOf(encode(derive([secret], pathId, "proof"))) } : {}),
+				...(pin ? { pin: await macOf(encode(derive([fragment, secret], pathId, "proof"))) } : {}),
 				ciphertext: encode(seal(key, pathId, text.bytes())),
 			};
 			return {

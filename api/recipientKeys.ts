@@ -26,10 +26,11 @@ export function createRecipientKeys(deps: RecipientKeysDeps) {
 		deps.ids.derive("recipientKey", JSON.stringify([tenantId, macs.at(-1), x, version]));
 
 	/** The key's records, unless it was revoked: the same key never comes back. @throws LetheError recipient_key_revoked, too_many_records */
-	async function readOwn({ tenantId, macs }: Subject, { x }: Claimed): Promise<RecipientKeyRecord[]> {
+	async function readOwn(subject: Subject, claimed: Claimed): Promise<RecipientKeyRecord[]> {
+		const { tenantId, macs } = subject;
 		const all = (await subjectRecords.findBySubjects(macs)).filter((record) => record.tenantId === tenantId);
 		const keys = all.filter((record) => record.kind === "recipient_key");
-		if (keys.some((record) => record.x === x && record.ended)) throw new LetheError("recipient_key_revoked");
+		if (hasEnded(keys, claimed.x, idOf(subject, claimed))) throw new LetheError("recipient_key_revoked");
 		if (all.length >= limits.recordsPerSubjectMax) throw new LetheError("too_many_records");
 		return keys;
 	}
@@ -95,6 +96,11 @@ export function createRecipientKeys(deps: RecipientKeysDeps) {
 
 		require: requireKey,
 	};
+}
+
+// What a key was under another version ends when it goes over to this one, which may be registered again.
+function hasEnded(keys: RecipientKeyRecord[], x: string, id: string): boolean {
+	return keys.some((key) => key.x === x && key.ended) && !keys.some(({ _id, ended }) => _id === id && !ended);
 }
 
 /** Nothing is kept of a challenge: its answer says until when it counts, and only we can have made it. */

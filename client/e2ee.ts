@@ -134,6 +134,8 @@ async function decrypt(
 	const { info, mode, encBytes, tagBytes } = versions[version];
 	const suite = versions[version].suite();
 	const bytes = bytesOf(data);
+	// A letter was changed, or is gone.
+	if (bytes.length === 0) throw new TextRefused("undecryptable");
 	if (bytes.length < encBytes + tagBytes) throw new TextRefused("malformed");
 	const recipientKey = await importPair(suite, key);
 	const params = { recipientKey, enc: bytes.slice(0, encBytes).buffer, info: utf8.encode(info) };
@@ -215,7 +217,7 @@ async function importPair(suite: Suite, key: PrivateKey) {
 }
 
 async function importKey(suite: Suite, key: PublicKey, half: "public" | "private") {
-	const { kty, crv, x, d } = key as Partial<PrivateKey>;
+	const { kty, crv, x, d } = (key ?? {}) as Partial<PrivateKey>;
 	const isThere = (part: unknown) => typeof part === "string" && bytesOf(part).length === keyBytes;
 	if (kty !== "OKP" || crv !== "X25519" || !isThere(x) || (half === "private" && !isThere(d))) {
 		throw new TypeError(`not ${half === "private" ? "a private" : "an"} X25519 key (JWK, RFC 8037)`);

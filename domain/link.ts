@@ -22,7 +22,10 @@ export function needsPin(category: Category, dataClasses: readonly string[], rea
 }
 
 /** Whether a PIN is one that others would try first: a birth date, one character repeated, a run of digits. */
-export function isGuessable(pin: string): boolean {
+export function isGuessable(given: string): boolean {
+	// As it is stretched: digits of full width are the same ones.
+	const pin = given.normalize("NFKC");
+	if (/^\d{1,2}([\s./-])\d{1,2}\1(?:\d{2}|\d{4})$/.test(pin)) return true;
 	const digits = pin.replace(/[\s./-]/g, "");
 	if (/^(.)\1*$/u.test(pin) || "01234567890".includes(digits) || "09876543210".includes(digits)) return true;
 	return (

@@ -34,6 +34,7 @@ function start() {
 
 async function run(act) {
 	const buttons = document.querySelectorAll("button");
+	const held = document.activeElement;
 	for (const button of buttons) button.disabled = true;
 	tell("busy");
 	try {
@@ -42,10 +43,12 @@ async function run(act) {
 		tell("failed");
 	}
 	for (const button of buttons) button.disabled = false;
+	// A button that is disabled lets go of the focus.
+	if (document.activeElement === document.body) held?.focus();
 }
 
 async function show() {
-	if (pin && [...pin.value].length < 4) {
+	if (pin && pin.value.length < pin.minLength) {
 		tell("short");
 		return pin.focus();
 	}
@@ -88,6 +91,7 @@ function refuse({ state, pinsLeft }) {
 	}
 	tell("wrong_pin", pinsLeft);
 	pin.setAttribute("aria-invalid", "true");
+	pin.focus();
 	pin.select();
 }
 
@@ -112,7 +116,7 @@ async function ask(act, secret) {
 		act,
 		session: session(),
 		token: encode(await derive([decode(fragment)], "token")),
-		...(secret.length > 0 && { proof: encode(await derive([secret], "proof")) }),
+		...(secret.length > 0 && { proof: encode(await derive([decode(fragment), secret], "proof")) }),
 	};
 	const sealed = await seal(await derive([shared], "request"), utf8.encode(JSON.stringify(request)));
 	const answer = await fetch(location.pathname, {

@@ -73,6 +73,8 @@ test("open answers 1 for what does not open and 2 for what is no text or key, ea
 		[open("Hallo"), 2, /no end-to-end encrypted text/],
 		[open(`${text} ${lethe2}`), 2, /more than one/],
 		[open(""), 2, /no text/],
+		[open(text.slice(0, -1)), 1, /does not open/],
+		[lethe(text, "open", "--key", file("none.json", { keys: [] })), 2, /is not a private .*keygen/],
 		[lethe(text, "open", "--key", senderFile), 2, /private.*keygen/],
 		[lethe(text, "open", "--key", join(folder, "none")), 2, /check its path/],
 		[lethe(text, "open"), 2, /--key/],

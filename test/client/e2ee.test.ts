@@ -146,7 +146,7 @@ test("no text with one bit changed opens, in the id, the key or the ciphertext",
 		const last = text.at(-1) as string;
 		const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 		const next = alphabet[alphabet.indexOf(last) ^ 1] as string;
-		await assert.rejects(opened(text.slice(0, -1) + next), TextRefused);
+		await assert.rejects(opened(text.slice(0, -1) + next), refused("undecryptable"));
 		await assert.rejects(opened(text.replace("aaa", "aab")), refused("undecryptable"));
 	}
 	await assert.rejects(opened(made.lethe1.replace("lethe1", "lethe2")), refused("undecryptable"));

@@ -18,7 +18,8 @@ function linked(link: Partial<LinkRecord> = {}, more: Partial<Message> = {}): Me
 }
 
 test("a PIN that others would try first is none", () => {
-	const guessable = ["1234", "98765", "0000", "aaaa", "24121961", "24.12.1961", "1961-12-24", "12/24/1961", "----"];
+	const dates = ["24121961", "24.12.1961", "1961-12-24", "12/24/1961", "4.12.1961", "24.12.61"];
+	const guessable = ["1234", "１２３４", "98765", "0000", "aaaa", "----", ...dates];
 	assert.deepEqual(
 		guessable.filter((pin) => !isGuessable(pin)),
 		[],

@@ -1,7 +1,7 @@
 // A secure link in a real browser: who can open it, how often, and until when.
 
 import assert from "node:assert/strict";
-import { createHash, pbkdf2Sync } from "node:crypto";
+import { createHash, hkdfSync, pbkdf2Sync } from "node:crypto";
 import { after, before, describe, it } from "node:test";
 import axe from "axe-core";
 import type { Browser, Page } from "playwright-core";
@@ -225,6 +225,7 @@ describe("a secure link", { timeout: 240_000 }, () => {
 		await check("asked for the PIN");
 		await reader.show(page, "wrong");
 		await reader.said(page, "Tries left");
+		await page.locator("#pin:focus").waitFor();
 		await check("wrong PIN");
 		await reader.show(page);
 		await page.locator("#message").waitFor();
@@ -281,6 +282,18 @@ describe("a secure link", { timeout: 240_000 }, () => {
 			assert.deepEqual(opens([...piecesOf(document, ours), stretched(pathId)]), []);
 			// Nor with what travelled between us and the page.
 			assert.deepEqual(opens([...piecesOf(document, ours, seen.traffic), stretched(pathId)]), []);
+		});
+
+		it("a PIN can be tried on what we keep of it by nobody without the fragment", async () => {
+			const { id, ours, pathId, fragment } = seen;
+			const { pin: kept } = JSON.parse(ours);
+			const isKept = async (...parts: Buffer[]) => {
+				const proof = hkdfSync("sha256", Buffer.concat(parts), pathId, "lethe/link/v1/proof", 32);
+				const said = `link ${id} ${Buffer.from(proof).toString("base64url")}`;
+				return (await reader.api.hmac.allMacs("code", undefined, said)).some(({ mac }) => mac === kept.mac);
+			};
+			assert.ok(await isKept(Buffer.from(fragment, "base64url"), stretched(pathId)));
+			assert.ok(!(await isKept(stretched(pathId))));
 		});
 
 		it("after the purge store, ledger, traffic and PIN read nothing together, nor does an old copy of the store", () => {

@@ -186,6 +186,18 @@ describe("/v1/recipient-keys", () => {
 		assert.equal((await revoke(second.id)).json.ended.at, (await search(number))[0].ended.at);
 	});
 
+	it("a key goes over to another version for good, and what was registered so may be registered again", async () => {
+		const claim = { number: freshNumber(), key: await generateKey() };
+		assert.equal((await register(claim)).status, 201);
+		const next = { ...claim, version: "lethe2" };
+		const { status, json } = await register(next);
+		assert.equal(status, 201);
+		assert.deepEqual((await register(next)).json, json);
+		assert.equal((await challenge(claim)).json.code, "recipient_key_revoked");
+		assert.equal((await revoke(json.id)).status, 200);
+		assert.equal((await challenge(next)).json.code, "recipient_key_revoked");
+	});
+
 	it("`lethe recipient-keys` registers a key file, lists it without a number, and revokes it", async () => {
 		const folder = await mkdtemp(join(tmpdir(), "lethe-keys-"));
 		try {
