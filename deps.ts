@@ -206,7 +206,7 @@ export async function createDeps(config: Config, name: ProcessName) {
 	const { policies, stop: stopFollowing } = await followPolicies(store, monotonic, log);
 	const personMacs = createPersonMacs({ hmac });
 	const personSeal = createPersonSeal({ vault: vaultFor(by.hashing) });
-	const sessions = createSessions(redis);
+	const sessions = createSessions({ ...redis, macs: personMacs });
 	const runs = createRuns({
 		client: temporal.client,
 		taskQueue: config.temporal.taskQueue,

@@ -5,7 +5,7 @@ import type { HmacKeys } from "./vault/hmacKeys.ts";
 /**
  * What a hash is of. `account` and `address`: whom failed sign-ins slow. `subject`: as
  * an identity provider names somebody. `nonce` and `verifier` (PKCE) follow from the state of a single sign-on, so that
- * no store holds them.
+ * no store holds them. `kept`: a value with the key that it is kept under.
  */
 type HashedKind =
 	| "login"
@@ -20,7 +20,8 @@ type HashedKind =
 	| "browser"
 	| "nonce"
 	| "verifier"
-	| "code";
+	| "code"
+	| "kept";
 
 export type PersonMacs = ReturnType<typeof createPersonMacs>;
 

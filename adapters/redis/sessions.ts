@@ -1,17 +1,25 @@
-// Sessions and sign-in challenges in Redis, under keyed hashes: whoever reads it can't use one, and emptied it opens nothing.
+// Sessions and sign-in challenges in Redis, under keyed hashes and bound to them: whoever reads it can't use one, whoever writes to it can't make one somebody else's, and emptied it opens nothing.
 
+import { timingSafeEqual } from "node:crypto";
 import { LetheError } from "../../domain/errors.ts";
 import type { Session } from "../../domain/person.ts";
+import type { PersonMacs } from "../personMacs.ts";
 import type { ServerTls } from "../serverTls.ts";
 import { createAttempts } from "./attempts.ts";
 import { connectRedis } from "./connect.ts";
 
 export type Sessions = ReturnType<typeof createSessions>;
 
-/** Its calls throw LetheError sessions_unavailable while Redis does not answer: nobody is signed in then. */
-export function createSessions(options: { url: string; prefix: string; tls?: ServerTls | undefined }) {
+type Options = { url: string; prefix: string; macs: Pick<PersonMacs, "one" | "all">; tls?: ServerTls | undefined };
+
+/**
+ * Its calls throw LetheError sessions_unavailable while Redis does not answer: nobody is signed in then; and
+ * keys_unavailable. What Redis holds that was not put there by this counts as absent.
+ */
+export function createSessions(options: Options) {
 	const { connection, connect } = connectRedis(options.url, { commandTimeout: 5_000, tls: options.tls });
 	const attempts = createAttempts({ connection, prefix: options.prefix });
+	const { bind, open } = createBinding(options.macs);
 	const keyOf = (mac: string) => `${options.prefix}:session:${mac}`;
 	const listOf = (personId: string) => `${options.prefix}:sessions:${personId}`;
 	const challengeOf = (mac: string) => `${options.prefix}:challenge:${mac}`;
@@ -27,49 +35,73 @@ export function createSessions(options: { url: string; prefix: string; tls?: Ser
 
 	return {
 		/** Keeps a session for `idleMs` after its last use. */
-		put: (mac: string, session: Session, { idleMs, lifeMs }: { idleMs: number; lifeMs: number }) =>
-			ask(async () => {
-				const list = listOf(session.personId);
-				const all = connection.multi().set(keyOf(mac), JSON.stringify(session), "PX", idleMs);
+		async put(mac: string, session: Session, { idleMs, lifeMs }: { idleMs: number; lifeMs: number }): Promise<void> {
+			const bound = await bind(keyOf(mac), session);
+			const list = listOf(session.personId);
+			await ask(async () => {
+				const all = connection.multi().set(keyOf(mac), bound, "PX", idleMs);
 				await all.sadd(list, mac).pexpire(list, lifeMs).exec();
-			}),
+			});
+		},
 		/** The session under one of these hashes, used just now. */
-		use: (macs: readonly string[], idleMs: number) =>
-			ask(async () => {
-				for (const mac of macs) {
-					const found = await connection.getex(keyOf(mac), "PX", idleMs);
-					if (found !== null) return { mac, session: JSON.parse(found) as Session };
-				}
-				return undefined;
-			}),
+		async use(macs: readonly string[], idleMs: number): Promise<{ mac: string; session: Session } | undefined> {
+			for (const mac of macs) {
+				const found = await ask(() => connection.getex(keyOf(mac), "PX", idleMs));
+				const session = await open<Session>(keyOf(mac), found);
+				if (session) return { mac, session };
+			}
+			return undefined;
+		},
 		/** A person's sessions, with how long ago each was used. */
-		list: (personId: string, idleMs: number) =>
-			ask(async () => {
-				const found: { mac: string; session: Session; idleForMs: number }[] = [];
-				for (const mac of await connection.smembers(listOf(personId))) {
-					const [text, leftMs] = await Promise.all([connection.get(keyOf(mac)), connection.pttl(keyOf(mac))]);
-					if (text === null) await connection.srem(listOf(personId), mac);
-					else found.push({ mac, session: JSON.parse(text) as Session, idleForMs: Math.max(0, idleMs - leftMs) });
-				}
-				return found;
-			}),
+		async list(personId: string, idleMs: number) {
+			const found: { mac: string; session: Session; idleForMs: number }[] = [];
+			for (const mac of await ask(() => connection.smembers(listOf(personId)))) {
+				const [text, leftMs] = await ask(() => Promise.all([connection.get(keyOf(mac)), connection.pttl(keyOf(mac))]));
+				const session = await open<Session>(keyOf(mac), text);
+				if (session?.personId !== personId) await ask(() => connection.srem(listOf(personId), mac));
+				else found.push({ mac, session, idleForMs: Math.max(0, idleMs - leftMs) });
+			}
+			return found;
+		},
 		end: (personId: string, mac: string) =>
 			ask(async () => void (await connection.multi().del(keyOf(mac)).srem(listOf(personId), mac).exec())),
 		/** Remembers a challenge that was handed out, with what is to be known when it comes back. */
-		putChallenge: (mac: string, lifeMs: number, about: object = {}) =>
-			ask(async () => void (await connection.set(challengeOf(mac), JSON.stringify(about), "PX", lifeMs))),
+		async putChallenge(mac: string, lifeMs: number, about: object = {}): Promise<void> {
+			const bound = await bind(challengeOf(mac), about);
+			await ask(() => connection.set(challengeOf(mac), bound, "PX", lifeMs));
+		},
 		/** What is known of one that was handed out under one of these hashes and not taken yet; once only. */
-		takeChallenge: (macs: readonly string[]) =>
-			ask(async () => {
-				for (const mac of macs) {
-					const found = await connection.getdel(challengeOf(mac));
-					if (found !== null) return JSON.parse(found) as Record<string, unknown>;
-				}
-				return undefined;
-			}),
+		async takeChallenge(macs: readonly string[]): Promise<Record<string, unknown> | undefined> {
+			for (const mac of macs) {
+				const found = await ask(() => connection.getdel(challengeOf(mac)));
+				const about = await open<Record<string, unknown>>(challengeOf(mac), found);
+				if (about) return about;
+			}
+			return undefined;
+		},
 		/** Counts a try before it is made; see `createAttempts`. */
 		tryOnce: (...args: Parameters<typeof attempts.take>) => ask(() => attempts.take(...args)),
 		forgive: (...args: Parameters<typeof attempts.forgive>) => ask(() => attempts.forgive(...args)),
 		close: async (): Promise<void> => connection.disconnect(),
+	};
+}
+
+/** Ties a value to the key that it stands under, by a keyed hash of both before it. */
+function createBinding(macs: Options["macs"]) {
+	const textOf = (key: string, value: string) => `${key}\n${value}`;
+	return {
+		async bind(key: string, value: object): Promise<string> {
+			const text = JSON.stringify(value);
+			return `${await macs.one("kept", textOf(key, text))} ${text}`;
+		},
+		/** Undefined where there is none, or one that was not bound to this key. */
+		async open<T>(key: string, stored: string | null): Promise<T | undefined> {
+			if (stored === null) return undefined;
+			const end = stored.indexOf(" ");
+			const [mac, text] = [Buffer.from(stored.slice(0, Math.max(0, end))), stored.slice(end + 1)];
+			const known = (await macs.all("kept", textOf(key, text))).map((one) => Buffer.from(one));
+			const isBound = known.some((one) => one.length === mac.length && timingSafeEqual(one, mac));
+			return isBound ? (JSON.parse(text) as T) : undefined;
+		},
 	};
 }

@@ -95,7 +95,7 @@ export async function createTestApi(replace: (deps: ApiDeps) => Partial<ApiDeps>
 	const replays = createMemoryReplays();
 	const providerCredentials = createMemoryCredentials();
 	const openid = createOpenidClient({ outbound, clock });
-	const sessions = createSessions({ url: process.env.REDIS_URL as string, prefix: database });
+	const sessions = createSessions({ url: process.env.REDIS_URL as string, prefix: database, macs: personMacs });
 	const callbackKeys = new Map([["queue", generateKeyPairSync("ed25519")]]);
 	const deps: ApiDeps = {
 		tokens: createTokenSigner({ vault: tokenVault, clock }),

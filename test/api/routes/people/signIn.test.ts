@@ -390,6 +390,33 @@ describe("signing in", () => {
 			assert.equal((await signIn(person)).status, 401);
 		});
 
+		it("is nobody's once what Redis holds of it was altered, or is another's", async () => {
+			const [person, other] = [await enrolled(), await enrolled(["admin"])];
+			const [token, foreign] = [(await signIn(person)).json.token, (await signIn(other)).json.token];
+			const keyOf = async (of: string) => `${api.connection.name}:session:${await api.personMacs.one("session", of)}`;
+			const key = await keyOf(token);
+			const [kept, theirs] = [(await redis.get(key)) ?? "", (await redis.get(await keyOf(foreign))) ?? ""];
+			const seenAs = async () => {
+				const given = { ...bearer(token), address: "192.0.2.77" };
+				const { status, json } = await call("GET", "/session", undefined, given);
+				return status === 200 ? json.personId : json.code;
+			};
+			const withoutHash = kept.slice(kept.indexOf("{"));
+			for (const put of [kept.replaceAll(person.id, other.id), theirs, withoutHash, ` ${withoutHash}`, ""]) {
+				assert.notEqual(put, kept);
+				await redis.set(key, put);
+				assert.equal(await seenAs(), "unauthenticated", put);
+			}
+			await redis.set(key, kept);
+			assert.equal(await seenAs(), person.id);
+			// Somebody else's among one's own is neither shown nor there to be ended.
+			const mac = (await keyOf(foreign)).split(":").at(-1) as string;
+			await redis.sadd(`${api.connection.name}:sessions:${person.id}`, mac);
+			const { items } = (await call("GET", "/sessions", undefined, bearer(token))).json;
+			const { id } = (await call("GET", "/session", undefined, bearer(foreign))).json;
+			assert.ok(items.length > 0 && !items.some((one: { id: string }) => one.id === id));
+		});
+
 		it("has the roles that its person has now", async () => {
 			const person = await enrolled(["auditor"]);
 			const { token } = (await signIn(person)).json;
