@@ -218,6 +218,8 @@ export const limits = {
 	signInsFreePerAccountMax: 5,
 	signInsFreePerAddressMax: 30,
 	signInWaitMsMax: 15 * 60_000,
+	// A failure takes as long as the slowest does: longer than to hash a password, and to enter it against somebody known.
+	signInFailureMsMin: 400,
 	signInsKeptMs: 24 * 3600_000,
 	// Passwords that are hashed at once, each in 19 MiB, and those that may wait for it.
 	passwordHashesMax: 2,

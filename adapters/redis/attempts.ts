@@ -39,10 +39,10 @@ export function createAttempts({ connection, prefix }: { connection: Redis; pref
 			const free = of.map(({ freeCount }) => freeCount);
 			return command(of.length, ...of.map(({ name }) => keyOf(name)), waitMsMax, keptMs, ...free);
 		},
-		/** After a success: forgets the failures of `account`, and that `address` has tried. */
-		forgive: async (account: string | undefined, address: string): Promise<void> => {
-			if (account) await connection.del(keyOf(account));
-			await connection.hincrby(keyOf(address), "count", -1);
+		/** After a success: forgets the failures of `cleared`, and takes this one try back from each of `spared`. */
+		forgive: async (cleared: string | undefined, spared: readonly string[]): Promise<void> => {
+			if (cleared) await connection.del(keyOf(cleared));
+			for (const name of spared) await connection.hincrby(keyOf(name), "count", -1);
 		},
 	};
 }

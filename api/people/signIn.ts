@@ -1,5 +1,6 @@
 // Who signs in: by login name, password and a code, or by a passkey. Every way shows two factors, and every refusal is the same.
 
+import { setTimeout as sleep } from "node:timers/promises";
 import type { StoredPerson } from "../../adapters/mongo/people.ts";
 import { LetheError } from "../../domain/errors.ts";
 import type { Act } from "../../domain/evidence.ts";
@@ -59,8 +60,7 @@ export function createSignIn(deps: SignInDeps) {
 		throw new LetheError("sign_in_failed");
 	}
 
-	/** @param address of the caller: failures slow it too */
-	return async function signIn(shown: Shown, address: string): Promise<SignedIn> {
+	async function attempt(shown: Shown, address: string): Promise<SignedIn> {
 		if ("passkey" in shown) {
 			const forgive = await slow.before("passkey", address);
 			const found = await findOwner(deps, shown.passkey);
@@ -73,11 +73,23 @@ export function createSignIn(deps: SignInDeps) {
 		const forgive = await slow.before("password", address, login);
 		const candidates = await findCandidates(deps, login);
 		const signedIn = await tried(candidates, () => byPassword(deps, shown, login, candidates));
-		await forgive();
+		await forgive({ isShared: candidates.length > 1 });
 		await renewHashes(deps, signedIn.person, { login });
 		return signedIn;
+	}
+
+	/** @param address of the caller: failures slow it too */
+	return async function signIn(shown: Shown, address: string): Promise<SignedIn> {
+		// Of somebody known more is looked up, and entered: what fails sooner is told no sooner.
+		const isTime = sleep(limits.signInFailureMsMin);
+		return attempt(shown, address).catch(async (error: unknown) => {
+			if (error instanceof LetheError && error.code === "sign_in_failed") await isTime;
+			throw error;
+		});
 	};
 }
+
+type Forgive = (of?: { isShared?: boolean }) => Promise<void>;
 
 /** Counts tries by account and by address, and has them wait. Its calls throw LetheError sessions_unavailable | keys_unavailable. */
 export function createSlowing({ personMacs, sessions }: Pick<SignInDeps, "personMacs" | "sessions">) {
@@ -90,14 +102,20 @@ export function createSlowing({ personMacs, sessions }: Pick<SignInDeps, "person
 	return {
 		/**
 		 * Counts a try; what it answers is called after a success. Guesses at passwords leave those who come another way alone.
+		 * `isShared`: others have that login name too, and who knows one of them forgives no guesses at another.
 		 * @throws LetheError sign_in_slowed
 		 */
-		async before(way: SignInMethod, address: string, login?: string): Promise<() => Promise<void>> {
+		async before(way: SignInMethod, address: string, login?: string): Promise<Forgive> {
 			const from = { name: await personMacs.one("address", `${way}\n${address}`), freeCount: signInsFreePerAddressMax };
 			const account = login === undefined ? undefined : await personMacs.one("account", login);
 			const of = account === undefined ? [from] : [from, { name: account, freeCount: signInsFreePerAccountMax }];
 			const waitMs = await sessions.tryOnce(of, { waitMsMax, keptMs });
-			if (waitMs === 0) return () => sessions.forgive(account, from.name);
+			if (waitMs === 0) {
+				return ({ isShared = false } = {}) =>
+					account !== undefined && isShared
+						? sessions.forgive(undefined, [account, from.name])
+						: sessions.forgive(account, [from.name]);
+			}
 			throw new LetheError("sign_in_slowed", { extra: { retryAfterSeconds: Math.ceil(waitMs / 1000) } });
 		},
 	};
