@@ -1,23 +1,29 @@
 // POST /v1/messages: accepts one message, or says what would become of it.
 
 import { z } from "zod";
+import { LetheError } from "../../../domain/errors.ts";
 import { isFinal } from "../../../domain/lifecycle.ts";
+import { limits } from "../../../domain/limits.ts";
 import { type AcceptDeps, createAccept } from "../../accept.ts";
 import type { ApiDeps } from "../../deps.ts";
 import { waitHeaders } from "../../headers.ts";
 import type { Instance } from "../../instance.ts";
 import type { Metrics } from "../../metrics.ts";
+import type { Principal } from "../../plugins/auth.ts";
+import { actOf } from "../../plugins/evidence.ts";
 import { readIdempotencyKey } from "../../plugins/idempotency.ts";
 import { problems, schemas } from "../../schemas.ts";
 import { viewAccepted } from "../../view.ts";
 import { createWait, readWait } from "../../wait.ts";
 
 const waitMsMax = 30_000;
+const dryRunsPerMinute = { name: "dry-runs", requests: limits.searchesPerMinuteMax, seconds: 60 };
 
-type CreateDeps = AcceptDeps & {
-	store: { messages: Pick<ApiDeps["store"]["messages"], "find"> };
-	metrics: Pick<Metrics, "countAcceptance">;
-};
+type CreateDeps = AcceptDeps &
+	Pick<ApiDeps, "evidence" | "requestCounts"> & {
+		store: { messages: Pick<ApiDeps["store"]["messages"], "find"> };
+		metrics: Pick<Metrics, "countAcceptance">;
+	};
 
 export function addCreateMessage(app: Instance, deps: CreateDeps): void {
 	const { accept, tryOut } = createAccept(deps);
@@ -47,7 +53,10 @@ export function addCreateMessage(app: Instance, deps: CreateDeps): void {
 		},
 		async (request, reply) => {
 			const { principal, body: input } = request;
-			if (request.query.dryRun === "true") return reply.code(200).send(await tryOut(principal, input));
+			if (request.query.dryRun === "true") {
+				await enterDryRun(deps, principal);
+				return reply.code(200).send(await tryOut(principal, input));
+			}
 			const { replayed, items } = await accept({ principal, inputs: [input], key: readIdempotencyKey(request) });
 			const [item] = items;
 			if (!item || "error" in item) {
@@ -66,4 +75,12 @@ export function addCreateMessage(app: Instance, deps: CreateDeps): void {
 			return reply.code(isFinal(message.state) ? 200 : 202).send(viewAccepted(message, message.state));
 		},
 	);
+}
+
+/** It tells what is on record of a number, as a search does, and costs no message. @throws LetheError rate_limited */
+async function enterDryRun({ requestCounts, evidence }: CreateDeps, principal: Principal): Promise<void> {
+	const { allowed, resetMs } = await requestCounts.take(dryRunsPerMinute, principal.id);
+	const retryAfterSeconds = Math.max(1, Math.ceil(resetMs / 1000));
+	if (!allowed) throw new LetheError("rate_limited", { extra: { retryAfterSeconds } });
+	await evidence.append([actOf(principal, "searched", { code: "dryRun" })]);
 }
