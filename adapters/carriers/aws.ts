@@ -65,6 +65,7 @@ const manual = (): Manual => ({
 		"A subscription is confirmed by itself when its topic is one of those named, and no other.",
 		"It can't be asked by a reference of ours, nor to forget a message.",
 		"Receipts may come up to 72 hours late; after that it says that it does not know.",
+		"What recipients write names the number only: where the sender is a pool or an ARN, a STOP is not known as its own.",
 	],
 });
 

@@ -126,8 +126,10 @@ function refusal(code: CarrierCode): SendOutcome {
 }
 
 function readRetryAfterMs(header: string | string[] | undefined): number {
-	const seconds = typeof header === "string" && /^\d{1,9}$/.test(header) ? Number(header) : 0;
-	return Math.min(Math.max(seconds * 1000, limits.backoffFirstMs), limits.backoffMaxMs);
+	const text = typeof header === "string" ? header : "";
+	// RFC 9110, 10.2.3: seconds, or a date.
+	const ms = /^\d{1,9}$/.test(text) ? Number(text) * 1000 : Date.parse(text) - Date.now();
+	return Math.min(Math.max(ms || 0, limits.backoffFirstMs), limits.backoffMaxMs);
 }
 
 /** The JSON of an answer; undefined when it does not fit. */

@@ -67,6 +67,14 @@ const anywhere: [reply: Reply, outcome: SendOutcome][] = [
 		{ kind: "throttled", retryAfterMs: limits.backoffFirstMs },
 	],
 	[
+		{ status: 429, headers: { "retry-after": "Fri, 31 Dec 9999 23:59:59 GMT" } },
+		{ kind: "throttled", retryAfterMs: limits.backoffMaxMs },
+	],
+	[
+		{ status: 429, headers: { "retry-after": "Wed, 02 Jan 2020 03:04:05 GMT" } },
+		{ kind: "throttled", retryAfterMs: limits.backoffFirstMs },
+	],
+	[
 		{ status: 429, headers: { "retry-after": "999999" } },
 		{ kind: "throttled", retryAfterMs: limits.backoffMaxMs },
 	],
