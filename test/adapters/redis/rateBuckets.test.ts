@@ -56,10 +56,10 @@ describe("rate buckets", () => {
 	});
 
 	it("leave no key behind once they are full again", async () => {
-		const bucket = bucketOf(1_000);
+		const bucket = bucketOf(1);
 		await buckets.take([bucket], 1, 0);
 		const ttl = await (connections[0] as Redis).pttl(`${prefix}:rate:${bucket.name}`);
-		assert.ok(ttl >= 0 && ttl <= 110, `${ttl}`);
+		assert.ok(ttl > 0 && ttl <= 1_200, `${ttl}`);
 	});
 
 	it("throw when Redis is away", async () => {

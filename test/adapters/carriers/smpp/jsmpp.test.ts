@@ -106,7 +106,7 @@ test("an SMSC of another project reads our parts, our payload and our refused bi
 	};
 	const parts = await send({}, smsc.credentials, `€${"a".repeat(400)}`);
 	assert.ok(parts.kind === "accepted" && parts.partIds?.length === 3);
-	await until(() => smsc.ledger.length === 3);
+	await until(() => smsc.ledger.length === 3, 30_000);
 	assert.deepEqual(new Set(parts.partIds), new Set(smsc.ledger.map(({ id }) => id.replace(/^0+(?=.)/, ""))));
 	const payload = await send({ longMessages: "payload" }, smsc.credentials, "ж".repeat(200));
 	assert.ok(payload.kind === "accepted" && payload.segments === 3);
