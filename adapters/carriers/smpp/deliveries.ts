@@ -103,10 +103,11 @@ function readWritten(pdu: Pdu): { from: string; to: string; text: string } | und
 	};
 }
 
-const international = 1;
+// SMPP 3.4, 5.2.5: unknown, and international. Many an SMSC calls international numbers unknown: a STOP would be nobody's.
+const internationalTons = [0, 1];
 
 function readAddress(ton: number, digits: string): string {
-	return ton === international && /^[1-9]\d{6,14}$/.test(digits) ? `+${digits}` : digits.slice(0, 32);
+	return internationalTons.includes(ton) && /^[1-9]\d{6,14}$/.test(digits) ? `+${digits}` : digits.slice(0, 32);
 }
 
 /** Keyed: it may be held longer than the content that it is of. */

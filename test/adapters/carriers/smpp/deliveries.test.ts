@@ -157,6 +157,7 @@ describe("what recipients write", () => {
 				[],
 				"Stop",
 			],
+			[written("Stop", { source_addr_ton: 0, source_addr_npi: 0 }), [], "Stop"],
 			[written(""), payload, "Stop the quick marker"],
 		] as const) {
 			const { told } = await opened.bring(fields, [...tlvs]);
