@@ -122,11 +122,18 @@ function followFiles(server: Server, { tls, lookEveryMs }: Options & { tls: TlsS
 // Mounted secrets are renewed by changing what a link points to: what counts is what is behind it.
 function stampOf({ certificateFile, keyFile, clientAuthorityFile }: TlsSettings): string {
 	return [certificateFile, keyFile, clientAuthorityFile]
-		.map((file) => {
-			const found = file === undefined ? undefined : statSync(file, { throwIfNoEntry: false });
-			return found ? `${found.ino} ${found.size} ${found.mtimeMs}` : "";
-		})
+		.map((file) => (file === undefined ? "" : stampOfFile(file)))
 		.join("\n");
+}
+
+// What can't be looked at is as if it were not there: whatever becomes of the files, it ends no process.
+function stampOfFile(file: string): string {
+	try {
+		const { ino, size, mtimeMs } = statSync(file);
+		return `${ino} ${size} ${mtimeMs}`;
+	} catch {
+		return "";
+	}
 }
 
 function readMaterial({ certificateFile, keyFile, clientAuthorityFile }: TlsSettings): ServerOptions {
