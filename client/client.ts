@@ -54,7 +54,8 @@ export function createClient(options: ClientOptions) {
 
 	/**
 	 * Calls one operation of the API by its name.
-	 * @throws LetheProblem when it refuses; LetheTimeout; LetheUnreachable; what `signal` was aborted with
+	 * @throws LetheProblem when it refuses; LetheTimeout; LetheUnreachable; what `signal` was aborted with; TypeError for
+	 * an id that is none
 	 */
 	async function call<N extends Name>(name: N, input: Input<N>, options_: CallOptions = {}): Promise<Answer<N>> {
 		const [method, path] = routes[name];
@@ -197,7 +198,12 @@ function timeLeft(end: number): number {
 }
 
 function fill(path: string, params: Values = {}): string {
-	return path.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(String(params[name])));
+	return path.replace(/\{(\w+)\}/g, (_, name: string) => {
+		const value = String(params[name]);
+		// In a URL these are steps of its path, escaped or not: what would be asked is something else.
+		if (/^\.{0,2}$/.test(value)) throw new TypeError(`Not an id: ${name}.`);
+		return encodeURIComponent(value);
+	});
 }
 
 function formatQuery(query: Values = {}): string {

@@ -133,6 +133,9 @@ describe("the client", () => {
 		assert.equal((await lethe.messages.wait(first)).state, "cancelled");
 		const trial = await lethe.messages.tryOut(body());
 		assert.ok("segments" in trial && trial.segments === 1);
+		const asked = seen.length;
+		for (const id of ["", ".", ".."]) await assert.rejects(lethe.messages.cancel(id), TypeError);
+		assert.equal(seen.length, asked, "nothing else is asked in its place");
 	});
 
 	it("believes a webhook only with a right signature, an honest time and its headers, under any of its secrets", async () => {
