@@ -92,6 +92,30 @@ describe("a secure link", { timeout: 240_000 }, () => {
 		assert.deepEqual(await acts(id), ["link_opened"]);
 	});
 
+	it("counts what an address asks, by a keyed hash of it, and says when that was too often", async () => {
+		const { id, url } = await reader.send();
+		const { page } = await reader.open(url);
+		const { take } = reader.api.requestCounts;
+		const counted: string[] = [];
+		reader.api.requestCounts.take = async (limit, of) => {
+			if (limit.name !== "links") return take(limit, of);
+			counted.push(of);
+			return { allowed: false, counted: limit.requests + 1, remaining: 0, resetMs: 1_500 };
+		};
+		try {
+			await reader.show(page);
+			await reader.said(page, "too often");
+			assert.equal((await fetch(url)).status, 429);
+			assert.equal(counted.length, 2);
+			assert.ok(!counted.join(" ").includes("127.0.0"));
+			assert.equal((await reader.view(id)).link.state, "open");
+		} finally {
+			reader.api.requestCounts.take = take;
+		}
+		await reader.show(page);
+		await page.locator("#message").waitFor();
+	});
+
 	it("opens again to the page that holds it, until it lets go or its time is over", async () => {
 		const { id, url } = await reader.send();
 		const { page } = await reader.open(url);
