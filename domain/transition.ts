@@ -380,13 +380,16 @@ export function receive(
 	stale: boolean,
 ): Transition | undefined {
 	const attempt = message.attempts.find((one) => isNamedBy(one, message, { sendQueue, carrierId: event.carrierId }));
-	if (!attempt || message.receipts.some((receipt) => receipt.eventId === event.eventId)) return undefined;
+	// What is stale must not stand in the way of the same event that comes in time.
+	const eventId = stale ? `stale.${event.eventId}` : event.eventId;
+	const isSeen = message.receipts.some((seen) => seen.eventId === eventId || seen.eventId === event.eventId);
+	if (!attempt || isSeen) return undefined;
 	const ids = carrierIdsOf(attempt);
 	const isPart = ids.length > 1;
 	const judged = effectOf(message, attempt.number, event.state, stale);
 	const effect = judged === "applied" && !completes(message, ids, event) ? "noted" : judged;
 	const value: ReceiptRecord = {
-		eventId: event.eventId,
+		eventId,
 		attempt: attempt.number,
 		state: event.state,
 		at: event.at,
@@ -397,7 +400,7 @@ export function receive(
 	};
 	// Of two last parts at once, one must see the other.
 	const alone = isPart ? { receipts: { $size: message.receipts.length } } : {};
-	const once = { "receipts.eventId": { $ne: event.eventId }, ...alone };
+	const once = { "receipts.eventId": { $ne: eventId }, ...alone };
 	const push = { receipts: { value, keep: limits.receiptsKeptMax } };
 	if (effect !== "applied") {
 		// Stale but rightly signed: nothing moves, and the sweep asks the carrier itself.
@@ -423,8 +426,8 @@ function completes(
 	{ carrierId, state }: { carrierId: string; state: CarrierEventState },
 ): boolean {
 	if (state !== "delivered") return true;
-	const isDelivered = (id: string) =>
-		id === carrierId || message.receipts.some((receipt) => receipt.carrierId === id && receipt.state === "delivered");
+	const told = message.receipts.filter((receipt) => receipt.state === "delivered" && receipt.effect !== "stale");
+	const isDelivered = (id: string) => id === carrierId || told.some((receipt) => receipt.carrierId === id);
 	return ids.every(isDelivered);
 }
 

@@ -12,7 +12,7 @@ import {
 	states,
 	statesBefore,
 } from "../../domain/lifecycle.ts";
-import type { CarrierEventState } from "../../domain/message.ts";
+import type { CarrierEventState, Message } from "../../domain/message.ts";
 import { abandon, cancel, claim, close, end, receive, release, type Transition } from "../../domain/transition.ts";
 import { messageOf } from "../harness/message.ts";
 
@@ -84,6 +84,31 @@ describe("transition", () => {
 			assert.equal(change?.to, undefined);
 			assert.equal((change?.push?.receipts?.value as { effect: string } | undefined)?.effect, "stale");
 		}
+	});
+
+	it("a stale receipt does not stand in the way of the same event in time, nor count for a part, nor twice", () => {
+		const event = { eventId: "e", carrierId: "c1", state: "delivered", at: 1 } as const;
+		const recorded = (message: Message, stale: boolean, more: object = {}) => {
+			const value = receive(message, "queue", { ...event, ...more }, 2, stale)?.push?.receipts?.value;
+			return value as Message["receipts"][number] | undefined;
+		};
+		const message = messageOf({ state: "submitted", attempt: 1, carrierId: "c1" });
+		const stale = recorded(message, true);
+		assert.ok(stale);
+		message.receipts.push(stale);
+		assert.equal(recorded(message, true), undefined);
+		const fresh = recorded(message, false);
+		assert.equal(fresh?.effect, "applied");
+		message.receipts = [fresh];
+		assert.equal(recorded(message, true), undefined);
+
+		const [attempt] = message.attempts;
+		assert.ok(attempt);
+		message.attempts = [{ ...attempt, carrierId: ["c1", "c2"] }];
+		message.receipts = [{ ...stale, carrierId: "c1" }];
+		assert.equal(recorded(message, false, { eventId: "e2", carrierId: "c2" })?.effect, "noted");
+		message.receipts = [{ ...fresh, carrierId: "c1" }];
+		assert.equal(recorded(message, false, { eventId: "e2", carrierId: "c2" })?.effect, "applied");
 	});
 
 	it("a receipt seen before, or for an attempt the message never made, does nothing", () => {
