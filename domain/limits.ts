@@ -214,6 +214,8 @@ export const limits = {
 	// From the way to an identity provider to the way back, with whatever it asks there; then, for a program to fetch its session.
 	ssoLifeMs: 10 * 60_000,
 	ssoCodeLifeMs: 60_000,
+	// From one address, steps of signing in, failed or not: many people may share it.
+	signInRequestsPerMinuteMax: 3_000,
 	// Failed sign-ins that cost nothing, by account and by address; each further one doubles the wait, up to the longest.
 	signInsFreePerAccountMax: 5,
 	signInsFreePerAddressMax: 30,

@@ -1,6 +1,6 @@
 // How often a caller may come: by address before anything of a request is read, then by key, tenant and route.
 
-import type { FastifyInstance, FastifyReply } from "fastify";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { RateLimiterMemory, type RateLimiterRes } from "rate-limiter-flexible";
 import type { RequestCount, RequestLimit } from "../../adapters/redis/requestCounts.ts";
 import { errorCatalogue, LetheError } from "../../domain/errors.ts";
@@ -53,6 +53,19 @@ export function addRequestLimits(app: FastifyInstance, { requestCounts, requestL
 		tell(reply, tightest.limit, tightest.count);
 		if (!tightest.count.allowed) refuse(reply, tightest.count.resetMs);
 	});
+}
+
+/** A hook that bounds what one address may ask, of all processes together, where nobody is asked who they are. */
+export function createAddressLimit(
+	{ requestCounts, hmac }: Pick<ApiDeps, "requestCounts" | "hmac">,
+	limit: RequestLimit,
+) {
+	// Redis is told a keyed hash: an address may be a person's.
+	return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+		const { mac } = await hmac.mac("api-key", undefined, `address ${networkOf(request.ip)}`);
+		const { allowed, resetMs } = await requestCounts.take(limit, mac);
+		if (!allowed) refuse(reply, resetMs);
+	};
 }
 
 type FailureDeps = LimitDeps & Pick<ApiDeps, "hmac">;

@@ -1,13 +1,11 @@
 // /l/{path id}: the page of a secure link, and what it asks. Looking changes nothing; only what a person does there does.
 
-import type { FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
-import { LetheError } from "../../../domain/errors.ts";
 import { limits } from "../../../domain/limits.ts";
-import { networkOf } from "../../addresses.ts";
 import type { ApiDeps } from "../../deps.ts";
 import type { Instance } from "../../instance.ts";
 import { createLinks, type LinkAnswer, type LinksDeps } from "../../links.ts";
+import { createAddressLimit } from "../../plugins/requestLimits.ts";
 import { chooseLanguage, contentPolicy, renderPage } from "./page.ts";
 
 type Deps = LinksDeps & Pick<ApiDeps, "requestCounts">;
@@ -32,15 +30,7 @@ const pageStatuses: Partial<typeof statuses> = { claimed: 200, read: 410 };
 export function addLinks(app: Instance, deps: Deps): void {
 	const { look, ask } = createLinks(deps);
 	const perAddress = { name: "links", requests: limits.linkRequestsPerMinuteMax, seconds: 60 };
-
-	// Redis is told a keyed hash: an address may be a person's.
-	async function limit(request: FastifyRequest, reply: FastifyReply): Promise<void> {
-		const { mac } = await deps.hmac.mac("api-key", undefined, `address ${networkOf(request.ip)}`);
-		const { allowed, resetMs } = await deps.requestCounts.take(perAddress, mac);
-		if (allowed) return;
-		reply.header("retry-after", String(Math.max(1, Math.ceil(resetMs / 1000))));
-		throw new LetheError("rate_limited");
-	}
+	const limit = createAddressLimit(deps, perAddress);
 
 	app.get(
 		"/l/:id",

@@ -1,6 +1,7 @@
 // Signing in and enrolling: the routes of whoever is nobody yet. Their answers are kept nowhere.
 
 import { z } from "zod";
+import { limits } from "../../../domain/limits.ts";
 import { networkOf } from "../../addresses.ts";
 import type { ApiDeps } from "../../deps.ts";
 import type { Instance } from "../../instance.ts";
@@ -11,11 +12,12 @@ import type { PersonSessions } from "../../people/personSessions.ts";
 import type { SessionCookie } from "../../people/sessionCookie.ts";
 import type { Shown, SignIn } from "../../people/signIn.ts";
 import type { Sso } from "../../people/sso.ts";
+import { createAddressLimit } from "../../plugins/requestLimits.ts";
 import { problems } from "../../schemas.ts";
 import { peopleSchemas } from "./schemas.ts";
 import { addSso } from "./sso.ts";
 
-type Deps = Pick<ApiDeps, "evidence"> & {
+type Deps = Pick<ApiDeps, "evidence" | "hmac" | "requestCounts"> & {
 	signIn: SignIn;
 	enrol: Enrol;
 	sso: Sso;
@@ -27,6 +29,9 @@ type Deps = Pick<ApiDeps, "evidence"> & {
 const tags = ["people"];
 
 export function addSignIn(app: Instance, deps: Deps): void {
+	// Before anything of it is kept: a challenge stays in Redis for minutes, whoever asked for it.
+	const perAddress = { name: "sign-ins", requests: limits.signInRequestsPerMinuteMax, seconds: 60 };
+	app.addHook("onRequest", createAddressLimit(deps, perAddress));
 	// What a browser sends from another site signs nobody in: not as the victim, nor the victim as somebody else.
 	app.addHook("onRequest", async (request) => {
 		if (request.headers.origin !== undefined) deps.cookie.refuseCrossOrigin(request);

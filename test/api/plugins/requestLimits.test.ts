@@ -146,6 +146,28 @@ describe("request limits", () => {
 		await own.close();
 	});
 
+	it("bound an address where nobody is asked who they are, before anything is kept of it", async () => {
+		const asked = new Set<string>();
+		const sessions = { putChallenge: async () => assert.fail("a challenge is kept") };
+		const full = await createTestApi((deps) => ({
+			sessions: { ...deps.sessions, ...sessions },
+			requestCounts: {
+				take: async ({ name, requests }, key) => {
+					asked.add(`${name} ${requests} ${key}`);
+					return { allowed: false, counted: requests + 1, remaining: 0, resetMs: 6_500 };
+				},
+			},
+		}));
+		for (const url of ["session", "session/passkey-options", "session/sso", "enrolment"]) {
+			const { statusCode, headers } = await full.app.inject({ method: "POST", url: `/v1/${url}`, payload: {} });
+			assert.deepEqual([statusCode, headers["retry-after"]], [429, "7"], url);
+		}
+		const [one = "", ...others] = asked;
+		assert.deepEqual(others, []);
+		assert.match(one, new RegExp(`^sign-ins ${limits.signInRequestsPerMinuteMax} \\d+\\.[\\w-]{43}$`));
+		await full.close();
+	});
+
 	it("bound an address before anything is looked up", async () => {
 		const flooded = await createTestApi(() => ({ requestLimits: { ...requestLimits, addressRequestsPerSecond: 3 } }));
 		const answers = await Promise.all(
