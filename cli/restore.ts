@@ -8,7 +8,9 @@ import { adminDeps } from "./target.ts";
 /** Exit 0: the store stands as the ledger says, now or before; 2: it can't be done. Run again, it goes on. */
 export function restoreCommand(): Command {
 	return new Command("restore")
-		.description("Apply erasures, opt-outs, withdrawals and holds again after a restore; end what was open as unknown, close unread links.")
+		.description(
+			"Apply erasures, opt-outs, withdrawals and holds again after a restore; end what was open as unknown, close unread links.",
+		)
 		.option("--json", "print the result as JSON")
 		.option("--check", "say only how the store stands to the ledger; exit 1 when it is behind")
 		.action(async ({ json, check }: { json?: boolean; check?: boolean }) => {

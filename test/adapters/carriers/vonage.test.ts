@@ -91,10 +91,7 @@ test("a callback without any signature is unsigned, whatever else it bears", () 
 	assert.equal(reasonOf({ method: "POST", url, headers, body: JSON.stringify(status) }), "unsigned");
 	const nested = JSON.stringify({ ...status, usage: { currency: "EUR", price: "0.03" } });
 	assert.equal(reasonOf({ method: "POST", url, headers, body: nested }), "unsigned");
-	assert.equal(
-		reasonOf({ method: "POST", url, headers, body: JSON.stringify({ sig: "00", usage: {} }) }),
-		"malformed",
-	);
+	assert.equal(reasonOf({ method: "POST", url, headers, body: JSON.stringify({ sig: "00", usage: {} }) }), "malformed");
 	assert.equal(
 		reasonOf({ method: "GET", url: `${url}?messageId=1&status=delivered`, headers: {}, body: "" }),
 		"unsigned",
