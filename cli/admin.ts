@@ -1,7 +1,7 @@
 // `lethe admin`: the stores made ready, tenants from first to last, send queues and API keys, for whoever holds the admin role.
 
 import { text } from "node:stream/consumers";
-import { Command, InvalidArgumentError, Option } from "commander";
+import { Argument, Command, InvalidArgumentError, Option } from "commander";
 import ipaddr from "ipaddr.js";
 import { z } from "zod";
 import type { SendQueueDocument } from "../adapters/mongo/models.ts";
@@ -16,7 +16,7 @@ import { personCommand } from "./admin/person.ts";
 import { ssoCommand } from "./admin/sso.ts";
 import { parseCountry, tenantCommand } from "./admin/tenant.ts";
 import { withDeps } from "./admin/withDeps.ts";
-import { createApiKey, prepare, putSendQueue, setGovernance, setLinkHost } from "./administer.ts";
+import { createApiKey, prepare, putSendQueue, requireSignatures, setGovernance, setLinkHost } from "./administer.ts";
 
 const secretsSchema = z.strictObject({
 	send: z.record(z.string(), z.string()),
@@ -43,6 +43,7 @@ export function adminCommand(): Command {
 	admin.addCommand(issuerCommand());
 	admin.addCommand(ssoCommand());
 	addLinkHost(add);
+	addSignatures(add);
 	admin.addCommand(personCommand());
 	add("govern", "Let a tenant's people propose, approve and publish policies, which hold for every tenant.")
 		.argument("<tenant>", "id of the tenant")
@@ -88,6 +89,19 @@ function addLinkHost(add: (name: string, description: string) => Command): void 
 				const link = withoutUndefined<LinkSettings>({ host, notice });
 				await setLinkHost(deps, tenantId, link);
 				return { tenantId, link };
+			}),
+		);
+}
+
+function addSignatures(add: (name: string, description: string) => Command): void {
+	add("signatures", "Set whether all that a tenant's machines ask must be signed (RFC 9421); people are not concerned.")
+		.argument("<tenant>", "id of the tenant")
+		.addArgument(new Argument("<requirement>").choices(["required", "optional"]))
+		.action((tenantId: string, requirement: string) =>
+			withDeps(async (deps) => {
+				const requiresSignatures = requirement === "required";
+				await requireSignatures(deps, tenantId, requiresSignatures);
+				return { tenantId, requiresSignatures };
 			}),
 		);
 }

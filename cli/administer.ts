@@ -106,6 +106,21 @@ export async function setLinkHost(
 }
 
 /**
+ * Has a tenant's machines sign what they ask, or lets each key say so for itself; in force within seconds.
+ * @throws Error when the tenant does not exist
+ */
+export async function requireSignatures(
+	deps: Pick<Deps, "store"> & { evidence: Pick<Deps["evidence"], "append"> },
+	tenantId: string,
+	requiresSignatures: boolean,
+): Promise<void> {
+	if (!(await deps.store.tenants.find(tenantId))) throw new Error(`there is no tenant ${tenantId}. Correct its id.`);
+	const code = requiresSignatures ? "requires_signatures" : "requires_no_signatures";
+	await deps.evidence.append([{ type: "tenant_changed", code, tenantId, about: tenantId, by }]);
+	await deps.store.tenants.set(tenantId, { requiresSignatures });
+}
+
+/**
  * Creates an API key. The key itself is shown once and stored only as a keyed hash.
  * @throws Error when the tenant does not exist; LetheError person_required for a role that no key can have
  */

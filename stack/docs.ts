@@ -92,7 +92,7 @@ is one of ${Object.keys(verifiers)
 |---|---|
 ${list(callbackReasons)}
 
-What is stale was rightly signed: it is answered 200, kept as evidence, and the carrier is asked by look-up where it can be.
+What is stale was rightly signed: it is answered 200, kept as evidence, and the carrier is asked by look-up where it can be. What a recipient wrote is dropped then, a STOP too: nothing tells it from one recorded long ago. A carrier that repeats with its first time (Sinch does) brings it in vain after an outage of more than five minutes; compare its own list of opt-outs with yours then (\`lethe opt-outs list\`).
 
 A callback that was taken counts once. For ten minutes Redis knows it by what was signed of it, so that a repeat ends there;
 whatever Redis forgets, the store knows: each receipt by its id on its message, what a recipient wrote for 400 days. A repeat

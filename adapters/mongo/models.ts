@@ -201,6 +201,8 @@ export type TenantDocument = AbuseLimits & {
 	};
 	/** Of one-time codes: hosts that they may be bound to, who asks for them, and how many may be sent anew an hour. */
 	verification?: { hosts?: string[]; name?: string; resendsPerHour?: number };
+	/** What its machines ask must be signed (RFC 9421), whatever their keys ask for. */
+	requiresSignatures?: boolean;
 	/** Where its secure links lead; without it, it can send none. */
 	link?: LinkSettings;
 	createdAt: number;

@@ -5,7 +5,7 @@ import type { Authenticator } from "../plugins/auth.ts";
 import { type Keyring, principalOf } from "./keyring.ts";
 import { requireSignature, type SignatureDeps } from "./signature.ts";
 
-type ApiKeyDeps = SignatureDeps & { keyring: Pick<Keyring, "open"> };
+type ApiKeyDeps = SignatureDeps & { keyring: Pick<Keyring, "mustSign" | "open"> };
 
 const bearerPattern = /^Bearer (lethe_key_\S{1,128})$/i;
 
@@ -17,7 +17,7 @@ export function createApiKeyAuthenticator(deps: ApiKeyDeps): Authenticator {
 		const key = await deps.keyring.open(text, request);
 		// Its text alone proves nothing: it is good for tokens only.
 		if (key.proof === "dpop" || key.proof === "certificate") throw new LetheError("proof_invalid");
-		if (key.proof === "signature") await requireSignature(deps, key, request);
+		if (await deps.keyring.mustSign(key)) await requireSignature(deps, key, request);
 		return principalOf(key, "key");
 	};
 }

@@ -8,6 +8,7 @@ import type { Category } from "../../domain/message.ts";
 import { isWithin } from "../addresses.ts";
 import type { ApiDeps } from "../deps.ts";
 import type { Principal } from "../plugins/auth.ts";
+import { createTenants, type TenantsDeps } from "../tenants.ts";
 import { type Alert, createWatch, type WatchDeps } from "./watch.ts";
 
 export type Keyring = ReturnType<typeof createKeyring>;
@@ -19,11 +20,13 @@ type From = { ip: string; id: string };
 const cacheMs = 500;
 const cachedKeysMax = 10_000;
 
-type KeyringDeps = WatchDeps & { store: { apiKeys: Pick<ApiDeps["store"]["apiKeys"], "find" | "findByMacs"> } };
+type KeyringDeps = WatchDeps &
+	TenantsDeps & { store: { apiKeys: Pick<ApiDeps["store"]["apiKeys"], "find" | "findByMacs"> } };
 
 /** Its calls throw LetheError unauthenticated | address_refused | store_unavailable | keys_unavailable. */
 export function createKeyring(deps: KeyringDeps) {
 	const watch = createWatch(deps);
+	const { readTenant } = createTenants(deps);
 	const remembering = { clock: deps.clock, ttlMs: cacheMs, itemsMax: cachedKeysMax };
 	const { apiKeys } = deps.store;
 	const findByMacs = createCache<ApiKeyDocument>({
@@ -69,6 +72,9 @@ export function createKeyring(deps: KeyringDeps) {
 			const key = await findById(keyId);
 			if (key) await watch.alert(key, "client_refused", id);
 		},
+		/** Whether its requests must be signed too: it asks for that, or its tenant does. */
+		mustSign: async (key: ApiKeyDocument) =>
+			key.proof === "signature" || (await readTenant(key)).requiresSignatures === true,
 		/** Its public keys, to check what it has signed before it is admitted. */
 		publicKeys: async (keyId: string) => (await findById(keyId))?.publicKeys ?? [],
 	};

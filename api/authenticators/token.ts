@@ -9,6 +9,7 @@ import { machineRoles } from "../../domain/roles.ts";
 import type { ApiDeps } from "../deps.ts";
 import { orRefuse } from "../orRefuse.ts";
 import type { Authenticator, Principal } from "../plugins/auth.ts";
+import { createTenants, type TenantsDeps } from "../tenants.ts";
 import { verifyByIssuer } from "../verifyByIssuer.ts";
 import { clientCertificate } from "./clientCertificate.ts";
 import { type DpopDeps, verifyDpop } from "./dpop.ts";
@@ -20,9 +21,9 @@ export const tokenType = "at+jwt";
 type TokenDeps = DpopDeps &
 	SignatureDeps &
 	Pick<ApiDeps, "tokens" | "issuerKeys"> & {
-		keyring: Pick<Keyring, "recall">;
+		keyring: Pick<Keyring, "mustSign" | "recall">;
 		store: { issuers: Pick<ApiDeps["store"]["issuers"], "find"> };
-	};
+	} & TenantsDeps;
 type Request = Parameters<Authenticator>[0];
 
 /** `key`: that the token was given to; none where another gave it out. */
@@ -33,6 +34,7 @@ const issuersCached = { ttlMs: 500, itemsMax: 1_000 };
 
 /** Its calls throw LetheError token_invalid | proof_invalid | signature_invalid | address_refused | issuer_unavailable, and what the stores do. */
 export function createTokenAuthenticator(deps: TokenDeps): Authenticator {
+	const { readTenant } = createTenants(deps);
 	const findIssuer = createCache<IssuerDocument>({
 		...issuersCached,
 		clock: deps.clock,
@@ -48,8 +50,11 @@ export function createTokenAuthenticator(deps: TokenDeps): Authenticator {
 		if (url !== deps.publicUrl && issuer?.url !== url) throw new LetheError("token_invalid", { cause: "issuer" });
 		const verified = issuer ? await verifyOutside(deps, issuer, token) : await verifyOwn(deps, token, request);
 		await requireBound(deps, request, { scheme: scheme.toLowerCase(), token, verified });
-		if (verified.key?.proof === "signature") await requireSignature(deps, verified.key, request);
-		return verified.principal;
+		const { key, principal } = verified;
+		if (key && (await deps.keyring.mustSign(key))) await requireSignature(deps, key, request);
+		// Whoever has a token of another's issuer has no key here that a signature could be by.
+		if (!key && (await readTenant(principal)).requiresSignatures) throw new LetheError("signature_invalid");
+		return principal;
 	};
 }
 

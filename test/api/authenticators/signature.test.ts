@@ -3,6 +3,8 @@
 import assert from "node:assert/strict";
 import { createHash, randomBytes, sign } from "node:crypto";
 import { after, before, describe, it } from "node:test";
+import { requireSignatures } from "../../../cli/administer.ts";
+import { limits } from "../../../domain/limits.ts";
 import { createTestApi, messageBody, type TestApi } from "../harness.ts";
 import { createSigning, type Signing } from "../tokens.ts";
 
@@ -143,5 +145,30 @@ describe("signed requests", () => {
 		const headers = signedHeaders("GET", "/v1/messages", undefined, bearer, {});
 		assert.equal(await inject("GET", "/v1/messages", headers), "200");
 		assert.equal(await inject("GET", "/v1/messages", headers), refused, "replayed");
+	});
+
+	it("a tenant that requires it has it of every key and token, whatever they ask for, and of no person", async () => {
+		const { tenantId, key: plain } = await api.addTenant({ roles: ["admin"] });
+		const own = { name: "n", roles: ["sender"], publicKeys: [signing.jwk] };
+		const made = (await api.request(plain, "POST", "/v1/api-keys", own)).json;
+		const person = await api.addPerson(tenantId, ["sender"]);
+		const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
+		const form = `grant_type=client_credentials&client_id=${made.id}&client_secret=${made.apiKey}`;
+		const type = { "content-type": "application/x-www-form-urlencoded" };
+		const given = await api.app.inject({ method: "POST", url: "/oauth/token", headers: type, payload: form });
+		const all = [plain, made.apiKey, given.json().access_token].map(bearer);
+		const ask = () => Promise.all(all.map((headers) => inject("GET", "/v1/messages", headers)));
+		assert.deepEqual(await ask(), ["200", "200", "200"]);
+		await requireSignatures(api, tenantId, true);
+		api.time.offsetMs += limits.tenantSeenMs;
+		assert.deepEqual(await ask(), Array(3).fill(refused));
+		for (const headers of all.slice(1)) {
+			const change = { params: { keyid: made.id } };
+			assert.equal(
+				await inject("GET", "/v1/messages", signedHeaders("GET", "/v1/messages", undefined, headers, change)),
+				"200",
+			);
+		}
+		assert.equal((await api.request(person.token, "GET", "/v1/messages")).status, 200);
 	});
 });
