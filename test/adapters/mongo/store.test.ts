@@ -229,7 +229,6 @@ describe("store", () => {
 				{ tenantId: "t", acceptedAt: { $lte: 1 } },
 				{ acceptedAt: -1, _id: -1 },
 			],
-			[{ _id: { $gt: "p" } }, { _id: 1 }, "people"],
 			[{ "content.cohortId": "c" }],
 			[{ holdId: "h" }, undefined, "cohorts"],
 			[{ state: "open", dueAt: { $lte: 1 } }, { dueAt: 1 }, "cohorts"],
