@@ -210,8 +210,8 @@ describe("signing in", () => {
 		await redis.del(counted);
 		const wrong = { ...{ login: here.login, password: `${password}x` }, code: "000000" };
 		assert.equal((await call("POST", "/session", wrong, { address: "198.51.100.251" })).status, 401);
-		for (const of of [secret, here.secret]) {
-			assert.equal((await signIn({ ...here, secret: of })).status, 201);
+		for (const one of [secret, here.secret]) {
+			assert.equal((await signIn({ ...here, secret: one })).status, 201);
 			assert.equal(await redis.hget(counted, "count"), "1");
 		}
 		await api.people.end("admin", other, made.id);
