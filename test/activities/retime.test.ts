@@ -149,11 +149,12 @@ describe("re-timing", () => {
 
 	it("30 days made 7: of 2,000 messages exactly those that are due go, with holds kept", async () => {
 		// Every half hour or so over the last 29 days, so that some stand on either side of every boundary.
-		const all: Message[] = [];
-		for (let index = 0; index < 2_000; index++) {
-			const held = index % 40 === 7;
-			all.push(await stored(3 * hour + (index * (29 * day - 3 * hour)) / 2_000, held ? { holds: ["hold_a"] } : {}));
-		}
+		const all = await Promise.all(
+			Array.from({ length: 2_000 }, (_, index) => {
+				const agoMs = 3 * hour + (index * (29 * day - 3 * hour)) / 2_000;
+				return stored(agoMs, index % 40 === 7 ? { holds: ["hold_a"] } : {});
+			}),
+		);
 		await storeAll(all);
 		await publishShorter();
 		await runPass();

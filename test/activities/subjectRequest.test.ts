@@ -100,8 +100,9 @@ describe("a subject's request", () => {
 		assert.match(clocks.respondBy, /^\d{4}-\d\d-\d\d$/);
 		assert.equal((await step(id, "identity", identity())).status, 200);
 		const first = await settled(id, limits.orphanPatienceMs, isDone);
-		for (const message of messages) {
-			const { content, address, receipts } = await engine.read(message._id);
+		const found = await Promise.all(messages.map(({ _id }) => engine.read(_id)));
+		for (const [index, message] of messages.entries()) {
+			const { content, address, receipts } = found[index] as Message;
 			const isGone = content === undefined && address === undefined && receipts.length === 0;
 			assert.equal(isGone, free.includes(message), message._id);
 		}
