@@ -227,7 +227,7 @@ describe("the README", () => {
 
 	it("embeds pictures that are there, and small", () => {
 		const pictures = [...readTreeFile("README.md").matchAll(/!\[.+?\]\((.+?)\)/g)].map(([, path = ""]) => path);
-		assert.deepEqual(pictures, ["docs/images/run.svg", "docs/images/temporal-run.png"]);
+		assert.deepEqual(pictures, ["docs/images/run.svg", "docs/images/link-page.png", "docs/images/temporal-run.png"]);
 		for (const path of pictures) assert.ok(readFileSync(join(clone, path)).length < 300_000, path);
 	});
 });
