@@ -76,48 +76,44 @@ async function requireSendQueues(deps: Pick<AdminDeps, "store">, sendQueues: rea
 	}
 }
 
+type TenantDeps = Pick<AdminDeps, "store" | "evidence">;
+
 /**
  * Lets a tenant's people take part in changing policies, or no longer.
  * @throws Error when the tenant does not exist
  */
-export async function setGovernance(
-	deps: Pick<AdminDeps, "store" | "evidence">,
-	tenantId: string,
-	governsPolicies: boolean,
-): Promise<void> {
-	if (!(await deps.store.tenants.find(tenantId))) throw new Error(`there is no tenant ${tenantId}. Correct its id.`);
-	const code = governsPolicies ? "governs_policies" : "governs_no_policies";
-	await deps.evidence.append([{ type: "tenant_changed", code, tenantId, by }]);
-	await deps.store.tenants.set(tenantId, { governsPolicies });
+export function setGovernance(deps: TenantDeps, tenantId: string, governsPolicies: boolean): Promise<void> {
+	return changeTenant(deps, tenantId, governsPolicies ? "governs_policies" : "governs_no_policies", {
+		governsPolicies,
+	});
 }
 
 /**
  * Sets where a tenant's secure links lead, from now on; links that were sent stay as they are.
  * @throws Error when the tenant does not exist
  */
-export async function setLinkHost(
-	deps: Pick<Deps, "store"> & { evidence: Pick<Deps["evidence"], "append"> },
-	tenantId: string,
-	link: LinkSettings,
-): Promise<void> {
-	if (!(await deps.store.tenants.find(tenantId))) throw new Error(`there is no tenant ${tenantId}. Correct its id.`);
-	await deps.evidence.append([{ type: "tenant_changed", code: "link_host", tenantId, about: tenantId, by }]);
-	await deps.store.tenants.set(tenantId, { link });
+export function setLinkHost(deps: TenantDeps, tenantId: string, link: LinkSettings): Promise<void> {
+	return changeTenant(deps, tenantId, "link_host", { link });
 }
 
 /**
  * Has a tenant's machines sign what they ask, or lets each key say so for itself; in force within seconds.
  * @throws Error when the tenant does not exist
  */
-export async function requireSignatures(
-	deps: Pick<Deps, "store"> & { evidence: Pick<Deps["evidence"], "append"> },
+export function requireSignatures(deps: TenantDeps, tenantId: string, requiresSignatures: boolean): Promise<void> {
+	const code = requiresSignatures ? "requires_signatures" : "requires_no_signatures";
+	return changeTenant(deps, tenantId, code, { requiresSignatures });
+}
+
+async function changeTenant(
+	deps: TenantDeps,
 	tenantId: string,
-	requiresSignatures: boolean,
+	code: string,
+	change: Parameters<Deps["store"]["tenants"]["set"]>[1],
 ): Promise<void> {
 	if (!(await deps.store.tenants.find(tenantId))) throw new Error(`there is no tenant ${tenantId}. Correct its id.`);
-	const code = requiresSignatures ? "requires_signatures" : "requires_no_signatures";
-	await deps.evidence.append([{ type: "tenant_changed", code, tenantId, about: tenantId, by }]);
-	await deps.store.tenants.set(tenantId, { requiresSignatures });
+	await deps.evidence.append([{ type: "tenant_changed", code, tenantId, by }]);
+	await deps.store.tenants.set(tenantId, change);
 }
 
 /**

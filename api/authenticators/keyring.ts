@@ -72,9 +72,9 @@ export function createKeyring(deps: KeyringDeps) {
 			const key = await findById(keyId);
 			if (key) await watch.alert(key, "client_refused", id);
 		},
-		/** Whether its requests must be signed too: it asks for that, or its tenant does. */
-		mustSign: async (key: ApiKeyDocument) =>
-			key.proof === "signature" || (await readTenant(key)).requiresSignatures === true,
+		/** Whether its requests must be signed too, or those of whom a tenant's issuer vouches for: it asks for that, or its tenant does. */
+		mustSign: async ({ proof, tenantId }: Pick<ApiKeyDocument, "proof" | "tenantId">) =>
+			proof === "signature" || (await readTenant({ tenantId })).requiresSignatures === true,
 		/** Its public keys, to check what it has signed before it is admitted. */
 		publicKeys: async (keyId: string) => (await findById(keyId))?.publicKeys ?? [],
 	};

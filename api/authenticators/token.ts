@@ -9,7 +9,6 @@ import { machineRoles } from "../../domain/roles.ts";
 import type { ApiDeps } from "../deps.ts";
 import { orRefuse } from "../orRefuse.ts";
 import type { Authenticator, Principal } from "../plugins/auth.ts";
-import { createTenants, type TenantsDeps } from "../tenants.ts";
 import { verifyByIssuer } from "../verifyByIssuer.ts";
 import { clientCertificate } from "./clientCertificate.ts";
 import { type DpopDeps, verifyDpop } from "./dpop.ts";
@@ -23,7 +22,7 @@ type TokenDeps = DpopDeps &
 	Pick<ApiDeps, "tokens" | "issuerKeys"> & {
 		keyring: Pick<Keyring, "mustSign" | "recall">;
 		store: { issuers: Pick<ApiDeps["store"]["issuers"], "find"> };
-	} & TenantsDeps;
+	};
 type Request = Parameters<Authenticator>[0];
 
 /** `key`: that the token was given to; none where another gave it out. */
@@ -34,7 +33,6 @@ const issuersCached = { ttlMs: 500, itemsMax: 1_000 };
 
 /** Its calls throw LetheError token_invalid | proof_invalid | signature_invalid | address_refused | issuer_unavailable, and what the stores do. */
 export function createTokenAuthenticator(deps: TokenDeps): Authenticator {
-	const { readTenant } = createTenants(deps);
 	const findIssuer = createCache<IssuerDocument>({
 		...issuersCached,
 		clock: deps.clock,
@@ -51,9 +49,11 @@ export function createTokenAuthenticator(deps: TokenDeps): Authenticator {
 		const verified = issuer ? await verifyOutside(deps, issuer, token) : await verifyOwn(deps, token, request);
 		await requireBound(deps, request, { scheme: scheme.toLowerCase(), token, verified });
 		const { key, principal } = verified;
-		if (key && (await deps.keyring.mustSign(key))) await requireSignature(deps, key, request);
-		// Whoever has a token of another's issuer has no key here that a signature could be by.
-		if (!key && (await readTenant(principal)).requiresSignatures) throw new LetheError("signature_invalid");
+		if (await deps.keyring.mustSign(key ?? principal)) {
+			// Whoever has a token of another's issuer has no key here that a signature could be by.
+			if (!key) throw new LetheError("signature_invalid");
+			await requireSignature(deps, key, request);
+		}
 		return principal;
 	};
 }
