@@ -15,19 +15,21 @@ type KeyAge = {
 	overdue: boolean;
 };
 
+/** Keys that sign, and purposes of those that hash, one for every tenant, as people name them. */
+export const signingKeys = ["certificate", "evidence", "token", "canary", "receipt"] as const;
+export const hashingKeys = ["idempotency", "api-key", "code", "person", "tag"] as const;
+
 /** Keys that every deployment has; a tenant's own HMAC key is asked for by its name. */
-export const commonKeys = [
-	"certificate",
-	"evidence",
-	"token",
-	"canary",
-	"receipt",
-	"hmac-idempotency",
-	"hmac-api-key",
-	"hmac-code",
-	"hmac-person",
-	"hmac-tag",
-];
+export const commonKeys: readonly string[] = [...signingKeys, ...hashingKeys.map((key) => `hmac-${key}`)];
+
+export function isSigningKey(name: string): boolean {
+	return signingKeys.some((one) => one === name);
+}
+
+/** A key's cryptoperiod, by its name. */
+export function periodOf(name: string, { signingPeriodMs, hmacPeriodMs }: KeyPeriods): number {
+	return name.startsWith("hmac-") ? hmacPeriodMs : signingPeriodMs;
+}
 
 /** Those of the names that there are. @throws LetheError keys_unavailable */
 export async function findKeyAges(
@@ -41,7 +43,7 @@ export async function findKeyAges(
 		const key = await keyVersions.read(name);
 		if (!key) continue;
 		const use = name.startsWith("hmac-") ? ("hmac" as const) : ("signing" as const);
-		const rotateBy = key.madeAt + (use === "hmac" ? periods.hmacPeriodMs : periods.signingPeriodMs);
+		const rotateBy = key.madeAt + periodOf(name, periods);
 		ages.push({ name, use, versions: key.newest, madeAt: key.madeAt, rotateBy, overdue: rotateBy <= now });
 	}
 	return ages;

@@ -7,7 +7,7 @@ import type { KeyVersions, VersionedKey } from "../adapters/vault/keyVersions.ts
 import { keyVersionOf } from "../domain/keyVersionOf.ts";
 import { limits } from "../domain/limits.ts";
 import type { SubjectRecord } from "../domain/subject.ts";
-import type { KeyPeriods } from "./keyAges.ts";
+import { isSigningKey, type KeyPeriods, periodOf } from "./keyAges.ts";
 
 /** `until`: something may, until then, epoch ms. `count`: so many do, or more where it is `limits.keyNeedsCountedMax`; `ids` names some. */
 export type KeyNeed = { by: string; until: number } | { by: string; count: number; ids: string[] };
@@ -83,7 +83,7 @@ export async function findEndableKeys(
 	const found: { name: string; since: number }[] = [];
 	for (const name of names) {
 		const { old = [], keepFrom = 0 } = (await findKeyNeeds(deps, name)) ?? {};
-		const period = name.startsWith("hmac-") ? periods.hmacPeriodMs : periods.signingPeriodMs;
+		const period = periodOf(name, periods);
 		const past = old.filter(({ version, madeAt }) => version < keepFrom && madeAt + period <= deps.clock());
 		if (past[0]) found.push({ name, since: past[0].madeAt + period });
 	}
@@ -114,7 +114,7 @@ function useOf(name: string, sessionLifeMs: number): Use | undefined {
 		"hmac-person": hashing("sessions", sessionLifeMs, countPeople),
 	};
 	const signing = { signs: true, lingers: "processes", lingersMs: limits.keyRestMs, count: countNothing };
-	return ["certificate", "evidence", "token", "canary", "receipt"].includes(name) ? signing : uses[name];
+	return isSigningKey(name) ? signing : uses[name];
 }
 
 function hashing(lingers: string, lifeMs: number, count: Count): Use {

@@ -1,7 +1,7 @@
 // `lethe keys list`: every key by its use, with its age and its cryptoperiod; of a cohort's, what still needs it.
 
 import { Command } from "commander";
-import { findKeyAges } from "../../audit/keyAges.ts";
+import { findKeyAges, isSigningKey } from "../../audit/keyAges.ts";
 import { findKeyNeeds, type OldVersion } from "../../audit/keyNeeds.ts";
 import type { Deps } from "../../deps.ts";
 import { adminDeps } from "../target.ts";
@@ -30,7 +30,7 @@ async function takeInventory(deps: Deps) {
 	const now = deps.clock();
 	const names = await deps.keyVersions.names();
 	const inVault = names.filter((name) => name.startsWith("cohort-")).length;
-	const people = names.filter((name) => /^(certificate|evidence|token|canary|receipt|hmac-)/.test(name));
+	const people = names.filter((name) => isSigningKey(name) || name.startsWith("hmac-"));
 	const ages = await findKeyAges(deps.keyVersions, deps.limits.keyPeriods, now, people);
 	const keys = [];
 	for (const age of ages) {

@@ -1,15 +1,12 @@
 // The keys that people rotate and end, as commands name them.
 
-/** Those that sign. */
-export const signingKeys = ["certificate", "evidence", "token", "canary", "receipt"] as const;
-/** Those that hash, one for every tenant. */
-export const hashingKeys = ["idempotency", "api-key", "code", "person", "tag"] as const;
+import { type hashingKeys, isSigningKey, type signingKeys } from "../../audit/keyAges.ts";
 
 export type NamedKey = (typeof signingKeys)[number] | (typeof hashingKeys)[number] | "subject" | "cohort";
 
 /** The name in Vault. @throws Error where it does not say whose, of one of many */
 export function nameOf(key: NamedKey, of: string | undefined): string {
-	if (key !== "subject" && key !== "cohort") return signingKeys.some((one) => one === key) ? key : `hmac-${key}`;
+	if (key !== "subject" && key !== "cohort") return isSigningKey(key) ? key : `hmac-${key}`;
 	if (!of) throw new Error(`say whose with --of: a ${key} key is one of many.`);
 	return key === "cohort" ? `cohort-${of}` : `hmac-subject-${of}`;
 }

@@ -1,10 +1,11 @@
 // `lethe keys retire`: ends the versions of a signing or HMAC key that nothing needs any more, and names what needs the others.
 
 import { Argument, Command } from "commander";
+import { hashingKeys, isSigningKey, signingKeys } from "../../audit/keyAges.ts";
 import { findKeyNeeds, type KeyNeed, type KeyNeedsDeps } from "../../audit/keyNeeds.ts";
 import type { Deps } from "../../deps.ts";
 import { adminDeps } from "../target.ts";
-import { hashingKeys, type NamedKey, nameOf, signingKeys } from "./named.ts";
+import { type NamedKey, nameOf } from "./named.ts";
 
 type Options = { of?: string };
 // A text that somebody has still must not pass for forged.
@@ -53,7 +54,7 @@ export async function retire(deps: RetireDeps, key: Retired, { of }: Options) {
 		await deps.evidence.append(
 			acts.map((code) => ({ type: "key_version_ended", code, ...about, by: "admin" }) as const),
 		);
-		if (signingKeys.some((one) => one === key)) await deps.keyVersions.endSigningBefore(name, keepFrom);
+		if (isSigningKey(key)) await deps.keyVersions.endSigningBefore(name, keepFrom);
 		else await deps.keyVersions.endBefore(name, keepFrom);
 	}
 	const needed = old.filter(({ version }) => version >= keepFrom);

@@ -1,9 +1,10 @@
 // `lethe keys rotate`: a new version of a key; older ones go on verifying, and opening, what they made, until `keys retire` ends them.
 
 import { Argument, Command } from "commander";
+import { hashingKeys, signingKeys } from "../../audit/keyAges.ts";
 import type { Deps } from "../../deps.ts";
 import { adminDeps } from "../target.ts";
-import { hashingKeys, type NamedKey, nameOf, signingKeys } from "./named.ts";
+import { type NamedKey, nameOf } from "./named.ts";
 
 const rotated = [...signingKeys, ...hashingKeys, "subject", "cohort", "sender", "logs"] as const;
 
