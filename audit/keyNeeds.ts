@@ -58,9 +58,36 @@ export type KeyNeedsDeps = {
 
 /** Undefined where there is no such key, or it is neither a signing nor an HMAC key. @throws LetheError */
 export async function findKeyNeeds(deps: KeyNeedsDeps, name: string): Promise<KeyNeeds | undefined> {
-	const use = useOf(name, deps.sessionLimits.lifeMs);
-	const key = use && (await deps.keyVersions.read(name));
-	if (!use || !key) return undefined;
+	const { use, key } = await readUsed(deps, name);
+	return use && key && countNeeds(deps, use, key);
+}
+
+/** Keys with a version past its cryptoperiod that nothing needs, since when it is. @throws LetheError */
+export async function findEndableKeys(
+	deps: KeyNeedsDeps,
+	periods: KeyPeriods,
+	names: readonly string[],
+): Promise<{ name: string; since: number }[]> {
+	const found: { name: string; since: number }[] = [];
+	for (const name of names) {
+		const period = periodOf(name, periods);
+		const isPast = ({ madeAt }: { madeAt: number }) => madeAt + period <= deps.clock();
+		const { use, key } = await readUsed(deps, name);
+		// To count what needs them goes over whole collections: not for versions that may stay anyway.
+		if (!use || !key?.versions.some((one) => one.version < key.newest && isPast(one))) continue;
+		const { old, keepFrom } = await countNeeds(deps, use, key);
+		const past = old.find((one) => one.version < keepFrom && isPast(one));
+		if (past) found.push({ name, since: past.madeAt + period });
+	}
+	return found;
+}
+
+async function readUsed({ keyVersions, sessionLimits }: KeyNeedsDeps, name: string) {
+	const use = useOf(name, sessionLimits.lifeMs);
+	return { use, key: use && (await keyVersions.read(name)) };
+}
+
+async function countNeeds(deps: KeyNeedsDeps, use: Use, key: VersionedKey): Promise<KeyNeeds> {
 	const from = use.signs ? key.makesFrom : key.keptFrom;
 	const versions = key.versions.filter(({ version }) => version >= from && version < key.newest);
 	if (versions.length === 0) return { key, old: [], from, keepFrom: key.newest };
@@ -72,22 +99,6 @@ export async function findKeyNeeds(deps: KeyNeedsDeps, name: string): Promise<Ke
 		return { version, madeAt, needs: [...passing, ...(kept.get(version) ?? [])] };
 	});
 	return { key, old, from, keepFrom: old.find(({ needs }) => needs.length > 0)?.version ?? key.newest };
-}
-
-/** Keys with a version past its cryptoperiod that nothing needs, since when it is. @throws LetheError */
-export async function findEndableKeys(
-	deps: KeyNeedsDeps,
-	periods: KeyPeriods,
-	names: readonly string[],
-): Promise<{ name: string; since: number }[]> {
-	const found: { name: string; since: number }[] = [];
-	for (const name of names) {
-		const { old = [], keepFrom = 0 } = (await findKeyNeeds(deps, name)) ?? {};
-		const period = periodOf(name, periods);
-		const past = old.filter(({ version, madeAt }) => version < keepFrom && madeAt + period <= deps.clock());
-		if (past[0]) found.push({ name, since: past[0].madeAt + period });
-	}
-	return found;
 }
 
 /** `lingers`: what may need a version until `lingersMs` after it was replaced; `count` finds what is stored under each. */
