@@ -15,7 +15,7 @@ import type { ActivityDeps } from "./deps.ts";
 import { issueCertificate } from "./issueCertificate.ts";
 import { type ErasableObject, erasableObjects, isPresent, planErasure } from "./planErasure.ts";
 import { type ErasureVerdict, settleErasure } from "./settleErasure.ts";
-import { type Cursor, createSubjectPages } from "./subjectPages.ts";
+import { type Cursor, createSubjectPages, spanOf } from "./subjectPages.ts";
 
 export type EraseSubjectDeps = Pick<
 	ActivityDeps,
@@ -271,9 +271,9 @@ async function eraseKeys(
 	}
 }
 
-function isOfRequest({ identity, erasure }: SubjectRequest, { at }: SubjectRecord): boolean {
-	const until = Math.min(erasure?.startedAt ?? 0, identity?.ownedUntil ?? Number.POSITIVE_INFINITY);
-	return at >= (identity?.ownedFrom ?? Number.POSITIVE_INFINITY) && at <= until;
+function isOfRequest(request: SubjectRequest, { at }: SubjectRecord): boolean {
+	const { from, to } = spanOf(request, request.erasure?.startedAt ?? 0);
+	return at >= from && at <= to;
 }
 
 function keptRecord(record: SubjectRecord, isHeld: boolean): KeptOfSubject[] {

@@ -50,7 +50,7 @@ export function createSubjectPages(deps: SubjectPagesDeps) {
 	};
 }
 
-// Of another time the number may have been somebody else's.
-function spanOf({ identity }: SubjectRequest, until: number): { from: number; to: number } {
+/** The time that the number was theirs, as far as that lies before `until`: of another it may have been somebody else's. */
+export function spanOf({ identity }: SubjectRequest, until: number): { from: number; to: number } {
 	return { from: identity?.ownedFrom ?? Number.POSITIVE_INFINITY, to: Math.min(until, identity?.ownedUntil ?? until) };
 }
