@@ -2,10 +2,9 @@
 
 import type { Facts } from "../domain/decision.ts";
 import { limits } from "../domain/limits.ts";
-import { currentFacts, type Message, wasHandedOver } from "../domain/message.ts";
+import { currentFacts, deliveryModes, type Message, wasHandedOver } from "../domain/message.ts";
 import { isRevoked, keepsOf, type Standing, standingOf } from "../domain/subject.ts";
 import { countedWithinMs, countSends } from "../policies/frequency.ts";
-import { deliveryModes } from "../policies/schema.ts";
 import { withStanding } from "../policies/standing.ts";
 import type { ActivityDeps } from "./deps.ts";
 

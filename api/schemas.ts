@@ -9,7 +9,7 @@ import { actTypes } from "../domain/evidence.ts";
 import { lifecycle, type State, states } from "../domain/lifecycle.ts";
 import { limits } from "../domain/limits.ts";
 import { isGuessable, linkStandings } from "../domain/link.ts";
-import { categories, deliverModes } from "../domain/message.ts";
+import { categories, deliverModes, deliveryModes } from "../domain/message.ts";
 import { Plaintext } from "../domain/plaintext.ts";
 import {
 	consentTypes,
@@ -264,7 +264,7 @@ const decision = z
 		reasons: z.array(z.string()),
 		deferUntilLocal: z.string().optional(),
 		deferUntilUtc: z.string().optional(),
-		deliveryMode: z.enum(["sms", "secure_link", "e2ee"]).optional(),
+		deliveryMode: z.enum(deliveryModes).optional(),
 		contentRetentionMax: z.string().optional(),
 		recordRetentionMin: z.string().optional(),
 		recordRetentionMax: z.string().optional(),
@@ -345,7 +345,7 @@ const message = z
 		state,
 		category: z.enum(categories),
 		dataClasses: z.array(z.string()),
-		deliveryMode: z.enum(["sms", "secure_link", "e2ee"]),
+		deliveryMode: z.enum(deliveryModes),
 		country: z.string(),
 		sender: z.string().optional(),
 		clientReference: z.string().optional(),

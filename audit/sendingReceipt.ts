@@ -4,9 +4,9 @@ import { createHmac } from "node:crypto";
 import { compactVerify, decodeProtectedHeader, importJWK } from "jose";
 import { z } from "zod";
 import { isId } from "../domain/ids.ts";
-import { finalStates, states } from "../domain/lifecycle.ts";
+import { isFinal, states } from "../domain/lifecycle.ts";
 import { limits } from "../domain/limits.ts";
-import { deliverModes, type Message } from "../domain/message.ts";
+import { deliveryModes, type Message } from "../domain/message.ts";
 
 const receiptType = "lethe-sending-receipt";
 /** Another kind of key than a certificate's: neither passes for the other. */
@@ -23,7 +23,7 @@ const receiptSchema = z.strictObject({
 	tenantId: id("tenant"),
 	issuedAt: time,
 	acceptedAt: time,
-	deliveryMode: z.enum(deliverModes),
+	deliveryMode: z.enum(deliveryModes),
 	segments: z.int().optional(),
 	state: z.enum(states),
 	stateAt: time,
@@ -68,7 +68,7 @@ export async function issueReceipt(
 		...(message.segments === undefined ? {} : { segments: message.segments }),
 		state: message.state,
 		stateAt: formatTime(message.stateAt),
-		final: (finalStates as readonly string[]).includes(message.state),
+		final: isFinal(message.state),
 		attempts: message.attempts.map(({ number, startedAt, endedAt, outcome, segments }) => ({
 			...{ number, startedAt: formatTime(startedAt) },
 			...(endedAt === undefined ? {} : { endedAt: formatTime(endedAt) }),

@@ -10,10 +10,13 @@ import type { LinkRecord } from "./linkRecord.ts";
 export const categories = ["otp", "transactional", "marketing", "health"] as const;
 export type Category = (typeof categories)[number];
 
-export const deliverModes = ["auto", "sms", "secure_link", "e2ee"] as const;
+/** How a message goes, the more protective last. */
+export const deliveryModes = ["sms", "secure_link", "e2ee"] as const;
+export type DeliveryMode = (typeof deliveryModes)[number];
+
+/** What may be asked for; what `auto` comes to is the policies' decision. */
+export const deliverModes = ["auto", ...deliveryModes] as const;
 export type DeliverMode = (typeof deliverModes)[number];
-/** How a message goes; what `auto` comes to is the policies' decision. */
-export type DeliveryMode = Exclude<DeliverMode, "auto">;
 
 /** The encrypted parts of a message; each has its own data key, cohort and retention. */
 export const sealedObjects = ["content", "address"] as const;

@@ -5,6 +5,7 @@ import { z } from "zod";
 import type { Facts } from "../domain/decision.ts";
 import { type FieldError, LetheError } from "../domain/errors.ts";
 import { categories, deliverModes } from "../domain/message.ts";
+import { consentTypes } from "../domain/subject.ts";
 import { isDuration } from "./durations.ts";
 import { nearest } from "./faults.ts";
 import { toWord } from "./words.ts";
@@ -265,7 +266,7 @@ export const factsSchema = z
 			.nullish(),
 		consent: z
 			.strictObject({
-				type: z.enum(["none", "implied", "soft_opt_in", "express", "express_written"]).nullish(),
+				type: z.enum(["none", ...consentTypes]).nullish(),
 				obtainedAt: instant,
 				purposes: z.array(z.string().max(200)).max(64).nullish(),
 				evidence: noneIfNull(ofKind("proof", proofs), false),

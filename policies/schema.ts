@@ -1,6 +1,8 @@
 // What a pack file may hold. Everything unknown is refused: a rule that can't be read would be a rule that vanishes.
 
 import { z } from "zod";
+import { deliveryModes } from "../domain/message.ts";
+import { consentTypes as givenConsents } from "../domain/subject.ts";
 import { conditionSchema } from "./conditionSchema.ts";
 import { isDuration } from "./durations.ts";
 import { events, factsSchema, retentionObjects } from "./facts.ts";
@@ -10,10 +12,8 @@ export type PackFile = z.output<typeof packSchema>;
 export type RuleFile = PackFile["rules"][number];
 
 export const weekdays = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"] as const;
-export const consentTypes = ["none", "implied", "soft_opt_in", "express", "express_written"] as const;
+export const consentTypes = ["none", ...givenConsents] as const;
 const clocks = ["created", "last_in_effect", "processed"] as const;
-/** Least to most protective. */
-export const deliveryModes = ["sms", "secure_link", "e2ee"] as const;
 /** A rolling or calendar span → the fact that counts what was sent in it. */
 export const frequencyFacts = { PT24H: "sameSubjectLast24h", P1D: "sentToday", P7D: "sentThisWeek" } as const;
 

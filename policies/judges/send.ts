@@ -1,11 +1,12 @@
 // Whether a message may go out, when, and by which way.
 
+import { deliveryModes } from "../../domain/message.ts";
 import { boundContent, boundRecord } from "../bounds.ts";
 import { judgeConsent } from "../consent.ts";
 import { type Draft, finding } from "../draft.ts";
 import { judgeRelease } from "../release.ts";
 import { bindingTerms } from "../retention.ts";
-import { deliveryModes, frequencyFacts } from "../schema.ts";
+import { frequencyFacts } from "../schema.ts";
 import { toWord } from "../words.ts";
 
 const atTheDoor = ["accept", "acceptance", "accepting", "submit", "submission", "request"];
