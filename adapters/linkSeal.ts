@@ -1,19 +1,12 @@
 // The secrets of a link: what it opens is encrypted under a key that nobody has whole, and told to one page only. See docs/decisions.
 
-import {
-	createCipheriv,
-	createDecipheriv,
-	createECDH,
-	createHash,
-	hkdfSync,
-	pbkdf2,
-	timingSafeEqual,
-} from "node:crypto";
+import { createCipheriv, createDecipheriv, createECDH, createHash, hkdfSync, pbkdf2 } from "node:crypto";
 import { promisify } from "node:util";
 import { limits } from "../domain/limits.ts";
 import type { LinkRecord } from "../domain/linkRecord.ts";
 import { Plaintext } from "../domain/plaintext.ts";
 import { createTurns } from "../domain/turns.ts";
+import { isSame } from "./isSame.ts";
 
 export type LinkSeal = ReturnType<typeof createLinkSeal>;
 
@@ -168,11 +161,6 @@ function hashOf(pathId: string): string {
 
 function hash(bytes: Uint8Array): string {
 	return createHash("sha256").update(bytes).digest("base64url");
-}
-
-function isSame(one: string, other: string): boolean {
-	const [a, b] = [Buffer.from(one), Buffer.from(other)];
-	return a.length === b.length && timingSafeEqual(a, b);
 }
 
 function encode(bytes: Uint8Array): string {

@@ -1,9 +1,10 @@
 // What every verification of a callback needs: headers, forms, JSON, comparing in constant time, and the freshness window.
 
-import { createHash, timingSafeEqual } from "node:crypto";
+import { createHash } from "node:crypto";
 import type { z } from "zod";
 import { limits } from "../../domain/limits.ts";
 import { Plaintext } from "../../domain/plaintext.ts";
+import { isSame } from "../isSame.ts";
 import type { CallbackRequest, CarrierEvent, InboundMessage, Refusal, VerifyResult } from "./carrier.ts";
 import type { CarrierCode } from "./codes.ts";
 
@@ -31,12 +32,6 @@ export function isCallback(request: CallbackRequest): boolean {
 	const texts = typeof method === "string" && typeof url === "string" && typeof body === "string";
 	const inBounds = texts && url.length <= limits.callbackUrlCharactersMax && body.length <= limits.callbackBytesMax;
 	return inBounds && typeof headers === "object" && headers !== null;
-}
-
-/** Compares what was given with a secret's product, in time that does not depend on where they differ. */
-export function isSame(given: string, expected: string): boolean {
-	const [a, b] = [Buffer.from(given, "utf8"), Buffer.from(expected, "utf8")];
-	return a.length === b.length && timingSafeEqual(a, b);
 }
 
 /** Whether any of the values given is the one expected; all are compared. */

@@ -1,7 +1,8 @@
 // A callback's JWT: an HMAC over claims that are then judged by their carrier.
 
 import { createHmac } from "node:crypto";
-import { isSame, readObject } from "./callback.ts";
+import { isSame } from "../isSame.ts";
+import { readObject } from "./callback.ts";
 
 /** RFC 7518, 3.2 → the hash. */
 const hashes = { HS256: "sha256", HS384: "sha384", HS512: "sha512" } as const;

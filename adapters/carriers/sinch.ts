@@ -3,12 +3,12 @@
 import { createHash, createHmac } from "node:crypto";
 import { z } from "zod";
 import { segmentText } from "../../domain/segments.ts";
+import { isSame } from "../isSame.ts";
 import {
 	type Authentic,
 	checkWith,
 	conclude,
 	isFresh,
-	isSame,
 	mapCode,
 	type Parsed,
 	readHeader,

@@ -3,13 +3,13 @@
 import { createHmac } from "node:crypto";
 import { parse as parseQuery, stringify as stringifyQuery } from "node:querystring";
 import { z } from "zod";
+import { isSame } from "../isSame.ts";
 import {
 	type Authentic,
 	checkWith,
 	conclude,
 	isCutElsewhere,
 	isForm,
-	isSame,
 	mapCode,
 	type Parsed,
 	queryOf,

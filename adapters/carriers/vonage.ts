@@ -3,13 +3,13 @@
 import { createHash, createHmac, createPrivateKey, randomUUID } from "node:crypto";
 import { SignJWT } from "jose";
 import { z } from "zod";
+import { isSame } from "../isSame.ts";
 import {
 	type Authentic,
 	checkWith,
 	conclude,
 	isForm,
 	isFresh,
-	isSame,
 	mapCode,
 	type Parsed,
 	queryOf,

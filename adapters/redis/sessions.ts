@@ -1,8 +1,8 @@
 // Sessions and sign-in challenges in Redis, under keyed hashes and bound to them: whoever reads it can't use one, whoever writes to it can't make one somebody else's, and emptied it opens nothing.
 
-import { timingSafeEqual } from "node:crypto";
 import { LetheError } from "../../domain/errors.ts";
 import type { Session } from "../../domain/person.ts";
+import { isSame } from "../isSame.ts";
 import type { PersonMacs } from "../personMacs.ts";
 import type { ServerTls } from "../serverTls.ts";
 import { createAttempts } from "./attempts.ts";
@@ -98,9 +98,8 @@ function createBinding(macs: Options["macs"]) {
 		async open<T>(key: string, stored: string | null): Promise<T | undefined> {
 			if (stored === null) return undefined;
 			const end = stored.indexOf(" ");
-			const [mac, text] = [Buffer.from(stored.slice(0, Math.max(0, end))), stored.slice(end + 1)];
-			const known = (await macs.all("kept", textOf(key, text))).map((one) => Buffer.from(one));
-			const isBound = known.some((one) => one.length === mac.length && timingSafeEqual(one, mac));
+			const [mac, text] = [stored.slice(0, Math.max(0, end)), stored.slice(end + 1)];
+			const isBound = (await macs.all("kept", textOf(key, text))).some((one) => isSame(mac, one));
 			return isBound ? (JSON.parse(text) as T) : undefined;
 		},
 	};
