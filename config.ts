@@ -18,6 +18,19 @@ const perSecond = z.coerce.number().int().min(1).max(100_000);
 
 type Setting = { schema: z.ZodType; doc: string; secret?: true };
 
+const vaultRoles = [
+	"api",
+	"sender",
+	"eraser",
+	"exporter",
+	"rewrapper",
+	"signer",
+	"admin",
+	"canary",
+	"logreader",
+] as const;
+export type VaultRole = (typeof vaultRoles)[number];
+
 /** Name → schema and one sentence; docs/settings.md is made from this. */
 export const settings = {
 	LETHE_ENVIRONMENT: {
@@ -242,21 +255,8 @@ export const settings = {
 		schema: z.string().min(1).optional(),
 		doc: "Folder, on another disk than the stores, that keeps a second copy of the ledger that Vault has: what no restore may undo.",
 	},
-	...vaultRoleSettings(["api", "sender", "eraser", "exporter", "rewrapper", "signer", "admin", "canary", "logreader"]),
+	...vaultRoleSettings(vaultRoles),
 } satisfies Record<string, Setting>;
-
-const vaultRoles = [
-	"api",
-	"sender",
-	"eraser",
-	"exporter",
-	"rewrapper",
-	"signer",
-	"admin",
-	"canary",
-	"logreader",
-] as const;
-export type VaultRole = (typeof vaultRoles)[number];
 
 /** AppRole credentials of one process role; the secret-id is single-use and response-wrapped. */
 export type VaultCredentials = { roleId: string; wrappedSecretId: string };
@@ -431,7 +431,7 @@ function readApiTls(read: <K extends ApiTlsName>(name: K) => z.output<(typeof se
 	return { host, port, certificateFile, keyFile, clientAuthorityFile, clientCertificates };
 }
 
-function vaultRoleSettings(roles: string[]): Record<`LETHE_VAULT_${string}`, Setting> {
+function vaultRoleSettings(roles: readonly string[]): Record<`LETHE_VAULT_${string}`, Setting> {
 	const rows: Record<string, Setting> = {};
 	for (const role of roles) {
 		const name = `LETHE_VAULT_${role.toUpperCase()}`;
