@@ -3,20 +3,24 @@
 import canonicalize from "canonicalize";
 import { z } from "zod";
 import type { CarrierCopy } from "../domain/carrierCopy.ts";
-import { isId } from "../domain/ids.ts";
+import { type IdKind, isId } from "../domain/ids.ts";
 import { limits } from "../domain/limits.ts";
+import { recordKinds } from "../domain/subject.ts";
 import { createCompactSigner, type SignBytes } from "./compactJws.ts";
 import { completeFrom, incompleteReasons } from "./completeFrom.ts";
 import { type CopyName, copiesOf, copyNames, copySchema, type ErasureFacts, type Lifetimes } from "./copies.ts";
 
 export const certificateType = "lethe-erasure-certificate";
 
-const id = (kind: Parameters<typeof isId>[0]) => z.string().refine((value) => isId(kind, value));
-const recordKinds = ["consent", "opt_out", "hold", "recipient_key", "subject_request"] as const;
-const recordIdKinds = ["consent", "optOut", "hold", "recipientKey", "subjectRequest"] as const;
+const id = (kind: IdKind) => z.string().refine((value) => isId(kind, value));
+const recordObjects = [...recordKinds, "subject_request"] as const;
+const recordIdKinds: Record<(typeof recordObjects)[number], IdKind> = {
+	...{ consent: "consent", opt_out: "optOut", hold: "hold", recipient_key: "recipientKey" },
+	subject_request: "subjectRequest",
+};
 /** What no cohort's key protects. */
-const plainObjects: readonly string[] = ["receipt", ...recordKinds];
-const recordId = z.string().refine((value) => recordIdKinds.some((kind) => isId(kind, value)));
+const plainObjects: readonly string[] = ["receipt", ...recordObjects];
+const recordId = z.string().refine((value) => Object.values(recordIdKinds).some((kind) => isId(kind, value)));
 const time = z.iso.datetime({ precision: 3 });
 
 /** The signed payload. Times RFC 3339 UTC with milliseconds; ids are the only names in it. */
@@ -32,7 +36,7 @@ export const certificateSchema = z.strictObject({
 	objects: z
 		.array(
 			z.strictObject({
-				object: z.enum(["content", "address", "receipt", "cohort_key", "subject_key", ...recordKinds]),
+				object: z.enum(["content", "address", "receipt", "cohort_key", "subject_key", ...recordObjects]),
 				cohortId: z.union([id("cohort"), id("linkCohort")]).optional(),
 				messageIds: z.array(id("message")).min(1).optional(),
 				/** Of what was on record of a recipient; kept under a pseudonym, and not encrypted. */
@@ -46,8 +50,8 @@ export const certificateSchema = z.strictObject({
 		.array(
 			z.strictObject({
 				object: z.enum([
-					...["content", "address", "receipt", "decision_record", "consent", "opt_out", "hold"],
-					...["recipient_key", "subject_request", "certificate", "evidence", "ledger", "idempotent_answer", "tenant"],
+					...["content", "address", "receipt", "decision_record", ...recordObjects],
+					...["certificate", "evidence", "ledger", "idempotent_answer", "tenant"],
 				] as const),
 				/** A row of the precedence table; of a tenant that has left, why it stays with us. */
 				reason: z.string().regex(/^[a-z_]{1,32}$/),

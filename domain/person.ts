@@ -74,11 +74,13 @@ export function withoutCredentials({ enrolment: _, password: __, totp: ___, sso:
 	return { ...person, passkeys: [], recoveryMacs: [] };
 }
 
+const credentialNames = ["enrolment", "password", "totp", "recovery", "sso"] as const;
+
 /** What one change takes from a person, in words and opaque ids. `sessionsFrom`: sessions that began before are over. */
 export type Taking = {
 	roles?: Role[];
 	passkeys?: string[];
-	credentials?: ("enrolment" | "password" | "totp" | "recovery" | "sso")[];
+	credentials?: (typeof credentialNames)[number][];
 	sessionsFrom?: number;
 };
 
@@ -89,7 +91,7 @@ export type Taking = {
 export function takenBy(from: Person, to: Person): Taking | undefined {
 	const roles = from.roles.filter((role) => !to.roles.includes(role));
 	const passkeys = from.passkeys.map(({ id }) => id).filter((id) => !to.passkeys.some((one) => one.id === id));
-	const isOver: Record<NonNullable<Taking["credentials"]>[number], boolean> = {
+	const isOver: Record<(typeof credentialNames)[number], boolean> = {
 		enrolment: from.enrolment !== undefined && from.enrolment.mac !== to.enrolment?.mac,
 		password: from.password !== undefined && from.password.hash !== to.password?.hash,
 		totp: from.totp !== undefined && from.totp.sealed !== to.totp?.sealed,
@@ -105,8 +107,6 @@ export function takenBy(from: Person, to: Person): Taking | undefined {
 	};
 	return Object.keys(taking).length > 0 ? taking : undefined;
 }
-
-const credentialNames = ["enrolment", "password", "totp", "recovery", "sso"] as const;
 
 /** A person of before without what was taken since. Which recovery code was used nobody wrote down: all are. */
 export function takeFrom<Of extends Person>(person: Of, { roles, passkeys, credentials, sessionsFrom }: Taking): Of {
