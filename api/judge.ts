@@ -3,7 +3,7 @@
 import { Temporal } from "temporal-polyfill";
 import type { SendQueueDocument, TenantDocument } from "../adapters/mongo/models.ts";
 import type { Decision, Facts, FactsContext } from "../domain/decision.ts";
-import { LetheError } from "../domain/errors.ts";
+import { type ErrorCode, LetheError } from "../domain/errors.ts";
 import { limits } from "../domain/limits.ts";
 import type { RetentionObject, SubjectPseudonym } from "../domain/message.ts";
 import type { Plaintext } from "../domain/plaintext.ts";
@@ -132,10 +132,10 @@ export function createJudge(deps: JudgeDeps) {
 		/** @throws LetheError policy_denied, with the decision */
 		requireAllowed(judgement: Judgement): void {
 			const { decision, releaseAt, deadlineAt } = judgement;
-			if (!decision.allowed) throw denied(decision);
+			if (!decision.allowed) throw refusal("policy_denied", decision);
 			if (releaseAt !== undefined && releaseAt >= deadlineAt) {
 				const reasons = [...new Set([...decision.reasons, "EXPIRES_BEFORE_WINDOW"])];
-				throw denied({ ...decision, allowed: false, reasons });
+				throw refusal("policy_denied", { ...decision, allowed: false, reasons });
 			}
 		},
 
@@ -170,9 +170,10 @@ function decideRoute(policies: Pick<ApiDeps["policies"], "evaluate">, facts: Fac
 
 const validityError = { pointer: "/validFor", detail: "Longer than the content may be kept." };
 
-function denied(decision: Decision): LetheError {
+/** A refusal for what was decided, which it tells. */
+export function refusal(code: ErrorCode, decision: Decision): LetheError {
 	const { reasons, citations, rules } = decision;
-	return new LetheError("policy_denied", { extra: { decision, reasons, citations, rules } });
+	return new LetheError(code, { extra: { decision, reasons, citations, rules } });
 }
 
 /** The text's keyword class, if it has one. @throws LetheError reference_not_opaque, card_number */

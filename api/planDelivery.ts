@@ -9,7 +9,7 @@ import type { DeliveryMode, Message } from "../domain/message.ts";
 import type { Plaintext } from "../domain/plaintext.ts";
 import type { ComposedInput } from "./compose.ts";
 import type { ApiDeps } from "./deps.ts";
-import type { Judgement } from "./judge.ts";
+import { type Judgement, refusal } from "./judge.ts";
 import { type EncryptedTextDeps, planEncryptedText } from "./planEncryptedText.ts";
 
 export type PlanDeliveryDeps = Pick<ApiDeps, "hmac" | "linkSeal"> & EncryptedTextDeps;
@@ -74,11 +74,6 @@ export function createPlanDelivery(deps: PlanDeliveryDeps): Plan {
 	};
 	/** @throws LetheError link_host_missing, pin_required, recipient_key_missing: with the decision that asks for that mode */
 	return (judgement, input, tenant, now) => plans[modeOf(judgement.decision)](judgement, input, tenant, now);
-}
-
-function refusal(code: "link_host_missing" | "pin_required" | "recipient_key_missing", decision: Decision): LetheError {
-	const { reasons, citations, rules } = decision;
-	return new LetheError(code, { extra: { decision, reasons, citations, rules } });
 }
 
 function unusedPin(): LetheError {
