@@ -106,19 +106,13 @@ export async function createApp(deps: ApiDeps) {
 	addTokenMetadata(app, deps);
 	const own = { ...deps, keyring: createKeyring({ ...deps, metrics }), failures: createFailures(deps) };
 	for (const prefix of ["", "/v1"]) {
-		await addScope(app, prefix, (scope) => {
-			shedOverload(scope, deps.requestLimits);
-			refuseQuarantined(scope, deps);
-			addTokenEndpoint(scope, own);
-		});
+		await addServing(app, deps, prefix, (scope) => addTokenEndpoint(scope, own));
 	}
 	for (const prefix of ["", "/v1"]) {
 		await addScope(app, prefix, (scope) => addOperations(scope, { ...deps, metrics }));
 	}
 	await addOpenScopes(app, { ...deps, metrics }, signingIn);
-	await addScope(app, "/v1", (scope) => {
-		shedOverload(scope, deps.requestLimits);
-		refuseQuarantined(scope, deps);
+	await addServing(app, deps, "/v1", (scope) => {
 		slowFailures(scope, own.failures, createProblem(deps));
 		addSignedBodies(scope);
 		askWhoCalls(scope, own, signingIn);
@@ -153,19 +147,13 @@ async function addOpenScopes(
 	deps: ApiDeps & { metrics: ReturnType<typeof createMetrics> },
 	signingIn: ReturnType<typeof createSigningIn>,
 ): Promise<void> {
-	const add = (prefix: string, addRoutes: (scope: Instance) => void) =>
-		addScope(app, prefix, (scope) => {
-			shedOverload(scope, deps.requestLimits);
-			refuseQuarantined(scope, deps);
-			addRoutes(scope);
-		});
-	await add("", (scope) => addLinks(scope, deps));
-	await add("/v1", (scope) => {
+	await addServing(app, deps, "", (scope) => addLinks(scope, deps));
+	await addServing(app, deps, "/v1", (scope) => {
 		takeRawBodies(scope);
 		addReceipts(scope, deps);
 		addInbound(scope, deps);
 	});
-	await add("/v1", (scope) => addSignIn(scope, { ...deps, ...signingIn }));
+	await addServing(app, deps, "/v1", (scope) => addSignIn(scope, { ...deps, ...signingIn }));
 }
 
 /** What people sign in with. */
@@ -248,6 +236,20 @@ function addRunning(scope: Instance, deps: ApiDeps): void {
 /** Nothing is taken in or told while the store is older than it was; whoever asks comes again. */
 function refuseQuarantined(scope: Instance, { quarantine }: Pick<ApiDeps, "quarantine">): void {
 	scope.addHook("onRequest", async () => quarantine.check());
+}
+
+/** Routes with room of their own, which serve nobody in quarantine. */
+function addServing(
+	app: Instance,
+	deps: Pick<ApiDeps, "requestLimits" | "quarantine">,
+	prefix: string,
+	add: (scope: Instance) => void,
+): Promise<void> {
+	return addScope(app, prefix, (scope) => {
+		shedOverload(scope, deps.requestLimits);
+		refuseQuarantined(scope, deps);
+		add(scope);
+	});
 }
 
 // Hooks and parsers that `add` sets hold for its own routes only.
