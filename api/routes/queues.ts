@@ -213,13 +213,15 @@ function addStep(
 		async (request) => {
 			const { principal, params, body } = request;
 			const found = await requireQueue(deps, principal.tenantId, params.id);
-			const moveWaiting = body !== null && body !== undefined && "moveWaiting" in body && body.moveWaiting === true;
+			const { moveWaiting = false }: { moveWaiting?: boolean | undefined } = body ?? {};
 			const isMoving = found.moveWaiting === true;
-			const acts = [...(flowOf(found) === flow ? [] : [act]), ...(moveWaiting && !isMoving ? [emptied] : [])];
-			if (acts.length > 0 || moveWaiting !== isMoving) {
-				// Alone, it is what was to be moved and is not any more.
-				const told = acts.length > 0 ? acts : [act];
-				await deps.evidence.append(told.map((each) => actOf(principal, each, { code: found._id })));
+			const acts = [
+				// Done again where what was to be moved is not any more.
+				...(flowOf(found) !== flow || (isMoving && !moveWaiting) ? [act] : []),
+				...(moveWaiting && !isMoving ? [emptied] : []),
+			];
+			if (acts.length > 0) {
+				await deps.evidence.append(acts.map((each) => actOf(principal, each, { code: found._id })));
 				const stopped = { paused: flow === "paused", draining: flow === "draining", moveWaiting };
 				await deps.store.sendQueues.setFlow(found._id, stopped);
 			}
