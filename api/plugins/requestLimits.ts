@@ -17,6 +17,7 @@ declare module "fastify" {
 }
 
 type LimitDeps = Pick<ApiDeps, "requestCounts" | "requestLimits">;
+type CountDeps = Pick<ApiDeps, "requestCounts" | "hmac">;
 
 /**
  * Bounds what one address may ask of this process, whoever it is. In memory: what it costs to refuse a flood must not
@@ -56,19 +57,12 @@ export function addRequestLimits(app: FastifyInstance, { requestCounts, requestL
 }
 
 /** A hook that bounds what one address may ask, of all processes together, where nobody is asked who they are. */
-export function createAddressLimit(
-	{ requestCounts, hmac }: Pick<ApiDeps, "requestCounts" | "hmac">,
-	limit: RequestLimit,
-) {
-	// Redis is told a keyed hash: an address may be a person's.
+export function createAddressLimit(deps: CountDeps, limit: RequestLimit) {
 	return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
-		const { mac } = await hmac.mac("api-key", undefined, `address ${networkOf(request.ip)}`);
-		const { allowed, resetMs } = await requestCounts.take(limit, mac);
+		const { allowed, resetMs } = await countAddress(deps, limit, request.ip);
 		if (!allowed) refuse(reply, resetMs);
 	};
 }
-
-type FailureDeps = LimitDeps & Pick<ApiDeps, "hmac">;
 
 /**
  * Slows whoever fails to prove who they are, by address, and after too many in a minute answers 429 in place of 401.
@@ -91,17 +85,11 @@ export function slowFailures(
 }
 
 /** Counts failures to authenticate within a minute, by where they come from and as whom. */
-export function createFailures({ requestCounts, requestLimits, hmac }: FailureDeps) {
-	const requests = requestLimits.failedAuthenticationsPerMinute;
+export function createFailures(deps: LimitDeps & CountDeps) {
+	const requests = deps.requestLimits.failedAuthenticationsPerMinute;
 	const perAddress = { name: "failures", requests, seconds: 60 };
 	const perClient = { ...perAddress, name: "client-failures" };
 	let slowed = 0;
-
-	// Redis is told keyed hashes: an address may be a person's, and what is told as a client's id anything.
-	async function count(limit: RequestLimit, of: string): Promise<RequestCount> {
-		const { mac } = await hmac.mac("api-key", undefined, of);
-		return requestCounts.take(limit, mac);
-	}
 
 	return {
 		/**
@@ -110,8 +98,8 @@ export function createFailures({ requestCounts, requestLimits, hmac }: FailureDe
 		 * @throws LetheError keys_unavailable
 		 */
 		async slow(ip: string, client?: string): Promise<string | undefined> {
-			const counts = [await count(perAddress, `address ${networkOf(ip)}`)];
-			if (client !== undefined) counts.push(await count(perClient, `client ${client}`));
+			const counts = [await countAddress(deps, perAddress, ip)];
+			if (client !== undefined) counts.push(await countHashed(deps, perClient, `client ${client}`));
 			const isTooMany = counts.some(({ allowed }) => !allowed) || slowed >= limits.slowedFailuresMax;
 			if (isTooMany) return secondsOf(Math.max(...counts.map(({ resetMs }) => resetMs)));
 			slowed++;
@@ -120,6 +108,16 @@ export function createFailures({ requestCounts, requestLimits, hmac }: FailureDe
 			return undefined;
 		},
 	};
+}
+
+function countAddress(deps: CountDeps, limit: RequestLimit, ip: string): Promise<RequestCount> {
+	return countHashed(deps, limit, `address ${networkOf(ip)}`);
+}
+
+// Redis is told keyed hashes: an address may be a person's, and what is told as a client's id anything.
+async function countHashed({ requestCounts, hmac }: CountDeps, limit: RequestLimit, of: string): Promise<RequestCount> {
+	const { mac } = await hmac.mac("api-key", undefined, of);
+	return requestCounts.take(limit, mac);
 }
 
 /** Milliseconds that the n-th failure within a minute waits: the first few, somebody's mistakes, not at all. */
