@@ -9,6 +9,7 @@ import { Plaintext } from "../domain/plaintext.ts";
 import { type CheckOutcome, check, issue, type Verification, withdraw } from "../domain/verification.ts";
 import { type AcceptDeps, createAccept } from "./accept.ts";
 import { createCompose } from "./compose.ts";
+import { countOrRefuse, tooOften } from "./countOrRefuse.ts";
 import type { ApiDeps } from "./deps.ts";
 import { createJudge } from "./judge.ts";
 import type { Principal } from "./plugins/auth.ts";
@@ -100,8 +101,7 @@ function createRecords(deps: VerifyDeps) {
 	async function limitTenant({ _id, verification }: TenantDocument): Promise<void> {
 		const { resendsPerHour: requests = limits.verificationResendsPerHourMax } = verification ?? {};
 		const limit = { name: "verification-resends", requests, seconds: hourSeconds };
-		const { allowed, resetMs } = await deps.requestCounts.take(limit, _id);
-		if (!allowed) throw tooOften(resetMs);
+		await countOrRefuse(deps, limit, _id);
 	}
 
 	return {
@@ -189,8 +189,4 @@ function isSame(given: CodeMac, expected: CodeMac | undefined): boolean {
 	const [a, b] = [Buffer.from(given.mac), Buffer.from(expected?.mac ?? given.mac)];
 	const isEqual = a.length === b.length && timingSafeEqual(a, b);
 	return isEqual && given.version === expected?.version;
-}
-
-function tooOften(waitMs: number): LetheError {
-	return new LetheError("rate_limited", { extra: { retryAfterSeconds: Math.max(1, Math.ceil(waitMs / 1000)) } });
 }

@@ -1,8 +1,8 @@
 // POST /v1/messages/check: whether a text that somebody got is one of the tenant's, by the tag under it. Nothing of it is kept.
 
 import { z } from "zod";
-import { LetheError } from "../../../domain/errors.ts";
 import { limits } from "../../../domain/limits.ts";
+import { countOrRefuse } from "../../countOrRefuse.ts";
 import type { ApiDeps } from "../../deps.ts";
 import type { Instance } from "../../instance.ts";
 import { readRecipient } from "../../recipient.ts";
@@ -34,10 +34,7 @@ export function addCheckText(app: Instance, deps: TextTagsDeps & Pick<ApiDeps, "
 		async ({ principal: { tenantId }, body }) => {
 			// Of the whole tenant: whoever guesses may come as many people.
 			const limit = { name: "text-checks", requests: limits.textChecksPerHourMax, seconds: hourSeconds };
-			const { allowed, resetMs } = await deps.requestCounts.take(limit, tenantId);
-			if (!allowed) {
-				throw new LetheError("rate_limited", { extra: { retryAfterSeconds: Math.max(1, Math.ceil(resetMs / 1000)) } });
-			}
+			await countOrRefuse(deps, limit, tenantId);
 			const { number } = readRecipient(body.number, "/number");
 			return { authentic: await isOurs(tenantId, number, body.text) };
 		},

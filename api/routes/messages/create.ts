@@ -1,10 +1,10 @@
 // POST /v1/messages: accepts one message, or says what would become of it.
 
 import { z } from "zod";
-import { LetheError } from "../../../domain/errors.ts";
 import { isFinal } from "../../../domain/lifecycle.ts";
 import { limits } from "../../../domain/limits.ts";
 import { type AcceptDeps, createAccept } from "../../accept.ts";
+import { countOrRefuse } from "../../countOrRefuse.ts";
 import type { ApiDeps } from "../../deps.ts";
 import { waitHeaders } from "../../headers.ts";
 import type { Instance } from "../../instance.ts";
@@ -78,9 +78,7 @@ export function addCreateMessage(app: Instance, deps: CreateDeps): void {
 }
 
 /** It tells what is on record of a number, as a search does, and costs no message. @throws LetheError rate_limited */
-async function enterDryRun({ requestCounts, evidence }: CreateDeps, principal: Principal): Promise<void> {
-	const { allowed, resetMs } = await requestCounts.take(dryRunsPerMinute, principal.id);
-	const retryAfterSeconds = Math.max(1, Math.ceil(resetMs / 1000));
-	if (!allowed) throw new LetheError("rate_limited", { extra: { retryAfterSeconds } });
-	await evidence.append([actOf(principal, "searched", { code: "dryRun" })]);
+async function enterDryRun(deps: CreateDeps, principal: Principal): Promise<void> {
+	await countOrRefuse(deps, dryRunsPerMinute, principal.id);
+	await deps.evidence.append([actOf(principal, "searched", { code: "dryRun" })]);
 }
