@@ -8,6 +8,7 @@ import type { Message } from "../domain/message.ts";
 import type { Plaintext } from "../domain/plaintext.ts";
 import type { Transition } from "../domain/transition.ts";
 import type { ApiDeps } from "./deps.ts";
+import { isAmong } from "./isAmong.ts";
 
 export type LinksDeps = Pick<ApiDeps, "clock" | "encryption" | "hmac" | "linkSeal"> & {
 	store: { messages: Pick<ApiDeps["store"]["messages"], "findByLink" | "transition"> };
@@ -88,10 +89,8 @@ export function createLinks(deps: LinksDeps) {
 }
 
 async function isPin({ hmac }: LinksDeps, messageId: string, expected: Channel["pin"], proof = ""): Promise<boolean> {
-	const macs = await hmac.allMacs("code", undefined, `link ${messageId} ${proof}`);
-	return (
-		expected !== undefined && macs.some(({ mac, version }) => version === expected.version && mac === expected.mac)
-	);
+	const macs = (await hmac.allMacs("code", undefined, `link ${messageId} ${proof}`)).map(({ mac }) => mac);
+	return isAmong(macs, expected?.mac);
 }
 
 async function decrypt({ encryption }: LinksDeps, message: Message): Promise<Plaintext | undefined> {

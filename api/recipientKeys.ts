@@ -1,10 +1,10 @@
 // Recipients' keys: registered by whoever shows that they open what is encrypted to them, replaced by newer ones, revoked.
 
-import { timingSafeEqual } from "node:crypto";
 import { LetheError } from "../domain/errors.ts";
 import { limits } from "../domain/limits.ts";
 import type { Ending, RecipientKeyRecord, TextVersion } from "../domain/subject.ts";
 import type { ApiDeps } from "./deps.ts";
+import { isAmong } from "./isAmong.ts";
 import type { Principal } from "./plugins/auth.ts";
 import { actOf } from "./plugins/evidence.ts";
 import type { Subject } from "./subjects.ts";
@@ -112,13 +112,8 @@ function createAnswers({ hmac, clock }: Pick<RecipientKeysDeps, "hmac" | "clock"
 		async isAnswered(id: string, answer: string): Promise<boolean> {
 			const [, time = "", mac = ""] = /^([0-9a-z]{1,10})\.(\d{1,6}\.[\w-]{43})$/.exec(answer) ?? [];
 			const expiresAt = Number.parseInt(time, 36);
-			const macs = await hmac.allMacs("code", undefined, saidOf(id, expiresAt));
-			return macs.map((one) => isSame(one.mac, mac)).includes(true) && clock() < expiresAt;
+			const macs = (await hmac.allMacs("code", undefined, saidOf(id, expiresAt))).map((one) => one.mac);
+			return isAmong(macs, mac) && clock() < expiresAt;
 		},
 	};
-}
-
-function isSame(one: string, other: string): boolean {
-	const [a, b] = [Buffer.from(one), Buffer.from(other)];
-	return a.length === b.length && timingSafeEqual(a, b);
 }

@@ -1,9 +1,9 @@
 // Tags under plain texts: keyed hashes, so that whether a text is ours is told without keeping it.
 
-import { timingSafeEqual } from "node:crypto";
 import type { Plaintext } from "../domain/plaintext.ts";
 import { formatTag, splitTag, taggedText } from "../domain/textTag.ts";
 import type { ApiDeps } from "./deps.ts";
+import { isAmong } from "./isAmong.ts";
 
 export type TextTagsDeps = Pick<ApiDeps, "hmac">;
 
@@ -23,7 +23,10 @@ export function createTextTags({ hmac }: TextTagsDeps) {
 			const written = splitTag(copied.reveal());
 			if (!written) return false;
 			const macs = await hmac.allMacs("tag", undefined, saidOf(tenantId, number, written.text));
-			return macs.map(({ mac }) => timingSafeEqual(Buffer.from(toTag(mac)), Buffer.from(written.tag))).includes(true);
+			return isAmong(
+				macs.map(({ mac }) => toTag(mac)),
+				written.tag,
+			);
 		},
 	};
 }

@@ -1,6 +1,6 @@
 // One-time codes: made here, sent as any message is, kept as a keyed hash, and guessed at only so often.
 
-import { randomInt, timingSafeEqual } from "node:crypto";
+import { randomInt } from "node:crypto";
 import type { TenantDocument } from "../adapters/mongo/models.ts";
 import { bindToOrigin, codeText } from "../domain/codeText.ts";
 import { LetheError } from "../domain/errors.ts";
@@ -11,6 +11,7 @@ import { type AcceptDeps, createAccept } from "./accept.ts";
 import { createCompose } from "./compose.ts";
 import { countOrRefuse, tooOften } from "./countOrRefuse.ts";
 import type { ApiDeps } from "./deps.ts";
+import { isAmong } from "./isAmong.ts";
 import { createJudge } from "./judge.ts";
 import type { Principal } from "./plugins/auth.ts";
 import { actOf } from "./plugins/evidence.ts";
@@ -26,7 +27,6 @@ export type VerifyDeps = AcceptDeps &
 
 type Made = { id: string; messageId: string };
 type Guess = { outcome: CheckOutcome; record: Verification };
-type CodeMac = { version: number; mac: string };
 
 // Of several that change one record at once each round lets one through, and after the last guess none.
 const roundsMax = 4 * limits.verificationAttemptsMax;
@@ -74,10 +74,10 @@ export function createVerify(deps: VerifyDeps) {
 		 * @throws LetheError not_found
 		 */
 		async guess(principal: Principal, id: string, code: Plaintext, request: string): Promise<Guess> {
-			const macs = await deps.hmac.allMacs("code", undefined, `${id} ${code.reveal()}`);
+			const macs = (await deps.hmac.allMacs("code", undefined, `${id} ${code.reveal()}`)).map(({ mac }) => mac);
 			for (let round = 0; round < roundsMax; round++) {
 				const known = await records.require(principal, id);
-				const isRight = macs.map((mac) => isSame(mac, known.current.mac)).includes(true);
+				const isRight = isAmong(macs, known.current.mac?.mac);
 				const { outcome, record } = check(known, id, isRight, { now: deps.clock(), request });
 				if (!record) return { outcome, record: known };
 				if (!(await deps.store.verifications.change(known, record))) continue;
@@ -182,11 +182,4 @@ function createCodeSender(deps: VerifyDeps) {
 		requireAllowed(await judge(asked, tenant, deps.clock(), { blind: true }));
 		return (error.extra.rules as string[] | undefined)?.[0] ?? "unknown";
 	};
-}
-
-function isSame(given: CodeMac, expected: CodeMac | undefined): boolean {
-	// Where there is no hash any more the comparison is made as well, so that it takes as long.
-	const [a, b] = [Buffer.from(given.mac), Buffer.from(expected?.mac ?? given.mac)];
-	const isEqual = a.length === b.length && timingSafeEqual(a, b);
-	return isEqual && given.version === expected?.version;
 }
