@@ -5,6 +5,7 @@ import * as openid from "openid-client";
 import { createCache } from "../domain/cache.ts";
 import { LetheError } from "../domain/errors.ts";
 import { limits } from "../domain/limits.ts";
+import { refuseSso } from "../domain/ssoRefusal.ts";
 import type { IdentityProviderDocument } from "./mongo/models.ts";
 import type { OutboundHttp } from "./outboundHttp.ts";
 import type { ProviderCredential } from "./vault/providerCredentials.ts";
@@ -12,9 +13,6 @@ import type { ProviderCredential } from "./vault/providerCredentials.ts";
 export type OpenidClient = ReturnType<typeof createOpenidClient>;
 
 type Provider = Pick<IdentityProviderDocument, "url" | "clientId" | "authentication">;
-
-/** Why an answer was refused, as the evidence log words it. */
-export type SsoRefusal = "declined" | "answer" | "state" | "token" | "mfa" | "age" | "unlinked" | "taken";
 
 const metadataMs = 10 * 60_000;
 const providersHeldMax = 1_000;
@@ -81,7 +79,7 @@ export function createOpenidClient({
 			const configuration = await configure(provider, await authenticationOf(provider, credential));
 			const checks = { expectedState: state, expectedNonce: nonce, pkceCodeVerifier: verifier, idTokenExpected: true };
 			const answer = await openid.authorizationCodeGrant(configuration, callback, checks).catch(refuseAnswer);
-			if (answer.id_token === undefined) throw refused("token");
+			if (answer.id_token === undefined) throw refuseSso("token");
 			return answer.id_token;
 		},
 	};
@@ -129,24 +127,20 @@ function refuseAway(error: unknown): never {
 function refuseAnswer(error: unknown): never {
 	const away = causeOf(error);
 	if (away) throw away;
-	if (error instanceof openid.AuthorizationResponseError) throw refused("declined");
+	if (error instanceof openid.AuthorizationResponseError) throw refuseSso("declined");
 	if (error instanceof openid.ResponseBodyError) {
 		// RFC 6749, 5.2: all but a code that is wrong or used is about us, as we are registered there.
-		throw error.error === "invalid_grant" ? refused("answer") : unavailable(`token endpoint: ${error.error}`);
+		throw error.error === "invalid_grant" ? refuseSso("answer") : unavailable(`token endpoint: ${error.error}`);
 	}
 	if (error instanceof openid.WWWAuthenticateChallengeError) throw unavailable(`token endpoint: ${error.status}`);
 	const { code } = error as { code?: string };
 	if (code === "OAUTH_RESPONSE_IS_NOT_CONFORM" || code === "OAUTH_RESPONSE_IS_NOT_JSON") throw unavailable(code);
-	throw refused("answer");
+	throw refuseSso("answer");
 }
 
 function causeOf(error: unknown): LetheError | undefined {
 	for (let at = error; at instanceof Error; at = at.cause) if (at instanceof LetheError) return at;
 	return undefined;
-}
-
-function refused(why: SsoRefusal): LetheError {
-	return new LetheError("sso_failed", { cause: why });
 }
 
 function unavailable(why: string): LetheError {

@@ -2,9 +2,9 @@
 
 import type { JWTPayload } from "jose";
 import type { IdentityProviderDocument } from "../../adapters/mongo/models.ts";
-import type { SsoRefusal } from "../../adapters/openidClient.ts";
 import { LetheError } from "../../domain/errors.ts";
 import { limits } from "../../domain/limits.ts";
+import { refuseSso } from "../../domain/ssoRefusal.ts";
 import type { ApiDeps } from "../deps.ts";
 import { verifyByIssuer } from "../verifyByIssuer.ts";
 
@@ -28,19 +28,19 @@ export async function verifyIdToken(
 		maxTokenAge: limits.ssoLifeMs / 1000,
 		requiredClaims: ["exp", "iat", "sub", "nonce", "auth_time"],
 	}).catch((error: unknown) => {
-		throw error instanceof LetheError && error.code === "sso_failed" ? refused("token") : error;
+		throw error instanceof LetheError && error.code === "sso_failed" ? refuseSso("token") : error;
 	});
 	const { sub = "", nonce, azp, aud, auth_time: authTime } = payload;
 	// Core 3.1.3.7: several audiences, and one that was given it, which has to be us.
 	const isOurs = azp === provider.clientId || (azp === undefined && [aud].flat().length === 1);
-	if (nonce !== asked.nonce || !isOurs || sub === "" || sub.length > subjectCharactersMax) throw refused("token");
-	if (typeof authTime !== "number") throw refused("token");
+	if (nonce !== asked.nonce || !isOurs || sub === "" || sub.length > subjectCharactersMax) throw refuseSso("token");
+	if (typeof authTime !== "number") throw refuseSso("token");
 	const authenticatedAt = authTime * 1000;
 	const isInTime =
 		authenticatedAt >= asked.authenticatedFrom - limits.clockSkewMs &&
 		authenticatedAt <= deps.clock() + limits.clockSkewMs;
-	if (!isInTime) throw refused("age");
-	if (!isMfaShown(provider, payload)) throw new LetheError("sso_mfa_missing", { cause: "mfa" satisfies SsoRefusal });
+	if (!isInTime) throw refuseSso("age");
+	if (!isMfaShown(provider, payload)) throw refuseSso("mfa", "sso_mfa_missing");
 	return { subject: sub, authenticatedAt };
 }
 
@@ -51,8 +51,4 @@ function isMfaShown({ mfa }: IdentityProviderDocument, { amr, acr }: JWTPayload)
 	const byClass = typeof acr === "string" ? mfa.acr?.includes(acr) : mfa.acr && false;
 	const asked = [byMethods, byClass].filter((one) => one !== undefined);
 	return asked.length > 0 && asked.every(Boolean);
-}
-
-function refused(why: SsoRefusal): LetheError {
-	return new LetheError("sso_failed", { cause: why });
 }

@@ -3,10 +3,10 @@
 import { createHash, randomBytes } from "node:crypto";
 import type { IdentityProviderDocument } from "../../adapters/mongo/models.ts";
 import type { StoredPerson } from "../../adapters/mongo/people.ts";
-import type { SsoRefusal } from "../../adapters/openidClient.ts";
 import { errorCatalogue, LetheError } from "../../domain/errors.ts";
 import { limits } from "../../domain/limits.ts";
 import { ssoCallbackPath } from "../../domain/person.ts";
+import { refuseSso, type SsoRefusal } from "../../domain/ssoRefusal.ts";
 import type { ApiDeps } from "../deps.ts";
 import type { Enrol } from "./enrol.ts";
 import { verifyIdToken } from "./idToken.ts";
@@ -119,7 +119,7 @@ export function createSso(deps: SsoDeps) {
 			const comingBack = tried(address, attempt, async () => {
 				const state = new URLSearchParams(query).get("state") ?? "";
 				const underWay = (await sessions.takeChallenge(await macs.all("state", state))) as UnderWay | undefined;
-				if (!underWay || !(await isWhoBegan(deps, underWay, providerId, browser))) throw refused("state");
+				if (!underWay || !(await isWhoBegan(deps, underWay, providerId, browser))) throw refuseSso("state");
 				const provider = await findProvider(deps, underWay);
 				attempt.provider = provider;
 				const { by } = underWay;
@@ -142,7 +142,7 @@ export function createSso(deps: SsoDeps) {
 				const vouch = (await sessions.takeChallenge(await macs.all("code", `${challenge}\n${code}`))) as
 					| Vouch
 					| undefined;
-				if (!vouch) throw refused("state");
+				if (!vouch) throw refuseSso("state");
 				const provider = await findProvider(deps, vouch);
 				attempt.provider = provider;
 				return settle(deps, provider, vouch);
@@ -193,7 +193,7 @@ function createTries(deps: SsoDeps) {
 /** @throws LetheError sso_failed when it was removed meanwhile */
 async function findProvider({ store }: SsoDeps, { providerId }: Pick<Vouch, "providerId">) {
 	const found = await store.identityProviders.find(providerId);
-	if (!found) throw refused("state");
+	if (!found) throw refuseSso("state");
 	return found;
 }
 
@@ -257,13 +257,13 @@ async function settle(deps: SsoDeps, provider: IdentityProviderDocument, vouch: 
 			endedAt === undefined && sso?.providerId === provider._id && tenantId === provider.tenantId,
 	);
 	if (enrolling) {
-		if (known.length > 0) throw new LetheError("sso_taken", { cause: "taken" satisfies SsoRefusal });
+		if (known.length > 0) throw refuseSso("taken", "sso_taken");
 		const sso = { providerId: provider._id, mac: subject.mac };
 		return { person: await enrolBySso(deps, enrolling, sso), mfaAt, before };
 	}
 	const [person, ...others] = known;
 	// Two who enrolled with it at once: neither, until an administrator has one enrol anew.
-	if (!person || others.length > 0) throw new LetheError("sso_unlinked", { cause: "unlinked" satisfies SsoRefusal });
+	if (!person || others.length > 0) throw refuseSso("unlinked", "sso_unlinked");
 	await renewHashes(deps, person, { subjectMac: subject.mac });
 	return { person, mfaAt, before };
 }
@@ -279,8 +279,4 @@ async function enrolBySso(
 		throw new LetheError("enrolment_invalid");
 	}
 	return enrol.use({ ...person, enrolment }, { sso }, "sso");
-}
-
-function refused(why: SsoRefusal): LetheError {
-	return new LetheError("sso_failed", { cause: why });
 }
