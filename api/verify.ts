@@ -25,7 +25,8 @@ export type VerifyDeps = AcceptDeps &
 		store: { verifications: Pick<ApiDeps["store"]["verifications"], "change" | "findAny" | "findByCode"> };
 	};
 
-type Made = { id: string; messageId: string };
+/** `again`: an earlier run of the request was cut off before it answered. */
+type Made = { id: string; messageId: string; again: boolean };
 type Guess = { outcome: CheckOutcome; record: Verification };
 
 // Of several that change one record at once each round lets one through, and after the last guess none.
@@ -45,11 +46,11 @@ export function createVerify(deps: VerifyDeps) {
 		 * Sends a code; its id and its message's are told. Answers alike whether or not what is on record of the number lets it be sent.
 		 * @throws LetheError rate_limited, with the seconds to wait; and as accepting a message does
 		 */
-		async start(principal: Principal, input: VerificationInput, { id, messageId }: Made): Promise<Verification> {
+		async start(principal: Principal, input: VerificationInput, { id, messageId, again }: Made): Promise<Verification> {
 			const tenant = await readActive(principal);
 			const { number } = readRecipient(input.to, "/to");
-			const standing = await deps.store.verifications.findByCode(id);
-			// An earlier run was cut off before it answered. One that had not sent its code yet sends another, under the same ids.
+			const standing = again ? await deps.store.verifications.findByCode(id) : undefined;
+			// An earlier run that had not sent its code yet sends another, under the same ids.
 			if (standing && (await deps.store.messages.find(messageId))) return standing;
 			const code = String(randomInt(10 ** input.digits)).padStart(input.digits, "0");
 			const body = await writeText(tenant, input, code);

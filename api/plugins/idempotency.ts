@@ -45,6 +45,14 @@ export function readIdempotencyKey(request: Pick<FastifyRequest, "headers">): st
 	return request.headers["idempotency-key"] as string | undefined;
 }
 
+/** What an earlier run of this request made, which was cut off before it answered; without one the store is not asked. */
+export async function findEarlier<Made>(
+	{ idempotencyClaim }: Pick<FastifyRequest, "idempotencyClaim">,
+	find: () => Promise<Made | undefined>,
+): Promise<Made | undefined> {
+	return idempotencyClaim?.again ? find() : undefined;
+}
+
 /** Replays, refuses or remembers the POSTs of this scope that bear a key; add it after authentication. */
 export function addIdempotency(app: FastifyInstance, deps: IdempotencyDeps): void {
 	app.decorateRequest("idempotencyClaim", undefined);

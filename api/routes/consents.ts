@@ -12,6 +12,7 @@ import type { ApiDeps } from "../deps.ts";
 import type { Instance } from "../instance.ts";
 import type { Principal } from "../plugins/auth.ts";
 import { actOf } from "../plugins/evidence.ts";
+import { findEarlier } from "../plugins/idempotency.ts";
 import { readPast } from "../readPast.ts";
 import { readRecipient } from "../recipient.ts";
 import { pageQuery, problems, schemas } from "../schemas.ts";
@@ -52,7 +53,7 @@ export function addConsents(app: Instance, deps: Deps): void {
 		async (request, reply) => {
 			const { principal, body } = request;
 			const _id = request.newId("consent");
-			const standing = await deps.store.subjectRecords.find(_id);
+			const standing = await findEarlier(request, () => deps.store.subjectRecords.find(_id));
 			if (standing?.kind === "consent") return reply.code(201).send(viewConsent(standing));
 			const recipient = readRecipient(body.number, "/number");
 			const at = readPast(body.obtainedAt, deps.clock(), "/obtainedAt");

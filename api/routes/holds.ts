@@ -10,6 +10,7 @@ import type { ApiDeps } from "../deps.ts";
 import type { Instance } from "../instance.ts";
 import type { Principal } from "../plugins/auth.ts";
 import { actOf } from "../plugins/evidence.ts";
+import { findEarlier } from "../plugins/idempotency.ts";
 import { readRecipient } from "../recipient.ts";
 import { pageQuery, problems, schemas } from "../schemas.ts";
 import { createSubjectRetention, factsAbout } from "../subjectRetention.ts";
@@ -78,7 +79,7 @@ export function addHolds(app: Instance, deps: Deps): void {
 			const { principal, body } = request;
 			if (body.approvedBy === principal.id) throw new LetheError("self_approval");
 			const _id = request.newId("hold");
-			const standing = await deps.store.subjectRecords.find(_id);
+			const standing = await findEarlier(request, () => deps.store.subjectRecords.find(_id));
 			const record = standing?.kind === "hold" ? standing : await place(principal, body, _id);
 			// Released meanwhile, it is put on nothing more.
 			if (record.ended) return reply.code(201).send(viewHold(record));

@@ -12,6 +12,7 @@ import { readCursor, toPage } from "../cursor.ts";
 import type { ApiDeps } from "../deps.ts";
 import type { Instance } from "../instance.ts";
 import type { Principal } from "../plugins/auth.ts";
+import { findEarlier } from "../plugins/idempotency.ts";
 import { pageQuery, problems } from "../schemas.ts";
 
 type Deps = Pick<ApiDeps, "clock"> & { store: Pick<ApiDeps["store"], "templates"> };
@@ -78,7 +79,7 @@ function addMaking(app: Instance, deps: Deps): void {
 			const faults = templateFaults(body);
 			if (faults.length > 0) throw new LetheError("invalid_request", { errors: faults });
 			const _id = request.newId("template");
-			const standing = await templates.find(_id);
+			const standing = await findEarlier(request, () => templates.find(_id));
 			if (standing) return reply.code(201).send(view(standing));
 			if ((await templates.count(principal.tenantId)) >= limits.templatesPerTenantMax) {
 				throw new LetheError("too_many_records");

@@ -69,7 +69,8 @@ export function addVerifications(app: Instance, deps: VerifyDeps): void {
 			},
 		},
 		async (request, reply) => {
-			const made = { id: request.newId("verification"), messageId: request.newId("message") };
+			const again = request.idempotencyClaim?.again === true;
+			const made = { id: request.newId("verification"), messageId: request.newId("message"), again };
 			const record = await verify.start(request.principal, request.body, made);
 			return reply.code(202).send(view(record, made.id));
 		},

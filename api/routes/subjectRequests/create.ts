@@ -9,6 +9,7 @@ import type { ApiDeps } from "../../deps.ts";
 import type { Instance } from "../../instance.ts";
 import { createOptOuts, type OptOutsDeps } from "../../optOuts.ts";
 import { actOf } from "../../plugins/evidence.ts";
+import { findEarlier } from "../../plugins/idempotency.ts";
 import { readPast } from "../../readPast.ts";
 import { type Recipient, readRecipient } from "../../recipient.ts";
 import { problems } from "../../schemas.ts";
@@ -46,7 +47,7 @@ export function addCreateRequest(app: Instance, deps: Deps): void {
 		async (request, reply) => {
 			const { principal, body } = request;
 			const _id = request.newId("subjectRequest");
-			const standing = await deps.store.subjectRequests.find(_id);
+			const standing = await findEarlier(request, () => deps.store.subjectRequests.find(_id));
 			if (standing) return reply.code(201).send(viewRequest(standing));
 			const recipient = readRecipient(body.number, "/number");
 			const now = deps.clock();
