@@ -71,7 +71,7 @@ export function createAssess(deps: AssessDeps) {
 			const judgement = await judge.judge(input, tenant, now, own);
 			try {
 				judge.requireAllowed(judgement);
-				const delivery = await planDelivery(judgement, input, tenant, now);
+				const delivery = planDelivery(judgement, input, tenant, now);
 				const { country, range, queue = await refuseRoute(tenant, input) } = judgement;
 				const retention = judge.plan(judgement, statedNeeds(tenant, delivery), now);
 				const { segments } = segmentText(delivery.outline);
@@ -92,13 +92,11 @@ export function createAssess(deps: AssessDeps) {
 			const judgement = await judge.judge(input, tenant, now, { findRoutes });
 			const { decision, country, range, queue } = judgement;
 			// What is refused has no way to go, and costs what its text would.
-			const { outline } = decision.allowed
-				? await planDelivery(judgement, input, tenant, now)
-				: { outline: input.body.reveal() };
-			const { segments } = segmentText(outline);
+			const outline = decision.allowed ? planDelivery(judgement, input, tenant, now).outline : input.body.reveal();
+			const cost = costOf(input, outline);
 			const price = queue && priceOf(queue, country);
-			const verdicts = await abuse.tryOut(tenant, { country, range, segments, price });
-			return { decision, abuse: verdicts, ...(queue ? { sendQueue: queue._id } : {}), ...costOf(input, outline) };
+			const verdicts = await abuse.tryOut(tenant, { country, range, segments: cost.segments, price });
+			return { decision, abuse: verdicts, ...(queue ? { sendQueue: queue._id } : {}), ...cost };
 		},
 
 		/** Nothing of these is going to be stored, for the reason that is thrown: no limit counts them any more. */

@@ -26,7 +26,7 @@ export type Delivery = {
 	prepare: (messageId: string, contentEraseBy: number) => Promise<Prepared>;
 };
 
-type Plan = (judgement: Judgement, input: ComposedInput, tenant: TenantDocument, now: number) => Promise<Delivery>;
+type Plan = (judgement: Judgement, input: ComposedInput, tenant: TenantDocument, now: number) => Delivery;
 
 const defaultNotice = "You have a new message:";
 // Path id and fragment, as linkSeal makes them.
@@ -40,12 +40,12 @@ export function modeOf({ deliveryMode = "sms" }: Decision): DeliveryMode {
 /** One row a mode. What the sender then hands over is activities/carriedText.ts. */
 export function createPlanDelivery(deps: PlanDeliveryDeps): Plan {
 	const plans: Record<DeliveryMode, Plan> = {
-		sms: async (_judgement, input) => {
+		sms: (_judgement, input) => {
 			// A link's PIN protects nothing of a text.
 			if (input.pin && input.deliver === "sms") throw unusedPin();
 			return { outline: input.body.reveal(), prepare: async () => ({ content: input.body }) };
 		},
-		secure_link: async ({ decision, deadlineAt }, input, { link }, now) => {
+		secure_link: ({ decision, deadlineAt }, input, { link }, now) => {
 			if (!link) throw refusal("link_host_missing", decision);
 			const { body, pin } = input;
 			const hasPin = pin !== undefined;
@@ -65,7 +65,7 @@ export function createPlanDelivery(deps: PlanDeliveryDeps): Plan {
 				},
 			};
 		},
-		e2ee: async (judgement, { body, pin, deliver }, { _id: tenantId }, now) => {
+		e2ee: (judgement, { body, pin, deliver }, { _id: tenantId }, now) => {
 			if (pin && deliver === "e2ee") throw unusedPin();
 			const { recipientKey: key, decision } = judgement;
 			if (!key) throw refusal("recipient_key_missing", decision);
