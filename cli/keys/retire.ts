@@ -4,7 +4,7 @@ import { Argument, Command } from "commander";
 import { hashingKeys, isSigningKey, signingKeys } from "../../audit/keyAges.ts";
 import { findKeyNeeds, type KeyNeed, type KeyNeedsDeps } from "../../audit/keyNeeds.ts";
 import type { Deps } from "../../deps.ts";
-import { adminDeps } from "../target.ts";
+import { withDeps } from "../admin/withDeps.ts";
 import { type NamedKey, nameOf } from "./named.ts";
 
 type Options = { of?: string };
@@ -20,19 +20,16 @@ export function retireCommand(): Command {
 		.addArgument(new Argument("<key>", "which").choices(retirable))
 		.option("--of <id>", "the tenant of a subject key")
 		.option("--json", "print JSON, as it does anyway")
-		.action(async (key: Retired, options: Options) => {
-			const deps = await adminDeps();
-			try {
-				const { ended, needed, ...rest } = await retire(deps, key, options);
-				process.stdout.write(`${JSON.stringify({ ...rest, ended, needed })}\n`);
-				for (const { version, needs } of needed) {
+		.action((key: Retired, options: Options) =>
+			withDeps(async (deps) => {
+				const retired = await retire(deps, key, options);
+				for (const { version, needs } of retired.needed) {
 					process.stderr.write(`version ${version} stays: needed by ${describeNeeds(needs)}\n`);
 				}
-				if (needed.length > 0) process.exitCode = 1;
-			} finally {
-				await deps.close();
-			}
-		});
+				if (retired.needed.length > 0) process.exitCode = 1;
+				return retired;
+			}),
+		);
 }
 
 type RetireDeps = KeyNeedsDeps & {

@@ -1,7 +1,7 @@
 // `lethe keys rewrap`: what old versions of cohorts' keys wrap is wrapped by the newest, and old versions are ended.
 
 import { Command } from "commander";
-import { adminDeps } from "../target.ts";
+import { withDeps } from "../admin/withDeps.ts";
 
 const pageItems = 100;
 
@@ -10,16 +10,15 @@ export function rewrapCommand(): Command {
 		.description("Wrap anew what old versions of cohorts' keys wrap; stopped half way, it goes on where it was.")
 		.option("--cohort <id>", "one cohort only")
 		.option("--json", "print nothing but the JSON object")
-		.action(async (options: { cohort?: string; json?: boolean }) => {
-			const deps = await adminDeps();
-			const sum = { cohorts: 0, rewrapped: 0, resting: 0 };
-			const renew = async (id: string): Promise<void> => {
-				const { state, rewrappedCount } = await deps.keyRotation.renew(id, Number.NEGATIVE_INFINITY);
-				sum.cohorts++;
-				sum.rewrapped += rewrappedCount;
-				if (state === "resting") sum.resting++;
-			};
-			try {
+		.action((options: { cohort?: string; json?: boolean }) =>
+			withDeps(async (deps) => {
+				const sum = { cohorts: 0, rewrapped: 0, resting: 0 };
+				const renew = async (id: string): Promise<void> => {
+					const { state, rewrappedCount } = await deps.keyRotation.renew(id, Number.NEGATIVE_INFINITY);
+					sum.cohorts++;
+					sum.rewrapped += rewrappedCount;
+					if (state === "resting") sum.resting++;
+				};
 				if (options.cohort) await renew(options.cohort);
 				let after = "";
 				while (!options.cohort) {
@@ -30,9 +29,7 @@ export function rewrapCommand(): Command {
 					after = last._id;
 					if (!options.json) process.stderr.write(`${sum.cohorts} cohorts, ${sum.rewrapped} keys wrapped anew\n`);
 				}
-				process.stdout.write(`${JSON.stringify(sum)}\n`);
-			} finally {
-				await deps.close();
-			}
-		});
+				return sum;
+			}),
+		);
 }
