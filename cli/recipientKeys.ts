@@ -4,7 +4,8 @@ import { Command, Option } from "commander";
 import { open, type PrivateKey, publicKeyOf, TextRefused } from "../client/e2ee.ts";
 import { type TextVersion, textVersions } from "../domain/subject.ts";
 import { call, type TargetOptions, withTarget } from "./policy/call.ts";
-import { exitCodes, Refusal, readText, run } from "./policy/run.ts";
+import { Refusal, readText } from "./policy/run.ts";
+import { act, show } from "./records.ts";
 
 type Key = { id: string; version: string; registeredAt: string; ended?: { at: string; source: string } };
 type Challenge = { id: string; challenge: string };
@@ -23,14 +24,14 @@ export function recipientKeysCommand(): Command {
 				.addOption(
 					new Option("--text <version>", "how texts are encrypted to it").choices(textVersions).default("lethe1"),
 				),
-		).action((options: RegisterOptions) => run("recipient-keys register", () => register(options))),
+		).action((options: RegisterOptions) => act("recipient-keys register", () => register(options))),
 	);
 	keys.addCommand(
 		withTarget(
 			new Command("list")
 				.description("list keys, the newest first: of a number, or of the tenant")
 				.option("--number <number>", "whose, E.164"),
-		).action((options: TargetOptions & { number?: string }) => run("recipient-keys list", () => list(options))),
+		).action((options: TargetOptions & { number?: string }) => act("recipient-keys list", () => list(options))),
 	);
 	keys.addCommand(
 		withTarget(
@@ -38,9 +39,8 @@ export function recipientKeysCommand(): Command {
 				.description("encrypt nothing to a key any more, and send nothing that is; for good")
 				.argument("<id>", "its id"),
 		).action((id: string, options: TargetOptions) =>
-			run("recipient-keys revoke", async () => {
+			act("recipient-keys revoke", async () => {
 				say(options, await call<Key>(options, `${base}/${encodeURIComponent(id)}/revoke`, {}));
-				return exitCodes.yes;
 			}),
 		),
 	);
@@ -48,9 +48,8 @@ export function recipientKeysCommand(): Command {
 		withTarget(
 			new Command("senders").description("print the tenant's own public keys, for --sender-key of `lethe open`"),
 		).action((options: TargetOptions) =>
-			run("recipient-keys senders", async () => {
+			act("recipient-keys senders", async () => {
 				console.log(JSON.stringify(await call(options, "/v1/sender-keys")));
-				return exitCodes.yes;
 			}),
 		),
 	);
@@ -59,7 +58,7 @@ export function recipientKeysCommand(): Command {
 
 type RegisterOptions = TargetOptions & { number: string; privateKey: string; text: TextVersion };
 
-async function register(options: RegisterOptions): Promise<number> {
+async function register(options: RegisterOptions): Promise<void> {
 	const { number, text: version } = options;
 	const own = await readKey(options.privateKey);
 	const body = { number, key: publicKeyOf(own), version };
@@ -70,7 +69,6 @@ async function register(options: RegisterOptions): Promise<number> {
 		throw error;
 	});
 	say(options, await call<Key>(options, base, { ...body, answer }));
-	return exitCodes.yes;
 }
 
 async function readKey(file: string): Promise<PrivateKey> {
@@ -84,7 +82,7 @@ async function readKey(file: string): Promise<PrivateKey> {
 	throw new Refusal(`${file} is no private key: \`lethe keygen\` makes one.`);
 }
 
-async function list(options: TargetOptions & { number?: string }): Promise<number> {
+async function list(options: TargetOptions & { number?: string }): Promise<void> {
 	const { number } = options;
 	const items: Key[] = [];
 	if (number !== undefined) items.push(...(await call<{ items: Key[] }>(options, `${base}/search`, { number })).items);
@@ -94,13 +92,11 @@ async function list(options: TargetOptions & { number?: string }): Promise<numbe
 		items.push(...page.items);
 		next = page.next;
 	}
-	if (options.json) console.log(JSON.stringify({ items }, null, 2));
-	else for (const key of items) console.log(lineOf(key));
-	return exitCodes.yes;
+	show(options, { items }, ({ items }) => items.map(lineOf));
 }
 
 function say(options: TargetOptions, key: Key): void {
-	console.log(options.json ? JSON.stringify(key, null, 2) : lineOf(key));
+	show(options, key, (one) => [lineOf(one)]);
 }
 
 function lineOf({ id, version, registeredAt, ended }: Key): string {

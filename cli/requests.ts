@@ -5,8 +5,8 @@ import { Command, Option } from "commander";
 import { requestKinds, requestOutcomes, taskVerdicts } from "../domain/subjectRequest.ts";
 import { dataClasses } from "../policies/facts.ts";
 import { call, type TargetOptions, withTarget } from "./policy/call.ts";
-import { exitCodes, Refusal, run } from "./policy/run.ts";
-import { readNumber } from "./records.ts";
+import { Refusal } from "./policy/run.ts";
+import { act, readNumber, show } from "./records.ts";
 
 type View = {
 	id: string;
@@ -48,10 +48,9 @@ function listCommand(): Command {
 	return withTarget(new Command("list").description("list the requests, newest first"))
 		.option("--limit <count>", "how many, at most 100", "20")
 		.action((options: TargetOptions & { limit: string }) =>
-			act("list", async () => {
-				const answer = await call<{ items: View[] }>(options, `${base}?limit=${encodeURIComponent(options.limit)}`);
-				if (options.json) return print(answer);
-				for (const view of answer.items) console.log(lineOf(view));
+			act("requests list", async () => {
+				const page = await call<{ items: View[] }>(options, `${base}?limit=${encodeURIComponent(options.limit)}`);
+				show(options, page, ({ items }) => items.map(lineOf));
 			}),
 		);
 }
@@ -59,7 +58,7 @@ function listCommand(): Command {
 function showCommand(): Command {
 	return withTarget(new Command("show").description("show one request: clocks, tasks, what is kept and why"))
 		.argument("<id>", "the request's id")
-		.action((id: string, options: TargetOptions) => act("show", () => tell(options, id)));
+		.action((id: string, options: TargetOptions) => act("requests show", () => tell(options, id)));
 }
 
 function recordCommand(): Command {
@@ -77,7 +76,7 @@ function recordCommand(): Command {
 		.option("--ground <word>", "the duty or claim that speaks against it")
 		.addOption(new Option("--scope <scope>", "what an objection or erasure blocks").choices(["marketing", "all"]))
 		.action((options: TargetOptions & Record<string, string> & { dataClass?: string[] }) =>
-			act("record", async () => {
+			act("requests record", async () => {
 				const { kind, channel, receivedAt, reference, region, dataClass, ground, scope } = options;
 				const number = await readNumber(options.number as string);
 				const body = { number, kind, channel, receivedAt, reference, recipientRegion: region, ground, scope };
@@ -89,7 +88,9 @@ function recordCommand(): Command {
 function acknowledgeCommand(): Command {
 	return withTarget(new Command("acknowledge").description("the person was told that the request has come"))
 		.argument("<id>", "the request's id")
-		.action((id: string, options: TargetOptions) => act("acknowledge", () => step(options, id, "acknowledge", {})));
+		.action((id: string, options: TargetOptions) =>
+			act("requests acknowledge", () => step(options, id, "acknowledge", {})),
+		);
 }
 
 function identityCommand(): Command {
@@ -101,7 +102,7 @@ function identityCommand(): Command {
 		.option("--owned-until <time>", "until when it was (default: it still is)")
 		.option("--failed", "the check has failed")
 		.action((id: string, options: TargetOptions & Record<string, string> & { failed?: boolean }) =>
-			act("identity", () => {
+			act("requests identity", () => {
 				const { method, evidence, ownedFrom, ownedUntil, failed = false } = options;
 				return step(options, id, "identity", { confirmed: !failed, method, evidence, ownedFrom, ownedUntil });
 			}),
@@ -115,7 +116,7 @@ function decideCommand(): Command {
 		.addOption(new Option("--verdict <verdict>", "what is done").choices(taskVerdicts).makeOptionMandatory())
 		.requiredOption("--ground <word>", "why, in a word")
 		.action((id: string, options: TargetOptions & Record<string, string>) =>
-			act("decide", () => {
+			act("requests decide", () => {
 				const { task, verdict, ground } = options;
 				return step(options, id, "decide", { task, verdict, ground });
 			}),
@@ -128,7 +129,7 @@ function extendCommand(): Command {
 		.requiredOption("--to <day>", "the new last day, such as 2027-03-31")
 		.requiredOption("--reason <word>", "why, in a word")
 		.action((id: string, options: TargetOptions & Record<string, string>) =>
-			act("extend", () => step(options, id, "extend", { to: options.to, reason: options.reason })),
+			act("requests extend", () => step(options, id, "extend", { to: options.to, reason: options.reason })),
 		);
 }
 
@@ -138,7 +139,7 @@ function closeCommand(): Command {
 		.addOption(new Option("--outcome <outcome>", "how").choices(requestOutcomes).makeOptionMandatory())
 		.option("--ground <word>", "why, where it is refused")
 		.action((id: string, options: TargetOptions & Record<string, string>) =>
-			act("close", () => step(options, id, "close", { outcome: options.outcome, ground: options.ground })),
+			act("requests close", () => step(options, id, "close", { outcome: options.outcome, ground: options.ground })),
 		);
 }
 
@@ -148,7 +149,7 @@ function exportCommand(): Command {
 		.requiredOption("--purpose <word>", "why, in a word")
 		.option("--disclosures", "the disclosures of health data within six years instead, 45 CFR 164.528")
 		.action((id: string, options: ReportOptions & { purpose: string; disclosures?: boolean }) =>
-			act("export", async () => {
+			act("requests export", async () => {
 				const report = options.disclosures ? "disclosures" : "data";
 				const body = { format: options.html ? "html" : "json", report, purpose: options.purpose };
 				await put(options, await call(options, `${base}/${encodeURIComponent(id)}/export`, body));
@@ -161,7 +162,7 @@ function logCommand(): Command {
 		.option("--from <time>", "received from then on, RFC 3339 (default: 24 months back)")
 		.option("--to <time>", "and up to then (default: now)")
 		.action((options: ReportOptions & { from?: string; to?: string }) =>
-			act("log", async () => {
+			act("requests log", async () => {
 				const { from, to, html } = options;
 				const query = new URLSearchParams({ format: html ? "html" : "json", ...(from && { from }), ...(to && { to }) });
 				await put(options, await call(options, `${base}/log?${query}`));
@@ -172,7 +173,7 @@ function logCommand(): Command {
 function processingCommand(): Command {
 	return withReport(new Command("processing").description("the record of processing activities, GDPR Art. 30")).action(
 		(options: ReportOptions) =>
-			act("processing", async () => {
+			act("requests processing", async () => {
 				await put(options, await call(options, `/v1/processing-record?format=${options.html ? "html" : "json"}`));
 			}),
 	);
@@ -182,13 +183,6 @@ function withReport(command: Command): Command {
 	return withTarget(command)
 		.option("--html", "a page to read instead of JSON")
 		.option("--out <file>", "write it there (default: standard output)");
-}
-
-async function act(name: string, does: () => Promise<void>): Promise<void> {
-	await run(`requests ${name}`, async () => {
-		await does();
-		return exitCodes.yes;
-	});
 }
 
 async function step(options: TargetOptions, id: string, name: string, body: object): Promise<void> {
@@ -219,18 +213,13 @@ function clocksOf({ ackBy, acknowledgedAt, extendableTo, extendedTo }: View["clo
 }
 
 function say(options: TargetOptions, view: View): void {
-	if (options.json) print(view);
-	else console.log(lineOf(view));
+	show(options, view, (one) => [lineOf(one)]);
 }
 
 function lineOf({ id, kind, state, clocks, closed }: View): string {
 	const answerBy = clocks.extendedTo ?? clocks.respondBy;
 	const due = closed ? `${closed.outcome} at ${closed.at}` : answerBy ? `answer by ${answerBy}` : "no law sets a date";
 	return `${id}  ${kind.padEnd(12)}${state.padEnd(10)}${due}`;
-}
-
-function print(answer: unknown): void {
-	console.log(JSON.stringify(answer, null, 2));
 }
 
 /** A report may hold what is kept of a person: a file of it is its owner's alone. */
