@@ -3,7 +3,7 @@
 import { Command, Option } from "commander";
 import { holdScopes } from "../domain/subject.ts";
 import { call, type TargetOptions } from "./policy/call.ts";
-import { act, listOf, numberHelp, parseTime, readNumber, show, withExample } from "./records.ts";
+import { act, listOf, numberHelp, parseTime, readNumber, show, stepOf, withExample } from "./records.ts";
 
 type Hold = {
 	id: string;
@@ -59,14 +59,8 @@ function placeCommand(): Command {
 
 function releaseCommand(): Command {
 	const command = new Command("release").description("release a hold; what it kept beyond its time is erased soon");
-	return withExample(command, "lethe holds release hld_…")
-		.argument("<id>", "the hold's id")
-		.action((id: string, options: TargetOptions) =>
-			act("holds release", async () => {
-				const released = await call<Hold>(options, `${base}/${encodeURIComponent(id)}/release`, {});
-				show(options, released, (hold) => [lineOf(hold)]);
-			}),
-		);
+	const example = "lethe holds release hld_…";
+	return stepOf<Hold>(command, { base, of: "hold", lines: (hold) => [lineOf(hold)], example });
 }
 
 function lineOf({ id, scope, ground, reason, messageId, from, to, reviewAt, placedAt, released }: Hold): string {

@@ -5,7 +5,7 @@ import { open, type PrivateKey, publicKeyOf, TextRefused } from "../client/e2ee.
 import { type TextVersion, textVersions } from "../domain/subject.ts";
 import { call, type TargetOptions, withTarget } from "./policy/call.ts";
 import { Refusal, readText } from "./policy/run.ts";
-import { act, show } from "./records.ts";
+import { act, show, stepOf } from "./records.ts";
 
 type Key = { id: string; version: string; registeredAt: string; ended?: { at: string; source: string } };
 type Challenge = { id: string; challenge: string };
@@ -34,14 +34,9 @@ export function recipientKeysCommand(): Command {
 		).action((options: TargetOptions & { number?: string }) => act("recipient-keys list", () => list(options))),
 	);
 	keys.addCommand(
-		withTarget(
-			new Command("revoke")
-				.description("encrypt nothing to a key any more, and send nothing that is; for good")
-				.argument("<id>", "its id"),
-		).action((id: string, options: TargetOptions) =>
-			act("recipient-keys revoke", async () => {
-				say(options, await call<Key>(options, `${base}/${encodeURIComponent(id)}/revoke`, {}));
-			}),
+		stepOf<Key>(
+			new Command("revoke").description("encrypt nothing to a key any more, and send nothing that is; for good"),
+			{ base, of: "key", lines: (key) => [lineOf(key)], example: "lethe recipient-keys revoke rky_…" },
 		),
 	);
 	keys.addCommand(
@@ -68,7 +63,7 @@ async function register(options: RegisterOptions): Promise<void> {
 			throw new Refusal("what the API encrypted to the key does not open: ask it again.");
 		throw error;
 	});
-	say(options, await call<Key>(options, base, { ...body, answer }));
+	show(options, await call<Key>(options, base, { ...body, answer }), (key) => [lineOf(key)]);
 }
 
 async function readKey(file: string): Promise<PrivateKey> {
@@ -93,10 +88,6 @@ async function list(options: TargetOptions & { number?: string }): Promise<void>
 		next = page.next;
 	}
 	show(options, { items }, ({ items }) => items.map(lineOf));
-}
-
-function say(options: TargetOptions, key: Key): void {
-	show(options, key, (one) => [lineOf(one)]);
 }
 
 function lineOf({ id, version, registeredAt, ended }: Key): string {

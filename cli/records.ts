@@ -38,6 +38,20 @@ export function listOf<Item>(
 		});
 }
 
+/** A step of one record, called as its route is; by its id. @param of what the record is, in a word or two */
+export function stepOf<Item>(
+	command: Command,
+	{ base, of, lines, example }: { base: string; of: string; lines: (item: Item) => string[]; example: string },
+): Command {
+	return withExample(command, example)
+		.argument("<id>", `the ${of}'s id`)
+		.action((id: string, options: TargetOptions) =>
+			act(nameOf(command), async () => {
+				show(options, await call<Item>(options, `${base}/${encodeURIComponent(id)}/${command.name()}`, {}), lines);
+			}),
+		);
+}
+
 /** Exit 0 once it is done; a refusal of the API's is one line. @param name as it was called, below `lethe` */
 export async function act(name: string, does: () => Promise<void>): Promise<void> {
 	await run(name, async () => {

@@ -5,7 +5,7 @@ import { categories } from "../domain/message.ts";
 import { dataClasses } from "../policies/facts.ts";
 import { call, type TargetOptions } from "./policy/call.ts";
 import { readText } from "./policy/run.ts";
-import { act, listOf, show, withExample } from "./records.ts";
+import { act, listOf, show, stepOf, withExample } from "./records.ts";
 
 type Variables = Record<string, { dataClass: string; charactersMax: number }>;
 type Template = {
@@ -67,14 +67,8 @@ function createCommand(): Command {
 
 function retireCommand(): Command {
 	const command = new Command("retire").description("let a template fill no new message; within five seconds");
-	return withExample(command, "lethe templates retire tpl_…")
-		.argument("<id>", "the template's id")
-		.action((id: string, options: TargetOptions) =>
-			act("templates retire", async () => {
-				const retired = await call<Template>(options, `${base}/${encodeURIComponent(id)}/retire`, {});
-				show(options, retired, (template) => [lineOf(template)]);
-			}),
-		);
+	const example = "lethe templates retire tpl_…";
+	return stepOf<Template>(command, { base, of: "template", lines: (template) => [lineOf(template)], example });
 }
 
 function lineOf({ id, name, category, createdAt, retiredAt }: Template): string {

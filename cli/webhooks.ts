@@ -4,7 +4,7 @@ import { Command, Option } from "commander";
 import { webhookStates } from "../domain/webhook.ts";
 import { call, type TargetOptions } from "./policy/call.ts";
 import { Refusal } from "./policy/run.ts";
-import { act, listOf, parseTime, show, withExample } from "./records.ts";
+import { act, listOf, parseTime, show, stepOf, withExample } from "./records.ts";
 
 type Endpoint = { id: string; url: string; state: string; disabledFor?: string; default: boolean; secret?: string };
 type Delivery = {
@@ -38,7 +38,10 @@ export function webhooksCommand(): Command {
 		),
 	);
 	for (const command of [addCommand(), removeCommand(), replayCommand()]) webhooks.addCommand(command);
-	for (const [name, about] of Object.entries(steps)) webhooks.addCommand(stepCommand(name, about));
+	for (const [name, about] of Object.entries(steps)) {
+		const [command, example] = [new Command(name).description(about), `lethe webhooks ${name} whe_…`];
+		webhooks.addCommand(stepOf<Endpoint>(command, { base, of: "endpoint", lines: linesOf, example }));
+	}
 	return webhooks;
 }
 
@@ -72,16 +75,6 @@ function removeCommand(): Command {
 		.action((id: string, options: TargetOptions) =>
 			act("webhooks remove", async () => {
 				show(options, await call<Endpoint>(options, pathOf(id), undefined, "DELETE"), ({ id }) => [`${id} is deleted`]);
-			}),
-		);
-}
-
-function stepCommand(name: string, about: string): Command {
-	return withExample(new Command(name).description(about), `lethe webhooks ${name} whe_…`)
-		.argument("<id>", "the endpoint's id")
-		.action((id: string, options: TargetOptions) =>
-			act(`webhooks ${name}`, async () => {
-				show(options, await call<Endpoint>(options, `${pathOf(id)}/${name}`, {}), linesOf);
 			}),
 		);
 }
