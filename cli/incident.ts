@@ -1,8 +1,9 @@
 // `lethe incident`: what a breach of a store gave away, of whom, and whom the law has told by when.
 
 import { writeFileSync } from "node:fs";
-import { Command, InvalidArgumentError, Option } from "commander";
+import { Command, Option } from "commander";
 import { exposedStores, type Scope, scopeIncident } from "./incident/scope.ts";
+import { parseTime } from "./records.ts";
 import { adminDeps } from "./target.ts";
 
 type Options = { store: (typeof exposedStores)[number][]; at: number; aware?: number; out?: string; json?: boolean };
@@ -20,8 +21,8 @@ export function incidentCommand(): Command {
 				.choices(exposedStores)
 				.makeOptionMandatory(),
 		)
-		.requiredOption("--at <time>", "when, RFC 3339", parseTime)
-		.option("--aware <time>", "when somebody became aware of it, RFC 3339 (default: now)", parseTime)
+		.requiredOption("--at <time>", "when, RFC 3339", parseAt)
+		.option("--aware <time>", "when somebody became aware of it, RFC 3339 (default: now)", parseAt)
 		.option("--out <file>", "write every subject and key there, one JSON object a line")
 		.option("--json", "print the scope as JSON")
 		.action(async ({ store: stores, at, aware, out, json }: Options) => {
@@ -84,8 +85,7 @@ function clockLine({ rule, citations, ...clock }: Scope["clocks"][number]): stri
 	return `  ${rule}: ${dues.join(", ")} (${citations.join("; ")})${note}`;
 }
 
-function parseTime(text: string): number {
-	const at = /T.*(Z|[+-]\d\d:\d\d)$/.test(text) ? Date.parse(text) : Number.NaN;
-	if (Number.isNaN(at)) throw new InvalidArgumentError("Give a time of RFC 3339 such as 2026-11-25T12:00:00Z.");
-	return at;
+/** Epoch milliseconds. */
+function parseAt(text: string): number {
+	return Date.parse(parseTime(text));
 }

@@ -80,8 +80,9 @@ export async function readNumber(given: string): Promise<string> {
 /** How `--number` is described wherever it stands. */
 export const numberHelp = "the number, E.164; `-` asks for it, so that no shell remembers it";
 
+/** An option's time. With its offset: without one it would be another time on each machine, and the API refuses it. */
 export function parseTime(text: string): string {
-	if (/^\d{4}-\d\d-\d\dT/.test(text) && !Number.isNaN(Date.parse(text))) return text;
+	if (/^\d{4}-\d\d-\d\dT.*(Z|[+-]\d\d:\d\d)$/.test(text) && !Number.isNaN(Date.parse(text))) return text;
 	throw new InvalidArgumentError("Give a time of RFC 3339 such as 2026-11-26T09:00:00Z.");
 }
 

@@ -5,6 +5,7 @@ import { Command, InvalidArgumentError } from "commander";
 import { request, type TargetOptions, withTarget } from "../policy/call.ts";
 import { exitCodes, Refusal, run } from "../policy/run.ts";
 import { createProgress } from "../progress.ts";
+import { parseTime } from "../records.ts";
 
 type Options = TargetOptions & { from?: string; to?: string; since?: number; out?: string };
 
@@ -77,13 +78,6 @@ async function writeFile(
 function readHeader(text: string): { total: number; uncovered: number } {
 	const { start = 0, end = 0, uncovered = 0 } = JSON.parse(text.split("\n")[0] || "{}") as Record<string, number>;
 	return { total: end - start, uncovered };
-}
-
-function parseTime(text: string): string {
-	if (Number.isNaN(Date.parse(text)) || !/^\d{4}-\d{2}-\d{2}T.*(Z|[+-]\d{2}:\d{2})$/.test(text)) {
-		throw new InvalidArgumentError("Give a time in RFC 3339 such as 2026-01-31T00:00:00Z.");
-	}
-	return text;
 }
 
 function parseSize(text: string): number {

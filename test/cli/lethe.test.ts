@@ -111,7 +111,7 @@ describe("lethe", () => {
 			[["admin", "queue", "--id", "../x"], /'\.\.\/x' is invalid\. Give a letter, then up to 63 of/],
 			[["admin", "queue", "--id", "q4915112345678"], /no seven digits in a row\. See/],
 			[["evidence", "frobnicate"], /^lethe evidence: unknown command 'frobnicate'\. See `lethe evidence --help`\.$/],
-			[["evidence", "export", "--from", "soon"], /'soon' is invalid\. Give a time in RFC 3339 such as/],
+			[["evidence", "export", "--from", "soon"], /'soon' is invalid\. Give a time of RFC 3339 such as/],
 			[["evidence", "export", "--since", "all"], /'all' is invalid\. Give the second line of the checkpoint/],
 			[["evidence", "fsck", "--checkpoint", "nothing"], /^lethe evidence fsck: nothing can't be read: check its path/],
 			[["admin", "queue", "--rate", "fast"], /'fast' is invalid\. Give 1 to 100000\./],
