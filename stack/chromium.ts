@@ -1,10 +1,11 @@
 // A Chromium for tests, benchmarks and pictures of pages: the system's own, put there by its package manager where that may be done.
 
 import { execFileSync } from "node:child_process";
-import { accessSync, constants, existsSync } from "node:fs";
-import { delimiter, join } from "node:path";
+import { existsSync } from "node:fs";
 import { type Browser, chromium as launcher } from "playwright-core";
+import { findOnPath } from "./sources.ts";
 
+// The first that is there.
 const names = ["chromium", "chromium-browser", "google-chrome-stable", "google-chrome"];
 const installMsMax = 5 * 60_000;
 // It speaks to nobody but who is asked for, and leaves nothing behind.
@@ -50,15 +51,5 @@ function install(): void {
 }
 
 function onPath(): string | undefined {
-	const folders = (process.env.PATH ?? "").split(delimiter);
-	return folders.flatMap((folder) => names.map((name) => join(folder, name))).find(isExecutable);
-}
-
-function isExecutable(path: string): boolean {
-	try {
-		accessSync(path, constants.X_OK);
-		return true;
-	} catch {
-		return false;
-	}
+	return names.flatMap((name) => findOnPath(name, process.env.PATH ?? "") ?? [])[0];
 }

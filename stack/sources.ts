@@ -99,7 +99,8 @@ function fromWheel(server: ServerName, wheels: Wheels): Program {
 	}
 }
 
-function findOnPath(name: string, path: string): string | undefined {
+/** The program of that name that a shell would run. */
+export function findOnPath(name: string, path: string): string | undefined {
 	const folders = path.split(delimiter).filter(isAbsolute);
 	return folders.map((folder) => join(folder, name)).find(isProgram);
 }
