@@ -1,6 +1,14 @@
 // HTTP Message Signatures (RFC 9421) and Content-Digest (RFC 9530) as pure values: what a signature covers, and whether one holds.
 
-import { constants, createPublicKey, type JsonWebKey, timingSafeEqual, verify } from "node:crypto";
+import {
+	constants,
+	createHash,
+	createPublicKey,
+	type Hash,
+	type JsonWebKey,
+	timingSafeEqual,
+	verify,
+} from "node:crypto";
 import { type InnerList, type Item, isInnerList, parseDictionary, serializeInnerList } from "structured-headers";
 import type { PublicKey } from "../adapters/mongo/models.ts";
 
@@ -105,6 +113,12 @@ export function isSignedBy(keys: readonly PublicKey[], { base, params, signature
 	});
 }
 
+/** Whether it names a time at which it ends (RFC 9421, 2.3) that is over, or is none. */
+export function isExpired({ params }: MessageSignature, now: number): boolean {
+	const expires = params.get("expires");
+	return expires !== undefined && !(typeof expires === "number" && expires * 1000 > now);
+}
+
 type Check = (bytes: Buffer, key: ReturnType<typeof createPublicKey>, signature: Buffer) => boolean;
 
 /** RFC 9421, 3.3: no HMAC, whose key would have to be shared, and no PKCS #1 v1.5. */
@@ -129,6 +143,11 @@ export function readContentDigest(message: SignedMessage): ContentDigest[] {
 	});
 	if (found.length === 0) throw new TypeError("content-digest names no algorithm that counts");
 	return found;
+}
+
+/** What to put the body through for `isDigest`. */
+export function createDigest({ algorithm }: ContentDigest): Hash {
+	return createHash(algorithm.replace("-", ""));
 }
 
 /** Whether `actual` is what was told. */

@@ -1,6 +1,5 @@
 // Signed requests (RFC 9421): that whoever bears a key's text, or its token, also signed this request, and once.
 
-import { createHash } from "node:crypto";
 import { Transform } from "node:stream";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { ApiKeyDocument } from "../../adapters/mongo/models.ts";
@@ -9,7 +8,9 @@ import { limits } from "../../domain/limits.ts";
 import type { ApiDeps } from "../deps.ts";
 import {
 	type ContentDigest,
+	createDigest,
 	isDigest,
+	isExpired,
 	isSignedBy,
 	type MessageSignature,
 	readContentDigest,
@@ -77,13 +78,13 @@ function messageOf({ publicUrl }: Pick<ApiDeps, "publicUrl">, { method, raw }: F
 }
 
 /** Whether it names this key, and was made for now. */
-function isFor({ _id }: ApiKeyDocument, { params }: MessageSignature, now: number): boolean {
-	const [created, expires, nonce] = [params.get("created"), params.get("expires"), params.get("nonce")];
+function isFor({ _id }: ApiKeyDocument, signature: MessageSignature, now: number): boolean {
+	const { params } = signature;
+	const [created, nonce] = [params.get("created"), params.get("nonce")];
 	if (params.get("keyid") !== _id || typeof created !== "number" || typeof nonce !== "string") return false;
 	const age = now - created * 1000;
 	const isFresh = age >= -limits.clockSkewMs && age <= limits.proofAgeMsMax + limits.clockSkewMs;
-	const isOver = expires !== undefined && !(typeof expires === "number" && expires * 1000 > now);
-	return isFresh && !isOver && noncePattern.test(nonce);
+	return isFresh && !isExpired(signature, now) && noncePattern.test(nonce);
 }
 
 /** Whether it covers all that decides what the request does. */
@@ -101,12 +102,12 @@ function hasBody({ headers }: FastifyRequest): boolean {
 }
 
 function checkEmpty(digests: ContentDigest[] = []): void {
-	const isEmpty = digests.every((told) => isDigest(told, createHash(hashOf(told)).digest()));
+	const isEmpty = digests.every((told) => isDigest(told, createDigest(told).digest()));
 	if (!isEmpty) throw new TypeError("the body was taken away");
 }
 
 function createDigestCheck(digests: ContentDigest[]): Transform {
-	const hashes = digests.map((told) => ({ told, hash: createHash(hashOf(told)) }));
+	const hashes = digests.map((told) => ({ told, hash: createDigest(told) }));
 	return new Transform({
 		transform(chunk: Buffer, _encoding, done) {
 			for (const { hash } of hashes) hash.update(chunk);
@@ -117,8 +118,4 @@ function createDigestCheck(digests: ContentDigest[]): Transform {
 			done(holds ? null : new LetheError("signature_invalid", { cause: "another body" }));
 		},
 	});
-}
-
-function hashOf({ algorithm }: ContentDigest): string {
-	return algorithm.replace("-", "");
 }

@@ -12,7 +12,9 @@ import {
 } from "node:crypto";
 import type { CallbackRequest, Refusal, VerifierFactory, VerifyResult } from "../../adapters/carriers/carrier.ts";
 import {
+	createDigest,
 	isDigest,
+	isExpired,
 	type MessageSignature,
 	readContentDigest,
 	readSignatures,
@@ -80,15 +82,7 @@ function isWhole({ components }: MessageSignature, { targetUri }: SignedMessage,
 }
 
 function hasDigest(message: SignedMessage, body: string): boolean {
-	const hashes = { "sha-256": "sha256", "sha-512": "sha512" } as const;
-	return readContentDigest(message).every((told) =>
-		isDigest(told, createHash(hashes[told.algorithm]).update(body, "utf8").digest()),
-	);
-}
-
-function isExpired({ params }: MessageSignature, now: number): boolean {
-	const expires = params.get("expires");
-	return expires !== undefined && !(typeof expires === "number" && expires * 1000 > now);
+	return readContentDigest(message).every((told) => isDigest(told, createDigest(told).update(body, "utf8").digest()));
 }
 
 function toMessage({ method, url, headers }: CallbackRequest): SignedMessage | undefined {
