@@ -21,20 +21,20 @@ export function listOf<Item>(
 	command: Command,
 	{ path, line, example }: { path: (id?: string) => string; line: (item: Item) => string; example: string },
 ): Command {
-	const name = () => nameOf(command);
 	const read = async (id: string | undefined, options: ListOptions) => {
 		const { limit, cursor } = options;
 		const query = new URLSearchParams({ limit, ...(cursor !== undefined && { cursor }) });
 		const page = await call<Page<Item>>(options, `${path(id)}?${query}`);
 		show(options, page, ({ items }) => items.map(line));
-		if (page.next && !options.json) console.error(`more: lethe ${name()} --cursor ${page.next}`);
+		const again = [nameOf(command), id].filter(Boolean).join(" ");
+		if (page.next && !options.json) console.error(`more: lethe ${again} --cursor ${page.next}`);
 	};
 	return withExample(command, example)
 		.option("--limit <count>", "how many, at most 100", "20")
 		.option("--cursor <cursor>", "go on after a list that had more")
 		.action((...given: unknown[]) => {
 			const [id, options] = given.length > 2 ? (given as [string, ListOptions]) : [undefined, given[0] as ListOptions];
-			return act(name(), () => read(id, options));
+			return act(nameOf(command), () => read(id, options));
 		});
 }
 

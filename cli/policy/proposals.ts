@@ -26,7 +26,8 @@ async function list(options: Options): Promise<number> {
 	const { items, next } = page;
 	if (options.json) console.log(JSON.stringify(items, null, 2));
 	else for (const proposal of items) console.log(proposalLine(proposal));
-	if (next && !options.json) console.error(`more: lethe policy proposals --cursor ${next}`);
+	const again = ["lethe policy proposals", ...(state === undefined ? [] : ["--state", state])].join(" ");
+	if (next && !options.json) console.error(`more: ${again} --cursor ${next}`);
 	return exitCodes.yes;
 }
 

@@ -180,6 +180,9 @@ describe("lethe requests, against an API", () => {
 					...{ state: "delivered", failures: 0, tries: [], eraseBy: api.clock() + 60_000 },
 				},
 			]);
+			const first = await done(`webhooks deliveries ${added.id} --limit 1`);
+			const [, next = ""] = /^more: lethe (webhooks deliveries \S+ --cursor \S+)\n$/.exec(first.error) ?? [];
+			assert.match((await done(next)).out, /^whd_\w+ /);
 			const alerts = await say("alerts");
 			assert.equal(alerts.code, 1, alerts.error);
 			assert.match(alerts.out, new RegExp(`^warning   webhook_endpoint_failed ${added.id} since 1970`, "m"));
