@@ -1,13 +1,12 @@
 // What suites of the whole engine measure on: Lethe's processes on one stack, and the bare workflow's worker beside them.
 
-import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Client, Connection } from "@temporalio/client";
 import { request } from "undici";
 import { dataConverter } from "../adapters/temporal/client.ts";
 import { startProcesses } from "../stack/processes.ts";
 import type { Stack } from "../stack/stack.ts";
-import { createSupervised } from "../stack/supervised.ts";
+import { untilTold } from "../stack/supervised.ts";
 import { spread } from "./measure.ts";
 
 export type Engine = Awaited<ReturnType<typeof startEngine>>;
@@ -123,21 +122,15 @@ type Ledger = {
 };
 
 function superviseBare(stack: Stack, env: NodeJS.ProcessEnv, log: (line: string) => void) {
-	return createSupervised({
+	return stack.supervise({
 		name: "bare",
-		runDir: stack.runDir,
-		logFile: join(stack.logDir, "bare.log"),
 		plan: async () => ({
 			command: process.execPath,
 			args: [fileURLToPath(new URL("bareWorker.ts", import.meta.url))],
 			env,
 			ipc: true,
 		}),
-		ready: (child, signal) =>
-			new Promise((resolve) => {
-				child.once("message", () => resolve());
-				signal.addEventListener("abort", () => resolve());
-			}),
+		ready: untilTold,
 		readyMs: 60_000,
 		stopMs: 10_000,
 		onPid: () => undefined,

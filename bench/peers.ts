@@ -68,6 +68,7 @@ function openers(stack: Stack, { smsc, sink }: Place, log: (line: string) => voi
 	const site = (name: string) =>
 		createSite({
 			dir: makePrivateFolder(join(stack.dir, "peers", name)),
+			stack,
 			smsc: smsc.smsc,
 			callbackUrl: sink.callbackUrl,
 			log,

@@ -130,7 +130,7 @@ if (values.help || (!suite && !bare)) {
 	}
 } else if (suite) {
 	const stack = createStack({ root, dir: join(root, ".lethe", "bench"), log: say, fresh: true });
-	for (const signal of ["SIGINT", "SIGTERM"] as const) {
+	for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
 		process.on(signal, () => void stack.stop().then(() => process.exit(130)));
 	}
 	try {

@@ -1,7 +1,6 @@
 // Lethe's own processes on a stack: each with its addresses and fresh credentials, supervised, told of in the stack's file.
 
 import { createHash } from "node:crypto";
-import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -13,7 +12,7 @@ import { makePrivateFolder, writePrivateFile } from "./files.ts";
 import { localCertificate } from "./localCertificate.ts";
 import type { Stack } from "./stack.ts";
 import { ledgerDirOf, logDirOf, type ProcessName, witnessFilePath } from "./stackFile.ts";
-import { createSupervised, type Plan, type Supervised } from "./supervised.ts";
+import { type Plan, type Supervised, untilTold } from "./supervised.ts";
 
 /**
  * How Node runs in every process of the engine. Requests and batches die young: with the usual 16 MiB a collection comes
@@ -103,12 +102,10 @@ export async function startProcesses(
 		stack.update((state) => {
 			state.processes[name] = { pid: null, logFile, ...url };
 		});
-		const one = createSupervised({
+		const one = stack.supervise({
 			name,
-			runDir: stack.runDir,
-			logFile,
 			plan: () => planOf(name),
-			ready: async (child, signal) => void (await once(child, "message", { signal })),
+			ready: untilTold,
 			readyMs,
 			stopMs,
 			onPid: (pid) =>

@@ -15,7 +15,7 @@ import { adoptTemporal, planTemporal } from "./servers/temporal.ts";
 import { adoptVault, planVault } from "./servers/vault.ts";
 import { type Engine, findSource, urlVariables } from "./sources.ts";
 import { readStackFile, type ServerName, type StackState, stackFilePath, writeStackFile } from "./stackFile.ts";
-import { createSupervised, type Supervised, untilAnswered } from "./supervised.ts";
+import { createSupervised, type Supervised, type SupervisedDeps, untilAnswered } from "./supervised.ts";
 import { installWheels, type Wheels } from "./wheels.ts";
 
 const stopMs = 10_000;
@@ -45,6 +45,8 @@ export function createStack(deps: {
 	const runDir = join(dir, "run");
 	const logDir = join(dir, "logs");
 	const supervised = new Map<ServerName, Supervised>();
+	// What runs on the servers, in the order in which it came.
+	const guests: Supervised[] = [];
 	let lock: { release: () => void } | undefined;
 	let state: StackState | undefined;
 	let ports = createPorts({});
@@ -150,7 +152,15 @@ export function createStack(deps: {
 		tell("is ready");
 	}
 
+	/** A process on these servers, not started yet. It is ended before them, the last that came first. */
+	function supervise(guest: Omit<SupervisedDeps, "runDir" | "logFile"> & { logFile?: string }): Supervised {
+		const one = createSupervised({ logFile: join(logDir, `${guest.name}.log`), ...guest, runDir });
+		guests.push(one);
+		return one;
+	}
+
 	async function stop(): Promise<void> {
+		for (let guest = guests.pop(); guest; guest = guests.pop()) await guest.stop();
 		await Promise.all([...supervised.values()].map((server) => server.stop()));
 		supervised.clear();
 		if (lock && state) {
@@ -165,7 +175,7 @@ export function createStack(deps: {
 	}
 
 	function killNow(): void {
-		for (const server of supervised.values()) server.killNow();
+		for (const one of [...guests, ...supervised.values()]) one.killNow();
 	}
 
 	function ours(name: ServerName): Supervised {
@@ -181,7 +191,8 @@ export function createStack(deps: {
 		logDir,
 		/** @throws one error that says what did not start and why; nothing is left running then. */
 		start,
-		/** Ends every server that was started here. */
+		supervise,
+		/** Ends every server that was started here, and what runs on them. */
 		stop,
 		/** Ends one server as a power cut would; it stays down until `restart`. */
 		kill: (name: ServerName) => ours(name).kill(),

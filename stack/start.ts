@@ -6,7 +6,7 @@ import { parseArgs } from "node:util";
 import { loadConfig, settings } from "../config.ts";
 import { repeatCanary, runCanary } from "./canaryRuns.ts";
 import { showMessage } from "./demo.ts";
-import { type Processes, startProcesses } from "./processes.ts";
+import { startProcesses } from "./processes.ts";
 import { createStack } from "./stack.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url)).replace(/\/$/, "");
@@ -61,13 +61,11 @@ function ownSettings(): Record<string, string> {
 
 async function run(options: Options): Promise<void> {
 	const stack = createStack({ root, dir: resolve(options.dir), log: say });
-	let processes: Processes | undefined;
 	let stopCanary: (() => void) | undefined;
 	let stopping: Promise<void> | undefined;
 	const stop = () => {
 		stopping ??= (async () => {
 			stopCanary?.();
-			await processes?.stop();
 			await stack.stop();
 		})();
 		return stopping;
@@ -83,7 +81,7 @@ async function run(options: Options): Promise<void> {
 	}
 	try {
 		await stack.start();
-		processes = await startProcesses(stack, { log: say, environment: ownSettings() });
+		const processes = await startProcesses(stack, { log: say, environment: ownSettings() });
 		const { apiUrl, demo } = processes;
 		const shown = await showMessage({ apiUrl, apiKey: demo.apiKey, folder: join(stack.dir, "demo") }, say);
 		if (options.once || !shown) {

@@ -1,6 +1,7 @@
 // One child process: started, awaited until it answers, started again when it dies unasked, ended with its group.
 
 import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
 import { chmodSync, closeSync, openSync, readSync, renameSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -23,9 +24,11 @@ const steadyAfterMs = 30_000;
 /** Resolves once the process answers; `signal` aborts when the wait is over, `note` hears why it does not answer yet. */
 export type Ready = (child: ChildProcess, signal: AbortSignal, note: (why: string) => void) => Promise<void>;
 
-/** Supervises one process. `onPid` hears each change of the process id, null while nothing runs. */
-// biome-ignore lint/complexity/noExcessiveLinesPerFunction: a factory; the functions in it are short.
-export function createSupervised(deps: {
+/** Ready once it has told its parent so, as `runProcess` does. */
+export const untilTold: Ready = async (child, signal) => void (await once(child, "message", { signal }));
+
+/** `onPid` hears each change of the process id, null while nothing runs. */
+export type SupervisedDeps = {
 	name: string;
 	runDir: string;
 	logFile: string;
@@ -35,7 +38,11 @@ export function createSupervised(deps: {
 	stopMs: number;
 	onPid: (pid: number | null) => void;
 	log: (line: string) => void;
-}) {
+};
+
+/** Supervises one process. */
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: a factory; the functions in it are short.
+export function createSupervised(deps: SupervisedDeps) {
 	const pidFile = join(deps.runDir, `${deps.name}.json`);
 	// Rises whenever someone starts or ends it, so that what began before then gives way.
 	let turn = 0;

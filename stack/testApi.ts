@@ -15,18 +15,13 @@ const examplesOfEach = process.argv[2] ?? "40";
 const say = (line: string) => console.log(line);
 
 const stack = createStack({ root, dir: join(root, ".lethe", "test-api"), log: say, fresh: true });
-let processes: Awaited<ReturnType<typeof startProcesses>> | undefined;
-const stop = async () => {
-	await processes?.stop();
-	await stack.stop();
-};
-for (const signal of ["SIGINT", "SIGTERM"] as const)
-	process.on(signal, () => void stop().then(() => process.exit(130)));
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
+	process.on(signal, () => void stack.stop().then(() => process.exit(130)));
 
 try {
 	const program = install();
 	await stack.start();
-	processes = await startProcesses(stack, { log: say, environment: { LETHE_FRESH_MFA_MS: "3600000" } });
+	const processes = await startProcesses(stack, { log: say, environment: { LETHE_FRESH_MFA_MS: "3600000" } });
 	const { apiUrl, demo, baseEnvironment } = processes;
 	const admin = { ...baseEnvironment, ...(await stack.vaultCredentials(["admin"])) };
 	const callers = await createApiCallers(admin, { apiUrl, tenantId: demo.tenantId });
@@ -40,7 +35,7 @@ try {
 	console.error((error as Error).message);
 	process.exitCode = 1;
 } finally {
-	await stop();
+	await stack.stop();
 }
 
 /** Answers the program's path. @throws Error with the mend */

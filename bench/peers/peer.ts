@@ -4,7 +4,8 @@ import type { ChildProcess } from "node:child_process";
 import { join } from "node:path";
 import { makePrivateFolder } from "../../stack/files.ts";
 import { createPorts } from "../../stack/ports.ts";
-import { createSupervised, type Supervised, untilAnswered } from "../../stack/supervised.ts";
+import type { Stack } from "../../stack/stack.ts";
+import { type Supervised, untilAnswered } from "../../stack/supervised.ts";
 
 export type Peer = {
 	name: string;
@@ -32,12 +33,12 @@ export type Smsc = { port: number; systemId: string; password: string };
  */
 export function createSite(options: {
 	dir: string;
+	stack: Stack;
 	smsc: Smsc;
 	callbackUrl: (text: string) => string;
 	log: (line: string) => void;
 }) {
 	const dir = makePrivateFolder(options.dir);
-	const runDir = makePrivateFolder(join(dir, "run"));
 	const ports = createPorts({});
 	return {
 		...options,
@@ -48,9 +49,8 @@ export function createSite(options: {
 			plan: { command: string; args: string[]; env?: NodeJS.ProcessEnv },
 			answers: (child: ChildProcess) => Promise<unknown>,
 		): Supervised {
-			return createSupervised({
+			return options.stack.supervise({
 				name,
-				runDir,
 				logFile: join(dir, `${name}.log`),
 				plan: async () => ({
 					...plan,

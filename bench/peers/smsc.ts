@@ -20,6 +20,8 @@ export async function startSmsc() {
 	const quiet = "-Dorg.slf4j.simpleLogger.defaultLogLevel=off";
 	const child = spawn("java", ["-Xmx256m", quiet, "-cp", classPath, source], { stdio: ["ignore", "pipe", "ignore"] });
 	const ended = once(child, "close");
+	const end = () => child.kill("SIGKILL");
+	process.once("exit", end);
 	const line = await Promise.race([
 		once(createInterface({ input: child.stdout }), "line").then(([text]) => String(text)),
 		ended.then(() => ""),
@@ -35,7 +37,8 @@ export async function startSmsc() {
 			return new Map(lines.map(parse));
 		},
 		async stop(): Promise<void> {
-			child.kill("SIGKILL");
+			process.off("exit", end);
+			end();
 			await ended;
 		},
 	};

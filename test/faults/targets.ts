@@ -1,7 +1,6 @@
 // The whole engine with every line through a proxy, two of each worker, and the hands that break and mend it.
 
 import { execFileSync } from "node:child_process";
-import { once } from "node:events";
 import { closeSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -11,7 +10,7 @@ import { makeRootToken } from "../../adapters/vault/rootToken.ts";
 import { makePrivateFolder } from "../../stack/files.ts";
 import { startProcesses } from "../../stack/processes.ts";
 import { createStack } from "../../stack/stack.ts";
-import { createSupervised, type Supervised } from "../../stack/supervised.ts";
+import { type Supervised, untilTold } from "../../stack/supervised.ts";
 import { root } from "../harness/programs.ts";
 import { type LineProxy, startProxy } from "./proxy.ts";
 import type { Fault, ServerTarget, Target } from "./schedule.ts";
@@ -62,7 +61,15 @@ export async function startTargets(dir: string) {
 	await processes.restart("sender");
 	const second = {} as Record<keyof typeof seconds, Supervised>;
 	for (const [name, of] of Object.entries(seconds) as [keyof typeof seconds, "worker" | "sender"][]) {
-		second[name] = superviseSecond(name, () => processes.planOf(of), stack);
+		second[name] = stack.supervise({
+			name,
+			plan: () => processes.planOf(of),
+			ready: untilTold,
+			readyMs: 60_000,
+			stopMs: 10_000,
+			onPid: () => undefined,
+			log: () => undefined,
+		});
 		await second[name].start();
 	}
 	const vault = stack.state().servers.vault;
@@ -159,24 +166,6 @@ const serverOf: Record<string, ServerTarget> = {
 };
 const isServer = (target: Target): target is ServerTarget => (servers as readonly string[]).includes(target);
 const isSecond = (target: Target): target is keyof typeof seconds => target in seconds;
-
-function superviseSecond(
-	name: string,
-	plan: Parameters<typeof createSupervised>[0]["plan"],
-	stack: ReturnType<typeof createStack>,
-): Supervised {
-	return createSupervised({
-		name,
-		plan,
-		runDir: stack.runDir,
-		logFile: join(stack.logDir, `${name}.log`),
-		ready: async (child, signal) => void (await once(child, "message", { signal })),
-		readyMs: 60_000,
-		stopMs: 10_000,
-		onPid: () => undefined,
-		log: () => undefined,
-	});
-}
 
 async function insist(act: () => Promise<void>): Promise<void> {
 	for (const end = Date.now() + mendMsMax; ; ) {

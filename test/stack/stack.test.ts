@@ -22,6 +22,7 @@ import { createDeps, type ProcessName } from "../../deps.ts";
 import { Plaintext } from "../../domain/plaintext.ts";
 import { createStack, type Stack } from "../../stack/stack.ts";
 import type { ServerName, StackState } from "../../stack/stackFile.ts";
+import { untilTold } from "../../stack/supervised.ts";
 import { messageOf } from "../harness/message.ts";
 import { bareEnvironment, root, runs, start } from "../harness/programs.ts";
 
@@ -222,7 +223,7 @@ describe("a stack", { skip: process.platform !== "linux" && "it looks into /proc
 		assert.equal(read, text);
 	});
 
-	it("ends, at its next start, what a launcher killed with -9 left running", async () => {
+	it("ends, at its next start, what a launcher killed with -9 left running; and what runs on it before its servers", async () => {
 		await a.stop();
 		const program = `
 			import { createStack } from ${JSON.stringify(join(root, "stack/stack.ts"))};
@@ -241,9 +242,45 @@ describe("a stack", { skip: process.platform !== "linux" && "it looks into /proc
 		assert.match(next.lines[0] ?? "", /^ended what an earlier start left running: (\w+(, )?){4}$/);
 		assert.deepEqual(left.filter(runs), []);
 		assert.deepEqual(pidsOf(state).filter(runs), pidsOf(state));
-		await next.stop();
+		await endsGuestsFirst(next, state.servers.redis.url);
 		assert.deepEqual(processesIn(b.dir), []);
 	});
+
+	/** Ends a stack with two processes on it, each of which looks for a server at its end. */
+	async function endsGuestsFirst(stack: Stack, url: string) {
+		const script = `
+			process.on("SIGTERM", () => {
+				const socket = require("node:net").connect(${new URL(url).port}, "127.0.0.1");
+				for (const seen of ["connect", "error"]) {
+					socket.once(seen, () => process.stdout.write(seen + " " + Date.now() + "\\n", () => process.exit(0)));
+				}
+			});
+			setInterval(() => undefined, 1000);
+			process.send("up");
+		`;
+		const guests = ["one", "other"].map((name) =>
+			stack.supervise({
+				name,
+				plan: async () => ({ command: process.execPath, args: ["-e", script], env: {}, ipc: true }),
+				ready: untilTold,
+				readyMs: 30_000,
+				stopMs: 10_000,
+				onPid: () => undefined,
+				log: () => undefined,
+			}),
+		);
+		for (const guest of guests) await guest.start();
+		const pids = guests.map((guest) => guest.pid() as number);
+		await stack.stop();
+		assert.deepEqual(pids.filter(runs), []);
+		const seen = ["one", "other"].map((name) => readFileSync(join(stack.logDir, `${name}.log`), "utf8").split(" "));
+		assert.deepEqual(
+			seen.map(([how]) => how),
+			["connect", "connect"],
+		);
+		const [one = 0, other = 0] = seen.map(([, at]) => Number(at));
+		assert.ok(other <= one, "the last that came is ended first");
+	}
 
 	it("leaves nothing running when a server can't start, and says which and why", async () => {
 		const bin = join(folder, "bin");
