@@ -11,8 +11,8 @@ import { spread } from "./measure.ts";
 
 export type Engine = Awaited<ReturnType<typeof startEngine>>;
 
-// The limits are for callers; here one caller is all of them.
-const unlimited = {
+/** The limits are for callers; here one caller is all of them. */
+export const unlimited = {
 	LETHE_KEY_REQUESTS_PER_SECOND: "100000",
 	LETHE_TENANT_REQUESTS_PER_SECOND: "100000",
 	LETHE_ADDRESS_REQUESTS_PER_SECOND: "100000",

@@ -15,7 +15,7 @@ import { acceptSuite } from "./accept.ts";
 import { batchSuite } from "./batch.ts";
 import { growCohorts } from "./cohorts.ts";
 import { encryptSuite } from "./encrypt.ts";
-import { type Engine, startEngine } from "./engine.ts";
+import { type Engine, startEngine, unlimited } from "./engine.ts";
 import { drawFlames, profileOptions } from "./flame.ts";
 import { growthSuite } from "./growth.ts";
 import { lifecycleSuite } from "./lifecycle.ts";
@@ -147,13 +147,7 @@ if (values.help || (!suite && !bare)) {
 }
 
 async function runAccept(stack: Stack): Promise<object> {
-	// The limits are for callers; here one caller is all of them.
-	const environment = {
-		LETHE_KEY_REQUESTS_PER_SECOND: "100000",
-		LETHE_TENANT_REQUESTS_PER_SECOND: "100000",
-		LETHE_ADDRESS_REQUESTS_PER_SECOND: "100000",
-		LETHE_REQUESTS_IN_FLIGHT_MAX: "128",
-	};
+	const environment = { ...unlimited, LETHE_REQUESTS_IN_FLIGHT_MAX: "128" };
 	const processes = await startProcesses(stack, { log: say, ratePerSecond: 10_000, environment });
 	try {
 		return await acceptSuite(
