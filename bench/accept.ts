@@ -4,7 +4,7 @@ import mongoose, { type Connection } from "mongoose";
 import { Agent, request } from "undici";
 import { connectMongo } from "../adapters/mongo/connection.ts";
 import { magicNumber } from "../stack/carrier/magic.ts";
-import { latenciesOf, rateOf, residentBytes, type Spread, spread } from "./measure.ts";
+import { latenciesOf, rateOf, residentBytes, spread, spreadOfRatios } from "./measure.ts";
 
 export type AcceptTarget = {
 	apiUrl: string;
@@ -122,14 +122,14 @@ async function measureRates({ rounds, perRound }: Options, call: Caller, insert:
 		const count = Math.max(4, Math.round(perRound / batchMessages));
 		batches.push(batchMessages * (await rateOf(count, 4, async () => void (await call.accept(batchMessages)))));
 	}
-	const over = (some: number[], others: number[]): Spread =>
-		spread(some.map((rate, round) => rate / (others[round] as number)));
+	const ratios = spreadOfRatios(messages, inserts);
+	const batchRatio = spreadOfRatios(batches, messages).median;
 	return {
 		messagesPerSecond: spread(messages),
 		baseline: { what: "bare mongoose insert of the same document", insertsPerSecond: spread(inserts) },
-		ratio: over(messages, inserts).median,
-		ratios: over(messages, inserts),
-		batches: { messagesEach: batchMessages, messagesPerSecond: spread(batches), ratio: over(batches, messages).median },
+		ratio: ratios.median,
+		ratios,
+		batches: { messagesEach: batchMessages, messagesPerSecond: spread(batches), ratio: batchRatio },
 	};
 }
 

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { limits } from "../domain/limits.ts";
 import { magicNumber } from "../stack/carrier/magic.ts";
 import type { Engine } from "./engine.ts";
-import { percentile95, rateOf, spread } from "./measure.ts";
+import { percentile95, rateOf, spread, spreadOfRatios } from "./measure.ts";
 
 type Options = { rounds: number; batches: number; bare: number; probes: number; bulkMessages: number };
 
@@ -30,17 +30,18 @@ export async function batchSuite(engine: Engine, options: Options) {
 		bareRates.push(await rateOf(options.bare, concurrency, engine.runBare));
 		rounds.push(await runBatches(engine, options.batches));
 	}
-	const ratios = rounds.map(({ messagesPerSecond }, round) => messagesPerSecond / (bareRates[round] as number));
+	const rates = rounds.map(({ messagesPerSecond }) => messagesPerSecond);
+	const ratios = spreadOfRatios(rates, bareRates);
 	const history = await engine.historyOf(rounds.flatMap(({ submissionIds }) => submissionIds));
 	return {
 		suite: "batch",
 		rounds: options.rounds,
 		messagesEach: batchMessages,
 		messagesPerRound: batchMessages * options.batches,
-		messagesPerSecond: spread(rounds.map(({ messagesPerSecond }) => messagesPerSecond)),
+		messagesPerSecond: spread(rates),
 		baseline: { what: "bare one-activity workflow", workflowsPerSecond: spread(bareRates), concurrency },
-		ratio: spread(ratios).median,
-		ratios: spread(ratios),
+		ratio: ratios.median,
+		ratios,
 		eventsPerMessage: history.events / batchMessages,
 		historyBytesPerMessage: history.bytes / batchMessages,
 		acceptedPerSecond: spread(rounds.map(({ acceptedPerSecond }) => acceptedPerSecond)),

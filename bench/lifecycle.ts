@@ -2,7 +2,7 @@
 
 import { magicNumber } from "../stack/carrier/magic.ts";
 import type { Engine } from "./engine.ts";
-import { latenciesOf, rateOf, spread } from "./measure.ts";
+import { latenciesOf, rateOf, spread, spreadOfRatios } from "./measure.ts";
 
 const concurrency = 40;
 
@@ -29,7 +29,7 @@ export async function lifecycleSuite(engine: Engine, options: { rounds: number; 
 	}
 	const history = await engine.historyOf(sampled);
 	const latency = await measureLatency(engine, options.probes);
-	const ratios = letheRates.map((rate, round) => rate / (bareRates[round] as number));
+	const ratios = spreadOfRatios(letheRates, bareRates);
 	return {
 		suite: "lifecycle",
 		concurrency,
@@ -37,8 +37,8 @@ export async function lifecycleSuite(engine: Engine, options: { rounds: number; 
 		messagesPerRound: options.perRound,
 		messagesPerSecond: spread(letheRates),
 		baseline: { what: "bare one-activity workflow", workflowsPerSecond: spread(bareRates) },
-		ratio: spread(ratios).median,
-		ratios: spread(ratios),
+		ratio: ratios.median,
+		ratios,
 		eventsPerMessage: history.events,
 		historyBytesPerMessage: history.bytes,
 		...latency,

@@ -17,6 +17,11 @@ export function spread(figures: number[]): Spread {
 	return { min: sorted[0] as number, median, max: sorted.at(-1) as number };
 }
 
+/** Ours over theirs, round by round. @throws RangeError for no rounds */
+export function spreadOfRatios(ours: number[], theirs: number[]): Spread {
+	return spread(ours.map((rate, round) => rate / (theirs[round] as number)));
+}
+
 /** Runs `call` for each number below `count`, `concurrency` at a time. Answers items a second. */
 export async function rateOf(
 	count: number,

@@ -5,7 +5,7 @@ import { createPurge, type PurgeDeps } from "../activities/purge.ts";
 import { connectMongo, type MongoConnection } from "../adapters/mongo/connection.ts";
 import { limits } from "../domain/limits.ts";
 import type { Message } from "../domain/message.ts";
-import { spread } from "./measure.ts";
+import { spread, spreadOfRatios } from "./measure.ts";
 
 type PurgeTarget = {
 	/** The worker's own parts. */
@@ -47,7 +47,7 @@ export async function purgeSuite(target: PurgeTarget, options: { rounds: number;
 				bare.push(await bareRate(connection, theirs, options.messages));
 			}
 		}
-		const ratios = ours.map((rate, round) => rate / (bare[round] as number));
+		const ratios = spreadOfRatios(ours, bare);
 		return {
 			suite: "purge" as const,
 			rounds: options.rounds,
@@ -55,8 +55,8 @@ export async function purgeSuite(target: PurgeTarget, options: { rounds: number;
 			pageItems: limits.purgePageItems,
 			messagesPerSecond: spread(ours),
 			baseline: { what: "updateMany a page, deleteMany of the wrapped keys", messagesPerSecond: spread(bare) },
-			ratio: spread(ratios).median,
-			ratios: spread(ratios),
+			ratio: ratios.median,
+			ratios,
 			targets: { ratioMin: 0.5 },
 		};
 	} finally {

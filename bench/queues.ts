@@ -14,7 +14,7 @@ import { backlogKey } from "../domain/backlog.ts";
 import { formatId, type IdKind } from "../domain/ids.ts";
 import type { Message } from "../domain/message.ts";
 import { Plaintext } from "../domain/plaintext.ts";
-import { spread } from "./measure.ts";
+import { spread, spreadOfRatios } from "./measure.ts";
 
 type Servers = { mongodb: string; redis: string };
 type Bench = Awaited<ReturnType<typeof openBench>>;
@@ -43,7 +43,7 @@ export async function queuesSuite(
 			bare.push(await bareRate(bench, options.messages));
 			lethe.push(await letheRate(bench, options.messages));
 		}
-		const ratios = spread(lethe.map((one, round) => one / (bare[round] as number)));
+		const ratios = spreadOfRatios(lethe, bare);
 		return {
 			suite: "queues",
 			limitPerSecond: limit,
