@@ -123,7 +123,8 @@ async function measure(peer: Peer, place: Place, prefix: string, messages: numbe
 	const calls = Math.ceil(messages / peer.each);
 	await rateOf(calls, connections, (call) => peer.send(texts.slice(call * peer.each, (call + 1) * peer.each)));
 	const acceptedAt = Date.now();
-	const { sent, received } = await untilSettled(peer, place, prefix, messages);
+	const { seen, received } = await untilSettled(peer, place, prefix, messages);
+	const sent = [...seen.values()];
 	const perSecond = (count: number, at: number) => (count * 1000) / Math.max(1, at - startedAt);
 	return {
 		accepted: perSecond(messages, acceptedAt),
@@ -141,7 +142,7 @@ async function untilSettled(peer: Peer, place: Place, prefix: string, messages: 
 		const received = receiptsOf(peer, place, prefix, seen);
 		const count = seen.size + received.size;
 		if (count !== last.count) last = { count, at: Date.now() };
-		if (received.size >= messages || Date.now() - last.at > stillMs) return { sent: [...seen.values()], received };
+		if (received.size >= messages || Date.now() - last.at > stillMs) return { seen, received };
 		await sleep(pollMs);
 	}
 }
@@ -160,12 +161,10 @@ function receiptsOf(peer: Peer, { sink }: Place, prefix: string, seen: Awaited<R
 async function killHalfWay(peer: Peer, place: Place, prefix: string, messages: number) {
 	const texts = Array.from({ length: messages }, (_, index) => `${prefix}${index}`);
 	const accepted: string[] = [];
-	let killing: Promise<void> | undefined;
 	let over = false;
 	const watching = (async () => {
 		while (!over && (await place.smsc.texts(prefix)).size < messages / 2) await sleep(20);
-		killing = peer.kill();
-		await killing;
+		await peer.kill();
 	})();
 	await rateOf(Math.ceil(messages / peer.each), connections, async (call) => {
 		const some = texts.slice(call * peer.each, (call + 1) * peer.each);
@@ -182,9 +181,7 @@ async function killHalfWay(peer: Peer, place: Place, prefix: string, messages: n
 	clearTimeout(stuck);
 	const atKill = (await place.smsc.texts(prefix)).size;
 	await peer.restart();
-	await untilSettled(peer, place, prefix, accepted.length, stillAfterKillMsMax);
-	const seen = await place.smsc.texts(prefix);
-	const received = receiptsOf(peer, place, prefix, seen);
+	const { seen, received } = await untilSettled(peer, place, prefix, accepted.length, stillAfterKillMsMax);
 	return {
 		accepted: accepted.length,
 		submittedAtKill: atKill,

@@ -46,7 +46,7 @@ public class Smsc implements ServerMessageReceiverListener {
 		ServerSocket socket = new ServerSocket(0, 512, InetAddress.getLoopbackAddress());
 		HttpServer http = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
 		http.createContext("/texts", exchange -> {
-			byte[] body = smsc.tell().getBytes(StandardCharsets.UTF_8);
+			byte[] body = smsc.tell(exchange.getRequestURI().getQuery()).getBytes(StandardCharsets.UTF_8);
 			exchange.sendResponseHeaders(200, body.length);
 			exchange.getResponseBody().write(body);
 			exchange.close();
@@ -71,9 +71,9 @@ public class Smsc implements ServerMessageReceiverListener {
 		}
 	}
 
-	/** A line a text: the text, how often it came and when last, whether its receipt was taken and when. */
-	private String tell() {
-		return seen.entrySet().stream().map(one -> {
+	/** A line a text that begins so: the text, how often it came and when last, whether its receipt was taken and when. */
+	private String tell(String prefix) {
+		return seen.entrySet().stream().filter(one -> one.getKey().startsWith(prefix)).map(one -> {
 			Seen what = one.getValue();
 			synchronized (what) {
 				return one.getKey() + " " + what.times + " " + what.cameAt + " " + what.acknowledged + " " + what.acknowledgedAt;

@@ -1,7 +1,7 @@
 // Jasmin 0.11.0, from PyPI, with RabbitMQ from Debian and the stack's Redis; its look-up and thrower of receipts apart.
 
 import { execFile } from "node:child_process";
-import { cpSync, existsSync, rmSync } from "node:fs";
+import { cpSync, rmSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -9,7 +9,7 @@ import { promisify } from "node:util";
 import { makePrivateFolder, readIfThere, writePrivateFile } from "../../stack/files.ts";
 import { waitForLock } from "../../stack/lock.ts";
 import { findErts, unpackDebian } from "./debian.ts";
-import { getOk, type Peer, type Site } from "./peer.ts";
+import { getOk, knock, type Peer, type Site } from "./peer.ts";
 
 const run = promisify(execFile);
 const version = "0.11.0";
@@ -17,6 +17,7 @@ const version = "0.11.0";
 const pythons = ["python3.11", "python3.10", "python3.12", "python3"];
 const httpUser = { username: "bench", password: "bench" };
 const console_ = { username: "jcliadmin", password: "jclipwd" };
+const portNames = ["amqp", "epmd", "dist", "jcli", "http", "smpp", "smppPb", "clients", "router"] as const;
 const answerMs = 20_000;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: what moves a terminal's cursor begins with one.
 const terminalCodes = /\x1b\[[\d;?]*[A-Za-z]/g;
@@ -40,15 +41,13 @@ export async function openJasmin(
 ): Promise<Peer> {
 	const root = await unpackDebian("rabbitmq-server", options.programs);
 	const home = await installJasmin(options.programs);
-	const names = ["amqp", "epmd", "dist", "jcli", "http", "smpp", "smppPb", "clients", "router"] as const;
 	const ports = {} as Ports;
-	for (const name of names) ports[name] = await site.port(name);
+	for (const name of portNames) ports[name] = await site.port(name);
 	writeConfigs(site.dir, ports, options.redisUrl);
 	const broker = openRabbit(site, root, ports);
 	const own = openDaemons(site, home, ports, options.noDelay);
 	let isSetUp = false;
 	return {
-		name: options.noDelay ? "jasmin, TCP_NODELAY" : "jasmin, as installed",
 		about:
 			"A gateway: messages are in RabbitMQ's queues, which are not durable, its receipts' addresses in Redis. " +
 			"No encryption, policies, evidence, erasure; a repeated request sends twice." +
@@ -78,7 +77,7 @@ export async function openJasmin(
 	};
 }
 
-type Ports = Record<"amqp" | "epmd" | "dist" | "jcli" | "http" | "smpp" | "smppPb" | "clients" | "router", number>;
+type Ports = Record<(typeof portNames)[number], number>;
 
 /** A virtual environment with Jasmin, and its resources, which only its source archive has. */
 async function installJasmin(programs: string): Promise<string> {
@@ -89,12 +88,11 @@ async function installJasmin(programs: string): Promise<string> {
 		rmSync(home, { recursive: true, force: true });
 		const python = await firstThatRuns(pythons);
 		await run(python, ["-m", "venv", home]);
-		const pip = [join(home, "bin", "python"), "-m", "pip", "--quiet", "--no-input"] as const;
-		const [command, ...args] = pip;
-		await run(command, [...args, "install", `jasmin==${version}`], { timeout: 600_000 });
+		const pip = (...args: string[]) =>
+			run(join(home, "bin", "python"), ["-m", "pip", "--quiet", "--no-input", ...args], { timeout: 600_000 });
+		await pip("install", `jasmin==${version}`);
 		const archive = makePrivateFolder(join(home, "archive"));
-		const only = ["--no-deps", "--no-binary", ":all:", "-d", archive];
-		await run(command, [...args, "download", ...only, `jasmin==${version}`], { timeout: 600_000 });
+		await pip("download", "--no-deps", "--no-binary", ":all:", "-d", archive, `jasmin==${version}`);
 		await run("tar", ["-xzf", join(archive, `jasmin-${version}.tar.gz`), "-C", archive]);
 		cpSync(join(archive, `jasmin-${version}`, "misc", "config", "resource"), join(home, "resource"), {
 			recursive: true,
@@ -163,8 +161,7 @@ function openRabbit(site: Site, root: string, ports: Ports) {
 		RABBITMQ_ENABLED_PLUGINS_FILE: join(site.dir, "plugins"),
 		RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: "-kernel inet_dist_use_interface {127,0,0,1}",
 	};
-	const [release] = ["rabbitmq_server-3.10.8"];
-	const script = join(root, "usr/lib/rabbitmq/lib", release ?? "", "sbin/rabbitmq-server");
+	const script = join(root, "usr/lib/rabbitmq/lib/rabbitmq_server-3.10.8/sbin/rabbitmq-server");
 	const epmd = site.supervise("epmd", { command: join(erts, "bin/epmd"), args: [], env }, () => knock(ports.epmd));
 	const rabbit = site.supervise("rabbitmq", { command: script, args: [], env }, () => knock(ports.amqp));
 	return {
@@ -204,13 +201,11 @@ function openDaemons(site: Site, home: string, ports: Ports, noDelay: boolean) {
 	];
 	return {
 		async start() {
-			for (const one of daemons) {
-				// What was killed leaves its locks, which are of the whole machine.
-				for (const name of ["jasmind", "dlrlookupd-master", "dlrd-master"]) {
-					if (existsSync(`/tmp/${name}.lock`) && one === daemons[0]) rmSync(`/tmp/${name}.lock`, { recursive: true });
-				}
-				await one.start();
+			// What was killed leaves its locks, which are of the whole machine.
+			for (const name of ["jasmind", "dlrlookupd-master", "dlrd-master"]) {
+				rmSync(`/tmp/${name}.lock`, { recursive: true, force: true });
 			}
+			for (const one of daemons) await one.start();
 		},
 		kill: async () => void (await Promise.all(daemons.map((one) => one.kill()))),
 		stop: async () => void (await Promise.all(daemons.map((one) => one.stop()))),
@@ -250,14 +245,4 @@ async function setUp(port: number, smsc: Site["smsc"]): Promise<void> {
 	} finally {
 		socket.destroy();
 	}
-}
-
-function knock(port: number): Promise<void> {
-	return new Promise((resolve, reject) => {
-		const socket = connect(port, "127.0.0.1", () => {
-			socket.destroy();
-			resolve();
-		});
-		socket.once("error", reject);
-	});
 }

@@ -26,7 +26,6 @@ export async function openKannel(site: Site, options: { programs: string; spool:
 		await smsbox.start();
 	};
 	return {
-		name: options.spool ? "kannel, spool" : "kannel, no store",
 		about: options.spool
 			? "A gateway: each message is a file until the SMSC has it, written without fsync. No encryption, policies, evidence, erasure; a repeated request sends twice."
 			: "A gateway that keeps messages in memory only. No encryption, policies, evidence, erasure; a repeated request sends twice.",

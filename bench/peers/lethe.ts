@@ -21,7 +21,6 @@ export function openLethe(stack: Stack, options: { smsc: Smsc; each: number; log
 		return engine;
 	};
 	return {
-		name: each === 1 ? "lethe, single" : `lethe, batches of ${each}`,
 		about:
 			"Each message is encrypted under Vault's keys, judged by the policies in force, in the evidence log, erased when final " +
 			"and certified so; its store is journaled. What was at the SMSC when a process died is not sent again: it ends as unknown.",

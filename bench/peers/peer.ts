@@ -1,6 +1,7 @@
 // What every peer is to the benchmark, and the place where it runs.
 
 import type { ChildProcess } from "node:child_process";
+import { connect } from "node:net";
 import { join } from "node:path";
 import { makePrivateFolder } from "../../stack/files.ts";
 import { createPorts } from "../../stack/ports.ts";
@@ -8,7 +9,6 @@ import type { Stack } from "../../stack/stack.ts";
 import { type Supervised, untilAnswered } from "../../stack/supervised.ts";
 
 export type Peer = {
-	name: string;
 	/** What it does with a message, and what it does not: a figure means nothing without it. */
 	about: string;
 	/** Texts that one call hands over. */
@@ -72,4 +72,15 @@ export async function getOk(url: string, pattern = /^/): Promise<void> {
 	const answer = await fetch(url, { signal: AbortSignal.timeout(30_000) });
 	const body = await answer.text();
 	if (!answer.ok || !pattern.test(body)) throw new Error(`answered ${answer.status} ${body.slice(0, 120)}`);
+}
+
+/** @throws unless something listens */
+export function knock(port: number): Promise<void> {
+	return new Promise((resolve, reject) => {
+		const socket = connect(port, "127.0.0.1", () => {
+			socket.destroy();
+			resolve();
+		});
+		socket.once("error", reject);
+	});
 }

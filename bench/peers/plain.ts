@@ -1,8 +1,7 @@
 // The plain sender of plainSender.ts as a peer, over a Redis that syncs its log each second.
 
-import { connect } from "node:net";
 import { fileURLToPath } from "node:url";
-import type { Peer, Site } from "./peer.ts";
+import { knock, type Peer, type Site } from "./peer.ts";
 
 export async function openPlain(site: Site, options: { redisUrl: string }): Promise<Peer> {
 	const port = await site.port("http");
@@ -14,7 +13,6 @@ export async function openPlain(site: Site, options: { redisUrl: string }): Prom
 	const args = [fileURLToPath(new URL("plainSender.ts", import.meta.url))];
 	const sender = site.supervise("plain", { command: process.execPath, args, env }, () => knock(port));
 	return {
-		name: "plain BullMQ sender",
 		about:
 			"Sixty lines: a job in Redis, synced each second, is all that is kept. No encryption, policies, evidence, erasure, idempotency; a job that a dead process had begun is sent again.",
 		each: 1,
@@ -30,14 +28,4 @@ export async function openPlain(site: Site, options: { redisUrl: string }): Prom
 		restart: sender.start,
 		stop: sender.stop,
 	};
-}
-
-function knock(port: number): Promise<void> {
-	return new Promise((resolve, reject) => {
-		const socket = connect(port, "127.0.0.1", () => {
-			socket.destroy();
-			resolve();
-		});
-		socket.once("error", reject);
-	});
 }

@@ -30,10 +30,10 @@ export async function startSmsc() {
 	if (!port || !httpPort) throw new Error("the SMSC did not start: it needs a JDK, not only a JRE, of 17 or later");
 	return {
 		smsc: { port, systemId: "lethe", password: "secret" },
-		/** Text → what became of it. */
+		/** Text → what became of it, of the texts that begin so. */
 		async texts(prefix: string): Promise<Map<string, Seen>> {
-			const answer = await fetch(`http://127.0.0.1:${httpPort}/texts`);
-			const lines = (await answer.text()).split("\n").filter((one) => one.startsWith(prefix));
+			const answer = await fetch(`http://127.0.0.1:${httpPort}/texts?${prefix}`);
+			const lines = (await answer.text()).split("\n").filter((one) => one !== "");
 			return new Map(lines.map(parse));
 		},
 		async stop(): Promise<void> {

@@ -35,6 +35,7 @@ import { type AbuseLimits, anywhere } from "../../domain/abuse.ts";
 import { apiKeyBytes, formatApiKey } from "../../domain/apiKeyText.ts";
 import type { Decision, Facts, RetentionPlan } from "../../domain/decision.ts";
 import { LetheError } from "../../domain/errors.ts";
+import type { Entry } from "../../domain/evidence.ts";
 import { formatId, type IdKind } from "../../domain/ids.ts";
 import type { Message } from "../../domain/message.ts";
 import { Plaintext } from "../../domain/plaintext.ts";
@@ -293,6 +294,12 @@ export async function createTestApi(replace: (deps: ApiDeps) => Partial<ApiDeps>
 			request(key, "POST", "/v1/messages", messageBody(more), headers),
 		read: async (id: string) => (await store.messages.find(id)) as Message,
 		count: () => connection.collection("messages").countDocuments(),
+		/** The evidence log in its order: all of it, or the bundles with something about this id. */
+		async entries(about?: string): Promise<Entry[]> {
+			const found = connection.collection("evidenceBundles").find(about === undefined ? {} : { about });
+			const bundles = await found.sort({ start: 1 }).toArray();
+			return bundles.flatMap(({ entries }) => entries.map((text: string) => JSON.parse(text)));
+		},
 		/** Lets the message reach the carrier, which knows it by the id that is answered. */
 		async sent<T extends string | string[] = string>(
 			id: string,

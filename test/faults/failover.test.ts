@@ -6,7 +6,6 @@ import { connect, createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import { after, before, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
 import { Redis } from "ioredis";
 import { createApiKey, createTenant, putSendQueue } from "../../cli/administer.ts";
 import { loadConfig } from "../../config.ts";
@@ -20,8 +19,9 @@ import { magicNumber } from "../../stack/carrier/magic.ts";
 import { type Processes, startProcesses } from "../../stack/processes.ts";
 import { createStack, type Stack } from "../../stack/stack.ts";
 import { ledgerDirOf } from "../../stack/stackFile.ts";
+import { root } from "../harness/programs.ts";
+import { readLedger } from "./ledger.ts";
 
-const root = fileURLToPath(new URL("../..", import.meta.url)).replace(/\/$/, "");
 const kills = 6;
 const lanes = 6;
 const waitMsMax = 150_000;
@@ -135,20 +135,6 @@ async function accept(key: string, ids: string[]): Promise<number> {
 	}
 }
 
-/** What the second carrier took for this tenant: its ledger has nobody else's. */
-async function ledgerOfSecond(): Promise<{ id: string }[]> {
-	const { url, token } = processes.carrier;
-	const taken: { id: string }[] = [];
-	for (let after: number | undefined = 0; after !== undefined; ) {
-		const headers = { authorization: `Bearer ${token}` };
-		const response = await fetch(`${url}/ledger?limit=1000&after=${after}`, { headers });
-		const { messages, next } = (await response.json()) as { messages: { id: string }[]; next?: number };
-		taken.push(...messages);
-		after = next;
-	}
-	return taken;
-}
-
 it("moves each message once, and charges it for the carrier that took it, whenever a process dies", async () => {
 	const ids: string[] = [];
 	let unanswered = 0;
@@ -200,7 +186,8 @@ it("moves each message once, and charges it for the carrier that took it, whenev
 	);
 	const theirs = [
 		...first.ledger.page({ after: 0, limit: 100_000 }).map(({ id }) => `first ${id}`),
-		...(await ledgerOfSecond()).map(({ id }) => `${second} ${id}`),
+		// Its ledger has nobody else's.
+		...(await readLedger(processes.carrier)).map(({ id }) => `${second} ${id}`),
 	];
 	assert.equal(ours.length, messages.length, "one carrier took each");
 	assert.deepEqual(ours.toSorted(), theirs.toSorted());

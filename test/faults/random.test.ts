@@ -12,7 +12,8 @@ import type { Message } from "../../domain/message.ts";
 import { magic, magicNumber } from "../../stack/carrier/magic.ts";
 import { ofArray } from "../audit/memoryEvidence.ts";
 import { root } from "../harness/programs.ts";
-import { findViolations, type LedgerLine, type Sent } from "./checker.ts";
+import { findViolations, type Sent } from "./checker.ts";
+import { readLedger } from "./ledger.ts";
 import { createRandom, type Fault, planFaults } from "./schedule.ts";
 import { startTargets, type Targets } from "./targets.ts";
 
@@ -143,37 +144,23 @@ function createClient({ apiUrl, demo }: Targets, random: () => number) {
 /** Waits until all has ended, or its time is over, and gathers what everybody wrote down. */
 async function observe(targets: Targets, sent: Sent[]) {
 	const collection = targets.store.collection("messages");
-	const ids = sent.flatMap((one) => one.ids);
+	const known = new Set(sent.flatMap((one) => one.ids));
 	const isSettled = ({ state, certificates, unintegratedSince }: Message) =>
 		isFinal(state) && certificates.length > 0 && unintegratedSince === undefined;
 	let messages: Message[] = [];
 	for (const end = Date.now() + settleMsMax; Date.now() < end; await sleep(2_000)) {
 		messages = (await collection.find({}).toArray()) as unknown as Message[];
-		if (messages.length === new Set(ids).size && messages.every(isSettled)) break;
+		if (messages.length === known.size && messages.every(isSettled)) break;
 	}
-	const known = new Set(ids);
 	const ended = messages.filter(({ state }) => isFinal(state)).map(({ _id }) => _id);
 	return {
 		sent,
 		messages: new Map(messages.map((message) => [message._id, message])),
-		ledger: await readLedger(targets),
+		ledger: await readLedger(targets.carrier),
 		entries: await readEvidence(targets, ended),
 		strayIds: messages.map(({ _id }) => _id).filter((id) => !known.has(id)),
 		now: Date.now(),
 	};
-}
-
-async function readLedger({ carrier }: Targets): Promise<LedgerLine[]> {
-	const lines: LedgerLine[] = [];
-	for (let after = 0; ; ) {
-		const headers = { authorization: `Bearer ${carrier.token}` };
-		const response = await fetch(`${carrier.url}/ledger?limit=1000&after=${after}`, { headers });
-		const page = ((await response.json()) as { messages: (LedgerLine & { seq: number })[] }).messages;
-		lines.push(...page);
-		const last = page.at(-1);
-		if (!last) return lines;
-		after = last.seq;
-	}
 }
 
 /** The log, whole and verified, once its checkpoint covers what these messages ended with, or its time is over. */

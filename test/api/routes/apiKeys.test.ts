@@ -30,8 +30,7 @@ describe("/v1/api-keys", () => {
 	};
 	/** What the log has of a key, by type and code. */
 	const actsOf = async (id: string) => {
-		const bundles = await api.connection.collection("evidenceBundles").find({ about: id }).sort({ start: 1 }).toArray();
-		const entries = bundles.flatMap(({ entries }) => entries.map((entry: string) => JSON.parse(entry)));
+		const entries = await api.entries(id);
 		return entries.filter(({ about }) => about === id).map(({ type, code }) => (code ? `${type} ${code}` : type));
 	};
 	const alerts = async (reason: string) => {

@@ -51,10 +51,9 @@ describe("/v1/queues", () => {
 			assert.equal(await stateOf("own"), state);
 			assert.equal((await api.store.sendQueues.find("own"))?.paused, state === "paused");
 		}
-		const entries = await api.connection.collection("evidenceBundles").find({}).toArray();
-		const acts = entries.flatMap(({ entries: all }) => all.map((text: string) => JSON.parse(text).type));
+		const acts = (await api.entries()).map(({ type }) => type);
 		assert.deepEqual(
-			acts.filter((type: string) => type.startsWith("send_queue_")),
+			acts.filter((type) => type.startsWith("send_queue_")),
 			["send_queue_paused", "send_queue_drained", "send_queue_resumed"],
 		);
 	});
@@ -72,8 +71,7 @@ describe("/v1/queues", () => {
 		assert.deepEqual(await ask("resume", {}), [200, "open", false]);
 		assert.equal((await ask("resume", { moveWaiting: true }))[0], 400);
 		assert.equal((await api.request(key, "POST", "/v1/queues/leaving/pause", { moveWaiting: true })).status, 403);
-		const entries = await api.connection.collection("evidenceBundles").find({}).toArray();
-		const acts = entries.flatMap(({ entries: all }) => all.map((text: string) => JSON.parse(text)));
+		const acts = await api.entries();
 		assert.deepEqual(
 			acts.filter(({ type, code }) => type.startsWith("send_queue_") && code === "leaving").map(({ type }) => type),
 			[

@@ -284,9 +284,7 @@ describe("POST /v1/messages", () => {
 		assert.equal(denied.status, 200);
 		assert.equal(denied.json.decision.allowed, false);
 		assert.equal(await api.count(), before);
-		const bundles = await api.connection.collection("evidenceBundles").find().toArray();
-		const entries = bundles.flatMap(({ entries }) => entries.map((entry: string) => JSON.parse(entry)));
-		const asked = entries.filter(({ type, tenantId: of }) => type === "searched" && of === tenantId);
+		const asked = (await api.entries()).filter(({ type, tenantId: of }) => type === "searched" && of === tenantId);
 		// It says what is on record of a number, as a search does.
 		assert.deepEqual(
 			asked.map(({ code }) => code),

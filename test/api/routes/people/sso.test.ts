@@ -93,9 +93,8 @@ describe("single sign-on", () => {
 		const { status, json } = await signIn(more);
 		return status === 200 ? "200" : `${status} ${json.code}`;
 	};
-	async function entriesOf(type: string, about: string): Promise<string[]> {
-		const bundles = await api.connection.collection("evidenceBundles").find({ about }).toArray();
-		const entries = bundles.flatMap(({ entries: some }) => some.map((one: string) => JSON.parse(one)));
+	async function entriesOf(type: string, about: string): Promise<(string | undefined)[]> {
+		const entries = await api.entries(about);
 		return entries.filter((one) => one.type === type).map(({ code }) => code);
 	}
 
