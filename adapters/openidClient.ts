@@ -5,7 +5,7 @@ import * as openid from "openid-client";
 import { createCache } from "../domain/cache.ts";
 import { LetheError } from "../domain/errors.ts";
 import { limits } from "../domain/limits.ts";
-import { refuseSso } from "../domain/ssoRefusal.ts";
+import { refuseSso } from "../domain/refuseSso.ts";
 import type { IdentityProviderDocument } from "./mongo/models.ts";
 import type { OutboundHttp } from "./outboundHttp.ts";
 import type { ProviderCredential } from "./vault/providerCredentials.ts";

@@ -4,7 +4,7 @@ import type { JWTPayload } from "jose";
 import type { IdentityProviderDocument } from "../../adapters/mongo/models.ts";
 import { LetheError } from "../../domain/errors.ts";
 import { limits } from "../../domain/limits.ts";
-import { refuseSso } from "../../domain/ssoRefusal.ts";
+import { refuseSso } from "../../domain/refuseSso.ts";
 import type { ApiDeps } from "../deps.ts";
 import { verifyByIssuer } from "../verifyByIssuer.ts";
 

@@ -6,7 +6,7 @@ import type { StoredPerson } from "../../adapters/mongo/people.ts";
 import { errorCatalogue, LetheError } from "../../domain/errors.ts";
 import { limits } from "../../domain/limits.ts";
 import { ssoCallbackPath } from "../../domain/person.ts";
-import { refuseSso, type SsoRefusal } from "../../domain/ssoRefusal.ts";
+import { refuseSso, type SsoRefusal } from "../../domain/refuseSso.ts";
 import type { ApiDeps } from "../deps.ts";
 import type { Enrol } from "./enrol.ts";
 import { verifyIdToken } from "./idToken.ts";

@@ -5,7 +5,7 @@ import { hashingKeys, isSigningKey, signingKeys } from "../../audit/keyAges.ts";
 import { findKeyNeeds, type KeyNeed, type KeyNeedsDeps } from "../../audit/keyNeeds.ts";
 import type { Deps } from "../../deps.ts";
 import { withDeps } from "../admin/withDeps.ts";
-import { type NamedKey, nameOf } from "./named.ts";
+import { type NamedKey, nameOf } from "./nameOf.ts";
 
 type Options = { of?: string };
 // A text that somebody has still must not pass for forged.

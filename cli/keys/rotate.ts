@@ -4,7 +4,7 @@ import { Argument, Command } from "commander";
 import { hashingKeys, signingKeys } from "../../audit/keyAges.ts";
 import type { Deps } from "../../deps.ts";
 import { withDeps } from "../admin/withDeps.ts";
-import { type NamedKey, nameOf } from "./named.ts";
+import { type NamedKey, nameOf } from "./nameOf.ts";
 
 const rotated = [...signingKeys, ...hashingKeys, "subject", "cohort", "sender", "logs"] as const;
 
