@@ -40,7 +40,13 @@ export type Processes = Awaited<ReturnType<typeof startProcesses>>;
 // biome-ignore lint/complexity/noExcessiveLinesPerFunction: a factory; the functions in it are short.
 export async function startProcesses(
 	stack: Stack,
-	options: { log: (line: string) => void; ratePerSecond?: number; environment?: Record<string, string> },
+	options: {
+		log: (line: string) => void;
+		ratePerSecond?: number;
+		environment?: Record<string, string>;
+		/** What one of them has beyond that. */
+		environmentOf?: (name: ProcessName) => Record<string, string>;
+	},
 ) {
 	const supervised = new Map<ProcessName, Supervised>();
 	const apiPort = Number(options.environment?.LETHE_API_PORT) || (await stack.port("api"));
@@ -86,7 +92,7 @@ export async function startProcesses(
 
 	async function environmentOf(name: ProcessName): Promise<Record<string, string>> {
 		const credentials = await stack.vaultCredentials(plans[name].roles);
-		return { ...base, ...shared, ...own[name], ...credentials };
+		return { ...base, ...shared, ...own[name], ...options.environmentOf?.(name), ...credentials };
 	}
 
 	const planOf = async (name: ProcessName): Promise<Plan> => ({

@@ -1,5 +1,5 @@
 // `npm test`: starts the servers in a folder of their own, runs the tests against them, ends the servers, counts.
-// `npm run test:faults -- --seed N --minutes M` runs one random schedule of faults, of which a short one is among the others.
+// `npm run test:faults -- --help` says how random schedules of faults are run, of which a short one is among the others.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { globSync } from "node:fs";
@@ -9,12 +9,25 @@ import { parseArgs } from "node:util";
 import { createStack } from "./stack.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url)).replace(/\/$/, "");
-const { values, positionals: patterns } = parseArgs({
-	allowPositionals: true,
-	options: { faults: { type: "boolean", default: false }, seed: { type: "string" }, minutes: { type: "string" } },
-});
-const { faults, seed, minutes } = values;
+const { values, positionals: patterns } = readArguments();
+const { faults } = values;
 const randomFaults = join("test", "faults", "random.test.ts");
+// Of the random schedules each has a stack of its own.
+const isRandom = patterns.length === 0 && ["seed", "minutes", "schedules"].some((name) => name in values);
+const help = `npm test [-- FILE…]            every test, or these files
+npm run test:faults            processes and servers killed under load, and one short random schedule of faults
+npm run test:faults -- OPTIONS random schedules of faults only, each on servers of its own, one after the other
+
+  --schedules N   how many, by seeds that follow each other (1)
+  --minutes M     how long each has faults and load, in minutes; it settles for some more (0.75)
+  --seed N        the first one's seed (drawn, and printed); the same seed has the same faults
+  --help          this text
+
+Exit code 0 when nothing failed, 1 when something did, 2 for arguments that can't be used.`;
+if (values.help) {
+	console.log(help);
+	process.exit(0);
+}
 
 const stack = createStack({ root, dir: join(root, ".lethe", "test"), log: (line) => console.log(line), fresh: true });
 let stopping: Promise<void> | undefined;
@@ -30,7 +43,7 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
 }
 
 try {
-	await stack.start();
+	if (!isRandom) await stack.start();
 	const { passed, failed, code } = await runTests(findFiles());
 	await stop();
 	console.log(`${passed} passed, ${failed} failed`);
@@ -41,12 +54,41 @@ try {
 	process.exitCode = 1;
 }
 
+function readArguments() {
+	const amount = (text: string | undefined) => text === undefined || Number(text) > 0;
+	try {
+		const read = parseArgs({
+			allowPositionals: true,
+			options: {
+				faults: { type: "boolean", default: false },
+				help: { type: "boolean", default: false },
+				seed: { type: "string" },
+				minutes: { type: "string" },
+				schedules: { type: "string" },
+			},
+		});
+		const { seed = "1", minutes, schedules = "1" } = read.values;
+		const areWhole = [seed, schedules].every((text) => Number.isSafeInteger(Number(text)));
+		if (areWhole && [seed, minutes, schedules].every(amount)) return read;
+		throw new Error("--seed and --schedules take whole numbers from 1, --minutes a number above 0");
+	} catch (error) {
+		console.error(`${(error as Error).message}; --help says how it is run.`);
+		process.exit(2);
+	}
+}
+
 function findFiles(): string[] {
 	if (patterns.length > 0) return patterns;
-	if (seed !== undefined || minutes !== undefined) return [randomFaults];
+	if (isRandom) return [randomFaults];
 	const all = globSync("test/**/*.test.ts", { cwd: root });
 	// The faults kill whole servers: they have stacks of their own, and their own time.
 	return all.filter((file) => file.startsWith(join("test", "faults")) === faults).sort();
+}
+
+function scheduleSettings(): Record<string, string> {
+	const { seed, minutes, schedules } = values;
+	const settings = { LETHE_TEST_SEED: seed, LETHE_TEST_MINUTES: minutes, LETHE_TEST_SCHEDULES: schedules };
+	return Object.fromEntries(Object.entries(settings).flatMap(([name, text]) => (text ? [[name, text]] : [])));
 }
 
 async function runTests(files: string[]): Promise<{ passed: number; failed: number; code: number }> {
@@ -57,10 +99,8 @@ async function runTests(files: string[]): Promise<{ passed: number; failed: numb
 			cwd: root,
 			env: {
 				...process.env,
-				...stack.addresses(),
-				LETHE_TEST_STACK: stack.file,
-				...(seed === undefined ? {} : { LETHE_TEST_SEED: seed }),
-				...(minutes === undefined ? {} : { LETHE_TEST_MINUTES: minutes }),
+				...(isRandom ? {} : { ...stack.addresses(), LETHE_TEST_STACK: stack.file }),
+				...scheduleSettings(),
 			},
 			stdio: ["ignore", "pipe", "inherit"],
 		},

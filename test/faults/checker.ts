@@ -1,24 +1,35 @@
 // What must hold after any faults: the client's log, the carrier's ledger, the store, the evidence log and retention agree.
 
+import type { Cohort } from "../../adapters/mongo/models.ts";
 import type { Entry } from "../../domain/evidence.ts";
 import { isFinal, lifecycle, type State } from "../../domain/lifecycle.ts";
-import type { Message } from "../../domain/message.ts";
+import { type EvidenceEntry, type Message, wasHandedOver } from "../../domain/message.ts";
 
 /** One message as its caller knows it: `ids` of every 202 that its key had, which must be one. */
 export type Sent = { key: string; magic: string; text: string; category: "otp" | "transactional"; ids: string[] };
 export type LedgerLine = { text: string; reference: string; at: number };
+/** A message as the store had it at some time. */
+export type Sight = { state: State; attempt: number };
+export type CohortSeen = Pick<Cohort, "_id" | "state" | "dueAt">;
 export type Observed = {
 	sent: Sent[];
 	messages: Map<string, Message>;
+	/** What was seen of each message while it lived, in order. */
+	sights: Map<string, Sight[]>;
 	ledger: LedgerLine[];
 	entries: Entry[];
-	/** What was in the store and is of nobody's. */
-	strayIds: string[];
+	cohorts: CohortSeen[];
 	now: number;
+	/** The most that two clocks of the run were apart. */
+	clockErrorMs: number;
 };
 
-/** The clock of this machine is one; a carrier writes its line a moment after it was sent. */
+/** A carrier writes its line a moment after it was sent. */
 const lateMsMax = 1_000;
+/** With less left, an attempt is not begun any more. */
+const earlyMsMax = 1_000;
+/** Within it a cohort that is due goes. */
+const purgeMsMax = 120_000;
 
 /** What the carrier makes of a number in the end, where that is not `delivered`. */
 const endings: Record<string, readonly State[]> = {
@@ -31,10 +42,10 @@ const endings: Record<string, readonly State[]> = {
 
 /** Every violation, in one line each; none is what is wanted. */
 export function findViolations(observed: Observed): string[] {
-	const { sent, messages, ledger, entries, strayIds, now } = observed;
-	const lines = groupBy(ledger, ({ text }) => text);
-	const told = groupBy(entries, ({ about }) => about ?? "");
-	const violations = strayIds.map((id) => `${id}: is in the store, and nobody was told of it`);
+	const { sent, messages, ledger, entries, now } = observed;
+	const lines = Map.groupBy(ledger, ({ text }) => text);
+	const told = Map.groupBy(entries, ({ about }) => about ?? "");
+	const violations = [...findStrays(observed), ...findOverdue(observed)];
 	for (const one of sent) {
 		const [id = "", ...others] = new Set(one.ids);
 		const say = (what: string) => violations.push(`${id} (${one.magic}, ${one.category}, ${one.key}): ${what}`);
@@ -46,11 +57,31 @@ export function findViolations(observed: Observed): string[] {
 		}
 		const arrivals = lines.get(one.text) ?? [];
 		checkEnd(one, message, arrivals, say);
+		checkTimes(message, arrivals, observed.clockErrorMs, say);
 		checkArrivals(message, arrivals, say);
 		checkForgotten(message, now, say);
 		checkHistory(message, told.get(id) ?? [], say);
+		checkSights(observed.sights.get(id) ?? [], say);
 	}
 	return violations;
+}
+
+/** What is somewhere, and of nobody's. */
+function findStrays({ sent, messages, ledger }: Observed): string[] {
+	const ids = new Set(sent.flatMap((one) => one.ids));
+	const texts = new Set(sent.map(({ text }) => text));
+	const stored = [...messages.keys()].filter((id) => !ids.has(id));
+	const carried = ledger.filter(({ text }) => !texts.has(text));
+	return [
+		...stored.map((id) => `${id}: is in the store, and nobody was told of it`),
+		...carried.map(({ reference, text }) => `${reference}: is at the carrier, and nobody sent "${text}"`),
+	];
+}
+
+/** Keys that were to be destroyed, and stand. */
+function findOverdue({ cohorts, now, clockErrorMs }: Observed): string[] {
+	const isOverdue = ({ state, dueAt }: CohortSeen) => state !== "destroyed" && dueAt + purgeMsMax + clockErrorMs < now;
+	return cohorts.filter(isOverdue).map(({ _id, state }) => `${_id}: its key was to be destroyed, and it is ${state}`);
 }
 
 type Say = (what: string) => void;
@@ -68,12 +99,21 @@ function checkEnd({ magic, category }: Sent, { state }: Message, arrivals: Ledge
 	if (state === "rejected" && arrivals.length > 0) say("rejected, and at the carrier");
 }
 
-function checkArrivals({ deadlineAt, attempts }: Message, arrivals: LedgerLine[], say: Say): void {
-	if (arrivals.length > 1) say(`was sent ${arrivals.length} times (attempts: ${JSON.stringify(attempts)})`);
+function checkTimes(message: Message, arrivals: LedgerLine[], clockErrorMs: number, say: Say): void {
+	const { state, stateAt, deadlineAt, receipts } = message;
 	for (const { at } of arrivals) {
-		if (at > deadlineAt + lateMsMax) say(`was sent ${at - deadlineAt} ms after its deadline`);
+		if (at > deadlineAt + lateMsMax + clockErrorMs) say(`was sent ${at - deadlineAt} ms after its deadline`);
 	}
-	if (arrivals.length > 0 && attempts.length === 0) say("is at the carrier without an attempt on record");
+	const isTold = receipts.some((receipt) => receipt.state === "expired");
+	const earlyMs = deadlineAt - stateAt;
+	if (state === "expired" && !isTold && earlyMs > earlyMsMax + clockErrorMs) say(`expired ${earlyMs} ms too early`);
+}
+
+// What nobody knows the outcome of is looked up, or left as it is; so no second call follows one that was taken.
+function checkArrivals({ attempts }: Message, arrivals: LedgerLine[], say: Say): void {
+	const told = JSON.stringify(attempts.map(({ number, outcome, code }) => ({ number, outcome, code })));
+	if (arrivals.length > 1) say(`was sent ${arrivals.length} times (attempts: ${told})`);
+	if (arrivals.length > 0 && !wasHandedOver(attempts)) say(`is at the carrier, and no attempt says so (${told})`);
 }
 
 function checkForgotten(message: Message, now: number, say: Say): void {
@@ -87,7 +127,7 @@ function checkForgotten(message: Message, now: number, say: Say): void {
 	}
 }
 
-/** The evidence log has each state once, in an order in which a message may have them. */
+/** The evidence log has all that the message's own record has, once, in an order in which a message may have it. */
 function checkHistory(message: Message, entries: Entry[], say: Say): void {
 	const steps = entries.filter((entry): entry is Step => entry.type in lifecycle);
 	const count = (state: State) => steps.filter(({ type }) => type === state).length;
@@ -99,25 +139,33 @@ function checkHistory(message: Message, entries: Entry[], say: Say): void {
 		const from = steps[index - 1];
 		if (from !== undefined && !mayFollow(from, to)) say(`went from ${from.type} to ${to.type}`);
 	}
+	const logged = entries.map((entry) => describe({ ...entry, at: Date.parse(entry.at) }));
+	const recorded = message.evidence.map(describe);
+	for (const what of new Set([...logged, ...recorded])) {
+		const [there, here] = [logged, recorded].map((all) => all.filter((one) => one === what).length);
+		// Who lost the race to certify has entered what the winner has as well.
+		const isRepeated = what.startsWith("certified");
+		if (there !== here && !isRepeated) say(`the evidence log has "${what}" ${there} times, its own record ${here}`);
+	}
 }
+
+const describe = ({ type, at, attempt, code }: EvidenceEntry) => [type, at, attempt ?? "", code ?? ""].join(" ").trim();
 
 type Step = Entry & { type: State & Entry["type"] };
 
+function checkSights(sights: Sight[], say: Say): void {
+	for (const [index, { state, attempt }] of sights.entries()) {
+		const from = sights[index - 1];
+		if (!from || (attempt >= from.attempt && mayFollow({ ...from, type: from.state }, { type: state, attempt })))
+			continue;
+		say(`was seen ${from.state} in attempt ${from.attempt}, then ${state} in attempt ${attempt}`);
+	}
+}
+
 // Not every step has an entry of its own, so that a later one may follow; an earlier one only where the table says so, or
 // in a further attempt.
-function mayFollow(from: Step, to: Step): boolean {
+function mayFollow(from: { type: State; attempt?: number }, to: { type: State; attempt?: number }): boolean {
 	if ((lifecycle[from.type].next as readonly State[]).includes(to.type)) return true;
 	if (isFinal(from.type)) return false;
 	return lifecycle[to.type].order > lifecycle[from.type].order || (to.attempt ?? 0) > (from.attempt ?? 0);
-}
-
-function groupBy<T>(items: readonly T[], keyOf: (item: T) => string): Map<string, T[]> {
-	const groups = new Map<string, T[]>();
-	for (const item of items) {
-		const key = keyOf(item);
-		const group = groups.get(key);
-		if (group) group.push(item);
-		else groups.set(key, [item]);
-	}
-	return groups;
 }

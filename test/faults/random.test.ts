@@ -12,15 +12,16 @@ import type { Message } from "../../domain/message.ts";
 import { magic, magicNumber } from "../../stack/carrier/magic.ts";
 import { ofArray } from "../audit/memoryEvidence.ts";
 import { root } from "../harness/programs.ts";
-import { findViolations, type Sent } from "./checker.ts";
+import { type CohortSeen, findViolations, type Sent, type Sight } from "./checker.ts";
 import { readLedger } from "./ledger.ts";
-import { createRandom, type Fault, planFaults } from "./schedule.ts";
-import { startTargets, type Targets } from "./targets.ts";
+import { clockErrorMsMax, createRandom, type Fault, type FaultKind, faultKinds, planFaults } from "./schedule.ts";
+import { missingKinds, startTargets, type Targets } from "./targets.ts";
 
-const seed = Number(process.env.LETHE_TEST_SEED ?? randomInt(1, 1_000_000));
+const firstSeed = Number(process.env.LETHE_TEST_SEED ?? randomInt(1, 1_000_000));
 const minutes = Number(process.env.LETHE_TEST_MINUTES ?? 0.75);
+const schedules = Number(process.env.LETHE_TEST_SCHEDULES ?? 1);
 const lanes = 4;
-const pauseMsMax = 1_200;
+const pauseMsMax = 2_000;
 const batchShare = 0.15;
 const batchMessages = 8;
 const codeShare = 0.2;
@@ -29,29 +30,67 @@ const acceptMsMax = 240_000;
 // A code's deadline, its grace of two minutes, and the sweep's rounds after that; look-ups for receipts that were lost.
 const settleMsMax = 420_000;
 const checkpointMsMax = 90_000;
+const sightEveryMs = 1_000;
 
-test("whatever befalls it, nothing is lost, sent twice, late, remembered or taken back", {
-	timeout: minutes * 60_000 + acceptMsMax + settleMsMax + checkpointMsMax + 240_000,
-}, async (context) => {
-	const targets = await startTargets(join(root, ".lethe", "faults-random"));
-	try {
-		const without = targets.hasDisks ? [] : (["full"] as const);
-		const faults = planFaults(seed, { forMs: minutes * 60_000, without });
+type Result = { seed: number; messages: number; faults: number; violations: number };
+
+const dir = join(root, ".lethe", "faults-random");
+const missing = missingKinds(dir);
+const results: Result[] = [];
+
+for (let seed = firstSeed; seed < firstSeed + schedules; seed++) {
+	test(
+		`seed ${seed}: whatever befalls it, nothing is lost, sent twice, late, remembered or taken back`,
+		{
+			timeout: minutes * 60_000 + acceptMsMax + settleMsMax + checkpointMsMax + 240_000,
+		},
+		(context) => survive(seed, context),
+	);
+}
+
+if (schedules > 1) {
+	test("all schedules ran to their ends", (context) => {
+		const sum = (of: (result: Result) => number) => results.reduce((total, result) => total + of(result), 0);
+		const [violations, messages] = [sum((one) => one.violations), sum((one) => one.messages)];
 		context.diagnostic(
-			`seed ${seed}, ${minutes} minutes, ${faults.length} faults: --seed ${seed} --minutes ${minutes}`,
+			`${results.length} random fault schedules of ${minutes} minutes, ${violations} violations; ${messages} messages in all`,
 		);
-		if (without.length > 0) context.diagnostic("no full disks: mounting one needs root");
-		const client = createClient(targets, createRandom(seed + 1));
+		assert.equal(results.length, schedules);
+	});
+}
+
+/** One schedule, from an empty store to the comparison of what everybody wrote down. */
+async function survive(seed: number, context: TestContext): Promise<void> {
+	const kinds = Object.keys(missing) as FaultKind[];
+	const faults = planFaults(seed, { forMs: minutes * 60_000, without: kinds });
+	context.diagnostic(`${faults.length} faults in ${minutes} minutes; again with --seed ${seed} --minutes ${minutes}`);
+	for (const why of Object.values(missing)) context.diagnostic(why);
+	const targets = await startTargets(dir);
+	try {
+		const client = createClient(targets, seed);
+		const watching = new AbortController();
+		const sights = watch(targets, watching.signal);
 		const until = Date.now() + minutes * 60_000;
 		const [sent] = await Promise.all([client.load(until), unleash(targets, faults, context)]);
 		context.diagnostic(`${sent.length} messages were accepted`);
 		assert.ok(sent.length > 0);
-		const violations = findViolations(await observe(targets, sent));
+		const record = await observe(targets, sent);
+		watching.abort();
+		const violations = findViolations({ ...record, sights: await sights, clockErrorMs: clockErrorMsMax(faults) });
+		results.push({ seed, messages: sent.length, faults: faults.length, violations: violations.length });
+		context.diagnostic(
+			`seed ${seed}: ${sent.length} messages, ${faults.length} faults (${count(faults)}), ${violations.length} violations`,
+		);
 		assert.deepEqual(violations, [], `seed ${seed}:\n${violations.join("\n")}`);
 	} finally {
 		await targets.stop();
 	}
-});
+}
+
+function count(faults: Fault[]): string {
+	const kinds = faultKinds.map((kind) => [kind, faults.filter((fault) => fault.kind === kind).length] as const);
+	return kinds.flatMap(([kind, times]) => (times > 0 ? `${times} ${kind}` : [])).join(", ");
+}
 
 /** Begins each fault at its time, and mends it at its; resolves once all is whole. */
 async function unleash(targets: Targets, faults: Fault[], context: TestContext): Promise<void> {
@@ -69,12 +108,12 @@ async function unleash(targets: Targets, faults: Fault[], context: TestContext):
 	);
 }
 
-// The carrier forgets whom it never answered where it is killed itself: its magic counts tries in memory.
 const usable = magic.map(({ name }) => name);
 const codesOnly = ["no_receipt", "never_available"];
 
 /** A caller that repeats a request until it is answered, and some of those that were. */
-function createClient({ apiUrl, demo }: Targets, random: () => number) {
+function createClient({ apiUrl, demo }: Targets, seed: number) {
+	const random = createRandom(seed + 1_000_000);
 	let sequence = 0;
 	const pick = <T>(some: readonly T[]): T => some[Math.floor(random() * some.length)] as T;
 
@@ -143,13 +182,19 @@ function createClient({ apiUrl, demo }: Targets, random: () => number) {
 
 /** Waits until all has ended, or its time is over, and gathers what everybody wrote down. */
 async function observe(targets: Targets, sent: Sent[]) {
-	const collection = targets.store.collection("messages");
 	const known = new Set(sent.flatMap((one) => one.ids));
+	// While the store is being started again it has no answer.
+	const read = <T>(name: string) =>
+		targets.store
+			.collection(name)
+			.find({})
+			.toArray()
+			.catch(() => []) as unknown as Promise<T[]>;
 	const isSettled = ({ state, certificates, unintegratedSince }: Message) =>
 		isFinal(state) && certificates.length > 0 && unintegratedSince === undefined;
 	let messages: Message[] = [];
 	for (const end = Date.now() + settleMsMax; Date.now() < end; await sleep(2_000)) {
-		messages = (await collection.find({}).toArray()) as unknown as Message[];
+		messages = await read<Message>("messages");
 		if (messages.length === known.size && messages.every(isSettled)) break;
 	}
 	const ended = messages.filter(({ state }) => isFinal(state)).map(({ _id }) => _id);
@@ -158,9 +203,29 @@ async function observe(targets: Targets, sent: Sent[]) {
 		messages: new Map(messages.map((message) => [message._id, message])),
 		ledger: await readLedger(targets.carrier),
 		entries: await readEvidence(targets, ended),
-		strayIds: messages.map(({ _id }) => _id).filter((id) => !known.has(id)),
+		cohorts: await read<CohortSeen>("cohorts"),
 		now: Date.now(),
 	};
+}
+
+/** What each message was seen as, one after the other. */
+async function watch({ store }: Targets, signal: AbortSignal): Promise<Map<string, Sight[]>> {
+	const sights = new Map<string, Sight[]>();
+	const projection = { state: 1, attempt: 1 };
+	for (; !signal.aborted; await sleep(sightEveryMs)) {
+		const found = await store
+			.collection("messages")
+			.find({}, { projection })
+			.toArray()
+			.catch(() => []);
+		for (const { _id, state, attempt } of found as unknown as (Sight & { _id: string })[]) {
+			const seen = sights.get(_id) ?? [];
+			sights.set(_id, seen);
+			const last = seen.at(-1);
+			if (last?.state !== state || last.attempt !== attempt) seen.push({ state, attempt });
+		}
+	}
+	return sights;
 }
 
 /** The log, whole and verified, once its checkpoint covers what these messages ended with, or its time is over. */

@@ -7,21 +7,24 @@ export type Target = ProcessTarget | ServerTarget;
 /**
  * `kill` -9 · `stop` SIGSTOP, then SIGCONT · `cut` nothing gets through, connections end · `hang` nothing gets through,
  * connections stay · `slow` each piece waits · `reset` connections are reset once · `empty` Redis forgets all · `seal`
- * Vault · `full` the disk of a server has no room left.
+ * Vault · `full` the disk of a server has no room left · `jump` the clock of a process is wrong by `byMs`.
  */
-export type FaultKind = "kill" | "stop" | "cut" | "hang" | "slow" | "reset" | "empty" | "seal" | "full";
+export type FaultKind = (typeof faultKinds)[number];
+export const faultKinds = ["kill", "stop", "cut", "hang", "slow", "reset", "empty", "seal", "full", "jump"] as const;
 
 /** `atMs` from the start; the target is whole again after `forMs`. */
-export type Fault = { kind: FaultKind; target: Target; atMs: number; forMs: number };
+export type Fault = { kind: FaultKind; target: Target; atMs: number; forMs: number; byMs?: number };
 
-const processes: ProcessTarget[] = ["api", "worker", "sender", "carrier", "worker2", "sender2"];
+const workers: ProcessTarget[] = ["api", "worker", "sender", "worker2", "sender2"];
+export const processTargets: ProcessTarget[] = [...workers, "carrier"];
 const servers: ServerTarget[] = ["temporal", "mongodb", "vault", "redis"];
 const links: Target[] = [...servers, "carrier"];
 
-type Row = { kind: FaultKind; targets: Target[]; forMs: [number, number] };
-const rows: Row[] = [
-	{ kind: "kill", targets: [...processes, ...servers], forMs: [200, 5_000] },
-	{ kind: "stop", targets: ["api", "worker", "sender", "worker2", "sender2", ...servers], forMs: [30_000, 30_000] },
+/** `byMs`: at least and at most, in either direction. */
+type Row = { kind: FaultKind; targets: Target[]; forMs: [number, number]; byMs?: [number, number] };
+export const rows: Row[] = [
+	{ kind: "kill", targets: [...processTargets, ...servers], forMs: [200, 5_000] },
+	{ kind: "stop", targets: [...workers, ...servers], forMs: [30_000, 30_000] },
 	{ kind: "cut", targets: links, forMs: [1_000, 15_000] },
 	{ kind: "hang", targets: links, forMs: [2_000, 15_000] },
 	{ kind: "slow", targets: links, forMs: [5_000, 20_000] },
@@ -29,6 +32,8 @@ const rows: Row[] = [
 	{ kind: "empty", targets: ["redis"], forMs: [0, 0] },
 	{ kind: "seal", targets: ["vault"], forMs: [2_000, 10_000] },
 	{ kind: "full", targets: servers, forMs: [3_000, 12_000] },
+	// No further than the engine says that clocks may be apart: `limits.clockSkewMs`.
+	{ kind: "jump", targets: processTargets, forMs: [5_000, 40_000], byMs: [5_000, 15_000] },
 ];
 const gapMs: [number, number] = [1_000, 8_000];
 
@@ -40,13 +45,20 @@ export function planFaults(seed: number, options: { forMs: number; without?: rea
 	const possible = rows.filter(({ kind }) => !options.without?.includes(kind));
 	const faults: Fault[] = [];
 	for (let atMs = between(gapMs); ; atMs += between(gapMs)) {
-		const { kind, targets, forMs } = pick(possible);
+		const { kind, targets, forMs, byMs } = pick(possible);
 		const target = pick(targets);
 		// Of a short run a stop must not be all.
-		const fault = { kind, target, atMs, forMs: Math.min(between(forMs), Math.round(options.forMs / 4)) };
+		const fault: Fault = { kind, target, atMs, forMs: Math.min(between(forMs), Math.round(options.forMs / 4)) };
+		if (byMs) fault.byMs = between(byMs) * pick([-1, 1]);
 		if (fault.atMs + fault.forMs > options.forMs) return faults;
 		if (!faults.some((other) => other.target === target && other.atMs + other.forMs >= atMs)) faults.push(fault);
 	}
+}
+
+/** The most that two clocks of a run are apart at some time, ms. */
+export function clockErrorMsMax(faults: readonly Fault[]): number {
+	const offsets = [0, ...faults.map(({ byMs = 0 }) => byMs)];
+	return Math.max(...offsets) - Math.min(...offsets);
 }
 
 /** Numbers in [0, 1) that a seed determines (mulberry32). */

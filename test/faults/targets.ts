@@ -1,7 +1,7 @@
 // The whole engine with every line through a proxy, two of each worker, and the hands that break and mend it.
 
 import { execFileSync } from "node:child_process";
-import { closeSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
+import { closeSync, existsSync, globSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Redis } from "ioredis";
@@ -9,11 +9,18 @@ import mongoose from "mongoose";
 import { makeRootToken } from "../../adapters/vault/rootToken.ts";
 import { makePrivateFolder } from "../../stack/files.ts";
 import { startProcesses } from "../../stack/processes.ts";
-import { createStack } from "../../stack/stack.ts";
+import { createStack, type Stack } from "../../stack/stack.ts";
 import { type Supervised, untilTold } from "../../stack/supervised.ts";
 import { root } from "../harness/programs.ts";
 import { type LineProxy, startProxy } from "./proxy.ts";
-import type { Fault, ServerTarget, Target } from "./schedule.ts";
+import {
+	type Fault,
+	type FaultKind,
+	type ProcessTarget,
+	processTargets,
+	type ServerTarget,
+	type Target,
+} from "./schedule.ts";
 
 const servers = ["temporal", "mongodb", "vault", "redis"] as const;
 
@@ -23,12 +30,40 @@ const mendMsMax = 180_000;
 
 export type Targets = Awaited<ReturnType<typeof startTargets>>;
 
-/** Starts all of it below `dir`. Disks of their own need root, and are left out without it: `hasDisks` says so. */
+/** Kinds of faults that can't be had on this machine, with why. */
+export function missingKinds(dir: string): Partial<Record<FaultKind, string>> {
+	const disks = mountDisks(dir);
+	for (const disk of disks) unmount(disk);
+	return {
+		...(disks.length === servers.length ? {} : { full: "no full disks: mounting small ones needs root" }),
+		...(fakeTime ? {} : { jump: "no clock jumps: libfaketime is not there (Debian's package libfaketime)" }),
+	};
+}
+
+/** Starts all of it anew below `dir`: small disks for the servers' data where they can be had, clocks that can be moved. */
 export async function startTargets(dir: string) {
+	for (const server of servers) unmount(join(dir, server));
+	// Each schedule is of its own: witnesses and ledgers of the one before would contradict it.
+	rmSync(dir, { recursive: true, force: true });
 	const disks = mountDisks(dir);
 	const environment = { PATH: process.env.PATH, HOME: process.env.HOME };
 	const stack = createStack({ root, dir, log: () => undefined, environment });
-	await stack.start();
+	async function stop(): Promise<void> {
+		await stack.stop();
+		for (const disk of disks) unmount(disk);
+		forgetClocks();
+	}
+	try {
+		await stack.start();
+		return await startOn(stack, stop);
+	} catch (error) {
+		await stop();
+		throw error;
+	}
+}
+
+async function startOn(stack: Stack, stopStack: () => Promise<void>) {
+	const clocks = createClocks(join(stack.dir, "clocks"));
 	const proxies = {} as Record<ServerTarget | "carrier", LineProxy>;
 	const addresses: Record<string, string> = {};
 	for (const [name, value] of Object.entries(stack.addresses())) {
@@ -41,6 +76,7 @@ export async function startTargets(dir: string) {
 	const processes = await startProcesses(stack, {
 		log: () => undefined,
 		ratePerSecond: 200,
+		environmentOf: clocks.environmentOf,
 		environment: {
 			...addresses,
 			LETHE_KEY_REQUESTS_PER_SECOND: "1000",
@@ -63,7 +99,10 @@ export async function startTargets(dir: string) {
 	for (const [name, of] of Object.entries(seconds) as [keyof typeof seconds, "worker" | "sender"][]) {
 		second[name] = stack.supervise({
 			name,
-			plan: () => processes.planOf(of),
+			plan: async () => {
+				const plan = await processes.planOf(of);
+				return { ...plan, env: { ...plan.env, ...clocks.environmentOf(name) } };
+			},
 			ready: untilTold,
 			readyMs: 60_000,
 			stopMs: 10_000,
@@ -108,7 +147,7 @@ export async function startTargets(dir: string) {
 	}
 
 	/** Breaks what a fault says; answers what mends it. A process that is down already can't be broken. */
-	async function begin({ kind, target }: Fault): Promise<() => Promise<void>> {
+	async function begin({ kind, target, byMs = 0 }: Fault): Promise<() => Promise<void>> {
 		const nothing = async () => undefined;
 		const { servers: known } = stack.state();
 		switch (kind) {
@@ -139,23 +178,58 @@ export async function startTargets(dir: string) {
 				fill(ballast);
 				return async () => rmSync(ballast, { force: true });
 			}
+			case "jump":
+				clocks.set(target as ProcessTarget, byMs);
+				return async () => clocks.set(target as ProcessTarget, 0);
 		}
 	}
 
 	return {
 		...processes,
 		store,
-		hasDisks: disks.length > 0,
 		begin,
 		async stop(): Promise<void> {
 			await store.close();
-			await Promise.all(Object.values(second).map((one) => one.stop()));
-			await processes.stop();
-			await stack.stop();
+			await stopStack();
 			for (const proxy of Object.values(proxies)) await proxy.close();
-			for (const disk of disks) unmount(disk);
 		},
 	};
+}
+
+// Debian's has a folder for each architecture. Without one the processes run as they always do.
+const [fakeTime] = globSync("/usr/lib/*/faketime/libfaketime.so.1");
+
+/** The wall clock of each process is this machine's and an offset, read from a file; its monotonic one goes on. */
+function createClocks(dir: string) {
+	makePrivateFolder(dir);
+	for (const name of processTargets) set(name, 0);
+	function fileOf(name: ProcessTarget): string {
+		return join(dir, name);
+	}
+
+	function set(name: ProcessTarget, offsetMs: number): void {
+		writeFileSync(fileOf(name), `${offsetMs < 0 ? "-" : "+"}${(Math.abs(offsetMs) / 1000).toFixed(3)}`);
+	}
+
+	function environmentOf(name: ProcessTarget): Record<string, string> {
+		if (!fakeTime) return {};
+		return {
+			LD_PRELOAD: fakeTime,
+			FAKETIME_TIMESTAMP_FILE: fileOf(name),
+			FAKETIME_CACHE_DURATION: "1",
+			FAKETIME_DONT_FAKE_MONOTONIC: "1",
+		};
+	}
+
+	return { set, environmentOf };
+}
+
+/** Removes what libfaketime leaves of processes that were killed. */
+function forgetClocks(): void {
+	for (const left of globSync("/dev/shm/*faketime_s*")) {
+		const pid = Number(/(\d+)$/.exec(left)?.[1]);
+		if (!existsSync(`/proc/${pid}`)) rmSync(left, { force: true });
+	}
 }
 
 const serverOf: Record<string, ServerTarget> = {
