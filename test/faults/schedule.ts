@@ -20,20 +20,20 @@ export const processTargets: ProcessTarget[] = [...workers, "carrier"];
 const servers: ServerTarget[] = ["temporal", "mongodb", "vault", "redis"];
 const links: Target[] = [...servers, "carrier"];
 
-/** `byMs`: at least and at most, in either direction. */
-type Row = { kind: FaultKind; targets: Target[]; forMs: [number, number]; byMs?: [number, number] };
+/** `weight`: how often it is drawn beside the others. `byMs`: at least and at most, in either direction. */
+type Row = { kind: FaultKind; weight: number; targets: Target[]; forMs: [number, number]; byMs?: [number, number] };
 export const rows: Row[] = [
-	{ kind: "kill", targets: [...processTargets, ...servers], forMs: [200, 5_000] },
-	{ kind: "stop", targets: [...workers, ...servers], forMs: [30_000, 30_000] },
-	{ kind: "cut", targets: links, forMs: [1_000, 15_000] },
-	{ kind: "hang", targets: links, forMs: [2_000, 15_000] },
-	{ kind: "slow", targets: links, forMs: [5_000, 20_000] },
-	{ kind: "reset", targets: links, forMs: [0, 0] },
-	{ kind: "empty", targets: ["redis"], forMs: [0, 0] },
-	{ kind: "seal", targets: ["vault"], forMs: [2_000, 10_000] },
-	{ kind: "full", targets: servers, forMs: [3_000, 12_000] },
+	{ kind: "kill", weight: 4, targets: [...processTargets, ...servers], forMs: [200, 5_000] },
+	{ kind: "stop", weight: 3, targets: [...workers, ...servers], forMs: [30_000, 30_000] },
+	{ kind: "cut", weight: 2, targets: links, forMs: [1_000, 15_000] },
+	{ kind: "hang", weight: 2, targets: links, forMs: [2_000, 15_000] },
+	{ kind: "slow", weight: 1, targets: links, forMs: [5_000, 20_000] },
+	{ kind: "reset", weight: 2, targets: links, forMs: [0, 0] },
+	{ kind: "empty", weight: 1, targets: ["redis"], forMs: [0, 0] },
+	{ kind: "seal", weight: 1, targets: ["vault"], forMs: [2_000, 10_000] },
+	{ kind: "full", weight: 2, targets: servers, forMs: [3_000, 12_000] },
 	// No further than the engine says that clocks may be apart: `limits.clockSkewMs`.
-	{ kind: "jump", targets: processTargets, forMs: [5_000, 40_000], byMs: [5_000, 15_000] },
+	{ kind: "jump", weight: 3, targets: processTargets, forMs: [5_000, 40_000], byMs: [5_000, 15_000] },
 ];
 const gapMs: [number, number] = [1_000, 8_000];
 
@@ -42,7 +42,9 @@ export function planFaults(seed: number, options: { forMs: number; without?: rea
 	const random = createRandom(seed);
 	const between = ([low, high]: [number, number]) => Math.round(low + random() * (high - low));
 	const pick = <T>(some: readonly T[]): T => some[Math.floor(random() * some.length)] as T;
-	const possible = rows.filter(({ kind }) => !options.without?.includes(kind));
+	const possible = rows
+		.filter(({ kind }) => !options.without?.includes(kind))
+		.flatMap((row) => Array.from({ length: row.weight }, () => row));
 	const faults: Fault[] = [];
 	for (let atMs = between(gapMs); ; atMs += between(gapMs)) {
 		const { kind, targets, forMs, byMs } = pick(possible);
