@@ -29,10 +29,13 @@ export function createResolve(deps: ResolveDeps) {
 		const { sendQueue } = message;
 		const carrier = await deps.carriers.sender(sendQueue).catch(() => undefined);
 		const times = carrier?.capabilities.lookup || undefined;
-		const resolveAt = message.state === "sending" && attempt ? resolvableAt(attempt, times) : now;
-		// Whatever brought the message here early: the carrier may yet hear of the attempt, and absence proves nothing.
-		if (now < resolveAt) return postpone(message, resolveAt);
+		const askableAt = message.state === "sending" && attempt ? askableFrom(attempt, times) : now;
+		// Whatever brought the message here early: the carrier may yet hear of the attempt.
+		if (now < askableAt) return postpone(message, askableAt);
+		// By the clock of whoever made the attempt it may not be over yet: a look-up may show the message, and no absence.
+		const provenAt = askableAt + limits.clockSkewMs;
 		if (message.state === "sending" && message.category === "otp") {
+			if (now < provenAt) return postpone(message, provenAt);
 			return apply(endAttempt(message, "unknown", "ambiguous", now, "lease_expired"), message);
 		}
 		const carrierIds = message.state === "submitted" && attempt ? carrierIdsOf(attempt) : [];
@@ -56,6 +59,7 @@ export function createResolve(deps: ResolveDeps) {
 			return;
 		}
 		if (found.kind === "absent" && message.state === "sending") {
+			if (now < provenAt) return postpone(message, provenAt);
 			await apply(release(message, "absent", now, now), message);
 			return addAttempt(deps, message, now).catch(() => undefined);
 		}
@@ -83,7 +87,7 @@ function askAgainAt({ state, stateAt }: Message, now: number, times?: LookupTime
 	return now + Math.max(times?.askAfterMs ?? limits.receiptPatienceMs, state === "submitted" ? now - stateAt : 0);
 }
 
-/** From then on the carrier is not at work on the attempt any more, and would know of it. */
-function resolvableAt({ endedAt, leaseUntil }: Attempt, times?: LookupTimes): number {
+/** From then on, by the clock of its sender, the carrier is not at work on the attempt any more, and would know of it. */
+function askableFrom({ endedAt, leaseUntil }: Attempt, times?: LookupTimes): number {
 	return (endedAt ?? leaseUntil) + (times?.absentAfterMs ?? limits.carrierTimeoutMs);
 }

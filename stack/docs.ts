@@ -10,6 +10,7 @@ import { carriers, verifiers } from "../adapters/carriers/registry.ts";
 import { pduErrors } from "../adapters/carriers/smpp/pdu.ts";
 import { settings } from "../config.ts";
 import { errorCatalogue } from "../domain/errors.ts";
+import { limits } from "../domain/limits.ts";
 import { packJsonSchema } from "../policies/jsonSchema.ts";
 import { readFiles } from "../policies/load.ts";
 import { reasonMeanings } from "../policies/reasons.ts";
@@ -141,7 +142,7 @@ function renderCarrier({ name, manual, capabilities, receive }: Carrier): string
 	const { lookup } = capabilities;
 	const seconds = (ms: number) => `${ms / 1000} s`;
 	const asked = lookup
-		? `\n- an answer that it does not know of an attempt counts: ${seconds(lookup.absentAfterMs)} after the attempt; a receipt that is missing is asked for: after ${seconds(lookup.askAfterMs)}`
+		? `\n- an attempt whose outcome nobody knows is asked for: ${seconds(lookup.absentAfterMs)} after it; an answer that it is not known counts: ${seconds(lookup.absentAfterMs + limits.clockSkewMs)} after it; a receipt that is missing is asked for: after ${seconds(lookup.askAfterMs)}`
 		: "";
 	const regions = capabilities.regions.length > 0 ? `\n- regions: ${capabilities.regions.join(", ")}` : "";
 	const addresses = `Have receipts brought to \`/v1/callbacks/${name}/<queue>/receipts\` and what recipients write to

@@ -266,11 +266,12 @@ describe("lifecycle, driven step by step", () => {
 	});
 	after(() => engine.close());
 	const { receipt, sweepAfter, claimed } = helpers(() => engine);
+	const lasting = () => ({ deadlineAt: engine.clock() + 600_000, closeAt: engine.clock() + 1_200_000 });
 	const callsFor = (reference: string) => engine.carrier.calls.filter((call) => call.reference === reference).length;
 
 	it("a sender that died before the socket write: absence is shown, the message is sent once", async () => {
-		const { message, reference } = await claimed();
-		await sweepAfter(limits.leaseMs + limits.carrierTimeoutMs + 1);
+		const { message, reference } = await claimed(lasting());
+		await sweepAfter(limits.leaseMs + limits.carrierTimeoutMs + limits.clockSkewMs + 1);
 		const released = await engine.read(message._id);
 		assert.equal(released.state, "queued");
 		assert.equal(released.attempts[0]?.outcome, "absent");
@@ -315,7 +316,7 @@ describe("lifecycle, driven step by step", () => {
 
 	it("a one-time code whose outcome nobody knows is never sent again", async () => {
 		const { message } = await claimed({ category: "otp" });
-		await sweepAfter(limits.leaseMs + limits.carrierTimeoutMs + 1);
+		await sweepAfter(limits.leaseMs + limits.carrierTimeoutMs + limits.clockSkewMs + 1);
 		assert.equal((await engine.read(message._id)).state, "unknown");
 		const other = await engine.accept({ category: "otp" });
 		await engine.store.messages.transition(enqueue(other, engine.clock()));

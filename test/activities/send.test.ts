@@ -46,6 +46,7 @@ describe("one attempt", () => {
 		assert.ok(await engine.store.messages.transition(enqueue(message, engine.clock())));
 		return message;
 	}
+	const lasting = () => ({ deadlineAt: engine.clock() + 600_000, closeAt: engine.clock() + 1_200_000 });
 	/** A monotonic clock in the test's hand; what it can't be is set back. */
 	const createMonotonic = () => {
 		const time = { nowMs: 1_000 };
@@ -246,7 +247,7 @@ describe("one attempt", () => {
 	});
 
 	it("whose outcome nobody knows is asked for only once its own carrier would know of it", async () => {
-		const message = await queued();
+		const message = await queued(lasting());
 		const absentAfterMs = 90_000;
 		const lookups: string[] = [];
 		const capabilities = { ...engine.carrier.capabilities, lookup: { absentAfterMs, askAfterMs: 95_000 } };
@@ -269,13 +270,43 @@ describe("one attempt", () => {
 		assert.deepEqual([lookups, (await engine.read(message._id)).state], [[], "sending"]);
 		engine.time.offsetMs += 1_001;
 		await resolve(await engine.read(message._id));
-		assert.equal(lookups.length, 1);
+		// Absence proves nothing yet: the clock of whoever made the attempt may have been behind.
+		assert.deepEqual([lookups.length, (await engine.read(message._id)).state], [1, "sending"]);
+		engine.time.offsetMs += limits.clockSkewMs;
+		await resolve(await engine.read(message._id));
+		assert.equal(lookups.length, 2);
 		const { state, attempts } = await engine.read(message._id);
 		assert.deepEqual([state, attempts[0]?.outcome], ["queued", "absent"]);
 	});
 
+	for (const category of ["transactional", "otp"] as const) {
+		it(`of a sender whose clock is behind is its own while it is under way: ${category}`, async () => {
+			const message = await queued({ category, subject: { version: 1, mac: `mac_behind_${category}` } });
+			const calls = { begun: false, end: (): void => undefined };
+			engine.time.offsetMs -= limits.clockSkewMs;
+			const sending = sender({
+				carriers: carriersOf(async () => {
+					calls.begun = true;
+					await new Promise<void>((resolve) => {
+						calls.end = resolve;
+					});
+					return accepted;
+				}),
+			})(message);
+			await until(() => calls.begun);
+			engine.time.offsetMs += limits.clockSkewMs;
+			// By the sweep's clock the lease is over, and the carrier, which it asks, has not heard of the message yet.
+			await engine.activities.sweepPage();
+			assert.equal((await engine.read(message._id)).state, "sending");
+			calls.end();
+			await sending;
+			const { state, attempts } = await engine.read(message._id);
+			assert.deepEqual([state, attempts.length], ["submitted", 1]);
+		});
+	}
+
 	it("of a dead sender that wakes up late changes nothing of the attempt that is made since", async () => {
-		const message = await queued();
+		const message = await queued(lasting());
 		const createGate = () => {
 			let open: () => void = () => undefined;
 			const opened = new Promise<void>((resolve) => {
@@ -294,7 +325,7 @@ describe("one attempt", () => {
 		})(message);
 		await until(() => taken.late);
 		// Its lease is over, the carrier knows nothing of the attempt, and the next one is under way.
-		engine.time.offsetMs += limits.leaseMs + limits.carrierTimeoutMs + 1;
+		engine.time.offsetMs += limits.leaseMs + limits.carrierTimeoutMs + limits.clockSkewMs + 1;
 		await engine.activities.sweepPage();
 		const nextSend = sender({
 			carriers: carriersOf(async () => {

@@ -5,8 +5,19 @@ import type { Entry } from "../../domain/evidence.ts";
 import { isFinal, lifecycle, type State } from "../../domain/lifecycle.ts";
 import { type EvidenceEntry, type Message, wasHandedOver } from "../../domain/message.ts";
 
-/** One message as its caller knows it: `ids` of every 202 that its key had, which must be one. */
-export type Sent = { key: string; magic: string; text: string; category: "otp" | "transactional"; ids: string[] };
+/**
+ * One message as its caller knows it: `ids` of every 202 that its key had, which must be one; `sendAt` as it was asked for;
+ * what a request to cancel it was answered with.
+ */
+export type Sent = {
+	key: string;
+	magic: string;
+	text: string;
+	category: "otp" | "transactional";
+	ids: string[];
+	sendAt?: number;
+	cancel?: "granted" | "refused";
+};
 export type LedgerLine = { text: string; reference: string; at: number };
 /** A message as the store had it at some time. */
 export type Sight = { state: State; attempt: number };
@@ -57,7 +68,7 @@ export function findViolations(observed: Observed): string[] {
 		}
 		const arrivals = lines.get(one.text) ?? [];
 		checkEnd(one, message, arrivals, say);
-		checkTimes(message, arrivals, observed.clockErrorMs, say);
+		checkTimes(one, message, arrivals, observed.clockErrorMs, say);
 		checkArrivals(message, arrivals, say);
 		checkForgotten(message, now, say);
 		checkHistory(message, told.get(id) ?? [], say);
@@ -87,22 +98,30 @@ function findOverdue({ cohorts, now, clockErrorMs }: Observed): string[] {
 type Say = (what: string) => void;
 
 // A code has its deadline within the faults, and is never sent a second time: it may expire, or be in doubt.
-function checkEnd({ magic, category }: Sent, { state }: Message, arrivals: LedgerLine[], say: Say): void {
+function checkEnd({ magic, category, cancel }: Sent, { state }: Message, arrivals: LedgerLine[], say: Say): void {
 	if (!isFinal(state)) {
 		say(`is still ${state}`);
 		return;
 	}
 	const usual = endings[magic] ?? ["delivered"];
-	const allowed = category === "otp" ? [...usual, "expired", "unknown"] : usual;
+	const sent = category === "otp" ? [...usual, "expired", "unknown"] : usual;
+	const allowed = cancel === "granted" ? ["cancelled"] : sent;
 	if (!allowed.includes(state)) say(`ended as ${state}`);
 	if (["delivered", "undelivered"].includes(state) && arrivals.length === 0) say(`${state}, and never at the carrier`);
-	if (state === "rejected" && arrivals.length > 0) say("rejected, and at the carrier");
+	if (["rejected", "cancelled"].includes(state) && arrivals.length > 0) say(`${state}, and at the carrier`);
 }
 
-function checkTimes(message: Message, arrivals: LedgerLine[], clockErrorMs: number, say: Say): void {
+function checkTimes(
+	{ sendAt = 0 }: Sent,
+	message: Message,
+	arrivals: LedgerLine[],
+	clockErrorMs: number,
+	say: Say,
+): void {
 	const { state, stateAt, deadlineAt, receipts } = message;
 	for (const { at } of arrivals) {
 		if (at > deadlineAt + lateMsMax + clockErrorMs) say(`was sent ${at - deadlineAt} ms after its deadline`);
+		if (at < sendAt - clockErrorMs) say(`was sent ${sendAt - at} ms before its time`);
 	}
 	const isTold = receipts.some((receipt) => receipt.state === "expired");
 	const earlyMs = deadlineAt - stateAt;

@@ -25,7 +25,12 @@ const pauseMsMax = 2_000;
 const batchShare = 0.15;
 const batchMessages = 8;
 const codeShare = 0.2;
+// Were troubles the rule, the carrier would be left alone by its circuit most of the time.
+const plainShare = 0.4;
 const repeatShare = 0.1;
+const laterShare = 0.15;
+const laterMsMax = 30_000;
+const cancelShare = 0.1;
 const acceptMsMax = 240_000;
 // A code's deadline, its grace of two minutes, and the sweep's rounds after that; look-ups for receipts that were lost.
 const settleMsMax = 420_000;
@@ -111,50 +116,64 @@ async function unleash(targets: Targets, faults: Fault[], context: TestContext):
 const usable = magic.map(({ name }) => name);
 const codesOnly = ["no_receipt", "never_available"];
 
-/** A caller that repeats a request until it is answered, and some of those that were. */
+type Answer = { id: string; items?: { id: string }[]; state?: string; code?: string };
+
+/** A caller that repeats a request until it is answered, and some of those that were; it may think better of a message. */
 function createClient({ apiUrl, demo }: Targets, seed: number) {
 	const random = createRandom(seed + 1_000_000);
 	let sequence = 0;
 	const pick = <T>(some: readonly T[]): T => some[Math.floor(random() * some.length)] as T;
 
 	function draw(category: Sent["category"], key: string): Sent {
-		const name = pick(category === "otp" ? usable : usable.filter((one) => !codesOnly.includes(one)));
+		const troubled = pick(category === "otp" ? usable : usable.filter((one) => !codesOnly.includes(one)));
+		const name = random() < plainShare ? "delivered" : troubled;
 		return { key, magic: name, text: `Order ${seed}-${sequence++} is ready`, category, ids: [] };
 	}
 
-	async function post(key: string, drawn: Sent[]): Promise<string[] | undefined> {
+	/** Undefined when it was not answered, or with an error that is to be tried again. */
+	async function ask(path: string, key: string, body: object) {
+		const headers = {
+			authorization: `Bearer ${demo.apiKey}`,
+			"content-type": "application/json",
+			"idempotency-key": key,
+		};
+		const request = { method: "POST", headers, body: JSON.stringify(body), signal: AbortSignal.timeout(15_000) };
+		try {
+			const response = await fetch(`${apiUrl}/v1/${path}`, request);
+			const answer = (await response.json()) as Answer;
+			return response.ok || answer.code === "not_cancellable" ? answer : undefined;
+		} catch {
+			return undefined;
+		}
+	}
+
+	/** Until it is answered. */
+	async function insist(path: string, key: string, body: object): Promise<Answer> {
+		for (const end = Date.now() + acceptMsMax; ; await sleep(200)) {
+			const answer = await ask(path, key, body);
+			if (answer) return answer;
+			assert.ok(Date.now() < end, `${key} was not answered in time`);
+		}
+	}
+
+	async function send(key: string, drawn: Sent[]): Promise<void> {
 		const isBatch = drawn.length > 1;
 		const one = ({ magic: name, text }: Sent) => ({ to: magicNumber(name), body: text });
 		const shared =
 			drawn[0]?.category === "otp"
 				? { category: "otp", dataClasses: ["contact", "otp_secret"], validFor: "PT30S" }
 				: { category: "transactional", dataClasses: ["contact"] };
-		const body = isBatch ? { ...shared, messages: drawn.map(one) } : { ...shared, ...one(drawn[0] as Sent) };
-		try {
-			const response = await fetch(`${apiUrl}/v1/${isBatch ? "batches" : "messages"}`, {
-				method: "POST",
-				headers: {
-					authorization: `Bearer ${demo.apiKey}`,
-					"content-type": "application/json",
-					"idempotency-key": key,
-				},
-				body: JSON.stringify(body),
-				signal: AbortSignal.timeout(15_000),
-			});
-			const answer = (await response.json()) as { id: string; items?: { id: string }[] };
-			if (response.status !== 202) return undefined;
-			return isBatch ? answer.items?.map(({ id }) => id) : [answer.id];
-		} catch {
-			return undefined;
-		}
+		const [{ sendAt }] = drawn as [Sent];
+		const when = sendAt === undefined ? {} : { sendAt: new Date(sendAt).toISOString() };
+		const body = isBatch ? { messages: drawn.map(one) } : one(drawn[0] as Sent);
+		const answer = await insist(isBatch ? "batches" : "messages", key, { ...shared, ...when, ...body });
+		const ids = isBatch ? answer.items?.map(({ id }) => id) : [answer.id];
+		for (const [index, message] of drawn.entries()) message.ids.push(ids?.[index] ?? "none");
 	}
 
-	async function send(key: string, drawn: Sent[]): Promise<void> {
-		for (const end = Date.now() + acceptMsMax; ; await sleep(200)) {
-			const ids = await post(key, drawn);
-			if (ids) return void drawn.forEach((one, index) => void one.ids.push(ids[index] ?? "none"));
-			assert.ok(Date.now() < end, `${key} was not accepted in time`);
-		}
+	async function cancel(drawn: Sent): Promise<void> {
+		const { state } = await insist(`messages/${drawn.ids[0]}/cancel`, `${drawn.key}-cancel`, {});
+		drawn.cancel = state === "cancelled" ? "granted" : "refused";
 	}
 
 	async function load(until: number): Promise<Sent[]> {
@@ -165,10 +184,14 @@ function createClient({ apiUrl, demo }: Targets, seed: number) {
 				const category = random() < codeShare ? "otp" : "transactional";
 				const count = category === "transactional" && random() < batchShare ? batchMessages : 1;
 				const drawn = Array.from({ length: count }, () => draw(category, key));
-				const repeats = random() < repeatShare;
-				const pauseMs = random() * pauseMsMax;
+				const [isLater, isRepeated, isCancelled] = [laterShare, repeatShare, cancelShare].map(
+					(share) => random() < share,
+				);
+				const [laterMs, pauseMs] = [laterMsMax, pauseMsMax].map((most) => random() * most) as [number, number];
+				if (isLater && category !== "otp") for (const one of drawn) one.sendAt = Math.ceil(Date.now() + laterMs);
 				await send(key, drawn);
-				if (repeats) await send(key, drawn);
+				if (isRepeated) await send(key, drawn);
+				if (isCancelled) await cancel(drawn[0] as Sent);
 				sent.push(...drawn);
 				await sleep(pauseMs);
 			}

@@ -14,8 +14,8 @@ const relations: [why: string, less: number, more: number, orEqual?: true][] = [
 	["a driver is not presumed lost during one carrier call", limits.carrierTimeoutMs, limits.driverPatienceMs],
 	["the sweep looks more often than patience ends", limits.sweepEveryMs, limits.driverPatienceMs],
 	[
-		"an ambiguous attempt is resolved within even the shortest grace",
-		limits.leaseMs + limits.carrierTimeoutMs,
+		"an ambiguous attempt is resolved within even the shortest grace, clocks that differ included",
+		limits.leaseMs + limits.carrierTimeoutMs + limits.clockSkewMs,
 		limits.receiptGraceOtpMs,
 	],
 	["one-time codes close sooner than the rest", limits.receiptGraceOtpMs, limits.receiptGraceMs],
