@@ -11,12 +11,14 @@ import { Plaintext } from "../../domain/plaintext.ts";
 import { addDuration, planRetention } from "../../policies/cohorts.ts";
 import { explain } from "../../policies/explain.ts";
 import type { Policies } from "../../policies/index.ts";
+import { nextVersion } from "../../policies/published.ts";
 import { createEngine, type Engine, until } from "../harness/engine.ts";
 import { messageOf } from "../harness/message.ts";
-import { editedText, openStored, publishChange, shorter } from "../harness/policies.ts";
+import { editedText, openStored, publishChange, shippedVersion, shorter } from "../harness/policies.ts";
 
 const day = 24 * 3600_000;
 const hour = 3600_000;
+const changed = nextVersion(shippedVersion("defaults"));
 const needs = { content: "P30D", address: "P30D" };
 
 describe("re-timing", () => {
@@ -119,8 +121,11 @@ describe("re-timing", () => {
 	}
 
 	// What was stored before a published version of another pack came into force is re-timed by that one too.
-	const retimedTo = ({ evidence }: Message, version: string) =>
-		evidence.filter(({ type, code }) => type === "retimed" && code === `defaults@1.0.0:to:${version}`);
+	const versionOf = ({ decision }: Message) => decision.packs.find(({ id }) => id === "defaults")?.version;
+	const retimed = (message: Message) =>
+		message.evidence.filter(
+			({ type, code }) => type === "retimed" && code === `defaults@${versionOf(message)}:to:${changed}`,
+		);
 	const cohortOf = (message: Message) => engine.store.cohorts.find(message.content?.cohortId as string);
 
 	/** Lets time pass until the sweep has brought something about. */
@@ -180,12 +185,12 @@ describe("re-timing", () => {
 				message.retimings?.map(({ from, packs }) => [from, packs].map((of) => of.find(({ id }) => id === "defaults"))),
 				[
 					[
-						{ id: "defaults", version: "1.0.0" },
-						{ id: "defaults", version: "1.0.1" },
+						{ id: "defaults", version: versionOf(message) },
+						{ id: "defaults", version: changed },
 					],
 				],
 			);
-			assert.equal(retimedTo(message, "1.0.1").length, 1);
+			assert.equal(retimed(message).length, 1);
 			if (!kept) assert.ok(content?.verifiedAt, "read back and certified");
 			assert.ok(explain(message, policies).replay.agrees, "every decision replays");
 		}
@@ -469,7 +474,7 @@ describe("re-timing", () => {
 			assert.equal(counts?.purged, first.filter(([, there]) => !(there as boolean[])[0]).length);
 			for (const message of await readAll(messages)) {
 				assert.equal(message.retimings?.length, 1);
-				assert.equal(retimedTo(message, "1.0.1").length, 1);
+				assert.equal(retimed(message).length, 1);
 				if (message.content) assert.ok(await opens(message, "content"));
 			}
 		});
@@ -516,7 +521,7 @@ describe("re-timing", () => {
 			assert.equal((await engine.store.retimings.find(pass._id))?.counts.messages, 300);
 			for (const message of await readAll(messages)) {
 				assert.equal(message.retimings?.length, 1);
-				assert.equal(retimedTo(message, "1.0.1").length, 1);
+				assert.equal(retimed(message).length, 1);
 				if (message.content) assert.ok(await opens(message, "content"));
 			}
 		});

@@ -16,13 +16,18 @@ export function openStored(store: Store, monotonic: () => number = () => perform
 	return openPolicies({ published: { source, monotonic } });
 }
 
+/** The newest version of a pack that the release brings. */
+export function shippedVersion(pack: string): string {
+	const folder = new URL(`../../policies/packs/${pack}/`, import.meta.url);
+	return readdirSync(folder).sort().at(-1)?.replace(".yaml", "") as string;
+}
+
 type PackDocument = { version: string; effectiveFrom: string; rules: Record<string, unknown>[]; cases: unknown[] };
 
 /** The newest shipped version of a pack with another number and an edit; its cases are gone but for one that always passes. */
 export function editedText(pack: string, version: string, edit: (document: PackDocument) => void): string {
-	const folder = new URL(`../../policies/packs/${pack}/`, import.meta.url);
-	const newest = readdirSync(folder).sort().at(-1) as string;
-	const document = parse(readFileSync(new URL(newest, folder), "utf8")) as PackDocument;
+	const newest = new URL(`../../policies/packs/${pack}/${shippedVersion(pack)}.yaml`, import.meta.url);
+	const document = parse(readFileSync(newest, "utf8")) as PackDocument;
 	const facts = { context: { evaluatedAt: "2026-07-01T12:00:00Z" } };
 	document.version = version;
 	document.effectiveFrom = "2026-11-24T00:00:00Z";

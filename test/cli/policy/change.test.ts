@@ -10,8 +10,9 @@ import { fileURLToPath } from "node:url";
 import { createSimulate } from "../../../activities/simulate.ts";
 import { createProgress } from "../../../cli/progress.ts";
 import type { Policies } from "../../../policies/index.ts";
+import { nextVersion } from "../../../policies/published.ts";
 import { createTestApi, type TestApi } from "../../api/harness.ts";
-import { editedText } from "../../harness/policies.ts";
+import { editedText, shippedVersion } from "../../harness/policies.ts";
 
 const lethe = fileURLToPath(new URL("../../../cli/lethe.ts", import.meta.url));
 
@@ -79,11 +80,13 @@ describe("lethe policy, against an API", () => {
 		assert.deepEqual([again.code, /proposal_state.*It is published/.test(again.error)], [1, true]);
 
 		const list = await run(["list"]);
-		assert.match(list.out, /defaults 1\.0\.1 +(coming|in force) .*published, approved by usr_/);
+		const shipped = shippedVersion("defaults");
+		const changed = nextVersion(shipped);
+		assert.match(list.out, new RegExp(`defaults ${changed} +(coming|in force) .*published, approved by usr_`));
 		const shown = await run(["proposals", id]);
 		assert.match(shown.out, /at most 7 days/);
 		assert.match(shown.out, /approved by usr_\w+\)?/);
-		assert.match((await run(["diff", "defaults@1.0.0", "defaults@1.0.1"])).out, /→ at most 7 days/);
+		assert.match((await run(["diff", `defaults@${shipped}`, `defaults@${changed}`])).out, /→ at most 7 days/);
 	});
 
 	it("refuses a mistyped effect, an unknown field, an overlapping version and a failing case, with line and mend", async () => {

@@ -6,9 +6,12 @@ import { createSimulate } from "../../../../activities/simulate.ts";
 import { setGovernance } from "../../../../cli/administer.ts";
 import { limits } from "../../../../domain/limits.ts";
 import { createPublish } from "../../../../policies/publish.ts";
-import { editedText, openStored, shorter } from "../../../harness/policies.ts";
+import { nextVersion } from "../../../../policies/published.ts";
+import { editedText, openStored, shippedVersion, shorter } from "../../../harness/policies.ts";
 import { createTestApi, type TestApi } from "../../harness.ts";
 
+const shipped = shippedVersion("defaults");
+const changed = nextVersion(shipped);
 const why = "Content is not needed for longer than a week";
 
 describe("/v1/policy-proposals", () => {
@@ -69,7 +72,7 @@ describe("/v1/policy-proposals", () => {
 		it("says what it changes, in words, and leads to a version that is in force from its date", async () => {
 			const created = await propose({ pack: "defaults", changes: shorter });
 			assert.equal(created.status, 201);
-			assert.deepEqual([created.json.state, created.json.version, created.json.base], ["draft", "1.0.1", "1.0.0"]);
+			assert.deepEqual([created.json.state, created.json.version, created.json.base], ["draft", changed, shipped]);
 			const sentences = created.json.changes.map(({ sentence }: { sentence: string }) => sentence);
 			assert.ok(sentences.includes("defaults.retention: content is kept at most 30 days → at most 7 days"));
 			const { id } = created.json;
@@ -96,9 +99,9 @@ describe("/v1/policy-proposals", () => {
 				(await api.request(author, "GET", "/v1/policies")).json.items
 					.filter(({ pack }: { pack: string }) => pack === "defaults")
 					.map(({ version, state }: { version: string; state: string }) => `${version} ${state}`);
-			assert.deepEqual(await list(), ["1.0.0 in_force", "1.0.1 coming"]);
+			assert.deepEqual(await list(), ["1.0.0 past", `${shipped} in_force`, `${changed} coming`]);
 			api.time.offsetMs += limits.policyNoticeMs + 1;
-			assert.deepEqual(await list(), ["1.0.0 past", "1.0.1 in_force"]);
+			assert.deepEqual(await list(), ["1.0.0 past", `${shipped} past`, `${changed} in_force`]);
 			const text = await api.request(author, "GET", "/v1/policies/defaults/in-force");
 			assert.match(String(text.headers["content-type"]), /yaml/);
 			assert.equal(text.text, (await read(id)).text);
@@ -145,7 +148,7 @@ describe("/v1/policy-proposals", () => {
 			api.time.offsetMs += limits.policyNoticeMs + 1;
 			const back = shorter.map((change) => ({ ...change, value: "P30D" }));
 			const id = await approved({ pack: "defaults", changes: back });
-			assert.deepEqual([(await read(id)).version, (await read(id)).base], ["1.0.2", "1.0.1"]);
+			assert.deepEqual([(await read(id)).version, (await read(id)).base], [nextVersion(changed), changed]);
 			assert.equal((await step(id, "publish")).status, 200);
 		});
 
@@ -488,7 +491,10 @@ describe("/v1/policy-proposals", () => {
 		it("a text, a date, an approver or an order that was changed stops every decision", async () => {
 			await publishTwo();
 			const edits: [object, RegExp][] = [
-				[{ text: "id: defaults" }, /revision 1 \(defaults 1\.0\.1\): its text is not the one published/],
+				[
+					{ text: "id: defaults" },
+					new RegExp(`revision 1 \\(defaults ${changed}\\): its text is not the one published`),
+				],
 				[{ effectiveFrom: 1 }, /revision 1 .*not as it was published/],
 				[{ "approval.verified": false }, /revision 1 .*not as it was published/],
 				[{ revision: 7 }, /revision 1 is missing/],
