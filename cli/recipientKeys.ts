@@ -1,16 +1,14 @@
 // `lethe recipient-keys`: what end-to-end encrypted texts are encrypted to, registered, listed and revoked through the API.
 
 import { Command, Option } from "commander";
-import { open, type PrivateKey, publicKeyOf, TextRefused } from "../client/e2ee.ts";
+import { type PrivateKey, TextRefused } from "../client/e2ee.ts";
 import { type TextVersion, textVersions } from "../domain/subject.ts";
 import { call, type TargetOptions, withTarget } from "./policy/call.ts";
 import { Refusal, readText } from "./policy/run.ts";
 import { act, show, stepOf } from "./records.ts";
+import { recipientKeysPath as base, registerKey } from "./registerKey.ts";
 
 type Key = { id: string; version: string; registeredAt: string; ended?: { at: string; source: string } };
-type Challenge = { id: string; challenge: string };
-
-const base = "/v1/recipient-keys";
 
 /** Exit 0: done; 1: refused; 2: misuse. */
 export function recipientKeysCommand(): Command {
@@ -56,14 +54,13 @@ type RegisterOptions = TargetOptions & { number: string; privateKey: string; tex
 async function register(options: RegisterOptions): Promise<void> {
 	const { number, text: version } = options;
 	const own = await readKey(options.privateKey);
-	const body = { number, key: publicKeyOf(own), version };
-	const { challenge } = await call<Challenge>(options, `${base}/challenges`, body);
-	const { text: answer } = await open(challenge, { key: own, seen: null }).catch((error: unknown) => {
+	const post = (path: string, body: object) => call<unknown>(options, path, body);
+	const key = await registerKey(post, { number, version, own }).catch((error: unknown) => {
 		if (error instanceof TextRefused)
 			throw new Refusal("what the API encrypted to the key does not open: ask it again.");
 		throw error;
 	});
-	show(options, await call<Key>(options, base, { ...body, answer }), (key) => [lineOf(key)]);
+	show(options, key as Key, (key) => [lineOf(key)]);
 }
 
 async function readKey(file: string): Promise<PrivateKey> {

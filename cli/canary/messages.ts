@@ -1,7 +1,10 @@
 // The marked messages: which kinds are sent through the API, what it is given that it must refuse, and how each ended.
 
 import { setTimeout as sleep } from "node:timers/promises";
+import { generateKey } from "../../client/e2ee.ts";
 import { limits } from "../../domain/limits.ts";
+import { type TextVersion, textVersions } from "../../domain/subject.ts";
+import { registerKey } from "../registerKey.ts";
 import { type KeptAnswer, keepAnswer } from "./answers.ts";
 import type { Term } from "./encodings.ts";
 
@@ -15,6 +18,8 @@ type Kind = {
 	essential?: true;
 	/** It goes by link, with the marked PIN. */
 	link?: true;
+	/** It goes end-to-end encrypted, to a key that is registered for the number first. */
+	encrypted?: TextVersion;
 	/** Left for later, and cancelled. */
 	cancel?: true;
 	more?: Record<string, unknown>;
@@ -64,6 +69,14 @@ const kinds: Kind[] = [
 		essential: true,
 		more: { deliver: "secure_link" },
 	},
+	...textVersions.map((encrypted) => ({
+		label: `end-to-end encrypted, ${encrypted}`,
+		ending: "42",
+		category: "transactional",
+		essential: true as const,
+		encrypted,
+		more: { deliver: "e2ee" },
+	})),
 	{ label: "cancelled", ending: "42", category: "transactional", cancel: true },
 ];
 
@@ -121,6 +134,7 @@ export async function sendMarkedMessages(options: {
 	const messages: MarkedMessage[] = [];
 	for (const [index, kind] of kinds.entries()) {
 		const number = options.marks.numbers[index] as Term;
+		if (kind.encrypted) await registerFor(call, number.value, kind.encrypted);
 		const answer = await call("POST", "/v1/messages", bodyOf(kind, number.value, options.marks));
 		const id = answer.status < 300 ? String(answer.body.id) : undefined;
 		messages.push({
@@ -150,6 +164,16 @@ function bodyOf(kind: Kind, to: string, { text: { value: mark }, pin }: Marks): 
 		...(kind.cancel ? { sendAt: new Date(Date.now() + 300_000).toISOString() } : {}),
 		...kind.more,
 	};
+}
+
+/** Whoever holds the key forgets it: from here on nobody can read what is encrypted to it. */
+async function registerFor(call: Call, number: string, version: TextVersion): Promise<void> {
+	const post = async (path: string, body: object) => {
+		const answer = await call("POST", path, body);
+		if (answer.status >= 300) throw new Error(`no key can be registered: ${String(answer.body.code ?? answer.status)}`);
+		return answer.body;
+	};
+	await registerKey(post, { number, version, own: await generateKey() });
 }
 
 /** Whatever is wrong with a request, its content and numbers must not reach a log or an error. */
