@@ -12,7 +12,7 @@ type Options = { key: string; senderKey?: string[]; seen?: string; json?: boolea
 export function openCommand(): Command {
 	return new Command("open")
 		.description("decrypt an end-to-end encrypted text from standard input; of a long one all parts, in any order")
-		.requiredOption("--key <file>", "your private key, as `lethe keygen` makes it")
+		.requiredOption("--key <file>", "your private key, as `lethe keygen` makes it; or a JWK set of several")
 		.option("--sender-key <file...>", "public keys of whoever may write, a JWK or a JWK set; a lethe2 text needs one")
 		.option("--seen <file>", "refuse texts whose id is in this file, and add the id of this one")
 		.option("--json", "print the text, its id, and who wrote it as JSON")
@@ -21,10 +21,12 @@ export function openCommand(): Command {
 
 async function openText({ key, senderKey = [], seen, json }: Options): Promise<number> {
 	const senderKeys = (await Promise.all(senderKey.map(readKeys))).flat() as PublicKey[];
-	const [own] = (await readKeys(key)) as PrivateKey[];
+	const keys = (await readKeys(key)) as PrivateKey[];
+	// A set may hold other kinds, too; where it holds none of this kind, what is wrong with those is told.
+	const own = keys.filter((one) => one?.kty === "OKP" && one.crv === "X25519" && one.d);
 	const sealed = joined(await readAll(process.stdin));
 	const opened = await open(sealed, {
-		...{ key: own as PrivateKey, senderKeys },
+		...{ key: own.length > 0 ? own : keys, senderKeys },
 		seen: seen === undefined ? null : { add: (id) => remember(seen, id) },
 	}).catch(refuse);
 	console.log(json ? JSON.stringify(opened) : printable(opened));

@@ -19,7 +19,8 @@ export type SeenIds = {
 };
 
 export type OpenOptions = {
-	key: PrivateKey;
+	/** Several after a change of keys: texts to the one before still come. */
+	key: PrivateKey | readonly PrivateKey[];
 	/** What whoever may write signs by, as the API shows it; a `lethe2` text opens only with one of them. */
 	senderKeys?: readonly PublicKey[];
 	/** `null` where a text may be opened again, such as by who looks for a fault. */
@@ -137,26 +138,23 @@ async function decrypt(
 	// A letter was changed, or is gone.
 	if (bytes.length === 0) throw new TextRefused("undecryptable");
 	if (bytes.length < encBytes + tagBytes) throw new TextRefused("malformed");
-	const recipientKey = await importPair(suite, key);
-	const params = { recipientKey, enc: bytes.slice(0, encBytes).buffer, info: utf8.encode(info) };
-	const attempt = async (more: { senderPublicKey?: Awaited<ReturnType<typeof importKey>> }) => {
-		try {
-			return new Uint8Array(await suite.open({ ...params, ...more }, bytes.slice(encBytes), utf8.encode(messageId)));
-		} catch {
-			return undefined;
+	const own = await Promise.all(listOf(key).map((one) => importPair(suite, one)));
+	if (own.length === 0) throw notA("private");
+	if (mode === "auth" && senderKeys.length === 0) throw new TextRefused("sender_missing");
+	const senders = mode === "auth" ? senderKeys : [undefined];
+	for (const sender of senders) {
+		const from = sender && { senderPublicKey: await importKey(suite, sender, "public") };
+		for (const recipientKey of own) {
+			const params = { recipientKey, enc: bytes.slice(0, encBytes).buffer, info: utf8.encode(info), ...from };
+			const plaintext = await suite.open(params, bytes.slice(encBytes), utf8.encode(messageId)).catch(() => undefined);
+			if (plaintext) return { plaintext: new Uint8Array(plaintext), ...(sender && { sender: publicKeyOf(sender) }) };
 		}
-	};
-	if (mode === "base") {
-		const plaintext = await attempt({});
-		if (plaintext) return { plaintext };
-		throw new TextRefused("undecryptable");
-	}
-	if (senderKeys.length === 0) throw new TextRefused("sender_missing");
-	for (const sender of senderKeys) {
-		const plaintext = await attempt({ senderPublicKey: await importKey(suite, sender, "public") });
-		if (plaintext) return { plaintext, sender: publicKeyOf(sender) };
 	}
 	throw new TextRefused("undecryptable");
+}
+
+function listOf(key: OpenOptions["key"]): readonly PrivateKey[] {
+	return Array.isArray(key) ? key : [key as PrivateKey];
 }
 
 // A frame: when the text expires (48 bits, epoch ms), its length in bytes (16 bits), the text, zeros.
@@ -220,7 +218,7 @@ async function importKey(suite: Suite, key: PublicKey, half: "public" | "private
 	const { kty, crv, x, d } = (key ?? {}) as Partial<PrivateKey>;
 	const isThere = (part: unknown) => typeof part === "string" && bytesOf(part).length === keyBytes;
 	if (kty !== "OKP" || crv !== "X25519" || !isThere(x) || (half === "private" && !isThere(d))) {
-		throw new TypeError(`not ${half === "private" ? "a private" : "an"} X25519 key (JWK, RFC 8037)`);
+		throw notA(half);
 	}
 	const jwk = { kty, crv, x, ...(half === "private" && { d }) };
 	try {
@@ -228,4 +226,8 @@ async function importKey(suite: Suite, key: PublicKey, half: "public" | "private
 	} catch {
 		throw new TypeError("not an X25519 key, or its halves are of two, or there is no WebCrypto with X25519 here");
 	}
+}
+
+function notA(half: "public" | "private"): TypeError {
+	return new TypeError(`not ${half === "private" ? "a private" : "an"} X25519 key (JWK, RFC 8037)`);
 }

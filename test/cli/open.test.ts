@@ -62,10 +62,16 @@ test("open answers 1 for what does not open and 2 for what is no text or key, ea
 	const from = ["--sender-key", senderFile];
 	const once = ["--seen", file("seen.txt", "")];
 	const open = (input: string, ...args: string[]) => lethe(input, "open", "--key", keyFile, ...args);
+	const of = (name: string, ...keys: object[]) => ["open", "--key", file(name, { keys })];
+	// A set of a life: another kind, the public half of somebody's, an older key, and the one that fits.
+	const several = of("several.json", { kty: "EC", crv: "P-256" }, publicKeyOf(sender), await generateKey(), key);
 	const cases: [Promise<{ code: number | null; out: string; error: string }>, number, RegExp][] = [
 		[open(parts.toReversed().join("\n"), ...once), 0, /^$/],
 		[open(parts.slice(1).join("\n")), 1, /part 1 of 4 is not there/],
 		[open(lethe2, "--json", ...from), 0, /^$/],
+		[lethe(text, ...several), 0, /^$/],
+		[lethe(lethe2, ...several, ...from), 0, /^$/],
+		[lethe(text, ...of("others.json", sender, await generateKey())), 1, /does not open/],
 		[open(lethe2), 2, /--sender-key/],
 		[open(expired, ...from), 1, /expired/],
 		[open(text.replace("msg_a", "msg_b")), 1, /does not open/],
