@@ -20,9 +20,12 @@ export function planEncryptedText(
 	{ decision, closeAt }: Pick<Judgement, "decision" | "closeAt">,
 	{ tenantId, body, key, now }: { tenantId: string; body: Plaintext; key: RecipientKeyRecord; now: number },
 ) {
+	const fits = (bytes: number) => textSeal.outline(key, anyId, bytes).length <= limits.textCharactersMax;
 	const outline = textSeal.outline(key, anyId, body.bytes().length);
 	if (outline.length > limits.textCharactersMax) {
-		const detail = `Encrypted it takes ${outline.length} characters of an SMS, more than ${limits.textCharactersMax}: shorten it.`;
+		let most = limits.textCharactersMax;
+		while (!fits(most)) most--;
+		const detail = `Encrypted it is too long for ten SMS: shorten it to ${most} bytes of UTF-8, make several messages of it, or send it by secure_link.`;
 		throw new LetheError("invalid_request", { errors: [{ pointer: "/body", detail }] });
 	}
 	const { contentRetentionMax } = decision;

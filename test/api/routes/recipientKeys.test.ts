@@ -9,7 +9,7 @@ import { after, before, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { createRejudge } from "../../../activities/rejudge.ts";
-import { generateKey, open, type PrivateKey, publicKeyOf } from "../../../client/e2ee.ts";
+import { generateKey, open, type PrivateKey, publicKeyOf, splitText } from "../../../client/e2ee.ts";
 import { LetheError } from "../../../domain/errors.ts";
 import type { Message } from "../../../domain/message.ts";
 import { openPolicies } from "../../../policies/index.ts";
@@ -121,6 +121,7 @@ describe("/v1/recipient-keys", () => {
 		const sealed = await contentOf(message);
 		assert.ok(sealed.startsWith(`lethe1.${message._id}.`));
 		assert.ok(!sealed.includes("Befund"));
+		await assert.rejects(open(sealed, { key: await generateKey(), seen: null }), { reason: "undecryptable" });
 		assert.deepEqual(await open(sealed, { key, seen: null }), {
 			messageId: message._id,
 			text: body,
@@ -133,9 +134,54 @@ describe("/v1/recipient-keys", () => {
 		);
 		const { json } = await api.request(sender, "GET", `/v1/messages/${message._id}`);
 		assert.deepEqual([json.deliveryMode, json.recipientKey], ["e2ee", keyId]);
-		const long = await send(claim.number, { body: "x".repeat(1200) });
-		assert.deepEqual([long.status, long.json.errors[0].pointer], [400, "/body"]);
 	});
+
+	it("a text is as long as ten SMS hold once it is encrypted, is joined from parts in any order, and no longer one goes", async () => {
+		for (const [version, bytes] of [
+			["lethe1", 1071],
+			["lethe2", 1063],
+		] as const) {
+			const key = await generateKey();
+			const claim = { number: freshNumber(), key, version };
+			await register(claim);
+			const body = "ä".repeat(bytes / 2) + "!".repeat(bytes % 2);
+			const { status, json } = await send(claim.number, { body });
+			assert.equal(status, 202);
+			const message = await api.read(json.id);
+			assert.equal(message.segments, 10);
+			const { keys: senderKeys } = (await api.request(sender, "GET", "/v1/sender-keys")).json;
+			const parts = splitText(await contentOf(message), 160);
+			const mixed = [...parts.toReversed(), ...parts.slice(0, 2)];
+			assert.equal((await openInShell(mixed, { key, senderKeys })).stdout, `${body}\n`);
+			await assert.rejects(
+				openInShell(mixed.slice(1, -2), { key, senderKeys }),
+				(error: { code: number; stderr: string }) => {
+					assert.equal(error.code, 1);
+					assert.match(error.stderr, new RegExp(`of ${json.id} part ${parts.length} of ${parts.length} is not there`));
+					return true;
+				},
+			);
+			const longer = await send(claim.number, { body: `${body}?` });
+			const [{ pointer, detail }] = longer.json.errors;
+			assert.deepEqual([longer.status, longer.json.code, pointer], [400, "invalid_request", "/body"]);
+			assert.match(detail, new RegExp(`shorten it to ${bytes} bytes`));
+		}
+	});
+
+	/** `lethe open` on texts, as somebody pastes them. */
+	async function openInShell(texts: string[], { key, senderKeys }: { key: PrivateKey; senderKeys: object[] }) {
+		const folder = await mkdtemp(join(tmpdir(), "lethe-open-"));
+		try {
+			const [own, theirs] = [join(folder, "own.json"), join(folder, "senders.json")];
+			await writeFile(own, JSON.stringify(key));
+			await writeFile(theirs, JSON.stringify({ keys: senderKeys }));
+			const opening = execute(process.execPath, [program, "open", "--key", own, "--sender-key", theirs]);
+			opening.child.stdin?.end(texts.join("\n"));
+			return await opening;
+		} finally {
+			await rm(folder, { recursive: true, force: true });
+		}
+	}
 
 	it("a lethe2 text says who wrote it and when it expires; each tenant has a key of its own, made once", async () => {
 		const key = await generateKey();
