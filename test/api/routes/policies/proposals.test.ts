@@ -210,7 +210,7 @@ describe("/v1/policy-proposals", () => {
 		});
 
 		it("a version that is there already, and one that overlaps another", async () => {
-			const twice = await refusal(editedText("defaults", "1.0.0", () => undefined));
+			const twice = await refusal(editedText("defaults", shipped, () => undefined));
 			assert.equal(twice.code, "policy_refused");
 			assert.match(twice.details[0], /^line 2: .*there twice.*Raise the version/);
 			const overlapping = await refusal(
