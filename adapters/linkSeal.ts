@@ -44,12 +44,19 @@ const pathIdPattern = /^[\w-]{22}$/;
 const label = "lethe/link/v1/";
 
 /** Of one link, by its path id, all keys are derived by HKDF-SHA256 with the path id as salt; page/link.js has the other side. */
-export function createLinkSeal({ randomBytes }: { randomBytes: (size: number) => Buffer }) {
+export function createLinkSeal({
+	randomBytes,
+	pinRounds = limits.pinIterationsMin,
+}: {
+	randomBytes: (size: number) => Buffer;
+	/** Of the links that are made from now on; each keeps its own. */
+	pinRounds?: number;
+}) {
 	const inTurn = createTurns(limits.pinStretchesMax, limits.pinStretchesWaitingMax);
 	const stretch = async (pin: Plaintext, pathId: string) => {
 		const salt = createHash("sha256").update(`${label}salt${pathId}`).digest();
 		const text = pin.reveal().normalize("NFKC");
-		return inTurn(() => promisify(pbkdf2)(text, salt, limits.pinIterationsMin, 32, "sha256"));
+		return inTurn(() => promisify(pbkdf2)(text, salt, pinRounds, 32, "sha256"));
 	};
 	const seal: Seal = (key, pathId, plain) => {
 		const iv = randomBytes(ivBytes);
@@ -69,7 +76,7 @@ export function createLinkSeal({ randomBytes }: { randomBytes: (size: number) =>
 			pin: Plaintext | undefined,
 			prefix: string,
 			macOf: (proof: string) => Promise<Mac>,
-		): Promise<{ content: Plaintext } & Pick<LinkRecord, "hash" | "channel" | "fragment" | "hasPin">> {
+		): Promise<{ content: Plaintext } & Pick<LinkRecord, "hash" | "channel" | "fragment" | "pinRounds">> {
 			const [pathId, fragment] = [encode(randomBytes(secretBytes)), randomBytes(secretBytes)];
 			const [fragmentKey, half] = [randomBytes(32), randomBytes(halfBytes)];
 			const channel = createECDH(curve);
@@ -90,7 +97,7 @@ export function createLinkSeal({ randomBytes }: { randomBytes: (size: number) =>
 				hash: hashOf(pathId),
 				channel: encode(publicKey),
 				fragment: seal(fragmentKey, pathId, fragment),
-				hasPin: pin !== undefined,
+				...(pin ? { pinRounds } : {}),
 			};
 		},
 

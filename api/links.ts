@@ -76,7 +76,7 @@ export function createLinks(deps: LinksDeps) {
 			if (link.state !== "claimed") return { answer: { state: "unreadable" } };
 			return { answer: { state: "read" }, change: confirmLink(message, link, now) };
 		}
-		if (link.hasPin && !(await isPin(deps, message._id, channel.pin, request.proof))) {
+		if (channel.pin && !(await isPin(deps, message._id, channel.pin, request.proof))) {
 			const change = refusePin(message, link, now);
 			const left = pinsLeft({ ...link, wrongPins: link.wrongPins + 1 });
 			return { answer: left > 0 ? { state: "wrong_pin", pinsLeft: left } : { state: "closed" }, change };
@@ -88,9 +88,14 @@ export function createLinks(deps: LinksDeps) {
 	return { look, ask };
 }
 
-async function isPin({ hmac }: LinksDeps, messageId: string, expected: Channel["pin"], proof = ""): Promise<boolean> {
+async function isPin(
+	{ hmac }: LinksDeps,
+	messageId: string,
+	expected: NonNullable<Channel["pin"]>,
+	proof = "",
+): Promise<boolean> {
 	const macs = (await hmac.allMacs("code", undefined, `link ${messageId} ${proof}`)).map(({ mac }) => mac);
-	return isAmong(macs, expected?.mac);
+	return isAmong(macs, expected.mac);
 }
 
 async function decrypt({ encryption }: LinksDeps, message: Message): Promise<Plaintext | undefined> {

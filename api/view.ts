@@ -98,7 +98,7 @@ function viewLink(message: Message, link: LinkRecord, now: number) {
 	return {
 		state: standingOfLink(message, now) ?? "open",
 		expiresAt: formatTime(link.expiresAt),
-		hasPin: link.hasPin,
+		hasPin: link.pinRounds !== undefined,
 		wrongPins: link.wrongPins,
 		openedAt: formatOptional(link.claimedAt),
 		readAt: formatOptional(link.readAt),

@@ -17,7 +17,8 @@ export type LinkRecord = {
 	fragment?: Uint8Array;
 	/** Epoch milliseconds; after that it does not open. */
 	expiresAt: number;
-	hasPin: boolean;
+	/** PBKDF2 rounds that its PIN is stretched by, on the page too; absent where it has none. */
+	pinRounds?: number;
 	/** Wrong PINs so far, whoever entered them. */
 	wrongPins: number;
 	/** `claimed`: one page holds it; `read`: that page let go of it; `closed`: too many wrong PINs, or a restore. */

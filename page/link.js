@@ -86,7 +86,8 @@ function refuse({ state, pinsLeft }) {
 	if (state !== "wrong_pin") {
 		// Why, and since when, the server says in words.
 		if (!document.querySelector(`[data-say="${state}"]`)) return location.reload();
-		form.hidden = state !== "unreadable" && state !== "slower";
+		// What is shown already stays; where nothing is, and it may yet go well, it is asked for again.
+		form.hidden = !section.hidden || !["unreadable", "slower", "away"].includes(state);
 		return tell(state);
 	}
 	tell("wrong_pin", pinsLeft);
@@ -127,7 +128,8 @@ async function ask(act, secret) {
 		credentials: "omit",
 		referrerPolicy: "no-referrer",
 	});
-	if (answer.status === 429) return { state: "slower" };
+	const later = { 429: "slower", 503: "away" }[answer.status];
+	if (later) return { state: later };
 	const told = await answer.json();
 	if (!told.state) throw new Error("no answer");
 	if (!told.sealed) return told;

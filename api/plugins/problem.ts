@@ -25,25 +25,30 @@ export function createProblem(deps: Pick<ApiDeps, "log" | "publicUrl">) {
 		};
 	}
 
+	/** Status and headers of the answer, and the log's line where the failure is ours. */
+	function begin(thrown: unknown, request: FastifyRequest, reply: FastifyReply): LetheError {
+		const error = toLetheError(thrown);
+		const { status, retryable } = errorCatalogue[error.code];
+		if (status >= 500) {
+			const route = request.routeOptions?.url ?? "none";
+			deps.log.error({ requestId: request.id, route, code: error.code, cause: describeCause(error.cause) }, "failed");
+		}
+		if (status === 401) reply.header("www-authenticate", challenges[error.code] ?? "Bearer");
+		if (retryable && status !== 500 && !reply.hasHeader("retry-after")) {
+			reply.header("retry-after", String(error.extra.retryAfterSeconds ?? 1));
+		}
+		reply.code(status);
+		return error;
+	}
+
 	return {
 		document,
+		begin,
 		/** Answers a request with the problem that `thrown` is. */
 		send(thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-			const error = toLetheError(thrown);
-			const { status, retryable } = errorCatalogue[error.code];
-			if (status >= 500) {
-				const route = request.routeOptions?.url ?? "none";
-				deps.log.error({ requestId: request.id, route, code: error.code, cause: describeCause(error.cause) }, "failed");
-			}
-			if (status === 401) reply.header("www-authenticate", challenges[error.code] ?? "Bearer");
-			if (retryable && status !== 500 && !reply.hasHeader("retry-after")) {
-				reply.header("retry-after", String(error.extra.retryAfterSeconds ?? 1));
-			}
+			const error = begin(thrown, request, reply);
 			// As text: the route's response schemas are for what it answers when all goes well.
-			return reply
-				.code(status)
-				.type(problemType)
-				.send(JSON.stringify(document(error, request.id)));
+			return reply.type(problemType).send(JSON.stringify(document(error, request.id)));
 		},
 	};
 }

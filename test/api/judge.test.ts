@@ -91,7 +91,10 @@ describe("messages judged by the packs in force", () => {
 		assert.equal(status, 202, JSON.stringify(json));
 		assert.equal(json.decision.deliveryMode, "secure_link");
 		const message = await api.read(json.id);
-		assert.deepEqual([message.deliveryMode, message.segments, message.link?.hasPin], ["secure_link", 1, true]);
+		assert.deepEqual(
+			[message.deliveryMode, message.segments, message.link?.pinRounds],
+			["secure_link", 1, limits.pinIterationsMin],
+		);
 		// It is kept for as long as it opens, though nothing else asks for that; its key is of those the API may use.
 		assert.equal(message.retention.content?.atFinal, false);
 		assert.equal(message.link?.expiresAt, message.deadlineAt + limits.linkLifeMs);

@@ -9,7 +9,7 @@ import type { Message } from "../../domain/message.ts";
 import { end, submit } from "../../domain/transition.ts";
 import { messageOf } from "../harness/message.ts";
 
-const open: LinkRecord = { hash: "h", channel: "c", expiresAt: 1_000, hasPin: true, wrongPins: 0, state: "open" };
+const open: LinkRecord = { hash: "h", channel: "c", expiresAt: 1_000, pinRounds: 600_000, wrongPins: 0, state: "open" };
 
 function linked(link: Partial<LinkRecord> = {}, more: Partial<Message> = {}): Message {
 	const message = messageOf({ state: "submitted", attempt: 1, contentEraseBy: 2_000 });
@@ -61,6 +61,20 @@ test("of wrong PINs that come at once each is counted: a change holds for the co
 	);
 	assert.equal(refusePin(linked(), open, 5).set?.["link.state"], undefined);
 	assert.equal(claimLink(linked(), open, "s", 5).where?.["link.state"], "open");
+});
+
+test("a page that fetches it again leaves an entry, until the message has room for no more; the first opening always does", () => {
+	const full = {
+		evidence: Array.from({ length: limits.evidencePerMessageMax }, () => ({ at: 0, type: "queued" as const })),
+	};
+	const claimed = { state: "claimed", session: "s", claimedAt: 0 } as const;
+	const left = (message: Message) => {
+		const { evidence, set } = claimLink(message, message.link as LinkRecord, "s", 5);
+		return [evidence?.map(({ type, code }) => [type, code]), Object.keys(set ?? {}).length];
+	};
+	assert.deepEqual(left(linked(claimed)), [[["link_opened", "again"]], 0]);
+	assert.deepEqual(left(linked(claimed, full)), [[], 0]);
+	assert.deepEqual(left(linked({}, full)), [[["link_opened", undefined]], 3]);
 });
 
 test("the fragment goes with the update that hands the link over, or ends the message, held or not", () => {

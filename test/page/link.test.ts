@@ -1,10 +1,12 @@
 // A secure link in a real browser: who can open it, how often, and until when.
 
 import assert from "node:assert/strict";
-import { createHash, hkdfSync, pbkdf2Sync } from "node:crypto";
+import { createCipheriv, createECDH, createHash, hkdfSync, pbkdf2Sync, randomBytes } from "node:crypto";
 import { after, before, describe, it } from "node:test";
 import axe from "axe-core";
 import type { Browser, Page } from "playwright-core";
+import { createLinkSeal } from "../../adapters/linkSeal.ts";
+import { LetheError } from "../../domain/errors.ts";
 import { limits } from "../../domain/limits.ts";
 import { Plaintext } from "../../domain/plaintext.ts";
 import { startChromium } from "../../stack/chromium.ts";
@@ -105,7 +107,9 @@ describe("a secure link", { timeout: 240_000 }, () => {
 		try {
 			await reader.show(page);
 			await reader.said(page, "too often");
-			assert.equal((await fetch(url)).status, 429);
+			const refused = await fetch(url, { headers: { "accept-language": "de" } });
+			assert.deepEqual([refused.status, refused.headers.get("retry-after")], [429, "2"]);
+			await assertPage(refused, /Das war zu oft\. Warten Sie eine Minute/);
 			assert.equal(counted.length, 2);
 			for (const of of counted) assert.match(of, /^\d+\.[\w-]{43}$/);
 			assert.equal((await reader.view(id)).link.state, "open");
@@ -115,6 +119,104 @@ describe("a secure link", { timeout: 240_000 }, () => {
 		await reader.show(page);
 		await page.locator("#message").waitFor();
 	});
+
+	it("while the store or its keys are away a page says so, in the reader's language, and nothing is used up", async () => {
+		const { id, url } = await reader.send();
+		const { page } = await reader.open(url);
+		const { findByLink } = reader.api.store.messages;
+		reader.api.store.messages.findByLink = async () => {
+			throw new LetheError("store_unavailable");
+		};
+		try {
+			const away = await fetch(url, { headers: { "accept-language": "fr" } });
+			assert.deepEqual([away.status, away.headers.get("retry-after")], [503, "1"]);
+			await assertPage(away, /ne peut pas être récupéré en ce moment/);
+			await reader.show(page);
+			await reader.said(page, "can't be fetched just now");
+		} finally {
+			reader.api.store.messages.findByLink = findByLink;
+		}
+		assert.equal((await reader.view(id)).link.state, "open");
+		await reader.show(page);
+		await page.locator("#message").waitFor();
+		await page.locator("#done").click();
+		await reader.said(page, "has been let go");
+	});
+
+	/** A document of ours, kept by nobody, whose policy is that of every page of a link. */
+	async function assertPage(answer: Response, says: RegExp): Promise<void> {
+		const headers = Object.fromEntries(answer.headers);
+		assert.match(String(headers["content-type"]), /^text\/html/);
+		assert.match(String(headers["content-security-policy"]), /script-src 'sha256-/);
+		assert.deepEqual([headers["cache-control"], headers["referrer-policy"]], ["no-store", "no-referrer"]);
+		assert.match(await answer.text(), says);
+	}
+
+	it("says that it can't be opened while a hold keeps it from use, and opens when that is over", async () => {
+		const { id, url } = await reader.send();
+		const before = await reader.open(url);
+		const { state } = await reader.api.read(id);
+		const change = { id, from: [state] };
+		await reader.api.store.messages.transition({ ...change, set: { restrictedBy: ["hld_a"] } });
+		const told = /can't be opened at present\. Please ask its sender/;
+		await reader.show(before.page);
+		await before.page.getByText(told).waitFor();
+		assert.ok((await before.page.locator("form").count()) === 0);
+		const page = await fetch(url);
+		assert.equal(page.status, 409);
+		await assertPage(page, told);
+		await reader.api.store.messages.transition({ ...change, set: { restrictedBy: [] } });
+		await before.page.reload();
+		await reader.show(before.page);
+		await before.page.locator("#message").waitFor();
+		assert.deepEqual(await acts(id), ["link_opened"]);
+	});
+
+	it("a PIN that was stretched by other rounds than new ones still opens its link", async () => {
+		const { create } = reader.api.linkSeal;
+		reader.api.linkSeal.create = createLinkSeal({ randomBytes, pinRounds: 1_000 }).create;
+		const { url } = await reader.send().finally(() => {
+			reader.api.linkSeal.create = create;
+		});
+		const { page } = await reader.open(url);
+		await reader.show(page);
+		await page.locator("#message").waitFor();
+		assert.equal(await page.locator("#text").textContent(), text);
+	});
+
+	it("is let go by nobody who did not open it, whoever knows the link", async () => {
+		const { id, url, pathId, fragment } = await reader.send();
+		const { link } = await reader.api.read(id);
+		const asked = askOnce(Buffer.from(link?.channel as string, "base64url"), pathId, {
+			...{ act: "confirm", session: randomBytes(32).toString("base64url") },
+			token: Buffer.from(
+				hkdfSync("sha256", Buffer.from(fragment, "base64url"), pathId, "lethe/link/v1/token", 32),
+			).toString("base64url"),
+		});
+		const answer = await fetch(url, {
+			method: "POST",
+			headers: { "content-type": "application/json" },
+			body: JSON.stringify(asked),
+		});
+		assert.deepEqual([answer.status, await answer.json()], [400, { state: "unreadable" }]);
+		assert.equal((await reader.view(id)).link.state, "open");
+		assert.deepEqual(await acts(id), []);
+	});
+
+	/** What a page sends, made by somebody who wrote their own. */
+	function askOnce(channel: Uint8Array, pathId: string, request: object) {
+		const own = createECDH("prime256v1");
+		const key = own.generateKeys().toString("base64url");
+		const shared = own.computeSecret(channel);
+		const iv = randomBytes(12);
+		const cipher = createCipheriv(
+			"aes-256-gcm",
+			Buffer.from(hkdfSync("sha256", shared, pathId, "lethe/link/v1/request", 32)),
+			iv,
+		).setAAD(Buffer.from(pathId));
+		const sealed = [iv, cipher.update(JSON.stringify(request)), cipher.final(), cipher.getAuthTag()];
+		return { key, sealed: Buffer.concat(sealed).toString("base64url") };
+	}
 
 	it("opens again to the page that holds it, until it lets go or its time is over", async () => {
 		const { id, url } = await reader.send();
@@ -215,7 +317,7 @@ describe("a secure link", { timeout: 240_000 }, () => {
 	it("without JavaScript says what it needs, and uses nothing up", async () => {
 		const { id, url } = await reader.send();
 		const { page } = await reader.open(url, { javaScriptEnabled: false });
-		assert.ok(await page.getByText("Nothing was used up").isVisible());
+		assert.ok(await page.locator("#noscript", { hasText: "Nothing was used up" }).isVisible());
 		assert.ok(await page.locator("form").isHidden());
 		assert.equal((await reader.view(id)).link.state, "open");
 	});

@@ -22,7 +22,7 @@ const rightToLeft = ["ar"];
 const fallback = "en";
 /** Sentences that the script says; the others are said by whoever makes the page. */
 const said = [
-	...["busy", "failed", "slower", "short", "wrong_pin", "incomplete", "insecure", "unreadable", "damaged"],
+	...["busy", "failed", "slower", "away", "short", "wrong_pin", "incomplete", "insecure", "unreadable", "damaged"],
 	...["claimed", "read", "closed"],
 ];
 
@@ -53,15 +53,30 @@ export function chooseLanguage(asked: string | undefined, accepted: string | und
 	return wanted.find(({ language, quality }) => quality > 0 && languages.includes(language))?.language ?? fallback;
 }
 
-/** @param shown undefined where there is no such link */
-export function renderPage(shown: Shown | undefined, language: string): string {
+export function renderPage(shown: Shown, language: string): string {
 	const text = texts[language] as Texts;
-	const standing = shown?.standing ?? "unknown";
-	const isOpen = standing === "open" || standing === "claimed";
-	const state = {
-		state: standing,
-		...(isOpen && shown ? { key: shown.link.channel, iterations: limits.pinIterationsMin } : {}),
-	};
+	const { link, standing } = shown;
+	if (standing !== "open" && standing !== "claimed") {
+		return renderDocument(text, language, { state: standing }, `<p>${escapeText(explain(shown, text, language))}</p>`);
+	}
+	const data = { state: standing, key: link.channel, iterations: link.pinRounds ?? 0 };
+	const about = `<p>${escapeText(text.about ?? "")}</p>`;
+	return renderDocument(text, language, data, renderOpen(text, link.pinRounds !== undefined), about);
+}
+
+/** A page that says one sentence: `unknown` where there is no such link, else when to come again. */
+export function renderNotice(state: "unknown" | "slower" | "away", language: string): string {
+	const text = texts[language] as Texts;
+	return renderDocument(text, language, { state }, `<p>${escapeText(text[state] ?? "")}</p>`);
+}
+
+function renderDocument(
+	text: Texts,
+	language: string,
+	state: Record<string, string | number>,
+	main: string,
+	about = "",
+): string {
 	const data = Object.entries(state)
 		.map(([name, value]) => ` data-${name}="${value}"`)
 		.join("");
@@ -70,8 +85,8 @@ export function renderPage(shown: Shown | undefined, language: string): string {
 		'<meta name="viewport" content="width=device-width,initial-scale=1"><meta name="robots" content="noindex">',
 		`<link rel="icon" href="data:,"><title>${escapeText(text.title)}</title><style>${style}</style></head>`,
 		`<body><main${data}><h1>${escapeText(text.title)}</h1>`,
-		isOpen ? renderOpen(text, shown?.link.hasPin === true) : `<p>${escapeText(explain(shown, text, language))}</p>`,
-		`</main><footer>${isOpen ? `<p>${escapeText(text.about ?? "")}</p>` : ""}${renderLanguages(text, language)}</footer>`,
+		main,
+		`</main><footer>${about}${renderLanguages(text, language)}</footer>`,
 		`<script type="module">${script}</script></body></html>`,
 	].join("\n");
 }
@@ -95,10 +110,8 @@ function renderOpen(text: Texts, hasPin: boolean): string {
 }
 
 /** Why a link opens nothing any more, in a sentence or two. */
-function explain(shown: Shown | undefined, text: Texts, language: string): string {
-	const sentence = text[shown?.standing ?? "unknown"] ?? text.unknown ?? "";
-	if (!shown) return sentence;
-	const { message, link, standing } = shown;
+function explain({ message, link, standing }: Shown, text: Texts, language: string): string {
+	const sentence = text[standing] ?? "";
 	const at = standing === "erased" ? (message.retention.content?.erasedAt ?? link.expiresAt) : link.expiresAt;
 	const date = new Intl.DateTimeFormat(language, { dateStyle: "long", timeZone: "UTC" }).format(at);
 	const limit = standing === "erased" ? longest(message.decision.contentRetentionMax, language) : undefined;

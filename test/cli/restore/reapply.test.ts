@@ -79,7 +79,7 @@ describe("a store that is older than its ledger", () => {
 	it("a secure link that was not read is closed: since the copy it may have opened, and it opens once", async () => {
 		const link: LinkRecord = {
 			...{ hash: engine.ids.random("message"), channel: "AA", expiresAt: engine.clock() + 3600_000 },
-			...{ hasPin: true, wrongPins: 4, state: "open" },
+			...{ pinRounds: 600_000, wrongPins: 4, state: "open" },
 		};
 		const states = ["open", "claimed", "read"] as const;
 		const made = await Promise.all(
