@@ -42,6 +42,14 @@ test("what a delivery mode protects against is shown by a test of that name", ()
 		[...page.matchAll(/\[(\d+)\][^:]/g)].filter(([, number]) => !named.has(number)),
 		[],
 	);
+	const [, table = ""] = page.split("\n|---|---|---|---|---|\n");
+	const cells = (table.split("\n\n")[0] ?? "").split("\n").flatMap((row) => row.split("|").slice(2, -1));
+	assert.ok(cells.length >= 28);
+	// Who has no SMS reads none: nothing is to be shown of that.
+	assert.deepEqual(
+		cells.filter((cell) => !/\(\[\d+\]/.test(cell) && cell.trim() !== "sees no SMS"),
+		[],
+	);
 });
 
 test("every script that CONTRIBUTING.md and the README name is there", () => {
