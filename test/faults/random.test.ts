@@ -14,7 +14,15 @@ import { ofArray } from "../audit/memoryEvidence.ts";
 import { root } from "../harness/programs.ts";
 import { type CohortSeen, findViolations, type Sent, type Sight } from "./checker.ts";
 import { readLedger } from "./ledger.ts";
-import { clockErrorMsMax, createRandom, type Fault, type FaultKind, faultKinds, planFaults } from "./schedule.ts";
+import {
+	clockErrorMsMax,
+	createRandom,
+	type Fault,
+	type FaultKind,
+	faultKinds,
+	planFaults,
+	type Target,
+} from "./schedule.ts";
 import { missingKinds, startTargets, type Targets } from "./targets.ts";
 
 const firstSeed = Number(process.env.LETHE_TEST_SEED ?? randomInt(1, 1_000_000));
@@ -67,16 +75,19 @@ if (schedules > 1) {
 /** One schedule, from an empty store to the comparison of what everybody wrote down. */
 async function survive(seed: number, context: TestContext): Promise<void> {
 	const kinds = Object.keys(missing) as FaultKind[];
-	const faults = planFaults(seed, { forMs: minutes * 60_000, without: kinds });
-	context.diagnostic(`${faults.length} faults in ${minutes} minutes; again with --seed ${seed} --minutes ${minutes}`);
+	const planned = planFaults(seed, { forMs: minutes * 60_000, without: kinds });
+	context.diagnostic(`${planned.length} faults in ${minutes} minutes; again with --seed ${seed} --minutes ${minutes}`);
 	for (const why of Object.values(missing)) context.diagnostic(why);
 	const targets = await startTargets(dir);
+	const watching = new AbortController();
 	try {
 		const client = createClient(targets, seed);
-		const watching = new AbortController();
 		const sights = watch(targets, watching.signal);
 		const until = Date.now() + minutes * 60_000;
-		const [sent] = await Promise.all([client.load(until), unleash(targets, faults, context)]);
+		// One that fails does not leave the other at work on what is ended.
+		const both = [client.load(until), unleash(targets, planned, context)] as const;
+		await Promise.allSettled(both);
+		const [sent, faults] = await Promise.all(both);
 		context.diagnostic(`${sent.length} messages were accepted`);
 		assert.ok(sent.length > 0);
 		const record = await observe(targets, sent);
@@ -88,6 +99,7 @@ async function survive(seed: number, context: TestContext): Promise<void> {
 		);
 		assert.deepEqual(violations, [], `seed ${seed}:\n${violations.join("\n")}`);
 	} finally {
+		watching.abort();
 		await targets.stop();
 	}
 }
@@ -97,20 +109,29 @@ function count(faults: Fault[]): string {
 	return kinds.flatMap(([kind, times]) => (times > 0 ? `${times} ${kind}` : [])).join(", ");
 }
 
-/** Begins each fault at its time, and mends it at its; resolves once all is whole. */
-async function unleash(targets: Targets, faults: Fault[], context: TestContext): Promise<void> {
+/** Begins each fault at its time, and mends it at its; resolves once all is whole to those that there were. */
+async function unleash(targets: Targets, faults: Fault[], context: TestContext): Promise<Fault[]> {
 	const startedAt = Date.now();
+	const begun: Fault[] = [];
+	const broken = new Set<Target>();
 	await Promise.all(
 		faults.map(async (fault) => {
 			await sleep(fault.atMs);
 			const seconds = ((Date.now() - startedAt) / 1000).toFixed(1);
-			context.diagnostic(`${seconds} s: ${fault.kind} ${fault.target} for ${(fault.forMs / 1000).toFixed(1)} s`);
+			const what = `${seconds} s: ${fault.kind} ${fault.target}`;
+			// What needs another one that is broken may take long to start again.
+			if (broken.has(fault.target)) return context.diagnostic(`${what} is left out: it is not whole yet`);
+			broken.add(fault.target);
+			begun.push(fault);
+			context.diagnostic(`${what} for ${(fault.forMs / 1000).toFixed(1)} s`);
 			// What another fault has ended just now can't be broken again.
 			const mend = await targets.begin(fault).catch((error: Error) => context.diagnostic(error.message));
 			await sleep(fault.forMs);
 			await mend?.();
+			broken.delete(fault.target);
 		}),
 	);
+	return begun;
 }
 
 const usable = magic.map(({ name }) => name);
