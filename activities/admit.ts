@@ -72,9 +72,12 @@ export function createAdmit(deps: AdmitDeps) {
 
 	async function isHopeless(message: Asking, rate: number, refused: Category[]): Promise<boolean> {
 		if (!refused.includes(message.category)) return false;
+		const leftMs = message.deadlineAt - deps.clock();
+		// Its time ended while it was being looked at: that is told of it, not what may have stood in its way.
+		if (leftMs <= 0) return false;
 		const range = backlogRange(message.sendQueue, laneOf(message.category), message.tenantId);
 		// At the queue's whole rate, and one segment each: it is hopeless even if everything turns out well.
-		const sentByThen = Math.ceil(((message.deadlineAt - deps.clock()) / 1000) * rate);
+		const sentByThen = Math.ceil((leftMs / 1000) * rate);
 		const key = `count/${range.after}/${message.deadlineAt - (message.deadlineAt % countMs)}`;
 		const ahead = await remember(key, countMs, () => deps.store.messages.countBacklog(range, sentByThen + 1));
 		return ahead > sentByThen;

@@ -197,5 +197,7 @@ describe("the backlog", () => {
 		assert.equal(ended.evidence.find(({ type }) => type === "rejected")?.code, "queue_hopeless");
 		const states = await Promise.all(others.map(({ _id }) => engine.read(_id)));
 		assert.ok(states.every(({ state }) => state === "queued"));
+		const over = { ...late[0], deadlineAt: engine.clock() - 1_000 };
+		assert.deepEqual(await createAdmit(engine)(over), { kind: "wait" }, "one that is over expires");
 	});
 });

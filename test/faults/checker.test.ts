@@ -79,6 +79,7 @@ const wrongs: Record<string, Observed> = {
 		{ state: "rejected", attempts: [{ ...attempt, outcome: "ambiguous" }] },
 	),
 	"cancelled, and at the carrier": observed({ sent: [{ ...sent, cancel: "granted" }] }, { state: "cancelled" }),
+	"ended as rejected": observed({ sent: [{ ...sent, category: "otp" }], ledger: [] }, { state: "rejected" }),
 	"ended as delivered": observed({ sent: [{ ...sent, cancel: "granted" }] }),
 	"ended as cancelled": observed({ sent: [{ ...sent, cancel: "refused" }] }, { state: "cancelled" }),
 	"before its time": observed({ sent: [{ ...sent, sendAt: 11 }] }),

@@ -97,14 +97,22 @@ function findOverdue({ cohorts, now, clockErrorMs }: Observed): string[] {
 
 type Say = (what: string) => void;
 
-// A code has its deadline within the faults, and is never sent a second time: it may expire, or be in doubt.
-function checkEnd({ magic, category, cancel }: Sent, { state }: Message, arrivals: LedgerLine[], say: Say): void {
+// A code has its deadline within the faults, and is never sent a second time: it may expire, be in doubt, or be refused for
+// what it waits behind.
+function checkEnd(
+	{ magic, category, cancel }: Sent,
+	{ state, evidence }: Message,
+	arrivals: LedgerLine[],
+	say: Say,
+): void {
 	if (!isFinal(state)) {
 		say(`is still ${state}`);
 		return;
 	}
 	const usual = endings[magic] ?? ["delivered"];
-	const sent = category === "otp" ? [...usual, "expired", "unknown"] : usual;
+	const isHopeless = evidence.some(({ type, code }) => type === "rejected" && code === "queue_hopeless");
+	const code: State[] = [...usual, "expired", "unknown", ...(isHopeless ? (["rejected"] as const) : [])];
+	const sent = category === "otp" ? code : usual;
 	const allowed = cancel === "granted" ? ["cancelled"] : sent;
 	if (!allowed.includes(state)) say(`ended as ${state}`);
 	if (["delivered", "undelivered"].includes(state) && arrivals.length === 0) say(`${state}, and never at the carrier`);
