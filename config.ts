@@ -14,6 +14,12 @@ const logLifetime = z.coerce
 	.int()
 	.min(60_000)
 	.max(35 * 24 * 3600_000);
+const ranges = (standard: string) =>
+	z
+		.string()
+		.default(standard)
+		.transform((text) => text.split(",").flatMap((range) => range.trim() || []))
+		.refine((found) => found.every((range) => ipaddr.isValidCIDR(range)), "not a list of ranges");
 const perSecond = z.coerce.number().int().min(1).max(100_000);
 
 type Setting = { schema: z.ZodType; doc: string; secret?: true };
@@ -93,12 +99,12 @@ export const settings = {
 		schema: z.url().optional(),
 		doc: "The API's URL as senders reach it: they hand over what carriers tell on connections of ours. `LETHE_PUBLIC_URL` unless set.",
 	},
+	LETHE_METRICS_FROM: {
+		schema: ranges("127.0.0.0/8,::1/128"),
+		doc: "Address ranges (CIDR, commas between them) from which `/metrics` may be read: it tells how much is sent, and to which countries.",
+	},
 	LETHE_OUTBOUND_ALLOWED: {
-		schema: z
-			.string()
-			.default("")
-			.transform((text) => text.split(",").flatMap((range) => range.trim() || []))
-			.refine((ranges) => ranges.every((range) => ipaddr.isValidCIDR(range)), "not a list of ranges"),
+		schema: ranges(""),
 		doc: "Address ranges (CIDR, commas between them) that webhooks and outside issuers may be in though they are not public, like `10.20.0.0/16`; plain HTTP is for loopback within them only.",
 	},
 	LETHE_TRUSTED_PROXIES: {
@@ -319,6 +325,7 @@ export function loadConfig(environment: Record<string, string | undefined> = pro
 			requestLimits: readRequestLimits(read),
 		},
 		outbound: { allowed: read("LETHE_OUTBOUND_ALLOWED") },
+		metricsFrom: read("LETHE_METRICS_FROM"),
 		evidence: { origin: read("LETHE_EVIDENCE_ORIGIN"), witnessFile: read("LETHE_EVIDENCE_WITNESS_FILE") },
 		sender: {
 			concurrency: read("LETHE_SENDER_CONCURRENCY"),

@@ -274,6 +274,7 @@ export async function createDeps(config: Config, name: ProcessName) {
 		requestCounts,
 		requestLimits: config.api.requestLimits,
 		trustedProxies: config.api.trustedProxies,
+		metricsFrom: config.metricsFrom,
 		/** Callbacks that were just taken. */
 		replays,
 		segmentsPerSecondDefault: config.sender.ratePerSecondDefault,

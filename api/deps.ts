@@ -98,6 +98,8 @@ export type ApiDeps = {
 	};
 	/** Addresses of the proxies that are believed about who calls; none means that whoever connects calls. */
 	trustedProxies: string[];
+	/** Where metrics may be read from, CIDR. */
+	metricsFrom: string[];
 	evidenceExports: EvidenceExports;
 	/** Whether this process may work at all. */
 	quarantine: Pick<Quarantine, "check">;

@@ -86,7 +86,8 @@ export function createInbound(deps: InboundDeps) {
 		recipient: Recipient,
 	): Promise<InboundTaken> {
 		const id = deps.ids.derive("request", JSON.stringify([sendQueue, "inbound", message.eventId]));
-		if (!(await claim(deps, id))) return "duplicate";
+		const claimed = await claim(deps, id);
+		if (!claimed) return "duplicate";
 		try {
 			const tenants = await deps.store.tenants.findBySendQueue(sendQueue);
 			const parties = await Promise.all(
@@ -95,10 +96,10 @@ export function createInbound(deps: InboundDeps) {
 			const at = Math.min(message.at, deps.clock());
 			const one = { parties, recipient, sender, carrier, at, id };
 			const taken = await handle(one, message.text.reveal());
-			await deps.store.idempotencyKeys.answer(id, { status: 200, body: "" });
+			await deps.store.idempotencyKeys.answer(claimed, { status: 200, body: "" });
 			return taken;
 		} catch (error) {
-			await deps.store.idempotencyKeys.release(id).catch(() => undefined);
+			await deps.store.idempotencyKeys.release(claimed).catch(() => undefined);
 			throw error;
 		}
 	}
@@ -234,14 +235,15 @@ function readSender(message: InboundMessage): Recipient | undefined {
 	}
 }
 
-/** True when this process is to handle it; false when it has been handled. */
-async function claim(deps: InboundDeps, id: string): Promise<boolean> {
+/** Undefined when it has been handled: otherwise this process is to handle it. */
+async function claim(deps: InboundDeps, id: string) {
 	const now = deps.clock();
+	const claimed = { id, startedAt: now };
 	const keys = deps.store.idempotencyKeys;
 	const standing = await keys.claim({ _id: id, fingerprint: "", startedAt: now, eraseBy: now + limits.inboundSeenMs });
-	if (!standing) return true;
-	if (standing.answer) return false;
+	if (!standing) return claimed;
+	if (standing.answer) return undefined;
 	const { startedAt } = standing;
-	if (now - startedAt > handlingMsMax && (await keys.takeOver(id, startedAt, now))) return true;
+	if (now - startedAt > handlingMsMax && (await keys.takeOver(id, startedAt, now))) return claimed;
 	throw new LetheError("idempotency_in_progress");
 }

@@ -4,7 +4,14 @@ import { existsSync, readFileSync } from "node:fs";
 import { getCACertificates, setDefaultCACertificates } from "node:tls";
 import { fileURLToPath } from "node:url";
 import { type Config, loadConfig, type VaultRole } from "../config.ts";
-import { ledgerDirOf, logDirOf, readStackFile, stackFilePath, witnessFilePath } from "../stack/stackFile.ts";
+import {
+	ledgerDirOf,
+	logDirOf,
+	readStackFile,
+	type StackState,
+	stackFilePath,
+	witnessFilePath,
+} from "../stack/stackFile.ts";
 import { readSession } from "./session.ts";
 
 export type ApiTarget = { url: string; apiKey: string };
@@ -16,14 +23,23 @@ const notStarted = (role: VaultRole) =>
 	`${none} set its URLs and LETHE_VAULT_${role.toUpperCase()}_ROLE_ID with its secret-id.`;
 
 /**
- * Which API, and by whose key or session: the key that is named, else whoever is signed in there, else the demo's key.
+ * Which API, and by whose key or session: the key that is named, else whoever is signed in there, else, where it is the
+ * API that runs from this folder, the demo's key: no other server is shown that.
  * @throws Error with the mend when neither options nor a running stack name an API
  */
 export function apiTarget(options: { url?: string | undefined; key?: string | undefined }): ApiTarget {
 	const url = apiUrl(options);
-	const apiKey = options.key ?? readSession(url) ?? readStackFile(stackFilePath(stackDir))?.demo?.apiKey;
-	if (!apiKey) throw new Error(notRunning);
+	const apiKey = options.key ?? readSession(url) ?? demoKeyFor(url, readStackFile(stackFilePath(stackDir)));
+	if (!apiKey)
+		throw new Error(runningApi() === undefined ? notRunning : `no key for ${url}: give --key, or sign in there.`);
 	return { url, apiKey };
+}
+
+/** The demo's key, for the API of that stack and no other. */
+export function demoKeyFor(url: string, stack: Pick<StackState, "processes" | "demo"> | undefined): string | undefined {
+	const { url: plain, tlsUrl } = stack?.processes?.api ?? {};
+	const isOwn = [plain, tlsUrl].some((own) => own !== undefined && new URL(own).origin === new URL(url).origin);
+	return isOwn ? stack?.demo?.apiKey : undefined;
 }
 
 /** @throws Error with the mend when neither an option nor a running stack names an API */

@@ -1,4 +1,4 @@
-// `npm run test:api`: schemathesis against a running Lethe: thousands of requests made from the OpenAPI document.
+// `npm run test:api`: a running Lethe against schemathesis, thousands of requests made from the OpenAPI document, and sslyze.
 
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, readFileSync, rmSync } from "node:fs";
@@ -10,7 +10,9 @@ import { startProcesses } from "./processes.ts";
 import { createStack } from "./stack.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url)).replace(/\/$/, "");
-const version = "4.32.5";
+const versions = { schemathesis: "4.32.5", sslyze: "6.3.1" };
+// Mozilla's guideline: two years.
+const hstsSecondsMin = 63_072_000;
 const examplesOfEach = process.argv[2] ?? "40";
 const say = (line: string) => console.log(line);
 
@@ -19,14 +21,18 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
 	process.on(signal, () => void stack.stop().then(() => process.exit(130)));
 
 try {
-	const program = install();
+	const [schemathesis, sslyze] = [install("schemathesis"), install("sslyze")];
 	await stack.start();
 	const processes = await startProcesses(stack, { log: say, environment: { LETHE_FRESH_MFA_MS: "3600000" } });
-	const { apiUrl, demo, baseEnvironment } = processes;
+	const { apiUrl, tlsUrl, demo, baseEnvironment } = processes;
 	const admin = { ...baseEnvironment, ...(await stack.vaultCredentials(["admin"])) };
 	const callers = await createApiCallers(admin, { apiUrl, tenantId: demo.tenantId });
 	const things = await createApiThings(apiUrl, callers);
-	process.exitCode = await run(program, apiUrl, { callers, things });
+	const authority = stack.state().authority?.certificateFile ?? "";
+	process.exitCode = Math.max(
+		await scan(sslyze, tlsUrl, authority),
+		await run(schemathesis, apiUrl, { callers, things }),
+	);
 	// Whatever was asked, nothing failed inside.
 	const failures = readFileSync(join(stack.logDir, "api.log"), "utf8").match(/"code":"internal"/g) ?? [];
 	say(`${failures.length} failures inside`);
@@ -39,21 +45,32 @@ try {
 }
 
 /** Answers the program's path. @throws Error with the mend */
-function install(): string {
-	const venv = join(root, ".lethe", `schemathesis-${version}`);
-	const program = join(venv, "bin", "schemathesis");
+function install(name: keyof typeof versions): string {
+	const venv = join(root, ".lethe", `${name}-${versions[name]}`);
+	const program = join(venv, "bin", name);
 	if (existsSync(program)) return program;
-	say(`installing schemathesis ${version} (once)`);
+	say(`installing ${name} ${versions[name]} (once)`);
 	const steps = [
 		["python3", "-m", "venv", venv],
-		[join(venv, "bin", "python"), "-m", "pip", "install", "--quiet", "--no-input", `schemathesis==${version}`],
+		[join(venv, "bin", "python"), "-m", "pip", "install", "--quiet", "--no-input", `${name}==${versions[name]}`],
 	];
 	for (const [command = "", ...args] of steps) {
 		if (spawnSync(command, args, { stdio: "inherit" }).status === 0) continue;
 		rmSync(venv, { recursive: true, force: true });
-		throw new Error("schemathesis can't be installed. Python 3 with venv and a package index are needed.");
+		throw new Error(`${name} can't be installed. Python 3 with venv and a package index are needed.`);
 	}
 	return program;
+}
+
+/** The listener against Mozilla's "intermediate" profile, its certificate against its own authority; then whether it tells HSTS. */
+async function scan(program: string, tlsUrl: string, authority: string): Promise<number> {
+	const found = join(stack.dir, "sslyze.json");
+	const args = ["--mozilla_config", "intermediate", "--http_headers", "--certinfo_ca_file", authority];
+	const code = await runProgram(program, [...args, "--json_out", found, new URL(tlsUrl).host]);
+	const [{ scan_result }] = JSON.parse(readFileSync(found, "utf8")).server_scan_results;
+	const { max_age: seconds = 0 } = scan_result.http_headers.result?.strict_transport_security_header ?? {};
+	say(`HSTS for ${seconds / 86_400} days`);
+	return seconds >= hstsSecondsMin ? code : 1;
 }
 
 type Asked = { callers: ApiCallers; things: ApiThings };
@@ -64,15 +81,16 @@ function run(program: string, apiUrl: string, { callers, things }: Asked): Promi
 		...["--max-examples", examplesOfEach, "--workers", "2"],
 		...["--phases", "examples,coverage,fuzzing,stateful", "--request-timeout", "30", "--no-color"],
 	];
-	const { PATH = "", HOME = "" } = process.env;
-	const env = {
-		PATH,
-		HOME,
-		PYTHONDONTWRITEBYTECODE: "1",
+	return runProgram(program, args, {
 		// By the environment and not by an option: options can be read by everybody on the machine.
 		LETHE_TEST_CALLERS: JSON.stringify({ ...callers, things, personRoutes: [...personRoutes] }),
 		SCHEMATHESIS_HOOKS: join(root, "stack", "schemathesis_hooks.py"),
-	};
+	});
+}
+
+function runProgram(program: string, args: string[], more: Record<string, string> = {}): Promise<number> {
+	const { PATH = "", HOME = "" } = process.env;
+	const env = { PATH, HOME, PYTHONDONTWRITEBYTECODE: "1", ...more };
 	const child = spawn(program, args, { stdio: "inherit", env, cwd: stack.dir });
 	return new Promise((resolve) => child.once("close", (code) => resolve(code ?? 1)));
 }

@@ -205,6 +205,9 @@ function createCertificateStore(collection: mongo.Collection<CertificateDocument
 
 const claimRoundsMax = 5;
 
+/** A claimed key, by the time at which its holder claimed it or took it over, epoch milliseconds. */
+export type Claim = { id: string; startedAt: number };
+
 function createIdempotencyStore(collection: mongo.Collection<IdempotencyDocument>) {
 	return {
 		/** Claims a key; undefined when the caller now holds it, else the document that stands. */
@@ -229,12 +232,14 @@ function createIdempotencyStore(collection: mongo.Collection<IdempotencyDocument
 				const filter = { _id: id, startedAt, answer: { $exists: false } };
 				return (await collection.updateOne(filter, { $set: { startedAt: now } })).matchedCount === 1;
 			}),
-		answer: (id: string, answer: NonNullable<IdempotencyDocument["answer"]>) =>
-			guardStore(async () => void (await collection.updateOne({ _id: id }, { $set: { answer } }))),
+		/** Keeps the answer, unless the claim was taken over meanwhile: whoever holds it answers for it. */
+		answer: ({ id, startedAt }: Claim, answer: NonNullable<IdempotencyDocument["answer"]>) =>
+			guardStore(async () => void (await collection.updateOne({ _id: id, startedAt }, { $set: { answer } }))),
 		/** As if its process had died long ago: whoever comes next takes it over. */
-		abandon: (id: string) =>
-			guardStore(async () => void (await collection.updateOne({ _id: id }, { $set: { startedAt: 0 } }))),
-		release: (id: string) => guardStore(async () => void (await collection.deleteOne({ _id: id }))),
+		abandon: ({ id, startedAt }: Claim) =>
+			guardStore(async () => void (await collection.updateOne({ _id: id, startedAt }, { $set: { startedAt: 0 } }))),
+		release: ({ id, startedAt }: Claim) =>
+			guardStore(async () => void (await collection.deleteOne({ _id: id, startedAt }))),
 		eraseDue: (now: number) =>
 			guardStore(async () => (await collection.deleteMany({ eraseBy: { $lte: now } })).deletedCount),
 	};

@@ -4,6 +4,7 @@ import type { Redis } from "ioredis";
 import { RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from "rate-limiter-flexible";
 import type { ServerTls } from "../serverTls.ts";
 import { connectRedis } from "./connect.ts";
+import { createEstimates } from "./estimates.ts";
 
 /** At most `requests` in each window of `seconds`, of one key; `name` tells limits apart. */
 export type RequestLimit = { name: string; requests: number; seconds: number };
@@ -19,7 +20,8 @@ const leftAloneMs = 1_000;
 
 /**
  * Counts below a prefix. Keys must hold ids or keyed hashes only. While Redis is away, slow or full each process counts
- * for itself: the limits then hold a process, and never stand open.
+ * for itself: the limits then hold a process, and never stand open. Until half of a limit is used a request is counted
+ * without waiting for the count.
  */
 export function createRequestCounts(options: {
 	url: string;
@@ -35,10 +37,11 @@ export function createRequestCounts(options: {
 		tls: options.tls,
 	});
 	const limiters = new Map<string, ReturnType<typeof createLimiters>>();
+	const estimates = createEstimates(options.monotonic);
 	let awayUntil = 0;
 
 	function limitersOf(limit: RequestLimit) {
-		const name = `${limit.name}:${limit.requests}:${limit.seconds}`;
+		const name = nameOf(limit);
 		let found = limiters.get(name);
 		if (!found) {
 			found = createLimiters(connection, `${options.prefix}:requests:${limit.name}`, limit);
@@ -47,24 +50,40 @@ export function createRequestCounts(options: {
 		return found;
 	}
 
+	/** Never throws, and never waits longer than a tenth of a second. */
+	async function ask(limit: RequestLimit, key: string): Promise<RequestCount> {
+		const { shared, own } = limitersOf(limit);
+		if (options.monotonic() >= awayUntil) {
+			try {
+				return toCount(limit, await shared.consume(key));
+			} catch (refused) {
+				if (refused instanceof RateLimiterRes) return toCount(limit, refused);
+				awayUntil = options.monotonic() + leftAloneMs;
+			}
+		}
+		return toCount(limit, await own.consume(key).catch((refused: RateLimiterRes) => refused));
+	}
+
 	return {
 		/** Counts one request of `key`; never throws, and never waits longer than a tenth of a second. */
 		async take(limit: RequestLimit, key: string): Promise<RequestCount> {
 			void connect();
-			const { shared, own } = limitersOf(limit);
-			if (options.monotonic() >= awayUntil) {
-				try {
-					return toCount(limit, await shared.consume(key));
-				} catch (refused) {
-					if (refused instanceof RateLimiterRes) return toCount(limit, refused);
-					awayUntil = options.monotonic() + leftAloneMs;
-				}
-			}
-			return toCount(limit, await own.consume(key).catch((refused: RateLimiterRes) => refused));
+			const name = `${nameOf(limit)}:${key}`;
+			const expected = estimates.next(name);
+			const asked = ask(limit, key);
+			void estimates.note(
+				name,
+				asked.then(({ counted, resetMs }) => ({ counted, freshMs: resetMs })),
+			);
+			if (!expected || 2 * expected.counted > limit.requests) return asked;
+			const { counted, freshMs: resetMs } = expected;
+			return { allowed: true, counted, remaining: limit.requests - counted, resetMs };
 		},
 		close: () => connection.disconnect(),
 	};
 }
+
+const nameOf = ({ name, requests, seconds }: RequestLimit) => `${name}:${requests}:${seconds}`;
 
 function createLimiters(connection: Redis, keyPrefix: string, { requests, seconds }: RequestLimit) {
 	const limit = { keyPrefix, points: requests, duration: seconds };

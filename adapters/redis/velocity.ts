@@ -2,6 +2,7 @@
 
 import type { Redis } from "ioredis";
 import { createBatcher } from "../batcher.ts";
+import { createEstimates } from "./estimates.ts";
 
 export type Velocity = ReturnType<typeof createVelocity>;
 
@@ -42,10 +43,12 @@ const rangesMax = 10_000;
 const rangesACallMax = 200;
 const callsInFlightMax = 8;
 const patienceMs = 250;
+const freshMs = 1_000;
 
 /**
  * Counters below a prefix, by tenant and number range. What this process has counted itself is the least that it
- * believes: a Redis that is away, or was emptied, forgets only what the others counted.
+ * believes: a Redis that is away, or was emptied, forgets only what the others counted. Until half of a limit is used, and
+ * where nothing is refused, a message is counted without waiting for the count.
  * @param monotonic milliseconds that no one can set
  */
 export function createVelocity(options: { connection: Redis; prefix: string; monotonic: () => number }) {
@@ -53,6 +56,7 @@ export function createVelocity(options: { connection: Redis; prefix: string; mon
 	connection.defineCommand("countRanges", { lua: script });
 	const command = (connection as unknown as { countRanges: Command }).countRanges.bind(connection);
 	const own = createOwnCounts(monotonic);
+	const estimates = createEstimates(monotonic);
 
 	// A batch of messages asks for as many ranges at once.
 	const ask = createBatcher<Asked, Answer | undefined>({
@@ -79,10 +83,21 @@ export function createVelocity(options: { connection: Redis; prefix: string; mon
 			const countsHere = takes === "always" || (takes === "within" && isWithinHere);
 			if (countsHere) own.add(key, windowSeconds);
 			const told = isWithinHere || takes === "always" ? takes : "never";
-			const [within, seen] = (await ask({ key, windowSeconds, messagesMax, takes: told })) ?? [1, 0];
-			const isWithin = isWithinHere && within === 1;
-			if (countsHere && takes === "within" && !isWithin) own.takeBack(key);
-			return { within: isWithin, seen: Math.max(seenHere, seen) };
+			const expected = takes === "never" ? undefined : estimates.next(key);
+			const asked = ask({ key, windowSeconds, messagesMax, takes: told });
+			const answered = asked.then(([within, seen] = [1, 0]) => {
+				const isWithin = isWithinHere && within === 1;
+				if (countsHere && takes === "within" && !isWithin) own.takeBack(key);
+				return { within: isWithin, seen: Math.max(seenHere, seen) };
+			});
+			if (countsHere)
+				void estimates.note(
+					key,
+					asked.then((answer) => answer && { counted: answer[1], freshMs }),
+				);
+			if (!expected) return answered;
+			const seen = Math.max(seenHere, expected.counted);
+			return takes === "always" || 2 * seen <= messagesMax ? { within: seen <= messagesMax, seen } : answered;
 		},
 	};
 }

@@ -37,7 +37,8 @@ export function createCallLine(deps: {
 	return function add(call: () => Promise<unknown>, isUrgent = false): void {
 		if (urgent.size() + usual.size() >= deps.waitingMax && inFlight >= deps.inFlightMax) return;
 		(isUrgent ? urgent : usual).put({ call, since: deps.monotonic() });
-		next();
+		// In a later turn: what whoever adds it has to answer goes first.
+		setImmediate(next);
 	};
 }
 

@@ -19,7 +19,7 @@ export const tokenType = "at+jwt";
 
 type TokenDeps = DpopDeps &
 	SignatureDeps &
-	Pick<ApiDeps, "tokens" | "issuerKeys"> & {
+	Pick<ApiDeps, "tokens" | "issuerKeys" | "hmac"> & {
 		keyring: Pick<Keyring, "mustSign" | "recall">;
 		store: { issuers: Pick<ApiDeps["store"]["issuers"], "find"> };
 	};
@@ -95,7 +95,9 @@ async function verifyOutside(deps: TokenDeps, issuer: IssuerDocument, token: str
 	// RFC 9068, 4: an ID token, which other parties get to see, is no access token.
 	const type = (protectedHeader.typ ?? "jwt").toLowerCase().replace("application/", "");
 	if (type !== tokenType && !(issuer.acceptsJwt && type === "jwt")) throw new LetheError("token_invalid");
-	const id = deps.ids.derive("outsider", `${issuer._id}\n${payload.sub}`);
+	const macs = await deps.hmac.allMacs("person", undefined, `outsider\n${issuer._id}\n${payload.sub}`);
+	// By the oldest version, which stays: an id that changed with the key would be another principal's.
+	const id = deps.ids.derive("outsider", macs.at(-1)?.mac ?? "");
 	const roles = mapRoles(issuer, payload[issuer.claim]);
 	return { payload, principal: { id, tenantId: issuer.tenantId, roles, kind: "token" } };
 }

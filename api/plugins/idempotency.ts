@@ -12,8 +12,11 @@ import { problemType } from "./problem.ts";
 
 declare module "fastify" {
 	interface FastifyRequest {
-		/** The claimed idempotency key whose answer is still due; `again`: an earlier run of it was cut off before it answered. */
-		idempotencyClaim: { id: string; seed: string; again: boolean } | undefined;
+		/**
+		 * The claimed idempotency key whose answer is still due, and when this run claimed it; `again`: an earlier run of it
+		 * was cut off before it answered.
+		 */
+		idempotencyClaim: { id: string; startedAt: number; seed: string; again: boolean } | undefined;
 		/**
 		 * An id for what this request makes: with an Idempotency-Key the same one whenever it is run, so that a run that was cut
 		 * off is found by the next; otherwise a random one. One request makes one thing a kind.
@@ -39,6 +42,8 @@ type IdempotencyDeps = Pick<ApiDeps, "clock" | "hmac" | "ids" | "log"> & {
 		>;
 	};
 };
+
+type Claim = NonNullable<FastifyRequest["idempotencyClaim"]>;
 
 /** The request's Idempotency-Key, as its route's schema let it through. */
 export function readIdempotencyKey(request: Pick<FastifyRequest, "headers">): string | undefined {
@@ -82,7 +87,7 @@ export function addIdempotency(app: FastifyInstance, deps: IdempotencyDeps): voi
 		const claimed = request.idempotencyClaim;
 		if (claimed === undefined) return;
 		request.idempotencyClaim = undefined;
-		await settle(deps, claimed.id, reply, payload);
+		await settle(deps, claimed, reply, payload);
 	});
 }
 
@@ -107,14 +112,14 @@ async function claim(deps: IdempotencyDeps, request: FastifyRequest, key: string
 		const { _id, startedAt } = standing;
 		const dead = now - startedAt > runningMsMax && (await idempotencyKeys.takeOver(_id, startedAt, now));
 		if (!dead) throw new LetheError("idempotency_in_progress");
-		request.idempotencyClaim = { id: _id, seed: seedOf(standing), again: true };
+		request.idempotencyClaim = { id: _id, startedAt: now, seed: seedOf(standing), again: true };
 		return undefined;
 	}
-	request.idempotencyClaim = { id, seed: seedOf({ _id: id, eraseBy }), again: false };
+	request.idempotencyClaim = { id, startedAt: now, seed: seedOf({ _id: id, eraseBy }), again: false };
 	// While the version changes, two processes may claim one key under two of them: whoever sees the other lets go.
 	if (!(await idempotencyKeys.findAny(others))) return undefined;
 	request.idempotencyClaim = undefined;
-	await idempotencyKeys.release(id);
+	await idempotencyKeys.release({ id, startedAt: now });
 	throw new LetheError("idempotency_in_progress");
 }
 
@@ -136,14 +141,14 @@ async function readIds(deps: IdempotencyDeps, { principal }: FastifyRequest, key
 
 // What may go better next time is not kept as the answer. A failure may have come after the effect: its claim stays, for the
 // next run to take over at once and to find what stands.
-async function settle(deps: IdempotencyDeps, id: string, reply: FastifyReply, payload: unknown): Promise<void> {
+async function settle(deps: IdempotencyDeps, claimed: Claim, reply: FastifyReply, payload: unknown): Promise<void> {
 	const status = reply.statusCode;
-	const isApiKey = status < 400 && reply.request.routeOptions.config.secretAnswer === true;
+	const isSecret = status < 400 && reply.request.routeOptions.config.secretAnswer === true;
 	const body = typeof payload === "string" ? payload : "";
 	try {
-		if (status === 429) await deps.store.idempotencyKeys.release(id);
-		else if (status >= 500) await deps.store.idempotencyKeys.abandon(id);
-		else await deps.store.idempotencyKeys.answer(id, { status, ...(isApiKey ? {} : { body }) });
+		if (status === 429) await deps.store.idempotencyKeys.release(claimed);
+		else if (status >= 500) await deps.store.idempotencyKeys.abandon(claimed);
+		else await deps.store.idempotencyKeys.answer(claimed, { status, ...(isSecret ? {} : { body }) });
 	} catch {
 		// The effect stands and the caller must hear of it; a repeat waits until the claim counts as dead.
 		deps.log.warn({ requestId: reply.request.id, code: "store_unavailable" }, "idempotent answer not kept");

@@ -147,8 +147,7 @@ function addReading(app: Instance, deps: Deps, subjects: ReturnType<typeof creat
 	app.post(
 		"/consents/search",
 		{
-			// A repeat is the same question: nothing is kept of it, its answer least of all.
-			config: { ownIdempotency: true, act: "searched", requestsPerMinuteMax: limits.searchesPerMinuteMax },
+			config: { secretAnswer: true, act: "searched", requestsPerMinuteMax: limits.searchesPerMinuteMax },
 			schema: {
 				operationId: "searchConsents",
 				summary: "All consents on record of a number",

@@ -1,5 +1,8 @@
 // Health, readiness and metrics, for whoever runs this process.
 
+import type { FastifyRequest } from "fastify";
+import { LetheError } from "../../domain/errors.ts";
+import { isWithin } from "../addresses.ts";
 import type { ApiDeps } from "../deps.ts";
 import type { Instance } from "../instance.ts";
 import type { Metrics } from "../metrics.ts";
@@ -13,7 +16,9 @@ type Readiness = { ready: boolean; checks: Record<string, "up" | "down"> };
 
 export function addOperations(
 	app: Instance,
-	deps: Pick<ApiDeps, "checks" | "clock" | "version"> & { metrics: Pick<Metrics, "contentType" | "read"> },
+	deps: Pick<ApiDeps, "checks" | "clock" | "metricsFrom" | "version"> & {
+		metrics: Pick<Metrics, "contentType" | "read">;
+	},
 ): void {
 	let kept: { answer: Promise<Readiness>; until: number } | undefined;
 
@@ -51,9 +56,25 @@ export function addOperations(
 	);
 	app.get(
 		"/metrics",
-		{ schema: { operationId: `${named}Metrics`, summary: "Counters, in Prometheus's format", tags } },
+		{
+			schema: {
+				operationId: `${named}Metrics`,
+				summary: "Counters, in Prometheus's format",
+				description:
+					"From the networks of `LETHE_METRICS_FROM` only, by loopback unless that is set: 403 from elsewhere.",
+				tags,
+			},
+			onRequest: async (request) => requireNear(request, deps.metricsFrom),
+		},
 		async (_request, reply) => reply.type(deps.metrics.contentType).send(await deps.metrics.read()),
 	);
+}
+
+/** @throws LetheError address_refused */
+function requireNear({ ip, headers, socket }: FastifyRequest, from: readonly string[]): void {
+	// Through a proxy that nobody told of: it is near, and whoever asked it may be anywhere.
+	const isPassedOn = ip === socket.remoteAddress && (headers["x-forwarded-for"] ?? headers.forwarded) !== undefined;
+	if (isPassedOn || !isWithin(from, ip)) throw new LetheError("address_refused");
 }
 
 async function runChecks(checks: ApiDeps["checks"]): Promise<Readiness> {

@@ -30,8 +30,7 @@ export function addOptOuts(app: Instance, deps: Deps): void {
 	app.post(
 		"/opt-outs/search",
 		{
-			// A repeat is the same question: nothing is kept of it, its answer least of all.
-			config: { ownIdempotency: true, act: "searched", requestsPerMinuteMax: limits.searchesPerMinuteMax },
+			config: { secretAnswer: true, act: "searched", requestsPerMinuteMax: limits.searchesPerMinuteMax },
 			schema: {
 				operationId: "searchOptOuts",
 				summary: "What blocks a number, and all opt-outs on record of it",

@@ -129,8 +129,7 @@ function addReading(app: Instance, deps: Deps): void {
 	app.post(
 		"/recipient-keys/search",
 		{
-			// A repeat is the same question: nothing is kept of it, its answer least of all.
-			config: { ownIdempotency: true, act: "searched", requestsPerMinuteMax: limits.searchesPerMinuteMax },
+			config: { secretAnswer: true, act: "searched", requestsPerMinuteMax: limits.searchesPerMinuteMax },
 			schema: {
 				operationId: "searchRecipientKeys",
 				summary: "All keys on record of a number, the newest first: that one is in force unless it has ended",

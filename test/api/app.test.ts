@@ -162,6 +162,16 @@ describe("the API", () => {
 		assert.equal((await api.request("", "GET", "/healthz")).status, 200);
 	});
 
+	it("tells its counters from near by only, and through no proxy that it was not told of", async () => {
+		const ask = async (remoteAddress: string, headers: Record<string, string> = {}) =>
+			(await api.app.inject({ url: "/metrics", remoteAddress, headers })).statusCode;
+		assert.deepEqual([await ask("127.0.0.1"), await ask("::1"), await ask("198.51.100.7")], [200, 200, 403]);
+		for (const name of ["x-forwarded-for", "forwarded"])
+			assert.equal(await ask("127.0.0.1", { [name]: "127.0.0.1" }), 403);
+		const versioned = await api.app.inject({ url: "/v1/metrics", remoteAddress: "198.51.100.7" });
+		assert.equal(versioned.json().code, "address_refused");
+	});
+
 	it("answers tell browsers to keep, frame and run nothing", async () => {
 		const { headers } = await api.request("", "GET", "/v1/messages");
 		assert.equal(headers["cache-control"], "no-store");

@@ -166,6 +166,7 @@ export async function createTestApi(replace: (deps: ApiDeps) => Partial<ApiDeps>
 			failedAuthenticationsPerMinute: 600,
 		},
 		trustedProxies: [],
+		metricsFrom: ["127.0.0.0/8", "::1/128"],
 		evidenceExports: createEvidenceExports({ store: store.evidence, ...unsigned }),
 		quarantine: { check: () => undefined },
 		signer: { publicJwks: async () => ({ keys: [] }) },

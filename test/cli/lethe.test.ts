@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { rmSync } from "node:fs";
 import { after, before, describe, it } from "node:test";
+import { demoKeyFor } from "../../cli/target.ts";
 import { makeClone } from "../harness/clone.ts";
 import { bareEnvironment, root, run } from "../harness/programs.ts";
 
@@ -156,6 +157,18 @@ describe("lethe in a clone in which nothing was started", () => {
 		cwd = await makeClone();
 	});
 	after(() => rmSync(cwd, { recursive: true }));
+
+	it("the demo's key is for the API of this folder only, however that is named", () => {
+		const api = { pid: 1, url: "http://127.0.0.1:8080", tlsUrl: "https://localhost:8443" };
+		const stack = { processes: { api }, demo: { apiKey: "lethe_key_x" } } as never;
+		for (const own of ["http://127.0.0.1:8080", "http://127.0.0.1:8080/", "https://localhost:8443"]) {
+			assert.equal(demoKeyFor(own, stack), "lethe_key_x", own);
+		}
+		for (const other of ["https://127.0.0.1:8080", "http://127.0.0.1:8081", "https://lethe.example"]) {
+			assert.equal(demoKeyFor(other, stack), undefined, other);
+		}
+		assert.equal(demoKeyFor(api.url, undefined), undefined);
+	});
 
 	it("says so, and how to start or name a deployment", async () => {
 		const sent = await lethe(["send", "--to", "+12025550142", "--body", "x"], { cwd });

@@ -17,7 +17,7 @@ export function addCheckText(app: Instance, deps: TextTagsDeps & Pick<ApiDeps, "
 	app.post(
 		"/messages/check",
 		{
-			config: { ownIdempotency: true, requestsPerMinuteMax: limits.searchesPerMinuteMax },
+			config: { secretAnswer: true, requestsPerMinuteMax: limits.searchesPerMinuteMax },
 			schema: {
 				operationId: "checkText",
 				summary: "Whether a text that a number got is this tenant's, by the tag in its last line",

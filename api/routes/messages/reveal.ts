@@ -39,8 +39,7 @@ export function addRevealMessage(app: Instance, deps: Deps): void {
 	app.post(
 		"/messages/:id/reveal",
 		{
-			// Nothing of it is kept: a repeat is another reading, and another entry of the log.
-			config: { ownIdempotency: true, requestsPerMinuteMax: 20 },
+			config: { secretAnswer: true, requestsPerMinuteMax: 20 },
 			schema: {
 				operationId: "revealMessage",
 				summary: "Read a message's number and text",

@@ -106,7 +106,7 @@ function addPasskeyReading(app: Instance, deps: Deps): void {
 	app.post(
 		"/passkeys/options",
 		{
-			config: { ownIdempotency: true },
+			config: { secretAnswer: true },
 			schema: {
 				operationId: "beginPasskey",
 				summary: "Begin to add a passkey",

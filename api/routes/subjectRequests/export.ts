@@ -36,8 +36,7 @@ export function addExportRequest(app: Instance, deps: Deps): void {
 	app.post(
 		"/subject-requests/:id/export",
 		{
-			// Nothing of it is kept: a repeat is another export, and another entry of the log.
-			config: { ownIdempotency: true, requestsPerMinuteMax: limits.exportsPerMinuteMax },
+			config: { secretAnswer: true, requestsPerMinuteMax: limits.exportsPerMinuteMax },
 			schema: {
 				operationId: "exportSubjectRequest",
 				summary: "Export what is kept of the person, or the disclosures of their health data",

@@ -18,6 +18,7 @@ function openLine(inFlightMax = 2, waitingMax = 3) {
 		time,
 		begun,
 		add: (name: string, isUrgent?: boolean) => add(call(name), isUrgent),
+		turn: () => new Promise(setImmediate),
 		async end(name: string, failed?: boolean) {
 			ends.get(name)?.(failed);
 			await new Promise(setImmediate);
@@ -28,16 +29,20 @@ function openLine(inFlightMax = 2, waitingMax = 3) {
 test("a burst goes in its order, so many at once; what finds no place is dropped", async () => {
 	const line = openLine();
 	for (const name of ["a", "b", "c", "d", "e", "f"]) line.add(name);
+	assert.deepEqual(line.begun, [], "whoever adds one answers first");
+	await line.turn();
 	assert.deepEqual(line.begun, ["a", "b"]);
 	for (const name of ["a", "b", "c", "d", "e"]) await line.end(name);
 	assert.deepEqual(line.begun, ["a", "b", "c", "d", "e"]);
 	line.add("g");
+	await line.turn();
 	assert.equal(line.begun.at(-1), "g");
 });
 
 test("what is urgent goes before what waits", async () => {
 	const line = openLine(1);
 	line.add("a");
+	await line.turn();
 	line.add("b");
 	line.add("code", true);
 	await line.end("a");
@@ -47,6 +52,7 @@ test("what is urgent goes before what waits", async () => {
 test("a call that fails gives its place up, and one that waited too long is dropped", async () => {
 	const line = openLine(1);
 	line.add("a");
+	await line.turn();
 	line.add("late");
 	line.time.ms = 60;
 	line.add("b");

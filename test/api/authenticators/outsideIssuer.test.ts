@@ -72,6 +72,9 @@ describe("tokens of outside issuers", () => {
 		const message = await api.read(sent.json.id);
 		assert.equal(message.tenantId, tenantId);
 		assert.match(message.principalId, /^out_/);
+		const issuer = api.ids.derive("issuer", url);
+		const told = api.ids.derive("outsider", `${issuer}\n${(claimsOf(await tokenOf("es256")) as { sub?: string }).sub}`);
+		assert.notEqual(message.principalId, told, "whoever guesses a subject can't tell whether it is theirs");
 	});
 
 	it("bound by DPoP, they open with a proof only", async () => {

@@ -124,6 +124,27 @@ describe("Idempotency-Key", () => {
 		assert.equal(answers.filter(({ status, replayed }) => status === 200 && !replayed).length, 1);
 	});
 
+	it("a run that was taken over, and is done all the same, settles nothing of its successor's", async () => {
+		const endings: ((value: object) => void)[] = [];
+		act = () => new Promise((resolve) => void endings.push(resolve));
+		const begun = async (count: number) => {
+			while (endings.length < count) await new Promise((resolve) => setImmediate(resolve));
+		};
+		const first = post("late");
+		await begun(1);
+		api.time.offsetMs += 61_000;
+		const second = post("late");
+		await begun(2);
+		endings[0]?.({ by: "the first" });
+		assert.equal((await first).json.by, "the first");
+		assert.equal((await post("late")).json.code, "idempotency_in_progress");
+		endings[1]?.({ by: "the second" });
+		const answered = await second;
+		assert.deepEqual(await post("late"), { ...answered, replayed: "true" });
+		api.time.offsetMs = 0;
+		act = async () => ({});
+	});
+
 	it("a refusal is the answer; a failure that may pass is not", async () => {
 		act = async () => {
 			throw new LetheError("not_cancellable");
@@ -208,7 +229,7 @@ describe("Idempotency-Key", () => {
 			const headers = { authorization: `Bearer ${key}`, "idempotency-key": "i" };
 			const answer = await other.inject({ method: "POST", url: "/acts", headers, payload: {} });
 			assert.deepEqual([answer.statusCode, answer.json().code, ran], [409, "idempotency_in_progress", 0]);
-			await idempotencyKeys.release(theirs);
+			await idempotencyKeys.release({ id: theirs, startedAt: api.clock() });
 			assert.equal((await post("i")).status, 200, "the claim that was let go hinders nobody");
 			await other.close();
 		});

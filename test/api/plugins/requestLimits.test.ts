@@ -131,6 +131,22 @@ describe("request limits", () => {
 		two.close();
 	});
 
+	it("are kept by processes that do not wait for each count, but for the few that were under way", async () => {
+		const prefix = `t${randomBytes(6).toString("hex")}`;
+		const both = [openCounts(undefined, prefix), openCounts(undefined, prefix)] as const;
+		const limit = { name: "x", requests: 60, seconds: 60 };
+		await until(async () => {
+			const key = randomBytes(6).toString("hex");
+			return (await both[0].take(limit, key)).counted + (await both[1].take(limit, key)).counted === 3;
+		});
+		const taken = [];
+		for (let count = 0; count < 60; count++) taken.push(...both.map((one) => one.take(limit, "k")));
+		const allowed = (await Promise.all(taken)).filter((one) => one.allowed).length;
+		assert.ok(allowed >= 60 && allowed <= 60 + 2 * 8, String(allowed));
+		assert.equal((await both[0].take(limit, "k")).allowed, false);
+		for (const one of both) one.close();
+	});
+
 	it("bound a key on a costly route, and nowhere else", async () => {
 		const wide = { ...requestLimits, keyRequestsPerSecond: 10_000, tenantRequestsPerSecond: 10_000 };
 		const own = await createTestApi(() => ({ requestCounts: counts, requestLimits: wide }));

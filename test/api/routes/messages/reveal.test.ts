@@ -52,6 +52,18 @@ describe("reading a message", () => {
 			}
 		});
 
+		it("is not done again for the same Idempotency-Key: a repeat is told so, and reads nothing", async () => {
+			const message = await accept();
+			const once = () =>
+				door.api.request(token, "POST", `/v1/messages/${message._id}/reveal`, asked, { "idempotency-key": "one" });
+			assert.equal((await once()).status, 200);
+			const repeat = await once();
+			assert.deepEqual([repeat.status, repeat.json.code], [409, "answer_not_kept"]);
+			assert.equal((await readings(message._id)).length, 1);
+			const kept = JSON.stringify(await storeOf("idempotencyKeys").find({}).toArray());
+			assert.ok(!kept.includes("The text in clear") && !kept.includes(number));
+		});
+
 		it("is refused once erased, in part and whole, and to another tenant as if there were none", async () => {
 			const message = await accept();
 			await engine.store.messages.transition({

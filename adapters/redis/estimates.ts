@@ -1,0 +1,47 @@
+// What a counter in Redis stands at, without waiting for it: its last answer and what was asked since, while that is fresh.
+
+/** What one more made of a count, and for how many milliseconds others may go by it. */
+export type Counted = { counted: number; freshMs: number };
+
+type Known = { counted: number; until: number; unanswered: number };
+
+const freshMsMax = 1_000;
+// By so many each, at the most, processes together can take a counter beyond its limit.
+const unansweredMax = 8;
+const keysMax = 10_000;
+
+/**
+ * Whoever is far from a limit is counted, and does not wait to hear it.
+ * @param monotonic milliseconds that no one can set
+ */
+export function createEstimates(monotonic: () => number) {
+	const entries = new Map<string, Known>();
+
+	function entryOf(key: string): Known {
+		const entry = entries.get(key) ?? { counted: 0, until: Number.NEGATIVE_INFINITY, unanswered: 0 };
+		entries.delete(key);
+		entries.set(key, entry);
+		const [oldest] = entries.keys();
+		if (oldest !== undefined && entries.size > keysMax) entries.delete(oldest);
+		return entry;
+	}
+
+	return {
+		/** What one more is going to make of it; undefined when the counter has to be waited for. */
+		next(key: string): Counted | undefined {
+			const { counted, until, unanswered } = entryOf(key);
+			const freshMs = until - monotonic();
+			if (freshMs <= 0 || unanswered >= unansweredMax) return undefined;
+			return { counted: counted + unanswered + 1, freshMs };
+		},
+		/** Notes what one more made of it, once that is known; undefined where it stays unknown. */
+		async note(key: string, asked: Promise<Counted | undefined>): Promise<void> {
+			const entry = entryOf(key);
+			entry.unanswered++;
+			const told = await asked;
+			entry.unanswered--;
+			entry.counted = told?.counted ?? 0;
+			entry.until = told ? monotonic() + Math.min(told.freshMs, freshMsMax) : Number.NEGATIVE_INFINITY;
+		},
+	};
+}

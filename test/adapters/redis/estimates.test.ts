@@ -1,0 +1,55 @@
+// What a counter stands at, without waiting for it: bounded in age and in number, and never for what is not known.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { createEstimates } from "../../../adapters/redis/estimates.ts";
+
+function open() {
+	const time = { ms: 0 };
+	const { next, note } = createEstimates(() => time.ms);
+	const answers: ((counted: number | undefined) => void)[] = [];
+	const ask = () =>
+		void note(
+			"k",
+			new Promise((resolve) => {
+				answers.push((counted) => resolve(counted === undefined ? undefined : { counted, freshMs: 500 }));
+			}),
+		);
+	const answer = async (counted: number | undefined) => {
+		answers.shift()?.(counted);
+		await new Promise(setImmediate);
+	};
+	return { time, next: () => next("k"), ask, answer };
+}
+
+test("nothing is known before the first answer; then what was answered, and all that was asked since", async () => {
+	const { next, ask, answer } = open();
+	assert.equal(next(), undefined);
+	ask();
+	assert.equal(next(), undefined);
+	await answer(7);
+	assert.deepEqual(next(), { counted: 8, freshMs: 500 });
+	ask();
+	ask();
+	assert.equal(next()?.counted, 10);
+	await answer(20);
+	assert.equal(next()?.counted, 22, "one is still on its way");
+});
+
+test("it holds for as long as it was told, for so many that are on their way, and not once one is not answered", async () => {
+	const { time, next, ask, answer } = open();
+	ask();
+	await answer(1);
+	time.ms = 499;
+	assert.ok(next());
+	time.ms = 500;
+	assert.equal(next(), undefined);
+	ask();
+	await answer(2);
+	for (let count = 0; count < 8; count++) ask();
+	assert.equal(next(), undefined);
+	await answer(3);
+	assert.equal(next()?.counted, 3 + 7 + 1);
+	await answer(undefined);
+	assert.equal(next(), undefined);
+});
