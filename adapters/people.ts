@@ -5,7 +5,7 @@ import { LetheError } from "../domain/errors.ts";
 import type { Act } from "../domain/evidence.ts";
 import type { IdKind } from "../domain/ids.ts";
 import { limits } from "../domain/limits.ts";
-import { normaliseLogin, type Person, withoutCredentials } from "../domain/person.ts";
+import { deployer, normaliseLogin, type Person, tokenHolder, withoutCredentials } from "../domain/person.ts";
 import { Plaintext } from "../domain/plaintext.ts";
 import type { Role } from "../domain/roles.ts";
 import { refuseLeaving } from "../domain/tenancy.ts";
@@ -47,7 +47,12 @@ export function createPeople(deps: PeopleDeps) {
 			await read(tenantId, id);
 			const { token, enrolment } = await makeEnrolment();
 			await evidence.append([{ type: "person_changed", code: "enrolment", tenantId, about: id, by }]);
-			await changeStanding(id, (person) => ({ ...withoutCredentials(person), enrolment, sessionsFrom: clock() }));
+			await changeStanding(id, (person) => ({
+				...withoutCredentials(person),
+				enrolment,
+				tokenBy: by,
+				sessionsFrom: clock(),
+			}));
 			return { id, enrolmentToken: token, expiresAt: enrolment.expiresAt };
 		},
 
@@ -55,6 +60,17 @@ export function createPeople(deps: PeopleDeps) {
 			await read(tenantId, id);
 			await evidence.append([{ type: "person_changed", code: `roles.${roles.join(".")}`, tenantId, about: id, by }]);
 			return changeStanding(id, (person) => ({ ...person, roles }));
+		},
+
+		/**
+		 * Vouches for a person who has enrolled: it is they who did, and not whoever was shown their token.
+		 * @throws LetheError not_enrolled; self_approval for the person themselves and for who was shown their token
+		 */
+		async confirm(by: string, tenantId: string, id: string): Promise<Person> {
+			const known = requireConfirmable(by, await read(tenantId, id));
+			if (known.confirmedBy !== undefined) return known;
+			await evidence.append([{ type: "person_changed", code: "confirmed", tenantId, about: id, by }]);
+			return changeStanding(id, (person) => ({ ...requireConfirmable(by, person), confirmedBy: by }));
 		},
 
 		/** For good: name and credentials go, the id stays, since the evidence log names it. */
@@ -73,6 +89,12 @@ export function createPeople(deps: PeopleDeps) {
 		if (!changed) throw new LetheError("not_found");
 		return changed;
 	}
+}
+
+function requireConfirmable(by: string, person: Person): Person {
+	if (person._id === by || (tokenHolder(person) === by && by !== deployer)) throw new LetheError("self_approval");
+	if (person.enrolment !== undefined) throw new LetheError("not_enrolled");
+	return person;
 }
 
 function createInvitations(deps: PeopleDeps) {
@@ -114,7 +136,7 @@ function createInvitations(deps: PeopleDeps) {
 		const empty = { passkeys: [], recoveryMacs: [], sessionsFrom: now };
 		// The person first: a name that leads to nobody would be taken for good.
 		const person = { tenantId, roles, sealedName, createdAt: now, createdBy: by, enrolment, ...empty };
-		if (!(await store.people.insert({ _id: id, ...person }))) await renewToken(id, enrolment);
+		if (!(await store.people.insert({ _id: id, ...person }))) await renewToken(id, by, enrolment);
 		const mac = await macs.one("login", normalised);
 		if (!taken.includes(id) && !(await store.people.putLogin(tenantId, mac, id))) {
 			await store.people.delete(id);
@@ -123,10 +145,10 @@ function createInvitations(deps: PeopleDeps) {
 		return { id, enrolmentToken: token, expiresAt: enrolment.expiresAt };
 	}
 
-	async function renewToken(id: string, enrolment: Person["enrolment"]): Promise<void> {
+	async function renewToken(id: string, by: string, enrolment: Person["enrolment"]): Promise<void> {
 		await store.people.change(id, (person) => {
 			if (!person.enrolment || person.endedAt !== undefined) throw new LetheError("enrolment_invalid");
-			return { ...person, enrolment };
+			return { ...person, enrolment, tokenBy: by };
 		});
 	}
 

@@ -101,6 +101,7 @@ export const routeRoles: Readonly<Record<string, readonly Role[]>> = {
 	"POST /v1/people": ["admin"],
 	"POST /v1/people/:id/enrolment": ["admin"],
 	"POST /v1/people/:id/roles": ["admin"],
+	"POST /v1/people/:id/confirm": ["admin", "approver"],
 	"POST /v1/people/:id/end": ["admin"],
 
 	// One's own.
@@ -132,6 +133,7 @@ export const personRoutes: ReadonlySet<string> = new Set([
 	"POST /v1/people",
 	"POST /v1/people/:id/enrolment",
 	"POST /v1/people/:id/roles",
+	"POST /v1/people/:id/confirm",
 	"POST /v1/people/:id/end",
 	"GET /v1/session",
 	"POST /v1/session/end",
@@ -160,6 +162,7 @@ export const freshMfaRoutes: ReadonlySet<string> = new Set([
 	"POST /v1/people",
 	"POST /v1/people/:id/enrolment",
 	"POST /v1/people/:id/roles",
+	"POST /v1/people/:id/confirm",
 	"POST /v1/people/:id/end",
 	"POST /v1/session/password",
 	"POST /v1/session/recovery-codes",

@@ -182,7 +182,13 @@ export const errorCatalogue = {
 		retryable: false,
 		title: "The proposal is not in a state from which this is possible.",
 	},
-	self_approval: { status: 403, retryable: false, title: "Nobody may approve a proposal of their own." },
+	self_approval: {
+		status: 403,
+		retryable: false,
+		title:
+			"Nobody may say yes to their own doing, nor vouch for themselves or whom they invited: another person has to.",
+	},
+	not_enrolled: { status: 409, retryable: false, title: "They have not enrolled yet: vouch for them once they have." },
 	simulation_stale: {
 		status: 409,
 		retryable: false,

@@ -28,6 +28,9 @@ export type Person = {
 	sealedName?: string;
 	createdAt: number;
 	createdBy: string;
+	/** Who was shown the token of their last enrolment, where that is not who created them; and who else vouched for them since. */
+	tokenBy?: string;
+	confirmedBy?: string;
 	/** A token that was handed out to enrol, as keyed hash; and the secret of the authenticator that is being set up. */
 	enrolment?: { mac: string; expiresAt: number; sealedTotp?: string };
 	password?: PasswordHash;
@@ -64,14 +67,35 @@ export type Session = {
 	mfaAt: number;
 };
 
+/** Whoever runs the deployment, where a principal's id stands otherwise: who invites by command vouches for whom that is. */
+export const deployer = "admin";
+
+/** Roles that open content, let others in, or say yes to what others propose. */
+const vouchedRoles: readonly Role[] = ["admin", "approver", "compliance"];
+
+/** Who was shown the token by which they enrolled, or may. */
+export function tokenHolder({ tokenBy, createdBy }: Pick<Person, "tokenBy" | "createdBy">): string {
+	return tokenBy ?? createdBy;
+}
+
+/**
+ * The roles that count. Who holds a person's token could enrol in their place, so until another person has vouched for
+ * them, those that would let one person be two do not.
+ */
+export function rolesInForce(person: Pick<Person, "roles" | "tokenBy" | "createdBy" | "confirmedBy">): Role[] {
+	const isVouched = tokenHolder(person) === deployer || person.confirmedBy !== undefined;
+	return isVouched ? person.roles : person.roles.filter((role) => !vouchedRoles.includes(role));
+}
+
 /** A login name as it is compared: without case and the forms of a letter. */
 export function normaliseLogin(login: string): string {
 	return login.normalize("NFKC").trim().toLowerCase();
 }
 
-/** A person who has nothing left to sign in with. */
-export function withoutCredentials({ enrolment: _, password: __, totp: ___, sso: ____, ...person }: Person): Person {
-	return { ...person, passkeys: [], recoveryMacs: [] };
+/** A person who has nothing left to sign in with, and for whom nobody vouches. */
+export function withoutCredentials(person: Person): Person {
+	const { enrolment: _, password: __, totp: ___, sso: ____, confirmedBy: _____, ...rest } = person;
+	return { ...rest, passkeys: [], recoveryMacs: [] };
 }
 
 const credentialNames = ["enrolment", "password", "totp", "recovery", "sso"] as const;

@@ -35,7 +35,7 @@ export function createCallLine(deps: {
 
 	/** Never blocks nor throws. What is urgent goes before all that waits. */
 	return function add(call: () => Promise<unknown>, isUrgent = false): void {
-		if (urgent.size() + usual.size() >= deps.waitingMax && inFlight >= deps.inFlightMax) return;
+		if (urgent.size() + usual.size() + inFlight >= deps.waitingMax + deps.inFlightMax) return;
 		(isUrgent ? urgent : usual).put({ call, since: deps.monotonic() });
 		// In a later turn: what whoever adds it has to answer goes first.
 		setImmediate(next);

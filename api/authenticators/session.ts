@@ -1,5 +1,6 @@
 // A person's session: its token as bearer, or in the cookie of a browser that shows one of our own pages.
 
+import { rolesInForce } from "../../domain/person.ts";
 import type { PersonSessions } from "../people/personSessions.ts";
 import type { SessionCookie } from "../people/sessionCookie.ts";
 import type { Authenticator } from "../plugins/auth.ts";
@@ -15,6 +16,7 @@ export function createSessionAuthenticator(deps: { sessions: PersonSessions; coo
 		if (token === undefined) return undefined;
 		request.session = await deps.sessions.use(token);
 		const { person, session } = request.session;
-		return { id: person._id, tenantId: person.tenantId, roles: person.roles, kind: "person", mfaAt: session.mfaAt };
+		const roles = rolesInForce(person);
+		return { id: person._id, tenantId: person.tenantId, roles, kind: "person", mfaAt: session.mfaAt };
 	};
 }

@@ -36,7 +36,13 @@ const prefix = "lethe_session_";
 export function createPersonSessions(deps: Deps) {
 	const { clock, macs, sessions } = deps;
 	const { idleMs, lifeMs } = deps.sessionLimits;
-	const find = createCache({ load: deps.store.people.find, clock, ttlMs: cacheMs, itemsMax: cachedPeopleMax });
+	const find = createCache({
+		// Each session its own: one that has just begun must not be given what an older one remembers of its person.
+		load: (name) => deps.store.people.find(name.split(" ")[0] ?? ""),
+		clock,
+		ttlMs: cacheMs,
+		itemsMax: cachedPeopleMax,
+	});
 
 	/** Whether it still holds, by the person as they are. */
 	function holds({ startedAt }: Session, person: StoredPerson | undefined, now: number): person is StoredPerson {
@@ -75,7 +81,7 @@ export function createPersonSessions(deps: Deps) {
 		async use(token: string): Promise<LiveSession> {
 			const found = token.startsWith(prefix) ? await sessions.use(await macs.all("session", token), idleMs) : undefined;
 			if (!found) throw new LetheError("unauthenticated");
-			const person = await find(found.session.personId);
+			const person = await find(`${found.session.personId} ${found.session.id}`);
 			if (holds(found.session, person, clock())) return { ...found, person };
 			await sessions.end(found.session.personId, found.mac);
 			throw new LetheError("unauthenticated");

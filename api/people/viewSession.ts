@@ -1,14 +1,14 @@
 // A session as it is shown.
 
-import type { Person, Session } from "../../domain/person.ts";
+import { rolesInForce, type Session } from "../../domain/person.ts";
 
 export function viewSession(
 	{ id, personId, tenantId, method, startedAt, mfaAt }: Session,
-	{ roles }: Pick<Person, "roles">,
+	person: Parameters<typeof rolesInForce>[0],
 	{ endsAt, idleEndsAt }: { endsAt: number; idleEndsAt: number },
 ) {
 	return {
-		...{ id, personId, tenantId, roles, method },
+		...{ id, personId, tenantId, roles: rolesInForce(person), method },
 		startedAt: formatTime(startedAt),
 		mfaAt: formatTime(mfaAt),
 		endsAt: formatTime(endsAt),

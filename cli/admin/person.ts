@@ -3,10 +3,11 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import type { Deps } from "../../deps.ts";
 import { limits } from "../../domain/limits.ts";
+import { deployer, rolesInForce } from "../../domain/person.ts";
 import { type Role, roles } from "../../domain/roles.ts";
 import { withDeps } from "./withDeps.ts";
 
-const by = "admin";
+const by = deployer;
 type Of = { tenant: string };
 
 /** Exit 0: done; 2: it can't be done as asked. */
@@ -41,11 +42,12 @@ export function personCommand(): Command {
 		withDeps(async (deps) => {
 			await requireTenant(deps, tenant);
 			const found = await deps.store.people.findByTenant(tenant);
-			return found.map(({ _id: id, roles: granted, createdAt, endedAt, enrolment }) => ({
-				id,
-				roles: granted,
-				createdAt: new Date(createdAt).toISOString(),
-				state: endedAt === undefined ? (enrolment ? "invited" : "enrolled") : "ended",
+			return found.map((one) => ({
+				id: one._id,
+				roles: one.roles,
+				rolesInForce: rolesInForce(one),
+				createdAt: new Date(one.createdAt).toISOString(),
+				state: one.endedAt === undefined ? (one.enrolment ? "invited" : "enrolled") : "ended",
 			}));
 		}),
 	);
@@ -59,6 +61,11 @@ export function personCommand(): Command {
 		.addOption(role())
 		.action((id: string, { tenant, role: granted }: Of & { role: Role[] }) =>
 			withDeps(async (deps) => ({ id, roles: (await deps.people.setRoles(by, tenant, id, granted)).roles })),
+		);
+	add("confirm", "Vouch for a person whom an administrator invited and who has enrolled.")
+		.argument("<person>", "their id, usr_…")
+		.action((id: string, { tenant }: Of) =>
+			withDeps(async (deps) => ({ id, rolesInForce: rolesInForce(await deps.people.confirm(by, tenant, id)) })),
 		);
 	add("end", "Let a person sign in no more, and erase their name, for good.")
 		.argument("<person>", "their id, usr_…")

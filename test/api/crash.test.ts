@@ -152,6 +152,7 @@ const cases: Record<string, Case> = {
 	people: { body: { login: "them", roles: ["sender"] } },
 	"people/:id/enrolment": { of: invited },
 	"people/:id/roles": { of: invited, body: { roles: ["auditor"] } },
+	"people/:id/confirm": { of: async (api, { tenantId }) => (await api.addPerson(tenantId, ["auditor"])).personId },
 	"people/:id/end": { of: invited, ends: ["not_found"] },
 	"session/recovery-codes": {},
 	"queues/:id/pause": { of: queueOf },

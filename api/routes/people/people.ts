@@ -2,7 +2,7 @@
 
 import { z } from "zod";
 import { LetheError } from "../../../domain/errors.ts";
-import type { Person } from "../../../domain/person.ts";
+import { type Person, rolesInForce } from "../../../domain/person.ts";
 import { readCursor, toPage } from "../../cursor.ts";
 import type { ApiDeps } from "../../deps.ts";
 import type { Instance } from "../../instance.ts";
@@ -22,6 +22,7 @@ const params = z.strictObject({ id: z.string().max(64) });
 export function addPeople(app: Instance, deps: Deps): void {
 	addReading(app, deps);
 	addChanging(app, deps);
+	addVouching(app, deps);
 }
 
 function addReading(app: Instance, deps: Deps): void {
@@ -144,13 +145,33 @@ function addChanging(app: Instance, { people, personSeal }: Deps): void {
 	);
 }
 
+function addVouching(app: Instance, { people, personSeal }: Deps): void {
+	app.post(
+		"/people/:id/confirm",
+		{
+			schema: {
+				operationId: "confirmPerson",
+				summary: "Vouch for a person who has enrolled: it is they who did",
+				description:
+					"By another than who was shown their token. Until then `admin`, `approver` and `compliance` are not in force.",
+				tags,
+				params,
+				body: z.strictObject({}).nullish(),
+				response: { 200: peopleSchemas.person.describe("The person as they are now"), ...problems },
+			},
+		},
+		async ({ principal, params: { id } }) =>
+			view({ personSeal }, await people.confirm(principal.id, principal.tenantId, id)),
+	);
+}
+
 // Whoever gives themselves a role has been given it by nobody.
 function refuseOneself(principal: Principal, id: string): void {
 	if (principal.id === id) throw new LetheError("self_approval");
 }
 
 async function view(deps: Pick<Deps, "personSeal">, person: Person) {
-	const { _id: id, roles, createdAt, createdBy, endedAt, enrolment } = person;
+	const { _id: id, roles, createdAt, createdBy, confirmedBy, endedAt, enrolment } = person;
 	const state = endedAt !== undefined ? ("ended" as const) : enrolment ? ("invited" as const) : ("enrolled" as const);
 	return {
 		id,
@@ -158,6 +179,8 @@ async function view(deps: Pick<Deps, "personSeal">, person: Person) {
 		roles,
 		createdAt: formatTime(createdAt),
 		createdBy,
+		rolesInForce: rolesInForce(person),
+		...(confirmedBy === undefined ? {} : { confirmedBy }),
 		state,
 		...(endedAt === undefined ? {} : { endedAt: formatTime(endedAt) }),
 	};

@@ -96,6 +96,10 @@ export const peopleSchemas = {
 			roles: grantedRoles,
 			createdAt: z.string(),
 			createdBy: z.string(),
+			rolesInForce: grantedRoles.meta({
+				description: "Until another person vouches for them, `admin`, `approver` and `compliance` are not among these.",
+			}),
+			confirmedBy: z.string().optional().meta({ description: "Who vouched for them." }),
 			state: z.enum(["invited", "enrolled", "ended"]),
 			endedAt: z.string().optional(),
 		})

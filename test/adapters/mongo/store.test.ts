@@ -338,10 +338,12 @@ describe("store", () => {
 			} as never);
 			throw error;
 		};
-		const inserting = cutStore.messages.insert(messageOf({ id: id() }));
-		await assert
-			.rejects(inserting, (error) => error instanceof LetheError && error.code === "outcome_unknown")
-			.finally(() => cut.close());
+		const inserting = [1, 2].map(() => cutStore.messages.insert(messageOf({ id: id() })));
+		const fates = await Promise.allSettled(inserting).finally(() => cut.close());
+		for (const fate of fates) {
+			assert.ok(fate.status === "rejected" && fate.reason instanceof LetheError);
+			assert.equal(fate.reason.code, "outcome_unknown");
+		}
 	});
 
 	it("a connection lost between the write and its answer: the message stands, and it is not said that it does not", async () => {

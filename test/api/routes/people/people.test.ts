@@ -2,7 +2,10 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
+import { TOTP } from "otpauth";
 import { limits } from "../../../../domain/limits.ts";
+import { personPassword } from "../../../../stack/enrolPerson.ts";
+import { until } from "../../../harness/until.ts";
 import { createTestApi, type TestApi } from "../../harness.ts";
 
 describe("/v1/people", () => {
@@ -15,6 +18,15 @@ describe("/v1/people", () => {
 		admin = await api.addPerson(tenantId, ["admin"]);
 	});
 	after(() => api.close());
+
+	/** A session of whoever enrols with that token. */
+	async function enrolled(token: string): Promise<string> {
+		const post = async (path: string, body: object) =>
+			(await api.app.inject({ method: "POST", url: `/v1${path}`, payload: body })).json();
+		const { totp } = await post("/enrolment", { token });
+		const code = new TOTP({ secret: totp.secret }).generate({ timestamp: api.clock() });
+		return (await post("/enrolment/complete", { token, password: personPassword, code, as: "token" })).token;
+	}
 
 	let sequence = 0;
 	const ask = (method: "GET" | "POST", path: string, body?: object, by = admin.token) =>
@@ -54,10 +66,40 @@ describe("/v1/people", () => {
 		assert.deepEqual(answers.map(({ status }) => status).sort(), [201, 409, 409]);
 	});
 
+	it("gives nobody by the hand of who invited them what two people are needed for", async () => {
+		const made = (await invite({ roles: ["admin", "approver", "compliance", "auditor"] })).json;
+		const { id } = made;
+		const other = await api.addPerson(tenantId, ["admin"]);
+		const confirm = (by: string, of = id) => ask("POST", `/${of}/confirm`, {}, by);
+		assert.deepEqual([(await confirm(other.token)).json.code], ["not_enrolled"]);
+		// Whoever holds the token has enrolled with it, be it the administrator.
+		const token = await enrolled(made.enrolmentToken);
+		const session = async () => (await api.request(token, "GET", "/v1/session")).json.roles;
+		assert.deepEqual(await session(), ["auditor"]);
+		assert.equal((await ask("POST", "", { login: "x", roles: ["auditor"] }, token)).json.code, "forbidden");
+		for (const by of [admin.token, token]) assert.equal((await confirm(by)).status, 403);
+		assert.deepEqual(await session(), ["auditor"]);
+		const confirmed = await confirm(other.token);
+		assert.deepEqual([confirmed.status, confirmed.json.confirmedBy], [200, other.personId]);
+		assert.deepEqual(confirmed.json.rolesInForce, ["admin", "approver", "compliance", "auditor"]);
+		await until(async () => (await session()).includes("approver"));
+		const acts = (await api.entries(id)).filter(({ about, code }) => about === id && code === "confirmed");
+		assert.deepEqual(
+			acts.map(({ by }) => by),
+			[other.personId],
+		);
+		// A new token is a new chance to enrol in their place: nobody vouches for them then.
+		const renewed = await ask("POST", `/${id}/enrolment`, {}, other.token);
+		const again = await enrolled(renewed.json.enrolmentToken);
+		assert.deepEqual((await api.request(again, "GET", "/v1/session")).json.roles, ["auditor"]);
+		assert.equal((await confirm(other.token)).json.code, "self_approval");
+		assert.equal((await confirm(admin.token)).status, 200);
+	});
+
 	it("is for no key, and for nobody about themselves", async () => {
 		const { key } = await api.addKey(tenantId, ["admin"]);
 		assert.equal((await ask("POST", "", { login: "x", roles: ["approver"] }, key)).json.code, "person_required");
-		for (const path of ["/roles", "/enrolment", "/end"]) {
+		for (const path of ["/roles", "/enrolment", "/confirm", "/end"]) {
 			const body = path === "/roles" ? { roles: ["admin", "approver"] } : {};
 			const refused = await ask("POST", `/${admin.personId}${path}`, body);
 			assert.deepEqual([refused.status, refused.json.code], [403, "self_approval"], path);
