@@ -112,6 +112,7 @@ export const routes = {
 	renewEnrolment: ["POST", "/v1/people/{id}/enrolment"],
 	setPersonRoles: ["POST", "/v1/people/{id}/roles"],
 	endPerson: ["POST", "/v1/people/{id}/end"],
+	confirmPerson: ["POST", "/v1/people/{id}/confirm"],
 	listSessions: ["GET", "/v1/sessions"],
 	signOut: ["POST", "/v1/session/end"],
 	endSession: ["POST", "/v1/sessions/{id}/end"],

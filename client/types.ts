@@ -307,6 +307,9 @@ export type EndPersonBody = ({
 
 } | null)
 export type EndPersonAnswer = unknown
+export type ConfirmPersonBody = ({
+
+} | null)
 export type SignOutBody = ({
 
 } | null)
@@ -2653,6 +2656,17 @@ name: string
 roles: [("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]
 createdAt: string
 createdBy: string
+/**
+ * Until another person vouches for them, `admin`, `approver` and `compliance` are not among these.
+ * 
+ * @minItems 1
+ * @maxItems 6
+ */
+rolesInForce: [("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]
+/**
+ * Who vouched for them.
+ */
+confirmedBy?: string
 state: ("invited" | "enrolled" | "ended")
 endedAt?: string
 }
@@ -2693,6 +2707,9 @@ export interface PersonRolesInput {
 roles: [("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]
 }
 export interface EndPersonParams {
+id: string
+}
+export interface ConfirmPersonParams {
 id: string
 }
 export interface SessionPage {
@@ -2805,6 +2822,7 @@ export type ErrorCode =
 	| "policies_not_governed"
 	| "proposal_state"
 	| "self_approval"
+	| "not_enrolled"
 	| "simulation_stale"
 	| "validity_too_long"
 	| "link_host_missing"
@@ -3059,6 +3077,8 @@ export type Operations = {
 	setPersonRoles: { params: SetPersonRolesParams; body: PersonRolesInput; answer: Person };
 	/** Let a person sign in no more, for good. */
 	endPerson: { params: EndPersonParams; body?: EndPersonBody; answer: EndPersonAnswer };
+	/** Vouch for a person who has enrolled: it is they who did. */
+	confirmPerson: { params: ConfirmPersonParams; body?: ConfirmPersonBody; answer: Person };
 	/** Where one is signed in, the newest first. */
 	listSessions: { answer: SessionPage };
 	/** Sign out. */
