@@ -26,11 +26,12 @@ import { policySuite } from "./policy.ts";
 import { purgeSuite } from "./purge.ts";
 import { queuesSuite } from "./queues.ts";
 import { type Figures, findRegressions, record, recorded } from "./records.ts";
+import { soakSuite } from "./soak.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url)).replace(/\/$/, "");
 const usage = `npm run bench -- SUITE [--json] [--rounds N] [--messages N]
 
-SUITE      encrypt | accept | lifecycle | batch | queues | purge | growth | peers | page | policy (no servers)
+SUITE      encrypt | accept | lifecycle | batch | queues | purge | growth | peers | page | soak | policy (no servers)
 --json     print nothing but the JSON object
 --rounds   interleaved rounds (default 5)
 --messages messages a round of acceptance (default 1000), the lifecycle (default 400), batches (default 2000) or the queues (default 1000), of each peer (default 3000), of a purge's cohort (default 10000)
@@ -41,6 +42,7 @@ SUITE      encrypt | accept | lifecycle | batch | queues | purge | growth | peer
 --check    exit 1 when a ratio is worse than the recorded one by more than 15 %
 --overload seconds of overload (default 30)
 --stored   finished messages that growth measures beside (default 100000), --open unfinished ones (default 5000)
+--minutes  how long a soak lasts (default 30), --load at which share of the rate that it finds (default 0.7)
 --cohorts  keys that growth makes in Vault (default 5000; 0 for none)
 `;
 
@@ -59,6 +61,8 @@ const { values, positionals } = parseArgs({
 		stored: { type: "string", default: "100000" },
 		open: { type: "string", default: "5000" },
 		cohorts: { type: "string", default: "5000" },
+		minutes: { type: "string", default: "30" },
+		load: { type: "string", default: "0.7" },
 		help: { type: "boolean", default: false },
 	},
 });
@@ -98,6 +102,14 @@ const suites: Record<string, (stack: Stack) => Promise<object>> = {
 			only: values.only,
 			log: say,
 		}),
+	soak: (stack) =>
+		withEngine(stack, (engine) =>
+			soakSuite(engine, {
+				minutes: Number(values.minutes),
+				load: Number(values.load),
+				perRound: Number(values.messages ?? 400),
+			}),
+		),
 	growth: async (stack) => {
 		const { url, issuerTokenFile, pid, dataDir } = stack.state().servers.vault;
 		const issuerToken = readFileSync(issuerTokenFile, "utf8").trim();

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type CpuProfile, drawFlame } from "../../bench/flame.ts";
 import { percentile95, spread } from "../../bench/measure.ts";
-import { draw } from "../../bench/plot.ts";
+import { draw, drawLines } from "../../bench/plot.ts";
 import { findRegressions } from "../../bench/records.ts";
 
 const then = {
@@ -42,6 +42,25 @@ test("a bar is as long as its figure, and a label can't break the picture", () =
 	const [, wide] = /width="([\d.]+)" height="20"/.exec(picture) ?? [];
 	assert.equal(Number(wide), ((720 - 200 - 90) / 10) * 5);
 	assert.ok(picture.includes("a &lt; b") && picture.includes("x &amp; y"));
+});
+
+test("lines over time begin at the left, end at the right, and never leave the picture", () => {
+	const points = Array.from({ length: 9 }, (_, x) => ({ x, y: 1 + x * x }));
+	const picture = drawLines("a < b", [{ label: "x & y", points }], "note");
+	assert.match(picture, /a &lt; b[\s\S]*x &amp; y/);
+	const drawn = (/points="([^"]+)"/.exec(picture)?.[1] ?? "").split(" ").map((one) => one.split(",").map(Number));
+	assert.equal(drawn.length, 9);
+	const [xs, ys] = [drawn.map(([x]) => x as number), drawn.map(([, y]) => y as number)];
+	assert.deepEqual(
+		xs,
+		xs.toSorted((one, other) => one - other),
+	);
+	assert.deepEqual(
+		ys,
+		ys.toSorted((one, other) => other - one),
+		"more is higher up",
+	);
+	assert.ok(Math.min(...ys) > 24 && Math.max(...ys) < 320 && Math.max(...xs) < 720);
 });
 
 test("a flame is as wide as the time that was spent in it, and idle time is none", () => {
