@@ -16,12 +16,19 @@ import { personCommand } from "./admin/person.ts";
 import { ssoCommand } from "./admin/sso.ts";
 import { parseCountry, tenantCommand } from "./admin/tenant.ts";
 import { withDeps } from "./admin/withDeps.ts";
-import { createApiKey, prepare, putSendQueue, requireSignatures, setGovernance, setLinkHost } from "./administer.ts";
+import {
+	createApiKey,
+	prepare,
+	putSecrets,
+	putSendQueue,
+	requireSignatures,
+	setGovernance,
+	setLinkHost,
+} from "./administer.ts";
 
-const secretsSchema = z.strictObject({
-	send: z.record(z.string(), z.string()),
-	callback: z.record(z.string(), z.string()),
-});
+const secret = z.record(z.string(), z.string());
+const bothSchema = z.strictObject({ send: secret, callback: secret });
+const eitherSchema = bothSchema.partial().refine((given) => Object.keys(given).length > 0);
 
 const dayMs = 24 * 3600_000;
 
@@ -72,6 +79,7 @@ export function adminCommand(): Command {
 		);
 	addKeyCommands(add);
 	addQueue(add);
+	addSecrets(add);
 	return admin;
 }
 
@@ -156,7 +164,7 @@ function addQueue(add: (name: string, description: string) => Command): void {
 		)
 		.action(({ id: _id, carrier, sender, setting: settings, rate, country, category, region, baaRef, ...more }) =>
 			withDeps(async (deps) => {
-				const secrets = parseSecrets(await text(process.stdin));
+				const secrets = parseSecrets(bothSchema, await text(process.stdin));
 				const { subprocessor, processingCountry, transferMechanism } = more;
 				const approvedSubprocessor = subprocessor === undefined ? undefined : subprocessor === "approved";
 				const routing = {
@@ -175,6 +183,23 @@ function addQueue(add: (name: string, description: string) => Command): void {
 				});
 				await putSendQueue(deps, queue, secrets);
 				return { sendQueue: _id };
+			}),
+		);
+}
+
+function addSecrets(add: (name: string, description: string) => Command): void {
+	add(
+		"secrets",
+		"Replace a send queue's secrets: {send}, {callback} or both, a JSON object on standard input; what is left out stays.",
+	)
+		.argument("<queue>", "its id")
+		.action((id: string) =>
+			withDeps(async (deps) => {
+				const given = withoutUndefined(parseSecrets(eitherSchema, await text(process.stdin)));
+				const queue = await deps.store.sendQueues.find(id);
+				if (queue) await putSecrets(deps, queue, given);
+				else process.exitCode = 1;
+				return { replaced: queue ? Object.keys(given) : [] };
 			}),
 		);
 }
@@ -226,9 +251,9 @@ function parseHours(text: string): number {
 }
 
 // The text may be half a secret: nothing of it is repeated.
-function parseSecrets(input: string): z.output<typeof secretsSchema> {
+function parseSecrets<Secrets>(schema: z.ZodType<Secrets>, input: string): Secrets {
 	try {
-		return secretsSchema.parse(JSON.parse(input));
+		return schema.parse(JSON.parse(input));
 	} catch {
 		throw new Error("standard input holds no secrets: give {send: {…}, callback: {…}}, each value a text, as JSON.");
 	}

@@ -8,6 +8,7 @@ import type {
 	SendQueueDocument,
 	TenantDocument,
 } from "../adapters/mongo/models.ts";
+import type { SecretPurpose } from "../adapters/vault/carrierSecrets.ts";
 import type { ProviderCredential } from "../adapters/vault/providerCredentials.ts";
 import type { Deps } from "../deps.ts";
 import type { LetheError } from "../domain/errors.ts";
@@ -246,18 +247,28 @@ function toJwk(key: KeyObject): Record<string, string> {
 export async function putSendQueue(
 	deps: AdminDeps,
 	queue: SendQueueDocument,
-	secrets: { send: Record<string, string>; callback: Record<string, string> },
+	secrets: Record<SecretPurpose, Record<string, string>>,
 ): Promise<void> {
-	for (const secret of [secrets.send, secrets.callback]) {
-		await deps.carriers.check(queue.carrier, { settings: queue.settings, secrets: secret });
-	}
-	await deps.evidence.append([{ type: "send_queue_changed", code: queue._id, by }]);
-	await deps.secrets.write(queue._id, "send", secrets.send);
-	await deps.secrets.write(queue._id, "callback", secrets.callback);
+	await putSecrets(deps, queue, secrets);
 	// Who stopped it did so for a reason that another secret or rate is no end of.
 	const known = await deps.store.sendQueues.find(queue._id);
 	const { paused = queue.paused, draining = false, moveWaiting, prices, countryRates, registrations } = known ?? {};
 	// Nor does it undo what operators have set.
 	const set = withoutUndefined<Partial<SendQueueDocument>>({ prices, countryRates, registrations, moveWaiting });
 	await deps.store.sendQueues.put({ ...set, ...queue, paused, draining });
+}
+
+/**
+ * Replaces what a send queue's carrier is called with, what its callbacks are checked with, or both.
+ * @throws RangeError | TypeError when the carrier can't use them; nothing is written then
+ */
+export async function putSecrets(
+	deps: Pick<AdminDeps, "carriers" | "evidence" | "secrets">,
+	{ _id, carrier, settings }: Pick<SendQueueDocument, "_id" | "carrier" | "settings">,
+	given: Partial<Record<SecretPurpose, Record<string, string>>>,
+): Promise<void> {
+	const halves = Object.entries(given) as [SecretPurpose, Record<string, string>][];
+	for (const [, secrets] of halves) await deps.carriers.check(carrier, { settings, secrets });
+	await deps.evidence.append([{ type: "send_queue_changed", code: _id, by }]);
+	for (const [purpose, secrets] of halves) await deps.secrets.write(_id, purpose, secrets);
 }

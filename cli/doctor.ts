@@ -104,6 +104,7 @@ export async function examine(): Promise<Finding[]> {
 				return queues.map((queue) => `${queue._id} (${queue.carrier}${queue.paused ? ", paused" : ""})`).join(", ");
 			}),
 		);
+		findings.push(...(await lookAtCredentials(deps)));
 		findings.push(...(await lookAtProcesses(deps)), ...(await lookAtApi(deps)));
 	} finally {
 		await deps.close();
@@ -170,6 +171,25 @@ function lookAtCanary({ store, clock, canaryId, config }: Deps): Promise<Finding
 		if (last.result !== "clean" || (everyMs > 0 && ageMs > 2 * everyMs)) throw new Error(told);
 		return told;
 	});
+}
+
+// Whoever administers sees that there are some, and never what they are.
+async function lookAtCredentials({ store, secrets }: Deps): Promise<Finding[]> {
+	const check = "carrier credentials";
+	const lacking: Finding[] = [];
+	const found = await look(check, "Start and unseal Vault, or provision it again.", async () => {
+		const queues = await store.sendQueues.all();
+		for (const { _id, carrier } of queues) {
+			const none: string[] = [];
+			if (!(await secrets.areThere(_id, "send"))) none.push("to send with (send)");
+			if (!(await secrets.areThere(_id, "callback"))) none.push("to check callbacks with (callback)");
+			const mend = `Run \`lethe admin secrets ${_id}\` with them on standard input; docs/carriers/${carrier}.md names them.`;
+			if (none.length > 0)
+				lacking.push({ check, ok: false, detail: `${_id} has none ${none.join(" and none ")}`, mend });
+		}
+		return `there are some of each of ${queues.length} send queue(s); what they are is not seen`;
+	});
+	return lacking.length > 0 ? lacking : [found];
 }
 
 /** Whether what drives messages runs: the servers may all be up, and nobody at work. */

@@ -202,6 +202,9 @@ export const policies: Record<Role | "issuer", Policy> = {
 		"kv/data/logs/identities/+": { capabilities: ["create"] },
 		"kv/data/carriers/+/send": { capabilities: ["create", "update"] },
 		"kv/data/carriers/+/callback": { capabilities: ["create", "update"] },
+		// Whether there are any, and not what they are.
+		"kv/metadata/carriers/+/send": { capabilities: ["read"] },
+		"kv/metadata/carriers/+/callback": { capabilities: ["read"] },
 		"kv/data/identity-providers/+": { capabilities: ["create", "update"] },
 		"kv/metadata/identity-providers/+": { capabilities: ["delete"] },
 	},

@@ -34,6 +34,7 @@ const commands = [
 	["admin", "key"],
 	["admin", "revoke"],
 	["admin", "queue"],
+	["admin", "secrets"],
 	...["list", "place", "release"].map((name) => ["holds", name]),
 	...["list", "check", "record", "lift"].map((name) => ["opt-outs", name]),
 	...["list", "check", "record", "withdraw"].map((name) => ["consents", name]),

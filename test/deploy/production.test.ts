@@ -39,7 +39,7 @@ describe("production", { skip: missing }, () => {
 		return run(bao.command, [...bao.args, ...args], { env });
 	};
 	// Each login uses its secret-id up, so each command has one of its own.
-	const cliSlots = ["cli1", "cli2", "cli3", "cli4", "cli5", "cli6"];
+	const cliSlots = ["cli1", "cli2", "cli3", "cli4", "cli5", "cli6", "cli7", "cli8"];
 	const lethe = (slot: string, args: string[], input = "") => {
 		const env = { ...environment, LETHE_VAULT_ADMIN_WRAPPED_SECRET_ID_FILE: join(credentials, slot, "admin") };
 		return run(node, ["cli/lethe.ts", ...args], { env, input });
@@ -207,13 +207,22 @@ describe("production", { skip: missing }, () => {
 		await worker.says(/"ready":true/);
 		await sender.says(/"ready":true/);
 		environment.LETHE_API_URL = url as string;
-		const working = JSON.parse((await lethe("cli6", ["doctor", "--json"])).out).filter(
-			({ ok }: { ok: boolean }) => !ok,
+		const connection = await connectMongo({ url: process.env.MONGODB_URL as string, database });
+		const queue = { _id: "main", carrier: "twilio", sender: "S", settings: {}, paused: true };
+		await connection.collection<typeof queue>("sendQueues").insertOne(queue);
+		await connection.close();
+		const wrong = async (slot: string): Promise<Record<string, string>[]> =>
+			JSON.parse((await lethe(slot, ["doctor", "--json"])).out).filter(({ ok }: { ok: boolean }) => !ok);
+		const [lacking, ...others] = await wrong("cli6");
+		assert.deepEqual([lacking?.check, others], ["carrier credentials", []]);
+		assert.equal(lacking?.detail, "main has none to send with (send) and none to check callbacks with (callback)");
+		assert.match(
+			lacking?.mend ?? "",
+			/^Run `lethe admin secrets main` with them on standard input; docs\/carriers\/twilio/,
 		);
-		assert.deepEqual(
-			working.map(({ check }: { check: string }) => check),
-			["send queues"],
-		);
+		const given = await lethe("cli7", ["admin", "secrets", "main"], '{"send":{"token":"t"},"callback":{"secret":"s"}}');
+		assert.deepEqual([given.code, JSON.parse(given.out)], [0, { replaced: ["send", "callback"] }]);
+		assert.deepEqual(await wrong("cli8"), []);
 		assert.equal((await fetch(`${url}/healthz`)).status, 200);
 		assert.equal((await fetch(`${url}/readyz`)).status, 200);
 		assert.equal((await fetch(`${url}/v1/messages`)).status, 401);

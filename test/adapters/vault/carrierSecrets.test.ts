@@ -30,6 +30,22 @@ test("each role reads the half that it needs, and the admin reads neither", asyn
 	await assert.rejects(open(sender).write(queue, "send", {}), { code: "internal" });
 });
 
+test("the admin sees whether there are secrets, and of those that were deleted that there are none", async () => {
+	const queue = freshId("reference");
+	assert.equal(await open(admin).areThere(queue, "send"), false);
+	await open(admin).write(queue, "send", { token: "for-sending" });
+	assert.equal(await open(admin).areThere(queue, "send"), true);
+	assert.equal(await open(admin).areThere(queue, "callback"), false);
+	await assert.rejects(open(sender).areThere(queue, "send"), { code: "internal" });
+	const gone = (more: object) => ({
+		data: { current_version: 1, versions: { 1: { deletion_time: "", destroyed: false, ...more } } },
+	});
+	for (const more of [{ deletion_time: "2026-07-01T12:00:00Z" }, { destroyed: true }]) {
+		const vault = { read: async () => gone(more), write: admin.write };
+		assert.equal(await open(vault).areThere(queue, "send"), false);
+	}
+});
+
 test("a queue without secrets opens nothing", async () => {
 	await assert.rejects(open(sender).read(freshId("reference"), "send"), { code: "internal" });
 });
