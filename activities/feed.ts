@@ -2,11 +2,12 @@
 
 import type { Waiting } from "../adapters/mongo/messages.ts";
 import type { SendQueueDocument, TenantDocument } from "../adapters/mongo/models.ts";
-import { backlogBehind, backlogRange, type Lane, queueAheadMs, queueCapacity } from "../domain/backlog.ts";
+import { type Lane, queueAheadMs, queueCapacity } from "../domain/backlog.ts";
 import { createCache } from "../domain/cache.ts";
 import { limits } from "../domain/limits.ts";
 import { unshelve } from "../domain/transition.ts";
 import { limitsOn } from "./admit.ts";
+import { beginTurn, createBacklogReader, type LaneView, rewind, viewLane } from "./backlogReader.ts";
 import { addAttempt } from "./deliver.ts";
 import type { ActivityDeps } from "./deps.ts";
 
@@ -24,8 +25,7 @@ type Queue = Pick<SendQueueDocument, "_id" | "ratePerSecond" | "countryRates">;
 type Course = {
 	/** The tenant that was served last, by lane. */
 	served: Record<Lane, string>;
-	/** The last key that was read of a tenant, by lane and tenant. */
-	read: Map<string, string>;
+	views: Record<Lane, LaneView>;
 	rereadAt: number;
 	/** Message → when it was put on the queue, as far as it may still be there. */
 	fed: Map<string, number>;
@@ -40,9 +40,8 @@ const leadMs = 1_000;
 // What was left out for a limit, or lost with Redis, is found by reading from the start again.
 const rereadMs = 2_000;
 const fedMs = 10_000;
-const pageItems = 50;
-// What a limit keeps must not have the whole backlog read at each turn.
-const pagesMax = 4;
+// What a limit keeps must not have the whole backlog tried at each turn.
+const takingsMax = 4;
 const visitsMax = 100;
 // So many tenants share what is fed at once; more of them are served the next time.
 const turnsPerRoom = 8;
@@ -54,15 +53,18 @@ const paceMargin = 1.2;
 // Of five attempts that are fed while codes queue up, one is somebody else's.
 const urgentPerNormal = 4;
 
-/** `feed` fills one send queue; it answers how many attempts it added. Of several senders one does it. */
+/** `added`: attempts, by this turn. `waits`: whether anything may wait still; of a queue that another sender fills it may. */
+export type Fed = { added: number; waits: boolean };
+
+/** `feed` fills one send queue. Of several senders one does it. */
 export function createFeed(deps: FeedDeps) {
 	const token = deps.ids.random("claim");
 	const courses = new Map<string, Course>();
 	const feedLane = createFeedLane(deps);
 
-	return async function feed(queue: Queue): Promise<number> {
-		if (!(await deps.sendQueues.lead(queue._id, token, leadMs))) return 0;
-		const course = courses.get(queue._id) ?? createCourse();
+	return async function feed(queue: Queue): Promise<Fed> {
+		if (!(await deps.sendQueues.lead(queue._id, token, leadMs))) return { added: 0, waits: true };
+		const course = courses.get(queue._id) ?? createCourse(queue._id);
 		courses.set(queue._id, course);
 		refresh(course, deps.monotonic());
 		const rate = queue.ratePerSecond ?? deps.segmentsPerSecondDefault;
@@ -77,16 +79,18 @@ export function createFeed(deps: FeedDeps) {
 		const share = isBusy ? Math.floor(urgentCount / urgentPerNormal) : 0;
 		const promotedCount = share > 0 ? await feedLane(queue, course, "normal", share, true) : 0;
 		const normalCount = await feedLane(queue, course, "normal", room("normal"), false);
-		const count = urgentCount + promotedCount + normalCount;
+		const added = urgentCount + promotedCount + normalCount;
 		course.left ??= { at: deps.monotonic(), count: depth.urgent + depth.normal };
-		course.left.count += count;
-		return count;
+		course.left.count += added;
+		// A lane without room was not looked at.
+		const waits = (lane: Lane) => room(lane) === 0 || course.views[lane].tenantIds.length > 0;
+		return { added, waits: waits("urgent") || waits("normal") };
 	};
 }
 
 /** Serves the tenants of a lane in turn until `room` is used up; answers how many attempts it added. */
 function createFeedLane(deps: FeedDeps) {
-	const { findBacklog } = deps.store.messages;
+	const reader = createBacklogReader(deps);
 	const feedOne = createFeedOne(deps);
 
 	/** A tenant's next attempts, at most `share`. */
@@ -98,20 +102,14 @@ function createFeedLane(deps: FeedDeps) {
 		share: number,
 		urgent: boolean,
 	) {
-		const range = backlogRange(queue._id, lane, tenantId);
-		const place = `${lane}/${tenantId}`;
 		let count = 0;
-		for (let page = 0; page < pagesMax && count < share; page++) {
-			const after = course.read.get(place) ?? range.after;
-			const found = await findBacklog({ ...range, after }, Math.max(share - count, pageItems));
-			const unfed = found.filter(({ _id }) => !course.fed.has(_id));
-			const tried = unfed.slice(0, share - count);
+		for (let taking = 0; taking < takingsMax && count < share; taking++) {
+			const isUnfed = ({ _id }: { _id: string }) => !course.fed.has(_id);
+			const { found, isAll } = await reader.take(course.views[lane], tenantId, share - count, isUnfed);
 			// Together: calls that add at once share a round trip.
-			const added = await Promise.all(tried.map((message) => feedOne(queue, course, message, urgent)));
+			const added = await Promise.all(found.map((message) => feedOne(queue, course, message, urgent)));
 			count += added.filter(Boolean).length;
-			const last = (tried.length < unfed.length ? tried : found).at(-1);
-			if (!last) break;
-			course.read.set(place, last.backlog);
+			if (isAll) break;
 		}
 		return count;
 	}
@@ -121,18 +119,18 @@ function createFeedLane(deps: FeedDeps) {
 		let left = room;
 		const idle = new Set<string>();
 		for (let visit = 0; visit < visitsMax && left > 0; visit++) {
-			const [next] = await findBacklog(backlogBehind(queue._id, lane, course.served[lane]), 1);
-			if (!next) {
+			const next = await reader.nextTenant(course.views[lane], course.served[lane]);
+			if (next === undefined) {
 				if (course.served[lane] === "") break;
 				course.served[lane] = "";
 				continue;
 			}
-			if (idle.has(next.tenantId)) break;
-			const count = await feedTenant(queue, course, lane, next.tenantId, Math.min(left, turn), urgent);
-			if (count === 0) idle.add(next.tenantId);
+			if (idle.has(next)) break;
+			const count = await feedTenant(queue, course, lane, next, Math.min(left, turn), urgent);
+			if (count === 0) idle.add(next);
 			else idle.clear();
 			left -= count;
-			course.served[lane] = next.tenantId;
+			course.served[lane] = next;
 		}
 		return room - left;
 	};
@@ -167,10 +165,10 @@ function createFeedOne(deps: FeedDeps) {
 	};
 }
 
-function createCourse(): Course {
+function createCourse(sendQueue: string): Course {
 	return {
 		served: { urgent: "", normal: "" },
-		read: new Map(),
+		views: { urgent: viewLane(sendQueue, "urgent"), normal: viewLane(sendQueue, "normal") },
 		rereadAt: 0,
 		fed: new Map(),
 		segmentsMean: 1,
@@ -190,8 +188,10 @@ function keepPace(course: Course, count: number, rate: number, now: number): voi
 
 /** Forgets what is too old to be true. */
 function refresh(course: Course, now: number): void {
+	const views = Object.values(course.views);
+	for (const view of views) beginTurn(view);
 	if (now >= course.rereadAt) {
-		course.read.clear();
+		for (const view of views) rewind(view);
 		course.rereadAt = now + rereadMs;
 	}
 	for (const [id, fedAt] of course.fed) {

@@ -22,12 +22,12 @@ const closedMsMax = 600_000;
 /** Starts all of it on a stack that runs. @throws one error that says what did not start; nothing is left running then */
 export async function startEngine(
 	stack: Stack,
-	options: { log: (line: string) => void; environment?: Record<string, string> },
+	options: { log: (line: string) => void; ratePerSecond?: number; environment?: Record<string, string> },
 ) {
-	const { log, environment } = options;
+	const { log, ratePerSecond = 10_000, environment } = options;
 	const processes = await startProcesses(stack, {
 		log,
-		ratePerSecond: 10_000,
+		ratePerSecond,
 		environment: { ...unlimited, ...environment },
 	});
 	const bare = superviseBare(stack, processes.baseEnvironment, log);
@@ -53,7 +53,7 @@ type Target = Pick<Awaited<ReturnType<typeof startProcesses>>, "apiUrl" | "demo"
 	namespace: string;
 	connection: Connection;
 };
-type Accepted = { id: string; submissionId: string; code?: string };
+type Accepted = { id: string; submissionId: string };
 
 /** What a caller, an operator and the carrier's own clerk would ask. */
 function createDriver({ apiUrl, demo, carrier, namespace, connection }: Target) {
@@ -62,17 +62,25 @@ function createDriver({ apiUrl, demo, carrier, namespace, connection }: Target) 
 	const run = process.pid;
 	let sequence = 0;
 
-	/** POSTs as the demo's tenant. @throws unless it is accepted */
-	async function post(path: string, body: object): Promise<Accepted> {
+	/** Calls the API as the demo's tenant unless told. @throws unless it answers 2xx */
+	async function ask<Answer>(method: "GET" | "POST", path: string, body?: object, apiKey = demo.apiKey) {
 		const answer = await request(`${apiUrl}${path}`, {
-			method: "POST",
-			headers: { authorization: `Bearer ${demo.apiKey}`, "content-type": "application/json" },
-			body: JSON.stringify(body),
+			method,
+			headers: {
+				authorization: `Bearer ${apiKey}`,
+				...(body ? { "content-type": "application/json" } : {}),
+			},
+			body: body ? JSON.stringify(body) : null,
 		});
-		const accepted = (await answer.body.json()) as Accepted;
-		if (answer.statusCode !== 202) throw new Error(`POST ${path} answered ${answer.statusCode} ${accepted.code}`);
-		return accepted;
+		const answered = (await answer.body.json()) as Answer & { code?: string };
+		if (answer.statusCode >= 300) {
+			throw new Error(`${method} ${path} answered ${answer.statusCode} ${answered.code}`);
+		}
+		return answered;
 	}
+
+	/** POSTs a message or a batch. @throws unless it is accepted */
+	const post = (path: string, body: object, apiKey?: string) => ask<Accepted>("POST", path, body, apiKey);
 
 	/** The baseline: one workflow of one empty activity, from its start to its result. */
 	async function runBare(): Promise<void> {
@@ -111,7 +119,7 @@ function createDriver({ apiUrl, demo, carrier, namespace, connection }: Target) 
 		return (await answer.body.json()) as Ledger;
 	}
 
-	return { post, runBare, untilClosed, historyOf, readLedger };
+	return { ask, post, runBare, untilClosed, historyOf, readLedger };
 }
 
 /** `at` epoch milliseconds at which the carrier took a message. */

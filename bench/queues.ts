@@ -1,16 +1,14 @@
-// Send queues on real servers: how exactly a limit is kept, how fair the backlog is, and what a queue without a limit costs.
+// Send queues on real servers: how exactly a limit is kept, and what a queue without a limit costs.
 
 import { createHash, randomBytes } from "node:crypto";
 import { Queue, Worker } from "bullmq";
 import { Redis } from "ioredis";
-import { createFeed } from "../activities/feed.ts";
 import { createSend } from "../activities/send.ts";
 import type { Carrier } from "../adapters/carriers/carrier.ts";
 import { connectMongo } from "../adapters/mongo/connection.ts";
 import { createStore } from "../adapters/mongo/store.ts";
 import { createSendQueues } from "../adapters/redis/sendQueues.ts";
 import { createSendWorker } from "../adapters/redis/sendWorker.ts";
-import { backlogKey } from "../domain/backlog.ts";
 import { formatId, type IdKind } from "../domain/ids.ts";
 import type { Message } from "../domain/message.ts";
 import { Plaintext } from "../domain/plaintext.ts";
@@ -21,11 +19,11 @@ type Bench = Awaited<ReturnType<typeof openBench>>;
 
 const windowMs = 20_000;
 const concurrency = 50;
-const limit = 100;
+/** Segments a second. */
+export const limit = 100;
 
 /**
  * `rate`: segments a second that two senders start over every window of twenty seconds, sliding by one, at a limit of 100.
- * `fairness`: how long ten messages wait when another tenant's many were there first, at that limit.
  * `ratio`: jobs a second through the sender's own code, claim and outcome stored, over bare BullMQ jobs that write once.
  * The carrier, the keys and the policies answer at once: what is measured is the queue and the store.
  */
@@ -36,7 +34,6 @@ export async function queuesSuite(
 	const bench = await openBench(servers);
 	try {
 		const rate = await measureRate(bench, options.rateSeconds);
-		const fairness = await measureFairness(bench, options.messages);
 		const bare: number[] = [];
 		const lethe: number[] = [];
 		for (let round = 0; round < options.rounds; round++) {
@@ -48,7 +45,6 @@ export async function queuesSuite(
 			suite: "queues",
 			limitPerSecond: limit,
 			rate,
-			fairness,
 			messagesPerRound: options.messages,
 			messagesPerSecond: spread(lethe),
 			baseline: { what: "bare BullMQ jobs that write once to the store", jobsPerSecond: spread(bare) },
@@ -124,42 +120,6 @@ async function measureRate(bench: Bench, seconds: number) {
 	return { senders: senders.length, windowSeconds: windowMs / 1000, segmentsPerSecond: spread(windows) };
 }
 
-async function measureFairness(bench: Bench, many: number) {
-	const queue = { _id: "fair", ratePerSecond: limit };
-	const isFew = (message: Message) => message.tenantId === "ten_few";
-	const insert = async (tenantId: string, count: number) => {
-		const messages = messagesOf(bench, queue._id, tenantId, count, true);
-		await Promise.all(messages.map((message) => bench.store.messages.insert(message)));
-		return messages;
-	};
-	await insert("ten_many", many);
-	const send = createSender(bench);
-	const startedAt = new Map<string, number>();
-	const worker = bench.work(queue._id, limit, async (job, control) => {
-		startedAt.set(job.messageId, performance.now());
-		return send(job, control);
-	});
-	const feed = createFeed(bench);
-	let feeding = Promise.resolve(0);
-	const timer = setInterval(() => {
-		feeding = feeding
-			.then(() => feed(queue))
-			.catch((error: Error) => {
-				fail(error);
-				return 0;
-			});
-	}, 100);
-	await until(() => startedAt.size >= limit);
-	const few = (await insert("ten_few", 10)).filter(isFew);
-	const insertedAt = performance.now();
-	await until(() => few.every(({ _id }) => startedAt.has(_id)));
-	clearInterval(timer);
-	await feeding;
-	await worker.close();
-	const waits = few.map(({ _id }) => (startedAt.get(_id) as number) - insertedAt);
-	return { behind: many, messages: few.length, waitMs: spread(waits) };
-}
-
 async function bareRate(bench: Bench, count: number): Promise<number> {
 	const name = `bare${randomBytes(3).toString("hex")}`;
 	const connection = new Redis(bench.redis, { maxRetriesPerRequest: null });
@@ -191,7 +151,7 @@ async function bareRate(bench: Bench, count: number): Promise<number> {
 
 async function letheRate(bench: Bench, count: number): Promise<number> {
 	const sendQueue = `free${randomBytes(3).toString("hex")}`;
-	const messages = messagesOf(bench, sendQueue, "ten_a", count, false);
+	const messages = messagesOf(bench, sendQueue, count);
 	await Promise.all(messages.map((message) => bench.store.messages.insert(message)));
 	const send = createSender(bench);
 	let done = 0;
@@ -233,26 +193,23 @@ function createSender(bench: Bench) {
 	});
 }
 
-function messagesOf(bench: Bench, sendQueue: string, tenantId: string, count: number, waits: boolean): Message[] {
+function messagesOf(bench: Bench, sendQueue: string, count: number): Message[] {
 	const now = Date.now();
 	const sealed = { cohortId: "", wrappingKeyId: "", wrappedKey: randomBytes(60), ciphertext: randomBytes(120) };
-	return Array.from({ length: count }, () => {
-		const message: Message = {
-			_id: bench.ids.random("message"),
-			submissionId: bench.ids.random("submission"),
-			...{ tenantId, sendQueue, submissionSize: 1, group: 0, principalId: "key_a", dataClasses: ["contact"] },
-			...{ category: "transactional", deliveryMode: "sms", country: "US", region: "US", segments: 1 },
-			subject: { version: 1, mac: "mac" },
-			facts: {},
-			decision: { allowed: true, reasons: [], citations: [], packs: [], rules: [] },
-			...{ state: "queued", attempt: 0, acceptedAt: now, stateAt: now },
-			...{ deadlineAt: now + 3600_000, closeAt: now + 7200_000 },
-			...{ attempts: [], receipts: [], evidence: [], holds: [], certificates: [], retention: {} },
-			content: sealed,
-			address: sealed,
-		};
-		return waits ? { ...message, backlog: backlogKey(message, now) } : message;
-	});
+	return Array.from({ length: count }, () => ({
+		_id: bench.ids.random("message"),
+		submissionId: bench.ids.random("submission"),
+		...{ tenantId: "ten_a", sendQueue, submissionSize: 1, group: 0, principalId: "key_a", dataClasses: ["contact"] },
+		...{ category: "transactional", deliveryMode: "sms", country: "US", region: "US", segments: 1 },
+		subject: { version: 1, mac: "mac" },
+		facts: {},
+		decision: { allowed: true, reasons: [], citations: [], packs: [], rules: [] },
+		...{ state: "queued", attempt: 0, acceptedAt: now, stateAt: now },
+		...{ deadlineAt: now + 3600_000, closeAt: now + 7200_000 },
+		...{ attempts: [], receipts: [], evidence: [], holds: [], certificates: [], retention: {} },
+		content: sealed,
+		address: sealed,
+	}));
 }
 
 async function until(isDone: () => boolean): Promise<void> {

@@ -16,6 +16,7 @@ import { batchSuite } from "./batch.ts";
 import { growCohorts } from "./cohorts.ts";
 import { encryptSuite } from "./encrypt.ts";
 import { type Engine, startEngine, unlimited } from "./engine.ts";
+import { measureFairness } from "./fairness.ts";
 import { drawFlames, profileOptions } from "./flame.ts";
 import { growthSuite } from "./growth.ts";
 import { lifecycleSuite } from "./lifecycle.ts";
@@ -24,7 +25,7 @@ import { peersSuite } from "./peers.ts";
 import { plot } from "./plot.ts";
 import { policySuite } from "./policy.ts";
 import { purgeSuite } from "./purge.ts";
-import { queuesSuite } from "./queues.ts";
+import { limit, queuesSuite } from "./queues.ts";
 import { type Figures, findRegressions, record, recorded } from "./records.ts";
 import { soakSuite } from "./soak.ts";
 
@@ -36,6 +37,7 @@ SUITE      encrypt | accept | lifecycle | batch | queues | purge | growth | peer
 --rounds   interleaved rounds (default 5)
 --messages messages a round of acceptance (default 1000), the lifecycle (default 400), batches (default 2000) or the queues (default 1000), of each peer (default 3000), of a purge's cohort (default 10000)
 --only     the peers whose names have one of these, commas between them
+--behind   messages of another tenant behind which the queues' fairness is measured (default 100000)
 --bulk     messages beside which one-time codes go out (default 10000)
 --profile  write flame graphs of the engine's processes (accept has none)
 --record   keep the figures in docs/benchmarks, draw them in docs/images
@@ -56,6 +58,7 @@ const { values, positionals } = parseArgs({
 		profile: { type: "boolean", default: false },
 		record: { type: "boolean", default: false },
 		check: { type: "boolean", default: false },
+		behind: { type: "string", default: "100000" },
 		bulk: { type: "string", default: "10000" },
 		overload: { type: "string", default: "30" },
 		stored: { type: "string", default: "100000" },
@@ -88,11 +91,7 @@ const suites: Record<string, (stack: Stack) => Promise<object>> = {
 				bulkMessages: Number(values.bulk),
 			}),
 		),
-	queues: async (stack) => {
-		const { mongodb, redis } = stack.state().servers;
-		const options = { rounds: Number(values.rounds), messages: Number(values.messages ?? 1_000), rateSeconds: 26 };
-		return queuesSuite({ mongodb: mongodb.url, redis: redis.url }, options);
-	},
+	queues: runQueues,
 	purge: runPurge,
 	page: runPage,
 	peers: (stack) =>
@@ -185,6 +184,19 @@ async function runAccept(stack: Stack): Promise<object> {
 		);
 	} finally {
 		await processes.stop();
+	}
+}
+
+async function runQueues(stack: Stack): Promise<object> {
+	const { mongodb, redis } = stack.state().servers;
+	const options = { rounds: Number(values.rounds), messages: Number(values.messages ?? 1_000), rateSeconds: 26 };
+	const queues = await queuesSuite({ mongodb: mongodb.url, redis: redis.url }, options);
+	// Afterwards: its processes would take their share of the machine from the rest.
+	const engine = await startEngine(stack, { log: say, ratePerSecond: limit });
+	try {
+		return { ...queues, fairness: await measureFairness(engine, { behind: Number(values.behind), log: say }) };
+	} finally {
+		await engine.stop();
 	}
 }
 

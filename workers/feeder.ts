@@ -1,7 +1,9 @@
 // Keeps the send queues filled from the backlog: often while something waits there, now and then while nothing does.
 
+import type { Fed } from "../activities/feed.ts";
 import type { LeavingCode } from "../activities/moveWaiting.ts";
 import type { Deps } from "../deps.ts";
+import { backlogOutside } from "../domain/backlog.ts";
 import { createLoop } from "./loop.ts";
 
 type Queue = Awaited<ReturnType<Deps["store"]["sendQueues"]["all"]>>[number];
@@ -10,9 +12,6 @@ type Queue = Awaited<ReturnType<Deps["store"]["sendQueues"]["all"]>>[number];
 const busyEveryMs = 100;
 const idleEveryMs = 500;
 const settingsMs = 2_000;
-
-/** Every key of the backlog. */
-const everything = { after: "", before: "~" };
 
 /**
  * Feeds every send queue that is not paused, and empties those that are to be left: stopped by an operator who said so, or
@@ -23,7 +22,7 @@ export function createFeeder(options: {
 		sendQueues: Pick<Deps["store"]["sendQueues"], "all">;
 		messages: Pick<Deps["store"]["messages"], "findBacklog">;
 	};
-	feed: (queue: Queue) => Promise<number>;
+	feed: (queue: Queue) => Promise<Fed>;
 	moveWaiting: (sendQueue: string, code: LeavingCode) => Promise<number>;
 	/** Those of the queues whose carrier fails at present. */
 	areIll: (sendQueues: string[]) => Promise<ReadonlySet<string>>;
@@ -32,22 +31,31 @@ export function createFeeder(options: {
 	let queues: Queue[] = [];
 	let ill: ReadonlySet<string> = new Set();
 	let readAt = Number.NEGATIVE_INFINITY;
+	/** Those in whose backlog something may wait. */
+	const busy = new Set<string>();
 
 	async function feedAll(): Promise<number> {
-		const waiting = await options.store.messages.findBacklog(everything, 1);
-		if (waiting.length === 0) return idleEveryMs;
+		// Looked for beside what is known to wait: of much that waits a store may read all to find the first.
+		const outside = backlogOutside(busy).map((range) => options.store.messages.findBacklog(range, 1));
+		for (const [found] of await Promise.all(outside)) if (found) busy.add(found.sendQueue);
+		if (busy.size === 0) return idleEveryMs;
 		if (performance.now() - readAt > settingsMs) {
 			queues = await options.store.sendQueues.all();
 			// While Redis does not say, all are well: it would give nobody the lead either.
 			ill = await options.areIll(queues.map(({ _id }) => _id)).catch(() => new Set<string>());
 			readAt = performance.now();
 		}
-		const open = queues.filter(({ paused }) => !paused);
+		const open = queues.filter(({ _id, paused }) => !paused && busy.has(_id));
 		await Promise.all([
-			...open.map((queue) => options.feed(queue).catch(options.onError)),
+			...open.map((queue) => feed(queue).catch(options.onError)),
 			...queues.map((queue) => leave(queue).catch(options.onError)),
 		]);
 		return busyEveryMs;
+	}
+
+	async function feed(queue: Queue): Promise<void> {
+		const { waits } = await options.feed(queue);
+		if (!waits) busy.delete(queue._id);
 	}
 
 	async function leave(queue: Queue): Promise<void> {

@@ -10,6 +10,7 @@ import { createPrepare } from "../../activities/prepare.ts";
 import { createRejudge } from "../../activities/rejudge.ts";
 import { createTenancy } from "../../activities/tenancy.ts";
 import type { SendQueueDocument, TenantDocument } from "../../adapters/mongo/models.ts";
+import { backlogKey } from "../../domain/backlog.ts";
 import type { Message } from "../../domain/message.ts";
 import { cancel } from "../../domain/transition.ts";
 import { createEngine, type Engine } from "../harness/engine.ts";
@@ -94,8 +95,8 @@ describe("the backlog", () => {
 		await queueAll(messages);
 		const before = (await depth()).normal;
 		const feed = createFeed(engine);
-		assert.equal(await feed(queue), 20 - before);
-		assert.equal(await feed(queue), 0, "and nothing while it is full");
+		assert.equal((await feed(queue)).added, 20 - before);
+		assert.equal((await feed(queue)).added, 0, "and nothing while it is full");
 		assert.equal((await depth()).normal, 20);
 	});
 
@@ -111,9 +112,65 @@ describe("the backlog", () => {
 			await engine.sendQueues.add(job);
 		};
 		const feed = createFeed({ ...engine, sendQueues: { ...engine.sendQueues, add } });
-		assert.equal(await feed(queue), 20);
+		assert.equal((await feed(queue)).added, 20);
 		const few = new Set(ten.map(({ _id }) => _id));
 		assert.ok(added.filter((id) => few.has(id)).length >= 8, "half of what there was room for");
+	});
+
+	it("asks for little more than it takes, however much waits, and finds who comes later at once", async () => {
+		const startedAt = engine.clock() - 600_000;
+		const shelve = async (tenantId: string, count: number, everyMs: number) => {
+			await engine.ensureTenant(tenantId);
+			const messages = Array.from({ length: count }, (_, at): Message => {
+				const id = engine.ids.random("message");
+				const deadlineAt = engine.clock() + 60_000;
+				const message = messageOf({
+					id,
+					submissionId: id,
+					tenantId,
+					sendQueue: queue._id,
+					state: "queued",
+					deadlineAt,
+				});
+				return { ...message, backlog: backlogKey(message, startedAt + at * everyMs) };
+			});
+			await Promise.all(messages.map((message) => engine.store.messages.insert(message)));
+			return messages;
+		};
+		await shelve("ten_much", 1_000, 20);
+		const late = await shelve("ten_rare", 2, 400_000);
+		const asked: Parameters<typeof engine.store.messages.findBacklog>[0][] = [];
+		const messages: typeof engine.store.messages = {
+			...engine.store.messages,
+			findBacklog: (range, itemsMax) => {
+				asked.push(range);
+				return engine.store.messages.findBacklog(range, itemsMax);
+			},
+		};
+		const added = new Set<string>();
+		const add = async ({ messageId }: { messageId: string }) => void added.add(messageId);
+		const depths = async () => ({ urgent: 0, normal: 0 });
+		let now = 0;
+		const feed = createFeed({
+			...engine,
+			monotonic: () => now,
+			store: { ...engine.store, messages },
+			sendQueues: { ...engine.sendQueues, add, depth: depths },
+		});
+		// Until it knows who waits, it has to ask for all.
+		await feed(queue);
+		const known = asked.length;
+		let few: Message[] = [];
+		for (let turn = 0; added.size < 700; turn++) {
+			now += 100;
+			if (turn === 10) few = await shelve("ten_late", 5, 1);
+			await feed(queue);
+			assert.ok(turn !== 11 || few.every(({ _id }) => added.has(_id)), "late ones wait for two turns at most");
+		}
+		assert.ok(late.every(({ _id }) => added.has(_id)));
+		const held = await Promise.all(asked.slice(known).map((range) => engine.store.messages.countBacklog(range, 1_000)));
+		assert.ok(Math.max(...held) <= 250, `${Math.max(...held)} in one question`);
+		assert.ok(held.length < 250, `${held.length} questions`);
 	});
 
 	it("lets codes go first, and the others still have a share", async () => {
@@ -125,7 +182,7 @@ describe("the backlog", () => {
 			void added.push({ id, urgent });
 		const depths = async () => ({ urgent: 0, normal: 20 });
 		const feed = createFeed({ ...engine, sendQueues: { ...engine.sendQueues, add, depth: depths } });
-		assert.equal(await feed(queue), 25);
+		assert.equal((await feed(queue)).added, 25);
 		const isCode = new Set(codes.map(({ _id }) => _id));
 		const urgent = added.filter((one) => one.urgent);
 		assert.deepEqual([urgent.length, urgent.filter(({ id }) => isCode.has(id)).length], [25, 20]);
@@ -135,13 +192,13 @@ describe("the backlog", () => {
 		let now = 0;
 		const feed = createFeed({ ...engine, monotonic: () => now });
 		await queueAll(await insert(45));
-		assert.ok((await feed(queue)) >= 8);
+		assert.ok((await feed(queue)).added >= 8);
 		await engine.emptyRedis();
 		now += 3_000;
-		assert.equal(await feed(queue), 20, "what comes behind is fed at once");
+		assert.equal((await feed(queue)).added, 20, "what comes behind is fed at once");
 		await engine.emptyRedis();
 		now += 60_000;
-		assert.equal(await feed(queue), 20, "and what was fed is fed again");
+		assert.equal((await feed(queue)).added, 20, "and what was fed is fed again");
 	});
 
 	it("does not keep what was cancelled, and holds out of it what is held", async () => {

@@ -269,7 +269,7 @@ describe("failover", () => {
 		const queuesOf = () => Promise.all(all.map(async ({ message }) => (await engine.read(message._id)).sendQueue));
 		const feeder = createFeeder({
 			store: engine.store,
-			feed: async () => 0,
+			feed: async () => ({ added: 0, waits: true }),
 			moveWaiting: mover(),
 			areIll: async () => new Set([firstOf(failing), firstOf(still)]),
 			onError: (error) => assert.fail(error),
