@@ -5,7 +5,7 @@ import type { SendQueueDocument, TenantDocument } from "../adapters/mongo/models
 import type { Decision, Facts } from "../domain/decision.ts";
 import { errorCatalogue, LetheError } from "../domain/errors.ts";
 import { limits } from "../domain/limits.ts";
-import { lastSaidAt, type OptOutRecord, standingOf } from "../domain/subject.ts";
+import { agreedSince, lastSaidAt, type OptOutRecord, standingOf } from "../domain/subject.ts";
 import { contentFacts } from "../policies/contentFacts.ts";
 import { durationMs } from "../policies/durations.ts";
 import { type AcceptDeps, createAccept } from "./accept.ts";
@@ -34,16 +34,27 @@ export type InboundDeps = AcceptDeps &
 export type InboundTaken =
 	| "stop"
 	| "stop_repeated"
+	| "stop_late"
+	| "stop_overtaken"
 	| "start"
 	| "start_refused"
 	| "help"
 	| "other"
 	| "duplicate"
+	| "stale"
 	| "unknown_sender"
 	| "unknown_number";
 
-/** One message in hand; `at` is when it was written, `id` its own. */
-type Case = { parties: Party[]; recipient: Recipient; sender: string; carrier: string; at: number; id: string };
+/** One message in hand; `at` is when it was written, `id` its own. `late`: out of the time in which its carrier's word counts. */
+type Case = {
+	parties: Party[];
+	recipient: Recipient;
+	sender: string;
+	carrier: string;
+	at: number;
+	id: string;
+	late: boolean;
+};
 
 /** A recipient as one of the tenants behind a sender knows it. */
 type Party = { tenant: TenantDocument; subject: Subject };
@@ -62,19 +73,25 @@ const stopReplies = {
  *
  * The tenants that share a sender are one to the recipient: a STOP reaches them all. It is honoured from anyone; answers
  * go only to numbers that have been written to, else strangers could be sent messages in anyone's name.
+ *
+ * Of what is stale a STOP counts, and nothing else: a revocation that comes late is one (47 CFR 64.1200(a)(10)), and a
+ * carrier that was not heard for a while brings what was written then. It stands from when it was written, so that a later
+ * consent or START goes before it, and within the time for which the store knows what was seen, so that it counts once.
  * @throws LetheError store_unavailable, keys_unavailable, idempotency_in_progress: the carrier must bring it again
  */
 export function createInbound(deps: InboundDeps) {
 	const subjects = createSubjects(deps);
 	const { handleStop, handleStart, handleHelp } = createKeywords(deps);
 
-	return async (sendQueue: string, message: InboundMessage): Promise<InboundTaken> => {
+	return async (sendQueue: string, message: InboundMessage, stale: boolean): Promise<InboundTaken> => {
+		// Before it is noted as seen: brought again, signed anew, it is to count.
+		if (stale && !isLateStop(message, deps.clock())) return "stale";
 		const queue = await deps.store.sendQueues.find(sendQueue);
 		if (!queue || !isWrittenTo(queue.sender, message)) return "unknown_sender";
 		const recipient = readSender(message);
 		if (!recipient) return "unknown_number";
 		try {
-			return await takeOnce(queue, message, recipient);
+			return await takeOnce(queue, message, recipient, stale);
 		} finally {
 			recipient.number.wipe();
 		}
@@ -84,6 +101,7 @@ export function createInbound(deps: InboundDeps) {
 		{ _id: sendQueue, carrier, sender }: SendQueueDocument,
 		message: InboundMessage,
 		recipient: Recipient,
+		late: boolean,
 	): Promise<InboundTaken> {
 		const id = deps.ids.derive("request", JSON.stringify([sendQueue, "inbound", message.eventId]));
 		const claimed = await claim(deps, id);
@@ -94,7 +112,7 @@ export function createInbound(deps: InboundDeps) {
 				tenants.map(async (tenant) => ({ tenant, subject: await subjects.identify(tenant._id, recipient.number) })),
 			);
 			const at = Math.min(message.at, deps.clock());
-			const one = { parties, recipient, sender, carrier, at, id };
+			const one = { parties, recipient, sender, carrier, at, id, late };
 			const taken = await handle(one, message.text.reveal());
 			await deps.store.idempotencyKeys.answer(claimed, { status: 200, body: "" });
 			return taken;
@@ -120,15 +138,17 @@ function createKeywords(deps: InboundDeps) {
 	const { accept } = createAccept(deps);
 
 	async function handleStop(one: Case): Promise<InboundTaken> {
-		const { parties, recipient, at } = one;
-		let taken: InboundTaken = "stop_repeated";
+		const { parties, recipient, at, late } = one;
+		let taken: InboundTaken = late ? "stop_overtaken" : "stop_repeated";
 		const placed = [];
 		for (const { tenant, subject } of parties) {
+			if (late && agreedSince(standingOf(await subjects.records(subject), tenant._id), at)) continue;
 			const { facts, decision } = judge(tenant, recipient);
 			const scope = tenant.inbound?.stopScope ?? "all";
 			const stated = { scope, source: "keyword", at, recordedBy: engine, facts, decision } as const;
 			const result = await optOuts.place({ tenant, recipient, subject, ...stated });
-			if (result.placed) taken = "stop";
+			if (late) taken = "stop_late";
+			else if (result.placed) taken = "stop";
 			placed.push({ tenant, subject, record: result.record });
 		}
 		// Again after a repeat: the confirmation is one message however often it is asked for.
@@ -224,6 +244,10 @@ function createKeywords(deps: InboundDeps) {
 // stands without. Whatever may pass, the carrier is to bring the message again for.
 function isForGood({ code }: LetheError): boolean {
 	return code === "limit_reached" || !errorCatalogue[code].retryable;
+}
+
+function isLateStop({ text, at }: InboundMessage, now: number): boolean {
+	return at < now && now - at < limits.inboundSeenMs && contentFacts(text.reveal()).keywordClass === "stop";
 }
 
 /** Whose message it is; undefined for a number that no plan knows. */

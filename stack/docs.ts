@@ -93,7 +93,10 @@ is one of ${Object.keys(verifiers)
 |---|---|
 ${list(callbackReasons)}
 
-What is stale was rightly signed: it is answered 200, kept as evidence, and the carrier is asked by look-up where it can be. What a recipient wrote is dropped then, a STOP too: nothing tells it from one recorded long ago. A carrier that repeats with its first time (Sinch does) brings it in vain after an outage of more than five minutes; compare its own list of opt-outs with yours then (\`lethe opt-outs list\`).
+What is stale was rightly signed: it is answered 200, kept as evidence, and the carrier is asked by look-up where it can be. Of what
+recipients wrote a STOP counts all the same, as a revocation does that comes late (47 CFR 64.1200(a)(10)): it stands from when
+it was written, at the latest when it was signed, so that a later START or consent goes before it; it counts once, and is not
+confirmed. Anything else is dropped, and counted (\`inbound_stale\`, beside \`inbound_stop_late\` and \`inbound_stop_overtaken\`).
 
 A callback that was taken counts once. For ten minutes Redis knows it by what was signed of it, so that a repeat ends there;
 whatever Redis forgets, the store knows: each receipt by its id on its message, what a recipient wrote for 400 days. A repeat
@@ -155,7 +158,9 @@ function renderCarrier({ name, manual, capabilities, receive }: Carrier): string
 
 ## Credentials
 
-In Vault, of the send queue; a process is given its own half only.
+In Vault, of the send queue; a process is given its own half only. They are given as \`{"send": {…}, "callback": {…}}\` on
+standard input: with the queue, to \`lethe admin queue\`, or to \`lethe admin secrets <queue>\`, also one half alone.
+\`lethe doctor\` says which queues have none.
 
 | secret, for sending | is |
 |---|---|

@@ -8,8 +8,10 @@ import { isSame } from "../isSame.ts";
 import type { CallbackRequest, CarrierEvent, InboundMessage, Refusal, VerifyResult } from "./carrier.ts";
 import type { CarrierCode } from "./codes.ts";
 
-/** A signature that fits, and whether its time does; or why not. */
-export type Authentic = { refused?: undefined; replayKey: string; fresh: boolean } | { refused: Refusal };
+/** A signature that fits, whether its time does, and what that is, epoch milliseconds, where it bears one; or why not. */
+export type Authentic =
+	| { refused?: undefined; replayKey: string; fresh: boolean; signedAt?: number }
+	| { refused: Refusal };
 
 /** What an authentic callback says. `events` and `messages` default to none; `unread` as in `VerifyResult`. */
 export type Parsed = { events?: CarrierEvent[]; messages?: InboundMessage[]; unread?: true };
@@ -180,8 +182,10 @@ export function conclude(authentic: Authentic, parse: () => Parsed | undefined):
 	const { replayKey, fresh } = authentic;
 	const { events = [], messages = [] } = parsed;
 	if (fresh) return { valid: true, replayKey, ...(parsed.unread && { unread: true }), events, messages };
-	for (const { from, text } of messages) for (const plaintext of [from, text]) plaintext.wipe();
-	return { valid: false, reason: "stale", replayKey, events, messages: [] };
+	// None was written after it was signed, whatever time it bears or lacks.
+	const { signedAt = Number.NEGATIVE_INFINITY } = authentic;
+	const written = messages.map((message) => ({ ...message, at: Math.min(message.at, signedAt) }));
+	return { valid: false, reason: "stale", replayKey, events, messages: written };
 }
 
 export function refuse(reason: Refusal): VerifyResult {

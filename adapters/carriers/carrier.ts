@@ -71,11 +71,12 @@ export type InboundMessage = {
 /**
  * What a callback proves. An authentic one may bring neither events nor messages: carriers tell of much that is no
  * concern of a message. `unread`: it is of a kind that is, and has not the fields that the carrier documents for it. `replayKey` is the same for the same signed callback however its unsigned parts were changed.
- * `stale`: the signature is right but its time is outside the freshness window; its events are evidence only.
+ * `stale`: the signature is right but its time is outside the freshness window; its events are evidence only, and of its
+ * messages, whose times are not later than that, a STOP counts.
  */
 export type VerifyResult =
 	| { valid: true; replayKey: string; unread?: true; events: CarrierEvent[]; messages: InboundMessage[] }
-	| { valid: false; reason: "stale"; replayKey: string; events: CarrierEvent[]; messages: [] }
+	| { valid: false; reason: "stale"; replayKey: string; events: CarrierEvent[]; messages: InboundMessage[] }
 	| { valid: false; reason: Refusal; events: []; messages: [] };
 
 /** Why a callback is not believed; the words are told in `callbackReasons`. */

@@ -212,7 +212,7 @@ function authenticateJwt(secret: string, token: string, request: CallbackRequest
 	if (!isHashOf(urlHash, sha256Hex(request.url)) || !coversBody) return { refused: "bad_signature" };
 	const seconds = now / 1000;
 	const fresh = seconds >= from - jwtToleranceSeconds && seconds < until + jwtToleranceSeconds;
-	return { replayKey: jti, fresh };
+	return { replayKey: jti, fresh, signedAt: (nbf === undefined ? until : from) * 1000 };
 }
 
 /** The older way signs the sorted query and is good for 100 s; the newer signs the whole address. */
@@ -228,10 +228,10 @@ function authenticateHmac(secret: string, request: CallbackRequest, now: number)
 		return isSame(signature, createHmac("sha256", secret).update(signed).digest("base64"));
 	};
 	const replayKey = sha256Hex(`${timestamp}\n${signature}`);
-	if (fits(request.url)) return { replayKey, fresh: isFresh(now, seconds) };
+	if (fits(request.url)) return { replayKey, fresh: isFresh(now, seconds), signedAt: seconds * 1000 };
 	const isLegacy = sortedQueries(queryOf(request.url)).map(fits);
 	if (!isLegacy.some((each) => each)) return { refused: "bad_signature" };
-	return { replayKey, fresh: isFresh(now, seconds, legacyWindowMs) };
+	return { replayKey, fresh: isFresh(now, seconds, legacyWindowMs), signedAt: seconds * 1000 };
 }
 
 /** As it was called, and as the vendor's library writes it anew: a plus in a time is a plus there, not a space. */

@@ -191,7 +191,7 @@ function authenticate(publicKey: KeyObject, { method, headers, body }: CallbackR
 	const signed = `${timestamp}.${body}`;
 	const fits = verifySignature(null, Buffer.from(signed, "utf8"), publicKey, Buffer.from(signature, "base64"));
 	if (!fits) return { refused: "bad_signature" };
-	return { replayKey: sha256Hex(signed), fresh: isFresh(now, seconds) };
+	return { replayKey: sha256Hex(signed), fresh: isFresh(now, seconds), signedAt: seconds * 1000 };
 }
 
 /** A receipt or a recipient's message: their schemas share no body, so that neither passes for the other. */

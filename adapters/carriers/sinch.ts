@@ -225,7 +225,7 @@ function authenticateWebhook(secret: string, { headers, body }: CallbackRequest,
 	const signed = `${body}.${nonce}.${timestamp}`;
 	const expected = createHmac("sha256", secret).update(signed, "utf8").digest("base64");
 	if (!isSame(signature, expected)) return { refused: "bad_signature" };
-	return { replayKey: sha256Hex(signed), fresh: isFresh(now, seconds) };
+	return { replayKey: sha256Hex(signed), fresh: isFresh(now, seconds), signedAt: seconds * 1000 };
 }
 
 // Neither timed nor numbered: the body is all there is.
@@ -250,7 +250,7 @@ function authenticateApplication(secret: string, request: CallbackRequest, now: 
 	const signed = [method, hash, type, `x-timestamp:${timestamp}`, path].join("\n");
 	const expected = createHmac("sha256", Buffer.from(secret, "base64")).update(signed, "utf8").digest("base64");
 	if (!isSame(signature, expected)) return { refused: "bad_signature" };
-	return { replayKey: sha256Hex(signed), fresh: isFresh(now, at / 1000) };
+	return { replayKey: sha256Hex(signed), fresh: isFresh(now, at / 1000), signedAt: at };
 }
 
 /** What is of no known kind is no concern of a message; what is of one must have its form. */

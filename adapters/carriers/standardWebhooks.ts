@@ -44,7 +44,7 @@ function authenticate(
 	const isId = /^[^\s.]{1,256}$/.test(id);
 	if (seconds === undefined || !isId || signatures.length > signaturesMax) return { refused: "malformed" };
 	if (!fits(signatures, `${id}.${timestamp}.${body}`)) return { refused: "bad_signature" };
-	return { replayKey: id, fresh: isFresh(now, seconds) };
+	return { replayKey: id, fresh: isFresh(now, seconds), signedAt: seconds * 1000 };
 }
 
 function readSecret(text: string): Buffer {

@@ -254,7 +254,7 @@ function authenticateJwt(secret: string, token: string, body: string, now: numbe
 	if (!isHashOf(hash, sha256Hex(body))) return { refused: "bad_signature" };
 	const isOver = exp !== undefined && !((readNumericDate(exp) ?? 0) * 1000 > now);
 	const isEarly = nbf !== undefined && !((readNumericDate(nbf) ?? Number.POSITIVE_INFINITY) * 1000 <= now);
-	return { replayKey: jti, fresh: isFresh(now, issuedAt) && !isOver && !isEarly };
+	return { replayKey: jti, fresh: isFresh(now, issuedAt) && !isOver && !isEarly, signedAt: issuedAt * 1000 };
 }
 
 /** The parameters as they are signed: of the query, or of a body that is a form or flat JSON. */
@@ -288,7 +288,7 @@ function authenticateSig(
 	const fits = ways(pinned, given.length).map((way) => isSame(given, sign(way, secret, text)));
 	if (!fits.some((each) => each)) return { refused: "bad_signature" };
 	// Time and nonce are in it, and the nonce can be spelled in several ways under one signature.
-	return { replayKey: sha256Hex(text), fresh: isFresh(now, seconds) };
+	return { replayKey: sha256Hex(text), fresh: isFresh(now, seconds), signedAt: seconds * 1000 };
 }
 
 function ways(pinned: string | undefined, length: number): string[] {

@@ -58,8 +58,10 @@ function judge(ways: Way[], message: SignedMessage, body: string, now: number): 
 	const whole = holding.filter((signature) => isWhole(signature, message, body));
 	const [signature] = whole;
 	if (!signature) return refuse("unsupported");
-	// Beside the signature: that covers what is told of the body, not the body.
-	if (signature.components.includes("content-digest") && !hasDigest(message, body)) return refuse("bad_signature");
+	// Beside the signature: that covers what is told of the body, not the body. One that it does not cover counts as well: a
+	// body that was taken away leaves it behind.
+	const tellsDigest = message.headers.some(([name]) => name.toLowerCase() === "content-digest");
+	if (tellsDigest && !hasDigest(message, body)) return refuse("bad_signature");
 	const replayKey = createHash("sha256").update(signature.base).digest("hex");
 	const { created } = Object.fromEntries(signature.params);
 	if (typeof created !== "number") return refuse("malformed");

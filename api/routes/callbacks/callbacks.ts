@@ -103,7 +103,7 @@ export function createCallbacks(deps: CallbacksDeps) {
 		try {
 			if (await deps.replays.isKnown(queue, replayKey)) return count(carrier, "replayed");
 			for (const event of events) count(carrier, await receive(queue, event, !valid));
-			for (const message of messages) count(carrier, `inbound_${await receiveInbound(queue, message)}`);
+			for (const message of messages) count(carrier, `inbound_${await receiveInbound(queue, message, !valid)}`);
 			if (valid) await confirm(carrier, callback);
 			if (events.length + messages.length === 0) count(carrier, valid ? "other" : "other_stale");
 			await deps.replays.remember(queue, replayKey);

@@ -1,4 +1,4 @@
-// /v1/callbacks/{carrier}/{queue}/inbound: what recipients write, verified as receipts are; what is stale changes nothing.
+// /v1/callbacks/{carrier}/{queue}/inbound: what recipients write, verified as receipts are; of what is stale a STOP alone counts.
 
 import type { Instance } from "../../instance.ts";
 import { addCallbackRoute, type CallbacksDeps } from "./callbacks.ts";

@@ -1,4 +1,4 @@
-// What recipients write: STOP is in force at once and confirmed once; what is forged, stale or replayed changes nothing.
+// What recipients write: STOP is in force at once and confirmed once; what is forged or replayed changes nothing, and of what is stale a STOP alone counts.
 
 import assert from "node:assert/strict";
 import { generateKeyPairSync } from "node:crypto";
@@ -191,11 +191,62 @@ describe("POST /v1/callbacks/{carrier}/{queue}/inbound", () => {
 		assert.equal((await send(to)).status, 202);
 	});
 
-	it("a stale message changes nothing and is not asked for again", async () => {
-		const at = api.clock() - limits.callbackFreshnessMs - 5_000;
-		const message = inboundOf("STOP", { from: freshNumber(), at });
-		const answer = await unchanged(() => api.callback(message, { kind: "inbound", at }));
-		assert.deepEqual(answer, { status: 200, code: undefined });
+	const late = (text: string, from: string, at: number, more: { eventId?: string; writtenAt?: number } = {}) => {
+		const { writtenAt = at, ...own } = more;
+		return api.callback(inboundOf(text, { from, at: writtenAt, ...own }), { kind: "inbound", at });
+	};
+	const minutesAgo = (minutes: number) => Math.floor(api.clock() / 1000) * 1000 - minutes * 60_000;
+
+	it("a stale message changes nothing and is not asked for again, but for a STOP; brought again in time it counts", async () => {
+		const to = freshNumber();
+		for (const text of ["START", "HELP", "Thank you"]) {
+			const answer = await unchanged(() => late(text, to, minutesAgo(6)));
+			assert.deepEqual(answer, { status: 200, code: undefined }, text);
+		}
+		const ahead = minutesAgo(-6);
+		assert.deepEqual(await unchanged(() => late("STOP", to, ahead)), { status: 200, code: undefined });
+		await write("STOP", to);
+		api.time.offsetMs += 1_000;
+		const event = { eventId: "start-late" };
+		await unchanged(() => late("START", to, minutesAgo(6), event));
+		await write("START", to, event);
+		assert.equal((await send(to)).status, 202);
+	});
+
+	it("a stale STOP is in force from when it was signed, once, and is not confirmed", async () => {
+		const to = freshNumber();
+		await send(to);
+		const at = minutesAgo(60);
+		const event = { eventId: "stop-late", writtenAt: at + 1_000 };
+		assert.deepEqual(await late("STOP", to, at, event), { status: 200, code: undefined });
+		assert.equal((await send(to)).json.code, "policy_denied");
+		assert.equal((await records()).at(-1)?.at, at);
+		assert.equal((await replies(to)).length, 0);
+		await write("START", to);
+		api.replays.known.clear();
+		await unchanged(() => late("STOP", to, at, event));
+		assert.equal((await send(to)).status, 202);
+	});
+
+	it("a stale STOP undoes neither a START nor a consent of after it, and none of before the store's memory counts", async () => {
+		const started = freshNumber();
+		await write("STOP", started);
+		api.time.offsetMs += 1_000;
+		await write("START", started);
+		const agreed = freshNumber();
+		const compliance = (await api.addKey(tenantId, ["compliance"])).key;
+		const consent = {
+			...{ number: agreed, type: "express", purposes: ["transactional"], wording: "w1", evidence: "form-1" },
+			obtainedAt: new Date(minutesAgo(30)).toISOString(),
+		};
+		assert.equal((await api.request(compliance, "POST", "/v1/consents", consent)).status, 201);
+		for (const to of [started, agreed]) {
+			await unchanged(() => late("STOP", to, minutesAgo(60)));
+			assert.equal((await send(to)).status, 202);
+		}
+		await unchanged(() => late("STOP", freshNumber(), api.clock() - limits.inboundSeenMs - 1_000));
+		await late("STOP", agreed, minutesAgo(20));
+		assert.equal((await send(agreed)).json.code, "policy_denied");
 	});
 
 	it("a replayed STOP does not undo the START that came after it, though Redis was emptied in between", async () => {
@@ -247,7 +298,9 @@ describe("POST /v1/callbacks/{carrier}/{queue}/inbound", () => {
 			"inbound_help",
 			"inbound_other",
 			"inbound_duplicate",
-			"other_stale",
+			"inbound_stale",
+			"inbound_stop_late",
+			"inbound_stop_overtaken",
 			"inbound_unknown_sender",
 			"inbound_unknown_number",
 		]) {
