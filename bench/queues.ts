@@ -66,27 +66,24 @@ async function openBench({ mongodb, redis }: Servers) {
 		random: (kind: IdKind) => formatId(kind, randomBytes(16)),
 		derive: (kind: IdKind, text: string) => formatId(kind, createHash("sha256").update(text).digest()),
 	};
+	const workers: ReturnType<typeof createSendWorker>[] = [];
 	const common = { clock: Date.now, monotonic: () => performance.now(), random: Math.random, ids };
 	return {
 		...common,
 		store,
 		sendQueues,
-		segmentsPerSecondDefault: limit,
 		redis,
 		prefix,
 		collection: connection.collection<{ _id: string }>("bare"),
-		work: (sendQueue: string, ratePerSecond: number, handle: Parameters<typeof createSendWorker>[0]["handle"]) =>
-			createSendWorker({
-				url: redis,
-				prefix,
-				clock: Date.now,
-				sendQueue,
-				concurrency,
-				ratePerSecond,
-				handle,
-				onError: fail,
-			}),
+		work(sendQueue: string, ratePerSecond: number, handle: Parameters<typeof createSendWorker>[0]["handle"]) {
+			const on = { url: redis, prefix, clock: Date.now, sendQueue, concurrency, ratePerSecond };
+			const worker = createSendWorker({ ...on, handle, onError: fail });
+			workers.push(worker);
+			return worker;
+		},
+		/** Also what a measurement that failed left open: it would keep the process, and whoever waits for it, for ever. */
 		async close(): Promise<void> {
+			await Promise.allSettled(workers.map((worker) => worker.close()));
 			await connection.dropDatabase();
 			await Promise.allSettled([sendQueues.close(), store.close()]);
 		},

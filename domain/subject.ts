@@ -204,7 +204,9 @@ export function covers(scope: OptOutScope, wanted: OptOutScope): boolean {
 
 /** Whether the recipient has agreed to be written to since then: by a consent that stands, or by lifting an opt-out. */
 export function agreedSince({ consents, lifted }: Pick<Standing, "consents" | "lifted">, since: number): boolean {
-	return consents.some(({ at, ended }) => at > since && !ended) || (lifted?.ended.at ?? Number.NEGATIVE_INFINITY) > since;
+	return (
+		consents.some(({ at, ended }) => at > since && !ended) || (lifted?.ended.at ?? Number.NEGATIVE_INFINITY) > since
+	);
 }
 
 /** When the recipient last opted out: an opt-in of before that lifts nothing. */

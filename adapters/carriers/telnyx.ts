@@ -167,7 +167,9 @@ function authenticate(key: KeyObject, { method, headers, body }: CallbackRequest
 	if (seconds === undefined || !/^[A-Za-z0-9+/]{85}[AQgw]==$/.test(signature)) return { refused: "malformed" };
 	const signed = `${timestamp}|${body}`;
 	const fits = verifySignature(null, Buffer.from(signed, "utf8"), key, Buffer.from(signature, "base64"));
-	return fits ? { replayKey: sha256Hex(signed), fresh: isFresh(now, seconds), signedAt: seconds * 1000 } : { refused: "bad_signature" };
+	return fits
+		? { replayKey: sha256Hex(signed), fresh: isFresh(now, seconds), signedAt: seconds * 1000 }
+		: { refused: "bad_signature" };
 }
 
 /** What is of no known kind is no concern of a message; what is of one must have its form. */

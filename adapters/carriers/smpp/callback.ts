@@ -78,7 +78,9 @@ export const verifySmpp: VerifierFactory = ({ secrets }) => {
 		const text = unseal(deriveKey(key, seconds, salt), request.body, tag);
 		if (text === undefined) return refuse("bad_signature");
 		// One that was changed anywhere does not get this far: salt and tag name it.
-		return conclude({ replayKey: sha256Hex(`${salt}.${tag}`), fresh: isFresh(now, at), signedAt: at * 1000 }, () => parse(text));
+		return conclude({ replayKey: sha256Hex(`${salt}.${tag}`), fresh: isFresh(now, at), signedAt: at * 1000 }, () =>
+			parse(text),
+		);
 	});
 };
 
