@@ -3,15 +3,14 @@
 import { createAws, verifyAws } from "./aws.ts";
 import type { Carrier, CarrierFactory, VerifierFactory } from "./carrier.ts";
 import { createMessageBird, verifyMessageBird } from "./messagebird.ts";
-import { createPlivo, verifyPlivo } from "./plivo.ts";
+import { createPlivo } from "./plivo.ts";
 import { createSimulator } from "./simulator.ts";
-import { createSinch, verifySinch } from "./sinch.ts";
-import { verifySmpp } from "./smpp/callback.ts";
+import { createSinch } from "./sinch.ts";
 import { createSmpp } from "./smpp.ts";
 import { verifyStandardWebhooks } from "./standardWebhooks.ts";
-import { createTelnyx, verifyTelnyx } from "./telnyx.ts";
-import { createTwilio, verifyTwilio } from "./twilio.ts";
-import { createVonage, verifyVonage } from "./vonage.ts";
+import { createTelnyx } from "./telnyx.ts";
+import { createTwilio } from "./twilio.ts";
+import { createVonage } from "./vonage.ts";
 
 /** Name, as in callback URLs and send queues → factory. */
 export const carriers: Record<string, CarrierFactory> = {
@@ -26,20 +25,23 @@ export const carriers: Record<string, CarrierFactory> = {
 	vonage: createVonage,
 };
 
-/** Name → the check of its callbacks; some are signed alike under several names. */
-export const verifiers: Record<string, VerifierFactory> = {
+// Those that are no send queue's, and the one that a send queue's carrier checks with more than a record holds.
+const checkedAlone: Record<string, VerifierFactory> = {
 	aws: verifyAws,
 	bird: verifyMessageBird,
-	messagebird: verifyMessageBird,
-	plivo: verifyPlivo,
-	simulator: (options) => createSimulator(options).verify,
-	sinch: verifySinch,
-	smpp: verifySmpp,
 	"standard-webhooks": verifyStandardWebhooks,
 	svix: verifyStandardWebhooks,
-	telnyx: verifyTelnyx,
-	twilio: verifyTwilio,
-	vonage: verifyVonage,
+};
+
+/** Name → the check of its callbacks; some are signed alike under several names. */
+export const verifiers: Record<string, VerifierFactory> = {
+	...Object.fromEntries(
+		Object.entries(carriers).map(([name, open]): [string, VerifierFactory] => [
+			name,
+			(options) => open(options).verify,
+		]),
+	),
+	...checkedAlone,
 };
 
 /**
