@@ -5,6 +5,7 @@ import { Queue, Worker } from "bullmq";
 import { Redis } from "ioredis";
 import { createSend } from "../activities/send.ts";
 import type { Carrier } from "../adapters/carriers/carrier.ts";
+import { openCarrier } from "../adapters/carriers/registry.ts";
 import { connectMongo } from "../adapters/mongo/connection.ts";
 import { createStore } from "../adapters/mongo/store.ts";
 import { createSendQueues } from "../adapters/redis/sendQueues.ts";
@@ -29,14 +30,16 @@ export const limit = 100;
  */
 export async function queuesSuite(
 	servers: Servers,
-	options: { rounds: number; messages: number; rateSeconds: number },
+	options: { rounds: number; messages: number; rateSeconds: number; log: (line: string) => void },
 ) {
 	const bench = await openBench(servers);
 	try {
+		options.log(`two senders at the limit, for ${options.rateSeconds} s`);
 		const rate = await measureRate(bench, options.rateSeconds);
 		const bare: number[] = [];
 		const lethe: number[] = [];
 		for (let round = 0; round < options.rounds; round++) {
+			options.log(`a queue without a limit, round ${round + 1} of ${options.rounds}`);
 			bare.push(await bareRate(bench, options.messages));
 			lethe.push(await letheRate(bench, options.messages));
 		}
@@ -106,7 +109,7 @@ async function measureRate(bench: Bench, seconds: number) {
 		return true;
 	};
 	const senders = [bench.work(sendQueue, limit, handle), bench.work(sendQueue, limit, handle)];
-	await until(() => starts.length === jobs.length);
+	await untilDone(() => starts.length, jobs.length);
 	for (const sender of senders) await sender.close();
 	const [first, last] = [starts[0]?.at ?? 0, starts.at(-1)?.at ?? 0];
 	const windows: number[] = [];
@@ -138,7 +141,7 @@ async function bareRate(bench: Bench, count: number): Promise<number> {
 		},
 		{ connection, prefix: bench.prefix, concurrency, skipVersionCheck: true },
 	);
-	await until(() => done === count);
+	await untilDone(() => done, count);
 	const seconds = (performance.now() - startedAt) / 1000;
 	await worker.close();
 	await queue.close();
@@ -160,18 +163,22 @@ async function letheRate(bench: Bench, count: number): Promise<number> {
 	);
 	const worker = bench.work(sendQueue, 100_000, async (job, control) => {
 		const isWell = await send(job, control);
+		if (!isWell) fail(new Error("an attempt was not accepted"));
 		done++;
 		return isWell;
 	});
-	await until(() => done === count);
+	await untilDone(() => done, count);
 	const seconds = (performance.now() - startedAt) / 1000;
 	await worker.close();
 	return count / seconds;
 }
 
 function createSender(bench: Bench) {
-	const accept = async (reference: string) => ({ kind: "accepted" as const, carrierId: reference, segments: 1 });
-	const carrier = { send: ({ reference }: { reference: string }) => accept(reference) } as unknown as Carrier;
+	const simulator = openCarrier("simulator", { settings: {}, secrets: {}, allowSimulator: true });
+	const carrier: Carrier = {
+		...simulator,
+		send: async ({ reference }) => ({ kind: "accepted", carrierId: reference, segments: 1 }),
+	};
 	return createSend({
 		...bench,
 		log: { info: () => undefined, warn: () => undefined, error: () => undefined },
@@ -209,10 +216,10 @@ function messagesOf(bench: Bench, sendQueue: string, count: number): Message[] {
 	}));
 }
 
-async function until(isDone: () => boolean): Promise<void> {
+async function untilDone(count: () => number, jobs: number): Promise<void> {
 	const end = performance.now() + 300_000;
-	while (!isDone()) {
-		if (performance.now() > end) throw new Error("the queue did not come to its end within five minutes");
+	while (count() < jobs) {
+		if (performance.now() > end) throw new Error(`${count()} of ${jobs} jobs were done within five minutes`);
 		await new Promise((resolve) => setTimeout(resolve, 20));
 	}
 }

@@ -190,7 +190,7 @@ async function runAccept(stack: Stack): Promise<object> {
 async function runQueues(stack: Stack): Promise<object> {
 	const { mongodb, redis } = stack.state().servers;
 	const options = { rounds: Number(values.rounds), messages: Number(values.messages ?? 1_000), rateSeconds: 26 };
-	const queues = await queuesSuite({ mongodb: mongodb.url, redis: redis.url }, options);
+	const queues = await queuesSuite({ mongodb: mongodb.url, redis: redis.url }, { ...options, log: say });
 	// Afterwards: its processes would take their share of the machine from the rest.
 	const engine = await startEngine(stack, { log: say, ratePerSecond: limit });
 	try {
