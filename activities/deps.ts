@@ -39,7 +39,7 @@ export type ActivityDeps = {
 	cohorts: Pick<Cohorts, "ensure" | "isAt">;
 	cohortKeys: Pick<CohortKeys, "destroyCohortKey" | "exists">;
 	exportSeal: Pick<ExportSeal, "seal">;
-	subjectKeys: Pick<SubjectKeys, "destroySubjectKey">;
+	subjectKeys: Pick<SubjectKeys, "destroySubjectKey" | "removeCredential">;
 	certificates: Certificates;
 	evidence: Evidence;
 	keyRotation: Pick<KeyRotation, "renew">;

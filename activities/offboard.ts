@@ -115,7 +115,7 @@ async function tendDestroying(deps: OffboardDeps, tenantId: string, standing: St
 }
 
 /** Machines' ways in end before anything is destroyed; its people stay while a hold that they may release can keep it. */
-async function endAccess({ store, evidence, clock }: OffboardDeps, tenantId: string): Promise<void> {
+async function endAccess({ store, evidence, clock, subjectKeys }: OffboardDeps, tenantId: string): Promise<void> {
 	const enter = (type: ActType, about: string) => evidence.append([{ type, tenantId, about, by: "engine" }]);
 	for (const { _id, revokedAt } of await store.apiKeys.findByTenant(tenantId)) {
 		if (revokedAt !== undefined) continue;
@@ -128,6 +128,7 @@ async function endAccess({ store, evidence, clock }: OffboardDeps, tenantId: str
 	}
 	for (const { _id } of await store.identityProviders.findByTenant(tenantId)) {
 		await enter("identity_provider_removed", _id);
+		await subjectKeys.removeCredential(_id);
 		await store.identityProviders.remove(_id);
 	}
 }

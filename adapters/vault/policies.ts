@@ -135,6 +135,7 @@ export const policies: Record<Role | "issuer", Policy> = {
 			allowed_parameters: { deletion_allowed: [true] },
 		},
 		"kv/metadata/senders/+/+": { capabilities: ["delete"] },
+		"kv/metadata/identity-providers/+": { capabilities: ["delete"] },
 		...listSenders,
 		// And of its people.
 		"transit/keys/people-*": {

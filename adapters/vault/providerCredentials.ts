@@ -22,9 +22,13 @@ export function createProviderCredentials(deps: {
 		write: async (providerId: string, data: ProviderCredential): Promise<void> =>
 			secrets.write(placeOf(providerId), data),
 		/** With all its versions. */
-		remove: async (providerId: string): Promise<void> =>
-			void (await deps.vault.remove(`kv/metadata/${placeOf(providerId)}`)),
+		remove: (providerId: string): Promise<void> => removeCredential(deps.vault, providerId),
 	};
+}
+
+/** Removes what is shown to a provider, with all its versions; does nothing when it is gone. For the admin and eraser roles. */
+export async function removeCredential(vault: Pick<VaultClient, "remove">, providerId: string): Promise<void> {
+	await vault.remove(`kv/metadata/${placeOf(providerId)}`);
 }
 
 function placeOf(providerId: string): string {

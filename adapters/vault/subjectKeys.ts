@@ -4,6 +4,7 @@ import type { VaultClient } from "./client.ts";
 import { pathSegment } from "./connection.ts";
 import { destroyKey } from "./destroyKey.ts";
 import { personKeyName } from "./personSeal.ts";
+import { removeCredential } from "./providerCredentials.ts";
 import { listSenderKeys, senderFolder } from "./senderFolder.ts";
 
 export type SubjectKeys = ReturnType<typeof createSubjectKeys>;
@@ -11,6 +12,8 @@ export type SubjectKeys = ReturnType<typeof createSubjectKeys>;
 /** For the eraser role. */
 export function createSubjectKeys({ vault }: { vault: Pick<VaultClient, "read" | "write" | "remove"> }) {
 	return {
+		/** Removes what an identity provider of a tenant's people was shown. @throws LetheError keys_unavailable */
+		removeCredential: (providerId: string): Promise<void> => removeCredential(vault, providerId),
 		/**
 		 * Destroys those of a tenant, all versions, with what it signed texts by, and reads back that they are gone; does nothing when they are gone already.
 		 * @throws LetheError keys_unavailable when Vault is away

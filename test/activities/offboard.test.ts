@@ -252,6 +252,7 @@ describe("a tenant that is taken out of service", () => {
 			const found = await engine.store.evidence.findAbout([about as string]);
 			assert.match(JSON.stringify(found.map(({ entries }) => entries)), new RegExp(type), type);
 		}
+		assert.deepEqual([...engine.memory.removedCredentials], [provider._id]);
 		const trusted = await Promise.all(issuers.map(({ _id }) => engine.store.issuers.find(_id)));
 		assert.deepEqual(
 			trusted.map((issuer) => issuer !== undefined),

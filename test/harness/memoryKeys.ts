@@ -6,6 +6,7 @@ import { LetheError } from "../../domain/errors.ts";
 export function createMemoryKeys() {
 	const keys = new Map<string, Buffer>();
 	const destroyedSubjectKeys = new Set<string>();
+	const removedCredentials = new Set<string>();
 	const away = { value: false };
 	const { privateKey, publicKey } = generateKeyPairSync("ed25519");
 	const { x } = publicKey.export({ format: "jwk" }) as { x: string };
@@ -48,7 +49,13 @@ export function createMemoryKeys() {
 		},
 		/** Tenants whose pseudonyms' key is destroyed. */
 		destroyedSubjectKeys,
+		/** Identity providers that nothing is shown to any more. */
+		removedCredentials,
 		subjectKeys: {
+			async removeCredential(providerId: string): Promise<void> {
+				if (away.value) throw new LetheError("keys_unavailable");
+				removedCredentials.add(providerId);
+			},
 			async destroySubjectKey(tenantId: string): Promise<void> {
 				if (away.value) throw new LetheError("keys_unavailable");
 				destroyedSubjectKeys.add(tenantId);

@@ -123,7 +123,7 @@ const acts: Act[] = [
 	get("read callback secrets", ["api"], `kv/data/carriers/${queue}/callback`),
 	post("write what an identity provider is shown", ["admin"], `kv/data/identity-providers/${queue}`, { data: {} }),
 	get("read what an identity provider is shown", ["api"], `kv/data/identity-providers/${queue}`),
-	remove("forget what an identity provider is shown", ["admin"], `kv/metadata/identity-providers/${queue}`),
+	remove("forget what an identity provider is shown", ["admin", "eraser"], `kv/metadata/identity-providers/${queue}`),
 	get("see that there are send secrets", ["admin", "canary"], `kv/metadata/carriers/${queue}/send`),
 	get("see that there are callback secrets", ["admin", "canary"], `kv/metadata/carriers/${queue}/callback`),
 	post("change what is kept of send secrets", [], `kv/metadata/carriers/${queue}/send`, { max_versions: 9 }),
