@@ -169,7 +169,7 @@ ground: string
  */
 reason?: string
 /**
- * Opaque id of who approved it; not of who places it.
+ * Id of the person who approved it, not of who places it: an approver, an administrator or compliance.
  */
 approvedBy?: string
 reviewAt?: string
@@ -188,7 +188,7 @@ ground: string
  */
 reason?: string
 /**
- * Opaque id of who approved it; not of who places it.
+ * Id of the person who approved it, not of who places it: an approver, an administrator or compliance.
  */
 approvedBy?: string
 reviewAt?: string

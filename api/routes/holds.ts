@@ -3,6 +3,8 @@
 import { z } from "zod";
 import { LetheError } from "../../domain/errors.ts";
 import { limits } from "../../domain/limits.ts";
+import { rolesInForce } from "../../domain/person.ts";
+import type { Role } from "../../domain/roles.ts";
 import { type HoldRecord, isWide } from "../../domain/subject.ts";
 import { withoutUndefined } from "../../domain/withoutUndefined.ts";
 import { readCursor, toPage } from "../cursor.ts";
@@ -26,6 +28,7 @@ type Deps = Pick<ApiDeps, "clock" | "policies" | "evidence"> &
 			subjectMessages: Pick<ApiDeps["store"]["subjectMessages"], "hold" | "release">;
 			wideHolds: Pick<ApiDeps["store"]["wideHolds"], "apply">;
 			cohorts: Pick<ApiDeps["store"]["cohorts"], "endHold">;
+			people: Pick<ApiDeps["store"]["people"], "find">;
 			subjectRecords: Pick<ApiDeps["store"]["subjectRecords"], "end" | "find" | "insert" | "page">;
 		};
 	};
@@ -33,6 +36,11 @@ type HoldInput = z.output<typeof schemas.holdInput>;
 
 const tags = ["holds"];
 const periodError = { pointer: "/to", detail: "Before the period begins." };
+const approving: readonly Role[] = ["approver", "compliance", "admin"];
+const approverError = {
+	pointer: "/approvedBy",
+	detail: "Not a person of the tenant with the role approver, compliance or admin.",
+};
 const params = z.strictObject({ id: z.string() });
 
 export function addHolds(app: Instance, deps: Deps): void {
@@ -61,6 +69,14 @@ export function addHolds(app: Instance, deps: Deps): void {
 		return { subjects: subject.macs };
 	}
 
+	/** That somebody of the tenant's could have approved it: another name proves nothing later. */
+	async function requirePerson({ tenantId }: Principal, id: string): Promise<void> {
+		const person = await deps.store.people.find(id);
+		const isTheirs = person?.tenantId === tenantId && person.endedAt === undefined;
+		if (person && isTheirs && rolesInForce(person).some((role) => approving.includes(role))) return;
+		throw new LetheError("invalid_request", { errors: [approverError] });
+	}
+
 	app.post(
 		"/holds",
 		{
@@ -79,6 +95,7 @@ export function addHolds(app: Instance, deps: Deps): void {
 			const { principal, body } = request;
 			if (body.approvedBy === principal.id) throw new LetheError("self_approval");
 			const _id = request.newId("hold");
+			if (body.approvedBy !== undefined) await requirePerson(principal, body.approvedBy);
 			const standing = await findEarlier(request, () => deps.store.subjectRecords.find(_id));
 			const record = standing?.kind === "hold" ? standing : await place(principal, body, _id);
 			// Released meanwhile, it is put on nothing more.

@@ -106,7 +106,7 @@ describe("/v1/holds", () => {
 		assert.ok(list.json.items.some((hold: { id: string; released?: object }) => hold.id === first && hold.released));
 	});
 
-	const wide = { approvedBy: "usr_second", reviewAt: "2030-01-01T00:00:00Z", reason: "case-7" };
+	const wide = { reviewAt: "2030-01-01T00:00:00Z", reason: "case-7" };
 
 	it("a hold on a period keeps what was accepted in it, permits its use, and takes nothing else", async () => {
 		const { tenantId: ownId, key } = await api.addTenant();
@@ -120,9 +120,10 @@ describe("/v1/holds", () => {
 		const to = new Date(api.clock()).toISOString();
 		api.time.offsetMs += 60_000;
 		const later = await post();
-		const { status, json } = await place({ scope: "period", from, to, ...wide }, own);
+		const { personId: approvedBy } = await api.addPerson(ownId, ["approver"]);
+		const { status, json } = await place({ scope: "period", from, to, ...wide, approvedBy }, own);
 		assert.equal(status, 201);
-		assert.deepEqual([json.reason, json.approvedBy, json.from, json.to], ["case-7", "usr_second", from, to]);
+		assert.deepEqual([json.reason, json.approvedBy, json.from, json.to], ["case-7", approvedBy, from, to]);
 		assert.deepEqual((await api.read(inside)).holds, [json.id]);
 		for (const id of [before, later, await post()]) assert.deepEqual((await api.read(id)).holds, []);
 		// It may be sent still, and its end erases nothing of it.
@@ -141,7 +142,8 @@ describe("/v1/holds", () => {
 		const { tenantId: ownId, key } = await api.addTenant();
 		const { key: own } = await api.addKey(ownId, ["compliance"]);
 		const earlier = (await api.post(key, { to: freshNumber() })).json.id as string;
-		const { json } = await place({ scope: "tenant", ...wide }, own);
+		const { personId: approvedBy } = await api.addPerson(ownId, ["admin"]);
+		const { json } = await place({ scope: "tenant", ...wide, approvedBy }, own);
 		const { status, json: accepted } = await api.post(key, { to: freshNumber() });
 		assert.equal(status, 202);
 		for (const id of [earlier, accepted.id]) assert.deepEqual((await api.read(id)).holds, [json.id]);
@@ -154,6 +156,19 @@ describe("/v1/holds", () => {
 	it("nobody approves a hold of their own", async () => {
 		const { key, keyId: id } = await api.addKey(tenantId, ["compliance"]);
 		assert.equal((await place({ scope: "tenant", ...wide, approvedBy: id }, key)).json.code, "self_approval");
+	});
+
+	it("nor by the word of somebody who is not there, is another tenant's, or has no say in it", async () => {
+		const { tenantId: otherId } = await api.addTenant();
+		const others = [
+			"usr_nobody",
+			(await api.addPerson(otherId, ["approver"])).personId,
+			(await api.addPerson(tenantId, ["sender", "operator", "auditor"])).personId,
+		];
+		for (const approvedBy of others) {
+			const { status, json } = await place({ scope: "tenant", ...wide, approvedBy });
+			assert.deepEqual([status, json.errors?.[0]?.pointer], [400, "/approvedBy"], approvedBy);
+		}
 	});
 
 	it("needs compliance or an administrator, and another tenant's messages and holds are absent", async () => {
