@@ -118,6 +118,11 @@ export const settings = {
 		schema: z.coerce.number().int().min(1).max(100_000).default(512),
 		doc: "Requests that one API process has under way at once; more are answered 503.",
 	},
+	// A longer wait would show in what callers see of a message that nothing holds up.
+	LETHE_SHARED_RUN_MS: {
+		schema: milliseconds.max(1_000).default(0),
+		doc: "Single messages of one tenant, category and region that are accepted within so many ms of each other share a run, one-time codes never, and wait so long at most for its start; 0 for a run each.",
+	},
 	LETHE_CONNECTIONS_MAX: {
 		schema: z.coerce.number().int().min(1).max(100_000).default(4096),
 		doc: "Connections that one API process holds open at once; more are closed.",
@@ -322,6 +327,7 @@ export function loadConfig(environment: Record<string, string | undefined> = pro
 			tls: readApiTls(read),
 			trustedProxies: read("LETHE_TRUSTED_PROXIES")?.split(",") ?? [],
 			connectionsMax: read("LETHE_CONNECTIONS_MAX"),
+			sharedRunMs: read("LETHE_SHARED_RUN_MS"),
 			requestLimits: readRequestLimits(read),
 		},
 		outbound: { allowed: read("LETHE_OUTBOUND_ALLOWED") },

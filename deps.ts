@@ -40,6 +40,7 @@ import { createSendQueues } from "./adapters/redis/sendQueues.ts";
 import { createSendWorker } from "./adapters/redis/sendWorker.ts";
 import { createSessions } from "./adapters/redis/sessions.ts";
 import { connectTemporal, createRuns, dataConverter, temporalTls } from "./adapters/temporal/client.ts";
+import { createSharedRuns } from "./adapters/temporal/sharedRuns.ts";
 import { createTextSeal } from "./adapters/textSeal.ts";
 import { createCarrierSecrets } from "./adapters/vault/carrierSecrets.ts";
 import { createVaultClient, type VaultClient } from "./adapters/vault/client.ts";
@@ -216,6 +217,14 @@ export async function createDeps(config: Config, name: ProcessName) {
 		monotonic,
 		isGroupOpen: store.messages.isGroupOpen,
 	});
+	const sharedRuns = createSharedRuns({
+		gatherMs: config.api.sharedRunMs,
+		membersMax: limits.submissionMessagesMax,
+		randomSubmissionId: () => ids.random("submission"),
+		start: runs.startSoon,
+		monotonic,
+		after: (ms, call) => void setTimeout(call, ms).unref(),
+	});
 	const secrets = createCarrierSecrets({ vault: vaultFor(by.carrierSecrets), clock });
 	const open = { queues: store.sendQueues, secrets, clock, allowSimulator: config.environment !== "production" };
 	const sending = createQueueCarriers({ ...open, purpose: "send" });
@@ -299,6 +308,7 @@ export async function createDeps(config: Config, name: ProcessName) {
 		/** How a Temporal worker encodes what it hands over. */
 		dataConverter,
 		runs,
+		sharedRuns,
 		carriers: {
 			/** A send queue's carrier with its sending secrets; undefined when there is no such queue. */
 			sender: sending.open,

@@ -21,7 +21,7 @@ import { createTenants, type TenantsDeps } from "./tenants.ts";
 
 export type AcceptDeps = Pick<
 	ApiDeps,
-	"clock" | "ids" | "encryption" | "linkSeal" | "cohorts" | "hmac" | "log" | "policies" | "runs" | "textSeal"
+	"clock" | "ids" | "encryption" | "linkSeal" | "cohorts" | "hmac" | "log" | "policies" | "runs" | "sharedRuns" | "textSeal"
 > & {
 	sendQueues: AssessDeps["sendQueues"];
 	store: AssessDeps["store"] &
@@ -67,23 +67,15 @@ export function createAccept(deps: AcceptDeps) {
 			const place = { now, asked: items.length, size: accepted.length, position, group, refused };
 			return toMessage(deps, request.principal, item, origin, place);
 		});
-		const messages = await Promise.all(making).catch(forgoAll);
-		const [head] = messages;
-		if (head) {
-			const stored = await insertAll(deps, messages, origin, now).catch((error: unknown) => {
-				// Some of it may be in the store: the charge stays.
-				for (const { judgement } of accepted) judgement.reservation?.forgo();
-				throw error;
-			});
-			if (!stored) {
-				for (const item of accepted) giveBack(tenant._id, item);
-				return undefined;
-			}
-			const { submissionId, tenantId, category, region } = head;
-			const closeAt = Math.max(...messages.map((message) => message.closeAt));
-			const deferred = groups.some((releaseAt) => releaseAt !== undefined);
-			const plan = deferred ? {} : { groups: [{ group: 0, closeAt, count: messages.length }] };
-			deps.runs.startSoon({ submissionId, tenantId, category, region, ...plan });
+		const made = await Promise.all(making).catch(forgoAll);
+		const messages = await store(deps, made, origin, now).catch((error: unknown) => {
+			// Some of it may be in the store: the charge stays.
+			for (const { judgement } of accepted) judgement.reservation?.forgo();
+			throw error;
+		});
+		if (!messages) {
+			for (const item of accepted) giveBack(tenant._id, item);
+			return undefined;
 		}
 		const byIndex = new Map(accepted.map((item, position) => [item.index, messages[position] as Message]));
 		return {
@@ -120,6 +112,31 @@ export function createAccept(deps: AcceptDeps) {
 		/** What the policies and the tenant's own limits would say, and what the text would cost; nothing is stored or counted. */
 		tryOut: async (principal: Sender, asked: MessageInput) => tryOut(asked, principal, await readActive(principal)),
 	};
+}
+
+/** Stores messages and has their run started; answers them as they are stored, or undefined when they were accepted before. */
+async function store(
+	deps: AcceptDeps,
+	messages: Message[],
+	origin: Origin,
+	judgedAt: number,
+): Promise<Message[] | undefined> {
+	const [head] = messages;
+	if (!head) return messages;
+	// What came with others in its request is driven with them alone.
+	const seat = head.index === undefined ? deps.sharedRuns.join(head) : undefined;
+	if (!seat) {
+		if (!(await insertAll(deps, messages, origin, judgedAt))) return undefined;
+		deps.runs.startSoon(messages);
+		return messages;
+	}
+	let isStored = false;
+	try {
+		isStored = await insertAll(deps, [seat.message], origin, judgedAt);
+	} finally {
+		seat.leave(isStored);
+	}
+	return isStored ? [seat.message] : undefined;
 }
 
 /** False when the messages were accepted before. */

@@ -18,6 +18,7 @@ import type { RequestCounts } from "../adapters/redis/requestCounts.ts";
 import type { SendQueues } from "../adapters/redis/sendQueues.ts";
 import type { Sessions } from "../adapters/redis/sessions.ts";
 import type { Runs } from "../adapters/temporal/client.ts";
+import type { SharedRuns } from "../adapters/temporal/sharedRuns.ts";
 import type { TextSeal } from "../adapters/textSeal.ts";
 import type { Encryption } from "../adapters/vault/encryption.ts";
 import type { HmacKeys } from "../adapters/vault/hmacKeys.ts";
@@ -59,6 +60,8 @@ export type ApiDeps = {
 	packs: Pick<Policies, "versions" | "text" | "file" | "pinned" | "inForce">;
 	publish: Pick<Publish, "read" | "propose" | "check" | "simulate" | "approve" | "publish" | "withdraw">;
 	runs: Pick<Runs, "startSoon" | "settleSoon" | "wakeRequestSoon" | "revealSoon">;
+	/** Where single messages that come close together meet. */
+	sharedRuns: SharedRuns;
 	/** A queue's carrier, opened with that queue's callback secrets only; undefined for an unknown queue. */
 	apiKeys: ApiKeys;
 	/** Signs our own access tokens, and shows what verifies them. */

@@ -341,7 +341,11 @@ const kept = z.object({
 const message = z
 	.object({
 		id: z.string(),
-		submissionId: z.string(),
+		submissionId: z.string().meta({ description: "Names its run in Temporal, too." }),
+		sharesRun: z
+			.literal(true)
+			.optional()
+			.meta({ description: "It came alone, and that run may drive others that did, too." }),
 		state,
 		category: z.enum(categories),
 		dataClasses: z.array(z.string()),

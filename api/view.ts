@@ -39,6 +39,7 @@ export function viewMessage(message: Message, now: number) {
 	return {
 		id: message._id,
 		submissionId: message.submissionId,
+		sharesRun: message.sharesRun,
 		state: message.state,
 		category: message.category,
 		dataClasses: message.dataClasses,

@@ -9,7 +9,7 @@ export type Figures = { suite?: string; store?: string | null } & Record<string,
 
 /** Of what was recorded, the share that a noisy machine may take away before it counts as a regression. */
 const tolerance = 0.85;
-const ratioNames = /^(ratio|ratios|latencyRatio)$/;
+const ratioNames = /^(ratio|ratios|latencyRatio|sharedRatio)$/;
 const folder = fileURLToPath(new URL("../docs/benchmarks", import.meta.url));
 const fileOf = (suite: string) => join(folder, `${suite}.json`);
 

@@ -19,7 +19,7 @@ import { type Engine, startEngine, unlimited } from "./engine.ts";
 import { measureFairness } from "./fairness.ts";
 import { drawFlames, profileOptions } from "./flame.ts";
 import { growthSuite } from "./growth.ts";
-import { lifecycleSuite } from "./lifecycle.ts";
+import { lifecycleSuite, sharingSuite } from "./lifecycle.ts";
 import { pageSuite } from "./page.ts";
 import { peersSuite } from "./peers.ts";
 import { plot } from "./plot.ts";
@@ -77,10 +77,12 @@ const suites: Record<string, (stack: Stack) => Promise<object>> = {
 		return encryptSuite({ vault: { address: url, issuerToken: readFileSync(issuerTokenFile, "utf8").trim() } });
 	},
 	accept: runAccept,
-	lifecycle: (stack) =>
-		withEngine(stack, (engine) =>
-			lifecycleSuite(engine, { rounds: Number(values.rounds), perRound: Number(values.messages ?? 400), probes: 60 }),
-		),
+	lifecycle: async (stack) => {
+		const options = { rounds: Number(values.rounds), perRound: Number(values.messages ?? 400) };
+		const single = await withEngine(stack, (engine) => lifecycleSuite(engine, { ...options, probes: 60 }));
+		const settings = { LETHE_SHARED_RUN_MS: "100" };
+		return { ...single, ...(await withEngine(stack, (engine) => sharingSuite(engine, options), settings)) };
+	},
 	batch: (stack) =>
 		withEngine(stack, (engine) =>
 			batchSuite(engine, {
@@ -214,12 +216,16 @@ async function runPurge(stack: Stack): Promise<object> {
 	}
 }
 
-async function withEngine<Result>(stack: Stack, use: (engine: Engine) => Promise<Result>): Promise<Result> {
+async function withEngine<Result>(
+	stack: Stack,
+	use: (engine: Engine) => Promise<Result>,
+	settings: Record<string, string> = {},
+): Promise<Result> {
 	const folder = makePrivateFolder(join(stack.dir, "profiles"));
 	const environment: Record<string, string> = values.profile
 		? { NODE_OPTIONS: `${nodeOptions} ${profileOptions(folder)}` }
 		: {};
-	const engine = await startEngine(stack, { log: say, environment });
+	const engine = await startEngine(stack, { log: say, environment: { ...environment, ...settings } });
 	try {
 		return await use(engine);
 	} finally {

@@ -187,6 +187,11 @@ export function currentFacts({
 	return { ...facts, context: { ...context, ...last.facts } };
 }
 
+/** Whether its run drives nothing else. */
+export function hasOwnRun({ submissionSize, sharesRun }: Pick<Message, "submissionSize" | "sharesRun">): boolean {
+	return submissionSize === 1 && !sharesRun;
+}
+
 /** A message of a request that was refused, by its place there; nothing of what it said. */
 export type Refusal = { index: number; code: ErrorCode; errors: FieldError[]; extra: Record<string, unknown> };
 
@@ -208,9 +213,12 @@ export type RetentionObject = "content" | "address" | "receipt" | "decision_reco
 export type Message = {
 	_id: string;
 	tenantId: string;
+	/** Its run's id, too. */
 	submissionId: string;
 	/** Messages accepted together; 1 for a single message, which is its own head. */
 	submissionSize: number;
+	/** It was accepted by itself, under load: others that were may be of its submission, and are driven by the same run. */
+	sharesRun?: true;
 	/** The submission's head, until it was seen to be stored; the head itself and a single message have none. */
 	headId?: string;
 	/** Its place in the request that it came with others in, from 0. */

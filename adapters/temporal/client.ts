@@ -9,7 +9,7 @@ import {
 	WorkflowNotFoundError,
 } from "@temporalio/client";
 import { type DataConverter, defineSearchAttributeKey, TypedSearchAttributes } from "@temporalio/common";
-import type { Message } from "../../domain/message.ts";
+import { hasOwnRun, type Message } from "../../domain/message.ts";
 import {
 	deliverActivityId,
 	type LifecycleInput,
@@ -108,7 +108,8 @@ export function createRuns(deps: {
 	}
 
 	async function settle(message: SettledMessage): Promise<void> {
-		if (message.submissionSize > 1 && (await deps.isGroupOpen(message.submissionId, message.group))) return;
+		const isAlone = hasOwnRun(message);
+		if (!isAlone && (await deps.isGroupOpen(message.submissionId, message.group))) return;
 		try {
 			// By id, never by token: a token dies with a retry of the activity.
 			await client.activity.complete(
@@ -119,14 +120,17 @@ export function createRuns(deps: {
 			// Not found proves nothing: the run may not have started yet, or be over. The sweep asks again.
 			if (!(error instanceof ActivityNotFoundError)) throw error;
 			// What it slept for is over: it need not stand among the open runs until then.
-			if (message.submissionSize === 1 && message.state === "deferred") await endSleep(client, message.submissionId);
+			if (isAlone && message.state === "deferred") await endSleep(client, message.submissionId);
 		}
 	}
 
 	return {
 		start,
 		/** One-time codes go before all that waits. */
-		startSoon: (input: LifecycleInput) => soon(() => start(input), input.category === "otp"),
+		startSoon: (members: RunMember[]) => {
+			const input = inputOf(members);
+			soon(() => start(input), input.category === "otp");
+		},
 		settle,
 		settleSoon: (message: SettledMessage) => soon(() => settle(message)),
 		/** Starts a cohort's purge unless it runs already. */
@@ -225,7 +229,19 @@ function createPasses(client: Client, taskQueue: string) {
 }
 
 /** A message as it was when it ended. */
-export type SettledMessage = Pick<Message, "submissionId" | "submissionSize" | "group" | "state">;
+export type SettledMessage = Pick<Message, "submissionId" | "submissionSize" | "sharesRun" | "group" | "state">;
+
+/** A message as it was accepted, for the run that is to drive it. */
+export type RunMember = Pick<Message, "submissionId" | "tenantId" | "category" | "region" | "releaseAt" | "closeAt">;
+
+/** Nothing is left to plan where nothing was deferred. */
+function inputOf(members: RunMember[]): LifecycleInput {
+	const [{ submissionId, tenantId, category, region }] = members as [RunMember];
+	const isDeferred = members.some(({ releaseAt }) => releaseAt !== undefined);
+	const closeAt = Math.max(...members.map((member) => member.closeAt));
+	const plan = isDeferred ? {} : { groups: [{ group: 0, closeAt, count: members.length }] };
+	return { submissionId, tenantId, category, region, ...plan };
+}
 
 async function wakeRequest(client: Client, taskQueue: string, input: SubjectRequestInput): Promise<void> {
 	await client.workflow.signalWithStart(workflowNames.subjectRequest, {

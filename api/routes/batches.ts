@@ -90,7 +90,8 @@ export function addBatches(app: Instance, deps: Deps): void {
 		async (request) => {
 			const found = await deps.store.messages.findBySubmission(request.params.id);
 			const { principal } = request;
-			const own = found.filter(({ tenantId }) => tenantId === principal.tenantId);
+			// Those that share a run for its own sake were never one request.
+			const own = found.filter(({ tenantId, sharesRun }) => tenantId === principal.tenantId && !sharesRun);
 			if (own.length === 0) throw new LetheError("not_found");
 			await enterRead(deps, principal, { about: request.params.id, senderId: own[0]?.principalId });
 			return viewBatch(request.params.id, own);

@@ -25,6 +25,7 @@ import type { PersonPlace } from "../../adapters/vault/personSeal.ts";
 import type { ProviderCredential } from "../../adapters/vault/providerCredentials.ts";
 import { createSenderKeys } from "../../adapters/vault/senderKeys.ts";
 import { createTokenSigner } from "../../adapters/vault/tokenSigner.ts";
+import { createSharedRuns } from "../../adapters/temporal/sharedRuns.ts";
 import { createWebhookSecrets } from "../../adapters/vault/webhookSecrets.ts";
 import { createApp } from "../../api/app.ts";
 import type { ApiDeps } from "../../api/deps.ts";
@@ -128,11 +129,19 @@ export async function createTestApi(replace: (deps: ApiDeps) => Partial<ApiDeps>
 			runs: { simulateSoon: (id) => void runs.simulated.push(id) },
 		}),
 		runs: {
-			startSoon: ({ submissionId }) => void runs.started.push(submissionId),
+			startSoon: ([member]) => void runs.started.push(member?.submissionId ?? ""),
 			settleSoon: ({ submissionId }) => void runs.settled.push(submissionId),
 			wakeRequestSoon: ({ requestId }) => void runs.woken.push(requestId),
 			revealSoon: ({ exportId }) => void runs.revealed.push(exportId),
 		},
+		sharedRuns: createSharedRuns({
+			gatherMs: 0,
+			membersMax: 1,
+			randomSubmissionId: () => ids.random("submission"),
+			start: () => undefined,
+			monotonic: () => performance.now(),
+			after: () => undefined,
+		}),
 		carriers: {
 			async verifier(sendQueue) {
 				const keys = callbackKeys.get(sendQueue);

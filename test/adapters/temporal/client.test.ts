@@ -64,7 +64,7 @@ describe("Temporal, from the client's and the worker's side", () => {
 		const runs = createRuns({ client: away.client, taskQueue: engine.name, ...bounds, isGroupOpen });
 		const message = await engine.accept();
 		const startedAt = performance.now();
-		runs.startSoon(inputOf(message));
+		runs.startSoon([message]);
 		for (let times = 0; times < 10; times++) runs.settleSoon({ ...message, submissionSize: 2 });
 		assert.ok(performance.now() - startedAt < 1_000);
 		// The start has one of the three places.
