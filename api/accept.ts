@@ -21,7 +21,17 @@ import { createTenants, type TenantsDeps } from "./tenants.ts";
 
 export type AcceptDeps = Pick<
 	ApiDeps,
-	"clock" | "ids" | "encryption" | "linkSeal" | "cohorts" | "hmac" | "log" | "policies" | "runs" | "sharedRuns" | "textSeal"
+	| "clock"
+	| "ids"
+	| "encryption"
+	| "linkSeal"
+	| "cohorts"
+	| "hmac"
+	| "log"
+	| "policies"
+	| "runs"
+	| "sharedRuns"
+	| "textSeal"
 > & {
 	sendQueues: AssessDeps["sendQueues"];
 	store: AssessDeps["store"] &

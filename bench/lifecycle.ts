@@ -63,7 +63,10 @@ export async function sharingSuite(engine: Engine, options: { rounds: number; pe
 	}
 	const ratesOf = (of: keyof typeof rounds) => rounds[of].map(({ messagesPerSecond }) => messagesPerSecond);
 	const shared = rounds.going.flatMap(({ members }) => [...members]);
-	const [ratios, waiting] = [spreadOfRatios(ratesOf("going"), bareRates), spreadOfRatios(ratesOf("waiting"), bareRates)];
+	const [ratios, waiting] = [
+		spreadOfRatios(ratesOf("going"), bareRates),
+		spreadOfRatios(ratesOf("waiting"), bareRates),
+	];
 	return {
 		sharedRatio: ratios.median,
 		sharing: {

@@ -39,10 +39,9 @@ export function createSharedRuns(deps: {
 	const streams = new Map<string, Stream>();
 
 	function endWhenOver(key: string, stream: Stream): void {
-		const leftMs = stream.until - deps.monotonic();
-		if (leftMs > 0) return deps.after(leftMs, () => endWhenOver(key, stream));
-		if (stream.gathering) return deps.after(deps.gatherMs, () => endWhenOver(key, stream));
-		streams.delete(key);
+		const leftMs = stream.gathering ? deps.gatherMs : stream.until - deps.monotonic();
+		if (leftMs > 0) deps.after(leftMs, () => endWhenOver(key, stream));
+		else streams.delete(key);
 	}
 
 	function open(stream: Stream): Gathering {

@@ -107,6 +107,77 @@ describe("lifecycle, with a worker and a sender", () => {
 		for (const { _id } of messages) assert.ok(isFinal((await engine.read(_id)).state));
 	});
 
+	it("messages that share a run each meet a fate of their own, and it ends with the last of them", async () => {
+		const shape = { submissionId: engine.ids.random("submission"), tenantId: engine.ids.random("tenant") };
+		// Nobody works that queue: what is on it can be cancelled.
+		const places = [{}, {}, { sendQueue: "idle" }, { sendQueue: "idle" }];
+		const accepting = places.map((place) => engine.accept({ ...shape, ...place, sharesRun: true }));
+		const [delivered, undelivered, cancelled, last] = (await Promise.all(accepting)) as [
+			Message,
+			Message,
+			Message,
+			Message,
+		];
+		await engine.start(delivered);
+		for (const { _id } of [delivered, undelivered]) await inState(_id, "submitted");
+		for (const { _id } of [cancelled, last]) await inState(_id, "queued");
+		const end = async (message: Message) => {
+			const by = engine.ids.random("apiKey");
+			const queued = await engine.read(message._id);
+			assert.ok(await engine.store.messages.transition(cancel(queued, engine.clock(), by)));
+			await engine.runs.settle(queued);
+		};
+		const { client } = engine.temporal;
+		await receipt(delivered._id, "delivered");
+		await receipt(undelivered._id, "undelivered");
+		await end(cancelled);
+		assert.equal((await client.workflow.getHandle(shape.submissionId).describe()).raw.pendingActivities?.length, 1);
+		await end(last);
+		await result(delivered);
+		const ended = await Promise.all([delivered, undelivered, cancelled, last].map(({ _id }) => engine.read(_id)));
+		const fates = ended.map(({ state, content, certificates }) => [state, content, certificates.length]);
+		const states = ["delivered", "undelivered", "cancelled", "cancelled"];
+		assert.deepEqual(
+			fates,
+			states.map((state) => [state, undefined, 1]),
+		);
+		assert.ok((await client.workflow.getHandle(shape.submissionId).describe()).historyLength <= 14);
+	});
+
+	it("one that is cancelled while it is deferred leaves those that share its run to theirs", async () => {
+		const now = Date.now();
+		engine.time.offsetMs = 0;
+		const times = {
+			deadlineAt: now + 60_000,
+			closeAt: now + 90_000,
+			releaseAt: now + 1_500,
+			state: "deferred",
+		} as const;
+		const shape = { ...times, submissionId: engine.ids.random("submission"), tenantId: engine.ids.random("tenant") };
+		const accepting = [1, 2].map(() => engine.accept({ ...shape, sharesRun: true }));
+		const [cancelled, kept] = (await Promise.all(accepting)) as [Message, Message];
+		await engine.start(cancelled);
+		assert.ok(await engine.store.messages.transition(cancel(cancelled, engine.clock(), engine.ids.random("apiKey"))));
+		await engine.runs.settle(cancelled);
+		await inState(kept._id, "submitted");
+		await receipt(kept._id, "delivered");
+		await result(kept);
+		assert.equal((await engine.read(cancelled._id)).state, "cancelled");
+	});
+
+	it("a run that was shared and never started is started once, by whichever of two sweeps, and each message is sent once", async () => {
+		const shape = { submissionId: engine.ids.random("submission"), tenantId: engine.ids.random("tenant") };
+		const messages = await Promise.all(Array.from({ length: 20 }, () => engine.accept({ ...shape, sharesRun: true })));
+		const calls = engine.carrier.calls.length;
+		engine.time.offsetMs += limits.driverPatienceMs + 1;
+		await Promise.all([engine.activities.sweepPage(), engine.activities.sweepPage()]);
+		await Promise.all(messages.map(({ _id }) => inState(_id, "submitted")));
+		await Promise.all(messages.map(({ _id }) => receipt(_id, "delivered")));
+		await result(messages[0] as Message);
+		assert.equal(engine.carrier.calls.length - calls, messages.length);
+		for (const { _id } of messages) assert.equal((await engine.read(_id)).certificates.length, 1);
+	});
+
 	it("a run that an operator cancels ends what is unsent as cancelled and what is sent as unknown", async () => {
 		const message = await engine.accept();
 		await engine.start(message);

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
+import { createSharedRuns } from "../../adapters/temporal/sharedRuns.ts";
 import { createAccept } from "../../api/accept.ts";
 import type { ApiDeps } from "../../api/deps.ts";
 import { type MessageInput, schemas } from "../../api/schemas.ts";
@@ -93,6 +94,91 @@ describe("accepting a list", () => {
 		assert.deepEqual(
 			items.map((item) => (item as { message: Message }).message.group),
 			[0, 1, 0, 1],
+		);
+	});
+
+	/** As with `LETHE_SHARED_RUN_MS`, but that messages gather until they are let go. */
+	function shareRuns() {
+		const started: string[][] = [];
+		const waiting: (() => void)[] = [];
+		const sharedRuns = createSharedRuns({
+			...{ gatherMs: 1, membersMax: 500, monotonic: () => 0 },
+			randomSubmissionId: () => api.ids.random("submission"),
+			start: (members) => void started.push(members.map((member) => (member as Message)._id)),
+			after: (_ms, call) => void waiting.push(call),
+		});
+		const accept = (more: Partial<ApiDeps> = {}) => createAccept({ ...api, sharedRuns, ...more }).accept;
+		return { accept, started, letGo: () => waiting.splice(0).map((call) => call()) };
+	}
+
+	it("single messages that come together are each accepted by themselves, and share a run where that is set", async () => {
+		const runs = shareRuns();
+		const count = await api.count();
+		const ask = async (...more: object[]) => messagesOf(await runs.accept()({ principal, inputs: inputs(...more) }));
+		const [alone] = await ask({});
+		const request = { principal, inputs: inputs({}), key: "shares" };
+		const [one, other, keyed, list, code, elsewhere] = await Promise.all([
+			ask({}),
+			ask({}),
+			runs.accept()(request).then(messagesOf),
+			ask({}, {}),
+			ask({ category: "otp", validFor: "PT5M" }),
+			ask({ category: "health" }),
+		]);
+		const shared = [...one, ...other, ...keyed];
+		const ids = shared.map(({ _id }) => _id).toSorted();
+		assert.equal(new Set(shared.map(({ submissionId }) => submissionId)).size, 1);
+		assert.ok(shared.every(({ sharesRun, submissionSize }) => sharesRun && submissionSize === 1));
+		const own = [alone as Message, ...list, ...code, ...elsewhere];
+		assert.ok(own.every(({ sharesRun }) => sharesRun === undefined));
+		const ownRuns = [...new Set(own.map(({ submissionId }) => submissionId))];
+		assert.equal(ownRuns.length, 4);
+		assert.ok(ownRuns.every((id) => api.seen.started.includes(id)));
+		assert.equal(runs.started.length, 0, "those that share gather");
+		runs.letGo();
+		assert.deepEqual(
+			runs.started.map((members) => members.toSorted()),
+			[ids],
+		);
+		const { submissionId } = shared[0] as Message;
+		assert.deepEqual(
+			(await api.store.messages.findBySubmission(submissionId)).map(({ _id }) => _id).toSorted(),
+			ids.toSorted(),
+		);
+		const again = await runs.accept()(request);
+		assert.equal(again.replayed, true);
+		assert.deepEqual(
+			messagesOf(again).map(({ _id }) => _id),
+			[keyed[0]?._id],
+		);
+		assert.equal(messagesOf(again)[0]?.submissionId, submissionId);
+		assert.equal(await api.count(), count + 8);
+		const { key } = await api.addKey(principal.tenantId);
+		const { json } = await api.request(key, "GET", `/v1/messages/${ids[0]}`);
+		assert.deepEqual([json.submissionId, json.sharesRun], [submissionId, true]);
+		assert.equal((await api.request(key, "GET", `/v1/batches/${submissionId}`)).status, 404, "they were no request");
+	});
+
+	it("one of those that share a run and is not stored, or was before, keeps the others from nothing", async () => {
+		const runs = shareRuns();
+		const { messages, ...others } = api.store;
+		const insert = async () => Promise.reject(new LetheError("store_unavailable"));
+		const store = { ...others, messages: { ...messages, insert } };
+		const [request] = [{ principal, inputs: inputs({}), key: "shares-once" }];
+		await runs.accept()({ principal, inputs: inputs({}) });
+		const [good, twice] = await Promise.all([
+			runs
+				.accept()({ principal, inputs: inputs({}) })
+				.then(messagesOf),
+			Promise.all([runs.accept()(request), runs.accept()(request)]),
+			assert.rejects(runs.accept({ store })({ principal, inputs: inputs({}) }), { code: "store_unavailable" }),
+		]);
+		assert.deepEqual(twice.map(({ replayed }) => replayed).toSorted(), [false, true]);
+		runs.letGo();
+		const ids = [...good, ...messagesOf(twice[0])].map(({ _id }) => _id);
+		assert.deepEqual(
+			runs.started.map((members) => members.toSorted()),
+			[ids.toSorted()],
 		);
 	});
 

@@ -7,6 +7,7 @@ type Shape = {
 	id?: string;
 	submissionId?: string;
 	submissionSize?: number;
+	sharesRun?: true;
 	headId?: string;
 	group?: number;
 	state?: State;
@@ -47,6 +48,7 @@ export function messageOf(shape: Shape = {}): Message {
 		tenantId: shape.tenantId ?? "ten_a",
 		submissionId: shape.submissionId ?? "sub_a",
 		submissionSize: shape.submissionSize ?? 1,
+		...(shape.sharesRun === undefined ? {} : { sharesRun: shape.sharesRun }),
 		...(shape.headId === undefined ? {} : { headId: shape.headId }),
 		group: shape.group ?? 0,
 		principalId: "key_a",
