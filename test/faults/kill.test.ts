@@ -11,11 +11,15 @@ import { finalStates } from "../../domain/lifecycle.ts";
 import { magicNumber } from "../../stack/carrier/magic.ts";
 import { type Processes, startProcesses } from "../../stack/processes.ts";
 import { createStack, type Stack } from "../../stack/stack.ts";
+import { untilTold } from "../../stack/supervised.ts";
 import { ofArray } from "../audit/memoryEvidence.ts";
+import { freePort } from "../harness/freePort.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url)).replace(/\/$/, "");
 const messageCount = 200;
 const waitMsMax = 240_000;
+// The most that may be set.
+const gatherMs = 1_000;
 
 describe("kill -9 with messages on the way", () => {
 	let stack: Stack;
@@ -35,7 +39,7 @@ describe("kill -9 with messages on the way", () => {
 	const headers = () => ({ authorization: `Bearer ${processes.demo.apiKey}`, "content-type": "application/json" });
 
 	/** Posts until it is accepted: the same key sends once, however often it takes. */
-	async function accept(key: string): Promise<string> {
+	async function accept(key: string, apiUrl = processes.apiUrl): Promise<string> {
 		const end = Date.now() + waitMsMax;
 		const body = JSON.stringify({
 			to: magicNumber("delivered"),
@@ -44,7 +48,7 @@ describe("kill -9 with messages on the way", () => {
 			dataClasses: ["contact"],
 		});
 		for (;;) {
-			const url = `${processes.apiUrl}/v1/messages`;
+			const url = `${apiUrl}/v1/messages`;
 			const request = { method: "POST", headers: { ...headers(), "idempotency-key": key }, body };
 			const response = await fetch(url, { ...request, signal: AbortSignal.timeout(15_000) }).catch(() => undefined);
 			if (response?.status === 202) return ((await response.json()) as { id: string }).id;
@@ -54,13 +58,13 @@ describe("kill -9 with messages on the way", () => {
 		}
 	}
 
-	async function stateOf(id: string): Promise<string> {
+	type Seen = { state: string; submissionId: string; sharesRun?: true };
+	async function read(id: string): Promise<Seen | undefined> {
 		const url = `${processes.apiUrl}/v1/messages/${id}`;
 		const response = await fetch(url, { headers: headers(), signal: AbortSignal.timeout(15_000) }).catch(
 			() => undefined,
 		);
-		if (!response?.ok) return "unreadable";
-		return ((await response.json()) as { state: string }).state;
+		return response?.ok ? ((await response.json()) as Seen) : undefined;
 	}
 
 	async function ledgerTotal(): Promise<{ total: number; repeatedReferences: number }> {
@@ -82,22 +86,40 @@ describe("kill -9 with messages on the way", () => {
 		};
 		await Promise.all(Array.from({ length: 10 }, lane));
 		await killing;
+		assert.equal(new Set(ids).size, messageCount);
+		await untilDelivered(ids, before);
+	}
+
+	async function untilDelivered(ids: string[], before: { total: number }): Promise<void> {
 		const end = Date.now() + waitMsMax;
 		const counts: Record<string, number> = {};
 		for (const id of ids) {
-			let state = await stateOf(id);
+			let state = (await read(id))?.state ?? "unreadable";
 			while (!(finalStates as string[]).includes(state)) {
 				assert.ok(Date.now() < end, `${id} is still ${state}`);
 				await new Promise((resolve) => setTimeout(resolve, 250));
-				state = await stateOf(id);
+				state = (await read(id))?.state ?? "unreadable";
 			}
 			counts[state] = (counts[state] ?? 0) + 1;
 		}
 		const { total } = await ledgerTotal();
 		all.push(...ids);
-		assert.equal(new Set(ids).size, messageCount);
-		assert.deepEqual(counts, { delivered: messageCount }, JSON.stringify(counts));
-		assert.equal(total - before.total, messageCount, "each message is in the carrier's ledger once");
+		assert.deepEqual(counts, { delivered: ids.length }, JSON.stringify(counts));
+		assert.equal(total - before.total, ids.length, "each message is in the carrier's ledger once");
+	}
+
+	/** A second API, whose single messages share runs. */
+	async function startSharing() {
+		const port = await freePort();
+		const plan = async () => {
+			const { env, ...planned } = await processes.planOf("api");
+			const own = { LETHE_API_PORT: String(port), LETHE_TLS_PORT: "0", LETHE_SHARED_RUN_MS: String(gatherMs) };
+			return { ...planned, env: { ...env, ...own } };
+		};
+		const about = { name: "sharing", ready: untilTold, readyMs: 60_000, stopMs: 10_000 };
+		const sharing = stack.supervise({ ...about, plan, onPid: () => undefined, log: () => undefined });
+		await sharing.start();
+		return { ...sharing, url: `http://127.0.0.1:${port}` };
 	}
 
 	for (const name of ["api", "worker", "sender"] as const) {
@@ -108,6 +130,23 @@ describe("kill -9 with messages on the way", () => {
 				() => processes.restart(name),
 			));
 	}
+
+	it("an API killed while messages gather for the run that they share: the sweep starts it, and all are delivered once", async () => {
+		const sharing = await startSharing();
+		const before = await ledgerTotal();
+		const keys = Array.from({ length: 40 }, (_, index) => `sharing-${index}-${process.pid}`);
+		const ids = await Promise.all(keys.map((key) => accept(key, sharing.url)));
+		await sharing.kill();
+		const gathered = (await Promise.all(ids.map(read))).filter((message) => message?.sharesRun);
+		const runs = new Set(gathered.map((message) => message?.submissionId));
+		assert.ok(gathered.length > runs.size, "they share");
+		assert.ok(
+			gathered.some((message) => message?.state === "accepted"),
+			"nobody has started that run",
+		);
+		await untilDelivered(ids, before);
+		await sharing.stop();
+	});
 
 	for (const name of ["temporal", "mongodb", "vault"] as const) {
 		it(`${name} killed: all are delivered once`, () =>

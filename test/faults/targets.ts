@@ -79,6 +79,7 @@ async function startOn(stack: Stack, stopStack: () => Promise<void>) {
 		environmentOf: clocks.environmentOf,
 		environment: {
 			...addresses,
+			LETHE_SHARED_RUN_MS: "100",
 			LETHE_KEY_REQUESTS_PER_SECOND: "1000",
 			LETHE_TENANT_REQUESTS_PER_SECOND: "1000",
 			LETHE_ADDRESS_REQUESTS_PER_SECOND: "1000",
