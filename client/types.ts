@@ -673,7 +673,14 @@ next?: string
 }
 export interface Message {
 id: string
+/**
+ * Names its run in Temporal, too.
+ */
 submissionId: string
+/**
+ * It came alone, and that run may drive others that did, too.
+ */
+sharesRun?: true
 state: State
 category: ("otp" | "transactional" | "marketing" | "health")
 dataClasses: string[]
