@@ -14,12 +14,14 @@ import { createStack, type Stack } from "../stack/stack.ts";
 import { acceptSuite } from "./accept.ts";
 import { batchSuite } from "./batch.ts";
 import { growCohorts } from "./cohorts.ts";
+import { costSuite } from "./cost.ts";
 import { encryptSuite } from "./encrypt.ts";
 import { type Engine, startEngine, unlimited } from "./engine.ts";
 import { measureFairness } from "./fairness.ts";
 import { drawFlames, profileOptions } from "./flame.ts";
 import { growthSuite } from "./growth.ts";
 import { lifecycleSuite, sharingSuite } from "./lifecycle.ts";
+import { startMongoProxy } from "./mongoProxy.ts";
 import { pageSuite } from "./page.ts";
 import { peersSuite } from "./peers.ts";
 import { plot } from "./plot.ts";
@@ -32,7 +34,7 @@ import { soakSuite } from "./soak.ts";
 const root = fileURLToPath(new URL("..", import.meta.url)).replace(/\/$/, "");
 const usage = `npm run bench -- SUITE [--json] [--rounds N] [--messages N]
 
-SUITE      encrypt | accept | lifecycle | batch | queues | purge | growth | peers | page | soak | policy (no servers)
+SUITE      encrypt | accept | lifecycle | batch | queues | purge | growth | peers | page | soak | cost | policy (no servers)
 --json     print nothing but the JSON object
 --rounds   interleaved rounds (default 5)
 --messages messages a round of acceptance (default 1000), the lifecycle (default 400), batches (default 2000) or the queues (default 1000), of each peer (default 3000), of a purge's cohort (default 10000)
@@ -44,6 +46,7 @@ SUITE      encrypt | accept | lifecycle | batch | queues | purge | growth | peer
 --check    exit 1 when a ratio is worse than the recorded one by more than 15 %
 --overload seconds of overload (default 30)
 --stored   finished messages that growth measures beside (default 100000), --open unfinished ones (default 5000)
+--rate     messages a second that cost works out the needs of, commas between them (default 100,1000,10000)
 --minutes  how long a soak lasts (default 30), --load at which share of the rate that it finds (default 0.7)
 --cohorts  keys that growth makes in Vault (default 5000; 0 for none)
 `;
@@ -64,6 +67,7 @@ const { values, positionals } = parseArgs({
 		stored: { type: "string", default: "100000" },
 		open: { type: "string", default: "5000" },
 		cohorts: { type: "string", default: "5000" },
+		rate: { type: "string", default: "100,1000,10000" },
 		minutes: { type: "string", default: "30" },
 		load: { type: "string", default: "0.7" },
 		help: { type: "boolean", default: false },
@@ -96,6 +100,7 @@ const suites: Record<string, (stack: Stack) => Promise<object>> = {
 	queues: runQueues,
 	purge: runPurge,
 	page: runPage,
+	cost: runCost,
 	peers: (stack) =>
 		peersSuite(stack, {
 			rounds: Number(values.rounds),
@@ -213,6 +218,16 @@ async function runPurge(stack: Stack): Promise<object> {
 		return await purgeSuite({ deps, mongodb }, options);
 	} finally {
 		await deps.close();
+	}
+}
+
+async function runCost(stack: Stack): Promise<object> {
+	const proxy = await startMongoProxy(stack.state().servers.mongodb.url);
+	try {
+		const options = { messages: Number(values.messages ?? 1_000), rates: values.rate.split(",").map(Number) };
+		return await withEngine(stack, (engine) => costSuite(engine, proxy, options), { MONGODB_URL: proxy.url });
+	} finally {
+		await proxy.stop();
 	}
 }
 
