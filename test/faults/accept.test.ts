@@ -22,7 +22,7 @@ let processes: Processes;
 let store: Connection;
 before(async () => {
 	const environment = { PATH: process.env.PATH, HOME: process.env.HOME };
-	stack = createStack({ root, dir: join(root, ".lethe", "faults"), log: () => undefined, environment, fresh: true });
+	stack = createStack({ root, dir: join(root, ".lethe", "faults-accept"), log: () => undefined, environment, fresh: true });
 	await stack.start();
 	processes = await startProcesses(stack, { log: () => undefined, ratePerSecond: 1_000 });
 	const { url } = stack.state().servers.mongodb;
@@ -69,7 +69,7 @@ async function insist(asked: Asked): Promise<string[]> {
 	}
 }
 
-it("accepts each key once, whenever the process dies", async () => {
+it("accepts each key once, whenever the process dies", { timeout: 900_000 }, async () => {
 	const answered = new Map<string, string[]>();
 	const all: Asked[] = [];
 	for (let kill = 0; kill < kills; kill++) {

@@ -30,7 +30,7 @@ const second = "simulator-demo";
 const prices: Record<string, number> = { first: 0.01, [second]: 0.03 };
 const priceMost = 0.03;
 const micros = 1_000_000;
-const dir = join(root, ".lethe", "faults");
+const dir = join(root, ".lethe", "faults-failover");
 
 let stack: Stack;
 let processes: Processes;
