@@ -644,6 +644,7 @@ function messageSignatures(kind: "hmac-sha256" | "ed25519" | "rsa-pss-sha512"): 
 				["over nothing", some(), false],
 				["over no method", some("@target-uri", "content-digest"), false],
 				["over no body", some("@method", "@target-uri"), false],
+				["whose body was taken away", { ...some("@method", "@target-uri"), body: "" }, false],
 				["over no query", some("@method", "@authority", "@path", "content-digest"), false],
 				["over a field twice", some("@method", "@method", "@target-uri", "content-digest"), false],
 				["to another address", { ...path, url: `${url}&z=1` }, false],
