@@ -15,6 +15,7 @@ const batchesAtOnce = 4;
 const fewMessages = 10;
 // The queue is at its pace by then.
 const warmUpMs = 5_000;
+const watchedMs = 5_000;
 const shelvedMsMax = 1_200_000;
 const sentMsMax = 300_000;
 
@@ -24,7 +25,7 @@ type Options = { behind: number; log: (line: string) => void };
 /**
  * The queue is paused until `behind` messages and a batch more wait in its backlog, accepted in batches of 500. `behind`:
  * those of them that the carrier had not been given when the ten were. `waitMs`: from each one's POST to the carrier.
- * `bulkPerSecond`: what the carrier was given of the others meanwhile.
+ * `bulkPerSecond`: what the carrier was given of the others, from five seconds before.
  */
 export async function measureFairness(engine: Engine, { behind, log }: Options) {
 	const few = await createFew(engine);
@@ -43,14 +44,18 @@ export async function measureFairness(engine: Engine, { behind, log }: Options) 
 	await engine.ask("POST", `/v1/queues/${id}/resume`);
 	while ((await engine.readLedger("limit=1")).total === before) await sleep(100);
 	await sleep(warmUpMs);
+	const since = { given: (await engine.readLedger("limit=1")).total, at: performance.now() };
+	await sleep(watchedMs);
 	const given = (await engine.readLedger("limit=1")).total;
 	const waits = await sendFew(engine, few, given);
+	const seconds = (performance.now() - since.at) / 1000;
+	const bulk = (await engine.readLedger("limit=1")).total - since.given - waits.length;
 	return {
 		behind: many - (given - before),
-		messages: waits.waitMs.length,
+		messages: waits.length,
 		acceptedPerSecond: batchesPerSecond * batchMessages,
-		waitMs: spread(waits.waitMs),
-		bulkPerSecond: waits.bulkPerSecond,
+		waitMs: spread(waits),
+		bulkPerSecond: bulk / seconds,
 	};
 }
 
@@ -91,7 +96,8 @@ async function untilShelved(engine: Engine, many: number, log: (line: string) =>
 	}
 }
 
-async function sendFew(engine: Engine, apiKey: string, given: number) {
+/** Milliseconds from each one's POST until the carrier had it. */
+async function sendFew(engine: Engine, apiKey: string, given: number): Promise<number[]> {
 	const sent = new Map<string, number>();
 	await rateOf(fewMessages, fewMessages, async (index) => {
 		const body = `Your parcel ${index} is at the counter`;
@@ -100,15 +106,11 @@ async function sendFew(engine: Engine, apiKey: string, given: number) {
 		await engine.post("/v1/messages", { to, body, category: "transactional", dataClasses: ["contact"] }, apiKey);
 	});
 	const waitMs: number[] = [];
-	const startedAt = Date.now();
-	for (let after = given, end = startedAt + sentMsMax; ; ) {
+	for (let after = given, end = Date.now() + sentMsMax; ; ) {
 		const { messages } = await engine.readLedger(`after=${after}&limit=1000`);
 		for (const { text, at } of messages) if (sent.has(text)) waitMs.push(at - (sent.get(text) as number));
 		after = messages.at(-1)?.seq ?? after;
-		if (waitMs.length === fewMessages) {
-			const seconds = (Date.now() - startedAt) / 1000;
-			return { waitMs, bulkPerSecond: (after - given - fewMessages) / seconds };
-		}
+		if (waitMs.length === fewMessages) return waitMs;
 		if (Date.now() > end) throw new Error(`the carrier has ${waitMs.length} of ${fewMessages} messages`);
 		await sleep(200);
 	}
