@@ -727,12 +727,10 @@ function holdFields() {
 	return {
 		ground: word.meta({ description: "Why, in a word." }),
 		reason: opaque.optional().meta({ description: "Opaque reference to the matter that it serves." }),
-		approvedBy: opaque
-			.optional()
-			.meta({
-				description:
-					"Id of the person who approved it, not of who places it: an approver, an administrator or compliance.",
-			}),
+		approvedBy: opaque.optional().meta({
+			description:
+				"Id of the person who approved it, not of who places it: an approver, an administrator or compliance.",
+		}),
 		reviewAt: time.optional(),
 	};
 }

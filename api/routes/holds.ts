@@ -69,14 +69,6 @@ export function addHolds(app: Instance, deps: Deps): void {
 		return { subjects: subject.macs };
 	}
 
-	/** That somebody of the tenant's could have approved it: another name proves nothing later. */
-	async function requirePerson({ tenantId }: Principal, id: string): Promise<void> {
-		const person = await deps.store.people.find(id);
-		const isTheirs = person?.tenantId === tenantId && person.endedAt === undefined;
-		if (person && isTheirs && rolesInForce(person).some((role) => approving.includes(role))) return;
-		throw new LetheError("invalid_request", { errors: [approverError] });
-	}
-
 	app.post(
 		"/holds",
 		{
@@ -95,7 +87,6 @@ export function addHolds(app: Instance, deps: Deps): void {
 			const { principal, body } = request;
 			if (body.approvedBy === principal.id) throw new LetheError("self_approval");
 			const _id = request.newId("hold");
-			if (body.approvedBy !== undefined) await requirePerson(principal, body.approvedBy);
 			const standing = await findEarlier(request, () => deps.store.subjectRecords.find(_id));
 			const record = standing?.kind === "hold" ? standing : await place(principal, body, _id);
 			// Released meanwhile, it is put on nothing more.
@@ -107,6 +98,7 @@ export function addHolds(app: Instance, deps: Deps): void {
 	);
 
 	async function place(principal: Principal, body: HoldInput, _id: string): Promise<HoldRecord> {
+		if (body.approvedBy !== undefined) await requirePerson(deps, principal, body.approvedBy);
 		const now = deps.clock();
 		const record = withoutUndefined<HoldRecord>({
 			_id,
@@ -129,6 +121,14 @@ export function addHolds(app: Instance, deps: Deps): void {
 		await deps.store.subjectRecords.insert(record);
 		return record;
 	}
+}
+
+/** That somebody of the tenant's could have approved it: another name proves nothing later. */
+async function requirePerson({ store }: Deps, { tenantId }: Principal, id: string): Promise<void> {
+	const person = await store.people.find(id);
+	const isTheirs = person?.tenantId === tenantId && person.endedAt === undefined;
+	if (person && isTheirs && rolesInForce(person).some((role) => approving.includes(role))) return;
+	throw new LetheError("invalid_request", { errors: [approverError] });
 }
 
 function addList(app: Instance, deps: Deps): void {
