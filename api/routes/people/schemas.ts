@@ -31,6 +31,8 @@ const as = z
 	.default("cookie")
 	.meta({ description: "`cookie` for a browser, `token` for a program that a person runs." });
 const grantedRoles = z.array(z.enum(roles)).min(1).max(roles.length);
+// None, of an approver for whom nobody has vouched.
+const rolesThatCount = z.array(z.enum(roles)).max(roles.length);
 
 /** A credential as browsers give it (WebAuthn Level 3, 5.1); the library reads the rest of it. */
 const credential = { id: base64url, rawId: base64url, type: z.literal("public-key") };
@@ -63,7 +65,7 @@ const session = z
 		id: z.string(),
 		personId: z.string(),
 		tenantId: z.string(),
-		roles: grantedRoles,
+		roles: rolesThatCount,
 		method: z.enum(signInMethods),
 		startedAt: z.string(),
 		mfaAt: z.string().meta({ description: "When a second factor was last shown." }),
@@ -96,7 +98,7 @@ export const peopleSchemas = {
 			roles: grantedRoles,
 			createdAt: z.string(),
 			createdBy: z.string(),
-			rolesInForce: grantedRoles.meta({
+			rolesInForce: rolesThatCount.meta({
 				description: "Until another person vouches for them, `admin`, `approver` and `compliance` are not among these.",
 			}),
 			confirmedBy: z.string().optional().meta({ description: "Who vouched for them." }),

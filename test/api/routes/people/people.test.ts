@@ -96,6 +96,13 @@ describe("/v1/people", () => {
 		assert.equal((await confirm(admin.token)).status, 200);
 	});
 
+	it("tells of an approver for whom nobody has vouched that no role of theirs counts", async () => {
+		const { json } = await invite({ roles: ["approver"] });
+		const token = await enrolled(json.enrolmentToken);
+		assert.deepEqual((await ask("GET", `/${json.id}`)).json.rolesInForce, []);
+		assert.deepEqual((await api.request(token, "GET", "/v1/session")).json.roles, []);
+	});
+
 	it("is for no key, and for nobody about themselves", async () => {
 		const { key } = await api.addKey(tenantId, ["admin"]);
 		assert.equal((await ask("POST", "", { login: "x", roles: ["approver"] }, key)).json.code, "person_required");
