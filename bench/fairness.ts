@@ -5,6 +5,7 @@ import { createApiKey, createTenant } from "../cli/administer.ts";
 import { loadConfig } from "../config.ts";
 import { createDeps } from "../deps.ts";
 import { anywhere } from "../domain/abuse.ts";
+import { limits } from "../domain/limits.ts";
 import { magicNumber } from "../stack/carrier/magic.ts";
 import { ledgerDirOf } from "../stack/stackFile.ts";
 import { acceptBatch, batchMessages } from "./batch.ts";
@@ -23,7 +24,7 @@ type Queue = { id: string; backlog: number };
 type Options = { behind: number; log: (line: string) => void };
 
 /**
- * The queue is paused until `behind` messages and a batch more wait in its backlog, accepted in batches of 500. `behind`:
+ * The queue is paused until `behind` messages and a few batches more wait in its backlog, accepted in batches of 500. `behind`:
  * those of them that the carrier had not been given when the ten were. `waitMs`: from each one's POST to the carrier.
  * `bulkPerSecond`: what the carrier was given of the others, from five seconds before.
  */
@@ -32,7 +33,8 @@ export async function measureFairness(engine: Engine, { behind, log }: Options) 
 	const { id } = await readQueue(engine);
 	const before = (await engine.readLedger("limit=1")).total;
 	await engine.ask("POST", `/v1/queues/${id}/pause`);
-	const batches = Math.ceil(behind / batchMessages) + 1;
+	// A thousand go out before the ten are sent.
+	const batches = Math.ceil(behind / batchMessages) + 3;
 	const many = batches * batchMessages;
 	let accepted = 0;
 	const batchesPerSecond = await rateOf(batches, batchesAtOnce, async () => {
@@ -88,8 +90,8 @@ async function untilShelved(engine: Engine, many: number, log: (line: string) =>
 	const end = performance.now() + shelvedMsMax;
 	for (;;) {
 		const { backlog } = await readQueue(engine);
-		// It counts no further than to 100,000, where one batch is on its way at most.
-		if (backlog >= many - batchMessages) return;
+		// What it does not count any more, a few batches, is there soon.
+		if (backlog >= Math.min(many, limits.backlogCountedMax)) return;
 		if (performance.now() > end) throw new Error(`${backlog} of ${many} messages wait in the backlog`);
 		log(`${backlog} of ${many} messages wait in the backlog`);
 		await sleep(5_000);
