@@ -111,7 +111,7 @@ function cpuMsOf(pid: number): number {
 }
 
 /** Straight lines only: what each part does a second, and the cores that it is busy on. */
-export function needsOf(cost: Cost, messagesPerSecond: number) {
+function needsOf(cost: Cost, messagesPerSecond: number) {
 	const perSecond = (value: number) => Math.round(value * messagesPerSecond * 10) / 10;
 	const cores = Object.entries(cost.cpuMs).map(([name, ms]) => [name, Math.round(ms * messagesPerSecond) / 1000]);
 	return {

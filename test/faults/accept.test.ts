@@ -22,7 +22,13 @@ let processes: Processes;
 let store: Connection;
 before(async () => {
 	const environment = { PATH: process.env.PATH, HOME: process.env.HOME };
-	stack = createStack({ root, dir: join(root, ".lethe", "faults-accept"), log: () => undefined, environment, fresh: true });
+	stack = createStack({
+		root,
+		dir: join(root, ".lethe", "faults-accept"),
+		log: () => undefined,
+		environment,
+		fresh: true,
+	});
 	await stack.start();
 	processes = await startProcesses(stack, { log: () => undefined, ratePerSecond: 1_000 });
 	const { url } = stack.state().servers.mongodb;

@@ -27,7 +27,13 @@ describe("kill -9 with messages on the way", () => {
 	const all: string[] = [];
 	before(async () => {
 		const environment = { PATH: process.env.PATH, HOME: process.env.HOME };
-		stack = createStack({ root, dir: join(root, ".lethe", "faults-kill"), log: () => undefined, environment, fresh: true });
+		stack = createStack({
+			root,
+			dir: join(root, ".lethe", "faults-kill"),
+			log: () => undefined,
+			environment,
+			fresh: true,
+		});
 		await stack.start();
 		processes = await startProcesses(stack, { log: () => undefined, ratePerSecond: 100 });
 	});

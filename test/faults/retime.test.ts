@@ -151,7 +151,10 @@ describe("the worker killed while policies are applied", () => {
 			const held = message.holds.length > 0;
 			assert.equal(message.content !== undefined, held || !due, _id);
 			assert.equal(message.address !== undefined, held || !due, _id);
-			assert.deepEqual(message.retimings?.map(({ id }) => id), [done._id]);
+			assert.deepEqual(
+				message.retimings?.map(({ id }) => id),
+				[done._id],
+			);
 			assert.equal(message.evidence.filter(({ type }) => type === "retimed").length, 1);
 			if (message.acceptedAt + 7 * day <= done.startedAt) assert.ok(due, "what is older than seven days is due");
 			else assert.ok((message.retention.content?.eraseBy ?? Infinity) <= message.acceptedAt + 7 * day);

@@ -288,7 +288,10 @@ for (const [name, factory] of Object.entries(carriers)) {
 			const stale = verify(callback, late);
 			assert.ok(!stale.valid && stale.reason === "stale");
 			assert.deepEqual([stale.events, stale.messages.length], [[], 1]);
-			assert.ok(stale.messages.every(({ at }) => at < late - limits.callbackFreshnessMs), "of the time that was signed");
+			assert.ok(
+				stale.messages.every(({ at }) => at < late - limits.callbackFreshnessMs),
+				"of the time that was signed",
+			);
 		});
 
 		test("a signed callback has the same replay key whatever is unsigned of it, and another one another", async () => {
