@@ -5,7 +5,7 @@ import type { SendQueueDocument, TenantDocument } from "../adapters/mongo/models
 import type { Decision, Facts } from "../domain/decision.ts";
 import { errorCatalogue, LetheError } from "../domain/errors.ts";
 import { limits } from "../domain/limits.ts";
-import { agreedSince, lastSaidAt, type OptOutRecord, standingOf } from "../domain/subject.ts";
+import { isLiftedSince, lastSaidAt, type OptOutRecord, standingOf } from "../domain/subject.ts";
 import { contentFacts } from "../policies/contentFacts.ts";
 import { durationMs } from "../policies/durations.ts";
 import { type AcceptDeps, createAccept } from "./accept.ts";
@@ -75,8 +75,9 @@ const stopReplies = {
  * go only to numbers that have been written to, else strangers could be sent messages in anyone's name.
  *
  * Of what is stale a STOP counts, and nothing else: a revocation that comes late is one (47 CFR 64.1200(a)(10)), and a
- * carrier that was not heard for a while brings what was written then. It stands from when it was written, so that a later
- * consent or START goes before it, and within the time for which the store knows what was seen, so that it counts once.
+ * carrier that was not heard for a while brings what was written then. It stands from when it was written, as if it had
+ * come then: an opt-out that was lifted since is not placed again. And it counts within the time for which the store knows
+ * what was seen, so that it counts once.
  * @throws LetheError store_unavailable, keys_unavailable, idempotency_in_progress: the carrier must bring it again
  */
 export function createInbound(deps: InboundDeps) {
@@ -142,9 +143,9 @@ function createKeywords(deps: InboundDeps) {
 		let taken: InboundTaken = late ? "stop_overtaken" : "stop_repeated";
 		const placed = [];
 		for (const { tenant, subject } of parties) {
-			if (late && agreedSince(standingOf(await subjects.records(subject), tenant._id), at)) continue;
-			const { facts, decision } = judge(tenant, recipient);
 			const scope = tenant.inbound?.stopScope ?? "all";
+			if (late && isLiftedSince(await subjects.records(subject), tenant._id, scope, at)) continue;
+			const { facts, decision } = judge(tenant, recipient);
 			const stated = { scope, source: "keyword", at, recordedBy: engine, facts, decision } as const;
 			const result = await optOuts.place({ tenant, recipient, subject, ...stated });
 			if (late) taken = "stop_late";

@@ -202,10 +202,22 @@ export function covers(scope: OptOutScope, wanted: OptOutScope): boolean {
 	return optOutScopes.indexOf(scope) >= optOutScopes.indexOf(wanted);
 }
 
-/** Whether the recipient has agreed to be written to since then: by a consent that stands, or by lifting an opt-out. */
-export function agreedSince({ consents, lifted }: Pick<Standing, "consents" | "lifted">, since: number): boolean {
-	return (
-		consents.some(({ at, ended }) => at > since && !ended) || (lifted?.ended.at ?? Number.NEGATIVE_INFINITY) > since
+/**
+ * Whether an opt-out that blocks all that one of `wanted` would was lifted since then, so that one of before would be, too.
+ * A consent lifts none, whenever it was given.
+ */
+export function isLiftedSince(
+	records: readonly SubjectRecord[],
+	tenantId: string,
+	wanted: OptOutScope,
+	since: number,
+): boolean {
+	return records.some(
+		(record) =>
+			record.kind === "opt_out" &&
+			record.tenantId === tenantId &&
+			covers(record.scope, wanted) &&
+			(record.ended?.at ?? Number.NEGATIVE_INFINITY) > since,
 	);
 }
 

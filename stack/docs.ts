@@ -95,8 +95,9 @@ ${list(callbackReasons)}
 
 What is stale was rightly signed: it is answered 200, kept as evidence, and the carrier is asked by look-up where it can be. Of what
 recipients wrote a STOP counts all the same, as a revocation does that comes late (47 CFR 64.1200(a)(10)): it stands from when
-it was written, at the latest when it was signed, so that a later START or consent goes before it; it counts once, and is not
-confirmed. Anything else is dropped, and counted (\`inbound_stale\`, beside \`inbound_stop_late\` and \`inbound_stop_overtaken\`).
+it was written, at the latest when it was signed, as if it had come then: where an opt-out was lifted since, by a START or by
+you, it places none, and a consent given since lifts none. It counts once, and is confirmed only within the minutes that a law
+leaves for that. Anything else is dropped, and counted (\`inbound_stale\`, beside \`inbound_stop_late\` and \`inbound_stop_overtaken\`).
 
 A callback that was taken counts once. For ten minutes Redis knows it by what was signed of it, so that a repeat ends there;
 whatever Redis forgets, the store knows: each receipt by its id on its message, what a recipient wrote for 400 days. A repeat

@@ -228,25 +228,35 @@ describe("POST /v1/callbacks/{carrier}/{queue}/inbound", () => {
 		assert.equal((await send(to)).status, 202);
 	});
 
-	it("a stale STOP undoes neither a START nor a consent of after it, and none of before the store's memory counts", async () => {
-		const started = freshNumber();
-		await write("STOP", started);
+	it("a stale STOP does not undo the START that lifted one after it, and none of before the store's memory counts", async () => {
+		const to = freshNumber();
+		await write("STOP", to);
 		api.time.offsetMs += 1_000;
-		await write("START", started);
-		const agreed = freshNumber();
+		await write("START", to);
+		await unchanged(() => late("STOP", to, minutesAgo(60)));
+		assert.equal((await send(to)).status, 202);
+		await unchanged(() => late("STOP", freshNumber(), api.clock() - limits.inboundSeenMs - 1_000));
+	});
+
+	it("a consent given after it makes nothing of a stale STOP, as of none that came in time, nor does a narrower opt-out lifted since", async () => {
 		const compliance = (await api.addKey(tenantId, ["compliance"])).key;
+		const post = (path: string, body: object) => api.request(compliance, "POST", path, body);
+		const consented = freshNumber();
 		const consent = {
-			...{ number: agreed, type: "express", purposes: ["transactional"], wording: "w1", evidence: "form-1" },
+			...{ number: consented, type: "implied", purposes: ["transactional"], wording: "w1", evidence: "form-1" },
 			obtainedAt: new Date(minutesAgo(30)).toISOString(),
 		};
-		assert.equal((await api.request(compliance, "POST", "/v1/consents", consent)).status, 201);
-		for (const to of [started, agreed]) {
-			await unchanged(() => late("STOP", to, minutesAgo(60)));
-			assert.equal((await send(to)).status, 202);
+		assert.equal((await post("/v1/consents", consent)).status, 201);
+		const narrower = freshNumber();
+		const placed = await post("/v1/opt-outs", { number: narrower, scope: "marketing" });
+		api.time.offsetMs += 2_000;
+		const optedInAt = new Date(api.clock() - 1_000).toISOString();
+		const lifted = await post(`/v1/opt-outs/${placed.json.items[0].id}/lift`, { obtainedAt: optedInAt, evidence: "form-2" });
+		assert.equal(lifted.status, 200, lifted.text);
+		for (const to of [consented, narrower]) {
+			assert.deepEqual(await late("STOP", to, minutesAgo(60)), { status: 200, code: undefined });
+			assert.equal((await send(to)).json.code, "policy_denied");
 		}
-		await unchanged(() => late("STOP", freshNumber(), api.clock() - limits.inboundSeenMs - 1_000));
-		await late("STOP", agreed, minutesAgo(20));
-		assert.equal((await send(agreed)).json.code, "policy_denied");
 	});
 
 	it("a replayed STOP does not undo the START that came after it, though Redis was emptied in between", async () => {
