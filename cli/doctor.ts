@@ -189,7 +189,7 @@ async function lookAtCredentials({ store, secrets }: Deps): Promise<Finding[]> {
 		}
 		return `there are some of each of ${queues.length} send queue(s); what they are is not seen`;
 	});
-	return lacking.length > 0 ? lacking : [found];
+	return found.ok && lacking.length > 0 ? lacking : [...lacking, found];
 }
 
 /** Whether what drives messages runs: the servers may all be up, and nobody at work. */
