@@ -121,7 +121,7 @@ export const settings = {
 	// A longer wait would show in what callers see of a message that nothing holds up.
 	LETHE_SHARED_RUN_MS: {
 		schema: milliseconds.max(1_000).default(0),
-		doc: "Single messages of one tenant, category and region that are accepted within so many ms of each other share a run, one-time codes never, and wait so long at most for its start; 0 for a run each.",
+		doc: "Single messages of one tenant, category and region that are accepted within so many ms of each other share a run, one-time codes never, and wait for its start so long, and for each other's inserts; 0 for a run each.",
 	},
 	LETHE_CONNECTIONS_MAX: {
 		schema: z.coerce.number().int().min(1).max(100_000).default(4096),

@@ -25,7 +25,7 @@ const lingering = 10;
 /**
  * A run is named on its members before they are stored, so it is theirs by the very write that accepts them: whoever dies
  * before its start leaves it to the sweep, and no two can disagree on it.
- * @param deps `gatherMs`: how long those that come gather, and so the most that one waits; 0 for a run each.
+ * @param deps `gatherMs`: how long those that come gather; their run waits for their inserts, too. 0 for a run each.
  * `monotonic` milliseconds
  */
 export function createSharedRuns(deps: {
