@@ -6,7 +6,7 @@ import { join } from "node:path";
 import type { Logger } from "pino";
 import { createApiKeys } from "./adapters/apiKeys.ts";
 import { createBatcher } from "./adapters/batcher.ts";
-import type { CarrierFactory } from "./adapters/carriers/carrier.ts";
+import type { CarrierFactory, Manual } from "./adapters/carriers/carrier.ts";
 import { createHandOvers } from "./adapters/carriers/handOver.ts";
 import { createQueueCarriers } from "./adapters/carriers/queueCarriers.ts";
 import { openCarrier } from "./adapters/carriers/registry.ts";
@@ -315,9 +315,12 @@ export async function createDeps(config: Config, name: ProcessName) {
 			redacts: sending.redacts,
 			/** The same with its callback secrets only. */
 			verifier: verifying.open,
-			/** @throws RangeError | TypeError when there is no such carrier here, or it can't use what it is given */
-			check: async (carrier: string, given: Parameters<CarrierFactory>[0]): Promise<void> =>
-				openCarrier(carrier, { ...given, allowSimulator: open.allowSimulator }).close?.(),
+			/** Answers what it is told with. @throws RangeError | TypeError when there is no such carrier here, or it can't use what it is given */
+			async check(carrier: string, given: Parameters<CarrierFactory>[0]): Promise<Manual> {
+				const opened = openCarrier(carrier, { ...given, allowSimulator: open.allowSimulator });
+				await opened.close?.();
+				return opened.manual;
+			},
 		},
 		/** Has the API take what a carrier told on a connection of ours, as a callback of that queue's. */
 		handOver: handOvers.to,

@@ -197,9 +197,9 @@ function addSecrets(add: (name: string, description: string) => Command): void {
 			withDeps(async (deps) => {
 				const given = withoutUndefined(parseSecrets(eitherSchema, await text(process.stdin)));
 				const queue = await deps.store.sendQueues.find(id);
-				if (queue) await putSecrets(deps, queue, given);
-				else process.exitCode = 1;
-				return { replaced: queue ? Object.keys(given) : [] };
+				if (!queue) throw new Error(`there is no send queue ${id}: make it with \`lethe admin queue\`.`);
+				await putSecrets(deps, queue, given);
+				return { replaced: Object.keys(given) };
 			}),
 		);
 }

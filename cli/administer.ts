@@ -268,7 +268,20 @@ export async function putSecrets(
 	given: Partial<Record<SecretPurpose, Record<string, string>>>,
 ): Promise<void> {
 	const halves = Object.entries(given) as [SecretPurpose, Record<string, string>][];
-	for (const [, secrets] of halves) await deps.carriers.check(carrier, { settings, secrets });
+	for (const [purpose, secrets] of halves) {
+		const manual = await deps.carriers.check(carrier, { settings, secrets });
+		refuseUnknown("setting", settings, manual.settings);
+		refuseUnknown(`secret, for ${purpose === "send" ? "sending" : "callbacks"},`, secrets, manual.secrets[purpose]);
+	}
 	await deps.evidence.append([{ type: "send_queue_changed", code: _id, by }]);
 	for (const [purpose, secrets] of halves) await deps.secrets.write(_id, purpose, secrets);
+}
+
+// A misspelt name would be found out by the first message only. Of what is given nothing but the name is repeated.
+function refuseUnknown(what: string, given: Record<string, string>, known: Record<string, string>): void {
+	const names = Object.keys(known);
+	for (const name of Object.keys(given)) {
+		if (names.includes(name)) continue;
+		throw new RangeError(`${name} is no ${what} of this carrier. There are: ${names.join(", ") || "none"}.`);
+	}
 }

@@ -154,6 +154,33 @@ describe("lethe queue, against an API", () => {
 		}
 	});
 
+	it("is told of a name that its carrier has no setting or secret of, and of a queue that there is not; nothing is changed", async () => {
+		const before = await api.store.sendQueues.find("routed");
+		const base = ["queue", "--id", "routed", "--carrier", "simulator", "--sender", "Lethe"];
+		const input = (send: object, callback = {}) => JSON.stringify({ send, callback });
+		for (const [args, text, pattern] of [
+			[[...base, "--setting", "foo=1"], input({}), /foo is no setting of this carrier\. There are: url\./],
+			[base, input({ tok: "marker" }), /tok is no secret, for sending, of this carrier\. There are: token\./],
+			[
+				base,
+				input({}, { token: "marker-of-sixteen-letters" }),
+				/token is no secret, for callbacks, of this carrier\. There are: publicKey\./,
+			],
+			[["secrets", "routed"], '{"callback": {"secret": "marker"}}', /secret is no secret, for callbacks/],
+			[
+				["secrets", "nowhere"],
+				'{"send": {"token": "marker-of-sixteen-letters"}}',
+				/no send queue nowhere: make it with `lethe admin queue`/,
+			],
+		] as const) {
+			const { code, out, error } = await administer([...args], text);
+			assert.deepEqual([code, out], [2, ""], error);
+			assert.match(error, pattern);
+			assert.doesNotMatch(error, /marker/);
+		}
+		assert.deepEqual(await api.store.sendQueues.find("routed"), before);
+	});
+
 	it("is given to a tenant besides those that it has, and none of those is taken from it", async () => {
 		const give = (...queues: string[]) => administer(["tenant", "routes", tenantId, "--send-queue", ...queues]);
 		const given = await give("routed", "shell");
