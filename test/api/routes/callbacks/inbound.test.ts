@@ -251,7 +251,10 @@ describe("POST /v1/callbacks/{carrier}/{queue}/inbound", () => {
 		const placed = await post("/v1/opt-outs", { number: narrower, scope: "marketing" });
 		api.time.offsetMs += 2_000;
 		const optedInAt = new Date(api.clock() - 1_000).toISOString();
-		const lifted = await post(`/v1/opt-outs/${placed.json.items[0].id}/lift`, { obtainedAt: optedInAt, evidence: "form-2" });
+		const lifted = await post(`/v1/opt-outs/${placed.json.items[0].id}/lift`, {
+			obtainedAt: optedInAt,
+			evidence: "form-2",
+		});
 		assert.equal(lifted.status, 200, lifted.text);
 		for (const to of [consented, narrower]) {
 			assert.deepEqual(await late("STOP", to, minutesAgo(60)), { status: 200, code: undefined });
