@@ -4,7 +4,7 @@ import mongoose, { type Connection } from "mongoose";
 import { Agent, request } from "undici";
 import { connectMongo } from "../adapters/mongo/connection.ts";
 import { magicNumber } from "../stack/carrier/magic.ts";
-import { latenciesOf, rateOf, residentBytes, spread, spreadOfRatios } from "./measure.ts";
+import { latenciesOf, offerSteadily, rateOf, residentBytes, spread, spreadOfRatios } from "./measure.ts";
 
 export type AcceptTarget = {
 	apiUrl: string;
@@ -189,30 +189,13 @@ async function offer(
 ) {
 	const accepted: string[] = [];
 	const refused: Record<string, number> = {};
-	const inFlight = new Set<Promise<void>>();
-	const rate = overloadFactor * capacityPerSecond;
-	const startedAt = performance.now();
-	let offered = 0;
-	let due = 0;
 	const one = async () => {
 		const { status, body } = await call.post(1).catch(() => ({ status: 0, body: undefined }));
 		if (status === 202 && body) accepted.push(body.id);
 		else refused[status] = (refused[status] ?? 0) + 1;
 	};
-	for (;;) {
-		const elapsed = (performance.now() - startedAt) / 1000;
-		if (elapsed >= overloadSeconds) break;
-		for (; due < elapsed * rate; due++) {
-			if (inFlight.size >= overloadLanes) continue;
-			offered++;
-			const work: Promise<void> = one().finally(() => inFlight.delete(work));
-			inFlight.add(work);
-		}
-		await new Promise((resolve) => setTimeout(resolve, 5));
-	}
-	const seconds = (performance.now() - startedAt) / 1000;
-	await Promise.all(inFlight);
-	return { accepted, refused, offered, seconds };
+	const pace = { perSecond: overloadFactor * capacityPerSecond, seconds: overloadSeconds, lanesMax: overloadLanes };
+	return { accepted, refused, ...(await offerSteadily(pace, one)) };
 }
 
 /** The most memory of the API's process in either half of what is watched. */

@@ -5,8 +5,9 @@ import { readFileSync } from "node:fs";
 import { Redis } from "ioredis";
 import { batchMessages, runBatches } from "./batch.ts";
 import type { Engine } from "./engine.ts";
+import { dataBytes } from "./footprint.ts";
 import { runMessage } from "./lifecycle.ts";
-import { bytesIn, rateOf } from "./measure.ts";
+import { rateOf } from "./measure.ts";
 import type { Commands, startMongoProxy } from "./mongoProxy.ts";
 
 type Options = { messages: number; rates: number[] };
@@ -93,9 +94,7 @@ async function look({ stack }: Engine, proxy: Proxy) {
 		redis: Number(total),
 		vault: auditFile === null ? Number.NaN : readFileSync(auditFile, "utf8").split('"type":"response"').length - 1,
 		cpuMs: Object.fromEntries(parts.flatMap(([name, { pid }]) => (pid ? [[name, cpuMsOf(pid)]] : []))),
-		disk: Object.fromEntries(
-			Object.entries(servers).flatMap(([name, { dataDir }]) => (dataDir ? [[name, bytesIn(dataDir)]] : [])),
-		),
+		disk: dataBytes(stack),
 	};
 }
 

@@ -7,8 +7,9 @@ import { finalStates } from "../domain/lifecycle.ts";
 import { magicNumber } from "../stack/carrier/magic.ts";
 import { acceptBatch, batchMessages, runBatches } from "./batch.ts";
 import type { Engine } from "./engine.ts";
+import { dataBytes, memoryOf } from "./footprint.ts";
 import { runMessage } from "./lifecycle.ts";
-import { bytesIn, rateOf, residentBytes, spread } from "./measure.ts";
+import { rateOf, spread } from "./measure.ts";
 
 type Options = { rounds: number; perRound: number; stored: number; open: number };
 
@@ -29,13 +30,13 @@ export async function growthSuite(engine: Engine, options: Options) {
 	try {
 		await measure(engine, { ...options, rounds: 1 });
 		const empty = await measure(engine, options);
-		const before = { bytes: dataBytes(engine), messages: await countMessages(connection) };
+		const before = { bytes: dataBytes(engine.stack), messages: await countMessages(connection) };
 		const fillMessagesPerSecond = await store(engine, options.stored);
-		const stored = dataBytes(engine);
+		const stored = dataBytes(engine.stack);
 		const kept = await countMessages(connection);
 		const bytesPerMessage = await weigh(connection, kept);
 		await leaveOpen(engine, options.open);
-		const memory = residentOf(engine);
+		const memory = memoryOf(engine.stack);
 		const grown = await measure(engine, options);
 		return {
 			suite: "growth",
@@ -101,23 +102,7 @@ async function leaveOpen({ post, readLedger }: Engine, messages: number): Promis
 	}
 }
 
-function residentOf({ stack }: Engine) {
-	const { processes, servers } = stack.state();
-	const of = (some: Record<string, { pid: number | null }>) =>
-		Object.fromEntries(Object.entries(some).map(([name, { pid }]) => [name, pid === null ? null : residentBytes(pid)]));
-	const { carrier: _, ...own } = processes;
-	const lethe = of(own);
-	const sum = Object.values(lethe).reduce<number>((total, bytes) => total + (bytes ?? Number.NaN), 0);
-	return { letheBytes: sum, lethe, servers: of(servers) };
-}
-
 type Sizes = Record<string, number>;
-
-/** Server → bytes of its data folder, of those that this stack runs. */
-function dataBytes({ stack }: Engine): Sizes {
-	const entries = Object.entries(stack.state().servers);
-	return Object.fromEntries(entries.flatMap(([name, { dataDir }]) => (dataDir ? [[name, bytesIn(dataDir)]] : [])));
-}
 
 function perMessage(before: { bytes: Sizes; messages: number }, after: { bytes: Sizes; messages: number }) {
 	const more = Math.max(1, after.messages - before.messages);

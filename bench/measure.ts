@@ -2,6 +2,7 @@
 
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 
 /** Least, median and most of some figures. */
 export type Spread = { min: number; median: number; max: number };
@@ -35,6 +36,31 @@ export async function rateOf(
 	};
 	await Promise.all(Array.from({ length: concurrency }, lane));
 	return count / ((performance.now() - startedAt) / 1000);
+}
+
+/**
+ * Begins `call` so often a second, whatever the calls before it took, and waits for the last. What would be more than
+ * `lanesMax` at once is not begun. Answers how many were, and over how many seconds.
+ */
+export async function offerSteadily(
+	{ perSecond, seconds, lanesMax }: { perSecond: number; seconds: number; lanesMax: number },
+	call: () => Promise<void>,
+): Promise<{ offered: number; seconds: number }> {
+	const inFlight = new Set<Promise<void>>();
+	const startedAt = performance.now();
+	const since = () => (performance.now() - startedAt) / 1000;
+	let offered = 0;
+	for (let due = 0; since() < seconds; await sleep(5)) {
+		for (; due < since() * perSecond; due++) {
+			if (inFlight.size >= lanesMax) continue;
+			offered++;
+			const work: Promise<void> = call().finally(() => inFlight.delete(work));
+			inFlight.add(work);
+		}
+	}
+	const took = since();
+	await Promise.all(inFlight);
+	return { offered, seconds: took };
 }
 
 /** Milliseconds that `call` takes, one call after the other. */

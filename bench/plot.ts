@@ -59,6 +59,10 @@ export function draw(title: string, bars: Bar[], note: string): string {
 <line x1="${x(min)}" x2="${x(max)}" y1="${middle}" y2="${middle}" stroke="${colours.range}" stroke-width="2"/>
 <text x="${Number(x(max)) + 6}" y="${middle + 4}">${median < 10 ? median.toFixed(2) : Math.round(median)}</text>`;
 	});
+	return frame(title, height, rows, note);
+}
+
+function frame(title: string, height: number, rows: string[], note: string): string {
 	return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="12" fill="${colours.text}">
 <rect width="100%" height="100%" fill="#ffffff"/>
 <text x="12" y="24" font-size="15" font-weight="bold">${escapeMarkup(title)}</text>
@@ -85,17 +89,11 @@ export function drawLines(title: string, lines: Line[], note: string): string {
 		return `<polyline points="${path}" fill="none" stroke="${colour}" stroke-width="1.5"/>
 <text x="${right + 12}" y="${top + 16 + index * 18}" fill="${colour}">${escapeMarkup(label)}</text>`;
 	});
-	return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="12" fill="${colours.text}">
-<rect width="100%" height="100%" fill="#ffffff"/>
-<text x="12" y="24" font-size="15" font-weight="bold">${escapeMarkup(title)}</text>
-<line x1="${left}" x2="${right}" y1="${up(1)}" y2="${up(1)}" stroke="#cccccc"/>
+	const axes = `<line x1="${left}" x2="${right}" y1="${up(1)}" y2="${up(1)}" stroke="#cccccc"/>
 <text x="${left - 6}" y="${up(1)}" text-anchor="end">1</text>
 <line x1="${left}" x2="${right}" y1="${bottom}" y2="${bottom}" stroke="${colours.text}"/>
-<text x="${right}" y="${bottom + 14}" text-anchor="end" font-size="10">${Math.round(xMost / 60)} min</text>
-${rows.join("\n")}
-<text x="12" y="${height - 10}" font-size="10">${escapeMarkup(note)}</text>
-</svg>
-`;
+<text x="${right}" y="${bottom + 14}" text-anchor="end" font-size="10">${Math.round(xMost / 60)} min</text>`;
+	return frame(title, height, [axes, ...rows], note);
 }
 
 function soakLines(figures: Figures): Line[] {

@@ -5,8 +5,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Client, Connection } from "@temporalio/client";
 import { Redis } from "ioredis";
 import type { Engine } from "./engine.ts";
+import { dataBytes, memoryOf, ownPids } from "./footprint.ts";
 import { runMessage } from "./lifecycle.ts";
-import { bytesIn, rateOf, residentBytes, type Spread, spread } from "./measure.ts";
+import { offerSteadily, rateOf, type Spread, spread } from "./measure.ts";
 
 /** `load`: the share of the rate that the machine was found to do. */
 type Options = { minutes: number; load: number; perRound: number };
@@ -48,27 +49,17 @@ export async function soakSuite(engine: Engine, { minutes, load, perRound }: Opt
 /** Begins messages at a steady rate, and waits for the last of them. */
 async function offer(engine: Engine, { perSecond, seconds }: { perSecond: number; seconds: number }) {
 	const took: { first: number[]; last: number[] } = { first: [], last: [] };
-	const inFlight = new Set<Promise<void>>();
-	const startedAt = performance.now();
-	const since = () => (performance.now() - startedAt) / 1000;
-	let messages = 0;
+	const halfAt = performance.now() + (seconds * 1000) / 2;
 	let failed = 0;
 	const one = async () => {
-		const [begunAt, half] = [performance.now(), since() < seconds / 2 ? took.first : took.last];
+		const begunAt = performance.now();
+		const half = begunAt < halfAt ? took.first : took.last;
 		await runMessage(engine).then(
 			() => half.push(performance.now() - begunAt),
 			() => failed++,
 		);
 	};
-	for (let due = 0; since() < seconds; await sleep(5)) {
-		for (; due < since() * perSecond; due++) {
-			if (inFlight.size >= lanesMax) continue;
-			messages++;
-			const work: Promise<void> = one().finally(() => inFlight.delete(work));
-			inFlight.add(work);
-		}
-	}
-	await Promise.all(inFlight);
+	const { offered: messages } = await offerSteadily({ perSecond, seconds, lanesMax }, one);
 	const endToEndMs: Record<string, Spread> = { firstHalf: spread(took.first), lastHalf: spread(took.last) };
 	return { messages, failed, endToEndMs };
 }
@@ -82,17 +73,14 @@ async function watch({ stack }: Engine, everySeconds: number) {
 	const startedAt = performance.now();
 	const samples: Sample[] = [];
 	const look = async (): Promise<Sample> => {
-		const { processes, servers } = stack.state();
-		const { carrier: _, ...own } = processes;
-		const pids = Object.values(own).flatMap(({ pid }) => pid ?? []);
-		const sum = (of: (pid: number) => number | null) => pids.reduce((total, pid) => total + (of(pid) ?? Number.NaN), 0);
+		const pids = Object.values(ownPids(stack)).flatMap((pid) => pid ?? []);
 		return {
 			atSeconds: Math.round((performance.now() - startedAt) / 1000),
-			memoryBytes: sum(residentBytes),
-			handles: sum((pid) => readdirSync(`/proc/${pid}/fd`).length),
+			memoryBytes: memoryOf(stack).letheBytes,
+			handles: pids.reduce((sum, pid) => sum + readdirSync(`/proc/${pid}/fd`).length, 0),
 			openRuns: (await client.workflow.count("ExecutionStatus = 'Running'")).count,
 			redisKeys: await redis.dbsize(),
-			databaseBytes: servers.mongodb.dataDir ? bytesIn(servers.mongodb.dataDir) : Number.NaN,
+			databaseBytes: dataBytes(stack).mongodb ?? Number.NaN,
 		};
 	};
 	const stopping = new AbortController();
