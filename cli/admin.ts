@@ -17,6 +17,7 @@ import { ssoCommand } from "./admin/sso.ts";
 import { parseCountry, tenantCommand } from "./admin/tenant.ts";
 import { withDeps } from "./admin/withDeps.ts";
 import {
+	checkSettings,
 	createApiKey,
 	prepare,
 	putSecrets,
@@ -162,9 +163,11 @@ function addQueue(add: (name: string, description: string) => Command): void {
 				"what of a message that is final: have the carrier forget it, or keep it (the simulated carrier keeps it unless told)",
 			).choices(["redact", "keep"]),
 		)
-		.action(({ id: _id, carrier, sender, setting: settings, rate, country, category, region, baaRef, ...more }) =>
-			withDeps(async (deps) => {
-				const secrets = parseSecrets(bothSchema, await text(process.stdin));
+		.action(async ({ id: _id, carrier, sender, setting: settings, rate, country, category, region, baaRef, ...more }) => {
+			// Told before secrets are asked for, and before credentials are used that serve once.
+			await checkSettings(carrier, settings);
+			const secrets = parseSecrets(bothSchema, await text(process.stdin));
+			return withDeps(async (deps) => {
 				const { subprocessor, processingCountry, transferMechanism } = more;
 				const approvedSubprocessor = subprocessor === undefined ? undefined : subprocessor === "approved";
 				const routing = {
@@ -183,8 +186,8 @@ function addQueue(add: (name: string, description: string) => Command): void {
 				});
 				await putSendQueue(deps, queue, secrets);
 				return { sendQueue: _id };
-			}),
-		);
+			});
+		});
 }
 
 function addSecrets(add: (name: string, description: string) => Command): void {
@@ -195,9 +198,9 @@ function addSecrets(add: (name: string, description: string) => Command): void {
 		.argument("<queue>", "its id")
 		.action((id: string) =>
 			withDeps(async (deps) => {
-				const given = withoutUndefined(parseSecrets(eitherSchema, await text(process.stdin)));
 				const queue = await deps.store.sendQueues.find(id);
 				if (!queue) throw new Error(`there is no send queue ${id}: make it with \`lethe admin queue\`.`);
+				const given = withoutUndefined(parseSecrets(eitherSchema, await text(process.stdin)));
 				await putSecrets(deps, queue, given);
 				return { replaced: Object.keys(given) };
 			}),

@@ -4,10 +4,24 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { credentialsOf } from "../adapters/vault/helper.ts";
 import { createTestApi, type TestApi } from "../api/harness.ts";
-import { root, run as runProgram } from "../harness/programs.ts";
+import { bareEnvironment, root, run as runProgram, start } from "../harness/programs.ts";
 import { readTreeFile } from "../tidy/tree.ts";
 
 const lethe = [`${root}/cli/lethe.ts`];
+
+it("tells a mistyped carrier or setting before it reads secrets or asks a server", async () => {
+	const base = ["admin", "queue", "--id", "q", "--sender", "Lethe", "--carrier"];
+	for (const [args, pattern] of [
+		[["twillio"], /No carrier has this name\. There are: .*twilio/],
+		[["twilio", "--setting", "ulr=x"], /ulr is no setting of this carrier\. There are: url/],
+		[["smpp", "--setting", "window=0"], /setting window can't be used/],
+	] as const) {
+		// Its standard input stays open: what waits for it would never end.
+		const program = start(process.execPath, [...lethe, ...base, ...args], { env: bareEnvironment(), stdin: "pipe" });
+		await program.says(pattern, 30_000);
+		assert.equal(await program.exited, 2);
+	}
+});
 
 describe("lethe queue, against an API", () => {
 	let api: TestApi;
