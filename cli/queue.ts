@@ -9,6 +9,7 @@ type Queue = {
 	carrier: string;
 	sender: string;
 	state: string;
+	routed: boolean;
 	movesWaiting: boolean;
 	limitPerSecond?: number;
 	countryRates?: Record<string, number>;
@@ -16,7 +17,7 @@ type Queue = {
 	registrations?: Record<string, string>;
 	failing?: boolean;
 	backlog: number;
-	live?: { waiting: number; delayed: number; active: number; segmentsPerSecond: number };
+	live?: { waiting: number; delayed: number; active: number; segmentsPerSecond: number; senders: number };
 };
 
 const steps = {
@@ -68,6 +69,7 @@ export function queueCommand(): Command {
 async function list(options: TargetOptions): Promise<number> {
 	const answer = await call<{ items: Queue[] }>(options, "/v1/queues");
 	if (options.json) console.log(JSON.stringify(answer, null, 2));
+	else if (answer.items.length === 0) console.log("none: `lethe admin queue` makes one.");
 	else for (const queue of answer.items) console.log(lineOf(queue));
 	return exitCodes.yes;
 }
@@ -93,6 +95,7 @@ async function doubts(options: TargetOptions): Promise<number> {
 		next = page.next;
 	} while (next);
 	if (options.json) console.log(JSON.stringify({ items }, null, 2));
+	else if (items.length === 0) console.log("none");
 	for (const { id, state, stateAt, attempts } of options.json ? [] : items) {
 		const { code = "", sendQueue = "" } = attempts.at(-1) ?? {};
 		console.log(`${id}  ${state}  ${stateAt}  ${sendQueue}  ${code}`.trimEnd());
@@ -144,22 +147,23 @@ function collectPair(pair: string, before: Pairs = {}): Pairs {
 	return { ...before, [key]: value };
 }
 
-function lineOf({
-	id,
-	carrier,
-	sender,
-	state,
-	movesWaiting,
-	limitPerSecond,
-	backlog,
-	live,
-	failing,
-	prices = {},
-}: Queue): string {
+function lineOf(queue: Queue): string {
+	const { id, carrier, sender, state, limitPerSecond, backlog, live, prices = {} } = queue;
 	const priced = Object.entries(prices).map(([country, price]) => `${country}=${price}`);
 	const limit = limitPerSecond === undefined ? "the default" : String(limitPerSecond);
 	const pace = live
 		? `${live.segmentsPerSecond} of ${limit} segments/s, ${live.waiting} waiting, ${live.delayed} delayed, ${live.active} under way`
 		: "Redis does not answer";
-	return `${id.padEnd(24)}${state.padEnd(10)}${carrier} ${sender}  ${pace}, ${backlog} in the store${movesWaiting ? ", handed on where it may be" : ""}${failing ? ", its carrier fails" : ""}  ${priced.join(" ")}`.trimEnd();
+	const told = [pace, `${backlog} in the store`, ...standing(queue)].join(", ");
+	return `${id.padEnd(24)}${state.padEnd(10)}${carrier} ${sender}  ${told}  ${priced.join(" ")}`.trimEnd();
+}
+
+/** What is not as of any queue: what becomes of its messages, and what keeps it from sending. */
+function standing({ id, state, routed, movesWaiting, failing, live }: Queue): string[] {
+	return [
+		...(movesWaiting ? ["handed on where it may be"] : []),
+		...(failing ? ["its carrier fails"] : []),
+		...(live?.senders === 0 && state !== "paused" ? ["no sender works it"] : []),
+		...(routed ? [] : [`not routed: \`lethe admin tenant routes <tenant> --send-queue … ${id}\``]),
+	];
 }

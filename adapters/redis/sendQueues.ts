@@ -125,7 +125,7 @@ function createReads({ connection, ready, queue, prefix, clock }: ReadDeps) {
 		areIll: (names: readonly string[]): Promise<Set<string>> =>
 			ready.then(() => findIll(connection, { prefix, clock }, names)),
 		/** What Redis holds of a queue, and how fast its senders were a moment ago. */
-		async live(name: string): Promise<{ waiting: number; delayed: number; active: number; segmentsPerSecond: number }> {
+		async live(name: string) {
 			await ready;
 			const { prioritized = 0, waiting = 0, delayed = 0, active = 0 } = await queue(name).getJobCounts();
 			const slot = Math.floor(clock() / 1000 / sentSlotSeconds) - 1;
@@ -135,6 +135,7 @@ function createReads({ connection, ready, queue, prefix, clock }: ReadDeps) {
 				delayed,
 				active,
 				segmentsPerSecond: Number(sent ?? 0) / sentSlotSeconds,
+				senders: await queue(name).getWorkersCount(),
 			};
 		},
 	};

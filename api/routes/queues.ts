@@ -1,7 +1,7 @@
 // /v1/queues: the send queues of a tenant, how fast and how full they are, and what stops and starts them.
 
 import { z } from "zod";
-import type { SendQueueDocument } from "../../adapters/mongo/models.ts";
+import type { SendQueueDocument, TenantDocument } from "../../adapters/mongo/models.ts";
 import { isWord } from "../../audit/entry.ts";
 import { queueRange } from "../../domain/backlog.ts";
 import { isCountry } from "../../domain/country.ts";
@@ -16,7 +16,7 @@ import { countryCode, countryRates, problems, segmentsPerSecond } from "../schem
 type Deps = Pick<ApiDeps, "evidence" | "sendQueues"> & {
 	store: {
 		messages: Pick<ApiDeps["store"]["messages"], "countBacklog">;
-		sendQueues: Pick<ApiDeps["store"]["sendQueues"], "find" | "set" | "setFlow">;
+		sendQueues: Pick<ApiDeps["store"]["sendQueues"], "all" | "find" | "set" | "setFlow">;
 		tenants: Pick<ApiDeps["store"]["tenants"], "find" | "findBySendQueue">;
 	};
 };
@@ -50,6 +50,9 @@ const queue = z
 		carrier: z.string(),
 		sender: z.string(),
 		state: z.enum(flows).meta({ description: "`draining`: sends what it has, and takes nothing new." }),
+		routed: z.boolean().meta({
+			description: "The tenant may use it. False of one that no tenant may as yet: who governs sees those, too.",
+		}),
 		movesWaiting: z
 			.boolean()
 			.meta({ description: "Paused or draining, it hands what waits to other queues where it may." }),
@@ -74,6 +77,7 @@ const queue = z
 				delayed: z.int(),
 				active: z.int(),
 				segmentsPerSecond: z.number().meta({ description: "Sent, over the last five full seconds." }),
+				senders: z.int().meta({ description: "Processes that work it; a new queue has them within seconds." }),
 			})
 			.optional()
 			.meta({ description: "Absent while Redis does not answer." }),
@@ -118,11 +122,12 @@ const emptied = "send_queue_emptied" as const;
 const tags = ["operations"];
 
 export function addQueues(app: Instance, deps: Deps): void {
-	const view = async (found: SendQueueDocument) => ({
+	const view = async (found: SendQueueDocument, tenant: TenantDocument) => ({
 		id: found._id,
 		carrier: found.carrier,
 		sender: found.sender,
 		state: flowOf(found),
+		routed: tenant.sendQueues.includes(found._id),
 		movesWaiting: found.moveWaiting === true,
 		countries: found.countries,
 		categories: found.categories,
@@ -155,15 +160,25 @@ export function addQueues(app: Instance, deps: Deps): void {
 		},
 		async (request) => {
 			const tenant = await deps.store.tenants.find(request.principal.tenantId);
-			const found = await Promise.all((tenant?.sendQueues ?? []).map((id) => deps.store.sendQueues.find(id)));
-			return { items: await Promise.all(found.filter((one) => one !== undefined).map(view)) };
+			if (!tenant) return { items: [] };
+			const own = await Promise.all(tenant.sendQueues.map((id) => deps.store.sendQueues.find(id)));
+			const found = [...own.filter((one) => one !== undefined), ...(await unrouted(deps, tenant))];
+			return { items: await Promise.all(found.map((one) => view(one, tenant))) };
 		},
 	);
 	for (const [name, step] of Object.entries(steps)) addStep(app, deps, name, step, view);
 	addSettings(app, deps, view);
 }
 
-type View = (found: SendQueueDocument) => Promise<z.output<typeof queue>>;
+type View = (found: SendQueueDocument, tenant: TenantDocument) => Promise<z.output<typeof queue>>;
+
+/** What was made and is no tenant's yet: who governs sees that it is there, and what it lacks. */
+async function unrouted(deps: Deps, { governsPolicies }: TenantDocument): Promise<SendQueueDocument[]> {
+	if (!governsPolicies) return [];
+	const all = await deps.store.sendQueues.all();
+	const users = await Promise.all(all.map(({ _id }) => deps.store.tenants.findBySendQueue(_id)));
+	return all.filter((_, index) => users[index]?.length === 0);
+}
 
 function addSettings(app: Instance, deps: Deps, view: View): void {
 	app.post(
@@ -181,13 +196,18 @@ function addSettings(app: Instance, deps: Deps, view: View): void {
 		},
 		async (request) => {
 			const { principal, params, body } = request;
-			const found = await requireQueue(deps, principal.tenantId, params.id);
+			const { found } = await requireQueue(deps, principal.tenantId, params.id);
 			const { limitPerSecond: ratePerSecond, ...rest } = body;
 			await deps.evidence.append([actOf(principal, "send_queue_changed", { code: found._id })]);
 			await deps.store.sendQueues.set(found._id, { ...rest, ratePerSecond });
-			return view(await requireQueue(deps, principal.tenantId, params.id));
+			return viewNow(deps, view, principal.tenantId, params.id);
 		},
 	);
+}
+
+async function viewNow(deps: Deps, view: View, tenantId: string, id: string) {
+	const { found, tenant } = await requireQueue(deps, tenantId, id);
+	return view(found, tenant);
 }
 
 function addStep(
@@ -212,7 +232,7 @@ function addStep(
 		},
 		async (request) => {
 			const { principal, params, body } = request;
-			const found = await requireQueue(deps, principal.tenantId, params.id);
+			const { found } = await requireQueue(deps, principal.tenantId, params.id);
 			const { moveWaiting = false }: { moveWaiting?: boolean | undefined } = body ?? {};
 			const isMoving = found.moveWaiting === true;
 			const acts = [
@@ -225,18 +245,24 @@ function addStep(
 				const stopped = { paused: flow === "paused", draining: flow === "draining", moveWaiting };
 				await deps.store.sendQueues.setFlow(found._id, stopped);
 			}
-			return view(await requireQueue(deps, principal.tenantId, params.id));
+			return viewNow(deps, view, principal.tenantId, params.id);
 		},
 	);
 }
 
 /** @throws LetheError not_found for another's queue; forbidden for one that is shared, unless the tenant governs */
-async function requireQueue(deps: Deps, tenantId: string, id: string): Promise<SendQueueDocument> {
+async function requireQueue(
+	deps: Deps,
+	tenantId: string,
+	id: string,
+): Promise<{ found: SendQueueDocument; tenant: TenantDocument }> {
 	const [tenant, found] = await Promise.all([deps.store.tenants.find(tenantId), deps.store.sendQueues.find(id)]);
-	if (!found || !tenant?.sendQueues.includes(id)) throw new LetheError("not_found");
+	if (!found || !tenant) throw new LetheError("not_found");
 	const users = await deps.store.tenants.findBySendQueue(id);
+	const isNobodys = users.length === 0 && tenant.governsPolicies === true;
+	if (!tenant.sendQueues.includes(id) && !isNobodys) throw new LetheError("not_found");
 	if (!tenant.governsPolicies && users.some(({ _id }) => _id !== tenantId)) throw new LetheError("forbidden");
-	return found;
+	return { found, tenant };
 }
 
 function flowOf({ paused, draining }: SendQueueDocument): Flow {

@@ -159,7 +159,7 @@ export async function createTestApi(replace: (deps: ApiDeps) => Partial<ApiDeps>
 		sessions,
 		sessionLimits: { idleMs: 15 * 60_000, lifeMs: 12 * 3600_000, freshMfaMs: 5 * 60_000 },
 		sendQueues: {
-			live: async () => ({ waiting: 0, delayed: 0, active: 0, segmentsPerSecond: 0 }),
+			live: async () => ({ waiting: 0, delayed: 0, active: 0, segmentsPerSecond: 0, senders: 0 }),
 			countRange: async () => ({ within: true, seen: 1 }),
 			areIll: async () => new Set<string>(),
 		},

@@ -2,6 +2,8 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
+import { anywhere } from "../../domain/abuse.ts";
+import { limits } from "../../domain/limits.ts";
 import { credentialsOf } from "../adapters/vault/helper.ts";
 import { createTestApi, type TestApi } from "../api/harness.ts";
 import { bareEnvironment, root, run as runProgram, start } from "../harness/programs.ts";
@@ -62,7 +64,7 @@ describe("lethe queue, against an API", () => {
 		assert.deepEqual([code, error], [0, ""]);
 		assert.match(
 			out,
-			/^shell {19}open {6}simulator Lethe {2}0 of the default segments\/s, 0 waiting.*, 0 in the store\n$/,
+			/^shell {19}open {6}simulator Lethe {2}0 of the default segments\/s, 0 waiting.*, 0 in the store, no sender works it\n$/,
 		);
 		const { items } = JSON.parse((await run("list", "--json")).out);
 		assert.deepEqual(
@@ -105,7 +107,7 @@ describe("lethe queue, against an API", () => {
 	});
 
 	it("lists the messages of which nobody knows what became, all pages of them", async () => {
-		assert.equal((await run("doubts")).out, "");
+		assert.equal((await run("doubts")).out, "none\n");
 		const ids: string[] = [];
 		for (let index = 0; index < 2; index++) ids.push((await api.post(sender)).json.id);
 		for (const id of ids) await api.sent(id);
@@ -166,6 +168,41 @@ describe("lethe queue, against an API", () => {
 			assert.deepEqual([code, out], [2, ""], args.join(" "));
 			assert.doesNotMatch(error, /marker|a-token/);
 		}
+	});
+
+	it("is listed before it is any tenant's, to who governs, with the command that it lacks", async () => {
+		const { key } = await api.addTenant({ sendQueue: "governing", governsPolicies: true, roles: ["operator"] });
+		const { out } = await runProgram(process.execPath, [...lethe, "queue", "list", ...target.slice(0, 2), "--key", key]);
+		const [own = "", unrouted = ""] = out.trimEnd().split("\n");
+		assert.match(own, /^governing {15}open/);
+		assert.doesNotMatch(own, /not routed/);
+		assert.match(unrouted, /^routed {18}paused.*, not routed: `lethe admin tenant routes <tenant> --send-queue … routed`/);
+		assert.doesNotMatch(unrouted, /no sender/, "a paused one needs none");
+		assert.doesNotMatch((await run("list")).out, /^routed/m);
+	});
+
+	it("tells by a dry run which way a message would take and what it costs, and that none may have it", async () => {
+		const dryRun = (to: string) =>
+			runProgram(process.execPath, [
+				...[...lethe, "send", "--dry-run", "--to", to, "--body", "x".repeat(161), "--lawful-basis", "contract"],
+				...[...target.slice(0, 2), "--key", sender],
+			]);
+		const priced = await run("set", "shell", "--price", "DE=0.07");
+		assert.equal(priced.code, 0);
+		const { code, out } = await dryRun("+4915112345678");
+		assert.equal(code, 0, out);
+		const route = "route: shell, carrier simulator, sender Lethe, 0.07 a segment, 0.14 in all";
+		assert.match(out, /^dry run: allowed \(.*\); 2 SMS in gsm7\nroute: /);
+		assert.ok(out.includes(`\n${route}\n`), out);
+		await api.store.tenants.set(tenantId, { destinations: ["FR"] });
+		await api.store.sendQueues.set("shell", { countries: ["FR"] });
+		api.time.offsetMs += limits.tenantSeenMs;
+		const refused = await dryRun("+4915112345678");
+		assert.equal(refused.code, 1, refused.out);
+		assert.match(refused.out, /^dry run: refused \(.*NO_ROUTE, DESTINATION_NOT_ALLOWED\); 2 SMS/);
+		assert.match(refused.out, /\nroute: none; docs.*\ndestination DE: refused \(DESTINATION_NOT_ALLOWED\)\n$/);
+		await api.store.tenants.set(tenantId, { destinations: [anywhere] });
+		await api.store.sendQueues.set("shell", { countries: ["DE", "FR", "US", "IN"] });
 	});
 
 	it("is told of a name that its carrier has no setting or secret of, and of a queue that there is not; nothing is changed", async () => {
