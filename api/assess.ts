@@ -96,7 +96,8 @@ export function createAssess(deps: AssessDeps) {
 			const cost = costOf(input, outline);
 			const price = queue && priceOf(queue, country);
 			const verdicts = await abuse.tryOut(tenant, { country, range, segments: cost.segments, price });
-			return { decision, abuse: verdicts, ...(queue ? { sendQueue: queue._id } : {}), ...cost };
+			const route = queue && { sendQueue: queue._id, route: viewRoute(queue, price) };
+			return { decision, abuse: verdicts, ...route, ...cost };
 		},
 
 		/** Nothing of these is going to be stored, for the reason that is thrown: no limit counts them any more. */
@@ -116,6 +117,10 @@ export function createAssess(deps: AssessDeps) {
 
 		giveBack,
 	};
+}
+
+function viewRoute({ _id: sendQueue, carrier, sender }: SendQueueDocument, segmentPrice: number | undefined) {
+	return { sendQueue, carrier, sender, ...(segmentPrice !== undefined && { segmentPrice }) };
 }
 
 /** What its tenant has stated that it needs, unless its delivery mode needs another thing. */

@@ -135,8 +135,9 @@ const messageFields = {
 	deliver: z.enum(deliverModes),
 	pin: z
 		.string()
-		.min(limits.pinCharactersMin)
-		.max(limits.pinCharactersMax)
+		// One that is too short is told that, and not besides that it is guessed first.
+		.min(limits.pinCharactersMin, { abort: true })
+		.max(limits.pinCharactersMax, { abort: true })
 		.refine((pin) => wellFormed(pin) && !isGuessable(pin), {
 			error: "A birth date, one character repeated, or a run of digits: others try these first.",
 		})
@@ -320,6 +321,15 @@ const dryRun = z
 		decision,
 		abuse: z.array(abuseVerdict).meta({ description: "The tenant's own limits against misuse." }),
 		sendQueue: z.string().optional().meta({ description: "Absent where none serves it." }),
+		route: z
+			.object({
+				sendQueue: z.string(),
+				carrier: z.string(),
+				sender: z.string(),
+				segmentPrice: z.number().optional().meta({ description: "Absent where the send queue has none for that country." }),
+			})
+			.optional()
+			.meta({ description: "The send queue that it would take now, and what a segment costs there." }),
 		...segmentation,
 		substituted: z
 			.object({ characters: z.int(), before: z.object(segmentation) })

@@ -2,6 +2,7 @@
 
 import { randomUUID } from "node:crypto";
 import { Command, InvalidArgumentError, Option } from "commander";
+import type { AbuseVerdict } from "../domain/abuse.ts";
 import type { FieldError } from "../domain/errors.ts";
 import { finalStates } from "../domain/lifecycle.ts";
 import { categories, deliverModes } from "../domain/message.ts";
@@ -35,10 +36,12 @@ type Options = {
 type Answer = {
 	id?: string;
 	state?: string;
-	decision?: { allowed: boolean; reasons?: string[] };
+	decision?: { allowed: boolean; reasons?: string[]; deferUntilUtc?: string };
 	encoding?: string;
 	segments?: number;
 	substituted?: { characters: number; before: { segments: number } };
+	route?: { sendQueue: string; carrier: string; sender: string; segmentPrice?: number };
+	abuse?: AbuseVerdict[];
 };
 type Refusal = { code: string; title: string; errors?: FieldError[]; decision?: { reasons?: string[] } };
 
@@ -112,7 +115,7 @@ async function send(options: Options): Promise<void> {
 	if (options.wait && message.id) message = await waitForEnd(target, message.id, options);
 	if (options.json) process.stdout.write(`${JSON.stringify(message, null, 2)}\n`);
 	else process.stdout.write(`${message.id ? `${message.id} ${message.state}` : describeDryRun(message)}\n`);
-	const denied = options.dryRun && message.decision?.allowed === false;
+	const denied = options.dryRun && !wouldBeAccepted(message);
 	if (denied || (options.wait && message.id && message.state !== "delivered")) process.exitCode = exitCodes.no;
 }
 
@@ -141,12 +144,42 @@ function refuse(status: number, refusal: Refusal, { json }: Options): void {
 	process.exitCode = status >= 500 || code in mends ? exitCodes.misuse : exitCodes.no;
 }
 
-function describeDryRun({ decision, encoding, segments, substituted }: Answer): string {
+/** The policies allow it, a send queue may have it, and none of the tenant's own limits refuses it. */
+function wouldBeAccepted({ decision, route, abuse = [] }: Answer): boolean {
+	return decision?.allowed === true && route !== undefined && abuse.every(({ verdict }) => verdict !== "refused");
+}
+
+/** The verdict, then what it would cost and take, a line each. */
+function describeDryRun(answer: Answer): string {
+	const { decision, encoding, segments = 0, substituted, route, abuse = [] } = answer;
 	const instead = substituted
 		? ` instead of ${substituted.before.segments}, with ${substituted.characters} characters substituted`
 		: "";
-	const verdict = `${decision?.allowed ? "allowed" : "refused"} (${decision?.reasons?.join(", ")})`;
-	return `dry run: ${verdict}; ${segments} SMS in ${encoding}${instead}`;
+	const limited = abuse.filter(({ verdict }) => verdict !== "passed");
+	const refusals = limited.flatMap(({ verdict, reason }) => (verdict === "refused" ? [reason] : []));
+	const noRoute = decision?.allowed && !route ? ["NO_ROUTE"] : [];
+	const reasons = [...(decision?.reasons ?? []), ...noRoute, ...refusals].join(", ");
+	return [
+		`dry run: ${wouldBeAccepted(answer) ? "allowed" : "refused"} (${reasons}); ${segments} SMS in ${encoding}${instead}`,
+		...(route ? [`route: ${describeRoute(route, segments)}`] : []),
+		...(noRoute.length > 0 ? ["route: none; docs/routing.md says which send queues may have a message"] : []),
+		...(decision?.deferUntilUtc ? [`not before ${decision.deferUntilUtc}`] : []),
+		...limited.map(({ check, verdict, reason, country, limit, seen }) => {
+			const count = limit === undefined ? "" : `, ${seen} of ${limit}`;
+			return `${check} ${country}: ${verdict === "noted" ? "watched only, would be refused" : verdict} (${reason}${count})`;
+		}),
+	].join("\n");
+}
+
+function describeRoute(route: NonNullable<Answer["route"]>, segments: number): string {
+	const { sendQueue, carrier, sender, segmentPrice } = route;
+	// What binary fractions add is none of the price.
+	const price = (amount: number) => String(Number(amount.toFixed(6)));
+	const cost =
+		segmentPrice === undefined
+			? "no price set"
+			: `${price(segmentPrice)} a segment, ${price(segmentPrice * segments)} in all`;
+	return `${sendQueue}, carrier ${carrier}, sender ${sender}, ${cost}`;
 }
 
 function parseSeconds(text: string): number {
