@@ -5,7 +5,10 @@ import { encodePdu, type Pdu, readParameter } from "./pdu.ts";
 import { idForms, readReceipt } from "./receipt.ts";
 import { decodeText } from "./text.ts";
 
-/** Octets are hex; `text` is there when a short message is one, `receipt` when esm_class says that it is one. */
+/**
+ * Octets are hex; `text` is there when a short message is one, `receipt` when esm_class says that it is one. A bind's
+ * password is told to be there, and not what it is.
+ */
 export function describe(pdu: Pdu): Record<string, unknown> {
 	const { command, command_status, sequence_number, fields } = pdu;
 	const receipt = readReceipt(pdu);
@@ -30,6 +33,7 @@ function describeField(name: string, value: unknown): [string, unknown][] {
 			["short_message", value.toString("hex")],
 		];
 	}
+	if (name === "password") return [[name, value === "" ? "" : "[redacted]"]];
 	if (name === "dest_address" && Array.isArray(value)) {
 		return [
 			["number_of_dests", value.length],

@@ -27,11 +27,20 @@ export function encodeText(text: string, encoding: "gsm7" | "ucs2"): { dataCodin
 export function decodeText(octets: Buffer, dataCoding: number, esmClass: number): string | undefined {
 	const body = (esmClass & hasHeader) === 0 ? octets : skipHeader(octets);
 	if (!body) return undefined;
-	if (dataCoding === 0) return decodeGsm7(body);
+	const alphabet = alphabetOf(dataCoding);
+	if (alphabet === "gsm7") return decodeGsm7(body);
 	if (dataCoding === 1) return body.every((octet) => octet < 0x80) ? body.toString("latin1") : undefined;
 	if (dataCoding === 3) return body.toString("latin1");
-	if (dataCoding === 8) return decodeUcs2(body);
+	if (alphabet === "ucs2") return decodeUcs2(body);
 	return undefined;
+}
+
+// SMPP 3.4, 5.2.19: what begins with 11 is a coding of GSM's own; 3GPP TS 23.038, 4: indications and message classes.
+function alphabetOf(dataCoding: number): "gsm7" | "ucs2" | undefined {
+	const group = dataCoding >> 4;
+	if (dataCoding === 0 || group === 0xc || group === 0xd) return "gsm7";
+	if (dataCoding === 8 || group === 0xe) return "ucs2";
+	return group === 0xf && (dataCoding & 0x04) === 0 ? "gsm7" : undefined;
 }
 
 // 3GPP TS 23.040, 9.2.3.24: its first octet is the length of the rest.

@@ -93,6 +93,9 @@ test("text is read in its coding, behind a header, or not at all", () => {
 	assert.equal(read("48e9", 3), "Hé");
 	assert.equal(read("0416d83dde00", 8), "Ж😀");
 	assert.equal(read("05000301020148", 0, 0x40), "H");
+	assert.equal(read("00481b65", 0xf1), "@H€", "a message class of GSM's");
+	assert.equal(read("0416", 0xe0), "Ж", "a waiting message in UCS-2");
+	assert.equal(read("48", 0xf5), undefined, "8-bit data");
 	assert.equal(read("48c3", 0), undefined);
 	assert.equal(read("1b", 0), undefined);
 	assert.equal(read("1b41", 0), undefined);
