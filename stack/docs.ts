@@ -6,7 +6,7 @@ import { z } from "zod";
 import type { Capabilities, Carrier } from "../adapters/carriers/carrier.ts";
 import { carrierCodes } from "../adapters/carriers/codes.ts";
 import { callbackReasons } from "../adapters/carriers/reasons.ts";
-import { carriers, verifiers } from "../adapters/carriers/registry.ts";
+import { carriers, verifierKeys, verifiers } from "../adapters/carriers/registry.ts";
 import { pduErrors } from "../adapters/carriers/smpp/pdu.ts";
 import { settings } from "../config.ts";
 import { errorCatalogue } from "../domain/errors.ts";
@@ -87,7 +87,33 @@ what your agreements say.
 \`lethe carrier verify CARRIER --request FILE\` checks a recorded callback, or each of an array, without any server; CARRIER
 is one of ${Object.keys(verifiers)
 		.map((name) => `\`${name}\``)
-		.join(", ")}, or \`rfc9421\` for anybody's requests under HTTP Message Signatures. \`reason\` is one of these:
+		.join(", ")}, or \`rfc9421\` (also called \`http-message-signatures\`) for anybody's requests under HTTP Message Signatures.
+A record is JSON:
+
+\`\`\`json
+{
+  "method": "POST",
+  "url": "https://lethe.example/v1/callbacks/twilio/main/receipts",
+  "headers": { "Content-Type": "application/x-www-form-urlencoded", "X-Twilio-Signature": "…" },
+  "body": "MessageSid=SM…&MessageStatus=delivered",
+  "secret": "…",
+  "now": 1893553445
+}
+\`\`\`
+
+\`url\` is the public one as the carrier called it, \`body\` the raw text (for \`aws\` also the SNS message as an object), and
+\`now\` the time at which it came, in Unix seconds: freshness is judged by that. What it is checked with, by carrier:
+
+| carrier | is given |
+|---|---|
+${Object.entries(verifierKeys)
+	.map(([name, key]) => `| \`${name}\` | ${key} |`)
+	.join("\n")}
+| \`rfc9421\` | secret: text or base64 (HMAC); or publicKey or certificate: PEM, JWK or base64 of Ed25519's 32 bytes; algorithm: its registered name, optional |
+
+It prints \`{valid, reason, events}\`: exit 0 when valid, 1 when not, 2 when the record can't be used. An array prints a line for
+each of its items, a repeat of one before being \`replayed\`, and exits 0 whatever they are; an item that can't be used has the
+reason \`unusable\`, and what is wrong with it is told on standard error. \`reason\` is one of these:
 
 | reason | means |
 |---|---|
@@ -97,7 +123,7 @@ What is stale was rightly signed: it is answered 200, kept as evidence, and the 
 recipients wrote a STOP counts all the same, as a revocation does that comes late (47 CFR 64.1200(a)(10)): it stands from when
 it was written, at the latest when it was signed, as if it had come then: where an opt-out was lifted since, by a START or by
 you, it places none, and a consent given since lifts none. It counts once, and is confirmed only within the minutes that a law
-leaves for that. Anything else is dropped, and counted (\`inbound_stale\`, beside \`inbound_stop_late\` and \`inbound_stop_overtaken\`).
+leaves for that ([why](decisions/2026-11-26-a-late-stop-counts.md)). Anything else is dropped, and counted (\`inbound_stale\`, beside \`inbound_stop_late\` and \`inbound_stop_overtaken\`).
 
 A callback that was taken counts once. For ten minutes Redis knows it by what was signed of it, so that a repeat ends there;
 whatever Redis forgets, the store knows: each receipt by its id on its message, what a recipient wrote for 400 days. A repeat
@@ -114,7 +140,8 @@ ${list(carrierCodes)}
 
 ## SMPP PDUs
 
-\`lethe carrier decode smpp --file FILE\` decodes each of an array of PDUs of SMPP 3.4 in hex, or prints \`{error}\`:
+\`lethe carrier decode smpp --file FILE\` decodes each of an array of PDUs of SMPP 3.4 in hex, or prints \`{error}\`; a
+bind's password is told as \`[redacted]\`:
 
 | error | means |
 |---|---|

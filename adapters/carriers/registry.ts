@@ -6,6 +6,7 @@ import { createMessageBird, verifyMessageBird } from "./messagebird.ts";
 import { createPlivo } from "./plivo.ts";
 import { createSimulator } from "./simulator.ts";
 import { createSinch } from "./sinch.ts";
+import { verifySmpp } from "./smpp/callback.ts";
 import { createSmpp } from "./smpp.ts";
 import { verifyStandardWebhooks } from "./standardWebhooks.ts";
 import { createTelnyx } from "./telnyx.ts";
@@ -29,8 +30,29 @@ export const carriers: Record<string, CarrierFactory> = {
 const checkedAlone: Record<string, VerifierFactory> = {
 	aws: verifyAws,
 	bird: verifyMessageBird,
+	// A record's secret is whatever its callbacks are checked with.
+	smpp: ({ settings, secrets: { secret = "", callbackKey = secret } }) =>
+		verifySmpp({ settings, secrets: { callbackKey } }),
 	"standard-webhooks": verifyStandardWebhooks,
 	svix: verifyStandardWebhooks,
+};
+
+/** Name → what a recorded callback is given to be checked with. */
+export const verifierKeys: Record<string, string> = {
+	aws: "certificate: PEM of what SNS signs with, or publicKey; topicArn: the only topic that counts, optional",
+	bird: "secret: the signing key of the webhook, as text",
+	messagebird: "secret: the signing key of the account, as text",
+	plivo: "secret: the auth token of the account (V3) or of its main account (Ma-V3)",
+	simulator: "publicKey: base64 of 32 bytes",
+	sinch:
+		"secret: that of the webhook (SMS) or callback configuration (Numbers), as text; that of the application (Voice, Verification), base64",
+	smpp: "secret: the queue's callbackKey, base64 of 32 bytes",
+	"standard-webhooks": "secret: whsec_ and base64; or publicKey: whpk_ and base64 of 32 bytes (v1a)",
+	svix: "as standard-webhooks",
+	telnyx: "publicKey: the account's, base64 of 32 bytes",
+	twilio: "secret: the auth token of the account",
+	vonage:
+		"secret: the account's signature secret; algorithm: md5hash, md5, sha1, sha256 or sha512, optional: pins how a callback of the older SMS API is signed",
 };
 
 /** Name → the check of its callbacks; some are signed alike under several names. */

@@ -18,16 +18,20 @@ export async function run(name: string, act: () => Promise<number>): Promise<voi
 	}
 }
 
-/** @throws Unusable for a file that can't be read or is no JSON */
+/** @throws Unusable for a file that can't be read, or is no JSON in UTF-8 */
 export async function readJsonFile(file: string): Promise<unknown> {
+	const bytes = await readFile(file).catch(() => {
+		throw new Unusable(`${file} can't be read: check its path and your rights.`);
+	});
 	let text: string;
 	try {
-		text = await readFile(file, "utf8");
+		// A byte that is not of its encoding would be another character, and another verdict or count.
+		text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
 	} catch {
-		throw new Unusable(`${file} can't be read: check its path and your rights.`);
+		throw new Unusable(`${file} is not UTF-8, or larger than a text can be: save it as that, or in parts.`);
 	}
 	try {
-		return JSON.parse(text.replace(/^\uFEFF/, ""));
+		return JSON.parse(text);
 	} catch {
 		throw new Unusable(`${file} is not JSON: correct it.`);
 	}

@@ -3,12 +3,32 @@
 import { Command } from "commander";
 import type { CallbackRequest, Carrier, VerifyResult } from "../../adapters/carriers/carrier.ts";
 import type { CallbackReason } from "../../adapters/carriers/reasons.ts";
-import { verifiers as ofCarriers } from "../../adapters/carriers/registry.ts";
+import { verifiers as ofCarriers, verifierKeys } from "../../adapters/carriers/registry.ts";
 import { verifyMessageSignature } from "./messageSignatures.ts";
 import { exitCodes, readJsonFile, run, Unusable } from "./run.ts";
 
 // No carrier of ours signs so yet; what does is checked as the API checks its callers.
 const verifiers = { ...ofCarriers, rfc9421: verifyMessageSignature, "http-message-signatures": verifyMessageSignature };
+
+const keys = {
+	...verifierKeys,
+	rfc9421:
+		"secret: text or base64 (HMAC); or publicKey or certificate: PEM, JWK or base64 of Ed25519's 32 bytes; algorithm: its registered name, optional",
+	"http-message-signatures": "as rfc9421, which it is another name of",
+};
+const help = `
+now         Unix seconds: when the callback came; freshness is judged by it
+url         the public one, as the carrier called it, query and all
+body        the raw text; for aws also the SNS message as an object
+headers     an object; a header that is there several times has an array
+
+What it is checked with, by carrier:
+${Object.entries(keys)
+	.map(([name, key]) => `  ${name.padEnd(24)}${key}`)
+	.join("\n")}
+
+Exit 0: valid, or an array was judged, whatever its verdicts; an item that can't be used has the reason "unusable" and
+a line on standard error. 1: one callback, not valid. 2: nothing could be judged.`;
 
 type Verdict = { valid: boolean; reason: CallbackReason | null; events: object[] };
 
@@ -25,6 +45,7 @@ export function verifyCommand(): Command {
 			"JSON {method, url, headers, body, secret | publicKey | certificate, algorithm?, now}, or an array of such",
 		)
 		.option("--json", "print JSON, as it does anyway")
+		.addHelpText("after", help)
 		.action((carrier: string, options: { request: string }) => run("verify", () => verify(carrier, options.request)));
 }
 

@@ -2,12 +2,13 @@
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { createHmac } from "node:crypto";
+import { createHmac, randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import twilio from "twilio";
+import { sealCallback } from "../../adapters/carriers/smpp/callback.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "lethe-carrier-cli-"));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -145,6 +146,26 @@ test("an unknown carrier, a file that is missing and one that is no JSON are mis
 	assert.deepEqual([text.code, /marker/.test(text.error)], [2, false]);
 });
 
+test("SMPP's callbacks are judged by the queue's key as the record's secret", () => {
+	const key = randomBytes(32);
+	const event = { eventId: "7.delivered", carrierId: "7", state: "delivered", at: now * 1000 } as const;
+	const { headers, body } = sealCallback(key, { event }, now * 1000);
+	const record = { method: "POST", url, headers, body, secret: key.toString("base64"), now };
+	const { code, lines } = carrier("verify", "smpp", "--request", file(record));
+	assert.deepEqual([code, JSON.parse(lines[0] ?? "").events[0].carrierId], [0, "7"]);
+	const other = { ...record, secret: randomBytes(32).toString("base64") };
+	assert.deepEqual(verdicts(carrier("verify", "smpp", "--request", file(other)).lines), [[false, "bad_signature"]]);
+});
+
+test("a file in another encoding is misuse: its texts would be others", () => {
+	const path = join(folder, "latin1.json");
+	writeFileSync(path, Buffer.from('["\u00fc"]', "latin1"));
+	const { code, lines, error } = carrier("segments", "--file", path);
+	assert.deepEqual([code, lines, /latin1\.json is not UTF-8/.test(error)], [2, [], true]);
+	writeFileSync(path, Buffer.from('\ufeff["\u00fc"]\r\n', "utf8"));
+	assert.deepEqual(carrier("segments", "--file", path).lines, ['{"encoding":"gsm7","segments":1,"units":1}']);
+});
+
 test("segments of an array of texts are a line each; anything else is misuse", () => {
 	const texts = ["", "a".repeat(161), "€".repeat(153), "😀".repeat(67), "\ud83d"];
 	const { code, lines } = carrier("segments", "--file", file(texts));
@@ -186,6 +207,14 @@ test("each of an array of PDUs is a line: its fields by their names, or the code
 		...{ text: "Hi", tlvs: {} },
 	});
 	assert.equal(link.command, "enquire_link");
+	const outbind = (password: string) => {
+		const body = `736d736300${Buffer.from(password).toString("hex")}00`;
+		const octets = (16 + body.length / 2).toString(16).padStart(8, "0");
+		const one = carrier("decode", "smpp", "--file", file([`${octets}0000000b0000000000000003${body}`]));
+		return [JSON.parse(one.lines[0] ?? "").password, one.lines.join().includes(password)];
+	};
+	assert.deepEqual(outbind("marker"), ["[redacted]", false]);
+	assert.equal(outbind("")[0], "", "that there is none is told");
 	assert.deepEqual(errors, [
 		{ error: "trailing_bytes" },
 		{ error: "not_hex" },

@@ -5,7 +5,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import type { CallbackRequest } from "../../../adapters/carriers/carrier.ts";
 import { callbackReasons } from "../../../adapters/carriers/reasons.ts";
-import { carriers, verifiers } from "../../../adapters/carriers/registry.ts";
+import { carriers, verifierKeys, verifiers } from "../../../adapters/carriers/registry.ts";
 import { callbackSecrets, headerName, headerValue, textBody } from "./anyCallback.ts";
 
 // More than HTTP can bring: what is recorded in a file may hold anything.
@@ -45,4 +45,5 @@ for (const [name, factory] of Object.entries(verifiers)) {
 
 test("every carrier's callbacks can be checked by its name", () => {
 	for (const name of Object.keys(carriers)) assert.ok(Object.hasOwn(verifiers, name), name);
+	assert.deepEqual(Object.keys(verifierKeys).sort(), Object.keys(verifiers).sort(), "with what, is told of each");
 });
