@@ -37,6 +37,10 @@ export type Explanation = {
 	judgedAt: string;
 	allowed: boolean;
 	reasons: { code: string; means: string }[];
+	/** `monitor`: it went on though limits of its tenant's own, which only watch, would have refused it. */
+	mode: "enforced" | "monitor";
+	/** Why those would have. */
+	noted: { code: string; means: string }[];
 	decisive?: RuleWords;
 	others: RuleWords[];
 	releaseUtc?: string;
@@ -59,12 +63,13 @@ export type Explanation = {
 /** Whether judging the record anew, by the versions that it pins, gives what is on record. */
 export type Replay = { agrees: boolean; missing: PackRef[]; differences: string[] };
 
-type Judged = Pick<Message, "_id" | "facts" | "decision" | "excluded" | "retimings" | "retention">;
+type Judged = Pick<Message, "_id" | "facts" | "decision" | "excluded" | "retimings" | "retention" | "abuse">;
 type Known = Pick<Policies, "pinned" | "file" | "versions">;
 
 /** @throws LetheError policies_unavailable */
 export function explain(message: Judged, policies: Known): Explanation {
-	const { decision, facts, excluded = [] } = message;
+	const { decision, facts, excluded = [], abuse = [] } = message;
+	const noted = abuse.flatMap(({ verdict, reason }) => (verdict === "noted" && reason ? [reason] : []));
 	const files = [...decision.packs, ...excluded].flatMap(({ id, version }) => policies.file(id, version) ?? []);
 	const rules = decision.rules.flatMap((id) => describe(id, files, facts) ?? []);
 	const [decisive, ...others] = rules;
@@ -73,7 +78,9 @@ export function explain(message: Judged, policies: Known): Explanation {
 		messageId: message._id,
 		judgedAt: formatInstant(judgedAt(facts)),
 		allowed: decision.allowed,
-		reasons: decision.reasons.map((code) => ({ code, means: reasonMeanings[code as ReasonCode] ?? "" })),
+		reasons: decision.reasons.map(toWords),
+		mode: noted.length > 0 ? "monitor" : "enforced",
+		noted: noted.map(toWords),
 		...(decisive ? { decisive } : {}),
 		others,
 		...(decision.deferUntilUtc ? { releaseUtc: decision.deferUntilUtc } : {}),
@@ -84,6 +91,10 @@ export function explain(message: Judged, policies: Known): Explanation {
 		retimings: explainRetimings(message),
 		replay: replay(message, policies),
 	};
+}
+
+function toWords(code: string): { code: string; means: string } {
+	return { code, means: reasonMeanings[code as ReasonCode] ?? "" };
 }
 
 /** Judges what a message pins anew: its decision, and every one that a later version made of it while it was open. */

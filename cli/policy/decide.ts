@@ -1,12 +1,14 @@
 // `lethe policy decide --facts FILE`: what the shipped packs say of a facts document. Needs no server.
 
 import { Command } from "commander";
+import type { Decision } from "../../domain/decision.ts";
 import { evaluate } from "../../policies/evaluate.ts";
 import { parseFacts } from "../../policies/facts.ts";
 import { loadPacks } from "../../policies/load.ts";
 import type { PackSet } from "../../policies/packSet.ts";
 import { jsonPosition } from "../jsonPosition.ts";
 import { exitCodes, explainError, Refusal, readText, run } from "./run.ts";
+import { describeDecision } from "./verdict.ts";
 
 /** Exit 0: allowed, or an array was judged; 1: refused; 2: the input or a pack can't be used. */
 export function decideCommand(): Command {
@@ -15,12 +17,17 @@ export function decideCommand(): Command {
 			"decide one facts document, or each of an array, one decision a line; an item that can't be used gets {error} as its line",
 		)
 		.requiredOption("--facts <file>", "facts as JSON; an object or an array of them")
-		.option("--json", "print JSON, as it does anyway")
+		.option("--json", "print JSON on a terminal, too; what is piped is JSON anyway")
 		.option("--packs <directory>", "packs to use instead of the shipped ones")
-		.action((options: { facts: string; packs?: string }) => run("policy decide", () => decide(options)));
+		.action((options: Options) => run("policy decide", () => decide(options)));
 }
 
-async function decide(options: { facts: string; packs?: string }): Promise<number> {
+type Options = { facts: string; packs?: string; json?: boolean };
+
+async function decide(options: Options): Promise<number> {
+	const isForPeople = process.stdout.isTTY && !options.json;
+	const print = (decision: Decision) =>
+		console.log(isForPeople ? describeDecision(decision).join("\n") : JSON.stringify(decision));
 	const document = await readJson(options.facts);
 	const packs = readPacksOf(options.packs);
 	const judge = (value: unknown, where: string) => {
@@ -32,17 +39,17 @@ async function decide(options: { facts: string; packs?: string }): Promise<numbe
 	};
 	if (!Array.isArray(document)) {
 		const decision = judge(document, options.facts);
-		console.log(JSON.stringify(decision));
+		print(decision);
 		return decision.allowed ? exitCodes.yes : exitCodes.no;
 	}
 	let exitCode: number = exitCodes.yes;
 	for (const [at, value] of document.entries()) {
 		try {
-			console.log(JSON.stringify(judge(value, `${options.facts}: item ${at}`)));
+			print(judge(value, `${options.facts}: item ${at}`));
 		} catch (error) {
 			// The others still get their line, so that answers and questions stay side by side.
 			if (!(error instanceof Refusal)) throw error;
-			console.log(JSON.stringify({ error: error.message }));
+			if (!isForPeople) console.log(JSON.stringify({ error: error.message }));
 			console.error(`lethe policy decide: ${error.message}`);
 			exitCode = exitCodes.misuse;
 		}

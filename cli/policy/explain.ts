@@ -24,6 +24,8 @@ type Answer = {
 	judgedAt: string;
 	allowed: boolean;
 	reasons: { code: string; means: string }[];
+	mode: "enforced" | "monitor";
+	noted: { code: string; means: string }[];
 	decisive?: Rule;
 	others: Rule[];
 	releaseUtc?: string;
@@ -52,13 +54,15 @@ async function explain(id: string, options: TargetOptions): Promise<number> {
 }
 
 function describe(answer: Answer): string[] {
-	const { messageId, allowed, judgedAt, reasons, decisive, others, packs, retimings } = answer;
+	const { messageId, allowed, judgedAt, reasons, mode, noted, decisive, others, packs, retimings } = answer;
 	return [
 		`${messageId}: ${allowed ? "may be sent" : "may not be sent"}, judged as of ${judgedAt}`,
 		...reasons.map(({ code, means }) => `  ${code}: ${means}`),
 		...(decisive ? ["Decisive rule:", ...ruleLines(decisive)] : []),
 		...(others.length > 0 ? ["Other rules that counted:", ...others.flatMap(ruleLines)] : []),
 		...(allowed ? [`Sending: ${sending(answer)}`] : []),
+		`Mode: ${mode === "monitor" ? "monitor; it went on, though limits that only watch would have refused it:" : mode}`,
+		...noted.map(({ code, means }) => `  ${code}: ${means}`),
 		"Kept:",
 		...answer.retention.map(keptLine),
 		"Judged by:",

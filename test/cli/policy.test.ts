@@ -40,6 +40,21 @@ test("one facts document gives one decision; a refusal is a negative answer", ()
 	assert.deepEqual([no.code, JSON.parse(no.lines[0] ?? "").reasons], [1, ["LAWFUL_BASIS_MISSING"]]);
 });
 
+test("on a terminal a decision is told in words, by --json as JSON", () => {
+	const path = file(denied);
+	const onTerminal = (...args: string[]) => {
+		const spawn = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))";
+		const command = [process.execPath, "--input-type=module", "-e", program, "--", "decide", "--facts", path, ...args];
+		return spawnSync("python3", ["-c", spawn, ...command], { encoding: "utf8", input: "" });
+	};
+	const { status, stdout } = onTerminal();
+	assert.equal(status, 1, stdout);
+	const [verdict, reason, ...more] = stdout.trimEnd().split(/\r?\n/);
+	assert.deepEqual([verdict, /^ {2}LAWFUL_BASIS_MISSING: No lawful/.test(reason ?? "")], ["REFUSED", true]);
+	assert.match(more.join("\n"), /^ {2}rules: gdpr\..*\n {2}sources: GDPR.*\n {2}packs: .*gdpr \d/m);
+	assert.equal(JSON.parse(onTerminal("--json").stdout).allowed, false);
+});
+
 test("an array gives a decision a line, in order, and succeeds whatever they say", () => {
 	const { code, lines, error } = policy("decide", "--facts", file([denied, allowed, denied]));
 	assert.deepEqual([code, error], [0, ""]);

@@ -176,6 +176,7 @@ describe("lethe policy, against an API", () => {
 		for (const part of [
 			/may be sent, judged as of/,
 			/Decisive rule:\n {2}gdpr\./,
+			/^Mode: enforced$/m,
 			/source: GDPR/,
 			/Kept:\n {2}content: until the message is final/,
 			/at most .* by defaults\.retention/,
@@ -185,6 +186,9 @@ describe("lethe policy, against an API", () => {
 			assert.match(out, part);
 		}
 		assert.equal(JSON.parse((await run(["explain", json.id, "--json"])).out).messageId, json.id);
+		const noted = { check: "velocity", verdict: "noted", reason: "PREFIX_VELOCITY", country: "DE" };
+		await api.connection.collection("messages").updateOne({ _id: json.id }, { $set: { abuse: [noted] } });
+		assert.match((await run(["explain", json.id])).out, /^Mode: monitor; .*refused it:\n {2}PREFIX_VELOCITY: \w/m);
 		await api.connection.collection("messages").updateOne({ _id: json.id }, { $set: { "decision.reasons": [] } });
 		const forged = await run(["explain", json.id]);
 		assert.deepEqual([forged.code, /NOT THE SAME \(decision: reasons\)/.test(forged.out)], [1, true]);
