@@ -32,9 +32,27 @@ import { type Figures, findRegressions, record, recorded } from "./records.ts";
 import { soakSuite } from "./soak.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url)).replace(/\/$/, "");
+const about: Record<keyof typeof suites | keyof typeof serverless, string> = {
+	encrypt: "encryption in one process, beside bare node:crypto and one Vault call a message; 1 minute",
+	accept: "acceptance beside bare journaled inserts, and under overload; 5 minutes",
+	lifecycle: "single messages from POST to closed run, beside a bare one-activity workflow; 5 minutes",
+	batch: "batches of 500 beside that workflow, and one-time codes while a bulk goes out; 6 minutes",
+	queues: "the rate held by two senders, a queue without limit, fairness behind 100,000; 4 minutes",
+	purge: "a cohort's whole purge with its certificates, beside bare writes; 3 minutes",
+	growth: "the lifecycle's rates, memory and disk with 100,000 stored and 5,000 open messages; 20 minutes",
+	peers: "Kannel, Jasmin and a plain sender over the same SMSC; 20 minutes, more while they are fetched",
+	page: "a secure link's page in a browser on a slow line; 3 minutes",
+	soak: "memory, handles and rate under a steady load; 35 minutes, of which --minutes are the load",
+	cost: "what a message costs in calls, time and bytes, and what a rate needs; 2 minutes",
+	policy: "decisions a second, beside reading and writing their facts as JSON; no servers; half a minute",
+};
 const usage = `npm run bench -- SUITE [--json] [--rounds N] [--messages N]
 
-SUITE      encrypt | accept | lifecycle | batch | queues | purge | growth | peers | page | soak | cost | policy (no servers)
+SUITE, what it measures, and about how long that takes on two cores unless told otherwise:
+${Object.entries(about)
+	.map(([name, line]) => `  ${name.padEnd(11)}${line}`)
+	.join("\n")}
+
 --json     print nothing but the JSON object
 --rounds   interleaved rounds (default 5)
 --messages messages a round of acceptance (default 1000), the lifecycle (default 400), batches (default 2000) or the queues (default 1000), of each peer (default 3000), of a purge's cohort (default 10000)
@@ -75,19 +93,19 @@ const { values, positionals } = parseArgs({
 });
 const machine = machineFacts();
 const say = (line: string) => void (values.json || console.error(line));
-const suites: Record<string, (stack: Stack) => Promise<object>> = {
-	encrypt: async (stack) => {
+const suites = {
+	encrypt: async (stack: Stack) => {
 		const { url, issuerTokenFile } = stack.state().servers.vault;
 		return encryptSuite({ vault: { address: url, issuerToken: readFileSync(issuerTokenFile, "utf8").trim() } });
 	},
 	accept: runAccept,
-	lifecycle: async (stack) => {
+	lifecycle: async (stack: Stack) => {
 		const options = { rounds: Number(values.rounds), perRound: Number(values.messages ?? 400) };
 		const single = await withEngine(stack, (engine) => lifecycleSuite(engine, { ...options, probes: 60 }));
 		const settings = { LETHE_SHARED_RUN_MS: "100" };
 		return { ...single, ...(await withEngine(stack, (engine) => sharingSuite(engine, options), settings)) };
 	},
-	batch: (stack) =>
+	batch: (stack: Stack) =>
 		withEngine(stack, (engine) =>
 			batchSuite(engine, {
 				rounds: Number(values.rounds),
@@ -101,14 +119,14 @@ const suites: Record<string, (stack: Stack) => Promise<object>> = {
 	purge: runPurge,
 	page: runPage,
 	cost: runCost,
-	peers: (stack) =>
+	peers: (stack: Stack) =>
 		peersSuite(stack, {
 			rounds: Number(values.rounds),
 			messages: Number(values.messages ?? 3_000),
 			only: values.only,
 			log: say,
 		}),
-	soak: (stack) =>
+	soak: (stack: Stack) =>
 		withEngine(stack, (engine) =>
 			soakSuite(engine, {
 				minutes: Number(values.minutes),
@@ -116,7 +134,7 @@ const suites: Record<string, (stack: Stack) => Promise<object>> = {
 				perRound: Number(values.messages ?? 400),
 			}),
 		),
-	growth: async (stack) => {
+	growth: async (stack: Stack) => {
 		const { url, issuerTokenFile, pid, dataDir } = stack.state().servers.vault;
 		const issuerToken = readFileSync(issuerTokenFile, "utf8").trim();
 		const cohorts = Number(values.cohorts);
@@ -131,10 +149,12 @@ const suites: Record<string, (stack: Stack) => Promise<object>> = {
 		);
 		return { ...grown, ...(cohorts > 0 ? { cohorts: await growCohorts(vault, { cohorts }) } : {}) };
 	},
-};
-const serverless: Record<string, () => object> = { policy: () => policySuite({ rounds: Number(values.rounds) }) };
-const suite = suites[positionals[0] ?? ""];
-const bare = serverless[positionals[0] ?? ""];
+} satisfies Record<string, (stack: Stack) => Promise<object>>;
+const serverless = { policy: () => policySuite({ rounds: Number(values.rounds) }) };
+const named = <Table extends object>(table: Table) =>
+	Object.entries(table).find(([name]) => name === positionals[0])?.[1] as Table[keyof Table] | undefined;
+const suite = named(suites);
+const bare = named(serverless);
 
 if (values.help || (!suite && !bare)) {
 	console.error(usage);
