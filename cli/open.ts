@@ -28,7 +28,7 @@ async function openText({ key, senderKey = [], seen, json }: Options): Promise<n
 	const opened = await open(sealed, {
 		...{ key: own.length > 0 ? own : keys, senderKeys },
 		seen: seen === undefined ? null : { add: (id) => remember(seen, id) },
-	}).catch(refuse);
+	}).catch((error) => refuse(error, sealed));
 	console.log(json ? JSON.stringify(opened) : printable(opened));
 	return exitCodes.yes;
 }
@@ -89,20 +89,28 @@ const told: Record<TextRefused["reason"], { why: string; exitCode: number }> = {
 		exitCode: exitCodes.misuse,
 	},
 	undecryptable: {
-		why: "it does not open: it is for another key, was changed on its way, or another than --sender-key wrote it. Give the key that was registered when it was sent.",
+		why: "it does not open: it is for another key, or was changed on its way. Give the key that was registered when it was sent.",
 		exitCode: exitCodes.no,
 	},
 	expired: { why: "it has expired. Ask the sender for another.", exitCode: exitCodes.no },
 	replayed: { why: "a text of this id was opened before. Believe the first one only.", exitCode: exitCodes.no },
 };
 
-function refuse(error: unknown): never {
+// Of a text that says who wrote it a wrong sender's key looks like any other fault: the mend is of all of them.
+const unopened =
+	"it does not open: it is for another key, was changed on its way, or the holder of no --sender-key wrote it. Give the key that was registered when it was sent, and the tenant's as `lethe recipient-keys senders` prints them.";
+
+function refuse(error: unknown, sealed: string): never {
 	if (error instanceof TextRefused) {
-		const { why, exitCode } = told[error.reason];
+		const { exitCode } = told[error.reason];
+		const bearsSender = !sealed.startsWith("lethe1.");
+		const why = error.reason === "undecryptable" && bearsSender ? unopened : told[error.reason].why;
 		throw new Refusal(error.version === undefined ? why : `${error.version}: ${why}`, exitCode);
 	}
-	if (error instanceof TypeError)
-		throw new Refusal(`a key that was given is ${error.message}. \`lethe keygen\` makes one.`);
+	if (error instanceof TypeError) {
+		const mend = "`lethe keygen` makes yours, `lethe recipient-keys senders` prints the tenant's.";
+		throw new Refusal(`a key that was given is ${error.message}. ${mend}`);
+	}
 	throw error;
 }
 
