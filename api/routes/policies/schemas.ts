@@ -150,12 +150,18 @@ const bound = z.object({
 });
 const ref = z.object({ id: z.string(), version: z.string() });
 
+const reasons = z.array(z.object({ code: z.string(), means: z.string() }));
+
 const explanation = z
 	.object({
 		messageId: z.string(),
 		judgedAt: z.string(),
 		allowed: z.boolean(),
-		reasons: z.array(z.object({ code: z.string(), means: z.string() })),
+		reasons,
+		mode: z.enum(["enforced", "monitor"]).meta({
+			description: "`monitor`: limits of the tenant's own that only watch would have refused it. Policies never only watch.",
+		}),
+		noted: reasons.meta({ description: "Why those limits would have." }),
 		decisive: ruleWords.optional(),
 		others: z.array(ruleWords),
 		releaseUtc: z.string().optional(),
