@@ -59,7 +59,7 @@ const manual = (): Manual => ({
 		"Refusals are prose: but for credentials each is told as an invalid request.",
 		"It can't be asked by a reference of ours.",
 		"Text and number are not logged; what was sent can't be deleted afterwards.",
-		"Its validity ends after three hours at the latest.",
+		"It takes no validity below 5 seconds: such a message is not sent through it. Its validity ends after three hours at the latest.",
 	],
 });
 

@@ -63,7 +63,7 @@ const manual = (): Manual => ({
 	statuses: states,
 	limits: [
 		"Callbacks are signed only where Sinch has switched that on for the account.",
-		"A look-up finds what was sent in the last day.",
+		"A look-up finds what was sent in the last day: that Sinch took it, not what became of it.",
 		"It can't be asked to forget a message.",
 		"Callbacks that are answered by 4xx, but for 429, are not brought again.",
 	],

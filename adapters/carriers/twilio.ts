@@ -58,6 +58,7 @@ const manual = (): Manual => ({
 		"HMAC-SHA1 over the address as it was called and the form's fields (X-Twilio-Signature); of JSON, over an address that holds the body's hash. Nothing is timed: the same callback counts once.",
 	statuses: states,
 	limits: [
+		"A sender that begins with MG is a messaging service: Twilio chooses the number of each message.",
 		"It can't be asked by a reference of ours: a send whose answer was lost follows the choice of the message's class.",
 		"A message that is not yet final can't be deleted.",
 		"Its validity ends after ten hours at the latest.",
