@@ -326,7 +326,10 @@ const dryRun = z
 				sendQueue: z.string(),
 				carrier: z.string(),
 				sender: z.string(),
-				segmentPrice: z.number().optional().meta({ description: "Absent where the send queue has none for that country." }),
+				segmentPrice: z
+					.number()
+					.optional()
+					.meta({ description: "Absent where the send queue has none for that country." }),
 			})
 			.optional()
 			.meta({ description: "The send queue that it would take now, and what a segment costs there." }),

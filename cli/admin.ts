@@ -163,31 +163,33 @@ function addQueue(add: (name: string, description: string) => Command): void {
 				"what of a message that is final: have the carrier forget it, or keep it (the simulated carrier keeps it unless told)",
 			).choices(["redact", "keep"]),
 		)
-		.action(async ({ id: _id, carrier, sender, setting: settings, rate, country, category, region, baaRef, ...more }) => {
-			// Told before secrets are asked for, and before credentials are used that serve once.
-			await checkSettings(carrier, settings);
-			const secrets = parseSecrets(bothSchema, await text(process.stdin));
-			return withDeps(async (deps) => {
-				const { subprocessor, processingCountry, transferMechanism } = more;
-				const approvedSubprocessor = subprocessor === undefined ? undefined : subprocessor === "approved";
-				const routing = {
-					...{ ratePerSecond: rate, countries: country, categories: category, region, baaRef },
-					...{ approvedSubprocessor, processingCountry, transferMechanism },
-				};
-				const queue = withoutUndefined<SendQueueDocument>({
-					_id,
-					carrier,
-					sender,
-					settings,
-					// Its ledger is there to be looked at.
-					carrierCopy: more.carrierCopy ?? (carrier === "simulator" ? "keep" : "redact"),
-					...routing,
-					paused: false,
+		.action(
+			async ({ id: _id, carrier, sender, setting: settings, rate, country, category, region, baaRef, ...more }) => {
+				// Told before secrets are asked for, and before credentials are used that serve once.
+				await checkSettings(carrier, settings);
+				const secrets = parseSecrets(bothSchema, await text(process.stdin));
+				return withDeps(async (deps) => {
+					const { subprocessor, processingCountry, transferMechanism } = more;
+					const approvedSubprocessor = subprocessor === undefined ? undefined : subprocessor === "approved";
+					const routing = {
+						...{ ratePerSecond: rate, countries: country, categories: category, region, baaRef },
+						...{ approvedSubprocessor, processingCountry, transferMechanism },
+					};
+					const queue = withoutUndefined<SendQueueDocument>({
+						_id,
+						carrier,
+						sender,
+						settings,
+						// Its ledger is there to be looked at.
+						carrierCopy: more.carrierCopy ?? (carrier === "simulator" ? "keep" : "redact"),
+						...routing,
+						paused: false,
+					});
+					await putSendQueue(deps, queue, secrets);
+					return { sendQueue: _id };
 				});
-				await putSendQueue(deps, queue, secrets);
-				return { sendQueue: _id };
-			});
-		});
+			},
+		);
 }
 
 function addSecrets(add: (name: string, description: string) => Command): void {

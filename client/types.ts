@@ -613,6 +613,18 @@ abuse: AbuseVerdict[]
  * Absent where none serves it.
  */
 sendQueue?: string
+/**
+ * The send queue that it would take now, and what a segment costs there.
+ */
+route?: {
+sendQueue: string
+carrier: string
+sender: string
+/**
+ * Absent where the send queue has none for that country.
+ */
+segmentPrice?: number
+}
 encoding: ("gsm7" | "ucs2")
 segments: number
 /**
@@ -1119,6 +1131,17 @@ messageId: string
 judgedAt: string
 allowed: boolean
 reasons: {
+code: string
+means: string
+}[]
+/**
+ * `monitor`: limits of the tenant's own that only watch would have refused it. Policies never only watch.
+ */
+mode: ("enforced" | "monitor")
+/**
+ * Why those limits would have.
+ */
+noted: {
 code: string
 means: string
 }[]
@@ -1971,6 +1994,10 @@ sender: string
  */
 state: ("open" | "draining" | "paused")
 /**
+ * The tenant may use it. False of one that no tenant may as yet: who governs sees those, too.
+ */
+routed: boolean
+/**
  * Paused or draining, it hands what waits to other queues where it may.
  */
 movesWaiting: boolean
@@ -2022,6 +2049,10 @@ active: number
  * Sent, over the last five full seconds.
  */
 segmentsPerSecond: number
+/**
+ * Processes that work it; a new queue has them within seconds.
+ */
+senders: number
 }
 }
 export interface PauseQueueParams {

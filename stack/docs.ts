@@ -87,7 +87,9 @@ what your agreements say.
 \`lethe carrier verify CARRIER --request FILE\` checks a recorded callback, or each of an array, without any server; CARRIER
 is one of ${Object.keys(verifiers)
 		.map((name) => `\`${name}\``)
-		.join(", ")}, or \`rfc9421\` (also called \`http-message-signatures\`) for anybody's requests under HTTP Message Signatures.
+		.join(
+			", ",
+		)}, or \`rfc9421\` (also called \`http-message-signatures\`) for anybody's requests under HTTP Message Signatures.
 A record is JSON:
 
 \`\`\`json

@@ -73,7 +73,11 @@ test("open answers 1 for what does not open and 2 for what is no text or key, ea
 		[lethe(lethe2, ...several, ...from), 0, /^$/],
 		[lethe(text, ...of("others.json", sender, await generateKey())), 1, /does not open: it is for another key, or was/],
 		[open(lethe2), 2, /--sender-key/],
-		[open(lethe2, "--sender-key", file("another.json", publicKeyOf(key))), 1, /--sender-key wrote.*recipient-keys senders/],
+		[
+			open(lethe2, "--sender-key", file("another.json", publicKeyOf(key))),
+			1,
+			/--sender-key wrote.*recipient-keys senders/,
+		],
 		[open(lethe2, "--sender-key", file("bad.json", { kty: "EC" })), 2, /keygen.*recipient-keys senders/],
 		[open(expired, ...from), 1, /expired/],
 		[open(text.replace("msg_a", "msg_b")), 1, /does not open/],

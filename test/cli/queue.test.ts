@@ -172,11 +172,21 @@ describe("lethe queue, against an API", () => {
 
 	it("is listed before it is any tenant's, to who governs, with the command that it lacks", async () => {
 		const { key } = await api.addTenant({ sendQueue: "governing", governsPolicies: true, roles: ["operator"] });
-		const { out } = await runProgram(process.execPath, [...lethe, "queue", "list", ...target.slice(0, 2), "--key", key]);
+		const { out } = await runProgram(process.execPath, [
+			...lethe,
+			"queue",
+			"list",
+			...target.slice(0, 2),
+			"--key",
+			key,
+		]);
 		const [own = "", unrouted = ""] = out.trimEnd().split("\n");
 		assert.match(own, /^governing {15}open/);
 		assert.doesNotMatch(own, /not routed/);
-		assert.match(unrouted, /^routed {18}paused.*, not routed: `lethe admin tenant routes <tenant> --send-queue … routed`/);
+		assert.match(
+			unrouted,
+			/^routed {18}paused.*, not routed: `lethe admin tenant routes <tenant> --send-queue … routed`/,
+		);
 		assert.doesNotMatch(unrouted, /no sender/, "a paused one needs none");
 		assert.doesNotMatch((await run("list")).out, /^routed/m);
 	});

@@ -159,7 +159,8 @@ const explanation = z
 		allowed: z.boolean(),
 		reasons,
 		mode: z.enum(["enforced", "monitor"]).meta({
-			description: "`monitor`: limits of the tenant's own that only watch would have refused it. Policies never only watch.",
+			description:
+				"`monitor`: limits of the tenant's own that only watch would have refused it. Policies never only watch.",
 		}),
 		noted: reasons.meta({ description: "Why those limits would have." }),
 		decisive: ruleWords.optional(),
