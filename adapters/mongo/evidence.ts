@@ -58,10 +58,10 @@ function createBundleReads(bundles: mongo.Collection<Stored>) {
 						.toArray()
 				)[0],
 		);
-	const after = (start: number): Promise<Stored[]> =>
+	const between = (start: number, end: number): Promise<Stored[]> =>
 		guardStore(() =>
 			bundles
-				.find({ start: { $gt: start } })
+				.find({ start: { $gt: start, $lt: end } })
 				.sort({ start: 1 })
 				.limit(pageBundles)
 				.toArray(),
@@ -72,12 +72,13 @@ function createBundleReads(bundles: mongo.Collection<Stored>) {
 		async *read(start: number, end = Number.MAX_SAFE_INTEGER): AsyncGenerator<Bundle> {
 			const first = await holding(start);
 			if (first && first.start < end) yield first;
-			let page = await after(first?.start ?? -1);
-			for (; page.length > 0; page = await after((page.at(-1) as Stored).start)) {
-				for (const bundle of page) {
-					if (bundle.start >= end) return;
-					yield bundle;
-				}
+			let last = first;
+			// What one bundle holds needs no other.
+			while (!last || last.start + last.entries.length < end) {
+				const page = await between(last?.start ?? -1, end);
+				if (page.length === 0) return;
+				yield* page;
+				last = page.at(-1);
 			}
 		},
 		/** Bundles with entries about any of these ids, in the order of the log. */

@@ -81,6 +81,23 @@ describe("the evidence log in the store", () => {
 		}
 	});
 
+	it("a short run costs the store no more than the bundles that hold it", async () => {
+		const watched = await connectMongo({
+			url: `${process.env.MONGODB_URL}&monitorCommands=true`,
+			database: connection.name,
+		});
+		let sent = 0;
+		watched.getClient().on("commandSucceeded", ({ reply }) => {
+			sent += (reply as { cursor?: { firstBatch: unknown[] } }).cursor?.firstBatch.length ?? 0;
+		});
+		const { evidence } = createStore(watched, { clock, randomToken: () => "token" });
+		const spans: { start: number; end: number }[] = [];
+		for await (const bundle of evidence.read(300, 310)) spans.push(spanOf(bundle));
+		await watched.close();
+		assert.ok(spans.every(({ start, end }) => start < 310 && end > 300));
+		assert.equal(sent, spans.length);
+	});
+
 	it("publishes, exports by the period, and proves each of its entries", async () => {
 		assert.equal((await checkpoints().publish()).standing, "equal");
 		const from = time.now + 1000;
