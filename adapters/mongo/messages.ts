@@ -10,8 +10,12 @@ import { findDue } from "./findDue.ts";
 import { guardStore, guardWrite } from "./guard.ts";
 import { insertAll } from "./insertAll.ts";
 import type { Models, PurgePage } from "./models.ts";
+import { writeTogether } from "./writeTogether.ts";
 
 export type MessageStore = ReturnType<typeof createMessageStore>;
+
+// Each of 500 that becomes final asks after the others: those of a moment are answered by one look.
+const groupGatherMs = 100;
 
 // Other processes may change a message between a batch and its re-reading, but hardly this often.
 const tokensKept = 4;
@@ -99,13 +103,16 @@ export function createMessageStore(models: Models, deps: StoreDeps) {
 }
 
 function createQueries(collection: mongo.Collection<Message>) {
+	const isGroupOpen = createBatcher<Group, boolean>({
+		itemsMax: 500,
+		inFlightMax: 2,
+		gatherMs: groupGatherMs,
+		run: (groups) => guardStore(() => areGroupsOpen(collection, groups)),
+	});
+
 	return {
 		/** Whether any message of the group is not final yet. */
-		isGroupOpen: (submissionId: string, group: number) =>
-			guardStore(async () => {
-				const filter = { submissionId, group, state: { $in: openStates } };
-				return (await collection.findOne(filter, { projection: { _id: 1 } })) !== null;
-			}),
+		isGroupOpen: (submissionId: string, group: number) => isGroupOpen({ submissionId, group }),
 		/** A page of a tenant's messages, newest first, after the cursor's place. */
 		page: (tenantId: string, itemsMax: number, after?: { acceptedAt: number; id: string }, state?: State) =>
 			guardStore(() => {
@@ -331,7 +338,7 @@ async function deleteRecords(collection: mongo.Collection<Message>, ids: string[
 	const operations = ids.map((_id) => ({
 		deleteOne: { filter: { _id, ...checksOf(ended) } as mongo.Filter<Message> },
 	}));
-	await collection.bulkWrite(operations, { ordered: false });
+	await writeTogether(collection, operations);
 	return ids.map(() => undefined);
 }
 
@@ -360,9 +367,9 @@ async function applyAll(
 ): Promise<boolean[]> {
 	const now = deps.clock();
 	const operations = alike(items).map((group) => updateAlike(group, token, now));
-	const result = await collection.bulkWrite(operations as mongo.AnyBulkWriteOperation<Message>[], { ordered: false });
-	if (result.matchedCount === items.length) return items.map(() => true);
-	if (result.matchedCount === 0) return items.map(() => false);
+	const matched = await writeTogether(collection, operations as mongo.AnyBulkWriteOperation<Message>[]);
+	if (matched === items.length) return items.map(() => true);
+	if (matched === 0) return items.map(() => false);
 	const applied = await collection
 		.find({ _id: { $in: items.map((item) => item.id) } }, { projection: { tokens: 1 } })
 		.toArray();
@@ -472,6 +479,23 @@ async function findAllByCarrierId(
 	return references.map(({ sendQueue, carrierId }) =>
 		found.find((message) => message.attempts.some((attempt) => isNamedBy(attempt, message, { sendQueue, carrierId }))),
 	);
+}
+
+type Group = { submissionId: string; group: number };
+
+async function areGroupsOpen(collection: mongo.Collection<Message>, groups: Group[]): Promise<boolean[]> {
+	const looks = new Map<string, Promise<boolean>>();
+	for (const { submissionId, group } of groups) {
+		const name = `${submissionId} ${group}`;
+		if (looks.has(name)) continue;
+		const filter = { submissionId, group, state: { $in: openStates } };
+		const look = collection.findOne(filter, { projection: { _id: 1 } });
+		looks.set(
+			name,
+			look.then((open) => open !== null),
+		);
+	}
+	return Promise.all(groups.map(({ submissionId, group }) => looks.get(`${submissionId} ${group}`) ?? false));
 }
 
 async function findAllBySubmission(collection: mongo.Collection<Message>, ids: string[]): Promise<Message[][]> {

@@ -52,6 +52,7 @@ import { createTemplateStore, type TemplateDocument } from "./templates.ts";
 import { createVerificationStore } from "./verifications.ts";
 import { createWebhookDeliveryStore, createWebhookEndpointStore } from "./webhooks.ts";
 import { createWideHoldStore } from "./wideHolds.ts";
+import { writeTogether } from "./writeTogether.ts";
 
 export type Store = ReturnType<typeof createStore>;
 
@@ -134,7 +135,7 @@ function createWrappingKeyStore(collection: mongo.Collection<WrappingKeyDocument
 				const operations = changes.map(({ id, from, to }) => ({
 					updateOne: { filter: { _id: id, wrapped: from }, update: { $set: { wrapped: to } } },
 				}));
-				if (operations.length > 0) await collection.bulkWrite(operations, { ordered: false });
+				await writeTogether(collection, operations);
 			}),
 		deleteByCohort: (cohortId: string) =>
 			guardStore(async () => (await collection.deleteMany({ cohortId })).deletedCount),
@@ -168,7 +169,7 @@ function createParkedReceiptStore(collection: mongo.Collection<ParkedReceipt>) {
 				const operations = checks.map(({ id, at }) => ({
 					updateOne: { filter: { _id: id }, update: { $set: { nextCheckAt: at } } },
 				}));
-				if (operations.length > 0) await collection.bulkWrite(operations, { ordered: false });
+				await writeTogether(collection, operations);
 			}),
 		eraseDue: (now: number) =>
 			guardStore(async () => (await collection.deleteMany({ eraseBy: { $lte: now } })).deletedCount),

@@ -7,6 +7,7 @@ import { findPage, type Place } from "./findPage.ts";
 import { guardStore } from "./guard.ts";
 import { insertAll } from "./insertAll.ts";
 import { insertOnce } from "./insertOnce.ts";
+import { writeTogether } from "./writeTogether.ts";
 
 type Change<Document> = { set?: Partial<Document>; unset?: (keyof Document)[] };
 
@@ -115,7 +116,7 @@ export function createWebhookDeliveryStore(
 						},
 					},
 				}));
-				return operations.length === 0 ? 0 : (await collection.bulkWrite(operations, { ordered: false })).matchedCount;
+				return writeTogether(collection, operations);
 			}),
 		deleteOf: (endpointId: string) => guardStore(async () => void (await collection.deleteMany({ endpointId }))),
 		eraseDue: (now: number) =>
@@ -140,7 +141,7 @@ async function settleAll(collection: mongo.Collection<WebhookDelivery>, items: S
 			} as mongo.UpdateFilter<WebhookDelivery>,
 		},
 	}));
-	await collection.bulkWrite(operations, { ordered: false });
+	await writeTogether(collection, operations);
 	return items.map(() => undefined);
 }
 
