@@ -59,7 +59,7 @@ export function createApiKeys(deps: Deps) {
 			const made = textless ? undefined : await createSecret();
 			const { tenantId, roles } = given;
 			await deps.evidence.append([{ type: "api_key_created", code: roles.join("."), tenantId, about: id, by }]);
-			const secrets = made ? [{ ...made.secret, madeBy: id }] : [];
+			const secrets = made ? [{ ...made.secret, madeBy: id, shownTo: by }] : [];
 			const document = { ...given, _id: id, secrets, createdAt: deps.clock(), createdBy: by };
 			if (!(await deps.store.apiKeys.insert(document))) throw new LetheError("key_changed");
 			return { document, ...(made && { apiKey: made.apiKey }) };
@@ -94,7 +94,7 @@ export function createApiKeys(deps: Deps) {
 			current.madeBy === request
 				? earlier
 				: [endBy(current, now + overlapMs), ...earlier.map((old) => endBy(old, now))];
-		const secrets = [{ ...secret, madeBy: request }, ...before].slice(0, secretsKeptMax);
+		const secrets = [{ ...secret, madeBy: request, shownTo: by }, ...before].slice(0, secretsKeptMax);
 		const { _id: about, tenantId } = document;
 		await deps.evidence.append([{ type: "api_key_rotated", tenantId, about, by }]);
 		if (!(await deps.store.apiKeys.replaceSecrets(about, current.mac, secrets))) throw new LetheError("key_changed");

@@ -63,14 +63,16 @@ export function createPeople(deps: PeopleDeps) {
 		},
 
 		/**
-		 * Vouches for a person who has enrolled: it is they who did, and not whoever was shown their token.
-		 * @throws LetheError not_enrolled; self_approval for the person themselves and for who was shown their token
+		 * Vouches for a person who has enrolled: it is they who did, and not whoever was shown their token. `enrolledAt`: when
+		 * they did, as whoever vouches was told: who enrolled since, in their place, is not vouched for.
+		 * @throws LetheError not_enrolled; enrolment_changed; self_approval for the person themselves and for who was shown
+		 * their token
 		 */
-		async confirm(by: string, tenantId: string, id: string): Promise<Person> {
-			const known = requireConfirmable(by, await read(tenantId, id));
+		async confirm(by: string, tenantId: string, id: string, enrolledAt: number): Promise<Person> {
+			const known = requireConfirmable(by, await read(tenantId, id), enrolledAt);
 			if (known.confirmedBy !== undefined) return known;
 			await evidence.append([{ type: "person_changed", code: "confirmed", tenantId, about: id, by }]);
-			return changeStanding(id, (person) => ({ ...requireConfirmable(by, person), confirmedBy: by }));
+			return changeStanding(id, (person) => ({ ...requireConfirmable(by, person, enrolledAt), confirmedBy: by }));
 		},
 
 		/** For good: name and credentials go, the id stays, since the evidence log names it. */
@@ -91,9 +93,10 @@ export function createPeople(deps: PeopleDeps) {
 	}
 }
 
-function requireConfirmable(by: string, person: Person): Person {
+function requireConfirmable(by: string, person: Person, enrolledAt: number): Person {
 	if (person._id === by || (tokenHolder(person) === by && by !== deployer)) throw new LetheError("self_approval");
-	if (person.enrolment !== undefined) throw new LetheError("not_enrolled");
+	if (person.enrolment !== undefined || person.enrolledAt === undefined) throw new LetheError("not_enrolled");
+	if (person.enrolledAt !== enrolledAt) throw new LetheError("enrolment_changed");
 	return person;
 }
 

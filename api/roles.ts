@@ -6,6 +6,9 @@ import { type Role, roles } from "../domain/roles.ts";
 const readers = ["sender", "compliance", "operator", "auditor", "admin"] as const satisfies Role[];
 const proposalReaders = ["compliance", "approver", "operator", "auditor", "admin"] as const satisfies Role[];
 
+/** Who may say yes or no to a hold that somebody else has placed. */
+export const holdApprovers = ["approver", "compliance", "admin"] as const satisfies Role[];
+
 /** Method and path → the roles that may. A route that is not here stops the start: none is open by being forgotten. */
 export const routeRoles: Readonly<Record<string, readonly Role[]>> = {
 	"POST /v1/messages": ["sender"],
@@ -53,7 +56,9 @@ export const routeRoles: Readonly<Record<string, readonly Role[]>> = {
 	"POST /v1/recipient-keys/search": ["sender", "compliance", "auditor"],
 	"GET /v1/sender-keys": readers,
 	"POST /v1/holds": ["compliance", "admin"],
-	"GET /v1/holds": ["compliance", "auditor", "admin"],
+	"GET /v1/holds": ["compliance", "approver", "auditor", "admin"],
+	"POST /v1/holds/:id/approve": holdApprovers,
+	"POST /v1/holds/:id/reject": holdApprovers,
 	"POST /v1/holds/:id/release": ["compliance", "admin"],
 
 	"POST /v1/subject-requests": ["compliance"],
@@ -130,6 +135,8 @@ export const routeRoles: Readonly<Record<string, readonly Role[]>> = {
 export const personRoutes: ReadonlySet<string> = new Set([
 	"POST /v1/messages/:id/reveal",
 	"POST /v1/policy-proposals/:id/approve",
+	"POST /v1/holds/:id/approve",
+	"POST /v1/holds/:id/reject",
 	"POST /v1/people",
 	"POST /v1/people/:id/enrolment",
 	"POST /v1/people/:id/roles",
@@ -155,7 +162,10 @@ export const freshMfaRoutes: ReadonlySet<string> = new Set([
 	"POST /v1/subject-requests/:id/identity",
 	"POST /v1/subject-requests/:id/decide",
 	"POST /v1/subject-requests/:id/export",
+	"POST /v1/holds/:id/approve",
+	"POST /v1/holds/:id/reject",
 	"POST /v1/holds/:id/release",
+	"POST /v1/webhook-endpoints/:id/rotate-secret",
 	"POST /v1/api-keys",
 	"POST /v1/api-keys/:id/rotate",
 	"POST /v1/api-keys/:id/revoke",

@@ -646,7 +646,8 @@ const hold = z
 		to: z.string().optional(),
 		ground: z.string(),
 		reason: z.string().optional(),
-		approvedBy: z.string().optional(),
+		approvedBy: z.string().optional().meta({ description: "Who is named as its approver." }),
+		approvedAt: z.string().optional().meta({ description: "When they approved it themselves; until then it waits." }),
 		reviewAt: z.string().optional(),
 		appliedAt: z
 			.string()
@@ -742,7 +743,8 @@ function holdFields() {
 		reason: opaque.optional().meta({ description: "Opaque reference to the matter that it serves." }),
 		approvedBy: opaque.optional().meta({
 			description:
-				"Id of the person who approved it, not of who places it: an approver, an administrator or compliance.",
+				"Id of the person who approves it, not of who places it: an approver, an administrator or compliance. They say so " +
+				"themselves, or reject it.",
 		}),
 		reviewAt: time.optional(),
 	};

@@ -146,7 +146,7 @@ export function viewOptOut(record: OptOutRecord) {
 }
 
 export function viewHold(record: HoldRecord) {
-	const { _id: id, scope, messageId, from, to, ground, reason, approvedBy, reviewAt, at, recordedBy, ended } = record;
+	const { _id: id, scope, messageId, from, to, ground, reason, reviewAt, at, recordedBy, ended } = record;
 	return {
 		id,
 		scope,
@@ -155,7 +155,8 @@ export function viewHold(record: HoldRecord) {
 		to: formatOptional(to),
 		ground,
 		reason,
-		approvedBy,
+		approvedBy: record.approvedBy,
+		approvedAt: formatOptional(record.approvedAt),
 		appliedAt: formatOptional(record.appliedAt),
 		reviewAt: formatOptional(reviewAt),
 		placedAt: formatTime(at),

@@ -5,6 +5,7 @@ import { type Bundle, isSound } from "../domain/evidence.ts";
 import type { WaitingEntry } from "../domain/ledger.ts";
 import { limits } from "../domain/limits.ts";
 import type { Message } from "../domain/message.ts";
+import type { HoldRecord } from "../domain/subject.ts";
 import type { DisabledEndpoint } from "../domain/webhook.ts";
 import type { Checkpoints } from "./checkpoints.ts";
 import { readEntry } from "./entry.ts";
@@ -23,6 +24,10 @@ const catalogue = {
 	evidence_unpublished: ["warning", "See whether the worker runs, and reaches Vault and the witnesses."],
 	evidence_unintegrated: ["warning", "See whether the worker runs; its log says what it can't enter."],
 	server_away: ["critical", "Start it, or correct its address; `lethe doctor` says more."],
+	hold_unapproved: [
+		"warning",
+		"Have the person whom it names approve or reject it: `lethe holds approve`, `lethe holds reject`.",
+	],
 	key_overdue: ["warning", "Rotate it with `lethe keys rotate`."],
 	key_version_unneeded: ["warning", "End it with `lethe keys retire`."],
 	receipts_parked: ["warning", "See which carrier's receipts name messages that nobody sent, in the API's log."],
@@ -54,6 +59,7 @@ export type AlertsDeps = Omit<KeyNeedsDeps, "store"> & {
 		cohorts: { oldestDueAt: (now: number) => Promise<Cohort["dueAt"] | undefined> };
 		ledgerWaiting: { oldest: (itemsMax: number) => Promise<WaitingEntry[]> };
 		messages: { findUnintegrated: (until: number, itemsMax: number) => Promise<Message[]> };
+		subjectRecords: { findAwaiting: (tenantId: string) => Promise<Pick<HoldRecord, "_id" | "recordedAt">[]> };
 		parkedReceipts: { count: () => Promise<number> };
 		sendQueues: { all: () => Promise<SendQueueDocument[]> };
 		webhookEndpoints: { findDisabled: () => Promise<DisabledEndpoint[]> };
@@ -85,7 +91,12 @@ export async function findAlerts(
 		receipts: () => parkedReceipts(deps),
 		queues: () => stoppedQueues(deps, of?.sendQueues),
 		webhooks: () => disabledEndpoints(deps, of?.tenantId),
-		...(of ? { credentials: () => suspectKeys(deps, of.tenantId, now) } : {}),
+		...(of
+			? {
+					credentials: () => suspectKeys(deps, of.tenantId, now),
+					holds: () => unapprovedHolds(deps, of.tenantId, now),
+				}
+			: {}),
 		...Object.fromEntries(Object.entries(deps.checks).map(([name, check]) => [name, () => away(name, check)])),
 	};
 	const raised = await Promise.all(
@@ -140,6 +151,14 @@ async function unneededVersions(deps: AlertsDeps): Promise<Raised[]> {
 
 async function parkedReceipts({ store }: AlertsDeps): Promise<Raised[]> {
 	return (await store.parkedReceipts.count()) > limits.receiptsParkedMax ? [{ code: "receipts_parked" }] : [];
+}
+
+async function unapprovedHolds({ store }: AlertsDeps, tenantId: string, now: number): Promise<Raised[]> {
+	const awaiting = await store.subjectRecords.findAwaiting(tenantId);
+	return awaiting
+		.map(({ _id: about, recordedAt }) => ({ about, since: recordedAt + limits.holdApprovalLateMs }))
+		.filter(({ since }) => since <= now)
+		.map((late) => ({ code: "hold_unapproved", ...late }));
 }
 
 async function stoppedQueues({ store }: AlertsDeps, own?: readonly string[]): Promise<Raised[]> {

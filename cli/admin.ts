@@ -103,12 +103,15 @@ function addLinkHost(add: (name: string, description: string) => Command): void 
 }
 
 function addSignatures(add: (name: string, description: string) => Command): void {
-	add("signatures", "Set whether all that a tenant's machines ask must be signed (RFC 9421); people are not concerned.")
+	add(
+		"signatures",
+		"Set what a tenant's machines must sign (RFC 9421): all that they ask, or what asks of people for a fresh second factor; people are not concerned.",
+	)
 		.argument("<tenant>", "id of the tenant")
-		.addArgument(new Argument("<requirement>").choices(["required", "optional"]))
+		.addArgument(new Argument("<requirement>").choices(["required", "step-up", "optional"]))
 		.action((tenantId: string, requirement: string) =>
 			withDeps(async (deps) => {
-				const requiresSignatures = requirement === "required";
+				const requiresSignatures = requirement === "step-up" ? ("step_up" as const) : requirement === "required";
 				await requireSignatures(deps, tenantId, requiresSignatures);
 				return { tenantId, requiresSignatures };
 			}),

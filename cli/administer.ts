@@ -99,11 +99,17 @@ export function setLinkHost(deps: TenantDeps, tenantId: string, link: LinkSettin
 }
 
 /**
- * Has a tenant's machines sign what they ask, or lets each key say so for itself; in force within seconds.
+ * Has a tenant's machines sign what they ask, all or what asks of people for a fresh second factor, or lets each key say
+ * so for itself; in force within seconds.
  * @throws Error when the tenant does not exist
  */
-export function requireSignatures(deps: TenantDeps, tenantId: string, requiresSignatures: boolean): Promise<void> {
-	const code = requiresSignatures ? "requires_signatures" : "requires_no_signatures";
+export function requireSignatures(
+	deps: TenantDeps,
+	tenantId: string,
+	requiresSignatures: NonNullable<TenantDocument["requiresSignatures"]>,
+): Promise<void> {
+	const codes = { true: "requires_signatures", false: "requires_no_signatures", step_up: "requires_step_up_signatures" };
+	const code = codes[`${requiresSignatures}`];
 	return changeTenant(deps, tenantId, code, { requiresSignatures });
 }
 

@@ -14,6 +14,8 @@ type Hold = {
 	from?: string;
 	to?: string;
 	reviewAt?: string;
+	approvedBy?: string;
+	approvedAt?: string;
 	placedAt: string;
 	released?: { at: string };
 };
@@ -32,7 +34,11 @@ export function holdsCommand(): Command {
 			}),
 		)
 		.addCommand(placeCommand())
-		.addCommand(releaseCommand());
+		.addCommand(
+			step("approve", "approve a hold that names you as its approver; as you, who signed in with `lethe login`"),
+		)
+		.addCommand(step("reject", "reject a hold that names you as its approver: it ends as by a release"))
+		.addCommand(step("release", "release a hold; what it kept beyond its time is erased soon"));
 }
 
 function placeCommand(): Command {
@@ -45,7 +51,7 @@ function placeCommand(): Command {
 		.option("--from <time>", "of scope period: messages accepted from then on, RFC 3339", parseTime)
 		.option("--to <time>", "and until then (default: those to come too)", parseTime)
 		.option("--reason <token>", "your own opaque reference to the matter")
-		.option("--approved-by <token>", "who approved it; needed for a period and for everything")
+		.option("--approved-by <token>", "id of who approves it; needed for a period and for everything")
 		.option("--review-at <time>", "when it is looked at again; needed for a period and for everything", parseTime)
 		.action((options: PlaceOptions) =>
 			act("holds place", async () => {
@@ -57,14 +63,16 @@ function placeCommand(): Command {
 		);
 }
 
-function releaseCommand(): Command {
-	const command = new Command("release").description("release a hold; what it kept beyond its time is erased soon");
-	const example = "lethe holds release hld_…";
+function step(name: string, description: string): Command {
+	const command = new Command(name).description(description);
+	const example = `lethe holds ${name} hld_…`;
 	return stepOf<Hold>(command, { base, of: "hold", lines: (hold) => [lineOf(hold)], example });
 }
 
-function lineOf({ id, scope, ground, reason, messageId, from, to, reviewAt, placedAt, released }: Hold): string {
+function lineOf(hold: Hold): string {
+	const { id, scope, ground, reason, messageId, from, to, reviewAt, approvedBy, approvedAt, placedAt, released } = hold;
 	const of = messageId ?? (from ? `${from} to ${to ?? "all to come"}` : "");
+	const waits = approvedBy && !approvedAt && !released ? `waits for ${approvedBy}` : "";
 	const end = released ? `released at ${released.at}` : `since ${placedAt}${reviewAt ? `, review at ${reviewAt}` : ""}`;
-	return [id, scope.padEnd(8), [ground, reason].filter(Boolean).join("/"), of, end].filter(Boolean).join("  ");
+	return [id, scope.padEnd(8), [ground, reason].filter(Boolean).join("/"), of, end, waits].filter(Boolean).join("  ");
 }

@@ -188,6 +188,16 @@ export const errorCatalogue = {
 		title:
 			"Nobody may say yes to their own doing, nor vouch for themselves or whom they invited: another person has to.",
 	},
+	enrolment_changed: {
+		status: 409,
+		retryable: false,
+		title: "They did not enrol at that time: read when they did, ask them whether it was they, and vouch for that.",
+	},
+	hold_settled: {
+		status: 409,
+		retryable: false,
+		title: "This hold waits for nobody's approval: it names no approver, or was approved, rejected or released.",
+	},
 	not_enrolled: { status: 409, retryable: false, title: "They have not enrolled yet: vouch for them once they have." },
 	simulation_stale: {
 		status: 409,

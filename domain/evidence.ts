@@ -87,6 +87,8 @@ const otherActs = [
 	"recipient_key_registered",
 	"recipient_key_revoked",
 	"hold_placed",
+	"hold_approved",
+	"hold_rejected",
 	"hold_released",
 	"request_recorded",
 	"request_acknowledged",

@@ -39,6 +39,8 @@ export const limits = {
 	attemptsMax: 20,
 	receiptsKeptMax: 32,
 	holdsPerMessageMax: 64,
+	// A hold whose named approver has not said yes or no for this time is an alert.
+	holdApprovalLateMs: 24 * 3600_000,
 	certificatesPerMessageMax: 16,
 
 	// a template

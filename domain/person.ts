@@ -39,6 +39,8 @@ export type Person = {
 	passkeys: Passkey[];
 	/** Whom the tenant's identity provider knows them as: a keyed hash of its `sub`. Nothing else signs them in then. */
 	sso?: { providerId: string; mac: string };
+	/** When they enrolled with what they have now; whoever vouches for them names it. */
+	enrolledAt?: number;
 	/** Keyed hashes of the recovery codes that are left. */
 	recoveryMacs: string[];
 	/** Sessions that began before are over. */
@@ -94,7 +96,7 @@ export function normaliseLogin(login: string): string {
 
 /** A person who has nothing left to sign in with, and for whom nobody vouches. */
 export function withoutCredentials(person: Person): Person {
-	const { enrolment: _, password: __, totp: ___, sso: ____, confirmedBy: _____, ...rest } = person;
+	const { enrolment: _, password: __, totp: ___, sso: ____, confirmedBy: _____, enrolledAt: ______, ...rest } = person;
 	return { ...rest, passkeys: [], recoveryMacs: [] };
 }
 

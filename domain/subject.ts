@@ -38,8 +38,8 @@ type Recorded = {
 	nextCheckAt?: number;
 };
 
-/** `replaced`: a key, by a newer one; `erasure`: by the subject's request. */
-export const endingSources = ["keyword", "api", "replaced", "erasure"] as const;
+/** `replaced`: a key, by a newer one; `erasure`: by the subject's request; `rejected`: a hold, by who is named as its approver. */
+export const endingSources = ["keyword", "api", "replaced", "erasure", "rejected"] as const;
 
 export type Ending = {
 	at: number;
@@ -86,8 +86,11 @@ export type HoldRecord = Recorded & {
 	ground: string;
 	/** Opaque reference to the matter that it serves. */
 	reason?: string;
-	/** Who approved it: another than who placed it. */
+	/** Who is named as having approved it, another than who placed it; and when they said so themselves. */
 	approvedBy?: string;
+	approvedAt?: number;
+	/** The tenant's id while they have said neither yes nor no, and it is not released: so what waits for somebody is found. */
+	awaits?: string;
 	reviewAt?: number;
 	/** Of a period or tenant: how often its messages have been gone through, newest first, and how far this time. */
 	passes?: number;

@@ -152,8 +152,15 @@ export type IdentityProviderDocument = {
 /** A proof that was used: another of its id is a replay. */
 export type SpentProof = { _id: string; eraseBy: number };
 
-/** A keyed hash of an API key's text; `endsAt` once it was rotated out, `madeBy` the request that did so. */
-export type ApiKeySecret = { mac: string; macVersion: number; createdAt: number; endsAt?: number; madeBy?: string };
+/** A keyed hash of an API key's text; `endsAt` once it was rotated out, `madeBy` the request that made it, `shownTo` the principal. */
+export type ApiKeySecret = {
+	mac: string;
+	macVersion: number;
+	createdAt: number;
+	endsAt?: number;
+	madeBy?: string;
+	shownTo?: string;
+};
 
 export type ApiKeyDocument = Grant & {
 	_id: string;
@@ -201,8 +208,11 @@ export type TenantDocument = AbuseLimits & {
 	};
 	/** Of one-time codes: hosts that they may be bound to, who asks for them, and how many may be sent anew an hour. */
 	verification?: { hosts?: string[]; name?: string; resendsPerHour?: number };
-	/** What its machines ask must be signed (RFC 9421), whatever their keys ask for. */
-	requiresSignatures?: boolean;
+	/**
+	 * What its machines ask must be signed (RFC 9421), whatever their keys ask for: all, or with `step_up` what asks of
+	 * people for a fresh second factor.
+	 */
+	requiresSignatures?: boolean | "step_up";
 	/** Where its secure links lead; without it, it can send none. */
 	link?: LinkSettings;
 	createdAt: number;
@@ -248,7 +258,12 @@ const collections = {
 		{ "address.cohortId": 1 },
 		{ "subject.mac": 1, category: 1, acceptedAt: -1 },
 	],
-	subjectRecords: [{ subjects: 1 }, { tenantId: 1, kind: 1, recordedAt: -1, _id: -1 }, { nextCheckAt: 1 }],
+	subjectRecords: [
+		{ subjects: 1 },
+		{ tenantId: 1, kind: 1, recordedAt: -1, _id: -1 },
+		{ nextCheckAt: 1 },
+		{ awaits: 1 },
+	],
 	subjectRequests: [{ tenantId: 1, recordedAt: -1, _id: -1 }, { nextCheckAt: 1 }],
 	subjectExports: [{ requestId: 1 }, { eraseBy: 1 }],
 	subjectExportPages: [{ exportId: 1 }],

@@ -1,7 +1,7 @@
 // Consents, opt-outs and holds in the store: inserted once, ended once, found by the recipient's pseudonym in one read.
 
 import type { mongo } from "mongoose";
-import type { Ending, ErasedRecord, SubjectRecord } from "../../domain/subject.ts";
+import type { Ending, ErasedRecord, HoldRecord, SubjectRecord } from "../../domain/subject.ts";
 import { createBatcher } from "../batcher.ts";
 import { findDue } from "./findDue.ts";
 import { findPage, type Place } from "./findPage.ts";
@@ -31,6 +31,18 @@ export function createSubjectRecordStore(models: Models) {
 		/** Ends a record that has not ended, or only as `over` says; false when it had, or is not there. */
 		end: (id: string, ended: Ending, set: EndSet = {}, over?: Ending["source"]) =>
 			guardStore(() => endRecord(collection, { id, ended, set, over })),
+		/** Notes that who is named as a hold's approver said yes; false when it waits for nobody. */
+		approve: (id: string, at: number) =>
+			guardStore(async () => {
+				const filter = { _id: id, awaits: { $exists: true } } as mongo.Filter<SubjectRecord>;
+				const update = { $set: { approvedAt: at }, $unset: { awaits: 1 } } as mongo.UpdateFilter<SubjectRecord>;
+				return (await collection.updateOne(filter, update)).matchedCount === 1;
+			}),
+		/** A tenant's holds that wait for their approver. */
+		findAwaiting: (tenantId: string) =>
+			guardStore(() => collection.find({ awaits: tenantId } as mongo.Filter<SubjectRecord>).toArray()) as Promise<
+				HoldRecord[]
+			>,
 		/** Has an opt-out know that it was said again at `at`; false when it has ended. */
 		repeat: (id: string, at: number) =>
 			guardStore(async () => {
@@ -82,7 +94,7 @@ async function endRecord(
 ): Promise<boolean> {
 	const standing = over === undefined ? { ended: { $exists: false } } : { "ended.source": over };
 	const filter = { _id: id, ...standing } as mongo.Filter<SubjectRecord>;
-	const update = { $set: { ended, ...set }, $unset: { place: 1, passes: 1 } } as mongo.UpdateFilter<SubjectRecord>;
+	const update = { $set: { ended, ...set }, $unset: { place: 1, passes: 1, awaits: 1 } } as mongo.UpdateFilter<SubjectRecord>;
 	return (await collection.updateOne(filter, update)).matchedCount === 1;
 }
 

@@ -72,9 +72,15 @@ export function createKeyring(deps: KeyringDeps) {
 			const key = await findById(keyId);
 			if (key) await watch.alert(key, "client_refused", id);
 		},
-		/** Whether its requests must be signed too, or those of whom a tenant's issuer vouches for: it asks for that, or its tenant does. */
-		mustSign: async ({ proof, tenantId }: Pick<ApiKeyDocument, "proof" | "tenantId">) =>
-			proof === "signature" || (await readTenant({ tenantId })).requiresSignatures === true,
+		/**
+		 * Whether its request must be signed too, or that of whom a tenant's issuer vouches for: it asks for that, or its
+		 * tenant does. `isStepUp`: of a person the route asks for a fresh second factor.
+		 */
+		async mustSign({ proof, tenantId }: Pick<ApiKeyDocument, "proof" | "tenantId">, isStepUp: boolean): Promise<boolean> {
+			if (proof === "signature") return true;
+			const { requiresSignatures } = await readTenant({ tenantId });
+			return requiresSignatures === true || (requiresSignatures === "step_up" && isStepUp);
+		},
 		/** Its public keys, to check what it has signed before it is admitted. */
 		publicKeys: async (keyId: string) => (await findById(keyId))?.publicKeys ?? [],
 	};

@@ -49,7 +49,8 @@ export function createTokenAuthenticator(deps: TokenDeps): Authenticator {
 		const verified = issuer ? await verifyOutside(deps, issuer, token) : await verifyOwn(deps, token, request);
 		await requireBound(deps, request, { scheme: scheme.toLowerCase(), token, verified });
 		const { key, principal } = verified;
-		if (await deps.keyring.mustSign(key ?? principal)) {
+		const { freshMfa = false } = request.routeOptions.config;
+		if (await deps.keyring.mustSign(key ?? principal, freshMfa)) {
 			// Whoever has a token of another's issuer has no key here that a signature could be by.
 			if (!key) throw new LetheError("signature_invalid");
 			await requireSignature(deps, key, request);

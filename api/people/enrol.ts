@@ -44,7 +44,8 @@ export function createEnrol(deps: EnrolDeps) {
 		await deps.evidence.append([code === undefined ? act : { ...act, code }]);
 		const changed = await store.people.change(_id, ({ enrolment, ...person }) => {
 			if (enrolment?.mac !== used.mac) throw new LetheError("enrolment_invalid");
-			return { ...person, ...set, sessionsFrom: clock() };
+			const now = clock();
+			return { ...person, ...set, enrolledAt: now, sessionsFrom: now };
 		});
 		if (!changed) throw new LetheError("enrolment_invalid");
 		return changed;

@@ -9,44 +9,45 @@ import { type HoldRecord, isWide } from "../../domain/subject.ts";
 import { withoutUndefined } from "../../domain/withoutUndefined.ts";
 import { readCursor, toPage } from "../cursor.ts";
 import type { ApiDeps } from "../deps.ts";
+import { createEndHold, type EndHoldDeps } from "../endHold.ts";
 import type { Instance } from "../instance.ts";
 import type { Principal } from "../plugins/auth.ts";
 import { actOf } from "../plugins/evidence.ts";
 import { findEarlier } from "../plugins/idempotency.ts";
 import { readRecipient } from "../recipient.ts";
+import { holdApprovers } from "../roles.ts";
 import { pageQuery, problems, schemas } from "../schemas.ts";
-import { createSubjectRetention, factsAbout } from "../subjectRetention.ts";
+import { type StandsBehindDeps, standsBehind } from "../standsBehind.ts";
 import { createSubjects, type SubjectsDeps } from "../subjects.ts";
-import { createTenants, type TenantsDeps } from "../tenants.ts";
 import { viewHold } from "../view.ts";
 
-type Deps = Pick<ApiDeps, "clock" | "policies" | "evidence"> &
-	SubjectsDeps &
-	TenantsDeps & {
+type Deps = SubjectsDeps &
+	EndHoldDeps &
+	StandsBehindDeps & {
 		store: {
 			messages: Pick<ApiDeps["store"]["messages"], "findForTenant">;
-			subjectMessages: Pick<ApiDeps["store"]["subjectMessages"], "hold" | "release">;
-			wideHolds: Pick<ApiDeps["store"]["wideHolds"], "apply">;
-			cohorts: Pick<ApiDeps["store"]["cohorts"], "endHold">;
+			subjectMessages: Pick<ApiDeps["store"]["subjectMessages"], "hold">;
 			people: Pick<ApiDeps["store"]["people"], "find">;
-			subjectRecords: Pick<ApiDeps["store"]["subjectRecords"], "end" | "find" | "insert" | "page">;
+			subjectRecords: Pick<ApiDeps["store"]["subjectRecords"], "approve" | "insert" | "page">;
 		};
 	};
 type HoldInput = z.output<typeof schemas.holdInput>;
 
 const tags = ["holds"];
 const periodError = { pointer: "/to", detail: "Before the period begins." };
-const approving: readonly Role[] = ["approver", "compliance", "admin"];
 const approverError = {
 	pointer: "/approvedBy",
 	detail: "Not a person of the tenant with the role approver, compliance or admin.",
 };
+const otherApproverError = { pointer: "/approvedBy", detail: "It names another person." };
 const params = z.strictObject({ id: z.string() });
+const holders: readonly Role[] = holdApprovers;
 
 export function addHolds(app: Instance, deps: Deps): void {
 	const subjects = createSubjects(deps);
 	addList(app, deps);
 	addRelease(app, deps);
+	addApproval(app, deps);
 
 	async function concerned(
 		{ tenantId }: Principal,
@@ -77,7 +78,8 @@ export function addHolds(app: Instance, deps: Deps): void {
 				summary: "Place a legal hold on a message, a recipient, a period or all of the tenant",
 				description:
 					"What is held is not erased. A held message, and all to a held recipient, those to come included, is not sent " +
-					"either; a hold on a period or on all of the tenant permits that. It needs an approver and a date of review.",
+					"either; a hold on a period or on all of the tenant permits that. It needs a date of review, and names who approves " +
+					"it: it is in force at once, and waits for their yes or no.",
 				tags,
 				body: schemas.holdInput,
 				response: { 201: schemas.hold.describe("Placed"), ...problems },
@@ -85,7 +87,9 @@ export function addHolds(app: Instance, deps: Deps): void {
 		},
 		async (request, reply) => {
 			const { principal, body } = request;
-			if (body.approvedBy === principal.id) throw new LetheError("self_approval");
+			if (body.approvedBy !== undefined && (await standsBehind(deps, body.approvedBy, principal.id))) {
+				throw new LetheError("self_approval");
+			}
 			const _id = request.newId("hold");
 			const standing = await findEarlier(request, () => deps.store.subjectRecords.find(_id));
 			const record = standing?.kind === "hold" ? standing : await place(principal, body, _id);
@@ -108,7 +112,7 @@ export function addHolds(app: Instance, deps: Deps): void {
 			scope: body.scope,
 			ground: body.ground,
 			reason: body.reason,
-			approvedBy: body.approvedBy,
+			...(body.approvedBy === undefined ? {} : { approvedBy: body.approvedBy, awaits: principal.tenantId }),
 			...(body.reviewAt === undefined ? {} : { reviewAt: Date.parse(body.reviewAt) }),
 			at: now,
 			recordedAt: now,
@@ -123,11 +127,11 @@ export function addHolds(app: Instance, deps: Deps): void {
 	}
 }
 
-/** That somebody of the tenant's could have approved it: another name proves nothing later. */
+/** That somebody of the tenant's may approve it: of anybody else it would wait for ever. */
 async function requirePerson({ store }: Deps, { tenantId }: Principal, id: string): Promise<void> {
 	const person = await store.people.find(id);
 	const isTheirs = person?.tenantId === tenantId && person.endedAt === undefined;
-	if (person && isTheirs && rolesInForce(person).some((role) => approving.includes(role))) return;
+	if (person && isTheirs && rolesInForce(person).some((role) => holders.includes(role))) return;
 	throw new LetheError("invalid_request", { errors: [approverError] });
 }
 
@@ -155,13 +159,7 @@ function addList(app: Instance, deps: Deps): void {
 }
 
 function addRelease(app: Instance, deps: Deps): void {
-	const { readTenant } = createTenants(deps);
-	const retention = createSubjectRetention(deps);
-	const read = async (principal: Principal, id: string): Promise<HoldRecord> => {
-		const record = await deps.store.subjectRecords.find(id);
-		if (record?.kind !== "hold" || record.tenantId !== principal.tenantId) throw new LetheError("not_found");
-		return record;
-	};
+	const { read, end } = createEndHold(deps);
 	app.post(
 		"/holds/:id/release",
 		{
@@ -174,27 +172,62 @@ function addRelease(app: Instance, deps: Deps): void {
 				response: { 200: schemas.hold.describe("Released, now or before"), ...problems },
 			},
 		},
+		async ({ principal, params: { id } }) => viewHold(await end(principal, await read(principal, id), "api")),
+	);
+}
+
+/** What whoever placed it says of its approver is their word only: it is the approver's own act that counts. */
+function addApproval(app: Instance, deps: Deps): void {
+	const { read, end } = createEndHold(deps);
+
+	/** The hold, where it waits for this person. @throws LetheError forbidden when it names another; hold_settled */
+	async function readAwaiting({ principal, params: { id } }: { principal: Principal; params: { id: string } }) {
+		const record = await read(principal, id);
+		if (record.approvedBy === undefined) throw new LetheError("hold_settled");
+		if (record.approvedBy !== principal.id) throw new LetheError("forbidden", { errors: [otherApproverError] });
+		if (await standsBehind(deps, principal.id, record.recordedBy)) throw new LetheError("self_approval");
+		return record;
+	}
+
+	app.post(
+		"/holds/:id/approve",
+		{
+			schema: {
+				operationId: "approveHold",
+				summary: "Approve a hold that names you as its approver",
+				description: "Needs a person who has just signed in with MFA: no key may approve, and nobody their own.",
+				tags,
+				params,
+				body: z.strictObject({}).nullish(),
+				response: { 200: schemas.hold.describe("Approved, now or before"), ...problems },
+			},
+		},
 		async (request) => {
 			const { principal } = request;
-			const record = await read(principal, request.params.id);
-			const tenant = await readTenant(principal);
-			const now = deps.clock();
-			const eraseBy = retention.eraseBy("decision_record", factsAbout(tenant, {}, now), now);
-			const ended = { at: now, recordedAt: now, recordedBy: principal.id, source: "api" as const };
-			const nextCheckAt = now + limits.driverPatienceMs;
-			await deps.evidence.append([actOf(principal, "hold_released", { about: record._id })]);
-			await deps.store.subjectRecords.end(record._id, ended, {
-				nextCheckAt,
-				...(eraseBy === undefined ? {} : { eraseBy }),
-				// What is accepted from now on does not bear it any more.
-				...(isWide(record) ? { subjects: [] } : {}),
-			});
-			const released = await read(principal, record._id);
-			// What is not taken off now the sweep takes off soon.
-			if (isWide(record)) await deps.store.wideHolds.apply(released, now);
-			else await deps.store.subjectMessages.release(record, now);
-			await deps.store.cohorts.endHold(record._id, now);
+			const record = await readAwaiting(request);
+			if (record.approvedAt !== undefined && !record.ended) return viewHold(record);
+			if (record.awaits === undefined) throw new LetheError("hold_settled");
+			await deps.evidence.append([actOf(principal, "hold_approved", { about: record._id })]);
+			if (!(await deps.store.subjectRecords.approve(record._id, deps.clock()))) throw new LetheError("hold_settled");
 			return viewHold(await read(principal, record._id));
+		},
+	);
+	app.post(
+		"/holds/:id/reject",
+		{
+			schema: {
+				operationId: "rejectHold",
+				summary: "Reject a hold that names you as its approver: it ends as by a release",
+				tags,
+				params,
+				body: z.strictObject({}).nullish(),
+				response: { 200: schemas.hold.describe("Rejected, now or before"), ...problems },
+			},
+		},
+		async (request) => {
+			const record = await readAwaiting(request);
+			if (record.awaits === undefined && record.ended?.source !== "rejected") throw new LetheError("hold_settled");
+			return viewHold(await end(request.principal, record, "rejected"));
 		},
 	);
 }

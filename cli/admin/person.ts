@@ -5,6 +5,7 @@ import type { Deps } from "../../deps.ts";
 import { limits } from "../../domain/limits.ts";
 import { deployer, rolesInForce } from "../../domain/person.ts";
 import { type Role, roles } from "../../domain/roles.ts";
+import { parseTime } from "../records.ts";
 import { withDeps } from "./withDeps.ts";
 
 const by = deployer;
@@ -47,6 +48,7 @@ export function personCommand(): Command {
 				roles: one.roles,
 				rolesInForce: rolesInForce(one),
 				createdAt: new Date(one.createdAt).toISOString(),
+				...(one.enrolledAt !== undefined && { enrolledAt: new Date(one.enrolledAt).toISOString() }),
 				state: one.endedAt === undefined ? (one.enrolment ? "invited" : "enrolled") : "ended",
 			}));
 		}),
@@ -64,8 +66,12 @@ export function personCommand(): Command {
 		);
 	add("confirm", "Vouch for a person whom an administrator invited and who has enrolled.")
 		.argument("<person>", "their id, usr_…")
-		.action((id: string, { tenant }: Of) =>
-			withDeps(async (deps) => ({ id, rolesInForce: rolesInForce(await deps.people.confirm(by, tenant, id)) })),
+		.requiredOption("--enrolled-at <time>", "when they enrolled, as `list` says, and they say when you ask", parseTime)
+		.action((id: string, { tenant, enrolledAt }: Of & { enrolledAt: string }) =>
+			withDeps(async (deps) => {
+				const confirmed = await deps.people.confirm(by, tenant, id, Date.parse(enrolledAt));
+				return { id, rolesInForce: rolesInForce(confirmed) };
+			}),
 		);
 	add("end", "Let a person sign in no more, and erase their name, for good.")
 		.argument("<person>", "their id, usr_…")

@@ -8,9 +8,9 @@ import { roles } from "../../domain/roles.ts";
 import { editedText, shorter } from "../harness/policies.ts";
 import { createTestApi, messageBody, number, type TestApi } from "./harness.ts";
 
-type Person = { token: string; tenantId: string };
+type Person = { token: string; tenantId: string; personId: string };
 type Case = {
-	body?: object | ((api: TestApi, person: Person) => Promise<object>);
+	body?: object | ((api: TestApi, person: Person & { of?: string | undefined }) => Promise<object>);
 	/** Makes what the route names, and answers its id. */
 	of?: (api: TestApi, person: Person) => Promise<string>;
 	/** How the repeat may be told that there is nothing left to do; without these it succeeds. */
@@ -61,6 +61,11 @@ const optedOut = async (api: TestApi, { token }: Person) => {
 	});
 	return json.items[0].id as string;
 };
+/** A hold that somebody else has placed, and that waits for this person. */
+const awaiting = async (api: TestApi, person: Person) => {
+	const { key: token } = await api.addKey(person.tenantId, ["compliance"]);
+	return make("holds", { ...hold, approvedBy: person.personId })(api, { ...person, token });
+};
 const enabled = async (api: TestApi, person: Person) => {
 	const id = await newEndpoint(api, person);
 	await api.store.webhookEndpoints.change(id, ["unverified"], { set: { state: "enabled", verifiedAt: api.clock() } });
@@ -110,6 +115,8 @@ const cases: Record<string, Case> = {
 		of: async (api, person) => make("recipient-keys", await answered(api, person))(api, person),
 	},
 	holds: { body: hold },
+	"holds/:id/approve": { of: awaiting },
+	"holds/:id/reject": { of: awaiting },
 	"holds/:id/release": { of: make("holds", hold) },
 	"subject-requests": { body: { number, kind: "objection" } },
 	"subject-requests/:id/acknowledge": { of: requested("access") },
@@ -152,7 +159,13 @@ const cases: Record<string, Case> = {
 	people: { body: { login: "them", roles: ["sender"] } },
 	"people/:id/enrolment": { of: invited },
 	"people/:id/roles": { of: invited, body: { roles: ["auditor"] } },
-	"people/:id/confirm": { of: async (api, { tenantId }) => (await api.addPerson(tenantId, ["auditor"])).personId },
+	"people/:id/confirm": {
+		of: async (api, { tenantId }) => (await api.addPerson(tenantId, ["auditor"])).personId,
+		body: async (api, { of = "" }) => {
+			const { enrolledAt = 0 } = (await api.store.people.find(of)) ?? {};
+			return { enrolledAt: new Date(enrolledAt).toISOString() };
+		},
+	},
 	"people/:id/end": { of: invited, ends: ["not_found"] },
 	"session/recovery-codes": {},
 	"queues/:id/pause": { of: queueOf },
@@ -190,7 +203,7 @@ describe("a POST that is cut off", () => {
 			for (let cut = 1; cut < 30; cut++) {
 				const person = await everyRole(api);
 				const id = await of?.(api, person);
-				const asked = typeof body === "function" ? await body(api, person) : body;
+				const asked = typeof body === "function" ? await body(api, { ...person, of: id }) : body;
 				const headers = { "idempotency-key": `cut-${cut}` };
 				const post = () => api.request(person.token, "POST", `/v1/${path.replace(":id", id ?? "")}`, asked, headers);
 

@@ -242,7 +242,7 @@ export async function createTestApi(replace: (deps: ApiDeps) => Partial<ApiDeps>
 	async function addPerson(tenantId: string, roles: Role[]) {
 		const personId = ids.random("person");
 		const now = merged.clock();
-		const empty = { passkeys: [], recoveryMacs: [], sessionsFrom: now };
+		const empty = { passkeys: [], recoveryMacs: [], sessionsFrom: now, enrolledAt: now };
 		await merged.store.people.insert({ _id: personId, tenantId, roles, createdAt: now, createdBy: "admin", ...empty });
 		const person = { _id: personId, tenantId, roles, createdAt: now, createdBy: "admin", ...empty, revision: 0 };
 		const { token } = await createPersonSessions({ ...merged, macs: personMacs }).start(person, "password");

@@ -285,4 +285,5 @@ const bodies: Record<string, object> = {
 	"/replay": { from: "2026-01-01T00:00:00Z" },
 	"/settings": { limitPerSecond: 5 },
 	"/roles": { roles: ["sender"] },
+	"/confirm": { enrolledAt: "2026-01-01T00:00:00Z" },
 };

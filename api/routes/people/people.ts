@@ -153,15 +153,18 @@ function addVouching(app: Instance, { people, personSeal }: Deps): void {
 				operationId: "confirmPerson",
 				summary: "Vouch for a person who has enrolled: it is they who did",
 				description:
-					"By another than who was shown their token. Until then `admin`, `approver` and `compliance` are not in force.",
+					"By another than who was shown their token, who has asked them whether they enrolled at that time. Until then " +
+					"`admin`, `approver` and `compliance` are not in force.",
 				tags,
 				params,
-				body: z.strictObject({}).nullish(),
+				body: peopleSchemas.confirmation,
 				response: { 200: peopleSchemas.person.describe("The person as they are now"), ...problems },
 			},
 		},
-		async ({ principal, params: { id } }) =>
-			view({ personSeal }, await people.confirm(principal.id, principal.tenantId, id)),
+		async ({ principal, params: { id }, body }) => {
+			const enrolledAt = Date.parse(body.enrolledAt);
+			return view({ personSeal }, await people.confirm(principal.id, principal.tenantId, id, enrolledAt));
+		},
 	);
 }
 
@@ -171,7 +174,7 @@ function refuseOneself(principal: Principal, id: string): void {
 }
 
 async function view(deps: Pick<Deps, "personSeal">, person: Person) {
-	const { _id: id, roles, createdAt, createdBy, confirmedBy, endedAt, enrolment } = person;
+	const { _id: id, roles, createdAt, createdBy, confirmedBy, enrolledAt, endedAt, enrolment } = person;
 	const state = endedAt !== undefined ? ("ended" as const) : enrolment ? ("invited" as const) : ("enrolled" as const);
 	return {
 		id,
@@ -180,6 +183,7 @@ async function view(deps: Pick<Deps, "personSeal">, person: Person) {
 		createdAt: formatTime(createdAt),
 		createdBy,
 		rolesInForce: rolesInForce(person),
+		...(enrolledAt === undefined ? {} : { enrolledAt: formatTime(enrolledAt) }),
 		...(confirmedBy === undefined ? {} : { confirmedBy }),
 		state,
 		...(endedAt === undefined ? {} : { endedAt: formatTime(endedAt) }),

@@ -4,6 +4,7 @@ import { z } from "zod";
 import { limits } from "../../../domain/limits.ts";
 import { signInMethods } from "../../../domain/person.ts";
 import { roles } from "../../../domain/roles.ts";
+import { fields } from "../../schemas.ts";
 
 const base64urlMax = 8 * 1024;
 const base64url = z
@@ -101,12 +102,20 @@ export const peopleSchemas = {
 			rolesInForce: rolesThatCount.meta({
 				description: "Until another person vouches for them, `admin`, `approver` and `compliance` are not among these.",
 			}),
+			enrolledAt: z.string().optional().meta({ description: "When they set up what they sign in with now." }),
 			confirmedBy: z.string().optional().meta({ description: "Who vouched for them." }),
 			state: z.enum(["invited", "enrolled", "ended"]),
 			endedAt: z.string().optional(),
 		})
 		.meta({ id: "Person" }),
 	roles: z.strictObject({ roles: grantedRoles }).meta({ id: "PersonRoles" }),
+	confirmation: z
+		.strictObject({
+			enrolledAt: fields.time.meta({
+				description: "When they enrolled, as the person's record says, and as they say when you ask them.",
+			}),
+		})
+		.meta({ id: "PersonConfirmation" }),
 	signIn: z
 		.union([
 			z.strictObject({ login, password, code, as }),

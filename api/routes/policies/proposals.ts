@@ -12,13 +12,14 @@ import type { Instance } from "../../instance.ts";
 import type { Principal } from "../../plugins/auth.ts";
 import { actOf } from "../../plugins/evidence.ts";
 import { pageQuery, problems } from "../../schemas.ts";
+import { type StandsBehindDeps, standsBehind } from "../../standsBehind.ts";
 import { createTenants, type TenantsDeps } from "../../tenants.ts";
 import { policySchemas } from "./schemas.ts";
 import { viewProposal, viewProposalDetail } from "./view.ts";
 
 export type ProposalsDeps = Pick<ApiDeps, "clock" | "publish" | "evidence"> & {
 	packs: Pick<ApiDeps["packs"], "versions" | "file">;
-	store: TenantsDeps["store"] & { proposals: Pick<ApiDeps["store"]["proposals"], "page"> };
+	store: TenantsDeps["store"] & StandsBehindDeps["store"] & { proposals: Pick<ApiDeps["store"]["proposals"], "page"> };
 };
 
 const tags = ["policies"];
@@ -149,7 +150,8 @@ function isDone({ to }: Step, { state, history }: Proposal, { id }: Principal): 
 	return state === to && history.at(-1)?.by === id;
 }
 
-function listSteps({ publish }: ProposalsDeps): Step[] {
+function listSteps(deps: ProposalsDeps): Step[] {
+	const { publish } = deps;
 	return [
 		{
 			name: "check",
@@ -171,7 +173,11 @@ function listSteps({ publish }: ProposalsDeps): Step[] {
 			act: "policy_approved",
 			summary: "Approve somebody else's proposal",
 			description: "Needs a person who has just signed in with MFA: no key may approve, and nobody their own.",
-			run: (id, { id: by }) => publish.approve(id, by, true),
+			run: async (id, { id: by }) => {
+				const { createdBy } = await publish.read(id);
+				if (await standsBehind(deps, by, createdBy)) throw new LetheError("self_approval");
+				return publish.approve(id, by, true);
+			},
 			to: "approved",
 		},
 		{

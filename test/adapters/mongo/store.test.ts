@@ -247,6 +247,7 @@ describe("store", () => {
 			[{ subjects: { $in: ["m", "n"] } }, undefined, "subjectRecords"],
 			[{ tenantId: "t", kind: "consent" }, { recordedAt: -1, _id: -1 }, "subjectRecords"],
 			[{ nextCheckAt: { $lte: 1 } }, { nextCheckAt: 1 }, "subjectRecords"],
+			[{ awaits: "t" }, undefined, "subjectRecords"],
 			[{ carrierId: { $in: ["c"] } }, undefined, "parkedReceipts"],
 			[{ nextCheckAt: { $lte: 1 } }, { nextCheckAt: 1 }, "parkedReceipts"],
 			[{ eraseBy: { $lte: 1 } }, undefined, "parkedReceipts"],

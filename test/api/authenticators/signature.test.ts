@@ -171,4 +171,19 @@ describe("signed requests", () => {
 		}
 		assert.equal((await api.request(person.token, "GET", "/v1/messages")).status, 200);
 	});
+
+	it("or of what asks of people for a fresh second factor alone: releasing, exporting, keys", async () => {
+		const { tenantId } = await api.addTenant();
+		const { key: text, keyId } = await api.addKey(tenantId, ["admin", "compliance"], { publicKeys: [signing.jwk] });
+		await requireSignatures(api, tenantId, "step_up");
+		api.time.offsetMs += limits.tenantSeenMs;
+		const bearer = { authorization: `Bearer ${text}` };
+		const steps = ["holds/hld_a/release", "subject-requests/sub_a/export", "subject-requests/sub_a/decide", "api-keys"];
+		for (const path of steps) assert.equal(await inject("POST", `/v1/${path}`, bearer), refused, path);
+		assert.equal(await inject("GET", "/v1/holds", bearer), "200");
+		const url = "/v1/holds/hld_a/release";
+		const headers = signedHeaders("POST", url, undefined, bearer, { params: { keyid: keyId } });
+		assert.equal(await inject("POST", url, headers), "404 not_found");
+		assert.equal(await inject("POST", url, headers), refused, "replayed");
+	});
 });

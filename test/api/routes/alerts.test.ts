@@ -140,6 +140,19 @@ describe("/v1/alerts", () => {
 		assert.ok((await codes()).every((code) => !code.startsWith("webhook")));
 	});
 
+	it("a hold that its approver has said nothing to for a day, until they do", async () => {
+		const mine = (code: string) => code.startsWith("hold");
+		const { key } = await api.addKey(tenantId, ["compliance"]);
+		const approver = await api.addPerson(tenantId, ["approver"]);
+		const body = { scope: "tenant", ground: "audit", reviewAt: "2099-01-01T00:00:00Z", approvedBy: approver.personId };
+		const { json } = await api.request(key, "POST", "/v1/holds", body);
+		assert.deepEqual((await codes()).filter(mine), []);
+		api.time.offsetMs += 24 * hour;
+		assert.deepEqual((await codes()).filter(mine), [`hold_unapproved ${json.id}`]);
+		await api.store.subjectRecords.approve(json.id, api.clock());
+		assert.deepEqual((await codes()).filter(mine), []);
+	});
+
 	it("a key past its period, a server that is away, and what can't be looked at", async () => {
 		api.time.offsetMs += 1_000 * hour;
 		const overdue = await codes();

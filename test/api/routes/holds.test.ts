@@ -158,6 +158,70 @@ describe("/v1/holds", () => {
 		assert.equal((await place({ scope: "tenant", ...wide, approvedBy: id }, key)).json.code, "self_approval");
 	});
 
+	it("nor by the hand of a key of theirs", async () => {
+		const person = await api.addPerson(tenantId, ["admin"]);
+		const { json } = await api.request(person.token, "POST", "/v1/api-keys", { name: "k", roles: ["compliance"] });
+		const own = await place({ scope: "tenant", ...wide, approvedBy: person.personId }, json.apiKey);
+		assert.deepEqual([own.status, own.json.code], [403, "self_approval"]);
+	});
+
+	/** A tenant with a message, a hold on all of it, and who is to approve that. */
+	async function awaiting() {
+		const { tenantId: ownId, key } = await api.addTenant();
+		const { key: own } = await api.addKey(ownId, ["compliance"]);
+		const message = (await api.post(key, { to: freshNumber() })).json.id as string;
+		const approver = await api.addPerson(ownId, ["approver"]);
+		const { json } = await place({ scope: "tenant", ...wide, approvedBy: approver.personId }, own);
+		const step = (name: string, by = approver.token) =>
+			api.request(by, "POST", `/v1/holds/${json.id}/${name}`, {});
+		const seen = async () =>
+			(await api.request(approver.token, "GET", "/v1/holds")).json.items.find(({ id }: { id: string }) => id === json.id);
+		return { ownId, own, message, approver, id: json.id as string, step, seen };
+	}
+
+	it("a hold is in force at once, and approved by whom it names alone, by their own act and a fresh second factor", async () => {
+		const { ownId, own, message, approver, id, step, seen } = await awaiting();
+		assert.deepEqual((await api.read(message)).holds, [id]);
+		assert.equal((await seen()).approvedAt, undefined, "what the placer says is no approval");
+		const other = (await api.addPerson(ownId, ["approver", "admin", "compliance"])).token;
+		for (const [by, code] of [
+			[own, "person_required"],
+			[other, "forbidden"],
+		] as const) {
+			for (const name of ["approve", "reject"]) assert.equal((await step(name, by)).json.code, code, name);
+		}
+		api.time.offsetMs += api.sessionLimits.freshMfaMs + 1;
+		for (const name of ["approve", "reject"]) assert.equal((await step(name)).json.code, "fresh_mfa_required");
+		api.time.offsetMs = 0;
+		const { status, json } = await step("approve");
+		assert.deepEqual([status, json.approvedBy, json.released], [200, approver.personId, undefined]);
+		assert.ok(json.approvedAt);
+		assert.deepEqual((await step("approve")).json, json, "again, it is as it was");
+		assert.equal((await step("reject")).json.code, "hold_settled");
+		assert.deepEqual((await api.read(message)).holds, [id]);
+		const acts = (await api.entries(id)).filter(({ about }) => about === id).map(({ type, by }) => [type, by]);
+		assert.ok(acts.some(([type, by]) => type === "hold_approved" && by === approver.personId));
+	});
+
+	it("their no ends it as a release does, and nothing takes that back", async () => {
+		const { message, approver, step } = await awaiting();
+		const { status, json } = await step("reject");
+		assert.deepEqual([status, json.released.source, json.released.by], [200, "rejected", approver.personId]);
+		assert.deepEqual((await api.read(message)).holds, []);
+		assert.deepEqual((await step("reject")).json, json);
+		assert.equal((await step("approve")).json.code, "hold_settled");
+	});
+
+	it("one that was released, or names nobody, waits for nobody", async () => {
+		const { id, own, approver, step } = await awaiting();
+		await release(id, own);
+		for (const name of ["approve", "reject"]) assert.equal((await step(name)).json.code, "hold_settled", name);
+		const number = freshNumber();
+		const { json } = await place({ scope: "subject", number }, own);
+		const unnamed = await api.request(approver.token, "POST", `/v1/holds/${json.id}/approve`, {});
+		assert.equal(unnamed.json.code, "hold_settled");
+	});
+
 	it("nor by the word of somebody who is not there, is another tenant's, or has no say in it", async () => {
 		const { tenantId: otherId } = await api.addTenant();
 		const others = [

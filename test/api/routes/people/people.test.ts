@@ -70,7 +70,9 @@ describe("/v1/people", () => {
 		const made = (await invite({ roles: ["admin", "approver", "compliance", "auditor"] })).json;
 		const { id } = made;
 		const other = await api.addPerson(tenantId, ["admin"]);
-		const confirm = (by: string, of = id) => ask("POST", `/${of}/confirm`, {}, by);
+		const enrolledAt = async () => (await ask("GET", `/${id}`)).json.enrolledAt as string | undefined;
+		const confirm = async (by: string, at?: string) =>
+			ask("POST", `/${id}/confirm`, { enrolledAt: at ?? (await enrolledAt()) ?? new Date(0).toISOString() }, by);
 		assert.deepEqual([(await confirm(other.token)).json.code], ["not_enrolled"]);
 		// Whoever holds the token has enrolled with it, be it the administrator.
 		const token = await enrolled(made.enrolmentToken);
@@ -78,6 +80,10 @@ describe("/v1/people", () => {
 		assert.deepEqual(await session(), ["auditor"]);
 		assert.equal((await ask("POST", "", { login: "x", roles: ["auditor"] }, token)).json.code, "forbidden");
 		for (const by of [admin.token, token]) assert.equal((await confirm(by)).status, 403);
+		const key = (await api.addKey(tenantId, ["admin"])).key;
+		assert.equal((await confirm(key)).json.code, "person_required");
+		const stranger = await api.addPerson((await api.addTenant()).tenantId, ["admin"]);
+		assert.equal((await confirm(stranger.token)).status, 404);
 		assert.deepEqual(await session(), ["auditor"]);
 		const confirmed = await confirm(other.token);
 		assert.deepEqual([confirmed.status, confirmed.json.confirmedBy], [200, other.personId]);
@@ -96,6 +102,23 @@ describe("/v1/people", () => {
 		assert.equal((await confirm(admin.token)).status, 200);
 	});
 
+	it("vouches for who enrolled when they say they did, and not for who has enrolled in their place since", async () => {
+		const made = (await invite({ roles: ["compliance"] })).json;
+		const other = await api.addPerson(tenantId, ["admin"]);
+		await enrolled(made.enrolmentToken);
+		const told = (await ask("GET", `/${made.id}`)).json.enrolledAt as string;
+		const confirm = (enrolledAt?: string) => ask("POST", `/${made.id}/confirm`, { enrolledAt }, other.token);
+		assert.equal((await confirm()).json.code, "invalid_request", "nobody vouches for whoever it may be");
+		// While the other asks, who invited them has them enrol anew, and does it for them.
+		const renewed = (await ask("POST", `/${made.id}/enrolment`, {})).json;
+		assert.equal((await confirm(told)).json.code, "not_enrolled");
+		api.time.offsetMs += 1_000;
+		await enrolled(renewed.enrolmentToken);
+		const refused = await confirm(told);
+		assert.deepEqual([refused.status, refused.json.code], [409, "enrolment_changed"]);
+		assert.deepEqual((await ask("GET", `/${made.id}`)).json.rolesInForce, []);
+	});
+
 	it("tells of an approver for whom nobody has vouched that no role of theirs counts", async () => {
 		const { json } = await invite({ roles: ["approver"] });
 		const token = await enrolled(json.enrolmentToken);
@@ -107,7 +130,11 @@ describe("/v1/people", () => {
 		const { key } = await api.addKey(tenantId, ["admin"]);
 		assert.equal((await ask("POST", "", { login: "x", roles: ["approver"] }, key)).json.code, "person_required");
 		for (const path of ["/roles", "/enrolment", "/confirm", "/end"]) {
-			const body = path === "/roles" ? { roles: ["admin", "approver"] } : {};
+			const bodies: Record<string, object> = {
+				"/roles": { roles: ["admin", "approver"] },
+				"/confirm": { enrolledAt: new Date(api.clock()).toISOString() },
+			};
+			const body = bodies[path] ?? {};
 			const refused = await ask("POST", `/${admin.personId}${path}`, body);
 			assert.deepEqual([refused.status, refused.json.code], [403, "self_approval"], path);
 		}

@@ -299,6 +299,36 @@ describe("/v1/policy-proposals", () => {
 			assert.equal((await step(json.id, "approve", approver)).status, 200);
 		});
 
+		it("nor by the hand of a key that they made, or were shown the text of", async () => {
+			const tenantId = await tenantOf(authorId);
+			const both = await api.addPerson(tenantId, ["admin", "approver"]);
+			const other = (await api.addPerson(tenantId, ["admin"])).token;
+			const keyOf = async (token: string, path: string, body: object = {}) => {
+				const { json, text } = await api.request(token, "POST", `/v1/api-keys${path}`, body);
+				assert.ok(json.apiKey, text);
+				return json as { id: string; apiKey: string };
+			};
+			const made = await keyOf(both.token, "", { name: "k", roles: ["compliance", "admin"] });
+			const madeByIt = await keyOf(made.apiKey, "", { name: "k", roles: ["compliance"] });
+			const theirs = await keyOf(other, "", { name: "k", roles: ["compliance"] });
+			const ready = async ({ apiKey }: { apiKey: string }) => {
+				const { json } = await propose({ pack: "defaults", changes: shorter }, apiKey);
+				for (const name of ["check", "simulate"]) await step(json.id, name, apiKey);
+				await work(json.id);
+				return json.id as string;
+			};
+			const independent = await ready(theirs);
+			for (const key of [made, madeByIt, await keyOf(both.token, `/${theirs.id}/rotate`)]) {
+				const id = await ready(key);
+				const own = await step(id, "approve", both.token);
+				assert.deepEqual([own.status, own.json.code], [403, "self_approval"]);
+				assert.equal((await read(id)).state, "simulated");
+			}
+			// Whose key it was is known by now: what it proposed before might have been theirs as well.
+			assert.equal((await step(independent, "approve", both.token)).json.code, "self_approval");
+			assert.equal((await step(independent, "approve", approver)).status, 200);
+		});
+
 		it("each step asks for its role", async () => {
 			const id = await approved();
 			const sender = (await api.addKey(await tenantOf(authorId), ["sender", "operator", "auditor"])).key;
