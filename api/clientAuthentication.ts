@@ -1,6 +1,6 @@
 // How a client shows at the token endpoint who it is: its key's text as a client secret (RFC 6749, 2.3.1), or a JWT that it signed (RFC 7523).
 
-import { createLocalJWKSet, decodeJwt, type JSONWebKeySet, jwtVerify } from "jose";
+import { decodeJwt, type JSONWebKeySet } from "jose";
 import type { ApiKeyDocument } from "../adapters/mongo/models.ts";
 import { LetheError } from "../domain/errors.ts";
 import { limits } from "../domain/limits.ts";
@@ -8,6 +8,7 @@ import { signingAlgorithms } from "./authenticators/dpop.ts";
 import type { Keyring } from "./authenticators/keyring.ts";
 import type { ApiDeps } from "./deps.ts";
 import { orRefuse } from "./orRefuse.ts";
+import { verifyJwt } from "./verifyJwt.ts";
 
 type ClientDeps = Pick<ApiDeps, "clock" | "ids" | "publicUrl"> & {
 	keyring: Pick<Keyring, "open" | "publicKeys" | "recall">;
@@ -70,7 +71,7 @@ async function readAssertion(deps: ClientDeps, asked: Asked, assertion: string):
 	const keys = (await deps.keyring.publicKeys(clientId)) as JSONWebKeySet["keys"];
 	const now = deps.clock();
 	const { payload } = await orRefuse("unauthenticated", () =>
-		jwtVerify(assertion, createLocalJWKSet({ keys }), {
+		verifyJwt(assertion, { keys }, {
 			issuer: clientId,
 			subject: clientId,
 			audience: ["", "/oauth/token", "/v1/oauth/token"].map((path) => `${deps.publicUrl}${path}`),

@@ -10,7 +10,7 @@ import { type ErrorCode, LetheError } from "../domain/errors.ts";
 import { limits } from "../domain/limits.ts";
 import type { ApiDeps } from "./deps.ts";
 import { createProblem, problemType } from "./plugins/problem.ts";
-import { validatorCompiler } from "./validator.ts";
+import { type Fault, validatorCompiler } from "./validator.ts";
 
 export type Instance = ReturnType<typeof createInstance>;
 
@@ -107,7 +107,30 @@ function takeJsonOrNothing(app: FastifyInstance): void {
 	app.removeContentTypeParser("text/plain");
 	const parse = app.getDefaultJsonParser("error", "error");
 	app.addContentTypeParser("application/json", { parseAs: "string" }, (request, body, done) => {
-		if (body === "") done(null, null);
-		else void parse(request, body as string, done);
+		if (body === "") return done(null, null);
+		void parse(request, body as string, (error, value) => {
+			const path = error || !mayBeHalved.test(body as string) ? undefined : findHalved(value);
+			if (path === undefined) return done(error, value);
+			const fault: Fault = { keyword: "invalid_format", instancePath: path, message: halved, params: {} };
+			done(Object.assign(new Error(halved), { statusCode: 400, validation: [fault], validationContext: "body" }));
+		});
 	});
+}
+
+// By an escape only: as bytes, half a character is no UTF-8.
+const mayBeHalved = /\\u[dD][89a-fA-F]/;
+const halved = "Not well-formed Unicode: half of a surrogate pair.";
+
+/** The path of a text, or of the object with a name, that holds half a character: nothing else could store or hash it. */
+function findHalved(value: unknown): string | undefined {
+	const left: [path: string, value: unknown][] = [["/", value]];
+	for (const [path, one] of left) {
+		if (typeof one === "string" && !one.isWellFormed()) return path;
+		if (typeof one !== "object" || one === null) continue;
+		for (const [name, inner] of Object.entries(one)) {
+			if (!name.isWellFormed()) return path;
+			left.push([path === "/" ? `/${name}` : `${path}/${name}`, inner]);
+		}
+	}
+	return undefined;
 }

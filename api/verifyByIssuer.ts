@@ -1,11 +1,12 @@
 // A JWT of an outside issuer, against the keys that it shows.
 
-import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTVerifyOptions, jwtVerify } from "jose";
+import { errors, type JSONWebKeySet, type JWTVerifyOptions } from "jose";
 import type { ErrorCode } from "../domain/errors.ts";
 import { limits } from "../domain/limits.ts";
 import { signingAlgorithms } from "./authenticators/dpop.ts";
 import type { ApiDeps } from "./deps.ts";
 import { orRefuse } from "./orRefuse.ts";
+import { verifyJwt } from "./verifyJwt.ts";
 
 /**
  * What the issuer of that URL signed, in time, for this audience.
@@ -20,7 +21,7 @@ export function verifyByIssuer(
 ) {
 	const verify = async (unknownKey: boolean) => {
 		const set = (await issuerKeys.get(url, unknownKey)) as JSONWebKeySet;
-		return jwtVerify(token, createLocalJWKSet(set), {
+		return verifyJwt(token, set, {
 			...options,
 			issuer: url,
 			algorithms: signingAlgorithms,

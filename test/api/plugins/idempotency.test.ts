@@ -65,6 +65,23 @@ describe("Idempotency-Key", () => {
 		assert.notEqual(other.json.runs, first.json.runs);
 	});
 
+	it("what can be neither stored nor hashed is refused, and is no failure of ours", async () => {
+		const before = runs;
+		const send = async (payload: string) => {
+			const headers = { authorization: `Bearer ${key}`, "content-type": "application/json", "idempotency-key": "odd" };
+			const answer = await app.inject({ method: "POST", url: "/acts", headers, payload });
+			const { code, errors = [] } = answer.json();
+			return [answer.statusCode, code, errors[0]?.pointer];
+		};
+		assert.deepEqual(await send('{"a":[{"name":"\\ud800"}]}'), [400, "invalid_request", "/a/0/name"]);
+		assert.deepEqual(await send('{"a":{"x\\udc00":1}}'), [400, "invalid_request", "/a"]);
+		assert.deepEqual(await send(`{"a":${"[".repeat(9_000)}${"]".repeat(9_000)}}`), [400, "invalid_request", ""]);
+		assert.equal(runs, before);
+		// What is read as infinite is a number like others; a whole pair is a character.
+		assert.equal((await send('{"a":1e999,"b":"\\ud83d\\ude00"}'))[0], 200);
+		assert.equal((await send('{"a":1e999,"b":"\\ud83d\\ude01"}'))[1], "idempotency_mismatch");
+	});
+
 	it("an answer with a secret is never kept: a repeat runs nothing, and says so", async () => {
 		const first = await post("secret", {}, key, "/secrets");
 		assert.equal(first.json.secret, "xyzzy");

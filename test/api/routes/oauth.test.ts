@@ -220,6 +220,18 @@ describe("access tokens", () => {
 			assert.equal((await show(assert_({ aud: publicUrl }))).status, 200);
 		});
 
+		it("while one of its public keys takes the other's place, either signs, without a name to tell them apart", async () => {
+			const newer = createSigning();
+			const both = await createKey({ publicKeys: [signing.jwk, newer.jwk], textless: true });
+			const about = { iss: both.id, sub: both.id };
+			for (const by of [signing, newer]) {
+				const shown = await show(assert_(about, { alg: "ES256" }, by.privateKey));
+				assert.equal(shown.status, 200, shown.text);
+			}
+			const { json } = await show(assert_(about, { alg: "ES256" }, createSigning().privateKey));
+			assert.equal(json.error, "invalid_client");
+		});
+
 		it("every assertion that is not exactly that is refused", async () => {
 			const pem = signing.publicKey.export({ type: "spki", format: "pem" }) as string;
 			const claims = { iss: key.id, sub: key.id, aud: publicUrl, exp: seconds() + 60, jti: "h" };
