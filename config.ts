@@ -127,6 +127,10 @@ export const settings = {
 		schema: z.coerce.number().int().min(1).max(100_000).default(4096),
 		doc: "Connections that one API process holds open at once; more are closed.",
 	},
+	LETHE_ADDRESS_CONNECTIONS_MAX: {
+		schema: z.coerce.number().int().min(1).max(100_000).default(1024),
+		doc: "Of these the connections of one address, or of one IPv6 /64; more are closed. Proxies that `LETHE_TRUSTED_PROXIES` names have no such bound.",
+	},
 	LETHE_KEY_REQUESTS_PER_SECOND: {
 		schema: perSecond.default(1000),
 		doc: "Requests a second of one API key; more are answered 429.",
@@ -327,6 +331,7 @@ export function loadConfig(environment: Record<string, string | undefined> = pro
 			tls: readApiTls(read),
 			trustedProxies: read("LETHE_TRUSTED_PROXIES")?.split(",") ?? [],
 			connectionsMax: read("LETHE_CONNECTIONS_MAX"),
+			addressConnectionsMax: read("LETHE_ADDRESS_CONNECTIONS_MAX"),
 			sharedRunMs: read("LETHE_SHARED_RUN_MS"),
 			requestLimits: readRequestLimits(read),
 		},

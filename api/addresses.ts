@@ -5,14 +5,20 @@ import ipaddr from "ipaddr.js";
 // A machine has one IPv4 address, and the 64 lower bits of an IPv6 one as it likes.
 const networkBits = { ipv4: 32, ipv6: 64 } as const;
 
-/** Whether an address lies within one of the ranges (CIDR); one that can't be read lies in none. */
+/** Whether an address lies within one of the ranges (CIDR) or is one of them; one that can't be read lies in none. */
 export function isWithin(ranges: readonly string[], address: string): boolean {
 	if (!ipaddr.isValid(address)) return false;
 	const from = ipaddr.process(address);
 	return ranges.some((range) => {
-		const [network, bits] = ipaddr.parseCIDR(range);
+		const [network, bits] = readRange(range);
 		return network.kind() === from.kind() && from.match([network, bits] as never);
 	});
+}
+
+function readRange(range: string): [ipaddr.IPv4 | ipaddr.IPv6, number] {
+	if (range.includes("/")) return ipaddr.parseCIDR(range);
+	const address = ipaddr.parse(range);
+	return [address, address.toByteArray().length * 8];
 }
 
 /** The network that an address belongs to, as one text however the address was written. */

@@ -3,8 +3,9 @@
 import { X509Certificate } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
 import { createServer, type Server, type ServerOptions } from "node:https";
-import { isIP } from "node:net";
+import { isIP, type Server as NetServer, type Socket } from "node:net";
 import { limits } from "../domain/limits.ts";
+import { isWithin, networkOf } from "./addresses.ts";
 import type { ApiDeps } from "./deps.ts";
 import type { Instance } from "./instance.ts";
 
@@ -24,6 +25,10 @@ type Options = {
 	/** Plain HTTP beyond this machine, where something else brings TLS. */
 	plainAnywhere: boolean;
 	connectionsMax: number;
+	/** Of them those of one address: who opens many and says nothing on them must not keep others out. */
+	addressConnectionsMax: number;
+	/** Proxies, whose connections are many callers'. */
+	trustedProxies: readonly string[];
 	tls: TlsSettings | undefined;
 	/** How often the certificate's files are looked at; milliseconds. */
 	lookEveryMs?: number;
@@ -53,6 +58,7 @@ export async function listen(app: Instance, options: Options, { log }: Pick<ApiD
 	}
 	app.server.maxConnections = connectionsMax;
 	const secure = tls && createTlsServer(app, { ...options, tls }, log);
+	limitAddresses([app.server, secure].filter((server) => server !== undefined), options);
 	const url = await app.listen({ host, port });
 	if (!secure) return { url };
 	await new Promise<void>((resolve, reject) => {
@@ -60,6 +66,28 @@ export async function listen(app: Instance, options: Options, { log }: Pick<ApiD
 	});
 	const { port: bound } = secure.address() as { port: number };
 	return { url, tlsUrl: `https://${isIP(tls.host) === 6 ? `[${tls.host}]` : tls.host}:${bound}` };
+}
+
+/** Closes what one address opens beyond its share, before anything of it is read. */
+function limitAddresses(
+	servers: readonly NetServer[],
+	{ addressConnectionsMax, trustedProxies }: Pick<Options, "addressConnectionsMax" | "trustedProxies">,
+): void {
+	const open = new Map<string, number>();
+	const take = (socket: Socket): void => {
+		const address = socket.remoteAddress ?? "";
+		if (isWithin(trustedProxies, address)) return;
+		const from = networkOf(address);
+		const count = (open.get(from) ?? 0) + 1;
+		if (count > addressConnectionsMax) return void socket.destroy();
+		open.set(from, count);
+		socket.once("close", () => {
+			const left = (open.get(from) ?? 1) - 1;
+			if (left > 0) open.set(from, left);
+			else open.delete(from);
+		});
+	};
+	for (const server of servers) server.on("connection", take);
 }
 
 /** A listener that can't be as it was asked for; the message names the setting and the mend. */

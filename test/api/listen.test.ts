@@ -7,6 +7,7 @@ import { createHash, X509Certificate } from "node:crypto";
 import { once } from "node:events";
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { request } from "node:https";
+import { connect as connectPlain, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
@@ -34,6 +35,8 @@ describe("the listener", () => {
 		port: 0,
 		plainAnywhere: false,
 		connectionsMax: 64,
+		addressConnectionsMax: 64,
+		trustedProxies: [],
 		lookEveryMs: 20,
 		tls: {
 			host: "127.0.0.1",
@@ -141,6 +144,44 @@ describe("the listener", () => {
 		const client = { cert: readFileSync(files.certificateFile), key: readFileSync(files.keyFile) };
 		assert.equal((await get({ ...to, ...client })).peer.authorized, true);
 		await strict.close();
+	});
+
+	it("holds no more connections of one address than its share, by both listeners together; those of a trusted proxy all", async () => {
+		const addressConnectionsMax = 3;
+		const hear = async (trustedProxies: string[]) => {
+			const own = build();
+			const heard = await listen(own, { ...settings(), addressConnectionsMax, trustedProxies }, { log });
+			const silent: Socket[] = [];
+			/** Opens a connection and says nothing on it. */
+			const open = async (to: string | undefined) => {
+				const socket = connectPlain(Number(new URL(to ?? "").port), "127.0.0.1");
+				silent.push(socket.on("error", () => undefined));
+				await once(socket, "connect");
+				return socket;
+			};
+			const answers = () =>
+				fetch(`${heard.url}/peer`, { headers: { connection: "close" } }).then(
+					({ status }) => status === 200,
+					() => false,
+				);
+			const end = async () => {
+				for (const socket of silent) socket.destroy();
+				await own.close();
+			};
+			return { ...heard, open, answers, end };
+		};
+		const strict = await hear([]);
+		const first = await strict.open(strict.url);
+		await strict.open(strict.tlsUrl);
+		assert.equal(await strict.answers(), true);
+		await strict.open(strict.tlsUrl);
+		assert.equal(await strict.answers(), false);
+		first.destroy();
+		await until(strict.answers);
+		const proxied = await hear(["10.0.0.0/8", "127.0.0.1"]);
+		for (let count = 0; count <= addressConnectionsMax; count++) await proxied.open(proxied.url);
+		assert.equal(await proxied.answers(), true);
+		await Promise.all([strict.end(), proxied.end()]);
 	});
 
 	it("takes a renewed certificate up while it runs, and keeps the old one when the new does not do", async () => {
