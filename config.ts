@@ -110,9 +110,12 @@ export const settings = {
 	LETHE_TRUSTED_PROXIES: {
 		schema: z
 			.string()
-			.regex(/^[\da-fA-F.:/]+(,[\da-fA-F.:/]+)*$/)
+			.refine(
+				(text) => text.split(",").every((one) => ipaddr.isValid(one) || ipaddr.isValidCIDR(one)),
+				"not a list of addresses and ranges",
+			)
 			.optional(),
-		doc: "Addresses or networks, separated by commas, of the proxies whose `X-Forwarded-For` says where a caller is.",
+		doc: "Addresses or ranges (CIDR), separated by commas, of the proxies whose `X-Forwarded-For` says where a caller is.",
 	},
 	LETHE_REQUESTS_IN_FLIGHT_MAX: {
 		schema: z.coerce.number().int().min(1).max(100_000).default(512),
