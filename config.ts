@@ -131,7 +131,7 @@ export const settings = {
 		doc: "Connections that one API process holds open at once; more are closed.",
 	},
 	LETHE_ADDRESS_CONNECTIONS_MAX: {
-		schema: z.coerce.number().int().min(1).max(100_000).default(1024),
+		schema: z.coerce.number().int().min(1).max(100_000).default(2048),
 		doc: "Of these the connections of one address, or of one IPv6 /64; more are closed. Proxies that `LETHE_TRUSTED_PROXIES` names have no such bound.",
 	},
 	LETHE_KEY_REQUESTS_PER_SECOND: {
