@@ -64,6 +64,8 @@ export const routes = {
 	listHolds: ["GET", "/v1/holds"],
 	placeHold: ["POST", "/v1/holds"],
 	releaseHold: ["POST", "/v1/holds/{id}/release"],
+	approveHold: ["POST", "/v1/holds/{id}/approve"],
+	rejectHold: ["POST", "/v1/holds/{id}/reject"],
 	recordSubjectRequest: ["POST", "/v1/subject-requests"],
 	listSubjectRequests: ["GET", "/v1/subject-requests"],
 	getSubjectRequest: ["GET", "/v1/subject-requests/{id}"],

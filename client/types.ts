@@ -169,7 +169,7 @@ ground: string
  */
 reason?: string
 /**
- * Id of the person who approved it, not of who places it: an approver, an administrator or compliance.
+ * Id of the person who approves it, not of who places it: an approver, an administrator or compliance. They say so themselves, or reject it.
  */
 approvedBy?: string
 reviewAt?: string
@@ -188,7 +188,7 @@ ground: string
  */
 reason?: string
 /**
- * Id of the person who approved it, not of who places it: an approver, an administrator or compliance.
+ * Id of the person who approves it, not of who places it: an approver, an administrator or compliance. They say so themselves, or reject it.
  */
 approvedBy?: string
 reviewAt?: string
@@ -226,6 +226,12 @@ approvedBy: string
 reviewAt: string
 })
 export type ReleaseHoldBody = ({
+
+} | null)
+export type ApproveHoldBody = ({
+
+} | null)
+export type RejectHoldBody = ({
 
 } | null)
 export type AcknowledgeSubjectRequestBody = ({
@@ -307,9 +313,6 @@ export type EndPersonBody = ({
 
 } | null)
 export type EndPersonAnswer = unknown
-export type ConfirmPersonBody = ({
-
-} | null)
 export type SignOutBody = ({
 
 } | null)
@@ -1531,7 +1534,7 @@ eraseBy?: string
 withdrawn?: {
 at: string
 by: string
-source: ("keyword" | "api" | "replaced" | "erasure")
+source: ("keyword" | "api" | "replaced" | "erasure" | "rejected")
 evidence?: string
 }
 }
@@ -1610,7 +1613,7 @@ eraseBy?: string
 lifted?: {
 at: string
 by: string
-source: ("keyword" | "api" | "replaced" | "erasure")
+source: ("keyword" | "api" | "replaced" | "erasure" | "rejected")
 evidence?: string
 }
 }
@@ -1713,7 +1716,7 @@ eraseBy?: string
 ended?: {
 at: string
 by: string
-source: ("keyword" | "api" | "replaced" | "erasure")
+source: ("keyword" | "api" | "replaced" | "erasure" | "rejected")
 evidence?: string
 }
 }
@@ -1747,7 +1750,14 @@ from?: string
 to?: string
 ground: string
 reason?: string
+/**
+ * Who is named as its approver.
+ */
 approvedBy?: string
+/**
+ * When they approved it themselves; until then it waits.
+ */
+approvedAt?: string
 reviewAt?: string
 /**
  * Of a period or tenant: from then on each message bears it. Nothing is purged before.
@@ -1758,11 +1768,17 @@ placedBy: string
 released?: {
 at: string
 by: string
-source: ("keyword" | "api" | "replaced" | "erasure")
+source: ("keyword" | "api" | "replaced" | "erasure" | "rejected")
 evidence?: string
 }
 }
 export interface ReleaseHoldParams {
+id: string
+}
+export interface ApproveHoldParams {
+id: string
+}
+export interface RejectHoldParams {
 id: string
 }
 export interface RecordSubjectRequestInput {
@@ -2086,7 +2102,7 @@ export interface Alerts {
 items: Alert[]
 }
 export interface Alert {
-code: ("purge_late" | "ledger_late" | "evidence_not_as_witnessed" | "evidence_unpublished" | "evidence_unintegrated" | "server_away" | "key_overdue" | "key_version_unneeded" | "receipts_parked" | "credential_suspect" | "webhook_endpoint_failed" | "queue_paused" | "queue_draining" | "webhook_endpoint_disabled" | "not_looked_at")
+code: ("purge_late" | "ledger_late" | "evidence_not_as_witnessed" | "evidence_unpublished" | "evidence_unintegrated" | "server_away" | "hold_unapproved" | "key_overdue" | "key_version_unneeded" | "receipts_parked" | "credential_suspect" | "webhook_endpoint_failed" | "queue_paused" | "queue_draining" | "webhook_endpoint_disabled" | "not_looked_at")
 severity: ("critical" | "warning" | "info")
 /**
  * A name, or an opaque id.
@@ -2393,7 +2409,7 @@ index: number
 id: string
 at: string
 tenantId?: string
-type: ("accepted" | "deferred" | "queued" | "sending" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown" | "decided" | "released" | "rerouted" | "ambiguous" | "receipt" | "retimed" | "erased" | "kept" | "redaction_asked" | "redacted" | "redaction_given_up" | "certified" | "link_opened" | "link_read" | "link_refused" | "link_closed" | "process_started" | "stores_prepared" | "store_restored" | "tenant_created" | "tenant_changed" | "template_changed" | "tenant_suspended" | "tenant_resumed" | "tenant_leaving" | "tenant_exported" | "tenant_left" | "send_queue_changed" | "send_queue_paused" | "send_queue_drained" | "send_queue_resumed" | "send_queue_emptied" | "api_key_created" | "api_key_revoked" | "api_key_rotated" | "credential_alert" | "token_issued" | "issuer_trusted" | "issuer_removed" | "identity_provider_changed" | "identity_provider_removed" | "person_invited" | "person_enrolled" | "person_changed" | "person_ended" | "signed_in" | "sign_in_failed" | "session_ended" | "credential_added" | "credential_removed" | "message_revealed" | "webhook_endpoint_created" | "webhook_endpoint_challenged" | "webhook_endpoint_verified" | "webhook_endpoint_enabled" | "webhook_endpoint_disabled" | "webhook_endpoint_deleted" | "webhook_secret_rotated" | "webhook_replayed" | "verification_issued" | "verification_withheld" | "verification_approved" | "verification_failed" | "consent_recorded" | "consent_withdrawn" | "opt_out_recorded" | "opt_out_lifted" | "recipient_key_registered" | "recipient_key_revoked" | "hold_placed" | "hold_released" | "request_recorded" | "request_acknowledged" | "request_identified" | "request_decided" | "request_extended" | "request_exported" | "request_closed" | "request_executed" | "record_erased" | "orphan_discarded" | "page_erased" | "key_rotated" | "key_version_ended" | "cohort_key_destroyed" | "subject_key_destroyed" | "policy_proposed" | "policy_checked" | "policy_simulated" | "policy_approved" | "policy_published" | "policy_withdrawn" | "record_read" | "searched" | "logs_read" | "canary_run" | "evidence_read" | "evidence_exported" | "denied")
+type: ("accepted" | "deferred" | "queued" | "sending" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown" | "decided" | "released" | "rerouted" | "ambiguous" | "receipt" | "retimed" | "erased" | "kept" | "redaction_asked" | "redacted" | "redaction_given_up" | "certified" | "link_opened" | "link_read" | "link_refused" | "link_closed" | "process_started" | "stores_prepared" | "store_restored" | "tenant_created" | "tenant_changed" | "template_changed" | "tenant_suspended" | "tenant_resumed" | "tenant_leaving" | "tenant_exported" | "tenant_left" | "send_queue_changed" | "send_queue_paused" | "send_queue_drained" | "send_queue_resumed" | "send_queue_emptied" | "api_key_created" | "api_key_revoked" | "api_key_rotated" | "credential_alert" | "token_issued" | "issuer_trusted" | "issuer_removed" | "identity_provider_changed" | "identity_provider_removed" | "person_invited" | "person_enrolled" | "person_changed" | "person_ended" | "signed_in" | "sign_in_failed" | "session_ended" | "credential_added" | "credential_removed" | "message_revealed" | "webhook_endpoint_created" | "webhook_endpoint_challenged" | "webhook_endpoint_verified" | "webhook_endpoint_enabled" | "webhook_endpoint_disabled" | "webhook_endpoint_deleted" | "webhook_secret_rotated" | "webhook_replayed" | "verification_issued" | "verification_withheld" | "verification_approved" | "verification_failed" | "consent_recorded" | "consent_withdrawn" | "opt_out_recorded" | "opt_out_lifted" | "recipient_key_registered" | "recipient_key_revoked" | "hold_placed" | "hold_approved" | "hold_rejected" | "hold_released" | "request_recorded" | "request_acknowledged" | "request_identified" | "request_decided" | "request_extended" | "request_exported" | "request_closed" | "request_executed" | "record_erased" | "orphan_discarded" | "page_erased" | "key_rotated" | "key_version_ended" | "cohort_key_destroyed" | "subject_key_destroyed" | "policy_proposed" | "policy_checked" | "policy_simulated" | "policy_approved" | "policy_published" | "policy_withdrawn" | "record_read" | "searched" | "logs_read" | "canary_run" | "evidence_read" | "evidence_exported" | "denied")
 code?: string
 /**
  * Id of what it was done to.
@@ -2698,6 +2714,10 @@ createdBy: string
  */
 rolesInForce: []|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]
 /**
+ * When they set up what they sign in with now.
+ */
+enrolledAt?: string
+/**
  * Who vouched for them.
  */
 confirmedBy?: string
@@ -2745,6 +2765,12 @@ id: string
 }
 export interface ConfirmPersonParams {
 id: string
+}
+export interface PersonConfirmationInput {
+/**
+ * When they enrolled, as the person's record says, and as they say when you ask them.
+ */
+enrolledAt: string
 }
 export interface SessionPage {
 items: {
@@ -2856,6 +2882,8 @@ export type ErrorCode =
 	| "policies_not_governed"
 	| "proposal_state"
 	| "self_approval"
+	| "enrolment_changed"
+	| "hold_settled"
 	| "not_enrolled"
 	| "simulation_stale"
 	| "validity_too_long"
@@ -3015,6 +3043,10 @@ export type Operations = {
 	placeHold: { body: HoldRequestInput; answer: Hold };
 	/** Release a hold; what it kept beyond its time is erased soon. */
 	releaseHold: { params: ReleaseHoldParams; body?: ReleaseHoldBody; answer: Hold };
+	/** Approve a hold that names you as its approver. */
+	approveHold: { params: ApproveHoldParams; body?: ApproveHoldBody; answer: Hold };
+	/** Reject a hold that names you as its approver: it ends as by a release. */
+	rejectHold: { params: RejectHoldParams; body?: RejectHoldBody; answer: Hold };
 	/** Record what a person asks for; the law's clocks start. */
 	recordSubjectRequest: { body: RecordSubjectRequestInput; answer: SubjectRequest };
 	/** List subjects' requests, newest first, without numbers. */
@@ -3112,7 +3144,7 @@ export type Operations = {
 	/** Let a person sign in no more, for good. */
 	endPerson: { params: EndPersonParams; body?: EndPersonBody; answer: EndPersonAnswer };
 	/** Vouch for a person who has enrolled: it is they who did. */
-	confirmPerson: { params: ConfirmPersonParams; body?: ConfirmPersonBody; answer: Person };
+	confirmPerson: { params: ConfirmPersonParams; body: PersonConfirmationInput; answer: Person };
 	/** Where one is signed in, the newest first. */
 	listSessions: { answer: SessionPage };
 	/** Sign out. */
