@@ -190,9 +190,10 @@ describe("/v1/holds", () => {
 		] as const) {
 			for (const name of ["approve", "reject"]) assert.equal((await step(name, by)).json.code, code, name);
 		}
+		const { offsetMs } = api.time;
 		api.time.offsetMs += api.sessionLimits.freshMfaMs + 1;
 		for (const name of ["approve", "reject"]) assert.equal((await step(name)).json.code, "fresh_mfa_required");
-		api.time.offsetMs = 0;
+		api.time.offsetMs = offsetMs;
 		const { status, json } = await step("approve");
 		assert.deepEqual([status, json.approvedBy, json.released], [200, approver.personId, undefined]);
 		assert.ok(json.approvedAt);
