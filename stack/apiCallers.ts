@@ -43,6 +43,18 @@ const hold = { scope: "subject", number, ground: "litigation", reason: "case" };
 const consent = { number, type: "express", purposes: ["marketing"], obtainedAt: "2026-01-01T00:00:00Z" };
 const thingsEach = 3;
 
+/** Bodies that are taken, by operation: of those that fit the document few name a number, or a person, that there is. */
+export type ApiBodies = Record<string, object>;
+
+/** A hold waits for somebody to approve it: who that is the person's own session says. */
+export async function createApiBodies(apiUrl: string, { person }: ApiCallers): Promise<ApiBodies> {
+	const response = await fetch(`${apiUrl}/v1/session`, { headers: { authorization: `Bearer ${person}` } });
+	const { personId: approvedBy } = (await response.json()) as { personId: string };
+	const wide = { scope: "tenant", ground: "audit", reviewAt: "2099-01-01T00:00:00Z", approvedBy };
+	const bodies = { ...makings(0), holds: wide };
+	return Object.fromEntries(Object.entries(bodies).map(([path, body]) => [`POST /v1/${path}`, body]));
+}
+
 /** Makes a few of everything that a path names, so that it is not asked about what is not there alone. */
 export async function createApiThings(apiUrl: string, { key, person }: ApiCallers): Promise<ApiThings> {
 	const post = async (path: string, body: object): Promise<string> => {

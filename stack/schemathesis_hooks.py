@@ -1,5 +1,6 @@
 """Who asks what, and what every answer must keep to besides the document: no number and no text of the request comes back."""
 
+import copy
 import itertools
 import json
 import os
@@ -15,6 +16,8 @@ PERSON = {re.sub(r":(\w+)", r"{\1}", route) for route in CALLERS["personRoutes"]
 ENDS_SESSIONS = {"POST /v1/session/end", "POST /v1/sessions/{id}/end", "POST /v1/session/password"}
 # What a run may shut out itself by: asked by a key that nothing else is asked by.
 ENDS_KEYS = {"POST /v1/api-keys/{id}/revoke", "POST /v1/api-keys/{id}/rotate"}
+
+BODIES = CALLERS["bodies"]
 
 SECRET = ("to", "number", "body", "text", "wording")
 # Shorter ones turn up by chance, in ids and times.
@@ -43,6 +46,16 @@ def map_path_parameters(context, path_parameters):
     if path_parameters and known and "id" in path_parameters and random.random() < 0.8:
         return {**path_parameters, "id": random.choice(known)}
     return path_parameters
+
+
+@schemathesis.hook
+def before_call(context, case, kwargs):
+    """What links lead on from must be there: mostly, what is made along the way is made of a body that is taken."""
+    body = BODIES.get(case.operation.label)
+    if body is None or case.meta is None or case.meta.phase.name != "stateful":
+        return
+    if case.meta.generation.mode.is_positive and random.random() < 0.8:
+        case.body = copy.deepcopy(body)
 
 
 def secrets_of(value, name=None):

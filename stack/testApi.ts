@@ -5,7 +5,14 @@ import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { personRoutes } from "../api/roles.ts";
-import { type ApiCallers, type ApiThings, createApiCallers, createApiThings } from "./apiCallers.ts";
+import {
+	type ApiBodies,
+	type ApiCallers,
+	type ApiThings,
+	createApiBodies,
+	createApiCallers,
+	createApiThings,
+} from "./apiCallers.ts";
 import { startProcesses } from "./processes.ts";
 import { createStack } from "./stack.ts";
 
@@ -13,7 +20,8 @@ const root = fileURLToPath(new URL("..", import.meta.url)).replace(/\/$/, "");
 const versions = { schemathesis: "4.32.5", sslyze: "6.3.1" };
 // Mozilla's guideline: two years.
 const hstsSecondsMin = 63_072_000;
-const examplesOfEach = process.argv[2] ?? "40";
+// Of each operation, beside what the schemas' edges ask for; with more than a hundred operations thousands.
+const examplesOfEach = process.argv[2] ?? "20";
 const say = (line: string) => console.log(line);
 
 const stack = createStack({ root, dir: join(root, ".lethe", "test-api"), log: say, fresh: true });
@@ -28,10 +36,11 @@ try {
 	const admin = { ...baseEnvironment, ...(await stack.vaultCredentials(["admin"])) };
 	const callers = await createApiCallers(admin, { apiUrl, tenantId: demo.tenantId });
 	const things = await createApiThings(apiUrl, callers);
+	const bodies = await createApiBodies(apiUrl, callers);
 	const authority = stack.state().authority?.certificateFile ?? "";
 	process.exitCode = Math.max(
 		await scan(sslyze, tlsUrl, authority),
-		await run(schemathesis, apiUrl, { callers, things }),
+		await run(schemathesis, apiUrl, { callers, things, bodies }),
 	);
 	// Whatever was asked, nothing failed inside.
 	const failures = await countFailures(apiUrl);
@@ -81,9 +90,9 @@ async function scan(program: string, tlsUrl: string, authority: string): Promise
 	return seconds >= hstsSecondsMin ? code : 1;
 }
 
-type Asked = { callers: ApiCallers; things: ApiThings };
+type Asked = { callers: ApiCallers; things: ApiThings; bodies: ApiBodies };
 
-function run(program: string, apiUrl: string, { callers, things }: Asked): Promise<number> {
+function run(program: string, apiUrl: string, { callers, things, bodies }: Asked): Promise<number> {
 	const args = [
 		...["--config-file", join(root, "stack", "schemathesis.toml"), "run", `${apiUrl}/openapi.json`],
 		...["--max-examples", examplesOfEach, "--workers", "2"],
@@ -91,7 +100,7 @@ function run(program: string, apiUrl: string, { callers, things }: Asked): Promi
 	];
 	return runProgram(program, args, {
 		// By the environment and not by an option: options can be read by everybody on the machine.
-		LETHE_TEST_CALLERS: JSON.stringify({ ...callers, things, personRoutes: [...personRoutes] }),
+		LETHE_TEST_CALLERS: JSON.stringify({ ...callers, things, bodies, personRoutes: [...personRoutes] }),
 		SCHEMATHESIS_HOOKS: join(root, "stack", "schemathesis_hooks.py"),
 	});
 }
