@@ -3,7 +3,7 @@
 import type { createBatcher } from "../adapters/batcher.ts";
 import type { EvidenceStore, Head } from "../adapters/mongo/evidence.ts";
 import { LetheError } from "../domain/errors.ts";
-import { type Act, type Bundle, everyTenant, indexText, spanOf } from "../domain/evidence.ts";
+import { type Act, type Bundle, bundleEntriesMax, everyTenant, indexText, spanOf } from "../domain/evidence.ts";
 import type { IdKind } from "../domain/ids.ts";
 import type { EvidenceEntry, Message } from "../domain/message.ts";
 import { formatEntry, readEntry } from "./entry.ts";
@@ -28,7 +28,6 @@ type Group = {
 };
 type Prepared = { id: string; text: string; about: string[]; tenantId: string | undefined };
 
-const bundleEntriesMax = 256;
 const gatheredMax = 200;
 // Each round that is lost was won by another writer.
 const roundsMax = 64;

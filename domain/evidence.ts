@@ -162,6 +162,9 @@ export type Bundle = {
 /** A bundle's tenant where an entry belongs to none. */
 export const everyTenant = "all";
 
+/** So many entries a bundle holds at most: the one that holds an index begins less than that before it. */
+export const bundleEntriesMax = 256;
+
 /** An index as bundles are named by it. */
 export function indexText(index: number): string {
 	return String(index).padStart(16, "0");

@@ -1,7 +1,7 @@
 // The evidence log in the store: bundles of entries, tiles of hashes over them, and the last checkpoint. Nothing of a log is ever updated or deleted.
 
 import type { mongo } from "mongoose";
-import { type Bundle, everyTenant } from "../../domain/evidence.ts";
+import { type Bundle, bundleEntriesMax, everyTenant } from "../../domain/evidence.ts";
 import { guardStore } from "./guard.ts";
 import { insertOnce } from "./insertOnce.ts";
 import type { CheckpointDocument, Models, TileDocument } from "./models.ts";
@@ -46,18 +46,15 @@ export function createEvidenceStore(models: Models) {
 }
 
 function createBundleReads(bundles: mongo.Collection<Stored>) {
+	const newest = async (start: mongo.Condition<number>): Promise<Stored | undefined> =>
+		(await bundles.find({ start }).sort({ start: -1 }).limit(1).toArray())[0];
 	/** The bundle that holds an index, or the last before it. */
 	const holding = (index: number): Promise<Stored | undefined> =>
-		guardStore(
-			async () =>
-				(
-					await bundles
-						.find({ start: { $lte: index } })
-						.sort({ start: -1 })
-						.limit(1)
-						.toArray()
-				)[0],
-		);
+		guardStore(async () => {
+			// Bounded from below, for a stand-in reads every place of the index that fits; only a log with a gap has none there.
+			const near = await newest({ $lte: index, $gt: index - bundleEntriesMax });
+			return near ?? newest({ $lte: index });
+		});
 	const between = (start: number, end: number): Promise<Stored[]> =>
 		guardStore(() =>
 			bundles

@@ -94,7 +94,10 @@ async function endRecord(
 ): Promise<boolean> {
 	const standing = over === undefined ? { ended: { $exists: false } } : { "ended.source": over };
 	const filter = { _id: id, ...standing } as mongo.Filter<SubjectRecord>;
-	const update = { $set: { ended, ...set }, $unset: { place: 1, passes: 1, awaits: 1 } } as mongo.UpdateFilter<SubjectRecord>;
+	const update = {
+		$set: { ended, ...set },
+		$unset: { place: 1, passes: 1, awaits: 1 },
+	} as mongo.UpdateFilter<SubjectRecord>;
 	return (await collection.updateOne(filter, update)).matchedCount === 1;
 }
 
