@@ -280,6 +280,7 @@ describe("POST /v1/messages", () => {
 		assert.equal(ran.status, 200);
 		assert.deepEqual([ran.json.encoding, ran.json.segments, ran.json.units], ["gsm7", 1, 9]);
 		assert.equal(ran.json.decision.allowed, true);
+		assert.deepEqual(ran.json.route, { sendQueue: "queue", carrier: "simulator", sender: "Lethe" });
 		const denied = await withDecision({ allowed: false }, () => api.request(key, "POST", url, messageBody()));
 		assert.equal(denied.status, 200);
 		assert.equal(denied.json.decision.allowed, false);
