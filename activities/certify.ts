@@ -8,7 +8,7 @@ import { limits } from "../domain/limits.ts";
 import { type Message, noEnd, type RetentionRecord, type SealedObjectName, sealedObjects } from "../domain/message.ts";
 import { eraseObjects, type Transition } from "../domain/transition.ts";
 import type { ActivityDeps } from "./deps.ts";
-import { integrated } from "./integrate.ts";
+import { integrated, withEvidence } from "./integrate.ts";
 import { type IssueCertificateDeps, issueCertificate } from "./issueCertificate.ts";
 
 type CertifyErasedDeps = Pick<ActivityDeps, "clock" | "ids" | "evidence"> &
@@ -107,8 +107,10 @@ export function nameCertificate(
 async function applyIntegrated(deps: CertifyErasedDeps, message: Message, change: Transition): Promise<Message> {
 	const whole = await integrated(deps.evidence, message, change);
 	// Something else was written of it meanwhile: the change stands by itself, and the sweep brings in what is missing.
-	if (!(await deps.store.messages.transition(whole))) await deps.store.messages.transition(change);
-	return { ...message, evidence: [...message.evidence, ...(change.evidence ?? [])] };
+	const isWhole = await deps.store.messages.transition(whole);
+	if (!isWhole) await deps.store.messages.transition(change);
+	const changed = withEvidence(message, change);
+	return isWhole && whole.rest ? { ...changed, archived: changed.evidence.length } : changed;
 }
 
 /** Objects that were erased and not yet read back, but for those that a purge page reads back. */

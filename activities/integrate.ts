@@ -1,5 +1,6 @@
 // Puts into the evidence log what messages carry of their own acts: with the update that ends them, or by the sweep.
 
+import { isFinal } from "../domain/lifecycle.ts";
 import { limits } from "../domain/limits.ts";
 import type { Message } from "../domain/message.ts";
 import type { Transition } from "../domain/transition.ts";
@@ -52,10 +53,22 @@ export async function integrated(
 	change: Transition,
 ): Promise<Transition> {
 	const count = await evidence.integrate(message, change.evidence);
+	const { archived } = message;
+	const beside = message.evidence.length - (archived ?? 0);
 	return {
 		...change,
-		where: { ...change.where, [`evidence.${message.evidence.length}`]: { $exists: false } },
+		where: {
+			...change.where,
+			[`evidence.${beside}`]: { $exists: false },
+			archived: archived ?? { $exists: false },
+		},
 		set: { ...change.set, integrated: count },
 		unset: [...(change.unset ?? []), "unintegratedSince"],
+		...(isFinal(message.state) ? { rest: withEvidence(message, change) } : {}),
 	};
+}
+
+/** A message with the evidence that a change adds to it. */
+export function withEvidence(message: Message, { evidence = [] }: Transition): Message {
+	return { ...message, evidence: [...message.evidence, ...evidence] };
 }

@@ -15,11 +15,14 @@ export function createTreeReader(store: TreeStore) {
 	const source: TileSource = {
 		async tiles(ids) {
 			const found = await store.findTiles(ids.map(tileName));
-			return ids.map((id, at) => {
-				const tile = found[at];
-				if (tile === undefined) throw new RangeError("a tile is missing");
-				return { ...id, hashes: Buffer.from(tile.hashes), root: Buffer.from(tile.root) };
-			});
+			return Promise.all(
+				ids.map(async (id, at) => {
+					const tile = found[at];
+					if (tile === undefined) throw new RangeError("a tile is missing");
+					const hashes = tile.hashes ? Buffer.from(tile.hashes) : Buffer.concat(await belowTile(source, id));
+					return { ...id, hashes, root: Buffer.from(tile.root) };
+				}),
+			);
 		},
 		async tileRoots(ids) {
 			const found = await store.findTileRoots(ids.map(tileName));
@@ -39,7 +42,7 @@ export function createTreeReader(store: TreeStore) {
 			for (let index = await nextTile(store, level); index < tilesOf(size, level); index++) {
 				const hashes = await belowTile(source, { level, index });
 				const { hashes: bytes, root } = tileOf({ level, index }, hashes);
-				await store.keepTile({ _id: tileName({ level, index }), hashes: bytes, root });
+				await store.keepTile({ _id: tileName({ level, index }), ...(level > 0 ? { hashes: bytes } : {}), root });
 			}
 		}
 		filledTo = size;

@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import mongoose, { type Connection } from "mongoose";
 import { loadConfig } from "../config.ts";
-import { finalStates } from "../domain/lifecycle.ts";
+import type { State } from "../domain/lifecycle.ts";
 import { magicNumber } from "../stack/carrier/magic.ts";
 import { acceptBatch, batchMessages, runBatches } from "./batch.ts";
 import type { Engine } from "./engine.ts";
@@ -20,8 +20,8 @@ const sentMsMax = 600_000;
 
 /**
  * `ratios`: rates with `stored` finished and `open` unfinished messages over those with none; `bare` is what the bare
- * workflow's own rate did meanwhile, of which nothing is ours. `bytesPerMessage`: BSON of all collections over all messages,
- * and of one message's document without its ciphertext.
+ * workflow's own rate did meanwhile, of which nothing is ours. `bytesPerMessage`: BSON of all collections over all messages
+ * once they have ended; of one ended message's document, and of an open one's (`openDocument`), without their ciphertext.
  */
 export async function growthSuite(engine: Engine, options: Options) {
 	const { url } = engine.stack.state().servers.mongodb;
@@ -36,6 +36,7 @@ export async function growthSuite(engine: Engine, options: Options) {
 		const kept = await countMessages(connection);
 		const bytesPerMessage = await weigh(connection, kept);
 		await leaveOpen(engine, options.open);
+		const openDocument = await weighDocuments(connection, "submitted");
 		const memory = memoryOf(engine.stack);
 		const grown = await measure(engine, options);
 		return {
@@ -46,7 +47,7 @@ export async function growthSuite(engine: Engine, options: Options) {
 			ratio: Math.min(over(grown, empty).single, over(grown, empty).batch),
 			ratios: over(grown, empty),
 			memory,
-			bytesPerMessage: { ...bytesPerMessage, ...perMessage(before, { bytes: stored, messages: kept }) },
+			bytesPerMessage: { ...bytesPerMessage, openDocument, ...perMessage(before, { bytes: stored, messages: kept }) },
 		};
 	} finally {
 		await connection.close();
@@ -125,13 +126,22 @@ async function weigh(connection: Connection, messages: number) {
 		const mean = sample.reduce((sum, document) => sum + sizeOf(document), 0) / Math.max(1, sample.length);
 		byCollection[name] = Math.round((mean * (await collection.estimatedDocumentCount())) / Math.max(1, messages));
 	}
-	const sample = await connection.collection("messages").find({}).limit(sampledMax).toArray();
-	const ended = sample.filter(({ state }) => (finalStates as string[]).includes(state));
 	return {
-		document: Math.round(spread(ended.map((document) => sizeOf(withoutCiphertext(document)))).median),
+		document: await weighDocuments(connection, "delivered"),
 		all: Object.values(byCollection).reduce((sum, bytes) => sum + bytes, 0),
 		byCollection: Object.fromEntries(Object.entries(byCollection).filter(([, bytes]) => bytes > 0)),
 	};
+}
+
+/** The median of messages in that state, each without its ciphertext. */
+async function weighDocuments(connection: Connection, state: State): Promise<number> {
+	const found = connection.collection("messages").find({});
+	const sizes: number[] = [];
+	for await (const message of found) {
+		if (message.state === state) sizes.push(sizeOf(withoutCiphertext(message)));
+		if (sizes.length === sampledMax) break;
+	}
+	return Math.round(spread(sizes).median);
 }
 
 const sizeOf = (document: object) => mongoose.mongo.BSON.calculateObjectSize(document);

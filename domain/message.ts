@@ -286,6 +286,8 @@ export type Message = {
 	integrated?: number;
 	/** When the first of the others was written; absent when the log has them all. */
 	unintegratedSince?: number;
+	/** Once it came to rest: how many of its first entries the store keeps apart, beside which it adds later ones. */
+	archived?: number;
 	/** Holds that keep it from being erased. */
 	holds: string[];
 	/** Those of them that also keep it from being sent. */

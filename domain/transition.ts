@@ -29,6 +29,8 @@ export type Transition = {
 	/** Arrays to append to; each keeps its newest `keep` entries, or all. */
 	push?: Record<string, { value: unknown; keep?: number }>;
 	evidence?: EvidenceEntry[];
+	/** The message as this change leaves it: it comes to rest, and the store may keep it packed. */
+	rest?: Message;
 };
 
 const unheld = { holds: { $size: 0 } };

@@ -5,11 +5,18 @@ import { type Bundle, bundleEntriesMax, everyTenant } from "../../domain/evidenc
 import { guardStore } from "./guard.ts";
 import { insertOnce } from "./insertOnce.ts";
 import type { CheckpointDocument, Models, TileDocument } from "./models.ts";
+import { type Packed, pack, unpack } from "./packing.ts";
 
 /** All of a bundle but its entries; `end` is the index after its last. */
 export type Head = { end: number; frontier: Uint8Array; at: number };
 
-// Its id says so too, but a stand-in walks no index in the order of ids.
+/** A bundle as it is stored; older ones have their entries as they are. */
+export type StoredBundle = Omit<Bundle, "entries"> & {
+	/** Its id says so too, but a stand-in walks no index in the order of ids. */
+	start: number;
+	entries?: string[];
+	packed?: Packed;
+};
 type Stored = Bundle & { start: number };
 
 export type EvidenceStore = ReturnType<typeof createEvidenceStore>;
@@ -18,7 +25,7 @@ const pageBundles = 64;
 
 /** Each call throws LetheError store_unavailable when the server can't answer. */
 export function createEvidenceStore(models: Models) {
-	const bundles = models.evidenceBundles.collection as unknown as mongo.Collection<Stored>;
+	const bundles = models.evidenceBundles.collection as unknown as mongo.Collection<StoredBundle>;
 
 	return {
 		...createBundleReads(bundles),
@@ -27,7 +34,7 @@ export function createEvidenceStore(models: Models) {
 		/** The end of the log; undefined while it is empty. */
 		head: (): Promise<Head | undefined> =>
 			guardStore(async () => {
-				const [newest] = await bundles.find({}).sort({ start: -1 }).limit(1).toArray();
+				const [newest] = await bundles.find({}).sort({ start: -1 }).limit(1).map(readBundle).toArray();
 				return newest && { end: newest.start + newest.entries.length, frontier: newest.frontier, at: newest.at };
 			}),
 		/**
@@ -38,16 +45,37 @@ export function createEvidenceStore(models: Models) {
 			guardStore(async () => {
 				// One after the other: each stands only if the one before it does.
 				for (const [index, bundle] of following.entries()) {
-					if (!(await insertOnce(bundles, { ...bundle, start: Number(bundle._id) }))) return index;
+					if (!(await insertOnce(bundles, storeBundle(bundle)))) return index;
 				}
 				return following.length;
 			}),
 	};
 }
 
-function createBundleReads(bundles: mongo.Collection<Stored>) {
+// Entries are JSON, in which no line ends.
+const betweenEntries = "\n";
+
+/** A bundle as it is stored. */
+export function storeBundle({ entries, ...bundle }: Bundle): StoredBundle {
+	return { ...bundle, start: Number(bundle._id), packed: pack(entries.join(betweenEntries)) };
+}
+
+/** What is stored, as a bundle; what can't be opened has no entries, and no check finds it sound. */
+export function readBundle({ packed, entries, ...bundle }: StoredBundle): Stored {
+	return { ...bundle, entries: entries ?? (packed ? unpackEntries(packed) : []) };
+}
+
+function unpackEntries(packed: Packed): string[] {
+	try {
+		return unpack(packed).split(betweenEntries);
+	} catch {
+		return [];
+	}
+}
+
+function createBundleReads(bundles: mongo.Collection<StoredBundle>) {
 	const newest = async (start: mongo.Condition<number>): Promise<Stored | undefined> =>
-		(await bundles.find({ start }).sort({ start: -1 }).limit(1).toArray())[0];
+		(await bundles.find({ start }).sort({ start: -1 }).limit(1).map(readBundle).toArray())[0];
 	/** The bundle that holds an index, or the last before it. */
 	const holding = (index: number): Promise<Stored | undefined> =>
 		guardStore(async () => {
@@ -61,6 +89,7 @@ function createBundleReads(bundles: mongo.Collection<Stored>) {
 				.find({ start: { $gt: start, $lt: end } })
 				.sort({ start: 1 })
 				.limit(pageBundles)
+				.map(readBundle)
 				.toArray(),
 		);
 
@@ -81,7 +110,10 @@ function createBundleReads(bundles: mongo.Collection<Stored>) {
 		/** Bundles with entries about any of these ids, in the order of the log. */
 		findAbout: (ids: readonly string[]): Promise<Bundle[]> =>
 			guardStore(async () => {
-				const found = await bundles.find({ about: { $in: [...ids] } }).toArray();
+				const found = await bundles
+					.find({ about: { $in: [...ids] } })
+					.map(readBundle)
+					.toArray();
 				return found.sort((one, other) => one.start - other.start);
 			}),
 		/**
@@ -92,11 +124,13 @@ function createBundleReads(bundles: mongo.Collection<Stored>) {
 			guardStore(async () => {
 				const start = { $lte: index };
 				// One query a tenant: asked for both at once, some servers scan.
-				const filters: mongo.Filter<Stored>[] =
+				const filters: mongo.Filter<StoredBundle>[] =
 					"about" in of
 						? [{ about: of.about, start }]
 						: [of.tenantId, everyTenant].map((tenants) => ({ tenants, start }));
-				const reads = filters.map((filter) => bundles.find(filter).sort({ start: -1 }).limit(itemsMax).toArray());
+				const reads = filters.map((filter) =>
+					bundles.find(filter).sort({ start: -1 }).limit(itemsMax).map(readBundle).toArray(),
+				);
 				const found = new Map((await Promise.all(reads)).flat().map((bundle) => [bundle.start, bundle]));
 				return [...found.values()].sort((one, other) => other.start - one.start).slice(0, itemsMax);
 			}),

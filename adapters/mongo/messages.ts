@@ -6,6 +6,7 @@ import { limits } from "../../domain/limits.ts";
 import { isInDoubt, isNamedBy, type Message, type SealedObjectName } from "../../domain/message.ts";
 import { claim, type Transition } from "../../domain/transition.ts";
 import { createBatcher } from "../batcher.ts";
+import { archiveOf, whole } from "./archive.ts";
 import { findDue } from "./findDue.ts";
 import { guardStore, guardWrite } from "./guard.ts";
 import { insertAll } from "./insertAll.ts";
@@ -19,6 +20,7 @@ const groupGatherMs = 100;
 
 // Other processes may change a message between a batch and its re-reading, but hardly this often.
 const tokensKept = 4;
+const tokensKeptAtRest = 2;
 
 /** The message store. Writes are journaled before they are answered. @throws LetheError store_unavailable */
 export function createMessageStore(models: Models, deps: StoreDeps) {
@@ -90,7 +92,10 @@ export function createMessageStore(models: Models, deps: StoreDeps) {
 		},
 		/** The message that a link is of. @param hash as in its record */
 		findByLink: (hash: string) =>
-			guardStore(async () => (await collection.findOne({ "link.hash": hash })) ?? undefined),
+			guardStore(async () => {
+				const found = await collection.findOne({ "link.hash": hash });
+				return found ? whole(found) : undefined;
+			}),
 		/** All messages of a submission. */
 		findBySubmission,
 		/** The message one of whose attempts the carrier knows by this id, on this send queue. */
@@ -124,7 +129,7 @@ function createQueries(collection: mongo.Collection<Message>) {
 					];
 				}
 				if (state) filter.state = state;
-				return collection.find(filter).sort({ acceptedAt: -1, _id: -1 }).limit(itemsMax).toArray();
+				return collection.find(filter).sort({ acceptedAt: -1, _id: -1 }).limit(itemsMax).map(whole).toArray();
 			}),
 		/** Pages of a tenant's open messages, newest first: all that did not close by themselves before `now`. */
 		openPages: (tenantId: string, now: number) => readOpenPages(collection, tenantId, now),
@@ -152,7 +157,7 @@ function createQueries(collection: mongo.Collection<Message>) {
 				const page: Message[] = [];
 				for await (const found of collection.find({ [`${object}.cohortId`]: cohortId }, { projection })) {
 					if (skip.has(found._id) || found.holds.every((hold) => skip.has(hold))) continue;
-					if (page.push(found) === itemsMax) break;
+					if (page.push(whole(found)) === itemsMax) break;
 				}
 				return page;
 			}),
@@ -172,7 +177,8 @@ function createQueries(collection: mongo.Collection<Message>) {
 function createWaitingQueries(collection: mongo.Collection<Message>) {
 	return {
 		/** Messages that the sweep must look at, the longest overdue first. */
-		findDue: (now: number, itemsMax: number) => findDue(collection, now, itemsMax),
+		findDue: async (now: number, itemsMax: number) =>
+			(await findDue(collection, now, itemsMax)).map((found) => whole(found)),
 		/** What waits in the backlog with keys between these, in their order. */
 		findBacklog: ({ after, before }: { after: string; before: string }, itemsMax: number) =>
 			guardStore(() =>
@@ -192,6 +198,7 @@ function createWaitingQueries(collection: mongo.Collection<Message>) {
 					.find({ notifyAt: { $lte: now } }, { projection: { content: 0, address: 0 } })
 					.sort({ notifyAt: 1 })
 					.limit(itemsMax)
+					.map(whole)
 					.toArray(),
 			) as Promise<Message[]>,
 		/** Has those that nobody has looked at since `now` looked at again at `at`. */
@@ -209,6 +216,7 @@ function createWaitingQueries(collection: mongo.Collection<Message>) {
 					.find({ unintegratedSince: { $lte: until } })
 					.sort({ unintegratedSince: 1 })
 					.limit(itemsMax)
+					.map(whole)
 					.toArray(),
 			),
 	};
@@ -327,7 +335,7 @@ async function readThose(
 	// Sorted out here: a condition beside the indexed ones makes some servers scan.
 	for await (const message of collection.find(filter).sort({ acceptedAt: -1, _id: -1 })) {
 		if (message.acceptedAt < since) break;
-		if (those(message)) messages.push(message);
+		if (those(message)) messages.push(whole(message));
 		if (messages.length === itemsMax) return { messages, after: { acceptedAt: message.acceptedAt, id: message._id } };
 	}
 	return { messages };
@@ -379,7 +387,8 @@ async function applyAll(
 
 /** Changes that differ by nothing but whose they are, together. */
 function alike(items: Transition[]): Transition[][] {
-	return [...Map.groupBy(items, ({ id: _, ...change }) => JSON.stringify(change)).values()];
+	// What comes to rest is like no other.
+	return [...Map.groupBy(items, ({ id, rest, ...change }) => (rest ? id : JSON.stringify(change))).values()];
 }
 
 // One update of many documents costs a store a third of as many updates of one.
@@ -446,23 +455,31 @@ function updateOf(item: Transition, token: string, now: number): mongo.UpdateFil
 		set.state = item.to;
 		set.stateAt ??= now;
 	}
-	const push: Record<string, unknown> = { tokens: { $each: [token], $slice: -tokensKept } };
+	const push: Record<string, unknown> = {
+		tokens: { $each: [token], $slice: -(item.rest ? tokensKeptAtRest : tokensKept) },
+	};
 	for (const [path, { value, keep }] of Object.entries(item.push ?? {})) {
 		push[path] = { $each: [value], ...(keep === undefined ? {} : { $slice: -keep }) };
 	}
 	const update: Record<string, Record<string, unknown>> = { $push: push };
+	const archive = item.rest && archiveOf(item.rest);
+	Object.assign(set, archive?.set);
+	const unset = [...(item.unset ?? []), ...(archive?.unset ?? [])];
 	if (item.evidence?.length) {
-		push.evidence = { $each: item.evidence };
+		if (!archive) push.evidence = { $each: item.evidence };
 		// The first that is not in the log counts: later ones leave the date, and its index, as they are.
 		if (!item.unset?.includes("unintegratedSince")) update.$min = { unintegratedSince: now };
 	}
 	if (Object.keys(set).length > 0) update.$set = set;
-	if (item.unset?.length) update.$unset = Object.fromEntries(item.unset.map((path) => [path, 1]));
+	if (unset.length > 0) update.$unset = Object.fromEntries(unset.map((path) => [path, 1]));
 	return update as mongo.UpdateFilter<Message>;
 }
 
 async function findAll(collection: mongo.Collection<Message>, ids: string[]): Promise<(Message | undefined)[]> {
-	const found = await collection.find({ _id: { $in: [...new Set(ids)] } }).toArray();
+	const found = await collection
+		.find({ _id: { $in: [...new Set(ids)] } })
+		.map(whole)
+		.toArray();
 	const byId = new Map(found.map((message) => [message._id, message]));
 	return ids.map((id) => byId.get(id));
 }
@@ -474,7 +491,10 @@ async function findAllByCarrierId(
 	references: CarrierReference[],
 ): Promise<(Message | undefined)[]> {
 	const carrierIds = [...new Set(references.map(({ carrierId }) => carrierId))];
-	const found = await collection.find({ "attempts.carrierId": { $in: carrierIds } }).toArray();
+	const found = await collection
+		.find({ "attempts.carrierId": { $in: carrierIds } })
+		.map(whole)
+		.toArray();
 	// Two carriers may give the same id: the queue tells them apart.
 	return references.map(({ sendQueue, carrierId }) =>
 		found.find((message) => message.attempts.some((attempt) => isNamedBy(attempt, message, { sendQueue, carrierId }))),
@@ -499,7 +519,10 @@ async function areGroupsOpen(collection: mongo.Collection<Message>, groups: Grou
 }
 
 async function findAllBySubmission(collection: mongo.Collection<Message>, ids: string[]): Promise<Message[][]> {
-	const found = await collection.find({ submissionId: { $in: [...new Set(ids)] } }).toArray();
+	const found = await collection
+		.find({ submissionId: { $in: [...new Set(ids)] } })
+		.map(whole)
+		.toArray();
 	const bySubmission = Map.groupBy(found, (message) => message.submissionId);
 	return ids.map((id) => bySubmission.get(id) ?? []);
 }

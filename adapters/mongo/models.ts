@@ -238,8 +238,8 @@ export type SendQueueDocument = Route & {
 	carrierCopy?: "redact" | "keep";
 };
 
-/** A full tile of hashes, named `level/index`. */
-export type TileDocument = { _id: string; hashes: Uint8Array; root: Uint8Array };
+/** A full tile of hashes, named `level/index`. Those of level 0 are its entries' own, and are not kept a second time. */
+export type TileDocument = { _id: string; hashes?: Uint8Array; root: Uint8Array };
 
 /** The last checkpoint that was signed. */
 export type CheckpointDocument = { _id: string; size: number; note: string };

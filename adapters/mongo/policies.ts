@@ -10,6 +10,7 @@ import {
 	proposalStatesBefore,
 	type Retiming,
 } from "../../domain/proposal.ts";
+import { whole } from "./archive.ts";
 import { findDue } from "./findDue.ts";
 import { findPage, type Place } from "./findPage.ts";
 import { guardStore } from "./guard.ts";
@@ -89,6 +90,7 @@ export function createMessageScan(collection: mongo.Collection<Message>) {
 						.find({ _id: { $gt: after } }, { projection })
 						.sort({ _id: 1 })
 						.limit(itemsMax)
+						.map(whole)
 						.toArray()) as ScannedMessage[],
 			),
 		countAll: () => guardStore(() => collection.estimatedDocumentCount()),

@@ -9,6 +9,7 @@ import type { TenantStanding } from "../../domain/tenancy.ts";
 import type { Verification } from "../../domain/verification.ts";
 import type { WebhookDelivery, WebhookEndpoint } from "../../domain/webhook.ts";
 import { createBatcher } from "../batcher.ts";
+import { createCertificateStore, type StoredCertificate } from "./certificates.ts";
 import { createCohortStore } from "./cohorts.ts";
 import type { MongoConnection } from "./connection.ts";
 import { createEvidenceStore } from "./evidence.ts";
@@ -20,7 +21,6 @@ import { insertOnce } from "./insertOnce.ts";
 import { createMessageStore } from "./messages.ts";
 import {
 	type ApiKeyDocument,
-	type CertificateDocument,
 	type Cohort,
 	createModels,
 	type EpochDocument,
@@ -87,7 +87,7 @@ export function createStore(connection: MongoConnection, deps: { randomToken: ()
 		wrappingKeys: createWrappingKeyStore(raw<WrappingKeyDocument>("wrappingKeys")),
 		parkedReceipts: createParkedReceiptStore(raw<ParkedReceipt>("parkedReceipts")),
 		purgePages: createPurgePageStore(raw<PurgePage>("purgePages")),
-		certificates: createCertificateStore(raw<CertificateDocument>("certificates")),
+		certificates: createCertificateStore(raw<StoredCertificate>("certificates")),
 		idempotencyKeys: createIdempotencyStore(raw<IdempotencyDocument>("idempotencyKeys")),
 		apiKeys: createApiKeyStore(raw<ApiKeyDocument>("apiKeys")),
 		spentProofs: createSpentProofStore(raw<SpentProof>("spentProofs")),
@@ -185,22 +185,6 @@ function createPurgePageStore(collection: mongo.Collection<PurgePage>) {
 		insert: (page: PurgePage) => guardStore(async () => void (await collection.insertOne(page))),
 		findByCohort: (cohortId: string) => guardStore(() => collection.find({ cohortId }).toArray()),
 		delete: (id: string) => guardStore(async () => void (await collection.deleteOne({ _id: id }))),
-	};
-}
-
-function createCertificateStore(collection: mongo.Collection<CertificateDocument>) {
-	return {
-		/** False when one of that id stands: the first is kept. */
-		insert: createBatcher<CertificateDocument, boolean>({
-			itemsMax: 100,
-			inFlightMax: 2,
-			run: (documents) =>
-				guardStore(async () => (await insertAll(collection, documents)).map((done) => done === "inserted")),
-		}),
-		find: (id: string) => guardStore(async () => (await collection.findOne({ _id: id })) ?? undefined),
-		/** A page of a tenant's about one thing, newest first, after the cursor's place. */
-		page: (tenantId: string, about: string, itemsMax: number, after?: Place) =>
-			findPage(collection, { tenantId, about }, "issuedAt", { itemsMax, after }),
 	};
 }
 

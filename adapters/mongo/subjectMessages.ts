@@ -3,6 +3,7 @@
 import type { mongo } from "mongoose";
 import { categories, type Message } from "../../domain/message.ts";
 import type { HoldRecord } from "../../domain/subject.ts";
+import { whole } from "./archive.ts";
 import { guardStore } from "./guard.ts";
 import type { Models } from "./models.ts";
 
@@ -73,7 +74,7 @@ export function createSubjectMessageStore(models: Models) {
 				const filter = { "subject.mac": mac, category, acceptedAt: { $lt: before } };
 				for await (const found of collection.find(filter).sort({ acceptedAt: -1 }).batchSize(itemsMax)) {
 					if (page.length >= itemsMax && found.acceptedAt !== page.at(-1)?.acceptedAt) break;
-					page.push(found);
+					page.push(whole(found));
 				}
 				return page;
 			}),

@@ -1,6 +1,7 @@
 // Compressed streams found inside other bytes: opened where they begin, followed until they end or prove to be none.
 
 import { constants, createInflate, createInflateRaw, createZstdDecompress } from "node:zlib";
+import { vocabulary } from "../../adapters/mongo/packing.ts";
 import type { compressedEncodings } from "./encodings.ts";
 
 type Compression = (typeof compressedEncodings)[number];
@@ -15,7 +16,11 @@ export type Inflater = {
 /** How a compressed stream begins. */
 const beginnings: { compression: Compression; bytes: Buffer }[] = [
 	{ compression: "gzip", bytes: Buffer.from([0x1f, 0x8b, 0x08]) },
-	...[0x01, 0x5e, 0x9c, 0xda].map((level) => ({ compression: "zlib" as const, bytes: Buffer.from([0x78, level]) })),
+	// With a known vocabulary, as the store packs by, or without.
+	...[0x01, 0x5e, 0x9c, 0xda, 0x20, 0x7d, 0xbb, 0xf9].map((level) => ({
+		compression: "zlib" as const,
+		bytes: Buffer.from([0x78, level]),
+	})),
 	{ compression: "zstd", bytes: Buffer.from([0x28, 0xb5, 0x2f, 0xfd]) },
 ];
 
@@ -43,6 +48,7 @@ export function openInflater(
 	// Gunzip drops what it has when other bytes follow the stream, so a gzip's header is skipped and its inside inflated.
 	const stream = { gzip: createInflateRaw, zlib: createInflate, zstd: createZstdDecompress }[compression]({
 		...(compression === "zstd" ? zstdFlush : inflateFlush),
+		...(compression === "zlib" ? { dictionary: vocabulary } : {}),
 	});
 	let header: Buffer | undefined = compression === "gzip" ? Buffer.alloc(0) : undefined;
 	let outputBytes = 0;

@@ -2,6 +2,8 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
+import { integrated } from "../../activities/integrate.ts";
+import type { StoredMessage } from "../../adapters/mongo/archive.ts";
 import { fsck } from "../../audit/fsck.ts";
 import type { Entry } from "../../domain/evidence.ts";
 import { limits } from "../../domain/limits.ts";
@@ -51,6 +53,36 @@ describe("evidence of messages", () => {
 		assert.deepEqual(await typesOf(message._id), all);
 		assert.deepEqual([stored.integrated, stored.unintegratedSince], [7, undefined]);
 		assert.equal(stored.evidence.length, 7);
+	});
+
+	it("is packed with what else its message was told, once that is at rest; what comes later is added to it", async () => {
+		const message = await engine.accept();
+		const { _id } = message;
+		await delivered(message);
+		const before = await engine.read(_id);
+		const stale = await integrated(engine.evidence, before, { id: _id });
+		await engine.activities.finalise(message.submissionId, false);
+		const kept = await engine.connection.collection<StoredMessage>("messages").findOne({ _id });
+		assert.deepEqual(
+			[kept?.facts, kept?.decision, kept?.evidence, kept?.archived],
+			[undefined, undefined, undefined, 7],
+		);
+		const rested = await engine.read(_id);
+		assert.deepEqual(
+			[rested.facts, rested.decision, rested.attempts],
+			[before.facts, before.decision, before.attempts],
+		);
+		assert.equal(await engine.store.messages.transition(stale), false, "it was read before the others came to it");
+		assert.equal((await engine.store.messages.findByCarrierId("queue", `c-${_id}`))?._id, _id);
+		const event = { eventId: "late", carrierId: `c-${_id}`, state: "delivered" as const, at: engine.clock() };
+		await apply(message, (current) => receive(current, "queue", event, engine.clock(), false) as Transition);
+		const later = await engine.read(_id);
+		assert.deepEqual([later.archived, later.evidence.length, later.evidence[7]?.code], [7, 8, "late"]);
+		engine.time.offsetMs += limits.integratePatienceMs + 1;
+		await engine.activities.sweepPage();
+		const again = await engine.read(_id);
+		assert.deepEqual([again.archived, again.evidence], [8, later.evidence]);
+		assert.deepEqual(await typesOf(_id), [...all, "receipt late"]);
 	});
 
 	it("is in the log once, though the worker died before the message could say so", async () => {

@@ -11,6 +11,7 @@ import { createIssuerKeys } from "../../adapters/issuerKeys.ts";
 import { createKeysAhead } from "../../adapters/keysAhead.ts";
 import { createLinkSeal } from "../../adapters/linkSeal.ts";
 import { connectMongo } from "../../adapters/mongo/connection.ts";
+import { readBundle, type StoredBundle } from "../../adapters/mongo/evidence.ts";
 import type { ApiKeyDocument, TenantDocument } from "../../adapters/mongo/models.ts";
 import { createStore } from "../../adapters/mongo/store.ts";
 import { createOpenidClient } from "../../adapters/openidClient.ts";
@@ -306,9 +307,10 @@ export async function createTestApi(replace: (deps: ApiDeps) => Partial<ApiDeps>
 		count: () => connection.collection("messages").countDocuments(),
 		/** The evidence log in its order: all of it, or the bundles with something about this id. */
 		async entries(about?: string): Promise<Entry[]> {
-			const found = connection.collection("evidenceBundles").find(about === undefined ? {} : { about });
-			const bundles = await found.sort({ start: 1 }).toArray();
-			return bundles.flatMap(({ entries }) => entries.map((text: string) => JSON.parse(text)));
+			const stored = connection.collection<StoredBundle>("evidenceBundles");
+			const found = stored.find(about === undefined ? {} : { about });
+			const bundles = await found.sort({ start: 1 }).map(readBundle).toArray();
+			return bundles.flatMap(({ entries }) => entries.map((text) => JSON.parse(text)));
 		},
 		/** Lets the message reach the carrier, which knows it by the id that is answered. */
 		async sent<T extends string | string[] = string>(

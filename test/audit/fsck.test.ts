@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { before, describe, it } from "node:test";
+import type { TileDocument } from "../../adapters/mongo/models.ts";
 import { signCheckpoint } from "../../audit/checkpoint.ts";
 import { readEntry } from "../../audit/entry.ts";
 import { packFrontier, unpackFrontier } from "../../audit/evidence.ts";
@@ -151,10 +152,17 @@ describe("fsck", () => {
 	it("finds a tile that is not over its entries", async () => {
 		const [first, ...rest] = log.kept.tiles;
 		assert.ok(first && rest.length > 5);
-		const tiles = ofArray([{ ...first, root: Buffer.alloc(32) }, ...rest]);
-		const stored = { bundles: ofArray(log.kept.bundles), tiles, checkpoints: [] };
-		const { findings } = await fsck(stored, { keys: [], origin });
-		assert.deepEqual(findings, [{ kind: "tile", source: first._id }]);
+		const findingsWith = async (changed: TileDocument) => {
+			const stored = { bundles: ofArray(log.kept.bundles), tiles: ofArray([changed, ...rest]), checkpoints: [] };
+			return (await fsck(stored, { keys: [], origin })).findings;
+		};
+		const found = [{ kind: "tile", source: first._id }];
+		assert.deepEqual(await findingsWith({ ...first, root: Buffer.alloc(32) }), found);
+		assert.deepEqual(await findingsWith({ ...first, hashes: Buffer.alloc(256 * 32) }), found);
+		// Tiles of before have their entries' hashes.
+		const texts = log.kept.bundles.flatMap(({ entries }) => entries).slice(0, 256);
+		const hashes = Buffer.concat(texts.map((text) => leafHash(Buffer.from(text))));
+		assert.deepEqual(await findingsWith({ ...first, hashes }), []);
 	});
 });
 

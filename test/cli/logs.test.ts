@@ -10,6 +10,7 @@ import { createLog } from "../../adapters/logs/log.ts";
 import { createLogKeys } from "../../adapters/logs/logKeys.ts";
 import { createLogWriter } from "../../adapters/logs/logWriter.ts";
 import { connectMongo, type MongoConnection } from "../../adapters/mongo/connection.ts";
+import { readBundle, type StoredBundle } from "../../adapters/mongo/evidence.ts";
 import { createStore, type Store } from "../../adapters/mongo/store.ts";
 import type { Role } from "../../adapters/vault/policies.ts";
 import { address, credentialsOf, login } from "../adapters/vault/helper.ts";
@@ -57,8 +58,8 @@ describe("lethe logs", () => {
 		run(process.execPath, ["cli/lethe.ts", "logs", ...args], { env: env ?? (await environmentOf("logreader")) });
 	const readings = async () => {
 		const entries: { type: string; by: string; code: string }[] = [];
-		for (const bundle of await connection.collection("evidenceBundles").find().toArray()) {
-			for (const entry of bundle.entries as string[]) entries.push(JSON.parse(entry));
+		for (const bundle of await connection.collection<StoredBundle>("evidenceBundles").find().toArray()) {
+			for (const entry of readBundle(bundle).entries) entries.push(JSON.parse(entry));
 		}
 		return entries.filter(({ type }) => type === "logs_read").map(({ by, code }) => `${by} ${code}`);
 	};

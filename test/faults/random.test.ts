@@ -5,6 +5,7 @@ import { randomInt } from "node:crypto";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { type StoredMessage, whole } from "../../adapters/mongo/archive.ts";
 import { verifyEvidence } from "../../audit/verifyEvidence.ts";
 import type { Entry } from "../../domain/evidence.ts";
 import { finalStates, isFinal } from "../../domain/lifecycle.ts";
@@ -238,7 +239,7 @@ async function observe(targets: Targets, sent: Sent[]) {
 		isFinal(state) && certificates.length > 0 && unintegratedSince === undefined;
 	let messages: Message[] = [];
 	for (const end = Date.now() + settleMsMax; Date.now() < end; await sleep(2_000)) {
-		messages = await read<Message>("messages");
+		messages = (await read<StoredMessage>("messages")).map((stored) => whole(stored));
 		if (messages.length === known.size && messages.every(isSettled)) break;
 	}
 	const ended = messages.filter(({ state }) => isFinal(state)).map(({ _id }) => _id);

@@ -45,6 +45,8 @@ export const rooms: Record<string, Room> = {
 		may: [
 			...["config.ts", "deps.ts", "domain", "policies", "audit", "stack/stackFile.ts", "adapters/vault/issue.ts"],
 			...["adapters/carriers/registry.ts", "adapters/carriers/smpp", "cli/drill"],
+			// The canary reads what the store packs.
+			"adapters/mongo/packing.ts",
 			// As pure values, the same for what callers sign.
 			"api/messageSignature.ts",
 			// What recipients run, run here.

@@ -235,7 +235,7 @@ describe("the notifier", () => {
 			errors.some((line) => line.includes(endpointId)),
 			"operators are told",
 		);
-		const acts = await api.connection.collection("evidenceBundles").find({ about: endpointId }).toArray();
+		const acts = await api.entries(endpointId);
 		assert.ok(JSON.stringify(acts).includes("webhook_endpoint_disabled"));
 		const before = receiver.told(id).length;
 		await toDelivered(id);
@@ -261,7 +261,7 @@ describe("the notifier", () => {
 		assert.equal(groups.length, 8);
 		await Promise.all(groups.map((group, index) => (index % 2 ? one : other).deliver(group)));
 		assert.deepEqual([(await read(endpointId)).disabledFor, receiver.told(ids[0] as string).length], ["gone", 1]);
-		const acts = await api.connection.collection("evidenceBundles").find({ about: endpointId }).toArray();
+		const acts = await api.entries(endpointId);
 		assert.equal(JSON.stringify(acts).split("webhook_endpoint_disabled").length - 1, 1);
 	});
 

@@ -5,13 +5,14 @@ import { randomBytes } from "node:crypto";
 import { after, before, describe, it } from "node:test";
 import { createBatcher } from "../../../adapters/batcher.ts";
 import { connectMongo, type MongoConnection } from "../../../adapters/mongo/connection.ts";
+import { readBundle, type StoredBundle, storeBundle } from "../../../adapters/mongo/evidence.ts";
 import { createStore, type Store } from "../../../adapters/mongo/store.ts";
 import { createCheckpoints } from "../../../audit/checkpoints.ts";
 import { createEvidence } from "../../../audit/evidence.ts";
 import { createEvidenceExports } from "../../../audit/evidenceExport.ts";
 import { fsck } from "../../../audit/fsck.ts";
 import { verifyEvidence } from "../../../audit/verifyEvidence.ts";
-import { type Bundle, spanOf } from "../../../domain/evidence.ts";
+import { spanOf } from "../../../domain/evidence.ts";
 import { carrierOf, createKey, ids, origin, unsigned } from "../../audit/memoryEvidence.ts";
 import { createMemoryWitness } from "../../harness/memoryWitness.ts";
 
@@ -134,12 +135,19 @@ describe("the evidence log in the store", () => {
 
 	it("is found edited, cut and shortened by whoever may write to the database", async () => {
 		await checkpoints().publish();
-		const collection = connection.collection<Bundle>("evidenceBundles");
+		const collection = connection.collection<StoredBundle>("evidenceBundles");
 		const all = await collection.find({}).sort({ _id: 1 }).toArray();
-		const bundle = all.find(({ entries }) => entries[0]?.includes("queued")) as Bundle;
-		const edited = bundle.entries[0]?.replace("queued", "sending") ?? "";
-		await collection.updateOne({ _id: bundle._id }, { $set: { "entries.0": edited } });
+		const bundle = all.find((stored) => readBundle(stored).entries[0]?.includes("queued")) as StoredBundle;
+		const { entries, ...about } = readBundle(bundle);
+		const edited = entries.map((text) => text.replace("queued", "sending"));
+		await collection.replaceOne({ _id: bundle._id }, storeBundle({ ...about, entries: edited }));
 		assert.deepEqual((await kindsFound()).slice(0, 2), ["edited", "forked"]);
+		// As bundles of before stand.
+		const { packed: _, ...plain } = bundle;
+		await collection.replaceOne({ _id: bundle._id }, { ...plain, entries });
+		assert.deepEqual(await kindsFound(), []);
+		await collection.updateOne({ _id: bundle._id }, { $set: { packed: Buffer.from("none") }, $unset: { entries: 1 } });
+		assert.ok((await kindsFound()).includes("misfiled"));
 		await collection.replaceOne({ _id: bundle._id }, bundle);
 		await collection.deleteOne({ _id: bundle._id });
 		assert.ok((await kindsFound()).includes("missing"));

@@ -137,7 +137,7 @@ describe("/v1/verifications", () => {
 			],
 		);
 		api.policy.evaluate = evaluate;
-		const acts = await api.connection.collection("evidenceBundles").find({ about: answer.json.id }).toArray();
+		const acts = await api.entries(answer.json.id);
 		assert.ok(JSON.stringify(acts).includes("verification_withheld"));
 	});
 

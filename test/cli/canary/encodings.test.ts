@@ -5,6 +5,7 @@ import { createHash } from "node:crypto";
 import { test } from "node:test";
 import { gzipSync } from "node:zlib";
 import fc from "fast-check";
+import { pack } from "../../../adapters/mongo/packing.ts";
 import { needlesOf, samplesOf, type Term } from "../../../cli/canary/encodings.ts";
 import { contiguousForms, writtenForms } from "../../../cli/canary/numbers.ts";
 import { createSearch, type Hit } from "../../../cli/canary/search.ts";
@@ -64,6 +65,7 @@ const independent: [string, (value: string) => Buffer][] = [
 	["base64url of a letter", (value) => Buffer.from(Buffer.from(`é${value}`).toString("base64url"))],
 	["utf-16 at an odd place", (value) => Buffer.concat([Buffer.from("h"), Buffer.from(value, "utf16le")])],
 	["gzip of gzip", (value) => gzipSync(gzipSync(Buffer.from(value)))],
+	["what the store packs", (value) => Buffer.concat([Buffer.alloc(64, 7), pack(JSON.stringify({ code: value }))])],
 	["gzip of base64", (value) => gzipSync(Buffer.from(Buffer.from(value).toString("base64")))],
 ];
 for (const [name, encode] of independent) {

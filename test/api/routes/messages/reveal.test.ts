@@ -31,8 +31,9 @@ describe("reading a message", () => {
 		door.api.request(by, "POST", `/v1/messages/${_id}/reveal`, body);
 	/** Who read it, and what for, by the evidence log. */
 	const readings = async (about: string) => {
-		const bundles = await storeOf("evidenceBundles").find({ about }).toArray();
-		const entries = bundles.flatMap((bundle) => bundle.entries.map((entry: string) => JSON.parse(entry)));
+		const entries = (await engine.store.evidence.findAbout([about])).flatMap(({ entries }) =>
+			entries.map((entry) => JSON.parse(entry)),
+		);
 		const read = entries.filter((entry) => entry.about === about && entry.type === "message_revealed");
 		return read.map(({ by, code }) => [by, code]);
 	};
