@@ -1,7 +1,7 @@
 // What the engine and its servers take of the machine: memory by process, disk by server.
 
 import type { Stack } from "../stack/stack.ts";
-import { bytesIn, residentBytes } from "./measure.ts";
+import { bytesIn, proportionalBytes, residentBytes } from "./measure.ts";
 
 /** Lethe's own processes by name, with their ids; the simulated carrier is none of them. */
 export function ownPids(stack: Stack): Record<string, number | null> {
@@ -9,14 +9,26 @@ export function ownPids(stack: Stack): Record<string, number | null> {
 	return Object.fromEntries(Object.entries(own).map(([name, { pid }]) => [name, pid]));
 }
 
-/** Resident memory, of Lethe's processes together and each, and of the servers; null where it is not told. */
+/**
+ * Memory of Lethe's processes together and each, and of the servers; null where it is not told. `letheBytes`: resident, each
+ * process by itself, so that what they share counts with each; `letheSharedOnceBytes`: with each its share of that.
+ */
 export function memoryOf(stack: Stack) {
 	const { servers } = stack.state();
-	const of = (pids: [string, number | null][]) =>
-		Object.fromEntries(pids.map(([name, pid]) => [name, pid === null ? null : residentBytes(pid)]));
-	const lethe = of(Object.entries(ownPids(stack)));
-	const letheBytes = Object.values(lethe).reduce<number>((total, bytes) => total + (bytes ?? Number.NaN), 0);
-	return { letheBytes, lethe, servers: of(Object.entries(servers).map(([name, { pid }]) => [name, pid])) };
+	const of = (pids: [string, number | null][], read = residentBytes) =>
+		Object.fromEntries(pids.map(([name, pid]) => [name, pid === null ? null : read(pid)]));
+	const own = Object.entries(ownPids(stack));
+	const lethe = of(own);
+	return {
+		letheBytes: sum(lethe),
+		letheSharedOnceBytes: sum(of(own, proportionalBytes)),
+		lethe,
+		servers: of(Object.entries(servers).map(([name, { pid }]) => [name, pid])),
+	};
+}
+
+function sum(sizes: Record<string, number | null>): number {
+	return Object.values(sizes).reduce<number>((total, bytes) => total + (bytes ?? Number.NaN), 0);
 }
 
 /** Server → bytes of its data folder, of those that this stack runs. */

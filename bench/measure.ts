@@ -85,8 +85,17 @@ export function percentile95(figures: number[]): number {
 
 /** Resident memory of a process; null where the system does not tell (it is Linux that does). */
 export function residentBytes(pid: number): number | null {
+	return readBytes(`/proc/${pid}/status`, "VmRSS");
+}
+
+/** The same, but of pages that several processes have (programs, libraries) its share only: added up, they count once. */
+export function proportionalBytes(pid: number): number | null {
+	return readBytes(`/proc/${pid}/smaps_rollup`, "Pss");
+}
+
+function readBytes(file: string, name: string): number | null {
 	try {
-		const kilobytes = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
+		const kilobytes = new RegExp(`^${name}:\\s+(\\d+) kB$`, "m").exec(readFileSync(file, "utf8"))?.[1];
 		return kilobytes === undefined ? null : Number(kilobytes) * 1024;
 	} catch {
 		return null;

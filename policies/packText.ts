@@ -17,10 +17,7 @@ export type PackText = {
 
 /** Reads a pack. Nothing of it is run; a fault does not stop the search for others. */
 export function readPackText(text: string): PackText {
-	const lines = new LineCounter();
-	// Values stay text, numbers and booleans.
-	const document = parseDocument(text, { schema: "core", uniqueKeys: true, lineCounter: lines, prettyErrors: true });
-	const lineOf = (path: Path) => lines.linePos(offsetOf(document, path)).line;
+	const { document, lineOf } = parse(text);
 	const broken = [...document.errors, ...document.warnings].map(({ message, linePos }) => ({
 		line: linePos?.[0].line ?? 1,
 		message: `not YAML: ${message.split("\n")[0]?.replace(/ at line \d+, column \d+:?$/, "")}`,
@@ -36,7 +33,8 @@ export function readPackText(text: string): PackText {
 		return { faults: [{ line: 1, message, mend: "Write some of them out." }], lineOf };
 	}
 	const result = packSchema.safeParse(value, { reportInput: true });
-	if (result.success) return { file: result.data, faults: [], lineOf };
+	// Every process keeps every pack: its tree, which takes sixteen times its text, is made again for who asks for a line.
+	if (result.success) return { file: result.data, faults: [], lineOf: linesOf(text) };
 	const { issues } = result.error;
 	const mistyped = issues.filter(({ code }) => code === "unrecognized_keys").map(({ path }) => `${path.join(".")}.`);
 	// What is wrong beside a mistyped field is mostly that it is not there under its name.
@@ -45,6 +43,18 @@ export function readPackText(text: string): PackText {
 	);
 	const faults = told.flatMap((issue) => toFaults(issue, [], lineOf));
 	return { faults: faults.sort((a, b) => a.line - b.line), lineOf };
+}
+
+// Made here, where nothing else is in sight: it would keep what it sees alive.
+function linesOf(text: string): PackText["lineOf"] {
+	return (path) => parse(text).lineOf(path);
+}
+
+function parse(text: string) {
+	const lines = new LineCounter();
+	// Values stay text, numbers and booleans.
+	const document = parseDocument(text, { schema: "core", uniqueKeys: true, lineCounter: lines, prettyErrors: true });
+	return { document, lineOf: (path: Path) => lines.linePos(offsetOf(document, path)).line };
 }
 
 function toFaults(issue: z.core.$ZodIssue, at: Path, lineOf: PackText["lineOf"]): PackFault[] {

@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { parse } from "yaml";
 import { loadConfig, settings } from "../../config.ts";
-import { nodeOptions } from "../../stack/processes.ts";
+import { memoryKept, nodeOptions } from "../../stack/processes.ts";
 import { searchAttributes } from "../../workflows/contract.ts";
 import { readTreeFile, root, treePaths, treeSources } from "./tree.ts";
 import { loadedBy } from "./walls.ts";
@@ -185,6 +185,7 @@ test("the image runs the pinned Node as a user without rights", () => {
 	assert.equal(users.at(-1), "node");
 	assert.match(dockerfile, /npm install --no-save --omit=dev/);
 	assert.ok(dockerfile.includes(`NODE_OPTIONS="${nodeOptions}" `), "the image runs Node as the stack does");
+	for (const [name, value] of Object.entries(memoryKept)) assert.ok(dockerfile.includes(`${name}=${value} `), name);
 });
 
 test("all that the services run is in the image", () => {
