@@ -10,8 +10,11 @@ import { enrolPerson } from "./enrolPerson.ts";
 /** What there is to ask about: the first word of a path → ids. */
 export type ApiThings = Record<string, string[]>;
 
-/** Bearer tokens. `key`: of a machine with every role that one can have; `person`: of somebody with every role. */
-export type ApiCallers = { key: string; adminKey: string; person: string; leaving: string[] };
+/**
+ * Bearer tokens. `key`: of a machine with every role that one can have; `person`: of somebody with every role. `kept`: ids
+ * of the keys, which must go on.
+ */
+export type ApiCallers = { key: string; adminKey: string; person: string; leaving: string[]; kept: string[] };
 
 // As many as may be signed out: what ends a session is asked with the next one's.
 const leavingCount = 12;
@@ -28,10 +31,12 @@ export async function createApiCallers(
 			const invitation = { tenantId, login, name: "", roles: [...roles] };
 			return enrolPerson(apiUrl, (await deps.people.invite("admin", invitation)).enrolmentToken);
 		};
-		const key = async (name: string) => (await createApiKey(deps, { tenantId, name, roles: [...machineRoles] })).apiKey;
+		const key = (name: string) => createApiKey(deps, { tenantId, name, roles: [...machineRoles] });
 		const leaving: string[] = [];
 		for (let count = 0; count < leavingCount; count++) leaving.push(await enrol(`leaving-${count}`));
-		return { key: await key("all"), adminKey: await key("administration"), person: await enrol("everything"), leaving };
+		const [all, administration] = [await key("all"), await key("administration")];
+		const tokens = { key: all.apiKey, adminKey: administration.apiKey, person: await enrol("everything"), leaving };
+		return { ...tokens, kept: [all.id, administration.id] };
 	} finally {
 		await deps.close();
 	}
@@ -42,6 +47,14 @@ const lawful = { category: "transactional", lawfulBasis: "contract" };
 const hold = { scope: "subject", number, ground: "litigation", reason: "case" };
 const consent = { number, type: "express", purposes: ["marketing"], obtainedAt: "2026-01-01T00:00:00Z" };
 const thingsEach = 3;
+
+/** @throws Error when one of those who ask everything opens nothing any more: what was asked since found a shut door */
+export async function requireCallers(apiUrl: string, { key, adminKey, person }: ApiCallers): Promise<void> {
+	for (const [name, token] of Object.entries({ key, adminKey, person })) {
+		const response = await fetch(`${apiUrl}/v1/api-keys`, { headers: { authorization: `Bearer ${token}` } });
+		if (!response.ok) throw new Error(`${name} was shut out while the API was asked: ${response.status}`);
+	}
+}
 
 /** Bodies that are taken, by operation: of those that fit the document few name a number, or a person, that there is. */
 export type ApiBodies = Record<string, object>;

@@ -12,6 +12,7 @@ import {
 	createApiBodies,
 	createApiCallers,
 	createApiThings,
+	requireCallers,
 } from "./apiCallers.ts";
 import { startProcesses } from "./processes.ts";
 import { createStack } from "./stack.ts";
@@ -42,6 +43,7 @@ try {
 		await scan(sslyze, tlsUrl, authority),
 		await run(schemathesis, apiUrl, { callers, things, bodies }),
 	);
+	await requireCallers(apiUrl, callers);
 	// Whatever was asked, nothing failed inside.
 	const failures = await countFailures(apiUrl);
 	say(`${failures} failures inside`);
