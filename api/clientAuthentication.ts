@@ -71,15 +71,19 @@ async function readAssertion(deps: ClientDeps, asked: Asked, assertion: string):
 	const keys = (await deps.keyring.publicKeys(clientId)) as JSONWebKeySet["keys"];
 	const now = deps.clock();
 	const { payload } = await orRefuse("unauthenticated", () =>
-		verifyJwt(assertion, { keys }, {
-			issuer: clientId,
-			subject: clientId,
-			audience: ["", "/oauth/token", "/v1/oauth/token"].map((path) => `${deps.publicUrl}${path}`),
-			algorithms: signingAlgorithms,
-			currentDate: new Date(now),
-			clockTolerance: limits.clockSkewMs / 1000,
-			requiredClaims: ["exp", "jti"],
-		}),
+		verifyJwt(
+			assertion,
+			{ keys },
+			{
+				issuer: clientId,
+				subject: clientId,
+				audience: ["", "/oauth/token", "/v1/oauth/token"].map((path) => `${deps.publicUrl}${path}`),
+				algorithms: signingAlgorithms,
+				currentDate: new Date(now),
+				clockTolerance: limits.clockSkewMs / 1000,
+				requiredClaims: ["exp", "jti"],
+			},
+		),
 	);
 	const endsAt = (payload.exp as number) * 1000;
 	if (endsAt > now + limits.assertionLifeMsMax) throw new LetheError("unauthenticated", { cause: "lives too long" });

@@ -58,7 +58,10 @@ export async function listen(app: Instance, options: Options, { log }: Pick<ApiD
 	}
 	app.server.maxConnections = connectionsMax;
 	const secure = tls && createTlsServer(app, { ...options, tls }, log);
-	limitAddresses([app.server, secure].filter((server) => server !== undefined), options);
+	limitAddresses(
+		[app.server, secure].filter((server) => server !== undefined),
+		options,
+	);
 	const url = await app.listen({ host, port });
 	if (!secure) return { url };
 	await new Promise<void>((resolve, reject) => {

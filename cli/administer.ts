@@ -108,7 +108,11 @@ export function requireSignatures(
 	tenantId: string,
 	requiresSignatures: NonNullable<TenantDocument["requiresSignatures"]>,
 ): Promise<void> {
-	const codes = { true: "requires_signatures", false: "requires_no_signatures", step_up: "requires_step_up_signatures" };
+	const codes = {
+		true: "requires_signatures",
+		false: "requires_no_signatures",
+		step_up: "requires_step_up_signatures",
+	};
 	const code = codes[`${requiresSignatures}`];
 	return changeTenant(deps, tenantId, code, { requiresSignatures });
 }

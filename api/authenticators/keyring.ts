@@ -76,7 +76,10 @@ export function createKeyring(deps: KeyringDeps) {
 		 * Whether its request must be signed too, or that of whom a tenant's issuer vouches for: it asks for that, or its
 		 * tenant does. `isStepUp`: of a person the route asks for a fresh second factor.
 		 */
-		async mustSign({ proof, tenantId }: Pick<ApiKeyDocument, "proof" | "tenantId">, isStepUp: boolean): Promise<boolean> {
+		async mustSign(
+			{ proof, tenantId }: Pick<ApiKeyDocument, "proof" | "tenantId">,
+			isStepUp: boolean,
+		): Promise<boolean> {
 			if (proof === "signature") return true;
 			const { requiresSignatures } = await readTenant({ tenantId });
 			return requiresSignatures === true || (requiresSignatures === "step_up" && isStepUp);

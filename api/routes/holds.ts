@@ -87,9 +87,6 @@ export function addHolds(app: Instance, deps: Deps): void {
 		},
 		async (request, reply) => {
 			const { principal, body } = request;
-			if (body.approvedBy !== undefined && (await standsBehind(deps, body.approvedBy, principal.id))) {
-				throw new LetheError("self_approval");
-			}
 			const _id = request.newId("hold");
 			const standing = await findEarlier(request, () => deps.store.subjectRecords.find(_id));
 			const record = standing?.kind === "hold" ? standing : await place(principal, body, _id);
@@ -102,7 +99,7 @@ export function addHolds(app: Instance, deps: Deps): void {
 	);
 
 	async function place(principal: Principal, body: HoldInput, _id: string): Promise<HoldRecord> {
-		if (body.approvedBy !== undefined) await requirePerson(deps, principal, body.approvedBy);
+		if (body.approvedBy !== undefined) await requireApprover(deps, principal, body.approvedBy);
 		const now = deps.clock();
 		const record = withoutUndefined<HoldRecord>({
 			_id,
@@ -127,9 +124,10 @@ export function addHolds(app: Instance, deps: Deps): void {
 	}
 }
 
-/** That somebody of the tenant's may approve it: of anybody else it would wait for ever. */
-async function requirePerson({ store }: Deps, { tenantId }: Principal, id: string): Promise<void> {
-	const person = await store.people.find(id);
+/** Somebody else of the tenant's, who may approve it: of anybody else it would wait for ever. */
+async function requireApprover(deps: Deps, { id: placedBy, tenantId }: Principal, id: string): Promise<void> {
+	if (await standsBehind(deps, id, placedBy)) throw new LetheError("self_approval");
+	const person = await deps.store.people.find(id);
 	const isTheirs = person?.tenantId === tenantId && person.endedAt === undefined;
 	if (person && isTheirs && rolesInForce(person).some((role) => holders.includes(role))) return;
 	throw new LetheError("invalid_request", { errors: [approverError] });

@@ -172,10 +172,11 @@ describe("/v1/holds", () => {
 		const message = (await api.post(key, { to: freshNumber() })).json.id as string;
 		const approver = await api.addPerson(ownId, ["approver"]);
 		const { json } = await place({ scope: "tenant", ...wide, approvedBy: approver.personId }, own);
-		const step = (name: string, by = approver.token) =>
-			api.request(by, "POST", `/v1/holds/${json.id}/${name}`, {});
+		const step = (name: string, by = approver.token) => api.request(by, "POST", `/v1/holds/${json.id}/${name}`, {});
 		const seen = async () =>
-			(await api.request(approver.token, "GET", "/v1/holds")).json.items.find(({ id }: { id: string }) => id === json.id);
+			(await api.request(approver.token, "GET", "/v1/holds")).json.items.find(
+				({ id }: { id: string }) => id === json.id,
+			);
 		return { ownId, own, message, approver, id: json.id as string, step, seen };
 	}
 
