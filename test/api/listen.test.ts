@@ -146,7 +146,7 @@ describe("the listener", () => {
 		await strict.close();
 	});
 
-	it("holds no more connections of one address than its share, by both listeners together; those of a trusted proxy all", async () => {
+	it("holds no more connections of one address than its share, by both listeners together; those of a trusted proxy all", async (test) => {
 		const addressConnectionsMax = 3;
 		const hear = async (trustedProxies: string[]) => {
 			const own = build();
@@ -164,11 +164,11 @@ describe("the listener", () => {
 					({ status }) => status === 200,
 					() => false,
 				);
-			const end = async () => {
+			test.after(async () => {
 				for (const socket of silent) socket.destroy();
 				await own.close();
-			};
-			return { ...heard, open, answers, end };
+			});
+			return { ...heard, open, answers };
 		};
 		const strict = await hear([]);
 		const first = await strict.open(strict.url);
@@ -181,7 +181,6 @@ describe("the listener", () => {
 		const proxied = await hear(["10.0.0.0/8", "127.0.0.1"]);
 		for (let count = 0; count <= addressConnectionsMax; count++) await proxied.open(proxied.url);
 		assert.equal(await proxied.answers(), true);
-		await Promise.all([strict.end(), proxied.end()]);
 	});
 
 	it("takes a renewed certificate up while it runs, and keeps the old one when the new does not do", async () => {
