@@ -86,7 +86,11 @@ describe("messages judged by the packs in force", () => {
 		const guessable = await api.post(clinic, { ...health, pin: "24.12.1961" });
 		assert.deepEqual([guessable.json.code, guessable.json.errors[0].pointer], ["invalid_request", "/pin"]);
 		const short = await api.post(clinic, { ...health, pin: "1" });
-		assert.deepEqual([short.json.errors.length, short.json.errors[0].pointer], [1, "/pin"], "told once, by what it lacks");
+		assert.deepEqual(
+			[short.json.errors.length, short.json.errors[0].pointer],
+			[1, "/pin"],
+			"told once, by what it lacks",
+		);
 		const dry = await api.request(clinic, "POST", "/v1/messages?dryRun=true", messageBody({ ...health, pin: "8203" }));
 		assert.deepEqual([dry.status, dry.json.segments, dry.json.encoding], [200, 1, "gsm7"]);
 		const { status, json } = await api.post(clinic, { ...health, pin: "8203" });
