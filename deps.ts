@@ -7,6 +7,7 @@ import type { Logger } from "pino";
 import { createApiKeys } from "./adapters/apiKeys.ts";
 import { createBatcher } from "./adapters/batcher.ts";
 import type { CarrierFactory, Manual } from "./adapters/carriers/carrier.ts";
+import { type QueueGiven, refuseUnusable } from "./adapters/carriers/fields.ts";
 import { createHandOvers } from "./adapters/carriers/handOver.ts";
 import { createQueueCarriers } from "./adapters/carriers/queueCarriers.ts";
 import { openCarrier } from "./adapters/carriers/registry.ts";
@@ -226,7 +227,10 @@ export async function createDeps(config: Config, name: ProcessName) {
 		after: (ms, call) => void setTimeout(call, ms).unref(),
 	});
 	const secrets = createCarrierSecrets({ vault: vaultFor(by.carrierSecrets), clock });
-	const open = { queues: store.sendQueues, secrets, clock, allowSimulator: config.environment !== "production" };
+	const allowSimulator = config.environment !== "production";
+	const publicUrl = config.api.publicUrl.replace(/\/$/, "");
+	const receiptsUrl = (carrier: string, sendQueue: string) => `${publicUrl}/v1/callbacks/${carrier}/${sendQueue}/receipts`;
+	const open = { queues: store.sendQueues, secrets, clock, allowSimulator, receiptsUrl };
 	const sending = createQueueCarriers({ ...open, purpose: "send" });
 	const verifying = createQueueCarriers({ ...open, purpose: "callback" });
 	const proof = openEvidence(config, { clock, ids, store, vault: vaultOfKeys, signer, publishSoon: runs.sweepSoon });
@@ -315,11 +319,15 @@ export async function createDeps(config: Config, name: ProcessName) {
 			redacts: sending.redacts,
 			/** The same with its callback secrets only. */
 			verifier: verifying.open,
-			/** Answers what it is told with. @throws RangeError | TypeError when there is no such carrier here, or it can't use what it is given */
-			async check(carrier: string, given: Parameters<CarrierFactory>[0]): Promise<Manual> {
-				const opened = openCarrier(carrier, { ...given, allowSimulator: open.allowSimulator });
-				await opened.close?.();
-				return opened.manual;
+			/** What a carrier declares of itself. @throws RangeError when there is none of this name here */
+			manual: (carrier: string): Manual => openCarrier(carrier, { allowSimulator, settings: {}, secrets: {} }).manual,
+			/** @throws RangeError | TypeError when there is no such carrier here, or it can't use what it is given */
+			async check(carrier: string, given: QueueGiven): Promise<void> {
+				const { settings, secrets } = given;
+				refuseUnusable(openCarrier(carrier, { allowSimulator, settings: {}, secrets: {} }).manual, given);
+				for (const half of Object.values(secrets)) {
+					await openCarrier(carrier, { allowSimulator, settings, secrets: half }).close?.();
+				}
 			},
 		},
 		/** Has the API take what a carrier told on a connection of ours, as a callback of that queue's. */
@@ -336,7 +344,7 @@ export async function createDeps(config: Config, name: ProcessName) {
 		/** Encrypts texts to recipients' keys. */
 		textSeal: createTextSeal({ senderKeys }),
 		sendWebhook: createWebhookSender({ http: outbound, secrets: webhookSecrets, clock }),
-		publicUrl: config.api.publicUrl.replace(/\/$/, ""),
+		publicUrl,
 		segmentText,
 		/** What time Vault has, epoch ms. */
 		vaultTime: () => readTime({ address: required(config.vault.address, "VAULT_ADDR"), tls: config.vault.tls }),

@@ -1,6 +1,7 @@
 // One attempt: claim, decrypt, check lease and deadline once more, call the carrier, record what came of it. The only caller of a carrier.
 
 import type { Carrier, LookupTimes, SendOutcome } from "../adapters/carriers/carrier.ts";
+import type { Told } from "../domain/circuit.ts";
 import { limits } from "../domain/limits.ts";
 import type { Attempt, Message } from "../domain/message.ts";
 import type { Plaintext } from "../domain/plaintext.ts";
@@ -48,7 +49,7 @@ type Control = { holdBack: (ms: number) => Promise<void> };
 
 /**
  * `send` makes the attempt that a job names, unless another sender, a cancel, a hold or the deadline was first. Answers
- * whether the carrier is well; undefined where it was not asked.
+ * what that tells of the carrier.
  */
 export function createSend(deps: SendDeps) {
 	const { messages } = deps.store;
@@ -62,15 +63,16 @@ export function createSend(deps: SendDeps) {
 		}
 		const outcome = await attempt(deps, message, claimedAt);
 		await record(deps, message, outcome, control);
-		return isCarrierWell(outcome);
+		return tellsOf(outcome);
 	};
 }
 
 // A carrier that says no is well; one that was not asked tells nothing of itself.
-function isCarrierWell(outcome: Outcome): boolean | undefined {
+function tellsOf(outcome: Outcome): Told {
 	if (outcome.kind === "overdue" || outcome.kind === "withheld") return undefined;
-	if (outcome.kind === "rejected") return outcome.permanent || (ownRefusals.has(outcome.code) ? undefined : false);
-	return outcome.kind !== "ambiguous";
+	if (outcome.kind === "ambiguous") return { code: outcome.code };
+	if (outcome.kind !== "rejected" || outcome.permanent) return true;
+	return ownRefusals.has(outcome.code) ? undefined : { code: outcome.code };
 }
 
 // Nothing went out: another server of ours was away, or the time was over.
@@ -80,7 +82,12 @@ async function attempt(deps: SendDeps, message: Message, claimedAt: number): Pro
 	// The claim was of a message that bore no hold: one that it bears by now came since.
 	const [borne] = message.restrictedBy ?? [];
 	if (borne !== undefined) return { kind: "withheld", verdict: { kind: "held", hold: borne } };
-	const carrier = await deps.carriers.sender(message.sendQueue).catch(() => undefined);
+	let carrier: Carrier | undefined;
+	try {
+		carrier = await deps.carriers.sender(message.sendQueue);
+	} catch (error) {
+		return refused(isServerAway(error) ? "carrier_unavailable" : "not_configured");
+	}
 	if (!carrier) return refused("carrier_unavailable");
 	// After the claim, so that an opt-out, a withdrawal or another message that came before it is seen.
 	const verdict = await judge(deps, message).catch(() => undefined);
@@ -124,6 +131,12 @@ async function attempt(deps: SendDeps, message: Message, claimedAt: number): Pro
 		parts.to.wipe();
 		parts.text.wipe();
 	}
+}
+
+// Whatever else keeps a carrier from being opened is in the queue's settings and secrets.
+function isServerAway(error: unknown): boolean {
+	const { code } = error as { code?: unknown };
+	return code === "keys_unavailable" || code === "store_unavailable";
 }
 
 // Nothing was handed to the carrier: the attempt may be made again.

@@ -130,7 +130,7 @@ export async function createApp(deps: ApiDeps) {
 		addRequestSteps(scope, deps);
 		addExportRequest(scope, deps);
 		addRequestRecords(scope, deps);
-		addRunning(scope, deps);
+		addRunning(scope, { ...deps, metrics });
 		addApiKeys(scope, deps);
 		addSendingLimits(scope, deps);
 		addEvidenceLog(scope, deps);
@@ -228,7 +228,12 @@ function addPeopleRoutes(scope: Instance, deps: ApiDeps, signingIn: ReturnType<t
 }
 
 /** What whoever runs the deployment sees and does. */
-function addRunning(scope: Instance, deps: ApiDeps): void {
+function addRunning(scope: Instance, deps: ApiDeps & { metrics: ReturnType<typeof createMetrics> }): void {
+	deps.metrics.watch(
+		"lethe_send_queues_failing",
+		"Send queues whose carrier fails at present, or refuses or lacks its credentials.",
+		async () => (await deps.sendQueues.failing((await deps.store.sendQueues.all()).map(({ _id }) => _id))).size,
+	);
 	addQueues(scope, deps);
 	addAlerts(scope, deps);
 }

@@ -85,7 +85,7 @@ export type ApiDeps = {
 	providerCredentials: Pick<ProviderCredentials, "read">;
 	/** Of a session: unused and at all; and how long a second factor counts as fresh. */
 	sessionLimits: { idleMs: number; lifeMs: number; freshMfaMs: number };
-	sendQueues: Pick<SendQueues, "areIll" | "countRange" | "live">;
+	sendQueues: Pick<SendQueues, "areIll" | "countRange" | "failing" | "live">;
 	/** What of a URL that a tenant names is refused. */
 	outbound: Pick<OutboundHttp, "refusalOf">;
 	textSeal: TextSeal;

@@ -1,12 +1,14 @@
 // What needs a person now, derived from what is stored: nothing is raised, kept or dismissed, an alert ends with its cause.
 
 import type { ApiKeyDocument, Cohort, SendQueueDocument } from "../adapters/mongo/models.ts";
+import type { Failing } from "../adapters/redis/health.ts";
 import { type Bundle, isSound } from "../domain/evidence.ts";
 import type { WaitingEntry } from "../domain/ledger.ts";
 import { limits } from "../domain/limits.ts";
 import type { Message } from "../domain/message.ts";
 import type { HoldRecord } from "../domain/subject.ts";
 import type { DisabledEndpoint } from "../domain/webhook.ts";
+import { withoutUndefined } from "../domain/withoutUndefined.ts";
 import type { Checkpoints } from "./checkpoints.ts";
 import { readEntry } from "./entry.ts";
 import { commonKeys, findKeyAges, type KeyPeriods } from "./keyAges.ts";
@@ -31,6 +33,14 @@ const catalogue = {
 	key_overdue: ["warning", "Rotate it with `lethe keys rotate`."],
 	key_version_unneeded: ["warning", "End it with `lethe keys retire`."],
 	receipts_parked: ["warning", "See which carrier's receipts name messages that nobody sent, in the API's log."],
+	queue_unusable: [
+		"critical",
+		"Give the queue what its carrier takes: `lethe admin secrets`, `lethe admin queue`; what waits is asked for again within a minute.",
+	],
+	carrier_failing: [
+		"warning",
+		"See what the carrier says of itself; what waits goes other ways where it may, and is tried again each minute.",
+	],
 	credential_suspect: ["warning", "Look into who uses the key, and rotate or revoke it."],
 	webhook_endpoint_failed: [
 		"warning",
@@ -46,14 +56,23 @@ export const alertCodes = Object.keys(catalogue) as (keyof typeof catalogue)[];
 type AlertCode = keyof typeof catalogue;
 
 /** `about`: what it is about, a name or an opaque id. `since`: since when, epoch ms, where that is known. */
-export type Alert = { code: AlertCode; severity: Severity; about?: string; since?: number; mend: string };
-type Raised = Pick<Alert, "code" | "about" | "since">;
+export type Alert = {
+	code: AlertCode;
+	severity: Severity;
+	about?: string;
+	/** Why, a code of ours, where there is more than one. */
+	reason?: string;
+	since?: number;
+	mend: string;
+};
+type Raised = Pick<Alert, "code" | "about" | "reason" | "since">;
 
 export type AlertsDeps = Omit<KeyNeedsDeps, "store"> & {
 	limits: { purgeLagMsMax: number; keyPeriods: KeyPeriods };
 	checkpoints: Pick<Checkpoints, "standing">;
 	/** Server → a call that throws while it can't be reached. */
 	checks: Record<string, () => Promise<unknown>>;
+	sendQueues: { failing: (names: readonly string[]) => Promise<Map<string, Failing>> };
 	store: KeyNeedsDeps["store"] & {
 		apiKeys: { findByTenant: (tenantId: string) => Promise<Pick<ApiKeyDocument, "_id">[]> };
 		cohorts: { oldestDueAt: (now: number) => Promise<Cohort["dueAt"] | undefined> };
@@ -90,6 +109,7 @@ export async function findAlerts(
 		versions: () => unneededVersions(deps),
 		receipts: () => parkedReceipts(deps),
 		queues: () => stoppedQueues(deps, of?.sendQueues),
+		carriers: () => failingCarriers(deps, of?.sendQueues),
 		webhooks: () => disabledEndpoints(deps, of?.tenantId),
 		...(of
 			? {
@@ -167,6 +187,17 @@ async function stoppedQueues({ store }: AlertsDeps, own?: readonly string[]): Pr
 		if (paused) return [{ code: "queue_paused", about }];
 		return draining ? [{ code: "queue_draining", about }] : [];
 	});
+}
+
+/** What its sender can't mend, and what may mend itself. */
+async function failingCarriers({ store, sendQueues }: AlertsDeps, own?: readonly string[]): Promise<Raised[]> {
+	const names = own ?? (await store.sendQueues.all()).map(({ _id }) => _id);
+	const failing = await sendQueues.failing(names);
+	return [...failing].map(([about, { code: reason, since }]) => ({
+		code: reason === "not_configured" || reason === "credentials_refused" ? "queue_unusable" : "carrier_failing",
+		about,
+		...withoutUndefined({ reason, since }),
+	}));
 }
 
 async function disabledEndpoints({ store }: AlertsDeps, tenantId?: string): Promise<Raised[]> {

@@ -22,6 +22,7 @@ import {
 	prepare,
 	putSecrets,
 	putSendQueue,
+	removeSendQueue,
 	requireSignatures,
 	setGovernance,
 	setLinkHost,
@@ -81,6 +82,7 @@ export function adminCommand(): Command {
 	addKeyCommands(add);
 	addQueue(add);
 	addSecrets(add);
+	addRemoveQueue(add);
 	return admin;
 }
 
@@ -208,6 +210,19 @@ function addSecrets(add: (name: string, description: string) => Command): void {
 				const given = withoutUndefined(parseSecrets(eitherSchema, await text(process.stdin)));
 				await putSecrets(deps, queue, given);
 				return { replaced: Object.keys(given) };
+			}),
+		);
+}
+
+function addRemoveQueue(add: (name: string, description: string) => Command): void {
+	add("remove-queue", "Remove a send queue that was drained and that nothing needs any more; its secrets are destroyed.")
+		.argument("<queue>", "its id")
+		.option("--leave-copies", "though its carrier has yet to forget messages that are final")
+		.action((id: string, { leaveCopies = false }: { leaveCopies?: boolean }) =>
+			withDeps(async (deps) => {
+				const removed = await removeSendQueue(deps, id, { leaveCopies });
+				if (!removed) process.exitCode = 1;
+				return { removed };
 			}),
 		);
 }

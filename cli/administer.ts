@@ -19,6 +19,7 @@ import { withoutUndefined } from "../domain/withoutUndefined.ts";
 
 type AdminDeps = Pick<Deps, "store" | "hmac" | "ids" | "clock" | "secrets" | "carriers"> & {
 	evidence: Pick<Deps["evidence"], "append">;
+	sendQueues: Pick<Deps["sendQueues"], "forget" | "forgetHealth">;
 };
 
 const by = "admin";
@@ -264,14 +265,15 @@ export async function checkSettings(carrier: string, settings: Record<string, st
 
 /**
  * Creates or replaces a send queue; secrets go to Vault only.
- * @throws RangeError | TypeError, before anything is changed, when the carrier is unknown, refused here, or can't use them
+ * @throws RangeError | TypeError, before anything is changed, when the carrier is unknown, refused here, or can't use what it is given
  */
 export async function putSendQueue(
 	deps: AdminDeps,
 	queue: SendQueueDocument,
 	secrets: Record<SecretPurpose, Record<string, string>>,
 ): Promise<void> {
-	await putSecrets(deps, queue, secrets);
+	await deps.carriers.check(queue.carrier, { settings: queue.settings, sender: queue.sender, secrets });
+	await writeSecrets(deps, queue._id, secrets);
 	// Who stopped it did so for a reason that another secret or rate is no end of.
 	const known = await deps.store.sendQueues.find(queue._id);
 	const { paused = queue.paused, draining = false, moveWaiting, prices, countryRates, registrations } = known ?? {};
@@ -280,30 +282,90 @@ export async function putSendQueue(
 	await deps.store.sendQueues.put({ ...set, ...queue, paused, draining });
 }
 
+type Secrets = Partial<Record<SecretPurpose, Record<string, string>>>;
+
 /**
  * Replaces what a send queue's carrier is called with, what its callbacks are checked with, or both.
  * @throws RangeError | TypeError when the carrier can't use them; nothing is written then
  */
 export async function putSecrets(
-	deps: Pick<AdminDeps, "carriers" | "evidence" | "secrets">,
-	{ _id, carrier, settings }: Pick<SendQueueDocument, "_id" | "carrier" | "settings">,
-	given: Partial<Record<SecretPurpose, Record<string, string>>>,
+	deps: Pick<AdminDeps, "carriers" | "evidence" | "secrets" | "sendQueues">,
+	{ _id, carrier, settings, sender }: Pick<SendQueueDocument, "_id" | "carrier" | "settings" | "sender">,
+	secrets: Secrets,
 ): Promise<void> {
-	const halves = Object.entries(given) as [SecretPurpose, Record<string, string>][];
-	for (const [purpose, secrets] of halves) {
-		const manual = await deps.carriers.check(carrier, { settings, secrets });
-		refuseUnknown("setting", settings, manual.settings);
-		refuseUnknown(`secret, for ${purpose === "send" ? "sending" : "callbacks"},`, secrets, manual.secrets[purpose]);
-	}
-	await deps.evidence.append([{ type: "send_queue_changed", code: _id, by }]);
-	for (const [purpose, secrets] of halves) await deps.secrets.write(_id, purpose, secrets);
+	await deps.carriers.check(carrier, { settings, sender, secrets });
+	await writeSecrets(deps, _id, secrets);
 }
 
-// A misspelt name would be found out by the first message only. Of what is given nothing but the name is repeated.
-function refuseUnknown(what: string, given: Record<string, string>, known: Record<string, string>): void {
-	const names = Object.keys(known);
-	for (const name of Object.keys(given)) {
-		if (names.includes(name)) continue;
-		throw new RangeError(`${name} is no ${what} of this carrier. There are: ${names.join(", ") || "none"}.`);
+async function writeSecrets(
+	deps: Pick<AdminDeps, "evidence" | "secrets" | "sendQueues">,
+	sendQueue: string,
+	given: Secrets,
+): Promise<void> {
+	await deps.evidence.append([{ type: "send_queue_changed", code: sendQueue, by }]);
+	for (const [purpose, secrets] of Object.entries(given)) {
+		await deps.secrets.write(sendQueue, purpose as SecretPurpose, secrets);
+	}
+	// How its carrier did with those before tells nothing any more. Redis may be away: the next attempt tells.
+	await deps.sendQueues.forgetHealth(sendQueue).catch(() => undefined);
+}
+
+// Changes of a queue are in force everywhere within five seconds.
+const inForceMs = 6_000;
+
+/**
+ * Removes a send queue, and destroys its secrets; tenants that have it go on with their others. False when there is none.
+ * Cut off half way it is repeated.
+ * @param options `leaveCopies`: though its carrier has yet to forget messages
+ * @throws Error with the mend while it takes what is new, anything needs it, or a tenant has no other
+ */
+export async function removeSendQueue(
+	deps: AdminDeps,
+	sendQueue: string,
+	{ leaveCopies = false, waitMs = inForceMs }: { leaveCopies?: boolean; waitMs?: number } = {},
+): Promise<boolean> {
+	const queue = await deps.store.sendQueues.find(sendQueue);
+	if (!queue) return false;
+	const drain = `\`lethe queue drain ${sendQueue} --move\``;
+	const users = await deps.store.tenants.findBySendQueue(sendQueue);
+	for (const { _id, sendQueues, standing } of users) {
+		if (sendQueues.length > 1 || standing?.state === "left") continue;
+		throw new Error(
+			`${sendQueue} is the only one of ${_id}. Give it another first: \`lethe admin tenant routes ${_id} --send-queue ${sendQueue} …\`.`,
+		);
+	}
+	if (users.length > 0 && !queue.draining) {
+		throw new Error(`${sendQueue} still takes messages. Run ${drain}, then this again once what it has is decided.`);
+	}
+	await refuseNeeded(deps, sendQueue, leaveCopies);
+	if (users.length > 0) {
+		await new Promise((resolve) => setTimeout(resolve, waitMs));
+		await refuseNeeded(deps, sendQueue, leaveCopies);
+	}
+	await deps.evidence.append([
+		{ type: "send_queue_removed", code: sendQueue, by },
+		...users.map(({ _id: tenantId }) => ({ type: "tenant_changed" as const, code: "send_queues", tenantId, by })),
+	]);
+	for (const { _id, sendQueues } of users) {
+		await deps.store.tenants.set(_id, { sendQueues: sendQueues.filter((id) => id !== sendQueue) });
+	}
+	await deps.secrets.destroy(sendQueue);
+	// Redis may be away: nobody reads what it has of a queue that there is not.
+	await deps.sendQueues.forget(sendQueue).catch(() => undefined);
+	await deps.store.sendQueues.remove(sendQueue);
+	return true;
+}
+
+async function refuseNeeded({ store }: Pick<AdminDeps, "store">, sendQueue: string, leaveCopies: boolean): Promise<void> {
+	const needing = await store.messages.findNeeding(sendQueue);
+	if (needing && !needing.isCopyDue) {
+		throw new Error(
+			`${needing.id} still needs ${sendQueue}: it waits, or what became of it is not known yet. \`lethe queue drain ${sendQueue} --move\` hands on what waits; run this again once it is decided.`,
+		);
+	}
+	if (needing && !leaveCopies) {
+		throw new Error(
+			`the carrier of ${sendQueue} has yet to forget messages, ${needing.id} among them. Run this again when it has, or with --leave-copies: certificates then say that it never did.`,
+		);
 	}
 }

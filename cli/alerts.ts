@@ -5,7 +5,7 @@ import { call, type TargetOptions } from "./policy/call.ts";
 import { exitCodes, run } from "./policy/run.ts";
 import { show, withExample } from "./records.ts";
 
-type Alert = { code: string; severity: string; about?: string; since?: string; mend: string };
+type Alert = { code: string; severity: string; about?: string; reason?: string; since?: string; mend: string };
 
 export function alertsCommand(): Command {
 	const command = new Command("alerts").description(
@@ -20,7 +20,7 @@ export function alertsCommand(): Command {
 	);
 }
 
-function lineOf({ code, severity, about, since, mend }: Alert): string {
-	const what = [code, about, since && `since ${since}`].filter(Boolean).join(" ");
+function lineOf({ code, severity, about, reason, since, mend }: Alert): string {
+	const what = [code, about, reason && `(${reason})`, since && `since ${since}`].filter(Boolean).join(" ");
 	return `${severity.padEnd(8)}  ${what}: ${mend}`;
 }

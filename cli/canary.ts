@@ -167,19 +167,19 @@ async function refuseRealCarriers({ servers, demo }: StackState): Promise<void> 
 			.collection<{ _id: string; carrier: string }>("sendQueues")
 			.find({ _id: { $in: wanted } })
 			.toArray();
-		if (
-			wanted.length > 0 &&
-			queues.length === wanted.length &&
-			queues.every(({ carrier }) => carrier === "simulator")
-		) {
-			return;
-		}
+		const simulated = queues.flatMap(({ _id, carrier }) => (carrier === "simulator" ? [_id] : []));
+		const real = wanted.filter((id) => !simulated.includes(id));
+		if (real.length > 0) throw new Error(whyNot(real, demo?.tenantId ?? "", simulated.length));
+		if (wanted.length === 0) throw new Error("the demo tenant has no send queue. Run `npm start` again.");
 	} finally {
 		await mongo.close();
 	}
-	throw new Error(
-		"a send queue of the demo tenant is not the simulated carrier's. Run this on a deployment for trials.",
-	);
+}
+
+function whyNot(real: readonly string[], tenantId: string, simulatedCount: number): string {
+	const removal = real.map((id) => `\`lethe queue drain ${id} --move\`, then \`lethe admin remove-queue ${id}\``);
+	const first = simulatedCount > 0 ? "" : `first \`lethe admin tenant routes ${tenantId} --send-queue simulator-demo …\`, `;
+	return `marked messages must reach no real network, and the demo tenant has ${real.join(", ")}. Take it away: ${first}${removal.join(", ")}.`;
 }
 
 function problemOf({ label, essential, id, final, outcome }: MarkedMessage): string[] {

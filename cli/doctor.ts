@@ -1,6 +1,7 @@
 // `lethe doctor`: checks configuration, servers, clocks, keys and policies, and names the mend of what is wrong.
 
 import { Command } from "commander";
+import { missingSecrets } from "../adapters/carriers/fields.ts";
 import { findAlerts } from "../audit/alerts.ts";
 import { findEndableKeys } from "../audit/keyNeeds.ts";
 import { findLastCanary } from "../audit/lastCanary.ts";
@@ -173,24 +174,28 @@ function lookAtCanary({ store, clock, canaryId, config }: Deps): Promise<Finding
 	});
 }
 
-// Whoever administers sees that there are some, and never what they are.
-async function lookAtCredentials({ store, secrets }: Deps): Promise<Finding[]> {
+// Whoever administers sees what they are called, and never what they are.
+async function lookAtCredentials({ store, secrets, carriers }: Deps): Promise<Finding[]> {
 	const check = "carrier credentials";
 	const lacking: Finding[] = [];
 	const found = await look(check, "Start and unseal Vault, or provision it again.", async () => {
 		const queues = await store.sendQueues.all();
 		for (const { _id, carrier } of queues) {
-			const none: string[] = [];
-			if (!(await secrets.areThere(_id, "send"))) none.push("to send with (send)");
-			if (!(await secrets.areThere(_id, "callback"))) none.push("to check callbacks with (callback)");
-			const mend = `Run \`lethe admin secrets ${_id}\` with them on standard input; docs/carriers/${carrier}.md names them.`;
-			if (none.length > 0)
-				lacking.push({ check, ok: false, detail: `${_id} has none ${none.join(" and none ")}`, mend });
+			const lacks: string[] = [];
+			for (const [half, of] of Object.entries(halves) as [keyof typeof halves, string][]) {
+				const names = await secrets.names(_id, half);
+				const missing = missingSecrets(carriers.manual(carrier), half, names);
+				if (missing.length > 0) lacks.push(`${missing.join(", ")} ${of}`);
+			}
+			const mend = `Run \`lethe admin secrets ${_id}\` with them on standard input; docs/carriers/${carrier}.md lists them.`;
+			if (lacks.length > 0) lacking.push({ check, ok: false, detail: `${_id} lacks ${lacks.join("; and ")}`, mend });
 		}
-		return `there are some of each of ${queues.length} send queue(s); what they are is not seen`;
+		return `each of ${queues.length} send queue(s) has what its carrier needs; what they are is not seen`;
 	});
 	return found.ok && lacking.length > 0 ? lacking : [...lacking, found];
 }
+
+const halves = { send: "to send with (send)", callback: "to check callbacks with (callback)" } as const;
 
 /** Whether what drives messages runs: the servers may all be up, and nobody at work. */
 async function lookAtProcesses({ runs, sendQueues, store }: Deps): Promise<Finding[]> {
@@ -214,9 +219,9 @@ async function examineAlerts(deps: Deps): Promise<Finding[]> {
 	const found = await findAlerts({ ...deps, checks: {} });
 	const alerts = found.filter(({ code }) => code !== "evidence_not_as_witnessed" && code !== "key_version_unneeded");
 	if (alerts.length === 0) return [{ check: "alerts", ok: true, detail: "nothing is late, overdue or stopped" }];
-	return alerts.map(({ code, severity, about, since, mend }) => {
+	return alerts.map(({ code, severity, about, reason, since, mend }) => {
 		const sinceWhen = since === undefined ? "" : ` since ${new Date(since).toISOString()}`;
-		return { check: code, ok: severity === "info", detail: `${about ?? severity}${sinceWhen}`, mend };
+		return { check: code, ok: severity === "info", detail: `${about ?? severity}${reason ? ` (${reason})` : ""}${sinceWhen}`, mend };
 	});
 }
 

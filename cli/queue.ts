@@ -1,6 +1,7 @@
 // `lethe queue`: the send queues as operators see, stop and start them.
 
 import { Command, InvalidArgumentError } from "commander";
+import { limits } from "../domain/limits.ts";
 import { call, type TargetOptions, withTarget } from "./policy/call.ts";
 import { exitCodes, Refusal, run } from "./policy/run.ts";
 
@@ -16,9 +17,12 @@ type Queue = {
 	prices?: Record<string, number>;
 	registrations?: Record<string, string>;
 	failing?: boolean;
+	failure?: { code: string; since: string };
 	backlog: number;
 	live?: { waiting: number; delayed: number; active: number; segmentsPerSecond: number; senders: number };
 };
+
+const { backlogCountedMax } = limits;
 
 const steps = {
 	pause: "send nothing from a queue until it is resumed",
@@ -148,21 +152,28 @@ function collectPair(pair: string, before: Pairs = {}): Pairs {
 }
 
 function lineOf(queue: Queue): string {
-	const { id, carrier, sender, state, limitPerSecond, backlog, live, prices = {} } = queue;
+	const { id, carrier, sender, state, limitPerSecond, live, prices = {} } = queue;
 	const priced = Object.entries(prices).map(([country, price]) => `${country}=${price}`);
 	const limit = limitPerSecond === undefined ? "the default" : String(limitPerSecond);
 	const pace = live
-		? `${live.segmentsPerSecond} of ${limit} segments/s, ${live.waiting} waiting, ${live.delayed} delayed, ${live.active} under way`
+		? `${live.segmentsPerSecond} of ${limit} segments/s, ${live.waiting} next to be sent, ${live.delayed} delayed, ${live.active} under way`
 		: "Redis does not answer";
-	const told = [pace, `${backlog} in the store`, ...standing(queue)].join(", ");
+	const told = [pace, backlogOf(queue), ...standing(queue)].join(", ");
 	return `${id.padEnd(24)}${state.padEnd(10)}${carrier} ${sender}  ${told}  ${priced.join(" ")}`.trimEnd();
 }
 
+/** What waits behind: a queue holds two seconds of its work, and a paused one nothing at all. */
+function backlogOf({ backlog, state }: Queue): string {
+	const count = backlog >= backlogCountedMax ? `${backlogCountedMax.toLocaleString("en")} or more` : String(backlog);
+	return `${count} in the backlog${state === "paused" && backlog > 0 ? " until it is resumed" : ""}`;
+}
+
 /** What is not as of any queue: what becomes of its messages, and what keeps it from sending. */
-function standing({ id, state, routed, movesWaiting, failing, live }: Queue): string[] {
+function standing({ id, state, routed, movesWaiting, failing, failure, live }: Queue): string[] {
+	const why = failure ? ` (${failure.code} since ${failure.since})` : "";
 	return [
 		...(movesWaiting ? ["handed on where it may be"] : []),
-		...(failing ? ["its carrier fails"] : []),
+		...(failing ? [`its carrier fails${why}`] : []),
 		...(live?.senders === 0 && state !== "paused" ? ["no sender works it"] : []),
 		...(routed ? [] : [`not routed: \`lethe admin tenant routes <tenant> --send-queue … ${id}\``]),
 	];

@@ -6,6 +6,12 @@ const longestMs = 60_000;
 // An attempt whose end nobody tells of must not keep the circuit half open for ever.
 const probeMs = 30_000;
 
+/** What an attempt tells of its carrier: that it is well, why it is not (a code of ours), or nothing, for it was not asked. */
+export type Told = true | { code: string } | undefined;
+
+// No carrier can be well for a queue that lacks its address or credentials: the first attempt says as much as five.
+const sureCode = "not_configured";
+
 export type Circuit = ReturnType<typeof createCircuit>;
 
 /** @param monotonic milliseconds that no one can set */
@@ -24,11 +30,10 @@ export function createCircuit(monotonic: () => number) {
 			probingUntil = now + probeMs;
 			return 0;
 		},
-		/** Tells what came of an attempt: `undefined` where the carrier was not asked. */
-		tell(isWell: boolean | undefined): void {
+		tell(told: Told): void {
 			probingUntil = 0;
-			if (isWell === undefined) return;
-			failures = isWell ? 0 : failures + 1;
+			if (told === undefined) return;
+			failures = told === true ? 0 : Math.max(failures + 1, told.code === sureCode ? failuresMax : 0);
 			const opens = failures - failuresMax;
 			if (opens >= 0) openUntil = monotonic() + Math.min(longestMs, firstMs * 2 ** Math.min(opens, 10));
 		},

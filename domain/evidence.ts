@@ -49,6 +49,7 @@ const otherActs = [
 	"send_queue_drained",
 	"send_queue_resumed",
 	"send_queue_emptied",
+	"send_queue_removed",
 	"api_key_created",
 	"api_key_revoked",
 	"api_key_rotated",

@@ -157,7 +157,7 @@ export const limits = {
 	// A driver that has not moved a message within this time is presumed lost and is repeated.
 	driverPatienceMs: 15_000,
 	// Of more that wait for a send queue nobody needs to know how many.
-	backlogCountedMax: 100_000,
+	backlogCountedMax: 10_000,
 	sweepPageItems: 500,
 	storeAnswerMsMax: 30_000,
 	storeAcknowledgeMsMax: 10_000,

@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import { z } from "zod";
 import type { Capabilities, Carrier } from "../adapters/carriers/carrier.ts";
 import { carrierCodes } from "../adapters/carriers/codes.ts";
+import { type Fields, required } from "../adapters/carriers/fields.ts";
 import { callbackReasons } from "../adapters/carriers/reasons.ts";
 import { carriers, verifierKeys, verifiers } from "../adapters/carriers/registry.ts";
 import { pduErrors } from "../adapters/carriers/smpp/pdu.ts";
@@ -169,6 +170,16 @@ function renderCarrier({ name, manual, capabilities, receive }: Carrier): string
 		Object.entries(what)
 			.map(([key, about]) => `| \`${key}\` | ${about} |`)
 			.join("\n");
+	const fields = (all: Fields) => {
+		const needed = new Set(required(all));
+		return Object.entries(all.shape)
+			.map(([key, { description = "" }]) => {
+				const isTold = needed.has(key) || description.endsWith("without it");
+				return `| \`${key}\` | ${description}${isTold ? "" : "; optional"} |`;
+			})
+			.join("\n");
+	};
+	const choices = manual.sendBy?.map((names) => names.map((one) => `\`${one}\``).join(" and ")).join(", or ");
 	const able = Object.entries(capabilityNames).map(
 		([key, what]) => `- ${what}: ${capabilities[key as keyof typeof capabilityNames] ? "yes" : "no"}`,
 	);
@@ -190,19 +201,19 @@ function renderCarrier({ name, manual, capabilities, receive }: Carrier): string
 
 In Vault, of the send queue; a process is given its own half only. They are given as \`{"send": {…}, "callback": {…}}\` on
 standard input: with the queue, to \`lethe admin queue\`, or to \`lethe admin secrets <queue>\`, also one half alone.
-\`lethe doctor\` says which queues have none.
+A queue that lacks one that is not optional is refused; \`lethe doctor\` names what queues that there are lack.
 
 | secret, for sending | is |
 |---|---|
-${rows(manual.secrets.send)}
-
+${fields(manual.secrets.send)}
+${choices ? `\nTo send, it needs ${choices}.\n` : ""}
 | secret, for callbacks | is |
 |---|---|
-${rows(manual.secrets.callback)}
+${fields(manual.secrets.callback)}
 
 | setting | is |
 |---|---|
-${rows(manual.settings)}
+${fields(manual.settings)}
 
 ## Callbacks
 

@@ -11,6 +11,8 @@ type Queue = Awaited<ReturnType<Deps["store"]["sendQueues"]["all"]>>[number];
 // Far less than what a queue holds, so that it never runs dry in between.
 const busyEveryMs = 100;
 const idleEveryMs = 500;
+// A queue is not known to have a backlog before it has a second's work in Redis: that is not gone by then.
+const newcomersEveryMs = 400;
 const settingsMs = 2_000;
 
 /**
@@ -31,13 +33,12 @@ export function createFeeder(options: {
 	let queues: Queue[] = [];
 	let ill: ReadonlySet<string> = new Set();
 	let readAt = Number.NEGATIVE_INFINITY;
+	let lookedAt = Number.NEGATIVE_INFINITY;
 	/** Those in whose backlog something may wait. */
 	const busy = new Set<string>();
 
 	async function feedAll(): Promise<number> {
-		// Looked for beside what is known to wait: of much that waits a store may read all to find the first.
-		const outside = backlogOutside(busy).map((range) => options.store.messages.findBacklog(range, 1));
-		for (const [found] of await Promise.all(outside)) if (found) busy.add(found.sendQueue);
+		if (performance.now() - lookedAt > newcomersEveryMs) await findNewcomers();
 		if (busy.size === 0) return idleEveryMs;
 		if (performance.now() - readAt > settingsMs) {
 			queues = await options.store.sendQueues.all();
@@ -46,11 +47,20 @@ export function createFeeder(options: {
 			readAt = performance.now();
 		}
 		const open = queues.filter(({ _id, paused }) => !paused && busy.has(_id));
+		const left = queues.filter((queue) => leavingCode(queue, ill) !== undefined);
 		await Promise.all([
 			...open.map((queue) => feed(queue).catch(options.onError)),
-			...queues.map((queue) => leave(queue).catch(options.onError)),
+			...left.map((queue) => leave(queue).catch(options.onError)),
 		]);
-		return busyEveryMs;
+		// What a paused queue keeps asks for nothing.
+		return open.length + left.length > 0 ? busyEveryMs : idleEveryMs;
+	}
+
+	async function findNewcomers(): Promise<void> {
+		lookedAt = performance.now();
+		// Looked for beside what is known to wait: of much that waits a store may read all to find the first.
+		const outside = backlogOutside(busy).map((range) => options.store.messages.findBacklog(range, 1));
+		for (const [found] of await Promise.all(outside)) if (found) busy.add(found.sendQueue);
 	}
 
 	async function feed(queue: Queue): Promise<void> {

@@ -1,4 +1,4 @@
-// The send queues that this process works: what is new, paused or of another rate is taken up while it runs.
+// The send queues that this process works: what is new, paused, removed or of another rate is taken up while it runs.
 
 import type { Deps } from "../deps.ts";
 
@@ -31,6 +31,11 @@ export function createSendWorkers(options: {
 		/** Compares what is worked with what the store says. @throws LetheError store_unavailable: all goes on as it was */
 		async watch(): Promise<void> {
 			const queues = await options.queues.all();
+			const there = new Set(queues.map(({ _id }) => _id));
+			for (const sendQueue of [...workers.keys()].filter((id) => !there.has(id))) {
+				// Asked for once more, its carrier is found to have no queue, and closed.
+				await Promise.all([stop(sendQueue), options.receive(sendQueue)]).catch(options.onError);
+			}
 			await Promise.all(
 				queues.map(async ({ _id, paused, ratePerSecond = options.ratePerSecondDefault }) => {
 					try {

@@ -34,8 +34,11 @@ await runProcess(async () => {
 		},
 		deps.quarantine.check,
 	);
-	const onError = (error: Error) =>
-		deps.log.warn({ code: (error as { code?: string }).code ?? error.name }, "send queue");
+	const onError = (error: Error) => {
+		const { code = error.name } = error as { code?: string };
+		// Which names a queue lacks is ours to say; what else an error says may quote anything.
+		deps.log.warn({ code, ...(code === "not_configured" && { why: error.message }) }, "send queue");
+	};
 	const workers = createSendWorkers({
 		queues: deps.store.sendQueues,
 		open: (queue) => deps.openSendWorker({ ...queue, handle: send, divert, onError }),

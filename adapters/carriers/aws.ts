@@ -27,6 +27,7 @@ import type {
 	VerifierFactory,
 } from "./carrier.ts";
 import type { CarrierCode } from "./codes.ts";
+import { nonEmpty, webUrl } from "./fields.ts";
 import { confirmSubscription } from "./confirmSubscription.ts";
 import { createSnsCertificates } from "./snsCertificates.ts";
 import { type Answers, createVendor, readAnswer, toCode } from "./vendor.ts";
@@ -42,22 +43,25 @@ const manual = (): Manual => ({
 	title: "AWS End User Messaging",
 	source: "https://docs.aws.amazon.com/sms-voice/latest/userguide/",
 	secrets: {
-		send: {
-			accessKeyId: "the key of a user or role that may SendTextMessage",
-			secretAccessKey: "its secret",
-			sessionToken: "of temporary keys; optional",
-		},
-		callback: {
-			certificate:
-				"the certificate that SNS signs with, PEM; without it each is fetched, from SNS's own address only; optional",
-		},
+		send: z.strictObject({
+			accessKeyId: nonEmpty.describe("the key of a user or role that may SendTextMessage"),
+			secretAccessKey: nonEmpty.describe("its secret"),
+			sessionToken: nonEmpty.optional().describe("of temporary keys"),
+		}),
+		callback: z.strictObject({
+			certificate: nonEmpty.optional().describe("the certificate that SNS signs with, PEM; without it each is fetched, from SNS's own address only"),
+		}),
 	},
-	settings: {
-		url: "the API's address, in place of the region's; optional",
-		region: "the region that sends; us-east-1 without it",
-		configurationSet: "the configuration set whose events go to the topic",
-		topicArns: "the topics that are listened to, separated by commas; without it no callback is believed",
-	},
+	settings: z.strictObject({
+		url: webUrl.optional().describe("the API's address, in place of the region's"),
+		region: nonEmpty.optional().describe("the region that sends; us-east-1 without it"),
+		configurationSet: nonEmpty.describe("the configuration set whose events go to the topic"),
+		topicArns: nonEmpty.describe("the topics that are listened to, separated by commas; without it no callback is believed"),
+	}),
+	// As the API's reference has it.
+	sender: z.string().refine((sender) => /^[A-Za-z0-9_:/+-]{1,256}$/.test(sender), {
+		error: "it must be a number, a sender ID, or the id or ARN of a number or pool",
+	}),
 	signature:
 		"RSA over the fields of an SNS message, under a certificate from SNS's own address, from a topic that is named. Nothing is timed: each MessageId counts once.",
 	statuses: states,

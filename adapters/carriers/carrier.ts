@@ -1,7 +1,9 @@
 // What every carrier adapter is: a sender, a verifier of what the carrier calls back, and a looker-up.
 
+import type { z } from "zod";
 import type { State } from "../../domain/lifecycle.ts";
 import type { Plaintext } from "../../domain/plaintext.ts";
+import type { Fields } from "./fields.ts";
 import type { CallbackReason } from "./reasons.ts";
 
 /** One SMS as the carrier is asked to send it. */
@@ -124,10 +126,13 @@ export type Manual = {
 	title: string;
 	/** Where the carrier documents what this adapter does. */
 	source: string;
-	/** Secret → what it is; those for sending, and those that its callbacks are verified with. */
-	secrets: { send: Record<string, string>; callback: Record<string, string> };
-	/** Setting → what it is. */
-	settings: Record<string, string>;
+	/** Those for sending, and those that its callbacks are verified with. */
+	secrets: { send: Fields; callback: Fields };
+	/** Of secrets for sending that may each be left out: the choices, of which one must be there whole. */
+	sendBy?: readonly (readonly string[])[];
+	settings: Fields;
+	/** What it takes as the sender that recipients see. */
+	sender: z.ZodType<string, string>;
 	/** How a callback proves that it is the carrier's. */
 	signature: string;
 	/** The carrier's word for what became of a message → ours. */
@@ -180,4 +185,6 @@ export type VerifierFactory = (options: {
 export type CarrierFactory = (options: {
 	settings: Record<string, string>;
 	secrets: Record<string, string>;
+	/** Where this deployment has the queue's receipts brought, for a carrier that is told with each message. */
+	receiptsUrl?: string | undefined;
 }) => Carrier;

@@ -118,6 +118,7 @@ function parseBaseUrl(text: string): { origin: string; prefix: string } {
 	return { origin: url.origin, prefix: url.pathname.replace(/\/$/, "") };
 }
 
-function isLoopback(hostname: string): boolean {
+/** Of a URL. */
+export function isLoopback(hostname: string): boolean {
 	return hostname === "localhost" || hostname === "[::1]" || /^127(\.\d{1,3}){3}$/.test(hostname);
 }

@@ -32,11 +32,11 @@ import type {
 	VerifierFactory,
 } from "./carrier.ts";
 import type { CarrierCode } from "./codes.ts";
+import { callbackUrl, nonEmpty, numberOrName, webUrl } from "./fields.ts";
 import { isHashOf, readJwt, readNumericDate } from "./jwt.ts";
 import {
 	type Answers,
 	bearer,
-	callbackUrlAbout,
 	createVendor,
 	json,
 	readAnswer,
@@ -54,17 +54,18 @@ const manual = (): Manual => ({
 	title: "MessageBird",
 	source: "https://developers.messagebird.com/api/sms-messaging/",
 	secrets: {
-		send: {
-			accessKey: "a live access key",
-		},
-		callback: {
-			secret: "the signing key, as text",
-		},
+		send: z.strictObject({
+			accessKey: nonEmpty.describe("a live access key"),
+		}),
+		callback: z.strictObject({
+			secret: nonEmpty.describe("the signing key, as text"),
+		}),
 	},
-	settings: {
-		url: "the API's address; https://rest.messagebird.com without it",
-		callbackUrl: callbackUrlAbout,
-	},
+	settings: z.strictObject({
+		url: webUrl.optional().describe("the API's address; https://rest.messagebird.com without it"),
+		callbackUrl,
+	}),
+	sender: numberOrName,
 	signature:
 		"a JWT over the hashes of address and body (MessageBird-Signature-JWT), good until it expires; or HMAC-SHA256 over time, query and body (100 seconds), or time, address and body, as Bird's newer API signs (300 seconds, which is our choice).",
 	statuses: states,

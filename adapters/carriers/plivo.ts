@@ -27,7 +27,8 @@ import type {
 	VerifierFactory,
 } from "./carrier.ts";
 import type { CarrierCode } from "./codes.ts";
-import { type Answers, basic, callbackUrlAbout, createVendor, json, readAnswer, withoutPlus } from "./vendor.ts";
+import { callbackUrl, nonEmpty, numberOrName, webUrl } from "./fields.ts";
+import { type Answers, basic, createVendor, json, readAnswer, withoutPlus } from "./vendor.ts";
 
 const capabilities: Capabilities = {
 	...{ validity: true, receipts: true, inbound: true, lookup: false, redaction: false, idempotentSend: false },
@@ -39,18 +40,19 @@ const manual = (): Manual => ({
 	title: "Plivo",
 	source: "https://www.plivo.com/docs/messaging/api/messages/",
 	secrets: {
-		send: {
-			authId: "the account or subaccount that sends",
-			token: "its auth token",
-		},
-		callback: {
-			secret: "the auth token of the account that sends (V3), or of its main account (Ma-V3)",
-		},
+		send: z.strictObject({
+			authId: nonEmpty.describe("the account or subaccount that sends"),
+			token: nonEmpty.describe("its auth token"),
+		}),
+		callback: z.strictObject({
+			secret: nonEmpty.describe("the auth token of the account that sends (V3), or of its main account (Ma-V3)"),
+		}),
 	},
-	settings: {
-		url: "the API's address; https://api.plivo.com without it",
-		callbackUrl: callbackUrlAbout,
-	},
+	settings: z.strictObject({
+		url: webUrl.optional().describe("the API's address; https://api.plivo.com without it"),
+		callbackUrl,
+	}),
+	sender: numberOrName,
 	signature:
 		"HMAC-SHA256 over address, fields and nonce (X-Plivo-Signature-V3 or -Ma-V3). Nothing is timed: the same callback counts once. The signature V2 covers no field and is refused.",
 	statuses: states,

@@ -2,6 +2,7 @@
 
 import type { SendQueueDocument } from "../mongo/models.ts";
 import type { Carrier } from "./carrier.ts";
+import { refuseSecrets } from "./fields.ts";
 import { openCarrier } from "./registry.ts";
 
 type Held = { checkedAt: number; fingerprint: string; carrier: Carrier; isKept: boolean };
@@ -16,6 +17,8 @@ export function createQueueCarriers(deps: {
 	purpose: "send" | "callback";
 	clock: () => number;
 	allowSimulator: boolean;
+	/** Where a queue's receipts are brought. */
+	receiptsUrl: (carrier: string, sendQueue: string) => string;
 }) {
 	const held = new Map<string, Held>();
 	const opening = new Map<string, Promise<Carrier | undefined>>();
@@ -29,11 +32,16 @@ export function createQueueCarriers(deps: {
 		const secrets = await deps.secrets.read(sendQueue, deps.purpose);
 		const fingerprint = JSON.stringify([queue.carrier, queue.settings, secrets]);
 		const known = held.get(sendQueue);
-		const carrier =
-			known?.fingerprint === fingerprint
-				? known.carrier
-				: openCarrier(queue.carrier, { settings: queue.settings, secrets, allowSimulator: deps.allowSimulator });
+		const carrier = known?.fingerprint === fingerprint ? known.carrier : openOne(queue, secrets);
 		replace(sendQueue, { checkedAt: deps.clock(), fingerprint, carrier, isKept: queue.carrierCopy === "keep" });
+		return carrier;
+	}
+
+	function openOne({ _id, carrier: name, settings }: SendQueueDocument, secrets: Record<string, string>): Carrier {
+		const receiptsUrl = deps.receiptsUrl(name, _id);
+		const carrier = openCarrier(name, { settings, secrets, receiptsUrl, allowSimulator: deps.allowSimulator });
+		// Said at the sender's start, and not by the first message. Callbacks are each refused by `verify`, which says so.
+		if (deps.purpose === "send") refuseSecrets(carrier.manual, "send", secrets);
 		return carrier;
 	}
 
@@ -47,7 +55,8 @@ export function createQueueCarriers(deps: {
 
 	/**
 	 * Undefined for an unknown queue.
-	 * @throws LetheError keys_unavailable | store_unavailable
+	 * @throws LetheError keys_unavailable | store_unavailable | internal where it has no secrets; TypeError that names what
+	 * its carrier can't use or lacks
 	 */
 	async function open(sendQueue: string): Promise<Carrier | undefined> {
 		const known = held.get(sendQueue);

@@ -80,5 +80,6 @@ export function openCarrier(
 	if (factory === createSimulator && !options.allowSimulator) {
 		throw new RangeError("The simulated carrier is refused in production.");
 	}
-	return factory({ settings: options.settings, secrets: options.secrets });
+	const { settings, secrets, receiptsUrl } = options;
+	return factory({ settings, secrets, receiptsUrl });
 }

@@ -26,7 +26,9 @@ import type {
 	VerifyResult,
 } from "./carrier.ts";
 import type { CarrierCode } from "./codes.ts";
+import { nonEmpty, numberOrName, webUrl } from "./fields.ts";
 import { readEd25519Key } from "./ed25519.ts";
+import { isLoopback } from "./http.ts";
 import { type Answers, type Call, createVendor, readAnswer, toCode } from "./vendor.ts";
 
 const capabilities: Capabilities = {
@@ -47,27 +49,32 @@ const manual = (): Manual => ({
 	title: "The simulated carrier",
 	source: "../../stack/carrier/README.md",
 	secrets: {
-		send: {
-			token: "its bearer token",
-		},
-		callback: {
-			publicKey: "its public key, base64 of 32 bytes",
-		},
+		send: z.strictObject({
+			token: nonEmpty.describe("its bearer token"),
+		}),
+		callback: z.strictObject({
+			publicKey: nonEmpty.describe("its public key, base64 of 32 bytes"),
+		}),
 	},
-	settings: {
-		url: "its address",
-	},
+	settings: z.strictObject({
+		url: webUrl.describe("its address"),
+		callbackUrl: webUrl
+			.optional()
+			.describe("where receipts are brought, on loopback; to the queue's own address of this deployment without it"),
+	}),
+	sender: numberOrName,
 	signature: "Ed25519 over time and raw body, good for 300 seconds.",
 	statuses: states,
 	limits: ["It delivers nothing, and is refused in production."],
 });
 
 /**
- * Settings `{url}` and secrets `{token}` serve sending, looking up and redacting; secrets `{publicKey}` (base64, 32
+ * Settings `{url}`, and `{callbackUrl}` in place of the deployment's own, and secrets `{token}` serve sending, looking up and redacting; secrets `{publicKey}` (base64, 32
  * bytes) serve verifying. A process needs only its own half: without it, sending fails and verifying refuses.
  * @throws TypeError when a setting or secret that is given can't be used
  */
-export const createSimulator: CarrierFactory = ({ settings, secrets }) => {
+export const createSimulator: CarrierFactory = ({ settings, secrets, receiptsUrl }) => {
+	const callbackUrl = settings.callbackUrl ?? (isOnLoopback(receiptsUrl) ? receiptsUrl : undefined);
 	const publicKey = secrets.publicKey ? readEd25519Key(secrets.publicKey) : undefined;
 	return createVendor({
 		...{ name: "simulator", capabilities, manual: manual(), url: settings.url, answers },
@@ -82,6 +89,7 @@ export const createSimulator: CarrierFactory = ({ settings, secrets }) => {
 				text: text.reveal(),
 				reference,
 				validitySeconds: Math.floor(validitySeconds),
+				callbackUrl,
 			}),
 		}),
 		lookup: (call, { authorization }, reference) => lookup(call, authorization, reference),
@@ -206,6 +214,11 @@ function parse(body: string): Parsed | undefined {
 	if (!message) return undefined;
 	const { from, text, ...rest } = message;
 	return { messages: [{ ...rest, from: Plaintext.text(from), text: Plaintext.text(text) }] };
+}
+
+// It calls back to nowhere else.
+function isOnLoopback(url: string | undefined): boolean {
+	return url !== undefined && isLoopback(new URL(url).hostname);
 }
 
 function parseToken(token: string): string {

@@ -30,7 +30,8 @@ import type {
 	VerifierFactory,
 } from "./carrier.ts";
 import type { CarrierCode } from "./codes.ts";
-import { type Answers, bearer, type Call, callbackUrlAbout, createVendor, json, readAnswer, toCode } from "./vendor.ts";
+import { callbackUrl, nonEmpty, numberOrName, webUrl } from "./fields.ts";
+import { type Answers, bearer, type Call, createVendor, json, readAnswer, toCode } from "./vendor.ts";
 
 const regions = ["us", "eu", "au", "br", "ca"] as const;
 const capabilities: Capabilities = {
@@ -45,19 +46,20 @@ const manual = (): Manual => ({
 	title: "Sinch",
 	source: "https://developers.sinch.com/docs/sms/api-reference",
 	secrets: {
-		send: {
-			servicePlanId: "the service plan",
-			token: "its API token",
-		},
-		callback: {
-			secret: "the secret of the webhook that signs its callbacks",
-		},
+		send: z.strictObject({
+			servicePlanId: nonEmpty.describe("the service plan"),
+			token: nonEmpty.describe("its API token"),
+		}),
+		callback: z.strictObject({
+			secret: nonEmpty.describe("the secret of the webhook that signs its callbacks"),
+		}),
 	},
-	settings: {
-		url: "the API's address, in place of the region's; optional",
-		region: "us, eu, au, br or ca; us without it",
-		callbackUrl: callbackUrlAbout,
-	},
+	settings: z.strictObject({
+		url: webUrl.optional().describe("the API's address, in place of the region's"),
+		region: nonEmpty.optional().describe("us, eu, au, br or ca; us without it"),
+		callbackUrl,
+	}),
+	sender: numberOrName,
 	signature:
 		"HMAC-SHA256 over raw body, nonce and time (x-sinch-webhook-signature…), good for 300 seconds, which is our choice. Callbacks of its other products are told to be authentic and change nothing.",
 	statuses: states,

@@ -2,8 +2,10 @@
 
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
+import { z } from "zod";
 import { limits } from "../../domain/limits.ts";
 import type { Capabilities, Carrier, CarrierFactory, Manual, OutboundMessage, SendOutcome } from "./carrier.ts";
+import { nonEmpty } from "./fields.ts";
 import { readCallbackKey, verifySmpp } from "./smpp/callback.ts";
 import { createDeliveries } from "./smpp/deliveries.ts";
 import { readAnsweredId } from "./smpp/ids.ts";
@@ -11,9 +13,9 @@ import type { Pdu } from "./smpp/pdu.ts";
 import { createPool } from "./smpp/pool.ts";
 import { receiptStates } from "./smpp/receipt.ts";
 import type { Answer } from "./smpp/session.ts";
-import { readSmppSettings, type SmppSettings, type SmscAddress } from "./smpp/settings.ts";
+import { readSmppSettings, type SmppSettings, type SmscAddress, smppSettings } from "./smpp/settings.ts";
 import { readRefusal, status } from "./smpp/statuses.ts";
-import { encodeSubmits, type PduBody } from "./smpp/submit.ts";
+import { encodeSubmits, type PduBody, parseSender } from "./smpp/submit.ts";
 
 const capabilities: Capabilities = {
 	validity: true,
@@ -34,30 +36,17 @@ const manual = (): Manual => ({
 	title: "SMPP 3.4",
 	source: "https://smpp.org/SMPP_v3_4_Issue1_2.pdf",
 	secrets: {
-		send: {
-			systemId: "the account's system_id, at most 15 characters",
-			password: "its password, at most 8 characters",
-			callbackKey: "32 random bytes in base64, yours to make: what comes over the links is handed to the API under it",
-		},
-		callback: { callbackKey: "the same" },
+		send: z.strictObject({
+			systemId: nonEmpty.describe("the account's system_id, at most 15 characters"),
+			password: nonEmpty.describe("its password, at most 8 characters"),
+			callbackKey: nonEmpty.describe("32 random bytes in base64, yours to make: what comes over the links is handed to the API under it"),
+		}),
+		callback: z.strictObject({ callbackKey: nonEmpty.describe("the same") }),
 	},
-	settings: {
-		url: "`smpps://host:port`: TLS 1.2 or later, the certificate verified; `smpp://` for loopback only",
-		ca: "PEM of the authority that the SMSC's certificate is of; optional, where it is a private one",
-		bind: "transceiver (as it is without it), split (a transmitter and a receiver), or transmitter (brings nothing)",
-		binds: "links of each kind in each sender process, 1 to 16; 1 without it",
-		window: "requests without an answer yet on a link, 1 to 1000; 10 without it",
-		enquireSeconds: "silence after which a link is asked whether it lives; 30 without it",
-		responseSeconds: "what is not answered within it has an unknown outcome, 1 to 10; 8 without it",
-		longMessages: "udh (parts that a handset joins, as it is without it) or payload (one request with message_payload)",
-		receiptIds:
-			"how receipts write ids: same as answers, decimal or hexadecimal where they differ from answers; same without it",
-		systemType: "system_type of the bind; optional",
-		serviceType: "service_type of messages; optional",
-		addressRange: "address_range of the bind; optional",
-		sourceTon: "type of number of the sender, in place of the one that its form tells; optional",
-		sourceNpi: "its numbering plan, likewise",
-	},
+	settings: smppSettings,
+	sender: z.string().refine((sender) => parseSender(sender) !== undefined, {
+		error: "it must be a number, or up to 11 printable characters",
+	}),
 	signature:
 		"nothing of the SMSC's: SMPP has no signature. What comes over a link is believed for the link's sake, which is made to an address that is set, over verified TLS, by the account's credentials; the sender seals it by AES-256-GCM with the queue's callbackKey, good for 300 seconds, and acknowledges it to the SMSC once the API has taken it. Senders reach the API by `LETHE_API_URL`.",
 	statuses: receiptStates,

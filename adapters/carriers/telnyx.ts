@@ -26,8 +26,9 @@ import type {
 	VerifierFactory,
 } from "./carrier.ts";
 import type { CarrierCode } from "./codes.ts";
+import { callbackUrl, nonEmpty, numberOrName, webUrl } from "./fields.ts";
 import { readEd25519Key } from "./ed25519.ts";
-import { type Answers, bearer, callbackUrlAbout, createVendor, json, readAnswer, toCode } from "./vendor.ts";
+import { type Answers, bearer, createVendor, json, readAnswer, toCode } from "./vendor.ts";
 
 const capabilities: Capabilities = {
 	...{ validity: false, receipts: true, inbound: true, lookup: false, redaction: false, idempotentSend: false },
@@ -39,18 +40,19 @@ const manual = (): Manual => ({
 	title: "Telnyx",
 	source: "https://developers.telnyx.com/api/messaging/send-message",
 	secrets: {
-		send: {
-			apiKey: "an API key, v2",
-		},
-		callback: {
-			publicKey: "the account's public key as Mission Control shows it, base64 of 32 bytes",
-		},
+		send: z.strictObject({
+			apiKey: nonEmpty.describe("an API key, v2"),
+		}),
+		callback: z.strictObject({
+			publicKey: nonEmpty.describe("the account's public key as Mission Control shows it, base64 of 32 bytes"),
+		}),
 	},
-	settings: {
-		url: "the API's address; https://api.telnyx.com without it",
-		callbackUrl: callbackUrlAbout,
-		messagingProfileId: "the messaging profile, which a sender that is no number needs; optional",
-	},
+	settings: z.strictObject({
+		url: webUrl.optional().describe("the API's address; https://api.telnyx.com without it"),
+		callbackUrl,
+		messagingProfileId: nonEmpty.optional().describe("the messaging profile, which a sender that is no number needs"),
+	}),
+	sender: numberOrName,
 	signature: "Ed25519 over time and raw body (telnyx-signature-ed25519, telnyx-timestamp), good for 300 seconds.",
 	statuses: states,
 	limits: [

@@ -29,7 +29,8 @@ import type {
 	VerifierFactory,
 } from "./carrier.ts";
 import type { CarrierCode } from "./codes.ts";
-import { type Answers, basic, callbackUrlAbout, createVendor, readAnswer, toCode } from "./vendor.ts";
+import { callbackUrl, isNumberOrName, nonEmpty, webUrl } from "./fields.ts";
+import { type Answers, basic, createVendor, readAnswer, toCode } from "./vendor.ts";
 
 const capabilities: Capabilities = {
 	...{ validity: true, receipts: true, inbound: true, lookup: false, redaction: true, idempotentSend: false },
@@ -41,19 +42,22 @@ const manual = (): Manual => ({
 	title: "Twilio",
 	source: "https://www.twilio.com/docs/messaging/api/message-resource",
 	secrets: {
-		send: {
-			accountSid: "the account that sends, AC…",
-			token: "its auth token, or the secret of the API key",
-			keySid: "the API key, SK…, when the token is its secret; optional",
-		},
-		callback: {
-			secret: "the auth token of the account that sends: its callbacks are signed with that, whichever key sends",
-		},
+		send: z.strictObject({
+			accountSid: nonEmpty.describe("the account that sends, AC…"),
+			token: nonEmpty.describe("its auth token, or the secret of the API key"),
+			keySid: nonEmpty.optional().describe("the API key, SK…, when the token is its secret"),
+		}),
+		callback: z.strictObject({
+			secret: nonEmpty.describe("the auth token of the account that sends: its callbacks are signed with that, whichever key sends"),
+		}),
 	},
-	settings: {
-		url: "the API's address; https://api.twilio.com without it",
-		callbackUrl: callbackUrlAbout,
-	},
+	settings: z.strictObject({
+		url: webUrl.optional().describe("the API's address; https://api.twilio.com without it"),
+		callbackUrl,
+	}),
+	sender: z.string().refine((sender) => isNumberOrName(sender) || /^MG[0-9a-f]{32}$/i.test(sender), {
+		error: "it must be a number, a name of up to 11 characters, or a messaging service, MG…",
+	}),
 	signature:
 		"HMAC-SHA1 over the address as it was called and the form's fields (X-Twilio-Signature); of JSON, over an address that holds the body's hash. Nothing is timed: the same callback counts once.",
 	statuses: states,

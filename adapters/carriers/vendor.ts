@@ -23,9 +23,6 @@ export type Answers = {
 /** A request of ours, without what belongs to every one. */
 export type VendorRequest = Omit<CarrierRequest, "stillDue">;
 
-/** What the setting `callbackUrl` is, for carriers that are told with each message. */
-export const callbackUrlAbout = "where receipts are brought: this deployment's public address of the queue's receipts";
-
 const bounds = {
 	timeoutMs: limits.carrierTimeoutMs,
 	connectionsMax: limits.carrierConnectionsMax,

@@ -33,11 +33,11 @@ import type {
 	VerifierFactory,
 } from "./carrier.ts";
 import type { CarrierCode } from "./codes.ts";
+import { callbackUrl, nonEmpty, numberOrName, webUrl } from "./fields.ts";
 import { isHashOf, readJwt, readNumericDate } from "./jwt.ts";
 import {
 	type Answers,
 	basic,
-	callbackUrlAbout,
 	createVendor,
 	json,
 	readAnswer,
@@ -55,21 +55,26 @@ const manual = (): Manual => ({
 	title: "Vonage",
 	source: "https://developer.vonage.com/en/api/messages",
 	secrets: {
-		send: {
-			applicationId: "the application that sends",
-			privateKey: "its private key, PEM",
-			apiKey: "the account's key, in place of the application or for redaction",
-			apiSecret: "the account's secret",
-		},
-		callback: {
-			secret: "the account's signature secret",
-		},
+		send: z.strictObject({
+			applicationId: nonEmpty.optional().describe("the application that sends"),
+			privateKey: nonEmpty.optional().describe("its private key, PEM"),
+			apiKey: nonEmpty.optional().describe("the account's key, in place of the application or for redaction"),
+			apiSecret: nonEmpty.optional().describe("the account's secret"),
+		}),
+		callback: z.strictObject({
+			secret: nonEmpty.describe("the account's signature secret"),
+		}),
 	},
-	settings: {
-		url: "the API's address; https://api.nexmo.com without it",
-		callbackUrl: callbackUrlAbout,
-		algorithm: "md5hash, md5, sha1, sha256 or sha512: pins how callbacks of the older SMS API are signed; optional",
-	},
+	sendBy: [
+		["applicationId", "privateKey"],
+		["apiKey", "apiSecret"],
+	],
+	settings: z.strictObject({
+		url: webUrl.optional().describe("the API's address; https://api.nexmo.com without it"),
+		callbackUrl,
+		algorithm: nonEmpty.optional().describe("md5hash, md5, sha1, sha256 or sha512: pins how callbacks of the older SMS API are signed"),
+	}),
+	sender: numberOrName,
 	signature:
 		"a JWT over the body's hash (Authorization), good for 300 seconds, which is our choice; or a signature among the parameters (sig), as the older SMS API signs.",
 	statuses: states,

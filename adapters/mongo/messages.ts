@@ -191,6 +191,21 @@ function createWaitingQueries(collection: mongo.Collection<Message>) {
 		/** How many wait there; `itemsMax` says that there may be more. */
 		countBacklog: ({ after, before }: { after: string; before: string }, itemsMax: number) =>
 			guardStore(() => collection.countDocuments({ backlog: { $gt: after, $lt: before } }, { limit: itemsMax })),
+		/**
+		 * One that still needs a send queue: it is not final, or its carrier has yet to forget it (`isCopyDue`). An
+		 * administrator's question, for which all that anything is left to do about is read.
+		 */
+		findNeeding: (sendQueue: string) =>
+			guardStore(async () => {
+				const projection = { state: 1, sendQueue: 1, "carrierCopy.state": 1 };
+				let isCopyDue: string | undefined;
+				for await (const found of collection.find({ nextCheckAt: { $gt: 0 } }, { projection })) {
+					if (found.sendQueue !== sendQueue) continue;
+					if ((openStates as readonly State[]).includes(found.state)) return { id: found._id, isCopyDue: false };
+					if (found.carrierCopy?.state === "due") isCopyDue = found._id;
+				}
+				return isCopyDue === undefined ? undefined : { id: isCopyDue, isCopyDue: true };
+			}),
 		/** Messages with something to tell that is not among the deliveries yet, the longest waiting first; no ciphertext. */
 		findNotifying: (now: number, itemsMax: number) =>
 			guardStore(() =>

@@ -378,6 +378,7 @@ function createTenantStore(collection: mongo.Collection<TenantDocument>) {
 function createSendQueueStore(collection: mongo.Collection<SendQueueDocument>) {
 	return {
 		...createNamedStore(collection),
+		remove: (id: string) => guardStore(async () => void (await collection.deleteOne({ _id: id }))),
 		/** Sets fields of a queue, and removes those that are null; the others stay. */
 		set: (id: string, fields: Record<string, unknown>) => guardStore(() => setFields(collection, id, fields)),
 		/** Stops or starts a queue; what else is set of it stays. */

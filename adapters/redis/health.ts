@@ -1,6 +1,7 @@
 // How the carriers of the send queues do, told by the senders for whoever routes: a circuit that is open, attempts that fail.
 
 import type { Redis } from "ioredis";
+import type { Told } from "../../domain/circuit.ts";
 
 const slotSeconds = 30;
 const keptSeconds = 120;
@@ -9,9 +10,17 @@ const flushMs = 500;
 const openMs = 90_000;
 const attemptsMin = 10;
 const failingShare = 0.5;
+// A failure that no success has followed is remembered for so long: whoever has to mend it may come the next day.
+const failureMs = 24 * 3600_000;
+// Of these a queue does not get well by itself, however seldom anything is sent over it.
+const lastingCodes = ["not_configured", "credentials_refused"];
 
 const fateKey = (prefix: string, sendQueue: string, slot: number) => `${prefix}:fate:${sendQueue}:${slot}`;
 const openKey = (prefix: string, sendQueue: string) => `${prefix}:open:${sendQueue}`;
+const failureKey = (prefix: string, sendQueue: string) => `${prefix}:failure:${sendQueue}`;
+
+/** Why a queue's carrier fails: a code of ours, and since when no attempt was well, epoch ms; absent where nobody told. */
+export type Failing = { code?: string; since?: number };
 
 /** `clock`: epoch milliseconds; those of several machines may differ by less than a slot. */
 type HealthOf = { prefix: string; sendQueue: string; clock: () => number };
@@ -22,7 +31,8 @@ const slotOf = (now: number) => Math.floor(now / 1000 / slotSeconds);
 export function tellHealth(connection: Redis, { prefix, sendQueue, clock }: HealthOf) {
 	const counts = { well: 0, ill: 0 };
 	let isOpen = false;
-	let told = false;
+	let wasOpen = false;
+	let last: Told;
 	const flush = async () => {
 		const { well, ill } = counts;
 		if (well + ill === 0) return;
@@ -31,17 +41,22 @@ export function tellHealth(connection: Redis, { prefix, sendQueue, clock }: Heal
 		const key = fateKey(prefix, sendQueue, slotOf(clock()));
 		const batch = connection.multi().hincrby(key, "well", well).hincrby(key, "ill", ill).expire(key, keptSeconds);
 		if (isOpen) batch.set(openKey(prefix, sendQueue), "1", "PX", openMs);
-		else if (told) batch.del(openKey(prefix, sendQueue));
-		told = isOpen;
+		else if (wasOpen) batch.del(openKey(prefix, sendQueue));
+		wasOpen = isOpen;
+		const failure = failureKey(prefix, sendQueue);
+		if (last === true) batch.del(failure);
+		else if (last) batch.hset(failure, "code", last.code).hsetnx(failure, "since", clock()).pexpire(failure, failureMs);
 		await batch.exec();
 	};
 	const timer = setInterval(() => void flush().catch(() => undefined), flushMs);
 	timer.unref();
 	return {
 		/** What came of an attempt, as the circuit is told, and whether the circuit is open after it. */
-		tell(isWell: boolean | undefined, open: boolean): void {
+		tell(told: Told, open: boolean): void {
 			isOpen = open;
-			if (isWell !== undefined) counts[isWell ? "well" : "ill"]++;
+			if (told === undefined) return;
+			last = told;
+			counts[told === true ? "well" : "ill"]++;
 		},
 		async close(): Promise<void> {
 			clearInterval(timer);
@@ -75,4 +90,33 @@ export async function findIll(
 			return open === 1 || (well + ill >= attemptsMin && ill / (well + ill) > failingShare);
 		}),
 	);
+}
+
+/**
+ * Those of the queues that people have to see to, and why: `findIll`, and whose last attempt found that they lack what they
+ * need or that their carrier refuses it, even if that was a while ago.
+ */
+export async function findFailing(
+	connection: Redis,
+	of: Omit<HealthOf, "sendQueue">,
+	sendQueues: readonly string[],
+): Promise<Map<string, Failing>> {
+	const ill = await findIll(connection, of, sendQueues);
+	const reading = connection.pipeline();
+	for (const name of sendQueues) reading.hmget(failureKey(of.prefix, name), "code", "since");
+	const answers = sendQueues.length > 0 ? ((await reading.exec()) ?? []) : [];
+	const failing = new Map<string, Failing>();
+	for (const [index, name] of sendQueues.entries()) {
+		const [error, answer] = answers[index] ?? [];
+		if (error) throw error;
+		const [code, since] = (answer ?? []) as (string | null)[];
+		const isLasting = code !== null && code !== undefined && lastingCodes.includes(code);
+		if (ill.has(name) || isLasting) failing.set(name, code ? { code, since: Number(since) } : {});
+	}
+	return failing;
+}
+
+/** Whoever gives a queue other credentials starts anew. */
+export async function forgetHealth(connection: Redis, prefix: string, sendQueue: string): Promise<void> {
+	await connection.del(openKey(prefix, sendQueue), failureKey(prefix, sendQueue));
 }

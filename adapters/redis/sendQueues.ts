@@ -6,7 +6,7 @@ import type { Lane } from "../../domain/backlog.ts";
 import { createBatcher } from "../batcher.ts";
 import type { ServerTls } from "../serverTls.ts";
 import { connectRedis } from "./connect.ts";
-import { findIll } from "./health.ts";
+import { type Failing, findFailing, findIll, forgetHealth } from "./health.ts";
 import { createRateBuckets, type Turn } from "./rateBuckets.ts";
 import { sentKey, sentSlotSeconds } from "./sentCount.ts";
 import { createVelocity } from "./velocity.ts";
@@ -94,6 +94,14 @@ export function createSendQueues(options: {
 			if ((await connection.set(key, token, "PX", ms, "NX")) === "OK") return true;
 			return (await connection.get(key)) === token && (await connection.pexpire(key, ms)) === 1;
 		},
+		/** Removes what Redis has of a queue that nobody works any more. */
+		async forget(name: string): Promise<void> {
+			await ready;
+			await queue(name).obliterate({ force: true });
+			await forgetHealth(connection, options.prefix, name);
+		},
+		/** Forgets how a queue's carrier did. */
+		forgetHealth: (name: string): Promise<void> => ready.then(() => forgetHealth(connection, options.prefix, name)),
 		/** Adds an attempt; adding it again while it waits changes nothing. */
 		add: (job: SendJob): Promise<void> => adder(job.sendQueue)(job),
 		/** Whether Redis answers. */
@@ -124,6 +132,9 @@ function createReads({ connection, ready, queue, prefix, clock }: ReadDeps) {
 		/** Those whose carrier fails at present. */
 		areIll: (names: readonly string[]): Promise<Set<string>> =>
 			ready.then(() => findIll(connection, { prefix, clock }, names)),
+		/** Those that people have to see to; see `findFailing`. */
+		failing: (names: readonly string[]): Promise<Map<string, Failing>> =>
+			ready.then(() => findFailing(connection, { prefix, clock }, names)),
 		/** What Redis holds of a queue, and how fast its senders were a moment ago. */
 		async live(name: string) {
 			await ready;

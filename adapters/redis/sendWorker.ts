@@ -2,7 +2,7 @@
 
 import { type Job, Worker } from "bullmq";
 import { Redis } from "ioredis";
-import { createCircuit } from "../../domain/circuit.ts";
+import { createCircuit, type Told } from "../../domain/circuit.ts";
 import type { ServerTls } from "../serverTls.ts";
 import { tellHealth } from "./health.ts";
 import { createRateBuckets } from "./rateBuckets.ts";
@@ -28,8 +28,7 @@ export function createSendWorker(options: {
 	sendQueue: string;
 	concurrency: number;
 	ratePerSecond: number;
-	/** Answers whether the carrier is well; see `Circuit.tell`. */
-	handle: (job: Attempted, control: QueueControl) => Promise<boolean | undefined>;
+	handle: (job: Attempted, control: QueueControl) => Promise<Told>;
 	/** Has another queue make what this one's carrier can't; true when the job has nothing left to do. */
 	divert?: (job: Attempted) => Promise<boolean>;
 	onError: (error: Error) => void;
@@ -77,16 +76,16 @@ export function createSendWorker(options: {
 		async ({ data }: Job<{ m: string; a: number; s?: number }>) => {
 			const job = { messageId: data.m, attempt: data.a, sendQueue: options.sendQueue };
 			if (!(await waitTurn(job, data.s ?? 1))) return;
-			let isWell: boolean | undefined;
+			let told: Told;
 			try {
-				isWell = await options.handle(job, control);
+				told = await options.handle(job, control);
 			} catch (error) {
 				options.onError(error as Error);
 				// BullMQ keeps the reason and the stack of a failure, in the queue's events too: they may quote anything.
 				throw opaqueError(error);
 			} finally {
-				circuit.tell(isWell);
-				health.tell(isWell, circuit.isOpen());
+				circuit.tell(told);
+				health.tell(told, circuit.isOpen());
 			}
 		},
 		{

@@ -4,13 +4,13 @@ import type { VaultClient } from "./client.ts";
 import { pathSegment } from "./connection.ts";
 import { createHeldSecrets } from "./heldSecrets.ts";
 
-/** `send`: for the sender role. `callback`: for the api role. The admin role writes both and reads neither, but sees of each whether it is there. */
+/** `send`: for the sender role. `callback`: for the api role. The admin role writes both and reads neither, but sees of each what it is called. */
 export type SecretPurpose = "send" | "callback";
 
 export type CarrierSecrets = ReturnType<typeof createCarrierSecrets>;
 
 /** Throws LetheError `keys_unavailable` when Vault is away; `internal` when there is no such secret, or not for this role. */
-export function createCarrierSecrets(deps: { vault: Pick<VaultClient, "read" | "write">; clock: () => number }) {
+export function createCarrierSecrets(deps: { vault: Pick<VaultClient, "read" | "write" | "remove">; clock: () => number }) {
 	const secrets = createHeldSecrets<Record<string, string>>(deps);
 
 	return {
@@ -19,27 +19,26 @@ export function createCarrierSecrets(deps: { vault: Pick<VaultClient, "read" | "
 			return secrets.read(placeOf(sendQueue, purpose));
 		},
 
-		/** Whether a send queue has such secrets: the admin's question, which tells nothing of what they are. */
-		async areThere(sendQueue: string, purpose: SecretPurpose): Promise<boolean> {
-			const answer = await deps.vault.read(`kv/metadata/${placeOf(sendQueue, purpose)}`);
-			if (answer === undefined) return false;
-			const { current_version: current, versions } = answer.data as Metadata;
-			const version = versions[current];
-			return version !== undefined && version.deletion_time === "" && !version.destroyed;
+		/** What a send queue's secrets are called, none where there are none: the admin's question, which shows no value. */
+		async names(sendQueue: string, purpose: SecretPurpose): Promise<string[]> {
+			const answer = await deps.vault.read(`kv/subkeys/${placeOf(sendQueue, purpose)}`);
+			const { subkeys } = (answer?.data ?? {}) as { subkeys?: Record<string, unknown> | null };
+			return Object.keys(subkeys ?? {});
 		},
 
 		/** Replaces the secrets of a send queue. */
 		async write(sendQueue: string, purpose: SecretPurpose, data: Record<string, string>): Promise<void> {
 			await secrets.write(placeOf(sendQueue, purpose), data);
 		},
+
+		/** Destroys the secrets of a send queue, both halves and every version; whoever holds them has them for minutes yet. */
+		async destroy(sendQueue: string): Promise<void> {
+			for (const purpose of ["send", "callback"] as const) {
+				await deps.vault.remove(`kv/metadata/${placeOf(sendQueue, purpose)}`);
+			}
+		},
 	};
 }
-
-// Of KV, version 2.
-type Metadata = {
-	current_version: number;
-	versions: Record<number, { deletion_time: string; destroyed: boolean } | undefined>;
-};
 
 function placeOf(sendQueue: string, purpose: SecretPurpose): string {
 	return `carriers/${pathSegment(sendQueue)}/${purpose}`;

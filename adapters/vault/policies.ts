@@ -203,9 +203,11 @@ export const policies: Record<Role | "issuer", Policy> = {
 		"kv/data/logs/identities/+": { capabilities: ["create"] },
 		"kv/data/carriers/+/send": { capabilities: ["create", "update"] },
 		"kv/data/carriers/+/callback": { capabilities: ["create", "update"] },
-		// Whether there are any, and not what they are.
-		"kv/metadata/carriers/+/send": { capabilities: ["read"] },
-		"kv/metadata/carriers/+/callback": { capabilities: ["read"] },
+		// What they are called, and not what they are; and their end.
+		"kv/subkeys/carriers/+/send": { capabilities: ["read"] },
+		"kv/subkeys/carriers/+/callback": { capabilities: ["read"] },
+		"kv/metadata/carriers/+/send": { capabilities: ["delete"] },
+		"kv/metadata/carriers/+/callback": { capabilities: ["delete"] },
 		"kv/data/identity-providers/+": { capabilities: ["create", "update"] },
 		"kv/metadata/identity-providers/+": { capabilities: ["delete"] },
 	},

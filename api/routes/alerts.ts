@@ -16,6 +16,7 @@ const alerts = z
 					code: z.enum(alertCodes),
 					severity: z.enum(severities),
 					about: z.string().optional().meta({ description: "A name, or an opaque id." }),
+					reason: z.string().optional().meta({ description: "Why, a code of ours, where there is more than one." }),
 					since: z.iso.datetime().optional().meta({ description: "Absent where that is not known." }),
 					mend: z.string(),
 				})

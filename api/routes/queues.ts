@@ -2,6 +2,7 @@
 
 import { z } from "zod";
 import type { SendQueueDocument, TenantDocument } from "../../adapters/mongo/models.ts";
+import type { Failing } from "../../adapters/redis/health.ts";
 import { isWord } from "../../audit/entry.ts";
 import { queueRange } from "../../domain/backlog.ts";
 import { isCountry } from "../../domain/country.ts";
@@ -63,14 +64,26 @@ const queue = z
 		failing: z
 			.boolean()
 			.optional()
-			.meta({ description: "Its carrier fails at present: others go before it. Absent while Redis does not answer." }),
+			.meta({
+				description:
+					"Its carrier fails at present, so that others go before it, or the last attempt found its credentials lacking or refused. Absent while Redis does not answer.",
+			}),
+		failure: z
+			.object({
+				code: z.string().meta({ description: "Of the last attempt, as in a message's attempts." }),
+				since: z.iso.datetime().meta({ description: "No attempt has been well since." }),
+			})
+			.optional()
+			.meta({ description: "Why it fails, where that is known." }),
 		countryRates: countryRates.optional(),
 		prices: prices.optional(),
 		registrations: registrations.optional(),
 		limitPerSecond: z.int().optional().meta({ description: "Segments; absent where the deployment's default holds." }),
 		backlog: z
 			.int()
-			.meta({ description: `Messages that wait in the store; ${limits.backlogCountedMax} is at least so many.` }),
+			.meta({
+				description: `Messages that wait in the store, what a queue holds for its next two seconds among them; ${limits.backlogCountedMax} means so many or more, for none beyond are counted.`,
+			}),
 		live: z
 			.object({
 				waiting: z.int(),
@@ -133,8 +146,8 @@ export function addQueues(app: Instance, deps: Deps): void {
 		categories: found.categories,
 		region: found.region,
 		baa: found.baaRef !== undefined,
-		...(await deps.sendQueues.areIll([found._id]).then(
-			(ill) => ({ failing: ill.has(found._id) }),
+		...(await deps.sendQueues.failing([found._id]).then(
+			(failing) => viewFailing(failing.get(found._id)),
 			() => ({}),
 		)),
 		countryRates: found.countryRates,
@@ -248,6 +261,12 @@ function addStep(
 			return viewNow(deps, view, principal.tenantId, params.id);
 		},
 	);
+}
+
+function viewFailing(failing: Failing | undefined) {
+	const { code, since } = failing ?? {};
+	if (code === undefined || since === undefined) return { failing: failing !== undefined };
+	return { failing: true, failure: { code, since: new Date(since).toISOString() } };
 }
 
 /** @throws LetheError not_found for another's queue; forbidden for one that is shared, unless the tenant governs */

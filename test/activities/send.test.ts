@@ -88,6 +88,25 @@ describe("one attempt", () => {
 		assert.equal(calls, 0);
 	});
 
+	it("of a queue whose carrier can't be opened is not made, and tells whose fault that is", async () => {
+		for (const [fault, code] of [
+			[new TypeError("token is missing"), "not_configured"],
+			[new LetheError("internal"), "not_configured"],
+			[new LetheError("keys_unavailable"), "carrier_unavailable"],
+			[new LetheError("store_unavailable"), "carrier_unavailable"],
+		] as const) {
+			const message = await queued();
+			const told = await sender({ carriers: { sender: () => Promise.reject(fault) } })(message);
+			assert.deepEqual(told, { code });
+			const { state, attempts } = await engine.read(message._id);
+			assert.deepEqual([state, attempts[0]?.outcome, attempts[0]?.code], ["queued", "failed", code]);
+		}
+		const takes = await sender({ carriers: carriersOf(async () => accepted) })(await queued());
+		assert.equal(takes, true);
+		const ambiguous = carriersOf(async () => ({ kind: "ambiguous", code: "timeout" }));
+		assert.deepEqual(await sender({ carriers: ambiguous })(await queued()), { code: "timeout" });
+	});
+
 	it("shows the carrier the texts in clear, and wipes them after it", async () => {
 		const message = await queued();
 		let kept: Outgoing | undefined;

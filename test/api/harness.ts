@@ -163,6 +163,7 @@ export async function createTestApi(replace: (deps: ApiDeps) => Partial<ApiDeps>
 			live: async () => ({ waiting: 0, delayed: 0, active: 0, segmentsPerSecond: 0, senders: 0 }),
 			countRange: async () => ({ within: true, seen: 1 }),
 			areIll: async () => new Set<string>(),
+			failing: async () => new Map(),
 		},
 		outbound,
 		textSeal: createTextSeal({ senderKeys }),

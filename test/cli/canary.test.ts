@@ -81,15 +81,22 @@ test("without a running stack it exits 2 with one line that names the mend", asy
 
 test("it sends nothing unless every send queue of the tenant is the simulator's", async () => {
 	const file = stackFile("stack.json");
-	for (const carriers of [[], ["acme"], ["simulator", "acme"]]) {
-		await routeTo(carriers);
+	for (const [carriers, pattern] of [
+		[[], /the demo tenant has no send queue/],
+		[["acme"], /has queue-0\. Take it away: first `lethe admin tenant routes ten_demo --send-queue simulator-demo/],
+		[
+			["simulator", "acme"],
+			/has queue-1\. Take it away: `lethe queue drain queue-1 --move`, then `lethe admin remove-queue queue-1`\./,
+		],
+	] as const) {
+		await routeTo([...carriers]);
 		const { code, error } = await canary("--stack", file);
 		assert.equal(code, 2);
-		assert.match(error, /not the simulated carrier's/, carriers.join());
+		assert.match(error, pattern);
 	}
 	// Past that refusal it meets an API that is not there.
 	await routeTo(["simulator"]);
 	const { code, error } = await canary("--stack", file);
 	assert.equal(code, 2);
-	assert.doesNotMatch(error, /not the simulated carrier's/);
+	assert.doesNotMatch(error, /demo tenant/);
 });

@@ -4,8 +4,9 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { anywhere } from "../../domain/abuse.ts";
 import { limits } from "../../domain/limits.ts";
-import { credentialsOf } from "../adapters/vault/helper.ts";
+import { credentialsOf, login } from "../adapters/vault/helper.ts";
 import { createTestApi, type TestApi } from "../api/harness.ts";
+import { messageOf } from "../harness/message.ts";
 import { bareEnvironment, root, run as runProgram, start } from "../harness/programs.ts";
 import { readTreeFile } from "../tidy/tree.ts";
 
@@ -39,6 +40,10 @@ describe("lethe queue, against an API", () => {
 	});
 	after(() => api.close());
 
+	const usable = {
+		send: { token: "a-token-of-sixteen-or-more" },
+		callback: { publicKey: Buffer.alloc(32, 7).toString("base64") },
+	};
 	const run = (...args: string[]) => runProgram(process.execPath, [...lethe, "queue", ...args, ...target]);
 	const stored = () => api.store.sendQueues.find("shell");
 	const refuses = async (code: number, pattern: RegExp, ...args: string[]) => {
@@ -64,7 +69,7 @@ describe("lethe queue, against an API", () => {
 		assert.deepEqual([code, error], [0, ""]);
 		assert.match(
 			out,
-			/^shell {19}open {6}simulator Lethe {2}0 of the default segments\/s, 0 waiting.*, 0 in the store, no sender works it\n$/,
+			/^shell {19}open {6}simulator Lethe {2}0 of the default segments\/s, 0 next to be sent, 0 delayed, 0 under way, 0 in the backlog, no sender works it\n$/,
 		);
 		const { items } = JSON.parse((await run("list", "--json")).out);
 		assert.deepEqual(
@@ -138,10 +143,10 @@ describe("lethe queue, against an API", () => {
 
 	it("creates a queue with all that routing asks of it, and replaces it without undoing what operators set", async () => {
 		const admin = (args: string[], input: string) => administer(["queue", ...args], input);
-		const secrets = JSON.stringify({ send: { token: "a-token-of-sixteen-or-more" }, callback: {} });
-		const base = ["--id", "routed", "--carrier", "simulator", "--sender", "Lethe"];
+		const secrets = JSON.stringify(usable);
+		const base = ["--id", "routed", "--carrier", "simulator", "--sender", "Lethe", "--setting", "url=http://127.0.0.1:1"];
 		const routing = [
-			...["--setting", "url=http://127.0.0.1:1", "--rate", "7", "--country", "DE", "FR", "--category", "otp", "health"],
+			...["--rate", "7", "--country", "DE", "FR", "--category", "otp", "health"],
 			...["--region", "eu", "--baa-ref", "BAA-1", "--subprocessor", "approved", "--processing-country", "DE"],
 			...["--transfer-mechanism", "SCC", "--carrier-copy", "redact"],
 		];
@@ -215,26 +220,34 @@ describe("lethe queue, against an API", () => {
 		await api.store.sendQueues.set("shell", { countries: ["DE", "FR", "US", "IN"] });
 	});
 
-	it("is told of a name that its carrier has no setting or secret of, and of a queue that there is not; nothing is changed", async () => {
+	it("is told, by its name, of what its carrier does not know, needs or can use; nothing is changed then", async () => {
 		const before = await api.store.sendQueues.find("routed");
-		const base = ["queue", "--id", "routed", "--carrier", "simulator", "--sender", "Lethe"];
-		const input = (send: object, callback = {}) => JSON.stringify({ send, callback });
-		for (const [args, text, pattern] of [
-			[[...base, "--setting", "foo=1"], input({}), /foo is no setting of this carrier\. There are: url\./],
-			[base, input({ tok: "marker" }), /tok is no secret, for sending, of this carrier\. There are: token\./],
-			[
-				base,
-				input({}, { token: "marker-of-sixteen-letters" }),
-				/token is no secret, for callbacks, of this carrier\. There are: publicKey\./,
-			],
-			[["secrets", "routed"], '{"callback": {"secret": "marker"}}', /secret is no secret, for callbacks/],
-			[
-				["secrets", "nowhere"],
-				'{"send": {"token": "marker-of-sixteen-letters"}}',
-				/no send queue nowhere: make it with `lethe admin queue`/,
-			],
-		] as const) {
-			const { code, out, error } = await administer([...args], text);
+		const queue = ["queue", "--id", "routed", "--carrier"];
+		const base = [...queue, "simulator", "--sender", "Lethe", "--setting", "url=http://127.0.0.1:1"];
+		const both = JSON.stringify(usable);
+		const smpp = [...queue, "smpp", "--sender", "Lethe", "--setting", "url=smpps://smsc.example:2775"];
+		const bind = { systemId: "marker", password: "marker" };
+		const [one, other] = [1, 2].map((byte) => ({ callbackKey: Buffer.alloc(32, byte).toString("base64") }));
+		const cases: [string[], unknown, RegExp][] = [
+			[[...base, "--setting", "foo=1"], usable, /foo is no setting of this carrier\. There are: url, callbackUrl\./],
+			[base, { ...usable, send: { tok: "marker" } }, /tok is no secret, for sending, of this .* There are: token\./],
+			[base, { send: {}, callback: {} }, /token is missing, a secret, for sending, that this carrier needs: its bearer/],
+			[base, { ...usable, send: { token: "" } }, /token can't be used/],
+			[base, { ...usable, callback: {} }, /publicKey is missing, a secret, for callbacks,/],
+			[base.slice(0, -2), usable, /url is missing, a setting that this carrier needs/],
+			[[...base, "--setting", "callbackUrl=http://marker.example/"], usable, /callbackUrl can't be used: it must be an https/],
+			[[...base, "--sender", "a marker of a name"], usable, /sender can't be used: it must be a number of 3 to 15 digits/],
+			[[...queue, "vonage", "--sender", "Lethe"], { send: { apiKey: "marker" }, callback: { secret: "marker" } }, /applicationId and privateKey, or apiKey and apiSecret: missing/],
+			[[...queue, "aws", "--sender", "Lethe"], { send: {}, callback: {} }, /configurationSet is missing, a setting/],
+			[[...smpp, "--setting", "binds=17"], { send: { ...bind, ...one }, callback: one }, /binds can't be used: links of each kind.*1 to 16/],
+			[smpp, { send: { ...bind, ...one }, callback: other }, /callbackKey must be the same in both halves/],
+			[["secrets", "routed"], { callback: { secret: "marker" } }, /secret is no secret, for callbacks/],
+			[["secrets", "routed"], { send: {} }, /token is missing/],
+			[["secrets", "nowhere"], { send: usable.send }, /no send queue nowhere: make it with `lethe admin queue`/],
+		];
+		assert.equal((await administer(["secrets", "routed"], both)).code, 0);
+		for (const [args, input, pattern] of cases) {
+			const { code, out, error } = await administer([...args], JSON.stringify(input));
 			assert.deepEqual([code, out], [2, ""], error);
 			assert.match(error, pattern);
 			assert.doesNotMatch(error, /marker/);
@@ -265,7 +278,7 @@ describe("lethe queue, against an API", () => {
 		assert.ok(commands.length > 20);
 		const operator = (await api.addKey(tenantId, ["operator", "sender"])).key;
 		const [url = ""] = target.slice(1);
-		const secrets = JSON.stringify({ send: { token: "a-token-of-sixteen-or-more" }, callback: {} });
+		const secrets = JSON.stringify(usable);
 		for (const command of commands) {
 			const text = command
 				.replace("npx lethe ", "")
@@ -284,5 +297,42 @@ describe("lethe queue, against an API", () => {
 		const { prices, registrations, paused, ratePerSecond } = (await api.store.sendQueues.find("main")) ?? {};
 		assert.deepEqual([prices, ratePerSecond], [{ DE: 0.07, FR: 0.06, "*": 0.1 }, 50]);
 		assert.deepEqual([registrations, paused], [{ US: "C-A1", IN: "D-77" }, false]);
+		assert.equal(await api.store.sendQueues.find("spare"), undefined);
+		assert.deepEqual((await api.store.tenants.find(tenantId))?.sendQueues, ["main", "shell", "routed"]);
+	});
+
+	it("is removed once it was drained and nothing needs it any more, and its secrets are destroyed", async () => {
+		const remove = (...args: string[]) => administer(["remove-queue", ...args]);
+		const refusesTo = async (pattern: RegExp, id = "routed") => {
+			const { code, out, error } = await remove(id);
+			assert.deepEqual([code, out], [2, ""], error);
+			assert.match(error, pattern);
+		};
+		assert.deepEqual(await remove("nowhere"), { code: 1, out: '{"removed":false}\n', error: "" });
+		await api.addTenant({ sendQueue: "alone" });
+		await refusesTo(/alone is the only one of ten_.*lethe admin tenant routes/, "alone");
+		await run("resume", "routed");
+		await refusesTo(/routed still takes messages.*lethe queue drain routed --move/);
+		await run("drain", "routed");
+		const id = api.ids.random("message");
+		const message = messageOf({ id, sendQueue: "routed", state: "submitted" });
+		await api.store.messages.insert({ ...message, nextCheckAt: api.clock() + 1_000_000 });
+		await refusesTo(new RegExp(`${id} still needs routed`));
+		const copy = { state: "due", dueAt: 0, tries: 1, nextTryAt: 0 };
+		await api.store.messages.transition({ id, set: { state: "delivered", carrierCopy: copy } as never });
+		await refusesTo(new RegExp(`yet to forget messages, ${id} among them.*--leave-copies`));
+		assert.ok(await api.store.sendQueues.find("routed"), "nothing was changed");
+		// One that no tenant has takes nothing, and need not be drained.
+		const given = ["--carrier", "simulator", "--sender", "Lethe", "--setting", "url=http://127.0.0.1:1"];
+		assert.equal((await administer(["queue", "--id", "spent", ...given], JSON.stringify(usable))).code, 0);
+		const vault = await login("sender");
+		assert.ok(await vault.read("kv/data/carriers/spent/send"));
+		await api.store.messages.transition({ id, set: { sendQueue: "spent" } });
+		assert.deepEqual(await remove("spent", "--leave-copies"), { code: 0, out: '{"removed":true}\n', error: "" });
+		assert.equal(await api.store.sendQueues.find("spent"), undefined);
+		assert.equal(await vault.read("kv/data/carriers/spent/send"), undefined);
+		const acts = (await api.entries()).filter(({ code }) => code === "spent").map(({ type }) => type);
+		assert.deepEqual(acts, ["send_queue_changed", "send_queue_removed"]);
+		assert.equal((await remove("spent")).code, 1);
 	});
 });

@@ -215,12 +215,13 @@ describe("production", { skip: missing }, () => {
 			JSON.parse((await lethe(slot, ["doctor", "--json"])).out).filter(({ ok }: { ok: boolean }) => !ok);
 		const [lacking, ...others] = await wrong("cli6");
 		assert.deepEqual([lacking?.check, others], ["carrier credentials", []]);
-		assert.equal(lacking?.detail, "main has none to send with (send) and none to check callbacks with (callback)");
+		assert.equal(lacking?.detail, "main lacks accountSid, token to send with (send); and secret to check callbacks with (callback)");
 		assert.match(
 			lacking?.mend ?? "",
 			/^Run `lethe admin secrets main` with them on standard input; docs\/carriers\/twilio/,
 		);
-		const given = await lethe("cli7", ["admin", "secrets", "main"], '{"send":{"token":"t"},"callback":{"secret":"s"}}');
+		const secrets = { send: { accountSid: "AC", token: "t" }, callback: { secret: "s" } };
+		const given = await lethe("cli7", ["admin", "secrets", "main"], JSON.stringify(secrets));
 		assert.deepEqual([given.code, JSON.parse(given.out)], [0, { replaced: ["send", "callback"] }]);
 		assert.deepEqual(await wrong("cli8"), []);
 		assert.equal((await fetch(`${url}/healthz`)).status, 200);

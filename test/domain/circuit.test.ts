@@ -12,7 +12,7 @@ describe("a circuit", () => {
 		circuit = createCircuit(() => now);
 	});
 	const fail = (times: number) => {
-		for (let time = 0; time < times; time++) circuit.tell(false);
+		for (let time = 0; time < times; time++) circuit.tell({ code: "timeout" });
 	};
 
 	it("lets all through until five fail in a row", () => {
@@ -23,6 +23,15 @@ describe("a circuit", () => {
 		assert.deepEqual([circuit.admit(), circuit.isOpen()], [0, false]);
 		fail(1);
 		assert.deepEqual([circuit.admit(), circuit.isOpen()], [1_000, true]);
+	});
+
+	it("opens at the first attempt for which a queue lacks what its carrier needs", () => {
+		circuit.tell({ code: "not_configured" });
+		assert.deepEqual([circuit.admit(), circuit.isOpen()], [1_000, true]);
+		circuit.tell({ code: "not_configured" });
+		assert.equal(circuit.admit(), 2_000);
+		circuit.tell(true);
+		assert.equal(circuit.admit(), 0);
 	});
 
 	it("once open lets one ask at a time, and shuts again when that one is well", () => {

@@ -141,6 +141,22 @@ describe("the sender's workers", () => {
 		await until(() => startsOf("paused").length === 2);
 	});
 
+	it("let go of a queue that is there no more, and have its carrier closed", async () => {
+		put("gone");
+		await workers.watch();
+		await add("gone", 1);
+		await until(() => startsOf("gone").length === 1);
+		await until(async () => (await queues.senderCount("gone")) === 1);
+		stored.delete("gone");
+		received.length = 0;
+		await workers.watch();
+		assert.ok(received.includes("gone"), "asked for, it is found to have no queue");
+		await until(async () => (await queues.senderCount("gone")) === 0);
+		received.length = 0;
+		await workers.watch();
+		assert.ok(!received.includes("gone"));
+	});
+
 	it("work the others though one queue can't be opened", async () => {
 		stored.clear();
 		// BullMQ takes no such name.

@@ -75,7 +75,7 @@ function readSource(
 }
 
 // SMPP 3.4, 5.2.5 and 5.2.6: unknown, international ISDN, network-specific (short codes), alphanumeric.
-function parseSender(sender: string): Address | undefined {
+export function parseSender(sender: string): Address | undefined {
 	if (sender === "") return { ton: 0, npi: 0, digits: "" };
 	if (/^\+[1-9]\d{6,14}$/.test(sender)) return { ton: 1, npi: 1, digits: sender.slice(1) };
 	if (/^\d{3,8}$/.test(sender)) return { ton: 3, npi: 0, digits: sender };

@@ -20,11 +20,11 @@ const message = (to = magicNumber("delivered"), reference = "ref_a") => ({
 });
 
 /** The adapter against a server that answers as told. */
-async function against(listener: RequestListener) {
+async function against(listener: RequestListener, receiptsUrl?: string) {
 	const server = createServer(listener);
 	await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
 	const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/base/`;
-	const carrier = createSimulator({ settings: { url }, secrets: { token: "t".repeat(32) } });
+	const carrier = createSimulator({ settings: { url }, secrets: { token: "t".repeat(32) }, receiptsUrl });
 	const dispose = async () => {
 		await carrier.close?.();
 		server.closeAllConnections();
@@ -44,6 +44,21 @@ test("the request carries what the carrier documents, under the base path, with 
 	assert.deepEqual(await opened.carrier.send(sent, never), { kind: "accepted", carrierId: "x", segments: 1 });
 	const body = { to: magicNumber("delivered"), from: "LETHE", text: "hello", reference: "ref_a", validitySeconds: 59 };
 	assert.deepEqual(seen, { method: "POST", url: "/base/v1/messages", auth: `Bearer ${"t".repeat(32)}`, body });
+});
+
+test("each send names its own queue's address for receipts, where that is one the carrier calls", async () => {
+	for (const [receiptsUrl, named] of [
+		["http://127.0.0.1:8080/v1/callbacks/simulator/two/receipts", true],
+		["https://lethe.example/v1/callbacks/simulator/two/receipts", false],
+	] as const) {
+		let callbackUrl: unknown;
+		await using opened = await against(async (request, response) => {
+			({ callbackUrl } = JSON.parse((await request.toArray()).join("")));
+			response.writeHead(202).end('{"id":"x","segments":1}');
+		}, receiptsUrl);
+		await opened.carrier.send(message(), never);
+		assert.equal(callbackUrl, named ? receiptsUrl : undefined);
+	}
 });
 
 test("each answer to a send means exactly one outcome", async () => {

@@ -275,6 +275,7 @@ describe("store", () => {
 			[{}, { sequence: -1 }, "policyRetimings"],
 			[{ unintegratedSince: { $lte: 1 } }, { unintegratedSince: 1 }],
 			[{ notifyAt: { $lte: 1 } }, { notifyAt: 1 }],
+			[{ nextCheckAt: { $gt: 0 } }],
 			[{ "link.hash": "h" }],
 			[{ tenantId: "t", name: "n" }, undefined, "templates"],
 			[{ tenantId: "t" }, undefined, "webhookEndpoints"],

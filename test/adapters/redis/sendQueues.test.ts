@@ -187,7 +187,7 @@ describe("send queues", () => {
 		const worker = work(sendQueue, async () => {
 			const well = calls.length > 5;
 			calls.push({ at: performance.now(), well });
-			return well;
+			return well || { code: "timeout" };
 		});
 		await until(() => calls.length === 12);
 		await worker.close();
@@ -203,7 +203,7 @@ describe("send queues", () => {
 		const handedOn: string[] = [];
 		const handle = async () => {
 			called++;
-			return false;
+			return { code: "credentials_refused" };
 		};
 		const divert: Work["divert"] = async ({ messageId }) => handedOn.push(messageId) > 0;
 		const worker = work(sendQueue, handle, { divert });
@@ -212,10 +212,15 @@ describe("send queues", () => {
 		assert.equal(called + handedOn.length, 20);
 		assert.ok(handedOn.length >= 14, `${handedOn.length} handed on`);
 		assert.deepEqual(await queues.areIll([sendQueue, "another"]), new Set([sendQueue]));
+		const failing = await queues.failing([sendQueue, "another"]);
+		assert.deepEqual([...failing.keys()], [sendQueue]);
+		assert.equal(failing.get(sendQueue)?.code, "credentials_refused");
+		assert.ok(Math.abs((failing.get(sendQueue)?.since ?? 0) - Date.now()) < 60_000);
 		await redis.del(`${prefix}:open:${sendQueue}`);
 		assert.equal(called > 10, (await queues.areIll([sendQueue])).has(sendQueue), "attempts tell too, enough of them");
 		const later = createSendQueues({ url, prefix, clock: () => Date.now() + 120_000 });
 		assert.deepEqual(await later.areIll([sendQueue]), new Set(), "what was two minutes ago tells nothing of today");
+		assert.equal((await later.failing([sendQueue])).get(sendQueue)?.code, "credentials_refused", "but for what lasts");
 		await later.close();
 		const well = work(sendQueue, async () => true);
 		await Promise.all(Array.from({ length: 40 }, () => queues.add(jobOf({ sendQueue }))));
@@ -223,6 +228,7 @@ describe("send queues", () => {
 		await well.close();
 		await redis.del(`${prefix}:open:${sendQueue}`);
 		assert.deepEqual(await queues.areIll([sendQueue]), new Set());
+		assert.deepEqual(await queues.failing([sendQueue]), new Map(), "one that was well ended it");
 	});
 
 	it("what was sent is to be seen, in segments", async () => {

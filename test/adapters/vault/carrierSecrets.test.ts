@@ -15,7 +15,7 @@ before(async () => {
 	[api, sender, admin] = [await login("api"), await login("sender"), await login("admin")];
 });
 
-const open = (vault: Pick<VaultClient, "read" | "write">, clock = Date.now as () => number) =>
+const open = (vault: Parameters<typeof createCarrierSecrets>[0]["vault"], clock = Date.now as () => number) =>
 	createCarrierSecrets({ vault, clock });
 
 test("each role reads the half that it needs, and the admin reads neither", async () => {
@@ -30,20 +30,21 @@ test("each role reads the half that it needs, and the admin reads neither", asyn
 	await assert.rejects(open(sender).write(queue, "send", {}), { code: "internal" });
 });
 
-test("the admin sees whether there are secrets, and of those that were deleted that there are none", async () => {
+test("the admin sees what secrets are called and not what they are, and destroys them so that nobody reads them again", async () => {
 	const queue = freshId("reference");
-	assert.equal(await open(admin).areThere(queue, "send"), false);
-	await open(admin).write(queue, "send", { token: "for-sending" });
-	assert.equal(await open(admin).areThere(queue, "send"), true);
-	assert.equal(await open(admin).areThere(queue, "callback"), false);
-	await assert.rejects(open(sender).areThere(queue, "send"), { code: "internal" });
-	const gone = (more: object) => ({
-		data: { current_version: 1, versions: { 1: { deletion_time: "", destroyed: false, ...more } } },
-	});
-	for (const more of [{ deletion_time: "2026-07-01T12:00:00Z" }, { destroyed: true }]) {
-		const vault = { read: async () => gone(more), write: admin.write };
-		assert.equal(await open(vault).areThere(queue, "send"), false);
+	assert.deepEqual(await open(admin).names(queue, "send"), []);
+	await open(admin).write(queue, "send", { token: "for-sending", keySid: "SK" });
+	await open(admin).write(queue, "callback", {});
+	assert.deepEqual(await open(admin).names(queue, "send"), ["keySid", "token"]);
+	assert.deepEqual(await open(admin).names(queue, "callback"), []);
+	for (const other of [sender, api]) {
+		await assert.rejects(open(other).names(queue, "send"), { code: "internal" });
+		await assert.rejects(open(other).destroy(queue), { code: "internal" });
 	}
+	await open(admin).destroy(queue);
+	await open(admin).destroy(queue);
+	assert.deepEqual(await open(admin).names(queue, "send"), []);
+	await assert.rejects(open(sender).read(queue, "send"), { code: "internal" });
 });
 
 test("a queue without secrets opens nothing", async () => {
@@ -72,7 +73,7 @@ test("secrets work through an outage for a quarter of an hour, not for ever", as
 	let now = Date.now();
 	let away = false;
 	const read = (path: string) => (away ? Promise.reject(new LetheError("keys_unavailable")) : sender.read(path));
-	const reading = open({ read, write: sender.write }, () => now);
+	const reading = open({ ...sender, read }, () => now);
 	await open(admin).write(queue, "send", { token: "one" });
 	await reading.read(queue, "send");
 	away = true;

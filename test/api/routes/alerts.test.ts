@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
+import type { Failing } from "../../../adapters/redis/health.ts";
 import type { Standing } from "../../../domain/evidence.ts";
 import { limits } from "../../../domain/limits.ts";
 import { createTestApi, type TestApi } from "../harness.ts";
@@ -19,9 +20,10 @@ describe("/v1/alerts", () => {
 		vaultAway: false,
 		standing: "equal" as Standing,
 		witnessed: 0,
+		failing: [] as [string, Failing][],
 	};
 	before(async () => {
-		api = await createTestApi(({ clock }) => ({
+		api = await createTestApi(({ clock, sendQueues }) => ({
 			keyVersions: {
 				async read(name) {
 					if (state.keysAway) throw new Error("away");
@@ -32,6 +34,10 @@ describe("/v1/alerts", () => {
 			},
 			limits: { purgeLagMsMax: hour, keyPeriods: { signingPeriodMs: 1_000 * hour, hmacPeriodMs: 1 } },
 			checkpoints: { standing: async () => ({ standing: state.standing, size: 1, witnessed: state.witnessed }) },
+			sendQueues: {
+				...sendQueues,
+				failing: async (names) => new Map(state.failing.filter(([id]) => names.includes(id))),
+			},
 			checks: {
 				vault: async () => {
 					if (state.vaultAway) throw new Error("away");
@@ -45,7 +51,7 @@ describe("/v1/alerts", () => {
 	});
 	after(() => api.close());
 
-	const list = async (): Promise<{ code: string; severity: string; about?: string; since?: string; mend: string }[]> =>
+	const list = async (): Promise<{ code: string; severity: string; about?: string; reason?: string; since?: string; mend: string }[]> =>
 		(await api.request(operator, "GET", "/v1/alerts")).json.items;
 	const codes = async () => (await list()).map(({ code, about }) => (about ? `${code} ${about}` : code));
 
@@ -113,6 +119,22 @@ describe("/v1/alerts", () => {
 		const later = (await codes()).filter((code) => code !== "purge_late");
 		assert.deepEqual(later, ["queue_draining own"], "a day later the key's is history");
 		await api.store.sendQueues.setFlow("own", { paused: false, draining: false });
+	});
+
+	it("a queue of its own whose carrier fails, and one that its carrier refuses, with the code", async () => {
+		state.failing = [
+			["own", { code: "credentials_refused", since: 1_000 }],
+			["other", {}],
+		];
+		const tell = async () =>
+			(await list())
+				.filter(({ about }) => about === "own" || about === "other")
+				.map(({ code, severity, reason, since }) => [code, severity, reason, since]);
+		assert.deepEqual(await tell(), [["queue_unusable", "critical", "credentials_refused", "1970-01-01T00:00:01.000Z"]]);
+		state.failing = [["own", {}]];
+		assert.deepEqual(await tell(), [["carrier_failing", "warning", undefined, undefined]]);
+		state.failing = [];
+		assert.deepEqual(await tell(), []);
 	});
 
 	it("an endpoint that failed, or that somebody disabled, until it is enabled; another tenant's is none of its matter", async () => {

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
+import type { Failing } from "../../../adapters/redis/health.ts";
 import { createTestApi, type TestApi } from "../harness.ts";
 
 describe("/v1/queues", () => {
@@ -9,8 +10,18 @@ describe("/v1/queues", () => {
 	let tenantId: string;
 	let operator: string;
 	let sender: string;
+	let isRedisAway = false;
+	const failing = new Map<string, Failing>();
 	before(async () => {
-		api = await createTestApi();
+		api = await createTestApi((given) => ({
+			sendQueues: {
+				...given.sendQueues,
+				async failing(names) {
+					if (isRedisAway) throw new Error("away");
+					return new Map([...failing].filter(([id]) => names.includes(id)));
+				},
+			},
+		}));
 		({ tenantId, key: sender } = await api.addTenant({ sendQueue: "own" }));
 		operator = (await api.addKey(tenantId, ["operator"])).key;
 	});
@@ -39,6 +50,24 @@ describe("/v1/queues", () => {
 				live: { waiting: 0, delayed: 0, active: 0, segmentsPerSecond: 0, senders: 0 },
 			},
 		]);
+	});
+
+	it("say that their carrier fails, why by a code of ours, and nothing of it while Redis is away", async () => {
+		const told = async () => {
+			const { failing: fails, failure } = (await api.request(operator, "GET", "/v1/queues")).json.items[0];
+			return [fails, failure];
+		};
+		failing.set("own", {});
+		assert.deepEqual(await told(), [true, undefined]);
+		failing.set("own", { code: "credentials_refused", since: 0 });
+		assert.deepEqual(await told(), [true, { code: "credentials_refused", since: "1970-01-01T00:00:00.000Z" }]);
+		const gauge = async () => (await api.app.inject("/metrics")).body.match(/^lethe_send_queues_failing (.*)$/m)?.[1];
+		assert.equal(await gauge(), "1");
+		isRedisAway = true;
+		assert.deepEqual(await told(), [undefined, undefined]);
+		assert.equal(await gauge(), "Nan");
+		isRedisAway = false;
+		failing.clear();
 	});
 
 	it("pause, drain and resume in the store, each act entered once", async () => {
