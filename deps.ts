@@ -6,8 +6,7 @@ import { join } from "node:path";
 import type { Logger } from "pino";
 import { createApiKeys } from "./adapters/apiKeys.ts";
 import { createBatcher } from "./adapters/batcher.ts";
-import type { CarrierFactory, Manual } from "./adapters/carriers/carrier.ts";
-import { type QueueGiven, refuseUnusable } from "./adapters/carriers/fields.ts";
+import { missingSecrets, type QueueGiven, refuseUnusable, type SecretHalf } from "./adapters/carriers/fields.ts";
 import { createHandOvers } from "./adapters/carriers/handOver.ts";
 import { createQueueCarriers } from "./adapters/carriers/queueCarriers.ts";
 import { openCarrier } from "./adapters/carriers/registry.ts";
@@ -231,6 +230,7 @@ export async function createDeps(config: Config, name: ProcessName) {
 	const publicUrl = config.api.publicUrl.replace(/\/$/, "");
 	const receiptsUrl = (carrier: string, sendQueue: string) => `${publicUrl}/v1/callbacks/${carrier}/${sendQueue}/receipts`;
 	const open = { queues: store.sendQueues, secrets, clock, allowSimulator, receiptsUrl };
+	const manualOf = (carrier: string) => openCarrier(carrier, { allowSimulator, settings: {}, secrets: {} }).manual;
 	const sending = createQueueCarriers({ ...open, purpose: "send" });
 	const verifying = createQueueCarriers({ ...open, purpose: "callback" });
 	const proof = openEvidence(config, { clock, ids, store, vault: vaultOfKeys, signer, publishSoon: runs.sweepSoon });
@@ -319,12 +319,12 @@ export async function createDeps(config: Config, name: ProcessName) {
 			redacts: sending.redacts,
 			/** The same with its callback secrets only. */
 			verifier: verifying.open,
-			/** What a carrier declares of itself. @throws RangeError when there is none of this name here */
-			manual: (carrier: string): Manual => openCarrier(carrier, { allowSimulator, settings: {}, secrets: {} }).manual,
+			/** What a carrier needs beside secrets of these names; see `missingSecrets`. @throws RangeError when there is none of this name here */
+			missing: (carrier: string, half: SecretHalf, names: readonly string[]) => missingSecrets(manualOf(carrier), half, names),
 			/** @throws RangeError | TypeError when there is no such carrier here, or it can't use what it is given */
 			async check(carrier: string, given: QueueGiven): Promise<void> {
 				const { settings, secrets } = given;
-				refuseUnusable(openCarrier(carrier, { allowSimulator, settings: {}, secrets: {} }).manual, given);
+				refuseUnusable(manualOf(carrier), given);
 				for (const half of Object.values(secrets)) {
 					await openCarrier(carrier, { allowSimulator, settings, secrets: half }).close?.();
 				}

@@ -1,7 +1,6 @@
 // `lethe doctor`: checks configuration, servers, clocks, keys and policies, and names the mend of what is wrong.
 
 import { Command } from "commander";
-import { missingSecrets } from "../adapters/carriers/fields.ts";
 import { findAlerts } from "../audit/alerts.ts";
 import { findEndableKeys } from "../audit/keyNeeds.ts";
 import { findLastCanary } from "../audit/lastCanary.ts";
@@ -183,8 +182,7 @@ async function lookAtCredentials({ store, secrets, carriers }: Deps): Promise<Fi
 		for (const { _id, carrier } of queues) {
 			const lacks: string[] = [];
 			for (const [half, of] of Object.entries(halves) as [keyof typeof halves, string][]) {
-				const names = await secrets.names(_id, half);
-				const missing = missingSecrets(carriers.manual(carrier), half, names);
+				const missing = carriers.missing(carrier, half, await secrets.names(_id, half));
 				if (missing.length > 0) lacks.push(`${missing.join(", ")} ${of}`);
 			}
 			const mend = `Run \`lethe admin secrets ${_id}\` with them on standard input; docs/carriers/${carrier}.md lists them.`;

@@ -3,9 +3,9 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { z } from "zod";
-import type { Capabilities, Carrier } from "../adapters/carriers/carrier.ts";
+import type { Capabilities, Carrier, Fields } from "../adapters/carriers/carrier.ts";
 import { carrierCodes } from "../adapters/carriers/codes.ts";
-import { type Fields, required } from "../adapters/carriers/fields.ts";
+import { required } from "../adapters/carriers/fields.ts";
 import { callbackReasons } from "../adapters/carriers/reasons.ts";
 import { carriers, verifierKeys, verifiers } from "../adapters/carriers/registry.ts";
 import { pduErrors } from "../adapters/carriers/smpp/pdu.ts";

@@ -3,7 +3,6 @@
 import type { z } from "zod";
 import type { State } from "../../domain/lifecycle.ts";
 import type { Plaintext } from "../../domain/plaintext.ts";
-import type { Fields } from "./fields.ts";
 import type { CallbackReason } from "./reasons.ts";
 
 /** One SMS as the carrier is asked to send it. */
@@ -120,6 +119,9 @@ export type Capabilities = {
 	/** How a callback without a signature is answered: refused, or so that the carrier brings it again, signed. */
 	unsignedCallbacks: "refuse" | "ask_again";
 };
+
+/** Name → what may stand there; it may be left out where the schema says so, and its description says what it is. */
+export type Fields = z.ZodObject<Record<string, z.ZodType<unknown, string | undefined>>>;
 
 /** What an operator has to know of a carrier; its page in the docs is made of it. */
 export type Manual = {

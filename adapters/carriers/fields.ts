@@ -2,11 +2,8 @@
 // secrets are held against what their carrier declares.
 
 import { z } from "zod";
-import type { Manual } from "./carrier.ts";
+import type { Fields, Manual } from "./carrier.ts";
 import { isLoopback } from "./http.ts";
-
-/** Name → what may stand there; it may be left out where the schema says so, and its description says what it is. */
-export type Fields = z.ZodObject<Record<string, z.ZodType<unknown, string | undefined>>>;
 
 export type SecretHalf = "send" | "callback";
 

@@ -35,6 +35,7 @@ const commands = [
 	["admin", "revoke"],
 	["admin", "queue"],
 	["admin", "secrets"],
+	["admin", "remove-queue"],
 	...["list", "place", "release"].map((name) => ["holds", name]),
 	...["list", "check", "record", "lift"].map((name) => ["opt-outs", name]),
 	...["list", "check", "record", "withdraw"].map((name) => ["consents", name]),
