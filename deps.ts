@@ -228,7 +228,8 @@ export async function createDeps(config: Config, name: ProcessName) {
 	const secrets = createCarrierSecrets({ vault: vaultFor(by.carrierSecrets), clock });
 	const allowSimulator = config.environment !== "production";
 	const publicUrl = config.api.publicUrl.replace(/\/$/, "");
-	const receiptsUrl = (carrier: string, sendQueue: string) => `${publicUrl}/v1/callbacks/${carrier}/${sendQueue}/receipts`;
+	const receiptsUrl = (carrier: string, sendQueue: string) =>
+		`${publicUrl}/v1/callbacks/${carrier}/${sendQueue}/receipts`;
 	const open = { queues: store.sendQueues, secrets, clock, allowSimulator, receiptsUrl };
 	const manualOf = (carrier: string) => openCarrier(carrier, { allowSimulator, settings: {}, secrets: {} }).manual;
 	const sending = createQueueCarriers({ ...open, purpose: "send" });
@@ -320,7 +321,8 @@ export async function createDeps(config: Config, name: ProcessName) {
 			/** The same with its callback secrets only. */
 			verifier: verifying.open,
 			/** What a carrier needs beside secrets of these names; see `missingSecrets`. @throws RangeError when there is none of this name here */
-			missing: (carrier: string, half: SecretHalf, names: readonly string[]) => missingSecrets(manualOf(carrier), half, names),
+			missing: (carrier: string, half: SecretHalf, names: readonly string[]) =>
+				missingSecrets(manualOf(carrier), half, names),
 			/** @throws RangeError | TypeError when there is no such carrier here, or it can't use what it is given */
 			async check(carrier: string, given: QueueGiven): Promise<void> {
 				const { settings, secrets } = given;

@@ -72,7 +72,7 @@ export function createTellEndpoint(deps: TellEndpointDeps) {
 			.catch(({ code = "internal" }: { code?: string }) => ({ kind: "unsent" as const, code }));
 		const tried = { at: deps.clock(), ...describe(answer, delivery), ms: Math.round(deps.monotonic() - startedAt) };
 		const isTold = tried.status !== undefined && tried.code === undefined && isSuccess(tried);
-		circuit.tell(ownFailures.has(tried.code ?? "") ? undefined : isTold);
+		circuit.tell(ownFailures.has(tried.code ?? "") ? undefined : isTold || { code: tried.code ?? "refused" });
 		if (!isTold) return fail(endpoint, delivery, tried);
 		await succeed(endpoint, delivery, tried);
 		return undefined;

@@ -94,10 +94,7 @@ async function readQueue({ ask }: Engine): Promise<Queue> {
 }
 
 // More than `GET /v1/queues` counts. The few batches beyond are there soon.
-async function untilShelved(
-	{ store }: Deps,
-	{ id, behind, log }: Options & { id: string },
-): Promise<void> {
+async function untilShelved({ store }: Deps, { id, behind, log }: Options & { id: string }): Promise<void> {
 	const end = performance.now() + shelvedMsMax;
 	for (;;) {
 		const backlog = await store.messages.countBacklog(queueRange(id), behind);

@@ -106,7 +106,7 @@ async function measureRate(bench: Bench, seconds: number) {
 	await Promise.all(jobs.map(bench.sendQueues.add));
 	const handle = async ({ messageId }: { messageId: string }) => {
 		starts.push({ at: performance.now(), segments: segmentsOf.get(messageId) as number });
-		return true;
+		return true as const;
 	};
 	const senders = [bench.work(sendQueue, limit, handle), bench.work(sendQueue, limit, handle)];
 	await untilDone(() => starts.length, jobs.length);

@@ -215,7 +215,10 @@ function addSecrets(add: (name: string, description: string) => Command): void {
 }
 
 function addRemoveQueue(add: (name: string, description: string) => Command): void {
-	add("remove-queue", "Remove a send queue that was drained and that nothing needs any more; its secrets are destroyed.")
+	add(
+		"remove-queue",
+		"Remove a send queue that was drained and that nothing needs any more; its secrets are destroyed.",
+	)
 		.argument("<queue>", "its id")
 		.option("--leave-copies", "though its carrier has yet to forget messages that are final")
 		.action((id: string, { leaveCopies = false }: { leaveCopies?: boolean }) =>

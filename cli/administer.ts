@@ -356,7 +356,11 @@ export async function removeSendQueue(
 	return true;
 }
 
-async function refuseNeeded({ store }: Pick<AdminDeps, "store">, sendQueue: string, leaveCopies: boolean): Promise<void> {
+async function refuseNeeded(
+	{ store }: Pick<AdminDeps, "store">,
+	sendQueue: string,
+	leaveCopies: boolean,
+): Promise<void> {
 	const needing = await store.messages.findNeeding(sendQueue);
 	if (needing && !needing.isCopyDue) {
 		throw new Error(

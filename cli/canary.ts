@@ -178,7 +178,8 @@ async function refuseRealCarriers({ servers, demo }: StackState): Promise<void> 
 
 function whyNot(real: readonly string[], tenantId: string, simulatedCount: number): string {
 	const removal = real.map((id) => `\`lethe queue drain ${id} --move\`, then \`lethe admin remove-queue ${id}\``);
-	const first = simulatedCount > 0 ? "" : `first \`lethe admin tenant routes ${tenantId} --send-queue simulator-demo …\`, `;
+	const first =
+		simulatedCount > 0 ? "" : `first \`lethe admin tenant routes ${tenantId} --send-queue simulator-demo …\`, `;
 	return `marked messages must reach no real network, and the demo tenant has ${real.join(", ")}. Take it away: ${first}${removal.join(", ")}.`;
 }
 

@@ -219,7 +219,12 @@ async function examineAlerts(deps: Deps): Promise<Finding[]> {
 	if (alerts.length === 0) return [{ check: "alerts", ok: true, detail: "nothing is late, overdue or stopped" }];
 	return alerts.map(({ code, severity, about, reason, since, mend }) => {
 		const sinceWhen = since === undefined ? "" : ` since ${new Date(since).toISOString()}`;
-		return { check: code, ok: severity === "info", detail: `${about ?? severity}${reason ? ` (${reason})` : ""}${sinceWhen}`, mend };
+		return {
+			check: code,
+			ok: severity === "info",
+			detail: `${about ?? severity}${reason ? ` (${reason})` : ""}${sinceWhen}`,
+			mend,
+		};
 	});
 }
 

@@ -6,7 +6,7 @@ const longestMs = 60_000;
 // An attempt whose end nobody tells of must not keep the circuit half open for ever.
 const probeMs = 30_000;
 
-/** What an attempt tells of its carrier: that it is well, why it is not (a code of ours), or nothing, for it was not asked. */
+/** What an attempt tells of whom it asks: that they are well, why they are not (a code of ours), or nothing, for they were not asked. */
 export type Told = true | { code: string } | undefined;
 
 // No carrier can be well for a queue that lacks its address or credentials: the first attempt says as much as five.

@@ -27,8 +27,8 @@ import type {
 	VerifierFactory,
 } from "./carrier.ts";
 import type { CarrierCode } from "./codes.ts";
-import { nonEmpty, webUrl } from "./fields.ts";
 import { confirmSubscription } from "./confirmSubscription.ts";
+import { nonEmpty, webUrl } from "./fields.ts";
 import { createSnsCertificates } from "./snsCertificates.ts";
 import { type Answers, createVendor, readAnswer, toCode } from "./vendor.ts";
 
@@ -49,14 +49,18 @@ const manual = (): Manual => ({
 			sessionToken: nonEmpty.optional().describe("of temporary keys"),
 		}),
 		callback: z.strictObject({
-			certificate: nonEmpty.optional().describe("the certificate that SNS signs with, PEM; without it each is fetched, from SNS's own address only"),
+			certificate: nonEmpty
+				.optional()
+				.describe("the certificate that SNS signs with, PEM; without it each is fetched, from SNS's own address only"),
 		}),
 	},
 	settings: z.strictObject({
 		url: webUrl.optional().describe("the API's address, in place of the region's"),
 		region: nonEmpty.optional().describe("the region that sends; us-east-1 without it"),
 		configurationSet: nonEmpty.describe("the configuration set whose events go to the topic"),
-		topicArns: nonEmpty.describe("the topics that are listened to, separated by commas; without it no callback is believed"),
+		topicArns: nonEmpty.describe(
+			"the topics that are listened to, separated by commas; without it no callback is believed",
+		),
 	}),
 	// As the API's reference has it.
 	sender: z.string().refine((sender) => /^[A-Za-z0-9_:/+-]{1,256}$/.test(sender), {

@@ -101,7 +101,9 @@ function refuseUnlike(manual: Manual, secrets: QueueGiven["secrets"]): void {
 function isWebUrl(address: string): boolean {
 	if (address.length > 2048 || !URL.canParse(address)) return false;
 	const { protocol, hostname, username, password, hash } = new URL(address);
-	return (protocol === "https:" || (protocol === "http:" && isLoopback(hostname))) && `${username}${password}${hash}` === "";
+	return (
+		(protocol === "https:" || (protocol === "http:" && isLoopback(hostname))) && `${username}${password}${hash}` === ""
+	);
 }
 
 export function isNumberOrName(sender: string): boolean {

@@ -34,15 +34,7 @@ import type {
 import type { CarrierCode } from "./codes.ts";
 import { callbackUrl, nonEmpty, numberOrName, webUrl } from "./fields.ts";
 import { isHashOf, readJwt, readNumericDate } from "./jwt.ts";
-import {
-	type Answers,
-	bearer,
-	createVendor,
-	json,
-	readAnswer,
-	toCode,
-	withoutPlus,
-} from "./vendor.ts";
+import { type Answers, bearer, createVendor, json, readAnswer, toCode, withoutPlus } from "./vendor.ts";
 
 const capabilities: Capabilities = {
 	...{ validity: true, receipts: true, inbound: true, lookup: false, redaction: true, idempotentSend: false },

@@ -26,8 +26,8 @@ import type {
 	VerifyResult,
 } from "./carrier.ts";
 import type { CarrierCode } from "./codes.ts";
-import { nonEmpty, numberOrName, webUrl } from "./fields.ts";
 import { readEd25519Key } from "./ed25519.ts";
+import { nonEmpty, numberOrName, webUrl } from "./fields.ts";
 import { isLoopback } from "./http.ts";
 import { type Answers, type Call, createVendor, readAnswer, toCode } from "./vendor.ts";
 

@@ -39,7 +39,9 @@ const manual = (): Manual => ({
 		send: z.strictObject({
 			systemId: nonEmpty.describe("the account's system_id, at most 15 characters"),
 			password: nonEmpty.describe("its password, at most 8 characters"),
-			callbackKey: nonEmpty.describe("32 random bytes in base64, yours to make: what comes over the links is handed to the API under it"),
+			callbackKey: nonEmpty.describe(
+				"32 random bytes in base64, yours to make: what comes over the links is handed to the API under it",
+			),
 		}),
 		callback: z.strictObject({ callbackKey: nonEmpty.describe("the same") }),
 	},

@@ -26,8 +26,8 @@ import type {
 	VerifierFactory,
 } from "./carrier.ts";
 import type { CarrierCode } from "./codes.ts";
-import { callbackUrl, nonEmpty, numberOrName, webUrl } from "./fields.ts";
 import { readEd25519Key } from "./ed25519.ts";
+import { callbackUrl, nonEmpty, numberOrName, webUrl } from "./fields.ts";
 import { type Answers, bearer, createVendor, json, readAnswer, toCode } from "./vendor.ts";
 
 const capabilities: Capabilities = {

@@ -48,7 +48,9 @@ const manual = (): Manual => ({
 			keySid: nonEmpty.optional().describe("the API key, SK…, when the token is its secret"),
 		}),
 		callback: z.strictObject({
-			secret: nonEmpty.describe("the auth token of the account that sends: its callbacks are signed with that, whichever key sends"),
+			secret: nonEmpty.describe(
+				"the auth token of the account that sends: its callbacks are signed with that, whichever key sends",
+			),
 		}),
 	},
 	settings: z.strictObject({

@@ -35,15 +35,7 @@ import type {
 import type { CarrierCode } from "./codes.ts";
 import { callbackUrl, nonEmpty, numberOrName, webUrl } from "./fields.ts";
 import { isHashOf, readJwt, readNumericDate } from "./jwt.ts";
-import {
-	type Answers,
-	basic,
-	createVendor,
-	json,
-	readAnswer,
-	toCode,
-	withoutPlus,
-} from "./vendor.ts";
+import { type Answers, basic, createVendor, json, readAnswer, toCode, withoutPlus } from "./vendor.ts";
 
 const capabilities: Capabilities = {
 	...{ validity: true, receipts: true, inbound: true, lookup: false, redaction: true, idempotentSend: false },
@@ -72,7 +64,9 @@ const manual = (): Manual => ({
 	settings: z.strictObject({
 		url: webUrl.optional().describe("the API's address; https://api.nexmo.com without it"),
 		callbackUrl,
-		algorithm: nonEmpty.optional().describe("md5hash, md5, sha1, sha256 or sha512: pins how callbacks of the older SMS API are signed"),
+		algorithm: nonEmpty
+			.optional()
+			.describe("md5hash, md5, sha1, sha256 or sha512: pins how callbacks of the older SMS API are signed"),
 	}),
 	sender: numberOrName,
 	signature:

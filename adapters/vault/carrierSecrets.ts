@@ -10,7 +10,10 @@ export type SecretPurpose = "send" | "callback";
 export type CarrierSecrets = ReturnType<typeof createCarrierSecrets>;
 
 /** Throws LetheError `keys_unavailable` when Vault is away; `internal` when there is no such secret, or not for this role. */
-export function createCarrierSecrets(deps: { vault: Pick<VaultClient, "read" | "write" | "remove">; clock: () => number }) {
+export function createCarrierSecrets(deps: {
+	vault: Pick<VaultClient, "read" | "write" | "remove">;
+	clock: () => number;
+}) {
 	const secrets = createHeldSecrets<Record<string, string>>(deps);
 
 	return {

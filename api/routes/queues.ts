@@ -61,13 +61,10 @@ const queue = z
 		categories: z.array(z.enum(categories)).optional(),
 		region: z.string().optional(),
 		baa: z.boolean().meta({ description: "An agreement is named, so that it may take PHI." }),
-		failing: z
-			.boolean()
-			.optional()
-			.meta({
-				description:
-					"Its carrier fails at present, so that others go before it, or the last attempt found its credentials lacking or refused. Absent while Redis does not answer.",
-			}),
+		failing: z.boolean().optional().meta({
+			description:
+				"Its carrier fails at present, so that others go before it, or the last attempt found its credentials lacking or refused. Absent while Redis does not answer.",
+		}),
 		failure: z
 			.object({
 				code: z.string().meta({ description: "Of the last attempt, as in a message's attempts." }),
@@ -79,11 +76,9 @@ const queue = z
 		prices: prices.optional(),
 		registrations: registrations.optional(),
 		limitPerSecond: z.int().optional().meta({ description: "Segments; absent where the deployment's default holds." }),
-		backlog: z
-			.int()
-			.meta({
-				description: `Messages that wait in the store, what a queue holds for its next two seconds among them; ${limits.backlogCountedMax} means so many or more, for none beyond are counted.`,
-			}),
+		backlog: z.int().meta({
+			description: `Messages that wait in the store, what a queue holds for its next two seconds among them; ${limits.backlogCountedMax} means so many or more, for none beyond are counted.`,
+		}),
 		live: z
 			.object({
 				waiting: z.int(),

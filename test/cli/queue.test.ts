@@ -144,7 +144,16 @@ describe("lethe queue, against an API", () => {
 	it("creates a queue with all that routing asks of it, and replaces it without undoing what operators set", async () => {
 		const admin = (args: string[], input: string) => administer(["queue", ...args], input);
 		const secrets = JSON.stringify(usable);
-		const base = ["--id", "routed", "--carrier", "simulator", "--sender", "Lethe", "--setting", "url=http://127.0.0.1:1"];
+		const base = [
+			"--id",
+			"routed",
+			"--carrier",
+			"simulator",
+			"--sender",
+			"Lethe",
+			"--setting",
+			"url=http://127.0.0.1:1",
+		];
 		const routing = [
 			...["--rate", "7", "--country", "DE", "FR", "--category", "otp", "health"],
 			...["--region", "eu", "--baa-ref", "BAA-1", "--subprocessor", "approved", "--processing-country", "DE"],
@@ -231,15 +240,35 @@ describe("lethe queue, against an API", () => {
 		const cases: [string[], unknown, RegExp][] = [
 			[[...base, "--setting", "foo=1"], usable, /foo is no setting of this carrier\. There are: url, callbackUrl\./],
 			[base, { ...usable, send: { tok: "marker" } }, /tok is no secret, for sending, of this .* There are: token\./],
-			[base, { send: {}, callback: {} }, /token is missing, a secret, for sending, that this carrier needs: its bearer/],
+			[
+				base,
+				{ send: {}, callback: {} },
+				/token is missing, a secret, for sending, that this carrier needs: its bearer/,
+			],
 			[base, { ...usable, send: { token: "" } }, /token can't be used/],
 			[base, { ...usable, callback: {} }, /publicKey is missing, a secret, for callbacks,/],
 			[base.slice(0, -2), usable, /url is missing, a setting that this carrier needs/],
-			[[...base, "--setting", "callbackUrl=http://marker.example/"], usable, /callbackUrl can't be used: it must be an https/],
-			[[...base, "--sender", "a marker of a name"], usable, /sender can't be used: it must be a number of 3 to 15 digits/],
-			[[...queue, "vonage", "--sender", "Lethe"], { send: { apiKey: "marker" }, callback: { secret: "marker" } }, /applicationId and privateKey, or apiKey and apiSecret: missing/],
+			[
+				[...base, "--setting", "callbackUrl=http://marker.example/"],
+				usable,
+				/callbackUrl can't be used: it must be an https/,
+			],
+			[
+				[...base, "--sender", "a marker of a name"],
+				usable,
+				/sender can't be used: it must be a number of 3 to 15 digits/,
+			],
+			[
+				[...queue, "vonage", "--sender", "Lethe"],
+				{ send: { apiKey: "marker" }, callback: { secret: "marker" } },
+				/applicationId and privateKey, or apiKey and apiSecret: missing/,
+			],
 			[[...queue, "aws", "--sender", "Lethe"], { send: {}, callback: {} }, /configurationSet is missing, a setting/],
-			[[...smpp, "--setting", "binds=17"], { send: { ...bind, ...one }, callback: one }, /binds can't be used: links of each kind.*1 to 16/],
+			[
+				[...smpp, "--setting", "binds=17"],
+				{ send: { ...bind, ...one }, callback: one },
+				/binds can't be used: links of each kind.*1 to 16/,
+			],
 			[smpp, { send: { ...bind, ...one }, callback: other }, /callbackKey must be the same in both halves/],
 			[["secrets", "routed"], { callback: { secret: "marker" } }, /secret is no secret, for callbacks/],
 			[["secrets", "routed"], { send: {} }, /token is missing/],

@@ -215,7 +215,10 @@ describe("production", { skip: missing }, () => {
 			JSON.parse((await lethe(slot, ["doctor", "--json"])).out).filter(({ ok }: { ok: boolean }) => !ok);
 		const [lacking, ...others] = await wrong("cli6");
 		assert.deepEqual([lacking?.check, others], ["carrier credentials", []]);
-		assert.equal(lacking?.detail, "main lacks accountSid, token to send with (send); and secret to check callbacks with (callback)");
+		assert.equal(
+			lacking?.detail,
+			"main lacks accountSid, token to send with (send); and secret to check callbacks with (callback)",
+		);
 		assert.match(
 			lacking?.mend ?? "",
 			/^Run `lethe admin secrets main` with them on standard input; docs\/carriers\/twilio/,

@@ -30,7 +30,9 @@ export const smppSettings = z.strictObject({
 	bind: z
 		.enum(["transceiver", "split", "transmitter"])
 		.default("transceiver")
-		.describe("transceiver (as it is without it), split (a transmitter and a receiver), or transmitter (brings nothing)"),
+		.describe(
+			"transceiver (as it is without it), split (a transmitter and a receiver), or transmitter (brings nothing)",
+		),
 	binds: whole(1, 16, 1).describe("links of each kind in each sender process, 1 to 16; 1 without it"),
 	window: whole(1, 1000, 10).describe("requests without an answer yet on a link, 1 to 1000; 10 without it"),
 	enquireSeconds: whole(1, 600, 30).describe(

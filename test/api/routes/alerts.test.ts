@@ -51,8 +51,9 @@ describe("/v1/alerts", () => {
 	});
 	after(() => api.close());
 
-	const list = async (): Promise<{ code: string; severity: string; about?: string; reason?: string; since?: string; mend: string }[]> =>
-		(await api.request(operator, "GET", "/v1/alerts")).json.items;
+	const list = async (): Promise<
+		{ code: string; severity: string; about?: string; reason?: string; since?: string; mend: string }[]
+	> => (await api.request(operator, "GET", "/v1/alerts")).json.items;
 	const codes = async () => (await list()).map(({ code, about }) => (about ? `${code} ${about}` : code));
 
 	it("tells nothing where all is well, and that only to operators", async () => {
