@@ -15,12 +15,14 @@ export const carrierCodes = {
 	unavailable: "The carrier says that it accepts nothing at present.",
 	withdrawn: "The message was no longer due when it was about to be written.",
 	aborted: "We stopped waiting.",
+	carrier_unavailable: "We could not open the queue's carrier: Vault or the store was away.",
 
 	// ambiguous: it may have been accepted
 	timeout: "No complete answer came in time.",
 	connection_lost: "The connection ended before a complete answer.",
 	carrier_error: "The carrier failed without saying whether it had accepted.",
 	unreadable_answer: "The answer is not one that the carrier documents.",
+	adapter_failed: "A fault of ours; nobody knows how far the request came.",
 
 	// receipts
 	recipient_opted_out: "The recipient has opted out with the carrier.",
