@@ -6,10 +6,10 @@ import { join } from "node:path";
 import type { Logger } from "pino";
 import { createApiKeys } from "./adapters/apiKeys.ts";
 import { createBatcher } from "./adapters/batcher.ts";
-import { missingSecrets, type QueueGiven, refuseUnusable, type SecretHalf } from "./adapters/carriers/fields.ts";
+import { missingSecrets, type QueueGiven, type SecretHalf } from "./adapters/carriers/fields.ts";
 import { createHandOvers } from "./adapters/carriers/handOver.ts";
 import { createQueueCarriers } from "./adapters/carriers/queueCarriers.ts";
-import { openCarrier } from "./adapters/carriers/registry.ts";
+import { checkQueue, readManual } from "./adapters/carriers/registry.ts";
 import { createCohorts } from "./adapters/cohorts.ts";
 import { createExportSeal } from "./adapters/exportSeal.ts";
 import { createFileWitness } from "./adapters/fileWitness.ts";
@@ -231,7 +231,6 @@ export async function createDeps(config: Config, name: ProcessName) {
 	const receiptsUrl = (carrier: string, sendQueue: string) =>
 		`${publicUrl}/v1/callbacks/${carrier}/${sendQueue}/receipts`;
 	const open = { queues: store.sendQueues, secrets, clock, allowSimulator, receiptsUrl };
-	const manualOf = (carrier: string) => openCarrier(carrier, { allowSimulator, settings: {}, secrets: {} }).manual;
 	const sending = createQueueCarriers({ ...open, purpose: "send" });
 	const verifying = createQueueCarriers({ ...open, purpose: "callback" });
 	const proof = openEvidence(config, { clock, ids, store, vault: vaultOfKeys, signer, publishSoon: runs.sweepSoon });
@@ -322,15 +321,9 @@ export async function createDeps(config: Config, name: ProcessName) {
 			verifier: verifying.open,
 			/** What a carrier needs beside secrets of these names; see `missingSecrets`. @throws RangeError when there is none of this name here */
 			missing: (carrier: string, half: SecretHalf, names: readonly string[]) =>
-				missingSecrets(manualOf(carrier), half, names),
+				missingSecrets(readManual(carrier, allowSimulator), half, names),
 			/** @throws RangeError | TypeError when there is no such carrier here, or it can't use what it is given */
-			async check(carrier: string, given: QueueGiven): Promise<void> {
-				const { settings, secrets } = given;
-				refuseUnusable(manualOf(carrier), given);
-				for (const half of Object.values(secrets)) {
-					await openCarrier(carrier, { allowSimulator, settings, secrets: half }).close?.();
-				}
-			},
+			check: (carrier: string, given: QueueGiven): Promise<void> => checkQueue(carrier, given, allowSimulator),
 		},
 		/** Has the API take what a carrier told on a connection of ours, as a callback of that queue's. */
 		handOver: handOvers.to,

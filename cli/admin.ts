@@ -171,7 +171,7 @@ function addQueue(add: (name: string, description: string) => Command): void {
 		.action(
 			async ({ id: _id, carrier, sender, setting: settings, rate, country, category, region, baaRef, ...more }) => {
 				// Told before secrets are asked for, and before credentials are used that serve once.
-				await checkSettings(carrier, settings);
+				await checkSettings(carrier, settings, sender);
 				const secrets = parseSecrets(bothSchema, await text(process.stdin));
 				return withDeps(async (deps) => {
 					const { subprocessor, processingCountry, transferMechanism } = more;

@@ -2,7 +2,7 @@
 // shown once.
 
 import { generateKeyPairSync, type KeyObject, randomBytes } from "node:crypto";
-import { openCarrier } from "../adapters/carriers/registry.ts";
+import { checkQueue } from "../adapters/carriers/registry.ts";
 import type {
 	IdentityProviderDocument,
 	IssuerDocument,
@@ -253,14 +253,12 @@ function toJwk(key: KeyObject): Record<string, string> {
 }
 
 /**
- * Sees that there is such a carrier, and that it can use these settings; asks no server.
+ * Sees that there is such a carrier, and that it can use these settings and sender; asks no server.
  * @throws RangeError | TypeError
  */
-export async function checkSettings(carrier: string, settings: Record<string, string>): Promise<void> {
+export function checkSettings(carrier: string, settings: Record<string, string>, sender: string): Promise<void> {
 	// Where the simulated one is refused, that is told with the secrets.
-	const opened = openCarrier(carrier, { settings, secrets: {}, allowSimulator: true });
-	await opened.close?.();
-	refuseUnknown("setting", settings, opened.manual.settings);
+	return checkQueue(carrier, { settings, sender, secrets: {} }, true);
 }
 
 /**

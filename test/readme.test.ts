@@ -159,14 +159,15 @@ describe("the README", () => {
 		assert.deepEqual(await lethe(["admin", "revoke", `${id}x`]), { code: 1, out: '{"revoked":false}\n', error: "" });
 
 		const queue = ["admin", "queue", "--id", "q", "--sender", "S", "--carrier"];
+		const simulator = ["simulator", "--setting", "url=http://127.0.0.1:1"];
 		const cases: [answer: ReturnType<typeof lethe>, says: RegExp][] = [
 			[lethe(["admin", "key", "--tenant", "ten_x", "--name", "k"]), /there is no tenant ten_x\. Create it with/],
 			[
 				lethe(["admin", "tenant", "create", "--name", "A", "--establishment", "DE", "--send-queue", "nope"]),
 				/there is no send queue nope\. Create it with `lethe admin queue`, or correct its id\./,
 			],
-			[lethe([...queue, "simulator"], "{"), /standard input holds no secrets: give \{send: /],
-			[lethe([...queue, "simulator"], '{"send":{}}'), /standard input holds no secrets: give \{send: /],
+			[lethe([...queue, ...simulator], "{"), /standard input holds no secrets: give \{send: /],
+			[lethe([...queue, ...simulator], '{"send":{}}'), /standard input holds no secrets: give \{send: /],
 			[lethe([...queue, "pigeon"], '{"send":{},"callback":{}}'), /No carrier has this name\. There are: /],
 		];
 		for (const [answer, says] of cases) {

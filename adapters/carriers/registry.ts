@@ -1,7 +1,8 @@
 // Every carrier there is: one line each; a contract suite runs over this table.
 
 import { createAws, verifyAws } from "./aws.ts";
-import type { Carrier, CarrierFactory, VerifierFactory } from "./carrier.ts";
+import type { Carrier, CarrierFactory, Manual, VerifierFactory } from "./carrier.ts";
+import { type QueueGiven, refuseUnusable } from "./fields.ts";
 import { createMessageBird, verifyMessageBird } from "./messagebird.ts";
 import { createPlivo } from "./plivo.ts";
 import { createSimulator } from "./simulator.ts";
@@ -82,4 +83,21 @@ export function openCarrier(
 	}
 	const { settings, secrets, receiptsUrl } = options;
 	return factory({ settings, secrets, receiptsUrl });
+}
+
+/**
+ * Sees that a carrier can use what a queue is made with.
+ * @throws RangeError for a name that is unknown, or refused here; TypeError that names what it lacks or can't use
+ */
+export async function checkQueue(name: string, given: QueueGiven, allowSimulator: boolean): Promise<void> {
+	const { settings, secrets } = given;
+	refuseUnusable(readManual(name, allowSimulator), given);
+	for (const half of [{}, ...Object.values(secrets)]) {
+		await openCarrier(name, { settings, secrets: half, allowSimulator }).close?.();
+	}
+}
+
+/** What a carrier declares of itself. @throws RangeError for a name that is unknown, or refused here */
+export function readManual(name: string, allowSimulator: boolean): Manual {
+	return openCarrier(name, { settings: {}, secrets: {}, allowSimulator }).manual;
 }

@@ -17,7 +17,8 @@ it("tells a mistyped carrier or setting before it reads secrets or asks a server
 	for (const [args, pattern] of [
 		[["twillio"], /No carrier has this name\. There are: .*twilio/],
 		[["twilio", "--setting", "ulr=x"], /ulr is no setting of this carrier\. There are: url/],
-		[["smpp", "--setting", "window=0"], /setting window can't be used/],
+		[["smpp", "--setting", "url=smpps://a.example:1", "window=0"], /window can't be used: requests without an answer/],
+		[["twilio", "--sender", "a name that is long"], /sender can't be used: it must be a number/],
 	] as const) {
 		// Its standard input stays open: what waits for it would never end.
 		const program = start(process.execPath, [...lethe, ...base, ...args], { env: bareEnvironment(), stdin: "pipe" });

@@ -185,6 +185,7 @@ describe("production", { skip: missing }, () => {
 
 	it("refuses the simulated carrier, before anything of the queue is kept", async () => {
 		const args = ["admin", "queue", "--id", "q", "--carrier", "simulator", "--sender", "Lethe"];
+		args.push("--setting", "url=http://127.0.0.1:1");
 		const { code, error } = await lethe("cli5", args, '{"send":{},"callback":{}}');
 		assert.equal(code, 2);
 		assert.equal(error, "lethe: The simulated carrier is refused in production.\n");

@@ -16,12 +16,14 @@ type Options = Parameters<typeof createFeeder>[0];
 
 describe("the feeder", () => {
 	let engine: Engine;
+	const shelved: string[] = [];
 	const running: { close: () => Promise<void> }[] = [];
 	before(async () => {
 		engine = await createEngine({ worker: false, sender: false });
 	});
 	afterEach(async () => {
 		for (const one of running.splice(0)) await one.close();
+		await Promise.all(shelved.splice(0).map((id) => engine.store.messages.transition({ id, unset: ["backlog"] })));
 		for (const { _id } of await engine.store.sendQueues.all()) await engine.store.sendQueues.remove(_id);
 	});
 	after(() => engine.close());
@@ -44,7 +46,9 @@ describe("the feeder", () => {
 		});
 		for (const { tenantId } of messages.slice(0, 1)) await engine.ensureTenant(tenantId);
 		await Promise.all(messages.map((message) => engine.store.messages.insert(message)));
-		return messages.map(({ _id }) => _id);
+		const ids = messages.map(({ _id }) => _id);
+		shelved.push(...ids);
+		return ids;
 	}
 
 	function start(more: Partial<Options> = {}) {

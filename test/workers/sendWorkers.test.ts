@@ -78,6 +78,7 @@ describe("the sender's workers", () => {
 		await until(() => received.includes("resting") && received.includes("broken"));
 		await until(() => errors.some(({ message }) => message === "no carrier"));
 		for (const queue of ["resting", "broken"]) stored.delete(queue);
+		await workers.watch();
 		errors.length = 0;
 	});
 
