@@ -2025,9 +2025,22 @@ region?: string
  */
 baa: boolean
 /**
- * Its carrier fails at present: others go before it. Absent while Redis does not answer.
+ * Its carrier fails at present, so that others go before it, or the last attempt found its credentials lacking or refused. Absent while Redis does not answer.
  */
 failing?: boolean
+/**
+ * Why it fails, where that is known.
+ */
+failure?: {
+/**
+ * Of the last attempt, as in a message's attempts.
+ */
+code: string
+/**
+ * No attempt has been well since.
+ */
+since: string
+}
 countryRates?: {
 /**
  * Segments a second.
@@ -2051,7 +2064,7 @@ registrations?: {
  */
 limitPerSecond?: number
 /**
- * Messages that wait in the store; 100000 is at least so many.
+ * Messages that wait in the store, what a queue holds for its next two seconds among them; 10000 means so many or more, for none beyond are counted.
  */
 backlog: number
 /**
@@ -2102,12 +2115,16 @@ export interface Alerts {
 items: Alert[]
 }
 export interface Alert {
-code: ("purge_late" | "ledger_late" | "evidence_not_as_witnessed" | "evidence_unpublished" | "evidence_unintegrated" | "server_away" | "hold_unapproved" | "key_overdue" | "key_version_unneeded" | "receipts_parked" | "credential_suspect" | "webhook_endpoint_failed" | "queue_paused" | "queue_draining" | "webhook_endpoint_disabled" | "not_looked_at")
+code: ("purge_late" | "ledger_late" | "evidence_not_as_witnessed" | "evidence_unpublished" | "evidence_unintegrated" | "server_away" | "hold_unapproved" | "key_overdue" | "key_version_unneeded" | "receipts_parked" | "queue_unusable" | "carrier_failing" | "credential_suspect" | "webhook_endpoint_failed" | "queue_paused" | "queue_draining" | "webhook_endpoint_disabled" | "not_looked_at")
 severity: ("critical" | "warning" | "info")
 /**
  * A name, or an opaque id.
  */
 about?: string
+/**
+ * Why, a code of ours, where there is more than one.
+ */
+reason?: string
 /**
  * Absent where that is not known.
  */
@@ -2409,7 +2426,7 @@ index: number
 id: string
 at: string
 tenantId?: string
-type: ("accepted" | "deferred" | "queued" | "sending" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown" | "decided" | "released" | "rerouted" | "ambiguous" | "receipt" | "retimed" | "erased" | "kept" | "redaction_asked" | "redacted" | "redaction_given_up" | "certified" | "link_opened" | "link_read" | "link_refused" | "link_closed" | "process_started" | "stores_prepared" | "store_restored" | "tenant_created" | "tenant_changed" | "template_changed" | "tenant_suspended" | "tenant_resumed" | "tenant_leaving" | "tenant_exported" | "tenant_left" | "send_queue_changed" | "send_queue_paused" | "send_queue_drained" | "send_queue_resumed" | "send_queue_emptied" | "api_key_created" | "api_key_revoked" | "api_key_rotated" | "credential_alert" | "token_issued" | "issuer_trusted" | "issuer_removed" | "identity_provider_changed" | "identity_provider_removed" | "person_invited" | "person_enrolled" | "person_changed" | "person_ended" | "signed_in" | "sign_in_failed" | "session_ended" | "credential_added" | "credential_removed" | "message_revealed" | "webhook_endpoint_created" | "webhook_endpoint_challenged" | "webhook_endpoint_verified" | "webhook_endpoint_enabled" | "webhook_endpoint_disabled" | "webhook_endpoint_deleted" | "webhook_secret_rotated" | "webhook_replayed" | "verification_issued" | "verification_withheld" | "verification_approved" | "verification_failed" | "consent_recorded" | "consent_withdrawn" | "opt_out_recorded" | "opt_out_lifted" | "recipient_key_registered" | "recipient_key_revoked" | "hold_placed" | "hold_approved" | "hold_rejected" | "hold_released" | "request_recorded" | "request_acknowledged" | "request_identified" | "request_decided" | "request_extended" | "request_exported" | "request_closed" | "request_executed" | "record_erased" | "orphan_discarded" | "page_erased" | "key_rotated" | "key_version_ended" | "cohort_key_destroyed" | "subject_key_destroyed" | "policy_proposed" | "policy_checked" | "policy_simulated" | "policy_approved" | "policy_published" | "policy_withdrawn" | "record_read" | "searched" | "logs_read" | "canary_run" | "evidence_read" | "evidence_exported" | "denied")
+type: ("accepted" | "deferred" | "queued" | "sending" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown" | "decided" | "released" | "rerouted" | "ambiguous" | "receipt" | "retimed" | "erased" | "kept" | "redaction_asked" | "redacted" | "redaction_given_up" | "certified" | "link_opened" | "link_read" | "link_refused" | "link_closed" | "process_started" | "stores_prepared" | "store_restored" | "tenant_created" | "tenant_changed" | "template_changed" | "tenant_suspended" | "tenant_resumed" | "tenant_leaving" | "tenant_exported" | "tenant_left" | "send_queue_changed" | "send_queue_paused" | "send_queue_drained" | "send_queue_resumed" | "send_queue_emptied" | "send_queue_removed" | "api_key_created" | "api_key_revoked" | "api_key_rotated" | "credential_alert" | "token_issued" | "issuer_trusted" | "issuer_removed" | "identity_provider_changed" | "identity_provider_removed" | "person_invited" | "person_enrolled" | "person_changed" | "person_ended" | "signed_in" | "sign_in_failed" | "session_ended" | "credential_added" | "credential_removed" | "message_revealed" | "webhook_endpoint_created" | "webhook_endpoint_challenged" | "webhook_endpoint_verified" | "webhook_endpoint_enabled" | "webhook_endpoint_disabled" | "webhook_endpoint_deleted" | "webhook_secret_rotated" | "webhook_replayed" | "verification_issued" | "verification_withheld" | "verification_approved" | "verification_failed" | "consent_recorded" | "consent_withdrawn" | "opt_out_recorded" | "opt_out_lifted" | "recipient_key_registered" | "recipient_key_revoked" | "hold_placed" | "hold_approved" | "hold_rejected" | "hold_released" | "request_recorded" | "request_acknowledged" | "request_identified" | "request_decided" | "request_extended" | "request_exported" | "request_closed" | "request_executed" | "record_erased" | "orphan_discarded" | "page_erased" | "key_rotated" | "key_version_ended" | "cohort_key_destroyed" | "subject_key_destroyed" | "policy_proposed" | "policy_checked" | "policy_simulated" | "policy_approved" | "policy_published" | "policy_withdrawn" | "record_read" | "searched" | "logs_read" | "canary_run" | "evidence_read" | "evidence_exported" | "denied")
 code?: string
 /**
  * Id of what it was done to.
