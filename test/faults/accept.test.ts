@@ -42,6 +42,9 @@ after(async () => {
 
 type Asked = { key: string; batch: boolean };
 
+/** What the last one that was not accepted was answered. */
+let refusal = "";
+
 async function post({ key, batch }: Asked): Promise<string[] | undefined> {
 	const one = { to: magicNumber("delivered"), body: `Your parcel ${key} is at the counter` };
 	const shared = { category: "transactional", dataClasses: ["contact"] };
@@ -57,11 +60,15 @@ async function post({ key, batch }: Asked): Promise<string[] | undefined> {
 		},
 		body: JSON.stringify(body),
 		signal: AbortSignal.timeout(15_000),
-	}).catch(() => undefined);
-	const answer = (await response?.json().catch(() => undefined)) as
-		| { id: string; items?: { id: string }[] }
+	}).catch((error: Error) => void (refusal = error.name));
+	if (!response) return undefined;
+	const answer = (await response.json().catch(() => undefined)) as
+		| { id: string; code?: string; items?: { id: string }[] }
 		| undefined;
-	if (response?.status !== 202 || !answer) return undefined;
+	if (response.status !== 202 || !answer) {
+		refusal = `${response.status} ${answer?.code}`;
+		return undefined;
+	}
 	return answer.items ? answer.items.map(({ id }) => id) : [answer.id];
 }
 
@@ -70,7 +77,7 @@ async function insist(asked: Asked): Promise<string[]> {
 	for (const end = Date.now() + waitMsMax; ; ) {
 		const ids = await post(asked);
 		if (ids) return ids;
-		assert.ok(Date.now() < end, `${asked.key} is not accepted in time`);
+		assert.ok(Date.now() < end, `${asked.key} is not accepted in time: ${refusal}`);
 		await new Promise((resolve) => setTimeout(resolve, 100));
 	}
 }
