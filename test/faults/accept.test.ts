@@ -60,7 +60,10 @@ async function post({ key, batch }: Asked): Promise<string[] | undefined> {
 		},
 		body: JSON.stringify(body),
 		signal: AbortSignal.timeout(15_000),
-	}).catch((error: Error) => void (refusal = error.name));
+	}).catch((error: Error) => {
+		refusal = error.name;
+		return undefined;
+	});
 	if (!response) return undefined;
 	const answer = (await response.json().catch(() => undefined)) as
 		| { id: string; code?: string; items?: { id: string }[] }
