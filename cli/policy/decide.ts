@@ -7,8 +7,8 @@ import { parseFacts } from "../../policies/facts.ts";
 import { loadPacks } from "../../policies/load.ts";
 import type { PackSet } from "../../policies/packSet.ts";
 import { jsonPosition } from "../jsonPosition.ts";
+import { describeDecision } from "./describeDecision.ts";
 import { exitCodes, explainError, Refusal, readText, run } from "./run.ts";
-import { describeDecision } from "./verdict.ts";
 
 /** Exit 0: allowed, or an array was judged; 1: refused; 2: the input or a pack can't be used. */
 export function decideCommand(): Command {
