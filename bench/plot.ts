@@ -64,6 +64,7 @@ export function draw(title: string, bars: Bar[], note: string): string {
 
 function frame(title: string, height: number, rows: string[], note: string): string {
 	return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="12" fill="${colours.text}">
+<title>${escapeMarkup(title)}</title>
 <rect width="100%" height="100%" fill="#ffffff"/>
 <text x="12" y="24" font-size="15" font-weight="bold">${escapeMarkup(title)}</text>
 ${rows.join("\n")}
