@@ -16,7 +16,6 @@ const archivedFields = [
 	"deliveryMode",
 	"country",
 	"region",
-	"sendQueue",
 	"segments",
 	"facts",
 	"decision",
