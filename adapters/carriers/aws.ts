@@ -30,7 +30,7 @@ import type { CarrierCode } from "./codes.ts";
 import { confirmSubscription } from "./confirmSubscription.ts";
 import { nonEmpty, webUrl } from "./fields.ts";
 import { createSnsCertificates } from "./snsCertificates.ts";
-import { type Answers, createVendor, readAnswer, toCode } from "./vendor.ts";
+import { type Answer, type Answers, createVendor, readAnswer, toCode } from "./vendor.ts";
 
 const capabilities: Capabilities = {
 	...{ validity: true, receipts: true, inbound: true, lookup: false, redaction: false, idempotentSend: false },
@@ -164,7 +164,6 @@ const refusals: Record<string, CarrierCode> = {
 	UnrecognizedClientException: "credentials_refused",
 	INVALID_IDENTITY: "sender_refused",
 	ResourceNotFoundException: "sender_refused",
-	ThrottlingException: "unavailable",
 	ValidationException: "invalid_request",
 };
 const answers: Answers = {
@@ -173,10 +172,16 @@ const answers: Answers = {
 		return taken && { carrierId: taken.MessageId };
 	},
 	refused(answer) {
-		const { __type: type = "", Reason: reason } = readAnswer(refusal, answer) ?? {};
-		return toCode(refusals, reason) ?? toCode(refusals, type.replace(/^.*#/, ""));
+		const { type, reason } = readRefusal(answer);
+		return toCode(refusals, reason) ?? toCode(refusals, type);
 	},
+	throttled: (answer) => readRefusal(answer).type === "ThrottlingException",
 };
+
+function readRefusal(answer: Answer): { type: string | undefined; reason: string | undefined } {
+	const { __type: type, Reason: reason } = readAnswer(refusal, answer) ?? {};
+	return { type: type?.replace(/^.*#/, ""), reason };
+}
 
 /**
  * Secrets `{certificate}` or `{publicKey}`, PEM: the one that SNS signs with. Setting `topicArns`, separated by commas,

@@ -170,7 +170,7 @@ export type Carrier = {
 	 * calls it; a second call changes nothing.
 	 */
 	receive?(handOver: HandOver): void;
-	/** Ends its connections; what is under way becomes `rejected` or `ambiguous`. */
+	/** Begins nothing new, and ends its connections once what is under way has its answer or was given up. */
 	close?(): Promise<void>;
 };
 

@@ -103,7 +103,15 @@ export function createCarrierHttp(options: {
 		});
 	}
 
-	return { exchange, close: () => pool.destroy() };
+	let closing: Promise<void> | undefined;
+	return {
+		exchange,
+		/** Begins nothing new; resolves once what is under way has ended, as it does by itself. */
+		close(): Promise<void> {
+			closing ??= pool.close();
+			return closing;
+		},
+	};
 }
 
 function parseBaseUrl(text: string): { origin: string; prefix: string } {

@@ -8,7 +8,7 @@ import type { Capabilities, Carrier, LookupResult, Manual, OutboundMessage, Send
 import type { CarrierCode } from "./codes.ts";
 import { type CarrierHttp, type CarrierRequest, createCarrierHttp, type Exchange } from "./http.ts";
 
-type Answer = { status: number; body: string };
+export type Answer = { status: number; body: string };
 
 /** How one carrier answers a send. */
 export type Answers = {
@@ -16,6 +16,8 @@ export type Answers = {
 	accepted(answer: Answer): { carrierId: string; segments?: number | undefined } | undefined;
 	/** Its reason not to take a message, out of a 4xx; undefined when it names none. */
 	refused(answer: Answer): CarrierCode | undefined;
+	/** Whether it says that it is asked too fast, where it does not say so by 429. */
+	throttled?(answer: Answer): boolean;
 	/** Statuses that it documents as not accepted and worth another try. */
 	notAccepted?: Record<number, CarrierCode>;
 };
@@ -104,7 +106,8 @@ function readOutcome(exchange: Exchange, answers: Answers, segments: number): Se
 		if (!taken) return { kind: "ambiguous", code: "unreadable_answer" };
 		return { kind: "accepted", carrierId: taken.carrierId, segments: taken.segments ?? segments };
 	}
-	if (status === 429) return { kind: "throttled", retryAfterMs: readRetryAfterMs(headers["retry-after"]) };
+	const isThrottled = status === 429 || answers.throttled?.(exchange) === true;
+	if (isThrottled) return { kind: "throttled", retryAfterMs: readRetryAfterMs(headers["retry-after"]) };
 	const documented = answers.notAccepted?.[status];
 	if (documented) return refusal(documented);
 	if (status >= 500) return { kind: "ambiguous", code: "carrier_error" };

@@ -174,3 +174,19 @@ test("a closed pool sends nothing more", async () => {
 	assert.equal((await http.exchange(post, never)).kind, "unsent");
 	assert.equal(heard.bytes, 0);
 });
+
+test("a pool that is closed lets what was written be answered", async () => {
+	let answer: () => void = assert.fail;
+	const { url, heard } = await listen((socket) => {
+		socket.on("data", () => {
+			answer = () => void socket.write(ok);
+		});
+	});
+	const http = connect(url);
+	const exchange = http.exchange(post, never);
+	await until(() => heard.bytes > 0);
+	const closed = http.close();
+	answer();
+	assert.equal((await exchange).kind, "answered");
+	await closed;
+});

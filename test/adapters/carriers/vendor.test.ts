@@ -93,7 +93,10 @@ const anywhere: [reply: Reply, outcome: SendOutcome][] = [
 ];
 const theirs: Record<string, [reply: Reply, outcome: SendOutcome][]> = {
 	aws: [
-		[{ status: 400, body: '{"__type":"x#ThrottlingException"}' }, failed("unavailable", false)],
+		[
+			{ status: 400, body: '{"__type":"x#ThrottlingException"}' },
+			{ kind: "throttled", retryAfterMs: 1_000 },
+		],
 		[{ status: 400, body: '{"__type":"x#AccessDeniedException"}' }, failed("credentials_refused", false)],
 		[{ status: 400, body: '{"__type":"constructor"}' }, failed("invalid_request", true)],
 	],
