@@ -14,6 +14,8 @@ export function createSendWorkers(options: {
 	onError: (error: Error) => void;
 }) {
 	const workers = new Map<string, SendWorker>();
+	/** Of those that take no job any more, what they have in hand. */
+	const ending = new Set<Promise<void>>();
 
 	function workOn(sendQueue: string, ratePerSecond: number): void {
 		const worker = workers.get(sendQueue);
@@ -21,37 +23,48 @@ export function createSendWorkers(options: {
 		else workers.set(sendQueue, options.open({ sendQueue, ratePerSecond }));
 	}
 
-	async function stop(sendQueue: string): Promise<void> {
+	/** Resolves once what it has in hand has ended, or failed to. */
+	function stop(sendQueue: string): Promise<void> {
 		const worker = workers.get(sendQueue);
+		if (!worker) return Promise.resolve();
 		workers.delete(sendQueue);
-		await worker?.close();
+		const ended = worker
+			.close()
+			.catch(options.onError)
+			.finally(() => ending.delete(ended));
+		ending.add(ended);
+		return ended;
 	}
 
 	return {
-		/** Compares what is worked with what the store says. @throws LetheError store_unavailable: all goes on as it was */
+		/**
+		 * Compares what is worked with what the store says, and waits for nothing else: a carrier that is slow keeps no queue
+		 * waiting. One call at a time. @throws LetheError store_unavailable: all goes on as it was
+		 */
 		async watch(): Promise<void> {
 			const queues = await options.queues.all();
 			const there = new Set(queues.map(({ _id }) => _id));
 			for (const sendQueue of [...workers.keys()].filter((id) => !there.has(id))) {
 				// Asked for once more, its carrier is found to have no queue, and closed.
-				await Promise.all([stop(sendQueue), options.receive(sendQueue)]).catch(options.onError);
+				void stop(sendQueue)
+					.then(() => options.receive(sendQueue))
+					.catch(options.onError);
 			}
-			await Promise.all(
-				queues.map(async ({ _id, paused, ratePerSecond = options.ratePerSecondDefault }) => {
-					try {
-						if (paused) await stop(_id);
-						else workOn(_id, ratePerSecond);
-						// What was sent before a pause has receipts all the same. A carrier that is slow keeps no queue waiting.
-						options.receive(_id).catch(options.onError);
-					} catch (error) {
-						options.onError(error as Error);
-					}
-				}),
-			);
+			for (const { _id, paused, ratePerSecond = options.ratePerSecondDefault } of queues) {
+				try {
+					if (paused) void stop(_id);
+					else workOn(_id, ratePerSecond);
+					// What was sent before a pause has receipts all the same.
+					options.receive(_id).catch(options.onError);
+				} catch (error) {
+					options.onError(error as Error);
+				}
+			}
 		},
-		/** Takes no job any more; resolves once those under way have ended, or failed to. */
+		/** Takes no job any more; resolves once those under way have ended, or failed to: of queues that were stopped before, too. */
 		async close(): Promise<void> {
-			await Promise.allSettled([...workers.keys()].map(stop));
+			for (const sendQueue of [...workers.keys()]) void stop(sendQueue);
+			await Promise.all(ending);
 		},
 	};
 }

@@ -12,6 +12,7 @@ import { createUnpark } from "../activities/unpark.ts";
 import { loadConfig } from "../config.ts";
 import { createDeps } from "../deps.ts";
 import { createFeeder } from "./feeder.ts";
+import { createLoop } from "./loop.ts";
 import { createNotifier } from "./notifier.ts";
 import { runProcess } from "./process.ts";
 import { quarantined } from "./quarantined.ts";
@@ -60,17 +61,23 @@ await runProcess(async () => {
 		check: deps.quarantine.check,
 		onError: (error: Error) => deps.log.warn({ code: (error as { code?: string }).code ?? error.name }, "webhooks"),
 	});
+	const watcher = createLoop({
+		async step() {
+			await workers.watch();
+			return watchEveryMs;
+		},
+		idleEveryMs: watchEveryMs,
+		onError: () => deps.log.warn({}, "send queues could not be read"),
+	});
 	await workers.watch();
+	watcher.start();
 	feeder.start();
 	notifier.start();
-	const timer = setInterval(() => {
-		workers.watch().catch(() => deps.log.warn({}, "send queues could not be read"));
-	}, watchEveryMs);
 	return {
 		ready: {},
 		async stop() {
-			clearInterval(timer);
-			await Promise.all([feeder.close(), notifier.close()]);
+			// None may be opened any more once they are closed.
+			await Promise.all([watcher.close(), feeder.close(), notifier.close()]);
 			await workers.close();
 			await deps.close();
 		},

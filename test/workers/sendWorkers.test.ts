@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { after, before, describe, it } from "node:test";
+import { setImmediate as turn } from "node:timers/promises";
 import { Redis } from "ioredis";
 import type { SendQueueDocument } from "../../adapters/mongo/models.ts";
 import { createSendQueues, type SendQueues } from "../../adapters/redis/sendQueues.ts";
@@ -76,10 +77,11 @@ describe("the sender's workers", () => {
 		put("broken");
 		await workers.watch();
 		await until(() => received.includes("resting") && received.includes("broken"));
-		await until(() => errors.some(({ message }) => message === "no carrier"));
+		await until(() => errors.length === 1);
 		for (const queue of ["resting", "broken"]) stored.delete(queue);
 		await workers.watch();
-		errors.length = 0;
+		await until(() => errors.length === 2);
+		assert.ok(errors.splice(0).every(({ message }) => message === "no carrier"));
 	});
 
 	const startsOf = (queue: string) => starts.filter((one) => one.queue === queue).map(({ at }) => at);
@@ -130,7 +132,7 @@ describe("the sender's workers", () => {
 		put("paused", { paused: true });
 		await workers.watch();
 		slowMs = 0;
-		assert.equal(finished, finishedBefore + 1);
+		await until(() => finished === finishedBefore + 1);
 		await add("paused", 1);
 		put("beside");
 		await workers.watch();
@@ -142,6 +144,32 @@ describe("the sender's workers", () => {
 		await until(() => startsOf("paused").length === 2);
 	});
 
+	it("have ended all that they had in hand once they are closed, of a queue that was just paused, too", async () => {
+		const hand = Promise.withResolvers<void>();
+		const all: SendQueueDocument[] = [];
+		const own = createSendWorkers({
+			queues: { all: async () => all },
+			open: () => ({ close: () => hand.promise, setRate: () => undefined }),
+			receive: async () => undefined,
+			ratePerSecondDefault: 1,
+			onError: (error) => void errors.push(error),
+		});
+		const queue = { _id: "slow", carrier: "simulator", sender: "Lethe", settings: {} };
+		all.push({ ...queue, paused: false });
+		await own.watch();
+		all.splice(0, 1, { ...queue, paused: true });
+		void own.watch();
+		await turn();
+		let isClosed = false;
+		const closing = own.close().then(() => {
+			isClosed = true;
+		});
+		await turn();
+		assert.equal(isClosed, false);
+		hand.resolve();
+		await closing;
+	});
+
 	it("let go of a queue that is there no more, and have its carrier closed", async () => {
 		put("gone");
 		await workers.watch();
@@ -151,7 +179,8 @@ describe("the sender's workers", () => {
 		stored.delete("gone");
 		received.length = 0;
 		await workers.watch();
-		assert.ok(received.includes("gone"), "asked for, it is found to have no queue");
+		// Asked for, it is found to have no queue.
+		await until(() => received.includes("gone"));
 		await until(async () => (await queues.senderCount("gone")) === 0);
 		received.length = 0;
 		await workers.watch();
