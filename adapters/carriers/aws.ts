@@ -27,7 +27,7 @@ import type {
 	VerifierFactory,
 } from "./carrier.ts";
 import type { CarrierCode } from "./codes.ts";
-import { confirmSubscription } from "./confirmSubscription.ts";
+import { confirmSubscription, isTopicArn } from "./confirmSubscription.ts";
 import { nonEmpty, webUrl } from "./fields.ts";
 import { createSnsCertificates } from "./snsCertificates.ts";
 import { type Answer, type Answers, createVendor, readAnswer, toCode } from "./vendor.ts";
@@ -58,9 +58,12 @@ const manual = (): Manual => ({
 		url: webUrl.optional().describe("the API's address, in place of the region's"),
 		region: nonEmpty.optional().describe("the region that sends; us-east-1 without it"),
 		configurationSet: nonEmpty.describe("the configuration set whose events go to the topic"),
-		topicArns: nonEmpty.describe(
-			"the topics that are listened to, separated by commas; without it no callback is believed",
-		),
+		topicArns: z
+			.string()
+			.refine((topicArns) => splitTopics(topicArns).every(isTopicArn), {
+				error: "it must be the ARNs of SNS topics, separated by commas",
+			})
+			.describe("the topics that are listened to, separated by commas; without it no callback is believed"),
 	}),
 	// As the API's reference has it.
 	sender: z.string().refine((sender) => /^[A-Za-z0-9_:/+-]{1,256}$/.test(sender), {
@@ -196,7 +199,11 @@ export const verifyAws: VerifierFactory = ({ settings, secrets }) => {
 };
 
 function readTopics({ topicArns }: Record<string, string>): string[] | undefined {
-	return topicArns?.split(",").map((topic) => topic.trim());
+	return topicArns === undefined ? undefined : splitTopics(topicArns);
+}
+
+function splitTopics(topicArns: string): string[] {
+	return topicArns.split(",").map((topic) => topic.trim());
 }
 
 /** @param keyOf the key behind a certificate's address; the address itself is checked in any case */

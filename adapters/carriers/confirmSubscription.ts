@@ -4,6 +4,11 @@ import { request } from "undici";
 
 const topicArn = /^arn:aws(-cn|-us-gov)?:sns:([a-z]{2,8}(?:-[a-z]{2,16}){1,3}-\d{1,2}):\d{12}:[\w-]{1,256}(?:\.fifo)?$/;
 
+/** Whether it is a topic's name as SNS writes it. */
+export function isTopicArn(text: string): boolean {
+	return topicArn.test(text);
+}
+
 /**
  * True once SNS took the confirmation. It is asked at the address that the topic's own name gives: the one in the message
  * is signed by SNS for whoever owns a topic, and is not looked at.

@@ -27,7 +27,7 @@ import type {
 } from "./carrier.ts";
 import type { CarrierCode } from "./codes.ts";
 import { readEd25519Key } from "./ed25519.ts";
-import { nonEmpty, numberOrName, webUrl } from "./fields.ts";
+import { nonEmpty, webUrl } from "./fields.ts";
 import { isLoopback } from "./http.ts";
 import { type Answers, type Call, createVendor, readAnswer, toCode } from "./vendor.ts";
 
@@ -43,6 +43,8 @@ const capabilities: Capabilities = {
 	baa: true,
 	unsignedCallbacks: "refuse",
 };
+
+const senderForm = /^(\+?\d{3,15}|[A-Za-z0-9 ]{1,11})$/;
 
 /** A function, for what it tells stands further below. */
 const manual = (): Manual => ({
@@ -62,7 +64,10 @@ const manual = (): Manual => ({
 			.optional()
 			.describe("where receipts are brought, on loopback; to the queue's own address of this deployment without it"),
 	}),
-	sender: numberOrName,
+	sender: z
+		.string()
+		.regex(senderForm)
+		.describe("a number of 3 to 15 digits, or a name of letters, digits and spaces, 1 to 11"),
 	signature: "Ed25519 over time and raw body, good for 300 seconds.",
 	statuses: states,
 	limits: ["It delivers nothing, and is refused in production."],
@@ -145,7 +150,7 @@ const receipt = z.strictObject({
 const inbound = z.strictObject({
 	eventId,
 	from: z.string().regex(/^\+[1-9]\d{6,14}$/),
-	to: z.string().regex(/^(\+?\d{3,15}|[A-Za-z0-9 ]{1,11})$/),
+	to: z.string().regex(senderForm),
 	text: z.string().max(1600),
 	at: time,
 });

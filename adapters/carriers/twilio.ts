@@ -57,14 +57,14 @@ const manual = (): Manual => ({
 		url: webUrl.optional().describe("the API's address; https://api.twilio.com without it"),
 		callbackUrl,
 	}),
-	sender: z.string().refine((sender) => isNumberOrName(sender) || /^MG[0-9a-f]{32}$/i.test(sender), {
+	sender: z.string().refine((sender) => isNumberOrName(sender) || isService(sender), {
 		error: "it must be a number, a name of up to 11 characters, or a messaging service, MG…",
 	}),
 	signature:
 		"HMAC-SHA1 over the address as it was called and the form's fields (X-Twilio-Signature); of JSON, over an address that holds the body's hash. Nothing is timed: the same callback counts once.",
 	statuses: states,
 	limits: [
-		"A sender that begins with MG is a messaging service: Twilio chooses the number of each message.",
+		"A sender that is the id of a messaging service, MG…, has Twilio choose the number of each message.",
 		"It can't be asked by a reference of ours: a send whose answer was lost follows the choice of the message's class.",
 		"A message that is not yet final can't be deleted.",
 		"Its validity ends after ten hours at the latest.",
@@ -73,7 +73,7 @@ const manual = (): Manual => ({
 
 /**
  * Secrets `{accountSid, token}` serve sending, with `{keySid}` when the token is an API key's secret; settings `{url}` and
- * `{callbackUrl}`, where receipts are to be brought. A sender that begins with MG is a messaging service.
+ * `{callbackUrl}`, where receipts are to be brought. The sender may be a messaging service, by its id.
  */
 export const createTwilio: CarrierFactory = ({ settings, secrets }) => {
 	const { accountSid, keySid, token } = secrets;
@@ -85,7 +85,7 @@ export const createTwilio: CarrierFactory = ({ settings, secrets }) => {
 			const { to, sender = "", text, validitySeconds } = message;
 			const form = new URLSearchParams({
 				To: to.reveal(),
-				[sender.startsWith("MG") ? "MessagingServiceSid" : "From"]: sender,
+				[isService(sender) ? "MessagingServiceSid" : "From"]: sender,
 				Body: text.reveal(),
 				ValidityPeriod: String(Math.min(Math.floor(validitySeconds), validitySecondsMax)),
 			});
@@ -113,6 +113,10 @@ export const createTwilio: CarrierFactory = ({ settings, secrets }) => {
 		},
 	});
 };
+
+function isService(sender: string): boolean {
+	return /^MG[0-9a-f]{32}$/i.test(sender);
+}
 
 const validitySecondsMax = 36_000;
 const acceptance = z.object({

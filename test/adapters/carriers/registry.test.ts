@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { carriers, openCarrier } from "../../../adapters/carriers/registry.ts";
+import { carriers, checkQueue, openCarrier } from "../../../adapters/carriers/registry.ts";
 
 const none = { settings: {}, secrets: {} };
 
@@ -41,4 +41,22 @@ test("settings that can't be used safely are refused at once, and the refusal do
 			JSON.stringify(options),
 		);
 	}
+});
+
+test("a queue that could never do as it is set is refused when it is made", async () => {
+	const topic = "arn:aws:sns:eu-west-1:123456789012:lethe";
+	const settings = { configurationSet: "lethe", topicArns: topic };
+	const check = (name: string, sender: string, more: Record<string, string>) =>
+		checkQueue(name, { settings: more, sender, secrets: {} }, true);
+	await check("aws", "Lethe", { ...settings, topicArns: `${topic}, ${topic}2` });
+	// Of a topic that is misspelt no receipt would be believed.
+	for (const topicArns of ["lethe", `${topic};${topic}`, topic.replace("012:", ":"), `${topic},`]) {
+		await assert.rejects(
+			() => check("aws", "Lethe", { ...settings, topicArns }),
+			(error: Error) => error instanceof TypeError && /^topicArns can't be used: [^;]*$/.test(error.message),
+			topicArns,
+		);
+	}
+	// The simulated carrier takes fewer names than others do.
+	await assert.rejects(() => check("simulator", "A&B", { url: "http://127.0.0.1:1" }), /sender can't be used/);
 });

@@ -178,3 +178,18 @@ for (const [name, vendor] of Object.entries(made)) {
 		}
 	});
 }
+
+test("twilio: a name that begins as the id of a messaging service does is a name", async () => {
+	const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+	const { secrets } = made.twilio as vendors.Vendor;
+	const carrier = (carriers.twilio as CarrierFactory)({ settings: { url }, secrets });
+	for (const [sender, field] of [
+		["MGM", "From"],
+		[`MG${"1".repeat(32)}`, "MessagingServiceSid"],
+	] as const) {
+		bodies.length = 0;
+		await carrier.send(message({ sender }), never);
+		assert.equal(new URLSearchParams(bodies[0]).get(field), sender);
+	}
+	await carrier.close?.();
+});
