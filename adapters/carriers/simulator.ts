@@ -64,10 +64,9 @@ const manual = (): Manual => ({
 			.optional()
 			.describe("where receipts are brought, on loopback; to the queue's own address of this deployment without it"),
 	}),
-	sender: z
-		.string()
-		.regex(senderForm)
-		.describe("a number of 3 to 15 digits, or a name of letters, digits and spaces, 1 to 11"),
+	sender: z.string().refine((sender) => senderForm.test(sender), {
+		error: "it must be a number of 3 to 15 digits, or a name of 1 to 11 letters, digits and spaces",
+	}),
 	signature: "Ed25519 over time and raw body, good for 300 seconds.",
 	statuses: states,
 	limits: ["It delivers nothing, and is refused in production."],
