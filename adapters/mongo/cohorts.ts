@@ -6,7 +6,6 @@ import { findDue } from "./findDue.ts";
 import { guardStore } from "./guard.ts";
 import { insertOnce } from "./insertOnce.ts";
 import type { Cohort } from "./models.ts";
-import { writeTogether } from "./writeTogether.ts";
 
 const cohortStates = ["open", "closing", "condemned", "destroyed"] as const;
 const standingStates = cohortStates.filter((state) => state !== "destroyed");
@@ -47,7 +46,7 @@ export function createCohortStore(collection: mongo.Collection<Cohort>) {
 						update: { $max: { leftDueAt: dueAt, leftAt: now }, $min: { nextCheckAt: checkAt } },
 					},
 				}));
-				await writeTogether(collection, operations);
+				if (operations.length > 0) await collection.bulkWrite(operations, { ordered: false });
 			}),
 		/** Lets nothing join an open cohort any more. */
 		retire: (id: string, now: number) =>
@@ -83,7 +82,7 @@ export function createCohortStore(collection: mongo.Collection<Cohort>) {
 				const operations = ids.map((_id) => ({
 					updateOne: { filter: { _id }, update: { $min: { dueAt: now, nextCheckAt: now } } },
 				}));
-				await writeTogether(collection, operations);
+				if (operations.length > 0) await collection.bulkWrite(operations, { ordered: false });
 			}),
 		findDue: (now: number, itemsMax: number) => findDue(collection, now, itemsMax),
 	};

@@ -52,7 +52,6 @@ import { createTemplateStore, type TemplateDocument } from "./templates.ts";
 import { createVerificationStore } from "./verifications.ts";
 import { createWebhookDeliveryStore, createWebhookEndpointStore } from "./webhooks.ts";
 import { createWideHoldStore } from "./wideHolds.ts";
-import { writeTogether } from "./writeTogether.ts";
 
 export type Store = ReturnType<typeof createStore>;
 
@@ -135,7 +134,7 @@ function createWrappingKeyStore(collection: mongo.Collection<WrappingKeyDocument
 				const operations = changes.map(({ id, from, to }) => ({
 					updateOne: { filter: { _id: id, wrapped: from }, update: { $set: { wrapped: to } } },
 				}));
-				await writeTogether(collection, operations);
+				if (operations.length > 0) await collection.bulkWrite(operations, { ordered: false });
 			}),
 		deleteByCohort: (cohortId: string) =>
 			guardStore(async () => (await collection.deleteMany({ cohortId })).deletedCount),
@@ -169,7 +168,7 @@ function createParkedReceiptStore(collection: mongo.Collection<ParkedReceipt>) {
 				const operations = checks.map(({ id, at }) => ({
 					updateOne: { filter: { _id: id }, update: { $set: { nextCheckAt: at } } },
 				}));
-				await writeTogether(collection, operations);
+				if (operations.length > 0) await collection.bulkWrite(operations, { ordered: false });
 			}),
 		eraseDue: (now: number) =>
 			guardStore(async () => (await collection.deleteMany({ eraseBy: { $lte: now } })).deletedCount),

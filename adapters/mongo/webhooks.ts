@@ -7,7 +7,6 @@ import { findPage, type Place } from "./findPage.ts";
 import { guardStore } from "./guard.ts";
 import { insertAll } from "./insertAll.ts";
 import { insertOnce } from "./insertOnce.ts";
-import { writeTogether } from "./writeTogether.ts";
 
 type Change<Document> = { set?: Partial<Document>; unset?: (keyof Document)[] };
 
@@ -116,7 +115,7 @@ export function createWebhookDeliveryStore(
 						},
 					},
 				}));
-				return writeTogether(collection, operations);
+				return operations.length === 0 ? 0 : (await collection.bulkWrite(operations, { ordered: false })).matchedCount;
 			}),
 		deleteOf: (endpointId: string) => guardStore(async () => void (await collection.deleteMany({ endpointId }))),
 		eraseDue: (now: number) =>
@@ -141,7 +140,7 @@ async function settleAll(collection: mongo.Collection<WebhookDelivery>, items: S
 			} as mongo.UpdateFilter<WebhookDelivery>,
 		},
 	}));
-	await writeTogether(collection, operations);
+	await collection.bulkWrite(operations, { ordered: false });
 	return items.map(() => undefined);
 }
 

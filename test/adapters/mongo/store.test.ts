@@ -310,68 +310,23 @@ describe("store", () => {
 		const watched = await connectMongo({ url, database: connection.name });
 		const seen = new Map<string, unknown[]>();
 		watched.getClient().on("commandStarted", ({ commandName, command }) => {
-			if (!["insert", "update", "delete", "commitTransaction"].includes(commandName)) return;
-			// Of changes written together the commit asks for all.
-			if (command.startTransaction) return;
+			if (!["insert", "update", "delete"].includes(commandName)) return;
 			seen.set(commandName, [...(seen.get(commandName) ?? []), command.writeConcern]);
 		});
 		const watchedStore = createStore(watched, deps);
 		const _id = id();
 		await watchedStore.messages.insert(messageOf({ id: _id, state: "queued" }));
 		await watchedStore.messages.transition({ id: _id, to: "sending" });
-		const others = [id(), id()];
-		await Promise.all(others.map((other) => watchedStore.messages.insert(messageOf({ id: other, state: "queued" }))));
-		await Promise.all(
-			others.map((other, attempt) => watchedStore.messages.transition({ id: other, to: "sending", set: { attempt } })),
-		);
 		await watchedStore.cohorts.set("coh_x", { holds: [] });
 		await watchedStore.wrappingKeys.insert({ _id, cohortId: "coh_x", wrapped: "vault:v1:x", createdAt: 1 });
 		await watchedStore.wrappingKeys.deleteByCohort("coh_x");
 		await watched.close();
-		assert.deepEqual([...seen.keys()].sort(), ["commitTransaction", "delete", "insert", "update"]);
+		assert.deepEqual([...seen.keys()].sort(), ["delete", "insert", "update"]);
 		for (const [name, concerns] of seen) {
 			for (const concern of concerns as { w: unknown; j: unknown }[]) {
 				assert.deepEqual([concern?.w, concern?.j], ["majority", true], name);
 			}
 		}
-	});
-
-	it("changes made together are one transaction, and each its own where the server has none", async () => {
-		const watched = await connectMongo({
-			url: `${process.env.MONGODB_URL}&monitorCommands=true`,
-			database: connection.name,
-		});
-		const commands: string[] = [];
-		watched.getClient().on("commandStarted", ({ commandName }) => commands.push(commandName));
-		const watchedStore = createStore(watched, deps);
-		const collection = watched.models.messages?.collection as unknown as {
-			bulkWrite: (operations: unknown[], options: { session?: unknown }) => Promise<unknown>;
-		};
-		const bulkWrite = collection.bulkWrite.bind(collection);
-		const changeAll = async () => {
-			const ids = [id(), id(), id()];
-			await Promise.all(ids.map((one) => store.messages.insert(messageOf({ id: one, state: "queued" }))));
-			commands.length = 0;
-			const changing = ids.map((one, attempt) =>
-				watchedStore.messages.transition({ id: one, to: "sending", set: { attempt } }),
-			);
-			assert.deepEqual(await Promise.all(changing), [true, true, true]);
-			const stored = await Promise.all(ids.map((one) => store.messages.find(one)));
-			assert.deepEqual(
-				stored.map((message) => [message?.state, message?.attempt]),
-				ids.map((_, attempt) => ["sending", attempt]),
-			);
-		};
-		await changeAll();
-		assert.deepEqual(commands, ["update", "commitTransaction"]);
-		// What a server that stands alone answers.
-		collection.bulkWrite = async (operations, options) => {
-			if (options.session) throw new mongoose.mongo.MongoServerError({ message: "no replica set", code: 20 });
-			return bulkWrite(operations, options);
-		};
-		await changeAll();
-		assert.deepEqual(commands, ["update"]);
-		await watched.close();
 	});
 
 	it("those that ask of one group at once share one look", async () => {
