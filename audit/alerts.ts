@@ -1,6 +1,6 @@
 // What needs a person now, derived from what is stored: nothing is raised, kept or dismissed, an alert ends with its cause.
 
-import type { ApiKeyDocument, Cohort, SendQueueDocument } from "../adapters/mongo/models.ts";
+import type { ApiKeyDocument, Cohort, SendQueueDocument, TenantDocument } from "../adapters/mongo/models.ts";
 import type { Failing } from "../adapters/redis/health.ts";
 import { type Bundle, isSound } from "../domain/evidence.ts";
 import type { WaitingEntry } from "../domain/ledger.ts";
@@ -65,7 +65,9 @@ export type Alert = {
 	since?: number;
 	mend: string;
 };
-type Raised = Pick<Alert, "code" | "about" | "reason" | "since">;
+type Raised = Pick<Alert, "code" | "about" | "reason" | "since"> & Partial<Pick<Alert, "mend">>;
+
+type SuspectKey = Pick<ApiKeyDocument, "_id" | "revokedAt" | "expiresAt">;
 
 export type AlertsDeps = Omit<KeyNeedsDeps, "store"> & {
 	limits: { purgeLagMsMax: number; keyPeriods: KeyPeriods };
@@ -74,13 +76,14 @@ export type AlertsDeps = Omit<KeyNeedsDeps, "store"> & {
 	checks: Record<string, () => Promise<unknown>>;
 	sendQueues: { failing: (names: readonly string[]) => Promise<Map<string, Failing>> };
 	store: KeyNeedsDeps["store"] & {
-		apiKeys: { findByTenant: (tenantId: string) => Promise<Pick<ApiKeyDocument, "_id">[]> };
+		apiKeys: { findByTenant: (tenantId: string) => Promise<SuspectKey[]> };
 		cohorts: { oldestDueAt: (now: number) => Promise<Cohort["dueAt"] | undefined> };
 		ledgerWaiting: { oldest: (itemsMax: number) => Promise<WaitingEntry[]> };
 		messages: { findUnintegrated: (until: number, itemsMax: number) => Promise<Message[]> };
 		subjectRecords: { findAwaiting: (tenantId: string) => Promise<Pick<HoldRecord, "_id" | "recordedAt">[]> };
 		parkedReceipts: { count: () => Promise<number> };
 		sendQueues: { all: () => Promise<SendQueueDocument[]> };
+		tenants: { all: () => Promise<Pick<TenantDocument, "_id">[]> };
 		webhookEndpoints: { findDisabled: () => Promise<DisabledEndpoint[]> };
 		evidence: {
 			read: (start: number) => AsyncIterable<Bundle>;
@@ -91,16 +94,24 @@ export type AlertsDeps = Omit<KeyNeedsDeps, "store"> & {
 
 const suspectMs = 24 * 3600_000;
 const suspectBundles = 64;
+const endedKeyMend = "Look into who still uses the key, and whence: it opens nothing any more.";
 
 /**
- * The worst first. What concerns one tenant is told of `of` only; without it, of no key, of every queue and of every endpoint. Never throws: what
- * can't be looked at is an alert of its own.
+ * The worst first. What concerns one tenant is told of `of` only; without it, of every tenant. Never throws: what can't be
+ * looked at is an alert of its own.
  */
 export async function findAlerts(
 	deps: AlertsDeps,
 	of?: { tenantId: string; sendQueues: readonly string[] },
 ): Promise<Alert[]> {
 	const now = deps.clock();
+	const ofTenants = async (look: (tenantId: string) => Promise<Raised[]>) => {
+		const tenantIds = of ? [of.tenantId] : (await deps.store.tenants.all()).map(({ _id }) => _id);
+		const raised: Raised[] = [];
+		// One after the other: there may be many.
+		for (const id of tenantIds) raised.push(...(await look(id)));
+		return raised;
+	};
 	const looks: Record<string, () => Promise<Raised[]>> = {
 		purge: () => latePurge(deps, now),
 		ledger: () => lateLedger(deps, now),
@@ -111,12 +122,8 @@ export async function findAlerts(
 		queues: () => stoppedQueues(deps, of?.sendQueues),
 		carriers: () => failingCarriers(deps, of?.sendQueues),
 		webhooks: () => disabledEndpoints(deps, of?.tenantId),
-		...(of
-			? {
-					credentials: () => suspectKeys(deps, of.tenantId, now),
-					holds: () => unapprovedHolds(deps, of.tenantId, now),
-				}
-			: {}),
+		credentials: () => ofTenants((id) => suspectKeys(deps, id, now)),
+		holds: () => ofTenants((id) => unapprovedHolds(deps, id, now)),
 		...Object.fromEntries(Object.entries(deps.checks).map(([name, check]) => [name, () => away(name, check)])),
 	};
 	const raised = await Promise.all(
@@ -124,7 +131,7 @@ export async function findAlerts(
 	);
 	return raised
 		.flat()
-		.map((one) => ({ ...one, severity: catalogue[one.code][0], mend: catalogue[one.code][1] }))
+		.map((one) => ({ mend: catalogue[one.code][1], ...one, severity: catalogue[one.code][0] }))
 		.toSorted((one, other) => severities.indexOf(one.severity) - severities.indexOf(other.severity));
 }
 
@@ -211,19 +218,22 @@ async function disabledEndpoints({ store }: AlertsDeps, tenantId?: string): Prom
 		}));
 }
 
-/** Keys of which something told of late that they may have leaked; each once, since when it was first told. */
+/** Keys of which something told of late that they may have leaked: once for each reason, since when it was first told. */
 async function suspectKeys({ store }: AlertsDeps, tenantId: string, now: number): Promise<Raised[]> {
 	const keys = await store.apiKeys.findByTenant(tenantId);
 	const raised = await Promise.all(
-		keys.map(async ({ _id: about }): Promise<Raised[]> => {
+		keys.map(async ({ _id: about, revokedAt, expiresAt = Number.POSITIVE_INFINITY }): Promise<Raised[]> => {
 			// By the key and not by its tenant, whose other entries would soon hide it.
 			const bundles = await store.evidence.pageOf({ about }, Number.MAX_SAFE_INTEGER, suspectBundles);
-			const times = bundles
-				.flatMap(({ entries }) => entries.map(readEntry))
-				.filter((entry) => entry?.type === "credential_alert" && entry.about === about)
-				.map((entry) => Date.parse(entry?.at ?? ""))
-				.filter((at) => at > now - suspectMs);
-			return times.length > 0 ? [{ code: "credential_suspect", about, since: Math.min(...times) }] : [];
+			const firstAt = new Map<string, number>();
+			for (const entry of bundles.flatMap(({ entries }) => entries.map(readEntry))) {
+				if (entry?.type !== "credential_alert" || entry.about !== about || entry.code === undefined) continue;
+				const at = Date.parse(entry.at);
+				if (at > now - suspectMs) firstAt.set(entry.code, Math.min(at, firstAt.get(entry.code) ?? at));
+			}
+			// What is over needs no end.
+			const mend = revokedAt !== undefined || expiresAt <= now ? { mend: endedKeyMend } : {};
+			return [...firstAt].map(([reason, since]) => ({ code: "credential_suspect", about, reason, since, ...mend }));
 		}),
 	);
 	return raised.flat();

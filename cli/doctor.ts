@@ -1,7 +1,7 @@
 // `lethe doctor`: checks configuration, servers, clocks, keys and policies, and names the mend of what is wrong.
 
 import { Command } from "commander";
-import { findAlerts } from "../audit/alerts.ts";
+import { type Alert, findAlerts } from "../audit/alerts.ts";
 import { findEndableKeys } from "../audit/keyNeeds.ts";
 import { findLastCanary } from "../audit/lastCanary.ts";
 import { loadConfig } from "../config.ts";
@@ -11,7 +11,8 @@ import { openPolicies, type PackVersion } from "../policies/index.ts";
 import { explain } from "./explain.ts";
 import { adminDeps, runningApi } from "./target.ts";
 
-type Finding = { check: string; ok: boolean; detail: string; mend?: string };
+/** `severity`: of an alert, as the API tells it. */
+type Finding = { check: string; ok: boolean; severity?: Alert["severity"]; detail: string; mend?: string };
 
 const clockDifferenceMsMax = 5_000;
 
@@ -212,7 +213,7 @@ async function lookAtProcesses({ runs, sendQueues, store }: Deps): Promise<Findi
 	return [worker, sender];
 }
 
-/** What `GET /v1/alerts` tells too, of every tenant's queues; the servers and the log were looked at above. */
+/** What `GET /v1/alerts` tells too, of every tenant; the servers and the log were looked at above. */
 async function examineAlerts(deps: Deps): Promise<Finding[]> {
 	const found = await findAlerts({ ...deps, checks: {} });
 	const alerts = found.filter(({ code }) => code !== "evidence_not_as_witnessed" && code !== "key_version_unneeded");
@@ -221,6 +222,7 @@ async function examineAlerts(deps: Deps): Promise<Finding[]> {
 		const sinceWhen = since === undefined ? "" : ` since ${new Date(since).toISOString()}`;
 		return {
 			check: code,
+			severity,
 			ok: severity === "info",
 			detail: `${about ?? severity}${reason ? ` (${reason})` : ""}${sinceWhen}`,
 			mend,
@@ -256,6 +258,7 @@ async function compareClocks({ clock, vaultTime }: Deps): Promise<string> {
 }
 
 function describe(finding: Finding): string {
-	const line = `${finding.ok ? "ok  " : "FAIL"} ${finding.check}: ${finding.detail}`;
+	const mark = finding.ok ? "ok  " : finding.severity === "warning" ? "WARN" : "FAIL";
+	const line = `${mark} ${finding.check}: ${finding.detail}`;
 	return finding.ok ? line : `${line}\n     → ${finding.mend}`;
 }

@@ -56,14 +56,15 @@ describe("lethe queue, against an API", () => {
 	};
 
 	/** As whoever holds the admin role does it; its credentials serve once. */
-	async function administer(args: string[], input = "") {
+	async function administer(words: string[], input = "") {
+		const args = words[0] === "doctor" ? words : ["admin", ...words];
 		const { roleId, wrappedSecretId } = await credentialsOf("admin");
 		const credentials = {
 			LETHE_VAULT_ADMIN_ROLE_ID: roleId,
 			LETHE_VAULT_ADMIN_WRAPPED_SECRET_ID: wrappedSecretId,
 		};
 		const env = { ...process.env, LETHE_DATABASE: api.connection.name, LETHE_LOG_LEVEL: "silent", ...credentials };
-		return runProgram(process.execPath, [...lethe, "admin", ...args], { input, env });
+		return runProgram(process.execPath, [...lethe, ...args], { input, env });
 	}
 
 	it("lists what there is, a line each, or as the API tells it", async () => {
@@ -141,6 +142,18 @@ describe("lethe queue, against an API", () => {
 			await refuses(2, /Give /, "set", "shell", ...wrong);
 		}
 		await refuses(2, /prices/, "set", "shell", "--price", "XX=1");
+	});
+
+	it("has doctor tell what the alerts tell of every tenant, a warning as a warning", async () => {
+		const { keyId: about } = await api.addKey(tenantId);
+		await api.evidence.append([{ type: "credential_alert", code: "new_address", tenantId, about, by: about }]);
+		const { code, out } = await administer(["doctor"]);
+		assert.equal(code, 1);
+		assert.match(
+			out,
+			new RegExp(`^WARN credential_suspect: ${about} \\(new_address\\) since .*\\n {5}→ Look into`, "m"),
+		);
+		assert.doesNotMatch(out, /nothing is late/);
 	});
 
 	it("creates a queue with all that routing asks of it, and replaces it without undoing what operators set", async () => {

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import type { Failing } from "../../../adapters/redis/health.ts";
+import { type Alert, findAlerts } from "../../../audit/alerts.ts";
 import type { Standing } from "../../../domain/evidence.ts";
 import { limits } from "../../../domain/limits.ts";
 import { createTestApi, type TestApi } from "../harness.ts";
@@ -13,6 +14,8 @@ describe("/v1/alerts", () => {
 	let api: TestApi;
 	let tenantId: string;
 	let operator: string;
+	/** As `lethe doctor` asks. */
+	let findEverybodys: () => Promise<Alert[]>;
 	const state = {
 		madeAt: 0,
 		makesFrom: 1,
@@ -23,28 +26,32 @@ describe("/v1/alerts", () => {
 		failing: [] as [string, Failing][],
 	};
 	before(async () => {
-		api = await createTestApi(({ clock, sendQueues }) => ({
-			keyVersions: {
-				async read(name) {
-					if (state.keysAway) throw new Error("away");
-					if (name !== "certificate") return undefined;
-					const versions = [1, 2].map((version) => ({ version, madeAt: state.madeAt + version - 2 }));
-					return { name, newest: 2, keptFrom: 1, makesFrom: state.makesFrom, madeAt: state.madeAt, versions };
+		api = await createTestApi((deps) => {
+			const given = {
+				keyVersions: {
+					async read(name: string) {
+						if (state.keysAway) throw new Error("away");
+						if (name !== "certificate") return undefined;
+						const versions = [1, 2].map((version) => ({ version, madeAt: state.madeAt + version - 2 }));
+						return { name, newest: 2, keptFrom: 1, makesFrom: state.makesFrom, madeAt: state.madeAt, versions };
+					},
 				},
-			},
-			limits: { purgeLagMsMax: hour, keyPeriods: { signingPeriodMs: 1_000 * hour, hmacPeriodMs: 1 } },
-			checkpoints: { standing: async () => ({ standing: state.standing, size: 1, witnessed: state.witnessed }) },
-			sendQueues: {
-				...sendQueues,
-				failing: async (names) => new Map(state.failing.filter(([id]) => names.includes(id))),
-			},
-			checks: {
-				vault: async () => {
-					if (state.vaultAway) throw new Error("away");
+				limits: { purgeLagMsMax: hour, keyPeriods: { signingPeriodMs: 1_000 * hour, hmacPeriodMs: 1 } },
+				checkpoints: { standing: async () => ({ standing: state.standing, size: 1, witnessed: state.witnessed }) },
+				sendQueues: {
+					...deps.sendQueues,
+					failing: async (names: readonly string[]) => new Map(state.failing.filter(([id]) => names.includes(id))),
 				},
-			},
-			clock,
-		}));
+				checks: {
+					vault: async () => {
+						if (state.vaultAway) throw new Error("away");
+					},
+				},
+				clock: deps.clock,
+			};
+			findEverybodys = () => findAlerts({ ...deps, ...given });
+			return given;
+		});
 		state.madeAt = api.clock();
 		({ tenantId } = await api.addTenant({ sendQueue: "own" }));
 		operator = (await api.addKey(tenantId, ["operator"])).key;
@@ -99,10 +106,12 @@ describe("/v1/alerts", () => {
 	it("a queue of its own that was stopped, and a key that may have leaked; another tenant's are none of its matter", async () => {
 		const other = await api.addTenant({ sendQueue: "other" });
 		for (const id of ["own", "other"]) await api.store.sendQueues.setFlow(id, { paused: true, draining: false });
+		let suspect = "";
 		for (const owner of [tenantId, other.tenantId]) {
 			const { keyId: about } = await api.addKey(owner, ["sender"]);
-			const act = { type: "credential_alert", code: "revoked", tenantId: owner, about, by: about } as const;
+			const act = { type: "credential_alert", code: "new_address", tenantId: owner, about, by: about } as const;
 			await api.evidence.append([act, act]);
+			if (owner === tenantId) suspect = about;
 		}
 		// However much else is entered of the tenant meanwhile.
 		for (let count = 0; count < 70; count++) {
@@ -115,6 +124,16 @@ describe("/v1/alerts", () => {
 				["queue_paused", "info"],
 			],
 		);
+		assert.deepEqual((await list())[0]?.reason, "new_address");
+		assert.match((await list())[0]?.mend ?? "", /rotate or revoke/);
+		const everybodys = await findEverybodys();
+		assert.equal(everybodys.filter(({ code }) => code === "credential_suspect").length, 2, "of every tenant");
+		await api.store.apiKeys.revoke(suspect, api.clock());
+		const act = { type: "credential_alert", code: "revoked", tenantId, about: suspect, by: suspect } as const;
+		await api.evidence.append([act]);
+		const ended = (await list()).filter(({ about }) => about === suspect);
+		assert.deepEqual(ended.map(({ reason }) => reason).toSorted(), ["new_address", "revoked"]);
+		for (const { mend } of ended) assert.doesNotMatch(mend, /revoke/, "there is nothing left to end");
 		await api.store.sendQueues.setFlow("own", { paused: false, draining: true });
 		api.time.offsetMs += 25 * hour;
 		const later = (await codes()).filter((code) => code !== "purge_late");
