@@ -6,6 +6,7 @@ import type { Socket } from "node:net";
 import { TLSSocket } from "node:tls";
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyRequest } from "fastify";
 import { serializerCompiler, type ZodTypeProvider } from "fastify-type-provider-zod";
+import { z } from "zod";
 import { type ErrorCode, LetheError } from "../domain/errors.ts";
 import { limits } from "../domain/limits.ts";
 import type { ApiDeps } from "./deps.ts";
@@ -56,6 +57,7 @@ export function createInstance(deps: Pick<ApiDeps, "log" | "ids" | "publicUrl" |
 		frameworkErrors: (error: FastifyError, request, reply) => void problem.send(error, request, reply),
 	}).withTypeProvider<ZodTypeProvider>();
 	takeJsonOrNothing(app);
+	refuseUnknownQueries(app);
 	app.decorateRequest("peerCertificate", { getter: readPeerCertificate });
 	app.setValidatorCompiler(validatorCompiler);
 	app.setSerializerCompiler(serializerCompiler);
@@ -100,6 +102,13 @@ function readPeerCertificate(this: FastifyRequest): FastifyRequest["peerCertific
 	if (!certificate) return undefined;
 	const thumbprint = createHash("sha256").update(certificate.raw).digest("base64url");
 	return { thumbprint, authorized: (socket as TLSSocket).authorized };
+}
+
+/** What a route does not take can't change what it does: who asks for it is told so, and not served as if it were. */
+function refuseUnknownQueries(app: FastifyInstance): void {
+	app.addHook("onRoute", (route) => {
+		route.schema = { querystring: z.strictObject({}), ...route.schema };
+	});
 }
 
 /** A body is JSON or absent: many clients name its type even where they send none, such as with a cancel. */

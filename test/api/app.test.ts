@@ -113,6 +113,29 @@ describe("the API", () => {
 		assert.deepEqual([status, json.paths["/v1/session/passkey-options"].post.requestBody.required], [200, false]);
 	});
 
+	it("no route takes a query that it does not declare, and none acts as if it had been understood", async () => {
+		const { key, tenantId } = await api.addTenant();
+		const { token } = await api.addPerson(tenantId, [...roles]);
+		const { json } = await api.request("", "GET", "/openapi.json");
+		let asked = 0;
+		for (const [path, { get }] of Object.entries<Record<string, object | undefined>>(json.paths)) {
+			// A carrier's callbacks and an issuer's answer bring what their sender likes.
+			if (!get || path.includes("/callbacks/") || path.endsWith("/callback")) continue;
+			const { status, json: answer } = await api.request(token, "GET", `${path.replace(/\{\w+\}/g, "7")}?unasked=1`);
+			const pointers = answer?.errors?.map(({ pointer }: { pointer: string }) => pointer);
+			assert.deepEqual([status, pointers?.includes("/querystring/unasked")], [400, true], path);
+			asked++;
+		}
+		assert.ok(asked > 30, `${asked}`);
+		const before = await api.count();
+		const { to, ...shared } = messageBody();
+		const batch = { ...shared, messages: [{ to }] };
+		const tried = await api.request(key, "POST", "/v1/batches?dryRun=true", batch);
+		assert.deepEqual([tried.status, tried.json.errors[0].pointer], [400, "/querystring/dryRun"]);
+		assert.equal(await api.count(), before);
+		assert.equal((await api.request(key, "POST", "/v1/batches", batch)).status, 202);
+	});
+
 	it("what an answer bears of these headers is described", async () => {
 		const { key } = await api.addTenant();
 		const { json } = await api.request("", "GET", "/openapi.json");

@@ -54,6 +54,8 @@ export function addCallbackRoute(
 				description,
 				tags: ["callbacks"],
 				params: callbackParams,
+				// A carrier's own, and part of what it signed.
+				querystring: z.looseObject({}),
 				response: { 200: z.void().describe("Taken"), ...problems },
 			},
 			handler: async (request, reply) => {

@@ -72,6 +72,7 @@ export function addLinks(app: Instance, deps: Deps): void {
 			schema: {
 				hide: true,
 				params,
+				querystring: z.looseObject({}),
 				body: z.strictObject({ key: base64url.max(128), sealed: base64url.max(1024) }),
 			},
 			onRequest: limit,
