@@ -40,6 +40,11 @@ export function createNotify(deps: NotifyDeps) {
 		ttlMs: limits.webhookSeenMs,
 		itemsMax: endpointsMax,
 	});
+	// Only of one that is enabled may what is remembered be older than the event.
+	const findStanding = async (id: string) => {
+		const known = await findEndpoint(id);
+		return known?.state === "enabled" ? known : await deps.store.webhookEndpoints.find(id);
+	};
 	const postpone = (delivery: WebhookDelivery, nextAt: number) => {
 		const { _id: id, claim } = delivery as ClaimedDelivery;
 		return webhookDeliveries.settle({ id, claim, set: { nextAt: Math.max(nextAt, deps.clock()) } });
@@ -78,7 +83,7 @@ export function createNotify(deps: NotifyDeps) {
 				// Until this one is surely over no later one is told, whatever fails here.
 				waitUntil = deps.clock() + followMs;
 				await guarded(deps, async () => {
-					const endpoint = before === undefined ? await findEndpoint(endpointId) : undefined;
+					const endpoint = before === undefined ? await findStanding(endpointId) : undefined;
 					if (before !== undefined) await postpone(delivery, before);
 					else if (!endpoint) await webhookDeliveries.deleteOf(endpointId);
 					waitUntil = endpoint ? await tellEndpoint(endpoint, delivery as ClaimedDelivery) : before;

@@ -21,7 +21,7 @@ export function createWebhooks(deps: WebhooksDeps) {
 	const findAll = createCache<WebhookEndpoint[]>({
 		load: webhookEndpoints.findByTenant,
 		clock: deps.clock,
-		ttlMs: limits.webhookSeenMs,
+		ttlMs: limits.webhookListedMs,
 		itemsMax: tenantsMax,
 	});
 

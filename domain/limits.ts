@@ -64,8 +64,10 @@ export const limits = {
 	webhookTriesKeptMax: 16,
 	webhookLogMs: 30 * 24 * 3600_000,
 	webhookReplayItemsMax: 1_000,
-	// A change of an endpoint is known everywhere within this time.
+	// That an endpoint was disabled is known everywhere within this time.
 	webhookSeenMs: 5_000,
+	// Wherever messages are accepted a new endpoint is known within this time, and is challenged no sooner.
+	webhookListedMs: 1_000,
 
 	// one-time codes: NIST SP 800-63B-4 has them expire within ten minutes, serve once, and be guessed at only so often
 	verificationDigitsMin: 6,

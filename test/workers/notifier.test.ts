@@ -43,6 +43,7 @@ describe("the notifier", () => {
 		sender = tenant.key;
 		admin = (await api.addKey(tenant.tenantId, ["admin"])).key;
 		endpointId = await register();
+		later(limits.webhookListedMs);
 		await notifyAll(createNotifying());
 		assert.equal((await read(endpointId)).state, "enabled");
 	});
@@ -150,6 +151,31 @@ describe("the notifier", () => {
 		assert.deepEqual([stored.notifyAt, stored.notified], [undefined, 2]);
 	});
 
+	it("from when an endpoint is enabled it is told of everything, whatever was remembered of the time before", async () => {
+		const notify = createNotifying();
+		receiver.script.answer = (_, response) => response.writeHead(401).end();
+		await accept();
+		const second = await register();
+		const early = (await api.post(sender, { validFor: "P1D", webhook: second })).json.id;
+		await toSubmitted(early);
+		await notifyAll(notify);
+		assert.deepEqual(
+			(await deliveriesOf(early)).map(({ state, code }) => [state, code]),
+			[["failed", "endpoint_unverified"]],
+		);
+		receiver.script.answer = undefined;
+		later(limits.webhookListedMs);
+		await notifyAll(notify);
+		assert.equal((await read(second)).state, "enabled");
+		await toDelivered(early);
+		const fresh = await accept();
+		await toSubmitted(fresh);
+		await notifyAll(notify);
+		assert.deepEqual(sequences(early), [2]);
+		const told = (await deliveriesOf(fresh)).map(({ endpointId: id, state }) => `${id} ${state}`);
+		assert.deepEqual(told.sort(), [`${endpointId} delivered`, `${second} delivered`].sort());
+	});
+
 	it("a message that nobody is told of bears nothing of it", async () => {
 		const { key } = await api.addTenant();
 		const id = (await api.post(key)).json.id;
@@ -160,6 +186,7 @@ describe("the notifier", () => {
 
 	it("a message's own endpoint is told instead of the default one, and only of its states", async () => {
 		const own = await register({ default: false, states: ["delivered"], url: `${receiver.url}/own` });
+		later(limits.webhookListedMs);
 		await notifyAll(createNotifying());
 		const id = (await api.post(sender, { webhook: own })).json.id;
 		await toSubmitted(id);

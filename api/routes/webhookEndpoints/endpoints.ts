@@ -288,7 +288,7 @@ async function makeSecret(deps: EndpointsDeps, endpointId: string, id: string, n
 
 async function challenge(
 	deps: EndpointsDeps,
-	{ _id: endpointId, tenantId }: WebhookEndpoint,
+	{ _id: endpointId, tenantId, createdAt }: WebhookEndpoint,
 	deliveryId: string,
 ): Promise<void> {
 	const now = deps.clock();
@@ -301,6 +301,8 @@ async function challenge(
 			at: now,
 			tryUntil: now + limits.webhookChallengeMs,
 			...freshDelivery(now),
+			// It is enabled by this: whatever is accepted from then on must know that it is there.
+			nextAt: Math.max(now, createdAt + limits.webhookListedMs),
 		},
 	]);
 }
