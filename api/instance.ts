@@ -1,5 +1,6 @@
 // The bare HTTP server: its bounds, its failures, its request ids; nothing that it serves.
 
+import { isUtf8 } from "node:buffer";
 import { createHash } from "node:crypto";
 import { STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
@@ -44,7 +45,11 @@ export function createInstance(deps: Pick<ApiDeps, "log" | "ids" | "publicUrl" |
 		logger: false,
 		trustProxy: deps.trustedProxies.length > 0 ? deps.trustedProxies : false,
 		bodyLimit: limits.bodyBytesMax,
-		http: { maxHeaderSize: limits.headerBytesMax, headersTimeout: limits.headersMsMax },
+		http: {
+			maxHeaderSize: limits.headerBytesMax,
+			headersTimeout: limits.headersMsMax,
+			connectionsCheckingInterval: limits.slowCallersSeenMs,
+		},
 		requestTimeout: limits.requestMsMax,
 		connectionTimeout: limits.socketIdleMsMax,
 		keepAliveTimeout: keepAliveMs,
@@ -115,31 +120,42 @@ function refuseUnknownQueries(app: FastifyInstance): void {
 function takeJsonOrNothing(app: FastifyInstance): void {
 	app.removeContentTypeParser("text/plain");
 	const parse = app.getDefaultJsonParser("error", "error");
-	app.addContentTypeParser("application/json", { parseAs: "string" }, (request, body, done) => {
-		if (body === "") return done(null, null);
-		void parse(request, body as string, (error, value) => {
-			const path = error || !mayBeHalved.test(body as string) ? undefined : findHalved(value);
-			if (path === undefined) return done(error, value);
-			const fault: Fault = { keyword: "invalid_format", instancePath: path, message: halved, params: {} };
-			done(Object.assign(new Error(halved), { statusCode: 400, validation: [fault], validationContext: "body" }));
+	app.addContentTypeParser<Buffer>("application/json", { parseAs: "buffer" }, (request, body, done) => {
+		if (body.length === 0) return done(null, null);
+		// Read as text, bytes that are none would be others than those that were sent.
+		if (!isUtf8(body)) return done(broken({ path: "/", why: "The body is not UTF-8." }));
+		const text = body.toString("utf8");
+		void parse(request, text, (error, value) => {
+			const found = error || !mayBeBroken.test(text) ? undefined : findBroken(value);
+			done(found ? broken(found) : error, value);
 		});
 	});
 }
 
-// By an escape only: as bytes, half a character is no UTF-8.
-const mayBeHalved = /\\u[dD][89a-fA-F]/;
-const halved = "Not well-formed Unicode: half of a surrogate pair.";
+type Broken = { path: string; why: string };
 
-/** The path of a text, or of the object with a name, that holds half a character: nothing else could store or hash it. */
-function findHalved(value: unknown): string | undefined {
+function broken({ path, why }: Broken): Error {
+	const fault: Fault = { keyword: "invalid_format", instancePath: path, message: why, params: {} };
+	return Object.assign(new Error(why), { statusCode: 400, validation: [fault], validationContext: "body" });
+}
+
+// By an escape only: as bytes, half a character is no UTF-8, and a control character no JSON.
+const mayBeBroken = /\\u(?:[dD][89a-fA-F]|0000)/;
+
+function whyBroken(text: string): string | undefined {
+	if (!text.isWellFormed()) return "Not well-formed Unicode: half of a surrogate pair.";
+	return text.includes("\0") ? "It holds a NUL character." : undefined;
+}
+
+/** The first text, or object with a name, that could be neither stored nor hashed nor sent as it is. */
+function findBroken(value: unknown): Broken | undefined {
 	const left: [path: string, value: unknown][] = [["/", value]];
 	for (const [path, one] of left) {
-		if (typeof one === "string" && !one.isWellFormed()) return path;
+		const texts = typeof one === "string" ? [one] : Object.keys(one ?? {});
+		const why = texts.map(whyBroken).find((found) => found !== undefined);
+		if (why) return { path, why };
 		if (typeof one !== "object" || one === null) continue;
-		for (const [name, inner] of Object.entries(one)) {
-			if (!name.isWellFormed()) return path;
-			left.push([path === "/" ? `/${name}` : `${path}/${name}`, inner]);
-		}
+		for (const [name, inner] of Object.entries(one)) left.push([path === "/" ? `/${name}` : `${path}/${name}`, inner]);
 	}
 	return undefined;
 }

@@ -183,6 +183,22 @@ describe("the listener", () => {
 		assert.equal(await proxied.answers(), true);
 	});
 
+	it("ends who is slow about a second after their time, by either listener", async (test) => {
+		const own = build();
+		own.server.headersTimeout = 300;
+		const heard = await listen(own, settings(), { log });
+		test.after(() => own.close());
+		const began = performance.now();
+		const refused = [heard.url, heard.tlsUrl].map(async (to) => {
+			const where = { host: "127.0.0.1", port: Number(new URL(to ?? "").port) };
+			const socket = to === heard.url ? connectPlain(where) : connect({ ...where, ca, servername: "localhost" });
+			socket.write("GET /peer HTTP/1.1\r\nhost: x\r\n");
+			return text(socket);
+		});
+		for (const answer of await Promise.all(refused)) assert.match(answer, /^HTTP\/1.1 408 .*"request_timeout"/s);
+		assert.ok(performance.now() - began < 10_000);
+	});
+
 	it("takes a renewed certificate up while it runs, and keeps the old one when the new does not do", async () => {
 		const socket = connect({ host: "127.0.0.1", port, ca, servername: "localhost" });
 		await once(socket, "secureConnect");

@@ -71,6 +71,31 @@ describe("POST /v1/messages", () => {
 		}
 	});
 
+	it("a body that would not be stored as it was sent is refused: bytes that are no text, and NUL", async () => {
+		const before = await api.count();
+		const send = (payload: string | Buffer) => {
+			const headers = { authorization: `Bearer ${key}`, "content-type": "application/json" };
+			return api.app.inject({ method: "POST", url: "/v1/messages", headers, payload });
+		};
+		const marked = JSON.stringify(messageBody({ body: "ä##" }));
+		const bytes = Buffer.from(marked.replace("##", "\x01\x01")).map((byte) => (byte === 1 ? 0xff : byte));
+		const cases: [Buffer | string, object][] = [
+			[Buffer.from(bytes), { pointer: "", detail: "The body is not UTF-8." }],
+			[Buffer.from(marked, "latin1"), { pointer: "", detail: "The body is not UTF-8." }],
+			[marked.replace("##", "\\u0000"), { pointer: "/body", detail: "It holds a NUL character." }],
+			[
+				marked.replace('"to"', '"context":{"a\\u0000":1},"to"'),
+				{ pointer: "/context", detail: "It holds a NUL character." },
+			],
+		];
+		for (const [payload, fault] of cases) {
+			const answer = await send(payload);
+			assert.deepEqual([answer.statusCode, answer.json().errors], [400, [fault]]);
+		}
+		assert.equal(await api.count(), before);
+		assert.equal((await send(marked)).statusCode, 202);
+	});
+
 	it("twenty concurrent posts with one key make one message", async () => {
 		const before = await api.count();
 		const headers = { "idempotency-key": "twenty" };
