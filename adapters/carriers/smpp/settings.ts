@@ -66,7 +66,8 @@ export function readSmppSettings(settings: Record<string, string>) {
 	if (!result.success) {
 		const [issue] = result.error.issues;
 		const why = issue?.code === "custom" ? `: ${issue.message}` : "";
-		throw new TypeError(`The setting ${String(issue?.path[0])} can't be used${why}. See docs/carriers/smpp.md.`);
+		const name = issue?.code === "unrecognized_keys" ? issue.keys[0] : issue?.path[0];
+		throw new TypeError(`The setting ${String(name)} can't be used${why}. See docs/carriers/smpp.md.`);
 	}
 	const { url, ca, ...rest } = result.data;
 	const address = url === undefined ? undefined : readAddress(url);

@@ -117,11 +117,12 @@ describe("GET /v1/certificates", () => {
 			_id: api.ids.random("certificate"),
 			issuedAt: 1_000 + Math.floor(index / 3),
 		}));
-		for (const one of made) {
+		const other = { _id: api.ids.random("certificate"), issuedAt: 1_000 };
+		for (const one of [...made, other]) {
 			const jws = signedText({ id: one._id, kind: "purge", issuedAt: new Date(one.issuedAt).toISOString() });
-			await api.store.certificates.insert({ ...one, tenantId, kind: "purge", about, jws });
+			const whose = one === other ? "coh_x" : about;
+			await api.store.certificates.insert({ ...one, tenantId, kind: "purge", about: whose, jws });
 		}
-		await api.store.certificates.insert({ ...made[0], _id: "crt_x", about: "coh_x", tenantId } as never);
 		const seen: string[] = [];
 		let next = "";
 		do {
