@@ -7,6 +7,7 @@ import swaggerUi from "@fastify/swagger-ui";
 import type { FastifyPluginCallback, HTTPMethods, RouteOptions } from "fastify";
 import { jsonSchemaTransform, jsonSchemaTransformObject, type ZodTypeProvider } from "fastify-type-provider-zod";
 import { LetheError } from "../domain/errors.ts";
+import { machineRoles } from "../domain/roles.ts";
 import { createApiKeyAuthenticator } from "./authenticators/apiKey.ts";
 import { createKeyring } from "./authenticators/keyring.ts";
 import { createSessionAuthenticator } from "./authenticators/session.ts";
@@ -75,7 +76,6 @@ import { addDeliveries } from "./routes/webhookEndpoints/deliveries.ts";
 import { addEndpoints } from "./routes/webhookEndpoints/endpoints.ts";
 import { watchForgetting } from "./watchForgetting.ts";
 
-const apiVersion = "1.0.0";
 // Two years, as Mozilla's guideline has it. Browsers heed it over TLS only.
 const hstsSeconds = 63_072_000;
 const docsPolicy =
@@ -98,7 +98,7 @@ export async function createApp(deps: ApiDeps) {
 	});
 	addAddressLimit(app, deps);
 	await app.register(cookies);
-	await addDocs(app, deps.publicUrl);
+	await addDocs(app, deps);
 	const signingIn = createSigningIn(deps);
 
 	addErrorPages(app);
@@ -266,18 +266,20 @@ async function addScope(app: Instance, prefix: string, add: (scope: Instance) =>
 	await app.register(plugin, { prefix });
 }
 
-async function addDocs(app: Instance, publicUrl: string): Promise<void> {
+async function addDocs(app: Instance, { publicUrl, version }: Pick<ApiDeps, "publicUrl" | "version">): Promise<void> {
 	// Answers are data: a browser that shows one as a page must run and load nothing. The docs bring their own policy.
 	const nothing = { useDefaults: false, directives: { "default-src": ["'none'"], "frame-ancestors": ["'none'"] } };
 	await app.register(helmet, { contentSecurityPolicy: nothing, hsts: { maxAge: hstsSeconds } });
+	const scopes = Object.fromEntries(machineRoles.map((role) => [role, `What the role ${role} may.`]));
 	await app.register(swagger, {
 		openapi: {
 			openapi: "3.1.0",
-			info: { title: "Lethe", version: apiVersion, description: "Sends messages, and proves that it forgot them." },
+			info: { title: "Lethe", version, description: "Sends messages, and proves that it forgot them." },
 			servers: [{ url: publicUrl }],
 			components: {
 				securitySchemes: {
 					apiKey: { type: "http", scheme: "bearer" },
+					oauth: { type: "oauth2", flows: { clientCredentials: { tokenUrl: `${publicUrl}/oauth/token`, scopes } } },
 					session: { type: "apiKey", in: "cookie", name: sessionCookieName },
 				},
 			},
@@ -286,7 +288,7 @@ async function addDocs(app: Instance, publicUrl: string): Promise<void> {
 			const { schema: plain, url } = jsonSchemaTransform(route);
 			const secured = Boolean(route.route.config?.roles);
 			const schema = describeHeaders(plain, secured);
-			const ways: Record<string, string[]>[] = secured ? [{ apiKey: [] }, { session: [] }] : [];
+			const ways: Record<string, string[]>[] = secured ? [{ apiKey: [] }, { oauth: [] }, { session: [] }] : [];
 			return { schema: { ...schema, security: ways }, url };
 		},
 		transformObject: (document) => markOptionalBodies(jsonSchemaTransformObject(document)),

@@ -63,7 +63,12 @@ export function createCompose(deps: ComposeDeps) {
 		if (body !== undefined) return { ...input, body };
 		const template = id === undefined ? undefined : await find(id);
 		if (template?.tenantId !== tenantId || template.retiredAt !== undefined) {
-			throw invalid([{ pointer: "/template", detail: "No such template, or one that is retired." }]);
+			throw invalid([
+				{
+					pointer: "/template",
+					detail: "No such template, or one that is retired: it takes the template's id, not its name.",
+				},
+			]);
 		}
 		if (template.category !== undefined && template.category !== input.category) {
 			throw invalid([{ pointer: "/category", detail: "Not the template's." }]);

@@ -189,7 +189,9 @@ function checkContent(input: ComposedInput): ContentFacts["keywordClass"] {
 
 function readTimes(input: ComposedInput, now: number, reply: Reply | undefined): Times {
 	const otp = input.category === "otp";
-	const sendAt = Math.max(now, input.sendAt === undefined ? now : Date.parse(input.sendAt));
+	const asked = input.sendAt === undefined ? now : Date.parse(input.sendAt);
+	if (asked < now - limits.sendAtPastMsMax) throw invalid("/sendAt", "It lies in the past.");
+	const sendAt = Math.max(now, asked);
 	const validForDefaultMs = otp ? limits.validForOtpDefaultMs : limits.validForDefaultMs;
 	const validForMs = input.validFor === undefined ? validForDefaultMs : readDuration(input.validFor);
 	if (validForMs < limits.validForMinMs || validForMs > limits.validForMaxMs) {

@@ -189,7 +189,8 @@ const messageInput = z
 		dataClasses: messageFields.dataClasses.default(defaults.dataClasses),
 		deliver: messageFields.deliver.default(defaults.deliver),
 	})
-	.refine(hasOneText, { error: "Either a body or a template.", path: ["body"] })
+	// Whatever else is missing: who is told of it last asks once more for nothing.
+	.refine(hasOneText, { error: "Either a body or a template.", path: ["body"], when: ({ value }) => isObject(value) })
 	.meta({ id: "MessageRequest" });
 
 const between = (text: string, min: number, max: number) => {
@@ -712,6 +713,10 @@ export const schemas = {
 };
 
 type Texted = { body?: Plaintext | undefined; template?: string | undefined };
+
+function isObject(value: unknown): boolean {
+	return typeof value === "object" && value !== null && !Array.isArray(value);
+}
 
 function hasOneText({ body, template }: Texted): boolean {
 	return (body === undefined) !== (template === undefined);

@@ -2900,6 +2900,7 @@ export type ErrorCode =
 	| "proposal_state"
 	| "self_approval"
 	| "enrolment_changed"
+	| "other_approver"
 	| "hold_settled"
 	| "not_enrolled"
 	| "simulation_stale"

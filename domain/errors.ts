@@ -193,6 +193,11 @@ export const errorCatalogue = {
 		retryable: false,
 		title: "They did not enrol at that time: read when they did, ask them whether it was they, and vouch for that.",
 	},
+	other_approver: {
+		status: 403,
+		retryable: false,
+		title: "This hold names another person as its approver: they have to say yes or no.",
+	},
 	hold_settled: {
 		status: 409,
 		retryable: false,

@@ -13,6 +13,7 @@ import { readCursor, toPage } from "../cursor.ts";
 import type { ApiDeps } from "../deps.ts";
 import type { Instance } from "../instance.ts";
 import type { Principal } from "../plugins/auth.ts";
+import { refusePast } from "../refusePast.ts";
 import { fields, pageQuery, problems } from "../schemas.ts";
 
 type Deps = Pick<ApiDeps, "apiKeys" | "clock"> & {
@@ -36,7 +37,11 @@ const grant = {
 		.optional()
 		.meta({ description: "The only categories that it may send." }),
 	addresses: z
-		.array(z.union([z.cidrv4(), z.cidrv6()]))
+		.array(
+			z.union([z.cidrv4(), z.cidrv6()], {
+				error: "A network in CIDR notation, such as 192.0.2.0/24 or 2001:db8::/32; of one address 192.0.2.7/32.",
+			}),
+		)
 		.min(1)
 		.max(limits.addressRangesMax)
 		.optional()
@@ -142,6 +147,7 @@ export function addApiKeys(app: Instance, deps: Deps): void {
 		async (request, reply) => {
 			const { principal, body } = request;
 			const { expiresAt, textless, ...given } = body;
+			refusePast(deps, "/expiresAt", expiresAt);
 			const { document, apiKey } = await deps.apiKeys.issue(
 				principal.id,
 				withoutUndefined({

@@ -15,6 +15,7 @@ import type { Principal } from "../plugins/auth.ts";
 import { actOf } from "../plugins/evidence.ts";
 import { findEarlier } from "../plugins/idempotency.ts";
 import { readRecipient } from "../recipient.ts";
+import { refusePast } from "../refusePast.ts";
 import { holdApprovers } from "../roles.ts";
 import { pageQuery, problems, schemas } from "../schemas.ts";
 import { type StandsBehindDeps, standsBehind } from "../standsBehind.ts";
@@ -39,7 +40,6 @@ const approverError = {
 	pointer: "/approvedBy",
 	detail: "Not a person of the tenant with the role approver, compliance or admin.",
 };
-const otherApproverError = { pointer: "/approvedBy", detail: "It names another person." };
 const params = z.strictObject({ id: z.string() });
 const holders: readonly Role[] = holdApprovers;
 
@@ -99,7 +99,7 @@ export function addHolds(app: Instance, deps: Deps): void {
 	);
 
 	async function place(principal: Principal, body: HoldInput, _id: string): Promise<HoldRecord> {
-		if (body.approvedBy !== undefined) await requireApprover(deps, principal, body.approvedBy);
+		await refuseUnfit(deps, principal, body);
 		const now = deps.clock();
 		const record = withoutUndefined<HoldRecord>({
 			_id,
@@ -122,6 +122,12 @@ export function addHolds(app: Instance, deps: Deps): void {
 		await deps.store.subjectRecords.insert(record);
 		return record;
 	}
+}
+
+/** A review is to come, and who approves it can. */
+async function refuseUnfit(deps: Deps, principal: Principal, { reviewAt, approvedBy }: HoldInput): Promise<void> {
+	refusePast(deps, "/reviewAt", reviewAt);
+	if (approvedBy !== undefined) await requireApprover(deps, principal, approvedBy);
 }
 
 /** Somebody else of the tenant's, who may approve it: of anybody else it would wait for ever. */
@@ -178,11 +184,11 @@ function addRelease(app: Instance, deps: Deps): void {
 function addApproval(app: Instance, deps: Deps): void {
 	const { read, end } = createEndHold(deps);
 
-	/** The hold, where it waits for this person. @throws LetheError forbidden when it names another; hold_settled */
+	/** The hold, where it waits for this person. @throws LetheError other_approver; self_approval; hold_settled */
 	async function readAwaiting({ principal, params: { id } }: { principal: Principal; params: { id: string } }) {
 		const record = await read(principal, id);
 		if (record.approvedBy === undefined) throw new LetheError("hold_settled");
-		if (record.approvedBy !== principal.id) throw new LetheError("forbidden", { errors: [otherApproverError] });
+		if (record.approvedBy !== principal.id) throw new LetheError("other_approver");
 		if (await standsBehind(deps, principal.id, record.recordedBy)) throw new LetheError("self_approval");
 		return record;
 	}

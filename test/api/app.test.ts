@@ -24,6 +24,10 @@ describe("the API", () => {
 	it("is described as OpenAPI 3.1: each route, its security and its problems", async () => {
 		const { json } = await api.request("", "GET", "/openapi.json");
 		assert.equal(json.openapi, "3.1.0");
+		assert.equal(json.info.version, (await api.request("", "GET", "/healthz")).json.version);
+		const { tokenUrl, scopes } = json.components.securitySchemes.oauth.flows.clientCredentials;
+		const { json: told } = await api.request("", "GET", "/.well-known/oauth-authorization-server");
+		assert.deepEqual([tokenUrl, Object.keys(scopes)], [told.token_endpoint, told.scopes_supported]);
 		const routes = Object.entries<Record<string, { security?: unknown; responses: Record<string, unknown> }>>(
 			json.paths,
 		);
@@ -39,7 +43,7 @@ describe("the API", () => {
 		for (const [path, methods] of routes) {
 			if (!/^\/v1\/(messages|certificates)/.test(path)) continue;
 			for (const operation of Object.values(methods)) {
-				assert.deepEqual(operation.security, [{ apiKey: [] }, { session: [] }], path);
+				assert.deepEqual(operation.security, [{ apiKey: [] }, { oauth: [] }, { session: [] }], path);
 				assert.ok(operation.responses["4XX"], path);
 			}
 		}

@@ -71,6 +71,7 @@ describe("/v1/api-keys", () => {
 			[{ addresses: ["192.0.2.0/33"] }, "/addresses/0"],
 			[{ categories: [] }, "/categories"],
 			[{ expiresAt: "tomorrow" }, "/expiresAt"],
+			[{ expiresAt: new Date(api.clock() - 1).toISOString() }, "/expiresAt"],
 		] as const) {
 			const { status, json } = await api.request(admin, "POST", "/v1/api-keys", {
 				name: "n",

@@ -187,7 +187,7 @@ describe("/v1/holds", () => {
 		const other = (await api.addPerson(ownId, ["approver", "admin", "compliance"])).token;
 		for (const [by, code] of [
 			[own, "person_required"],
-			[other, "forbidden"],
+			[other, "other_approver"],
 		] as const) {
 			for (const name of ["approve", "reject"]) assert.equal((await step(name, by)).json.code, code, name);
 		}
@@ -250,6 +250,11 @@ describe("/v1/holds", () => {
 	for (const [what, body] of Object.entries({
 		"a message's hold with a number": { scope: "message", messageId: "msg_a", number: "+12025550142" },
 		"a recipient's hold without a number": { scope: "subject" },
+		"a review that was to be in the past": {
+			scope: "subject",
+			number: "+12025550142",
+			reviewAt: "2020-01-01T00:00:00Z",
+		},
 		"a tenant's hold without an approver": { scope: "tenant", reviewAt: "2030-01-01T00:00:00Z" },
 		"a period's hold without a date of review": { scope: "period", from: "2020-01-01T00:00:00Z", approvedBy: "usr_b" },
 		"a period that ends before it begins": {

@@ -228,6 +228,7 @@ describe("POST /v1/messages", () => {
 		["a validity of nothing", { validFor: "PT0S" }, 400, "invalid_request", "/validFor"],
 		["a validity of eight days", { validFor: "P8D" }, 400, "invalid_request", "/validFor"],
 		["a time that is none", { sendAt: "2026-02-30T00:00:00Z" }, 400, "invalid_request", "/sendAt"],
+		["a time long past", { sendAt: new Date(Date.now() - 90_000).toISOString() }, 400, "invalid_request", "/sendAt"],
 		["a time in another year", { sendAt: "2099-01-01T00:00:00Z" }, 400, "invalid_request", "/sendAt"],
 		["a zone that is none", { timezone: "Europe/Atlantis" }, 400, "invalid_request", "/timezone"],
 		["a region elsewhere", { recipientRegion: "US-TX" }, 400, "invalid_request", "/recipientRegion"],
@@ -245,6 +246,15 @@ describe("POST /v1/messages", () => {
 			assert.equal(await api.count(), before);
 		});
 	}
+
+	it("nothing at all is told of everything that is missing, and a time just past is now", async () => {
+		const { json } = await api.request(key, "POST", "/v1/messages", {});
+		const pointers = json.errors.map(({ pointer }: { pointer: string }) => pointer);
+		assert.deepEqual(pointers.sort(), ["/body", "/category", "/to"]);
+		const { json: none } = await api.request(key, "POST", "/v1/messages", []);
+		assert.deepEqual(none.errors, [{ pointer: "", detail: "It must be an object." }]);
+		assert.equal((await api.post(key, { sendAt: new Date(api.clock() - 30_000).toISOString() })).status, 202);
+	});
 
 	it("several unknown fields are each pointed at, and a flood of them is not answered with a flood", async () => {
 		const { json } = await api.post(key, { first: 1, second: 1, [number]: 1 });
