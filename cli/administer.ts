@@ -359,15 +359,24 @@ async function refuseNeeded(
 	sendQueue: string,
 	leaveCopies: boolean,
 ): Promise<void> {
-	const needing = await store.messages.findNeeding(sendQueue);
-	if (needing && !needing.isCopyDue) {
+	const { waiting, sent, copyDue } = await store.messages.findNeeding(sendQueue);
+	const by = ({ endsAt }: { endsAt: number }) => `at ${new Date(endsAt).toISOString()} at the latest`;
+	const why = [
+		...(waiting
+			? [
+					`${waiting.id} waits for it (${waiting.count} in all): \`lethe queue drain ${sendQueue} --move\` hands on what may go elsewhere, POST /v1/messages/{id}/cancel cancels, and what is left expires ${by(waiting)}`,
+				]
+			: []),
+		...(sent
+			? [
+					`what became of ${sent.id} is not known yet (${sent.count} in all): past cancelling, it ends by a receipt, or by itself ${by(sent)}`,
+				]
+			: []),
+	];
+	if (why.length > 0) throw new Error(`${sendQueue} is still needed. ${why.join("; ")}. Run this again then.`);
+	if (copyDue !== undefined && !leaveCopies) {
 		throw new Error(
-			`${needing.id} still needs ${sendQueue}: it waits, or what became of it is not known yet. \`lethe queue drain ${sendQueue} --move\` hands on what waits; run this again once it is decided.`,
-		);
-	}
-	if (needing && !leaveCopies) {
-		throw new Error(
-			`the carrier of ${sendQueue} has yet to forget messages, ${needing.id} among them. Run this again when it has, or with --leave-copies: certificates then say that it never did.`,
+			`the carrier of ${sendQueue} has yet to forget messages, ${copyDue} among them. Run this again when it has, or with --leave-copies: certificates then say that it never did.`,
 		);
 	}
 }

@@ -3,6 +3,7 @@
 import { randomBytes } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import { Command } from "commander";
+import type { SendQueueDocument } from "../adapters/mongo/models.ts";
 import { type CanaryFound, signCanaryResult } from "../audit/canaryResult.ts";
 import { loadConfig } from "../config.ts";
 import { readStackFile, type StackState } from "../stack/stackFile.ts";
@@ -60,12 +61,12 @@ type SignedReport = Report & { signed: { id: string; jws: string } };
 
 async function run(stackFile: string, signal: AbortSignal, progress: (line: string) => void): Promise<SignedReport> {
 	const stack = runningStack(stackFile);
-	await refuseRealCarriers(stack);
+	const sender = await findSender(stack);
 	const logs = await canaryReading(stackFile);
 	try {
 		await logs.evidence.append([{ type: "logs_read", code: "all", by: "logreader" }]);
 		const begunAt = logs.clock();
-		const report = await search(stack, logs, signal, progress);
+		const report = await search({ stack, logs, sender, signal, progress });
 		const signed = await signCanaryResult(logs.signCanary, toFound(report, logs, begunAt));
 		// Checkpoints cover it with all else: who runs this can't keep a bad result from being known later. By its id the log
 		// names the signed result, and no other.
@@ -77,16 +78,18 @@ async function run(stackFile: string, signal: AbortSignal, progress: (line: stri
 	}
 }
 
-async function search(
-	stack: StackState,
-	logs: Awaited<ReturnType<typeof canaryReading>>,
-	signal: AbortSignal,
-	progress: (line: string) => void,
-): Promise<Report> {
+async function search(given: {
+	stack: StackState;
+	logs: Awaited<ReturnType<typeof canaryReading>>;
+	sender: string | undefined;
+	signal: AbortSignal;
+	progress: (line: string) => void;
+}): Promise<Report> {
+	const { stack, logs, sender, signal, progress } = given;
 	const marks = createMarks(randomBytes);
 	const { url, apiKey } = { url: stack.processes.api?.url ?? "", apiKey: stack.demo?.apiKey ?? "" };
 	const errors: KeptAnswer[] = [];
-	const messages = await sendMarkedMessages({ url, apiKey, marks, patienceMs, signal, progress, errors });
+	const messages = await sendMarkedMessages({ url, apiKey, marks, sender, patienceMs, signal, progress, errors });
 	const links = await findLinks(stack, marks.numbers, signal);
 	const problems = [...messages.flatMap(problemOf), ...(links.length > 0 ? [] : ["no link reached the carrier"])];
 	await new Promise((resolve) => setTimeout(resolve, settleMs));
@@ -153,34 +156,60 @@ function runningStack(file: string): StackState {
 	return stack;
 }
 
-/** The marked messages must reach no real network. @throws unless every send queue of the tenant is the simulator's */
-async function refuseRealCarriers({ servers, demo }: StackState): Promise<void> {
+type Queue = Pick<SendQueueDocument, "_id" | "carrier" | "sender" | "draining">;
+
+/**
+ * The marked messages must reach no real network: every send queue of the tenant that takes messages is the simulator's.
+ * Beside drained ones they ask for a sender that none of those has, so that whoever resumes one meanwhile gives it none of
+ * them. Answers that sender, undefined where there is nothing but simulated queues.
+ * @throws Error that names the mend
+ */
+async function findSender({ servers, demo }: StackState): Promise<string | undefined> {
 	const { database: name, tls } = loadConfig().mongodb;
+	const tenantId = demo?.tenantId ?? "";
 	const mongo = openMongo(servers.mongodb.url, tls);
 	try {
 		const database = mongo.db(name);
-		const tenant = await database.collection<{ _id: string; sendQueues: string[] }>("tenants").findOne({
-			_id: demo?.tenantId ?? "",
-		});
+		const tenant = await database
+			.collection<{ _id: string; sendQueues: string[] }>("tenants")
+			.findOne({ _id: tenantId });
 		const wanted = tenant?.sendQueues ?? [];
+		if (wanted.length === 0) throw new Error("the demo tenant has no send queue. Run `npm start` again.");
 		const queues = await database
-			.collection<{ _id: string; carrier: string }>("sendQueues")
+			.collection<Queue>("sendQueues")
 			.find({ _id: { $in: wanted } })
 			.toArray();
-		const simulated = queues.flatMap(({ _id, carrier }) => (carrier === "simulator" ? [_id] : []));
-		const real = wanted.filter((id) => !simulated.includes(id));
-		if (real.length > 0) throw new Error(whyNot(real, demo?.tenantId ?? "", simulated.length));
-		if (wanted.length === 0) throw new Error("the demo tenant has no send queue. Run `npm start` again.");
+		return senderAmong(wanted, queues, tenantId);
 	} finally {
 		await mongo.close();
 	}
 }
 
-function whyNot(real: readonly string[], tenantId: string, simulatedCount: number): string {
-	const removal = real.map((id) => `\`lethe queue drain ${id} --move\`, then \`lethe admin remove-queue ${id}\``);
-	const first =
-		simulatedCount > 0 ? "" : `first \`lethe admin tenant routes ${tenantId} --send-queue simulator-demo …\`, `;
-	return `marked messages must reach no real network, and the demo tenant has ${real.join(", ")}. Take it away: ${first}${removal.join(", ")}.`;
+function senderAmong(wanted: readonly string[], queues: readonly Queue[], tenantId: string): string | undefined {
+	const isSimulated = ({ carrier }: Queue) => carrier === "simulator";
+	const simulated = queues.filter(isSimulated);
+	const drained = queues.filter((queue) => !isSimulated(queue) && queue.draining);
+	// What nothing is known of may be any carrier's.
+	const harmless = new Set([...simulated, ...drained].map(({ _id }) => _id));
+	const real = wanted.filter((id) => !harmless.has(id));
+	const steps = simulated.length > 0 ? [] : [`\`lethe admin tenant routes ${tenantId} --send-queue simulator-demo …\``];
+	const why = "marked messages must reach no real network, and the demo tenant has";
+	if (real.length > 0) {
+		const drains = real.map((id) => `\`lethe queue drain ${id} --move\``);
+		throw new Error(`${why} ${real.join(", ")}. Run ${[...steps, ...drains].join(", then ")}.`);
+	}
+	const open = simulated.filter(({ draining }) => !draining);
+	if (open.length === 0) {
+		const resume = simulated.map(({ _id }) => `\`lethe queue resume ${_id}\``).slice(0, 1);
+		throw new Error(`no simulated send queue of the demo tenant takes messages. Run ${[...steps, ...resume].join()}.`);
+	}
+	if (drained.length === 0) return undefined;
+	const own = open.find(({ sender }) => drained.every((other) => other.sender !== sender));
+	if (own) return own.sender;
+	const removals = drained.map(({ _id }) => `\`lethe admin remove-queue ${_id}\``);
+	throw new Error(
+		`${why} drained queues with the sender of the simulated one, which could take them once resumed. Run ${removals.join(", ")}, or give either another sender.`,
+	);
 }
 
 function problemOf({ label, essential, id, final, outcome }: MarkedMessage): string[] {

@@ -1,6 +1,7 @@
 // `lethe queue`: the send queues as operators see, stop and start them.
 
 import { Command, InvalidArgumentError } from "commander";
+import { cancellableStates, isFinal, type State } from "../domain/lifecycle.ts";
 import { limits } from "../domain/limits.ts";
 import { call, type TargetOptions, withTarget } from "./policy/call.ts";
 import { exitCodes, Refusal, run } from "./policy/run.ts";
@@ -87,7 +88,14 @@ async function step(name: string, id: string, options: StepOptions): Promise<num
 	return exitCodes.yes;
 }
 
-type Doubt = { id: string; state: string; stateAt: string; attempts: { code?: string; sendQueue?: string }[] };
+type Doubt = {
+	id: string;
+	state: State;
+	stateAt: string;
+	expiresAt: string;
+	closesAt: string;
+	attempts: { code?: string; sendQueue?: string }[];
+};
 
 async function doubts(options: TargetOptions): Promise<number> {
 	const items: Doubt[] = [];
@@ -100,11 +108,19 @@ async function doubts(options: TargetOptions): Promise<number> {
 	} while (next);
 	if (options.json) console.log(JSON.stringify({ items }, null, 2));
 	else if (items.length === 0) console.log("none");
-	for (const { id, state, stateAt, attempts } of options.json ? [] : items) {
-		const { code = "", sendQueue = "" } = attempts.at(-1) ?? {};
-		console.log(`${id}  ${state}  ${stateAt}  ${sendQueue}  ${code}`.trimEnd());
+	for (const doubt of options.json ? [] : items) {
+		const { code = "", sendQueue = "" } = doubt.attempts.at(-1) ?? {};
+		const { id, state, stateAt } = doubt;
+		console.log([id, state, stateAt, sendQueue, code, endOf(doubt)].join("  ").trimEnd());
 	}
 	return exitCodes.yes;
+}
+
+/** How a doubt ends if nothing comes, and whether anybody can end it before. */
+function endOf({ state, expiresAt, closesAt }: Doubt): string {
+	if (isFinal(state)) return "";
+	if (cancellableStates.includes(state)) return `expires at ${expiresAt}, can be cancelled`;
+	return `ends by a receipt, or by itself at ${closesAt}; past cancelling`;
 }
 
 type Pairs = Record<string, string>;

@@ -1,7 +1,7 @@
 // Messages in the store: acceptance by one insert, every change by one conditional update, gathered into batches.
 
 import type { mongo } from "mongoose";
-import { finalStates, openStates, type State, statesBefore } from "../../domain/lifecycle.ts";
+import { finalStates, openStates, type State, statesBefore, unsentStates } from "../../domain/lifecycle.ts";
 import { limits } from "../../domain/limits.ts";
 import { isInDoubt, isNamedBy, type Message, type SealedObjectName } from "../../domain/message.ts";
 import { claim, type Transition } from "../../domain/transition.ts";
@@ -191,19 +191,25 @@ function createWaitingQueries(collection: mongo.Collection<Message>) {
 		countBacklog: ({ after, before }: { after: string; before: string }, itemsMax: number) =>
 			guardStore(() => collection.countDocuments({ backlog: { $gt: after, $lt: before } }, { limit: itemsMax })),
 		/**
-		 * One that still needs a send queue: it is not final, or its carrier has yet to forget it (`isCopyDue`). An
+		 * What still needs a send queue: what waits for it, what was sent over it and is open, and what its carrier has yet to
+		 * forget, each by one of them; `endsAt`, epoch ms: when the last of them ends by itself at the latest. An
 		 * administrator's question, for which all that anything is left to do about is read.
 		 */
 		findNeeding: (sendQueue: string) =>
 			guardStore(async () => {
-				const projection = { state: 1, sendQueue: 1, "carrierCopy.state": 1 };
-				let isCopyDue: string | undefined;
+				const projection = { state: 1, sendQueue: 1, deadlineAt: 1, closeAt: 1, "carrierCopy.state": 1 };
+				const needs: { waiting?: Needing; sent?: Needing; copyDue?: string } = {};
+				const count = (of: "waiting" | "sent", id: string, endsAt: number) => {
+					const before = needs[of] ?? { id, count: 0, endsAt };
+					needs[of] = { ...before, count: before.count + 1, endsAt: Math.max(before.endsAt, endsAt) };
+				};
 				for await (const found of collection.find({ nextCheckAt: { $gt: 0 } }, { projection })) {
 					if (found.sendQueue !== sendQueue) continue;
-					if ((openStates as readonly State[]).includes(found.state)) return { id: found._id, isCopyDue: false };
-					if (found.carrierCopy?.state === "due") isCopyDue = found._id;
+					if ((unsentStates as readonly State[]).includes(found.state)) count("waiting", found._id, found.deadlineAt);
+					else if ((openStates as readonly State[]).includes(found.state)) count("sent", found._id, found.closeAt);
+					else if (found.carrierCopy?.state === "due") needs.copyDue = found._id;
 				}
-				return isCopyDue === undefined ? undefined : { id: isCopyDue, isCopyDue: true };
+				return needs;
 			}),
 		/** Messages with something to tell that is not among the deliveries yet, the longest waiting first; no ciphertext. */
 		findNotifying: (now: number, itemsMax: number) =>
@@ -312,6 +318,8 @@ function createPageWrites(collection: mongo.Collection<Message>) {
 }
 
 type Place = { acceptedAt: number; id: string };
+
+type Needing = { id: string; count: number; endsAt: number };
 
 async function* readOpenPages(
 	collection: mongo.Collection<Message>,

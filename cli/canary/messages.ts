@@ -124,6 +124,8 @@ export async function sendMarkedMessages(options: {
 	url: string;
 	apiKey: string;
 	marks: Marks;
+	/** The only one that they may have. */
+	sender?: string | undefined;
 	patienceMs: number;
 	signal: AbortSignal;
 	progress: (line: string) => void;
@@ -131,11 +133,12 @@ export async function sendMarkedMessages(options: {
 	errors: KeptAnswer[];
 }): Promise<MarkedMessage[]> {
 	const call = createCall(options);
+	const way = options.sender === undefined ? {} : { sender: options.sender };
 	const messages: MarkedMessage[] = [];
 	for (const [index, kind] of kinds.entries()) {
 		const number = options.marks.numbers[index] as Term;
 		if (kind.encrypted) await registerFor(call, number.value, kind.encrypted);
-		const answer = await call("POST", "/v1/messages", bodyOf(kind, number.value, options.marks));
+		const answer = await call("POST", "/v1/messages", { ...bodyOf(kind, number.value, options.marks), ...way });
 		const id = answer.status < 300 ? String(answer.body.id) : undefined;
 		messages.push({
 			label: kind.label,
@@ -146,7 +149,7 @@ export async function sendMarkedMessages(options: {
 		});
 		if (id && kind.cancel) await call("POST", `/v1/messages/${id}/cancel`, {});
 	}
-	await sendRefused(call, options.marks);
+	await sendRefused(call, options.marks, way);
 	options.progress(`sent ${messages.length} marked messages, waiting until all are final`);
 	await untilFinal(call, messages, options);
 	return messages;
@@ -177,9 +180,9 @@ async function registerFor(call: Call, number: string, version: TextVersion): Pr
 }
 
 /** Whatever is wrong with a request, its content and numbers must not reach a log or an error. */
-async function sendRefused(call: Call, { text, numbers }: Marks): Promise<void> {
+async function sendRefused(call: Call, { text, numbers }: Marks, way: { sender?: string }): Promise<void> {
 	const number = (numbers.at(-1) as Term).value;
-	const valid = { to: number, body: text.value, category: "transactional", lawfulBasis: "contract" };
+	const valid = { to: number, body: text.value, category: "transactional", lawfulBasis: "contract", ...way };
 	const query = new URLSearchParams({ to: number, body: text.value }).toString();
 	await call("POST", "/v1/messages", { ...valid, category: text.value });
 	await call("POST", "/v1/messages", { ...valid, to: `${number} ${text.value}`.slice(0, 32) });

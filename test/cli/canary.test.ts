@@ -4,10 +4,13 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { after, test } from "node:test";
+import { createMarks, sendMarkedMessages } from "../../cli/canary/messages.ts";
 import { openMongo } from "../../cli/canary/mongo.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "lethe-canary-command-"));
@@ -59,12 +62,16 @@ function stackFile(name: string, more: Record<string, unknown> = {}): string {
 	return path;
 }
 
+/** A queue is a carrier, drained where `~` follows it, and the sender that follows `/`. */
 async function routeTo(carriers: string[]): Promise<void> {
 	const store = mongo.db(database);
 	await Promise.all([store.collection("tenants").deleteMany({}), store.collection("sendQueues").deleteMany({})]);
 	const ids = carriers.map((_, index) => `queue-${index}`);
 	await store.collection<{ _id: string }>("tenants").insertOne({ _id: "ten_demo", sendQueues: ids } as { _id: string });
-	const queues = carriers.map((carrier, index) => ({ _id: `queue-${index}`, carrier }));
+	const queues = carriers.map((text, index) => {
+		const [, carrier, draining, sender] = /^(\w+)(~?)\/?(\w*)$/.exec(text) ?? [];
+		return { _id: `queue-${index}`, carrier, sender, draining: draining === "~" };
+	});
 	if (queues.length > 0) await store.collection<{ _id: string }>("sendQueues").insertMany(queues);
 }
 
@@ -83,11 +90,15 @@ test("it sends nothing unless every send queue of the tenant is the simulator's"
 	const file = stackFile("stack.json");
 	for (const [carriers, pattern] of [
 		[[], /the demo tenant has no send queue/],
-		[["acme"], /has queue-0\. Take it away: first `lethe admin tenant routes ten_demo --send-queue simulator-demo/],
 		[
-			["simulator", "acme"],
-			/has queue-1\. Take it away: `lethe queue drain queue-1 --move`, then `lethe admin remove-queue queue-1`\./,
+			["acme"],
+			/has queue-0\. Run `lethe admin tenant routes ten_demo --send-queue simulator-demo …`, then `lethe queue drain queue-0 --move`\./,
 		],
+		[["simulator/a", "acme/b"], /has queue-1\. Run `lethe queue drain queue-1 --move`\./],
+		[["simulator/a", "acme~/b", "acme/c"], /has queue-2\. Run `lethe queue drain queue-2/],
+		[["simulator/a", "acme~/a"], /the sender of the simulated one.*`lethe admin remove-queue queue-1`/],
+		[["acme~/b"], /no simulated send queue.*lethe admin tenant routes/],
+		[["simulator~/a", "acme~/b"], /no simulated send queue.*lethe queue resume queue-0/],
 	] as const) {
 		await routeTo([...carriers]);
 		const { code, error } = await canary("--stack", file);
@@ -95,8 +106,32 @@ test("it sends nothing unless every send queue of the tenant is the simulator's"
 		assert.match(error, pattern);
 	}
 	// Past that refusal it meets an API that is not there.
-	await routeTo(["simulator"]);
-	const { code, error } = await canary("--stack", file);
-	assert.equal(code, 2);
-	assert.doesNotMatch(error, /demo tenant/);
+	for (const carriers of [["simulator"], ["simulator/a", "acme~/b"]]) {
+		await routeTo(carriers);
+		const { code, error } = await canary("--stack", file);
+		assert.equal(code, 2);
+		assert.doesNotMatch(error, /demo tenant/);
+	}
+});
+
+test("each marked message asks for the sender that it is told, so that no other queue may have it", async () => {
+	const senders: unknown[] = [];
+	const server = createServer(async (request, response) => {
+		const body = await text(request);
+		const isMessage = request.method === "POST" && request.url === "/v1/messages";
+		if (isMessage) senders.push(body.startsWith("{") && body.endsWith("}") ? JSON.parse(body).sender : "a");
+		response.writeHead(422).end("{}");
+	});
+	await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+	try {
+		const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+		const { signal } = new AbortController();
+		const given = { url, apiKey: "k", marks: createMarks(randomBytes), patienceMs: 0, signal, errors: [] };
+		// Here no key can be registered, so that it ends before those that are encrypted.
+		await assert.rejects(sendMarkedMessages({ ...given, sender: "a", progress: () => undefined }));
+		assert.ok(senders.length > 15);
+		assert.deepEqual([...new Set(senders)], ["a"]);
+	} finally {
+		server.close();
+	}
 });
