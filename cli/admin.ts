@@ -224,7 +224,10 @@ function addRemoveQueue(add: (name: string, description: string) => Command): vo
 		.action((id: string, { leaveCopies = false }: { leaveCopies?: boolean }) =>
 			withDeps(async (deps) => {
 				const removed = await removeSendQueue(deps, id, { leaveCopies });
-				if (!removed) process.exitCode = 1;
+				if (!removed) {
+					process.stderr.write(`lethe: there is no send queue ${id}: \`lethe doctor\` names those that there are.\n`);
+					process.exitCode = 1;
+				}
 				return { removed };
 			}),
 		);
@@ -278,10 +281,21 @@ function parseHours(text: string): number {
 
 // The text may be half a secret: nothing of it is repeated.
 function parseSecrets<Secrets>(schema: z.ZodType<Secrets>, input: string): Secrets {
+	const give = "give {send: {…}, callback: {…}}, each value a text, as JSON.";
+	const given = readJson(input);
+	if (given === undefined) throw new Error(`standard input is ${input.trim() === "" ? "empty" : "not JSON"}: ${give}`);
+	const { success, data } = schema.safeParse(given.json);
+	if (success) return data;
+	const missing = ["send", "callback"].filter((half) => !Object.hasOwn(Object(given.json), half));
+	const isHalf = missing.length === 1 && schema.safeParse({ ...Object(given.json), [missing.join()]: {} }).success;
+	throw new Error(`standard input ${isHalf ? `lacks ${missing.join()}` : "holds no secrets of this form"}: ${give}`);
+}
+
+function readJson(input: string): { json: unknown } | undefined {
 	try {
-		return schema.parse(JSON.parse(input));
+		return { json: JSON.parse(input) };
 	} catch {
-		throw new Error("standard input holds no secrets: give {send: {…}, callback: {…}}, each value a text, as JSON.");
+		return undefined;
 	}
 }
 

@@ -17,7 +17,7 @@ type Hold = {
 	approvedBy?: string;
 	approvedAt?: string;
 	placedAt: string;
-	released?: { at: string };
+	released?: { at: string; by: string; source: string };
 };
 type PlaceOptions = TargetOptions & Record<string, string | undefined> & { number?: string; scope: string };
 
@@ -25,7 +25,7 @@ const base = "/v1/holds";
 
 export function holdsCommand(): Command {
 	return new Command("holds")
-		.description("place, list and release legal holds: what is held is not erased")
+		.description("place, list, approve, reject and release legal holds: what is held is not erased")
 		.addCommand(
 			listOf<Hold>(new Command("list").description("list the holds, newest first, without numbers"), {
 				path: () => base,
@@ -72,7 +72,14 @@ function step(name: string, description: string): Command {
 function lineOf(hold: Hold): string {
 	const { id, scope, ground, reason, messageId, from, to, reviewAt, approvedBy, approvedAt, placedAt, released } = hold;
 	const of = messageId ?? (from ? `${from} to ${to ?? "all to come"}` : "");
-	const waits = approvedBy && !approvedAt && !released ? `waits for ${approvedBy}` : "";
-	const end = released ? `released at ${released.at}` : `since ${placedAt}${reviewAt ? `, review at ${reviewAt}` : ""}`;
-	return [id, scope.padEnd(8), [ground, reason].filter(Boolean).join("/"), of, end, waits].filter(Boolean).join("  ");
+	const approval = approvedAt
+		? `approved by ${approvedBy} at ${approvedAt}`
+		: released
+			? ""
+			: `waits for ${approvedBy}`;
+	const ended = released?.source === "rejected" ? `rejected by ${released.by}` : "released";
+	const end = released ? `${ended} at ${released.at}` : `since ${placedAt}${reviewAt ? `, review at ${reviewAt}` : ""}`;
+	return [id, scope.padEnd(8), [ground, reason].filter(Boolean).join("/"), of, end, approvedBy && approval]
+		.filter(Boolean)
+		.join("  ");
 }

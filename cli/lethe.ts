@@ -23,7 +23,7 @@ const commands: Record<string, { about: string; load: Load }> = {
 		load: async () => (await import("./requests.ts")).requestsCommand(),
 	},
 	holds: {
-		about: "place, list and release legal holds",
+		about: "place, list, approve, reject and release legal holds",
 		load: async () => (await import("./holds.ts")).holdsCommand(),
 	},
 	"opt-outs": {
@@ -68,7 +68,7 @@ const commands: Record<string, { about: string; load: Load }> = {
 		load: async () => (await import("./carrier.ts")).carrierCommand(),
 	},
 	queue: {
-		about: "see, pause, resume and drain the send queues",
+		about: "see, set, pause, resume and drain the send queues",
 		load: async () => (await import("./queue.ts")).queueCommand(),
 	},
 	limits: {

@@ -14,6 +14,7 @@ import { showCommand } from "./policy/show.ts";
 import { simulateCommand } from "./policy/simulate.ts";
 import { testCommand } from "./policy/test.ts";
 import { withdrawCommand } from "./policy/withdraw.ts";
+import { addExamples } from "./records.ts";
 
 /** Exit 0: yes, or done; 1: a negative answer; 2: misuse. The steps of a change are told in docs/policies.md. */
 export function policyCommand(): Command {
@@ -21,5 +22,22 @@ export function policyCommand(): Command {
 	const asking = [decideCommand(), explainCommand(), listCommand(), showCommand(), diffCommand(), testCommand()];
 	const changing = [proposeCommand(), proposalsCommand(), checkCommand(), simulateCommand(), approveCommand()];
 	for (const command of [...asking, ...changing, publishCommand(), withdrawCommand()]) policy.addCommand(command);
-	return policy;
+	return addExamples(policy, examples);
 }
+
+const examples = {
+	decide: "lethe policy decide --facts facts.json",
+	explain: "lethe policy explain msg_…",
+	list: "lethe policy list",
+	show: "lethe policy show defaults@1.0.0",
+	diff: "lethe policy diff defaults@1.1.1 defaults@1.1.0",
+	test: "lethe policy test fr.yaml",
+	propose:
+		'lethe policy propose --pack defaults --set defaults.retention:retention.content.max=P7D --why "A week will do"',
+	proposals: "lethe policy proposals --limit 50",
+	check: "lethe policy check prp_…",
+	simulate: "lethe policy simulate prp_…",
+	approve: "lethe policy approve prp_…",
+	publish: "lethe policy publish prp_… --wait",
+	withdraw: "lethe policy withdraw prp_…",
+};

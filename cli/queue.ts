@@ -20,7 +20,7 @@ type Queue = {
 	failing?: boolean;
 	failure?: { code: string; since: string };
 	backlog: number;
-	live?: { waiting: number; delayed: number; active: number; segmentsPerSecond: number; senders: number };
+	live?: { waiting: number; delayed: number; active: number; segmentsPerSecond: number; senders?: number | undefined };
 };
 
 const { backlogCountedMax } = limits;
@@ -82,9 +82,13 @@ async function list(options: TargetOptions): Promise<number> {
 type StepOptions = TargetOptions & { move?: boolean };
 
 async function step(name: string, id: string, options: StepOptions): Promise<number> {
+	await requireQueue(id, options);
 	const asked = options.move ? { moveWaiting: true } : {};
 	const queue = await call<Queue>(options, `/v1/queues/${encodeURIComponent(id)}/${name}`, asked);
-	console.log(options.json ? JSON.stringify(queue, null, 2) : lineOf(queue));
+	// One that was paused has its senders back within seconds: that none works it yet is no news.
+	const { live, ...rest } = queue;
+	const shown = name === "resume" && live ? { ...rest, live: { ...live, senders: undefined } } : queue;
+	console.log(options.json ? JSON.stringify(queue, null, 2) : lineOf(shown));
 	return exitCodes.yes;
 }
 
@@ -132,9 +136,7 @@ type SetOptions = TargetOptions & {
 };
 
 async function set(id: string, options: SetOptions): Promise<number> {
-	const { items } = await call<{ items: Queue[] }>(options, "/v1/queues");
-	const now = items.find((one) => one.id === id);
-	if (!now) throw new Refusal(`there is no queue ${id} of this tenant: \`lethe queue list\` names them.`);
+	const now = await requireQueue(id, options);
 	const { rate, countryRate, price, registration } = options;
 	const change = {
 		...(rate !== undefined && { limitPerSecond: rate === "none" ? null : rate }),
@@ -146,6 +148,14 @@ async function set(id: string, options: SetOptions): Promise<number> {
 	const queue = await call<Queue>(options, `/v1/queues/${encodeURIComponent(id)}/settings`, change);
 	console.log(options.json ? JSON.stringify(queue, null, 2) : lineOf(queue));
 	return exitCodes.yes;
+}
+
+/** @throws Refusal for one that the tenant does not see */
+async function requireQueue(id: string, options: TargetOptions): Promise<Queue> {
+	const { items } = await call<{ items: Queue[] }>(options, "/v1/queues");
+	const found = items.find((one) => one.id === id);
+	if (!found) throw new Refusal(`there is no queue ${id} of this tenant: \`lethe queue list\` names them.`);
+	return found;
 }
 
 /** What stands, with what is given in its place; null where nothing is left. */

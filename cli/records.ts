@@ -10,7 +10,21 @@ type ListOptions = TargetOptions & { limit: string; cursor?: string };
 
 /** Adds what every such command has: where it goes, and how it is called. */
 export function withExample(command: Command, example: string): Command {
-	return withTarget(command).addHelpText("after", `\nExample:\n  ${example}`);
+	return addExample(withTarget(command), example);
+}
+
+/** Adds how a command is called. */
+export function addExample(command: Command, example: string): Command {
+	return command.addHelpText("after", `\nExample:\n  ${example}`);
+}
+
+/** The same of the commands below one, by their names. */
+export function addExamples(command: Command, examples: Record<string, string>): Command {
+	for (const below of command.commands) {
+		const example = examples[below.name()];
+		if (example !== undefined) addExample(below, example);
+	}
+	return command;
 }
 
 /**

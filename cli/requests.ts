@@ -6,7 +6,7 @@ import { requestKinds, requestOutcomes, taskVerdicts } from "../domain/subjectRe
 import { dataClasses } from "../policies/facts.ts";
 import { call, type TargetOptions, withTarget } from "./policy/call.ts";
 import { Refusal } from "./policy/run.ts";
-import { act, readNumber, show } from "./records.ts";
+import { act, addExamples, readNumber, show } from "./records.ts";
 
 type View = {
 	id: string;
@@ -41,8 +41,22 @@ export function requestsCommand(): Command {
 	const reading = [listCommand(), showCommand(), logCommand(), processingCommand()];
 	const acting = [recordCommand(), acknowledgeCommand(), identityCommand(), decideCommand(), extendCommand()];
 	for (const command of [...reading, ...acting, exportCommand(), closeCommand()]) requests.addCommand(command);
-	return requests;
+	return addExamples(requests, examples);
 }
+
+const examples = {
+	list: "lethe requests list --limit 50",
+	show: "lethe requests show dsr_…",
+	log: "lethe requests log --from 2026-01-01T00:00:00Z --html --out log.html",
+	processing: "lethe requests processing --html --out processing.html",
+	record: "lethe requests record --number - --kind erasure --channel letter",
+	acknowledge: "lethe requests acknowledge dsr_…",
+	identity: "lethe requests identity dsr_… --method id_document --evidence case-4711 --owned-from 2020-01-01T00:00:00Z",
+	decide: "lethe requests decide dsr_… --task correction --verdict done --ground mended",
+	extend: "lethe requests extend dsr_… --to 2027-03-31 --reason complexity",
+	export: "lethe requests export dsr_… --purpose access --out data.json",
+	close: "lethe requests close dsr_… --outcome granted",
+};
 
 function listCommand(): Command {
 	return withTarget(new Command("list").description("list the requests, newest first"))

@@ -7,7 +7,7 @@ import type { FieldError } from "../domain/errors.ts";
 import { finalStates } from "../domain/lifecycle.ts";
 import { categories, deliverModes } from "../domain/message.ts";
 import { dataClasses } from "../policies/facts.ts";
-import { readNumber } from "./records.ts";
+import { addExample, readNumber } from "./records.ts";
 import { apiTarget } from "./target.ts";
 
 type Options = {
@@ -58,7 +58,7 @@ const mends: Record<string, string> = {
 const exitCodes = { yes: 0, no: 1, misuse: 2 } as const;
 
 export function sendCommand(): Command {
-	return new Command("send")
+	const command = new Command("send")
 		.description(
 			"Send a message through the API; exit 1 when it is refused or, with --wait, not delivered, 2 when it can't be asked.",
 		)
@@ -87,6 +87,10 @@ export function sendCommand(): Command {
 		.option("--url <url>", "the API (default: the one running from this folder)", parseUrl)
 		.option("--key <key>", "the API key (default: whoever is signed in by `lethe login`, else the demo key)")
 		.action(send);
+	return addExample(
+		command,
+		'lethe send --to +12025550142 --body "Your parcel is at the counter." --lawful-basis contract --wait',
+	);
 }
 
 async function send(options: Options): Promise<void> {

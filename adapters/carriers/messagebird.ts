@@ -81,7 +81,7 @@ export const createMessageBird: CarrierFactory = ({ settings, secrets }) =>
 			verify: verifyMessageBird({ settings, secrets }),
 		},
 		url: settings.url ?? "https://rest.messagebird.com",
-		credentials: secrets.accessKey ? { authorization: bearer("AccessKey", secrets.accessKey) } : undefined,
+		credentials: secrets.accessKey ? { authorization: bearer("AccessKey", "accessKey", secrets.accessKey) } : undefined,
 		request: ({ to, sender, text, reference, validitySeconds }, { authorization }) => {
 			const { headers, body } = json({
 				originator: sender,

@@ -89,7 +89,7 @@ export const createSinch: CarrierFactory = ({ settings, secrets }) => {
 			servicePlanId && token
 				? {
 						path: `/xms/v1/${encodeURIComponent(servicePlanId)}/batches`,
-						authorization: bearer("Bearer", token),
+						authorization: bearer("Bearer", "token", token),
 					}
 				: undefined,
 		request: ({ to, sender, text, reference, validitySeconds }, { path, authorization }) => {

@@ -72,7 +72,7 @@ export const createTelnyx: CarrierFactory = ({ settings, secrets }) =>
 	createVendor({
 		...{ name: "telnyx", capabilities, manual: manual(), answers, verify: verifyTelnyx({ settings, secrets }) },
 		url: settings.url ?? "https://api.telnyx.com",
-		credentials: secrets.apiKey ? { authorization: bearer("Bearer", secrets.apiKey) } : undefined,
+		credentials: secrets.apiKey ? { authorization: bearer("Bearer", "apiKey", secrets.apiKey) } : undefined,
 		request: ({ to, sender, text, reference }, { authorization }) => {
 			const { headers, body } = json({
 				from: sender,

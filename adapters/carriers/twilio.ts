@@ -37,15 +37,23 @@ const capabilities: Capabilities = {
 	...{ timedCallbacks: false, regions: [], baa: true, unsignedCallbacks: "refuse" },
 };
 
+/** https://www.twilio.com/docs/glossary/what-is-a-sid */
+function sidOf(prefix: string) {
+	const form = new RegExp(`^${prefix}[0-9a-fA-F]{32}$`);
+	return z.string().refine((text) => form.test(text), { error: `it must be ${prefix} and 32 hexadecimal digits` });
+}
+
 /** A function, for what it tells stands further below. */
 const manual = (): Manual => ({
 	title: "Twilio",
 	source: "https://www.twilio.com/docs/messaging/api/message-resource",
 	secrets: {
 		send: z.strictObject({
-			accountSid: nonEmpty.describe("the account that sends, AC…"),
+			accountSid: sidOf("AC").describe("the account that sends, AC and 32 hexadecimal digits"),
 			token: nonEmpty.describe("its auth token, or the secret of the API key"),
-			keySid: nonEmpty.optional().describe("the API key, SK…, when the token is its secret"),
+			keySid: sidOf("SK")
+				.optional()
+				.describe("the API key, SK and 32 hexadecimal digits, when the token is its secret"),
 		}),
 		callback: z.strictObject({
 			secret: nonEmpty.describe(

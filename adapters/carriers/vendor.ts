@@ -143,10 +143,10 @@ export function toCode(codes: Record<string, CarrierCode>, code: string | number
 	return Object.hasOwn(codes, key) ? codes[key] : undefined;
 }
 
-/** @throws TypeError for a key that no header can bear; the message holds no part of it */
-export function bearer(scheme: string, key: string): string {
+/** @throws TypeError for a key that no header can bear; the message has its name, and no part of it */
+export function bearer(scheme: string, name: string, key: string): string {
 	if (/^[\x21-\x7e]{8,4096}$/.test(key)) return `${scheme} ${key}`;
-	throw new TypeError("The carrier's key must be 8 printable characters or more, without spaces.");
+	throw new TypeError(`${name} can't be used: it must be 8 printable characters or more, without spaces.`);
 }
 
 export function basic(user: string, password: string): string {

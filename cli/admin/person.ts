@@ -5,7 +5,7 @@ import type { Deps } from "../../deps.ts";
 import { limits } from "../../domain/limits.ts";
 import { deployer, rolesInForce } from "../../domain/person.ts";
 import { type Role, roles } from "../../domain/roles.ts";
-import { parseTime } from "../records.ts";
+import { addExamples, parseTime } from "../records.ts";
 import { withDeps } from "./withDeps.ts";
 
 const by = deployer;
@@ -81,8 +81,17 @@ export function personCommand(): Command {
 				return { id, ended: true };
 			}),
 		);
-	return person;
+	return addExamples(person, examples);
 }
+
+const examples = {
+	create: 'lethe admin person create --tenant ten_… --login kim@example.com --name "Kim" --role approver',
+	list: "lethe admin person list --tenant ten_…",
+	renew: "lethe admin person renew usr_… --tenant ten_…",
+	roles: "lethe admin person roles usr_… --tenant ten_… --role approver compliance",
+	confirm: "lethe admin person confirm usr_… --tenant ten_… --enrolled-at 2026-11-26T09:00:00Z",
+	end: "lethe admin person end usr_… --tenant ten_…",
+};
 
 async function requireTenant(deps: Deps, tenantId: string): Promise<void> {
 	if (await deps.store.tenants.find(tenantId)) return;

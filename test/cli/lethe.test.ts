@@ -66,6 +66,13 @@ describe("lethe", () => {
 			const holdsCommands = /^Commands:$/m.test(out);
 			assert.equal(/--json/.test(out), !holdsCommands, command.join(" "));
 		});
+		const groups = [["send"], ["policy", "withdraw"], ["requests", "close"], ["admin", "person", "end"]];
+		await each(groups, async (command) => {
+			assert.match(
+				(await lethe([...command, "--help"])).out,
+				new RegExp(`^Example:\\n {2}lethe ${command.join(" ")} `, "m"),
+			);
+		});
 		const [direct, asked] = await Promise.all([lethe(["send", "--help"]), lethe(["help", "send"])]);
 		assert.equal(asked.out, direct.out);
 	});

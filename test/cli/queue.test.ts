@@ -108,6 +108,7 @@ describe("lethe queue, against an API", () => {
 			const { code, out, error } = await run(...args);
 			assert.deepEqual([code, error], [0, ""], args.join(" "));
 			assert.equal(out.includes("handed on"), expected.moveWaiting, out);
+			assert.ok(args[0] !== "resume" || !out.includes("no sender works it"), "it has had no time to be worked");
 			const { paused, draining, moveWaiting } = (await stored()) ?? {};
 			assert.deepEqual({ paused, draining, moveWaiting }, expected, args.join(" "));
 		}
@@ -135,7 +136,7 @@ describe("lethe queue, against an API", () => {
 	it("says in one line what it can't do, and how it could", async () => {
 		await refuses(2, /no queue nowhere.*queue list/, "set", "nowhere", "--rate", "1");
 		await refuses(2, /name an option/, "set", "shell");
-		await refuses(1, /not_found/, "pause", "nowhere");
+		for (const step of ["pause", "drain", "resume"]) await refuses(2, /no queue nowhere.*queue list/, step, "nowhere");
 		for (const wrong of [
 			["--rate", "0"],
 			["--country-rate", "DE"],
@@ -287,13 +288,26 @@ describe("lethe queue, against an API", () => {
 				/binds can't be used: links of each kind.*1 to 16/,
 			],
 			[smpp, { send: { ...bind, ...one }, callback: other }, /callbackKey must be the same in both halves/],
+			[
+				[...queue, "telnyx", "--sender", "Lethe"],
+				{ send: { apiKey: "marker" }, callback: usable.callback },
+				/apiKey can't be used: it must be 8 printable/,
+			],
+			[
+				[...queue, "twilio", "--sender", "Lethe"],
+				{ send: { accountSid: "ACmarker", token: "marker" }, callback: { secret: "marker" } },
+				/accountSid can't be used: it must be AC and 32 hexadecimal digits/,
+			],
+			[base, "", /standard input is not JSON: give/],
+			[base, { send: usable.send }, /standard input lacks callback: give/],
+			[base, { callback: usable.callback }, /standard input lacks send: give/],
 			[["secrets", "routed"], { callback: { secret: "marker" } }, /secret is no secret, for callbacks/],
 			[["secrets", "routed"], { send: {} }, /token is missing/],
 			[["secrets", "nowhere"], { send: usable.send }, /no send queue nowhere: make it with `lethe admin queue`/],
 		];
 		assert.equal((await administer(["secrets", "routed"], both)).code, 0);
 		for (const [args, input, pattern] of cases) {
-			const { code, out, error } = await administer([...args], JSON.stringify(input));
+			const { code, out, error } = await administer([...args], input === "" ? "marker{" : JSON.stringify(input));
 			assert.deepEqual([code, out], [2, ""], error);
 			assert.match(error, pattern);
 			assert.doesNotMatch(error, /marker/);
@@ -354,7 +368,9 @@ describe("lethe queue, against an API", () => {
 			assert.deepEqual([code, out], [2, ""], error);
 			assert.match(error, pattern);
 		};
-		assert.deepEqual(await remove("nowhere"), { code: 1, out: '{"removed":false}\n', error: "" });
+		const none = await remove("nowhere");
+		assert.deepEqual([none.code, none.out], [1, '{"removed":false}\n']);
+		assert.match(none.error, /^lethe: there is no send queue nowhere: .*\n$/);
 		await api.addTenant({ sendQueue: "alone" });
 		await refusesTo(/alone is the only one of ten_.*lethe admin tenant routes/, "alone");
 		await run("resume", "routed");

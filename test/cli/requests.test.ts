@@ -114,6 +114,19 @@ describe("lethe requests, against an API", () => {
 			const released = JSON.parse((await done(`holds release ${placed.id} --json`)).out);
 			assert.ok(Date.parse(released.released.at));
 			assert.match((await done("holds list")).out, new RegExp(`^${placed.id} .* released at `));
+			const about = { tenantId, subjects: [tenantId], ground: "audit", recordedBy: "key_x" };
+			const hold = { ...about, kind: "hold" as const, scope: "tenant" as const };
+			const times = { at: 1, recordedAt: 1, approvedBy: "usr_x" };
+			const ended = { at: 2, recordedAt: 2, recordedBy: "usr_x", source: "rejected" } as const;
+			for (const [id, decided, says] of [
+				["hld_a", { awaits: tenantId }, / {2}waits for usr_x$/m],
+				["hld_b", { approvedAt: 2 }, / {2}approved by usr_x at 1970-01-01T00:00:00.002Z$/m],
+				["hld_c", { ended }, / {2}rejected by usr_x at 1970-01-01T00:00:00.002Z$/m],
+			] as const) {
+				await api.store.subjectRecords.insert({ ...hold, ...times, ...decided, _id: id });
+				const line = (await done("holds list")).out.split("\n").find((one) => one.startsWith(id));
+				assert.match(line ?? "", says);
+			}
 			const wide = await say("holds place --scope tenant --ground audit");
 			assert.deepEqual([wide.code, /^lethe holds place: invalid_request: .*\/approvedBy /.test(wide.error)], [2, true]);
 		});

@@ -224,7 +224,7 @@ describe("production", { skip: missing }, () => {
 			lacking?.mend ?? "",
 			/^Run `lethe admin secrets main` with them on standard input; docs\/carriers\/twilio/,
 		);
-		const secrets = { send: { accountSid: "AC", token: "t" }, callback: { secret: "s" } };
+		const secrets = { send: { accountSid: `AC${"0".repeat(32)}`, token: "t" }, callback: { secret: "s" } };
 		const given = await lethe("cli7", ["admin", "secrets", "main"], JSON.stringify(secrets));
 		assert.deepEqual([given.code, JSON.parse(given.out)], [0, { replaced: ["send", "callback"] }]);
 		assert.deepEqual(await wrong("cli8"), []);
