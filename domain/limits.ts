@@ -16,8 +16,8 @@ export const limits = {
 	headersMsMax: 10_000,
 	requestMsMax: 30_000,
 	socketIdleMsMax: 90_000,
-	// A time of sending that is a little past is now: it was on its way, or its caller's clock is behind.
-	sendAtPastMsMax: 60_000,
+	// A time of sending that is past is now: its caller tried through an outage, or has a clock that is behind. One long past is an error.
+	sendAtPastMsMax: 24 * 60 * 60 * 1_000,
 	// Who is slower is seen so soon after: Node looks every 30 s by itself.
 	slowCallersSeenMs: 1_000,
 	// Bodies that one process has taken in and not yet answered; of batches, which grow most, also their number.
