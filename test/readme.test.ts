@@ -166,8 +166,8 @@ describe("the README", () => {
 				lethe(["admin", "tenant", "create", "--name", "A", "--establishment", "DE", "--send-queue", "nope"]),
 				/there is no send queue nope\. Create it with `lethe admin queue`, or correct its id\./,
 			],
-			[lethe([...queue, ...simulator], "{"), /standard input holds no secrets: give \{send: /],
-			[lethe([...queue, ...simulator], '{"send":{}}'), /standard input holds no secrets: give \{send: /],
+			[lethe([...queue, ...simulator], "{"), /standard input is not JSON: give \{send: /],
+			[lethe([...queue, ...simulator], '{"send":{}}'), /standard input lacks callback/],
 			[lethe([...queue, "pigeon"], '{"send":{},"callback":{}}'), /No carrier has this name\. There are: /],
 		];
 		for (const [answer, says] of cases) {
