@@ -27,7 +27,7 @@ type Course = {
 	served: Record<Lane, string>;
 	views: Record<Lane, LaneView>;
 	rereadAt: number;
-	/** Until when nothing is looked for: there was room, and nothing for it. */
+	/** Until when nothing is looked for: both lanes had room, and nothing came. While one is full, a code may come any moment. */
 	restUntil: number;
 	/** Message → when it was put on the queue, as far as it may still be there. */
 	fed: Map<string, number>;
@@ -85,7 +85,7 @@ export function createFeed(deps: FeedDeps) {
 		const promotedCount = share > 0 ? await feedLane(queue, course, "normal", share, true) : 0;
 		const normalCount = await feedLane(queue, course, "normal", room("normal"), false);
 		const added = urgentCount + promotedCount + normalCount;
-		const hadRoom = room("urgent") > 0 || room("normal") > 0;
+		const hadRoom = room("urgent") > 0 && room("normal") > 0;
 		course.restUntil = hadRoom && added === 0 ? deps.monotonic() + restMs : 0;
 		course.left ??= { at: deps.monotonic(), count: depth.urgent + depth.normal };
 		course.left.count += added;
