@@ -13,6 +13,7 @@ import type {
 	SealedObjectName,
 } from "./message.ts";
 import { carrierIdsOf, isNamedBy, sealedObjects } from "./message.ts";
+import { withoutUndefined } from "./withoutUndefined.ts";
 
 /**
  * One conditional change of one message. It applies only from `from` (default: every state that may precede `to`)
@@ -210,12 +211,9 @@ function recordOutcome(
 	outcome: { outcome: string; code?: string; carrierId?: string | string[]; segments?: number },
 	now: number,
 ): Record<string, unknown> {
-	const index = message.attempts.findIndex((attempt) => attempt.number === message.attempt);
-	const set: Record<string, unknown> = { [`attempts.${index}.endedAt`]: now };
-	for (const [key, value] of Object.entries(outcome)) {
-		if (value !== undefined) set[`attempts.${index}.${key}`] = value;
-	}
-	return set;
+	const told = withoutUndefined({ ...outcome, endedAt: now });
+	// All of them, not a place among them: what is set by its name can be set in many messages together.
+	return { attempts: message.attempts.map((one) => (one.number === message.attempt ? { ...one, ...told } : one)) };
 }
 
 /**
@@ -400,9 +398,9 @@ export function receive(
 		...(isPart ? { carrierId: event.carrierId } : {}),
 		...(event.code ? { code: event.code } : {}),
 	};
-	// Of two last parts at once, one must see the other.
-	const alone = isPart ? { receipts: { $size: message.receipts.length } } : {};
-	const once = { "receipts.eventId": { $ne: eventId }, ...alone };
+	// Of two at once, one must see the other; by their number, which many messages have in common, while it still grows.
+	const isGrowing = message.receipts.length < limits.receiptsKeptMax;
+	const once = isGrowing ? { receipts: { $size: message.receipts.length } } : { "receipts.eventId": { $ne: eventId } };
 	const push = { receipts: { value, keep: limits.receiptsKeptMax } };
 	if (effect !== "applied") {
 		// Stale but rightly signed: nothing moves, and the sweep asks the carrier itself.

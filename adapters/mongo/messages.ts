@@ -11,6 +11,7 @@ import { findDue } from "./findDue.ts";
 import { guardStore, guardWrite } from "./guard.ts";
 import { insertAll } from "./insertAll.ts";
 import type { Models, PurgePage } from "./models.ts";
+import { type Update, updateTogether } from "./updateTogether.ts";
 
 export type MessageStore = ReturnType<typeof createMessageStore>;
 
@@ -396,32 +397,20 @@ async function applyAll(
 	token = deps.randomToken(),
 ): Promise<boolean[]> {
 	const now = deps.clock();
-	const operations = alike(items).map((group) => updateAlike(group, token, now));
-	const writes = operations as mongo.AnyBulkWriteOperation<Message>[];
-	const { matchedCount: matched } = await collection.bulkWrite(writes, { ordered: false });
-	if (matched === items.length) return items.map(() => true);
-	if (matched === 0) return items.map(() => false);
+	const changes = items.map((item) => ({
+		id: item.id,
+		conditions: conditionsOf(item),
+		update: updateOf(item, token, now),
+	}));
+	const operations = updateTogether(changes) as mongo.AnyBulkWriteOperation<Message>[];
+	const { matchedCount } = await collection.bulkWrite(operations, { ordered: false });
+	if (matchedCount === items.length) return items.map(() => true);
+	if (matchedCount === 0) return items.map(() => false);
 	const applied = await collection
 		.find({ _id: { $in: items.map((item) => item.id) } }, { projection: { tokens: 1 } })
 		.toArray();
 	const changed = new Set(applied.filter(({ tokens }) => tokens?.includes(token)).map(({ _id }) => _id));
 	return items.map(({ id }) => changed.has(id));
-}
-
-/** Changes that differ by nothing but whose they are, together. */
-function alike(items: Transition[]): Transition[][] {
-	// What comes to rest is like no other.
-	return [...Map.groupBy(items, ({ id, rest, ...change }) => (rest ? id : JSON.stringify(change))).values()];
-}
-
-// One update of many documents costs a store a third of as many updates of one. (A transaction would too, but a stand-in
-// hangs when one meets other writers of the same documents.)
-function updateAlike(group: Transition[], token: string, now: number) {
-	const [first] = group as [Transition];
-	const update = updateOf(first, token, now);
-	if (group.length === 1) return { updateOne: { filter: { _id: first.id, ...conditionsOf(first) }, update } };
-	const filter = { _id: { $in: group.map(({ id }) => id) }, ...conditionsOf(first) };
-	return { updateMany: { filter, update } };
 }
 
 async function takeAll(
@@ -473,30 +462,25 @@ function toCheck(condition: unknown): unknown {
 	return { $not: isOperator ? { $not: condition } : { $ne: condition } };
 }
 
-function updateOf(item: Transition, token: string, now: number): mongo.UpdateFilter<Message> {
-	const set: Record<string, unknown> = { ...item.set };
-	if (item.to) {
-		set.state = item.to;
-		set.stateAt ??= now;
-	}
-	const push: Record<string, unknown> = {
-		tokens: { $each: [token], $slice: -(item.rest ? tokensKeptAtRest : tokensKept) },
-	};
-	for (const [path, { value, keep }] of Object.entries(item.push ?? {})) {
-		push[path] = { $each: [value], ...(keep === undefined ? {} : { $slice: -keep }) };
-	}
-	const update: Record<string, Record<string, unknown>> = { $push: push };
+function updateOf(item: Transition, token: string, now: number): Update {
+	const { to, evidence = [], unset = [] } = item;
 	const archive = item.rest && archiveOf(item.rest);
-	Object.assign(set, archive?.set);
-	const unset = [...(item.unset ?? []), ...(archive?.unset ?? [])];
-	if (item.evidence?.length) {
-		if (!archive) push.evidence = { $each: item.evidence };
-		// The first that is not in the log counts: later ones leave the date, and its index, as they are.
-		if (!item.unset?.includes("unintegratedSince")) update.$min = { unintegratedSince: now };
-	}
-	if (Object.keys(set).length > 0) update.$set = set;
-	if (unset.length > 0) update.$unset = Object.fromEntries(unset.map((path) => [path, 1]));
-	return update as mongo.UpdateFilter<Message>;
+	const pushed = Object.entries(item.push ?? {}).map(([path, { value, keep }]) => [
+		path,
+		{ $each: [value], ...(keep === undefined ? {} : { $slice: -keep }) },
+	]);
+	// The first that is not in the log counts: later ones leave the date, and its index, as they are.
+	const isWaiting = evidence.length > 0 && !unset.includes("unintegratedSince");
+	return {
+		$set: { ...(to ? { stateAt: now } : {}), ...item.set, ...(to ? { state: to } : {}), ...archive?.set },
+		$unset: [...unset, ...(archive?.unset ?? [])],
+		$push: {
+			tokens: { $each: [token], $slice: -(archive ? tokensKeptAtRest : tokensKept) },
+			...Object.fromEntries(pushed),
+			...(evidence.length > 0 && !archive ? { evidence: { $each: evidence } } : {}),
+		},
+		$min: isWaiting ? { unintegratedSince: now } : {},
+	};
 }
 
 async function findAll(collection: mongo.Collection<Message>, ids: string[]): Promise<(Message | undefined)[]> {
