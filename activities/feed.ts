@@ -27,8 +27,6 @@ type Course = {
 	served: Record<Lane, string>;
 	views: Record<Lane, LaneView>;
 	rereadAt: number;
-	/** Until when nothing is looked for: both lanes had room, and nothing came. While one is full, a code may come any moment. */
-	restUntil: number;
 	/** Message → when it was put on the queue, as far as it may still be there. */
 	fed: Map<string, number>;
 	segmentsMean: number;
@@ -42,8 +40,6 @@ const leadMs = 1_000;
 // What was left out for a limit, or lost with Redis, is found by reading from the start again.
 const rereadMs = 2_000;
 const fedMs = 10_000;
-// As where nothing waits at all.
-const restMs = 400;
 // What a limit keeps must not have the whole backlog tried at each turn.
 const takingsMax = 4;
 const visitsMax = 100;
@@ -70,7 +66,6 @@ export function createFeed(deps: FeedDeps) {
 		if (!(await deps.sendQueues.lead(queue._id, token, leadMs))) return { added: 0, waits: true };
 		const course = courses.get(queue._id) ?? createCourse(queue._id);
 		courses.set(queue._id, course);
-		if (deps.monotonic() < course.restUntil) return { added: 0, waits: true };
 		refresh(course, deps.monotonic());
 		const rate = queue.ratePerSecond ?? deps.segmentsPerSecondDefault;
 		const depth = await deps.sendQueues.depth(queue._id);
@@ -85,8 +80,6 @@ export function createFeed(deps: FeedDeps) {
 		const promotedCount = share > 0 ? await feedLane(queue, course, "normal", share, true) : 0;
 		const normalCount = await feedLane(queue, course, "normal", room("normal"), false);
 		const added = urgentCount + promotedCount + normalCount;
-		const hadRoom = room("urgent") > 0 && room("normal") > 0;
-		course.restUntil = hadRoom && added === 0 ? deps.monotonic() + restMs : 0;
 		course.left ??= { at: deps.monotonic(), count: depth.urgent + depth.normal };
 		course.left.count += added;
 		// A lane without room was not looked at.
@@ -177,7 +170,6 @@ function createCourse(sendQueue: string): Course {
 		served: { urgent: "", normal: "" },
 		views: { urgent: viewLane(sendQueue, "urgent"), normal: viewLane(sendQueue, "normal") },
 		rereadAt: 0,
-		restUntil: 0,
 		fed: new Map(),
 		segmentsMean: 1,
 		pace: Number.POSITIVE_INFINITY,

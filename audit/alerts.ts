@@ -2,6 +2,7 @@
 
 import type { ApiKeyDocument, Cohort, SendQueueDocument, TenantDocument } from "../adapters/mongo/models.ts";
 import type { Failing } from "../adapters/redis/health.ts";
+import { isLasting } from "../domain/circuit.ts";
 import { type Bundle, isSound } from "../domain/evidence.ts";
 import type { WaitingEntry } from "../domain/ledger.ts";
 import { limits } from "../domain/limits.ts";
@@ -201,7 +202,7 @@ async function failingCarriers({ store, sendQueues }: AlertsDeps, own?: readonly
 	const names = own ?? (await store.sendQueues.all()).map(({ _id }) => _id);
 	const failing = await sendQueues.failing(names);
 	return [...failing].map(([about, { code: reason, since }]) => ({
-		code: reason === "not_configured" || reason === "credentials_refused" ? "queue_unusable" : "carrier_failing",
+		code: reason && isLasting(reason) ? "queue_unusable" : "carrier_failing",
 		about,
 		...withoutUndefined({ reason, since }),
 	}));

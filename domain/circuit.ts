@@ -12,6 +12,12 @@ export type Told = true | { code: string } | undefined;
 // No carrier can be well for a queue that lacks its address or credentials: the first attempt says as much as five.
 const sureCode = "not_configured";
 
+// Of these a queue does not get well by itself, however seldom anything is sent over it.
+const lastingCodes: readonly string[] = [sureCode, "credentials_refused"];
+
+/** Whether a carrier that fails with this code does so until somebody mends its queue. */
+export const isLasting = (code: string) => lastingCodes.includes(code);
+
 export type Circuit = ReturnType<typeof createCircuit>;
 
 /** @param monotonic milliseconds that no one can set */

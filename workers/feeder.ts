@@ -47,10 +47,13 @@ export function createFeeder(options: {
 			readAt = performance.now();
 		}
 		const open = queues.filter(({ _id, paused }) => !paused && busy.has(_id));
-		const left = queues.filter((queue) => leavingCode(queue, ill) !== undefined);
+		const left = queues.flatMap((queue) => {
+			const code = leavingCode(queue, ill);
+			return code ? [{ sendQueue: queue._id, code }] : [];
+		});
 		await Promise.all([
 			...open.map((queue) => feed(queue).catch(options.onError)),
-			...left.map((queue) => leave(queue).catch(options.onError)),
+			...left.map(({ sendQueue, code }) => options.moveWaiting(sendQueue, code).catch(options.onError)),
 		]);
 		// What a paused queue keeps asks for nothing.
 		return open.length + left.length > 0 ? busyEveryMs : idleEveryMs;
@@ -66,11 +69,6 @@ export function createFeeder(options: {
 	async function feed(queue: Queue): Promise<void> {
 		const { waits } = await options.feed(queue);
 		if (!waits) busy.delete(queue._id);
-	}
-
-	async function leave(queue: Queue): Promise<void> {
-		const code = leavingCode(queue, ill);
-		if (code) await options.moveWaiting(queue._id, code);
 	}
 
 	return createLoop({ step: feedAll, idleEveryMs, onError: options.onError });

@@ -1,7 +1,7 @@
 // How the carriers of the send queues do, told by the senders for whoever routes: a circuit that is open, attempts that fail.
 
 import type { Redis } from "ioredis";
-import type { Told } from "../../domain/circuit.ts";
+import { isLasting, type Told } from "../../domain/circuit.ts";
 
 const slotSeconds = 30;
 const keptSeconds = 120;
@@ -12,8 +12,6 @@ const attemptsMin = 10;
 const failingShare = 0.5;
 // A failure that no success has followed is remembered for so long: whoever has to mend it may come the next day.
 const failureMs = 24 * 3600_000;
-// Of these a queue does not get well by itself, however seldom anything is sent over it.
-const lastingCodes = ["not_configured", "credentials_refused"];
 
 const fateKey = (prefix: string, sendQueue: string, slot: number) => `${prefix}:fate:${sendQueue}:${slot}`;
 const openKey = (prefix: string, sendQueue: string) => `${prefix}:open:${sendQueue}`;
@@ -110,8 +108,7 @@ export async function findFailing(
 		const [error, answer] = answers[index] ?? [];
 		if (error) throw error;
 		const [code, since] = (answer ?? []) as (string | null)[];
-		const isLasting = code !== null && code !== undefined && lastingCodes.includes(code);
-		if (ill.has(name) || isLasting) failing.set(name, code ? { code, since: Number(since) } : {});
+		if (ill.has(name) || (code && isLasting(code))) failing.set(name, code ? { code, since: Number(since) } : {});
 	}
 	return failing;
 }
