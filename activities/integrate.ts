@@ -3,7 +3,7 @@
 import { isFinal } from "../domain/lifecycle.ts";
 import { limits } from "../domain/limits.ts";
 import type { Message } from "../domain/message.ts";
-import type { Transition } from "../domain/transition.ts";
+import { evidenceAsRead, type Transition } from "../domain/transition.ts";
 import type { ActivityDeps } from "./deps.ts";
 
 export type IntegrateDeps = Pick<ActivityDeps, "clock" | "log" | "evidence"> & {
@@ -53,15 +53,9 @@ export async function integrated(
 	change: Transition,
 ): Promise<Transition> {
 	const count = await evidence.integrate(message, change.evidence);
-	const { archived } = message;
-	const beside = message.evidence.length - (archived ?? 0);
 	return {
 		...change,
-		where: {
-			...change.where,
-			[`evidence.${beside}`]: { $exists: false },
-			archived: archived ?? { $exists: false },
-		},
+		where: { ...change.where, ...evidenceAsRead(message) },
 		set: { ...change.set, integrated: count },
 		unset: [...(change.unset ?? []), "unintegratedSince"],
 		...(isFinal(message.state) ? { rest: withEvidence(message, change) } : {}),

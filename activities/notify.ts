@@ -3,6 +3,7 @@
 import { createCache } from "../domain/cache.ts";
 import { limits } from "../domain/limits.ts";
 import type { Message } from "../domain/message.ts";
+import { evidenceAsRead } from "../domain/transition.ts";
 import { eventsOf, freshDelivery, type WebhookDelivery, type WebhookEndpoint } from "../domain/webhook.ts";
 import type { ActivityDeps } from "./deps.ts";
 import { guarded } from "./guarded.ts";
@@ -123,7 +124,7 @@ async function gatherOne(
 	await deps.store.webhookDeliveries.insert(deliveries);
 	const isAll = await deps.store.messages.transition({
 		id: message._id,
-		where: { [`evidence.${message.evidence.length}`]: { $exists: false } },
+		where: evidenceAsRead(message),
 		set: { notified: events.length },
 		unset: ["notifyAt"],
 	});

@@ -25,8 +25,8 @@ export type ReceiptResult = ReceiptRecord["effect"] | "duplicate" | "parked" | "
 const parkingClass = "parked/PT72H";
 // Carriers may be anywhere: ISO 3166 leaves ZZ to its users.
 const parkingRegion = "ZZ";
-// A message may go in ten parts, whose receipts come at once: each round one of them wins.
-const roundsMax = 16;
+// A long message has a receipt for each of its parts, and all may come at once: each round one of them wins.
+const roundsMax = limits.receiptsKeptMax;
 
 /**
  * Takes one event that `verify` vouches for; whatever it does is durable when this resolves.

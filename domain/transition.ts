@@ -35,6 +35,13 @@ export type Transition = {
 };
 
 const unheld = { holds: { $size: 0 } };
+
+/** True of the stored message while nothing was added to its evidence since it was read, nor was it packed. */
+export function evidenceAsRead({ evidence, archived }: Pick<Message, "evidence" | "archived">): Record<string, unknown> {
+	const beside = evidence.length - (archived ?? 0);
+	return { [`evidence.${beside}`]: { $exists: false }, archived: archived ?? { $exists: false } };
+}
+
 const unrestricted = { "restrictedBy.0": { $exists: false } };
 
 /** The change that ends a message, erasing in the same update what its class forgets at once, unless held. */
@@ -398,9 +405,12 @@ export function receive(
 		...(isPart ? { carrierId: event.carrierId } : {}),
 		...(event.code ? { code: event.code } : {}),
 	};
-	// Of two at once, one must see the other; by their number, which many messages have in common, while it still grows.
-	const isGrowing = message.receipts.length < limits.receiptsKeptMax;
-	const once = isGrowing ? { receipts: { $size: message.receipts.length } } : { "receipts.eventId": { $ne: eventId } };
+	// Of two at once, one must see the other: by their number, which many messages have in common, and once that does not
+	// grow any more, by the newest.
+	const { length } = message.receipts;
+	const isGrowing = length < limits.receiptsKeptMax;
+	const newest = { [`receipts.${length - 1}.eventId`]: message.receipts.at(-1)?.eventId };
+	const once = isGrowing ? { receipts: { $size: length } } : newest;
 	const push = { receipts: { value, keep: limits.receiptsKeptMax } };
 	if (effect !== "applied") {
 		// Stale but rightly signed: nothing moves, and the sweep asks the carrier itself.

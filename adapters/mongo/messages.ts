@@ -473,7 +473,7 @@ function updateOf(item: Transition, token: string, now: number): Update {
 	const isWaiting = evidence.length > 0 && !unset.includes("unintegratedSince");
 	return {
 		$set: { ...(to ? { stateAt: now } : {}), ...item.set, ...(to ? { state: to } : {}), ...archive?.set },
-		$unset: [...unset, ...(archive?.unset ?? [])],
+		$unset: [...new Set([...unset, ...(archive?.unset ?? [])])],
 		$push: {
 			tokens: { $each: [token], $slice: -(archive ? tokensKeptAtRest : tokensKept) },
 			...Object.fromEntries(pushed),

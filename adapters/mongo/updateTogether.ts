@@ -6,7 +6,7 @@ import type { mongo } from "mongoose";
 /** One document's update, which applies while its conditions hold. */
 export type Change = { id: string; conditions: Record<string, unknown>; update: Update };
 
-/** The operators that a change may use, as the store documents them; no path of one names a place in an array. */
+/** The operators that a change may use, as the store documents them; no path names a place in an array, nor stands there twice. */
 export type Update = {
 	$set: Record<string, unknown>;
 	$unset: string[];

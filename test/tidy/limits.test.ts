@@ -118,6 +118,11 @@ const relations: [why: string, less: number, more: number, orEqual?: true][] = [
 	["the log of webhooks outlives their tries", 2 * limits.webhookTryMs, limits.webhookLogMs],
 	["a webhook is tried several times a day", 4 * limits.webhookBackoffMaxMs, limits.webhookTryMs],
 	["more attempts than receipts are never kept", limits.attemptsMax, limits.receiptsKeptMax],
+	[
+		"a receipt is kept of every part of the longest text, in UCS-2 and with surrogate pairs at each cut",
+		Math.ceil(limits.textCharactersMax / 66),
+		limits.receiptsKeptMax,
+	],
 ];
 
 for (const [why, less, more, orEqual] of relations) {

@@ -4,12 +4,13 @@ import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { after, before, beforeEach, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
+import { integrated } from "../../activities/integrate.ts";
 import { createNotify } from "../../activities/notify.ts";
 import { createOutboundHttp } from "../../adapters/outboundHttp.ts";
 import { createWebhookSecrets } from "../../adapters/vault/webhookSecrets.ts";
 import { createWebhookSender } from "../../adapters/webhookSender.ts";
 import { limits } from "../../domain/limits.ts";
-import { claim, end, enqueue, submit } from "../../domain/transition.ts";
+import { claim, end, enqueue, receive, submit } from "../../domain/transition.ts";
 import { createNotifier } from "../../workers/notifier.ts";
 import { createTestApi, type TestApi } from "../api/harness.ts";
 import { type Receiver, startReceiver } from "../harness/receiver.ts";
@@ -149,6 +150,36 @@ describe("the notifier", () => {
 		assert.ok(told.every(({ verifiedBy }) => verifiedBy.length === 1));
 		const stored = await api.read(id);
 		assert.deepEqual([stored.notifyAt, stored.notified], [undefined, 2]);
+	});
+
+	it("what happens while a message is being gathered is told next, though it comes to rest meanwhile", async () => {
+		const id = await accept();
+		await toSubmitted(id);
+		const { messages, webhookDeliveries } = api.store;
+		const event = { eventId: "late", carrierId: "c-1", state: "delivered", at: api.clock() } as const;
+		const meanwhile: (() => Promise<void>)[] = [
+			async () => {
+				assert.ok(await messages.transition(end(await api.read(id), "unknown", api.clock())));
+				const rested = await integrated(api.evidence, await api.read(id), { id });
+				assert.ok(rested.rest && (await messages.transition(rested)));
+			},
+			async () => {
+				const rested = await api.read(id);
+				assert.ok(rested.archived !== undefined);
+				const late = receive(rested, rested.sendQueue, event, api.clock(), false);
+				assert.ok(late && (await messages.transition(late)));
+			},
+		];
+		const insert: typeof webhookDeliveries.insert = async (deliveries) => {
+			await webhookDeliveries.insert(deliveries);
+			await meanwhile.shift()?.();
+		};
+		const store = { ...api.store, webhookDeliveries: { ...webhookDeliveries, insert } };
+		await notifyAll(createNotifying({ store }));
+		assert.deepEqual(
+			receiver.told(id).map(({ data }) => data.state),
+			["submitted", "unknown", "delivered"],
+		);
 	});
 
 	it("from when an endpoint is enabled it is told of everything, whatever was remembered of the time before", async () => {

@@ -6,6 +6,7 @@ import { after, before, describe, it } from "node:test";
 import { LetheError } from "../../../../domain/errors.ts";
 import { parkingTenant } from "../../../../domain/ids.ts";
 import { limits } from "../../../../domain/limits.ts";
+import type { Message } from "../../../../domain/message.ts";
 import { createTestApi, receiptOf, type TestApi } from "../../harness.ts";
 
 describe("POST /v1/callbacks/{carrier}/{queue}/receipts", () => {
@@ -41,9 +42,9 @@ describe("POST /v1/callbacks/{carrier}/{queue}/receipts", () => {
 	});
 
 	it("a message in parts is delivered once each part is, though their receipts come at once, and fails with one", async () => {
-		const parts = () => Array.from({ length: 5 }, () => `p-${randomBytes(6).toString("hex")}`);
+		const parts = (length: number) => Array.from({ length }, () => `p-${randomBytes(6).toString("hex")}`);
 		const { json: first } = await api.post(key);
-		const [early, ...others] = await api.sent(first.id, parts());
+		const [early, ...others] = await api.sent(first.id, parts(24));
 		assert.equal((await api.callback(receiptOf(early as string))).status, 200);
 		const before = await api.read(first.id);
 		assert.deepEqual([before.state, before.receipts.map(({ effect }) => effect)], ["submitted", ["noted"]]);
@@ -51,12 +52,23 @@ describe("POST /v1/callbacks/{carrier}/{queue}/receipts", () => {
 		assert.ok(answers.every(({ status }) => status === 200));
 		const after = await api.read(first.id);
 		assert.equal(after.state, "delivered");
-		assert.deepEqual(after.receipts.map(({ effect }) => effect).sort(), ["applied", ...Array(4).fill("noted")]);
+		assert.deepEqual(after.receipts.map(({ effect }) => effect).sort(), ["applied", ...Array(23).fill("noted")]);
 		const { json: second } = await api.post(key);
-		const [delivered, failed] = await api.sent(second.id, parts());
+		const [delivered, failed] = await api.sent(second.id, parts(5));
 		await api.callback(receiptOf(delivered as string));
 		await api.callback(receiptOf(failed as string, "undelivered"));
 		assert.equal((await api.read(second.id)).state, "undelivered");
+	});
+
+	it("of the last two parts one sees the other, though as many receipts are kept as may be", async () => {
+		const { json } = await api.post(key);
+		const [first, second] = await api.sent(json.id, ["full-1", "full-2"]);
+		const noted = { attempt: 1, state: "submitted", at: 1, receivedAt: 1, effect: "noted", carrierId: first };
+		const receipts = Array.from({ length: limits.receiptsKeptMax }, (_, index) => ({ ...noted, eventId: `n-${index}` }));
+		await api.connection.collection<Message>("messages").updateOne({ _id: json.id }, { $set: { receipts } } as object);
+		await Promise.all([first, second].map((part) => api.callback(receiptOf(part as string))));
+		const message = await api.read(json.id);
+		assert.deepEqual([message.state, message.receipts.length], ["delivered", limits.receiptsKeptMax]);
 	});
 
 	it("a forged receipt changes nothing", async () => {
