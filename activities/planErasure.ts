@@ -13,10 +13,7 @@ const absent = { $exists: false };
 
 /** Whether an object is there still. */
 export function isPresent(message: Message, object: ErasableObject): boolean {
-	if (object !== "receipt") return message[object] !== undefined;
-	// What came after the erasure is another erasure's matter: the carrier may be late.
-	const erasedAt = message.retention.receipt?.erasedAt ?? Number.NEGATIVE_INFINITY;
-	return message.receipts.some(({ receivedAt }) => receivedAt > erasedAt);
+	return object === "receipt" ? message.receipts.length > 0 : message[object] !== undefined;
 }
 
 /**

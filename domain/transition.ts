@@ -411,7 +411,9 @@ export function receive(
 	const isGrowing = length < limits.receiptsKeptMax;
 	const newest = { [`receipts.${length - 1}.eventId`]: message.receipts.at(-1)?.eventId };
 	const once = isGrowing ? { receipts: { $size: length } } : newest;
-	const push = { receipts: { value, keep: limits.receiptsKeptMax } };
+	// What comes once receipts had to go may still move its message, and is kept no more than they are.
+	const isErased = message.retention.receipt?.erasedAt !== undefined;
+	const push: Transition["push"] = isErased ? {} : { receipts: { value, keep: limits.receiptsKeptMax } };
 	if (effect !== "applied") {
 		// Stale but rightly signed: nothing moves, and the sweep asks the carrier itself.
 		const ask = effect === "stale" && !isFinal(message.state) ? { nextCheckAt: now } : {};

@@ -111,6 +111,22 @@ describe("transition", () => {
 		assert.equal(recorded(message, false, { eventId: "e2", carrierId: "c2" })?.effect, "applied");
 	});
 
+	it("a receipt that comes after receipts were erased is not kept, and still tells what became of the message", () => {
+		const event = { eventId: "e", carrierId: "c1", state: "delivered", at: 1 } as const;
+		const changes = (["unknown", "delivered"] as const).map((state) => {
+			const message = messageOf({ state, attempt: 1, carrierId: "c1" });
+			message.retention.receipt = { eraseBy: 1, atFinal: false, erasedAt: 1 };
+			return receive(message, "queue", event, 2, false);
+		});
+		assert.deepEqual(
+			changes.map((change) => [change?.to, change?.push, change?.evidence?.[0]?.code]),
+			[
+				["delivered", {}, "late_receipt"],
+				[undefined, {}, "late"],
+			],
+		);
+	});
+
 	it("a receipt seen before, or for an attempt the message never made, does nothing", () => {
 		const event = { eventId: "e", carrierId: "c1", state: "delivered", at: 1 } as const;
 		const seen = messageOf({ state: "submitted", attempt: 1, carrierId: "c1", seenEventId: "e" });
