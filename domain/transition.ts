@@ -37,7 +37,10 @@ export type Transition = {
 const unheld = { holds: { $size: 0 } };
 
 /** True of the stored message while nothing was added to its evidence since it was read, nor was it packed. */
-export function evidenceAsRead({ evidence, archived }: Pick<Message, "evidence" | "archived">): Record<string, unknown> {
+export function evidenceAsRead({
+	evidence,
+	archived,
+}: Pick<Message, "evidence" | "archived">): Record<string, unknown> {
 	const beside = evidence.length - (archived ?? 0);
 	return { [`evidence.${beside}`]: { $exists: false }, archived: archived ?? { $exists: false } };
 }

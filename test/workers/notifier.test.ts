@@ -9,6 +9,7 @@ import { createNotify } from "../../activities/notify.ts";
 import { createOutboundHttp } from "../../adapters/outboundHttp.ts";
 import { createWebhookSecrets } from "../../adapters/vault/webhookSecrets.ts";
 import { createWebhookSender } from "../../adapters/webhookSender.ts";
+import type { Evidence } from "../../audit/evidence.ts";
 import { limits } from "../../domain/limits.ts";
 import { claim, end, enqueue, receive, submit } from "../../domain/transition.ts";
 import { createNotifier } from "../../workers/notifier.ts";
@@ -160,7 +161,7 @@ describe("the notifier", () => {
 		const meanwhile: (() => Promise<void>)[] = [
 			async () => {
 				assert.ok(await messages.transition(end(await api.read(id), "unknown", api.clock())));
-				const rested = await integrated(api.evidence, await api.read(id), { id });
+				const rested = await integrated(api.evidence as Evidence, await api.read(id), { id });
 				assert.ok(rested.rest && (await messages.transition(rested)));
 			},
 			async () => {

@@ -64,7 +64,10 @@ describe("POST /v1/callbacks/{carrier}/{queue}/receipts", () => {
 		const { json } = await api.post(key);
 		const [first, second] = await api.sent(json.id, ["full-1", "full-2"]);
 		const noted = { attempt: 1, state: "submitted", at: 1, receivedAt: 1, effect: "noted", carrierId: first };
-		const receipts = Array.from({ length: limits.receiptsKeptMax }, (_, index) => ({ ...noted, eventId: `n-${index}` }));
+		const receipts = Array.from({ length: limits.receiptsKeptMax }, (_, index) => ({
+			...noted,
+			eventId: `n-${index}`,
+		}));
 		await api.connection.collection<Message>("messages").updateOne({ _id: json.id }, { $set: { receipts } } as object);
 		await Promise.all([first, second].map((part) => api.callback(receiptOf(part as string))));
 		const message = await api.read(json.id);
