@@ -503,10 +503,15 @@ async function findAllByCarrierId(
 		.find({ "attempts.carrierId": { $in: carrierIds } })
 		.map(whole)
 		.toArray();
-	// Two carriers may give the same id: the queue tells them apart.
-	return references.map(({ sendQueue, carrierId }) =>
-		found.find((message) => message.attempts.some((attempt) => isNamedBy(attempt, message, { sendQueue, carrierId }))),
-	);
+	// Two carriers may give the same id: the queue tells them apart. One may give it again: then it names who had it last.
+	return references.map((reference) => {
+		const named = found.flatMap((message) =>
+			message.attempts
+				.filter((attempt) => isNamedBy(attempt, message, reference))
+				.map(({ startedAt }) => ({ message, startedAt })),
+		);
+		return named.sort((one, other) => other.startedAt - one.startedAt)[0]?.message;
+	});
 }
 
 type Group = { submissionId: string; group: number };

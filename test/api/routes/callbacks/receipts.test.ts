@@ -74,6 +74,20 @@ describe("POST /v1/callbacks/{carrier}/{queue}/receipts", () => {
 		assert.deepEqual([message.state, message.receipts.length], ["delivered", limits.receiptsKeptMax]);
 	});
 
+	it("an id that a carrier gives again is that of the message which had it last", async () => {
+		const states = async (ids: string[]) => Promise.all(ids.map(async (id) => (await api.read(id)).state));
+		const ids: string[] = [];
+		// Whichever the store would name first.
+		for (let sent = 0; sent < 4; sent++) {
+			api.time.offsetMs += 1;
+			const { json } = await api.post(key);
+			await api.sent(json.id, "c-again");
+			ids.push(json.id);
+			assert.equal((await api.callback(receiptOf("c-again"))).status, 200);
+			assert.deepEqual(new Set(await states(ids)), new Set(["delivered"]));
+		}
+	});
+
 	it("a forged receipt changes nothing", async () => {
 		const { id, carrierId } = await sentMessage();
 		const event = receiptOf(carrierId);
