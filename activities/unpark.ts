@@ -4,6 +4,8 @@ import type { CarrierEvent } from "../adapters/carriers/carrier.ts";
 import type { ParkedReceipt } from "../adapters/mongo/models.ts";
 import { parkingTenant } from "../domain/ids.ts";
 import { isFinal } from "../domain/lifecycle.ts";
+import { limits } from "../domain/limits.ts";
+import { isNamedBy } from "../domain/message.ts";
 import { receive } from "../domain/transition.ts";
 import { change } from "./change.ts";
 import type { ActivityDeps } from "./deps.ts";
@@ -17,13 +19,17 @@ export type UnparkDeps = Pick<ActivityDeps, "clock" | "encryption"> & {
 };
 
 /**
- * Applies the parked receipts that a send queue's carrier sent by an id of its own, oldest event first, and deletes them.
+ * Applies to a message the parked receipts that a send queue's carrier sent by its id, oldest event first, and deletes
+ * them. What was parked before the attempt began is of another that had the id, and stays.
  * @throws LetheError keys_unavailable, content_erased when one can't be read: the others are applied all the same
  */
 export function createUnpark(deps: UnparkDeps) {
 	return async function unpark(messageId: string, sendQueue: string, carrierId: string): Promise<void> {
-		const parked = await deps.store.parkedReceipts.findByCarrierId(sendQueue, carrierId);
-		if (parked.length === 0) return;
+		const found = await deps.store.parkedReceipts.findByCarrierId(sendQueue, carrierId);
+		const message = found.length > 0 ? await deps.store.messages.find(messageId) : undefined;
+		const attempt = message?.attempts.find((one) => isNamedBy(one, message, { sendQueue, carrierId }));
+		if (!attempt) return;
+		const parked = found.filter(({ parkedAt }) => parkedAt >= attempt.startedAt - limits.clockSkewMs);
 		const opened = await Promise.allSettled(parked.map((receipt) => open(deps, receipt)));
 		const read = opened.flatMap((one) => (one.status === "fulfilled" ? one.value : []));
 		for (const { event } of read.sort((a, b) => a.event.at - b.event.at)) {

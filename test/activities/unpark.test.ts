@@ -102,6 +102,16 @@ describe("a parked receipt", () => {
 		assert.equal((await parked("elsewhere")).length, 1);
 	});
 
+	it("of an id that its carrier gave before is not the message's that has it now", async () => {
+		await park(eventOf());
+		engine.time.offsetMs += limits.clockSkewMs + 1_000;
+		const message = await submitAndDie(async () => undefined);
+		await sweepAfter(limits.driverPatienceMs + 1);
+		await createUnpark(engine)(message._id, "queue", carrierId);
+		assert.equal((await engine.read(message._id)).state, "submitted");
+		assert.equal((await parked()).length, 1);
+	});
+
 	it("of no known message is looked at ever more rarely, and is erased in its time", async () => {
 		await park(eventOf());
 		const waits: number[] = [];
