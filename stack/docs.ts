@@ -133,6 +133,10 @@ whatever Redis forgets, the store knows: each receipt by its id on its message, 
 changes nothing, is counted (\`lethe_callbacks_total\`: \`replayed\`, \`duplicate\`) and is answered 200. Change the secret of
 a carrier that signs no time at least once a year.
 
+A receipt is of the message by the carrier's own id, on that queue. One that comes before the id is known waits encrypted for
+it, for 72 hours at most. An id that a carrier gives again, as an SMSC may that was restarted, is that of the message which had
+it last, and no receipt from before that one was sent is believed of it.
+
 ## What became of an attempt
 
 Whatever a carrier says is told as one of these; its own words stay in its adapter.
