@@ -379,8 +379,8 @@ export function close(message: Message, now: number): Transition | undefined {
 }
 
 /**
- * What an authenticated event of a send queue's carrier does to the message; undefined when it was seen before or names no
- * attempt that this queue made of it.
+ * What an authenticated event of a send queue's carrier does to the message; undefined when it was seen before, names no
+ * attempt that this queue made of it, or has nothing to tell any more.
  */
 export function receive(
 	message: Message,
@@ -398,6 +398,9 @@ export function receive(
 	const isPart = ids.length > 1;
 	const judged = effectOf(message, attempt.number, event.state, stale);
 	const effect = judged === "applied" && !completes(message, ids, event) ? "noted" : judged;
+	// What comes once receipts had to go may still move its message, and is kept no more than they are: it may be a repeat.
+	const isErased = message.retention.receipt?.erasedAt !== undefined;
+	if (isErased && effect !== "applied") return undefined;
 	const value: ReceiptRecord = {
 		eventId,
 		attempt: attempt.number,
@@ -414,8 +417,6 @@ export function receive(
 	const isGrowing = length < limits.receiptsKeptMax;
 	const newest = { [`receipts.${length - 1}.eventId`]: message.receipts.at(-1)?.eventId };
 	const once = isGrowing ? { receipts: { $size: length } } : newest;
-	// What comes once receipts had to go may still move its message, and is kept no more than they are.
-	const isErased = message.retention.receipt?.erasedAt !== undefined;
 	const push: Transition["push"] = isErased ? {} : { receipts: { value, keep: limits.receiptsKeptMax } };
 	if (effect !== "applied") {
 		// Stale but rightly signed: nothing moves, and the sweep asks the carrier itself.
