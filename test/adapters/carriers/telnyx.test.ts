@@ -1,9 +1,12 @@
-// Telnyx's callbacks: Ed25519 over time and raw body, and the times that a library of theirs once let pass.
+// Telnyx's callbacks: Ed25519 over time and raw body, judged as its own library judges them.
 
 import assert from "node:assert/strict";
 import { generateKeyPairSync, sign } from "node:crypto";
 import { test } from "node:test";
+import fc from "fast-check";
+import Telnyx from "telnyx";
 import { verifyTelnyx } from "../../../adapters/carriers/telnyx.ts";
+import { telnyxVendor } from "./vendors.ts";
 
 const pair = generateKeyPairSync("ed25519");
 const publicKey = Buffer.from(pair.publicKey.export({ format: "jwk" }).x ?? "", "base64url").toString("base64");
@@ -76,6 +79,41 @@ test("a rightly signed time that is not digits alone is malformed", () => {
 		const stale = verify(post(event("sent")), now + edge * 1000);
 		assert.ok(!stale.valid && stale.reason === "stale" && stale.events.length === 1);
 	}
+});
+
+test("the verdict is that of the vendor's library, of what our fake signs and of whatever becomes of it", async (context) => {
+	context.mock.timers.enable({ apis: ["Date"], now });
+	const vendor = telnyxVendor();
+	const key = vendor.secrets.publicKey as string;
+	const ours = verifyTelnyx({ settings: {}, secrets: { publicKey: key } });
+	const library = new Telnyx({ apiKey: "marker" });
+	const theirs = ({ body, headers }: Parameters<typeof verify>[0]) =>
+		library.webhooks.unwrap(body, { headers: headers as Record<string, string>, key }).then(
+			() => true,
+			() => false,
+		);
+	const kind = fc.constantFrom("receipt", "inbound");
+	const changed = fc.constantFrom("nothing", "body", "telnyx-timestamp", "telnyx-signature-ed25519");
+	const change = fc.record({ kind, changed, place: fc.nat(79), letter: fc.constantFrom("0", "9", "A", "z", "+", " ") });
+	const lateMs = fc.constantFrom(0, -300_000, 300_000, -301_000, 301_000);
+	const property = fc.asyncProperty(change, lateMs, async ({ kind, changed, place, letter }, ms) => {
+		const made =
+			kind === "receipt"
+				? await vendor.receipt("40385f64-5717-4562-b3fc-2c963f66afa6", "delivered")
+				: await vendor.inbound({ from: "+12025550142", to: "+12025550100", text: "Größe €" });
+		const alter = (text: unknown) => {
+			const at = place % String(text).length;
+			return `${String(text).slice(0, at)}${letter}${String(text).slice(at + 1)}`;
+		};
+		const headers = { ...made.headers };
+		if (changed in headers) headers[changed] = alter(headers[changed]);
+		const callback = { ...made, headers, body: changed === "body" ? alter(made.body) : made.body };
+		context.mock.timers.setTime(now + ms);
+		const believed = await theirs(callback).finally(() => context.mock.timers.setTime(now));
+		assert.equal(ours(callback, now + ms).valid, believed);
+		if (changed === "nothing") assert.equal(believed, Math.abs(ms) <= 300_000);
+	});
+	await fc.assert(property, { numRuns: 300 });
 });
 
 test("the same event under a new time is the carrier's own repeat: another callback, and the same event", () => {
