@@ -117,11 +117,19 @@ async function sweepParked(deps: SweepDeps, now: number): Promise<number> {
 	const later = ({ parkedAt }: ParkedReceipt) => now + Math.max(now - parkedAt, limits.driverPatienceMs);
 	await parkedReceipts.nextChecks(due.map((receipt) => ({ id: receipt._id, at: later(receipt) })));
 	const waiting = Map.groupBy(due, ({ sendQueue, carrierId }) => JSON.stringify([sendQueue, carrierId]));
-	const unparkOne = async ({ sendQueue, carrierId }: ParkedReceipt) => {
+	const known: (Pick<ParkedReceipt, "sendQueue" | "carrierId"> & { messageId: string })[] = [];
+	const find = async ({ sendQueue, carrierId }: ParkedReceipt) => {
 		const message = await messages.findByCarrierId(sendQueue, carrierId);
-		if (message) await deps.unpark(message._id, sendQueue, carrierId);
+		if (message) known.push({ sendQueue, carrierId, messageId: message._id });
 	};
-	await Promise.all([...waiting.values()].map(([receipt]) => guarded(deps, () => unparkOne(receipt as ParkedReceipt))));
+	await Promise.all([...waiting.values()].map(([receipt]) => guarded(deps, () => find(receipt as ParkedReceipt))));
+	const unparkAll = async ([messageId, receipts]: [string, typeof known]) => {
+		// One by one: parts of a message that are applied at once race each other.
+		for (const { sendQueue, carrierId } of receipts) {
+			await guarded(deps, () => deps.unpark(messageId, sendQueue, carrierId));
+		}
+	};
+	await Promise.all([...Map.groupBy(known, ({ messageId }) => messageId)].map(unparkAll));
 	return due.length;
 }
 

@@ -42,12 +42,12 @@ describe("a parked receipt", () => {
 		await engine.activities.sweepPage();
 	};
 	/** Sends a message; its sender stores the carrier's answer and is gone before it looks for what is parked. */
-	async function submitAndDie(beforeAnswer: () => Promise<void>) {
+	async function submitAndDie(beforeAnswer: () => Promise<void>, partIds?: string[]) {
 		const message = await engine.accept();
 		await engine.store.messages.transition(enqueue(message, engine.clock()));
 		const send = async () => {
 			await beforeAnswer();
-			return { kind: "accepted", carrierId, segments: 1 } as const;
+			return { kind: "accepted", carrierId, segments: 1, ...(partIds && { partIds }) } as const;
 		};
 		const carriers = { sender: async () => ({ ...engine.carrier, send }) };
 		const dead = new Promise<never>(() => undefined);
@@ -77,6 +77,19 @@ describe("a parked receipt", () => {
 		);
 		assert.equal(ended.content, undefined);
 		assert.deepEqual(await parked(), []);
+	});
+
+	it("of each of many parts is applied in one turn, though all wait", async () => {
+		const partIds = [carrierId, ...Array.from({ length: 23 }, (_, index) => `${carrierId}-${index}`)];
+		const events = partIds.map((part) => eventOf({ carrierId: part }));
+		const message = await submitAndDie(
+			async () => void (await Promise.all(events.map((event) => park(event)))),
+			partIds,
+		);
+		const warned = engine.warnings.length;
+		await sweepAfter(limits.driverPatienceMs + 1);
+		assert.equal((await engine.read(message._id)).state, "delivered");
+		assert.equal(engine.warnings.length, warned);
 	});
 
 	it("is its sender's while that is alive: no sweep takes it at once", async () => {
