@@ -33,12 +33,22 @@ for i, key in ipairs(KEYS) do
 end
 return {1, math.ceil(wait)}`;
 
+const holdScript = `
+local time = redis.call("TIME")
+local now = time[1] * 1000 + time[2] / 1000
+local saved = tonumber(ARGV[2])
+local following = math.max(tonumber(redis.call("GET", KEYS[1]) or 0), now + tonumber(ARGV[1]))
+redis.call("SET", KEYS[1], string.format("%.3f", following), "PX", math.ceil(following - now + saved))`;
+
 type Command = (keyCount: number, ...args: (string | number)[]) => Promise<[number, number]>;
+type HoldCommand = (key: string, ms: number, saved: number) => Promise<void>;
 
 /** Buckets below a prefix. What Redis forgets is a bucket that is full: at most a tenth of a second of its rate. */
 export function createRateBuckets({ connection, prefix }: { connection: Redis; prefix: string }) {
 	connection.defineCommand("takeSegments", { lua: script });
-	const command = (connection as unknown as { takeSegments: Command }).takeSegments.bind(connection);
+	connection.defineCommand("holdBucket", { lua: holdScript, numberOfKeys: 1 });
+	const commands = connection as unknown as { takeSegments: Command; holdBucket: HoldCommand };
+	const keyOf = (name: string) => `${prefix}:rate:${name}`;
 
 	return {
 		/**
@@ -47,10 +57,19 @@ export function createRateBuckets({ connection, prefix }: { connection: Redis; p
 		 */
 		async take(buckets: readonly RateBucket[], segments: number, aheadMsMax: number): Promise<Turn> {
 			if (buckets.length === 0) return { taken: true, waitMs: 0 };
-			const keys = buckets.map(({ name }) => `${prefix}:rate:${name}`);
+			const keys = buckets.map(({ name }) => keyOf(name));
 			const rates = buckets.map(({ segmentsPerSecond }) => segmentsPerSecond);
-			const [taken, waitMs] = await command(keys.length, ...keys, segments, aheadMsMax, savedMs, ...rates);
+			const [taken, waitMs] = await commands.takeSegments(
+				keys.length,
+				...keys,
+				segments,
+				aheadMsMax,
+				savedMs,
+				...rates,
+			);
 			return { taken: taken === 1, waitMs };
 		},
+		/** Has a bucket give nothing for so long; a longer wait stays. @throws the client's error when Redis does not answer */
+		hold: (name: string, ms: number): Promise<void> => commands.holdBucket(keyOf(name), ms, savedMs),
 	};
 }

@@ -2,10 +2,10 @@
 
 import { type Job, Worker } from "bullmq";
 import { Redis } from "ioredis";
-import { createCircuit, type Told } from "../../domain/circuit.ts";
+import { type Circuit, createCircuit, type Told } from "../../domain/circuit.ts";
 import type { ServerTls } from "../serverTls.ts";
 import { tellHealth } from "./health.ts";
-import { createRateBuckets } from "./rateBuckets.ts";
+import { createRateBuckets, type RateBucket, type RateBuckets } from "./rateBuckets.ts";
 import { countSent } from "./sentCount.ts";
 
 /** Holds a queue back for a while, as a carrier that throttles asks. */
@@ -43,42 +43,21 @@ export function createSendWorker(options: {
 	connection.on("error", options.onError);
 	const buckets = createRateBuckets({ connection, prefix: options.prefix });
 	const bucket = { name: options.sendQueue, segmentsPerSecond: options.ratePerSecond };
-	const control: QueueControl = { holdBack: (ms) => worker.rateLimit(ms) };
 	const circuit = createCircuit(() => performance.now());
 	const sent = countSent(connection, options);
 	const health = tellHealth(connection, options);
 
-	// Back to the front of its priority, and no sender asks for another before there is something to have.
-	async function putBack(ms: number): Promise<never> {
-		await worker.rateLimit(Math.max(1, ms));
-		throw Worker.RateLimitError();
-	}
-
-	/** False when there is nothing left to do. */
-	async function waitTurn(job: Attempted, segments: number): Promise<boolean> {
-		const shutMs = circuit.admit();
-		if (shutMs > 0) {
-			if (await options.divert?.(job).catch(() => false)) return false;
-			await putBack(shutMs);
-		}
-		const { taken, waitMs } = await buckets.take([bucket], segments, aheadMs);
-		if (!taken) {
-			circuit.tell(undefined);
-			await putBack(waitMs - inHandMs);
-		}
-		if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
-		sent.count(segments);
-		return true;
-	}
-
+	const turns = createTurns({ ...options, buckets, bucket, circuit, rateLimit: (ms) => worker.rateLimit(ms) });
 	const worker: Worker = new Worker(
 		options.sendQueue,
 		async ({ data }: Job<{ m: string; a: number; s?: number }>) => {
 			const job = { messageId: data.m, attempt: data.a, sendQueue: options.sendQueue };
-			if (!(await waitTurn(job, data.s ?? 1))) return;
+			const segments = data.s ?? 1;
+			if (!(await turns.wait(job, segments))) return;
+			sent.count(segments);
 			let told: Told;
 			try {
-				told = await options.handle(job, control);
+				told = await options.handle(job, turns);
 			} catch (error) {
 				options.onError(error as Error);
 				// BullMQ keeps the reason and the stack of a failure, in the queue's events too: they may quote anything.
@@ -115,6 +94,49 @@ export function createSendWorker(options: {
 		},
 	};
 }
+
+/** When one job after the other may go. */
+function createTurns({ buckets, bucket, circuit, rateLimit, divert }: TurnsOptions) {
+	let heldUntil = 0;
+
+	// Back to the front of its priority, and no sender asks for another before there is something to have.
+	async function putBack(ms: number): Promise<never> {
+		await rateLimit(Math.max(1, ms));
+		throw Worker.RateLimitError();
+	}
+
+	return {
+		async holdBack(ms: number): Promise<void> {
+			heldUntil = Math.max(heldUntil, performance.now() + ms);
+			// The bucket too: whoever puts a job back meanwhile would have it come as soon as the rate alone lets it.
+			await buckets.hold(bucket.name, ms);
+			await rateLimit(ms);
+		},
+		/** False when there is nothing left to do. @throws BullMQ's RateLimitError when the job is put back */
+		async wait(job: Attempted, segments: number): Promise<boolean> {
+			const shutMs = circuit.admit();
+			if (shutMs > 0) {
+				if (await divert?.(job).catch(() => false)) return false;
+				await putBack(shutMs);
+			}
+			const { taken, waitMs } = await buckets.take([bucket], segments, aheadMs);
+			if (taken && waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
+			// While it waited here, the carrier may have asked another attempt for more patience.
+			const heldMs = heldUntil - performance.now();
+			if (taken && heldMs <= 0) return true;
+			circuit.tell(undefined);
+			return putBack(taken ? heldMs : waitMs - inHandMs);
+		},
+	};
+}
+
+type TurnsOptions = {
+	buckets: RateBuckets;
+	bucket: RateBucket;
+	circuit: Circuit;
+	rateLimit: (ms: number) => Promise<void>;
+	divert?: (job: Attempted) => Promise<boolean>;
+};
 
 function opaqueError(error: unknown): Error {
 	const { code } = error as { code?: unknown };

@@ -160,6 +160,25 @@ describe("send queues", () => {
 		assert.ok((starts.at(-1) as number) - heldAt >= 600, "held back as long as was asked");
 	});
 
+	it("held back by one attempt, none starts before its time, however many were waiting for their turn", async () => {
+		const { sendQueue } = jobOf();
+		await Promise.all(Array.from({ length: 120 }, () => queues.add(jobOf({ sendQueue }))));
+		const starts: number[] = [];
+		let heldAt = Number.POSITIVE_INFINITY;
+		const handle: Work["handle"] = async (_job, control) => {
+			starts.push(performance.now());
+			if (starts.length !== 10) return true;
+			heldAt = performance.now();
+			await control.holdBack(1_500);
+			return undefined;
+		};
+		const worker = work(sendQueue, handle, { concurrency: 20, ratePerSecond: 50 });
+		await until(() => starts.length > 30);
+		await worker.close();
+		const early = starts.filter((at) => at > heldAt && at < heldAt + 1_490);
+		assert.deepEqual(early, []);
+	});
+
 	it("the rate counts segments, and two senders together keep it within two in a hundred", async () => {
 		const { sendQueue } = jobOf();
 		const segmentsOf = new Map<string, number>();
