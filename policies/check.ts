@@ -3,7 +3,7 @@
 import { caseFault, runCases } from "./cases.ts";
 import type { PackFault } from "./faults.ts";
 import { findSetFaults, indexPacks, type LoadedPack } from "./packSet.ts";
-import { readPackText } from "./packText.ts";
+import { linesIn, readPackText } from "./packText.ts";
 import type { PackFile } from "./schema.ts";
 
 /** A case of the pack; `mismatches` says what its decision did not meet, one line each. */
@@ -34,8 +34,9 @@ export function checkPack(text: string, name: string | undefined, others: readon
 	];
 	if (errors.length > 0) return { pack: file, errors, cases: [] };
 	const packs = indexPacks([...others, { file, sha256: "" }]);
+	const lineIn = linesIn(text);
 	const cases = runCases([file], packs).map(({ name: id, mismatches }, index) => {
-		return { id, line: lineOf(["cases", index, "name"]), passed: mismatches.length === 0, mismatches };
+		return { id, line: lineIn(["cases", index, "name"]), passed: mismatches.length === 0, mismatches };
 	});
 	const failed = cases.filter(({ passed }) => !passed);
 	return {

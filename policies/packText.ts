@@ -7,12 +7,14 @@ import { fieldsAt } from "./jsonSchema.ts";
 import { type PackFile, packSchema } from "./schema.ts";
 
 type Path = readonly PropertyKey[];
+/** The line of a part, or of the nearest thing around it that is there. */
+type Lines = (path: Path) => number;
 export type PackText = {
 	/** Absent when there are faults. */
 	file?: PackFile;
 	faults: PackFault[];
-	/** The line of a part, or of the nearest thing around it that is there. */
-	lineOf: (path: Path) => number;
+	/** Whoever asks for many lines takes `linesIn`. */
+	lineOf: Lines;
 };
 
 /** Reads a pack. Nothing of it is run; a fault does not stop the search for others. */
@@ -34,7 +36,7 @@ export function readPackText(text: string): PackText {
 	}
 	const result = packSchema.safeParse(value, { reportInput: true });
 	// Every process keeps every pack: its tree, which takes sixteen times its text, is made again for who asks for a line.
-	if (result.success) return { file: result.data, faults: [], lineOf: linesOf(text) };
+	if (result.success) return { file: result.data, faults: [], lineOf: forgetfulLinesIn(text) };
 	const { issues } = result.error;
 	const mistyped = issues.filter(({ code }) => code === "unrecognized_keys").map(({ path }) => `${path.join(".")}.`);
 	// What is wrong beside a mistyped field is mostly that it is not there under its name.
@@ -45,9 +47,14 @@ export function readPackText(text: string): PackText {
 	return { faults: faults.sort((a, b) => a.line - b.line), lineOf };
 }
 
+/** The lines of a text's parts; it keeps the text's tree for as long as it is kept. */
+export function linesIn(text: string): Lines {
+	return parse(text).lineOf;
+}
+
 // Made here, where nothing else is in sight: it would keep what it sees alive.
-function linesOf(text: string): PackText["lineOf"] {
-	return (path) => parse(text).lineOf(path);
+function forgetfulLinesIn(text: string): Lines {
+	return (path) => linesIn(text)(path);
 }
 
 function parse(text: string) {
@@ -57,7 +64,7 @@ function parse(text: string) {
 	return { document, lineOf: (path: Path) => lines.linePos(offsetOf(document, path)).line };
 }
 
-function toFaults(issue: z.core.$ZodIssue, at: Path, lineOf: PackText["lineOf"]): PackFault[] {
+function toFaults(issue: z.core.$ZodIssue, at: Path, lineOf: Lines): PackFault[] {
 	const path = [...at, ...issue.path];
 	const where = path.map(String).join(".") || "the file";
 	if (issue.code === "invalid_union") return findBranch(issue).flatMap((inner) => toFaults(inner, path, lineOf));
