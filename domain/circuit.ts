@@ -39,6 +39,8 @@ export function createCircuit(monotonic: () => number) {
 		tell(told: Told): void {
 			probingUntil = 0;
 			if (told === undefined) return;
+			// Of those that were under way when it opened many fail at once, which is one outage all the same.
+			if (told !== true && failures >= failuresMax && monotonic() < openUntil) return;
 			failures = told === true ? 0 : Math.max(failures + 1, told.code === sureCode ? failuresMax : 0);
 			const opens = failures - failuresMax;
 			if (opens >= 0) openUntil = monotonic() + Math.min(longestMs, firstMs * 2 ** Math.min(opens, 10));

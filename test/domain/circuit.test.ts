@@ -28,6 +28,8 @@ describe("a circuit", () => {
 	it("opens at the first attempt for which a queue lacks what its carrier needs", () => {
 		circuit.tell({ code: "not_configured" });
 		assert.deepEqual([circuit.admit(), circuit.isOpen()], [1_000, true]);
+		now += 1_000;
+		assert.equal(circuit.admit(), 0);
 		circuit.tell({ code: "not_configured" });
 		assert.equal(circuit.admit(), 2_000);
 		circuit.tell(true);
@@ -54,6 +56,18 @@ describe("a circuit", () => {
 		}
 		assert.deepEqual(waits.slice(0, 4), [1_000, 2_000, 4_000, 8_000]);
 		assert.equal(waits.at(-1), 60_000);
+	});
+
+	it("stays open no longer for those that were under way when it opened", () => {
+		fail(50);
+		assert.equal(circuit.admit(), 1_000);
+		now += 500;
+		fail(50);
+		assert.equal(circuit.admit(), 500);
+		circuit.tell(true);
+		assert.equal(circuit.admit(), 0, "one of them that was well says more");
+		fail(5);
+		assert.equal(circuit.admit(), 1_000);
 	});
 
 	it("is asked again when nobody tells what became of the one that asked, or that it never asked", () => {
