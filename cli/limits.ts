@@ -89,12 +89,11 @@ export function limitsCommand(): Command {
 	return command;
 }
 
-/** Only what is to change. */
+/** Only what is to change. @throws Refusal for what would have no effect */
 function toChange(now: Limits, options: SetOptions): Record<string, unknown> {
-	const { allow = [], disallow = [], region, rate, countryRate, refuseHopeless, budget } = options;
-	const destinations = [...new Set([...now.destinations, ...allow])].filter((code) => !disallow.includes(code));
+	const { region, rate, countryRate, refuseHopeless, budget } = options;
 	return {
-		...(allow.length + disallow.length > 0 && { destinations }),
+		...withDestinations(now.destinations, options),
 		...(region && { regions: region.includes("any") ? null : region }),
 		...(rate !== undefined && { ratePerSecond: rate === "none" ? null : rate }),
 		...(countryRate && { countryRates: orNull({ ...now.countryRates, ...countryRate }) }),
@@ -102,6 +101,18 @@ function toChange(now: Limits, options: SetOptions): Record<string, unknown> {
 		...(budget && { budgets: orNull(withBudgets(now.budgets, budget)) }),
 		...withVelocity(now.velocity, options),
 	};
+}
+
+function withDestinations(now: string[], { allow = [], disallow = [] }: SetOptions) {
+	if (allow.length + disallow.length === 0) return {};
+	const destinations = [...new Set([...now, ...allow])].filter((code) => !disallow.includes(code));
+	// Who closes a country has to know that it stays open.
+	if (disallow.length > 0 && destinations.includes(anywhere)) {
+		throw new Refusal(
+			`\`*\` still allows ${disallow.join(", ")}: take it away with --disallow '*' and allow the countries that remain.`,
+		);
+	}
+	return { destinations };
 }
 
 function withBudgets(now: Limits["budgets"] = {}, given: Budgeted[]): Record<string, Budget | undefined> {

@@ -49,6 +49,22 @@ describe("lethe limits, against an API", () => {
 		assert.match((await run("limits", "show")).out, /^destinations {2}US FR\nregions {7}any\n/);
 	});
 
+	it("closes no country in name alone: what `*` still allows is refused, and nothing is changed", async () => {
+		const allowed = async () => JSON.parse((await run("limits", "show", "--json")).out).destinations;
+		const before = await allowed();
+		assert.equal((await run("limits", "set", "--allow", "*")).code, 0);
+		const { code, out, error } = await run("limits", "set", "--disallow", "US", "--rate", "7");
+		assert.deepEqual([code, out], [2, ""]);
+		assert.match(
+			error,
+			/^lethe limits set: `\*` still allows US: take it away with --disallow '\*' and allow [^\n]+\n$/,
+		);
+		const { destinations, ratePerSecond } = JSON.parse((await run("limits", "show", "--json")).out);
+		assert.deepEqual([destinations, ratePerSecond], [[...before, "*"], undefined]);
+		assert.equal((await run("limits", "set", "--disallow", "*", "US")).code, 0);
+		assert.deepEqual(await allowed(), ["FR"]);
+	});
+
 	it("takes nothing that is no limit", async () => {
 		const wrong = [
 			["--allow", "XX1"],
