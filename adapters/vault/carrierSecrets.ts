@@ -17,7 +17,7 @@ export function createCarrierSecrets(deps: {
 	const secrets = createHeldSecrets<Record<string, string>>(deps);
 
 	return {
-		/** The secrets of a send queue; what was written a minute ago is seen. */
+		/** The secrets of a send queue; what was written five seconds ago is seen. */
 		async read(sendQueue: string, purpose: SecretPurpose): Promise<Record<string, string>> {
 			return secrets.read(placeOf(sendQueue, purpose));
 		},

@@ -1,10 +1,10 @@
-// Secrets that people keep in Vault KV: written whole, read as they were a minute ago.
+// Secrets that people keep in Vault KV: written whole, read as they were five seconds ago.
 
 import { LetheError } from "../../domain/errors.ts";
 import type { VaultClient } from "./client.ts";
 import { createRefreshing } from "./refreshing.ts";
 
-const refreshMs = 60_000;
+const refreshMs = 5_000;
 // Vault may be away, but a secret that was withdrawn meanwhile must not serve for ever.
 const staleMsMax = 15 * 60_000;
 const secretsHeldMax = 1_000;
@@ -29,7 +29,7 @@ export function createHeldSecrets<Secret extends object>({
 		...{ clock, refreshMs, staleMsMax, countMax: secretsHeldMax },
 	});
 	return {
-		/** What was written a minute ago is seen. */
+		/** What was written five seconds ago is seen. */
 		read: held.get,
 		write: async (place: string, data: Secret): Promise<void> => void (await vault.write(`kv/data/${place}`, { data })),
 	};

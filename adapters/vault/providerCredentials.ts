@@ -17,7 +17,7 @@ export function createProviderCredentials(deps: {
 	const secrets = createHeldSecrets<ProviderCredential>(deps);
 
 	return {
-		/** What was written a minute ago is seen. */
+		/** What was written five seconds ago is seen. */
 		read: async (providerId: string): Promise<ProviderCredential> => secrets.read(placeOf(providerId)),
 		write: async (providerId: string, data: ProviderCredential): Promise<void> =>
 			secrets.write(placeOf(providerId), data),

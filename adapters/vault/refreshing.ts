@@ -20,7 +20,7 @@ type Deps<T> = {
 	countMax: number;
 };
 
-type Held<T> = { value: T; loadedAt: number; retryAt: number };
+type Held<T> = { value: T; loadedAt: number; retryAt: number; unwatch: () => void };
 
 const retryMs = 5_000;
 
@@ -38,17 +38,17 @@ export function createRefreshing<T>(deps: Deps<T>) {
 			.load(name)
 			.then((value) => {
 				const now = deps.clock();
-				held.delete(name);
+				letGo(name);
 				const [oldest] = held.keys();
-				if (oldest !== undefined && held.size >= deps.countMax) held.delete(oldest);
-				const entry = { value, loadedAt: now, retryAt: now + deps.refreshMs };
+				if (oldest !== undefined && held.size >= deps.countMax) letGo(oldest);
+				const entry = { value, loadedAt: now, retryAt: now + deps.refreshMs, unwatch: () => undefined };
 				held.set(name, entry);
 				watch(name, entry);
 				return value;
 			})
 			.catch((error: unknown) => {
 				// What Vault has no more is no more held here.
-				if (!isAway(error)) held.delete(name);
+				if (!isAway(error)) letGo(name);
 				throw error;
 			})
 			.finally(() => pending.delete(name));
@@ -56,9 +56,15 @@ export function createRefreshing<T>(deps: Deps<T>) {
 		return request;
 	}
 
+	// Its timer, too: what was read every few seconds would stay in memory for as long as that runs.
+	function letGo(name: string): void {
+		held.get(name)?.unwatch();
+		held.delete(name);
+	}
+
 	// A value that nobody asks for any more must not outlive what it was read from.
 	function watch(name: string, entry: Held<T>): void {
-		schedule(() => {
+		entry.unwatch = schedule(() => {
 			if (held.get(name) !== entry) return;
 			refresh(name).catch((error: unknown) => isAway(error) && watch(name, entry));
 		}, heldMsMax);
@@ -78,7 +84,8 @@ export function createRefreshing<T>(deps: Deps<T>) {
 				return await refresh(name);
 			} catch (error) {
 				if (!usable || !isAway(error)) throw error;
-				entry.retryAt = now + retryMs;
+				// From when it failed: a Vault that hangs takes as long to.
+				entry.retryAt = deps.clock() + retryMs;
 				return entry.value;
 			}
 		},

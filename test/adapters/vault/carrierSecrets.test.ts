@@ -55,7 +55,7 @@ test("a queue name that would reach another secret is refused", async () => {
 	await assert.rejects(open(sender).read("x/../y", "send"), RangeError);
 });
 
-test("a new secret is seen after a minute, and the old one is not kept in Vault", async () => {
+test("a new secret is seen after five seconds, and the old one is not kept in Vault", async () => {
 	const queue = freshId("reference");
 	let now = Date.now();
 	const reading = open(sender, () => now);
@@ -63,7 +63,7 @@ test("a new secret is seen after a minute, and the old one is not kept in Vault"
 	assert.deepEqual(await reading.read(queue, "send"), { token: "one" });
 	await open(admin).write(queue, "send", { token: "two" });
 	assert.deepEqual(await reading.read(queue, "send"), { token: "one" });
-	now += 60_000;
+	now += 5_000;
 	assert.deepEqual(await reading.read(queue, "send"), { token: "two" });
 	assert.equal(await sender.read(`kv/data/carriers/${queue}/send?version=1`), undefined);
 });
@@ -92,7 +92,7 @@ test("what an identity provider is shown is written by the admin, read by the ap
 	assert.deepEqual(await reading.read(provider), { secret: "of the client" });
 	for (const other of [admin, sender]) await assert.rejects(openFor(other).read(provider), { code: "internal" });
 	await openFor(admin).remove(provider);
-	now += 60_000;
+	now += 5_000;
 	await assert.rejects(reading.read(provider), { code: "internal" });
 	await assert.rejects(reading.read("x/../y"), RangeError);
 });

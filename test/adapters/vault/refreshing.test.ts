@@ -6,12 +6,13 @@ import { createRefreshing } from "../../../adapters/vault/refreshing.ts";
 import { LetheError } from "../../../domain/errors.ts";
 
 function createBench() {
-	const state = { now: 0, loads: 0, failure: undefined as LetheError | undefined };
+	const state = { now: 0, loads: 0, takesMs: 0, failure: undefined as LetheError | undefined };
 	const timers: (() => void)[] = [];
 	const values = createRefreshing({
 		load: async (name) => {
 			state.loads++;
 			await new Promise((resolve) => setImmediate(resolve));
+			state.now += state.takesMs;
 			if (state.failure) throw state.failure;
 			return `${name}${state.loads}`;
 		},
@@ -21,7 +22,7 @@ function createBench() {
 		countMax: 2,
 		schedule: (run) => {
 			timers.push(run);
-			return () => undefined;
+			return () => void timers.splice(timers.indexOf(run), 1);
 		},
 	});
 	/** Runs the timers that are set by now. */
@@ -29,7 +30,7 @@ function createBench() {
 		for (const run of timers.splice(0)) run();
 		for (let turns = 0; turns < 3; turns++) await new Promise((resolve) => setImmediate(resolve));
 	};
-	return { state, values, elapse };
+	return { state, values, elapse, timers };
 }
 
 test("a value is read once for all who ask, and again when it is old", async () => {
@@ -52,6 +53,20 @@ test("during an outage the held value serves, and Vault is not asked at every us
 	await assert.rejects(values.get("a"), { code: "keys_unavailable" });
 	state.failure = undefined;
 	assert.equal(await values.get("a"), "a4");
+});
+
+test("a Vault that hangs delays one use, and not the next ones", async () => {
+	const { state, values } = createBench();
+	await values.get("a");
+	Object.assign(state, { now: 1_000, takesMs: 5_000, failure: new LetheError("keys_unavailable") });
+	for (let times = 0; times < 10; times++) assert.equal(await values.get("a"), "a1");
+	assert.deepEqual([state.loads, state.now], [2, 6_000]);
+});
+
+test("a value that was read again is watched by one timer", async () => {
+	const { state, values, timers } = createBench();
+	for (; state.now < 100_000; state.now += 1_000) await values.get("a");
+	assert.deepEqual([state.loads, timers.length], [100, 1]);
 });
 
 test("a refusal is no outage: the held value no longer serves", async () => {
