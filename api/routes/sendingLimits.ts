@@ -10,6 +10,7 @@ import { categories } from "../../domain/message.ts";
 import type { ApiDeps } from "../deps.ts";
 import type { Instance } from "../instance.ts";
 import { actOf } from "../plugins/evidence.ts";
+import { refusePast } from "../refusePast.ts";
 import { countryRates, problems, segmentsPerSecond } from "../schemas.ts";
 
 type Deps = Pick<ApiDeps, "clock" | "evidence"> & {
@@ -137,7 +138,8 @@ export function addSendingLimits(app: Instance, deps: Deps): void {
 		},
 		async (request) => {
 			const { principal, body } = request;
-			await requireTenant(principal.tenantId);
+			const tenant = await requireTenant(principal.tenantId);
+			refusePastExemptions(deps, tenant.velocity, body.velocity);
 			const given = body.velocity ? { ...body, velocity: readVelocity(body.velocity) } : body;
 			const names = Object.keys(body).sort().join(".");
 			const about = principal.tenantId;
@@ -153,6 +155,20 @@ type Velocity = NonNullable<AbuseLimits["velocity"]>;
 function readVelocity({ exempt, ...rest }: z.output<typeof velocity>): Velocity {
 	const times = Object.entries(exempt ?? {}).map(([of, at]) => [of, at === null ? 0 : Date.parse(at)] as const);
 	return { ...rest, ...(times.length > 0 ? { exempt: Object.fromEntries(times) } : {}) };
+}
+
+/** What stands may be past by now, and be given again with the rest. @throws LetheError invalid_request */
+function refusePastExemptions(
+	deps: Pick<Deps, "clock">,
+	now: Velocity | undefined,
+	given: z.output<typeof velocity> | null | undefined,
+): void {
+	for (const [of, until] of Object.entries(given?.exempt ?? {})) {
+		if (until === null) continue;
+		// Zero stands for good, and for no time.
+		const stands = now?.exempt?.[of] || undefined;
+		if (stands !== Date.parse(until)) refusePast(deps, `/velocity/exempt/${of}`, until);
+	}
 }
 
 function viewVelocity({ exempt, ...rest }: Velocity): z.input<typeof velocity> {

@@ -155,6 +155,9 @@ describe("the tenant's own limits", () => {
 		const budgets = { "*": { month: { cost: 2.5 } } };
 		const { json } = await set({ destinations: ["DE"], budgets, velocity, countryRates: { DE: 5 }, regions: ["eu"] });
 		assert.deepEqual([json.budgets, json.velocity, json.countryRates], [budgets, velocity, { DE: 5 }]);
+		const refused = await set({ velocity: { ...velocity, exempt: { "DE:1512": until, FR: "1970-01-01T00:00:00Z" } } });
+		const past = [{ pointer: "/velocity/exempt/FR", detail: "It lies in the past." }];
+		assert.deepEqual([refused.status, refused.json.errors], [400, past]);
 		const removed = (await set({ budgets: null, regions: null })).json;
 		assert.deepEqual([removed.budgets, removed.regions, removed.destinations], [undefined, undefined, ["DE"]]);
 		const changes = (await api.entries()).filter(({ type, about }) => type === "tenant_changed" && about === tenantId);
@@ -162,5 +165,8 @@ describe("the tenant's own limits", () => {
 			changes.map(({ code }) => code),
 			["budgets.countryRates.destinations.regions.velocity", "budgets.regions"],
 		);
+		await api.store.tenants.set(tenantId, { velocity: { ...velocity, exempt: { US: 1 } } });
+		const kept = await set({ velocity: { ...velocity, exempt: { US: new Date(1).toISOString() } } });
+		assert.equal(kept.status, 200, "one that has ended since is given again with what stands");
 	});
 });
