@@ -36,7 +36,7 @@ const catalogue = {
 	receipts_parked: ["warning", "See which carrier's receipts name messages that nobody sent, in the API's log."],
 	queue_unusable: [
 		"critical",
-		"Give the queue what its carrier takes: `lethe admin secrets`, `lethe admin queue`; what waits is asked for again within a minute.",
+		"Give the queue what its carrier takes: `lethe admin secrets`, `lethe admin queue`; within ten seconds it is asked again.",
 	],
 	carrier_failing: [
 		"warning",

@@ -200,7 +200,7 @@ function addQueue(add: (name: string, description: string) => Command): void {
 function addSecrets(add: (name: string, description: string) => Command): void {
 	add(
 		"secrets",
-		"Replace a send queue's secrets: {send}, {callback} or both, a JSON object on standard input; what is left out stays.",
+		"Replace a send queue's secrets: {send}, {callback} or both, a JSON object on standard input; what is left out stays. In force within five seconds.",
 	)
 		.argument("<queue>", "its id")
 		.action((id: string) =>

@@ -283,7 +283,7 @@ export async function putSendQueue(
 type Secrets = Partial<Record<SecretPurpose, Record<string, string>>>;
 
 /**
- * Replaces what a send queue's carrier is called with, what its callbacks are checked with, or both.
+ * Replaces what a send queue's carrier is called with, what its callbacks are checked with, or both; in force within five seconds.
  * @throws RangeError | TypeError when the carrier can't use them; nothing is written then
  */
 export async function putSecrets(

@@ -45,6 +45,12 @@ export function createCircuit(monotonic: () => number) {
 			const opens = failures - failuresMax;
 			if (opens >= 0) openUntil = monotonic() + Math.min(longestMs, firstMs * 2 ** Math.min(opens, 10));
 		},
+		/** Whom it asks is another from now on: one attempt may ask at once, and the others wait for what comes of it. */
+		retry(): void {
+			failures = Math.min(failures, failuresMax);
+			openUntil = 0;
+			probingUntil = 0;
+		},
 		isOpen: () => failures >= failuresMax,
 	};
 }

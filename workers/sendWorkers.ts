@@ -2,18 +2,23 @@
 
 import type { Deps } from "../deps.ts";
 
-type SendWorker = Pick<ReturnType<Deps["openSendWorker"]>, "close" | "setRate">;
+type SendWorker = Pick<ReturnType<Deps["openSendWorker"]>, "close" | "setRate" | "retry">;
 
 /** One worker a send queue that is not paused; one queue's failure never stops the others. */
 export function createSendWorkers(options: {
 	queues: Pick<Deps["store"]["sendQueues"], "all">;
 	open: (queue: { sendQueue: string; ratePerSecond: number }) => SendWorker;
-	/** Has the carrier of a queue bring what it tells on connections of ours; repeated, for its credentials may change. */
-	receive: (sendQueue: string) => Promise<void>;
+	/**
+	 * Has the carrier of a queue bring what it tells on connections of ours; repeated, for its credentials may change.
+	 * Answers it, another where its settings or credentials are others.
+	 */
+	receive: (sendQueue: string) => Promise<object | undefined>;
 	ratePerSecondDefault: number;
 	onError: (error: Error) => void;
 }) {
 	const workers = new Map<string, SendWorker>();
+	/** What carrier each queue had when it was last asked. */
+	const carriers = new Map<string, object>();
 	/** Of those that take no job any more, what they have in hand. */
 	const ending = new Set<Promise<void>>();
 
@@ -21,6 +26,15 @@ export function createSendWorkers(options: {
 		const worker = workers.get(sendQueue);
 		if (worker) worker.setRate(ratePerSecond);
 		else workers.set(sendQueue, options.open({ sendQueue, ratePerSecond }));
+	}
+
+	// What the one before refused, another may take: it is not waited for.
+	async function receive(sendQueue: string): Promise<void> {
+		const carrier = await options.receive(sendQueue);
+		if (carrier === carriers.get(sendQueue)) return;
+		if (carrier) carriers.set(sendQueue, carrier);
+		else carriers.delete(sendQueue);
+		workers.get(sendQueue)?.retry();
 	}
 
 	/** Resolves once what it has in hand has ended, or failed to. */
@@ -47,7 +61,7 @@ export function createSendWorkers(options: {
 			for (const sendQueue of [...workers.keys()].filter((id) => !there.has(id))) {
 				// Asked for once more, its carrier is found to have no queue, and closed.
 				void stop(sendQueue)
-					.then(() => options.receive(sendQueue))
+					.then(() => receive(sendQueue))
 					.catch(options.onError);
 			}
 			for (const { _id, paused, ratePerSecond = options.ratePerSecondDefault } of queues) {
@@ -55,7 +69,7 @@ export function createSendWorkers(options: {
 					if (paused) void stop(_id);
 					else workOn(_id, ratePerSecond);
 					// What was sent before a pause has receipts all the same.
-					options.receive(_id).catch(options.onError);
+					receive(_id).catch(options.onError);
 				} catch (error) {
 					options.onError(error as Error);
 				}

@@ -46,6 +46,7 @@ await runProcess(async () => {
 		async receive(sendQueue) {
 			const carrier = await deps.carriers.sender(sendQueue);
 			carrier?.receive?.(deps.handOver(carrier.name, sendQueue));
+			return carrier;
 		},
 		ratePerSecondDefault: config.sender.ratePerSecondDefault,
 		onError,

@@ -19,6 +19,9 @@ type Attempted = { messageId: string; attempt: number; sendQueue: string };
 const aheadMs = 500;
 const inHandMs = 400;
 
+// While a circuit is open it is looked at so often: whom it leaves alone may have been given what it lacked.
+const openLookMs = 2_000;
+
 /** Works one send queue: at most `ratePerSecond` segments start in a second over all senders together. */
 export function createSendWorker(options: {
 	url: string;
@@ -87,6 +90,8 @@ export function createSendWorker(options: {
 		setRate(ratePerSecond: number): void {
 			bucket.segmentsPerSecond = ratePerSecond;
 		},
+		/** The queue's carrier was opened anew: what is known of the one before keeps the queue shut for two seconds at most. */
+		retry: circuit.retry,
 		async close(): Promise<void> {
 			await worker.close();
 			await Promise.all([sent.close(), health.close()]);
@@ -117,7 +122,7 @@ function createTurns({ buckets, bucket, circuit, rateLimit, divert }: TurnsOptio
 			const shutMs = circuit.admit();
 			if (shutMs > 0) {
 				if (await divert?.(job).catch(() => false)) return false;
-				await putBack(shutMs);
+				await putBack(Math.min(shutMs, openLookMs));
 			}
 			const { taken, waitMs } = await buckets.take([bucket], segments, aheadMs);
 			if (taken && waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));

@@ -70,6 +70,26 @@ describe("a circuit", () => {
 		assert.equal(circuit.admit(), 1_000);
 	});
 
+	it("lets one ask at once when whom it asks is another, and counts anew from there", () => {
+		for (let round = 0; round < 5; round++) {
+			fail(5);
+			now += circuit.admit();
+		}
+		fail(1);
+		assert.ok(circuit.admit() > 10_000);
+		circuit.retry();
+		assert.equal(circuit.admit(), 0);
+		assert.ok(circuit.admit() > 0, "and no other");
+		fail(1);
+		assert.equal(circuit.admit(), 2_000, "as after the first that asked");
+		circuit.retry();
+		assert.equal(circuit.admit(), 0);
+		circuit.tell(true);
+		circuit.retry();
+		fail(4);
+		assert.deepEqual([circuit.admit(), circuit.admit()], [0, 0], "shut, it stays so");
+	});
+
 	it("is asked again when nobody tells what became of the one that asked, or that it never asked", () => {
 		fail(5);
 		now += 1_000;

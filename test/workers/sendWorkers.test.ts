@@ -28,6 +28,7 @@ describe("the sender's workers", () => {
 		async receive(sendQueue) {
 			received.push(sendQueue);
 			if (sendQueue === "broken") throw new Error("no carrier");
+			return undefined;
 		},
 		queues: { all: async () => [...stored.values()] },
 		open: (queue) => {
@@ -149,7 +150,7 @@ describe("the sender's workers", () => {
 		const all: SendQueueDocument[] = [];
 		const own = createSendWorkers({
 			queues: { all: async () => all },
-			open: () => ({ close: () => hand.promise, setRate: () => undefined }),
+			open: () => ({ close: () => hand.promise, setRate: () => undefined, retry: () => undefined }),
 			receive: async () => undefined,
 			ratePerSecondDefault: 1,
 			onError: (error) => void errors.push(error),
@@ -168,6 +169,33 @@ describe("the sender's workers", () => {
 		assert.equal(isClosed, false);
 		hand.resolve();
 		await closing;
+	});
+
+	it("ask a queue's carrier again once it is another, and not while it stays", async () => {
+		const state = { retries: 0, carrier: {} as object | undefined, fails: false };
+		const worker = { close: async () => undefined, setRate: () => undefined, retry: () => void state.retries++ };
+		const own = createSendWorkers({
+			queues: { all: async () => [{ _id: "q", carrier: "simulator", sender: "Lethe", settings: {}, paused: false }] },
+			open: () => worker,
+			async receive() {
+				if (state.fails) throw new Error("no carrier");
+				return state.carrier;
+			},
+			...{ ratePerSecondDefault: 1, onError: () => undefined },
+		});
+		const watch = async () => {
+			await own.watch();
+			await turn();
+			return state.retries;
+		};
+		const before = await watch();
+		assert.equal(await watch(), before, "the same");
+		state.fails = true;
+		assert.equal(await watch(), before, "one that can't be opened");
+		Object.assign(state, { fails: false, carrier: {} });
+		assert.equal(await watch(), before + 1, "another");
+		assert.equal(await watch(), before + 1);
+		await own.close();
 	});
 
 	it("let go of a queue that is there no more, and have its carrier closed", async () => {

@@ -215,6 +215,21 @@ describe("send queues", () => {
 		assert.ok(gap(6) >= 1_800, `${gap(6)} ms after the sixth`);
 	});
 
+	it("a carrier that was opened anew is asked within two seconds, however long the one before was to be left alone", async () => {
+		const { sendQueue } = jobOf();
+		await Promise.all(Array.from({ length: 4 }, () => queues.add(jobOf({ sendQueue }))));
+		const calls: number[] = [];
+		// After the third it is to be left alone for four seconds.
+		const worker = work(sendQueue, async () => (calls.push(performance.now()) > 3 ? true : { code: "not_configured" }));
+		await until(() => calls.length === 3);
+		await until(async () => (await queues.counts(sendQueue)).active === 0);
+		worker.retry();
+		await until(() => calls.length === 4);
+		await worker.close();
+		const waitedMs = (calls[3] as number) - (calls[2] as number);
+		assert.ok(waitedMs < 3_500, `${waitedMs} ms`);
+	});
+
 	it("a carrier that is left alone is known to whoever routes, and what waits for it is handed on where that can be", async () => {
 		const { sendQueue } = jobOf();
 		await Promise.all(Array.from({ length: 20 }, () => queues.add(jobOf({ sendQueue }))));
