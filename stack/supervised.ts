@@ -133,7 +133,7 @@ export function createSupervised(deps: SupervisedDeps) {
 			try {
 				return await launch(myTurn);
 			} catch (error) {
-				if (turn === myTurn) deps.log((error as Error).message);
+				if (turn === myTurn) deps.log(`${(error as Error).message}\n${deps.name} is tried again`);
 			}
 		}
 	}
