@@ -14,7 +14,7 @@ import { withoutUndefined } from "../domain/withoutUndefined.ts";
 import { issuerCommand } from "./admin/issuer.ts";
 import { personCommand } from "./admin/person.ts";
 import { ssoCommand } from "./admin/sso.ts";
-import { parseCountry, tenantCommand } from "./admin/tenant.ts";
+import { tenantCommand } from "./admin/tenant.ts";
 import { withDeps } from "./admin/withDeps.ts";
 import {
 	checkSettings,
@@ -27,6 +27,7 @@ import {
 	setGovernance,
 	setLinkHost,
 } from "./administer.ts";
+import { parseCountry } from "./byCountry.ts";
 
 const secret = z.record(z.string(), z.string());
 const bothSchema = z.strictObject({ send: secret, callback: secret });

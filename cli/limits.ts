@@ -2,8 +2,16 @@
 
 import { Command, InvalidArgumentError, Option } from "commander";
 import { anywhere } from "../domain/abuse.ts";
-import { isCountry } from "../domain/country.ts";
 import { categories } from "../domain/message.ts";
+import {
+	type ByCountry,
+	collectByCountry,
+	orNone,
+	orNull,
+	parseCountry,
+	parseCountryOrAll,
+	parseSegmentsPerSecond,
+} from "./byCountry.ts";
 import { call, type TargetOptions, withTarget } from "./policy/call.ts";
 import { exitCodes, Refusal, run } from "./policy/run.ts";
 
@@ -32,7 +40,7 @@ type SetOptions = TargetOptions & {
 	disallow?: string[];
 	region?: string[];
 	rate?: number | "none";
-	countryRate?: Record<string, number | undefined>;
+	countryRate?: ByCountry<number>;
 	refuseHopeless?: string[];
 	budget?: Budgeted[];
 	velocity?: Pick<Velocity, "messagesMax" | "windowSeconds">;
@@ -57,8 +65,16 @@ export function limitsCommand(): Command {
 		.option("--allow <country...>", "send to these countries too, ISO 3166-1, or `*`", collectCountry)
 		.option("--disallow <country...>", "send there no more", collectCountry)
 		.option("--region <name...>", "process in these regions only; `any` for all")
-		.option("--rate <number>", "segments a second on all send queues together; `none` removes", parseRate)
-		.option("--country-rate <rate...>", "segments a second to a country, as in DE=10; `none` removes", collectRate)
+		.option(
+			"--rate <number>",
+			"segments a second on all send queues together; `none` removes",
+			orNone(parseSegmentsPerSecond),
+		)
+		.option(
+			"--country-rate <rate...>",
+			"segments a second to a country, as in DE=10; `none` removes",
+			collectByCountry("DE=10", parseSegmentsPerSecond),
+		)
 		.addOption(
 			new Option("--refuse-hopeless <category...>", "end these at once when the queue outlasts their deadline").choices(
 				categories,
@@ -133,12 +149,6 @@ function withVelocity(now: Velocity, { velocity, velocityMode, exempt, unexempt 
 	return { velocity: { ...rest, ...velocity, ...(velocityMode && { mode: velocityMode }), ...kept } };
 }
 
-/** Without what is undefined; null where nothing is left. */
-function orNull<Value>(fields: Record<string, Value | undefined>): Record<string, Value> | null {
-	const left = Object.entries(fields).filter(([, value]) => value !== undefined);
-	return left.length > 0 ? (Object.fromEntries(left) as Record<string, Value>) : null;
-}
-
 function print(limits: Limits, json: boolean | undefined): number {
 	if (json) console.log(JSON.stringify(limits, null, 2));
 	else for (const line of linesOf(limits)) console.log(line);
@@ -170,37 +180,17 @@ function linesOf(limits: Limits): string[] {
 	];
 }
 
-function parseCountry(code: string): string {
-	if (code !== anywhere && !isCountry(code)) throw new InvalidArgumentError("Give a country of ISO 3166-1 such as DE.");
-	return code;
-}
-
 function collectCountry(code: string, before: string[] = []): string[] {
-	return [...before, parseCountry(code)];
-}
-
-function parseRate(text: string): number | "none" {
-	if (text === "none") return text;
-	if (!/^[1-9]\d{0,5}$/.test(text)) throw new InvalidArgumentError("Give 1 to 100000 segments a second, or none.");
-	return Number(text);
-}
-
-function collectRate(
-	pair: string,
-	before: Record<string, number | undefined> = {},
-): Record<string, number | undefined> {
-	const [, country = "", rate = ""] = /^([A-Z]{2})=(\w+)$/.exec(pair) ?? [];
-	const parsed = parseRate(rate);
-	return { ...before, [parseCountry(country)]: parsed === "none" ? undefined : parsed };
+	return [...before, parseCountryOrAll(code)];
 }
 
 function collectBudget(text: string, before: Budgeted[] = []): Budgeted[] {
-	const found = /^([A-Z]{2}|\*)\/(day|month)\/(segments|cost)=(none|\d{1,12}(?:\.\d{1,6})?)$/.exec(text);
+	const found = /^([^/]+)\/(day|month)\/(segments|cost)=(none|\d{1,12}(?:\.\d{1,6})?)$/.exec(text);
 	if (!found) throw new InvalidArgumentError("Give it as in DE/day/segments=1000.");
 	const [, country = "", period, unit, limit] = found as unknown as [string, string, "day", "segments", string];
 	return [
 		...before,
-		{ country: parseCountry(country), period, unit, limit: limit === "none" ? undefined : Number(limit) },
+		{ country: parseCountryOrAll(country), period, unit, limit: limit === "none" ? undefined : Number(limit) },
 	];
 }
 
@@ -215,5 +205,6 @@ function collectExempt(text: string, before: Record<string, string | null> = {})
 	if (!range || (until !== undefined && Number.isNaN(Date.parse(until)))) {
 		throw new InvalidArgumentError("Give a range as in DE or DE:1512, and a time as in 2026-12-01T00:00:00Z.");
 	}
+	parseCountry(range.slice(0, 2));
 	return { ...before, [range]: until ?? null };
 }

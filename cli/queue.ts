@@ -1,8 +1,17 @@
 // `lethe queue`: the send queues as operators see, stop and start them.
 
 import { Command, InvalidArgumentError } from "commander";
+import { isWord } from "../audit/entry.ts";
 import { cancellableStates, isFinal, type State } from "../domain/lifecycle.ts";
 import { limits } from "../domain/limits.ts";
+import {
+	type ByCountry,
+	collectByCountry,
+	orNone,
+	orNull,
+	parseCountryOrAll,
+	parseSegmentsPerSecond,
+} from "./byCountry.ts";
 import { call, type TargetOptions, withTarget } from "./policy/call.ts";
 import { exitCodes, Refusal, run } from "./policy/run.ts";
 
@@ -44,13 +53,25 @@ export function queueCommand(): Command {
 			new Command("set")
 				.description("set a queue's rates, prices and its sender's registrations")
 				.argument("<queue>", "its id")
-				.option("--rate <number>", "segments a second; `none` for the deployment's default", parseRate)
-				.option("--country-rate <rate...>", "segments a second to a country, as in DE=10; `none` removes", collectPair)
-				.option("--price <price...>", "of a segment, as in DE=0.07 or *=0.1; `none` removes", collectPair)
+				.option(
+					"--rate <number>",
+					"segments a second; `none` for the deployment's default",
+					orNone(parseSegmentsPerSecond),
+				)
+				.option(
+					"--country-rate <rate...>",
+					"segments a second to a country, as in DE=10; `none` removes",
+					collectByCountry("DE=10", parseSegmentsPerSecond),
+				)
+				.option(
+					"--price <price...>",
+					"of a segment, as in DE=0.07 or *=0.1; `none` removes",
+					collectByCountry("DE=0.07", parsePrice, parseCountryOrAll),
+				)
 				.option(
 					"--registration <reference...>",
 					"of its sender in a country's registry, as in US=C-A1; `none` removes",
-					collectPair,
+					collectByCountry("US=C-A1", parseReference),
 				),
 		).action((id: string, options: SetOptions) => run("queue set", () => set(id, options))),
 	);
@@ -127,12 +148,11 @@ function endOf({ state, expiresAt, closesAt }: Doubt): string {
 	return `ends by a receipt, or by itself at ${closesAt}; past cancelling`;
 }
 
-type Pairs = Record<string, string>;
 type SetOptions = TargetOptions & {
 	rate?: number | "none";
-	countryRate?: Pairs;
-	price?: Pairs;
-	registration?: Pairs;
+	countryRate?: ByCountry<number>;
+	price?: ByCountry<number>;
+	registration?: ByCountry<string>;
 };
 
 async function set(id: string, options: SetOptions): Promise<number> {
@@ -140,9 +160,9 @@ async function set(id: string, options: SetOptions): Promise<number> {
 	const { rate, countryRate, price, registration } = options;
 	const change = {
 		...(rate !== undefined && { limitPerSecond: rate === "none" ? null : rate }),
-		...(countryRate && { countryRates: merge(now.countryRates, countryRate, Number) }),
-		...(price && { prices: merge(now.prices, price, Number) }),
-		...(registration && { registrations: merge(now.registrations, registration, String) }),
+		...(countryRate && { countryRates: orNull({ ...now.countryRates, ...countryRate }) }),
+		...(price && { prices: orNull({ ...now.prices, ...price }) }),
+		...(registration && { registrations: orNull({ ...now.registrations, ...registration }) }),
 	};
 	if (Object.keys(change).length === 0) throw new Refusal("nothing is to be changed: name an option.");
 	const queue = await call<Queue>(options, `/v1/queues/${encodeURIComponent(id)}/settings`, change);
@@ -158,23 +178,18 @@ async function requireQueue(id: string, options: TargetOptions): Promise<Queue> 
 	return found;
 }
 
-/** What stands, with what is given in its place; null where nothing is left. */
-function merge<Value>(now: Record<string, Value> = {}, given: Pairs, read: (text: string) => Value) {
-	const kept = Object.entries(now).filter(([key]) => given[key] === undefined);
-	const set = Object.entries(given).flatMap(([key, text]) => (text === "none" ? [] : [[key, read(text)] as const]));
-	return kept.length + set.length > 0 ? Object.fromEntries([...kept, ...set]) : null;
+function parsePrice(text: string): number {
+	const price = /^\d*\.?\d+$/.test(text) ? Number(text) : Number.NaN;
+	if (!(price <= 1_000)) throw new InvalidArgumentError("Give a price of 0 to 1000 such as 0.07, or none.");
+	return price;
 }
 
-function parseRate(text: string): number | "none" {
-	if (text === "none") return text;
-	if (!/^[1-9]\d{0,5}$/.test(text)) throw new InvalidArgumentError("Give 1 to 100000 segments a second, or none.");
-	return Number(text);
-}
-
-function collectPair(pair: string, before: Pairs = {}): Pairs {
-	const [, key, value] = /^([A-Z]{2}|\*)=(\S{1,64})$/.exec(pair) ?? [];
-	if (key === undefined || value === undefined) throw new InvalidArgumentError("Give it as in DE=10.");
-	return { ...before, [key]: value };
+function parseReference(text: string): string {
+	// As the API takes it: nothing that may be somebody's number.
+	if (text.length <= 64 && isWord(text)) return text;
+	throw new InvalidArgumentError(
+		"Give a reference such as C-A1, a letter first and no seven digits in a row, or none.",
+	);
 }
 
 function lineOf(queue: Queue): string {

@@ -3,14 +3,13 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import type { TenantDocument } from "../../adapters/mongo/models.ts";
 import type { Deps } from "../../deps.ts";
-import { anywhere } from "../../domain/abuse.ts";
-import { isCountry } from "../../domain/country.ts";
 import { limits } from "../../domain/limits.ts";
 import { type OpenFate, openFates } from "../../domain/tenancy.ts";
 import { hostPattern } from "../../domain/verification.ts";
 import { withoutUndefined } from "../../domain/withoutUndefined.ts";
 import { isDuration } from "../../policies/durations.ts";
 import { createTenant, setRoutes } from "../administer.ts";
+import { parseCountry, parseCountryOrAll } from "../byCountry.ts";
 import { leave } from "./leave.ts";
 import { withDeps } from "./withDeps.ts";
 
@@ -172,14 +171,8 @@ function parseCount(text: string): number {
 	return Number(text);
 }
 
-/** The same code, if it is one. @throws InvalidArgumentError */
-export function parseCountry(code: string): string {
-	if (!isCountry(code)) throw new InvalidArgumentError("Give a country of ISO 3166-1 such as DE.");
-	return code;
-}
-
 function collectDestination(code: string, before: string[] = []): string[] {
-	return [...before, code === anywhere ? code : parseCountry(code)];
+	return [...before, parseCountryOrAll(code)];
 }
 
 function parseDuration(duration: string): string {

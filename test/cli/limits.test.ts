@@ -72,6 +72,10 @@ describe("lethe limits, against an API", () => {
 			["--velocity", "fast"],
 			["--exempt", "DE:15125"],
 		];
+		const named = await run("limits", "set", "--budget", "de/day/segments=1", "--country-rate", "XX=5");
+		assert.match(named.error, /Give the country in capitals: DE, not de\. /);
+		const unknown = await run("limits", "set", "--country-rate", "XX=5");
+		assert.match(unknown.error, /Give a country of ISO 3166-1 such as DE\. /);
 		for (const args of [...wrong, ["--country-rate", "DE=0"], []]) {
 			const { code, error } = await run("limits", "set", ...args);
 			assert.deepEqual([code, error.trim().split("\n").length], [2, 1], `${args}: ${error}`);

@@ -137,14 +137,22 @@ describe("lethe queue, against an API", () => {
 		await refuses(2, /no queue nowhere.*queue list/, "set", "nowhere", "--rate", "1");
 		await refuses(2, /name an option/, "set", "shell");
 		for (const step of ["pause", "drain", "resume"]) await refuses(2, /no queue nowhere.*queue list/, step, "nowhere");
-		for (const wrong of [
-			["--rate", "0"],
-			["--country-rate", "DE"],
-			["--price", "de=1"],
-		]) {
-			await refuses(2, /Give /, "set", "shell", ...wrong);
+		for (const [option, value, pattern] of [
+			["--rate", "0", /Give 1 to 100000 segments a second, or none/],
+			["--country-rate", "DE", /Give it as in DE=10\. /],
+			["--country-rate", "XX=5", /Give a country of ISO 3166-1 such as DE\. /],
+			["--country-rate", "*=5", /Give a country of ISO 3166-1 such as DE\. /],
+			["--country-rate", "DE=100001", /Give 1 to 100000 segments a second, or none/],
+			["--price", "DE=", /Give it as in DE=0\.07\. /],
+			["--price", "de=0.07", /Give the country in capitals: DE, not de\. /],
+			["--price", "DE=-1", /Give a price of 0 to 1000 such as 0\.07, or none/],
+			["--price", "DE=abc", /Give a price of 0 to 1000 such as 0\.07, or none/],
+			["--price", "DE=1000.01", /Give a price of 0 to 1000 such as 0\.07, or none/],
+			["--registration", "US=", /Give it as in US=C-A1\. /],
+			["--registration", "US=12025550142", /Give a reference such as C-A1, a letter first/],
+		] as const) {
+			await refuses(2, pattern, "set", "shell", option, value);
 		}
-		await refuses(2, /prices/, "set", "shell", "--price", "XX=1");
 	});
 
 	it("has doctor tell what the alerts tell of every tenant, a warning as a warning", async () => {

@@ -1,0 +1,59 @@
+// Options that name a country, or give something by country as in DE=10.
+
+import { InvalidArgumentError } from "commander";
+import { anywhere } from "../domain/abuse.ts";
+import { isCountry } from "../domain/country.ts";
+
+/** What an option gives by country; undefined takes away what stands. */
+export type ByCountry<Value> = Record<string, Value | undefined>;
+
+/** The same code, if it is one. @throws InvalidArgumentError */
+export function parseCountry(code: string): string {
+	if (isCountry(code)) return code;
+	const capitals = code.toUpperCase();
+	if (isCountry(capitals)) throw new InvalidArgumentError(`Give the country in capitals: ${capitals}, not ${code}.`);
+	throw new InvalidArgumentError("Give a country of ISO 3166-1 such as DE.");
+}
+
+/** The same code, or `*` for all. @throws InvalidArgumentError */
+export function parseCountryOrAll(code: string): string {
+	return code === anywhere ? code : parseCountry(code);
+}
+
+/** As the API takes them. @throws InvalidArgumentError */
+export function parseSegmentsPerSecond(text: string): number {
+	if (!/^([1-9]\d{0,4}|100000)$/.test(text)) {
+		throw new InvalidArgumentError("Give 1 to 100000 segments a second, or none.");
+	}
+	return Number(text);
+}
+
+/** An option's value, or the word that takes it away. */
+export function orNone<Value>(parse: (text: string) => Value): (text: string) => Value | "none" {
+	return (text) => (text === "none" ? text : parse(text));
+}
+
+/**
+ * Reads each of an option's values.
+ * @param example of a whole value, such as DE=10
+ * @param parse reads what stands behind the country
+ * @param parseKey reads the country
+ */
+export function collectByCountry<Value>(
+	example: string,
+	parse: (text: string) => Value,
+	parseKey: (text: string) => string = parseCountry,
+): (pair: string, before?: ByCountry<Value>) => ByCountry<Value> {
+	return (pair, before = {}) => {
+		const [, key, text] = /^([^=]+)=(.+)$/s.exec(pair) ?? [];
+		if (key === undefined || text === undefined) throw new InvalidArgumentError(`Give it as in ${example}.`);
+		const value = orNone(parse)(text);
+		return { ...before, [parseKey(key)]: value === "none" ? undefined : value };
+	};
+}
+
+/** Without what is undefined; null where nothing is left. */
+export function orNull<Value>(fields: Record<string, Value | undefined>): Record<string, Value> | null {
+	const left = Object.entries(fields).filter(([, value]) => value !== undefined);
+	return left.length > 0 ? (Object.fromEntries(left) as Record<string, Value>) : null;
+}
