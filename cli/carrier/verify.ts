@@ -28,7 +28,7 @@ ${Object.entries(keys)
 	.join("\n")}
 
 Exit 0: valid, or an array was judged, whatever its verdicts; an item that can't be used has the reason "unusable" and
-a line on standard error. 1: one callback, not valid. 2: nothing could be judged.`;
+a line on standard error by its number, the first being 1. 1: one callback, not valid. 2: nothing could be judged.`;
 
 type Verdict = { valid: boolean; reason: CallbackReason | null; events: object[] };
 
@@ -63,7 +63,7 @@ async function verify(name: string, file: string): Promise<number> {
 	}
 	const seen = new Set<string>();
 	for (const [at, item] of document.entries()) {
-		console.log(JSON.stringify(judgeItem(carrier, item, `${file}: item ${at}`, seen)));
+		console.log(JSON.stringify(judgeItem(carrier, item, `${file}: item ${at + 1}`, seen)));
 	}
 	return exitCodes.yes;
 }

@@ -127,8 +127,13 @@ test("a callback that can't be judged is misuse alone, and one line among others
 		assert.match(error, /^lethe carrier verify: .*\.\n$/);
 		assert.doesNotMatch(error, /marker/);
 	}
-	const { code, lines } = carrier("verify", "twilio", "--request", file([bad[0], callback("sent"), null]));
+	const { code, lines, error } = carrier("verify", "twilio", "--request", file([bad[0], callback("sent"), null]));
 	assert.equal(code, 0);
+	const items = [...error.matchAll(/^lethe carrier verify: .*: item (\d+)\b/gm)];
+	assert.deepEqual(
+		items.map(([, item]) => item),
+		["1", "3"],
+	);
 	assert.deepEqual(verdicts(lines), [
 		[false, "unusable"],
 		[true, null],
