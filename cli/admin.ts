@@ -224,12 +224,8 @@ function addRemoveQueue(add: (name: string, description: string) => Command): vo
 		.option("--leave-copies", "though its carrier has yet to forget messages that are final")
 		.action((id: string, { leaveCopies = false }: { leaveCopies?: boolean }) =>
 			withDeps(async (deps) => {
-				const removed = await removeSendQueue(deps, id, { leaveCopies });
-				if (!removed) {
-					process.stderr.write(`lethe: there is no send queue ${id}: \`lethe doctor\` names those that there are.\n`);
-					process.exitCode = 1;
-				}
-				return { removed };
+				await removeSendQueue(deps, id, { leaveCopies });
+				return { removed: true };
 			}),
 		);
 }

@@ -263,7 +263,8 @@ export function checkSettings(carrier: string, settings: Record<string, string>,
 
 /**
  * Creates or replaces a send queue; secrets go to Vault only.
- * @throws RangeError | TypeError, before anything is changed, when the carrier is unknown, refused here, or can't use what it is given
+ * @throws RangeError | TypeError, before anything is changed, when the carrier is unknown, refused here, or can't use what
+ * it is given; Error with the mend, when it would become another carrier's or sender's while it is needed as it is
  */
 export async function putSendQueue(
 	deps: AdminDeps,
@@ -271,13 +272,36 @@ export async function putSendQueue(
 	secrets: Record<SecretPurpose, Record<string, string>>,
 ): Promise<void> {
 	await deps.carriers.check(queue.carrier, { settings: queue.settings, sender: queue.sender, secrets });
+	const known = await deps.store.sendQueues.find(queue._id);
+	const isAnother = known !== undefined && (known.carrier !== queue.carrier || known.sender !== queue.sender);
+	if (isAnother) await refuseReplacing(deps, known);
 	await writeSecrets(deps, queue._id, secrets);
 	// Who stopped it did so for a reason that another secret or rate is no end of.
-	const known = await deps.store.sendQueues.find(queue._id);
-	const { paused = queue.paused, draining = false, moveWaiting, prices, countryRates, registrations } = known ?? {};
-	// Nor does it undo what operators have set.
-	const set = withoutUndefined<Partial<SendQueueDocument>>({ prices, countryRates, registrations, moveWaiting });
+	const { paused = queue.paused, draining = false, moveWaiting } = known ?? {};
+	// Nor does it undo what operators have set. Of another carrier or sender, rates, prices and registrations would be untrue.
+	const { ratePerSecond, prices, countryRates, registrations } = (isAnother ? undefined : known) ?? {};
+	const set = withoutUndefined<Partial<SendQueueDocument>>({
+		...{ ratePerSecond, prices, countryRates, registrations, moveWaiting },
+	});
 	await deps.store.sendQueues.put({ ...set, ...queue, paused, draining });
+}
+
+/** Receipts are verified as its carrier's, replies come to its sender, and what waits was decided for both. */
+async function refuseReplacing(
+	deps: Pick<AdminDeps, "store">,
+	{ _id, carrier, sender }: SendQueueDocument,
+): Promise<void> {
+	const users = await deps.store.tenants.findBySendQueue(_id);
+	const { open, copyDue } = await findNeeds(deps, _id);
+	const why = [
+		...(users[0] ? [`${users[0]._id} has it (${users.length} in all)`] : []),
+		...open,
+		...(copyDue === undefined ? [] : [`its carrier has yet to forget messages, ${copyDue} among them`]),
+	];
+	if (why.length === 0) return;
+	throw new Error(
+		`${_id} can't become another carrier's or sender's than ${carrier} ${sender}: it is still needed. ${why.join("; ")}. Make a queue of another id, give it to who has this one with \`lethe admin tenant routes\`, then \`lethe queue drain ${_id} --move\` and \`lethe admin remove-queue ${_id}\`.`,
+	);
 }
 
 type Secrets = Partial<Record<SecretPurpose, Record<string, string>>>;
@@ -312,18 +336,18 @@ async function writeSecrets(
 const inForceMs = 6_000;
 
 /**
- * Removes a send queue, and destroys its secrets; tenants that have it go on with their others. False when there is none.
+ * Removes a send queue, and destroys its secrets; tenants that have it go on with their others.
  * Cut off half way it is repeated.
  * @param options `leaveCopies`: though its carrier has yet to forget messages
- * @throws Error with the mend while it takes what is new, anything needs it, or a tenant has no other
+ * @throws Error with the mend when there is none, while it takes what is new, anything needs it, or a tenant has no other
  */
 export async function removeSendQueue(
 	deps: AdminDeps,
 	sendQueue: string,
 	{ leaveCopies = false, waitMs = inForceMs }: { leaveCopies?: boolean; waitMs?: number } = {},
-): Promise<boolean> {
+): Promise<void> {
 	const queue = await deps.store.sendQueues.find(sendQueue);
-	if (!queue) return false;
+	if (!queue) throw new Error(`there is no send queue ${sendQueue}: \`lethe doctor\` names those that there are.`);
 	const drain = `\`lethe queue drain ${sendQueue} --move\``;
 	const users = await deps.store.tenants.findBySendQueue(sendQueue);
 	for (const { _id, sendQueues, standing } of users) {
@@ -351,17 +375,26 @@ export async function removeSendQueue(
 	// Redis may be away: nobody reads what it has of a queue that there is not.
 	await deps.sendQueues.forget(sendQueue).catch(() => undefined);
 	await deps.store.sendQueues.remove(sendQueue);
-	return true;
 }
 
-async function refuseNeeded(
+async function refuseNeeded(deps: Pick<AdminDeps, "store">, sendQueue: string, leaveCopies: boolean): Promise<void> {
+	const { open, copyDue } = await findNeeds(deps, sendQueue);
+	if (open.length > 0) throw new Error(`${sendQueue} is still needed. ${open.join("; ")}. Run this again then.`);
+	if (copyDue !== undefined && !leaveCopies) {
+		throw new Error(
+			`the carrier of ${sendQueue} has yet to forget messages, ${copyDue} among them. Run this again when it has, or with --leave-copies: certificates then say that it never did.`,
+		);
+	}
+}
+
+/** What keeps its messages open, each with its end, and one that its carrier has yet to forget. */
+async function findNeeds(
 	{ store }: Pick<AdminDeps, "store">,
 	sendQueue: string,
-	leaveCopies: boolean,
-): Promise<void> {
-	const { waiting, sent, copyDue } = await store.messages.findNeeding(sendQueue);
+): Promise<{ open: string[]; copyDue?: string }> {
+	const { waiting, sent, ...rest } = await store.messages.findNeeding(sendQueue);
 	const by = ({ endsAt }: { endsAt: number }) => `at ${new Date(endsAt).toISOString()} at the latest`;
-	const why = [
+	const open = [
 		...(waiting
 			? [
 					`${waiting.id} waits for it (${waiting.count} in all): \`lethe queue drain ${sendQueue} --move\` hands on what may go elsewhere, POST /v1/messages/{id}/cancel cancels, and what is left expires ${by(waiting)}`,
@@ -373,10 +406,5 @@ async function refuseNeeded(
 				]
 			: []),
 	];
-	if (why.length > 0) throw new Error(`${sendQueue} is still needed. ${why.join("; ")}. Run this again then.`);
-	if (copyDue !== undefined && !leaveCopies) {
-		throw new Error(
-			`the carrier of ${sendQueue} has yet to forget messages, ${copyDue} among them. Run this again when it has, or with --leave-copies: certificates then say that it never did.`,
-		);
-	}
+	return { open, ...rest };
 }

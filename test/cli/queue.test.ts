@@ -194,11 +194,14 @@ describe("lethe queue, against an API", () => {
 			...{ paused: false, draining: false },
 		};
 		assert.deepEqual(await api.store.sendQueues.find("routed"), expected);
-		await api.store.sendQueues.set("routed", { prices: { DE: 0.07 } });
+		await api.store.sendQueues.set("routed", { prices: { DE: 0.07 }, ratePerSecond: 12 });
 		await api.store.sendQueues.setFlow("routed", { paused: true, draining: false, moveWaiting: true });
 		assert.equal((await admin(base, secrets)).code, 0);
-		const { prices, paused, moveWaiting, countries } = (await api.store.sendQueues.find("routed")) ?? {};
+		const { prices, paused, moveWaiting, countries, ratePerSecond } = (await api.store.sendQueues.find("routed")) ?? {};
 		assert.deepEqual([prices, paused, moveWaiting, countries], [{ DE: 0.07 }, true, true, undefined]);
+		assert.equal(ratePerSecond, 12, "as the operator set it");
+		assert.equal((await admin([...base, "--rate", "8"], secrets)).code, 0);
+		assert.equal((await api.store.sendQueues.find("routed"))?.ratePerSecond, 8, "as the command names it");
 		for (const [args, input] of [
 			[[...base.slice(0, 2), "--carrier", "nobody", "--sender", "x"], secrets],
 			[base, '{"send": "marker"}'],
@@ -369,6 +372,59 @@ describe("lethe queue, against an API", () => {
 		assert.deepEqual((await api.store.tenants.find(tenantId))?.sendQueues, ["main", "shell", "routed"]);
 	});
 
+	it("stays its carrier's and sender's while a tenant has it or anything needs it", async () => {
+		const secrets = JSON.stringify(usable);
+		const put = (id: string, sender: string, ...more: string[]) =>
+			administer(["queue", "--id", id, "--sender", sender, ...(more.length > 0 ? more : simulator)], secrets);
+		const simulator = ["--carrier", "simulator", "--setting", "url=http://127.0.0.1:1"];
+		const refusesTo = async (made: ReturnType<typeof put>, pattern: RegExp) => {
+			const { code, out, error } = await made;
+			assert.deepEqual([code, out], [2, ""], error);
+			assert.match(error, pattern);
+		};
+		const vault = await login("sender");
+		const secretsOf = async (id: string) => (await vault.read(`kv/data/carriers/${id}/send`))?.data.metadata.version;
+		const mend = "another id, .*`lethe admin tenant routes`.*`lethe queue drain routed --move`.*remove-queue routed`";
+		const [queue, written] = [await api.store.sendQueues.find("routed"), await secretsOf("routed")];
+		assert.ok(queue);
+		await refusesTo(
+			put("routed", "Other"),
+			new RegExp(`simulator Lethe:.* ${tenantId} has it \\(1 in all\\)\\..*${mend}`),
+		);
+		// As if it had been made another carrier's before.
+		await api.store.sendQueues.set("routed", { carrier: "earlier" });
+		await refusesTo(put("routed", "Lethe"), new RegExp(`earlier Lethe:.* ${tenantId} has it`));
+		await api.store.sendQueues.set("routed", { carrier: "simulator" });
+		assert.deepEqual([await api.store.sendQueues.find("routed"), await secretsOf("routed")], [queue, written]);
+
+		assert.equal((await put("lone", "Lethe")).code, 0);
+		const operated = {
+			prices: { DE: 0.07 },
+			registrations: { US: "C-A1" },
+			countryRates: { DE: 1 },
+			ratePerSecond: 9,
+			paused: true,
+		};
+		await api.store.sendQueues.set("lone", operated);
+		const id = api.ids.random("message");
+		await api.store.messages.insert({
+			...messageOf({ id, sendQueue: "lone", state: "submitted" }),
+			nextCheckAt: api.clock() + 1_000_000,
+		});
+		await refusesTo(put("lone", "Other"), new RegExp(`became of ${id} is not known yet \\(1 in all\\)`));
+		// Its own carrier and sender may be reached elsewhere, though.
+		assert.equal((await put("lone", "Lethe", ...simulator.slice(0, 3), "url=http://127.0.0.1:2")).code, 0);
+		const copy = { state: "due", dueAt: 0, tries: 1, nextTryAt: 0 };
+		await api.store.messages.transition({ id, set: { state: "delivered", carrierCopy: copy } as never });
+		await refusesTo(put("lone", "Other"), new RegExp(`yet to forget messages, ${id} among them`));
+		await api.store.messages.transition({ id, set: { sendQueue: "elsewhere" } });
+		assert.equal((await put("lone", "Other")).code, 0);
+		const now = await api.store.sendQueues.find("lone");
+		assert.ok(now);
+		const kept = [now.prices, now.registrations, now.countryRates, now.ratePerSecond];
+		assert.deepEqual([now.sender, now.paused, ...kept], ["Other", true, undefined, undefined, undefined, undefined]);
+	});
+
 	it("is removed once it was drained and nothing needs it any more, and its secrets are destroyed", async () => {
 		const remove = (...args: string[]) => administer(["remove-queue", ...args]);
 		const refusesTo = async (pattern: RegExp, id = "routed") => {
@@ -376,9 +432,7 @@ describe("lethe queue, against an API", () => {
 			assert.deepEqual([code, out], [2, ""], error);
 			assert.match(error, pattern);
 		};
-		const none = await remove("nowhere");
-		assert.deepEqual([none.code, none.out], [1, '{"removed":false}\n']);
-		assert.match(none.error, /^lethe: there is no send queue nowhere: .*\n$/);
+		await refusesTo(/^lethe: there is no send queue nowhere: .*\n$/, "nowhere");
 		await api.addTenant({ sendQueue: "alone" });
 		await refusesTo(/alone is the only one of ten_.*lethe admin tenant routes/, "alone");
 		await run("resume", "routed");
@@ -409,6 +463,6 @@ describe("lethe queue, against an API", () => {
 		assert.equal(await vault.read("kv/data/carriers/spent/send"), undefined);
 		const acts = (await api.entries()).filter(({ code }) => code === "spent").map(({ type }) => type);
 		assert.deepEqual(acts, ["send_queue_changed", "send_queue_removed"]);
-		assert.equal((await remove("spent")).code, 1);
+		await refusesTo(/there is no send queue spent/, "spent");
 	});
 });
