@@ -40,9 +40,16 @@ const steps = {
 	drain: "send what a queue has, and route nothing new to it",
 } as const;
 
+// What administrators do is looked for here, too.
+const makes = "`lethe admin queue` makes or replaces a queue";
+const removes = "`lethe admin remove-queue` removes one";
+const elsewhere = { add: makes, create: makes, remove: removes, delete: removes };
+
 /** Exit 0: done; 1: refused; 2: misuse. What they change is kept in the store. */
 export function queueCommand(): Command {
-	const queue = new Command("queue").description("see, set, pause, resume and drain the send queues");
+	const queue = new Command("queue")
+		.description("see, set, pause, resume and drain the send queues")
+		.addHelpText("after", `\n${makes}; ${removes}.`);
 	queue.addCommand(
 		withTarget(new Command("list").description("list the queues, how full they are and how fast")).action(
 			(options: TargetOptions) => run("queue list", () => list(options)),
@@ -89,7 +96,22 @@ export function queueCommand(): Command {
 			),
 		);
 	}
+	for (const [name, told] of Object.entries(elsewhere)) addElsewhere(queue, name, told);
 	return queue;
+}
+
+/** A word that is no command of these, whatever follows it: its answer names the one that is. */
+function addElsewhere(queue: Command, name: string, told: string): void {
+	queue
+		.command(name, { hidden: true })
+		.helpOption(false)
+		.allowUnknownOption()
+		.allowExcessArguments()
+		.action(() =>
+			run(`queue ${name}`, () => {
+				throw new Refusal(`${told}, with the admin role.`);
+			}),
+		);
 }
 
 async function list(options: TargetOptions): Promise<number> {
@@ -136,14 +158,14 @@ async function doubts(options: TargetOptions): Promise<number> {
 	for (const doubt of options.json ? [] : items) {
 		const { code = "", sendQueue = "" } = doubt.attempts.at(-1) ?? {};
 		const { id, state, stateAt } = doubt;
-		console.log([id, state, stateAt, sendQueue, code, endOf(doubt)].join("  ").trimEnd());
+		console.log([id, state, `since ${stateAt}`, sendQueue, code, endOf(doubt)].join("  ").trimEnd());
 	}
 	return exitCodes.yes;
 }
 
 /** How a doubt ends if nothing comes, and whether anybody can end it before. */
 function endOf({ state, expiresAt, closesAt }: Doubt): string {
-	if (isFinal(state)) return "";
+	if (isFinal(state)) return "has ended; a late receipt still counts";
 	if (cancellableStates.includes(state)) return `expires at ${expiresAt}, can be cancelled`;
 	return `ends by a receipt, or by itself at ${closesAt}; past cancelling`;
 }
@@ -194,13 +216,19 @@ function parseReference(text: string): string {
 
 function lineOf(queue: Queue): string {
 	const { id, carrier, sender, state, limitPerSecond, live, prices = {} } = queue;
-	const priced = Object.entries(prices).map(([country, price]) => `${country}=${price}`);
 	const limit = limitPerSecond === undefined ? "the default" : String(limitPerSecond);
 	const pace = live
 		? `${live.segmentsPerSecond} of ${limit} segments/s, ${live.waiting} next to be sent, ${live.delayed} delayed, ${live.active} under way`
 		: "Redis does not answer";
 	const told = [pace, backlogOf(queue), ...standing(queue)].join(", ");
-	return `${id.padEnd(24)}${state.padEnd(10)}${carrier} ${sender}  ${told}  ${priced.join(" ")}`.trimEnd();
+	return `${id.padEnd(24)}${state.padEnd(10)}${carrier} ${sender}  ${told}  ${pairsOf(prices)}`.trimEnd();
+}
+
+/** As `queue set` takes them. */
+function pairsOf(values: Record<string, string | number>): string {
+	return Object.entries(values)
+		.map(([country, value]) => `${country}=${value}`)
+		.join(" ");
 }
 
 /** What waits behind: a queue holds two seconds of its work, and a paused one nothing at all. */
@@ -210,9 +238,12 @@ function backlogOf({ backlog, state }: Queue): string {
 }
 
 /** What is not as of any queue: what becomes of its messages, and what keeps it from sending. */
-function standing({ id, state, routed, movesWaiting, failing, failure, live }: Queue): string[] {
+function standing(queue: Queue): string[] {
+	const { id, state, routed, movesWaiting, failing, failure, live, countryRates, registrations } = queue;
 	const why = failure ? ` (${failure.code} since ${failure.since})` : "";
 	return [
+		...(countryRates ? [`at most ${pairsOf(countryRates)} segments/s`] : []),
+		...(registrations ? [`registered as ${pairsOf(registrations)}`] : []),
 		...(movesWaiting ? ["handed on where it may be"] : []),
 		...(failing ? [`its carrier fails${why}`] : []),
 		...(live?.senders === 0 && state !== "paused" ? ["no sender works it"] : []),

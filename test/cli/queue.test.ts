@@ -85,7 +85,10 @@ describe("lethe queue, against an API", () => {
 		const rates = ["--rate", "20", "--country-rate", "DE=10", "US=5", "--price", "DE=0.07", "*=0.1"];
 		const set = await run("set", "shell", ...rates, "--registration", "US=C-A1", "DE=D-B2");
 		assert.deepEqual([set.code, set.error], [0, ""]);
-		assert.match(set.out, / of 20 segments\/s.* {2}DE=0.07 \*=0.1\n$/);
+		const shown =
+			/ of 20 segments\/s, .*, at most DE=10 US=5 segments\/s, registered as US=C-A1 DE=D-B2.* {2}DE=0.07 \*=0.1\n$/;
+		assert.match(set.out, shown);
+		assert.match((await run("list")).out, shown);
 		const changed = ["--country-rate", "US=none", "--price", "US=0.01", "--registration", "DE=none", "--json"];
 		const { prices, countryRates, registrations, limitPerSecond } = JSON.parse(
 			(await run("set", "shell", ...changed)).out,
@@ -128,9 +131,13 @@ describe("lethe queue, against an API", () => {
 		assert.deepEqual(new Set(lines.map((line) => line.split("  ")[0])), new Set(ids));
 		const ends = "ends by a receipt, or by itself at \\S+Z; past cancelling";
 		for (const line of lines)
-			assert.match(line, new RegExp(`^msg_\\S+ {2}sending {2}\\S+Z {2}shell {2}timeout {2}${ends}$`));
+			assert.match(line, new RegExp(`^msg_\\S+ {2}sending {2}since \\S+Z {2}shell {2}timeout {2}${ends}$`));
 		const { items } = JSON.parse((await run("doubts", "--json")).out);
 		assert.equal(items.length, 2);
+		for (const id of ids) await api.store.messages.transition({ id, set: { state: "unknown" } });
+		const over = (await run("doubts")).out.trimEnd().split("\n");
+		assert.equal(over.length, 2);
+		for (const line of over) assert.match(line, / {2}unknown {2}since .* {2}has ended; a late receipt still counts$/);
 	});
 
 	it("says in one line what it can't do, and how it could", async () => {
@@ -153,6 +160,17 @@ describe("lethe queue, against an API", () => {
 		] as const) {
 			await refuses(2, pattern, "set", "shell", option, value);
 		}
+	});
+
+	it("tells where queues are made and removed to who looks for it here", async () => {
+		const made = "`lethe admin queue` makes or replaces a queue; `lethe admin remove-queue` removes one.";
+		for (const word of ["add", "create"]) await refuses(2, /`lethe admin queue` makes/, word, "x", "--carrier", "y");
+		for (const word of ["remove", "delete"]) await refuses(2, /`lethe admin remove-queue` removes/, word, "shell");
+		await refuses(2, /`lethe admin remove-queue` removes/, "remove", "--help");
+		const { code, out } = await run("--help");
+		assert.equal(code, 0);
+		assert.ok(out.trimEnd().endsWith(made), out);
+		assert.doesNotMatch(out, /^ {2}(add|create|remove|delete)/m);
 	});
 
 	it("has doctor tell what the alerts tell of every tenant, a warning as a warning", async () => {
