@@ -34,10 +34,6 @@ export function createResolve(deps: ResolveDeps) {
 		if (now < askableAt) return postpone(message, askableAt);
 		// By the clock of whoever made the attempt it may not be over yet: a look-up may show the message, and no absence.
 		const provenAt = askableAt + limits.clockSkewMs;
-		if (message.state === "sending" && message.category === "otp") {
-			if (now < provenAt) return postpone(message, provenAt);
-			return apply(endAttempt(message, "unknown", "ambiguous", now, "lease_expired"), message);
-		}
 		const carrierIds = message.state === "submitted" && attempt ? carrierIdsOf(attempt) : [];
 		for (const carrierId of carrierIds) await deps.unpark(message._id, sendQueue, carrierId);
 		const found =
@@ -62,6 +58,11 @@ export function createResolve(deps: ResolveDeps) {
 			if (now < provenAt) return postpone(message, provenAt);
 			await apply(release(message, "absent", now, now), message);
 			return addAttempt(deps, message, now).catch(() => undefined);
+		}
+		// Whoever waits for a code is told soon: the close of its message is minutes after it was of use.
+		if (message.state === "sending" && message.category === "otp") {
+			if (now < provenAt) return postpone(message, provenAt);
+			return apply(endAttempt(message, "unknown", "ambiguous", now, attempt?.code ?? "lease_expired"), message);
 		}
 		const isPointless = message.state === "submitted" && !carrier?.lookup && carrier !== undefined;
 		await postpone(message, isPointless ? message.closeAt : askAgainAt(message, now, times));

@@ -126,7 +126,7 @@ async function attempt(deps: SendDeps, message: Message, claimedAt: number): Pro
 		return { ...outcome, times: carrier.capabilities.lookup };
 	} catch {
 		// An adapter that throws has broken its contract: nobody knows how far it came.
-		return { kind: "ambiguous", code: "adapter_failed" };
+		return { kind: "ambiguous", code: "adapter_failed", times: carrier.capabilities.lookup };
 	} finally {
 		parts.to.wipe();
 		parts.text.wipe();
@@ -232,8 +232,8 @@ function outcomeTransition(deps: SendDeps, message: Message, outcome: Outcome, n
 		case "overdue":
 			return endAttempt(message, "expired", "withheld", now, "deadline");
 		case "ambiguous":
-			// A code sent twice can be used twice: one-time codes are never sent again.
-			return message.category === "otp"
+			// A code sent twice can be used twice: unless its carrier can be asked, nothing shows that it was not sent.
+			return message.category === "otp" && !outcome.times
 				? endAttempt(message, "unknown", "ambiguous", now, outcome.code)
 				: recordAmbiguous(message, now + absentAfterMs(outcome.times), now, outcome.code);
 	}

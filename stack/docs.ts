@@ -145,6 +145,12 @@ Whatever a carrier says is told as one of these; its own words stay in its adapt
 |---|---|
 ${list(carrierCodes)}
 
+Of \`timeout\` to \`adapter_failed\` nobody knows whether the carrier took the message, and neither it nor another carrier is given it again
+on a guess. A carrier that can be asked by our reference is asked, when its page says: what it has goes on; what it then surely does not
+have is sent again while its deadline leaves time. Where no carrier can tell, the category decides: a one-time code ends as \`unknown\`
+(at once, or after the second look-up that brought no answer), since whoever waits for it needs another one; any other message
+waits until it closes, an hour after its deadline, and is \`unknown\` then. \`lethe queue doubts\` lists both.
+
 ## SMPP PDUs
 
 \`lethe carrier decode smpp --file FILE\` decodes each of an array of PDUs of SMPP 3.4 in hex, or prints \`{error}\`; a

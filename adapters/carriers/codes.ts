@@ -22,6 +22,7 @@ export const carrierCodes = {
 	connection_lost: "The connection ended before a complete answer.",
 	carrier_error: "The carrier failed without saying whether it had accepted.",
 	unreadable_answer: "The answer is not one that the carrier documents.",
+	lease_expired: "The sender that made the attempt did not tell what became of it within its lease.",
 	adapter_failed: "A fault of ours; nobody knows how far the request came.",
 
 	// receipts

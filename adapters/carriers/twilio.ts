@@ -73,7 +73,7 @@ const manual = (): Manual => ({
 	statuses: states,
 	limits: [
 		"A sender that is the id of a messaging service, MG…, has Twilio choose the number of each message.",
-		"It can't be asked by a reference of ours: a send whose answer was lost follows the choice of the message's class.",
+		"It can't be asked by a reference of ours: where the answer to a send is lost, a one-time code ends as `unknown` at once, and any other message when it closes, an hour after its deadline.",
 		"A message that is not yet final can't be deleted.",
 		"Its validity ends after ten hours at the latest.",
 	],

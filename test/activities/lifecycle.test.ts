@@ -385,15 +385,56 @@ describe("lifecycle, driven step by step", () => {
 		}
 	});
 
-	it("a one-time code whose outcome nobody knows is never sent again", async () => {
+	it("a one-time code whose outcome nobody knows goes on when its carrier has it", async () => {
+		const { message, reference } = await claimed({ category: "otp" });
+		engine.carrier.known.set(reference, "c-code");
+		const calls = engine.carrier.calls.length;
+		await sweepAfter(limits.leaseMs + limits.carrierTimeoutMs + 1);
+		const found = await engine.read(message._id);
+		assert.deepEqual([found.state, found.attempts[0]?.carrierId], ["submitted", "c-code"]);
+		assert.equal(engine.carrier.calls.length, calls);
+	});
+
+	it("a one-time code that its carrier surely has not is sent again, and expires when its time is over", async () => {
+		const ambiguous = async () => ({ kind: "ambiguous", code: "timeout" }) as const;
+		for (const [validForMs, state] of [
+			[300_000, "queued"],
+			[limits.carrierTimeoutMs + limits.clockSkewMs, "expired"],
+		] as const) {
+			const deadlineAt = engine.clock() + validForMs;
+			const message = await engine.accept({ category: "otp", deadlineAt, closeAt: deadlineAt + 120_000 });
+			await engine.store.messages.transition(enqueue(message, engine.clock()));
+			engine.carrier.script.next = ambiguous;
+			await engine.send({ messageId: message._id, attempt: 1, sendQueue: "queue" }, noControl);
+			engine.carrier.script.next = undefined as never;
+			assert.equal((await engine.read(message._id)).state, "sending");
+			await sweepAfter(limits.carrierTimeoutMs + 1);
+			assert.equal((await engine.read(message._id)).state, "sending", "the clock of its sender may be behind");
+			await sweepAfter(limits.clockSkewMs);
+			await sweepAfter(1);
+			await sweepAfter(limits.driverPatienceMs);
+			const { state: ended, attempts } = await engine.read(message._id);
+			assert.deepEqual([ended, attempts.length, attempts[0]?.outcome], [state, 1, "absent"]);
+		}
+	});
+
+	it("a one-time code of which its carrier can't tell is never sent again, and ends in doubt soon", async () => {
 		const { message } = await claimed({ category: "otp" });
-		await sweepAfter(limits.leaseMs + limits.carrierTimeoutMs + limits.clockSkewMs + 1);
-		assert.equal((await engine.read(message._id)).state, "unknown");
+		const { lookup, capabilities } = engine.carrier;
+		engine.carrier.lookup = async () => ({ kind: "unavailable" });
+		await sweepAfter(limits.leaseMs + limits.carrierTimeoutMs + 1);
+		assert.equal((await engine.read(message._id)).state, "sending");
+		await sweepAfter(limits.clockSkewMs);
+		const { state, attempts } = await engine.read(message._id);
+		assert.deepEqual([state, attempts[0]?.code], ["unknown", "lease_expired"]);
+		// One that can't be asked at all.
 		const other = await engine.accept({ category: "otp" });
 		await engine.store.messages.transition(enqueue(other, engine.clock()));
+		engine.carrier.capabilities = { ...capabilities, lookup: false };
 		engine.carrier.script.next = async () => ({ kind: "ambiguous", code: "timeout" });
 		await engine.send({ messageId: other._id, attempt: 1, sendQueue: "queue" }, noControl);
 		engine.carrier.script.next = undefined as never;
+		Object.assign(engine.carrier, { lookup, capabilities });
 		assert.equal((await engine.read(other._id)).state, "unknown");
 		const calls = engine.carrier.calls.length;
 		await engine.send({ messageId: other._id, attempt: 2, sendQueue: "queue" }, noControl);

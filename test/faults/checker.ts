@@ -97,7 +97,7 @@ function findOverdue({ cohorts, now, clockErrorMs }: Observed): string[] {
 
 type Say = (what: string) => void;
 
-// A code has its deadline within the faults, and is never sent a second time: it may expire, be in doubt, or be refused for
+// A code has its deadline within the faults, and is not sent a second time on a guess: it may expire, be in doubt, or be refused for
 // what it waits behind.
 function checkEnd(
 	{ magic, category, cancel }: Sent,
