@@ -116,7 +116,7 @@ ${Object.entries(verifierKeys)
 
 It prints \`{valid, reason, events}\`: exit 0 when valid, 1 when not, 2 when the record can't be used. An array prints a line for
 each of its items, a repeat of one before being \`replayed\`, and exits 0 whatever they are; an item that can't be used has the
-reason \`unusable\`, and what is wrong with it is told on standard error. \`reason\` is one of these:
+reason \`unusable\`, and what is wrong with it is told on standard error by its number, the first being 1. \`reason\` is one of these:
 
 | reason | means |
 |---|---|
