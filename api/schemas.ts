@@ -365,6 +365,7 @@ const message = z
 		dataClasses: z.array(z.string()),
 		deliveryMode: z.enum(deliveryModes),
 		country: z.string(),
+		sendQueue: z.string().meta({ description: "Where it waits, or was last." }),
 		sender: z.string().optional(),
 		clientReference: z.string().optional(),
 		template: z.string().optional(),

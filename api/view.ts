@@ -45,6 +45,7 @@ export function viewMessage(message: Message, now: number) {
 		dataClasses: message.dataClasses,
 		deliveryMode: message.deliveryMode,
 		country: message.country,
+		sendQueue: message.sendQueue,
 		sender: message.senderId,
 		clientReference: message.clientReference,
 		template: message.templateId,

@@ -36,6 +36,9 @@ type Options = {
 type Answer = {
 	id?: string;
 	state?: string;
+	sendQueue?: string;
+	releaseAt?: string;
+	closesAt?: string;
 	decision?: { allowed: boolean; reasons?: string[]; deferUntilUtc?: string };
 	encoding?: string;
 	segments?: number;
@@ -208,12 +211,20 @@ async function waitForEnd(target: ReturnType<typeof apiTarget>, id: string, opti
 		if ((finalStates as string[]).includes(state)) return answer;
 		if (Date.now() > end) {
 			process.stderr.write(
-				`lethe send: not final after ${options.timeout} s; it goes on. Wait longer with --timeout.\n`,
+				`lethe send: not final after ${options.timeout} s: it is ${describeWaiting(answer)}. It goes on; wait longer with --timeout.\n`,
 			);
 			return answer;
 		}
 		await new Promise((resolve) => setTimeout(resolve, pollMs));
 	}
+}
+
+/** Where it stands, and where to look for why. */
+function describeWaiting({ state, sendQueue, releaseAt, closesAt }: Answer): string {
+	if (state === "queued") return `queued on ${sendQueue}; \`lethe queue list\` says why`;
+	if (state === "deferred" && releaseAt) return `deferred until ${releaseAt}`;
+	if (state === "submitted") return `submitted, and its receipt is waited for until ${closesAt}`;
+	return String(state);
 }
 
 async function call(

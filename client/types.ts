@@ -698,6 +698,10 @@ category: ("otp" | "transactional" | "marketing" | "health")
 dataClasses: string[]
 deliveryMode: ("sms" | "secure_link" | "e2ee")
 country: string
+/**
+ * Where it waits, or was last.
+ */
+sendQueue: string
 sender?: string
 clientReference?: string
 template?: string

@@ -276,6 +276,22 @@ describe("lethe queue, against an API", () => {
 		await api.store.sendQueues.set("shell", { countries: ["DE", "FR", "US", "IN"] });
 	});
 
+	it("is named to who waits for a message that waits on it", async () => {
+		const send = (...args: string[]) =>
+			runProgram(process.execPath, [
+				...[...lethe, "send", "--to", "+4915112345678", "--body", "x", "--lawful-basis", "contract"],
+				...["--idempotency-key", "waits-1", ...target.slice(0, 2), "--key", sender, ...args],
+			]);
+		api.time.offsetMs += limits.tenantSeenMs;
+		const sent = await send();
+		assert.deepEqual([sent.code, sent.error], [0, ""]);
+		const [id = ""] = sent.out.split(" ");
+		assert.ok(await api.store.messages.transition({ id, set: { state: "queued" } }));
+		const { code, out, error } = await send("--wait", "--timeout", "0");
+		assert.deepEqual([code, out], [1, `${id} queued\n`]);
+		assert.match(error, /^lethe send: not final after 0 s: it is queued on shell; `lethe queue list` says why\. It /m);
+	});
+
 	it("is told, by its name, of what its carrier does not know, needs or can use; nothing is changed then", async () => {
 		const before = await api.store.sendQueues.find("routed");
 		const queue = ["queue", "--id", "routed", "--carrier"];
