@@ -45,7 +45,7 @@ async function decide(options: Options): Promise<number> {
 	let exitCode: number = exitCodes.yes;
 	for (const [at, value] of document.entries()) {
 		try {
-			print(judge(value, `${options.facts}: item ${at}`));
+			print(judge(value, `${options.facts}: item ${at + 1}`));
 		} catch (error) {
 			// The others still get their line, so that answers and questions stay side by side.
 			if (!(error instanceof Refusal)) throw error;

@@ -72,7 +72,7 @@ test("facts that can't be judged are misuse: one line that names the field, and 
 	assert.doesNotMatch(error, /geheim/);
 	const some = policy("decide", "--facts", file([allowed, { ...allowed, category: "spam" }, denied]));
 	assert.deepEqual([some.code, some.lines.length], [2, 3]);
-	assert.match(JSON.parse(some.lines[1] ?? "").error, /item 1: category/);
+	assert.match(JSON.parse(some.lines[1] ?? "").error, /item 2: category/);
 	assert.equal(JSON.parse(some.lines[2] ?? "").allowed, false);
 });
 
