@@ -6,7 +6,7 @@ import { join } from "node:path";
 import type { Logger } from "pino";
 import { createApiKeys } from "./adapters/apiKeys.ts";
 import { createBatcher } from "./adapters/batcher.ts";
-import { missingSecrets, type QueueGiven, type SecretHalf } from "./adapters/carriers/fields.ts";
+import { missingSecrets, missingSettings, type QueueGiven, type SecretHalf } from "./adapters/carriers/fields.ts";
 import { createHandOvers } from "./adapters/carriers/handOver.ts";
 import { createQueueCarriers } from "./adapters/carriers/queueCarriers.ts";
 import { checkQueue, readManual } from "./adapters/carriers/registry.ts";
@@ -322,6 +322,9 @@ export async function createDeps(config: Config, name: ProcessName) {
 			/** What a carrier needs beside secrets of these names; see `missingSecrets`. @throws RangeError when there is none of this name here */
 			missing: (carrier: string, half: SecretHalf, names: readonly string[]) =>
 				missingSecrets(readManual(carrier, allowSimulator), half, names),
+			/** What settings a queue lacks; see `missingSettings`. @throws RangeError when there is none of this name here */
+			missingSettings: (carrier: string, given: Pick<QueueGiven, "settings" | "sender">) =>
+				missingSettings(readManual(carrier, allowSimulator), given),
 			/** @throws RangeError | TypeError when there is no such carrier here, or it can't use what it is given */
 			check: (carrier: string, given: QueueGiven): Promise<void> => checkQueue(carrier, given, allowSimulator),
 		},

@@ -180,7 +180,12 @@ async function lookAtCredentials({ store, secrets, carriers }: Deps): Promise<Fi
 	const lacking: Finding[] = [];
 	const found = await look(check, "Start and unseal Vault, or provision it again.", async () => {
 		const queues = await store.sendQueues.all();
-		for (const { _id, carrier } of queues) {
+		for (const { _id, carrier, settings, sender } of queues) {
+			const unset = carriers.missingSettings(carrier, { settings, sender });
+			if (unset.length > 0) {
+				const again = `Make it again with \`lethe admin queue\` and --setting; docs/carriers/${carrier}.md lists them.`;
+				lacking.push({ check, ok: false, detail: `${_id} lacks the setting ${unset.join(", ")}`, mend: again });
+			}
 			const lacks: string[] = [];
 			for (const [half, of] of Object.entries(halves) as [keyof typeof halves, string][]) {
 				const missing = carriers.missing(carrier, half, await secrets.names(_id, half));

@@ -135,6 +135,8 @@ export type Manual = {
 	settings: Fields;
 	/** What it takes as the sender that recipients see. */
 	sender: z.ZodType<string, string>;
+	/** Settings that may be left out and that this sender needs all the same; absent where none depends on it. */
+	neededBy?: (sender: string) => readonly string[];
 	/** How a callback proves that it is the carrier's. */
 	signature: string;
 	/** The carrier's word for what became of a message → ours. */

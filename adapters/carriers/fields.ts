@@ -41,6 +41,9 @@ const halves = { send: "secret, for sending,", callback: "secret, for callbacks,
 export function refuseUnusable(manual: Manual, { settings, sender, secrets }: QueueGiven): void {
 	refuseFields("setting", manual.settings, settings);
 	refuseForm("sender", manual.sender, sender);
+	const needed = missingSettings(manual, { settings, sender });
+	if (needed.length > 0)
+		throw unusable(`${needed.join(", ")}: missing, a setting that this carrier needs for this sender.`);
 	for (const half of ["send", "callback"] as const) {
 		const given = secrets[half];
 		if (given) refuseSecrets(manual, half, given);
@@ -61,6 +64,15 @@ export function missingSecrets(manual: Manual, half: SecretHalf, given: readonly
 	const { sendBy } = manual;
 	const isChosen = half !== "send" || !sendBy || sendBy.some((names) => names.every((name) => given.includes(name)));
 	return isChosen ? missing : [...missing, (sendBy ?? []).map((names) => names.join(" and ")).join(", or ")];
+}
+
+/** Names of settings that the carrier needs for this sender and that are not given. */
+export function missingSettings(
+	manual: Manual,
+	{ settings, sender }: Pick<QueueGiven, "settings" | "sender">,
+): string[] {
+	const needed = [...required(manual.settings), ...(manual.neededBy?.(sender) ?? [])];
+	return needed.filter((name) => settings[name] === undefined);
 }
 
 /** Names of fields that must not be left out. */
@@ -104,6 +116,10 @@ function isWebUrl(address: string): boolean {
 	return (
 		(protocol === "https:" || (protocol === "http:" && isLoopback(hostname))) && `${username}${password}${hash}` === ""
 	);
+}
+
+export function isNumber(sender: string): boolean {
+	return /^\+?\d+$/.test(sender);
 }
 
 export function isNumberOrName(sender: string): boolean {

@@ -57,6 +57,10 @@ test("a queue that could never do as it is set is refused when it is made", asyn
 			topicArns,
 		);
 	}
+	// Telnyx sends by a name through a messaging profile only.
+	await assert.rejects(() => check("telnyx", "Lethe", {}), /^TypeError: messagingProfileId: missing, a setting/);
+	await check("telnyx", "Lethe", { messagingProfileId: "profile" });
+	for (const number of ["+12025550142", "12345"]) await check("telnyx", number, {});
 	// The simulated carrier takes fewer names than others do.
 	await assert.rejects(() => check("simulator", "A&B", { url: "http://127.0.0.1:1" }), /sender can't be used/);
 });
