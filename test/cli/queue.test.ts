@@ -176,8 +176,12 @@ describe("lethe queue, against an API", () => {
 	it("has doctor tell what the alerts tell of every tenant, a warning as a warning", async () => {
 		const { keyId: about } = await api.addKey(tenantId);
 		await api.evidence.append([{ type: "credential_alert", code: "new_address", tenantId, about, by: about }]);
+		const unset = { _id: "unset", carrier: "telnyx", sender: "Lethe", settings: {}, paused: true };
+		await api.store.sendQueues.put(unset);
 		const { code, out } = await administer(["doctor"]);
+		await api.store.sendQueues.remove("unset");
 		assert.equal(code, 1);
+		assert.match(out, /^FAIL carrier credentials: unset lacks the setting messagingProfileId\n/m);
 		assert.match(
 			out,
 			new RegExp(`^WARN credential_suspect: ${about} \\(new_address\\) since .*\\n {5}→ Look into`, "m"),
@@ -334,7 +338,7 @@ describe("lethe queue, against an API", () => {
 			],
 			[smpp, { send: { ...bind, ...one }, callback: other }, /callbackKey must be the same in both halves/],
 			[
-				[...queue, "telnyx", "--sender", "Lethe"],
+				[...queue, "telnyx", "--sender", "12345"],
 				{ send: { apiKey: "marker" }, callback: usable.callback },
 				/apiKey can't be used: it must be 8 printable/,
 			],
