@@ -74,11 +74,12 @@ export function routeFacts(queue: Route, country: string): RouteFacts {
 	const { carrier: provider, baaRef, approvedSubprocessor, processingCountry, transferMechanism } = queue;
 	const route = { provider, baaRef, approvedSubprocessor, processingCountry, transferMechanism };
 	const registered = queue.registrations?.[country] !== undefined;
-	const senderId = queue.registrations && { type: typeOf(queue.sender), registered };
+	const senderId = queue.registrations && { type: senderTypeOf(queue.sender), registered };
 	return { route: withoutUndefined<RouteFacts["route"]>(route), ...(senderId ? { senderId } : {}) };
 }
 
-function typeOf(sender: string): "alphanumeric" | "short_code" | "numeric" {
+/** What recipients see a message from: a name, a short code, or a number. */
+export function senderTypeOf(sender: string): "alphanumeric" | "short_code" | "numeric" {
 	if (!/^\+?\d+$/.test(sender)) return "alphanumeric";
 	return sender.length <= 8 && !sender.startsWith("+") ? "short_code" : "numeric";
 }

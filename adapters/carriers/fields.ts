@@ -118,10 +118,6 @@ function isWebUrl(address: string): boolean {
 	);
 }
 
-export function isNumber(sender: string): boolean {
-	return /^\+?\d+$/.test(sender);
-}
-
 export function isNumberOrName(sender: string): boolean {
 	return /^(\+?\d{3,15}|(?=.*[A-Za-z])[A-Za-z0-9 &+_.-]{1,11})$/.test(sender);
 }

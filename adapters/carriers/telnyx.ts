@@ -2,6 +2,7 @@
 
 import { type KeyObject, verify as verifySignature } from "node:crypto";
 import { z } from "zod";
+import { senderTypeOf } from "../../domain/routes.ts";
 import {
 	type Authentic,
 	checkWith,
@@ -27,7 +28,7 @@ import type {
 } from "./carrier.ts";
 import type { CarrierCode } from "./codes.ts";
 import { readEd25519Key } from "./ed25519.ts";
-import { callbackUrl, isNumber, nonEmpty, numberOrName, webUrl } from "./fields.ts";
+import { callbackUrl, nonEmpty, numberOrName, webUrl } from "./fields.ts";
 import { type Answers, bearer, createVendor, json, readAnswer, toCode } from "./vendor.ts";
 
 const capabilities: Capabilities = {
@@ -53,7 +54,7 @@ const manual = (): Manual => ({
 		messagingProfileId: nonEmpty.optional().describe("the messaging profile, which a sender that is no number needs"),
 	}),
 	sender: numberOrName,
-	neededBy: (sender) => (isNumber(sender) ? [] : ["messagingProfileId"]),
+	neededBy: (sender) => (senderTypeOf(sender) === "alphanumeric" ? ["messagingProfileId"] : []),
 	signature: "Ed25519 over time and raw body (telnyx-signature-ed25519, telnyx-timestamp), good for 300 seconds.",
 	statuses: states,
 	limits: [
