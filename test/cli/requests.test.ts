@@ -124,7 +124,7 @@ describe("lethe requests, against an API", () => {
 				["hld_c", { ended }, / {2}rejected by usr_x at 1970-01-01T00:00:00.002Z$/m],
 			] as const) {
 				await api.store.subjectRecords.insert({ ...hold, ...times, ...decided, _id: id });
-				const line = (await done("holds list")).out.split("\n").find((one) => one.startsWith(id));
+				const line = (await done("holds list")).out.split("\n").find((one) => one.startsWith(`${id} `));
 				assert.match(line ?? "", says);
 			}
 			const wide = await say("holds place --scope tenant --ground audit");
