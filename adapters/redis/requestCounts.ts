@@ -3,6 +3,7 @@
 import type { Redis } from "ioredis";
 import { RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from "rate-limiter-flexible";
 import type { ServerTls } from "../serverTls.ts";
+import { aMomentLater } from "./aMomentLater.ts";
 import { connectRedis } from "./connect.ts";
 import { createEstimates } from "./estimates.ts";
 
@@ -70,12 +71,13 @@ export function createRequestCounts(options: {
 			void connect();
 			const name = `${nameOf(limit)}:${key}`;
 			const expected = estimates.next(name);
-			const asked = ask(limit, key);
+			const isFar = expected !== undefined && 2 * expected.counted <= limit.requests;
+			const asked = isFar ? aMomentLater(() => ask(limit, key)) : ask(limit, key);
 			void estimates.note(
 				name,
 				asked.then(({ counted, resetMs }) => ({ counted, freshMs: resetMs })),
 			);
-			if (!expected || 2 * expected.counted > limit.requests) return asked;
+			if (!isFar) return asked;
 			const { counted, freshMs: resetMs } = expected;
 			return { allowed: true, counted, remaining: limit.requests - counted, resetMs };
 		},

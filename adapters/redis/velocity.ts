@@ -2,6 +2,7 @@
 
 import type { Redis } from "ioredis";
 import { createBatcher } from "../batcher.ts";
+import { aMomentLater } from "./aMomentLater.ts";
 import { createEstimates } from "./estimates.ts";
 
 export type Velocity = ReturnType<typeof createVelocity>;
@@ -84,7 +85,10 @@ export function createVelocity(options: { connection: Redis; prefix: string; mon
 			if (countsHere) own.add(key, windowSeconds);
 			const told = isWithinHere || takes === "always" ? takes : "never";
 			const expected = takes === "never" ? undefined : estimates.next(key);
-			const asked = ask({ key, windowSeconds, messagesMax, takes: told });
+			const likely = Math.max(seenHere, expected?.counted ?? 0);
+			const isFar = expected !== undefined && (takes === "always" || 2 * likely <= messagesMax);
+			const one = { key, windowSeconds, messagesMax, takes: told };
+			const asked = isFar ? aMomentLater(() => ask(one)) : ask(one);
 			const answered = asked.then(([within, seen] = [1, 0]) => {
 				const isWithin = isWithinHere && within === 1;
 				if (countsHere && takes === "within" && !isWithin) own.takeBack(key);
@@ -95,9 +99,7 @@ export function createVelocity(options: { connection: Redis; prefix: string; mon
 					key,
 					asked.then((answer) => answer && { counted: answer[1], freshMs }),
 				);
-			if (!expected) return answered;
-			const seen = Math.max(seenHere, expected.counted);
-			return takes === "always" || 2 * seen <= messagesMax ? { within: seen <= messagesMax, seen } : answered;
+			return isFar ? { within: likely <= messagesMax, seen: likely } : answered;
 		},
 	};
 }
