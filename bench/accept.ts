@@ -15,6 +15,8 @@ export type AcceptTarget = {
 	/** Worker and sender, which accept nothing. */
 	pauseWorkers: () => Promise<void>;
 	resumeWorkers: () => Promise<void>;
+	/** How many runs there are. */
+	countRuns: () => Promise<number>;
 };
 
 type Options = { rounds: number; perRound: number; probes: number; overloadSeconds: number; overloadLanes: number };
@@ -24,6 +26,8 @@ const batchMessages = 100;
 const overloadFactor = 2;
 const recoveryMsMax = 5_000;
 const residentRatioMax = 1.25;
+const warmUpRounds = 3;
+const stillMs = 1_000;
 const runsMsMax = 1_200_000;
 
 /**
@@ -37,7 +41,9 @@ export async function acceptSuite(target: AcceptTarget, options: Options) {
 		const call = createCaller(target, agent);
 		const insert = await createInsert(connection, (await call.accept(1)).id);
 		await target.pauseWorkers();
-		const paused = await measureRates(options, call, insert);
+		const untilStarted = () => untilStill(target.countRuns);
+		const paused = await measureRates(options, call, insert, untilStarted);
+		await untilStarted();
 		const latency = await measureLatency(options, call, insert);
 		const capacityPerSecond = paused.messagesPerSecond.median;
 		const overload = await overloadFor(target, { ...options, capacityPerSecond }, call, connection);
@@ -109,17 +115,29 @@ async function createInsert(connection: Connection, id: string): Promise<() => P
 	};
 }
 
-async function measureRates({ rounds, perRound }: Options, call: Caller, insert: () => Promise<void>) {
+/**
+ * Each side begins once the runs of what was accepted before have been started: they go on behind the answers, and would
+ * be a load on whatever is measured next.
+ */
+async function measureRates(
+	{ rounds, perRound }: Options,
+	call: Caller,
+	insert: () => Promise<void>,
+	untilStarted: () => Promise<void>,
+) {
 	const single = async () => void (await call.accept(1));
-	await rateOf(perRound, concurrency, insert);
-	await rateOf(perRound, concurrency, single);
+	// A process that serves has long since compiled what it runs: fewer would measure the compiler.
+	await rateOf(warmUpRounds * perRound, concurrency, insert);
+	await rateOf(warmUpRounds * perRound, concurrency, single);
 	const inserts: number[] = [];
 	const messages: number[] = [];
 	const batches: number[] = [];
 	for (let round = 0; round < rounds; round++) {
+		await untilStarted();
 		inserts.push(await rateOf(perRound, concurrency, insert));
 		messages.push(await rateOf(perRound, concurrency, single));
 		const count = Math.max(4, Math.round(perRound / batchMessages));
+		await untilStarted();
 		batches.push(batchMessages * (await rateOf(count, 4, async () => void (await call.accept(batchMessages)))));
 	}
 	const ratios = spreadOfRatios(messages, inserts);
@@ -210,6 +228,14 @@ function watchMemory({ apiPid }: AcceptTarget) {
 			return { first: most(samples.slice(0, middle)), second: most(samples.slice(middle)) };
 		},
 	};
+}
+
+/** Until a count is the same twice, a second apart. */
+async function untilStill(count: () => Promise<number>): Promise<void> {
+	for (let before = -1, now = await count(); now !== before; now = await count()) {
+		before = now;
+		await new Promise((resolve) => setTimeout(resolve, stillMs));
+	}
 }
 
 /** How many of these are not in the store. */

@@ -5,12 +5,14 @@ import { cpus, loadavg, platform, release, totalmem } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { Client, Connection } from "@temporalio/client";
 import { loadConfig, required } from "../config.ts";
 import { createDeps } from "../deps.ts";
 import { limits } from "../domain/limits.ts";
 import { makePrivateFolder } from "../stack/files.ts";
 import { nodeOptions, startProcesses } from "../stack/processes.ts";
 import { createStack, type Stack } from "../stack/stack.ts";
+import { workflowNames } from "../workflows/contract.ts";
 import { acceptSuite } from "./accept.ts";
 import { batchSuite } from "./batch.ts";
 import { growCohorts } from "./cohorts.ts";
@@ -187,6 +189,9 @@ if (values.help || (!suite && !bare)) {
 async function runAccept(stack: Stack): Promise<object> {
 	const environment = { ...unlimited, LETHE_REQUESTS_IN_FLIGHT_MAX: "128" };
 	const processes = await startProcesses(stack, { log: say, ratePerSecond: 10_000, environment });
+	const { address, namespace } = stack.state().servers.temporal;
+	const connection = Connection.lazy({ address });
+	const client = new Client({ connection, namespace });
 	try {
 		return await acceptSuite(
 			{
@@ -200,6 +205,7 @@ async function runAccept(stack: Stack): Promise<object> {
 				async resumeWorkers() {
 					for (const name of ["worker", "sender"] as const) await processes.restart(name);
 				},
+				countRuns: async () => (await client.workflow.count(`WorkflowType = '${workflowNames.lifecycle}'`)).count,
 			},
 			{
 				rounds: Number(values.rounds),
@@ -210,6 +216,7 @@ async function runAccept(stack: Stack): Promise<object> {
 			},
 		);
 	} finally {
+		await connection.close();
 		await processes.stop();
 	}
 }
