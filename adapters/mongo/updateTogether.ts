@@ -17,14 +17,28 @@ export type Update = {
 // Each document's own values, while the update is under way.
 const values = "own";
 
+// A store looks each document's values up among those of all: beyond some tens, that costs more than another update.
+const ownMax = 50;
+
 /** Operations that do to each document what its own change says. An id may be among the changes once. */
 export function updateTogether(changes: Change[]): mongo.AnyBulkWriteOperation<{ _id: string }>[] {
-	return [...Map.groupBy(changes, formOf).values()].map((group) => {
-		const [{ id, conditions, update }] = group as [Change];
-		if (group.length === 1) return { updateOne: { filter: { _id: id, ...conditions }, update: plain(update) } };
-		const filter = { _id: { $in: group.map((one) => one.id) }, ...conditions };
-		return { updateMany: { filter, update: isAlike(group) ? plain(update) : pipelineOf(group) } };
+	return [...Map.groupBy(changes, formOf).values()].flatMap((group) => {
+		if (group.length > 1 && isAlike(group)) return [updateMany(group, plain((group as [Change])[0].update))];
+		const parts = Array.from({ length: Math.ceil(group.length / ownMax) }, (_, part) =>
+			group.slice(part * ownMax, (part + 1) * ownMax),
+		);
+		return parts.map((part) => (part.length === 1 ? updateOne(part[0] as Change) : updateMany(part, pipelineOf(part))));
 	});
+}
+
+function updateOne({ id, conditions, update }: Change) {
+	return { updateOne: { filter: { _id: id, ...conditions }, update: plain(update) } };
+}
+
+/** @param group of one form */
+function updateMany(group: Change[], update: mongo.UpdateFilter<{ _id: string }> | mongo.Document[]) {
+	const [{ conditions }] = group as [Change];
+	return { updateMany: { filter: { _id: { $in: group.map(({ id }) => id) }, ...conditions }, update } };
 }
 
 /** What changes have in common that differ only in values. */

@@ -96,14 +96,16 @@ describe("changes written together", () => {
 		await fc.assert(property, { numRuns: 60 });
 	});
 
-	it("take one write for each form, however many they are", () => {
+	it("take a write for each form, fifty with values of their own in each", () => {
 		const change = (id: string, at: number): Change => ({
 			id,
 			conditions: {},
 			update: { $set: { at }, $unset: [], $push: {}, $min: {} },
 		});
 		const many = Array.from({ length: 200 }, (_, index) => change(`d${index}`, index));
-		assert.equal(updateTogether(many).length, 1);
-		assert.equal(updateTogether([...many, { ...change("other", 1), conditions: { attempt: 1 } }]).length, 2);
+		assert.equal(updateTogether(many).length, 4);
+		assert.equal(updateTogether(many.slice(0, 50)).length, 1);
+		assert.equal(updateTogether(many.map(({ id }) => change(id, 1))).length, 1, "all alike");
+		assert.equal(updateTogether([...many, { ...change("other", 1), conditions: { attempt: 1 } }]).length, 5);
 	});
 });
