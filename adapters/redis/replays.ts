@@ -16,7 +16,12 @@ const answerMsMax = 250;
  * by its id, and keeps a message from going back.
  */
 export function createReplays(options: { url: string; prefix: string; tls?: ServerTls | undefined }) {
-	const { connection, connect } = connectRedis(options.url, { commandTimeout: answerMsMax, tls: options.tls });
+	const { connection, connect } = connectRedis(options.url, {
+		// Receipts come in bursts: what those of a moment ask goes out as one write.
+		enableAutoPipelining: true,
+		commandTimeout: answerMsMax,
+		tls: options.tls,
+	});
 	// Hashed: some carriers' keys hold what they sent, and a queue's secrets vouch for its own callbacks only.
 	const keyOf = (sendQueue: string, replayKey: string) => {
 		const hash = createHash("sha256")
