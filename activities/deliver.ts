@@ -28,8 +28,7 @@ export function createDeliver(deps: DeliverDeps) {
 	 * Queues one message's next attempt, leaves it in the backlog where there is no room, or ends it when its time is, or
 	 * surely will be, over. True while it is open.
 	 */
-	async function queueMessage(message: Message): Promise<boolean> {
-		const now = deps.clock();
+	async function queueMessage(message: Message, now = deps.clock()): Promise<boolean> {
 		if (await deps.tenancy.isSuspended(message.tenantId)) return holdBack(message, now);
 		if (message.state === "queued" && message.backlog !== undefined && now < message.deadlineAt) return true;
 		const admission = await deps.admit(message);
@@ -61,19 +60,21 @@ export function createDeliver(deps: DeliverDeps) {
 	}
 
 	/** Judges a message once more, and queues it unless it must wait: then it is `deferred`. Undefined when it is over. */
-	async function deliverMessage(message: Message): Promise<Message | undefined> {
+	async function deliverMessage(message: Message, now: number): Promise<Message | undefined> {
 		const prepared = await deps.prepare.prepareMessage(message);
 		if (isFinal(prepared.state)) return undefined;
 		const waits = prepared.state === "deferred" && (prepared.releaseAt ?? 0) > deps.clock();
 		if (waits) return prepared;
-		return (await queueMessage(prepared)) ? { ...prepared, state: "queued" } : undefined;
+		return (await queueMessage(prepared, now)) ? { ...prepared, state: "queued" } : undefined;
 	}
 
 	return {
 		queueMessage,
 		async deliver(submissionId: string, group: number): Promise<Delivered> {
 			const members = (await messages.findBySubmission(submissionId)).filter((message) => message.group === group);
-			const delivering = members.map(deliverMessage);
+			// Of one moment: what is then changed alike in many messages is one write.
+			const now = deps.clock();
+			const delivering = members.map((message) => deliverMessage(message, now));
 			// A failure has all of them looked at again: not before each has been, this time.
 			await Promise.allSettled(delivering);
 			const open = (await Promise.all(delivering)).filter((message) => message !== undefined);
