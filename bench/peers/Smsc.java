@@ -63,6 +63,8 @@ public class Smsc implements ServerMessageReceiverListener {
 	}
 
 	private void bind(SMPPServerSession session) {
+		// Its default of 100 has a window of as many throttled, whose sender then waits a minute; the listener's own goes nowhere.
+		session.setQueueCapacity(10_000);
 		try {
 			session.waitForBind(5_000).accept("smsc");
 			sessions.add(session);
