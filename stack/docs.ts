@@ -1,6 +1,6 @@
 // Writes the pages and the schema that are made from code, for people and editors; a test compares them.
 
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { z } from "zod";
 import type { Capabilities, Carrier, Fields } from "../adapters/carriers/carrier.ts";
@@ -17,6 +17,7 @@ import { readFiles } from "../policies/load.ts";
 import { reasonMeanings } from "../policies/reasons.ts";
 import { effectNames, type PackFile } from "../policies/schema.ts";
 import { renderClientTypes } from "./clientTypes.ts";
+import { renderFigures } from "./figures.ts";
 
 const made = "<!-- Made by `npm run docs`; a test fails when it is out of date. -->";
 
@@ -35,6 +36,7 @@ const capabilityNames: Record<Exclude<keyof Capabilities, "regions" | "unsignedC
 export function renderDocs(): Record<string, string> {
 	const opened = Object.entries(carriers).map(([name, open]) => [name, open({ settings: {}, secrets: {} })] as const);
 	return {
+		"README.md": renderFigures(readFileSync(join(import.meta.dirname, "..", "README.md"), "utf8")),
 		"docs/carriers.md": renderCarriers(opened.map(([, carrier]) => carrier)),
 		...Object.fromEntries(opened.map(([name, carrier]) => [`docs/carriers/${name}.md`, renderCarrier(carrier)])),
 		"docs/errors.md": renderErrors(),

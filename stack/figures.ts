@@ -1,0 +1,144 @@
+// The table of recorded figures in the README: what was measured beside what, and by which command.
+
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { withoutUndefined } from "../domain/withoutUndefined.ts";
+
+// As far as the table tells of them; the suites in `bench/` say what each figure is.
+type Spread = { median: number };
+type Recorded = {
+	lifecycle: {
+		messagesPerSecond: Spread;
+		baseline: { workflowsPerSecond: Spread };
+		ratio: number;
+		sharedRatio: number;
+		latencyRatio: number;
+		eventsPerMessage: number;
+		historyBytesPerMessage: number;
+	};
+	batch: {
+		messagesPerSecond: Spread;
+		ratio: number;
+		eventsPerMessage: number;
+		codes: { bulkMessages: number; acceptToCarrierP95AddedMs: number };
+	};
+	accept: {
+		messagesPerSecond: Spread;
+		ratio: number;
+		latencyRatio: number;
+		batches: { messagesPerSecond: Spread; ratio: number };
+		overload: { accepted: number; missing: number; timesCapacity: number; recoveryMs: number };
+	};
+	encrypt: { ratio: number; vaultRatio: number };
+	queues: {
+		limitPerSecond: number;
+		rate: { segmentsPerSecond: { min: number; max: number } };
+		ratio: number;
+		fairness: { behind: number; messages: number; waitMs: { max: number } };
+	};
+	purge: { messagesPerSecond: Spread; ratio: number };
+	growth: {
+		storedMessages: number;
+		openMessages: number;
+		ratios: { single: number; batch: number };
+		memory: { letheSharedOnceBytes: number };
+	};
+	peers: { messages: number; ratios: Record<string, Record<string, number>> };
+	soak: { minutes: number; load: number; messages: number; failed: number; ratios: Record<string, number> };
+	page: { withPin: { bytes: number; readableMs: number }; withoutPin: { bytes: number; readableMs: number } };
+};
+
+const folder = join(import.meta.dirname, "..", "docs", "benchmarks");
+const marks = ["<!-- figures: made by `npm run docs` of docs/benchmarks -->\n", "<!-- /figures -->"] as const;
+
+/** The README with the figures that are on record now. @throws Error when its place for them is gone */
+export function renderFigures(readme: string): string {
+	const [before, rest] = readme.split(marks[0]);
+	const after = rest?.split(marks[1])[1];
+	if (before === undefined || after === undefined) throw new Error("the README has no place for figures");
+	return `${before}${marks[0]}${renderTable(readRecorded())}${marks[1]}${after}`;
+}
+
+function readRecorded(): Partial<Recorded> {
+	const read = <Suite extends keyof Recorded>(suite: Suite): Recorded[Suite] | undefined => {
+		const file = join(folder, `${suite}.json`);
+		return existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : undefined;
+	};
+	return withoutUndefined({
+		...{ lifecycle: read("lifecycle"), batch: read("batch"), accept: read("accept"), encrypt: read("encrypt") },
+		...{ queues: read("queues"), purge: read("purge"), growth: read("growth"), peers: read("peers") },
+		...{ soak: read("soak"), page: read("page") },
+	});
+}
+
+const round = (figure: number, places = 2) => String(Number(figure.toFixed(places)));
+const whole = (figure: number) => Math.round(figure).toLocaleString("en-US");
+const seconds = (ms: number) => `${round(ms / 1000)} s`;
+
+const seriesNames: Record<string, string> = {
+	memoryBytes: "memory",
+	openRuns: "open runs",
+	redisKeys: "Redis keys",
+	databaseBytes: "the database, which keeps what its classes say,",
+};
+
+/** One row a suite that is on record. */
+function renderTable(recorded: Partial<Recorded>): string {
+	const rows = Object.entries(recorded).map(([suite, figures]) => {
+		const tell = words[suite as keyof Recorded] as (figures: unknown) => [what: string, figures: string];
+		return `| ${tell(figures).join(" | ")} | \`npm run bench -- ${suite}\` |`;
+	});
+	return `\n| what | beside its baseline, in one run | command |\n|---|---|---|\n${rows.join("\n")}\n\n`;
+}
+
+const words: { [Suite in keyof Recorded]: (figures: Recorded[Suite]) => [what: string, figures: string] } = {
+	lifecycle: (of) => [
+		"one message, from POST to its closed run",
+		`${round(of.ratio)} of the rate of a bare workflow with one activity (${round(of.messagesPerSecond.median, 0)} a second beside ${round(of.baseline.workflowsPerSecond.median, 0)}), ${round(of.sharedRatio, 1)} where messages under load may share runs; ${of.eventsPerMessage} events, ${whole(of.historyBytesPerMessage)} bytes of history; idle, ${round(of.latencyRatio)} of a bare workflow's time until the carrier has it`,
+	],
+	batch: (of) => [
+		"batches of 500",
+		`${round(of.ratio, 1)} messages for each bare workflow (${whole(of.messagesPerSecond.median)} a second), ${round(of.eventsPerMessage, 3)} events each; one-time codes beside a bulk of ${whole(of.codes.bulkMessages)} wait ${seconds(of.codes.acceptToCarrierP95AddedMs)} longer (95th percentile)`,
+	],
+	accept: (of) => [
+		"acceptance: authenticated, judged, encrypted, journaled",
+		`${round(of.ratio)} of bare inserts of the same document (${whole(of.messagesPerSecond.median)} a second), one at a time in ${round(of.latencyRatio, 1)} times the insert's time; batches of 100 ${round(of.batches.ratio, 1)} times that; at ${round(of.overload.timesCapacity, 1)} times its rate ${whole(of.overload.accepted)} accepted, ${of.overload.missing} lost, well again after ${seconds(of.overload.recoveryMs)}`,
+	],
+	encrypt: (of) => [
+		"encryption and decryption",
+		`${round(of.ratio)} of the bare cryptography; ${round(of.vaultRatio, 1)} times one call to Vault a message`,
+	],
+	queues: (of) => [
+		"send queues",
+		`a limit of ${of.limitPerSecond} held at ${round(of.rate.segmentsPerSecond.min, 1)} to ${round(of.rate.segmentsPerSecond.max, 1)} a second by two senders; without one ${round(of.ratio)} of bare BullMQ jobs; ${of.fairness.messages} messages behind another tenant's ${whole(of.fairness.behind)} wait ${seconds(of.fairness.waitMs.max)} at most`,
+	],
+	purge: (of) => [
+		"purge of a cohort",
+		`${round(of.ratio)} of bare updates and deletions (${whole(of.messagesPerSecond.median)} messages a second), certified`,
+	],
+	growth: (of) => [
+		`with ${whole(of.storedMessages)} stored and ${whole(of.openMessages)} open messages`,
+		`${round(of.ratios.single)} of the empty system's rate of single messages, ${round(of.ratios.batch)} of batches; all processes together ${whole(of.memory.letheSharedOnceBytes / 1e6)} MB`,
+	],
+	peers: (of) => [
+		`end to end, ${whole(of.messages)} messages over the same SMSC ([what the others leave out](docs/benchmarks.md#what-the-peers-do-not-do))`,
+		Object.entries(of.ratios)
+			.map(
+				([name, over]) =>
+					`${name} ${Object.entries(over)
+						.map(([peer, ratio]) => `${round(ratio)} of ${peer}`)
+						.join(", ")}`,
+			)
+			.join("; "),
+	],
+	soak: (of) => [
+		`${of.minutes} minutes at ${round(100 * of.load, 0)} % of the rate`,
+		`${whole(of.messages)} messages, ${of.failed} failed; last third over first: ${Object.entries(of.ratios)
+			.map(([name, ratio]) => `${seriesNames[name] ?? name} ${round(ratio)}`)
+			.join(", ")}`,
+	],
+	page: (of) => [
+		"a secure link's page, on slow 3G and a processor slowed four times",
+		`${round(of.withoutPin.bytes / 1000, 1)} kB, readable after ${seconds(of.withoutPin.readableMs)}; with a PIN ${round(of.withPin.bytes / 1000, 1)} kB and ${seconds(of.withPin.readableMs)}`,
+	],
+};
