@@ -2,7 +2,6 @@
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { createInterface } from "node:readline";
 import { fetchJars, jsmppArchives, whyNoJars } from "../../../../stack/jars.ts";
 import { freePort } from "../../../harness/freePort.ts";
 
@@ -14,6 +13,8 @@ const credentials = { systemId: "lethe", password: "secret" };
 
 /** Why the simulator can't run here; false when it can. */
 export const whyNoJsmpp = () => whyNoJars(archives);
+
+const taken = /Receiving submit_sm '(.*?)', and return message id ([0-9a-f]+)\n/gs;
 
 /** What the SMSC took, in its own words; `id` is hexadecimal, as it answers. */
 type Entry = { text: string; id: string };
@@ -39,12 +40,16 @@ export async function startJsmpp() {
 			stdio: ["ignore", "ignore", "pipe"],
 		});
 		const ended = once(child, "close");
-		const lines = createInterface({ input: child.stderr });
+		let log = "";
 		await new Promise<void>((resolve, reject) => {
-			lines.on("line", (line) => {
-				if (line.includes("Listening on port")) resolve();
-				const [, text, id] = /Receiving submit_sm '(.*)', and return message id ([0-9a-f]+)$/.exec(line) ?? [];
-				if (text !== undefined && id !== undefined) ledger.push({ text, id });
+			// Not line by line: a part's header may hold the byte of a line's end, drawn as its reference.
+			child.stderr.setEncoding("utf8").on("data", (chunk: string) => {
+				log += chunk;
+				if (log.includes("Listening on port")) resolve();
+				log = log.replaceAll(taken, (_, text: string, id: string) => {
+					ledger.push({ text, id });
+					return "";
+				});
 			});
 			child.once("error", reject);
 			child.once("close", () => reject(new Error("the simulator ended before it listened")));
