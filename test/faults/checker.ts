@@ -114,7 +114,8 @@ function checkEnd(
 	const code: State[] = [...usual, "expired", "unknown", ...(isHopeless ? (["rejected"] as const) : [])];
 	const sent = category === "otp" ? code : usual;
 	const allowed = cancel === "granted" ? ["cancelled"] : sent;
-	if (!allowed.includes(state)) say(`ended as ${state}`);
+	const why = evidence.flatMap(({ type, code }) => (type === state && code !== undefined ? [code] : []));
+	if (!allowed.includes(state)) say(`ended as ${[state, ...why].join(", ")}`);
 	if (["delivered", "undelivered"].includes(state) && arrivals.length === 0) say(`${state}, and never at the carrier`);
 	if (["rejected", "cancelled"].includes(state) && arrivals.length > 0) say(`${state}, and at the carrier`);
 }

@@ -177,7 +177,12 @@ async function startOn(stack: Stack, stopStack: () => Promise<void>) {
 			case "full": {
 				const ballast = join(known[target as ServerTarget].dataDir as string, "ballast");
 				fill(ballast);
-				return async () => rmSync(ballast, { force: true });
+				return async () => {
+					rmSync(ballast, { force: true });
+					// An engine that found no room may be at its end: a mongod then ends too, and is started again; a stand-in goes on
+					// and refuses everything.
+					if (target === "mongodb" && !(await takesWrites(store))) await restart(target);
+				};
 			}
 			case "jump":
 				clocks.set(target as ProcessTarget, byMs);
@@ -195,6 +200,14 @@ async function startOn(stack: Stack, stopStack: () => Promise<void>) {
 			for (const proxy of Object.values(proxies)) await proxy.close();
 		},
 	};
+}
+
+async function takesWrites(store: mongoose.Connection): Promise<boolean> {
+	const written = store.useDb("probe").collection("writes").insertOne({});
+	return written.then(
+		() => true,
+		() => false,
+	);
 }
 
 // Debian's has a folder for each architecture. Without one the processes run as they always do.
