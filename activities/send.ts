@@ -92,7 +92,10 @@ async function attempt(deps: SendDeps, message: Message, claimedAt: number): Pro
 	// After the claim, so that an opt-out, a withdrawal or another message that came before it is seen.
 	const verdict = await judge(deps, message).catch(() => undefined);
 	if (!verdict) return refused("store_unavailable");
-	if (verdict.kind !== "due") return { kind: "withheld", verdict };
+	if (verdict.kind !== "due") {
+		// Past its deadline no policy lets a message go: that is not the policy's doing.
+		return deps.clock() >= message.deadlineAt ? { kind: "overdue" } : { kind: "withheld", verdict };
+	}
 	// Before the carrier can make it final: its end erases nothing that a hold keeps.
 	for (const id of verdict.keeps ?? []) {
 		const kept = await deps.store.messages.transition(keep(message, id)).catch(() => undefined);

@@ -170,6 +170,19 @@ describe("one attempt", () => {
 		}
 	});
 
+	it("whose deadline came between its claim and its judgement has expired, and was not refused by a policy", async () => {
+		const message = await queued({ deadlineAt: engine.clock() + 8_500, closeAt: engine.clock() + 60_000 });
+		// As the policies say of whatever is past the time that it expires.
+		const denied = async () => {
+			engine.time.offsetMs += 9_000;
+			return { kind: "refused", code: "policy_denied", rule: undefined } as const;
+		};
+		await sender({ rejudge: { ...createRejudge(engine), rejudge: denied } })(message);
+		engine.time.offsetMs -= 9_000;
+		const { state, attempts } = await engine.read(message._id);
+		assert.deepEqual([state, attempts[0]?.outcome, attempts[0]?.code], ["expired", "withheld", "deadline"]);
+	});
+
 	it("is not made when a hold came between its claim and its reading, and is left as it was but for the hold", async () => {
 		const message = await queued();
 		const hold = engine.ids.random("hold");
