@@ -9,6 +9,7 @@ import { required } from "../adapters/carriers/fields.ts";
 import { callbackReasons } from "../adapters/carriers/reasons.ts";
 import { carriers, verifierKeys, verifiers } from "../adapters/carriers/registry.ts";
 import { pduErrors } from "../adapters/carriers/smpp/pdu.ts";
+import { renderFigures } from "../bench/figures.ts";
 import { settings } from "../config.ts";
 import { errorCatalogue } from "../domain/errors.ts";
 import { limits } from "../domain/limits.ts";
@@ -17,7 +18,6 @@ import { readFiles } from "../policies/load.ts";
 import { reasonMeanings } from "../policies/reasons.ts";
 import { effectNames, type PackFile } from "../policies/schema.ts";
 import { renderClientTypes } from "./clientTypes.ts";
-import { renderFigures } from "./figures.ts";
 
 const made = "<!-- Made by `npm run docs`; a test fails when it is out of date. -->";
 

@@ -81,7 +81,7 @@ export const rooms: Record<string, Room> = {
 	// Who may use which route is the API's to say.
 	"stack/testApi.ts": { may: ["api/roles.ts", "stack"] },
 	"stack/docs.ts": {
-		may: ["config.ts", "domain", "policies", "adapters", "stack"],
+		may: ["config.ts", "domain", "policies", "adapters", "stack", "bench/figures.ts"],
 	},
 	// It runs in a browser too.
 	client: { may: [], outside: ["@hpke/core"] },

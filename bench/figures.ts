@@ -1,54 +1,32 @@
 // The table of recorded figures in the README: what was measured beside what, and by which command.
 
-import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
-import { withoutUndefined } from "../domain/withoutUndefined.ts";
+import type { acceptSuite } from "./accept.ts";
+import type { batchSuite } from "./batch.ts";
+import type { encryptSuite } from "./encrypt.ts";
+import type { measureFairness } from "./fairness.ts";
+import type { growthSuite } from "./growth.ts";
+import type { lifecycleSuite, sharingSuite } from "./lifecycle.ts";
+import type { pageSuite } from "./page.ts";
+import type { peersSuite } from "./peers.ts";
+import type { purgeSuite } from "./purge.ts";
+import type { queuesSuite } from "./queues.ts";
+import { recorded } from "./records.ts";
+import type { soakSuite } from "./soak.ts";
 
-// As far as the table tells of them; the suites in `bench/` say what each figure is.
-type Spread = { median: number };
+type Figures<Suite extends (...options: never[]) => Promise<unknown>> = Awaited<ReturnType<Suite>>;
 type Recorded = {
-	lifecycle: {
-		messagesPerSecond: Spread;
-		baseline: { workflowsPerSecond: Spread };
-		ratio: number;
-		sharedRatio: number;
-		latencyRatio: number;
-		eventsPerMessage: number;
-		historyBytesPerMessage: number;
-	};
-	batch: {
-		messagesPerSecond: Spread;
-		ratio: number;
-		eventsPerMessage: number;
-		codes: { bulkMessages: number; acceptToCarrierP95AddedMs: number };
-	};
-	accept: {
-		messagesPerSecond: Spread;
-		ratio: number;
-		latencyRatio: number;
-		batches: { messagesPerSecond: Spread; ratio: number };
-		overload: { accepted: number; missing: number; timesCapacity: number; recoveryMs: number };
-	};
-	encrypt: { ratio: number; vaultRatio: number };
-	queues: {
-		limitPerSecond: number;
-		rate: { segmentsPerSecond: { min: number; max: number } };
-		ratio: number;
-		fairness: { behind: number; messages: number; waitMs: { max: number } };
-	};
-	purge: { messagesPerSecond: Spread; ratio: number };
-	growth: {
-		storedMessages: number;
-		openMessages: number;
-		ratios: { single: number; batch: number };
-		memory: { letheSharedOnceBytes: number };
-	};
-	peers: { messages: number; ratios: Record<string, Record<string, number>> };
-	soak: { minutes: number; load: number; messages: number; failed: number; ratios: Record<string, number> };
-	page: { withPin: { bytes: number; readableMs: number }; withoutPin: { bytes: number; readableMs: number } };
+	lifecycle: Figures<typeof lifecycleSuite> & Figures<typeof sharingSuite>;
+	batch: Figures<typeof batchSuite>;
+	accept: Figures<typeof acceptSuite>;
+	encrypt: Figures<typeof encryptSuite>;
+	queues: Figures<typeof queuesSuite> & { fairness: Figures<typeof measureFairness> };
+	purge: Figures<typeof purgeSuite>;
+	growth: Figures<typeof growthSuite>;
+	peers: Figures<typeof peersSuite>;
+	soak: Figures<typeof soakSuite>;
+	page: Figures<typeof pageSuite>;
 };
 
-const folder = join(import.meta.dirname, "..", "docs", "benchmarks");
 const marks = ["<!-- figures: made by `npm run docs` of docs/benchmarks -->\n", "<!-- /figures -->"] as const;
 
 /** The README with the figures that are on record now. @throws Error when its place for them is gone */
@@ -56,42 +34,28 @@ export function renderFigures(readme: string): string {
 	const [before, rest] = readme.split(marks[0]);
 	const after = rest?.split(marks[1])[1];
 	if (before === undefined || after === undefined) throw new Error("the README has no place for figures");
-	return `${before}${marks[0]}${renderTable(readRecorded())}${marks[1]}${after}`;
-}
-
-function readRecorded(): Partial<Recorded> {
-	const read = <Suite extends keyof Recorded>(suite: Suite): Recorded[Suite] | undefined => {
-		const file = join(folder, `${suite}.json`);
-		return existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : undefined;
-	};
-	return withoutUndefined({
-		...{ lifecycle: read("lifecycle"), batch: read("batch"), accept: read("accept"), encrypt: read("encrypt") },
-		...{ queues: read("queues"), purge: read("purge"), growth: read("growth"), peers: read("peers") },
-		...{ soak: read("soak"), page: read("page") },
-	});
+	return `${before}${marks[0]}${renderTable()}${marks[1]}${after}`;
 }
 
 const round = (figure: number, places = 2) => String(Number(figure.toFixed(places)));
 const whole = (figure: number) => Math.round(figure).toLocaleString("en-US");
 const seconds = (ms: number) => `${round(ms / 1000)} s`;
 
-const seriesNames: Record<string, string> = {
-	memoryBytes: "memory",
-	openRuns: "open runs",
-	redisKeys: "Redis keys",
-	databaseBytes: "the database, which keeps what its classes say,",
-};
-
 /** One row a suite that is on record. */
-function renderTable(recorded: Partial<Recorded>): string {
-	const rows = Object.entries(recorded).map(([suite, figures]) => {
-		const tell = words[suite as keyof Recorded] as (figures: unknown) => [what: string, figures: string];
-		return `| ${tell(figures).join(" | ")} | \`npm run bench -- ${suite}\` |`;
+function renderTable(): string {
+	const rows = Object.entries(words).flatMap(([suite, tell]) => {
+		const figures = recorded(suite);
+		if (!figures) return [];
+		const [what, told] = (tell as (figures: unknown) => Row)(figures);
+		return [`| ${what} | ${told} | \`npm run bench -- ${suite}\` |`];
 	});
 	return `\n| what | beside its baseline, in one run | command |\n|---|---|---|\n${rows.join("\n")}\n\n`;
 }
 
-const words: { [Suite in keyof Recorded]: (figures: Recorded[Suite]) => [what: string, figures: string] } = {
+type Row = [what: string, figures: string];
+
+/** In the order of the table. */
+const words: { [Suite in keyof Recorded]: (figures: Recorded[Suite]) => Row } = {
 	lifecycle: (of) => [
 		"one message, from POST to its closed run",
 		`${round(of.ratio)} of the rate of a bare workflow with one activity (${round(of.messagesPerSecond.median, 0)} a second beside ${round(of.baseline.workflowsPerSecond.median, 0)}), ${round(of.sharedRatio, 1)} where messages under load may share runs; ${of.eventsPerMessage} events, ${whole(of.historyBytesPerMessage)} bytes of history; idle, ${round(of.latencyRatio)} of a bare workflow's time until the carrier has it`,
@@ -134,7 +98,7 @@ const words: { [Suite in keyof Recorded]: (figures: Recorded[Suite]) => [what: s
 	soak: (of) => [
 		`${of.minutes} minutes at ${round(100 * of.load, 0)} % of the rate`,
 		`${whole(of.messages)} messages, ${of.failed} failed; last third over first: ${Object.entries(of.ratios)
-			.map(([name, ratio]) => `${seriesNames[name] ?? name} ${round(ratio)}`)
+			.map(([name, ratio]) => `${name} ${round(ratio)}`)
 			.join(", ")}`,
 	],
 	page: (of) => [
