@@ -27,6 +27,7 @@ export function createDeliver(deps: DeliverDeps) {
 	/**
 	 * Queues one message's next attempt, leaves it in the backlog where there is no room, or ends it when its time is, or
 	 * surely will be, over. True while it is open.
+	 * @param now epoch milliseconds, the same for messages that are queued together
 	 */
 	async function queueMessage(message: Message, now = deps.clock()): Promise<boolean> {
 		if (await deps.tenancy.isSuspended(message.tenantId)) return holdBack(message, now);

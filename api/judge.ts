@@ -1,6 +1,5 @@
 // What may be sent, when, and how long each trace of it may live: all that is decided of a message before it is stored.
 
-import { setImmediate as nextTurn } from "node:timers/promises";
 import { Temporal } from "temporal-polyfill";
 import type { SendQueueDocument, TenantDocument } from "../adapters/mongo/models.ts";
 import type { Decision, Facts, FactsContext } from "../domain/decision.ts";
@@ -89,14 +88,14 @@ export function createJudge(deps: JudgeDeps) {
 			own: { reserve?: boolean; reply?: Reply | undefined; blind?: boolean; findRoutes?: FindRoutes } = {},
 		): Promise<Judgement> {
 			const recipient = readRecipient(input.to, "/to");
+			const keywordClass = checkContent(input);
+			const times = readTimes(input, now, own.reply);
+			const stated = toFacts(input, tenant, recipient, times, { keywordClass, reply: own.reply });
 			const subject = await subjects.identify(tenant._id, recipient.number);
-			const read = Promise.all([
+			const [standing, queues = []] = await Promise.all([
 				own.blind ? standingOf([], tenant._id) : subjects.standing(subject),
 				own.findRoutes?.(recipient.country, own.blind ? [] : subject.macs),
 			]);
-			// A turn later the read has gone out: the rest is done while the store is at it.
-			const told = nextTurn().then(() => describe(input, tenant, recipient, { now, reply: own.reply }));
-			const [{ stated, times }, [standing, queues = []]] = await Promise.all([told, read]);
 			let facts = withStanding(stated, standing);
 			const capped = deps.policies.isCapped(facts);
 			const stored = capped ? (own.blind ? nothingCounted : await counts.read(subject, input.category)) : undefined;
@@ -175,18 +174,6 @@ const validityError = { pointer: "/validFor", detail: "Longer than the content m
 export function refusal(code: ErrorCode, decision: Decision): LetheError {
 	const { reasons, citations, rules } = decision;
 	return new LetheError(code, { extra: { decision, reasons, citations, rules } });
-}
-
-/** What is known of a message by its own words. @throws LetheError invalid_request, reference_not_opaque, card_number */
-function describe(
-	input: ComposedInput,
-	tenant: TenantDocument,
-	recipient: Recipient,
-	{ now, reply }: { now: number; reply: Reply | undefined },
-): { stated: Facts; times: Times } {
-	const keywordClass = checkContent(input);
-	const times = readTimes(input, now, reply);
-	return { stated: toFacts(input, tenant, recipient, times, { keywordClass, reply }), times };
 }
 
 /** The text's keyword class, if it has one. @throws LetheError reference_not_opaque, card_number */
