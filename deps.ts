@@ -216,6 +216,7 @@ export async function createDeps(config: Config, name: ProcessName) {
 		patienceMs: limits.driverPatienceMs,
 		monotonic,
 		isGroupOpen: store.messages.isGroupOpen,
+		countStates: store.messages.countStates,
 	});
 	const sharedRuns = createSharedRuns({
 		gatherMs: config.api.sharedRunMs,

@@ -136,7 +136,7 @@ function createFeedLane(deps: FeedDeps) {
 	};
 }
 
-/** Adds one attempt unless a limit of its tenant or country keeps it, or a hold. True when it was added. */
+/** Adds one attempt unless a limit of its tenant or country keeps it, or a hold that lets nothing be sent. True when it was added. */
 function createFeedOne(deps: FeedDeps) {
 	const findTenant = createCache<TenantDocument>({
 		load: deps.store.tenants.find,
@@ -148,7 +148,7 @@ function createFeedOne(deps: FeedDeps) {
 	return async (queue: Queue, course: Course, message: Waiting, urgent: boolean): Promise<boolean> => {
 		const now = deps.clock();
 		if (message.deadlineAt <= now) return false;
-		if (message.holds.length > 0) {
+		if ((message.restrictedBy?.length ?? 0) > 0) {
 			// The release of its hold has the sweep look at it.
 			const at = Math.min(message.deadlineAt, now + limits.heldCohortCheckMs);
 			await deps.store.messages.transition(unshelve(message._id, message.backlog, at));

@@ -118,6 +118,14 @@ function createQueries(collection: mongo.Collection<Message>) {
 	return {
 		/** Whether any message of the group is not final yet. */
 		isGroupOpen: (submissionId: string, group: number) => isGroupOpen({ submissionId, group }),
+		/** How many of a group's messages are in each state. */
+		countStates: (submissionId: string, group: number) =>
+			guardStore(async () => {
+				const found = await collection.find({ submissionId }, { projection: { group: 1, state: 1 } }).toArray();
+				const counts: Partial<Record<State, number>> = {};
+				for (const { group: of, state } of found) if (of === group) counts[state] = (counts[state] ?? 0) + 1;
+				return counts;
+			}),
 		/** A page of a tenant's messages, newest first, after the cursor's place. */
 		page: (tenantId: string, itemsMax: number, after?: { acceptedAt: number; id: string }, state?: State) =>
 			guardStore(() => {
@@ -250,7 +258,7 @@ const backlogFields = {
 	country: 1,
 	segments: 1,
 	attempt: 1,
-	holds: 1,
+	restrictedBy: 1,
 	notBefore: 1,
 	deadlineAt: 1,
 	backlog: 1,

@@ -25,6 +25,7 @@ import {
 	wakeSignal,
 	workflowNames,
 } from "../../workflows/contract.ts";
+import { createBatcher } from "../batcher.ts";
 import type { ServerTls } from "../serverTls.ts";
 import { createCallLine } from "./callLine.ts";
 import { createPayloadGuard } from "./payloadGuard.ts";
@@ -39,6 +40,9 @@ export type Runs = ReturnType<typeof createRuns>;
 
 // A worker asks again when its question has stayed unanswered for a minute.
 const pollMsMax = 75_000;
+// What ends within it is told together: of a bulk, some thousand ends.
+const progressGatherMs = 5_000;
+const progressItemsMax = 10_000;
 // TASK_QUEUE_TYPE_WORKFLOW of Temporal's API.
 const workflowTasks = 1;
 
@@ -86,9 +90,11 @@ export function createRuns(deps: {
 	patienceMs: number;
 	monotonic: () => number;
 	isGroupOpen: (submissionId: string, group: number) => Promise<boolean>;
+	countStates: (submissionId: string, group: number) => Promise<Record<string, number>>;
 }) {
 	const { client, taskQueue } = deps;
 	const passes = createPasses(client, taskQueue);
+	const tellProgress = createProgress(client, deps.countStates);
 	const soon = createCallLine(deps);
 
 	/** Starts a submission's run; true if it was new. */
@@ -109,13 +115,10 @@ export function createRuns(deps: {
 
 	async function settle(message: SettledMessage): Promise<void> {
 		const isAlone = hasOwnRun(message);
-		if (!isAlone && (await deps.isGroupOpen(message.submissionId, message.group))) return;
+		if (!isAlone && (await deps.isGroupOpen(message.submissionId, message.group))) return tellProgress(message);
 		try {
 			// By id, never by token: a token dies with a retry of the activity.
-			await client.activity.complete(
-				{ workflowId: message.submissionId, activityId: deliverActivityId(message.group) },
-				undefined,
-			);
+			await client.activity.complete(deliveryOf(message), undefined);
 		} catch (error) {
 			// Not found proves nothing: the run may not have started yet, or be over. The sweep asks again.
 			if (!(error instanceof ActivityNotFoundError)) throw error;
@@ -168,6 +171,33 @@ export function createRuns(deps: {
 		/** Has the sweep come by now, unless it is at work. */
 		sweepSoon: () => soon(passes.triggerSweep),
 	};
+}
+
+function deliveryOf({ submissionId, group }: Pick<Message, "submissionId" | "group">) {
+	return { workflowId: submissionId, activityId: deliverActivityId(group) };
+}
+
+/** Has the run of a group that is still open show how far it is: by a heartbeat, which adds nothing to its history. */
+function createProgress(
+	client: Client,
+	countStates: (submissionId: string, group: number) => Promise<Record<string, number>>,
+) {
+	async function tell(message: SettledMessage): Promise<void> {
+		const counts = await countStates(message.submissionId, message.group);
+		await client.activity.heartbeat(deliveryOf(message), { counts });
+	}
+
+	const tellSoon = createBatcher<SettledMessage, void>({
+		gatherMs: progressGatherMs,
+		itemsMax: progressItemsMax,
+		async run(messages) {
+			const groups = new Map(messages.map((message) => [`${message.submissionId} ${message.group}`, message]));
+			// For people to look at: what can't be told now is told with the next that ends.
+			for (const message of groups.values()) await tell(message).catch(() => undefined);
+			return messages.map(() => undefined);
+		},
+	});
+	return (message: SettledMessage) => void tellSoon(message);
 }
 
 // The run goes on to its end from wherever a cancellation finds it.

@@ -201,16 +201,27 @@ describe("the backlog", () => {
 		assert.equal((await feed(queue)).added, 20, "and what was fed is fed again");
 	});
 
-	it("does not keep what was cancelled, and holds out of it what is held", async () => {
+	it("does not keep what was cancelled, and holds out of it what a hold restricts", async () => {
 		const messages = await insert(25);
 		await queueAll(messages);
 		const [cancelled, held] = (await waiting(messages)) as [Message, Message];
 		assert.ok(await engine.store.messages.transition(cancel(cancelled, engine.clock())));
-		await engine.store.messages.transition({ id: held._id, push: { holds: { value: "hld_a" } } });
+		assert.ok(await engine.store.messages.transition(hold(held, "hld_a")));
 		await createFeed(engine)(queue);
 		assert.deepEqual(await waiting([cancelled, held]), []);
 		const kept = await engine.read(held._id);
 		assert.ok((kept.nextCheckAt ?? 0) > engine.clock(), "the sweep comes back to it");
+	});
+
+	it("feeds what a hold keeps from erasure only", async () => {
+		const messages = await insert(25);
+		await queueAll(messages);
+		const kept = await waiting(messages);
+		assert.ok(kept.length > 0);
+		for (const { _id } of kept) {
+			await engine.store.messages.transition({ id: _id, push: { holds: { value: "hld_a" } } });
+		}
+		assert.equal((await createFeed(engine)(queue)).added, kept.length);
 	});
 
 	it("of a paused queue all waits there", async () => {

@@ -295,6 +295,34 @@ describe("lifecycle, with a worker that dies between taking a delivery and enque
 	});
 });
 
+describe("lifecycle, of several messages", () => {
+	let engine: Engine;
+	before(async () => {
+		engine = await createEngine();
+	});
+	after(() => engine.close());
+	const { inState, receipt, result } = helpers(() => engine);
+
+	it("shows how many are in which state while some are open, and adds no event by that", async () => {
+		const shape = { submissionId: engine.ids.random("submission"), tenantId: engine.ids.random("tenant") };
+		const messages = [];
+		for (let index = 0; index < 3; index++) messages.push(await engine.accept({ ...shape, submissionSize: 3 }));
+		const [first, ...others] = messages as [Message, Message, Message];
+		await engine.start(first, { planned: true });
+		for (const { _id } of messages) await inState(_id, "submitted");
+		await receipt(first._id, "delivered");
+		const handle = engine.temporal.client.workflow.getHandle(shape.submissionId);
+		const told = await until(async () => {
+			const [pending] = (await handle.describe()).raw.pendingActivities ?? [];
+			return pending?.heartbeatDetails?.payloads?.[0]?.data;
+		});
+		assert.deepEqual(JSON.parse(Buffer.from(told).toString()), { counts: { delivered: 1, submitted: 2 } });
+		for (const { _id } of others) await receipt(_id, "delivered");
+		await result(first);
+		assert.ok(((await handle.fetchHistory()).events ?? []).length <= 14);
+	});
+});
+
 describe("lifecycle, with a group that can't be delivered", () => {
 	let engine: Engine;
 	before(async () => {

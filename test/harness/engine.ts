@@ -89,6 +89,7 @@ export async function createEngine(options: EngineOptions = {}) {
 		patienceMs: limits.driverPatienceMs,
 		monotonic: () => performance.now(),
 		isGroupOpen: store.messages.isGroupOpen,
+		countStates: store.messages.countStates,
 	});
 	const cohorts = createCohorts({ cohorts: store.cohorts, cohortKeys: memory.cohortKeys, ids, clock });
 	const { policies } = options;

@@ -61,7 +61,8 @@ describe("Temporal, from the client's and the worker's side", () => {
 			return new Promise<boolean>(() => undefined);
 		};
 		const bounds = { inFlightMax: 3, waitingMax: 5, patienceMs: 60_000, monotonic: () => performance.now() };
-		const runs = createRuns({ client: away.client, taskQueue: engine.name, ...bounds, isGroupOpen });
+		const countStates = async () => ({});
+		const runs = createRuns({ client: away.client, taskQueue: engine.name, ...bounds, isGroupOpen, countStates });
 		const message = await engine.accept();
 		const startedAt = performance.now();
 		runs.startSoon([message]);
