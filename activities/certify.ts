@@ -221,10 +221,11 @@ function eraseAgain(stored: Message, objects: SealedObjectName[], now: number): 
 	return { ...change, set: { ...change.set, nextCheckAt } };
 }
 
-function setDue(message: Message): Pick<Transition, "id" | "from" | "set" | "unset"> {
+function setDue(message: Message): Pick<Transition, "id" | "from" | "where" | "set" | "unset"> {
 	const dueAt = nextDueAt(message);
 	const { carrierCopy } = message;
-	const change = { id: message._id, from: [message.state] };
+	// Whoever releases a hold has the message looked at at once: that is not to be put off.
+	const change = { id: message._id, from: [message.state], where: { holds: { $size: message.holds.length } } };
 	// Not on record before it was first due; whoever has asked since has it asked again, which changes nothing.
 	const begun = carrierCopy?.state === "due" && carrierCopy.tries === 0 ? { carrierCopy } : {};
 	if (dueAt === undefined) return { ...change, unset: ["nextCheckAt"] };

@@ -2,6 +2,7 @@
 
 import type { Carrier, LookupTimes, SendOutcome } from "../adapters/carriers/carrier.ts";
 import type { Told } from "../domain/circuit.ts";
+import { isFinal } from "../domain/lifecycle.ts";
 import { limits } from "../domain/limits.ts";
 import type { Attempt, Message } from "../domain/message.ts";
 import type { Plaintext } from "../domain/plaintext.ts";
@@ -10,6 +11,7 @@ import {
 	endAttempt,
 	hold,
 	keep,
+	noteOutcome,
 	recordAmbiguous,
 	release,
 	submit,
@@ -179,7 +181,8 @@ async function record(deps: SendDeps, message: Message, outcome: Outcome, contro
 			return addAttempt(deps, { ...moved, notBefore: now }, now).catch(() => undefined);
 		}
 	}
-	if (!(await persist(deps, transition))) return;
+	const recorded = await persistOutcome(deps, message, outcome, now);
+	if (!recorded) return;
 	if (outcome.kind === "accepted") {
 		// What overtook the answer must not wait for the message's close: the sweep looks at it once more.
 		const again = { id: message._id, from: ["submitted"] as const, set: { nextCheckAt: now } };
@@ -187,14 +190,31 @@ async function record(deps: SendDeps, message: Message, outcome: Outcome, contro
 	}
 	if (outcome.kind === "throttled") await control.holdBack(outcome.retryAfterMs);
 	const isSuspended = outcome.kind === "withheld" && outcome.verdict.kind === "suspended";
-	if (transition.to === "queued" && !isSuspended) {
-		const notBefore = transition.set?.notBefore as number;
+	if (recorded.to === "queued" && !isSuspended) {
+		const notBefore = recorded.set?.notBefore as number;
 		// Redis may be away: the sweep adds the attempt again.
 		await addAttempt(deps, { ...message, notBefore }, now).catch(() => undefined);
 	}
-	if (transition.to === "rejected" || transition.to === "unknown" || transition.to === "expired") {
+	if (recorded.to === "rejected" || recorded.to === "unknown" || recorded.to === "expired") {
 		deps.runs.settleSoon(message);
 	}
+}
+
+/**
+ * Records what came of the attempt, whatever else was written of its message meanwhile: a hold that keeps what its end was
+ * to erase, say, or an end that came first, beside which it is noted. Answers what took effect; undefined when somebody else
+ * has recorded this attempt's outcome.
+ */
+async function persistOutcome(deps: SendDeps, message: Message, outcome: Outcome, now: number) {
+	const { claim } = message.attempts.at(-1) as Attempt;
+	const decide = (current: Message): Transition | undefined => {
+		const own = current.attempts.find((one) => one.claim === claim);
+		if (!own || own.outcome !== undefined) return undefined;
+		const transition = outcomeTransition(deps, current, outcome, now);
+		return isFinal(current.state) ? noteOutcome(current, transition) : transition;
+	};
+	const messages = { find: deps.store.messages.find, transition: (one: Transition) => persist(deps, one) };
+	return (await change(messages, message._id, decide, message))?.applied;
 }
 
 /**
@@ -203,7 +223,8 @@ async function record(deps: SendDeps, message: Message, outcome: Outcome, contro
  */
 function failoverCode(message: Message, outcome: Outcome, now: number): string | undefined {
 	if (outcome.kind === "throttled") {
-		const isBearable = outcome.retryAfterMs <= limits.throttleBearableMs;
+		const isBearable =
+			outcome.retryAfterMs <= limits.throttleBearableMs && throttledInRow(message) < limits.throttledBearableMax;
 		return isBearable && now + outcome.retryAfterMs < message.deadlineAt ? undefined : "throttled";
 	}
 	if (outcome.kind !== "rejected" || outcome.permanent) return undefined;
@@ -228,8 +249,11 @@ function outcomeTransition(deps: SendDeps, message: Message, outcome: Outcome, n
 		case "rejected":
 			if (outcome.permanent) return endAttempt(message, "rejected", "rejected", now, outcome.code);
 			return release(message, "failed", now + backoffMs(message.attempt, deps.random()), now, outcome.code);
-		case "throttled":
-			return release(message, "throttled", now + outcome.retryAfterMs, now);
+		case "throttled": {
+			// A carrier that goes on saying no is asked less and less often, whatever it says of when.
+			const waitMs = Math.max(outcome.retryAfterMs, backoffMs(throttledInRow(message), deps.random()));
+			return release(message, "throttled", now + waitMs, now);
+		}
 		case "withheld":
 			return withheldTransition(message, outcome.verdict, now);
 		case "overdue":
@@ -257,6 +281,12 @@ function withheldTransition(message: Message, verdict: Exclude<Verdict, { kind: 
 	return message.restrictedBy?.includes(verdict.hold)
 		? back
 		: { ...back, push: hold(message, verdict.hold).push ?? {} };
+}
+
+/** How many attempts before this one were the last ones, and throttled. */
+function throttledInRow({ attempts }: Message): number {
+	const before = attempts.slice(0, -1);
+	return before.length - 1 - before.findLastIndex(({ outcome }) => outcome !== "throttled");
 }
 
 /** Exponential with full jitter, from one second to five minutes. `random` is in [0, 1). */

@@ -5,7 +5,7 @@ import { isSound } from "../domain/evidence.ts";
 import { limits } from "../domain/limits.ts";
 import { type Message, sealedObjects } from "../domain/message.ts";
 import { isBeingPlaced } from "../domain/subject.ts";
-import { close, forget } from "../domain/transition.ts";
+import { close, eraseObjects, forget } from "../domain/transition.ts";
 import type { Swept } from "../workflows/contract.ts";
 import { type createCertify, erasedObjects, nextDueAt } from "./certify.ts";
 import { change } from "./change.ts";
@@ -35,6 +35,7 @@ export type SweepDeps = Pick<
 	store: Pick<
 		ActivityDeps["store"],
 		| "messages"
+		| "certificates"
 		| "cohorts"
 		| "parkedReceipts"
 		| "idempotencyKeys"
@@ -197,6 +198,17 @@ async function driveUnsent(deps: SweepDeps, message: Message): Promise<void> {
 	if (releaseAt <= deps.clock()) await deps.deliver.queueMessage(prepared);
 }
 
+// A record is the last to go: what is left of text and number goes before it, and is certified while it can be read back.
+async function endRecord(deps: SweepDeps, message: Message, now: number): Promise<void> {
+	const left = sealedObjects.filter((name) => message[name] !== undefined);
+	if (left.length > 0) return void (await deps.store.messages.transition(eraseObjects(message, left, now, {})));
+	// Of a purge page that is not through yet the certificate comes first; the claim has the sweep come back.
+	for (const { certificateId } of Object.values(message.retention)) {
+		if (certificateId !== undefined && !(await deps.store.certificates.find(certificateId))) return;
+	}
+	await deleteRecord(deps, message);
+}
+
 async function endFinal(deps: SweepDeps, message: Message, now: number): Promise<void> {
 	await guarded(deps, () => deps.runs.settle(message));
 	await deps.refund(message);
@@ -215,7 +227,7 @@ async function endFinal(deps: SweepDeps, message: Message, now: number): Promise
 	}
 	if (erasedObjects(message).length > 0) return deps.certify([message]);
 	const { receipt, decision_record: record } = message.retention;
-	if (message.holds.length === 0 && record && record.eraseBy <= now) return deleteRecord(deps, message);
+	if (message.holds.length === 0 && record && record.eraseBy <= now) return endRecord(deps, message, now);
 	const eraseReceipts = message.holds.length === 0 && receipt && !receipt.erasedAt && receipt.eraseBy <= now;
 	const dueAt = eraseReceipts ? record?.eraseBy : nextDueAt(message);
 	// What a hold keeps is looked at again, but not at every sweep.
@@ -223,7 +235,8 @@ async function endFinal(deps: SweepDeps, message: Message, now: number): Promise
 	await deps.store.messages.transition({
 		id: message._id,
 		from: [message.state],
-		where: eraseReceipts ? { holds: { $size: 0 } } : {},
+		// Whoever places or releases a hold meanwhile has a say of their own.
+		where: { holds: { $size: message.holds.length } },
 		set: {
 			...(eraseReceipts
 				? { receipts: [], "retention.receipt.erasedAt": now, "retention.receipt.verifiedAt": now }

@@ -109,7 +109,7 @@ const countNothing: Count = async () => new Map();
 // A process that does not reach Vault goes on with the versions that it knows.
 const hashedMs = limits.hmacAnnounceMs + limits.hmacStaleMsMax;
 // A link's PIN is hashed when it is accepted, which may be a week before it is sent and two before its life begins.
-const linkPinMs = 2 * limits.validForMaxMs + limits.linkLifeMs;
+const linkPinMs = limits.deadlineMsMax + limits.linkLifeMs;
 const subjectPrefix = "hmac-subject-";
 
 function useOf(name: string, sessionLifeMs: number): Use | undefined {

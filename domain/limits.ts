@@ -129,6 +129,8 @@ export const limits = {
 	validForOtpDefaultMs: 5 * 60_000,
 	validForMinMs: 10_000,
 	validForMaxMs: 7 * 24 * 3600_000,
+	// From acceptance: what is to be sent in seven days is valid for seven more.
+	deadlineMsMax: 14 * 24 * 3600_000,
 	receiptGraceMs: 60 * 60_000,
 	receiptGraceOtpMs: 2 * 60_000,
 	clockSkewMs: 30_000,
@@ -139,6 +141,8 @@ export const limits = {
 	backoffMaxMs: 5 * 60_000,
 	// A carrier that asks for a longer wait is as good as one that refuses, where there is another.
 	throttleBearableMs: 30_000,
+	// Nor one that said no that often in a row.
+	throttledBearableMax: 5,
 	// A queue that failed a message is not tried again for it before, while there are others.
 	rerouteAgainMs: 5 * 60_000,
 	reroutesMax: 16,

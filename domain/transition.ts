@@ -323,6 +323,11 @@ export function recordAmbiguous(message: Message, resolveAt: number, now: number
 	};
 }
 
+/** What came of an attempt whose message ended meanwhile: of what would have recorded it, that alone. */
+export function noteOutcome({ _id: id, state, attempt }: Message, { set }: Transition): Transition {
+	return { id, from: [state], where: { attempt }, set: { attempts: set?.attempts } };
+}
+
 /** sending → a final state, with the attempt's outcome. */
 export function endAttempt(
 	message: Message,

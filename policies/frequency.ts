@@ -16,7 +16,7 @@ export type SendCounts = {
 const dayMs = 86_400_000;
 
 /** Messages accepted longer ago than this can't have been sent within a week: they had expired. */
-export const countedWithinMs = 7 * dayMs + 2 * limits.validForMaxMs;
+export const countedWithinMs = 7 * dayMs + limits.deadlineMsMax;
 
 /**
  * Whether a frequency rule of the packs in force looks at these facts; for most messages none does.

@@ -3,7 +3,7 @@
 import type { mongo } from "mongoose";
 import { finalStates, openStates, type State, statesBefore, unsentStates } from "../../domain/lifecycle.ts";
 import { limits } from "../../domain/limits.ts";
-import { isInDoubt, isNamedBy, type Message, type SealedObjectName } from "../../domain/message.ts";
+import { isInDoubt, isNamedBy, type Message, type SealedObjectName, sealedObjects } from "../../domain/message.ts";
 import { claim, type Transition } from "../../domain/transition.ts";
 import { createBatcher } from "../batcher.ts";
 import { archiveOf, whole } from "./archive.ts";
@@ -63,7 +63,8 @@ export function createMessageStore(models: Models, deps: StoreDeps) {
 	});
 
 	const findBySubmission = createBatcher<string, Message[]>({
-		itemsMax: 100,
+		// Of five hundred messages each, at most.
+		itemsMax: 20,
 		inFlightMax: 2,
 		run: (ids) => guardStore(() => findAllBySubmission(collection, ids)),
 	});
@@ -335,7 +336,7 @@ async function* readOpenPages(
 	tenantId: string,
 	now: number,
 ): AsyncGenerator<Message[]> {
-	const since = now - limits.validForMaxMs - limits.receiptGraceMs - limits.clockSkewMs;
+	const since = now - limits.deadlineMsMax - limits.receiptGraceMs - limits.clockSkewMs;
 	const itemsMax = limits.sweepPageItems;
 	let after: Place | undefined;
 	do {
@@ -373,7 +374,8 @@ async function readThose(
 }
 
 async function deleteRecords(collection: mongo.Collection<Message>, ids: string[]): Promise<undefined[]> {
-	const ended = { state: { $in: finalStates }, holds: { $size: 0 }, ...integrated };
+	const erased = Object.fromEntries(sealedObjects.map((name) => [name, { $exists: false }]));
+	const ended = { state: { $in: finalStates }, holds: { $size: 0 }, ...erased, ...integrated };
 	const operations = ids.map((_id) => ({
 		deleteOne: { filter: { _id, ...checksOf(ended) } as mongo.Filter<Message> },
 	}));

@@ -12,7 +12,7 @@ import { createTenancy } from "../../activities/tenancy.ts";
 import type { SendQueueDocument, TenantDocument } from "../../adapters/mongo/models.ts";
 import { backlogKey } from "../../domain/backlog.ts";
 import type { Message } from "../../domain/message.ts";
-import { cancel } from "../../domain/transition.ts";
+import { cancel, hold } from "../../domain/transition.ts";
 import { createEngine, type Engine } from "../harness/engine.ts";
 import { messageOf } from "../harness/message.ts";
 

@@ -166,6 +166,45 @@ describe("evidence of messages", () => {
 		assert.ok(said.includes("receipt late") && said.includes("record_erased decision_record"));
 	});
 
+	it("of a record that ends with its text or before tells of their erasure first, and a certificate does", async () => {
+		const message = await engine.accept();
+		await engine.store.messages.transition({
+			id: message._id,
+			set: { "retention.content.atFinal": false, "retention.address.atFinal": false },
+		});
+		await delivered(message);
+		await engine.activities.finalise(message.submissionId, false);
+		assert.ok((await engine.read(message._id)).content, "it was to be kept for longer");
+		const due = { "retention.decision_record.eraseBy": 1, nextCheckAt: 1 };
+		await engine.store.messages.transition({ id: message._id, set: due });
+		const { cohortId } = (await engine.read(message._id)).content as { cohortId: string };
+		await engine.activities.sweepPage();
+		const erased = await engine.read(message._id);
+		assert.deepEqual([erased.content, erased.address], [undefined, undefined]);
+		await sweepAfter(limits.driverPatienceMs);
+		const [certificateId] = (await engine.read(message._id)).certificates;
+		const certificate = await engine.store.certificates.find(certificateId as string);
+		const payload = Buffer.from(certificate?.jws.split(".")[1] ?? "", "base64url").toString();
+		assert.ok(payload.includes(message._id) && payload.includes(cohortId) && payload.includes("address"), payload);
+		await sweepAfter(2 * limits.driverPatienceMs);
+		assert.equal(await engine.store.messages.find(message._id), undefined);
+	});
+
+	it("of a record waits for the certificate of a purge page that is not through", async () => {
+		const message = await engine.accept();
+		await delivered(message);
+		await engine.activities.finalise(message.submissionId, false);
+		const certificateId = engine.ids.random("certificate");
+		const set = { "retention.decision_record.eraseBy": 1, "retention.content.certificateId": certificateId };
+		await engine.store.messages.transition({ id: message._id, set: { ...set, nextCheckAt: 1 } });
+		await engine.activities.sweepPage();
+		assert.ok(await engine.store.messages.find(message._id));
+		const about = { kind: "purge" as const, tenantId: message.tenantId, about: "coh_a", issuedAt: 1 };
+		await engine.store.certificates.insert({ _id: certificateId, ...about, jws: "a.b.c" });
+		await sweepAfter(2 * limits.driverPatienceMs);
+		assert.equal(await engine.store.messages.find(message._id), undefined);
+	});
+
 	it("is published by the sweep, and whole", async () => {
 		const { standing, size } = await engine.checkpoints.publish();
 		assert.equal(standing, "equal");

@@ -19,7 +19,7 @@ import { isFinal } from "../../domain/lifecycle.ts";
 import { limits } from "../../domain/limits.ts";
 import type { Message } from "../../domain/message.ts";
 import type { HoldRecord } from "../../domain/subject.ts";
-import { cancel, claim, close, enqueue } from "../../domain/transition.ts";
+import { abandon, cancel, claim, close, enqueue, type Transition } from "../../domain/transition.ts";
 import { createEngine, type Engine, until } from "../harness/engine.ts";
 
 const noControl = { holdBack: async () => undefined };
@@ -664,6 +664,50 @@ describe("lifecycle, driven step by step", () => {
 			rejected.attempts.map((attempt) => attempt.outcome),
 			["failed", "throttled", "rejected"],
 		);
+	});
+
+	it("what a carrier refused is over, though a hold came while it was asked; what the hold keeps is kept", async () => {
+		const message = await engine.accept();
+		await engine.store.messages.transition(enqueue(message, engine.clock()));
+		engine.carrier.script.next = async () => {
+			await engine.store.messages.transition({ id: message._id, push: { holds: { value: "hld_a" } } });
+			return { kind: "rejected", code: "invalid_recipient", permanent: true };
+		};
+		await engine.send({ messageId: message._id, attempt: 1, sendQueue: "queue" }, noControl);
+		engine.carrier.script.next = undefined as never;
+		const ended = await engine.read(message._id);
+		assert.deepEqual([ended.state, ended.attempts[0]?.outcome], ["rejected", "rejected"]);
+		assert.ok(ended.content, "it is held");
+	});
+
+	it("what a carrier took is known by its id, though the run was ended meanwhile: its receipt tells the truth", async () => {
+		const message = await engine.accept();
+		await engine.store.messages.transition(enqueue(message, engine.clock()));
+		engine.carrier.script.next = async () => {
+			const current = await engine.read(message._id);
+			assert.ok(await engine.store.messages.transition(abandon(current, engine.clock()) as Transition));
+			return { kind: "accepted", carrierId: `c-${message._id}`, segments: 1 };
+		};
+		await engine.send({ messageId: message._id, attempt: 1, sendQueue: "queue" }, noControl);
+		engine.carrier.script.next = undefined as never;
+		const ended = await engine.read(message._id);
+		assert.deepEqual([ended.state, ended.attempts[0]?.carrierId], ["unknown", `c-${message._id}`]);
+		await receipt(message._id, "delivered");
+		assert.equal((await engine.read(message._id)).state, "delivered");
+	});
+
+	it("a carrier that goes on throttling is asked less and less often", async () => {
+		const message = await engine.accept(lasting());
+		await engine.store.messages.transition(enqueue(message, engine.clock()));
+		engine.carrier.script.next = async () => ({ kind: "throttled", retryAfterMs: 1_000 });
+		const waits: number[] = [];
+		for (let attempt = 1; attempt <= 5; attempt++) {
+			const at = engine.clock();
+			await engine.send({ messageId: message._id, attempt, sendQueue: "queue" }, noControl);
+			waits.push(Math.round(((await engine.read(message._id)).notBefore as number) - at) / 1_000);
+		}
+		engine.carrier.script.next = undefined as never;
+		assert.deepEqual(waits.map(Math.floor), [1, 1, 2, 4, 8]);
 	});
 
 	it("a key server that is away while a message is sent puts it back, surely unsent", async () => {

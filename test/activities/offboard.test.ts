@@ -86,6 +86,15 @@ describe("a tenant that is taken out of service", () => {
 		assert.equal((await engine.read(other._id)).state, "queued");
 	});
 
+	it("what was accepted two weeks ago to be sent a week later ends as well", async () => {
+		const tenantId = await addTenant(suspended("end"));
+		const acceptedAt = engine.clock() - limits.deadlineMsMax + 3_600_000;
+		const deadlineAt = engine.clock() + 3_600_000;
+		const message = await engine.accept({ tenantId, state: "deferred", acceptedAt, deadlineAt });
+		await engine.activities.sweepPage();
+		assert.equal((await engine.read(message._id)).state, "cancelled");
+	});
+
 	async function delivered(tenantId: string): Promise<Message> {
 		const message = await engine.accept({ tenantId, contentAtFinal: false });
 		await engine.store.messages.transition({ ...end(message, "delivered", engine.clock()), from: ["accepted"] });

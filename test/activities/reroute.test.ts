@@ -139,6 +139,16 @@ describe("failover", () => {
 		assert.equal((await engine.read(message._id)).sendQueue, ids[1]);
 	});
 
+	it("after a carrier has throttled it as often as can be borne", async () => {
+		const { message, ids } = await prepare();
+		answers.set(ids[0] as string, { kind: "throttled", retryAfterMs: 1 });
+		for (let attempt = 1; attempt <= limits.throttledBearableMax + 1; attempt++) {
+			assert.equal((await engine.read(message._id)).sendQueue, ids[0]);
+			await sender().send(job(message, attempt, ids[0] as string), noControl);
+		}
+		assert.equal((await engine.read(message._id)).sendQueue, ids[1]);
+	});
+
 	it("goes to no queue that routing or the policies refuse, keeps the sender that was asked for, and returns to none too soon", async () => {
 		const refused = [{ countries: ["FR"] }, { paused: true }, { draining: true }, { categories: ["otp" as const] }];
 		for (const other of refused) {

@@ -13,7 +13,7 @@ type ListDeps = Pick<ApiDeps, "clock"> & {
 };
 
 // After that no receipt is taken any more that could settle a doubt.
-const doubtMsMax = limits.validForMaxMs + limits.parkedReceiptMs;
+const doubtMsMax = limits.deadlineMsMax + limits.parkedReceiptMs;
 
 export function addListMessages(app: Instance, deps: ListDeps): void {
 	app.get(
@@ -29,7 +29,7 @@ export function addListMessages(app: Instance, deps: ListDeps): void {
 					state: schemas.state.optional(),
 					inDoubt: z.literal("true").optional().meta({
 						description:
-							"Only those, of the last ten days, of which nobody knows what became. `state` is not asked then.",
+							"Only those, accepted in the last seventeen days, of which nobody knows what became. `state` is not asked then.",
 					}),
 				}),
 				response: { 200: schemas.messagePage.describe("A page"), ...problems },
