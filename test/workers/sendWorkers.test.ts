@@ -20,6 +20,7 @@ describe("the sender's workers", () => {
 	const starts: { queue: string; at: number }[] = [];
 	const errors: Error[] = [];
 	const received: string[] = [];
+	const held = new Map<string, object>();
 	let finished = 0;
 	let opened = 0;
 	let slowMs = 0;
@@ -28,7 +29,7 @@ describe("the sender's workers", () => {
 		async receive(sendQueue) {
 			received.push(sendQueue);
 			if (sendQueue === "broken") throw new Error("no carrier");
-			return undefined;
+			return held.get(sendQueue);
 		},
 		queues: { all: async () => [...stored.values()] },
 		open: (queue) => {
@@ -83,6 +84,30 @@ describe("the sender's workers", () => {
 		await workers.watch();
 		await until(() => errors.length === 2);
 		assert.ok(errors.splice(0).every(({ message }) => message === "no carrier"));
+	});
+
+	it("ask for the carrier of a queue that is gone until it is closed, a paused one's too", async () => {
+		for (const [queue, paused] of [
+			["gone", false],
+			["gone-paused", true],
+		] as const) {
+			put(queue, { paused });
+			held.set(queue, {});
+			await workers.watch();
+			await until(() => received.includes(queue));
+			stored.delete(queue);
+			const timesAsked = () => received.filter((one) => one === queue).length;
+			for (const asked of [2, 3]) {
+				await workers.watch();
+				await until(() => timesAsked() === asked);
+			}
+			held.delete(queue);
+			await workers.watch();
+			await until(() => timesAsked() === 4);
+			await workers.watch();
+			await turn();
+			assert.equal(timesAsked(), 4);
+		}
 	});
 
 	const startsOf = (queue: string) => starts.filter((one) => one.queue === queue).map(({ at }) => at);
