@@ -58,7 +58,8 @@ export function createSendWorkers(options: {
 		async watch(): Promise<void> {
 			const queues = await options.queues.all();
 			const there = new Set(queues.map(({ _id }) => _id));
-			for (const sendQueue of new Set([...workers.keys(), ...carriers.keys()]).difference(there)) {
+			const worked = new Set([...workers.keys(), ...carriers.keys()]);
+			for (const sendQueue of [...worked].filter((id) => !there.has(id))) {
 				// Asked for until it is found to have no queue, which is not looked up each time, its carrier is then closed.
 				void stop(sendQueue)
 					.then(() => receive(sendQueue))
