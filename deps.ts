@@ -554,10 +554,12 @@ async function openVaultRoles(
 	const address = required(config.vault.address, "VAULT_ADDR");
 	const clients = new Map<VaultRole, VaultClient>();
 	for (const role of roles) {
-		const credentials = required(config.vault.credentials[role], `LETHE_VAULT_${role.toUpperCase()}_ROLE_ID`);
+		const credentials = config.vault.credentials[role];
+		if (!credentials) throw new ConfigError(`This needs the credentials of Vault's role ${role}: set ${halvesOf(role)}.`);
 		const onLost = () => {
 			// Only a start with a fresh wrapped secret-id helps; whoever runs this process restarts it.
 			log.error({ role }, "Vault token lost");
+			process.stderr.write(`Vault token of the role ${role} lost: start again with a fresh wrapped secret-id.\n`);
 			process.exitCode = 1;
 			process.kill(process.pid, "SIGTERM");
 		};
@@ -569,6 +571,11 @@ async function openVaultRoles(
 		}
 	}
 	return clients;
+}
+
+function halvesOf(role: VaultRole): string {
+	const name = `LETHE_VAULT_${role.toUpperCase()}`;
+	return `${name}_ROLE_ID, and ${name}_WRAPPED_SECRET_ID or ${name}_WRAPPED_SECRET_ID_FILE`;
 }
 
 function usedUp(role: VaultRole): ConfigError {

@@ -120,7 +120,7 @@ async function takeInstallLock() {
 	const mine = `${installLock}.${process.pid}`;
 	try {
 		mkdirSync(dirname(installLock), { recursive: true, mode: 0o700 });
-		writeFileSync(mine, String(process.pid), { mode: 0o600 });
+		writeFileSync(mine, `${process.pid} ${startOf(process.pid)}`, { mode: 0o600 });
 	} catch (error) {
 		throw new Error(`${dirname(installLock)} can't be written (${error.code}). Mend its rights, then try again.`);
 	}
@@ -138,11 +138,24 @@ async function takeInstallLock() {
 	}
 }
 
+// A lock that a killed command left: its process is gone, or another has its number by now, this one perhaps.
 function isOwned() {
+	let [pid, startedAt] = ["", ""];
 	try {
-		return process.kill(Number(readFileSync(installLock, "utf8")), 0);
+		[pid, startedAt] = readFileSync(installLock, "utf8").split(" ");
+		process.kill(Number(pid), 0);
 	} catch (error) {
-		return error.code === "EPERM";
+		if (error.code !== "EPERM") return false;
+	}
+	return Number(pid) !== process.pid && startOf(pid) === startedAt;
+}
+
+/** When a process began, in ticks since the machine did (proc(5), field 22); empty where that is not told. */
+function startOf(pid) {
+	try {
+		return readFileSync(`/proc/${pid}/stat`, "utf8").split(") ").at(-1).split(" ")[19];
+	} catch {
+		return "";
 	}
 }
 

@@ -1,5 +1,6 @@
 // `npm start`: servers, Lethe, one message shown from accept to its certificate, then it keeps running.
 
+import { constants } from "node:os";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -75,7 +76,8 @@ async function run(options: Options): Promise<void> {
 			if (!stopping) say("\nending everything …");
 			void stop().then(() => {
 				say(`ended; messages and keys stay in ${stack.dir}, for the next start.`);
-				process.exit(0);
+				// Of a message that is to be shown whole nothing was, so far.
+				process.exit(options.once ? 128 + constants.signals[signal] : 0);
 			});
 		});
 	}

@@ -24,7 +24,8 @@ export async function runProcess(start: () => Promise<RunningProcess>): Promise<
 		if (stopping) return;
 		stopping = true;
 		running.stop().then(
-			() => process.exit(0),
+			// Whoever stopped it for a reason of its own has said so.
+			() => process.exit(process.exitCode ?? 0),
 			() => process.exit(1),
 		);
 	};

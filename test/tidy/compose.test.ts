@@ -47,7 +47,7 @@ const ours = services.filter(([, service]) => service.build !== undefined);
 const lasting = services.filter(([, service]) => service.restart === "unless-stopped");
 const dockerfile = readTreeFile("Dockerfile");
 /** Those that log in to Vault by a role of their own. */
-const running = ["api", "worker", "sender", "cli", "prepare"];
+const running = ["api", "worker", "sender", "cli", "restore", "leave", "prepare"];
 
 // What Node itself reads; all else that our services are given must be a setting of config.ts.
 const nodeVariables = ["NODE_EXTRA_CA_CERTS"];
@@ -89,6 +89,27 @@ test("each process has the credentials of its own roles, kept fresh by the crede
 	}
 	assert.deepEqual(rolesOf("api"), ["api"]);
 	assert.deepEqual(rolesOf("sender"), ["sender"]);
+	assert.deepEqual(rolesOf("restore"), ["admin", "eraser"], "as `lethe restore` asks for");
+	assert.deepEqual(rolesOf("leave"), ["admin", "exporter"], "as `lethe admin tenant leave` does");
+});
+
+test("whatever reads or sends messages sees the ledger beside the stores, and would tell a restored one", () => {
+	for (const name of running.filter((one) => one !== "prepare")) {
+		const folder = loadConfig(environmentOf(serviceOf(name))).ledgerDir;
+		assert.ok(serviceOf(name).volumes?.some((volume) => volume.split(":")[1] === folder), name);
+	}
+});
+
+test("`doctor` is told where the API is and how callers reach it", () => {
+	const { api } = loadConfig(environmentOf(serviceOf("cli")));
+	assert.match(api.url ?? "", /^https:\/\/api:8443$/);
+	assert.match(api.publicUrl, /^https:/);
+});
+
+test("no password is on a command line", () => {
+	const [, check = ""] = serviceOf("redis").healthcheck?.test ?? [];
+	assert.match(check, /REDISCLI_AUTH=/);
+	assert.doesNotMatch(check, /redis-cli [^|]*(-u|-a|redis_url)/);
 });
 
 test("no secret stands in it: secrets are files that git ignores, handed over as files", () => {
