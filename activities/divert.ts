@@ -1,17 +1,19 @@
 // An attempt that its send queue can't make, for its carrier is left alone: another queue's, where there is one.
 
 import { divert } from "../domain/transition.ts";
-import { addAttempt } from "./deliver.ts";
+import { type AddAgainDeps, createAddAgain } from "./addAgain.ts";
 import type { ActivityDeps } from "./deps.ts";
 import type { createReroute } from "./reroute.ts";
 
-export type DivertDeps = Pick<ActivityDeps, "clock" | "sendQueues"> & {
+export type DivertDeps = AddAgainDeps & {
 	store: { messages: Pick<ActivityDeps["store"]["messages"], "find"> };
 	reroute: ReturnType<typeof createReroute>;
 };
 
 /** `divert` answers true when the job has nothing left to do: its message was moved, by this or before, or is over. */
 export function createDivert(deps: DivertDeps) {
+	const addAgain = createAddAgain(deps);
+
 	return async function divertJob(job: { messageId: string; attempt: number; sendQueue: string }): Promise<boolean> {
 		const message = await deps.store.messages.find(job.messageId);
 		const isOurs = message?.state === "queued" && message.sendQueue === job.sendQueue;
@@ -20,8 +22,7 @@ export function createDivert(deps: DivertDeps) {
 		const now = deps.clock();
 		const moved = await deps.reroute(message, "circuit_open", divert(message, now));
 		if (!moved) return false;
-		// Redis may be away: the sweep adds the attempt again.
-		await addAttempt(deps, { ...moved, notBefore: now }, now).catch(() => undefined);
+		await addAgain({ ...moved, notBefore: now }, now);
 		return true;
 	};
 }

@@ -4,13 +4,13 @@ import type { Carrier, LookupTimes } from "../adapters/carriers/carrier.ts";
 import { limits } from "../domain/limits.ts";
 import { type Attempt, carrierIdsOf, type Message } from "../domain/message.ts";
 import { close, endAttempt, release, submit, type Transition } from "../domain/transition.ts";
+import { type AddAgainDeps, createAddAgain } from "./addAgain.ts";
 import { change } from "./change.ts";
-import { addAttempt } from "./deliver.ts";
 import type { ActivityDeps } from "./deps.ts";
 import { referenceOf } from "./referenceOf.ts";
 import { applyEvent, type createUnpark } from "./unpark.ts";
 
-export type ResolveDeps = Pick<ActivityDeps, "clock" | "ids" | "sendQueues"> & {
+export type ResolveDeps = Pick<ActivityDeps, "ids"> & AddAgainDeps & {
 	store: { messages: Pick<ActivityDeps["store"]["messages"], "find" | "transition"> };
 	runs: Pick<ActivityDeps["runs"], "settleSoon">;
 	carriers: { sender: (sendQueue: string) => Promise<Carrier | undefined> };
@@ -20,6 +20,7 @@ export type ResolveDeps = Pick<ActivityDeps, "clock" | "ids" | "sendQueues"> & {
 /** Asks the carrier about a message that is sending past its lease, or submitted and in doubt. */
 export function createResolve(deps: ResolveDeps) {
 	const { messages } = deps.store;
+	const addAgain = createAddAgain(deps);
 
 	return async function resolve(message: Message): Promise<void> {
 		const now = deps.clock();
@@ -57,7 +58,7 @@ export function createResolve(deps: ResolveDeps) {
 		if (found.kind === "absent" && message.state === "sending") {
 			if (now < provenAt) return postpone(message, provenAt);
 			await apply(release(message, "absent", now, now), message);
-			return addAttempt(deps, message, now).catch(() => undefined);
+			return addAgain(message, now);
 		}
 		// Whoever waits for a code is told soon: the close of its message is minutes after it was of use.
 		if (message.state === "sending" && message.category === "otp") {

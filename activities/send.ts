@@ -18,9 +18,9 @@ import {
 	type Transition,
 	withhold,
 } from "../domain/transition.ts";
+import { type AddAgainDeps, createAddAgain } from "./addAgain.ts";
 import { carriedText } from "./carriedText.ts";
 import { change } from "./change.ts";
-import { addAttempt } from "./deliver.ts";
 import type { ActivityDeps } from "./deps.ts";
 import { referenceOf } from "./referenceOf.ts";
 import type { createRejudge, Verdict } from "./rejudge.ts";
@@ -30,8 +30,8 @@ import type { createUnpark } from "./unpark.ts";
 
 export type SendDeps = Pick<
 	ActivityDeps,
-	"clock" | "monotonic" | "ids" | "encryption" | "linkSeal" | "sendQueues" | "log" | "random"
-> & {
+	"clock" | "monotonic" | "ids" | "encryption" | "linkSeal" | "log" | "random"
+> & AddAgainDeps & {
 	store: { messages: Pick<ActivityDeps["store"]["messages"], "claim" | "find" | "transition"> };
 	runs: Pick<ActivityDeps["runs"], "settleSoon">;
 	carriers: { sender: (sendQueue: string) => Promise<Carrier | undefined> };
@@ -55,6 +55,7 @@ type Control = { holdBack: (ms: number) => Promise<void> };
  */
 export function createSend(deps: SendDeps) {
 	const { messages } = deps.store;
+	const addAgain = createAddAgain(deps);
 
 	return async function send(job: { messageId: string; attempt: number; sendQueue: string }, control: Control) {
 		const claimedAt = deps.monotonic();
@@ -64,7 +65,7 @@ export function createSend(deps: SendDeps) {
 			return undefined;
 		}
 		const outcome = await attempt(deps, message, claimedAt);
-		await record(deps, message, outcome, control);
+		await record({ ...deps, addAgain }, message, outcome, control);
 		return tellsOf(outcome);
 	};
 }
@@ -169,7 +170,9 @@ async function decryptParts(deps: SendDeps, message: Message): Promise<{ to: Pla
 	return { to, text: carriedText(deps, message, content) };
 }
 
-async function record(deps: SendDeps, message: Message, outcome: Outcome, control: Control): Promise<void> {
+type RecordDeps = SendDeps & { addAgain: ReturnType<typeof createAddAgain> };
+
+async function record(deps: RecordDeps, message: Message, outcome: Outcome, control: Control): Promise<void> {
 	const now = deps.clock();
 	const transition = outcomeTransition(deps, message, outcome, now);
 	const code = failoverCode(message, outcome, now);
@@ -177,8 +180,7 @@ async function record(deps: SendDeps, message: Message, outcome: Outcome, contro
 		const moved = await deps.reroute(message, code, transition).catch(() => undefined);
 		if (moved) {
 			if (outcome.kind === "throttled") await control.holdBack(outcome.retryAfterMs);
-			// Redis may be away: the sweep adds the attempt again.
-			return addAttempt(deps, { ...moved, notBefore: now }, now).catch(() => undefined);
+			return deps.addAgain({ ...moved, notBefore: now }, now);
 		}
 	}
 	const recorded = await persistOutcome(deps, message, outcome, now);
@@ -191,9 +193,7 @@ async function record(deps: SendDeps, message: Message, outcome: Outcome, contro
 	if (outcome.kind === "throttled") await control.holdBack(outcome.retryAfterMs);
 	const isSuspended = outcome.kind === "withheld" && outcome.verdict.kind === "suspended";
 	if (recorded.to === "queued" && !isSuspended) {
-		const notBefore = recorded.set?.notBefore as number;
-		// Redis may be away: the sweep adds the attempt again.
-		await addAttempt(deps, { ...message, notBefore }, now).catch(() => undefined);
+		await deps.addAgain({ ...message, notBefore: recorded.set?.notBefore as number }, now);
 	}
 	if (recorded.to === "rejected" || recorded.to === "unknown" || recorded.to === "expired") {
 		deps.runs.settleSoon(message);

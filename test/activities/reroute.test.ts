@@ -139,6 +139,21 @@ describe("failover", () => {
 		assert.equal((await engine.read(message._id)).sendQueue, ids[1]);
 	});
 
+	it("no sooner than the other queue's rate to its country allows: until then it waits there", async () => {
+		const { message, ids } = await prepare([{ countryRates: { US: 1 } }]);
+		const taken = await Promise.all(
+			[1, 2, 3].map(() =>
+				engine.sendQueues.takeTurn([{ name: `queue:${ids[1]}:US`, segmentsPerSecond: 1 }], 1, 2_000),
+			),
+		);
+		assert.ok(taken.some((turn) => !turn.taken), "its turns are used up");
+		await sender().send(job(message, 1, ids[0] as string), noControl);
+		const moved = await engine.read(message._id);
+		assert.equal(moved.sendQueue, ids[1]);
+		assert.ok(moved.backlog?.startsWith(`${ids[1]}/`), moved.backlog);
+		assert.equal((await engine.sendQueues.counts(ids[1] as string)).prioritized, 0);
+	});
+
 	it("after a carrier has throttled it as often as can be borne", async () => {
 		const { message, ids } = await prepare();
 		answers.set(ids[0] as string, { kind: "throttled", retryAfterMs: 1 });
