@@ -27,6 +27,15 @@ test("with the registry out of reach it says so in one line, after the one that 
 	);
 });
 
+test("a lock that a killed start left keeps nobody waiting, though another process has its number by now", async () => {
+	mkdirSync(join(folder, ".lethe"), { recursive: true });
+	writeFileSync(join(folder, ".lethe", "install.lock"), `${process.pid} 1`);
+	const { code, error } = await boot("stack/start.ts");
+	assert.equal(code, 1);
+	assert.match(error, /The package registry can't be reached/);
+	assert.doesNotMatch(error, /Waiting/);
+});
+
 test("where nothing can be written it says so in one line", async () => {
 	rmSync(join(folder, ".lethe"), { recursive: true, force: true });
 	writeFileSync(join(folder, ".lethe"), "");
