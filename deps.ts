@@ -555,7 +555,8 @@ async function openVaultRoles(
 	const clients = new Map<VaultRole, VaultClient>();
 	for (const role of roles) {
 		const credentials = config.vault.credentials[role];
-		if (!credentials) throw new ConfigError(`This needs the credentials of Vault's role ${role}: set ${halvesOf(role)}.`);
+		if (!credentials)
+			throw new ConfigError(`This needs the credentials of Vault's role ${role}: set ${halvesOf(role)}.`);
 		const onLost = () => {
 			// Only a start with a fresh wrapped secret-id helps; whoever runs this process restarts it.
 			log.error({ role }, "Vault token lost");

@@ -10,12 +10,13 @@ import type { ActivityDeps } from "./deps.ts";
 import { referenceOf } from "./referenceOf.ts";
 import { applyEvent, type createUnpark } from "./unpark.ts";
 
-export type ResolveDeps = Pick<ActivityDeps, "ids"> & AddAgainDeps & {
-	store: { messages: Pick<ActivityDeps["store"]["messages"], "find" | "transition"> };
-	runs: Pick<ActivityDeps["runs"], "settleSoon">;
-	carriers: { sender: (sendQueue: string) => Promise<Carrier | undefined> };
-	unpark: ReturnType<typeof createUnpark>;
-};
+export type ResolveDeps = Pick<ActivityDeps, "ids"> &
+	AddAgainDeps & {
+		store: { messages: Pick<ActivityDeps["store"]["messages"], "find" | "transition"> };
+		runs: Pick<ActivityDeps["runs"], "settleSoon">;
+		carriers: { sender: (sendQueue: string) => Promise<Carrier | undefined> };
+		unpark: ReturnType<typeof createUnpark>;
+	};
 
 /** Asks the carrier about a message that is sending past its lease, or submitted and in doubt. */
 export function createResolve(deps: ResolveDeps) {

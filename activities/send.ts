@@ -31,15 +31,16 @@ import type { createUnpark } from "./unpark.ts";
 export type SendDeps = Pick<
 	ActivityDeps,
 	"clock" | "monotonic" | "ids" | "encryption" | "linkSeal" | "log" | "random"
-> & AddAgainDeps & {
-	store: { messages: Pick<ActivityDeps["store"]["messages"], "claim" | "find" | "transition"> };
-	runs: Pick<ActivityDeps["runs"], "settleSoon">;
-	carriers: { sender: (sendQueue: string) => Promise<Carrier | undefined> };
-	unpark: ReturnType<typeof createUnpark>;
-	rejudge: Pick<ReturnType<typeof createRejudge>, "rejudge">;
-	tenancy: Tenancy;
-	reroute: ReturnType<typeof createReroute>;
-};
+> &
+	AddAgainDeps & {
+		store: { messages: Pick<ActivityDeps["store"]["messages"], "claim" | "find" | "transition"> };
+		runs: Pick<ActivityDeps["runs"], "settleSoon">;
+		carriers: { sender: (sendQueue: string) => Promise<Carrier | undefined> };
+		unpark: ReturnType<typeof createUnpark>;
+		rejudge: Pick<ReturnType<typeof createRejudge>, "rejudge">;
+		tenancy: Tenancy;
+		reroute: ReturnType<typeof createReroute>;
+	};
 
 /** `times`: when its carrier can be asked what became of it; absent where it can't. */
 type Outcome =

@@ -314,9 +314,9 @@ describe("lifecycle, of several messages", () => {
 		const handle = engine.temporal.client.workflow.getHandle(shape.submissionId);
 		const told = await until(async () => {
 			const [pending] = (await handle.describe()).raw.pendingActivities ?? [];
-			return pending?.heartbeatDetails?.payloads?.[0]?.data;
+			return pending?.heartbeatDetails?.payloads?.[0];
 		});
-		assert.deepEqual(JSON.parse(Buffer.from(told).toString()), { counts: { delivered: 1, submitted: 2 } });
+		assert.deepEqual(JSON.parse(Buffer.from(told.data ?? []).toString()), { counts: { delivered: 1, submitted: 2 } });
 		for (const { _id } of others) await receipt(_id, "delivered");
 		await result(first);
 		assert.ok(((await handle.fetchHistory()).events ?? []).length <= 14);

@@ -142,11 +142,14 @@ describe("failover", () => {
 	it("no sooner than the other queue's rate to its country allows: until then it waits there", async () => {
 		const { message, ids } = await prepare([{ countryRates: { US: 1 } }]);
 		const taken = await Promise.all(
-			[1, 2, 3].map(() =>
+			[1, 2, 3, 4].map(() =>
 				engine.sendQueues.takeTurn([{ name: `queue:${ids[1]}:US`, segmentsPerSecond: 1 }], 1, 2_000),
 			),
 		);
-		assert.ok(taken.some((turn) => !turn.taken), "its turns are used up");
+		assert.ok(
+			taken.some((turn) => !turn.taken),
+			"its turns are used up",
+		);
 		await sender().send(job(message, 1, ids[0] as string), noControl);
 		const moved = await engine.read(message._id);
 		assert.equal(moved.sendQueue, ids[1]);

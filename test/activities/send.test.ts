@@ -78,7 +78,7 @@ describe("one attempt", () => {
 			throw new LetheError("store_unavailable");
 		};
 		const send = sender({
-			store: { messages: { ...engine.store.messages, claim: away, transition: away } },
+			store: { ...engine.store, messages: { ...engine.store.messages, claim: away, transition: away } },
 			carriers: carriersOf(async () => {
 				calls++;
 				return accepted;
@@ -199,7 +199,7 @@ describe("one attempt", () => {
 			});
 			return taken && engine.read(job.messageId);
 		};
-		await sender({ carriers, store: { messages: { ...engine.store.messages, claim } } })(message);
+		await sender({ carriers, store: { ...engine.store, messages: { ...engine.store.messages, claim } } })(message);
 		assert.equal(calls, 0);
 		const held = await engine.read(message._id);
 		assert.deepEqual([held.state, held.holds, held.attempts[0]?.outcome], ["queued", [hold], "withheld"]);
@@ -228,7 +228,7 @@ describe("one attempt", () => {
 			if (change.to === "submitted" && failures++ < 3) throw new LetheError("store_unavailable");
 			return engine.store.messages.transition(change);
 		};
-		await sender({ store: { messages: { ...engine.store.messages, transition } } })(message);
+		await sender({ store: { ...engine.store, messages: { ...engine.store.messages, transition } } })(message);
 		assert.equal(failures, 4);
 		assert.equal((await engine.read(message._id)).state, "submitted");
 	});
@@ -239,13 +239,14 @@ describe("one attempt", () => {
 		// The carrier took it; the sender dies before its answer is in the store.
 		const dying = sender({
 			store: {
+				...engine.store,
 				messages: {
 					...engine.store.messages,
 					transition: async (change) => (change.to === "submitted" ? false : engine.store.messages.transition(change)),
 				},
 			},
 		});
-		await dying(message);
+		await assert.rejects(dying(message), { code: "store_unavailable" });
 		const sending = await engine.read(message._id);
 		assert.equal(sending.state, "sending");
 		const carrierId = `c-${engine.carrier.calls.at(-1)?.reference}`;

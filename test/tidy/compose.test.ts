@@ -96,7 +96,10 @@ test("each process has the credentials of its own roles, kept fresh by the crede
 test("whatever reads or sends messages sees the ledger beside the stores, and would tell a restored one", () => {
 	for (const name of running.filter((one) => one !== "prepare")) {
 		const folder = loadConfig(environmentOf(serviceOf(name))).ledgerDir;
-		assert.ok(serviceOf(name).volumes?.some((volume) => volume.split(":")[1] === folder), name);
+		assert.ok(
+			serviceOf(name).volumes?.some((volume) => volume.split(":")[1] === folder),
+			name,
+		);
 	}
 });
 

@@ -27,7 +27,12 @@ const relations: [why: string, less: number, more: number, orEqual?: true][] = [
 	["the shortest validity leaves time for one carrier call", limits.carrierTimeoutMs, limits.validForMinMs, true],
 	["a one-time code's validity is no shorter than the least", limits.validForMinMs, limits.validForOtpDefaultMs],
 	["a one-time code expires before other messages", limits.validForOtpDefaultMs, limits.validForDefaultMs],
-	["the latest deadline is of what waits longest and is valid longest", 2 * limits.validForMaxMs, limits.deadlineMsMax, true],
+	[
+		"the latest deadline is of what waits longest and is valid longest",
+		2 * limits.validForMaxMs,
+		limits.deadlineMsMax,
+		true,
+	],
 	["the default validity is permitted", limits.validForDefaultMs, limits.validForMaxMs, true],
 	["the first wait is the shortest", limits.backoffFirstMs, limits.backoffMaxMs],
 	["a wait does not outlast the default validity", limits.backoffMaxMs, limits.validForDefaultMs],
