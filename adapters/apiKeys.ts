@@ -4,6 +4,7 @@ import { apiKeyBytes, formatApiKey } from "../domain/apiKeyText.ts";
 import { LetheError } from "../domain/errors.ts";
 import type { Act } from "../domain/evidence.ts";
 import type { IdKind } from "../domain/ids.ts";
+import { limits } from "../domain/limits.ts";
 import { machineRoles } from "../domain/roles.ts";
 import { refuseLeaving } from "../domain/tenancy.ts";
 import type { ApiKeyDocument, ApiKeySecret } from "./mongo/models.ts";
@@ -46,7 +47,7 @@ export function createApiKeys(deps: Deps) {
 		 */
 		async issue(
 			by: string,
-			given: Omit<ApiKeyDocument, "_id" | "secrets" | "createdAt" | "createdBy" | "revokedAt">,
+			given: Omit<ApiKeyDocument, "_id" | "secrets" | "shownTo" | "createdAt" | "createdBy" | "revokedAt">,
 			{ textless = false, id = deps.ids.random("apiKey") }: { textless?: boolean; id?: string } = {},
 		): Promise<IssuedKey> {
 			if (!given.roles.every((role) => machineRoles.some((one) => one === role)))
@@ -59,8 +60,8 @@ export function createApiKeys(deps: Deps) {
 			const made = textless ? undefined : await createSecret();
 			const { tenantId, roles } = given;
 			await deps.evidence.append([{ type: "api_key_created", code: roles.join("."), tenantId, about: id, by }]);
-			const secrets = made ? [{ ...made.secret, madeBy: id, shownTo: by }] : [];
-			const document = { ...given, _id: id, secrets, createdAt: deps.clock(), createdBy: by };
+			const shown = made ? { secrets: [{ ...made.secret, madeBy: id }], shownTo: [by] } : { secrets: [] };
+			const document = { ...given, _id: id, ...shown, createdAt: deps.clock(), createdBy: by };
 			if (!(await deps.store.apiKeys.insert(document))) throw new LetheError("key_changed");
 			return { document, ...(made && { apiKey: made.apiKey }) };
 		},
@@ -94,12 +95,18 @@ export function createApiKeys(deps: Deps) {
 			current.madeBy === request
 				? earlier
 				: [endBy(current, now + overlapMs), ...earlier.map((old) => endBy(old, now))];
-		const secrets = [{ ...secret, madeBy: request, shownTo: by }, ...before].slice(0, secretsKeptMax);
+		const secrets = [{ ...secret, madeBy: request }, ...before].slice(0, secretsKeptMax);
+		const set = { secrets, shownTo: addHolder(document, by) };
 		const { _id: about, tenantId } = document;
 		await deps.evidence.append([{ type: "api_key_rotated", tenantId, about, by }]);
-		if (!(await deps.store.apiKeys.replaceSecrets(about, current.mac, secrets))) throw new LetheError("key_changed");
-		return { document: { ...document, secrets }, apiKey };
+		if (!(await deps.store.apiKeys.replaceSecrets(about, current.mac, set))) throw new LetheError("key_changed");
+		return { document: { ...document, ...set }, apiKey };
 	}
+}
+
+// However many texts come after: what was shown is known. One more than are asked after, and it counts as everybody's.
+function addHolder({ shownTo = [] }: Pick<ApiKeyDocument, "shownTo">, by: string): string[] {
+	return [...new Set([...shownTo, by])].slice(0, limits.keyHoldersMax + 1);
 }
 
 function endBy(secret: ApiKeySecret, at: number): ApiKeySecret {

@@ -257,6 +257,8 @@ export const limits = {
 	// Of the networks that a key came from, so many are remembered.
 	networksSeenMax: 64,
 	publicKeysMax: 4,
+	// Who was shown a key's text, or that of a key that made it, is asked after so far: one with more counts as anybody's.
+	keyHoldersMax: 32,
 	tokenLifeMs: 10 * 60_000,
 	// RFC 7523, 3: an assertion that is good for long is one that is worth stealing.
 	assertionLifeMsMax: 10 * 60_000,

@@ -101,12 +101,12 @@ function accessWithLedger(store: Store, enter: Enter, { clock }: LedgerDeps) {
 				await enter({ _id: id, kind: "revoked", at: now });
 				return apiKeys.revoke(id, now);
 			},
-			async replaceSecrets(id, newest, secrets) {
-				const [current, ...earlier] = secrets;
+			async replaceSecrets(id, newest, set) {
+				const [current, ...earlier] = set.secrets;
 				const at = current?.createdAt ?? clock();
 				const ends = earlier.map(({ createdAt, endsAt = at }) => ({ createdAt, endsAt }));
 				await enter({ _id: `${id}-${randomUUID()}`, kind: "rotated", apiKeyId: id, at, ends });
-				return apiKeys.replaceSecrets(id, newest, secrets);
+				return apiKeys.replaceSecrets(id, newest, set);
 			},
 		},
 		people: {

@@ -152,20 +152,21 @@ export type IdentityProviderDocument = {
 /** A proof that was used: another of its id is a replay. */
 export type SpentProof = { _id: string; eraseBy: number };
 
-/** A keyed hash of an API key's text; `endsAt` once it was rotated out, `madeBy` the request that made it, `shownTo` the principal. */
+/** A keyed hash of an API key's text; `endsAt` once it was rotated out, `madeBy` the request that made it. */
 export type ApiKeySecret = {
 	mac: string;
 	macVersion: number;
 	createdAt: number;
 	endsAt?: number;
 	madeBy?: string;
-	shownTo?: string;
 };
 
 export type ApiKeyDocument = Grant & {
 	_id: string;
 	/** The newest first; none where it signs instead. */
 	secrets: ApiKeySecret[];
+	/** The principals that were ever shown one of its texts; it only grows. Absent where it has had none. */
+	shownTo?: string[];
 	publicKeys?: PublicKey[];
 	proof?: Proof;
 	name: string;

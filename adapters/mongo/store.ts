@@ -245,10 +245,10 @@ function createApiKeyStore(collection: mongo.Collection<ApiKeyDocument>) {
 				return matchedCount === 1 || (await collection.findOne({ _id: id })) !== null;
 			}),
 		/** Puts others in the place of its secrets; false when its newest is not `newest` by now, or it was revoked. */
-		replaceSecrets: (id: string, newest: string, secrets: ApiKeyDocument["secrets"]) =>
+		replaceSecrets: (id: string, newest: string, set: Pick<ApiKeyDocument, "secrets" | "shownTo">) =>
 			guardStore(async () => {
 				const filter = { _id: id, "secrets.0.mac": newest, revokedAt: { $exists: false } };
-				return (await collection.updateOne(filter as never, { $set: { secrets } })).matchedCount === 1;
+				return (await collection.updateOne(filter as never, { $set: set })).matchedCount === 1;
 			}),
 		/** Notes that it was used, and from where it has come by now. */
 		noteUse: (id: string, use: Pick<ApiKeyDocument, "lastUsedAt" | "seenFrom">) =>

@@ -107,7 +107,7 @@ async function applyRotations({ stored }: Deps, id: string, entries: Of<"rotated
 		return times.length === 0 ? secret : { ...secret, endsAt: Math.min(...times) };
 	});
 	if (JSON.stringify(secrets) === JSON.stringify(found.secrets)) return false;
-	return stored.apiKeys.replaceSecrets(id, newest.mac, secrets);
+	return stored.apiKeys.replaceSecrets(id, newest.mac, { secrets });
 }
 
 /** Of one revision there may be several: who lost a race for it had written theirs down, too. */

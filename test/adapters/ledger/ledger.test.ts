@@ -199,7 +199,7 @@ describe("the ledger", () => {
 		const [keyId, issuerId, endpointId] = [freshId("apiKey"), freshId("issuer"), freshId("webhookEndpoint")];
 		const secretOf = (createdAt: number, more = {}) => ({ mac: `mac${createdAt}`, macVersion: 1, createdAt, ...more });
 		const rotated = [secretOf(30), secretOf(20, { endsAt: 50 }), secretOf(10, { endsAt: 25 })];
-		await assert.rejects(stored.apiKeys.replaceSecrets(keyId, "mac20", rotated), /killed/);
+		await assert.rejects(stored.apiKeys.replaceSecrets(keyId, "mac20", { secrets: rotated }), /killed/);
 		const trust = { url: "https://i.example", tenantId: "t", audience: "a", claim: "scope", mapping: [] };
 		await assert.rejects(stored.issuers.put({ ...trust, _id: issuerId, createdAt: 5 }), /killed/);
 		assert.equal(entered.length, 1, "the first trust takes nothing");
