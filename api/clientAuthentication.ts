@@ -3,6 +3,7 @@
 import { decodeJwt, type JSONWebKeySet } from "jose";
 import type { ApiKeyDocument } from "../adapters/mongo/models.ts";
 import { LetheError } from "../domain/errors.ts";
+import { isId } from "../domain/ids.ts";
 import { limits } from "../domain/limits.ts";
 import { signingAlgorithms } from "./authenticators/dpop.ts";
 import type { Keyring } from "./authenticators/keyring.ts";
@@ -29,7 +30,7 @@ export function claimedClient({ form, headers }: Pick<Asked, "form" | "headers">
 	if (form.client_id !== undefined) return form.client_id;
 	if (headers.authorization !== undefined) return readBasic(headers.authorization).id;
 	try {
-		return form.client_assertion === undefined ? undefined : decodeJwt(form.client_assertion).iss;
+		return form.client_assertion === undefined ? undefined : readIssuer(form.client_assertion);
 	} catch {
 		return undefined;
 	}
@@ -63,10 +64,16 @@ function readBasic(header: string): { id: string | undefined; secret: string | u
 	}
 }
 
+/** The key that an assertion says it is by. Nobody has signed for that yet: what is no key's id is asked of no store. */
+function readIssuer(assertion: string): string | undefined {
+	const { iss } = decodeJwt(assertion) as { iss?: unknown };
+	return typeof iss === "string" && isId("apiKey", iss) ? iss : undefined;
+}
+
 async function readAssertion(deps: ClientDeps, asked: Asked, assertion: string): Promise<ApiKeyDocument> {
 	const { form } = asked;
 	if (form.client_assertion_type !== assertionType) throw new LetheError("invalid_request");
-	const clientId = await orRefuse("unauthenticated", async () => decodeJwt(assertion).iss);
+	const clientId = await orRefuse("unauthenticated", async () => readIssuer(assertion));
 	if (clientId === undefined || (form.client_id ?? clientId) !== clientId) throw new LetheError("unauthenticated");
 	const keys = (await deps.keyring.publicKeys(clientId)) as JSONWebKeySet["keys"];
 	const now = deps.clock();

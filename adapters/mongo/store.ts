@@ -233,7 +233,8 @@ function createApiKeyStore(collection: mongo.Collection<ApiKeyDocument>) {
 	return {
 		/** False when one of that id stands. */
 		insert: (document: ApiKeyDocument) => guardStore(() => insertOnce(collection, document)),
-		find: (id: string) => guardStore(async () => (await collection.findOne({ _id: id })) ?? undefined),
+		// Asked for by whoever says that they are it: whatever stands there is compared, and is no operator.
+		find: (id: string) => guardStore(async () => (await collection.findOne({ _id: { $eq: id } })) ?? undefined),
 		/** The key whose hash under any live key version this is. */
 		findByMacs: (macs: string[]) =>
 			guardStore(async () => (await collection.findOne({ "secrets.mac": { $in: macs } })) ?? undefined),

@@ -42,8 +42,9 @@ export function createTokenAuthenticator(deps: TokenDeps): Authenticator {
 	return async (request) => {
 		const [, scheme = "", token] = tokenPattern.exec(request.headers.authorization ?? "") ?? [];
 		if (token === undefined) return undefined;
-		const url = await orRefuse("token_invalid", async () => decodeJwt(token).iss);
-		if (url === undefined) throw new LetheError("token_invalid", { cause: "no issuer" });
+		// Whatever JSON it is: nobody has signed for it yet.
+		const url: unknown = await orRefuse("token_invalid", async () => decodeJwt(token).iss);
+		if (typeof url !== "string") throw new LetheError("token_invalid", { cause: "no issuer" });
 		const issuer = url === deps.publicUrl ? undefined : await findIssuer(deps.ids.derive("issuer", url));
 		if (url !== deps.publicUrl && issuer?.url !== url) throw new LetheError("token_invalid", { cause: "issuer" });
 		const verified = issuer ? await verifyOutside(deps, issuer, token) : await verifyOwn(deps, token, request);
@@ -96,6 +97,8 @@ async function verifyOutside(deps: TokenDeps, issuer: IssuerDocument, token: str
 	// RFC 9068, 4: an ID token, which other parties get to see, is no access token.
 	const type = (protectedHeader.typ ?? "jwt").toLowerCase().replace("application/", "");
 	if (type !== tokenType && !(issuer.acceptsJwt && type === "jwt")) throw new LetheError("token_invalid");
+	// Anything else is written alike for all: they would be one principal.
+	if (typeof payload.sub !== "string") throw new LetheError("token_invalid", { cause: "no subject" });
 	const macs = await deps.hmac.allMacs("person", undefined, `outsider\n${issuer._id}\n${payload.sub}`);
 	// By the oldest version, which stays: an id that changed with the key would be another principal's.
 	const id = deps.ids.derive("outsider", macs.at(-1)?.mac ?? "");

@@ -210,6 +210,23 @@ describe("store", () => {
 		assert.deepEqual((await store.messages.find(message._id))?.holds, [...message.holds, "hold_more"]);
 	});
 
+	it("a key is found by its id and by no operator, whoever says what that id is", async () => {
+		const key = {
+			_id: "key_found",
+			tenantId: "t",
+			secrets: [],
+			roles: [],
+			name: "n",
+			createdAt: 1,
+			createdBy: "admin",
+		};
+		await store.apiKeys.insert(key);
+		assert.deepEqual(await store.apiKeys.find(key._id), key);
+		for (const id of [{ $regex: "^key_" }, { $ne: null }, { $in: [key._id] }]) {
+			assert.equal(await store.apiKeys.find(id as never), undefined);
+		}
+	});
+
 	it("every index that a query needs exists, and none besides", async () => {
 		for (const [name, expected] of Object.entries(indexes)) {
 			const found = await connection.collection(name).indexes();

@@ -104,6 +104,7 @@ describe("tokens of outside issuers", () => {
 			"another audience": signed({ aud: "https://other.example" }),
 			"another issuer": signed({ iss: "https://other.example" }),
 			"no subject": signed({ sub: undefined }),
+			"a subject that is no text": signed({ sub: { toString: 1 } }),
 			"an ID token": signed({}, "JWT"),
 			"alg none": `${encode({ ...told, alg: "none" })}.${payload}.`,
 			"alg swapped": `${encode({ ...told, alg: "RS256" })}.${payload}.${signature}`,

@@ -159,6 +159,7 @@ describe("access tokens", () => {
 			"not yet valid": await ours({ nbf: at + 60 }),
 			"another audience": await ours({ aud: "https://other.example" }),
 			"another issuer": await ours({ iss: "https://other.example" }),
+			"an issuer that is no text": await ours({ iss: { toString: 1 } }),
 			"another type": await ours({}, "JWT"),
 			"no expiry": await ours({ exp: undefined }),
 			"nobody's": await ours({ sub: api.ids.random("apiKey") }),

@@ -215,6 +215,7 @@ describe("single sign-on", () => {
 			expired: signed(() => ({ exp: now() - 31 })),
 			"given out long ago": signed(() => ({ iat: now() - 700 })),
 			"no subject": signed(() => ({ sub: undefined })),
+			"a subject that is no text": signed(() => ({ sub: ["one"] })),
 			"no time of authentication": signed(() => ({ auth_time: undefined })),
 			"authenticated before a session may begin": signed(() => ({
 				auth_time: now() - api.sessionLimits.lifeMs / 1000 - 60,
