@@ -4,7 +4,6 @@ import type { TenantDocument } from "../adapters/mongo/models.ts";
 import type { Decision, Facts } from "../domain/decision.ts";
 import { LetheError } from "../domain/errors.ts";
 import type { Act, ActType } from "../domain/evidence.ts";
-import { isId } from "../domain/ids.ts";
 import { limits } from "../domain/limits.ts";
 import {
 	covers,
@@ -88,7 +87,7 @@ export function createOptOuts(deps: OptOutsDeps) {
 
 // What a recipient wrote is the recipient's act, not the engine's that wrote it down.
 function actOn({ _id, tenantId }: OptOutRecord, type: ActType, code: string, recordedBy: string): Act {
-	return { type, code, tenantId, about: _id, by: isId("apiKey", recordedBy) ? recordedBy : "recipient" };
+	return { type, code, tenantId, about: _id, by: recordedBy === "engine" ? "recipient" : recordedBy };
 }
 
 // Not their number: older ones are erased in time, and then an id of before would come again.
