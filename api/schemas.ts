@@ -1,6 +1,7 @@
 // The shapes that cross the door: what a caller may send and what it gets. Unknown fields are refused.
 
 import { z } from "zod";
+import { isWord } from "../audit/entry.ts";
 import { type AbuseVerdict, abuseReasons } from "../domain/abuse.ts";
 import { codeTextLocales } from "../domain/codeText.ts";
 import { isCountry } from "../domain/country.ts";
@@ -44,6 +45,11 @@ const duration = z.string().regex(durationPattern, {
 });
 // A word of a vocabulary: too few digits for a number and no blank for a sentence, so it may be stored in clear.
 const word = z.string().regex(/^(?!(?:\D*\d){7})[\w.():-]{1,48}$/, { error: "A word of a vocabulary." });
+// A word that the evidence log takes, short enough for two of them and the full stop between to be one of its codes.
+const loggedWord = z
+	.string()
+	.max(46)
+	.refine(isWord, { error: "A letter first, then letters, digits and . _ : + @ -, and no seven digits in a row." });
 // Proof of a thing is a yes, or an opaque reference to where it is kept.
 const proof = z.union([z.boolean(), z.string().min(1).max(64).refine(isOpaqueReference)], {
 	error: "Neither a boolean nor an opaque reference.",
@@ -735,7 +741,7 @@ function mergeShared<Shared extends Texted & { variables?: object | undefined },
 }
 
 /** Fields that several rooms' shapes share. */
-export const fields = { time, duration, word, opaque, number };
+export const fields = { time, duration, word, loggedWord, opaque, number };
 
 /** How every list is paged. */
 export const pageQuery = {

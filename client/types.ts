@@ -1983,6 +1983,9 @@ format?: ("json" | "html")
  * `disclosures`: of health data within six years, 45 CFR 164.528.
  */
 report?: ("data" | "disclosures")
+/**
+ * What for, in a word; it stands in the evidence log for good.
+ */
 purpose: string
 }
 export interface ExportSubjectRequestAnswer {

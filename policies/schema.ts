@@ -28,7 +28,13 @@ const reasonCode = z.enum(reasonCodes).meta({ id: "reasonCode" });
 const reasons = z.array(reasonCode).min(1);
 const citations = z.array(z.string().min(3)).min(1);
 const id = z.string().regex(/^[a-z][a-z0-9-]*$/, { error: "not lower-case words joined by -" });
-const ruleId = z.string().regex(/^[a-z][a-z0-9-]*\.[a-z0-9-]+$/, { error: "not pack.rule" });
+// It stands in the evidence log as a code, which no longer one can be, nor one that a number would hide in.
+const ruleId = z
+	.string()
+	.max(96, { error: "longer than 96 characters" })
+	.regex(/^(?!.*\d(?:[.-]*\d){6})[a-z][a-z0-9-]*\.[a-z0-9-]+$/, {
+		error: "not pack.rule, without seven digits in a row",
+	});
 const country = z.string().regex(/^([A-Z]{2}|EEA)$/, { error: "not a country, nor EEA" });
 const time = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$|^24:00$/, { error: "not HH:MM" });
 const region = z.string().regex(/^[A-Z]{2}-[A-Z0-9]{1,3}$/, { error: "not a region of ISO 3166-2" });

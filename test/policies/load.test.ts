@@ -47,6 +47,12 @@ test("a pack is known by its id, its version and the hash of its text", () => {
 	);
 });
 
+test("a rule that the evidence log could not name is refused", () => {
+	for (const id of ["a.rule-2026-11-26", `a.${"long".repeat(24)}`]) {
+		refuse(samplePack("a", [sampleRule(id, { deny: ["OPTED_OUT"] })]), /rules\.0\.id/);
+	}
+});
+
 test("a rule that can't be read whole is not skipped: it stops the load", () => {
 	refuseRule({ denny: ["OPTED_OUT"] }, /a.1\.0\.0\.yaml:\d+: rules\.0: denny .*Did you mean deny\?$/);
 	refuseRule({ deny: ["OPTEDOUT"] }, /rules\.0\.deny\.0/);

@@ -1,13 +1,12 @@
 // POST /v1/messages/{id}/reveal: one message in clear, for a person who says what for; in the evidence log before it is read.
 
 import { z } from "zod";
-import { isWord } from "../../../audit/entry.ts";
 import { LetheError } from "../../../domain/errors.ts";
 import { type CollectDeps, collectExport } from "../../collectExport.ts";
 import type { ApiDeps } from "../../deps.ts";
 import type { Instance } from "../../instance.ts";
 import { actOf } from "../../plugins/evidence.ts";
-import { problems } from "../../schemas.ts";
+import { fields, problems } from "../../schemas.ts";
 
 type Deps = CollectDeps &
 	Pick<ApiDeps, "ids" | "evidence"> & {
@@ -15,14 +14,11 @@ type Deps = CollectDeps &
 		runs: Pick<ApiDeps["runs"], "revealSoon">;
 	};
 
-const word = z
-	.string()
-	.max(46)
-	.refine(isWord, { error: "A letter first, then letters, digits and . _ : + @ -, and no seven digits in a row." });
+const { loggedWord } = fields;
 const input = z
 	.strictObject({
-		purpose: word.meta({ description: "What for, in a word; it stands in the evidence log for good." }),
-		ticket: word.meta({ description: "Where that is recorded, such as `case-4711`." }),
+		purpose: loggedWord.meta({ description: "What for, in a word; it stands in the evidence log for good." }),
+		ticket: loggedWord.meta({ description: "Where that is recorded, such as `case-4711`." }),
 	})
 	.meta({ id: "RevealRequest" });
 const revealed = z

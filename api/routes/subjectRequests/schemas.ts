@@ -11,7 +11,7 @@ import {
 import { dataClasses } from "../../../policies/facts.ts";
 import { fields, schemas } from "../../schemas.ts";
 
-const { time, word, opaque, number } = fields;
+const { time, word, loggedWord, opaque, number } = fields;
 const day = z.iso.date({ error: "A day, such as 2027-02-28." });
 
 const create = z
@@ -64,7 +64,7 @@ const exportInput = z
 			.enum(["data", "disclosures"])
 			.default("data")
 			.meta({ description: "`disclosures`: of health data within six years, 45 CFR 164.528." }),
-		purpose: word,
+		purpose: loggedWord.meta({ description: "What for, in a word; it stands in the evidence log for good." }),
 	})
 	.meta({ id: "RequestExport" });
 

@@ -74,6 +74,15 @@ describe("/v1/subject-requests", () => {
 		assert.equal((await step(id, "identity", check)).json.state, "executing");
 	});
 
+	it("an export's purpose is a word of the evidence log's, and another is told so by its field", async () => {
+		const { id } = (await record()).json;
+		await step(id, "identity", check);
+		for (const purpose of ["Art.15(3)", "15.3", "a".repeat(47), "case-49151-12345"]) {
+			const { status, json } = await step(id, "export", { purpose });
+			assert.deepEqual([status, json.code, json.errors?.[0].pointer], [400, "invalid_request", "/purpose"], purpose);
+		}
+	});
+
 	it("each right has its own law's clock, to acknowledge, to answer and to extend", async () => {
 		const california = { number: "+14155550123", subjectResidence: "US-CA", dataClasses: ["contact"] };
 		const patient = { number: "+16145550123", dataClasses: ["phi"], hipaaCoveredEntity: true };
