@@ -41,6 +41,13 @@ export function createVerify(deps: VerifyDeps) {
 	const send = createCodeSender(deps);
 	const writeText = createCodeText(deps);
 
+	/** Whether a message may stand although its acceptance was lost: its code is on its way then, and is to be right. */
+	async function mayBeSent(error: unknown, messageId: string): Promise<boolean> {
+		if (!(error instanceof LetheError) || error.code !== "outcome_unknown") return false;
+		const looking = deps.store.messages.find(messageId);
+		return looking.then((message) => message !== undefined).catch(() => true);
+	}
+
 	return {
 		/**
 		 * Sends a code; its id and its message's are told. Answers alike whether or not what is on record of the number lets it be sent.
@@ -64,7 +71,7 @@ export function createVerify(deps: VerifyDeps) {
 				const withheldFor = await send({ principal, tenant, input, body, messageId });
 				if (withheldFor !== undefined) await enter("verification_withheld", withheldFor);
 			} catch (error) {
-				await records.takeBack(issued);
+				if (!(await mayBeSent(error, messageId))) await records.takeBack(issued);
 				throw error;
 			}
 			return issued;
