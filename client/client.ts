@@ -9,7 +9,7 @@ export type ClientOptions = {
 	url: string;
 	/** An API key, or what answers a token when it is asked. Never put a key where others can read it, such as a web page. */
 	key: string | (() => string | Promise<string>);
-	/** For all tries of one call together. Default 30 s. */
+	/** For all tries of one call together. Default 30 s, beside what it has the server wait. */
 	timeoutMs?: number;
 	/** Repeats after the first try. Default 3. */
 	retriesMax?: number;
@@ -65,8 +65,10 @@ export function createClient(options: ClientOptions) {
 		if (body !== undefined) headers["content-type"] = "application/json";
 		// The same for every try of this call: a repeat never does a thing twice.
 		if (method === "POST") headers["idempotency-key"] = options_.idempotencyKey ?? crypto.randomUUID();
-		if (options_.waitSeconds !== undefined) headers.prefer = `wait=${Math.ceil(options_.waitSeconds)}`;
-		const timeoutMs = options_.timeoutMs ?? options.timeoutMs ?? timeoutMsDefault;
+		const { waitSeconds = 0 } = options_;
+		if (waitSeconds > 0) headers.prefer = `wait=${Math.ceil(waitSeconds)}`;
+		// The server answers once that wait is over: who gave up then would never hear it.
+		const timeoutMs = options_.timeoutMs ?? options.timeoutMs ?? timeoutMsDefault + waitSeconds * 1000;
 		const timeout = AbortSignal.timeout(timeoutMs);
 		const signal = options_.signal ? AbortSignal.any([options_.signal, timeout]) : timeout;
 		const init = { method, headers, signal, ...(body === undefined ? {} : { body: JSON.stringify(body) }) };

@@ -119,6 +119,19 @@ describe("the client", () => {
 		await assert.rejects(waiting, /left/);
 	});
 
+	it("gives a wait that it asks for its time, beside that of any other call, unless it is told a time", async (context) => {
+		const timeout = context.mock.method(AbortSignal, "timeout");
+		const answer = () => new Response('{"id":"msg_x","state":"accepted"}', { status: 202 });
+		const { lethe, seen } = open("k", [answer, answer, answer]);
+		await lethe.messages.send(body());
+		await lethe.messages.send(body(), { waitSeconds: 30 });
+		await lethe.messages.send(body(), { waitSeconds: 30, timeoutMs: 5_000 });
+		const waits = seen.map(({ headers }) => headers.get("prefer"));
+		assert.deepEqual(waits, [null, "wait=30", "wait=30"]);
+		const times = timeout.mock.calls.map(({ arguments: [ms] }) => ms);
+		assert.deepEqual(times, [30_000, 60_000, 5_000]);
+	});
+
 	it("walks through a list page by page, and reads, cancels and tries out", async () => {
 		const { key } = await api.addTenant({ roles: ["sender", "operator"] });
 		const { lethe, seen } = open(key);
