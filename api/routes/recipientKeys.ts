@@ -46,6 +46,7 @@ function addRegistering(app: Instance, deps: Deps): void {
 	app.post(
 		"/recipient-keys/challenges",
 		{
+			config: { secretAnswer: true },
 			schema: {
 				operationId: "challengeRecipientKey",
 				summary: "Ask for what only the holder of a key can answer",

@@ -53,6 +53,16 @@ describe("/v1/recipient-keys", () => {
 	const contentOf = async ({ _id: messageId, content: sealed }: Message) =>
 		(await api.encryptionFor.decrypt({ tenantId, messageId, object: "content", sealed: sealed as never })).reveal();
 
+	it("a challenge is kept nowhere: a repeat is told so", async () => {
+		const claim = { number: freshNumber(), key: await generateKey() };
+		const headers = { "idempotency-key": "challenge-1" };
+		const once = () => api.request(sender, "POST", "/v1/recipient-keys/challenges", toBody(claim), headers);
+		const [first, again] = [await once(), await once()];
+		assert.deepEqual([first.status, again.status, again.json.code], [200, 409, "answer_not_kept"]);
+		const kept = JSON.stringify(await api.connection.collection("idempotencyKeys").find({}).toArray());
+		assert.ok(!kept.includes(first.json.challenge));
+	});
+
 	it("only whoever decrypts the challenge registers a key, for that number, in time", async () => {
 		const [key, other] = await Promise.all([generateKey(), generateKey()]);
 		const claim = { number: freshNumber(), key };
