@@ -631,6 +631,19 @@ const optedOut = z
 	.object({ optedOut: z.enum(optOutScopes), items: z.array(optOut) })
 	.meta({ id: "OptedOut", description: "What blocks a number now, and everything on record of it." });
 
+const recordedOptOut = z
+	.object({
+		optedOut: z
+			.enum(optOutScopes)
+			.optional()
+			.meta({ description: "What is blocked at the least; absent after `none`, which neither blocks nor tells." }),
+		items: z.array(optOut).meta({ description: "The opt-out, where the caller has recorded it, now or before." }),
+	})
+	.meta({
+		id: "RecordedOptOut",
+		description: "What the caller knows of a number; `searchOptOuts` tells what else is.",
+	});
+
 const holdInput = z
 	.discriminatedUnion("scope", [
 		z.strictObject({ scope: z.literal("message"), messageId: z.string().max(64), ...holdFields() }),
@@ -712,6 +725,7 @@ export const schemas = {
 	optOut,
 	optOutPage,
 	optedOut,
+	recordedOptOut,
 	holdInput,
 	hold,
 	holdPage,

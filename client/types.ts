@@ -1595,11 +1595,17 @@ source?: ("api" | "import")
 at?: string
 }
 /**
- * What blocks a number now, and everything on record of it.
+ * What the caller knows of a number; `searchOptOuts` tells what else is.
  * 
  */
-export interface OptedOut {
-optedOut: ("none" | "marketing" | "all")
+export interface RecordedOptOut {
+/**
+ * What is blocked at the least; absent after `none`, which neither blocks nor tells.
+ */
+optedOut?: ("none" | "marketing" | "all")
+/**
+ * The opt-out, where the caller has recorded it, now or before.
+ */
 items: OptOut[]
 }
 export interface OptOut {
@@ -1641,6 +1647,14 @@ obtainedAt: string
  * Where the proof of it is kept.
  */
 evidence: string
+}
+/**
+ * What blocks a number now, and everything on record of it.
+ * 
+ */
+export interface OptedOut {
+optedOut: ("none" | "marketing" | "all")
+items: OptOut[]
 }
 export interface RecipientKeyChallengeRequestInput {
 /**
@@ -3041,7 +3055,7 @@ export type Operations = {
 	/** Record that a consent was withdrawn; it reaches messages that wait. */
 	withdrawConsent: { params: WithdrawConsentParams; body?: WithdrawConsentBody; answer: Consent };
 	/** Record that a recipient has opted out; in force at once. */
-	recordOptOut: { body: OptOutRequestInput; answer: OptedOut };
+	recordOptOut: { body: OptOutRequestInput; answer: RecordedOptOut };
 	/** List opt-outs, newest first, without numbers. */
 	listOptOuts: { query?: ListOptOutsQuery; answer: OptOutPage };
 	/** Lift an opt-out for an opt-in that the recipient gave after it. */

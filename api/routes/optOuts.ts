@@ -76,12 +76,14 @@ function addRecording(app: Instance, deps: Deps, subjects: ReturnType<typeof cre
 			schema: {
 				operationId: "recordOptOut",
 				summary: "Record that a recipient has opted out; in force at once",
-				description: "A repeat, a narrower scope and `none` change nothing: only a fresh opt-in lifts an opt-out.",
+				description:
+					"A repeat, a narrower scope and `none` change nothing: only a fresh opt-in lifts an opt-out. It tells nothing of " +
+					"what others have recorded of the number: that is a search.",
 				tags,
 				body: schemas.optOutInput,
 				response: {
-					200: schemas.optedOut.describe("Nothing changed"),
-					201: schemas.optedOut.describe("Recorded"),
+					200: schemas.recordedOptOut.describe("Nothing changed"),
+					201: schemas.recordedOptOut.describe("Recorded"),
 					...problems,
 				},
 			},
@@ -91,12 +93,17 @@ function addRecording(app: Instance, deps: Deps, subjects: ReturnType<typeof cre
 			const recipient = readRecipient(body.number, "/number");
 			const at = readPast(body.at, deps.clock(), "/at");
 			const tenant = await readTenant(principal);
-			const subject = await subjects.identify(tenant._id, recipient.number);
 			const { scope, source } = body;
-			const placed =
-				scope !== "none" &&
-				(await place({ tenant, recipient, subject, scope, source, at, recordedBy: principal.id })).placed;
-			return reply.code(placed ? 201 : 200).send(await viewOptedOut(subjects, subject));
+			if (scope === "none") return reply.code(200).send({ items: [] });
+			const subject = await subjects.identify(tenant._id, recipient.number);
+			const recordedBy = principal.id;
+			const { record, placed } = await place({ tenant, recipient, subject, scope, source, at, recordedBy });
+			// Of what another recorded not even the scope: a search is limited, entered, and for other roles.
+			const told =
+				record.recordedBy === recordedBy
+					? { optedOut: record.scope, items: [viewOptOut(record)] }
+					: { optedOut: scope, items: [] };
+			return reply.code(placed ? 201 : 200).send(told);
 		},
 	);
 }

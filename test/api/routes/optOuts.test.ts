@@ -70,15 +70,28 @@ describe("/v1/opt-outs", () => {
 	it("a list that says `none` lifts nothing, and one that repeats it adds nothing", async () => {
 		const number = freshNumber();
 		await optOut(number, { source: "import", at: "2020-01-01T00:00:00Z" });
-		for (const more of [
-			{ scope: "none", source: "import" },
-			{ scope: "all", source: "import" },
-			{ scope: "marketing" },
-		]) {
+		for (const more of [{ scope: "all", source: "import" }, { scope: "marketing" }]) {
 			const again = await optOut(number, more);
 			assert.deepEqual([again.status, again.json.optedOut, again.json.items.length], [200, "all", 1]);
 		}
+		const none = await optOut(number, { scope: "none", source: "import" });
+		assert.deepEqual([none.status, none.json], [200, { items: [] }]);
 		assert.equal((await send(number)).json.code, "policy_denied");
+		assert.equal((await search(number)).json.items.length, 1);
+	});
+
+	it("whoever only records is told of a number what they have recorded themselves, and nothing else", async () => {
+		const [theirs, fresh] = [freshNumber(), freshNumber()];
+		await optOut(theirs, { source: "import", at: "2020-01-01T00:00:00Z" });
+		const none = await optOut(theirs, { scope: "none" }, sender);
+		assert.deepEqual(none.json, (await optOut(fresh, { scope: "none" }, sender)).json, "as of a number with nothing");
+		const covered = await optOut(theirs, { scope: "marketing" }, sender);
+		assert.deepEqual([covered.status, covered.json], [200, { optedOut: "marketing", items: [] }]);
+		await optOut(fresh, { scope: "marketing" });
+		const broader = await optOut(fresh, {}, sender);
+		const again = await optOut(fresh, {}, sender);
+		assert.deepEqual([broader.status, broader.json.optedOut, broader.json.items.length], [201, "all", 1]);
+		assert.deepEqual([again.status, again.json], [200, broader.json]);
 	});
 
 	it("it outlives the messages: with all of them erased the number stays suppressed", async () => {
