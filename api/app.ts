@@ -25,7 +25,7 @@ import { createPersonSessions } from "./people/personSessions.ts";
 import { createSessionCookie, sessionCookieName } from "./people/sessionCookie.ts";
 import { createSignIn } from "./people/signIn.ts";
 import { createSso } from "./people/sso.ts";
-import { addAuth } from "./plugins/auth.ts";
+import { addAccess, addAuth } from "./plugins/auth.ts";
 import { addEvidence } from "./plugins/evidence.ts";
 import { addIdempotency } from "./plugins/idempotency.ts";
 import { shedOverload } from "./plugins/overload.ts";
@@ -117,6 +117,7 @@ export async function createApp(deps: ApiDeps) {
 		addSignedBodies(scope);
 		askWhoCalls(scope, own, signingIn);
 		addRequestLimits(scope, deps);
+		askWhatTheyMay(scope, deps);
 		addIdempotency(scope, deps);
 		addEvidence(scope, deps);
 		addMessageRoutes(scope, { ...deps, metrics });
@@ -184,8 +185,12 @@ function askWhoCalls(
 		createTokenAuthenticator(deps),
 		createSessionAuthenticator({ sessions, cookie }),
 	];
-	const { freshMfaMs } = deps.sessionLimits;
-	addAuth(scope, authenticators, { roles: routeRoles, personRoutes, freshMfaRoutes, freshMfaMs }, deps.clock);
+	addAuth(scope, authenticators);
+}
+
+function askWhatTheyMay(scope: Instance, { sessionLimits, clock }: Pick<ApiDeps, "sessionLimits" | "clock">): void {
+	const { freshMfaMs } = sessionLimits;
+	addAccess(scope, { roles: routeRoles, personRoutes, freshMfaRoutes, freshMfaMs }, clock);
 }
 
 function addMessageRoutes(scope: Instance, deps: ApiDeps & { metrics: ReturnType<typeof createMetrics> }): void {

@@ -1,4 +1,4 @@
-// Who calls, by whichever of the ways in recognises its credentials, and the roles that the route asks for.
+// Who calls, by whichever of the ways in recognises its credentials; and, for itself, the roles that the route asks for.
 
 import type { FastifyInstance, FastifyRequest, RouteOptions } from "fastify";
 import { LetheError } from "../../domain/errors.ts";
@@ -49,18 +49,25 @@ export type Access = {
 	freshMfaMs?: number;
 };
 
+/** Makes every route of this scope ask who calls; the first of `authenticators` that knows the credentials decides. */
+export function addAuth(app: FastifyInstance, authenticators: readonly Authenticator[]): void {
+	app.decorateRequest("principal");
+	app.decorateRequest("session", undefined);
+	app.addHook("onRequest", async (request) => {
+		request.principal = await authenticate(authenticators, request);
+	});
+}
+
 /**
- * Makes every route of this scope ask who calls; the first of `authenticators` that knows the credentials decides.
+ * Makes every route of this scope refuse whoever may not use it. Add it after the limits on who is let in, which then
+ * hold for refusals too.
  * @throws at start when a route of the scope has no roles: none is public by being forgotten
  */
-export function addAuth(
+export function addAccess(
 	app: FastifyInstance,
-	authenticators: readonly Authenticator[],
 	{ roles: rolesOf, personRoutes, freshMfaRoutes, freshMfaMs = 0 }: Access,
 	clock: () => number = Date.now,
 ): void {
-	app.decorateRequest("principal");
-	app.decorateRequest("session", undefined);
 	app.addHook("onRoute", (route: RouteOptions) => {
 		const name = nameOf(route);
 		const may = rolesOf[name];
@@ -70,7 +77,6 @@ export function addAuth(
 		route.config = { ...route.config, roles: may, personOnly, freshMfa };
 	});
 	app.addHook("onRequest", async (request) => {
-		request.principal = await authenticate(authenticators, request);
 		requireRole(request);
 		requirePerson(request, clock() - freshMfaMs);
 	});

@@ -1,6 +1,7 @@
 // Reads and refusals, in the evidence log before they are answered: what can't be entered is not answered.
 
 import type { FastifyInstance, FastifyRequest } from "fastify";
+import { createMemory } from "../../domain/cache.ts";
 import type { Act, ActType } from "../../domain/evidence.ts";
 import { isAnyId } from "../../domain/ids.ts";
 import type { ApiDeps } from "../deps.ts";
@@ -13,12 +14,19 @@ declare module "fastify" {
 	}
 }
 
-// Whoever has no key may come as often as they like: they don't fill the log.
-const strangersEveryMs = 10_000;
+// Whoever is refused may come again as often as they like, with a key or without: they don't fill the log.
+const refusalsEveryMs = 10_000;
+const refusedMax = 10_000;
 
 /** Add it after authentication, and after idempotency: an answer that is given again is no act. */
 export function addEvidence(app: FastifyInstance, deps: Pick<ApiDeps, "evidence" | "clock">): void {
-	let strangersFrom = 0;
+	const remember = createMemory({ clock: deps.clock, itemsMax: refusedMax });
+	/** Enters a refusal, unless one of that name was entered just before; those that come with it wait for it. */
+	const enterRefusal = (name: string, act: Act) =>
+		remember(name, refusalsEveryMs, async () => {
+			await deps.evidence.append([act]);
+			return true;
+		});
 
 	app.addHook("preHandler", async (request) => {
 		const { act } = request.routeOptions.config;
@@ -26,11 +34,12 @@ export function addEvidence(app: FastifyInstance, deps: Pick<ApiDeps, "evidence"
 	});
 
 	app.addHook("onSend", async (request, reply, payload) => {
-		if (reply.statusCode === 403 && request.principal) {
-			await deps.evidence.append([actOf(request.principal, "denied", ofRoute(request))]);
-		} else if ([401, 403].includes(reply.statusCode) && deps.clock() >= strangersFrom) {
-			strangersFrom = deps.clock() + strangersEveryMs;
-			await deps.evidence.append([{ type: "denied", ...ofRoute(request) }]);
+		const { principal } = request;
+		const route = ofRoute(request);
+		if (reply.statusCode === 403 && principal) {
+			await enterRefusal(`${principal.id} ${route.code}`, actOf(principal, "denied", route));
+		} else if ([401, 403].includes(reply.statusCode)) {
+			await enterRefusal("strangers", { type: "denied", ...route });
 		}
 		return payload;
 	});

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import Fastify, { type HTTPMethods } from "fastify";
 import { createInstance } from "../../../api/instance.ts";
-import { addAuth } from "../../../api/plugins/auth.ts";
+import { addAccess, addAuth } from "../../../api/plugins/auth.ts";
 import { routeRoles } from "../../../api/roles.ts";
 import { createTestApi, type TestApi } from "../harness.ts";
 
@@ -80,7 +80,7 @@ describe("authentication", () => {
 
 	it("a route that the table does not name stops the start", async () => {
 		const app = Fastify();
-		addAuth(app, [], { roles: { "GET /closed": ["sender"] } });
+		addAccess(app, { roles: { "GET /closed": ["sender"] } });
 		app.get("/closed", async () => ({}));
 		assert.throws(() => app.post("/closed", async () => ({})), /has no roles/);
 		await app.close();
@@ -96,7 +96,7 @@ describe("authentication", () => {
 				if (headers.authorization !== knows) return undefined;
 				return { id: name, tenantId: "t", roles: ["sender"], kind: "person" as const };
 			};
-		addAuth(app, [way("first", "a"), way("second", "b"), way("third", "b")], { roles: { "GET /who": ["sender"] } });
+		addAuth(app, [way("first", "a"), way("second", "b"), way("third", "b")]);
 		app.get("/who", async ({ principal }) => ({ id: principal.id }));
 		const who = (authorization: string) => app.inject({ method: "GET", url: "/who", headers: { authorization } });
 		assert.deepEqual((await who("b")).json(), { id: "second" });

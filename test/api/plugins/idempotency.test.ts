@@ -11,8 +11,6 @@ import { addIdempotency } from "../../../api/plugins/idempotency.ts";
 import { LetheError } from "../../../domain/errors.ts";
 import { createTestApi, type TestApi } from "../harness.ts";
 
-const roles = { "POST /acts": ["sender"], "POST /secrets": ["sender"] } as const;
-
 describe("Idempotency-Key", () => {
 	let api: TestApi;
 	let key: string;
@@ -27,13 +25,8 @@ describe("Idempotency-Key", () => {
 		({ key, tenantId } = tenant);
 		principal = { id: tenant.keyId };
 		app = createInstance(api);
-		addAuth(
-			app,
-			[createApiKeyAuthenticator({ ...api, keyring: createKeyring({ ...api, metrics: createMetrics() }) })],
-			{
-				roles,
-			},
-		);
+		const keyring = createKeyring({ ...api, metrics: createMetrics() });
+		addAuth(app, [createApiKeyAuthenticator({ ...api, keyring })]);
 		addIdempotency(app, api);
 		app.post("/acts", async () => {
 			runs++;
@@ -235,13 +228,8 @@ describe("Idempotency-Key", () => {
 			};
 			const store = { ...api.store, idempotencyKeys: { ...idempotencyKeys, claim: claimBeside } };
 			const other = createInstance(api);
-			addAuth(
-				other,
-				[createApiKeyAuthenticator({ ...api, keyring: createKeyring({ ...api, metrics: createMetrics() }) })],
-				{
-					roles,
-				},
-			);
+			const keyring = createKeyring({ ...api, metrics: createMetrics() });
+			addAuth(other, [createApiKeyAuthenticator({ ...api, keyring })]);
 			addIdempotency(other, { ...api, store });
 			let ran = 0;
 			other.post("/acts", async () => ({ ran: ++ran }));

@@ -54,6 +54,14 @@ describe("request limits", () => {
 		assert.equal((await list(other)).status, 200);
 	});
 
+	it("bound a key at what its roles do not let it do, too", async () => {
+		const { key } = await api.addTenant();
+		const ask = () => api.request(key, "GET", "/v1/people");
+		const statuses = (await Promise.all(Array.from({ length: 30 }, ask))).map(({ status }) => status);
+		assert.deepEqual(new Set(statuses), new Set([403, 429]));
+		assert.ok(statuses.filter((status) => status === 429).length >= 20, String(statuses));
+	});
+
 	it("bound a tenant, whichever of its keys it comes by", async () => {
 		const { tenantId } = await api.addTenant();
 		const keys = await Promise.all([1, 2, 3].map(() => api.addKey(tenantId)));

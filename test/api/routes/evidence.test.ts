@@ -123,6 +123,28 @@ describe("/v1/evidence", () => {
 		assert.ok((await countDenied()) <= 1);
 	});
 
+	it("has a refusal of one principal at one route once in ten seconds, however often it is asked for", async () => {
+		const { key: leaked, keyId } = await api.addKey(tenant.tenantId, ["sender"]);
+		const refusals = async () => {
+			const found = (await api.entries()).filter(({ type, by }) => type === "denied" && by === keyId);
+			return found.map(({ code }) => code);
+		};
+		const ask = async (path: string) => assert.equal((await get(path, leaked)).status, 403);
+		await Promise.all(Array.from({ length: 10 }, () => ask("/people")));
+		for (let at = 0; at < 5; at++) await ask("/people");
+		assert.deepEqual(await refusals(), ["listPeople"]);
+		await ask("/evidence");
+		assert.deepEqual(await refusals(), ["listPeople", "listEvidence"]);
+		api.time.offsetMs += 10_000;
+		await ask("/people");
+		assert.deepEqual(await refusals(), ["listPeople", "listEvidence", "listPeople"]);
+		api.time.offsetMs += 10_000;
+		away.value = true;
+		const answers = await Promise.all([1, 2].map(() => get("/people", leaked)));
+		away.value = false;
+		assert.deepEqual(new Set(answers.map(({ status }) => status)), new Set([503]), "none unless it is entered");
+	});
+
 	it("is paged, the last integrated first, and by nothing but its cursors", async () => {
 		const first = await get("/evidence?limit=5");
 		const second = await get(`/evidence?limit=5&cursor=${first.json.next}`);
