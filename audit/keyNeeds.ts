@@ -1,6 +1,6 @@
 // What still needs an old version of a signing or HMAC key. One may end once nothing does, and every older one has.
 
-import type { ApiKeyDocument } from "../adapters/mongo/models.ts";
+import type { ApiKeyDocument, IssuerDocument } from "../adapters/mongo/models.ts";
 import type { PersonLoginDocument, StoredPerson } from "../adapters/mongo/people.ts";
 import type { StoredRequest } from "../adapters/mongo/subjectRequests.ts";
 import type { KeyVersions, VersionedKey } from "../adapters/vault/keyVersions.ts";
@@ -25,6 +25,7 @@ export type KeyNeedsDeps = {
 	sessionLimits: { lifeMs: number };
 	store: {
 		apiKeys: { pageAll: (afterId: string, itemsMax: number) => Promise<ApiKeyDocument[]> };
+		issuers: { all: () => Promise<Pick<IssuerDocument, "_id">[]> };
 		people: {
 			pageAll: (afterId: string, itemsMax: number) => Promise<StoredPerson[]>;
 			pageLogins: (afterId: string, itemsMax: number) => Promise<PersonLoginDocument[]>;
@@ -147,9 +148,11 @@ const countApiKeys: Count = async ({ store, clock }) => {
 	return tally.found();
 };
 
-const countPeople: Count = async ({ store, clock }) => {
+const countPeople: Count = async ({ store, clock }, { keptFrom }) => {
 	const tally = createTally();
 	const now = clock();
+	// Nothing of their callers is stored: the id of each derives from the oldest version, as api/authenticators/token.ts has it.
+	for (const { _id } of await store.issuers.all()) tally.add(keptFrom, "trusted issuers", _id);
 	for await (const { mac, personId } of all(store.people.pageLogins)) {
 		tally.add(keyVersionOf(mac), "login names", personId);
 	}

@@ -100,7 +100,8 @@ async function verifyOutside(deps: TokenDeps, issuer: IssuerDocument, token: str
 	// Anything else is written alike for all: they would be one principal.
 	if (typeof payload.sub !== "string") throw new LetheError("token_invalid", { cause: "no subject" });
 	const macs = await deps.hmac.allMacs("person", undefined, `outsider\n${issuer._id}\n${payload.sub}`);
-	// By the oldest version, which stays: an id that changed with the key would be another principal's.
+	// By the oldest version, which stays while an issuer is trusted (audit/keyNeeds.ts): an id that changed with the key would
+	// be another principal's, and what it sent would be sent again.
 	const id = deps.ids.derive("outsider", macs.at(-1)?.mac ?? "");
 	const roles = mapRoles(issuer, payload[issuer.claim]);
 	return { payload, principal: { id, tenantId: issuer.tenantId, roles, kind: "token" } };

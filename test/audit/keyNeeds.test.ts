@@ -32,6 +32,7 @@ function setUp(now: number, given: Record<string, object[]> = {}, key: object = 
 		},
 		store: {
 			apiKeys: { pageAll: byId(given.apiKeys) },
+			issuers: { all: async () => (given.issuers ?? []) as { _id: string }[] },
 			people: { pageAll: byId(given.people), pageLogins: byId(given.logins) },
 			subjectMessages: {
 				async findByKeyVersion({ tenantId: of, version, from, to, itemsMax }) {
@@ -114,6 +115,18 @@ describe("what needs an old version of a key", () => {
 			["2 login names", "1 identities at a provider"],
 			["1 recovery codes", "1 invitations"],
 		]);
+	});
+
+	it("callers of an outside issuer by the oldest version, for as long as one is trusted: their ids derive from it", async () => {
+		const now = later + 10 * day;
+		const issuers = [{ _id: "iss_a" }];
+		assert.deepEqual(await setUp(now, { issuers }).needsOf("hmac-person"), {
+			keepFrom: 1,
+			needs: [["1 trusted issuers"], []],
+		});
+		const ended = await setUp(now, { issuers }, { keptFrom: 2 }).needsOf("hmac-person");
+		assert.deepEqual(ended, { keepFrom: 2, needs: [["1 trusted issuers"]] });
+		assert.equal((await setUp(now).needsOf("hmac-person")).keepFrom, 3);
 	});
 
 	it("a tenant's messages, records and requests; what bears a newer pseudonym too needs the old one no more", async () => {
