@@ -3,7 +3,7 @@
 import type { HmacKeys } from "./vault/hmacKeys.ts";
 
 /**
- * What a hash is of. `account` and `address`: whom failed sign-ins slow. `subject`: as
+ * What a hash is of. `account`, `address` and `account-network`: whom failed sign-ins slow. `subject`: as
  * an identity provider names somebody. `nonce` and `verifier` (PKCE) follow from the state of a single sign-on, so that
  * no store holds them. `kept`: a value with the key that it is kept under.
  */
@@ -14,6 +14,7 @@ type HashedKind =
 	| "session"
 	| "challenge"
 	| "account"
+	| "account-network"
 	| "address"
 	| "subject"
 	| "state"

@@ -233,6 +233,11 @@ export const limits = {
 	signInsFreePerAddressMax: 30,
 	signInWaitMsMax: 15 * 60_000,
 	// A failure takes as long as the slowest does: longer than to hash a password, and to enter it against somebody known.
+	// By account from all networks together but those that its owner comes from: as short as guesses at a code bear, since
+	// whoever guesses from many takes each turn.
+	signInsFreeEverywhereMax: 20,
+	signInWaitEverywhereMsMax: 60_000,
+	networkKnownMs: 30 * 24 * 3600_000,
 	signInFailureMsMin: 400,
 	signInsKeptMs: 24 * 3600_000,
 	// Passwords that are hashed at once, each in 19 MiB, and those that may wait for it.

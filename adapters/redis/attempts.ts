@@ -2,24 +2,26 @@
 
 import type { Redis } from "ioredis";
 
-/** Who is slowed: `name` is a keyed hash; `freeCount` tries cost nothing. */
-export type Attempted = { name: string; freeCount: number };
+/** Who is slowed: `name` is a keyed hash; `freeCount` tries cost nothing; no wait is longer than `waitMsMax`. */
+export type Attempted = { name: string; freeCount: number; waitMsMax: number };
 
 // A count, and the time before which no further try is made, by the clock of Redis. Tries that have to wait count for
-// nothing: whoever waits as told gets their turn, also while somebody else hammers.
+// nothing, so they make no wait longer. A turn is whoever's asks first once the wait is over: what many share, one who
+// hammers takes for themselves, unless they have a longer wait of their own.
 const script = `
 local time = redis.call("TIME")
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local waitMax, keep = tonumber(ARGV[1]), tonumber(ARGV[2])
+local keep = tonumber(ARGV[1])
 local wait = 0
-for _, key in ipairs(KEYS) do
+for i, key in ipairs(KEYS) do
 	local untilMs = tonumber(redis.call("HGET", key, "until") or 0)
-	wait = math.max(wait, math.min(untilMs - now, waitMax))
+	wait = math.max(wait, math.min(untilMs - now, tonumber(ARGV[2 * i + 1])))
 end
 if wait > 0 then return wait end
 for i, key in ipairs(KEYS) do
 	local count = redis.call("HINCRBY", key, "count", 1)
-	local over = count - tonumber(ARGV[2 + i])
+	local over = count - tonumber(ARGV[2 * i])
+	local waitMax = tonumber(ARGV[2 * i + 1])
 	if over >= 0 then redis.call("HSET", key, "until", now + math.min(waitMax, 1000 * 2 ^ math.min(over, 30))) end
 	redis.call("PEXPIRE", key, keep)
 end
@@ -32,17 +34,23 @@ export function createAttempts({ connection, prefix }: { connection: Redis; pref
 	connection.defineCommand("tryOnce", { lua: script });
 	const command = (connection as unknown as { tryOnce: Command }).tryOnce.bind(connection);
 	const keyOf = (name: string) => `${prefix}:attempts:${name}`;
+	const knownOf = (name: string) => `${prefix}:known:${name}`;
 
 	return {
 		/** Milliseconds to wait before a try; zero when it was counted and may be made now. */
-		take: (of: readonly Attempted[], { waitMsMax, keptMs }: { waitMsMax: number; keptMs: number }): Promise<number> => {
-			const free = of.map(({ freeCount }) => freeCount);
-			return command(of.length, ...of.map(({ name }) => keyOf(name)), waitMsMax, keptMs, ...free);
+		take: (of: readonly Attempted[], keptMs: number): Promise<number> => {
+			const bounds = of.flatMap(({ freeCount, waitMsMax }) => [freeCount, waitMsMax]);
+			return command(of.length, ...of.map(({ name }) => keyOf(name)), keptMs, ...bounds);
 		},
 		/** After a success: forgets the failures of `cleared`, and takes this one try back from each of `spared`. */
-		forgive: async (cleared: string | undefined, spared: readonly string[]): Promise<void> => {
-			if (cleared) await connection.del(keyOf(cleared));
+		forgive: async (cleared: readonly string[], spared: readonly string[]): Promise<void> => {
+			if (cleared.length > 0) await connection.del(cleared.map(keyOf));
 			for (const name of spared) await connection.hincrby(keyOf(name), "count", -1);
 		},
+		/** Remembers for `keptMs` that a try by this name was right. */
+		know: async (name: string, keptMs: number): Promise<void> => {
+			await connection.set(knownOf(name), "", "PX", keptMs);
+		},
+		isKnown: async (name: string): Promise<boolean> => (await connection.exists(knownOf(name))) === 1,
 	};
 }

@@ -82,6 +82,8 @@ export function createSessions(options: Options) {
 		/** Counts a try before it is made; see `createAttempts`. */
 		tryOnce: (...args: Parameters<typeof attempts.take>) => ask(() => attempts.take(...args)),
 		forgive: (...args: Parameters<typeof attempts.forgive>) => ask(() => attempts.forgive(...args)),
+		know: (...args: Parameters<typeof attempts.know>) => ask(() => attempts.know(...args)),
+		isKnown: (...args: Parameters<typeof attempts.isKnown>) => ask(() => attempts.isKnown(...args)),
 		close: async (): Promise<void> => connection.disconnect(),
 	};
 }

@@ -2,6 +2,7 @@
 
 import { setTimeout as sleep } from "node:timers/promises";
 import type { StoredPerson } from "../../adapters/mongo/people.ts";
+import type { Attempted } from "../../adapters/redis/attempts.ts";
 import { LetheError } from "../../domain/errors.ts";
 import type { Act } from "../../domain/evidence.ts";
 import { limits } from "../../domain/limits.ts";
@@ -93,12 +94,21 @@ type Forgive = (of?: { isShared?: boolean }) => Promise<void>;
 
 /** Counts tries by account and by address, and has them wait. Its calls throw LetheError sessions_unavailable | keys_unavailable. */
 export function createSlowing({ personMacs, sessions }: Pick<SignInDeps, "personMacs" | "sessions">) {
-	const {
-		signInsFreePerAccountMax,
-		signInsFreePerAddressMax,
-		signInWaitMsMax: waitMsMax,
-		signInsKeptMs: keptMs,
-	} = limits;
+	const { signInWaitMsMax: waitMsMax } = limits;
+
+	/**
+	 * From one network with a long wait. From all together with a short one, since strangers who have many networks take each
+	 * turn; a network that the account's owner has come from is not counted there, so nobody elsewhere keeps them out.
+	 */
+	async function countedOf(login: string, address: string) {
+		const here = await personMacs.one("account-network", `${address}\n${login}`);
+		const everywhere = await personMacs.one("account", login);
+		const fromAll = { freeCount: limits.signInsFreeEverywhereMax, waitMsMax: limits.signInWaitEverywhereMsMax };
+		const of: Attempted[] = [{ name: here, freeCount: limits.signInsFreePerAccountMax, waitMsMax }];
+		if (!(await sessions.isKnown(here))) of.push({ name: everywhere, ...fromAll });
+		return { here, everywhere, of };
+	}
+
 	return {
 		/**
 		 * Counts a try; what it answers is called after a success. Guesses at passwords leave those who come another way alone.
@@ -106,17 +116,18 @@ export function createSlowing({ personMacs, sessions }: Pick<SignInDeps, "person
 		 * @throws LetheError sign_in_slowed
 		 */
 		async before(way: SignInMethod, address: string, login?: string): Promise<Forgive> {
-			const from = { name: await personMacs.one("address", `${way}\n${address}`), freeCount: signInsFreePerAddressMax };
-			const account = login === undefined ? undefined : await personMacs.one("account", login);
-			const of = account === undefined ? [from] : [from, { name: account, freeCount: signInsFreePerAccountMax }];
-			const waitMs = await sessions.tryOnce(of, { waitMsMax, keptMs });
-			if (waitMs === 0) {
-				return ({ isShared = false } = {}) =>
-					account !== undefined && isShared
-						? sessions.forgive(undefined, [account, from.name])
-						: sessions.forgive(account, [from.name]);
-			}
-			throw new LetheError("sign_in_slowed", { extra: { retryAfterSeconds: Math.ceil(waitMs / 1000) } });
+			const name = await personMacs.one("address", `${way}\n${address}`);
+			const account = login === undefined ? undefined : await countedOf(login, address);
+			const of = [{ name, freeCount: limits.signInsFreePerAddressMax, waitMsMax }, ...(account?.of ?? [])];
+			const waitMs = await sessions.tryOnce(of, limits.signInsKeptMs);
+			if (waitMs > 0)
+				throw new LetheError("sign_in_slowed", { extra: { retryAfterSeconds: Math.ceil(waitMs / 1000) } });
+			return async ({ isShared = false } = {}) => {
+				const counted = of.map((one) => one.name);
+				if (!account || isShared) return sessions.forgive([], counted);
+				await sessions.forgive([account.here, account.everywhere], [name]);
+				await sessions.know(account.here, limits.networkKnownMs);
+			};
 		},
 	};
 }

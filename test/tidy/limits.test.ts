@@ -113,6 +113,11 @@ const relations: [why: string, less: number, more: number, orEqual?: true][] = [
 	],
 	["keys made ahead push out none that is in use", 2 * limits.cohortsAheadMax, limits.wrappingKeysCachedMax],
 	["failed sign-ins are remembered longer than any wait for them", limits.signInWaitMsMax, limits.signInsKeptMs],
+	[
+		"whoever guesses from one network leaves an account's owner most of the time elsewhere",
+		10 * limits.signInWaitEverywhereMsMax,
+		limits.signInWaitMsMax,
+	],
 	["a one-time code is good for ten minutes at most", limits.verificationValidForMaxMs, 10 * minuteMs, true],
 	["a number's guesses of a day are few against the codes there are", limits.verificationFailuresMax, 100, true],
 	[

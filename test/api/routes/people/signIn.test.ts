@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { Redis } from "ioredis";
 import { TOTP } from "otpauth";
+import { networkOf } from "../../../../api/addresses.ts";
 import { limits } from "../../../../domain/limits.ts";
 import type { Role } from "../../../../domain/roles.ts";
 import { personPassword } from "../../../../stack/enrolPerson.ts";
@@ -226,7 +227,7 @@ describe("signing in", () => {
 		const count = limits.signInsFreePerAccountMax;
 		for (const login of [person.login, "nobody.at.all@example.com"]) {
 			// At once: each is counted before it is looked at.
-			const tries = Array.from({ length: count + 3 }, (_, index) => fail(login, `198.51.100.${index}`));
+			const tries = Array.from({ length: count + 3 }, () => fail(login, "203.0.113.9"));
 			const right = signIn({ ...person, login }, {}, { address: "203.0.113.9" });
 			const answers = await Promise.all([...tries, right]);
 			assert.equal(answers.filter(({ status }) => status === 401).length, count);
@@ -235,13 +236,54 @@ describe("signing in", () => {
 				assert.ok(Number(slowed.headers["retry-after"]) >= 1);
 			}
 		}
-		await until(async () => (await signIn(person)).status === 201);
-		assert.equal((await fail(person.login, "198.51.100.1")).status, 401, "forgotten");
+		await until(async () => (await signIn(person, {}, { address: "203.0.113.9" })).status === 201);
+		assert.equal((await fail(person.login, "203.0.113.9")).status, 401, "forgotten");
 		const many = Array.from({ length: limits.signInsFreePerAddressMax + 3 }, (_, index) =>
 			fail(`nobody${index}@example.com`, "198.51.100.200"),
 		);
 		const statuses = (await Promise.all(many)).map(({ status }) => status);
 		assert.equal(statuses.filter((status) => status === 401).length, limits.signInsFreePerAddressMax);
+	});
+
+	describe("guesses at an account from elsewhere", () => {
+		const guess = (login: string, address: string) =>
+			call("POST", "/session", { login, password: "not the right one", code: "123456" }, { address });
+		const waitOf = (answer: { headers: Record<string, unknown> }) => Number(answer.headers["retry-after"]);
+		/** Sets what is counted of guesses, as if there had been so many, with a wait that begins now. */
+		async function pretend(kind: "account" | "account-network", of: string, tries: number, waitMs: number) {
+			const key = `${api.connection.name}:attempts:${await api.personMacs.one(kind, of)}`;
+			await redis.hset(key, { count: tries, until: Date.now() + waitMs });
+		}
+
+		it("from one network wait ever longer there, and keep nobody waiting anywhere else", async () => {
+			const person = await enrolled();
+			const stranger = "203.0.113.66";
+			const tries = Array.from({ length: 20 }, () => guess(person.login, stranger));
+			const statuses = (await Promise.all(tries)).map(({ status }) => status);
+			assert.equal(statuses.filter((status) => status === 401).length, limits.signInsFreePerAccountMax);
+			assert.equal((await signIn(person, {}, { address: "203.0.113.67" })).status, 201);
+			await pretend("account-network", `${networkOf(stranger)}\n${person.login}`, 20, 3_600_000);
+			assert.equal(waitOf(await guess(person.login, stranger)), limits.signInWaitMsMax / 1000);
+		});
+
+		it("from many wait a minute at most, so they are bounded, and where its owner comes from nobody is slowed", async () => {
+			const person = await enrolled();
+			const home = "203.0.113.70";
+			assert.equal((await signIn(person, {}, { address: home })).status, 201);
+			const free = limits.signInsFreeEverywhereMax;
+			const tries = Array.from({ length: free + 3 }, (_, index) => guess(person.login, `198.51.100.${index + 1}`));
+			const statuses = (await Promise.all(tries)).map(({ status }) => status);
+			assert.equal(statuses.filter((status) => status === 401).length, free);
+			await pretend("account", person.login, free + 20, 3_600_000);
+			const slowed = await guess(person.login, "198.51.100.99");
+			assert.deepEqual([slowed.status, waitOf(slowed)], [429, limits.signInWaitEverywhereMsMax / 1000]);
+			assert.equal(
+				(await signIn(person, {}, { address: "198.51.100.98" })).status,
+				429,
+				"nor its owner from a new one",
+			);
+			assert.equal((await signIn(person, {}, { address: home })).status, 201);
+		});
 	});
 
 	describe("an enrolment", () => {
