@@ -1,6 +1,6 @@
 // What needs a person now, derived from what is stored: nothing is raised, kept or dismissed, an alert ends with its cause.
 
-import type { ApiKeyDocument, Cohort, SendQueueDocument, TenantDocument } from "../adapters/mongo/models.ts";
+import type { Cohort, SendQueueDocument, TenantDocument } from "../adapters/mongo/models.ts";
 import type { Failing } from "../adapters/redis/health.ts";
 import { isLasting } from "../domain/circuit.ts";
 import { type Bundle, isSound } from "../domain/evidence.ts";
@@ -68,8 +68,6 @@ export type Alert = {
 };
 type Raised = Pick<Alert, "code" | "about" | "reason" | "since"> & Partial<Pick<Alert, "mend">>;
 
-type SuspectKey = Pick<ApiKeyDocument, "_id" | "revokedAt" | "expiresAt">;
-
 export type AlertsDeps = Omit<KeyNeedsDeps, "store"> & {
 	limits: { purgeLagMsMax: number; keyPeriods: KeyPeriods };
 	checkpoints: Pick<Checkpoints, "standing">;
@@ -77,7 +75,7 @@ export type AlertsDeps = Omit<KeyNeedsDeps, "store"> & {
 	checks: Record<string, () => Promise<unknown>>;
 	sendQueues: { failing: (names: readonly string[]) => Promise<Map<string, Failing>> };
 	store: KeyNeedsDeps["store"] & {
-		apiKeys: { findByTenant: (tenantId: string) => Promise<SuspectKey[]> };
+		apiKeys: { findEnds: (tenantId: string) => Promise<{ _id: string; endsAt: number }[]> };
 		cohorts: { oldestDueAt: (now: number) => Promise<Cohort["dueAt"] | undefined> };
 		ledgerWaiting: { oldest: (itemsMax: number) => Promise<WaitingEntry[]> };
 		messages: { findUnintegrated: (until: number, itemsMax: number) => Promise<Message[]> };
@@ -221,23 +219,23 @@ async function disabledEndpoints({ store }: AlertsDeps, tenantId?: string): Prom
 
 /** Keys of which something told of late that they may have leaked: once for each reason, since when it was first told. */
 async function suspectKeys({ store }: AlertsDeps, tenantId: string, now: number): Promise<Raised[]> {
-	const keys = await store.apiKeys.findByTenant(tenantId);
-	const raised = await Promise.all(
-		keys.map(async ({ _id: about, revokedAt, expiresAt = Number.POSITIVE_INFINITY }): Promise<Raised[]> => {
-			// By the key and not by its tenant, whose other entries would soon hide it.
-			const bundles = await store.evidence.pageOf({ about }, Number.MAX_SAFE_INTEGER, suspectBundles);
-			const firstAt = new Map<string, number>();
-			for (const entry of bundles.flatMap(({ entries }) => entries.map(readEntry))) {
-				if (entry?.type !== "credential_alert" || entry.about !== about || entry.code === undefined) continue;
-				const at = Date.parse(entry.at);
-				if (at > now - suspectMs) firstAt.set(entry.code, Math.min(at, firstAt.get(entry.code) ?? at));
-			}
-			// What is over needs no end.
-			const mend = revokedAt !== undefined || expiresAt <= now ? { mend: endedKeyMend } : {};
-			return [...firstAt].map(([reason, since]) => ({ code: "credential_suspect", about, reason, since, ...mend }));
-		}),
-	);
-	return raised.flat();
+	const keys = await store.apiKeys.findEnds(tenantId);
+	const raised: Raised[] = [];
+	for (const { _id: about, endsAt } of keys) {
+		if (endsAt <= now - limits.apiKeyEndedMs) continue;
+		// By the key and not by its tenant, whose other entries would soon hide it; one after the other, for there may be many.
+		const bundles = await store.evidence.pageOf({ about }, Number.MAX_SAFE_INTEGER, suspectBundles);
+		const firstAt = new Map<string, number>();
+		for (const entry of bundles.flatMap(({ entries }) => entries.map(readEntry))) {
+			if (entry?.type !== "credential_alert" || entry.about !== about || entry.code === undefined) continue;
+			const at = Date.parse(entry.at);
+			if (at > now - suspectMs) firstAt.set(entry.code, Math.min(at, firstAt.get(entry.code) ?? at));
+		}
+		// What is over needs no end.
+		const mend = endsAt <= now ? { mend: endedKeyMend } : {};
+		for (const [reason, since] of firstAt) raised.push({ code: "credential_suspect", about, reason, since, ...mend });
+	}
+	return raised;
 }
 
 async function away(about: string, check: () => Promise<unknown>): Promise<Raised[]> {

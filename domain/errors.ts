@@ -251,7 +251,7 @@ export const errorCatalogue = {
 		status: 422,
 		retryable: false,
 		title:
-			"As much is on record of this recipient or message as is kept of one; end or leave out what is no longer needed.",
+			"As much is on record of this recipient, message or tenant as is kept of one; end or leave out what is no longer needed.",
 	},
 	request_state: {
 		status: 409,

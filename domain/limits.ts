@@ -228,16 +228,17 @@ export const limits = {
 	ssoCodeLifeMs: 60_000,
 	// From one address, steps of signing in, failed or not: many people may share it.
 	signInRequestsPerMinuteMax: 3_000,
-	// Failed sign-ins that cost nothing, by account and by address; each further one doubles the wait, up to the longest.
+	// Failed sign-ins that cost nothing, by account from one network and by network; each further one doubles the wait, up to
+	// the longest.
 	signInsFreePerAccountMax: 5,
 	signInsFreePerAddressMax: 30,
 	signInWaitMsMax: 15 * 60_000,
-	// A failure takes as long as the slowest does: longer than to hash a password, and to enter it against somebody known.
 	// By account from all networks together but those that its owner comes from: as short as guesses at a code bear, since
 	// whoever guesses from many takes each turn.
 	signInsFreeEverywhereMax: 20,
 	signInWaitEverywhereMsMax: 60_000,
 	networkKnownMs: 30 * 24 * 3600_000,
+	// A failure takes as long as the slowest does: longer than to hash a password, and to enter it against somebody known.
 	signInFailureMsMin: 400,
 	signInsKeptMs: 24 * 3600_000,
 	// Passwords that are hashed at once, each in 19 MiB, and those that may wait for it.
@@ -258,6 +259,14 @@ export const limits = {
 	spendingCheckMs: 30 * 24 * 3600_000,
 
 	// credentials
+	// Of those that have not ended.
+	apiKeysPerTenantMax: 1_000,
+	apiKeysPerMinuteMax: 60,
+	// The use of a key is an alert until so long after its end.
+	apiKeyEndedMs: 30 * 24 * 3600_000,
+	// A look at what needs a person reads what the log has of each key.
+	alertLooksPerMinuteMax: 60,
+	alertLooksInFlightMax: 4,
 	addressRangesMax: 64,
 	// Of the networks that a key came from, so many are remembered.
 	networksSeenMax: 64,

@@ -259,6 +259,15 @@ function createApiKeyStore(collection: mongo.Collection<ApiKeyDocument>) {
 			findPage(collection, { tenantId }, "createdAt", { itemsMax, after }),
 		findByTenant: (tenantId: string) =>
 			guardStore(() => collection.find({ tenantId }).toArray() as Promise<ApiKeyDocument[]>),
+		/** When each of a tenant's ended or will, epoch ms; Infinity where nothing ends it. */
+		findEnds: (tenantId: string): Promise<{ _id: string; endsAt: number }[]> =>
+			guardStore(() => {
+				const found = collection.find({ tenantId }, { projection: { revokedAt: 1, expiresAt: 1 } });
+				const never = Number.POSITIVE_INFINITY;
+				return found
+					.map(({ _id, revokedAt = never, expiresAt = never }) => ({ _id, endsAt: Math.min(revokedAt, expiresAt) }))
+					.toArray();
+			}),
 		/** Every tenant's, page by page. */
 		pageAll: (afterId: string, itemsMax: number) => pageAll(collection, afterId, itemsMax),
 		deleteByTenant: (tenantId: string) => guardStore(async () => void (await collection.deleteMany({ tenantId }))),

@@ -2,6 +2,7 @@
 
 import { z } from "zod";
 import { type AlertsDeps, alertCodes, findAlerts, severities } from "../../audit/alerts.ts";
+import { limits } from "../../domain/limits.ts";
 import type { ApiDeps } from "../deps.ts";
 import type { Instance } from "../instance.ts";
 import { problems } from "../schemas.ts";
@@ -29,6 +30,10 @@ export function addAlerts(app: Instance, deps: Deps): void {
 	app.get(
 		"/alerts",
 		{
+			config: {
+				requestsPerMinuteMax: limits.alertLooksPerMinuteMax,
+				inFlightMax: limits.alertLooksInFlightMax,
+			},
 			schema: {
 				operationId: "listAlerts",
 				summary: "What needs a person now, the worst first",

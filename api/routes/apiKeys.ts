@@ -17,7 +17,7 @@ import { refusePast } from "../refusePast.ts";
 import { fields, pageQuery, problems } from "../schemas.ts";
 
 type Deps = Pick<ApiDeps, "apiKeys" | "clock"> & {
-	store: { apiKeys: Pick<ApiDeps["store"]["apiKeys"], "find" | "page"> };
+	store: { apiKeys: Pick<ApiDeps["store"]["apiKeys"], "find" | "findEnds" | "page"> };
 };
 
 const day = "P1D";
@@ -135,7 +135,7 @@ export function addApiKeys(app: Instance, deps: Deps): void {
 	app.post(
 		"/api-keys",
 		{
-			config: { secretAnswer: true },
+			config: { secretAnswer: true, requestsPerMinuteMax: limits.apiKeysPerMinuteMax },
 			schema: {
 				operationId: "createApiKey",
 				summary: "Create an API key, shown once",
@@ -148,6 +148,8 @@ export function addApiKeys(app: Instance, deps: Deps): void {
 			const { principal, body } = request;
 			const { expiresAt, textless, ...given } = body;
 			refusePast(deps, "/expiresAt", expiresAt);
+			const id = request.newId("apiKey");
+			await refuseMore(deps, principal.tenantId, id);
 			const { document, apiKey } = await deps.apiKeys.issue(
 				principal.id,
 				withoutUndefined({
@@ -155,7 +157,7 @@ export function addApiKeys(app: Instance, deps: Deps): void {
 					tenantId: principal.tenantId,
 					expiresAt: expiresAt === undefined ? undefined : Date.parse(expiresAt),
 				}) as Parameters<Deps["apiKeys"]["issue"]>[1],
-				{ textless, id: request.newId("apiKey") },
+				{ textless, id },
 			);
 			return reply.code(201).send({ ...view(document), ...(apiKey !== undefined && { apiKey }) });
 		},
@@ -242,6 +244,16 @@ function addReads(app: Instance, deps: Deps, { read, view }: Reading): void {
 		},
 		async ({ principal, params }) => view(await read(principal, params.id)),
 	);
+}
+
+/** `id`: of the key to be made, which an earlier run may have left. @throws LetheError too_many_records */
+async function refuseMore({ store, clock }: Deps, tenantId: string, id: string): Promise<void> {
+	const now = clock();
+	const ends = await store.apiKeys.findEnds(tenantId);
+	const others = ends.filter(({ _id, endsAt }) => _id !== id && endsAt > now);
+	if (others.length < limits.apiKeysPerTenantMax) return;
+	const detail = `The tenant has ${limits.apiKeysPerTenantMax} keys that have not ended: revoke those that nobody uses.`;
+	throw new LetheError("too_many_records", { errors: [{ pointer: "", detail }] });
 }
 
 /** Whether what looks like a key is one: found out here, not when something is to be verified by it. */

@@ -141,6 +141,30 @@ describe("/v1/alerts", () => {
 		await api.store.sendQueues.setFlow("own", { paused: false, draining: false });
 	});
 
+	it("reads what the log has of a tenant's keys one after the other, and of none that ended long ago", async () => {
+		const keys: string[] = [];
+		for (let count = 0; count < 5; count++) keys.push((await api.addKey(tenantId, ["sender"])).keyId);
+		const [long = "", lately = ""] = keys;
+		await api.store.apiKeys.revoke(long, api.clock() - limits.apiKeyEndedMs);
+		await api.store.apiKeys.revoke(lately, api.clock() - limits.apiKeyEndedMs + hour);
+		const { evidence } = api.store;
+		const { pageOf } = evidence;
+		const read: string[] = [];
+		let [now, most] = [0, 0];
+		evidence.pageOf = async (of, ...rest) => {
+			if ("about" in of) read.push(of.about);
+			most = Math.max(most, ++now);
+			return pageOf(of, ...rest).finally(() => now--);
+		};
+		await list();
+		evidence.pageOf = pageOf;
+		assert.equal(most, 1);
+		assert.deepEqual(
+			[read.includes(long), ...keys.slice(1).map((key) => read.includes(key))],
+			[false, true, true, true, true],
+		);
+	});
+
 	it("a queue of its own whose carrier fails, and one that its carrier refuses, with the code", async () => {
 		state.failing = [
 			["own", { code: "credentials_refused", since: 1_000 }],

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { isApiKey } from "../../../domain/apiKeyText.ts";
+import { limits } from "../../../domain/limits.ts";
 import { until } from "../../harness/until.ts";
 import { createTestApi, messageBody, type TestApi } from "../harness.ts";
 
@@ -61,6 +62,31 @@ describe("/v1/api-keys", () => {
 		assert.ok(!again.text.includes(first.json.apiKey));
 		const keys = await api.store.apiKeys.findByTenant(tenantId);
 		assert.equal(keys.filter(({ name }) => name === "Once").length, 1);
+	});
+
+	it("a tenant has so many that have not ended; revoking one makes room for one", async () => {
+		const other = await api.addTenant({ roles: ["admin"] });
+		const make = () => api.request(other.key, "POST", "/v1/api-keys", { name: "More", roles: ["sender"] });
+		const about = {
+			tenantId: other.tenantId,
+			roles: ["sender"],
+			name: "t",
+			createdAt: api.clock(),
+			createdBy: "admin",
+		};
+		const given = Array.from({ length: limits.apiKeysPerTenantMax }, (_, index) => ({
+			...{ ...about, _id: api.ids.random("apiKey"), secrets: [] },
+			...(index === 0 && { revokedAt: api.clock() }),
+			...(index === 1 && { expiresAt: api.clock() }),
+		}));
+		await api.connection.collection("apiKeys").insertMany(given as never[]);
+		const made = await make();
+		assert.equal(made.status, 201, "those that have ended count for nothing");
+		const refused = await make();
+		assert.deepEqual([refused.status, refused.json.code], [422, "too_many_records"]);
+		assert.match(refused.json.errors[0].detail, /revoke/);
+		await api.request(other.key, "POST", `/v1/api-keys/${made.json.id}/revoke`, {});
+		assert.equal((await make()).status, 201);
 	});
 
 	it("what makes no sense is refused by its field", async () => {
