@@ -110,7 +110,8 @@ export function createAccept(deps: AcceptDeps) {
 			failure = error;
 		}
 		if (result?.items.some((item) => "message" in item)) return result;
-		// Refused now, or accepted before: time may have changed the verdict, but not the first answer.
+		// Refused now, or accepted before: time may have changed the verdict, but not the first answer. A refusal is no answer
+		// that is kept: to find one would cost each acceptance another look.
 		const known = origin.idempotency ? await replay(deps, request, [origin.headId]) : undefined;
 		if (known) return known;
 		if (result) return result;

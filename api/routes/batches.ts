@@ -55,7 +55,8 @@ export function addBatches(app: Instance, deps: Deps): void {
 				summary: "Accept up to 500 messages together",
 				description:
 					"What all messages share stands beside `messages`, what is one recipient's own within it. 202 when at least one " +
-					"was accepted: those that were not are listed with their errors. One `Idempotency-Key` covers them all.",
+					"was accepted: those that were not are listed with their errors. One `Idempotency-Key` covers them all; where " +
+					"nothing was accepted a repeat is judged anew.",
 				tags,
 				body: schemas.batchInput,
 				response: { 202: accepted.describe("Accepted, at least in part"), ...problems },

@@ -40,7 +40,8 @@ export function addCreateMessage(app: Instance, deps: CreateDeps): void {
 				tags: ["messages"],
 				description:
 					"202 follows a journaled write: the message reaches a final state whatever fails. With `Idempotency-Key` a repeat " +
-					"replays the first answer. `Prefer: wait=N` (at most 30 s) waits for a final state.",
+					"of what was accepted replays the first answer; what was refused left nothing, and its repeat is judged anew. " +
+					"`Prefer: wait=N` (at most 30 s) waits for a final state.",
 				querystring: z.strictObject({ dryRun: z.enum(["true", "false"]).optional() }),
 				headers: z.looseObject(waitHeaders),
 				body: schemas.messageInput,

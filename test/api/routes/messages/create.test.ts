@@ -143,6 +143,17 @@ describe("POST /v1/messages", () => {
 		assert.equal(keyless.text, first.text);
 	});
 
+	it("what was refused has left nothing: its key is judged anew, with any body, until something is accepted", async () => {
+		const headers = { "idempotency-key": "refused" };
+		const before = await api.count();
+		const refused = await withDecision({ allowed: false }, () => api.post(key, {}, headers));
+		assert.deepEqual([refused.json.code, await api.count()], ["policy_denied", before]);
+		const accepted = await api.post(key, { body: `${text}!` }, headers);
+		assert.deepEqual([accepted.status, accepted.headers["idempotency-replayed"]], [202, undefined]);
+		assert.equal((await api.post(key, {}, headers)).json.code, "idempotency_mismatch");
+		assert.match(JSON.stringify(api.app.swagger()), /what was refused left nothing/, "and it is said");
+	});
+
 	it("a repeat is known under an older version of the idempotency key", async () => {
 		const headers = { "idempotency-key": "rotated" };
 		const first = await api.post(key, {}, headers);
