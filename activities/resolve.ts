@@ -42,6 +42,7 @@ export function createResolve(deps: ResolveDeps) {
 			attempt && carrier?.lookup
 				? await carrier.lookup(
 						referenceOf(deps, message._id, attempt.claim),
+						attempt.startedAt,
 						AbortSignal.timeout(limits.carrierTimeoutMs),
 					)
 				: ({ kind: "unavailable" } as const);

@@ -160,8 +160,11 @@ export type Carrier = {
 	 * Never rejects. Absent where none asks for anything.
 	 */
 	confirm?(request: CallbackRequest, signal: AbortSignal): Promise<boolean>;
-	/** Asks what became of a reference; absent where the carrier can't say. */
-	lookup?(reference: string, signal: AbortSignal): Promise<LookupResult>;
+	/**
+	 * Asks what became of a reference; absent where the carrier can't say.
+	 * @param since when its attempt began, epoch milliseconds: `absent` is told only of all that time
+	 */
+	lookup?(reference: string, since: number, signal: AbortSignal): Promise<LookupResult>;
 	/** Has the carrier forget a message's text and number; whether it says that it did. Absent where it can't. */
 	redact?(carrierId: string, signal: AbortSignal): Promise<boolean>;
 	/** What the carrier still shows of a message by its own id. Absent where it shows nothing. */

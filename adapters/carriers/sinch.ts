@@ -65,7 +65,7 @@ const manual = (): Manual => ({
 	statuses: states,
 	limits: [
 		"Callbacks are signed only where Sinch has switched that on for the account.",
-		"A look-up finds what was sent in the last day: that Sinch took it, not what became of it.",
+		"A look-up tells that Sinch took it, not what became of it.",
 		"It can't be asked to forget a message.",
 		"Callbacks that are answered by 4xx, but for 429, are not brought again.",
 	],
@@ -105,7 +105,7 @@ export const createSinch: CarrierFactory = ({ settings, secrets }) => {
 			});
 			return { method: "POST", path, headers: { ...headers, authorization }, body };
 		},
-		lookup: (call, credentials, reference) => lookup(call, credentials, reference),
+		lookup,
 	});
 };
 
@@ -125,17 +125,22 @@ const refusals: Record<string, CarrierCode> = {
 	sender_id_blocked: "sender_refused",
 	forbidden: "sender_refused",
 };
+// For clocks that differ. A reference is one attempt's: a longer time shows no other.
+const startMarginMs = 3600_000;
 const batches = z.object({
 	batches: z.array(z.object({ id: batchId, client_reference: z.string(), body: z.string().default("") })),
 });
 
-/** The batches of a reference; what is not among those of the last day was not taken. */
+/** The batches of a reference; what is not among those since its attempt began was not taken. */
 async function lookup(
 	call: Call,
 	{ path, authorization }: { path: string; authorization: string },
 	reference: string,
+	since: number,
 ): Promise<LookupResult> {
-	const query = new URLSearchParams({ client_reference: reference, page_size: "2" });
+	// Unasked it lists those of the last day alone, and an older one would read as absent.
+	const from = new Date(since - startMarginMs).toISOString();
+	const query = new URLSearchParams({ client_reference: reference, start_date: from, page_size: "2" });
 	const exchange = await call({ method: "GET", path: `${path}?${query}`, headers: { authorization } });
 	const list = exchange.kind === "answered" && exchange.status === 200 ? readAnswer(batches, exchange) : undefined;
 	if (!list) return { kind: "unavailable" };

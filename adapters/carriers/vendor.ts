@@ -50,7 +50,7 @@ export function createVendor<Credentials>(parts: {
 	validitySecondsMin?: number;
 	request: (message: OutboundMessage, credentials: Credentials) => VendorRequest | Promise<VendorRequest>;
 	answers: Answers;
-	lookup?: (call: Call, credentials: Credentials, reference: string) => Promise<LookupResult>;
+	lookup?: (call: Call, credentials: Credentials, reference: string, since: number) => Promise<LookupResult>;
 	redact?: (call: Call, credentials: Credentials, carrierId: string) => Promise<boolean>;
 	readBack?: (call: Call, credentials: Credentials, carrierId: string) => ReturnType<NonNullable<Carrier["readBack"]>>;
 	verify: Carrier["verify"];
@@ -73,8 +73,9 @@ export function createVendor<Credentials>(parts: {
 			return readOutcome(exchange, parts.answers, segments);
 		},
 		...(lookup && {
-			async lookup(reference, signal) {
-				return opened ? lookup(caller(opened, signal), opened.credentials, reference) : { kind: "unavailable" };
+			async lookup(reference, since, signal) {
+				if (!opened) return { kind: "unavailable" };
+				return lookup(caller(opened, signal), opened.credentials, reference, since);
 			},
 		}),
 		...(redact && {

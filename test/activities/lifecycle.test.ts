@@ -752,9 +752,9 @@ describe("lifecycle, driven step by step", () => {
 		const own = referenceOf(engine, message._id, attempt?.claim ?? "");
 		const asked: number[] = [];
 		const told = { state: "pending" as "pending" | "delivered" };
-		engine.carrier.lookup = async (reference, signal) => {
+		engine.carrier.lookup = async (reference, since, signal) => {
 			if (reference === own) asked.push(engine.clock());
-			const found = await lookup?.(reference, signal);
+			const found = await lookup?.(reference, since, signal);
 			return found?.kind === "found" ? { ...found, state: told.state } : { kind: "unavailable" };
 		};
 		await sweepAfter(limits.receiptPatienceMs + 1);

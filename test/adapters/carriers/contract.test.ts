@@ -63,7 +63,7 @@ for (const [name, factory] of Object.entries(carriers)) {
 					verified.events.map((event) => [event.carrierId, event.state]),
 					[[outcome.carrierId, state]],
 				);
-				const found = await carrier.lookup?.(sent.reference, never);
+				const found = await carrier.lookup?.(sent.reference, Date.now(), never);
 				assert.ok(!found || (found.kind === "found" && found.carrierId === outcome.carrierId));
 			}
 		});
@@ -95,8 +95,19 @@ for (const [name, factory] of Object.entries(carriers)) {
 			if (!carrier.lookup) return;
 			const lost = message(fake.numbers.lost);
 			assert.equal((await carrier.send(lost, never)).kind, "ambiguous");
-			assert.equal((await carrier.lookup(lost.reference, never)).kind, "found");
-			assert.deepEqual(await carrier.lookup("ref_never_sent", never), { kind: "absent" });
+			assert.equal((await carrier.lookup(lost.reference, Date.now(), never)).kind, "found");
+			assert.deepEqual(await carrier.lookup("ref_never_sent", Date.now(), never), { kind: "absent" });
+		});
+
+		test("a lost answer is settled however late: what was accepted days ago is found, and never absent", async (context) => {
+			await using opened = await open();
+			const { fake, carrier } = opened;
+			if (!carrier.lookup) return;
+			const [lost, since] = [message(fake.numbers.lost), Date.now()];
+			assert.equal((await carrier.send(lost, never)).kind, "ambiguous");
+			context.mock.timers.enable({ apis: ["Date"], now: since + limits.validForMaxMs });
+			assert.equal((await carrier.lookup(lost.reference, since, never)).kind, "found");
+			assert.deepEqual(await carrier.lookup("ref_never_sent", since, never), { kind: "absent" });
 		});
 
 		test("a message that is due no longer never reaches the carrier", async () => {
@@ -119,7 +130,8 @@ for (const [name, factory] of Object.entries(carriers)) {
 			const sent = message(fake.numbers.delivered);
 			await fake[Symbol.asyncDispose]();
 			assert.equal((await carrier.send(sent, never)).kind, "rejected");
-			if (carrier.lookup) assert.deepEqual(await carrier.lookup(sent.reference, never), { kind: "unavailable" });
+			if (carrier.lookup)
+				assert.deepEqual(await carrier.lookup(sent.reference, Date.now(), never), { kind: "unavailable" });
 			await carrier.close?.();
 		});
 
@@ -128,7 +140,8 @@ for (const [name, factory] of Object.entries(carriers)) {
 			const { callback } = await receive(opened);
 			const bare = factory({ settings: opened.fake.settings, secrets: {} });
 			assert.equal((await bare.send(message(opened.fake.numbers.delivered), never)).kind, "rejected");
-			if (bare.lookup) assert.deepEqual(await bare.lookup("ref_never_sent", never), { kind: "unavailable" });
+			if (bare.lookup)
+				assert.deepEqual(await bare.lookup("ref_never_sent", Date.now(), never), { kind: "unavailable" });
 			assert.equal(bare.verify(callback, Date.now()).valid, false);
 			await bare.close?.();
 		});

@@ -123,7 +123,8 @@ test("only the carrier's own word for this very reference settles a look-up", as
 	await using opened = await against((_request, response) => {
 		response.writeHead(next?.[0] ?? 0).end(JSON.stringify(next?.[1]));
 	});
-	for (next of answers) assert.deepEqual(await opened.carrier.lookup?.("ref_a", never), next[2], JSON.stringify(next));
+	for (next of answers)
+		assert.deepEqual(await opened.carrier.lookup?.("ref_a", Date.now(), never), next[2], JSON.stringify(next));
 });
 
 test("an answer that never comes is ambiguous once we stop waiting, and a look-up tells which", async () => {
@@ -138,7 +139,7 @@ test("an answer that never comes is ambiguous once we stop waiting, and a look-u
 		await until(async () => (await silences()) > before);
 		controller.abort();
 		assert.deepEqual(await waiting, { kind: "ambiguous", code: "aborted" });
-		assert.equal((await carrier.lookup?.(name, never))?.kind, kind);
+		assert.equal((await carrier.lookup?.(name, Date.now(), never))?.kind, kind);
 	}
 	await carrier.close?.();
 });

@@ -20,7 +20,8 @@ export type Arrived = {
 	body: string;
 };
 type Reply = { status: number; body?: object; headers?: Record<string, string> };
-type Sent = { id: string; to: string; reference?: string | undefined };
+/** `at`: when it came, epoch milliseconds. */
+type Sent = { id: string; to: string; at: number; reference?: string | undefined };
 type Written = { from: string; to: string; text: string };
 
 export type Vendor = {
@@ -69,7 +70,7 @@ export async function startVendor(vendor: Vendor): Promise<Fake> {
 		if (to === numbers.throttled) return { status: 429, headers: { "retry-after": "2" }, body: {} };
 		if (to === numbers.notAccepted) return { status: 401, body: {} };
 		const id = vendor.newId();
-		sent.push({ id, to, reference: asked.reference });
+		sent.push({ id, to, at: Date.now(), reference: asked.reference });
 		states.set(id, to === numbers.undelivered ? "undelivered" : "delivered");
 		return to === numbers.lost ? "lost" : vendor.accept(id, asked.text);
 	}
@@ -246,7 +247,8 @@ export function sinchVendor(): Vendor {
 		refuse: () => ({ status: 400, body: { code: "syntax_invalid_parameter_format", text: "marker" } }),
 		other({ method, path, query }, sent) {
 			if (method !== "GET" || path !== root) return undefined;
-			const found = sent.filter(({ reference }) => reference === query.get("client_reference"));
+			const from = Date.parse(query.get("start_date") ?? new Date(Date.now() - 24 * 3600_000).toISOString());
+			const found = sent.filter(({ at, reference }) => at >= from && reference === query.get("client_reference"));
 			const batches = found.map(({ id, reference }) => ({ id, client_reference: reference, body: "x" }));
 			return { status: 200, body: { count: batches.length, page: 0, batches } };
 		},

@@ -59,7 +59,7 @@ test("what it accepted before kill -9 it still knows after, under the same key a
 	const second = await start({ LETHE_CARRIER_CALLBACK_URL: callbacks.url });
 	assert.deepEqual([second.publicKey, second.token], [first.publicKey, first.token]);
 	for (const [n, outcome] of outcomes.entries()) {
-		const looked = await second.carrier.lookup?.(`ref_${n}`, never);
+		const looked = await second.carrier.lookup?.(`ref_${n}`, Date.now(), never);
 		if (outcome.kind === "accepted") {
 			assert.ok(looked?.kind === "found" && looked.carrierId === outcome.carrierId);
 		} else {
