@@ -70,7 +70,7 @@ const manual = (): Manual => ({
 		error: "it must be a number, a sender ID, or the id or ARN of a number or pool",
 	}),
 	signature:
-		"RSA over the fields of an SNS message, under a certificate from SNS's own address, from a topic that is named. Nothing is timed: each MessageId counts once.",
+		"RSA over the fields of an SNS message, under a certificate from SNS's own address, from a topic that is named. None is too old: each MessageId counts once, and what recipients write counts from the Timestamp that is signed.",
 	statuses: states,
 	limits: [
 		"Only a receipt that says it is final (isFinal) ends a message; before that SENT and SUCCESSFUL mean submitted, all else pending. A final word that is not in the table means undelivered.",
@@ -322,7 +322,7 @@ function takesNeighbours(field: string, value: string, fields: string[]): boolea
 function parse(message: Message | undefined, now: number): Parsed {
 	const event = message?.Type === "Notification" ? readObject(String(message.Message)) : undefined;
 	if (!event) return {};
-	if ("inboundMessageId" in event) return parseInbound(event, now);
+	if ("inboundMessageId" in event) return parseInbound(event, readTimestamp(message, now));
 	const isText = typeof event.eventType === "string" && event.eventType.startsWith("TEXT_");
 	return isText ? parseReceipt(event, now) : {};
 }
@@ -346,6 +346,12 @@ function parseInbound(event: Message, at: number): Parsed {
 	if (!data) return unread;
 	const { inboundMessageId: eventId, originationNumber: from, destinationNumber: to, messageBody: text } = data;
 	return wrote({ eventId, from, to, text, at });
+}
+
+/** When SNS was given it, as is signed: brought late, a START must not lift the STOP that came after it. */
+function readTimestamp(message: Message | undefined, now: number): number {
+	const at = Date.parse(String(message?.Timestamp));
+	return Number.isNaN(at) ? now : Math.min(at, now);
 }
 
 function readCertificate(pem: string): KeyObject {

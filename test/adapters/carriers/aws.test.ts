@@ -175,3 +175,15 @@ test("what a recipient wrote is told as it was", () => {
 		["+14255550182", "+12125550101", "STOP"],
 	);
 });
+
+test("what a recipient wrote counts from when SNS was given it, however late it comes, and from no time to come", () => {
+	const text = { messageBody: "START", inboundMessageId: "cae173d2-66b9-564c-8309-21f858e9fb84" };
+	const Message = JSON.stringify({ originationNumber: "+14255550182", destinationNumber: "+12125550101", ...text });
+	for (const [Timestamp, at] of [
+		["2030-01-01T00:00:00.000Z", Date.UTC(2030, 0, 1)],
+		["2030-01-03T00:00:00.000Z", now],
+		["some day", now],
+	] as const) {
+		assert.equal(verify(notify({ Message, Timestamp }), now).messages[0]?.at, at, Timestamp);
+	}
+});
