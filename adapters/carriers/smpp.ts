@@ -60,6 +60,7 @@ const manual = (): Manual => ({
 		"What recipients write in another coding than GSM 03.38, ASCII, Latin-1 or UCS-2 is refused (ESME_RX_R_APPN).",
 		"An SMSC that does not bring again what was answered by ESME_RX_T_APPN loses receipts while the API is away for more than some seconds.",
 		"Each sender process binds for itself: the account must allow as many binds as there are processes, times binds.",
+		"A long text of which it took some parts and not others stays in doubt: it is charged, and never sent again.",
 		"Texts go as GSM 03.38, one septet an octet, or as UCS-2; the SMSC's default alphabet must be GSM 03.38.",
 	],
 });
@@ -116,7 +117,10 @@ export const createSmpp: CarrierFactory = ({ settings: given, secrets }): Carrie
 	};
 };
 
-/** The first part decides; once the SMSC has taken it, the others have to follow. */
+/**
+ * The first part decides; once the SMSC has taken it, the others have to follow. With only some of them taken it is
+ * ambiguous: no handset shows it whole, but what is with the SMSC was sent and is paid for.
+ */
 async function submitAll(
 	submitting: Submitting,
 	{ bodies: [first, ...others], segments }: Exclude<ReturnType<typeof encodeSubmits>, string>,
@@ -125,12 +129,9 @@ async function submitAll(
 	const begun = readOutcome(await submitting.request(first, gate), submitting);
 	if (begun.kind !== "accepted") return begun;
 	const rest = await Promise.all(others.map((body) => submitPart(submitting, body)));
-	// No handset shows a message that lacks a part, and a second try would be refused alike.
-	const refused = rest.find((one) => one.kind === "rejected" && one.permanent);
-	if (refused) return refused;
+	const [refusal] = rest.flatMap((one) => (one.kind === "rejected" && one.permanent ? [one.code] : []));
 	const taken = rest.flatMap((one) => (one.kind === "accepted" ? [one.carrierId] : []));
-	// One part is with the SMSC and another is not, or may be: a second try would bring the first part twice.
-	if (taken.length < rest.length) return { kind: "ambiguous", code: "carrier_error" };
+	if (taken.length < rest.length) return { kind: "ambiguous", code: refusal ?? "carrier_error" };
 	const partIds = others.length > 0 ? { partIds: [begun.carrierId, ...taken] } : {};
 	return { ...begun, segments, ...partIds };
 }
