@@ -120,13 +120,14 @@ async function attempt(deps: SendDeps, message: Message, claimedAt: number): Pro
 		// Carriers take whole seconds: with less than one left, any validity would reach past the deadline.
 		if (remainingMs() < 1_000) return { kind: "overdue" };
 		if (!leaseLeft()) return refused("lease_too_short");
+		const validitySeconds = validityOf(remainingMs());
 		const outcome = await carrier.send(
 			{
 				...parts,
 				reference: referenceOf(deps, message._id, claim),
 				sender: message.senderId,
-				validitySeconds: Math.floor(remainingMs() / 1000),
-				stillDue: () => remainingMs() > 0 && leaseLeft(),
+				validitySeconds,
+				stillDue: () => remainingMs() >= validitySeconds * 1000 && leaseLeft(),
 			},
 			AbortSignal.timeout(limits.carrierTimeoutMs),
 		);
@@ -138,6 +139,15 @@ async function attempt(deps: SendDeps, message: Message, claimedAt: number): Pro
 		parts.to.wipe();
 		parts.text.wipe();
 	}
+}
+
+/**
+ * What of the time left the carrier may take, whole seconds. It counts from when it has the message, so the wait for a
+ * connection comes off first: all of it, or a quarter of what is left where that is less.
+ */
+function validityOf(remainingMs: number): number {
+	const waitMs = Math.min(limits.carrierTimeoutMs, remainingMs / 4);
+	return Math.max(1, Math.floor((remainingMs - waitMs) / 1000));
 }
 
 // Whatever else keeps a carrier from being opened is in the queue's settings and secrets.

@@ -12,11 +12,11 @@ export type OutboundMessage = {
 	/** Opaque; unique per attempt; the carrier echoes it in look-ups. */
 	reference: string;
 	sender?: string | undefined;
-	/** Whole seconds that the carrier may keep trying, from now. */
+	/** Whole seconds that the carrier may keep trying, from the write on: `stillDue` is false once they would be too many. */
 	validitySeconds: number;
 	/**
-	 * Asked in the same tick as the socket write, after any wait for a connection: `false` (lease or deadline over) and
-	 * nothing is written; the outcome is `rejected`, not permanent, code `withdrawn`.
+	 * Asked in the same tick as the socket write, after any wait for a connection: `false` (the lease is over, or the
+	 * validity would outlast the deadline) and nothing is written; the outcome is `rejected`, not permanent, code `withdrawn`.
 	 */
 	stillDue?: (() => boolean) | undefined;
 };

@@ -15,7 +15,7 @@ import { receiptStates } from "./smpp/receipt.ts";
 import type { Answer } from "./smpp/session.ts";
 import { readSmppSettings, type SmppSettings, type SmscAddress, smppSettings } from "./smpp/settings.ts";
 import { readRefusal, status } from "./smpp/statuses.ts";
-import { encodeSubmits, type PduBody, parseSender } from "./smpp/submit.ts";
+import { encodeSubmits, type PduBody, parseSender, withValidity } from "./smpp/submit.ts";
 
 const capabilities: Capabilities = {
 	validity: true,
@@ -94,7 +94,9 @@ export const createSmpp: CarrierFactory = ({ settings: given, secrets }): Carrie
 		partReference = (partReference + 1) % 256;
 		const encoded = encodeSubmits(message, settings, partReference);
 		if (typeof encoded === "string") return { kind: "rejected", code: encoded, permanent: true };
-		const request: Submitting["request"] = (body, gate) => pool.request("submit_sm", body, { ...gate, signal });
+		const left = countDown(message.validitySeconds);
+		const request: Submitting["request"] = (body, gate) =>
+			pool.request("submit_sm", () => withValidity(body, left()), { ...gate, signal });
 		const { stillDue } = message;
 		const outcome = await submitAll({ settings, throttled, request }, encoded, { stillDue });
 		if (outcome.kind === "throttled") throttled++;
@@ -134,6 +136,16 @@ async function submitAll(
 	if (taken.length < rest.length) return { kind: "ambiguous", code: refusal ?? "carrier_error" };
 	const partIds = others.length > 0 ? { partIds: [begun.carrierId, ...taken] } : {};
 	return { ...begun, segments, ...partIds };
+}
+
+/** Whole seconds left, from the first call on; one at least, for none would leave it to the SMSC. */
+function countDown(seconds: number): () => number {
+	let until: number | undefined;
+	return () => {
+		const now = Math.round(performance.now());
+		until ??= now + seconds * 1000;
+		return Math.max(1, Math.floor((until - now) / 1000));
+	};
 }
 
 const partPauseMs = 250;

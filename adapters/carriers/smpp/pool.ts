@@ -49,12 +49,13 @@ export function createPool(options: PoolOptions) {
 
 	/**
 	 * Waits for a place in a window and writes.
+	 * @param body made in the tick of the write
 	 * @param gate.stillDue asked in the tick of the write
 	 * @param gate.signal ends the wait, before the write or after
 	 */
 	function request(
 		command: string,
-		body: PduBody,
+		body: () => PduBody,
 		gate: { stillDue?: (() => boolean) | undefined; signal: AbortSignal },
 	): Promise<Answer> {
 		return new Promise((resolve) => {
@@ -67,7 +68,7 @@ export function createPool(options: PoolOptions) {
 				begin(session) {
 					if (gate.stillDue?.() === false) return settle({ kind: "unsent", code: "withdrawn" });
 					isWritten = true;
-					void session.request(command, body).then(settle);
+					void session.request(command, body()).then(settle);
 				},
 				fail: (code) => settle({ kind: "unsent", code }),
 			};

@@ -22,7 +22,7 @@ const partsMax = 255;
  * @returns one request a part, in order, and the segments in all; or why the message can't be sent
  */
 export function encodeSubmits(
-	message: Pick<OutboundMessage, "to" | "text" | "sender" | "validitySeconds">,
+	message: Pick<OutboundMessage, "to" | "text" | "sender">,
 	settings: Pick<SmppSettings, "longMessages" | "serviceType" | "sourceTon" | "sourceNpi">,
 	partReference: number,
 ): { bodies: [PduBody, ...PduBody[]]; segments: number } | CarrierCode {
@@ -40,7 +40,6 @@ export function encodeSubmits(
 		dest_addr_ton: 1,
 		dest_addr_npi: 1,
 		destination_addr: to.slice(1),
-		validity_period: formatValidity(message.validitySeconds),
 		registered_delivery: finalReceipt,
 	};
 	const encode = (text: string) => encodeText(text, encoding);
@@ -63,6 +62,11 @@ export function encodeSubmits(
 		return single(userDataHeader, { dataCoding, octets: Buffer.concat([header, octets]) });
 	};
 	return { bodies: [joined(alone, 1), ...others.map((part, index) => joined(part, index + 2))], segments };
+}
+
+/** A request as it is written, with what is then left of its message's time. */
+export function withValidity({ fields, tlvs }: PduBody, seconds: number): PduBody {
+	return { fields: { ...fields, validity_period: formatValidity(seconds) }, tlvs };
 }
 
 /** The sender as a source address; empty for the SMSC's own default, undefined for what can be none. */

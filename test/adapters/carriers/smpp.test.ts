@@ -93,6 +93,23 @@ describe("what is written", () => {
 		}
 	});
 
+	test("a part that is written later is valid for as much less", async () => {
+		await using smsc = await startSmsc();
+		await using carrier = open(smsc.url, { responseSeconds: "3" });
+		let firstAt = 0;
+		smsc.follow((pdu, peer) => {
+			if (pdu.command !== "submit_sm") return false;
+			firstAt ||= performance.now();
+			const isThrottled = smsc.accepted.length > 0 && performance.now() - firstAt < 1_100;
+			if (isThrottled) peer.answer(pdu, {}, 0x58);
+			return isThrottled;
+		});
+		assert.equal((await carrier.send(message("x".repeat(200)), never)).kind, "accepted");
+		const [first, second] = smsc.accepted.map(({ fields }) => String(fields.validity_period));
+		assert.equal(first, "000001010101000R");
+		assert.ok(second !== undefined && second < first, second);
+	});
+
 	test("a long text goes whole as message_payload where the queue says so", async () => {
 		await using smsc = await startSmsc();
 		await using carrier = open(smsc.url, { longMessages: "payload" });
