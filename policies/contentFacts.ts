@@ -37,6 +37,8 @@ const stopWords = new Set([
 	...["alto", "baja", "parar", "cancelar", "sair", "descadastrar", "annulla", "cancella", "disiscrivi", "basta"],
 	...["afmelden", "uitschrijven", "avsluta", "avregistrera", "frameld", "afmeld", "peru", "lopeta", "rezygnuje"],
 ]);
+// Names of places, or of other things, among other words: they count as the whole text alone.
+const stopWordsAlone = new Set(["alto", "baja", "end", "peru"]);
 const startWords = new Set(["start", "unstop", "yes", "subscribe", "resume", "optin"]);
 const helpWords = new Set(["help", "info", "aide", "hilfe", "ayuda", "ajuda", "aiuto"]);
 
@@ -83,7 +85,8 @@ function classify(text: string): ContentFacts["keywordClass"] {
 	const bare = withoutFillers(words);
 	// A keyword that is a sentence of its own is meant, whatever else is said.
 	const parts = text.split(/[.!?;:,\n\r]+|\s[-\u2013\u2014]+\s/).map((part) => withoutFillers(toWords(part)));
-	if (stopWords.has(bare) || parts.some((part) => stopWords.has(part))) return "stop";
+	const isStop = (part: string) => stopWords.has(part) && !stopWordsAlone.has(part);
+	if (stopWords.has(bare) || parts.some(isStop)) return "stop";
 	if (words.length === 0 && text.includes(stopSign)) return "stop";
 	const sentence = words.join(" ");
 	if (refusalPhrase.test(sentence)) return "stop";

@@ -38,7 +38,15 @@ test("an opt-out is recognised by any reasonable means", () => {
 			"end these texts",
 			"I'd like to stop receiving it",
 		],
-		...["lose my number", "You have the wrong number", "dejen de enviar mensajes"],
+		...[
+			"lose my number",
+			"You have the wrong number",
+			"dejen de enviar mensajes",
+			"Peru",
+			"Alto!",
+			"baja, por favor",
+			"End.",
+		],
 	];
 	for (const text of optOuts) assert.equal(keyword(text), "stop", text);
 });
@@ -66,6 +74,10 @@ test("what only sounds like an opt-out is none", () => {
 			"Please don't cancel my messages",
 			"I never said this",
 			"the weekend, please",
+			"Lima, Peru",
+			"La Paz, Baja",
+			"Alto, Georgia",
+			"Track 3 - End",
 		],
 	];
 	for (const text of others) assert.equal(keyword(text), undefined, text);
