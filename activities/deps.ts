@@ -46,7 +46,7 @@ export type ActivityDeps = {
 	/** How long a cohort's key is used before it is made new. */
 	cohortKeyPeriodMs: number;
 	checkpoints: Pick<Checkpoints, "publish">;
-	policies: Pick<Policies, "reevaluate" | "replan" | "excluded" | "inForce" | "preview">;
+	policies: Pick<Policies, "reevaluate" | "isCapped" | "replan" | "excluded" | "inForce" | "preview">;
 	publish: Pick<Publish, "settle">;
 	carriers: {
 		sender: (sendQueue: string) => Promise<Carrier | undefined>;

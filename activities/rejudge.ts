@@ -40,11 +40,16 @@ type Sends = { times: number[]; complete: boolean };
 export function createRejudge(deps: RejudgeDeps) {
 	/** Reads what is recorded of the recipient: one read, and one more where a frequency limit applies. */
 	async function know(message: Message): Promise<Known> {
-		const [records, sends] = await Promise.all([
-			deps.store.subjectRecords.findBySubjects([...pseudonymsOf(message), message.tenantId]),
-			isCapped(message.facts) ? readSends(deps, message) : undefined,
-		]);
-		return { standing: standingOf(records, message.tenantId), ...(sends ? { sends } : {}) };
+		const records = await deps.store.subjectRecords.findBySubjects([...pseudonymsOf(message), message.tenantId]);
+		const standing = standingOf(records, message.tenantId);
+		return isCapped(message, standing) ? { standing, sends: await readSends(deps, message) } : { standing };
+	}
+
+	// Acceptance counted where a rule asked then; one that came into force since asks all the same.
+	function isCapped(message: Message, standing: Standing): boolean {
+		const facts = currentFacts(message);
+		if (facts.context?.sentToday !== undefined) return true;
+		return deps.policies.isCapped(withStanding(facts, standing), deps.clock());
 	}
 
 	/** The verdict on a message that would be sent at `at`, epoch milliseconds. */
@@ -86,11 +91,6 @@ function toFacts(stated: Facts, at: number, { standing, sends }: Known): Facts {
 	const facts = withStanding(stated, standing);
 	if (!sends) return facts;
 	return { ...facts, context: { ...facts.context, ...countSends(sends.times, facts, at, sends.complete) } };
-}
-
-// Acceptance counted only where a rule asked.
-function isCapped({ context }: Facts): boolean {
-	return context?.sentToday !== undefined;
 }
 
 // Read after the claim: of two messages whose claims raced at least one sees the other. Only what a carrier has, or may

@@ -87,8 +87,9 @@ export function openPolicies(
 			const at = judgedAt(facts);
 			return extendableTo(findApplying(follow.known().set, facts, at).packs, facts, at);
 		},
-		/** Whether a frequency rule asks how much was sent. @throws as evaluate */
-		isCapped: (facts: Facts): boolean => isCapped(follow.known().set, facts),
+		/** Whether a frequency rule asks how much was sent, at the facts' own time or at another. @throws as evaluate */
+		isCapped: (facts: Facts, at?: number): boolean =>
+			isCapped(follow.known().set, at === undefined ? facts : now(facts, at)),
 		/** The interval of every retention object. @throws as evaluate */
 		retentionPlan: (facts: Facts): RetentionPlan => retentionPlan(follow.known().set, facts),
 		/** The same as of `at`. */

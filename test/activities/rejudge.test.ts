@@ -231,6 +231,18 @@ describe("a message that is judged once more", () => {
 		assert.equal(states.filter((state) => state === "rejected").length, 22);
 	});
 
+	it("a limit that came into force after it was accepted counts what was sent, though nobody counted then", async () => {
+		const [tenantId, mac] = [engine.ids.random("tenant"), `mac_${++count}`];
+		const states: string[] = [];
+		for (let sent = 0; sent < 4; sent++) {
+			const message = await accepted({ mac, facts: facts({ category: "marketing", consent }), shape: { tenantId } });
+			await queue(message);
+			await send(message);
+			states.push((await engine.read(message._id)).state);
+		}
+		assert.deepEqual(states, ["submitted", "submitted", "submitted", "rejected"]);
+	});
+
 	it("what was sent is counted however many of other kinds came since, and too many to count are not sent to", async () => {
 		const context = { ...facts().context, sentToday: 0, sentThisWeek: 0, sameSubjectLast24h: 0 };
 		const marketing = facts({ category: "marketing", consent, context });

@@ -253,6 +253,7 @@ export function tenantOf(_id: string, createdAt: number): TenantDocument {
 }
 
 const constantPolicies: ActivityDeps["policies"] = {
+	isCapped: () => false,
 	reevaluate: () => ({ allowed: true, reasons: [], citations: [], packs: [], rules: [] }),
 	excluded: () => [],
 	inForce: () => ({ files: [], from: 0, fingerprint: "constant", published: false }),
