@@ -77,7 +77,7 @@ export function queueCommand(): Command {
 				)
 				.option(
 					"--registration <reference...>",
-					"of its sender in a country's registry, as in US=C-A1; `none` removes",
+					"of its sender in a country's registry, as in US=C-A1 or IN=entity:header:template; `none` removes",
 					collectByCountry("US=C-A1", parseReference),
 				),
 		).action((id: string, options: SetOptions) => run("queue set", () => set(id, options))),

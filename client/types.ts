@@ -2075,7 +2075,7 @@ prices?: {
 [k: string]: number
 }
 /**
- * The sender's in the countries' registries. With any, it counts as unregistered elsewhere.
+ * The sender's in the countries' registries; without one it counts as unregistered there. India's is `entity:header:template`.
  */
 registrations?: {
 [k: string]: string

@@ -161,7 +161,9 @@ export type RouteFacts = {
 		processingCountry?: string;
 		transferMechanism?: string;
 	};
-	senderId?: { type: "alphanumeric" | "short_code" | "numeric"; registered: boolean };
+	senderId: { type: "alphanumeric" | "short_code" | "numeric"; registered: boolean };
+	/** To India: what its operators' ledger has of the sender. */
+	dlt?: { entityId?: string; headerId?: string; templateId?: string };
 };
 
 /** A move to another send queue, after the one before surely had not sent it. */
@@ -183,7 +185,7 @@ export function currentFacts({
 }: Pick<Message, "facts"> & { reroutes?: Pick<RerouteRecord, "facts">[] }): Facts {
 	const last = reroutes.at(-1);
 	if (!last) return facts;
-	const { senderId: _, ...context } = facts.context ?? {};
+	const { senderId: _sender, dlt: _ledger, ...context } = facts.context ?? {};
 	return { ...facts, context: { ...context, ...last.facts } };
 }
 

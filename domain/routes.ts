@@ -20,7 +20,7 @@ export type Route = {
 	/** Country where its carrier processes, ISO 3166-1, and what makes the transfer there lawful. */
 	processingCountry?: string;
 	transferMechanism?: string;
-	/** Country → reference of the sender in that country's registry. With any, it counts as unregistered elsewhere. */
+	/** Country → reference of the sender in that country's registry; India's names `entity:header:template`. */
 	registrations?: Record<string, string>;
 	/** Of a segment, in any one currency; `*` where a country has no price of its own. Without one it comes last. */
 	prices?: Record<string, number>;
@@ -70,12 +70,22 @@ export function priceOf({ prices }: Pick<Route, "prices">, country: string): num
 	return prices?.[country] ?? prices?.["*"];
 }
 
+/** What the policies are told of a queue. A registration that it does not name it has not: they know who keeps a registry. */
 export function routeFacts(queue: Route, country: string): RouteFacts {
 	const { carrier: provider, baaRef, approvedSubprocessor, processingCountry, transferMechanism } = queue;
 	const route = { provider, baaRef, approvedSubprocessor, processingCountry, transferMechanism };
-	const registered = queue.registrations?.[country] !== undefined;
-	const senderId = queue.registrations && { type: senderTypeOf(queue.sender), registered };
-	return { route: withoutUndefined<RouteFacts["route"]>(route), ...(senderId ? { senderId } : {}) };
+	const reference = queue.registrations?.[country];
+	return {
+		route: withoutUndefined<RouteFacts["route"]>(route),
+		senderId: { type: senderTypeOf(queue.sender), registered: reference !== undefined },
+		...(country === "IN" ? { dlt: readLedger(reference) } : {}),
+	};
+}
+
+// TRAI TCCCPR 2018: all three are registered. What the reference lacks is not there, and the policies refuse it.
+function readLedger(reference = ""): NonNullable<RouteFacts["dlt"]> {
+	const [entityId, headerId, templateId] = reference.split(":").map((id) => id || undefined);
+	return withoutUndefined({ entityId, headerId, templateId });
 }
 
 /** What recipients see a message from: a name, a short code, or a number. */

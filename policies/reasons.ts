@@ -14,7 +14,8 @@ export const reasonMeanings = {
 	DELIVERY_MODE_ASKED: "The request asks for a more protective delivery mode than any rule does.",
 	DELIVERY_MODE_TOO_WEAK: "The request names a less protective delivery mode than a rule asks for.",
 	DESTINATION_NOT_ALLOWED: "The tenant sends to no number of this country: it has not allowed it.",
-	DLT_TEMPLATE_MISSING: "India: entity, header or template is not registered on the operators' ledger.",
+	DLT_TEMPLATE_MISSING:
+		"India: entity, header or template is not registered on the operators' ledger: `lethe queue set --registration IN=entity:header:template`.",
 	DSR_CLOCK_STARTED: "The clock of the subject's request runs, whether or not the request is granted.",
 	ERASE_CONTENT: "The content, and the number with it, is to be erased.",
 	ERASURE_INCOMPLETE_KEY_COPIES: "Copies of the key, or of plaintext, are left, so the erasure is not complete yet.",
@@ -57,7 +58,8 @@ export const reasonMeanings = {
 	RECORD_PSEUDONYMISED: "What is kept as a record holds no content and names the subject by a keyed hash only.",
 	RETENTION_INTERVAL_EMPTY: "One rule keeps it longer than another allows, and no approved resolution settles that.",
 	RETENTION_NOT_DISCLOSED: "The retention period, or the criteria for it, has not been disclosed to the subjects.",
-	SENDER_ID_UNREGISTERED: "The sender is not registered where it has to be.",
+	SENDER_ID_UNREGISTERED:
+		"The sender is not registered where it has to be: `lethe queue set --registration` names its reference.",
 	SOFT_OPT_IN: "Existing customers may be written to about similar products: all conditions are met.",
 	SOFT_OPT_IN_CONDITIONS_UNMET: "Not every condition for writing to existing customers is met.",
 	SPECIAL_CATEGORY_SECURE_LINK: "Health and other special categories of data go as a secure link.",

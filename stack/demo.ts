@@ -14,8 +14,9 @@ import { makePrivateFolder, writePrivateFile } from "./files.ts";
 /** The send queue of the demo, as in its callback URL. */
 const demoSendQueue = "simulator-demo";
 
-// Its carrier delivers nothing, wherever it is sent to.
+// Its carrier delivers nothing, wherever it is sent to: no registry has to know its sender.
 const destinations = [anywhere];
+const registrations = { AU: "demo", IN: "demo:demo:demo", SG: "demo", US: "demo" };
 
 /** Where the simulated carrier sends the demo queue's receipts, or what recipients write. */
 export function demoCallbackUrl(apiUrl: string, kind: "receipts" | "inbound"): string {
@@ -34,6 +35,7 @@ export async function setUpDemo(
 	const deps = await createDeps({ ...loadConfig(environment), logLevel: "silent" }, "admin");
 	try {
 		await prepare(deps);
+		const before = await deps.store.sendQueues.find(demoSendQueue);
 		await putSendQueue(
 			deps,
 			{
@@ -42,6 +44,7 @@ export async function setUpDemo(
 				sender: "Lethe",
 				settings: { url: carrier.url },
 				ratePerSecond,
+				registrations: { ...registrations, ...before?.registrations },
 				// Its ledger is there to be looked at.
 				carrierCopy: "keep",
 				paused: false,

@@ -33,7 +33,10 @@ const prices = z
 	.meta({ description: "Of a segment, by country, or `*` for those that have none of their own." });
 const registrations = z
 	.record(countryCode, z.string().max(64).refine(isWord, { error: "A reference: letters first, no number." }))
-	.meta({ description: "The sender's in the countries' registries. With any, it counts as unregistered elsewhere." });
+	.meta({
+		description:
+			"The sender's in the countries' registries; without one it counts as unregistered there. India's is `entity:header:template`.",
+	});
 
 const settings = z
 	.strictObject({

@@ -58,6 +58,7 @@ async function useSmsc(stack: Stack, { processes }: Engine, smsc: Smsc): Promise
 				sender: "12345",
 				settings: { url: `smpp://127.0.0.1:${smsc.port}`, window: "100" },
 				ratePerSecond: 10_000,
+				registrations: { US: "bench" },
 				carrierCopy: "keep",
 				paused: false,
 			},

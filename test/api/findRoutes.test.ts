@@ -78,4 +78,25 @@ describe("routing at the door", () => {
 		api.time.offsetMs += limits.senderKnownMs;
 		assert.equal(await wayOf({ category: "transactional" }), other, "and in the end it is forgotten");
 	});
+
+	it("goes from a sender that a registry does not name to no country whose rules ask for one", async () => {
+		const [australia, india, america] = ["+61491570156", "+919876543210", "+12025550142"];
+		const name = await tenantWith([{}]);
+		const number = await tenantWith([{ sender: "+4915112345678" }]);
+		for (const [{ key }, to, reasons] of [
+			[name, australia, ["SENDER_ID_UNREGISTERED"]],
+			[number, australia, undefined],
+			[name, america, ["SENDER_ID_UNREGISTERED"]],
+			[name, india, ["DLT_TEMPLATE_MISSING", "SENDER_ID_UNREGISTERED"]],
+			[name, "+4915112345678", undefined],
+		] as const) {
+			const { json } = await api.post(key, { to });
+			assert.deepEqual(json.reasons?.toSorted(), reasons, to);
+		}
+		const half = await tenantWith([{ registrations: { IN: "E-1:LETHE" } }]);
+		assert.deepEqual((await api.post(half.key, { to: india })).json.reasons, ["DLT_TEMPLATE_MISSING"]);
+		const registrations = { AU: "R-1", IN: "E-1:LETHE:T-1", US: "C-A1" };
+		const listed = await tenantWith([{ registrations }]);
+		for (const to of [australia, india, america]) assert.equal(await listed.wayOf({ to }), listed.ids[0], to);
+	});
 });

@@ -205,7 +205,8 @@ export async function createTestApi(replace: (deps: ApiDeps) => Partial<ApiDeps>
 	) {
 		const tenantId = ids.random("tenant");
 		const sendQueue = options.sendQueue ?? "queue";
-		await store.sendQueues.put({ _id: sendQueue, carrier: "simulator", sender: "Lethe", settings: {}, paused: false });
+		const queue = { carrier: "simulator", sender: "Lethe", settings: {}, registrations: { US: "C-A1" }, paused: false };
+		await store.sendQueues.put({ _id: sendQueue, ...queue });
 		await store.tenants.put({
 			_id: tenantId,
 			name: "Test",

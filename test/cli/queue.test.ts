@@ -405,7 +405,7 @@ describe("lethe queue, against an API", () => {
 		}
 		const { prices, registrations, paused, ratePerSecond } = (await api.store.sendQueues.find("main")) ?? {};
 		assert.deepEqual([prices, ratePerSecond], [{ DE: 0.07, FR: 0.06, "*": 0.1 }, 50]);
-		assert.deepEqual([registrations, paused], [{ US: "C-A1", IN: "D-77" }, false]);
+		assert.deepEqual([registrations, paused], [{ US: "C-A1", IN: "E-7:LETHE:T-77" }, false]);
 		assert.equal(await api.store.sendQueues.find("spare"), undefined);
 		assert.deepEqual((await api.store.tenants.find(tenantId))?.sendQueues, ["main", "shell", "routed"]);
 	});

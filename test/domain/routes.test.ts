@@ -93,15 +93,19 @@ describe("routing", () => {
 			}),
 		));
 
-	it("tells the policies what is set of a route, and of the sender only where a registry is kept", () =>
+	it("tells the policies what is set of a route, whether the sender is registered there, and India's ledger there alone", () =>
 		fc.assert(
 			fc.property(queues, country, (all, to) => {
 				for (const queue of all) {
-					const { route, senderId } = routeFacts(queue, to);
-					assert.deepEqual([route.provider, route.baaRef, senderId], [queue.carrier, queue.baaRef, undefined]);
+					const { route, senderId, dlt } = routeFacts(queue, to);
+					assert.deepEqual([route.provider, route.baaRef, dlt], [queue.carrier, queue.baaRef, undefined]);
+					assert.deepEqual(senderId, { type: "alphanumeric", registered: false });
 					const listed = routeFacts({ ...queue, registrations: { DE: "r" } }, to).senderId;
 					assert.deepEqual(listed, { type: "alphanumeric", registered: to === "DE" });
 				}
+				const ledgerOf = (IN: string) => routeFacts({ ...all[0], registrations: { IN } } as Route, "IN").dlt;
+				assert.deepEqual(ledgerOf("E:H:T"), { entityId: "E", headerId: "H", templateId: "T" });
+				assert.deepEqual([ledgerOf("E::T"), ledgerOf("")], [{ entityId: "E", templateId: "T" }, {}]);
 				const typeOf = (sender: string) =>
 					routeFacts({ _id: "q", carrier: "c", sender, paused: false, registrations: {} }, to).senderId?.type;
 				assert.deepEqual(["12345", "+12025550142", "Lethe"].map(typeOf), ["short_code", "numeric", "alphanumeric"]);

@@ -54,7 +54,8 @@ before(async () => {
 	redis = new Redis(stack.state().servers.redis.url);
 	first = await startFirst();
 	const { url, token, publicKey } = first;
-	const queue = { carrier: "simulator", sender: "Lethe", settings: { url }, ratePerSecond: 200, paused: false };
+	const about = { carrier: "simulator", sender: "Lethe", registrations: { US: "C-A1" } };
+	const queue = { ...about, settings: { url }, ratePerSecond: 200, paused: false };
 	const secrets = { send: { token }, callback: { publicKey } };
 	await putSendQueue(deps, { _id: "first", ...queue, carrierCopy: "keep" }, secrets);
 	for (const [id, price] of Object.entries(prices)) await deps.store.sendQueues.set(id, { prices: { "*": price } });

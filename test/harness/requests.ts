@@ -29,6 +29,7 @@ export async function openDoor(engine: Engine, establishment = "DE") {
 		carrier: "simulator",
 		sender: "Lethe",
 		settings: {},
+		registrations: { US: "C-A1" },
 		paused: false,
 	});
 	const tenant = {
