@@ -4,7 +4,6 @@ import type { Cohort } from "../adapters/mongo/models.ts";
 import { LetheError } from "../domain/errors.ts";
 import { limits } from "../domain/limits.ts";
 import { noEnd, sealedObjects } from "../domain/message.ts";
-import { isBeingPlaced } from "../domain/subject.ts";
 import type { Purged } from "../workflows/contract.ts";
 import type { ActivityDeps } from "./deps.ts";
 import { issueCertificate } from "./issueCertificate.ts";
@@ -52,10 +51,7 @@ export function createPurge(deps: PurgeDeps) {
 	async function erasePage(cohortId: string): Promise<{ count: number }> {
 		const cohort = await cohorts.find(cohortId);
 		if (cohort?.state !== "closing") return { count: 0 };
-		// Not before every message bears it.
-		if (isBeingPlaced(await deps.store.subjectRecords.findBySubjects([cohort.tenantId]), cohort.tenantId)) {
-			return { count: 0 };
-		}
+		if (await pages.isHeldBack(cohort)) return { count: 0 };
 		const erased = await pages.erasePages(cohort);
 		if (erased > 0) return { count: erased };
 		let kept = 0;

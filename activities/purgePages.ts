@@ -5,6 +5,7 @@ import { carrierCopyOf } from "../domain/carrierCopy.ts";
 import { isFinal } from "../domain/lifecycle.ts";
 import { limits } from "../domain/limits.ts";
 import { type Message, type SealedObjectName, sealedObjects } from "../domain/message.ts";
+import { isBeingPlaced } from "../domain/subject.ts";
 import { close } from "../domain/transition.ts";
 import { keyDueAtOf } from "./certify.ts";
 import { change } from "./change.ts";
@@ -12,46 +13,63 @@ import type { ActivityDeps } from "./deps.ts";
 import { issueCertificate } from "./issueCertificate.ts";
 
 export type PurgePagesDeps = Pick<ActivityDeps, "clock" | "ids" | "certificates" | "evidence"> & {
-	store: Pick<ActivityDeps["store"], "messages" | "purgePages" | "certificates">;
+	store: Pick<ActivityDeps["store"], "messages" | "purgePages" | "certificates" | "subjectRecords">;
 	runs: Pick<ActivityDeps["runs"], "settleSoon">;
 };
 
 export function createPurgePages(deps: PurgePagesDeps) {
-	const { messages, purgePages } = deps.store;
+	const { messages, purgePages, subjectRecords } = deps.store;
+	const endOpen = createEndOpen(deps);
+
+	/** Whether a hold that may cover members is still being placed: until each of them bears it, none goes. */
+	async function isHeldBack({ tenantId }: Pick<Cohort, "tenantId">): Promise<boolean> {
+		return isBeingPlaced(await subjectRecords.findBySubjects([tenantId]), tenantId);
+	}
 
 	/** Erases the next pages of a closing cohort's unheld members; answers how many objects were found gone. */
 	async function erasePages(cohort: Cohort): Promise<number> {
 		const finishing: Promise<number>[] = [];
 		for (const object of sealedObjects) {
-			const members = await messages.findSealedIn(cohort._id, object, limits.purgePageItems * limits.purgeStepPagesMax);
-			await Promise.all(members.map(endOpen));
-			for (let start = 0; start < members.length; start += limits.purgePageItems) {
-				const page = await erase(cohort, object, members.slice(start, start + limits.purgePageItems));
-				// While it is read back and certified, the next one is erased.
-				const finished = finish(page, cohort);
-				// Its failure is told below, once the others are through.
-				finished.catch(() => undefined);
-				finishing.push(finished);
-			}
+			if (!(await eraseObject(cohort, object, finishing))) break;
 		}
 		await Promise.allSettled(finishing);
 		return (await Promise.all(finishing)).reduce((sum, count) => sum + count, 0);
 	}
 
-	async function erase(cohort: Cohort, object: SealedObjectName, members: { _id: string }[]): Promise<PurgePage> {
+	/** False when it was stopped by a hold. */
+	async function eraseObject(cohort: Cohort, object: SealedObjectName, finishing: Promise<number>[]): Promise<boolean> {
+		const members = await messages.findSealedIn(cohort._id, object, limits.purgePageItems * limits.purgeStepPagesMax);
+		await Promise.all(members.map(endOpen));
+		for (let start = 0; start < members.length; start += limits.purgePageItems) {
+			const page = await erase(cohort, object, members.slice(start, start + limits.purgePageItems));
+			if (!page) return false;
+			// While it is read back and certified, the next one is erased.
+			const finished = finish(page, cohort);
+			// Its failure is told by whoever waits for all, once the others are through.
+			finished.catch(() => undefined);
+			finishing.push(finished);
+		}
+		return true;
+	}
+
+	/** Undefined, and nothing erased, when a hold has begun to be placed. */
+	async function erase(
+		cohort: Cohort,
+		object: SealedObjectName,
+		members: { _id: string }[],
+	): Promise<PurgePage | undefined> {
 		const { _id: cohortId, tenantId } = cohort;
-		const messageIds = members.map(({ _id }) => _id);
-		const page = {
-			_id: deps.ids.random("certificate"),
-			tenantId,
-			cohortId,
-			object,
-			messageIds,
-			erasedAt: deps.clock(),
-		};
+		const _id = deps.ids.random("certificate");
+		const page = { _id, tenantId, cohortId, object, messageIds: idsOf(members), erasedAt: deps.clock() };
 		await purgePages.insert(page);
 		// One entry for all: its certificate names them.
 		await deps.evidence.append([{ type: "page_erased", code: object, tenantId, about: page._id, by: "engine" }]);
+		// Asked just before the write, for the pages of a step take seconds. A hold that is recorded after this answer finds
+		// one page's write on its way, and that one alone: what does not bear the hold by then goes as if it had come before.
+		if (await isHeldBack(cohort)) {
+			await purgePages.delete(page._id);
+			return undefined;
+		}
 		await messages.erasePage(page);
 		return page;
 	}
@@ -61,19 +79,11 @@ export function createPurgePages(deps: PurgePagesDeps) {
 	 * certifies that as incomplete, and erases it once more.
 	 */
 	async function finish(page: PurgePage, cohort: Cohort): Promise<number> {
-		const { _id: id, object, tenantId, cohortId, erasedAt } = page;
+		const { _id: id, object } = page;
 		const mine = (await messages.readPage(page)).filter(({ retention }) => retention[object]?.certificateId === id);
 		const [gone, back] = [mine.filter((message) => !message[object]), mine.filter((message) => message[object])];
 		if (back.length > 0) await messages.disown(page, idsOf(back), deps.clock());
-		if (gone.length > 0) {
-			const keyDueAt = keyDueAtOf(cohort);
-			const objects = gone.map(({ _id: messageId }) => ({
-				...{ messageId, object, erasedAt, verified: true, cohortId, keyDueAt },
-				keyDestroyedAt: cohort.destroyedAt,
-			}));
-			const carrierCopies = gone.map((message) => carrierCopyOf(message));
-			await issueCertificate(deps, { id, kind: "purge", tenantId, about: cohortId, objects, carrierCopies });
-		}
+		if (gone.length > 0) await issueCertificate(deps, certificateOf(page, cohort, gone));
 		await purgePages.delete(id);
 		return gone.length;
 	}
@@ -86,14 +96,30 @@ export function createPurgePages(deps: PurgePagesDeps) {
 		}
 	}
 
-	// A cohort ends after its members' close; one that is open still was missed by every driver.
-	async function endOpen({ _id, state }: Pick<Message, "_id" | "state">): Promise<void> {
-		if (isFinal(state)) return;
-		const ended = await change(messages, _id, (message) => close(message, deps.clock()));
-		if (ended) deps.runs.settleSoon(ended.before);
-	}
+	return { isHeldBack, erasePages, finishPages, endOpen };
+}
 
-	return { erasePages, finishPages, endOpen };
+function certificateOf(
+	{ _id: id, object, tenantId, cohortId, erasedAt }: PurgePage,
+	cohort: Cohort,
+	gone: Pick<Message, "_id" | "attempts" | "carrierCopy">[],
+) {
+	const keyDueAt = keyDueAtOf(cohort);
+	const objects = gone.map(({ _id: messageId }) => ({
+		...{ messageId, object, erasedAt, verified: true, cohortId, keyDueAt },
+		keyDestroyedAt: cohort.destroyedAt,
+	}));
+	const carrierCopies = gone.map((message) => carrierCopyOf(message));
+	return { id, kind: "purge" as const, tenantId, about: cohortId, objects, carrierCopies };
+}
+
+// A cohort ends after its members' close; one that is open still was missed by every driver.
+function createEndOpen(deps: PurgePagesDeps) {
+	return async ({ _id, state }: Pick<Message, "_id" | "state">): Promise<void> => {
+		if (isFinal(state)) return;
+		const ended = await change(deps.store.messages, _id, (message) => close(message, deps.clock()));
+		if (ended) deps.runs.settleSoon(ended.before);
+	};
 }
 
 function idsOf(messages: { _id: string }[]): string[] {

@@ -46,7 +46,6 @@ export function createCohorts(deps: {
 			_id: id,
 			...place,
 			state: "open",
-			holds: [],
 			createdAt: deps.clock(),
 			keyMadeAt: deps.clock(),
 			certificates: [],

@@ -28,13 +28,10 @@ export function createCohortStore(collection: mongo.Collection<Cohort>) {
 				if (await insertOnce(collection, cohort)) return cohort;
 				return (await collection.findOne({ _id: cohort._id })) as Cohort;
 			}),
-		/** Compare-and-set of the cohort's state; a hold on it refuses the change. */
+		/** Compare-and-set of the cohort's state. Its messages bear holds, not it: what is held leaves for the hold's key. */
 		advance: (id: string, from: Cohort["state"], to: Cohort["state"], set: Partial<Cohort> = {}) =>
 			guardStore(async () => {
-				const result = await collection.updateOne(
-					{ _id: id, state: from, holds: { $size: 0 } },
-					{ $set: { ...set, state: to } },
-				);
+				const result = await collection.updateOne({ _id: id, state: from }, { $set: { ...set, state: to } });
 				return result.matchedCount === 1;
 			}),
 		/** Notes of cohorts, before it happens, that members leave them, and when the last of those is due now. */

@@ -32,7 +32,6 @@ export type Cohort = {
 	linked?: true;
 	/** `condemned`: nothing was found to need its key; it is looked once more before it is destroyed. */
 	state: "open" | "closing" | "condemned" | "destroyed";
-	holds: string[];
 	createdAt: number;
 	/** When its key's oldest version that still opens anything was made. */
 	keyMadeAt: number;

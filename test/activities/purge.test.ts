@@ -9,6 +9,7 @@ import type { Message } from "../../domain/message.ts";
 import { end } from "../../domain/transition.ts";
 import { countMax, purgePagesMax, purgeWorkflowId, workflowNames } from "../../workflows/contract.ts";
 import { createEngine, type Engine, until } from "../harness/engine.ts";
+import { placeTenantHold } from "../harness/records.ts";
 
 describe("purge", () => {
 	let engine: Engine;
@@ -94,6 +95,27 @@ describe("purge", () => {
 		await engine.store.messages.transition({ id: held._id, set: { holds: [] } });
 		assert.equal(await runPurge(cohortOf(held)), "destroyed");
 		assert.equal((await engine.read(held._id)).content, undefined);
+	});
+
+	it("a hold on all of the tenant that is recorded while a page is under way stops its write", async () => {
+		const [message] = (await delivered(1)) as [Message];
+		await dueNow(message);
+		const placed: string[] = [];
+		// The purge has found no hold, and has noted the page.
+		const append: Engine["evidence"]["append"] = async (...args) => {
+			placed.push((await placeTenantHold(engine, message))._id);
+			return engine.evidence.append(...args);
+		};
+		const worker = createPurge({ ...engine, evidence: { ...engine.evidence, append } });
+		assert.ok(await worker.closeCohort(cohortOf(message)));
+		assert.deepEqual(await worker.erasePage(cohortOf(message)), { count: 0 });
+		assert.equal(placed.length, 1);
+		assert.ok((await engine.read(message._id)).content);
+		assert.deepEqual(await engine.store.purgePages.findByCohort(cohortOf(message)), [], "and no page is left of it");
+		const ended = { at: engine.clock(), recordedAt: engine.clock(), recordedBy: "key_a", source: "api" as const };
+		await engine.store.subjectRecords.end(placed[0] as string, ended, { subjects: [] });
+		assert.equal(await runPurge(cohortOf(message)), "destroyed");
+		assert.equal((await engine.read(message._id)).content, undefined);
 	});
 
 	it("two workers at once, and a repeat from any step, erase once and certify the same", async () => {

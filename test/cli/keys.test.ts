@@ -30,7 +30,7 @@ describe("lethe keys", () => {
 		await cohortKeys.createCohortKey(cohortId);
 		const now = Date.now();
 		const place = { tenantId: freshId("tenant"), region: "US", retentionClass: "content/P30D", dueAt: now + 3600_000 };
-		const state = { state: "open" as const, holds: [], certificates: [], createdAt: now, keyMadeAt: now };
+		const state = { state: "open" as const, certificates: [], createdAt: now, keyMadeAt: now };
 		await store.cohorts.open({ _id: cohortId, ...place, ...state });
 		for (let drawn = 0; drawn < 2; drawn++) {
 			const { plain, wrapped } = await cohortKeys.drawWrappingKey(cohortId);

@@ -28,3 +28,23 @@ export async function placeHold(engine: Engine, message: Message, others: string
 	await engine.store.subjectRecords.insert(record);
 	return record;
 }
+
+/** Records a hold on all of a message's tenant; no message bears it yet. */
+export async function placeTenantHold(
+	engine: Engine,
+	message: Message,
+	more: Partial<HoldRecord> = {},
+): Promise<HoldRecord> {
+	const record: HoldRecord = {
+		...recordFields(engine, message),
+		_id: engine.ids.random("hold"),
+		kind: "hold",
+		scope: "tenant",
+		ground: "litigation",
+		subjects: [message.tenantId],
+		nextCheckAt: engine.clock(),
+		...more,
+	};
+	await engine.store.subjectRecords.insert(record);
+	return record;
+}

@@ -13,6 +13,7 @@ import {
 	workflowNames,
 } from "../../workflows/contract.ts";
 import { type Engine, until } from "../harness/engine.ts";
+import { placeHold } from "../harness/records.ts";
 
 type Scenario = {
 	workflow: (typeof workflowNames)[keyof typeof workflowNames];
@@ -144,7 +145,8 @@ export const scenarios: Record<string, Scenario> = {
 		shows: { event: "ACTIVITY_TASK_COMPLETED" },
 		run: async (engine) => {
 			const cohortId = await dueCohort(engine, 1);
-			await engine.store.cohorts.set(cohortId, { holds: ["hold_a"] });
+			const { _id: holdId } = await placeHold(engine, await engine.accept());
+			await engine.store.cohorts.set(cohortId, { holdId });
 			return purged(engine, cohortId);
 		},
 	},

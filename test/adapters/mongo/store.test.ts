@@ -334,7 +334,7 @@ describe("store", () => {
 		const _id = id();
 		await watchedStore.messages.insert(messageOf({ id: _id, state: "queued" }));
 		await watchedStore.messages.transition({ id: _id, to: "sending" });
-		await watchedStore.cohorts.set("coh_x", { holds: [] });
+		await watchedStore.cohorts.set("coh_x", { certificates: [] });
 		await watchedStore.wrappingKeys.insert({ _id, cohortId: "coh_x", wrapped: "vault:v1:x", createdAt: 1 });
 		await watchedStore.wrappingKeys.deleteByCohort("coh_x");
 		await watched.close();
