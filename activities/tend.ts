@@ -4,10 +4,12 @@ import { limits } from "../domain/limits.ts";
 import {
 	type ErasedRecord,
 	type HoldRecord,
-	holdPasses,
+	holdPassesOf,
 	isRecordHeld,
 	isWide,
+	nextPassAt,
 	type SubjectRecord,
+	settlesAt,
 } from "../domain/subject.ts";
 import type { ActivityDeps } from "./deps.ts";
 import { guarded } from "./guarded.ts";
@@ -28,7 +30,8 @@ export type TendDeps = Pick<ActivityDeps, "clock" | "ids" | "log" | "certificate
 
 /** Tends one page of records that are due; every step may be repeated, and one record's failure never stops the others. */
 export function createTend(deps: TendDeps) {
-	const { subjectRecords, subjectMessages } = deps.store;
+	const { subjectRecords } = deps.store;
+	const applyHold = createApplyHold(deps);
 
 	async function tendRecord(record: SubjectRecord | ErasedRecord, now: number): Promise<void> {
 		if (record.kind === "erased") return tendErased(record, now);
@@ -72,28 +75,6 @@ export function createTend(deps: TendDeps) {
 		await subjectRecords.delete(_id);
 	}
 
-	// A message that was accepted while the hold was being placed, or a door that died in between, is made good here.
-	/** True when that is done for good. */
-	async function applyHold(record: HoldRecord, now: number): Promise<boolean> {
-		if (isWide(record)) return applyWideHold(record, now);
-		if (record.ended) {
-			await subjectMessages.release(record, now);
-			await deps.store.cohorts.endHold(record._id, now);
-		} else await subjectMessages.hold(record);
-		return true;
-	}
-
-	async function applyWideHold(record: HoldRecord, now: number): Promise<boolean> {
-		const { _id, passes = 0, ended } = record;
-		if (passes >= holdPasses) return true;
-		const isOver = await deps.store.wideHolds.apply(record, now);
-		if (isOver && ended) await deps.store.cohorts.endHold(_id, now);
-		if (isOver && passes + 1 >= holdPasses) return true;
-		// The next pass once whoever was at work on the hold as it was is through.
-		await subjectRecords.nextCheck(_id, isOver ? now + limits.driverPatienceMs : now);
-		return false;
-	}
-
 	async function isHeld({ kind, subjects, tenantId }: SubjectRecord): Promise<boolean> {
 		if (kind === "hold" || subjects.length === 0) return false;
 		return isRecordHeld(await subjectRecords.findBySubjects([...subjects, tenantId]), tenantId);
@@ -103,5 +84,34 @@ export function createTend(deps: TendDeps) {
 		const now = deps.clock();
 		const due = await subjectRecords.findDue(now, limits.sweepPageItems);
 		for (const record of due) await guarded(deps, () => tendRecord(record, now));
+	};
+}
+
+// A message that was accepted while the hold was being placed, or a door that died in between, is made good here: soon, and
+// once more when all is stored that was judged without it.
+function createApplyHold(deps: TendDeps) {
+	const { subjectRecords, subjectMessages } = deps.store;
+
+	async function applyWideHold(record: HoldRecord, now: number): Promise<boolean> {
+		const { _id, passes = 0, ended } = record;
+		const passesMax = holdPassesOf(record);
+		if (passes >= passesMax) return true;
+		const isOver = await deps.store.wideHolds.apply(record, now);
+		if (isOver && ended) await deps.store.cohorts.endHold(_id, now);
+		if (isOver && passes + 1 >= passesMax) return true;
+		await subjectRecords.nextCheck(_id, isOver ? now + limits.driverPatienceMs : Math.max(now, nextPassAt(record)));
+		return false;
+	}
+
+	/** True when that is done for good; until then its next time is set. */
+	return async function applyHold(record: HoldRecord, now: number): Promise<boolean> {
+		if (isWide(record)) return applyWideHold(record, now);
+		if (record.ended) {
+			await subjectMessages.release(record, now);
+			await deps.store.cohorts.endHold(record._id, now);
+		} else await subjectMessages.hold(record);
+		if (now >= settlesAt(record)) return true;
+		await subjectRecords.nextCheck(record._id, settlesAt(record));
+		return false;
 	};
 }

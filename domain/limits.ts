@@ -342,6 +342,8 @@ export const limits = {
 	// Of messages that a hold on a period or tenant is put on in one write, and of such writes before others get their turn.
 	holdPageItems: 500,
 	holdPagesMax: 20,
+	// What was judged before a hold was recorded, or ended, is in the store by this time after.
+	holdSettleMs: 120_000,
 	// A hold's key whose release nobody has told of is looked at again after this time: what it kept goes within the hour.
 	holdKeyCheckMs: 30 * 60_000,
 

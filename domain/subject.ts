@@ -1,6 +1,7 @@
 // What is recorded of a recipient beside messages: consents, opt-outs, holds and keys, and what they add up to. Times are epoch milliseconds.
 
 import type { Decision, Facts } from "./decision.ts";
+import { limits } from "./limits.ts";
 
 /** What an opt-out blocks, the stricter last. */
 export const optOutScopes = ["none", "marketing", "all"] as const;
@@ -12,9 +13,6 @@ export const optOutSources = ["keyword", "api", "import"] as const;
 export const consentTypes = ["implied", "soft_opt_in", "express", "express_written"] as const;
 
 export const holdScopes = ["message", "subject", "period", "tenant"] as const;
-
-/** Passes over all that such a hold covers: the second meets what was stored, or at work on the hold, during the first. */
-export const holdPasses = 2;
 
 /** Written once; what is added, `ended` once and `repeatedAt`, takes nothing of the history away. */
 type Recorded = {
@@ -92,7 +90,7 @@ export type HoldRecord = Recorded & {
 	/** The tenant's id while they have said neither yes nor no, and it is not released: so what waits for somebody is found. */
 	awaits?: string;
 	reviewAt?: number;
-	/** Of a period or tenant: how often its messages have been gone through, newest first, and how far this time. */
+	/** Of a period or tenant: how often its messages have been gone through as it is now, newest first, and how far this time. */
 	passes?: number;
 	place?: { acceptedAt: number; id: string };
 	/** Of a period or tenant: from then on every message that it covers bears it; nothing of them is purged before. */
@@ -193,6 +191,26 @@ export function keepsOf(standing: Pick<Standing, "keeps"> | undefined, acceptedA
 export function isRecordHeld(records: readonly SubjectRecord[], tenantId: string): boolean {
 	const { holds, keeps } = standingOf(records, tenantId);
 	return holds.length > 0 || keeps.some(({ scope }) => scope === "tenant");
+}
+
+/** When all is in the store that was judged as if a hold were not there yet, or had not ended; epoch milliseconds. */
+export function settlesAt({ recordedAt, ended }: Pick<HoldRecord, "recordedAt" | "ended">): number {
+	return (ended?.recordedAt ?? recordedAt) + limits.holdSettleMs;
+}
+
+/**
+ * Passes over all that a hold on a period or tenant covers. A live one has a second for what was stored during the first.
+ * The last, of a release too, is for what comes late into the store, and for whoever was at work on the hold as it was.
+ */
+export function holdPassesOf({ ended }: Pick<HoldRecord, "ended">): number {
+	return ended ? 2 : 3;
+}
+
+/** When its next page may be gone through: the last pass begins once the hold has settled. Epoch milliseconds, or 0 for now. */
+export function nextPassAt(record: HoldRecord): number {
+	const { passes = 0, place } = record;
+	const beginsLast = passes + 1 >= holdPassesOf(record) && place === undefined;
+	return beginsLast ? settlesAt(record) : 0;
 }
 
 /** Whether a hold on a period or tenant is still being placed: until it is, nothing that it may cover is erased. */

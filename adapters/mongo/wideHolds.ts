@@ -3,7 +3,7 @@
 import type { mongo } from "mongoose";
 import { limits } from "../../domain/limits.ts";
 import type { Message } from "../../domain/message.ts";
-import { type HoldRecord, holdPasses, type SubjectRecord } from "../../domain/subject.ts";
+import { type HoldRecord, holdPassesOf, nextPassAt, type SubjectRecord } from "../../domain/subject.ts";
 import { guardStore } from "./guard.ts";
 import type { Models } from "./models.ts";
 
@@ -39,7 +39,7 @@ export function createWideHoldStore(models: Models) {
 	/** False when the hold was released, or another process has come further, meanwhile. */
 	async function advance(record: HoldRecord, next: Place | undefined, now: number): Promise<boolean> {
 		const { _id, ended, place, passes = 0 } = record;
-		const isApplied = !next && !ended && passes + 1 >= holdPasses;
+		const isApplied = !next && !ended && passes + 1 >= holdPassesOf(record);
 		const filter = { _id, ended: { $exists: ended !== undefined }, "place.id": place?.id ?? { $exists: false } };
 		const update = next
 			? { $set: { place: next } }
@@ -54,10 +54,11 @@ export function createWideHoldStore(models: Models) {
 	return {
 		/**
 		 * Goes on with a pass, for a bounded number of pages: a live hold is put on, a released one taken off. True when the
-		 * pass is over.
+		 * pass is over; false, too, when it may not begin yet.
 		 */
 		apply: (record: HoldRecord, now: number): Promise<boolean> =>
 			guardStore(async () => {
+				if (now < nextPassAt(record)) return false;
 				let at = record;
 				for (let page = 0; page < limits.holdPagesMax; page++) {
 					const next = await applyPage(at, now);
@@ -70,8 +71,8 @@ export function createWideHoldStore(models: Models) {
 	};
 }
 
-// The second pass of a live hold need not look at what was there long before it: the first has. A release looks at all again,
+// Further passes of a live hold need not look at what was there long before it: the first has. A release looks at all again,
 // since a process that had read the hold as live may have put it on once more.
 function sinceOf({ at, from = 0, ended, passes = 0 }: HoldRecord): number {
-	return ended || passes === 0 ? from : Math.max(from, at - limits.reservationMs);
+	return ended || passes === 0 ? from : Math.max(from, at - limits.holdSettleMs);
 }

@@ -114,7 +114,7 @@ export function addHolds(app: Instance, deps: Deps): void {
 			at: now,
 			recordedAt: now,
 			recordedBy: principal.id,
-			// Applied once more, for messages that were being accepted meanwhile.
+			// Applied again, soon and later, for messages that were being accepted meanwhile.
 			nextCheckAt: now + limits.driverPatienceMs,
 		});
 		await deps.evidence.append([actOf(principal, "hold_placed", { about: _id, code: record.scope })]);

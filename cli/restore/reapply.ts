@@ -67,7 +67,7 @@ async function applyRecords(deps: Deps, applied: Applied, records: Of<"record">[
 	}
 }
 
-/** One on a period or tenant goes on from where the copy was; the sweep's second pass confirms it, and until then nothing is purged. */
+/** One on a period or tenant goes on from where the copy was; the sweep's further passes confirm it, and until then nothing is purged. */
 async function putOn(deps: Deps, hold: HoldRecord): Promise<void> {
 	const { subjectRecords, subjectMessages, wideHolds } = deps.stored;
 	if (!isWide(hold)) return void (await subjectMessages.hold(hold));

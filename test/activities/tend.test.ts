@@ -10,7 +10,7 @@ import type { Message } from "../../domain/message.ts";
 import type { ConsentRecord, HoldRecord } from "../../domain/subject.ts";
 import { cancel } from "../../domain/transition.ts";
 import { createEngine, type Engine } from "../harness/engine.ts";
-import { placeHold, recordFields } from "../harness/records.ts";
+import { placeHold, placeTenantHold, recordFields } from "../harness/records.ts";
 
 describe("records of recipients", () => {
 	let engine: Engine;
@@ -41,7 +41,49 @@ describe("records of recipients", () => {
 		const record = await hold(message);
 		await sweep();
 		assert.deepEqual((await engine.read(message._id)).holds, [record._id]);
+		engine.time.offsetMs += limits.holdSettleMs;
+		await sweep();
 		assert.equal((await engine.store.subjectRecords.find(record._id)).nextCheckAt, undefined);
+	});
+
+	it("what was judged before a hold, and comes late into the store, bears it before the hold counts as placed", async () => {
+		const first = await accept();
+		const { tenantId, subject } = first;
+		const holds = [await placeHold(engine, first), await placeTenantHold(engine, first)];
+		const isApplied = async () => {
+			const records = await engine.store.subjectRecords.findBySubjects([tenantId]);
+			return (records as HoldRecord[]).some(({ appliedAt }) => appliedAt !== undefined);
+		};
+		const acceptedAt = engine.clock() - 100;
+		for (let looks = 0; looks < 2; looks++) {
+			await sweep();
+			engine.time.offsetMs += limits.driverPatienceMs + 1;
+		}
+		const times = { deadlineAt: engine.clock() + 3600_000, closeAt: engine.clock() + 3600_000 };
+		const nextCheckAt = engine.clock() + 3600_000;
+		const late = await engine.accept({ tenantId, subject, acceptedAt, nextCheckAt, ...times });
+		await sweep();
+		assert.equal(await isApplied(), false);
+		engine.time.offsetMs += limits.holdSettleMs;
+		await sweep();
+		assert.deepEqual(new Set((await engine.read(late._id)).holds), new Set(holds.map(({ _id }) => _id)));
+		assert.equal(await isApplied(), true);
+	});
+
+	it("what was judged before a release, and comes late into the store, does not keep the hold", async () => {
+		const first = await accept();
+		const ended = { at: engine.clock(), recordedAt: engine.clock(), recordedBy: "key_a", source: "api" as const };
+		const record = await placeTenantHold(engine, first, { ended, subjects: [] });
+		for (let looks = 0; looks < 2; looks++) {
+			await sweep();
+			engine.time.offsetMs += limits.driverPatienceMs + 1;
+		}
+		const { tenantId } = first;
+		const late = await engine.accept({ tenantId, acceptedAt: record.at - 100, holds: [record._id] });
+		await sweep();
+		engine.time.offsetMs += limits.holdSettleMs;
+		await sweep();
+		assert.deepEqual((await engine.read(late._id)).holds, []);
 	});
 
 	it("what a hold kept beyond its time is erased and certified soon after the release", async () => {
@@ -69,12 +111,7 @@ describe("records of recipients", () => {
 		const [first] = await Promise.all([accept(), accept()]);
 		const { tenantId } = first as Message;
 		const messages = [first as Message, ...(await Promise.all([1, 2, 3].map(() => engine.accept({ tenantId }))))];
-		const record: HoldRecord = {
-			...recordFields(engine, first as Message),
-			...{ _id: engine.ids.random("hold"), kind: "hold", scope: "tenant", ground: "litigation" },
-			...{ subjects: [tenantId], nextCheckAt: engine.clock() },
-		};
-		await engine.store.subjectRecords.insert(record);
+		const record = await placeTenantHold(engine, first as Message);
 		for (const message of messages.slice(1)) {
 			await engine.store.messages.transition(cancel(await engine.read(message._id), engine.clock()));
 		}
@@ -82,10 +119,11 @@ describe("records of recipients", () => {
 		const [, due] = messages as [Message, Message];
 		const set = { "retention.decision_record.eraseBy": engine.clock(), nextCheckAt: engine.clock() };
 		await engine.store.messages.transition({ id: due._id, set });
-		const placing = engine.activities.sweepPage();
-		await placing;
+		await sweep();
 		assert.ok(await engine.read(due._id));
 		engine.time.offsetMs += limits.driverPatienceMs + 1;
+		await sweep();
+		engine.time.offsetMs += limits.holdSettleMs;
 		await sweep();
 		const applied = (await engine.store.subjectRecords.find(record._id)) as HoldRecord;
 		assert.ok(applied.appliedAt);

@@ -66,6 +66,11 @@ const relations: [why: string, less: number, more: number, orEqual?: true][] = [
 		limits.purgePagePatienceMs,
 	],
 	[
+		"nothing that was judged without a hold comes into the store once the hold counts as settled, clocks that differ included",
+		limits.headInsertMsMax + limits.storeAnswerMsMax + limits.storeAcknowledgeMsMax + limits.clockSkewMs,
+		limits.holdSettleMs,
+	],
+	[
 		"what a hold kept is looked at twice within the hour of its release",
 		2 * limits.holdKeyCheckMs,
 		60 * minuteMs,
