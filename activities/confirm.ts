@@ -1,5 +1,6 @@
 // A batch's head is its acceptance: members that have one are driven on, those of a torn batch are erased unsent.
 
+import { countersOf } from "../domain/abuse.ts";
 import { limits } from "../domain/limits.ts";
 import type { Message } from "../domain/message.ts";
 import { confirm as confirmed } from "../domain/transition.ts";
@@ -7,7 +8,10 @@ import type { ActivityDeps } from "./deps.ts";
 import { ensureIntegrated } from "./integrate.ts";
 
 export type ConfirmDeps = Pick<ActivityDeps, "clock" | "log" | "evidence"> & {
-	store: { messages: Pick<ActivityDeps["store"]["messages"], "deleteOrphan" | "find" | "transition"> };
+	store: {
+		messages: Pick<ActivityDeps["store"]["messages"], "deleteOrphan" | "find" | "transition">;
+		spending: Pick<ActivityDeps["store"]["spending"], "giveBack">;
+	};
 };
 
 /**
@@ -34,11 +38,12 @@ export function createConfirm(deps: ConfirmDeps) {
 			return false;
 		}
 		if (!(await ensureIntegrated(deps, message))) return false;
-		const { _id: about, tenantId } = message;
+		const { _id: about, tenantId, charge, country } = message;
 		await deps.evidence.append([{ type: "orphan_discarded", tenantId, about, by: "engine" }]);
-		if (await messages.deleteOrphan(message)) {
-			deps.log.info({ messageId: message._id, submissionId: message.submissionId }, "orphan erased");
-		}
+		if (!(await messages.deleteOrphan(message))) return false;
+		deps.log.info({ messageId: message._id, submissionId: message.submissionId }, "orphan erased");
+		// It goes once, and only then: who dies in between leaves the budget charged for nothing, and never twice credited.
+		if (charge) await deps.store.spending.giveBack({ tenantId, at: charge.at, counters: countersOf(charge, country) });
 		return false;
 	};
 }

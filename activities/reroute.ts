@@ -13,7 +13,7 @@ import type { createRejudge } from "./rejudge.ts";
 export type RerouteDeps = Pick<ActivityDeps, "clock" | "monotonic" | "policies"> & {
 	sendQueues: Pick<ActivityDeps["sendQueues"], "areIll">;
 	store: {
-		messages: Pick<ActivityDeps["store"]["messages"], "transition">;
+		messages: Pick<ActivityDeps["store"]["messages"], "find" | "transition">;
 		sendQueues: Pick<ActivityDeps["store"]["sendQueues"], "find">;
 		spending: Pick<ActivityDeps["store"]["spending"], "giveBack" | "take">;
 		tenants: Pick<ActivityDeps["store"]["tenants"], "find">;
@@ -79,6 +79,21 @@ export function createReroute(deps: RerouteDeps) {
 		};
 	}
 
+	/**
+	 * Whether the message was moved. Where the answer got lost it is asked for once more: the change leaves nothing that it
+	 * applies to, so it takes effect once. @throws LetheError store_unavailable when nobody can tell; then the charge stays
+	 */
+	async function move(done: Transition, { at, to }: RerouteRecord): Promise<boolean> {
+		const { messages } = deps.store;
+		try {
+			return await messages.transition(done);
+		} catch {
+			if (await messages.transition(done)) return true;
+			const { reroutes = [] } = (await messages.find(done.id)) ?? {};
+			return reroutes.some((record) => record.at === at && record.to === to);
+		}
+	}
+
 	return async function reroute(message: Message, code: string, change: Transition): Promise<Message | undefined> {
 		const tenant = await findTenant(message.tenantId);
 		if (!tenant || (message.reroutes?.length ?? 0) >= limits.reroutesMax) return undefined;
@@ -87,7 +102,7 @@ export function createReroute(deps: RerouteDeps) {
 			const paid = record && (await recharge(message, tenant, priceOf(queue, message.country)));
 			if (!record || !paid) continue;
 			const done = moved(change, record, queue.sender, paid.charge);
-			if (!(await deps.store.messages.transition(done))) return void (await paid.undo());
+			if (!(await move(done, record))) return void (await paid.undo());
 			await paid.settle().catch(() => undefined);
 			return { ...message, sendQueue: queue._id, senderId: queue.sender };
 		}

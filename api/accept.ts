@@ -78,13 +78,19 @@ export function createAccept(deps: AcceptDeps) {
 			return toMessage(deps, request.principal, item, origin, place);
 		});
 		const made = await Promise.all(making).catch(forgoAll);
-		const messages = await store(deps, made, origin, now).catch((error: unknown) => {
-			// Some of it may be in the store: the charge stays.
+		const written = new Set<string>();
+		const giveBackUnwritten = () => {
+			for (const [position, item] of accepted.entries()) {
+				if (!written.has(made[position]?._id ?? "")) giveBack(tenant._id, item);
+			}
+		};
+		const messages = await store(deps, made, { origin, judgedAt: now, written }).catch((error: unknown) => {
 			for (const { judgement } of accepted) judgement.reservation?.forgo();
+			giveBackUnwritten();
 			throw error;
 		});
 		if (!messages) {
-			for (const item of accepted) giveBack(tenant._id, item);
+			giveBackUnwritten();
 			return undefined;
 		}
 		const byIndex = new Map(accepted.map((item, position) => [item.index, messages[position] as Message]));
@@ -125,25 +131,26 @@ export function createAccept(deps: AcceptDeps) {
 	};
 }
 
+/**
+ * `written`: ids of those that are, or may be, in the store by then. What of a batch that was not accepted is among them
+ * stays charged until the sweep has erased it.
+ */
+type Storing = { origin: Origin; judgedAt: number; written: Set<string> };
+
 /** Stores messages and has their run started; answers them as they are stored, or undefined when they were accepted before. */
-async function store(
-	deps: AcceptDeps,
-	messages: Message[],
-	origin: Origin,
-	judgedAt: number,
-): Promise<Message[] | undefined> {
+async function store(deps: AcceptDeps, messages: Message[], storing: Storing): Promise<Message[] | undefined> {
 	const [head] = messages;
 	if (!head) return messages;
 	// What came with others in its request is driven with them alone.
 	const seat = head.index === undefined ? deps.sharedRuns.join(head) : undefined;
 	if (!seat) {
-		if (!(await insertAll(deps, messages, origin, judgedAt))) return undefined;
+		if (!(await insertAll(deps, messages, storing))) return undefined;
 		deps.runs.startSoon(messages);
 		return messages;
 	}
 	let isStored = false;
 	try {
-		isStored = await insertAll(deps, [seat.message], origin, judgedAt);
+		isStored = await insertAll(deps, [seat.message], storing);
 	} finally {
 		seat.leave(isStored);
 	}
@@ -151,19 +158,25 @@ async function store(
 }
 
 /** False when the messages were accepted before. */
-async function insertAll(deps: AcceptDeps, messages: Message[], origin: Origin, judgedAt: number): Promise<boolean> {
+async function insertAll(deps: AcceptDeps, messages: Message[], storing: Storing): Promise<boolean> {
+	const { origin, judgedAt, written } = storing;
 	const [head, ...rest] = messages;
 	// Later, the policies may have changed, its cohort may be given up, and a head might find its members erased.
 	const notAfter = judgedAt + limits.headInsertMsMax;
 	const insert = async (message: Message) => {
+		written.add(message._id);
 		const answer = await deps.store.messages.insert(message, notAfter).catch((error: unknown) => {
+			if ((error as { code?: unknown }).code === "store_unavailable") written.delete(message._id);
 			throw toInsertFailure(error, message, origin);
 		});
+		if (answer !== "inserted") written.delete(message._id);
 		if (answer === "late") throw new LetheError("store_unavailable", { cause: "it took too long to insert" });
 		return answer;
 	};
-	// The head is the acceptance: what was inserted without one is an orphan, and is erased.
-	await Promise.all(rest.map(insert));
+	// The head is the acceptance: what was inserted without one is an orphan, and is erased. What became of each is waited
+	// for, whatever became of the others.
+	const failure = (await Promise.allSettled(rest.map(insert))).find((one) => one.status === "rejected");
+	if (failure) throw failure.reason;
 	if (head && (await insert(head)) === "inserted") return true;
 	if (!origin.idempotency) throw new LetheError("internal", { cause: "an id was drawn twice" });
 	return false;

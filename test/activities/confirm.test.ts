@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { ensureIntegrated } from "../../activities/integrate.ts";
+import { chargeOf, countersOf } from "../../domain/abuse.ts";
 import { limits } from "../../domain/limits.ts";
 import type { Message } from "../../domain/message.ts";
 import { cancel, type Transition } from "../../domain/transition.ts";
@@ -59,6 +60,27 @@ describe("batches, whole and torn", () => {
 		assert.deepEqual(await statesOf(members), [undefined, undefined]);
 		assert.equal(await jobs(), before);
 		for (const member of members) assert.equal(await isStarted(member), false);
+	});
+
+	it("what its members took of the budgets goes back once, and only with those that are erased", async () => {
+		const deadline = { deadlineAt: engine.clock() + 3600_000, closeAt: engine.clock() + 7200_000 };
+		const tenantId = engine.ids.random("tenant");
+		const [torn, whole] = [await membersOf({ tenantId, ...deadline }), await membersOf({ tenantId, ...deadline })];
+		const messages = [...torn.members, ...whole.members, await whole.insertHead()];
+		const charge = chargeOf(engine.clock(), 1, 2);
+		const counters = countersOf(charge, "US");
+		for (const { _id } of messages) {
+			assert.equal(await engine.store.spending.take({ tenantId, at: charge.at, counters }), undefined);
+			await engine.store.messages.transition({ id: _id, set: { charge } });
+		}
+		const spent = async () => (await engine.store.spending.read(tenantId, charge.at)).US?.month?.segments;
+		await sweepAfter(limits.driverPatienceMs + 1);
+		assert.equal(await spent(), 5);
+		engine.time.offsetMs += limits.orphanPatienceMs;
+		await Promise.all([engine.activities.sweepPage(), engine.activities.sweepPage()]);
+		await sweepAfter(limits.driverPatienceMs + 1);
+		assert.deepEqual(await statesOf(torn.members), [undefined, undefined]);
+		assert.equal(await spent(), 3);
 	});
 
 	it("deferred orphans do not wait for their release", async () => {

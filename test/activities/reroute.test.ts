@@ -13,9 +13,10 @@ import type { SendOutcome } from "../../adapters/carriers/carrier.ts";
 import type { SendQueueDocument, TenantDocument } from "../../adapters/mongo/models.ts";
 import { chargeOf, countersOf } from "../../domain/abuse.ts";
 import { backlogKey } from "../../domain/backlog.ts";
+import { LetheError } from "../../domain/errors.ts";
 import { limits } from "../../domain/limits.ts";
 import type { Message } from "../../domain/message.ts";
-import { enqueue, shelve } from "../../domain/transition.ts";
+import { divert, enqueue, shelve } from "../../domain/transition.ts";
 import { createFeeder } from "../../workers/feeder.ts";
 import { createEngine, type Engine } from "../harness/engine.ts";
 import { until } from "../harness/until.ts";
@@ -206,6 +207,52 @@ describe("failover", () => {
 		assert.deepEqual([moved.sendQueue, moved.charge?.costMicros], [ids[2], 2_000_000]);
 		const spent = await spending.read(message.tenantId, charge.at);
 		assert.deepEqual(spent.all?.month, { segments: 1, cost: 2_000_000 });
+	});
+
+	it("is charged for once, and as it is, when the store's answer to the change gets lost; unless nobody can tell", async () => {
+		const budgets = { "*": { month: { cost: 10 } } };
+		const lost = { written: 0, unwritten: 0 };
+		const { transition } = engine.store.messages;
+		const messages = {
+			...engine.store.messages,
+			transition: async (change: Parameters<typeof transition>[0]) => {
+				const isMove = change.set?.sendQueue !== undefined;
+				if (isMove && lost.unwritten-- > 0) throw new LetheError("store_unavailable");
+				const answer = await transition(change);
+				if (isMove && lost.written-- > 0) throw new LetheError("store_unavailable");
+				return answer;
+			},
+		};
+		const reroute = createReroute({ ...engine, store: { ...engine.store, messages }, rejudge: createRejudge(engine) });
+		const cases = [
+			{ why: "it was made", lost: { written: 1, unwritten: 0 }, queue: 1, spent: 2_000_000 },
+			{ why: "it was not", lost: { written: 0, unwritten: 1 }, queue: 1, spent: 2_000_000 },
+			{
+				why: "and then another was first",
+				lost: { written: 0, unwritten: 1 },
+				claimed: true,
+				queue: 0,
+				spent: 1_000_000,
+			},
+			{ why: "the store stays away", lost: { written: 0, unwritten: 2 }, queue: 0, spent: 2_000_000 },
+		];
+		for (const { why, claimed, queue, spent, ...one } of cases) {
+			const { message, ids } = await prepare([{ prices: { "*": 2 } }], {}, { budgets });
+			const charge = chargeOf(engine.clock(), 1, 1);
+			const taking = { tenantId: message.tenantId, at: charge.at, counters: countersOf(charge, "US", budgets) };
+			assert.equal(await engine.store.spending.take(taking), undefined);
+			await transition({ id: message._id, set: { charge } });
+			const asked = divert({ ...message, charge }, engine.clock());
+			if (claimed) await engine.store.messages.claim(job(message, 1, ids[0] as string));
+			Object.assign(lost, one.lost);
+			const moved = await reroute({ ...message, charge }, "circuit_open", asked).catch(() => undefined);
+			assert.equal(moved?.sendQueue, queue === 1 ? ids[1] : undefined, why);
+			const after = await engine.read(message._id);
+			assert.equal(after.sendQueue, ids[queue], why);
+			const { all } = await engine.store.spending.read(message.tenantId, charge.at);
+			assert.equal(all?.month?.cost, spent, why);
+			if (moved) assert.equal(after.charge?.costMicros, spent, why);
+		}
 	});
 
 	it("a queue whose carrier is left alone hands its jobs on; of several hands one does it, and what is held or over stays", async () => {

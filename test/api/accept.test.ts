@@ -11,6 +11,7 @@ import type { Facts } from "../../domain/decision.ts";
 import { LetheError } from "../../domain/errors.ts";
 import { limits } from "../../domain/limits.ts";
 import type { Message } from "../../domain/message.ts";
+import { until } from "../harness/until.ts";
 import { createTestApi, messageBody, type TestApi } from "./harness.ts";
 
 describe("accepting a list", () => {
@@ -24,9 +25,9 @@ describe("accepting a list", () => {
 	after(() => api.close());
 
 	const inputs = (...more: object[]): MessageInput[] => more.map((one) => schemas.messageInput.parse(messageBody(one)));
-	const acceptWith = (insert: ApiDeps["store"]["messages"]["insert"]) => {
+	const acceptWith = (insert: ApiDeps["store"]["messages"]["insert"], more: Partial<ApiDeps["store"]> = {}) => {
 		const { messages, ...others } = api.store;
-		const store = { ...others, messages: { ...messages, insert } };
+		const store = { ...others, ...more, messages: { ...messages, insert } };
 		return createAccept({ ...api, store }).accept;
 	};
 
@@ -266,6 +267,56 @@ describe("accepting a list", () => {
 		await assert.rejects(accept(request), { code: "store_unavailable" });
 		api.time.offsetMs = 0;
 		assert.deepEqual(heads, ["late"]);
+	});
+
+	/** A tenant with a budget that has room; `requireSpent` waits until it has spent so many segments, by so many given back. */
+	async function addSpender() {
+		const { tenantId, keyId } = await api.addTenant({ budgets: { "*": { month: { segments: 100 } } } });
+		let given = 0;
+		const giveBack: ApiDeps["store"]["spending"]["giveBack"] = (taking) => {
+			given++;
+			return api.store.spending.giveBack(taking);
+		};
+		return {
+			principal: { id: keyId, tenantId, roles: ["sender"] },
+			spending: { ...api.store.spending, giveBack },
+			async requireSpent(segments: number, givenBack: number, why?: string) {
+				assert.equal(given, givenBack, why);
+				const spent = async () => (await api.store.spending.read(tenantId, api.clock())).all?.month?.segments;
+				await until(async () => (await spent()) === segments);
+			},
+		};
+	}
+
+	it("what was surely not written is not charged for; what may be in the store is, until it is erased", async () => {
+		const cases: [why: string, spent: number, insert: (message: Message) => "late" | LetheError | undefined][] = [
+			["the head came too late", 2, ({ headId }) => (headId === undefined ? "late" : undefined)],
+			["the store went away", 1, ({ index }) => (index === 2 ? new LetheError("store_unavailable") : undefined)],
+			["its answer got lost", 2, ({ index }) => (index === 2 ? new LetheError("outcome_unknown") : undefined)],
+		];
+		for (const [why, segments, lose] of cases) {
+			const { principal, spending, requireSpent } = await addSpender();
+			const insert: ApiDeps["store"]["messages"]["insert"] = async (message, notAfter) => {
+				const lost = lose(message);
+				if (lost === "late") return lost;
+				if (lost) throw lost;
+				return api.store.messages.insert(message, notAfter);
+			};
+			const accepting = acceptWith(insert, { spending })({ principal, inputs: inputs({}, {}, {}) });
+			await assert.rejects(accepting, { code: "store_unavailable" }, why);
+			await requireSpent(segments, 3 - segments, why);
+		}
+	});
+
+	it("of a batch whose like was accepted meanwhile, the members that it leaves in the store stay charged", async () => {
+		const { principal, spending, requireSpent } = await addSpender();
+		const request = { principal, inputs: inputs({}, {}, {}), key: "twice-charged" };
+		const insert: ApiDeps["store"]["messages"]["insert"] = async (message, notAfter) => {
+			if (message.headId === undefined) await acceptWith(api.store.messages.insert)(request);
+			return api.store.messages.insert(message, notAfter);
+		};
+		assert.equal((await acceptWith(insert, { spending })(request)).replayed, true);
+		await requireSpent(5, 1);
 	});
 
 	it("a single message comes in time or not at all", async () => {
