@@ -8,7 +8,7 @@ import type { Transition } from "../domain/transition.ts";
 import type { ActivityDeps } from "./deps.ts";
 import { guarded } from "./guarded.ts";
 
-export type RedactDeps = Pick<ActivityDeps, "clock" | "log" | "carriers"> & {
+export type RedactDeps = Pick<ActivityDeps, "clock" | "monotonic" | "log" | "carriers"> & {
 	store: { messages: Pick<ActivityDeps["store"]["messages"], "take" | "transition"> };
 	/** Issues a further certificate of what of these messages is erased and certified. */
 	certifyAgain: (messages: Message[]) => Promise<void>;
@@ -44,22 +44,26 @@ export function createRedact(deps: RedactDeps) {
 			set: { nextCheckAt: deps.clock() + limits.driverPatienceMs },
 		});
 
-	return async function redact(due: readonly Message[]): Promise<void> {
-		for (const queue of Map.groupBy(due, ({ sendQueue }) => sendQueue).values()) {
-			const ended: Message[] = [];
-			for (let start = 0; start < queue.length; start += limits.redactionsAtOnceMax) {
-				const some = queue.slice(start, start + limits.redactionsAtOnceMax);
-				const before = ended.length;
-				const one = async (message: Message) => void ended.push(...[(await redactOne(message)) ?? []].flat());
-				await Promise.all(some.map((message) => guarded(deps, () => one(message))));
-				// A carrier that is away keeps the sweep from nothing else, nor does what waits for it take the room of others.
-				if (ended.length === before) {
-					await Promise.all(queue.slice(start + some.length).map((message) => guarded(deps, () => putOff(message))));
-					break;
-				}
+	async function redactQueue(queue: readonly Message[], until: number): Promise<void> {
+		const ended: Message[] = [];
+		for (let start = 0; start < queue.length; start += limits.redactionsAtOnceMax) {
+			const some = queue.slice(start, start + limits.redactionsAtOnceMax);
+			const before = ended.length;
+			const one = async (message: Message) => void ended.push(...[(await redactOne(message)) ?? []].flat());
+			await Promise.all(some.map((message) => guarded(deps, () => one(message))));
+			// A carrier that is away or slow does not keep the sweep, nor does what waits for it take the room of others.
+			if (ended.length === before || deps.monotonic() >= until) {
+				await Promise.all(queue.slice(start + some.length).map((message) => guarded(deps, () => putOff(message))));
+				break;
 			}
-			await guarded(deps, () => deps.certifyAgain(ended));
 		}
+		await guarded(deps, () => deps.certifyAgain(ended));
+	}
+
+	return async function redact(due: readonly Message[]): Promise<void> {
+		const until = deps.monotonic() + limits.redactionPageMs;
+		const queues = Map.groupBy(due, ({ sendQueue }) => sendQueue);
+		await Promise.all([...queues.values()].map((queue) => redactQueue(queue, until)));
 	};
 }
 

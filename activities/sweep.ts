@@ -74,7 +74,6 @@ export function createSweep(deps: SweepDeps) {
 		const due = await messages.findDue(now, limits.sweepPageItems);
 		const { true: redactions = [], false: others = [] } = Object.groupBy(due, (one) => `${isRedactionDue(one, now)}`);
 		await Promise.all(others.map((message) => guarded(deps, () => repair(deps, message))));
-		await deps.redact(redactions);
 		const dueCohorts = await cohorts.findDue(now, limits.sweepPageItems);
 		for (const cohort of dueCohorts) {
 			await guarded(deps, async () => {
@@ -97,6 +96,8 @@ export function createSweep(deps: SweepDeps) {
 		await guarded(deps, () => deps.retime.continueRetiming());
 		const integratedCount = await deps.integrate();
 		await guarded(deps, () => publishCheckpoint(deps));
+		// Last: a carrier may take its time, and everything else is ours.
+		await deps.redact(redactions);
 		const moreDue = [due.length, dueCohorts.length, receiptCount, integratedCount].includes(limits.sweepPageItems);
 		return { messageCount: due.length, cohortCount: dueCohorts.length, moreDue };
 	}

@@ -2,12 +2,14 @@
 
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, it } from "node:test";
+import { createRedact } from "../../activities/redact.ts";
 import type { Certificate } from "../../audit/certificate.ts";
 import { LetheError } from "../../domain/errors.ts";
 import { limits } from "../../domain/limits.ts";
 import type { Attempt, Message } from "../../domain/message.ts";
 import { end } from "../../domain/transition.ts";
 import { createEngine, type Engine } from "../harness/engine.ts";
+import { placeHold } from "../harness/records.ts";
 
 describe("a carrier's copy", () => {
 	let engine: Engine;
@@ -163,6 +165,62 @@ describe("a carrier's copy", () => {
 		assert.deepEqual(new Set(asked), new Set(messages.map(({ _id }) => `c-${_id}`)), "and has its turn");
 		engine.carrier.readBack = async () => "gone";
 		await sweep(limits.redactionRetryFirstMs);
+	});
+
+	it("of a slow carrier a page asks for so long only; the rest waits for its turn, and another carrier's does not", async () => {
+		const slow = { ms: 0 };
+		const stepMs = limits.redactionPageMs / 2;
+		const carriers = {
+			...engine.carriers,
+			sender: async (queue: string) => ({
+				...engine.carrier,
+				redact: async (id: string) => {
+					if (queue === "queue" && asked.length % limits.redactionsAtOnceMax === 0) slow.ms += stepMs;
+					return asked.push(id) > 0;
+				},
+			}),
+		};
+		const redact = createRedact({
+			...engine,
+			carriers,
+			monotonic: () => slow.ms,
+			certifyAgain: async () => undefined,
+		});
+		const messages = [];
+		for (let count = 0; count < 2 * limits.redactionsAtOnceMax + 3; count++) messages.push(await delivered());
+		await redact(messages);
+		assert.equal(asked.length, 2 * limits.redactionsAtOnceMax);
+		const left = await Promise.all(messages.slice(asked.length).map(({ _id }) => engine.read(_id)));
+		for (const { carrierCopy, nextCheckAt = 0 } of left) {
+			assert.equal(carrierCopy?.state, "due");
+			assert.ok(nextCheckAt > engine.clock());
+		}
+		const other = { ...(await delivered()), sendQueue: "another" };
+		await redact([...left, other]);
+		assert.equal(asked.length, messages.length + 1);
+		await sweep(limits.driverPatienceMs + 1);
+	});
+
+	it("waits behind all else that the sweep does", async () => {
+		const answer = Promise.withResolvers<void>();
+		const reached = Promise.withResolvers<void>();
+		engine.carrier.redact = async () => {
+			reached.resolve();
+			await answer.promise;
+			return true;
+		};
+		const checkpoint = await engine.store.evidence.checkpoint();
+		const message = await delivered();
+		const another = { version: 1, mac: engine.ids.random("evidence") };
+		const hold = await placeHold(engine, await engine.accept({ subject: another }));
+		const sweeping = sweep();
+		await reached.promise;
+		const { nextCheckAt } = await engine.store.subjectRecords.find(hold._id);
+		assert.notEqual(nextCheckAt, hold.nextCheckAt, "a hold that is due was tended");
+		assert.notEqual(await engine.store.evidence.checkpoint(), checkpoint, "and a checkpoint published");
+		answer.resolve();
+		await sweeping;
+		assert.equal((await engine.read(message._id)).carrierCopy?.state, "read_back");
 	});
 
 	it("is none where nothing was handed over", async () => {
