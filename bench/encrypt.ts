@@ -11,18 +11,15 @@ import type { WrappingKeyRecord, WrappingKeyStore } from "../adapters/vault/wrap
 import { formatId } from "../domain/ids.ts";
 import type { Sealed } from "../domain/message.ts";
 import { Plaintext } from "../domain/plaintext.ts";
+import { rateOf, spread, spreadOfRatios } from "./measure.ts";
 
-type Range = { min: number; median: number; max: number };
 type BenchMessage = { tenantId: string; messageId: string; cohortId: string; content: Uint8Array; address: Uint8Array };
 
-export type EncryptSuiteOptions = {
-	vault: { address: string; issuerToken: string };
-	rounds?: number;
-	messagesPerRound?: number;
-	/** How long each concurrency of the Vault baseline runs. */
-	vaultStepMs?: number;
-};
+type VaultTarget = { address: string; issuerToken: string };
 
+const messagesPerRound = 1_000;
+/** How long each concurrency of the Vault baseline runs. */
+const vaultStepMs = 1_500;
 const concurrencies = [1, 2, 4, 8, 16, 32, 64];
 const cohorts = 16;
 
@@ -31,13 +28,12 @@ const cohorts = 16;
  * rate over the bare one's. `vaultRatio` is our median rate over the best that one `transit/encrypt` call a message
  * reaches through the same Vault client; `vaultRawRatio` the same without one, over bare sockets.
  */
-export async function encryptSuite(options: EncryptSuiteOptions) {
-	const { rounds = 40, messagesPerRound = 1_000, vaultStepMs = 1_500 } = options;
+export async function encryptSuite(vault: VaultTarget, { rounds }: { rounds: number }) {
 	const logins: VaultClient[] = [];
 	const login = async (role: Role) => {
-		const credentials = await issueCredentials({ ...options.vault, role });
+		const credentials = await issueCredentials({ ...vault, role });
 		const onLost = () => undefined;
-		const client = await createVaultClient({ ...options.vault, ...credentials, clock: Date.now, onLost });
+		const client = await createVaultClient({ ...vault, ...credentials, clock: Date.now, onLost });
 		logins.push(client);
 		return client;
 	};
@@ -51,27 +47,24 @@ export async function encryptSuite(options: EncryptSuiteOptions) {
 			await runLethe(lethe, messages);
 			runBare(bareKeys, messages);
 		}
-		const measured = { lethe: [] as number[], bare: [] as number[], ratio: [] as number[] };
+		const rate = async (run: () => Promise<void>) => messages.length * (await rateOf(1, 1, run));
+		const [ours, bare]: [number[], number[]] = [[], []];
 		for (let round = 0; round < rounds; round++) {
-			const ours = await rate(messages.length, () => runLethe(lethe, messages));
-			const bare = await rate(messages.length, async () => runBare(bareKeys, messages));
-			measured.lethe.push(ours);
-			measured.bare.push(bare);
-			measured.ratio.push(ours / bare);
+			ours.push(await rate(() => runLethe(lethe, messages)));
+			bare.push(await rate(async () => runBare(bareKeys, messages)));
 		}
-		const vault = await measureVault(options.vault, await login("bench"), vaultStepMs, messages);
-		const ours = range(measured.lethe);
-		const ratios = range(measured.ratio);
+		const calls = await measureVault(vault, await login("bench"), messages);
+		const ratios = spreadOfRatios(ours, bare);
 		return {
 			suite: "encrypt" as const,
-			ratio: round3(ratios.median),
-			vaultRatio: round3(ours.median / vault.client.best),
-			vaultRawRatio: round3(ours.median / vault.raw.best),
-			ratios: { min: round3(ratios.min), median: round3(ratios.median), max: round3(ratios.max) },
-			messagesPerSecond: ours,
-			baselineMessagesPerSecond: range(measured.bare),
-			vaultCallsPerSecond: vault.client,
-			vaultRawCallsPerSecond: vault.raw,
+			ratio: ratios.median,
+			vaultRatio: spread(ours).median / calls.client.best,
+			vaultRawRatio: spread(ours).median / calls.raw.best,
+			ratios,
+			messagesPerSecond: spread(ours),
+			baselineMessagesPerSecond: spread(bare),
+			vaultCallsPerSecond: calls.client,
+			vaultRawCallsPerSecond: calls.raw,
 			rounds,
 			messagesPerRound,
 			targets: { ratioMin: 0.7, vaultRatioMin: 20 },
@@ -171,39 +164,34 @@ function bareDecipher(key: KeyObject, aad: Uint8Array, sealed: BareCiphertext): 
 
 type Call = (path: string, body: Record<string, unknown>) => Promise<unknown>;
 
-async function measureVault(
-	vault: EncryptSuiteOptions["vault"],
-	client: VaultClient,
-	stepMs: number,
-	messages: BenchMessage[],
-) {
+async function measureVault(vault: VaultTarget, client: VaultClient, messages: BenchMessage[]) {
 	const token = await rawLogin(vault.address, await issueCredentials({ ...vault, role: "bench" }));
 	const pool = new Pool(vault.address, { connections: Math.max(...concurrencies) });
 	try {
 		const headers = { "x-vault-token": token, "content-type": "application/json" };
 		await client.write("transit/keys/bench", { type: "aes256-gcm96" });
 		return {
-			client: await bestRate((path, body) => client.write(path, body), stepMs, messages),
-			raw: await bestRate((path, body) => post(pool, `/v1/${path}`, headers, body), stepMs, messages),
+			client: await bestRate((path, body) => client.write(path, body), messages),
+			raw: await bestRate((path, body) => post(pool, `/v1/${path}`, headers, body), messages),
 		};
 	} finally {
 		await pool.close();
 	}
 }
 
-async function bestRate(call: Call, stepMs: number, messages: BenchMessage[]) {
+async function bestRate(call: Call, messages: BenchMessage[]) {
 	const byConcurrency: Record<string, number> = {};
 	for (const concurrency of concurrencies) {
-		byConcurrency[concurrency] = Math.round(await vaultStep(call, concurrency, stepMs, messages));
+		byConcurrency[concurrency] = Math.round(await vaultStep(call, concurrency, messages));
 	}
 	return { best: Math.max(...Object.values(byConcurrency)), byConcurrency };
 }
 
-async function vaultStep(call: Call, concurrency: number, stepMs: number, messages: BenchMessage[]): Promise<number> {
+async function vaultStep(call: Call, concurrency: number, messages: BenchMessage[]): Promise<number> {
 	const started = performance.now();
 	let calls = 0;
 	const caller = async () => {
-		while (performance.now() - started < stepMs) {
+		while (performance.now() - started < vaultStepMs) {
 			const { content } = messages[calls++ % messages.length] as BenchMessage;
 			await call("transit/encrypt/bench", { plaintext: Buffer.from(content).toString("base64") });
 		}
@@ -255,21 +243,4 @@ function makeMessages(count: number, cohortIds: string[]): BenchMessage[] {
 		content: randomBytes(20 + (index % 141)),
 		address: Buffer.from(`+99900${String(index).padStart(7, "0")}`),
 	}));
-}
-
-async function rate(items: number, run: () => Promise<void>): Promise<number> {
-	const started = performance.now();
-	await run();
-	return items / ((performance.now() - started) / 1000);
-}
-
-function range(values: number[]): Range {
-	const sorted = values.toSorted((a, b) => a - b);
-	const at = (index: number) => sorted[index] as number;
-	const [min, median, max] = [at(0), at(Math.floor(sorted.length / 2)), at(sorted.length - 1)];
-	return { min: round3(min), median: round3(median), max: round3(max) };
-}
-
-function round3(value: number): number {
-	return value >= 100 ? Math.round(value) : Math.round(value * 1000) / 1000;
 }

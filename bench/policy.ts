@@ -3,9 +3,9 @@
 import { evaluate } from "../policies/evaluate.ts";
 import { parseFacts } from "../policies/facts.ts";
 import { loadPacks } from "../policies/load.ts";
-import { type Spread, spread } from "./measure.ts";
+import { rateOf, spread, spreadOfRatios } from "./measure.ts";
 
-export type PolicySuiteOptions = { rounds?: number; evaluationsPerRound?: number };
+const evaluationsPerRound = 20_000;
 
 const context = { event: "send", evaluatedAt: "2026-11-25T20:30:00Z", expiresAt: "2026-11-26T20:30:00Z" };
 const consent = {
@@ -104,35 +104,30 @@ const documents: object[] = [
  * Evaluations a second of one message after the other against all published packs, and of `JSON.parse` and
  * `JSON.stringify` of the same facts. `ratio` is the median over interleaved rounds of ours over the bare one's.
  */
-export function policySuite({ rounds = 15, evaluationsPerRound = 20_000 }: PolicySuiteOptions = {}) {
+export async function policySuite({ rounds }: { rounds: number }) {
 	const packs = loadPacks();
 	const facts = documents.map(parseFacts);
 	const texts = documents.map((document) => JSON.stringify(document));
 	const ours = (index: number) => evaluate(packs, facts[index % facts.length] ?? {}).allowed;
 	const checked = (index: number) => evaluate(packs, parseFacts(documents[index % documents.length])).allowed;
 	const bare = (index: number) => JSON.stringify(JSON.parse(texts[index % texts.length] ?? "")).length > 0;
-	const measured = { ours: [] as number[], checked: [] as number[], bare: [] as number[], ratio: [] as number[] };
-	for (const run of [ours, checked, bare]) rate(evaluationsPerRound, run);
-	for (let round = 0; round < rounds; round += 1) {
-		const [a, b, c] = [
-			rate(evaluationsPerRound, ours),
-			rate(evaluationsPerRound, checked),
-			rate(evaluationsPerRound, bare),
-		];
-		measured.ours.push(a);
-		measured.checked.push(b);
-		measured.bare.push(c);
-		measured.ratio.push(a / c);
+	const rates: Record<"ours" | "checked" | "bare", number[]> = { ours: [], checked: [], bare: [] };
+	for (const run of [ours, checked, bare]) await rate(run);
+	for (let round = 0; round < rounds; round++) {
+		rates.ours.push(await rate(ours));
+		rates.checked.push(await rate(checked));
+		rates.bare.push(await rate(bare));
 	}
-	const perSecond = round0(spread(measured.ours));
+	const evaluationsPerSecond = spread(rates.ours);
+	const ratios = spreadOfRatios(rates.ours, rates.bare);
 	return {
 		suite: "policy" as const,
-		ratio: round3(spread(measured.ratio).median),
-		ratios: mapSpread(spread(measured.ratio), round3),
-		evaluationsPerSecond: perSecond,
-		checkedAndEvaluatedPerSecond: round0(spread(measured.checked)),
-		baselineJsonPerSecond: round0(spread(measured.bare)),
-		secondsPerMillion: Math.round(1_000_000 / perSecond.median),
+		ratio: ratios.median,
+		ratios,
+		evaluationsPerSecond,
+		checkedAndEvaluatedPerSecond: spread(rates.checked),
+		baselineJsonPerSecond: spread(rates.bare),
+		secondsPerMillion: 1_000_000 / evaluationsPerSecond.median,
 		allowed: facts.filter((_, index) => ours(index)).length,
 		documents: facts.length,
 		packs: packs.versions.length,
@@ -151,23 +146,11 @@ function union(country: string, timezone: string) {
 }
 
 /** Calls a second; the answers are counted, so that no call can be left out as useless. */
-function rate(count: number, call: (index: number) => boolean): number {
+async function rate(call: (index: number) => boolean): Promise<number> {
 	let yes = 0;
-	const startedAt = performance.now();
-	for (let index = 0; index < count; index += 1) if (call(index)) yes += 1;
-	const seconds = (performance.now() - startedAt) / 1000;
+	const rounds = await rateOf(1, 1, async () => {
+		for (let index = 0; index < evaluationsPerRound; index++) if (call(index)) yes++;
+	});
 	if (yes === 0) throw new RangeError("nothing was measured");
-	return count / seconds;
-}
-
-function round0(figures: Spread): Spread {
-	return mapSpread(figures, Math.round);
-}
-
-function round3(figure: number): number {
-	return Math.round(figure * 1000) / 1000;
-}
-
-function mapSpread({ min, median, max }: Spread, map: (figure: number) => number): Spread {
-	return { min: map(min), median: map(median), max: map(max) };
+	return evaluationsPerRound * rounds;
 }

@@ -56,7 +56,7 @@ ${Object.entries(about)
 	.join("\n")}
 
 --json     print nothing but the JSON object
---rounds   interleaved rounds (default 5)
+--rounds   rounds, interleaved with the baseline's but for the peers (default 5; encrypt 40, policy 15; cost and soak have none)
 --messages messages a round of acceptance (default 1000), the lifecycle (default 400), batches (default 2000) or the queues (default 1000), of each peer (default 3000), of a purge's cohort (default 10000)
 --only     the peers whose names have one of these, commas between them
 --behind   messages of another tenant behind which the queues' fairness is measured (default 100000)
@@ -75,7 +75,7 @@ const { values, positionals } = parseArgs({
 	allowPositionals: true,
 	options: {
 		json: { type: "boolean", default: false },
-		rounds: { type: "string", default: "5" },
+		rounds: { type: "string" },
 		messages: { type: "string" },
 		only: { type: "string" },
 		profile: { type: "boolean", default: false },
@@ -94,15 +94,17 @@ const { values, positionals } = parseArgs({
 	},
 });
 const machine = machineFacts();
+const rounds = (unlessTold = 5) => Number(values.rounds ?? unlessTold);
 const say = (line: string) => void (values.json || console.error(line));
 const suites = {
 	encrypt: async (stack: Stack) => {
 		const { url, issuerTokenFile } = stack.state().servers.vault;
-		return encryptSuite({ vault: { address: url, issuerToken: readFileSync(issuerTokenFile, "utf8").trim() } });
+		const vault = { address: url, issuerToken: readFileSync(issuerTokenFile, "utf8").trim() };
+		return encryptSuite(vault, { rounds: rounds(40) });
 	},
 	accept: runAccept,
 	lifecycle: async (stack: Stack) => {
-		const options = { rounds: Number(values.rounds), perRound: Number(values.messages ?? 400) };
+		const options = { rounds: rounds(), perRound: Number(values.messages ?? 400) };
 		const single = await withEngine(stack, (engine) => lifecycleSuite(engine, { ...options, probes: 60 }));
 		const settings = { LETHE_SHARED_RUN_MS: "100" };
 		return { ...single, ...(await withEngine(stack, (engine) => sharingSuite(engine, options), settings)) };
@@ -110,7 +112,7 @@ const suites = {
 	batch: (stack: Stack) =>
 		withEngine(stack, (engine) =>
 			batchSuite(engine, {
-				rounds: Number(values.rounds),
+				rounds: rounds(),
 				batches: Math.ceil(Number(values.messages ?? 2_000) / limits.submissionMessagesMax),
 				bare: 400,
 				probes: 60,
@@ -123,7 +125,7 @@ const suites = {
 	cost: runCost,
 	peers: (stack: Stack) =>
 		peersSuite(stack, {
-			rounds: Number(values.rounds),
+			rounds: rounds(),
 			messages: Number(values.messages ?? 3_000),
 			only: values.only,
 			log: say,
@@ -143,7 +145,7 @@ const suites = {
 		const vault = { address: url, issuerToken, pid, dataDir };
 		const grown = await withEngine(stack, (engine) =>
 			growthSuite(engine, {
-				rounds: Number(values.rounds),
+				rounds: rounds(),
 				perRound: Number(values.messages ?? 400),
 				stored: Number(values.stored),
 				open: Number(values.open),
@@ -152,7 +154,7 @@ const suites = {
 		return { ...grown, ...(cohorts > 0 ? { cohorts: await growCohorts(vault, { cohorts }) } : {}) };
 	},
 } satisfies Record<string, (stack: Stack) => Promise<object>>;
-const serverless = { policy: () => policySuite({ rounds: Number(values.rounds) }) };
+const serverless = { policy: () => policySuite({ rounds: rounds(15) }) };
 const named = <Table extends object>(table: Table) =>
 	Object.entries(table).find(([name]) => name === positionals[0])?.[1] as Table[keyof Table] | undefined;
 const suite = named(suites);
@@ -163,7 +165,7 @@ if (values.help || (!suite && !bare)) {
 	process.exitCode = values.help ? 0 : 2;
 } else if (bare) {
 	try {
-		tell({ ...bare(), node: process.version, machine });
+		tell({ ...(await bare()), node: process.version, machine });
 	} catch (error) {
 		console.error((error as Error).message);
 		process.exitCode = 1;
@@ -208,7 +210,7 @@ async function runAccept(stack: Stack): Promise<object> {
 				countRuns: async () => (await client.workflow.count(`WorkflowType = '${workflowNames.lifecycle}'`)).count,
 			},
 			{
-				rounds: Number(values.rounds),
+				rounds: rounds(),
 				perRound: Number(values.messages ?? 1_000),
 				probes: 200,
 				overloadSeconds: Number(values.overload),
@@ -223,7 +225,7 @@ async function runAccept(stack: Stack): Promise<object> {
 
 async function runQueues(stack: Stack): Promise<object> {
 	const { mongodb, redis } = stack.state().servers;
-	const options = { rounds: Number(values.rounds), messages: Number(values.messages ?? 1_000), rateSeconds: 26 };
+	const options = { rounds: rounds(), messages: Number(values.messages ?? 1_000), rateSeconds: 26 };
 	const queues = await queuesSuite({ mongodb: mongodb.url, redis: redis.url }, { ...options, log: say });
 	// Afterwards: its processes would take their share of the machine from the rest.
 	const engine = await startEngine(stack, { log: say, ratePerSecond: limit });
@@ -241,7 +243,7 @@ async function runPurge(stack: Stack): Promise<object> {
 	try {
 		await deps.store.prepare();
 		const mongodb = { url: required(config.mongodb.url, "MONGODB_URL"), database: config.mongodb.database };
-		const options = { rounds: Number(values.rounds), messages: Number(values.messages ?? 10_000) };
+		const options = { rounds: rounds(), messages: Number(values.messages ?? 10_000) };
 		return await purgeSuite({ deps, mongodb }, options);
 	} finally {
 		await deps.close();
@@ -281,7 +283,7 @@ async function runPage(stack: Stack): Promise<object> {
 	try {
 		const { apiUrl, demo, carrier } = processes;
 		const target = { apiUrl, apiKey: demo.apiKey, carrierUrl: carrier.url, carrierToken: carrier.token };
-		return await pageSuite(target, { rounds: Number(values.rounds) });
+		return await pageSuite(target, { rounds: rounds() });
 	} finally {
 		await processes.stop();
 	}
