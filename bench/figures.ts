@@ -1,31 +1,7 @@
 // The table of recorded figures in the README: what was measured beside what, and by which command.
 
-import type { acceptSuite } from "./accept.ts";
-import type { batchSuite } from "./batch.ts";
-import type { encryptSuite } from "./encrypt.ts";
-import type { measureFairness } from "./fairness.ts";
-import type { growthSuite } from "./growth.ts";
-import type { lifecycleSuite, sharingSuite } from "./lifecycle.ts";
-import type { pageSuite } from "./page.ts";
-import type { peersSuite } from "./peers.ts";
-import type { purgeSuite } from "./purge.ts";
-import type { queuesSuite } from "./queues.ts";
 import { recorded } from "./records.ts";
-import type { soakSuite } from "./soak.ts";
-
-type Figures<Suite extends (...options: never[]) => Promise<unknown>> = Awaited<ReturnType<Suite>>;
-type Recorded = {
-	lifecycle: Figures<typeof lifecycleSuite> & Figures<typeof sharingSuite>;
-	batch: Figures<typeof batchSuite>;
-	accept: Figures<typeof acceptSuite>;
-	encrypt: Figures<typeof encryptSuite>;
-	queues: Figures<typeof queuesSuite> & { fairness: Figures<typeof measureFairness> };
-	purge: Figures<typeof purgeSuite>;
-	growth: Figures<typeof growthSuite>;
-	peers: Figures<typeof peersSuite>;
-	soak: Figures<typeof soakSuite>;
-	page: Figures<typeof pageSuite>;
-};
+import type { Suites } from "./suites.ts";
 
 const marks = ["<!-- figures: made by `npm run docs` of docs/benchmarks -->\n", "<!-- /figures -->"] as const;
 
@@ -54,8 +30,8 @@ function renderTable(): string {
 
 type Row = [what: string, figures: string];
 
-/** In the order of the table. */
-const words: { [Suite in keyof Recorded]: (figures: Recorded[Suite]) => Row } = {
+/** In the order of the table. What a message costs is a table of its own, in docs/sizing.md. */
+const words: { [Suite in Exclude<keyof Suites, "cost">]: (figures: Suites[Suite]) => Row } = {
 	lifecycle: (of) => [
 		"one message, from POST to its closed run",
 		`${round(of.ratio)} of the rate of a bare workflow with one activity (${round(of.messagesPerSecond.median, 0)} a second beside ${round(of.baseline.workflowsPerSecond.median, 0)}), ${round(of.sharedRatio, 1)} where messages under load may share runs; ${of.eventsPerMessage} events, ${whole(of.historyBytesPerMessage)} bytes of history; idle, ${round(of.latencyRatio)} of a bare workflow's time until the carrier has it`,
@@ -71,6 +47,10 @@ const words: { [Suite in keyof Recorded]: (figures: Recorded[Suite]) => Row } = 
 	encrypt: (of) => [
 		"encryption and decryption",
 		`${round(of.ratio)} of the bare cryptography; ${round(of.vaultRatio, 1)} times one call to Vault a message`,
+	],
+	policy: (of) => [
+		"decisions on a message, by all published packs",
+		`${whole(of.evaluationsPerSecond.median)} a second in one process, ${round(of.ratio)} of reading and writing the same facts as JSON`,
 	],
 	queues: (of) => [
 		"send queues",

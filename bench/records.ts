@@ -1,15 +1,15 @@
-// Figures that were recorded, and whether today's are as good: ratios only, for machines differ.
+// Figures that were recorded, and whether today's are as good.
 
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { type Judgement, judged } from "./judged.ts";
 
 /** What a suite printed. */
 export type Figures = { suite?: string; store?: string | null } & Record<string, unknown>;
 
 /** Of what was recorded, the share that a noisy machine may take away before it counts as a regression. */
 const tolerance = 0.85;
-const ratioNames = /^(ratio|ratios|latencyRatio|sharedRatio)$/;
 const folder = fileURLToPath(new URL("../docs/benchmarks", import.meta.url));
 const fileOf = (suite: string) => join(folder, `${suite}.json`);
 
@@ -26,34 +26,39 @@ export function recorded(suite: string): Figures | undefined {
 }
 
 /**
- * One line for each ratio that is worse than it was. Runs on different stores are not compared.
+ * One line for each promise that this run did not keep, and for each figure that is worse than it was. Runs on different
+ * stores are not compared.
  * @throws Error when there is nothing to compare with
  */
 export function findRegressions(now: Figures, then: Figures | undefined): string[] {
+	const { more = {}, less = {}, broken = [] } = judge(now);
+	if (Object.keys({ ...more, ...less }).length === 0) return broken;
 	if (!then) throw new Error(`nothing is recorded of ${now.suite}: record a run with --record first`);
 	if (now.store !== then.store) throw new Error(`recorded on ${then.store}, run on ${now.store}: not comparable`);
-	const before = ratiosOf(then);
-	return Object.entries(ratiosOf(now)).flatMap(([name, ratio]) => {
-		const known = before[name];
-		if (known === undefined) return [];
-		// A latency is the better the less it is.
-		const share = name.startsWith("latency") ? known / ratio : ratio / known;
-		return share < tolerance ? [`${name} is ${ratio.toFixed(3)}, was ${known.toFixed(3)}`] : [];
+	const before = judge(then);
+	return [
+		...broken,
+		...compare(more, before.more, (figure, known) => figure / known),
+		...compare(less, before.less, (figure, known) => known / figure),
+	];
+}
+
+function judge(figures: Figures): Judgement {
+	const judgeOf = judged[figures.suite as keyof typeof judged] as ((of: unknown) => Judgement) | undefined;
+	if (!judgeOf) throw new Error(`nothing says what a run of ${figures.suite} is judged by`);
+	return judgeOf(figures);
+}
+
+/** What only one of the runs has is not compared: a peer that was absent, memory where the system does not tell it. */
+function compare(
+	now: Record<string, number>,
+	then: Record<string, number> = {},
+	shareOf: (figure: number, known: number) => number,
+): string[] {
+	return Object.entries(now).flatMap(([name, figure]) => {
+		const known = then[name];
+		// A record has null for what was no number.
+		if (typeof known !== "number") return [];
+		return shareOf(figure, known) < tolerance ? [`${name} is ${figure.toFixed(3)}, was ${known.toFixed(3)}`] : [];
 	});
-}
-
-/** Path → number, of all that is a ratio; of spreads the median. */
-function ratiosOf(figures: Figures): Record<string, number> {
-	const found: Record<string, number> = {};
-	const walk = (value: unknown, path: string) => {
-		if (typeof value === "number") found[path] = value;
-		else if (isObject(value) && typeof value.median === "number") found[path] = value.median;
-		else if (isObject(value)) for (const [name, inner] of Object.entries(value)) walk(inner, `${path}.${name}`);
-	};
-	for (const [name, value] of Object.entries(figures)) if (ratioNames.test(name)) walk(value, name);
-	return found;
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-	return typeof value === "object" && value !== null;
 }

@@ -63,7 +63,8 @@ ${Object.entries(about)
 --bulk     messages beside which one-time codes go out (default 10000)
 --profile  write flame graphs of the engine's processes (accept has none)
 --record   keep the figures in docs/benchmarks, draw them in docs/images
---check    exit 1 when a ratio is worse than the recorded one by more than 15 %
+--check    exit 1 when a figure that the suite is judged by is worse than the recorded one by more than 15 %, or when
+           a promise is broken: a target, the budget of cost, what an overload is to leave whole
 --overload seconds of overload (default 30)
 --stored   finished messages that growth measures beside (default 100000), --open unfinished ones (default 5000)
 --rate     messages a second that cost works out the needs of, commas between them (default 100,1000,10000)

@@ -1,32 +1,97 @@
 // What is made of figures: regressions that are told, and pictures that show what was measured.
 
 import assert from "node:assert/strict";
+import { readdirSync } from "node:fs";
+import { basename, join } from "node:path";
 import { test } from "node:test";
 import { type CpuProfile, drawFlame } from "../../bench/flame.ts";
 import { percentile95, spread } from "../../bench/measure.ts";
 import { draw, drawLines } from "../../bench/plot.ts";
-import { findRegressions } from "../../bench/records.ts";
+import { type Figures, findRegressions, recorded } from "../../bench/records.ts";
+import { root } from "../tidy/tree.ts";
 
-const then = {
+const rates = { store: "mongod", messagesPerSecond: 900 };
+const lifecycle = {
+	...rates,
 	suite: "lifecycle",
-	store: "mongod",
 	ratio: 0.6,
-	ratios: { single: 1, batch: { min: 0.8, median: 0.9, max: 1 } },
+	sharedRatio: 3,
+	sharing: { waiting: { ratios: { min: 1, median: 1.2, max: 1.4 } } },
 	latencyRatio: 4,
-	messagesPerSecond: 900,
+	eventsPerMessage: 13,
+	historyBytesPerMessage: 2_600,
 };
 
-test("a ratio counts as worse beyond 15 %, a latency's the other way about; rates of another machine do not", () => {
-	assert.deepEqual(findRegressions({ ...then, ratio: 0.52, messagesPerSecond: 1, latencyRatio: 3 }, then), []);
-	assert.deepEqual(findRegressions({ ...then, ratio: 0.5 }, then), ["ratio is 0.500, was 0.600"]);
-	const ratios = { single: 2, batch: { min: 0.8, median: 0.7, max: 1 } };
-	assert.deepEqual(findRegressions({ ...then, ratios }, then), ["ratios.batch is 0.700, was 0.900"]);
-	assert.deepEqual(findRegressions({ ...then, latencyRatio: 5 }, then), ["latencyRatio is 5.000, was 4.000"]);
+test("a figure counts as worse beyond 15 %, one that is better when less the other way about; rates do not count", () => {
+	const judge = (changed: object) => findRegressions({ ...lifecycle, ...changed }, lifecycle);
+	assert.deepEqual(judge({ ratio: 0.52, messagesPerSecond: 1, latencyRatio: 3 }), []);
+	assert.deepEqual(judge({ ratio: 0.5 }), ["ratio is 0.500, was 0.600"]);
+	const sharing = { waiting: { ratios: { min: 0.8, median: 0.9, max: 2 } } };
+	assert.deepEqual(judge({ sharing }), ["sharing.waiting.ratios is 0.900, was 1.200"]);
+	assert.deepEqual(judge({ latencyRatio: 5 }), ["latencyRatio is 5.000, was 4.000"]);
+});
+
+test("what grows under a steady load counts as worse the more it grows, and a message that failed by itself", () => {
+	const soak = {
+		...{ suite: "soak", store: "mongod", messages: 9_000, failed: 0, databaseBytesPerMessage: 2_000 },
+		ratios: { memoryBytes: 1, handles: 1, openRuns: 1, redisKeys: 4, databaseBytes: 3 },
+	};
+	const judge = (changed: object) => findRegressions({ ...soak, ...changed }, soak);
+	assert.deepEqual(judge({ ratios: { ...soak.ratios, memoryBytes: 0.5, handles: 0.7 } }), []);
+	assert.deepEqual(judge({ ratios: { ...soak.ratios, memoryBytes: 1.3 } }), ["ratios.memoryBytes is 1.300, was 1.000"]);
+	assert.deepEqual(judge({ failed: 2 }), ["2 of 9000 messages failed"]);
+});
+
+test("a page counts as worse the later it can be read, with a PIN and without, and the more it weighs", () => {
+	const page = {
+		...{ suite: "page", store: "mongod", ratio: 2, pinRatio: 3 },
+		...{ withoutPin: { bytes: 12_000 }, withPin: { bytes: 13_000 } },
+	};
+	const judge = (changed: object) => findRegressions({ ...page, ...changed }, page);
+	assert.deepEqual(judge({ ratio: 1, pinRatio: 1.5 }), []);
+	assert.deepEqual(judge({ ratio: 2.5 }), ["ratio is 2.500, was 2.000"]);
+	assert.deepEqual(judge({ pinRatio: 4 }), ["pinRatio is 4.000, was 3.000"]);
+	assert.deepEqual(judge({ withPin: { bytes: 26_000 } }), ["withPin.bytes is 26000.000, was 13000.000"]);
+});
+
+test("of growth nothing counts that has nothing of ours in it, nor memory that the system did not tell", () => {
+	const growth = {
+		...{ suite: "growth", store: "mongod", ratios: { bare: 1, single: 0.9, batch: 1 } },
+		...{ memory: { letheSharedOnceBytes: 800e6 }, bytesPerMessage: { all: 2_000 } },
+	};
+	const judge = (changed: object, then: Figures = growth) => findRegressions({ ...growth, ...changed }, then);
+	assert.deepEqual(judge({ ratios: { ...growth.ratios, bare: 0.1 } }), []);
+	assert.deepEqual(judge({ ratios: { ...growth.ratios, single: 0.7 } }), ["ratios.single is 0.700, was 0.900"]);
+	assert.deepEqual(judge({ memory: { letheSharedOnceBytes: 1e9 } }).length, 1);
+	assert.deepEqual(judge({ memory: { letheSharedOnceBytes: Number.NaN } }), []);
+	assert.deepEqual(judge({}, { ...growth, memory: { letheSharedOnceBytes: null } }), []);
+});
+
+test("a promise that a run breaks is told, whatever is on record", () => {
+	const over = ["single: events is 15, at most 14 by the design"];
+	assert.deepEqual(findRegressions({ suite: "cost", store: "mongod", over }, undefined), over);
+	const accept = {
+		...{ suite: "accept", store: "mongod", ratio: 0.3, latencyRatio: 4, batches: { ratio: 5 } },
+		overload: { met: { overloaded: true, durable: true, memoryBounded: true, recovered: true } },
+	};
+	assert.deepEqual(findRegressions(accept, accept), []);
+	const overload = { met: { ...accept.overload.met, durable: false } };
+	assert.deepEqual(findRegressions({ ...accept, overload }, accept), ["overload.met.durable is false"]);
 });
 
 test("what was recorded on another store, or not at all, is no measure", () => {
-	assert.throws(() => findRegressions({ ...then, store: "other" }, then), /not comparable/);
-	assert.throws(() => findRegressions(then, undefined), /nothing is recorded/);
+	assert.throws(() => findRegressions({ ...lifecycle, store: "other" }, lifecycle), /not comparable/);
+	assert.throws(() => findRegressions(lifecycle, undefined), /nothing is recorded/);
+	assert.throws(() => findRegressions({ suite: "unknown" }, undefined), /unknown/);
+});
+
+test("each record that there is can be compared: none is worse than itself", () => {
+	for (const file of readdirSync(join(root, "docs/benchmarks"))) {
+		const figures = recorded(basename(file, ".json"));
+		assert.ok(figures, file);
+		const worse = findRegressions(figures, figures).filter((line) => line.includes(", was "));
+		assert.deepEqual(worse, [], file);
+	}
 });
 
 test("the 95th percentile is the value that 95 of 100 do not exceed", () => {
