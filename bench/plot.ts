@@ -138,7 +138,8 @@ function peerBars(figures: Figures): Bar[] {
 	);
 }
 
-function noteOf({ machine, store }: Figures, reading: string): string {
+function noteOf({ machine, store, commit }: Figures, reading: string): string {
 	const { processor, cores } = machine as { processor: string; cores: number };
-	return `${reading}; ${cores} cores of ${processor}, store ${String(store).split("/").at(-1)}`;
+	const made = commit ? `, commit ${commit}` : "";
+	return `${reading}; ${cores} cores of ${processor}, store ${String(store).split("/").at(-1)}${made}`;
 }

@@ -5,11 +5,13 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Judgement, judged } from "./judged.ts";
 
-/** What a suite printed. */
-export type Figures = { suite?: string; store?: string | null } & Record<string, unknown>;
+/** What a suite printed, with what it was measured on. `commit`: of the code, where the record tells. */
+export type Figures = { suite?: string; store?: string | null; commit?: string | null } & Record<string, unknown>;
 
 /** Of what was recorded, the share that a noisy machine may take away before it counts as a regression. */
 const tolerance = 0.85;
+/** Of the processors, the share that may have been busy in the minute before a run that is kept. */
+const busyShareMax = 0.5;
 const folder = fileURLToPath(new URL("../docs/benchmarks", import.meta.url));
 const fileOf = (suite: string) => join(folder, `${suite}.json`);
 
@@ -23,6 +25,14 @@ export function record(figures: Figures): void {
 export function recorded(suite: string): Figures | undefined {
 	const file = fileOf(suite);
 	return existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as Figures) : undefined;
+}
+
+/**
+ * Whether others use a machine: what is measured on it then is not worth keeping.
+ * @param machine.loadBefore processes that ran or waited for a processor, over the last minute
+ */
+export function isBusy({ loadBefore, cores }: { loadBefore: number; cores: number }): boolean {
+	return loadBefore > cores * busyShareMax;
 }
 
 /**

@@ -1,5 +1,6 @@
 // `npm run bench -- SUITE [--json]`: measures beside a baseline in the same run; one JSON object comes last.
 
+import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { cpus, loadavg, platform, release, totalmem } from "node:os";
 import { join } from "node:path";
@@ -30,7 +31,7 @@ import { plot } from "./plot.ts";
 import { policySuite } from "./policy.ts";
 import { purgeSuite } from "./purge.ts";
 import { limit, queuesSuite } from "./queues.ts";
-import { type Figures, findRegressions, record, recorded } from "./records.ts";
+import { type Figures, findRegressions, isBusy, record, recorded } from "./records.ts";
 import { soakSuite } from "./soak.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url)).replace(/\/$/, "");
@@ -62,7 +63,9 @@ ${Object.entries(about)
 --behind   messages of another tenant behind which the queues' fairness is measured (default 100000)
 --bulk     messages beside which one-time codes go out (default 10000)
 --profile  write flame graphs of the engine's processes (accept has none)
---record   keep the figures in docs/benchmarks, draw them in docs/images
+--record   keep the figures in docs/benchmarks, draw them in docs/images; refused where more than half of the
+           processors were busy in the minute before (by the load that the system tells)
+--busy     record even so; the figures tell the load before them
 --check    exit 1 when a figure that the suite is judged by is worse than the recorded one by more than 15 %, or when
            a promise is broken: a target, the budget of cost, what an overload is to leave whole
 --overload seconds of overload (default 30)
@@ -81,6 +84,7 @@ const { values, positionals } = parseArgs({
 		only: { type: "string" },
 		profile: { type: "boolean", default: false },
 		record: { type: "boolean", default: false },
+		busy: { type: "boolean", default: false },
 		check: { type: "boolean", default: false },
 		behind: { type: "string", default: "100000" },
 		bulk: { type: "string", default: "10000" },
@@ -95,6 +99,7 @@ const { values, positionals } = parseArgs({
 	},
 });
 const machine = machineFacts();
+const commit = readCommit();
 const rounds = (unlessTold = 5) => Number(values.rounds ?? unlessTold);
 const say = (line: string) => void (values.json || console.error(line));
 const suites = {
@@ -164,9 +169,14 @@ const bare = named(serverless);
 if (values.help || (!suite && !bare)) {
 	console.error(usage);
 	process.exitCode = values.help ? 0 : 2;
+} else if (values.record && !values.busy && isBusy(machine)) {
+	console.error(
+		`the load of the last minute is ${machine.loadBefore}: record once the machine is idle, or with --busy`,
+	);
+	process.exitCode = 1;
 } else if (bare) {
 	try {
-		tell({ ...(await bare()), node: process.version, machine });
+		tell(await bare());
 	} catch (error) {
 		console.error((error as Error).message);
 		process.exitCode = 1;
@@ -181,7 +191,7 @@ if (values.help || (!suite && !bare)) {
 		const result = await suite(stack);
 		const { servers } = stack.state();
 		await stack.stop();
-		tell({ ...result, store: servers.mongodb.program, node: process.version, machine });
+		tell({ ...result, store: servers.mongodb.program });
 	} catch (error) {
 		console.error((error as Error).message);
 		await stack.stop();
@@ -290,8 +300,9 @@ async function runPage(stack: Stack): Promise<object> {
 	}
 }
 
-/** Prints the figures, and keeps or judges them where that was asked. */
-function tell(figures: Figures): void {
+/** Prints the figures with what they were made of and on, and keeps or judges them where that was asked. */
+function tell(result: object): void {
+	const figures: Figures = { ...result, commit, node: process.version, machine };
 	console.log(JSON.stringify(figures, null, values.json ? 0 : 2));
 	const worse = values.check ? findRegressions(figures, recorded(figures.suite ?? "")) : [];
 	for (const line of worse) console.error(line);
@@ -299,6 +310,16 @@ function tell(figures: Figures): void {
 	if (!values.record) return;
 	record(figures);
 	say(`drawn: ${plot().join(", ") || "nothing"}`);
+}
+
+/** The commit of the code, and whether files differ from it that are no pages; null where git does not tell. */
+function readCommit(): string | null {
+	const git = (...args: string[]) => spawnSync("git", args, { cwd: root, encoding: "utf8" });
+	const { status, stdout } = git("rev-parse", "--short", "HEAD");
+	if (status !== 0) return null;
+	// What an earlier suite has just recorded is no change of what is measured.
+	const changes = git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!docs", ":!README.md").stdout;
+	return `${stdout.trim()}${changes === "" ? "" : "-dirty"}`;
 }
 
 /** What the figures were made on. */
@@ -310,6 +331,6 @@ function machineFacts() {
 		memoryBytes: totalmem(),
 		system: `${platform()} ${release()}`,
 		// Others' work shows here: figures of a busy machine compare with nothing.
-		loadBefore: loadavg()[0],
+		loadBefore: loadavg()[0] ?? 0,
 	};
 }

@@ -7,7 +7,7 @@ import { test } from "node:test";
 import { type CpuProfile, drawFlame } from "../../bench/flame.ts";
 import { percentile95, spread } from "../../bench/measure.ts";
 import { draw, drawLines } from "../../bench/plot.ts";
-import { type Figures, findRegressions, recorded } from "../../bench/records.ts";
+import { type Figures, findRegressions, isBusy, recorded } from "../../bench/records.ts";
 import { root } from "../tidy/tree.ts";
 
 const rates = { store: "mongod", messagesPerSecond: 900 };
@@ -92,6 +92,12 @@ test("each record that there is can be compared: none is worse than itself", () 
 		const worse = findRegressions(figures, figures).filter((line) => line.includes(", was "));
 		assert.deepEqual(worse, [], file);
 	}
+});
+
+test("figures of a machine that others use are not kept: more than half of its processors busy", () => {
+	assert.equal(isBusy({ loadBefore: 1, cores: 2 }), false);
+	assert.equal(isBusy({ loadBefore: 1.1, cores: 2 }), true);
+	assert.equal(isBusy({ loadBefore: 1.1, cores: 4 }), false);
 });
 
 test("the 95th percentile is the value that 95 of 100 do not exceed", () => {
