@@ -4,7 +4,7 @@ import mongoose, { type Connection } from "mongoose";
 import { Agent, request } from "undici";
 import { connectMongo } from "../adapters/mongo/connection.ts";
 import { magicNumber } from "../stack/carrier/magic.ts";
-import { latenciesOf, offerSteadily, rateOf, residentBytes, spread, spreadOfRatios } from "./measure.ts";
+import { latenciesOf, offerSteadily, rateOf, residentBytes, spread, spreadOfRatios, untilStill } from "./measure.ts";
 
 export type AcceptTarget = {
 	apiUrl: string;
@@ -15,8 +15,9 @@ export type AcceptTarget = {
 	/** Worker and sender, which accept nothing. */
 	pauseWorkers: () => Promise<void>;
 	resumeWorkers: () => Promise<void>;
-	/** How many runs there are. */
+	/** How many runs there are, and how many of them are not closed. */
 	countRuns: () => Promise<number>;
+	countOpenRuns: () => Promise<number>;
 };
 
 type Options = { rounds: number; perRound: number; probes: number; overloadSeconds: number; overloadLanes: number };
@@ -28,34 +29,36 @@ const recoveryMsMax = 5_000;
 const residentRatioMax = 1.25;
 const warmUpRounds = 3;
 const stillMs = 1_000;
+const closingMsMax = 20_000;
 const runsMsMax = 1_200_000;
 
 /**
  * `ratio`: messages accepted a second over bare inserts a second of the same document with the same durability, median of
  * interleaved rounds, with no worker running. `latencyRatio`: the median of one at a time over the insert's.
+ * `withWorkersRunning`, first: the rate while worker and sender have these very messages to drive, and none from before.
  */
 export async function acceptSuite(target: AcceptTarget, options: Options) {
 	const connection = await connectMongo({ ...target.mongodb, poolMax: concurrency });
 	const agent = new Agent({ connections: options.overloadLanes });
 	try {
 		const call = createCaller(target, agent);
-		const insert = await createInsert(connection, (await call.accept(1)).id);
+		const running = await measureRunning(target, options, call);
 		await target.pauseWorkers();
-		const untilStarted = () => untilStill(target.countRuns);
+		const insert = await createInsert(connection, (await call.accept(1)).id);
+		const untilStarted = () => untilStill(target.countRuns, { stillMs });
 		const paused = await measureRates(options, call, insert, untilStarted);
 		await untilStarted();
 		const latency = await measureLatency(options, call, insert);
 		const capacityPerSecond = paused.messagesPerSecond.median;
 		const overload = await overloadFor(target, { ...options, capacityPerSecond }, call, connection);
 		await target.resumeWorkers();
-		const running = await rateOf(options.perRound, concurrency, async () => void (await call.accept(1)));
 		return {
 			suite: "accept",
 			concurrency,
 			rounds: options.rounds,
 			...paused,
 			...latency,
-			withWorkersRunning: { messagesPerSecond: running },
+			withWorkersRunning: running,
 			overload,
 			...(await untilRun(connection)),
 		};
@@ -115,9 +118,24 @@ async function createInsert(connection: Connection, id: string): Promise<() => P
 	};
 }
 
+async function measureRunning({ countRuns, countOpenRuns }: AcceptTarget, { perRound }: Options, call: Caller) {
+	const single = async () => void (await call.accept(1));
+	const untilWorkedOff = async () => {
+		// Runs are started behind the answers: none being open yet is no sign that all are closed.
+		await untilStill(countRuns, { stillMs });
+		await untilStill(countOpenRuns, { stillMs: closingMsMax, end: 0 });
+	};
+	// A process that serves has long since compiled what it runs: fewer would measure the compiler.
+	await rateOf(warmUpRounds * perRound, concurrency, single);
+	await untilWorkedOff();
+	const messagesPerSecond = await rateOf(perRound, concurrency, single);
+	await untilWorkedOff();
+	return { what: "beside worker and sender, which drive the same messages and none from before", messagesPerSecond };
+}
+
 /**
- * Each side begins once the runs of what was accepted before have been started: they go on behind the answers, and would
- * be a load on whatever is measured next.
+ * By a process that is warm already. Each side begins once the runs of what was accepted before have been started: they
+ * go on behind the answers, and would be a load on whatever is measured next.
  */
 async function measureRates(
 	{ rounds, perRound }: Options,
@@ -126,9 +144,7 @@ async function measureRates(
 	untilStarted: () => Promise<void>,
 ) {
 	const single = async () => void (await call.accept(1));
-	// A process that serves has long since compiled what it runs: fewer would measure the compiler.
 	await rateOf(warmUpRounds * perRound, concurrency, insert);
-	await rateOf(warmUpRounds * perRound, concurrency, single);
 	const inserts: number[] = [];
 	const messages: number[] = [];
 	const batches: number[] = [];
@@ -228,14 +244,6 @@ function watchMemory({ apiPid }: AcceptTarget) {
 			return { first: most(samples.slice(0, middle)), second: most(samples.slice(middle)) };
 		},
 	};
-}
-
-/** Until a count is the same twice, a second apart. */
-async function untilStill(count: () => Promise<number>): Promise<void> {
-	for (let before = -1, now = await count(); now !== before; now = await count()) {
-		before = now;
-		await new Promise((resolve) => setTimeout(resolve, stillMs));
-	}
 }
 
 /** How many of these are not in the store. */

@@ -63,6 +63,22 @@ export async function offerSteadily(
 	return { offered, seconds: took };
 }
 
+/** Looks once a second at least until a count has been the same for so long, or has come to `end`. */
+export async function untilStill(
+	count: () => Promise<number>,
+	{ stillMs, end }: { stillMs: number; end?: number },
+): Promise<void> {
+	let last = await count();
+	let since = performance.now();
+	while (last !== end) {
+		await sleep(Math.min(stillMs, 1_000));
+		const now = await count();
+		if (now !== last) since = performance.now();
+		else if (performance.now() - since >= stillMs) return;
+		last = now;
+	}
+}
+
 /** Milliseconds that `call` takes, one call after the other. */
 export async function latenciesOf(
 	count: number,

@@ -205,6 +205,8 @@ async function runAccept(stack: Stack): Promise<object> {
 	const { address, namespace } = stack.state().servers.temporal;
 	const connection = Connection.lazy({ address });
 	const client = new Client({ connection, namespace });
+	const submissions = `WorkflowType = '${workflowNames.lifecycle}'`;
+	const count = async (query: string) => (await client.workflow.count(query)).count;
 	try {
 		return await acceptSuite(
 			{
@@ -218,7 +220,8 @@ async function runAccept(stack: Stack): Promise<object> {
 				async resumeWorkers() {
 					for (const name of ["worker", "sender"] as const) await processes.restart(name);
 				},
-				countRuns: async () => (await client.workflow.count(`WorkflowType = '${workflowNames.lifecycle}'`)).count,
+				countRuns: () => count(submissions),
+				countOpenRuns: () => count(`${submissions} AND ExecutionStatus = 'Running'`),
 			},
 			{
 				rounds: rounds(),

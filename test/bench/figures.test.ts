@@ -5,7 +5,7 @@ import { readdirSync } from "node:fs";
 import { basename, join } from "node:path";
 import { test } from "node:test";
 import { type CpuProfile, drawFlame } from "../../bench/flame.ts";
-import { percentile95, spread } from "../../bench/measure.ts";
+import { percentile95, spread, untilStill } from "../../bench/measure.ts";
 import { draw, drawLines } from "../../bench/plot.ts";
 import { type Figures, findRegressions, isBusy, recorded } from "../../bench/records.ts";
 import { root } from "../tidy/tree.ts";
@@ -98,6 +98,16 @@ test("figures of a machine that others use are not kept: more than half of its p
 	assert.equal(isBusy({ loadBefore: 1, cores: 2 }), false);
 	assert.equal(isBusy({ loadBefore: 1.1, cores: 2 }), true);
 	assert.equal(isBusy({ loadBefore: 1.1, cores: 4 }), false);
+});
+
+test("what is counted is waited for until it stays as it is, or has come to its end", async () => {
+	const counts = [3, 2, 1, 0, 9];
+	await untilStill(async () => counts.shift() as number, { stillMs: 10, end: 0 });
+	assert.deepEqual(counts, [9]);
+	const moving = [7, 6, 5];
+	let looks = 0;
+	await untilStill(async () => moving[looks++] ?? 5, { stillMs: 10, end: 0 });
+	assert.ok(looks > moving.length);
 });
 
 test("the 95th percentile is the value that 95 of 100 do not exceed", () => {
