@@ -7,6 +7,7 @@ import { dataConverter } from "../adapters/temporal/client.ts";
 import { startProcesses } from "../stack/processes.ts";
 import type { Stack } from "../stack/stack.ts";
 import { untilTold } from "../stack/supervised.ts";
+import { workflowNames } from "../workflows/contract.ts";
 import { spread } from "./measure.ts";
 
 export type Engine = Awaited<ReturnType<typeof startEngine>>;
@@ -103,6 +104,10 @@ function createDriver({ apiUrl, demo, carrier, namespace, connection }: Target) 
 		}
 	}
 
+	/** How many runs of submissions are not closed yet. */
+	const countOpenRuns = async () =>
+		(await client.workflow.count(`WorkflowType = '${workflowNames.lifecycle}' AND ExecutionStatus = 'Running'`)).count;
+
 	/** Most history events of some runs, and most bytes. */
 	async function historyOf(submissionIds: string[]): Promise<{ events: number; bytes: number }> {
 		const described = await Promise.all(submissionIds.map((id) => client.workflow.getHandle(id).describe()));
@@ -119,7 +124,7 @@ function createDriver({ apiUrl, demo, carrier, namespace, connection }: Target) 
 		return (await answer.body.json()) as Ledger;
 	}
 
-	return { ask, post, runBare, untilClosed, historyOf, readLedger };
+	return { ask, post, runBare, untilClosed, countOpenRuns, historyOf, readLedger };
 }
 
 /** `at` epoch milliseconds at which the carrier took a message. */

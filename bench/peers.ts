@@ -17,10 +17,17 @@ type Options = { rounds: number; messages: number; only: string | undefined; log
 type Sink = Awaited<ReturnType<typeof startSink>>;
 type Place = { smsc: RunningSmsc; sink: Sink };
 type Rates = Awaited<ReturnType<typeof measure>>;
-type Figures = { absent?: string; failed?: string; about?: string; endToEndPerSecond?: Spread } & Record<
-	string,
-	unknown
->;
+type Killed = Omit<Awaited<ReturnType<typeof killHalfWay>>, "killedAtHalf"> & {
+	/** Not in a record of before. */
+	killedAtHalf?: boolean;
+};
+type Figures = {
+	absent?: string;
+	failed?: string;
+	about?: string;
+	endToEndPerSecond?: Spread;
+	killed?: Killed;
+} & Record<string, unknown>;
 
 const connections = 20;
 const pollMs = 100;
@@ -29,9 +36,10 @@ const stillMsMax = 60_000;
 const stillAfterKillMsMax = 30_000;
 
 /**
- * Every peer in turn, round by round, `messages` each over 20 connections; in the last round as many halves, killed half
- * way. Rates are from the first call: accepted until the last answer, submitted until the SMSC has the last one, end to
- * end until the last receipt is where the peer delivers it. `ratios`: end to end, medians, Lethe over each other.
+ * One peer after the other, for each has servers of its own: all rounds of one, `messages` each over 20 connections, then
+ * half as many during which it is killed; then the next. Rates are from the first call: accepted until the last answer,
+ * submitted until the SMSC has the last one, end to end until the last receipt is where the peer delivers it. `ratios`: end
+ * to end, medians, Lethe over each other; a machine that drifts drifts between them.
  */
 export async function peersSuite(stack: Stack, options: Options) {
 	const smsc = await startSmsc();
@@ -99,8 +107,10 @@ async function runPeer(name: string, open: () => Promise<Peer>, place: Place, op
 		await measure(peer, place, `${name}-w-`, Math.max(peer.each, Math.ceil(options.messages / 10)));
 		const rounds: Rates[] = [];
 		for (let round = 0; round < options.rounds; round++) {
+			await peer.settle?.();
 			rounds.push(await measure(peer, place, `${name}-${round}-`, options.messages));
 		}
+		await peer.settle?.();
 		const killed = await killHalfWay(peer, place, `${name}-k-`, Math.ceil(options.messages / 2));
 		return {
 			about: peer.about,
@@ -157,7 +167,10 @@ function receiptsOf(peer: Peer, { sink }: Place, prefix: string, seen: Awaited<R
 	) as Map<string, number>;
 }
 
-/** Only what the peer said it has accepted counts as lost. */
+/**
+ * Only what the peer said it has accepted counts as lost. One that has not sent half of it in time is killed all the same:
+ * `killedAtHalf` is false then.
+ */
 async function killHalfWay(peer: Peer, place: Place, prefix: string, messages: number) {
 	const texts = Array.from({ length: messages }, (_, index) => `${prefix}${index}`);
 	const accepted: string[] = [];
@@ -185,6 +198,7 @@ async function killHalfWay(peer: Peer, place: Place, prefix: string, messages: n
 	return {
 		accepted: accepted.length,
 		submittedAtKill: atKill,
+		killedAtHalf: atKill >= messages / 2,
 		lost: accepted.filter((text) => !seen.has(text)).length,
 		twice: [...seen.values()].filter(({ times }) => times > 1).length,
 		receiptsLost: accepted.filter((text) => seen.has(text) && !received.has(text)).length,

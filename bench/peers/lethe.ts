@@ -7,10 +7,13 @@ import { createDeps } from "../../deps.ts";
 import { magicNumber } from "../../stack/carrier/magic.ts";
 import type { Stack } from "../../stack/stack.ts";
 import { type Engine, startEngine } from "../engine.ts";
+import { untilStill } from "../measure.ts";
 import type { Peer, Smsc } from "./peer.ts";
 
 const queue = "smsc";
 const own = ["api", "worker", "sender"] as const;
+// A run whose receipt was lost stays open for hours.
+const stillMsMax = 20_000;
 
 /** `each` 1 sends messages one by one, more in batches. */
 export function openLethe(stack: Stack, options: { smsc: Smsc; each: number; log: (line: string) => void }): Peer {
@@ -37,6 +40,8 @@ export function openLethe(stack: Stack, options: { smsc: Smsc; each: number; log
 			if (each === 1) await post("/v1/messages", { ...shared, ...messages[0] });
 			else await post("/v1/batches", { ...shared, messages });
 		},
+		// Certificates, and what closes a run, come after the receipt.
+		settle: async () => untilStill(started().countOpenRuns, { stillMs: stillMsMax, end: 0 }),
 		kill: async () => void (await Promise.all(own.map((name) => started().processes.kill(name)))),
 		async restart() {
 			for (const name of own) await started().processes.restart(name);

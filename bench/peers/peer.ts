@@ -18,6 +18,8 @@ export type Peer = {
 	start: () => Promise<void>;
 	/** Hands texts over. @throws unless they were accepted */
 	send: (texts: string[]) => Promise<void>;
+	/** Waits for what goes on behind the last receipt, which would be a load on whatever is measured next; absent where nothing does. */
+	settle?: () => Promise<void>;
 	/** Ends its own processes as a power cut would; its stores live on. */
 	kill: () => Promise<void>;
 	restart: () => Promise<void>;
