@@ -1,5 +1,6 @@
 // The table of recorded figures in the README: what was measured beside what, and by which command.
 
+import type { Spread } from "./measure.ts";
 import { recorded } from "./records.ts";
 import type { Suites } from "./suites.ts";
 
@@ -34,7 +35,7 @@ type Row = [what: string, figures: string];
 const words: { [Suite in Exclude<keyof Suites, "cost">]: (figures: Suites[Suite]) => Row } = {
 	lifecycle: (of) => [
 		"one message, from POST to its closed run",
-		`${round(of.ratio)} of the rate of a bare workflow with one activity (${round(of.messagesPerSecond.median, 0)} a second beside ${round(of.baseline.workflowsPerSecond.median, 0)}), ${round(of.sharedRatio, 1)} where messages under load may share runs; ${of.eventsPerMessage} events, ${whole(of.historyBytesPerMessage)} bytes of history; idle, ${round(of.latencyRatio)} of a bare workflow's time until the carrier has it`,
+		`${round(of.ratio)} of the rate of a bare workflow with one activity (${round(of.messagesPerSecond.median, 0)} a second beside ${round(of.baseline.workflowsPerSecond.median, 0)}); where messages under load may share runs, ${round(of.sharing.waiting.ratios.median)} by callers that wait for their run as the bare workflow's do, ${round(of.sharedRatio, 1)} by callers that go on once they have their answer; ${of.eventsPerMessage} events, ${whole(of.historyBytesPerMessage)} bytes of history; idle, ${round(of.latencyRatio)} of a bare workflow's time until the carrier has it`,
 	],
 	batch: (of) => [
 		"batches of 500",
@@ -62,18 +63,11 @@ const words: { [Suite in Exclude<keyof Suites, "cost">]: (figures: Suites[Suite]
 	],
 	growth: (of) => [
 		`with ${whole(of.storedMessages)} stored and ${whole(of.openMessages)} open messages`,
-		`${round(of.ratios.single)} of the empty system's rate of single messages, ${round(of.ratios.batch)} of batches; all processes together ${whole(of.memory.letheSharedOnceBytes / 1e6)} MB`,
+		`${round(of.ratios.single)} of the empty system's rate of single messages, ${round(of.ratios.batch)} of batches (the bare workflow, of which nothing is ours, ${round(of.ratios.bare)}); all processes together ${whole(of.memory.letheSharedOnceBytes / 1e6)} MB`,
 	],
 	peers: (of) => [
-		`end to end, ${whole(of.messages)} messages over the same SMSC ([what the others leave out](docs/benchmarks.md#what-the-peers-do-not-do))`,
-		Object.entries(of.ratios)
-			.map(
-				([name, over]) =>
-					`${name} ${Object.entries(over)
-						.map(([peer, ratio]) => `${round(ratio)} of ${peer}`)
-						.join(", ")}`,
-			)
-			.join("; "),
+		`end to end, ${whole(of.messages)} messages over the same SMSC: of Lethe until it answers the receipt (\`deliver_sm_resp\`), which is in its store then, of the others until the receipt is at the caller's URL ([what the others leave out](docs/benchmarks.md#what-the-peers-do-not-do))`,
+		`${tellRatios(of)}; lost and sent twice of what was accepted, killed half way: ${tellKilled(of)}`,
 	],
 	soak: (of) => [
 		`${of.minutes} minutes at ${round(100 * of.load, 0)} % of the rate`,
@@ -86,3 +80,32 @@ const words: { [Suite in Exclude<keyof Suites, "cost">]: (figures: Suites[Suite]
 		`${round(of.withoutPin.bytes / 1000, 1)} kB, readable after ${seconds(of.withoutPin.readableMs)}; with a PIN ${round(of.withPin.bytes / 1000, 1)} kB and ${seconds(of.withPin.readableMs)}`,
 	],
 };
+
+/** Medians over medians; beside them the slowest round over the other's fastest, and the fastest over its slowest. */
+function tellRatios({ peers, ratios }: Suites["peers"]): string {
+	const range = (ours: Spread | undefined, theirs: Spread | undefined) =>
+		ours && theirs ? ` (${round(ours.min / theirs.max)}–${round(ours.max / theirs.min)})` : "";
+	return Object.entries(ratios)
+		.map(([name, over]) => {
+			const each = Object.entries(over).map(
+				([peer, ratio]) =>
+					`${round(ratio)}${range(peers[name]?.endToEndPerSecond, peers[peer]?.endToEndPerSecond)} of ${peer}`,
+			);
+			return `${name} ${each.join(", ")}`;
+		})
+		.join("; ");
+}
+
+function tellKilled({ peers, messages }: Suites["peers"]): string {
+	const told = Object.entries(peers).flatMap(([name, { killed }]) => {
+		if (!killed) return [];
+		const { lost, twice, submittedAtKill } = killed;
+		// A record of before tells only what was at the SMSC then.
+		const atHalf = killed.killedAtHalf ?? submittedAtKill >= messages / 4;
+		const early = atHalf
+			? ""
+			: ` (killed with ${whole(submittedAtKill)} of ${whole(Math.ceil(messages / 2))} at the SMSC)`;
+		return [`${name} ${lost} and ${twice}${early}`];
+	});
+	return told.join(", ");
+}
