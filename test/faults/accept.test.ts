@@ -9,6 +9,9 @@ import mongoose, { type Connection } from "mongoose";
 import { magicNumber } from "../../stack/carrier/magic.ts";
 import { type Processes, startProcesses } from "../../stack/processes.ts";
 import { createStack, type Stack } from "../../stack/stack.ts";
+import { exitOnSignal } from "./exitOnSignal.ts";
+
+exitOnSignal();
 
 const root = fileURLToPath(new URL("../..", import.meta.url)).replace(/\/$/, "");
 const kills = 20;

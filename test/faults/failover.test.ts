@@ -20,7 +20,10 @@ import { type Processes, startProcesses } from "../../stack/processes.ts";
 import { createStack, type Stack } from "../../stack/stack.ts";
 import { ledgerDirOf } from "../../stack/stackFile.ts";
 import { root } from "../harness/programs.ts";
+import { exitOnSignal } from "./exitOnSignal.ts";
 import { readLedger } from "./ledger.ts";
+
+exitOnSignal();
 
 const kills = 6;
 const lanes = 6;

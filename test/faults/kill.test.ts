@@ -14,6 +14,9 @@ import { createStack, type Stack } from "../../stack/stack.ts";
 import { untilTold } from "../../stack/supervised.ts";
 import { ofArray } from "../audit/memoryEvidence.ts";
 import { freePort } from "../harness/freePort.ts";
+import { exitOnSignal } from "./exitOnSignal.ts";
+
+exitOnSignal();
 
 const root = fileURLToPath(new URL("../..", import.meta.url)).replace(/\/$/, "");
 const messageCount = 200;

@@ -18,6 +18,9 @@ import { createStack, type Stack } from "../../stack/stack.ts";
 import { until } from "../harness/engine.ts";
 import { messageOf } from "../harness/message.ts";
 import { shorter } from "../harness/policies.ts";
+import { exitOnSignal } from "./exitOnSignal.ts";
+
+exitOnSignal();
 
 const root = fileURLToPath(new URL("../..", import.meta.url)).replace(/\/$/, "");
 const messageCount = 2_000;
