@@ -4,17 +4,20 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
 import { test } from "node:test";
+import type { VerifyResult } from "../../audit/verifyCertificate.ts";
 import type { Entry } from "../../domain/evidence.ts";
 import type { State } from "../../domain/lifecycle.ts";
 import type { Message } from "../../domain/message.ts";
 import { messageOf } from "../harness/message.ts";
-import { findViolations, type Observed, type Sent, type Sight } from "./checker.ts";
+import { type CohortSeen, findViolations, type Observed, repairMs, type Sent, type Sight } from "./checker.ts";
 import { startProxy } from "./proxy.ts";
-import { planFaults, rows } from "./schedule.ts";
+import { type Befallen, planFaults, rows, type Target } from "./schedule.ts";
 
 const deadlineAt = 1_000_000;
+const acceptedAt = 500_000;
+const longAgo = new Date(0).toISOString();
 
-const sight = (state: State, attempt: number): Sight => ({ state, attempt });
+const sight = (state: State, attempt: number, at = 5): Sight => ({ state, attempt, at });
 const at = 5;
 
 /** A run of one message that went well, and what a test has go wrong in it. */
@@ -39,16 +42,79 @@ function observed(change: Partial<Observed> = {}, message: Partial<Message> = {}
 		ledger: [line],
 		entries,
 		sights: new Map([["msg_a", [sight("queued", 0), sight("sending", 1), sight("queued", 1), sight("delivered", 2)]]]),
-		cohorts: [{ _id: "coh_a", state: "open", dueAt: deadlineAt }],
+		cohorts: [cohort],
+		transitKeys: ["cohort-coh_a"],
+		wrappingKeys: [{ _id: "wk_a", cohortId: "coh_a" }],
+		certificates: new Map([["crt_a", certified()]]),
+		faults: [],
 		now: 20,
-		clockErrorMs: 0,
 		...change,
 	};
 }
 
 const sealed = { cohortId: "c", wrappingKeyId: "w", wrappedKey: new Uint8Array(1), ciphertext: new Uint8Array(1) };
 const line = { text: "t", reference: "r", at: 10 };
-const sent: Sent = { key: "k", magic: "delivered", text: "t", category: "transactional", ids: ["msg_a"] };
+const sent: Sent = {
+	key: "k",
+	magic: "delivered",
+	text: "t",
+	category: "transactional",
+	ids: ["msg_a"],
+	askedAt: 0,
+	answeredAt: 5,
+};
+const cohort: CohortSeen = { _id: "coh_a", state: "open", dueAt: deadlineAt, certificates: [] };
+
+type Certificate = Extract<VerifyResult, { valid: true }>["certificate"];
+
+/** What its verifier says of a certificate that text and number of the message are gone, or of what a test makes of it. */
+function certified(change: Partial<Certificate> = {}): VerifyResult {
+	const gone = { messageIds: ["msg_a"], erasedAt: new Date(at).toISOString() };
+	const certificate: Certificate = {
+		schema: "lethe/erasure-certificate/v1",
+		id: "crt_a",
+		kind: "submission",
+		tenantId: "ten_a",
+		issuedAt: new Date(at).toISOString(),
+		copies: [],
+		status: "complete",
+		reasons: [],
+		objects: [
+			{ object: "content", ...gone },
+			{ object: "address", ...gone },
+		],
+		...change,
+	};
+	return { valid: true, kid: "k", forgotten: true, certificate };
+}
+const holding = (...found: VerifyResult[]) =>
+	new Map(found.map((one) => [one.valid ? one.certificate.id : "crt_a", one]));
+const purged = (change: Partial<Certificate> = {}) =>
+	certified({
+		id: "crt_c",
+		kind: "purge",
+		objects: [{ object: "cohort_key", cohortId: "coh_a", erasedAt: new Date(at).toISOString() }],
+		...change,
+	});
+
+/** A run whose cohort was destroyed, and what a test has go wrong in it. */
+function destroyed(change: Partial<Observed> = {}): Observed {
+	const over: CohortSeen = { ...cohort, state: "destroyed", dueAt: 10, certificates: ["crt_c"] };
+	const nothing = { transitKeys: ["certificate"], wrappingKeys: [] };
+	return observed({ ...nothing, cohorts: [over], certificates: holding(certified(), purged()), ...change });
+}
+
+/** A run of one code, accepted at `acceptedAt` and good for 30 s. */
+function coded(message: Partial<Message> = {}, change: Partial<Observed> = {}): Observed {
+	const times = { acceptedAt, deadlineAt: acceptedAt + 30_000, closeAt: acceptedAt + 150_000, stateAt: acceptedAt };
+	const code: Sent = { ...sent, category: "otp", askedAt: acceptedAt, answeredAt: acceptedAt, validForMs: 30_000 };
+	const run = { sent: [code], ledger: [{ ...line, at: acceptedAt + 1 }] };
+	return observed({ ...run, ...change }, { ...times, ...message });
+}
+const befallen = (kind: Befallen["kind"], target: Target, from: number, to: number, byMs?: number): Befallen => ({
+	...{ kind, target, from, to, atMs: 0, forMs: to - from },
+	...(byMs === undefined ? {} : { byMs }),
+});
 const entriesOf = (run: Observed) => run.entries as [Entry, Entry, Entry, ...Entry[]];
 const attempt = { number: 1, startedAt: 1, leaseUntil: 2, claim: "c" };
 
@@ -64,10 +130,64 @@ test("a run that went well has no violation, nor has a further attempt", () => {
 	assert.equal(findViolations(twice(1)).length, 1);
 });
 
-test("clocks that were moved excuse what they are the cause of, and no more", () => {
-	const late = (lateMs: number) => observed({ ledger: [{ ...line, at: deadlineAt + lateMs }], clockErrorMs: 30_000 });
-	assert.deepEqual(findViolations(late(30_000)), []);
-	assert.equal(findViolations(late(32_000)).length, 1);
+test("clocks that were moved excuse what they are the cause of, while they were, and no more", () => {
+	const due = acceptedAt + 30_000;
+	const sentAt = (at: number, ...faults: Befallen[]) =>
+		findViolations(coded({ stateAt: due }, { ledger: [{ ...line, at }], faults })).length;
+	const behind = (from: number, to: number) => befallen("jump", "sender2", from, to, -15_000);
+	const ahead = (from: number, to: number) => befallen("jump", "carrier", from, to, 10_000);
+	assert.equal(sentAt(due + 25_000, behind(acceptedAt, due), ahead(due, due + 30_000)), 0);
+	assert.equal(sentAt(due + 27_000, behind(acceptedAt, due), ahead(due, due + 30_000)), 1);
+	assert.equal(sentAt(due + 25_000, behind(acceptedAt, due)), 1);
+	// A sender that is ahead sends too early to be late, and so does not excuse it; nor does a worker.
+	assert.equal(sentAt(due + 5_000, befallen("jump", "sender", acceptedAt, due, 15_000)), 1);
+	assert.equal(sentAt(due + 5_000, befallen("jump", "worker", acceptedAt, due, -15_000)), 1);
+	// Minutes before it was accepted, and after it was sent.
+	assert.equal(sentAt(due + 25_000, behind(0, acceptedAt - 60_000), ahead(due + 60_000, due + 90_000)), 1);
+});
+
+test("the API's clock excuses when it was accepted, and a worker's that it was sent before its time", () => {
+	const early = (...faults: Befallen[]) => {
+		const asked: Sent = { ...sent, askedAt: acceptedAt, answeredAt: acceptedAt, sendAt: acceptedAt + 15_000 };
+		const times = { acceptedAt, deadlineAt: acceptedAt * 2, closeAt: acceptedAt * 2 };
+		return findViolations(observed({ sent: [asked], ledger: [{ ...line, at: acceptedAt + 5 }], faults }, times)).length;
+	};
+	assert.equal(early(), 1);
+	assert.equal(early(befallen("jump", "worker", acceptedAt, acceptedAt + 1, 15_000)), 0);
+	assert.equal(early(befallen("jump", "sender", acceptedAt, acceptedAt + 1, 15_000)), 1);
+	assert.equal(early(befallen("jump", "worker", 0, acceptedAt - 10_000, 15_000)), 1);
+	const read = (faults: Befallen[]) =>
+		findViolations(coded({ acceptedAt: acceptedAt + 10_000, deadlineAt: acceptedAt + 40_000 }, { faults })).length;
+	assert.equal(read([]), 1);
+	assert.equal(read([befallen("jump", "api", acceptedAt - 1, acceptedAt + 1, 10_000)]), 0);
+	assert.equal(read([befallen("jump", "api", acceptedAt - 1, acceptedAt + 1, -10_000)]), 1);
+});
+
+test("a code may be lost where a fault was in its way, or its number costs its time; its end may be unknown until its close", () => {
+	const ended = (state: State, faults: Befallen[], change: Partial<Sent> = {}) => {
+		const run = coded({ state, stateAt: acceptedAt + 30_000 }, { faults, ledger: [] });
+		return findViolations({ ...run, sent: run.sent.map((one) => ({ ...one, ...change })) });
+	};
+	const killed = (from: number, to = from) => [befallen("kill", "redis", from, to)];
+	assert.deepEqual(ended("expired", killed(acceptedAt + 29_000)), []);
+	assert.deepEqual(ended("expired", killed(0, acceptedAt - repairMs)), []);
+	assert.equal(ended("expired", killed(0, acceptedAt - repairMs - 1)).length, 1);
+	assert.equal(ended("expired", killed(acceptedAt + 31_000)).length, 1);
+	assert.deepEqual(ended("unknown", killed(acceptedAt + 149_000)), []);
+	assert.equal(ended("unknown", killed(acceptedAt + 151_000)).length, 1);
+	for (const magic of ["never_available", "timeout_before_accepting"])
+		assert.deepEqual(ended("expired", [], { magic }), []);
+	assert.deepEqual(ended("unknown", [], { magic: "no_receipt" }), []);
+	assert.equal(ended("unknown", [], { magic: "timeout_before_accepting" }).length, 1);
+});
+
+test("what came back has a certificate that says so, and one more once it was erased again; a purge page's counts as well", () => {
+	const cameBack = certified({ id: "crt_b", status: "incomplete", reasons: ["copy_unverified"] });
+	const again = observed({ certificates: holding(certified(), cameBack) }, { certificates: ["crt_b", "crt_a"] });
+	assert.deepEqual(findViolations(again), []);
+	const page = { eraseBy: deadlineAt, atFinal: true, erasedAt: 5, certificateId: "crt_a" };
+	assert.deepEqual(findViolations(observed({}, { certificates: [], retention: { content: page, address: page } })), []);
+	assert.deepEqual(findViolations(destroyed()), []);
 });
 
 const wrongs: Record<string, Observed> = {
@@ -84,7 +204,30 @@ const wrongs: Record<string, Observed> = {
 	"ended as cancelled": observed({ sent: [{ ...sent, cancel: "refused" }] }, { state: "cancelled" }),
 	"before its time": observed({ sent: [{ ...sent, sendAt: 11 }] }),
 	"after its deadline": observed({ ledger: [{ ...line, at: deadlineAt + 2_000 }] }),
+	// Minutes after the clocks were right again.
+	"was sent 25000 ms after its deadline": coded(
+		{},
+		{
+			ledger: [{ ...line, at: acceptedAt + 55_000 }],
+			faults: [befallen("jump", "sender", 0, acceptedAt - 120_000, -15_000)],
+		},
+	),
+	"its deadline is 60000 ms after its acceptance": coded({ deadlineAt: acceptedAt + 60_000 }),
+	"was accepted at 500000, and was asked for from 500001": coded(
+		{},
+		{ sent: [{ ...sent, askedAt: acceptedAt + 1, answeredAt: acceptedAt + 2 }] },
+	),
+	"ended as expired": coded({ state: "expired", stateAt: acceptedAt + 30_000 }, { ledger: [] }),
+	"ended as rejected, queue_hopeless": coded(
+		{ state: "rejected", evidence: [{ at, type: "rejected", code: "queue_hopeless" }] },
+		{ ledger: [] },
+	),
 	"too early": observed({}, { state: "expired", stateAt: deadlineAt - 2_000 }),
+	// Whatever its record says.
+	"expired 20000 ms too early": observed(
+		{ sights: new Map([["msg_a", [sight("expired", 0, deadlineAt - 20_000)]]]) },
+		{ state: "expired", stateAt: deadlineAt },
+	),
 	"never at the carrier": observed({ ledger: [] }),
 	"is at the carrier, and nobody sent": observed({ ledger: [line, { ...line, text: "other" }] }),
 	"was answered with": observed({ sent: [{ ...sent, ids: ["msg_a", "msg_b"] }] }),
@@ -93,8 +236,26 @@ const wrongs: Record<string, Observed> = {
 	"was to be gone": observed({}, { content: sealed }),
 	"has no erasure on record": observed({}, { retention: { content: { eraseBy: 1, atFinal: true } } }),
 	"has no retention": observed({}, { retention: {} }),
-	"has no certificate": observed({}, { certificates: [] }),
-	"its key was to be destroyed": observed({ cohorts: [{ _id: "coh_a", state: "closing", dueAt: -200_000 }] }),
+	"has no certificate of its content (none)": observed({}, { certificates: [] }),
+	"crt_b is nowhere": observed({}, { certificates: ["crt_a", "crt_b"] }),
+	"crt_a bad_signature": observed({ certificates: holding({ valid: false, reason: "bad_signature" }) }),
+	"has no certificate of its address (crt_a incomplete copy_unverified)": observed({
+		certificates: holding(certified({ status: "incomplete", reasons: ["copy_unverified"] })),
+	}),
+	"has no certificate of its content (crt_a complete)": observed({
+		certificates: holding(certified({ objects: [{ object: "content", messageIds: ["msg_b"], erasedAt: longAgo }] })),
+	}),
+	"has no certificate of its address (crt_a complete)": observed({
+		certificates: holding(certified({ tenantId: "ten_b" })),
+	}),
+	"its key was to be destroyed": observed({ cohorts: [{ ...cohort, state: "closing", dueAt: -200_000 }] }),
+	"its key is in Vault, and was to be gone": destroyed({ transitKeys: ["cohort-coh_a"] }),
+	"a wrapping key of it is in the store": destroyed({ wrappingKeys: [{ _id: "wk_a", cohortId: "coh_a" }] }),
+	"has no certificate of it (crt_c is nowhere)": destroyed({ certificates: holding(certified()) }),
+	"has no certificate of it (crt_c incomplete": destroyed({
+		certificates: holding(certified(), purged({ status: "incomplete", reasons: ["vault_unbounded"] })),
+	}),
+	"its key is not in Vault, and was not to go yet": observed({ transitKeys: [] }),
 	"nobody was told of it": observed({ sent: [] }),
 	"its acceptance 0 times": observed({ entries: observed().entries.slice(1) }),
 	"its end, delivered, 0 times": observed({ entries: observed().entries.slice(0, -1) }),

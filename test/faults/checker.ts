@@ -1,13 +1,18 @@
 // What must hold after any faults: the client's log, the carrier's ledger, the store, the evidence log and retention agree.
 
-import type { Cohort } from "../../adapters/mongo/models.ts";
+import type { Cohort, WrappingKeyDocument } from "../../adapters/mongo/models.ts";
+import type { Certificate } from "../../audit/certificate.ts";
+import type { VerifyResult } from "../../audit/verifyCertificate.ts";
 import type { Entry } from "../../domain/evidence.ts";
 import { isFinal, lifecycle, type State } from "../../domain/lifecycle.ts";
-import { type EvidenceEntry, type Message, wasHandedOver } from "../../domain/message.ts";
+import { type EvidenceEntry, type Message, sealedObjects, wasHandedOver } from "../../domain/message.ts";
+import { clockErrors, timesOf } from "./clockErrors.ts";
+import type { Befallen } from "./schedule.ts";
 
 /**
- * One message as its caller knows it: `ids` of every 202 that its key had, which must be one; `sendAt` as it was asked for;
- * what a request to cancel it was answered with.
+ * One message as its caller knows it: `ids` of every 202 that its key had, which must be one; from when it was asked for to
+ * the first 202, by this machine's clock; `sendAt` and `validForMs` as they were asked for; what a request to cancel it was
+ * answered with. Times epoch ms.
  */
 export type Sent = {
 	key: string;
@@ -15,13 +20,16 @@ export type Sent = {
 	text: string;
 	category: "otp" | "transactional";
 	ids: string[];
+	askedAt: number;
+	answeredAt: number;
+	validForMs?: number;
 	sendAt?: number;
 	cancel?: "granted" | "refused";
 };
 export type LedgerLine = { text: string; reference: string; at: number };
-/** A message as the store had it at some time. */
-export type Sight = { state: State; attempt: number };
-export type CohortSeen = Pick<Cohort, "_id" | "state" | "dueAt">;
+/** A message as the store had it at some time, epoch ms by this machine's clock. */
+export type Sight = { state: State; attempt: number; at: number };
+export type CohortSeen = Pick<Cohort, "_id" | "state" | "dueAt" | "certificates">;
 export type Observed = {
 	sent: Sent[];
 	messages: Map<string, Message>;
@@ -30,9 +38,13 @@ export type Observed = {
 	ledger: LedgerLine[];
 	entries: Entry[];
 	cohorts: CohortSeen[];
+	/** Names of all that Vault has in transit. */
+	transitKeys: string[];
+	wrappingKeys: Pick<WrappingKeyDocument, "_id" | "cohortId">[];
+	/** Every certificate there is, by its id, as whoever checks one is told of it. */
+	certificates: Map<string, VerifyResult>;
+	faults: Befallen[];
 	now: number;
-	/** The most that two clocks of the run were apart. */
-	clockErrorMs: number;
 };
 
 /** A carrier writes its line a moment after it was sent. */
@@ -41,6 +53,11 @@ const lateMsMax = 1_000;
 const earlyMsMax = 1_000;
 /** Within it a cohort that is due goes. */
 const purgeMsMax = 120_000;
+/**
+ * So long after its end a fault may still be what a code was lost for: the sweep finds what lost its driver within 25 s, and
+ * a carrier that was away for 15 s is left alone by its circuit for as long again.
+ */
+export const repairMs = 30_000;
 
 /** What the carrier makes of a number in the end, where that is not `delivered`. */
 const endings: Record<string, readonly State[]> = {
@@ -51,12 +68,21 @@ const endings: Record<string, readonly State[]> = {
 	no_receipt: ["unknown"],
 };
 
+/**
+ * Numbers whose first attempt is not taken, which nobody can know before it is over by every clock: the seconds of a code
+ * are gone by then.
+ */
+const costly: readonly string[] = ["error_before_accepting", "timeout_before_accepting", "reset_before_accepting"];
+
+const workers = ["worker", "worker2"] as const;
+const senders = ["sender", "sender2"] as const;
+
 /** Every violation, in one line each; none is what is wanted. */
 export function findViolations(observed: Observed): string[] {
-	const { sent, messages, ledger, entries, now } = observed;
+	const { sent, messages, ledger, entries, certificates, faults, now } = observed;
 	const lines = Map.groupBy(ledger, ({ text }) => text);
 	const told = Map.groupBy(entries, ({ about }) => about ?? "");
-	const violations = [...findStrays(observed), ...findOverdue(observed)];
+	const violations = [...findStrays(observed), ...findKeys(observed)];
 	for (const one of sent) {
 		const [id = "", ...others] = new Set(one.ids);
 		const say = (what: string) => violations.push(`${id} (${one.magic}, ${one.category}, ${one.key}): ${what}`);
@@ -67,12 +93,14 @@ export function findViolations(observed: Observed): string[] {
 			continue;
 		}
 		const arrivals = lines.get(one.text) ?? [];
-		checkEnd(one, message, arrivals, say);
-		checkTimes(one, message, arrivals, observed.clockErrorMs, say);
+		const sights = observed.sights.get(id) ?? [];
+		checkEnd(one, message, arrivals, faults, say);
+		checkTimes(one, message, arrivals, faults, say);
+		checkExpiry(one, message, sights, faults, say);
 		checkArrivals(message, arrivals, say);
-		checkForgotten(message, now, say);
+		checkForgotten(message, certificates, now, say);
 		checkHistory(message, told.get(id) ?? [], say);
-		checkSights(observed.sights.get(id) ?? [], say);
+		checkSights(sights, say);
 	}
 	return violations;
 }
@@ -89,52 +117,97 @@ function findStrays({ sent, messages, ledger }: Observed): string[] {
 	];
 }
 
-/** Keys that were to be destroyed, and stand. */
-function findOverdue({ cohorts, now, clockErrorMs }: Observed): string[] {
-	const isOverdue = ({ state, dueAt }: CohortSeen) => state !== "destroyed" && dueAt + purgeMsMax + clockErrorMs < now;
-	return cohorts.filter(isOverdue).map(({ _id, state }) => `${_id}: its key was to be destroyed, and it is ${state}`);
+/** Of keys not the engine's word counts, but what Vault and the store have: none of what is over, each of what is not due. */
+function findKeys({ cohorts, transitKeys, wrappingKeys, certificates, now }: Observed): string[] {
+	const inVault = new Set(transitKeys);
+	const wrapping = new Set(wrappingKeys.map(({ cohortId }) => cohortId));
+	return cohorts.flatMap(({ _id, state, dueAt, certificates: ids }) => {
+		const hasKey = inVault.has(`cohort-${_id}`);
+		const isDestroyed = state === "destroyed";
+		const isOver = isDestroyed || dueAt + purgeMsMax < now;
+		const isMine: Fits = ({ object, cohortId }) => object === "cohort_key" && cohortId === _id;
+		const wrongs = {
+			[`its key was to be destroyed, and it is ${state}`]: isOver && !isDestroyed,
+			"its key is in Vault, and was to be gone": isOver && hasKey,
+			"a wrapping key of it is in the store, and was to be gone": isOver && wrapping.has(_id),
+			[`is destroyed, and has no certificate of it (${tell(ids, certificates)})`]:
+				isDestroyed && !isCertified(ids, certificates, isMine),
+			"its key is not in Vault, and was not to go yet": state === "open" && now < dueAt && !hasKey,
+		};
+		return Object.entries(wrongs).flatMap(([what, isWrong]) => (isWrong ? [`${_id}: ${what}`] : []));
+	});
 }
 
 type Say = (what: string) => void;
 
-// A code has its deadline within the faults, and is not sent a second time on a guess: it may expire, be in doubt, or be refused for
-// what it waits behind.
-function checkEnd(
-	{ magic, category, cancel }: Sent,
-	{ state, evidence }: Message,
-	arrivals: LedgerLine[],
-	say: Say,
-): void {
+function checkEnd(sent: Sent, message: Message, arrivals: LedgerLine[], faults: Befallen[], say: Say): void {
+	const { state, evidence } = message;
 	if (!isFinal(state)) {
 		say(`is still ${state}`);
 		return;
 	}
-	const usual = endings[magic] ?? ["delivered"];
-	const isHopeless = evidence.some(({ type, code }) => type === "rejected" && code === "queue_hopeless");
-	const code: State[] = [...usual, "expired", "unknown", ...(isHopeless ? (["rejected"] as const) : [])];
-	const sent = category === "otp" ? code : usual;
-	const allowed = cancel === "granted" ? ["cancelled"] : sent;
 	const why = evidence.flatMap(({ type, code }) => (type === state && code !== undefined ? [code] : []));
-	if (!allowed.includes(state)) say(`ended as ${[state, ...why].join(", ")}`);
+	if (!endsOf(sent, message, faults).includes(state)) say(`ended as ${[state, ...why].join(", ")}`);
 	if (["delivered", "undelivered"].includes(state) && arrivals.length === 0) say(`${state}, and never at the carrier`);
 	if (["rejected", "cancelled"].includes(state) && arrivals.length > 0) say(`${state}, and at the carrier`);
 }
 
-function checkTimes(
-	{ sendAt = 0 }: Sent,
-	message: Message,
-	arrivals: LedgerLine[],
-	clockErrorMs: number,
-	say: Say,
-): void {
-	const { state, stateAt, deadlineAt, receipts } = message;
+/**
+ * How a message may end. A code has seconds, and is not sent a second time on a guess: where a fault was in its way it may
+ * expire, be refused for what it waits behind, or be in doubt. Where none was, it ends as its number has it.
+ */
+function endsOf({ magic, category, cancel }: Sent, message: Message, faults: Befallen[]): State[] {
+	if (cancel === "granted") return ["cancelled"];
+	const usual = endings[magic] ?? ["delivered"];
+	if (category !== "otp") return [...usual];
+	const { acceptedAt, deadlineAt, closeAt, evidence } = message;
+	const isHopeless = evidence.some(({ type, code }) => type === "rejected" && code === "queue_hopeless");
+	const isHindered = isInTheWay(faults, acceptedAt, deadlineAt);
+	const rules: [State, boolean][] = [
+		["expired", isHindered || costly.includes(magic)],
+		["rejected", isHindered && isHopeless],
+		["unknown", isInTheWay(faults, acceptedAt, closeAt)],
+	];
+	return [...usual, ...rules.flatMap(([state, isAllowed]) => (isAllowed ? [state] : []))];
+}
+
+function isInTheWay(faults: Befallen[], from: number, until: number): boolean {
+	return faults.some((fault) => fault.from <= until && from <= fault.to + repairMs);
+}
+
+// Each time is of one clock, and judged by another's: a deadline by a sender's, the hour of sending by the API's and a
+// worker's, and all of it as the carrier's has it. So far as these were wrong then, and no further.
+function checkTimes(sent: Sent, message: Message, arrivals: LedgerLine[], faults: Befallen[], say: Say): void {
+	const { askedAt, answeredAt, sendAt = 0, validForMs = Number.POSITIVE_INFINITY } = sent;
+	const { acceptedAt, deadlineAt } = message;
+	const isAsked = timesOf(acceptedAt, ["api"], faults).some((at) => askedAt <= at && at <= answeredAt);
+	if (!isAsked) say(`was accepted at ${acceptedAt}, and was asked for from ${askedAt} to ${answeredAt}`);
+	if (deadlineAt > acceptedAt + validForMs) say(`its deadline is ${deadlineAt - acceptedAt} ms after its acceptance`);
 	for (const { at } of arrivals) {
-		if (at > deadlineAt + lateMsMax + clockErrorMs) say(`was sent ${at - deadlineAt} ms after its deadline`);
-		if (at < sendAt - clockErrorMs) say(`was sent ${sendAt - at} ms before its time`);
+		const life = { from: bornAt(sent, message, faults), to: Math.max(...timesOf(at, ["carrier"], faults)) };
+		const carrier = clockErrors(["carrier"], faults, life);
+		const lateMs = lateMsMax + carrier.aheadMs + clockErrors(senders, faults, life).behindMs;
+		const earlyMs = carrier.behindMs + clockErrors(["api", ...workers], faults, life).aheadMs;
+		if (at > deadlineAt + lateMs) say(`was sent ${at - deadlineAt} ms after its deadline`);
+		if (at < sendAt - earlyMs) say(`was sent ${sendAt - at} ms before its time`);
 	}
-	const isTold = receipts.some((receipt) => receipt.state === "expired");
-	const earlyMs = deadlineAt - stateAt;
-	if (state === "expired" && !isTold && earlyMs > earlyMsMax + clockErrorMs) say(`expired ${earlyMs} ms too early`);
+}
+
+/** What was seen as expired was so by then, whenever its record says that it was. */
+function checkExpiry(sent: Sent, message: Message, sights: Sight[], faults: Befallen[], say: Say): void {
+	const { state, stateAt, deadlineAt, receipts } = message;
+	if (state !== "expired" || receipts.some((receipt) => receipt.state === "expired")) return;
+	const ending = ["api", ...workers, ...senders] as const;
+	const seenAt = sights.find((sight) => sight.state === "expired")?.at ?? stateAt;
+	const life = { from: bornAt(sent, message, faults), to: Math.max(seenAt, ...timesOf(stateAt, ending, faults)) };
+	const { aheadMs, behindMs } = clockErrors(ending, faults, life);
+	const earlyMs = deadlineAt - Math.min(stateAt, seenAt);
+	if (earlyMs > earlyMsMax + aheadMs + behindMs) say(`expired ${earlyMs} ms too early`);
+}
+
+/** When it was accepted by this machine's clock, or may have been at the earliest. */
+function bornAt({ askedAt }: Sent, { acceptedAt }: Message, faults: Befallen[]): number {
+	return Math.max(askedAt, Math.min(...timesOf(acceptedAt, ["api"], faults)));
 }
 
 // What nobody knows the outcome of is looked up, or left as it is; so no second call follows one that was taken.
@@ -144,15 +217,50 @@ function checkArrivals({ attempts }: Message, arrivals: LedgerLine[], say: Say):
 	if (arrivals.length > 0 && !wasHandedOver(attempts)) say(`is at the carrier, and no attempt says so (${told})`);
 }
 
-function checkForgotten(message: Message, now: number, say: Say): void {
-	for (const name of ["content", "address"] as const) {
-		const record = message.retention[name];
-		const isDue = record && ((record.atFinal && isFinal(message.state)) || record.eraseBy < now);
+function checkForgotten(message: Message, certificates: Observed["certificates"], now: number, say: Say): void {
+	const { _id, tenantId, state, retention } = message;
+	const ids = [...message.certificates, ...sealedObjects.flatMap((name) => retention[name]?.certificateId ?? [])];
+	if (ids.some((id) => !certificates.get(id)?.valid)) say(`a certificate of it is none: ${tell(ids, certificates)}`);
+	for (const name of sealedObjects) {
+		const record = retention[name];
+		const isDue = record && ((record.atFinal && isFinal(state)) || record.eraseBy < now);
 		if (!record) say(`has no retention of its ${name}`);
-		if (isDue && message[name]) say(`its ${name} is there, and was to be gone`);
-		if (isDue && !record.erasedAt) say(`its ${name} has no erasure on record`);
-		if (isDue && isFinal(message.state) && message.certificates.length === 0) say(`has no certificate`);
+		if (!isDue) continue;
+		if (message[name]) say(`its ${name} is there, and was to be gone`);
+		if (!record.erasedAt) say(`its ${name} has no erasure on record`);
+		// One that is incomplete is of what came back: once that was erased again there is one more, of the later erasure.
+		const { erasedAt = 0 } = record;
+		const isMine: Fits = (certified, certificate) =>
+			certificate.tenantId === tenantId &&
+			certified.object === name &&
+			certified.messageIds?.includes(_id) === true &&
+			Date.parse(certified.erasedAt) >= erasedAt;
+		if (isFinal(state) && !isCertified(ids, certificates, isMine))
+			say(`has no certificate of its ${name} (${tell(ids, certificates)})`);
 	}
+}
+
+type Fits = (certified: Certificate["objects"][number], certificate: Certificate) => boolean;
+
+/** Whether one of these certificates is valid and complete, and has such an object. */
+function isCertified(ids: string[], certificates: Observed["certificates"], fits: Fits): boolean {
+	return ids.some((id) => {
+		const found = certificates.get(id);
+		if (!found?.valid || found.certificate.id !== id || found.certificate.status !== "complete") return false;
+		return found.certificate.objects.some((certified) => fits(certified, found.certificate));
+	});
+}
+
+/** What there is to say of each of these certificates. */
+function tell(ids: string[], certificates: Observed["certificates"]): string {
+	const words = ids.map((id) => {
+		const found = certificates.get(id);
+		if (!found) return `${id} is nowhere`;
+		return found.valid
+			? [id, found.certificate.status, ...found.certificate.reasons].join(" ")
+			: `${id} ${found.reason}`;
+	});
+	return words.join(", ") || "none";
 }
 
 /** The evidence log has all that the message's own record has, once, in an order in which a message may have it. */

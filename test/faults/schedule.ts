@@ -15,6 +15,9 @@ export const faultKinds = ["kill", "stop", "cut", "hang", "slow", "reset", "empt
 /** `atMs` from the start; the target is whole again after `forMs`. */
 export type Fault = { kind: FaultKind; target: Target; atMs: number; forMs: number; byMs?: number };
 
+/** A fault that befell, from its beginning until all that it broke was mended; epoch ms. */
+export type Befallen = Fault & { from: number; to: number };
+
 const workers: ProcessTarget[] = ["api", "worker", "sender", "worker2", "sender2"];
 export const processTargets: ProcessTarget[] = [...workers, "carrier"];
 const servers: ServerTarget[] = ["temporal", "mongodb", "vault", "redis"];
@@ -55,12 +58,6 @@ export function planFaults(seed: number, options: { forMs: number; without?: rea
 		if (fault.atMs + fault.forMs > options.forMs) return faults;
 		if (!faults.some((other) => other.target === target && other.atMs + other.forMs >= atMs)) faults.push(fault);
 	}
-}
-
-/** The most that two clocks of a run are apart at some time, ms. */
-export function clockErrorMsMax(faults: readonly Fault[]): number {
-	const offsets = [0, ...faults.map(({ byMs = 0 }) => byMs)];
-	return Math.max(...offsets) - Math.min(...offsets);
 }
 
 /** Numbers in [0, 1) that a seed determines (mulberry32). */

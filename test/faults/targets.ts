@@ -1,13 +1,27 @@
 // The whole engine with every line through a proxy, two of each worker, and the hands that break and mend it.
 
 import { execFileSync } from "node:child_process";
-import { closeSync, existsSync, globSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from "node:fs";
+import {
+	closeSync,
+	existsSync,
+	globSync,
+	mkdtempSync,
+	openSync,
+	readdirSync,
+	readFileSync,
+	rmSync,
+	writeFileSync,
+	writeSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Redis } from "ioredis";
 import mongoose from "mongoose";
 import { makeRootToken } from "../../adapters/vault/rootToken.ts";
 import { makePrivateFolder } from "../../stack/files.ts";
+import { endLeftovers } from "../../stack/leftovers.ts";
+import { takeLock } from "../../stack/lock.ts";
 import { startProcesses } from "../../stack/processes.ts";
 import { createStack, type Stack } from "../../stack/stack.ts";
 import { type Supervised, untilTold } from "../../stack/supervised.ts";
@@ -27,30 +41,33 @@ const servers = ["temporal", "mongodb", "vault", "redis"] as const;
 const seconds = { worker2: "worker", sender2: "sender" } as const;
 const diskMegabytes: Record<ServerTarget, number> = { temporal: 300, mongodb: 500, vault: 150, redis: 100 };
 const mendMsMax = 180_000;
+const canMount = tryMount();
 
 export type Targets = Awaited<ReturnType<typeof startTargets>>;
 
 /** Kinds of faults that can't be had on this machine, with why. */
-export function missingKinds(dir: string): Partial<Record<FaultKind, string>> {
-	const disks = mountDisks(dir);
-	for (const disk of disks) unmount(disk);
+export function missingKinds(): Partial<Record<FaultKind, string>> {
 	return {
-		...(disks.length === servers.length ? {} : { full: "no full disks: mounting small ones needs root" }),
+		...(canMount ? {} : { full: "no full disks: mounting small ones needs root" }),
 		...(fakeTime ? {} : { jump: "no clock jumps: libfaketime is not there (Debian's package libfaketime)" }),
 	};
 }
 
-/** Starts all of it anew below `dir`: small disks for the servers' data where they can be had, clocks that can be moved. */
+/**
+ * Starts all of it anew below `dir`: small disks for the servers' data where they can be had, clocks that can be moved. When
+ * this process exits, however early, servers and disks go with it.
+ * @throws when a run is under way there, or anything does not start; nothing is left running or mounted then
+ */
 export async function startTargets(dir: string) {
-	for (const server of servers) unmount(join(dir, server));
-	// Each schedule is of its own: witnesses and ledgers of the one before would contradict it.
-	rmSync(dir, { recursive: true, force: true });
-	const disks = mountDisks(dir);
+	await layGround(dir);
+	const unmountAll = () => unmountDisks(dir);
+	process.on("exit", unmountAll);
 	const environment = { PATH: process.env.PATH, HOME: process.env.HOME };
 	const stack = createStack({ root, dir, log: () => undefined, environment });
 	async function stop(): Promise<void> {
 		await stack.stop();
-		for (const disk of disks) unmount(disk);
+		unmountAll();
+		process.off("exit", unmountAll);
 		forgetClocks();
 	}
 	try {
@@ -59,6 +76,26 @@ export async function startTargets(dir: string) {
 	} catch (error) {
 		await stop();
 		throw error;
+	}
+}
+
+/**
+ * Ends what an earlier run left that was killed before it could, and forgets it: witnesses and ledgers of another schedule
+ * would contradict this one's. All under the stack's own lock.
+ */
+async function layGround(dir: string): Promise<void> {
+	const lockName = "stack.lock";
+	const lock = takeLock(join(makePrivateFolder(dir), lockName));
+	if (!lock) throw new Error(`Random faults are under way in ${dir} already: wait for their end.`);
+	try {
+		await endLeftovers(makePrivateFolder(join(dir, "run")));
+		unmountDisks(dir);
+		const left = readdirSync(dir).filter((name) => name !== lockName);
+		for (const name of left) rmSync(join(dir, name), { recursive: true, force: true });
+		forgetClocks();
+		if (canMount) mountDisks(dir);
+	} finally {
+		lock.release();
 	}
 }
 
@@ -114,7 +151,7 @@ async function startOn(stack: Stack, stopStack: () => Promise<void>) {
 	}
 	const vault = stack.state().servers.vault;
 	const { key } = JSON.parse(readFileSync(join(vault.dataDir as string, "root.json"), "utf8")) as { key: string };
-	const sealToken = await makeRootToken({ address: vault.url, keys: [key] });
+	const rootToken = await makeRootToken({ address: vault.url, keys: [key] });
 
 	function pidOf(target: Target): number {
 		const { state } = stack;
@@ -147,6 +184,14 @@ async function startOn(stack: Stack, stopStack: () => Promise<void>) {
 		return proxies[target as ServerTarget | "carrier"];
 	}
 
+	/** Names of all keys that Vault has in transit. @throws when it does not answer */
+	async function transitKeys(): Promise<string[]> {
+		const headers = { "x-vault-token": rootToken };
+		const response = await fetch(`${vault.url}/v1/transit/keys?list=true`, { headers });
+		const { data } = (await response.json()) as { data: { keys: string[] } };
+		return data.keys;
+	}
+
 	/** Breaks what a fault says; answers what mends it. A process that is down already can't be broken. */
 	async function begin({ kind, target, byMs = 0 }: Fault): Promise<() => Promise<void>> {
 		const nothing = async () => undefined;
@@ -172,7 +217,7 @@ async function startOn(stack: Stack, stopStack: () => Promise<void>) {
 				await emptyRedis(known.redis.url);
 				return nothing;
 			case "seal":
-				await sealVault(vault.url, sealToken);
+				await sealVault(vault.url, rootToken);
 				return () => restart("vault");
 			case "full": {
 				const ballast = join(known[target as ServerTarget].dataDir as string, "ballast");
@@ -193,6 +238,7 @@ async function startOn(stack: Stack, stopStack: () => Promise<void>) {
 	return {
 		...processes,
 		store,
+		transitKeys,
 		begin,
 		async stop(): Promise<void> {
 			await store.close();
@@ -295,29 +341,43 @@ function fill(path: string): void {
 	}
 }
 
-/** A small disk in memory for each server's data; none where this user may not mount. */
-function mountDisks(dir: string): string[] {
-	const mounted: string[] = [];
-	for (const server of servers) {
-		const disk = join(dir, server);
-		unmount(disk);
-		rmSync(disk, { recursive: true, force: true });
-		makePrivateFolder(disk);
-		const options = ["-t", "tmpfs", "-o", `size=${diskMegabytes[server]}m,mode=0700`, "tmpfs", disk];
-		try {
-			execFileSync("mount", options, { stdio: "ignore" });
-			mounted.push(disk);
-		} catch {
-			return mounted;
-		}
+/** A small disk in memory for each server's data. @throws when one can't be had; none is left then */
+function mountDisks(dir: string): void {
+	try {
+		for (const server of servers) mountDisk(makePrivateFolder(join(dir, server)), diskMegabytes[server]);
+	} catch (error) {
+		unmountDisks(dir);
+		throw error;
 	}
-	return mounted;
 }
 
-function unmount(disk: string): void {
+function unmountDisks(dir: string): void {
+	for (const server of servers) unmount(join(dir, server));
+}
+
+function mountDisk(folder: string, megabytes: number): void {
+	const options = ["-t", "tmpfs", "-o", `size=${megabytes}m,mode=0700`, "tmpfs", folder];
+	execFileSync("mount", options, { stdio: "ignore" });
+}
+
+function unmount(folder: string): void {
 	try {
-		execFileSync("umount", ["-l", disk], { stdio: "ignore" });
+		execFileSync("umount", ["-l", folder], { stdio: "ignore" });
 	} catch {
 		// It was none.
+	}
+}
+
+/** Tried in a folder of its own: the disks of this one's may be a run's that is under way. */
+function tryMount(): boolean {
+	const folder = mkdtempSync(join(tmpdir(), "lethe-disk-"));
+	try {
+		mountDisk(folder, 1);
+		return true;
+	} catch {
+		return false;
+	} finally {
+		unmount(folder);
+		rmSync(folder, { recursive: true, force: true });
 	}
 }
