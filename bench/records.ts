@@ -36,15 +36,16 @@ export function isBusy({ loadBefore, cores }: { loadBefore: number; cores: numbe
 }
 
 /**
- * One line for each promise that this run did not keep, and for each figure that is worse than it was. Runs on different
- * stores are not compared.
- * @throws Error when there is nothing to compare with
+ * One line for each promise that this run did not keep, and for each figure that is worse than it was; or why nothing can
+ * be compared, as runs on different stores can't.
  */
 export function findRegressions(now: Figures, then: Figures | undefined): string[] {
 	const { more = {}, less = {}, broken = [] } = judge(now);
 	if (Object.keys({ ...more, ...less }).length === 0) return broken;
-	if (!then) throw new Error(`nothing is recorded of ${now.suite}: record a run with --record first`);
-	if (now.store !== then.store) throw new Error(`recorded on ${then.store}, run on ${now.store}: not comparable`);
+	if (!then) return [...broken, `nothing is recorded of ${now.suite}: record a run with --record first`];
+	if (now.store !== then.store) {
+		return [...broken, `recorded on ${then.store}, run on ${now.store}: not comparable`];
+	}
 	const before = judge(then);
 	return [
 		...broken,
