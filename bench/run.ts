@@ -37,13 +37,13 @@ import { soakSuite } from "./soak.ts";
 const root = fileURLToPath(new URL("..", import.meta.url)).replace(/\/$/, "");
 const about: Record<keyof typeof suites | keyof typeof serverless, string> = {
 	encrypt: "encryption in one process, beside bare node:crypto and one Vault call a message; 1 minute",
-	accept: "acceptance beside bare journaled inserts, and under overload; 5 minutes",
+	accept: "acceptance beside bare journaled inserts, and under overload; 15 minutes",
 	lifecycle: "single messages from POST to closed run, beside a bare one-activity workflow; 5 minutes",
 	batch: "batches of 500 beside that workflow, and one-time codes while a bulk goes out; 4 minutes",
 	queues: "the rate held by two senders, a queue without limit, fairness behind 100,000; 4 minutes",
 	purge: "a cohort's whole purge with its certificates, beside bare writes; 3 minutes",
 	growth: "the lifecycle's rates, memory and disk with 100,000 stored and 5,000 open messages; 20 minutes",
-	peers: "Kannel, Jasmin and a plain sender over the same SMSC; 20 minutes, more while they are fetched",
+	peers: "Kannel, Jasmin and a plain sender over the same SMSC; 25 minutes, more while they are fetched",
 	page: "a secure link's page in a browser on a slow line; 3 minutes",
 	soak: "memory, handles and rate under a steady load; 35 minutes, of which --minutes are the load",
 	cost: "what a message costs in calls, time and bytes, and what a rate needs; 2 minutes",
