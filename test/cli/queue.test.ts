@@ -72,7 +72,7 @@ describe("lethe queue, against an API", () => {
 		assert.deepEqual([code, error], [0, ""]);
 		assert.match(
 			out,
-			/^shell {19}open {6}simulator Lethe {2}0 of the default segments\/s, 0 next to be sent, 0 delayed, 0 under way, 0 in the backlog, no sender works it\n$/,
+			/^shell {19}open {6}simulator Lethe {2}0 of the default segments\/s, 0 next to be sent, 0 delayed, 0 under way, 0 in the backlog, registered as US=C-A1, no sender works it\n$/,
 		);
 		const { items } = JSON.parse((await run("list", "--json")).out);
 		assert.deepEqual(

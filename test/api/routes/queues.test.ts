@@ -46,6 +46,7 @@ describe("/v1/queues", () => {
 				movesWaiting: false,
 				baa: false,
 				failing: false,
+				registrations: { US: "C-A1" },
 				backlog: 0,
 				live: { waiting: 0, delayed: 0, active: 0, segmentsPerSecond: 0, senders: 0 },
 			},
