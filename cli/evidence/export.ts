@@ -1,5 +1,6 @@
 // `lethe evidence export`: what was integrated in a period, with its proof, into a file that anyone checks offline.
 
+import { once } from "node:events";
 import { open, rename, rm } from "node:fs/promises";
 import { Command, InvalidArgumentError } from "commander";
 import { request, type TargetOptions, withTarget } from "../policy/call.ts";
@@ -30,12 +31,14 @@ async function exportLog(options: Options): Promise<number> {
 	);
 	const response = await request(options, `/v1/evidence/export?${query}`);
 	const chunks = (response.body ?? []) as AsyncIterable<Uint8Array>;
-	if (out === undefined) {
-		for await (const chunk of chunks) process.stdout.write(chunk);
-		return exitCodes.yes;
+	const writing = out === undefined ? writeOut(chunks) : writeFile(out, chunks);
+	const { entries, uncovered } = await writing.catch((error: unknown) => {
+		if (error instanceof Refusal) throw error;
+		throw new Refusal("the export broke off: the API or its store went away. Repeat it.", exitCodes.no);
+	});
+	if (out !== undefined) {
+		console.log(options.json ? JSON.stringify({ file: out, entries, uncovered }) : `${out}: ${entries} entries`);
 	}
-	const { entries, uncovered } = await writeFile(out, chunks);
-	console.log(options.json ? JSON.stringify({ file: out, entries, uncovered }) : `${out}: ${entries} entries`);
 	if (uncovered === 0) return exitCodes.yes;
 	console.error(
 		`lethe evidence export: ${uncovered} more of that period are not signed yet. Repeat it; is the worker up?`,
@@ -43,41 +46,58 @@ async function exportLog(options: Options): Promise<number> {
 	return exitCodes.no;
 }
 
-/** Writes it beside and renames it: a file that is there is whole. Answers how many entries it has, and how many it had to leave out. */
-async function writeFile(
-	path: string,
-	chunks: AsyncIterable<Uint8Array>,
-): Promise<{ entries: number; uncovered: number }> {
+/** How many entries an export has, of how many that it says it has, and how many of its period it had to leave out. */
+type Counts = { entries: number; total: number; uncovered: number };
+
+/** Writes it to standard output. */
+async function writeOut(chunks: AsyncIterable<Uint8Array>): Promise<Counts> {
+	return passOn(chunks, async (chunk) => {
+		if (!process.stdout.write(chunk)) await once(process.stdout, "drain");
+	});
+}
+
+/** Writes it beside and renames it: a file that is there is whole. @throws Refusal when it can't be begun */
+async function writeFile(path: string, chunks: AsyncIterable<Uint8Array>): Promise<Counts> {
 	const next = `${path}.part`;
 	const progress = createProgress("entries");
 	const file = await open(next, "w", privateFile).catch(() => {
 		throw new Refusal(`${path} can't be written: check its folder and your rights.`);
 	});
-	let header = "";
-	let lines = 0;
 	try {
-		for await (const chunk of chunks) {
-			const text = Buffer.from(chunk).toString("latin1");
-			if (lines === 0) header += text;
-			lines += text.split("\n").length - 1;
+		const counts = await passOn(chunks, async (chunk, { entries, total }) => {
 			await file.write(chunk);
-			if (lines > 0) progress.show(lines - 1, readHeader(header).total);
-		}
+			progress.show(entries, total);
+		});
 		await file.sync();
-	} catch {
+		await rename(next, path);
+		return counts;
+	} catch (error) {
 		await rm(next, { force: true });
-		throw new Refusal("the export broke off: the API or its store went away. Repeat it.", exitCodes.no);
+		throw error;
 	} finally {
 		progress.end();
 		await file.close();
 	}
-	await rename(next, path);
-	return { entries: Math.max(0, lines - 1), uncovered: readHeader(header).uncovered };
 }
 
-function readHeader(text: string): { total: number; uncovered: number } {
-	const { start = 0, end = 0, uncovered = 0 } = JSON.parse(text.split("\n")[0] || "{}") as Record<string, number>;
-	return { total: end - start, uncovered };
+/** Hands each piece on with what was seen until its end. Answers what was seen of all. */
+async function passOn(
+	chunks: AsyncIterable<Uint8Array>,
+	write: (chunk: Uint8Array, seen: Counts) => Promise<void>,
+): Promise<Counts> {
+	let header = "";
+	let lines = 0;
+	const seen = (): Counts => {
+		const { start = 0, end = 0, uncovered = 0 } = JSON.parse(lines === 0 ? "{}" : (header.split("\n")[0] as string));
+		return { entries: Math.max(0, lines - 1), total: end - start, uncovered };
+	};
+	for await (const chunk of chunks) {
+		const text = Buffer.from(chunk).toString("latin1");
+		if (lines === 0) header += text;
+		lines += text.split("\n").length - 1;
+		await write(chunk, seen());
+	}
+	return seen();
 }
 
 function parseSize(text: string): number {

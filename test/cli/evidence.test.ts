@@ -1,0 +1,54 @@
+// `lethe evidence` as a shell sees it: an export that lacks entries of its period is told by its exit code, wherever it goes.
+
+import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { createCheckpoints } from "../../audit/checkpoints.ts";
+import { createTestApi, type TestApi } from "../api/harness.ts";
+import { createKey, origin } from "../audit/memoryEvidence.ts";
+import { createMemoryWitness } from "../harness/memoryWitness.ts";
+import { root, run as runProgram } from "../harness/programs.ts";
+
+describe("lethe evidence export, against an API", () => {
+	const folder = mkdtempSync(join(tmpdir(), "lethe-evidence-"));
+	let api: TestApi;
+	let target: string[];
+	let covered: string;
+	before(async () => {
+		api = await createTestApi();
+		const { key } = await api.addTenant({ roles: ["auditor"] });
+		await api.evidence.append([{ type: "process_started", code: "worker", by: "engine" }]);
+		const [signing, witnesses] = [createKey(), [createMemoryWitness()]];
+		await createCheckpoints({
+			...{ origin, store: api.store.evidence, witnesses, sign: signing.sign, keys: async () => [signing] },
+		}).publish();
+		// What is asked from here on is integrated later, and nobody signs it.
+		covered = new Date(api.clock() + 1).toISOString();
+		api.time.offsetMs = 60_000;
+		target = ["--url", await api.app.listen({ host: "127.0.0.1", port: 0 }), "--key", key];
+	});
+	after(async () => {
+		await api.close();
+		rmSync(folder, { recursive: true, force: true });
+	});
+
+	const run = (...args: string[]) =>
+		runProgram(process.execPath, [`${root}/cli/lethe.ts`, "evidence", "export", ...args, ...target]);
+
+	it("exits 0 when a checkpoint covers the period, and 1 when entries of it are not signed, to a file or not", async () => {
+		const file = join(folder, "export.ndjson");
+		for (const [period, code, told] of [
+			[["--to", covered], 0, /^$/],
+			[[], 1, /^lethe evidence export: \d+ more of that period are not signed yet\. Repeat it; is the worker up\?$/m],
+		] as const) {
+			const shown = await run(...period);
+			assert.deepEqual([shown.code, told.test(shown.error)], [code, true], shown.error);
+			const kept = await run(...period, "--out", file);
+			assert.deepEqual([kept.code, kept.out], [code, `${file}: 1 entries\n`], kept.error);
+			const [header, entry] = readFileSync(file, "utf8").split("\n");
+			assert.deepEqual([shown.out.split("\n")[1], JSON.parse(header ?? "").end], [entry, 1]);
+		}
+	});
+});
