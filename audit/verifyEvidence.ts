@@ -14,7 +14,7 @@ export type EvidenceFault =
 	| "not_grown"
 	| "older_checkpoint_missing";
 
-/** `shown` entries could be read, `hidden` ones are another tenant's. `origin` and `size` are the checkpoint's. */
+/** `shown` entries could be read; of `hidden` ones there is the hash, and nothing proves whose they are. `origin` and `size` are the checkpoint's. */
 export type VerifiedEvidence = {
 	valid: true;
 	origin: string;

@@ -84,7 +84,8 @@ export function describeEvidence(result: EvidenceFileResult): string {
 	const lines = [`VALID: entries ${start} to ${end - 1}, all that the log holds there`, `  ${of}`];
 	if (end === start) lines[0] = "VALID: no entry was integrated in that period";
 	if (uncovered > 0) lines.push(`  INCOMPLETE: ${uncovered} more of its period were not signed yet; export it again`);
-	if (hidden > 0) lines.push(`  ${shown} shown; ${hidden} of other tenants, proven by their hashes`);
+	// A hash tells of no tenant: one of the auditor's own could stand as one, too.
+	if (hidden > 0) lines.push(`  ${shown} shown; ${hidden} not shown, there by their hashes; whose they are is not proven`);
 	if (grownSince !== undefined) lines.push(`  grown from the checkpoint of ${grownSince} entries that you kept`);
 	return lines.join("\n");
 }

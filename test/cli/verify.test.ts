@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { createCertificates } from "../../audit/certificate.ts";
+import { leafHash } from "../../audit/merkle.ts";
 import { formatId } from "../../domain/ids.ts";
 import { carrierOf, createMemoryEvidence } from "../audit/memoryEvidence.ts";
 
@@ -160,6 +161,16 @@ test("an evidence export is valid under the pinned key, and says what it shows a
 	);
 	const proof = file("proof.json", await log.exports.prove(9, (await exported())[10]?.match(/"(ten_\w+)"/)?.[1] ?? ""));
 	assert.equal(verify(proof, "--keys", keys).code, 0);
+});
+
+test("an entry that stands as its hash, the auditor's own too, is counted as not shown, and not said to be another's", async () => {
+	const keys = file("log-keys.json", { keys: [logKey] });
+	const lines = await exported();
+	const withheld = lines.with(5, JSON.stringify(leafHash(Buffer.from(lines[5] ?? "")).toString("base64")));
+	const { code, out } = verify(file("withheld.ndjson", withheld.join("\n")), "--keys", keys);
+	assert.equal(code, 0);
+	assert.match(out, /^ {2}599 shown; 1 not shown, there by their hashes; whose they are is not proven$/m);
+	assert.doesNotMatch(out, /tenant/);
 });
 
 test("an evidence export that was changed, cut, or is another key's is not valid, and says why", async () => {
