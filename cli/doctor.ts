@@ -96,7 +96,8 @@ export async function examine(): Promise<Finding[]> {
 				return `${keys.length} signing key(s)`;
 			}),
 		);
-		findings.push(await lookAtOldVersions(deps), await lookAtEvidence(deps), await lookAtCanary(deps));
+		findings.push(await lookAtLedger(deps), await lookAtOldVersions(deps));
+		findings.push(await lookAtEvidence(deps), await lookAtCanary(deps));
 		findings.push(...(await examineAlerts(deps)));
 		findings.push(
 			await look("send queues", "Create one with `lethe admin queue`.", async () => {
@@ -138,6 +139,16 @@ async function lookAtApi({ config, version }: Deps): Promise<Finding[]> {
 		return "callers use https; plain HTTP is heard on loopback only";
 	});
 	return [answers, secure];
+}
+
+// A place that is new, or was restored from a copy, lacks what it is there for.
+function lookAtLedger({ ledger }: Deps): Promise<Finding> {
+	return look("ledger", "Run `lethe restore`: it puts into each place what another has.", async () => {
+		const places = await ledger.lacking();
+		const lacking = places.filter(({ count }) => count > 0).map(({ name, count }) => `${name} lacks ${count} entries`);
+		if (lacking.length > 0) throw new Error(lacking.join(", "));
+		return places.length === 1 ? "in Vault only" : "its places have the same entries";
+	});
 }
 
 // Of every key, each tenant's too: what is past its cryptoperiod and serves nobody any more is only there to be stolen.

@@ -2,6 +2,7 @@
 
 import { Command } from "commander";
 import type { Deps } from "../deps.ts";
+import type { EpochStanding } from "../domain/ledger.ts";
 import { reapply } from "./restore/reapply.ts";
 import { adminDeps } from "./target.ts";
 
@@ -19,7 +20,10 @@ export function restoreCommand(): Command {
 				const standing = await deps.ledger.standing();
 				const isOld = standing === "store_behind" || standing === "ledger_behind";
 				if (check || !isOld) {
-					process.stdout.write(json ? `${JSON.stringify({ standing })}\n` : `${sentences[standing]}\n`);
+					// A place that is new, or from a copy, is told of by nobody's age: it just lacks what another has.
+					const filled = check ? 0 : await deps.ledger.fill();
+					const told = filled === 0 ? "" : ` ${filled} entries were put where a place of the ledger lacked them.`;
+					process.stdout.write(`${json ? JSON.stringify({ standing, filled }) : `${sentences[standing]}${told}`}\n`);
 					if (isOld) process.exitCode = 1;
 					return;
 				}
@@ -31,7 +35,7 @@ export function restoreCommand(): Command {
 				process.stdout.write(
 					json
 						? `${JSON.stringify({ standing: "current", was: standing, applied, knownUntil: formatKnown(knownUntil) })}\n`
-						: [sentences[standing], "Applied:", ...counts, ...windowOf(deps, knownUntil), ""].join("\n"),
+						: [sentences[standing], "Applied:", ...counts, ...windowOf(deps, knownUntil, standing), ""].join("\n"),
 				);
 			} finally {
 				await deps.close();
@@ -44,13 +48,16 @@ function formatKnown(at: number | undefined): string | undefined {
 }
 
 // What was taken while Vault was away waited in the very store that is gone, unless a folder had it too.
-function windowOf({ config }: Pick<Deps, "config">, knownUntil: number | undefined): string[] {
+function windowOf({ config }: Pick<Deps, "config">, knownUntil: number | undefined, was: EpochStanding): string[] {
 	const since = formatKnown(knownUntil) ?? "the beginning";
-	const known = `The ledger knows all opt-outs, withdrawals, holds and revocations until ${since}.`;
+	const known = `The ledger knew all opt-outs, withdrawals, holds and revocations until ${since}; every place of it has them again.`;
 	const file = "Those taken after that while Vault was away are in LETHE_LEDGER_DIR, and were applied from there.";
 	const none =
 		"Those taken after that while Vault was away are lost with the store: ask carriers and callers for them again.";
-	return [known, config.ledgerDir === undefined ? none : file, "Lethe works again within seconds."];
+	const traceless =
+		"What the store shows was entered again. Passkeys, endpoints and issuers that were removed since leave no trace in it: remove them anew should the database be restored from before that, too.";
+	const lost = was === "ledger_behind" ? [traceless] : [none];
+	return [known, ...(config.ledgerDir === undefined ? lost : [file]), "Lethe works again within seconds."];
 }
 
 const sentences = {

@@ -36,6 +36,11 @@ export const ledgerKinds = [
 	...["record", "ended", "erasure", "cohort", "revoked", "rotated", "distrusted", "taken", "tenant"],
 ] as const satisfies LedgerEntry["kind"][];
 
+/** What an entry is known by; of one there is one. */
+export function keyOf({ kind, _id }: Pick<LedgerEntry, "kind" | "_id">): string {
+	return `${kind}/${_id}`;
+}
+
 /** Which life of a store this is, and how far it has come; both rise together in the store and in the ledger. */
 export type Epoch = { epoch: string; beat: number; at: number };
 
@@ -66,6 +71,24 @@ export function toLedger(record: SubjectRecord): LedgerEntry | undefined {
 	if (record.kind === "hold") return { _id: record._id, kind: "record", record };
 	const { facts: _, decision: __, ...kept } = record;
 	return { _id: record._id, kind: "record", record: kept };
+}
+
+/** The entries of a record that stands: as it was when it was recorded, and its ending beside it. */
+export function entriesOf(record: SubjectRecord): LedgerEntry[] {
+	const { _id, ended, eraseBy } = record;
+	const entry = toLedger(asRecorded(record));
+	const ending =
+		ended &&
+		({ _id: `${_id}-end`, kind: "ended", record: _id, ended, ...(eraseBy !== undefined && { eraseBy }) } as const);
+	return [entry, ending].filter((one) => one !== undefined);
+}
+
+// How far a hold had come says nothing of another copy of the store: there its turn comes at once.
+function asRecorded(record: SubjectRecord): SubjectRecord {
+	const { ended: _, ...recorded } = record;
+	if (recorded.kind !== "hold") return recorded;
+	const { passes: __, place: ___, appliedAt: ____, ...placed } = recorded;
+	return { ...placed, nextCheckAt: placed.recordedAt };
 }
 
 /** Of each tenant the entry that counts. */

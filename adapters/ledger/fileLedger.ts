@@ -2,9 +2,9 @@
 
 import { randomUUID } from "node:crypto";
 import { link, mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { LetheError } from "../../domain/errors.ts";
-import { type Epoch, type LedgerEntry, ledgerKinds } from "../../domain/ledger.ts";
+import { type Epoch, keyOf, type LedgerEntry, ledgerKinds } from "../../domain/ledger.ts";
 import type { LedgerPlace } from "./ledger.ts";
 
 /** Throws LetheError store_unavailable when the folder can't be read or written. */
@@ -26,6 +26,13 @@ export function createFileLedger(folder: string): LedgerPlace {
 					}
 				}
 				return entries;
+			}),
+		keys: () =>
+			guardFile(async () => {
+				const names = await Promise.all(ledgerKinds.map((kind) => namesIn(join(folder, kind))));
+				return ledgerKinds.flatMap((kind, at) =>
+					(names[at] ?? []).map((name) => keyOf({ kind, _id: basename(name, ".json") })),
+				);
 			}),
 		readEpoch: () => guardFile(() => readJson<Epoch>(epochFile)),
 		writeEpoch: (epoch) => guardFile(() => writeWhole(epochFile, epoch)),

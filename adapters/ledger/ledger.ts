@@ -6,6 +6,7 @@ import {
 	compareEpochs,
 	type Epoch,
 	type EpochStanding,
+	keyOf,
 	type LedgerEntry,
 	type WaitingEntry,
 } from "../../domain/ledger.ts";
@@ -18,6 +19,8 @@ export type LedgerPlace = {
 	put: (entry: LedgerEntry) => Promise<void>;
 	forget: (kind: LedgerEntry["kind"], id: string) => Promise<void>;
 	all: () => Promise<LedgerEntry[]>;
+	/** Which it has, as `keyOf` names them; cheaper than all of them. */
+	keys: () => Promise<string[]>;
 	readEpoch: () => Promise<Epoch | undefined>;
 	writeEpoch: (epoch: Epoch) => Promise<void>;
 };
@@ -63,6 +66,24 @@ export function createLedger(deps: LedgerDeps) {
 		for (const place of places) await place.writeEpoch(epoch);
 	}
 
+	/** Every entry of every place, and of those that wait in the store, each once. */
+	async function all(): Promise<LedgerEntry[]> {
+		const waits = (await waiting.oldest(limits.ledgerWaitingMax)).map(({ entry }) => entry);
+		const found = [waits, ...(await Promise.all(places.map((place) => place.all())))];
+		return [...new Map(found.flat().map((entry) => [keyOf(entry), entry])).values()];
+	}
+
+	/** Has each place hold what another does: one that is from a copy, or new, lacks it. Answers how many entries it put. */
+	async function fill(): Promise<number> {
+		const lacking = await findLacking(places);
+		const count = lacking.reduce((sum, { keys }) => sum + keys.size, 0);
+		const entries = count > 0 ? await all() : [];
+		for (const { place, keys } of lacking) {
+			for (const entry of entries) if (keys.has(keyOf(entry))) await place.put(entry);
+		}
+		return count;
+	}
+
 	return {
 		/**
 		 * Writes an entry down; durable in every place when it answers, and the first of an id stands. One place that is away
@@ -80,11 +101,11 @@ export function createLedger(deps: LedgerDeps) {
 		async forget(kind: LedgerEntry["kind"], id: string): Promise<void> {
 			for (const place of places) await place.forget(kind, id);
 		},
-		/** Every entry of every place, and of those that wait in the store, each once. */
-		async all(): Promise<LedgerEntry[]> {
-			const waits = (await waiting.oldest(limits.ledgerWaitingMax)).map(({ entry }) => entry);
-			const found = [waits, ...(await Promise.all(places.map((place) => place.all())))];
-			return [...new Map(found.flat().map((entry) => [`${entry.kind}/${entry._id}`, entry])).values()];
+		all,
+		fill,
+		/** How many entries each place lacks that another has. */
+		async lacking(): Promise<{ name: string; count: number }[]> {
+			return (await findLacking(places)).map(({ place, keys }) => ({ name: place.name, count: keys.size }));
 		},
 		/** How the store stands to what is known outside of it. */
 		standing: async (): Promise<EpochStanding> => (await read()).standing,
@@ -109,8 +130,12 @@ export function createLedger(deps: LedgerDeps) {
 			if (await store.advance(stored, next)) await writeEpoch(next);
 			return "current";
 		},
-		/** Begins a new life of the store: what is restored after this from a copy of before it is known to be old. */
+		/**
+		 * Begins a new life of the store: what is restored after this from a copy of before it is known to be old. Every place
+		 * has all entries by then: whichever is restored next, what it says is all that there is.
+		 */
 		async begin(): Promise<void> {
+			await fill();
 			const { stored } = await read();
 			const next = { epoch: deps.randomEpoch(), beat: 1, at: clock() };
 			if (!(await store.advance(stored, next))) throw new LetheError("store_unavailable", { cause: "another restore" });
@@ -121,6 +146,21 @@ export function createLedger(deps: LedgerDeps) {
 
 function placesOf({ main, witness }: Pick<LedgerDeps, "main" | "witness">): LedgerPlace[] {
 	return witness ? [main, witness] : [main];
+}
+
+/** What each place lacks of what others have. Looked at twice: what is being put just now is in one before the other. */
+async function findLacking(places: LedgerPlace[]): Promise<{ place: LedgerPlace; keys: Set<string> }[]> {
+	async function look(): Promise<Set<string>[]> {
+		const held = await Promise.all(places.map(async (place) => new Set(await place.keys())));
+		return held.map((own) => new Set(held.flatMap((keys) => [...keys].filter((key) => !own.has(key)))));
+	}
+	const first = await look();
+	if (first.every(({ size }) => size === 0)) return places.map((place) => ({ place, keys: new Set() }));
+	const second = await look();
+	return places.map((place, at) => ({
+		place,
+		keys: new Set([...(first[at] ?? [])].filter((key) => second[at]?.has(key))),
+	}));
 }
 
 function createEntering(deps: LedgerDeps) {

@@ -1,7 +1,7 @@
 // The ledger in Vault's KV store: a secret an entry, created by check-and-set, in folders that stay small enough to list.
 
 import type { Epoch, LedgerEntry } from "../../domain/ledger.ts";
-import { ledgerKinds } from "../../domain/ledger.ts";
+import { keyOf, ledgerKinds } from "../../domain/ledger.ts";
 import type { VaultClient } from "../vault/client.ts";
 import { pathSegment, vaultFailure } from "../vault/connection.ts";
 import type { LedgerPlace } from "./ledger.ts";
@@ -28,6 +28,19 @@ export function createVaultLedger({
 		return ((answer?.data.keys ?? []) as string[]).map((key) => key.replace(/\/$/, ""));
 	};
 
+	/** Where each entry is, and which. */
+	const listAll = async () => {
+		const found: { path: string; key: string }[] = [];
+		for (const kind of ledgerKinds) {
+			for (const shard of await list(`${base}/${kind}`)) {
+				for (const id of await list(`${base}/${kind}/${shard}`)) {
+					found.push({ path: `kv/data/${base}/${kind}/${shard}/${id}`, key: keyOf({ kind, _id: id }) });
+				}
+			}
+		}
+		return found;
+	};
+
 	return {
 		name: "vault",
 		async put(entry) {
@@ -42,13 +55,7 @@ export function createVaultLedger({
 			await vault.remove(`kv/metadata/${pathOf(kind, id)}`);
 		},
 		async all() {
-			const paths: string[] = [];
-			for (const kind of ledgerKinds) {
-				for (const shard of await list(`${base}/${kind}`)) {
-					const ids = await list(`${base}/${kind}/${shard}`);
-					paths.push(...ids.map((id) => `kv/data/${base}/${kind}/${shard}/${id}`));
-				}
-			}
+			const paths = (await listAll()).map(({ path }) => path);
 			const entries: LedgerEntry[] = [];
 			for (let from = 0; from < paths.length; from += readsAtOnce) {
 				const answers = await Promise.all(paths.slice(from, from + readsAtOnce).map((path) => vault.read(path)));
@@ -56,6 +63,7 @@ export function createVaultLedger({
 			}
 			return entries;
 		},
+		keys: async () => (await listAll()).map(({ key }) => key),
 		async readEpoch() {
 			const answer = await vault.read(`kv/data/${base}/epoch`);
 			return answer?.data.data?.epoch as Epoch | undefined;

@@ -4,7 +4,7 @@ import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { LetheError } from "../../domain/errors.ts";
 import { isId } from "../../domain/ids.ts";
-import { type LedgerEntry, toLedger } from "../../domain/ledger.ts";
+import { keyOf, type LedgerEntry, toLedger } from "../../domain/ledger.ts";
 import { limits } from "../../domain/limits.ts";
 import { takenBy } from "../../domain/person.ts";
 import { isStricter } from "../../domain/tenancy.ts";
@@ -59,7 +59,7 @@ function recordsWithLedger(
 			["record", id],
 			["ended", `${id}-end`],
 		] as const) {
-			const waits = await ledgerWaiting.has(waitingId({ kind, _id: entryId }));
+			const waits = await ledgerWaiting.has(keyOf({ kind, _id: entryId }));
 			if (waits) throw new LetheError("keys_unavailable", { cause: "the ledger is still to be told of it" });
 			await ledger.forget(kind, entryId);
 		}
@@ -187,10 +187,10 @@ function createSetStanding(
 			intended: true,
 			...(standing && { standing }),
 		} as const;
-		await ledgerWaiting.add({ _id: waitingId(entry), entry, at: deps.clock() });
+		await ledgerWaiting.add({ _id: keyOf(entry), entry, at: deps.clock() });
 		if (isTaking) await isTold(ledger.put(entry));
 		const changed = await tenants.setStanding(id, from, to, nextCheckAt);
-		if (await isTold(ledger.putStanding(id))) await ledgerWaiting.remove(waitingId(entry));
+		if (await isTold(ledger.putStanding(id))) await ledgerWaiting.remove(keyOf(entry));
 		else tellWaiting(deps, entry);
 		return changed;
 	};
@@ -200,7 +200,7 @@ function createSetStanding(
 function createEnter(store: Store, ledger: Pick<Ledger, "put">, deps: LedgerDeps) {
 	return async (entry: LedgerEntry): Promise<void> => {
 		if (await isTold(ledger.put(entry))) return;
-		await store.ledgerWaiting.add({ _id: waitingId(entry), entry, at: deps.clock() });
+		await store.ledgerWaiting.add({ _id: keyOf(entry), entry, at: deps.clock() });
 		tellWaiting(deps, entry);
 	};
 }
@@ -224,8 +224,4 @@ async function isTold(putting: Promise<void>): Promise<boolean> {
 
 function tellWaiting({ log }: LedgerDeps, { kind }: LedgerEntry): void {
 	log.warn({ code: "ledger_waits", kind }, "in force, and not in the ledger outside yet");
-}
-
-function waitingId({ kind, _id }: Pick<LedgerEntry, "kind" | "_id">): string {
-	return `${kind}/${_id}`;
 }

@@ -8,6 +8,7 @@ import { findPage, type Place } from "./findPage.ts";
 import { guardStore } from "./guard.ts";
 import { insertOnce } from "./insertOnce.ts";
 import type { Models } from "./models.ts";
+import { pageAll } from "./pageAll.ts";
 
 export type SubjectRecordStore = ReturnType<typeof createSubjectRecordStore>;
 
@@ -56,6 +57,9 @@ export function createSubjectRecordStore(models: Models) {
 			const found = findPage(collection, filter, "recordedAt", { itemsMax, after });
 			return found as Promise<Extract<SubjectRecord, { kind: Kind }>[]>;
 		},
+		/** Every tenant's, page by page. */
+		pageAll: (afterId: string, itemsMax: number) =>
+			pageAll<SubjectRecord | ErasedRecord>(collection as never, afterId, itemsMax),
 		/** Records that the sweep must look at, the longest overdue first. */
 		findDue: (now: number, itemsMax: number): Promise<(SubjectRecord | ErasedRecord)[]> =>
 			findDue(collection, now, itemsMax),

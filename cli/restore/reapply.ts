@@ -1,4 +1,4 @@
-// What a restore would undo is done again, in an order in which each step may be repeated: holds first, for they keep.
+// What a restore would undo is done again, in an order in which each step may be repeated: holds first, for they keep. The ledger knows at the end what the store does.
 
 import type { Deps } from "../../deps.ts";
 import { isId } from "../../domain/ids.ts";
@@ -11,18 +11,23 @@ import { type HoldRecord, isWide } from "../../domain/subject.ts";
 import type { TenantStanding } from "../../domain/tenancy.ts";
 import { end, eraseObjects, type Transition } from "../../domain/transition.ts";
 import { createProgress } from "../progress.ts";
+import { createReentry } from "./reenter.ts";
 
 type Applied = Record<(typeof appliedNames)[number], number>;
 type Of<Kind extends LedgerEntry["kind"]> = Extract<LedgerEntry, { kind: Kind }>;
 
 const appliedNames = [
 	...["records", "endings", "revocations", "rotations", "people", "tenants", "unknown", "links", "erasures", "keys"],
+	"entered",
 ] as const;
 const pageItems = 200;
 // Nobody else is at work in quarantine, but for what a process had in hand as it began.
 const roundsMax = 8;
 
-/** Answers how much was done. @throws LetheError keys_unavailable | store_unavailable; run again, it goes on */
+/**
+ * Answers how much was done; `entered` is what the ledger did not know, and the store did. @throws LetheError keys_unavailable | store_unavailable; run
+ * again, it goes on
+ */
 export async function reapply(deps: Deps): Promise<Applied> {
 	const entries = await deps.ledger.all();
 	const of = <Kind extends LedgerEntry["kind"]>(kind: Kind) =>
@@ -39,9 +44,12 @@ export async function reapply(deps: Deps): Promise<Applied> {
 	}
 	for (const entry of newestStandings(of("tenant"))) if (await applyStanding(deps, entry)) applied.tenants++;
 	const dueErasures = of("erasure").filter(({ at }) => at <= deps.clock());
-	await applyToMessages(deps, applied, new Set(dueErasures.map(({ messageId }) => messageId)));
+	const reentry = createReentry(deps, entries);
+	const erased = new Set(dueErasures.map(({ messageId }) => messageId));
+	await applyToMessages(deps, applied, { erased, enter: reentry.enterMessage });
 	await destroyKeys(deps, applied, of("cohort"));
-	return applied;
+	await reentry.enterRest();
+	return { ...applied, entered: reentry.counted.entries };
 }
 
 /** Every hold is on its messages when this is done: whatever is ended, erased or destroyed after it finds them held. */
@@ -146,7 +154,11 @@ function standingAgain(
 }
 
 /** Open ones end as unknown: what became of them since the copy was made, nobody here knows. None is sent. */
-async function applyToMessages(deps: Deps, applied: Applied, erased: Set<string>): Promise<void> {
+async function applyToMessages(
+	deps: Deps,
+	applied: Applied,
+	{ erased, enter }: { erased: Set<string>; enter: (message: Message) => Promise<void> },
+): Promise<void> {
 	const { messageScan, messages } = deps.stored;
 	const shown = createProgress("messages");
 	let after = "";
@@ -165,6 +177,7 @@ async function applyToMessages(deps: Deps, applied: Applied, erased: Set<string>
 		// As it is now, holds that were applied again included.
 		const message = await endOpen(_id);
 		if (!message) return;
+		await enter(message);
 		if (await close(message)) applied.links++;
 		if (!erased.has(_id)) return;
 		const left = sealedObjects.filter((name) => message[name] !== undefined);

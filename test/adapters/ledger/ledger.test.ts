@@ -326,6 +326,7 @@ describe("the ledger", () => {
 			put: refuse,
 			forget: refuse,
 			all: refuse,
+			keys: refuse,
 			readEpoch: refuse,
 			writeEpoch: refuse,
 		};
@@ -443,6 +444,32 @@ describe("the ledger", () => {
 		assert.equal(await ledgerAs("api").standing(), "store_behind", "the same copy again is known to be of before");
 		await connection.collection("epochs").deleteOne({ _id: "store" as never });
 		assert.equal(await ledgerAs("api").standing(), "store_behind", "so is an empty store");
+	});
+
+	it("a place that is from a copy, or new, has after a restore what another has, and until then it is told which lacks it", async () => {
+		const ledger = ledgerAs("admin");
+		await ledger.fill();
+		const [inFolder, inVault] = [1, 2].map((at) => ({ _id: freshId("cohort"), kind: "cohort", at }) as const);
+		assert.ok(inFolder && inVault);
+		const places = {
+			file: createFileLedger(join(folder, database)),
+			vault: createVaultLedger({ vault: clients.admin, name: database }),
+		};
+		await places.file.put(inFolder);
+		await places.vault.put(inVault);
+		const lacking = [
+			{ name: "vault", count: 1 },
+			{ name: "file", count: 1 },
+		];
+		assert.deepEqual(await ledger.lacking(), lacking);
+		await ledger.begin();
+		for (const { all } of [places.file, places.vault]) {
+			const ids = idsIn(await all());
+			assert.ok(ids.includes(inFolder._id) && ids.includes(inVault._id));
+		}
+		rmSync(join(folder, database), { recursive: true });
+		assert.ok((await ledger.fill()) > 2, "the whole of it");
+		assert.deepEqual(idsIn(await places.file.all()).toSorted(), idsIn(await places.vault.all()).toSorted());
 	});
 
 	it("a server that is away says nothing of the store's age", async () => {

@@ -2,16 +2,19 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
+import { planErasure } from "../../../activities/planErasure.ts";
 import { createApiKeys } from "../../../adapters/apiKeys.ts";
 import { createLedger, type LedgerPlace } from "../../../adapters/ledger/ledger.ts";
 import { withLedger } from "../../../adapters/ledger/withLedger.ts";
+import type { Cohort } from "../../../adapters/mongo/models.ts";
 import { reapply } from "../../../cli/restore/reapply.ts";
 import type { Deps } from "../../../deps.ts";
-import type { LedgerEntry } from "../../../domain/ledger.ts";
+import { keyOf, type LedgerEntry } from "../../../domain/ledger.ts";
 import { isFinal } from "../../../domain/lifecycle.ts";
 import { limits } from "../../../domain/limits.ts";
 import type { LinkRecord } from "../../../domain/linkRecord.ts";
-import type { HoldRecord } from "../../../domain/subject.ts";
+import type { Role } from "../../../domain/roles.ts";
+import type { HoldRecord, SubjectRecord } from "../../../domain/subject.ts";
 import { end, enqueue } from "../../../domain/transition.ts";
 import { createEngine, type Engine, tenantOf } from "../../harness/engine.ts";
 
@@ -23,7 +26,12 @@ describe("a store that is older than its ledger", () => {
 	after(() => engine.close());
 
 	const reapplyAll = (entries: LedgerEntry[]) =>
-		reapply({ ...engine, stored: engine.store, ledger: { all: async () => entries } } as unknown as Deps);
+		reapply({ ...engine, stored: engine.store, ledger: ledgerOf(entries) } as unknown as Deps);
+	const ledgerOf = (entries: LedgerEntry[]) => ({
+		all: async () => entries,
+		put: async () => undefined,
+		putStanding: async () => undefined,
+	});
 	function holdOn(tenantId: string, shape: Partial<HoldRecord>): HoldRecord {
 		const now = engine.clock();
 		return {
@@ -132,7 +140,7 @@ describe("a store that is older than its ledger", () => {
 			const filter = { _id: document._id as never };
 			await engine.connection.collection(collection).replaceOne(filter, document, { upsert: true });
 		};
-		return { entries, store: withLedger(engine.store, ledger, engine), back };
+		return { entries, ledger, store: withLedger(engine.store, ledger, engine), back };
 	}
 	function placeOf(entries: LedgerEntry[]): LedgerPlace {
 		const nothing = async () => undefined;
@@ -141,6 +149,7 @@ describe("a store that is older than its ledger", () => {
 			put: async (entry) => void entries.push(entry),
 			forget: nothing,
 			all: async () => entries,
+			keys: async () => entries.map(keyOf),
 			readEpoch: nothing,
 			writeEpoch: nothing,
 		};
@@ -294,6 +303,81 @@ describe("a store that is older than its ledger", () => {
 		await back("tenants", { ...resumed, standingRevision: 1 } as never);
 		await reapplyAll(entries);
 		assert.deepEqual((await store.tenants.find(resumed._id))?.standing, suspended, "and known to be of after");
+	});
+
+	it("two restores in a row: what a copy of Vault has forgotten is known again before a copy of the database needs it", async () => {
+		const { entries, ledger, store, back } = ledgered();
+		const now = engine.clock();
+		const tenant = aboutTenant();
+		await store.tenants.put(tenant);
+		const of = { tenantId: tenant._id, recordedAt: now, recordedBy: "key", at: now };
+		const consent: SubjectRecord = {
+			...{ ...of, _id: engine.ids.random("consent"), kind: "consent", subjects: ["m"], type: "express", purposes: [] },
+			...{ wording: "w", evidence: "e", keptAfterEnd: "P1Y" },
+		};
+		await store.subjectRecords.insert(consent);
+		const by = { tenantId: tenant._id, createdAt: now, createdBy: "admin" };
+		const apiKey = { ...by, _id: engine.ids.random("apiKey"), secrets: [], roles: [], name: "t" };
+		await store.apiKeys.insert(apiKey);
+		const person = { ...by, _id: engine.ids.random("person"), roles: ["admin", "sender"] as Role[] };
+		await store.people.insert({ ...person, passkeys: [], recoveryMacs: [], sessionsFrom: 1 });
+		const cohort: Cohort = {
+			...{
+				_id: engine.ids.random("cohort"),
+				tenantId: tenant._id,
+				region: "eu",
+				retentionClass: "c",
+				state: "closing",
+			},
+			...{ dueAt: now + 3600_000, holds: [], createdAt: now, keyMadeAt: now, certificates: [] },
+		};
+		await store.cohorts.open(cohort);
+		const message = await engine.accept({ contentAtFinal: false, addressAtFinal: false });
+		await store.messages.transition({ ...end(message, "delivered", now), from: ["accepted"] });
+		const named = {
+			...{ subjectRecords: consent, apiKeys: apiKey, people: person, cohorts: cohort, messages: message },
+			tenants: tenant,
+		};
+		const copies = await Promise.all(
+			Object.entries(named).map(async ([name, { _id }]) => {
+				const found = await engine.connection.collection(name).findOne({ _id: _id as never });
+				return { name, document: found as unknown as { _id: string } };
+			}),
+		);
+
+		const optOut: SubjectRecord = {
+			...{ ...of, _id: engine.ids.random("optOut"), kind: "opt_out", subjects: ["m"], scope: "all", source: "api" },
+		};
+		const hold = holdOn(tenant._id, { scope: "subject", subjects: ["n"] });
+		for (const record of [optOut, hold]) await store.subjectRecords.insert(record);
+		await store.subjectRecords.end(consent._id, { at: now, recordedAt: now, recordedBy: "key", source: "api" });
+		await store.apiKeys.revoke(apiKey._id, now);
+		await store.people.change(person._id, (known) => ({ ...known, roles: ["sender"] }));
+		await store.cohorts.advance(cohort._id, "closing", "destroyed", { destroyedAt: now });
+		await store.tenants.setStanding(tenant._id, undefined, { state: "suspended", since: now, open: "wait" });
+		await ledger.put(erasureOf(message.tenantId, message._id));
+		const erasing = planErasure(await engine.read(message._id), "req_a", now, false, now);
+		assert.ok(erasing && (await store.messages.transition(erasing)));
+
+		const restore = async () => {
+			await reapply({ ...engine, stored: engine.store, ledger } as unknown as Deps);
+			await ledger.begin();
+		};
+		entries.length = 0;
+		await restore();
+		for (const { name, document } of copies) await back(name, document);
+		for (const { _id } of [optOut, hold]) await engine.store.subjectRecords.delete(_id);
+		await restore();
+		const [optedOut, held, consented] = await Promise.all(
+			[optOut, hold, consent].map(({ _id }) => store.subjectRecords.find(_id)),
+		);
+		assert.deepEqual([optedOut?.kind, held?.kind], ["opt_out", "hold"]);
+		assert.ok(consented?.kind === "consent" && consented.ended, "withdrawn");
+		assert.ok((await store.apiKeys.find(apiKey._id))?.revokedAt);
+		assert.deepEqual((await store.people.find(person._id))?.roles, ["sender"]);
+		assert.ok(((await store.cohorts.find(cohort._id))?.dueAt ?? 0) <= engine.clock());
+		assert.equal((await store.tenants.find(tenant._id))?.standing?.state, "suspended");
+		assert.equal((await engine.read(message._id)).content, undefined);
 	});
 
 	it("a hold that was released since is not put on again, and keeps nothing that comes later", async () => {
