@@ -55,6 +55,7 @@ import { readTime } from "./adapters/vault/readTime.ts";
 import { createSenderKeys } from "./adapters/vault/senderKeys.ts";
 import { createSigner, type Signer } from "./adapters/vault/signer.ts";
 import { createSubjectKeys } from "./adapters/vault/subjectKeys.ts";
+import { createSuccession } from "./adapters/vault/succession.ts";
 import { createTokenSigner } from "./adapters/vault/tokenSigner.ts";
 import { createWebhookSecrets } from "./adapters/vault/webhookSecrets.ts";
 import { createVaultWitness } from "./adapters/vault/witness.ts";
@@ -482,6 +483,7 @@ function openEvidence(
 	const store = deps.store.evidence;
 	const evidenceSigner = createSigner({ vault: deps.vault, clock: deps.clock, key: "evidence" });
 	const canarySigner = createSigner({ vault: deps.vault, clock: deps.clock, key: "canary" });
+	const succession = createSuccession(deps);
 	const witnesses = [createVaultWitness(deps), ...(witnessFile ? [createFileWitness(witnessFile)] : [])];
 	const keys = async () => (await evidenceSigner.publicJwks()).keys;
 	const publicJwks = async () => {
@@ -490,7 +492,9 @@ function openEvidence(
 	};
 	return {
 		evidence: createEvidence({ ...deps, store, gather: createBatcher }),
-		checkpoints: createCheckpoints({ origin, store, witnesses, sign: evidenceSigner.sign, keys }),
+		checkpoints: createCheckpoints({
+			...{ origin, store, witnesses, sign: evidenceSigner.sign, keys, judged: succession.judged },
+		}),
 		evidenceExports: createEvidenceExports({
 			...{ store, publishSoon: deps.publishSoon, monotonic: () => performance.now() },
 			patienceMs: limits.checkpointPatienceMs,
@@ -499,6 +503,7 @@ function openEvidence(
 		signer: { ...deps.signer, publicJwks },
 		evidenceKeys: keys,
 		witnesses,
+		succession,
 	};
 }
 

@@ -5,6 +5,11 @@ export type Witness = {
 	name: string;
 	/** The signed note that it keeps; undefined when it has none yet. */
 	read: () => Promise<string | undefined>;
-	/** Has it keep another in the place of the one that was read last; false when somebody else was faster. */
+	/**
+	 * Has it keep another in the place of the one that was read last; false when somebody else was faster. One that is
+	 * of another log stays for good, among those `before`.
+	 */
 	write: (note: string) => Promise<boolean>;
+	/** The last notes of other logs that it was shown before this one, the first first. */
+	before: () => Promise<string[]>;
 };

@@ -464,6 +464,10 @@ const act = {
 	about: z.string().optional().meta({ description: "Id of what it was done to." }),
 	by: z.string().optional(),
 	attempt: z.int().optional(),
+	predecessor: z
+		.object({ origin: z.string(), size: z.int(), root: z.string() })
+		.optional()
+		.meta({ description: "The log whose successor this one is, and what its last checkpoint covers." }),
 };
 
 const evidencePage = z

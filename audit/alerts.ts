@@ -23,7 +23,10 @@ type Severity = (typeof severities)[number];
 const catalogue = {
 	purge_late: ["critical", "See what holds the worker or the cohort up: `lethe keys list --cohort ID`."],
 	ledger_late: ["critical", "See why the worker can't reach Vault; what waits is in force meanwhile."],
-	evidence_not_as_witnessed: ["critical", "Run `lethe evidence fsck`; docs/evidence.md says what each finding means."],
+	evidence_not_as_witnessed: [
+		"critical",
+		"Run `lethe evidence fsck`; where a restore has lost entries, then `lethe evidence succeed --reason restore` (docs/evidence.md).",
+	],
 	evidence_unpublished: ["warning", "See whether the worker runs, and reaches Vault and the witnesses."],
 	evidence_unintegrated: ["warning", "See whether the worker runs; its log says what it can't enter."],
 	server_away: ["critical", "Start it, or correct its address; `lethe doctor` says more."],

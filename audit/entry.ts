@@ -4,6 +4,7 @@ import canonicalize from "canonicalize";
 import { z } from "zod";
 import { type Act, actors, actTypes, type Entry } from "../domain/evidence.ts";
 import { isAnyId, isId } from "../domain/ids.ts";
+import { hashBytes } from "./merkle.ts";
 
 // A word: no blank, and no run of digits that a phone number would need, however it is divided.
 const wordPattern = /^(?!.*\d(?:[._:+@-]*\d){6})[A-Za-z][\w.:+@-]{0,95}$/;
@@ -24,6 +25,14 @@ const entrySchema = z.strictObject({
 	about: id.optional(),
 	by: z.union([id, z.enum(actors)]).optional(),
 	attempt: z.int().min(0).max(999).optional(),
+	predecessor: z
+		.strictObject({
+			// As the setting takes it.
+			origin: z.string().regex(/^[^\s+]{1,160}$/),
+			size: z.int().min(0),
+			root: z.base64().length(Math.ceil(hashBytes / 3) * 4),
+		})
+		.optional(),
 });
 
 /**

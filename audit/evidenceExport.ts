@@ -32,6 +32,11 @@ export const headerSchema = z.strictObject({
 	/** What lies before and behind them in the tree, its full subtrees from left to right. */
 	left: hashes,
 	right: hashes,
+	/**
+	 * The last checkpoints of the logs that this one goes on from, the first first: each lost entries by a restore, and people
+	 * judged that.
+	 */
+	predecessors: z.array(z.string()).min(1).max(1_000).optional(),
 	/** That the first `size` entries are what they were: RFC 6962, 2.1.2. */
 	since: z.strictObject({ size: index, hashes }).optional(),
 });
@@ -51,7 +56,7 @@ export type InclusionProof = z.infer<typeof inclusionSchema>;
 /** A period of integration, epoch ms, `to` not included; the whole log without one. `since`: size of an older checkpoint. */
 export type Period = { from?: number | undefined; to?: number | undefined; since?: number | undefined };
 
-type ExportStore = TreeStore & Pick<EvidenceStore, "checkpoint" | "firstSince" | "head">;
+type ExportStore = TreeStore & Pick<EvidenceStore, "checkpoint" | "before" | "firstSince" | "head">;
 
 type ExportDeps = {
 	store: ExportStore;
@@ -116,6 +121,7 @@ export function createEvidenceExports(deps: ExportDeps) {
 				end,
 				uncovered,
 				...sides,
+				...(await predecessorsOf(deps.store, note)),
 				...grown,
 			};
 			return { lines: linesOf(deps.store, header, tenantId) };
@@ -161,6 +167,18 @@ function createCover(deps: ExportDeps, latest: () => Promise<{ size: number } | 
 	}
 
 	return { reachOf, cover };
+}
+
+/** Of the logs before the one of that checkpoint. */
+async function predecessorsOf(
+	store: Pick<EvidenceStore, "before">,
+	note: string,
+): Promise<Pick<ExportHeader, "predecessors">> {
+	const before = await store.before();
+	// Its own stands among them for a moment, as it is given a successor.
+	const own = before.findIndex((one) => readCheckpoint(one)?.origin === readCheckpoint(note)?.origin);
+	const predecessors = own < 0 ? before : before.slice(0, own);
+	return predecessors.length === 0 ? {} : { predecessors };
 }
 
 async function* linesOf(

@@ -6,6 +6,7 @@ import { openCheckpoint } from "./checkpoint.ts";
 import { readEntry } from "./entry.ts";
 import { packFrontier, unpackFrontier } from "./evidence.ts";
 import { append, emptyFrontier, type Frontier, type Hash, leafHash, rootOf } from "./merkle.ts";
+import { idOfNote, type OfLine } from "./succession.ts";
 import { tileNodes } from "./tiles.ts";
 
 /**
@@ -13,7 +14,7 @@ import { tileNodes } from "./tiles.ts";
  * than one, has. `repeated`: an entry's id comes twice. `edited`: a bundle's entries are not those that were hashed.
  * `misfiled`: what a bundle says of its entries is not so. `out_of_order`: integrated before the one before it.
  * `tile`: a kept tile is not over these entries. `truncated`: a checkpoint has seen more entries. `forked`: it has seen
- * others. `bad_checkpoint`: nobody known has signed it.
+ * others. `bad_checkpoint`: nobody known has signed it. `unnamed`: it goes on from another log, and no entry says so.
  */
 export type FindingKind =
 	| "malformed"
@@ -27,6 +28,7 @@ export type FindingKind =
 	| "truncated"
 	| "forked"
 	| "bad_checkpoint"
+	| "unnamed"
 	| "unwitnessed";
 
 /** `index`: of the first entry concerned. `source`: which checkpoint, or tile. */
@@ -37,6 +39,8 @@ export type StoredLog = {
 	tiles: AsyncIterable<TileDocument>;
 	/** Signed notes, each with where it was kept: witnesses, the log itself, whoever checks. */
 	checkpoints: readonly { source: string; note: string }[];
+	/** Of the logs that this one goes on from, the last checkpoints. */
+	predecessors?: readonly OfLine[];
 };
 
 // One edit may be found in several ways; nobody reads a thousand.
@@ -44,6 +48,7 @@ const findingsMax = 100;
 
 /**
  * @param keys `x` of the Ed25519 JWKs that the log's checkpoints are signed with
+ * @param origin the log's name; one of a predecessor's counts as well
  * @param progress is told how many entries are read
  * @throws what the log's iterators throw
  */
@@ -55,18 +60,24 @@ export async function fsck(
 	const find = (finding: Finding) => {
 		if (findings.length < findingsMax) findings.push(finding);
 	};
+	const { predecessors = [] } = log;
+	const names = [options.origin, ...predecessors.map(({ checkpoint }) => checkpoint.origin)];
 	const opened = log.checkpoints.map(({ source, note }) => {
-		const checkpoint = openCheckpoint(note, options.keys, options.origin);
+		const signed = openCheckpoint(note, options.keys);
+		const checkpoint = signed && names.includes(signed.origin) ? signed : undefined;
 		if (checkpoint === undefined) find({ kind: "bad_checkpoint", source });
 		return { source, checkpoint };
 	});
 	const sizes = new Set(opened.flatMap(({ checkpoint }) => checkpoint?.size ?? []));
-	const { frontier, roots, leafHashes } = await readBundles(log.bundles, sizes, find, options.progress);
+	const { frontier, roots, leafHashes, named } = await readBundles(log.bundles, sizes, find, options.progress);
 	for (const { source, checkpoint } of opened) {
 		if (checkpoint === undefined) continue;
 		const root = roots.get(checkpoint.size);
 		if (checkpoint.size > frontier.size) find({ kind: "truncated", index: frontier.size, source });
 		else if (root === undefined || !root.equals(checkpoint.root)) find({ kind: "forked", source });
+	}
+	for (const { note, checkpoint } of predecessors) {
+		if (!named.has(idOfNote(note))) find({ kind: "unnamed", source: checkpoint.origin });
 	}
 	await readTiles(log.tiles, leafHashes, find);
 	return { size: frontier.size, root: rootOf(frontier).toString("base64"), findings };
@@ -84,6 +95,7 @@ async function readBundles(
 	const leafHashes: Hash[] = [];
 	const roots = new Map<number, Hash>();
 	const ids = new Set<string>();
+	const named = new Set<string>();
 	let before: { end: number; at: number; frontier: Frontier } = { end: 0, at: 0, frontier };
 	if (sizes.has(0)) roots.set(0, rootOf(frontier));
 	for await (const bundle of bundles) {
@@ -91,7 +103,7 @@ async function readBundles(
 		if (start > before.end) find({ kind: "missing", index: before.end });
 		if (start < before.end) find({ kind: "overlapping", index: start });
 		if (bundle.at < before.at) find({ kind: "out_of_order", index: start });
-		checkEntries(bundle, ids, find);
+		checkEntries(bundle, { ids, named }, find);
 		const hashes = bundle.entries.map((text) => leafHash(Buffer.from(text)));
 		const stored = storedFrontier(bundle, find);
 		// From the edge before it, so that a fault is told where it is and not again at every bundle after it.
@@ -105,10 +117,13 @@ async function readBundles(
 		before = { end, at: bundle.at, frontier: stored ?? append(before.frontier, hashes) };
 		progress?.(end);
 	}
-	return { frontier, roots, leafHashes };
+	return { frontier, roots, leafHashes, named };
 }
 
-function checkEntries(bundle: Bundle, seen: Set<string>, find: Find): void {
+/** `ids`: of every entry; `named`: of what entries say that the log is the successor of. */
+type Seen = { ids: Set<string>; named: Set<string> };
+
+function checkEntries(bundle: Bundle, { ids: seen, named }: Seen, find: Find): void {
 	const { start } = spanOf(bundle);
 	const about = new Set<string>();
 	const tenants = new Set<string>();
@@ -121,6 +136,7 @@ function checkEntries(bundle: Bundle, seen: Set<string>, find: Find): void {
 		if (seen.has(entry.id)) find({ kind: "repeated", index: start + at });
 		seen.add(entry.id);
 		if (entry.about !== undefined) about.add(entry.about);
+		if (entry.predecessor && entry.about !== undefined) named.add(entry.about);
 		tenants.add(entry.tenantId ?? everyTenant);
 	}
 	// Where a message's entries began on its document, only the document can say.

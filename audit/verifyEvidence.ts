@@ -1,10 +1,11 @@
 // Checks an export of the evidence log, or the proof of one entry, offline and against keys that the caller has pinned.
 
-import { openCheckpoint } from "./checkpoint.ts";
+import { type Checkpoint, openCheckpoint } from "./checkpoint.ts";
 import { readEntry } from "./entry.ts";
 import { type ExportHeader, hashSchema, headerSchema, type InclusionProof, inclusionSchema } from "./evidenceExport.ts";
 import { type Hash, leafHash } from "./merkle.ts";
 import { createRangeCheck, isConsistent, isIncluded } from "./proofs.ts";
+import { isLine } from "./succession.ts";
 
 export type EvidenceFault =
 	| "malformed"
@@ -27,6 +28,8 @@ export type VerifiedEvidence = {
 	uncovered?: number;
 	/** An older checkpoint was given, and the log has only grown since. */
 	grownSince?: number;
+	/** Logs that this one goes on from after restores: what their last checkpoints cover need not be in it. */
+	predecessors?: { origin: string; size: number; root: string }[];
 };
 export type EvidenceResult = VerifiedEvidence | { valid: false; reason: EvidenceFault; line?: number };
 
@@ -53,7 +56,9 @@ export async function verifyEvidence(
 	if (header === undefined) return { valid: false, reason: "malformed", line: 1 };
 	const checkpoint = openCheckpoint(header.checkpoint, keys);
 	if (checkpoint === undefined) return { valid: false, reason: "bad_checkpoint" };
-	const growth = verifyGrowth(header, checkpoint, keys, older);
+	const line = openPredecessors(header, checkpoint, keys);
+	if (line === undefined) return { valid: false, reason: "bad_checkpoint" };
+	const growth = verifyGrowth(header, [...line, checkpoint], keys, older);
 	if (typeof growth === "string") return { valid: false, reason: growth };
 	const range = createRangeCheck(header.start, header.left.map(unpack));
 	const counts = { shown: 0, hidden: 0 };
@@ -69,7 +74,23 @@ export async function verifyEvidence(
 	if (!isWhole || !range.end(header.right.map(unpack), checkpoint)) return { valid: false, reason: "not_proven" };
 	const { origin, size } = checkpoint;
 	const { start, end, uncovered } = header;
-	return { valid: true, origin, size, start, end, ...counts, ...(uncovered > 0 ? { uncovered } : {}), ...growth };
+	const predecessors = line.map((one) => ({ ...one, root: one.root.toString("base64") }));
+	return {
+		...{ valid: true, origin, size, start, end, ...counts, ...growth },
+		...(uncovered > 0 ? { uncovered } : {}),
+		...(predecessors.length > 0 ? { predecessors } : {}),
+	};
+}
+
+/** What the export says of the logs before its own; undefined when they are not signed, or not of its line. */
+function openPredecessors(
+	{ predecessors = [] }: ExportHeader,
+	{ origin }: Checkpoint,
+	keys: readonly { x: string }[],
+): Checkpoint[] | undefined {
+	const opened = predecessors.map((note) => openCheckpoint(note, keys)).filter((one) => one !== undefined);
+	const isOf = opened.length === 0 || isLine([...opened.map((one) => one.origin), origin]);
+	return opened.length === predecessors.length && isOf ? opened : undefined;
 }
 
 function verifyInclusion(proof: InclusionProof, keys: readonly { x: string }[]): EvidenceResult {
@@ -85,13 +106,16 @@ function verifyInclusion(proof: InclusionProof, keys: readonly { x: string }[]):
 
 function verifyGrowth(
 	{ since }: ExportHeader,
-	newer: { origin: string; size: number; root: Hash },
+	line: readonly Checkpoint[],
 	keys: readonly { x: string }[],
 	older: string | undefined,
 ): { grownSince?: number } | EvidenceFault {
 	if (older === undefined) return {};
-	const was = openCheckpoint(older, keys, newer.origin);
-	if (was === undefined) return "bad_checkpoint";
+	// One of a predecessor counts: what it covered is in this log, or it is not.
+	const was = openCheckpoint(older, keys);
+	const newer = line.at(-1);
+	if (newer === undefined || was === undefined || !line.some(({ origin }) => origin === was.origin))
+		return "bad_checkpoint";
 	if (since?.size !== was.size) return "older_checkpoint_missing";
 	return isConsistent(since.hashes.map(unpack), was, newer) ? { grownSince: was.size } : "not_grown";
 }

@@ -163,7 +163,8 @@ function lookAtOldVersions(deps: Deps): Promise<Finding> {
 
 // A log that is shorter than its witnesses saw, or another, was put back or cut.
 function lookAtEvidence(deps: Deps): Promise<Finding> {
-	const mend = "Run `lethe evidence fsck`; docs/evidence.md says what each finding means.";
+	const mend =
+		"Run `lethe evidence fsck`; where a restore has lost entries, then `lethe evidence succeed --reason restore` (docs/evidence.md).";
 	return look("evidence log", mend, async () => {
 		const { standing, size, witnessed } = await deps.checkpoints.standing();
 		if (!isSound(standing)) throw new Error(`${standing}: ${size} entries, witnessed ${witnessed ?? "none"}`);

@@ -4,10 +4,13 @@ import { Command } from "commander";
 import { checkpointCommand } from "./evidence/checkpoint.ts";
 import { exportCommand } from "./evidence/export.ts";
 import { fsckCommand } from "./evidence/fsck.ts";
+import { succeedCommand } from "./evidence/succeed.ts";
 
 /** Exit 0: whole, or done; 1: a negative answer; 2: misuse. What an auditor does with it is told in docs/evidence.md. */
 export function evidenceCommand(): Command {
 	const evidence = new Command("evidence").description("check the evidence log, export it, read its checkpoint");
-	for (const command of [fsckCommand(), exportCommand(), checkpointCommand()]) evidence.addCommand(command);
+	for (const command of [fsckCommand(), exportCommand(), checkpointCommand(), succeedCommand()]) {
+		evidence.addCommand(command);
+	}
 	return evidence;
 }

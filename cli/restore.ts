@@ -2,6 +2,7 @@
 
 import { Command } from "commander";
 import type { Deps } from "../deps.ts";
+import { isSound, type Standing } from "../domain/evidence.ts";
 import type { EpochStanding } from "../domain/ledger.ts";
 import { reapply } from "./restore/reapply.ts";
 import { adminDeps } from "./target.ts";
@@ -31,11 +32,19 @@ export function restoreCommand(): Command {
 				const applied = await reapply(deps);
 				await deps.evidence.append([{ type: "store_restored", code: standing, by: "admin" }]);
 				await deps.ledger.begin();
+				const evidence = (await deps.checkpoints.standing()).standing;
 				const counts = Object.entries(applied).map(([name, count]) => `  ${name}: ${count}`);
 				process.stdout.write(
 					json
-						? `${JSON.stringify({ standing: "current", was: standing, applied, knownUntil: formatKnown(knownUntil) })}\n`
-						: [sentences[standing], "Applied:", ...counts, ...windowOf(deps, knownUntil, standing), ""].join("\n"),
+						? `${JSON.stringify({ standing: "current", was: standing, applied, knownUntil: formatKnown(knownUntil), evidence })}\n`
+						: [
+								sentences[standing],
+								"Applied:",
+								...counts,
+								...windowOf(deps, knownUntil, standing),
+								...evidenceOf(evidence),
+								"",
+							].join("\n"),
 				);
 			} finally {
 				await deps.close();
@@ -58,6 +67,14 @@ function windowOf({ config }: Pick<Deps, "config">, knownUntil: number | undefin
 		"What the store shows was entered again. Passkeys, endpoints and issuers that were removed since leave no trace in it: remove them anew should the database be restored from before that, too.";
 	const lost = was === "ledger_behind" ? [traceless] : [none];
 	return [known, ...(config.ledgerDir === undefined ? lost : [file]), "Lethe works again within seconds."];
+}
+
+// What was signed and is not in the copy is for people to judge: nothing is signed over it before.
+function evidenceOf(standing: Standing): string[] {
+	if (isSound(standing)) return [];
+	return [
+		"The evidence log lacks what was signed: run `lethe evidence fsck`, then `lethe evidence succeed --reason restore`.",
+	];
 }
 
 const sentences = {

@@ -118,6 +118,7 @@ const otherActs = [
 	"canary_run",
 	"evidence_read",
 	"evidence_exported",
+	"evidence_succeeded",
 	"denied",
 ] as const;
 
@@ -139,6 +140,8 @@ export type Act = {
 	by?: string;
 	/** Of a message's attempts, which. */
 	attempt?: number;
+	/** Of the log whose successor this one is from here on: its name, and what its last checkpoint covers. `root`: base64. */
+	predecessor?: { origin: string; size: number; root: string };
 };
 
 /** An act in the log. `at`: when it was done, RFC 3339 UTC with milliseconds. */
@@ -186,4 +189,9 @@ export type Standing = "behind" | "equal" | "ahead" | "forked" | "unwitnessed";
 /** Whether the log holds all that its witnesses saw. */
 export function isSound(standing: Standing): boolean {
 	return standing === "equal" || standing === "ahead";
+}
+
+/** Whether two notes are of logs of one name, as their first lines say. */
+export function isOfOneLog(note: string, other: string): boolean {
+	return note.split("\n", 1)[0] === other.split("\n", 1)[0];
 }

@@ -1,7 +1,7 @@
 // The evidence log in the store: bundles of entries, tiles of hashes over them, and the last checkpoint. Nothing of a log is ever updated or deleted.
 
 import type { mongo } from "mongoose";
-import { type Bundle, bundleEntriesMax, everyTenant } from "../../domain/evidence.ts";
+import { type Bundle, bundleEntriesMax, everyTenant, indexText, isOfOneLog } from "../../domain/evidence.ts";
 import { guardStore } from "./guard.ts";
 import { insertOnce } from "./insertOnce.ts";
 import type { CheckpointDocument, Models, TileDocument } from "./models.ts";
@@ -195,9 +195,25 @@ function createCheckpoints(checkpoints: mongo.Collection<CheckpointDocument>) {
 	return {
 		/** The last checkpoint, as a signed note. */
 		checkpoint: () => guardStore(async () => (await checkpoints.findOne({ _id: "latest" }))?.note),
-		/** Keeps a checkpoint unless one of as many entries is kept. */
+		/** The last checkpoints of the logs before this one, the first first. */
+		before: () =>
+			guardStore(async () => {
+				const found = await checkpoints.find({ _id: { $ne: "latest" } }).toArray();
+				return found.sort((one, other) => one._id.localeCompare(other._id)).map(({ note }) => note);
+			}),
+		/** Keeps for good the last checkpoint of a log before this one; the first that was kept stands. */
+		keepBefore: (generation: number, size: number, note: string) =>
+			guardStore(async () => {
+				await insertOnce(checkpoints, { _id: `before ${indexText(generation)}`, size, note });
+			}),
+		/** Keeps a checkpoint unless one of as many entries is kept; one of another log makes way. */
 		keepCheckpoint: (size: number, note: string) =>
 			guardStore(async () => {
+				const last = await checkpoints.findOne({ _id: "latest" });
+				if (last && !isOfOneLog(last.note, note)) {
+					await checkpoints.updateOne({ _id: "latest", note: last.note }, { $set: { size, note } });
+					return;
+				}
 				const { matchedCount } = await checkpoints.updateOne(
 					{ _id: "latest", size: { $lt: size } },
 					{ $set: { size, note } },

@@ -166,6 +166,7 @@ export const policies: Record<Role | "issuer", Policy> = {
 		"transit/sign/certificate": { capabilities: ["update"] },
 		"transit/sign/evidence": { capabilities: ["update"] },
 		"kv/data/evidence/checkpoint": { capabilities: ["create", "read", "update"] },
+		"kv/data/evidence/succession": { capabilities: ["read"] },
 	},
 	admin: {
 		...ownToken,
@@ -174,6 +175,8 @@ export const policies: Record<Role | "issuer", Policy> = {
 		"kv/metadata/ledger/*": { capabilities: ["list", "delete"] },
 		...readPublicKeys,
 		...readWitness,
+		// People judge what a restore has lost; the signer goes by it.
+		"kv/data/evidence/succession": { capabilities: ["create", "read", "update"] },
 		"transit/export/hmac-key/hmac-api-key": { capabilities: ["read"] },
 		"transit/export/hmac-key/hmac-person": { capabilities: ["read"] },
 		"transit/encrypt/people-*": sealPerson,

@@ -2,8 +2,10 @@
 
 import { randomBytes } from "node:crypto";
 import type { Deps } from "../../deps.ts";
+import { isSound } from "../../domain/evidence.ts";
 import { formatId } from "../../domain/ids.ts";
 import { magicNumber } from "../../stack/carrier/magic.ts";
+import { judgeLog } from "../evidence/succeed.ts";
 import { reapply } from "../restore/reapply.ts";
 import { type Drilled, openStage, type Row, type Stage, toRow, waitFor, waitForFinal } from "./stage.ts";
 
@@ -102,6 +104,9 @@ async function restore(stage: Stage): Promise<Row[]> {
 		return [found, counts] as const;
 	});
 	await waitFor("the end of quarantine", async () => (await stage.call("GET", "/v1/messages?limit=1")).status === 200);
+	const { successor } = await stage.asAdmin((deps) => judgeLog(deps, "restore"));
+	const standingOf = () => stage.asAdmin(async ({ checkpoints }) => (await checkpoints.standing()).standing);
+	await waitFor("a checkpoint of the log's successor", async () => isSound(await standingOf()));
 	return [
 		toRow("the store is known to be behind the ledger", standing, "store_behind"),
 		toRow("records applied again", applied.records, 2),
@@ -109,6 +114,7 @@ async function restore(stage: Stage): Promise<Row[]> {
 		toRow("rotated keys whose text ended again", applied.rotations, 1),
 		toRow("people from whom it was taken again", applied.people, 1),
 		toRow("open messages ended as unknown", applied.unknown, 3),
+		toRow("the evidence log, which lacks signed entries, goes on as", successor.split("/").at(-1), "2"),
 	];
 }
 

@@ -11,7 +11,7 @@ import { type HoldRecord, isWide } from "../../domain/subject.ts";
 import type { TenantStanding } from "../../domain/tenancy.ts";
 import { end, eraseObjects, type Transition } from "../../domain/transition.ts";
 import { createProgress } from "../progress.ts";
-import { createReentry } from "./reenter.ts";
+import { createReenter } from "./reenter.ts";
 
 type Applied = Record<(typeof appliedNames)[number], number>;
 type Of<Kind extends LedgerEntry["kind"]> = Extract<LedgerEntry, { kind: Kind }>;
@@ -44,7 +44,7 @@ export async function reapply(deps: Deps): Promise<Applied> {
 	}
 	for (const entry of newestStandings(of("tenant"))) if (await applyStanding(deps, entry)) applied.tenants++;
 	const dueErasures = of("erasure").filter(({ at }) => at <= deps.clock());
-	const reentry = createReentry(deps, entries);
+	const reentry = createReenter(deps, entries);
 	const erased = new Set(dueErasures.map(({ messageId }) => messageId));
 	await applyToMessages(deps, applied, { erased, enter: reentry.enterMessage });
 	await destroyKeys(deps, applied, of("cohort"));

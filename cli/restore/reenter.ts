@@ -12,7 +12,7 @@ const pageItems = 200;
  * endpoint, an issuer that was removed) only another place of the ledger knows.
  * @param known what the ledger has; that is not entered again
  */
-export function createReentry(deps: Pick<Deps, "ledger" | "stored">, known: readonly LedgerEntry[]) {
+export function createReenter(deps: Pick<Deps, "ledger" | "stored">, known: readonly LedgerEntry[]) {
 	const keys = new Set(known.map(keyOf));
 	const counted = { entries: 0 };
 

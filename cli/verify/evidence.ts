@@ -64,11 +64,13 @@ async function* readLines(file: string): AsyncGenerator<string> {
 
 const faults: Record<EvidenceFault, string> = {
 	malformed: "it is not an export or a proof as Lethe writes it",
-	bad_checkpoint: "its checkpoint, or the one that you kept, is not signed by a key that you have pinned",
+	bad_checkpoint:
+		"its checkpoint, one that it names, or the one that you kept, is not signed by a key that you have pinned, or is of another log",
 	bad_entry: "it has an entry that is none, or is not in the form in which entries are hashed",
 	not_proven:
 		"its entries are not those that the log of its checkpoint holds there: some were edited, left out or added",
-	not_grown: "the log is not the one of the checkpoint that you kept: what it then held was changed",
+	not_grown:
+		"the log is not the one of the checkpoint that you kept: what it then held was changed, or lost where it is another's successor",
 	older_checkpoint_missing:
 		"it does not prove that the log has grown from the checkpoint that you kept: export it with --since and that size",
 };
@@ -80,12 +82,17 @@ export function describeEvidence(result: EvidenceFileResult): string {
 	}
 	const of = `log ${result.origin}, checkpoint of ${result.size.toLocaleString("en")} entries`;
 	if ("root" in result) return `VALID: ${of}, root ${result.root}`;
-	const { start, end, shown, hidden, uncovered = 0, grownSince } = result;
+	const { start, end, shown, hidden, uncovered = 0, grownSince, predecessors = [] } = result;
 	const lines = [`VALID: entries ${start} to ${end - 1}, all that the log holds there`, `  ${of}`];
 	if (end === start) lines[0] = "VALID: no entry was integrated in that period";
 	if (uncovered > 0) lines.push(`  INCOMPLETE: ${uncovered} more of its period were not signed yet; export it again`);
 	// A hash tells of no tenant: one of the auditor's own could stand as one, too.
-	if (hidden > 0) lines.push(`  ${shown} shown; ${hidden} not shown, there by their hashes; whose they are is not proven`);
+	if (hidden > 0)
+		lines.push(`  ${shown} shown; ${hidden} not shown, there by their hashes; whose they are is not proven`);
+	for (const one of predecessors) {
+		const of = `${one.origin}, of ${one.size.toLocaleString("en")} entries, root ${one.root}`;
+		lines.push(`  successor of log ${of}: a restore lost entries of that one, as its entry evidence_succeeded says`);
+	}
 	if (grownSince !== undefined) lines.push(`  grown from the checkpoint of ${grownSince} entries that you kept`);
 	return lines.join("\n");
 }

@@ -78,9 +78,18 @@ describe("a published log", () => {
 		const log = await published();
 		await log.evidence.append([{ type: "denied" }]);
 		const { note } = log.kept;
-		const witness = { name: "slow", read: async () => note, write: async () => false };
+		const witness = { name: "slow", read: async () => note, write: async () => false, before: async () => [] };
 		const { store, key } = log;
-		const slow = createCheckpoints({ origin, store, witnesses: [witness], sign: key.sign, keys: async () => [key] });
+		const slow = createCheckpoints({
+			...{
+				origin,
+				store,
+				witnesses: [witness],
+				sign: key.sign,
+				keys: async () => [key],
+				judged: async () => undefined,
+			},
+		});
 		assert.deepEqual(await slow.publish(), { standing: "ahead", size: 701 });
 		assert.equal(log.kept.note, note);
 	});

@@ -4,6 +4,7 @@ import { createHash, generateKeyPairSync, randomBytes, sign } from "node:crypto"
 import { createBatcher } from "../../adapters/batcher.ts";
 import type { EvidenceStore } from "../../adapters/mongo/evidence.ts";
 import type { TileDocument } from "../../adapters/mongo/models.ts";
+import type { Witness } from "../../adapters/witness.ts";
 import { createCheckpoints } from "../../audit/checkpoints.ts";
 import { createEvidence } from "../../audit/evidence.ts";
 import { createEvidenceExports } from "../../audit/evidenceExport.ts";
@@ -28,7 +29,12 @@ export type MemoryEvidence = ReturnType<typeof createMemoryEvidence>;
 
 /** `clock` is one second later at each entry of the log. `turn` runs before each call of the store. */
 export function createMemoryEvidence({ turn = async () => undefined }: { turn?: () => Promise<void> } = {}) {
-	const kept = { bundles: [] as Bundle[], tiles: [] as TileDocument[], note: undefined as string | undefined };
+	const kept = {
+		bundles: [] as Bundle[],
+		tiles: [] as TileDocument[],
+		note: undefined as string | undefined,
+		before: [] as string[],
+	};
 	const key = createKey();
 	const time = { now: Date.parse("2026-06-01T00:00:00Z") };
 	const clock = () => time.now;
@@ -76,11 +82,19 @@ export function createMemoryEvidence({ turn = async () => undefined }: { turn?: 
 			yield* kept.tiles;
 		},
 		checkpoint: async () => kept.note,
+		before: async () => kept.before,
+		async keepBefore(generation, _size, note) {
+			kept.before[generation - 1] ??= note;
+		},
 		async keepCheckpoint(_size, note) {
 			kept.note = note;
 		},
 	};
 	const witness = createMemoryWitness();
+	const succession = createMemorySuccession();
+	const { judged } = succession;
+	const createPublisher = (witnesses: Witness[]) =>
+		createCheckpoints({ origin, store, witnesses, sign: key.sign, keys: async () => [key], judged });
 	const createWriter = () => createEvidence({ clock, ids, store, gather: createBatcher });
 	return {
 		kept,
@@ -90,10 +104,24 @@ export function createMemoryEvidence({ turn = async () => undefined }: { turn?: 
 		witnessed: witness.kept,
 		createWriter,
 		evidence: createWriter(),
-		checkpoints: createCheckpoints({ origin, store, witnesses: [witness], sign: key.sign, keys: async () => [key] }),
+		succession,
+		witness,
+		createCheckpoints: createPublisher,
+		checkpoints: createPublisher([witness]),
 		exports: createEvidenceExports({ store, ...unsigned }),
 		/** All entries, as they stand in the log. */
 		entries: () => kept.bundles.flatMap(({ entries }) => entries.map((text) => JSON.parse(text))),
+	};
+}
+
+/** What people have judged, as Vault records it. */
+function createMemorySuccession() {
+	let last: string | undefined;
+	return {
+		judged: async () => last,
+		judge: async (note: string) => {
+			last = note;
+		},
 	};
 }
 

@@ -23,6 +23,7 @@ describe("lethe evidence export, against an API", () => {
 		const [signing, witnesses] = [createKey(), [createMemoryWitness()]];
 		await createCheckpoints({
 			...{ origin, store: api.store.evidence, witnesses, sign: signing.sign, keys: async () => [signing] },
+			judged: async () => undefined,
 		}).publish();
 		// What is asked from here on is integrated later, and nobody signs it.
 		covered = new Date(api.clock() + 1).toISOString();

@@ -28,6 +28,7 @@ const commands = [
 	["evidence", "fsck"],
 	["evidence", "export"],
 	["evidence", "checkpoint"],
+	["evidence", "succeed"],
 	["admin", "prepare"],
 	["admin", "tenant"],
 	...["create", "suspend", "resume", "leave"].map((name) => ["admin", "tenant", name]),

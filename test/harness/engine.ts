@@ -131,6 +131,7 @@ export async function createEngine(options: EngineOptions = {}) {
 			witnesses: [witness],
 			sign: memory.sign,
 			keys: async () => [memory.publicJwk],
+			judged: async () => undefined,
 		}),
 		cohorts,
 		// Vault's matter: nothing is rotated here.

@@ -43,7 +43,10 @@ describe("the evidence log in the store", () => {
 	const writers = () =>
 		stores.map((store) => createEvidence({ clock, ids, store: store.evidence, gather: createBatcher }));
 	const checkpoints = () =>
-		createCheckpoints({ origin, store: first(), witnesses: [witness], sign: key.sign, keys: async () => [key] });
+		createCheckpoints({
+			...{ origin, store: first(), witnesses: [witness], sign: key.sign, keys: async () => [key] },
+			judged: async () => undefined,
+		});
 	const check = async () => {
 		const { note } = witness.kept;
 		const kept = note === undefined ? [] : [{ source: "witness", note }];

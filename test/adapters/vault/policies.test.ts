@@ -75,6 +75,8 @@ const acts: Act[] = [
 	post("allow deletion of the key of checkpoints", [], `${keys}/evidence/config`, { deletion_allowed: true }),
 	get("read the witness", ["api", "signer", "admin"], "kv/data/evidence/checkpoint"),
 	post("write the witness", ["signer"], "kv/data/evidence/checkpoint", { data: { note: "" } }),
+	get("read what was judged of the evidence log", ["signer", "admin"], "kv/data/evidence/succession"),
+	post("judge the evidence log", ["admin"], "kv/data/evidence/succession", { data: { note: "" } }),
 	remove("delete what the witness saw", [], "kv/metadata/evidence/checkpoint"),
 	post("sign a canary's result", ["canary"], "transit/sign/canary", { input: "AAAA" }),
 	get("read the public keys of canaries", ["api", "signer", "admin", "canary"], `${keys}/canary`),

@@ -27,6 +27,16 @@ describe("Vault as a witness", () => {
 		}
 	});
 
+	it("keeps what it saw of another log for good", async () => {
+		const witness = createVaultWitness({ vault: signer });
+		for (const note of ["log\n1", "log\n2", "log/2\n1", "log/2\n2"]) {
+			await witness.read();
+			assert.equal(await witness.write(note), true);
+		}
+		const seen = createVaultWitness({ vault: await login("admin") });
+		assert.deepEqual([await seen.read(), (await seen.before()).at(-1)], ["log/2\n2", "log\n2"]);
+	});
+
 	it("takes nothing from who did not see the last one, of two that write at once", async () => {
 		const [one, other] = [createVaultWitness({ vault: signer }), createVaultWitness({ vault: signer })];
 		await Promise.all([one.read(), other.read()]);
@@ -63,10 +73,20 @@ describe("a file as a witness", () => {
 		const path = join(folder, "evidence", "checkpoint");
 		const witness = createFileWitness(path);
 		assert.equal(await witness.read(), undefined);
-		for (const note of ["first, and longer", "second"]) await witness.write(note);
-		assert.equal(await createFileWitness(path).read(), "second");
-		assert.deepEqual([readFileSync(path, "utf8"), statSync(path).mode & 0o777], ["second", 0o600]);
+		for (const note of ["log\nfirst, and longer", "log\nsecond"]) await witness.write(note);
+		assert.equal(await createFileWitness(path).read(), "log\nsecond");
+		assert.deepEqual([readFileSync(path, "utf8"), statSync(path).mode & 0o777], ["log\nsecond", 0o600]);
 		assert.deepEqual(readdirSync(join(folder, "evidence")), ["checkpoint"]);
+	});
+
+	it("keeps what it saw of another log for good, beside it", async () => {
+		const path = join(folder, "line", "checkpoint");
+		const witness = createFileWitness(path);
+		for (const note of ["log\n1", "log\n2", "log/2\n1", "log/2\n2", "log/3\n1"]) await witness.write(note);
+		assert.deepEqual(
+			[await witness.read(), await createFileWitness(path).before()],
+			["log/3\n1", ["log\n2", "log/2\n2"]],
+		);
 	});
 
 	it("that can't be read or written is told, never taken for one that has nothing", async () => {

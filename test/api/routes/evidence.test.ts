@@ -35,6 +35,7 @@ describe("/v1/evidence", () => {
 			witnesses: [witness],
 			sign: key.sign,
 			keys: async () => [key],
+			judged: async () => undefined,
 		}).publish();
 	const witness = createMemoryWitness();
 
