@@ -161,7 +161,7 @@ export type RouteFacts = {
 		processingCountry?: string;
 		transferMechanism?: string;
 	};
-	senderId: { type: "alphanumeric" | "short_code" | "numeric"; registered: boolean };
+	senderId?: { type: "alphanumeric" | "short_code" | "numeric"; registered: boolean };
 	/** To India: what its operators' ledger has of the sender. */
 	dlt?: { entityId?: string; headerId?: string; templateId?: string };
 };

@@ -70,14 +70,19 @@ export function priceOf({ prices }: Pick<Route, "prices">, country: string): num
 	return prices?.[country] ?? prices?.["*"];
 }
 
+// Carriers keep that registry themselves, and refuse: a queue that names registrations has the policies see to it there, too.
+const carriersRegister: readonly string[] = ["US"];
+
 /** What the policies are told of a queue. A registration that it does not name it has not: they know who keeps a registry. */
 export function routeFacts(queue: Route, country: string): RouteFacts {
 	const { carrier: provider, baaRef, approvedSubprocessor, processingCountry, transferMechanism } = queue;
 	const route = { provider, baaRef, approvedSubprocessor, processingCountry, transferMechanism };
 	const reference = queue.registrations?.[country];
+	const isTold = queue.registrations !== undefined || !carriersRegister.includes(country);
+	const senderId = { type: senderTypeOf(queue.sender), registered: reference !== undefined };
 	return {
 		route: withoutUndefined<RouteFacts["route"]>(route),
-		senderId: { type: senderTypeOf(queue.sender), registered: reference !== undefined },
+		...(isTold ? { senderId } : {}),
 		...(country === "IN" ? { dlt: readLedger(reference) } : {}),
 	};
 }

@@ -86,7 +86,8 @@ describe("routing at the door", () => {
 		for (const [{ key }, to, reasons] of [
 			[name, australia, ["SENDER_ID_UNREGISTERED"]],
 			[number, australia, undefined],
-			[name, america, ["SENDER_ID_UNREGISTERED"]],
+			[name, america, undefined],
+			[await tenantWith([{ registrations: { AU: "R-1" } }]), america, ["SENDER_ID_UNREGISTERED"]],
 			[name, india, ["DLT_TEMPLATE_MISSING", "SENDER_ID_UNREGISTERED"]],
 			[name, "+4915112345678", undefined],
 		] as const) {
