@@ -121,7 +121,7 @@ describe("lethe keys", () => {
 		const deps = depsAt(clock, keyVersions);
 		time.offsetMs = 3 * 24 * 3600_000;
 		assert.deepEqual((await retire(deps, "subject", { of: tenantId })).ended, [], "it waits for the message alone");
-		await store.messages.transition({ id: messageId, unset: ["unintegratedSince"] });
+		await store.messages.transition({ id: messageId, unset: ["content", "address", "unintegratedSince"] });
 		await store.messages.deleteRecord(messageId);
 		assert.deepEqual((await retire(deps, "subject", { of: tenantId })).ended, [1]);
 		const told = (await store.evidence.findAbout([tenantId])).flatMap(({ entries }) =>
