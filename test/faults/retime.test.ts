@@ -171,6 +171,7 @@ describe("the worker killed while policies are applied", () => {
 		assert.equal(done.counts.purged, counted.gone);
 		assert.equal(done.counts.blocked_by_hold, counted.held);
 		assert.equal(done.counts.failed, undefined);
-		assert.ok(counted.kept > 400 && counted.gone > 1_300, JSON.stringify(counted));
+		// What may stay for seven days ends with a day of UTC: just after midnight only what is younger than six is kept.
+		assert.ok(counted.kept > 350 && counted.gone > 1_300, JSON.stringify(counted));
 	});
 });
