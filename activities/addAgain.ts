@@ -1,37 +1,25 @@
 // A further attempt at a message: once the limits of its tenant and country have room for it, as for the first.
 
-import type { SendQueueDocument, TenantDocument } from "../adapters/mongo/models.ts";
 import { backlogKey, queueAheadMs } from "../domain/backlog.ts";
-import { createMemory } from "../domain/cache.ts";
 import type { Message } from "../domain/message.ts";
 import { shelve } from "../domain/transition.ts";
 import { limitsOn } from "./admit.ts";
 import { addAttempt } from "./deliver.ts";
 import type { ActivityDeps } from "./deps.ts";
+import { createSendSettings, type SendSettingsDeps } from "./sendSettings.ts";
 
-export type AddAgainDeps = Pick<ActivityDeps, "clock" | "monotonic"> & {
-	store: {
-		messages: Pick<ActivityDeps["store"]["messages"], "transition">;
-		sendQueues: Pick<ActivityDeps["store"]["sendQueues"], "find">;
-		tenants: Pick<ActivityDeps["store"]["tenants"], "find">;
+export type AddAgainDeps = Pick<ActivityDeps, "clock"> &
+	SendSettingsDeps & {
+		store: { messages: Pick<ActivityDeps["store"]["messages"], "transition"> };
+		sendQueues: Pick<ActivityDeps["sendQueues"], "add" | "takeTurn">;
 	};
-	sendQueues: Pick<ActivityDeps["sendQueues"], "add" | "takeTurn">;
-};
-
-// A change of a setting is noticed within this time.
-const settingsMs = 2_000;
-const rememberedMax = 10_000;
 
 /**
  * `addAgain` makes the job of a queued message's next attempt; without room for it the message waits in the backlog. What
  * can't be done now, for Redis or the store is away, the sweep does.
  */
 export function createAddAgain(deps: AddAgainDeps) {
-	const remember = createMemory({ clock: deps.monotonic, itemsMax: rememberedMax });
-	const findQueue = (id: string): Promise<SendQueueDocument | undefined> =>
-		remember(`queue/${id}`, settingsMs, () => deps.store.sendQueues.find(id));
-	const findTenant = (id: string): Promise<TenantDocument | undefined> =>
-		remember(`tenant/${id}`, settingsMs, () => deps.store.tenants.find(id));
+	const { findQueue, findTenant } = createSendSettings(deps);
 
 	async function add(message: Message, now: number): Promise<void> {
 		const [queue, tenant] = await Promise.all([findQueue(message.sendQueue), findTenant(message.tenantId)]);

@@ -6,6 +6,7 @@ import { backlogRange, type Lane, laneOf, queueAheadMs, queueCapacity } from "..
 import { createMemory } from "../domain/cache.ts";
 import type { Category, Message } from "../domain/message.ts";
 import type { ActivityDeps } from "./deps.ts";
+import { createSendSettings } from "./sendSettings.ts";
 
 export type AdmitDeps = Pick<ActivityDeps, "clock" | "monotonic" | "segmentsPerSecondDefault"> & {
 	store: {
@@ -22,8 +23,7 @@ export type Admission = { kind: "room"; delayMs: number } | { kind: "wait" } | {
 type Asking = Pick<Message, "sendQueue" | "tenantId" | "category" | "country" | "segments" | "deadlineAt">;
 type View = { depth: Record<Lane, number>; readAt: number; segmentsMean: number };
 
-// A change of a setting, and a queue that fills or empties, are noticed within these times.
-const settingsMs = 2_000;
+// A queue that fills or empties is noticed within these times.
 const depthMs = 250;
 const countMs = 1_000;
 const rememberedMax = 10_000;
@@ -35,8 +35,7 @@ const rememberedMax = 10_000;
 export function createAdmit(deps: AdmitDeps) {
 	const views = new Map<string, View>();
 	const remember = createMemory({ clock: deps.monotonic, itemsMax: rememberedMax });
-	const findQueue = (id: string) => remember(`queue/${id}`, settingsMs, () => deps.store.sendQueues.find(id));
-	const findTenant = (id: string) => remember(`tenant/${id}`, settingsMs, () => deps.store.tenants.find(id));
+	const { findQueue, findTenant } = createSendSettings(deps);
 
 	async function viewOf(sendQueue: string, lane: Lane, low: number): Promise<View> {
 		const known = views.get(sendQueue);

@@ -1,5 +1,6 @@
 // An attempt that its send queue can't make, for its carrier is left alone: another queue's, where there is one.
 
+import { isRestricted } from "../domain/message.ts";
 import { divert } from "../domain/transition.ts";
 import { type AddAgainDeps, createAddAgain } from "./addAgain.ts";
 import type { ActivityDeps } from "./deps.ts";
@@ -18,7 +19,7 @@ export function createDivert(deps: DivertDeps) {
 		const message = await deps.store.messages.find(job.messageId);
 		const isOurs = message?.state === "queued" && message.sendQueue === job.sendQueue;
 		if (!message || !isOurs || message.attempt !== job.attempt - 1) return true;
-		if ((message.restrictedBy?.length ?? 0) > 0) return false;
+		if (isRestricted(message)) return false;
 		const now = deps.clock();
 		const moved = await deps.reroute(message, "circuit_open", divert(message, now));
 		if (!moved) return false;

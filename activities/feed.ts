@@ -1,19 +1,21 @@
 // Fills a send queue from the backlog in the store: tenants in turn, one-time codes first, and no more than two seconds' worth.
 
 import type { Waiting } from "../adapters/mongo/messages.ts";
-import type { SendQueueDocument, TenantDocument } from "../adapters/mongo/models.ts";
+import type { SendQueueDocument } from "../adapters/mongo/models.ts";
 import { type Lane, queueAheadMs, queueCapacity } from "../domain/backlog.ts";
-import { createCache } from "../domain/cache.ts";
 import { limits } from "../domain/limits.ts";
+import { isRestricted } from "../domain/message.ts";
 import { unshelve } from "../domain/transition.ts";
 import { limitsOn } from "./admit.ts";
 import { beginTurn, createBacklogReader, type LaneView, rewind, viewLane } from "./backlogReader.ts";
 import { addAttempt } from "./deliver.ts";
 import type { ActivityDeps } from "./deps.ts";
+import { createSendSettings } from "./sendSettings.ts";
 
 export type FeedDeps = Pick<ActivityDeps, "clock" | "monotonic" | "ids" | "segmentsPerSecondDefault"> & {
 	store: {
 		messages: Pick<ActivityDeps["store"]["messages"], "findBacklog" | "transition">;
+		sendQueues: Pick<ActivityDeps["store"]["sendQueues"], "find">;
 		tenants: Pick<ActivityDeps["store"]["tenants"], "find">;
 	};
 	sendQueues: Pick<ActivityDeps["sendQueues"], "add" | "depth" | "lead" | "takeTurn">;
@@ -45,8 +47,6 @@ const takingsMax = 4;
 const visitsMax = 100;
 // So many tenants share what is fed at once; more of them are served the next time.
 const turnsPerRoom = 8;
-const settingsMs = 2_000;
-const tenantsMax = 10_000;
 const paceMs = 400;
 // A queue must be able to become faster again.
 const paceMargin = 1.2;
@@ -138,17 +138,12 @@ function createFeedLane(deps: FeedDeps) {
 
 /** Adds one attempt unless a limit of its tenant or country keeps it, or a hold that lets nothing be sent. True when it was added. */
 function createFeedOne(deps: FeedDeps) {
-	const findTenant = createCache<TenantDocument>({
-		load: deps.store.tenants.find,
-		clock: deps.monotonic,
-		ttlMs: settingsMs,
-		itemsMax: tenantsMax,
-	});
+	const { findTenant } = createSendSettings(deps);
 
 	return async (queue: Queue, course: Course, message: Waiting, urgent: boolean): Promise<boolean> => {
 		const now = deps.clock();
 		if (message.deadlineAt <= now) return false;
-		if ((message.restrictedBy?.length ?? 0) > 0) {
+		if (isRestricted(message)) {
 			// The release of its hold has the sweep look at it.
 			const at = Math.min(message.deadlineAt, now + limits.heldCohortCheckMs);
 			await deps.store.messages.transition(unshelve(message._id, message.backlog, at));

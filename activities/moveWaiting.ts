@@ -2,6 +2,7 @@
 
 import type { Waiting } from "../adapters/mongo/messages.ts";
 import type { Lane } from "../domain/backlog.ts";
+import { isRestricted } from "../domain/message.ts";
 import { transfer } from "../domain/transition.ts";
 import { beginTurn, createBacklogReader, type LaneView, rewind, viewLane } from "./backlogReader.ts";
 import type { ActivityDeps } from "./deps.ts";
@@ -40,7 +41,7 @@ export function createMoveWaiting(deps: MoveWaitingDeps) {
 	async function moveOne({ _id, sendQueue, backlog }: Waiting, code: LeavingCode): Promise<boolean> {
 		const message = await deps.store.messages.find(_id);
 		const waits = message?.state === "queued" && message.sendQueue === sendQueue && message.backlog === backlog;
-		if (!message || !waits || (message.restrictedBy?.length ?? 0) > 0) return false;
+		if (!message || !waits || isRestricted(message)) return false;
 		return (await deps.reroute(message, code, transfer(message, deps.clock()))) !== undefined;
 	}
 

@@ -2,13 +2,13 @@
 
 import type { SendQueueDocument, TenantDocument } from "../adapters/mongo/models.ts";
 import { chargeOf, countersOf, countsCost } from "../domain/abuse.ts";
-import { createMemory } from "../domain/cache.ts";
 import { limits } from "../domain/limits.ts";
 import { currentFacts, type Message, type RerouteRecord } from "../domain/message.ts";
 import { priceOf, routeFacts, routes } from "../domain/routes.ts";
 import { moved, type Transition } from "../domain/transition.ts";
 import type { ActivityDeps } from "./deps.ts";
 import type { createRejudge } from "./rejudge.ts";
+import { createSendSettings } from "./sendSettings.ts";
 
 export type RerouteDeps = Pick<ActivityDeps, "clock" | "monotonic" | "policies"> & {
 	sendQueues: Pick<ActivityDeps["sendQueues"], "areIll">;
@@ -21,18 +21,13 @@ export type RerouteDeps = Pick<ActivityDeps, "clock" | "monotonic" | "policies">
 	rejudge: Pick<ReturnType<typeof createRejudge>, "judge">;
 };
 
-const settingsMs = 2_000;
-const rememberedMax = 10_000;
-
 /**
  * `reroute` makes `transition`, by which the message stays or becomes queued, with another send queue in it, and answers
  * the message as it then is. Undefined, and nothing changed, when there is no other that may have it, or the race was
  * lost. Only for what was surely not sent: whoever asks knows that.
  */
 export function createReroute(deps: RerouteDeps) {
-	const remember = createMemory({ clock: deps.monotonic, itemsMax: rememberedMax });
-	const findQueue = (id: string) => remember(`queue/${id}`, settingsMs, () => deps.store.sendQueues.find(id));
-	const findTenant = (id: string) => remember(`tenant/${id}`, settingsMs, () => deps.store.tenants.find(id));
+	const { findQueue, findTenant } = createSendSettings(deps);
 
 	/** The queues to try, the best first; none whose carrier fails, or that failed this message lately. */
 	async function candidates(message: Message, tenant: TenantDocument): Promise<SendQueueDocument[]> {

@@ -56,7 +56,7 @@ type Control = { holdBack: (ms: number) => Promise<void> };
  */
 export function createSend(deps: SendDeps) {
 	const { messages } = deps.store;
-	const addAgain = createAddAgain(deps);
+	const recording = { ...deps, addAgain: createAddAgain(deps) };
 
 	return async function send(job: { messageId: string; attempt: number; sendQueue: string }, control: Control) {
 		const claimedAt = deps.monotonic();
@@ -66,7 +66,7 @@ export function createSend(deps: SendDeps) {
 			return undefined;
 		}
 		const outcome = await attempt(deps, message, claimedAt);
-		await record({ ...deps, addAgain }, message, outcome, control);
+		await record(recording, message, outcome, control);
 		return tellsOf(outcome);
 	};
 }
@@ -185,9 +185,9 @@ type RecordDeps = SendDeps & { addAgain: ReturnType<typeof createAddAgain> };
 
 async function record(deps: RecordDeps, message: Message, outcome: Outcome, control: Control): Promise<void> {
 	const now = deps.clock();
-	const transition = outcomeTransition(deps, message, outcome, now);
 	const code = failoverCode(message, outcome, now);
 	if (code !== undefined) {
+		const transition = outcomeTransition(deps, message, outcome, now);
 		const moved = await deps.reroute(message, code, transition).catch(() => undefined);
 		if (moved) {
 			if (outcome.kind === "throttled") await control.holdBack(outcome.retryAfterMs);

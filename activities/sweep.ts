@@ -3,7 +3,7 @@
 import type { ParkedReceipt } from "../adapters/mongo/models.ts";
 import { isSound } from "../domain/evidence.ts";
 import { limits } from "../domain/limits.ts";
-import { type Message, sealedObjects } from "../domain/message.ts";
+import { isRestricted, type Message, sealedObjects } from "../domain/message.ts";
 import { isBeingPlaced } from "../domain/subject.ts";
 import { close, eraseObjects, forget } from "../domain/transition.ts";
 import type { Swept } from "../workflows/contract.ts";
@@ -181,7 +181,7 @@ async function repair(deps: SweepDeps, message: Message): Promise<void> {
 // Until then nothing is to be done for an open message, whatever woke the sweep. One whose head may be missing can't wait.
 function waitsUntil(message: Message, now: number): number {
 	// No sender may claim it; its release has the sweep look at once.
-	const held = message.state === "queued" && (message.restrictedBy?.length ?? 0) > 0;
+	const held = message.state === "queued" && isRestricted(message);
 	if (held) return Math.min(message.deadlineAt, now + limits.heldCohortCheckMs);
 	if (message.backlog !== undefined) return message.deadlineAt - limits.driverPatienceMs;
 	if (message.state === "queued") return message.notBefore ?? 0;

@@ -2,7 +2,7 @@
 
 import { limits } from "./limits.ts";
 import type { LinkRecord } from "./linkRecord.ts";
-import { type Category, type Message, wasHandedOver } from "./message.ts";
+import { type Category, isRestricted, type Message, wasHandedOver } from "./message.ts";
 import type { Transition } from "./transition.ts";
 
 /** Why a link opens, or does not. `erased`: by retention; `withheld`: a hold keeps it from use. */
@@ -50,7 +50,7 @@ export function standingOfLink(message: Message, now: number): LinkStanding | un
 	if (!message.content) return "erased";
 	if (link.state === "closed" || link.state === "read") return link.state;
 	if (now >= Math.min(link.expiresAt, message.retention.content?.eraseBy ?? 0)) return "expired";
-	if ((message.restrictedBy?.length ?? 0) > 0) return "withheld";
+	if (isRestricted(message)) return "withheld";
 	return link.claimedAt !== undefined && now >= link.claimedAt + limits.linkSessionMsMax ? "read" : link.state;
 }
 

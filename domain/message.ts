@@ -78,6 +78,11 @@ export function carrierIdsOf({ carrierId = [] }: Pick<Attempt, "carrierId">): st
 	return typeof carrierId === "string" ? [carrierId] : carrierId;
 }
 
+/** Whether a hold lets nothing of the message be sent; `holds` alone keep it from erasure. */
+export function isRestricted({ restrictedBy }: Pick<Message, "restrictedBy">): boolean {
+	return (restrictedBy?.length ?? 0) > 0;
+}
+
 /** Whether a carrier has, or may have, taken one of these attempts. */
 export function wasHandedOver(attempts: readonly Attempt[]): boolean {
 	return attempts.some(({ outcome }) => outcome === undefined || outcome === "accepted" || outcome === "ambiguous");
