@@ -2075,7 +2075,7 @@ prices?: {
 [k: string]: number
 }
 /**
- * The sender's in the countries' registries; without one it counts as unregistered there. India's is `entity:header:template`.
+ * The sender's in the countries' registries; without one it counts as unregistered there, in the United States once any is named. India's is `entity:header:template`.
  */
 registrations?: {
 [k: string]: string

@@ -35,7 +35,7 @@ const registrations = z
 	.record(countryCode, z.string().max(64).refine(isWord, { error: "A reference: letters first, no number." }))
 	.meta({
 		description:
-			"The sender's in the countries' registries; without one it counts as unregistered there. India's is `entity:header:template`.",
+			"The sender's in the countries' registries; without one it counts as unregistered there, in the United States once any is named. India's is `entity:header:template`.",
 	});
 
 const settings = z
