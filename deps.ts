@@ -215,7 +215,10 @@ export async function createDeps(config: Config, name: ProcessName) {
 		inFlightMax: limits.startsInFlightMax,
 		waitingMax: limits.startsWaitingMax,
 		patienceMs: limits.driverPatienceMs,
+		acceptancesMin: limits.acceptancesBusyMin,
+		giveWayMsMax: limits.startsGiveWayMsMax,
 		monotonic,
+		after: (ms, call) => void setTimeout(call, ms).unref(),
 		isGroupOpen: store.messages.isGroupOpen,
 		countStates: store.messages.countStates,
 	});

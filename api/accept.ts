@@ -125,7 +125,7 @@ export function createAccept(deps: AcceptDeps) {
 	}
 
 	return {
-		accept,
+		accept: (request: Request) => deps.runs.whileAccepting(() => accept(request)),
 		/** What the policies and the tenant's own limits would say, and what the text would cost; nothing is stored or counted. */
 		tryOut: async (principal: Sender, asked: MessageInput) => tryOut(asked, principal, await readActive(principal)),
 	};

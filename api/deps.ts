@@ -59,7 +59,7 @@ export type ApiDeps = {
 	/** Which packs there are, in force or not, and what they say. */
 	packs: Pick<Policies, "versions" | "text" | "file" | "pinned" | "inForce">;
 	publish: Pick<Publish, "read" | "propose" | "check" | "simulate" | "approve" | "publish" | "withdraw">;
-	runs: Pick<Runs, "startSoon" | "settleSoon" | "wakeRequestSoon" | "revealSoon">;
+	runs: Pick<Runs, "startSoon" | "whileAccepting" | "settleSoon" | "wakeRequestSoon" | "revealSoon">;
 	/** Where single messages that come close together meet. */
 	sharedRuns: SharedRuns;
 	/** A queue's carrier, opened with that queue's callback secrets only; undefined for an unknown queue. */

@@ -11,6 +11,9 @@ export const limits = {
 	startsInFlightMax: 64,
 	// Runs to be started next, as a burst leaves them; what waits longer than the sweep's patience is the sweep's.
 	startsWaitingMax: 5_000,
+	// Starts take as much of a small machine as acceptances do: while so many are under way, a start waits so long at most.
+	acceptancesBusyMin: 8,
+	startsGiveWayMsMax: 2_000,
 	headerBytesMax: 16 * 1024,
 	// What slow callers may keep open: headers come within this, a whole request within that, an idle socket ends.
 	headersMsMax: 10_000,

@@ -88,14 +88,19 @@ export function createRuns(deps: {
 	inFlightMax: number;
 	waitingMax: number;
 	patienceMs: number;
+	/** Starts give way to so many acceptances at once, each for so long. */
+	acceptancesMin: number;
+	giveWayMsMax: number;
 	monotonic: () => number;
+	after: (ms: number, call: () => void) => void;
 	isGroupOpen: (submissionId: string, group: number) => Promise<boolean>;
 	countStates: (submissionId: string, group: number) => Promise<Record<string, number>>;
 }) {
 	const { client, taskQueue } = deps;
 	const passes = createPasses(client, taskQueue);
 	const tellProgress = createProgress(client, deps.countStates);
-	const soon = createCallLine(deps);
+	const line = createCallLine({ ...deps, answersMin: deps.acceptancesMin });
+	const soon = line.add;
 
 	/** Starts a submission's run; true if it was new. */
 	async function start(input: LifecycleInput): Promise<boolean> {
@@ -129,10 +134,12 @@ export function createRuns(deps: {
 
 	return {
 		start,
+		/** Accepts messages: starts, but for one-time codes', give way while many do so. */
+		whileAccepting: line.answer,
 		/** One-time codes go before all that waits. */
 		startSoon: (members: RunMember[]) => {
 			const input = inputOf(members);
-			soon(() => start(input), input.category === "otp");
+			soon(() => start(input), input.category === "otp" ? "urgent" : "patient");
 		},
 		settle,
 		settleSoon: (message: SettledMessage) => soon(() => settle(message)),
@@ -152,9 +159,9 @@ export function createRuns(deps: {
 		...passes,
 		/** Has a subject's request looked at now, by its run or by a new one. */
 		wakeRequest: (input: SubjectRequestInput) => wakeRequest(client, taskQueue, input),
-		wakeRequestSoon: (input: SubjectRequestInput) => soon(() => wakeRequest(client, taskQueue, input), true),
+		wakeRequestSoon: (input: SubjectRequestInput) => soon(() => wakeRequest(client, taskQueue, input), "urgent"),
 		/** Has a message read out, once; whoever asked waits. */
-		revealSoon: (input: RevealInput & { tenantId: string }) => soon(() => passes.startReveal(input), true),
+		revealSoon: (input: RevealInput & { tenantId: string }) => soon(() => passes.startReveal(input), "urgent"),
 		simulateSoon: (proposalId: string) => soon(() => passes.startSimulate({ proposalId })),
 		/** Whether a submission's run is still under way; false when it is over or was never started. */
 		async isRunning(submissionId: string): Promise<boolean> {

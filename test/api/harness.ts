@@ -130,6 +130,7 @@ export async function createTestApi(replace: (deps: ApiDeps) => Partial<ApiDeps>
 			runs: { simulateSoon: (id) => void runs.simulated.push(id) },
 		}),
 		runs: {
+			whileAccepting: (work) => work(),
 			startSoon: ([member]) => void runs.started.push(member?.submissionId ?? ""),
 			settleSoon: ({ submissionId }) => void runs.settled.push(submissionId),
 			wakeRequestSoon: ({ requestId }) => void runs.woken.push(requestId),

@@ -87,7 +87,10 @@ export async function createEngine(options: EngineOptions = {}) {
 		inFlightMax: limits.startsInFlightMax,
 		waitingMax: limits.startsWaitingMax,
 		patienceMs: limits.driverPatienceMs,
+		acceptancesMin: limits.acceptancesBusyMin,
+		giveWayMsMax: limits.startsGiveWayMsMax,
 		monotonic: () => performance.now(),
+		after: (ms, call) => void setTimeout(call, ms).unref(),
 		isGroupOpen: store.messages.isGroupOpen,
 		countStates: store.messages.countStates,
 	});

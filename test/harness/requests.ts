@@ -17,6 +17,7 @@ export async function openDoor(engine: Engine, establishment = "DE") {
 		policies: openPolicies(),
 		evidence: engine.evidence,
 		runs: {
+			whileAccepting: (work) => work(),
 			startSoon: () => undefined,
 			settleSoon: () => undefined,
 			wakeRequestSoon: (input) => void engine.runs.wakeRequest(input).catch(() => undefined),
