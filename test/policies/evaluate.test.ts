@@ -324,7 +324,7 @@ test("the facts of every event pass the schema and are judged", () => {
 /** The index of the defaults and some other packs, made once. */
 function indexOf(some: typeof loaded) {
 	const chosen = loaded.filter((pack) => pack === defaults || some.includes(pack));
-	const key = chosen.map(({ file }) => file.id).join();
+	const key = chosen.map(({ file }) => `${file.id} ${file.version}`).join();
 	const index = indexes.get(key) ?? indexPacks(chosen);
 	indexes.set(key, index);
 	return index;
