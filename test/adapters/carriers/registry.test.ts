@@ -64,3 +64,63 @@ test("a queue that could never do as it is set is refused when it is made", asyn
 	// The simulated carrier takes fewer names than others do.
 	await assert.rejects(() => check("simulator", "A&B", { url: "http://127.0.0.1:1" }), /sender can't be used/);
 });
+
+test("what a queue lacks, does not know or can't use is told by its name, never by its value", async () => {
+	const url = "http://127.0.0.1:1";
+	const usable = {
+		send: { token: "a-token-of-sixteen-or-more" },
+		callback: { publicKey: Buffer.alloc(32, 7).toString("base64") },
+	};
+	const smsc = { url: "smpps://smsc.example:2775" };
+	const bind = { systemId: "marker", password: "marker" };
+	const [one, other] = [1, 2].map((byte) => ({ callbackKey: Buffer.alloc(32, byte).toString("base64") }));
+	const simulator = { carrier: "simulator", sender: "Lethe", settings: { url }, secrets: usable };
+	type Given = { carrier: string; sender: string; settings: Record<string, string>; secrets: object };
+	const cases: [Partial<Given>, RegExp][] = [
+		[{ settings: { url, foo: "1" } }, /foo is no setting of this carrier\. There are: url, callbackUrl\./],
+		[{ secrets: { ...usable, send: { tok: "marker" } } }, /tok is no secret, for sending, of this .* There are: token\./],
+		[{ secrets: { send: {}, callback: {} } }, /token is missing, a secret, for sending, that this carrier needs/],
+		[{ secrets: { ...usable, send: { token: "" } } }, /token can't be used/],
+		[{ secrets: { ...usable, callback: {} } }, /publicKey is missing, a secret, for callbacks,/],
+		[{ settings: {} }, /url is missing, a setting that this carrier needs/],
+		[{ settings: { url, callbackUrl: "http://marker.example/" } }, /callbackUrl can't be used: it must be an https/],
+		[{ sender: "a marker of a name" }, /sender can't be used: it must be a number of 3 to 15 digits/],
+		[
+			{ carrier: "vonage", settings: {}, secrets: { send: { apiKey: "marker" }, callback: { secret: "marker" } } },
+			/applicationId and privateKey, or apiKey and apiSecret: missing/,
+		],
+		[{ carrier: "aws", settings: {}, secrets: { send: {}, callback: {} } }, /configurationSet is missing, a setting/],
+		[
+			{ carrier: "smpp", settings: { ...smsc, binds: "17" }, secrets: { send: { ...bind, ...one }, callback: one } },
+			/binds can't be used: links of each kind.*1 to 16/,
+		],
+		[
+			{ carrier: "smpp", settings: smsc, secrets: { send: { ...bind, ...one }, callback: other } },
+			/callbackKey must be the same in both halves/,
+		],
+		[
+			{
+				...{ carrier: "telnyx", sender: "12345", settings: {} },
+				secrets: { send: { apiKey: "marker" }, callback: usable.callback },
+			},
+			/apiKey can't be used: it must be 8 printable/,
+		],
+		[
+			{
+				...{ carrier: "twilio", settings: {} },
+				secrets: { send: { accountSid: "ACmarker", token: "marker" }, callback: { secret: "marker" } },
+			},
+			/accountSid can't be used: it must be AC and 32 hexadecimal digits/,
+		],
+	];
+	const check = ({ carrier, sender, settings, secrets }: Given) =>
+		checkQueue(carrier, { settings, sender, secrets: secrets as typeof usable }, true);
+	await check(simulator);
+	for (const [given, pattern] of cases) {
+		await assert.rejects(
+			() => check({ ...simulator, ...given }),
+			(error: Error) => error instanceof TypeError && pattern.test(error.message) && !/marker/.test(error.message),
+			String(pattern),
+		);
+	}
+});
