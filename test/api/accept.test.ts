@@ -49,6 +49,25 @@ describe("accepting a list", () => {
 		assert.equal((await api.store.messages.findBySubmission(submissionId)).length, 5);
 	});
 
+	it("is under way, for the starts that give way to it, until it is stored or refused", async () => {
+		let underWay = 0;
+		const seen: number[] = [];
+		const whileAccepting = async <Result>(work: () => Promise<Result>) => {
+			underWay++;
+			return work().finally(() => underWay--);
+		};
+		const { messages, ...others } = api.store;
+		const insert: typeof messages.insert = (...args) => {
+			seen.push(underWay);
+			return messages.insert(...args);
+		};
+		const store = { ...others, messages: { ...messages, insert } };
+		const { accept } = createAccept({ ...api, store, runs: { ...api.runs, whileAccepting } });
+		await accept({ principal, inputs: inputs({}) });
+		await accept({ principal, inputs: inputs({ to: "+499" }) });
+		assert.deepEqual([seen, underWay], [[1], 0]);
+	});
+
 	it("refuses item by item, in order, and counts only what it took", async () => {
 		const accept = acceptWith(api.store.messages.insert);
 		const { items } = await accept({ principal, inputs: inputs({ to: "+499" }, {}, { clientReference: "a@b" }, {}) });

@@ -76,6 +76,31 @@ describe("Temporal, from the client's and the worker's side", () => {
 		await away.connection.close();
 	});
 
+	it("a start gives way to acceptances that are under way, a one-time code's never", async () => {
+		const [message, code] = [await engine.accept(), await engine.accept()];
+		const runs = createRuns({
+			...{ client: engine.temporal.client, taskQueue: engine.name },
+			...{ inFlightMax: 4, waitingMax: 10, patienceMs: 60_000, acceptancesMin: 1, giveWayMsMax: 60_000 },
+			...{ monotonic: () => performance.now(), after: () => undefined },
+			...{ isGroupOpen: async () => true, countStates: async () => ({}) },
+		});
+		const isStarted = ({ submissionId }: Message) =>
+			engine.temporal.client.workflow
+				.getHandle(submissionId)
+				.describe()
+				.then(() => true)
+				.catch(() => false);
+		const { promise, resolve } = Promise.withResolvers<void>();
+		const accepting = runs.whileAccepting(() => promise);
+		runs.startSoon([message]);
+		runs.startSoon([{ ...code, category: "otp" }]);
+		await until(() => isStarted(code));
+		assert.equal(await isStarted(message), false);
+		resolve();
+		await accepting;
+		await until(() => isStarted(message));
+	});
+
 	it("a step that answers a text, or fails with one, fails without telling it", async () => {
 		const steps = [
 			async () => secret,
