@@ -78,7 +78,10 @@ test("what a queue lacks, does not know or can't use is told by its name, never 
 	type Given = { carrier: string; sender: string; settings: Record<string, string>; secrets: object };
 	const cases: [Partial<Given>, RegExp][] = [
 		[{ settings: { url, foo: "1" } }, /foo is no setting of this carrier\. There are: url, callbackUrl\./],
-		[{ secrets: { ...usable, send: { tok: "marker" } } }, /tok is no secret, for sending, of this .* There are: token\./],
+		[
+			{ secrets: { ...usable, send: { tok: "marker" } } },
+			/tok is no secret, for sending, of this .* There are: token\./,
+		],
 		[{ secrets: { send: {}, callback: {} } }, /token is missing, a secret, for sending, that this carrier needs/],
 		[{ secrets: { ...usable, send: { token: "" } } }, /token can't be used/],
 		[{ secrets: { ...usable, callback: {} } }, /publicKey is missing, a secret, for callbacks,/],
