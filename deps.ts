@@ -209,6 +209,7 @@ export async function createDeps(config: Config, name: ProcessName) {
 	const personMacs = createPersonMacs({ hmac });
 	const personSeal = createPersonSeal({ vault: vaultFor(by.hashing) });
 	const sessions = createSessions({ ...redis, macs: personMacs });
+	const after = (ms: number, call: () => void) => void setTimeout(call, ms).unref();
 	const runs = createRuns({
 		client: temporal.client,
 		taskQueue: config.temporal.taskQueue,
@@ -218,7 +219,7 @@ export async function createDeps(config: Config, name: ProcessName) {
 		acceptancesMin: limits.acceptancesBusyMin,
 		giveWayMsMax: limits.startsGiveWayMsMax,
 		monotonic,
-		after: (ms, call) => void setTimeout(call, ms).unref(),
+		after,
 		isGroupOpen: store.messages.isGroupOpen,
 		countStates: store.messages.countStates,
 	});
@@ -228,7 +229,7 @@ export async function createDeps(config: Config, name: ProcessName) {
 		randomSubmissionId: () => ids.random("submission"),
 		start: runs.startSoon,
 		monotonic,
-		after: (ms, call) => void setTimeout(call, ms).unref(),
+		after,
 	});
 	const secrets = createCarrierSecrets({ vault: vaultFor(by.carrierSecrets), clock });
 	const allowSimulator = config.environment !== "production";

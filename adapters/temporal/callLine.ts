@@ -5,8 +5,6 @@ type Waiting = { call: () => Promise<unknown>; since: number };
 /** What is urgent goes first; what is patient goes last, and while many are answered it lets them go before it. */
 export type Urgency = "urgent" | "usual" | "patient";
 
-const urgencies: Urgency[] = ["urgent", "usual", "patient"];
-
 /**
  * What finds no place, and what waited longer than `patienceMs`, is dropped: something else repairs it then.
  * @param deps `monotonic` milliseconds. While `answersMin` answers are under way, what is patient waits, for `giveWayMsMax`
@@ -25,9 +23,20 @@ export function createCallLine(deps: {
 	const queues = { urgent: createQueue(), usual: createQueue(), patient: createQueue() };
 	let inFlight = 0;
 	let answers = 0;
-	let isWoken = false;
+	let isScheduled = false;
+	let isWaking = false;
 
-	const waiting = () => urgencies.reduce((sum, urgency) => sum + queues[urgency].size(), 0);
+	const waiting = () => Object.values(queues).reduce((sum, queue) => sum + queue.size(), 0);
+
+	/** In a later turn, one however often it was asked for. */
+	function schedule(): void {
+		if (isScheduled) return;
+		isScheduled = true;
+		setImmediate(() => {
+			isScheduled = false;
+			next();
+		});
+	}
 
 	/** How long the first of what is patient still gives way. */
 	function givesWayMs(): number {
@@ -44,23 +53,22 @@ export function createCallLine(deps: {
 		if (inFlight < deps.inFlightMax) nextPatient();
 	}
 
-	// One a turn: answers that begin meanwhile are seen.
+	// One a turn, and one for each that ends: answers that begin meanwhile are seen.
 	function nextPatient(): void {
 		const leftMs = givesWayMs();
 		if (leftMs > 0) {
-			if (!isWoken) deps.after(leftMs, wake);
-			isWoken = true;
+			if (isWaking) return;
+			isWaking = true;
+			deps.after(leftMs, () => {
+				isWaking = false;
+				next();
+			});
 			return;
 		}
 		const taken = queues.patient.take();
 		if (!taken) return;
 		begin(taken);
-		setImmediate(next);
-	}
-
-	function wake(): void {
-		isWoken = false;
-		next();
+		schedule();
 	}
 
 	function begin({ call, since }: Waiting): void {
@@ -79,8 +87,8 @@ export function createCallLine(deps: {
 		add(call: () => Promise<unknown>, urgency: Urgency = "usual"): void {
 			if (waiting() + inFlight >= deps.waitingMax + deps.inFlightMax) return;
 			queues[urgency].put({ call, since: deps.monotonic() });
-			// In a later turn: what whoever adds it has to answer goes first.
-			setImmediate(next);
+			// What whoever adds it has to answer goes first.
+			schedule();
 		},
 
 		/** Does what somebody waits for; its result. */
@@ -90,7 +98,7 @@ export function createCallLine(deps: {
 				return await work();
 			} finally {
 				answers--;
-				if (answers === deps.answersMin - 1) setImmediate(next);
+				if (answers === deps.answersMin - 1) schedule();
 			}
 		},
 	};

@@ -309,6 +309,7 @@ describe("lethe queue, against an API", () => {
 				{ send: {}, callback: {} },
 				/token is missing, a secret, for sending, that this carrier needs: its bearer/,
 			],
+			[base, { ...usable, send: { token: "" } }, /token can't be used/],
 			[base, "", /standard input is not JSON: give/],
 			[base, { send: usable.send }, /standard input lacks callback: give/],
 			[base, { callback: usable.callback }, /standard input lacks send: give/],
