@@ -60,7 +60,7 @@ export type CanaryVerdict =
 
 /** Checks one offline, against keys that the caller has pinned. @throws TypeError when `jwks` holds no usable key */
 export async function verifyCanaryResult(jws: string, jwks: unknown): Promise<CanaryVerdict> {
-	const opened = await openCompact(jws, jwks, resultType);
+	const opened = await openCompact(jws, jwks, { typ: resultType, use: "canary" });
 	if (typeof opened === "string") return { valid: false, reason: opened };
 	const { data: canary } = resultSchema.safeParse(opened.payload);
 	if (!canary) return { valid: false, reason: "schema" };

@@ -30,18 +30,22 @@ export function createCompactSigner({ sign, typ }: { sign: SignBytes; typ: strin
 
 export type CompactFault = "malformed" | "wrong_type" | "key_not_pinned" | "bad_signature";
 
-/** What was signed, and by which key; or why it is not believed. @throws TypeError when `jwks` holds no usable key */
+/**
+ * What was signed, and by which key; or why it is not believed.
+ * @param expected the kind of text, and the use of the keys that sign it
+ * @throws TypeError when `jwks` holds no usable key
+ */
 export async function openCompact(
 	jws: string,
 	jwks: unknown,
-	typ: string,
+	expected: { typ: string; use: KeyUse },
 ): Promise<{ kid: string; payload: unknown; payloadText: string } | CompactFault> {
-	const pinned = pinnedKeys(jwks);
+	const pinned = keysFor(expected.use, pinnedKeys(jwks));
 	const parts = split(jws);
 	const header = headerSchema.safeParse(parts?.header);
 	if (!parts || !header.success) return "malformed";
 	const { alg, kid } = header.data;
-	if (alg !== algorithm || header.data.typ !== typ) return "wrong_type";
+	if (alg !== algorithm || header.data.typ !== expected.typ) return "wrong_type";
 	const keys = pinned.filter((key) => key.kid === kid);
 	if (keys.length === 0) return "key_not_pinned";
 	if (!(await signedByOneOf(jws, keys))) return "bad_signature";
@@ -60,9 +64,11 @@ const keySchema = z.object({
 	x: z.string(),
 	kid: z.string(),
 	use: z.literal("sig").optional(),
+	lethe_use: z.string().optional(),
 });
 
 type PinnedKey = z.infer<typeof keySchema>;
+type KeyUse = "certificate" | "evidence" | "canary";
 
 /** The usable keys of a JWK set. @throws TypeError when it holds none */
 export function pinnedKeys(jwks: unknown): PinnedKey[] {
@@ -70,6 +76,11 @@ export function pinnedKeys(jwks: unknown): PinnedKey[] {
 	const keys = (parsed.data?.keys ?? []).flatMap((key) => keySchema.safeParse(key).data ?? []);
 	if (keys.length === 0) throw new TypeError("the JWK set holds no Ed25519 signing key with a kid");
 	return keys;
+}
+
+/** Those that may sign it. One that does not say what it signs was pinned as good for all. */
+export function keysFor(use: KeyUse, keys: readonly PinnedKey[]): PinnedKey[] {
+	return keys.filter(({ lethe_use }) => lethe_use === undefined || lethe_use === use);
 }
 
 async function signedByOneOf(jws: string, keys: PinnedKey[]): Promise<boolean> {

@@ -29,9 +29,14 @@ export function predecessorsIn(line: readonly OfLine[], generation: number): OfL
 	return [...largest.values()].filter((one) => one.generation < generation);
 }
 
+/** How many logs of its line a log of that name follows. */
+export function predecessorsOf(origin: string): number {
+	return (generationOf(baseOf(origin), origin) ?? 1) - 1;
+}
+
 /** Whether these are names of logs of one line, each one's after the one before it. */
 export function isLine(origins: readonly string[]): boolean {
-	const base = origins.at(-1)?.replace(/\/\d+$/, "") ?? "";
+	const base = baseOf(origins.at(-1) ?? "");
 	const generations = origins.map((origin) => generationOf(base, origin) ?? 0);
 	return generations.every((generation, at) => generation > (generations[at - 1] ?? 0));
 }
@@ -39,6 +44,10 @@ export function isLine(origins: readonly string[]): boolean {
 /** The id by which an entry names the last checkpoint of its log's predecessor. */
 export function idOfNote(note: string): string {
 	return formatId("evidence", hash("sha256", note, "buffer"));
+}
+
+function baseOf(origin: string): string {
+	return origin.replace(/\/\d+$/, "");
 }
 
 /** Which of the line a log of that name is; undefined for another's. */

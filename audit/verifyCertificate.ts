@@ -22,7 +22,7 @@ export type VerifyResult =
  * @throws TypeError when `jwks` holds no usable key
  */
 export async function verifyCertificate(jws: string, jwks: unknown, options: { now: number }): Promise<VerifyResult> {
-	const opened = await openCompact(jws, jwks, certificateType);
+	const opened = await openCompact(jws, jwks, { typ: certificateType, use: "certificate" });
 	if (typeof opened === "string") return { valid: false, reason: opened };
 	const { kid } = opened;
 	const payload = certificateSchema.safeParse(opened.payload);

@@ -5,7 +5,7 @@ import { readEntry } from "./entry.ts";
 import { type ExportHeader, hashSchema, headerSchema, type InclusionProof, inclusionSchema } from "./evidenceExport.ts";
 import { type Hash, leafHash } from "./merkle.ts";
 import { createRangeCheck, isConsistent, isIncluded } from "./proofs.ts";
-import { isLine } from "./succession.ts";
+import { isLine, predecessorsOf } from "./succession.ts";
 
 export type EvidenceFault =
 	| "malformed"
@@ -30,6 +30,8 @@ export type VerifiedEvidence = {
 	grownSince?: number;
 	/** Logs that this one goes on from after restores: what their last checkpoints cover need not be in it. */
 	predecessors?: { origin: string; size: number; root: string }[];
+	/** Logs that this one follows by its name, and of which the export, whose first line nobody signed, has no checkpoint. */
+	predecessorsMissing?: number;
 };
 export type EvidenceResult = VerifiedEvidence | { valid: false; reason: EvidenceFault; line?: number };
 
@@ -75,10 +77,12 @@ export async function verifyEvidence(
 	const { origin, size } = checkpoint;
 	const { start, end, uncovered } = header;
 	const predecessors = line.map((one) => ({ ...one, root: one.root.toString("base64") }));
+	const missing = predecessorsOf(origin) - predecessors.length;
 	return {
 		...{ valid: true, origin, size, start, end, ...counts, ...growth },
 		...(uncovered > 0 ? { uncovered } : {}),
 		...(predecessors.length > 0 ? { predecessors } : {}),
+		...(missing > 0 ? { predecessorsMissing: missing } : {}),
 	};
 }
 

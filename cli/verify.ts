@@ -4,7 +4,7 @@ import { access, readFile } from "node:fs/promises";
 import { Command } from "commander";
 import { verifyCanaryResult } from "../audit/canaryResult.ts";
 import type { Certificate } from "../audit/certificate.ts";
-import { pinnedKeys } from "../audit/compactJws.ts";
+import { keysFor, pinnedKeys } from "../audit/compactJws.ts";
 import { isReceipt, verifyReceipt } from "../audit/sendingReceipt.ts";
 import { type VerifyResult, verifyCertificate } from "../audit/verifyCertificate.ts";
 import { describeCanary } from "./verify/canary.ts";
@@ -47,7 +47,8 @@ type CertificateFile = { jws: string; beside: Record<string, unknown> };
 
 async function judgeFile(file: string, jwks: unknown, { json, checkpoint }: Options) {
 	const older = checkpoint === undefined ? undefined : `${await readText(checkpoint)}\n`;
-	const evidence = await verifyEvidenceFile(file, pinnedKeys(jwks), older).catch(() => refuseFile(file));
+	const logKeys = keysFor("evidence", pinnedKeys(jwks));
+	const evidence = await verifyEvidenceFile(file, logKeys, older).catch(() => refuseFile(file));
 	if (evidence) return { valid: evidence.valid, told: json ? JSON.stringify(evidence) : describeEvidence(evidence) };
 	if (older !== undefined) throw new Unusable(`${file} is no evidence export: leave out --checkpoint.`);
 	const given = certificateIn(await readText(file), file);
@@ -116,7 +117,7 @@ function json(text: string): unknown {
 const reasons: Record<Extract<Result, { valid: false }>["reason"], string> = {
 	malformed: "it is not a compact JWS as Lethe writes it",
 	wrong_type: "it is not an erasure certificate signed with Ed25519",
-	key_not_pinned: "the key that it names is not among those you have pinned",
+	key_not_pinned: "the key that it names is not among those you have pinned for certificates",
 	bad_signature: "its signature does not fit the pinned key: it was forged or edited",
 	schema: "its content is not an erasure certificate of a version known here",
 	not_canonical: "its content is not in canonical form",
@@ -133,20 +134,41 @@ function describe(result: Result): string {
 		`  tenant ${certificate.tenantId}, ${certificate.kind}, issued ${certificate.issuedAt}, key ${kid}`,
 		"Erased:",
 		...certificate.objects.map((entry) => `  ${entry.erasedAt}  ${objectLine(entry)}`),
-		standing(result),
+		...keptLines(certificate),
+		...standing(result),
 	];
 	return [...lines, "Copies:", ...certificate.copies.map((copy) => `  ${copy.copy.padEnd(20)}${fate(copy)}`)].join(
 		"\n",
 	);
 }
 
-function standing({ certificate, forgotten }: Extract<VerifyResult, { valid: true }>): string {
-	if (certificate.completeFrom === undefined) return `INCOMPLETE: ${certificate.reasons.join(", ")}`;
-	if (forgotten) return `Complete since ${certificate.completeFrom}: nobody can read it any more.`;
-	return `Complete from ${certificate.completeFrom}; until then it could be put together from the copies below.`;
+/** What is not erased, before anything is said of what is. */
+function keptLines({ kept = [] }: Certificate): string[] {
+	if (kept.length === 0) return [];
+	const lines = kept.map((group) => {
+		const until = group.until ? `until ${group.until}` : "until a release or a person ends it";
+		const citations = group.citations.length > 0 ? ` (${group.citations.join("; ")})` : "";
+		return `  ${objectLine(group)}: ${group.reason.replaceAll("_", " ")}${citations}, ${until}`;
+	});
+	return ["KEPT, and not erased:", ...lines];
 }
 
-function objectLine({ object, messageIds, recordIds, cohortId }: Certificate["objects"][number]): string {
+/** Speaks of what was erased, and of Lethe's copies of it: what a carrier has is the carrier's. */
+function standing({ certificate, forgotten }: Extract<VerifyResult, { valid: true }>): string[] {
+	const { completeFrom, copies, reasons: why } = certificate;
+	if (completeFrom === undefined) return [`INCOMPLETE: ${why.join(", ")}`];
+	const ours = forgotten
+		? `Complete since ${completeFrom}: nobody can read Lethe's copies of what was erased any more.`
+		: `Complete from ${completeFrom}; until then it could be put together from Lethe's copies below.`;
+	const carrier = copies.find(({ copy }) => copy === "carrier");
+	if (carrier?.status !== "obligation" && carrier?.status !== "planned") return [ours];
+	const until = carrier.endsAt ? `until ${carrier.endsAt}` : "without a declared end";
+	return [ours, `The carrier may still have its copy ${until}.`];
+}
+
+type ErasedOrKept = Pick<Certificate["objects"][number], "messageIds" | "recordIds" | "cohortId"> & { object: string };
+
+function objectLine({ object, messageIds, recordIds, cohortId }: ErasedOrKept): string {
 	const ids = messageIds ?? recordIds ?? [];
 	const of = ids.length === 1 ? ` of ${ids[0]}` : ` of ${ids.length} messages`;
 	return `${object.replace("_", " ")}${ids.length > 0 ? of : ""}${cohortId ? `, cohort ${cohortId}` : ""}`;

@@ -6,8 +6,21 @@ import { createBatcher } from "../batcher.ts";
 import type { VaultClient } from "./client.ts";
 import { createPublicKeys } from "./publicKeys.ts";
 
-/** RFC 8037; `kid` is the RFC 7638 thumbprint, so that no two deployments share one. */
-export type PublicJwk = { kty: "OKP"; crv: "Ed25519"; x: string; kid: string; alg: "EdDSA"; use: "sig" };
+type SigningKey = "certificate" | "evidence" | "canary";
+
+/**
+ * RFC 8037; `kid` is the RFC 7638 thumbprint, so that no two deployments share one. `lethe_use` says what the key signs,
+ * and verifiers take it for nothing else: whoever may only sign a canary's results makes no certificate.
+ */
+export type PublicJwk = {
+	kty: "OKP";
+	crv: "Ed25519";
+	x: string;
+	kid: string;
+	alg: "EdDSA";
+	use: "sig";
+	lethe_use: SigningKey;
+};
 
 export type Signer = ReturnType<typeof createSigner>;
 
@@ -20,12 +33,12 @@ const batchItemsMax = 200;
 export function createSigner(deps: {
 	vault: Pick<VaultClient, "read" | "write">;
 	clock: () => number;
-	/** What it signs: each has a key of its own, so that neither can pass for the other. */
-	key?: "certificate" | "evidence" | "canary";
+	/** What it signs: each has a key of its own, so that none can pass for another. */
+	key?: SigningKey;
 }) {
 	const name = deps.key ?? "certificate";
 	const signPath = `transit/sign/${name}`;
-	const keys = createPublicKeys({ ...deps, name, toKey: toJwk });
+	const keys = createPublicKeys({ ...deps, name, toKey: (publicKey) => toJwk(publicKey, name) });
 
 	const signInVault = createBatcher<Uint8Array, string>({
 		itemsMax: batchItemsMax,
@@ -58,8 +71,8 @@ export function createSigner(deps: {
 	};
 }
 
-function toJwk(publicKey: string): PublicJwk {
+function toJwk(publicKey: string, signs: SigningKey): PublicJwk {
 	const x = Buffer.from(publicKey, "base64").toString("base64url");
 	const kid = createHash("sha256").update(`{"crv":"Ed25519","kty":"OKP","x":"${x}"}`).digest("base64url");
-	return { kty: "OKP", crv: "Ed25519", x, kid, alg: "EdDSA", use: "sig" };
+	return { kty: "OKP", crv: "Ed25519", x, kid, alg: "EdDSA", use: "sig", lethe_use: signs };
 }

@@ -82,13 +82,18 @@ export function describeEvidence(result: EvidenceFileResult): string {
 	}
 	const of = `log ${result.origin}, checkpoint of ${result.size.toLocaleString("en")} entries`;
 	if ("root" in result) return `VALID: ${of}, root ${result.root}`;
-	const { start, end, shown, hidden, uncovered = 0, grownSince, predecessors = [] } = result;
+	const { start, end, shown, hidden, uncovered = 0, grownSince, predecessors = [], predecessorsMissing = 0 } = result;
 	const lines = [`VALID: entries ${start} to ${end - 1}, all that the log holds there`, `  ${of}`];
 	if (end === start) lines[0] = "VALID: no entry was integrated in that period";
 	if (uncovered > 0) lines.push(`  INCOMPLETE: ${uncovered} more of its period were not signed yet; export it again`);
 	// A hash tells of no tenant: one of the auditor's own could stand as one, too.
 	if (hidden > 0)
 		lines.push(`  ${shown} shown; ${hidden} not shown, there by their hashes; whose they are is not proven`);
+	if (predecessorsMissing > 0) {
+		lines.push(
+			`  INCOMPLETE: by its name it follows ${predecessorsMissing} more, whose last checkpoints were left out: ask for an export that has them`,
+		);
+	}
 	for (const one of predecessors) {
 		const of = `${one.origin}, of ${one.size.toLocaleString("en")} entries, root ${one.root}`;
 		lines.push(`  successor of log ${of}: a restore lost entries of that one, as its entry evidence_succeeded says`);

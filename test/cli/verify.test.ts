@@ -7,7 +7,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { createCertificates } from "../../audit/certificate.ts";
+import { type CertificateInput, createCertificates, type Kept } from "../../audit/certificate.ts";
 import { leafHash } from "../../audit/merkle.ts";
 import { formatId } from "../../domain/ids.ts";
 import { carrierOf, createMemoryEvidence } from "../audit/memoryEvidence.ts";
@@ -39,10 +39,14 @@ const stranger = { ...generateKeyPairSync("ed25519").publicKey.export({ format: 
 const day = 24 * 3600_000;
 const messageId = formatId("message", new Uint8Array(16));
 
-async function issue(lifetimeMs: number | null): Promise<string> {
+async function issue(
+	lifetimeMs: number | null,
+	input: Partial<CertificateInput> = {},
+	clock = Date.now(),
+): Promise<string> {
 	const certificates = createCertificates({
 		sign: async (bytes) => ({ signature: sign(null, bytes, privateKey), kid: "certificate-1" }),
-		clock: () => Date.now(),
+		clock: () => clock,
 		lifetimes: {
 			oplogMs: lifetimeMs,
 			journalMs: lifetimeMs,
@@ -58,8 +62,9 @@ async function issue(lifetimeMs: number | null): Promise<string> {
 		id: formatId("certificate", new Uint8Array(16)),
 		kind: "submission",
 		tenantId: formatId("tenant", new Uint8Array(16)),
-		objects: [{ object: "content", messageId, erasedAt: Date.now() - day, verified: true }],
+		objects: [{ object: "content", messageId, erasedAt: clock - day, verified: true }],
 		carrierCopies: [],
+		...input,
 	});
 	return jws;
 }
@@ -78,6 +83,37 @@ test("a certificate exits 0 and says what was erased and when all copies are gon
 	const result = JSON.parse(json.out);
 	assert.equal(result.valid, true);
 	assert.equal(result.forgotten, false);
+});
+
+test("what a request kept is told before what it erased is called forgotten, and what the carrier has is not Lethe's to forget", async () => {
+	const long = Date.now() - 90 * day;
+	const until = Date.parse("2031-01-01T00:00:00Z");
+	const kept: Kept[] = [
+		{ object: "content", reason: "legal_hold", citations: ["GDPR Art. 17(3)(e)"], messageId },
+		{ object: "decision_record", reason: "record", citations: [], messageId, until },
+	];
+	const request = { id: formatId("subjectRequest", new Uint8Array(16)), kept };
+	const objects = [{ object: "address", messageId, erasedAt: long - day, verified: true }] as const;
+	const carrierCopies = [{ kind: "obligation", handedAt: long - day }] as const;
+	const jws = await issue(35 * day, { kind: "request", objects, request, carrierCopies }, long);
+	const { code, out } = verify(file("kept.jws", jws), "--keys", keys);
+	assert.equal(code, 0);
+	assert.match(out, /KEPT.*content of msg_\w+: legal hold \(GDPR Art. 17\(3\)\(e\)\).*Complete since/s);
+	assert.match(out, /decision record of msg_\w+: record, until 2031-01-01T00:00:00.000Z/);
+	assert.match(out, /nobody can read Lethe's copies of what was erased/);
+	assert.match(out, /The carrier may still have its copy until 20/);
+	const open = await issue(35 * day, { objects, carrierCopies: [] }, long);
+	assert.doesNotMatch(verify(file("none.jws", open), "--keys", keys).out, /KEPT|may still have/);
+});
+
+test("a key that is pinned for something else signs no certificate", async () => {
+	for (const use of ["canary", "evidence"]) {
+		const pinned = file(`${use}-keys.json`, { keys: [{ ...jwk, lethe_use: use }] });
+		const result = verify(file("certificate.jws", jws), "--keys", pinned, "--json");
+		assert.deepEqual([result.code, JSON.parse(result.out)], [1, { valid: false, reason: "key_not_pinned" }]);
+	}
+	const pinned = file("certificate-keys.json", { keys: [{ ...jwk, lethe_use: "certificate" }] });
+	assert.equal(verify(file("certificate.jws", jws), "--keys", pinned).code, 0);
 });
 
 test("an incomplete certificate is authentic and says so", async () => {
@@ -174,7 +210,7 @@ test("an entry that stands as its hash, the auditor's own too, is counted as not
 });
 
 test("an evidence export that was changed, cut, or is another key's is not valid, and says why", async () => {
-	const keys = file("log-keys.json", { keys: [logKey] });
+	const keys = file("log-keys.json", { keys: [{ ...logKey, lethe_use: "evidence" }] });
 	const lines = await exported();
 	for (const [reason, bad, pinned] of [
 		["not_proven", lines.slice(0, -1), keys],
@@ -183,6 +219,7 @@ test("an evidence export that was changed, cut, or is another key's is not valid
 		["bad_entry", lines.with(7, `{"text":"${"a".repeat(200_000)}"}`), keys],
 		["malformed", lines.with(0, '{"schema":"lethe/evidence-export/v9"}'), keys],
 		["bad_checkpoint", lines, file("other-keys.json", { keys: [jwk] })],
+		["bad_checkpoint", lines, file("canary-keys.json", { keys: [{ ...logKey, lethe_use: "canary" }] })],
 	] as const) {
 		const result = verify(file("bad.ndjson", bad.join("\n")), "--keys", pinned);
 		assert.equal(result.code, 1, reason);
