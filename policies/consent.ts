@@ -14,7 +14,16 @@ export type ConsentVerdict = { enough: boolean; codes: ReasonCode[] };
 const softOptInConditions = ["collectedInSale", "ownSimilarProducts", "optOutOfferedAtCollection", "optOutInMessage"];
 
 // Whatever its type says, what was spoken is not in writing.
-const spoken = ["oral", "orally", "verbal", "verbally", "spoken", "phone_call", "voice"];
+const spoken = ["oral", "orally", "verbal", "verbally", "spoken"];
+// Where people speak, unless they also sign or type there.
+const speaking = [
+	...["phone", "telephone", "telephonic", "phonecall", "call", "calls", "called", "call_center", "call_centre"],
+	...["callcenter", "callcentre", "hotline", "voice", "voicemail", "ivr", "in_person", "inperson", "face_to_face"],
+];
+const written = [
+	...["written", "signed", "signature", "paper", "web", "website", "online", "app", "email", "e_mail", "sms", "text"],
+	...["keypress"],
+];
 
 /** Judges the consent by one rule; every rule is judged by itself, so that the strongest demand wins. */
 export function judgeConsent({ effect }: Rule<ConsentEffect>, facts: Facts, now: number): ConsentVerdict {
@@ -43,8 +52,12 @@ function findFlaw(
 	if (type === "soft_opt_in" && effect.softOptIn)
 		return meetsSoftOptIn(facts) ? undefined : ["SOFT_OPT_IN_CONDITIONS_UNMET"];
 	if (consentTypes.indexOf(type) < consentTypes.indexOf(effect.minType)) return ["CONSENT_INSUFFICIENT"];
-	if (effect.minType === "express_written" && mentions(consent.source ?? "", spoken)) return ["CONSENT_INSUFFICIENT"];
+	if (effect.minType === "express_written" && wasSpoken(consent)) return ["CONSENT_INSUFFICIENT"];
 	return hasExpired(effect, consent, obtainedAt, now) ? ["CONSENT_EXPIRED"] : undefined;
+}
+
+function wasSpoken({ source = "" }: Consent): boolean {
+	return mentions(source, spoken) || (mentions(source, speaking) && !mentions(source, written));
 }
 
 function coversPurpose({ purposes }: Consent, { category }: Facts): boolean {
