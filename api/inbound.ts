@@ -1,4 +1,5 @@
-// What a recipient writes: STOP is in force at once and confirmed once, START lifts what STOP had placed, HELP is answered.
+// What a recipient writes: STOP is in force at once and confirmed once, START lifts what STOP had placed and is an opt-in of
+// its own, HELP is answered.
 
 import type { InboundMessage } from "../adapters/carriers/carrier.ts";
 import type { SendQueueDocument, TenantDocument } from "../adapters/mongo/models.ts";

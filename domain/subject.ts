@@ -131,6 +131,8 @@ export type Standing = {
 	optOut?: OptOutRecord;
 	/** The latest opt-in that has lifted one. */
 	lifted?: OptOutRecord & { ended: Ending };
+	/** When the recipient last opted out of anything, lifted or not. */
+	optedOutAt?: number;
 	consents: ConsentRecord[];
 	/** Ids of the holds on the recipient. */
 	holds: string[];
@@ -151,14 +153,19 @@ export function standingOf(records: readonly SubjectRecord[], tenantId: string):
 			if (record.ended) continue;
 			if (record.scope === "subject") standing.holds.push(record._id);
 			else if (isWide(record)) standing.keeps.push(record);
-		} else if (!record.ended) {
-			if (!standing.optOut || isStricter(record, standing.optOut)) standing.optOut = record;
-		} else if (!standing.lifted || isLater(record, record.ended.at, standing.lifted, standing.lifted.ended.at)) {
-			standing.lifted = record as OptOutRecord & { ended: Ending };
-		}
+		} else addOptOut(standing, record);
 	}
 	standing.keys.sort((one, other) => (isLater(one, one.at, other, other.at) ? -1 : 1));
 	return standing;
+}
+
+function addOptOut(standing: Standing, record: OptOutRecord): void {
+	standing.optedOutAt = Math.max(lastSaidAt(record), standing.optedOutAt ?? Number.NEGATIVE_INFINITY);
+	if (!record.ended) {
+		if (!standing.optOut || isStricter(record, standing.optOut)) standing.optOut = record;
+	} else if (!standing.lifted || isLater(record, record.ended.at, standing.lifted, standing.lifted.ended.at)) {
+		standing.lifted = record as OptOutRecord & { ended: Ending };
+	}
 }
 
 /** The key that texts are encrypted to now: the newest, or none where that has ended, for no older one comes back by it. */

@@ -35,29 +35,47 @@ const stopWords = new Set([
 	...["stopp", "abmelden", "abbestellen", "widerruf", "widerrufen", "austragen"],
 	...["arret", "arreter", "arretez", "desabonner", "desinscription", "desinscrire", "resiliation"],
 	...["alto", "baja", "parar", "cancelar", "sair", "descadastrar", "annulla", "cancella", "disiscrivi", "basta"],
-	...["afmelden", "uitschrijven", "avsluta", "avregistrera", "frameld", "afmeld", "peru", "lopeta", "rezygnuje"],
+	...[
+		"halt",
+		"afmelden",
+		"uitschrijven",
+		"avsluta",
+		"avregistrera",
+		"frameld",
+		"afmeld",
+		"peru",
+		"lopeta",
+		"rezygnuje",
+	],
 ]);
 // Names of places, or of other things, among other words: they count as the whole text alone.
-const stopWordsAlone = new Set(["alto", "baja", "end", "peru"]);
-const startWords = new Set(["start", "unstop", "yes", "subscribe", "resume", "optin"]);
+const stopWordsAlone = new Set(["alto", "baja", "end", "halt", "peru"]);
+// Words that ask for messages again and mean nothing else: a yes may answer any question.
+const startWords = new Set(["start", "unstop", "subscribe", "resume", "optin"]);
 const helpWords = new Set(["help", "info", "aide", "hilfe", "ayuda", "ajuda", "aiuto"]);
 
 // Words that do not change what is asked for.
 const fillers = new Set(
-	"please pls plz thanks thank you thx now all me it bitte danke svp merci por favor gracias per favore".split(" "),
+	"yes please pls plz thanks thank you thx now all me it bitte danke svp merci por favor gracias per favore".split(" "),
 );
+
+const list = "((calling|call|contact|mailing|marketing|messaging|sms|text|texting|spam) )?(list|lists|database|system)";
+const any = "(of |all |any |the |this |that |these |those |your )*";
+const number = "(cell |mobile |phone |telephone )?(number|phone|name)";
+const messages = "(texts?|texting|messages?|messaging|msgs?|sms|marketing|promos?|ads|contact|communications?)";
 
 const stopPhrases = [
 	"opt(ing)? (me )?out",
 	"unsubscribe",
 	"stop (all|texting|sending|messaging|contacting|calling|these|this|the|your|any|it|me|sms|marketing)",
 	"stop (promo|promotion|text|message|msg|notification|alert)s?",
-	"stop (receiving|getting|2|to end|to opt out|to cancel|to quit|to unsubscribe)",
-	"(cancel|end|quit|cease|discontinue) (all |the |these |your |my |any |further )?(texts?|messages?|msgs?|sms|texting|sending|messaging|contacting|calling)",
+	"stop (spamming|bothering|harassing|receiving|getting|2|to end|to opt out|to cancel|to quit|to unsubscribe)",
+	"(cancel|end|quit|cease|discontinue|halt) (all |the |these |your |my |any |further )?(texts?|messages?|msgs?|sms|texting|sending|messaging|contacting|calling)",
 	"(remove|delete) (me|my (number|phone))",
 	"take me off",
+	`(take|get|remove|delete) (me|us|(my|our|this) ${number}) (off|from|out of) ${any}${list}`,
 	"leave me alone",
-	"(revoke|withdraw|cancel|end) (my )?(consent|permission|subscription)",
+	"(revoke|withdraw|rescind|cancel|end) ((my|our|all|any|prior|previous|express) )*(consent|permission|subscription)",
 	"keine (\\w+ )?(sms|nachrichten|werbung)",
 	"plus de (sms|messages)",
 	"no (quiero|deseo) (recibir )?mas",
@@ -72,9 +90,25 @@ const refusalPhrases = [
 	"(do not|dont|don t|no longer) want (any|more|any more|these|those|this)$",
 	"no more (of )?(these |those |this |your )?(texts?|messages?|sms|msgs?|promos?)",
 	"not? interested",
+	`(do not|dont|don t|no longer|never) (consent|consented|agreed) to (receive|receiving|get|getting|${any}${messages})`,
+	"ne (m|me|nous) (contactez|contacte|ecrivez|ecris|envoyez|envoie) plus",
+	"plus (jamais )?recevoir (de |d |vos |votre |ces |ce |aucune? |la |les )*(sms|messages?|textos?|pubs?|publicites?|promos?|offres?|mails?)",
 	"lose my number",
 	"wrong (number|person)",
 ];
+// Sentences that say so by being all that is said: what follows "I want to stop" may be anything. Fillers are left out.
+const refusals = [
+	`(i|we) (just |really )?(want|wish|need|demand|(would|d) like) ((this|that|them|everything|(the|these|those|your) ${messages}|these|those) )?to stop( (immediately|already|forever))?`,
+	"(i|we) (have |ve |already )*(asked|told) (to stop|no)",
+	"(just|make|make (this|these|that|them)) stop",
+	"stop (immediately|already|forever)",
+	"(i|we) (hereby |do )?(revoke|withdraw|rescind)",
+	"(i|we) (am |are |m |re )(revoking|withdrawing)( (my|our|consent|permission))*",
+	"(i|we) (do not|dont|don t|no longer|never) (consent|consented)( (to )?(this|that|these|those|any of this))?",
+	`(take|get) (my|our|this) ${number} off`,
+	"(je |nous |de )?ne ((veux|voulons|voudrais|voudrions|souhaite|souhaitons|desire|desirons) )?plus (rien )?recevoir( rien)?",
+];
+const refusal = new RegExp(`^(${refusals.join("|")})$`);
 const stopPhrase = new RegExp(`\\b(${stopPhrases.join("|")})\\b`, "g");
 const refusalPhrase = new RegExp(`\\b(${refusalPhrases.join("|")})\\b`);
 // Few words may stand between: missing an opt-out is worse than seeing one too many.
@@ -82,14 +116,14 @@ const negation = /\b(do not|dont|don t|never|not|no need to) ((want|wish|need|me
 
 function classify(text: string): ContentFacts["keywordClass"] {
 	const words = toWords(text);
-	const bare = withoutFillers(words);
+	const bare = withoutFillers(words).join("");
 	// A keyword that is a sentence of its own is meant, whatever else is said.
 	const parts = text.split(/[.!?;:,\n\r]+|\s[-\u2013\u2014]+\s/).map((part) => withoutFillers(toWords(part)));
 	const isStop = (part: string) => stopWords.has(part) && !stopWordsAlone.has(part);
-	if (stopWords.has(bare) || parts.some(isStop)) return "stop";
+	if (stopWords.has(bare) || parts.some((part) => isStop(part.join("")))) return "stop";
 	if (words.length === 0 && text.includes(stopSign)) return "stop";
 	const sentence = words.join(" ");
-	if (refusalPhrase.test(sentence)) return "stop";
+	if (refusalPhrase.test(sentence) || parts.some((part) => refusal.test(part.join(" ")))) return "stop";
 	for (const match of sentence.matchAll(stopPhrase)) {
 		if (!negation.test(sentence.slice(0, match.index))) return "stop";
 	}
@@ -97,8 +131,9 @@ function classify(text: string): ContentFacts["keywordClass"] {
 	return helpWords.has(bare) ? "help" : undefined;
 }
 
-function withoutFillers(words: string[]): string {
-	return words.filter((word) => !fillers.has(word)).join("") || words.join("");
+function withoutFillers(words: string[]): string[] {
+	const others = words.filter((word) => !fillers.has(word));
+	return others.length > 0 ? others : words;
 }
 
 // Letters and digits in one case, without accents and without characters that can't be seen.

@@ -6,14 +6,17 @@ import { withoutUndefined } from "../domain/withoutUndefined.ts";
 import { formatInstant, instantMs } from "./durations.ts";
 import { consentTypes } from "./schema.ts";
 
+const never = Number.NEGATIVE_INFINITY;
+
 /**
  * The facts with the recipient's opt-out, consent and holds in them; the input is not changed. A consent on record
- * serves where the caller states none. The one reply to an opt-out is told of it, but not that the number is suppressed.
+ * serves where the caller states none. An opt-out ends every consent to marketing of before, and lifting it brings none
+ * back: who opts in again has consented from then on, expressly and not in writing. The one reply to an opt-out is told of it, but not that the number is suppressed.
  */
 export function withStanding(facts: Facts, standing: Standing): Facts {
 	const { optOut, holds } = standing;
 	const merged: Facts = { ...facts };
-	const consent = findConsent(facts, standing.consents);
+	const consent = findConsent(facts, standing);
 	if (consent) merged.consent = consent;
 	if (holds.length > 0) merged.legalHold = true;
 	if (optOut && !covers(facts.optedOut ?? "none", optOut.scope)) merged.optedOut = optOut.scope;
@@ -33,23 +36,38 @@ function suppressionFacts(facts: Facts, { optOut, lifted }: Standing): Record<st
 	};
 }
 
-// A withdrawal reaches every consent to the same purpose that was given before it, whichever record it was made on.
-function findConsent(facts: Facts, records: readonly ConsentRecord[]): Consent | undefined {
-	const relevant = records.filter(({ purposes }) => purposes.includes(facts.category ?? ""));
-	if (relevant.length === 0) return facts.consent;
-	const withdrawnAt = Math.max(...relevant.map(({ ended }) => ended?.at ?? Number.NEGATIVE_INFINITY));
-	const valid = relevant.filter(({ at, ended }) => !ended && at > withdrawnAt).sort(byStrength);
-	const [best] = valid;
-	if (!facts.consent) return best ? toConsent(best) : toConsent(relevant.sort(byTime)[0] as ConsentRecord, withdrawnAt);
-	const givenAt = Math.max(
-		instantMs(facts.consent.obtainedAt) ?? Number.NEGATIVE_INFINITY,
-		...valid.map(({ at }) => at),
-	);
-	if (withdrawnAt === Number.NEGATIVE_INFINITY || givenAt > withdrawnAt) return facts.consent;
-	return { ...facts.consent, withdrawnAt: formatInstant(withdrawnAt) };
+type Given = Pick<ConsentRecord, "_id" | "type" | "purposes" | "at"> &
+	Partial<Pick<ConsentRecord, "source" | "ground" | "ended">>;
+
+// A withdrawal reaches every consent to the same purpose that was given before it, whichever record it was made on; so
+// does an opt-out, as a revocation (47 CFR 64.1200(a)(10)).
+function findConsent(facts: Facts, standing: Standing): Consent | undefined {
+	const { consent: stated, category = "" } = facts;
+	const relevant: Given[] = standing.consents.filter(({ purposes }) => purposes.includes(category));
+	if (relevant.length === 0 && !stated) return undefined;
+	const revokedAt = category === "marketing" ? (standing.optedOutAt ?? never) : never;
+	const endedAt = Math.max(revokedAt, ...relevant.map(({ ended }) => ended?.at ?? never));
+	const [best] = [...relevant, ...findOptIn(category, standing)]
+		.filter(({ at, ended }) => !ended && at > endedAt)
+		.sort(byStrength);
+	if (!stated) return best ? toConsent(best) : toConsent(relevant.sort(byTime)[0] as Given, endedAt);
+	if (endedAt === never || (instantMs(stated.obtainedAt) ?? never) > endedAt) return stated;
+	// What a caller states of before is worth no more than what has been given since.
+	return best ? weaken(stated, best) : { ...stated, withdrawnAt: formatInstant(endedAt) };
 }
 
-function toConsent(record: ConsentRecord, withdrawnAt?: number): Consent {
+function findOptIn(category: string, { lifted }: Standing): Given[] {
+	if (category !== "marketing" || !lifted) return [];
+	const { _id, ended } = lifted;
+	return [{ _id, type: "express", purposes: [category], source: ended.source, at: ended.at }];
+}
+
+function weaken(stated: Consent, { type }: Given): Consent {
+	const isStronger = consentTypes.indexOf(stated.type ?? "none") > consentTypes.indexOf(type);
+	return isStronger ? { ...stated, type } : stated;
+}
+
+function toConsent(record: Given, withdrawnAt?: number): Consent {
 	const { _id, type, purposes, source, ground, at } = record;
 	return {
 		type,
@@ -63,10 +81,10 @@ function toConsent(record: ConsentRecord, withdrawnAt?: number): Consent {
 	};
 }
 
-function byStrength(one: ConsentRecord, other: ConsentRecord): number {
+function byStrength(one: Given, other: Given): number {
 	return consentTypes.indexOf(other.type) - consentTypes.indexOf(one.type) || byTime(one, other);
 }
 
-function byTime(one: ConsentRecord, other: ConsentRecord): number {
+function byTime(one: Given, other: Given): number {
 	return other.at - one.at || (one._id < other._id ? -1 : 1);
 }

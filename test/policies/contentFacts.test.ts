@@ -48,7 +48,7 @@ test("an opt-out is recognised by any reasonable means", () => {
 			"End.",
 		],
 	];
-	for (const text of optOuts) assert.equal(keyword(text), "stop", text);
+	for (const text of [...optOuts, "halt", "HALT!", "Halt please"]) assert.equal(keyword(text), "stop", text);
 });
 
 test("what only sounds like an opt-out is none", () => {
@@ -83,6 +83,63 @@ test("what only sounds like an opt-out is none", () => {
 	for (const text of others) assert.equal(keyword(text), undefined, text);
 	assert.equal(keyword("START"), "start");
 	assert.equal(keyword("Help please"), "help");
+});
+
+const plainRefusals = [
+	...["I want to stop", "I would like you to stop", "I'd like this to stop", "I want these messages to stop"],
+	...["I asked you to stop", "I told you to stop", "just stop", "make it stop", "stop bothering me"],
+	...["I revoke", "I hereby revoke", "I am revoking my consent", "I revoke all prior express consent"],
+	...["Take my number off your list", "take my name off of the mailing list", "get me off this list"],
+	...["I do not consent", "I don't consent to this", "I never agreed to these messages", "halt all messages"],
+	...["STOP yes", "yes stop", "yes, cancel"],
+	...["ne plus recevoir", "Je ne veux plus recevoir vos SMS", "je ne souhaite plus recevoir", "Ne me contactez plus"],
+	"Ne m'envoyez plus de SMS",
+];
+const nearRefusals = [
+	...[
+		"I want to stop by at 5",
+		"I want to stop by",
+		"I want to stop smoking",
+		"I would like you to stop at the pharmacy",
+	],
+	...["Do you want to stop?", "When do you want to stop", "I don't want to stop", "I never told you to stop"],
+	...["I can't make it stop bleeding", "I revoke nothing", "I withdraw my question", "I do not consent to the surgery"],
+	...["Take my name off the waiting list", "Halt, ich komme später", "das ist halt so", "Je ne peux plus recevoir"],
+	"Je ne peux plus recevoir de visites",
+];
+const manners = fc.tuple(
+	fc.constantFrom("", "please ", "Yes, ", "Thank you. ", "Hello! "),
+	fc.constantFrom("", "!", ".", " please", ", thanks", " 🙏", "\n"),
+	fc.constantFrom("as it is", "upper", "lower"),
+);
+const inManner = (text: string, [before, after, letters]: [string, string, string]) => {
+	const whole = `${before}${text}${after}`;
+	return letters === "upper" ? whole.toUpperCase() : letters === "lower" ? whole.toLowerCase() : whole;
+};
+
+test("a refusal in plain words is one however politely or loudly it is said, and what only begins like one is none", () => {
+	fc.assert(
+		fc.property(fc.constantFrom(...plainRefusals), manners, (text, manner) => {
+			assert.equal(keyword(inManner(text, manner)), "stop", inManner(text, manner));
+		}),
+	);
+	fc.assert(
+		fc.property(fc.constantFrom(...nearRefusals), manners, (text, manner) => {
+			assert.equal(keyword(inManner(text, manner)), undefined, inManner(text, manner));
+		}),
+	);
+});
+
+test("a yes starts nothing again, whatever surrounds it; a word that asks for messages does", () => {
+	for (const text of ["YES", "yes please", "Yes, thanks", "yes!", "Yes yes", "oui", "ja", "OK"]) {
+		assert.equal(keyword(text), undefined, text);
+	}
+	for (const text of ["START", "Unstop", "opt in", "Yes, START", "start please"])
+		assert.equal(keyword(text), "start", text);
+	const words = fc.array(fc.constantFrom("yes", "please", "thanks", "now", "all", "me", "ok", "!", ","), {
+		maxLength: 6,
+	});
+	fc.assert(fc.property(words, (said) => keyword(`yes ${said.join(" ")}`) === undefined));
 });
 
 test("card numbers are found with separators, among other digits and in the digits of any script", () => {

@@ -88,6 +88,40 @@ test("what has lifted an opt-out counts until the next one", () => {
 	assert.deepEqual([again.optedOut, again.context?.freshOptInEvidence], ["all", undefined]);
 });
 
+const lifted = optOut("opt_a", now - 2 * dayMs, { scope: "marketing", ended: ending(now - dayMs) });
+
+test("an opt-out ends every consent to marketing of before, and lifting it makes none of them count again", () => {
+	const before = consent("cns_a", now - 3 * dayMs);
+	assert.equal(judged([before, optOut("opt_a", now - 2 * dayMs)]).consent?.withdrawnAt, "2026-11-23T17:00:00Z");
+	const again = judged([before, lifted]).consent;
+	assert.deepEqual([again?.type, again?.obtainedAt, again?.evidence], ["express", "2026-11-24T17:00:00Z", "opt_a"]);
+	const decision = openPolicies().evaluate(judged([before, lifted]));
+	assert.deepEqual([decision.allowed, decision.reasons], [false, ["CONSENT_INSUFFICIENT"]]);
+	assert.equal(judged([before, lifted, consent("cns_b", now)]).consent?.evidence, "cns_b");
+	const repeated = optOut("opt_a", now - 5 * dayMs, { repeatedAt: now - 2 * dayMs, ended: ending(now - dayMs) });
+	assert.equal(judged([before, repeated]).consent?.type, "express");
+	assert.equal(judged([before, lifted, optOut("opt_b", now)]).consent?.withdrawnAt, "2026-11-25T17:00:00Z");
+});
+
+test("what a caller states of before an opt-out is worth no more than the opt-in that lifted it", () => {
+	const stated = (obtainedAt?: string, type: "express_written" | "implied" = "express_written"): Facts => {
+		return { ...facts, consent: { type, obtainedAt } };
+	};
+	for (const obtainedAt of [undefined, "2026-11-20T17:00:00Z"]) {
+		assert.equal(judged([lifted], stated(obtainedAt)).consent?.type, "express");
+		assert.equal(judged([lifted], stated(obtainedAt, "implied")).consent?.type, "implied");
+	}
+	const since = stated("2026-11-23T17:00:01Z");
+	assert.deepEqual(judged([lifted], since).consent, since.consent);
+});
+
+test("an opt-out that was lifted makes no consent where there was none, and takes none for other messages", () => {
+	assert.equal(judged([lifted]).consent, undefined);
+	const given = consent("cns_a", now - 3 * dayMs, { purposes: ["transactional"] });
+	const other = judged([given, { ...lifted, scope: "all" }], { ...facts, category: "transactional" });
+	assert.deepEqual([other.consent?.evidence, other.consent?.withdrawnAt], ["cns_a", undefined]);
+});
+
 const time = fc.integer({ min: -5, max: 0 }).map((days) => now + days * dayMs);
 const ended = fc.option(time.map(ending), { nil: undefined });
 const withEnd = <R extends SubjectRecord>(record: R, end: ReturnType<typeof ending> | undefined): R =>

@@ -106,6 +106,41 @@ describe("POST /v1/callbacks/{carrier}/{queue}/inbound", () => {
 		assert.equal((await replies(to)).length, 2);
 	});
 
+	it("a yes lifts no STOP: it may answer anything", async () => {
+		const to = freshNumber();
+		await write("STOP", to);
+		api.time.offsetMs += 1_000;
+		for (const text of ["YES", "Yes please", "Yes, thanks"]) await unchanged(() => write(text, to));
+		assert.equal((await send(to)).json.code, "policy_denied");
+	});
+
+	it("START opts in again from then on, and brings back no consent in writing of before", async () => {
+		const compliance = (await api.addKey(tenantId, ["compliance"])).key;
+		const to = freshNumber();
+		const reasons = async () => {
+			// Noon there: no window has a say.
+			const sendAt = `${new Date(api.clock() + 24 * 3600_000).toISOString().slice(0, 10)}T17:00:00Z`;
+			const body = messageBody({ to, category: "marketing", timezone: "America/New_York", sendAt });
+			const { json } = await api.request(key, "POST", "/v1/messages?dryRun=true", body);
+			return json.decision.reasons.filter((code: string) => /CONSENT|OPTED/.test(code));
+		};
+		const consent = async () => {
+			const obtainedAt = new Date(api.clock()).toISOString();
+			const given = { type: "express_written", purposes: ["marketing"], wording: "w1", evidence: "form-1" };
+			await api.request(compliance, "POST", "/v1/consents", { number: to, ...given, obtainedAt });
+			api.time.offsetMs += 1_000;
+		};
+		await consent();
+		assert.deepEqual(await reasons(), ["CONSENT_SUFFICIENT"]);
+		await write("STOP", to);
+		api.time.offsetMs += 1_000;
+		await write("START", to);
+		assert.deepEqual(await reasons(), ["CONSENT_INSUFFICIENT"]);
+		api.time.offsetMs += 1_000;
+		await consent();
+		assert.deepEqual(await reasons(), ["CONSENT_SUFFICIENT"]);
+	});
+
 	it("START lifts no opt-out that came otherwise, and none that it was written before", async () => {
 		const compliance = (await api.addKey(tenantId, ["compliance"])).key;
 		const stated = freshNumber();
