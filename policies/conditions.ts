@@ -36,9 +36,12 @@ function compileAny(conditions: Condition[]): Predicate {
 	return (facts, now) => predicates.some((predicate) => predicate(facts, now));
 }
 
+// A proof that says that there is none says it in any spelling.
+const wordKinds = new Set<string | undefined>(["word", "proof"]);
+
 function compileTest(path: string, test: Test): Predicate {
 	const read = readerOf(path);
-	const isOneOf = knownFacts.get(path)?.kind === "word" ? matchesWord : matchesOneOf;
+	const isOneOf = wordKinds.has(knownFacts.get(path)?.kind) ? matchesWord : matchesOneOf;
 	if (isList(test)) {
 		const check = isOneOf(toList(test));
 		return (facts, now) => check(read(facts), now);
@@ -84,8 +87,9 @@ function matchesOneOf(values: Scalar[]): Check {
 }
 
 function matchesWord(values: Scalar[]): Check {
-	const wanted = new Set<unknown>(values.map((value) => (typeof value === "string" ? toWord(value) : value)));
-	return (value) => wanted.has(typeof value === "string" ? toWord(value) : value);
+	const word = (value: unknown) => (typeof value === "string" ? toWord(value) : value);
+	const wanted = new Set(values.map(word));
+	return (value) => matches(Array.isArray(value) ? value.map(word) : word(value), wanted);
 }
 
 function matchesPhrase(phrases: string[]): Check {

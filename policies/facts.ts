@@ -94,7 +94,7 @@ export function parseFacts(value: unknown): Facts {
 
 type FactKind = "text" | "word" | "flag" | "count" | "time" | "duration" | "proof" | "place";
 
-/** What a rule may ask of a fact, by the kind of value that it holds. A `word` is told apart by its letters and digits only. */
+/** What a rule may ask of a fact, by the kind of value that it holds. A `word` or `proof` is told apart by its letters and digits only. */
 export const factKinds = z.registry<{ kind: FactKind }>();
 
 const text = ofKind("text", z.string().max(200)).nullish();

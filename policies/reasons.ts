@@ -1,8 +1,10 @@
 // Every reason code that a decision may carry, with what it means; a pack that names another one fails to load.
 
 export const reasonMeanings = {
-	ART9_CONDITION_MISSING: "Special categories of data need a condition of GDPR Art. 9(2), and none is named.",
-	ART9_CONDITION_PRESENT: "A condition of GDPR Art. 9(2) is named for special categories of data.",
+	ART9_CONDITION_MISSING:
+		"Special categories of data need a condition of Art. 9(2) of the GDPR or the UK GDPR, and none is named.",
+	ART9_CONDITION_PRESENT:
+		"A condition of Art. 9(2) of the GDPR or the UK GDPR is named for special categories of data.",
 	BAA_MISSING: "The route's provider has no business associate agreement for protected health information.",
 	BUDGET_EXHAUSTED:
 		"The tenant's budget for the day or month, for this country or for all, has no room for the message.",
@@ -22,14 +24,14 @@ export const reasonMeanings = {
 	EXEMPTION_LENGTH_EXCEEDED: "The text is longer than the exemption from consent allows.",
 	EXPIRES_BEFORE_WINDOW: "The message would expire before it may be sent.",
 	FOREIGN_OBLIGATION_NOT_17_3_B:
-		"A duty under a third country's law does not stop an erasure: GDPR Art. 17(3)(b) means Union and member-state law.",
+		"A duty under another country's law does not stop an erasure: Art. 17(3)(b) of the GDPR means Union and member-state law, that of the UK GDPR the United Kingdom's.",
 	FREQUENCY_EXCEEDED: "As many messages as are allowed have been sent to this recipient already.",
 	FREQUENCY_UNCOUNTED:
 		"More messages of this category were made for the recipient of late than are counted, so a limit may be passed.",
 	HIPAA_AUTHORIZATION_MISSING: "Marketing with protected health information needs the patient's authorization.",
 	HOLD_RELEASED_PURGE_DUE: "The last hold is released and the content is past its time: it goes at once.",
 	LAWFUL_BASIS_CONTRACT: "The lawful basis is the contract with the subject.",
-	LAWFUL_BASIS_MISSING: "No lawful basis of GDPR Art. 6(1) is named.",
+	LAWFUL_BASIS_MISSING: "No lawful basis of Art. 6(1) of the GDPR or the UK GDPR is named.",
 	LEGAL_HOLD_ACTIVE: "A legal hold keeps it from being erased, and from being used.",
 	MIN_RETENTION_NOT_REACHED: "A law has it kept longer; `notBefore` says until when.",
 	NOTIFY_RECIPIENTS: "Those whom the data was disclosed to are told of the erasure.",
@@ -38,7 +40,7 @@ export const reasonMeanings = {
 	NO_PACK_DENY_DEFAULT:
 		"No pack opens this destination, or no law grants this request; what nothing permits is refused.",
 	ONE_CONFIRMATION_ALLOWED: "One confirmation of the opt-out may be sent, within `confirmationWithin`.",
-	OPTED_OUT: "The recipient has opted out of this.",
+	OPTED_OUT: "The recipient has opted out of this, or asked to be reached otherwise.",
 	OPTED_OUT_REVOKE_ALL: "The recipient has opted out of everything, or the law takes the opt-out to mean that.",
 	OPT_OUT_RECORDED: "The text is an opt-out and is recorded as one.",
 	OPT_OUT_SCOPE_PROGRAM: "The recipient has opted out of marketing, which leaves this message alone.",
