@@ -88,9 +88,9 @@ export function createJudge(deps: JudgeDeps) {
 			own: { reserve?: boolean; reply?: Reply | undefined; blind?: boolean; findRoutes?: FindRoutes } = {},
 		): Promise<Judgement> {
 			const recipient = readRecipient(input.to, "/to");
-			const keywordClass = checkContent(input);
+			const content = checkContent(input);
 			const times = readTimes(input, now, own.reply);
-			const stated = toFacts(input, tenant, recipient, times, { keywordClass, reply: own.reply });
+			const stated = toFacts(input, tenant, recipient, times, { content, reply: own.reply });
 			const subject = await subjects.identify(tenant._id, recipient.number);
 			const [standing, queues = []] = await Promise.all([
 				own.blind ? standingOf([], tenant._id) : subjects.standing(subject),
@@ -176,15 +176,15 @@ export function refusal(code: ErrorCode, decision: Decision): LetheError {
 	return new LetheError(code, { extra: { decision, reasons, citations, rules } });
 }
 
-/** The text's keyword class, if it has one. @throws LetheError reference_not_opaque, card_number */
-function checkContent(input: ComposedInput): ContentFacts["keywordClass"] {
+/** What may be recorded of the text. @throws LetheError reference_not_opaque, card_number */
+function checkContent(input: ComposedInput): ContentFacts {
 	if (input.clientReference !== undefined && !isOpaqueReference(input.clientReference)) {
 		throw new LetheError("reference_not_opaque", { errors: [{ pointer: "/clientReference", detail: "Not opaque." }] });
 	}
-	const { cardNumber, keywordClass } = contentFacts(input.body.reveal());
-	if (cardNumber)
+	const content = contentFacts(input.body.reveal());
+	if (content.cardNumber)
 		throw new LetheError("card_number", { errors: [{ pointer: "/body", detail: "It holds a card number." }] });
-	return keywordClass;
+	return content;
 }
 
 function readTimes(input: ComposedInput, now: number, reply: Reply | undefined): Times {
@@ -207,7 +207,7 @@ function toFacts(
 	tenant: TenantDocument,
 	recipient: Recipient,
 	times: Times,
-	own: { keywordClass: ContentFacts["keywordClass"]; reply: Reply | undefined },
+	own: { content: ContentFacts; reply: Reply | undefined },
 ): Facts {
 	const { country } = recipient;
 	if (input.recipientRegion && !input.recipientRegion.startsWith(`${country}-`)) {
@@ -226,7 +226,9 @@ function toFacts(
 		deliver: input.deliver === "auto" ? undefined : input.deliver,
 		characters: input.body.reveal().length,
 		otpValidity: input.category === "otp" ? `PT${Math.ceil((times.deadlineAt - times.sendAt) / 1000)}S` : undefined,
-		keywordClass: own.keywordClass,
+		keywordClass: own.content.keywordClass,
+		// Asked of nothing else, and so recorded of nothing else.
+		adLabel: input.category === "marketing" ? own.content.adLabel : undefined,
 		...(confirms === undefined ? {} : { optOutKeywordReply: true, optOutAt: formatInstant(confirms) }),
 	};
 	return withoutUndefined({

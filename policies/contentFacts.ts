@@ -1,13 +1,14 @@
-// What may be recorded of a text: whether it is a keyword such as STOP, and whether it holds a card number. Never the text.
+// What may be recorded of a text: whether it is a keyword such as STOP, whether it holds a card number, and whether it begins
+// with the label of an advertisement. Never the text.
 
 import type { Facts } from "../domain/decision.ts";
 
-export type ContentFacts = { keywordClass?: "stop" | "start" | "help"; cardNumber: boolean };
+export type ContentFacts = { keywordClass?: "stop" | "start" | "help"; cardNumber: boolean; adLabel: boolean };
 
 /** Judges a text in memory. */
 export function contentFacts(text: string): ContentFacts {
 	const keywordClass = classify(text);
-	return { ...(keywordClass ? { keywordClass } : {}), cardNumber: hasCardNumber(text) };
+	return { ...(keywordClass ? { keywordClass } : {}), cardNumber: hasCardNumber(text), adLabel: hasAdLabel(text) };
 }
 
 /** The facts as they may be stored: a body gives way to what is recorded of it. The input is not changed. */
@@ -143,6 +144,11 @@ function toWords(text: string): string[] {
 		.toLowerCase()
 		.split(/[^\p{L}\p{N}]+/u)
 		.filter(Boolean);
+}
+
+// As Singapore's Spam Control Act 2007 spells it: before the first word of a message that has no subject.
+function hasAdLabel(text: string): boolean {
+	return text.trimStart().startsWith("<ADV>");
 }
 
 const cardDigitsMin = 13;

@@ -215,6 +215,7 @@ const context = z.strictObject({
 	body: z.string().max(10_000).nullish(),
 	keywordClass: z.enum(keywordClasses).nullish(),
 	cardNumber: flag,
+	adLabel: flag,
 	otpDigits: count,
 	otpValidity: duration,
 	object: object.nullish(),

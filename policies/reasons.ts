@@ -1,6 +1,7 @@
 // Every reason code that a decision may carry, with what it means; a pack that names another one fails to load.
 
 export const reasonMeanings = {
+	AD_LABEL_MISSING: "Singapore: marketing begins with the label `<ADV>`, and this text does not.",
 	ART9_CONDITION_MISSING:
 		"Special categories of data need a condition of Art. 9(2) of the GDPR or the UK GDPR, and none is named.",
 	ART9_CONDITION_PRESENT:

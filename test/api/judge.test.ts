@@ -128,6 +128,21 @@ describe("messages judged by the packs in force", () => {
 		assert.ok(answer.json.reasons.includes("DELIVERY_MODE_ASKED"));
 	});
 
+	it("an advertisement to Singapore begins with its label, and of what needs none nothing is noted", async () => {
+		const consent = { type: "express", purposes: ["marketing"], evidence: true };
+		const { key: shop } = await api.addTenant({ sendQueue: "singapore" });
+		const queue = (await api.store.sendQueues.find("singapore")) as Parameters<typeof api.store.sendQueues.put>[0];
+		await api.store.sendQueues.put({ ...queue, registrations: { SG: "R-1" } });
+		const advertisement = { to: "+6581234567", category: "marketing", consent };
+		const bare = await api.post(shop, { ...advertisement, body: "Half price until Sunday" });
+		assert.deepEqual([bare.json.code, bare.json.reasons], ["policy_denied", ["AD_LABEL_MISSING"]]);
+		const labelled = await api.post(shop, { ...advertisement, body: "<ADV> Half price until Sunday" });
+		assert.equal(labelled.status, 202, labelled.text);
+		assert.equal((await api.read(labelled.json.id)).facts.context?.adLabel, true);
+		const other = await api.post(shop, { to: "+6581234567" });
+		assert.ok(!("adLabel" in ((await api.read(other.json.id)).facts.context ?? {})));
+	});
+
 	it("marketing late in the evening waits for the recipient's morning, or is refused if it would expire first", async () => {
 		api.time.offsetMs = Date.parse("2026-11-26T02:30:00Z") - Date.now();
 		const { json } = await api.post(key, marketing);

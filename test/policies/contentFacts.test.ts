@@ -208,11 +208,18 @@ test("a text of any length and make is judged in time that grows with its length
 	fc.assert(fc.property(fc.string({ unit: "binary" }), (text) => typeof card(text) === "boolean"));
 });
 
-test("recordable facts hold the class and the flag and no text; facts without a text stay the same object", () => {
+test("the label of an advertisement stands at the very beginning, as the law spells it", () => {
+	for (const text of ["<ADV> Sale", " \n<ADV> Sale", "<ADV>"]) assert.equal(contentFacts(text).adLabel, true, text);
+	for (const text of ["", "Sale <ADV>", "<adv> Sale", "ADV Sale", "< ADV > Sale"]) {
+		assert.equal(contentFacts(text).adLabel, false, text);
+	}
+});
+
+test("recordable facts hold the class and the flags and no text; facts without a text stay the same object", () => {
 	const facts = { recipientCountry: "US", context: { event: "inbound", body: "STOP, I said" } } as const;
 	assert.deepEqual(recordableFacts(facts), {
 		recipientCountry: "US",
-		context: { event: "inbound", keywordClass: "stop", cardNumber: false },
+		context: { event: "inbound", keywordClass: "stop", cardNumber: false, adLabel: false },
 	});
 	assert.equal(facts.context.body, "STOP, I said");
 	const bare = { context: { event: "send" } } as const;
