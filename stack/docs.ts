@@ -291,6 +291,11 @@ What the packs in \`policies/packs\` hold, rule by rule. **Not legal advice:** e
 its source was last looked at; counsel confirms before use. Basis: \`law\` is a statute, rule, regulator's guidance or binding
 standard, \`carrier\` operators' terms, \`default\` a choice of this project.
 
+\`lethe policy publish\` asks of a pack that it is well formed, passes its cases, leaves every retention an interval, and was
+simulated and approved. It does not ask whether retention was disclosed to the subjects, nor for an impact assessment (GDPR
+Art. 35(3)(b)): the rules with \`RETENTION_NOT_DISCLOSED\` answer \`lethe policy decide\`, given facts of a publication that say
+so, no rule knows an assessment, and whoever approves a pack answers for both.
+
 ${packs.join("\n")}`;
 }
 
