@@ -25,9 +25,12 @@ type View = {
 	certificates: string[];
 	closed?: { outcome: string; at: string };
 };
+type RecordOptions = TargetOptions & Record<string, string> & { dataClass?: string[]; coveredEntity?: boolean };
 type ReportOptions = TargetOptions & { html?: boolean; out?: string };
 
 const base = "/v1/subject-requests";
+/** The packs know some laws, not all: that none of theirs sets a date does not mean that none does. */
+const noDate = "no pack here sets a date for this; have counsel look";
 const said = {
 	erase: "under way",
 	settle: "under way, waiting some two minutes for messages that were being accepted as it began",
@@ -86,15 +89,18 @@ function recordCommand(): Command {
 		.option("--received-at <time>", "when it came, RFC 3339 (default: now)")
 		.option("--reference <token>", "your own opaque token")
 		.option("--region <region>", "where the person is, ISO 3166-2")
+		.option("--residence <place>", "where the person lives: a country of ISO 3166-1 or a region of ISO 3166-2")
+		.option("--covered-entity", "the sender answers as a covered entity under HIPAA, or for one")
 		.addOption(new Option("--data-class <name...>", "classes of data in question").choices(dataClasses))
 		.option("--ground <word>", "the duty or claim that speaks against it")
 		.addOption(new Option("--scope <scope>", "what an objection or erasure blocks").choices(["marketing", "all"]))
-		.action((options: TargetOptions & Record<string, string> & { dataClass?: string[] }) =>
+		.action((options: RecordOptions) =>
 			act("requests record", async () => {
-				const { kind, channel, receivedAt, reference, region, dataClass, ground, scope } = options;
+				const { kind, channel, receivedAt, reference, region, residence, dataClass, ground, scope } = options;
 				const number = await readNumber(options.number as string);
 				const body = { number, kind, channel, receivedAt, reference, recipientRegion: region, ground, scope };
-				say(options, await call<View>(options, base, { ...body, dataClasses: dataClass }));
+				const law = { subjectResidence: residence, dataClasses: dataClass, hipaaCoveredEntity: options.coveredEntity };
+				say(options, await call<View>(options, base, { ...body, ...law }));
 			}),
 		);
 }
@@ -232,7 +238,7 @@ function say(options: TargetOptions, view: View): void {
 
 function lineOf({ id, kind, state, clocks, closed }: View): string {
 	const answerBy = clocks.extendedTo ?? clocks.respondBy;
-	const due = closed ? `${closed.outcome} at ${closed.at}` : answerBy ? `answer by ${answerBy}` : "no law sets a date";
+	const due = closed ? `${closed.outcome} at ${closed.at}` : answerBy ? `answer by ${answerBy}` : noDate;
 	return `${id}  ${kind.padEnd(12)}${state.padEnd(10)}${due}`;
 }
 

@@ -1827,6 +1827,9 @@ dataClasses?: ("contact" | "otp_secret" | "identity" | "account" | "order" | "ap
  * The duty or claim that speaks against it, in a word.
  */
 ground?: string
+/**
+ * Whether the sender answers as a covered entity under HIPAA, or for one.
+ */
 hipaaCoveredEntity?: boolean
 /**
  * What it blocks: an objection marketing, an erasure everything, unless told.
@@ -1847,6 +1850,9 @@ decision: Decision
 clocks: {
 ackBy?: string
 acknowledgedAt?: string
+/**
+ * Absent where no pack here sets a date, which is not to say that no law does.
+ */
 respondBy?: string
 extendableTo?: string
 extendedTo?: string

@@ -169,7 +169,7 @@ export function endOfDay(day: string): number {
 	return Date.parse(`${day}T00:00:00.000Z`) + 86_400_000;
 }
 
-/** By when it must be answered; undefined where no law says. */
+/** By when it must be answered; undefined where no pack says. */
 function answerBy({ respondBy, extendedTo }: Pick<SubjectRequest, "respondBy" | "extendedTo">): number | undefined {
 	const day = extendedTo ?? respondBy;
 	return day === undefined ? undefined : endOfDay(day);

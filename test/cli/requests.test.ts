@@ -30,7 +30,7 @@ describe("lethe requests, against an API", () => {
 
 	const run = (...args: string[]): Promise<{ code: number; out: string; error: string }> =>
 		new Promise((resolve) => {
-			const all = [lethe, "requests", ...args, "--url", url, "--key", key];
+			const all = [lethe, "requests", ...args, "--url", url, ...(args.includes("--key") ? [] : ["--key", key])];
 			execFile(process.execPath, all, { encoding: "utf8", cwd: folder }, (failure, out, error) =>
 				resolve({ code: failure ? Number(failure.code) : 0, out, error }),
 			);
@@ -64,6 +64,22 @@ describe("lethe requests, against an API", () => {
 		const extended = await run("extend", id, "--to", clocks.extendableTo, "--reason", "complex");
 		assert.match(extended.out, new RegExp(`answer by ${clocks.extendableTo}`));
 		assert.match((await run("close", id, "--outcome", "granted")).out, /closed +granted at /);
+	});
+
+	it("takes what decides which law's clock runs: whose patient it is and where somebody lives; without a clock it says whom to ask", async () => {
+		const { key: hospital, tenantId } = await api.addTenant({ roles: ["compliance"] });
+		const tenant = await api.store.tenants.find(tenantId);
+		if (tenant) await api.store.tenants.put({ ...tenant, establishment: "US" });
+		const record = async (...more: string[]) => {
+			const { code, out, error } = await run("record", "--kind", "access", "--key", hospital, ...more);
+			assert.equal(code, 0, error);
+			return out;
+		};
+		const patient = ["--number", "+16145550123", "--data-class", "health"];
+		const dated = /answer by \d{4}-\d\d-\d\d\n$/;
+		assert.match(await record(...patient, "--covered-entity"), dated);
+		assert.match(await record("--number", "+16145550123", "--residence", "US-CA"), dated);
+		assert.match(await record(...patient), /no pack here sets a date for this; have counsel look\n$/);
 	});
 
 	it("writes a record to a file that is its owner's alone, and over none that is there", async () => {

@@ -31,7 +31,10 @@ const create = z
 			.optional(),
 		dataClasses: z.array(z.enum(dataClasses)).max(dataClasses.length).default(["contact"]),
 		ground: word.optional().meta({ description: "The duty or claim that speaks against it, in a word." }),
-		hipaaCoveredEntity: z.boolean().optional(),
+		hipaaCoveredEntity: z
+			.boolean()
+			.optional()
+			.meta({ description: "Whether the sender answers as a covered entity under HIPAA, or for one." }),
 		scope: z
 			.enum(["marketing", "all"])
 			.optional()
@@ -83,7 +86,10 @@ const request = z
 		clocks: z.object({
 			ackBy: z.string().optional(),
 			acknowledgedAt: z.string().optional(),
-			respondBy: z.string().optional(),
+			respondBy: z
+				.string()
+				.optional()
+				.meta({ description: "Absent where no pack here sets a date, which is not to say that no law does." }),
 			extendableTo: z.string().optional(),
 			extendedTo: z.string().optional(),
 		}),
