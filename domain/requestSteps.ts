@@ -23,6 +23,7 @@ const verdictsOf: Record<string, readonly TaskVerdict[]> = {
 
 /** @throws LetheError request_state when it cannot be done now; invalid_request when what is said of it can't be right */
 export const requestSteps = {
+	/** The requester was told that it has come; no other step says so, and the reminder stands until this one or the answer. */
 	acknowledge(request: SubjectRequest, by: By): SubjectRequest {
 		requireOpen(request);
 		if (request.acknowledgedAt !== undefined) return request;
@@ -38,12 +39,7 @@ export const requestSteps = {
 			throw invalid("/ownedUntil", "After ownedFrom and not in the future.");
 		const checked = { ...identity, checkedBy: by.id, checkedAt: by.at };
 		const said = identity.confirmed ? "confirmed" : "failed";
-		const next = logged(
-			{ ...request, identity: checked, acknowledgedAt: request.acknowledgedAt ?? by.at },
-			by,
-			"identity",
-			said,
-		);
+		const next = logged({ ...request, identity: checked }, by, "identity", said);
 		if (!identity.confirmed) return { ...next, state: request.kind === "objection" ? request.state : "received" };
 		if (request.kind === "erasure") return beginErasure(next, by.at);
 		const tasks =
