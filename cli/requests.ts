@@ -6,14 +6,21 @@ import { requestKinds, requestOutcomes, taskVerdicts } from "../domain/subjectRe
 import { dataClasses } from "../policies/facts.ts";
 import { call, type TargetOptions, withTarget } from "./policy/call.ts";
 import { Refusal } from "./policy/run.ts";
-import { act, addExamples, readNumber, show } from "./records.ts";
+import { act, addExamples, parseTime, readNumber, show } from "./records.ts";
 
 type View = {
 	id: string;
 	kind: string;
 	state: string;
 	receivedAt: string;
-	clocks: { ackBy?: string; acknowledgedAt?: string; respondBy?: string; extendableTo?: string; extendedTo?: string };
+	clocks: {
+		ackBy?: string;
+		acknowledgedAt?: string;
+		respondBy?: string;
+		extendableTo?: string;
+		extendedTo?: string;
+		extensionToldAt?: string;
+	};
 	identity?: { confirmed: boolean; ownedFrom: string; ownedUntil?: string };
 	tasks: { name: string; reasons: string[]; citations: string[]; decided?: { verdict: string } }[];
 	alerts: { code: string; at: string }[];
@@ -56,7 +63,7 @@ const examples = {
 	acknowledge: "lethe requests acknowledge dsr_…",
 	identity: "lethe requests identity dsr_… --method id_document --evidence case-4711 --owned-from 2020-01-01T00:00:00Z",
 	decide: "lethe requests decide dsr_… --task correction --verdict done --ground mended",
-	extend: "lethe requests extend dsr_… --to 2027-03-31 --reason complexity",
+	extend: "lethe requests extend dsr_… --to 2027-03-31 --reason complexity --told-at 2027-01-20T09:00:00Z",
 	export: "lethe requests export dsr_… --purpose access --out data.json",
 	close: "lethe requests close dsr_… --outcome granted",
 };
@@ -144,12 +151,18 @@ function decideCommand(): Command {
 }
 
 function extendCommand(): Command {
-	return withTarget(new Command("extend").description("extend the time to answer, within what the law permits"))
+	const description =
+		"extend the time to answer, within what the law permits: only if the person was told, and why, before the first time was over (GDPR: within a month)";
+	return withTarget(new Command("extend").description(description))
 		.argument("<id>", "the request's id")
 		.requiredOption("--to <day>", "the new last day, such as 2027-03-31")
 		.requiredOption("--reason <word>", "why, in a word")
+		.requiredOption("--told-at <time>", "when the person was told, RFC 3339: tell them first", parseTime)
 		.action((id: string, options: TargetOptions & Record<string, string>) =>
-			act("requests extend", () => step(options, id, "extend", { to: options.to, reason: options.reason })),
+			act("requests extend", () => {
+				const { to, reason, toldAt } = options;
+				return step(options, id, "extend", { to, reason, toldAt });
+			}),
 		);
 }
 
@@ -225,10 +238,14 @@ async function tell(options: TargetOptions, id: string): Promise<void> {
 	for (const id of view.certificates) console.log(`  certificate ${id}`);
 }
 
-function clocksOf({ ackBy, acknowledgedAt, extendableTo, extendedTo }: View["clocks"]): string[] {
+function clocksOf({ ackBy, acknowledgedAt, ...clocks }: View["clocks"]): string[] {
+	const { extendableTo, extendedTo, extensionToldAt } = clocks;
 	return [
 		...(acknowledgedAt ? [`acknowledged at ${acknowledgedAt}`] : ackBy ? [`acknowledge by ${ackBy}`] : []),
-		...(extendableTo && !extendedTo ? [`may be extended to ${extendableTo}`] : []),
+		...(extendableTo && !extendedTo
+			? [`may be extended to ${extendableTo}, if the person is told in the first time`]
+			: []),
+		...(extensionToldAt ? [`told of the extension at ${extensionToldAt}`] : []),
 	];
 }
 

@@ -1856,6 +1856,7 @@ acknowledgedAt?: string
 respondBy?: string
 extendableTo?: string
 extendedTo?: string
+extensionToldAt?: string
 }
 identity?: {
 confirmed: boolean
@@ -1986,6 +1987,10 @@ id: string
 export interface RequestExtensionInput {
 to: string
 reason: string
+/**
+ * When the person was told that it takes longer, and why.
+ */
+toldAt: string
 }
 export interface CloseSubjectRequestParams {
 id: string

@@ -14,6 +14,9 @@ import {
 /** Who acts, and when, epoch ms. */
 export type By = { id: string; at: number };
 
+/** To which last day, ISO 8601; why, in a word; and when the person was told of it, epoch ms. */
+export type Extension = { to: string; reason: string; toldAt: number };
+
 /** What each kind of task may be decided to be. */
 const verdictsOf: Record<string, readonly TaskVerdict[]> = {
 	correction: ["done", "refuse"],
@@ -64,18 +67,26 @@ export const requestSteps = {
 		return request.kind === "erasure" ? beginErasure(next, by.at) : { ...next, state: restingState(next) };
 	},
 
-	/** @param to the new last day, ISO 8601 @throws LetheError extension_refused */
-	extend(request: SubjectRequest, to: string, reason: string, by: By): SubjectRequest {
+	/**
+	 * The person was told that it takes longer, and why. It counts from when they were told, which may be entered later.
+	 * @throws LetheError extension_refused
+	 */
+	extend(request: SubjectRequest, extension: Extension, by: By): SubjectRequest {
 		requireOpen(request);
-		const { respondBy, extendableTo, extendedTo } = request;
-		if (extendedTo === to) return request;
+		const { to, reason, toldAt } = extension;
+		const { respondBy, extendableTo, extendedTo, receivedAt } = request;
+		if (extendedTo === to && request.extensionToldAt === toldAt) return request;
+		if (toldAt < receivedAt || toldAt > by.at)
+			throw invalid("/toldAt", "After the request came, and not in the future.");
 		const permitted = respondBy !== undefined && extendableTo !== undefined && to > respondBy && to <= extendableTo;
-		// The subject must be told within the first period, GDPR Art. 12(3), 45 CFR 164.524(b)(2)(iii).
-		const inTime = respondBy !== undefined && by.at < endOfDay(respondBy);
-		if (!permitted || !inTime || extendedTo !== undefined) {
-			throw new LetheError("extension_refused", { extra: { respondBy, extendableTo, extendedTo } });
+		const refused = { extra: { respondBy, extendableTo, extendedTo } };
+		if (!permitted || extendedTo !== undefined) throw new LetheError("extension_refused", refused);
+		// GDPR Art. 12(3), 45 CFR 164.524(b)(2)(iii)(A), Cal. Civ. Code 1798.130(a)(2)(A).
+		if (toldAt >= endOfDay(respondBy)) {
+			const late = { pointer: "/toldAt", detail: "The person has to be told within the first time, and was not." };
+			throw new LetheError("extension_refused", { ...refused, errors: [late] });
 		}
-		return logged({ ...request, extendedTo: to }, by, "extended", reason);
+		return logged({ ...request, extendedTo: to, extensionToldAt: toldAt }, by, "extended", reason);
 	},
 
 	close(

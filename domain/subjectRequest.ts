@@ -94,6 +94,8 @@ export type SubjectRequest = {
 	respondBy?: string;
 	extendableTo?: string;
 	extendedTo?: string;
+	/** When the person was told of that. */
+	extensionToldAt?: number;
 	acknowledgedAt?: number;
 	identity?: Identity;
 	/** The hold that restricts, and the opt-out that stands for it. */

@@ -329,9 +329,10 @@ describe("a subject's request", () => {
 			request.alerts.some((alert) => alert.code === code);
 		const untilMs = Date.parse(clocks.respondBy) - engine.clock();
 		await settled(id, untilMs - 5 * 24 * hourMs, has("answer_soon"));
-		const beyond = await step(id, "extend", { to: "2099-01-01", reason: "complex" });
+		const told = { reason: "complex", toldAt: new Date(engine.clock()).toISOString() };
+		const beyond = await step(id, "extend", { to: "2099-01-01", ...told });
 		assert.equal(beyond.json.code, "extension_refused");
-		const extended = await step(id, "extend", { to: clocks.extendableTo, reason: "complex" });
+		const extended = await step(id, "extend", { to: clocks.extendableTo, ...told });
 		assert.equal(extended.json.clocks.extendedTo, clocks.extendableTo);
 		const late = await settled(id, Date.parse(clocks.extendableTo) + 25 * hourMs - engine.clock(), has("answer_late"));
 		const codes = late.alerts.map(({ code }: { code: string }) => code);

@@ -135,7 +135,7 @@ const cases: Record<string, Case> = {
 			}));
 			return id;
 		},
-		body: { to: "2099-02-01", reason: "complex" },
+		body: async (api) => ({ to: "2099-02-01", reason: "complex", toldAt: new Date(api.clock()).toISOString() }),
 	},
 	"subject-requests/:id/close": {
 		of: requested("access"),

@@ -278,7 +278,7 @@ const bodies: Record<string, object> = {
 	"/lift": { obtainedAt: "2026-01-01T00:00:00Z", evidence: "e-1" },
 	"/identity": { confirmed: true, method: "id_document", evidence: "e-1", ownedFrom: "2020-01-01T00:00:00Z" },
 	"/decide": { task: "conflict", verdict: "keep", ground: "law" },
-	"/extend": { to: "2030-01-01", reason: "complex" },
+	"/extend": { to: "2030-01-01", reason: "complex", toldAt: "2029-01-01T00:00:00Z" },
 	"/close": { outcome: "granted" },
 	"/export": { purpose: "answer" },
 	"/check": { code: "123456" },

@@ -61,7 +61,10 @@ describe("lethe requests, against an API", () => {
 		const unasked = await run("export", id, "--purpose", "answer");
 		assert.deepEqual([unasked.code, /request_state: .*Only access and portability/.test(unasked.error)], [1, true]);
 		await run("decide", id, "--task", "correction", "--verdict", "done", "--ground", "mended");
-		const extended = await run("extend", id, "--to", clocks.extendableTo, "--reason", "complex");
+		const untold = await run("extend", id, "--to", clocks.extendableTo, "--reason", "complex");
+		assert.deepEqual([untold.code, /--told-at/.test(untold.error)], [2, true]);
+		const told = ["--told-at", new Date().toISOString()];
+		const extended = await run("extend", id, "--to", clocks.extendableTo, "--reason", "complex", ...told);
 		assert.match(extended.out, new RegExp(`answer by ${clocks.extendableTo}`));
 		assert.match((await run("close", id, "--outcome", "granted")).out, /closed +granted at /);
 	});

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { LetheError } from "../../domain/errors.ts";
 import { requestSteps } from "../../domain/requestSteps.ts";
 import { dueAlerts, type SubjectRequest } from "../../domain/subjectRequest.ts";
 
@@ -24,6 +25,13 @@ const identity = { method: "id_document", evidence: "case-a", ownedFrom: 0 };
 const soon = (request: SubjectRequest) =>
 	dueAlerts(request, Date.parse("2027-01-18T00:00:00Z")).due.includes("acknowledge_soon");
 
+const refusedFor =
+	(code: string, ...pointers: string[]) =>
+	(error: LetheError) => {
+		assert.deepEqual([error.code, ...error.errors.map(({ pointer }) => pointer)], [code, ...pointers]);
+		return true;
+	};
+
 test("only that the requester was told ends the reminder to tell them: no check of who asks does", () => {
 	for (const confirmed of [false, true]) {
 		const checked = requestSteps.identify(requestOf(), { ...identity, confirmed }, by(1));
@@ -32,6 +40,26 @@ test("only that the requester was told ends the reminder to tell them: no check 
 		const told = requestSteps.acknowledge(checked, by(2));
 		assert.equal(told.acknowledgedAt, by(2).at);
 		assert.ok(!soon(told));
+	}
+});
+
+test("an extension counts from when the person was told: after the request came, not ahead of now, and before the first time was over", () => {
+	const extended = (toldAt: number, at = by(20)) =>
+		requestSteps.extend(requestOf(), { to: "2027-04-04", reason: "complex", toldAt }, at);
+	assert.equal(extended(by(20).at).extensionToldAt, by(20).at);
+	const lastMoment = Date.parse("2027-02-19T00:00:00Z") - 1;
+	assert.equal(extended(lastMoment, by(60)).extendedTo, "2027-04-04", "told in time, entered later");
+	assert.throws(() => extended(lastMoment + 1, by(60)), refusedFor("extension_refused", "/toldAt"));
+	assert.throws(() => extended(by(21).at), refusedFor("invalid_request", "/toldAt"));
+	assert.throws(() => extended(receivedAt - 1), refusedFor("invalid_request", "/toldAt"));
+});
+
+test("an extension that is entered again changes nothing, and another is refused", () => {
+	const told = { to: "2027-03-20", reason: "complex", toldAt: by(5).at };
+	const once = requestSteps.extend(requestOf(), told, by(6));
+	assert.equal(requestSteps.extend(once, told, by(7)), once);
+	for (const other of [{ to: "2027-04-04" }, { toldAt: by(6).at }]) {
+		assert.throws(() => requestSteps.extend(once, { ...told, ...other }, by(7)), refusedFor("extension_refused"));
 	}
 });
 

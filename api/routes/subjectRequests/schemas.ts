@@ -54,7 +54,13 @@ const identity = z
 
 const decide = z.strictObject({ task: word, verdict: z.enum(taskVerdicts), ground: word }).meta({ id: "TaskDecision" });
 
-const extend = z.strictObject({ to: day, reason: word }).meta({ id: "RequestExtension" });
+const extend = z
+	.strictObject({
+		to: day,
+		reason: word,
+		toldAt: time.meta({ description: "When the person was told that it takes longer, and why." }),
+	})
+	.meta({ id: "RequestExtension" });
 
 const close = z
 	.strictObject({ outcome: z.enum(requestOutcomes), ground: word.optional() })
@@ -92,6 +98,7 @@ const request = z
 				.meta({ description: "Absent where no pack here sets a date, which is not to say that no law does." }),
 			extendableTo: z.string().optional(),
 			extendedTo: z.string().optional(),
+			extensionToldAt: z.string().optional(),
 		}),
 		identity: z
 			.object({

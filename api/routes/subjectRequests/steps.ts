@@ -76,9 +76,11 @@ export function addRequestSteps(app: Instance, deps: StepsDeps): void {
 		name: "extend",
 		act: "request_extended",
 		summary: "Extend the time to answer, within what the law permits",
-		description: "Once, and before the first time is over: the requester must be told by then.",
+		description:
+			"Once. Of no effect unless the person was told, and why, before the first time was over (GDPR Art. 12(3): within a month): tell them first, then say when.",
 		body: requestSchemas.extend,
-		apply: (request, { to, reason }, by) => requestSteps.extend(request, to, reason, by),
+		apply: (request, { toldAt, ...body }, by) =>
+			requestSteps.extend(request, { ...body, toldAt: Date.parse(toldAt) }, by),
 	});
 	addStep(app, deps, {
 		name: "close",

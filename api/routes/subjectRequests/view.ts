@@ -7,7 +7,7 @@ import type { requestSchemas } from "./schemas.ts";
 export function viewRequest(request: SubjectRequest) {
 	const { kind, state, channel, reference, scope, decision, holdId, optOutId, certificates, identity, erasure } =
 		request;
-	const { ackBy, acknowledgedAt, respondBy, extendableTo, extendedTo, closed } = request;
+	const { ackBy, acknowledgedAt, respondBy, extendableTo, extendedTo, extensionToldAt, closed } = request;
 	return {
 		id: request._id,
 		kind,
@@ -19,7 +19,10 @@ export function viewRequest(request: SubjectRequest) {
 		reference,
 		scope,
 		decision,
-		clocks: { ackBy, acknowledgedAt: formatOptional(acknowledgedAt), respondBy, extendableTo, extendedTo },
+		clocks: {
+			...{ ackBy, acknowledgedAt: formatOptional(acknowledgedAt) },
+			...{ respondBy, extendableTo, extendedTo, extensionToldAt: formatOptional(extensionToldAt) },
+		},
 		identity: identity && {
 			...identity,
 			checkedAt: formatTime(identity.checkedAt),

@@ -102,15 +102,36 @@ describe("/v1/subject-requests", () => {
 		assert.ok(correction.clocks.ackBy < correction.clocks.respondBy);
 		const objection = await days({ ...california, kind: "objection" });
 		assert.ok((objection.answer as number) <= 24, "fifteen business days");
-		const extend = (id: string, to: string) => step(id, "extend", { to, reason: "complex" }, own.key);
+		const toldAt = new Date(api.clock()).toISOString();
+		const extend = (id: string, to: string) => step(id, "extend", { to, reason: "complex", toldAt }, own.key);
 		const refused = await extend(objection.id, correction.clocks.respondBy);
 		assert.equal(refused.json.code, "extension_refused");
 		const amendment = await days({ ...patient, kind: "correction" });
 		assert.deepEqual([amendment.answer, amendment.last], [60, 90]);
 		const extended = await extend(amendment.id, amendment.clocks.extendableTo);
 		assert.equal(extended.json.clocks.extendedTo, amendment.clocks.extendableTo);
+		assert.equal(extended.json.clocks.extensionToldAt, toldAt);
+		const log = (await api.request(own.key, "GET", `${path}/log`)).json;
+		assert.equal(log.requests.find((row: { id: string }) => row.id === amendment.id).extensionToldAt, toldAt);
 		const restriction = await days({ number, kind: "restriction" }, compliance);
 		assert.ok([28, 29, 30, 31].includes(restriction.answer as number), "a month, GDPR Art. 12(3)");
+	});
+
+	it("an extension says when the person was told of it, and one that they were told of too late is refused", async () => {
+		const receivedAt = new Date(api.clock() - 40 * 86_400_000).toISOString();
+		const { id, clocks } = (await record({ receivedAt })).json;
+		const to = clocks.extendableTo;
+		assert.deepEqual((await step(id, "extend", { to, reason: "complex" })).json.errors[0].pointer, "/toldAt");
+		const told = (at: number) => step(id, "extend", { to, reason: "complex", toldAt: new Date(at).toISOString() });
+		for (const [at, code] of [
+			[api.clock(), "extension_refused"],
+			[api.clock() + 3600_000, "invalid_request"],
+		] as const) {
+			const { json } = await told(at);
+			assert.deepEqual([json.code, json.errors[0].pointer], [code, "/toldAt"]);
+		}
+		const inTime = await told(Date.parse(receivedAt) + 86_400_000);
+		assert.equal(inTime.json.clocks.extendedTo, to);
 	});
 
 	it("of two who check at once, one does", async () => {
