@@ -118,10 +118,10 @@ function addCreate(command: Command): void {
 			parseDuration,
 		)
 		.addOption(
-			new Option("--stop-scope <scope>", "what a recipient's STOP blocks; everything unless told").choices([
-				"marketing",
-				"all",
-			]),
+			new Option(
+				"--stop-scope <scope>",
+				"what a recipient's STOP blocks; everything unless told. With marketing, a STOP in answer to any other message leaves those going, though it must stop at least what it answers (47 CFR 64.1200(a)(10)): only for a tenant whose texts are all marketing",
+			).choices(["marketing", "all"]),
 		)
 		.option("--stop-reply <text>", "the one confirmation of a STOP")
 		.option("--help-reply <text>", "the answer to HELP; without it there is none")

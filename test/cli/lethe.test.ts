@@ -74,6 +74,8 @@ describe("lethe", () => {
 				new RegExp(`^Example:\\n {2}lethe ${command.join(" ")} `, "m"),
 			);
 		});
+		const { out: tenant } = await lethe(["admin", "tenant", "create", "--help"]);
+		assert.match(tenant.replace(/\s+/g, " "), /--stop-scope .*marketing.* leaves those going/, "what STOP then leaves");
 		const [direct, asked] = await Promise.all([lethe(["send", "--help"]), lethe(["help", "send"])]);
 		assert.equal(asked.out, direct.out);
 	});
