@@ -159,9 +159,16 @@ function addQueue(add: (name: string, description: string) => Command): void {
 		.option("--region <name>", "where its carrier processes", parseId)
 		.option("--baa-ref <reference>", "the business associate agreement with its carrier: it may take PHI", parseId)
 		.addOption(
-			new Option("--subprocessor <verdict>", "whether its carrier is an approved sub-processor").choices(subprocessors),
+			new Option(
+				"--subprocessor <verdict>",
+				"whether its carrier is an approved sub-processor; unstated, nothing is refused for it",
+			).choices(subprocessors),
 		)
-		.option("--processing-country <code>", "where its carrier processes, ISO 3166-1", parseCountry)
+		.option(
+			"--processing-country <code>",
+			"where its carrier processes, ISO 3166-1; unstated, no transfer is refused",
+			parseCountry,
+		)
 		.option("--transfer-mechanism <name>", "what makes the transfer there lawful, such as SCC", parseId)
 		.addOption(
 			new Option(
@@ -192,10 +199,23 @@ function addQueue(add: (name: string, description: string) => Command): void {
 						paused: false,
 					});
 					await putSendQueue(deps, queue, secrets);
+					warnOfUnstated(queue);
 					return { sendQueue: _id };
 				});
 			},
 		);
+}
+
+// Packs refuse a sub-processor that was refused and a third country without a mechanism; what nobody states refuses nothing.
+function warnOfUnstated({ _id, approvedSubprocessor, processingCountry }: SendQueueDocument): void {
+	const unstated = [
+		...(approvedSubprocessor === undefined ? ["--subprocessor"] : []),
+		...(processingCountry === undefined ? ["--processing-country"] : []),
+	];
+	if (unstated.length === 0) return;
+	console.error(
+		`lethe admin queue: warning: of ${_id} nobody states ${unstated.join(", ")}: no policy refuses a message over it for that, as if it were in order (GDPR Art. 28, 44). Make the queue again with what is true.`,
+	);
 }
 
 function addSecrets(add: (name: string, description: string) => Command): void {

@@ -218,7 +218,12 @@ describe("lethe queue, against an API", () => {
 		assert.deepEqual(await api.store.sendQueues.find("routed"), expected);
 		await api.store.sendQueues.set("routed", { prices: { DE: 0.07 }, ratePerSecond: 12 });
 		await api.store.sendQueues.setFlow("routed", { paused: true, draining: false, moveWaiting: true });
-		assert.equal((await admin(base, secrets)).code, 0);
+		const { code: again, error: warning } = await admin(base, secrets);
+		assert.equal(again, 0);
+		assert.match(warning, /^lethe admin queue: warning: .*routed.*--subprocessor, --processing-country.*\n$/);
+		const half = await admin([...base, "--subprocessor", "refused"], secrets);
+		assert.match(half.error, /^[^\n]*--processing-country[^\n]*\n$/);
+		assert.doesNotMatch(half.error, /--subprocessor/);
 		const { prices, paused, moveWaiting, countries, ratePerSecond } = (await api.store.sendQueues.find("routed")) ?? {};
 		assert.deepEqual([prices, paused, moveWaiting, countries], [{ DE: 0.07 }, true, true, undefined]);
 		assert.equal(ratePerSecond, 12, "as the operator set it");
