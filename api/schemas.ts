@@ -45,11 +45,14 @@ const duration = z.string().regex(durationPattern, {
 });
 // A word of a vocabulary: too few digits for a number and no blank for a sentence, so it may be stored in clear.
 const word = z.string().regex(/^(?!(?:\D*\d){7})[\w.():-]{1,48}$/, { error: "A word of a vocabulary." });
-// A word that the evidence log takes, short enough for two of them and the full stop between to be one of its codes.
+// A word that the evidence log takes, short enough for two of them and the full stop between to be one of its codes. The log's
+// own pattern leaves room for @; a caller's words stand there for good, and none may be an address.
 const loggedWord = z
 	.string()
 	.max(46)
-	.refine(isWord, { error: "A letter first, then letters, digits and . _ : + @ -, and no seven digits in a row." });
+	.refine((text) => isWord(text) && isOpaqueReference(text), {
+		error: "A letter first, then letters, digits and . _ : -, and no seven digits in a row: no address, no number.",
+	});
 // Proof of a thing is a yes, or an opaque reference to where it is kept.
 const proof = z.union([z.boolean(), z.string().min(1).max(64).refine(isOpaqueReference)], {
 	error: "Neither a boolean nor an opaque reference.",

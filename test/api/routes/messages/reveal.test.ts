@@ -93,6 +93,13 @@ describe("reading a message", () => {
 			for (const body of [{}, { purpose: "x" }, { ...asked, ticket: "4915112345678" }]) {
 				assert.equal((await reveal(message, body)).status, 400, JSON.stringify(body));
 			}
+			const personal = ["ann@example.org", "call-202-555-0142", "t4915112345678", "ann+reminder", "Ann Example"];
+			for (const field of ["purpose", "ticket"]) {
+				for (const text of personal) {
+					const { status, json } = await reveal(message, { ...asked, [field]: text });
+					assert.deepEqual([status, json.code, json.errors?.[0].pointer], [400, "invalid_request", `/${field}`], text);
+				}
+			}
 			engine.time.offsetMs += door.api.sessionLimits.freshMfaMs + 1;
 			assert.equal((await reveal(message)).json.code, "fresh_mfa_required");
 			engine.time.offsetMs = 0;

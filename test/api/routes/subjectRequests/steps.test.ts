@@ -74,10 +74,10 @@ describe("/v1/subject-requests", () => {
 		assert.equal((await step(id, "identity", check)).json.state, "executing");
 	});
 
-	it("an export's purpose is a word of the evidence log's, and another is told so by its field", async () => {
+	it("an export's purpose is a word of the evidence log's, no address and no number, and another is told so by its field", async () => {
 		const { id } = (await record()).json;
 		await step(id, "identity", check);
-		for (const purpose of ["Art.15(3)", "15.3", "a".repeat(47), "case-49151-12345"]) {
+		for (const purpose of ["Art.15(3)", "15.3", "a".repeat(47), "case-49151-12345", "ann@example.org"]) {
 			const { status, json } = await step(id, "export", { purpose });
 			assert.deepEqual([status, json.code, json.errors?.[0].pointer], [400, "invalid_request", "/purpose"], purpose);
 		}
