@@ -49,6 +49,8 @@ type Request = {
 	headId?: string;
 	/** Set by the engine alone. */
 	reply?: Reply;
+	/** Whoever asks does not tell what is on record of the recipient: see `assess`. */
+	discreet?: boolean;
 };
 /** The head's id is the request's; the submission and its other members are this try's own. */
 type Origin = { headId: string; submissionId: string; idempotency?: { keyMac: string; fingerprint: string } };

@@ -27,6 +27,12 @@ export type AssessDeps = Pick<ApiDeps, "clock" | "hmac" | "log" | "policies"> &
 /** Who sends: a principal, or the engine itself where it answers a recipient. */
 export type Sender = Pick<Principal, "id" | "tenantId" | "categories">;
 
+/**
+ * `discreet`: what is on record of the recipient refuses it (policy_denied, with `withheldFor`) only once nothing else does.
+ * Whoever does not tell that refusal answers every number alike.
+ */
+type Asking = { principal: Sender; reply?: Reply; discreet?: boolean };
+
 /** A message that may be stored: it counts towards every limit already, until `forgo` or `giveBack`. */
 export type Assessed = {
 	input: ComposedInput;
@@ -61,23 +67,26 @@ export function createAssess(deps: AssessDeps) {
 		/** @throws LetheError for whatever refuses it; then it counts nowhere */
 		async assess(
 			asked: MessageInput,
-			{ principal, reply }: { principal: Sender; reply?: Reply },
+			{ principal, reply, discreet = false }: Asking,
 			tenant: TenantDocument,
 			now: number,
 		): Promise<Assessed> {
 			const input = requireCategory(principal, await compose(tenant._id, asked));
 			const notified = await notifiedOf(tenant._id, input.webhook);
-			const own = { reserve: true, reply, findRoutes: routesFor(tenant, input) };
+			const own = { reserve: true, reply, discreet, findRoutes: routesFor(tenant, input) };
 			const judgement = await judge.judge(input, tenant, now, own);
 			try {
 				judge.requireAllowed(judgement);
 				const delivery = planDelivery(judgement, input, tenant, now);
-				const { country, range, queue = await refuseRoute(tenant, input) } = judgement;
+				const { country, range, withheldFor, queue = await refuseRoute(tenant, input) } = judgement;
 				const retention = judge.plan(judgement, statedNeeds(tenant, delivery), now);
 				const { segments } = segmentText(delivery.outline);
 				// Last: what it counts and charges is for a message that nothing else refuses.
 				const passed = await abuse.pass(tenant, { country, range, segments, price: priceOf(queue, country) });
-				return { input, judgement, delivery, retention, queue, segments, passed, notified };
+				const assessed = { input, judgement, delivery, retention, queue, segments, passed, notified };
+				if (withheldFor === undefined) return assessed;
+				giveBack(tenant._id, assessed);
+				throw new LetheError("policy_denied", { extra: { withheldFor } });
 			} catch (error) {
 				judgement.reservation?.forgo();
 				throw error;
@@ -87,9 +96,8 @@ export function createAssess(deps: AssessDeps) {
 		/** What each would say; nothing is counted. */
 		async tryOut(asked: MessageInput, principal: Sender, tenant: TenantDocument) {
 			const input = requireCategory(principal, await compose(tenant._id, asked));
-			const findRoutes = routesFor(tenant, input);
 			const now = deps.clock();
-			const judgement = await judge.judge(input, tenant, now, { findRoutes });
+			const judgement = await judge.judge(input, tenant, now, { findRoutes: routesFor(tenant, input) });
 			const { decision, country, range, queue } = judgement;
 			// What is refused has no way to go, and costs what its text would.
 			const outline = decision.allowed ? planDelivery(judgement, input, tenant, now).outline : input.body.reveal();

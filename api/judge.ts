@@ -8,11 +8,12 @@ import { limits } from "../domain/limits.ts";
 import type { RetentionObject, SubjectPseudonym } from "../domain/message.ts";
 import type { Plaintext } from "../domain/plaintext.ts";
 import { routeFacts } from "../domain/routes.ts";
-import { keepsOf, keyInForce, type RecipientKeyRecord, standingOf } from "../domain/subject.ts";
+import { keepsOf, keyInForce, type RecipientKeyRecord, type Standing, withoutRefusals } from "../domain/subject.ts";
 import { withoutUndefined } from "../domain/withoutUndefined.ts";
 import type { Area } from "../policies/areaCodes.ts";
 import { dueAfter, type ObjectRetention, planRetention } from "../policies/cohorts.ts";
 import { type ContentFacts, contentFacts } from "../policies/contentFacts.ts";
+import { countSends } from "../policies/frequency.ts";
 import { withStanding } from "../policies/standing.ts";
 import { candidateZones } from "../policies/zones.ts";
 import type { ComposedInput } from "./compose.ts";
@@ -47,6 +48,11 @@ export type Judgement = {
 	recipientKey?: RecipientKeyRecord;
 	/** Only where a frequency limit applies: the message counts towards it already. */
 	reservation?: Reservation;
+	/**
+	 * Only where that is not to be told: the rule by which what is on record of the recipient forbids it. It is not sent,
+	 * and all else here is what is decided for any other number.
+	 */
+	withheldFor?: string;
 };
 
 /** The engine's own answer to what a recipient wrote. */
@@ -76,16 +82,16 @@ export function createJudge(deps: JudgeDeps) {
 	return {
 		/**
 		 * Checks a request and decides. The decision may be a denial: `requireAllowed` refuses it.
-		 * @param own `reserve` has the message counted from now on if it is allowed; without it nothing is kept. `blind` judges
-		 * as if nothing were on record of the recipient. `findRoutes` names the send queues that may have it, the best first:
-		 * it takes the first that the policies let it
+		 * @param own `reserve` has the message counted from now on if it is allowed; without it nothing is kept. `discreet`: what
+		 * the recipient has refused decides nothing that is told, see `withheldFor`. `findRoutes` names the send queues that may
+		 * have it, the best first: it takes the first that the policies let it
 		 * @throws LetheError invalid_request, invalid_number, reference_not_opaque, card_number, store_unavailable
 		 */
 		async judge(
 			input: ComposedInput,
 			tenant: TenantDocument,
 			now: number,
-			own: { reserve?: boolean; reply?: Reply | undefined; blind?: boolean; findRoutes?: FindRoutes } = {},
+			own: { reserve?: boolean; reply?: Reply | undefined; discreet?: boolean; findRoutes?: FindRoutes } = {},
 		): Promise<Judgement> {
 			const recipient = readRecipient(input.to, "/to");
 			const content = checkContent(input);
@@ -93,23 +99,24 @@ export function createJudge(deps: JudgeDeps) {
 			const stated = toFacts(input, tenant, recipient, times, { content, reply: own.reply });
 			const subject = await subjects.identify(tenant._id, recipient.number);
 			const [standing, queues = []] = await Promise.all([
-				own.blind ? standingOf([], tenant._id) : subjects.standing(subject),
-				own.findRoutes?.(recipient.country, own.blind ? [] : subject.macs),
+				subjects.standing(subject),
+				own.findRoutes?.(recipient.country, subject.macs),
 			]);
-			let facts = withStanding(stated, standing);
-			const capped = deps.policies.isCapped(facts);
-			const stored = capped ? (own.blind ? nothingCounted : await counts.read(subject, input.category)) : undefined;
+			const known = withStanding(stated, standing);
+			const capped = deps.policies.isCapped(known);
+			const stored = capped ? await counts.read(subject, input.category) : undefined;
 			// From here to the reservation nothing waits.
-			if (stored) {
-				const counted = counts.count(stored, subject, facts, times.sendAt);
-				facts = { ...facts, context: { ...facts.context, ...counted } };
-			}
-			const { decision, queue, facts: routed } = decideRoute(deps.policies, facts, queues);
-			facts = routed;
+			const counted = stored && counts.count(stored, subject, known, times.sendAt);
+			const judged = decideRoute(deps.policies, withContext(known, counted), queues);
+			const hides = own.discreet === true && !judged.decision.allowed;
+			const { decision, queue, facts } = hides
+				? decideRoute(deps.policies, factsOfOthers(deps.policies, stated, standing, times), queues)
+				: judged;
+			const isWithheld = hides && decision.allowed;
 			const excluded = deps.policies.excluded(facts);
 			const releaseAt = Math.max(times.sendAt, readRelease(decision));
 			const recipientKey = keyInForce(standing);
-			const reserves = capped && decision.allowed && own.reserve === true;
+			const reserves = capped && judged.decision.allowed && own.reserve === true;
 			const reservation = reserves ? counts.reserve(subject, input.category, releaseAt) : undefined;
 			return {
 				number: recipient.number,
@@ -126,6 +133,7 @@ export function createJudge(deps: JudgeDeps) {
 				closeAt: times.closeAt,
 				...(recipientKey ? { recipientKey } : {}),
 				...(reservation ? { reservation } : {}),
+				...(isWithheld ? { withheldFor: judged.decision.rules[0] ?? "unknown" } : {}),
 			};
 		},
 
@@ -150,13 +158,25 @@ export function createJudge(deps: JudgeDeps) {
 	};
 }
 
-const nothingCounted = { messages: [], complete: true };
+/** The facts, had this recipient refused nothing and been sent nothing yet: what another number's would be. */
+function factsOfOthers(
+	policies: Pick<ApiDeps["policies"], "isCapped">,
+	stated: Facts,
+	standing: Standing,
+	{ sendAt }: Times,
+): Facts {
+	const facts = withStanding(stated, withoutRefusals(standing));
+	return withContext(facts, policies.isCapped(facts) ? countSends([], facts, sendAt, true) : undefined);
+}
+
+function withContext(facts: Facts, more: Partial<FactsContext> = {}): Facts {
+	return { ...facts, context: { ...facts.context, ...more } };
+}
 
 /** Decides for the first route that the policies let it take; for the best one where they let it take none. */
 function decideRoute(policies: Pick<ApiDeps["policies"], "evaluate">, facts: Facts, queues: SendQueueDocument[]) {
 	const tried = queues.map((queue) => () => {
-		const told = { ...facts.context, ...routeFacts(queue, facts.recipientCountry ?? "") };
-		const routed: Facts = { ...facts, context: told };
+		const routed = withContext(facts, routeFacts(queue, facts.recipientCountry ?? ""));
 		return { facts: routed, decision: policies.evaluate(routed), queue };
 	});
 	let best: ReturnType<(typeof tried)[number]> | undefined;

@@ -168,6 +168,11 @@ function addOptOut(standing: Standing, record: OptOutRecord): void {
 	}
 }
 
+/** The same, but for what speaks against writing to the recipient: opt-outs, holds on them, consents that ended. */
+export function withoutRefusals({ consents, keys, keeps }: Standing): Standing {
+	return { consents: consents.map(({ ended: _, ...consent }) => consent), holds: [], keys, keeps };
+}
+
 /** The key that texts are encrypted to now: the newest, or none where that has ended, for no older one comes back by it. */
 export function keyInForce({ keys }: Pick<Standing, "keys">): RecipientKeyRecord | undefined {
 	const [newest] = keys;

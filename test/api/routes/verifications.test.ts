@@ -2,9 +2,12 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { tidyVerifications } from "../../../activities/tidyVerifications.ts";
+import type { Facts } from "../../../domain/decision.ts";
 import { limits } from "../../../domain/limits.ts";
 import type { Message } from "../../../domain/message.ts";
+import { openPolicies } from "../../../policies/index.ts";
 import { createTestApi, type TestApi } from "../harness.ts";
 
 describe("/v1/verifications", () => {
@@ -197,5 +200,129 @@ describe("/v1/verifications", () => {
 		assert.deepEqual([answer.status, answer.headers["retry-after"]], [429, "7"]);
 		assert.equal((await start(newNumber())).status, 202, "the first of a number is no resend");
 		counted = 0;
+	});
+});
+
+describe("what a code is refused for", () => {
+	let api: TestApi;
+	const ranges = new Map<string, number>();
+	const capping = { value: false };
+	before(async () => {
+		const packs = openPolicies();
+		const policies = {
+			...packs,
+			isCapped: (facts: Facts) => capping.value || packs.isCapped(facts),
+			evaluate(facts: Facts) {
+				const decision = packs.evaluate(facts);
+				const isOver = Number(facts.context?.sentToday ?? 0) > 0;
+				return isOver ? { ...decision, allowed: false, rules: ["test.one-a-day"] } : decision;
+			},
+		};
+		api = await createTestApi(({ sendQueues }) => ({
+			policies,
+			sendQueues: {
+				...sendQueues,
+				async countRange({ tenantId, messagesMax }, takes) {
+					const seen = (ranges.get(tenantId) ?? 0) + 1;
+					if (takes !== "never") ranges.set(tenantId, seen);
+					return { within: seen <= messagesMax, seen };
+				},
+			},
+		}));
+	});
+	after(() => api.close());
+
+	let numbers = 0;
+	const newNumber = () => `+4915125${100_000 + numbers++}`;
+	const start = (key: string, to: string, more: object = {}) =>
+		api.request(key, "POST", "/v1/verifications", { to, lawfulBasis: "contract", ...more });
+	async function optOut(tenantId: string, number: string): Promise<string> {
+		const { key } = await api.addKey(tenantId, ["compliance"]);
+		assert.equal((await api.request(key, "POST", "/v1/opt-outs", { number, scope: "all" })).status, 201);
+		return number;
+	}
+	const codesOf = (answers: { status: number; json: { code?: string } }[]) =>
+		answers.map(({ status, json }) => json.code ?? status);
+	const withheldOf = async (id: string) =>
+		(await api.entries(id)).filter(({ type }) => type === "verification_withheld");
+	const spentOf = async (tenantId: string) =>
+		(await api.store.spending.read(tenantId, api.clock())).all?.month?.segments ?? 0;
+
+	it("by the queue that it would take is told, for that is every number's", async () => {
+		const unregistered = await api.addTenant({ sendQueue: "unregistered" });
+		const queue = { carrier: "simulator", sender: "Lethe", settings: {}, registrations: {}, paused: false };
+		await api.store.sendQueues.put({ _id: "unregistered", ...queue });
+		const { key } = await api.addTenant();
+		for (const to of ["+919876543210", "+12025550142"]) {
+			const { status, json } = await start(unregistered.key, to);
+			assert.deepEqual([status, json.code], [422, "policy_denied"], to);
+		}
+		assert.equal((await start(key, "+12025550142")).status, 202, "with a sender that is registered");
+	});
+
+	it("by the tenant's own limits, or by its routes, is told of each number alike, also of one that opted out", async () => {
+		const velocity = { messagesMax: 1, windowSeconds: 600, mode: "enforce" } as const;
+		for (const [limit, more, code] of [
+			[{ velocity }, {}, "limit_reached"],
+			[{ budgets: { "*": { month: { segments: 1 } } } }, {}, "limit_reached"],
+			[{ destinations: ["FR"] }, {}, "destination_not_allowed"],
+			[{}, { sender: "Elsewhere" }, "no_route"],
+		] as const) {
+			const { tenantId, key } = await api.addTenant({ ...limit, destinations: [...(limit.destinations ?? ["*"])] });
+			const blocked = await optOut(tenantId, newNumber());
+			if (code === "limit_reached") assert.equal((await start(key, newNumber())).status, 202);
+			const answers = [await start(key, newNumber(), more), await start(key, blocked, more)];
+			assert.deepEqual(codesOf(answers), [code, code]);
+			assert.deepEqual(answers[0]?.json.errors, answers[1]?.json.errors);
+		}
+	});
+
+	it("by what is on record of the number is not: an opt-out, however much else is known of it, and a full count", async () => {
+		const { tenantId, key } = await api.addTenant();
+		const blocked = await optOut(tenantId, newNumber());
+		const answer = await start(key, blocked);
+		assert.equal(answer.status, 202);
+		assert.equal((await withheldOf(answer.json.id)).length, 1);
+		const { key: compliance } = await api.addKey(tenantId, ["compliance"]);
+		const consented = [newNumber(), newNumber(), newNumber()];
+		const [open, gone, ended] = consented as [string, string, string];
+		for (const number of consented) {
+			const consent = { number, type: "express", purposes: ["otp"], obtainedAt: "2026-06-01T10:00:00Z" };
+			const proof = { wording: "codes:v1", evidence: "form-7", source: "web" };
+			const { status, json } = await api.request(compliance, "POST", "/v1/consents", { ...consent, ...proof });
+			assert.equal(status, 201);
+			if (number === ended) await api.request(compliance, "POST", `/v1/consents/${json.id}/withdraw`, {});
+		}
+		await optOut(tenantId, gone);
+		const onRecord = { lawfulBasis: "consent" };
+		const answers = [];
+		for (const number of [open, gone, ended, newNumber()]) answers.push(await start(key, number, onRecord));
+		assert.deepEqual(codesOf(answers), [202, 202, 202, "policy_denied"]);
+		const withheld = await Promise.all(answers.slice(0, 3).map(({ json }) => withheldOf(json.id)));
+		assert.deepEqual(
+			withheld.map((entries) => entries.length),
+			[0, 1, 1],
+		);
+		capping.value = true;
+		const often = newNumber();
+		const first = await start(key, often);
+		api.time.offsetMs += limits.verificationCooldownMs;
+		const second = await start(key, often);
+		capping.value = false;
+		assert.deepEqual(codesOf([first, second]), [202, 202]);
+		assert.deepEqual(
+			(await withheldOf(second.json.id)).map(({ code }) => code),
+			["test.one-a-day"],
+		);
+	});
+
+	it("costs nothing: what is not sent is not charged", async () => {
+		const { tenantId, key } = await api.addTenant({ budgets: { "*": { month: { segments: 9 } } } });
+		const blocked = await optOut(tenantId, newNumber());
+		assert.equal((await start(key, blocked)).status, 202);
+		for (let turn = 0; turn < 100 && (await spentOf(tenantId)) > 0; turn++) await sleep(20);
+		assert.equal(await spentOf(tenantId), 0);
+		assert.equal((await start(key, newNumber())).status, 202);
+		assert.equal(await spentOf(tenantId), 1);
 	});
 });
