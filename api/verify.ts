@@ -4,6 +4,7 @@ import { randomInt } from "node:crypto";
 import type { TenantDocument } from "../adapters/mongo/models.ts";
 import { bindToOrigin, codeText } from "../domain/codeText.ts";
 import { LetheError } from "../domain/errors.ts";
+import type { ActType } from "../domain/evidence.ts";
 import { limits } from "../domain/limits.ts";
 import { Plaintext } from "../domain/plaintext.ts";
 import { type CheckOutcome, check, issue, type Verification, withdraw } from "../domain/verification.ts";
@@ -77,20 +78,22 @@ export function createVerify(deps: VerifyDeps) {
 		},
 
 		/**
-		 * What one guess comes to; each is counted exactly, however many come at once. `request`: whose it is.
+		 * What one guess comes to; each is counted exactly, however many come at once, and entered before it counts: of several
+		 * right ones at once each may be entered as approved, though one is. `request`: whose it is.
 		 * @throws LetheError not_found
 		 */
 		async guess(principal: Principal, id: string, code: Plaintext, request: string): Promise<Guess> {
 			const macs = (await deps.hmac.allMacs("code", undefined, `${id} ${code.reveal()}`)).map(({ mac }) => mac);
+			let entered: ActType | undefined;
 			for (let round = 0; round < roundsMax; round++) {
 				const known = await records.require(principal, id);
 				const isRight = isAmong(macs, known.current.mac?.mac);
 				const { outcome, record } = check(known, id, isRight, { now: deps.clock(), request });
 				if (!record) return { outcome, record: known };
-				if (!(await deps.store.verifications.change(known, record))) continue;
 				const type = outcome === "approved" ? "verification_approved" : "verification_failed";
-				await deps.evidence.append([actOf(principal, type, { about: id })]);
-				return { outcome, record };
+				if (type !== entered) await deps.evidence.append([actOf(principal, type, { about: id })]);
+				entered = type;
+				if (await deps.store.verifications.change(known, record)) return { outcome, record };
 			}
 			throw new LetheError("store_unavailable", { cause: "lost every race" });
 		},
