@@ -5,6 +5,7 @@ import { limits } from "../domain/limits.ts";
 import type { Message } from "../domain/message.ts";
 import { evidenceAsRead } from "../domain/transition.ts";
 import { eventsOf, freshDelivery, type WebhookDelivery, type WebhookEndpoint } from "../domain/webhook.ts";
+import { type Addressed, createWebhookSlots } from "../domain/webhookSlots.ts";
 import type { ActivityDeps } from "./deps.ts";
 import { guarded } from "./guarded.ts";
 import { type ClaimedDelivery, createTellEndpoint, type TellEndpointDeps } from "./tellEndpoint.ts";
@@ -15,15 +16,18 @@ export type NotifyDeps = TellEndpointDeps &
 			messages: Pick<ActivityDeps["store"]["messages"], "findNotifying" | "postponeNotifying" | "transition">;
 			webhookDeliveries: Pick<
 				ActivityDeps["store"]["webhookDeliveries"],
-				"claimDue" | "deleteOf" | "findByMessages" | "insert" | "settle"
+				"claim" | "deleteOf" | "findByMessages" | "findDue" | "insert" | "settle"
 			>;
 		};
 	};
 
 /** Claimed deliveries of one message to one endpoint, in order: they are sent one after the other. */
-export type WebhookGroup = { endpointId: string; deliveries: WebhookDelivery[] };
+export type WebhookGroup = Addressed & { deliveries: WebhookDelivery[] };
 
 const endpointsMax = 1_000;
+// Looks for what is due in one turn, each without those that the ones before found to be busy.
+const looksMax = 8;
+const dueItems = 2 * limits.webhooksInFlightMax;
 // Within the lease, a request under way included.
 const groupMs = limits.webhookLeaseMs - 2 * limits.webhookTimeoutMs;
 // What could not be gathered is tried again after this; meanwhile it keeps no other waiting.
@@ -62,18 +66,19 @@ export function createNotify(deps: NotifyDeps) {
 			await Promise.all(messages.map((message) => guarded(deps, () => gatherOne(deps, findEndpoint, message))));
 			return messages.length;
 		},
-		/** Claims what is due, as groups; what must wait for an earlier event is put off. */
-		async claimDue(itemsMax: number): Promise<WebhookGroup[]> {
-			const claimed = await webhookDeliveries.claimDue(deps.clock(), limits.webhookLeaseMs, itemsMax);
+		/** Claims what is due and there are slots for, as groups; what must wait for an earlier event is put off. */
+		async claimDue(underWay: readonly Addressed[]): Promise<WebhookGroup[]> {
+			const now = deps.clock();
+			const claimed = await webhookDeliveries.claim(await pickDue(deps, underWay, now), now, limits.webhookLeaseMs);
 			if (claimed.length === 0) return [];
 			const blocked = await findBlocked(deps, claimed);
 			const waits = claimed.filter(({ _id }) => blocked.has(_id));
 			await Promise.all(waits.map((delivery) => postpone(delivery, blocked.get(delivery._id) ?? 0)));
 			const free = claimed.filter(({ _id }) => !blocked.has(_id));
-			return [...Map.groupBy(free, groupOf).values()].map((deliveries) => ({
-				endpointId: deliveries[0]?.endpointId as string,
-				deliveries: deliveries.toSorted((a, b) => sequenceOf(a) - sequenceOf(b)),
-			}));
+			return [...Map.groupBy(free, groupOf).values()].map((deliveries) => {
+				const [{ endpointId, tenantId }] = deliveries as [WebhookDelivery];
+				return { endpointId, tenantId, deliveries: deliveries.toSorted((a, b) => sequenceOf(a) - sequenceOf(b)) };
+			});
 		},
 		/** Sends a group's; once one fails the rest waits for it. Never throws. */
 		async deliver({ endpointId, deliveries }: WebhookGroup): Promise<void> {
@@ -91,13 +96,24 @@ export function createNotify(deps: NotifyDeps) {
 				});
 			}
 		},
-		/** Gives a group back for a moment: its endpoint is busy. */
-		putOff: ({ deliveries }: WebhookGroup) =>
-			guarded(deps, () => Promise.all(deliveries.map((delivery) => postpone(delivery, deps.clock() + followMs)))),
 	};
 }
 
-function groupOf({ endpointId, event, _id }: WebhookDelivery): string {
+/** Ids of what is due, the longest waiting first; of an endpoint that is busy nothing, so that it keeps no other waiting. */
+async function pickDue({ store }: NotifyDeps, underWay: readonly Addressed[], now: number): Promise<string[]> {
+	const slots = createWebhookSlots(underWay);
+	const ids = new Set<string>();
+	const groups = new Set<string>();
+	for (let looks = 0; looks < looksMax && slots.free() > 0; looks++) {
+		const due = await store.webhookDeliveries.findDue(now, slots.busy(), dueItems);
+		const picked = due.filter((one) => groups.has(groupOf(one)) || (slots.take(one) && groups.add(groupOf(one))));
+		for (const { _id } of picked) ids.add(_id);
+		if (due.length < dueItems || picked.length === due.length) break;
+	}
+	return [...ids];
+}
+
+function groupOf({ endpointId, event, _id }: Pick<WebhookDelivery, "_id" | "endpointId" | "event">): string {
 	return `${endpointId} ${event?.messageId ?? _id}`;
 }
 

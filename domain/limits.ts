@@ -69,6 +69,10 @@ export const limits = {
 	// Whoever has claimed deliveries is presumed lost by then.
 	webhookLeaseMs: 60_000,
 	webhookTriesKeptMax: 16,
+	// Under way at once, by each process: a receiver that is slow keeps no other waiting, nor does a tenant that has many.
+	webhooksInFlightMax: 128,
+	webhooksInFlightPerTenantMax: 32,
+	webhooksInFlightPerEndpointMax: 8,
 	webhookLogMs: 30 * 24 * 3600_000,
 	webhookReplayItemsMax: 1_000,
 	// That an endpoint was disabled is known everywhere within this time.

@@ -5,9 +5,8 @@ import { createLoop } from "./loop.ts";
 
 type Notify = {
 	gather: (itemsMax: number) => Promise<number>;
-	claimDue: (itemsMax: number) => Promise<WebhookGroup[]>;
+	claimDue: (underWay: readonly WebhookGroup[]) => Promise<WebhookGroup[]>;
 	deliver: (group: WebhookGroup) => Promise<void>;
-	putOff: (group: WebhookGroup) => Promise<void>;
 };
 
 const busyEveryMs = 50;
@@ -15,9 +14,6 @@ const idleEveryMs = 500;
 // While no endpoint is registered, only that is asked.
 const absentEveryMs = 5_000;
 const pageItems = 200;
-const inFlightMax = 64;
-// A receiver that is slow keeps no other waiting.
-const inFlightPerEndpointMax = 8;
 
 export function createNotifier(options: {
 	notify: Notify;
@@ -28,16 +24,16 @@ export function createNotifier(options: {
 	onError: (error: Error) => void;
 }) {
 	const { notify, onError } = options;
-	const inFlight = new Map<Promise<void>, string>();
+	const inFlight = new Map<Promise<void>, WebhookGroup>();
 	let lookedAt = Number.NEGATIVE_INFINITY;
 	let any = false;
 
 	function begin(group: WebhookGroup): void {
-		const { endpointId } = group;
-		const busy = [...inFlight.values()].filter((id) => id === endpointId).length >= inFlightPerEndpointMax;
-		const work = (busy ? notify.putOff(group) : notify.deliver(group)).catch(onError);
-		const ended = work.finally(() => inFlight.delete(ended));
-		inFlight.set(ended, busy ? "" : endpointId);
+		const ended = notify
+			.deliver(group)
+			.catch(onError)
+			.finally(() => inFlight.delete(ended));
+		inFlight.set(ended, group);
 	}
 
 	async function step(): Promise<number> {
@@ -48,10 +44,10 @@ export function createNotifier(options: {
 		}
 		if (!any) return absentEveryMs;
 		const gathered = await notify.gather(pageItems);
-		const free = inFlightMax - inFlight.size;
-		const groups = free > 0 ? await notify.claimDue(free) : [];
+		const groups = await notify.claimDue([...inFlight.values()]);
 		for (const group of groups) begin(group);
-		return gathered + groups.length > 0 ? busyEveryMs : idleEveryMs;
+		// What ends makes room for more of its endpoint.
+		return gathered + inFlight.size > 0 ? busyEveryMs : idleEveryMs;
 	}
 
 	const loop = createLoop({ step, idleEveryMs, onError });

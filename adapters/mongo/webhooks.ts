@@ -2,12 +2,14 @@
 
 import type { mongo } from "mongoose";
 import type { DisabledEndpoint, WebhookDelivery, WebhookEndpoint } from "../../domain/webhook.ts";
+import type { Busy } from "../../domain/webhookSlots.ts";
 import { createBatcher } from "../batcher.ts";
 import { findPage, type Place } from "./findPage.ts";
 import { guardStore } from "./guard.ts";
 import { insertAll } from "./insertAll.ts";
 import { insertOnce } from "./insertOnce.ts";
 
+type DueDelivery = Pick<WebhookDelivery, "_id" | "endpointId" | "tenantId" | "event">;
 type Change<Document> = { set?: Partial<Document>; unset?: (keyof Document)[] };
 
 /** @throws LetheError store_unavailable */
@@ -71,16 +73,21 @@ export function createWebhookDeliveryStore(
 		insert: (deliveries: WebhookDelivery[]) =>
 			guardStore(async () => void (deliveries.length > 0 && (await insertAll(collection, deliveries)))),
 		find: (id: string) => guardStore(async () => (await collection.findOne({ _id: id })) ?? undefined),
-		/** Claims what is due, the longest waiting first: nobody else gets it before the lease is over. */
-		claimDue: (now: number, leaseMs: number, itemsMax: number) =>
-			guardStore(async () => {
-				const due = await collection
-					.find({ nextAt: { $lte: now } }, { projection: { _id: 1 } })
+		/** What is due, the longest waiting first, but of those that are busy. */
+		findDue: (now: number, { endpointIds, tenantIds }: Busy, itemsMax: number) =>
+			guardStore(() => {
+				const others = { endpointId: { $nin: endpointIds }, tenantId: { $nin: tenantIds } };
+				return collection
+					.find({ nextAt: { $lte: now }, ...others })
+					.project<DueDelivery>({ endpointId: 1, tenantId: 1, "event.messageId": 1 })
 					.sort({ nextAt: 1 })
 					.limit(itemsMax)
 					.toArray();
-				if (due.length === 0) return [];
-				const ids = due.map(({ _id }) => _id);
+			}),
+		/** Claims those of them that are due: nobody else gets them before the lease is over. */
+		claim: (ids: string[], now: number, leaseMs: number) =>
+			guardStore(async () => {
+				if (ids.length === 0) return [];
 				const claim = deps.randomToken();
 				// Not stated plainly: a stand-in would look for an index of this condition instead of using the ids.
 				const filter = { _id: { $in: ids }, nextAt: { $not: { $gt: now } } } as mongo.Filter<WebhookDelivery>;

@@ -35,6 +35,12 @@ const relations: [why: string, less: number, more: number, orEqual?: true][] = [
 		true,
 	],
 	["the default validity is permitted", limits.validForDefaultMs, limits.validForMaxMs, true],
+	[
+		"no endpoint takes all that its tenant may",
+		limits.webhooksInFlightPerEndpointMax,
+		limits.webhooksInFlightPerTenantMax,
+	],
+	["no tenant takes all that a process sends", limits.webhooksInFlightPerTenantMax, limits.webhooksInFlightMax],
 	["the first wait is the shortest", limits.backoffFirstMs, limits.backoffMaxMs],
 	["a wait does not outlast the default validity", limits.backoffMaxMs, limits.validForDefaultMs],
 	["an honest clock never makes a callback stale", limits.clockSkewMs, limits.callbackFreshnessMs],

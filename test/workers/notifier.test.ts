@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
-import { after, before, beforeEach, describe, it } from "node:test";
+import { after, afterEach, before, beforeEach, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { integrated } from "../../activities/integrate.ts";
 import { createNotify } from "../../activities/notify.ts";
@@ -12,6 +12,7 @@ import { createWebhookSender } from "../../adapters/webhookSender.ts";
 import type { Evidence } from "../../audit/evidence.ts";
 import { limits } from "../../domain/limits.ts";
 import { claim, end, enqueue, receive, submit } from "../../domain/transition.ts";
+import { freshDelivery } from "../../domain/webhook.ts";
 import { createNotifier } from "../../workers/notifier.ts";
 import { createTestApi, type TestApi } from "../api/harness.ts";
 import { type Receiver, startReceiver } from "../harness/receiver.ts";
@@ -28,6 +29,7 @@ describe("the notifier", () => {
 	const http = createOutboundHttp({ allowed: ["127.0.0.0/8"] });
 	const children: ChildProcess[] = [];
 	const errors: string[] = [];
+	const running: { close: () => Promise<void> }[] = [];
 	before(async () => {
 		api = await createTestApi();
 		receiver = await startReceiver();
@@ -38,6 +40,7 @@ describe("the notifier", () => {
 		await http.close();
 		await api.close();
 	});
+	afterEach(() => Promise.all(running.splice(0).map((one) => one.close())));
 	// A tenant and an endpoint each, so that no test's failures are another's.
 	beforeEach(async () => {
 		receiver.script.answer = undefined;
@@ -79,7 +82,7 @@ describe("the notifier", () => {
 	async function notifyAll(notify: Notify): Promise<void> {
 		for (;;) {
 			const gathered = await notify.gather(100);
-			const groups = await notify.claimDue(100);
+			const groups = await notify.claimDue([]);
 			await Promise.all(groups.map(notify.deliver));
 			if (gathered + groups.length === 0) return;
 		}
@@ -316,7 +319,7 @@ describe("the notifier", () => {
 		for (const id of ids) await toSubmitted(id);
 		const [one, other] = [createNotifying(), createNotifying()];
 		await one.gather(100);
-		const groups = await one.claimDue(100);
+		const groups = await one.claimDue([]);
 		assert.equal(groups.length, 8);
 		await Promise.all(groups.map((group, index) => (index % 2 ? one : other).deliver(group)));
 		assert.deepEqual([(await read(endpointId)).disabledFor, receiver.told(ids[0] as string).length], ["gone", 1]);
@@ -362,44 +365,80 @@ describe("the notifier", () => {
 		assert.deepEqual(sequences(id), [1]);
 	});
 
-	it("two at work tell each event once; a slow receiver keeps no other waiting", async () => {
+	/** Of an endpoint's deliveries so many, due before all others. */
+	const backlog = async (id: string, tenantId: string, count: number) => {
+		const at = api.clock() - 60_000;
+		const fresh = { ...freshDelivery(at), tenantId, endpointId: id, at, tryUntil: at + limits.webhookTryMs };
+		await api.store.webhookDeliveries.insert(
+			Array.from({ length: count }, () => ({
+				...{ _id: api.ids.random("webhookDelivery"), ...fresh },
+				event: {
+					...{ messageId: api.ids.random("message"), submissionId: "sub_a" },
+					...{ state: "delivered" as const, sequence: 1 },
+				},
+			})),
+		);
+		return async () =>
+			(await api.store.webhookDeliveries.page(id, count + 1)).filter(({ event, nextAt }) => event && nextAt !== at);
+	};
+	const start = () => {
+		const notifier = createNotifier({
+			notify: createNotifying(),
+			isAny: api.store.webhookEndpoints.isAny,
+			check: () => undefined,
+			onError: (error) => void errors.push(error.message),
+		});
+		notifier.start();
+		running.push(notifier);
+	};
+	const startSlow = async () => {
 		const slow = await startReceiver();
+		running.push(slow);
+		return slow;
+	};
+
+	it("what a slow receiver has no room for is left alone, and all others are told meanwhile", async () => {
+		const slow = await startSlow();
+		const other = await api.addTenant();
+		const otherAdmin = (await api.addKey(other.tenantId, ["admin"])).key;
+		const paths = Array.from({ length: 6 }, (_, index) => `${slow.url}/${index}`);
+		const slowIds = await Promise.all(
+			paths.map(async (url) => (await api.request(otherAdmin, "POST", "/v1/webhook-endpoints", { url })).json.id),
+		);
+		later(limits.webhookListedMs);
+		await notifyAll(createNotifying());
+		slow.script.answer = () => undefined;
+		const touched = await Promise.all(slowIds.map((id) => backlog(id, other.tenantId, 100)));
+		const ids = await Promise.all(Array.from({ length: 20 }, accept));
+		for (const id of ids) await toSubmitted(id);
+		start();
+		await until(() => ids.every((id) => sequences(id).length > 0), 8_000);
+		const counts = await Promise.all(touched.map(async (of) => (await of()).length));
+		assert.ok(Math.max(...counts) <= limits.webhooksInFlightPerEndpointMax, counts.join());
+		const all = counts.reduce((sum, count) => sum + count, 0);
+		assert.equal(
+			all,
+			limits.webhooksInFlightPerTenantMax,
+			"a tenant that has many endpoints takes no more than its share",
+		);
+	});
+
+	it("two at work tell each event once; a slow receiver keeps no other waiting", async () => {
+		const slow = await startSlow();
 		const slowId = await register({ url: slow.url, default: false });
 		await notifyAll(createNotifying());
 		slow.script.answer = () => undefined;
 		const { tenantId } = await api.read(await accept());
-		const now = api.clock();
-		// More than both have slots for, and due before the others.
-		await api.store.webhookDeliveries.insert(
-			Array.from({ length: 150 }, (_, index) => ({
-				...{ _id: api.ids.random("webhookDelivery"), tenantId, endpointId: slowId, at: now, tryUntil: now + 60_000 },
-				event: { messageId: `msg_${index}`, submissionId: "sub_a", state: "delivered" as const, sequence: 1 },
-				...{
-					state: "waiting" as const,
-					failures: 0,
-					tries: [],
-					nextAt: now - 1_000,
-					eraseBy: now + limits.webhookLogMs,
-				},
-			})),
-		);
+		// More than both have slots for.
+		await backlog(slowId, tenantId, 150);
 		const ids = await Promise.all(Array.from({ length: 20 }, accept));
 		for (const id of ids) await toSubmitted(id);
-		const start = () =>
-			createNotifier({
-				notify: createNotifying(),
-				isAny: api.store.webhookEndpoints.isAny,
-				check: () => undefined,
-				onError: (error) => void errors.push(error.message),
-			});
-		const notifiers = [start(), start()];
-		for (const notifier of notifiers) notifier.start();
+		start();
+		start();
 		await until(() => ids.every((id) => sequences(id).length > 0), 8_000);
 		assert.deepEqual(
 			ids.map((id) => sequences(id)),
 			ids.map(() => [1]),
 		);
-		await slow.close();
-		await Promise.all(notifiers.map((notifier) => notifier.close()));
 	});
 });

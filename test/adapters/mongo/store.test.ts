@@ -301,7 +301,11 @@ describe("store", () => {
 			[{ tenantId: "t" }, undefined, "verifications"],
 			[{ nextCheckAt: { $lte: 1 } }, { nextCheckAt: 1 }, "verifications"],
 			[{ state: "disabled" }, undefined, "webhookEndpoints"],
-			[{ nextAt: { $lte: 1 } }, { nextAt: 1 }, "webhookDeliveries"],
+			[
+				{ nextAt: { $lte: 1 }, endpointId: { $nin: ["e"] }, tenantId: { $nin: ["t"] } },
+				{ nextAt: 1 },
+				"webhookDeliveries",
+			],
 			[{ "event.messageId": { $in: ["m", "n"] } }, undefined, "webhookDeliveries"],
 			[{ endpointId: "e" }, { at: -1, _id: -1 }, "webhookDeliveries"],
 			[{ endpointId: "e" }, undefined, "webhookDeliveries"],
