@@ -47,7 +47,8 @@ test("the api shows the public keys, only them, and can't sign", async () => {
 	const api = createSigner({ vault: await login("api"), clock: Date.now });
 	const { keys } = await api.publicJwks();
 	assert.ok(keys.length >= 1);
-	for (const key of keys) assert.deepEqual(Object.keys(key).sort(), ["alg", "crv", "kid", "kty", "lethe_use", "use", "x"]);
+	for (const key of keys)
+		assert.deepEqual(Object.keys(key).sort(), ["alg", "crv", "kid", "kty", "lethe_use", "use", "x"]);
 	await assert.rejects(api.sign(document), { code: "internal" });
 });
 
