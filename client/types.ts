@@ -836,7 +836,7 @@ export interface RevealRequestInput {
  */
 purpose: string
 /**
- * Where that is recorded, such as `case-4711`.
+ * Where that is recorded, such as `case-4711`. Of what a hold keeps from use: that hold's `reason`.
  */
 ticket: string
 }
@@ -2942,6 +2942,7 @@ export type ErrorCode =
 	| "enrolment_changed"
 	| "other_approver"
 	| "hold_settled"
+	| "message_held"
 	| "not_enrolled"
 	| "simulation_stale"
 	| "validity_too_long"

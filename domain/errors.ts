@@ -203,6 +203,12 @@ export const errorCatalogue = {
 		retryable: false,
 		title: "This hold waits for nobody's approval: it names no approver, or was approved, rejected or released.",
 	},
+	message_held: {
+		status: 409,
+		retryable: false,
+		title:
+			"A hold keeps this message and permits no use of it but for its own matter: give the hold's reason as the ticket, or have the hold released.",
+	},
 	not_enrolled: { status: 409, retryable: false, title: "They have not enrolled yet: vouch for them once they have." },
 	simulation_stale: {
 		status: 409,

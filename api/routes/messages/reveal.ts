@@ -2,6 +2,8 @@
 
 import { z } from "zod";
 import { LetheError } from "../../../domain/errors.ts";
+import { isFinal } from "../../../domain/lifecycle.ts";
+import { type Message, sealedObjects } from "../../../domain/message.ts";
 import { type CollectDeps, collectExport } from "../../collectExport.ts";
 import type { ApiDeps } from "../../deps.ts";
 import type { Instance } from "../../instance.ts";
@@ -9,8 +11,11 @@ import { actOf } from "../../plugins/evidence.ts";
 import { fields, problems } from "../../schemas.ts";
 
 type Deps = CollectDeps &
-	Pick<ApiDeps, "ids" | "evidence"> & {
-		store: { messages: Pick<ApiDeps["store"]["messages"], "findForTenant"> };
+	Pick<ApiDeps, "clock" | "ids" | "evidence"> & {
+		store: {
+			messages: Pick<ApiDeps["store"]["messages"], "findForTenant">;
+			subjectRecords: Pick<ApiDeps["store"]["subjectRecords"], "find">;
+		};
 		runs: Pick<ApiDeps["runs"], "revealSoon">;
 	};
 
@@ -18,7 +23,9 @@ const { loggedWord } = fields;
 const input = z
 	.strictObject({
 		purpose: loggedWord.meta({ description: "What for, in a word; it stands in the evidence log for good." }),
-		ticket: loggedWord.meta({ description: "Where that is recorded, such as `case-4711`." }),
+		ticket: loggedWord.meta({
+			description: "Where that is recorded, such as `case-4711`. Of what a hold keeps from use: that hold's `reason`.",
+		}),
 	})
 	.meta({ id: "RevealRequest" });
 const revealed = z
@@ -40,7 +47,7 @@ export function addRevealMessage(app: Instance, deps: Deps): void {
 				operationId: "revealMessage",
 				summary: "Read a message's number and text",
 				description:
-					"For a person who has just signed in with MFA. A worker decrypts it for this one answer, which is stored nowhere. What is erased stays so.",
+					"For a person who has just signed in with MFA. A worker decrypts it for this one answer, which is stored nowhere. What is erased stays so. What a hold restricts, or alone keeps beyond its time, is read for that hold's matter only.",
 				tags: ["messages"],
 				params: z.strictObject({ id: z.string() }),
 				body: input,
@@ -52,6 +59,7 @@ export function addRevealMessage(app: Instance, deps: Deps): void {
 			const message = await deps.store.messages.findForTenant(tenantId, params.id);
 			if (!message) throw new LetheError("not_found");
 			if (!message.content && !message.address) throw new LetheError("content_erased");
+			await refuseHeld(deps, message, body.ticket);
 			const code = `${body.purpose}.${body.ticket}`;
 			await deps.evidence.append([actOf(principal, "message_revealed", { about: message._id, code })]);
 			const _id = deps.ids.random("export");
@@ -62,4 +70,26 @@ export function addRevealMessage(app: Instance, deps: Deps): void {
 			return { id: message._id, ...row };
 		},
 	);
+}
+
+/** A hold never permits use, unless it is for the matter that the hold serves. @throws LetheError message_held */
+async function refuseHeld(deps: Deps, message: Message, ticket: string): Promise<void> {
+	const ids = holdsAgainstUse(message, deps.clock());
+	const found = await Promise.all(ids.map(async (_id) => ({ _id, record: await deps.store.subjectRecords.find(_id) })));
+	// One without a record still holds: nobody knows what it permits.
+	const standing = found.flatMap(({ _id, record }) => {
+		if (record?.kind !== "hold") return { _id, reason: undefined };
+		return record.ended ? [] : { _id, reason: record.reason };
+	});
+	if (standing.length === 0 || standing.some(({ reason }) => reason === ticket)) return;
+	throw new LetheError("message_held", { extra: { holds: standing.map(({ _id }) => _id) } });
+}
+
+/** Those that restrict it; and every one, once nothing else keeps what is left of it. */
+function holdsAgainstUse(message: Message, now: number): string[] {
+	const isOver = sealedObjects.some((name) => {
+		const { eraseBy = Number.POSITIVE_INFINITY, atFinal = false } = message.retention[name] ?? {};
+		return message[name] !== undefined && (eraseBy <= now || (atFinal && isFinal(message.state)));
+	});
+	return isOver ? message.holds : (message.restrictedBy ?? []);
 }

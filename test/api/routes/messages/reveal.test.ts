@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import type { Message } from "../../../../domain/message.ts";
-import { eraseObjects } from "../../../../domain/transition.ts";
+import { end, eraseObjects } from "../../../../domain/transition.ts";
 import { createEngine, type Engine } from "../../../harness/engine.ts";
 import { openDoor } from "../../../harness/requests.ts";
 
@@ -82,6 +82,41 @@ describe("reading a message", () => {
 			const other = await engine.accept({ tenantId: engine.ids.random("tenant") });
 			assert.equal((await reveal(other)).status, 404);
 			assert.deepEqual(await readings(other._id), []);
+		});
+
+		it("is refused while a hold permits no use of it, but for the matter that the hold names", async () => {
+			const message = await accept();
+			const key = await door.addKey(["compliance"]);
+			const place = (body: object) => door.post("/v1/holds", { ground: "litigation", ...body }, key);
+			const held = async (body: object = asked) => {
+				const { status, json } = await reveal(message, body);
+				return status === 200 ? 200 : [status, json.code, json.holds];
+			};
+			const unnamed = (await place({ scope: "message", messageId: message._id })).json;
+			assert.deepEqual(await held(), [409, "message_held", [unnamed.id]]);
+			const named = (await place({ scope: "subject", number, reason: "case-9" })).json;
+			assert.deepEqual(await held(), [409, "message_held", [unnamed.id, named.id]]);
+			assert.equal(await held({ ...asked, ticket: "case-9" }), 200);
+			for (const { id } of [unnamed, named]) await door.post(`/v1/holds/${id}/release`, {}, key);
+			assert.equal(await held(), 200);
+			assert.equal((await readings(message._id)).length, 2, "what was refused was not read");
+		});
+
+		it("is refused of what only a hold keeps beyond its time, though that hold permits use before", async () => {
+			const message = await accept();
+			const key = await door.addKey(["compliance"]);
+			const { personId: approvedBy } = await door.api.addPerson(door.tenantId, ["approver"]);
+			const wide = { ground: "audit", approvedBy, reviewAt: "2099-01-01T00:00:00Z", reason: "audit-7" };
+			const { json: hold } = await door.post("/v1/holds", { scope: "tenant", ...wide }, key);
+			assert.equal((await reveal(message)).status, 200);
+			await engine.store.messages.transition({
+				...end(await engine.read(message._id), "delivered", engine.clock()),
+				from: ["accepted"],
+			});
+			const refused = await reveal(message);
+			assert.deepEqual([refused.json.code, refused.json.holds], ["message_held", [hold.id]]);
+			assert.equal((await reveal(message, { ...asked, ticket: "audit-7" })).status, 200);
+			await door.post(`/v1/holds/${hold.id}/release`, {}, key);
 		});
 
 		it("needs a person with a fresh second factor, a purpose and a ticket that are words", async () => {
