@@ -78,7 +78,8 @@ function lineOf(hold: Hold): string {
 			? ""
 			: `waits for ${approvedBy}`;
 	const ended = released?.source === "rejected" ? `rejected by ${released.by}` : "released";
-	const end = released ? `${ended} at ${released.at}` : `since ${placedAt}${reviewAt ? `, review at ${reviewAt}` : ""}`;
+	const review = reviewAt && Date.parse(reviewAt) <= Date.now() ? "review was due at" : "review at";
+	const end = released ? `${ended} at ${released.at}` : `since ${placedAt}${reviewAt ? `, ${review} ${reviewAt}` : ""}`;
 	return [id, scope.padEnd(8), [ground, reason].filter(Boolean).join("/"), of, end, approvedBy && approval]
 		.filter(Boolean)
 		.join("  ");

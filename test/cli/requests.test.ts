@@ -146,6 +146,13 @@ describe("lethe requests, against an API", () => {
 				const line = (await done("holds list")).out.split("\n").find((one) => one.startsWith(`${id} `));
 				assert.match(line ?? "", says);
 			}
+			const reviewed = await done(
+				"holds place --scope subject --number - --ground audit --review-at 2099-01-01T00:00:00Z",
+				`${number}\n`,
+			);
+			assert.match(reviewed.out, / {2}since \S+, review at 2099-01-01T00:00:00\.000Z\n$/);
+			await api.store.subjectRecords.insert({ ...hold, ...times, reviewAt: 3, _id: "hld_d" });
+			assert.match((await done("holds list")).out, /^hld_d .*, review was due at 1970-01-01T00:00:00\.003Z/m);
 			const wide = await say("holds place --scope tenant --ground audit");
 			assert.deepEqual([wide.code, /^lethe holds place: invalid_request: .*\/approvedBy /.test(wide.error)], [2, true]);
 		});
