@@ -25,11 +25,10 @@ const day = "P1D";
 const rsaBits = { min: 2048, max: 4096 };
 const rsaExponentMin = 65_537n;
 const grant = {
-	roles: z
-		.array(z.enum(machineRoles))
-		.min(1)
-		.max(machineRoles.length)
-		.meta({ description: "What it may do. None approves: that is for people who sign in with MFA." }),
+	roles: z.array(z.enum(machineRoles)).min(1).max(machineRoles.length).meta({
+		description:
+			"What it may do. None approves: that is for people who sign in with MFA. Who gives it `compliance` has that role.",
+	}),
 	categories: z
 		.array(z.enum(categories))
 		.min(1)
@@ -147,6 +146,7 @@ export function addApiKeys(app: Instance, deps: Deps): void {
 		async (request, reply) => {
 			const { principal, body } = request;
 			const { expiresAt, textless, ...given } = body;
+			requireGiver(principal, given.roles, "/roles");
 			refusePast(deps, "/expiresAt", expiresAt);
 			const id = request.newId("apiKey");
 			await refuseMore(deps, principal.tenantId, id);
@@ -170,7 +170,9 @@ export function addApiKeys(app: Instance, deps: Deps): void {
 			schema: {
 				operationId: "rotateApiKey",
 				summary: "Give a key a new text; the one before goes on for a while",
-				description: "It stays the same principal: what it began goes on, under either text.",
+				description:
+					"It stays the same principal: what it began goes on, under either text. Who renews one that has the role " +
+					"`compliance` has that role.",
 				tags,
 				params,
 				body: rotation.nullish(),
@@ -180,6 +182,7 @@ export function addApiKeys(app: Instance, deps: Deps): void {
 		async (request) => {
 			const { principal, params, body } = request;
 			const found = await read(principal, params.id);
+			requireGiver(principal, found.roles, "");
 			const overlapMs = durationMs(body?.overlap ?? day);
 			const { document, apiKey } = await deps.apiKeys.rotate(principal.id, found, overlapMs, request.newId("request"));
 			return { ...view(document), apiKey };
@@ -244,6 +247,18 @@ function addReads(app: Instance, deps: Deps, { read, view }: Reading): void {
 		},
 		async ({ principal, params }) => view(await read(principal, params.id)),
 	);
+}
+
+/**
+ * Keys with `compliance` have messages read out and release what is held: whoever may only hand out keys does not hand
+ * themselves that. @throws LetheError forbidden, at `pointer`
+ */
+function requireGiver({ roles }: Principal, given: readonly string[], pointer: string): void {
+	if (!given.includes("compliance") || roles.includes("compliance")) return;
+	const detail =
+		"Only who has the role compliance gives a key that role, or renews a key that has it: have somebody do it who has, " +
+		"or make a key on the server, with `lethe admin key`.";
+	throw new LetheError("forbidden", { errors: [{ pointer, detail }] });
 }
 
 /** `id`: of the key to be made, which an earlier run may have left. @throws LetheError too_many_records */

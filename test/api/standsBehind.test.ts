@@ -24,8 +24,8 @@ describe("a person stands behind a key", () => {
 	const read = async (id: string) => (await api.store.apiKeys.find(id)) as ApiKeyDocument;
 
 	it("whose text they were shown once, however often it was renewed since, and behind what that key made", async () => {
-		const { keyId } = await api.addKey(tenantId, ["admin"]);
-		const { token, personId } = await api.addPerson(tenantId, ["admin", "approver"]);
+		const { keyId } = await api.addKey(tenantId, ["admin", "compliance"]);
+		const { token, personId } = await api.addPerson(tenantId, ["admin", "approver", "compliance"]);
 		let shown = await textOf(token, `/${keyId}/rotate`);
 		for (let times = 0; times < 5; times++) shown = await textOf(shown.apiKey, `/${keyId}/rotate`);
 		const made = await textOf(shown.apiKey, "", { name: "k", roles: ["compliance"] });

@@ -53,6 +53,26 @@ describe("/v1/api-keys", () => {
 		assert.deepEqual((await actsOf(id)).slice(0, 1), ["api_key_created sender"]);
 	});
 
+	it("compliance is given, and a key that has it renewed, by whoever holds it in force alone", async () => {
+		const body = { name: "Exports", roles: ["sender", "compliance"] };
+		const { key: foreign } = await api.addTenant({ roles: ["admin", "compliance"] });
+		for (const by of [admin, (await api.addPerson(tenantId, ["admin"])).token]) {
+			const { status, json } = await api.request(by, "POST", "/v1/api-keys", body);
+			assert.deepEqual([status, json.code, json.errors?.[0].pointer], [403, "forbidden", "/roles"]);
+		}
+		const { key: both } = await api.addKey(tenantId, ["admin", "compliance"]);
+		const { token: person } = await api.addPerson(tenantId, ["admin", "compliance"]);
+		for (const by of [both, person]) {
+			const { status, json } = await api.request(by, "POST", "/v1/api-keys", body);
+			assert.deepEqual([status, json.roles], [201, body.roles]);
+			const refused = await step(json.id, "rotate");
+			assert.deepEqual([refused.status, refused.json.code, refused.json.apiKey], [403, "forbidden", undefined]);
+			assert.equal((await step(json.id, "rotate", {}, by)).status, 200);
+			assert.equal((await step(json.id, "rotate", {}, foreign)).status, 404);
+			assert.equal((await step(json.id, "revoke")).status, 200, "to end one takes no more than to be an administrator");
+		}
+	});
+
 	it("a repeat with the same Idempotency-Key makes no other, and never shows the first again", async () => {
 		const body = { name: "Once", roles: ["sender"] };
 		const headers = { "idempotency-key": "once" };

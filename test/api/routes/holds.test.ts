@@ -159,7 +159,7 @@ describe("/v1/holds", () => {
 	});
 
 	it("nor by the hand of a key of theirs", async () => {
-		const person = await api.addPerson(tenantId, ["admin"]);
+		const person = await api.addPerson(tenantId, ["admin", "compliance"]);
 		const { json } = await api.request(person.token, "POST", "/v1/api-keys", { name: "k", roles: ["compliance"] });
 		const own = await place({ scope: "tenant", ...wide, approvedBy: person.personId }, json.apiKey);
 		assert.deepEqual([own.status, own.json.code], [403, "self_approval"]);

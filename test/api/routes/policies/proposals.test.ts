@@ -301,8 +301,8 @@ describe("/v1/policy-proposals", () => {
 
 		it("nor by the hand of a key that they made, or were shown the text of", async () => {
 			const tenantId = await tenantOf(authorId);
-			const both = await api.addPerson(tenantId, ["admin", "approver"]);
-			const other = (await api.addPerson(tenantId, ["admin"])).token;
+			const both = await api.addPerson(tenantId, ["admin", "approver", "compliance"]);
+			const other = (await api.addPerson(tenantId, ["admin", "compliance"])).token;
 			const keyOf = async (token: string, path: string, body: object = {}) => {
 				const { json, text } = await api.request(token, "POST", `/v1/api-keys${path}`, body);
 				assert.ok(json.apiKey, text);
