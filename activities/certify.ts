@@ -105,6 +105,11 @@ export function nameCertificate(
 
 /** Answers the message with the evidence that it then carries. */
 async function applyIntegrated(deps: CertifyErasedDeps, message: Message, change: Transition): Promise<Message> {
+	// Of an erasure, which a hold may still keep from taking place, the log is told by the sweep.
+	if (change.erases) {
+		await deps.store.messages.transition(change);
+		return message;
+	}
 	const whole = await integrated(deps.evidence, message, change);
 	// Something else was written of it meanwhile: the change stands by itself, and the sweep brings in what is missing.
 	const isWhole = await deps.store.messages.transition(whole);

@@ -55,6 +55,7 @@ function erase(message: Message, present: ErasableObject[], marks: Record<string
 		: {};
 	return {
 		...erasing,
+		erases: message,
 		// The request's own certificate names them, unless it is lost: then the sweep certifies them by themselves.
 		set: { ...marks, ...erasing.set, ...receipts, nextCheckAt: now + limits.requestCertifyMs },
 		evidence: [

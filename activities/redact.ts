@@ -4,12 +4,16 @@ import type { Carrier } from "../adapters/carriers/carrier.ts";
 import { redactableIds } from "../domain/carrierCopy.ts";
 import { limits } from "../domain/limits.ts";
 import type { CarrierCopyRecord, Message } from "../domain/message.ts";
+import { keepsOf, standingOf } from "../domain/subject.ts";
 import type { Transition } from "../domain/transition.ts";
 import type { ActivityDeps } from "./deps.ts";
 import { guarded } from "./guarded.ts";
 
 export type RedactDeps = Pick<ActivityDeps, "clock" | "monotonic" | "log" | "carriers"> & {
-	store: { messages: Pick<ActivityDeps["store"]["messages"], "take" | "transition"> };
+	store: {
+		messages: Pick<ActivityDeps["store"]["messages"], "take" | "transition">;
+		subjectRecords: Pick<ActivityDeps["store"]["subjectRecords"], "findBySubjects">;
+	};
 	/** Issues a further certificate of what of these messages is erased and certified. */
 	certifyAgain: (messages: Message[]) => Promise<void>;
 };
@@ -44,15 +48,27 @@ export function createRedact(deps: RedactDeps) {
 			set: { nextCheckAt: deps.clock() + limits.driverPatienceMs },
 		});
 
+	// A hold on a period or on all of the tenant counts before the message bears it.
+	async function isKept({ tenantId, acceptedAt }: Message): Promise<boolean> {
+		const records = await deps.store.subjectRecords.findBySubjects([tenantId]);
+		return keepsOf(standingOf(records, tenantId), acceptedAt).length > 0;
+	}
+
 	async function redactQueue(queue: readonly Message[], until: number): Promise<void> {
 		const ended: Message[] = [];
 		for (let start = 0; start < queue.length; start += limits.redactionsAtOnceMax) {
 			const some = queue.slice(start, start + limits.redactionsAtOnceMax);
 			const before = ended.length;
-			const one = async (message: Message) => void ended.push(...[(await redactOne(message)) ?? []].flat());
+			let keptCount = 0;
+			const one = async (message: Message) => {
+				if (!(await isKept(message))) return void ended.push(...[(await redactOne(message)) ?? []].flat());
+				keptCount++;
+				await putOff(message);
+			};
 			await Promise.all(some.map((message) => guarded(deps, () => one(message))));
+			const isAway = ended.length === before && keptCount < some.length;
 			// A carrier that is away or slow does not keep the sweep, nor does what waits for it take the room of others.
-			if (ended.length === before || deps.monotonic() >= until) {
+			if (isAway || deps.monotonic() >= until) {
 				await Promise.all(queue.slice(start + some.length).map((message) => guarded(deps, () => putOff(message))));
 				break;
 			}

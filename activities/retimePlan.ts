@@ -161,6 +161,7 @@ function toTransition(was: Message, planned: Message, { verdict, erased, record,
 		...(verdict?.to ? { to: verdict.to } : {}),
 		from: [was.state],
 		where,
+		...(erased.length > 0 || verdict?.erases ? { erases: was } : {}),
 		set: { ...dated, deadlineAt, closeAt, ...verdict?.set, ...gone, ...nextCheck(planned, verdict, erased, now) },
 		unset: [
 			...undated,

@@ -215,7 +215,8 @@ async function endFinal(deps: SweepDeps, message: Message, now: number): Promise
 	await deps.refund(message);
 	const { tenantId } = message;
 	// What a hold on all of the tenant may be about to reach is left as it is; the claim has the sweep come back.
-	if (isBeingPlaced(await deps.store.subjectRecords.findBySubjects([tenantId]), tenantId)) return;
+	if (message.holds.length === 0 && isBeingPlaced(await deps.store.subjectRecords.findBySubjects([tenantId]), tenantId))
+		return;
 	// What a hold kept beyond its time goes once nothing holds it any more.
 	const kept = forget(message, now);
 	if (kept) {

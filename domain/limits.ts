@@ -351,6 +351,9 @@ export const limits = {
 	// Of messages that a hold on a period or tenant is put on in one write, and of such writes before others get their turn.
 	holdPageItems: 500,
 	holdPagesMax: 20,
+	// Whatever erases learns within this time of a hold on a period or tenant, of so many tenants at once; meanwhile it may not.
+	holdSeenMs: 1_000,
+	holdsSeenMax: 10_000,
 	// What was judged before a hold was recorded, or ended, is in the store by this time after.
 	holdSettleMs: 120_000,
 	// A hold's key whose release nobody has told of is looked at again after this time: what it kept goes within the hour.

@@ -32,6 +32,8 @@ export type Transition = {
 	evidence?: EvidenceEntry[];
 	/** The message as this change leaves it: it comes to rest, and the store may keep it packed. */
 	rest?: Message;
+	/** The message as read, where something of it goes for good: the store asks whether a hold is about to reach it. */
+	erases?: Message;
 };
 
 const unheld = { holds: { $size: 0 } };
@@ -109,7 +111,39 @@ function erase(message: Message, names: SealedObjectName[], now: number, evidenc
 		unset: [...erased, ...proven],
 		evidence: [...evidence, ...erased.map((name) => ({ at: now, type: "erased" as const, code: name }))],
 		// Without an erasure the update must not assume anything of holds; with one, a hold placed meanwhile refuses it.
-		where: erased.length > 0 ? unheld : {},
+		...(erased.length > 0 ? { where: unheld, erases: message } : {}),
+	};
+}
+
+/**
+ * The same change with a hold in place of its erasures: the message bears the hold from then on, and what was to go is due
+ * where it is, once nothing keeps it any more.
+ */
+export function spare({ erases, ...change }: Transition, holdId: string): Transition {
+	const { set = {}, unset = [], evidence = [], where, push } = change;
+	const spared = ([...sealedObjects, "receipt"] as const).filter((name) => `retention.${name}.erasedAt` in set);
+	const due = spared.flatMap((name) => {
+		const at = set[`retention.${name}.erasedAt`] as number;
+		const eraseBy = (set[`retention.${name}.eraseBy`] as number | undefined) ?? erases?.retention[name]?.eraseBy ?? at;
+		return [
+			[`retention.${name}.inPlace`, true],
+			[`retention.${name}.eraseBy`, Math.min(eraseBy, at)],
+		];
+	});
+	const fields = ["erasedAt", "verifiedAt", "certificateId", "inPlace"];
+	const left = new Set(
+		spared.flatMap((name) => [
+			name === "receipt" ? "receipts" : name,
+			...fields.map((field) => `retention.${name}.${field}`),
+		]),
+	);
+	return {
+		...change,
+		where: { ...where, holds: { $ne: holdId } },
+		set: { ...Object.fromEntries(Object.entries(set).filter(([path]) => !left.has(path))), ...Object.fromEntries(due) },
+		unset: unset.filter((path) => !left.has(path)),
+		push: { ...push, holds: { value: holdId } },
+		evidence: evidence.filter(({ type, code }) => type !== "erased" || !spared.some((name) => name === code)),
 	};
 }
 

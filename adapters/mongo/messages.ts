@@ -4,7 +4,8 @@ import type { mongo } from "mongoose";
 import { finalStates, openStates, type State, statesBefore, unsentStates } from "../../domain/lifecycle.ts";
 import { limits } from "../../domain/limits.ts";
 import { isInDoubt, isNamedBy, type Message, type SealedObjectName, sealedObjects } from "../../domain/message.ts";
-import { claim, type Transition } from "../../domain/transition.ts";
+import { type HoldRecord, keepsOf } from "../../domain/subject.ts";
+import { claim, spare, type Transition } from "../../domain/transition.ts";
 import { createBatcher } from "../batcher.ts";
 import { archiveOf, whole } from "./archive.ts";
 import { findDue } from "./findDue.ts";
@@ -398,14 +399,33 @@ async function insertInTime(
 	return items.map((item) => byItem.get(item) ?? "late");
 }
 
-type StoreDeps = { randomToken: () => string; clock: () => number };
+type StoreDeps = {
+	randomToken: () => string;
+	clock: () => number;
+	/** A tenant's live holds on a period or on all of it, as of a moment ago: asked for each change that erases. */
+	findKeeps: (tenantId: string) => Promise<HoldRecord[] | undefined>;
+};
+
+// A hold on a period or on all of a tenant keeps what it covers from when it is recorded, and is put on message by message:
+// until a message bears it, whatever would erase something of it has it bear the hold instead.
+async function spareKept(items: Transition[], { findKeeps }: StoreDeps): Promise<Transition[]> {
+	return Promise.all(
+		items.map(async (item) => {
+			if (!item.erases) return item;
+			const { tenantId, acceptedAt } = item.erases;
+			const [holdId] = keepsOf({ keeps: (await findKeeps(tenantId)) ?? [] }, acceptedAt);
+			return holdId === undefined ? item : spare(item, holdId);
+		}),
+	);
+}
 
 async function applyAll(
 	collection: mongo.Collection<Message>,
-	items: Transition[],
+	asked: Transition[],
 	deps: StoreDeps,
 	token = deps.randomToken(),
 ): Promise<boolean[]> {
+	const items = asked.some(({ erases }) => erases) ? await spareKept(asked, deps) : asked;
 	const now = deps.clock();
 	const changes = items.map((item) => ({
 		id: item.id,

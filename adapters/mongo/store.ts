@@ -1,10 +1,13 @@
 // The record of everything Lethe keeps: one object a collection.
 
 import type { mongo } from "mongoose";
+import { createCache } from "../../domain/cache.ts";
 import { LetheError } from "../../domain/errors.ts";
 import type { Epoch, WaitingEntry } from "../../domain/ledger.ts";
+import { limits } from "../../domain/limits.ts";
 import type { Message } from "../../domain/message.ts";
 import type { PolicyVersion, Proposal, Retiming } from "../../domain/proposal.ts";
+import { type HoldRecord, standingOf } from "../../domain/subject.ts";
 import type { TenantStanding } from "../../domain/tenancy.ts";
 import type { Verification } from "../../domain/verification.ts";
 import type { WebhookDelivery, WebhookEndpoint } from "../../domain/webhook.ts";
@@ -60,6 +63,13 @@ export function createStore(connection: MongoConnection, deps: { randomToken: ()
 	const models = createModels(connection);
 	const raw = <Document extends { _id: string }>(name: keyof typeof models) =>
 		models[name].collection as unknown as mongo.Collection<Document>;
+	const subjectRecords = createSubjectRecordStore(models);
+	const findKeeps = createCache<HoldRecord[]>({
+		load: async (tenantId) => standingOf(await subjectRecords.findBySubjects([tenantId]), tenantId).keeps,
+		clock: deps.clock,
+		ttlMs: limits.holdSeenMs,
+		itemsMax: limits.holdsSeenMax,
+	});
 
 	return {
 		/** Creates the collections and their indexes; safe to repeat. */
@@ -76,9 +86,9 @@ export function createStore(connection: MongoConnection, deps: { randomToken: ()
 		/** Whether the server answers. */
 		ping: () => guardStore(async () => void (await connection.db?.admin().ping())),
 		close: () => connection.close(),
-		messages: createMessageStore(models, deps),
+		messages: createMessageStore(models, { ...deps, findKeeps }),
 		subjectMessages: createSubjectMessageStore(models),
-		subjectRecords: createSubjectRecordStore(models),
+		subjectRecords,
 		wideHolds: createWideHoldStore(models),
 		subjectRequests: createSubjectRequestStore(raw<StoredRequest>("subjectRequests")),
 		subjectExports: createExportStore(raw<ExportJob>("subjectExports"), raw<ExportPage>("subjectExportPages")),

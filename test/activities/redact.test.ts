@@ -9,7 +9,7 @@ import { limits } from "../../domain/limits.ts";
 import type { Attempt, Message } from "../../domain/message.ts";
 import { end } from "../../domain/transition.ts";
 import { createEngine, type Engine } from "../harness/engine.ts";
-import { placeHold } from "../harness/records.ts";
+import { placeHold, placeTenantHold } from "../harness/records.ts";
 
 describe("a carrier's copy", () => {
 	let engine: Engine;
@@ -141,6 +141,20 @@ describe("a carrier's copy", () => {
 		await change({ holds: [], nextCheckAt: engine.clock() });
 		await sweep();
 		assert.deepEqual(asked, [`c-${message._id}`]);
+	});
+
+	it("is kept while a hold on all of the tenant is being placed, and no other tenant's waits for that", async () => {
+		const [message, other] = [await delivered(), await delivered()];
+		const hold = await placeTenantHold(engine, message);
+		// More of them than are asked for at once.
+		const held = Array.from({ length: limits.redactionsAtOnceMax }, () => message);
+		await createRedact({ ...engine, certifyAgain: async () => undefined })([...held, other]);
+		assert.deepEqual(asked, [`c-${other._id}`]);
+		const now = engine.clock();
+		const ended = { at: now, recordedAt: now, recordedBy: "key_a", source: "api" as const };
+		await engine.store.subjectRecords.end(hold._id, ended, { subjects: [] });
+		await sweep(limits.driverPatienceMs + 1);
+		assert.deepEqual(asked, [`c-${other._id}`, `c-${message._id}`]);
 	});
 
 	it("of an attempt that no id is known of, and of a carrier that can't forget, is an obligation with its date", async () => {

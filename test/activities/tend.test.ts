@@ -5,10 +5,11 @@ import { after, before, describe, it } from "node:test";
 import { createTend } from "../../activities/tend.ts";
 import { withLedger } from "../../adapters/ledger/withLedger.ts";
 import { LetheError } from "../../domain/errors.ts";
+import { isFinal } from "../../domain/lifecycle.ts";
 import { limits } from "../../domain/limits.ts";
 import type { Message } from "../../domain/message.ts";
 import type { ConsentRecord, HoldRecord } from "../../domain/subject.ts";
-import { cancel } from "../../domain/transition.ts";
+import { cancel, close, refuse, type Transition } from "../../domain/transition.ts";
 import { createEngine, type Engine } from "../harness/engine.ts";
 import { placeHold, placeTenantHold, recordFields } from "../harness/records.ts";
 
@@ -139,6 +140,44 @@ describe("records of recipients", () => {
 		}
 		assert.equal(await engine.read(due._id), undefined);
 		assert.deepEqual((await engine.read((first as Message)._id)).holds, []);
+	});
+
+	it("what ends while a hold on all of its tenant is being placed is kept, whatever ends it, and goes after the release", async () => {
+		const first = await accept();
+		const { tenantId } = first;
+		const time = { acceptedAt: engine.clock() - 60_000, deadlineAt: engine.clock() + 1_000 };
+		const more = [1, 2, 3].map(() => engine.accept({ tenantId, ...time }));
+		const messages = [first, ...(await Promise.all(more))] as [Message, Message, Message, Message];
+		const [, expired, refused, finalised] = messages;
+		// Read before the hold was recorded.
+		const cancelling = cancel(first, engine.clock());
+		const record = await placeTenantHold(engine, first);
+		const outside = await accept();
+		await placeTenantHold(engine, outside, { scope: "period", to: outside.acceptedAt - 1 });
+		assert.ok(await engine.store.messages.transition(cancelling));
+		assert.ok(await engine.store.messages.transition(refuse(refused, engine.clock(), "policy_denied")));
+		await engine.activities.finalise(finalised.submissionId, true);
+		assert.ok(await engine.store.messages.transition(cancel(outside, engine.clock())));
+		engine.time.offsetMs += 2_000;
+		assert.ok(await engine.store.messages.transition(close(expired, engine.clock()) as Transition));
+		assert.equal((await engine.read(outside._id)).content, undefined, "of another time, it is not covered");
+		for (const { _id } of messages) {
+			const kept = await engine.read(_id);
+			assert.ok(isFinal(kept.state) && kept.content && kept.address, kept.state);
+			assert.deepEqual([kept.holds, kept.retention.content?.erasedAt], [[record._id], undefined]);
+			assert.ok(!kept.evidence.some(({ type }) => type === "erased"));
+		}
+		const ended = { at: engine.clock(), recordedAt: engine.clock(), recordedBy: "key_a", source: "api" as const };
+		await engine.store.subjectRecords.end(record._id, ended, { nextCheckAt: engine.clock(), subjects: [] });
+		for (let looks = 0; looks < 20; looks++) {
+			engine.time.offsetMs += limits.driverPatienceMs + 1;
+			await sweep();
+		}
+		for (const { _id } of messages) {
+			const { content, address, holds, retention } = await engine.read(_id);
+			assert.deepEqual([content, address, holds], [undefined, undefined, []]);
+			assert.ok(retention.content?.verifiedAt);
+		}
 	});
 
 	it("a record goes when no law keeps it any more, unless its recipient is held", async () => {

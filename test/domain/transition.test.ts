@@ -13,7 +13,17 @@ import {
 	statesBefore,
 } from "../../domain/lifecycle.ts";
 import type { CarrierEventState, Message } from "../../domain/message.ts";
-import { abandon, cancel, claim, close, end, receive, release, type Transition } from "../../domain/transition.ts";
+import {
+	abandon,
+	cancel,
+	claim,
+	close,
+	end,
+	receive,
+	release,
+	spare,
+	type Transition,
+} from "../../domain/transition.ts";
 import { messageOf } from "../harness/message.ts";
 
 const eventStates: CarrierEventState[] = [
@@ -60,6 +70,28 @@ describe("lifecycle", () => {
 });
 
 describe("transition", () => {
+	it("what a hold spares is not erased, is borne by the hold, and is due where it is", () => {
+		const message = messageOf({ state: "submitted", attempt: 1, carrierId: "c1", contentAtFinal: true });
+		const ending = end(message, "delivered", 7);
+		const spared = spare(ending, "hold_a");
+		assert.deepEqual(
+			spared.unset?.filter((path) => ending.unset?.includes(path) && path.startsWith("retention")),
+			[],
+		);
+		for (const path of ["content", "address"]) assert.ok(ending.unset?.includes(path) && !spared.unset?.includes(path));
+		assert.deepEqual(
+			[spared.to, spared.where, spared.push],
+			["delivered", { holds: { $ne: "hold_a" } }, { holds: { value: "hold_a" } }],
+		);
+		assert.deepEqual(
+			spared.evidence?.map(({ type }) => type),
+			["delivered"],
+		);
+		const { "retention.content.inPlace": inPlace, "retention.content.eraseBy": eraseBy, ...set } = spared.set ?? {};
+		assert.deepEqual([inPlace, eraseBy, "retention.content.erasedAt" in set], [true, 7, false]);
+		assert.equal(spared.erases, undefined);
+	});
+
 	it("never leaves a final state by a receipt, but for unknown and expired", () => {
 		fc.assert(
 			fc.property(

@@ -9,7 +9,8 @@ import { connectMongo, type MongoConnection } from "../../../adapters/mongo/conn
 import { indexes } from "../../../adapters/mongo/models.ts";
 import { createStore, type Store } from "../../../adapters/mongo/store.ts";
 import { LetheError } from "../../../domain/errors.ts";
-import { hold } from "../../../domain/transition.ts";
+import { limits } from "../../../domain/limits.ts";
+import { cancel, hold } from "../../../domain/transition.ts";
 import { messageOf } from "../../harness/message.ts";
 
 /** Stands between a client and the server, and can let a command through but not its answer. */
@@ -368,6 +369,34 @@ describe("store", () => {
 		await watched.close();
 		assert.deepEqual(open, [true, false, true, true, false, false]);
 		assert.deepEqual(looks.sort(), [1, 2, 3]);
+	});
+
+	it("of many changes that erase, a tenant's holds are asked for once a second", async () => {
+		const watched = await connectMongo({
+			url: `${process.env.MONGODB_URL}&monitorCommands=true`,
+			database: connection.name,
+		});
+		const looks: unknown[] = [];
+		watched.getClient().on("commandStarted", ({ commandName, command }) => {
+			if (commandName === "find" && command.find === "subjectRecords") looks.push(command.filter.subjects.$in);
+		});
+		const time = { now: 1_000 };
+		const { messages } = createStore(watched, { ...deps, clock: () => time.now });
+		const endSome = async () => {
+			const some = ["ten_a", "ten_b", "ten_a"].map((tenantId) => messageOf({ id: id(), state: "queued", tenantId }));
+			await Promise.all(some.map((message) => messages.insert(message)));
+			await Promise.all(some.map((message) => messages.transition(cancel(message, 1))));
+		};
+		for (let times = 0; times < 3; times++) await endSome();
+		const before = looks.length;
+		time.now += limits.holdSeenMs;
+		await endSome();
+		await watched.close();
+		assert.equal(before, 1);
+		assert.deepEqual(looks, [
+			["ten_a", "ten_b"],
+			["ten_a", "ten_b"],
+		]);
 	});
 
 	it("a connection that breaks under an insert is an error, never an acceptance", async () => {
