@@ -2969,6 +2969,7 @@ export type ErrorCode =
 	| "keys_unavailable"
 	| "issuer_unavailable"
 	| "store_unavailable"
+	| "queues_unavailable"
 	| "outcome_unknown"
 	| "callback_invalid"
 	| "callback_unauthenticated"

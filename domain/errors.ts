@@ -319,6 +319,11 @@ export const errorCatalogue = {
 		title:
 			"The store can't be reached. No message was accepted, unless an Idempotency-Key came with it: repeat it then.",
 	},
+	queues_unavailable: {
+		status: 503,
+		retryable: true,
+		title: "The send queues can't be reached; what waits for them is in the store, and goes on once they can.",
+	},
 	outcome_unknown: {
 		status: 503,
 		retryable: false,

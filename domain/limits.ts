@@ -178,6 +178,9 @@ export const limits = {
 	sweepPageItems: 500,
 	storeAnswerMsMax: 30_000,
 	storeAcknowledgeMsMax: 10_000,
+	// A Redis that hangs, or is away when a process begins, is as good as none after these: what waits is in the store.
+	queuesAnswerMsMax: 5_000,
+	queuesReadyMsMax: 2_000,
 	// What was read of a recipient this long ago is not read again in between: the sender reads it once more in any case.
 	standingFreshMs: 2_000,
 	// Two API processes accept a recipient's messages at once; the store has shown each the other's by then.

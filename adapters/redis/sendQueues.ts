@@ -3,6 +3,8 @@
 import { Queue } from "bullmq";
 import type { Redis } from "ioredis";
 import type { Lane } from "../../domain/backlog.ts";
+import { LetheError } from "../../domain/errors.ts";
+import { limits } from "../../domain/limits.ts";
 import { createBatcher } from "../batcher.ts";
 import type { ServerTls } from "../serverTls.ts";
 import { connectRedis } from "./connect.ts";
@@ -27,18 +29,21 @@ export type SendQueues = ReturnType<typeof createSendQueues>;
 // BullMQ serves a lower number first; 0 would mean "no priority" and overtake both.
 const priorities = { urgent: 1, normal: 10 };
 
-/** Opens the queues by name when first used. A Redis that is away fails the call; the store still has the message. */
+/**
+ * Opens the queues by name when first used. Its calls throw LetheError queues_unavailable while Redis is away or does not
+ * answer; the store still has the message.
+ */
 export function createSendQueues(options: {
 	url: string;
 	prefix: string;
 	clock: () => number;
 	tls?: ServerTls | undefined;
 }) {
-	const { connection, connect } = connectRedis(options.url, { tls: options.tls });
-	const ready = connect();
+	const { connection, ask } = openConnection(options);
 	const queues = new Map<string, Queue>();
 	const adders = new Map<string, (job: SendJob) => Promise<void>>();
 
+	/** Only within `ask`: BullMQ waits without end for a connection that does not stand. */
 	function queue(name: string): Queue {
 		let found = queues.get(name);
 		if (!found) {
@@ -61,8 +66,7 @@ export function createSendQueues(options: {
 				itemsMax: 200,
 				inFlightMax: 2,
 				run: async (jobs) => {
-					await ready;
-					await queue(name).addBulk(jobs.map(toBullJob));
+					await ask(() => queue(name).addBulk(jobs.map(toBullJob)));
 					return jobs.map(() => undefined);
 				},
 			});
@@ -76,39 +80,33 @@ export function createSendQueues(options: {
 	const velocity = createVelocity({ connection, prefix: options.prefix, monotonic });
 
 	return {
-		...createReads({ connection, ready, queue, prefix: options.prefix, clock: options.clock }),
+		...createReads({ connection, ask, queue, prefix: options.prefix, clock: options.clock }),
 		/** Takes segments of several limits; see `RateBuckets`. */
-		async takeTurn(...[limits, segments, aheadMsMax]: Parameters<typeof buckets.take>): Promise<Turn> {
-			await ready;
-			return buckets.take(limits, segments, aheadMsMax);
-		},
+		takeTurn: (...args: Parameters<typeof buckets.take>): Promise<Turn> => ask(() => buckets.take(...args)),
 		/** How fast a range of numbers is written to; see `Velocity`. */
 		countRange: velocity.count,
 		/**
 		 * Whether the bearer of `token` is the one that fills a queue for the next `ms`. Two may believe it for a moment:
 		 * the same attempt added twice waits once.
 		 */
-		async lead(name: string, token: string, ms: number): Promise<boolean> {
-			await ready;
-			const key = `${options.prefix}:lead:${name}`;
-			if ((await connection.set(key, token, "PX", ms, "NX")) === "OK") return true;
-			return (await connection.get(key)) === token && (await connection.pexpire(key, ms)) === 1;
-		},
+		lead: (name: string, token: string, ms: number): Promise<boolean> =>
+			ask(async () => {
+				const key = `${options.prefix}:lead:${name}`;
+				if ((await connection.set(key, token, "PX", ms, "NX")) === "OK") return true;
+				return (await connection.get(key)) === token && (await connection.pexpire(key, ms)) === 1;
+			}),
 		/** Removes what Redis has of a queue that nobody works any more. */
-		async forget(name: string): Promise<void> {
-			await ready;
-			await queue(name).obliterate({ force: true });
-			await forgetHealth(connection, options.prefix, name);
-		},
+		forget: (name: string): Promise<void> =>
+			ask(async () => {
+				await queue(name).obliterate({ force: true });
+				await forgetHealth(connection, options.prefix, name);
+			}),
 		/** Forgets how a queue's carrier did. */
-		forgetHealth: (name: string): Promise<void> => ready.then(() => forgetHealth(connection, options.prefix, name)),
+		forgetHealth: (name: string): Promise<void> => ask(() => forgetHealth(connection, options.prefix, name)),
 		/** Adds an attempt; adding it again while it waits changes nothing. */
 		add: (job: SendJob): Promise<void> => adder(job.sendQueue)(job),
 		/** Whether Redis answers. */
-		async ping(): Promise<void> {
-			await ready;
-			await connection.ping();
-		},
+		ping: (): Promise<void> => ask(async () => void (await connection.ping())),
 		async close(): Promise<void> {
 			await Promise.allSettled([...queues.values()].map((open) => open.close()));
 			connection.disconnect();
@@ -116,45 +114,65 @@ export function createSendQueues(options: {
 	};
 }
 
+/** The one connection of all queues, and what keeps every use of it short. */
+function openConnection({ url, tls }: { url: string; tls?: ServerTls | undefined }) {
+	// No command of these waits for anything: a Redis that hangs must not keep whoever asks.
+	const { connection, connect } = connectRedis(url, { commandTimeout: limits.queuesAnswerMsMax, tls });
+	const patience = new Promise<void>((resolve) => setTimeout(resolve, limits.queuesReadyMsMax).unref());
+	const tried = Promise.race([connect(), patience]);
+
+	async function ask<T>(call: () => Promise<T>): Promise<T> {
+		await tried;
+		try {
+			if (connection.status !== "ready") throw new Error(connection.status);
+			return await call();
+		} catch (error) {
+			throw new LetheError("queues_unavailable", { cause: { source: "redis", reason: (error as Error).name } });
+		}
+	}
+
+	return { connection, ask };
+}
+
 /** What is to be seen of the queues. */
-function createReads({ connection, ready, queue, prefix, clock }: ReadDeps) {
+function createReads({ connection, ask, queue, prefix, clock }: ReadDeps) {
 	return {
 		/** Attempts that wait for their turn now, by lane. */
-		async depth(name: string): Promise<Record<Lane, number>> {
-			await ready;
-			const found = await queue(name).getCountsPerPriority(Object.values(priorities));
-			return { urgent: found[priorities.urgent] ?? 0, normal: found[priorities.normal] ?? 0 };
-		},
+		depth: (name: string): Promise<Record<Lane, number>> =>
+			ask(async () => {
+				const found = await queue(name).getCountsPerPriority(Object.values(priorities));
+				return { urgent: found[priorities.urgent] ?? 0, normal: found[priorities.normal] ?? 0 };
+			}),
 		/** Jobs that wait, are delayed or run, by state. */
-		counts: (name: string) => queue(name).getJobCounts("waiting", "prioritized", "delayed", "active"),
+		counts: (name: string) => ask(() => queue(name).getJobCounts("waiting", "prioritized", "delayed", "active")),
 		/** Senders that are connected to work it. */
-		senderCount: async (name: string): Promise<number> => queue(name).getWorkersCount(),
+		senderCount: (name: string): Promise<number> => ask(() => queue(name).getWorkersCount()),
 		/** Those whose carrier fails at present. */
 		areIll: (names: readonly string[]): Promise<Set<string>> =>
-			ready.then(() => findIll(connection, { prefix, clock }, names)),
+			ask(() => findIll(connection, { prefix, clock }, names)),
 		/** Those that people have to see to; see `findFailing`. */
 		failing: (names: readonly string[]): Promise<Map<string, Failing>> =>
-			ready.then(() => findFailing(connection, { prefix, clock }, names)),
+			ask(() => findFailing(connection, { prefix, clock }, names)),
 		/** What Redis holds of a queue, and how fast its senders were a moment ago. */
-		async live(name: string) {
-			await ready;
-			const { prioritized = 0, waiting = 0, delayed = 0, active = 0 } = await queue(name).getJobCounts();
-			const slot = Math.floor(clock() / 1000 / sentSlotSeconds) - 1;
-			const sent = await connection.get(sentKey(prefix, name, slot));
-			return {
-				waiting: waiting + prioritized,
-				delayed,
-				active,
-				segmentsPerSecond: Number(sent ?? 0) / sentSlotSeconds,
-				senders: await queue(name).getWorkersCount(),
-			};
-		},
+		live: (name: string) =>
+			ask(async () => {
+				const { prioritized = 0, waiting = 0, delayed = 0, active = 0 } = await queue(name).getJobCounts();
+				const slot = Math.floor(clock() / 1000 / sentSlotSeconds) - 1;
+				const sent = await connection.get(sentKey(prefix, name, slot));
+				return {
+					waiting: waiting + prioritized,
+					delayed,
+					active,
+					segmentsPerSecond: Number(sent ?? 0) / sentSlotSeconds,
+					senders: await queue(name).getWorkersCount(),
+				};
+			}),
 	};
 }
 
 type ReadDeps = {
 	connection: Redis;
-	ready: Promise<void>;
+	ask: <T>(call: () => Promise<T>) => Promise<T>;
 	queue: (name: string) => Queue;
 	prefix: string;
 	clock: () => number;

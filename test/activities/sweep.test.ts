@@ -5,6 +5,7 @@ import { after, before, beforeEach, describe, it } from "node:test";
 import { limits } from "../../domain/limits.ts";
 import type { Message } from "../../domain/message.ts";
 import { enqueue } from "../../domain/transition.ts";
+import { startProxy } from "../faults/proxy.ts";
 import { createEngine, type Engine } from "../harness/engine.ts";
 import { placeHold } from "../harness/records.ts";
 
@@ -102,5 +103,28 @@ describe("the sweep", () => {
 		await sweepAfter(limits.driverPatienceMs + 1);
 		await sweepAfter(60_000);
 		assert.equal((await engine.read(held._id)).state, "expired");
+	});
+});
+
+describe("the sweep beside a Redis that hangs", () => {
+	it("ends its page, leaves what is to be queued in the backlog, and forgets what is due", async () => {
+		const line = await startProxy(Number(new URL(process.env.REDIS_URL as string).port || 6379));
+		line.set("hung");
+		const engine = await createEngine({ worker: false, sender: false, redisUrl: `redis://127.0.0.1:${line.port}` });
+		try {
+			const now = engine.clock();
+			const shape = { deadlineAt: now + 6 * hour, closeAt: now + 7 * hour };
+			const waiting = await Promise.all(Array.from({ length: 30 }, () => engine.accept(shape)));
+			for (const message of waiting) await engine.store.messages.transition(enqueue(message, now));
+			const over = await engine.accept({ deadlineAt: now + 1_000, closeAt: now + 2_000 });
+			engine.time.offsetMs += 60_000;
+			const late = new Promise<"late">((resolve) => setTimeout(resolve, 30_000, "late").unref());
+			assert.notEqual(await Promise.race([engine.activities.sweepPage(), late]), "late");
+			assert.equal((await engine.read(over._id)).state, "expired");
+			for (const { _id } of waiting) assert.ok((await engine.read(_id)).backlog !== undefined);
+		} finally {
+			await engine.close();
+			await line.close();
+		}
 	});
 });

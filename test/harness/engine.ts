@@ -50,6 +50,8 @@ type EngineOptions = {
 	replace?: (activities: ReturnType<typeof createActivities>) => Partial<ReturnType<typeof createActivities>>;
 	/** What decides anew, whole or in part; without it everything is allowed and nothing ever changes. */
 	policies?: Partial<ActivityDeps["policies"]> | ((store: Store) => ActivityDeps["policies"]);
+	/** Where its send queues are, for a line that the test breaks. */
+	redisUrl?: string;
 };
 
 /** Needs MONGODB_URL, REDIS_URL and TEMPORAL_ADDRESS; each engine has its own database and queues. */
@@ -72,7 +74,8 @@ export async function createEngine(options: EngineOptions = {}) {
 		randomBytes: (size) => randomBytes(size),
 	});
 	const temporal = connectTemporal({ address: process.env.TEMPORAL_ADDRESS ?? "127.0.0.1:1", namespace: "default" });
-	const sendQueues = createSendQueues({ url: process.env.REDIS_URL as string, prefix: name, clock });
+	const redisUrl = options.redisUrl ?? (process.env.REDIS_URL as string);
+	const sendQueues = createSendQueues({ url: redisUrl, prefix: name, clock });
 	const carrier = createScriptedCarrier();
 	const warnings: string[] = [];
 	const errors: string[] = [];
@@ -157,7 +160,7 @@ export async function createEngine(options: EngineOptions = {}) {
 			? undefined
 			: createSendWorker({
 					clock,
-					url: process.env.REDIS_URL as string,
+					url: redisUrl,
 					prefix: name,
 					sendQueue: "queue",
 					concurrency: 20,

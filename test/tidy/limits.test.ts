@@ -13,6 +13,7 @@ const relations: [why: string, less: number, more: number, orEqual?: true][] = [
 	["a lease outlives the carrier call that it covers", limits.carrierTimeoutMs, limits.leaseMs],
 	["a driver is not presumed lost during one carrier call", limits.carrierTimeoutMs, limits.driverPatienceMs],
 	["a start that gives way begins before it is presumed lost", limits.startsGiveWayMsMax, limits.driverPatienceMs],
+	["a Redis that hangs does not have drivers presumed lost", 2 * limits.queuesAnswerMsMax, limits.driverPatienceMs],
 	["the sweep looks more often than patience ends", limits.sweepEveryMs, limits.driverPatienceMs],
 	[
 		"an ambiguous attempt is resolved within even the shortest grace, clocks that differ included",

@@ -7,6 +7,8 @@ import { Redis } from "ioredis";
 import { createSendQueues, type SendJob, type SendQueues } from "../../../adapters/redis/sendQueues.ts";
 import { createSendWorker } from "../../../adapters/redis/sendWorker.ts";
 import { formatId } from "../../../domain/ids.ts";
+import { limits } from "../../../domain/limits.ts";
+import { type LineProxy, startProxy } from "../../faults/proxy.ts";
 import { until } from "../../harness/engine.ts";
 
 const url = process.env.REDIS_URL as string;
@@ -295,5 +297,94 @@ describe("send queues", () => {
 		await until(async () => (await queues.counts(sendQueue)).active === 0);
 		await worker.close();
 		assert.deepEqual(seen, []);
+	});
+});
+
+describe("send queues without an answer from Redis", () => {
+	const prefix = `t${randomBytes(6).toString("hex")}`;
+	const bucket = { name: "tenant:ten_a", segmentsPerSecond: 100 };
+	let line: LineProxy;
+	before(async () => {
+		line = await startProxy(Number(new URL(url).port || 6379));
+	});
+	after(async () => {
+		await line.close();
+		const redis = new Redis(url);
+		const keys = await redis.keys(`${prefix}:*`);
+		if (keys.length > 0) await redis.del(keys);
+		redis.disconnect();
+	});
+	const open = () => createSendQueues({ url: `redis://127.0.0.1:${line.port}`, prefix, clock: Date.now });
+	const jobOf = (sendQueue: string): SendJob => ({
+		messageId: formatId("message", randomBytes(16)),
+		...{ attempt: 1, sendQueue, urgent: false, delayMs: 0, segments: 1 },
+	});
+	/** Every call on a queue that was not used before, one at a time: the slowest counts. */
+	const calls = (queues: SendQueues, name: string) => [
+		queues.depth(name),
+		queues.add(jobOf(name)),
+		queues.takeTurn([bucket], 1, 100),
+		queues.lead(name, "token", 1_000),
+		queues.areIll([name]),
+		queues.failing([name]),
+		queues.counts(name),
+		queues.senderCount(name),
+		queues.live(name),
+		queues.forgetHealth(name),
+		queues.forget(name),
+		queues.ping(),
+	];
+	const untilThere = (queues: SendQueues) =>
+		until(() => queues.ping().then(...([() => true, () => false] as const)), 30_000);
+	async function assertAbsent(queues: SendQueues, name: string, withinMs: number) {
+		const began = performance.now();
+		const late = new Promise<"late">((resolve) => setTimeout(resolve, withinMs, "late").unref());
+		const ended = await Promise.race([Promise.allSettled(calls(queues, name)), late]);
+		assert.ok(ended !== "late", `not within ${withinMs} ms`);
+		const codes = ended.map((one) => (one.status === "rejected" ? one.reason.code : "answered"));
+		assert.deepEqual(
+			codes,
+			codes.map(() => "queues_unavailable"),
+		);
+		return performance.now() - began;
+	}
+
+	for (const state of ["cut", "hung"] as const) {
+		it(`are absent while it is ${state} from their first use on, and serve once it is there, without a restart`, async () => {
+			line.set(state);
+			const queues = open();
+			try {
+				await assertAbsent(queues, `q${state}`, limits.queuesReadyMsMax + 1_000);
+				await assertAbsent(queues, `q${state}2`, 1_000);
+				line.set("whole");
+				await untilThere(queues);
+				await queues.add(jobOf(`q${state}`));
+				assert.deepEqual(await queues.depth(`q${state}`), { urgent: 0, normal: 1 });
+			} finally {
+				line.set("whole");
+				await queues.close();
+			}
+		});
+	}
+
+	it("are absent while it hangs in the middle of their use, known ones and new ones, and can be closed then", async () => {
+		const queues = open();
+		try {
+			await queues.add(jobOf("qlater"));
+			line.set("hung");
+			await assertAbsent(queues, "qlater", limits.queuesAnswerMsMax + 2_000);
+			await assertAbsent(queues, "qnew", limits.queuesAnswerMsMax + 2_000);
+			line.set("whole");
+			await untilThere(queues);
+			// What was asked for when it began to hang may have been done since.
+			await queues.add(jobOf("qnew"));
+			assert.ok((await queues.depth("qnew")).normal >= 1);
+			line.set("hung");
+		} finally {
+			const began = performance.now();
+			await queues.close();
+			assert.ok(performance.now() - began < limits.queuesAnswerMsMax + 2_000);
+			line.set("whole");
+		}
 	});
 });
