@@ -40,6 +40,8 @@ export type SendDeps = Pick<
 		rejudge: Pick<ReturnType<typeof createRejudge>, "rejudge">;
 		tenancy: Tenancy;
 		reroute: ReturnType<typeof createReroute>;
+		/** Whether this process is to end soon. */
+		isStopping: () => boolean;
 	};
 
 /** `times`: when its carrier can be asked what became of it; absent where it can't. */
@@ -194,12 +196,13 @@ async function record(deps: RecordDeps, message: Message, outcome: Outcome, cont
 			return deps.addAgain({ ...moved, notBefore: now }, now);
 		}
 	}
-	const recorded = await persistOutcome(deps, message, outcome, now);
+	const messages = createPatient(deps, message, now);
+	const recorded = await persistOutcome(deps, messages, message, outcome, now);
 	if (!recorded) return;
 	if (outcome.kind === "accepted") {
 		// What overtook the answer must not wait for the message's close: the sweep looks at it once more.
 		const again = { id: message._id, from: ["submitted"] as const, set: { nextCheckAt: now } };
-		await unparkAll(deps, message, outcome.partIds ?? [outcome.carrierId]).catch(() => persist(deps, again));
+		await unparkAll(deps, message, outcome.partIds ?? [outcome.carrierId]).catch(() => messages.transition(again));
 	}
 	if (outcome.kind === "throttled") await control.holdBack(outcome.retryAfterMs);
 	const isSuspended = outcome.kind === "withheld" && outcome.verdict.kind === "suspended";
@@ -216,7 +219,13 @@ async function record(deps: RecordDeps, message: Message, outcome: Outcome, cont
  * to erase, say, or an end that came first, beside which it is noted. Answers what took effect; undefined when somebody else
  * has recorded this attempt's outcome.
  */
-async function persistOutcome(deps: SendDeps, message: Message, outcome: Outcome, now: number) {
+async function persistOutcome(
+	deps: SendDeps,
+	messages: ReturnType<typeof createPatient>,
+	message: Message,
+	outcome: Outcome,
+	now: number,
+) {
 	const { claim } = message.attempts.at(-1) as Attempt;
 	const decide = (current: Message): Transition | undefined => {
 		const own = current.attempts.find((one) => one.claim === claim);
@@ -224,7 +233,6 @@ async function persistOutcome(deps: SendDeps, message: Message, outcome: Outcome
 		const transition = outcomeTransition(deps, current, outcome, now);
 		return isFinal(current.state) ? noteOutcome(current, transition) : transition;
 	};
-	const messages = { find: deps.store.messages.find, transition: (one: Transition) => persist(deps, one) };
 	return (await change(messages, message._id, decide, message))?.applied;
 }
 
@@ -306,17 +314,30 @@ function backoffMs(attempt: number, random: number): number {
 	return Math.round(ceiling / 2 + (random * ceiling) / 2);
 }
 
-// The carrier has answered: an outcome lost here costs a look-up, so a store that is away is waited for a while.
-async function persist(deps: SendDeps, transition: Transition): Promise<boolean> {
-	const until = deps.monotonic() + limits.leaseMs;
-	for (let round = 0; ; round++) {
-		try {
-			return await deps.store.messages.transition(transition);
-		} catch (error) {
-			if (deps.monotonic() > until) throw error;
-			await new Promise((resolve) => setTimeout(resolve, Math.min(2_000, 100 * 2 ** round)));
+/**
+ * The carrier has answered: what is lost of that here costs a look-up, or is never known again. A store that is away is
+ * waited for until the message's close, after which nothing is recorded; by a process that is to end, for a lease.
+ */
+function createPatient(deps: SendDeps, { closeAt }: Message, now: number) {
+	const began = deps.monotonic();
+	const openMs = Math.max(limits.leaseMs, closeAt - now);
+
+	async function patiently<Result>(call: () => Promise<Result>): Promise<Result> {
+		for (let round = 0; ; round++) {
+			try {
+				return await call();
+			} catch (error) {
+				if (deps.monotonic() - began > (deps.isStopping() ? limits.leaseMs : openMs)) throw error;
+				await new Promise((resolve) => setTimeout(resolve, Math.min(2_000, 100 * 2 ** round)));
+			}
 		}
 	}
+
+	const { find, transition } = deps.store.messages;
+	return {
+		find: (id: string) => patiently(() => find(id)),
+		transition: (one: Transition) => patiently(() => transition(one)),
+	};
 }
 
 async function endIfOver(deps: SendDeps, messageId: string): Promise<void> {

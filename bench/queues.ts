@@ -193,6 +193,7 @@ function createSender(bench: Bench) {
 		unpark: async () => undefined,
 		rejudge: { rejudge: async () => ({ kind: "due" }) },
 		tenancy: { isSuspended: async () => false, allows: async () => true },
+		isStopping: () => false,
 		reroute: async () => undefined,
 	});
 }

@@ -27,9 +27,11 @@ await runProcess(async () => {
 	await deps.evidence.append([{ type: "process_started", code: "sender", by: "engine" }]);
 	const rejudge = createRejudge(deps);
 	const reroute = createReroute({ ...deps, rejudge });
+	let stopping = false;
+	const steps = { unpark: createUnpark(deps), rejudge, reroute, tenancy: createTenancy(deps) };
 	const { send, divert, moveWaiting } = quarantined(
 		{
-			send: createSend({ ...deps, unpark: createUnpark(deps), rejudge, reroute, tenancy: createTenancy(deps) }),
+			send: createSend({ ...deps, ...steps, isStopping: () => stopping }),
 			divert: createDivert({ ...deps, reroute }),
 			moveWaiting: createMoveWaiting({ ...deps, reroute }),
 		},
@@ -77,6 +79,7 @@ await runProcess(async () => {
 	return {
 		ready: {},
 		async stop() {
+			stopping = true;
 			// None may be opened any more once they are closed.
 			await Promise.all([watcher.close(), feeder.close(), notifier.close()]);
 			await workers.close();

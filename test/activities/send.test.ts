@@ -14,7 +14,6 @@ import { createReceive } from "../../api/receive.ts";
 import { LetheError } from "../../domain/errors.ts";
 import { limits } from "../../domain/limits.ts";
 import { type Message, wasHandedOver } from "../../domain/message.ts";
-import type { Transition } from "../../domain/transition.ts";
 import { enqueue } from "../../domain/transition.ts";
 import { createEngine, type Engine, until } from "../harness/engine.ts";
 
@@ -219,16 +218,72 @@ describe("one attempt", () => {
 		assert.deepEqual([state, attempts[0]?.code, called.length], ["rejected", "destination_not_allowed", 0]);
 	});
 
-	it("is recorded when the store comes back while its lease lasts", async () => {
-		const message = await queued();
-		let failures = 0;
-		const transition = async (change: Transition) => {
-			if (change.to === "submitted" && failures++ < 3) throw new LetheError("store_unavailable");
-			return engine.store.messages.transition(change);
+	/** A store that can't be reached for so many calls that would record something, each of which lasts so long. */
+	function createAwayStore(time: { nowMs: number }, callMs: number, calls: number) {
+		const away = { left: 0 };
+		const reached = () => {
+			if (away.left === 0) return;
+			away.left--;
+			time.nowMs += callMs;
+			throw new LetheError("store_unavailable");
 		};
-		await sender({ store: { ...engine.store, messages: { ...engine.store.messages, transition } } })(message);
-		assert.equal(failures, 4);
+		const { claim, ...rest } = engine.store.messages;
+		const messages: typeof engine.store.messages = {
+			...rest,
+			claim,
+			find: async (id) => {
+				reached();
+				return rest.find(id);
+			},
+			transition: async (change) => {
+				reached();
+				return rest.transition(change);
+			},
+		};
+		const carriers = carriersOf(async () => {
+			away.left = calls;
+			return accepted;
+		});
+		return { away, carriers, store: { ...engine.store, messages } };
+	}
+
+	it("is recorded however late the store comes back, as long as its message is open", async () => {
+		const message = await queued(lasting());
+		const { time, monotonic } = createMonotonic();
+		const { away, ...store } = createAwayStore(time, 4 * limits.leaseMs, 4);
+		await sender({ ...store, monotonic })(message);
+		assert.equal(away.left, 0);
 		assert.equal((await engine.read(message._id)).state, "submitted");
+	});
+
+	it("is recorded beside what was written meanwhile, though the store goes away before that can be read", async () => {
+		const message = await queued(lasting());
+		const { time, monotonic } = createMonotonic();
+		const { away, store } = createAwayStore(time, 2 * limits.leaseMs, 3);
+		const { transition } = store.messages;
+		let lost = false;
+		store.messages.transition = async (change) => {
+			if (change.to !== "submitted" || lost) return transition(change);
+			// The race is lost to an operator, and then nobody answers.
+			lost = true;
+			away.left = 3;
+			return false;
+		};
+		await sender({ carriers: carriersOf(async () => accepted), store, monotonic })(message);
+		assert.equal(away.left, 0);
+		assert.equal((await engine.read(message._id)).state, "submitted");
+	});
+
+	it("is given up once its message is over, and after a lease where its process is to end", async () => {
+		for (const isStopping of [false, true]) {
+			const message = await queued(lasting());
+			const { time, monotonic } = createMonotonic();
+			const { carriers, store } = createAwayStore(time, isStopping ? limits.leaseMs + 1 : 1_200_001, 10);
+			const send = sender({ carriers, store, monotonic, isStopping: () => isStopping });
+			await assert.rejects(send(message), { code: "store_unavailable" });
+			assert.ok(time.nowMs < 2 * 1_200_001);
+			assert.equal((await engine.read(message._id)).state, "sending");
+		}
 	});
 
 	it("lost before it was recorded, its receipt too early: the look-up finds it, the receipt ends it, nothing is sent again", async () => {

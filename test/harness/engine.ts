@@ -148,8 +148,10 @@ export async function createEngine(options: EngineOptions = {}) {
 		carriers: { sender: async () => carrier, redacts: async () => carrier.redact !== undefined },
 	};
 	const activities = createActivities(deps);
+	const isStopping = () => false;
 	const send = createSend({
 		...deps,
+		isStopping,
 		unpark: createUnpark(deps),
 		rejudge: createRejudge(deps),
 		tenancy: createTenancy(deps),
@@ -217,6 +219,7 @@ export async function createEngine(options: EngineOptions = {}) {
 		sendQueues,
 		activities,
 		send,
+		isStopping,
 		temporal,
 		warnings,
 		errors,
