@@ -1,5 +1,6 @@
 // Whether a secure link still opens, what may be its PIN, and every change of it as data.
 
+import { healthClasses } from "./healthClasses.ts";
 import { limits } from "./limits.ts";
 import type { LinkRecord } from "./linkRecord.ts";
 import { type Category, isRestricted, type Message, wasHandedOver } from "./message.ts";
@@ -9,7 +10,6 @@ import type { Transition } from "./transition.ts";
 export type LinkStanding = (typeof linkStandings)[number];
 export const linkStandings = ["open", "claimed", "read", "closed", "expired", "erased", "withheld"] as const;
 
-const healthClasses = ["health", "phi", "consumer_health", "reproductive_health", "genetic"];
 const healthReasons = ["PHI_SECURE_LINK", "SPECIAL_CATEGORY_SECURE_LINK"];
 
 /**

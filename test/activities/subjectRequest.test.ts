@@ -224,6 +224,24 @@ describe("a subject's request", () => {
 		assert.equal(proof.json.items[0].kind, "record");
 	});
 
+	it("an accounting of disclosures lists every class that tells of health, however it is named, and no other", async () => {
+		const number = numberOf(907);
+		const health = ["phi", "health", "consumer_health", "reproductive_health", "genetic", "biometric"];
+		const told = [...health, "sex_life", "sexual_orientation", "special_category"];
+		const classes = [...told, "contact", "order", "financial"];
+		const messages = await delivered(classes.map(() => number));
+		const attempt = { number: 1, claim: "c", startedAt: engine.clock() - 2, leaseUntil: engine.clock() };
+		const attempts = [{ ...attempt, sendQueue: "queue", outcome: "accepted" as const }];
+		for (const [index, { _id }] of messages.entries()) {
+			await engine.store.messages.transition({ id: _id, set: { attempts, dataClasses: [classes[index]] as string[] } });
+		}
+		const { id } = await record({ kind: "access", number });
+		await step(id, "identity", identity());
+		const { json, text } = await step(id, "export", { purpose: "answer", report: "disclosures" });
+		const listed = json.disclosures?.map(({ what }: { what: string[] }) => what.join());
+		assert.deepEqual(listed?.sort(), told.toSorted(), text);
+	});
+
 	it("a message that is queued ends unsent, one at the carrier goes with its receipt, and both are certified", async () => {
 		const number = numberOf(901);
 		const subject = await door.pseudonym(number);

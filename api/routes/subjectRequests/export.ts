@@ -3,6 +3,7 @@
 import { z } from "zod";
 import type { StoredRequest } from "../../../adapters/mongo/subjectRequests.ts";
 import { LetheError } from "../../../domain/errors.ts";
+import { healthClasses } from "../../../domain/healthClasses.ts";
 import { limits } from "../../../domain/limits.ts";
 import type { SubjectRecord } from "../../../domain/subject.ts";
 import { addDuration } from "../../../policies/cohorts.ts";
@@ -141,11 +142,14 @@ function informationOf(messages: Row[]) {
 	};
 }
 
+// Of a covered entity's patient these are health information too, 45 CFR 160.103; only one is asked for this accounting.
+const accountedClasses = [...healthClasses, "biometric", "sex_life", "sexual_orientation", "special_category"];
+
 /** 45 CFR 164.528: six years before the request, to whom, what and why. */
 function disclosures(messages: Row[], receivedAt: number) {
 	const from = addDuration(receivedAt, "-P6Y");
 	const isHealth = ({ dataClasses, category }: Row) =>
-		category === "health" || dataClasses.some((name) => name === "phi" || name === "health");
+		category === "health" || dataClasses.some((name) => accountedClasses.includes(name));
 	const items = messages
 		.filter(isHealth)
 		.flatMap(({ handedOver, dataClasses, category }) =>
