@@ -75,12 +75,13 @@ function subjectLine({ tenantId, subject, messages, sealed, readable }: Scope["s
 	return `  ${tenantId} ${subject}  ${messages} message(s), ${sealed} encrypted there, ${readable} readable`;
 }
 
-function clockLine({ rule, citations, ...clock }: Scope["clocks"][number]): string {
+function clockLine({ rule, citations, toSubjectsAtHighRisk, ...clock }: Scope["clocks"][number]): string {
 	const words = { toAuthority: "authority", toController: "controller", toSubjects: "subjects" } as const;
 	const dues = Object.entries(words).flatMap(([field, word]) => {
 		const due = clock[field as keyof typeof words];
 		return due === undefined ? [] : [`${word} by ${due}`];
 	});
+	if (toSubjectsAtHighRisk) dues.push("subjects without undue delay, if the risk to them is high");
 	const note = clock.note === undefined ? "" : `\n      ${clock.note}`;
 	return `  ${rule}: ${dues.join(", ")} (${citations.join("; ")})${note}`;
 }

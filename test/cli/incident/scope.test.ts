@@ -99,6 +99,22 @@ describe("the scope of an incident", () => {
 		assert.deepEqual([nobody.counts.subjects, nobody.keys.length, nobody.readable], [0, 0, false]);
 	});
 
+	it("tells of each law whether the persons are to be told: by a date, or without undue delay where the risk to them is high", async () => {
+		const [first] = messages as [Message];
+		const packs = ["gdpr", "uk", "hipaa", "in-dpdp"].map((id) => ({ id, version: "1.1.0" }));
+		assert.ok(
+			await engine.store.messages.transition({ id: first._id, set: { decision: { ...first.decision, packs } } }),
+		);
+		const { clocks } = await scope(["mongodb", "vault"], Date.parse("2027-06-01T00:00:00Z"));
+		const told = clocks.map(({ rule, toSubjects, toSubjectsAtHighRisk }) => [rule, toSubjects, toSubjectsAtHighRisk]);
+		assert.deepEqual(told.toSorted(), [
+			["gdpr.breach", undefined, "without_undue_delay"],
+			["hipaa.breach", "2027-07-31T00:00:00Z", undefined],
+			["in-dpdp.breach", undefined, undefined],
+			["uk.breach", undefined, "without_undue_delay"],
+		]);
+	});
+
 	it("what was moved under another key since is told by the one that it had: it was there to be read", async () => {
 		const [, , last] = messages as [Message, Message, Message];
 		const cohortId = engine.ids.random("cohort");
