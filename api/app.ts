@@ -31,7 +31,7 @@ import { addIdempotency } from "./plugins/idempotency.ts";
 import { shedOverload } from "./plugins/overload.ts";
 import { createProblem } from "./plugins/problem.ts";
 import { addAddressLimit, addRequestLimits, createFailures, slowFailures } from "./plugins/requestLimits.ts";
-import { freshMfaRoutes, personRoutes, routeRoles } from "./roles.ts";
+import { routeAccess } from "./roles.ts";
 import { addAlerts } from "./routes/alerts.ts";
 import { addApiKeys } from "./routes/apiKeys.ts";
 import { addBatches } from "./routes/batches.ts";
@@ -189,8 +189,7 @@ function askWhoCalls(
 }
 
 function askWhatTheyMay(scope: Instance, { sessionLimits, clock }: Pick<ApiDeps, "sessionLimits" | "clock">): void {
-	const { freshMfaMs } = sessionLimits;
-	addAccess(scope, { roles: routeRoles, personRoutes, freshMfaRoutes, freshMfaMs }, clock);
+	addAccess(scope, routeAccess, { freshMfaMs: sessionLimits.freshMfaMs, clock });
 }
 
 function addMessageRoutes(scope: Instance, deps: ApiDeps & { metrics: ReturnType<typeof createMetrics> }): void {
@@ -291,7 +290,7 @@ async function addDocs(app: Instance, { publicUrl, version }: Pick<ApiDeps, "pub
 		},
 		transform: (route) => {
 			const { schema: plain, url } = jsonSchemaTransform(route);
-			const secured = Boolean(route.route.config?.roles);
+			const secured = Boolean(route.route.config?.access);
 			const schema = describeHeaders(plain, secured);
 			const ways: Record<string, string[]>[] = secured ? [{ apiKey: [] }, { oauth: [] }, { session: [] }] : [];
 			return { schema: { ...schema, security: ways }, url };

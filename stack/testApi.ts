@@ -4,7 +4,7 @@ import { spawn, spawnSync } from "node:child_process";
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { personRoutes } from "../api/roles.ts";
+import { routeAccess } from "../api/roles.ts";
 import {
 	type ApiBodies,
 	type ApiCallers,
@@ -100,9 +100,10 @@ function run(program: string, apiUrl: string, { callers, things, bodies }: Asked
 		...["--max-examples", examplesOfEach, "--workers", "2"],
 		...["--phases", "examples,coverage,fuzzing,stateful", "--request-timeout", "30", "--no-color"],
 	];
+	const personRoutes = Object.keys(routeAccess).filter((route) => routeAccess[route]?.personOnly);
 	return runProgram(program, args, {
 		// By the environment and not by an option: options can be read by everybody on the machine.
-		LETHE_TEST_CALLERS: JSON.stringify({ ...callers, things, bodies, personRoutes: [...personRoutes] }),
+		LETHE_TEST_CALLERS: JSON.stringify({ ...callers, things, bodies, personRoutes }),
 		SCHEMATHESIS_HOOKS: join(root, "stack", "schemathesis_hooks.py"),
 	});
 }

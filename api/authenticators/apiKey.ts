@@ -17,7 +17,7 @@ export function createApiKeyAuthenticator(deps: ApiKeyDeps): Authenticator {
 		const key = await deps.keyring.open(text, request);
 		// Its text alone proves nothing: it is good for tokens only.
 		if (key.proof === "dpop" || key.proof === "certificate") throw new LetheError("proof_invalid");
-		const { freshMfa = false } = request.routeOptions.config;
+		const { freshMfa = false } = request.routeOptions.config.access ?? {};
 		if (await deps.keyring.mustSign(key, freshMfa)) await requireSignature(deps, key, request);
 		return principalOf(key, "key");
 	};

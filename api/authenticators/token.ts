@@ -50,7 +50,7 @@ export function createTokenAuthenticator(deps: TokenDeps): Authenticator {
 		const verified = issuer ? await verifyOutside(deps, issuer, token) : await verifyOwn(deps, token, request);
 		await requireBound(deps, request, { scheme: scheme.toLowerCase(), token, verified });
 		const { key, principal } = verified;
-		const { freshMfa = false } = request.routeOptions.config;
+		const { freshMfa = false } = request.routeOptions.config.access ?? {};
 		if (await deps.keyring.mustSign(key ?? principal, freshMfa)) {
 			// Whoever has a token of another's issuer has no key here that a signature could be by.
 			if (!key) throw new LetheError("signature_invalid");

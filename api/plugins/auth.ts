@@ -3,7 +3,7 @@
 import type { FastifyInstance, FastifyRequest, RouteOptions } from "fastify";
 import { LetheError } from "../../domain/errors.ts";
 import type { Category } from "../../domain/message.ts";
-import { type Role, roles } from "../../domain/roles.ts";
+import type { Role } from "../../domain/roles.ts";
 
 /** The caller, as far as the routes need to know. */
 export type Principal = {
@@ -31,22 +31,21 @@ declare module "fastify" {
 		principal: Principal;
 	}
 	interface FastifyContextConfig {
-		/** A principal needs one of these; set from the table of roles. */
-		roles?: readonly Role[];
-		/** Only a person who signed in may; of one, whether the second factor must be fresh. Set from the same tables. */
-		personOnly?: boolean;
-		freshMfa?: boolean;
+		/** Who may use the route; set from the table of access. */
+		access?: Access;
 	}
 }
 
-/** Who may use which route; a route is its method and path. */
+/** Who may use a route. */
 export type Access = {
-	roles: Readonly<Record<string, readonly Role[]>>;
-	/** Routes that are no key's and no token's, whatever its roles. */
-	personRoutes?: ReadonlySet<string>;
-	/** Routes for which a person must have shown a second factor within `freshMfaMs`. */
-	freshMfaRoutes?: ReadonlySet<string>;
-	freshMfaMs?: number;
+	/** One of them is enough. */
+	roles: readonly Role[];
+	/** No key and no token may, whatever its roles. */
+	personOnly?: true;
+	/** A person must have shown a second factor within `freshMfaMs`. */
+	freshMfa?: true;
+	/** Everybody who signed in may, whatever their roles. */
+	own?: true;
 };
 
 /** Makes every route of this scope ask who calls; the first of `authenticators` that knows the credentials decides. */
@@ -61,24 +60,30 @@ export function addAuth(app: FastifyInstance, authenticators: readonly Authentic
 /**
  * Makes every route of this scope refuse whoever may not use it. Add it after the limits on who is let in, which then
  * hold for refusals too.
- * @throws at start when a route of the scope has no roles: none is public by being forgotten
+ * @param table method and path → who may
+ * @throws at start when a route of the scope has no row, or a row no route: none is public, or asks less, by being forgotten
  */
 export function addAccess(
 	app: FastifyInstance,
-	{ roles: rolesOf, personRoutes, freshMfaRoutes, freshMfaMs = 0 }: Access,
-	clock: () => number = Date.now,
+	table: Readonly<Record<string, Access>>,
+	{ freshMfaMs, clock }: { freshMfaMs: number; clock: () => number },
 ): void {
+	const unserved = new Set(Object.keys(table));
 	app.addHook("onRoute", (route: RouteOptions) => {
 		const name = nameOf(route);
-		const may = rolesOf[name];
-		if (!may?.length) throw new Error(`${route.method} ${route.url} has no roles`);
-		const personOnly = personRoutes?.has(name) ?? false;
-		const freshMfa = freshMfaRoutes?.has(name) ?? false;
-		route.config = { ...route.config, roles: may, personOnly, freshMfa };
+		const access = table[name];
+		if (!access?.roles.length) throw new Error(`${route.method} ${route.url} has no roles`);
+		unserved.delete(name);
+		route.config = { ...route.config, access };
+	});
+	app.addHook("onReady", async () => {
+		if (unserved.size > 0) throw new Error(`no such route: ${[...unserved].join(", ")}`);
 	});
 	app.addHook("onRequest", async (request) => {
-		requireRole(request);
-		requirePerson(request, clock() - freshMfaMs);
+		const { access } = request.routeOptions.config;
+		if (!access) throw new LetheError("forbidden", { cause: "no access" });
+		requireRole(request, access);
+		requirePerson(request, access, clock() - freshMfaMs);
 	});
 }
 
@@ -87,8 +92,7 @@ function nameOf({ method, url }: RouteOptions): string {
 	return `${method === "HEAD" ? "GET" : method} ${url}`;
 }
 
-function requirePerson({ principal, routeOptions }: FastifyRequest, mfaFrom: number): void {
-	const { personOnly, freshMfa } = routeOptions.config;
+function requirePerson({ principal }: FastifyRequest, { personOnly, freshMfa }: Access, mfaFrom: number): void {
 	const isPerson = principal.kind === "person";
 	if (personOnly && !isPerson) throw new LetheError("person_required");
 	if (freshMfa && isPerson && (principal.mfaAt ?? 0) < mfaFrom) throw new LetheError("fresh_mfa_required");
@@ -102,11 +106,10 @@ async function authenticate(authenticators: readonly Authenticator[], request: F
 	throw new LetheError("unauthenticated");
 }
 
-function requireRole(request: FastifyRequest): void {
-	const wanted: readonly string[] = request.routeOptions.config.roles ?? [];
-	// What every role may is a person's own, and also theirs none of whose roles counts yet.
-	if (request.session && wanted.length === roles.length) return;
-	if (request.principal.roles.some((role) => wanted.includes(role))) return;
+function requireRole({ session, principal }: FastifyRequest, { roles, own }: Access): void {
+	const wanted: readonly string[] = roles;
+	if (own && session) return;
+	if (principal.roles.some((role) => wanted.includes(role))) return;
 	throw new LetheError("forbidden", { errors: [{ pointer: "", detail: describeRoles(wanted) }] });
 }
 

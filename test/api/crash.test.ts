@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { routeRoles } from "../../api/roles.ts";
+import { routeAccess } from "../../api/roles.ts";
 import { generateKey, open, publicKeyOf } from "../../client/e2ee.ts";
 import { roles } from "../../domain/roles.ts";
 import { editedText, shorter } from "../harness/policies.ts";
@@ -182,7 +182,7 @@ const others = new Set([
 	...["passkeys", "passkeys/options", "passkeys/:id/remove", "session/end", "sessions/:id/end", "session/password"],
 ]);
 
-const paths = Object.keys(routeRoles)
+const paths = Object.keys(routeAccess)
 	.filter((route) => route.startsWith("POST "))
 	.map((route) => route.slice("POST /v1/".length))
 	.filter((path) => !others.has(path));

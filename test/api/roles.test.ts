@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { calculateJwkThumbprint } from "jose";
-import { freshMfaRoutes, personRoutes, routeRoles } from "../../api/roles.ts";
+import type { Access } from "../../api/plugins/auth.ts";
+import { routeAccess } from "../../api/roles.ts";
 import { generateKey, open, publicKeyOf } from "../../client/e2ee.ts";
 import { limits } from "../../domain/limits.ts";
 import { type Role, roles } from "../../domain/roles.ts";
@@ -21,11 +22,12 @@ const isMachine = (kind: Kind) => (machines as readonly Kind[]).includes(kind);
 
 /** What a cell must answer; undefined where whoever asks gets as far as the route itself. */
 function refusalOf(route: string, role: Role, kind: Kind): string | undefined {
-	if (!routeRoles[route]?.includes(role)) return "forbidden";
+	const { roles: may, personOnly, freshMfa } = routeAccess[route] as Access;
+	if (!may.includes(role)) return "forbidden";
 	// Whatever is mapped: a token shows no second factor.
 	if (kind.endsWith("outside token") && role === "approver") return "forbidden";
-	if (personRoutes.has(route) && isMachine(kind)) return "person_required";
-	if (freshMfaRoutes.has(route) && kind === "person of a while ago") return "fresh_mfa_required";
+	if (personOnly && isMachine(kind)) return "person_required";
+	if (freshMfa && kind === "person of a while ago") return "fresh_mfa_required";
 	return undefined;
 }
 
@@ -51,7 +53,7 @@ describe("who may what", () => {
 			for (const role of roles) {
 				let call = await callerOf(kind, tenantId, [role]);
 				const late = kind === "person of a while ago" ? api.sessionLimits.freshMfaMs + 1 : 0;
-				for (const route of Object.keys(routeRoles)) {
+				for (const route of Object.keys(routeAccess)) {
 					const [method, path] = split(route);
 					api.time.offsetMs = late;
 					const url = path.replace(/:(\w+)/g, "nothing");
@@ -70,6 +72,19 @@ describe("who may what", () => {
 		});
 	}
 
+	it("a person none of whose roles is in force gets at what is their own, and at nothing else", async () => {
+		const { tenantId } = await api.addTenant();
+		const wrong: string[] = [];
+		for (const route of Object.keys(routeAccess)) {
+			const call = await callerOf("person", tenantId, []);
+			const [method, path] = split(route);
+			const { json } = await call(method, path.replace(/:(\w+)/g, "nothing"), method === "POST" ? {} : undefined);
+			const isOwn = /^\/v1\/(sessions?|passkeys)\b/.test(path);
+			if ((json?.code === "forbidden") === isOwn) wrong.push(`${route}: ${json?.code}`);
+		}
+		assert.deepEqual(wrong, []);
+	});
+
 	it("what is another tenant's is answered like what is not there, to whoever asks, on every route that names something", async () => {
 		const [ours, theirs] = [await tenant(), await tenant()];
 		const made = await seed(theirs);
@@ -84,7 +99,7 @@ describe("who may what", () => {
 	/** What of another tenant's is answered otherwise than what is not there; and what its own people are not told. */
 	async function tellApart(kind: Kind, call: Caller, own: Caller, made: Record<string, string>): Promise<string[]> {
 		const wrong: string[] = [];
-		for (const route of Object.keys(routeRoles).filter((one) => one.includes("/:id"))) {
+		for (const route of Object.keys(routeAccess).filter((one) => one.includes("/:id"))) {
 			const [method, path] = split(route);
 			const thing = path.split("/")[2] ?? "";
 			// What every tenant shares, or nobody can have at another.
@@ -99,7 +114,7 @@ describe("who may what", () => {
 			};
 			const absent = id.replace(/.{20}$/, "a".repeat(20));
 			const [foreign, nothing] = [await ask(id), await ask(absent)];
-			const expected = personRoutes.has(route) && isMachine(kind) ? /^\[403,.*"person_required"/ : /^\[404,/;
+			const expected = routeAccess[route]?.personOnly && isMachine(kind) ? /^\[403,.*"person_required"/ : /^\[404,/;
 			if (foreign !== nothing || !expected.test(foreign))
 				wrong.push(`${route} to a ${kind}: ${foreign} and ${nothing}`);
 			// The scripted policy decides by a rule that no pack has to explain.
@@ -114,7 +129,7 @@ describe("who may what", () => {
 	it("lists hold nothing of another tenant", async () => {
 		const [ours, theirs] = [await tenant(), await tenant()];
 		const ids = Object.values(await seed(theirs));
-		const lists = Object.keys(routeRoles).filter((route) => /^GET \/v1\/[\w-]+$/.test(route));
+		const lists = Object.keys(routeAccess).filter((route) => /^GET \/v1\/[\w-]+$/.test(route));
 		assert.ok(lists.length > 10);
 		for (const kind of ["person", "bound token", "outside token"] as const) {
 			const call = await callerOf(kind, ours.tenantId, [...roles]);
@@ -186,7 +201,7 @@ describe("who may what", () => {
 			"processing-record",
 		];
 		const other = ["session", "evidence", "certificates", "policy-proposals", ...whole];
-		for (const route of Object.keys(routeRoles).filter((one) => /^GET \/v1\/[\w-]+$/.test(one))) {
+		for (const route of Object.keys(routeAccess).filter((one) => /^GET \/v1\/[\w-]+$/.test(one))) {
 			const [method, url] = split(route);
 			if (other.includes(url.split("/")[2] as string)) continue;
 			const all = await api.request(ours.token, method, `${url}?limit=100`);
