@@ -3,7 +3,7 @@
 import type { Cohort } from "../adapters/mongo/models.ts";
 import { LetheError } from "../domain/errors.ts";
 import { limits } from "../domain/limits.ts";
-import { noEnd, sealedObjects } from "../domain/message.ts";
+import { sealedObjects } from "../domain/message.ts";
 import type { Purged } from "../workflows/contract.ts";
 import type { ActivityDeps } from "./deps.ts";
 import { issueCertificate } from "./issueCertificate.ts";
@@ -112,15 +112,15 @@ async function destroyKey(deps: PurgeDeps, cohort: Cohort): Promise<void> {
 }
 
 /** A hold's key ends with the hold: what it still keeps then is erased, or kept by another hold. */
-async function closeHoldKey(deps: PurgeDeps, { _id, dueAt }: Cohort, holdId: string, now: number): Promise<boolean> {
+async function closeHoldKey(deps: PurgeDeps, { _id }: Cohort, holdId: string, now: number): Promise<boolean> {
 	const { cohorts, subjectRecords } = deps.store;
 	const record = await subjectRecords.find(holdId);
 	if (record?.kind === "hold" && !record.ended) {
 		await cohorts.nextCheck(_id, now + limits.holdKeyCheckMs);
 		return false;
 	}
-	const end = dueAt === noEnd ? { dueAt: now } : {};
-	if (await cohorts.advance(_id, "open", "closing", end)) return true;
+	// It rests from now on, whatever was said of its end before.
+	if (await cohorts.advance(_id, "open", "closing", { dueAt: now })) return true;
 	return (await cohorts.find(_id))?.state === "closing";
 }
 

@@ -73,11 +73,14 @@ export function createCohortStore(collection: mongo.Collection<Cohort>) {
 			}),
 		/** All cohorts of a tenant, the destroyed ones too. */
 		findByTenant: (tenantId: string) => guardStore(() => collection.find({ tenantId }).toArray() as Promise<Cohort[]>),
-		/** Has cohorts end at `now`, whatever they were made for: the tenant they are of leaves. */
+		/** Has cohorts end at `now`, whatever they were made for: the tenant they are of leaves. A hold's key ends with the hold. */
 		endNow: (ids: string[], now: number) =>
 			guardStore(async () => {
 				const operations = ids.map((_id) => ({
-					updateOne: { filter: { _id }, update: { $min: { dueAt: now, nextCheckAt: now } } },
+					updateOne: {
+						filter: { _id, holdId: { $exists: false } },
+						update: { $min: { dueAt: now, nextCheckAt: now } },
+					},
 				}));
 				if (operations.length > 0) await collection.bulkWrite(operations, { ordered: false });
 			}),

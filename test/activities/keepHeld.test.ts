@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { LetheError } from "../../domain/errors.ts";
-import type { Message } from "../../domain/message.ts";
+import { limits } from "../../domain/limits.ts";
+import { type Message, noEnd } from "../../domain/message.ts";
 import type { HoldRecord } from "../../domain/subject.ts";
 import { end } from "../../domain/transition.ts";
 import { createEngine, type Engine } from "../harness/engine.ts";
@@ -107,6 +108,23 @@ describe("what a hold keeps", () => {
 		const [certificateId] = cohort?.certificates ?? [];
 		assert.ok(await engine.store.certificates.find(certificateId as string));
 		assert.ok(ended.retention.content?.certificateId ?? ended.retention.content?.verifiedAt);
+	});
+
+	it("under a key whose end was said to be long ago, it stays for as long after the release as a move may be on its way", async () => {
+		const [held] = (await delivered(1)) as [Message];
+		const record = await hold(held);
+		assert.equal(await purgeWhenDue(held), "destroyed");
+		const key = cohortOf(await engine.read(held._id));
+		const longAgo = engine.clock() - 10 * hour;
+		await engine.store.cohorts.endNow([key], longAgo);
+		assert.equal((await engine.store.cohorts.find(key))?.dueAt, noEnd, "it ends with the hold, and with nothing else");
+		await engine.store.cohorts.set(key, { dueAt: longAgo });
+		await release(record);
+		await engine.store.subjectMessages.release(record, engine.clock());
+		assert.equal(await runPurge(key), "waiting");
+		assert.ok(await engine.memory.cohortKeys.exists(key));
+		engine.time.offsetMs += limits.cohortRetireMs;
+		assert.equal(await runPurge(key), "destroyed");
 	});
 
 	it("with two holds goes from the first's key to the second's, and is gone after both", async () => {
