@@ -1,10 +1,11 @@
 // Takes tenants out of service: ends their open messages, and once one that leaves has its export, destroys keys and records.
 
+import type { MessageOutline } from "../adapters/mongo/messages.ts";
 import type { Cohort, TenantDocument } from "../adapters/mongo/models.ts";
 import type { ErasedRequest, StoredRequest } from "../adapters/mongo/subjectRequests.ts";
 import type { Kept } from "../audit/certificate.ts";
 import type { ActType } from "../domain/evidence.ts";
-import { isFinal } from "../domain/lifecycle.ts";
+import { isFinal, openSince } from "../domain/lifecycle.ts";
 import { limits } from "../domain/limits.ts";
 import type { Message } from "../domain/message.ts";
 import { recordKinds } from "../domain/subject.ts";
@@ -42,69 +43,131 @@ export type OffboardDeps = Pick<ActivityDeps, "clock" | "ids" | "log" | "certifi
 };
 
 type Standing<State extends TenantStanding["state"]> = Extract<TenantStanding, { state: State }>;
+type Leaving = Standing<"leaving">;
+type Pass = NonNullable<TenantDocument["pass"]>;
 
-/** Tends one page of tenants that are due; every step may be repeated, by two workers at once and after a kill. */
+/**
+ * Tends one page of tenants that are due, one page of messages each; every step may be repeated, by two workers at once and
+ * after a kill. True when there is more to do at once.
+ */
 export function createOffboard(deps: OffboardDeps) {
-	async function tendTenant({ _id, standing }: TenantDocument): Promise<void> {
-		const { tenants } = deps.store;
-		if (standing?.state === "suspended") return tendSuspended(deps, _id, standing);
-		if (standing?.state !== "leaving") return void (await tenants.setStanding(_id, standing, standing));
+	async function tendTenant(tenant: TenantDocument): Promise<boolean> {
+		const { standing } = tenant;
+		if (standing?.state !== "suspended" && standing?.state !== "leaving") {
+			await lookAgain(deps, tenant, undefined);
+			return false;
+		}
 		// Before it is tried: a failure keeps no other tenant from its turn.
-		await tenants.setStanding(_id, standing, standing, deps.clock() + limits.leavingCheckMs);
-		if (standing.step === "ending") await tendEnding(deps, _id, standing);
-		if (standing.step === "destroying") await tendDestroying(deps, _id, standing);
+		if (!(await lookAgain(deps, tenant, deps.clock() + limits.leavingCheckMs))) return false;
+		if (standing.state === "suspended") return tendSuspended(deps, tenant, standing);
+		if (standing.step === "ending") return tendEnding(deps, tenant, standing);
+		return standing.step === "destroying" && tendDestroying(deps, tenant, standing);
 	}
 
-	return async function offboard(): Promise<void> {
+	return async function offboard(): Promise<boolean> {
 		const due = await deps.store.tenants.findDue(deps.clock(), limits.sweepPageItems);
-		for (const tenant of due) await guarded(deps, () => tendTenant(tenant));
+		let isMoreDue = false;
+		for (const tenant of due) {
+			await guarded(deps, async () => {
+				if (!(await tendTenant(tenant))) return;
+				await lookAgain(deps, tenant, deps.clock());
+				isMoreDue = true;
+			});
+		}
+		return isMoreDue;
 	};
 }
 
-async function tendSuspended(deps: OffboardDeps, tenantId: string, standing: Standing<"suspended">): Promise<void> {
-	const now = deps.clock();
-	if (standing.open === "end") await endOpen(deps, tenantId);
-	const settled = now >= standing.since + limits.tenantSettleMs;
-	const again = standing.open === "end" && !settled ? now + limits.leavingCheckMs : undefined;
-	await deps.store.tenants.setStanding(tenantId, standing, standing, again);
+/** False when it stands elsewhere by now. */
+function lookAgain({ store }: OffboardDeps, { _id, standing }: TenantDocument, at: number | undefined) {
+	return store.tenants.setStanding(_id, standing, standing, at);
 }
 
-async function tendEnding(deps: OffboardDeps, tenantId: string, standing: Standing<"leaving">): Promise<void> {
-	const openCount = await endOpen(deps, tenantId);
-	// Until then one that was judged before may still come into the store.
-	if (openCount > 0 || deps.clock() < standing.since + limits.tenantSettleMs) return;
-	await deps.store.tenants.setStanding(tenantId, standing, { ...standing, step: "exporting" });
+async function tendSuspended(
+	deps: OffboardDeps,
+	tenant: TenantDocument,
+	standing: Standing<"suspended">,
+): Promise<boolean> {
+	if (standing.open === "end") {
+		const pass = await endOpen(deps, tenant, standing);
+		if (!pass) return true;
+		// Until then one that was judged before may still come into the store.
+		if (pass.startedAt < standing.since + limits.tenantSettleMs) return false;
+	}
+	await lookAgain(deps, tenant, undefined);
+	return false;
 }
 
-/** Ends what is open, the unsent as cancelled, the rest as unknown. Answers how much it found. */
-async function endOpen(deps: OffboardDeps, tenantId: string): Promise<number> {
+async function tendEnding(deps: OffboardDeps, tenant: TenantDocument, standing: Leaving): Promise<boolean> {
+	const pass = await endOpen(deps, tenant, standing);
+	if (!pass) return true;
+	if (pass.count > 0 || pass.startedAt < standing.since + limits.tenantSettleMs) return false;
+	await deps.store.tenants.setStanding(tenant._id, standing, { ...standing, step: "exporting" });
+	return false;
+}
+
+/** Ends what is open of a page, the unsent as cancelled, the rest as unknown. Answers the pass once it is over. */
+async function endOpen(
+	deps: OffboardDeps,
+	tenant: TenantDocument,
+	standing: TenantStanding,
+): Promise<Pass | undefined> {
 	const { messages } = deps.store;
 	const now = deps.clock();
-	let count = 0;
-	for await (const page of messages.openPages(tenantId, now)) {
-		count += page.length;
-		await Promise.all(
-			page.map(async (message) => {
-				const ended = await change(messages, message._id, (current) => abandon(current, now), message);
-				if (ended) deps.runs.settleSoon(ended.before);
-			}),
-		);
-	}
-	return count;
+	const { pass, page, after } = await readPage(deps, tenant, standing, openSince(now));
+	const open = page.filter(({ state }) => !isFinal(state));
+	await Promise.all(
+		open.map(async ({ _id }) => {
+			const ended = await change(messages, _id, (current) => abandon(current, now));
+			if (ended) deps.runs.settleSoon(ended.before);
+		}),
+	);
+	return goOn(deps, tenant, { ...pass, count: pass.count + open.length }, after);
 }
 
-async function tendDestroying(deps: OffboardDeps, tenantId: string, standing: Standing<"leaving">): Promise<void> {
+/** The next page of the pass over a tenant's messages that is under way, or of a new one. */
+async function readPage(
+	deps: OffboardDeps,
+	{ _id, pass: known }: TenantDocument,
+	{ since }: TenantStanding,
+	oldest?: number,
+) {
+	const pass: Pass = known?.since === since ? known : { since, startedAt: deps.clock(), count: 0 };
+	const of = { tenantId: _id, since: oldest, after: pass.place };
+	return { pass, ...(await deps.store.messages.outlinePage(of, limits.tenantPageItems)) };
+}
+
+/** Has the next turn go on from there; answers the pass when that was its last page. */
+async function goOn(
+	deps: OffboardDeps,
+	{ _id }: TenantDocument,
+	pass: Pass,
+	place: Pass["place"],
+): Promise<Pass | undefined> {
+	await deps.store.tenants.set(_id, { pass: place ? { ...pass, place } : null });
+	return place ? undefined : pass;
+}
+
+async function tendDestroying(deps: OffboardDeps, tenant: TenantDocument, standing: Leaving): Promise<boolean> {
+	const { _id: tenantId } = tenant;
 	await endAccess(deps, tenantId);
-	const standingCohorts = (await deps.store.cohorts.findByTenant(tenantId)).filter(
-		({ state }) => state !== "destroyed",
-	);
-	if (standingCohorts.length > 0) return destroyCohorts(deps, standingCohorts);
+	// One that was placed meanwhile keeps every record until it is released.
+	const isHeld = await hasLiveHold(deps, tenantId);
+	if (isHeld) await lookAgain(deps, tenant, deps.clock() + limits.heldCohortCheckMs);
+	const cohorts = (await deps.store.cohorts.findByTenant(tenantId)).filter(({ state }) => state !== "destroyed");
+	// A hold's key ends with the hold.
+	const own = cohorts.filter(({ holdId }) => holdId === undefined);
+	if (own.length > 0) await destroyCohorts(deps, own);
+	if (isHeld || cohorts.length > 0) return false;
+	const messages = await deleteMessages(deps, tenant, standing);
+	if (messages === "more") return true;
 	const done = [
+		messages === "none",
 		await deleteRecords(deps, tenantId),
 		await endRequests(deps, tenantId),
 		await deleteOwn(deps, tenantId),
 	];
-	if (done.includes(false)) return;
+	if (done.includes(false)) return false;
 	await deps.store.spending.deleteByTenant(tenantId);
 	await deps.evidence.append([{ type: "subject_key_destroyed", tenantId, about: tenantId, by: "engine" }]);
 	await deps.subjectKeys.destroySubjectKey(tenantId);
@@ -112,6 +175,18 @@ async function tendDestroying(deps: OffboardDeps, tenantId: string, standing: St
 	await deps.evidence.append([{ type: "tenant_left", tenantId, about: certificateId, by: "engine" }]);
 	const left = { state: "left", since: standing.since, certificateId } as const;
 	await deps.store.tenants.setStanding(tenantId, standing, left);
+	return false;
+}
+
+async function hasLiveHold({ store: { subjectRecords } }: OffboardDeps, tenantId: string): Promise<boolean> {
+	let after: { at: number; id: string } | undefined;
+	for (;;) {
+		const page = await subjectRecords.page(tenantId, "hold", limits.sweepPageItems, after);
+		if (page.some(({ ended }) => !ended)) return true;
+		const last = page.at(-1);
+		if (page.length < limits.sweepPageItems || !last) return false;
+		after = { at: last.recordedAt, id: last._id };
+	}
 }
 
 /** Machines' ways in end before anything is destroyed; its people stay while a hold that they may release can keep it. */
@@ -144,18 +219,43 @@ async function destroyCohorts(deps: OffboardDeps, cohorts: Cohort[]): Promise<vo
 	for (const { _id: cohortId, tenantId, region } of some) await deps.runs.startPurge({ cohortId, tenantId, region });
 }
 
-/** Deletes messages' records, what is on record of recipients, and who could sign in. True once nothing is left. */
+/**
+ * Deletes the records of a page of messages. By its record alone can a carrier still be asked to forget: that stays until it
+ * has, or its agreement has to do. `more` while the pass is under way, `none` when there was nothing to begin with.
+ */
+async function deleteMessages(
+	deps: OffboardDeps,
+	tenant: TenantDocument,
+	standing: Leaving,
+): Promise<"more" | "left" | "none"> {
+	const { pass, page, after } = await readPage(deps, tenant, standing);
+	const gone = page.filter((message) => isDeletable(message));
+	await Promise.all(
+		gone.map(async ({ _id }) => {
+			const message = await deps.store.messages.find(_id);
+			if (message) await deps.deleteRecord(message);
+		}),
+	);
+	const over = await goOn(deps, tenant, { ...pass, count: pass.count + gone.length }, after);
+	if (!over) return "more";
+	if (page.length === 0 && pass.place === undefined) return "none";
+	// What waits for its carrier only waits for long.
+	if (over.count === 0) await lookAgain(deps, tenant, deps.clock() + limits.heldCohortCheckMs);
+	return "left";
+}
+
+function isDeletable({ state, holds, carrierCopy }: MessageOutline): boolean {
+	return isFinal(state) && holds.length === 0 && carrierCopy?.state !== "due";
+}
+
+/** Deletes what is on record of recipients, and who could sign in. True once nothing is left. */
 async function deleteRecords(deps: OffboardDeps, tenantId: string): Promise<boolean> {
-	const { messages, people, subjectRecords } = deps.store;
-	const page = await messages.page(tenantId, limits.sweepPageItems);
-	// By its record alone can a carrier still be asked to forget: that stays until it has, or its agreement has to do.
-	const ended = page.filter(({ state, carrierCopy }) => isFinal(state) && carrierCopy?.state !== "due");
-	await Promise.all(ended.map(deps.deleteRecord));
+	const { people, subjectRecords } = deps.store;
 	const pages = await Promise.all(
 		recordKinds.map((kind) => subjectRecords.page(tenantId, kind, limits.sweepPageItems)),
 	);
 	const records = pages.flat();
-	// A hold that was placed meanwhile keeps everything until it is released.
+	// One that was placed just now, as every other before.
 	if (records.some((record) => record.kind === "hold" && !record.ended)) return false;
 	for (const { _id } of records) await subjectRecords.delete(_id);
 	for (const { _id, endedAt } of await people.findByTenant(tenantId)) {
@@ -163,7 +263,7 @@ async function deleteRecords(deps: OffboardDeps, tenantId: string): Promise<bool
 			await deps.evidence.append([{ type: "person_ended", tenantId, about: _id, by: "engine" }]);
 		await people.delete(_id);
 	}
-	return page.length === 0 && records.length === 0;
+	return records.length === 0;
 }
 
 /**

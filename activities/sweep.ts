@@ -83,7 +83,10 @@ export function createSweep(deps: SweepDeps) {
 		}
 		await guarded(deps, () => deps.tend());
 		await guarded(deps, () => deps.sweepRequests());
-		await guarded(deps, () => deps.offboard());
+		let isOffboarding = false;
+		await guarded(deps, async () => {
+			isOffboarding = await deps.offboard();
+		});
 		await guarded(deps, () => deps.ledger.beat());
 		await guarded(deps, () => deps.renewKeys());
 		await guarded(deps, () => deps.store.parkedReceipts.eraseDue(now));
@@ -98,8 +101,8 @@ export function createSweep(deps: SweepDeps) {
 		await guarded(deps, () => publishCheckpoint(deps));
 		// Last: a carrier may take its time, and everything else is ours.
 		await deps.redact(redactions);
-		const moreDue = [due.length, dueCohorts.length, receiptCount, integratedCount].includes(limits.sweepPageItems);
-		return { messageCount: due.length, cohortCount: dueCohorts.length, moreDue };
+		const isFull = [due.length, dueCohorts.length, receiptCount, integratedCount].includes(limits.sweepPageItems);
+		return { messageCount: due.length, cohortCount: dueCohorts.length, moreDue: isFull || isOffboarding };
 	}
 
 	return { sweepPage, repair: (message: Message) => repair(deps, message) };

@@ -1,5 +1,7 @@
 // The life of one message as data: every state, what may follow it, and who may be overtaken by whom.
 
+import { limits } from "./limits.ts";
+
 /** One row a state. `order` ranks states within one attempt; `final` states end the message. */
 export const lifecycle = {
 	accepted: { order: 0, final: false, next: ["deferred", "queued", "expired", "cancelled", "rejected"] },
@@ -34,6 +36,11 @@ export const cancellableStates: readonly State[] = unsentStates;
 /** Whether `state` ends the message. */
 export function isFinal(state: State): boolean {
 	return lifecycle[state].final;
+}
+
+/** What was accepted before has closed by itself by now, clocks that differ included. Epoch milliseconds. */
+export function openSince(now: number): number {
+	return now - limits.deadlineMsMax - limits.receiptGraceMs - limits.clockSkewMs;
 }
 
 /** States from which `to` may be reached; the filter of every update that sets `to`. */

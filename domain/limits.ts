@@ -266,6 +266,8 @@ export const limits = {
 	// What waits for a tenant's return, and a tenant that waits for its cohorts' end, are looked at again after these.
 	suspendedCheckMs: 60_000,
 	leavingCheckMs: 5_000,
+	// Messages of one such tenant that a turn of the sweep goes through; the next follows at once while there are more.
+	tenantPageItems: 1_000,
 
 	// What a tenant spent in a month is kept by what it says of its records: that is asked again within this time.
 	spendingCheckMs: 30 * 24 * 3600_000,

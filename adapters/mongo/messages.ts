@@ -1,7 +1,7 @@
 // Messages in the store: acceptance by one insert, every change by one conditional update, gathered into batches.
 
 import type { mongo } from "mongoose";
-import { finalStates, openStates, type State, statesBefore, unsentStates } from "../../domain/lifecycle.ts";
+import { finalStates, openSince, openStates, type State, statesBefore, unsentStates } from "../../domain/lifecycle.ts";
 import { limits } from "../../domain/limits.ts";
 import { isInDoubt, isNamedBy, type Message, type SealedObjectName, sealedObjects } from "../../domain/message.ts";
 import { type HoldRecord, keepsOf } from "../../domain/subject.ts";
@@ -131,21 +131,20 @@ function createQueries(collection: mongo.Collection<Message>) {
 		/** A page of a tenant's messages, newest first, after the cursor's place. */
 		page: (tenantId: string, itemsMax: number, after?: { acceptedAt: number; id: string }, state?: State) =>
 			guardStore(() => {
-				const filter: mongo.Filter<Message> = { tenantId };
-				if (after) {
-					filter.$or = [
-						{ acceptedAt: { $lt: after.acceptedAt } },
-						{ acceptedAt: after.acceptedAt, _id: { $lt: after.id } },
-					];
-				}
+				const filter = afterPlace(tenantId, after);
 				if (state) filter.state = state;
 				return collection.find(filter).sort({ acceptedAt: -1, _id: -1 }).limit(itemsMax).map(whole).toArray();
 			}),
+		/**
+		 * A page of a tenant's messages since then, newest first, after the cursor's place, as much of each as tells what is left
+		 * to do for it; and the place to go on from, unless that was the last.
+		 */
+		outlinePage: (of: OutlinePlace, itemsMax: number) => guardStore(() => readOutlines(collection, of, itemsMax)),
 		/** Pages of a tenant's open messages, newest first: all that did not close by themselves before `now`. */
 		openPages: (tenantId: string, now: number) => readOpenPages(collection, tenantId, now),
 		/** A page of a tenant's messages since then of which nobody knows what became, newest first, after the cursor's place. */
 		inDoubtPage: (tenantId: string, since: number, itemsMax: number, after?: { acceptedAt: number; id: string }) =>
-			guardStore(async () => (await readThose(collection, { tenantId, since, itemsMax, after }, isInDoubt)).messages),
+			guardStore(() => readInDoubt(collection, { tenantId, since, itemsMax, after })),
 		/** A page of the messages whose object still has its ciphertext in this cohort, held ones left out. */
 		findSealedIn: (cohortId: string, object: SealedObjectName, itemsMax: number) =>
 			guardStore(async () => {
@@ -332,46 +331,65 @@ type Place = { acceptedAt: number; id: string };
 
 type Needing = { id: string; count: number; endsAt: number };
 
+type OutlinePlace = { tenantId: string; since?: number | undefined; after?: Place | undefined };
+
+/** A message, as much as tells whether it is open, held, or with a carrier that is still to forget it. */
+export type MessageOutline = Pick<Message, "_id" | "acceptedAt" | "state" | "holds" | "carrierCopy">;
+
+async function readOutlines(
+	collection: mongo.Collection<Message>,
+	{ tenantId, since = 0, after }: OutlinePlace,
+	itemsMax: number,
+): Promise<{ page: MessageOutline[]; after?: Place }> {
+	const found: MessageOutline[] = await collection
+		.find(afterPlace(tenantId, after), { projection: { acceptedAt: 1, state: 1, holds: 1, carrierCopy: 1 } })
+		.sort({ acceptedAt: -1, _id: -1 })
+		.limit(itemsMax)
+		.toArray();
+	// Sorted out here: a condition beside the indexed ones makes some servers scan.
+	const page = found.filter(({ acceptedAt }) => acceptedAt >= since);
+	const last = page.at(-1);
+	return {
+		page,
+		...(last && page.length === itemsMax ? { after: { acceptedAt: last.acceptedAt, id: last._id } } : {}),
+	};
+}
+
+function afterPlace(tenantId: string, after: Place | undefined): mongo.Filter<Message> {
+	if (!after) return { tenantId };
+	const { acceptedAt, id } = after;
+	return { tenantId, $or: [{ acceptedAt: { $lt: acceptedAt } }, { acceptedAt, _id: { $lt: id } }] };
+}
+
 async function* readOpenPages(
 	collection: mongo.Collection<Message>,
 	tenantId: string,
 	now: number,
-): AsyncGenerator<Message[]> {
-	const since = now - limits.deadlineMsMax - limits.receiptGraceMs - limits.clockSkewMs;
-	const itemsMax = limits.sweepPageItems;
+): AsyncGenerator<MessageOutline[]> {
 	let after: Place | undefined;
 	do {
-		const from = after;
-		const page = await guardStore(() => readThose(collection, { tenantId, since, itemsMax, after: from }, isOpen));
-		yield page.messages;
-		after = page.after;
+		const of = { tenantId, since: openSince(now), after };
+		const read = await guardStore(() => readOutlines(collection, of, limits.tenantPageItems));
+		yield read.page.filter(isOpen);
+		after = read.after;
 	} while (after);
 }
 
-const isOpen = ({ state }: Message) => (openStates as string[]).includes(state);
+const isOpen = ({ state }: Pick<Message, "state">) => (openStates as string[]).includes(state);
 
-async function readThose(
+type InDoubtPlace = { tenantId: string; since: number; itemsMax: number; after?: Place | undefined };
+
+async function readInDoubt(
 	collection: mongo.Collection<Message>,
-	{
-		tenantId,
-		since,
-		itemsMax,
-		after,
-	}: { tenantId: string; since: number; itemsMax: number; after?: Place | undefined },
-	those: (message: Message) => boolean,
-): Promise<{ messages: Message[]; after?: Place }> {
-	const filter: mongo.Filter<Message> = { tenantId };
-	if (after) {
-		filter.$or = [{ acceptedAt: { $lt: after.acceptedAt } }, { acceptedAt: after.acceptedAt, _id: { $lt: after.id } }];
-	}
+	{ tenantId, since, itemsMax, after }: InDoubtPlace,
+): Promise<Message[]> {
 	const messages: Message[] = [];
 	// Sorted out here: a condition beside the indexed ones makes some servers scan.
-	for await (const message of collection.find(filter).sort({ acceptedAt: -1, _id: -1 })) {
-		if (message.acceptedAt < since) break;
-		if (those(message)) messages.push(whole(message));
-		if (messages.length === itemsMax) return { messages, after: { acceptedAt: message.acceptedAt, id: message._id } };
+	for await (const message of collection.find(afterPlace(tenantId, after)).sort({ acceptedAt: -1, _id: -1 })) {
+		if (message.acceptedAt < since || messages.length === itemsMax) break;
+		if (isInDoubt(message)) messages.push(whole(message));
 	}
-	return { messages };
+	return messages;
 }
 
 async function deleteRecords(collection: mongo.Collection<Message>, ids: string[]): Promise<undefined[]> {

@@ -220,6 +220,11 @@ export type TenantDocument = AbuseLimits & {
 	standing?: TenantStanding;
 	/** Counts what was done about its standing. */
 	standingRevision?: number;
+	/**
+	 * How far the sweep has gone through its messages, the newest first, since it was suspended or began to leave at `since`;
+	 * and for how many of them there was something to do. Absent between two passes.
+	 */
+	pass?: { since: number; startedAt: number; count: number; place?: { acceptedAt: number; id: string } };
 	/** When the sweep must look at it again. */
 	nextCheckAt?: number;
 };

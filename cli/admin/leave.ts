@@ -105,7 +105,7 @@ async function until(
 			return tenant;
 		}
 		progress.show(done, cohorts.length);
-		const now = JSON.stringify([tenant.standing, done, cohorts.length]);
+		const now = JSON.stringify([tenant.standing, tenant.pass, done, cohorts.length]);
 		if (now !== seen) movedAt = performance.now();
 		seen = now;
 		if (performance.now() - movedAt > stillMsMax) {

@@ -3,16 +3,19 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { endSpending } from "../../activities/endSpending.ts";
+import { createOffboard } from "../../activities/offboard.ts";
 import type { TenantDocument } from "../../adapters/mongo/models.ts";
 import { verifyCertificate } from "../../audit/verifyCertificate.ts";
 import { chargeOf, countersOf } from "../../domain/abuse.ts";
+import { LetheError } from "../../domain/errors.ts";
 import { limits } from "../../domain/limits.ts";
-import type { Message } from "../../domain/message.ts";
+import { type Message, noEnd } from "../../domain/message.ts";
 import type { HoldRecord } from "../../domain/subject.ts";
 import type { SubjectRequest } from "../../domain/subjectRequest.ts";
 import type { TenantStanding } from "../../domain/tenancy.ts";
 import { end, enqueue } from "../../domain/transition.ts";
 import { createEngine, type Engine, tenantOf, until } from "../harness/engine.ts";
+import { messageOf } from "../harness/message.ts";
 
 describe("a tenant that is taken out of service", () => {
 	let engine: Engine;
@@ -132,9 +135,9 @@ describe("a tenant that is taken out of service", () => {
 		const late = await engine.store.tenants.setStanding(tenantId, exporting, exporting);
 		assert.equal(late, false, "whoever read it before takes it back to nothing");
 	}
-	const sweepUntil = (isThere: () => Promise<unknown>) =>
+	const sweepUntil = (isThere: () => Promise<unknown>, everyMs: number = limits.leavingCheckMs) =>
 		until(async () => {
-			await sweepLater(limits.leavingCheckMs);
+			await sweepLater(everyMs);
 			return isThere();
 		}, 60_000);
 
@@ -318,7 +321,7 @@ describe("a tenant that is taken out of service", () => {
 
 	it("a hold that is placed meanwhile keeps what it holds, and the leave goes on once it is released", async () => {
 		const tenantId = await addTenant();
-		const held = await delivered(tenantId);
+		const [held, free] = [await delivered(tenantId), await delivered(tenantId)];
 		await leave(tenantId);
 		const now = engine.clock();
 		const hold: HoldRecord = {
@@ -335,12 +338,104 @@ describe("a tenant that is taken out of service", () => {
 		};
 		await engine.store.subjectRecords.insert(hold);
 		await engine.store.messages.transition({ id: held._id, set: { holds: [hold._id] } });
-		for (let times = 0; times < 3; times++) await sweepLater(limits.leavingCheckMs);
+		const cohorts = async () => {
+			const found = await engine.store.cohorts.findByTenant(tenantId);
+			return found.filter(({ state }) => state !== "destroyed");
+		};
+		await sweepUntil(async () => (await cohorts()).every(({ holdId }) => holdId !== undefined));
+		const { startPurge } = engine.runs;
+		const started: string[] = [];
+		engine.runs.startPurge = async (of) => {
+			started.push(of.cohortId);
+			return startPurge(of);
+		};
+		for (let times = 0; times < 2; times++) {
+			engine.time.offsetMs += limits.heldCohortCheckMs;
+			// Whatever else it looks at, too.
+			for (const { _id } of await cohorts()) await engine.store.cohorts.nextCheck(_id, undefined);
+			await engine.activities.sweepPage();
+		}
+		engine.runs.startPurge = startPurge;
+		const [key, ...more] = await cohorts();
+		assert.deepEqual([key?.holdId, key?.dueAt, more.length], [hold._id, noEnd, 0]);
+		assert.ok(!started.includes(key?._id as string), "its key ends with it, and not before");
 		assert.equal((await standingOf(tenantId)).state, "leaving");
 		assert.ok((await engine.read(held._id)).content);
+		assert.equal((await engine.read(free._id)).content, undefined);
+		const entries = (await engine.store.evidence.findAbout([held._id])).flatMap((bundle) => bundle.entries);
+		assert.ok(!JSON.stringify(entries).includes("record_erased"), "what did not happen is not in the log");
 		await engine.store.subjectRecords.end(hold._id, { at: now, recordedAt: now, recordedBy: "key", source: "api" });
-		await engine.store.messages.transition({ id: held._id, set: { holds: [] } });
-		await sweepUntil(async () => (await standingOf(tenantId)).state === "left");
+		await engine.store.messages.transition({ id: held._id, set: { holds: [], nextCheckAt: engine.clock() } });
+		await engine.store.cohorts.endHold(hold._id, engine.clock());
+		await sweepUntil(async () => (await standingOf(tenantId)).state === "left", limits.heldCohortCheckMs);
+	});
+
+	/** Many of a tenant's messages, newer than what it has. */
+	async function addMany(tenantId: string, count: number, shape: Partial<Message>): Promise<void> {
+		const acceptedAt = engine.clock() + 1;
+		const each = Array.from({ length: count }, () => {
+			const { content: _, address: __, nextCheckAt: ___, ...message } = messageOf({ acceptedAt, tenantId });
+			return { ...message, submissionId: engine.ids.random("submission"), ...shape, _id: engine.ids.random("message") };
+		});
+		await engine.connection.collection("messages").insertMany(each as never[]);
+	}
+
+	it("records that carriers keep waiting, however many, keep no older ones waiting", async () => {
+		const tenantId = await addTenant();
+		const older = await delivered(tenantId);
+		const copy = { state: "due" as const, dueAt: 1, nextTryAt: Number.MAX_SAFE_INTEGER, tries: 1 };
+		await addMany(tenantId, limits.tenantPageItems, { state: "delivered", carrierCopy: copy });
+		const standing = { state: "leaving", since: engine.clock(), step: "destroying" } as const;
+		await engine.store.tenants.setStanding(tenantId, undefined, standing, engine.clock());
+		await sweepUntil(async () => (await engine.read(older._id)) === undefined);
+		const left = { tenantId } as never;
+		assert.equal(await engine.connection.collection("messages").countDocuments(left), limits.tenantPageItems);
+		const tenant = await engine.store.tenants.find(tenantId);
+		assert.equal(tenant?.standing?.state, "leaving");
+		await engine.connection.collection("messages").deleteMany(left);
+	});
+
+	it("one with many messages is gone through by the page, and another's turn comes in between", async () => {
+		const [large, small] = [await addTenant(suspended("end")), await addTenant(suspended("end"))];
+		const oldest = await queued(large);
+		await addMany(large, limits.tenantPageItems + 1, { state: "delivered" });
+		const [newest, other] = [await queued(large), await queued(small)];
+		const acceptedAt = engine.clock() + 2;
+		await engine.store.messages.transition({ id: newest._id, set: { acceptedAt } });
+		const first = await engine.activities.sweepPage();
+		const states = async () =>
+			(await Promise.all([newest, other, oldest].map(({ _id }) => engine.read(_id)))).map(({ state }) => state);
+		assert.deepEqual([first.moreDue, await states()], [true, ["cancelled", "cancelled", "queued"]]);
+		const second = await engine.activities.sweepPage();
+		assert.deepEqual([second.moreDue, await states()], [false, ["cancelled", "cancelled", "cancelled"]]);
+		await sweepLater(limits.tenantSettleMs);
+		await engine.activities.sweepPage();
+		const tenant = await engine.store.tenants.find(large);
+		assert.deepEqual([tenant?.pass, tenant?.nextCheckAt], [undefined, undefined]);
+		await engine.connection.collection("messages").deleteMany({ tenantId: large } as never);
+	});
+
+	it("one that can't be tended comes again later, and is not begun by what was read of it before it was resumed", async () => {
+		const standing = suspended("end");
+		const tenantId = await addTenant(standing);
+		const message = await queued(tenantId);
+		const { messages, tenants } = engine.store;
+		const fails = async () => {
+			throw new LetheError("store_unavailable");
+		};
+		const deleteRecord = async () => undefined;
+		const failing = { ...engine.store, messages: { ...messages, outlinePage: fails } };
+		await createOffboard({ ...engine, deleteRecord, store: failing })();
+		const { nextCheckAt = 0 } = (await tenants.find(tenantId)) as TenantDocument;
+		assert.ok(nextCheckAt > engine.clock());
+		const findDue = async () => {
+			const read = [(await tenants.find(tenantId)) as TenantDocument];
+			await tenants.setStanding(tenantId, standing, undefined);
+			return read;
+		};
+		const late = { ...engine.store, tenants: { ...tenants, findDue } };
+		await createOffboard({ ...engine, deleteRecord, store: late })();
+		assert.equal((await engine.read(message._id)).state, "queued");
 	});
 
 	it("what a carrier is still to forget keeps its record, and the leave goes on once it has", async () => {
@@ -371,7 +466,7 @@ describe("a tenant that is taken out of service", () => {
 			assert.equal((await standingOf(tenantId)).state, "leaving");
 			forgets = true;
 			await sweepLater(limits.redactionRetryMaxMs);
-			await sweepUntil(async () => (await standingOf(tenantId)).state === "left");
+			await sweepUntil(async () => (await standingOf(tenantId)).state === "left", limits.heldCohortCheckMs);
 			assert.equal(await engine.read(_id), undefined);
 		} finally {
 			delete engine.carrier.redact;
