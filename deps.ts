@@ -213,6 +213,7 @@ export async function createDeps(config: Config, name: ProcessName) {
 	const runs = createRuns({
 		client: temporal.client,
 		taskQueue: config.temporal.taskQueue,
+		sweepEveryMs: limits.sweepEveryMs,
 		inFlightMax: limits.startsInFlightMax,
 		waitingMax: limits.startsWaitingMax,
 		patienceMs: limits.driverPatienceMs,

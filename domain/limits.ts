@@ -171,6 +171,8 @@ export const limits = {
 	// More that nobody knows the message of are told to people.
 	receiptsParkedMax: 1_000,
 	sweepEveryMs: 10_000,
+	// That its schedule was deleted, paused or changed is put right within this time.
+	sweepEnsuredEveryMs: 60_000,
 	// A driver that has not moved a message within this time is presumed lost and is repeated.
 	driverPatienceMs: 15_000,
 	// Of more that wait for a send queue nobody needs to know how many.

@@ -12,6 +12,7 @@ import { bundleWorkflows } from "./bundle.ts";
 import { runProcess } from "./process.ts";
 import { quarantined } from "./quarantined.ts";
 import { workerSettings } from "./settings.ts";
+import { createSweepKeeper } from "./sweepKeeper.ts";
 
 await runProcess(async () => {
 	const config = loadConfig();
@@ -43,16 +44,21 @@ await runProcess(async () => {
 		workflowBundle: { code: await workflowCode(config.temporal.workflowBundle, deps.dataConverter) },
 		...workerSettings,
 	});
-	await deps.runs.ensureSweep(limits.sweepEveryMs);
+	await deps.runs.ensureSweep();
+	const { ensureSweep } = deps.runs;
+	const keeper = createSweepKeeper({ ensureSweep, everyMs: limits.sweepEnsuredEveryMs, log: deps.log });
+	keeper.start();
 	const running = worker.run();
 	return {
 		ready: {},
 		ended: running,
 		async stop() {
+			const keeping = keeper.close();
 			worker.shutdown();
 			await running;
 			await connection.close();
 			await deps.close();
+			await keeping;
 		},
 	};
 });

@@ -1,13 +1,7 @@
 // The connection to Temporal: starts runs off the caller's path, completes deliveries, keeps the sweep's schedule.
 
 import { fileURLToPath } from "node:url";
-import {
-	ActivityNotFoundError,
-	Client,
-	Connection,
-	ScheduleOverlapPolicy,
-	WorkflowNotFoundError,
-} from "@temporalio/client";
+import { ActivityNotFoundError, Client, Connection, WorkflowNotFoundError } from "@temporalio/client";
 import { type DataConverter, defineSearchAttributeKey, TypedSearchAttributes } from "@temporalio/common";
 import { hasOwnRun, type Message } from "../../domain/message.ts";
 import {
@@ -29,6 +23,7 @@ import { createBatcher } from "../batcher.ts";
 import type { ServerTls } from "../serverTls.ts";
 import { createCallLine } from "./callLine.ts";
 import { createPayloadGuard } from "./payloadGuard.ts";
+import { createSweepSchedule } from "./sweepSchedule.ts";
 
 /** Failures keep codes only; payloads outside the declared schema are refused. */
 export const dataConverter: DataConverter = {
@@ -84,6 +79,8 @@ export function temporalTls(tls: ServerTls | undefined) {
 export function createRuns(deps: {
 	client: Client;
 	taskQueue: string;
+	/** How often the sweep comes. */
+	sweepEveryMs: number;
 	/** Of `startSoon` and its like: so many at once, so many more in a line, each for so long. */
 	inFlightMax: number;
 	waitingMax: number;
@@ -98,6 +95,7 @@ export function createRuns(deps: {
 }) {
 	const { client, taskQueue } = deps;
 	const passes = createPasses(client, taskQueue);
+	const sweep = createSweepSchedule({ client, taskQueue, everyMs: deps.sweepEveryMs });
 	const tellProgress = createProgress(client, deps.countStates);
 	const line = createCallLine({ ...deps, answersMin: deps.acceptancesMin });
 	const soon = line.add;
@@ -176,7 +174,9 @@ export function createRuns(deps: {
 		/** Workers that have asked for work of late. A dead one counts for as long as its last question may stay open. */
 		workerCount: () => countWorkers(client, taskQueue),
 		/** Has the sweep come by now, unless it is at work. */
-		sweepSoon: () => soon(passes.triggerSweep),
+		sweepSoon: () => soon(sweep.trigger),
+		/** Has the sweep come, and go on coming; see `createSweepSchedule`. */
+		ensureSweep: sweep.ensure,
 	};
 }
 
@@ -229,9 +229,6 @@ async function countWorkers(client: Client, taskQueue: string): Promise<number> 
 /** Runs that go over all messages. */
 function createPasses(client: Client, taskQueue: string) {
 	return {
-		/** Creates the sweep's schedule, or leaves the one that stands. */
-		ensureSweep: (everyMs: number) => ensureSweep(client, taskQueue, everyMs),
-		triggerSweep: () => client.schedule.getHandle(sweepScheduleId(taskQueue)).trigger(),
 		/** Starts the application of policies to what is stored, unless it runs already. */
 		startRetime: (input: RetimeInput) =>
 			startOnce(client, workflowNames.retime, {
@@ -318,22 +315,5 @@ async function startOnce(
 	} catch (error) {
 		if ((error as Error).name === "WorkflowExecutionAlreadyStartedError") return false;
 		throw error;
-	}
-}
-
-function sweepScheduleId(taskQueue: string): string {
-	return `sweep-${taskQueue}`;
-}
-
-async function ensureSweep(client: Client, taskQueue: string, everyMs: number): Promise<void> {
-	try {
-		await client.schedule.create({
-			scheduleId: sweepScheduleId(taskQueue),
-			spec: { intervals: [{ every: everyMs }] },
-			policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: "1 minute" },
-			action: { type: "startWorkflow", workflowType: workflowNames.sweep, taskQueue, args: [] },
-		});
-	} catch (error) {
-		if ((error as Error).name !== "ScheduleAlreadyRunning") throw error;
 	}
 }

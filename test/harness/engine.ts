@@ -87,6 +87,7 @@ export async function createEngine(options: EngineOptions = {}) {
 	const runs = createRuns({
 		client: temporal.client,
 		taskQueue: name,
+		sweepEveryMs: limits.sweepEveryMs,
 		inFlightMax: limits.startsInFlightMax,
 		waitingMax: limits.startsWaitingMax,
 		patienceMs: limits.driverPatienceMs,

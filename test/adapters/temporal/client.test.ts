@@ -62,7 +62,7 @@ describe("Temporal, from the client's and the worker's side", () => {
 		};
 		const patience = { patienceMs: 60_000, acceptancesMin: 16, giveWayMsMax: 2_000 };
 		const clocks = { monotonic: () => performance.now(), after: () => undefined };
-		const bounds = { inFlightMax: 3, waitingMax: 5, ...patience, ...clocks };
+		const bounds = { sweepEveryMs: 10_000, inFlightMax: 3, waitingMax: 5, ...patience, ...clocks };
 		const countStates = async () => ({});
 		const runs = createRuns({ client: away.client, taskQueue: engine.name, ...bounds, isGroupOpen, countStates });
 		const message = await engine.accept();
@@ -80,7 +80,14 @@ describe("Temporal, from the client's and the worker's side", () => {
 		const [message, code] = [await engine.accept(), await engine.accept()];
 		const runs = createRuns({
 			...{ client: engine.temporal.client, taskQueue: engine.name },
-			...{ inFlightMax: 4, waitingMax: 10, patienceMs: 60_000, acceptancesMin: 1, giveWayMsMax: 60_000 },
+			...{
+				sweepEveryMs: 10_000,
+				inFlightMax: 4,
+				waitingMax: 10,
+				patienceMs: 60_000,
+				acceptancesMin: 1,
+				giveWayMsMax: 60_000,
+			},
 			...{ monotonic: () => performance.now(), after: () => undefined },
 			...{ isGroupOpen: async () => true, countStates: async () => ({}) },
 		});

@@ -1,0 +1,76 @@
+// The sweep's schedule: without it nothing is repaired and nothing forgotten, so it is made again whenever it is not as it must be.
+
+import {
+	type Client,
+	type ScheduleDescription,
+	ScheduleNotFoundError,
+	type ScheduleOptions,
+	ScheduleOverlapPolicy,
+	type ScheduleUpdateOptions,
+} from "@temporalio/client";
+import { workflowNames } from "../../workflows/contract.ts";
+
+/** What had to be done; undefined when it stood as it must. */
+export type Ensured = "created" | "mended" | undefined;
+
+/** One schedule a task queue. An operator who wants no sweep stops the workers. */
+export function createSweepSchedule(options: { client: Client; taskQueue: string; everyMs: number }) {
+	const { client, taskQueue, everyMs } = options;
+	const scheduleId = `sweep-${taskQueue}`;
+	const wanted = {
+		spec: { intervals: [{ every: everyMs }] },
+		policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: "1 minute", pauseOnFailure: false },
+		action: { type: "startWorkflow", workflowType: workflowNames.sweep, taskQueue, args: [] },
+	} satisfies Omit<ScheduleOptions, "scheduleId">;
+
+	/** Makes it where it is not, and puts it right where it is another, is paused or would end. */
+	async function ensure(): Promise<Ensured> {
+		const handle = client.schedule.getHandle(scheduleId);
+		const standing = await handle.describe().catch((error: Error) => {
+			if (error instanceof ScheduleNotFoundError) return undefined;
+			throw error;
+		});
+		if (!standing) return create();
+		if (isWanted(standing, everyMs, taskQueue)) return undefined;
+		const state = { paused: false };
+		await handle.update((): ScheduleUpdateOptions => ({ ...wanted, state }));
+		return "mended";
+	}
+
+	async function create(): Promise<Ensured> {
+		try {
+			await client.schedule.create({ scheduleId, ...wanted });
+			return "created";
+		} catch (error) {
+			// Another worker was first.
+			if ((error as Error).name !== "ScheduleAlreadyRunning") throw error;
+			return undefined;
+		}
+	}
+
+	return {
+		ensure,
+		/** Has the sweep come by now. */
+		async trigger(): Promise<void> {
+			const trigger = () => client.schedule.getHandle(scheduleId).trigger();
+			try {
+				await trigger();
+			} catch (error) {
+				if (!(error instanceof ScheduleNotFoundError)) throw error;
+				await ensure();
+				await trigger();
+			}
+		},
+	};
+}
+
+function isWanted({ spec, action, policies, state }: ScheduleDescription, everyMs: number, taskQueue: string): boolean {
+	const { calendars = [], intervals = [], skip = [], startAt, endAt } = spec;
+	const [interval] = intervals;
+	const comes = intervals.length === 1 && interval?.every === everyMs && (interval.offset ?? 0) === 0;
+	const isPlain = calendars.length + skip.length === 0 && startAt === undefined && endAt === undefined;
+	const isSweep = action.workflowType === workflowNames.sweep && action.taskQueue === taskQueue;
+	const { overlap, pauseOnFailure } = policies;
+	const isKept = overlap === ScheduleOverlapPolicy.SKIP && !pauseOnFailure;
+	return comes && isPlain && isSweep && isKept && !state.paused && state.remainingActions === undefined;
+}

@@ -1,0 +1,22 @@
+// Keeps the sweep coming: its schedule is looked at again and again, for it lives in Temporal, where anybody may end it.
+
+import type { Ensured } from "../adapters/temporal/sweepSchedule.ts";
+import { createLoop } from "./loop.ts";
+
+/** Looks every `everyMs`. What had to be put right is told: until then nothing was repaired, and nothing forgotten. */
+export function createSweepKeeper(options: {
+	ensureSweep: () => Promise<Ensured>;
+	everyMs: number;
+	log: { warn: (fields: { code: string }, message: string) => void };
+}) {
+	const { ensureSweep, everyMs, log } = options;
+	return createLoop({
+		async step() {
+			const ensured = await ensureSweep();
+			if (ensured) log.warn({ code: `sweep_schedule_${ensured}` }, "the sweep's schedule was put right");
+			return everyMs;
+		},
+		idleEveryMs: everyMs,
+		onError: () => log.warn({ code: "sweep_schedule_unknown" }, "the sweep's schedule could not be looked at"),
+	});
+}
