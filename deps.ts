@@ -241,6 +241,7 @@ export async function createDeps(config: Config, name: ProcessName) {
 	const sending = createQueueCarriers({ ...open, purpose: "send" });
 	const verifying = createQueueCarriers({ ...open, purpose: "callback" });
 	const proof = openEvidence(config, { clock, ids, store, vault: vaultOfKeys, signer, publishSoon: runs.sweepSoon });
+	const apiKeys = createApiKeys({ ...shared, store, hmac, evidence: proof.evidence, ids });
 	const handOvers = createHandOvers({ url: config.api.url ?? config.api.publicUrl });
 	const outbound = createOutboundHttp(config.outbound);
 	const senderKeys = createSenderKeys({ vault: vaultFor(by.hashing), clock });
@@ -273,8 +274,8 @@ export async function createDeps(config: Config, name: ProcessName) {
 		limits: { purgeLagMsMax: config.purgeLagMsMax, keyPeriods: config.keys },
 		hmac,
 		...proof,
-		apiKeys: createApiKeys({ ...shared, store, hmac, evidence: proof.evidence, ids }),
-		people: createPeople({ clock, ids, store, macs: personMacs, personSeal, evidence: proof.evidence }),
+		apiKeys,
+		people: createPeople({ clock, ids, store, apiKeys, macs: personMacs, personSeal, evidence: proof.evidence }),
 		personMacs,
 		personSeal,
 		sessions,

@@ -9,6 +9,8 @@ import { deployer, normaliseLogin, type Person, tokenHolder, withoutCredentials 
 import { Plaintext } from "../domain/plaintext.ts";
 import type { Role } from "../domain/roles.ts";
 import { refuseLeaving } from "../domain/tenancy.ts";
+import type { ApiKeys } from "./apiKeys.ts";
+import type { ApiKeyDocument } from "./mongo/models.ts";
 import type { Store } from "./mongo/store.ts";
 import type { PersonMacs } from "./personMacs.ts";
 import type { PersonSeal } from "./vault/personSeal.ts";
@@ -19,7 +21,12 @@ type PeopleDeps = {
 	/** Epoch milliseconds. */
 	clock: () => number;
 	ids: { random: (kind: IdKind) => string };
-	store: { people: Store["people"]; tenants: Pick<Store["tenants"], "find"> };
+	store: {
+		people: Store["people"];
+		tenants: Pick<Store["tenants"], "find">;
+		apiKeys: Pick<Store["apiKeys"], "findByTenant">;
+	};
+	apiKeys: Pick<ApiKeys, "revoke">;
 	macs: PersonMacs;
 	personSeal: Pick<PersonSeal, "seal">;
 	evidence: { append: (acts: Act[]) => Promise<unknown> };
@@ -27,13 +34,20 @@ type PeopleDeps = {
 
 /** All throw LetheError keys_unavailable | store_unavailable. `by`: id of whoever does it, or `admin`. */
 export function createPeople(deps: PeopleDeps) {
-	const { clock, store, evidence } = deps;
+	const { clock, store, evidence, apiKeys } = deps;
 	const { makeEnrolment, invite } = createInvitations(deps);
 
-	/** One of a tenant's who has not left. @throws LetheError not_found; another tenant's answers like absence */
-	async function read(tenantId: string, id: string) {
+	/** One of a tenant's, also who has left. @throws LetheError not_found; another tenant's answers like absence */
+	async function find(tenantId: string, id: string) {
 		const person = await store.people.find(id);
-		if (!person || person.tenantId !== tenantId || person.endedAt !== undefined) throw new LetheError("not_found");
+		if (person?.tenantId !== tenantId) throw new LetheError("not_found");
+		return person;
+	}
+
+	/** One of a tenant's who has not left. @throws LetheError not_found */
+	async function read(tenantId: string, id: string) {
+		const person = await find(tenantId, id);
+		if (person.endedAt !== undefined) throw new LetheError("not_found");
 		return person;
 	}
 
@@ -75,11 +89,27 @@ export function createPeople(deps: PeopleDeps) {
 			return changeStanding(id, (person) => ({ ...requireConfirmable(by, person, enrolledAt), confirmedBy: by }));
 		},
 
-		/** For good: name and credentials go, the id stays, since the evidence log names it. */
-		async end(by: string, tenantId: string, id: string): Promise<void> {
-			await read(tenantId, id);
-			await evidence.append([{ type: "person_ended", tenantId, about: id, by }]);
-			if (!(await store.people.end(id, clock()))) throw new LetheError("not_found");
+		/**
+		 * For good: name and credentials go, the id stays, since the evidence log names it. Answers the ids of API keys that
+		 * they may have the text of: those that open still, and, with `revokeKeys`, those that were revoked. Done again, it
+		 * answers anew.
+		 * @throws LetheError not_found
+		 */
+		async end(
+			by: string,
+			tenantId: string,
+			id: string,
+			{ revokeKeys = false } = {},
+		): Promise<{ liveKeys: string[]; revokedKeys: string[] }> {
+			const { endedAt } = await find(tenantId, id);
+			const revoked = revokeKeys ? await findLiveKeys(deps, tenantId, id) : [];
+			for (const key of revoked) await apiKeys.revoke(by, key);
+			if (endedAt === undefined) {
+				await evidence.append([{ type: "person_ended", tenantId, about: id, by }]);
+				await store.people.end(id, clock());
+			}
+			// Read once they are out: until then they could make more.
+			return { liveKeys: idsOf(await findLiveKeys(deps, tenantId, id)), revokedKeys: idsOf(revoked) };
 		},
 	};
 
@@ -91,6 +121,31 @@ export function createPeople(deps: PeopleDeps) {
 		if (!changed) throw new LetheError("not_found");
 		return changed;
 	}
+}
+
+/** Keys in force that somebody made or was ever shown a text of, and those that were made with such a one. */
+async function findLiveKeys(
+	{ store, clock }: Pick<PeopleDeps, "store" | "clock">,
+	tenantId: string,
+	personId: string,
+): Promise<ApiKeyDocument[]> {
+	const keys = await store.apiKeys.findByTenant(tenantId);
+	const known = new Set([personId]);
+	for (const by of known) {
+		for (const { _id, createdBy, shownTo = [] } of keys) {
+			// Of one that was shown to more than are kept nobody knows whose it is.
+			const isShown = shownTo.includes(by) || shownTo.length > limits.keyHoldersMax;
+			if (createdBy === by || isShown) known.add(_id);
+		}
+	}
+	const now = clock();
+	const isLive = ({ revokedAt, expiresAt = Number.POSITIVE_INFINITY }: ApiKeyDocument) =>
+		revokedAt === undefined && expiresAt > now;
+	return keys.filter((key) => known.has(key._id) && isLive(key));
+}
+
+function idsOf(keys: ApiKeyDocument[]): string[] {
+	return keys.map(({ _id }) => _id).sort();
 }
 
 function requireConfirmable(by: string, person: Person, enrolledAt: number): Person {

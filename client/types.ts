@@ -309,10 +309,7 @@ states?: [("delivered" | "failed"), ...(("delivered" | "failed"))[]]
 export type RenewEnrolmentBody = ({
 
 } | null)
-export type EndPersonBody = ({
-
-} | null)
-export type EndPersonAnswer = unknown
+export type EndPersonBody = (PersonEndingInput | null)
 export type SignOutBody = ({
 
 } | null)
@@ -2169,7 +2166,7 @@ export interface NewApiKeyInput {
  */
 name: string
 /**
- * What it may do. None approves: that is for people who sign in with MFA.
+ * What it may do. None approves: that is for people who sign in with MFA. Who gives it `compliance` has that role.
  * 
  * @minItems 1
  * @maxItems 5
@@ -2820,6 +2817,19 @@ roles: [("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"
 export interface EndPersonParams {
 id: string
 }
+export interface PersonEndingInput {
+/**
+ * Revoke the API keys that they made or were shown, and those made with these.
+ */
+revokeKeys?: boolean
+}
+export interface PersonEnded {
+/**
+ * Ids of API keys that they made or were shown, and of those made with these, that still open.
+ */
+liveKeys: string[]
+revokedKeys: string[]
+}
 export interface ConfirmPersonParams {
 id: string
 }
@@ -3202,7 +3212,7 @@ export type Operations = {
 	/** Give a person other roles; within half a second everywhere. */
 	setPersonRoles: { params: SetPersonRolesParams; body: PersonRolesInput; answer: Person };
 	/** Let a person sign in no more, for good. */
-	endPerson: { params: EndPersonParams; body?: EndPersonBody; answer: EndPersonAnswer };
+	endPerson: { params: EndPersonParams; body?: EndPersonBody; answer: PersonEnded };
 	/** Vouch for a person who has enrolled: it is they who did. */
 	confirmPerson: { params: ConfirmPersonParams; body: PersonConfirmationInput; answer: Person };
 	/** Where one is signed in, the newest first. */

@@ -77,8 +77,8 @@ export function personCommand(): Command {
 		.argument("<person>", "their id, usr_…")
 		.action((id: string, { tenant }: Of) =>
 			withDeps(async (deps) => {
-				await deps.people.end(by, tenant, id);
-				return { id, ended: true };
+				const { liveKeys } = await deps.people.end(by, tenant, id);
+				return { id, ended: true, liveKeys };
 			}),
 		);
 	return addExamples(person, examples);

@@ -95,6 +95,7 @@ export async function createTestApi(replace: (deps: ApiDeps) => Partial<ApiDeps>
 	const personMacs = createPersonMacs({ hmac });
 	const personSeal = createMemoryPersonSeal();
 	const evidence = createEvidence({ clock, ids, store: store.evidence, gather: createBatcher });
+	const apiKeys = createApiKeys({ store, hmac, evidence, ids, clock, randomBytes: (size) => randomBytes(size) });
 	const replays = createMemoryReplays();
 	const providerCredentials = createMemoryCredentials();
 	const openid = createOpenidClient({ outbound, clock });
@@ -106,7 +107,7 @@ export async function createTestApi(replace: (deps: ApiDeps) => Partial<ApiDeps>
 		issuerKeys: createIssuerKeys({ outbound, clock }),
 		openid,
 		providerCredentials,
-		apiKeys: createApiKeys({ store, hmac, evidence, ids, clock, randomBytes: (size) => randomBytes(size) }),
+		apiKeys,
 		clock,
 		ids,
 		log,
@@ -155,7 +156,7 @@ export async function createTestApi(replace: (deps: ApiDeps) => Partial<ApiDeps>
 		},
 		evidence,
 		replays,
-		people: createPeople({ clock, ids, store, macs: personMacs, personSeal, evidence }),
+		people: createPeople({ clock, ids, store, apiKeys, macs: personMacs, personSeal, evidence }),
 		personMacs,
 		personSeal,
 		sessions,

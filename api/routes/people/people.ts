@@ -130,17 +130,17 @@ function addChanging(app: Instance, { people, personSeal }: Deps): void {
 				operationId: "endPerson",
 				summary: "Let a person sign in no more, for good",
 				description:
-					"Ends their sessions and erases name and credentials; the id stays, since the evidence log names it.",
+					"Ends their sessions and erases name and credentials; the id stays, since the evidence log names it. API keys " +
+					"that they made or were shown go on, unless `revokeKeys` is true: the answer tells them. Done again, for the keys.",
 				tags,
 				params,
-				body: z.strictObject({}).nullish(),
-				response: { 204: z.null().describe("Done"), ...problems },
+				body: peopleSchemas.ending.nullish(),
+				response: { 200: peopleSchemas.ended.describe("Done, and what they may still have in hand"), ...problems },
 			},
 		},
-		async ({ principal, params: { id } }, reply) => {
+		async ({ principal, params: { id }, body }) => {
 			refuseOneself(principal, id);
-			await people.end(principal.id, principal.tenantId, id);
-			return reply.code(204).send(null);
+			return people.end(principal.id, principal.tenantId, id, body ?? {});
 		},
 	);
 }

@@ -116,6 +116,22 @@ export const peopleSchemas = {
 			}),
 		})
 		.meta({ id: "PersonConfirmation" }),
+	ending: z
+		.strictObject({
+			revokeKeys: z
+				.boolean()
+				.default(false)
+				.meta({ description: "Revoke the API keys that they made or were shown, and those made with these." }),
+		})
+		.meta({ id: "PersonEnding" }),
+	ended: z
+		.object({
+			liveKeys: z.array(z.string()).meta({
+				description: "Ids of API keys that they made or were shown, and of those made with these, that still open.",
+			}),
+			revokedKeys: z.array(z.string()),
+		})
+		.meta({ id: "PersonEnded" }),
 	signIn: z
 		.union([
 			z.strictObject({ login, password, code, as }),

@@ -55,11 +55,64 @@ describe("/v1/people", () => {
 		const login = "Kim@Example.com";
 		const first = await invite({ login });
 		assert.equal((await invite({ login: " kim@EXAMPLE.com" })).json.code, "login_taken");
-		assert.equal((await ask("POST", `/${first.json.id}/end`, {})).status, 204);
+		assert.equal((await ask("POST", `/${first.json.id}/end`, {})).status, 200);
 		assert.equal((await invite({ login })).status, 201);
 		const gone = (await ask("GET", "")).json.items.find(({ id }: { id: string }) => id === first.json.id);
 		assert.deepEqual([gone.state, gone.login, gone.name], ["ended", "", ""]);
 		assert.equal((await ask("POST", `/${first.json.id}/roles`, { roles: ["admin"] })).status, 404);
+	});
+
+	describe("who leaves", () => {
+		/** Somebody who has made a key, was shown the text of another's, and made one more by that; and the keys' ids. */
+		async function leaving() {
+			const { personId, token } = await api.addPerson(tenantId, ["admin"]);
+			const make = async (by: string) => {
+				const body = { name: "k", roles: ["sender", "admin"] };
+				const { json, text } = await api.request(by, "POST", "/v1/api-keys", body);
+				assert.ok(json.id, text);
+				return json as { id: string; apiKey: string };
+			};
+			const foreign = await make(admin.token);
+			const made = await make(token);
+			const past = { createdBy: personId, expiresAt: api.clock() - 1 };
+			const { keyId: ended } = await api.addKey(tenantId, ["sender"], past);
+			const shown = await make(admin.token);
+			const renewed = (await api.request(token, "POST", `/v1/api-keys/${shown.id}/rotate`, {})).json;
+			const byIt = await make(renewed.apiKey);
+			const end = async (body: object = {}) => (await ask("POST", `/${personId}/end`, body)).json;
+			return { personId, end, theirs: [made.id, shown.id, byIt.id].sort(), others: [foreign.id, ended] };
+		}
+		const revoked = async (ids: string[]) => {
+			const keys = await Promise.all(ids.map((id) => api.store.apiKeys.find(id)));
+			return keys.map((key) => key?.revokedAt !== undefined);
+		};
+
+		it("leaves no key behind unsaid: the open ones that they made or were shown are told", async () => {
+			const { end, theirs } = await leaving();
+			assert.deepEqual(await end(), { liveKeys: theirs, revokedKeys: [] });
+			assert.deepEqual(await revoked(theirs), [false, false, false]);
+			assert.deepEqual((await end()).liveKeys, theirs, "also to whoever lost the answer");
+		});
+
+		it("takes them along where that is asked, each revoked as any other is, before or after", async () => {
+			const { personId, end, theirs, others } = await leaving();
+			assert.deepEqual(await end({ revokeKeys: true }), { liveKeys: [], revokedKeys: theirs });
+			assert.deepEqual(await revoked([...theirs, ...others]), [true, true, true, false, false]);
+			for (const id of theirs) {
+				const acts = (await api.entries(id)).filter(({ about, type }) => about === id && type === "api_key_revoked");
+				assert.deepEqual(
+					acts.map(({ by }) => by),
+					[admin.personId],
+				);
+			}
+			const left = (await api.entries(personId)).filter(
+				({ about, type }) => about === personId && type === "person_ended",
+			);
+			assert.equal(left.length, 1);
+			const later = await leaving();
+			await later.end();
+			assert.deepEqual((await later.end({ revokeKeys: true })).revokedKeys, later.theirs);
+		});
 	});
 
 	it("of two invitations of one name at once one is made", async () => {
