@@ -5,7 +5,7 @@ import { isFinal } from "../domain/lifecycle.ts";
 import { limits } from "../domain/limits.ts";
 import type { Message } from "../domain/message.ts";
 import type { Retiming } from "../domain/proposal.ts";
-import { isBeingPlaced } from "../domain/subject.ts";
+import { type HoldRecord, standingOf } from "../domain/subject.ts";
 import { tally } from "../policies/simulate.ts";
 import type { Stepped } from "../workflows/contract.ts";
 import { certifyErased, type Erased, keyDueAtOf } from "./certify.ts";
@@ -41,12 +41,12 @@ export function createRetime(deps: RetimeDeps) {
 		const last = found.at(-1);
 		if (!last) return retimings.advance(pass._id, pass.cursor, { state: "done", endedAt: now });
 		const page = found.filter(({ acceptedAt }) => acceptedAt >= (pass.since ?? 0));
-		await requireHoldsPlaced(deps, page);
-		const needs = await readNeeds(deps, page);
+		const [needs, keeps] = await Promise.all([readNeeds(deps, page), readKeeps(deps, page)]);
 		// The page's ciphertext stays in the store: nothing here needs it.
 		const subjects = page.map((message) => ({
 			message: message as Message,
 			needs: needs.get(message.tenantId) ?? {},
+			keeps: keeps.get(message.tenantId) ?? [],
 			pass,
 			now,
 		}));
@@ -187,13 +187,11 @@ async function certify(deps: RetimeDeps, erased: Result["erased"]): Promise<void
 	await Promise.all(issue);
 }
 
-// Something of the page might be erased that a hold on all of its tenant is about to reach: the page is done again.
-async function requireHoldsPlaced(deps: RetimeDeps, page: readonly { tenantId: string }[]): Promise<void> {
+/** The live holds on a period or on all of each tenant of a page. */
+async function readKeeps(deps: RetimeDeps, page: readonly { tenantId: string }[]): Promise<Map<string, HoldRecord[]>> {
 	const ids = [...new Set(page.map(({ tenantId }) => tenantId))];
 	const records = ids.length > 0 ? await deps.store.subjectRecords.findBySubjects(ids) : [];
-	if (ids.some((id) => isBeingPlaced(records, id))) {
-		throw new LetheError("store_unavailable", { cause: "a hold is being placed" });
-	}
+	return new Map(ids.map((id) => [id, standingOf(records, id).keeps]));
 }
 
 /** What each tenant of a page has stated it needs. */

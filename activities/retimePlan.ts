@@ -11,6 +11,7 @@ import {
 	sealedObjects,
 } from "../domain/message.ts";
 import type { Retiming } from "../domain/proposal.ts";
+import { type HoldRecord, keepsOf } from "../domain/subject.ts";
 import { close, defer, refuse, type Transition } from "../domain/transition.ts";
 import { missingFrom, samePacks } from "../policies/inForce.ts";
 import { countEffects, findPresent, isDue, type Replan, replan } from "../policies/replan.ts";
@@ -34,15 +35,23 @@ export type RetimePlan = {
 	erased: { object: SealedObjectName; cohortId: string }[];
 };
 
-/** One message and what it was found to be: planned anew after every lost race. */
-export type Subject = { message: Message; needs: Needs; pass: Retiming; now: number };
+/**
+ * One message and what it was found to be: planned anew after every lost race. `keeps`: its tenant's holds on a period or on
+ * all of it.
+ */
+export type Subject = { message: Message; needs: Needs; keeps: readonly HoldRecord[]; pass: Retiming; now: number };
 
 // An object whose cohort would end so soon stays where it is: a cohort must not end while something joins it.
 const joinMarginMs = 5 * 60_000;
 
 /** The whole change of one message as one conditional update; undefined when nothing about it changes. */
 export function planRetime(deps: RetimePlanDeps, subject: Subject): RetimePlan | undefined {
-	const { message, needs, pass, now } = subject;
+	const { needs, pass, now } = subject;
+	// What such a hold covers is held, whether it bears the hold yet or not.
+	const message = {
+		...subject.message,
+		holds: [...subject.message.holds, ...keepsOf(subject, subject.message.acceptedAt)],
+	};
 	const decision = deps.policies.reevaluate(message.facts, now);
 	const excluded = deps.policies.excluded(message.facts, now);
 	const last = message.retimings?.at(-1);
@@ -50,7 +59,9 @@ export function planRetime(deps: RetimePlanDeps, subject: Subject): RetimePlan |
 		? [last.packs, last.excluded ?? []]
 		: [message.decision.packs, message.excluded ?? []];
 	const dates = replan(message, deps.policies.replan(message.facts, now), needs);
-	const fates = sealedObjects.filter((name) => message[name]).map((name) => decideFate(deps, subject, dates, name));
+	const fates = sealedObjects
+		.filter((name) => message[name])
+		.map((name) => decideFate(deps, { message, now }, dates, name));
 	const unchanged = samePacks(before, decision.packs) && samePacks(beforeExcluded, excluded);
 	if (unchanged && !differs(message, dates) && fates.every(({ fate }) => fate === "stays")) return undefined;
 
@@ -92,7 +103,12 @@ type Fate = {
 };
 
 /** What becomes of one encrypted object. Held ones are never erased, and never moved to where they could be. */
-function decideFate(deps: RetimePlanDeps, { message, now }: Subject, dates: Replan, name: SealedObjectName): Fate {
+function decideFate(
+	deps: RetimePlanDeps,
+	{ message, now }: Pick<Subject, "message" | "now">,
+	dates: Replan,
+	name: SealedObjectName,
+): Fate {
 	const { dueAt, retentionClass, bucketed } = dates.retention[name];
 	const { tenantId, region } = message;
 	const linked = name === "content" && message.link !== undefined;

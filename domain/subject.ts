@@ -191,7 +191,7 @@ export function isWide({ scope }: Pick<HoldRecord, "scope">): boolean {
 }
 
 /** Ids of the live holds on a period or tenant that keep a message accepted then. */
-export function keepsOf(standing: Pick<Standing, "keeps"> | undefined, acceptedAt: number): string[] {
+export function keepsOf(standing: { keeps: readonly HoldRecord[] } | undefined, acceptedAt: number): string[] {
 	return (standing?.keeps ?? [])
 		.filter(
 			({ from = Number.NEGATIVE_INFINITY, to = Number.POSITIVE_INFINITY }) => from <= acceptedAt && acceptedAt <= to,

@@ -5,6 +5,7 @@ import { after, before, describe, it } from "node:test";
 import { createRejudge } from "../../activities/rejudge.ts";
 import { createRetime } from "../../activities/retime.ts";
 import { LetheError } from "../../domain/errors.ts";
+import { isFinal } from "../../domain/lifecycle.ts";
 import { limits } from "../../domain/limits.ts";
 import type { Message } from "../../domain/message.ts";
 import { Plaintext } from "../../domain/plaintext.ts";
@@ -15,6 +16,7 @@ import { nextVersion } from "../../policies/published.ts";
 import { createEngine, type Engine, until } from "../harness/engine.ts";
 import { messageOf } from "../harness/message.ts";
 import { editedText, openStored, publishChange, shippedVersion, shorter } from "../harness/policies.ts";
+import { placeTenantHold } from "../harness/records.ts";
 
 const day = 24 * 3600_000;
 const hour = 3600_000;
@@ -293,6 +295,36 @@ describe("re-timing", () => {
 		assert.ok(await opens(later, "content"));
 		assert.equal(later.retimings?.length, 2);
 		assert.ok(later.retimings?.[1]?.effects.includes("purge_later"));
+	});
+
+	it("what a hold on all of its tenant is about to reach stays, and other tenants' messages are re-timed meanwhile", async () => {
+		await restart();
+		const [held, young] = (await storeAll([await stored(20 * day), await stored(day)])) as [Message, Message];
+		const open = { deadlineAt: engine.clock() - 1_000, closeAt: engine.clock() + hour, state: "accepted" } as const;
+		const [ending] = (await storeAll([await stored(20 * day, open)])) as [Message];
+		const own = tenantId;
+		tenantId = engine.ids.random("tenant");
+		await engine.ensureTenant(tenantId);
+		await engine.store.tenants.set(tenantId, { retention: needs });
+		const [other] = (await storeAll([await stored(20 * day)])) as [Message];
+		tenantId = own;
+		await publishShorter();
+		const hold = await placeTenantHold(engine, held, { nextCheckAt: engine.clock() + 10 * day });
+		await runPass();
+		assert.equal((await engine.read(other._id)).content, undefined);
+		for (const { _id } of [held, ending]) {
+			const kept = await engine.read(_id);
+			assert.ok(isFinal(kept.state) && kept.content && kept.address && kept.retimings?.length === 1);
+			assert.ok(kept.retimings[0]?.effects.includes("blocked_by_hold"));
+			assert.ok(await opens(kept, "content"));
+		}
+		assert.ok((await engine.read(young._id)).content);
+		const ended = { at: engine.clock(), recordedAt: engine.clock(), recordedBy: "key_a", source: "api" as const };
+		await engine.store.subjectRecords.end(hold._id, ended, { nextCheckAt: engine.clock(), subjects: [] });
+		for (const { _id } of [held, ending]) {
+			await sweepUntil(async () => (await engine.read(_id)).retention.content?.verifiedAt);
+			assert.equal((await engine.read(_id)).content, undefined, "released, it is overdue");
+		}
 	});
 
 	it("receipts and the record go by their new dates too, unless a hold keeps them", async () => {
