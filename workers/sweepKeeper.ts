@@ -1,11 +1,11 @@
 // Keeps the sweep coming: its schedule is looked at again and again, for it lives in Temporal, where anybody may end it.
 
-import type { Ensured } from "../adapters/temporal/sweepSchedule.ts";
+import type { Deps } from "../deps.ts";
 import { createLoop } from "./loop.ts";
 
 /** Looks every `everyMs`. What had to be put right is told: until then nothing was repaired, and nothing forgotten. */
 export function createSweepKeeper(options: {
-	ensureSweep: () => Promise<Ensured>;
+	ensureSweep: Deps["runs"]["ensureSweep"];
 	everyMs: number;
 	log: { warn: (fields: { code: string }, message: string) => void };
 }) {

@@ -11,7 +11,7 @@ import {
 import { workflowNames } from "../../workflows/contract.ts";
 
 /** What had to be done; undefined when it stood as it must. */
-export type Ensured = "created" | "mended" | undefined;
+type Ensured = "created" | "mended" | undefined;
 
 /** One schedule a task queue. An operator who wants no sweep stops the workers. */
 export function createSweepSchedule(options: { client: Client; taskQueue: string; everyMs: number }) {
