@@ -4,19 +4,17 @@ import type { Carrier } from "../adapters/carriers/carrier.ts";
 import { redactableIds } from "../domain/carrierCopy.ts";
 import { limits } from "../domain/limits.ts";
 import type { CarrierCopyRecord, Message } from "../domain/message.ts";
-import { keepsOf, standingOf } from "../domain/subject.ts";
 import type { Transition } from "../domain/transition.ts";
 import type { ActivityDeps } from "./deps.ts";
 import { guarded } from "./guarded.ts";
+import { type IsKeptDeps, isKept } from "./isKept.ts";
 
-export type RedactDeps = Pick<ActivityDeps, "clock" | "monotonic" | "log" | "carriers"> & {
-	store: {
-		messages: Pick<ActivityDeps["store"]["messages"], "take" | "transition">;
-		subjectRecords: Pick<ActivityDeps["store"]["subjectRecords"], "findBySubjects">;
+export type RedactDeps = Pick<ActivityDeps, "clock" | "monotonic" | "log" | "carriers"> &
+	IsKeptDeps & {
+		store: { messages: Pick<ActivityDeps["store"]["messages"], "take" | "transition"> };
+		/** Issues a further certificate of what of these messages is erased and certified. */
+		certifyAgain: (messages: Message[]) => Promise<void>;
 	};
-	/** Issues a further certificate of what of these messages is erased and certified. */
-	certifyAgain: (messages: Message[]) => Promise<void>;
-};
 
 type Answer = Extract<CarrierCopyRecord["state"], "read_back" | "confirmed"> | "refused";
 
@@ -48,12 +46,6 @@ export function createRedact(deps: RedactDeps) {
 			set: { nextCheckAt: deps.clock() + limits.driverPatienceMs },
 		});
 
-	// A hold on a period or on all of the tenant counts before the message bears it.
-	async function isKept({ tenantId, acceptedAt }: Message): Promise<boolean> {
-		const records = await deps.store.subjectRecords.findBySubjects([tenantId]);
-		return keepsOf(standingOf(records, tenantId), acceptedAt).length > 0;
-	}
-
 	async function redactQueue(queue: readonly Message[], until: number): Promise<void> {
 		const ended: Message[] = [];
 		for (let start = 0; start < queue.length; start += limits.redactionsAtOnceMax) {
@@ -61,7 +53,7 @@ export function createRedact(deps: RedactDeps) {
 			const before = ended.length;
 			let keptCount = 0;
 			const one = async (message: Message) => {
-				if (!(await isKept(message))) return void ended.push(...[(await redactOne(message)) ?? []].flat());
+				if (!(await isKept(deps, message))) return void ended.push(...[(await redactOne(message)) ?? []].flat());
 				keptCount++;
 				await putOff(message);
 			};

@@ -3,6 +3,7 @@
 import canonicalize from "canonicalize";
 import { compactVerify, importJWK } from "jose";
 import { z } from "zod";
+import type { SigningKey } from "../adapters/vault/signer.ts";
 
 const algorithm = "EdDSA";
 
@@ -38,7 +39,7 @@ export type CompactFault = "malformed" | "wrong_type" | "key_not_pinned" | "bad_
 export async function openCompact(
 	jws: string,
 	jwks: unknown,
-	expected: { typ: string; use: KeyUse },
+	expected: { typ: string; use: SigningKey },
 ): Promise<{ kid: string; payload: unknown; payloadText: string } | CompactFault> {
 	const pinned = keysFor(expected.use, pinnedKeys(jwks));
 	const parts = split(jws);
@@ -68,7 +69,6 @@ const keySchema = z.object({
 });
 
 type PinnedKey = z.infer<typeof keySchema>;
-type KeyUse = "certificate" | "evidence" | "canary";
 
 /** The usable keys of a JWK set. @throws TypeError when it holds none */
 export function pinnedKeys(jwks: unknown): PinnedKey[] {
@@ -79,7 +79,7 @@ export function pinnedKeys(jwks: unknown): PinnedKey[] {
 }
 
 /** Those that may sign it. One that does not say what it signs was pinned as good for all. */
-export function keysFor(use: KeyUse, keys: readonly PinnedKey[]): PinnedKey[] {
+export function keysFor(use: SigningKey, keys: readonly PinnedKey[]): PinnedKey[] {
 	return keys.filter(({ lethe_use }) => lethe_use === undefined || lethe_use === use);
 }
 

@@ -6,7 +6,8 @@ import { createBatcher } from "../batcher.ts";
 import type { VaultClient } from "./client.ts";
 import { createPublicKeys } from "./publicKeys.ts";
 
-type SigningKey = "certificate" | "evidence" | "canary";
+/** What there is a signing key for. */
+export type SigningKey = "certificate" | "evidence" | "canary";
 
 /**
  * RFC 8037; `kid` is the RFC 7638 thumbprint, so that no two deployments share one. `lethe_use` says what the key signs,
