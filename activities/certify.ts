@@ -2,7 +2,7 @@
 
 import type { CertificateDocument, Cohort } from "../adapters/mongo/models.ts";
 import type { ErasedObject } from "../audit/certificate.ts";
-import { carrierCopyOf, redactableIds } from "../domain/carrierCopy.ts";
+import { carrierCopyOf, redactableIds, redactionKey } from "../domain/carrierCopy.ts";
 import { isFinal } from "../domain/lifecycle.ts";
 import { limits } from "../domain/limits.ts";
 import { type Message, noEnd, type RetentionRecord, type SealedObjectName, sealedObjects } from "../domain/message.ts";
@@ -52,13 +52,13 @@ export function createCertify(deps: CertifyDeps) {
  */
 export function createCertifyAgain(deps: CertifyDeps) {
 	return async function certifyAgain(messages: Message[]): Promise<void> {
-		for (const [about, group] of Map.groupBy(messages, ({ submissionId }) => submissionId)) {
-			const erased = (
-				await Promise.all(group.map((message) => readBack(deps, message, certifiedObjects(message))))
-			).flat();
+		const certifyGroup = async (about: string, group: Message[]) => {
+			const erased = await Promise.all(group.map((message) => readBack(deps, message, certifiedObjects(message))));
 			const [{ tenantId }] = group as [Message];
-			await certifyErased(deps, { kind: "submission", tenantId, about }, erased);
-		}
+			await certifyErased(deps, { kind: "submission", tenantId, about }, erased.flat());
+		};
+		const groups = [...Map.groupBy(messages, ({ submissionId }) => submissionId)];
+		await Promise.all(groups.map(([about, group]) => certifyGroup(about, group)));
 	};
 }
 
@@ -154,7 +154,6 @@ export function nextDueAt(message: Message): number | undefined {
 		.map((name) => message.retention[name])
 		.filter((record) => record && !record.erasedAt)
 		.map((record) => record?.eraseBy as number);
-	if (message.carrierCopy?.state === "due") dues.push(message.carrierCopy.nextTryAt);
 	return dues.length > 0 ? Math.min(...dues) : undefined;
 }
 
@@ -228,11 +227,12 @@ function eraseAgain(stored: Message, objects: SealedObjectName[], now: number): 
 
 function setDue(message: Message): Pick<Transition, "id" | "from" | "where" | "set" | "unset"> {
 	const dueAt = nextDueAt(message);
-	const { carrierCopy } = message;
+	const { carrierCopy, sendQueue } = message;
 	// Whoever releases a hold has the message looked at at once: that is not to be put off.
 	const change = { id: message._id, from: [message.state], where: { holds: { $size: message.holds.length } } };
 	// Not on record before it was first due; whoever has asked since has it asked again, which changes nothing.
-	const begun = carrierCopy?.state === "due" && carrierCopy.tries === 0 ? { carrierCopy } : {};
-	if (dueAt === undefined) return { ...change, unset: ["nextCheckAt"] };
+	const isBegun = carrierCopy?.state === "due" && carrierCopy.tries === 0;
+	const begun = isBegun ? { carrierCopy, redaction: redactionKey(sendQueue, carrierCopy.nextTryAt) } : {};
+	if (dueAt === undefined) return { ...change, set: begun, unset: ["nextCheckAt"] };
 	return { ...change, set: { nextCheckAt: dueAt, ...begun } };
 }

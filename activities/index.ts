@@ -1,7 +1,7 @@
 // The steps of the workflows, wired: what each needs comes in by closure.
 
 import { createAdmit } from "./admit.ts";
-import { createCertify, createCertifyAgain } from "./certify.ts";
+import { createCertify } from "./certify.ts";
 import { createConfirm } from "./confirm.ts";
 import { deleteRecord } from "./deleteRecord.ts";
 import { createDeliver } from "./deliver.ts";
@@ -13,7 +13,6 @@ import { createIntegrate } from "./integrate.ts";
 import { createOffboard } from "./offboard.ts";
 import { createPrepare } from "./prepare.ts";
 import { createPurge } from "./purge.ts";
-import { createRedact } from "./redact.ts";
 import { createRefund } from "./refund.ts";
 import { createRejudge } from "./rejudge.ts";
 import { createRenewKeys } from "./renewKeys.ts";
@@ -45,9 +44,7 @@ export function createActivities(deps: ActivityDeps) {
 	const subject = { eraseSubject: createEraseSubject(deps), exportSubject: createExportSubject(deps) };
 	const sweepRequests = createSweepRequests(deps);
 	const offboard = createOffboard({ ...deps, deleteRecord: (message) => deleteRecord(deps, message) });
-	const redact = createRedact({ ...deps, certifyAgain: createCertifyAgain(deps) });
 	const more = {
-		redact,
 		sweepRequests,
 		integrate: createIntegrate(deps),
 		renewKeys: createRenewKeys(deps),

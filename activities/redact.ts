@@ -1,7 +1,7 @@
 // Has carriers forget what is final: asked by the carrier's own id, read back where it shows it, asked again while it refuses.
 
 import type { Carrier } from "../adapters/carriers/carrier.ts";
-import { redactableIds } from "../domain/carrierCopy.ts";
+import { redactableIds, redactionKey, redactionsDue } from "../domain/carrierCopy.ts";
 import { limits } from "../domain/limits.ts";
 import type { CarrierCopyRecord, Message } from "../domain/message.ts";
 import type { Transition } from "../domain/transition.ts";
@@ -11,80 +11,112 @@ import { type IsKeptDeps, isKept } from "./isKept.ts";
 
 export type RedactDeps = Pick<ActivityDeps, "clock" | "monotonic" | "log" | "carriers"> &
 	IsKeptDeps & {
-		store: { messages: Pick<ActivityDeps["store"]["messages"], "take" | "transition"> };
+		store: {
+			messages: Pick<ActivityDeps["store"]["messages"], "findRedactions" | "redactionQueues" | "take" | "transition">;
+		};
 		/** Issues a further certificate of what of these messages is erased and certified. */
 		certifyAgain: (messages: Message[]) => Promise<void>;
 	};
 
 type Answer = Extract<CarrierCopyRecord["state"], "read_back" | "confirmed"> | "refused";
 
-/** Asks for each message whose carrier's copy is due; what is not forgotten gets its next date. Certificates name the outcome. */
+/** What is left of a turn: more at once, nothing that is due, or a carrier that is better left alone for a while. */
+export type Turned = "more" | "none" | "resting";
+
+/**
+ * A queue's turn asks for the messages whose carriers' copies are due, as long as the carrier forgets any; what is not
+ * forgotten gets its next date. Certificates name the outcome. It is no part of the sweep, and keeps it waiting for nothing.
+ */
 export function createRedact(deps: RedactDeps) {
 	const { messages } = deps.store;
 
+	/** Undefined when somebody else has asked; the message as it was, when the carrier is yet to forget it. */
 	async function redactOne(message: Message): Promise<Message | undefined> {
 		const claimed = await messages.take(askAgain(message, deps.clock()));
 		if (!claimed) return undefined;
-		const answer = await askWithin(claimed);
-		const outcome = settle(claimed, answer, deps.clock());
-		return outcome && messages.take(outcome);
+		const outcome = settle(claimed, await askWithin(claimed), deps.clock());
+		return (outcome && (await messages.take(outcome))) ?? claimed;
 	}
 
 	// A carrier that fails is one that is away, until the patience with one that refuses is over: then it makes no difference.
-	async function askWithin(message: Message): Promise<Answer> {
+	async function askWithin(message: Message): Promise<Answer | undefined> {
 		try {
 			return await ask(await deps.carriers.sender(message.sendQueue), redactableIds(message.attempts));
 		} catch (error) {
-			if (!isOver(message, deps.clock())) throw error;
-			return "refused";
+			deps.log.warn({ code: (error as { code?: string }).code ?? "internal" }, "redaction postponed");
+			return isOver(message, deps.clock()) ? "refused" : undefined;
 		}
 	}
 
-	const putOff = ({ _id: id, state }: Message) =>
+	// Out of the line last: whoever dies before has it certified once more, which makes the same certificate.
+	async function certify(ended: Message[]): Promise<void> {
+		await deps.certifyAgain(ended);
+		const leave = ({ _id: id, state }: Message) => {
+			const where = { "carrierCopy.state": { $ne: "due" } };
+			return messages.transition({ id, from: [state], where, unset: ["redaction"] });
+		};
+		await Promise.all(ended.map(leave));
+	}
+
+	// A hold that it may not bear yet keeps it as well: looked at again once it does, or the hold is released.
+	const putOff = ({ _id: id, state, sendQueue }: Message) =>
 		messages.transition({
 			...{ id, from: [state], where: { "carrierCopy.state": "due" } },
-			set: { nextCheckAt: deps.clock() + limits.driverPatienceMs },
+			set: { redaction: redactionKey(sendQueue, deps.clock() + limits.driverPatienceMs) },
 		});
 
-	async function redactQueue(queue: readonly Message[], until: number): Promise<void> {
-		const ended: Message[] = [];
-		for (let start = 0; start < queue.length; start += limits.redactionsAtOnceMax) {
-			const some = queue.slice(start, start + limits.redactionsAtOnceMax);
-			const before = ended.length;
-			let keptCount = 0;
-			const one = async (message: Message) => {
-				if (!(await isKept(deps, message))) return void ended.push(...[(await redactOne(message)) ?? []].flat());
-				keptCount++;
-				await putOff(message);
-			};
-			await Promise.all(some.map((message) => guarded(deps, () => one(message))));
-			const isAway = ended.length === before && keptCount < some.length;
-			// A carrier that is away or slow does not keep the sweep, nor does what waits for it take the room of others.
-			if (isAway || deps.monotonic() >= until) {
-				await Promise.all(queue.slice(start + some.length).map((message) => guarded(deps, () => putOff(message))));
-				break;
-			}
-		}
-		await guarded(deps, () => deps.certifyAgain(ended));
+	// Its hold keeps it there: the release has the sweep look at it, which puts it in the line again.
+	const wait = ({ _id: id, state }: Message) =>
+		messages.transition({ id, from: [state], where: { "holds.0": { $exists: true } }, unset: ["redaction"] });
+
+	/** False when the carrier was asked and forgot none of them, or what it forgot can't be certified now. */
+	async function redactSome(some: Message[]): Promise<boolean> {
+		const isHeld = ({ carrierCopy, holds }: Message) => carrierCopy?.state === "due" && holds.length > 0;
+		const asked: Message[] = [];
+		let isCertified = false;
+		const one = async (message: Message) => {
+			if (isHeld(message)) return void (await wait(message));
+			if (isDue(message) && (await isKept(deps, message))) return void (await putOff(message));
+			if (isDue(message)) asked.push(...[(await redactOne(message)) ?? []].flat());
+		};
+		await Promise.all(some.map((message) => guarded(deps, () => one(message))));
+		const forgotten = asked.filter((message) => !isDue(message));
+		await guarded(deps, async () => {
+			await certify([...some.filter((message) => !isDue(message)), ...forgotten]);
+			isCertified = true;
+		});
+		return isCertified && (asked.length === 0 || forgotten.length > 0);
 	}
 
-	return async function redact(due: readonly Message[]): Promise<void> {
-		const until = deps.monotonic() + limits.redactionPageMs;
-		const queues = Map.groupBy(due, ({ sendQueue }) => sendQueue);
-		await Promise.all([...queues.values()].map((queue) => redactQueue(queue, until)));
+	return {
+		/** Send queues that have something due. */
+		findQueues: (): Promise<string[]> => messages.redactionQueues(deps.clock()),
+		/** @throws LetheError store_unavailable */
+		async redactQueue(sendQueue: string, isStopping: () => boolean = () => false): Promise<Turned> {
+			const until = deps.monotonic() + limits.redactionTurnMs;
+			for (;;) {
+				const due = redactionsDue(sendQueue, deps.clock());
+				const page = await messages.findRedactions(due, limits.redactionPageItems);
+				for (let start = 0; start < page.length; start += limits.redactionsAtOnceMax) {
+					if (isStopping() || deps.monotonic() >= until) return "more";
+					if (!(await redactSome(page.slice(start, start + limits.redactionsAtOnceMax)))) return "resting";
+				}
+				if (page.length < limits.redactionPageItems) return "none";
+			}
+		},
 	};
 }
 
-/** Whether the carrier is to be asked now; a hold keeps its copy, too. */
-export function isRedactionDue({ carrierCopy, holds }: Message, now: number): boolean {
-	return carrierCopy?.state === "due" && carrierCopy.nextTryAt <= now && holds.length === 0;
+function isDue({ carrierCopy }: Message): boolean {
+	return carrierCopy?.state === "due";
 }
 
 // The date is a claim, and the asking is on record before it is done.
 function askAgain(message: Message, now: number): Transition {
-	const { carrierCopy = { tries: 0 } } = message;
+	const { carrierCopy = { tries: 0 }, sendQueue } = message;
 	const { tries } = carrierCopy;
 	const waitMs = Math.min(limits.redactionRetryFirstMs * 2 ** Math.min(tries, 20), limits.redactionRetryMaxMs);
+	const nextTryAt = now + waitMs;
 	const first = tries === 0 ? { evidence: [{ at: now, type: "redaction_asked" as const }] } : {};
 	return {
 		id: message._id,
@@ -92,8 +124,8 @@ function askAgain(message: Message, now: number): Transition {
 		where: { holds: { $size: 0 }, "carrierCopy.state": "due", "carrierCopy.tries": tries },
 		set: {
 			"carrierCopy.tries": tries + 1,
-			"carrierCopy.nextTryAt": now + waitMs,
-			nextCheckAt: now + limits.driverPatienceMs,
+			"carrierCopy.nextTryAt": nextTryAt,
+			redaction: redactionKey(sendQueue, nextTryAt),
 		},
 		...first,
 	};
@@ -114,14 +146,18 @@ async function ask(carrier: Carrier | undefined, ids: string[] | undefined): Pro
 	return answers.includes("confirmed") ? "confirmed" : "read_back";
 }
 
-function settle(message: Message, answer: Answer, now: number): Transition | undefined {
-	if (answer === "refused" && !isOver(message, now)) return undefined;
+function settle(message: Message, answer: Answer | undefined, now: number): Transition | undefined {
+	if (answer === undefined || (answer === "refused" && !isOver(message, now))) return undefined;
 	const state = answer === "refused" ? "given_up" : answer;
 	return {
 		id: message._id,
 		from: [message.state],
 		where: { "carrierCopy.state": "due" },
-		set: { "carrierCopy.state": state, "carrierCopy.endedAt": now, nextCheckAt: now + limits.driverPatienceMs },
+		set: {
+			...{ "carrierCopy.state": state, "carrierCopy.endedAt": now },
+			// Until its certificate says so.
+			redaction: redactionKey(message.sendQueue, now + limits.driverPatienceMs),
+		},
 		evidence: [{ at: now, type: answer === "refused" ? "redaction_given_up" : "redacted", code: state }],
 	};
 }

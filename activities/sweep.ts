@@ -1,6 +1,7 @@
 // Repairs what drivers lost: each message whose nextCheckAt has passed is looked at and driven on, whatever died.
 
 import type { ParkedReceipt } from "../adapters/mongo/models.ts";
+import { redactionKey } from "../domain/carrierCopy.ts";
 import { isSound } from "../domain/evidence.ts";
 import { limits } from "../domain/limits.ts";
 import { isRestricted, type Message, sealedObjects } from "../domain/message.ts";
@@ -18,7 +19,6 @@ import { guarded } from "./guarded.ts";
 import type { createIntegrate } from "./integrate.ts";
 import type { createOffboard } from "./offboard.ts";
 import type { createPrepare } from "./prepare.ts";
-import { type createRedact, isRedactionDue } from "./redact.ts";
 import type { createRefund } from "./refund.ts";
 import type { createRenewKeys } from "./renewKeys.ts";
 import type { createResolve } from "./resolve.ts";
@@ -53,7 +53,6 @@ export type SweepDeps = Pick<
 	deliver: Pick<ReturnType<typeof createDeliver>, "queueMessage">;
 	resolve: ReturnType<typeof createResolve>;
 	certify: ReturnType<typeof createCertify>;
-	redact: ReturnType<typeof createRedact>;
 	tend: ReturnType<typeof createTend>;
 	sweepRequests: ReturnType<typeof createSweepRequests>;
 	offboard: ReturnType<typeof createOffboard>;
@@ -72,8 +71,7 @@ export function createSweep(deps: SweepDeps) {
 		// Before the messages: what waits for one of them may spare it a look-up, or an end as unknown.
 		const receiptCount = await sweepParked(deps, now);
 		const due = await messages.findDue(now, limits.sweepPageItems);
-		const { true: redactions = [], false: others = [] } = Object.groupBy(due, (one) => `${isRedactionDue(one, now)}`);
-		await Promise.all(others.map((message) => guarded(deps, () => repair(deps, message))));
+		await Promise.all(due.map((message) => guarded(deps, () => repair(deps, message))));
 		const dueCohorts = await cohorts.findDue(now, limits.sweepPageItems);
 		for (const cohort of dueCohorts) {
 			await guarded(deps, async () => {
@@ -99,8 +97,6 @@ export function createSweep(deps: SweepDeps) {
 		await guarded(deps, () => deps.retime.continueRetiming());
 		const integratedCount = await deps.integrate();
 		await guarded(deps, () => publishCheckpoint(deps));
-		// Last: a carrier may take its time, and everything else is ours.
-		await deps.redact(redactions);
 		const isFull = [due.length, dueCohorts.length, receiptCount, integratedCount].includes(limits.sweepPageItems);
 		return { messageCount: due.length, cohortCount: dueCohorts.length, moreDue: isFull || isOffboarding };
 	}
@@ -213,9 +209,23 @@ async function endRecord(deps: SweepDeps, message: Message, now: number): Promis
 	await deleteRecord(deps, message);
 }
 
+// A hold kept its carrier's copy, and is released; or it became due before there was a line of its own.
+async function queueRedaction(deps: SweepDeps, message: Message, now: number): Promise<void> {
+	const { _id: id, state, sendQueue, carrierCopy, holds, redaction } = message;
+	if (carrierCopy?.state !== "due" || redaction !== undefined || holds.length > 0) return;
+	const set = { redaction: redactionKey(sendQueue, Math.max(now, carrierCopy.nextTryAt)) };
+	await deps.store.messages.transition({
+		id,
+		from: [state],
+		where: { redaction: { $exists: false }, holds: { $size: 0 } },
+		set,
+	});
+}
+
 async function endFinal(deps: SweepDeps, message: Message, now: number): Promise<void> {
 	await guarded(deps, () => deps.runs.settle(message));
 	await deps.refund(message);
+	await queueRedaction(deps, message, now);
 	const { tenantId } = message;
 	// What a hold on all of the tenant may be about to reach is left as it is; the claim has the sweep come back.
 	if (message.holds.length === 0 && isBeingPlaced(await deps.store.subjectRecords.findBySubjects([tenantId]), tenantId))

@@ -66,7 +66,8 @@ export function queueCapacity(segmentsPerSecond: number, segmentsMean: number): 
 	return Math.max(1, Math.ceil((segmentsPerSecond * queueAheadMs) / 1000 / Math.max(1, segmentsMean)));
 }
 
-function timeOf(time: number): string {
+/** A time as keys have it: in their order. */
+export function timeOf(time: number): string {
 	return time.toString(36).padStart(9, "0");
 }
 

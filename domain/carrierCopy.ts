@@ -1,5 +1,6 @@
 // What a carrier still has of a message: asked to forget it after its end, or bound to by agreement.
 
+import { type Bounds, queueRange, timeOf } from "./backlog.ts";
 import { type Attempt, carrierIdsOf, type Message, wasHandedOver } from "./message.ts";
 
 /**
@@ -33,4 +34,14 @@ export function redactableIds(attempts: readonly Attempt[]): string[] | undefine
 	const handed = attempts.filter((attempt) => wasHandedOver([attempt]));
 	const ids = handed.map(carrierIdsOf);
 	return ids.length > 0 && ids.every((known) => known.length > 0) ? ids.flat() : undefined;
+}
+
+/** Where a message waits for its carrier to be asked at `at`: those of a send queue stand together, the longest due first. */
+export function redactionKey(sendQueue: string, at: number): string {
+	return `${queueRange(sendQueue).after}${timeOf(at)}`;
+}
+
+/** Bounds of the keys of a send queue that are due. */
+export function redactionsDue(sendQueue: string, now: number): Bounds {
+	return { after: queueRange(sendQueue).after, before: redactionKey(sendQueue, now + 1) };
 }

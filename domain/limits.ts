@@ -190,8 +190,10 @@ export const limits = {
 
 	// a carrier's copy
 	redactionsAtOnceMax: 16,
-	// After this time of a page no more are begun: what is left waits for the sweep's next turn.
-	redactionPageMs: 20_000,
+	redactionPageItems: 200,
+	// So many send queues have their turn at once, each for so long.
+	redactionQueuesMax: 32,
+	redactionTurnMs: 20_000,
 	// A carrier that refuses is asked again, each time twice as late, until its agreement has to do.
 	redactionRetryFirstMs: 60_000,
 	redactionRetryMaxMs: 24 * 3600_000,

@@ -309,6 +309,8 @@ export type Message = {
 	retention: Partial<Record<RetentionObject, RetentionRecord>>;
 	/** Absent where the carrier is not asked. */
 	carrierCopy?: CarrierCopyRecord;
+	/** Its place among what its carrier is to be asked to forget; see `redactionKey`. Absent while a hold keeps the copy. */
+	redaction?: string;
 	certificates: string[];
 	/** When the sweep must look at this message again; absent when nothing is left to do. */
 	nextCheckAt?: number;

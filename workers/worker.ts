@@ -3,7 +3,9 @@
 import { readFileSync } from "node:fs";
 import type { DataConverter } from "@temporalio/common";
 import { DefaultLogger, NativeConnection, Runtime, Worker } from "@temporalio/worker";
+import { createCertifyAgain } from "../activities/certify.ts";
 import { createActivities } from "../activities/index.ts";
+import { createRedact } from "../activities/redact.ts";
 import { loadConfig, required } from "../config.ts";
 import { createDeps } from "../deps.ts";
 import { isSound } from "../domain/evidence.ts";
@@ -11,6 +13,7 @@ import { limits } from "../domain/limits.ts";
 import { bundleWorkflows } from "./bundle.ts";
 import { runProcess } from "./process.ts";
 import { quarantined } from "./quarantined.ts";
+import { createRedactor } from "./redactor.ts";
 import { workerSettings } from "./settings.ts";
 import { createSweepKeeper } from "./sweepKeeper.ts";
 
@@ -48,14 +51,21 @@ await runProcess(async () => {
 	const { ensureSweep } = deps.runs;
 	const keeper = createSweepKeeper({ ensureSweep, everyMs: limits.sweepEnsuredEveryMs, log: deps.log });
 	keeper.start();
+	const redactor = createRedactor({
+		redact: createRedact({ ...deps, certifyAgain: createCertifyAgain(deps) }),
+		check: deps.quarantine.check,
+		onError: (error: Error) => deps.log.warn({ code: (error as { code?: string }).code ?? error.name }, "redaction"),
+	});
+	redactor.start();
 	const running = worker.run();
 	return {
 		ready: {},
 		ended: running,
 		async stop() {
 			const keeping = keeper.close();
+			const redacting = redactor.close();
 			worker.shutdown();
-			await running;
+			await Promise.all([running, redacting]);
 			await connection.close();
 			await deps.close();
 			await keeping;

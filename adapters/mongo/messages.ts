@@ -1,6 +1,8 @@
 // Messages in the store: acceptance by one insert, every change by one conditional update, gathered into batches.
 
 import type { mongo } from "mongoose";
+import { type Bounds, queueRange } from "../../domain/backlog.ts";
+import { redactionsDue } from "../../domain/carrierCopy.ts";
 import { finalStates, openSince, openStates, type State, statesBefore, unsentStates } from "../../domain/lifecycle.ts";
 import { limits } from "../../domain/limits.ts";
 import { isInDoubt, isNamedBy, type Message, type SealedObjectName, sealedObjects } from "../../domain/message.ts";
@@ -104,6 +106,7 @@ export function createMessageStore(models: Models, deps: StoreDeps) {
 		findByCarrierId: (sendQueue: string, carrierId: string) => findByCarrierId({ sendQueue, carrierId }),
 		...createQueries(collection),
 		...createWaitingQueries(collection),
+		...createRedactionQueries(collection),
 		...createPageWrites(collection),
 		...createDeletions(collection),
 	};
@@ -250,6 +253,37 @@ function createWaitingQueries(collection: mongo.Collection<Message>) {
 					.toArray(),
 			),
 	};
+}
+
+/** What waits for its carrier to be asked to forget it. */
+function createRedactionQueries(collection: mongo.Collection<Message>) {
+	return {
+		/** Messages whose carriers have a turn due, the longest due first; see `redactionKey`. */
+		findRedactions: ({ after, before }: Bounds, itemsMax: number) =>
+			guardStore(() =>
+				collection
+					.find({ redaction: { $gt: after, $lt: before } })
+					.sort({ redaction: 1 })
+					.limit(itemsMax)
+					.map(whole)
+					.toArray(),
+			) as Promise<Message[]>,
+		/** Send queues that have such messages. */
+		redactionQueues: (now: number) => guardStore(() => readRedactionQueues(collection, now)),
+	};
+}
+
+// One look a queue, however much waits there: the first key of each, and on behind its last.
+async function readRedactionQueues(collection: mongo.Collection<Message>, now: number): Promise<string[]> {
+	const due: string[] = [];
+	for (let after = ""; ; ) {
+		const waiting = collection.find({ redaction: { $gt: after, $lt: "~" } }, { projection: { redaction: 1 } });
+		const [{ redaction = "" } = {}] = await waiting.sort({ redaction: 1 }).limit(1).toArray();
+		if (redaction === "") return due;
+		const sendQueue = redaction.slice(0, redaction.lastIndexOf("/"));
+		if (redaction < redactionsDue(sendQueue, now).before) due.push(sendQueue);
+		after = queueRange(sendQueue).before;
+	}
 }
 
 const backlogFields = {

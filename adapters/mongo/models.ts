@@ -255,6 +255,7 @@ const collections = {
 		{ unintegratedSince: 1 },
 		{ backlog: 1 },
 		{ notifyAt: 1 },
+		{ redaction: 1 },
 		{ submissionId: 1, group: 1, state: 1 },
 		{ tenantId: 1, acceptedAt: -1, _id: -1 },
 		{ "attempts.carrierId": 1 },

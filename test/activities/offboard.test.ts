@@ -41,6 +41,7 @@ describe("a tenant that is taken out of service", () => {
 	const sweepLater = async (ms: number) => {
 		engine.time.offsetMs += ms;
 		await engine.activities.sweepPage();
+		await engine.redact();
 	};
 
 	it("a job that was made before is not sent, and the message waits without further attempts", async () => {

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, it } from "node:test";
+import { createCertifyAgain } from "../../activities/certify.ts";
 import { createRedact } from "../../activities/redact.ts";
 import type { Certificate } from "../../audit/certificate.ts";
 import { LetheError } from "../../domain/errors.ts";
@@ -9,7 +10,7 @@ import { limits } from "../../domain/limits.ts";
 import type { Attempt, Message } from "../../domain/message.ts";
 import { end } from "../../domain/transition.ts";
 import { createEngine, type Engine } from "../harness/engine.ts";
-import { placeHold, placeTenantHold } from "../harness/records.ts";
+import { placeTenantHold } from "../harness/records.ts";
 
 describe("a carrier's copy", () => {
 	let engine: Engine;
@@ -24,8 +25,9 @@ describe("a carrier's copy", () => {
 		engine.carrier.readBack = async () => "gone";
 	});
 
-	async function delivered(attempt: Partial<Attempt> = { outcome: "accepted" }): Promise<Message> {
-		const message = await engine.accept();
+	type Shape = Parameters<Engine["accept"]>[0];
+	async function delivered(attempt: Partial<Attempt> = { outcome: "accepted" }, shape: Shape = {}): Promise<Message> {
+		const message = await engine.accept(shape);
 		const now = engine.clock();
 		const carrierId = `c-${message._id}`;
 		const whole = { number: 1, startedAt: now, leaseUntil: now, claim: "c", carrierId, ...attempt };
@@ -38,9 +40,12 @@ describe("a carrier's copy", () => {
 		await engine.activities.finalise(message.submissionId, false);
 		return engine.read(message._id);
 	}
+	const redacting = (more: Partial<Parameters<typeof createRedact>[0]> = {}) =>
+		createRedact({ ...engine, certifyAgain: createCertifyAgain(engine), ...more });
 	const sweep = async (afterMs = 0) => {
 		engine.time.offsetMs += afterMs;
 		await engine.activities.sweepPage();
+		await engine.redact();
 	};
 	async function fates({ tenantId, submissionId }: Message): Promise<(string | undefined)[][]> {
 		const kept = await engine.store.certificates.page(tenantId, submissionId, 10);
@@ -144,17 +149,21 @@ describe("a carrier's copy", () => {
 	});
 
 	it("is kept while a hold on all of the tenant is being placed, and no other tenant's waits for that", async () => {
-		const [message, other] = [await delivered(), await delivered()];
+		const message = await delivered();
+		const { tenantId } = message;
+		// As many of them as are asked for at once, and due first.
+		for (let count = 1; count < limits.redactionsAtOnceMax; count++) await delivered(undefined, { tenantId });
+		engine.time.offsetMs += 1;
+		const other = await delivered();
 		const hold = await placeTenantHold(engine, message);
-		// More of them than are asked for at once.
-		const held = Array.from({ length: limits.redactionsAtOnceMax }, () => message);
-		await createRedact({ ...engine, certifyAgain: async () => undefined })([...held, other]);
+		await engine.redact();
 		assert.deepEqual(asked, [`c-${other._id}`]);
 		const now = engine.clock();
 		const ended = { at: now, recordedAt: now, recordedBy: "key_a", source: "api" as const };
 		await engine.store.subjectRecords.end(hold._id, ended, { subjects: [] });
 		await sweep(limits.driverPatienceMs + 1);
-		assert.deepEqual(asked, [`c-${other._id}`, `c-${message._id}`]);
+		assert.equal(asked.length, limits.redactionsAtOnceMax + 1);
+		assert.ok(asked.includes(`c-${message._id}`));
 	});
 
 	it("of an attempt that no id is known of, and of a carrier that can't forget, is an obligation with its date", async () => {
@@ -167,74 +176,81 @@ describe("a carrier's copy", () => {
 		assert.deepEqual(asked, []);
 	});
 
-	it("with a carrier that forgets nothing, what was not asked for waits as well, and keeps no room at the sweep", async () => {
+	it("with a carrier that forgets nothing, what was not asked for waits as well, and is asked for at the next turn", async () => {
 		engine.carrier.redact = async (id) => asked.push(id) < 0;
 		engine.carrier.readBack = async () => "there";
 		const messages = [];
 		for (let count = 0; count < limits.redactionsAtOnceMax + 3; count++) messages.push(await delivered());
-		await sweep();
+		assert.equal(await redacting().redactQueue("queue"), "resting");
 		assert.equal(asked.length, limits.redactionsAtOnceMax);
-		assert.deepEqual(await engine.store.messages.findDue(engine.clock(), 100), []);
-		await sweep(limits.driverPatienceMs + 1);
-		assert.deepEqual(new Set(asked), new Set(messages.map(({ _id }) => `c-${_id}`)), "and has its turn");
+		await engine.redact();
+		assert.deepEqual(new Set(asked), new Set(messages.map(({ _id }) => `c-${_id}`)));
 		engine.carrier.readBack = async () => "gone";
 		await sweep(limits.redactionRetryFirstMs);
 	});
 
-	it("of a slow carrier a page asks for so long only; the rest waits for its turn, and another carrier's does not", async () => {
+	it("of a slow carrier a turn asks for so long only; the rest waits for the next, and another carrier has its own", async () => {
 		const slow = { ms: 0 };
-		const stepMs = limits.redactionPageMs / 2;
-		const carriers = {
-			...engine.carriers,
-			sender: async (queue: string) => ({
-				...engine.carrier,
-				redact: async (id: string) => {
-					if (queue === "queue" && asked.length % limits.redactionsAtOnceMax === 0) slow.ms += stepMs;
-					return asked.push(id) > 0;
-				},
-			}),
+		engine.carrier.redact = async (id) => {
+			if (asked.length % limits.redactionsAtOnceMax === 0) slow.ms += limits.redactionTurnMs / 2;
+			return asked.push(id) > 0;
 		};
-		const redact = createRedact({
-			...engine,
-			carriers,
-			monotonic: () => slow.ms,
-			certifyAgain: async () => undefined,
-		});
 		const messages = [];
 		for (let count = 0; count < 2 * limits.redactionsAtOnceMax + 3; count++) messages.push(await delivered());
-		await redact(messages);
+		await delivered({ outcome: "accepted" }, { sendQueue: "another" });
+		const { findQueues, redactQueue } = redacting({ monotonic: () => slow.ms });
+		assert.deepEqual(await findQueues(), ["another", "queue"]);
+		assert.equal(await redactQueue("queue"), "more");
 		assert.equal(asked.length, 2 * limits.redactionsAtOnceMax);
-		const left = await Promise.all(messages.slice(asked.length).map(({ _id }) => engine.read(_id)));
-		for (const { carrierCopy, nextCheckAt = 0 } of left) {
-			assert.equal(carrierCopy?.state, "due");
-			assert.ok(nextCheckAt > engine.clock());
-		}
-		const other = { ...(await delivered()), sendQueue: "another" };
-		await redact([...left, other]);
+		assert.deepEqual(await findQueues(), ["another", "queue"]);
+		assert.equal(await redactQueue("another"), "none");
+		assert.equal(await redactQueue("queue"), "none");
 		assert.equal(asked.length, messages.length + 1);
-		await sweep(limits.driverPatienceMs + 1);
+		assert.deepEqual(await findQueues(), []);
 	});
 
-	it("waits behind all else that the sweep does", async () => {
-		const answer = Promise.withResolvers<void>();
-		const reached = Promise.withResolvers<void>();
-		engine.carrier.redact = async () => {
-			reached.resolve();
-			await answer.promise;
-			return true;
-		};
-		const checkpoint = await engine.store.evidence.checkpoint();
+	it("that the carrier forgot before its certificate could be signed is certified when that can be done", async () => {
 		const message = await delivered();
-		const another = { version: 1, mac: engine.ids.random("evidence") };
-		const hold = await placeHold(engine, await engine.accept({ subject: another }));
-		const sweeping = sweep();
-		await reached.promise;
-		const { nextCheckAt } = await engine.store.subjectRecords.find(hold._id);
-		assert.notEqual(nextCheckAt, hold.nextCheckAt, "a hold that is due was tended");
-		assert.notEqual(await engine.store.evidence.checkpoint(), checkpoint, "and a checkpoint published");
-		answer.resolve();
-		await sweeping;
+		engine.memory.away.value = true;
+		try {
+			assert.equal(await redacting().redactQueue("queue"), "resting");
+		} finally {
+			engine.memory.away.value = false;
+		}
 		assert.equal((await engine.read(message._id)).carrierCopy?.state, "read_back");
+		assert.equal((await fates(message)).length, 1);
+		await sweep(limits.driverPatienceMs + 1);
+		assert.deepEqual((await fates(message)).at(-1), ["complete", "carrier_redaction", "read_back", "no date"]);
+		assert.equal((await engine.read(message._id)).redaction, undefined);
+		assert.equal(asked.length, 1);
+	});
+
+	it("that became due before there was a line for it is put there by the sweep", async () => {
+		const message = await delivered();
+		const { _id: id } = message;
+		await engine.store.messages.transition({ id, unset: ["redaction"], set: { nextCheckAt: engine.clock() } });
+		await engine.redact();
+		assert.deepEqual(asked, []);
+		await sweep();
+		assert.deepEqual(asked, [`c-${id}`]);
+	});
+
+	it("keeps no repair waiting, however much of it is due and however slow its carrier", async () => {
+		engine.carrier.redact = () => new Promise(() => undefined);
+		for (let count = 0; count < limits.sweepPageItems + 10; count += 51) {
+			await Promise.all(Array.from({ length: 51 }, () => delivered()));
+		}
+		const now = engine.clock();
+		const over = await engine.accept({ deadlineAt: now + 1_000, closeAt: now + 2_000, nextCheckAt: now + 3_000 });
+		engine.time.offsetMs += 5_000;
+		const began = performance.now();
+		await engine.activities.sweepPage();
+		assert.ok(performance.now() - began < 10_000, "and waits for no carrier");
+		assert.equal((await engine.read(over._id)).state, "expired");
+		assert.deepEqual(await engine.store.messages.findDue(engine.clock(), 10), []);
+		engine.carrier.redact = async () => true;
+		await engine.redact();
+		assert.deepEqual(await engine.store.messages.redactionQueues(engine.clock()), []);
 	});
 
 	it("is none where nothing was handed over", async () => {

@@ -3,8 +3,10 @@
 import { createHash, randomBytes } from "node:crypto";
 import { DefaultLogger, NativeConnection, Runtime, Worker } from "@temporalio/worker";
 import { Redis } from "ioredis";
+import { createCertifyAgain } from "../../activities/certify.ts";
 import type { ActivityDeps } from "../../activities/deps.ts";
 import { createActivities } from "../../activities/index.ts";
+import { createRedact } from "../../activities/redact.ts";
 import { createRejudge } from "../../activities/rejudge.ts";
 import { createReroute } from "../../activities/reroute.ts";
 import { createSend } from "../../activities/send.ts";
@@ -149,6 +151,7 @@ export async function createEngine(options: EngineOptions = {}) {
 		carriers: { sender: async () => carrier, redacts: async () => carrier.redact !== undefined },
 	};
 	const activities = createActivities(deps);
+	const redact = createRedact({ ...deps, certifyAgain: createCertifyAgain(deps) });
 	const isStopping = () => false;
 	const send = createSend({
 		...deps,
@@ -221,6 +224,10 @@ export async function createEngine(options: EngineOptions = {}) {
 		activities,
 		send,
 		isStopping,
+		/** Gives each send queue a turn with what its carrier is to forget, as the worker does beside the sweep. */
+		async redact(): Promise<void> {
+			for (const sendQueue of await redact.findQueues()) await redact.redactQueue(sendQueue);
+		},
 		temporal,
 		warnings,
 		errors,

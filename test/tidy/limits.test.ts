@@ -56,11 +56,6 @@ const relations: [why: string, less: number, more: number, orEqual?: true][] = [
 		limits.tenantSettleMs,
 	],
 	["a lost receipt is asked for within even the shortest grace", limits.receiptPatienceMs, limits.receiptGraceOtpMs],
-	[
-		"a page of redactions ends before the sweep that asks for them counts as dead, however slow the carrier",
-		limits.redactionPageMs + 2 * limits.carrierTimeoutMs,
-		minuteMs,
-	],
 	["parked receipts live 72 hours at most", limits.parkedReceiptMs, 72 * hourMs, true],
 	[
 		"no head's insert is in flight any more when its members count as orphans, clocks that differ included",

@@ -312,6 +312,7 @@ describe("store", () => {
 			[{ endpointId: "e" }, undefined, "webhookDeliveries"],
 			[{ eraseBy: { $lte: 1 } }, undefined, "webhookDeliveries"],
 			[{ backlog: { $gt: "q/normal/t/", $lt: "q/normal/t0" } }, { backlog: 1 }],
+			[{ redaction: { $gt: "q/", $lt: "q/0mgp" } }, { redaction: 1 }],
 			[{}, { start: -1 }, "evidenceBundles"],
 			[{ start: { $lte: 7 } }, { start: -1 }, "evidenceBundles"],
 			[{ start: { $gt: 7 } }, { start: 1 }, "evidenceBundles"],
