@@ -24,6 +24,8 @@ export type ActivityDeps = {
 	clock: () => number;
 	/** Milliseconds that no one can set. */
 	monotonic: () => number;
+	/** What time Vault has, epoch ms, to the second. */
+	vaultTime: () => Promise<number>;
 	/** In [0, 1). */
 	random: () => number;
 	ids: { random: (kind: IdKind) => string; derive: (kind: IdKind, text: string) => string };

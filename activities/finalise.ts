@@ -13,6 +13,8 @@ export type FinaliseDeps = Pick<ActivityDeps, "clock"> & {
 	store: { messages: Pick<ActivityDeps["store"]["messages"], "find" | "findBySubmission" | "transition"> };
 	certify: ReturnType<typeof createCertify>;
 	refund: ReturnType<typeof createRefund>;
+	/** Throws while no message may be ended by this machine's time; see `createClockGuard`. */
+	checkClock: () => Promise<void>;
 };
 
 /** `finalise` may be repeated; what it can't end or certify now is left to the sweep. */
@@ -22,6 +24,7 @@ export function createFinalise(deps: FinaliseDeps) {
 	async function endMessage(message: Message, cancelled: boolean): Promise<void> {
 		if (isFinal(message.state)) return;
 		const now = deps.clock();
+		if (!cancelled && close(message, now)) await deps.checkClock();
 		const decide = cancelled ? abandon : close;
 		await change(messages, message._id, (current) => decide(current, now), message);
 	}

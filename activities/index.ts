@@ -2,6 +2,7 @@
 
 import { createAdmit } from "./admit.ts";
 import { createCertify } from "./certify.ts";
+import { createClockGuard } from "./clockGuard.ts";
 import { createConfirm } from "./confirm.ts";
 import { deleteRecord } from "./deleteRecord.ts";
 import { createDeliver } from "./deliver.ts";
@@ -31,11 +32,12 @@ export type Activities = ReturnType<typeof createActivities>;
 
 /** Everything the Temporal worker runs. */
 export function createActivities(deps: ActivityDeps) {
+	const { checkClock, withClock } = createClockGuard(deps);
 	const unpark = createUnpark(deps);
 	const certify = createCertify(deps);
 	const refund = createRefund(deps);
 	const rejudge = createRejudge(deps);
-	const prepare = createPrepare({ ...deps, rejudge });
+	const prepare = createPrepare({ ...deps, rejudge, checkClock });
 	const tenancy = createTenancy(deps);
 	const deliver = createDeliver({ ...deps, prepare, tenancy, admit: createAdmit(deps) });
 	const resolve = createResolve({ ...deps, unpark });
@@ -55,12 +57,12 @@ export function createActivities(deps: ActivityDeps) {
 	return {
 		prepare: prepare.prepare,
 		deliver: deliver.deliver,
-		finalise: createFinalise({ ...deps, certify, refund }),
-		...createPurge(deps),
+		finalise: createFinalise({ ...deps, certify, refund, checkClock }),
+		...withClock(createPurge(deps)),
 		retimePages: retime.retimePages,
 		...createSimulate(deps),
 		...createRevealMessage(deps),
 		...createStepRequest({ ...deps, ...subject }),
-		sweepPage: sweep.sweepPage,
+		...withClock({ sweepPage: sweep.sweepPage }),
 	};
 }

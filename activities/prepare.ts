@@ -14,6 +14,8 @@ type Rejudge = Pick<ReturnType<typeof createRejudge>, "judge" | "know">;
 export type PrepareDeps = Pick<ActivityDeps, "clock"> & {
 	store: { messages: Pick<ActivityDeps["store"]["messages"], "find" | "findBySubmission" | "transition"> };
 	rejudge: Rejudge;
+	/** Throws while no message may be ended by this machine's time; see `createClockGuard`. */
+	checkClock: () => Promise<void>;
 };
 
 /** Judges each open message of a submission anew and groups what is left by release time. */
@@ -21,6 +23,7 @@ export function createPrepare(deps: PrepareDeps) {
 	const { messages } = deps.store;
 
 	async function prepareMessage(message: Message): Promise<Message> {
+		if (close(message, deps.clock())) await deps.checkClock();
 		// What acceptance has just read is not read again here: the sender does, before the carrier is called.
 		const fresh = deps.clock() - message.acceptedAt < limits.standingFreshMs;
 		const known = fresh || isFinal(message.state) ? undefined : await deps.rejudge.know(message);

@@ -40,6 +40,8 @@ export type SendDeps = Pick<
 		rejudge: Pick<ReturnType<typeof createRejudge>, "rejudge">;
 		tenancy: Tenancy;
 		reroute: ReturnType<typeof createReroute>;
+		/** Throws while no message may be ended by this machine's time; see `createClockGuard`. */
+		checkClock: () => Promise<void>;
 		/** Whether this process is to end soon. */
 		isStopping: () => boolean;
 	};
@@ -341,6 +343,9 @@ function createPatient(deps: SendDeps, { closeAt }: Message, now: number) {
 }
 
 async function endIfOver(deps: SendDeps, messageId: string): Promise<void> {
-	const ended = await change(deps.store.messages, messageId, (message) => close(message, deps.clock()));
+	const message = await deps.store.messages.find(messageId);
+	if (!message || !close(message, deps.clock())) return;
+	await deps.checkClock();
+	const ended = await change(deps.store.messages, messageId, (current) => close(current, deps.clock()), message);
 	if (ended) deps.runs.settleSoon(ended.before);
 }

@@ -194,6 +194,7 @@ function createSender(bench: Bench) {
 		rejudge: { rejudge: async () => ({ kind: "due" }) },
 		tenancy: { isSuspended: async () => false, allows: async () => true },
 		isStopping: () => false,
+		checkClock: async () => undefined,
 		reroute: async () => undefined,
 	});
 }

@@ -2980,6 +2980,7 @@ export type ErrorCode =
 	| "issuer_unavailable"
 	| "store_unavailable"
 	| "queues_unavailable"
+	| "clock_off"
 	| "outcome_unknown"
 	| "callback_invalid"
 	| "callback_unauthenticated"

@@ -324,6 +324,12 @@ export const errorCatalogue = {
 		retryable: true,
 		title: "The send queues can't be reached; what waits for them is in the store, and goes on once they can.",
 	},
+	clock_off: {
+		status: 503,
+		retryable: true,
+		title:
+			"The clock of a machine differs from Vault's by more than thirty seconds: nothing is ended, erased or destroyed by it. Set it, or Vault's.",
+	},
 	outcome_unknown: {
 		status: 503,
 		retryable: false,

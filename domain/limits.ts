@@ -141,6 +141,9 @@ export const limits = {
 	receiptGraceMs: 60 * 60_000,
 	receiptGraceOtpMs: 2 * 60_000,
 	clockSkewMs: 30_000,
+	// Vault is asked what time it has this often at most, and that a clock is off is told this often.
+	clockReadMs: 5_000,
+	clockToldMs: 60_000,
 	carrierTimeoutMs: 10_000,
 	carrierConnectionsMax: 256,
 	leaseMs: 20_000,

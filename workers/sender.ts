@@ -1,5 +1,6 @@
 // The sender: works every send queue at its rate, one attempt a job.
 
+import { createClockGuard } from "../activities/clockGuard.ts";
 import { createDivert } from "../activities/divert.ts";
 import { createFeed } from "../activities/feed.ts";
 import { createMoveWaiting } from "../activities/moveWaiting.ts";
@@ -28,7 +29,8 @@ await runProcess(async () => {
 	const rejudge = createRejudge(deps);
 	const reroute = createReroute({ ...deps, rejudge });
 	let stopping = false;
-	const steps = { unpark: createUnpark(deps), rejudge, reroute, tenancy: createTenancy(deps) };
+	const { checkClock } = createClockGuard(deps);
+	const steps = { unpark: createUnpark(deps), rejudge, reroute, tenancy: createTenancy(deps), checkClock };
 	const { send, divert, moveWaiting } = quarantined(
 		{
 			send: createSend({ ...deps, ...steps, isStopping: () => stopping }),

@@ -4,6 +4,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { DefaultLogger, NativeConnection, Runtime, Worker } from "@temporalio/worker";
 import { Redis } from "ioredis";
 import { createCertifyAgain } from "../../activities/certify.ts";
+import { createClockGuard } from "../../activities/clockGuard.ts";
 import type { ActivityDeps } from "../../activities/deps.ts";
 import { createActivities } from "../../activities/index.ts";
 import { createRedact } from "../../activities/redact.ts";
@@ -59,8 +60,10 @@ type EngineOptions = {
 /** Needs MONGODB_URL, REDIS_URL and TEMPORAL_ADDRESS; each engine has its own database and queues. */
 export async function createEngine(options: EngineOptions = {}) {
 	const name = `t${randomBytes(6).toString("hex")}`;
-	const time = { offsetMs: 0 };
-	const clock = () => Date.now() + time.offsetMs;
+	/** `offsetMs`: what has passed. `jumpMs`: by how much this machine's clock alone was set forward. */
+	const time = { offsetMs: 0, jumpMs: 0 };
+	const clock = () => Date.now() + time.offsetMs + time.jumpMs;
+	const monotonic = () => performance.now() + time.offsetMs;
 	const ids = {
 		random: (kind: IdKind) => formatId(kind, randomBytes(16)),
 		derive: (kind: IdKind, text: string) => formatId(kind, createHash("sha256").update(`${kind}\n${text}`).digest()),
@@ -105,7 +108,8 @@ export async function createEngine(options: EngineOptions = {}) {
 	const witness = createMemoryWitness();
 	const deps: ActivityDeps = {
 		clock,
-		monotonic: () => performance.now(),
+		monotonic,
+		vaultTime: async () => Date.now() + time.offsetMs,
 		random: () => 0,
 		ids,
 		log,
@@ -153,9 +157,11 @@ export async function createEngine(options: EngineOptions = {}) {
 	const activities = createActivities(deps);
 	const redact = createRedact({ ...deps, certifyAgain: createCertifyAgain(deps) });
 	const isStopping = () => false;
+	const { checkClock } = createClockGuard(deps);
 	const send = createSend({
 		...deps,
 		isStopping,
+		checkClock,
 		unpark: createUnpark(deps),
 		rejudge: createRejudge(deps),
 		tenancy: createTenancy(deps),
@@ -224,6 +230,7 @@ export async function createEngine(options: EngineOptions = {}) {
 		activities,
 		send,
 		isStopping,
+		checkClock,
 		/** Gives each send queue a turn with what its carrier is to forget, as the worker does beside the sweep. */
 		async redact(): Promise<void> {
 			for (const sendQueue of await redact.findQueues()) await redact.redactQueue(sendQueue);
