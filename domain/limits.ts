@@ -248,9 +248,11 @@ export const limits = {
 	// From one address, steps of signing in, failed or not: many people may share it.
 	signInRequestsPerMinuteMax: 3_000,
 	// Failed sign-ins that cost nothing, by account from one network and by network; each further one doubles the wait, up to
-	// the longest.
+	// the longest. From a site, whose networks may be of people who know nothing of each other, all wait as shortly as from
+	// everywhere.
 	signInsFreePerAccountMax: 5,
 	signInsFreePerAddressMax: 30,
+	signInsFreePerSiteMax: 100,
 	signInWaitMsMax: 15 * 60_000,
 	// By account from all networks together but those that its owner comes from: as short as guesses at a code bear, since
 	// whoever guesses from many takes each turn.
@@ -259,7 +261,10 @@ export const limits = {
 	networkKnownMs: 30 * 24 * 3600_000,
 	// A failure takes as long as the slowest does: longer than to hash a password, and to enter it against somebody known.
 	signInFailureMsMin: 400,
-	signInsKeptMs: 24 * 3600_000,
+	// So long a count is kept after its last failure: strangers, who begin as many as they have names and networks, fill no
+	// store with those of a single one. Each failure beyond the free ones adds as much, up to the longest.
+	signInsKeptMsMin: 30 * 60_000,
+	signInsKeptMsMax: 24 * 3600_000,
 	// Passwords that are hashed at once, each in 19 MiB, and those that may wait for it.
 	passwordHashesMax: 2,
 	passwordHashesWaitingMax: 64,

@@ -7,6 +7,8 @@ import { LetheError } from "../../domain/errors.ts";
 import type { Act } from "../../domain/evidence.ts";
 import { limits } from "../../domain/limits.ts";
 import { normaliseLogin, type Person, type SignInMethod } from "../../domain/person.ts";
+import { createTurns } from "../../domain/turns.ts";
+import { networkOf, siteOf } from "../addresses.ts";
 import type { ApiDeps } from "../deps.ts";
 import { type AuthenticationResponseJSON, type Passkeys, passkeyOwner } from "./passkeys.ts";
 import type { Passwords } from "./passwords.ts";
@@ -21,9 +23,9 @@ export type SignInDeps = Pick<ApiDeps, "clock" | "evidence" | "personMacs" | "pe
 };
 
 /** `code`: of the authenticator app; without one, a recovery code. */
-export type Shown =
-	| { login: string; password: string; code?: string | undefined; recoveryCode?: string | undefined }
-	| { passkey: AuthenticationResponseJSON };
+type ByPassword = { login: string; password: string; code?: string | undefined; recoveryCode?: string | undefined };
+type ByPasskey = { passkey: AuthenticationResponseJSON };
+export type Shown = ByPassword | ByPasskey;
 
 export type SignedIn = { person: StoredPerson; method: SignInMethod };
 
@@ -38,6 +40,8 @@ export type SignIn = ReturnType<typeof createSignIn>;
  */
 export function createSignIn(deps: SignInDeps) {
 	const slow = createSlowing(deps);
+	// As many as there are places for at the hashing: nothing is counted, and so kept, of a try that there is none for.
+	const inPlace = createTurns(limits.passwordHashesMax + limits.passwordHashesWaitingMax, 0);
 	let strangersFrom = 0;
 
 	async function enterFailure(people: StoredPerson[]): Promise<void> {
@@ -61,15 +65,16 @@ export function createSignIn(deps: SignInDeps) {
 		throw new LetheError("sign_in_failed");
 	}
 
-	async function attempt(shown: Shown, address: string): Promise<SignedIn> {
-		if ("passkey" in shown) {
-			const forgive = await slow.before("passkey", address);
-			const found = await findOwner(deps, shown.passkey);
-			const signedIn = await tried(found ? [found] : [], () => byPasskey(deps, shown.passkey, found));
-			await forgive();
-			await renewHashes(deps, signedIn.person, {});
-			return signedIn;
-		}
+	async function attemptPasskey({ passkey }: ByPasskey, address: string): Promise<SignedIn> {
+		const forgive = await slow.before("passkey", address);
+		const found = await findOwner(deps, passkey);
+		const signedIn = await tried(found ? [found] : [], () => byPasskey(deps, passkey, found));
+		await forgive();
+		await renewHashes(deps, signedIn.person, {});
+		return signedIn;
+	}
+
+	async function attemptPassword(shown: ByPassword, address: string): Promise<SignedIn> {
 		const login = normaliseLogin(shown.login);
 		const forgive = await slow.before("password", address, login);
 		const candidates = await findCandidates(deps, login);
@@ -79,11 +84,13 @@ export function createSignIn(deps: SignInDeps) {
 		return signedIn;
 	}
 
-	/** @param address of the caller: failures slow it too */
+	/** @param address of the caller: failures slow its network, and its site, too */
 	return async function signIn(shown: Shown, address: string): Promise<SignedIn> {
 		// Of somebody known more is looked up, and entered: what fails sooner is told no sooner.
 		const isTime = sleep(limits.signInFailureMsMin);
-		return attempt(shown, address).catch(async (error: unknown) => {
+		const attempt =
+			"passkey" in shown ? attemptPasskey(shown, address) : inPlace(() => attemptPassword(shown, address));
+		return attempt.catch(async (error: unknown) => {
 			if (error instanceof LetheError && error.code === "sign_in_failed") await isTime;
 			throw error;
 		});
@@ -92,21 +99,33 @@ export function createSignIn(deps: SignInDeps) {
 
 type Forgive = (of?: { isShared?: boolean }) => Promise<void>;
 
-/** Counts tries by account and by address, and has them wait. Its calls throw LetheError sessions_unavailable | keys_unavailable. */
+/** Counts tries by account, by network and by site, and has them wait. Its calls throw LetheError sessions_unavailable | keys_unavailable. */
 export function createSlowing({ personMacs, sessions }: Pick<SignInDeps, "personMacs" | "sessions">) {
 	const { signInWaitMsMax: waitMsMax } = limits;
+	const keptMs = { keptMsMin: limits.signInsKeptMsMin, keptMsMax: limits.signInsKeptMsMax };
 
 	/**
 	 * From one network with a long wait. From all together with a short one, since strangers who have many networks take each
 	 * turn; a network that the account's owner has come from is not counted there, so nobody elsewhere keeps them out.
 	 */
-	async function countedOf(login: string, address: string) {
-		const here = await personMacs.one("account-network", `${address}\n${login}`);
+	async function countedOf(login: string, network: string) {
+		const here = await personMacs.one("account-network", `${network}\n${login}`);
 		const everywhere = await personMacs.one("account", login);
 		const fromAll = { freeCount: limits.signInsFreeEverywhereMax, waitMsMax: limits.signInWaitEverywhereMsMax };
 		const of: Attempted[] = [{ name: here, freeCount: limits.signInsFreePerAccountMax, waitMsMax }];
-		if (!(await sessions.isKnown(here))) of.push({ name: everywhere, ...fromAll });
-		return { here, everywhere, of };
+		const isKnown = await sessions.isKnown(here);
+		if (!isKnown) of.push({ name: everywhere, ...fromAll });
+		return { here, everywhere, of, isKnown };
+	}
+
+	/** A network, and the site that it is one of many of, unless the account's owner has come from there. */
+	async function countedFrom(way: SignInMethod, address: string, isKnown: boolean): Promise<Attempted[]> {
+		const [network, site] = [networkOf(address), siteOf(address)];
+		const macOf = (from: string) => personMacs.one("address", `${way}\n${from}`);
+		const here = { name: await macOf(network), freeCount: limits.signInsFreePerAddressMax, waitMsMax };
+		if (isKnown || site === network) return [here];
+		const fromSite = { freeCount: limits.signInsFreePerSiteMax, waitMsMax: limits.signInWaitEverywhereMsMax };
+		return [here, { name: await macOf(site), ...fromSite }];
 	}
 
 	return {
@@ -116,16 +135,17 @@ export function createSlowing({ personMacs, sessions }: Pick<SignInDeps, "person
 		 * @throws LetheError sign_in_slowed
 		 */
 		async before(way: SignInMethod, address: string, login?: string): Promise<Forgive> {
-			const name = await personMacs.one("address", `${way}\n${address}`);
-			const account = login === undefined ? undefined : await countedOf(login, address);
-			const of = [{ name, freeCount: limits.signInsFreePerAddressMax, waitMsMax }, ...(account?.of ?? [])];
-			const waitMs = await sessions.tryOnce(of, limits.signInsKeptMs);
+			const account = login === undefined ? undefined : await countedOf(login, networkOf(address));
+			const from = await countedFrom(way, address, account?.isKnown ?? false);
+			const of = [...from, ...(account?.of ?? [])];
+			const waitMs = await sessions.tryOnce(of, keptMs);
 			if (waitMs > 0)
 				throw new LetheError("sign_in_slowed", { extra: { retryAfterSeconds: Math.ceil(waitMs / 1000) } });
 			return async ({ isShared = false } = {}) => {
 				const counted = of.map((one) => one.name);
 				if (!account || isShared) return sessions.forgive([], counted);
-				await sessions.forgive([account.here, account.everywhere], [name]);
+				const spared = from.map((one) => one.name);
+				await sessions.forgive([account.here, account.everywhere], spared);
 				await sessions.know(account.here, limits.networkKnownMs);
 			};
 		},
@@ -145,7 +165,7 @@ async function findCandidates({ store, personMacs }: SignInDeps, login: string):
 
 async function byPassword(
 	deps: SignInDeps,
-	{ password, code, recoveryCode }: Extract<Shown, { login: string }>,
+	{ password, code, recoveryCode }: ByPassword,
 	login: string,
 	candidates: Candidate[],
 ): Promise<SignedIn | undefined> {

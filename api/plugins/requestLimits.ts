@@ -5,7 +5,7 @@ import { RateLimiterMemory, type RateLimiterRes } from "rate-limiter-flexible";
 import type { RequestCount, RequestLimit } from "../../adapters/redis/requestCounts.ts";
 import { errorCatalogue, LetheError } from "../../domain/errors.ts";
 import { limits } from "../../domain/limits.ts";
-import { networkOf } from "../addresses.ts";
+import { networkOf, siteOf } from "../addresses.ts";
 import type { ApiDeps } from "../deps.ts";
 import type { createProblem } from "./problem.ts";
 
@@ -56,10 +56,13 @@ export function addRequestLimits(app: FastifyInstance, { requestCounts, requestL
 	});
 }
 
-/** A hook that bounds what one address may ask, of all processes together, where nobody is asked who they are. */
-export function createAddressLimit(deps: CountDeps, limit: RequestLimit) {
+/**
+ * A hook that bounds what one address may ask, of all processes together, where nobody is asked who they are.
+ * @param ofWhom the network or the site of an address
+ */
+export function createAddressLimit(deps: CountDeps, limit: RequestLimit, ofWhom = networkOf) {
 	return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
-		const { allowed, resetMs } = await countAddress(deps, limit, request.ip);
+		const { allowed, resetMs } = await countHashed(deps, limit, `address ${ofWhom(request.ip)}`);
 		if (!allowed) refuse(reply, resetMs);
 	};
 }
@@ -87,8 +90,8 @@ export function slowFailures(
 /** Counts failures to authenticate within a minute, by where they come from and as whom. */
 export function createFailures(deps: LimitDeps & CountDeps) {
 	const requests = deps.requestLimits.failedAuthenticationsPerMinute;
-	const perAddress = { name: "failures", requests, seconds: 60 };
-	const perClient = { ...perAddress, name: "client-failures" };
+	const perSite = { name: "failures", requests, seconds: 60 };
+	const perClient = { ...perSite, name: "client-failures" };
 	let slowed = 0;
 
 	return {
@@ -98,7 +101,7 @@ export function createFailures(deps: LimitDeps & CountDeps) {
 		 * @throws LetheError keys_unavailable
 		 */
 		async slow(ip: string, client?: string): Promise<string | undefined> {
-			const counts = [await countAddress(deps, perAddress, ip)];
+			const counts = [await countHashed(deps, perSite, `address ${siteOf(ip)}`)];
 			if (client !== undefined) counts.push(await countHashed(deps, perClient, `client ${client}`));
 			const isTooMany = counts.some(({ allowed }) => !allowed) || slowed >= limits.slowedFailuresMax;
 			if (isTooMany) return secondsOf(Math.max(...counts.map(({ resetMs }) => resetMs)));
@@ -108,10 +111,6 @@ export function createFailures(deps: LimitDeps & CountDeps) {
 			return undefined;
 		},
 	};
-}
-
-function countAddress(deps: CountDeps, limit: RequestLimit, ip: string): Promise<RequestCount> {
-	return countHashed(deps, limit, `address ${networkOf(ip)}`);
 }
 
 // Redis is told keyed hashes: an address may be a person's, and what is told as a client's id anything.

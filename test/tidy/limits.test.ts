@@ -125,7 +125,7 @@ const relations: [why: string, less: number, more: number, orEqual?: true][] = [
 		limits.cohortAheadMs,
 	],
 	["keys made ahead push out none that is in use", 2 * limits.cohortsAheadMax, limits.wrappingKeysCachedMax],
-	["failed sign-ins are remembered longer than any wait for them", limits.signInWaitMsMax, limits.signInsKeptMs],
+	["failed sign-ins are remembered longer than any wait for them", limits.signInWaitMsMax, limits.signInsKeptMsMin],
 	[
 		"whoever guesses from one network leaves an account's owner most of the time elsewhere",
 		10 * limits.signInWaitEverywhereMsMax,

@@ -2,7 +2,7 @@
 
 import { z } from "zod";
 import { limits } from "../../../domain/limits.ts";
-import { networkOf } from "../../addresses.ts";
+import { siteOf } from "../../addresses.ts";
 import type { ApiDeps } from "../../deps.ts";
 import type { Instance } from "../../instance.ts";
 import { beginSession } from "../../people/beginSession.ts";
@@ -30,8 +30,8 @@ const tags = ["people"];
 
 export function addSignIn(app: Instance, deps: Deps): void {
 	// Before anything of it is kept: a challenge stays in Redis for minutes, whoever asked for it.
-	const perAddress = { name: "sign-ins", requests: limits.signInRequestsPerMinuteMax, seconds: 60 };
-	app.addHook("onRequest", createAddressLimit(deps, perAddress));
+	const perSite = { name: "sign-ins", requests: limits.signInRequestsPerMinuteMax, seconds: 60 };
+	app.addHook("onRequest", createAddressLimit(deps, perSite, siteOf));
 	// What a browser sends from another site signs nobody in: not as the victim, nor the victim as somebody else.
 	app.addHook("onRequest", async (request) => {
 		if (request.headers.origin !== undefined) deps.cookie.refuseCrossOrigin(request);
@@ -70,7 +70,7 @@ function addSigningIn(app: Instance, deps: Deps): void {
 		},
 		async (request, reply) => {
 			const { as, ...shown } = request.body;
-			const { person, method } = await deps.signIn(shown as Shown, networkOf(request.ip));
+			const { person, method } = await deps.signIn(shown as Shown, request.ip);
 			return reply.code(201).send(await beginSession(deps, { person, method, as }, request, reply));
 		},
 	);

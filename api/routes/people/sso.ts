@@ -4,7 +4,6 @@ import type { FastifyReply } from "fastify";
 import { z } from "zod";
 import { isId } from "../../../domain/ids.ts";
 import { limits } from "../../../domain/limits.ts";
-import { networkOf } from "../../addresses.ts";
 import type { ApiDeps } from "../../deps.ts";
 import type { Instance } from "../../instance.ts";
 import { beginSession, sessionBefore } from "../../people/beginSession.ts";
@@ -79,7 +78,7 @@ function addComingBack(app: Instance, deps: Deps): void {
 		async (request, reply) => {
 			const query = request.url.split("?")[1] ?? "";
 			const browser = deps.cookie.readBrowser(request);
-			const back = await deps.sso.comeBack(request.params.id, query, browser, networkOf(request.ip));
+			const back = await deps.sso.comeBack(request.params.id, query, browser, request.ip);
 			if ("location" in back) return goOn(reply, back.location);
 			return beginSession(deps, { ...back, method: "sso", as: "cookie" }, request, reply);
 		},
@@ -99,7 +98,7 @@ function addComingBack(app: Instance, deps: Deps): void {
 		},
 		async (request, reply) => {
 			const { code, verifier } = request.body;
-			const signedIn = await deps.sso.fetch(code, verifier, networkOf(request.ip));
+			const signedIn = await deps.sso.fetch(code, verifier, request.ip);
 			return reply
 				.code(201)
 				.send(await beginSession(deps, { ...signedIn, method: "sso", as: "token" }, request, reply));

@@ -106,8 +106,9 @@ describe("request limits", () => {
 		};
 		await flood((index) => ask(keyId, guess(), `198.51.100.${index}`));
 		assert.equal((await ask(keyId, key, "198.51.100.1")).status, 200, "nobody shuts it out");
-		await flood((index) => ask(`key_${index}`, guess(), "203.0.113.5"));
-		assert.equal((await ask(keyId, key, "203.0.113.5")).status, 200);
+		// Whoever has an IPv6 /48 has 65,536 networks.
+		await flood((index) => ask(`key_${index}`, guess(), `2001:db8:9:${index}::5`));
+		assert.equal((await ask(keyId, key, "2001:db8:9:1::5")).status, 200);
 		const entries = await api.entries(keyId);
 		assert.equal(entries.filter(({ code }) => code === "client_refused").length, 1, "once a minute");
 	});
@@ -181,8 +182,15 @@ describe("request limits", () => {
 				},
 			},
 		}));
-		for (const url of ["session", "session/passkey-options", "session/sso", "enrolment"]) {
-			const { statusCode, headers } = await full.app.inject({ method: "POST", url: `/v1/${url}`, payload: {} });
+		const urls = ["session", "session/passkey-options", "session/sso", "enrolment"];
+		for (const [index, url] of urls.entries()) {
+			const given = {
+				method: "POST",
+				url: `/v1/${url}`,
+				payload: {},
+				remoteAddress: `2001:db8:5:${index}::1`,
+			} as const;
+			const { statusCode, headers } = await full.app.inject(given);
 			assert.deepEqual([statusCode, headers["retry-after"]], [429, "7"], url);
 		}
 		const [one = "", ...others] = asked;

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { Redis } from "ioredis";
 import { TOTP } from "otpauth";
-import { networkOf } from "../../../../api/addresses.ts";
+import { networkOf, siteOf } from "../../../../api/addresses.ts";
 import { limits } from "../../../../domain/limits.ts";
 import type { Role } from "../../../../domain/roles.ts";
 import { personPassword } from "../../../../stack/enrolPerson.ts";
@@ -283,6 +283,54 @@ describe("signing in", () => {
 				"nor its owner from a new one",
 			);
 			assert.equal((await signIn(person, {}, { address: home })).status, 201);
+		});
+	});
+
+	describe("strangers who have more networks than anybody counts", () => {
+		const site = "2001:db8:77";
+		const guess = (login: string, address: string) =>
+			call("POST", "/session", { login, password: "not the right one", code: "123456" }, { address });
+		const keyOf = async (of: string) =>
+			`${api.connection.name}:attempts:${await api.personMacs.one("address", `password\n${of}`)}`;
+		const counted = async () => new Set(await redis.keys(`${api.connection.name}:attempts:*`));
+
+		it("are counted as one site too, and once that waits leave nothing behind; who is known to come from it does not wait", async () => {
+			const person = await enrolled();
+			const home = `${site}:aa::1`;
+			assert.equal((await signIn(person, {}, { address: home })).status, 201);
+			const key = await keyOf(siteOf(home));
+			await redis.del(key);
+			for (const index of [1, 2])
+				assert.equal((await guess(`x${index}@example.com`, `${site}:${index}::1`)).status, 401);
+			assert.equal(await redis.hget(key, "count"), "2");
+			await redis.hset(key, { count: limits.signInsFreePerSiteMax, until: Date.now() + 3_600_000 });
+			const before = await counted();
+			const slowed = await guess("x3@example.com", `${site}:3::1`);
+			assert.deepEqual([slowed.status, slowed.json.code], [429, "sign_in_slowed"]);
+			assert.equal(Number(slowed.headers["retry-after"]), limits.signInWaitEverywhereMsMax / 1000);
+			assert.deepEqual(await counted(), before);
+			assert.equal((await guess("x3@example.com", "2001:db8:78:3::1")).status, 401, "another site");
+			assert.equal((await signIn(person, {}, { address: home })).status, 201);
+		});
+
+		it("are forgotten within the hour while what they did costs no wait, whether or not the name is known", async () => {
+			const person = await enrolled();
+			const kept = async (login: string, address: string) => {
+				const before = await counted();
+				assert.equal((await guess(login, address)).status, 401);
+				const fresh = [...(await counted())].filter((key) => !before.has(key));
+				return Promise.all(fresh.map((key) => redis.pttl(key)));
+			};
+			const [known, unknown] = [
+				await kept(person.login, "198.51.100.230"),
+				await kept("nobody.of.that.name@example.com", "198.51.100.231"),
+			];
+			assert.deepEqual([known.length, unknown.length], [3, 3], "a network, a name from there, a name from anywhere");
+			for (const ms of [...known, ...unknown]) assert.ok(ms > 0 && ms <= limits.signInsKeptMsMin, String(ms));
+			await redis.hset(await keyOf(networkOf("198.51.100.230")), { count: limits.signInsFreePerAddressMax + 1 });
+			await guess(person.login, "198.51.100.230");
+			const ms = await redis.pttl(await keyOf(networkOf("198.51.100.230")));
+			assert.ok(ms > 3 * limits.signInsKeptMsMin && ms <= 4 * limits.signInsKeptMsMin, String(ms));
 		});
 	});
 
