@@ -38,12 +38,17 @@ export async function beginSession(
 	return as === "token" ? { ...view, token } : view;
 }
 
-/** The session that a request bears, if it holds. @throws LetheError cross_origin */
+/** What a request bears of a session; ask before anything is done. @throws LetheError cross_origin */
+export function tokenBefore(cookie: SessionCookie, request: FastifyRequest): string | undefined {
+	return request.headers.authorization?.replace(/^Bearer /i, "") ?? cookie.read(request);
+}
+
+/** The session that a request bears, if it holds. */
 export async function sessionBefore(
 	{ personSessions, cookie }: Omit<Deps, "evidence">,
 	request: FastifyRequest,
 ): Promise<{ personId: string; mac: string } | undefined> {
-	const token = request.headers.authorization?.replace(/^Bearer /i, "") ?? cookie.read(request);
+	const token = tokenBefore(cookie, request);
 	const found = token === undefined ? undefined : await personSessions.use(token).catch(() => undefined);
 	return found && { personId: found.session.personId, mac: found.mac };
 }

@@ -5,7 +5,7 @@ import { limits } from "../../../domain/limits.ts";
 import { siteOf } from "../../addresses.ts";
 import type { ApiDeps } from "../../deps.ts";
 import type { Instance } from "../../instance.ts";
-import { beginSession } from "../../people/beginSession.ts";
+import { beginSession, tokenBefore } from "../../people/beginSession.ts";
 import type { Enrol, SetUp } from "../../people/enrol.ts";
 import type { Passkeys } from "../../people/passkeys.ts";
 import type { PersonSessions } from "../../people/personSessions.ts";
@@ -35,6 +35,8 @@ export function addSignIn(app: Instance, deps: Deps): void {
 	// What a browser sends from another site signs nobody in: not as the victim, nor the victim as somebody else.
 	app.addHook("onRequest", async (request) => {
 		if (request.headers.origin !== undefined) deps.cookie.refuseCrossOrigin(request);
+		// Here, and not once a code or a token to enrol was used up for it.
+		tokenBefore(deps.cookie, request);
 	});
 	addSigningIn(app, deps);
 	addEnrolling(app, deps);

@@ -559,6 +559,26 @@ describe("signing in", () => {
 			assert.equal((await call("GET", "/session", undefined, withCookie())).status, 401);
 		});
 
+		it("in a cookie, without the origin of a page of ours, begins nothing, and uses nothing up", async () => {
+			const [person, invited] = [await enrolled(), await invite()];
+			const { cookie } = await signIn(person, { as: "cookie" }, { headers: { origin } });
+			const [pair = ""] = cookie.split(";");
+			const { totp } = (await call("POST", "/enrolment", { token: invited.enrolmentToken })).json;
+			const again = { login: person.login, password, code: codeOf(person.secret), as: "token" };
+			const [recoveryCode] = person.recoveryCodes;
+			const recovered = { login: person.login, password, recoveryCode, as: "token" };
+			const first = { token: invited.enrolmentToken, password, code: codeOf(totp.secret), as: "token" };
+			for (const [path, body] of [
+				["/session", again],
+				["/session", recovered],
+				["/enrolment/complete", first],
+			] as const) {
+				const refused = await call("POST", path, body, { headers: { cookie: pair } });
+				assert.deepEqual([refused.status, refused.json.code], [403, "cross_origin"], path);
+				assert.equal((await call("POST", path, body)).status, 201, "what was shown is good still");
+			}
+		});
+
 		it("is replaced by signing in again, which is how a second factor is made fresh", async () => {
 			const person = await enrolled();
 			const { token } = (await signIn(person)).json;
