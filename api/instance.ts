@@ -57,6 +57,7 @@ export function createInstance(deps: Pick<ApiDeps, "log" | "ids" | "publicUrl" |
 		return503OnClosing: false,
 		requestIdHeader: false,
 		genReqId: () => deps.ids.random("request"),
+		rewriteUrl: ({ url = "/" }) => toOriginForm(url),
 		routerOptions: { maxParamLength: pathCharactersMax },
 		clientErrorHandler: refuseSocket,
 		frameworkErrors: (error: FastifyError, request, reply) => void problem.send(error, request, reply),
@@ -89,6 +90,13 @@ export function createInstance(deps: Pick<ApiDeps, "log" | "ids" | "publicUrl" |
 		);
 	});
 	return app;
+}
+
+/** RFC 9112, 3.2.2: what proxies are asked by is taken too, as its path; whose address it is the public URL says. */
+function toOriginForm(target: string): string {
+	const [, path] = /^https?:\/\/[^/?#]*(.*)$/is.exec(target) ?? [];
+	if (path === undefined) return target;
+	return path.startsWith("/") ? path : `/${path}`;
 }
 
 declare module "fastify" {

@@ -13,8 +13,8 @@ export async function orRefuse<T>(code: ErrorCode, read: () => Promise<T>): Prom
 	}
 }
 
-// Web Crypto has its own word for a key that is none, such as a point that is not on its curve.
+// Web Crypto has words of its own for a key that is none, such as a point that is not on its curve, or one that says it is
+// for something else.
 function isRefusal(error: unknown): boolean {
-	const isNoKey = error instanceof DOMException && error.name === "DataError";
-	return error instanceof errors.JOSEError || error instanceof TypeError || isNoKey;
+	return error instanceof errors.JOSEError || error instanceof TypeError || error instanceof DOMException;
 }
