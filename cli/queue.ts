@@ -29,6 +29,7 @@ type Queue = {
 	failing?: boolean;
 	failure?: { code: string; since: string };
 	backlog: number;
+	shared?: boolean;
 	live?: { waiting: number; delayed: number; active: number; segmentsPerSecond: number; senders?: number | undefined };
 };
 
@@ -215,13 +216,16 @@ function parseReference(text: string): string {
 }
 
 function lineOf(queue: Queue): string {
-	const { id, carrier, sender, state, limitPerSecond, live, prices = {} } = queue;
-	const limit = limitPerSecond === undefined ? "the default" : String(limitPerSecond);
-	const pace = live
-		? `${live.segmentsPerSecond} of ${limit} segments/s, ${live.waiting} next to be sent, ${live.delayed} delayed, ${live.active} under way`
-		: "Redis does not answer";
-	const told = [pace, backlogOf(queue), ...standing(queue)].join(", ");
+	const { id, carrier, sender, state, prices = {} } = queue;
+	const told = [paceOf(queue), backlogOf(queue), ...standing(queue)].join(", ");
 	return `${id.padEnd(24)}${state.padEnd(10)}${carrier} ${sender}  ${told}  ${pairsOf(prices)}`.trimEnd();
+}
+
+function paceOf({ limitPerSecond, live, shared }: Queue): string {
+	if (shared) return "other tenants use it too";
+	if (!live) return "Redis does not answer";
+	const { segmentsPerSecond, waiting, delayed, active } = live;
+	return `${segmentsPerSecond} of ${limitPerSecond ?? "the default"} segments/s, ${waiting} next to be sent, ${delayed} delayed, ${active} under way`;
 }
 
 /** As `queue set` takes them. */

@@ -2077,6 +2077,10 @@ countryRates?: {
 [k: string]: number
 }
 /**
+ * Other tenants use it too: of what waits the tenant's own is told alone, and neither `live` nor prices and registrations, which who governs sees.
+ */
+shared?: boolean
+/**
  * Of a segment, by country, or `*` for those that have none of their own.
  */
 prices?: {
@@ -2097,7 +2101,7 @@ limitPerSecond?: number
  */
 backlog: number
 /**
- * Absent while Redis does not answer.
+ * Absent while Redis does not answer, and where the queue is `shared`.
  */
 live?: {
 waiting: number

@@ -4,7 +4,7 @@ import { z } from "zod";
 import type { SendQueueDocument, TenantDocument } from "../../adapters/mongo/models.ts";
 import type { Failing } from "../../adapters/redis/health.ts";
 import { isWord } from "../../audit/entry.ts";
-import { queueRange } from "../../domain/backlog.ts";
+import { backlogRange, queueRange } from "../../domain/backlog.ts";
 import { isCountry } from "../../domain/country.ts";
 import { LetheError } from "../../domain/errors.ts";
 import { limits } from "../../domain/limits.ts";
@@ -76,6 +76,10 @@ const queue = z
 			.optional()
 			.meta({ description: "Why it fails, where that is known." }),
 		countryRates: countryRates.optional(),
+		shared: z.boolean().optional().meta({
+			description:
+				"Other tenants use it too: of what waits the tenant's own is told alone, and neither `live` nor prices and registrations, which who governs sees.",
+		}),
 		prices: prices.optional(),
 		registrations: registrations.optional(),
 		limitPerSecond: z.int().optional().meta({ description: "Segments; absent where the deployment's default holds." }),
@@ -91,7 +95,7 @@ const queue = z
 				senders: z.int().meta({ description: "Processes that work it; a new queue has them within seconds." }),
 			})
 			.optional()
-			.meta({ description: "Absent while Redis does not answer." }),
+			.meta({ description: "Absent while Redis does not answer, and where the queue is `shared`." }),
 	})
 	.meta({ id: "SendQueue" });
 const queues = z.object({ items: z.array(queue) }).meta({ id: "SendQueues" });
@@ -149,14 +153,10 @@ export function addQueues(app: Instance, deps: Deps): void {
 			() => ({}),
 		)),
 		countryRates: found.countryRates,
-		prices: found.prices,
-		registrations: found.registrations,
 		...(found.ratePerSecond === undefined ? {} : { limitPerSecond: found.ratePerSecond }),
-		backlog: await deps.store.messages.countBacklog(queueRange(found._id), limits.backlogCountedMax),
-		...(await deps.sendQueues.live(found._id).then(
-			(live) => ({ live }),
-			() => ({}),
-		)),
+		...(isOthersToo(await deps.store.tenants.findBySendQueue(found._id), tenant)
+			? { shared: true, backlog: await countOwn(deps, found._id, tenant._id) }
+			: await viewAll(deps, found)),
 	});
 
 	app.get(
@@ -261,6 +261,35 @@ function addStep(
 	);
 }
 
+/** What tells of everybody who uses a queue. */
+async function viewAll(deps: Deps, { _id, prices, registrations }: SendQueueDocument) {
+	return {
+		prices,
+		registrations,
+		backlog: await deps.store.messages.countBacklog(queueRange(_id), limits.backlogCountedMax),
+		...(await deps.sendQueues.live(_id).then(
+			(live) => ({ live }),
+			() => ({}),
+		)),
+	};
+}
+
+async function countOwn(deps: Deps, id: string, tenantId: string): Promise<number> {
+	const ranges = [backlogRange(id, "urgent", tenantId), backlogRange(id, "normal", tenantId)];
+	const counts = await Promise.all(
+		ranges.map((range) => deps.store.messages.countBacklog(range, limits.backlogCountedMax)),
+	);
+	return Math.min(
+		limits.backlogCountedMax,
+		counts.reduce((sum, count) => sum + count),
+	);
+}
+
+/** Whether a queue is other tenants' too, and this one has no say over it. */
+function isOthersToo(users: TenantDocument[], { _id, governsPolicies }: TenantDocument): boolean {
+	return !governsPolicies && users.some((user) => user._id !== _id);
+}
+
 function viewFailing(failing: Failing | undefined) {
 	const { code, since } = failing ?? {};
 	if (code === undefined || since === undefined) return { failing: failing !== undefined };
@@ -278,7 +307,7 @@ async function requireQueue(
 	const users = await deps.store.tenants.findBySendQueue(id);
 	const isNobodys = users.length === 0 && tenant.governsPolicies === true;
 	if (!tenant.sendQueues.includes(id) && !isNobodys) throw new LetheError("not_found");
-	if (!tenant.governsPolicies && users.some(({ _id }) => _id !== tenantId)) throw new LetheError("forbidden");
+	if (isOthersToo(users, tenant)) throw new LetheError("forbidden");
 	return { found, tenant };
 }
 

@@ -81,6 +81,22 @@ describe("lethe queue, against an API", () => {
 		);
 	});
 
+	it("tells of one that others use too its tenant's own backlog, and that it is shared", async () => {
+		const one = await api.addTenant({ sendQueue: "common", roles: ["operator"] });
+		await api.addTenant({ sendQueue: "common" });
+		const [url, at] = target;
+		const program = await runProgram(process.execPath, [
+			...lethe,
+			"queue",
+			"list",
+			url,
+			at,
+			"--key",
+			one.key,
+		] as string[]);
+		assert.match(program.out, /^common +open +\S+ \S+ +other tenants use it too, 0 in the backlog$/m);
+	});
+
 	it("sets what it is told, merges maps, takes away what is none, and leaves the rest", async () => {
 		const rates = ["--rate", "20", "--country-rate", "DE=10", "US=5", "--price", "DE=0.07", "*=0.1"];
 		const set = await run("set", "shell", ...rates, "--registration", "US=C-A1", "DE=D-B2");

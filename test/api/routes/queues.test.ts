@@ -3,6 +3,8 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import type { Failing } from "../../../adapters/redis/health.ts";
+import { backlogKey } from "../../../domain/backlog.ts";
+import { enqueue } from "../../../domain/transition.ts";
 import { createTestApi, type TestApi } from "../harness.ts";
 
 describe("/v1/queues", () => {
@@ -178,6 +180,34 @@ describe("/v1/queues", () => {
 		} as never);
 		const governor = (await api.addKey(other.tenantId, ["operator"])).key;
 		assert.equal((await step("other", "pause", governor)).status, 200);
+	});
+
+	it("that others use too tell a tenant of its own messages alone; who governs sees all there is", async () => {
+		const [one, other] = [await api.addTenant({ sendQueue: "common" }), await api.addTenant({ sendQueue: "common" })];
+		await api.store.sendQueues.set("common", { prices: { "*": 0.07 } });
+		for (const [key, count] of [
+			[one.key, 2],
+			[other.key, 3],
+		] as const) {
+			for (let index = 0; index < count; index++) {
+				const { json } = await api.post(key, { category: index === 0 ? "otp" : "transactional" });
+				const message = await api.read(json.id);
+				const place = backlogKey(message, api.clock());
+				assert.ok(await api.store.messages.transition(enqueue(message, api.clock(), place)));
+			}
+		}
+		const seenBy = async (tenantId: string) => {
+			const { key } = await api.addKey(tenantId, ["operator"]);
+			return (await api.request(key, "GET", "/v1/queues")).json.items[0];
+		};
+		const told = await seenBy(one.tenantId);
+		assert.deepEqual([told.id, told.shared, told.backlog], ["common", true, 2]);
+		for (const name of ["live", "prices", "registrations"]) assert.ok(!(name in told), name);
+		assert.equal((await seenBy(other.tenantId)).backlog, 3);
+		await api.store.tenants.set(other.tenantId, { governsPolicies: true });
+		const all = await seenBy(other.tenantId);
+		assert.deepEqual([all.shared, all.backlog, all.prices], [undefined, 5, { "*": 0.07 }]);
+		assert.ok(all.live && all.registrations);
 	});
 
 	it("that nobody may use yet are listed to who governs, who may set them before; to nobody else", async () => {
