@@ -7,6 +7,7 @@ import { createConfirm } from "./confirm.ts";
 import { deleteRecord } from "./deleteRecord.ts";
 import { createDeliver } from "./deliver.ts";
 import type { ActivityDeps } from "./deps.ts";
+import { createDropEndedHolds } from "./dropEndedHolds.ts";
 import { createEraseSubject } from "./eraseSubject.ts";
 import { createExportSubject } from "./exportSubject.ts";
 import { createFinalise } from "./finalise.ts";
@@ -52,6 +53,7 @@ export function createActivities(deps: ActivityDeps) {
 		renewKeys: createRenewKeys(deps),
 		offboard,
 		refund,
+		dropEndedHolds: createDropEndedHolds(deps),
 	};
 	const sweep = createSweep({ ...deps, ...steps, ...more, retime });
 	return {

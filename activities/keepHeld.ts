@@ -7,10 +7,12 @@ import { type Message, noEnd, type SealedObjectName } from "../domain/message.ts
 import type { HoldRecord } from "../domain/subject.ts";
 import type { Transition } from "../domain/transition.ts";
 import type { ActivityDeps } from "./deps.ts";
+import type { createDropEndedHolds } from "./dropEndedHolds.ts";
 
 export type KeepHeldDeps = Pick<ActivityDeps, "clock" | "log"> & {
 	/** Ends a member that is still open. */
 	endOpen: (message: Message) => Promise<void>;
+	dropEndedHolds: ReturnType<typeof createDropEndedHolds>;
 	cohorts: Pick<ActivityDeps["cohorts"], "ensure">;
 	encryption: Pick<ActivityDeps["encryption"], "rewrap">;
 	store: {
@@ -23,7 +25,8 @@ const awayCodes: readonly string[] = ["keys_unavailable", "store_unavailable"];
 
 /**
  * Moves one page of a cohort's held members under the keys of their holds; answers how many moved, 0 when none can.
- * A member that only holds without a record bear on stays, and keeps the cohort's key: nobody knows whether it may go.
+ * A member that only holds without a record bear on stays, and keeps the cohort's key: nobody knows whether it may go. One
+ * whose holds have all ended is let go of, for the next page of the purge.
  */
 export function createKeepHeld(deps: KeepHeldDeps) {
 	const { messages } = deps.store;
@@ -61,7 +64,10 @@ export function createKeepHeld(deps: KeepHeldDeps) {
 		skip: Set<string>,
 	): Promise<boolean> {
 		const holdId = message.holds.find((id) => live.has(id));
-		if (holdId === undefined) return false;
+		if (holdId === undefined) {
+			await deps.dropEndedHolds(message);
+			return false;
+		}
 		try {
 			if (await messages.transition(await rewrapUnder(deps, cohort, object, message, holdId))) return true;
 		} catch (error) {

@@ -6,6 +6,7 @@ import { limits } from "../domain/limits.ts";
 import { sealedObjects } from "../domain/message.ts";
 import type { Purged } from "../workflows/contract.ts";
 import type { ActivityDeps } from "./deps.ts";
+import { createDropEndedHolds } from "./dropEndedHolds.ts";
 import { issueCertificate } from "./issueCertificate.ts";
 import { createKeepHeld } from "./keepHeld.ts";
 import { createPurgePages } from "./purgePages.ts";
@@ -16,7 +17,14 @@ export type PurgeDeps = Pick<
 > & {
 	store: Pick<
 		ActivityDeps["store"],
-		"cohorts" | "messages" | "wrappingKeys" | "parkedReceipts" | "purgePages" | "certificates" | "subjectRecords"
+		| "cohorts"
+		| "messages"
+		| "wrappingKeys"
+		| "parkedReceipts"
+		| "purgePages"
+		| "certificates"
+		| "subjectRecords"
+		| "subjectMessages"
 	>;
 	runs: Pick<ActivityDeps["runs"], "settleSoon">;
 };
@@ -25,7 +33,7 @@ export type PurgeDeps = Pick<
 export function createPurge(deps: PurgeDeps) {
 	const { cohorts } = deps.store;
 	const pages = createPurgePages(deps);
-	const keepHeld = createKeepHeld({ ...deps, endOpen: pages.endOpen });
+	const keepHeld = createKeepHeld({ ...deps, endOpen: pages.endOpen, dropEndedHolds: createDropEndedHolds(deps) });
 
 	/** open → closing, once it is due. The cohort is the lock: no insert may join it afterwards. */
 	async function closeCohort(cohortId: string): Promise<boolean> {

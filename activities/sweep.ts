@@ -14,6 +14,7 @@ import type { createConfirm } from "./confirm.ts";
 import { deleteRecord } from "./deleteRecord.ts";
 import type { createDeliver } from "./deliver.ts";
 import type { ActivityDeps } from "./deps.ts";
+import type { createDropEndedHolds } from "./dropEndedHolds.ts";
 import { endSpending } from "./endSpending.ts";
 import { guarded } from "./guarded.ts";
 import type { createIntegrate } from "./integrate.ts";
@@ -58,6 +59,7 @@ export type SweepDeps = Pick<
 	offboard: ReturnType<typeof createOffboard>;
 	renewKeys: ReturnType<typeof createRenewKeys>;
 	refund: ReturnType<typeof createRefund>;
+	dropEndedHolds: ReturnType<typeof createDropEndedHolds>;
 	unpark: ReturnType<typeof createUnpark>;
 	integrate: ReturnType<typeof createIntegrate>;
 };
@@ -168,6 +170,7 @@ async function repair(deps: SweepDeps, message: Message): Promise<void> {
 		case "deferred":
 			return driveUnsent(deps, message);
 		case "queued":
+			if (isRestricted(message) && (await deps.dropEndedHolds(message))) return;
 			return void (await deps.deliver.queueMessage(message));
 		case "sending":
 		case "submitted":
@@ -222,14 +225,17 @@ async function queueRedaction(deps: SweepDeps, message: Message, now: number): P
 	});
 }
 
+async function isHeldBack({ store }: SweepDeps, { tenantId }: Message): Promise<boolean> {
+	return isBeingPlaced(await store.subjectRecords.findBySubjects([tenantId]), tenantId);
+}
+
 async function endFinal(deps: SweepDeps, message: Message, now: number): Promise<void> {
 	await guarded(deps, () => deps.runs.settle(message));
 	await deps.refund(message);
+	if (message.holds.length > 0 && (await deps.dropEndedHolds(message))) return;
 	await queueRedaction(deps, message, now);
-	const { tenantId } = message;
 	// What a hold on all of the tenant may be about to reach is left as it is; the claim has the sweep come back.
-	if (message.holds.length === 0 && isBeingPlaced(await deps.store.subjectRecords.findBySubjects([tenantId]), tenantId))
-		return;
+	if (message.holds.length === 0 && (await isHeldBack(deps, message))) return;
 	// What a hold kept beyond its time goes once nothing holds it any more.
 	const kept = forget(message, now);
 	if (kept) {

@@ -162,6 +162,18 @@ describe("what a hold keeps", () => {
 		assert.equal(await engine.memory.cohortKeys.exists(cohortOf(held)), false);
 	});
 
+	it("by a hold that had ended before it came onto its message goes with its cohort", async () => {
+		const [held, other] = (await delivered(2)) as [Message, Message];
+		const record = await hold(other);
+		await release(record);
+		await engine.store.subjectMessages.release(record, engine.clock());
+		await engine.store.messages.transition({ id: held._id, set: { holds: [record._id] } });
+		assert.equal(await purgeWhenDue(held), "waiting");
+		assert.deepEqual((await engine.read(held._id)).holds, []);
+		assert.equal(await runPurge(cohortOf(held)), "destroyed");
+		assert.equal((await engine.read(held._id)).content, undefined);
+	});
+
 	it("what a hold without a record keeps stays, with its cohort's key", async () => {
 		const [held, other] = (await delivered(2)) as [Message, Message];
 		await engine.store.messages.transition({ id: held._id, set: { holds: ["hld_nobody"] } });

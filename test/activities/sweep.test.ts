@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, it } from "node:test";
 import { limits } from "../../domain/limits.ts";
 import type { Message } from "../../domain/message.ts";
-import { enqueue } from "../../domain/transition.ts";
+import { cancel, enqueue, hold } from "../../domain/transition.ts";
 import { startProxy } from "../faults/proxy.ts";
 import { createEngine, type Engine } from "../harness/engine.ts";
 import { placeHold } from "../harness/records.ts";
@@ -103,6 +103,56 @@ describe("the sweep", () => {
 		await sweepAfter(limits.driverPatienceMs + 1);
 		await sweepAfter(60_000);
 		assert.equal((await engine.read(held._id)).state, "expired");
+	});
+
+	describe("finds a hold that came onto a message after it had ended, and", () => {
+		const endedHold = async (message: Message) => {
+			const hold = await placeHold(engine, message);
+			const now = engine.clock();
+			const ended = { at: now, recordedAt: now, recordedBy: "key_a", source: "api" as const };
+			await engine.store.subjectRecords.end(hold._id, ended);
+			await engine.store.subjectRecords.nextCheck(hold._id, undefined);
+			return hold._id;
+		};
+
+		it("lets go of a queued one, which is sent", async () => {
+			const message = await accept();
+			await engine.store.messages.transition(enqueue(message, engine.clock()));
+			const id = await endedHold(message);
+			await engine.store.messages.transition(hold(await engine.read(message._id), id));
+			await sweepAfter(limits.driverPatienceMs + 1);
+			assert.deepEqual((await engine.read(message._id)).restrictedBy, []);
+			const { add } = engine.sendQueues;
+			const added: string[] = [];
+			engine.sendQueues.add = async (job) => {
+				added.push(job.messageId);
+				return add(job);
+			};
+			await sweep();
+			engine.sendQueues.add = add;
+			assert.ok(added.includes(message._id));
+		});
+
+		it("lets go of a final one, which is erased; a hold that is live, or of no record, stays", async () => {
+			const [message, live, strange] = [await accept(), await accept(), await accept()];
+			const on = [await endedHold(message), (await placeHold(engine, live))._id, "hold_nobody"];
+			for (const [index, one] of [message, live, strange].entries()) {
+				await engine.store.messages.transition(hold(one, on[index] as string));
+				await engine.store.messages.transition(cancel(await engine.read(one._id), engine.clock()));
+				assert.ok((await engine.read(one._id)).content);
+			}
+			await sweepAfter(limits.driverPatienceMs + 1);
+			await sweep();
+			const read = await Promise.all([message, live, strange].map(({ _id }) => engine.read(_id)));
+			assert.deepEqual(
+				read.map(({ holds, content }) => [holds.length, content !== undefined]),
+				[
+					[0, false],
+					[1, true],
+					[1, true],
+				],
+			);
+		});
 	});
 });
 
