@@ -14,33 +14,52 @@ export type ExportSubjectDeps = Pick<ActivityDeps, "clock" | "encryption" | "exp
 	store: Pick<ActivityDeps["store"], "subjectMessages" | "subjectExports">;
 };
 
-/** Makes every export of a request that nobody has made. A page again is the same place again. */
+/**
+ * Makes every export of a request that nobody has made, the oldest first, for the time of one step. Answers whether there
+ * is more to make. What a step before it has put stands; a page again is the same place again.
+ */
 export function createExportSubject(deps: ExportSubjectDeps) {
 	const { subjectExports } = deps.store;
-	const { eachPage } = createSubjectPages(deps);
+	const { readPage } = createSubjectPages(deps);
 
-	async function make(request: SubjectRequest, job: ExportJob): Promise<void> {
-		let pageCount = 0;
-		let messageCount = 0;
-		await eachPage(request, deps.clock(), async (page) => {
-			messageCount += page.length;
-			if (messageCount > limits.exportMessagesMax) return false;
-			const rows = await Promise.all(
-				page.filter((message) => isOf(request, message)).map((message) => read(deps, message, job.report)),
-			);
-			const place = `${job._id}/${pageCount++}`;
-			const jwe = await deps.exportSeal.seal(job.publicKey, place, Plaintext.text(JSON.stringify(rows)));
-			await subjectExports.putPage({ _id: place, exportId: job._id, jwe });
-			return true;
-		});
-		const isTooLarge = messageCount > limits.exportMessagesMax;
-		await subjectExports.end(job._id, isTooLarge ? "too_large" : "ready", pageCount);
+	/** True once nothing is left to do of it: it is made, is gone, or somebody else makes it. */
+	async function make(request: SubjectRequest, job: ExportJob, until: number): Promise<boolean> {
+		let { pageCount, messageCount = 0, cursor = { index: 0 } } = job;
+		for (;;) {
+			const { messages, next } = await readPage(request, cursor, deps.clock());
+			if (!next) return end(job, "ready", pageCount);
+			messageCount += messages.length;
+			if (messageCount > limits.exportMessagesMax) return end(job, "too_large", 0);
+			if (messages.length > 0) {
+				await putPage(request, job, `${job._id}/${pageCount}`, messages);
+				// Of an export that its asker has left, or that is erased, no further page is read.
+				if (!(await subjectExports.advance({ ...job, pageCount }, messageCount, next))) return true;
+				pageCount++;
+			}
+			cursor = next;
+			if (deps.clock() >= until) return false;
+		}
 	}
 
-	return async function exportSubject(request: SubjectRequest): Promise<void> {
-		if (!request.identity?.confirmed) return;
-		const now = deps.clock();
-		for (const job of await subjectExports.open(request._id)) if (job.eraseBy > now) await make(request, job);
+	async function putPage(request: SubjectRequest, job: ExportJob, place: string, messages: Message[]): Promise<void> {
+		const own = messages.filter((message) => isOf(request, message));
+		const rows = await Promise.all(own.map((message) => read(deps, message, job.report)));
+		const jwe = await deps.exportSeal.seal(job.publicKey, place, Plaintext.text(JSON.stringify(rows)));
+		await subjectExports.putPage({ _id: place, exportId: job._id, jwe, eraseBy: job.eraseBy });
+	}
+
+	async function end({ _id }: ExportJob, state: ExportJob["state"], pageCount: number): Promise<true> {
+		await subjectExports.end(_id, state, pageCount);
+		return true;
+	}
+
+	return async function exportSubject(request: SubjectRequest): Promise<boolean> {
+		if (!request.identity?.confirmed) return false;
+		const until = deps.clock() + limits.exportStepMs;
+		for (const job of await subjectExports.open(request._id)) {
+			if (job.eraseBy > deps.clock() && !(await make(request, job, until))) return true;
+		}
+		return false;
 	};
 }
 

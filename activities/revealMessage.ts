@@ -29,7 +29,7 @@ export function createRevealMessage(deps: RevealMessageDeps) {
 			const place = `${exportId}/0`;
 			const read = Plaintext.text(JSON.stringify([withoutUndefined({ number, text })]));
 			const jwe = await deps.exportSeal.seal(job.publicKey, place, read);
-			await subjectExports.putPage({ _id: place, exportId, jwe });
+			await subjectExports.putPage({ _id: place, exportId, jwe, eraseBy: job.eraseBy });
 			await subjectExports.end(exportId, "ready", 1);
 		},
 	};

@@ -27,11 +27,15 @@ export function createStepRequest(deps: StepRequestDeps) {
 		const request = await subjectRequests.find(requestId);
 		if (!request) return { outcome: "erased", moreDue: false, erasedCount: 0, keptCount: 0 };
 		// An export that can't be made keeps no erasure from going on.
-		await guarded(deps, () => deps.exportSubject(request));
+		let isExporting = false;
+		await guarded(deps, async () => {
+			isExporting = await deps.exportSubject(request);
+		});
 		await progress(deps, request);
 		const now = deps.clock();
 		const stepped = await subjectRequests.change(requestId, (current) => rest(deps, current, now));
-		return describe(stepped ?? request, now);
+		const told = describe(stepped ?? request, now);
+		return { ...told, moreDue: told.moreDue || isExporting };
 	}
 
 	return { stepRequest };

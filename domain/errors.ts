@@ -278,7 +278,7 @@ export const errorCatalogue = {
 	export_pending: {
 		status: 503,
 		retryable: true,
-		title: "The export is not made yet: is a worker running? Ask again.",
+		title: "The export is not made yet: is a worker running? Ask again within ten minutes to come back to it.",
 	},
 	headers_too_large: { status: 431, retryable: false, title: "The request's headers are larger than this API takes." },
 	request_timeout: { status: 408, retryable: true, title: "The request did not arrive whole in time." },

@@ -335,9 +335,13 @@ export const limits = {
 	requestCertifyMs: 30 * 60_000,
 	requestLogItemsMax: 10_000,
 	exportMessagesMax: 20_000,
-	exportPageItems: 200,
+	// A step makes pages of an export for so long, and another goes on.
+	exportStepMs: 30_000,
+	// An answer waits for an export so long: whoever asks again within its life comes back to the same one.
 	exportPatienceMs: 25_000,
 	exportLifeMs: 10 * 60_000,
+	// That one process keeps the keys of.
+	exportsKeptMax: 1_000,
 
 	// HMAC keys
 	// Processes read their versions this often, and may go on for so long while Vault is away.

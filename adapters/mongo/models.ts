@@ -272,7 +272,7 @@ const collections = {
 	],
 	subjectRequests: [{ tenantId: 1, recordedAt: -1, _id: -1 }, { nextCheckAt: 1 }],
 	subjectExports: [{ requestId: 1 }, { eraseBy: 1 }],
-	subjectExportPages: [{ exportId: 1 }],
+	subjectExportPages: [{ exportId: 1 }, { eraseBy: 1 }],
 	cohorts: [{ nextCheckAt: 1 }, { holdId: 1 }, { tenantId: 1 }, { state: 1, dueAt: 1 }, { state: 1, keyMadeAt: 1 }],
 	wrappingKeys: [{ cohortId: 1 }],
 	parkedReceipts: [{ carrierId: 1 }, { nextCheckAt: 1 }, { eraseBy: 1 }, { "sealed.cohortId": 1 }],

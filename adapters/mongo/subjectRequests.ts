@@ -34,12 +34,17 @@ export type ExportJob = {
 	/** JWK, X25519. */
 	publicKey: Record<string, unknown>;
 	state: "open" | "ready" | "too_large";
+	/** How far it is made: pages that are put, messages seen, and where the next page begins; at the start where there is none. */
 	pageCount: number;
+	messageCount?: number;
+	cursor?: Cursor;
 	eraseBy: number;
 };
 
-/** JWE in compact form. */
-export type ExportPage = { _id: string; exportId: string; jwe: string };
+/** JWE in compact form. It ends by itself: of a job that is gone nothing leads to it any more. */
+export type ExportPage = { _id: string; exportId: string; jwe: string; eraseBy: number };
+
+type Cursor = NonNullable<SubjectRequest["erasure"]>["cursor"];
 
 /** @throws LetheError store_unavailable */
 export function createSubjectRequestStore(collection: mongo.Collection<StoredRequest>) {
@@ -85,12 +90,21 @@ export function createExportStore(jobs: mongo.Collection<ExportJob>, pages: mong
 	return {
 		insert: (job: ExportJob) => guardStore(async () => void (await jobs.insertOne(job))),
 		find: (id: string) => guardStore(async () => (await jobs.findOne({ _id: id })) ?? undefined),
-		/** A request's exports that nobody has made yet. */
+		/** A request's exports that nobody has made yet, the oldest first. */
 		open: (requestId: string) =>
-			guardStore(async () => (await jobs.find({ requestId }).toArray()).filter(({ state }) => state === "open")),
+			guardStore(async () => {
+				const open = (await jobs.find({ requestId }).toArray()).filter(({ state }) => state === "open");
+				return open.sort((a, b) => a.eraseBy - b.eraseBy);
+			}),
 		/** Puts a page, or the same again. */
 		putPage: (page: ExportPage) =>
 			guardStore(async () => void (await pages.replaceOne({ _id: page._id }, page, { upsert: true }))),
+		/** Notes that one more page is put; false when the export is gone, or somebody else has put that page. */
+		advance: ({ _id, pageCount }: ExportJob, messageCount: number, cursor: Cursor) =>
+			guardStore(async () => {
+				const set = { pageCount: pageCount + 1, messageCount, cursor };
+				return (await jobs.updateOne({ _id, pageCount }, { $set: set })).matchedCount === 1;
+			}),
 		end: (id: string, state: ExportJob["state"], pageCount: number) =>
 			guardStore(async () => void (await jobs.updateOne({ _id: id }, { $set: { state, pageCount } }))),
 		/** In any order. */
@@ -108,13 +122,11 @@ export function createExportStore(jobs: mongo.Collection<ExportJob>, pages: mong
 					await jobs.deleteOne({ _id });
 				}
 			}),
-		/** Erases those whose asker has not come back. */
+		/** Erases those whose asker has not come back, and pages that were put when their export was gone already. */
 		eraseDue: (now: number) =>
 			guardStore(async () => {
-				for (const { _id } of await jobs.find({ eraseBy: { $lte: now } }, { projection: { _id: 1 } }).toArray()) {
-					await pages.deleteMany({ exportId: _id });
-					await jobs.deleteOne({ _id });
-				}
+				await pages.deleteMany({ eraseBy: { $lte: now } });
+				await jobs.deleteMany({ eraseBy: { $lte: now } });
 			}),
 	};
 }

@@ -226,7 +226,7 @@ describe("a tenant that is taken out of service", () => {
 		const exportId = engine.ids.random("export");
 		const job = { requestId: kept._id, report: "data", publicKey: {}, state: "ready", pageCount: 1 } as const;
 		await engine.store.subjectExports.insert({ _id: exportId, tenantId, ...job, eraseBy: at + 10 * 86_400_000 });
-		await engine.store.subjectExports.putPage({ _id: `${exportId}-0`, exportId, jwe: "sealed" });
+		await engine.store.subjectExports.putPage({ _id: `${exportId}-0`, exportId, jwe: "sealed", eraseBy: at });
 		const about = { tenantId, createdAt: at, createdBy: "key" };
 		await engine.store.templates.insert({ ...about, _id: engine.ids.random("template"), name: "t" } as never);
 		const secrets = [{ mac: tenantId, macVersion: 1, createdAt: at }];

@@ -117,6 +117,9 @@ const relations: [why: string, less: number, more: number, orEqual?: true][] = [
 		limits.cohortSeenMs + limits.headInsertMsMax + limits.storeAnswerMsMax,
 		limits.cohortRetireMs,
 	],
+	["a step of an export ends long before its activity counts as dead", 2 * limits.exportStepMs, 2 * minuteMs],
+	["whoever asks for an export is answered within a request's time", limits.exportPatienceMs, limits.requestMsMax],
+	["an export lives for many askings", 10 * limits.exportPatienceMs, limits.exportLifeMs],
 	["a step over messages ends long before its activity counts as dead", limits.policyStepMs, 30_000],
 	["keys made ahead are still held when they are needed", limits.cohortAheadMs, 0.8 * limits.wrappingKeyAgeMsMax],
 	[

@@ -262,6 +262,7 @@ describe("store", () => {
 			[{ requestId: "r" }, undefined, "subjectExports"],
 			[{ eraseBy: { $lte: 1 } }, undefined, "subjectExports"],
 			[{ exportId: "e" }, undefined, "subjectExportPages"],
+			[{ eraseBy: { $lte: 1 } }, undefined, "subjectExportPages"],
 			[{ subjects: { $in: ["m", "n"] } }, undefined, "subjectRecords"],
 			[{ tenantId: "t", kind: "consent" }, { recordedAt: -1, _id: -1 }, "subjectRecords"],
 			[{ nextCheckAt: { $lte: 1 } }, { nextCheckAt: 1 }, "subjectRecords"],

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
+import { limits } from "../../../../domain/limits.ts";
 import { openPolicies } from "../../../../policies/index.ts";
 import { createTestApi, type TestApi } from "../../harness.ts";
 
@@ -140,13 +141,15 @@ describe("/v1/subject-requests", () => {
 		assert.deepEqual(both.map(({ status }) => status).toSorted(), [200, 409]);
 	});
 
-	it("an export that no worker makes is refused as one that may come later, and leaves nothing", async () => {
+	it("an export that no worker makes is refused as one that may come later, waits for that, and ends with its life", async () => {
 		const { id } = (await record()).json;
 		await step(id, "identity", check);
 		const { status, json } = await api.request(compliance, "POST", `${path}/${id}/export`, { purpose: "answer" });
 		assert.deepEqual([status, json.code, json.retryable], [503, "export_pending", true]);
-		assert.deepEqual(await api.store.subjectExports.open(id), []);
 		assert.deepEqual((await api.store.subjectRequests.find(id))?.exports, []);
+		assert.equal((await api.store.subjectExports.open(id)).length, 1);
+		await api.store.subjectExports.eraseDue(api.clock() + limits.exportLifeMs);
+		assert.deepEqual(await api.store.subjectExports.open(id), []);
 	});
 
 	it("a refusal says why, and a closed request is over", async () => {
