@@ -35,9 +35,11 @@ export type Applying = {
  * @throws PackError naming what clashes: see `findSetFaults`
  */
 export function indexPacks(loaded: readonly LoadedPack[]): PackSet {
-	const faults = findSetFaults(loaded.map(({ file }) => file));
+	const files = loaded.map(({ file }) => file);
+	const periods = findPeriods(files);
+	const faults = findSetFaults(files, periods);
 	if (faults.length > 0) throw new PackError(faults.map((fault) => locate(fault, loaded)));
-	const periods = findPeriods(loaded.map(({ file }) => file)).reverse();
+	periods.reverse();
 	return {
 		versions: loaded.map(({ file, sha256 }) => ({ id: file.id, version: file.version, sha256 })),
 		at: (now) => periods.find(({ start }) => start <= now)?.packs ?? [],
@@ -48,11 +50,11 @@ export function indexPacks(loaded: readonly LoadedPack[]): PackSet {
  * What is wrong with packs together: a version given twice, two versions in force at the same time, retention that
  * leaves no interval. Of a pack's versions each is in force until the next one is, or until it says itself.
  */
-export function findSetFaults(files: readonly PackFile[]): SetFault[] {
+export function findSetFaults(files: readonly PackFile[], periods = findPeriods(files)): SetFault[] {
 	const clashes = findVersionFaults(files);
 	if (clashes.length > 0) return clashes;
 	const faults = new Map<string, SetFault>();
-	for (const { start, packs } of findPeriods(files)) {
+	for (const { start, packs } of periods) {
 		if (packs.length === 0) continue;
 		for (const fault of findRetentionFaults(packs)) {
 			if (faults.has(fault.message)) continue;
@@ -91,12 +93,24 @@ export function judgedAt({ context, localTime, timezone }: Facts): number {
 function findPeriods(files: readonly PackFile[]): { start: number; packs: CompiledPack[] }[] {
 	const sorted = [...files].sort(byDate);
 	const starts = [...new Set(sorted.flatMap(findDates))].sort((a, b) => a - b);
-	return starts.map((start) => ({ start, packs: packsInForce(sorted, start) }));
+	const compile = createCompile();
+	return starts.map((start) => {
+		const newest = new Map(sorted.filter((file) => isInForce(file, start)).map((file) => [file.id, file]));
+		const packs = [...newest.values()].sort((a, b) => (a.id < b.id ? -1 : 1)).map((file) => compile(file, start));
+		return { start, packs };
+	});
 }
 
-function packsInForce(files: PackFile[], at: number): CompiledPack[] {
-	const newest = new Map(files.filter((file) => isInForce(file, at)).map((file) => [file.id, file]));
-	return [...newest.values()].sort((a, b) => (a.id < b.id ? -1 : 1)).map((file) => compilePack(file, at));
+// Between two of its own dates a pack stays as it is, whatever other packs' dates come.
+function createCompile(): typeof compilePack {
+	const compiled = new Map<PackFile, Map<number, CompiledPack>>();
+	return (file, at) => {
+		const since = Math.max(...findDates(file).filter((date) => date <= at));
+		const known = compiled.get(file) ?? new Map<number, CompiledPack>();
+		const pack = known.get(since) ?? compilePack(file, at);
+		compiled.set(file, known.set(since, pack));
+		return pack;
+	};
 }
 
 /** Every time at which something of a pack begins or ends to hold, epoch milliseconds. */

@@ -2,13 +2,15 @@
 // `npm run test:faults -- --help` says how random schedules of faults are run, of which a short one is among the others.
 
 import { type ChildProcess, spawn } from "node:child_process";
-import { globSync } from "node:fs";
+import { globSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { createStack } from "./stack.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url)).replace(/\/$/, "");
+const dir = join(root, ".lethe", "test");
+const gatheredMax = 8;
 const { values, positionals: patterns } = readArguments();
 const { faults } = values;
 const randomFaults = join("test", "faults", "random.test.ts");
@@ -29,7 +31,7 @@ if (values.help) {
 	process.exit(0);
 }
 
-const stack = createStack({ root, dir: join(root, ".lethe", "test"), log: (line) => console.log(line), fresh: true });
+const stack = createStack({ root, dir, log: (line) => console.log(line), fresh: true });
 let stopping: Promise<void> | undefined;
 let runner: ChildProcess | undefined;
 const stop = () => {
@@ -44,7 +46,8 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
 
 try {
 	if (!isRandom) await stack.start();
-	const { passed, failed, code } = await runTests(findFiles());
+	const files = findFiles();
+	const { passed, failed, code } = await runTests(patterns.length > 0 || faults || isRandom ? files : gather(files));
 	await stop();
 	console.log(`${passed} passed, ${failed} failed`);
 	process.exitCode = failed > 0 || passed === 0 ? 1 : code;
@@ -83,6 +86,24 @@ function findFiles(): string[] {
 	const all = globSync("test/**/*.test.ts", { cwd: root });
 	// The faults kill whole servers: they have stacks of their own, and their own time.
 	return all.filter((file) => file.startsWith(join("test", "faults")) === faults).sort();
+}
+
+/**
+ * Writes test files that import neighbours, and answers their paths: most of a short file's time would go on loading what its
+ * neighbours load as well. Each is a suite there, with hooks of its own.
+ */
+function gather(files: string[]): string[] {
+	const folder = join(dir, "gathered");
+	mkdirSync(folder, { recursive: true });
+	return Array.from({ length: Math.ceil(files.length / gatheredMax) }, (_, index) => {
+		const some = files.slice(index * gatheredMax, (index + 1) * gatheredMax);
+		const suites = some.map(
+			(file) => `describe(${JSON.stringify(file)}, () => import(${JSON.stringify(join(root, file))}));`,
+		);
+		const path = join(folder, `${String(index + 1).padStart(2, "0")}.test.mjs`);
+		writeFileSync(path, ['import { describe } from "node:test";', ...suites].join("\n"));
+		return path;
+	});
 }
 
 function scheduleSettings(): Record<string, string> {
