@@ -11,6 +11,7 @@ import { createStack } from "./stack.ts";
 const root = fileURLToPath(new URL("..", import.meta.url)).replace(/\/$/, "");
 const dir = join(root, ".lethe", "test");
 const gatheredMax = 8;
+const fileTimeoutMs = 300_000;
 const { values, positionals: patterns } = readArguments();
 const { faults } = values;
 const randomFaults = join("test", "faults", "random.test.ts");
@@ -47,7 +48,10 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
 try {
 	if (!isRandom) await stack.start();
 	const files = findFiles();
-	const { passed, failed, code } = await runTests(patterns.length > 0 || faults || isRandom ? files : gather(files));
+	const isWhole = patterns.length === 0 && !faults && !isRandom;
+	const { passed, failed, code } = await (isWhole
+		? runTests(gather(files), gatheredMax * fileTimeoutMs)
+		: runTests(files, fileTimeoutMs));
 	await stop();
 	console.log(`${passed} passed, ${failed} failed`);
 	process.exitCode = failed > 0 || passed === 0 ? 1 : code;
@@ -98,7 +102,8 @@ function gather(files: string[]): string[] {
 	return Array.from({ length: Math.ceil(files.length / gatheredMax) }, (_, index) => {
 		const some = files.slice(index * gatheredMax, (index + 1) * gatheredMax);
 		const suites = some.map(
-			(file) => `describe(${JSON.stringify(file)}, () => import(${JSON.stringify(join(root, file))}));`,
+			(file) =>
+				`describe("${file}", { timeout: ${fileTimeoutMs} }, () => import(${JSON.stringify(join(root, file))}));`,
 		);
 		const path = join(folder, `${String(index + 1).padStart(2, "0")}.test.mjs`);
 		writeFileSync(path, ['import { describe } from "node:test";', ...suites].join("\n"));
@@ -112,10 +117,10 @@ function scheduleSettings(): Record<string, string> {
 	return Object.fromEntries(Object.entries(settings).flatMap(([name, text]) => (text ? [[name, text]] : [])));
 }
 
-async function runTests(files: string[]): Promise<{ passed: number; failed: number; code: number }> {
+async function runTests(files: string[], timeoutMs: number): Promise<{ passed: number; failed: number; code: number }> {
 	const child = spawn(
 		process.execPath,
-		["--test", "--test-concurrency=2", "--test-reporter=spec", "--test-timeout=300000", ...files],
+		["--test", "--test-concurrency=2", "--test-reporter=spec", `--test-timeout=${timeoutMs}`, ...files],
 		{
 			cwd: root,
 			env: {
