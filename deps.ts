@@ -240,7 +240,9 @@ export async function createDeps(config: Config, name: ProcessName) {
 	const open = { queues: store.sendQueues, secrets, clock, allowSimulator, receiptsUrl };
 	const sending = createQueueCarriers({ ...open, purpose: "send" });
 	const verifying = createQueueCarriers({ ...open, purpose: "callback" });
-	const proof = openEvidence(config, { clock, ids, store, vault: vaultOfKeys, signer, publishSoon: runs.sweepSoon });
+	const proof = openEvidence(config, {
+		...{ clock, ids, log, store, vault: vaultOfKeys, signer, publishSoon: runs.sweepSoon },
+	});
 	const apiKeys = createApiKeys({ ...shared, store, hmac, evidence: proof.evidence, ids });
 	const handOvers = createHandOvers({ url: config.api.url ?? config.api.publicUrl });
 	const outbound = createOutboundHttp(config.outbound);
@@ -479,6 +481,7 @@ function openEvidence(
 	deps: {
 		clock: () => number;
 		ids: ReturnType<typeof createIds>;
+		log: Pick<Logger, "error">;
 		store: Store;
 		vault: VaultClient;
 		signer: Signer;

@@ -1,12 +1,11 @@
 // The shapes that cross the door: what a caller may send and what it gets. Unknown fields are refused.
 
 import { z } from "zod";
-import { isWord } from "../audit/entry.ts";
 import { type AbuseVerdict, abuseReasons } from "../domain/abuse.ts";
 import { codeTextLocales } from "../domain/codeText.ts";
 import { isCountry } from "../domain/country.ts";
 import type { Decision } from "../domain/decision.ts";
-import { actTypes } from "../domain/evidence.ts";
+import { actTypes, isWord } from "../domain/evidence.ts";
 import { lifecycle, type State, states } from "../domain/lifecycle.ts";
 import { limits } from "../domain/limits.ts";
 import { isGuessable, linkStandings } from "../domain/link.ts";

@@ -2,13 +2,11 @@
 
 import canonicalize from "canonicalize";
 import { z } from "zod";
-import { type Act, actors, actTypes, type Entry } from "../domain/evidence.ts";
+import { type Act, actors, actTypes, type Entry, isWord } from "../domain/evidence.ts";
 import { isAnyId, isId } from "../domain/ids.ts";
 import { hashBytes } from "./merkle.ts";
 
-// A word: no blank, and no run of digits that a phone number would need, however it is divided.
-const wordPattern = /^(?!.*\d(?:[._:+@-]*\d){6})[A-Za-z][\w.:+@-]{0,95}$/;
-const word = z.string().regex(wordPattern);
+const word = z.string().refine(isWord);
 // All are letters behind a prefix, which hide no number.
 const id = z.string().refine(isAnyId);
 
@@ -24,7 +22,8 @@ const entrySchema = z.strictObject({
 		.optional(),
 	about: id.optional(),
 	by: z.union([id, z.enum(actors)]).optional(),
-	attempt: z.int().min(0).max(999).optional(),
+	// A carrier that refuses for weeks is asked some thousand times; a phone number needs a digit more.
+	attempt: z.int().min(0).max(999_999).optional(),
 	predecessor: z
 		.strictObject({
 			// As the setting takes it.
@@ -42,11 +41,6 @@ const entrySchema = z.strictObject({
  */
 export function formatEntry(id: string, at: number, act: Act): string {
 	return canonicalize(entrySchema.parse({ id, at: new Date(at).toISOString(), ...act })) as string;
-}
-
-/** Whether a text may stand in an entry as its code. */
-export function isWord(text: string): boolean {
-	return wordPattern.test(text);
 }
 
 /** The entry in a text; undefined when it isn't one, or not in canonical form. */

@@ -18,6 +18,8 @@ type EvidenceDeps = {
 	store: Pick<EvidenceStore, "head" | "insert" | "findAbout">;
 	/** How calls that come together share a batch. */
 	gather: typeof createBatcher;
+	/** Told of what could not be entered as it was said. */
+	log?: { error: (fields: Record<string, unknown>, message: string) => void };
 };
 
 /** Entries of one caller. */
@@ -80,7 +82,8 @@ export function createEvidence(deps: EvidenceDeps) {
 
 		/**
 		 * Enters what a message's document carries and the log has not, and `next`, which the caller's very next update
-		 * adds to it. Answers how many of its entries are in the log; the same document again enters nothing.
+		 * adds to it. Answers how many of its entries are in the log; the same document again enters nothing. An act with a
+		 * code that no entry may have was done all the same: it is entered with the code `unfit`, and keeps no other waiting.
 		 * @throws LetheError store_unavailable
 		 */
 		async integrate(message: Carrier, next: readonly EvidenceEntry[] = []): Promise<number> {
@@ -116,8 +119,19 @@ function ofMessage(
 	// Who loses the race to certify has entered what the winner has, at a place that is another's by then.
 	const place = type === "certified" ? "" : position;
 	const said = [message._id, place, at, type, code ?? "", attempt ?? "", by ?? ""].join("\n");
-	const prepared = prepare(deps.ids.derive("evidence", said), at, act);
+	const prepared = prepareFit(deps, deps.ids.derive("evidence", said), at, act);
 	return { ...prepared, about: [...prepared.about, begin] };
+}
+
+// Were it refused, nothing of its message would be in the log ever after, and no erasure of it be certified.
+function prepareFit({ log }: EvidenceDeps, id: string, at: number, act: Act): Prepared {
+	try {
+		return prepare(id, at, act);
+	} catch {
+		const { type, tenantId, about } = act;
+		log?.error({ code: "evidence_unfit", kind: type, messageId: about }, "entered without what an entry may not say");
+		return prepare(id, at, { type, code: "unfit", ...(tenantId && { tenantId }), ...(about && { about }) });
+	}
 }
 
 function prepare(id: string, at: number, act: Act): Prepared {

@@ -5,7 +5,7 @@ import { Argument, Command, InvalidArgumentError, Option } from "commander";
 import ipaddr from "ipaddr.js";
 import { z } from "zod";
 import type { SendQueueDocument } from "../adapters/mongo/models.ts";
-import { isWord } from "../audit/entry.ts";
+import { isWord } from "../domain/evidence.ts";
 import { limits } from "../domain/limits.ts";
 import type { LinkSettings } from "../domain/linkRecord.ts";
 import { categories } from "../domain/message.ts";

@@ -1,7 +1,7 @@
 // `lethe queue`: the send queues as operators see, stop and start them.
 
 import { Command, InvalidArgumentError } from "commander";
-import { isWord } from "../audit/entry.ts";
+import { isWord } from "../domain/evidence.ts";
 import { cancellableStates, isFinal, type State } from "../domain/lifecycle.ts";
 import { limits } from "../domain/limits.ts";
 import {

@@ -128,6 +128,14 @@ export type ActType = (typeof actTypes)[number];
 /** Who acts where it is neither an API key nor a person: Lethe's own processes, the holders of the admin and the logreader role, a recipient, a carrier. */
 export const actors = ["engine", "admin", "logreader", "recipient", "carrier"] as const;
 
+/** A word: no blank, and no run of digits that a phone number would need, however it is divided. */
+const wordPattern = /^(?!.*\d(?:[._:+@-]*\d){6})[A-Za-z][\w.:+@-]{0,95}$/;
+
+/** Whether a text may stand in an entry as its code. */
+export function isWord(text: string): boolean {
+	return wordPattern.test(text);
+}
+
 /** One act. Opaque ids and words only: the log outlives what it tells of. */
 export type Act = {
 	type: ActType;

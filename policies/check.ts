@@ -1,5 +1,6 @@
 // One pack judged before it may be used: its text, how it fits the others, and its own cases.
 
+import { isWord } from "../domain/evidence.ts";
 import { caseFault, runCases } from "./cases.ts";
 import type { PackFault } from "./faults.ts";
 import { findSetFaults, indexPacks, type LoadedPack } from "./packSet.ts";
@@ -27,6 +28,7 @@ export function checkPack(text: string, name: string | undefined, others: readon
 	if (!file) return { errors: faults, cases: [] };
 	const errors = [
 		...findNameFault(file, name, lineOf),
+		...findCodeFault(file, lineOf),
 		...findSetFaults([...others.map((other) => other.file), file]).map(({ pack, path, message, mend }) => {
 			const own = pack === `${file.id} ${file.version}`;
 			return { line: own ? lineOf(path) : 1, message, mend };
@@ -55,4 +57,11 @@ export function findNameFault(
 	const right = `${id}/${version}.yaml`;
 	if (name === undefined || name === right || name.replaceAll("\\", "/").endsWith(`/${right}`)) return [];
 	return [{ line: lineOf(["id"]), message: `the file holds ${id} ${version}`, mend: `Name it ${right}.` }];
+}
+
+// The evidence log names a version by a code, and one that follows another by both. What is published stays readable.
+function findCodeFault({ id, version }: PackFile, lineOf: (path: string[]) => number): PackFault[] {
+	if (isWord(`${id}@${version}:to:${version}`)) return [];
+	const message = `${id}@${version} is no code of the evidence log: too long, or seven digits in a row`;
+	return [{ line: lineOf(["version"]), message, mend: "Take a shorter version, such as 26.11.24, or a shorter id." }];
 }

@@ -3,10 +3,10 @@
 import { z } from "zod";
 import type { SendQueueDocument, TenantDocument } from "../../adapters/mongo/models.ts";
 import type { Failing } from "../../adapters/redis/health.ts";
-import { isWord } from "../../audit/entry.ts";
 import { backlogRange, queueRange } from "../../domain/backlog.ts";
 import { isCountry } from "../../domain/country.ts";
 import { LetheError } from "../../domain/errors.ts";
+import { isWord } from "../../domain/evidence.ts";
 import { limits } from "../../domain/limits.ts";
 import { categories } from "../../domain/message.ts";
 import type { ApiDeps } from "../deps.ts";

@@ -2,10 +2,10 @@
 
 import { z } from "zod";
 import type { TenantDocument } from "../../adapters/mongo/models.ts";
-import { isWord } from "../../audit/entry.ts";
 import { type AbuseLimits, anywhere, velocityDefault } from "../../domain/abuse.ts";
 import { isCountry } from "../../domain/country.ts";
 import { LetheError } from "../../domain/errors.ts";
+import { isWord } from "../../domain/evidence.ts";
 import { categories } from "../../domain/message.ts";
 import type { ApiDeps } from "../deps.ts";
 import type { Instance } from "../instance.ts";

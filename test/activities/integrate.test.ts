@@ -136,7 +136,7 @@ describe("evidence of messages", () => {
 		assert.deepEqual([stored.integrated, stored.unintegratedSince], [1, undefined]);
 	});
 
-	it("that says what an entry may not keeps no other from the log", async () => {
+	it("that says what an entry may not is in the log without it, keeps none from there, and is told of", async () => {
 		const [bad, good] = [await engine.accept(), await engine.accept()];
 		const code = "please call +4915112345678";
 		for (const { _id } of [bad, good]) {
@@ -145,8 +145,14 @@ describe("evidence of messages", () => {
 			await engine.store.messages.transition({ id: _id, evidence, set: { nextCheckAt: engine.clock() + day } });
 		}
 		await sweepAfter(limits.integratePatienceMs);
-		assert.deepEqual([await typesOf(bad._id), await typesOf(good._id)], [[], ["deferred"]]);
-		assert.ok((await engine.read(bad._id)).unintegratedSince);
+		assert.deepEqual([await typesOf(bad._id), await typesOf(good._id)], [["deferred unfit"], ["deferred"]]);
+		assert.equal((await engine.read(bad._id)).unintegratedSince, undefined);
+		assert.ok(engine.errors.some((line) => line.includes("evidence_unfit") && line.includes(bad._id)));
+		assert.ok(!engine.errors.some((line) => line.includes("4915")));
+		await delivered(bad);
+		await engine.activities.finalise(bad.submissionId, false);
+		assert.equal((await engine.read(bad._id)).certificates.length, 1);
+		assert.deepEqual(await typesOf(bad._id), ["deferred unfit", ...all]);
 	});
 
 	it("goes to the log before its message's record may go, and the end of the record with it", async () => {

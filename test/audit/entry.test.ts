@@ -5,6 +5,7 @@ import { describe, it } from "node:test";
 import { carrierCodes } from "../../adapters/carriers/codes.ts";
 import { formatEntry, readEntry } from "../../audit/entry.ts";
 import type { Act } from "../../domain/evidence.ts";
+import { limits } from "../../domain/limits.ts";
 import { readFiles } from "../../policies/load.ts";
 import { reasonMeanings } from "../../policies/reasons.ts";
 import { ids } from "./memoryEvidence.ts";
@@ -42,12 +43,18 @@ describe("an entry", () => {
 			"a person by name": { by: "erika" },
 			"an address": { by: "erika@example.com" },
 			"a number as attempt": { attempt: 4915112345678 },
+			"the shortest number as attempt": { attempt: 1_000_000 },
 			"a name as tenant": { tenantId: "acme" },
 		};
 		for (const [what, more] of Object.entries(refused)) {
 			assert.throws(() => formatEntry(id, at, { type: "denied", ...more } as Act), { name: "ZodError" }, what);
 		}
 		assert.doesNotThrow(() => formatEntry(id, at, { type: "denied" }));
+	});
+
+	it("takes every attempt that a message may come to by its deadline", () => {
+		const attempt = Math.ceil(limits.deadlineMsMax / (limits.carrierTimeoutMs / 2));
+		assert.doesNotThrow(() => formatEntry(id, at, { type: "sending", attempt }));
 	});
 
 	it("is none in another form", () => {

@@ -137,7 +137,7 @@ export async function createEngine(options: EngineOptions = {}) {
 				keyCacheMs: limits.wrappingKeyAgeMsMax,
 			},
 		}),
-		evidence: createEvidence({ clock, ids, store: store.evidence, gather: createBatcher }),
+		evidence: createEvidence({ clock, ids, log, store: store.evidence, gather: createBatcher }),
 		checkpoints: createCheckpoints({
 			origin: "lethe.test/evidence",
 			store: store.evidence,

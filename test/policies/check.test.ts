@@ -78,6 +78,7 @@ const faults: [what: string, from: string, to: string, at: string, message: RegE
 	["a missing field", "title: Quiet mornings\n", "", "id: quiet", /title is missing/, /^Add it\.$/],
 	["a wrong kind of value", "title: Quiet mornings", "title: 3", "title: 3", /title: 3 is not string/, /^Give string/],
 	["a time that is none", "effectiveFrom: 2026-01-01T00:00:00Z", "effectiveFrom: soon", "soon", /effectiveFrom/, /./],
+	["a version that hides a number", "version: 1.0.0", "version: 2026.11.24", "2026", /seven digits/, /26\.11\.24/],
 	["a rule of another pack", "id: quiet.consent", "id: loud.consent", "loud", /does not start with quiet\./, /./],
 	["text that is not YAML", "rules:", "rules: [", "- id: quiet.consent", /not YAML/, /./],
 	["a field given twice", "title:", "id: quiet\ntitle:", "id: quiet\ntitle", /not YAML: .*unique/, /./],
@@ -109,6 +110,20 @@ for (const [what, from, to, at, message, mend] of faults) {
 		if (!at.includes("\n")) assert.equal(error.line, lineOf(changed, at), JSON.stringify(error));
 	});
 }
+
+test("a version is refused that with its pack's id is no code of the evidence log; the longest that is one is not", () => {
+	const error = (id: string, version: string) =>
+		check(text.replaceAll("quiet", id).replace("1.0.0", version)).errors[0]?.message ?? "";
+	assert.match(error("quiet-2026", "1.0.0"), /seven digits/);
+	assert.match(error("q".repeat(76), "10.10.10"), /too long/);
+	for (const [id, version] of [
+		["quiet", "100.10.1"],
+		["quiet-202", "1.0.0"],
+		["q".repeat(75), "10.10.10"],
+	] as const) {
+		assert.equal(error(id, version), "", id);
+	}
+});
 
 test("a mistyped effect is the one thing told of its rule", () => {
 	const changed = text.replace("    deny:", '    "on": [inbound]\n    dney:');
