@@ -65,6 +65,17 @@ export function compareEpochs(
 	return isMainClose ? "current" : "ledger_behind";
 }
 
+/**
+ * Whether an epoch may take the place of another: in one life later beats only, and another life's only where the writer
+ * knows of it. Whoever was frozen before it wrote takes nothing back.
+ * @param known what the writer had read before it acted
+ */
+export function mayFollow(next: Epoch, standing: Epoch | undefined, known: readonly (Epoch | undefined)[]): boolean {
+	if (standing === undefined) return true;
+	if (standing.epoch === next.epoch) return next.beat > standing.beat;
+	return known.some((one) => one?.epoch === standing.epoch);
+}
+
 /** What the ledger keeps of a record: what it does, and nothing of the message that it came in. */
 export function toLedger(record: SubjectRecord): LedgerEntry | undefined {
 	if (record.kind === "consent" || record.kind === "recipient_key") return undefined;

@@ -1,7 +1,7 @@
-// The ledger in a folder on another disk than the stores: a file an entry, each written whole or not at all.
+// The ledger in a folder on another disk than the stores: a file an entry and an epoch, each written whole or not at all.
 
 import { randomUUID } from "node:crypto";
-import { link, mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
+import { link, mkdir, open, readdir, readFile, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { LetheError } from "../../domain/errors.ts";
 import { type Epoch, keyOf, type LedgerEntry, ledgerKinds } from "../../domain/ledger.ts";
@@ -10,11 +10,10 @@ import type { LedgerPlace } from "./ledger.ts";
 /** Throws LetheError store_unavailable when the folder can't be read or written. */
 export function createFileLedger(folder: string): LedgerPlace {
 	const pathOf = (kind: string, id: string) => join(folder, kind, `${safe(id)}.json`);
-	const epochFile = join(folder, "epoch.json");
 
 	return {
 		name: "file",
-		put: (entry) => guardFile(async () => writeWhole(pathOf(entry.kind, entry._id), entry, { once: true })),
+		put: (entry) => guardFile(async () => void (await writeOnce(pathOf(entry.kind, entry._id), entry))),
 		forget: (kind, id) => guardFile(() => rm(pathOf(kind, id), { force: true })),
 		all: () =>
 			guardFile(async () => {
@@ -34,9 +33,46 @@ export function createFileLedger(folder: string): LedgerPlace {
 					(names[at] ?? []).map((name) => keyOf({ kind, _id: basename(name, ".json") })),
 				);
 			}),
-		readEpoch: () => guardFile(() => readJson<Epoch>(epochFile)),
-		writeEpoch: (epoch) => guardFile(() => writeWhole(epochFile, epoch)),
+		readEpoch: async () => (await guardFile(() => newestEpoch(folder))).epoch,
+		writeEpoch: (epoch, follows) => guardFile(() => followEpoch(folder, epoch, follows)),
 	};
+}
+
+type Numbered = { number: number; epoch: Epoch | undefined };
+
+/** Every epoch is a file with the next number, which one writer is given; the highest stands. The first had no number. */
+async function newestEpoch(folder: string): Promise<Numbered> {
+	for (;;) {
+		const number = Math.max(-1, ...(await epochNumbers(folder)));
+		const epoch = number < 0 ? undefined : await readJson<Epoch>(join(folder, epochName(number)));
+		// One that is gone by now was followed by another.
+		if (number < 0 || epoch) return { number, epoch };
+	}
+}
+
+async function followEpoch(
+	folder: string,
+	epoch: Epoch,
+	follows: (standing: Epoch | undefined) => boolean,
+): Promise<void> {
+	for (;;) {
+		const standing = await newestEpoch(folder);
+		if (!follows(standing.epoch)) return;
+		const number = standing.number + 1;
+		if (!(await writeOnce(join(folder, epochName(number)), epoch))) continue;
+		const former = (await epochNumbers(folder)).filter((one) => one < number);
+		await Promise.all(former.map((one) => rm(join(folder, epochName(one)), { force: true })));
+		return;
+	}
+}
+
+async function epochNumbers(folder: string): Promise<number[]> {
+	const names = (await namesIn(folder)).map((name) => /^epoch(?:\.(\d+))?\.json$/.exec(name));
+	return names.flatMap((match) => (match ? [Number(match[1] ?? 0)] : []));
+}
+
+function epochName(number: number): string {
+	return number === 0 ? "epoch.json" : `epoch.${number}.json`;
 }
 
 function safe(id: string): string {
@@ -61,17 +97,17 @@ async function readJson<T>(path: string): Promise<T | undefined> {
 	}
 }
 
-/** Durable when it answers, whoever writes the same file meanwhile; with `once` the file that is there stays. */
-async function writeWhole(path: string, value: unknown, { once = false } = {}): Promise<void> {
+/** Durable when it answers, whoever writes the same file meanwhile; false when one is there, which stays. */
+async function writeOnce(path: string, value: unknown): Promise<boolean> {
 	const folder = dirname(path);
 	if (await mkdir(folder, { recursive: true, mode: 0o700 })) await syncFolder(dirname(folder));
 	// Of this write alone: in containers every process has the same id.
 	const next = `${path}.${randomUUID()}.next`;
 	try {
 		await writeSynced(next, JSON.stringify(value));
-		if (once) await linkOnce(next, path);
-		else await rename(next, path);
+		const isFirst = await linkOnce(next, path);
 		await syncFolder(folder);
+		return isFirst;
 	} finally {
 		await rm(next, { force: true });
 	}
@@ -87,10 +123,14 @@ async function writeSynced(path: string, text: string): Promise<void> {
 	}
 }
 
-async function linkOnce(from: string, to: string): Promise<void> {
-	await link(from, to).catch((error: NodeJS.ErrnoException) => {
-		if (error.code !== "EEXIST") throw error;
-	});
+async function linkOnce(from: string, to: string): Promise<boolean> {
+	return link(from, to).then(
+		() => true,
+		(error: NodeJS.ErrnoException) => {
+			if (error.code !== "EEXIST") throw error;
+			return false;
+		},
+	);
 }
 
 // A name is on the disk only once its folder is.

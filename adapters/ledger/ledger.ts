@@ -8,6 +8,7 @@ import {
 	type EpochStanding,
 	keyOf,
 	type LedgerEntry,
+	mayFollow,
 	type WaitingEntry,
 } from "../../domain/ledger.ts";
 import { limits } from "../../domain/limits.ts";
@@ -22,7 +23,8 @@ export type LedgerPlace = {
 	/** Which it has, as `keyOf` names them; cheaper than all of them. */
 	keys: () => Promise<string[]>;
 	readEpoch: () => Promise<Epoch | undefined>;
-	writeEpoch: (epoch: Epoch) => Promise<void>;
+	/** Compare-and-set; nothing where `follows` says no of what stands at that moment. */
+	writeEpoch: (epoch: Epoch, follows: (standing: Epoch | undefined) => boolean) => Promise<void>;
 };
 
 export type Ledger = ReturnType<typeof createLedger>;
@@ -59,11 +61,13 @@ export function createLedger(deps: LedgerDeps) {
 
 	async function read() {
 		const [stored, mainEpoch, witnessEpoch] = await Promise.all([store.read(), main.readEpoch(), witness?.readEpoch()]);
-		return { stored, mainEpoch, standing: compareEpochs(stored, { main: mainEpoch, witness: witnessEpoch }) };
+		const standing = compareEpochs(stored, { main: mainEpoch, witness: witnessEpoch });
+		return { stored, mainEpoch, standing, known: [stored, mainEpoch, witnessEpoch] };
 	}
 
-	async function writeEpoch(epoch: Epoch): Promise<void> {
-		for (const place of places) await place.writeEpoch(epoch);
+	/** @param known what was read before: what has come since and is none of it stays. */
+	async function writeEpoch(epoch: Epoch, known: (Epoch | undefined)[]): Promise<void> {
+		for (const place of places) await place.writeEpoch(epoch, (standing) => mayFollow(epoch, standing, known));
 	}
 
 	/** Every entry of every place, and of those that wait in the store, each once. */
@@ -121,13 +125,13 @@ export function createLedger(deps: LedgerDeps) {
 		 */
 		async beat(): Promise<EpochStanding> {
 			const at = clock();
-			const { stored, mainEpoch, standing } = await read();
+			const { stored, mainEpoch, standing, known } = await read();
 			if (standing !== "current" && standing !== "new") return standing;
 			if (!(await enterWaiting())) return standing;
 			// Behind by one: whoever wrote the store died before it told the ledger.
-			if (stored && mainEpoch?.beat !== stored.beat) await writeEpoch(stored);
+			if (stored && mainEpoch?.beat !== stored.beat) await writeEpoch(stored, known);
 			const next = { epoch: stored?.epoch ?? deps.randomEpoch(), beat: (stored?.beat ?? 0) + 1, at };
-			if (await store.advance(stored, next)) await writeEpoch(next);
+			if (await store.advance(stored, next)) await writeEpoch(next, known);
 			return "current";
 		},
 		/**
@@ -136,10 +140,10 @@ export function createLedger(deps: LedgerDeps) {
 		 */
 		async begin(): Promise<void> {
 			await fill();
-			const { stored } = await read();
+			const { stored, known } = await read();
 			const next = { epoch: deps.randomEpoch(), beat: 1, at: clock() };
 			if (!(await store.advance(stored, next))) throw new LetheError("store_unavailable", { cause: "another restore" });
-			await writeEpoch(next);
+			await writeEpoch(next, known);
 		},
 	};
 }

@@ -8,6 +8,7 @@ import type { LedgerPlace } from "./ledger.ts";
 
 const shardCharacters = 2;
 const readsAtOnce = 16;
+const roundsMax = 16;
 
 /** `name`: the database that it is about. Which role may do which is in the adapter's policies. */
 export function createVaultLedger({
@@ -68,10 +69,18 @@ export function createVaultLedger({
 			const answer = await vault.read(`kv/data/${base}/epoch`);
 			return answer?.data.data?.epoch as Epoch | undefined;
 		},
-		async writeEpoch(epoch) {
-			const standing = await vault.read(`kv/data/${base}/epoch`);
-			const cas = (standing?.data.metadata.version as number | undefined) ?? 0;
-			await vault.write(`kv/data/${base}/epoch`, { options: { cas }, data: { epoch } });
+		async writeEpoch(epoch, follows) {
+			for (let round = 1; ; round++) {
+				const answer = await vault.read(`kv/data/${base}/epoch`);
+				if (!follows(answer?.data.data?.epoch as Epoch | undefined)) return;
+				const cas = (answer?.data.metadata.version as number | undefined) ?? 0;
+				try {
+					return void (await vault.write(`kv/data/${base}/epoch`, { options: { cas }, data: { epoch } }));
+				} catch (error) {
+					// Another wrote meanwhile: whether this one follows that is to be seen.
+					if (!vaultFailure(error)?.isOther || round === roundsMax) throw error;
+				}
+			}
 		},
 	};
 }

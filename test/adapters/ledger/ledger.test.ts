@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
@@ -14,7 +14,7 @@ import { withLedger } from "../../../adapters/ledger/withLedger.ts";
 import { connectMongo, type MongoConnection } from "../../../adapters/mongo/connection.ts";
 import { createStore, type Store } from "../../../adapters/mongo/store.ts";
 import { LetheError } from "../../../domain/errors.ts";
-import { compareEpochs, type Epoch, type LedgerEntry, newestStandings } from "../../../domain/ledger.ts";
+import { compareEpochs, type Epoch, type LedgerEntry, mayFollow, newestStandings } from "../../../domain/ledger.ts";
 import { limits } from "../../../domain/limits.ts";
 import { type Person, withoutCredentials } from "../../../domain/person.ts";
 import type { OptOutRecord, SubjectRecord } from "../../../domain/subject.ts";
@@ -283,10 +283,83 @@ describe("the ledger", () => {
 		const [first] = await place.all();
 		await place.put(cohort(99));
 		assert.deepEqual(await place.all(), [first]);
-		await Promise.all(times.map((beat) => place.writeEpoch(epochOf(beat))));
-		assert.ok(times.includes((await place.readEpoch())?.beat as number));
-		const names = [...readdirSync(join(folder, "many")), ...readdirSync(join(folder, "many", "cohort"))];
-		assert.deepEqual(names.toSorted(), ["coh_a.json", "cohort", "epoch.json"]);
+		await Promise.all(times.map((beat) => write(place, epochOf(beat))));
+		assert.equal((await place.readEpoch())?.beat, 20, "the furthest, whoever came last");
+		await write(place, epochOf(21));
+		const epochs = readdirSync(join(folder, "many")).filter((name) => name.startsWith("epoch"));
+		assert.deepEqual([epochs.length, readdirSync(join(folder, "many", "cohort"))], [1, ["coh_a.json"]]);
+	});
+
+	const write = (place: LedgerPlace, next: Epoch, known: Epoch[] = [next]) =>
+		place.writeEpoch(next, (standing) => mayFollow(next, standing, known));
+	const placesOf = (name: string): LedgerPlace[] => [
+		createVaultLedger({ vault: clients.eraser, name: `${database}${name}` }),
+		createFileLedger(join(folder, name)),
+	];
+
+	it("an epoch that is written late takes no place back, to an earlier beat or to an earlier life", async () => {
+		for (const place of placesOf("late")) {
+			await Promise.all([1, 4, 2, 3].map((beat) => write(place, epochOf(beat))));
+			await write(place, epochOf(3, "epo_a", 99));
+			assert.deepEqual(await place.readEpoch(), epochOf(4), place.name);
+			await write(place, epochOf(1, "epo_b"), [epochOf(4)]);
+			await write(place, epochOf(5, "epo_a", 99));
+			assert.deepEqual(await place.readEpoch(), epochOf(1, "epo_b"), place.name);
+		}
+	});
+
+	it("an epoch of which another was written between its look and its write is judged by that one", async () => {
+		for (const place of placesOf("between")) {
+			await write(place, epochOf(1));
+			const seen: (number | undefined)[] = [];
+			let others: Promise<void> | undefined;
+			const follows = (standing: Epoch | undefined) => {
+				seen.push(standing?.beat);
+				others ??= write(place, epochOf(9));
+				return mayFollow(epochOf(2), standing, []);
+			};
+			await place.writeEpoch(epochOf(2), follows);
+			await others;
+			assert.equal((await place.readEpoch())?.beat, 9, place.name);
+		}
+	});
+
+	it("a folder of before epochs had numbers goes on, and the number that a late writer was about to take wins nothing", async () => {
+		const path = join(folder, "former");
+		mkdirSync(path);
+		writeFileSync(join(path, "epoch.json"), JSON.stringify(epochOf(4)));
+		const place = createFileLedger(path);
+		assert.deepEqual(await place.readEpoch(), epochOf(4));
+		for (const beat of [5, 6, 7]) await write(place, epochOf(beat));
+		writeFileSync(join(path, "epoch.1.json"), JSON.stringify(epochOf(5, "epo_a", 99)));
+		assert.deepEqual(await place.readEpoch(), epochOf(7));
+		await write(place, epochOf(8));
+		assert.deepEqual(readdirSync(path), ["epoch.4.json"]);
+	});
+
+	it("a worker that was frozen between the store's beat and the ledger's leaves the ledger as the others brought it on", async () => {
+		await ledgerAs("admin").begin();
+		let thaw: () => void = () => undefined;
+		const frozen = new Promise<void>((resolve) => {
+			thaw = resolve;
+		});
+		const main = createVaultLedger({ vault: clients.eraser, name: database });
+		const late = createLedger({
+			store: store.epochs,
+			waiting: store.ledgerWaiting,
+			tenants: store.tenants,
+			main: { ...main, writeEpoch: (...given) => frozen.then(() => main.writeEpoch(...given)) },
+			clock: () => clockMs++,
+			randomEpoch: () => freshId("epoch"),
+		});
+		const beating = late.beat();
+		const beat = 1;
+		while ((await store.epochs.read())?.beat === beat) await new Promise((resolve) => setTimeout(resolve, 5));
+		for (let turn = 0; turn < 3; turn++) assert.equal(await ledgerAs("eraser").beat(), "current");
+		thaw();
+		await beating;
+		assert.equal(await ledgerAs("eraser").standing(), "current");
+		assert.equal((await main.readEpoch())?.beat, beat + 4);
 	});
 
 	it("an entry that Vault refuses for another reason than that it stands was not put", async () => {
