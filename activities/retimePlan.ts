@@ -129,7 +129,7 @@ function decideFate(
 function judge(deps: RetimePlanDeps, message: Message, now: number): Transition | undefined {
 	if (isFinal(message.state)) return undefined;
 	const over = close(message, now);
-	if (over || !(unsentStates as readonly State[]).includes(message.state)) return over;
+	if (over || !isUnsent(message)) return over;
 	const found = deps.rejudge.judge(message, Math.max(now, message.releaseAt ?? now));
 	if (found.kind === "refused") return refuse(message, now, found.code, found.rule);
 	return found.kind === "later" ? defer(message, found.until, now, "quiet_hours") : undefined;
@@ -210,9 +210,16 @@ function datesOf(was: Message, planned: Message): { set: Record<string, unknown>
 function nextCheck(planned: Message, verdict: Transition | undefined, erased: SealedObjectName[], now: number) {
 	if (isDeferral(verdict)) return { nextCheckAt: verdict?.set?.releaseAt };
 	if (verdict?.to || erased.length > 0) return { nextCheckAt: now + limits.driverPatienceMs };
-	if (!isFinal(planned.state)) return { nextCheckAt: Math.min(planned.nextCheckAt ?? Infinity, planned.closeAt) };
+	if (!isFinal(planned.state)) {
+		const endsAt = isUnsent(planned) ? planned.deadlineAt : planned.closeAt;
+		return { nextCheckAt: Math.min(planned.nextCheckAt ?? Infinity, endsAt) };
+	}
 	const dueAt = nextDueAt(planned);
 	return dueAt === undefined ? {} : { nextCheckAt: Math.min(planned.nextCheckAt ?? Infinity, dueAt) };
+}
+
+function isUnsent({ state }: Message): boolean {
+	return (unsentStates as readonly State[]).includes(state);
 }
 
 // What waits already and waits longer keeps its state.

@@ -431,14 +431,15 @@ describe("re-timing", () => {
 		it("closes before what it needs must be gone", async () => {
 			await restart();
 			const now = engine.clock();
-			const shape = { ...open(), deadlineAt: now + 6 * day, closeAt: now + 6 * day + hour };
+			const [deadlineAt, closeAt] = [now + 6 * day, now + 6 * day + hour];
+			const shape = { ...open(), deadlineAt, closeAt, nextCheckAt: deadlineAt };
 			const [message] = (await storeAll([await stored(hour, shape)])) as [Message];
 			await publishShorter(shorter.map((change) => ({ ...change, value: "P1D" })));
 			await runPass();
 			const closing = await engine.read(message._id);
 			const latestEnd = message.acceptedAt + day;
 			assert.ok(closing.closeAt < latestEnd && closing.deadlineAt === closing.closeAt - hour);
-			assert.ok((closing.nextCheckAt ?? Infinity) <= closing.closeAt);
+			assert.ok((closing.nextCheckAt ?? Infinity) <= closing.deadlineAt, "unsent, it expires by then");
 			assert.ok(await opens(closing, "content"));
 			engine.time.offsetMs += day;
 			await sweepUntil(async () => (await engine.read(message._id)).retention.content?.verifiedAt);
