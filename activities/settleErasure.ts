@@ -1,6 +1,7 @@
 // What goes before what for one message of a request for erasure: its facts, the packs, the holds, and what a person decided.
 
 import type { Facts } from "../domain/decision.ts";
+import { isFinal } from "../domain/lifecycle.ts";
 import type { Message } from "../domain/message.ts";
 import type { HoldRecord } from "../domain/subject.ts";
 import type { SubjectRequest } from "../domain/subjectRequest.ts";
@@ -50,6 +51,8 @@ function decide(
 			...asked.context,
 			event: "erasure_request" as const,
 			createdAt: formatTime(message.acceptedAt),
+			// It may be processed until its close.
+			processedAt: formatTime(isFinal(message.state) ? message.stateAt : message.closeAt),
 			receivedAt: formatTime(receivedAt),
 			authenticatedAt: identity && formatTime(identity.checkedAt),
 			verified: true,

@@ -16,7 +16,9 @@ export type RetentionTimes = { acceptedAt: number; closeAt: number };
 /**
  * Dates for every object that a message leaves. An object goes at its minimum, or when the tenant's stated need ends or,
  * where none is stated, the packs' own, and never after its maximum; what nothing keeps goes when the message becomes final.
- * Answers undefined when the content can't outlive the message's close within its maximum: the validity is too long.
+ * A minimum is counted from the message's close: until then it may still be processed, and its record is written. A
+ * record whose minimum is its maximum may go by that as well. Answers undefined when the content can't outlive the
+ * message's close, or its minimum, within its maximum: the validity is too long.
  */
 export function planRetention(
 	plan: RetentionPlan,
@@ -124,11 +126,15 @@ function planObject(
 	times: RetentionTimes,
 ): ObjectRetention | undefined {
 	const need = stated ?? interval.keep;
-	const latest = interval.max === null ? Number.POSITIVE_INFINITY : addDuration(times.acceptedAt, interval.max);
-	const minimum = addDuration(times.acceptedAt, interval.min);
+	const alive = times.closeAt + limits.clockSkewMs;
+	const isKept = addDuration(times.acceptedAt, interval.min) > times.acceptedAt;
+	const minimum = isKept ? addDuration(alive, interval.min) : times.acceptedAt;
+	const longest = interval.max === null ? Number.POSITIVE_INFINITY : addDuration(times.acceptedAt, interval.max);
+	// Of what has no key the minimum, which a law sets, goes before a maximum that is as long.
+	const latest = isKept && !isSealed(object) ? Math.max(longest, minimum) : longest;
+	if (minimum > latest) return undefined;
 	const wanted =
 		need === undefined ? minimum : Math.min(latest, Math.max(minimum, addDuration(times.acceptedAt, need)));
-	const alive = times.closeAt + limits.clockSkewMs;
 	const dueAt =
 		bucketEnd(Math.max(wanted, alive), latest) ??
 		lastBucketEnd(Math.max(minimum, alive), latest, times.acceptedAt) ??

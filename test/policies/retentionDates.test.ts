@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Facts } from "../../domain/decision.ts";
+import { limits } from "../../domain/limits.ts";
 import { addDuration, bucketEnd, planRetention } from "../../policies/cohorts.ts";
 import { readPacks } from "../../policies/load.ts";
 import { indexPacks } from "../../policies/packSet.ts";
@@ -11,9 +12,9 @@ import { retentionPlan } from "../../policies/retention.ts";
 const packs = indexPacks(readPacks());
 const day = 24 * 3600_000;
 
-function planFor(facts: Facts, at: string, needs: Parameters<typeof planRetention>[1] = {}) {
+function planFor(facts: Facts, at: string, needs: Parameters<typeof planRetention>[1] = {}, openMs = 3600_000) {
 	const acceptedAt = Date.parse(at);
-	const times = { acceptedAt, closeAt: acceptedAt + 3600_000 };
+	const times = { acceptedAt, closeAt: acceptedAt + openMs };
 	const plan = planRetention(retentionPlan(packs, { ...facts, context: { evaluatedAt: at } }), needs, times);
 	const days = (object: "content" | "address" | "receipt" | "decision_record") =>
 		plan && (plan[object].eraseBy - acceptedAt) / day;
@@ -33,7 +34,30 @@ test("a record is kept for a year where no law says more, and as long as a tenan
 test("six years at least and at most is a date, not a refusal", () => {
 	const facts = { recipientCountry: "US", senderEstablishment: "DE", dataClasses: ["phi"], category: "health" };
 	const { plan } = planFor(facts, "2026-11-25T12:00:00Z");
-	assert.equal(plan?.decision_record.eraseBy, Date.parse("2032-11-25T12:00:00Z"));
+	assert.equal(plan?.decision_record.eraseBy, Date.parse("2032-11-25T13:00:00Z") + limits.clockSkewMs);
+});
+
+test("a minimum that a law sets is counted from the message's close: by then it was processed, and its record written", () => {
+	const openMs = limits.deadlineMsMax + limits.receiptGraceMs;
+	const at = "2027-06-25T12:00:00Z";
+	const closeAt = Date.parse(at) + openMs;
+	const india = planFor({ recipientCountry: "IN", category: "transactional" }, at, {}, openMs).plan;
+	for (const object of ["content", "address", "receipt", "decision_record"] as const) {
+		assert.ok((india?.[object].eraseBy ?? 0) >= addDuration(closeAt, "P1Y"), object);
+	}
+	assert.ok((india?.content.eraseBy ?? Infinity) <= addDuration(Date.parse(at), "P13M"), "and never after its maximum");
+	const us = { recipientCountry: "US", senderEstablishment: "DE", dataClasses: ["phi"], category: "health" };
+	const record = planFor(us, at, {}, openMs).plan?.decision_record;
+	assert.ok((record?.eraseBy ?? 0) >= addDuration(closeAt, "P6Y"));
+	assert.ok((record?.dueAt ?? 0) >= addDuration(closeAt, "P6Y"));
+});
+
+test("content of which a law leaves too little room for its validity is refused, not kept too short or too long", () => {
+	const times = { acceptedAt: Date.parse("2026-11-25T12:00:00Z"), closeAt: Date.parse("2026-11-29T12:00:00Z") };
+	const base = retentionPlan(packs, { context: { evaluatedAt: "2026-11-25T12:00:00Z" } });
+	const plan = (max: string) => planRetention({ ...base, content: { ...base.content, min: "P30D", max } }, {}, times);
+	assert.equal(plan("P33D"), undefined);
+	assert.ok((plan("P36D")?.content.eraseBy ?? 0) >= times.closeAt + 30 * day);
 });
 
 test("where a law keeps content for a year there is a bucket for its key", () => {
