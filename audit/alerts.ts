@@ -37,6 +37,10 @@ const catalogue = {
 	key_overdue: ["warning", "Rotate it with `lethe keys rotate`."],
 	key_version_unneeded: ["warning", "End it with `lethe keys retire`."],
 	receipts_parked: ["warning", "See which carrier's receipts name messages that nobody sent, in the API's log."],
+	redactions_late: [
+		"warning",
+		"See in the worker's log what the carrier answers, or whether the worker runs; what it does not forget in 30 days is left to its agreement.",
+	],
 	queue_unusable: [
 		"critical",
 		"Give the queue what its carrier takes: `lethe admin secrets`, `lethe admin queue`; within ten seconds it is asked again.",
@@ -81,7 +85,10 @@ export type AlertsDeps = Omit<KeyNeedsDeps, "store"> & {
 		apiKeys: { findEnds: (tenantId: string) => Promise<{ _id: string; endsAt: number }[]> };
 		cohorts: { oldestDueAt: (now: number) => Promise<Cohort["dueAt"] | undefined> };
 		ledgerWaiting: { oldest: (itemsMax: number) => Promise<WaitingEntry[]> };
-		messages: { findUnintegrated: (until: number, itemsMax: number) => Promise<Message[]> };
+		messages: {
+			findUnintegrated: (until: number, itemsMax: number) => Promise<Message[]>;
+			redactionDueSince: (sendQueue: string, itemsMax: number) => Promise<number | undefined>;
+		};
 		subjectRecords: { findAwaiting: (tenantId: string) => Promise<Pick<HoldRecord, "_id" | "recordedAt">[]> };
 		parkedReceipts: { count: () => Promise<number> };
 		sendQueues: { all: () => Promise<SendQueueDocument[]> };
@@ -121,6 +128,7 @@ export async function findAlerts(
 		keys: () => overdueKeys(deps, now),
 		versions: () => unneededVersions(deps),
 		receipts: () => parkedReceipts(deps),
+		redactions: () => lateRedactions(deps, now, of?.sendQueues),
 		queues: () => stoppedQueues(deps, of?.sendQueues),
 		carriers: () => failingCarriers(deps, of?.sendQueues),
 		webhooks: () => disabledEndpoints(deps, of?.tenantId),
@@ -180,6 +188,18 @@ async function unneededVersions(deps: AlertsDeps): Promise<Raised[]> {
 
 async function parkedReceipts({ store }: AlertsDeps): Promise<Raised[]> {
 	return (await store.parkedReceipts.count()) > limits.receiptsParkedMax ? [{ code: "receipts_parked" }] : [];
+}
+
+// Of a queue that others use too: that its line does not move, and not since when one of theirs is in it.
+async function lateRedactions({ store }: AlertsDeps, now: number, own?: readonly string[]): Promise<Raised[]> {
+	const names = own ?? (await store.sendQueues.all()).map(({ _id }) => _id);
+	const raised: Raised[] = [];
+	for (const about of names) {
+		const since = await store.messages.redactionDueSince(about, limits.redactionPageItems);
+		if (since === undefined || now - since <= limits.redactionLateMs) continue;
+		raised.push({ code: "redactions_late", about, ...(own ? {} : { since }) });
+	}
+	return raised;
 }
 
 async function unapprovedHolds({ store }: AlertsDeps, tenantId: string, now: number): Promise<Raised[]> {

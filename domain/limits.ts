@@ -201,6 +201,8 @@ export const limits = {
 	redactionRetryFirstMs: 60_000,
 	redactionRetryMaxMs: 24 * 3600_000,
 	redactionPatienceMs: 30 * 24 * 3600_000,
+	// Longer than most carriers need to be well again, and than a message is with them after its end.
+	redactionLateMs: 6 * 3600_000,
 
 	// evidence
 	// What the end of its message has not brought into the log by then, the sweep does.

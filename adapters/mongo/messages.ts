@@ -268,6 +268,21 @@ function createRedactionQueries(collection: mongo.Collection<Message>) {
 					.map(whole)
 					.toArray(),
 			) as Promise<Message[]>,
+		/**
+		 * Since when the longest waiting of the first `itemsMax` in a queue's line has been due, however often its carrier was
+		 * asked; undefined where none waits.
+		 */
+		redactionDueSince: (sendQueue: string, itemsMax: number) =>
+			guardStore(async () => {
+				const { after, before } = queueRange(sendQueue);
+				const waiting = await collection
+					.find({ redaction: { $gt: after, $lt: before } }, { projection: { carrierCopy: 1 } })
+					.sort({ redaction: 1 })
+					.limit(itemsMax)
+					.toArray();
+				const due = waiting.flatMap(({ carrierCopy }) => (carrierCopy?.state === "due" ? [carrierCopy.dueAt] : []));
+				return due.length > 0 ? Math.min(...due) : undefined;
+			}),
 		/** Send queues that have such messages. */
 		redactionQueues: (now: number) => guardStore(() => readRedactionQueues(collection, now)),
 	};

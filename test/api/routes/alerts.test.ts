@@ -4,8 +4,10 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import type { Failing } from "../../../adapters/redis/health.ts";
 import { type Alert, findAlerts } from "../../../audit/alerts.ts";
+import { redactionKey } from "../../../domain/carrierCopy.ts";
 import type { Standing } from "../../../domain/evidence.ts";
 import { limits } from "../../../domain/limits.ts";
+import type { CarrierCopyRecord } from "../../../domain/message.ts";
 import { createTestApi, type TestApi } from "../harness.ts";
 
 const hour = 3600_000;
@@ -179,6 +181,38 @@ describe("/v1/alerts", () => {
 		assert.deepEqual(await tell(), [["carrier_failing", "warning", undefined, undefined]]);
 		state.failing = [];
 		assert.deepEqual(await tell(), []);
+	});
+
+	it("a carrier that was to forget and has not, of its own queue, until it has", async () => {
+		const line = async (sendQueue: string, dueAt: number) => {
+			const { json } = await api.post((await api.addKey(tenantId, ["sender"])).key);
+			const carrierCopy: CarrierCopyRecord = { state: "due", dueAt, nextTryAt: dueAt, tries: 1 };
+			const set = { carrierCopy, redaction: redactionKey(sendQueue, dueAt) };
+			await api.store.messages.transition({ id: json.id, set });
+			return json.id as string;
+		};
+		const tell = async () =>
+			(await list()).filter(({ code }) => code === "redactions_late").map(({ about, since }) => [about, since]);
+		const dueAt = api.clock();
+		const id = await line("own", dueAt);
+		await line("other", dueAt);
+		api.time.offsetMs += limits.redactionLateMs - 1_000;
+		assert.deepEqual(await tell(), [], "it is given its time");
+		api.time.offsetMs += 2_000;
+		assert.deepEqual(await tell(), [["own", undefined]]);
+		const everybodys = (await findEverybodys()).filter(({ code }) => code === "redactions_late");
+		assert.deepEqual(
+			everybodys.map(({ about, since }) => [about, since === dueAt]).toSorted(),
+			[
+				["other", true],
+				["own", true],
+			].toSorted(),
+		);
+		const later = redactionKey("own", api.clock() + 24 * hour);
+		await api.store.messages.transition({ id, set: { redaction: later } });
+		assert.deepEqual(await tell(), [["own", undefined]], "asked again is not forgotten");
+		await api.store.messages.transition({ id, set: { "carrierCopy.state": "confirmed" } });
+		assert.deepEqual(await tell(), [], "what only waits for its certificate is forgotten");
 	});
 
 	it("an endpoint that failed, or that somebody disabled, until it is enabled; another tenant's is none of its matter", async () => {
