@@ -1,15 +1,16 @@
 // Certificates of what was erased: read back first, signed, kept, and named on each message. What is still there is erased again.
 
-import type { CertificateDocument, Cohort } from "../adapters/mongo/models.ts";
+import type { CertificateDocument } from "../adapters/mongo/models.ts";
 import type { ErasedObject } from "../audit/certificate.ts";
 import { carrierCopyOf, redactableIds, redactionKey } from "../domain/carrierCopy.ts";
 import { isFinal } from "../domain/lifecycle.ts";
 import { limits } from "../domain/limits.ts";
-import { type Message, noEnd, type RetentionRecord, type SealedObjectName, sealedObjects } from "../domain/message.ts";
+import { type Message, type RetentionRecord, type SealedObjectName, sealedObjects } from "../domain/message.ts";
 import { eraseObjects, type Transition } from "../domain/transition.ts";
 import type { ActivityDeps } from "./deps.ts";
 import { integrated, withEvidence } from "./integrate.ts";
 import { type IssueCertificateDeps, issueCertificate } from "./issueCertificate.ts";
+import { readKeyDates } from "./keyDates.ts";
 
 type CertifyErasedDeps = Pick<ActivityDeps, "clock" | "ids" | "evidence"> &
 	IssueCertificateDeps & { store: { messages: Pick<ActivityDeps["store"]["messages"], "transition"> } };
@@ -142,11 +143,6 @@ async function withCarrierCopy(deps: CertifyDeps, message: Message): Promise<Mes
 	return { ...message, carrierCopy: { state: "due", dueAt: now, nextTryAt: now, tries: 0 } };
 }
 
-/** When a cohort's key is to be destroyed; undefined while a hold keeps that open. */
-export function keyDueAtOf(cohort: Pick<Cohort, "dueAt"> | undefined): number | undefined {
-	return cohort?.dueAt === noEnd ? undefined : cohort?.dueAt;
-}
-
 /** When something of a final message is due next. Ciphertext is its cohort's matter, unless that ends too late for it. */
 export function nextDueAt(message: Message): number | undefined {
 	const sealed = sealedObjects.filter((name) => message[name] && message.retention[name]?.inPlace);
@@ -168,7 +164,7 @@ function readBack(deps: CertifyDeps, stored: Message, objects = erasedObjects(st
 				// The stored document has neither ciphertext nor wrapped key of this object.
 				verified: stored[object] === undefined,
 				cohortId: record?.cohortId,
-				...(await readKeyDates(deps, record)),
+				...(await keyDatesOf(deps, record)),
 				stored,
 			};
 		}),
@@ -176,13 +172,11 @@ function readBack(deps: CertifyDeps, stored: Message, objects = erasedObjects(st
 }
 
 // The cohort itself is asked only where the plan may have become fact.
-async function readKeyDates(
-	deps: CertifyDeps,
-	record: RetentionRecord | undefined,
-): Promise<{ keyDestroyedAt?: number | undefined; keyDueAt?: number | undefined }> {
-	if (record?.keyDueAt !== undefined && record.keyDueAt > deps.clock()) return { keyDueAt: record.keyDueAt };
-	const cohort = record?.cohortId ? await deps.store.cohorts.find(record.cohortId) : undefined;
-	return { keyDestroyedAt: cohort?.destroyedAt, keyDueAt: keyDueAtOf(cohort) };
+async function keyDatesOf(deps: CertifyDeps, record: RetentionRecord | undefined) {
+	const isPlanned = record?.keyDueAt !== undefined && record.keyDueAt > deps.clock();
+	if (isPlanned && !record.formerCohorts) return { keyDueAt: record.keyDueAt };
+	const [dates] = await readKeyDates(deps.store, [record]);
+	return dates;
 }
 
 function mark(

@@ -9,10 +9,11 @@ import { type HoldRecord, isRecordHeld, keepsOf, type SubjectRecord, standingOf 
 import type { KeptGroup, SubjectRequest, Task } from "../domain/subjectRequest.ts";
 import { addDuration } from "../policies/cohorts.ts";
 import { keptBesides } from "../policies/precedence.ts";
-import { type Erased, keyDueAtOf, nameCertificate } from "./certify.ts";
+import { type Erased, nameCertificate } from "./certify.ts";
 import { change } from "./change.ts";
 import type { ActivityDeps } from "./deps.ts";
 import { issueCertificate } from "./issueCertificate.ts";
+import { readKeyDates } from "./keyDates.ts";
 import { type ErasableObject, erasableObjects, isPresent, planErasure } from "./planErasure.ts";
 import { type ErasureVerdict, settleErasure } from "./settleErasure.ts";
 import { type Cursor, createSubjectPages, spanOf } from "./subjectPages.ts";
@@ -29,7 +30,7 @@ type KeptOfSubject = Kept & Pick<KeptGroup, "object">;
 
 /** What a reading back has found. Times epoch ms. */
 type Found = {
-	erased: (Omit<Erased, "object" | "stored"> & { object: ErasableObject })[];
+	erased: (Omit<Erased, "object" | "stored"> & { object: ErasableObject; formerCohorts?: string[] })[];
 	kept: KeptOfSubject[];
 	tasks: Omit<Task, "raisedAt">[];
 	carrierCopies: CarrierCopy[];
@@ -175,15 +176,10 @@ async function readBack(
 			tell(found, request, message, verdict, now);
 		}
 	});
-	const cohortIds = [...new Set(found.erased.flatMap(({ cohortId }) => cohortId ?? []))];
-	const cohorts = new Map(
-		await Promise.all(cohortIds.map(async (id) => [id, await deps.store.cohorts.find(id)] as const)),
-	);
-	for (const entry of found.erased) {
-		const cohort = entry.cohortId === undefined ? undefined : cohorts.get(entry.cohortId);
-		entry.keyDestroyedAt = cohort?.destroyedAt;
-		entry.keyDueAt = keyDueAtOf(cohort);
-	}
+	const dates = await readKeyDates(deps.store, found.erased);
+	found.erased.forEach((entry, index) => {
+		Object.assign(entry, dates[index]);
+	});
 	return found;
 }
 
@@ -195,9 +191,9 @@ function tell(found: Found, request: SubjectRequest, message: Message, verdict: 
 		const record = message.retention[object];
 		const isOfRequest = record?.request === request._id && record.erasedAt !== undefined;
 		if (isOfRequest) {
-			const { cohortId, erasedAt = now } = record;
+			const { cohortId, formerCohorts, erasedAt = now } = record;
 			const verified = !isPresent(message, object);
-			found.erased.push({ messageId, object, erasedAt, verified, cohortId });
+			found.erased.push({ messageId, object, erasedAt, verified, cohortId, ...(formerCohorts && { formerCohorts }) });
 			isErased = true;
 			// It came back, or never went: the pages are gone through again.
 			if (!verified) soon(found, now + limits.driverPatienceMs);

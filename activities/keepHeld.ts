@@ -8,6 +8,7 @@ import type { HoldRecord } from "../domain/subject.ts";
 import type { Transition } from "../domain/transition.ts";
 import type { ActivityDeps } from "./deps.ts";
 import type { createDropEndedHolds } from "./dropEndedHolds.ts";
+import { formerCohorts } from "./keyDates.ts";
 
 export type KeepHeldDeps = Pick<ActivityDeps, "clock" | "log"> & {
 	/** Ends a member that is still open. */
@@ -109,6 +110,7 @@ async function rewrapUnder(
 			[`${object}.wrappingKeyId`]: kept.wrappingKeyId,
 			[`${object}.wrappedKey`]: kept.wrappedKey,
 			[`retention.${object}.cohortId`]: cohortId,
+			[`retention.${object}.formerCohorts`]: formerCohorts(message, object, cohortId),
 		},
 		unset: [`retention.${object}.keyDueAt`],
 		evidence: [{ at: deps.clock(), type: "kept", code: object }],

@@ -7,13 +7,13 @@ import { limits } from "../domain/limits.ts";
 import { type Message, type SealedObjectName, sealedObjects } from "../domain/message.ts";
 import { isBeingPlaced } from "../domain/subject.ts";
 import { close } from "../domain/transition.ts";
-import { keyDueAtOf } from "./certify.ts";
 import { change } from "./change.ts";
 import type { ActivityDeps } from "./deps.ts";
 import { issueCertificate } from "./issueCertificate.ts";
+import { readKeyDates } from "./keyDates.ts";
 
 export type PurgePagesDeps = Pick<ActivityDeps, "clock" | "ids" | "certificates" | "evidence"> & {
-	store: Pick<ActivityDeps["store"], "messages" | "purgePages" | "certificates" | "subjectRecords">;
+	store: Pick<ActivityDeps["store"], "cohorts" | "messages" | "purgePages" | "certificates" | "subjectRecords">;
 	runs: Pick<ActivityDeps["runs"], "settleSoon">;
 };
 
@@ -44,7 +44,7 @@ export function createPurgePages(deps: PurgePagesDeps) {
 			const page = await erase(cohort, object, members.slice(start, start + limits.purgePageItems));
 			if (!page) return false;
 			// While it is read back and certified, the next one is erased.
-			const finished = finish(page, cohort);
+			const finished = finish(page);
 			// Its failure is told by whoever waits for all, once the others are through.
 			finished.catch(() => undefined);
 			finishing.push(finished);
@@ -78,12 +78,12 @@ export function createPurgePages(deps: PurgePagesDeps) {
 	 * Reads a page back and certifies what it erased. What is there again gets no share in the certificate: the sweep
 	 * certifies that as incomplete, and erases it once more.
 	 */
-	async function finish(page: PurgePage, cohort: Cohort): Promise<number> {
+	async function finish(page: PurgePage): Promise<number> {
 		const { _id: id, object } = page;
 		const mine = (await messages.readPage(page)).filter(({ retention }) => retention[object]?.certificateId === id);
 		const [gone, back] = [mine.filter((message) => !message[object]), mine.filter((message) => message[object])];
 		if (back.length > 0) await messages.disown(page, idsOf(back), deps.clock());
-		if (gone.length > 0) await issueCertificate(deps, certificateOf(page, cohort, gone));
+		if (gone.length > 0) await issueCertificate(deps, await certificateOf(deps, page, gone));
 		await purgePages.delete(id);
 		return gone.length;
 	}
@@ -92,22 +92,23 @@ export function createPurgePages(deps: PurgePagesDeps) {
 	async function finishPages(cohort: Cohort, isEmpty: boolean): Promise<void> {
 		const leftAt = deps.clock() - limits.purgePagePatienceMs;
 		for (const page of await purgePages.findByCohort(cohort._id)) {
-			if (isEmpty || page.erasedAt < leftAt) await finish(page, cohort);
+			if (isEmpty || page.erasedAt < leftAt) await finish(page);
 		}
 	}
 
 	return { isHeldBack, erasePages, finishPages, endOpen };
 }
 
-function certificateOf(
+async function certificateOf(
+	{ store }: PurgePagesDeps,
 	{ _id: id, object, tenantId, cohortId, erasedAt }: PurgePage,
-	cohort: Cohort,
-	gone: Pick<Message, "_id" | "attempts" | "carrierCopy">[],
+	gone: Pick<Message, "_id" | "retention" | "attempts" | "carrierCopy">[],
 ) {
-	const keyDueAt = keyDueAtOf(cohort);
-	const objects = gone.map(({ _id: messageId }) => ({
-		...{ messageId, object, erasedAt, verified: true, cohortId, keyDueAt },
-		keyDestroyedAt: cohort.destroyedAt,
+	const records = gone.map(({ retention }) => ({ ...retention[object], cohortId }));
+	const dates = await readKeyDates(store, records);
+	const objects = gone.map(({ _id: messageId }, index) => ({
+		...{ messageId, object, erasedAt, verified: true, cohortId },
+		...dates[index],
 	}));
 	const carrierCopies = gone.map((message) => carrierCopyOf(message));
 	return { id, kind: "purge" as const, tenantId, about: cohortId, objects, carrierCopies };

@@ -8,8 +8,9 @@ import type { Retiming } from "../domain/proposal.ts";
 import { type HoldRecord, standingOf } from "../domain/subject.ts";
 import { tally } from "../policies/simulate.ts";
 import type { Stepped } from "../workflows/contract.ts";
-import { certifyErased, type Erased, keyDueAtOf } from "./certify.ts";
+import { certifyErased, type Erased } from "./certify.ts";
 import type { ActivityDeps } from "./deps.ts";
+import { formerCohorts, readKeyDates } from "./keyDates.ts";
 import { type Needs, planRetime, type RetimePlan, type RetimePlanDeps, type Subject } from "./retimePlan.ts";
 
 export type RetimeDeps = Pick<
@@ -177,8 +178,10 @@ async function certify(deps: RetimeDeps, erased: Result["erased"]): Promise<void
 	const groups = [...Map.groupBy(erased, (entry) => entry.cohortId)];
 	const issue = groups.map(async ([cohortId, entries]) => {
 		const cohort = await deps.store.cohorts.find(cohortId);
-		const objects = entries.map((entry) => ({ ...entry, keyDueAt: keyDueAtOf(cohort) }));
 		try {
+			const records = entries.map(({ stored, object }) => ({ ...stored.retention[object], cohortId }));
+			const dates = await readKeyDates(deps.store, records);
+			const objects = entries.map((entry, index) => ({ ...entry, ...dates[index] }));
 			if (cohort) await certifyErased(deps, { kind: "purge", tenantId: cohort.tenantId, about: cohortId }, objects);
 		} catch (error) {
 			deps.log.warn({ code: (error as { code?: string }).code ?? "internal" }, "certificate postponed");
@@ -230,6 +233,7 @@ async function rewrapAll(deps: RetimeDeps, message: Message, { moves }: RetimePl
 			[`${object}.wrappingKeyId`]: wrappingKeyId,
 			[`${object}.wrappedKey`]: wrappedKey,
 			[`retention.${object}.cohortId`]: cohortId,
+			[`retention.${object}.formerCohorts`]: formerCohorts(message, object, cohortId),
 			[`retention.${object}.keyDueAt`]: place.dueAt,
 		});
 	}

@@ -49,6 +49,8 @@ export const limits = {
 	// A hold whose named approver has not said yes or no for this time is an alert.
 	holdApprovalLateMs: 24 * 3600_000,
 	certificatesPerMessageMax: 16,
+	// Who moves more often has left the first of them so long ago that their keys are gone.
+	formerCohortsMax: 32,
 
 	// a template
 	templateVariablesMax: 32,

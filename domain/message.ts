@@ -123,6 +123,8 @@ export type RetentionRecord = {
 	/** Erased by the update that makes the message final. */
 	atFinal: boolean;
 	cohortId?: string;
+	/** Cohorts that it was moved out of: copies of before may hold it under their keys. */
+	formerCohorts?: string[];
 	/** When that cohort's key is to be destroyed. */
 	keyDueAt?: number;
 	erasedAt?: number;

@@ -78,6 +78,7 @@ describe("what a hold keeps", () => {
 		const kept = await engine.read(held._id);
 		assert.notEqual(cohortOf(kept), cohortOf(held));
 		assert.equal(kept.retention.content?.cohortId, cohortOf(kept));
+		assert.deepEqual(kept.retention.content?.formerCohorts, [cohortOf(held)]);
 		assert.equal((await engine.store.cohorts.find(cohortOf(kept)))?.holdId, record._id);
 		assert.ok(kept.evidence.some(({ type, code }) => type === "kept" && code === "content"));
 		// The document of before, put back: its key is gone.

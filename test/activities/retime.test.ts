@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { createRejudge } from "../../activities/rejudge.ts";
 import { createRetime } from "../../activities/retime.ts";
+import type { Certificate } from "../../audit/certificate.ts";
 import { LetheError } from "../../domain/errors.ts";
 import { isFinal } from "../../domain/lifecycle.ts";
 import { limits } from "../../domain/limits.ts";
@@ -222,6 +223,31 @@ describe("re-timing", () => {
 		engine.time.offsetMs += 5 * day;
 		await sweepUntil(async () => (await engine.read(young._id)).content === undefined);
 		await sweepUntil(async () => (await cohortOf(moved))?.state === "destroyed");
+	});
+
+	it("what was moved is certified by the end of the key that it had before, while a copy of then needs that one", async () => {
+		await restart();
+		const [young, stays] = [await stored(2 * day), await stored(2 * day)];
+		await storeAll([young]);
+		await publishShorter();
+		await runPass();
+		// One that joins the former cohort only now keeps its key to its own time.
+		await storeAll([stays]);
+		const moved = await engine.read(young._id);
+		const former = young.content?.cohortId as string;
+		assert.equal(stays.content?.cohortId, former);
+		assert.deepEqual(moved.retention.content?.formerCohorts, [former]);
+		engine.time.offsetMs += 5 * day;
+		const about = moved.content?.cohortId as string;
+		await sweepUntil(async () => (await engine.store.cohorts.find(about))?.state === "destroyed");
+		const kept = await engine.store.certificates.page(tenantId, about, 10);
+		const payloads = kept.map(
+			({ jws }): Certificate => JSON.parse(Buffer.from(jws.split(".")[1] as string, "base64url").toString()),
+		);
+		const page = payloads.find(({ objects }) => objects[0]?.object === "content");
+		const key = page?.copies.find(({ copy }) => copy === "vault cohort key");
+		const { dueAt } = (await engine.store.cohorts.find(former)) ?? {};
+		assert.deepEqual([key?.status, key?.endsAt], ["planned", new Date(dueAt ?? 0).toISOString()]);
 	});
 
 	it("a cohort that all have left is destroyed once the last of them is due, long before its own time", async () => {
