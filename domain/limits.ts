@@ -168,6 +168,7 @@ export const limits = {
 	// What a recipient wrote counts once within this time, which outlasts a carrier's secret that is changed yearly: several
 	// carriers sign no time, and a START of long ago must not lift the STOP after it.
 	inboundSeenMs: 400 * 24 * 3600_000,
+	// Carriers put many receipts into one request, and one that is refused for its size never comes again in parts.
 	callbackBytesMax: 256 * 1024,
 	callbackUrlCharactersMax: 16 * 1024,
 	// A receipt that has not come by then is asked for, where the carrier can be: then at twice that time, and so on.

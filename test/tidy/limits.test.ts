@@ -93,6 +93,16 @@ const relations: [why: string, less: number, more: number, orEqual?: true][] = [
 		limits.bodyBytesMax,
 	],
 	[
+		"a callback brings more receipts than a body of a caller's would hold",
+		limits.bodyBytesMax,
+		limits.callbackBytesMax,
+	],
+	[
+		"many of the largest callbacks are taken in at once before others are shed",
+		64 * limits.callbackBytesMax,
+		limits.bytesInFlightMax,
+	],
+	[
 		"what was read of a recipient is fresh for less than a driver's patience",
 		limits.standingFreshMs,
 		limits.driverPatienceMs,

@@ -47,6 +47,7 @@ export function addCallbackRoute(
 			method,
 			url,
 			exposeHeadRoute: false,
+			bodyLimit: limits.callbackBytesMax,
 			schema: {
 				// A name of its own, as the document must have it.
 				operationId: method === "POST" ? operationId : `${operationId}ByGet`,
