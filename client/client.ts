@@ -1,6 +1,6 @@
 // Calls Lethe's API: every operation by its name, repeated safely, within the time that the caller gives.
 
-import { LetheProblem, LetheTimeout, LetheUnreachable } from "./errors.ts";
+import { LetheKeyMissing, LetheProblem, LetheTimeout, LetheUnreachable } from "./errors.ts";
 import { routes } from "./routes.ts";
 import type { Operations } from "./types.ts";
 
@@ -28,6 +28,9 @@ export type CallOptions = {
 type Name = keyof Operations;
 type Input<N extends Name> = Omit<Operations[N], "answer">;
 type Answer<N extends Name> = Operations[N]["answer"];
+type Deleting = { [N in Name]: (typeof routes)[N][0] extends "DELETE" ? N : never }[Name];
+/** Of what was deleted by a try whose answer was lost, nothing is left to be told. */
+type Told<N extends Name> = Answer<N> | (N extends Deleting ? undefined : never);
 type Paged = { [N in Name]: Answer<N> extends { items: unknown[]; next?: string } ? N : never }[Name];
 type Item<N extends Paged> = Answer<N> extends { items: (infer One)[] } ? One : never;
 
@@ -43,21 +46,14 @@ const pollMs = 500;
 /** A client of one API, for one key. */
 export function createClient(options: ClientOptions) {
 	const base = options.url.replace(/\/+$/, "");
-	const send = options.fetch ?? fetch;
-
-	async function attempt(url: string, init: RequestInit): Promise<Response> {
-		const key = typeof options.key === "string" ? options.key : await options.key();
-		const headers = new Headers(init.headers);
-		headers.set("authorization", `Bearer ${key}`);
-		return send(url, { ...init, headers, redirect: "error" });
-	}
 
 	/**
 	 * Calls one operation of the API by its name.
-	 * @throws LetheProblem when it refuses; LetheTimeout; LetheUnreachable; what `signal` was aborted with; TypeError for
-	 * an id that is none
+	 * Undefined where it deleted what a try with a lost answer had deleted already.
+	 * @throws LetheProblem when it refuses; LetheTimeout; LetheUnreachable; LetheKeyMissing; what `signal` was aborted with;
+	 * TypeError for an id that is none
 	 */
-	async function call<N extends Name>(name: N, input: Input<N>, options_: CallOptions = {}): Promise<Answer<N>> {
+	async function call<N extends Name>(name: N, input: Input<N>, options_: CallOptions = {}): Promise<Told<N>> {
 		const [method, path] = routes[name];
 		const { params, query, body } = input as { params?: Values; query?: Values; body?: unknown };
 		const url = `${base}${fill(path, params)}${formatQuery(query)}`;
@@ -72,9 +68,13 @@ export function createClient(options: ClientOptions) {
 		const timeout = AbortSignal.timeout(timeoutMs);
 		const signal = options_.signal ? AbortSignal.any([options_.signal, timeout]) : timeout;
 		const init = { method, headers, signal, ...(body === undefined ? {} : { body: JSON.stringify(body) }) };
+		let mayBeDone = false;
 		for (let retry = 0; ; retry++) {
-			const outcome = await settle(() => attempt(url, init));
-			if ("answer" in outcome) return outcome.answer as Answer<N>;
+			const outcome = await settle(() => attempt(options, url, init));
+			if ("answer" in outcome) return outcome.answer as Told<N>;
+			// It bears no idempotency key: that nothing is there any more is all that tells of the first.
+			if (mayBeDone && method === "DELETE" && isAbsence(outcome.failure)) return undefined as Told<N>;
+			mayBeDone ||= leavesOpen(outcome.failure);
 			if (options_.signal?.aborted) throw options_.signal.reason;
 			if (timeout.aborted) throw new LetheTimeout(`No answer within ${timeoutMs} ms.`, { cause: outcome.failure });
 			if (!outcome.again || retry >= (options.retriesMax ?? retriesMaxDefault)) throw outcome.failure;
@@ -129,9 +129,23 @@ export function createClient(options: ClientOptions) {
 type Values = Record<string, string | number | boolean | undefined>;
 type Outcome = { answer: unknown } | { failure: Error; again: boolean };
 
-async function settle(attempt: () => Promise<Response>): Promise<Outcome> {
+async function attempt({ key, fetch: send = fetch }: ClientOptions, url: string, init: RequestInit): Promise<Response> {
+	const headers = new Headers(init.headers);
+	await addKey(headers, key);
+	return send(url, { ...init, headers, redirect: "error" });
+}
+
+async function addKey(headers: Headers, given: ClientOptions["key"]): Promise<void> {
 	try {
-		const response = await attempt();
+		headers.set("authorization", `Bearer ${typeof given === "string" ? given : await given()}`);
+	} catch (cause) {
+		throw new LetheKeyMissing("There is no key to call with.", { cause });
+	}
+}
+
+async function settle(tried: () => Promise<Response>): Promise<Outcome> {
+	try {
+		const response = await tried();
 		const text = await response.text();
 		const body = parse(text);
 		if (response.ok) return { answer: body };
@@ -145,11 +159,21 @@ async function settle(attempt: () => Promise<Response>): Promise<Outcome> {
 			failure.retryable || (failure.code === "unknown" && [408, 429, 502, 503, 504].includes(failure.status));
 		return { failure, again };
 	} catch (cause) {
+		if (cause instanceof LetheKeyMissing) return { failure: cause, again: false };
 		return {
 			failure: new LetheUnreachable("The API was not reached, or the connection broke.", { cause }),
 			again: true,
 		};
 	}
+}
+
+function isAbsence(failure: Error): boolean {
+	return failure instanceof LetheProblem && failure.code === "not_found";
+}
+
+/** Whether it was perhaps done all the same. */
+function leavesOpen(failure: Error): boolean {
+	return failure instanceof LetheUnreachable || (failure instanceof LetheProblem && failure.status >= 500);
 }
 
 function parse(text: string): unknown {

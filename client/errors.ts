@@ -41,6 +41,11 @@ export class LetheUnreachable extends Error {
 	override readonly name = "LetheUnreachable";
 }
 
+/** The client's `key` gave nothing to call with: it failed, as `cause` says, or what it gave fits no header. Nothing was sent with it. */
+export class LetheKeyMissing extends Error {
+	override readonly name = "LetheKeyMissing";
+}
+
 /** A webhook whose signature, time or form is not right: nothing of it is to be believed. */
 export class WebhookRefused extends Error {
 	override readonly name = "WebhookRefused";

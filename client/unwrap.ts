@@ -33,9 +33,8 @@ export async function unwrap<Payload = unknown>(
 	if (!id || !timestamp || !signatures) throw new WebhookRefused("headers_missing");
 	const atMs = /^\d{1,12}$/.test(timestamp) ? Number(timestamp) * 1000 : Number.NaN;
 	if (!(Math.abs(now - atMs) <= toleranceMs)) throw new WebhookRefused("stale");
-	const text =
-		typeof body === "string" ? body : new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(body);
-	const signed = new TextEncoder().encode(`${id}.${timestamp}.${text}`);
+	const bytes = typeof body === "string" ? new TextEncoder().encode(body) : body;
+	const signed = join(new TextEncoder().encode(`${id}.${timestamp}.`), bytes);
 	const keys = await Promise.all([secret].flat().map((one: string) => importKey(one)));
 	const candidates = signatures
 		.split(" ")
@@ -45,6 +44,7 @@ export async function unwrap<Payload = unknown>(
 	);
 	if (!results.includes(true)) throw new WebhookRefused("signature_wrong");
 	try {
+		const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
 		return { id, at: new Date(atMs), payload: JSON.parse(text) as Payload };
 	} catch {
 		throw new WebhookRefused("malformed");
@@ -63,6 +63,13 @@ function importKey(secret: string) {
 	// An empty key would take what anybody signs with it.
 	if (!bytes || bytes.length === 0) throw new TypeError("The webhook's secret is not base64.");
 	return crypto.subtle.importKey("raw", bytes, { name: "HMAC", hash: "SHA-256" }, false, ["verify"]);
+}
+
+function join(one: Uint8Array, other: Uint8Array): Uint8Array<ArrayBuffer> {
+	const joined = new Uint8Array(one.length + other.length);
+	joined.set(one);
+	joined.set(other, one.length);
+	return joined;
 }
 
 function fromBase64(text: string): Uint8Array<ArrayBuffer> | undefined {

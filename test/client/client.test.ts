@@ -1,6 +1,7 @@
 // The client: built as it is published, it repeats safely, gives up in time, and believes only signed webhooks.
 
 import assert from "node:assert/strict";
+import { createHmac } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -119,6 +120,53 @@ describe("the client", () => {
 		await assert.rejects(waiting, /left/);
 	});
 
+	it("takes a DELETE for done whose answer was lost, once nothing is there any more, and no other", async () => {
+		const { key } = await api.addTenant({ roles: ["admin"] });
+		const { lethe } = open(key);
+		const make = async () =>
+			(await lethe.call("createWebhookEndpoint", { body: { url: "https://example.com/hook" } })).id;
+		const lostAfter = async (id: string) => {
+			await lethe.call("deleteWebhookEndpoint", { params: { id } });
+			return new TypeError("terminated");
+		};
+		const first = await lethe.call("deleteWebhookEndpoint", { params: { id: await make() } });
+		assert.match(first?.id ?? "", /^whe_/);
+		const id = await make();
+		const lost = await lostAfter(id);
+		const repeating = open(key, [() => lost]);
+		assert.equal(await repeating.lethe.call("deleteWebhookEndpoint", { params: { id } }), undefined);
+		assert.equal(repeating.seen.length, 2);
+		const isAbsence = ({ code }: { code?: string }) => code === "not_found";
+		await assert.rejects(lethe.call("deleteWebhookEndpoint", { params: { id } }), isAbsence);
+		const limited = open(key, [() => problem(429, "rate_limited", true, { "retry-after": "0" })]);
+		await assert.rejects(limited.lethe.call("deleteWebhookEndpoint", { params: { id } }), isAbsence);
+		const reading = open(key, [() => lost]);
+		await assert.rejects(reading.lethe.call("getWebhookEndpoint", { params: { id } }), isAbsence);
+	});
+
+	it("tells that there is no key by an error of its own, sends nothing without one, and repeats nothing", async () => {
+		const failed = new Error("the token's server is away");
+		let asked = 0;
+		const sent: unknown[] = [];
+		const send = async (...request: unknown[]) => {
+			sent.push(request);
+			return new Response("{}");
+		};
+		const keys = [() => Promise.reject(failed), () => assert.fail(failed), () => "not\na header"];
+		for (const giveKey of keys) {
+			const key = () => {
+				asked++;
+				return giveKey();
+			};
+			const error = await client
+				.createClient({ url, key, fetch: send as typeof fetch })
+				.messages.get("msg_x")
+				.catch((thrown: unknown) => thrown);
+			assert.ok(error instanceof client.LetheKeyMissing && error.cause instanceof Error);
+		}
+		assert.deepEqual([asked, sent], [keys.length, []]);
+	});
+
 	it("gives a wait that it asks for its time, beside that of any other call, unless it is told a time", async (context) => {
 		const timeout = context.mock.method(AbortSignal, "timeout");
 		const answer = () => new Response('{"id":"msg_x","state":"accepted"}', { status: 202 });
@@ -181,6 +229,18 @@ describe("the client", () => {
 			);
 		}
 		await assert.rejects(client.unwrap(text, headers, { secret: "" }), TypeError);
+		const [bytes, seconds] = [new Uint8Array([0x22, 0xff, 0x22]), headers["webhook-timestamp"]];
+		const signature = createHmac("sha256", Buffer.from(secret, "base64")).update(`evt_1.${seconds}.`).update(bytes);
+		const signed = { ...headers, "webhook-signature": `v1,${signature.digest("base64")}` };
+		for (const [reason, given] of [
+			["signature_wrong", headers],
+			["malformed", signed],
+		] as const) {
+			await assert.rejects(
+				client.unwrap(bytes, given, { secret }),
+				(error) => error instanceof client.WebhookRefused && error.reason === reason,
+			);
+		}
 	});
 
 	it("needs nothing of Node: what is published names no built-in and no package", () => {
