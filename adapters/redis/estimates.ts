@@ -1,9 +1,9 @@
 // What a counter in Redis stands at, without waiting for it: its last answer and what was asked since, while that is fresh.
 
-/** What one more made of a count, and for how many milliseconds others may go by it. */
-export type Counted = { counted: number; freshMs: number };
+/** What one more made of a count, and for how many milliseconds that goes on: its window's, where it has one. */
+export type Counted = { counted: number; lastsMs: number };
 
-type Known = { counted: number; until: number; unanswered: number };
+type Known = { counted: number; freshUntil: number; lastsUntil: number; unanswered: number };
 
 const freshMsMax = 1_000;
 // By so many each, at the most, processes together can take a counter beyond its limit.
@@ -18,7 +18,7 @@ export function createEstimates(monotonic: () => number) {
 	const entries = new Map<string, Known>();
 
 	function entryOf(key: string): Known {
-		const entry = entries.get(key) ?? { counted: 0, until: Number.NEGATIVE_INFINITY, unanswered: 0 };
+		const entry = entries.get(key) ?? { counted: 0, freshUntil: 0, lastsUntil: 0, unanswered: 0 };
 		entries.delete(key);
 		entries.set(key, entry);
 		const [oldest] = entries.keys();
@@ -29,10 +29,10 @@ export function createEstimates(monotonic: () => number) {
 	return {
 		/** What one more is going to make of it; undefined when the counter has to be waited for. */
 		next(key: string): Counted | undefined {
-			const { counted, until, unanswered } = entryOf(key);
-			const freshMs = until - monotonic();
-			if (freshMs <= 0 || unanswered >= unansweredMax) return undefined;
-			return { counted: counted + unanswered + 1, freshMs };
+			const { counted, freshUntil, lastsUntil, unanswered } = entryOf(key);
+			const now = monotonic();
+			if (now >= freshUntil || unanswered >= unansweredMax) return undefined;
+			return { counted: counted + unanswered + 1, lastsMs: lastsUntil - now };
 		},
 		/** Notes what one more made of it, once that is known; undefined where it stays unknown. */
 		async note(key: string, asked: Promise<Counted | undefined>): Promise<void> {
@@ -41,7 +41,9 @@ export function createEstimates(monotonic: () => number) {
 			const told = await asked;
 			entry.unanswered--;
 			entry.counted = told?.counted ?? 0;
-			entry.until = told ? monotonic() + Math.min(told.freshMs, freshMsMax) : Number.NEGATIVE_INFINITY;
+			const now = monotonic();
+			entry.lastsUntil = now + (told?.lastsMs ?? 0);
+			entry.freshUntil = Math.min(entry.lastsUntil, now + freshMsMax);
 		},
 	};
 }

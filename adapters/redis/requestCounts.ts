@@ -75,10 +75,10 @@ export function createRequestCounts(options: {
 			const asked = isFar ? aMomentLater(() => ask(limit, key)) : ask(limit, key);
 			void estimates.note(
 				name,
-				asked.then(({ counted, resetMs }) => ({ counted, freshMs: resetMs })),
+				asked.then(({ counted, resetMs: lastsMs }) => ({ counted, lastsMs })),
 			);
 			if (!isFar) return asked;
-			const { counted, freshMs: resetMs } = expected;
+			const { counted, lastsMs: resetMs } = expected;
 			return { allowed: true, counted, remaining: limit.requests - counted, resetMs };
 		},
 		close: () => connection.disconnect(),

@@ -44,7 +44,6 @@ const rangesMax = 10_000;
 const rangesACallMax = 200;
 const callsInFlightMax = 8;
 const patienceMs = 250;
-const freshMs = 1_000;
 
 /**
  * Counters below a prefix, by tenant and number range. What this process has counted itself is the least that it
@@ -97,7 +96,7 @@ export function createVelocity(options: { connection: Redis; prefix: string; mon
 			if (countsHere)
 				void estimates.note(
 					key,
-					asked.then((answer) => answer && { counted: answer[1], freshMs }),
+					asked.then((answer) => answer && { counted: answer[1], lastsMs: windowSeconds * 1_000 }),
 				);
 			return isFar ? { within: likely <= messagesMax, seen: likely } : answered;
 		},

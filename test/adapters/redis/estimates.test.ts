@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createEstimates } from "../../../adapters/redis/estimates.ts";
 
-function open() {
+function open(lastsMs = 500) {
 	const time = { ms: 0 };
 	const { next, note } = createEstimates(() => time.ms);
 	const answers: ((counted: number | undefined) => void)[] = [];
@@ -12,7 +12,7 @@ function open() {
 		void note(
 			"k",
 			new Promise((resolve) => {
-				answers.push((counted) => resolve(counted === undefined ? undefined : { counted, freshMs: 500 }));
+				answers.push((counted) => resolve(counted === undefined ? undefined : { counted, lastsMs }));
 			}),
 		);
 	const answer = async (counted: number | undefined) => {
@@ -28,7 +28,7 @@ test("nothing is known before the first answer; then what was answered, and all 
 	ask();
 	assert.equal(next(), undefined);
 	await answer(7);
-	assert.deepEqual(next(), { counted: 8, freshMs: 500 });
+	assert.deepEqual(next(), { counted: 8, lastsMs: 500 });
 	ask();
 	ask();
 	assert.equal(next()?.counted, 10);
@@ -51,5 +51,15 @@ test("it holds for as long as it was told, for so many that are on their way, an
 	await answer(3);
 	assert.equal(next()?.counted, 3 + 7 + 1);
 	await answer(undefined);
+	assert.equal(next(), undefined);
+});
+
+test("it is gone by for a second at most, and says all the while when the count really ends", async () => {
+	const { time, next, ask, answer } = open(60_000);
+	ask();
+	await answer(1);
+	time.ms = 999;
+	assert.deepEqual(next(), { counted: 2, lastsMs: 59_001 });
+	time.ms = 1_000;
 	assert.equal(next(), undefined);
 });

@@ -156,6 +156,18 @@ describe("request limits", () => {
 		for (const one of both) one.close();
 	});
 
+	it("tell when the window ends, also of a count that nobody waited for", async (context) => {
+		const own = openCounts();
+		context.after(() => own.close());
+		const limit = { name: "x", requests: 100, seconds: 60 };
+		const resets = [];
+		for (let count = 0; count < 20; count++) resets.push((await own.take(limit, "k")).resetMs);
+		assert.ok(
+			resets.every((ms) => ms > 50_000 && ms <= 60_000),
+			String(resets),
+		);
+	});
+
 	it("bound a key on a costly route, and nowhere else", async () => {
 		const wide = { ...requestLimits, keyRequestsPerSecond: 10_000, tenantRequestsPerSecond: 10_000 };
 		const own = await createTestApi(() => ({ requestCounts: counts, requestLimits: wide }));
