@@ -45,6 +45,8 @@ type Request = {
 	principal: Sender;
 	inputs: MessageInput[];
 	key?: string | undefined;
+	/** It came as a batch, be it of one message. */
+	batch?: boolean;
 	/** The head's id, where whoever asks knows it beforehand. */
 	headId?: string;
 	/** Set by the engine alone. */
@@ -202,7 +204,7 @@ async function readOrigin(deps: AcceptDeps, request: Request): Promise<{ origin:
 	const text = JSON.stringify([principal.tenantId, principal.id, key]);
 	const [{ mac: keyMac }, { mac: fingerprint }, keyMacs] = await Promise.all([
 		deps.hmac.mac("idempotency", undefined, text),
-		deps.hmac.mac("idempotency", undefined, canonical([principal.tenantId, request.inputs])),
+		deps.hmac.mac("idempotency", undefined, contentOf(request)),
 		deps.hmac.allMacs("idempotency", undefined, text),
 	]);
 	return {
@@ -215,15 +217,16 @@ async function readOrigin(deps: AcceptDeps, request: Request): Promise<{ origin:
 	};
 }
 
+/** What two requests with one key must share to be the same one. */
+function contentOf({ principal, inputs, batch }: Request): string {
+	return canonical([principal.tenantId, inputs, ...(batch ? ["batch"] : [])]);
+}
+
 async function replay(deps: AcceptDeps, request: Request, headIds: string[]): Promise<Acceptance | undefined> {
 	const heads = await Promise.all(headIds.map((id) => deps.store.messages.find(id)));
 	const head = heads.find((message) => message !== undefined);
 	if (!head) return undefined;
-	const macs = await deps.hmac.allMacs(
-		"idempotency",
-		undefined,
-		canonical([request.principal.tenantId, request.inputs]),
-	);
+	const macs = await deps.hmac.allMacs("idempotency", undefined, contentOf(request));
 	if (!macs.some(({ mac }) => mac === head.idempotency?.fingerprint)) throw new LetheError("idempotency_mismatch");
 	const messages = head.submissionSize > 1 ? await deps.store.messages.findBySubmission(head.submissionId) : [head];
 	// One whose record has been deleted since is not to be had any more.

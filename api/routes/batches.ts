@@ -64,7 +64,7 @@ export function addBatches(app: Instance, deps: Deps): void {
 		},
 		async (request, reply) => {
 			const { principal, body: inputs } = request;
-			const acceptance = await accept({ principal, inputs, key: readIdempotencyKey(request) });
+			const acceptance = await accept({ principal, inputs, key: readIdempotencyKey(request), batch: true });
 			const { replayed, items } = acceptance;
 			for (const [index, one] of items.entries()) {
 				const told = "error" in one ? one.error.code : replayed ? "replayed" : "accepted";

@@ -117,6 +117,30 @@ describe("POST /v1/messages", () => {
 		assert.deepEqual(await api.read(first.json.id), stored);
 	});
 
+	it("a key belongs to one request: what was a message is no batch of one, nor the other way round, nor both at once", async () => {
+		const { to, ...shared } = messageBody();
+		const ask = {
+			message: (name: string) => api.post(key, {}, { "idempotency-key": name }),
+			batch: (name: string) =>
+				api.request(key, "POST", "/v1/batches", { ...shared, messages: [{ to }] }, { "idempotency-key": name }),
+		};
+		const before = await api.count();
+		for (const [first, second] of [
+			["message", "batch"],
+			["batch", "message"],
+		] as const) {
+			const name = `one-${first}`;
+			assert.equal((await ask[first](name)).status, 202);
+			const other = await ask[second](name);
+			assert.deepEqual([other.status, other.json.code], [422, "idempotency_mismatch"], name);
+			const repeat = await ask[first](name);
+			assert.deepEqual([repeat.status, repeat.headers["idempotency-replayed"]], [202, "true"], name);
+		}
+		const both = await Promise.all([ask.message("one-both"), ask.batch("one-both")]);
+		assert.deepEqual(both.map(({ status }) => status).toSorted(), [202, 422]);
+		assert.equal(await api.count(), before + 3);
+	});
+
 	it("a key belongs to its caller: another principal's makes another message", async () => {
 		const headers = { "idempotency-key": "shared" };
 		const { key: sibling } = await api.addKey(tenantId);
