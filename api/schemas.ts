@@ -643,7 +643,9 @@ const recordedOptOut = z
 			.enum(optOutScopes)
 			.optional()
 			.meta({ description: "What is blocked at the least; absent after `none`, which neither blocks nor tells." }),
-		items: z.array(optOut).meta({ description: "The opt-out, where the caller has recorded it, now or before." }),
+		items: z.array(optOut).meta({
+			description: "The opt-out, where the caller has recorded it, now or before, and may search.",
+		}),
 	})
 	.meta({
 		id: "RecordedOptOut",

@@ -1601,7 +1601,7 @@ export interface RecordedOptOut {
  */
 optedOut?: ("none" | "marketing" | "all")
 /**
- * The opt-out, where the caller has recorded it, now or before.
+ * The opt-out, where the caller has recorded it, now or before, and may search.
  */
 items: OptOut[]
 }

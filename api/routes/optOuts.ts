@@ -11,6 +11,7 @@ import { createOptOuts, type OptOutsDeps } from "../optOuts.ts";
 import type { Principal } from "../plugins/auth.ts";
 import { readPast } from "../readPast.ts";
 import { readRecipient } from "../recipient.ts";
+import { routeAccess } from "../roles.ts";
 import { pageQuery, problems, schemas } from "../schemas.ts";
 import { createSubjects, type Subject } from "../subjects.ts";
 import { createTenants, type TenantsDeps } from "../tenants.ts";
@@ -21,6 +22,7 @@ type Deps = OptOutsDeps &
 
 const tags = ["opt-outs"];
 const params = z.strictObject({ id: z.string() });
+const searchers: readonly string[] = routeAccess["POST /v1/opt-outs/search"]?.roles ?? [];
 
 export function addOptOuts(app: Instance, deps: Deps): void {
 	const subjects = createSubjects(deps);
@@ -77,13 +79,13 @@ function addRecording(app: Instance, deps: Deps, subjects: ReturnType<typeof cre
 				operationId: "recordOptOut",
 				summary: "Record that a recipient has opted out; in force at once",
 				description:
-					"A repeat, a narrower scope and `none` change nothing: only a fresh opt-in lifts an opt-out. It tells nothing of " +
-					"what others have recorded of the number: that is a search.",
+					"A repeat, a narrower scope and `none` change nothing: only a fresh opt-in lifts an opt-out. Whoever may not " +
+					"search is answered 200 and what they said, whatever was on record of the number.",
 				tags,
 				body: schemas.optOutInput,
 				response: {
-					200: schemas.recordedOptOut.describe("Nothing changed"),
-					201: schemas.recordedOptOut.describe("Recorded"),
+					200: schemas.recordedOptOut.describe("In force"),
+					201: schemas.recordedOptOut.describe("Recorded, and new: told to those who may search"),
 					...problems,
 				},
 			},
@@ -98,7 +100,11 @@ function addRecording(app: Instance, deps: Deps, subjects: ReturnType<typeof cre
 			const subject = await subjects.identify(tenant._id, recipient.number);
 			const recordedBy = principal.id;
 			const { record, placed } = await place({ tenant, recipient, subject, scope, source, at, recordedBy });
-			// Of what another recorded not even the scope: a search is limited, entered, and for other roles.
+			// Not even whether there was one, by status or by record: a search is limited, entered, and for other roles.
+			if (!principal.roles.some((role) => searchers.includes(role))) {
+				return reply.code(200).send({ optedOut: scope, items: [] });
+			}
+			// Nor to those who may, what another recorded: they search for that.
 			const told =
 				record.recordedBy === recordedBy
 					? { optedOut: record.scope, items: [viewOptOut(record)] }

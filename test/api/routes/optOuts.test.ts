@@ -80,17 +80,27 @@ describe("/v1/opt-outs", () => {
 		assert.equal((await search(number)).json.items.length, 1);
 	});
 
-	it("whoever only records is told of a number what they have recorded themselves, and nothing else", async () => {
+	it("whoever may not search is answered alike of every number, whatever was on record of it", async () => {
 		const [theirs, fresh] = [freshNumber(), freshNumber()];
 		await optOut(theirs, { source: "import", at: "2020-01-01T00:00:00Z" });
-		const none = await optOut(theirs, { scope: "none" }, sender);
-		assert.deepEqual(none.json, (await optOut(fresh, { scope: "none" }, sender)).json, "as of a number with nothing");
-		const covered = await optOut(theirs, { scope: "marketing" }, sender);
+		for (const scope of ["none", "marketing", "marketing", "all"]) {
+			const [covered, first] = [await optOut(theirs, { scope }, sender), await optOut(fresh, { scope }, sender)];
+			const told = scope === "none" ? { items: [] } : { optedOut: scope, items: [] };
+			assert.deepEqual([covered.status, covered.json], [200, told], scope);
+			assert.deepEqual([first.status, first.json], [200, told], scope);
+		}
+		assert.equal((await search(fresh)).json.optedOut, "all");
+	});
+
+	it("whoever may search is told whether it is new, and of records their own", async () => {
+		const { key: colleague } = await api.addKey(tenantId, ["compliance"]);
+		const number = freshNumber();
+		await optOut(number, { scope: "marketing" }, colleague);
+		const covered = await optOut(number, { scope: "marketing" });
 		assert.deepEqual([covered.status, covered.json], [200, { optedOut: "marketing", items: [] }]);
-		await optOut(fresh, { scope: "marketing" });
-		const broader = await optOut(fresh, {}, sender);
-		const again = await optOut(fresh, {}, sender);
+		const broader = await optOut(number);
 		assert.deepEqual([broader.status, broader.json.optedOut, broader.json.items.length], [201, "all", 1]);
+		const again = await optOut(number);
 		assert.deepEqual([again.status, again.json], [200, broader.json]);
 	});
 
@@ -171,7 +181,7 @@ describe("/v1/opt-outs", () => {
 
 	it("senders may record, and neither search nor lift; times ahead and bad numbers are refused", async () => {
 		const number = freshNumber();
-		assert.equal((await optOut(number, {}, sender)).status, 201);
+		assert.equal((await optOut(number, {}, sender)).status, 200);
 		const id = (await search(number)).json.items[0].id;
 		for (const answer of [await search(number, sender), await lift(id, api.clock(), sender)]) {
 			assert.deepEqual([answer.status, answer.json.code], [403, "forbidden"]);
