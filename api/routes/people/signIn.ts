@@ -17,7 +17,7 @@ import { problems } from "../../schemas.ts";
 import { peopleSchemas } from "./schemas.ts";
 import { addSso } from "./sso.ts";
 
-type Deps = Pick<ApiDeps, "evidence" | "hmac" | "requestCounts"> & {
+type Deps = Pick<ApiDeps, "evidence" | "hmac" | "log" | "publicUrl" | "requestCounts"> & {
 	signIn: SignIn;
 	enrol: Enrol;
 	sso: Sso;

@@ -10,10 +10,17 @@ import { beginSession, sessionBefore } from "../../people/beginSession.ts";
 import type { PersonSessions } from "../../people/personSessions.ts";
 import type { SessionCookie } from "../../people/sessionCookie.ts";
 import type { Sso } from "../../people/sso.ts";
+import { createProblem } from "../../plugins/problem.ts";
+import { prefersHtml } from "../../prefersHtml.ts";
 import { problems } from "../../schemas.ts";
 import { peopleSchemas } from "./schemas.ts";
+import { ssoPage } from "./ssoPage.ts";
 
-type Deps = Pick<ApiDeps, "evidence"> & { sso: Sso; personSessions: PersonSessions; cookie: SessionCookie };
+type Deps = Pick<ApiDeps, "evidence" | "log" | "publicUrl"> & {
+	sso: Sso;
+	personSessions: PersonSessions;
+	cookie: SessionCookie;
+};
 
 const tags = ["people"];
 const params = z.strictObject({
@@ -31,6 +38,7 @@ const querystring = z.looseObject({
 export function addSso(app: Instance, deps: Deps): void {
 	addGoing(app, deps);
 	addComingBack(app, deps);
+	addFetching(app, deps);
 }
 
 function addGoing(app: Instance, deps: Deps): void {
@@ -57,6 +65,7 @@ function addGoing(app: Instance, deps: Deps): void {
 }
 
 function addComingBack(app: Instance, deps: Deps): void {
+	const problem = createProblem(deps);
 	app.get(
 		"/session/sso/:id/callback",
 		{
@@ -65,14 +74,22 @@ function addComingBack(app: Instance, deps: Deps): void {
 			schema: {
 				operationId: "comeBackFromSso",
 				summary: "Where the identity provider sends the browser back to",
+				description: "A browser that asks for HTML first is shown a page, whichever way it ended.",
 				tags,
 				params,
 				querystring,
 				response: {
-					200: peopleSchemas.session.describe("Signed in, in the browser's cookie"),
+					200: {
+						description: "Signed in, in the browser's cookie",
+						content: { "application/json": { schema: peopleSchemas.session }, "text/html": { schema: z.string() } },
+					},
 					303: z.null().describe("To the program that began"),
 					...problems,
 				},
+			},
+			errorHandler(error, request, reply) {
+				if (!prefersHtml(request.headers.accept)) return problem.send(error, request, reply);
+				return show(reply, ssoPage(problem.document(problem.begin(error, request, reply), request.id)));
 			},
 		},
 		async (request, reply) => {
@@ -80,9 +97,13 @@ function addComingBack(app: Instance, deps: Deps): void {
 			const browser = deps.cookie.readBrowser(request);
 			const back = await deps.sso.comeBack(request.params.id, query, browser, request.ip);
 			if ("location" in back) return goOn(reply, back.location);
-			return beginSession(deps, { ...back, method: "sso", as: "cookie" }, request, reply);
+			const session = await beginSession(deps, { ...back, method: "sso", as: "cookie" }, request, reply);
+			return prefersHtml(request.headers.accept) ? show(reply, ssoPage()) : session;
 		},
 	);
+}
+
+function addFetching(app: Instance, deps: Deps): void {
 	app.post(
 		"/session/sso/complete",
 		{
@@ -104,6 +125,10 @@ function addComingBack(app: Instance, deps: Deps): void {
 				.send(await beginSession(deps, { ...signedIn, method: "sso", as: "token" }, request, reply));
 		},
 	);
+}
+
+function show(reply: FastifyReply, page: string) {
+	return reply.type("text/html; charset=utf-8").header("vary", "accept").send(page);
 }
 
 function goOn(reply: FastifyReply, location: string): null {

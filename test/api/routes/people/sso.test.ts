@@ -114,6 +114,31 @@ describe("single sign-on", () => {
 		assert.equal((await browser.visit(`${home}/v1/session`)).status, 401);
 	});
 
+	it("shows a browser a page at its end, whichever it is, and a program its JSON", async () => {
+		const browsers = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+		const end = async (accept: string, isWrong = false) => {
+			await enrolled();
+			const browser = createBrowser();
+			const url = await goThere(browser);
+			const answer = await browser.visit(isWrong ? url.replace("state=", "state=x") : url, { headers: { accept } });
+			const session = await browser.visit(`${home}/v1/session`);
+			const type = answer.headers.get("content-type")?.split(";")[0];
+			return { status: answer.status, type, text: await answer.text(), session: session.status };
+		};
+		const done = await end(browsers);
+		assert.deepEqual([done.status, done.type, done.session], [200, "text/html", 200]);
+		assert.match(done.text, /^<!doctype html>[\s\S]*<h1>Signed in</);
+		const refused = await end(browsers, true);
+		assert.deepEqual([refused.status, refused.type, refused.session], [401, "text/html", 401]);
+		assert.match(refused.text, /\/errors\/sso_failed"/);
+		for (const accept of ["*/*", "application/json", "application/json, text/html", "text/html;q=0"]) {
+			assert.equal((await end(accept)).type, "application/json", accept);
+			assert.equal((await end(accept, true)).type, "application/problem+json", accept);
+		}
+		const bare = await createBrowser().visit(`${home}/v1/session/sso/none/callback`, { headers: { accept: browsers } });
+		assert.deepEqual([bare.status, bare.headers.get("content-type")], [400, "text/html; charset=utf-8"]);
+	});
+
 	it("moves whom the provider names to the newest version of the key, so that the one before may end", async () => {
 		const { id } = await enrolled();
 		const before = api.time.offsetMs;
