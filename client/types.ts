@@ -110,6 +110,9 @@ export type StateInput = ("accepted" | "deferred" | "queued" | "sending" | "subm
 export type CancelMessageBody = ({
 
 } | null)
+} | null)
+export type RetireTemplateBody = ({
+
 export type GetPolicyAnswer = unknown
 export type PolicyProposalRequestInput = ({
 /**
@@ -158,6 +161,9 @@ export type WithdrawPolicyProposalBody = ({
 } | null)
 export type WithdrawConsentBody = (WithdrawalRequestInput | null)
 export type HoldRequestInput = ({
+export type RevokeRecipientKeyBody = ({
+
+} | null)
 scope: "message"
 messageId: string
 /**
@@ -3053,7 +3059,7 @@ export type Operations = {
 	/** List templates, newest first. */
 	listTemplates: { query?: ListTemplatesQuery; answer: TemplatePage };
 	/** Let a template fill no new message; within five seconds everywhere. */
-	retireTemplate: { params: RetireTemplateParams; answer: Template };
+	retireTemplate: { params: RetireTemplateParams; body?: RetireTemplateBody; answer: Template };
 	/** One template. */
 	getTemplate: { params: GetTemplateParams; answer: Template };
 	/** List every version of every policy pack. */
@@ -3105,7 +3111,7 @@ export type Operations = {
 	/** List recipients' keys, newest first, without numbers. */
 	listRecipientKeys: { query?: ListRecipientKeysQuery; answer: RecipientKeyPage };
 	/** Encrypt nothing to a key any more, and send nothing that is; for good. */
-	revokeRecipientKey: { params: RevokeRecipientKeyParams; answer: RecipientKey };
+	revokeRecipientKey: { params: RevokeRecipientKeyParams; body?: RevokeRecipientKeyBody; answer: RecipientKey };
 	/** Read a recipient's key. */
 	getRecipientKey: { params: GetRecipientKeyParams; answer: RecipientKey };
 	/** All keys on record of a number, the newest first: that one is in force unless it has ended. */

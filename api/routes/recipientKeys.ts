@@ -100,6 +100,7 @@ function addRegistering(app: Instance, deps: Deps): void {
 				summary: "Encrypt nothing to a key any more, and send nothing that is; for good",
 				tags,
 				params,
+				body: z.strictObject({}).nullish(),
 				response: { 200: schemas.recipientKey.describe("Revoked, now or before"), ...problems },
 			},
 		},

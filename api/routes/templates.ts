@@ -111,6 +111,7 @@ function addMaking(app: Instance, deps: Deps): void {
 				summary: "Let a template fill no new message; within five seconds everywhere",
 				tags,
 				params,
+				body: z.strictObject({}).nullish(),
 				response: { 200: template.describe("Retired"), ...problems },
 			},
 		},

@@ -140,6 +140,20 @@ describe("the API", () => {
 		assert.equal((await api.request(key, "POST", "/v1/batches", batch)).status, 202);
 	});
 
+	it("no POST takes a body with what it does not declare", async () => {
+		const { token } = await api.addPerson((await api.addTenant()).tenantId, [...roles]);
+		const { json } = await api.request("", "GET", "/openapi.json");
+		let asked = 0;
+		for (const [path, { post }] of Object.entries<Record<string, { security: object[] } | undefined>>(json.paths)) {
+			if (!post?.security.length) continue;
+			const url = path.replace(/\{\w+\}/g, "nothing");
+			const { status, json: answer } = await api.request(token, "POST", url, { unasked: 1 }, { origin: api.publicUrl });
+			assert.deepEqual([status, answer?.code], [400, "invalid_request"], path);
+			asked++;
+		}
+		assert.ok(asked > 50, `${asked}`);
+	});
+
 	it("what an answer bears of these headers is described", async () => {
 		const { key } = await api.addTenant();
 		const { json } = await api.request("", "GET", "/openapi.json");
