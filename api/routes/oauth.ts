@@ -15,6 +15,7 @@ import type { ApiDeps } from "../deps.ts";
 import type { Instance } from "../instance.ts";
 import { createProblem } from "../plugins/problem.ts";
 import type { createFailures } from "../plugins/requestLimits.ts";
+import { problems, schemas } from "../schemas.ts";
 
 type Deps = Pick<ApiDeps, "clock" | "evidence" | "ids" | "log" | "publicUrl" | "tokens"> & {
 	keyring: Keyring;
@@ -92,6 +93,14 @@ export function addTokenEndpoint(app: Instance, deps: Deps): void {
 				response: {
 					200: token.describe("The token"),
 					"4XX": refusal.describe("Refused, as RFC 6749 5.2 words it"),
+					429: {
+						description: "Too many that failed, as RFC 6749 words a refusal; too many of one address, as a problem",
+						content: {
+							"application/json": { schema: refusal },
+							"application/problem+json": { schema: schemas.problem },
+						},
+					},
+					"5XX": problems["5XX"],
 				},
 			},
 		},

@@ -154,6 +154,16 @@ describe("the API", () => {
 		assert.ok(asked > 50, `${asked}`);
 	});
 
+	it("describes what the token endpoint answers to too many, and where it fails, as it answers that", async () => {
+		const { json } = await api.request("", "GET", "/openapi.json");
+		for (const path of ["/oauth/token", "/v1/oauth/token"]) {
+			const { responses } = json.paths[path].post;
+			assert.deepEqual(Object.keys(responses[429].content), ["application/json", "application/problem+json"], path);
+			assert.deepEqual(Object.keys(responses["5XX"].content), ["application/problem+json"], path);
+			for (const status of ["429", "5XX"]) assert.ok(responses[status].headers["Retry-After"], `${path} ${status}`);
+		}
+	});
+
 	it("what an answer bears of these headers is described", async () => {
 		const { key } = await api.addTenant();
 		const { json } = await api.request("", "GET", "/openapi.json");
