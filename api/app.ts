@@ -102,13 +102,13 @@ export async function createApp(deps: ApiDeps) {
 	const signingIn = createSigningIn(deps);
 
 	addErrorPages(app);
-	addPublicKeys(app, deps);
 	addTokenMetadata(app, deps);
 	const own = { ...deps, keyring: createKeyring({ ...deps, metrics }), failures: createFailures(deps) };
 	for (const prefix of ["", "/v1"]) {
 		await addServing(app, deps, prefix, (scope) => addTokenEndpoint(scope, own));
 	}
 	for (const prefix of ["", "/v1"]) {
+		await addScope(app, prefix, (scope) => addPublicKeys(scope, deps));
 		await addScope(app, prefix, (scope) => addOperations(scope, { ...deps, metrics }));
 	}
 	await addOpenScopes(app, { ...deps, metrics }, signingIn);

@@ -2,11 +2,12 @@
 
 /** Method and path of each operation. */
 export const routes = {
-	getPublicKeys: ["GET", "/.well-known/jwks.json"],
 	getTokenMetadata: ["GET", "/.well-known/oauth-authorization-server"],
+	getPublicKeys: ["GET", "/.well-known/jwks.json"],
 	getHealth: ["GET", "/healthz"],
 	getReadiness: ["GET", "/readyz"],
 	getMetrics: ["GET", "/metrics"],
+	getVersionedPublicKeys: ["GET", "/v1/.well-known/jwks.json"],
 	getVersionedHealth: ["GET", "/v1/healthz"],
 	getVersionedReadiness: ["GET", "/v1/readyz"],
 	getVersionedMetrics: ["GET", "/v1/metrics"],

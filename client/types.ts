@@ -1,10 +1,11 @@
 // Made from the OpenAPI document by `npm run docs`; a test fails when it is out of date. Not edited by hand.
 
-export type GetPublicKeysAnswer = unknown
 export type GetTokenMetadataAnswer = unknown
+export type GetPublicKeysAnswer = unknown
 export type GetHealthAnswer = unknown
 export type GetReadinessAnswer = unknown
 export type GetMetricsAnswer = unknown
+export type GetVersionedPublicKeysAnswer = unknown
 export type GetVersionedHealthAnswer = unknown
 export type GetVersionedReadinessAnswer = unknown
 export type GetVersionedMetricsAnswer = unknown
@@ -3000,19 +3001,21 @@ export type ErrorCode =
 
 /** What each operation takes and answers. */
 export type Operations = {
-	/** Public keys of certificates, checkpoints, receipts of sending and tokens. */
-	getPublicKeys: { answer: GetPublicKeysAnswer };
 	/** What the token endpoint offers. */
 	getTokenMetadata: { answer: GetTokenMetadataAnswer };
 	/** Whether this process answers. */
 	getHealth: { answer: GetHealthAnswer };
 	/** Whether messages can be accepted, and which servers answer. */
+	/** Public keys of certificates, checkpoints, receipts of sending and tokens. */
+	getPublicKeys: { answer: GetPublicKeysAnswer };
 	getReadiness: { answer: GetReadinessAnswer };
 	/** Counters, in Prometheus's format. */
 	getMetrics: { answer: GetMetricsAnswer };
 	/** Whether this process answers. */
 	getVersionedHealth: { answer: GetVersionedHealthAnswer };
 	/** Whether messages can be accepted, and which servers answer. */
+	/** Public keys of certificates, checkpoints, receipts of sending and tokens. */
+	getVersionedPublicKeys: { answer: GetVersionedPublicKeysAnswer };
 	getVersionedReadiness: { answer: GetVersionedReadinessAnswer };
 	/** Counters, in Prometheus's format. */
 	getVersionedMetrics: { answer: GetVersionedMetricsAnswer };

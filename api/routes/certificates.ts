@@ -49,13 +49,13 @@ export function addCertificates(app: Instance, deps: CertificateDeps): void {
 	);
 }
 
-/** The keys are public and the address well known (RFC 8615): no API key is asked. */
+/** The keys are public and the address well known (RFC 8615), also where all else is: no API key is asked. */
 export function addPublicKeys(app: Instance, deps: Pick<ApiDeps, "signer" | "tokens" | "receipts">): void {
 	app.get(
 		"/.well-known/jwks.json",
 		{
 			schema: {
-				operationId: "getPublicKeys",
+				operationId: app.prefix === "" ? "getPublicKeys" : "getVersionedPublicKeys",
 				summary: "Public keys of certificates, checkpoints, receipts of sending and tokens",
 				tags: ["certificates"],
 			},

@@ -164,6 +164,14 @@ describe("the API", () => {
 		}
 	});
 
+	it("serves the public keys where CONTRACT's clients look for them too", async () => {
+		const [bare, versioned] = await Promise.all(
+			["", "/v1"].map((prefix) => api.request("", "GET", `${prefix}/.well-known/jwks.json`)),
+		);
+		assert.equal(versioned?.status, 200);
+		assert.deepEqual(versioned?.json, bare?.json);
+	});
+
 	it("what an answer bears of these headers is described", async () => {
 		const { key } = await api.addTenant();
 		const { json } = await api.request("", "GET", "/openapi.json");
