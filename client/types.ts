@@ -111,9 +111,9 @@ export type StateInput = ("accepted" | "deferred" | "queued" | "sending" | "subm
 export type CancelMessageBody = ({
 
 } | null)
-} | null)
 export type RetireTemplateBody = ({
 
+} | null)
 export type GetPolicyAnswer = unknown
 export type PolicyProposalRequestInput = ({
 /**
@@ -161,10 +161,10 @@ export type WithdrawPolicyProposalBody = ({
 
 } | null)
 export type WithdrawConsentBody = (WithdrawalRequestInput | null)
-export type HoldRequestInput = ({
 export type RevokeRecipientKeyBody = ({
 
 } | null)
+export type HoldRequestInput = ({
 scope: "message"
 messageId: string
 /**
@@ -678,6 +678,9 @@ export interface ListMessagesQuery {
 cursor?: string
 limit?: number
 state?: StateInput
+category?: ("otp" | "transactional" | "marketing" | "health")
+from?: string
+to?: string
 inDoubt?: "true"
 }
 export interface MessagePage {
@@ -3003,19 +3006,19 @@ export type ErrorCode =
 export type Operations = {
 	/** What the token endpoint offers. */
 	getTokenMetadata: { answer: GetTokenMetadataAnswer };
+	/** Public keys of certificates, checkpoints, receipts of sending and tokens. */
+	getPublicKeys: { answer: GetPublicKeysAnswer };
 	/** Whether this process answers. */
 	getHealth: { answer: GetHealthAnswer };
 	/** Whether messages can be accepted, and which servers answer. */
-	/** Public keys of certificates, checkpoints, receipts of sending and tokens. */
-	getPublicKeys: { answer: GetPublicKeysAnswer };
 	getReadiness: { answer: GetReadinessAnswer };
 	/** Counters, in Prometheus's format. */
 	getMetrics: { answer: GetMetricsAnswer };
+	/** Public keys of certificates, checkpoints, receipts of sending and tokens. */
+	getVersionedPublicKeys: { answer: GetVersionedPublicKeysAnswer };
 	/** Whether this process answers. */
 	getVersionedHealth: { answer: GetVersionedHealthAnswer };
 	/** Whether messages can be accepted, and which servers answer. */
-	/** Public keys of certificates, checkpoints, receipts of sending and tokens. */
-	getVersionedPublicKeys: { answer: GetVersionedPublicKeysAnswer };
 	getVersionedReadiness: { answer: GetVersionedReadinessAnswer };
 	/** Counters, in Prometheus's format. */
 	getVersionedMetrics: { answer: GetVersionedMetricsAnswer };

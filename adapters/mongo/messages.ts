@@ -8,6 +8,7 @@ import { limits } from "../../domain/limits.ts";
 import { isInDoubt, isNamedBy, type Message, type SealedObjectName, sealedObjects } from "../../domain/message.ts";
 import { type HoldRecord, keepsOf } from "../../domain/subject.ts";
 import { claim, spare, type Transition } from "../../domain/transition.ts";
+import { withoutUndefined } from "../../domain/withoutUndefined.ts";
 import { createBatcher } from "../batcher.ts";
 import { archiveOf, whole } from "./archive.ts";
 import { findDue } from "./findDue.ts";
@@ -131,11 +132,12 @@ function createQueries(collection: mongo.Collection<Message>) {
 				for (const { group: of, state } of found) if (of === group) counts[state] = (counts[state] ?? 0) + 1;
 				return counts;
 			}),
-		/** A page of a tenant's messages, newest first, after the cursor's place. */
-		page: (tenantId: string, itemsMax: number, after?: { acceptedAt: number; id: string }, state?: State) =>
+		/** A page of a tenant's messages that are so, newest first, after the cursor's place. */
+		page: (tenantId: string, itemsMax: number, after?: { acceptedAt: number; id: string }, wanted: Wanted = {}) =>
 			guardStore(() => {
-				const filter = afterPlace(tenantId, after);
-				if (state) filter.state = state;
+				const { from, to, ...same } = wanted;
+				const end = to !== undefined && !(after && after.acceptedAt < to) ? { acceptedAt: to, id: "" } : after;
+				const filter = { ...afterPlace(tenantId, end, from), ...withoutUndefined(same) };
 				return collection.find(filter).sort({ acceptedAt: -1, _id: -1 }).limit(itemsMax).map(whole).toArray();
 			}),
 		/**
@@ -378,6 +380,11 @@ function createPageWrites(collection: mongo.Collection<Message>) {
 
 type Place = { acceptedAt: number; id: string };
 
+/** What a page is to hold only; accepted from then on and before then. */
+type Wanted = { [Name in "state" | "category"]?: Message[Name] | undefined } & {
+	[Name in "from" | "to"]?: number | undefined;
+};
+
 type Needing = { id: string; count: number; endsAt: number };
 
 type OutlinePlace = { tenantId: string; since?: number | undefined; after?: Place | undefined };
@@ -404,10 +411,16 @@ async function readOutlines(
 	};
 }
 
-function afterPlace(tenantId: string, after: Place | undefined): mongo.Filter<Message> {
-	if (!after) return { tenantId };
-	const { acceptedAt, id } = after;
-	return { tenantId, $or: [{ acceptedAt: { $lt: acceptedAt } }, { acceptedAt, _id: { $lt: id } }] };
+/** @param from a stand-in leaves out what is at a bound that stands by itself, so it stands within the alternatives */
+function afterPlace(tenantId: string, after: Place | undefined, from?: number): mongo.Filter<Message> {
+	if (!after && from === undefined) return { tenantId };
+	const { acceptedAt, id } = after ?? { acceptedAt: Number.MAX_SAFE_INTEGER, id: "" };
+	const bound = from === undefined ? {} : { $gte: from };
+	const alternatives = [
+		{ acceptedAt: { $lt: acceptedAt, ...bound } },
+		{ acceptedAt: { $eq: acceptedAt, ...bound }, _id: { $lt: id } },
+	];
+	return { tenantId, $or: alternatives };
 }
 
 async function* readOpenPages(

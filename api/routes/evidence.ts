@@ -9,6 +9,7 @@ import { limits } from "../../domain/limits.ts";
 import type { ApiDeps } from "../deps.ts";
 import type { Instance } from "../instance.ts";
 import { pageQuery, problems, schemas } from "../schemas.ts";
+import { toTime } from "../toTime.ts";
 
 type EvidenceDeps = Pick<ApiDeps, "evidenceExports"> & {
 	store: { evidence: Pick<ApiDeps["store"]["evidence"], "pageOf"> };
@@ -185,10 +186,6 @@ async function refuseRange<T>(pointer: string, prove: () => Promise<T>): Promise
 		const errors = [{ pointer, detail: "The log of the last checkpoint is not as large." }];
 		throw new LetheError("invalid_request", { errors });
 	}
-}
-
-function toTime(text: string | undefined): number | undefined {
-	return text === undefined ? undefined : Date.parse(text);
 }
 
 function readIndex(cursor: string | undefined): number {

@@ -2,10 +2,12 @@
 
 import { z } from "zod";
 import { limits } from "../../../domain/limits.ts";
+import { categories } from "../../../domain/message.ts";
 import { readCursor, toPage } from "../../cursor.ts";
 import type { ApiDeps } from "../../deps.ts";
 import type { Instance } from "../../instance.ts";
-import { pageQuery, problems, schemas } from "../../schemas.ts";
+import { fields, pageQuery, problems, schemas } from "../../schemas.ts";
+import { toTime } from "../../toTime.ts";
 import { viewMessage } from "../../view.ts";
 
 type ListDeps = Pick<ApiDeps, "clock"> & {
@@ -27,23 +29,26 @@ export function addListMessages(app: Instance, deps: ListDeps): void {
 				querystring: z.strictObject({
 					...pageQuery,
 					state: schemas.state.optional(),
+					category: z.enum(categories).optional(),
+					from: fields.time.optional().meta({ description: "Accepted then or later." }),
+					to: fields.time.optional().meta({ description: "Accepted before then." }),
 					inDoubt: z.literal("true").optional().meta({
 						description:
-							"Only those, accepted in the last seventeen days, of which nobody knows what became. `state` is not asked then.",
+							"Only those, accepted in the last seventeen days, of which nobody knows what became. The other filters are not asked then.",
 					}),
 				}),
 				response: { 200: schemas.messagePage.describe("A page"), ...problems },
 			},
 		},
 		async (request) => {
-			const { cursor, limit, state, inDoubt } = request.query;
+			const { cursor, limit, inDoubt, from, to, ...same } = request.query;
 			const { tenantId } = request.principal;
 			const { messages } = deps.store;
 			const after = readCursor("message", cursor);
 			const place = after && { acceptedAt: after.at, id: after.id };
 			const found = inDoubt
 				? await messages.inDoubtPage(tenantId, deps.clock() - doubtMsMax, limit + 1, place)
-				: await messages.page(tenantId, limit + 1, place, state);
+				: await messages.page(tenantId, limit + 1, place, { ...same, from: toTime(from), to: toTime(to) });
 			const page = toPage(found, limit, ({ acceptedAt, _id }) => ({ at: acceptedAt, id: _id }));
 			return { ...page, items: page.items.map((message) => viewMessage(message, deps.clock())) };
 		},

@@ -72,6 +72,38 @@ describe("GET /v1/messages", () => {
 		);
 	});
 
+	it("filters by category and by the time of acceptance, page by page", async () => {
+		const { key: own } = await api.addTenant();
+		const ids: string[] = [];
+		for (let index = 0; index < 6; index++) {
+			api.time.offsetMs += 1_000;
+			const category = index % 2 === 0 ? "transactional" : "otp";
+			ids.unshift((await api.post(own, { category })).json.id);
+		}
+		const times = await Promise.all(ids.map(async (id) => new Date((await api.read(id)).acceptedAt).toISOString()));
+		const list = async (query: Record<string, string | undefined>) => {
+			const given = Object.entries(query).filter((entry): entry is [string, string] => entry[1] !== undefined);
+			const seen: string[] = [];
+			for (let next: string | undefined = ""; next !== undefined; ) {
+				const cursor: [string, string][] = next === "" ? [] : [["cursor", next]];
+				const { json, status } = await api.request(
+					own,
+					"GET",
+					`/v1/messages?${new URLSearchParams([...given, ["limit", "2"], ...cursor])}`,
+				);
+				assert.equal(status, 200);
+				seen.push(...json.items.map(({ id }: { id: string }) => id));
+				next = json.next;
+			}
+			return seen;
+		};
+		assert.deepEqual(await list({ category: "otp" }), [ids[0], ids[2], ids[4]]);
+		assert.deepEqual(await list({ from: times[4], to: times[1] }), ids.slice(2, 5), "from then on, and before then");
+		assert.deepEqual(await list({ from: times[2] }), ids.slice(0, 3));
+		assert.deepEqual(await list({ to: times[2], category: "transactional", state: "accepted" }), [ids[3], ids[5]]);
+		api.time.offsetMs = 0;
+	});
+
 	it("refuses cursors, limits and states that are none", async () => {
 		for (const query of [
 			"cursor=x",
@@ -81,6 +113,8 @@ describe("GET /v1/messages", () => {
 			"limit=x",
 			"state=lost",
 			"to=1",
+			"from=2026-01-01",
+			"category=spam",
 			"cursor=a&cursor=b",
 		]) {
 			const answer = await api.request(key, "GET", `/v1/messages?${query}`);
