@@ -131,13 +131,22 @@ type Outcome = { answer: unknown } | { failure: Error; again: boolean };
 
 async function attempt({ key, fetch: send = fetch }: ClientOptions, url: string, init: RequestInit): Promise<Response> {
 	const headers = new Headers(init.headers);
-	await addKey(headers, key);
+	await addKey(headers, key, init.signal);
 	return send(url, { ...init, headers, redirect: "error" });
 }
 
-async function addKey(headers: Headers, given: ClientOptions["key"]): Promise<void> {
+function endOf(signal: RequestInit["signal"]): Promise<never> {
+	return new Promise((_, reject) => {
+		if (signal?.aborted) reject(signal.reason);
+		signal?.addEventListener("abort", () => reject(signal.reason), { once: true });
+	});
+}
+
+/** A key that does not come is waited for until the call is over, as an answer is. */
+async function addKey(headers: Headers, given: ClientOptions["key"], signal: RequestInit["signal"]): Promise<void> {
 	try {
-		headers.set("authorization", `Bearer ${typeof given === "string" ? given : await given()}`);
+		const key = typeof given === "string" ? given : await Promise.race([given(), endOf(signal)]);
+		headers.set("authorization", `Bearer ${key}`);
 	} catch (cause) {
 		throw new LetheKeyMissing("There is no key to call with.", { cause });
 	}

@@ -167,6 +167,16 @@ describe("the client", () => {
 		assert.deepEqual([asked, sent], [keys.length, []]);
 	});
 
+	it("waits for a key as long as for all else of its call, and no longer than the caller does", async () => {
+		const never = () => new Promise<string>(() => undefined);
+		const waiting = client.createClient({ url, key: never, fetch: () => assert.fail("it is sent"), timeoutMs: 50 });
+		await assert.rejects(waiting.messages.get("msg_x"), client.LetheTimeout);
+		const leaving = new AbortController();
+		const left = waiting.messages.get("msg_x", { signal: leaving.signal, timeoutMs: 30_000 });
+		leaving.abort(new Error("left"));
+		await assert.rejects(left, /left/);
+	});
+
 	it("gives a wait that it asks for its time, beside that of any other call, unless it is told a time", async (context) => {
 		const timeout = context.mock.method(AbortSignal, "timeout");
 		const answer = () => new Response('{"id":"msg_x","state":"accepted"}', { status: 202 });
