@@ -217,9 +217,9 @@ async function readOrigin(deps: AcceptDeps, request: Request): Promise<{ origin:
 	};
 }
 
-/** What two requests with one key must share to be the same one. */
+/** What two requests with one key must share to be the same one. Only a batch of one could be taken for a message. */
 function contentOf({ principal, inputs, batch }: Request): string {
-	return canonical([principal.tenantId, inputs, ...(batch ? ["batch"] : [])]);
+	return canonical([principal.tenantId, inputs, ...(batch && inputs.length === 1 ? ["batch"] : [])]);
 }
 
 async function replay(deps: AcceptDeps, request: Request, headIds: string[]): Promise<Acceptance | undefined> {
