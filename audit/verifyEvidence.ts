@@ -1,5 +1,6 @@
 // Checks an export of the evidence log, or the proof of one entry, offline and against keys that the caller has pinned.
 
+import type { Entry } from "../domain/evidence.ts";
 import { type Checkpoint, openCheckpoint } from "./checkpoint.ts";
 import { readEntry } from "./entry.ts";
 import { type ExportHeader, hashSchema, headerSchema, type InclusionProof, inclusionSchema } from "./evidenceExport.ts";
@@ -12,6 +13,7 @@ export type EvidenceFault =
 	| "bad_checkpoint"
 	| "bad_entry"
 	| "not_proven"
+	| "repeated"
 	| "not_grown"
 	| "older_checkpoint_missing";
 
@@ -26,6 +28,11 @@ export type VerifiedEvidence = {
 	hidden: number;
 	/** As the export says, which nobody signed: entries of its period that no checkpoint covered when it was made. */
 	uncovered?: number;
+	/**
+	 * By how much at most an entry says that it was before one that stands before it, and its line. What is integrated late,
+	 * after an outage, does so by the outage's length; more than any there was is a sign that it was put in later.
+	 */
+	stepBack?: { ms: number; line: number };
 	/** An older checkpoint was given, and the log has only grown since. */
 	grownSince?: number;
 	/** Logs that this one goes on from after restores: what their last checkpoints cover need not be in it. */
@@ -36,8 +43,8 @@ export type VerifiedEvidence = {
 export type EvidenceResult = VerifiedEvidence | { valid: false; reason: EvidenceFault; line?: number };
 
 /**
- * Checks an export or a proof offline: the checkpoint against pinned keys, every entry's form, and that the entries are
- * all that the log of that checkpoint holds there.
+ * Checks an export or a proof offline: the checkpoint against pinned keys, every entry's form, that the entries are all
+ * that the log of that checkpoint holds there, and that none comes twice.
  * @param lines of the file, without their ends
  * @param keys `x` of the Ed25519 JWKs that the caller has pinned
  * @param older a checkpoint that the caller kept, signed by one of them: the log must have grown from it
@@ -64,25 +71,53 @@ export async function verifyEvidence(
 	if (typeof growth === "string") return { valid: false, reason: growth };
 	const range = createRangeCheck(header.start, header.left.map(unpack));
 	const counts = { shown: 0, hidden: 0 };
+	const order = createOrderCheck();
 	for (let next = await iterator.next(); next.done !== true; next = await iterator.next()) {
 		const line = 2 + counts.shown + counts.hidden;
 		const value = next.value;
 		const hidden = hashSchema.safeParse(parse(value)).data;
-		if (hidden === undefined && readEntry(value) === undefined) return { valid: false, reason: "bad_entry", line };
+		const entry = hidden === undefined ? readEntry(value) : undefined;
+		if (hidden === undefined && entry === undefined) return { valid: false, reason: "bad_entry", line };
+		order.add(entry ?? hidden, line);
 		range.add(hidden === undefined ? hashOf(value) : unpack(hidden));
 		counts[hidden === undefined ? "shown" : "hidden"]++;
 	}
 	const isWhole = counts.shown + counts.hidden === header.end - header.start;
 	if (!isWhole || !range.end(header.right.map(unpack), checkpoint)) return { valid: false, reason: "not_proven" };
+	// Only now: of lines that are not the log's it says nothing.
+	const { repeatedLine, ...steps } = order.end();
+	if (repeatedLine !== undefined) return { valid: false, reason: "repeated", line: repeatedLine };
 	const { origin, size } = checkpoint;
 	const { start, end, uncovered } = header;
 	const predecessors = line.map((one) => ({ ...one, root: one.root.toString("base64") }));
 	const missing = predecessorsOf(origin) - predecessors.length;
 	return {
-		...{ valid: true, origin, size, start, end, ...counts, ...growth },
+		...{ valid: true, origin, size, start, end, ...counts, ...growth, ...steps },
 		...(uncovered > 0 ? { uncovered } : {}),
 		...(predecessors.length > 0 ? { predecessors } : {}),
 		...(missing > 0 ? { predecessorsMissing: missing } : {}),
+	};
+}
+
+/** Sees what no hash shows: an entry that is there twice, and one that says it was long before those that stand before it. */
+function createOrderCheck() {
+	const seen = new Set<string>();
+	let repeatedLine: number | undefined;
+	let latestAt = Number.NEGATIVE_INFINITY;
+	let stepBack: VerifiedEvidence["stepBack"];
+	return {
+		/** An entry, or the hash that stands for one. */
+		add(one: Entry | string | undefined, line: number): void {
+			if (one === undefined) return;
+			const name = typeof one === "string" ? one : one.id;
+			if (seen.has(name)) repeatedLine ??= line;
+			seen.add(name);
+			if (typeof one === "string") return;
+			const at = Date.parse(one.at);
+			if (latestAt - at > (stepBack?.ms ?? 0)) stepBack = { ms: latestAt - at, line };
+			latestAt = Math.max(latestAt, at);
+		},
+		end: () => ({ repeatedLine, ...(stepBack ? { stepBack } : {}) }),
 	};
 }
 

@@ -69,6 +69,7 @@ const faults: Record<EvidenceFault, string> = {
 	bad_entry: "it has an entry that is none, or is not in the form in which entries are hashed",
 	not_proven:
 		"its entries are not those that the log of its checkpoint holds there: some were edited, left out or added",
+	repeated: "the log holds an entry twice: it was put in again",
 	not_grown:
 		"the log is not the one of the checkpoint that you kept: what it then held was changed, or lost where it is another's successor",
 	older_checkpoint_missing:
@@ -82,13 +83,29 @@ export function describeEvidence(result: EvidenceFileResult): string {
 	}
 	const of = `log ${result.origin}, checkpoint of ${result.size.toLocaleString("en")} entries`;
 	if ("root" in result) return `VALID: ${of}, root ${result.root}`;
-	const { start, end, shown, hidden, uncovered = 0, grownSince, predecessors = [], predecessorsMissing = 0 } = result;
+	const {
+		start,
+		end,
+		shown,
+		hidden,
+		uncovered = 0,
+		grownSince,
+		predecessors = [],
+		predecessorsMissing = 0,
+		stepBack,
+	} = result;
 	const lines = [`VALID: entries ${start} to ${end - 1}, all that the log holds there`, `  ${of}`];
 	if (end === start) lines[0] = "VALID: no entry was integrated in that period";
 	if (uncovered > 0) lines.push(`  INCOMPLETE: ${uncovered} more of its period were not signed yet; export it again`);
 	// A hash tells of no tenant: one of the auditor's own could stand as one, too.
 	if (hidden > 0)
 		lines.push(`  ${shown} shown; ${hidden} not shown, there by their hashes; whose they are is not proven`);
+	if (stepBack !== undefined) {
+		const seconds = (stepBack.ms / 1_000).toLocaleString("en");
+		lines.push(
+			`  line ${stepBack.line} says ${seconds} s before what stands before it, none more: so late after an outage, else put in later`,
+		);
+	}
 	if (predecessorsMissing > 0) {
 		lines.push(
 			`  INCOMPLETE: by its name it follows ${predecessorsMissing} more, whose last checkpoints were left out: ask for an export that has them`,

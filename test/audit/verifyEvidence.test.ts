@@ -3,8 +3,11 @@
 import assert from "node:assert/strict";
 import { before, describe, it } from "node:test";
 import { signCheckpoint } from "../../audit/checkpoint.ts";
+import { packFrontier, unpackFrontier } from "../../audit/evidence.ts";
 import { createEvidenceExports, type Period } from "../../audit/evidenceExport.ts";
+import { append, leafHash } from "../../audit/merkle.ts";
 import { verifyEvidence } from "../../audit/verifyEvidence.ts";
+import { type Bundle, indexText, spanOf } from "../../domain/evidence.ts";
 import { carrierOf, createKey, createMemoryEvidence, type MemoryEvidence, ofArray } from "./memoryEvidence.ts";
 
 const hour = 3600_000;
@@ -40,7 +43,8 @@ describe("an export", () => {
 	it("of the whole log verifies, entry for entry", async () => {
 		const result = await verify(await linesOf());
 		const { origin, size } = { origin: "lethe.example/evidence", size: 702 };
-		assert.deepEqual(result, { valid: true, origin, size, start: 0, end: 702, shown: 702, hidden: 0 });
+		const whole = { valid: true, origin, size, start: 0, end: 702, shown: 702, hidden: 0 };
+		assert.deepEqual({ ...result, stepBack: undefined }, { ...whole, stepBack: undefined });
 	});
 
 	it("of a period has what was integrated in it, and the next begins where it ends", async () => {
@@ -101,6 +105,43 @@ describe("an export", () => {
 			assert.equal((await verify([JSON.stringify(changed), ...rest])).valid, false, what);
 		}
 		assert.deepEqual(await verify([]), { valid: false, reason: "malformed", line: 1 });
+	});
+
+	it("is refused when the log itself holds an entry twice, shown or as its hash", async () => {
+		const twice = createMemoryEvidence();
+		await twice.evidence.integrate(ours);
+		await twice.evidence.append([{ type: "process_started", code: "worker", by: "engine" }]);
+		const bundles = twice.kept.bundles;
+		const [last, entry] = [bundles.at(-1) as Bundle, bundles[0]?.entries[3] as string];
+		const { end } = spanOf(last);
+		const frontier = append(unpackFrontier(end, last.frontier), [leafHash(Buffer.from(entry))]);
+		bundles.push({
+			...(bundles[0] as Bundle),
+			_id: indexText(end),
+			entries: [entry],
+			frontier: packFrontier(frontier),
+		});
+		await twice.checkpoints.publish();
+		for (const tenantId of [undefined, theirs.tenantId]) {
+			const lines: string[] = [];
+			for await (const line of (await twice.exports.export({}, tenantId))?.lines ?? []) lines.push(line);
+			const refused = { valid: false, reason: "repeated", line: end + 2 };
+			assert.deepEqual(await verify(lines, [twice.key]), refused, tenantId);
+		}
+	});
+
+	it("tells by how much an entry says that it was before those that stand before it", async () => {
+		const late = createMemoryEvidence();
+		const act = { type: "process_started", code: "worker", by: "engine" } as const;
+		for (const hours of [2, 1, 3, 3]) {
+			late.time.now = start + hours * hour;
+			await late.evidence.append([act]);
+		}
+		await late.checkpoints.publish();
+		const lines: string[] = [];
+		for await (const line of (await late.exports.export({}))?.lines ?? []) lines.push(line);
+		const result = await verify(lines, [late.key]);
+		assert.deepEqual(result.valid && result.stepBack, { ms: hour, line: 3 });
 	});
 
 	it("is refused under any key but the pinned one", async () => {
