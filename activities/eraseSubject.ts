@@ -8,7 +8,7 @@ import type { Message, SealedObjectName } from "../domain/message.ts";
 import { type HoldRecord, isRecordHeld, keepsOf, type SubjectRecord, standingOf } from "../domain/subject.ts";
 import type { KeptGroup, SubjectRequest, Task } from "../domain/subjectRequest.ts";
 import { addDuration } from "../policies/cohorts.ts";
-import { keptBesides } from "../policies/precedence.ts";
+import { keptWhy } from "../policies/precedence.ts";
 import { type Erased, nameCertificate } from "./certify.ts";
 import { change } from "./change.ts";
 import type { ActivityDeps } from "./deps.ts";
@@ -165,7 +165,7 @@ async function readBack(
 	const records = await readRecords(deps, request);
 	const found: Found = {
 		erased: [],
-		kept: records.own.flatMap((record) => keptRecord(record, records.isHeld)),
+		kept: records.own.flatMap((record) => keptRecord(record, records.isHeld, request.decision.packs)),
 		tasks: [],
 		carrierCopies: [],
 	};
@@ -201,21 +201,15 @@ function tell(found: Found, request: SubjectRequest, message: Message, verdict: 
 	}
 	if (isErased) found.carrierCopies.push(carrierCopyOf(message));
 	const until = message.retention.decision_record?.eraseBy;
-	const { reason, citations } = keptBesides.decision_record;
-	found.kept.push({
-		object: "decision_record",
-		messageId,
-		reason,
-		citations: [...citations],
-		...(until ? { until } : {}),
-	});
+	const why = keptWhy("decision_record", verdict.packs);
+	found.kept.push({ object: "decision_record", messageId, ...why, ...(until ? { until } : {}) });
 }
 
 function keep(found: Found, message: Message, object: ErasableObject, verdict: ErasureVerdict, now: number): void {
 	const { _id: messageId } = message;
 	// Granted, and there all the same: it is with the carrier, or was missed and is done again.
 	const isGranted = verdict.verdict === "erase";
-	const reason = isGranted ? keptBesides.in_delivery.reason : verdict.reason;
+	const reason = isGranted ? keptWhy("in_delivery", []).reason : verdict.reason;
 	const until = isGranted ? message.closeAt : untilOf(message, object, verdict);
 	found.kept.push({ object, messageId, reason, citations: verdict.citations, ...(until ? { until } : {}) });
 	if (isGranted) soon(found, now + limits.driverPatienceMs);
@@ -272,13 +266,16 @@ function isOfRequest(request: SubjectRequest, { at }: SubjectRecord): boolean {
 	return at >= from && at <= to;
 }
 
-function keptRecord(record: SubjectRecord, isHeld: boolean): KeptOfSubject[] {
+function keptRecord(
+	record: SubjectRecord,
+	isHeld: boolean,
+	packs: SubjectRequest["decision"]["packs"],
+): KeptOfSubject[] {
 	const { _id: recordId, kind, eraseBy } = record;
 	if (kind === "hold" && record.ended) return [];
 	// Keys go, unless a hold keeps all that is on record.
 	if (kind === "recipient_key" && !isHeld) return [];
-	const { reason, citations } = keptBesides[kind];
-	return [{ object: kind, recordId, reason, citations: [...citations], ...(eraseBy ? { until: eraseBy } : {}) }];
+	return [{ object: kind, recordId, ...keptWhy(kind, packs), ...(eraseBy ? { until: eraseBy } : {}) }];
 }
 
 type Issued = { id: string; issuedAt: number; messageIds: Set<string> };

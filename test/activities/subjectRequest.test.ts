@@ -151,6 +151,34 @@ describe("a subject's request", () => {
 		);
 	});
 
+	it("under Californian law it cites that law and nothing of Europe's, in the answer and in the certificate", async () => {
+		const own = await openDoor(engine, "US");
+		after(() => own.close());
+		const number = "+14155550142";
+		const place = { recipientCountry: "US", recipientRegion: "US-CA", senderEstablishment: "US" };
+		const message = await engine.accept({
+			...{ tenantId: own.tenantId, facts: { ...facts, ...place }, contentAtFinal: false, addressAtFinal: false },
+			subject: (await own.pseudonym(number)) as Message["subject"],
+			acceptedAt: engine.clock() - 60_000,
+		});
+		await engine.store.messages.transition({ ...end(message, "delivered", engine.clock()), from: ["accepted"] });
+		await own.post("/v1/opt-outs", { number, scope: "marketing", source: "phone" });
+		const asked = { kind: "erasure", number, channel: "letter", subjectResidence: "US-CA" };
+		const { id } = (await own.post("/v1/subject-requests", asked)).json;
+		await own.post(`/v1/subject-requests/${id}/identity`, identity());
+		engine.time.offsetMs += limits.orphanPatienceMs;
+		const done = await until(async () => {
+			await engine.activities.sweepPage();
+			const { json } = await own.get(`/v1/subject-requests/${id}`);
+			return isDone(json) && json;
+		}, 60_000);
+		const { json } = await own.get(`/v1/certificates/${done.certificates[0]}`);
+		const signed = Buffer.from(json.jws.split(".")[1], "base64url").toString();
+		const told = JSON.stringify(done.erasure.kept) + signed;
+		assert.ok(done.erasure.kept.length > 1 && told.includes("Cal. Civ. Code 1798.105"), told);
+		assert.doesNotMatch(told, /GDPR|PECR/);
+	});
+
 	it("what was sent to the number while it was another's is neither erased nor exported", async () => {
 		const number = numberOf(900);
 		const now = engine.clock();

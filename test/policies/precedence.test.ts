@@ -4,23 +4,23 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { PolicyEvent } from "../../domain/decision.ts";
 import { openPolicies } from "../../policies/index.ts";
-import { precede, precedence } from "../../policies/precedence.ts";
+import { keptWhy, precede, precedence } from "../../policies/precedence.ts";
 import { reasonCodes } from "../../policies/reasons.ts";
 
-const denied = (...reasons: string[]) => ({ allowed: false, reasons, citations: ["a law"] });
+const denied = (...reasons: string[]) => ({ allowed: false, reasons, citations: ["a law"], packs: [] });
 
 describe("precedence", () => {
 	const rows: [string, ReturnType<typeof denied>, boolean, string, string][] = [
 		[
 			"nothing speaks against it",
-			{ allowed: true, reasons: ["ERASE_CONTENT"], citations: [] },
+			{ allowed: true, reasons: ["ERASE_CONTENT"], citations: [], packs: [] },
 			false,
 			"erasure",
 			"erase",
 		],
 		[
 			"a hold, whatever the packs say",
-			{ allowed: true, reasons: ["ERASE_CONTENT"], citations: [] },
+			{ allowed: true, reasons: ["ERASE_CONTENT"], citations: [], packs: [] },
 			true,
 			"hold",
 			"keep",
@@ -40,6 +40,25 @@ describe("precedence", () => {
 			for (const citation of decision.citations) assert.ok(settled.citations.includes(citation));
 		});
 	}
+
+	it("cites the laws that apply, and of the others nothing", () => {
+		const version = "1.0.0";
+		const [gdpr, uk, ccpa] = ["gdpr", "uk", "ccpa"].map((id) => ({ id, version }));
+		const of = (pack = { id: "", version }) => ({ ...denied("LEGAL_HOLD_ACTIVE"), citations: [], packs: [pack] });
+		assert.deepEqual(precede(of(gdpr), true).citations, ["GDPR Art. 17(3)(e)", "GDPR Art. 18(1)(c)"]);
+		assert.deepEqual(precede(of(ccpa), true).citations, ["Cal. Civ. Code 1798.105(d)"]);
+		for (const what of ["decision_record", "consent", "opt_out", "hold", "recipient_key"] as const) {
+			for (const [pack, own] of [
+				[gdpr, /^GDPR /],
+				[uk, /^(UK GDPR|PECR) /],
+				[ccpa, /^Cal\. /],
+			] as const) {
+				const { citations } = keptWhy(what, pack ? [pack] : []);
+				assert.ok(citations.length > 0 && citations.every((one) => own.test(one)), `${what}: ${citations}`);
+			}
+			assert.deepEqual(keptWhy(what, [{ id: "sg", version }]).citations, []);
+		}
+	});
 
 	it("knows no code that no pack can give, and no code twice", () => {
 		const codes = precedence.flatMap((row) => [...row.codes]);
