@@ -125,8 +125,8 @@ function identityCommand(): Command {
 		.argument("<id>", "the request's id")
 		.requiredOption("--method <word>", "how, such as id_document")
 		.requiredOption("--evidence <token>", "where the proof is kept")
-		.requiredOption("--owned-from <time>", "since when the number is theirs, RFC 3339")
-		.option("--owned-until <time>", "until when it was (default: it still is)")
+		.requiredOption("--owned-from <time>", "since when the number is theirs, RFC 3339", parseTime)
+		.option("--owned-until <time>", "until when it was (default: it still is)", parseTime)
 		.option("--failed", "the check has failed")
 		.action((id: string, options: TargetOptions & Record<string, string> & { failed?: boolean }) =>
 			act("requests identity", () => {
@@ -192,8 +192,8 @@ function exportCommand(): Command {
 
 function logCommand(): Command {
 	return withReport(new Command("log").description("all requests and how they were answered, 11 CCR 7101"))
-		.option("--from <time>", "received from then on, RFC 3339 (default: 24 months back)")
-		.option("--to <time>", "and up to then (default: now)")
+		.option("--from <time>", "received from then on, RFC 3339 (default: 24 months back)", parseTime)
+		.option("--to <time>", "and up to then (default: now)", parseTime)
 		.action((options: ReportOptions & { from?: string; to?: string }) =>
 			act("requests log", async () => {
 				const { from, to, html } = options;

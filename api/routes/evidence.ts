@@ -8,6 +8,7 @@ import { type Entry, everyTenant, spanOf } from "../../domain/evidence.ts";
 import { limits } from "../../domain/limits.ts";
 import type { ApiDeps } from "../deps.ts";
 import type { Instance } from "../instance.ts";
+import { refuseReversed } from "../refuseReversed.ts";
 import { pageQuery, problems, schemas } from "../schemas.ts";
 import { toTime } from "../toTime.ts";
 
@@ -133,6 +134,7 @@ function addExport(app: Instance, { evidenceExports }: EvidenceDeps): void {
 			},
 		},
 		async (request, reply) => {
+			refuseReversed(request.query, "/querystring");
 			const { from, to, since } = request.query;
 			const period = { from: toTime(from), to: toTime(to), since };
 			const made = await refuseRange("/querystring/since", () =>

@@ -16,6 +16,7 @@ import { actOf } from "../plugins/evidence.ts";
 import { findEarlier } from "../plugins/idempotency.ts";
 import { readRecipient } from "../recipient.ts";
 import { refusePast } from "../refusePast.ts";
+import { refuseReversed } from "../refuseReversed.ts";
 import { holdApprovers } from "../roles.ts";
 import { pageQuery, problems, schemas } from "../schemas.ts";
 import { type StandsBehindDeps, standsBehind } from "../standsBehind.ts";
@@ -35,7 +36,6 @@ type Deps = SubjectsDeps &
 type HoldInput = z.output<typeof schemas.holdInput>;
 
 const tags = ["holds"];
-const periodError = { pointer: "/to", detail: "Before the period begins." };
 const approverError = {
 	pointer: "/approvedBy",
 	detail: "Not a person of the tenant with the role approver, compliance or admin.",
@@ -55,8 +55,8 @@ export function addHolds(app: Instance, deps: Deps): void {
 	): Promise<Pick<HoldRecord, "subjects" | "messageId" | "from" | "to">> {
 		if (input.scope === "tenant") return { subjects: [tenantId] };
 		if (input.scope === "period") {
+			refuseReversed(input, "");
 			const [from, to] = [Date.parse(input.from), Date.parse(input.to ?? "")];
-			if (to < from) throw new LetheError("invalid_request", { errors: [periodError] });
 			return { subjects: [tenantId], from, ...(input.to === undefined ? {} : { to }) };
 		}
 		if (input.scope === "message") {

@@ -10,6 +10,7 @@ import { addDuration } from "../../../policies/cohorts.ts";
 import { retentionObjects } from "../../../policies/facts.ts";
 import type { ApiDeps } from "../../deps.ts";
 import type { Instance } from "../../instance.ts";
+import { refuseReversed } from "../../refuseReversed.ts";
 import { renderReport } from "../../report.ts";
 import { fields, problems } from "../../schemas.ts";
 import { factsAbout } from "../../subjectRetention.ts";
@@ -49,6 +50,7 @@ export function addRequestRecords(app: Instance, deps: Deps): void {
 		},
 		async (request, reply) => {
 			const { query, principal } = request;
+			refuseReversed(query, "/querystring");
 			const to = query.to === undefined ? deps.clock() : Date.parse(query.to);
 			const from = query.from === undefined ? addDuration(to, logYears) : Date.parse(query.from);
 			const rows = await readLog(deps, principal.tenantId, from, to);

@@ -8,6 +8,7 @@ import { readCursor, toPage } from "../../cursor.ts";
 import type { ApiDeps } from "../../deps.ts";
 import type { Instance } from "../../instance.ts";
 import { actOf } from "../../plugins/evidence.ts";
+import { refuseReversed } from "../../refuseReversed.ts";
 import { pageQuery, problems } from "../../schemas.ts";
 import { requireEndpoint } from "./endpoints.ts";
 import { viewDelivery, webhookSchemas } from "./schemas.ts";
@@ -61,6 +62,7 @@ export function addDeliveries(app: Instance, deps: Deps): void {
 		},
 		async (request, reply) => {
 			const { principal, body } = request;
+			if ("from" in body) refuseReversed(body, "");
 			const { _id } = await requireEndpoint(deps, principal, request.params.id);
 			const { found, next } =
 				"deliveries" in body ? await findByIds(deps, _id, body.deliveries) : await findByTime(deps, _id, body);

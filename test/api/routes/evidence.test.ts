@@ -189,5 +189,7 @@ describe("/v1/evidence", () => {
 		const nothing = await get("/evidence/export?from=2099-01-01T00:00:00Z");
 		const none = await verifyEvidence(ofArray(nothing.text.trimEnd().split("\n")), [key]);
 		assert.ok(none.valid && none.start === none.end);
+		const reversed = await get("/evidence/export?from=2026-02-01T00:00:00Z&to=2026-01-01T00:00:00Z");
+		assert.deepEqual([reversed.status, reversed.json.errors?.[0].pointer], [400, "/querystring/to"]);
 	});
 });

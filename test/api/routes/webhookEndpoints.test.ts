@@ -142,6 +142,8 @@ describe("/v1/webhook-endpoints", () => {
 		assert.deepEqual((await post(`/${json.id}/replay`, { from: past, states })).json, { count: 1 });
 		const ended = { from: past, to: new Date(api.clock() - 50_000).toISOString(), states };
 		assert.deepEqual((await post(`/${json.id}/replay`, ended)).json, { count: 0 });
+		const { status, json: no } = await post(`/${json.id}/replay`, { from: ended.to, to: past, states });
+		assert.deepEqual([status, no.errors?.[0].pointer], [400, "/to"], "a period that ends before it begins");
 	});
 
 	it("disabled by command it is told of nothing; deleted, nothing of it is left", async () => {

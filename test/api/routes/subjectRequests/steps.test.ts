@@ -172,6 +172,8 @@ describe("/v1/subject-requests", () => {
 		const later = `${path}/log?from=${encodeURIComponent(new Date(api.clock() + 1).toISOString())}`;
 		const empty = (await api.request(auditor, "GET", later)).json;
 		assert.deepEqual(empty.requests, []);
+		const reversed = await api.request(auditor, "GET", `${later}&to=2020-01-01T00:00:00Z`);
+		assert.deepEqual([reversed.status, reversed.json.errors?.[0].pointer], [400, "/querystring/to"]);
 		const page = await api.request(auditor, "GET", "/v1/processing-record?format=html");
 		assert.match(page.text, /<h1>Record of processing activities<\/h1>/);
 		const record30 = (await api.request(auditor, "GET", "/v1/processing-record")).json;
