@@ -34,6 +34,10 @@ const catalogue = {
 		"warning",
 		"Have the person whom it names approve or reject it: `lethe holds approve`, `lethe holds reject`.",
 	],
+	hold_review_due: [
+		"warning",
+		"Release it with `lethe holds release`; where it is still needed, first place another with a later date of review.",
+	],
 	key_overdue: ["warning", "Rotate it with `lethe keys rotate`."],
 	key_version_unneeded: ["warning", "End it with `lethe keys retire`."],
 	receipts_parked: ["warning", "See which carrier's receipts name messages that nobody sent, in the API's log."],
@@ -89,7 +93,10 @@ export type AlertsDeps = Omit<KeyNeedsDeps, "store"> & {
 			findUnintegrated: (until: number, itemsMax: number) => Promise<Message[]>;
 			redactionDueSince: (sendQueue: string, itemsMax: number) => Promise<number | undefined>;
 		};
-		subjectRecords: { findAwaiting: (tenantId: string) => Promise<Pick<HoldRecord, "_id" | "recordedAt">[]> };
+		subjectRecords: {
+			findAwaiting: (tenantId: string) => Promise<Pick<HoldRecord, "_id" | "recordedAt">[]>;
+			findReviewDue: (tenantId: string, now: number) => Promise<Pick<HoldRecord, "_id" | "reviewAt">[]>;
+		};
 		parkedReceipts: { count: () => Promise<number> };
 		sendQueues: { all: () => Promise<SendQueueDocument[]> };
 		tenants: { all: () => Promise<Pick<TenantDocument, "_id">[]> };
@@ -134,6 +141,7 @@ export async function findAlerts(
 		webhooks: () => disabledEndpoints(deps, of?.tenantId),
 		credentials: () => ofTenants((id) => suspectKeys(deps, id, now)),
 		holds: () => ofTenants((id) => unapprovedHolds(deps, id, now)),
+		reviews: () => ofTenants((id) => holdsToReview(deps, id, now)),
 		...Object.fromEntries(Object.entries(deps.checks).map(([name, check]) => [name, () => away(name, check)])),
 	};
 	const raised = await Promise.all(
@@ -208,6 +216,14 @@ async function unapprovedHolds({ store }: AlertsDeps, tenantId: string, now: num
 		.map(({ _id: about, recordedAt }) => ({ about, since: recordedAt + limits.holdApprovalLateMs }))
 		.filter(({ since }) => since <= now)
 		.map((late) => ({ code: "hold_unapproved", ...late }));
+}
+
+async function holdsToReview({ store }: AlertsDeps, tenantId: string, now: number): Promise<Raised[]> {
+	const due = await store.subjectRecords.findReviewDue(tenantId, now);
+	return due.map(({ _id: about, reviewAt: since }) => ({
+		code: "hold_review_due",
+		...withoutUndefined({ about, since }),
+	}));
 }
 
 async function stoppedQueues({ store }: AlertsDeps, own?: readonly string[]): Promise<Raised[]> {

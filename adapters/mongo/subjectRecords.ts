@@ -40,10 +40,10 @@ export function createSubjectRecordStore(models: Models) {
 				return (await collection.updateOne(filter, update)).matchedCount === 1;
 			}),
 		/** A tenant's holds that wait for their approver. */
-		findAwaiting: (tenantId: string) =>
-			guardStore(() => collection.find({ awaits: tenantId } as mongo.Filter<SubjectRecord>).toArray()) as Promise<
-				HoldRecord[]
-			>,
+		findAwaiting: (tenantId: string) => findHolds(collection, { awaits: tenantId }),
+		/** A tenant's holds whose day of review has come. */
+		findReviewDue: (tenantId: string, now: number) =>
+			findHolds(collection, { tenantId, kind: "hold", reviewAt: { $lte: now }, ended: { $exists: false } }),
 		/** Has an opt-out know that it was said again at `at`; false when it has ended. */
 		repeat: (id: string, at: number) =>
 			guardStore(async () => {
@@ -91,6 +91,14 @@ export function createSubjectRecordStore(models: Models) {
 }
 
 type EndSet = Partial<Pick<SubjectRecord, "eraseBy" | "nextCheckAt" | "subjects">>;
+
+function findHolds(
+	collection: mongo.Collection<SubjectRecord>,
+	filter: mongo.Filter<HoldRecord>,
+): Promise<HoldRecord[]> {
+	const holds = collection as unknown as mongo.Collection<HoldRecord>;
+	return guardStore(() => holds.find(filter).toArray() as Promise<HoldRecord[]>);
+}
 
 async function endRecord(
 	collection: mongo.Collection<SubjectRecord>,

@@ -253,6 +253,24 @@ describe("/v1/alerts", () => {
 		assert.deepEqual((await codes()).filter(mine), []);
 	});
 
+	it("a hold from the day of its review until it is released", async () => {
+		const mine = async () => (await list()).filter(({ code }) => code === "hold_review_due");
+		const { key } = await api.addKey(tenantId, ["compliance"]);
+		const { key: others } = await api.addKey((await api.addTenant()).tenantId, ["compliance"]);
+		const reviewAt = new Date(api.clock() + 24 * hour).toISOString();
+		const body = { scope: "subject", number: "+4915112345678", ground: "litigation", reviewAt };
+		await api.request(others, "POST", "/v1/holds", body);
+		const { json } = await api.request(key, "POST", "/v1/holds", body);
+		assert.deepEqual(await mine(), []);
+		api.time.offsetMs += 24 * hour;
+		assert.deepEqual(
+			(await mine()).map(({ about, severity, since }) => [about, severity, since]),
+			[[json.id, "warning", reviewAt]],
+		);
+		await api.request(key, "POST", `/v1/holds/${json.id}/release`, {});
+		assert.deepEqual(await mine(), []);
+	});
+
 	it("a key past its period, a server that is away, and what can't be looked at", async () => {
 		api.time.offsetMs += 1_000 * hour;
 		const overdue = await codes();
