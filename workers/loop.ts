@@ -25,7 +25,8 @@ export function createLoop(options: {
 	}
 
 	return {
-		start: () => schedule(0),
+		/** @param inMs when the first turn is due */
+		start: (inMs = 0) => schedule(inMs),
 		/** Resolves once a turn under way has ended. */
 		async close(): Promise<void> {
 			closed = true;

@@ -47,10 +47,9 @@ await runProcess(async () => {
 		workflowBundle: { code: await workflowCode(config.temporal.workflowBundle, deps.dataConverter) },
 		...workerSettings,
 	});
-	await deps.runs.ensureSweep();
 	const { ensureSweep } = deps.runs;
 	const keeper = createSweepKeeper({ ensureSweep, everyMs: limits.sweepEnsuredEveryMs, log: deps.log });
-	keeper.start();
+	await keeper.start();
 	const redactor = createRedactor({
 		redact: createRedact({ ...deps, certifyAgain: createCertifyAgain(deps) }),
 		check: deps.quarantine.check,

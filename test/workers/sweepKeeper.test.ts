@@ -2,8 +2,21 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { createSweepKeeper } from "../../workers/sweepKeeper.ts";
 import { createEngine, until } from "../harness/engine.ts";
+
+test("a start looks once, and fails where it can't; the next look comes in its time", async () => {
+	let looks = 0;
+	const log = { warn: () => undefined };
+	const looking = createSweepKeeper({ ensureSweep: async () => void looks++, everyMs: 3600_000, log });
+	await looking.start();
+	await sleep(30);
+	assert.equal(looks, 1);
+	await looking.close();
+	const ensureSweep = () => Promise.reject(new Error("away"));
+	await assert.rejects(createSweepKeeper({ ensureSweep, everyMs: 3600_000, log }).start(), /away/);
+});
 
 test("a schedule that is deleted or paused while a worker runs is put right, and that is told", async () => {
 	const engine = await createEngine({ worker: false, sender: false });
@@ -13,8 +26,7 @@ test("a schedule that is deleted or paused while a worker runs is put right, and
 	const keeper = createSweepKeeper({ ensureSweep, everyMs: 50, log: engine.log });
 	const told = (code: string) => until(() => engine.warnings.join().includes(code));
 	try {
-		await engine.runs.ensureSweep();
-		keeper.start();
+		await keeper.start();
 		await handle.pause();
 		await told("sweep_schedule_mended");
 		assert.equal((await handle.describe()).state.paused, false);
