@@ -51,10 +51,12 @@ export function loginCommand(): Command {
 		);
 }
 
+/** Exit 1 where nobody was signed in. */
 export function logoutCommand(): Command {
 	return new Command("logout")
 		.description("sign out, here and at the API")
 		.option("--url <url>", "the API (default: the one running from this folder)")
+		.option("--json", "print as JSON whether somebody was signed in")
 		.action((options: Options) =>
 			run("logout", async () => {
 				const url = readUrl(options);
@@ -62,7 +64,10 @@ export function logoutCommand(): Command {
 				// Forgotten here in any case: one that the API no longer knows is over.
 				writeSession(url, undefined);
 				if (token) await post(url, "/v1/session/end", {}, token).catch(() => undefined);
-				return token ? exitCodes.yes : exitCodes.no;
+				const signedOut = token !== undefined;
+				if (options.json) console.log(JSON.stringify({ signedOut }));
+				else console.log(signedOut ? `signed out of ${url}` : `nobody was signed in at ${url}`);
+				return signedOut ? exitCodes.yes : exitCodes.no;
 			}),
 		);
 }

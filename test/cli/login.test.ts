@@ -79,11 +79,15 @@ describe("lethe login", () => {
 
 	it("signs out here and at the API, and says that nobody is signed in", async () => {
 		const before = kept();
-		assert.equal((await lethe(["logout"])).code, 0);
+		const { code, out } = await lethe(["logout", "--json"]);
+		assert.deepEqual([code, JSON.parse(out)], [0, { signedOut: true }]);
 		assert.equal(kept(), undefined);
 		const headers = { authorization: `Bearer ${before}` };
 		assert.equal((await fetch(`${url}/v1/session`, { headers })).status, 401);
-		assert.equal((await lethe(["logout"])).code, 1);
+		const nobody = await lethe(["logout"]);
+		assert.deepEqual([nobody.code, /^nobody was signed in at [^\n]+\n$/.test(nobody.out)], [1, true]);
+		const again = await lethe(["logout", "--json"]);
+		assert.deepEqual([again.code, JSON.parse(again.out)], [1, { signedOut: false }]);
 	});
 
 	it("signs in again by password and code, in one line says what was wrong, and never repeats it", async () => {
