@@ -11,9 +11,14 @@ export type BreachClock = {
 	note?: string;
 	toAuthority?: string;
 	toSubjects?: string;
+	/** They are to be told where the risk to them is high; the law sets no date for it. */
+	toSubjectsAtHighRisk?: "without_undue_delay";
 	toController?: string;
 	keepRecordUntil?: string;
 };
+
+// Rules of versions that were published before a rule could say so, and don't change any more.
+const atHighRisk = ["gdpr.breach", "uk.breach"];
 
 /** The clocks of the packs' rules that are in force at `awareAt`, epoch milliseconds; the soonest to an authority first. */
 export function breachClocks(packs: readonly PackFile[], awareAt: number): BreachClock[] {
@@ -28,6 +33,7 @@ function toClock(rule: RuleFile, awareAt: number): BreachClock[] {
 	if (effectiveFrom !== undefined && awareAt < Date.parse(effectiveFrom)) return [];
 	if (effectiveTo !== undefined && awareAt >= Date.parse(effectiveTo)) return [];
 	const { toAuthority, toSubjects, toController, keepRecord } = breach;
+	const { toSubjectsAtHighRisk = atHighRisk.includes(id) ? "without_undue_delay" : undefined } = breach;
 	return [
 		{
 			rule: id,
@@ -35,6 +41,7 @@ function toClock(rule: RuleFile, awareAt: number): BreachClock[] {
 			...(note === undefined ? {} : { note }),
 			...(toAuthority === undefined ? {} : { toAuthority: dueBy(awareAt, toAuthority) }),
 			...(toSubjects === undefined ? {} : { toSubjects: dueBy(awareAt, toSubjects) }),
+			...(toSubjectsAtHighRisk === undefined ? {} : { toSubjectsAtHighRisk }),
 			...(toController === undefined ? {} : { toController: dueBy(awareAt, toController) }),
 			...(keepRecord === undefined ? {} : { keepRecordUntil: dueBy(awareAt, keepRecord) }),
 		},

@@ -138,6 +138,10 @@ const effects = {
 		.strictObject({
 			toAuthority: within.optional(),
 			toSubjects: within.optional(),
+			toSubjectsAtHighRisk: z
+				.literal("without_undue_delay")
+				.optional()
+				.describe("Where the law has the persons told if the risk to them is high, and sets no date for it"),
 			toController: within.optional(),
 			keepRecord: duration.optional(),
 		})

@@ -43,7 +43,7 @@ export type Scope = {
 	/** By pseudonym: nobody else than the tenant, who has the numbers, can tell who they are. */
 	subjects: { tenantId: string; subject: string; messages: number; sealed: number; readable: number }[];
 	keys: { tenantId: string; cohortId: string; fate: Fate }[];
-	clocks: (BreachClock & { toSubjectsAtHighRisk?: "without_undue_delay" })[];
+	clocks: BreachClock[];
 	dataClasses: Record<string, number>;
 	countries: Record<string, number>;
 	limits: string[];
@@ -81,12 +81,7 @@ export async function scopeIncident(
 	scope.readable = scope.counts.readableMessages > 0;
 	if (scope.readable) scope.finding = "Database and keys together open what was there: treat it as plain text.";
 	const files = [...packs.values()].flatMap(({ id, version }) => deps.policies.file(id, version) ?? []);
-	scope.clocks = breachClocks(files, awareAt).map((clock) =>
-		// It has the persons told, too, and sets no date for it.
-		clock.citations.some((citation) => citation.includes("GDPR Art. 34"))
-			? { ...clock, toSubjectsAtHighRisk: "without_undue_delay" }
-			: clock,
-	);
+	scope.clocks = breachClocks(files, awareAt);
 	return scope;
 }
 

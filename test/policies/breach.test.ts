@@ -29,6 +29,22 @@ test("a law that is not in force yet sets no clock", () => {
 	assert.equal(clock?.toAuthority, "2027-06-04T00:00:00Z");
 });
 
+test("whether the persons are told where the risk to them is high is the rule's to say, and not what its citations read like", () => {
+	const [rule] = file("gdpr").rules.filter(({ breach }) => breach);
+	assert.ok(rule);
+	const toldBy = (more: object) =>
+		breachClocks([{ ...file("gdpr"), rules: [{ ...rule, id: "x.breach", ...more }] }], aware)[0]?.toSubjectsAtHighRisk;
+	const toSubjectsAtHighRisk = "without_undue_delay" as const;
+	assert.equal(toldBy({ citations: ["LGPD Art. 48"], breach: { toSubjectsAtHighRisk } }), toSubjectsAtHighRisk);
+	assert.equal(toldBy({}), undefined);
+	for (const id of ["gdpr", "uk"]) {
+		for (const version of ["1.0.0", "1.1.0", "1.2.0"]) {
+			const [clock] = breachClocks([policies.file(id, version) as PackFile], aware);
+			assert.equal(clock?.toSubjectsAtHighRisk, toSubjectsAtHighRisk, `${id} ${version}`);
+		}
+	}
+});
+
 test("business days end with their last day, holidays and weekends left out", () => {
 	const [rule] = file("gdpr").rules.filter(({ breach }) => breach);
 	assert.ok(rule);
