@@ -1,9 +1,14 @@
 // The command line as a shell sees it: help everywhere, misuse in one line with exit code 2, and no stack to speak to.
 
 import assert from "node:assert/strict";
-import { rmSync } from "node:fs";
+import { once } from "node:events";
+import { rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { demoKeyFor } from "../../cli/target.ts";
+import type { StackState } from "../../stack/stackFile.ts";
 import { makeClone } from "../harness/clone.ts";
 import { bareEnvironment, root, run } from "../harness/programs.ts";
 
@@ -44,6 +49,8 @@ const commands = [
 	...["list", "deliveries", "add", "remove", "replay", "verify"].map((name) => ["webhooks", name]),
 	["alerts"],
 	["api-keys", "list"],
+	["login"],
+	["logout"],
 ];
 
 const lethe = (args: string[], options: Parameters<typeof run>[2] = {}) =>
@@ -56,6 +63,23 @@ async function each<T>(items: T[], act: (item: T) => Promise<void>): Promise<voi
 		for (let item = left.shift(); item !== undefined; item = left.shift()) await act(item);
 	};
 	await Promise.all([lane(), lane()]);
+}
+
+/** As set-up writes it, of an API and nothing else. */
+function stackOf(url: string): StackState {
+	const server = { pid: 1, source: "path" as const, program: null, dataDir: null, logFile: null };
+	const named = { ...server, url: "http://127.0.0.1:1" };
+	return {
+		...{ version: 1, startedAt: "2026-01-01T00:00:00Z", pid: 1, dir: "/", ports: {} },
+		servers: {
+			temporal: { ...server, address: "127.0.0.1:1", uiUrl: null, namespace: "default" },
+			vault: { ...named, auditFile: null, issuerTokenFile: "/nowhere" },
+			mongodb: named,
+			redis: named,
+		},
+		processes: { api: { pid: 1, logFile: "/nowhere", url } },
+		demo: { tenantId: "ten_a", apiKey: "lethe_key_x" },
+	};
 }
 
 describe("lethe", () => {
@@ -180,6 +204,27 @@ describe("lethe in a clone in which nothing was started", () => {
 			assert.equal(demoKeyFor(other, stack), undefined, other);
 		}
 		assert.equal(demoKeyFor(api.url, undefined), undefined);
+	});
+
+	it("policy decide says where the one that runs here has other policies than it decided by, and answers the same", async () => {
+		const facts = join(cwd, "facts.json");
+		const context = { evaluatedAt: "2026-11-25T12:00:00Z", lawfulBasis: "contract" };
+		writeFileSync(facts, JSON.stringify({ recipientCountry: "DE", category: "transactional", context }));
+		const decide = () => lethe(["policy", "decide", "--facts", facts], { cwd });
+		const alone = await decide();
+		assert.deepEqual([alone.code, alone.error], [0, ""]);
+		const items = [{ pack: "defaults", version: "9.9.9", sha256: "0".repeat(64) }];
+		const server = createServer((_, answer) => answer.end(JSON.stringify({ items }))).listen(0, "127.0.0.1");
+		await once(server, "listening");
+		const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+		const file = join(cwd, ".lethe", "stack.json");
+		writeFileSync(file, JSON.stringify(stackOf(url)));
+		const beside = await decide();
+		server.close();
+		const gone = await decide();
+		rmSync(file);
+		assert.match(beside.error, /^lethe policy decide: [^\n]*defaults 9\.9\.9, too: --url http:[^\n]*\n$/);
+		assert.deepEqual([beside.out, gone.out, gone.error], [alone.out, alone.out, ""]);
 	});
 
 	it("says so, and how to start or name a deployment", async () => {

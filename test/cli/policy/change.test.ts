@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
+import { isDeepStrictEqual } from "node:util";
 import { createSimulate } from "../../../activities/simulate.ts";
 import { createProgress } from "../../../cli/progress.ts";
 import type { Policies } from "../../../policies/index.ts";
@@ -76,6 +77,17 @@ describe("lethe policy, against an API", () => {
 		assert.match(approved.out, /approved by usr_\w+\)/);
 		const published = await run(["publish", id, "--json"]);
 		assert.equal(JSON.parse(published.out).state, "published");
+		const context = { evaluatedAt: "2099-01-01T00:00:00Z", lawfulBasis: "contract" };
+		const facts = JSON.stringify({ recipientCountry: "DE", category: "transactional", context });
+		const decided = await run(["decide", "--facts", file("facts.json", facts)]);
+		assert.deepEqual([decided.code, decided.error], [0, ""]);
+		const decision = JSON.parse(decided.out);
+		const { version } = JSON.parse(published.out);
+		assert.equal(decision.contentRetentionMax, "P7D", decided.out);
+		assert.ok(
+			decision.packs.some((one: object) => isDeepStrictEqual(one, { id: "defaults", version })),
+			decided.out,
+		);
 		const again = await run(["publish", id]);
 		assert.deepEqual([again.code, /proposal_state.*It is published/.test(again.error)], [1, true]);
 
