@@ -12,8 +12,8 @@ test("a start looks once, and fails where it can't; the next look comes in its t
 	const looking = createSweepKeeper({ ensureSweep: async () => void looks++, everyMs: 3600_000, log });
 	await looking.start();
 	await sleep(30);
-	assert.equal(looks, 1);
 	await looking.close();
+	assert.equal(looks, 1);
 	const ensureSweep = () => Promise.reject(new Error("away"));
 	await assert.rejects(createSweepKeeper({ ensureSweep, everyMs: 3600_000, log }).start(), /away/);
 });
