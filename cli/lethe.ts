@@ -134,7 +134,16 @@ function setMisuse(command: Command, name: string): void {
 				write(`${name}: ${why.replaceAll("\n", " ").replace(/\.?$/, ".")} See \`${name} --help\`.\n`);
 			},
 		});
+	if (command.commands.length > 0) setUnnamed(command, name);
 	for (const below of command.commands) setMisuse(below, `${name} ${below.name()}`);
+}
+
+/** A group of commands of which none is named is misuse, too: its whole help is for who asks for it. */
+function setUnnamed(command: Command, name: string): void {
+	const help = command.helpInformation.bind(command);
+	const names = command.commands.map((below) => below.name()).join(", ");
+	command.helpInformation = (context) =>
+		context?.error ? `${name}: name a command: ${names}. See \`${name} --help\`.\n` : help(context);
 }
 
 try {

@@ -204,7 +204,10 @@ async function waitForEnd(target: ReturnType<typeof apiTarget>, id: string, opti
 	let state = "";
 	for (;;) {
 		const { status, body } = await call(target, "GET", `/v1/messages/${id}`);
-		if (status >= 400) throw new Error(`${id} was accepted, but its state can't be read: the API answers ${status}.`);
+		if (status >= 400)
+			throw new Error(
+				`${id} was accepted, but its state can't be read: the API answers ${status}. Don't send it again: ask \`GET /v1/messages/${id}\` later.`,
+			);
 		const answer = body as Answer;
 		if (answer.state && answer.state !== state && !options.json) process.stderr.write(`${answer.state}\n`);
 		state = answer.state ?? state;

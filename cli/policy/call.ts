@@ -10,6 +10,7 @@ export type TargetOptions = { url?: string; key?: string; json?: boolean };
 type Problem = {
 	code?: string;
 	title?: string;
+	retryable?: boolean;
 	state?: string;
 	reason?: string;
 	errors?: { pointer: string; detail: string }[];
@@ -100,12 +101,13 @@ const mends: Record<string, string> = {
 	fresh_mfa_required: "Run `lethe login` again.",
 	unauthenticated: "Give a live key with --key, or sign in again with `lethe login`.",
 	sign_in_failed: "Try again with the next code; an administrator can have you enrol anew.",
+	not_found: "Correct its id, or act as the tenant that has it.",
 	enrolment_invalid: "Ask for another with `lethe admin person renew`.",
 };
 
 // The faults of a pack are the answer, one a line; what else went wrong fits into the one line of the error.
 function toRefusal(status: number, problem: Problem, { json }: { json?: boolean | undefined }): Refusal {
-	const { code = String(status), title = "refused", state, reason, errors = [] } = problem;
+	const { code = String(status), title = "refused", retryable = false, state, reason, errors = [] } = problem;
 	if (json) console.log(JSON.stringify(problem));
 	const misuse = status === 400 || status === 401 || status >= 500;
 	const exitCode = misuse ? exitCodes.misuse : exitCodes.no;
@@ -118,7 +120,7 @@ function toRefusal(status: number, problem: Problem, { json }: { json?: boolean 
 		state ? `It is ${state}.` : "",
 		reason ? `It is ${reason.replaceAll("_", " ")}.` : "",
 		where,
-		mends[code] ?? "",
+		mends[code] ?? (where || state || reason ? "" : retryable ? "Repeat it later." : "See docs/errors.md."),
 	];
 	return new Refusal([`${code}: ${title}`, ...more].filter(Boolean).join(" "), exitCode);
 }

@@ -26,7 +26,8 @@ async function simulate(id: string, options: Options): Promise<number> {
 	const ask = async () => {
 		const proposal = await call<ProposalAnswer>(options, `/v1/policy-proposals/${encodeURIComponent(id)}`);
 		const { state, simulation } = proposal;
-		if (state === "withdrawn") throw new Refusal(`${id} was withdrawn meanwhile.`, exitCodes.no);
+		if (state === "withdrawn")
+			throw new Refusal(`${id} was withdrawn meanwhile. Propose it again where it is still wanted.`, exitCodes.no);
 		const far = { done: simulation?.counts.messages ?? 0, total: simulation?.total ?? 0, moved: simulation?.startedAt };
 		return simulation?.state === "done" ? { ...far, result: proposal } : far;
 	};
