@@ -141,7 +141,8 @@ function setMisuse(command: Command, name: string): void {
 /** A group of commands of which none is named is misuse, too: its whole help is for who asks for it. */
 function setUnnamed(command: Command, name: string): void {
 	const help = command.helpInformation.bind(command);
-	const names = command.commands.map((below) => below.name()).join(", ");
+	const named = command.createHelp().visibleCommands(command);
+	const names = named.map((below) => below.name()).join(", ");
 	command.helpInformation = (context) =>
 		context?.error ? `${name}: name a command: ${names}. See \`${name} --help\`.\n` : help(context);
 }

@@ -50,7 +50,7 @@ const elsewhere = { add: makes, create: makes, remove: removes, delete: removes 
 export function queueCommand(): Command {
 	const queue = new Command("queue")
 		.description("see, set, pause, resume and drain the send queues")
-		.addHelpText("after", `\n${makes}; ${removes}.`);
+		.addHelpText("after", ({ error }) => (error ? "" : `\n${makes}; ${removes}.`));
 	queue.addCommand(
 		withTarget(new Command("list").description("list the queues, how full they are and how fast")).action(
 			(options: TargetOptions) => run("queue list", () => list(options)),

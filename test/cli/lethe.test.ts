@@ -160,10 +160,11 @@ describe("lethe", () => {
 			assert.match(error, /^[^\n]+\n$/);
 			assert.match(error.trimEnd(), says);
 		});
-		for (const group of [[], ["policy"], ["admin"], ["admin", "tenant"], ["evidence"]]) {
+		for (const group of [[], ["policy"], ["admin"], ["admin", "tenant"], ["evidence"], ["queue"]]) {
 			const { code, out, error } = await lethe(group);
 			assert.deepEqual([code, out], [2, ""]);
 			const name = ["lethe", ...group].join(" ");
+			assert.doesNotMatch(error, / add,/, "what only tells of another command is not offered");
 			assert.match(error, new RegExp(`^${name}: name a command: [a-z-]+, [^\n]*\\. See \`${name} --help\`\\.\n$`));
 		}
 	});
