@@ -6,7 +6,7 @@ import { LetheError } from "../domain/errors.ts";
 import { type Act, type Bundle, bundleEntriesMax, everyTenant, indexText, spanOf } from "../domain/evidence.ts";
 import type { IdKind } from "../domain/ids.ts";
 import type { EvidenceEntry, Message } from "../domain/message.ts";
-import { formatEntry, readEntry } from "./entry.ts";
+import { formatEntry } from "./entry.ts";
 import { append, type Frontier, hashBytes, leafHash } from "./merkle.ts";
 
 export type Evidence = ReturnType<typeof createEvidence>;
@@ -25,8 +25,8 @@ type EvidenceDeps = {
 /** Entries of one caller. */
 type Group = {
 	entries: Prepared[];
-	/** Where they began: they may be in the log already, from a process that died before it said so. */
-	begin?: string;
+	/** The message that carries them: they may be in the log already, from a process that died before it said so. */
+	messageId?: string;
 };
 type Prepared = { id: string; text: string; about: string[]; tenantId: string | undefined };
 
@@ -89,23 +89,15 @@ export function createEvidence(deps: EvidenceDeps) {
 		async integrate(message: Carrier, next: readonly EvidenceEntry[] = []): Promise<number> {
 			const all = [...message.evidence, ...next];
 			const first = message.integrated ?? 0;
-			// A repeat begins where the first try did: the document says so until the log's part of it is known.
-			const begin = `${message._id} ${first}`;
-			const entries = all.slice(first).map((entry, at) => ofMessage(deps, message, entry, first + at, begin));
-			if (entries.length > 0) await enter({ entries, begin });
+			const entries = all.slice(first).map((entry, at) => ofMessage(deps, message, entry, first + at));
+			if (entries.length > 0) await enter({ entries, messageId: message._id });
 			return all.length;
 		},
 	};
 }
 
 // Its id follows from its place on its document and from what it says: entered again, it is known.
-function ofMessage(
-	deps: EvidenceDeps,
-	message: Carrier,
-	entry: EvidenceEntry,
-	position: number,
-	begin: string,
-): Prepared {
+function ofMessage(deps: EvidenceDeps, message: Carrier, entry: EvidenceEntry, position: number): Prepared {
 	const { at, type, code, attempt } = entry;
 	const by = entry.by ?? (type === "accepted" ? message.principalId : undefined);
 	const act: Act = {
@@ -119,8 +111,7 @@ function ofMessage(
 	// Who loses the race to certify has entered what the winner has, at a place that is another's by then.
 	const place = type === "certified" ? "" : position;
 	const said = [message._id, place, at, type, code ?? "", attempt ?? "", by ?? ""].join("\n");
-	const prepared = prepareFit(deps, deps.ids.derive("evidence", said), at, act);
-	return { ...prepared, about: [...prepared.about, begin] };
+	return prepareFit(deps, deps.ids.derive("evidence", said), at, act);
 }
 
 // Were it refused, nothing of its message would be in the log ever after, and no erasure of it be certified.
@@ -139,10 +130,12 @@ function prepare(id: string, at: number, act: Act): Prepared {
 }
 
 async function findEntered(store: EvidenceDeps["store"], groups: Group[]): Promise<string[]> {
-	const begins = groups.flatMap(({ begin }) => begin ?? []);
-	if (begins.length === 0) return [];
-	const found = await store.findAbout([...new Set(begins)]);
-	return found.flatMap(({ entries }) => entries.map((text) => readEntry(text)?.id ?? ""));
+	// All of a message's, wherever its document was read: who loses a race may have read an older one than who enters it again.
+	const messageIds = groups.flatMap(({ messageId }) => messageId ?? []);
+	if (messageIds.length === 0) return [];
+	const found = await store.findAbout([...new Set(messageIds)]);
+	// Bundles hold others' entries as well: to read them all as what they say would cost more than it tells.
+	return found.flatMap(({ entries }) => entries.map((text) => /"id":"([^"]+)"/.exec(text)?.[1] ?? ""));
 }
 
 /** Entries as bundles that follow the end of the log. */

@@ -71,8 +71,9 @@ describe("the evidence log", () => {
 		);
 	});
 
-	it("looks for a repeat where the first try would stand, and reads no other bundle for it", async () => {
+	it("looks for a repeat among its message's own, and reads no other message's bundle for it", async () => {
 		const log = createMemoryEvidence();
+		await log.evidence.append([{ type: "denied" }]);
 		const document = carrierOf(2);
 		const integrated = await log.evidence.integrate(document);
 		const read: number[] = [];
@@ -85,7 +86,22 @@ describe("the evidence log", () => {
 		const evidence = [...document.evidence, { at: 1_780_000_000_009, type: "delivered" as const }];
 		await log.evidence.integrate({ ...document, integrated, evidence });
 		await log.createWriter().integrate({ ...document, integrated, evidence });
-		assert.deepEqual([read, log.entries().length], [[0, 1], 3]);
+		assert.deepEqual([read, log.entries().length], [[1, 2], 4]);
+	});
+
+	it("enters a certificate once, though who lost the race for it had read an older document than who enters it again", async () => {
+		const log = createMemoryEvidence();
+		const document = carrierOf(2);
+		const certified = { at: 1_780_000_000_005, type: "certified" as const };
+		const integrated = await log.evidence.integrate(document);
+		await log.createWriter().integrate(document, [certified]);
+		const late = { at: 1_780_000_000_006, type: "receipt" as const };
+		const evidence = [...document.evidence, late, certified];
+		await log.createWriter().integrate({ ...document, integrated, evidence });
+		assert.deepEqual(
+			log.entries().map(({ type }) => type),
+			["queued", "queued", "certified", "receipt"],
+		);
 	});
 
 	it("enters what the next update adds, and again only if that update said something else", async () => {
