@@ -7,6 +7,7 @@ import { sealedObjects } from "../domain/message.ts";
 import type { Purged } from "../workflows/contract.ts";
 import type { ActivityDeps } from "./deps.ts";
 import { createDropEndedHolds } from "./dropEndedHolds.ts";
+import { isHeldBack } from "./isHeldBack.ts";
 import { issueCertificate } from "./issueCertificate.ts";
 import { createKeepHeld } from "./keepHeld.ts";
 import { createPurgePages } from "./purgePages.ts";
@@ -59,7 +60,7 @@ export function createPurge(deps: PurgeDeps) {
 	async function erasePage(cohortId: string): Promise<{ count: number }> {
 		const cohort = await cohorts.find(cohortId);
 		if (cohort?.state !== "closing") return { count: 0 };
-		if (await pages.isHeldBack(cohort)) return { count: 0 };
+		if (await isHeldBack(deps, cohort)) return { count: 0 };
 		const erased = await pages.erasePages(cohort);
 		if (erased > 0) return { count: erased };
 		let kept = 0;

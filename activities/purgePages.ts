@@ -5,10 +5,10 @@ import { carrierCopyOf } from "../domain/carrierCopy.ts";
 import { isFinal } from "../domain/lifecycle.ts";
 import { limits } from "../domain/limits.ts";
 import { type Message, type SealedObjectName, sealedObjects } from "../domain/message.ts";
-import { isBeingPlaced } from "../domain/subject.ts";
 import { close } from "../domain/transition.ts";
 import { change } from "./change.ts";
 import type { ActivityDeps } from "./deps.ts";
+import { isHeldBack } from "./isHeldBack.ts";
 import { issueCertificate } from "./issueCertificate.ts";
 import { readKeyDates } from "./keyDates.ts";
 
@@ -18,13 +18,8 @@ export type PurgePagesDeps = Pick<ActivityDeps, "clock" | "ids" | "certificates"
 };
 
 export function createPurgePages(deps: PurgePagesDeps) {
-	const { messages, purgePages, subjectRecords } = deps.store;
+	const { messages, purgePages } = deps.store;
 	const endOpen = createEndOpen(deps);
-
-	/** Whether a hold that may cover members is still being placed: until each of them bears it, none goes. */
-	async function isHeldBack({ tenantId }: Pick<Cohort, "tenantId">): Promise<boolean> {
-		return isBeingPlaced(await subjectRecords.findBySubjects([tenantId]), tenantId);
-	}
 
 	/** Erases the next pages of a closing cohort's unheld members; answers how many objects were found gone. */
 	async function erasePages(cohort: Cohort): Promise<number> {
@@ -66,7 +61,7 @@ export function createPurgePages(deps: PurgePagesDeps) {
 		await deps.evidence.append([{ type: "page_erased", code: object, tenantId, about: page._id, by: "engine" }]);
 		// Asked just before the write, for the pages of a step take seconds. A hold that is recorded after this answer finds
 		// one page's write on its way, and that one alone: what does not bear the hold by then goes as if it had come before.
-		if (await isHeldBack(cohort)) {
+		if (await isHeldBack(deps, cohort)) {
 			await purgePages.delete(page._id);
 			return undefined;
 		}
@@ -96,7 +91,7 @@ export function createPurgePages(deps: PurgePagesDeps) {
 		}
 	}
 
-	return { isHeldBack, erasePages, finishPages, endOpen };
+	return { erasePages, finishPages, endOpen };
 }
 
 async function certificateOf(

@@ -5,7 +5,6 @@ import { redactionKey } from "../domain/carrierCopy.ts";
 import { isSound } from "../domain/evidence.ts";
 import { limits } from "../domain/limits.ts";
 import { isRestricted, type Message, sealedObjects } from "../domain/message.ts";
-import { isBeingPlaced } from "../domain/subject.ts";
 import { close, eraseObjects, forget } from "../domain/transition.ts";
 import type { Swept } from "../workflows/contract.ts";
 import { type createCertify, erasedObjects, nextDueAt } from "./certify.ts";
@@ -18,6 +17,7 @@ import type { createDropEndedHolds } from "./dropEndedHolds.ts";
 import { endSpending } from "./endSpending.ts";
 import { guarded } from "./guarded.ts";
 import type { createIntegrate } from "./integrate.ts";
+import { isHeldBack } from "./isHeldBack.ts";
 import type { createOffboard } from "./offboard.ts";
 import type { createPrepare } from "./prepare.ts";
 import type { createRefund } from "./refund.ts";
@@ -223,10 +223,6 @@ async function queueRedaction(deps: SweepDeps, message: Message, now: number): P
 		where: { redaction: { $exists: false }, holds: { $size: 0 } },
 		set,
 	});
-}
-
-async function isHeldBack({ store }: SweepDeps, { tenantId }: Message): Promise<boolean> {
-	return isBeingPlaced(await store.subjectRecords.findBySubjects([tenantId]), tenantId);
 }
 
 async function endFinal(deps: SweepDeps, message: Message, now: number): Promise<void> {
