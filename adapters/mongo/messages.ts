@@ -259,48 +259,41 @@ function createWaitingQueries(collection: mongo.Collection<Message>) {
 
 /** What waits for its carrier to be asked to forget it. */
 function createRedactionQueries(collection: mongo.Collection<Message>) {
+	const firstOf = ({ after, before }: Bounds, itemsMax: number, projection: mongo.Document = {}) =>
+		collection
+			.find({ redaction: { $gt: after, $lt: before } }, { projection })
+			.sort({ redaction: 1 })
+			.limit(itemsMax);
+
+	// One look a queue, however much waits there: the first key of each, and on behind its last.
+	async function readQueues(now: number): Promise<string[]> {
+		const due: string[] = [];
+		for (let after = ""; ; ) {
+			const [{ redaction = "" } = {}] = await firstOf({ after, before: "~" }, 1, { redaction: 1 }).toArray();
+			if (redaction === "") return due;
+			const sendQueue = redaction.slice(0, redaction.lastIndexOf("/"));
+			if (redaction < redactionsDue(sendQueue, now).before) due.push(sendQueue);
+			after = queueRange(sendQueue).before;
+		}
+	}
+
 	return {
 		/** Messages whose carriers have a turn due, the longest due first; see `redactionKey`. */
-		findRedactions: ({ after, before }: Bounds, itemsMax: number) =>
-			guardStore(() =>
-				collection
-					.find({ redaction: { $gt: after, $lt: before } })
-					.sort({ redaction: 1 })
-					.limit(itemsMax)
-					.map(whole)
-					.toArray(),
-			) as Promise<Message[]>,
+		findRedactions: (range: Bounds, itemsMax: number) =>
+			guardStore(() => firstOf(range, itemsMax).map(whole).toArray()) as Promise<Message[]>,
 		/**
 		 * Since when the longest waiting of the first `itemsMax` in a queue's line has been due, however often its carrier was
 		 * asked; undefined where none waits.
 		 */
 		redactionDueSince: (sendQueue: string, itemsMax: number) =>
 			guardStore(async () => {
-				const { after, before } = queueRange(sendQueue);
-				const waiting = await collection
-					.find({ redaction: { $gt: after, $lt: before } }, { projection: { carrierCopy: 1 } })
-					.sort({ redaction: 1 })
-					.limit(itemsMax)
-					.toArray();
+				const waiting = await firstOf(queueRange(sendQueue), itemsMax, { carrierCopy: 1 }).toArray();
 				const due = waiting.flatMap(({ carrierCopy }) => (carrierCopy?.state === "due" ? [carrierCopy.dueAt] : []));
 				return due.length > 0 ? Math.min(...due) : undefined;
 			}),
 		/** Send queues that have such messages. */
-		redactionQueues: (now: number) => guardStore(() => readRedactionQueues(collection, now)),
+		redactionQueues: (now: number) => guardStore(() => readQueues(now)),
 	};
-}
-
-// One look a queue, however much waits there: the first key of each, and on behind its last.
-async function readRedactionQueues(collection: mongo.Collection<Message>, now: number): Promise<string[]> {
-	const due: string[] = [];
-	for (let after = ""; ; ) {
-		const waiting = collection.find({ redaction: { $gt: after, $lt: "~" } }, { projection: { redaction: 1 } });
-		const [{ redaction = "" } = {}] = await waiting.sort({ redaction: 1 }).limit(1).toArray();
-		if (redaction === "") return due;
-		const sendQueue = redaction.slice(0, redaction.lastIndexOf("/"));
-		if (redaction < redactionsDue(sendQueue, now).before) due.push(sendQueue);
-		after = queueRange(sendQueue).before;
-	}
 }
 
 const backlogFields = {
