@@ -2,11 +2,12 @@
 
 import type { ActivityDeps } from "./deps.ts";
 
-/** Runs `call`; what it throws is logged by code only. */
-export async function guarded(deps: Pick<ActivityDeps, "log">, call: () => Promise<unknown>): Promise<void> {
+/** Runs `call`, and answers as it does; undefined where it throws, which is logged by code only. */
+export async function guarded<T>(deps: Pick<ActivityDeps, "log">, call: () => Promise<T>): Promise<T | undefined> {
 	try {
-		await call();
+		return await call();
 	} catch (error) {
 		deps.log.warn({ code: (error as { code?: string }).code ?? "internal" }, "repair postponed");
+		return undefined;
 	}
 }

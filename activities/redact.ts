@@ -49,13 +49,14 @@ export function createRedact(deps: RedactDeps) {
 	}
 
 	// Out of the line last: whoever dies before has it certified once more, which makes the same certificate.
-	async function certify(ended: Message[]): Promise<void> {
+	async function certify(ended: Message[]): Promise<true> {
 		await deps.certifyAgain(ended);
 		const leave = ({ _id: id, state }: Message) => {
 			const where = { "carrierCopy.state": { $ne: "due" } };
 			return messages.transition({ id, from: [state], where, unset: ["redaction"] });
 		};
 		await Promise.all(ended.map(leave));
+		return true;
 	}
 
 	// A hold that it may not bear yet keeps it as well: looked at again once it does, or the hold is released.
@@ -71,21 +72,18 @@ export function createRedact(deps: RedactDeps) {
 
 	/** False when the carrier was asked and forgot none of them, or what it forgot can't be certified now. */
 	async function redactSome(some: Message[]): Promise<boolean> {
-		const isHeld = ({ carrierCopy, holds }: Message) => carrierCopy?.state === "due" && holds.length > 0;
-		const asked: Message[] = [];
-		let isCertified = false;
-		const one = async (message: Message) => {
-			if (isHeld(message)) return void (await wait(message));
-			if (isDue(message) && (await isKept(deps, message))) return void (await putOff(message));
-			if (isDue(message)) asked.push(...[(await redactOne(message)) ?? []].flat());
+		const one = async (message: Message): Promise<Message | undefined> => {
+			if (message.holds.length === 0 && !(await isKept(deps, message))) return redactOne(message);
+			await (message.holds.length > 0 ? wait(message) : putOff(message));
+			return undefined;
 		};
-		await Promise.all(some.map((message) => guarded(deps, () => one(message))));
+		const due = some.filter(isDue);
+		const tried = await Promise.all(due.map((message) => guarded(deps, () => one(message))));
+		const asked = tried.filter((message) => message !== undefined);
 		const forgotten = asked.filter((message) => !isDue(message));
-		await guarded(deps, async () => {
-			await certify([...some.filter((message) => !isDue(message)), ...forgotten]);
-			isCertified = true;
-		});
-		return isCertified && (asked.length === 0 || forgotten.length > 0);
+		const ended = [...some.filter((message) => !isDue(message)), ...forgotten];
+		const isCertified = await guarded(deps, () => certify(ended));
+		return isCertified === true && (asked.length === 0 || forgotten.length > 0);
 	}
 
 	return {

@@ -27,10 +27,7 @@ export function createStepRequest(deps: StepRequestDeps) {
 		const request = await subjectRequests.find(requestId);
 		if (!request) return { outcome: "erased", moreDue: false, erasedCount: 0, keptCount: 0 };
 		// An export that can't be made keeps no erasure from going on.
-		let isExporting = false;
-		await guarded(deps, async () => {
-			isExporting = await deps.exportSubject(request);
-		});
+		const isExporting = (await guarded(deps, () => deps.exportSubject(request))) ?? false;
 		await progress(deps, request);
 		const now = deps.clock();
 		const stepped = await subjectRequests.change(requestId, (current) => rest(deps, current, now));

@@ -83,10 +83,7 @@ export function createSweep(deps: SweepDeps) {
 		}
 		await guarded(deps, () => deps.tend());
 		await guarded(deps, () => deps.sweepRequests());
-		let isOffboarding = false;
-		await guarded(deps, async () => {
-			isOffboarding = await deps.offboard();
-		});
+		const isOffboarding = (await guarded(deps, () => deps.offboard())) ?? false;
 		await guarded(deps, () => deps.ledger.beat());
 		await guarded(deps, () => deps.renewKeys());
 		await guarded(deps, () => deps.store.parkedReceipts.eraseDue(now));
