@@ -13,33 +13,38 @@ type Asked = Pick<ExportJob, "_id" | "tenantId" | "requestId" | "report">;
 type Begun = Pick<ExportJob, "_id" | "eraseBy"> & {
 	open: Awaited<ReturnType<ApiDeps["exportSeal"]["createReader"]>>["open"];
 };
-type Kept = { begun: Map<string, Begun>; collecting: Map<string, Promise<unknown[]>> };
 
 const pauseMs = 100;
 
-// By the seal of a process: what it began and nobody has fetched yet, and what is being waited for. The keys are nowhere
-// else, so after a restart an export is begun anew.
-const keptBy = new WeakMap<object, Kept>();
+/** Keeps the keys of what it began, which are nowhere else: after a restart an export is begun anew. */
+export function createCollectExport(deps: CollectDeps) {
+	/** Nobody has fetched it yet. */
+	const begun = new Map<string, Begun>();
+	const collecting = new Map<string, Promise<unknown[]>>();
 
-/**
- * The rows of one export. `wake` has a worker look at it. What takes longer than an answer may is kept for its life: whoever
- * asks again comes back to the same one. Who asks for it at the same time waits for the same one.
- * @throws LetheError export_pending when no worker made it in time; too_many_records
- */
-export async function collectExport<Row>(deps: CollectDeps, asked: Asked, wake: () => void): Promise<Row[]> {
-	const kept = keptBy.get(deps.exportSeal) ?? { begun: new Map(), collecting: new Map() };
-	keptBy.set(deps.exportSeal, kept);
-	const name = nameOf(asked);
-	const rows = kept.collecting.get(name) ?? collect(deps, asked, kept.begun, wake);
-	kept.collecting.set(name, rows);
-	try {
-		return (await rows) as Row[];
-	} finally {
-		if (kept.collecting.get(name) === rows) kept.collecting.delete(name);
-	}
+	/**
+	 * The rows of one export. `wake` has a worker look at it. What takes longer than an answer may is kept for its life: whoever
+	 * asks again comes back to the same one. Who asks for it at the same time waits for the same one.
+	 * @throws LetheError export_pending when no worker made it in time; too_many_records
+	 */
+	return async function collectExport<Row>(asked: Asked, wake: () => void): Promise<Row[]> {
+		const name = nameOf(asked);
+		const rows = collecting.get(name) ?? collect(deps, asked, begun, wake);
+		collecting.set(name, rows);
+		try {
+			return (await rows) as Row[];
+		} finally {
+			if (collecting.get(name) === rows) collecting.delete(name);
+		}
+	};
 }
 
-async function collect(deps: CollectDeps, asked: Asked, begun: Kept["begun"], wake: () => void): Promise<unknown[]> {
+async function collect(
+	deps: CollectDeps,
+	asked: Asked,
+	begun: Map<string, Begun>,
+	wake: () => void,
+): Promise<unknown[]> {
 	const { subjectExports } = deps.store;
 	const name = nameOf(asked);
 	const { _id: id, open } = (await findBegun(deps, begun.get(name))) ?? (await begin(deps, asked, begun));
@@ -69,7 +74,11 @@ async function findBegun({ clock, store }: CollectDeps, begun: Begun | undefined
 	return (await store.subjectExports.find(begun._id)) && begun;
 }
 
-async function begin({ clock, exportSeal, store }: CollectDeps, asked: Asked, begun: Kept["begun"]): Promise<Begun> {
+async function begin(
+	{ clock, exportSeal, store }: CollectDeps,
+	asked: Asked,
+	begun: Map<string, Begun>,
+): Promise<Begun> {
 	const { publicKey, open } = await exportSeal.createReader();
 	const now = clock();
 	const eraseBy = now + limits.exportLifeMs;

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { createExportSeal } from "../../adapters/exportSeal.ts";
 import type { ExportJob, ExportPage } from "../../adapters/mongo/subjectRequests.ts";
-import { type CollectDeps, collectExport } from "../../api/collectExport.ts";
+import { createCollectExport } from "../../api/collectExport.ts";
 import { limits } from "../../domain/limits.ts";
 import { Plaintext } from "../../domain/plaintext.ts";
 import { until } from "../harness/until.ts";
@@ -27,17 +27,18 @@ function createDoor() {
 			},
 		},
 	};
-	let deps: CollectDeps = { clock: () => time.now, exportSeal: createExportSeal(), store };
+	const start = () => createCollectExport({ clock: () => time.now, exportSeal: createExportSeal(), store });
+	let collectExport = start();
 	let asked = 0;
 	return {
 		time,
 		jobs,
 		pages,
 		restart: () => {
-			deps = { ...deps, exportSeal: createExportSeal() };
+			collectExport = start();
 		},
 		ask: (report: Report = "data", wake: () => void = () => undefined) =>
-			collectExport<string>(deps, { _id: `exp_${asked++}`, tenantId: "ten_a", requestId: "req_a", report }, wake),
+			collectExport<string>({ _id: `exp_${asked++}`, tenantId: "ten_a", requestId: "req_a", report }, wake),
 		/** As the worker does. */
 		async make(id: string, rows: string[]): Promise<void> {
 			const job = jobs.get(id) as ExportJob;

@@ -4,7 +4,7 @@ import { z } from "zod";
 import { LetheError } from "../../../domain/errors.ts";
 import { isFinal } from "../../../domain/lifecycle.ts";
 import { type Message, sealedObjects } from "../../../domain/message.ts";
-import { type CollectDeps, collectExport } from "../../collectExport.ts";
+import { type CollectDeps, createCollectExport } from "../../collectExport.ts";
 import type { ApiDeps } from "../../deps.ts";
 import type { Instance } from "../../instance.ts";
 import { actOf } from "../../plugins/evidence.ts";
@@ -39,6 +39,7 @@ const revealed = z
 	.meta({ id: "RevealedMessage" });
 
 export function addRevealMessage(app: Instance, deps: Deps): void {
+	const collectExport = createCollectExport(deps);
 	app.post(
 		"/messages/:id/reveal",
 		{
@@ -65,7 +66,7 @@ export function addRevealMessage(app: Instance, deps: Deps): void {
 			const _id = deps.ids.random("export");
 			const asked = { _id, tenantId, requestId: message._id, report: "message" as const };
 			const wake = () => deps.runs.revealSoon({ exportId: _id, tenantId });
-			const [row] = await collectExport<{ number?: string; text?: string }>(deps, asked, wake);
+			const [row] = await collectExport<{ number?: string; text?: string }>(asked, wake);
 			if (row?.number === undefined && row?.text === undefined) throw new LetheError("content_erased");
 			return { id: message._id, ...row };
 		},

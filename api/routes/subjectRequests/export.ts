@@ -7,7 +7,7 @@ import { healthClasses } from "../../../domain/healthClasses.ts";
 import { limits } from "../../../domain/limits.ts";
 import type { SubjectRecord } from "../../../domain/subject.ts";
 import { addDuration } from "../../../policies/cohorts.ts";
-import { collectExport } from "../../collectExport.ts";
+import { createCollectExport } from "../../collectExport.ts";
 import type { ApiDeps } from "../../deps.ts";
 import type { Instance } from "../../instance.ts";
 import { actOf } from "../../plugins/evidence.ts";
@@ -34,6 +34,7 @@ type Row = {
 const titles = { data: "What is kept of you", disclosures: "Accounting of disclosures of health information" };
 
 export function addExportRequest(app: Instance, deps: Deps): void {
+	const collectExport = createCollectExport(deps);
 	app.post(
 		"/subject-requests/:id/export",
 		{
@@ -66,7 +67,7 @@ export function addExportRequest(app: Instance, deps: Deps): void {
 			const id = deps.ids.random("export");
 			const { _id: requestId, tenantId } = found;
 			const asked = { _id: id, tenantId, requestId, report: body.report };
-			const rows = await collectExport<Row>(deps, asked, () => deps.runs.wakeRequestSoon({ requestId, tenantId }));
+			const rows = await collectExport<Row>(asked, () => deps.runs.wakeRequestSoon({ requestId, tenantId }));
 			const report = await describe(deps, found, body, rows);
 			await note(deps, found, { id, at: deps.clock(), by: principal.id, ...body });
 			reply.header("cache-control", "no-store");
