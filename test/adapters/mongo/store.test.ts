@@ -267,7 +267,7 @@ describe("store", () => {
 			[{ tenantId: "t", kind: "consent" }, { recordedAt: -1, _id: -1 }, "subjectRecords"],
 			[{ nextCheckAt: { $lte: 1 } }, { nextCheckAt: 1 }, "subjectRecords"],
 			[{ awaits: "t" }, undefined, "subjectRecords"],
-			[{ tenantId: "t", kind: "hold", reviewAt: { $lte: 1 }, ended: { $exists: false } }, undefined, "subjectRecords"],
+			[{ tenantId: "t", kind: "hold" }, { recordedAt: -1, _id: -1 }, "subjectRecords"],
 			[{ carrierId: { $in: ["c"] } }, undefined, "parkedReceipts"],
 			[{ nextCheckAt: { $lte: 1 } }, { nextCheckAt: 1 }, "parkedReceipts"],
 			[{ eraseBy: { $lte: 1 } }, undefined, "parkedReceipts"],
