@@ -76,12 +76,15 @@ export function createWebhookDeliveryStore(
 		/** What is due, the longest waiting first, but of those that are busy. */
 		findDue: (now: number, { endpointIds, tenantIds }: Busy, itemsMax: number) =>
 			guardStore(() => {
-				const others = { endpointId: { $nin: endpointIds }, tenantId: { $nin: tenantIds } };
+				// Step by step: of one condition with all of it a stand-in finds no index, and reads every delivery.
 				return collection
-					.find({ nextAt: { $lte: now }, ...others })
-					.project<DueDelivery>({ endpointId: 1, tenantId: 1, "event.messageId": 1 })
-					.sort({ nextAt: 1 })
-					.limit(itemsMax)
+					.aggregate<DueDelivery>([
+						{ $match: { nextAt: { $lte: now } } },
+						{ $sort: { nextAt: 1 } },
+						{ $match: { endpointId: { $nin: endpointIds }, tenantId: { $nin: tenantIds } } },
+						{ $limit: itemsMax },
+						{ $project: { endpointId: 1, tenantId: 1, "event.messageId": 1 } },
+					])
 					.toArray();
 			}),
 		/** Claims those of them that are due: nobody else gets them before the lease is over. */
