@@ -120,7 +120,7 @@ function scheduleSettings(): Record<string, string> {
 async function runTests(files: string[], timeoutMs: number): Promise<{ passed: number; failed: number; code: number }> {
 	const child = spawn(
 		process.execPath,
-		["--test", "--test-concurrency=3", "--test-reporter=spec", `--test-timeout=${timeoutMs}`, ...files],
+		["--test", "--test-concurrency=4", "--test-reporter=spec", `--test-timeout=${timeoutMs}`, ...files],
 		{
 			cwd: root,
 			env: {
