@@ -81,9 +81,10 @@ export const createSmpp: CarrierFactory = ({ settings: given, secrets }): Carrie
 	const settings = readSmppSettings(given);
 	const key = readCallbackKey(secrets);
 	const credentials = readCredentials(secrets);
-	let deliver: (pdu: Pdu) => Promise<number> = async () => status.temporaryFailure;
+	let deliver: ReturnType<typeof createDeliveries> | undefined;
+	const take = async (pdu: Pdu) => deliver?.(pdu) ?? status.temporaryFailure;
 	const { address } = settings;
-	const pool = credentials && address && openPool({ ...settings, address }, credentials, (pdu) => deliver(pdu));
+	const pool = credentials && address && openPool({ ...settings, address }, credentials, take);
 	let partReference = randomBytes(1).readUInt8();
 	let throttled = 0;
 
@@ -112,7 +113,8 @@ export const createSmpp: CarrierFactory = ({ settings: given, secrets }): Carrie
 		verify: verifySmpp({ settings: given, secrets }),
 		receive(handOver) {
 			if (!pool || !key || settings.bind === "transmitter") return;
-			deliver = createDeliveries({ key, handOver, receiptIds: settings.receiptIds, clock: Date.now });
+			// What was not acknowledged is known again by the one that it came to.
+			deliver ??= createDeliveries({ key, handOver, receiptIds: settings.receiptIds, clock: Date.now });
 			pool.receive();
 		},
 		close: async () => pool?.close(),
