@@ -232,12 +232,12 @@ export async function createDeps(config: Config, name: ProcessName) {
 		monotonic,
 		after,
 	});
-	const secrets = createCarrierSecrets({ vault: vaultFor(by.carrierSecrets), clock });
+	const secrets = createCarrierSecrets({ vault: vaultFor(by.carrierSecrets), clock: monotonic });
 	const allowSimulator = config.environment !== "production";
 	const publicUrl = config.api.publicUrl.replace(/\/$/, "");
 	const receiptsUrl = (carrier: string, sendQueue: string) =>
 		`${publicUrl}/v1/callbacks/${carrier}/${sendQueue}/receipts`;
-	const open = { queues: store.sendQueues, secrets, clock, allowSimulator, receiptsUrl };
+	const open = { queues: store.sendQueues, secrets, monotonic, allowSimulator, receiptsUrl };
 	const sending = createQueueCarriers({ ...open, purpose: "send" });
 	const verifying = createQueueCarriers({ ...open, purpose: "callback" });
 	const proof = openEvidence(config, {

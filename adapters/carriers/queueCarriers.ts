@@ -1,11 +1,12 @@
 // One open carrier a send queue and purpose: kept while its settings and secrets stay the same, so that connections are.
 
+import { LetheError } from "../../domain/errors.ts";
 import type { SendQueueDocument } from "../mongo/models.ts";
 import type { Carrier } from "./carrier.ts";
 import { refuseSecrets } from "./fields.ts";
 import { openCarrier } from "./registry.ts";
 
-type Held = { checkedAt: number; fingerprint: string; carrier: Carrier; isKept: boolean };
+type Held = { checkedAt: number; fingerprint: string; carrier: Carrier; queue: SendQueueDocument };
 
 // A changed setting or a rotated secret is seen within this time.
 const recheckMs = 5_000;
@@ -15,7 +16,7 @@ export function createQueueCarriers(deps: {
 	queues: { find: (id: string) => Promise<SendQueueDocument | undefined> };
 	secrets: { read: (sendQueue: string, purpose: "send" | "callback") => Promise<Record<string, string>> };
 	purpose: "send" | "callback";
-	clock: () => number;
+	monotonic: () => number;
 	allowSimulator: boolean;
 	/** Where a queue's receipts are brought. */
 	receiptsUrl: (carrier: string, sendQueue: string) => string;
@@ -23,18 +24,28 @@ export function createQueueCarriers(deps: {
 	const held = new Map<string, Held>();
 	const opening = new Map<string, Promise<Carrier | undefined>>();
 
+	/** What can't be opened any more is closed: it has secrets that were withdrawn, or settings that nobody wants. */
 	async function reopen(sendQueue: string): Promise<Carrier | undefined> {
-		const queue = await deps.queues.find(sendQueue);
-		if (!queue) {
+		const next = await look(sendQueue).catch((error: unknown) => {
 			replace(sendQueue, undefined);
-			return undefined;
-		}
+			throw error;
+		});
+		replace(sendQueue, next);
+		return next?.carrier;
+	}
+
+	async function look(sendQueue: string): Promise<Held | undefined> {
+		const known = held.get(sendQueue);
+		// Vault away is no concern of ours: how long secrets serve then is bounded where they are held.
+		const queue = await deps.queues.find(sendQueue).catch((error: unknown) => {
+			if (known && isStoreAway(error)) return known.queue;
+			throw error;
+		});
+		if (!queue) return undefined;
 		const secrets = await deps.secrets.read(sendQueue, deps.purpose);
 		const fingerprint = JSON.stringify([queue.carrier, queue.settings, secrets]);
-		const known = held.get(sendQueue);
 		const carrier = known?.fingerprint === fingerprint ? known.carrier : openOne(queue, secrets);
-		replace(sendQueue, { checkedAt: deps.clock(), fingerprint, carrier, isKept: queue.carrierCopy === "keep" });
-		return carrier;
+		return { checkedAt: deps.monotonic(), fingerprint, carrier, queue };
 	}
 
 	function openOne({ _id, carrier: name, settings }: SendQueueDocument, secrets: Record<string, string>): Carrier {
@@ -54,20 +65,18 @@ export function createQueueCarriers(deps: {
 	}
 
 	/**
-	 * Undefined for an unknown queue.
+	 * Undefined for an unknown queue. A store or Vault that is away stops none that is open, Vault not for long.
 	 * @throws LetheError keys_unavailable | store_unavailable | internal where it has no secrets; TypeError that names what
 	 * its carrier can't use or lacks
 	 */
 	async function open(sendQueue: string): Promise<Carrier | undefined> {
 		const known = held.get(sendQueue);
-		if (known && deps.clock() - known.checkedAt < recheckMs) return known.carrier;
+		if (known && deps.monotonic() - known.checkedAt < recheckMs) return known.carrier;
 		let pending = opening.get(sendQueue);
 		if (!pending) {
 			pending = reopen(sendQueue).finally(() => opening.delete(sendQueue));
 			opening.set(sendQueue, pending);
 		}
-		// A store or Vault that is away must not stop a queue that is open: what is known goes on.
-		if (known) return pending.catch(() => known.carrier);
 		return pending;
 	}
 
@@ -76,7 +85,7 @@ export function createQueueCarriers(deps: {
 		/** Whether the queue's carrier is asked to forget what is final: it can, and the queue does not have it keep that. */
 		async redacts(sendQueue: string): Promise<boolean> {
 			const carrier = await open(sendQueue);
-			return carrier?.redact !== undefined && held.get(sendQueue)?.isKept === false;
+			return carrier?.redact !== undefined && held.get(sendQueue)?.queue.carrierCopy !== "keep";
 		},
 		/** Closes all that are open. */
 		async close(): Promise<void> {
@@ -85,4 +94,8 @@ export function createQueueCarriers(deps: {
 			await Promise.allSettled(open.map((carrier) => carrier.close?.()));
 		},
 	};
+}
+
+function isStoreAway(error: unknown): boolean {
+	return error instanceof LetheError && error.code === "store_unavailable";
 }

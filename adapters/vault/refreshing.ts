@@ -7,7 +7,7 @@ import { type Schedule, schedule as scheduleTimer } from "./schedule.ts";
 type Deps<T> = {
 	/** Reads a value from Vault. */
 	load: (name: string) => Promise<T>;
-	/** Epoch milliseconds. */
+	/** Milliseconds; one that was set back has a value believed for longer than its time. */
 	clock: () => number;
 	/** After this long a value is read again before it is used. */
 	refreshMs: number;

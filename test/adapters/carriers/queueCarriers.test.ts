@@ -6,41 +6,87 @@ import { createQueueCarriers } from "../../../adapters/carriers/queueCarriers.ts
 import { createCarrierSecrets } from "../../../adapters/vault/carrierSecrets.ts";
 import { LetheError } from "../../../domain/errors.ts";
 
-test("secrets that were replaced are in force five seconds later, and those that there were stay while Vault is away", async () => {
-	const state = { now: 0, token: "token-the-first-one", isAway: false };
+function openCarriers() {
+	const state = { now: 0, secrets: { token: "token-the-first-one" } as object | undefined, settings: {} };
+	const away = { vault: false, store: false };
 	const vault = {
 		async read() {
-			if (state.isAway) throw new LetheError("keys_unavailable");
-			return { data: { data: { token: state.token } } };
+			if (away.vault) throw new LetheError("keys_unavailable");
+			return state.secrets && { data: { data: state.secrets } };
 		},
 		write: async () => undefined,
 		remove: async () => undefined,
 	};
-	const clock = () => state.now;
-	const queue = {
-		_id: "main",
-		carrier: "simulator",
-		sender: "Lethe",
-		settings: { url: "http://127.0.0.1:1" },
-		paused: false,
-	};
+	const monotonic = () => state.now;
+	const queue = { _id: "main", carrier: "simulator", sender: "Lethe", paused: false };
 	const carriers = createQueueCarriers({
-		queues: { find: async () => queue },
-		secrets: createCarrierSecrets({ vault, clock }),
+		queues: {
+			async find() {
+				if (away.store) throw new LetheError("store_unavailable");
+				return { ...queue, settings: { url: "http://127.0.0.1:1", ...state.settings } };
+			},
+		},
+		secrets: createCarrierSecrets({ vault, clock: monotonic }),
 		purpose: "send",
-		...{ clock, allowSimulator: true, receiptsUrl: () => "http://127.0.0.1:1" },
+		...{ monotonic, allowSimulator: true, receiptsUrl: () => "http://127.0.0.1:1" },
 	});
-	const first = await carriers.open("main");
+	const openAt = (now: number) => {
+		state.now = now;
+		return carriers.open("main");
+	};
+	return { state, away, openAt, [Symbol.asyncDispose]: carriers.close };
+}
+
+test("secrets that were replaced are in force five seconds later, and those that there were stay while Vault is away", async () => {
+	await using opened = openCarriers();
+	const { state, away, openAt } = opened;
+	const first = await openAt(0);
 	assert.ok(first);
-	state.now = 4_000;
-	assert.equal(await carriers.open("main"), first);
-	state.token = "token-the-second-one";
-	state.now = 9_000;
-	const second = await carriers.open("main");
+	assert.equal(await openAt(4_000), first);
+	state.secrets = { token: "token-the-second-one" };
+	const second = await openAt(9_000);
 	assert.notEqual(second, first, "another, of the new secrets");
-	Object.assign(state, { isAway: true, token: "token-the-third-one", now: 14_000 });
-	assert.equal(await carriers.open("main"), second);
-	Object.assign(state, { isAway: false, now: 19_000 });
-	assert.notEqual(await carriers.open("main"), second);
-	await carriers.close();
+	away.vault = true;
+	state.secrets = { token: "token-the-third-one" };
+	assert.equal(await openAt(14_000), second);
+	away.vault = false;
+	assert.notEqual(await openAt(19_000), second);
+});
+
+test("no secret serves while Vault is away for longer than a quarter of an hour", async () => {
+	await using opened = openCarriers();
+	const { away, openAt } = opened;
+	const first = await openAt(0);
+	away.vault = true;
+	for (let now = 10_000; now < 15 * 60_000; now += 10_000) assert.equal(await openAt(now), first);
+	await assert.rejects(openAt(15 * 60_000 + 10_000), { code: "keys_unavailable" });
+	away.vault = false;
+	assert.notEqual(await openAt(16 * 60_000), first, "it was closed");
+});
+
+test("secrets that were deleted, and settings that can't be used, end what was open with the old ones", async () => {
+	await using opened = openCarriers();
+	const { state, openAt } = opened;
+	const first = await openAt(0);
+	const { secrets } = state;
+	state.secrets = undefined;
+	await assert.rejects(openAt(10_000), { code: "internal" });
+	state.secrets = secrets;
+	const second = await openAt(20_000);
+	assert.notEqual(second, first, "it was closed");
+	state.settings = { url: "nowhere" };
+	await assert.rejects(openAt(30_000), TypeError);
+	state.settings = {};
+	assert.notEqual(await openAt(40_000), second);
+});
+
+test("while the store is away a queue that is open stays so, with the secrets that Vault has by then", async () => {
+	await using opened = openCarriers();
+	const { state, away, openAt } = opened;
+	const first = await openAt(0);
+	away.store = true;
+	assert.equal(await openAt(60 * 60_000), first);
+	state.secrets = undefined;
+	await assert.rejects(openAt(61 * 60_000), { code: "internal" });
+	await assert.rejects(openAt(62 * 60_000), { code: "store_unavailable" }, "nothing is known of it any more");
 });
