@@ -14,14 +14,14 @@ export type AdmitDeps = Pick<ActivityDeps, "clock" | "monotonic" | "segmentsPerS
 		sendQueues: Pick<ActivityDeps["store"]["sendQueues"], "find">;
 		tenants: Pick<ActivityDeps["store"]["tenants"], "find">;
 	};
-	sendQueues: Pick<ActivityDeps["sendQueues"], "depth" | "takeTurn">;
+	sendQueues: Pick<ActivityDeps["sendQueues"], "depth" | "takeTurn" | "waiting">;
 };
 
 /** `room`: a job may be made, due after `delayMs`. `hopeless`: what its tenant has ahead of it outlasts its deadline. */
 export type Admission = { kind: "room"; delayMs: number } | { kind: "wait" } | { kind: "hopeless" };
 
 type Asking = Pick<Message, "sendQueue" | "tenantId" | "category" | "country" | "segments" | "deadlineAt">;
-type View = { depth: Record<Lane, number>; readAt: number; segmentsMean: number };
+type View = { depth: Record<Lane, number>; waiting: ReadonlySet<string>; readAt: number; segmentsMean: number };
 
 // A queue that fills or empties is noticed within these times.
 const depthMs = 250;
@@ -30,7 +30,8 @@ const rememberedMax = 10_000;
 
 /**
  * `admit` costs nothing while a queue has room: what was read of it is counted on, and read again now and then. Below
- * half of its capacity only: the rest is for whoever fills it from the backlog, so that nobody overtakes what waits.
+ * half of its capacity only, and not while something of the lane waits for room in the store: the rest is for whoever fills
+ * the queue from there, so that nobody overtakes what waits, however slow the carrier is.
  */
 export function createAdmit(deps: AdmitDeps) {
 	const views = new Map<string, View>();
@@ -42,13 +43,15 @@ export function createAdmit(deps: AdmitDeps) {
 		const isFresh = known !== undefined && deps.monotonic() - known.readAt < depthMs;
 		if (isFresh) return known;
 		const reading = remember(`depth/${sendQueue}`, depthMs, async () => {
-			const depth = await deps.sendQueues.depth(sendQueue);
-			const view = { depth, readAt: deps.monotonic(), segmentsMean: views.get(sendQueue)?.segmentsMean ?? 1 };
+			const { sendQueues } = deps;
+			const [depth, waiting] = await Promise.all([sendQueues.depth(sendQueue), sendQueues.waiting(sendQueue)]);
+			const segmentsMean = views.get(sendQueue)?.segmentsMean ?? 1;
+			const view = { depth, waiting, readAt: deps.monotonic(), segmentsMean };
 			views.set(sendQueue, view);
 			return view;
 		});
 		// A queue that had room is taken at its word once more; the reading goes on beside it.
-		if (known && known.depth[lane] < low) {
+		if (known && hasRoomFor(known, lane, low)) {
 			reading.catch(() => undefined);
 			return known;
 		}
@@ -63,7 +66,7 @@ export function createAdmit(deps: AdmitDeps) {
 		const low = Math.ceil(queueCapacity(rate, mean) / 2);
 		// Redis away: what waits in the store is found there once it is back.
 		const view = await viewOf(message.sendQueue, lane, low).catch(() => undefined);
-		if (!view || view.depth[lane] >= low) return false;
+		if (!view || !hasRoomFor(view, lane, low)) return false;
 		view.depth[lane]++;
 		view.segmentsMean += ((message.segments ?? 1) - view.segmentsMean) / 20;
 		return true;
@@ -94,6 +97,10 @@ export function createAdmit(deps: AdmitDeps) {
 		const hopeless = await isHopeless(message, rate, tenant?.refuseHopeless ?? ["otp"]);
 		return { kind: hopeless ? "hopeless" : "wait" };
 	};
+}
+
+function hasRoomFor({ depth, waiting }: View, lane: Lane, low: number): boolean {
+	return depth[lane] < low && !waiting.has(lane);
 }
 
 /** The limits that a message falls under besides its queue's own: its tenant's, and its country's with either. */

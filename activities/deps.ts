@@ -33,7 +33,7 @@ export type ActivityDeps = {
 	store: Store;
 	runs: Pick<Runs, "start" | "startPurge" | "startRetime" | "startSimulate" | "wakeRequest" | "settle" | "settleSoon">;
 	ledger: Pick<Ledger, "beat" | "put">;
-	sendQueues: Pick<SendQueues, "add" | "areIll" | "depth" | "takeTurn" | "lead">;
+	sendQueues: Pick<SendQueues, "add" | "areIll" | "depth" | "takeTurn" | "tellWaiting" | "waiting" | "lead">;
 	/** Rate of a send queue that names none. */
 	segmentsPerSecondDefault: number;
 	encryption: Pick<Encryption, "decrypt" | "forgetCohort" | "rewrap">;

@@ -2,7 +2,7 @@
 
 import type { Waiting } from "../adapters/mongo/messages.ts";
 import type { SendQueueDocument } from "../adapters/mongo/models.ts";
-import { type Lane, queueAheadMs, queueCapacity } from "../domain/backlog.ts";
+import { type Lane, lanes, queueAheadMs, queueCapacity } from "../domain/backlog.ts";
 import { limits } from "../domain/limits.ts";
 import { isRestricted } from "../domain/message.ts";
 import { unshelve } from "../domain/transition.ts";
@@ -18,7 +18,7 @@ export type FeedDeps = Pick<ActivityDeps, "clock" | "monotonic" | "ids" | "segme
 		sendQueues: Pick<ActivityDeps["store"]["sendQueues"], "find">;
 		tenants: Pick<ActivityDeps["store"]["tenants"], "find">;
 	};
-	sendQueues: Pick<ActivityDeps["sendQueues"], "add" | "depth" | "lead" | "takeTurn">;
+	sendQueues: Pick<ActivityDeps["sendQueues"], "add" | "depth" | "lead" | "takeTurn" | "tellWaiting">;
 };
 
 type Queue = Pick<SendQueueDocument, "_id" | "ratePerSecond" | "countryRates">;
@@ -84,7 +84,11 @@ export function createFeed(deps: FeedDeps) {
 		course.left.count += added;
 		// A lane without room was not looked at.
 		const waits = (lane: Lane) => room(lane) === 0 || course.views[lane].tenantIds.length > 0;
-		return { added, waits: waits("urgent") || waits("normal") };
+		// Not what a limit keeps, which waits for no room.
+		const counts = { urgent: urgentCount, normal: normalCount };
+		const isShort = (lane: Lane) => waits(lane) && counts[lane] >= room(lane);
+		await deps.sendQueues.tellWaiting(queue._id, lanes.filter(isShort), leadMs);
+		return { added, waits: lanes.some(waits) };
 	};
 }
 

@@ -3,7 +3,8 @@
 import type { Category } from "./message.ts";
 
 /** One-time codes go first; everything else has a share that they can't take. */
-export type Lane = "urgent" | "normal";
+export const lanes = ["urgent", "normal"] as const;
+export type Lane = (typeof lanes)[number];
 
 /** A queue in the store holds what waits; one in Redis holds what it sends within this time. */
 export const queueAheadMs = 2_000;

@@ -95,6 +95,9 @@ export function createSendQueues(options: {
 				if ((await connection.set(key, token, "PX", ms, "NX")) === "OK") return true;
 				return (await connection.get(key)) === token && (await connection.pexpire(key, ms)) === 1;
 			}),
+		/** Whoever fills a queue says in which lanes something waits for room still; good for the next `ms`. */
+		tellWaiting: (name: string, lanes: readonly Lane[], ms: number): Promise<void> =>
+			ask(async () => void (await connection.set(`${options.prefix}:waiting:${name}`, lanes.join(), "PX", ms))),
 		/** Removes what Redis has of a queue that nobody works any more. */
 		forget: (name: string): Promise<void> =>
 			ask(async () => {
@@ -143,6 +146,9 @@ function createReads({ connection, ask, queue, prefix, clock }: ReadDeps) {
 				const found = await queue(name).getCountsPerPriority(Object.values(priorities));
 				return { urgent: found[priorities.urgent] ?? 0, normal: found[priorities.normal] ?? 0 };
 			}),
+		/** Lanes in which something waits for room, as whoever fills the queue said a moment ago; see `tellWaiting`. */
+		waiting: (name: string): Promise<ReadonlySet<string>> =>
+			ask(async () => new Set((await connection.get(`${prefix}:waiting:${name}`))?.split(","))),
 		/** Jobs that wait, are delayed or run, by state. */
 		counts: (name: string) => ask(() => queue(name).getJobCounts("waiting", "prioritized", "delayed", "active")),
 		/** Senders that are connected to work it. */

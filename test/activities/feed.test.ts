@@ -100,6 +100,65 @@ describe("the backlog", () => {
 		assert.equal((await depth()).normal, 20);
 	});
 
+	it("lets nobody who comes later onto the queue while somebody waits for it, but a code, and anybody once nobody does", async () => {
+		const messages = await insert(60);
+		await queueAll(messages);
+		let now = 0;
+		let isSent = false;
+		const depth = async (name: string) => (isSent ? { urgent: 0, normal: 0 } : engine.sendQueues.depth(name));
+		const clocked = { ...engine, monotonic: () => now, sendQueues: { ...engine.sendQueues, depth } };
+		const feed = createFeed(clocked);
+		await feed(queue);
+		isSent = true;
+		const [late] = (await insert(1)) as [Message];
+		const [code] = (await insert(1, { category: "otp" })) as [Message];
+		assert.equal((await createAdmit(clocked)(late)).kind, "wait");
+		assert.equal((await createAdmit(clocked)(code)).kind, "room");
+		for (const message of await waiting(messages)) {
+			await engine.store.messages.transition(cancel(message, engine.clock()));
+		}
+		now += 3_000;
+		await feed(queue);
+		assert.equal((await createAdmit(clocked)(late)).kind, "room");
+	});
+
+	it("what waits is sent before what comes later, by a carrier that is slower than its queue may be, too", async () => {
+		let now = 0;
+		const jobs: string[] = [];
+		const sendQueues = {
+			...engine.sendQueues,
+			add: async ({ messageId }: { messageId: string }) => void jobs.push(messageId),
+			depth: async () => ({ urgent: 0, normal: jobs.length }),
+		};
+		const clocked = { ...engine, monotonic: () => now, sendQueues };
+		const { queueMessage } = createDeliver({
+			...clocked,
+			admit: createAdmit(clocked),
+			tenancy: createTenancy(engine),
+			prepare: createPrepare({ ...engine, rejudge: createRejudge(engine) }),
+		});
+		const feed = createFeed(clocked);
+		const come = async (message: Message) => void (await queueMessage(message));
+		const first = await insert(40);
+		for (const message of first) await come(message);
+		const later = await insert(100);
+		const sent: string[] = [];
+		// Four a second of the ten that it is allowed, and a fifth one comes.
+		for (let turn = 0; sent.length < 80; turn++) {
+			now += 50;
+			if (turn % 4 === 0) await come(later[turn / 4] as Message);
+			if (turn % 2 === 0) await feed(queue);
+			if (turn % 5 !== 0) continue;
+			const id = jobs.shift();
+			if (id === undefined) continue;
+			sent.push(id);
+			assert.ok(await engine.store.messages.claim({ messageId: id, attempt: 1, sendQueue: queue._id }));
+		}
+		const place = new Map(sent.map((id, index) => [id, index]));
+		const places = first.map(({ _id }) => place.get(_id) ?? Number.POSITIVE_INFINITY);
+		assert.ok(Math.max(...places) < 45, `${places}`);
+	});
+
 	it("serves a tenant's ten before the rest of another's many", async () => {
 		const many = await insert(80, { tenantId: "ten_many" });
 		await queueAll(many);
