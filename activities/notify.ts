@@ -80,12 +80,13 @@ export function createNotify(deps: NotifyDeps) {
 				return { endpointId, tenantId, deliveries: deliveries.toSorted((a, b) => sequenceOf(a) - sequenceOf(b)) };
 			});
 		},
-		/** Sends a group's; once one fails the rest waits for it. Never throws. */
-		async deliver({ endpointId, deliveries }: WebhookGroup): Promise<void> {
+		/** Sends a group's; once one fails the rest waits for it, and is left to others when this is to stop. Never throws. */
+		async deliver({ endpointId, deliveries }: WebhookGroup, isStopping = () => false): Promise<void> {
 			const until = deps.monotonic() + groupMs;
 			let waitUntil: number | undefined;
 			for (const delivery of deliveries) {
-				const before = waitUntil ?? (deps.monotonic() > until ? deps.clock() : undefined);
+				const isOver = isStopping() || deps.monotonic() > until;
+				const before = waitUntil ?? (isOver ? deps.clock() : undefined);
 				// Until this one is surely over no later one is told, whatever fails here.
 				waitUntil = deps.clock() + followMs;
 				await guarded(deps, async () => {

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { dataConverter } from "../adapters/temporal/client.ts";
 import type { Role } from "../adapters/vault/policies.ts";
+import { limits } from "../domain/limits.ts";
 import { bundleWorkflows } from "../workers/bundle.ts";
 import { demoCallbackUrl, setUpDemo } from "./demo.ts";
 import { makePrivateFolder, writePrivateFile } from "./files.ts";
@@ -30,7 +31,8 @@ export const nodeOptions = "--max-semi-space-size=8 --max-old-space-size=384 --d
 export const memoryKept = { MALLOC_ARENA_MAX: "2", MALLOC_TRIM_THRESHOLD_: "131072" };
 
 const readyMs = 60_000;
-const stopMs = 10_000;
+// A send that is under way has its answer, and that is written down.
+const stopMs = 2 * limits.leaseMs;
 const script = (path: string) => fileURLToPath(new URL(`../${path}`, import.meta.url));
 
 const plans: Record<ProcessName, { script: string; roles: Role[] }> = {

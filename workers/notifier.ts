@@ -6,7 +6,7 @@ import { createLoop } from "./loop.ts";
 type Notify = {
 	gather: (itemsMax: number) => Promise<number>;
 	claimDue: (underWay: readonly WebhookGroup[]) => Promise<WebhookGroup[]>;
-	deliver: (group: WebhookGroup) => Promise<void>;
+	deliver: (group: WebhookGroup, isStopping: () => boolean) => Promise<void>;
 };
 
 const busyEveryMs = 50;
@@ -27,10 +27,11 @@ export function createNotifier(options: {
 	const inFlight = new Map<Promise<void>, WebhookGroup>();
 	let lookedAt = Number.NEGATIVE_INFINITY;
 	let any = false;
+	let stopping = false;
 
 	function begin(group: WebhookGroup): void {
 		const ended = notify
-			.deliver(group)
+			.deliver(group, () => stopping)
 			.catch(onError)
 			.finally(() => inFlight.delete(ended));
 		inFlight.set(ended, group);
@@ -53,8 +54,9 @@ export function createNotifier(options: {
 	const loop = createLoop({ step, idleEveryMs, onError });
 	return {
 		start: loop.start,
-		/** Resolves once what is under way has ended. */
+		/** Resolves once the deliveries that are under way have ended; what comes behind them is left to others. */
 		async close(): Promise<void> {
+			stopping = true;
 			await loop.close();
 			await Promise.all(inFlight.keys());
 		},

@@ -21,6 +21,7 @@ export function createSendWorkers(options: {
 	const carriers = new Map<string, object>();
 	/** Of those that take no job any more, what they have in hand. */
 	const ending = new Set<Promise<void>>();
+	let isClosed = false;
 
 	function workOn(sendQueue: string, ratePerSecond: number): void {
 		const worker = workers.get(sendQueue);
@@ -57,6 +58,7 @@ export function createSendWorkers(options: {
 		 */
 		async watch(): Promise<void> {
 			const queues = await options.queues.all();
+			if (isClosed) return;
 			const there = new Set(queues.map(({ _id }) => _id));
 			const worked = new Set([...workers.keys(), ...carriers.keys()]);
 			for (const sendQueue of [...worked].filter((id) => !there.has(id))) {
@@ -76,8 +78,12 @@ export function createSendWorkers(options: {
 				}
 			}
 		},
-		/** Takes no job any more; resolves once those under way have ended, or failed to: of queues that were stopped before, too. */
+		/**
+		 * Takes no job any more, nor does a `watch` that is under way have any taken; resolves once those under way have ended,
+		 * or failed to: of queues that were stopped before, too.
+		 */
 		async close(): Promise<void> {
+			isClosed = true;
 			for (const sendQueue of [...workers.keys()]) void stop(sendQueue);
 			await Promise.all(ending);
 		},

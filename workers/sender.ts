@@ -82,9 +82,8 @@ await runProcess(async () => {
 		ready: {},
 		async stop() {
 			stopping = true;
-			// None may be opened any more once they are closed.
-			await Promise.all([watcher.close(), feeder.close(), notifier.close()]);
-			await workers.close();
+			// Together: while one ends what it has in hand, no other may begin anything.
+			await Promise.all([workers.close(), watcher.close(), feeder.close(), notifier.close()]);
 			await deps.close();
 		},
 	};

@@ -10,6 +10,7 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { parse } from "yaml";
 import { loadConfig, settings } from "../../config.ts";
+import { limits } from "../../domain/limits.ts";
 import { memoryKept, nodeOptions } from "../../stack/processes.ts";
 import { searchAttributes } from "../../workflows/contract.ts";
 import { readTreeFile, root, treePaths, treeSources } from "./tree.ts";
@@ -29,6 +30,7 @@ type Service = {
 	restart: string;
 	profiles?: string[];
 	read_only: boolean;
+	stop_grace_period?: string;
 	cap_drop: string[];
 	security_opt: string[];
 	depends_on?: Record<string, { condition: string }>;
@@ -91,6 +93,13 @@ test("each process has the credentials of its own roles, kept fresh by the crede
 	assert.deepEqual(rolesOf("sender"), ["sender"]);
 	assert.deepEqual(rolesOf("restore"), ["admin", "eraser"], "as `lethe restore` asks for");
 	assert.deepEqual(rolesOf("leave"), ["admin", "exporter"], "as `lethe admin tenant leave` does");
+});
+
+test("each process has the time to write down what a carrier answers it at its end", () => {
+	for (const name of running) {
+		const [, seconds] = /^(\d+)s$/.exec(serviceOf(name).stop_grace_period ?? "") ?? [];
+		assert.ok(Number(seconds) * 1000 > limits.carrierTimeoutMs + limits.leaseMs, name);
+	}
 });
 
 test("whatever reads or sends messages sees the ledger beside the stores, and would tell a restored one", () => {

@@ -83,7 +83,7 @@ describe("the notifier", () => {
 		for (;;) {
 			const gathered = await notify.gather(100);
 			const groups = await notify.claimDue([]);
-			await Promise.all(groups.map(notify.deliver));
+			await Promise.all(groups.map((group) => notify.deliver(group)));
 			if (gathered + groups.length === 0) return;
 		}
 	}
@@ -390,6 +390,7 @@ describe("the notifier", () => {
 		});
 		notifier.start();
 		running.push(notifier);
+		return notifier;
 	};
 	const startSlow = async () => {
 		const slow = await startReceiver();
@@ -421,6 +422,23 @@ describe("the notifier", () => {
 			limits.webhooksInFlightPerTenantMax,
 			"a tenant that has many endpoints takes no more than its share",
 		);
+	});
+
+	it("one that is closed ends the request in hand, and leaves what comes behind it to others at once", async () => {
+		const id = await accept();
+		await toSubmitted(id);
+		await toDelivered(id);
+		const answer = Promise.withResolvers<void>();
+		receiver.script.answer = (_, response) => void answer.promise.then(() => response.writeHead(204).end());
+		const notifier = start();
+		await until(() => sequences(id).length === 1);
+		const closing = notifier.close();
+		receiver.script.answer = undefined;
+		answer.resolve();
+		await closing;
+		assert.deepEqual(sequences(id), [1]);
+		await notifyAll(createNotifying());
+		assert.deepEqual(sequences(id), [1, 2]);
 	});
 
 	it("two at work tell each event once; a slow receiver keeps no other waiting", async () => {

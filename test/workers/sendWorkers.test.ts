@@ -196,6 +196,23 @@ describe("the sender's workers", () => {
 		await closing;
 	});
 
+	it("take no other queue up once they are closed, whatever was being looked at", async () => {
+		const looked = Promise.withResolvers<SendQueueDocument[]>();
+		let count = 0;
+		const own = createSendWorkers({
+			queues: { all: () => looked.promise },
+			open: () => ({ close: async () => void count++, setRate: () => undefined, retry: () => void count++ }),
+			receive: async () => void count++,
+			...{ ratePerSecondDefault: 1, onError: () => undefined },
+		});
+		const watching = own.watch();
+		await own.close();
+		looked.resolve([{ _id: "late", carrier: "simulator", sender: "Lethe", settings: {}, paused: false }]);
+		await watching;
+		await own.close();
+		assert.equal(count, 0);
+	});
+
 	it("ask a queue's carrier again once it is another, and not while it stays", async () => {
 		const state = { retries: 0, carrier: {} as object | undefined, fails: false };
 		const worker = { close: async () => undefined, setRate: () => undefined, retry: () => void state.retries++ };

@@ -46,7 +46,7 @@ describe("/v1/webhook-endpoints", () => {
 		for (;;) {
 			const gathered = await notify.gather(100);
 			const groups = await notify.claimDue([]);
-			await Promise.all(groups.map(notify.deliver));
+			await Promise.all(groups.map((group) => notify.deliver(group)));
 			if (gathered + groups.length === 0) return;
 		}
 	}
