@@ -1,5 +1,6 @@
 // Sends webhooks while there are any: part of the sender, for a process of its own would cost far more than it does.
 
+import { setTimeout as sleep } from "node:timers/promises";
 import type { WebhookGroup } from "../activities/notify.ts";
 import { createLoop } from "./loop.ts";
 
@@ -44,11 +45,15 @@ export function createNotifier(options: {
 			lookedAt = performance.now();
 		}
 		if (!any) return absentEveryMs;
+		const underWay = new Map(inFlight);
 		const gathered = await notify.gather(pageItems);
-		const groups = await notify.claimDue([...inFlight.values()]);
+		const groups = await notify.claimDue([...underWay.values()]);
 		for (const group of groups) begin(group);
+		if (gathered + groups.length > 0) return busyEveryMs;
+		if (underWay.size === 0) return idleEveryMs;
 		// What ends makes room for more of its endpoint.
-		return gathered + inFlight.size > 0 ? busyEveryMs : idleEveryMs;
+		await Promise.race([...underWay.keys(), sleep(idleEveryMs)]);
+		return busyEveryMs;
 	}
 
 	const loop = createLoop({ step, idleEveryMs, onError });

@@ -2,7 +2,8 @@
 
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
-import { after, afterEach, before, beforeEach, describe, it } from "node:test";
+import { after, afterEach, before, beforeEach, describe, it, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { integrated } from "../../activities/integrate.ts";
 import { createNotify } from "../../activities/notify.ts";
@@ -459,4 +460,36 @@ describe("the notifier", () => {
 			ids.map(() => [1]),
 		);
 	});
+});
+
+test("while a receiver keeps it waiting, the notifier looks for more now and then, and at once when that ends", async (t) => {
+	const slow = Promise.withResolvers<void>();
+	const due = [{ endpointId: "whe_a", tenantId: "ten_a", deliveries: [] }];
+	const state = { looks: 0, begun: 0 };
+	const notifier = createNotifier({
+		notify: {
+			gather: async () => 0,
+			async claimDue(underWay) {
+				state.looks++;
+				return underWay.length > 0 ? [] : due.splice(0);
+			},
+			async deliver() {
+				if (state.begun++ === 0) await slow.promise;
+			},
+		},
+		...{ isAny: async () => true, check: () => undefined },
+		onError: (error) => assert.fail(error),
+	});
+	t.after(() => {
+		slow.resolve();
+		return notifier.close();
+	});
+	notifier.start();
+	await sleep(1_200);
+	assert.ok(state.looks >= 2 && state.looks <= 5, `${state.looks}`);
+	due.push({ endpointId: "whe_a", tenantId: "ten_a", deliveries: [] });
+	const before = performance.now();
+	slow.resolve();
+	await until(() => state.begun === 2);
+	assert.ok(performance.now() - before < 300);
 });
