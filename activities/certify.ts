@@ -6,7 +6,7 @@ import { carrierCopyOf, redactableIds, redactionKey } from "../domain/carrierCop
 import { isFinal } from "../domain/lifecycle.ts";
 import { limits } from "../domain/limits.ts";
 import { type Message, type RetentionRecord, type SealedObjectName, sealedObjects } from "../domain/message.ts";
-import { eraseObjects, type Transition } from "../domain/transition.ts";
+import { eraseObjects, outcomeAsRead, type Transition } from "../domain/transition.ts";
 import type { ActivityDeps } from "./deps.ts";
 import { integrated, withEvidence } from "./integrate.ts";
 import { type IssueCertificateDeps, issueCertificate } from "./issueCertificate.ts";
@@ -222,8 +222,9 @@ function eraseAgain(stored: Message, objects: SealedObjectName[], now: number): 
 function setDue(message: Message): Pick<Transition, "id" | "from" | "where" | "set" | "unset"> {
 	const dueAt = nextDueAt(message);
 	const { carrierCopy, sendQueue } = message;
-	// Whoever releases a hold has the message looked at at once: that is not to be put off.
-	const change = { id: message._id, from: [message.state], where: { holds: { $size: message.holds.length } } };
+	// Whoever releases a hold, or notes an outcome, has the message looked at at once: that is not to be put off.
+	const where = { holds: { $size: message.holds.length }, ...outcomeAsRead(message) };
+	const change = { id: message._id, from: [message.state], where };
 	// Not on record before it was first due; whoever has asked since has it asked again, which changes nothing.
 	const isBegun = carrierCopy?.state === "due" && carrierCopy.tries === 0;
 	const begun = isBegun ? { carrierCopy, redaction: redactionKey(sendQueue, carrierCopy.nextTryAt) } : {};

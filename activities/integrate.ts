@@ -3,7 +3,7 @@
 import { isFinal } from "../domain/lifecycle.ts";
 import { limits } from "../domain/limits.ts";
 import type { Message } from "../domain/message.ts";
-import { evidenceAsRead, type Transition } from "../domain/transition.ts";
+import { evidenceAsRead, outcomeAsRead, type Transition } from "../domain/transition.ts";
 import type { ActivityDeps } from "./deps.ts";
 
 export type IntegrateDeps = Pick<ActivityDeps, "clock" | "log" | "evidence"> & {
@@ -53,12 +53,14 @@ export async function integrated(
 	change: Transition,
 ): Promise<Transition> {
 	const count = await evidence.integrate(message, change.evidence);
+	const isResting = isFinal(message.state);
 	return {
 		...change,
-		where: { ...change.where, ...evidenceAsRead(message) },
+		// An attempt's outcome may be noted without evidence, and a message that comes to rest has its attempts as they were read.
+		where: { ...change.where, ...evidenceAsRead(message), ...(isResting ? outcomeAsRead(message) : {}) },
 		set: { ...change.set, integrated: count },
 		unset: [...(change.unset ?? []), "unintegratedSince"],
-		...(isFinal(message.state) ? { rest: withEvidence(message, change) } : {}),
+		...(isResting ? { rest: withEvidence(message, change) } : {}),
 	};
 }
 

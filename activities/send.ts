@@ -233,7 +233,7 @@ async function persistOutcome(
 		const own = current.attempts.find((one) => one.claim === claim);
 		if (!own || own.outcome !== undefined) return undefined;
 		const transition = outcomeTransition(deps, current, outcome, now);
-		return isFinal(current.state) ? noteOutcome(current, transition) : transition;
+		return isFinal(current.state) ? noteOutcome(current, transition, now) : transition;
 	};
 	return (await change(messages, message._id, decide, message))?.applied;
 }

@@ -1,11 +1,11 @@
 // Repairs what drivers lost: each message whose nextCheckAt has passed is looked at and driven on, whatever died.
 
 import type { ParkedReceipt } from "../adapters/mongo/models.ts";
-import { redactionKey } from "../domain/carrierCopy.ts";
+import { redactableIds, redactionKey } from "../domain/carrierCopy.ts";
 import { isSound } from "../domain/evidence.ts";
 import { limits } from "../domain/limits.ts";
 import { isRestricted, type Message, sealedObjects } from "../domain/message.ts";
-import { close, eraseObjects, forget } from "../domain/transition.ts";
+import { close, eraseObjects, forget, outcomeAsRead } from "../domain/transition.ts";
 import type { Swept } from "../workflows/contract.ts";
 import { type createCertify, erasedObjects, nextDueAt } from "./certify.ts";
 import { change } from "./change.ts";
@@ -242,6 +242,8 @@ async function endFinal(deps: SweepDeps, message: Message, now: number): Promise
 	if (erasedObjects(message).length > 0) return deps.certify([message]);
 	const { receipt, decision_record: record } = message.retention;
 	if (message.holds.length === 0 && record && record.eraseBy <= now) return endRecord(deps, message, now);
+	const isDue = (nextDueAt(message) ?? Number.POSITIVE_INFINITY) <= now;
+	if (message.holds.length === 0 && !isDue && isCopyUnseen(message)) return deps.certify([message]);
 	const eraseReceipts = message.holds.length === 0 && receipt && !receipt.erasedAt && receipt.eraseBy <= now;
 	const dueAt = eraseReceipts ? record?.eraseBy : nextDueAt(message);
 	// What a hold keeps is looked at again, but not at every sweep.
@@ -249,8 +251,8 @@ async function endFinal(deps: SweepDeps, message: Message, now: number): Promise
 	await deps.store.messages.transition({
 		id: message._id,
 		from: [message.state],
-		// Whoever places or releases a hold meanwhile has a say of their own.
-		where: { holds: { $size: message.holds.length } },
+		// Whoever places or releases a hold meanwhile, or notes an outcome, has a say of their own.
+		where: { holds: { $size: message.holds.length }, ...outcomeAsRead(message) },
 		set: {
 			...(eraseReceipts
 				? { receipts: [], "retention.receipt.erasedAt": now, "retention.receipt.verifiedAt": now }
@@ -259,4 +261,9 @@ async function endFinal(deps: SweepDeps, message: Message, now: number): Promise
 		},
 		...(eraseReceipts ? { evidence: [{ at: now, type: "erased", code: "receipt" }] } : {}),
 	});
+}
+
+// Its carrier's answer came after its end was seen to: the copy is due where the carrier can forget, and so is its next date.
+function isCopyUnseen({ carrierCopy, attempts }: Message): boolean {
+	return carrierCopy === undefined && redactableIds(attempts) !== undefined;
 }

@@ -47,6 +47,12 @@ export function evidenceAsRead({
 	return { [`evidence.${beside}`]: { $exists: false }, archived: archived ?? { $exists: false } };
 }
 
+/** True of the stored message while nobody has noted since it was read what came of its last attempt. */
+export function outcomeAsRead({ attempts }: Pick<Message, "attempts">): Record<string, unknown> {
+	if (attempts.length === 0) return {};
+	return { [`attempts.${attempts.length - 1}.outcome`]: attempts.at(-1)?.outcome ?? { $exists: false } };
+}
+
 const unrestricted = { "restrictedBy.0": { $exists: false } };
 
 /** The change that ends a message, erasing in the same update what its class forgets at once, unless held. */
@@ -357,9 +363,12 @@ export function recordAmbiguous(message: Message, resolveAt: number, now: number
 	};
 }
 
-/** What came of an attempt whose message ended meanwhile: of what would have recorded it, that alone. */
-export function noteOutcome({ _id: id, state, attempt }: Message, { set }: Transition): Transition {
-	return { id, from: [state], where: { attempt }, set: { attempts: set?.attempts } };
+/**
+ * What came of an attempt whose message ended meanwhile: of what would have recorded it, that alone. The sweep looks at the
+ * message once more: its carrier may have a copy that nobody knew of.
+ */
+export function noteOutcome({ _id: id, state, attempt }: Message, { set }: Transition, now: number): Transition {
+	return { id, from: [state], where: { attempt }, set: { attempts: set?.attempts, nextCheckAt: now } };
 }
 
 /** sending → a final state, with the attempt's outcome. */

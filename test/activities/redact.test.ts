@@ -8,7 +8,7 @@ import type { Certificate } from "../../audit/certificate.ts";
 import { LetheError } from "../../domain/errors.ts";
 import { limits } from "../../domain/limits.ts";
 import type { Attempt, Message } from "../../domain/message.ts";
-import { end } from "../../domain/transition.ts";
+import { abandon, claim, end, enqueue, noteOutcome, submit, type Transition } from "../../domain/transition.ts";
 import { createEngine, type Engine } from "../harness/engine.ts";
 import { placeTenantHold } from "../harness/records.ts";
 
@@ -40,6 +40,8 @@ describe("a carrier's copy", () => {
 		await engine.activities.finalise(message.submissionId, false);
 		return engine.read(message._id);
 	}
+	const apply = async ({ _id }: Message, next: (message: Message) => Transition) =>
+		assert.ok(await engine.store.messages.transition(next(await engine.read(_id))));
 	const redacting = (more: Partial<Parameters<typeof createRedact>[0]> = {}) =>
 		createRedact({ ...engine, certifyAgain: createCertifyAgain(engine), ...more });
 	const sweep = async (afterMs = 0) => {
@@ -75,6 +77,40 @@ describe("a carrier's copy", () => {
 		await sweep(limits.driverPatienceMs + 1);
 		assert.deepEqual(asked.length, 1, "once");
 		assert.equal((await fates(message)).length, 2);
+	});
+
+	it("is asked for though the run was ended before the carrier had answered, whenever the answer is noted", async () => {
+		const abandoned = async () => {
+			const message = await engine.accept();
+			const now = engine.clock();
+			await apply(message, (current) => enqueue(current, now));
+			await apply(message, ({ _id }) => claim(_id, 1, now, engine.ids.random("claim"), "queue"));
+			const sent = await engine.read(message._id);
+			await apply(message, (current) => abandon(current, now) as Transition);
+			return sent;
+		};
+		const note = (sent: Message) =>
+			apply(sent, (current) => noteOutcome(current, submit(sent, `c-${sent._id}`, 1, engine.clock()), engine.clock()));
+		const raced = await abandoned();
+		const { integrate } = engine.evidence;
+		engine.evidence.integrate = async (carrier, next) => {
+			const count = await integrate(carrier, next);
+			engine.evidence.integrate = integrate;
+			await note(raced);
+			return count;
+		};
+		await engine.activities.finalise(raced.submissionId, false);
+		const late = await abandoned();
+		await engine.activities.finalise(late.submissionId, false);
+		await note(late);
+		for (const { _id } of [raced, late]) {
+			const { attempts } = await engine.read(_id);
+			assert.deepEqual([attempts[0]?.outcome, attempts[0]?.carrierId], ["accepted", `c-${_id}`]);
+		}
+		await sweep();
+		await sweep(limits.driverPatienceMs + 1);
+		assert.deepEqual(asked.toSorted(), [raced, late].map(({ _id }) => `c-${_id}`).toSorted());
+		for (const { _id } of [raced, late]) assert.equal((await engine.read(_id)).carrierCopy?.state, "read_back");
 	});
 
 	it("that the carrier says it forgot, and can't show, is certified as confirmed", async () => {
