@@ -64,7 +64,8 @@ async function erasePage(deps: StepRequestDeps, request: SubjectRequest, then: "
 	const { erasure, tenantId, _id } = request;
 	if (!erasure) return;
 	if (erasure.cursor.index === 0 && erasure.cursor.acceptedAt === undefined) {
-		if (request.certificates.length === 0) {
+		// Once: what is held is gone through again and again, and nothing more is executed by that.
+		if (erasure.pass === 1) {
 			await deps.evidence.append([
 				{ type: "request_executed", code: request.kind, tenantId, about: _id, by: "engine" },
 			]);
@@ -103,10 +104,18 @@ async function certify(deps: StepRequestDeps, request: SubjectRequest): Promise<
 			}),
 			tasks: [...current.tasks, ...raised.map((task) => ({ ...task, raisedAt: now }))],
 			certificates: [...new Set([...current.certificates, ...certificates])],
-			log: [...current.log, { at: now, type: "executed", by: "engine" }],
 		};
+		// A pass that changed nothing is not told: there is one after the other for as long as a hold lasts.
+		const isFirst = current.log.every(({ type }) => type !== "executed");
+		if (isFirst || resultOf(next) !== resultOf(current)) {
+			next.log = [...current.log, { at: now, type: "executed", by: "engine" }];
+		}
 		return { ...next, state: restingState(next) };
 	});
+}
+
+function resultOf({ certificates, erasure }: SubjectRequest): string {
+	return [...certificates, erasure?.erasedCount, erasure?.keptCount].join();
 }
 
 function isSame(one: Cursor, other: Cursor): boolean {

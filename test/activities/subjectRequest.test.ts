@@ -331,6 +331,29 @@ describe("a subject's request", () => {
 		assert.equal((await engine.read(message?._id as string)).content, undefined);
 	});
 
+	it("of which all is held is executed once, however often it is looked at again", async () => {
+		const number = numberOf(908);
+		const [message] = await delivered([number]);
+		await door.post("/v1/holds", { scope: "message", messageId: message?._id, ground: "litigation" });
+		const { id } = await record({ kind: "erasure", number });
+		await step(id, "identity", identity());
+		await settled(id, limits.orphanPatienceMs, isDone);
+		const passOf = async () => (await engine.store.subjectRequests.find(id))?.erasure?.pass ?? 0;
+		const before = await passOf();
+		for (let more = 1; more <= 3; more++) {
+			engine.time.offsetMs += limits.requestCheckMs + 1;
+			await until(async () => {
+				await engine.activities.sweepPage();
+				return (await passOf()) === before + more && isDone(await read(id));
+			}, 30_000);
+		}
+		const { log = [] } = (await engine.store.subjectRequests.find(id)) ?? {};
+		assert.equal(log.filter(({ type }) => type === "executed").length, 1);
+		const bundles = await engine.store.evidence.findAbout([id]);
+		const entries = bundles.flatMap((bundle) => bundle.entries.map((text) => JSON.parse(text)));
+		assert.equal(entries.filter(({ type, about }) => type === "request_executed" && about === id).length, 1);
+	});
+
 	it("several workers at once, each from where another was, erase once and certify once", async () => {
 		const number = numberOf(906);
 		const messages = await delivered(Array.from({ length: 30 }, () => number));
