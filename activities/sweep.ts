@@ -245,7 +245,11 @@ async function endFinal(deps: SweepDeps, message: Message, now: number): Promise
 	const isDue = (nextDueAt(message) ?? Number.POSITIVE_INFINITY) <= now;
 	if (message.holds.length === 0 && !isDue && isCopyUnseen(message)) return deps.certify([message]);
 	const eraseReceipts = message.holds.length === 0 && receipt && !receipt.erasedAt && receipt.eraseBy <= now;
-	const dueAt = eraseReceipts ? record?.eraseBy : nextDueAt(message);
+	// What else is due in its place, before the record is, stays on the list.
+	const retention = eraseReceipts
+		? { ...message.retention, receipt: { ...receipt, erasedAt: now } }
+		: message.retention;
+	const dueAt = nextDueAt({ ...message, retention });
 	// What a hold keeps is looked at again, but not at every sweep.
 	const heldUntil = message.holds.length > 0 ? now + limits.heldCohortCheckMs : undefined;
 	await deps.store.messages.transition({

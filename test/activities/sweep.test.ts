@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, it } from "node:test";
 import { limits } from "../../domain/limits.ts";
 import type { Message } from "../../domain/message.ts";
-import { cancel, enqueue, hold } from "../../domain/transition.ts";
+import { cancel, end, enqueue, hold } from "../../domain/transition.ts";
 import { startProxy } from "../faults/proxy.ts";
 import { createEngine, type Engine } from "../harness/engine.ts";
 import { placeHold } from "../harness/records.ts";
@@ -103,6 +103,28 @@ describe("the sweep", () => {
 		await sweepAfter(limits.driverPatienceMs + 1);
 		await sweepAfter(60_000);
 		assert.equal((await engine.read(held._id)).state, "expired");
+	});
+
+	it("erases a text that is due in its place, though the receipts had to go before it", async () => {
+		const message = await accept({ contentAtFinal: false });
+		await engine.store.messages.transition({ ...end(message, "delivered", engine.clock()), from: ["accepted"] });
+		await engine.activities.finalise(message.submissionId, false);
+		const now = engine.clock();
+		await engine.store.messages.transition({
+			id: message._id,
+			set: {
+				"retention.content.inPlace": true,
+				"retention.content.eraseBy": now + 12 * hour,
+				"retention.receipt": { eraseBy: now + 6 * hour, atFinal: false },
+				nextCheckAt: now + 6 * hour,
+			},
+		});
+		await sweepAfter(6 * hour + 1);
+		const first = await engine.read(message._id);
+		assert.ok(first.retention.receipt?.erasedAt !== undefined && first.content);
+		assert.equal(first.nextCheckAt, now + 12 * hour);
+		await sweepAfter(6 * hour);
+		assert.equal((await engine.read(message._id)).content, undefined);
 	});
 
 	describe("finds a hold that came onto a message after it had ended, and", () => {
