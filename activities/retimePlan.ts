@@ -3,6 +3,7 @@
 import { isFinal, type State, unsentStates } from "../domain/lifecycle.ts";
 import { limits } from "../domain/limits.ts";
 import {
+	currentFacts,
 	type Message,
 	type RetentionObject,
 	type RetentionRecord,
@@ -52,13 +53,15 @@ export function planRetime(deps: RetimePlanDeps, subject: Subject): RetimePlan |
 		...subject.message,
 		holds: [...subject.message.holds, ...keepsOf(subject, subject.message.acceptedAt)],
 	};
-	const decision = deps.policies.reevaluate(message.facts, now);
-	const excluded = deps.policies.excluded(message.facts, now);
+	// Of the route that it has now, as it is judged by below.
+	const facts = currentFacts(message);
+	const decision = deps.policies.reevaluate(facts, now);
+	const excluded = deps.policies.excluded(facts, now);
 	const last = message.retimings?.at(-1);
 	const [before, beforeExcluded] = last
 		? [last.packs, last.excluded ?? []]
 		: [message.decision.packs, message.excluded ?? []];
-	const dates = replan(message, deps.policies.replan(message.facts, now), needs);
+	const dates = replan(message, deps.policies.replan(facts, now), needs);
 	const fates = sealedObjects
 		.filter((name) => message[name])
 		.map((name) => decideFate(deps, { message, now }, dates, name));
@@ -86,6 +89,7 @@ export function planRetime(deps: RetimePlanDeps, subject: Subject): RetimePlan |
 		packs: decision.packs,
 		...(excluded.length > 0 ? { excluded } : {}),
 		...(isFinal(message.state) ? {} : { decision }),
+		...(message.reroutes ? { reroutes: message.reroutes.length } : {}),
 		effects: [...effects],
 	};
 	return {
@@ -162,6 +166,8 @@ function toTransition(was: Message, planned: Message, { verdict, erased, record,
 	const where: Record<string, unknown> = {
 		attempt: was.attempt,
 		"retimings.id": { $ne: record.id },
+		// Another route has other facts.
+		[`reroutes.${was.reroutes?.length ?? 0}`]: { $exists: false },
 		...verdict?.where,
 	};
 	for (const name of sealedObjects) {

@@ -155,6 +155,8 @@ export type RetimingRecord = {
 	excluded?: PackRef[];
 	/** What the policies say of sending it, while it was not sent. */
 	decision?: Decision;
+	/** How often it had been moved to another route by then: it was judged on the last of those. Absent where on its first. */
+	reroutes?: number;
 	/** What changed, as the pass counts it. */
 	effects: string[];
 };

@@ -1,7 +1,7 @@
 // Why a message was decided as it was, from what it pins: rules with their words and sources, dates with whoever set them.
 
 import type { Decision, Facts } from "../domain/decision.ts";
-import type { Message, RetentionObject } from "../domain/message.ts";
+import { currentFacts, type Message, type RetentionObject, type RetimingRecord } from "../domain/message.ts";
 import type { PackRef } from "../domain/proposal.ts";
 import { compileCondition } from "./conditions.ts";
 import { formatInstant } from "./durations.ts";
@@ -63,7 +63,10 @@ export type Explanation = {
 /** Whether judging the record anew, by the versions that it pins, gives what is on record. */
 export type Replay = { agrees: boolean; missing: PackRef[]; differences: string[] };
 
-type Judged = Pick<Message, "_id" | "facts" | "decision" | "excluded" | "retimings" | "retention" | "abuse">;
+type Judged = Pick<
+	Message,
+	"_id" | "facts" | "decision" | "excluded" | "reroutes" | "retimings" | "retention" | "abuse"
+>;
 type Known = Pick<Policies, "pinned" | "file" | "versions">;
 
 /** @throws LetheError policies_unavailable */
@@ -100,6 +103,10 @@ function toWords(code: string): { code: string; means: string } {
 /** Judges what a message pins anew: its decision, and every one that a later version made of it while it was open. */
 function replay(message: Judged, policies: Pick<Policies, "pinned">): Replay {
 	const { facts, decision, excluded = [], retimings = [] } = message;
+	const againAt = (record: RetimingRecord) => {
+		const known = factsAt(message, record);
+		return { ...known, context: { ...known.context, evaluatedAt: formatInstant(record.at) } };
+	};
 	const records = [
 		{ name: "decision", facts, decision, refs: [...decision.packs, ...excluded] },
 		...retimings.flatMap((record) =>
@@ -107,7 +114,7 @@ function replay(message: Judged, policies: Pick<Policies, "pinned">): Replay {
 				? [
 						{
 							name: `re-timing of ${formatInstant(record.at)}`,
-							facts: { ...facts, context: { ...facts.context, evaluatedAt: formatInstant(record.at) } },
+							facts: againAt(record),
 							decision: record.decision,
 							refs: [...record.packs, ...(record.excluded ?? [])],
 						},
@@ -119,6 +126,11 @@ function replay(message: Judged, policies: Pick<Policies, "pinned">): Replay {
 	const missing = results.flatMap((result) => result.missing);
 	const differences = results.flatMap((result) => result.differences);
 	return { agrees: missing.length === 0 && differences.length === 0, missing, differences };
+}
+
+/** What a re-timing judged the message by: on the route that it had then. */
+function factsAt({ facts, reroutes = [] }: Judged, { reroutes: count = 0 }: RetimingRecord): Facts {
+	return currentFacts({ facts, reroutes: reroutes.slice(0, count) });
 }
 
 type DecisionRecord = { name: string; facts: Facts; decision: Decision; refs: PackRef[] };
@@ -157,10 +169,10 @@ function describe(id: string, files: readonly PackFile[], facts: Facts): RuleWor
 // The bounds of the versions that set the dates: those of the decision, or of the last that came into force since.
 function explainRetention(message: Judged, policies: Known): Explanation["retention"] {
 	const last = message.retimings?.at(-1);
-	const at = last?.at ?? judgedAt(message.facts);
+	const facts = last ? factsAt(message, last) : message.facts;
+	const at = last?.at ?? judgedAt(facts);
 	const { packs, missing } = policies.pinned(last?.packs ?? message.decision.packs);
-	const bounds =
-		missing.length > 0 ? undefined : bindingTerms(findApplying(packs, message.facts, at).packs, message.facts, at);
+	const bounds = missing.length > 0 ? undefined : bindingTerms(findApplying(packs, facts, at).packs, facts, at);
 	return Object.entries(message.retention).map(([name, record]) => {
 		const object = name as RetentionObject;
 		const { eraseBy, atFinal, erasedAt } = record;

@@ -401,6 +401,29 @@ describe("re-timing", () => {
 			assert.equal((await engine.read(sent._id)).state, "submitted", "what the carrier has can't be taken back");
 		});
 
+		it("is judged on the route that it was moved to, and what is recorded replays", async () => {
+			await restart();
+			const told = { route: { provider: "other" } };
+			const at = engine.clock();
+			const [moved, stays] = (await storeAll([await stored(hour, open()), await stored(hour, open())])) as [
+				Message,
+				Message,
+			];
+			const reroute = { at, from: "first", to: "queue", code: "unreachable", facts: told, decision: moved.decision };
+			await engine.store.messages.transition({ id: moved._id, push: { reroutes: { value: reroute } } });
+			const ban = { deny: ["PROCESSING_RESTRICTED"], id: "de.ban", basis: "default", citations: ["A test"] };
+			const when = { "context.route.provider": "other" };
+			const text = editedText("de", "1.7.0", ({ rules }) =>
+				rules.push({ ...ban, verifiedOn: "2026-11-24", confidence: "high", when }),
+			);
+			await publishChange({ ...engine, policies }, { text });
+			await runPassAfterNotice();
+			const refused = await engine.read(moved._id);
+			assert.deepEqual([refused.state, refused.retimings?.at(-1)?.decision?.allowed], ["rejected", false]);
+			assert.equal((await engine.read(stays._id)).state, "accepted");
+			for (const { _id } of [moved, stays]) assert.ok(explain(await engine.read(_id), policies).replay.agrees);
+		});
+
 		it("is refused when it may go by a more protective way only, which it was not made for", async () => {
 			await restart();
 			const [message] = (await storeAll([await stored(hour, open())])) as [Message];
