@@ -154,7 +154,7 @@ async function tendDestroying(deps: OffboardDeps, tenant: TenantDocument, standi
 	// One that was placed meanwhile keeps every record until it is released.
 	const isHeld = await hasLiveHold(deps, tenantId);
 	if (isHeld) await lookAgain(deps, tenant, deps.clock() + limits.heldCohortCheckMs);
-	const cohorts = (await deps.store.cohorts.findByTenant(tenantId)).filter(({ state }) => state !== "destroyed");
+	const cohorts = await deps.store.cohorts.findStanding(tenantId, limits.sweepPageItems);
 	// A hold's key ends with the hold.
 	const own = cohorts.filter(({ holdId }) => holdId === undefined);
 	if (own.length > 0) await destroyCohorts(deps, own);

@@ -73,6 +73,14 @@ export function createCohortStore(collection: mongo.Collection<Cohort>) {
 			}),
 		/** All cohorts of a tenant, the destroyed ones too. */
 		findByTenant: (tenantId: string) => guardStore(() => collection.find({ tenantId }).toArray() as Promise<Cohort[]>),
+		/** Of a tenant's cohorts whose key is there so many of each state at most; those that are a hold's last. */
+		findStanding: (tenantId: string, itemsMax: number) =>
+			guardStore(async () => {
+				const found = standingStates.map((state) =>
+					collection.find({ tenantId, state }).sort({ holdId: 1 }).limit(itemsMax).toArray(),
+				);
+				return (await Promise.all(found)).flat() as Cohort[];
+			}),
 		/** Has cohorts end at `now`, whatever they were made for: the tenant they are of leaves. A hold's key ends with the hold. */
 		endNow: (ids: string[], now: number) =>
 			guardStore(async () => {

@@ -228,6 +228,21 @@ describe("store", () => {
 		}
 	});
 
+	it("of a tenant's cohorts those whose key is there are found, so many at most, and those of a hold last", async () => {
+		const place = { region: "US", retentionClass: "c", dueAt: 9, createdAt: 1, keyMadeAt: 1, certificates: [] };
+		const add = (_id: string, state: "open" | "closing" | "destroyed", more: object = {}) =>
+			store.cohorts.open({ _id, tenantId: "ten_a", state, ...place, ...more });
+		await add("coh_a", "open", { holdId: "hold_a" });
+		for (const _id of ["coh_b", "coh_c"]) await add(_id, "open");
+		await add("coh_d", "destroyed");
+		await add("coh_e", "closing");
+		await add("coh_f", "open", { tenantId: "ten_b" });
+		const idsOf = async (itemsMax: number) =>
+			(await store.cohorts.findStanding("ten_a", itemsMax)).map(({ _id }) => _id).sort();
+		assert.deepEqual(await idsOf(2), ["coh_b", "coh_c", "coh_e"]);
+		assert.deepEqual(await idsOf(9), ["coh_a", "coh_b", "coh_c", "coh_e"]);
+	});
+
 	it("every index that a query needs exists, and none besides", async () => {
 		for (const [name, expected] of Object.entries(indexes)) {
 			const found = await connection.collection(name).indexes();
@@ -276,6 +291,7 @@ describe("store", () => {
 			[{ sendQueues: "q" }, undefined, "tenants"],
 			[{ nextCheckAt: { $lte: 1 } }, { nextCheckAt: 1 }, "tenants"],
 			[{ tenantId: "t" }, undefined, "cohorts"],
+			[{ tenantId: "t", state: "open" }, { holdId: 1 }, "cohorts"],
 			[{ at: { $gte: 0 } }, { at: 1 }, "ledgerWaiting"],
 			[{ tenantId: "t" }, { createdAt: -1, _id: -1 }, "apiKeys"],
 			[{ "secrets.mac": { $in: ["m", "n"] } }, undefined, "apiKeys"],
