@@ -33,7 +33,8 @@ type Found = {
 	erased: (Omit<Erased, "object" | "stored"> & { object: ErasableObject; formerCohorts?: string[] })[];
 	kept: KeptOfSubject[];
 	tasks: Omit<Task, "raisedAt">[];
-	carrierCopies: CarrierCopy[];
+	/** By message. */
+	carrierCopies: Map<string, CarrierCopy>;
 	/** Something that goes by itself, or once it is released: look again. */
 	recheckAt?: number;
 };
@@ -101,8 +102,9 @@ export function createEraseSubject(deps: EraseSubjectDeps) {
 		async certify(request: SubjectRequest): Promise<CertifiedErasure> {
 			const found = await readBack(deps, request, pages);
 			const certificates = await issue(deps, request, found);
+			const erased = Map.groupBy(found.erased, ({ messageId }) => messageId);
 			await pages.eachPage(request, request.erasure?.startedAt ?? 0, async (page) => {
-				await Promise.all(page.map((message) => nameOn(deps, message, found, certificates)));
+				await Promise.all(page.map((message) => nameOn(deps, message, erased.get(message._id) ?? [], certificates)));
 			});
 			return {
 				certificates: certificates.map(({ id }) => id),
@@ -167,7 +169,7 @@ async function readBack(
 		erased: [],
 		kept: records.own.flatMap((record) => keptRecord(record, records.isHeld, request.decision.packs)),
 		tasks: [],
-		carrierCopies: [],
+		carrierCopies: new Map(),
 	};
 	await pages.eachPage(request, request.erasure?.startedAt ?? 0, async (page) => {
 		await records.know(page);
@@ -199,7 +201,7 @@ function tell(found: Found, request: SubjectRequest, message: Message, verdict: 
 			if (!verified) soon(found, now + limits.driverPatienceMs);
 		} else if (isPresent(message, object)) keep(found, message, object, verdict, now);
 	}
-	if (isErased) found.carrierCopies.push(carrierCopyOf(message));
+	if (isErased) found.carrierCopies.set(messageId, carrierCopyOf(message));
 	const until = message.retention.decision_record?.eraseBy;
 	const why = keptWhy("decision_record", verdict.packs);
 	found.kept.push({ object: "decision_record", messageId, ...why, ...(until ? { until } : {}) });
@@ -280,33 +282,51 @@ function keptRecord(
 
 type Issued = { id: string; issuedAt: number; messageIds: Set<string> };
 
-/** The certificate of all that the request has erased so far; the same again has the same id. None where nothing went. */
+/**
+ * Certificates of all that the request has erased so far, of so much each that any tool reads it; the same again has the same
+ * id. None where nothing went.
+ */
 async function issue(deps: EraseSubjectDeps, request: SubjectRequest, found: Found): Promise<Issued[]> {
 	const { tenantId, _id: about } = request;
+	const [objectPages, keptPages] = [pagesOf(found.erased), pagesOf(found.kept)];
+	const last = objectPages.at(-1);
+	if (last === undefined) return [];
 	const issued: Issued[] = [];
-	for (let from = 0; from < found.erased.length; from += limits.requestCertificateItemsMax) {
-		const objects = found.erased.slice(from, from + limits.requestCertificateItemsMax);
-		// What stays is told once, by the first.
-		const kept = from === 0 ? found.kept : [];
+	for (let page = 0; page < Math.max(objectPages.length, keptPages.length); page++) {
+		// What stays is told once. Where that is more than what went, the last of this is told again: none is of nothing.
+		const [objects, kept] = [objectPages[page] ?? last, keptPages[page] ?? []];
+		const messageIds = new Set(objects.map(({ messageId }) => messageId));
+		const carrierCopies = [...messageIds].flatMap((messageId) => found.carrierCopies.get(messageId) ?? []);
 		const said = objects.map(({ messageId, object, erasedAt, verified }) => [messageId, object, erasedAt, verified]);
-		const redacted = found.carrierCopies.filter(({ kind }) => kind === "redacted").length;
-		const text = JSON.stringify([about, said.map(String).sort(), groupKept(kept), redacted]);
+		const redacted = carrierCopies.filter(({ kind }) => kind === "redacted").length;
+		const place = page === 0 ? [] : [page];
+		const text = JSON.stringify([about, said.map(String).sort(), groupKept(kept), redacted, ...place]);
 		const id = deps.ids.derive("certificate", text);
-		const { carrierCopies } = found;
 		const certificate = { id, tenantId, about, objects, carrierCopies, request: { id: about, kept } };
 		const known = request.certificates.includes(id) ? await deps.store.certificates.find(id) : undefined;
 		const issuedAt = known?.issuedAt ?? (await issueCertificate(deps, { kind: "request", ...certificate }));
-		issued.push({ id, issuedAt, messageIds: new Set(objects.map(({ messageId }) => messageId)) });
+		issued.push({ id, issuedAt, messageIds });
 	}
 	return issued;
 }
 
-async function nameOn(deps: EraseSubjectDeps, message: Message, found: Found, issued: Issued[]): Promise<void> {
+function pagesOf<Item>(items: readonly Item[]): Item[][] {
+	const itemsMax = limits.requestCertificateItemsMax;
+	const pageCount = Math.ceil(items.length / itemsMax);
+	return Array.from({ length: pageCount }, (_, page) => items.slice(page * itemsMax, (page + 1) * itemsMax));
+}
+
+/** `erased`: what was found to be erased of this message. */
+async function nameOn(
+	deps: EraseSubjectDeps,
+	message: Message,
+	erased: Found["erased"],
+	issued: Issued[],
+): Promise<void> {
 	const certificate = issued.find(({ messageIds }) => messageIds.has(message._id));
 	if (certificate === undefined) return;
-	const told = found.erased.filter(({ messageId, object }) => messageId === message._id && object !== "receipt");
-	const of = told
-		.filter(({ object }) => message.retention[object]?.verifiedAt === undefined)
+	const of = erased
+		.filter(({ object }) => object !== "receipt" && message.retention[object]?.verifiedAt === undefined)
 		.map((entry): Erased => ({ ...entry, object: entry.object as SealedObjectName, stored: message }));
 	let stored = message;
 	for (const group of Map.groupBy(of, ({ verified }) => verified).values()) {

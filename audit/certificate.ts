@@ -179,11 +179,7 @@ function latest(times: (number | undefined)[]): number | undefined {
 }
 
 function grouped(objects: readonly ErasedObject[]): Certificate["objects"] {
-	const groups = new Map<string, ErasedObject[]>();
-	for (const entry of objects) {
-		const key = `${entry.object}/${entry.cohortId ?? ""}`;
-		groups.set(key, [...(groups.get(key) ?? []), entry]);
-	}
+	const groups = Map.groupBy(objects, ({ object, cohortId }) => `${object}/${cohortId ?? ""}`);
 	return [...groups.values()].map((group) => {
 		const [{ object, cohortId }] = group as [ErasedObject];
 		const messageIds = [...new Set(group.flatMap((entry) => entry.messageId ?? []))].sort();

@@ -1,0 +1,88 @@
+// What a subject's request erased is certified by the page, however much it is, and every message bears its own.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { createEraseSubject, type EraseSubjectDeps } from "../../activities/eraseSubject.ts";
+import type { CertificateInput } from "../../audit/certificate.ts";
+import { limits } from "../../domain/limits.ts";
+import { categories, type Message } from "../../domain/message.ts";
+import type { SubjectRequest } from "../../domain/subjectRequest.ts";
+import type { Transition } from "../../domain/transition.ts";
+import { messageOf } from "../harness/message.ts";
+
+const itemsMax = limits.requestCertificateItemsMax;
+
+/** A message whose text went for the request; its address too, or it is there still. */
+function erased(index: number, isWhole: boolean): Message {
+	const { content: _, address, ...message } = messageOf({ id: `msg_${index}`, acceptedAt: index, state: "delivered" });
+	const gone = { eraseBy: 1, atFinal: true, request: "req_a", erasedAt: 5 };
+	const attempts = [{ number: 1, claim: "c", startedAt: index, leaseUntil: 1, outcome: "accepted" as const }];
+	const retention = { content: gone, address: isWhole ? gone : { eraseBy: 99, atFinal: false } };
+	return { ...message, attempts, retention, ...(isWhole || !address ? {} : { address }) };
+}
+
+async function certify(messages: Message[]): Promise<{ issued: CertificateInput[]; changes: Transition[] }> {
+	const issued: CertificateInput[] = [];
+	const changes: Transition[] = [];
+	const newest = messages.toReversed();
+	const deps = {
+		clock: () => 10,
+		ids: { derive: (_kind: string, text: string) => text },
+		certificates: {
+			issue: async (input: CertificateInput) => {
+				issued.push(input);
+				return { id: input.id, jws: "", payload: { issuedAt: new Date(10).toISOString() } };
+			},
+		},
+		evidence: { integrate: async () => 1 },
+		policies: { reevaluate: () => ({ allowed: false, reasons: [], citations: [], packs: [], rules: [] }) },
+		store: {
+			messages: { transition: async (change: Transition) => changes.push(change) > 0 },
+			subjectRecords: { findBySubjects: async () => [] },
+			cohorts: { find: async () => undefined },
+			certificates: { insert: async () => true },
+			subjectMessages: {
+				pageBefore: async (_mac: string, category: string, before: number, max: number) => {
+					if (category !== categories[0]) return [];
+					const from = newest.findIndex(({ acceptedAt }) => acceptedAt < before);
+					return from < 0 ? [] : newest.slice(from, from + max);
+				},
+			},
+		},
+	} as unknown as EraseSubjectDeps;
+	const request = {
+		...{ _id: "req_a", tenantId: "ten_a", subjects: ["mac"], certificates: [], tasks: [], receivedAt: 1 },
+		...{ facts: { context: {} }, identity: { ownedFrom: 0, checkedAt: 1 }, decision: { packs: [] } },
+		erasure: { startedAt: 1_000_000, pass: 2 },
+	} as unknown as SubjectRequest;
+	await createEraseSubject(deps).certify(request);
+	return { issued, changes };
+}
+
+test("no certificate is of more than a page of what went, nor of what stays; each tells of its own carriers' copies", async () => {
+	const count = itemsMax + 5;
+	const { issued, changes } = await certify(Array.from({ length: count }, (_, index) => erased(index, true)));
+	assert.equal(issued.length, 3, "two objects of each went, and each has its record still");
+	for (const { objects, carrierCopies, request } of issued) {
+		assert.ok(objects.length <= itemsMax && (request?.kept.length ?? 0) <= itemsMax);
+		assert.equal(carrierCopies.length, new Set(objects.map(({ messageId }) => messageId)).size);
+	}
+	const sum = (of: (input: CertificateInput) => number) => issued.reduce((all, input) => all + of(input), 0);
+	assert.equal(
+		sum(({ objects }) => objects.length),
+		2 * count,
+	);
+	assert.equal(
+		sum(({ request }) => request?.kept.length ?? 0),
+		count,
+	);
+	assert.equal(new Set(changes.map(({ id }) => id)).size, count);
+});
+
+test("what stays is told whole, also where it is more than what went", async () => {
+	const { issued } = await certify(Array.from({ length: itemsMax + 5 }, (_, index) => erased(index, false)));
+	const kept = issued.flatMap(({ request }) => request?.kept ?? []);
+	assert.equal(kept.length, 2 * (itemsMax + 5));
+	assert.equal(new Set(issued.map(({ id }) => id)).size, issued.length);
+	assert.ok(issued.every(({ objects }) => objects.length > 0));
+});
