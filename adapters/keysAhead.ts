@@ -23,22 +23,36 @@ export function createKeysAhead(deps: {
 			await deps.encryption.prepareCohort(await deps.cohorts.ensure(place));
 			return true;
 		} catch (error) {
-			const code = (error as { code?: string }).code ?? "internal";
-			deps.log.warn({ code }, "key ahead postponed");
+			const code = postpone(error);
 			return code !== "keys_unavailable" && code !== "store_unavailable";
 		}
+	}
+
+	async function makeAll(): Promise<void> {
+		const places = deps.cohorts.upcoming();
+		for (let start = 0; start < places.length; start += inFlightMax) {
+			const made = await Promise.all(places.slice(start, start + inFlightMax).map(make));
+			if (made.includes(false)) break;
+		}
+	}
+
+	function postpone(error: unknown): string {
+		const code = (error as { code?: string }).code ?? "internal";
+		deps.log.warn({ code }, "key ahead postponed");
+		return code;
 	}
 
 	return async function makeKeysAhead(): Promise<void> {
 		// A Vault that answers slowly is not asked twice at once.
 		if (running) return;
 		running = true;
-		const places = deps.cohorts.upcoming();
-		for (let start = 0; start < places.length; start += inFlightMax) {
-			const made = await Promise.all(places.slice(start, start + inFlightMax).map(make));
-			if (made.includes(false)) break;
+		try {
+			await makeAll();
+		} catch (error) {
+			postpone(error);
+		} finally {
+			running = false;
 		}
-		running = false;
 	};
 }
 

@@ -2,6 +2,8 @@
 
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, it } from "node:test";
+import { createKeysAhead } from "../../adapters/keysAhead.ts";
+import { LetheError } from "../../domain/errors.ts";
 import { limits } from "../../domain/limits.ts";
 import { createTestApi, type TestApi } from "../api/harness.ts";
 
@@ -55,6 +57,23 @@ describe("keys ahead", () => {
 		api.memory.away.value = true;
 		setTime(turn + 1_000);
 		assert.equal((await api.post(key)).status, 202);
+	});
+
+	it("a pass that fails before it has begun is told of, and keeps no later one from being made", async () => {
+		const told: unknown[] = [];
+		let passes = 0;
+		const upcoming = () => {
+			passes++;
+			throw new LetheError("policies_unavailable");
+		};
+		const makeKeysAhead = createKeysAhead({
+			cohorts: { upcoming, ensure: async () => "coh_a" },
+			encryption: { prepareCohort: async () => undefined },
+			log: { warn: ({ code }) => told.push(code) },
+		});
+		await makeKeysAhead();
+		await makeKeysAhead();
+		assert.deepEqual([passes, told], [2, ["policies_unavailable", "policies_unavailable"]]);
 	});
 
 	it("nothing is made long before it is needed, nor for what has long been idle", async () => {
