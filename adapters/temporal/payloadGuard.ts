@@ -1,11 +1,34 @@
 // Refuses to hand Temporal anything but opaque ids, enums, counts and times: the codec that guards instead of hiding.
 
 import type { Payload, PayloadCodec } from "@temporalio/common";
-import { countFields, payloadFields, summaries } from "../../workflows/contract.ts";
+import { z } from "zod";
+import { countFields, payloadFields, summaries, workflowNames } from "../../workflows/contract.ts";
 
 const sentences = new Set<string>(Object.values(summaries));
 const opaqueText = /^(?:[a-z]{2,5}[_-][a-km-zA-G_]{20,40}|[a-z][a-z_]{0,30})$/;
 const decoder = new TextDecoder();
+
+// What a type answers to, Temporal's own questions among it; only those are described, in words of its SDK.
+const handlers = z
+	.array(
+		z.strictObject({
+			name: z.string().regex(/^[A-Za-z_]{1,40}$/),
+			description: z
+				.string()
+				.regex(/^Returns [a-z ]{1,60}\.$/)
+				.optional(),
+		}),
+	)
+	.max(20);
+const metadataSchema = z.strictObject({
+	definition: z.strictObject({
+		type: z.enum(workflowNames),
+		queryDefinitions: handlers,
+		signalDefinitions: handlers,
+		updateDefinitions: handlers,
+	}),
+	currentDetails: z.unknown(),
+});
 
 /**
  * A codec that lets declared payloads through unchanged and throws on any other.
@@ -29,7 +52,7 @@ function check(payload: Payload): void {
 	if (encoding !== "json/plain") throw new TypeError("payload_refused encoding");
 	const value: unknown = JSON.parse(decoder.decode(payload.data ?? new Uint8Array()));
 	if (isMetadata(value)) {
-		checkField("currentDetails", value.currentDetails);
+		checkMetadata(value);
 		return;
 	}
 	// Arguments and results may be a bare count or flag.
@@ -40,6 +63,11 @@ function check(payload: Payload): void {
 // What the UI asks a run for: its type's definition, which is code, and the details line.
 function isMetadata(value: unknown): value is { currentDetails: unknown } {
 	return typeof value === "object" && value !== null && "definition" in value && "currentDetails" in value;
+}
+
+function checkMetadata(value: { currentDetails: unknown }): void {
+	if (!metadataSchema.safeParse(value).success) throw new TypeError("payload_refused definition");
+	checkField("currentDetails", value.currentDetails);
 }
 
 function checkValue(value: unknown, field: string): void {

@@ -102,7 +102,10 @@ describe("lifecycle, with a worker and a sender", () => {
 		await Promise.all(messages.map((message) => inState(message._id, "submitted")));
 		await Promise.all(messages.map((message, index) => receipt(message._id, index % 3 ? "delivered" : "undelivered")));
 		await result(messages[0] as Message);
-		const description = await engine.temporal.client.workflow.getHandle(submissionId).describe();
+		const handle = engine.temporal.client.workflow.getHandle(submissionId);
+		const told = await handle.query<{ definition: { type: string } }>("__temporal_workflow_metadata");
+		assert.equal(told.definition.type, "lifecycle", "the UI is told of it");
+		const description = await handle.describe();
 		assert.ok(description.historyLength <= 0.3 * size, `${description.historyLength} events`);
 		for (const { _id } of messages) assert.ok(isFinal((await engine.read(_id)).state));
 	});

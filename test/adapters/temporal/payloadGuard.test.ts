@@ -11,6 +11,17 @@ import { failureConverter } from "../../../workflows/failureConverter.ts";
 
 const guard = createPayloadGuard();
 const encode = (...values: unknown[]) => guard.encode(toPayloads(defaultPayloadConverter, ...values) ?? []);
+// As the SDK answers for a type of ours.
+const definition = {
+	type: "subjectRequest",
+	queryDefinitions: [
+		{ name: "__stack_trace", description: "Returns a sensible stack trace." },
+		{ name: "__enhanced_stack_trace", description: "Returns a stack trace annotated with source information." },
+		{ name: "__temporal_workflow_metadata", description: "Returns metadata associated with this workflow." },
+	],
+	signalDefinitions: [{ name: "wake" }],
+	updateDefinitions: [],
+};
 const anId = formatId("submission", new Uint8Array(16).fill(7));
 
 describe("payload guard", () => {
@@ -20,7 +31,7 @@ describe("payload guard", () => {
 		await encode({ groups: [{ group: 0, closeAt: 1.8e12, count: 500 }] });
 		await encode({ counts: { delivered: 499, expired: 1 }, openCount: 0 });
 		for (const summary of Object.values(summaries)) await encode(summary);
-		await encode({ definition: { type: "lifecycle" }, currentDetails: "final: 1 delivered" });
+		await encode({ definition, currentDetails: "final: 1 delivered" });
 	});
 
 	it("refuses content, numbers, addresses and undeclared fields, and does not quote them", async () => {
@@ -34,7 +45,13 @@ describe("payload guard", () => {
 			{ to: anId },
 			{ count: 12025550142 },
 			{ counts: { "+12025550142": 1 } },
-			{ definition: {}, currentDetails: "call 12025550142" },
+			{ definition, currentDetails: "call 12025550142" },
+			{ definition, currentDetails: "", submissionId: anId },
+			{ definition: { ...definition, note: "hello there" }, currentDetails: "" },
+			{ definition: { ...definition, type: "hello there" }, currentDetails: "" },
+			{ definition: { ...definition, signalDefinitions: [{ name: "call 12025550142" }] }, currentDetails: "" },
+			{ definition: { ...definition, queryDefinitions: [{ name: "q", description: "hello" }] }, currentDetails: "" },
+			{ definition: {}, currentDetails: "" },
 			["+12025550142"],
 			{ groups: [{ group: 0, note: "hello there" }] },
 		];
@@ -54,7 +71,7 @@ describe("payload guard", () => {
 				async (text, field) => {
 					await assert.rejects(encode(text));
 					await assert.rejects(encode({ [field]: text }));
-					await assert.rejects(encode({ definition: {}, currentDetails: text }));
+					await assert.rejects(encode({ definition, currentDetails: text }));
 				},
 			),
 		);
