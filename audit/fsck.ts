@@ -139,12 +139,16 @@ function checkEntries(bundle: Bundle, { ids: seen, named }: Seen, find: Find): v
 		if (entry.predecessor && entry.about !== undefined) named.add(entry.about);
 		tenants.add(entry.tenantId ?? everyTenant);
 	}
-	// Where a message's entries began on its document, only the document can say.
-	const ids = bundle.about.filter((key) => !key.includes(" "));
-	const begins = bundle.about.filter((key) => key.includes(" ")).map((key) => key.split(" ")[0] ?? "");
-	const isFiled =
-		sameMembers(ids, about) && begins.every((id) => about.has(id)) && sameMembers(bundle.tenants, tenants);
+	const ids = bundle.about.filter((key) => !isOlderKey(key));
+	const older = bundle.about.filter(isOlderKey).map((key) => key.split(" ")[0] ?? "");
+	const isFiled = sameMembers(ids, about) && older.every((id) => about.has(id)) && sameMembers(bundle.tenants, tenants);
 	if (!isFiled || bundle.entries.length === 0) find({ kind: "misfiled", index: start });
+}
+
+// Bundles of earlier versions also name a message's id with where on its document their entries began, after a blank. Today's
+// name ids alone.
+function isOlderKey(key: string): boolean {
+	return key.includes(" ");
 }
 
 function storedFrontier(bundle: Bundle, find: Find): Frontier | undefined {

@@ -161,7 +161,7 @@ export type Bundle = {
 	_id: string;
 	/** Canonical JSON, as hashed. */
 	entries: string[];
-	/** Ids of what its entries are about; of a message's, also where on its document they began: a repeat is found by it. */
+	/** Ids of what its entries are about: a message's are found by it, and so a repeat, which has the id of its entry. */
 	about: string[];
 	/** Whose entries it has; `all` where one belongs to no tenant. */
 	tenants: string[];

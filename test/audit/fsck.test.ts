@@ -149,6 +149,14 @@ describe("fsck", () => {
 		assert.ok((await log.findingsIn(log.kept.bundles.with(6, { ...ninth, about: [] }))).has("misfiled"));
 	});
 
+	it("takes what bundles of earlier versions are filed under as well, of their own messages only", async () => {
+		const [ninth] = log.kept.bundles.slice(6) as [Bundle];
+		const filedUnder = (key: string) =>
+			log.findingsIn(log.kept.bundles.with(6, { ...ninth, about: [...ninth.about, key] }));
+		assert.deepEqual(await filedUnder(`${ninth.about[0]} 3`), new Set());
+		assert.ok((await filedUnder("msg_other 3")).has("misfiled"));
+	});
+
 	it("finds a tile that is not over its entries", async () => {
 		const [first, ...rest] = log.kept.tiles;
 		assert.ok(first && rest.length > 5);
