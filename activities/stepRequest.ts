@@ -16,9 +16,6 @@ export type StepRequestDeps = Pick<ActivityDeps, "clock" | "log" | "evidence"> &
 	exportSubject: ReturnType<typeof createExportSubject>;
 };
 
-// Counts are told up to this: a longer run of digits may be a number.
-const toldCountMax = 99_999;
-
 /** The document is the truth: a step that is repeated finds what the one before it has done. */
 export function createStepRequest(deps: StepRequestDeps) {
 	const { subjectRequests } = deps.store;
@@ -135,7 +132,7 @@ function rest(deps: StepRequestDeps, request: SubjectRequest, now: number): Subj
 
 function describe(request: SubjectRequest, now: number): RequestStepped {
 	const { erasure, state } = request;
-	const count = (value = 0) => Math.min(value, toldCountMax);
+	const count = (value = 0) => Math.min(value, limits.toldCountMax);
 	const wakeAt = earliest(dueAlerts(request, now).nextAt, waitsUntil(request));
 	return {
 		outcome: state,

@@ -184,6 +184,8 @@ export const limits = {
 	// Of more that wait for a send queue nobody needs to know how many.
 	backlogCountedMax: 10_000,
 	sweepPageItems: 500,
+	// Temporal is told counts up to this: a longer run of digits may be a number.
+	toldCountMax: 99_999,
 	storeAnswerMsMax: 30_000,
 	storeAcknowledgeMsMax: 10_000,
 	// A Redis that hangs, or is away when a process begins, is as good as none after these: what waits is in the store.

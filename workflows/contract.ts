@@ -1,5 +1,7 @@
 // What crosses the line between workflows and everything else: names, shapes and the words an operator reads.
 
+import { limits } from "../domain/limits.ts";
+
 /** Ids, enums, counts and times only; the payload guard refuses anything else. */
 export type LifecycleInput = {
 	submissionId: string;
@@ -62,9 +64,6 @@ export const stepsMax = 500;
 
 /** Pages that one run of a purge erases: then it goes on with a fresh history. */
 export const purgePagesMax = 50;
-
-/** Counts are told up to this: a longer run of digits may be a number. */
-export const countMax = 99_999;
 
 export const workflowNames = {
 	lifecycle: "lifecycle",
@@ -129,7 +128,8 @@ export const summaries = {
 const id = /^[a-z]{2,4}_[a-km-zA-G]{26}$/;
 const word = /^[a-z][a-z_]{0,30}$/;
 const region = /^[A-Z]{2}(-[A-Z0-9]{1,3})?$/;
-const isCount = (value: unknown) => Number.isInteger(value) && (value as number) >= 0 && (value as number) <= countMax;
+const isCount = (value: unknown) =>
+	Number.isInteger(value) && (value as number) >= 0 && (value as number) <= limits.toldCountMax;
 const isTime = (value: unknown) => Number.isInteger(value) && (value as number) > 1.5e12 && (value as number) < 1e13;
 const matches = (pattern: RegExp) => (value: unknown) => typeof value === "string" && pattern.test(value);
 

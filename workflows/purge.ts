@@ -2,7 +2,8 @@
 
 import { continueAsNew, proxyActivities, setCurrentDetails } from "@temporalio/workflow";
 import type { Activities } from "../activities/index.ts";
-import { countMax, type Purged, type PurgeInput, purgePagesMax, summaries } from "./contract.ts";
+import { limits } from "../domain/limits.ts";
+import { type Purged, type PurgeInput, purgePagesMax, summaries } from "./contract.ts";
 
 const activities = proxyActivities<Activities>({
 	startToCloseTimeout: "2 minutes",
@@ -19,8 +20,8 @@ export async function purge(input: PurgeInput): Promise<Purged> {
 		if (page === purgePagesMax) await continueAsNew<typeof purge>({ ...input, erasedCount, pageCount });
 		const { count } = await activities.erasePage(input.cohortId);
 		if (count === 0) break;
-		erasedCount = Math.min(erasedCount + count, countMax);
-		pageCount = Math.min(pageCount + 1, countMax);
+		erasedCount = Math.min(erasedCount + count, limits.toldCountMax);
+		pageCount = Math.min(pageCount + 1, limits.toldCountMax);
 		setCurrentDetails(`erasing: ${erasedCount} object(s) in ${pageCount} page(s)`);
 	}
 	const { outcome } = await activities.destroyCohort(input.cohortId);

@@ -7,7 +7,7 @@ import { LetheError } from "../../domain/errors.ts";
 import { limits } from "../../domain/limits.ts";
 import type { Message } from "../../domain/message.ts";
 import { end } from "../../domain/transition.ts";
-import { countMax, purgePagesMax, purgeWorkflowId, workflowNames } from "../../workflows/contract.ts";
+import { purgePagesMax, purgeWorkflowId, workflowNames } from "../../workflows/contract.ts";
 import { createEngine, type Engine, until } from "../harness/engine.ts";
 import { placeTenantHold } from "../harness/records.ts";
 
@@ -260,7 +260,7 @@ describe("purge", () => {
 			taskQueue: big.name,
 			args: [{ cohortId, tenantId: big.ids.random("tenant"), region: "US" }],
 		});
-		assert.deepEqual(await run.result(), { outcome: "destroyed", erasedCount: countMax, pageCount: pages });
+		assert.deepEqual(await run.result(), { outcome: "destroyed", erasedCount: limits.toldCountMax, pageCount: pages });
 		const { events } = await workflow.getHandle(run.workflowId, run.firstExecutionRunId).fetchHistory();
 		assert.ok(events?.at(-1)?.workflowExecutionContinuedAsNewEventAttributes);
 		assert.ok(events.length < 8 * purgePagesMax, `${events.length} events`);

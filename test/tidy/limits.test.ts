@@ -67,6 +67,8 @@ const relations: [why: string, less: number, more: number, orEqual?: true][] = [
 		limits.orphanPatienceMs,
 		limits.validForMinMs + limits.receiptGraceOtpMs + limits.clockSkewMs,
 	],
+	["a count that is told is shorter than a number that anybody can be called by", limits.toldCountMax, 100_000],
+	["what a page has done can be told", limits.sweepPageItems, limits.toldCountMax],
 	["a sweep page holds a whole submission", limits.submissionMessagesMax, limits.sweepPageItems, true],
 	[
 		"nobody takes up a purge page that a store may still be at work on",
