@@ -19,6 +19,11 @@ export function createRenewKeys(deps: RenewKeysDeps) {
 			await guarded(deps, async () => {
 				const { state } = await deps.keyRotation.renew(_id, madeBefore);
 				if (state === "resting") return;
+				if (state === "gone") {
+					deps.log.error({ code: "cohort_key_gone", about: _id }, "a cohort's key is not in the key server");
+					// Looked at again, and in no other's way meanwhile; by its age it stays an old one.
+					return cohorts.set(_id, { keyMadeAt: madeBefore + limits.heldCohortCheckMs });
+				}
 				await deps.evidence.append([{ type: "key_rotated", tenantId, about: _id, by: "engine" }]);
 				await cohorts.set(_id, { keyMadeAt: now });
 			});
