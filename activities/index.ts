@@ -61,7 +61,7 @@ export function createActivities(deps: ActivityDeps) {
 		deliver: deliver.deliver,
 		finalise: createFinalise({ ...deps, certify, refund, checkClock }),
 		...withClock(createPurge(deps)),
-		retimePages: retime.retimePages,
+		...withClock({ retimePages: retime.retimePages }),
 		...createSimulate(deps),
 		...createRevealMessage(deps),
 		...createStepRequest({ ...deps, ...subject }),

@@ -132,4 +132,12 @@ describe("on a machine whose clock is a day ahead", () => {
 		engine.time.jumpMs = 0;
 		assert.equal((await destroyCohort(cohortId)).outcome, "destroyed");
 	});
+
+	it("nothing is re-timed", async () => {
+		const retimingId = engine.ids.random("retiming");
+		jump();
+		await assert.rejects(engine.activities.retimePages(retimingId), off);
+		engine.time.jumpMs = 0;
+		assert.equal((await engine.activities.retimePages(retimingId)).moreDue, false);
+	});
 });
