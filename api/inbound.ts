@@ -221,17 +221,18 @@ function createKeywords(deps: InboundDeps) {
 		own: Reply,
 	) {
 		if (own.by - deps.clock() < limits.validForMinMs) return;
-		const input = schemas.messageInput.parse({
-			to: recipient.number.reveal(),
-			body,
-			sender,
-			category: "transactional",
-			lawfulBasis: "legitimate_interests",
-			validFor: "PT5M",
-		});
 		const principal = { id: engine, tenantId: tenant._id };
 		try {
-			const { items } = await accept({ principal, inputs: [input], key, reply: own });
+			const input = schemas.messageInput.safeParse({
+				to: recipient.number.reveal(),
+				body,
+				sender,
+				category: "transactional",
+				lawfulBasis: "legitimate_interests",
+				validFor: "PT5M",
+			});
+			if (!input.success) throw new LetheError("invalid_request");
+			const { items } = await accept({ principal, inputs: [input.data], key, reply: own });
 			for (const item of items) if ("error" in item) throw item.error;
 		} catch (error) {
 			if (!(error instanceof LetheError) || !isForGood(error)) throw error;
@@ -242,8 +243,8 @@ function createKeywords(deps: InboundDeps) {
 	return { handleStop, handleStart, handleHelp };
 }
 
-// No queue may take the answer, the tenant has reworded it since, nothing is sent there or so much: what the recipient said
-// stands without. Whatever may pass, the carrier is to bring the message again for.
+// No queue may take the answer, the tenant has reworded it since, it is no text that may be sent, nothing is sent there or
+// so much: what the recipient said stands without. Whatever may pass, the carrier is to bring the message again for.
 function isForGood({ code }: LetheError): boolean {
 	return code === "limit_reached" || !errorCatalogue[code].retryable;
 }

@@ -157,7 +157,12 @@ const messageFields = {
 		}),
 	validFor: duration.optional().meta({ description: "From sendAt, or from acceptance; then it expires unsent." }),
 	sendAt: time.optional(),
-	sender: z.string().min(1).max(16).optional().meta({ description: "One of the tenant's senders." }),
+	sender: z
+		.string()
+		.min(1)
+		.max(limits.senderCharactersMax)
+		.optional()
+		.meta({ description: "One of the tenant's senders." }),
 	clientReference: z
 		.string()
 		.min(1)

@@ -5,6 +5,8 @@ export const limits = {
 	bodyBytesMax: 64 * 1024,
 	textCharactersMax: 1530,
 	clientReferenceCharactersMax: 64,
+	// The ARN of a carrier's pool of numbers is the longest that any takes.
+	senderCharactersMax: 256,
 	idempotencyKeyCharactersMax: 128,
 	idempotencyKeptMs: 24 * 3600_000,
 	pageItemsMax: 100,

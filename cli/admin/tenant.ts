@@ -123,8 +123,8 @@ function addCreate(command: Command): void {
 				"what a recipient's STOP blocks; everything unless told. With marketing, a STOP in answer to any other message leaves those going, though it must stop at least what it answers (47 CFR 64.1200(a)(10)): only for a tenant whose texts are all marketing",
 			).choices(["marketing", "all"]),
 		)
-		.option("--stop-reply <text>", "the one confirmation of a STOP")
-		.option("--help-reply <text>", "the answer to HELP; without it there is none")
+		.option("--stop-reply <text>", "the one confirmation of a STOP", parseReply)
+		.option("--help-reply <text>", "the answer to HELP; without it there is none", parseReply)
 		.action(({ name, establishment, sendQueue: sendQueues, keepContent, governsPolicies, ...options }) =>
 			withDeps(async (deps) => {
 				const { stopScope, stopReply, helpReply, destination: destinations = [establishment] } = options;
@@ -173,6 +173,12 @@ function parseCount(text: string): number {
 
 function collectDestination(code: string, before: string[] = []): string[] {
 	return [...before, parseCountryOrAll(code)];
+}
+
+function parseReply(text: string): string {
+	const max = limits.textCharactersMax;
+	if (text === "" || text.length > max) throw new InvalidArgumentError(`Give a text of 1 to ${max} characters.`);
+	return text;
 }
 
 function parseDuration(duration: string): string {

@@ -144,6 +144,11 @@ describe("lethe", () => {
 				["admin", "tenant", "create", "--keep-content", "long"],
 				/'long' is invalid\. Give a duration of ISO 8601 such as P30D\./,
 			],
+			[["admin", "tenant", "create", "--stop-reply", ""], /'' is invalid\. Give a text of 1 to 1530 characters\./],
+			[
+				["admin", "tenant", "create", "--help-reply", "a".repeat(1531)],
+				/is invalid\. Give a text of 1 to 1530 characters\./,
+			],
 			[["admin", "key", "--role", "king"], /'king' is invalid\. Allowed choices are sender, /],
 			[["admin", "queue", "--id", "../x"], /'\.\.\/x' is invalid\. Give a letter, then up to 63 of/],
 			[["admin", "queue", "--id", "q4915112345678"], /no seven digits in a row\. See/],

@@ -3,6 +3,8 @@
 import assert from "node:assert/strict";
 import { generateKeyPairSync } from "node:crypto";
 import { after, before, describe, it } from "node:test";
+import type { Carrier } from "../../../../adapters/carriers/carrier.ts";
+import type { TenantDocument } from "../../../../adapters/mongo/models.ts";
 import { limits } from "../../../../domain/limits.ts";
 import type { Message } from "../../../../domain/message.ts";
 import { openPolicies } from "../../../../policies/index.ts";
@@ -16,13 +18,27 @@ describe("POST /v1/callbacks/{carrier}/{queue}/inbound", () => {
 	let api: TestApi;
 	let key: string;
 	let tenantId: string;
+	const services = new Map<string, string>();
 	before(async () => {
-		api = await createTestApi(() => ({ policies: openPolicies() }));
+		api = await createTestApi(({ carriers }) => ({
+			policies: openPolicies(),
+			carriers: { verifier: async (queue) => namingService(await carriers.verifier(queue), services.get(queue)) },
+		}));
 		({ key, tenantId } = await api.addTenant({ inbound: { helpReply: "Call 0800 1. Reply STOP to opt out." } }));
 		api.callbackKeys.set("other", generateKeyPairSync("ed25519"));
 	});
 	after(() => api.close());
 
+	const addService = async (queue: string, sender: string, inbound: TenantDocument["inbound"] = {}) => {
+		const made = await api.addTenant({ sendQueue: queue, inbound });
+		const registrations = { US: "C-A1" };
+		await api.store.sendQueues.put({
+			...{ _id: queue, carrier: "simulator", sender, settings: {}, registrations, paused: false },
+		});
+		api.callbackKeys.set(queue, generateKeyPairSync("ed25519"));
+		services.set(queue, sender);
+		return { queue, ...made };
+	};
 	const write = (text: string, from: string, more: { at?: number; eventId?: string; to?: string } = {}) =>
 		api.callback(inboundOf(text, { from, at: api.clock(), ...more }), { kind: "inbound" });
 	const send = (to: string, more: object = {}) => api.post(key, { to, ...more });
@@ -196,6 +212,32 @@ describe("POST /v1/callbacks/{carrier}/{queue}/inbound", () => {
 		assert.equal((await send(to)).json.code, "policy_denied");
 		const { text } = await api.request("", "GET", "/metrics");
 		assert.match(text, /lethe_callbacks_total\{carrier="simulator",result="inbound_reply_no_route"\} 2/);
+	});
+
+	it("a STOP is confirmed by whatever sender a carrier takes, be it a service's id or the longest ARN", async () => {
+		const longest = `arn:aws:sms-voice:us-east-1:111122223333:pool/${"a".repeat(256)}`.slice(0, 256);
+		for (const [index, sender] of [`MG${"0a".repeat(16)}`, longest].entries()) {
+			const { queue, key } = await addService(`service${index}`, sender);
+			const to = freshNumber();
+			const asked = await api.post(key, { to, sender });
+			assert.equal(asked.status, 202, JSON.stringify(asked.json));
+			const stop = inboundOf("STOP", { from: to, at: api.clock() });
+			assert.deepEqual(await api.callback(stop, { kind: "inbound", queue }), { status: 200, code: undefined });
+			const sent = await api.connection.collection("messages").find({ sendQueue: queue, principalId: "engine" }).toArray();
+			assert.equal(sent.length, 1);
+		}
+	});
+
+	it("a STOP whose confirmation is no text that may be sent is in force and not asked for again", async () => {
+		for (const [index, stopReply] of ["", "a".repeat(limits.textCharactersMax + 1)].entries()) {
+			const { queue, key } = await addService(`reply${index}`, `MG${"0b".repeat(16)}`, { stopReply });
+			const to = freshNumber();
+			assert.equal((await api.post(key, { to })).status, 202);
+			const stop = inboundOf("STOP", { from: to, at: api.clock() });
+			assert.deepEqual(await api.callback(stop, { kind: "inbound", queue }), { status: 200, code: undefined });
+			assert.equal((await api.post(key, { to })).json.code, "policy_denied");
+		}
+		assert.equal(await api.counted("inbound_reply_invalid_request"), 2);
 	});
 
 	it("a stranger's STOP is honoured and not answered", async () => {
@@ -429,3 +471,16 @@ describe("a sender that two tenants share", () => {
 		await api.close();
 	});
 });
+
+/** As carriers do that name the service which a recipient's message came to. */
+function namingService(carrier: Carrier | undefined, service: string | undefined): Carrier | undefined {
+	if (!carrier || service === undefined) return carrier;
+	return {
+		...carrier,
+		verify(request, now) {
+			const result = carrier.verify(request, now);
+			for (const message of result.messages) message.service = service;
+			return result;
+		},
+	};
+}
