@@ -54,31 +54,28 @@ export function createClient(options: ClientOptions) {
 	 * TypeError for an id that is none
 	 */
 	async function call<N extends Name>(name: N, input: Input<N>, options_: CallOptions = {}): Promise<Told<N>> {
-		const [method, path] = routes[name];
-		const { params, query, body } = input as { params?: Values; query?: Values; body?: unknown };
-		const url = `${base}${fill(path, params)}${formatQuery(query)}`;
-		const headers: Record<string, string> = { accept: "application/json" };
-		if (body !== undefined) headers["content-type"] = "application/json";
-		// The same for every try of this call: a repeat never does a thing twice.
-		if (method === "POST") headers["idempotency-key"] = options_.idempotencyKey ?? crypto.randomUUID();
-		const { waitSeconds = 0 } = options_;
-		if (waitSeconds > 0) headers.prefer = `wait=${Math.ceil(waitSeconds)}`;
+		const { url, ...asked } = formRequest(base, name, input, options_);
 		// The server answers once that wait is over: who gave up then would never hear it.
-		const timeoutMs = options_.timeoutMs ?? options.timeoutMs ?? timeoutMsDefault + waitSeconds * 1000;
+		const usualMs = timeoutMsDefault + (options_.waitSeconds ?? 0) * 1000;
+		const timeoutMs = options_.timeoutMs ?? options.timeoutMs ?? usualMs;
 		const timeout = AbortSignal.timeout(timeoutMs);
+		const end = performance.now() + timeoutMs;
 		const signal = options_.signal ? AbortSignal.any([options_.signal, timeout]) : timeout;
-		const init = { method, headers, signal, ...(body === undefined ? {} : { body: JSON.stringify(body) }) };
+		const init = { ...asked, signal };
 		let mayBeDone = false;
 		for (let retry = 0; ; retry++) {
 			const outcome = await settle(() => attempt(options, url, init));
 			if ("answer" in outcome) return outcome.answer as Told<N>;
 			// It bears no idempotency key: that nothing is there any more is all that tells of the first.
-			if (mayBeDone && method === "DELETE" && isAbsence(outcome.failure)) return undefined as Told<N>;
+			if (mayBeDone && init.method === "DELETE" && isAbsence(outcome.failure)) return undefined as Told<N>;
 			mayBeDone ||= leavesOpen(outcome.failure);
 			if (options_.signal?.aborted) throw options_.signal.reason;
 			if (timeout.aborted) throw new LetheTimeout(`No answer within ${timeoutMs} ms.`, { cause: outcome.failure });
-			if (!outcome.again || retry >= (options.retriesMax ?? retriesMaxDefault)) throw outcome.failure;
-			await pause(waitOf(outcome.failure, retry), signal).catch(() => undefined);
+			const waitMs = waitOf(outcome.failure, retry);
+			const isLast = !outcome.again || retry >= (options.retriesMax ?? retriesMaxDefault);
+			// Who is to come again after its time is over is better told so now.
+			if (isLast || waitMs >= end - performance.now()) throw outcome.failure;
+			await pause(waitMs, signal).catch(() => undefined);
 		}
 	}
 
@@ -128,6 +125,19 @@ export function createClient(options: ClientOptions) {
 
 type Values = Record<string, string | number | boolean | undefined>;
 type Outcome = { answer: unknown } | { failure: Error; again: boolean };
+
+/** What every try of a call asks. */
+function formRequest(base: string, name: Name, input: object, { idempotencyKey, waitSeconds = 0 }: CallOptions) {
+	const [method, path] = routes[name];
+	const { params, query, body } = input as { params?: Values; query?: Values; body?: unknown };
+	const headers: Record<string, string> = { accept: "application/json" };
+	if (body !== undefined) headers["content-type"] = "application/json";
+	// The same for every try: a repeat never does a thing twice.
+	if (method === "POST") headers["idempotency-key"] = idempotencyKey ?? crypto.randomUUID();
+	if (waitSeconds > 0) headers.prefer = `wait=${Math.ceil(waitSeconds)}`;
+	const url = `${base}${fill(path, params)}${formatQuery(query)}`;
+	return { url, method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) };
+}
 
 async function attempt({ key, fetch: send = fetch }: ClientOptions, url: string, init: RequestInit): Promise<Response> {
 	const headers = new Headers(init.headers);
@@ -207,7 +217,7 @@ function waitOf(failure: Error, retry: number): number {
 /** Seconds, or a date; RFC 9110, 10.2.3. */
 function readRetryAfter(header: string | null): number | undefined {
 	if (header === null) return undefined;
-	const ms = /^\d{1,6}$/.test(header) ? Number(header) * 1000 : Date.parse(header) - Date.now();
+	const ms = /^\d+$/.test(header) ? Number(header) * 1000 : Date.parse(header) - Date.now();
 	return Number.isNaN(ms) ? undefined : Math.max(0, ms);
 }
 

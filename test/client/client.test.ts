@@ -111,13 +111,27 @@ describe("the client", () => {
 		const away = () => new TypeError("fetch failed");
 		const tired = client.createClient({ url, key, retriesMax: 1, fetch: async () => Promise.reject(away()) });
 		await assert.rejects(tired.messages.get("msg_x"), client.LetheUnreachable);
-		const busy = async () => problem(503, "overloaded", true, { "retry-after": "60" });
-		const patient = client.createClient({ url, key, timeoutMs: 100, fetch: busy });
+		const busy = async () => problem(503, "overloaded", true, { "retry-after": "20" });
+		const silent: typeof fetch = (_, { signal } = {}) =>
+			new Promise((_resolve, reject) => signal?.addEventListener("abort", () => reject(signal.reason)));
+		const patient = client.createClient({ url, key, timeoutMs: 100, fetch: silent });
 		await assert.rejects(patient.messages.get("msg_x"), client.LetheTimeout);
 		const leaving = new AbortController();
 		const waiting = client.createClient({ url, key, fetch: busy }).messages.get("msg_x", { signal: leaving.signal });
 		leaving.abort(new Error("left"));
 		await assert.rejects(waiting, /left/);
+	});
+
+	it("tells a refusal at once whose wait is longer than its time, however long that is", async () => {
+		for (const seconds of ["31", "86400", "1000000", "9".repeat(400)]) {
+			const { lethe, seen } = open("k", [() => problem(429, "limit_reached", true, { "retry-after": seconds })]);
+			const startedAt = performance.now();
+			const refused = await lethe.messages.send(body()).catch((error: unknown) => error);
+			assert.ok(refused instanceof client.LetheProblem, seconds);
+			assert.deepEqual([refused.code, refused.retryAfterMs], ["limit_reached", Number(seconds) * 1000]);
+			assert.ok(performance.now() - startedAt < 5_000);
+			assert.equal(seen.length, 1);
+		}
 	});
 
 	it("takes a DELETE for done whose answer was lost, once nothing is there any more, and no other", async () => {
