@@ -64,7 +64,7 @@ export function createClient(options: ClientOptions) {
 		const init = { ...asked, signal };
 		let mayBeDone = false;
 		for (let retry = 0; ; retry++) {
-			const outcome = await settle(() => attempt(options, url, init));
+			const outcome = await settle(() => attempt(options, url, init), init.headers.accept);
 			if ("answer" in outcome) return outcome.answer as Told<N>;
 			// It bears no idempotency key: that nothing is there any more is all that tells of the first.
 			if (mayBeDone && init.method === "DELETE" && isAbsence(outcome.failure)) return undefined as Told<N>;
@@ -128,9 +128,10 @@ type Outcome = { answer: unknown } | { failure: Error; again: boolean };
 
 /** What every try of a call asks. */
 function formRequest(base: string, name: Name, input: object, { idempotencyKey, waitSeconds = 0 }: CallOptions) {
-	const [method, path] = routes[name];
+	const [method, path, type = "application/json"]: readonly [string, string, string?] = routes[name];
 	const { params, query, body } = input as { params?: Values; query?: Values; body?: unknown };
-	const headers: Record<string, string> = { accept: "application/json" };
+	const isPage = [query, body as Values].some((given) => given?.format === "html");
+	const headers: Record<string, string> = { accept: isPage ? "text/html" : type };
 	if (body !== undefined) headers["content-type"] = "application/json";
 	// The same for every try: a repeat never does a thing twice.
 	if (method === "POST") headers["idempotency-key"] = idempotencyKey ?? crypto.randomUUID();
@@ -162,15 +163,14 @@ async function addKey(headers: Headers, given: ClientOptions["key"], signal: Req
 	}
 }
 
-async function settle(tried: () => Promise<Response>): Promise<Outcome> {
+async function settle(tried: () => Promise<Response>, accept: string | undefined): Promise<Outcome> {
 	try {
 		const response = await tried();
 		const text = await response.text();
-		const body = parse(text);
-		if (response.ok) return { answer: body };
+		if (response.ok) return { answer: readAnswer(response, text, accept) };
 		const failure = new LetheProblem(
 			response.status,
-			toProblem(body),
+			toProblem(text),
 			readRetryAfter(response.headers.get("retry-after")),
 		);
 		// What stands between may refuse without a problem document.
@@ -180,7 +180,9 @@ async function settle(tried: () => Promise<Response>): Promise<Outcome> {
 	} catch (cause) {
 		if (cause instanceof LetheKeyMissing) return { failure: cause, again: false };
 		return {
-			failure: new LetheUnreachable("The API was not reached, or the connection broke.", { cause }),
+			failure: new LetheUnreachable("The API was not reached, or the connection broke, or something else answered.", {
+				cause,
+			}),
 			again: true,
 		};
 	}
@@ -195,16 +197,20 @@ function leavesOpen(failure: Error): boolean {
 	return failure instanceof LetheUnreachable || (failure instanceof LetheProblem && failure.status >= 500);
 }
 
-function parse(text: string): unknown {
-	try {
-		return text === "" ? undefined : JSON.parse(text);
-	} catch {
-		return text;
-	}
+/** @throws TypeError, SyntaxError for what is another's answer, such as a proxy's page */
+function readAnswer({ status, headers }: Response, text: string, accept: string | undefined): unknown {
+	if (status === 204) return undefined;
+	const [type] = (headers.get("content-type") ?? "").split(/ *;/);
+	if (type?.toLowerCase() !== accept) throw new TypeError("The answer is of another type than was asked for.");
+	return accept === "application/json" ? JSON.parse(text) : text;
 }
 
-function toProblem(body: unknown): Record<string, unknown> {
-	return typeof body === "object" && body !== null ? (body as Record<string, unknown>) : {};
+function toProblem(text: string): Record<string, unknown> {
+	try {
+		return Object(JSON.parse(text));
+	} catch {
+		return {};
+	}
 }
 
 /** As the API asks, and otherwise longer each time, spread so that callers who failed together don't return together. */

@@ -36,7 +36,7 @@ export class LetheTimeout extends Error {
 	override readonly name = "LetheTimeout";
 }
 
-/** The API was not reached, or the connection broke. Whether anything was done is unknown; a repeat with the same key finds out. */
+/** The API was not reached, or the connection broke, or something else answered in its place. Whether anything was done is unknown; a repeat with the same key finds out. */
 export class LetheUnreachable extends Error {
 	override readonly name = "LetheUnreachable";
 }

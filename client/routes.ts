@@ -1,16 +1,16 @@
 // Made from the OpenAPI document by `npm run docs`; a test fails when it is out of date. Not edited by hand.
 
-/** Method and path of each operation. */
+/** Method and path of each operation, and the type of its answer where that is not JSON. */
 export const routes = {
 	getTokenMetadata: ["GET", "/.well-known/oauth-authorization-server"],
 	getPublicKeys: ["GET", "/.well-known/jwks.json"],
 	getHealth: ["GET", "/healthz"],
 	getReadiness: ["GET", "/readyz"],
-	getMetrics: ["GET", "/metrics"],
+	getMetrics: ["GET", "/metrics", "text/plain"],
 	getVersionedPublicKeys: ["GET", "/v1/.well-known/jwks.json"],
 	getVersionedHealth: ["GET", "/v1/healthz"],
 	getVersionedReadiness: ["GET", "/v1/readyz"],
-	getVersionedMetrics: ["GET", "/v1/metrics"],
+	getVersionedMetrics: ["GET", "/v1/metrics", "text/plain"],
 	getPasskeyOptions: ["POST", "/v1/session/passkey-options"],
 	signIn: ["POST", "/v1/session"],
 	getSession: ["GET", "/v1/session"],
@@ -35,7 +35,7 @@ export const routes = {
 	retireTemplate: ["POST", "/v1/templates/{id}/retire"],
 	getTemplate: ["GET", "/v1/templates/{id}"],
 	listPolicies: ["GET", "/v1/policies"],
-	getPolicy: ["GET", "/v1/policies/{pack}/{version}"],
+	getPolicy: ["GET", "/v1/policies/{pack}/{version}", "application/yaml"],
 	createPolicyProposal: ["POST", "/v1/policy-proposals"],
 	listPolicyProposals: ["GET", "/v1/policy-proposals"],
 	getPolicyProposal: ["GET", "/v1/policy-proposals/{id}"],
@@ -91,10 +91,10 @@ export const routes = {
 	revokeApiKey: ["POST", "/v1/api-keys/{id}/revoke"],
 	readSendingLimits: ["GET", "/v1/sending-limits"],
 	setSendingLimits: ["POST", "/v1/sending-limits"],
-	getEvidenceCheckpoint: ["GET", "/v1/evidence/checkpoint"],
+	getEvidenceCheckpoint: ["GET", "/v1/evidence/checkpoint", "text/plain"],
 	proveEvidence: ["GET", "/v1/evidence/{index}/proof"],
 	proveEvidenceGrowth: ["GET", "/v1/evidence/growth"],
-	exportEvidence: ["GET", "/v1/evidence/export"],
+	exportEvidence: ["GET", "/v1/evidence/export", "application/x-ndjson"],
 	listEvidence: ["GET", "/v1/evidence"],
 	createVerification: ["POST", "/v1/verifications"],
 	getVerification: ["GET", "/v1/verifications/{id}"],

@@ -60,7 +60,8 @@ export async function renderClientTypes(): Promise<Record<string, string>> {
 				return `${kind.toLowerCase()}${optional ? "?" : ""}: ${type}`;
 			});
 			rows.push(`\t/** ${operation.summary ?? operationId}. */\n\t${operationId}: { ${kinds.join("; ")} };`);
-			routes.push(`\t${operationId}: ["${method.toUpperCase()}", "${path}"],`);
+			const row = [method.toUpperCase(), path, ...textTypeOf(operation)];
+			routes.push(`\t${operationId}: [${row.map((word) => `"${word}"`).join(", ")}],`);
 		}
 	}
 	addReferenced(definitions, components.schemas);
@@ -88,7 +89,7 @@ export async function renderClientTypes(): Promise<Record<string, string>> {
 		`/** What each operation takes and answers. */\nexport type Operations = {\n${rows.join("\n")}\n};`,
 		"",
 	].join("\n\n");
-	const methods = `/** Method and path of each operation. */\nexport const routes = {\n${routes.join("\n")}\n} as const;\n`;
+	const methods = `/** Method and path of each operation, and the type of its answer where that is not JSON. */\nexport const routes = {\n${routes.join("\n")}\n} as const;\n`;
 	return { "client/types.ts": text, "client/routes.ts": `${banner}\n\n${methods}` };
 }
 
@@ -104,9 +105,7 @@ function shapesOf({ parameters = [], requestBody, responses }: Operation): Recor
 		return { [name]: { schema, optional: required.length === 0 } };
 	};
 	const body = requestBody?.content?.["application/json"]?.schema;
-	const answers = Object.entries(responses)
-		.filter(([status]) => status.startsWith("2"))
-		.flatMap(([, { content }]) => content?.["application/json"]?.schema ?? []);
+	const answers = answersOf(responses).flatMap(({ content }) => content?.["application/json"]?.schema ?? []);
 	const distinct = [...new Map(answers.map((answer) => [JSON.stringify(answer), answer])).values()];
 	const [answer = {}] = distinct;
 	return {
@@ -115,6 +114,16 @@ function shapesOf({ parameters = [], requestBody, responses }: Operation): Recor
 		...(body ? { Body: { schema: body, optional: requestBody?.required !== true } } : {}),
 		Answer: { schema: distinct.length > 1 ? { anyOf: distinct } : answer, optional: false },
 	};
+}
+
+function answersOf(responses: Operation["responses"]): Media[] {
+	return Object.entries(responses).flatMap(([status, answer]) => (status.startsWith("2") ? answer : []));
+}
+
+/** The one type of its answers; none where they may be JSON. */
+function textTypeOf({ responses }: Operation): string[] {
+	const types = answersOf(responses).flatMap(({ content = {} }) => Object.keys(content));
+	return types.includes("application/json") ? [] : types;
 }
 
 /** Adds what the definitions refer to, and what that refers to. */

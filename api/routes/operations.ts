@@ -1,6 +1,7 @@
 // Health, readiness and metrics, for whoever runs this process.
 
 import type { FastifyRequest } from "fastify";
+import { z } from "zod";
 import { LetheError } from "../../domain/errors.ts";
 import { isWithin } from "../addresses.ts";
 import type { ApiDeps } from "../deps.ts";
@@ -63,6 +64,7 @@ export function addOperations(
 				description:
 					"From the networks of `LETHE_METRICS_FROM` only, by loopback unless that is set: 403 from elsewhere.",
 				tags,
+				response: { 200: { description: "The counters", content: { "text/plain": { schema: z.string() } } } },
 			},
 			onRequest: async (request) => requireNear(request, deps.metricsFrom),
 		},

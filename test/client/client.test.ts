@@ -134,6 +134,27 @@ describe("the client", () => {
 		}
 	});
 
+	it("believes no answer of another type than it asks for: a proxy's page is repeated, and in the end told", async () => {
+		const { key } = await api.addTenant();
+		const page = (type: string) => () => new Response("<html>Soon again</html>", { headers: { "content-type": type } });
+		const { lethe, seen } = open(key, ["text/html", "text/plain", "application/json"].map(page));
+		assert.match((await lethe.messages.send(body())).id, /^msg_/);
+		assert.equal(seen.length, 4);
+		const fetch = async () => page("text/html; charset=utf-8")();
+		const never = client.createClient({ url, key, fetch, retriesMax: 0 });
+		await assert.rejects(never.messages.send(body()), client.LetheUnreachable);
+		await assert.rejects(never.call("getMetrics", {}), client.LetheUnreachable);
+	});
+
+	it("reads the answers that are text, and pages where they are asked for", async () => {
+		const { key } = await api.addTenant({ roles: ["compliance", "auditor"] });
+		const { lethe } = open(key);
+		assert.match(String(await lethe.call("getMetrics", {})), /^# HELP /);
+		const asked = { query: { format: "html" } } as const;
+		assert.match(String(await lethe.call("getProcessingRecord", asked)), /^<!doctype html>/i);
+		assert.equal(typeof (await lethe.call("getProcessingRecord", {})), "object");
+	});
+
 	it("takes a DELETE for done whose answer was lost, once nothing is there any more, and no other", async () => {
 		const { key } = await api.addTenant({ roles: ["admin"] });
 		const { lethe } = open(key);
@@ -164,7 +185,7 @@ describe("the client", () => {
 		const sent: unknown[] = [];
 		const send = async (...request: unknown[]) => {
 			sent.push(request);
-			return new Response("{}");
+			return Response.json({});
 		};
 		const keys = [() => Promise.reject(failed), () => assert.fail(failed), () => "not\na header"];
 		for (const giveKey of keys) {
@@ -193,7 +214,7 @@ describe("the client", () => {
 
 	it("gives a wait that it asks for its time, beside that of any other call, unless it is told a time", async (context) => {
 		const timeout = context.mock.method(AbortSignal, "timeout");
-		const answer = () => new Response('{"id":"msg_x","state":"accepted"}', { status: 202 });
+		const answer = () => Response.json({ id: "msg_x", state: "accepted" }, { status: 202 });
 		const { lethe, seen } = open("k", [answer, answer, answer]);
 		await lethe.messages.send(body());
 		await lethe.messages.send(body(), { waitSeconds: 30 });
