@@ -7,6 +7,7 @@ import { errorCatalogue, LetheError } from "../../domain/errors.ts";
 import { limits } from "../../domain/limits.ts";
 import { networkOf, siteOf } from "../addresses.ts";
 import type { ApiDeps } from "../deps.ts";
+import type { Principal } from "./auth.ts";
 import type { createProblem } from "./problem.ts";
 
 declare module "fastify" {
@@ -33,11 +34,20 @@ export function addAddressLimit(app: FastifyInstance, { requestLimits }: Pick<Li
 }
 
 /** Bounds what a key, its tenant and a key on a costly route may ask of all processes together; add it after authentication. */
-export function addRequestLimits(app: FastifyInstance, { requestCounts, requestLimits }: LimitDeps): void {
+export function addRequestLimits(app: FastifyInstance, deps: LimitDeps): void {
+	const limit = createPrincipalLimit(deps);
+	app.addHook("onRequest", (request, reply) => limit(request.principal, request, reply));
+}
+
+/** The same for a request whose caller shows who it is otherwise. @throws LetheError rate_limited */
+export function createPrincipalLimit({ requestCounts, requestLimits }: LimitDeps) {
 	const perKey = { name: "key", requests: requestLimits.keyRequestsPerSecond, seconds: 1 };
 	const perTenant = { name: "tenant", requests: requestLimits.tenantRequestsPerSecond, seconds: 1 };
-	app.addHook("onRequest", async (request, reply) => {
-		const { principal, routeOptions } = request;
+	return async (
+		principal: Pick<Principal, "id" | "tenantId">,
+		{ routeOptions }: FastifyRequest,
+		reply: FastifyReply,
+	): Promise<void> => {
 		const asked: [limit: RequestLimit, key: string][] = [
 			[perKey, principal.id],
 			[perTenant, principal.tenantId],
@@ -53,7 +63,7 @@ export function addRequestLimits(app: FastifyInstance, { requestCounts, requestL
 		const tightest = counts.reduce((one, other) => (tightness(other.count) < tightness(one.count) ? other : one));
 		tell(reply, tightest.limit, tightest.count);
 		if (!tightest.count.allowed) refuse(reply, tightest.count.resetMs);
-	});
+	};
 }
 
 /**

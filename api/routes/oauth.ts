@@ -14,10 +14,13 @@ import { authenticateClient, claimedClient } from "../clientAuthentication.ts";
 import type { ApiDeps } from "../deps.ts";
 import type { Instance } from "../instance.ts";
 import { createProblem } from "../plugins/problem.ts";
-import type { createFailures } from "../plugins/requestLimits.ts";
+import { type createFailures, createPrincipalLimit } from "../plugins/requestLimits.ts";
 import { problems, schemas } from "../schemas.ts";
 
-type Deps = Pick<ApiDeps, "clock" | "evidence" | "ids" | "log" | "publicUrl" | "tokens"> & {
+type Deps = Pick<
+	ApiDeps,
+	"clock" | "evidence" | "ids" | "log" | "publicUrl" | "requestCounts" | "requestLimits" | "tokens"
+> & {
 	keyring: Keyring;
 	failures: ReturnType<typeof createFailures>;
 	store: { spentProofs: Pick<ApiDeps["store"]["spentProofs"], "spend"> };
@@ -70,6 +73,7 @@ const tags = ["access"];
 export function addTokenEndpoint(app: Instance, deps: Deps): void {
 	takeForms(app);
 	const problem = createProblem(deps);
+	const limit = createPrincipalLimit(deps);
 	app.setErrorHandler(async (error, request, reply) => {
 		const refused = toOAuthError(error);
 		if (!refused) return problem.send(error, request, reply);
@@ -94,7 +98,8 @@ export function addTokenEndpoint(app: Instance, deps: Deps): void {
 					200: token.describe("The token"),
 					"4XX": refusal.describe("Refused, as RFC 6749 5.2 words it"),
 					429: {
-						description: "Too many that failed, as RFC 6749 words a refusal; too many of one address, as a problem",
+						description:
+							"Too many that failed, as RFC 6749 words a refusal; too many of one key, tenant or address, as a problem",
 						content: {
 							"application/json": { schema: refusal },
 							"application/problem+json": { schema: schemas.problem },
@@ -104,12 +109,13 @@ export function addTokenEndpoint(app: Instance, deps: Deps): void {
 				},
 			},
 		},
-		async (request) => {
+		async (request, reply) => {
 			const { grant_type: grant, scope } = request.body;
 			if (grant === undefined) throw new OAuthError("invalid_request", "grant_type is missing");
 			if (grant !== "client_credentials") throw new OAuthError("unsupported_grant_type", "only client_credentials");
 			const { ip, id, headers } = request;
 			const key = await authenticateClient(deps, { ip, id, headers, form: request.body as Record<string, string> });
+			await limit({ id: key._id, tenantId: key.tenantId }, request, reply);
 			const granted = readScope(key, scope);
 			const bound = await bind(deps, key, request);
 			return issue(deps, key, granted, bound);

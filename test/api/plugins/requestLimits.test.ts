@@ -72,6 +72,27 @@ describe("request limits", () => {
 		assert.ok(refused.some(({ headers }) => headers["ratelimit-policy"] === "8;w=1"));
 	});
 
+	it("bound a key at the token endpoint as everywhere, before a token is signed and entered", async () => {
+		const { key, keyId } = await api.addTenant();
+		const ask = () =>
+			api.app.inject({
+				method: "POST",
+				url: "/oauth/token",
+				headers: { "content-type": "application/x-www-form-urlencoded" },
+				payload: `grant_type=client_credentials&client_id=${keyId}&client_secret=${key}`,
+			});
+		const first = await ask();
+		assert.deepEqual([first.statusCode, first.headers["ratelimit-policy"]], [200, "5;w=1"]);
+		const answers = await Promise.all(Array.from({ length: 30 }, ask));
+		const refused = answers.filter(({ statusCode }) => statusCode === 429);
+		assert.ok(refused.length >= 20, String(refused.length));
+		for (const { headers, body } of refused) {
+			assert.deepEqual([JSON.parse(body).code, headers["retry-after"]], ["rate_limited", "1"]);
+		}
+		const issued = (await api.entries(keyId)).filter(({ type }) => type === "token_issued");
+		assert.equal(issued.length, 1 + answers.length - refused.length);
+	});
+
 	it("slow who fails to authenticate, then refuse, and let a right key of the same address in all the while", async () => {
 		const { key } = await api.addTenant();
 		const fail = () => list(`lethe_key_${randomBytes(24).toString("base64url")}`);
