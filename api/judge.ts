@@ -20,6 +20,7 @@ import type { ComposedInput } from "./compose.ts";
 import type { ApiDeps } from "./deps.ts";
 import { type Recipient, readRecipient } from "./recipient.ts";
 import { isOpaqueReference } from "./reference.ts";
+import { refuseRegion } from "./refuseRegion.ts";
 import { readDuration } from "./schemas.ts";
 import { createSendCounts, type Reservation, type SendCountsDeps } from "./sendCounts.ts";
 import { createSubjects, type SubjectsDeps } from "./subjects.ts";
@@ -230,9 +231,7 @@ function toFacts(
 	own: { content: ContentFacts; reply: Reply | undefined },
 ): Facts {
 	const { country } = recipient;
-	if (input.recipientRegion && !input.recipientRegion.startsWith(`${country}-`)) {
-		throw invalid("/recipientRegion", "Not a region of the recipient's country.");
-	}
+	refuseRegion(input.recipientRegion, recipient);
 	const { region, timezone } = placeOf(input, recipient);
 	const confirms = own.reply?.optOutAt;
 	const context: FactsContext = {

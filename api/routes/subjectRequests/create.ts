@@ -12,6 +12,7 @@ import { actOf } from "../../plugins/evidence.ts";
 import { findEarlier } from "../../plugins/idempotency.ts";
 import { readPast } from "../../readPast.ts";
 import { type Recipient, readRecipient } from "../../recipient.ts";
+import { refuseRegion } from "../../refuseRegion.ts";
 import { problems } from "../../schemas.ts";
 import { factsAbout } from "../../subjectRetention.ts";
 import { createSubjects } from "../../subjects.ts";
@@ -50,6 +51,7 @@ export function addCreateRequest(app: Instance, deps: Deps): void {
 			const standing = await findEarlier(request, () => deps.store.subjectRequests.find(_id));
 			if (standing) return reply.code(201).send(viewRequest(standing));
 			const recipient = readRecipient(body.number, "/number");
+			refuseRegion(body.recipientRegion, recipient);
 			const now = deps.clock();
 			const receivedAt = readPast(body.receivedAt, now, "/receivedAt");
 			const tenant = await readTenant(principal);
@@ -122,10 +124,9 @@ function toFacts(
 	{ now, receivedAt }: { now: number; receivedAt: number },
 ): Facts {
 	const about = factsAbout(tenant, recipient, now);
-	const region = body.recipientRegion?.startsWith(`${recipient.country}-`) ? body.recipientRegion : undefined;
 	return withoutUndefined<Facts>({
 		...about,
-		recipientRegion: region ?? about.recipientRegion,
+		recipientRegion: body.recipientRegion ?? about.recipientRegion,
 		subjectResidence: body.subjectResidence,
 		dataClasses: body.dataClasses,
 		context: withoutUndefined({

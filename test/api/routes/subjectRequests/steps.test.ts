@@ -41,6 +41,12 @@ describe("/v1/subject-requests", () => {
 		assert.deepEqual(api.seen.woken.at(-1), json.id);
 	});
 
+	it("is refused with a region of another country: its clocks would be another law's", async () => {
+		const { status, json } = await record({ recipientRegion: "US-CA" });
+		assert.deepEqual([status, json.errors?.[0].pointer], [400, "/recipientRegion"]);
+		assert.equal((await record({ recipientRegion: "DE-BE" })).status, 201);
+	});
+
 	it("comes twice under one Idempotency-Key and is one; no answer and no log line holds the number", async () => {
 		const headers = { "idempotency-key": "letter-a" };
 		const [first, second] = [await record({}, compliance, headers), await record({}, compliance, headers)];
