@@ -6,6 +6,7 @@ import { categories } from "../../../domain/message.ts";
 import { readCursor, toPage } from "../../cursor.ts";
 import type { ApiDeps } from "../../deps.ts";
 import type { Instance } from "../../instance.ts";
+import { refuseReversed } from "../../refuseReversed.ts";
 import { fields, pageQuery, problems, schemas } from "../../schemas.ts";
 import { toTime } from "../../toTime.ts";
 import { viewMessage } from "../../view.ts";
@@ -31,7 +32,9 @@ export function addListMessages(app: Instance, deps: ListDeps): void {
 					state: schemas.state.optional(),
 					category: z.enum(categories).optional(),
 					from: fields.time.optional().meta({ description: "Accepted then or later." }),
-					to: fields.time.optional().meta({ description: "Accepted before then." }),
+					to: fields.time
+						.optional()
+						.meta({ description: "Accepted before then. Earlier than `from` it is refused, 400." }),
 					inDoubt: z.literal("true").optional().meta({
 						description:
 							"Only those, accepted in the last seventeen days, of which nobody knows what became. The other filters are not asked then.",
@@ -41,6 +44,7 @@ export function addListMessages(app: Instance, deps: ListDeps): void {
 			},
 		},
 		async (request) => {
+			refuseReversed(request.query, "/querystring");
 			const { cursor, limit, inDoubt, from, to, ...same } = request.query;
 			const { tenantId } = request.principal;
 			const { messages } = deps.store;

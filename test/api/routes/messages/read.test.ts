@@ -104,6 +104,15 @@ describe("GET /v1/messages", () => {
 		api.time.offsetMs = 0;
 	});
 
+	it("refuses a period that ends before it begins, and points at its end", async () => {
+		const { status, json } = await api.request(
+			key,
+			"GET",
+			"/v1/messages?from=2026-02-01T00:00:00Z&to=2026-01-01T00:00:00Z",
+		);
+		assert.deepEqual([status, json.errors?.[0].pointer], [400, "/querystring/to"]);
+	});
+
 	it("refuses cursors, limits and states that are none", async () => {
 		for (const query of [
 			"cursor=x",
