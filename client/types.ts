@@ -286,6 +286,7 @@ export type RevokeApiKeyBody = ({
 } | null)
 export type GetEvidenceCheckpointAnswer = unknown
 export type ExportEvidenceAnswer = unknown
+export type RotateWebhookSecretBody = (WebhookRotationRequestInput | null)
 export type VerifyWebhookEndpointBody = ({
 
 } | null)
@@ -3207,7 +3208,7 @@ export type Operations = {
 	/** Delete an endpoint, its secrets and its log. */
 	deleteWebhookEndpoint: { params: DeleteWebhookEndpointParams; answer: WebhookEndpoint };
 	/** Make a new secret, shown this once; the others go on signing for a while. */
-	rotateWebhookSecret: { params: RotateWebhookSecretParams; body: WebhookRotationRequestInput; answer: WebhookEndpointSecret };
+	rotateWebhookSecret: { params: RotateWebhookSecretParams; body?: RotateWebhookSecretBody; answer: WebhookEndpointSecret };
 	/** Send the endpoint a challenge once more; tried for ten minutes. */
 	verifyWebhookEndpoint: { params: VerifyWebhookEndpointParams; body?: VerifyWebhookEndpointBody; answer: WebhookEndpoint };
 	/** Tell the endpoint of messages again; what it missed is told by a replay. */

@@ -25,6 +25,7 @@ const tags = ["webhooks"];
 const params = z.strictObject({ id: z.string().max(64) });
 const nothing = z.strictObject({}).nullish();
 const dayMs = 24 * 3600_000;
+const keepForDefault = "P1D";
 const overlapMsMax = 7 * dayMs;
 // Two that rotate at once take turns; more than so many do not come by chance.
 const roundsMax = 5;
@@ -140,7 +141,7 @@ function addRotating(app: Instance, deps: EndpointsDeps): void {
 		.strictObject({
 			keepFor: fields.duration
 				.refine((text) => readDuration(text) <= overlapMsMax, { error: "At most seven days." })
-				.default("P1D")
+				.default(keepForDefault)
 				.meta({ description: "How long the secrets of before go on signing beside the new one." }),
 		})
 		.meta({ id: "WebhookRotationRequest" });
@@ -154,7 +155,7 @@ function addRotating(app: Instance, deps: EndpointsDeps): void {
 				summary: "Make a new secret, shown this once; the others go on signing for a while",
 				tags,
 				params,
-				body,
+				body: body.nullish(),
 				response: { 200: webhookSchemas.withSecret.describe("Rotated"), ...problems },
 			},
 		},
@@ -164,7 +165,7 @@ function addRotating(app: Instance, deps: EndpointsDeps): void {
 			await deps.evidence.append([actOf(principal, "webhook_secret_rotated", { about: params.id })]);
 			const now = deps.clock();
 			const { secret, made } = await makeSecret(deps, params.id, request.newId("webhookSecret"), now);
-			const until = now + readDuration(request.body.keepFor);
+			const until = now + readDuration(request.body?.keepFor ?? keepForDefault);
 			for (let round = 0; round < roundsMax; round++) {
 				const { secrets: from } = await requireEndpoint(deps, principal, params.id);
 				const kept = from

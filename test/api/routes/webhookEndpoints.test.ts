@@ -115,6 +115,14 @@ describe("/v1/webhook-endpoints", () => {
 		assert.equal((await read(json.id)).secrets.length, 1);
 	});
 
+	it("a secret is rotated without a body, too: those of before then sign for a day", async () => {
+		const { json } = await register();
+		const rotated = await api.request(admin, "POST", `${path}/${json.id}/rotate-secret`);
+		assert.equal(rotated.status, 200, rotated.text);
+		const [made, before] = rotated.json.secrets;
+		assert.equal(Date.parse(before.expiresAt) - Date.parse(made.createdAt), 24 * 3600_000);
+	});
+
 	it("the log tells of tries and no content; a replay by id is the same event once more", async () => {
 		const { json } = await register();
 		await notifyAll();

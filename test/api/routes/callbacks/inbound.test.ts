@@ -223,7 +223,10 @@ describe("POST /v1/callbacks/{carrier}/{queue}/inbound", () => {
 			assert.equal(asked.status, 202, JSON.stringify(asked.json));
 			const stop = inboundOf("STOP", { from: to, at: api.clock() });
 			assert.deepEqual(await api.callback(stop, { kind: "inbound", queue }), { status: 200, code: undefined });
-			const sent = await api.connection.collection("messages").find({ sendQueue: queue, principalId: "engine" }).toArray();
+			const sent = await api.connection
+				.collection("messages")
+				.find({ sendQueue: queue, principalId: "engine" })
+				.toArray();
 			assert.equal(sent.length, 1);
 		}
 	});
