@@ -93,7 +93,8 @@ function addComingBack(app: Instance, deps: Deps): void {
 			},
 		},
 		async (request, reply) => {
-			const query = request.url.split("?")[1] ?? "";
+			// What an identity provider writes may hold another question mark, as a query may.
+			const [, query = ""] = /\?(.*)$/.exec(request.url) ?? [];
 			const browser = deps.cookie.readBrowser(request);
 			const back = await deps.sso.comeBack(request.params.id, query, browser, request.ip);
 			if ("location" in back) return goOn(reply, back.location);

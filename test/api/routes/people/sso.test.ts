@@ -98,6 +98,14 @@ describe("single sign-on", () => {
 		return entries.filter((one) => one.type === type).map(({ code }) => code);
 	}
 
+	it("takes an answer in whose query another question mark stands", async () => {
+		await enrolled();
+		const browser = createBrowser();
+		const back = await goThere(browser);
+		const { status, json } = await comeBack(back.replace("?", "?session_state=a?b&"), browser);
+		assert.equal(status, 200, JSON.stringify(json));
+	});
+
 	it("leads from an invitation, by the provider, to a session in a cookie, and out again", async () => {
 		const { id, browser } = await enrolled();
 		const session = await browser.visit(`${home}/v1/session`);
