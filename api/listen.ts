@@ -4,6 +4,7 @@ import { X509Certificate } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
 import { createServer, type Server, type ServerOptions } from "node:https";
 import { isIP, type Server as NetServer, type Socket } from "node:net";
+import { createSecureContext } from "node:tls";
 import { limits } from "../domain/limits.ts";
 import { isWithin, networkOf } from "./addresses.ts";
 import type { ApiDeps } from "./deps.ts";
@@ -102,10 +103,6 @@ function createTlsServer(app: Instance, options: Options & { tls: TlsSettings },
 	const server = createServer(
 		{
 			...readMaterial(tls),
-			minVersion: "TLSv1.2",
-			maxVersion: "TLSv1.3",
-			ciphers: cipherSuites,
-			ecdhCurve: groups,
 			handshakeTimeout: handshakeMsMax,
 			requestCert: tls.clientCertificates !== "none",
 			rejectUnauthorized: tls.clientCertificates === "required",
@@ -169,10 +166,10 @@ function stampOfFile(file: string): string {
 }
 
 function readMaterial({ certificateFile, keyFile, clientAuthorityFile }: TlsSettings): ServerOptions {
-	const cert = readAs("LETHE_TLS_CERTIFICATE_FILE", certificateFile);
+	const cert = readCertificate("LETHE_TLS_CERTIFICATE_FILE", certificateFile);
 	const key = readAs("LETHE_TLS_KEY_FILE", keyFile);
-	const ca = clientAuthorityFile && readAs("LETHE_TLS_CLIENT_AUTHORITY_FILE", clientAuthorityFile);
-	return {
+	const ca = clientAuthorityFile && readCertificate("LETHE_TLS_CLIENT_AUTHORITY_FILE", clientAuthorityFile);
+	const material: ServerOptions = {
 		cert,
 		key,
 		ciphers: cipherSuites,
@@ -181,17 +178,31 @@ function readMaterial({ certificateFile, keyFile, clientAuthorityFile }: TlsSett
 		maxVersion: "TLSv1.3",
 		...(ca ? { ca } : {}),
 	};
+	try {
+		createSecureContext(material);
+	} catch {
+		throw new ListenError(
+			"LETHE_TLS_KEY_FILE: the file holds no private key in PEM, or another's than that of the certificate in LETHE_TLS_CERTIFICATE_FILE. Mount the two that belong together.",
+		);
+	}
+	return material;
 }
 
 function readAs(setting: string, file: string): string {
 	try {
-		const text = readFileSync(file, "utf8");
-		if (setting !== "LETHE_TLS_KEY_FILE") new X509Certificate(text);
+		return readFileSync(file, "utf8");
+	} catch {
+		throw new ListenError(`${setting}: the file can't be read. Mount it, or correct it.`);
+	}
+}
+
+function readCertificate(setting: string, file: string): string {
+	const text = readAs(setting, file);
+	try {
+		new X509Certificate(text);
 		return text;
 	} catch {
-		throw new ListenError(
-			`${setting}: the file can't be read, or holds no certificate in PEM. Mount it, or correct it.`,
-		);
+		throw new ListenError(`${setting}: the file holds no certificate in PEM. Mount it, or correct it.`);
 	}
 }
 

@@ -14,7 +14,7 @@ import { text } from "node:stream/consumers";
 import { after, before, describe, it } from "node:test";
 import { type ConnectionOptions, connect } from "node:tls";
 import { createInstance, type Instance } from "../../api/instance.ts";
-import { listen } from "../../api/listen.ts";
+import { ListenError, listen } from "../../api/listen.ts";
 import { type LocalCertificate, localCertificate } from "../../stack/localCertificate.ts";
 import { until } from "../harness/until.ts";
 
@@ -228,6 +228,15 @@ describe("the listener", () => {
 		writeFileSync(join(dir, "bad.pem"), "x");
 		const bad = settings({ certificateFile: join(dir, "bad.pem") });
 		await assert.rejects(listen(open, bad, { log }), /LETHE_TLS_CERTIFICATE_FILE: .*Mount it, or correct it\./);
+		const { keyFile: another } = await localCertificate(join(dir, "another"));
+		for (const keyFile of [join(dir, "bad.pem"), another, join(dir, "none")]) {
+			await assert.rejects(listen(open, settings({ keyFile }), { log }), (error) => {
+				assert.ok(error instanceof ListenError, keyFile);
+				assert.match(error.message, /^LETHE_TLS_KEY_FILE: /);
+				assert.doesNotMatch(error.message, /no certificate/);
+				return true;
+			});
+		}
 		await open.close();
 	});
 
