@@ -1,11 +1,9 @@
 // The bare HTTP server: its bounds, its failures, its request ids; nothing that it serves.
 
 import { isUtf8 } from "node:buffer";
-import { createHash } from "node:crypto";
 import { STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
-import { TLSSocket } from "node:tls";
-import Fastify, { type FastifyError, type FastifyInstance, type FastifyRequest } from "fastify";
+import Fastify, { type FastifyError, type FastifyInstance } from "fastify";
 import { serializerCompiler, type ZodTypeProvider } from "fastify-type-provider-zod";
 import { z } from "zod";
 import { type ErrorCode, LetheError } from "../domain/errors.ts";
@@ -64,7 +62,6 @@ export function createInstance(deps: Pick<ApiDeps, "log" | "ids" | "publicUrl" |
 	}).withTypeProvider<ZodTypeProvider>();
 	takeJsonOrNothing(app);
 	refuseUnknownQueries(app);
-	app.decorateRequest("peerCertificate", { getter: readPeerCertificate });
 	app.setValidatorCompiler(validatorCompiler);
 	app.setSerializerCompiler(serializerCompiler);
 	app.setErrorHandler((error, request, reply) => problem.send(error, request, reply));
@@ -97,24 +94,6 @@ function toOriginForm(target: string): string {
 	const [, path] = /^https?:\/\/[^/?#]*(.*)$/is.exec(target) ?? [];
 	if (path === undefined) return target;
 	return path.startsWith("/") ? path : `/${path}`;
-}
-
-declare module "fastify" {
-	interface FastifyRequest {
-		/**
-		 * The certificate that the caller's side of this TLS connection proved to hold; `thumbprint` as in `x5t#S256`
-		 * (RFC 8705, 3.1), `authorized` when an authority of ours signed it.
-		 */
-		readonly peerCertificate: { thumbprint: string; authorized: boolean } | undefined;
-	}
-}
-
-function readPeerCertificate(this: FastifyRequest): FastifyRequest["peerCertificate"] {
-	const { socket } = this.raw;
-	const certificate = socket instanceof TLSSocket ? socket.getPeerX509Certificate() : undefined;
-	if (!certificate) return undefined;
-	const thumbprint = createHash("sha256").update(certificate.raw).digest("base64url");
-	return { thumbprint, authorized: (socket as TLSSocket).authorized };
 }
 
 /** What a route does not take can't change what it does: who asks for it is told so, and not served as if it were. */

@@ -13,6 +13,7 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { after, before, describe, it } from "node:test";
 import { type ConnectionOptions, connect } from "node:tls";
+import { clientCertificate } from "../../api/authenticators/clientCertificate.ts";
 import { createInstance, type Instance } from "../../api/instance.ts";
 import { ListenError, listen } from "../../api/listen.ts";
 import { type LocalCertificate, localCertificate } from "../../stack/localCertificate.ts";
@@ -55,7 +56,7 @@ describe("the listener", () => {
 			publicUrl: "https://lethe.example",
 			trustedProxies: [],
 		});
-		built.get("/peer", async (asked) => ({ protocol: asked.protocol, peer: asked.peerCertificate ?? null }));
+		built.get("/peer", async (asked) => ({ protocol: asked.protocol, peer: clientCertificate(asked.raw) ?? null }));
 		return built;
 	};
 	const serve = (from: LocalCertificate) => {
@@ -130,10 +131,7 @@ describe("the listener", () => {
 		assert.deepEqual(await get(), { protocol: "https", peer: null });
 		const client = { cert: readFileSync(files.certificateFile), key: readFileSync(files.keyFile) };
 		const thumbprint = createHash("sha256").update(new X509Certificate(client.cert).raw).digest("base64url");
-		assert.deepEqual((await get(client)).peer, { thumbprint, authorized: true });
-		const stranger = await localCertificate(join(dir, "stranger"));
-		const other = { cert: readFileSync(stranger.certificateFile), key: readFileSync(stranger.keyFile) };
-		assert.equal((await get(other)).peer.authorized, false);
+		assert.equal((await get(client)).peer, thumbprint);
 	});
 
 	it("turns away who has no certificate that it knows, where one is required", async () => {
@@ -142,7 +140,10 @@ describe("the listener", () => {
 		const to = { port: Number(new URL(heard.tlsUrl as string).port) };
 		await assert.rejects(get(to));
 		const client = { cert: readFileSync(files.certificateFile), key: readFileSync(files.keyFile) };
-		assert.equal((await get({ ...to, ...client })).peer.authorized, true);
+		assert.equal((await get({ ...to, ...client })).protocol, "https");
+		const stranger = await localCertificate(join(dir, "stranger"));
+		const other = { cert: readFileSync(stranger.certificateFile), key: readFileSync(stranger.keyFile) };
+		await assert.rejects(get({ ...to, ...other }));
 		await strict.close();
 	});
 
