@@ -24,8 +24,8 @@ declare module "fastify" {
 		newId: (kind: IdKind) => string;
 	}
 	interface FastifyContextConfig {
-		/** The route keeps its own idempotency keys, with what it makes. */
-		ownIdempotency?: boolean;
+		/** `own`: the route keeps its idempotency keys with what it makes. `none`: it takes none. */
+		idempotency?: "own" | "none";
 		/** What the route answers holds a secret or content: it is never kept, and a repeat is told so. */
 		secretAnswer?: boolean;
 	}
@@ -66,13 +66,13 @@ export function addIdempotency(app: FastifyInstance, deps: IdempotencyDeps): voi
 		return seed === undefined ? deps.ids.random(kind) : deps.ids.derive(kind, seed);
 	});
 	app.addHook("onRoute", (route: RouteOptions) => {
-		if (![route.method].flat().includes("POST")) return;
+		if (![route.method].flat().includes("POST") || route.config?.idempotency === "none") return;
 		const own = route.schema?.headers as z.ZodObject | undefined;
 		route.schema = { ...route.schema, headers: z.looseObject({ ...own?.shape, ...idempotencyHeaders }) };
 	});
 
 	app.addHook("preHandler", async (request, reply) => {
-		if (request.method !== "POST" || request.routeOptions.config.ownIdempotency) return;
+		if (request.method !== "POST" || request.routeOptions.config.idempotency !== undefined) return;
 		const key = readIdempotencyKey(request);
 		if (key === undefined) return;
 		const answer = await claim(deps, request, key);

@@ -49,7 +49,7 @@ export function addBatches(app: Instance, deps: Deps): void {
 		"/batches",
 		{
 			bodyLimit: limits.batchBytesMax,
-			config: { ownIdempotency: true, inFlightMax: limits.batchesInFlightMax },
+			config: { idempotency: "own", inFlightMax: limits.batchesInFlightMax },
 			schema: {
 				operationId: "createBatch",
 				summary: "Accept up to 500 messages together",

@@ -14,6 +14,23 @@ type Report = { problems: { ruleId: string; severity: string; message: string; l
 // Schemas are named whether or not an operation refers to them by now; who may use the document is not its matter.
 const notOurs = ["no-unused-components", "info-license", "operation-4xx-response", "no-illogical-composition-keywords"];
 
+test("every POST takes an Idempotency-Key, but where a session or token begins, or a session ends", async () => {
+	const without = Object.entries((await readOpenApi()).paths)
+		.filter(([path, { post }]) => post && !path.includes("/callbacks/") && !takesKey(post))
+		.map(([path]) => path);
+	assert.deepEqual(without.toSorted(), [
+		"/oauth/token",
+		"/v1/enrolment",
+		"/v1/enrolment/complete",
+		"/v1/oauth/token",
+		"/v1/session",
+		"/v1/session/end",
+		"/v1/session/passkey-options",
+		"/v1/session/sso",
+		"/v1/session/sso/complete",
+	]);
+});
+
 test("the OpenAPI document passes Redocly's recommended rules", async () => {
 	const dir = mkdtempSync(join(tmpdir(), "lethe-openapi-"));
 	const file = join(dir, "openapi.json");
@@ -38,3 +55,7 @@ test("the OpenAPI document passes Redocly's recommended rules", async () => {
 		[],
 	);
 });
+
+function takesKey({ parameters = [] }: { parameters?: { name: string }[] }): boolean {
+	return parameters.some(({ name }) => name === "Idempotency-Key");
+}

@@ -33,7 +33,7 @@ export function addCreateMessage(app: Instance, deps: CreateDeps): void {
 	app.post(
 		"/messages",
 		{
-			config: { ownIdempotency: true },
+			config: { idempotency: "own" },
 			schema: {
 				operationId: "createMessage",
 				summary: "Accept a message",

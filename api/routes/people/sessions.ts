@@ -67,7 +67,8 @@ function addEnding(app: Instance, { evidence, personSessions, cookie }: Deps): v
 	app.post(
 		"/session/end",
 		{
-			config: { ownIdempotency: true },
+			// Whatever key it bears: the answer to another session's end would leave this one open.
+			config: { idempotency: "none" },
 			schema: {
 				operationId: "signOut",
 				summary: "Sign out",
