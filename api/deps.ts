@@ -62,7 +62,6 @@ export type ApiDeps = {
 	runs: Pick<Runs, "startSoon" | "whileAccepting" | "settleSoon" | "wakeRequestSoon" | "revealSoon">;
 	/** Where single messages that come close together meet. */
 	sharedRuns: SharedRuns;
-	/** A queue's carrier, opened with that queue's callback secrets only; undefined for an unknown queue. */
 	apiKeys: ApiKeys;
 	/** Signs our own access tokens, and shows what verifies them. */
 	tokens: TokenSigner;
@@ -70,6 +69,7 @@ export type ApiDeps = {
 	receipts: Pick<TokenSigner, "sign" | "publicJwks">;
 	/** What verifies those of outside issuers. */
 	issuerKeys: IssuerKeys;
+	/** A queue's carrier, opened with that queue's callback secrets only; undefined for an unknown queue. */
 	carriers: { verifier: (sendQueue: string) => Promise<Carrier | undefined> };
 	/** The callbacks that were just taken. */
 	replays: Pick<Replays, "isKnown" | "remember">;

@@ -795,12 +795,12 @@ function wideHoldFields() {
 	return { ...fields, approvedBy: fields.approvedBy.unwrap(), reviewAt: time };
 }
 
-/** How every route says that it may answer with a problem. */
 /** Segments a second, and by country. */
 export const segmentsPerSecond = z.int().min(1).max(100_000).meta({ description: "Segments a second." });
 export const countryCode = z.string().refine(isCountry, { error: "A country of ISO 3166-1." });
 export const countryRates = z.record(countryCode, segmentsPerSecond);
 
+/** How every route says that it may answer with a problem. */
 export const problems = {
 	"4XX": { description: "Refused", content: { "application/problem+json": { schema: problem } } },
 	"5XX": { description: "Failed", content: { "application/problem+json": { schema: problem } } },
