@@ -1,6 +1,7 @@
 // Makes the exports that wait for a worker: only it may decrypt. Each page is sealed for whoever asked, and for nobody else.
 
 import type { ExportJob } from "../adapters/mongo/subjectRequests.ts";
+import { formatTime } from "../domain/formatTime.ts";
 import { limits } from "../domain/limits.ts";
 import { type Message, queueOf, type SealedObjectName, wasHandedOver } from "../domain/message.ts";
 import { Plaintext } from "../domain/plaintext.ts";
@@ -95,8 +96,4 @@ async function read(deps: ExportSubjectDeps, message: Message, report: ExportJob
 		contentErasedAt: retention.content?.erasedAt && formatTime(retention.content.erasedAt),
 		recordEraseBy: retention.decision_record && formatTime(retention.decision_record.eraseBy),
 	});
-}
-
-function formatTime(at: number): string {
-	return new Date(at).toISOString();
 }

@@ -1,6 +1,7 @@
 // What goes before what for one message of a request for erasure: its facts, the packs, the holds, and what a person decided.
 
 import type { Facts } from "../domain/decision.ts";
+import { formatTime } from "../domain/formatTime.ts";
 import { isFinal } from "../domain/lifecycle.ts";
 import type { Message } from "../domain/message.ts";
 import type { HoldRecord } from "../domain/subject.ts";
@@ -77,8 +78,4 @@ function overrule(request: SubjectRequest, settled: Settled, held = false): Sett
 function eraseTime({ verdict, until }: Settled, notBefore: string | undefined, now: number): number | undefined {
 	if (verdict === "erase") return now;
 	return until === "minimum" && notBefore !== undefined ? Date.parse(notBefore) : undefined;
-}
-
-function formatTime(at: number): string {
-	return new Date(at).toISOString();
 }

@@ -4,6 +4,7 @@ import { Temporal } from "temporal-polyfill";
 import type { SendQueueDocument, TenantDocument } from "../adapters/mongo/models.ts";
 import type { Decision, Facts, FactsContext } from "../domain/decision.ts";
 import { type ErrorCode, LetheError } from "../domain/errors.ts";
+import { formatTime } from "../domain/formatTime.ts";
 import { limits } from "../domain/limits.ts";
 import type { RetentionObject, SubjectPseudonym } from "../domain/message.ts";
 import type { Plaintext } from "../domain/plaintext.ts";
@@ -238,9 +239,9 @@ function toFacts(
 		...input.context,
 		event: "send",
 		// The rules of the time at which it is to be sent are the ones that count.
-		evaluatedAt: formatInstant(times.sendAt),
-		acceptedAt: formatInstant(times.now),
-		expiresAt: formatInstant(times.deadlineAt),
+		evaluatedAt: formatTime(times.sendAt),
+		acceptedAt: formatTime(times.now),
+		expiresAt: formatTime(times.deadlineAt),
 		lawfulBasis: input.lawfulBasis,
 		deliver: input.deliver === "auto" ? undefined : input.deliver,
 		characters: input.body.reveal().length,
@@ -248,7 +249,7 @@ function toFacts(
 		keywordClass: own.content.keywordClass,
 		// Asked of nothing else, and so recorded of nothing else.
 		adLabel: input.category === "marketing" ? own.content.adLabel : undefined,
-		...(confirms === undefined ? {} : { optOutKeywordReply: true, optOutAt: formatInstant(confirms) }),
+		...(confirms === undefined ? {} : { optOutKeywordReply: true, optOutAt: formatTime(confirms) }),
 	};
 	return withoutUndefined({
 		recipientCountry: country,
@@ -297,8 +298,4 @@ function readRelease(decision: Decision): number {
 
 function invalid(pointer: string, detail: string): LetheError {
 	return new LetheError("invalid_request", { errors: [{ pointer, detail }] });
-}
-
-function formatInstant(at: number): string {
-	return new Date(at).toISOString();
 }

@@ -3,6 +3,7 @@
 import { decodeJwt } from "jose";
 import type { z } from "zod";
 import type { CertificateDocument } from "../adapters/mongo/models.ts";
+import { formatTime } from "../domain/formatTime.ts";
 import type { State } from "../domain/lifecycle.ts";
 import { standingOfLink } from "../domain/link.ts";
 import type { LinkRecord } from "../domain/linkRecord.ts";
@@ -16,11 +17,6 @@ import type {
 	SubjectRecord,
 } from "../domain/subject.ts";
 import { schemas } from "./schemas.ts";
-
-/** RFC 3339, UTC. */
-function formatTime(at: number): string {
-	return new Date(at).toISOString();
-}
 
 /** The answer to an acceptance; `state` is the one at acceptance unless told. */
 export function viewAccepted(message: Message, state: State = stateAtAcceptance(message)) {
@@ -53,7 +49,7 @@ export function viewMessage(message: Message, now: number) {
 		webhooks: message.webhooks,
 		acceptedAt: formatTime(message.acceptedAt),
 		stateAt: formatTime(message.stateAt),
-		releaseAt: formatOptional(message.releaseAt),
+		releaseAt: formatTime(message.releaseAt),
 		expiresAt: formatTime(message.deadlineAt),
 		closesAt: formatTime(message.closeAt),
 		held: message.holds.length > 0,
@@ -64,7 +60,7 @@ export function viewMessage(message: Message, now: number) {
 			number: attempt.number,
 			state: attempt.outcome ?? "open",
 			startedAt: formatTime(attempt.startedAt),
-			endedAt: formatOptional(attempt.endedAt),
+			endedAt: formatTime(attempt.endedAt),
 			code: attempt.code,
 			sendQueue: attempt.sendQueue,
 			segments: attempt.segments,
@@ -102,9 +98,9 @@ function viewLink(message: Message, link: LinkRecord, now: number) {
 		expiresAt: formatTime(link.expiresAt),
 		hasPin: link.pinRounds !== undefined,
 		wrongPins: link.wrongPins,
-		openedAt: formatOptional(link.claimedAt),
-		readAt: formatOptional(link.readAt),
-		closedAt: formatOptional(link.closedAt),
+		openedAt: formatTime(link.claimedAt),
+		readAt: formatTime(link.readAt),
+		closedAt: formatTime(link.closedAt),
 	};
 }
 
@@ -152,14 +148,14 @@ export function viewHold(record: HoldRecord) {
 		id,
 		scope,
 		messageId,
-		from: formatOptional(from),
-		to: formatOptional(to),
+		from: formatTime(from),
+		to: formatTime(to),
 		ground,
 		reason,
 		approvedBy: record.approvedBy,
-		approvedAt: formatOptional(record.approvedAt),
-		appliedAt: formatOptional(record.appliedAt),
-		reviewAt: formatOptional(reviewAt),
+		approvedAt: formatTime(record.approvedAt),
+		appliedAt: formatTime(record.appliedAt),
+		reviewAt: formatTime(reviewAt),
 		placedAt: formatTime(at),
 		placedBy: recordedBy,
 		released: viewEnding(ended),
@@ -174,13 +170,13 @@ export function viewRecipientKey(record: RecipientKeyRecord) {
 		version,
 		registeredAt: formatTime(at),
 		registeredBy: recordedBy,
-		eraseBy: formatOptional(eraseBy),
+		eraseBy: formatTime(eraseBy),
 		ended: viewEnding(ended),
 	} satisfies z.input<typeof schemas.recipientKey>;
 }
 
 function viewRecorded({ recordedAt, recordedBy, eraseBy }: SubjectRecord) {
-	return { recordedAt: formatTime(recordedAt), recordedBy, eraseBy: formatOptional(eraseBy) };
+	return { recordedAt: formatTime(recordedAt), recordedBy, eraseBy: formatTime(eraseBy) };
 }
 
 function viewEnding(ended: Ending | undefined) {
@@ -199,12 +195,8 @@ function viewRetention(record: RetentionRecord | undefined) {
 	if (!record) return undefined;
 	return {
 		eraseBy: formatTime(record.eraseBy),
-		erasedAt: formatOptional(record.erasedAt),
-		verifiedAt: formatOptional(record.verifiedAt),
+		erasedAt: formatTime(record.erasedAt),
+		verifiedAt: formatTime(record.verifiedAt),
 		certificateId: record.certificateId,
 	};
-}
-
-function formatOptional(at: number | undefined): string | undefined {
-	return at === undefined ? undefined : formatTime(at);
 }

@@ -2,6 +2,7 @@
 
 import { z } from "zod";
 import type { CarrierCopy } from "../domain/carrierCopy.ts";
+import { formatTime } from "../domain/formatTime.ts";
 
 const time = z.iso.datetime({ precision: 3 });
 
@@ -132,12 +133,12 @@ function carriersCopy(copies: readonly CarrierCopy[], lifetimeMs: number | null)
 	const redacted = copies.flatMap((one) => (one.kind === "redacted" ? [one] : []));
 	if (redacted.length === 0) return holdsNone(copy);
 	const proof = redacted.every(({ readBack }) => readBack) ? "read_back" : "confirmed";
-	const at = iso(Math.max(...redacted.map((one) => one.at)));
+	const at = formatTime(Math.max(...redacted.map((one) => one.at)));
 	return { copy, method: "carrier_redaction", status: "erased", proof, at };
 }
 
 function gone(copy: CopyName, method: Copy["method"], at: number, verified: boolean): Copy {
-	const erased: Copy = { copy, method, status: "erased", proof: "read_back", at: iso(at) };
+	const erased: Copy = { copy, method, status: "erased", proof: "read_back", at: formatTime(at) };
 	return verified ? erased : unverified(erased);
 }
 
@@ -169,9 +170,5 @@ const lifetimeMsMax = 100 * 365.25 * 24 * 3600_000;
 function end(from: number, lifetimeMs: number | null): string | undefined {
 	if (lifetimeMs === null || lifetimeMs > lifetimeMsMax) return undefined;
 	if (!(lifetimeMs >= 0)) throw new RangeError("a declared lifetime is negative or not a number");
-	return iso(from + lifetimeMs);
-}
-
-function iso(at: number): string {
-	return new Date(at).toISOString();
+	return formatTime(from + lifetimeMs);
 }

@@ -3,6 +3,7 @@
 import { createHmac } from "node:crypto";
 import { compactVerify, decodeProtectedHeader, importJWK } from "jose";
 import { z } from "zod";
+import { formatTime } from "../domain/formatTime.ts";
 import { isId } from "../domain/ids.ts";
 import { isFinal, states } from "../domain/lifecycle.ts";
 import { limits } from "../domain/limits.ts";
@@ -129,8 +130,4 @@ function parse(payload: Uint8Array): unknown {
 	} catch {
 		return undefined;
 	}
-}
-
-function formatTime(at: number): string {
-	return new Date(at).toISOString();
 }

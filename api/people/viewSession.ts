@@ -1,5 +1,6 @@
 // A session as it is shown.
 
+import { formatTime } from "../../domain/formatTime.ts";
 import { rolesInForce, type Session } from "../../domain/person.ts";
 
 export function viewSession(
@@ -14,8 +15,4 @@ export function viewSession(
 		endsAt: formatTime(endsAt),
 		idleEndsAt: formatTime(Math.min(endsAt, idleEndsAt)),
 	};
-}
-
-export function formatTime(at: number): string {
-	return new Date(at).toISOString();
 }

@@ -4,6 +4,7 @@ import { createPublicKey, type JsonWebKey } from "node:crypto";
 import { z } from "zod";
 import type { ApiKeyDocument, Proof } from "../../adapters/mongo/models.ts";
 import { LetheError } from "../../domain/errors.ts";
+import { formatTime } from "../../domain/formatTime.ts";
 import { limits } from "../../domain/limits.ts";
 import { categories } from "../../domain/message.ts";
 import { machineRoles } from "../../domain/roles.ts";
@@ -310,8 +311,4 @@ function viewApiKey(key: ApiKeyDocument, now: number): z.output<typeof apiKey> {
 		revokedAt: formatTime(key.revokedAt),
 		lastUsedAt: formatTime(key.lastUsedAt),
 	}) as z.output<typeof apiKey>;
-}
-
-function formatTime(at: number | undefined): string | undefined {
-	return at === undefined ? undefined : new Date(at).toISOString();
 }

@@ -2,6 +2,7 @@
 
 import { z } from "zod";
 import { LetheError } from "../../../domain/errors.ts";
+import { formatTime } from "../../../domain/formatTime.ts";
 import { limits } from "../../../domain/limits.ts";
 import type { Person } from "../../../domain/person.ts";
 import type { ApiDeps } from "../../deps.ts";
@@ -10,7 +11,6 @@ import { type EnrolDeps, hashNew, openName } from "../../people/enrol.ts";
 import type { RegistrationResponseJSON } from "../../people/passkeys.ts";
 import { sessionOf } from "../../people/personSessions.ts";
 import { makeRecoveryCodes } from "../../people/recoveryCodes.ts";
-import { formatTime } from "../../people/viewSession.ts";
 import type { Principal } from "../../plugins/auth.ts";
 import { actOf } from "../../plugins/evidence.ts";
 import { problems } from "../../schemas.ts";

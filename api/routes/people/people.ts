@@ -2,12 +2,12 @@
 
 import { z } from "zod";
 import { LetheError } from "../../../domain/errors.ts";
+import { formatTime } from "../../../domain/formatTime.ts";
 import { type Person, rolesInForce } from "../../../domain/person.ts";
 import { readCursor, toPage } from "../../cursor.ts";
 import type { ApiDeps } from "../../deps.ts";
 import type { Instance } from "../../instance.ts";
 import { openName } from "../../people/enrol.ts";
-import { formatTime } from "../../people/viewSession.ts";
 import type { Principal } from "../../plugins/auth.ts";
 import { pageQuery, problems } from "../../schemas.ts";
 import { peopleSchemas } from "./schemas.ts";

@@ -2,11 +2,12 @@
 
 import { z } from "zod";
 import { LetheError } from "../../../domain/errors.ts";
+import { formatTime } from "../../../domain/formatTime.ts";
 import type { ApiDeps } from "../../deps.ts";
 import type { Instance } from "../../instance.ts";
 import { type PersonSessions, sessionOf } from "../../people/personSessions.ts";
 import type { SessionCookie } from "../../people/sessionCookie.ts";
-import { formatTime, viewSession } from "../../people/viewSession.ts";
+import { viewSession } from "../../people/viewSession.ts";
 import { actOf } from "../../plugins/evidence.ts";
 import { problems } from "../../schemas.ts";
 import { peopleSchemas } from "./schemas.ts";

@@ -1,6 +1,7 @@
 // What a caller sees of policies and proposals: versions, hashes, states, counts, and who did what; of messages ids only.
 
 import type { z } from "zod";
+import { formatTime } from "../../../domain/formatTime.ts";
 import type { Approval, Proposal, Retiming } from "../../../domain/proposal.ts";
 import { describeDifference, diffPacks } from "../../../policies/diff.ts";
 import type { Explanation } from "../../../policies/explain.ts";
@@ -104,8 +105,4 @@ function viewSimulation(simulation: NonNullable<Proposal["simulation"]>) {
 
 function viewApproval({ by, at, verified }: Approval) {
 	return { by, at: formatTime(at), verified, ...(verified ? {} : { note: unverified }) };
-}
-
-function formatTime(at: number): string {
-	return new Date(at).toISOString();
 }

@@ -3,6 +3,7 @@
 import { z } from "zod";
 import type { StoredRequest } from "../../../adapters/mongo/subjectRequests.ts";
 import { LetheError } from "../../../domain/errors.ts";
+import { formatTime } from "../../../domain/formatTime.ts";
 import { healthClasses } from "../../../domain/healthClasses.ts";
 import { limits } from "../../../domain/limits.ts";
 import type { SubjectRecord } from "../../../domain/subject.ts";
@@ -163,8 +164,4 @@ function disclosures(messages: Row[], receivedAt: number) {
 		note: "Each is a message to the individual, handed to a carrier. Disclosures to the individual need no accounting, 164.528(a)(1)(ii); they are listed all the same.",
 		disclosures: items,
 	};
-}
-
-function formatTime(at: number): string {
-	return new Date(at).toISOString();
 }

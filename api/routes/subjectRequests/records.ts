@@ -4,6 +4,7 @@ import { z } from "zod";
 import type { TenantDocument } from "../../../adapters/mongo/models.ts";
 import type { StoredRequest } from "../../../adapters/mongo/subjectRequests.ts";
 import { LetheError } from "../../../domain/errors.ts";
+import { formatTime } from "../../../domain/formatTime.ts";
 import { limits } from "../../../domain/limits.ts";
 import { categories } from "../../../domain/message.ts";
 import { addDuration } from "../../../policies/cohorts.ts";
@@ -207,8 +208,4 @@ async function processingRecord(deps: Deps, tenant: TenantDocument) {
 
 function round(days: number): number {
 	return Math.round(days * 10) / 10;
-}
-
-function formatTime(at: number): string {
-	return new Date(at).toISOString();
 }

@@ -1,6 +1,7 @@
 // What a caller sees of a subject's request: no number, and no pseudonym either.
 
 import type { z } from "zod";
+import { formatTime } from "../../../domain/formatTime.ts";
 import type { SubjectRequest } from "../../../domain/subjectRequest.ts";
 import type { requestSchemas } from "./schemas.ts";
 
@@ -20,14 +21,14 @@ export function viewRequest(request: SubjectRequest) {
 		scope,
 		decision,
 		clocks: {
-			...{ ackBy, acknowledgedAt: formatOptional(acknowledgedAt) },
-			...{ respondBy, extendableTo, extendedTo, extensionToldAt: formatOptional(extensionToldAt) },
+			...{ ackBy, acknowledgedAt: formatTime(acknowledgedAt) },
+			...{ respondBy, extendableTo, extendedTo, extensionToldAt: formatTime(extensionToldAt) },
 		},
 		identity: identity && {
 			...identity,
 			checkedAt: formatTime(identity.checkedAt),
 			ownedFrom: formatTime(identity.ownedFrom),
-			ownedUntil: formatOptional(identity.ownedUntil),
+			ownedUntil: formatTime(identity.ownedUntil),
 		},
 		tasks: request.tasks.map(({ raisedAt, decided, ...task }) => ({
 			...task,
@@ -40,7 +41,7 @@ export function viewRequest(request: SubjectRequest) {
 			step: erasure.step,
 			erasedCount: erasure.erasedCount,
 			keptCount: erasure.keptCount,
-			kept: erasure.kept.map(({ until, ...kept }) => ({ ...kept, until: formatOptional(until) })),
+			kept: erasure.kept.map(({ until, ...kept }) => ({ ...kept, until: formatTime(until) })),
 		},
 		holdId,
 		optOutId,
@@ -48,19 +49,11 @@ export function viewRequest(request: SubjectRequest) {
 		exports: request.exports.map(withTime),
 		log: request.log.map(withTime),
 		closed: closed && withTime(closed),
-		eraseBy: formatOptional(request.eraseBy),
+		eraseBy: formatTime(request.eraseBy),
 		links: { self: `/v1/subject-requests/${request._id}` },
 	} satisfies z.input<typeof requestSchemas.request>;
 }
 
 function withTime<T extends { at: number }>(event: T): Omit<T, "at"> & { at: string } {
 	return { ...event, at: formatTime(event.at) };
-}
-
-function formatTime(at: number): string {
-	return new Date(at).toISOString();
-}
-
-function formatOptional(at: number | undefined): string | undefined {
-	return at === undefined ? undefined : formatTime(at);
 }

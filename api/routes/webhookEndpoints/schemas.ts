@@ -1,6 +1,7 @@
 // The shapes of webhook endpoints and of what became of each event, as they cross the door.
 
 import { z } from "zod";
+import { formatTime } from "../../../domain/formatTime.ts";
 import { limits } from "../../../domain/limits.ts";
 import { type WebhookDelivery, type WebhookEndpoint, webhookStates } from "../../../domain/webhook.ts";
 import { withoutUndefined } from "../../../domain/withoutUndefined.ts";
@@ -145,8 +146,4 @@ export function viewDelivery(found: WebhookDelivery): z.output<typeof delivery> 
 			withoutUndefined({ at: new Date(at).toISOString(), status, code, milliseconds: ms }),
 		),
 	});
-}
-
-function formatTime(at: number | undefined): string | undefined {
-	return at === undefined ? undefined : new Date(at).toISOString();
 }
