@@ -85,7 +85,9 @@ export function queueCommand(): Command {
 	);
 	queue.addCommand(
 		withTarget(
-			new Command("doubts").description("list the messages of which nobody knows what became, of the last ten days"),
+			new Command("doubts").description(
+				"list the messages of which nobody knows what became, of the last seventeen days",
+			),
 		).action((options: TargetOptions) => run("queue doubts", () => doubts(options))),
 	);
 	for (const [name, description] of Object.entries(steps)) {

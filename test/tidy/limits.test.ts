@@ -1,8 +1,11 @@
 // The limits hold together: what must be longer, larger or rarer than what.
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
 import { limits } from "../../domain/limits.ts";
+import { root } from "./tree.ts";
 
 const minuteMs = 60_000;
 const hourMs = 60 * minuteMs;
@@ -167,6 +170,13 @@ const relations: [why: string, less: number, more: number, orEqual?: true][] = [
 for (const [why, less, more, orEqual] of relations) {
 	test(why, () => assert.ok(orEqual ? less <= more : less < more, `${less} against ${more}`));
 }
+
+test("for how long doubts are listed is told as it is, wherever it is told", () => {
+	assert.equal(limits.deadlineMsMax + limits.parkedReceiptMs, 17 * 24 * hourMs);
+	for (const file of ["api/routes/messages/list.ts", "cli/queue.ts", "docs/routing.md"]) {
+		assert.match(readFileSync(join(root, file), "utf8"), /\blast seventeen days\b/, file);
+	}
+});
 
 test("every limit is a positive whole number whose name says its unit or bound", () => {
 	for (const [name, value] of Object.entries(limits)) {
