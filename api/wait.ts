@@ -2,10 +2,10 @@
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { isFinal } from "../domain/lifecycle.ts";
+import { limits } from "../domain/limits.ts";
 import type { Message } from "../domain/message.ts";
 import type { ApiDeps } from "./deps.ts";
 
-const waitersMax = 256;
 const pauseFirstMs = 50;
 const pauseMsMax = 500;
 
@@ -17,7 +17,7 @@ export function createWait(deps: { store: { messages: Pick<ApiDeps["store"]["mes
 	return {
 		/** The message as it is when final, when `waitMs` are over or when `signal` ends it; undefined: not waited for. */
 		async wait(id: string, waitMs: number, signal: AbortSignal): Promise<Message | undefined> {
-			if (waiters >= waitersMax) return undefined;
+			if (waiters >= limits.stateWaitersMax) return undefined;
 			waiters++;
 			const ended = AbortSignal.any([stopping.signal, signal, AbortSignal.timeout(waitMs)]);
 			try {

@@ -1,4 +1,5 @@
-// Every bound in one place, with its unit last in its name; the relations between them are asserted by a test.
+// The bounds that callers meet and parts of the engine share, each with its unit last in its name; the relations between them
+// are asserted by a test. What a single file alone counts, such as rounds or what a cache holds, stands there.
 
 export const limits = {
 	// the door
@@ -31,6 +32,14 @@ export const limits = {
 	// Of one key: what is much work, and what would tell of many people.
 	exportsPerMinuteMax: 60,
 	searchesPerMinuteMax: 600,
+	messageSearchesPerMinuteMax: 60,
+	revealsPerMinuteMax: 20,
+	// A caller may have its answer wait for a message's final state so long; of them so many wait at once.
+	stateWaitMsMax: 30_000,
+	stateWaitersMax: 256,
+	// What a readiness check has not found by then is down; what it found is told for so long.
+	readinessCheckMsMax: 2_000,
+	readinessKeptMs: 1_000,
 	// Failures to authenticate from one address within a minute: the first are not slowed, each further one longer.
 	failuresFreeMax: 20,
 	failureStepMs: 20,
@@ -314,6 +323,7 @@ export const limits = {
 	outsideTokenAgeMsMax: 24 * 3600_000,
 	// A proof of possession is made for one request, just before it.
 	proofAgeMsMax: 60_000,
+	tokenFormBytesMax: 16 * 1024,
 	rotationOverlapMsMax: 30 * 24 * 3600_000,
 
 	// keys

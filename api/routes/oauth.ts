@@ -43,7 +43,6 @@ class OAuthError extends Error {
 }
 
 const formType = "application/x-www-form-urlencoded";
-const formCharactersMax = 16 * 1024;
 const form = z
 	.object({
 		grant_type: z.string().optional().meta({ description: "`client_credentials`" }),
@@ -87,7 +86,7 @@ export function addTokenEndpoint(app: Instance, deps: Deps): void {
 	app.post(
 		"/oauth/token",
 		{
-			bodyLimit: formCharactersMax,
+			bodyLimit: limits.tokenFormBytesMax,
 			schema: {
 				operationId: app.prefix === "" ? "createToken" : "createVersionedToken",
 				summary: "Exchange an API key, or a JWT that it signed, for a short-lived access token",

@@ -3,6 +3,7 @@
 import type { FastifyRequest } from "fastify";
 import { z } from "zod";
 import { LetheError } from "../../domain/errors.ts";
+import { limits } from "../../domain/limits.ts";
 import { isWithin } from "../addresses.ts";
 import type { ApiDeps } from "../deps.ts";
 import type { Instance } from "../instance.ts";
@@ -10,8 +11,6 @@ import type { Metrics } from "../metrics.ts";
 
 // Without these nothing can be accepted; without the others it only waits.
 const needed = ["mongodb", "vault", "policies"];
-const checkMsMax = 2_000;
-const checksKeptMs = 1_000;
 
 type Readiness = { ready: boolean; checks: Record<string, "up" | "down"> };
 
@@ -26,7 +25,7 @@ export function addOperations(
 	// Nobody is asked who they are here: however often they come, each server is asked once a second.
 	function readiness(): Promise<Readiness> {
 		const now = deps.clock();
-		if (!kept || now >= kept.until) kept = { answer: runChecks(deps.checks), until: now + checksKeptMs };
+		if (!kept || now >= kept.until) kept = { answer: runChecks(deps.checks), until: now + limits.readinessKeptMs };
 		return kept.answer;
 	}
 
@@ -90,7 +89,7 @@ async function runChecks(checks: ApiDeps["checks"]): Promise<Readiness> {
 async function runCheck(check: () => Promise<unknown>): Promise<"up" | "down"> {
 	let timer: NodeJS.Timeout | undefined;
 	const late = new Promise<"down">((resolve) => {
-		timer = setTimeout(() => resolve("down"), checkMsMax);
+		timer = setTimeout(() => resolve("down"), limits.readinessCheckMsMax);
 	});
 	const answered = Promise.resolve()
 		.then(check)

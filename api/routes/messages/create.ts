@@ -16,7 +16,6 @@ import { problems, schemas } from "../../schemas.ts";
 import { viewAccepted } from "../../view.ts";
 import { createWait, readWait } from "../../wait.ts";
 
-const waitMsMax = 30_000;
 const dryRunsPerMinute = { name: "dry-runs", requests: limits.searchesPerMinuteMax, seconds: 60 };
 
 type CreateDeps = AcceptDeps &
@@ -66,7 +65,7 @@ export function addCreateMessage(app: Instance, deps: CreateDeps): void {
 			}
 			deps.metrics.countAcceptance(input.category, replayed ? "replayed" : "accepted");
 			if (replayed) reply.header("idempotency-replayed", "true");
-			const waitMs = readWait(request.headers.prefer, waitMsMax);
+			const waitMs = readWait(request.headers.prefer, limits.stateWaitMsMax);
 			if (waitMs === 0) return reply.code(202).send(viewAccepted(item.message));
 			const gone = new AbortController();
 			reply.raw.once("close", () => gone.abort());

@@ -3,6 +3,7 @@
 import { z } from "zod";
 import { LetheError } from "../../../domain/errors.ts";
 import { isFinal } from "../../../domain/lifecycle.ts";
+import { limits } from "../../../domain/limits.ts";
 import { type Message, sealedObjects } from "../../../domain/message.ts";
 import { type CollectDeps, createCollectExport } from "../../collectExport.ts";
 import type { ApiDeps } from "../../deps.ts";
@@ -43,7 +44,7 @@ export function addRevealMessage(app: Instance, deps: Deps): void {
 	app.post(
 		"/messages/:id/reveal",
 		{
-			config: { secretAnswer: true, requestsPerMinuteMax: 20 },
+			config: { secretAnswer: true, requestsPerMinuteMax: limits.revealsPerMinuteMax },
 			schema: {
 				operationId: "revealMessage",
 				summary: "Read a message's number and text",

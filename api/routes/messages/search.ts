@@ -1,6 +1,7 @@
 // POST /v1/messages/search: a tenant's messages to one number, which stands in the body and nowhere else.
 
 import { z } from "zod";
+import { limits } from "../../../domain/limits.ts";
 import { categories, type Message } from "../../../domain/message.ts";
 import { type Place, readCursor, toPage } from "../../cursor.ts";
 import type { ApiDeps } from "../../deps.ts";
@@ -39,7 +40,7 @@ export function addSearchMessages(app: Instance, deps: Deps): void {
 	app.post(
 		"/messages/search",
 		{
-			config: { secretAnswer: true, act: "searched", requestsPerMinuteMax: 60 },
+			config: { secretAnswer: true, act: "searched", requestsPerMinuteMax: limits.messageSearchesPerMinuteMax },
 			schema: {
 				operationId: "searchMessages",
 				summary: "List the messages to a number, newest first",
