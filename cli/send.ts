@@ -1,6 +1,7 @@
 // `lethe send`: hands a message to the API and, if asked, waits for its end.
 
 import { randomUUID } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Command, InvalidArgumentError, Option } from "commander";
 import type { AbuseVerdict } from "../domain/abuse.ts";
 import type { FieldError } from "../domain/errors.ts";
@@ -49,6 +50,7 @@ type Answer = {
 type Refusal = { code: string; title: string; errors?: FieldError[]; decision?: { reasons?: string[] } };
 
 const pollMs = 200;
+const retryMs = 1_000;
 /** Refusals that say nothing of the message: it was not asked for rightly, or could not be judged. */
 const mends: Record<string, string> = {
 	unauthenticated: "Give a live key with --key; `lethe admin key` makes one.",
@@ -201,14 +203,20 @@ function parseUrl(text: string): string {
 
 async function waitForEnd(target: ReturnType<typeof apiTarget>, id: string, options: Options): Promise<Answer> {
 	const end = Date.now() + options.timeout * 1000;
+	// Whoever interrupts this must not send it again.
+	if (!options.json) process.stderr.write(`${id} is accepted\n`);
 	let state = "";
 	for (;;) {
-		const { status, body } = await call(target, "GET", `/v1/messages/${id}`);
-		if (status >= 400)
+		const answer = await look(target, id);
+		if ("why" in answer && (!answer.passes || Date.now() > end)) {
 			throw new Error(
-				`${id} was accepted, but its state can't be read: the API answers ${status}. Don't send it again: ask \`GET /v1/messages/${id}\` later.`,
+				`${id} was accepted, but its state can't be read: ${answer.why} Don't send it again: ask \`GET /v1/messages/${id}\` later.`,
 			);
-		const answer = body as Answer;
+		}
+		if ("why" in answer) {
+			await sleep(retryMs);
+			continue;
+		}
 		if (answer.state && answer.state !== state && !options.json) process.stderr.write(`${answer.state}\n`);
 		state = answer.state ?? state;
 		if ((finalStates as string[]).includes(state)) return answer;
@@ -218,7 +226,21 @@ async function waitForEnd(target: ReturnType<typeof apiTarget>, id: string, opti
 			);
 			return answer;
 		}
-		await new Promise((resolve) => setTimeout(resolve, pollMs));
+		await sleep(pollMs);
+	}
+}
+
+/** How a message stands, or why that can't be told, and whether that may pass: an API restarts, or has too much to do. */
+async function look(
+	target: ReturnType<typeof apiTarget>,
+	id: string,
+): Promise<Answer | { why: string; passes: boolean }> {
+	try {
+		const { status, body } = await call(target, "GET", `/v1/messages/${id}`);
+		if (status < 400) return body as Answer;
+		return { why: `the API answers ${status}.`, passes: status === 429 || status >= 500 };
+	} catch (error) {
+		return { why: (error as Error).message, passes: true };
 	}
 }
 

@@ -1,0 +1,51 @@
+// `lethe send --wait` beside an API that goes away meanwhile: what was accepted is not lost, nor sent again by who is told of it.
+
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { test } from "node:test";
+import { run } from "../harness/programs.ts";
+
+type Say = (answer: ServerResponse) => void;
+
+const json =
+	(status: number, body: object): Say =>
+	(answer) =>
+		answer.writeHead(status).end(JSON.stringify(body));
+const accepted = json(202, { id: "msg_a", state: "accepted" });
+const reset: Say = (answer) => answer.destroy();
+
+/** What the command says to an API that answers in turn so, and the last for good. */
+async function sendTo(turns: Say[], timeout: string) {
+	let asked = 0;
+	const server = createServer((_, answer) => turns[Math.min(asked++, turns.length - 1)]?.(answer)).listen(
+		0,
+		"127.0.0.1",
+	);
+	await once(server, "listening");
+	const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+	const args = ["send", "--to", "+12025550142", "--body", "x", "--wait", "--timeout", timeout];
+	const said = await run(process.execPath, ["cli/lethe.ts", ...args, "--url", url, "--key", "k"]);
+	server.close();
+	return said;
+}
+
+test("a message that was accepted is waited for through resets, throttling and an API that restarts", async () => {
+	const passing = [reset, json(429, { code: "rate_limited" }), json(503, { code: "unavailable" })];
+	const delivered = json(200, { id: "msg_a", state: "delivered" });
+	const { code, out, error } = await sendTo([accepted, ...passing, delivered], "60");
+	assert.deepEqual([code, out], [0, "msg_a delivered\n"], error);
+	assert.match(error, /^msg_a is accepted\n/, "whoever interrupts it knows what was sent");
+});
+
+test("whatever ends the waiting names the message", async () => {
+	for (const [last, timeout] of [
+		[reset, "0"],
+		[json(401, { code: "unauthenticated" }), "60"],
+	] as const) {
+		const { code, out, error } = await sendTo([accepted, last], timeout);
+		assert.deepEqual([code, out], [2, ""], error);
+		assert.match(error, /\nlethe: msg_a was accepted, but its state can't be read: [^\n]+ Don't send it again: /);
+	}
+});
