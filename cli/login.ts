@@ -51,7 +51,7 @@ export function loginCommand(): Command {
 		);
 }
 
-/** Exit 1 where nobody was signed in. */
+/** Exit 1 where nobody was signed in; 2 where the session may be open still. */
 export function logoutCommand(): Command {
 	return new Command("logout")
 		.description("sign out, here and at the API")
@@ -61,15 +61,25 @@ export function logoutCommand(): Command {
 			run("logout", async () => {
 				const url = readUrl(options);
 				const token = readSession(url);
-				// Forgotten here in any case: one that the API no longer knows is over.
+				if (token) await endSession(url, token);
 				writeSession(url, undefined);
-				if (token) await post(url, "/v1/session/end", {}, token).catch(() => undefined);
 				const signedOut = token !== undefined;
 				if (options.json) console.log(JSON.stringify({ signedOut }));
 				else console.log(signedOut ? `signed out of ${url}` : `nobody was signed in at ${url}`);
 				return signedOut ? exitCodes.yes : exitCodes.no;
 			}),
 		);
+}
+
+/** One that the API no longer knows is over. @throws Refusal where it may live on */
+async function endSession(url: string, token: string): Promise<void> {
+	try {
+		await post(url, "/v1/session/end", {}, token);
+	} catch (error) {
+		if (!(error instanceof Refusal)) throw error;
+		if (error.status === 401) return;
+		throw new Refusal(`${error.message} The session may be open still: run this again.`);
+	}
 }
 
 function begin(url: string, ask: Ask, options: Options): Promise<Session> {

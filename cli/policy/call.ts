@@ -113,7 +113,11 @@ function toRefusal(status: number, problem: Problem, { json }: { json?: boolean 
 	const exitCode = misuse ? exitCodes.misuse : exitCodes.no;
 	if (code === "policy_refused") {
 		if (!json) for (const { detail } of errors) console.log(detail);
-		return new Refusal(`${code}: ${errors.length} fault(s): correct them and propose the text again.`, exitCode);
+		return new Refusal(
+			`${code}: ${errors.length} fault(s): correct them and propose the text again.`,
+			exitCode,
+			status,
+		);
 	}
 	const where = errors.map(({ pointer, detail }) => `${pointer} ${detail}`.trim()).join("; ");
 	const more = [
@@ -122,5 +126,5 @@ function toRefusal(status: number, problem: Problem, { json }: { json?: boolean 
 		where,
 		mends[code] ?? (where || state || reason ? "" : retryable ? "Repeat it later." : "See docs/errors.md."),
 	];
-	return new Refusal([`${code}: ${title}`, ...more].filter(Boolean).join(" "), exitCode);
+	return new Refusal([`${code}: ${title}`, ...more].filter(Boolean).join(" "), exitCode, status);
 }

@@ -8,10 +8,13 @@ export const exitCodes = { yes: 0, no: 1, misuse: 2 } as const;
 /** Input that can't be used, or an answer that is no: one line that names the mend. */
 export class Refusal extends Error {
 	readonly exitCode: number;
+	/** Of the API's answer; undefined where there was none. */
+	readonly status: number | undefined;
 
-	constructor(message: string, exitCode: number = exitCodes.misuse) {
+	constructor(message: string, exitCode: number = exitCodes.misuse, status?: number) {
 		super(message.replace(/\s*\n\s*/g, " "));
 		this.exitCode = exitCode;
+		this.status = status;
 	}
 }
 

@@ -1,10 +1,13 @@
 // `lethe login` as a shell sees it: enrol, sign in, act as a person, sign out; the token stays in a file of its owner's.
 
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { once } from "node:events";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { after, before, describe, it } from "node:test";
+import { dirname, join } from "node:path";
+import { after, before, describe, it, test } from "node:test";
 import { TOTP } from "otpauth";
 import { putIdentityProvider } from "../../cli/administer.ts";
 import { ssoCallbackPath } from "../../domain/person.ts";
@@ -148,4 +151,24 @@ describe("lethe login", () => {
 		const refused = await lethe(["policy", "approve", "prp_x", "--key", key]);
 		assert.match(refused.error, /person_required: .*Sign in with `lethe login`, and leave --key out\.\n$/);
 	});
+});
+
+test("signs out only once the session is over: what may be open is kept, and said to be", async (t) => {
+	const home = mkdtempSync(join(tmpdir(), "lethe-logout-"));
+	t.after(() => rmSync(home, { recursive: true }));
+	const statuses = [503, 401];
+	const server = createServer((_, answer) => answer.writeHead(statuses.shift() ?? 500).end()).listen(0, "127.0.0.1");
+	t.after(() => server.close());
+	await once(server, "listening");
+	const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+	const file = join(home, ".config", "lethe", "sessions.json");
+	mkdirSync(dirname(file), { recursive: true });
+	writeFileSync(file, JSON.stringify({ [url]: { token: "t", endsAt: "2999-01-01T00:00:00Z" } }));
+	const logout = () =>
+		run(process.execPath, ["cli/lethe.ts", "logout", "--url", url], { env: bareEnvironment({ HOME: home }) });
+	const open = await logout();
+	assert.deepEqual([open.code, open.out], [2, ""]);
+	assert.match(open.error, /^lethe logout: [^\n]+ The session may be open still: run this again\.\n$/);
+	const over = await logout();
+	assert.deepEqual([over.code, over.out, readFileSync(file, "utf8")], [0, `signed out of ${url}\n`, "{}\n"]);
 });
