@@ -492,10 +492,16 @@ function readSecretFile(path: string, name: string): string {
 	}
 }
 
+// The simulated carrier's own variables, not Lethe's settings. By name: what is misspelt must not pass for one.
+const carrierNames = new Set(
+	["DIR", "PORT", "TOKEN", "CALLBACK_URL", "INBOUND_URL", "RECEIPT_DELAY_MS", "LATE_RECEIPT_MS"].map(
+		(name) => `LETHE_CARRIER_${name}`,
+	),
+);
+
 function refuseUnknown(environment: Record<string, string | undefined>): void {
 	for (const name of Object.keys(environment)) {
-		// The launcher's and the simulated carrier's own variables are not Lethe's settings.
-		if (!name.startsWith("LETHE_") || name.startsWith("LETHE_CARRIER_") || name.startsWith("LETHE_TEST_")) continue;
+		if (!name.startsWith("LETHE_") || name.startsWith("LETHE_TEST_") || carrierNames.has(name)) continue;
 		if (!(name in settings)) {
 			throw new ConfigError(`${name} is not a setting. Remove it, or see docs/settings.md for the names there are.`);
 		}
