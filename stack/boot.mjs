@@ -16,11 +16,12 @@ const unreachable =
 
 /**
  * Runs a script of this repository under the pinned Node, installing packages first if they are absent or outdated.
- * Ends this process with the script's exit code.
+ * Ends this process with the script's exit code, or with 2 where it could not be run.
  * @param {string} script path, relative to the repository
  * @param {string[]} args
  */
 export async function boot(script, args) {
+	process.on("uncaughtException", (error) => fail(`${script} could not be run: ${error.message}`));
 	let node;
 	try {
 		if (!isInstalled()) await install();
@@ -159,9 +160,10 @@ function startOf(pid) {
 	}
 }
 
+// Not 1: that is what a command says of what it was asked, such as that a certificate is not authentic.
 function fail(message) {
 	process.stderr.write(`${message}\n`);
-	process.exit(1);
+	process.exit(2);
 }
 
 if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {

@@ -20,7 +20,7 @@ const boot = (...args: string[]) => {
 
 test("with the registry out of reach it says so in one line, after the one that tells of the wait", async () => {
 	const { code, out, error } = await boot("stack/start.ts");
-	assert.deepEqual([code, out], [1, ""]);
+	assert.deepEqual([code, out], [2, ""], "1 would be an answer");
 	assert.match(
 		error,
 		/^Installing the pinned packages .*\nThe package registry can't be reached \(ECONNREFUSED\)\. Check the network .*\n$/,
@@ -31,7 +31,7 @@ test("a lock that a killed start left keeps nobody waiting, though another proce
 	mkdirSync(join(folder, ".lethe"), { recursive: true });
 	writeFileSync(join(folder, ".lethe", "install.lock"), `${process.pid} 1`);
 	const { code, error } = await boot("stack/start.ts");
-	assert.equal(code, 1);
+	assert.equal(code, 2);
 	assert.match(error, /The package registry can't be reached/);
 	assert.doesNotMatch(error, /Waiting/);
 });
@@ -40,12 +40,18 @@ test("where nothing can be written it says so in one line", async () => {
 	rmSync(join(folder, ".lethe"), { recursive: true, force: true });
 	writeFileSync(join(folder, ".lethe"), "");
 	const { code, error } = await boot("stack/start.ts");
-	assert.equal(code, 1);
+	assert.equal(code, 2);
 	assert.match(error, /^.*\.lethe can't be written \(E\w+\)\. Mend its rights, then try again\.\n$/);
 	rmSync(join(folder, ".lethe"));
 });
 
 test("without a script it says how it is used", async () => {
 	const { code, error } = await boot();
-	assert.deepEqual([code, error], [1, "Usage: node stack/boot.mjs SCRIPT.ts [arguments]\n"]);
+	assert.deepEqual([code, error], [2, "Usage: node stack/boot.mjs SCRIPT.ts [arguments]\n"]);
+});
+
+test("an error that nobody foresaw is none of the script's answers either", async () => {
+	const script = 'import("./stack/boot.mjs").then(({ boot }) => { boot("x.ts"); throw new Error("unforeseen"); })';
+	const { code, error } = await run(process.execPath, ["-e", script], { cwd: folder });
+	assert.deepEqual([code, error.endsWith("x.ts could not be run: unforeseen\n")], [2, true], error);
 });
