@@ -4,7 +4,7 @@ import { CompleteAsyncError } from "@temporalio/activity";
 import { backlogKey, laneOf } from "../domain/backlog.ts";
 import { isFinal, type State, unsentStates } from "../domain/lifecycle.ts";
 import type { Message } from "../domain/message.ts";
-import { close, enqueue, refuse, shelve, waitForTenant } from "../domain/transition.ts";
+import { close, enqueue, refuse, shelve, type Transition, waitForTenant } from "../domain/transition.ts";
 import type { Delivered } from "../workflows/contract.ts";
 import type { createAdmit } from "./admit.ts";
 import { change } from "./change.ts";
@@ -30,7 +30,12 @@ export function createDeliver(deps: DeliverDeps) {
 	 * @param now epoch milliseconds, the same for messages that are queued together
 	 */
 	async function queueMessage(message: Message, now = deps.clock()): Promise<boolean> {
-		if (await deps.tenancy.isSuspended(message.tenantId)) return holdBack(message, now);
+		// What is with a sender or a carrier asks for no room.
+		if (!isUnsent(message)) return settle(message, (current) => close(current, now));
+		// Of a suspended tenant nothing is queued: it waits, or ends when its time is over.
+		if (await deps.tenancy.isSuspended(message.tenantId)) {
+			return settle(message, (current) => close(current, now) ?? waitForTenant(current, now));
+		}
 		if (message.state === "queued" && message.backlog !== undefined && now < message.deadlineAt) return true;
 		const admission = await deps.admit(message);
 		const backlog = admission.kind === "room" ? undefined : backlogKey(message, now);
@@ -40,7 +45,7 @@ export function createDeliver(deps: DeliverDeps) {
 			(current) => {
 				const over = close(current, now);
 				if (over) return over;
-				if (!(unsentStates as readonly State[]).includes(current.state)) return undefined;
+				if (!isUnsent(current)) return undefined;
 				if (admission.kind === "hopeless") return refuse(current, now, "queue_hopeless");
 				if (current.state !== "queued") return enqueue(current, now, backlog);
 				return backlog !== undefined && current.backlog === undefined ? shelve(current, backlog) : undefined;
@@ -53,9 +58,8 @@ export function createDeliver(deps: DeliverDeps) {
 		return true;
 	}
 
-	/** Of a suspended tenant nothing is queued: it waits, or ends when its time is over. True while it is open. */
-	async function holdBack(message: Message, now: number): Promise<boolean> {
-		const decide = (current: Message) => close(current, now) ?? waitForTenant(current, now);
+	/** True while it is open. */
+	async function settle(message: Message, decide: (current: Message) => Transition | undefined): Promise<boolean> {
 		const changed = await change(messages, message._id, decide, message);
 		return !isFinal(changed?.applied.to ?? message.state);
 	}
@@ -85,6 +89,10 @@ export function createDeliver(deps: DeliverDeps) {
 			return releases.length > 0 ? { releaseAt: Math.max(...releases) } : {};
 		},
 	};
+}
+
+function isUnsent({ state }: Message): boolean {
+	return (unsentStates as readonly State[]).includes(state);
 }
 
 /** Makes the job of a queued message's next attempt, due after `delayMs` at the earliest. */

@@ -284,6 +284,28 @@ describe("the backlog", () => {
 		assert.equal((await waiting(kept)).length, kept.length, "none is taken out of the backlog");
 	});
 
+	it("is not asked for room for what a sender or a carrier has, whose time may be over all the same", async () => {
+		const [message] = (await insert(1)) as [Message];
+		let asked = 0;
+		const { queueMessage } = createDeliver({
+			...engine,
+			async admit() {
+				asked++;
+				return { kind: "room", delayMs: 0 };
+			},
+			tenancy: createTenancy(engine),
+			prepare: createPrepare({ ...engine, rejudge: createRejudge(engine) }),
+		});
+		assert.ok(await queueMessage(message));
+		assert.ok(await engine.store.messages.claim({ messageId: message._id, attempt: 1, sendQueue: queue._id }));
+		assert.ok(await queueMessage(await engine.read(message._id)));
+		assert.equal(asked, 1);
+		assert.equal(await queueMessage(await engine.read(message._id), message.closeAt), false);
+		assert.equal((await engine.read(message._id)).state, "unknown");
+		assert.equal(await queueMessage(await engine.read(message._id)), false);
+		assert.equal(asked, 1);
+	});
+
 	it("of a paused queue all waits there", async () => {
 		await engine.store.sendQueues.put({ ...queue, paused: true });
 		const messages = await insert(3);
