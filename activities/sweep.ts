@@ -167,7 +167,8 @@ async function repair(deps: SweepDeps, message: Message): Promise<void> {
 		case "deferred":
 			return driveUnsent(deps, message);
 		case "queued":
-			if (isRestricted(message) && (await deps.dropEndedHolds(message))) return;
+			// No sender may claim it; without its hold the sweep comes back at once.
+			if (isRestricted(message)) return void (await deps.dropEndedHolds(message));
 			return void (await deps.deliver.queueMessage(message));
 		case "sending":
 		case "submitted":
