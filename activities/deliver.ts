@@ -13,7 +13,7 @@ import type { createPrepare } from "./prepare.ts";
 import type { Tenancy } from "./tenancy.ts";
 
 export type DeliverDeps = Pick<ActivityDeps, "clock"> & {
-	store: { messages: Pick<ActivityDeps["store"]["messages"], "find" | "findBySubmission" | "transition"> };
+	store: { messages: Pick<ActivityDeps["store"]["messages"], "find" | "findGroup" | "transition"> };
 	sendQueues: Pick<ActivityDeps["sendQueues"], "add">;
 	admit: ReturnType<typeof createAdmit>;
 	prepare: Pick<ReturnType<typeof createPrepare>, "prepareMessage">;
@@ -76,7 +76,7 @@ export function createDeliver(deps: DeliverDeps) {
 	return {
 		queueMessage,
 		async deliver(submissionId: string, group: number): Promise<Delivered> {
-			const members = (await messages.findBySubmission(submissionId)).filter((message) => message.group === group);
+			const members = await messages.findGroup(submissionId, group);
 			// Of one moment: what is then changed alike in many messages is one write.
 			const now = deps.clock();
 			const delivering = members.map((message) => deliverMessage(message, now));

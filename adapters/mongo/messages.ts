@@ -66,13 +66,6 @@ export function createMessageStore(models: Models, deps: StoreDeps) {
 		run: (references) => guardStore(() => findAllByCarrierId(collection, references)),
 	});
 
-	const findBySubmission = createBatcher<string, Message[]>({
-		// Of five hundred messages each, at most.
-		itemsMax: 20,
-		inFlightMax: 2,
-		run: (ids) => guardStore(() => findAllBySubmission(collection, ids)),
-	});
-
 	return {
 		/**
 		 * Accepts a message: journaled when it answers "inserted"; "duplicate" when that id was accepted before; "late", and
@@ -101,15 +94,36 @@ export function createMessageStore(models: Models, deps: StoreDeps) {
 				const found = await collection.findOne({ "link.hash": hash });
 				return found ? whole(found) : undefined;
 			}),
-		/** All messages of a submission. */
-		findBySubmission,
 		/** The message one of whose attempts the carrier knows by this id, on this send queue. */
 		findByCarrierId: (sendQueue: string, carrierId: string) => findByCarrierId({ sendQueue, carrierId }),
+		...createSubmissionQueries(collection),
 		...createQueries(collection),
 		...createWaitingQueries(collection),
 		...createRedactionQueries(collection),
 		...createPageWrites(collection),
 		...createDeletions(collection),
+	};
+}
+
+function createSubmissionQueries(collection: mongo.Collection<Message>) {
+	const findBySubmission = createBatcher<string, Message[]>({
+		// Of five hundred messages each, at most.
+		itemsMax: 20,
+		inFlightMax: 2,
+		run: (ids) => guardStore(() => findAllBySubmission(collection, ids)),
+	});
+
+	const findGroup = createBatcher<Group, Message[]>({
+		itemsMax: 20,
+		inFlightMax: 2,
+		run: (groups) => guardStore(() => findAllGroups(collection, groups)),
+	});
+
+	return {
+		/** All messages of a submission. */
+		findBySubmission,
+		/** Of a submission, the messages of one group. */
+		findGroup: (submissionId: string, group: number) => findGroup({ submissionId, group }),
 	};
 }
 
@@ -641,4 +655,17 @@ async function findAllBySubmission(collection: mongo.Collection<Message>, ids: s
 		.toArray();
 	const bySubmission = Map.groupBy(found, (message) => message.submissionId);
 	return ids.map((id) => bySubmission.get(id) ?? []);
+}
+
+// A read a submission: asked of several by what `group` is one of, a stand-in takes no index.
+async function findAllGroups(collection: mongo.Collection<Message>, groups: Group[]): Promise<Message[][]> {
+	const nameOf = ({ submissionId, group }: Group) => `${submissionId} ${group}`;
+	const reads = [...Map.groupBy(groups, ({ submissionId }) => submissionId)].map(([submissionId, asked]) =>
+		collection
+			.find({ submissionId, group: { $in: [...new Set(asked.map(({ group }) => group))] } })
+			.map(whole)
+			.toArray(),
+	);
+	const byGroup = Map.groupBy((await Promise.all(reads)).flat(), nameOf);
+	return groups.map((group) => byGroup.get(nameOf(group)) ?? []);
 }

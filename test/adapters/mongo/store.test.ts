@@ -255,6 +255,7 @@ describe("store", () => {
 		const queries: [Record<string, unknown>, Record<string, 1 | -1>?, string?][] = [
 			[{ nextCheckAt: { $lte: 1 } }, { nextCheckAt: 1 }],
 			[{ submissionId: { $in: ["s"] } }],
+			[{ submissionId: "s", group: { $in: [0, 1] } }],
 			[{ submissionId: "s", group: 0, state: { $in: ["queued"] } }],
 			[{ "attempts.carrierId": { $in: ["c"] } }],
 			[{ tenantId: "t" }, { acceptedAt: -1, _id: -1 }],
@@ -393,6 +394,39 @@ describe("store", () => {
 		await watched.close();
 		assert.deepEqual(open, [true, false, true, true, false, false]);
 		assert.deepEqual(looks.sort(), [1, 2, 3]);
+	});
+
+	it("groups that are asked for at once share one read a submission, each of its own messages only", async () => {
+		const watched = await connectMongo({
+			url: `${process.env.MONGODB_URL}&monitorCommands=true`,
+			database: connection.name,
+		});
+		const read: number[] = [];
+		watched.getClient().on("commandSucceeded", ({ commandName, reply }) => {
+			if (commandName === "find") read.push((reply as { cursor: { firstBatch: unknown[] } }).cursor.firstBatch.length);
+		});
+		const { messages } = createStore(watched, deps);
+		const of = async (submissionId: string, group: number) => {
+			const message = { ...messageOf({ id: id(), state: "queued" }), submissionId, group };
+			await messages.insert(message);
+			return message._id;
+		};
+		const [one, other] = [id(), id()];
+		const expected = [[await of(one, 1), await of(one, 1)], [await of(one, 2)], [await of(other, 1)], []];
+		for (let group = 3; group < 9; group++) await of(one, group);
+		const asked = [
+			[one, 1],
+			[one, 2],
+			[other, 1],
+			[other, 2],
+		] as const;
+		const found = await Promise.all(asked.map(([submissionId, group]) => messages.findGroup(submissionId, group)));
+		await watched.close();
+		assert.deepEqual(
+			found.map((some) => some.map(({ _id }) => _id).toSorted()),
+			expected.map((ids) => ids.toSorted()),
+		);
+		assert.deepEqual(read.toSorted(), [1, 3]);
 	});
 
 	it("of many changes that erase, a tenant's holds are asked for once a second", async () => {
