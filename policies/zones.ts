@@ -32,7 +32,7 @@ const regionalZones: Record<string, [zone: string, regions: string][]> = {
 	CA: [
 		["America/St_Johns", "NL"],
 		["America/Goose_Bay", "NL"],
-		["America/Halifax", "NS PE"],
+		["America/Halifax", "NS PE QC"],
 		["America/Glace_Bay", "NS"],
 		["America/Moncton", "NB"],
 		["America/Blanc-Sablon", "QC"],

@@ -26,6 +26,8 @@ test("Canada's provinces, Brazil's states and Australia's are all there", () => 
 	const regionsOf = (country: string) => new Set(candidateZones(country).map(({ region }) => region)).size;
 	assert.deepEqual([regionsOf("CA"), regionsOf("BR"), regionsOf("AU")], [13, 27, 8]);
 	assert.deepEqual(zonesOf("CA", "CA-NS"), ["America/Halifax", "America/Glace_Bay"]);
+	// The Magdalen Islands keep the time of the maritime provinces, the lower north shore Atlantic time all year.
+	assert.deepEqual(zonesOf("CA", "CA-QC"), ["America/Halifax", "America/Blanc-Sablon", "America/Toronto"]);
 	assert.deepEqual(zonesOf("BR", "BR-SP"), ["America/Sao_Paulo"]);
 });
 
