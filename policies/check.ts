@@ -29,6 +29,7 @@ export function checkPack(text: string, name: string | undefined, others: readon
 	const errors = [
 		...findNameFault(file, name, lineOf),
 		...findCodeFault(file, lineOf),
+		...findHourFaults(file, lineOf),
 		...findSetFaults([...others.map((other) => other.file), file]).map(({ pack, path, message, mend }) => {
 			const own = pack === `${file.id} ${file.version}`;
 			return { line: own ? lineOf(path) : 1, message, mend };
@@ -64,4 +65,25 @@ function findCodeFault({ id, version }: PackFile, lineOf: (path: string[]) => nu
 	if (isWord(`${id}@${version}:to:${version}`)) return [];
 	const message = `${id}@${version} is no code of the evidence log: too long, or seven digits in a row`;
 	return [{ line: lineOf(["version"]), message, mend: "Take a shorter version, such as 26.11.24, or a shorter id." }];
+}
+
+// These clocks name a day: what they had beyond whole days would be left out. What is published stays readable.
+function findHourFaults({ rules }: PackFile, lineOf: (path: (string | number)[]) => number): PackFault[] {
+	return rules.flatMap(({ right, optOut, erase }, index) => {
+		const { ackWithin, respondWithin, extendBy } = right ?? {};
+		const clocks = {
+			right: { ackWithin, respondWithin, extendBy },
+			optOut: { honorWithin: optOut?.honorWithin },
+			erase: { backupsWithin: erase?.backupsWithin },
+		};
+		return Object.entries(clocks).flatMap(([effect, given]) =>
+			Object.entries(given)
+				.filter(([, within]) => typeof within === "string" && /t/i.test(within))
+				.map(([name, within]) => ({
+					line: lineOf(["rules", index, effect, name]),
+					message: `rules.${index}.${effect}.${name}: ${within} has hours or minutes, and it counts days`,
+					mend: "Write whole days, such as P2D.",
+				})),
+		);
+	});
 }

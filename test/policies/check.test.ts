@@ -54,6 +54,32 @@ test("a pack that fits has no errors, and every case of it passed", () => {
 	);
 });
 
+test("a clock that counts days is given in days; the other clocks may have hours", () => {
+	const clocked = (effect: string) => text.replace("    deny: [CONSENT_MISSING]", effect);
+	const right = "right: { to: access, granted: true, reasons: [DSR_CLOCK_STARTED]";
+	const optOut = "optOut: { reasons: [OPT_OUT_RECORDED]";
+	const hours = (effect: string) => check(clocked(effect)).errors.filter(({ message }) => /counts days/.test(message));
+	for (const effect of [
+		`    ${right}, ackWithin: PT48H }`,
+		`    ${right}, respondWithin: P1DT12H }`,
+		`    ${right}, extendBy: P1MT1M }`,
+		`    ${optOut}, honorWithin: PT48H }`,
+		"    erase: { backupsWithin: P1DT1H }",
+	]) {
+		const [fault, ...others] = hours(effect);
+		assert.equal(others.length, 0);
+		assert.equal(fault?.line, lineOf(clocked(effect), effect.trim()), effect);
+	}
+	for (const effect of [
+		`    ${right}, ackWithin: P2D, respondWithin: P1M }`,
+		`    ${optOut}, honorWithin: { businessDays: 5 }, confirmWithin: PT5M }`,
+		"    erase: { contentWithin: PT1H }",
+		"    breach: { toAuthority: PT72H }",
+	]) {
+		assert.deepEqual(hours(effect), [], effect);
+	}
+});
+
 const faults: [what: string, from: string, to: string, at: string, message: RegExp, mend: RegExp][] = [
 	["a mistyped effect", "    deny:", "    denny:", "denny", /denny is not a field here/, /^Did you mean deny\?$/],
 	["an unknown field", "title:", "titel: x\ntitle:", "titel", /titel is not a field/, /^Did you mean title\?$/],
