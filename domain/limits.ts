@@ -412,6 +412,8 @@ export const limits = {
 	publishPatienceMs: 30_000,
 	policyPageItems: 200,
 	policyStepMs: 5_000,
+	// Of a pack's faults so many are told at once.
+	packFaultsMax: 100,
 	policySamplesMax: 5,
 	retimingsKeptMax: 8,
 	// A process looks again whether a cohort may still be joined after this time,

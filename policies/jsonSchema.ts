@@ -17,14 +17,18 @@ export function packJsonSchema(): Record<string, unknown> {
 	return { $id: "pack.schema.json", title: "Lethe policy pack", ...schema };
 }
 
+// Made once it is asked for: it takes a while, and a pack may have many mistyped fields.
+let root: Node | undefined;
+
 /** The fields that may stand at a place of a pack file, sorted. */
 export function fieldsAt(path: readonly (string | number)[]): string[] {
-	const root = packJsonSchema() as Node;
-	let nodes = [root];
+	root ??= packJsonSchema() as Node;
+	const whole = root;
+	let nodes = [whole];
 	for (const key of path) {
-		nodes = nodes.flatMap((node) => alternatives(node, root)).flatMap((node) => step(node, key));
+		nodes = nodes.flatMap((node) => alternatives(node, whole)).flatMap((node) => step(node, key));
 	}
-	return [...new Set(nodes.flatMap((node) => alternatives(node, root)).flatMap(fieldsOf))].sort();
+	return [...new Set(nodes.flatMap((node) => alternatives(node, whole)).flatMap(fieldsOf))].sort();
 }
 
 function step(node: Node, key: string | number): Node[] {

@@ -2,6 +2,7 @@
 
 import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument } from "yaml";
 import type { z } from "zod";
+import { limits } from "../domain/limits.ts";
 import { nearest, type PackFault } from "./faults.ts";
 import { fieldsAt } from "./jsonSchema.ts";
 import { type PackFile, packSchema } from "./schema.ts";
@@ -17,7 +18,7 @@ export type PackText = {
 	lineOf: Lines;
 };
 
-/** Reads a pack. Nothing of it is run; a fault does not stop the search for others. */
+/** Reads a pack. Nothing of it is run; a fault does not stop the search for others, of which the first are told. */
 export function readPackText(text: string): PackText {
 	const { document, lineOf } = parse(text);
 	const broken = [...document.errors, ...document.warnings].map(({ message, linePos }) => ({
@@ -38,13 +39,20 @@ export function readPackText(text: string): PackText {
 	// Every process keeps every pack: its tree, which takes sixteen times its text, is made again for who asks for a line.
 	if (result.success) return { file: result.data, faults: [], lineOf: forgetfulLinesIn(text) };
 	const { issues } = result.error;
-	const mistyped = issues.filter(({ code }) => code === "unrecognized_keys").map(({ path }) => `${path.join(".")}.`);
+	const mistyped = issues
+		.filter(({ code }) => code === "unrecognized_keys")
+		.slice(0, limits.packFaultsMax)
+		.map(({ path }) => `${path.join(".")}.`);
 	// What is wrong beside a mistyped field is mostly that it is not there under its name.
 	const told = issues.filter(
 		({ code, path }) => code !== "custom" || !mistyped.some((place) => `${path.join(".")}.`.startsWith(place)),
 	);
-	const faults = told.flatMap((issue) => toFaults(issue, [], lineOf));
-	return { faults: faults.sort((a, b) => a.line - b.line), lineOf };
+	const faults: PackFault[] = [];
+	for (const issue of told) {
+		faults.push(...toFaults(issue, [], lineOf));
+		if (faults.length >= limits.packFaultsMax) break;
+	}
+	return { faults: faults.slice(0, limits.packFaultsMax).sort((a, b) => a.line - b.line), lineOf };
 }
 
 /** The lines of a text's parts; it keeps the text's tree for as long as it is kept. */
@@ -70,7 +78,7 @@ function toFaults(issue: z.core.$ZodIssue, at: Path, lineOf: Lines): PackFault[]
 	if (issue.code === "invalid_union") return findBranch(issue).flatMap((inner) => toFaults(inner, path, lineOf));
 	if (issue.code === "unrecognized_keys") {
 		const fields = fieldsAt(path as (string | number)[]);
-		return issue.keys.map((key) => ({
+		return issue.keys.slice(0, limits.packFaultsMax).map((key) => ({
 			line: lineOf([...path, key]),
 			message: `${where}: ${key} is not a field here`,
 			mend: suggest(key, fields, "Correct or remove it."),

@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import fc from "fast-check";
 import { stringify } from "yaml";
+import { limits } from "../../domain/limits.ts";
 import { checkPack } from "../../policies/check.ts";
 import { readPacks } from "../../policies/load.ts";
 import { sampleBase, samplePack, sampleRule } from "./samples.ts";
@@ -52,6 +53,14 @@ test("a pack that fits has no errors, and every case of it passed", () => {
 			["a code goes", 25, true],
 		],
 	);
+});
+
+test("of very many faults the first are told, and soon", { timeout: 60_000 }, () => {
+	const [head] = text.split("  - id: quiet.consent") as [string];
+	const mistyped = Array.from({ length: 25_000 }, () => "  - a: 1\n").join("");
+	assert.equal(check(`${head}${mistyped}`).errors.length, limits.packFaultsMax);
+	const keys = Array.from({ length: 2_000 }, (_, index) => `x${index}: 1\n`).join("");
+	assert.equal(check(`${keys}${text}`).errors.length, limits.packFaultsMax);
 });
 
 test("a clock that counts days is given in days; the other clocks may have hours", () => {
