@@ -186,13 +186,18 @@ function createPublication(deps: PublishDeps, read: (id: string) => Promise<Prop
 			requireFit(proposal, plan.effectiveFrom, deps.policies.packs());
 			const { _id: proposalId, pack, version, text, sha256, approval } = proposal;
 			const fields = { proposalId, pack, version, text, sha256, effectiveFrom: plan.effectiveFrom };
+			// Given up, or taken over, while this one was slow: it may have been withdrawn since.
+			const current = await read(proposalId);
+			if (current.publishing?.at !== plan.at) throw wrongState(current);
 			const by = { publishedBy: plan.by, publishedAt: plan.at, approval: approval as NonNullable<typeof approval> };
 			if (await policyVersions.insert(makeVersion(standing, { ...fields, ...by }))) return;
 		}
 	}
 
+	/** What is in the store holds: one that was withdrawn at that very moment is published all the same, and says so. */
 	async function finish(id: string, by: string): Promise<Proposal> {
-		await proposals.change(id, { to: "published", by, unset: ["publishing", "nextCheckAt"] });
+		const from = ["approved", "withdrawn"] as const;
+		await proposals.change(id, { to: "published", from, by, unset: ["publishing", "nextCheckAt"] });
 		await deps.policies.refresh();
 		return read(id);
 	}

@@ -484,6 +484,36 @@ describe("/v1/policy-proposals", () => {
 			assert.equal((await all()).length, 1);
 		});
 
+		it("only in appearance: what was given up and withdrawn meanwhile does not come into force", async () => {
+			const id = await approved();
+			const { all, insert } = api.store.policyVersions;
+			const withdraw = async (proposalId: string) => {
+				api.time.offsetMs += limits.publishPatienceMs;
+				for (const due of await api.store.proposals.findDue(api.clock(), 10)) await publishing({}).settle(due);
+				assert.equal((await step(proposalId, "withdraw")).json.state, "withdrawn");
+			};
+			let stalls = true;
+			const slow = publishing({
+				all: async () => {
+					if (stalls) await withdraw(id);
+					stalls = false;
+					return all();
+				},
+			});
+			await assert.rejects(slow.publish(id, authorId), { code: "proposal_state" });
+			assert.ok((await all()).every(({ proposalId }) => proposalId !== id));
+			assert.equal((await api.store.proposals.find(id))?.state, "withdrawn");
+
+			const late = await approved();
+			const slower = publishing({
+				insert: async (version: Parameters<typeof insert>[0]) => {
+					await withdraw(late);
+					return insert(version);
+				},
+			});
+			assert.equal((await slower.publish(late, authorId)).state, "published", "it is in force, and says so");
+		});
+
 		it("before the insert, and nobody takes over: the sweep gives it up, and it may be withdrawn", async () => {
 			const id = await approved();
 			const dead = publishing({ insert: () => Promise.reject(new Error("died")) });
