@@ -16,6 +16,7 @@ import { createTokenAuthenticator } from "./authenticators/token.ts";
 import type { ApiDeps } from "./deps.ts";
 import { describeHeaders } from "./headers.ts";
 import { createInstance, type Instance } from "./instance.ts";
+import { linkOperations } from "./linkOperations.ts";
 import { createMetrics } from "./metrics.ts";
 import { markOptionalBodies } from "./optionalBodies.ts";
 import { createEnrol } from "./people/enrol.ts";
@@ -295,7 +296,7 @@ async function addDocs(app: Instance, { publicUrl, version }: Pick<ApiDeps, "pub
 			const ways: Record<string, string[]>[] = secured ? [{ apiKey: [] }, { oauth: [] }, { session: [] }] : [];
 			return { schema: { ...schema, security: ways }, url };
 		},
-		transformObject: (document) => markOptionalBodies(jsonSchemaTransformObject(document)),
+		transformObject: (document) => linkOperations(markOptionalBodies(jsonSchemaTransformObject(document))),
 	});
 	await app.register(swaggerUi, { routePrefix: "/docs", staticCSP: docsPolicy });
 	app.get("/openapi.json", { schema: { hide: true } }, async () => app.swagger());
