@@ -74,7 +74,7 @@ export function logoutCommand(): Command {
 /** One that the API no longer knows is over. @throws Refusal where it may live on */
 async function endSession(url: string, token: string): Promise<void> {
 	try {
-		await post(url, "/v1/session/end", {}, token);
+		await requestAt({ url, bearer: token }, "/v1/session/end", {});
 	} catch (error) {
 		if (!(error instanceof Refusal)) throw error;
 		if (error.status === 401) return;
