@@ -33,7 +33,7 @@ export function loginCommand(): Command {
 		)
 		.option("--recovery", "give a recovery code in place of one of the authenticator app")
 		.option("--url <url>", "the API (default: the one running from this folder)")
-		.option("--json", "print the session as JSON; its token stays in the file")
+		.option("--json", "print the session as JSON, and what is for you on standard error; its token stays in the file")
 		.action((options: Options) =>
 			run("login", async () => {
 				const url = readUrl(options);
@@ -84,7 +84,7 @@ async function endSession(url: string, token: string): Promise<void> {
 
 function begin(url: string, ask: Ask, options: Options): Promise<Session> {
 	if (options.sso !== undefined) return signInBySso(url, ask, { ...options, sso: options.sso });
-	return options.enrol ? enrol(url, ask) : signIn(url, ask, options);
+	return options.enrol ? enrol(url, ask, options) : signIn(url, ask, options);
 }
 
 /** The browser goes to the provider and back to the API, which sends it here with a code for the session. */
@@ -127,21 +127,22 @@ async function signIn(url: string, ask: Ask, options: Options): Promise<Session>
 	return post<Session>(url, "/v1/session", { login, password, ...factor, as: "token" }, readSession(url));
 }
 
-async function enrol(url: string, ask: Ask): Promise<Session> {
+async function enrol(url: string, ask: Ask, { json }: Options): Promise<Session> {
+	const tell = json ? console.error : console.log;
 	const token = (await ask("Enrolment token: ", { secret: true })).trim();
 	const { login, totp } = await post<Offer>(url, "/v1/enrolment", { token });
-	console.log(`You are ${login}.`);
+	tell(`You are ${login}.`);
 	const password = await ask("A password, twelve characters or more: ", { secret: true });
 	// Before anything is set up for one that the API would refuse; it knows more words that it must not be made of.
 	const fault = findPasswordFault(password, [login]);
 	if (fault) throw new Refusal(`password_refused: ${faults[fault]} Run this again; the token is still good.`);
-	console.log(`Add this to an authenticator app:\n  ${totp.secret}\n  ${totp.uri}`);
+	tell(`Add this to an authenticator app:\n  ${totp.secret}\n  ${totp.uri}`);
 	const code = await ask("Code that the app shows: ");
 	const body = { token, password, code, as: "token" };
 	const done = await post<Session & { recoveryCodes: string[] }>(url, "/v1/enrolment/complete", body);
 	const { recoveryCodes, ...session } = done;
-	console.log(`Recovery codes, each good once with your password. Keep them; they are not shown again:`);
-	for (const one of recoveryCodes) console.log(`  ${one}`);
+	tell("Recovery codes, each good once with your password. Keep them; they are not shown again:");
+	for (const one of recoveryCodes) tell(`  ${one}`);
 	return session;
 }
 
