@@ -41,7 +41,7 @@ async function takeInventory(deps: Deps) {
 	const [oldest] = await deps.store.cohorts.findKeysMadeBefore(now, 1);
 	const overdue = await deps.store.cohorts.findKeysMadeBefore(now - deps.cohortKeyPeriodMs, 1);
 	const { open, closing, condemned } = states;
-	if (keys.some((key) => key.overdue)) process.exitCode = 1;
+	if (overdue.length > 0 || keys.some((key) => key.overdue)) process.exitCode = 1;
 	return {
 		keys,
 		cohorts: {
@@ -95,10 +95,10 @@ function describe(found: Awaited<ReturnType<typeof takeInventory> | ReturnType<t
 		const dates = overdue ? "OVERDUE since" : "rotate by";
 		return [`${name}: ${use}, version ${versions}, ${ageDays} days old, ${dates} ${by}`, ...old.map(describeOld)];
 	});
-	const { inVault, open, closing, condemned, destroyed, unknown, oldestAgeDays } = found.cohorts;
+	const { inVault, open, closing, condemned, destroyed, unknown, oldestAgeDays, overdue } = found.cohorts;
 	lines.push(
 		`cohorts: ${inVault} keys (${open} open, ${closing} closing, ${condemned} condemned), ${destroyed} destroyed, ` +
-			`oldest ${oldestAgeDays} days${unknown > 0 ? `, ${unknown} of no cohort here` : ""}`,
+			`oldest ${oldestAgeDays} days${overdue ? ", OVERDUE" : ""}${unknown > 0 ? `, ${unknown} of no cohort here` : ""}`,
 	);
 	return `${lines.join("\n")}\n`;
 }

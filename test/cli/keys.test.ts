@@ -74,6 +74,9 @@ describe("lethe keys", () => {
 		const late = await lethe(["list"], { LETHE_SIGNING_KEY_PERIOD_MS: "1" });
 		assert.equal(late.code, 1);
 		assert.match(late.out, /^certificate: .*OVERDUE since/m);
+		const lateCohort = await lethe(["list"], { LETHE_COHORT_KEY_PERIOD_MS: "1" });
+		assert.equal(lateCohort.code, 1);
+		assert.match(lateCohort.out, /^cohorts: .*, OVERDUE\b/m);
 	});
 
 	it("says what still needs a cohort's key", async () => {
