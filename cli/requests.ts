@@ -6,7 +6,7 @@ import { requestKinds, requestOutcomes, taskVerdicts } from "../domain/subjectRe
 import { dataClasses } from "../policies/facts.ts";
 import { call, type TargetOptions, withTarget } from "./policy/call.ts";
 import { Refusal } from "./policy/run.ts";
-import { act, addExamples, parseTime, readNumber, show } from "./records.ts";
+import { act, addExamples, listOf, parseTime, readNumber, show } from "./records.ts";
 
 type View = {
 	id: string;
@@ -55,7 +55,6 @@ export function requestsCommand(): Command {
 }
 
 const examples = {
-	list: "lethe requests list --limit 50",
 	show: "lethe requests show dsr_…",
 	log: "lethe requests log --from 2026-01-01T00:00:00Z --html --out log.html",
 	processing: "lethe requests processing --html --out processing.html",
@@ -69,14 +68,8 @@ const examples = {
 };
 
 function listCommand(): Command {
-	return withTarget(new Command("list").description("list the requests, newest first"))
-		.option("--limit <count>", "how many, at most 100", "20")
-		.action((options: TargetOptions & { limit: string }) =>
-			act("requests list", async () => {
-				const page = await call<{ items: View[] }>(options, `${base}?limit=${encodeURIComponent(options.limit)}`);
-				show(options, page, ({ items }) => items.map(lineOf));
-			}),
-		);
+	const command = new Command("list").description("list the requests, newest first");
+	return listOf<View>(command, { path: () => base, line: lineOf, example: "lethe requests list --limit 50" });
 }
 
 function showCommand(): Command {

@@ -99,6 +99,15 @@ describe("lethe requests, against an API", () => {
 		assert.equal(JSON.parse((await run("processing")).out).activities.length, 4);
 	});
 
+	it("lists page by page, and says how to go on", async () => {
+		assert.equal((await run("record", "--number", "+4915112345889", "--kind", "access")).code, 0);
+		const first = await run("list", "--limit", "1");
+		const [, cursor = ""] = /^more: lethe requests list --cursor (\S+)\n$/.exec(first.error) ?? [];
+		const second = await run("list", "--limit", "1", "--cursor", cursor);
+		assert.match(second.out, /^dsr_\w+ [^\n]*\n$/, second.error);
+		assert.notEqual(second.out, first.out);
+	});
+
 	it("misuse is one line and exit code 2", async () => {
 		const missing = await run("record", "--kind", "access");
 		assert.equal(missing.code, 2);
