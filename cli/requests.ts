@@ -1,6 +1,6 @@
 // `lethe requests`: what people ask for about their data, from the record of it to the answer, and the records that laws ask for.
 
-import { writeFile } from "node:fs/promises";
+import { open, rm } from "node:fs/promises";
 import { Command, Option } from "commander";
 import { requestKinds, requestOutcomes, taskVerdicts } from "../domain/subjectRequest.ts";
 import { dataClasses } from "../policies/facts.ts";
@@ -178,7 +178,7 @@ function exportCommand(): Command {
 			act("requests export", async () => {
 				const report = options.disclosures ? "disclosures" : "data";
 				const body = { format: options.html ? "html" : "json", report, purpose: options.purpose };
-				await put(options, await call(options, `${base}/${encodeURIComponent(id)}/export`, body));
+				await put(options, () => call(options, `${base}/${encodeURIComponent(id)}/export`, body));
 			}),
 		);
 }
@@ -191,7 +191,7 @@ function logCommand(): Command {
 			act("requests log", async () => {
 				const { from, to, html } = options;
 				const query = new URLSearchParams({ format: html ? "html" : "json", ...(from && { from }), ...(to && { to }) });
-				await put(options, await call(options, `${base}/log?${query}`));
+				await put(options, () => call(options, `${base}/log?${query}`));
 			}),
 		);
 }
@@ -200,7 +200,7 @@ function processingCommand(): Command {
 	return withReport(new Command("processing").description("the record of processing activities, GDPR Art. 30")).action(
 		(options: ReportOptions) =>
 			act("requests processing", async () => {
-				await put(options, await call(options, `/v1/processing-record?format=${options.html ? "html" : "json"}`));
+				await put(options, () => call(options, `/v1/processing-record?format=${options.html ? "html" : "json"}`));
 			}),
 	);
 }
@@ -252,13 +252,28 @@ function lineOf({ id, kind, state, clocks, closed }: View): string {
 	return `${id}  ${kind.padEnd(12)}${state.padEnd(10)}${due}`;
 }
 
-/** A report may hold what is kept of a person: a file of it is its owner's alone. */
-async function put({ out }: ReportOptions, answer: unknown): Promise<void> {
-	const text = typeof answer === "string" ? answer : `${JSON.stringify(answer, null, 2)}\n`;
-	if (out === undefined) process.stdout.write(text);
-	else {
-		await writeFile(out, text, { mode: 0o600, flag: "wx" }).catch(() => {
-			throw new Refusal(`${out} can't be written, or is there already: give another --out.`);
-		});
+/**
+ * A report may hold what is kept of a person: a file of it is its owner's alone. It is there before the report is asked
+ * for: one that is made is on record as that, and must not be lost.
+ */
+async function put({ out }: ReportOptions, ask: () => Promise<unknown>): Promise<void> {
+	const read = async () => {
+		const answer = await ask();
+		return typeof answer === "string" ? answer : `${JSON.stringify(answer, null, 2)}\n`;
+	};
+	if (out === undefined) {
+		process.stdout.write(await read());
+		return;
+	}
+	const file = await open(out, "wx", 0o600).catch(() => {
+		throw new Refusal(`${out} can't be written, or is there already: give another --out.`);
+	});
+	try {
+		await file.writeFile(await read());
+	} catch (error) {
+		await rm(out);
+		throw error;
+	} finally {
+		await file.close();
 	}
 }

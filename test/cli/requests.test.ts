@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
@@ -106,6 +106,16 @@ describe("lethe requests, against an API", () => {
 		const second = await run("list", "--limit", "1", "--cursor", cursor);
 		assert.match(second.out, /^dsr_\w+ [^\n]*\n$/, second.error);
 		assert.notEqual(second.out, first.out);
+	});
+
+	it("asks for no export that there is no file for, and leaves none of one that is refused", async () => {
+		const ask = (out: string) => run("export", "dsr_x", "--purpose", "answer", "--out", out);
+		writeFileSync(join(folder, "there.json"), "");
+		const taken = await ask("there.json");
+		assert.deepEqual([taken.code, /there\.json can't be written/.test(taken.error)], [2, true], taken.error);
+		const refused = await ask("new.json");
+		assert.deepEqual([refused.code, /: not_found: /.test(refused.error)], [1, true], refused.error);
+		assert.ok(!existsSync(join(folder, "new.json")));
 	});
 
 	it("misuse is one line and exit code 2", async () => {
