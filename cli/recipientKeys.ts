@@ -5,7 +5,7 @@ import { type PrivateKey, TextRefused } from "../client/e2ee.ts";
 import { type TextVersion, textVersions } from "../domain/subject.ts";
 import { call, type TargetOptions, withTarget } from "./policy/call.ts";
 import { Refusal, readText } from "./policy/run.ts";
-import { act, show, stepOf } from "./records.ts";
+import { act, numberHelp, readNumber, show, stepOf } from "./records.ts";
 import { recipientKeysPath as base, registerKey } from "./registerKey.ts";
 
 type Key = { id: string; version: string; registeredAt: string; ended?: { at: string; source: string } };
@@ -17,7 +17,7 @@ export function recipientKeysCommand(): Command {
 		withTarget(
 			new Command("register")
 				.description("register a key by opening what is encrypted to it; the one before is replaced")
-				.requiredOption("--number <number>", "whose it is, E.164")
+				.requiredOption("--number <number>", numberHelp)
 				.requiredOption("--private-key <file>", "the key pair, as `lethe keygen` makes it; the private half stays here")
 				.addOption(
 					new Option("--text <version>", "how texts are encrypted to it").choices(textVersions).default("lethe1"),
@@ -28,7 +28,7 @@ export function recipientKeysCommand(): Command {
 		withTarget(
 			new Command("list")
 				.description("list keys, the newest first: of a number, or of the tenant")
-				.option("--number <number>", "whose, E.164"),
+				.option("--number <number>", numberHelp),
 		).action((options: TargetOptions & { number?: string }) => act("recipient-keys list", () => list(options))),
 	);
 	keys.addCommand(
@@ -52,8 +52,9 @@ export function recipientKeysCommand(): Command {
 type RegisterOptions = TargetOptions & { number: string; privateKey: string; text: TextVersion };
 
 async function register(options: RegisterOptions): Promise<void> {
-	const { number, text: version } = options;
+	const { text: version } = options;
 	const own = await readKey(options.privateKey);
+	const number = await readNumber(options.number);
 	const post = (path: string, body: object) => call<unknown>(options, path, body);
 	const key = await registerKey(post, { number, version, own }).catch((error: unknown) => {
 		if (error instanceof TextRefused)
@@ -75,7 +76,7 @@ async function readKey(file: string): Promise<PrivateKey> {
 }
 
 async function list(options: TargetOptions & { number?: string }): Promise<void> {
-	const { number } = options;
+	const number = options.number && (await readNumber(options.number));
 	const items: Key[] = [];
 	if (number !== undefined) items.push(...(await call<{ items: Key[] }>(options, `${base}/search`, { number })).items);
 	for (let next: string | undefined, more = number === undefined; more; more = next !== undefined) {
