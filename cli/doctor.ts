@@ -9,7 +9,7 @@ import type { Deps } from "../deps.ts";
 import { isSound } from "../domain/evidence.ts";
 import { openPolicies, type PackVersion } from "../policies/index.ts";
 import { explain } from "./explain.ts";
-import { adminDeps, runningApi } from "./target.ts";
+import { adminDeps } from "./target.ts";
 
 /** `severity`: of an alert, as the API tells it. */
 type Finding = { check: string; ok: boolean; severity?: Alert["severity"]; detail: string; mend?: string };
@@ -116,7 +116,7 @@ export async function examine(): Promise<Finding[]> {
 
 /** Whether the API answers, works, is of this version, and is reached as it should be. */
 async function lookAtApi({ config, version }: Deps): Promise<Finding[]> {
-	const url = runningApi() ?? config.api.url ?? config.api.publicUrl;
+	const url = config.api.url ?? config.api.publicUrl;
 	const read = async (path: string) => {
 		const answer = await fetch(`${url.replace(/\/$/, "")}${path}`, { signal: AbortSignal.timeout(5_000) });
 		return (await answer.json()) as { version?: string; ready?: boolean; checks?: Record<string, string> };

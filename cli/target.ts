@@ -52,7 +52,7 @@ export function apiUrl(options: { url?: string | undefined }): string {
 }
 
 /** The API that runs from this folder; undefined when none does. */
-export function runningApi(): string | undefined {
+function runningApi(): string | undefined {
 	return readStackFile(stackFilePath(stackDir))?.processes?.api?.url;
 }
 
@@ -92,6 +92,7 @@ async function configOf(roles: readonly [VaultRole, ...VaultRole[]], stackFile?:
 	const stack = readStackFile(stackFile ?? stackFilePath(stackDir));
 	if (!stack || stack.pid === null) throw new Error(notStarted(roles[0]));
 	const { vault, mongodb, redis, temporal } = stack.servers;
+	const url = stack.processes.api?.url;
 	const { issueCredentials } = await import("../adapters/vault/issue.ts");
 	const issuerToken = readFileSync(vault.issuerTokenFile, "utf8").trim();
 	const credentials: Config["vault"]["credentials"] = {};
@@ -99,6 +100,7 @@ async function configOf(roles: readonly [VaultRole, ...VaultRole[]], stackFile?:
 	return {
 		...fromEnvironment,
 		logLevel: "silent",
+		api: { ...fromEnvironment.api, ...(url && { url, publicUrl: url }) },
 		logs: { ...fromEnvironment.logs, dir: fromEnvironment.logs.dir ?? logDirOf(stack.dir) },
 		ledgerDir: fromEnvironment.ledgerDir ?? ledgerDirOf(stack.dir),
 		temporal: { ...fromEnvironment.temporal, address: temporal.address, namespace: temporal.namespace },

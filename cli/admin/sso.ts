@@ -7,7 +7,6 @@ import type { Deps } from "../../deps.ts";
 import { ssoCallbackPath } from "../../domain/person.ts";
 import { withoutUndefined } from "../../domain/withoutUndefined.ts";
 import { putIdentityProvider, removeIdentityProvider } from "../administer.ts";
-import { runningApi } from "../target.ts";
 import { withDeps } from "./withDeps.ts";
 
 const authentications = [
@@ -84,7 +83,7 @@ export function ssoCommand(): Command {
 }
 
 function redirectUri({ publicUrl }: Pick<Deps, "publicUrl">, providerId: string): string {
-	return `${runningApi() ?? publicUrl}${ssoCallbackPath(providerId)}`;
+	return `${publicUrl}${ssoCallbackPath(providerId)}`;
 }
 
 async function readSecret(): Promise<string> {

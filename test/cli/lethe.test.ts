@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { demoKeyFor } from "../../cli/target.ts";
 import type { StackState } from "../../stack/stackFile.ts";
+import { credentialsOf } from "../adapters/vault/helper.ts";
 import { makeClone } from "../harness/clone.ts";
 import { bareEnvironment, root, run } from "../harness/programs.ts";
 
@@ -233,6 +234,27 @@ describe("lethe in a clone in which nothing was started", () => {
 		rmSync(file);
 		assert.match(beside.error, /^lethe policy decide: [^\n]*defaults 9\.9\.9, too: --url http:[^\n]*\n$/);
 		assert.deepEqual([beside.out, gone.out, gone.error], [alone.out, alone.out, ""]);
+	});
+
+	it("doctor asks the API of the deployment that it has credentials for, not the one that runs here", async () => {
+		let asked = 0;
+		const server = createServer((_, answer) => answer.end(String(asked++))).listen(0, "127.0.0.1");
+		await once(server, "listening");
+		const file = join(cwd, ".lethe", "stack.json");
+		writeFileSync(file, JSON.stringify(stackOf(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)));
+		const { roleId, wrappedSecretId } = await credentialsOf("admin");
+		const names = ["TEMPORAL_ADDRESS", "VAULT_ADDR", "MONGODB_URL", "REDIS_URL"];
+		const env = bareEnvironment({
+			...Object.fromEntries(names.map((name) => [name, process.env[name] as string])),
+			...{ LETHE_VAULT_ADMIN_ROLE_ID: roleId, LETHE_VAULT_ADMIN_WRAPPED_SECRET_ID: wrappedSecretId },
+			...{ LETHE_DATABASE: "none", LETHE_LOG_LEVEL: "silent", LETHE_PUBLIC_URL: "http://127.0.0.1:1" },
+		});
+		const { code, out } = await lethe(["doctor", "--json"], { cwd, env });
+		server.close();
+		rmSync(file);
+		assert.deepEqual([code, asked], [1, 0]);
+		const api = JSON.parse(out).find(({ check }: { check: string }) => check === "API");
+		assert.equal(api.ok, false);
 	});
 
 	it("says so, and how to start or name a deployment", async () => {
