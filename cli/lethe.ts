@@ -147,9 +147,20 @@ function setUnnamed(command: Command, name: string): void {
 		context?.error ? `${name}: name a command: ${names}. See \`${name} --help\`.\n` : help(context);
 }
 
+// Whoever reads only the first lines has had enough; what was asked is not answered then.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+	if (error.code === "EPIPE") process.exit(process.exitCode ?? 2);
+	fail(error);
+});
+// Of itself Node would end with 1, which is a command's negative answer.
+process.on("uncaughtException", fail);
 try {
 	await lethe(process.argv.slice(2));
 } catch (error) {
+	fail(error);
+}
+
+function fail(error: unknown): never {
 	process.stderr.write(`lethe: ${explain(error)}\n`);
-	process.exitCode = 2;
+	process.exit(2);
 }

@@ -41,8 +41,6 @@ async function show(reader: Reader, { since, process: of, level, follow, json }:
 	const stop = () => interrupt.abort();
 	let shownCount = 0;
 	process.once("SIGINT", stop).once("SIGTERM", stop);
-	// Whoever reads only the first lines has had enough.
-	process.stdout.once("error", () => process.exit());
 	do {
 		for await (const line of reader.read({ since, process: of, isLive: follow === true })) {
 			if (line.level < levels[level]) continue;

@@ -1,10 +1,13 @@
 // `lethe evidence` as a shell sees it: an export that lacks entries of its period is told by its exit code, wherever it goes.
 
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, before, describe, it } from "node:test";
+import { after, before, describe, it, test } from "node:test";
 import { createCheckpoints } from "../../audit/checkpoints.ts";
 import { createTestApi, type TestApi } from "../api/harness.ts";
 import { createKey, origin } from "../audit/memoryEvidence.ts";
@@ -52,4 +55,14 @@ describe("lethe evidence export, against an API", () => {
 			assert.deepEqual([shown.out.split("\n")[1], JSON.parse(header ?? "").end], [entry, 1]);
 		}
 	});
+});
+
+test("whoever reads the first line only has had enough: nothing is said to have broken", async (t) => {
+	const lines = `{"start":0,"end":100000}\n${`${"x".repeat(99)}\n`.repeat(100_000)}`;
+	const server = createServer((_, answer) => answer.end(lines)).listen(0, "127.0.0.1");
+	t.after(() => server.close());
+	await once(server, "listening");
+	const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+	const line = `"${process.execPath}" cli/lethe.ts evidence export --key k --url ${url} | head -1`;
+	assert.deepEqual(await runProgram("sh", ["-c", line]), { code: 0, out: '{"start":0,"end":100000}\n', error: "" });
 });

@@ -175,6 +175,13 @@ describe("lethe", () => {
 		}
 	});
 
+	it("ends with 2, not with a negative answer, by an error that nobody foresaw", async () => {
+		const broken = 'process.stdout.write = () => void setImmediate(() => { throw new Error("unforeseen"); })';
+		const args = ["--import", `data:text/javascript,${encodeURIComponent(broken)}`, "cli/lethe.ts", "keygen"];
+		const { code, error } = await run(process.execPath, args);
+		assert.deepEqual([code, error], [2, "lethe: unforeseen\n"]);
+	});
+
 	it("names an unknown or bad setting and the mend", async () => {
 		for (const [name, value, says] of [
 			["LETHE_FOO", "1", /LETHE_FOO is not a setting\. Remove it, or see docs\/settings\.md/],
