@@ -3,7 +3,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { getCACertificates, setDefaultCACertificates } from "node:tls";
 import { fileURLToPath } from "node:url";
-import { type Config, loadConfig, type VaultRole } from "../config.ts";
+import type { Config, VaultRole } from "../config.ts";
 import {
 	ledgerDirOf,
 	logDirOf,
@@ -67,7 +67,6 @@ const rolesOf = { admin: ["admin"], exporter: ["admin", "exporter"], restorer: [
 /** Dependencies with the admin role, and others: from the environment, or from the stack that runs here. */
 export async function adminDeps(name: keyof typeof rolesOf = "admin") {
 	const config = await configOf(rolesOf[name]);
-	// Loaded only here: whoever speaks to the API needs none of it.
 	const { createDeps } = await import("../deps.ts");
 	return createDeps(config, name);
 }
@@ -87,6 +86,8 @@ export async function canaryReading(stackFile: string) {
 
 /** The configuration with these roles: the environment's if it has the first one's credentials, else the stack's. */
 async function configOf(roles: readonly [VaultRole, ...VaultRole[]], stackFile?: string): Promise<Config> {
+	// Loaded only here, as createDeps: whoever speaks to the API needs none of it.
+	const { loadConfig } = await import("../config.ts");
 	const fromEnvironment = loadConfig();
 	if (stackFile === undefined && fromEnvironment.vault.credentials[roles[0]]) return fromEnvironment;
 	const stack = readStackFile(stackFile ?? stackFilePath(stackDir));

@@ -1,42 +1,36 @@
 // The file that says what runs: addresses, process ids, data and log folders, for scripts and tests to read.
 
 import { join } from "node:path";
-import { z } from "zod";
 import { readIfThere, writePrivateFile } from "./files.ts";
 
-const pid = z.number().int().positive().nullable();
-/** `environment`: someone else's server, neither started nor stopped here. */
-const source = z.enum(["environment", "path", "cache", "wheel"]);
-// Null for a server that someone else runs.
-const path = z.string().nullable();
-const server = z.object({ pid, source, program: path, dataDir: path, logFile: path });
-const ownProcess = z.object({ pid, logFile: z.string(), url: z.string().optional(), tlsUrl: z.string().optional() });
+/** `environment`: someone else's server, neither started nor stopped here; what is not known of such a one is null. */
+type Server = {
+	pid: number | null;
+	source: "environment" | "path" | "cache" | "wheel";
+	program: string | null;
+	dataDir: string | null;
+	logFile: string | null;
+};
+type OwnProcess = { pid: number | null; logFile: string; url?: string | undefined; tlsUrl?: string | undefined };
 
 /** `pid` null: nothing runs. Ports are remembered for the next start. The demo key opens the demo tenant only. */
-const stackState = z.object({
-	version: z.literal(1),
-	startedAt: z.string(),
-	pid,
-	dir: z.string(),
-	ports: z.record(z.string(), z.number().int()),
-	servers: z.object({
-		temporal: server.extend({ address: z.string(), uiUrl: z.string().nullable(), namespace: z.string() }),
-		vault: server.extend({ url: z.string(), auditFile: path, issuerTokenFile: z.string() }),
-		mongodb: server.extend({ url: z.string() }),
-		redis: server.extend({ url: z.string() }),
-	}),
-	processes: z.object({
-		carrier: ownProcess.optional(),
-		worker: ownProcess.optional(),
-		sender: ownProcess.optional(),
-		api: ownProcess.optional(),
-	}),
+export type StackState = {
+	version: 1;
+	startedAt: string;
+	pid: number | null;
+	dir: string;
+	ports: Record<string, number>;
+	servers: {
+		temporal: Server & { address: string; uiUrl: string | null; namespace: string };
+		vault: Server & { url: string; auditFile: string | null; issuerTokenFile: string };
+		mongodb: Server & { url: string };
+		redis: Server & { url: string };
+	};
+	processes: Partial<Record<"carrier" | "worker" | "sender" | "api", OwnProcess>>;
 	/** Of this folder alone: whoever speaks TLS to its API trusts this certificate, and for nothing else. */
-	authority: z.object({ certificateFile: z.string() }).optional(),
-	demo: z.object({ tenantId: z.string(), apiKey: z.string() }).optional(),
-});
-
-export type StackState = z.output<typeof stackState>;
+	authority?: { certificateFile: string } | undefined;
+	demo?: { tenantId: string; apiKey: string } | undefined;
+};
 export type ServerName = keyof StackState["servers"];
 export type ProcessName = keyof StackState["processes"];
 
@@ -68,10 +62,13 @@ export function readStackFile(file: string): StackState | undefined {
 	const text = readIfThere(file);
 	if (text === undefined) return undefined;
 	try {
-		return stackState.parse(JSON.parse(text));
+		// It was written below, whole; a schema would cost every command half its time.
+		const state = JSON.parse(text) as StackState;
+		if (state.version === 1 && state.servers && state.processes) return state;
 	} catch {
-		throw new Error(`${file} is not readable as a stack's state. Delete it, then start again.`);
+		// Said below.
 	}
+	throw new Error(`${file} is not readable as a stack's state. Delete it, then start again.`);
 }
 
 /** Writes it whole, readable by the owner only. */
