@@ -2,8 +2,8 @@
 
 import { Command } from "commander";
 import { call, type TargetOptions } from "./policy/call.ts";
-import { exitCodes, run } from "./policy/run.ts";
 import { show, withExample } from "./records.ts";
+import { exitCodes, run } from "./run.ts";
 
 type Alert = { code: string; severity: string; about?: string; reason?: string; since?: string; mend: string };
 

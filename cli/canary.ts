@@ -14,9 +14,10 @@ import { createControls, createMarks, type MarkedMessage, sendMarkedMessages } f
 import { openMongo } from "./canary/mongo.ts";
 import { excludedPlaces, openPlaces } from "./canary/places.ts";
 import { type Check, examineProcesses } from "./canary/processes.ts";
+import { explain } from "./explain.ts";
+import { exitCodes } from "./run.ts";
 import { canaryReading } from "./target.ts";
 
-const exitCodes = { clean: 0, found: 1, unusable: 2 } as const;
 const patienceMs = 180_000;
 // Servers write their files behind; what is acknowledged is on them within this time.
 const settleMs = 2_000;
@@ -36,10 +37,10 @@ export function canaryCommand(): Command {
 			try {
 				const report = await run(options.stack, interrupt.signal, (line) => console.error(line));
 				console.log(options.json ? JSON.stringify(report, null, "  ") : describe(report));
-				process.exitCode = report.clean ? exitCodes.clean : exitCodes.found;
+				process.exitCode = report.clean ? exitCodes.yes : exitCodes.no;
 			} catch (error) {
-				console.error(`lethe canary: ${(error as Error).message.split("\n")[0]}`);
-				process.exitCode = exitCodes.unusable;
+				console.error(`lethe canary: ${explain(error)}`);
+				process.exitCode = exitCodes.misuse;
 			} finally {
 				process.off("SIGINT", stop).off("SIGTERM", stop);
 			}

@@ -7,7 +7,7 @@ import { findPasswordFault, type PasswordFault } from "../domain/password.ts";
 import { createAsk } from "./ask.ts";
 import { listenOnLoopback } from "./loopback.ts";
 import { requestAt } from "./policy/call.ts";
-import { exitCodes, Refusal, run } from "./policy/run.ts";
+import { exitCodes, Refusal, run } from "./run.ts";
 import { readSession, writeSession } from "./session.ts";
 import { apiUrl } from "./target.ts";
 

@@ -2,8 +2,8 @@
 
 import { Command, Option } from "commander";
 import { call, type TargetOptions } from "./policy/call.ts";
-import { exitCodes, run } from "./policy/run.ts";
 import { act, listOf, numberHelp, parseTime, readNumber, show, withExample } from "./records.ts";
+import { exitCodes, run } from "./run.ts";
 
 type OptOut = { id: string; scope: string; source: string; at: string; lifted?: { at: string } };
 type OptedOut = { optedOut: string; items: OptOut[] };

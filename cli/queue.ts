@@ -13,7 +13,7 @@ import {
 	parseSegmentsPerSecond,
 } from "./byCountry.ts";
 import { call, type TargetOptions, withTarget } from "./policy/call.ts";
-import { exitCodes, Refusal, run } from "./policy/run.ts";
+import { exitCodes, Refusal, run } from "./run.ts";
 
 type Queue = {
 	id: string;

@@ -3,7 +3,7 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { createAsk } from "./ask.ts";
 import { call, type TargetOptions, withTarget } from "./policy/call.ts";
-import { exitCodes, run } from "./policy/run.ts";
+import { exitCodes, run } from "./run.ts";
 
 type Page<Item> = { items: Item[]; next?: string };
 type ListOptions = TargetOptions & { limit: string; cursor?: string };

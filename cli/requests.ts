@@ -5,8 +5,8 @@ import { Command, Option } from "commander";
 import { requestKinds, requestOutcomes, taskVerdicts } from "../domain/subjectRequest.ts";
 import { dataClasses } from "../policies/facts.ts";
 import { call, type TargetOptions, withTarget } from "./policy/call.ts";
-import { Refusal } from "./policy/run.ts";
 import { act, addExamples, listOf, parseTime, readNumber, show } from "./records.ts";
+import { Refusal } from "./run.ts";
 
 type View = {
 	id: string;

@@ -9,6 +9,7 @@ import { finalStates } from "../domain/lifecycle.ts";
 import { categories, deliverModes } from "../domain/message.ts";
 import { dataClasses } from "../policies/facts.ts";
 import { addExample, readNumber } from "./records.ts";
+import { exitCodes } from "./run.ts";
 import { apiTarget } from "./target.ts";
 
 type Options = {
@@ -60,7 +61,6 @@ const mends: Record<string, string> = {
 	reference_not_opaque: "Correct --reference.",
 	idempotency_mismatch: "Take another --idempotency-key.",
 };
-const exitCodes = { yes: 0, no: 1, misuse: 2 } as const;
 
 export function sendCommand(): Command {
 	const command = new Command("send")
@@ -150,7 +150,7 @@ function refuse(status: number, refusal: Refusal, { json }: Options): void {
 		...(mends[code] ? [mends[code]] : []),
 	];
 	process.stderr.write(`lethe send: ${[`${code}: ${title}`, ...details].join(" ")}\n`);
-	process.exitCode = status >= 500 || code in mends ? exitCodes.misuse : exitCodes.no;
+	process.exitCode = status === 401 || status >= 500 || code in mends ? exitCodes.misuse : exitCodes.no;
 }
 
 /** The policies allow it, a send queue may have it, and none of the tenant's own limits refuses it. */

@@ -4,8 +4,8 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import { categories } from "../domain/message.ts";
 import { dataClasses } from "../policies/facts.ts";
 import { call, type TargetOptions } from "./policy/call.ts";
-import { readText } from "./policy/run.ts";
 import { act, listOf, show, stepOf, withExample } from "./records.ts";
+import { readText } from "./run.ts";
 
 type Variables = Record<string, { dataClass: string; charactersMax: number }>;
 type Template = {

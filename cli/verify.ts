@@ -7,11 +7,10 @@ import type { Certificate } from "../audit/certificate.ts";
 import { keysFor, pinnedKeys } from "../audit/compactJws.ts";
 import { isReceipt, verifyReceipt } from "../audit/sendingReceipt.ts";
 import { type VerifyResult, verifyCertificate } from "../audit/verifyCertificate.ts";
+import { exitCodes, Refusal, run } from "./run.ts";
 import { describeCanary } from "./verify/canary.ts";
 import { describeEvidence, verifyEvidenceFile } from "./verify/evidence.ts";
 import { describeReceipt } from "./verify/receipt.ts";
-
-const exitCodes = { valid: 0, invalid: 1, unusable: 2 } as const;
 
 /** Exit 0: authentic; 1: not; 2: the file or the keys can't be used. */
 export function verifyCommand(): Command {
@@ -23,23 +22,16 @@ export function verifyCommand(): Command {
 		.option("--keys <file>", "JWK set that you have pinned, as served at /.well-known/jwks.json")
 		.option("--checkpoint <file>", "a checkpoint that you have kept: the log of an export must have grown from it")
 		.option("--json", "print the result as JSON")
-		.action(async (file: string, options: Options) => {
-			try {
-				if (!options.keys) throw new Unusable("--keys is missing: name a file with the JWK set that you have pinned.");
+		.action((file: string, options: Options) =>
+			run("verify", async () => {
+				if (!options.keys) throw new Refusal("--keys is missing: name a file with the JWK set that you have pinned.");
 				await access(file).catch(() => refuseFile(file));
 				const { valid, told } = await judgeFile(file, await readKeys(options.keys), options);
 				console.log(told);
-				process.exitCode = valid ? exitCodes.valid : exitCodes.invalid;
-			} catch (error) {
-				if (!(error instanceof Unusable)) throw error;
-				console.error(`lethe verify: ${error.message}`);
-				process.exitCode = exitCodes.unusable;
-			}
-		});
+				return valid ? exitCodes.yes : exitCodes.no;
+			}),
+		);
 }
-
-/** Input that can't be judged; the message names the mend. */
-class Unusable extends Error {}
 
 type Options = { keys?: string; checkpoint?: string; json?: boolean };
 type Result = VerifyResult | { valid: false; reason: "contradicted" };
@@ -50,7 +42,7 @@ async function judgeFile(file: string, jwks: unknown, { json, checkpoint }: Opti
 	const logKeys = keysFor("evidence", pinnedKeys(jwks));
 	const evidence = await verifyEvidenceFile(file, logKeys, older).catch(() => refuseFile(file));
 	if (evidence) return { valid: evidence.valid, told: json ? JSON.stringify(evidence) : describeEvidence(evidence) };
-	if (older !== undefined) throw new Unusable(`${file} is no evidence export: leave out --checkpoint.`);
+	if (older !== undefined) throw new Refusal(`${file} is no evidence export: leave out --checkpoint.`);
 	const given = certificateIn(await readText(file), file);
 	if (isReceipt(given.jws)) {
 		const receipt = await verifyReceipt(given.jws, jwks, { now: Date.now() });
@@ -73,17 +65,17 @@ async function judgeCertificate({ jws, beside }: CertificateFile, jwks: unknown)
 
 async function readKeys(file: string): Promise<unknown> {
 	const keys = json(await readText(file));
-	if (keys === undefined) throw new Unusable(`${file} is not JSON: save the JWK set there.`);
+	if (keys === undefined) throw new Refusal(`${file} is not JSON: save the JWK set there.`);
 	try {
 		pinnedKeys(keys);
 		return keys;
 	} catch {
-		throw new Unusable(`${file} holds no Ed25519 key with a kid: save the JWK set of the issuer there.`);
+		throw new Refusal(`${file} holds no Ed25519 key with a kid: save the JWK set of the issuer there.`);
 	}
 }
 
 function refuseFile(file: string): never {
-	throw new Unusable(`${file} can't be read: check its path and your rights.`);
+	throw new Refusal(`${file} can't be read: check its path and your rights.`);
 }
 
 async function readText(file: string): Promise<string> {
@@ -103,7 +95,7 @@ function certificateIn(text: string, file: string): CertificateFile {
 	const beside = (parsed ?? { jws: text }) as Record<string, unknown>;
 	const { jws } = beside;
 	if (typeof jws === "string" && jws.split(".").length === 3) return { jws, beside };
-	throw new Unusable(`${file} holds no certificate: give a compact JWS, or JSON with a field \`jws\`.`);
+	throw new Refusal(`${file} holds no certificate: give a compact JWS, or JSON with a field \`jws\`.`);
 }
 
 function json(text: string): unknown {

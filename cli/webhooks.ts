@@ -3,8 +3,8 @@
 import { Command, Option } from "commander";
 import { webhookStates } from "../domain/webhook.ts";
 import { call, type TargetOptions } from "./policy/call.ts";
-import { Refusal } from "./policy/run.ts";
 import { act, listOf, parseTime, show, stepOf, withExample } from "./records.ts";
+import { Refusal } from "./run.ts";
 
 type Endpoint = { id: string; url: string; state: string; disabledFor?: string; default: boolean; secret?: string };
 type Delivery = {

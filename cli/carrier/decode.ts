@@ -3,7 +3,8 @@
 import { Command } from "commander";
 import { describe } from "../../adapters/carriers/smpp/describe.ts";
 import { decodePdu } from "../../adapters/carriers/smpp/pdu.ts";
-import { exitCodes, readTexts, run, Unusable } from "./run.ts";
+import { exitCodes, Refusal, run } from "../run.ts";
+import { readTexts } from "./readFile.ts";
 
 /** Exit 0: decoded or told what is wrong, a line each; 2: the input can't be used. */
 export function decodeCommand(): Command {
@@ -12,11 +13,13 @@ export function decodeCommand(): Command {
 		.argument("<protocol>", "smpp: SMPP 3.4")
 		.requiredOption("--file <file>", "JSON: an array of texts in hex")
 		.option("--json", "print JSON, as it does anyway")
-		.action((protocol: string, options: { file: string }) => run("decode", () => decode(protocol, options.file)));
+		.action((protocol: string, options: { file: string }) =>
+			run("carrier decode", () => decode(protocol, options.file)),
+		);
 }
 
 async function decode(protocol: string, file: string): Promise<number> {
-	if (protocol !== "smpp") throw new Unusable("the only protocol is smpp.");
+	if (protocol !== "smpp") throw new Refusal("the only protocol is smpp.");
 	for (const text of await readTexts(file)) console.log(JSON.stringify(decodeHex(text)));
 	return exitCodes.yes;
 }

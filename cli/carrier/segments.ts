@@ -2,7 +2,8 @@
 
 import { Command } from "commander";
 import { segmentText } from "../../domain/segments.ts";
-import { exitCodes, readTexts, run } from "./run.ts";
+import { exitCodes, run } from "../run.ts";
+import { readTexts } from "./readFile.ts";
 
 /** Exit 0: counted; 2: the file can't be used. */
 export function segmentsCommand(): Command {
@@ -10,7 +11,7 @@ export function segmentsCommand(): Command {
 		.description("count the SMS that each of an array of texts becomes, one JSON line each")
 		.requiredOption("--file <file>", "JSON: an array of texts")
 		.option("--json", "print JSON, as it does anyway")
-		.action((options: { file: string }) => run("segments", () => count(options.file)));
+		.action((options: { file: string }) => run("carrier segments", () => count(options.file)));
 }
 
 async function count(file: string): Promise<number> {

@@ -4,8 +4,9 @@ import { Command } from "commander";
 import type { CallbackRequest, Carrier, VerifyResult } from "../../adapters/carriers/carrier.ts";
 import type { CallbackReason } from "../../adapters/carriers/reasons.ts";
 import { verifiers as ofCarriers, verifierKeys } from "../../adapters/carriers/registry.ts";
+import { exitCodes, Refusal, run } from "../run.ts";
 import { verifyMessageSignature } from "./messageSignatures.ts";
-import { exitCodes, readJsonFile, run, Unusable } from "./run.ts";
+import { readJsonFile } from "./readFile.ts";
 
 // No carrier of ours signs so yet; what does is checked as the API checks its callers.
 const verifiers = { ...ofCarriers, rfc9421: verifyMessageSignature, "http-message-signatures": verifyMessageSignature };
@@ -46,14 +47,16 @@ export function verifyCommand(): Command {
 		)
 		.option("--json", "print JSON, as it does anyway")
 		.addHelpText("after", help)
-		.action((carrier: string, options: { request: string }) => run("verify", () => verify(carrier, options.request)));
+		.action((carrier: string, options: { request: string }) =>
+			run("carrier verify", () => verify(carrier, options.request)),
+		);
 }
 
 async function verify(name: string, file: string): Promise<number> {
 	const plain = (text: string) => text.toLowerCase().replace(/[^a-z0-9]/g, "");
 	const carrier = Object.keys(verifiers).find((each) => plain(each) === plain(name));
 	if (carrier === undefined) {
-		throw new Unusable(`no carrier is named so; there are: ${Object.keys(verifiers).join(", ")}.`);
+		throw new Refusal(`no carrier is named so; there are: ${Object.keys(verifiers).join(", ")}.`);
 	}
 	const document = await readJsonFile(file);
 	if (!Array.isArray(document)) {
@@ -73,7 +76,7 @@ function judgeItem(carrier: string, item: unknown, where: string, seen: Set<stri
 	try {
 		return judge(read(carrier, item, where), seen);
 	} catch (error) {
-		if (!(error instanceof Unusable)) throw error;
+		if (!(error instanceof Refusal)) throw error;
 		console.error(`lethe carrier verify: ${error.message}`);
 		return { valid: false, reason: "unusable", events: [] };
 	}
@@ -101,22 +104,22 @@ function describe({ events, messages }: VerifyResult): object[] {
 	return [...receipts, ...inbound];
 }
 
-/** @throws Unusable */
+/** @throws Refusal */
 function read(carrier: string, value: unknown, where: string): Recorded {
-	if (typeof value !== "object" || value === null) throw new Unusable(`${where} must be an object: see --help.`);
+	if (typeof value !== "object" || value === null) throw new Refusal(`${where} must be an object: see --help.`);
 	const fields = value as Record<string, unknown>;
 	const text = (name: string, otherwise?: string) => {
 		const field = fields[name] ?? otherwise;
-		if (typeof field !== "string") throw new Unusable(`${where}: ${name} must be text.`);
+		if (typeof field !== "string") throw new Refusal(`${where}: ${name} must be text.`);
 		return field;
 	};
 	const { now } = fields;
-	if (typeof now !== "number" || !Number.isFinite(now)) throw new Unusable(`${where}: now must be Unix seconds.`);
+	if (typeof now !== "number" || !Number.isFinite(now)) throw new Refusal(`${where}: now must be Unix seconds.`);
 	const headers = readHeaders(fields.headers ?? {});
-	if (!headers) throw new Unusable(`${where}: headers must be an object of texts.`);
+	if (!headers) throw new Refusal(`${where}: headers must be an object of texts.`);
 	const secrets = pick(fields, ["secret", "publicKey", "certificate"], where);
 	if (Object.keys(secrets).length === 0) {
-		throw new Unusable(`${where}: give the secret, publicKey or certificate that it is to be checked with.`);
+		throw new Refusal(`${where}: give the secret, publicKey or certificate that it is to be checked with.`);
 	}
 	const { topicArn: topicArns, ...settings } = pick(fields, ["algorithm", "topicArn"], where);
 	// The message that SNS brings may be recorded as the object that it is: its signature covers fields, not bytes.
@@ -128,7 +131,7 @@ function read(carrier: string, value: unknown, where: string): Recorded {
 		const verify = verifiers[carrier as keyof typeof verifiers]?.(options) as Carrier["verify"];
 		return { request, verify, now: now * 1000, scope: JSON.stringify(secrets) };
 	} catch (error) {
-		if (error instanceof TypeError) throw new Unusable(`${where}: ${error.message}`);
+		if (error instanceof TypeError) throw new Refusal(`${where}: ${error.message}`);
 		throw error;
 	}
 }
@@ -144,6 +147,6 @@ function readHeaders(value: unknown): CallbackRequest["headers"] | undefined {
 function pick(fields: Record<string, unknown>, names: string[], where: string): Record<string, string> {
 	const given = names.filter((name) => fields[name] !== undefined && fields[name] !== null);
 	const bad = given.find((name) => typeof fields[name] !== "string");
-	if (bad !== undefined) throw new Unusable(`${where}: ${bad} must be text.`);
+	if (bad !== undefined) throw new Refusal(`${where}: ${bad} must be text.`);
 	return Object.fromEntries(given.map((name) => [name, String(fields[name])]));
 }

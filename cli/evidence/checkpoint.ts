@@ -4,7 +4,7 @@ import { Command } from "commander";
 import { readCheckpoint } from "../../audit/checkpoint.ts";
 import { verifierKey } from "../../audit/note.ts";
 import { call, type TargetOptions, withTarget } from "../policy/call.ts";
-import { exitCodes, run } from "../policy/run.ts";
+import { exitCodes, run } from "../run.ts";
 
 export function checkpointCommand(): Command {
 	const command = new Command("checkpoint").description(

@@ -4,9 +4,9 @@ import { once } from "node:events";
 import { open, rename, rm } from "node:fs/promises";
 import { Command, InvalidArgumentError } from "commander";
 import { request, type TargetOptions, withTarget } from "../policy/call.ts";
-import { exitCodes, Refusal, run } from "../policy/run.ts";
 import { createProgress } from "../progress.ts";
 import { parseTime } from "../records.ts";
+import { exitCodes, Refusal, run } from "../run.ts";
 
 type Options = TargetOptions & { from?: string; to?: string; since?: number; out?: string };
 

@@ -5,8 +5,8 @@ import { Command } from "commander";
 import { type Finding, type FindingKind, fsck } from "../../audit/fsck.ts";
 import { type OfLine, openLine, originOf, predecessorsIn } from "../../audit/succession.ts";
 import type { Deps } from "../../deps.ts";
-import { exitCodes, Refusal, run } from "../policy/run.ts";
 import { createProgress } from "../progress.ts";
+import { exitCodes, Refusal, run } from "../run.ts";
 import { adminDeps } from "../target.ts";
 
 type Options = { checkpoint?: string[]; json?: boolean };

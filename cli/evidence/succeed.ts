@@ -4,7 +4,7 @@ import { Command, Option } from "commander";
 import { idOfNote } from "../../audit/succession.ts";
 import type { Deps } from "../../deps.ts";
 import { type Act, isSound } from "../../domain/evidence.ts";
-import { exitCodes, Refusal, run } from "../policy/run.ts";
+import { exitCodes, Refusal, run } from "../run.ts";
 import { adminDeps } from "../target.ts";
 
 type Options = { reason: string; json?: boolean };

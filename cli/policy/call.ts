@@ -2,8 +2,8 @@
 
 import { randomUUID } from "node:crypto";
 import type { Command } from "commander";
+import { exitCodes, Refusal } from "../run.ts";
 import { apiTarget } from "../target.ts";
-import { exitCodes, Refusal } from "./run.ts";
 
 export type TargetOptions = { url?: string; key?: string; json?: boolean };
 

@@ -7,12 +7,12 @@ import { parseFacts } from "../../policies/facts.ts";
 import { loadPacks } from "../../policies/load.ts";
 import type { PackSet } from "../../policies/packSet.ts";
 import { jsonPosition } from "../jsonPosition.ts";
+import { exitCodes, explainError, Refusal, readText, run } from "../run.ts";
 import { apiTarget } from "../target.ts";
 import type { TargetOptions } from "./call.ts";
 import { readDeployed } from "./deployed.ts";
 import { describeDecision } from "./describeDecision.ts";
 import type { PolicyList } from "./list.ts";
-import { exitCodes, explainError, Refusal, readText, run } from "./run.ts";
 
 /** Exit 0: allowed, or an array was judged; 1: refused; 2: the input or a pack can't be used. */
 export function decideCommand(): Command {

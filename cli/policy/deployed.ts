@@ -2,9 +2,9 @@
 
 import { readPack, readPacks } from "../../policies/load.ts";
 import { indexPacks, type LoadedPack, type PackSet } from "../../policies/packSet.ts";
+import { Refusal } from "../run.ts";
 import { call, type TargetOptions } from "./call.ts";
 import type { PolicyList } from "./list.ts";
-import { Refusal } from "./run.ts";
 
 /** @throws Refusal when the API refuses, or what it says can't be used here */
 export async function readDeployed(options: TargetOptions): Promise<PackSet> {

@@ -5,8 +5,8 @@ import { Command } from "commander";
 import { describeDifference, diffPacks } from "../../policies/diff.ts";
 import { readPackText } from "../../policies/packText.ts";
 import type { PackFile } from "../../policies/schema.ts";
+import { exitCodes, Refusal, readText, run } from "../run.ts";
 import { type TargetOptions, withTarget } from "./call.ts";
-import { exitCodes, Refusal, readText, run } from "./run.ts";
 import { readPackOf } from "./show.ts";
 
 /** Exit 0 whether anything differs or not; 2: one of them can't be read. */

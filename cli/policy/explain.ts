@@ -1,9 +1,9 @@
 // `lethe policy explain MSG`: why a message was decided as it was, as a person reads it.
 
 import { Command } from "commander";
+import { exitCodes, run } from "../run.ts";
 import { call, type TargetOptions, withTarget } from "./call.ts";
 import { approvalWords } from "./proposal.ts";
-import { exitCodes, run } from "./run.ts";
 
 type Rule = {
 	rule: string;

@@ -2,7 +2,7 @@
 
 import { InvalidArgumentError, Option } from "commander";
 import { createProgress } from "../progress.ts";
-import { exitCodes, Refusal } from "./run.ts";
+import { exitCodes, Refusal } from "../run.ts";
 
 /** How far it is, without a `total` when it has not begun; `moved` changes with every step, also where `done` does not. */
 export type Progress<Result> = { done: number; total?: number; moved?: string | undefined; result?: Result };

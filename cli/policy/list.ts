@@ -1,9 +1,9 @@
 // `lethe policy list`: every version of every pack, which are in force, and how far they have been applied.
 
 import { Command } from "commander";
+import { exitCodes, run } from "../run.ts";
 import { call, type TargetOptions, withTarget } from "./call.ts";
 import { approvalWords, countLines } from "./proposal.ts";
-import { exitCodes, run } from "./run.ts";
 
 export type PolicyList = {
 	items: {

@@ -1,9 +1,9 @@
 // `lethe policy proposals [ID]`: what has been proposed and how far it has come; one of them in full.
 
 import { Command } from "commander";
+import { exitCodes, run } from "../run.ts";
 import { call, type TargetOptions, withTarget } from "./call.ts";
 import { approvalWords, countLines, type ProposalAnswer, proposalLine } from "./proposal.ts";
-import { exitCodes, run } from "./run.ts";
 
 type Options = TargetOptions & { state?: string; limit: string; cursor?: string };
 

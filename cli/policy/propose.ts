@@ -1,9 +1,9 @@
 // `lethe policy propose`: drafts a new version of a pack, from a file or as changes of the version in force.
 
 import { Command } from "commander";
+import { exitCodes, Refusal, readText, run } from "../run.ts";
 import { call, type TargetOptions, withTarget } from "./call.ts";
 import type { ProposalAnswer } from "./proposal.ts";
-import { exitCodes, Refusal, readText, run } from "./run.ts";
 
 type Options = TargetOptions & { pack?: string; set: string[]; from?: string; why: string };
 

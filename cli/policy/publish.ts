@@ -1,11 +1,11 @@
 // `lethe policy publish PROPOSAL`: puts an approved version in force from a date, and shows it being applied to what is stored.
 
 import { Command } from "commander";
+import { exitCodes, Refusal, run } from "../run.ts";
 import { call, type TargetOptions, withTarget } from "./call.ts";
 import { follow, patienceOption } from "./follow.ts";
 import type { PolicyList } from "./list.ts";
 import { countLines, proposalLine } from "./proposal.ts";
-import { exitCodes, Refusal, run } from "./run.ts";
 import { callStep } from "./step.ts";
 
 type Options = TargetOptions & { from?: string; wait?: boolean; patience: number };

@@ -2,8 +2,8 @@
 
 import { Command } from "commander";
 import { openPolicies } from "../../policies/index.ts";
+import { exitCodes, run } from "../run.ts";
 import { call, hasTarget, type TargetOptions, withTarget } from "./call.ts";
-import { exitCodes, run } from "./run.ts";
 
 export function showCommand(): Command {
 	const command = new Command("show")

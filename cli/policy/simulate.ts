@@ -1,10 +1,10 @@
 // `lethe policy simulate PROPOSAL`: counts what it would change of what is stored, with a progress bar.
 
 import { Command } from "commander";
+import { exitCodes, Refusal, run } from "../run.ts";
 import { call, type TargetOptions, withTarget } from "./call.ts";
 import { follow, patienceOption } from "./follow.ts";
 import { countLines, type ProposalAnswer } from "./proposal.ts";
-import { exitCodes, Refusal, run } from "./run.ts";
 import { callStep } from "./step.ts";
 
 type Options = TargetOptions & { patience: number };

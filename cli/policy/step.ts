@@ -1,9 +1,9 @@
 // The steps of a proposal that are one call each: what they are called, and what is said when they are done.
 
 import { Command } from "commander";
+import { exitCodes, run } from "../run.ts";
 import { call, type TargetOptions, withTarget } from "./call.ts";
 import { type ProposalAnswer, proposalLine } from "./proposal.ts";
-import { exitCodes, run } from "./run.ts";
 
 /** A command that moves one proposal on. @param next what may follow, as a line */
 export function stepCommand(name: string, description: string, next: (proposal: ProposalAnswer) => string): Command {

@@ -4,7 +4,7 @@ import { Command } from "commander";
 import { checkPack, type PackCheck } from "../../policies/check.ts";
 import { readPacks } from "../../policies/load.ts";
 import type { LoadedPack } from "../../policies/packSet.ts";
-import { exitCodes, Refusal, readText, run } from "./run.ts";
+import { exitCodes, Refusal, readText, run } from "../run.ts";
 
 type Options = { json?: boolean; packs?: string };
 

@@ -49,3 +49,8 @@ test("whatever ends the waiting names the message", async () => {
 		assert.match(error, /\nlethe: msg_a was accepted, but its state can't be read: [^\n]+ Don't send it again: /);
 	}
 });
+
+test("a token that is not known, whatever the API calls it, is misuse and no negative answer", async () => {
+	const { code, error } = await sendTo([json(401, { code: "token_invalid", title: "No." })], "0");
+	assert.equal(code, 2, error);
+});

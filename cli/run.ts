@@ -1,7 +1,7 @@
 // How every command that asks a deployment ends: its exit code, and one line on standard error that names the mend.
 
 import { readFile } from "node:fs/promises";
-import { LetheError } from "../../domain/errors.ts";
+import { LetheError } from "../domain/errors.ts";
 
 export const exitCodes = { yes: 0, no: 1, misuse: 2 } as const;
 
