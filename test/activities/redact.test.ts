@@ -272,16 +272,19 @@ describe("a carrier's copy", () => {
 	});
 
 	it("keeps no repair waiting, however much of it is due and however slow its carrier", async () => {
-		engine.carrier.redact = () => new Promise(() => undefined);
+		let asked = 0;
+		engine.carrier.redact = () => {
+			asked++;
+			return new Promise(() => undefined);
+		};
 		for (let count = 0; count < limits.sweepPageItems + 10; count += 51) {
 			await Promise.all(Array.from({ length: 51 }, () => delivered()));
 		}
 		const now = engine.clock();
 		const over = await engine.accept({ deadlineAt: now + 1_000, closeAt: now + 2_000, nextCheckAt: now + 3_000 });
 		engine.time.offsetMs += 5_000;
-		const began = performance.now();
 		await engine.activities.sweepPage();
-		assert.ok(performance.now() - began < 10_000, "and waits for no carrier");
+		assert.equal(asked, 0, "and waits for no carrier");
 		assert.equal((await engine.read(over._id)).state, "expired");
 		assert.deepEqual(await engine.store.messages.findDue(engine.clock(), 10), []);
 		engine.carrier.redact = async () => true;
