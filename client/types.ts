@@ -87,7 +87,7 @@ attestationObject: string
 /**
  * @maxItems 16
  */
-transports?: []|[string]|[string, string]|[string, string, string]|[string, string, string, string]|[string, string, string, string, string]|[string, string, string, string, string, string]|[string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string, string, string, string, string]
+transports?: string[]
 [k: string]: unknown
 }
 [k: string]: unknown
@@ -127,21 +127,14 @@ pack: string
  * @minItems 1
  * @maxItems 50
  */
-changes: [{
+changes: {
 rule: string
 /**
  * Such as `retention.content.max`, or `window.open.*.end`; `*` is every item.
  */
 path: string
 value: (string | number | boolean | null)
-}, ...({
-rule: string
-/**
- * Such as `retention.content.max`, or `window.open.*.end`; `*` is every item.
- */
-path: string
-value: (string | number | boolean | null)
-})[]]
+}[]
 effectiveFrom?: string
 why: string
 })
@@ -305,14 +298,14 @@ export type WebhookReplayRequestInput = ({
  * @minItems 1
  * @maxItems 1000
  */
-deliveries: [string, ...(string)[]]
+deliveries: string[]
 } | {
 from: string
 to?: string
 /**
  * @minItems 1
  */
-states?: [("delivered" | "failed"), ...(("delivered" | "failed"))[]]
+states?: ("delivered" | "failed")[]
 })
 export type RenewEnrolmentBody = ({
 
@@ -355,7 +348,7 @@ tenantId: string
 /**
  * @maxItems 6
  */
-roles: []|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]
+roles: ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")[]
 method: ("password" | "recovery" | "passkey" | "sso")
 startedAt: string
 /**
@@ -379,7 +372,7 @@ tenantId: string
 /**
  * @maxItems 6
  */
-roles: []|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]
+roles: ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")[]
 method: ("password" | "recovery" | "passkey" | "sso")
 startedAt: string
 /**
@@ -419,7 +412,7 @@ tenantId: string
 /**
  * @maxItems 6
  */
-roles: []|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]
+roles: ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")[]
 method: ("password" | "recovery" | "passkey" | "sso")
 startedAt: string
 /**
@@ -538,7 +531,7 @@ obtainedAt?: string
 /**
  * @maxItems 16
  */
-purposes?: []|[string]|[string, string]|[string, string, string]|[string, string, string, string]|[string, string, string, string, string]|[string, string, string, string, string, string]|[string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string, string, string, string, string]
+purposes?: string[]
 evidence?: (boolean | string)
 source?: string
 ground?: string
@@ -918,7 +911,7 @@ obtainedAt?: string
 /**
  * @maxItems 16
  */
-purposes?: []|[string]|[string, string]|[string, string, string]|[string, string, string, string]|[string, string, string, string, string]|[string, string, string, string, string, string]|[string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string, string, string, string, string]
+purposes?: string[]
 evidence?: (boolean | string)
 source?: string
 ground?: string
@@ -961,7 +954,7 @@ otpDigits?: number
  * @minItems 1
  * @maxItems 500
  */
-messages: [BatchMessageInput, ...(BatchMessageInput)[]]
+messages: BatchMessageInput[]
 }
 export interface BatchMessageInput {
 /**
@@ -1024,7 +1017,7 @@ obtainedAt?: string
 /**
  * @maxItems 16
  */
-purposes?: []|[string]|[string, string]|[string, string, string]|[string, string, string, string]|[string, string, string, string, string]|[string, string, string, string, string, string]|[string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string, string, string, string, string]
+purposes?: string[]
 evidence?: (boolean | string)
 source?: string
 ground?: string
@@ -1564,7 +1557,7 @@ type: ("implied" | "soft_opt_in" | "express" | "express_written")
  * @minItems 1
  * @maxItems 16
  */
-purposes: [string]|[string, string]|[string, string, string]|[string, string, string, string]|[string, string, string, string, string]|[string, string, string, string, string, string]|[string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string, string, string, string, string]
+purposes: string[]
 obtainedAt: string
 /**
  * Reference and version of the wording agreed to; never the text.
@@ -2186,21 +2179,21 @@ name: string
  * @minItems 1
  * @maxItems 5
  */
-roles: [("sender" | "compliance" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "operator" | "auditor" | "admin")]
+roles: ("sender" | "compliance" | "operator" | "auditor" | "admin")[]
 /**
  * The only categories that it may send.
  * 
  * @minItems 1
  * @maxItems 4
  */
-categories?: [("otp" | "transactional" | "marketing" | "health")]|[("otp" | "transactional" | "marketing" | "health"), ("otp" | "transactional" | "marketing" | "health")]|[("otp" | "transactional" | "marketing" | "health"), ("otp" | "transactional" | "marketing" | "health"), ("otp" | "transactional" | "marketing" | "health")]|[("otp" | "transactional" | "marketing" | "health"), ("otp" | "transactional" | "marketing" | "health"), ("otp" | "transactional" | "marketing" | "health"), ("otp" | "transactional" | "marketing" | "health")]
+categories?: ("otp" | "transactional" | "marketing" | "health")[]
 /**
  * The only networks that it may be used from, CIDR.
  * 
  * @minItems 1
  * @maxItems 64
  */
-addresses?: [(string | string), ...((string | string))[]]
+addresses?: string[]
 expiresAt?: string
 /**
  * What verifies the requests, and the JWTs for tokens, that it signs.
@@ -2208,7 +2201,7 @@ expiresAt?: string
  * @minItems 1
  * @maxItems 4
  */
-publicKeys?: [PublicKeyInput]|[PublicKeyInput, PublicKeyInput]|[PublicKeyInput, PublicKeyInput, PublicKeyInput]|[PublicKeyInput, PublicKeyInput, PublicKeyInput, PublicKeyInput]
+publicKeys?: PublicKeyInput[]
 /**
  * `signature`: each request is signed too (RFC 9421). `dpop`, `certificate`: it is good for tokens only, bound to a key of the caller's or to its client certificate.
  */
@@ -2316,7 +2309,7 @@ destinations: string[]
  * @minItems 1
  * @maxItems 32
  */
-regions?: [string, ...(string)[]]
+regions?: string[]
 /**
  * Segments a second.
  */
@@ -2388,7 +2381,7 @@ export interface SendingLimitsChangeInput {
  * @maxItems 300
  */
 destinations?: string[]
-regions?: ([string, ...(string)[]] | null)
+regions?: (string[] | null)
 ratePerSecond?: (number | null)
 countryRates?: ({
 /**
@@ -2527,7 +2520,7 @@ obtainedAt?: string
 /**
  * @maxItems 16
  */
-purposes?: []|[string]|[string, string]|[string, string, string]|[string, string, string, string]|[string, string, string, string, string]|[string, string, string, string, string, string]|[string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string, string, string, string, string]
+purposes?: string[]
 evidence?: (boolean | string)
 source?: string
 ground?: string
@@ -2586,7 +2579,7 @@ name?: string
  * @minItems 1
  * @maxItems 8
  */
-states?: [("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown")]|[("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown")]|[("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown")]|[("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown")]|[("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown")]|[("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown")]|[("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown")]|[("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown")]
+states?: ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown")[]
 /**
  * Whether it is told of messages that name no endpoint.
  */
@@ -2605,7 +2598,7 @@ name?: string
  * @minItems 1
  * @maxItems 8
  */
-states: [("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown")]|[("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown")]|[("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown")]|[("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown")]|[("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown")]|[("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown")]|[("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown")]|[("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown")]
+states: ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown")[]
 /**
  * Whether it is told of messages that name no endpoint.
  */
@@ -2654,7 +2647,7 @@ name?: string
  * @minItems 1
  * @maxItems 8
  */
-states: [("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown")]|[("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown")]|[("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown")]|[("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown")]|[("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown")]|[("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown")]|[("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown")]|[("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown"), ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown")]
+states: ("deferred" | "submitted" | "delivered" | "undelivered" | "expired" | "cancelled" | "rejected" | "unknown")[]
 /**
  * Whether it is told of messages that name no endpoint.
  */
@@ -2773,7 +2766,7 @@ name: string
  * @minItems 1
  * @maxItems 6
  */
-roles: [("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]
+roles: ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")[]
 createdAt: string
 createdBy: string
 /**
@@ -2781,7 +2774,7 @@ createdBy: string
  * 
  * @maxItems 6
  */
-rolesInForce: []|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]
+rolesInForce: ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")[]
 /**
  * When they set up what they sign in with now.
  */
@@ -2803,7 +2796,7 @@ name?: string
  * @minItems 1
  * @maxItems 6
  */
-roles: [("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]
+roles: ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")[]
 }
 export interface EnrolmentToken {
 id: string
@@ -2827,7 +2820,7 @@ export interface PersonRolesInput {
  * @minItems 1
  * @maxItems 6
  */
-roles: [("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]|[("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin"), ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")]
+roles: ("sender" | "compliance" | "approver" | "operator" | "auditor" | "admin")[]
 }
 export interface EndPersonParams {
 id: string
@@ -2893,7 +2886,7 @@ attestationObject: string
 /**
  * @maxItems 16
  */
-transports?: []|[string]|[string, string]|[string, string, string]|[string, string, string, string]|[string, string, string, string, string]|[string, string, string, string, string, string]|[string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string, string, string, string, string]
+transports?: string[]
 [k: string]: unknown
 }
 [k: string]: unknown

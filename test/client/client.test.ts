@@ -155,6 +155,13 @@ describe("the client", () => {
 		assert.equal(typeof (await lethe.call("getProcessingRecord", {})), "object");
 	});
 
+	it("takes ordinary arrays where the API bounds their length: the compiler says so", async () => {
+		const { key } = await api.addTenant({ roles: ["admin"] });
+		const states: ("delivered" | "undelivered")[] = ["delivered", "undelivered"];
+		const body = { url: "https://example.com/hook", states };
+		assert.deepEqual((await open(key).lethe.call("createWebhookEndpoint", { body })).states, states);
+	});
+
 	it("takes a DELETE for done whose answer was lost, once nothing is there any more, and no other", async () => {
 		const { key } = await api.addTenant({ roles: ["admin"] });
 		const { lethe } = open(key);
