@@ -143,6 +143,9 @@ function costOf({ substituted }: ComposedInput, outline: string) {
 
 /** The same input. @throws LetheError category_refused when its category is not among those that the principal may send */
 function requireCategory({ categories }: Sender, input: ComposedInput): ComposedInput {
-	if (categories && !categories.includes(input.category)) throw new LetheError("category_refused");
+	if (categories && !categories.includes(input.category)) {
+		const detail = `These credentials may send: ${categories.join(", ")}.`;
+		throw new LetheError("category_refused", { errors: [{ pointer: "/category", detail }] });
+	}
 	return input;
 }

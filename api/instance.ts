@@ -6,7 +6,7 @@ import type { Socket } from "node:net";
 import Fastify, { type FastifyError, type FastifyInstance } from "fastify";
 import { serializerCompiler, type ZodTypeProvider } from "fastify-type-provider-zod";
 import { z } from "zod";
-import { type ErrorCode, LetheError } from "../domain/errors.ts";
+import { type ErrorCode, type FieldError, LetheError } from "../domain/errors.ts";
 import { limits } from "../domain/limits.ts";
 import type { ApiDeps } from "./deps.ts";
 import { createProblem, problemType } from "./plugins/problem.ts";
@@ -16,6 +16,7 @@ export type Instance = ReturnType<typeof createInstance>;
 
 const pathCharactersMax = 128;
 const keepAliveMs = 65_000;
+const noRoute: FieldError = { pointer: "", detail: "There is no such route: /openapi.json lists those that are." };
 const socketErrors: Record<string, ErrorCode> = {
 	ERR_HTTP_REQUEST_TIMEOUT: "request_timeout",
 	HPE_HEADER_OVERFLOW: "headers_too_large",
@@ -65,7 +66,9 @@ export function createInstance(deps: Pick<ApiDeps, "log" | "ids" | "publicUrl" |
 	app.setValidatorCompiler(validatorCompiler);
 	app.setSerializerCompiler(serializerCompiler);
 	app.setErrorHandler((error, request, reply) => problem.send(error, request, reply));
-	app.setNotFoundHandler((request, reply) => problem.send(new LetheError("not_found"), request, reply));
+	app.setNotFoundHandler((request, reply) =>
+		problem.send(new LetheError("not_found", { errors: [noRoute] }), request, reply),
+	);
 	app.addHook("onRequest", async (request, reply) => {
 		reply.header("x-request-id", request.id).header("cache-control", "no-store");
 	});

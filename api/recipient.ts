@@ -20,7 +20,8 @@ export function readRecipient(written: Plaintext, pointer: string): Recipient {
 	const parsed = /^\+[1-9]\d{6,14}$/.test(text) ? parsePhoneNumberFromString(text) : undefined;
 	// Numbers of no country (satellite, international freephone) have no law that a pack could know.
 	if (!parsed?.country || !parsed.isValid()) {
-		throw new LetheError("invalid_number", { errors: [{ pointer, detail: "Not a valid number in E.164." }] });
+		const detail = "Not a valid number in E.164: give +, country code and number, with nothing between them.";
+		throw new LetheError("invalid_number", { errors: [{ pointer, detail }] });
 	}
 	const northAmerican = parsed.country === "US" || parsed.country === "CA";
 	return {

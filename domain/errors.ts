@@ -104,7 +104,7 @@ export const errorCatalogue = {
 		title: "These credentials may not be used from this address.",
 	},
 	category_refused: { status: 403, retryable: false, title: "These credentials may not send this category." },
-	not_found: { status: 404, retryable: false, title: "No such object for this tenant." },
+	not_found: { status: 404, retryable: false, title: "No such object for this tenant, or no such route." },
 	method_not_allowed: { status: 405, retryable: false, title: "This route does not take that method." },
 	not_cancellable: {
 		status: 409,

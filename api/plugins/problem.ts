@@ -2,6 +2,7 @@
 
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { type ErrorCode, errorCatalogue, type FieldError, LetheError } from "../../domain/errors.ts";
+import { limits } from "../../domain/limits.ts";
 import type { ApiDeps } from "../deps.ts";
 import type { Fault } from "../validator.ts";
 
@@ -27,7 +28,7 @@ export function createProblem(deps: Pick<ApiDeps, "log" | "publicUrl">) {
 
 	/** Status and headers of the answer, and the log's line where the failure is ours. */
 	function begin(thrown: unknown, request: FastifyRequest, reply: FastifyReply): LetheError {
-		const error = toLetheError(thrown);
+		const error = toLetheError(thrown, request.routeOptions?.bodyLimit);
 		const { status, retryable } = errorCatalogue[error.code];
 		if (status >= 500) {
 			const route = request.routeOptions?.url ?? "none";
@@ -60,23 +61,23 @@ const challenges: Partial<Record<ErrorCode, string>> = {
 };
 
 const notJson: FieldError = { pointer: "", detail: "The body is not JSON." };
-const frameworkErrors: Record<string, FieldError> = {
-	FST_ERR_CTP_INVALID_JSON_BODY: notJson,
-	FST_ERR_CTP_EMPTY_JSON_BODY: notJson,
-};
-const frameworkCodes: Record<string, ErrorCode> = {
-	FST_ERR_CTP_BODY_TOO_LARGE: "body_too_large",
-	FST_ERR_CTP_INVALID_MEDIA_TYPE: "unsupported_media_type",
+const frameworkErrors: Record<string, (bodyLimit: number) => [code: ErrorCode, error: FieldError]> = {
+	FST_ERR_CTP_INVALID_JSON_BODY: () => ["invalid_request", notJson],
+	FST_ERR_CTP_EMPTY_JSON_BODY: () => ["invalid_request", notJson],
+	FST_ERR_CTP_BODY_TOO_LARGE: (bodyLimit) => [
+		"body_too_large",
+		{ pointer: "", detail: `At most ${bodyLimit / 1024} KiB.` },
+	],
+	// Routes that take others refuse in words of their own.
+	FST_ERR_CTP_INVALID_MEDIA_TYPE: () => ["unsupported_media_type", { pointer: "", detail: "Send application/json." }],
 };
 
 /** The failure in the catalogue's words. Fastify's own 4xx become `invalid_request`; what is unknown, `internal`. */
-function toLetheError(thrown: unknown): LetheError {
+function toLetheError(thrown: unknown, bodyLimit: number = limits.bodyBytesMax): LetheError {
 	if (thrown instanceof LetheError) return thrown;
 	const error = thrown as { code?: string; statusCode?: number; validation?: Fault[]; validationContext?: string };
-	const code = frameworkCodes[error?.code ?? ""];
-	if (code) return new LetheError(code);
-	const found = frameworkErrors[error?.code ?? ""];
-	if (found) return new LetheError("invalid_request", { errors: [found] });
+	const found = frameworkErrors[error?.code ?? ""]?.(bodyLimit);
+	if (found) return new LetheError(found[0], { errors: [found[1]] });
 	if (Array.isArray(error?.validation)) {
 		const place = error.validationContext === "body" ? "" : `/${error.validationContext}`;
 		return new LetheError("invalid_request", {

@@ -203,7 +203,9 @@ describe("the API", () => {
 		assert.equal(answer.headers.allow, "GET, HEAD, POST");
 		const queried = await api.app.inject({ method: "QUERY", url: "/v1/messages" } as unknown as { method: "GET" });
 		assert.equal(queried.statusCode, 405);
-		assert.equal((await api.app.inject({ method: "DELETE", url: "/v1/nothing" })).statusCode, 404);
+		const nothing = await api.app.inject({ method: "DELETE", url: "/v1/nothing" });
+		assert.deepEqual([nothing.statusCode, nothing.json().code], [404, "not_found"]);
+		assert.match(nothing.json().errors[0].detail, /\broute\b/, "and not that an object is not there");
 	});
 
 	it("is ready with its store and keys alone, names the servers that are away, and waits for none", async () => {

@@ -175,9 +175,11 @@ describe("answers and logs", () => {
 		}
 		const big = await send(JSON.stringify({ body: "x".repeat(70_000) }));
 		assert.deepEqual([big.statusCode, big.json().code], [413, "body_too_large"]);
+		assert.match(big.json().errors[0].detail, /\b64 KiB/);
 		for (const type of ["application/x-www-form-urlencoded", "text/plain"]) {
 			const other = await send("to=1", type);
 			assert.deepEqual([other.statusCode, other.json().code], [415, "unsupported_media_type"], type);
+			assert.match(other.json().errors[0].detail, /application\/json/);
 		}
 	});
 

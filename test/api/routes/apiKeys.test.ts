@@ -241,6 +241,8 @@ describe("/v1/api-keys", () => {
 		assert.equal((await api.post(apiKey, { category: "otp", validFor: "PT5M" })).status, 202);
 		const refused = await api.post(apiKey, { category: "marketing" });
 		assert.deepEqual([refused.status, refused.json.code], [403, "category_refused"]);
+		assert.equal(refused.json.errors[0].pointer, "/category");
+		assert.match(refused.json.errors[0].detail, /\botp\b/);
 		const tried = await api.request(apiKey, "POST", "/v1/messages?dryRun=true", messageBody());
 		assert.equal(tried.json.code, "category_refused");
 		const { to: _, ...shared } = messageBody({ category: "otp", validFor: "PT5M" }) as { to: string };
