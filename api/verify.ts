@@ -150,7 +150,8 @@ function createCodeText(deps: VerifyDeps) {
 		const { host, template, locale } = input;
 		const { hosts = [], name = tenant.name } = tenant.verification ?? {};
 		if (host !== undefined && !hosts.includes(host)) {
-			throw new LetheError("invalid_request", { errors: [{ pointer: "/host", detail: "Not one of the tenant's." }] });
+			const detail = "Not one of the tenant's: an administrator sets them with `lethe admin tenant codes --host`.";
+			throw new LetheError("invalid_request", { errors: [{ pointer: "/host", detail }] });
 		}
 		const variables = { code: Plaintext.text(code) };
 		const asked = { to: input.to, category: "otp", deliver: "auto", dataClasses, template, variables } as const;

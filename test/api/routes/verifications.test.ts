@@ -173,6 +173,7 @@ describe("/v1/verifications", () => {
 		] as const) {
 			const answer = await start(newNumber(), more);
 			assert.deepEqual([answer.status, answer.json.errors[0].pointer], [400, pointer]);
+			if (pointer === "/host") assert.match(answer.json.errors[0].detail, /`lethe admin tenant codes --host`/);
 		}
 		assert.equal((await start("+49")).json.code, "invalid_number");
 	});
