@@ -67,7 +67,7 @@ const words: { [Suite in Exclude<keyof Suites, "cost">]: (figures: Suites[Suite]
 	],
 	peers: (of) => [
 		`end to end, ${whole(of.messages)} messages over the same SMSC: of Lethe until it answers the receipt (\`deliver_sm_resp\`), which is in its store then, of the others until the receipt is at the caller's URL ([what the others leave out](docs/benchmarks.md#what-the-peers-do-not-do))`,
-		`${tellRatios(of)}; lost and sent twice of what was accepted, killed half way: ${tellKilled(of)}`,
+		`${tellRatios(of)}; killed half way, of what was accepted: not at the SMSC once nothing had moved for thirty seconds ([of Lethe, not forgotten](docs/benchmarks.md#what-a-kill-leaves)), and there twice: ${tellKilled(of)}`,
 	],
 	soak: (of) => [
 		`${of.minutes} minutes at ${round(100 * of.load, 0)} % of the rate`,
