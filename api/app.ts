@@ -75,6 +75,7 @@ import { addTemplates } from "./routes/templates.ts";
 import { addVerifications } from "./routes/verifications.ts";
 import { addDeliveries } from "./routes/webhookEndpoints/deliveries.ts";
 import { addEndpoints } from "./routes/webhookEndpoints/endpoints.ts";
+import { tags } from "./tags.ts";
 import { watchForgetting } from "./watchForgetting.ts";
 
 // Two years, as Mozilla's guideline has it. Browsers heed it over TLS only.
@@ -281,6 +282,7 @@ async function addDocs(app: Instance, { publicUrl, version }: Pick<ApiDeps, "pub
 			openapi: "3.1.0",
 			info: { title: "Lethe", version, description: "Sends messages, and proves that it forgot them." },
 			servers: [{ url: publicUrl }],
+			tags,
 			components: {
 				securitySchemes: {
 					apiKey: { type: "http", scheme: "bearer" },
@@ -298,8 +300,23 @@ async function addDocs(app: Instance, { publicUrl, version }: Pick<ApiDeps, "pub
 		},
 		transformObject: (document) => linkOperations(markOptionalBodies(jsonSchemaTransformObject(document))),
 	});
-	await app.register(swaggerUi, { routePrefix: "/docs", staticCSP: docsPolicy });
+	await app.register(swaggerUi, {
+		routePrefix: "/docs",
+		staticCSP: docsPolicy,
+		theme: { title: "Lethe", favicon: [] },
+		// Without the bar at the top, which is the tool's own.
+		uiConfig: { layout: "BaseLayout" },
+		transformSpecification: withoutDoubles,
+	});
 	app.get("/openapi.json", { schema: { hide: true } }, async () => app.swagger());
+}
+
+/** What stands both at the root and below the version is shown once: to a reader it is the same. */
+function withoutDoubles<Document extends { paths?: object }>(document: Document): Document {
+	const paths = Object.entries(document.paths ?? {});
+	const all = new Set(paths.map(([path]) => path));
+	const isDouble = (path: string) => path.startsWith("/v1/") && all.has(path.slice("/v1".length));
+	return { ...document, paths: Object.fromEntries(paths.filter(([path]) => !isDouble(path))) };
 }
 
 type Known = Map<string, Set<string>>;

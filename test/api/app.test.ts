@@ -173,6 +173,28 @@ describe("the API", () => {
 		assert.deepEqual(versioned?.json, bare?.json);
 	});
 
+	it("its pages for readers show messages first, each route once, and bear its own name", async () => {
+		const { json } = await api.request("", "GET", "/openapi.json");
+		const { json: shown } = await api.request("", "GET", "/docs/json");
+		assert.equal(shown.tags[0].name, "messages");
+		type Tagged = Record<string, { tags?: string[] }>;
+		const used = Object.values<Tagged>(json.paths).flatMap((one) =>
+			Object.values(one).flatMap(({ tags = [] }) => tags),
+		);
+		const told = json.tags.map(({ name }: { name: string }) => name);
+		assert.deepEqual([...new Set(used)].toSorted(), told.toSorted());
+		const hidden = Object.keys(json.paths).filter((path) => !(path in shown.paths));
+		const doubled = ["/v1/.well-known/jwks.json", "/v1/healthz", "/v1/metrics", "/v1/oauth/token", "/v1/readyz"];
+		assert.deepEqual(hidden.toSorted(), doubled, "the document itself lists them");
+		const page = await api.request("", "GET", "/docs");
+		assert.match(page.text, /<title>Lethe<\/title>/);
+		assert.doesNotMatch(page.text, /icon/);
+		assert.match(
+			(await api.request("", "GET", "/docs/static/swagger-initializer.js")).text,
+			/"?layout"?: ?"BaseLayout"/,
+		);
+	});
+
 	it("what an answer bears of these headers is described", async () => {
 		const { key } = await api.addTenant();
 		const { json } = await api.request("", "GET", "/openapi.json");
