@@ -18,6 +18,12 @@ const demoSendQueue = "simulator-demo";
 const destinations = [anywhere];
 const registrations = { AU: "demo", IN: "demo:demo:demo", SG: "demo", US: "demo" };
 
+// Without the first, HELP would go unanswered.
+const inbound = {
+	helpReply: "Lethe demo: messages of a trial. Reply STOP to get no more.",
+	stopReply: "Lethe demo: you have opted out and get no more messages.",
+};
+
 /** Where the simulated carrier sends the demo queue's receipts, or what recipients write. */
 export function demoCallbackUrl(apiUrl: string, kind: "receipts" | "inbound"): string {
 	return `${apiUrl}/v1/callbacks/simulator/${demoSendQueue}/${kind}`;
@@ -53,8 +59,11 @@ export async function setUpDemo(
 		);
 		const tenant = known && (await deps.store.tenants.find(known.tenantId));
 		if (known && tenant && (await opens(deps, known.apiKey))) {
-			// One of an older version named no destinations.
-			await deps.store.tenants.set(known.tenantId, { destinations: tenant.destinations ?? destinations });
+			// One of an older version named no destinations and had no replies.
+			await deps.store.tenants.set(known.tenantId, {
+				destinations: tenant.destinations ?? destinations,
+				inbound: { ...inbound, ...tenant.inbound },
+			});
 			// The API may be elsewhere than it was.
 			if (tenant.link?.host !== deps.publicUrl) await setLinkHost(deps, known.tenantId, { host: deps.publicUrl });
 			return known;
@@ -62,6 +71,7 @@ export async function setUpDemo(
 		const tenantId = await createTenant(deps, {
 			...{ name: "Demo", establishment: "US", sendQueues: [demoSendQueue] },
 			destinations,
+			inbound,
 		});
 		await setLinkHost(deps, tenantId, { host: deps.publicUrl });
 		const roles = ["sender", "compliance", "operator", "auditor"];
