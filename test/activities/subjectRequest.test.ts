@@ -236,6 +236,7 @@ describe("a subject's request", () => {
 		const page = await step(access.id, "export", { purpose: "answer", format: "html" });
 		assert.match(page.headers["content-type"] as string, /^text\/html/);
 		assert.ok(page.text.includes("The text in clear") && page.text.includes("<table>"));
+		assert.doesNotMatch(page.text, /EraseBy/, "a field is called what its heading says");
 		assert.equal((await step(access.id, "close", { outcome: "granted" })).json.closed.outcome, "granted");
 
 		const erasure = await record({ kind: "erasure", number });

@@ -137,7 +137,7 @@ function informationOf(messages: Row[]) {
 		purposes: all(({ category }) => [category]),
 		categoriesOfData: all(({ dataClasses }) => dataClasses),
 		recipients: all(({ handedOver }) => handedOver.map(({ to }) => to)),
-		storage: "Of each message: contentEraseBy and recordEraseBy.",
+		storage: "Each message says by when its text is erased (content erase by) and the record of it (record erase by).",
 		source: "The sender's own records.",
 		rights: ["correction", "erasure", "restriction", "objection", "complaint to a supervisory authority"],
 		automatedDecisions: "Whether and when a message may be sent is decided by the sender's policies; nothing else is.",
