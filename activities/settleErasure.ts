@@ -45,7 +45,7 @@ function decide(
 	const { facts: asked, identity, receivedAt } = request;
 	const facts: Facts = {
 		...message.facts,
-		subjectResidence: message.facts.subjectResidence ?? asked.subjectResidence,
+		subjectResidence: residenceOf(message.facts.subjectResidence, asked.subjectResidence, asked.recipientRegion),
 		legalHold: holds ? true : undefined,
 		context: withoutUndefined({
 			...message.facts.context,
@@ -64,6 +64,16 @@ function decide(
 	const decision = policies.reevaluate(facts, now);
 	const settled = precede(decision, holds !== undefined);
 	return { settled, codes: decision.reasons, notBefore: decision.notBefore };
+}
+
+/**
+ * Where the person lives, by what the message knew, then by what was said of them, then by the region that their clock
+ * went by: each stands unless the next names a region of it. The law that set the clock is the law that erases.
+ */
+function residenceOf(...places: readonly (string | undefined)[]): string | undefined {
+	return places.reduce((known, told) =>
+		known === undefined || told?.startsWith(`${known}-`) ? (told ?? known) : known,
+	);
 }
 
 // A person's word settles what only a person could; a hold is not theirs to overrule, but to release.

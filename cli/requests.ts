@@ -88,8 +88,14 @@ function recordCommand(): Command {
 		.option("--channel <word>", "how it came, such as email or letter", "other")
 		.option("--received-at <time>", "when it came, RFC 3339 (default: now)")
 		.option("--reference <token>", "your own opaque token")
-		.option("--region <region>", "where the person is, ISO 3166-2")
-		.option("--residence <place>", "where the person lives: a country of ISO 3166-1 or a region of ISO 3166-2")
+		.option(
+			"--region <region>",
+			"where the person is, ISO 3166-2, such as US-CA: its law sets the clocks and says what goes; by the number unless told",
+		)
+		.option(
+			"--residence <place>",
+			"where the person lives, ISO 3166-1 or 3166-2, where that is elsewhere: some laws follow their residents, as California's",
+		)
 		.option("--covered-entity", "the sender answers as a covered entity under HIPAA, or for one")
 		.addOption(new Option("--data-class <name...>", "classes of data in question").choices(dataClasses))
 		.option("--ground <word>", "the duty or claim that speaks against it")

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { settleErasure } from "../../activities/settleErasure.ts";
+import type { Facts } from "../../domain/decision.ts";
 import type { Message } from "../../domain/message.ts";
 import type { SubjectRequest } from "../../domain/subjectRequest.ts";
 import { openPolicies } from "../../policies/index.ts";
@@ -33,4 +34,37 @@ test("a year from the processing is a year from the message's end, or from its c
 	);
 	const open = minimumOf({ state: "submitted", stateAt: acceptedAt, closeAt: acceptedAt + 14 * day }) ?? 0;
 	assert.ok(open >= acceptedAt + 14 * day + year);
+});
+
+test("the law that set a request's clock is the one that erases, whichever of its words brought that law", () => {
+	const policies = openPolicies();
+	const place = { recipientCountry: "US", senderEstablishment: "US" };
+	const [california, nevada] = ["US-CA", "US-NV"];
+	for (const [asked, known] of [
+		[{ recipientRegion: california }, {}],
+		[{ recipientRegion: california, subjectResidence: "US" }, {}],
+		[{ recipientRegion: california }, { subjectResidence: "US" }],
+		[{ subjectResidence: california }, {}],
+		[{ subjectResidence: california }, { subjectResidence: "US" }],
+		[{ recipientRegion: nevada, subjectResidence: california }, {}],
+		[{ recipientRegion: nevada }, { subjectResidence: california }],
+	] as const) {
+		const context = { event: "erasure_request" as const, evaluatedAt: new Date(now).toISOString() };
+		const facts: Facts = { ...place, dataClasses: ["contact"], ...asked, context };
+		const clock = policies.evaluate(facts).packs.map(({ id }) => id);
+		const sent = { ...place, recipientRegion: "US-DC", category: "transactional", dataClasses: ["contact"], ...known };
+		const message = { ...messageOf({}), acceptedAt, facts: sent } as Message;
+		const { verdict, packs } = settleErasure({ policies }, { ...request, facts }, message, [], now);
+		const told = JSON.stringify([asked, known]);
+		assert.equal(verdict, "erase", told);
+		for (const id of clock)
+			assert.ok(
+				packs.some((pack) => pack.id === id),
+				`${told} ${id}`,
+			);
+	}
+	const texan: Facts = { ...place, recipientRegion: "US-TX" };
+	const message = { ...messageOf({}), acceptedAt, facts: { ...place, dataClasses: ["contact"] } } as Message;
+	const settled = settleErasure({ policies }, { ...request, facts: texan }, message, [], now);
+	assert.deepEqual([settled.verdict, settled.reason], ["review", "no_law"]);
 });
