@@ -1,9 +1,10 @@
 // From retention intervals to dates: when each object of a message must be gone, and which bucket of due times its key belongs to.
 
 import { Temporal } from "temporal-polyfill";
-import type { RetentionPlan } from "../domain/decision.ts";
+import type { RetentionInterval, RetentionPlan } from "../domain/decision.ts";
 import { limits } from "../domain/limits.ts";
 import { type RetentionObject, type RetentionRecord, sealedObjects } from "../domain/message.ts";
+import { durationMs } from "./durations.ts";
 
 // Wide buckets keep Vault's keys few; narrow ones let short-lived content go in time.
 const bucketSizesMs = [24 * 3600_000, 6 * 3600_000, 3600_000, 600_000, 60_000, 10_000];
@@ -61,6 +62,13 @@ export function replanRetention(
 		objects[object] = { ...(planned ?? latestOf(plan[object], object, times)), bucketed: planned !== undefined };
 	}
 	return objects;
+}
+
+/** How long something is kept, ISO 8601: for the need that is stated, else the packs' own, but within the interval. */
+export function keptFor({ min, max, keep }: Pick<RetentionInterval, "min" | "max" | "keep">, stated?: string): string {
+	const need = stated ?? keep ?? min;
+	const least = durationMs(need) < durationMs(min) ? min : need;
+	return max !== null && durationMs(max) < durationMs(least) ? max : least;
 }
 
 /** The first bucket boundary at or after `earliest` and not after `latest`, of the widest bucket that has one. */
@@ -125,7 +133,6 @@ function planObject(
 	stated: string | undefined,
 	times: RetentionTimes,
 ): ObjectRetention | undefined {
-	const need = stated ?? interval.keep;
 	const alive = times.closeAt + limits.clockSkewMs;
 	const isKept = addDuration(times.acceptedAt, interval.min) > times.acceptedAt;
 	const minimum = isKept ? addDuration(alive, interval.min) : times.acceptedAt;
@@ -133,8 +140,8 @@ function planObject(
 	// Of what has no key the minimum, which a law sets, goes before a maximum that is as long.
 	const latest = isKept && !isSealed(object) ? Math.max(longest, minimum) : longest;
 	if (minimum > latest) return undefined;
-	const wanted =
-		need === undefined ? minimum : Math.min(latest, Math.max(minimum, addDuration(times.acceptedAt, need)));
+	const need = addDuration(times.acceptedAt, keptFor(interval, stated));
+	const wanted = Math.min(latest, Math.max(minimum, need));
 	const dueAt =
 		bucketEnd(Math.max(wanted, alive), latest) ??
 		lastBucketEnd(Math.max(minimum, alive), latest, times.acceptedAt) ??

@@ -3,11 +3,12 @@
 import { z } from "zod";
 import type { TenantDocument } from "../../../adapters/mongo/models.ts";
 import type { StoredRequest } from "../../../adapters/mongo/subjectRequests.ts";
+import type { RetentionPlan } from "../../../domain/decision.ts";
 import { LetheError } from "../../../domain/errors.ts";
 import { formatTime } from "../../../domain/formatTime.ts";
 import { limits } from "../../../domain/limits.ts";
 import { categories } from "../../../domain/message.ts";
-import { addDuration } from "../../../policies/cohorts.ts";
+import { addDuration, keptFor } from "../../../policies/cohorts.ts";
 import { retentionObjects } from "../../../policies/facts.ts";
 import type { ApiDeps } from "../../deps.ts";
 import type { Instance } from "../../instance.ts";
@@ -32,6 +33,9 @@ const report = {
 	content: { "application/json": { schema: z.looseObject({}) }, "text/html": { schema: z.string() } },
 };
 const logYears = "-P2Y";
+const dataCategories = ["telephone number", "text of the message", "delivery receipts", "consents", "opt-outs"];
+// What proves that sending was lawful, or has it end, goes when it must and not when it may.
+const keptToTheEnd: readonly string[] = ["consent_evidence", "suppression"] satisfies (keyof RetentionPlan)[];
 
 export function addRequestRecords(app: Instance, deps: Deps): void {
 	const { readTenant } = createTenants(deps);
@@ -178,12 +182,14 @@ async function processingRecord(deps: Deps, tenant: TenantDocument) {
 		return {
 			purpose: category,
 			dataSubjects: "recipients of messages",
-			dataCategories: ["telephone number", "text of the message", "delivery receipts", "consents", "opt-outs"],
+			dataCategories: [...dataCategories, ...(category === "health" ? ["data concerning health"] : [])],
 			recipients: [...new Set(queues.flatMap((queue) => queue?.carrier ?? []))],
 			erasure: retentionObjects.map((object) => {
-				const { min, max, keep, citations } = plan[object];
+				const { min, max, citations } = plan[object];
 				const stated = tenant.retention[object as keyof TenantDocument["retention"]];
-				return { object, atLeast: min, kept: stated ?? keep ?? min, atMost: max ?? "no limit", citations };
+				const atMost = max ?? "no limit";
+				const kept = keptToTheEnd.includes(object) ? atMost : keptFor(plan[object], stated);
+				return { object, atLeast: min, kept, atMost, citations };
 			}),
 		};
 	});

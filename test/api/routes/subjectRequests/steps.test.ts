@@ -185,4 +185,23 @@ describe("/v1/subject-requests", () => {
 		const record30 = (await api.request(auditor, "GET", "/v1/processing-record")).json;
 		assert.deepEqual(record30.activities.map(({ purpose }: { purpose: string }) => purpose).length, 4);
 	});
+
+	it("the record of processing says what is done: nothing is kept for less than the law's least, and health data is named", async () => {
+		const own = await api.addTenant({ roles: ["auditor"] });
+		const tenant = await api.store.tenants.find(own.tenantId);
+		const retention = { content: "P1Y", decision_record: "P1D" };
+		if (tenant) await api.store.tenants.put({ ...tenant, establishment: "US", retention });
+		const { activities } = (await api.request(own.key, "GET", "/v1/processing-record")).json;
+		type Told = { object: string; atLeast: string; kept: string; atMost: string };
+		for (const { erasure, purpose } of activities as { erasure: Told[]; purpose: string }[]) {
+			const kept = Object.fromEntries(erasure.map((one) => [one.object, one]));
+			assert.equal(kept.content?.kept, kept.content?.atMost, purpose);
+			assert.deepEqual([kept.decision_record?.atLeast, kept.decision_record?.kept], ["P5Y", "P5Y"]);
+			for (const object of ["consent_evidence", "suppression"]) assert.equal(kept[object]?.kept, kept[object]?.atMost);
+		}
+		const named = (activities as { purpose: string; dataCategories: string[] }[])
+			.filter(({ dataCategories }) => dataCategories.includes("data concerning health"))
+			.map(({ purpose }) => purpose);
+		assert.deepEqual(named, ["health"]);
+	});
 });
