@@ -1,6 +1,7 @@
 // What needs a person now, derived from what is stored: nothing is raised, kept or dismissed, an alert ends with its cause.
 
 import type { Cohort, SendQueueDocument, TenantDocument } from "../adapters/mongo/models.ts";
+import type { OpenRequest } from "../adapters/mongo/subjectRequests.ts";
 import type { Failing } from "../adapters/redis/health.ts";
 import { isLasting } from "../domain/circuit.ts";
 import { type Bundle, isSound } from "../domain/evidence.ts";
@@ -8,6 +9,7 @@ import type { WaitingEntry } from "../domain/ledger.ts";
 import { limits } from "../domain/limits.ts";
 import type { Message } from "../domain/message.ts";
 import type { HoldRecord } from "../domain/subject.ts";
+import { type AlertCode as ReminderCode, reminders } from "../domain/subjectRequest.ts";
 import type { DisabledEndpoint } from "../domain/webhook.ts";
 import { withoutUndefined } from "../domain/withoutUndefined.ts";
 import type { Checkpoints } from "./checkpoints.ts";
@@ -37,6 +39,18 @@ const catalogue = {
 	hold_review_due: [
 		"warning",
 		"Release it with `lethe holds release`; where it is still needed, first place another with a later date of review.",
+	],
+	request_late: [
+		"critical",
+		"Do what `reason` says at once, `lethe requests acknowledge` or answer and `lethe requests close`: the law's day is over.",
+	],
+	request_due: [
+		"warning",
+		"Do what `reason` says in time: `lethe requests acknowledge`, or answer and `lethe requests close`; `lethe requests show` has the day.",
+	],
+	request_decision_due: [
+		"warning",
+		"See what waits with `lethe requests show`, and decide it: `lethe requests decide`.",
 	],
 	key_overdue: ["warning", "Rotate it with `lethe keys rotate`."],
 	key_version_unneeded: ["warning", "End it with `lethe keys retire`."],
@@ -97,6 +111,7 @@ export type AlertsDeps = Omit<KeyNeedsDeps, "store"> & {
 			findAwaiting: (tenantId: string) => Promise<Pick<HoldRecord, "_id" | "recordedAt">[]>;
 			findReviewDue: (tenantId: string, now: number) => Promise<Pick<HoldRecord, "_id" | "reviewAt">[]>;
 		};
+		subjectRequests: { findOpen: (tenantId: string, itemsMax: number) => Promise<OpenRequest[]> };
 		parkedReceipts: { count: () => Promise<number> };
 		sendQueues: { all: () => Promise<SendQueueDocument[]> };
 		tenants: { all: () => Promise<Pick<TenantDocument, "_id">[]> };
@@ -142,6 +157,7 @@ export async function findAlerts(
 		credentials: () => ofTenants((id) => suspectKeys(deps, id, now)),
 		holds: () => ofTenants((id) => unapprovedHolds(deps, id, now)),
 		reviews: () => ofTenants((id) => holdsToReview(deps, id, now)),
+		requests: () => ofTenants((id) => dueRequests(deps, id, now)),
 		...Object.fromEntries(Object.entries(deps.checks).map(([name, check]) => [name, () => away(name, check)])),
 	};
 	const raised = await Promise.all(
@@ -225,6 +241,25 @@ async function holdsToReview({ store }: AlertsDeps, tenantId: string, now: numbe
 		...withoutUndefined({ about, since }),
 	}));
 }
+
+/** What its own reminders say, whether they were raised or not; what is late is not called due as well. */
+async function dueRequests({ store }: AlertsDeps, tenantId: string, now: number): Promise<Raised[]> {
+	const open = await store.subjectRequests.findOpen(tenantId, limits.requestAlertsItems);
+	return open.flatMap((request) => {
+		const standing = reminders(request).filter(({ at }) => at <= now);
+		const raised = standing.map(({ code, at }) => ({ ...ofReminder[code], about: request._id, since: at }));
+		const late = raised.filter(({ code }) => code === "request_late").map(({ reason }) => reason);
+		return raised.filter(({ code, reason }) => code !== "request_due" || !late.includes(reason));
+	});
+}
+
+const ofReminder: Record<ReminderCode, Pick<Raised, "code" | "reason">> = {
+	acknowledge_soon: { code: "request_due", reason: "acknowledge" },
+	acknowledge_late: { code: "request_late", reason: "acknowledge" },
+	answer_soon: { code: "request_due", reason: "answer" },
+	answer_late: { code: "request_late", reason: "answer" },
+	decision_due: { code: "request_decision_due" },
+};
 
 async function stoppedQueues({ store }: AlertsDeps, own?: readonly string[]): Promise<Raised[]> {
 	const queues = (await store.sendQueues.all()).filter(({ _id }) => own === undefined || own.includes(_id));

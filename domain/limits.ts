@@ -353,6 +353,8 @@ export const limits = {
 	// The request's own certificate names what it erased; should its run be lost, the sweep certifies it by itself then.
 	requestCertifyMs: 30 * 60_000,
 	requestLogItemsMax: 10_000,
+	// Alerts look at so many open requests of a tenant in each state, the oldest.
+	requestAlertsItems: 250,
 	exportMessagesMax: 20_000,
 	// A step makes pages of an export for so long, and another goes on.
 	exportStepMs: 30_000,

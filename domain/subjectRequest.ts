@@ -179,24 +179,34 @@ function answerBy({ respondBy, extendedTo }: Pick<SubjectRequest, "respondBy" | 
 
 const soonMs = { acknowledge: 2 * 86_400_000, answer: 7 * 86_400_000 };
 
-/** Reminders that are due and were not raised yet, and when the next one is. */
-export function dueAlerts(request: SubjectRequest, now: number): { due: AlertCode[]; nextAt?: number } {
-	if (request.closed) return { due: [] };
+/** What a request's reminders come from. */
+export type Dated = Pick<SubjectRequest, "closed" | "ackBy" | "acknowledgedAt" | "respondBy" | "extendedTo"> & {
+	tasks: Pick<Task, "raisedAt" | "decided">[];
+};
+
+/** When each reminder of an open request is due; those of what is done or has no date are left out. */
+export function reminders(request: Dated): { code: AlertCode; at: number }[] {
+	if (request.closed) return [];
 	const answer = answerBy(request);
-	const acknowledge = request.ackBy === undefined ? undefined : endOfDay(request.ackBy);
-	const isOpen = request.tasks.some(({ decided }) => decided === undefined);
+	const acknowledge = request.ackBy === undefined || request.acknowledgedAt ? undefined : endOfDay(request.ackBy);
+	const open = request.tasks.filter(({ decided }) => decided === undefined);
 	const times: [AlertCode, number | undefined][] = [
-		["acknowledge_soon", request.acknowledgedAt || !acknowledge ? undefined : acknowledge - soonMs.acknowledge],
-		["acknowledge_late", request.acknowledgedAt ? undefined : acknowledge],
+		["acknowledge_soon", acknowledge === undefined ? undefined : acknowledge - soonMs.acknowledge],
+		["acknowledge_late", acknowledge],
 		["answer_soon", answer === undefined ? undefined : answer - soonMs.answer],
 		["answer_late", answer],
-		["decision_due", isOpen ? Math.min(...request.tasks.map(({ raisedAt }) => raisedAt)) : undefined],
+		["decision_due", open.length > 0 ? Math.min(...open.map(({ raisedAt }) => raisedAt)) : undefined],
 	];
-	const open = times.filter(
-		([code]) => !request.alerts.some((alert) => alert.code === code && isOfNow(request, alert)),
+	return times.flatMap(([code, at]) => (at === undefined ? [] : [{ code, at }]));
+}
+
+/** Reminders that are due and were not raised yet, and when the next one is. */
+export function dueAlerts(request: SubjectRequest, now: number): { due: AlertCode[]; nextAt?: number } {
+	const open = reminders(request).filter(
+		({ code }) => !request.alerts.some((alert) => alert.code === code && isOfNow(request, alert)),
 	);
-	const due = open.flatMap(([code, at]) => (at !== undefined && at <= now ? [code] : []));
-	const later = open.flatMap(([, at]) => (at !== undefined && at > now ? [at] : []));
+	const due = open.flatMap(({ code, at }) => (at <= now ? [code] : []));
+	const later = open.flatMap(({ at }) => (at > now ? [at] : []));
 	return { due, ...(later.length > 0 ? { nextAt: Math.min(...later) } : {}) };
 }
 

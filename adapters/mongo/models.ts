@@ -270,7 +270,11 @@ const collections = {
 		{ nextCheckAt: 1 },
 		{ awaits: 1 },
 	],
-	subjectRequests: [{ tenantId: 1, recordedAt: -1, _id: -1 }, { nextCheckAt: 1 }],
+	subjectRequests: [
+		{ tenantId: 1, recordedAt: -1, _id: -1 },
+		{ tenantId: 1, state: 1, recordedAt: 1 },
+		{ nextCheckAt: 1 },
+	],
 	subjectExports: [{ requestId: 1 }, { eraseBy: 1 }],
 	subjectExportPages: [{ exportId: 1 }, { eraseBy: 1 }],
 	cohorts: [

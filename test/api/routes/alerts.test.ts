@@ -8,6 +8,7 @@ import { redactionKey } from "../../../domain/carrierCopy.ts";
 import type { Standing } from "../../../domain/evidence.ts";
 import { limits } from "../../../domain/limits.ts";
 import type { CarrierCopyRecord } from "../../../domain/message.ts";
+import type { SubjectRequest } from "../../../domain/subjectRequest.ts";
 import { createTestApi, type TestApi } from "../harness.ts";
 
 const hour = 3600_000;
@@ -268,6 +269,58 @@ describe("/v1/alerts", () => {
 			[[json.id, "warning", reviewAt]],
 		);
 		await api.request(key, "POST", `/v1/holds/${json.id}/release`, {});
+		assert.deepEqual(await mine(), []);
+	});
+
+	it("a request whose day is near, then past, and one that waits for a person, until each is done; another tenant's never", async () => {
+		const mine = async () =>
+			(await list())
+				.filter(({ code }) => code.startsWith("request"))
+				.map(({ code, severity, about, reason, since }) => [code, severity, about, reason, since]);
+		const at = api.clock();
+		const dayOf = (ms: number) => new Date(ms).toISOString().slice(0, 10);
+		const midnight = (day: string) => Date.parse(`${day}T00:00:00Z`) + 24 * hour;
+		const [ackBy, respondBy] = [dayOf(at + 5 * 24 * hour), dayOf(at + 20 * 24 * hour)];
+		const add = async (_id: string, owner: string, more: object = {}) => {
+			const given = {
+				kind: "access",
+				state: "received",
+				subjects: [],
+				receivedAt: at,
+				recordedAt: at,
+				recordedBy: "key_a",
+			};
+			const rest = { channel: "letter", facts: {}, decision: {}, alerts: [], certificates: [], exports: [], log: [] };
+			const request = { _id, tenantId: owner, ...given, ...rest, ackBy, respondBy, tasks: [], ...more };
+			await api.store.subjectRequests.insert(request as unknown as SubjectRequest);
+		};
+		const task = { name: "conflict", reasons: [], citations: [], messageIds: [], raisedAt: at };
+		await add("dsr_a", tenantId);
+		await add("dsr_b", (await api.addTenant()).tenantId);
+		assert.deepEqual(await mine(), []);
+		await add("dsr_c", tenantId, { state: "deciding", ackBy: undefined, respondBy: undefined, tasks: [task] });
+		const iso = (ms: number) => new Date(ms).toISOString();
+		assert.deepEqual(await mine(), [["request_decision_due", "warning", "dsr_c", undefined, iso(at)]]);
+		const decided = { at, by: "key_a", verdict: "keep" as const, ground: "claim" };
+		await api.store.subjectRequests.change("dsr_c", (one) => ({ ...one, tasks: [{ ...task, decided }] }));
+		api.time.offsetMs += 4 * 24 * hour;
+		const soon = iso(midnight(ackBy) - 2 * 24 * hour);
+		assert.deepEqual(await mine(), [["request_due", "warning", "dsr_a", "acknowledge", soon]]);
+		api.time.offsetMs += 2 * 24 * hour;
+		const late = iso(midnight(ackBy));
+		assert.deepEqual(await mine(), [["request_late", "critical", "dsr_a", "acknowledge", late]], "once, as the worse");
+		await api.store.subjectRequests.change("dsr_a", (one) => ({ ...one, acknowledgedAt: api.clock() }));
+		assert.deepEqual(await mine(), []);
+		api.time.offsetMs += 15 * 24 * hour;
+		assert.deepEqual(await mine(), [["request_late", "critical", "dsr_a", "answer", iso(midnight(respondBy))]]);
+		const everybodys = (await findEverybodys()).filter(({ code }) => code.startsWith("request"));
+		assert.deepEqual(everybodys.map(({ about, reason }) => `${about} ${reason}`).toSorted(), [
+			"dsr_a answer",
+			"dsr_b acknowledge",
+			"dsr_b answer",
+		]);
+		const closed = { at, by: "key_a", outcome: "granted" as const };
+		await api.store.subjectRequests.change("dsr_a", (one) => ({ ...one, state: "closed", closed }));
 		assert.deepEqual(await mine(), []);
 	});
 
