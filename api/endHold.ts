@@ -15,6 +15,7 @@ export type EndHoldDeps = Pick<ApiDeps, "clock" | "policies" | "evidence"> &
 			subjectMessages: Pick<ApiDeps["store"]["subjectMessages"], "release">;
 			wideHolds: Pick<ApiDeps["store"]["wideHolds"], "apply">;
 			cohorts: Pick<ApiDeps["store"]["cohorts"], "endHold">;
+			subjectRequests: Pick<ApiDeps["store"]["subjectRequests"], "recheckHeld">;
 			subjectRecords: Pick<ApiDeps["store"]["subjectRecords"], "end" | "find">;
 		};
 	};
@@ -54,6 +55,7 @@ export function createEndHold(deps: EndHoldDeps) {
 		if (isWide(record)) await deps.store.wideHolds.apply(released, now);
 		else await deps.store.subjectMessages.release(record, now);
 		await deps.store.cohorts.endHold(record._id, now);
+		await deps.store.subjectRequests.recheckHeld(record, now);
 		return read(principal, record._id);
 	}
 

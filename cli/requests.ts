@@ -28,6 +28,7 @@ type View = {
 		step: keyof typeof said;
 		erasedCount: number;
 		kept: { object: string; reason: string; count: number; citations: string[]; until?: string }[];
+		recheckAt?: string;
 	};
 	certificates: string[];
 	closed?: { outcome: string; at: string };
@@ -234,6 +235,7 @@ async function tell(options: TargetOptions, id: string): Promise<void> {
 	for (const { object, reason, count, until, citations } of view.erasure?.kept ?? []) {
 		console.log(`  kept ${count} ${object}: ${reason}${until ? ` until ${until}` : ""} (${citations.join(", ")})`);
 	}
+	if (view.erasure?.recheckAt) console.log(`  looked at again at ${view.erasure.recheckAt}`);
 	for (const id of view.certificates) console.log(`  certificate ${id}`);
 }
 

@@ -1903,6 +1903,10 @@ count: number
  */
 until?: string
 }[]
+/**
+ * When what is kept is looked at again.
+ */
+recheckAt?: string
 }
 /**
  * The hold that restricts; its release lifts the restriction.

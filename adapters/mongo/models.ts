@@ -273,6 +273,7 @@ const collections = {
 	subjectRequests: [
 		{ tenantId: 1, recordedAt: -1, _id: -1 },
 		{ tenantId: 1, state: 1, recordedAt: 1 },
+		{ tenantId: 1, "erasure.recheckAt": 1 },
 		{ nextCheckAt: 1 },
 	],
 	subjectExports: [{ requestId: 1 }, { eraseBy: 1 }],

@@ -1,6 +1,7 @@
 // Subjects' requests in the store, and the exports that wait a few minutes, sealed, for whoever asked for them.
 
 import type { mongo } from "mongoose";
+import type { HoldRecord } from "../../domain/subject.ts";
 import { type Dated, requestStates, type SubjectRequest } from "../../domain/subjectRequest.ts";
 import { changeRevised } from "./changeRevised.ts";
 import { findDue } from "./findDue.ts";
@@ -90,6 +91,18 @@ export function createSubjectRequestStore(collection: mongo.Collection<StoredReq
 						.limit(itemsMax)
 						.toArray() as Promise<OpenRequest[]>;
 				return (await Promise.all(openStates.map(ofState))).flat();
+			}),
+		/** Has the sweep look soon at requests that wait for a hold: which of them waited for this one they find out. */
+		recheckHeld: (hold: Pick<HoldRecord, "tenantId" | "scope" | "subjects">, now: number) =>
+			guardStore(async () => {
+				const filter = {
+					tenantId: hold.tenantId,
+					"erasure.recheckAt": { $gt: now },
+					"erasure.kept.reason": { $in: ["hold", "restriction"] },
+					...(hold.scope === "subject" ? { subjects: { $in: hold.subjects } } : {}),
+				} as mongo.Filter<StoredRequest>;
+				const soon = { $set: { "erasure.recheckAt": now, nextCheckAt: now }, $inc: { revision: 1 } };
+				await collection.updateMany(filter, soon as mongo.UpdateFilter<StoredRequest>);
 			}),
 		/** Requests that the sweep must look at, the longest overdue first. */
 		findDue: (now: number, itemsMax: number) =>

@@ -139,6 +139,7 @@ const request = z
 						until: z.string().optional().meta({ description: "When the last of it goes." }),
 					}),
 				),
+				recheckAt: z.string().optional().meta({ description: "When what is kept is looked at again." }),
 			})
 			.optional(),
 		holdId: z.string().optional().meta({ description: "The hold that restricts; its release lifts the restriction." }),

@@ -42,6 +42,7 @@ export function viewRequest(request: SubjectRequest) {
 			erasedCount: erasure.erasedCount,
 			keptCount: erasure.keptCount,
 			kept: erasure.kept.map(({ until, ...kept }) => ({ ...kept, until: formatTime(until) })),
+			recheckAt: formatTime(erasure.recheckAt),
 		},
 		holdId,
 		optOutId,

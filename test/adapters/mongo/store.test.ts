@@ -275,6 +275,7 @@ describe("store", () => {
 			[{ "subject.mac": "m", category: "otp", acceptedAt: { $lt: 1 } }, { acceptedAt: -1 }],
 			[{ tenantId: "t" }, { recordedAt: -1, _id: -1 }, "subjectRequests"],
 			[{ tenantId: "t", state: "received" }, { recordedAt: 1 }, "subjectRequests"],
+			[{ tenantId: "t", "erasure.recheckAt": { $gt: 1 } }, undefined, "subjectRequests"],
 			[{ nextCheckAt: { $lte: 1 } }, { nextCheckAt: 1 }, "subjectRequests"],
 			[{ requestId: "r" }, undefined, "subjectExports"],
 			[{ eraseBy: { $lte: 1 } }, undefined, "subjectExports"],

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { limits } from "../../../domain/limits.ts";
+import type { SubjectRequest } from "../../../domain/subjectRequest.ts";
 import { cancel, claim, end as finish } from "../../../domain/transition.ts";
 import { openPolicies } from "../../../policies/index.ts";
 import { createTestApi, type TestApi } from "../harness.ts";
@@ -52,6 +53,35 @@ describe("/v1/holds", () => {
 		assert.deepEqual([refused.json.code, refused.json.reasons[0]], ["policy_denied", "LEGAL_HOLD_ACTIVE"]);
 		await release(json.id);
 		assert.equal((await api.post(sender, { to: number })).status, 202);
+	});
+
+	it("its release has the requests that wait for it looked at again at once, and no other person's or tenant's", async () => {
+		const number = freshNumber();
+		const { json } = await place({ scope: "subject", number });
+		const stored = await api.store.subjectRecords.find(json.id);
+		const later = api.clock() + limits.requestCheckMs;
+		const wait = async (_id: string, subjects: string[], owner = tenantId, reason = "hold") => {
+			const kept = [{ object: "content", reason, citations: [], count: 1 }];
+			const erasure = { startedAt: 1, pass: 1, step: "done", cursor: { index: 0 }, kept, recheckAt: later };
+			const request = { _id, tenantId: owner, subjects, state: "ready", erasure, nextCheckAt: later };
+			await api.store.subjectRequests.insert(request as unknown as SubjectRequest);
+		};
+		const subjects = stored?.kind === "hold" ? stored.subjects : [];
+		await wait("dsr_own", subjects);
+		await wait("dsr_minimum", subjects, tenantId, "minimum");
+		await wait("dsr_elses", ["m"]);
+		await wait("dsr_foreign", subjects, "ten_other");
+		const waiting = async () => {
+			const ids = ["dsr_own", "dsr_minimum", "dsr_elses", "dsr_foreign"];
+			const found = await Promise.all(ids.map(api.store.subjectRequests.find));
+			return found.flatMap((one) => (one?.nextCheckAt === later && one.erasure?.recheckAt === later ? [one._id] : []));
+		};
+		await release(json.id);
+		assert.deepEqual(await waiting(), ["dsr_minimum", "dsr_elses", "dsr_foreign"]);
+		assert.ok((await api.store.subjectRequests.findDue(api.clock(), 9)).some(({ _id }) => _id === "dsr_own"));
+		const wide = await place({ scope: "message", messageId: await send(freshNumber()) });
+		await release(wide.json.id);
+		assert.deepEqual(await waiting(), ["dsr_minimum", "dsr_foreign"], "whoever a message is to");
 	});
 
 	it("one more on a message than is kept of one is refused in so many words, and takes none of the others away", async () => {
