@@ -226,24 +226,28 @@ async function tell(options: TargetOptions, id: string): Promise<void> {
 	const view = await call<View>(options, `${base}/${encodeURIComponent(id)}`);
 	say(options, view);
 	if (options.json) return;
-	for (const line of clocksOf(view.clocks)) console.log(`  ${line}`);
+	for (const line of clocksOf(view)) console.log(`  ${line}`);
 	for (const { name, reasons, citations, decided } of view.tasks) {
-		console.log(`  task ${name}: ${decided?.verdict ?? "open"} (${[...reasons, ...citations].join(", ")})`);
+		console.log(`  task ${name}: ${decided?.verdict ?? "open"}${inBrackets([...reasons, ...citations])}`);
 	}
 	for (const { code, at } of view.alerts) console.log(`  alert ${code} since ${at}`);
 	if (view.erasure) console.log(`  erasure ${said[view.erasure.step]}: ${view.erasure.erasedCount} object(s) erased`);
 	for (const { object, reason, count, until, citations } of view.erasure?.kept ?? []) {
-		console.log(`  kept ${count} ${object}: ${reason}${until ? ` until ${until}` : ""} (${citations.join(", ")})`);
+		console.log(`  kept ${count} ${object}: ${reason}${until ? ` until ${until}` : ""}${inBrackets(citations)}`);
 	}
 	if (view.erasure?.recheckAt) console.log(`  looked at again at ${view.erasure.recheckAt}`);
 	for (const id of view.certificates) console.log(`  certificate ${id}`);
 }
 
-function clocksOf({ ackBy, acknowledgedAt, ...clocks }: View["clocks"]): string[] {
-	const { extendableTo, extendedTo, extensionToldAt } = clocks;
+function inBrackets(words: readonly string[]): string {
+	return words.length > 0 ? ` (${words.join(", ")})` : "";
+}
+
+function clocksOf({ clocks, closed }: View): string[] {
+	const { ackBy, acknowledgedAt, extendableTo, extendedTo, extensionToldAt } = clocks;
 	return [
-		...(acknowledgedAt ? [`acknowledged at ${acknowledgedAt}`] : ackBy ? [`acknowledge by ${ackBy}`] : []),
-		...(extendableTo && !extendedTo
+		...(acknowledgedAt ? [`acknowledged at ${acknowledgedAt}`] : ackBy && !closed ? [`acknowledge by ${ackBy}`] : []),
+		...(extendableTo && !extendedTo && !closed
 			? [`may be extended to ${extendableTo}, if the person is told in the first time`]
 			: []),
 		...(extensionToldAt ? [`told of the extension at ${extensionToldAt}`] : []),

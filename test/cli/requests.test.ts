@@ -56,7 +56,7 @@ describe("lethe requests, against an API", () => {
 		const proof = ["--method", "id_document", "--evidence", "case-b", "--owned-from", "2021-01-01T00:00:00Z"];
 		assert.match((await run("identity", id, ...proof)).out, /deciding/);
 		const shown = (await run("show", id)).out;
-		assert.match(shown, /task correction: open/);
+		assert.match(shown, /task correction: open\n/);
 		assert.match(shown, new RegExp(`may be extended to ${clocks.extendableTo}`));
 		const unasked = await run("export", id, "--purpose", "answer");
 		assert.deepEqual([unasked.code, /request_state: .*Only access and portability/.test(unasked.error)], [1, true]);
@@ -67,6 +67,14 @@ describe("lethe requests, against an API", () => {
 		const extended = await run("extend", id, "--to", clocks.extendableTo, "--reason", "complex", ...told);
 		assert.match(extended.out, new RegExp(`answer by ${clocks.extendableTo}`));
 		assert.match((await run("close", id, "--outcome", "granted")).out, /closed +granted at /);
+		assert.match((await run("show", id)).out, /task correction: done\n/);
+	});
+
+	it("says of a closed request no more by when it may be extended", async () => {
+		const { id } = JSON.parse((await run("record", "--number", "+4915112345887", "--kind", "access", "--json")).out);
+		assert.match((await run("show", id)).out, /may be extended to/);
+		await run("close", id, "--outcome", "withdrawn");
+		assert.doesNotMatch((await run("show", id)).out, /may be extended to/);
 	});
 
 	it("takes what decides which law's clock runs: whose patient it is and where somebody lives; without a clock it says whom to ask", async () => {
