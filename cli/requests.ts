@@ -4,6 +4,7 @@ import { open, rm } from "node:fs/promises";
 import { Command, Option } from "commander";
 import { requestKinds, requestOutcomes, taskVerdicts } from "../domain/subjectRequest.ts";
 import { dataClasses } from "../policies/facts.ts";
+import { nextStep } from "./nextStep.ts";
 import { call, type TargetOptions, withTarget } from "./policy/call.ts";
 import { act, addExamples, listOf, parseTime, readNumber, show } from "./records.ts";
 import { Refusal } from "./run.ts";
@@ -31,6 +32,7 @@ type View = {
 		recheckAt?: string;
 	};
 	certificates: string[];
+	exports: { report: string }[];
 	closed?: { outcome: string; at: string };
 };
 type RecordOptions = TargetOptions & Record<string, string> & { dataClass?: string[]; coveredEntity?: boolean };
@@ -107,7 +109,7 @@ function recordCommand(): Command {
 				const number = await readNumber(options.number as string);
 				const body = { number, kind, channel, receivedAt, reference, recipientRegion: region, ground, scope };
 				const law = { subjectResidence: residence, dataClasses: dataClass, hipaaCoveredEntity: options.coveredEntity };
-				say(options, await call<View>(options, base, { ...body, ...law }));
+				report(options, await call<View>(options, base, { ...body, ...law }), "recorded");
 			}),
 		);
 }
@@ -116,7 +118,7 @@ function acknowledgeCommand(): Command {
 	return withTarget(new Command("acknowledge").description("the person was told that the request has come"))
 		.argument("<id>", "the request's id")
 		.action((id: string, options: TargetOptions) =>
-			act("requests acknowledge", () => step(options, id, "acknowledge", {})),
+			act("requests acknowledge", () => step(options, id, "acknowledge", {}, "acknowledged")),
 		);
 }
 
@@ -131,7 +133,14 @@ function identityCommand(): Command {
 		.action((id: string, options: TargetOptions & Record<string, string> & { failed?: boolean }) =>
 			act("requests identity", () => {
 				const { method, evidence, ownedFrom, ownedUntil, failed = false } = options;
-				return step(options, id, "identity", { confirmed: !failed, method, evidence, ownedFrom, ownedUntil });
+				const body = { confirmed: !failed, method, evidence, ownedFrom, ownedUntil };
+				return step(
+					options,
+					id,
+					"identity",
+					body,
+					failed ? "the check has failed: nothing begins" : "identity confirmed",
+				);
 			}),
 		);
 }
@@ -145,7 +154,7 @@ function decideCommand(): Command {
 		.action((id: string, options: TargetOptions & Record<string, string>) =>
 			act("requests decide", () => {
 				const { task, verdict, ground } = options;
-				return step(options, id, "decide", { task, verdict, ground });
+				return step(options, id, "decide", { task, verdict, ground }, `decided: ${task} ${verdict}`);
 			}),
 		);
 }
@@ -161,7 +170,7 @@ function extendCommand(): Command {
 		.action((id: string, options: TargetOptions & Record<string, string>) =>
 			act("requests extend", () => {
 				const { to, reason, toldAt } = options;
-				return step(options, id, "extend", { to, reason, toldAt });
+				return step(options, id, "extend", { to, reason, toldAt }, `extended to ${to}`);
 			}),
 		);
 }
@@ -172,7 +181,10 @@ function closeCommand(): Command {
 		.addOption(new Option("--outcome <outcome>", "how").choices(requestOutcomes).makeOptionMandatory())
 		.option("--ground <word>", "why, where it is refused")
 		.action((id: string, options: TargetOptions & Record<string, string>) =>
-			act("requests close", () => step(options, id, "close", { outcome: options.outcome, ground: options.ground })),
+			act("requests close", () => {
+				const { outcome, ground } = options;
+				return step(options, id, "close", { outcome, ground }, `closed: ${outcome}`);
+			}),
 		);
 }
 
@@ -218,8 +230,14 @@ function withReport(command: Command): Command {
 		.option("--out <file>", "write it there (default: standard output)");
 }
 
-async function step(options: TargetOptions, id: string, name: string, body: object): Promise<void> {
-	say(options, await call<View>(options, `${base}/${encodeURIComponent(id)}/${name}`, body));
+/** @param done what is said once it is done */
+async function step(options: TargetOptions, id: string, name: string, body: object, done: string): Promise<void> {
+	report(options, await call<View>(options, `${base}/${encodeURIComponent(id)}/${name}`, body), done);
+}
+
+function report(options: TargetOptions, view: View, done: string): void {
+	const next = nextStep(view);
+	show(options, view, (one) => [lineOf(one), done, ...(next ? [`next: ${next}`] : [])]);
 }
 
 async function tell(options: TargetOptions, id: string): Promise<void> {

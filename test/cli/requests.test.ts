@@ -70,6 +70,27 @@ describe("lethe requests, against an API", () => {
 		assert.match((await run("show", id)).out, /task correction: done\n/);
 	});
 
+	it("says after each step what was done and what may follow, as a command", async () => {
+		const after = async (...words: string[]) => {
+			const { code, out, error } = await run(...words);
+			assert.equal(code, 0, error);
+			const [line = "", done, next] = out.trimEnd().split("\n");
+			return { id: line.split(" ")[0] as string, done, next: next?.split(" ").slice(0, 4).join(" ") };
+		};
+		const { id, ...recorded } = await after("record", "--number", "+4915112345886", "--kind", "correction");
+		assert.deepEqual(recorded, { done: "recorded", next: "next: lethe requests identity" });
+		const told = await after("acknowledge", id);
+		assert.deepEqual([told.done, told.next], ["acknowledged", "next: lethe requests identity"]);
+		const proof = ["--method", "id_document", "--evidence", "case-b", "--owned-from", "2021-01-01T00:00:00Z"];
+		assert.match((await after("identity", id, ...proof, "--failed")).done ?? "", /failed/);
+		assert.equal((await after("identity", id, ...proof)).next, "next: lethe requests decide");
+		const decision = ["--task", "correction", "--verdict", "done", "--ground", "mended"];
+		const decided = await after("decide", id, ...decision);
+		assert.deepEqual([decided.done, decided.next], ["decided: correction done", "next: lethe requests close"]);
+		const closed = await after("close", id, "--outcome", "granted");
+		assert.deepEqual([closed.done, closed.next], ["closed: granted", undefined]);
+	});
+
 	it("says of a closed request no more by when it may be extended", async () => {
 		const { id } = JSON.parse((await run("record", "--number", "+4915112345887", "--kind", "access", "--json")).out);
 		assert.match((await run("show", id)).out, /may be extended to/);
@@ -87,10 +108,10 @@ describe("lethe requests, against an API", () => {
 			return out;
 		};
 		const patient = ["--number", "+16145550123", "--data-class", "health"];
-		const dated = /answer by \d{4}-\d\d-\d\d\n$/;
+		const dated = /answer by \d{4}-\d\d-\d\d$/m;
 		assert.match(await record(...patient, "--covered-entity"), dated);
 		assert.match(await record("--number", "+16145550123", "--residence", "US-CA"), dated);
-		assert.match(await record(...patient), /no pack here sets a date for this; have counsel look\n$/);
+		assert.match(await record(...patient), /no pack here sets a date for this; have counsel look$/m);
 	});
 
 	it("writes a record to a file that is its owner's alone, and over none that is there", async () => {
