@@ -8,6 +8,10 @@ type Load = () => Promise<Command>;
 
 const commands: Record<string, { about: string; load: Load }> = {
 	send: { about: "send a message through the API", load: async () => (await import("./send.ts")).sendCommand() },
+	messages: {
+		about: "list, show and cancel messages",
+		load: async () => (await import("./messages.ts")).messagesCommand(),
+	},
 	login: { about: "sign in as a person", load: async () => (await import("./login.ts")).loginCommand() },
 	logout: { about: "sign out", load: async () => (await import("./login.ts")).logoutCommand() },
 	policy: {

@@ -6,7 +6,13 @@ import { call, type TargetOptions, withTarget } from "./policy/call.ts";
 import { exitCodes, run } from "./run.ts";
 
 type Page<Item> = { items: Item[]; next?: string };
-type ListOptions = TargetOptions & { limit: string; cursor?: string };
+type ListSettings<Item> = {
+	path: (id?: string) => string;
+	line: (item: Item) => string;
+	example: string;
+	filters?: readonly string[];
+};
+type ListOptions = TargetOptions & { limit: string; cursor?: string } & Record<string, string | undefined>;
 
 /** Adds what every such command has: where it goes, and how it is called. */
 export function withExample(command: Command, example: string): Command {
@@ -30,17 +36,22 @@ export function addExamples(command: Command, examples: Record<string, string>):
 /**
  * A list, newest first: a line an item, and on standard error how to go on.
  * @param path of the API, from the command's argument where it has one
+ * @param filters options of the command that the route takes in its query by the same name
  */
-export function listOf<Item>(
-	command: Command,
-	{ path, line, example }: { path: (id?: string) => string; line: (item: Item) => string; example: string },
-): Command {
+export function listOf<Item>(command: Command, { path, line, example, filters = [] }: ListSettings<Item>): Command {
 	const read = async (id: string | undefined, options: ListOptions) => {
 		const { limit, cursor } = options;
-		const query = new URLSearchParams({ limit, ...(cursor !== undefined && { cursor }) });
+		const chosen = filters.flatMap((name) => (options[name] === undefined ? [] : [[name, options[name]] as const]));
+		const query = new URLSearchParams({
+			limit,
+			...Object.fromEntries(chosen),
+			...(cursor !== undefined && { cursor }),
+		});
 		const page = await call<Page<Item>>(options, `${path(id)}?${query}`);
 		show(options, page, ({ items }) => items.map(line));
-		const again = [nameOf(command), id].filter(Boolean).join(" ");
+		const again = [nameOf(command), id, ...chosen.map(([name, value]) => `--${name} ${value}`)]
+			.filter(Boolean)
+			.join(" ");
 		if (page.next && !options.json) console.error(`more: lethe ${again} --cursor ${page.next}`);
 	};
 	return withExample(command, example)

@@ -210,7 +210,7 @@ async function waitForEnd(target: ReturnType<typeof apiTarget>, id: string, opti
 		const answer = await look(target, id);
 		if ("why" in answer && (!answer.passes || Date.now() > end)) {
 			throw new Error(
-				`${id} was accepted, but its state can't be read: ${answer.why} Don't send it again: ask \`GET /v1/messages/${id}\` later.`,
+				`${id} was accepted, but its state can't be read: ${answer.why} Don't send it again: ask \`lethe messages show ${id}\` later.`,
 			);
 		}
 		if ("why" in answer) {

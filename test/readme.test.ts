@@ -89,6 +89,7 @@ describe("the README", () => {
 		assert.equal(code, 0, `${out}\n${error}`);
 		assert.match(out, /^msg_\w+ delivered$/m);
 		assert.match(out, /"state":"accepted"/);
+		assert.match(out, /"state":"cancelled"/);
 		assert.match(out, /msg_\w+ delivered by the client$/m);
 		assert.match(out, /^\{"status":"up","version":"\d/m);
 		assert.match(out, /"deferUntilLocal":"2026-11-26T09:00:00"/);

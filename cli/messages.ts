@@ -1,0 +1,96 @@
+// `lethe messages`: what was sent, how it stands and why, and how it is stopped; without numbers and texts, which no list tells.
+
+import { Command, Option } from "commander";
+import { states } from "../domain/lifecycle.ts";
+import { categories } from "../domain/message.ts";
+import { call, type TargetOptions } from "./policy/call.ts";
+import { act, listOf, parseTime, show, stepOf, withExample } from "./records.ts";
+
+type Kept = { eraseBy: string; erasedAt?: string };
+type Message = {
+	id: string;
+	state: string;
+	stateAt: string;
+	category: string;
+	country: string;
+	sendQueue?: string;
+	clientReference?: string;
+	acceptedAt: string;
+	releaseAt?: string;
+	expiresAt: string;
+	held: boolean;
+	decision: { allowed: boolean; reasons?: string[] };
+	attempts: { number: number; state: string; startedAt: string; code?: string; sendQueue?: string }[];
+	retention: Record<string, Kept | undefined>;
+	certificates: string[];
+};
+
+const base = "/v1/messages";
+
+/** Exit 0: done; 1: there is no such message, or it is past cancelling; 2: misuse. */
+export function messagesCommand(): Command {
+	return new Command("messages")
+		.description("list, show and cancel messages")
+		.addCommand(listCommand())
+		.addCommand(showCommand())
+		.addCommand(
+			stepOf<Message>(new Command("cancel").description("cancel a message that was not handed to a carrier yet"), {
+				base,
+				of: "message",
+				lines: (message) => [lineOf(message)],
+				example: "lethe messages cancel msg_…",
+			}),
+		);
+}
+
+function listCommand(): Command {
+	const command = new Command("list")
+		.description("list the messages, newest first, without numbers and texts")
+		.addOption(new Option("--state <state>", "only those that are so").choices(states))
+		.addOption(new Option("--category <name>", "only those of this category").choices(categories))
+		.option("--from <time>", "accepted then or later, RFC 3339", parseTime)
+		.option("--to <time>", "and before then", parseTime);
+	return listOf<Message>(command, {
+		path: () => base,
+		filters: ["state", "category", "from", "to"],
+		line: lineOf,
+		example: "lethe messages list --state queued --limit 50",
+	});
+}
+
+function showCommand(): Command {
+	const command = new Command("show").description("show one message: its attempts, and until when what of it is kept");
+	return withExample(command, "lethe messages show msg_…")
+		.argument("<id>", "the message's id")
+		.action((id: string, options: TargetOptions) =>
+			act("messages show", async () => {
+				show(options, await call<Message>(options, `${base}/${encodeURIComponent(id)}`), linesOf);
+			}),
+		);
+}
+
+function lineOf({ id, state, stateAt, category, country, sendQueue = "", clientReference = "" }: Message): string {
+	const fields = [id, state.padEnd(11), `since ${stateAt}`, category.padEnd(13), country, sendQueue, clientReference];
+	return fields.filter(Boolean).join("  ");
+}
+
+function linesOf(message: Message): string[] {
+	const { id, acceptedAt, releaseAt, expiresAt, held, decision, attempts, retention, certificates } = message;
+	const { allowed, reasons = [] } = decision;
+	const release = releaseAt ? `, sent not before ${releaseAt}` : "";
+	return [
+		lineOf(message),
+		`  accepted ${acceptedAt}${release}, given up at ${expiresAt}`,
+		`  ${allowed ? "allowed" : "refused"} (${reasons.join(", ")}): \`lethe policy explain ${id}\` says why`,
+		...attempts.map(({ number, state, startedAt, code, sendQueue }) =>
+			[`  attempt ${number} ${state} since ${startedAt}`, sendQueue, code].filter(Boolean).join("  "),
+		),
+		...(held ? ["  held: nothing of it is erased"] : []),
+		...Object.entries(retention).flatMap(([object, kept]) => (kept ? [`  ${keptOf(object, kept)}`] : [])),
+		...certificates.map((one) => `  certificate ${one}`),
+	];
+}
+
+function keptOf(object: string, { eraseBy, erasedAt }: Kept): string {
+	return `${object.replaceAll("_", " ")} ${erasedAt ? `erased at ${erasedAt}` : `kept until ${eraseBy}`}`;
+}
