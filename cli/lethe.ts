@@ -51,6 +51,10 @@ const commands: Record<string, { about: string; load: Load }> = {
 		about: "see a tenant's API keys",
 		load: async () => (await import("./apiKeys.ts")).apiKeysCommand(),
 	},
+	certificates: {
+		about: "get erasure certificates, and the keys that check them",
+		load: async () => (await import("./certificates.ts")).certificatesCommand(),
+	},
 	verify: {
 		about: "check an erasure certificate, a receipt of sending or an evidence export offline",
 		load: async () => (await import("./verify.ts")).verifyCommand(),

@@ -19,7 +19,7 @@ export function verifyCommand(): Command {
 			"check a certificate, a receipt of sending, a canary's result or an evidence export offline; only the keys given by --keys count",
 		)
 		.argument("<file>", "compact JWS, JSON with a field `jws`, an evidence export or proof, or a checkpoint")
-		.option("--keys <file>", "JWK set that you have pinned, as served at /.well-known/jwks.json")
+		.option("--keys <file>", "JWK set that you have pinned; `lethe certificates keys` gets it")
 		.option("--checkpoint <file>", "a checkpoint that you have kept: the log of an export must have grown from it")
 		.option("--json", "print the result as JSON")
 		.action((file: string, options: Options) =>

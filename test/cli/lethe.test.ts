@@ -20,6 +20,7 @@ const commands = [
 	["policy", "decide"],
 	...["explain", "list", "show", "diff", "test", "propose", "proposals"].map((name) => ["policy", name]),
 	...["check", "simulate", "approve", "publish", "withdraw"].map((name) => ["policy", name]),
+	...["get", "keys"].map((name) => ["certificates", name]),
 	["verify"],
 	["canary"],
 	["incident"],

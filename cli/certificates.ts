@@ -1,0 +1,67 @@
+// `lethe certificates`: the proofs of erasure, and the keys that check them, as files for `lethe verify`.
+
+import { writeFile } from "node:fs/promises";
+import { Command } from "commander";
+import { call, requestAt, type TargetOptions } from "./policy/call.ts";
+import { act, withExample } from "./records.ts";
+import { Refusal } from "./run.ts";
+import { apiUrl } from "./target.ts";
+
+type OutOptions = TargetOptions & { out?: string };
+
+/** Exit 0: done; 1: there is no such certificate; 2: misuse. */
+export function certificatesCommand(): Command {
+	return new Command("certificates")
+		.description("get erasure certificates, and the public keys that check them")
+		.addCommand(getCommand())
+		.addCommand(keysCommand());
+}
+
+function getCommand(): Command {
+	const command = new Command("get").description("get an erasure certificate; every message names its own");
+	return withOut(command, "lethe certificates get crt_… --out certificate.json")
+		.argument("<id>", "the certificate's id")
+		.action((id: string, options: OutOptions) =>
+			act("certificates get", async () => {
+				await put(options, await call(options, `/v1/certificates/${encodeURIComponent(id)}`));
+			}),
+		);
+}
+
+function keysCommand(): Command {
+	const command = new Command("keys").description(
+		"get the public keys that `lethe verify --keys` needs; keep them: only keys that you have kept prove anything",
+	);
+	// They are public: nobody signs in for them.
+	return withOut(command, "lethe certificates keys --out keys.json").action((options: OutOptions) =>
+		act("certificates keys", async () => {
+			const at = { url: urlOf(options), bearer: undefined, json: options.json };
+			await put(options, await (await requestAt(at, "/.well-known/jwks.json")).json());
+		}),
+	);
+}
+
+function withOut(command: Command, example: string): Command {
+	return withExample(command, example).option("--out <file>", "write it there (default: standard output)");
+}
+
+function urlOf(options: OutOptions): string {
+	try {
+		return apiUrl(options);
+	} catch (error) {
+		throw new Refusal((error as Error).message);
+	}
+}
+
+/** Over no file that is there: keys that somebody has kept are not replaced unseen. */
+async function put({ out, json }: OutOptions, answer: unknown): Promise<void> {
+	const text = `${JSON.stringify(answer, null, 2)}\n`;
+	if (out === undefined) {
+		process.stdout.write(text);
+		return;
+	}
+	await writeFile(out, text, { flag: "wx" }).catch(() => {
+		throw new Refusal(`${out} can't be written, or is there already: give another --out.`);
+	});
+	console.log(json ? JSON.stringify({ file: out }) : `${out} written`);
+}
