@@ -11,6 +11,8 @@ type Signed = { valid: true; origin: string; size: number; root: string };
 export type EvidenceFileResult = EvidenceResult | Signed;
 
 const lineCharactersMax = 64 * 1024;
+// Entries of messages wait for the certificate or the sweep, some twenty seconds, whereas others are in at once.
+const usualStepBackMs = 30_000;
 
 /**
  * Checks a file of the evidence log; undefined when it is none.
@@ -102,9 +104,11 @@ export function describeEvidence(result: EvidenceFileResult): string {
 		lines.push(`  ${shown} shown; ${hidden} not shown, there by their hashes; whose they are is not proven`);
 	if (stepBack !== undefined) {
 		const seconds = (stepBack.ms / 1_000).toLocaleString("en");
-		lines.push(
-			`  line ${stepBack.line} says ${seconds} s before what stands before it, none more: so late after an outage, else put in later`,
-		);
+		const why =
+			stepBack.ms < usualStepBackMs
+				? "within the usual: entries come in some twenty seconds late"
+				: "so late after an outage, else put in later";
+		lines.push(`  line ${stepBack.line} says ${seconds} s before what stands before it, none more: ${why}`);
 	}
 	if (predecessorsMissing > 0) {
 		lines.push(
