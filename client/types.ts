@@ -1158,6 +1158,10 @@ rule: string
 version: string
 says: string
 when: string
+/**
+ * The same for a line: of more than five values their number and the first three.
+ */
+whenBriefly: string
 citations: string[]
 basis?: string
 confidence?: string
@@ -1169,6 +1173,10 @@ rule: string
 version: string
 says: string
 when: string
+/**
+ * The same for a line: of more than five values their number and the first three.
+ */
+whenBriefly: string
 citations: string[]
 basis?: string
 confidence?: string

@@ -14,12 +14,16 @@ import { bindingTerms } from "./retention.ts";
 import type { PackFile, RuleFile } from "./schema.ts";
 import { describeCondition, describeDuration, describeRule } from "./sentences.ts";
 
+const briefValuesMax = 5;
+
 /** A rule as a person reads it. */
 export type RuleWords = {
 	rule: string;
 	version: string;
 	says: string;
 	when: string;
+	/** The same for a line: many spellings of one thing are told by their number. */
+	whenBriefly: string;
 	citations: readonly string[];
 	/** Not of an exclusion, which is a pack's and not a rule's. */
 	basis?: RuleFile["basis"];
@@ -156,14 +160,18 @@ function describe(id: string, files: readonly PackFile[], facts: Facts): RuleWor
 	if (exclusion) {
 		const { citations, when } = exclusion;
 		const says = "leaves it to another law";
-		return { rule: id, version: pack.version, says, when: describeCondition(when), citations };
+		return { rule: id, version: pack.version, says, ...describeWhen(when), citations };
 	}
 	const rule = pack.rules.find((one) => one.id === id);
 	if (!rule) return undefined;
 	const { basis, citations, confidence, verifiedOn, note, when } = rule;
 	const says = describeRule(rule, pack);
-	const words = { rule: id, version: pack.version, says, when: describeCondition(when) };
+	const words = { rule: id, version: pack.version, says, ...describeWhen(when) };
 	return { ...words, basis, citations, confidence, verifiedOn, ...(note ? { note } : {}) };
+}
+
+function describeWhen(when: RuleFile["when"]): Pick<RuleWords, "when" | "whenBriefly"> {
+	return { when: describeCondition(when), whenBriefly: describeCondition(when, briefValuesMax) };
 }
 
 // The bounds of the versions that set the dates: those of the decision, or of the last that came into force since.

@@ -44,11 +44,14 @@ export function describeRule(rule: RuleFile, pack: Pick<PackFile, "destinations"
 		.join("; ");
 }
 
-/** When a rule counts; "always" when it has no condition. */
-export function describeCondition(condition: RuleFile["when"]): string {
+/**
+ * When a rule counts; "always" when it has no condition.
+ * @param valuesMax more values than so many are told by their number and the first three
+ */
+export function describeCondition(condition: RuleFile["when"], valuesMax = Number.POSITIVE_INFINITY): string {
 	const parts = Object.entries(condition).map(([path, test]) => {
-		if (path !== "any" && path !== "all") return `${path} ${describeTest(test)}`;
-		const inner = (test as RuleFile["when"][]).map(describeCondition);
+		if (path !== "any" && path !== "all") return `${path} ${describeTest(test, valuesMax)}`;
+		const inner = (test as RuleFile["when"][]).map((one) => describeCondition(one, valuesMax));
 		return `(${inner.join(path === "any" ? " or " : " and ")})`;
 	});
 	return parts.join(" and ") || "always";
@@ -132,15 +135,20 @@ function capital(day: string | undefined): string {
 	return `${day?.charAt(0).toUpperCase()}${day?.slice(1)}`;
 }
 
-function describeTest(test: RuleFile["when"][string]): string {
+function describeTest(test: RuleFile["when"][string], valuesMax: number): string {
 	if (typeof test !== "object") return `is ${test}`;
-	if (Array.isArray(test)) return `is ${test.join(" or ")}`;
+	if (Array.isArray(test)) return `is ${describeValues(test, valuesMax)}`;
 	const tests = Object.entries(test ?? {}).filter(([, value]) => value !== undefined);
-	return tests.map(([name, value]) => describeOperator(name, value)).join(" and ");
+	return tests.map(([name, value]) => describeOperator(name, value, valuesMax)).join(" and ");
 }
 
-function describeOperator(name: string, value: unknown): string {
-	const text = [value].flat().join(" or ");
+function describeValues(values: readonly unknown[], max: number): string {
+	if (values.length <= max) return values.join(" or ");
+	return `one of ${values.length} names, such as ${values.slice(0, 3).join(", ")}`;
+}
+
+function describeOperator(name: string, value: unknown, valuesMax: number): string {
+	const text = describeValues([value].flat(), valuesMax);
 	const words: Record<string, string> = {
 		given: value ? "is given" : "is not given",
 		not: `is not ${text}`,

@@ -9,7 +9,7 @@ type Rule = {
 	rule: string;
 	version: string;
 	says: string;
-	when: string;
+	whenBriefly: string;
 	citations: string[];
 	basis?: string;
 	confidence?: string;
@@ -40,7 +40,9 @@ type Answer = {
 /** Exit 0: the record still gives the same decision; 1: it does not, or there is no such message. */
 export function explainCommand(): Command {
 	const command = new Command("explain")
-		.description("say why a message was decided as it was: rules, sources, dates and who set them")
+		.description(
+			"say why a message was decided as it was: rules, sources, dates and who set them; all values with --json",
+		)
 		.argument("<message>", "its id, msg_…");
 	return withTarget(command).action((id: string, options: TargetOptions) =>
 		run("policy explain", () => explain(id, options)),
@@ -79,7 +81,17 @@ function describe(answer: Answer): string[] {
 	];
 }
 
-function ruleLines({ rule, version, says, when, citations, basis, confidence, verifiedOn, note }: Rule): string[] {
+function ruleLines({
+	rule,
+	version,
+	says,
+	whenBriefly: when,
+	citations,
+	basis,
+	confidence,
+	verifiedOn,
+	note,
+}: Rule): string[] {
 	const known = basis ? ` (${basis}, confidence ${confidence}, verified on ${verifiedOn})` : "";
 	return [
 		`  ${rule} of ${version}${known}`,

@@ -27,3 +27,14 @@ test("of a pack's exclusions the one that holds is named", () => {
 	assert.match(covered?.when ?? "", /hipaaCoveredEntity|covered/i);
 	assert.notEqual(covered?.when, phi?.when);
 });
+
+test("a rule with many spellings is told in a line by their number, and beside it with each of them", () => {
+	const document = {
+		dataClasses: ["contact"],
+		context: { evaluatedAt: "2026-11-25T20:00:00Z", lawfulBasis: "no such" },
+	};
+	const { decisive, others } = explained({ ...document, recipientCountry: "DE", recipientRegion: undefined });
+	const long = [decisive, ...others].find((rule) => (rule?.when.split(" or ").length ?? 0) > 10);
+	assert.match(long?.whenBriefly ?? "", /one of \d+ names, such as [^,]+, [^,]+, [^,]+/);
+	assert.ok((long?.whenBriefly.length ?? 0) < (long?.when.length ?? 0));
+});

@@ -136,6 +136,9 @@ const ruleWords = z.object({
 	version: z.string(),
 	says: z.string(),
 	when: z.string(),
+	whenBriefly: z
+		.string()
+		.meta({ description: "The same for a line: of more than five values their number and the first three." }),
 	citations: z.array(z.string()),
 	basis: z.string().optional(),
 	confidence: z.string().optional(),
