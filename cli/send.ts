@@ -8,6 +8,8 @@ import type { FieldError } from "../domain/errors.ts";
 import { finalStates } from "../domain/lifecycle.ts";
 import { categories, deliverModes } from "../domain/message.ts";
 import { dataClasses } from "../policies/facts.ts";
+import { optionOf } from "./optionOf.ts";
+import { describeReason } from "./policy/describeReason.ts";
 import { addExample, readNumber } from "./records.ts";
 import { exitCodes } from "./run.ts";
 import { apiTarget } from "./target.ts";
@@ -98,7 +100,7 @@ export function sendCommand(): Command {
 	);
 }
 
-async function send(options: Options): Promise<void> {
+async function send(options: Options, command: Command): Promise<void> {
 	const target = apiTarget(options);
 	const answer = await call(
 		target,
@@ -119,7 +121,7 @@ async function send(options: Options): Promise<void> {
 			substitute: options.substitute,
 		},
 	);
-	if (answer.status >= 400) return refuse(answer.status, answer.body as Refusal, options);
+	if (answer.status >= 400) return refuse(answer.status, answer.body as Refusal, command);
 	let message = answer.body as Answer;
 	if (options.wait && message.id) message = await waitForEnd(target, message.id, options);
 	if (options.json) process.stdout.write(`${JSON.stringify(message, null, 2)}\n`);
@@ -140,13 +142,14 @@ function addVariable(text: string, before: Record<string, string> = {}): Record<
 	return { ...before, [text.slice(0, at)]: text.slice(at + 1) };
 }
 
-function refuse(status: number, refusal: Refusal, { json }: Options): void {
+function refuse(status: number, refusal: Refusal, command: Command): void {
+	const { json } = command.opts<Options>();
 	const { code, title, errors = [], decision } = refusal;
 	// What a script reads is the problem as the API told it; people have their line beside it.
 	if (json) process.stdout.write(`${JSON.stringify(refusal, null, 2)}\n`);
 	const details = [
-		...errors.map(({ pointer, detail }) => `${pointer || "/"}: ${detail}`),
-		...(decision?.reasons ?? []),
+		...errors.map(({ pointer, detail }) => (pointer ? `${optionOf(pointer, command)}: ${detail}` : detail)),
+		...(decision?.reasons ?? []).map(describeReason),
 		...(mends[code] ? [mends[code]] : []),
 	];
 	process.stderr.write(`lethe send: ${[`${code}: ${title}`, ...details].join(" ")}\n`);

@@ -110,10 +110,10 @@ describe("the README", () => {
 				/^lethe send: unauthenticated: .*Give a live key with --key; `lethe admin key` makes one\.$/,
 			],
 			[send("--to", "12025550142"), 2, /^lethe send: invalid_number: .*Give \+, country code and number, such as/],
-			[send("--body", ""), 2, /^lethe send: invalid_request: .*\/body: .*Correct what is named\.$/],
-			[send("--valid-for", "soon"), 2, /^lethe send: invalid_request: .*\/validFor: /],
+			[send("--body", ""), 2, /^lethe send: invalid_request: .*--body: .*Correct what is named\.$/],
+			[send("--valid-for", "soon"), 2, /^lethe send: invalid_request: .*--valid-for: /],
 			[send("--reference", "+12025550142"), 2, /^lethe send: reference_not_opaque: .*Correct --reference\.$/],
-			[send("--category", "marketing"), 1, /^lethe send: policy_denied: .*CONSENT_MISSING$/],
+			[send("--category", "marketing"), 1, /^lethe send: policy_denied: .*CONSENT_MISSING: \w[^\n]+$/],
 			[send("--body", "4111 1111 1111 1111"), 1, /^lethe send: card_number: /],
 		];
 		for (const [answer, expected, says] of cases) {
@@ -126,7 +126,7 @@ describe("the README", () => {
 		assert.deepEqual([told.code, JSON.parse(told.out).code], [1, "policy_denied"]);
 		assert.match(told.error, /^lethe send: policy_denied: /);
 		const filled = await lethe(["send", "--to", "+12025550142", "--template", "tpl_x", "--variable", "day=May 1"]);
-		assert.match(filled.error, /^lethe send: invalid_request: .*\/template: No such template/);
+		assert.match(filled.error, /^lethe send: invalid_request: .*--template: No such template/);
 		assert.match((await lethe(["send", "--to", "+12025550142"])).error, /give a text with --body, or --template\./);
 		const later = await send("--send-at", new Date(Date.now() + 3600_000).toISOString());
 		assert.match(later.out, /^msg_\w+ deferred\n$/);

@@ -2,6 +2,7 @@
 
 import { randomUUID } from "node:crypto";
 import type { Command } from "commander";
+import { optionOf } from "../optionOf.ts";
 import { exitCodes, Refusal } from "../run.ts";
 import { apiTarget } from "../target.ts";
 
@@ -16,9 +17,15 @@ type Problem = {
 	errors?: { pointer: string; detail: string }[];
 };
 
+/** The command that runs, of which a process has one: what is wrong is told by its options. */
+let acting: Pick<Command, "options"> = { options: [] };
+
 /** Adds the options that name a deployment and the form of the answer. */
 export function withTarget(command: Command): Command {
 	return command
+		.hook("preAction", (_, actionCommand) => {
+			acting = actionCommand;
+		})
 		.option("--json", "print the answer as JSON")
 		.option("--url <url>", "the API (default: the one running from this folder)")
 		.option("--key <key>", "the API key that acts (default: whoever is signed in by `lethe login`, else the demo key)");
@@ -119,7 +126,7 @@ function toRefusal(status: number, problem: Problem, { json }: { json?: boolean 
 			status,
 		);
 	}
-	const where = errors.map(({ pointer, detail }) => `${pointer} ${detail}`.trim()).join("; ");
+	const where = errors.map(({ pointer, detail }) => `${optionOf(pointer, acting)} ${detail}`.trim()).join("; ");
 	const more = [
 		state ? `It is ${state}.` : "",
 		reason ? `It is ${reason.replaceAll("_", " ")}.` : "",

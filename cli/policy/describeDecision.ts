@@ -1,8 +1,8 @@
 // A decision as a person reads it at a terminal; scripts read its JSON.
 
 import type { Decision } from "../../domain/decision.ts";
-import { type ReasonCode, reasonMeanings } from "../../policies/reasons.ts";
 import { describeDuration } from "../../policies/sentences.ts";
+import { describeReason } from "./describeReason.ts";
 
 /** Field → its line, in the order of printing; durations in words. A field that is not here is in the verdict or below it. */
 const terms: Partial<Record<keyof Decision, (value: string) => string>> = {
@@ -29,7 +29,7 @@ export function describeDecision(decision: Decision): string[] {
 	const names = packs.map(({ id, version }) => `${id} ${version}`);
 	return [
 		allowed ? "ALLOWED" : "REFUSED",
-		...reasons.map((code) => `  ${code}: ${reasonMeanings[code as ReasonCode] ?? ""}`),
+		...reasons.map((code) => `  ${describeReason(code)}`),
 		...Object.entries(terms).flatMap(([name, tell]) => {
 			const value = decision[name as keyof Decision];
 			return value === undefined ? [] : [`  ${tell(String(value))}`];

@@ -54,3 +54,12 @@ test("a token that is not known, whatever the API calls it, is misuse and no neg
 	const { code, error } = await sendTo([json(401, { code: "token_invalid", title: "No." })], "0");
 	assert.equal(code, 2, error);
 });
+
+test("what is wrong is told by the option that gives it, and what the policies refuse with each reason's meaning", async () => {
+	const wrong = { code: "invalid_request", title: "No.", errors: [{ pointer: "/validFor", detail: "Too long." }] };
+	assert.match((await sendTo([json(400, wrong)], "0")).error, / --valid-for: Too long\. /);
+	const pointless = { ...wrong, errors: [{ pointer: "", detail: "Not JSON." }] };
+	assert.match((await sendTo([json(400, pointless)], "0")).error, /: No\. Not JSON\. /);
+	const denied = { code: "policy_denied", title: "No.", decision: { reasons: ["CONSENT_MISSING"] } };
+	assert.match((await sendTo([json(422, denied)], "0")).error, / CONSENT_MISSING: \w[^\n]+\n$/);
+});
