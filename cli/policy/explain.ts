@@ -41,7 +41,7 @@ type Answer = {
 export function explainCommand(): Command {
 	const command = new Command("explain")
 		.description(
-			"say why a message was decided as it was: rules, sources, dates and who set them; all values with --json",
+			"say why a message was decided as it was: rules, sources, dates and who set them; as JSON with all values",
 		)
 		.argument("<message>", "its id, msg_…");
 	return withTarget(command).action((id: string, options: TargetOptions) =>
