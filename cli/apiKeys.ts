@@ -14,7 +14,10 @@ type ApiKey = {
 };
 
 export function apiKeysCommand(): Command {
-	return new Command("api-keys").description("see a tenant's API keys").addCommand(
+	const made = "`lethe admin key` makes one, `lethe admin rotate` replaces it and `lethe admin revoke` ends it";
+	const apiKeys = new Command("api-keys").description("see a tenant's API keys");
+	apiKeys.addHelpText("after", ({ error }) => (error ? "" : `\n${made}.`));
+	return apiKeys.addCommand(
 		listOf<ApiKey>(new Command("list").description("list the keys, newest first: what each may do, and its last use"), {
 			path: () => "/v1/api-keys",
 			line: ({ id, state, roles, name, lastUsedAt, expiresAt }) => {

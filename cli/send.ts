@@ -208,7 +208,7 @@ async function waitForEnd(target: ReturnType<typeof apiTarget>, id: string, opti
 	const end = Date.now() + options.timeout * 1000;
 	// Whoever interrupts this must not send it again.
 	if (!options.json) process.stderr.write(`${id} is accepted\n`);
-	let state = "";
+	let state = "accepted";
 	for (;;) {
 		const answer = await look(target, id);
 		if ("why" in answer && (!answer.passes || Date.now() > end)) {

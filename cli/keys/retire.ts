@@ -19,17 +19,22 @@ export function retireCommand(): Command {
 		.description("End a key's old versions that nothing needs any more; says what needs the others.")
 		.addArgument(new Argument("<key>", "which").choices(retirable))
 		.option("--of <id>", "the tenant of a subject key")
-		.option("--json", "print JSON, as it does anyway")
-		.action((key: Retired, options: Options) =>
-			withDeps(async (deps) => {
+		.option("--json", "print JSON")
+		.action((key: Retired, options: Options & { json?: boolean }) => {
+			const act = async (deps: Deps) => {
 				const retired = await retire(deps, key, options);
 				for (const { version, needs } of retired.needed) {
 					process.stderr.write(`version ${version} stays: needed by ${describeNeeds(needs)}\n`);
 				}
 				if (retired.needed.length > 0) process.exitCode = 1;
 				return retired;
-			}),
-		);
+			};
+			return withDeps(act, "admin", options.json ? JSON.stringify : describeEnded);
+		});
+}
+
+function describeEnded({ key, ended }: Awaited<ReturnType<typeof retire>>): string {
+	return `${key}: ${ended.length > 0 ? `ended version ${ended.join(", ")}` : "no version has ended"}`;
 }
 
 type RetireDeps = KeyNeedsDeps & {

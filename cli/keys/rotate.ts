@@ -15,7 +15,7 @@ export function rotateCommand(): Command {
 		.option("--of <id>", "the tenant of a subject's or a sender's key, the cohort of a cohort's")
 		.option("--json", "print JSON, as it does anyway")
 		.action((key: NamedKey | "sender" | "logs", { of }: { of?: string }) =>
-			withDeps((deps) => {
+			withDeps(async (deps) => {
 				if (key === "logs") return renewLogKey(deps);
 				return key === "sender" ? renewSenderKey(deps, of) : rotate(deps, key, of);
 			}),

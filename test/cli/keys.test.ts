@@ -113,7 +113,9 @@ describe("lethe keys", () => {
 		assert.deepEqual(JSON.parse(rotated.out), { key: `hmac-subject-${tenantId}`, version: 2 });
 		const refused = await lethe(["retire", "subject", "--of", tenantId]);
 		assert.equal(refused.code, 1);
-		assert.deepEqual(JSON.parse(refused.out).ended, []);
+		assert.equal(refused.out, `hmac-subject-${tenantId}: no version has ended\n`);
+		const asJson = await lethe(["retire", "subject", "--of", tenantId, "--json"]);
+		assert.deepEqual(JSON.parse(asJson.out).ended, []);
 		assert.match(refused.error, new RegExp(`version 1 stays: .* until .*; 1 messages \\(${messageId}\\)`));
 		assert.match(
 			(await lethe(["list"])).out,

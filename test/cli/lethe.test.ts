@@ -101,6 +101,7 @@ describe("lethe", () => {
 				new RegExp(`^Example:\\n {2}lethe ${command.join(" ")} `, "m"),
 			);
 		});
+		assert.match((await lethe(["api-keys", "--help"])).out, /`lethe admin key` makes one/);
 		const { out: tenant } = await lethe(["admin", "tenant", "create", "--help"]);
 		assert.match(tenant.replace(/\s+/g, " "), /--stop-scope .*marketing.* leaves those going/, "what STOP then leaves");
 		const [direct, asked] = await Promise.all([lethe(["send", "--help"]), lethe(["help", "send"])]);
@@ -280,6 +281,7 @@ describe("lethe in a clone in which nothing was started", () => {
 		assert.deepEqual([canary.code, /^lethe canary: nothing runs here\. Start it with/.test(canary.error)], [2, true]);
 		const doctor = await lethe(["doctor"], { cwd });
 		assert.equal(doctor.code, 1);
+		assert.match(doctor.out, /^ok {3}shipped policies: \d+ packs in \d+ versions$/m);
 		assert.match(doctor.out, /^FAIL deployment: no deployment is named.*\n {5}→ Start it with `npm start`, or/m);
 	});
 

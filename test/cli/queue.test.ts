@@ -171,6 +171,7 @@ describe("lethe queue, against an API", () => {
 		const unset = { _id: "unset", carrier: "telnyx", sender: "Lethe", settings: {}, paused: true };
 		await api.store.sendQueues.put(unset);
 		const { code, out } = await administer(["doctor"]);
+		assert.match(out, /^ok {3}quarantine: none$/m);
 		await api.store.sendQueues.remove("unset");
 		assert.equal(code, 1);
 		assert.match(out, /^FAIL carrier credentials: unset lacks the setting messagingProfileId\n/m);
