@@ -1,9 +1,9 @@
 // What the API's fields are called on the command line: it speaks of them by JSON pointers, people know options.
 
-import type { Command } from "commander";
+type Named = { options: readonly { long?: string | null | undefined }[] };
 
 /** The option of the command that gives the field, as in `--approved-by` of `/approvedBy`; where none does, the pointer. */
-export function optionOf(pointer: string, { options }: Pick<Command, "options">): string {
+export function optionOf(pointer: string, { options }: Named): string {
 	const field = pointer.replace(/^\/querystring\//, "/").split("/")[1] ?? "";
 	const words = field.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 	const longs = options.flatMap(({ long }) => (long?.startsWith("--") ? [long.slice(2)] : []));
