@@ -64,7 +64,7 @@ export function createActivities(deps: ActivityDeps) {
 		...withClock({ retimePages: retime.retimePages }),
 		...createSimulate(deps),
 		...createRevealMessage(deps),
-		...createStepRequest({ ...deps, ...subject }),
+		...withClock(createStepRequest({ ...deps, ...subject })),
 		...withClock({ sweepPage: sweep.sweepPage }),
 	};
 }

@@ -133,6 +133,14 @@ describe("on a machine whose clock is a day ahead", () => {
 		assert.equal((await destroyCohort(cohortId)).outcome, "destroyed");
 	});
 
+	it("no person's request goes on: what a law's least keeps would go early", async () => {
+		const requestId = engine.ids.random("subjectRequest");
+		jump();
+		await assert.rejects(engine.activities.stepRequest(requestId), off);
+		engine.time.jumpMs = 0;
+		assert.equal((await engine.activities.stepRequest(requestId)).moreDue, false);
+	});
+
 	it("nothing is re-timed", async () => {
 		const retimingId = engine.ids.random("retiming");
 		jump();
