@@ -64,7 +64,10 @@ export function replanRetention(
 	return objects;
 }
 
-/** How long something is kept, ISO 8601: for the need that is stated, else the packs' own, but within the interval. */
+/**
+ * How long something is kept, ISO 8601: for the need that is stated, else the packs' own, but within the interval. For telling
+ * it only: a date comes of the calendar of its time, in which months differ.
+ */
 export function keptFor({ min, max, keep }: Pick<RetentionInterval, "min" | "max" | "keep">, stated?: string): string {
 	const need = stated ?? keep ?? min;
 	const least = durationMs(need) < durationMs(min) ? min : need;
@@ -140,7 +143,7 @@ function planObject(
 	// Of what has no key the minimum, which a law sets, goes before a maximum that is as long.
 	const latest = isKept && !isSealed(object) ? Math.max(longest, minimum) : longest;
 	if (minimum > latest) return undefined;
-	const need = addDuration(times.acceptedAt, keptFor(interval, stated));
+	const need = addDuration(times.acceptedAt, stated ?? interval.keep ?? interval.min);
 	const wanted = Math.min(latest, Math.max(minimum, need));
 	const dueAt =
 		bucketEnd(Math.max(wanted, alive), latest) ??

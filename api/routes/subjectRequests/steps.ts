@@ -8,7 +8,7 @@ import { limits } from "../../../domain/limits.ts";
 import { type By, requestSteps } from "../../../domain/requestSteps.ts";
 import type { HoldRecord } from "../../../domain/subject.ts";
 import type { SubjectRequest } from "../../../domain/subjectRequest.ts";
-import { addDuration, keptFor } from "../../../policies/cohorts.ts";
+import { addDuration } from "../../../policies/cohorts.ts";
 import type { ApiDeps } from "../../deps.ts";
 import type { Instance } from "../../instance.ts";
 import { createOptOuts, type OptOutsDeps } from "../../optOuts.ts";
@@ -174,9 +174,10 @@ function createHonour(deps: StepsDeps) {
 
 /** When the record of a request must go: after what the packs keep it for, and never after their maximum. */
 function eraseBy(deps: Pick<StepsDeps, "policies">, { facts }: SubjectRequest, now: number): number {
-	const { subject_request } = deps.policies.retentionPlan({
+	const { min, max, keep } = deps.policies.retentionPlan({
 		...facts,
 		context: { ...facts.context, evaluatedAt: new Date(now).toISOString() },
-	});
-	return addDuration(now, keptFor(subject_request));
+	}).subject_request;
+	const wanted = Math.max(addDuration(now, min), addDuration(now, keep ?? min));
+	return max === null ? wanted : Math.min(wanted, addDuration(now, max));
 }
