@@ -1,11 +1,10 @@
 // `lethe certificates`: the proofs of erasure, and the keys that check them, as files for `lethe verify`.
 
-import { writeFile } from "node:fs/promises";
 import { Command } from "commander";
 import { call, requestAt, type TargetOptions } from "./policy/call.ts";
 import { act, withExample } from "./records.ts";
-import { Refusal } from "./run.ts";
 import { apiUrl } from "./target.ts";
+import { writeNew } from "./writeNew.ts";
 
 type OutOptions = TargetOptions & { out?: string };
 
@@ -35,7 +34,7 @@ function keysCommand(): Command {
 	// They are public: nobody signs in for them.
 	return withOut(command, "lethe certificates keys --out keys.json").action((options: OutOptions) =>
 		act("certificates keys", async () => {
-			const at = { url: urlOf(options), bearer: undefined, json: options.json };
+			const at = { url: apiUrl(options), bearer: undefined, json: options.json };
 			await put(options, await (await requestAt(at, "/.well-known/jwks.json")).json());
 		}),
 	);
@@ -45,14 +44,6 @@ function withOut(command: Command, example: string): Command {
 	return withExample(command, example).option("--out <file>", "write it there (default: standard output)");
 }
 
-function urlOf(options: OutOptions): string {
-	try {
-		return apiUrl(options);
-	} catch (error) {
-		throw new Refusal((error as Error).message);
-	}
-}
-
 /** Over no file that is there: keys that somebody has kept are not replaced unseen. */
 async function put({ out, json }: OutOptions, answer: unknown): Promise<void> {
 	const text = `${JSON.stringify(answer, null, 2)}\n`;
@@ -60,8 +51,6 @@ async function put({ out, json }: OutOptions, answer: unknown): Promise<void> {
 		process.stdout.write(text);
 		return;
 	}
-	await writeFile(out, text, { flag: "wx" }).catch(() => {
-		throw new Refusal(`${out} can't be written, or is there already: give another --out.`);
-	});
+	await writeNew(out, async () => text);
 	console.log(json ? JSON.stringify({ file: out }) : `${out} written`);
 }

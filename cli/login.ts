@@ -36,7 +36,7 @@ export function loginCommand(): Command {
 		.option("--json", "print the session as JSON, and what is for you on standard error; its token stays in the file")
 		.action((options: Options) =>
 			run("login", async () => {
-				const url = readUrl(options);
+				const url = apiUrl(options);
 				const { ask, close } = createAsk();
 				try {
 					const session = await begin(url, ask, options);
@@ -59,7 +59,7 @@ export function logoutCommand(): Command {
 		.option("--json", "print as JSON whether somebody was signed in")
 		.action((options: Options) =>
 			run("logout", async () => {
-				const url = readUrl(options);
+				const url = apiUrl(options);
 				const token = readSession(url);
 				if (token) await endSession(url, token);
 				writeSession(url, undefined);
@@ -152,12 +152,4 @@ function describe({ personId, roles, endsAt }: Session): string {
 
 async function post<Answer>(url: string, path: string, body: object, bearer?: string): Promise<Answer> {
 	return (await (await requestAt({ url, bearer }, path, body)).json()) as Answer;
-}
-
-function readUrl(options: Pick<Options, "url">): string {
-	try {
-		return apiUrl(options);
-	} catch (error) {
-		throw new Refusal((error as Error).message);
-	}
 }

@@ -1,13 +1,12 @@
 // `lethe requests`: what people ask for about their data, from the record of it to the answer, and the records that laws ask for.
 
-import { open, rm } from "node:fs/promises";
 import { Command, Option } from "commander";
 import { requestKinds, requestOutcomes, taskVerdicts } from "../domain/subjectRequest.ts";
 import { dataClasses } from "../policies/facts.ts";
 import { nextStep } from "./nextStep.ts";
 import { call, type TargetOptions, withTarget } from "./policy/call.ts";
 import { act, addExamples, listOf, parseTime, readNumber, show } from "./records.ts";
-import { Refusal } from "./run.ts";
+import { writeNew } from "./writeNew.ts";
 
 type View = {
 	id: string;
@@ -291,19 +290,6 @@ async function put({ out }: ReportOptions, ask: () => Promise<unknown>): Promise
 		const answer = await ask();
 		return typeof answer === "string" ? answer : `${JSON.stringify(answer, null, 2)}\n`;
 	};
-	if (out === undefined) {
-		process.stdout.write(await read());
-		return;
-	}
-	const file = await open(out, "wx", 0o600).catch(() => {
-		throw new Refusal(`${out} can't be written, or is there already: give another --out.`);
-	});
-	try {
-		await file.writeFile(await read());
-	} catch (error) {
-		await rm(out);
-		throw error;
-	} finally {
-		await file.close();
-	}
+	if (out === undefined) process.stdout.write(await read());
+	else await writeNew(out, read, 0o600);
 }

@@ -12,6 +12,7 @@ import {
 	stackFilePath,
 	witnessFilePath,
 } from "../stack/stackFile.ts";
+import { Refusal } from "./run.ts";
 import { readSession } from "./session.ts";
 
 export type ApiTarget = { url: string; apiKey: string };
@@ -25,13 +26,13 @@ const notStarted = (role: VaultRole) =>
 /**
  * Which API, and by whose key or session: the key that is named, else whoever is signed in there, else, where it is the
  * API that runs from this folder, the demo's key: no other server is shown that.
- * @throws Error with the mend when neither options nor a running stack name an API
+ * @throws Refusal when neither options nor a running stack name an API
  */
 export function apiTarget(options: { url?: string | undefined; key?: string | undefined }): ApiTarget {
 	const url = apiUrl(options);
 	const apiKey = options.key ?? readSession(url) ?? demoKeyFor(url, readStackFile(stackFilePath(stackDir)));
 	if (!apiKey)
-		throw new Error(runningApi() === undefined ? notRunning : `no key for ${url}: give --key, or sign in there.`);
+		throw new Refusal(runningApi() === undefined ? notRunning : `no key for ${url}: give --key, or sign in there.`);
 	return { url, apiKey };
 }
 
@@ -42,12 +43,12 @@ export function demoKeyFor(url: string, stack: Pick<StackState, "processes" | "d
 	return isOwn ? stack?.demo?.apiKey : undefined;
 }
 
-/** @throws Error with the mend when neither an option nor a running stack names an API */
+/** @throws Refusal when neither an option nor a running stack names an API */
 export function apiUrl(options: { url?: string | undefined }): string {
 	const stack = readStackFile(stackFilePath(stackDir));
 	trustLocalAuthority(stack?.authority?.certificateFile);
 	const url = options.url ?? stack?.processes?.api?.url;
-	if (!url) throw new Error(notRunning);
+	if (!url) throw new Refusal(notRunning);
 	return url;
 }
 

@@ -53,7 +53,7 @@ export async function request(
 	body?: object,
 	method?: "DELETE",
 ): Promise<Response> {
-	const { url, apiKey } = readTarget(options);
+	const { url, apiKey } = apiTarget(options);
 	return requestAt({ url, bearer: apiKey, json: options.json }, path, body, method);
 }
 
@@ -90,14 +90,6 @@ export function hasTarget(options: TargetOptions): boolean {
 		return true;
 	} catch {
 		return false;
-	}
-}
-
-function readTarget(options: TargetOptions) {
-	try {
-		return apiTarget(options);
-	} catch (error) {
-		throw new Refusal((error as Error).message);
 	}
 }
 
