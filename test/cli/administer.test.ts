@@ -6,13 +6,10 @@ import { anywhere } from "../../domain/abuse.ts";
 import { limits } from "../../domain/limits.ts";
 import type { Message } from "../../domain/message.ts";
 import { login } from "../adapters/vault/helper.ts";
-import type { TestApi } from "../api/harness.ts";
 import { messageOf } from "../harness/message.ts";
 import { run as runProgram } from "../harness/programs.ts";
 import { readTreeFile } from "../tidy/tree.ts";
-import { createQueueShell, lethe } from "./harness.ts";
-
-type Shell = Awaited<ReturnType<typeof createQueueShell>>;
+import { createQueueShell, lethe, type QueueShell } from "./harness.ts";
 
 const usable = {
 	send: { token: "a-token-of-sixteen-or-more" },
@@ -20,19 +17,14 @@ const usable = {
 };
 
 describe("lethe admin queue, against an API", () => {
-	let api: TestApi;
-	let target: string[];
-	let tenantId: string;
-	let sender: string;
-	let run: Shell["run"];
-	let administer: Shell["administer"];
+	let shell: QueueShell;
 	before(async () => {
-		({ api, target, tenantId, sender, run, administer } = await createQueueShell());
+		shell = await createQueueShell();
 	});
-	after(() => api.close());
+	after(() => shell.api.close());
 
 	it("creates a queue with all that routing asks of it, and replaces it without undoing what operators set", async () => {
-		const admin = (args: string[], input: string) => administer(["queue", ...args], input);
+		const admin = (args: string[], input: string) => shell.administer(["queue", ...args], input);
 		const secrets = JSON.stringify(usable);
 		const base = [
 			"--id",
@@ -57,20 +49,21 @@ describe("lethe admin queue, against an API", () => {
 			...{ approvedSubprocessor: true, processingCountry: "DE", transferMechanism: "SCC", carrierCopy: "redact" },
 			...{ paused: false, draining: false },
 		};
-		assert.deepEqual(await api.store.sendQueues.find("routed"), expected);
-		await api.store.sendQueues.set("routed", { prices: { DE: 0.07 }, ratePerSecond: 12 });
-		await api.store.sendQueues.setFlow("routed", { paused: true, draining: false, moveWaiting: true });
+		assert.deepEqual(await shell.api.store.sendQueues.find("routed"), expected);
+		await shell.api.store.sendQueues.set("routed", { prices: { DE: 0.07 }, ratePerSecond: 12 });
+		await shell.api.store.sendQueues.setFlow("routed", { paused: true, draining: false, moveWaiting: true });
 		const { code: again, error: warning } = await admin(base, secrets);
 		assert.equal(again, 0);
 		assert.match(warning, /^lethe admin queue: warning: .*routed.*--subprocessor, --processing-country.*\n$/);
 		const half = await admin([...base, "--subprocessor", "refused"], secrets);
 		assert.match(half.error, /^[^\n]*--processing-country[^\n]*\n$/);
 		assert.doesNotMatch(half.error, /--subprocessor/);
-		const { prices, paused, moveWaiting, countries, ratePerSecond } = (await api.store.sendQueues.find("routed")) ?? {};
+		const { prices, paused, moveWaiting, countries, ratePerSecond } =
+			(await shell.api.store.sendQueues.find("routed")) ?? {};
 		assert.deepEqual([prices, paused, moveWaiting, countries], [{ DE: 0.07 }, true, true, undefined]);
 		assert.equal(ratePerSecond, 12, "as the operator set it");
 		assert.equal((await admin([...base, "--rate", "8"], secrets)).code, 0);
-		assert.equal((await api.store.sendQueues.find("routed"))?.ratePerSecond, 8, "as the command names it");
+		assert.equal((await shell.api.store.sendQueues.find("routed"))?.ratePerSecond, 8, "as the command names it");
 		for (const [args, input] of [
 			[[...base.slice(0, 2), "--carrier", "nobody", "--sender", "x"], secrets],
 			[base, '{"send": "marker"}'],
@@ -83,12 +76,12 @@ describe("lethe admin queue, against an API", () => {
 	});
 
 	it("is listed before it is any tenant's, to who governs, with the command that it lacks", async () => {
-		const { key } = await api.addTenant({ sendQueue: "governing", governsPolicies: true, roles: ["operator"] });
+		const { key } = await shell.api.addTenant({ sendQueue: "governing", governsPolicies: true, roles: ["operator"] });
 		const { out } = await runProgram(process.execPath, [
 			...lethe,
 			"queue",
 			"list",
-			...target.slice(0, 2),
+			...shell.target.slice(0, 2),
 			"--key",
 			key,
 		]);
@@ -100,51 +93,51 @@ describe("lethe admin queue, against an API", () => {
 			/^routed {18}paused.*, not routed: `lethe admin tenant routes <tenant> --send-queue … routed`/,
 		);
 		assert.doesNotMatch(unrouted, /no sender/, "a paused one needs none");
-		assert.doesNotMatch((await run("list")).out, /^routed/m);
+		assert.doesNotMatch((await shell.run("list")).out, /^routed/m);
 	});
 
 	it("tells by a dry run which way a message would take and what it costs, and that none may have it", async () => {
 		const dryRun = (to: string) =>
 			runProgram(process.execPath, [
 				...[...lethe, "send", "--dry-run", "--to", to, "--body", "x".repeat(161), "--lawful-basis", "contract"],
-				...[...target.slice(0, 2), "--key", sender],
+				...[...shell.target.slice(0, 2), "--key", shell.sender],
 			]);
-		const priced = await run("set", "shell", "--price", "DE=0.07");
+		const priced = await shell.run("set", "shell", "--price", "DE=0.07");
 		assert.equal(priced.code, 0);
 		const { code, out } = await dryRun("+4915112345678");
 		assert.equal(code, 0, out);
 		const route = "route: shell, carrier simulator, sender Lethe, 0.07 a segment, 0.14 in all";
 		assert.match(out, /^dry run: allowed \(.*\); 2 SMS in gsm7\nroute: /);
 		assert.ok(out.includes(`\n${route}\n`), out);
-		await api.store.tenants.set(tenantId, { destinations: ["FR"] });
-		await api.store.sendQueues.set("shell", { countries: ["FR"] });
-		api.time.offsetMs += limits.tenantSeenMs;
+		await shell.api.store.tenants.set(shell.tenantId, { destinations: ["FR"] });
+		await shell.api.store.sendQueues.set("shell", { countries: ["FR"] });
+		shell.api.time.offsetMs += limits.tenantSeenMs;
 		const refused = await dryRun("+4915112345678");
 		assert.equal(refused.code, 1, refused.out);
 		assert.match(refused.out, /^dry run: refused \(.*NO_ROUTE, DESTINATION_NOT_ALLOWED\); 2 SMS/);
 		assert.match(refused.out, /\nroute: none; docs.*\ndestination DE: refused \(DESTINATION_NOT_ALLOWED\)\n$/);
-		await api.store.tenants.set(tenantId, { destinations: [anywhere] });
-		await api.store.sendQueues.set("shell", { countries: ["DE", "FR", "US", "IN"] });
+		await shell.api.store.tenants.set(shell.tenantId, { destinations: [anywhere] });
+		await shell.api.store.sendQueues.set("shell", { countries: ["DE", "FR", "US", "IN"] });
 	});
 
 	it("is named to who waits for a message that waits on it", async () => {
 		const send = (...args: string[]) =>
 			runProgram(process.execPath, [
 				...[...lethe, "send", "--to", "+4915112345678", "--body", "x", "--lawful-basis", "contract"],
-				...["--idempotency-key", "waits-1", ...target.slice(0, 2), "--key", sender, ...args],
+				...["--idempotency-key", "waits-1", ...shell.target.slice(0, 2), "--key", shell.sender, ...args],
 			]);
-		api.time.offsetMs += limits.tenantSeenMs;
+		shell.api.time.offsetMs += limits.tenantSeenMs;
 		const sent = await send();
 		assert.deepEqual([sent.code, sent.error], [0, ""]);
 		const [id = ""] = sent.out.split(" ");
-		assert.ok(await api.store.messages.transition({ id, set: { state: "queued" } }));
+		assert.ok(await shell.api.store.messages.transition({ id, set: { state: "queued" } }));
 		const { code, out, error } = await send("--wait", "--timeout", "0");
 		assert.deepEqual([code, out], [1, `${id} queued\n`]);
 		assert.match(error, /^lethe send: not final after 0 s: it is queued on shell; `lethe queue list` says why\. It /m);
 	});
 
 	it("is told, by its name, of what its carrier does not know, needs or can use; nothing is changed then", async () => {
-		const before = await api.store.sendQueues.find("routed");
+		const before = await shell.api.store.sendQueues.find("routed");
 		const queue = ["queue", "--id", "routed", "--carrier"];
 		const base = [...queue, "simulator", "--sender", "Lethe", "--setting", "url=http://127.0.0.1:1"];
 		const both = JSON.stringify(usable);
@@ -164,21 +157,22 @@ describe("lethe admin queue, against an API", () => {
 			[["secrets", "routed"], { send: {} }, /token is missing/],
 			[["secrets", "nowhere"], { send: usable.send }, /no send queue nowhere: make it with `lethe admin queue`/],
 		];
-		assert.equal((await administer(["secrets", "routed"], both)).code, 0);
+		assert.equal((await shell.administer(["secrets", "routed"], both)).code, 0);
 		for (const [args, input, pattern] of cases) {
-			const { code, out, error } = await administer([...args], input === "" ? "marker{" : JSON.stringify(input));
+			const { code, out, error } = await shell.administer([...args], input === "" ? "marker{" : JSON.stringify(input));
 			assert.deepEqual([code, out], [2, ""], error);
 			assert.match(error, pattern);
 			assert.doesNotMatch(error, /marker/);
 		}
-		assert.deepEqual(await api.store.sendQueues.find("routed"), before);
+		assert.deepEqual(await shell.api.store.sendQueues.find("routed"), before);
 	});
 
 	it("is given to a tenant besides those that it has, and none of those is taken from it", async () => {
-		const give = (...queues: string[]) => administer(["tenant", "routes", tenantId, "--send-queue", ...queues]);
+		const give = (...queues: string[]) =>
+			shell.administer(["tenant", "routes", shell.tenantId, "--send-queue", ...queues]);
 		const given = await give("routed", "shell");
 		assert.deepEqual([given.code, given.error], [0, ""]);
-		assert.deepEqual((await api.store.tenants.find(tenantId))?.sendQueues, ["routed", "shell"]);
+		assert.deepEqual((await shell.api.store.tenants.find(shell.tenantId))?.sendQueues, ["routed", "shell"]);
 		for (const [queues, pattern] of [
 			[["routed"], /shell can't be taken away.*lethe queue drain shell/],
 			[["routed", "shell", "nowhere"], /no send queue nowhere.*lethe admin queue/],
@@ -187,7 +181,7 @@ describe("lethe admin queue, against an API", () => {
 			assert.deepEqual([code, out], [2, ""]);
 			assert.match(error, pattern);
 		}
-		assert.deepEqual((await api.store.tenants.find(tenantId))?.sendQueues, ["routed", "shell"]);
+		assert.deepEqual((await shell.api.store.tenants.find(shell.tenantId))?.sendQueues, ["routed", "shell"]);
 	});
 
 	it("does what the page on routing says, command by command", async () => {
@@ -195,35 +189,35 @@ describe("lethe admin queue, against an API", () => {
 		const blocks = [...page.matchAll(/^```sh\n(.*?)^```$/gms)].map(([, text = ""]) => text.replaceAll(/\\\n\s*/g, ""));
 		const commands = blocks.flatMap((text) => text.trimEnd().split("\n"));
 		assert.ok(commands.length > 20);
-		const operator = (await api.addKey(tenantId, ["operator", "sender"])).key;
-		const [url = ""] = target.slice(1);
+		const operator = (await shell.api.addKey(shell.tenantId, ["operator", "sender"])).key;
+		const [url = ""] = shell.target.slice(1);
 		const secrets = JSON.stringify(usable);
 		for (const command of commands) {
 			const text = command
 				.replace("npx lethe ", "")
 				.replace(/\s+(#|<).*$/, "")
-				.replace("ten_…", tenantId);
+				.replace("ten_…", shell.tenantId);
 			const args = [...text.matchAll(/'([^']*)'|"([^"]*)"|(\S+)/g)].map(
 				([, one, two, three]) => one ?? two ?? three ?? "",
 			);
 			const result =
 				args[0] === "admin"
 					? // What a tenant has can't be taken from it: the page's has nothing yet.
-						await administer([...args.slice(1), ...(args[1] === "tenant" ? ["shell", "routed"] : [])], secrets)
+						await shell.administer([...args.slice(1), ...(args[1] === "tenant" ? ["shell", "routed"] : [])], secrets)
 					: await runProgram(process.execPath, [...lethe, ...args, "--url", url, "--key", operator]);
 			assert.deepEqual([result.code, result.error], [0, ""], command);
 		}
-		const { prices, registrations, paused, ratePerSecond } = (await api.store.sendQueues.find("main")) ?? {};
+		const { prices, registrations, paused, ratePerSecond } = (await shell.api.store.sendQueues.find("main")) ?? {};
 		assert.deepEqual([prices, ratePerSecond], [{ DE: 0.07, FR: 0.06, "*": 0.1 }, 50]);
 		assert.deepEqual([registrations, paused], [{ US: "C-A1", IN: "E-7:LETHE:T-77" }, false]);
-		assert.equal(await api.store.sendQueues.find("spare"), undefined);
-		assert.deepEqual((await api.store.tenants.find(tenantId))?.sendQueues, ["main", "shell", "routed"]);
+		assert.equal(await shell.api.store.sendQueues.find("spare"), undefined);
+		assert.deepEqual((await shell.api.store.tenants.find(shell.tenantId))?.sendQueues, ["main", "shell", "routed"]);
 	});
 
 	it("stays its carrier's and sender's while a tenant has it or anything needs it", async () => {
 		const secrets = JSON.stringify(usable);
 		const put = (id: string, sender: string, ...more: string[]) =>
-			administer(["queue", "--id", id, "--sender", sender, ...(more.length > 0 ? more : simulator)], secrets);
+			shell.administer(["queue", "--id", id, "--sender", sender, ...(more.length > 0 ? more : simulator)], secrets);
 		const simulator = ["--carrier", "simulator", "--setting", "url=http://127.0.0.1:1"];
 		const refusesTo = async (made: ReturnType<typeof put>, pattern: RegExp) => {
 			const { code, out, error } = await made;
@@ -233,17 +227,17 @@ describe("lethe admin queue, against an API", () => {
 		const vault = await login("sender");
 		const secretsOf = async (id: string) => (await vault.read(`kv/data/carriers/${id}/send`))?.data.metadata.version;
 		const mend = "another id, .*`lethe admin tenant routes`.*`lethe queue drain routed --move`.*remove-queue routed`";
-		const [queue, written] = [await api.store.sendQueues.find("routed"), await secretsOf("routed")];
+		const [queue, written] = [await shell.api.store.sendQueues.find("routed"), await secretsOf("routed")];
 		assert.ok(queue);
 		await refusesTo(
 			put("routed", "Other"),
-			new RegExp(`simulator Lethe:.* ${tenantId} has it \\(1 in all\\)\\..*${mend}`),
+			new RegExp(`simulator Lethe:.* ${shell.tenantId} has it \\(1 in all\\)\\..*${mend}`),
 		);
 		// As if it had been made another carrier's before.
-		await api.store.sendQueues.set("routed", { carrier: "earlier" });
-		await refusesTo(put("routed", "Lethe"), new RegExp(`earlier Lethe:.* ${tenantId} has it`));
-		await api.store.sendQueues.set("routed", { carrier: "simulator" });
-		assert.deepEqual([await api.store.sendQueues.find("routed"), await secretsOf("routed")], [queue, written]);
+		await shell.api.store.sendQueues.set("routed", { carrier: "earlier" });
+		await refusesTo(put("routed", "Lethe"), new RegExp(`earlier Lethe:.* ${shell.tenantId} has it`));
+		await shell.api.store.sendQueues.set("routed", { carrier: "simulator" });
+		assert.deepEqual([await shell.api.store.sendQueues.find("routed"), await secretsOf("routed")], [queue, written]);
 
 		assert.equal((await put("lone", "Lethe")).code, 0);
 		const operated = {
@@ -253,63 +247,63 @@ describe("lethe admin queue, against an API", () => {
 			ratePerSecond: 9,
 			paused: true,
 		};
-		await api.store.sendQueues.set("lone", operated);
-		const id = api.ids.random("message");
-		await api.store.messages.insert({
+		await shell.api.store.sendQueues.set("lone", operated);
+		const id = shell.api.ids.random("message");
+		await shell.api.store.messages.insert({
 			...messageOf({ id, sendQueue: "lone", state: "submitted" }),
-			nextCheckAt: api.clock() + 1_000_000,
+			nextCheckAt: shell.api.clock() + 1_000_000,
 		});
 		await refusesTo(put("lone", "Other"), new RegExp(`became of ${id} is not known yet \\(1 in all\\)`));
 		// Its own carrier and sender may be reached elsewhere, though.
 		assert.equal((await put("lone", "Lethe", ...simulator.slice(0, 3), "url=http://127.0.0.1:2")).code, 0);
 		const copy = { state: "due", dueAt: 0, tries: 1, nextTryAt: 0 };
-		await api.store.messages.transition({ id, set: { state: "delivered", carrierCopy: copy } as never });
+		await shell.api.store.messages.transition({ id, set: { state: "delivered", carrierCopy: copy } as never });
 		await refusesTo(put("lone", "Other"), new RegExp(`yet to forget messages, ${id} among them`));
-		await api.store.messages.transition({ id, set: { sendQueue: "elsewhere" } });
+		await shell.api.store.messages.transition({ id, set: { sendQueue: "elsewhere" } });
 		assert.equal((await put("lone", "Other")).code, 0);
-		const now = await api.store.sendQueues.find("lone");
+		const now = await shell.api.store.sendQueues.find("lone");
 		assert.ok(now);
 		const kept = [now.prices, now.registrations, now.countryRates, now.ratePerSecond];
 		assert.deepEqual([now.sender, now.paused, ...kept], ["Other", true, undefined, undefined, undefined, undefined]);
 	});
 
 	it("is removed once it was drained and nothing needs it any more, and its secrets are destroyed", async () => {
-		const remove = (...args: string[]) => administer(["remove-queue", ...args]);
+		const remove = (...args: string[]) => shell.administer(["remove-queue", ...args]);
 		const refusesTo = async (pattern: RegExp, id = "routed") => {
 			const { code, out, error } = await remove(id);
 			assert.deepEqual([code, out], [2, ""], error);
 			assert.match(error, pattern);
 		};
 		await refusesTo(/^lethe: there is no send queue nowhere: .*\n$/, "nowhere");
-		await api.addTenant({ sendQueue: "alone" });
+		await shell.api.addTenant({ sendQueue: "alone" });
 		await refusesTo(/alone is the only one of ten_.*lethe admin tenant routes/, "alone");
-		await run("resume", "routed");
+		await shell.run("resume", "routed");
 		await refusesTo(/routed still takes messages.*lethe queue drain routed --move/);
-		await run("drain", "routed");
-		const id = api.ids.random("message");
+		await shell.run("drain", "routed");
+		const id = shell.api.ids.random("message");
 		const message = messageOf({ id, sendQueue: "routed", state: "submitted" });
-		await api.store.messages.insert({ ...message, nextCheckAt: api.clock() + 1_000_000 });
+		await shell.api.store.messages.insert({ ...message, nextCheckAt: shell.api.clock() + 1_000_000 });
 		const closesAt = new Date(message.closeAt).toISOString();
 		await refusesTo(
 			new RegExp(`became of ${id} is not known yet \\(1 in all\\): past cancelling,.* by itself at ${closesAt}`),
 		);
 		const copy = { state: "due", dueAt: 0, tries: 1, nextTryAt: 0 };
-		await api.store.messages.transition({ id, set: { state: "delivered", carrierCopy: copy } as never });
+		await shell.api.store.messages.transition({ id, set: { state: "delivered", carrierCopy: copy } as never });
 		// It came to rest before its carrier forgot it.
-		const rest = (await api.store.messages.find(id)) as Message;
-		assert.ok(await api.store.messages.transition({ id, rest }));
+		const rest = (await shell.api.store.messages.find(id)) as Message;
+		assert.ok(await shell.api.store.messages.transition({ id, rest }));
 		await refusesTo(new RegExp(`yet to forget messages, ${id} among them.*--leave-copies`));
-		assert.ok(await api.store.sendQueues.find("routed"), "nothing was changed");
+		assert.ok(await shell.api.store.sendQueues.find("routed"), "nothing was changed");
 		// One that no tenant has takes nothing, and need not be drained.
 		const given = ["--carrier", "simulator", "--sender", "Lethe", "--setting", "url=http://127.0.0.1:1"];
-		assert.equal((await administer(["queue", "--id", "spent", ...given], JSON.stringify(usable))).code, 0);
+		assert.equal((await shell.administer(["queue", "--id", "spent", ...given], JSON.stringify(usable))).code, 0);
 		const vault = await login("sender");
 		assert.ok(await vault.read("kv/data/carriers/spent/send"));
-		await api.store.messages.transition({ id, set: { sendQueue: "spent" } });
+		await shell.api.store.messages.transition({ id, set: { sendQueue: "spent" } });
 		assert.deepEqual(await remove("spent", "--leave-copies"), { code: 0, out: '{"removed":true}\n', error: "" });
-		assert.equal(await api.store.sendQueues.find("spent"), undefined);
+		assert.equal(await shell.api.store.sendQueues.find("spent"), undefined);
 		assert.equal(await vault.read("kv/data/carriers/spent/send"), undefined);
-		const acts = (await api.entries()).filter(({ code }) => code === "spent").map(({ type }) => type);
+		const acts = (await shell.api.entries()).filter(({ code }) => code === "spent").map(({ type }) => type);
 		assert.deepEqual(acts, ["send_queue_changed", "send_queue_removed"]);
 		await refusesTo(/there is no send queue spent/, "spent");
 	});

@@ -7,6 +7,8 @@ import { root, run as runProgram } from "../harness/programs.ts";
 /** The command line, for Node. */
 export const lethe = [`${root}/cli/lethe.ts`];
 
+export type QueueShell = Awaited<ReturnType<typeof createQueueShell>>;
+
 /** An API of its own whose tenant has the queue `shell`; `run` is `lethe queue` by an operator of the tenant. */
 export async function createQueueShell() {
 	const api = await createTestApi();

@@ -2,11 +2,8 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import type { TestApi } from "../api/harness.ts";
 import { bareEnvironment, run as runProgram, start } from "../harness/programs.ts";
-import { createQueueShell, lethe } from "./harness.ts";
-
-type Shell = Awaited<ReturnType<typeof createQueueShell>>;
+import { createQueueShell, lethe, type QueueShell } from "./harness.ts";
 
 it("tells a mistyped carrier or setting before it reads secrets or asks a server", async () => {
 	const base = ["admin", "queue", "--id", "q", "--sender", "Lethe", "--carrier"];
@@ -24,33 +21,28 @@ it("tells a mistyped carrier or setting before it reads secrets or asks a server
 });
 
 describe("lethe queue, against an API", () => {
-	let api: TestApi;
-	let target: string[];
-	let tenantId: string;
-	let sender: string;
-	let run: Shell["run"];
-	let administer: Shell["administer"];
+	let shell: QueueShell;
 	before(async () => {
-		({ api, target, tenantId, sender, run, administer } = await createQueueShell());
+		shell = await createQueueShell();
 	});
-	after(() => api.close());
+	after(() => shell.api.close());
 
-	const stored = () => api.store.sendQueues.find("shell");
+	const stored = () => shell.api.store.sendQueues.find("shell");
 	const refuses = async (code: number, pattern: RegExp, ...args: string[]) => {
-		const result = await run(...args);
+		const result = await shell.run(...args);
 		assert.deepEqual([result.code, result.out], [code, ""], args.join(" "));
 		assert.match(result.error, pattern, args.join(" "));
 		assert.equal(result.error.trimEnd().split("\n").length, 1, "one line");
 	};
 
 	it("lists what there is, a line each, or as the API tells it", async () => {
-		const { code, out, error } = await run("list");
+		const { code, out, error } = await shell.run("list");
 		assert.deepEqual([code, error], [0, ""]);
 		assert.match(
 			out,
 			/^shell {19}open {6}simulator Lethe {2}0 of the default segments\/s, 0 next to be sent, 0 delayed, 0 under way, 0 in the backlog, registered as US=C-A1, no sender works it\n$/,
 		);
-		const { items } = JSON.parse((await run("list", "--json")).out);
+		const { items } = JSON.parse((await shell.run("list", "--json")).out);
 		assert.deepEqual(
 			items.map(({ id, state, movesWaiting }: Record<string, unknown>) => [id, state, movesWaiting]),
 			[["shell", "open", false]],
@@ -58,9 +50,9 @@ describe("lethe queue, against an API", () => {
 	});
 
 	it("tells of one that others use too its tenant's own backlog, and that it is shared", async () => {
-		const one = await api.addTenant({ sendQueue: "common", roles: ["operator"] });
-		await api.addTenant({ sendQueue: "common" });
-		const [url, at] = target;
+		const one = await shell.api.addTenant({ sendQueue: "common", roles: ["operator"] });
+		await shell.api.addTenant({ sendQueue: "common" });
+		const [url, at] = shell.target;
 		const program = await runProgram(process.execPath, [
 			...lethe,
 			"queue",
@@ -75,19 +67,19 @@ describe("lethe queue, against an API", () => {
 
 	it("sets what it is told, merges maps, takes away what is none, and leaves the rest", async () => {
 		const rates = ["--rate", "20", "--country-rate", "DE=10", "US=5", "--price", "DE=0.07", "*=0.1"];
-		const set = await run("set", "shell", ...rates, "--registration", "US=C-A1", "DE=D-B2");
+		const set = await shell.run("set", "shell", ...rates, "--registration", "US=C-A1", "DE=D-B2");
 		assert.deepEqual([set.code, set.error], [0, ""]);
 		const shown =
 			/ of 20 segments\/s, .*, at most DE=10 US=5 segments\/s, registered as US=C-A1 DE=D-B2.* {2}DE=0.07 \*=0.1\n$/;
 		assert.match(set.out, shown);
-		assert.match((await run("list")).out, shown);
+		assert.match((await shell.run("list")).out, shown);
 		const changed = ["--country-rate", "US=none", "--price", "US=0.01", "--registration", "DE=none", "--json"];
 		const { prices, countryRates, registrations, limitPerSecond } = JSON.parse(
-			(await run("set", "shell", ...changed)).out,
+			(await shell.run("set", "shell", ...changed)).out,
 		);
 		assert.deepEqual([prices, countryRates], [{ DE: 0.07, "*": 0.1, US: 0.01 }, { DE: 10 }]);
 		assert.deepEqual([registrations, limitPerSecond], [{ US: "C-A1" }, 20]);
-		await run("set", "shell", "--rate", "none", "--country-rate", "DE=none");
+		await shell.run("set", "shell", "--rate", "none", "--country-rate", "DE=none");
 		const { ratePerSecond, countryRates: none } = (await stored()) ?? {};
 		assert.deepEqual([ratePerSecond, none], [undefined, undefined]);
 	});
@@ -100,7 +92,7 @@ describe("lethe queue, against an API", () => {
 			[["drain", "shell"], { paused: false, draining: true, moveWaiting: false }],
 			[["resume", "shell"], { paused: false, draining: false, moveWaiting: false }],
 		] as const) {
-			const { code, out, error } = await run(...args);
+			const { code, out, error } = await shell.run(...args);
 			assert.deepEqual([code, error], [0, ""], args.join(" "));
 			assert.equal(out.includes("handed on"), expected.moveWaiting, out);
 			assert.ok(args[0] !== "resume" || !out.includes("no sender works it"), "it has had no time to be worked");
@@ -111,23 +103,23 @@ describe("lethe queue, against an API", () => {
 	});
 
 	it("lists the messages of which nobody knows what became, all pages of them", async () => {
-		assert.equal((await run("doubts")).out, "none\n");
+		assert.equal((await shell.run("doubts")).out, "none\n");
 		const ids: string[] = [];
-		for (let index = 0; index < 2; index++) ids.push((await api.post(sender)).json.id);
-		for (const id of ids) await api.sent(id);
+		for (let index = 0; index < 2; index++) ids.push((await shell.api.post(shell.sender)).json.id);
+		for (const id of ids) await shell.api.sent(id);
 		const set = { state: "sending", "attempts.0.outcome": "ambiguous", "attempts.0.code": "timeout" };
-		for (const id of ids) await api.store.messages.transition({ id, set });
-		const { code, out } = await run("doubts");
+		for (const id of ids) await shell.api.store.messages.transition({ id, set });
+		const { code, out } = await shell.run("doubts");
 		assert.equal(code, 0);
 		const lines = out.trimEnd().split("\n");
 		assert.deepEqual(new Set(lines.map((line) => line.split("  ")[0])), new Set(ids));
 		const ends = "ends by a receipt, or by itself at \\S+Z; past cancelling";
 		for (const line of lines)
 			assert.match(line, new RegExp(`^msg_\\S+ {2}sending {2}since \\S+Z {2}shell {2}timeout {2}${ends}$`));
-		const { items } = JSON.parse((await run("doubts", "--json")).out);
+		const { items } = JSON.parse((await shell.run("doubts", "--json")).out);
 		assert.equal(items.length, 2);
-		for (const id of ids) await api.store.messages.transition({ id, set: { state: "unknown" } });
-		const over = (await run("doubts")).out.trimEnd().split("\n");
+		for (const id of ids) await shell.api.store.messages.transition({ id, set: { state: "unknown" } });
+		const over = (await shell.run("doubts")).out.trimEnd().split("\n");
 		assert.equal(over.length, 2);
 		for (const line of over) assert.match(line, / {2}unknown {2}since .* {2}has ended; a late receipt still counts$/);
 	});
@@ -159,20 +151,22 @@ describe("lethe queue, against an API", () => {
 		for (const word of ["add", "create"]) await refuses(2, /`lethe admin queue` makes/, word, "x", "--carrier", "y");
 		for (const word of ["remove", "delete"]) await refuses(2, /`lethe admin remove-queue` removes/, word, "shell");
 		await refuses(2, /`lethe admin remove-queue` removes/, "remove", "--help");
-		const { code, out } = await run("--help");
+		const { code, out } = await shell.run("--help");
 		assert.equal(code, 0);
 		assert.ok(out.trimEnd().endsWith(made), out);
 		assert.doesNotMatch(out, /^ {2}(add|create|remove|delete)/m);
 	});
 
 	it("has doctor tell what the alerts tell of every tenant, a warning as a warning", async () => {
-		const { keyId: about } = await api.addKey(tenantId);
-		await api.evidence.append([{ type: "credential_alert", code: "new_address", tenantId, about, by: about }]);
+		const { keyId: about } = await shell.api.addKey(shell.tenantId);
+		await shell.api.evidence.append([
+			{ type: "credential_alert", code: "new_address", tenantId: shell.tenantId, about, by: about },
+		]);
 		const unset = { _id: "unset", carrier: "telnyx", sender: "Lethe", settings: {}, paused: true };
-		await api.store.sendQueues.put(unset);
-		const { code, out } = await administer(["doctor"]);
+		await shell.api.store.sendQueues.put(unset);
+		const { code, out } = await shell.administer(["doctor"]);
 		assert.match(out, /^ok {3}quarantine: none$/m);
-		await api.store.sendQueues.remove("unset");
+		await shell.api.store.sendQueues.remove("unset");
 		assert.equal(code, 1);
 		assert.match(out, /^FAIL carrier credentials: unset lacks the setting messagingProfileId\n/m);
 		assert.match(
