@@ -8,16 +8,16 @@ import { evaluate } from "./evaluate.ts";
 import { parseFacts } from "./facts.ts";
 import type { PackFault } from "./faults.ts";
 import type { PackSet } from "./packSet.ts";
-import type { PackFile } from "./schema.ts";
+import type { PackFile, WholePack } from "./schema.ts";
 
-type Expectation = PackFile["cases"][number]["expect"];
+type Expectation = WholePack["cases"][number]["expect"];
 export type CaseResult = { pack: string; name: string; mismatches: string[] };
 
 /**
  * Every case of the packs, judged by all packs together as they are in force at the case's time; of its own pack the
  * version that carries it, since that is what the case is about, whenever it plays.
  */
-export function runCases(files: readonly PackFile[], packs: PackSet): CaseResult[] {
+export function runCases(files: readonly WholePack[], packs: PackSet): CaseResult[] {
 	return files.flatMap((file) => {
 		const own = withVersion(packs, file);
 		return file.cases.map(({ name, facts, expect }) => ({

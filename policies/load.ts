@@ -8,8 +8,9 @@ import { caseFault, runCases } from "./cases.ts";
 import { findNameFault } from "./check.ts";
 import { PackError, type PackFault } from "./faults.ts";
 import { indexPacks, type LoadedPack, type PackSet } from "./packSet.ts";
-import { readPackText } from "./packText.ts";
+import { readDeciding, readPackText } from "./packText.ts";
 import { addPublished, findUnpublished, type Published, parsePublished } from "./published.ts";
+import type { WholePack } from "./schema.ts";
 
 const ownDirectory = fileURLToPath(new URL("./packs/", import.meta.url));
 const listName = "published.json";
@@ -20,25 +21,33 @@ const listName = "published.json";
  * @throws PackError in one line that names the file, the line and the mend: one bad pack stops them all
  */
 export function loadPacks(directory: string = ownDirectory): PackSet {
-	const loaded = readPacks(directory);
+	if (readList(directory) !== undefined) return indexPacks(readPacks(directory));
+	const loaded = readFiles(directory);
 	const packs = indexPacks(loaded);
-	if (readList(directory) === undefined) refuse(loaded.flatMap((pack) => findFailedCases(pack, packs)));
+	refuse(loaded.flatMap((pack) => findFailedCases(pack, packs)));
 	return packs;
 }
 
-/** Every pack file of a directory, checked by itself. @throws PackError as loadPacks */
+/**
+ * Every pack of a directory, checked by itself; what it lists as published, and so as checked, without its cases.
+ * @throws PackError as loadPacks
+ */
 export function readPacks(directory: string = ownDirectory): LoadedPack[] {
-	const loaded = readFiles(directory);
 	const list = readList(directory);
-	if (list) refuse(findUnpublished(loaded.map(toStored), list, join(directory, listName)));
+	if (!list) return readFiles(directory);
+	const published = new Set(list.packs.map(({ sha256 }) => sha256));
+	const loaded = textsIn(directory).map(({ text, path }) =>
+		published.has(hashText(text)) ? readPublished(text, path) : readPack(text, path),
+	);
+	refuse(findUnpublished(loaded.map(toStored), list, join(directory, listName)));
 	return loaded;
 }
 
 // The same text of the same name is the same pack: whoever asks what is published asks for most of it again.
-const known = new Map<string, LoadedPack>();
+const known = new Map<string, LoadedPack<WholePack>>();
 
 /** One pack out of its text. @throws PackError as loadPacks */
-export function readPack(text: string, path: string): LoadedPack {
+export function readPack(text: string, path: string): LoadedPack<WholePack> {
 	const sha256 = hashText(text);
 	const name = `${sha256} ${path}`;
 	const pack = known.get(name) ?? { ...readAnew(text, path), sha256 };
@@ -46,7 +55,13 @@ export function readPack(text: string, path: string): LoadedPack {
 	return pack;
 }
 
-function readAnew(text: string, path: string): Omit<LoadedPack, "sha256"> {
+function readPublished(text: string, path: string): LoadedPack {
+	const { file, lineOf } = readDeciding(text) ?? {};
+	if (!file || !lineOf || findNameFault(file, path, lineOf).length > 0) return readPack(text, path);
+	return { file, source: { path, lineOf }, sha256: hashText(text) };
+}
+
+function readAnew(text: string, path: string): Omit<LoadedPack<WholePack>, "sha256"> {
 	const { file, faults, lineOf } = readPackText(text);
 	refuse([...faults, ...(file ? findNameFault(file, path, lineOf) : [])].map((fault) => at(path, fault)));
 	if (!file) throw new Error(`${path}: neither a pack nor a fault`);
@@ -70,15 +85,19 @@ export function sealPacks(day: string, directory: string = ownDirectory): string
 	return after.packs.slice(before.packs.length).map(({ id, version }) => `${id} ${version}`);
 }
 
-/** Every pack file of a directory, published or not. @throws PackError as loadPacks */
-export function readFiles(directory: string = ownDirectory): LoadedPack[] {
+/** Every pack file of a directory whole, published or not. @throws PackError as loadPacks */
+export function readFiles(directory: string = ownDirectory): LoadedPack<WholePack>[] {
+	return textsIn(directory).map(({ text, path }) => readPack(text, path));
+}
+
+function textsIn(directory: string): { text: string; path: string }[] {
 	const paths = readdirSync(directory, { recursive: true, withFileTypes: true })
 		.filter((entry) => entry.isFile())
 		.map((entry) => join(entry.parentPath, entry.name))
 		.filter((path) => path !== join(directory, listName))
 		.sort();
 	if (paths.length === 0) throw new Error(`${directory}: no policy packs; without them everything would be denied`);
-	return paths.map((path) => readPack(readFileSync(path, "utf8"), path));
+	return paths.map((path) => ({ path, text: readFileSync(path, "utf8") }));
 }
 
 /** SHA-256 of a text, in hex. */
@@ -102,7 +121,7 @@ function readList(directory: string): Published | undefined {
 	}
 }
 
-function findFailedCases({ file, source }: LoadedPack, packs: PackSet) {
+function findFailedCases({ file, source }: LoadedPack<WholePack>, packs: PackSet) {
 	return runCases([file], packs).flatMap((result, index) => {
 		if (result.mismatches.length === 0) return [];
 		const line = source?.lineOf(["cases", index, "name"]) ?? 1;

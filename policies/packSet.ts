@@ -11,8 +11,8 @@ import type { PackFile } from "./schema.ts";
 import { zonedTimeMs } from "./windows.ts";
 
 /** A checked pack file and the SHA-256 of its text, in hex; where it was read from, if it was. */
-export type LoadedPack = {
-	file: PackFile;
+export type LoadedPack<File extends PackFile = PackFile> = {
+	file: File;
 	sha256: string;
 	source?: { path: string; lineOf: (path: readonly (string | number)[]) => number };
 };

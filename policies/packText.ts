@@ -5,14 +5,14 @@ import type { z } from "zod";
 import { limits } from "../domain/limits.ts";
 import { nearest, type PackFault } from "./faults.ts";
 import { fieldsAt } from "./jsonSchema.ts";
-import { type PackFile, packSchema } from "./schema.ts";
+import { decidingSchema, type PackFile, packSchema, type WholePack } from "./schema.ts";
 
 type Path = readonly PropertyKey[];
 /** The line of a part, or of the nearest thing around it that is there. */
 type Lines = (path: Path) => number;
 export type PackText = {
 	/** Absent when there are faults. */
-	file?: PackFile;
+	file?: WholePack;
 	faults: PackFault[];
 	/** Whoever asks for many lines takes `linesIn`. */
 	lineOf: Lines;
@@ -29,8 +29,7 @@ export function readPackText(text: string): PackText {
 	if (broken.length > 0) return { faults: broken, lineOf };
 	let value: unknown;
 	try {
-		// Bounded against files that swell when read.
-		value = document.toJS({ maxAliasCount: 50 });
+		value = toValue(document);
 	} catch {
 		const message = "not YAML: its aliases repeat too much";
 		return { faults: [{ line: 1, message, mend: "Write some of them out." }], lineOf };
@@ -55,6 +54,20 @@ export function readPackText(text: string): PackText {
 	return { faults: faults.slice(0, limits.packFaultsMax).sort((a, b) => a.line - b.line), lineOf };
 }
 
+/**
+ * What decides of a pack whose text is known to be whole: its cases, most of a text, are not read. Undefined where it takes
+ * the whole text to tell.
+ */
+export function readDeciding(text: string): { file: PackFile; lineOf: Lines } | undefined {
+	const start = text.search(/^cases:/m);
+	// Only what nothing follows can be left out: the next part would begin as far left.
+	if (start === -1 || /^(?![\s#]|- )./m.test(text.slice(start + "cases:".length))) return undefined;
+	const { document } = parse(text.slice(0, start));
+	if (document.errors.length + document.warnings.length > 0) return undefined;
+	const { success, data: file } = decidingSchema.safeParse(toValue(document));
+	return success ? { file, lineOf: forgetfulLinesIn(text) } : undefined;
+}
+
 /** The lines of a text's parts; it keeps the text's tree for as long as it is kept. */
 export function linesIn(text: string): Lines {
 	return parse(text).lineOf;
@@ -70,6 +83,11 @@ function parse(text: string) {
 	// Values stay text, numbers and booleans.
 	const document = parseDocument(text, { schema: "core", uniqueKeys: true, lineCounter: lines, prettyErrors: true });
 	return { document, lineOf: (path: Path) => lines.linePos(offsetOf(document, path)).line };
+}
+
+/** Bounded against texts that swell when read. @throws ReferenceError for one that does */
+function toValue(document: Document): unknown {
+	return document.toJS({ maxAliasCount: 50 });
 }
 
 function toFaults(issue: z.core.$ZodIssue, at: Path, lineOf: Lines): PackFault[] {

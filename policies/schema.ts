@@ -8,7 +8,10 @@ import { isDuration } from "./durations.ts";
 import { events, factsSchema, retentionObjects } from "./facts.ts";
 import { reasonCodes } from "./reasons.ts";
 
-export type PackFile = z.output<typeof packSchema>;
+/** What of a pack decides. */
+export type PackFile = z.output<typeof decidingSchema>;
+/** A pack whole: with the cases that its authors check it by. */
+export type WholePack = z.output<typeof packSchema>;
 export type RuleFile = PackFile["rules"][number];
 
 export const weekdays = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"] as const;
@@ -221,45 +224,53 @@ const resolution = z
 	.describe("A clash of retention settled on purpose: for this object, `yields` counts for nothing where `to` applies");
 const exclusion = z.strictObject({ when: conditionSchema, reason: reasonCode.optional(), citations });
 
+const deciding = {
+	id,
+	version: z.string().regex(/^\d+\.\d+\.\d+$/, { error: "not a version such as 1.0.0" }),
+	title: z.string(),
+	effectiveFrom: instant.describe("In force from then, until effectiveTo or until the next version is"),
+	effectiveTo: instant.optional(),
+	destinations: z
+		.array(country)
+		.default([])
+		.describe("Countries to which this pack opens the way; no pack for a destination means deny"),
+	applies: conditionSchema.describe("When the pack applies"),
+	excludes: z.array(exclusion).default([]).describe("When it does not after all"),
+	rules: z.array(rule).min(1),
+	resolutions: z.array(resolution).default([]),
+};
+
+export const decidingSchema = z.strictObject(deciding).superRefine(refuseClashes);
+
 export const packSchema = z
-	.strictObject({
-		id,
-		version: z.string().regex(/^\d+\.\d+\.\d+$/, { error: "not a version such as 1.0.0" }),
-		title: z.string(),
-		effectiveFrom: instant.describe("In force from then, until effectiveTo or until the next version is"),
-		effectiveTo: instant.optional(),
-		destinations: z
-			.array(country)
-			.default([])
-			.describe("Countries to which this pack opens the way; no pack for a destination means deny"),
-		applies: conditionSchema.describe("When the pack applies"),
-		excludes: z.array(exclusion).default([]).describe("When it does not after all"),
-		rules: z.array(rule).min(1),
-		resolutions: z.array(resolution).default([]),
-		cases: z.array(packCase).min(1),
-	})
+	.strictObject({ ...deciding, cases: z.array(packCase).min(1) })
 	.superRefine((pack, check) => {
-		pack.rules.forEach((entry, index) => {
-			const message = `does not start with ${pack.id}.`;
-			if (!entry.id.startsWith(`${pack.id}.`))
-				check.addIssue({ code: "custom", path: ["rules", index, "id"], message });
-		});
-		refuseDoubles(
-			"rules",
-			"id",
-			pack.rules.map((entry) => entry.id),
-			check,
-		);
+		refuseClashes(pack, check);
 		refuseDoubles(
 			"cases",
 			"name",
 			pack.cases.map(({ name }) => name),
 			check,
 		);
-		refuseEmptyPeriod(pack, check);
 	});
 
 type Check = z.core.$RefinementCtx;
+
+type Clashing = { id: string; rules: { id: string }[] } & Parameters<typeof refuseEmptyPeriod>[0];
+
+function refuseClashes(pack: Clashing, check: Check): void {
+	pack.rules.forEach((entry, index) => {
+		const message = `does not start with ${pack.id}.`;
+		if (!entry.id.startsWith(`${pack.id}.`)) check.addIssue({ code: "custom", path: ["rules", index, "id"], message });
+	});
+	refuseDoubles(
+		"rules",
+		"id",
+		pack.rules.map((entry) => entry.id),
+		check,
+	);
+	refuseEmptyPeriod(pack, check);
+}
 
 function refuseDoubles(list: string, key: string, names: string[], check: Check): void {
 	names.forEach((name, index) => {

@@ -16,7 +16,7 @@ import { limits } from "../domain/limits.ts";
 import { packJsonSchema } from "../policies/jsonSchema.ts";
 import { readFiles } from "../policies/load.ts";
 import { reasonMeanings } from "../policies/reasons.ts";
-import { effectNames, type PackFile } from "../policies/schema.ts";
+import { effectNames, type WholePack } from "../policies/schema.ts";
 import { renderClientTypes } from "./clientTypes.ts";
 
 const made = "<!-- Made by `npm run docs`; a test fails when it is out of date. -->";
@@ -299,7 +299,7 @@ so, no rule knows an assessment, and whoever approves a pack answers for both.
 ${packs.join("\n")}`;
 }
 
-function renderPack({ id, version, title, rules, excludes, cases }: PackFile): string {
+function renderPack({ id, version, title, rules, excludes, cases }: WholePack): string {
 	const rows = rules.map((rule) => {
 		const effect = effectNames.find((name) => rule[name] !== undefined) ?? "";
 		const dates = [rule.effectiveFrom && `from ${rule.effectiveFrom}`, rule.effectiveTo && `until ${rule.effectiveTo}`];

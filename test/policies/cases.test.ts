@@ -5,13 +5,13 @@ import { describe, it, test } from "node:test";
 import { runCases } from "../../policies/cases.ts";
 import { evaluate } from "../../policies/evaluate.ts";
 import { parseFacts } from "../../policies/facts.ts";
-import { readPacks } from "../../policies/load.ts";
+import { readFiles } from "../../policies/load.ts";
 import { indexPacks } from "../../policies/packSet.ts";
-import { type PackFile, packSchema } from "../../policies/schema.ts";
+import { packSchema, type WholePack } from "../../policies/schema.ts";
 import { candidateZones } from "../../policies/zones.ts";
 import { samplePack, samplePackSet, sampleRule } from "./samples.ts";
 
-const loaded = readPacks();
+const loaded = readFiles();
 const files = loaded.map(({ file }) => file);
 const packs = indexPacks(loaded);
 
@@ -26,7 +26,7 @@ for (const file of files) {
 test("a case that expects something else fails, whatever it expects", () => {
 	const [first] = files.find(({ id }) => id === "us-tcpa")?.cases ?? [];
 	assert.ok(first);
-	const wrong: PackFile["cases"][number]["expect"][] = [
+	const wrong: WholePack["cases"][number]["expect"][] = [
 		{ allowed: false },
 		{ allowed: true, reasons: ["OPTED_OUT"] },
 		{ allowed: true, absentReasons: ["CONSENT_SUFFICIENT"] },
@@ -40,7 +40,7 @@ test("a case that expects something else fails, whatever it expects", () => {
 		{ allowed: true, respondBy: "2026-12-01" },
 	];
 	for (const expect of wrong) {
-		const file = { ...files[0], id: "x", version: "1.0.0", cases: [{ ...first, expect }] } as PackFile;
+		const file = { ...files[0], id: "x", version: "1.0.0", cases: [{ ...first, expect }] } as WholePack;
 		assert.equal(runCases([file], packs)[0]?.mismatches.length, 1, JSON.stringify(expect));
 	}
 });

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, test } from "node:test";
 import { stringify } from "yaml";
-import { loadPacks, readPack, readPacks, sealPacks } from "../../policies/load.ts";
+import { loadPacks, readFiles, readPack, readPacks, sealPacks } from "../../policies/load.ts";
 import { sampleBase, samplePack, sampleRule } from "./samples.ts";
 
 const root = mkdtempSync(join(tmpdir(), "lethe-packs-"));
@@ -45,6 +45,35 @@ test("a pack is known by its id, its version and the hash of its text", () => {
 		versions.find(({ id }) => id === "a"),
 		{ id: "a", version: "1.0.0", sha256 },
 	);
+});
+
+test("what a process decides by is the published pack, all but its cases", () => {
+	const whole = readFiles();
+	const deciding = readPacks();
+	assert.deepEqual(
+		deciding.map(({ file, sha256 }) => ({ file, sha256 })),
+		whole.map(({ file: { cases: _, ...file }, sha256 }) => ({ file, sha256 })),
+	);
+	const { file, source } = deciding[0] ?? {};
+	const line = source?.lineOf(["cases", 0, "name"]) ?? 0;
+	const lines = readFileSync(source?.path ?? "", "utf8").split("\n");
+	assert.match(lines[line - 1] ?? "", new RegExp(`name: .*${whole[0]?.file.cases[0]?.name.slice(0, 20)}`));
+	assert.ok(file && !("cases" in file));
+});
+
+test("nothing that follows the cases of a published pack is overlooked", () => {
+	const { cases, ...rest } = samplePack("a", [sampleRule("a.rule", { deny: ["OPTED_OUT"] })]);
+	const last = (more: string) => `${stringify(rest)}${stringify({ cases })}${more}`;
+	const read = (text: string) => {
+		const path = directory({ "a/1.0.0.yaml": text });
+		sealPacks("2026-11-27", path);
+		return readPacks(path).find(({ file }) => file.id === "a")?.file;
+	};
+	assert.equal(read(last("# nothing more\n"))?.effectiveTo, undefined);
+	for (const more of ["effectiveTo: 2027-01-01T00:00:00Z\n", '"effectiveTo": 2027-01-01T00:00:00Z\n']) {
+		assert.equal(read(last(more))?.effectiveTo, "2027-01-01T00:00:00Z");
+	}
+	assert.throws(() => read(last("mistyped: 1\n")), /mistyped is not a field here/);
 });
 
 test("a rule that the evidence log could not name is refused", () => {
