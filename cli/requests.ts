@@ -194,9 +194,11 @@ function exportCommand(): Command {
 		.option("--disclosures", "the disclosures of health data within six years instead, 45 CFR 164.528")
 		.action((id: string, options: ReportOptions & { purpose: string; disclosures?: boolean }) =>
 			act("requests export", async () => {
-				const report = options.disclosures ? "disclosures" : "data";
-				const body = { format: options.html ? "html" : "json", report, purpose: options.purpose };
-				await put(options, () => call(options, `${base}/${encodeURIComponent(id)}/export`, body));
+				const { html, disclosures, purpose } = options;
+				const body = { format: html ? "html" : "json", report: disclosures ? "disclosures" : "data", purpose };
+				const path = `${base}/${encodeURIComponent(id)}`;
+				await put(options, () => call(options, `${path}/export`, body));
+				if (options.out) report(options, await call<View>(options, path), `exported to ${options.out}`);
 			}),
 		);
 }

@@ -54,12 +54,14 @@ type Refusal = { code: string; title: string; errors?: FieldError[]; decision?: 
 
 const pollMs = 200;
 const retryMs = 1_000;
+/** Failures by which nothing of a request has reached the API. */
+const unreached = new Set(["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "ENETUNREACH", "EHOSTUNREACH"]);
 /** Refusals that say nothing of the message: it was not asked for rightly, or could not be judged. */
 const mends: Record<string, string> = {
 	unauthenticated: "Give a live key with --key; `lethe admin key` makes one.",
 	forbidden: "Give a key with the role `sender` with --key (`lethe admin key` makes one), or `lethe logout`.",
 	invalid_request: "Correct what is named.",
-	invalid_number: "Give +, country code and number, such as +12025550142.",
+	invalid_number: "Such as +12025550142.",
 	reference_not_opaque: "Correct --reference.",
 	idempotency_mismatch: "Take another --idempotency-key.",
 };
@@ -170,9 +172,10 @@ function describeDryRun(answer: Answer): string {
 	const limited = abuse.filter(({ verdict }) => verdict !== "passed");
 	const refusals = limited.flatMap(({ verdict, reason }) => (verdict === "refused" ? [reason] : []));
 	const noRoute = decision?.allowed && !route ? ["NO_ROUTE"] : [];
-	const reasons = [...(decision?.reasons ?? []), ...noRoute, ...refusals].join(", ");
+	const reasons = decision?.reasons ?? [];
+	const codes = [...reasons, ...noRoute, ...refusals].join(", ");
 	return [
-		`dry run: ${wouldBeAccepted(answer) ? "allowed" : "refused"} (${reasons}); ${segments} SMS in ${encoding}${instead}`,
+		`dry run: ${wouldBeAccepted(answer) ? "allowed" : "refused"} (${codes}); ${segments} SMS in ${encoding}${instead}`,
 		...(route ? [`route: ${describeRoute(route, segments)}`] : []),
 		...(noRoute.length > 0 ? ["route: none; docs/routing.md says which send queues may have a message"] : []),
 		...(decision?.deferUntilUtc ? [`not before ${decision.deferUntilUtc}`] : []),
@@ -180,6 +183,7 @@ function describeDryRun(answer: Answer): string {
 			const count = limit === undefined ? "" : `, ${seen} of ${limit}`;
 			return `${check} ${country}: ${verdict === "noted" ? "watched only, would be refused" : verdict} (${reason}${count})`;
 		}),
+		...reasons.map(describeReason),
 	].join("\n");
 }
 
@@ -270,7 +274,12 @@ async function call(
 			...(idempotencyKey ? { "idempotency-key": idempotencyKey } : {}),
 		},
 		...(body ? { body: JSON.stringify(body) } : {}),
-	}).catch(() => {
+	}).catch((error: { cause?: { code?: string } }) => {
+		if (idempotencyKey !== undefined && !unreached.has(error.cause?.code ?? "")) {
+			throw new Error(
+				`the API at ${target.url} broke off, and may have accepted it. Repeat it with --idempotency-key ${idempotencyKey}: then it is sent once.`,
+			);
+		}
 		throw new Error(`the API at ${target.url} does not answer. Is it running? See \`lethe doctor\`.`);
 	});
 	const answer = (await response.json().catch(() => undefined)) as Answer | Refusal | undefined;

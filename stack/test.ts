@@ -2,7 +2,7 @@
 // `npm run test:faults -- --help` says how random schedules of faults are run, of which a short one is among the others.
 
 import { type ChildProcess, spawn } from "node:child_process";
-import { globSync, mkdirSync, writeFileSync } from "node:fs";
+import { globSync, mkdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -94,21 +94,27 @@ function findFiles(): string[] {
 
 /**
  * Writes test files that import neighbours, and answers their paths: most of a short file's time would go on loading what its
- * neighbours load as well. Each is a suite there, with hooks of its own.
+ * neighbours load as well. Each is a suite there, with hooks of its own. The largest come first: at the end no long one
+ * runs alone.
  */
 function gather(files: string[]): string[] {
 	const folder = join(dir, "gathered");
 	mkdirSync(folder, { recursive: true });
-	return Array.from({ length: Math.ceil(files.length / gatheredMax) }, (_, index) => {
-		const some = files.slice(index * gatheredMax, (index + 1) * gatheredMax);
-		const suites = some.map(
-			(file) =>
-				`describe("${file}", { timeout: ${fileTimeoutMs} }, () => import(${JSON.stringify(join(root, file))}));`,
-		);
-		const path = join(folder, `${String(index + 1).padStart(2, "0")}.test.mjs`);
-		writeFileSync(path, ['import { describe } from "node:test";', ...suites].join("\n"));
-		return path;
-	});
+	const groups = Array.from({ length: Math.ceil(files.length / gatheredMax) }, (_, index) =>
+		files.slice(index * gatheredMax, (index + 1) * gatheredMax),
+	);
+	const bytesOf = (some: string[]) => some.reduce((sum, file) => sum + statSync(join(root, file)).size, 0);
+	return groups
+		.toSorted((one, other) => bytesOf(other) - bytesOf(one))
+		.map((some, index) => {
+			const suites = some.map(
+				(file) =>
+					`describe("${file}", { timeout: ${fileTimeoutMs} }, () => import(${JSON.stringify(join(root, file))}));`,
+			);
+			const path = join(folder, `${String(index + 1).padStart(2, "0")}.test.mjs`);
+			writeFileSync(path, ['import { describe } from "node:test";', ...suites].join("\n"));
+			return path;
+		});
 }
 
 function scheduleSettings(): Record<string, string> {

@@ -109,7 +109,7 @@ describe("the README", () => {
 				2,
 				/^lethe send: unauthenticated: .*Give a live key with --key; `lethe admin key` makes one\.$/,
 			],
-			[send("--to", "12025550142"), 2, /^lethe send: invalid_number: .*Give \+, country code and number, such as/],
+			[send("--to", "12025550142"), 2, /^lethe send: invalid_number: .*with nothing between them\. Such as \+1/],
 			[send("--body", ""), 2, /^lethe send: invalid_request: .*--body: .*Correct what is named\.$/],
 			[send("--valid-for", "soon"), 2, /^lethe send: invalid_request: .*--valid-for: /],
 			[send("--reference", "+12025550142"), 2, /^lethe send: reference_not_opaque: .*Correct --reference\.$/],
@@ -132,6 +132,7 @@ describe("the README", () => {
 		assert.match(later.out, /^msg_\w+ deferred\n$/);
 		const dry = await send("--dry-run");
 		assert.deepEqual([dry.code, /^dry run: allowed \(\w/.test(dry.out), dry.error], [0, true, ""]);
+		assert.match(dry.out, /\n[A-Z_]+: [^\n]{10,}\n$/, "what each reason means comes last");
 		const undelivered = await send("--to", magicNumber("undelivered"), "--wait");
 		assert.deepEqual([undelivered.code, /^msg_\w+ undelivered\n$/.test(undelivered.out)], [1, true], undelivered.error);
 		const patient = await send("--to", magicNumber("no_receipt"), "--wait", "--timeout", "1");

@@ -24,6 +24,9 @@ export function tenantCommand(): Command {
 	addCodes(
 		add("codes", "Set what a tenant's one-time codes say, and how many may be sent; what is left out is unset."),
 	);
+	addReplies(
+		add("replies", "Set what a tenant answers to STOP and HELP, and what a STOP blocks; what is left out is unset."),
+	);
 	add(
 		"routes",
 		"Set the send queues that a tenant may use, all of them, in the order in which they stand among equals.",
@@ -102,7 +105,7 @@ async function readTenant(deps: Deps, tenantId: string): Promise<TenantDocument>
 }
 
 function addCreate(command: Command): void {
-	command
+	addReplyOptions(command)
 		.requiredOption("--name <name>", "what people call it")
 		.requiredOption("--establishment <country>", "ISO 3166-1 country of its establishment", parseCountry)
 		.requiredOption("--send-queue <id...>", "send queues it may use")
@@ -117,6 +120,22 @@ function addCreate(command: Command): void {
 			"a stated need to keep content, ISO 8601, within what the packs permit",
 			parseDuration,
 		)
+		.action(({ name, establishment, sendQueue: sendQueues, keepContent, governsPolicies, ...options }) =>
+			withDeps(async (deps) => {
+				const { destination: destinations = [establishment] } = options;
+				const inbound = readInbound(options);
+				const retention = keepContent ? { content: keepContent } : {};
+				const governs = governsPolicies ? { governsPolicies: true } : {};
+				const tenant = { name, establishment, sendQueues, destinations, retention, inbound, ...governs };
+				return { tenantId: await createTenant(deps, tenant) };
+			}),
+		);
+}
+
+type ReplyOptions = NonNullable<TenantDocument["inbound"]>;
+
+function addReplyOptions(command: Command): Command {
+	return command
 		.addOption(
 			new Option(
 				"--stop-scope <scope>",
@@ -124,17 +143,23 @@ function addCreate(command: Command): void {
 			).choices(["marketing", "all"]),
 		)
 		.option("--stop-reply <text>", "the one confirmation of a STOP", parseReply)
-		.option("--help-reply <text>", "the answer to HELP; without it there is none", parseReply)
-		.action(({ name, establishment, sendQueue: sendQueues, keepContent, governsPolicies, ...options }) =>
-			withDeps(async (deps) => {
-				const { stopScope, stopReply, helpReply, destination: destinations = [establishment] } = options;
-				const inbound = withoutUndefined<NonNullable<TenantDocument["inbound"]>>({ stopScope, stopReply, helpReply });
-				const retention = keepContent ? { content: keepContent } : {};
-				const governs = governsPolicies ? { governsPolicies: true } : {};
-				const tenant = { name, establishment, sendQueues, destinations, retention, inbound, ...governs };
-				return { tenantId: await createTenant(deps, tenant) };
-			}),
-		);
+		.option("--help-reply <text>", "the answer to HELP; without it there is none", parseReply);
+}
+
+function readInbound({ stopScope, stopReply, helpReply }: ReplyOptions): ReplyOptions {
+	return withoutUndefined<ReplyOptions>({ stopScope, stopReply, helpReply });
+}
+
+function addReplies(command: Command): void {
+	addReplyOptions(command.argument("<tenant>", "id of the tenant")).action((id: string, options: ReplyOptions) =>
+		withDeps(async (deps) => {
+			await readTenant(deps, id);
+			const inbound = readInbound(options);
+			await deps.evidence.append([{ type: "tenant_changed", code: "replies", tenantId: id, about: id, by: "admin" }]);
+			await deps.store.tenants.set(id, { inbound });
+			return { tenantId: id, inbound };
+		}),
+	);
 }
 
 function addCodes(command: Command): void {

@@ -115,7 +115,7 @@ describe("lethe admin queue, against an API", () => {
 		const refused = await dryRun("+4915112345678");
 		assert.equal(refused.code, 1, refused.out);
 		assert.match(refused.out, /^dry run: refused \(.*NO_ROUTE, DESTINATION_NOT_ALLOWED\); 2 SMS/);
-		assert.match(refused.out, /\nroute: none; docs.*\ndestination DE: refused \(DESTINATION_NOT_ALLOWED\)\n$/);
+		assert.match(refused.out, /\nroute: none; docs.*\ndestination DE: refused \(DESTINATION_NOT_ALLOWED\)\n/);
 		await shell.api.store.tenants.set(shell.tenantId, { destinations: [anywhere] });
 		await shell.api.store.sendQueues.set("shell", { countries: ["DE", "FR", "US", "IN"] });
 	});
@@ -182,6 +182,18 @@ describe("lethe admin queue, against an API", () => {
 			assert.match(error, pattern);
 		}
 		assert.deepEqual((await shell.api.store.tenants.find(shell.tenantId))?.sendQueues, ["routed", "shell"]);
+	});
+
+	it("sets what a tenant answers to STOP and HELP, and unsets what is left out", async () => {
+		const set = (...args: string[]) => shell.administer(["tenant", "replies", shell.tenantId, ...args]);
+		const inbound = async () => (await shell.api.store.tenants.find(shell.tenantId))?.inbound;
+		const both = await set("--help-reply", "Call 0800 1.", "--stop-scope", "marketing");
+		assert.deepEqual([both.code, both.error], [0, ""]);
+		assert.deepEqual(await inbound(), { helpReply: "Call 0800 1.", stopScope: "marketing" });
+		assert.equal((await set("--stop-reply", "No more from us.")).code, 0);
+		assert.deepEqual(await inbound(), { stopReply: "No more from us." });
+		const unknown = await shell.administer(["tenant", "replies", "ten_none", "--help-reply", "x"]);
+		assert.deepEqual([unknown.code, /there is no tenant ten_none/.test(unknown.error)], [2, true]);
 	});
 
 	it("does what the page on routing says, command by command", async () => {

@@ -2,7 +2,10 @@
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
@@ -89,6 +92,33 @@ describe("lethe requests, against an API", () => {
 		assert.deepEqual([decided.done, decided.next], ["decided: correction done", "next: lethe requests close"]);
 		const closed = await after("close", id, "--outcome", "granted");
 		assert.deepEqual([closed.done, closed.next], ["closed: granted", undefined]);
+	});
+
+	it("names the file of an export and what may follow it", async () => {
+		const view = {
+			id: "dsr_x",
+			kind: "access",
+			state: "deciding",
+			clocks: {},
+			tasks: [],
+			exports: [{ report: "data" }],
+		};
+		const answers: Record<string, object> = { "POST /v1/subject-requests/dsr_x/export": { kept: [] } };
+		const server = createServer((request, answer) => {
+			answer.setHeader("content-type", "application/json");
+			answer.end(JSON.stringify(answers[`${request.method} ${request.url}`] ?? view));
+		}).listen(0, "127.0.0.1");
+		await once(server, "listening");
+		const to = ["--url", `http://127.0.0.1:${(server.address() as AddressInfo).port}`, "--key", "k"];
+		const file = join(folder, "access.json");
+		const args = ["requests", "export", "dsr_x", "--purpose", "answer", "--out", file, ...to];
+		const { code, out, error } = await runProgram(process.execPath, ["cli/lethe.ts", ...args]);
+		server.close();
+		assert.deepEqual([code, error], [0, ""]);
+		const [line = "", ...rest] = out.trimEnd().split("\n");
+		assert.match(line, /^dsr_x {2}access/);
+		assert.deepEqual(rest, [`exported to ${file}`, "next: lethe requests close dsr_x --outcome OUTCOME"]);
+		assert.deepEqual(JSON.parse(readFileSync(file, "utf8")), { kept: [] });
 	});
 
 	it("says of a closed request no more by when it may be extended", async () => {

@@ -51,6 +51,16 @@ test("whatever ends the waiting names the message", async () => {
 	}
 });
 
+test("whoever is cut off is told the key by which a repeat sends it once", async () => {
+	const { code, error } = await sendTo([reset], "0");
+	assert.equal(code, 2);
+	const key = "[0-9a-f-]{36}";
+	assert.match(
+		error,
+		new RegExp(`^lethe: the API at \\S+ broke off, .* --idempotency-key ${key}: then it is sent once\\.\n$`),
+	);
+});
+
 test("a token that is not known, whatever the API calls it, is misuse and no negative answer", async () => {
 	const { code, error } = await sendTo([json(401, { code: "token_invalid", title: "No." })], "0");
 	assert.equal(code, 2, error);
