@@ -276,13 +276,13 @@ function authenticateSig(
 	now: number,
 ): Authentic {
 	const names = pairs.map(([name]) => name);
-	const { sig, timestamp } = Object.fromEntries(pairs);
+	const { sig, timestamp, nonce } = Object.fromEntries(pairs);
 	if (sig === undefined) return { refused: "unsigned" };
 	// A name that holds a separator, or is there twice, could be cut elsewhere under the same signature.
 	const isPlain = new Set(names).size === names.length && names.every((name) => /^[\w.-]{1,64}$/.test(name));
 	const seconds = readSeconds(timestamp ?? "");
 	const given = sig.toLowerCase();
-	if (!isPlain || seconds === undefined || !/^[0-9a-f]+$/.test(given)) return { refused: "malformed" };
+	if (!isPlain || seconds === undefined || !nonce || !/^[0-9a-f]+$/.test(given)) return { refused: "malformed" };
 	const text = serialise(pairs);
 	const fits = ways(pinned, given.length).map((way) => isSame(given, sign(way, secret, text)));
 	if (!fits.some((each) => each)) return { refused: "bad_signature" };
@@ -308,11 +308,14 @@ function sign(way: string, secret: string, text: string): string {
 	return createHmac(way, secret).update(text, "utf8").digest("hex");
 }
 
-/** `&`, `=` and `_` are one to the signature: only what a recipient wrote may hold the first two. */
+/** Of these another spelling would tell something else. */
+const decisive = new Set([smsReceipt, smsInbound, receipt, inbound].flatMap(({ shape }) => Object.keys(shape)));
+decisive.delete("text");
+
+/** `&`, `=` and `_` are one to the signature: what is read of a callback may hold the last alone, but for a recipient's text. */
 function parseSigned(pairs: [string, string][], now: number): Parsed | undefined {
 	const fields = readFields(pairs, []) ?? {};
-	const written = "status" in fields ? [] : ["text", "keyword"];
-	const isAltered = Object.entries(fields).some(([name, value]) => !written.includes(name) && /[&=]/.test(value));
+	const isAltered = Object.entries(fields).some(([name, value]) => decisive.has(name) && /[&=]/.test(value));
 	return isAltered ? undefined : parse(fields, now);
 }
 
