@@ -41,7 +41,9 @@ export async function openCompact(
 	jwks: unknown,
 	expected: { typ: string; use: SigningKey },
 ): Promise<{ kid: string; payload: unknown; payloadText: string } | CompactFault> {
-	const pinned = keysFor(expected.use, pinnedKeys(jwks));
+	const known = pinnedKeys(jwks);
+	if (known.length === 0) throw new TypeError("the JWK set holds no Ed25519 signing key with a kid");
+	const pinned = keysFor(expected.use, known);
 	const parts = split(jws);
 	const header = headerSchema.safeParse(parts?.header);
 	if (!parts || !header.success) return "malformed";
@@ -70,12 +72,10 @@ const keySchema = z.object({
 
 type PinnedKey = z.infer<typeof keySchema>;
 
-/** The usable keys of a JWK set. @throws TypeError when it holds none */
+/** The usable keys of a JWK set. */
 export function pinnedKeys(jwks: unknown): PinnedKey[] {
 	const parsed = pinnedSchema.safeParse(jwks);
-	const keys = (parsed.data?.keys ?? []).flatMap((key) => keySchema.safeParse(key).data ?? []);
-	if (keys.length === 0) throw new TypeError("the JWK set holds no Ed25519 signing key with a kid");
-	return keys;
+	return (parsed.data?.keys ?? []).flatMap((key) => keySchema.safeParse(key).data ?? []);
 }
 
 /** Those that may sign it. One that does not say what it signs was pinned as good for all. */
@@ -95,15 +95,17 @@ async function signedByOneOf(jws: string, keys: PinnedKey[]): Promise<boolean> {
 	return false;
 }
 
+/** Whether it is of three parts that encode back to themselves: decoders skip stray bits and characters, which an editor left. */
+export function isAsWritten(jws: string): boolean {
+	const parts = jws.split(".");
+	return parts.length === 3 && parts.every((part) => Buffer.from(part, "base64url").toString("base64url") === part);
+}
+
 function split(jws: string): { header: unknown; payload: unknown; payloadText: string } | undefined {
 	if (jws.length > bytesMax) return undefined;
-	const parts = jws.split(".");
-	// Decoders skip stray bits and characters: what does not encode back to itself was edited.
-	if (parts.length !== 3 || !parts.every((part) => Buffer.from(part, "base64url").toString("base64url") === part)) {
-		return undefined;
-	}
+	if (!isAsWritten(jws)) return undefined;
 	try {
-		const [header, payload] = parts.map((part) => Buffer.from(part, "base64url"));
+		const [header, payload] = jws.split(".").map((part) => Buffer.from(part, "base64url"));
 		const decoder = new TextDecoder("utf-8", { fatal: true });
 		const payloadText = decoder.decode(payload);
 		return { header: JSON.parse(decoder.decode(header)), payload: JSON.parse(payloadText), payloadText };

@@ -8,6 +8,7 @@ import { isId } from "../domain/ids.ts";
 import { isFinal, states } from "../domain/lifecycle.ts";
 import { limits } from "../domain/limits.ts";
 import { deliveryModes, type Message } from "../domain/message.ts";
+import { isAsWritten } from "./compactJws.ts";
 
 const receiptType = "lethe-sending-receipt";
 /** Another kind of key than a certificate's: neither passes for the other. */
@@ -86,7 +87,7 @@ export async function issueReceipt(
 
 export type ReceiptResult =
 	| { valid: true; kid: string; receipt: SendingReceipt }
-	| { valid: false; reason: "key_not_pinned" | "bad_signature" | "schema" | "issued_in_future" };
+	| { valid: false; reason: "malformed" | "key_not_pinned" | "bad_signature" | "schema" | "issued_in_future" };
 
 const keySchema = z.object({
 	kty: z.literal("EC"),
@@ -105,11 +106,17 @@ export function isReceipt(jws: string): boolean {
 	}
 }
 
+/** The keys of a JWK set that may have signed receipts. */
+export function receiptKeys(jwks: unknown): z.infer<typeof keySchema>[] {
+	const { keys } = (jwks ?? {}) as { keys?: unknown };
+	return Array.isArray(keys) ? keys.flatMap((key) => keySchema.safeParse(key).data ?? []) : [];
+}
+
 /** Checks a receipt offline, against keys that the caller has pinned (a JWK set, RFC 7517). `now` is epoch ms. */
 export async function verifyReceipt(jws: string, jwks: unknown, { now }: { now: number }): Promise<ReceiptResult> {
+	if (!isAsWritten(jws)) return { valid: false, reason: "malformed" };
 	const { kid } = decodeProtectedHeader(jws);
-	const keys = (jwks as { keys?: unknown[] }).keys ?? [];
-	const pinned = keys.flatMap((key) => keySchema.safeParse(key).data ?? []).filter((key) => key.kid === kid);
+	const pinned = receiptKeys(jwks).filter((key) => key.kid === kid);
 	if (pinned.length === 0) return { valid: false, reason: "key_not_pinned" };
 	for (const key of pinned) {
 		const verified = await compactVerify(jws, await importJWK(key, receiptAlgorithm), {

@@ -5,12 +5,12 @@ import { Command } from "commander";
 import { verifyCanaryResult } from "../audit/canaryResult.ts";
 import type { Certificate } from "../audit/certificate.ts";
 import { keysFor, pinnedKeys } from "../audit/compactJws.ts";
-import { isReceipt, verifyReceipt } from "../audit/sendingReceipt.ts";
+import { isReceipt, receiptKeys, verifyReceipt } from "../audit/sendingReceipt.ts";
 import { type VerifyResult, verifyCertificate } from "../audit/verifyCertificate.ts";
 import { exitCodes, Refusal, run } from "./run.ts";
 import { describeCanary } from "./verify/canary.ts";
 import { describeEvidence, verifyEvidenceFile } from "./verify/evidence.ts";
-import { describeReceipt } from "./verify/receipt.ts";
+import { describeReceipt, type JudgedReceipt } from "./verify/receipt.ts";
 
 /** Exit 0: authentic; 1: not; 2: the file or the keys can't be used. */
 export function verifyCommand(): Command {
@@ -37,23 +37,33 @@ type Options = { keys?: string; checkpoint?: string; json?: boolean };
 type Result = VerifyResult | { valid: false; reason: "contradicted" };
 type CertificateFile = { jws: string; beside: Record<string, unknown> };
 
-async function judgeFile(file: string, jwks: unknown, { json, checkpoint }: Options) {
+const saveKeys = "save the JWK set of the issuer there.";
+
+async function judgeFile(file: string, jwks: unknown, { json, checkpoint, keys }: Options) {
 	const older = checkpoint === undefined ? undefined : `${await readText(checkpoint)}\n`;
-	const logKeys = keysFor("evidence", pinnedKeys(jwks));
-	const evidence = await verifyEvidenceFile(file, logKeys, older).catch(() => refuseFile(file));
+	const evidence = await verifyEvidenceFile(file, keysFor("evidence", pinnedKeys(jwks)), older).catch(() =>
+		refuseFile(file),
+	);
 	if (evidence) return { valid: evidence.valid, told: json ? JSON.stringify(evidence) : describeEvidence(evidence) };
 	if (older !== undefined) throw new Refusal(`${file} is no evidence export: leave out --checkpoint.`);
 	const given = certificateIn(await readText(file), file);
 	if (isReceipt(given.jws)) {
-		const receipt = await verifyReceipt(given.jws, jwks, { now: Date.now() });
+		const receipt = await judgeReceipt(given, jwks);
 		return { valid: receipt.valid, told: json ? JSON.stringify(receipt) : describeReceipt(receipt) };
 	}
+	if (pinnedKeys(jwks).length === 0) throw new Refusal(`${keys} holds no Ed25519 key with a kid: ${saveKeys}`);
 	const canary = await verifyCanaryResult(given.jws, jwks);
 	if (canary.valid || canary.reason !== "wrong_type") {
 		return { valid: canary.valid, told: json ? JSON.stringify(canary) : describeCanary(canary) };
 	}
 	const result = await judgeCertificate(given, jwks);
 	return { valid: result.valid, told: json ? JSON.stringify(result) : describe(result) };
+}
+
+async function judgeReceipt({ jws, beside }: CertificateFile, jwks: unknown): Promise<JudgedReceipt> {
+	const result = await verifyReceipt(jws, jwks, { now: Date.now() });
+	const contradicted = result.valid && (beside.messageId ?? result.receipt.messageId) !== result.receipt.messageId;
+	return contradicted ? { valid: false, reason: "contradicted" } : result;
 }
 
 async function judgeCertificate({ jws, beside }: CertificateFile, jwks: unknown): Promise<Result> {
@@ -66,12 +76,8 @@ async function judgeCertificate({ jws, beside }: CertificateFile, jwks: unknown)
 async function readKeys(file: string): Promise<unknown> {
 	const keys = json(await readText(file));
 	if (keys === undefined) throw new Refusal(`${file} is not JSON: save the JWK set there.`);
-	try {
-		pinnedKeys(keys);
-		return keys;
-	} catch {
-		throw new Refusal(`${file} holds no Ed25519 key with a kid: save the JWK set of the issuer there.`);
-	}
+	if (pinnedKeys(keys).length + receiptKeys(keys).length > 0) return keys;
+	throw new Refusal(`${file} holds no Ed25519 or P-256 key with a kid: ${saveKeys}`);
 }
 
 function refuseFile(file: string): never {

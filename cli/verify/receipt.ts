@@ -2,7 +2,10 @@
 
 import type { ReceiptResult } from "../../audit/sendingReceipt.ts";
 
-export function describeReceipt(result: ReceiptResult): string {
+/** `contradicted`: what the file says beside it is not what was signed. */
+export type JudgedReceipt = ReceiptResult | { valid: false; reason: "contradicted" };
+
+export function describeReceipt(result: JudgedReceipt): string {
 	if (!result.valid) return `NOT VALID (${result.reason}): ${receiptReasons[result.reason]}.`;
 	const { receipt, kid } = result;
 	const { messageId, tenantId, issuedAt, acceptedAt, state, stateAt, attempts, receipts, commitment } = receipt;
@@ -16,7 +19,9 @@ export function describeReceipt(result: ReceiptResult): string {
 	].join("\n");
 }
 
-const receiptReasons: Record<Extract<ReceiptResult, { valid: false }>["reason"], string> = {
+const receiptReasons: Record<Extract<JudgedReceipt, { valid: false }>["reason"], string> = {
+	malformed: "it is not as Lethe writes it: it was edited",
+	contradicted: "what the file says beside it is not what was signed",
 	key_not_pinned: "no key of that kid is among those you have pinned",
 	bad_signature: "it was changed, or signed by another key",
 	schema: "it is no receipt of this form",

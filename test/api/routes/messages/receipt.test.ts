@@ -57,6 +57,11 @@ describe("GET /v1/messages/{id}/receipt", () => {
 		const claims = JSON.parse(Buffer.from(payload, "base64url").toString());
 		const forged = Buffer.from(JSON.stringify({ ...claims, state: "delivered" })).toString("base64url");
 		assert.deepEqual(await verify(`${header}.${forged}.${signature}`), { valid: false, reason: "bad_signature" });
+		// The last character of 64 bytes has four bits to spare.
+		const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+		const respelled = `${jws.slice(0, -1)}${letters[letters.indexOf(jws.at(-1) ?? "") + 1]}`;
+		assert.deepEqual(Buffer.from(respelled.split(".")[2] ?? "", "base64url"), Buffer.from(signature, "base64url"));
+		assert.deepEqual(await verify(respelled), { valid: false, reason: "malformed" });
 		const stranger = generateKeyPairSync("ec", { namedCurve: "P-256" }).publicKey.export({ format: "jwk" });
 		const kid = JSON.parse(Buffer.from(header, "base64url").toString()).kid;
 		assert.deepEqual(await verify(jws, { keys: [] }), { valid: false, reason: "key_not_pinned" });
@@ -73,8 +78,8 @@ describe("GET /v1/messages/{id}/receipt", () => {
 		try {
 			const jws = await receiptFor((await api.post(key)).json.id);
 			const pinned = join(folder, "keys.json");
-			const anyKey = generateKeyPairSync("ed25519").publicKey.export({ format: "jwk" });
-			await writeFile(pinned, JSON.stringify({ keys: [...jwks.keys, { ...anyKey, kid: "certificates" }] }));
+			const receiptKeys = jwks.keys.filter(({ kty }) => kty === "EC");
+			await writeFile(pinned, JSON.stringify({ keys: receiptKeys }));
 			const run = async (name: string, content: string) => {
 				await writeFile(join(folder, name), content);
 				const args = [program, "verify", join(folder, name), "--keys", pinned];
@@ -86,6 +91,8 @@ describe("GET /v1/messages/{id}/receipt", () => {
 			assert.deepEqual([good.code, /^VALID: receipt of sending of msg_/.test(good.out)], [0, true]);
 			const bad = await run("bad.jws", `${jws.slice(0, -4)}AAAA`);
 			assert.deepEqual([bad.code, /^NOT VALID \(bad_signature\)/.test(bad.out)], [1, true]);
+			const other = await run("other.json", JSON.stringify({ messageId: "msg_other", jws }));
+			assert.deepEqual([other.code, /^NOT VALID \(contradicted\)/.test(other.out)], [1, true]);
 		} finally {
 			await rm(folder, { recursive: true, force: true });
 		}
