@@ -34,7 +34,7 @@ const revealed = z
 		id: z.string(),
 		number: z.string().optional().meta({ description: "Absent once it was erased." }),
 		text: z.string().optional().meta({
-			description: "Absent once it was erased, and of a secure link, which its recipient alone can decrypt.",
+			description: "Absent of a secure link, which its recipient alone can decrypt.",
 		}),
 	})
 	.meta({ id: "RevealedMessage" });
@@ -49,7 +49,7 @@ export function addRevealMessage(app: Instance, deps: Deps): void {
 				operationId: "revealMessage",
 				summary: "Read a message's number and text",
 				description:
-					"For a person who has just signed in with MFA. A worker decrypts it for this one answer, which is stored nowhere. What is erased stays so. What a hold restricts, or alone keeps beyond its time, is read for that hold's matter only.",
+					"For a person who has just signed in with MFA. A worker decrypts it for this one answer, which is stored nowhere. Once its text is erased it is refused, whatever is kept of the number. What a hold restricts, or alone keeps beyond its time, is read for that hold's matter only.",
 				tags: ["messages"],
 				params: z.strictObject({ id: z.string() }),
 				body: input,
@@ -60,7 +60,7 @@ export function addRevealMessage(app: Instance, deps: Deps): void {
 			const { tenantId } = principal;
 			const message = await deps.store.messages.findForTenant(tenantId, params.id);
 			if (!message) throw new LetheError("not_found");
-			if (!message.content && !message.address) throw new LetheError("content_erased");
+			if (!message.content) throw new LetheError("content_erased");
 			await refuseHeld(deps, message, body.ticket);
 			const code = `${body.purpose}.${body.ticket}`;
 			await deps.evidence.append([actOf(principal, "message_revealed", { about: message._id, code })]);
