@@ -51,6 +51,8 @@ export async function setUpDemo(
 				settings: { url: carrier.url },
 				ratePerSecond,
 				registrations: { ...registrations, ...before?.registrations },
+				// Of none that is real: what health information goes through is simulated as well.
+				baaRef: "demo",
 				// Its ledger is there to be looked at.
 				carrierCopy: "keep",
 				paused: false,
@@ -74,7 +76,7 @@ export async function setUpDemo(
 			inbound,
 		});
 		await setLinkHost(deps, tenantId, { host: deps.publicUrl });
-		const roles = ["sender", "compliance", "operator", "auditor"];
+		const roles = ["sender", "compliance", "operator", "auditor", "admin"];
 		const { apiKey } = await createApiKey(deps, { tenantId, name: "demo", roles });
 		return { tenantId, apiKey };
 	} finally {
