@@ -2,6 +2,7 @@
 
 import type { SendQueueDocument, TenantDocument } from "../adapters/mongo/models.ts";
 import { LetheError } from "../domain/errors.ts";
+import { type DeliveryRefusal, deliveryRefusals } from "../domain/message.ts";
 import { priceOf } from "../domain/routes.ts";
 import { segmentText } from "../domain/segments.ts";
 import { type AbuseDeps, createAbuse, type Passed } from "./abuse.ts";
@@ -99,13 +100,12 @@ export function createAssess(deps: AssessDeps) {
 			const now = deps.clock();
 			const judgement = await judge.judge(input, tenant, now, { findRoutes: routesFor(tenant, input) });
 			const { decision, country, range, queue } = judgement;
-			// What is refused has no way to go, and costs what its text would.
-			const outline = decision.allowed ? planDelivery(judgement, input, tenant, now).outline : input.body.reveal();
-			const cost = costOf(input, outline);
+			const { outline, refusal } = tryDelivery(() => planDelivery(judgement, input, tenant, now), judgement);
+			const cost = costOf(input, outline ?? input.body.reveal());
 			const price = queue && priceOf(queue, country);
 			const verdicts = await abuse.tryOut(tenant, { country, range, segments: cost.segments, price });
 			const route = queue && { sendQueue: queue._id, route: viewRoute(queue, price) };
-			return { decision, abuse: verdicts, ...route, ...cost };
+			return { decision, abuse: verdicts, ...(refusal && { refusal }), ...route, ...cost };
 		},
 
 		/** Nothing of these is going to be stored, for the reason that is thrown: no limit counts them any more. */
@@ -125,6 +125,18 @@ export function createAssess(deps: AssessDeps) {
 
 		giveBack,
 	};
+}
+
+/** What is refused has no way to go, and costs what its text would; `refusal`: why, where the policies let it go. */
+function tryDelivery(plan: () => Delivery, { decision }: Judgement): { outline?: string; refusal?: DeliveryRefusal } {
+	if (!decision.allowed) return {};
+	try {
+		return { outline: plan().outline };
+	} catch (error) {
+		const refusal = error instanceof LetheError && deliveryRefusals.find((code) => code === error.code);
+		if (!refusal) throw error;
+		return { refusal };
+	}
 }
 
 function viewRoute({ _id: sendQueue, carrier, sender }: SendQueueDocument, segmentPrice: number | undefined) {

@@ -3,7 +3,7 @@
 import { Temporal } from "temporal-polyfill";
 import type { SendQueueDocument, TenantDocument } from "../adapters/mongo/models.ts";
 import type { Decision, Facts, FactsContext } from "../domain/decision.ts";
-import { type ErrorCode, LetheError } from "../domain/errors.ts";
+import { type ErrorCode, type FieldError, LetheError } from "../domain/errors.ts";
 import { formatTime } from "../domain/formatTime.ts";
 import { limits } from "../domain/limits.ts";
 import type { RetentionObject, SubjectPseudonym } from "../domain/message.ts";
@@ -87,7 +87,7 @@ export function createJudge(deps: JudgeDeps) {
 		 * @param own `reserve` has the message counted from now on if it is allowed; without it nothing is kept. `discreet`: what
 		 * the recipient has refused decides nothing that is told, see `withheldFor`. `findRoutes` names the send queues that may
 		 * have it, the best first: it takes the first that the policies let it
-		 * @throws LetheError invalid_request, invalid_number, reference_not_opaque, card_number, store_unavailable
+		 * @throws LetheError invalid_request, invalid_number, reference_not_opaque, store_unavailable
 		 */
 		async judge(
 			input: ComposedInput,
@@ -139,15 +139,7 @@ export function createJudge(deps: JudgeDeps) {
 			};
 		},
 
-		/** @throws LetheError policy_denied, with the decision */
-		requireAllowed(judgement: Judgement): void {
-			const { decision, releaseAt, deadlineAt } = judgement;
-			if (!decision.allowed) throw refusal("policy_denied", decision);
-			if (releaseAt !== undefined && releaseAt >= deadlineAt) {
-				const reasons = [...new Set([...decision.reasons, "EXPIRES_BEFORE_WINDOW"])];
-				throw refusal("policy_denied", { ...decision, allowed: false, reasons });
-			}
-		},
+		requireAllowed,
 
 		/** When each object must be gone. @throws LetheError validity_too_long */
 		plan(judgement: Judgement, needs: TenantDocument["retention"], now: number): Retention {
@@ -158,6 +150,17 @@ export function createJudge(deps: JudgeDeps) {
 			return { ...retention, dueAfter: (object, ms) => dueAfter(plan, needs, times, object, ms) };
 		},
 	};
+}
+
+/** @throws LetheError card_number, policy_denied, with the decision */
+function requireAllowed({ decision, facts, releaseAt, deadlineAt }: Judgement): void {
+	// Whatever the policies in force say of it: it is not to be stored.
+	if (facts.context?.cardNumber) throw refusal("card_number", decision, [cardNumberError]);
+	if (!decision.allowed) throw refusal("policy_denied", decision);
+	if (releaseAt !== undefined && releaseAt >= deadlineAt) {
+		const reasons = [...new Set([...decision.reasons, "EXPIRES_BEFORE_WINDOW"])];
+		throw refusal("policy_denied", { ...decision, allowed: false, reasons });
+	}
 }
 
 /** The facts, had this recipient refused nothing and been sent nothing yet: what another number's would be. */
@@ -190,23 +193,21 @@ function decideRoute(policies: Pick<ApiDeps["policies"], "evaluate">, facts: Fac
 	return best ?? { facts, decision: policies.evaluate(facts), queue: undefined };
 }
 
+const cardNumberError = { pointer: "/body", detail: "It holds a card number." };
 const validityError = { pointer: "/validFor", detail: "Longer than the content may be kept." };
 
 /** A refusal for what was decided, which it tells. */
-export function refusal(code: ErrorCode, decision: Decision): LetheError {
+export function refusal(code: ErrorCode, decision: Decision, errors: FieldError[] = []): LetheError {
 	const { reasons, citations, rules } = decision;
-	return new LetheError(code, { extra: { decision, reasons, citations, rules } });
+	return new LetheError(code, { errors, extra: { decision, reasons, citations, rules } });
 }
 
-/** What may be recorded of the text. @throws LetheError reference_not_opaque, card_number */
+/** What may be recorded of the text. @throws LetheError reference_not_opaque */
 function checkContent(input: ComposedInput): ContentFacts {
 	if (input.clientReference !== undefined && !isOpaqueReference(input.clientReference)) {
 		throw new LetheError("reference_not_opaque", { errors: [{ pointer: "/clientReference", detail: "Not opaque." }] });
 	}
-	const content = contentFacts(input.body.reveal());
-	if (content.cardNumber)
-		throw new LetheError("card_number", { errors: [{ pointer: "/body", detail: "It holds a card number." }] });
-	return content;
+	return contentFacts(input.body.reveal());
 }
 
 function readTimes(input: ComposedInput, now: number, reply: Reply | undefined): Times {
@@ -247,6 +248,7 @@ function toFacts(
 		characters: input.body.reveal().length,
 		otpValidity: input.category === "otp" ? `PT${Math.ceil((times.deadlineAt - times.sendAt) / 1000)}S` : undefined,
 		keywordClass: own.content.keywordClass,
+		cardNumber: own.content.cardNumber || undefined,
 		// Asked of nothing else, and so recorded of nothing else.
 		adLabel: input.category === "marketing" ? own.content.adLabel : undefined,
 		...(confirms === undefined ? {} : { optOutKeywordReply: true, optOutAt: formatTime(confirms) }),

@@ -9,7 +9,7 @@ import { actTypes, isWord } from "../domain/evidence.ts";
 import { lifecycle, type State, states } from "../domain/lifecycle.ts";
 import { limits } from "../domain/limits.ts";
 import { isGuessable, linkStandings } from "../domain/link.ts";
-import { categories, deliverModes, deliveryModes } from "../domain/message.ts";
+import { categories, deliverModes, deliveryModes, deliveryRefusals } from "../domain/message.ts";
 import { Plaintext } from "../domain/plaintext.ts";
 import {
 	consentTypes,
@@ -27,18 +27,20 @@ import { isOpaqueReference } from "./reference.ts";
 export type VerificationInput = z.output<typeof verificationInput>;
 export type MessageInput = z.output<typeof messageInput>;
 
-/** Days, hours, minutes, seconds. */
-const durationPattern = /^P(?=.)(?:(\d{1,3})D)?(?:T(?=.)(?:(\d{1,4})H)?(?:(\d{1,5})M)?(?:(\d{1,7})S)?)?$/;
+/** Weeks, days, hours, minutes, seconds. */
+const durationPattern =
+	/^P(?=.)(?:(\d{1,2})W)?(?:(\d{1,3})D)?(?:T(?=.)(?:(\d{1,4})H)?(?:(\d{1,5})M)?(?:(\d{1,7})S)?)?$/;
 
 /** Milliseconds of a duration that fits the pattern. */
 export function readDuration(text: string): number {
-	const [days, hours, minutes, seconds] = (durationPattern.exec(text)?.slice(1) ?? []).map((part) => Number(part ?? 0));
-	return ((((days ?? 0) * 24 + (hours ?? 0)) * 60 + (minutes ?? 0)) * 60 + (seconds ?? 0)) * 1000;
+	const parts = (durationPattern.exec(text)?.slice(1) ?? []).map((part) => Number(part ?? 0));
+	const [weeks, days, hours, minutes, seconds] = parts;
+	return (((((weeks ?? 0) * 7 + (days ?? 0)) * 24 + (hours ?? 0)) * 60 + (minutes ?? 0)) * 60 + (seconds ?? 0)) * 1000;
 }
 
 const time = z.iso.datetime({ offset: true, error: "A time in RFC 3339, with an offset." });
 const duration = z.string().regex(durationPattern, {
-	error: "A duration in ISO 8601, of days, hours, minutes and seconds.",
+	error: "A duration in ISO 8601, of weeks, days, hours, minutes and seconds.",
 	// What is refined of it is so only once it is one.
 	abort: true,
 });
@@ -334,6 +336,10 @@ const dryRun = z
 	.object({
 		decision,
 		abuse: z.array(abuseVerdict).meta({ description: "The tenant's own limits against misuse." }),
+		refusal: z
+			.enum(deliveryRefusals)
+			.optional()
+			.meta({ description: "The code by which it is refused though the policies allow it: it can't go as they say." }),
 		sendQueue: z.string().optional().meta({ description: "Absent where none serves it." }),
 		route: z
 			.object({

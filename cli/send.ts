@@ -4,7 +4,7 @@ import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Command, InvalidArgumentError, Option } from "commander";
 import type { AbuseVerdict } from "../domain/abuse.ts";
-import type { FieldError } from "../domain/errors.ts";
+import { type ErrorCode, errorCatalogue, type FieldError } from "../domain/errors.ts";
 import { finalStates } from "../domain/lifecycle.ts";
 import { categories, deliverModes } from "../domain/message.ts";
 import { dataClasses } from "../policies/facts.ts";
@@ -49,6 +49,7 @@ type Answer = {
 	substituted?: { characters: number; before: { segments: number } };
 	route?: { sendQueue: string; carrier: string; sender: string; segmentPrice?: number };
 	abuse?: AbuseVerdict[];
+	refusal?: ErrorCode;
 };
 type Refusal = { code: string; title: string; errors?: FieldError[]; decision?: { reasons?: string[] } };
 
@@ -159,13 +160,18 @@ function refuse(status: number, refusal: Refusal, command: Command): void {
 }
 
 /** The policies allow it, a send queue may have it, and none of the tenant's own limits refuses it. */
-function wouldBeAccepted({ decision, route, abuse = [] }: Answer): boolean {
-	return decision?.allowed === true && route !== undefined && abuse.every(({ verdict }) => verdict !== "refused");
+function wouldBeAccepted({ decision, refusal, route, abuse = [] }: Answer): boolean {
+	return (
+		decision?.allowed === true &&
+		refusal === undefined &&
+		route !== undefined &&
+		abuse.every(({ verdict }) => verdict !== "refused")
+	);
 }
 
 /** The verdict, then what it would cost and take, a line each. */
 function describeDryRun(answer: Answer): string {
-	const { decision, encoding, segments = 0, substituted, route, abuse = [] } = answer;
+	const { decision, refusal, encoding, segments = 0, substituted, route, abuse = [] } = answer;
 	const instead = substituted
 		? ` instead of ${substituted.before.segments}, with ${substituted.characters} characters substituted`
 		: "";
@@ -173,7 +179,7 @@ function describeDryRun(answer: Answer): string {
 	const refusals = limited.flatMap(({ verdict, reason }) => (verdict === "refused" ? [reason] : []));
 	const noRoute = decision?.allowed && !route ? ["NO_ROUTE"] : [];
 	const reasons = decision?.reasons ?? [];
-	const codes = [...reasons, ...noRoute, ...refusals].join(", ");
+	const codes = [...reasons, ...noRoute, ...refusals, ...(refusal ? [refusal] : [])].join(", ");
 	return [
 		`dry run: ${wouldBeAccepted(answer) ? "allowed" : "refused"} (${codes}); ${segments} SMS in ${encoding}${instead}`,
 		...(route ? [`route: ${describeRoute(route, segments)}`] : []),
@@ -183,6 +189,7 @@ function describeDryRun(answer: Answer): string {
 			const count = limit === undefined ? "" : `, ${seen} of ${limit}`;
 			return `${check} ${country}: ${verdict === "noted" ? "watched only, would be refused" : verdict} (${reason}${count})`;
 		}),
+		...(refusal ? [`${refusal}: ${errorCatalogue[refusal].title}`] : []),
 		...reasons.map(describeReason),
 	].join("\n");
 }

@@ -611,6 +611,10 @@ decision: Decision
  */
 abuse: AbuseVerdict[]
 /**
+ * The code by which it is refused though the policies allow it: it can't go as they say.
+ */
+refusal?: ("link_host_missing" | "pin_required" | "recipient_key_missing")
+/**
  * Absent where none serves it.
  */
 sendQueue?: string
@@ -848,7 +852,7 @@ id: string
  */
 number?: string
 /**
- * Absent once it was erased, and of a secure link, which its recipient alone can decrypt.
+ * Absent of a secure link, which its recipient alone can decrypt.
  */
 text?: string
 }

@@ -66,6 +66,15 @@ describe("messages judged by the packs in force", () => {
 		assert.equal(await api.count(), before);
 	});
 
+	it("a card number is refused with the law that says so, and a dry run tells it as a decision", async () => {
+		const card = { body: "Card 4111 1111 1111 1111" };
+		const { status, json } = await api.post(key, card);
+		assert.deepEqual([status, json.code, json.reasons.includes("PAN_DETECTED")], [422, "card_number", true]);
+		const dry = await api.request(key, "POST", "/v1/messages?dryRun=true", messageBody(card));
+		assert.deepEqual([dry.status, dry.json.decision.allowed], [200, false]);
+		assert.ok(dry.json.decision.reasons.includes("PAN_DETECTED"));
+	});
+
 	it("health information goes by no plain text, whatever the request names", async () => {
 		const context = { art9Condition: "9(2)(h)" };
 		const health = { to: americanNumber, category: "health", dataClasses: ["phi"], context };
@@ -83,6 +92,11 @@ describe("messages judged by the packs in force", () => {
 		const health = { category: "health", dataClasses: ["health"], context: { art9Condition: "9(2)(h)" } };
 		const bare = await api.post(clinic, health);
 		assert.equal(bare.json.code, "pin_required");
+		const without = await api.request(clinic, "POST", "/v1/messages?dryRun=true", messageBody(health));
+		assert.deepEqual(
+			[without.status, without.json.decision.allowed, without.json.refusal],
+			[200, true, "pin_required"],
+		);
 		const guessable = await api.post(clinic, { ...health, pin: "24.12.1961" });
 		assert.deepEqual([guessable.json.code, guessable.json.errors[0].pointer], ["invalid_request", "/pin"]);
 		const short = await api.post(clinic, { ...health, pin: "1" });

@@ -226,6 +226,13 @@ describe("POST /v1/messages", () => {
 		assert.equal(message.facts.context?.otpValidity, "PT300S");
 	});
 
+	it("is valid for a week where that is asked for in weeks", async () => {
+		const { status, json } = await api.post(key, { validFor: "P1W" });
+		assert.equal(status, 202, JSON.stringify(json));
+		const { deadlineAt, acceptedAt } = await api.read(json.id);
+		assert.equal(deadlineAt - acceptedAt, 7 * 24 * 3600_000);
+	});
+
 	const refusals: [why: string, more: object, status: number, code: string, pointer?: string][] = [
 		["an unknown field", { priority: 1 }, 400, "invalid_request", "/priority"],
 		["an unknown field of snake case", { valid_for: "PT1H" }, 400, "invalid_request", "/valid_for"],
@@ -260,6 +267,7 @@ describe("POST /v1/messages", () => {
 		],
 		["data of no known class", { dataClasses: ["secret"] }, 400, "invalid_request", "/dataClasses/0"],
 		["a validity in months", { validFor: "P1M" }, 400, "invalid_request", "/validFor"],
+		["a validity of two weeks", { validFor: "P2W" }, 400, "invalid_request", "/validFor"],
 		["a validity of nothing", { validFor: "PT0S" }, 400, "invalid_request", "/validFor"],
 		["a validity of eight days", { validFor: "P8D" }, 400, "invalid_request", "/validFor"],
 		["a time that is none", { sendAt: "2026-02-30T00:00:00Z" }, 400, "invalid_request", "/sendAt"],
