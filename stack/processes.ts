@@ -20,7 +20,7 @@ import { type Plan, type Supervised, untilTold } from "./supervised.ts";
  * fourfold before it is collected. The less it is bounded to, the less it grows at once: by this bound by a third, and no
  * process has come near it. Of semi-spaces each of four heaps has up to three. At 5,000 open messages worker, sender and
  * API had 1,545 MB together, what they share counted once, and by these options, `memoryKept` and the worker's smaller cache
- * (workers/settings.ts) 750. No signal opens a debugger, and no report tells the environment.
+ * (workers/settings.ts) 795. No signal opens a debugger, and no report tells the environment.
  */
 export const nodeOptions = "--max-semi-space-size=4 --max-old-space-size=384 --disable-sigusr1 --report-exclude-env";
 
