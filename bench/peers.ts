@@ -60,12 +60,16 @@ export async function peersSuite(stack: Stack, options: Options) {
 		await sink.stop();
 		await smsc.stop();
 	}
+	const ratios = ratiosOf(endToEnd);
 	return {
 		suite: "peers",
 		...{ rounds: options.rounds, messages: options.messages, connections },
 		smsc: "jSMPP 2.3.11's server sessions: answers at once, receipt 50 ms later, TCP_NODELAY",
 		peers: measured,
-		ratios: ratiosOf(endToEnd),
+		baseline: { what: "kannel-spool: Kannel with its durable store, end to end" },
+		/** Of batches; absent where one of the two was not measured. */
+		ratio: ratios["lethe-batch"]?.["kannel-spool"],
+		ratios,
 	};
 }
 
