@@ -1,17 +1,19 @@
 // When the minimum time for which a law has something kept is over.
 
-import type { FactsContext } from "../domain/decision.ts";
+import type { Facts, FactsContext } from "../domain/decision.ts";
 import { formatDayFrom } from "./bounds.ts";
 import { addDuration } from "./cohorts.ts";
 import type { RetentionTerm } from "./compile.ts";
 import { instantMs } from "./durations.ts";
 
+type Clock = Pick<RetentionTerm, "object" | "clock" | "min">;
+
 /** The end of the minimum, in epoch milliseconds and as a day; undefined when nothing says when its clock started. */
 export function notBefore(
-	{ clock, min }: RetentionTerm,
-	context: FactsContext,
+	{ object, clock, min }: Clock,
+	{ context = {}, consent }: Pick<Facts, "context" | "consent">,
 ): { at: number; day: string } | undefined {
-	const start = startOf(clock, context);
+	const start = startOf(clock, context) ?? beginningOf(object, context, consent);
 	if (start === undefined) return undefined;
 	const at = addDuration(start, min);
 	return { at, day: formatDayFrom(at) };
@@ -19,10 +21,31 @@ export function notBefore(
 
 // Of two times that may start a clock the later counts: creation or when it was last in effect, 45 CFR 164.316(b)(2)(i).
 function startOf(clock: RetentionTerm["clock"], context: FactsContext): number | undefined {
-	const time = (name: string) => instantMs(context[name]);
-	const created = time("createdAt");
-	const processed = time("processedAt");
-	const other = { created: undefined, last_in_effect: time("lastInEffectAt"), processed }[clock];
-	const times = [created, other].filter((at) => at !== undefined);
-	return times.length > 0 ? Math.max(...times) : (processed ?? time("acceptedAt"));
+	const created = instantMs(context.createdAt);
+	const other = {
+		created: undefined,
+		last_in_effect: instantMs(context.lastInEffectAt),
+		processed: instantMs(context.processedAt),
+	}[clock];
+	return latest(created, other);
+}
+
+// What is not said to have been created came about by what it is a record of, or when that was last worked on.
+function beginningOf(
+	object: RetentionTerm["object"],
+	context: FactsContext,
+	consent: Facts["consent"],
+): number | undefined {
+	const worked = instantMs(context.processedAt) ?? instantMs(context.acceptedAt);
+	if (object === "subject_request") return latest(worked, instantMs(context.receivedAt));
+	if (object === "suppression") return latest(worked, instantMs(context.optOutAt));
+	if (object !== "consent_evidence") return worked;
+	// A consent that nobody has withdrawn is in effect: what proves it has not begun to age.
+	const withdrawn = instantMs(consent?.withdrawnAt);
+	return withdrawn === undefined ? worked : latest(worked, instantMs(consent?.obtainedAt), withdrawn);
+}
+
+function latest(...times: (number | undefined)[]): number | undefined {
+	const known = times.filter((at) => at !== undefined);
+	return known.length > 0 ? Math.max(...known) : undefined;
 }

@@ -82,8 +82,8 @@ function refuseEarly(draft: Draft): void {
 		if (min.minMs === 0) continue;
 		// What is known of the data is that it was there when the request came.
 		const until =
-			notBefore(min, draft.context) ??
-			notBefore(min, { createdAt: draft.context.receivedAt ?? draft.context.evaluatedAt });
+			notBefore(min, draft.facts) ??
+			notBefore(min, { context: { createdAt: draft.context.receivedAt ?? draft.context.evaluatedAt } });
 		if (until !== undefined && until.at <= draft.now) continue;
 		draft.denials.push({ ...termFinding(min), codes: ["MIN_RETENTION_NOT_REACHED", "PROCESSING_RESTRICTED"] });
 		if (until !== undefined && until.day > (draft.bounds.notBefore ?? "")) draft.bounds.notBefore = until.day;

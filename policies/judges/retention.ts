@@ -29,7 +29,7 @@ export function purgeDue(draft: Draft): void {
 	const { min } = binding[object];
 	boundRecord(draft, binding[object]);
 	boundContent(draft, binding.content);
-	const until = notBefore(min, context);
+	const until = notBefore(min, facts);
 	// Without a start nobody can show that the minimum has passed.
 	if (min.minMs > 0 && (until === undefined || until.at > now)) {
 		draft.denials.push({ ...termFinding(min), codes: ["MIN_RETENTION_NOT_REACHED"] });

@@ -1,0 +1,48 @@
+// What may be erased, and what a law still has kept.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Facts } from "../../../domain/decision.ts";
+import { evaluate } from "../../../policies/evaluate.ts";
+import { parseFacts } from "../../../policies/facts.ts";
+import { readPacks } from "../../../policies/load.ts";
+import { indexPacks } from "../../../policies/packSet.ts";
+
+const packs = indexPacks(readPacks());
+const decide = (facts: Facts, context: object) =>
+	evaluate(packs, parseFacts({ ...facts, context: { evaluatedAt: "2026-11-25T17:00:00Z", ...context } }));
+
+test("a request's record goes after twenty-four months in California, and not at twenty-three", () => {
+	const purge = (receivedAt: string) =>
+		decide(
+			{ recipientCountry: "US", recipientRegion: "US-CA", subjectResidence: "US-CA", category: "transactional" },
+			{ event: "purge_due", object: "subject_request", receivedAt },
+		);
+	const early = purge("2024-12-25T17:00:00Z");
+	assert.deepEqual([early.allowed, early.notBefore], [false, "2026-12-26"]);
+	assert.ok(early.reasons.includes("MIN_RETENTION_NOT_REACHED"));
+	assert.equal(purge("2024-11-25T17:00:01Z").allowed, false);
+	assert.equal(purge("2024-11-25T17:00:00Z").allowed, true);
+});
+
+test("an opt-out's record goes after five years in the United States, and not at four", () => {
+	const purge = (optOutAt: string) =>
+		decide({ recipientCountry: "US" }, { event: "purge_due", object: "suppression", optOutAt });
+	assert.deepEqual(
+		[purge("2022-11-25T16:54:00Z").allowed, purge("2022-11-25T16:54:00Z").notBefore],
+		[false, "2027-11-26"],
+	);
+	assert.equal(purge("2021-11-25T17:00:01Z").allowed, false);
+	assert.equal(purge("2021-11-25T17:00:00Z").allowed, true);
+});
+
+test("proof of a consent goes five years after its withdrawal", () => {
+	const purge = (consent: Facts["consent"]) =>
+		decide({ recipientCountry: "US", consent }, { event: "purge_due", object: "consent_evidence" });
+	const obtainedAt = "2019-01-01T00:00:00Z";
+	assert.equal(purge({ obtainedAt, withdrawnAt: "2020-01-01T00:00:00Z" }).allowed, true);
+	const early = purge({ obtainedAt, withdrawnAt: "2022-01-01T00:00:00Z" });
+	assert.deepEqual([early.allowed, early.notBefore], [false, "2027-01-01"]);
+	// Still in effect.
+	assert.equal(purge({ obtainedAt }).allowed, false);
+});
