@@ -18,7 +18,7 @@ export function erasureRequest(draft: Draft): void {
 	bounds.contentRetentionMax = "PT0S";
 	const rules = packs.flatMap(({ erase }) => erase.erasure_request.filter((rule) => rule.when(facts, now)));
 	for (const rule of rules) draft.grants.push(finding(rule));
-	const starts = ["authenticatedAt", "processedAt", "receivedAt"];
+	const starts = ["authenticatedAt", "receivedAt"];
 	setDue(
 		draft,
 		"backupPurgeBy",

@@ -1,0 +1,23 @@
+// What a subject asks for, and by when it is done.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { evaluate } from "../../../policies/evaluate.ts";
+import { parseFacts } from "../../../policies/facts.ts";
+import { readPacks } from "../../../policies/load.ts";
+import { indexPacks } from "../../../policies/packSet.ts";
+
+const packs = indexPacks(readPacks());
+
+test("backups count from the request, or from when its sender was made sure of, and never from before it", () => {
+	const backups = (place: object, context: object) =>
+		evaluate(packs, parseFacts({ ...place, context: { event: "erasure_request", verified: true, ...context } }))
+			.backupPurgeBy;
+	const india = { recipientCountry: "IN", subjectResidence: "IN", timezone: "Asia/Kolkata" };
+	const asked = { receivedAt: "2027-05-01T00:00:00Z", evaluatedAt: "2027-05-01T00:00:00Z" };
+	assert.equal(backups(india, asked), "2027-06-05");
+	assert.equal(backups(india, { ...asked, processedAt: "2026-07-10T00:00:00Z" }), "2027-06-05");
+	assert.equal(backups(india, { ...asked, authenticatedAt: "2027-05-03T00:00:00Z" }), "2027-06-07");
+	const { evaluatedAt } = asked;
+	assert.equal(backups(india, { evaluatedAt, processedAt: "2026-07-10T00:00:00Z" }), "2027-06-05");
+});
