@@ -1,9 +1,11 @@
 // What may be erased, and when that may be certified.
 
 import { boundContent, boundRecord, shortest, termFinding } from "../bounds.ts";
+import type { Composed } from "../compose.ts";
 import { type Draft, finding } from "../draft.ts";
 import { formatInstant, instantMs } from "../durations.ts";
 import { notBefore } from "../notBefore.ts";
+import type { ReasonCode } from "../reasons.ts";
 import { type BindingTerms, bindingTerms } from "../retention.ts";
 
 /** The last hold on something was released: what it has kept beyond its time goes. */
@@ -14,7 +16,7 @@ export function holdReleased(draft: Draft): void {
 	boundRecord(draft, decision_record);
 	if (draft.denials.length > 0) return;
 	const dueAt = instantMs(context.contentMaxReachedAt) ?? now;
-	if (dueAt > now) return;
+	if (dueAt > now || isKept(draft, content, "PROCESSING_RESTRICTED")) return;
 	const rules = packs.flatMap(({ erase }) => erase.hold_released.filter((rule) => rule.when(facts, now)));
 	for (const rule of rules) draft.grants.push(finding(rule, "HOLD_RELEASED_PURGE_DUE", "ERASE_CONTENT"));
 	const within = shortest(rules.map(({ effect }) => effect.contentWithin));
@@ -23,18 +25,13 @@ export function holdReleased(draft: Draft): void {
 
 /** Something is due to be erased: refused while a law has it kept. */
 export function purgeDue(draft: Draft): void {
-	const { facts, now, packs, context, bounds } = draft;
+	const { facts, now, packs, context } = draft;
 	const object = (context.object ?? "content") as keyof BindingTerms;
 	const binding = bindingTerms(packs, facts, now);
 	const { min } = binding[object];
 	boundRecord(draft, binding[object]);
 	boundContent(draft, binding.content);
-	const until = notBefore(min, facts);
-	// Without a start nobody can show that the minimum has passed.
-	if (min.minMs > 0 && (until === undefined || until.at > now)) {
-		draft.denials.push({ ...termFinding(min), codes: ["MIN_RETENTION_NOT_REACHED"] });
-		if (until !== undefined) bounds.notBefore = until.day;
-	}
+	isKept(draft, binding[object]);
 	draft.grants.push({ ...termFinding(min), codes: object === "content" ? ["ERASE_CONTENT"] : [] });
 }
 
@@ -44,4 +41,13 @@ export function erasureVerify(draft: Draft): void {
 	boundRecord(draft, bindingTerms(packs, facts, now).decision_record);
 	const backupsEnd = instantMs(context.keyBackupsExpireAt);
 	if (backupsEnd !== undefined) bounds.certificateNotBefore = formatInstant(Math.max(backupsEnd, now));
+}
+
+/** Whether a law's minimum still has something kept: then it is refused. Without a start nobody can show that it has passed. */
+function isKept({ facts, now, denials, bounds }: Draft, { min }: Composed, ...more: ReasonCode[]): boolean {
+	const until = notBefore(min, facts);
+	if (min.minMs === 0 || (until !== undefined && until.at <= now)) return false;
+	denials.push({ ...termFinding(min), codes: ["MIN_RETENTION_NOT_REACHED", ...more] });
+	if (until !== undefined) bounds.notBefore = until.day;
+	return true;
 }

@@ -46,3 +46,22 @@ test("proof of a consent goes five years after its withdrawal", () => {
 	// Still in effect.
 	assert.equal(purge({ obtainedAt }).allowed, false);
 });
+
+test("the end of a hold erases nothing that a law's minimum still keeps", () => {
+	const release = (country: string, evaluatedAt: string, processedAt?: string) =>
+		decide(
+			{ recipientCountry: country, subjectResidence: country, senderEstablishment: country },
+			{ event: "hold_released", processedAt, contentMaxReachedAt: "2027-07-10T00:00:00Z", evaluatedAt },
+		);
+	const kept = release("IN", "2027-08-01T00:00:00Z", "2027-06-10T00:00:00Z");
+	assert.deepEqual([kept.allowed, kept.notBefore, kept.purgeContentWithin], [false, "2028-06-10", undefined]);
+	assert.deepEqual(kept.reasons, ["MIN_RETENTION_NOT_REACHED", "PROCESSING_RESTRICTED"]);
+	assert.equal(release("IN", "2028-06-09T23:59:59Z", "2027-06-10T00:00:00Z").allowed, false);
+	const over = release("IN", "2028-06-10T00:00:00Z", "2027-06-10T00:00:00Z");
+	assert.deepEqual([over.allowed, over.purgeContentWithin], [true, "PT1H"]);
+	// Nobody can show that a year has passed.
+	assert.equal(release("IN", "2028-06-10T00:00:00Z").allowed, false);
+	// What is not due stays, and its hold is gone.
+	assert.deepEqual(release("IN", "2027-07-09T00:00:00Z", "2027-06-10T00:00:00Z").allowed, true);
+	assert.deepEqual(release("DE", "2027-08-01T00:00:00Z").purgeContentWithin, "PT1H");
+});
