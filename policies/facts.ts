@@ -200,7 +200,13 @@ const context = z.strictObject({
 		.nullish(),
 	hipaaCoveredEntity: flag,
 	hipaaAuthorization: proof,
-	patientPreference: z.strictObject({ channel: word, warnedAt: instant, evidence: proof }).nullish(),
+	patientPreference: z
+		.strictObject({
+			channel: word,
+			warnedAt: instant,
+			evidence: noneIfNull(ofKind("proof", proofs), false),
+		})
+		.nullish(),
 	route: z
 		.strictObject({
 			provider: text,

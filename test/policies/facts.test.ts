@@ -60,6 +60,13 @@ test("null means absent, except where it says that there is none", () => {
 	assert.deepEqual(parseFacts({ consent: { type: "express", evidence: null } }), {
 		consent: { type: "express", evidence: false },
 	});
+	const preference = { channel: "sms", warnedAt: "2026-06-01T00:00:00Z", evidence: null };
+	assert.deepEqual(parseFacts({ context: { patientPreference: preference } }), {
+		context: { patientPreference: { ...preference, evidence: false } },
+	});
+	assert.deepEqual(parseFacts({ context: { patientPreference: { channel: "sms" } } }), {
+		context: { patientPreference: { channel: "sms" } },
+	});
 });
 
 test("a zone that is said to be unknown is absent; of a proof only that it is there is kept", () => {
