@@ -6,52 +6,91 @@ import { isDuration } from "./durations.ts";
 import { toRetentionObject } from "./facts.ts";
 
 type RetentionObject = RetentionTerm["object"];
-type Bound = { object?: RetentionObject; end: "min" | "max"; length: string };
+type Bound = { object?: RetentionObject; end: "min" | "max"; length: string | null };
+/** What an item says of its own; `unread`: it names a length of which nothing tells what it bounds. */
+type Spelt = { bounds: Bound[]; unread: boolean };
 
 /**
  * The terms of a composition. An item names a pack (`hipaa`, `hipaa 1.0.0`, `{pack: "hipaa"}`) or a rule of one, or says
- * its bounds: `{object?, min?, max?}`, also within `retention`. `unknown`: an item that is neither.
+ * its bounds: `{object?, min?, max?}`, also within `retention`, `[min, max]` for short. `endless`: what an item says to
+ * have no maximum. `unknown`: an item that is neither, or a length in one that can't be read.
  */
 export function readComposition(
 	{ composition, object }: FactsContext,
 	packs: readonly CompiledPack[],
-): { terms: RetentionTerm[]; unknown: boolean } {
+): { terms: RetentionTerm[]; endless: RetentionObject[]; unknown: boolean } {
 	const items = Array.isArray(composition) ? (composition as unknown[]) : [];
 	const asked = toObject(object);
 	const read = items.map((item, index) => {
-		const bounds = findBounds(item, objectOf(item) ?? asked);
-		if (bounds.length > 0) return bounds.map((bound) => toOwnTerm(bound, index));
-		return findNamed(nameOf(item), packs)?.filter((term) => asked === undefined || term.object === asked);
+		const { bounds, unread } = findBounds(item, objectOf(item) ?? asked);
+		const own = bounds.map((bound) => toOwnTerm(bound, index));
+		const named = () => findNamed(nameOf(item), packs)?.filter((term) => asked === undefined || term.object === asked);
+		const endless = own.filter((_, at) => bounds[at]?.length === null).map((term) => term.object);
+		return { terms: own.length > 0 ? own : named(), endless, unread };
 	});
-	return { terms: read.flatMap((terms) => terms ?? []), unknown: read.includes(undefined) };
+	return {
+		terms: read.flatMap(({ terms }) => terms ?? []),
+		endless: read.flatMap(({ endless }) => endless),
+		unknown: read.some(({ terms, unread }) => unread || terms === undefined),
+	};
 }
 
-const signs: Record<string, string> = { ">=": "min", "<=": "max" };
+const signs: Record<string, Bound["end"]> = { ">=": "min", "<=": "max" };
+const nothing: Spelt = { bounds: [], unread: false };
 
 function toOwnTerm({ object = "decision_record", end, length }: Bound, index: number): RetentionTerm {
 	return toTerm({ object, [end]: length }, { ruleId: `composition.${index}`, basis: "default", citations: [] });
 }
 
-function findBounds(item: unknown, object: RetentionObject | undefined): Bound[] {
-	if (typeof item === "string") {
-		const spelt = [...item.matchAll(/(min|max|>=|<=)\w*\s*[:=]?\s*(P[\dYMWDTHS.]+)/gi)];
-		return spelt.flatMap(([, end = "", length = ""]) => toBounds(signs[end] ?? end, length, object));
-	}
-	if (Array.isArray(item)) return item.flatMap((part) => findBounds(part, objectOf(part) ?? object));
-	if (typeof item !== "object" || item === null) return [];
-	return Object.entries(item).flatMap(([key, value]) => {
-		if (typeof value === "string") return toBounds(key, value, object);
-		if (/^(retention|interval|bounds)$/i.test(key)) return findBounds(value, objectOf(value) ?? object);
-		const named = toObject(key);
-		return named ? findBounds(value, named) : [];
-	});
+function findBounds(item: unknown, object: RetentionObject | undefined): Spelt {
+	if (typeof item === "string") return findInText(item, object);
+	if (isPair(item)) return join((["min", "max"] as const).map((end, at) => toBound(end, item[at] ?? null, object)));
+	if (Array.isArray(item)) return join(item.map((part) => findBounds(part, objectOf(part) ?? object)));
+	if (typeof item !== "object" || item === null) return nothing;
+	return join(
+		Object.entries(item).map(([key, value]) => {
+			const end = endOf(key);
+			const named = /^content/i.test(key) ? "content" : object;
+			if (end !== undefined) return toBound(end, value === false ? null : String(value), named);
+			if (typeof value === "string") return { bounds: [], unread: isDuration(value) };
+			if (/^(retention|interval|bounds)$/i.test(key)) return findBounds(value, objectOf(value) ?? object);
+			const inner = toObject(key);
+			return inner ? findBounds(value, inner) : nothing;
+		}),
+	);
 }
 
-function toBounds(key: string, length: string, object: RetentionObject | undefined): Bound[] {
-	const end = /(min|max)(imum)?$/i.exec(key)?.[1]?.toLowerCase();
-	if ((end !== "min" && end !== "max") || !isDuration(length)) return [];
-	const named = /^content/i.test(key) ? "content" : object;
-	return [{ ...(named ? { object: named } : {}), end, length }];
+function findInText(text: string, object: RetentionObject | undefined): Spelt {
+	const spelt = [...text.matchAll(/(min|max|>=|<=)\w*\s*[:=]?\s*(P[\dYMWDTHS.]*[YMWDHS])/gi)];
+	const lengths = text.match(/(?<![\p{L}\p{N}])P(?=T?\d)[\dYMWDTHS.]*[YMWDHS]/giu) ?? [];
+	const read = join(
+		spelt.map(([, end = "", length = ""]) => toBound(signs[end] ?? endOf(end.toLowerCase()) ?? "min", length, object)),
+	);
+	return { ...read, unread: read.unread || lengths.filter(isDuration).length > read.bounds.length };
+}
+
+function toBound(end: Bound["end"], length: string | null, object: RetentionObject | undefined): Spelt {
+	if (length !== null && !isDuration(length)) return { bounds: [], unread: true };
+	// What has no minimum may go at once.
+	if (length === null && end === "min") return nothing;
+	return { bounds: [{ ...(object ? { object } : {}), end, length }], unread: false };
+}
+
+// `min`, `minRetention`, `retention_max`, `contentMaximum`; what is said to be kept for a time is so at least.
+function endOf(key: string): Bound["end"] | undefined {
+	if (key === "keep") return "min";
+	const [, first, last] = /^([Mm]in|[Mm]ax)(?:imum)?(?![a-z])|([Mm]in|[Mm]ax)(?:imum)?$/.exec(key) ?? [];
+	return (first ?? last)?.toLowerCase() as Bound["end"] | undefined;
+}
+
+// A minimum and a maximum, of which one may be none.
+function isPair(value: unknown): value is (string | null)[] {
+	const isLength = (end: unknown) => end === null || (typeof end === "string" && isDuration(end));
+	return Array.isArray(value) && value.length === 2 && value.every(isLength) && value.some((end) => end !== null);
+}
+
+function join(parts: Spelt[]): Spelt {
+	return { bounds: parts.flatMap(({ bounds }) => bounds), unread: parts.some(({ unread }) => unread) };
 }
 
 // Packs go by their ids, by the words in them, and by a few words that people use instead.

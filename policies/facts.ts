@@ -160,6 +160,15 @@ function noneIfNull<S extends z.ZodType, N>(schema: S, none: N) {
 		.optional();
 }
 
+const maximum = z.union([duration.unwrap().unwrap(), z.literal(false)]);
+const compositionItem = z.union([
+	z.string().max(200),
+	z.looseObject({ object: objectName.nullish(), min: duration, max: maximum.nullish() }),
+]);
+const composition = z
+	.array(compositionItem)
+	.max(64)
+	.transform((items) => items.map((item) => withoutEnd(item)));
 const resolution = z.looseObject({}).transform(withFalseForNull);
 
 const context = z.strictObject({
@@ -228,12 +237,7 @@ const context = z.strictObject({
 	otpValidity: duration,
 	object: object.nullish(),
 	subject: word,
-	composition: z
-		.array(
-			z.union([z.string().max(200), z.looseObject({ object: objectName.nullish(), min: duration, max: duration })]),
-		)
-		.max(64)
-		.nullish(),
+	composition: z.preprocess(listOne, composition).nullish(),
 	resolution: z
 		.union([
 			z.boolean(),
@@ -309,6 +313,20 @@ function saysAll(byCategory: Record<string, unknown>): boolean {
 // An approval that is null is one that is not there.
 function withFalseForNull(value: Record<string, unknown>): Record<string, unknown> {
 	return Object.fromEntries(Object.entries(value).map(([key, field]) => [key, field ?? false]));
+}
+
+// What stands alone is a list of one; what can be neither is refused as it is.
+function listOne(value: unknown): unknown {
+	const isItem = typeof value === "string" || (typeof value === "object" && !Array.isArray(value));
+	return isItem ? [value] : value;
+}
+
+// A maximum that is null says that there is none; one that is left out says nothing.
+function withoutEnd(value: unknown, key = ""): unknown {
+	if (value === null) return /max/i.test(key) ? false : null;
+	if (Array.isArray(value)) return value.map((part) => withoutEnd(part));
+	if (typeof value !== "object") return value;
+	return Object.fromEntries(Object.entries(value).map(([name, field]) => [name, withoutEnd(field, name)]));
 }
 
 function isWithin(region: string | null | undefined, country: string | null | undefined): boolean {

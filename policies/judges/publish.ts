@@ -36,12 +36,12 @@ const proofsOfResolution = [
 	...["approvals", "approvedBy", "cited", "citation", "citations"],
 ];
 
-/** A publication. An interval that is empty is refused, unless an approved resolution settles it. */
+/** A publication. An interval that is empty is refused, unless an approved resolution settles it; so is one said to have no end. */
 export function publish(draft: Draft): void {
 	const { context, denials, grants } = draft;
 	const binding = bindingTerms(draft.packs, draft.facts, draft.now);
 	boundContent(draft, binding.content);
-	const { terms, unknown } = readComposition(context, draft.inForce);
+	const { terms, endless, unknown } = readComposition(context, draft.inForce);
 	if (unknown) denials.push({ codes: ["NO_PACK_DENY_DEFAULT", "POLICY_CONFLICT_REVIEW"], citations: [] });
 	const isResolved = isApproved(context.resolution);
 	const objects = retentionObjects.filter((object) => terms.some((term) => term.object === object));
@@ -53,6 +53,10 @@ export function publish(draft: Draft): void {
 		const composed = composeRetention(settle(own, draft.inForce));
 		if (!composed) continue;
 		const { min, max } = composed;
+		// Storage limitation, GDPR Art. 5(1)(e): only a suppression may be kept without end.
+		if (object !== "suppression" && max.max === null && endless.includes(object)) {
+			denials.push({ ...termFinding(max), codes: ["POLICY_CONFLICT_REVIEW"] });
+		}
 		if (object === "content") boundContent(draft, composed);
 		if (object === record) boundRecord(draft, composed);
 		// What outlives the least maximum is no longer the object that it bounds.

@@ -56,3 +56,30 @@ test("a clash is settled by a resolution that is there, cited and approved, as f
 		assert.equal(settles(resolution), false, JSON.stringify(resolution));
 	}
 });
+
+test("what an item says to be kept without end is not published, but for a suppression", () => {
+	const decide = (composition: unknown) => {
+		const { allowed, reasons } = publish({ composition });
+		return allowed || reasons;
+	};
+	for (const object of ["content", "address", "receipt", "decision_record", "subject_request"]) {
+		assert.deepEqual(decide([{ object, min: "P1D", max: null }]), ["POLICY_CONFLICT_REVIEW"], object);
+		assert.deepEqual(decide([{ object, max: null }]), ["POLICY_CONFLICT_REVIEW"], object);
+		assert.deepEqual(decide([{ retention: [{ object, maxRetention: null }] }]), ["POLICY_CONFLICT_REVIEW"], object);
+		assert.deepEqual(decide([{ object, interval: ["P1D", null] }]), ["POLICY_CONFLICT_REVIEW"], object);
+		// Another item gives it an end, or none says that it has none.
+		assert.equal(
+			decide([
+				{ object, min: "P1D", max: null },
+				{ object, max: "P30D" },
+			]),
+			true,
+			object,
+		);
+		assert.equal(decide([{ object, min: "P1D" }]), true, object);
+	}
+	assert.equal(decide([{ object: "suppression", min: "P5Y", max: null }]), true);
+	assert.equal(decide(["hipaa"]), true);
+	const settled = publish({ composition: [{ object: "content", max: null }], resolution: "pseudonymise" });
+	assert.deepEqual([settled.allowed, settled.reasons], [false, ["POLICY_CONFLICT_REVIEW"]]);
+});
