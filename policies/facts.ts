@@ -6,7 +6,7 @@ import type { Facts } from "../domain/decision.ts";
 import { type FieldError, LetheError } from "../domain/errors.ts";
 import { categories, deliverModes } from "../domain/message.ts";
 import { consentTypes } from "../domain/subject.ts";
-import { isDuration } from "./durations.ts";
+import { formatInstant, isDuration } from "./durations.ts";
 import { nearest } from "./faults.ts";
 import { toWord } from "./words.ts";
 
@@ -89,7 +89,8 @@ export function isTimezone(name: string): boolean {
 export function parseFacts(value: unknown): Facts {
 	const result = factsSchema.safeParse(value);
 	if (!result.success) throw new LetheError("invalid_request", { errors: result.error.issues.flatMap(toFieldErrors) });
-	return withoutNulls(result.data) as Facts;
+	const facts = withoutNulls(result.data) as Facts;
+	return withMoments(facts, facts.context?.event) as Facts;
 }
 
 type FactKind = "text" | "word" | "flag" | "count" | "time" | "duration" | "proof" | "place";
@@ -101,9 +102,15 @@ const text = ofKind("text", z.string().max(200)).nullish();
 const word = ofKind("word", z.string().max(200)).nullish();
 const flag = ofKind("flag", z.boolean()).nullish();
 const count = ofKind("count", z.int().min(0)).nullish();
+const moment = z.iso
+	.datetime({ offset: true, error: "not a time in RFC 3339 with an offset" })
+	.meta({ id: "exactTime" });
 const instant = ofKind(
 	"time",
-	z.iso.datetime({ offset: true, error: "not a time in RFC 3339 with an offset" }).meta({ id: "time" }),
+	z.union([moment, z.iso.date()], { error: "not a time in RFC 3339 with an offset, nor a day" }).meta({
+		id: "time",
+		description: "RFC 3339 with an offset; of a day, its beginning or end, whichever is stricter",
+	}),
 ).nullish();
 const duration = ofKind(
 	"duration",
@@ -113,8 +120,15 @@ const duration = ofKind(
 		.refine(isDuration, { error: "not a duration in ISO 8601, such as P30D" })
 		.meta({ id: "duration", examples: ["PT10M", "P30D"] }),
 ).nullish();
-// Proof of a thing is a yes, a reference to where it is kept, or a description, of which only that it is there is taken.
-const proofs = z.union([z.boolean(), z.string().max(200), z.looseObject({}).transform(() => true)], {
+// Proof of a thing is a yes, a reference to where it is kept, or a description, of which only that it is there is taken; or
+// several of these.
+const described = z.looseObject({}).transform(() => true);
+const listed = z
+	.array(z.union([z.boolean(), z.string().max(2000), described]))
+	.max(64)
+	.transform((all) => all.length > 0 && all.every(Boolean))
+	.meta({ id: "proofs" });
+const proofs = z.union([z.boolean(), z.string().max(200), described, listed], {
 	error: "neither a boolean nor a reference",
 });
 const proof = ofKind("proof", proofs).nullish();
@@ -131,11 +145,14 @@ const objectNames = new Map(
 		content: ["message", "body", "message_content"],
 		address: ["number", "phone_number", "recipient"],
 		receipt: ["receipts", "delivery_receipt", "traffic_data"],
-		decision_record: ["record", "records", "log", "logs", "audit_log", "audit_record", "message_record"],
+		decision_record: [
+			...["record", "records", "log", "logs", "audit_log", "audit_record", "message_record"],
+			...["disclosure_log", "accounting", "accounting_of_disclosures"],
+		],
 		consent_evidence: ["consent", "consent_record"],
 		suppression: ["opt_out", "opt_out_record", "suppression_list", "suppression_hash", "do_not_call_list", "own_list"],
 		subject_request: ["request", "request_record", "request_records", "erasure_request", "access_request"],
-		policy_documentation: ["policy", "policy_pack", "documentation"],
+		policy_documentation: ["policy", "policy_pack", "documentation", "risk_analysis", "review_record"],
 	} satisfies Record<(typeof retentionObjects)[number], string[]>).flatMap(([object, names]) =>
 		[object, ...names].map((name) => [name, object as (typeof retentionObjects)[number]] as const),
 	),
@@ -173,7 +190,7 @@ const resolution = z.looseObject({}).transform(withFalseForNull);
 
 const context = z.strictObject({
 	event: z.enum(events).nullish(),
-	evaluatedAt: instant,
+	evaluatedAt: ofKind("time", moment).nullish(),
 	phase: word,
 	acceptedAt: instant,
 	expiresAt: instant,
@@ -184,7 +201,7 @@ const context = z.strictObject({
 	authenticatedAt: instant,
 	lawfulBasis: word,
 	art9Condition: word,
-	gdprScope: ofKind("proof", z.union([proofs, z.array(z.string().max(200)).max(8)])).nullish(),
+	gdprScope: ofKind("proof", z.union([z.array(z.string().max(200)).max(8), proofs])).nullish(),
 	ground: word,
 	holdGround: word,
 	restriction: z.strictObject({ active: flag, ground: word }).nullish(),
@@ -248,7 +265,7 @@ const context = z.strictObject({
 		.nullish(),
 	contentMaxReachedAt: instant,
 	retentionDisclosure: noneIfNull(
-		ofKind("proof", z.union([z.boolean(), z.string().max(2000), z.looseObject({}).transform(saysAll)])),
+		ofKind("proof", z.union([z.boolean(), z.string().max(2000), z.looseObject({}).transform(saysAll), listed])),
 		false,
 	),
 	necessaryForRequestedService: flag,
@@ -303,6 +320,24 @@ export const factsSchema = z
 		path: ["recipientRegion"],
 		error: "not a region of recipientCountry",
 	});
+
+const aDayMs = 86_400_000;
+const day = /^\d{4}-\d\d-\d\d$/;
+// A deadline, an expiry, a withdrawal or the age of a consent that began with the day is the stricter one.
+const startsWithTheDay = new Set(
+	"receivedAt authenticatedAt expiresAt optOutAt contentMaxReachedAt obtainedAt withdrawnAt".split(" "),
+);
+
+// What is known by its day: all else, and whatever may only go after a minimum, is taken to have been when the day ended.
+function withMoments(value: unknown, event: string | undefined, key = ""): unknown {
+	if (Array.isArray(value)) return value.map((part) => withMoments(part, event));
+	if (typeof value === "string" && key.endsWith("At") && day.test(value)) {
+		const start = Date.parse(value);
+		return formatInstant(startsWithTheDay.has(key) && event !== "purge_due" ? start : start + aDayMs);
+	}
+	if (typeof value !== "object" || value === null) return value;
+	return Object.fromEntries(Object.entries(value).map(([name, field]) => [name, withMoments(field, event, name)]));
+}
 
 // By category: what says nothing of one has not disclosed it.
 function saysAll(byCategory: Record<string, unknown>): boolean {

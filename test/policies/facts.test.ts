@@ -21,7 +21,9 @@ test("a field that is unknown or malformed is named, and its value is not", () =
 		["/optedOut", { optedOut: "marketting" }],
 		["/legalHold", { legalHold: "no" }],
 		["/consent/type", { consent: { type: secret } }],
-		["/consent/withdrawnAt", { consent: { withdrawnAt: "2026-11-25" } }],
+		["/consent/withdrawnAt", { consent: { withdrawnAt: "2026-11-31" } }],
+		["/consent/withdrawnAt", { consent: { withdrawnAt: "2026-11" } }],
+		["/context/evaluatedAt", { context: { evaluatedAt: "2026-11-25" } }],
 		["/consent/withdrwnAt", { consent: { withdrwnAt: "2026-11-25T12:00:00Z" } }],
 		["/context/lawfulbasis", { context: { lawfulbasis: secret } }],
 		["/context/event", { context: { event: "sned" } }],
@@ -34,6 +36,9 @@ test("a field that is unknown or malformed is named, and its value is not", () =
 		["/context/body", { context: { body: "x".repeat(10_001) } }],
 		["/context/route/baaref", { context: { route: { baaref: secret } } }],
 		["/context/composition/0/min", { context: { composition: [{ min: "six years" }] } }],
+		["/context/composition/0/max", { context: { composition: [{ max: "six years" }] } }],
+		["/context/composition/0/max", { context: { composition: { max: "six years" } } }],
+		["/context/composition", { context: { composition: 6 } }],
 		["/", []],
 		["/", null],
 		["/", "facts"],
@@ -69,6 +74,56 @@ test("null means absent, except where it says that there is none", () => {
 	});
 });
 
+test("several proofs are one where each is there, and none where the list is empty", () => {
+	const read = (proof: unknown) => {
+		const context = { hipaaAuthorization: proof, retentionDisclosure: proof, freshOptInEvidence: proof };
+		const { consent, context: parsed } = parseFacts({ consent: { evidence: proof }, context });
+		return [consent?.evidence, parsed?.hipaaAuthorization, parsed?.retentionDisclosure, parsed?.freshOptInEvidence];
+	};
+	for (const proof of [["log1"], ["log1", "log2"], [{ log: 1 }], [true]]) {
+		assert.deepEqual(read(proof), [true, true, true, true], JSON.stringify(proof));
+	}
+	for (const proof of [[], [""], ["log1", ""], [false]]) {
+		assert.deepEqual(read(proof), [false, false, false, false], JSON.stringify(proof));
+	}
+	// Where the law applies is told apart by what the list says.
+	assert.deepEqual(parseFacts({ context: { gdprScope: ["3(1)"] } }), { context: { gdprScope: ["3(1)"] } });
+});
+
+test("one item is a composition, and several resolutions are one", () => {
+	const item = { pack: "a", min: "P6Y" };
+	assert.deepEqual(parseFacts({ context: { composition: item } }), { context: { composition: [item] } });
+	assert.deepEqual(parseFacts({ context: { composition: "hipaa" } }), { context: { composition: ["hipaa"] } });
+	const facts = parseFacts({
+		context: { composition: [{ max: null }], resolution: ["split", { approvedBy: null }] },
+	});
+	const context = { composition: [{ max: false }], resolution: ["split", { approvedBy: false }] };
+	assert.deepEqual(facts, { context });
+	assert.deepEqual(parseFacts(facts), facts);
+});
+
+test("a day is its beginning or its end, whichever is stricter", () => {
+	const day = "2026-12-25";
+	const [start, end] = ["2026-12-25T00:00:00Z", "2026-12-26T00:00:00Z"];
+	const early = { receivedAt: day, authenticatedAt: day, expiresAt: day, optOutAt: day, contentMaxReachedAt: day };
+	const late = { keyBackupsExpireAt: day, createdAt: day, lastInEffectAt: day, processedAt: day, acceptedAt: day };
+	const all = (names: object, at: string) => Object.fromEntries(Object.keys(names).map((name) => [name, at]));
+	const read = (event: string) =>
+		parseFacts({
+			consent: { obtainedAt: day, withdrawnAt: day },
+			context: { event, ...early, ...late, patientPreference: { warnedAt: day } },
+		});
+	assert.deepEqual(read("send"), {
+		consent: { obtainedAt: start, withdrawnAt: start },
+		context: { event: "send", ...all(early, start), ...all(late, end), patientPreference: { warnedAt: end } },
+	});
+	// A minimum counts from the end of the day, whatever started it.
+	assert.deepEqual(read("purge_due"), {
+		consent: { obtainedAt: end, withdrawnAt: end },
+		context: { event: "purge_due", ...all(early, end), ...all(late, end), patientPreference: { warnedAt: end } },
+	});
+});
+
 test("a zone that is said to be unknown is absent; of a proof only that it is there is kept", () => {
 	const facts = parseFacts({
 		timezone: "unknown",
@@ -82,6 +137,10 @@ test("what is kept goes by more than one name, and a name that is none is refuse
 	const objectOf = (object: string) => parseFacts({ context: { object } }).context?.object;
 	assert.equal(objectOf("Request record"), "subject_request");
 	assert.equal(objectOf("subject_request"), "subject_request");
+	for (const name of ["disclosure_log", "accounting", "Accounting of disclosures"]) {
+		assert.equal(objectOf(name), "decision_record");
+	}
+	for (const name of ["risk_analysis", "review record"]) assert.equal(objectOf(name), "policy_documentation");
 	for (const name of ["constructor", "memories", ""]) assert.throws(() => objectOf(name), { code: "invalid_request" });
 });
 
