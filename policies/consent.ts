@@ -69,12 +69,16 @@ function meetsSoftOptIn({ context }: Facts): boolean {
 	return softOptInConditions.every((condition) => met?.[condition] === true);
 }
 
-// Consent that ends some time after it was given, and does not say when that was, counts as over.
+// Consent that ends some time after it was given, and does not say when that was, counts as over. A source is where it was
+// given and not why, so of one that states no ground only a source that is a ground, word for word, spares it.
 function hasExpired(effect: ConsentEffect, consent: Consent, obtainedAt: number | undefined, now: number): boolean {
-	const given = consent.ground ?? "";
+	const { ground, source = "" } = consent;
+	const isOn = (words: string[]) => mentions(ground ?? "", words.map(toWord));
+	const isSource = (words: string[]) => words.map(toWord).includes(toWord(source));
+	const isSpared = (words: string[]) => isOn(words) || (!ground && isSource(words));
 	return effect.expires
 		.filter(({ type }) => type === consent.type)
-		.filter(({ ground }) => ground === undefined || mentions(given, ground.map(toWord)))
-		.filter(({ notGround }) => notGround === undefined || !mentions(given, notGround.map(toWord)))
+		.filter((end) => end.ground === undefined || isOn(end.ground))
+		.filter(({ notGround }) => notGround === undefined || !isSpared(notGround))
 		.some(({ age }) => obtainedAt === undefined || addDuration(obtainedAt, age) <= now);
 }
