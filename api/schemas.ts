@@ -22,6 +22,7 @@ import {
 import { variableNamePattern } from "../domain/template.ts";
 import { hostPattern } from "../domain/verification.ts";
 import { dataClasses, isTimezone } from "../policies/facts.ts";
+import { setApart } from "../policies/words.ts";
 import { isOpaqueReference } from "./reference.ts";
 
 export type VerificationInput = z.output<typeof verificationInput>;
@@ -46,6 +47,8 @@ const duration = z.string().regex(durationPattern, {
 });
 // A word of a vocabulary: too few digits for a number and no blank for a sentence, so it may be stored in clear.
 const word = z.string().regex(/^(?!(?:\D*\d){7})[\w.():-]{1,48}$/, { error: "A word of a vocabulary." });
+// One that rules compare; its parts are set apart here, so that a decision on record keeps what it was decided by.
+const factWord = word.transform(setApart);
 // A word that the evidence log takes, short enough for two of them and the full stop between to be one of its codes. The log's
 // own pattern leaves room for @; a caller's words stand there for good, and none may be an address.
 const loggedWord = z
@@ -76,17 +79,17 @@ const consent = z.strictObject({
 	obtainedAt: time.optional(),
 	purposes: z.array(word).max(16).optional(),
 	evidence: proof.optional(),
-	source: word.optional(),
-	ground: word.optional(),
+	source: factWord.optional(),
+	ground: factWord.optional(),
 	withdrawnAt: time.nullable().optional(),
 });
 
 // The facts of `context` that a caller may state; what the engine knows better is not among them.
 const context = z.strictObject({
-	art9Condition: word.optional(),
+	art9Condition: factWord.optional(),
 	gdprScope: proof.optional(),
 	autodialed: z.boolean().optional(),
-	tcpaBasis: word.optional(),
+	tcpaBasis: factWord.optional(),
 	freeToEndUser: z.boolean().optional(),
 	softOptIn: z
 		.strictObject({
@@ -100,7 +103,7 @@ const context = z.strictObject({
 	hipaaAuthorization: proof.optional(),
 	patientPreference: z
 		.strictObject({
-			channel: word.optional(),
+			channel: factWord.optional(),
 			warnedAt: time.optional(),
 			evidence: proof.optional(),
 		})
@@ -177,7 +180,7 @@ const messageFields = {
 		.optional()
 		.meta({ description: "Id of the endpoint that is told of it; the tenant's default ones unless told." }),
 	consent: consent.optional(),
-	lawfulBasis: word.optional(),
+	lawfulBasis: factWord.optional(),
 	recipientRegion: z
 		.string()
 		.regex(/^[A-Z]{2}-[A-Z0-9]{1,3}$/, { error: "A region of ISO 3166-2." })

@@ -4,7 +4,7 @@ import type { Facts } from "../domain/decision.ts";
 import { type Condition, knownFacts, type Operators, type Scalar, type Test } from "./conditionSchema.ts";
 import { expandCountries } from "./countries.ts";
 import { durationMs, instantMs } from "./durations.ts";
-import { mentions, toWord } from "./words.ts";
+import { mentions, spellings, toWord } from "./words.ts";
 
 export type Predicate = (facts: Facts, now: number) => boolean;
 type FactReader = (facts: Facts) => unknown;
@@ -87,9 +87,9 @@ function matchesOneOf(values: Scalar[]): Check {
 }
 
 function matchesWord(values: Scalar[]): Check {
-	const word = (value: unknown) => (typeof value === "string" ? toWord(value) : value);
-	const wanted = new Set(values.map(word));
-	return (value) => matches(Array.isArray(value) ? value.map(word) : word(value), wanted);
+	const wanted = new Set(values.map((value) => (typeof value === "string" ? toWord(value) : value)));
+	const words = (value: unknown): unknown[] => (typeof value === "string" ? spellings(value) : [value]);
+	return (value) => matches(Array.isArray(value) ? value.flatMap(words) : words(value), wanted);
 }
 
 function matchesPhrase(phrases: string[]): Check {

@@ -6,7 +6,7 @@ import type { Rule } from "./compile.ts";
 import { instantMs } from "./durations.ts";
 import type { ReasonCode } from "./reasons.ts";
 import { consentTypes, type RuleFile } from "./schema.ts";
-import { mentions, toWord } from "./words.ts";
+import { mentions, spellings, toWord } from "./words.ts";
 
 export type ConsentEffect = NonNullable<RuleFile["consent"]>;
 export type ConsentVerdict = { enough: boolean; codes: ReasonCode[] };
@@ -74,7 +74,7 @@ function meetsSoftOptIn({ context }: Facts): boolean {
 function hasExpired(effect: ConsentEffect, consent: Consent, obtainedAt: number | undefined, now: number): boolean {
 	const { ground, source = "" } = consent;
 	const isOn = (words: string[]) => mentions(ground ?? "", words.map(toWord));
-	const isSource = (words: string[]) => words.map(toWord).includes(toWord(source));
+	const isSource = (words: string[]) => words.some((word) => spellings(source).includes(toWord(word)));
 	const isSpared = (words: string[]) => isOn(words) || (!ground && isSource(words));
 	return effect.expires
 		.filter(({ type }) => type === consent.type)

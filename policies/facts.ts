@@ -8,7 +8,7 @@ import { categories, deliverModes } from "../domain/message.ts";
 import { consentTypes } from "../domain/subject.ts";
 import { formatInstant, isDuration } from "./durations.ts";
 import { nearest } from "./faults.ts";
-import { toWord } from "./words.ts";
+import { setApart, toWord } from "./words.ts";
 
 export const events = [
 	"send",
@@ -99,7 +99,7 @@ type FactKind = "text" | "word" | "flag" | "count" | "time" | "duration" | "proo
 export const factKinds = z.registry<{ kind: FactKind }>();
 
 const text = ofKind("text", z.string().max(200)).nullish();
-const word = ofKind("word", z.string().max(200)).nullish();
+const word = ofKind("word", z.string().max(200).transform(setApart)).nullish();
 const flag = ofKind("flag", z.boolean()).nullish();
 const count = ofKind("count", z.int().min(0)).nullish();
 const moment = z.iso
@@ -160,7 +160,7 @@ const objectNames = new Map(
 
 /** What is kept, by any of its names; undefined when it is none. */
 export function toRetentionObject(name: string): (typeof retentionObjects)[number] | undefined {
-	return objectNames.get(toWord(name));
+	return objectNames.get(toWord(setApart(name)));
 }
 
 const objectName = z

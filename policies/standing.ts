@@ -5,6 +5,7 @@ import { type ConsentRecord, covers, type Standing } from "../domain/subject.ts"
 import { withoutUndefined } from "../domain/withoutUndefined.ts";
 import { formatInstant, instantMs } from "./durations.ts";
 import { consentTypes } from "./schema.ts";
+import { setApart } from "./words.ts";
 
 const never = Number.NEGATIVE_INFINITY;
 
@@ -75,8 +76,8 @@ function toConsent(record: Given, withdrawnAt?: number): Consent {
 		purposes,
 		// The record says where the proof is, and more.
 		evidence: _id,
-		...(source === undefined ? {} : { source }),
-		...(ground === undefined ? {} : { ground }),
+		...(source === undefined ? {} : { source: setApart(source) }),
+		...(ground === undefined ? {} : { ground: setApart(ground) }),
 		...(withdrawnAt === undefined ? {} : { withdrawnAt: formatInstant(withdrawnAt) }),
 	};
 }

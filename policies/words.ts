@@ -8,8 +8,18 @@ export function toWord(text: string): string {
 		.replace(/^_+|_+$/g, "");
 }
 
+/** A word in camel case with its parts set apart, `legitimateInterests` as `legitimate_Interests`; any other as it is. */
+export function setApart(text: string): string {
+	return text.replace(/([a-z])([A-Z])/g, "$1_$2");
+}
+
+/** As `toWord`, and of parts that were set apart also as they were before: lists have `voicemail` and `voice_call`. */
+export function spellings(text: string): string[] {
+	const joined = text.replace(/([a-z])_([A-Z])/g, "$1$2");
+	return joined === text ? [toWord(text)] : [toWord(text), toWord(joined)];
+}
+
 /** Whether a text has one of the phrases in it, as whole words. @param phrases as `toWord` gives them */
 export function mentions(text: string, phrases: readonly string[]): boolean {
-	const words = `_${toWord(text)}_`;
-	return phrases.some((phrase) => words.includes(`_${phrase}_`));
+	return spellings(text).some((spelling) => phrases.some((phrase) => `_${spelling}_`.includes(`_${phrase}_`)));
 }

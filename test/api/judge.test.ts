@@ -45,6 +45,17 @@ describe("messages judged by the packs in force", () => {
 		}
 	});
 
+	it("a word in camel case is stored with its parts set apart, and counts as one written so", async () => {
+		const accepted = await api.post(key, { lawfulBasis: "legitimateInterests" });
+		assert.equal(accepted.status, 202, JSON.stringify(accepted.json));
+		const { facts } = await api.read(accepted.json.id);
+		assert.equal(facts.context?.lawfulBasis, "legitimate_Interests");
+		assert.deepEqual(parseFacts(facts), facts);
+		const oral = { ...marketing.consent, source: "oralConsent" };
+		const { json } = await api.post(key, { ...marketing, consent: oral });
+		assert.deepEqual([json.code, json.reasons], ["policy_denied", ["CONSENT_INSUFFICIENT"]]);
+	});
+
 	it("each object lives within what the packs permit", async () => {
 		const { json } = await api.post(key, { category: "otp", dataClasses: ["otp_secret"], validFor: "PT5M" });
 		const { retention, acceptedAt, closeAt } = await api.read(json.id);

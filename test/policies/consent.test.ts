@@ -55,7 +55,7 @@ test("a consent that states no ground lasts as its source does where that is a g
 				context: { evaluatedAt: "2026-11-25T12:00:00Z" },
 			}),
 		).reasons[0];
-	for (const source of ["purchase", "Purchase", "existing business"]) {
+	for (const source of ["purchase", "Purchase", "existing business", "existingBusiness"]) {
 		assert.equal(outcome({ source }), "CONSENT_SUFFICIENT", source);
 		assert.equal(outcome({ source }, "2024-11-25T12:00:01Z"), "CONSENT_SUFFICIENT", source);
 		assert.equal(outcome({ source }, "2024-11-25T12:00:00Z"), "CONSENT_EXPIRED", source);
@@ -68,4 +68,13 @@ test("a consent that states no ground lasts as its source does where that is a g
 		assert.equal(outcome({ source }, "2026-05-25T12:00:00Z"), "CONSENT_EXPIRED", source);
 	}
 	assert.equal(outcome({ ground: "a purchase in June" }), "CONSENT_SUFFICIENT");
+});
+
+test("a source in camel case is of the same words", () => {
+	for (const source of ["oralConsent", "phoneCall", "voiceMail", "inPerson", "callCenter"]) {
+		assert.equal(decide("express_written", { type: "express_written", source }), "CONSENT_INSUFFICIENT", source);
+	}
+	for (const source of ["webForm", "phoneKeypress", "signedInPerson"]) {
+		assert.equal(decide("express_written", { type: "express_written", source }), "CONSENT_SUFFICIENT", source);
+	}
 });

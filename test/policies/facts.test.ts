@@ -124,6 +124,18 @@ test("a day is its beginning or its end, whichever is stricter", () => {
 	});
 });
 
+test("a word in camel case is of the same words as one whose parts are set apart", () => {
+	const facts = parseFacts({
+		consent: { source: "oralConsent", ground: "purchase" },
+		context: { lawfulBasis: "legitimateInterests", art9Condition: "9(2)(h)", object: "decisionRecord" },
+	});
+	assert.deepEqual(facts, {
+		consent: { source: "oral_Consent", ground: "purchase" },
+		context: { lawfulBasis: "legitimate_Interests", art9Condition: "9(2)(h)", object: "decision_record" },
+	});
+	assert.deepEqual(parseFacts(facts), facts);
+});
+
 test("a zone that is said to be unknown is absent; of a proof only that it is there is kept", () => {
 	const facts = parseFacts({
 		timezone: "unknown",

@@ -59,6 +59,12 @@ test("the strongest valid consent serves, the newest of several", () => {
 	assert.deepEqual(judged(records, stated).consent, { type: "express" });
 });
 
+test("a word on record is of the same words as one that a caller states", () => {
+	const { source, ground } =
+		judged([consent("cns_a", now - dayMs, { source: "oralConsent", ground: "inquiry" })]).consent ?? {};
+	assert.deepEqual([source, ground], ["oral_Consent", "inquiry"]);
+});
+
 test("a withdrawal reaches every consent to the purpose that was given before it, and what a caller states of then", () => {
 	const withdrawn = now - dayMs;
 	const records = [consent("cns_a", now - 3 * dayMs, { ended: ending(withdrawn) }), consent("cns_b", now - 2 * dayMs)];
