@@ -63,13 +63,13 @@ export function createSend(deps: SendDeps) {
 	const recording = { ...deps, addAgain: createAddAgain(deps) };
 
 	return async function send(job: { messageId: string; attempt: number; sendQueue: string }, control: Control) {
-		const claimedAt = deps.monotonic();
+		const asked = { at: deps.clock(), tick: deps.monotonic() };
 		const message = await messages.claim(job);
 		if (!message) {
 			await endIfOver(deps, job.messageId);
 			return undefined;
 		}
-		const outcome = await attempt(deps, message, claimedAt);
+		const outcome = await attempt(deps, message, asked);
 		await record(recording, message, outcome, control);
 		return tellsOf(outcome);
 	};
@@ -86,7 +86,8 @@ function tellsOf(outcome: Outcome): Told {
 // Nothing went out: another server of ours was away, or the time was over.
 const ownRefusals = new Set(["store_unavailable", "keys_unavailable", "lease_too_short", "withdrawn"]);
 
-async function attempt(deps: SendDeps, message: Message, claimedAt: number): Promise<Outcome> {
+/** @param asked when the claim was asked for, by the wall clock and by the monotonic one */
+async function attempt(deps: SendDeps, message: Message, asked: { at: number; tick: number }): Promise<Outcome> {
 	// The claim was of a message that bore no hold: one that it bears by now came since.
 	const [borne] = message.restrictedBy ?? [];
 	if (borne !== undefined) return { kind: "withheld", verdict: { kind: "held", hold: borne } };
@@ -116,10 +117,11 @@ async function attempt(deps: SendDeps, message: Message, claimedAt: number): Pro
 		return refused("keys_unavailable");
 	}
 	try {
-		// The wall clock may have been set meanwhile; the monotonic one says how much of lease and deadline is left.
-		const { startedAt, claim } = message.attempts.at(-1) as Attempt;
-		const elapsedMs = () => deps.monotonic() - claimedAt;
-		const remainingMs = () => message.deadlineAt - startedAt - elapsedMs();
+		// The wall clock may have been set meanwhile; the monotonic one says how much of lease and deadline is left. Not from
+		// the attempt's own start: it is written once the store comes to it, and the wait for that would count twice.
+		const { claim } = message.attempts.at(-1) as Attempt;
+		const elapsedMs = () => deps.monotonic() - asked.tick;
+		const remainingMs = () => message.deadlineAt - asked.at - elapsedMs();
 		const leaseLeft = () => elapsedMs() <= limits.leaseMs - limits.carrierTimeoutMs;
 		// Carriers take whole seconds: with less than one left, any validity would reach past the deadline.
 		if (remainingMs() < 1_000) return { kind: "overdue" };

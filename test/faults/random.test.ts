@@ -104,6 +104,8 @@ async function survive(seed: number, context: TestContext): Promise<void> {
 		context.diagnostic(
 			`seed ${seed}: ${sent.length} messages, ${faults.length} faults (${count(faults)}), ${violations.length} violations`,
 		);
+		// Others may follow for hours: whoever looks on is told now.
+		for (const violation of violations) context.diagnostic(violation);
 		assert.deepEqual(violations, [], `seed ${seed}:\n${violations.join("\n")}`);
 	} finally {
 		watching.abort();
