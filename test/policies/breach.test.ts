@@ -36,9 +36,9 @@ test("whether the persons are told where the risk to them is high is the rule's 
 		breachClocks([{ ...file("gdpr"), rules: [{ ...rule, id: "x.breach", ...more }] }], aware)[0]?.toSubjectsAtHighRisk;
 	const toSubjectsAtHighRisk = "without_undue_delay" as const;
 	assert.equal(toldBy({ citations: ["LGPD Art. 48"], breach: { toSubjectsAtHighRisk } }), toSubjectsAtHighRisk);
-	assert.equal(toldBy({}), undefined);
+	assert.equal(toldBy({ breach: { toAuthority: "PT72H" } }), undefined);
 	for (const id of ["gdpr", "uk"]) {
-		for (const version of ["1.0.0", "1.1.0", "1.2.0"]) {
+		for (const version of ["1.0.0", "1.1.0", "1.2.0", "1.3.0"]) {
 			const [clock] = breachClocks([policies.file(id, version) as PackFile], aware);
 			assert.equal(clock?.toSubjectsAtHighRisk, toSubjectsAtHighRisk, `${id} ${version}`);
 		}
