@@ -5,14 +5,16 @@ import { type ConsentRecord, covers, type Standing } from "../domain/subject.ts"
 import { withoutUndefined } from "../domain/withoutUndefined.ts";
 import { formatInstant, instantMs } from "./durations.ts";
 import { consentTypes } from "./schema.ts";
-import { setApart } from "./words.ts";
+import { mentions, setApart } from "./words.ts";
 
 const never = Number.NEGATIVE_INFINITY;
+const consentBases = ["consent", "6_1_a", "art6_1_a"];
 
 /**
  * The facts with the recipient's opt-out, consent and holds in them; the input is not changed. A consent on record
- * serves where the caller states none. An opt-out ends every consent to marketing of before, and lifting it brings none
- * back: who opts in again has consented from then on, expressly and not in writing. The one reply to an opt-out is told of it, but not that the number is suppressed.
+ * serves where the caller states none; who relies on consent and has neither has none. An opt-out ends every consent to
+ * marketing of before, and lifting it brings none back: who opts in again has consented from then on, expressly and not in
+ * writing. The one reply to an opt-out is told of it, but not that the number is suppressed.
  */
 export function withStanding(facts: Facts, standing: Standing): Facts {
 	const { optOut, holds } = standing;
@@ -45,7 +47,8 @@ type Given = Pick<ConsentRecord, "_id" | "type" | "purposes" | "at"> &
 function findConsent(facts: Facts, standing: Standing): Consent | undefined {
 	const { consent: stated, category = "" } = facts;
 	const relevant: Given[] = standing.consents.filter(({ purposes }) => purposes.includes(category));
-	if (relevant.length === 0 && !stated) return undefined;
+	// Who relies on consent must be able to show it (GDPR Art. 7(1)): neither stated nor on record, it is not there.
+	if (relevant.length === 0 && !stated) return reliesOnConsent(facts) ? { type: "none" } : undefined;
 	const revokedAt = category === "marketing" ? (standing.optedOutAt ?? never) : never;
 	const endedAt = Math.max(revokedAt, ...relevant.map(({ ended }) => ended?.at ?? never));
 	const [best] = [...relevant, ...findOptIn(category, standing)]
@@ -55,6 +58,10 @@ function findConsent(facts: Facts, standing: Standing): Consent | undefined {
 	if (endedAt === never || (instantMs(stated.obtainedAt) ?? never) > endedAt) return stated;
 	// What a caller states of before is worth no more than what has been given since.
 	return best ? weaken(stated, best) : { ...stated, withdrawnAt: formatInstant(endedAt) };
+}
+
+function reliesOnConsent({ context }: Facts): boolean {
+	return mentions(String(context?.lawfulBasis ?? ""), consentBases);
 }
 
 function findOptIn(category: string, { lifted }: Standing): Given[] {

@@ -47,6 +47,21 @@ const judged = (records: SubjectRecord[], stated = facts) => withStanding(stated
 
 test("nothing on record leaves the facts alone", () => assert.deepEqual(judged([]), facts));
 
+test("who relies on consent that is neither stated nor on record has none; other bases leave it open", () => {
+	const relying = (lawfulBasis: string): Facts => {
+		return { ...facts, category: "transactional", context: { ...facts.context, lawfulBasis } };
+	};
+	for (const basis of ["consent", "Article 6(1)(a)", "art6(1)(a)"]) {
+		assert.deepEqual(judged([], relying(basis)).consent, { type: "none" }, basis);
+	}
+	assert.equal(judged([], relying("contract")).consent, undefined);
+	assert.equal(judged([], relying("6(1)(f)")).consent, undefined);
+	const given = { ...relying("consent"), consent: { type: "express" as const } };
+	assert.deepEqual(judged([], given).consent, given.consent);
+	const onRecord = consent("cns_a", now - dayMs, { purposes: ["transactional"] });
+	assert.equal(judged([onRecord], relying("consent")).consent?.evidence, "cns_a");
+});
+
 test("the strongest valid consent serves, the newest of several", () => {
 	const records = [
 		consent("cns_a", now - 3 * dayMs, { type: "implied" }),
