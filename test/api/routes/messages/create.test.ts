@@ -259,6 +259,20 @@ describe("POST /v1/messages", () => {
 			"/context/tcpaBasis",
 		],
 		[
+			"the word that it answers an opt-out",
+			{ context: { optOutKeywordReply: true } },
+			400,
+			"invalid_request",
+			"/context/optOutKeywordReply",
+		],
+		[
+			"the time of an opt-out",
+			{ context: { optOutAt: "2026-11-25T16:58:00Z" } },
+			400,
+			"invalid_request",
+			"/context/optOutAt",
+		],
+		[
 			"a proof that is a number",
 			{ consent: { evidence: "4915112345678" } },
 			400,
