@@ -127,9 +127,12 @@ export function createAssess(deps: AssessDeps) {
 	};
 }
 
+type Tried = { outline?: string; refusal?: DeliveryRefusal | "card_number" };
+
 /** What is refused has no way to go, and costs what its text would; `refusal`: why, where the policies let it go. */
-function tryDelivery(plan: () => Delivery, { decision }: Judgement): { outline?: string; refusal?: DeliveryRefusal } {
+function tryDelivery(plan: () => Delivery, { decision, facts }: Judgement): Tried {
 	if (!decision.allowed) return {};
+	if (facts.context?.cardNumber) return { refusal: "card_number" };
 	try {
 		return { outline: plan().outline };
 	} catch (error) {

@@ -340,7 +340,7 @@ const dryRun = z
 		decision,
 		abuse: z.array(abuseVerdict).meta({ description: "The tenant's own limits against misuse." }),
 		refusal: z
-			.enum(deliveryRefusals)
+			.enum([...deliveryRefusals, "card_number"])
 			.optional()
 			.meta({ description: "The code by which it is refused though the policies allow it: it can't go as they say." }),
 		sendQueue: z.string().optional().meta({ description: "Absent where none serves it." }),

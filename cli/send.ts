@@ -55,8 +55,8 @@ type Refusal = { code: string; title: string; errors?: FieldError[]; decision?: 
 
 const pollMs = 200;
 const retryMs = 1_000;
-/** Failures by which nothing of a request has reached the API. */
-const unreached = new Set(["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "ENETUNREACH", "EHOSTUNREACH"]);
+/** Failures of a connection that stood: the request may have reached the API. */
+const brokenOff = new Set(["ECONNRESET", "EPIPE", "UND_ERR_SOCKET", "UND_ERR_HEADERS_TIMEOUT", "UND_ERR_BODY_TIMEOUT"]);
 /** Refusals that say nothing of the message: it was not asked for rightly, or could not be judged. */
 const mends: Record<string, string> = {
 	unauthenticated: "Give a live key with --key; `lethe admin key` makes one.",
@@ -282,7 +282,7 @@ async function call(
 		},
 		...(body ? { body: JSON.stringify(body) } : {}),
 	}).catch((error: { cause?: { code?: string } }) => {
-		if (idempotencyKey !== undefined && !unreached.has(error.cause?.code ?? "")) {
+		if (idempotencyKey !== undefined && brokenOff.has(error.cause?.code ?? "")) {
 			throw new Error(
 				`the API at ${target.url} broke off, and may have accepted it. Repeat it with --idempotency-key ${idempotencyKey}: then it is sent once.`,
 			);

@@ -38,12 +38,13 @@ type Result = VerifyResult | { valid: false; reason: "contradicted" };
 type CertificateFile = { jws: string; beside: Record<string, unknown> };
 
 const saveKeys = "save the JWK set of the issuer there.";
+const holdsNone = `holds no Ed25519 key with a kid: ${saveKeys}`;
 
 async function judgeFile(file: string, jwks: unknown, { json, checkpoint, keys }: Options) {
 	const older = checkpoint === undefined ? undefined : `${await readText(checkpoint)}\n`;
-	const evidence = await verifyEvidenceFile(file, keysFor("evidence", pinnedKeys(jwks)), older).catch(() =>
-		refuseFile(file),
-	);
+	const signers = pinnedKeys(jwks);
+	const evidence = await verifyEvidenceFile(file, keysFor("evidence", signers), older).catch(() => refuseFile(file));
+	if (evidence && signers.length === 0) throw new Refusal(`${keys} ${holdsNone}`);
 	if (evidence) return { valid: evidence.valid, told: json ? JSON.stringify(evidence) : describeEvidence(evidence) };
 	if (older !== undefined) throw new Refusal(`${file} is no evidence export: leave out --checkpoint.`);
 	const given = certificateIn(await readText(file), file);
@@ -51,7 +52,7 @@ async function judgeFile(file: string, jwks: unknown, { json, checkpoint, keys }
 		const receipt = await judgeReceipt(given, jwks);
 		return { valid: receipt.valid, told: json ? JSON.stringify(receipt) : describeReceipt(receipt) };
 	}
-	if (pinnedKeys(jwks).length === 0) throw new Refusal(`${keys} holds no Ed25519 key with a kid: ${saveKeys}`);
+	if (signers.length === 0) throw new Refusal(`${keys} ${holdsNone}`);
 	const canary = await verifyCanaryResult(given.jws, jwks);
 	if (canary.valid || canary.reason !== "wrong_type") {
 		return { valid: canary.valid, told: json ? JSON.stringify(canary) : describeCanary(canary) };

@@ -126,11 +126,11 @@ const described = z.looseObject({}).transform(() => true);
 const listed = z
 	.array(z.union([z.boolean(), z.string().max(2000), described]))
 	.max(64)
-	.transform((all) => all.length > 0 && all.every(Boolean))
+	// What each says still counts: "none" in a list is none.
+	.transform((all) => (all.length > 0 && all.every(Boolean) ? all : false))
 	.meta({ id: "proofs" });
-const proofs = z.union([z.boolean(), z.string().max(200), described, listed], {
-	error: "neither a boolean nor a reference",
-});
+const single = z.union([z.boolean(), z.string().max(200), described]);
+const proofs = z.union([single, listed], { error: "neither a boolean nor a reference" });
 const proof = ofKind("proof", proofs).nullish();
 const place = ofKind(
 	"place",
@@ -201,7 +201,7 @@ const context = z.strictObject({
 	authenticatedAt: instant,
 	lawfulBasis: word,
 	art9Condition: word,
-	gdprScope: ofKind("proof", z.union([z.array(z.string().max(200)).max(8), proofs])).nullish(),
+	gdprScope: ofKind("proof", z.union([z.array(z.string().max(200)).max(8), single])).nullish(),
 	ground: word,
 	holdGround: word,
 	restriction: z.strictObject({ active: flag, ground: word }).nullish(),

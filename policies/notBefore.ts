@@ -13,7 +13,7 @@ export function notBefore(
 	{ object, clock, min }: Clock,
 	{ context = {}, consent }: Pick<Facts, "context" | "consent">,
 ): { at: number; day: string } | undefined {
-	const start = startOf(clock, context) ?? beginningOf(object, context, consent);
+	const start = latest(startOf(clock, context) ?? beginningOf(object, context), endingOf(object, context, consent));
 	if (start === undefined) return undefined;
 	const at = addDuration(start, min);
 	return { at, day: formatDayFrom(at) };
@@ -31,18 +31,22 @@ function startOf(clock: RetentionTerm["clock"], context: FactsContext): number |
 }
 
 // What is not said to have been created came about by what it is a record of, or when that was last worked on.
-function beginningOf(
+function beginningOf(object: RetentionTerm["object"], context: FactsContext): number | undefined {
+	const worked = instantMs(context.processedAt) ?? instantMs(context.acceptedAt);
+	if (object === "subject_request") return latest(worked, instantMs(context.receivedAt));
+	// A consent that nobody has withdrawn is in effect: what proves it has not begun to age.
+	return object === "consent_evidence" ? undefined : worked;
+}
+
+// What proves an opt-out or a consent ages from that opt-out or from the consent's end, whenever the proof was made.
+function endingOf(
 	object: RetentionTerm["object"],
 	context: FactsContext,
 	consent: Facts["consent"],
 ): number | undefined {
-	const worked = instantMs(context.processedAt) ?? instantMs(context.acceptedAt);
-	if (object === "subject_request") return latest(worked, instantMs(context.receivedAt));
-	if (object === "suppression") return latest(worked, instantMs(context.optOutAt));
-	if (object !== "consent_evidence") return worked;
-	// A consent that nobody has withdrawn is in effect: what proves it has not begun to age.
-	const withdrawn = instantMs(consent?.withdrawnAt);
-	return withdrawn === undefined ? worked : latest(worked, instantMs(consent?.obtainedAt), withdrawn);
+	if (object === "suppression") return instantMs(context.optOutAt);
+	const withdrawn = object === "consent_evidence" ? instantMs(consent?.withdrawnAt) : undefined;
+	return withdrawn === undefined ? undefined : latest(instantMs(consent?.obtainedAt), withdrawn);
 }
 
 function latest(...times: (number | undefined)[]): number | undefined {

@@ -9,6 +9,7 @@ import { mentions, setApart } from "./words.ts";
 
 const never = Number.NEGATIVE_INFINITY;
 const consentBases = ["consent", "6_1_a", "art6_1_a"];
+const explicitConsents = ["explicit_consent", "express_consent", "9_2_a", "art9_2_a"];
 
 /**
  * The facts with the recipient's opt-out, consent and holds in them; the input is not changed. A consent on record
@@ -60,8 +61,8 @@ function findConsent(facts: Facts, standing: Standing): Consent | undefined {
 	return best ? weaken(stated, best) : { ...stated, withdrawnAt: formatInstant(endedAt) };
 }
 
-function reliesOnConsent({ context }: Facts): boolean {
-	return mentions(String(context?.lawfulBasis ?? ""), consentBases);
+function reliesOnConsent({ context: { lawfulBasis, art9Condition } = {} }: Facts): boolean {
+	return mentions(String(lawfulBasis), consentBases) || mentions(String(art9Condition), explicitConsents);
 }
 
 function findOptIn(category: string, { lifted }: Standing): Given[] {

@@ -182,7 +182,7 @@ function authenticate(secret: string, request: CallbackRequest, query: Pairs, fi
 	}
 	const nonce = readHeader(headers, "x-plivo-signature-v3-nonce");
 	if (nonce === undefined) return { refused: "unsigned" };
-	const listed = given.flatMap((value) => value?.split(",", signaturesMax) ?? []).map((each) => each.trim());
+	const listed = given.flatMap((value) => value?.split(/, */, signaturesMax) ?? []);
 	const signatures = listed.filter((each) => /^[A-Za-z0-9+/]{43}=$/.test(each));
 	// A dot joins text and nonce: with one in the nonce another cut would bear the same signature.
 	if (signatures.length === 0 || !/^[\w+/=-]{1,128}$/.test(nonce)) return { refused: "malformed" };

@@ -24,6 +24,8 @@ test("a suppression was when the recipient opted out", () => {
 	const optOutAt = "2022-11-25T16:54:00Z";
 	assert.equal(dayOf({ object: "suppression", min: "P5Y" }, { context: { optOutAt } }), "2027-11-26");
 	assert.equal(dayOf({ object: "receipt", min: "P5Y" }, { context: { optOutAt } }), undefined);
+	const early = { optOutAt, createdAt: "2018-01-01T00:00:00Z" };
+	assert.equal(dayOf({ object: "suppression", min: "P5Y" }, { context: early }), "2027-11-26");
 });
 
 test("proof of a consent ages once the consent is withdrawn, and not before", () => {
@@ -38,4 +40,8 @@ test("proof of a consent ages once the consent is withdrawn, and not before", ()
 	);
 	const context = { lastInEffectAt: "2021-06-01T00:00:00Z" };
 	assert.equal(dayOf(proof, { consent, context }), "2023-06-01");
+	assert.equal(dayOf(proof, { consent, context: { acceptedAt: "2020-01-01T00:00:00Z" } }), undefined);
+	const early = { createdAt: "2018-01-01T00:00:00Z" };
+	const late = { ...consent, withdrawnAt: "2026-10-01T00:00:00Z" };
+	assert.equal(dayOf(proof, { consent: late, context: early }), "2028-10-01");
 });

@@ -54,6 +54,12 @@ test("who relies on consent that is neither stated nor on record has none; other
 	for (const basis of ["consent", "Article 6(1)(a)", "art6(1)(a)"]) {
 		assert.deepEqual(judged([], relying(basis)).consent, { type: "none" }, basis);
 	}
+	const explicit = {
+		...facts,
+		category: "health" as const,
+		context: { ...facts.context, art9Condition: "Art. 9(2)(a)" },
+	};
+	assert.deepEqual(judged([], explicit).consent, { type: "none" });
 	assert.equal(judged([], relying("contract")).consent, undefined);
 	assert.equal(judged([], relying("6(1)(f)")).consent, undefined);
 	const given = { ...relying("consent"), consent: { type: "express" as const } };

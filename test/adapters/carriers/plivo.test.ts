@@ -59,7 +59,7 @@ test("a genuine receipt is believed under either token's header, by GET or POST,
 		post(sent),
 		post(sent, { header: "x-plivo-signature-ma-v3" }),
 		post(sent, { signature: `${"A".repeat(43)}=,${signature}` }),
-		post(sent, { signature: `invalid,,  ${signature} ` }),
+		post(sent, { signature: `invalid,,  ${signature}` }),
 		post(sent, { url: `${url}?tenant=b&area=a` }),
 		get(`${url}?${form(Object.entries(sent))}`),
 	]) {
