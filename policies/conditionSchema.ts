@@ -10,7 +10,6 @@ export type Operators = {
 	not?: Scalar | Scalar[] | undefined;
 	orAbsent?: Scalar | Scalar[] | undefined;
 	mentions?: string[] | undefined;
-	notMentions?: string[] | undefined;
 	above?: number | undefined;
 	below?: number | undefined;
 	longerThan?: string | undefined;
@@ -36,13 +35,11 @@ const instant = z
 	.union([z.literal("now"), z.iso.datetime()], { error: "neither now nor a time in RFC 3339, UTC" })
 	.meta({ id: "moment" });
 const duration = z.string().refine(isDuration, { error: "not a duration in ISO 8601, such as P30D" });
-const phrases = z.array(z.string().min(2)).min(1);
 const countries = z.array(z.string().regex(/^([A-Z]{2}|EEA)$/, { error: "not a country, nor EEA" })).min(1);
 
 const operators = {
 	given: z.boolean().describe("true: present, and neither false nor empty; false: not so"),
-	mentions: phrases.describe("Has one of these in it, as whole words"),
-	notMentions: phrases.describe("Has none of these in it, as whole words; absent counts"),
+	mentions: z.array(z.string().min(2)).min(1).describe("Has one of these in it, as whole words"),
 	above: z.number().describe("A number greater than this"),
 	below: z.number().describe("A number less than this"),
 	longerThan: duration.describe("A duration longer than this one"),
@@ -56,8 +53,8 @@ const operators = {
 
 // What may be asked of each kind: a question that a fact can't answer would make a rule that never fires.
 const questions: Record<FactKind, (keyof typeof operators)[]> = {
-	text: ["given", "mentions", "notMentions"],
-	word: ["given", "mentions", "notMentions"],
+	text: ["given", "mentions"],
+	word: ["given", "mentions"],
 	flag: ["given"],
 	count: ["given", "above", "below"],
 	time: ["given", "olderThan", "notOlderThan", "before", "after"],
@@ -73,7 +70,7 @@ const tests = new Map<z.ZodType | FactKind, z.ZodType>();
 /** Every fact that a condition may name: its kind, and what values it can have where single values may be asked for. */
 export const knownFacts = new Map(listFacts(factsSchema.shape as Record<string, z.ZodType>, ""));
 
-/** A value or list: the fact is one of them. An absent fact fails every test but `given: false`, `not`, `notMentions`, `notCountry` and `orAbsent`. */
+/** A value or list: the fact is one of them. An absent fact fails every test but `given: false`, `not`, `notCountry` and `orAbsent`. */
 export const conditionSchema: z.ZodType<Condition> = z.lazy(() => conditionShape);
 
 const conditionShape = z

@@ -63,7 +63,6 @@ function compileChecks(test: Operators, isOneOf: (values: Scalar[]) => Check): C
 	if (not !== undefined) checks.push(negate(isOneOf(toList(not))));
 	if (orAbsent !== undefined) checks.push(either(isAbsent, isOneOf(toList(orAbsent))));
 	if (test.mentions !== undefined) checks.push(matchesPhrase(test.mentions));
-	if (test.notMentions !== undefined) checks.push(negate(matchesPhrase(test.notMentions)));
 	if (above !== undefined) checks.push((value) => typeof value === "number" && value > above);
 	if (below !== undefined) checks.push((value) => typeof value === "number" && value < below);
 	if (longerThan !== undefined) {

@@ -155,7 +155,6 @@ function describeOperator(name: string, value: unknown, valuesMax: number): stri
 		orAbsent: `is ${text} or not given`,
 		country: `is in ${text}`,
 		notCountry: `is not in ${text}`,
-		notMentions: `does not mention ${text}`,
 		olderThan: `is more than ${text} ago`,
 		notOlderThan: `is not more than ${text} ago`,
 		longerThan: `is longer than ${text}`,

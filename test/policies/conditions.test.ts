@@ -4,10 +4,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { compileCondition } from "../../policies/conditions.ts";
 
-test("a word mentions a phrase or does not, never both, and an absent one mentions none", () => {
+test("a word mentions a phrase as whole words, and an absent one mentions none", () => {
 	const phrases = ["9(2)(h)", "explicit consent"];
 	const says = compileCondition({ "context.art9Condition": { mentions: phrases } });
-	const saysNot = compileCondition({ "context.art9Condition": { notMentions: phrases } });
 	const cases: [string | undefined, boolean][] = [
 		["Art. 9(2)(h) GDPR", true],
 		["by explicit-consent", true],
@@ -19,7 +18,7 @@ test("a word mentions a phrase or does not, never both, and an absent one mentio
 	];
 	for (const [art9Condition, mentioned] of cases) {
 		const facts = { context: art9Condition === undefined ? {} : { art9Condition } };
-		assert.deepEqual([says(facts, 0), saysNot(facts, 0)], [mentioned, !mentioned], art9Condition);
+		assert.equal(says(facts, 0), mentioned, art9Condition);
 	}
-	assert.ok(saysNot({}, 0));
+	assert.equal(says({}, 0), false);
 });
