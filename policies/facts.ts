@@ -215,7 +215,7 @@ const context = z.strictObject({
 	sameSubjectLast24h: count,
 	sendsUncounted: flag,
 	optOutAt: instant,
-	optOutKeywordReply: proof,
+	optOutKeywordReply: ofKind("proof", z.union([z.boolean(), z.string().max(200)])).nullish(),
 	suppressionHashMatch: flag,
 	freshOptInEvidence: proof,
 	softOptIn: z

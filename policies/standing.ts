@@ -32,7 +32,7 @@ export function withStanding(facts: Facts, standing: Standing): Facts {
 function suppressionFacts(facts: Facts, { optOut, lifted }: Standing): Record<string, unknown> {
 	if (!optOut) return lifted ? { suppressionHashMatch: true, freshOptInEvidence: lifted._id } : {};
 	const blocks = optOut.scope === "all" || facts.category === "marketing";
-	const suppressed = blocks && !facts.context?.optOutKeywordReply;
+	const suppressed = blocks && facts.context?.optOutKeywordReply !== true;
 	return {
 		optOutAt: formatInstant(optOut.at),
 		suppressionHashMatch: suppressed ? true : undefined,

@@ -91,6 +91,12 @@ test("several proofs are what each says, and none where one is not there", () =>
 	assert.deepEqual(parseFacts({ context: { gdprScope: ["3(1)"] } }), { context: { gdprScope: ["3(1)"] } });
 });
 
+test("that a message answers an opt-out is said by a yes and by nothing like one", () => {
+	const read = (optOutKeywordReply: unknown) => parseFacts({ context: { optOutKeywordReply } }).context;
+	assert.deepEqual(read(true), { optOutKeywordReply: true });
+	for (const proof of [{}, { reply: "no" }, ["no"]]) assert.throws(() => read(proof), { code: "invalid_request" });
+});
+
 test("one item is a composition, and several resolutions are one", () => {
 	const item = { pack: "a", min: "P6Y" };
 	assert.deepEqual(parseFacts({ context: { composition: item } }), { context: { composition: [item] } });
