@@ -36,29 +36,36 @@ export function readPacks(directory: string = ownDirectory): LoadedPack[] {
 	const list = readList(directory);
 	if (!list) return readFiles(directory);
 	const published = new Set(list.packs.map(({ sha256 }) => sha256));
-	const loaded = textsIn(directory).map(({ text, path }) =>
-		published.has(hashText(text)) ? readPublished(text, path) : readPack(text, path),
-	);
+	const loaded = textsIn(directory).map(({ text, path }) => {
+		const sha256 = hashText(text);
+		return published.has(sha256) ? readPublished(text, path, sha256) : readPack(text, path);
+	});
 	refuse(findUnpublished(loaded.map(toStored), list, join(directory, listName)));
 	return loaded;
 }
 
 // The same text of the same name is the same pack: whoever asks what is published asks for most of it again.
-const known = new Map<string, LoadedPack<WholePack>>();
+const whole = new Map<string, LoadedPack<WholePack>>();
+const deciding = new Map<string, LoadedPack>();
 
 /** One pack out of its text. @throws PackError as loadPacks */
 export function readPack(text: string, path: string): LoadedPack<WholePack> {
 	const sha256 = hashText(text);
-	const name = `${sha256} ${path}`;
-	const pack = known.get(name) ?? { ...readAnew(text, path), sha256 };
-	known.set(name, pack);
-	return pack;
+	return readOnce(whole, `${sha256} ${path}`, () => ({ ...readAnew(text, path), sha256 }));
 }
 
-function readPublished(text: string, path: string): LoadedPack {
-	const { file, lineOf } = readDeciding(text) ?? {};
-	if (!file || !lineOf || findNameFault(file, path, lineOf).length > 0) return readPack(text, path);
-	return { file, source: { path, lineOf }, sha256: hashText(text) };
+function readPublished(text: string, path: string, sha256: string): LoadedPack {
+	return readOnce(deciding, `${sha256} ${path}`, () => {
+		const { file, lineOf } = readDeciding(text) ?? {};
+		if (!file || !lineOf || findNameFault(file, path, lineOf).length > 0) return readPack(text, path);
+		return { file, source: { path, lineOf }, sha256 };
+	});
+}
+
+function readOnce<Pack>(known: Map<string, Pack>, name: string, read: () => Pack): Pack {
+	const pack = known.get(name) ?? read();
+	known.set(name, pack);
+	return pack;
 }
 
 function readAnew(text: string, path: string): Omit<LoadedPack<WholePack>, "sha256"> {

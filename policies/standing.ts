@@ -62,7 +62,8 @@ function findConsent(facts: Facts, standing: Standing): Consent | undefined {
 }
 
 function reliesOnConsent({ context: { lawfulBasis, art9Condition } = {} }: Facts): boolean {
-	return mentions(String(lawfulBasis), consentBases) || mentions(String(art9Condition), explicitConsents);
+	const says = (word: unknown, phrases: string[]) => typeof word === "string" && mentions(word, phrases);
+	return says(lawfulBasis, consentBases) || says(art9Condition, explicitConsents);
 }
 
 function findOptIn(category: string, { lifted }: Standing): Given[] {

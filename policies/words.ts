@@ -21,5 +21,6 @@ export function spellings(text: string): string[] {
 
 /** Whether a text has one of the phrases in it, as whole words. @param phrases as `toWord` gives them */
 export function mentions(text: string, phrases: readonly string[]): boolean {
-	return spellings(text).some((spelling) => phrases.some((phrase) => `_${spelling}_`.includes(`_${phrase}_`)));
+	const texts = spellings(text).map((spelling) => `_${spelling}_`);
+	return phrases.some((phrase) => texts.some((words) => words.includes(`_${phrase}_`)));
 }
