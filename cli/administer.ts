@@ -100,6 +100,18 @@ export function setLinkHost(deps: TenantDeps, tenantId: string, link: LinkSettin
 }
 
 /**
+ * Sets what a tenant answers to STOP and HELP, and what a STOP blocks; what is left out is unset.
+ * @throws Error when the tenant does not exist
+ */
+export function setReplies(
+	deps: TenantDeps,
+	tenantId: string,
+	inbound: NonNullable<TenantDocument["inbound"]>,
+): Promise<void> {
+	return changeTenant(deps, tenantId, "replies", { inbound });
+}
+
+/**
  * Has a tenant's machines sign what they ask, all or what asks of people for a fresh second factor, or lets each key say
  * so for itself; in force within seconds.
  * @throws Error when the tenant does not exist

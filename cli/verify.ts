@@ -63,15 +63,23 @@ async function judgeFile(file: string, jwks: unknown, { json, checkpoint, keys }
 
 async function judgeReceipt({ jws, beside }: CertificateFile, jwks: unknown): Promise<JudgedReceipt> {
 	const result = await verifyReceipt(jws, jwks, { now: Date.now() });
-	const contradicted = result.valid && (beside.messageId ?? result.receipt.messageId) !== result.receipt.messageId;
+	const contradicted = result.valid && contradicts(beside, result.receipt, ["messageId"]);
 	return contradicted ? { valid: false, reason: "contradicted" } : result;
 }
 
 async function judgeCertificate({ jws, beside }: CertificateFile, jwks: unknown): Promise<Result> {
 	const result = await verifyCertificate(jws, jwks, { now: Date.now() });
-	const contradicted =
-		result.valid && repeated.some((name) => (beside[name] ?? result.certificate[name]) !== result.certificate[name]);
+	const contradicted = result.valid && contradicts(beside, result.certificate, ["id", "kind", "issuedAt"]);
 	return contradicted ? { valid: false, reason: "contradicted" } : result;
+}
+
+/** Whether what the API's answer repeats, unsigned, differs from what was signed: who reads only that must not be misled. */
+function contradicts<Signed>(
+	beside: Record<string, unknown>,
+	signed: Signed,
+	repeated: (keyof Signed & string)[],
+): boolean {
+	return repeated.some((name) => (beside[name] ?? signed[name]) !== signed[name]);
 }
 
 async function readKeys(file: string): Promise<unknown> {
@@ -92,9 +100,6 @@ async function readText(file: string): Promise<string> {
 		return refuseFile(file);
 	}
 }
-
-// What the API's answer repeats of a certificate, unsigned: who reads only that must not be told something else.
-const repeated = ["id", "kind", "issuedAt"] as const;
 
 /** The certificate in the file, and what stands beside it; keys there count for nothing. */
 function certificateIn(text: string, file: string): CertificateFile {

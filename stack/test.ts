@@ -100,21 +100,20 @@ function findFiles(): string[] {
 function gather(files: string[]): string[] {
 	const folder = join(dir, "gathered");
 	mkdirSync(folder, { recursive: true });
-	const groups = Array.from({ length: Math.ceil(files.length / gatheredMax) }, (_, index) =>
-		files.slice(index * gatheredMax, (index + 1) * gatheredMax),
-	);
-	const bytesOf = (some: string[]) => some.reduce((sum, file) => sum + statSync(join(root, file)).size, 0);
-	return groups
-		.toSorted((one, other) => bytesOf(other) - bytesOf(one))
-		.map((some, index) => {
-			const suites = some.map(
-				(file) =>
-					`describe("${file}", { timeout: ${fileTimeoutMs} }, () => import(${JSON.stringify(join(root, file))}));`,
-			);
-			const path = join(folder, `${String(index + 1).padStart(2, "0")}.test.mjs`);
-			writeFileSync(path, ['import { describe } from "node:test";', ...suites].join("\n"));
-			return path;
-		});
+	const groups = Array.from({ length: Math.ceil(files.length / gatheredMax) }, (_, index) => {
+		const some = files.slice(index * gatheredMax, (index + 1) * gatheredMax);
+		return { some, bytes: some.reduce((sum, file) => sum + statSync(join(root, file)).size, 0) };
+	});
+	groups.sort((one, other) => other.bytes - one.bytes);
+	return groups.map(({ some }, index) => {
+		const suites = some.map(
+			(file) =>
+				`describe("${file}", { timeout: ${fileTimeoutMs} }, () => import(${JSON.stringify(join(root, file))}));`,
+		);
+		const path = join(folder, `${String(index + 1).padStart(2, "0")}.test.mjs`);
+		writeFileSync(path, ['import { describe } from "node:test";', ...suites].join("\n"));
+		return path;
+	});
 }
 
 function scheduleSettings(): Record<string, string> {

@@ -8,7 +8,7 @@ import { type OpenFate, openFates } from "../../domain/tenancy.ts";
 import { hostPattern } from "../../domain/verification.ts";
 import { withoutUndefined } from "../../domain/withoutUndefined.ts";
 import { isDuration } from "../../policies/durations.ts";
-import { createTenant, setRoutes } from "../administer.ts";
+import { createTenant, setReplies, setRoutes } from "../administer.ts";
 import { parseCountry, parseCountryOrAll } from "../byCountry.ts";
 import { leave } from "./leave.ts";
 import { withDeps } from "./withDeps.ts";
@@ -153,10 +153,8 @@ function readInbound({ stopScope, stopReply, helpReply }: ReplyOptions): ReplyOp
 function addReplies(command: Command): void {
 	addReplyOptions(command.argument("<tenant>", "id of the tenant")).action((id: string, options: ReplyOptions) =>
 		withDeps(async (deps) => {
-			await readTenant(deps, id);
 			const inbound = readInbound(options);
-			await deps.evidence.append([{ type: "tenant_changed", code: "replies", tenantId: id, about: id, by: "admin" }]);
-			await deps.store.tenants.set(id, { inbound });
+			await setReplies(deps, id, inbound);
 			return { tenantId: id, inbound };
 		}),
 	);
