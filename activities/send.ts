@@ -117,12 +117,12 @@ async function attempt(deps: SendDeps, message: Message, asked: { at: number; ti
 		return refused("keys_unavailable");
 	}
 	try {
-		// The wall clock may have been set meanwhile; the monotonic one says how much of lease and deadline is left. Not from
-		// the attempt's own start: it is written once the store comes to it, and the wait for that would count twice. It
-		// bounds what is left all the same, for the clock may have been put forward before it.
-		const { startedAt, claim } = message.attempts.at(-1) as Attempt;
+		// The wall clock may have been set back meanwhile; the monotonic one says how much of lease and deadline is left. Not
+		// from the attempt's own start: it is written once the store comes to it, and the wait for that would count twice. A
+		// wall clock that was put forward is believed: it had been slow.
+		const { claim } = message.attempts.at(-1) as Attempt;
 		const elapsedMs = () => deps.monotonic() - asked.tick;
-		const remainingMs = () => message.deadlineAt - Math.max(asked.at + elapsedMs(), startedAt);
+		const remainingMs = () => message.deadlineAt - Math.max(asked.at + elapsedMs(), deps.clock());
 		const leaseLeft = () => elapsedMs() <= limits.leaseMs - limits.carrierTimeoutMs;
 		// Carriers take whole seconds: with less than one left, any validity would reach past the deadline.
 		if (remainingMs() < 1_000) return { kind: "overdue" };

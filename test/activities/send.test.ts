@@ -168,6 +168,37 @@ describe("one attempt", () => {
 		assert.deepEqual(validities, [3]);
 	});
 
+	it("counts all that passes since a slow clock was set right, while its claim waited or after it", async () => {
+		for (const setRightAt of ["claim", "decrypt"]) {
+			const message = await queued({ deadlineAt: engine.clock() + 12_000, closeAt: engine.clock() + 60_000 });
+			const { time, monotonic } = createMonotonic();
+			let slowMs = 15_000;
+			const clock = () => engine.clock() - slowMs + time.nowMs - 1_000;
+			const setRight = (at: string) => {
+				if (at === setRightAt) slowMs = 0;
+			};
+			const claim: Engine["store"]["messages"]["claim"] = async (job) => {
+				setRight("claim");
+				const claimed = await engine.store.messages.claim(job);
+				const [attempt] = claimed?.attempts ?? [];
+				return claimed && attempt && { ...claimed, attempts: [{ ...attempt, startedAt: clock() }] };
+			};
+			const decrypt: Engine["encryption"]["decrypt"] = async (request) => {
+				setRight("decrypt");
+				if (request.object === "content") time.nowMs += 7_000;
+				return engine.encryption.decrypt(request);
+			};
+			const validities: number[] = [];
+			const carriers = carriersOf(async ({ validitySeconds }) => {
+				validities.push(validitySeconds);
+				return accepted;
+			});
+			const store = { ...engine.store, messages: { ...engine.store.messages, claim } };
+			await sender({ carriers, monotonic, clock, store, encryption: { ...engine.encryption, decrypt } })(message);
+			assert.deepEqual(validities, [3]);
+		}
+	});
+
 	it("is not made when decrypting outlasted the deadline or the lease, whatever the wall clock says", async () => {
 		const shape = { deadlineAt: engine.clock() + 8_500, closeAt: engine.clock() + 60_000 };
 		for (const [message, passedMs, state] of [
