@@ -2,7 +2,7 @@
 
 import type { SendQueueDocument, TenantDocument } from "../adapters/mongo/models.ts";
 import { LetheError } from "../domain/errors.ts";
-import { type DeliveryRefusal, deliveryRefusals } from "../domain/message.ts";
+import { type DryRunRefusal, dryRunRefusals } from "../domain/message.ts";
 import { priceOf } from "../domain/routes.ts";
 import { segmentText } from "../domain/segments.ts";
 import { type AbuseDeps, createAbuse, type Passed } from "./abuse.ts";
@@ -46,13 +46,15 @@ export type Assessed = {
 	notified: Notified;
 };
 
+type Planned = Pick<Assessed, "delivery" | "retention">;
+
 export function createAssess(deps: AssessDeps) {
 	const judge = createJudge(deps);
 	const { findRoutes, refuseRoute } = createFindRoutes(deps);
 	const compose = createCompose(deps);
 	const abuse = createAbuse(deps);
 	const notifiedOf = createWebhooks(deps);
-	const planDelivery = createPlanDelivery(deps);
+	const plan = createPlan(deps, judge);
 
 	const routesFor = (tenant: TenantDocument, input: ComposedInput) => (country: string, macs: readonly string[]) =>
 		findRoutes(tenant, { ...input, country }, macs);
@@ -78,9 +80,8 @@ export function createAssess(deps: AssessDeps) {
 			const judgement = await judge.judge(input, tenant, now, own);
 			try {
 				judge.requireAllowed(judgement);
-				const delivery = planDelivery(judgement, input, tenant, now);
+				const { delivery, retention } = plan(judgement, input, tenant, now);
 				const { country, range, withheldFor, queue = await refuseRoute(tenant, input) } = judgement;
-				const retention = judge.plan(judgement, statedNeeds(tenant, delivery), now);
 				const { segments } = segmentText(delivery.outline);
 				// Last: what it counts and charges is for a message that nothing else refuses.
 				const passed = await abuse.pass(tenant, { country, range, segments, price: priceOf(queue, country) });
@@ -100,7 +101,7 @@ export function createAssess(deps: AssessDeps) {
 			const now = deps.clock();
 			const judgement = await judge.judge(input, tenant, now, { findRoutes: routesFor(tenant, input) });
 			const { decision, country, range, queue } = judgement;
-			const { outline, refusal } = tryDelivery(() => planDelivery(judgement, input, tenant, now), judgement);
+			const { outline, refusal } = tryDelivery(judgement, () => plan(judgement, input, tenant, now));
 			const cost = costOf(input, outline ?? input.body.reveal());
 			const price = queue && priceOf(queue, country);
 			const verdicts = await abuse.tryOut(tenant, { country, range, segments: cost.segments, price });
@@ -127,16 +128,26 @@ export function createAssess(deps: AssessDeps) {
 	};
 }
 
-type Tried = { outline?: string; refusal?: DeliveryRefusal | "card_number" };
+/** How a message is going to be handed over, and how long each trace of it lives. It throws as both plans do. */
+function createPlan(deps: PlanDeliveryDeps, judge: Pick<ReturnType<typeof createJudge>, "plan">) {
+	const planDelivery = createPlanDelivery(deps);
+
+	return (judgement: Judgement, input: ComposedInput, tenant: TenantDocument, now: number): Planned => {
+		const delivery = planDelivery(judgement, input, tenant, now);
+		return { delivery, retention: judge.plan(judgement, statedNeeds(tenant, delivery), now) };
+	};
+}
+
+type Tried = { outline?: string; refusal?: DryRunRefusal };
 
 /** What is refused has no way to go, and costs what its text would; `refusal`: why, where the policies let it go. */
-function tryDelivery(plan: () => Delivery, { decision, facts }: Judgement): Tried {
+function tryDelivery({ decision, facts }: Judgement, plan: () => Planned): Tried {
 	if (!decision.allowed) return {};
 	if (facts.context?.cardNumber) return { refusal: "card_number" };
 	try {
-		return { outline: plan().outline };
+		return { outline: plan().delivery.outline };
 	} catch (error) {
-		const refusal = error instanceof LetheError && deliveryRefusals.find((code) => code === error.code);
+		const refusal = error instanceof LetheError && dryRunRefusals.find((code) => code === error.code);
 		if (!refusal) throw error;
 		return { refusal };
 	}

@@ -9,7 +9,7 @@ import { actTypes, isWord } from "../domain/evidence.ts";
 import { lifecycle, type State, states } from "../domain/lifecycle.ts";
 import { limits } from "../domain/limits.ts";
 import { isGuessable, linkStandings } from "../domain/link.ts";
-import { categories, deliverModes, deliveryModes, deliveryRefusals } from "../domain/message.ts";
+import { categories, deliverModes, deliveryModes, dryRunRefusals } from "../domain/message.ts";
 import { Plaintext } from "../domain/plaintext.ts";
 import {
 	consentTypes,
@@ -340,7 +340,7 @@ const dryRun = z
 		decision,
 		abuse: z.array(abuseVerdict).meta({ description: "The tenant's own limits against misuse." }),
 		refusal: z
-			.enum([...deliveryRefusals, "card_number"])
+			.enum(dryRunRefusals)
 			.optional()
 			.meta({ description: "The code by which it is refused though the policies allow it: it can't go as they say." }),
 		sendQueue: z.string().optional().meta({ description: "Absent where none serves it." }),

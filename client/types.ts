@@ -613,7 +613,7 @@ abuse: AbuseVerdict[]
 /**
  * The code by which it is refused though the policies allow it: it can't go as they say.
  */
-refusal?: ("link_host_missing" | "pin_required" | "recipient_key_missing" | "card_number")
+refusal?: ("link_host_missing" | "pin_required" | "recipient_key_missing" | "card_number" | "validity_too_long")
 /**
  * Absent where none serves it.
  */

@@ -14,9 +14,15 @@ export type Category = (typeof categories)[number];
 export const deliveryModes = ["sms", "secure_link", "e2ee"] as const;
 export type DeliveryMode = (typeof deliveryModes)[number];
 
-/** Codes of the errors by which a message can't go by the mode that was decided. */
-export const deliveryRefusals = ["link_host_missing", "pin_required", "recipient_key_missing"] as const;
-export type DeliveryRefusal = (typeof deliveryRefusals)[number];
+/** Codes of the errors that refuse a message though the policies let it go: it can't go as they say. */
+export const dryRunRefusals = [
+	"link_host_missing",
+	"pin_required",
+	"recipient_key_missing",
+	"card_number",
+	"validity_too_long",
+] as const;
+export type DryRunRefusal = (typeof dryRunRefusals)[number];
 
 /** What may be asked for; what `auto` comes to is the policies' decision. */
 export const deliverModes = ["auto", ...deliveryModes] as const;

@@ -396,6 +396,14 @@ describe("POST /v1/messages", () => {
 		assert.equal(unclear.json.code, "invalid_request");
 	});
 
+	it("a dry run tells what refuses a message that the policies let go", async () => {
+		const { plan } = api.policy.script;
+		api.policy.script.plan = { ...plan, content: { min: "PT0S", max: "PT1H", citations: [] } };
+		const dry = await api.request(key, "POST", "/v1/messages?dryRun=true", messageBody({ validFor: "PT1H" }));
+		api.policy.script.plan = plan;
+		assert.deepEqual([dry.status, dry.json.decision.allowed, dry.json.refusal], [200, true, "validity_too_long"]);
+	});
+
 	it("substitutes look-alikes where it is asked to, shows by a dry run what that spares, and stores what it shows", async () => {
 		const body = `“Ihr Termin” – ${"ä".repeat(100)}`;
 		const dry = async (more: object) =>

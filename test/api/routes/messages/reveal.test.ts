@@ -85,6 +85,21 @@ describe("reading a message", () => {
 			assert.deepEqual(await readings(other._id), []);
 		});
 
+		it("is refused when its text is erased before the worker reads it: the number alone is a search's", async () => {
+			const message = await accept();
+			const { append } = engine.evidence;
+			engine.evidence.append = async (entries) => {
+				const erased = { ...eraseObjects(message, ["content"], engine.clock(), {}), from: [message.state] };
+				await engine.store.messages.transition(erased);
+				return append(entries);
+			};
+			const answer = await reveal(message).finally(() => {
+				engine.evidence.append = append;
+			});
+			assert.equal((await engine.read(message._id)).content, undefined);
+			assert.deepEqual([answer.status, answer.json.code], [410, "content_erased"], answer.text);
+		});
+
 		it("is refused while a hold permits no use of it, but for the matter that the hold names", async () => {
 			const message = await accept();
 			const key = await door.addKey(["compliance"]);
