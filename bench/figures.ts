@@ -26,13 +26,15 @@ function renderTable(): string {
 		const [what, told] = (tell as (figures: unknown) => Row)(figures);
 		return [`| ${what} | ${told} | \`npm run bench -- ${suite}\` |`];
 	});
-	return `\n| what | beside its baseline, in one run | command |\n|---|---|---|\n${rows.join("\n")}\n\n`;
+	const table = `\n| what | beside its baseline, in one run | command |\n|---|---|---|\n${rows.join("\n")}\n\n`;
+	const peers = recorded("peers") as Suites["peers"] | undefined;
+	return peers ? `${table}${renderPeers(peers)}\n` : table;
 }
 
 type Row = [what: string, figures: string];
 
-/** In the order of the table. What a message costs is a table of its own, in docs/sizing.md. */
-const words: { [Suite in Exclude<keyof Suites, "cost">]: (figures: Suites[Suite]) => Row } = {
+/** In the order of the table. Peers have a table of their own, and what a message costs has one in docs/sizing.md. */
+const words: { [Suite in Exclude<keyof Suites, "cost" | "peers">]: (figures: Suites[Suite]) => Row } = {
 	lifecycle: (of) => [
 		"one message, from POST to its closed run",
 		`${round(of.ratio)} of the rate of a bare workflow with one activity (${round(of.messagesPerSecond.median, 0)} a second beside ${round(of.baseline.workflowsPerSecond.median, 0)}); where messages under load may share runs, ${round(of.sharing.waiting.ratios.median)} by callers that wait for their run as the bare workflow's do, ${round(of.sharedRatio, 1)} by callers that go on once they have their answer; ${of.eventsPerMessage} events, ${whole(of.historyBytesPerMessage)} bytes of history; idle, ${round(of.latencyRatio)} of a bare workflow's time until the carrier has it`,
@@ -65,10 +67,6 @@ const words: { [Suite in Exclude<keyof Suites, "cost">]: (figures: Suites[Suite]
 		`with ${whole(of.storedMessages)} stored and ${whole(of.openMessages)} open messages`,
 		`${round(of.ratios.single)} of the empty system's rate of single messages, ${round(of.ratios.batch)} of batches (the bare workflow, of which nothing is ours, ${round(of.ratios.bare)}); all processes together ${whole(of.memory.letheSharedOnceBytes / 1e6)} MB`,
 	],
-	peers: (of) => [
-		`end to end, ${whole(of.messages)} messages over the same SMSC: of Lethe until it answers the receipt (\`deliver_sm_resp\`), which is in its store then, of the others until the receipt is at the caller's URL ([what the others leave out](docs/benchmarks.md#what-the-peers-do-not-do))`,
-		`${tellRatios(of)}; killed half way, of what was accepted: not at the SMSC once nothing had moved for thirty seconds ([of Lethe, not forgotten](docs/benchmarks.md#what-a-kill-leaves)), and there twice: ${tellKilled(of)}`,
-	],
 	soak: (of) => [
 		`${of.minutes} minutes at ${round(100 * of.load, 0)} % of the rate`,
 		`${whole(of.messages)} messages, ${of.failed} failed; last third over first: ${Object.entries(of.ratios)
@@ -81,31 +79,36 @@ const words: { [Suite in Exclude<keyof Suites, "cost">]: (figures: Suites[Suite]
 	],
 };
 
-/** Medians over medians; beside them the slowest round over the other's fastest, and the fastest over its slowest. */
-function tellRatios({ peers, ratios }: Suites["peers"]): string {
-	const range = (ours: Spread | undefined, theirs: Spread | undefined) =>
-		ours && theirs ? ` (${round(ours.min / theirs.max)}–${round(ours.max / theirs.min)})` : "";
-	return Object.entries(ratios)
-		.map(([name, over]) => {
-			const each = Object.entries(over).map(
-				([peer, ratio]) =>
-					`${round(ratio)}${range(peers[name]?.endToEndPerSecond, peers[peer]?.endToEndPerSecond)} of ${peer}`,
-			);
-			return `${name} ${each.join(", ")}`;
-		})
-		.join("; ");
+/** One row a peer: medians over medians, beside them the slowest round over the other's fastest, and the other way round. */
+function renderPeers({ peers, ratios, messages }: Suites["peers"]): string {
+	const ours = Object.keys(ratios);
+	const rows = Object.entries(peers).map(([peer, { endToEndPerSecond: theirs, killed }]) => {
+		const over = ours.map((name) => {
+			const ratio = ratios[name]?.[peer];
+			return ratio === undefined ? "" : `${round(ratio)}${rangeOf(peers[name]?.endToEndPerSecond, theirs)}`;
+		});
+		return `| ${[peer, theirs ? whole(theirs.median) : "", ...over, killed ? tellKilled(killed, messages) : ""].join(" | ")} |`;
+	});
+	const heads = ["peer", "a second", ...ours.map((name) => `${name} beside it`), "killed half way: missing, twice"];
+	return `${whole(messages)} messages over the same SMSC, end to end (\`npm run bench -- peers\`): of Lethe until it answers the receipt (\`deliver_sm_resp\`), which is in its store then, of the others until the receipt is at the caller's URL. [What the others leave out](docs/benchmarks.md#what-the-peers-do-not-do); *missing* is what had been accepted and was not at the SMSC once nothing had moved for thirty seconds, which [of Lethe is not forgotten](docs/benchmarks.md#what-a-kill-leaves).
+
+| ${heads.join(" | ")} |
+|${heads.map(() => "---").join("|")}|
+${rows.join("\n")}
+`;
 }
 
-function tellKilled({ peers, messages }: Suites["peers"]): string {
-	const told = Object.entries(peers).flatMap(([name, { killed }]) => {
-		if (!killed) return [];
-		const { lost, twice, submittedAtKill } = killed;
-		// A record of before tells only what was at the SMSC then.
-		const atHalf = killed.killedAtHalf ?? submittedAtKill >= messages / 4;
-		const early = atHalf
-			? ""
-			: ` (killed with ${whole(submittedAtKill)} of ${whole(Math.ceil(messages / 2))} at the SMSC)`;
-		return [`${name} ${lost} and ${twice}${early}`];
-	});
-	return told.join(", ");
+function rangeOf(ours: Spread | undefined, theirs: Spread | undefined): string {
+	return ours && theirs ? ` (${round(ours.min / theirs.max)}–${round(ours.max / theirs.min)})` : "";
+}
+
+type Killed = NonNullable<Suites["peers"]["peers"][string]["killed"]>;
+
+function tellKilled({ lost, twice, submittedAtKill, killedAtHalf }: Killed, messages: number): string {
+	// A record of before tells only what was at the SMSC then.
+	const atHalf = killedAtHalf ?? submittedAtKill >= messages / 4;
+	const early = atHalf
+		? ""
+		: ` (killed with ${whole(submittedAtKill)} of ${whole(Math.ceil(messages / 2))} at the SMSC)`;
+	return `${lost}, ${twice}${early}`;
 }
