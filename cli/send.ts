@@ -56,7 +56,7 @@ type Refusal = { code: string; title: string; errors?: FieldError[]; decision?: 
 const pollMs = 200;
 const retryMs = 1_000;
 /** Failures of a connection that stood: the request may have reached the API. */
-const brokenOff = new Set(["ECONNRESET", "EPIPE", "UND_ERR_SOCKET", "UND_ERR_HEADERS_TIMEOUT", "UND_ERR_BODY_TIMEOUT"]);
+const brokenOff = new Set(["ECONNRESET", "EPIPE", "UND_ERR_SOCKET", "UND_ERR_HEADERS_TIMEOUT"]);
 /** Refusals that say nothing of the message: it was not asked for rightly, or could not be judged. */
 const mends: Record<string, string> = {
 	unauthenticated: "Give a live key with --key; `lethe admin key` makes one.",
@@ -105,12 +105,15 @@ export function sendCommand(): Command {
 
 async function send(options: Options, command: Command): Promise<void> {
 	const target = apiTarget(options);
-	const answer = await call(
-		target,
-		"POST",
-		`/v1/messages${options.dryRun ? "?dryRun=true" : ""}`,
-		options.idempotencyKey ?? randomUUID(),
-		{
+	const idempotencyKey = options.idempotencyKey ?? randomUUID();
+	const answer = await call(target, {
+		method: "POST",
+		path: `/v1/messages${options.dryRun ? "?dryRun=true" : ""}`,
+		idempotencyKey,
+		brokeOff: options.dryRun
+			? "; nothing is stored. Ask again."
+			: `, and may have accepted it. Repeat it with --idempotency-key ${idempotencyKey}: then it is sent once.`,
+		body: {
 			to: await readNumber(options.to),
 			...textOf(options),
 			sendAt: options.sendAt,
@@ -123,7 +126,7 @@ async function send(options: Options, command: Command): Promise<void> {
 			clientReference: options.reference,
 			substitute: options.substitute,
 		},
-	);
+	});
 	if (answer.status >= 400) return refuse(answer.status, answer.body as Refusal, command);
 	let message = answer.body as Answer;
 	if (options.wait && message.id) message = await waitForEnd(target, message.id, options);
@@ -250,7 +253,7 @@ async function look(
 	id: string,
 ): Promise<Answer | { why: string; passes: boolean }> {
 	try {
-		const { status, body } = await call(target, "GET", `/v1/messages/${id}`);
+		const { status, body } = await call(target, { method: "GET", path: `/v1/messages/${id}`, brokeOff: "." });
 		if (status < 400) return body as Answer;
 		return { why: `the API answers ${status}.`, passes: status === 429 || status >= 500 };
 	} catch (error) {
@@ -266,33 +269,58 @@ function describeWaiting({ state, sendQueue, releaseAt, closesAt }: Answer): str
 	return String(state);
 }
 
+type Call = {
+	method: "GET" | "POST";
+	path: string;
+	idempotencyKey?: string;
+	body?: object;
+	/** What is to be said where the connection breaks once it stood: the API may have done what was asked for. */
+	brokeOff: string;
+};
+
+/** @throws Error when nothing answers, when the answer breaks off, or when it is not one of Lethe's */
 async function call(
 	target: ReturnType<typeof apiTarget>,
-	method: string,
-	path: string,
-	idempotencyKey?: string,
-	body?: unknown,
+	asked: Call,
 ): Promise<{ status: number; body: Answer | Refusal }> {
-	const response = await fetch(new URL(path, target.url), {
-		method,
-		headers: {
-			authorization: `Bearer ${target.apiKey}`,
-			...(body ? { "content-type": "application/json" } : {}),
-			...(idempotencyKey ? { "idempotency-key": idempotencyKey } : {}),
-		},
-		...(body ? { body: JSON.stringify(body) } : {}),
-	}).catch((error: { cause?: { code?: string } }) => {
-		if (idempotencyKey !== undefined && brokenOff.has(error.cause?.code ?? "")) {
-			throw new Error(
-				`the API at ${target.url} broke off, and may have accepted it. Repeat it with --idempotency-key ${idempotencyKey}: then it is sent once.`,
-			);
-		}
-		throw new Error(`the API at ${target.url} does not answer. Is it running? See \`lethe doctor\`.`);
-	});
-	const answer = (await response.json().catch(() => undefined)) as Answer | Refusal | undefined;
+	const { status, text } = await exchange(target, asked);
+	const body = parse(text);
 	// Every refusal of Lethe's has a code.
-	if (answer === undefined || (response.status >= 400 && !("code" in answer))) {
-		throw new Error(`what answers at ${target.url} is not Lethe's API (status ${response.status}). Correct --url.`);
+	if (body === undefined || (status >= 400 && !("code" in body))) {
+		throw new Error(`what answers at ${target.url} is not Lethe's API (status ${status}). Correct --url.`);
 	}
-	return { status: response.status, body: answer };
+	return { status, body };
+}
+
+async function exchange(
+	{ url, apiKey }: ReturnType<typeof apiTarget>,
+	{ method, path, idempotencyKey, body, brokeOff }: Call,
+): Promise<{ status: number; text: string }> {
+	let answers = false;
+	try {
+		const response = await fetch(new URL(path, url), {
+			method,
+			headers: {
+				authorization: `Bearer ${apiKey}`,
+				...(body ? { "content-type": "application/json" } : {}),
+				...(idempotencyKey ? { "idempotency-key": idempotencyKey } : {}),
+			},
+			...(body ? { body: JSON.stringify(body) } : {}),
+		});
+		answers = true;
+		return { status: response.status, text: await response.text() };
+	} catch (error) {
+		const { cause } = error as { cause?: { code?: string } };
+		if (answers || brokenOff.has(cause?.code ?? "")) throw new Error(`the API at ${url} broke off${brokeOff}`);
+		throw new Error(`the API at ${url} does not answer. Is it running? See \`lethe doctor\`.`);
+	}
+}
+
+function parse(text: string): Answer | Refusal | undefined {
+	try {
+		const value: unknown = JSON.parse(text);
+		return typeof value === "object" && value !== null ? value : undefined;
+	} catch {
+		return undefined;
+	}
 }

@@ -15,9 +15,16 @@ const json =
 		answer.writeHead(status).end(JSON.stringify(body));
 const accepted = json(202, { id: "msg_a", state: "accepted" });
 const reset: Say = (answer) => answer.destroy();
+const cutOff =
+	(status: number, begun: string, length: number): Say =>
+	(answer) => {
+		answer.writeHead(status, { "content-length": length }).flushHeaders();
+		answer.write(begun);
+		setTimeout(() => answer.socket?.resetAndDestroy(), 50);
+	};
 
 /** What the command says to an API that answers in turn so, and the last for good. */
-async function sendTo(turns: Say[], timeout: string) {
+async function sendTo(turns: Say[], timeout: string, ...more: string[]) {
 	let asked = 0;
 	const server = createServer((_, answer) => turns[Math.min(asked++, turns.length - 1)]?.(answer)).listen(
 		0,
@@ -26,13 +33,18 @@ async function sendTo(turns: Say[], timeout: string) {
 	await once(server, "listening");
 	const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 	const args = ["send", "--to", "+12025550142", "--body", "x", "--wait", "--timeout", timeout];
-	const said = await run(process.execPath, ["cli/lethe.ts", ...args, "--url", url, "--key", "k"]);
+	const said = await run(process.execPath, ["cli/lethe.ts", ...args, ...more, "--url", url, "--key", "k"]);
 	server.close();
 	return said;
 }
 
 test("a message that was accepted is waited for through resets, throttling and an API that restarts", async () => {
-	const passing = [reset, json(429, { code: "rate_limited" }), json(503, { code: "unavailable" })];
+	const passing = [
+		reset,
+		cutOff(200, '{"id":', 500),
+		json(429, { code: "rate_limited" }),
+		json(503, { code: "unavailable" }),
+	];
 	const delivered = json(200, { id: "msg_a", state: "delivered" });
 	const still = json(200, { id: "msg_a", state: "accepted" });
 	const { code, out, error } = await sendTo([accepted, still, ...passing, delivered], "60");
@@ -51,14 +63,38 @@ test("whatever ends the waiting names the message", async () => {
 	}
 });
 
-test("whoever is cut off is told the key by which a repeat sends it once", async () => {
-	const { code, error } = await sendTo([reset], "0");
-	assert.equal(code, 2);
+test("whoever is cut off, before the answer or in the midst of it, is told the key by which a repeat sends it once", async () => {
 	const key = "[0-9a-f-]{36}";
-	assert.match(
-		error,
-		new RegExp(`^lethe: the API at \\S+ broke off, .* --idempotency-key ${key}: then it is sent once\\.\n$`),
+	const told = new RegExp(
+		`^lethe: the API at \\S+ broke off, and may have accepted it\\. .* --idempotency-key ${key}: then it is sent once\\.\n$`,
 	);
+	for (const cut of [reset, cutOff(202, "", 500), cutOff(202, '{"id":"msg_', 500), cutOff(503, "{", 500)]) {
+		const { code, out, error } = await sendTo([cut], "0");
+		assert.deepEqual([code, out], [2, ""], error);
+		assert.match(error, told);
+	}
+	const { error } = await sendTo([cutOff(202, "{", 500)], "0", "--idempotency-key", "order-7");
+	assert.match(error, / --idempotency-key order-7: /);
+});
+
+test("of a dry run that is cut off nothing is stored, and there is no key to repeat it by", async () => {
+	for (const cut of [reset, cutOff(200, '{"decision":', 500)]) {
+		const { code, out, error } = await sendTo([cut], "0", "--dry-run", "--idempotency-key", "order-7");
+		assert.deepEqual([code, out], [2, ""], error);
+		assert.match(error, /^lethe: the API at \S+ broke off; nothing is stored\. Ask again\.\n$/);
+	}
+});
+
+test("an answer that is whole and not Lethe's is told as that", async () => {
+	for (const [status, text] of [
+		[202, "<html>"],
+		[502, "<html>"],
+		[502, "{}"],
+		[200, ""],
+	] as const) {
+		const { code, error } = await sendTo([(answer) => answer.writeHead(status).end(text)], "0");
+		assert.deepEqual([code, error.includes(`is not Lethe's API (status ${status})`)], [2, true], error);
+	}
 });
 
 test("a token that is not known, whatever the API calls it, is misuse and no negative answer", async () => {
