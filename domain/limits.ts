@@ -403,6 +403,8 @@ export const limits = {
 
 	// policies
 	packBytesMax: 256 * 1024,
+	// A process remembers so many as it read them: more than a release ships with what is published beside it.
+	packsReadMax: 128,
 	policyPollMs: 1_000,
 	policyVerifyMs: 30_000,
 	// A process that has not read the published versions for so long decides nothing.

@@ -4,6 +4,7 @@ import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { limits } from "../domain/limits.ts";
 import { caseFault, runCases } from "./cases.ts";
 import { findNameFault } from "./check.ts";
 import { PackError, type PackFault } from "./faults.ts";
@@ -44,7 +45,8 @@ export function readPacks(directory: string = ownDirectory): LoadedPack[] {
 	return loaded;
 }
 
-// The same text of the same name is the same pack: whoever asks what is published asks for most of it again.
+// The same text of the same name is the same pack: whoever asks what is published asks for most of it again. What
+// was not asked for the longest goes first.
 const whole = new Map<string, LoadedPack<WholePack>>();
 const deciding = new Map<string, LoadedPack>();
 
@@ -64,7 +66,10 @@ function readPublished(text: string, path: string, sha256: string): LoadedPack {
 
 function readOnce<Pack>(known: Map<string, Pack>, name: string, read: () => Pack): Pack {
 	const pack = known.get(name) ?? read();
+	known.delete(name);
 	known.set(name, pack);
+	const [longestUnasked] = known.keys();
+	if (longestUnasked !== undefined && known.size > limits.packsReadMax) known.delete(longestUnasked);
 	return pack;
 }
 

@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, test } from "node:test";
 import { stringify } from "yaml";
+import { limits } from "../../domain/limits.ts";
 import { loadPacks, readFiles, readPack, readPacks, sealPacks } from "../../policies/load.ts";
 import { sampleBase, samplePack, sampleRule } from "./samples.ts";
 
@@ -154,6 +155,20 @@ test("one pack is read out of its text, under the name that it should have", () 
 	const { file, sha256, source } = readPack(text, "drafts/a/1.0.0.yaml");
 	assert.deepEqual([file.id, sha256.length, source?.lineOf(["rules", 0, "deny"])], ["a", 64, 13]);
 	assert.throws(() => readPack(text, "drafts/a/1.0.1.yaml"), /drafts.a.1\.0\.1\.yaml:1: .*Name it a\/1\.0\.0\.yaml/);
+});
+
+test("a pack is read once, and of many those that nobody asked for again are forgotten", () => {
+	const read = (number: number) => {
+		const pack = samplePack("a", [sampleRule("a.rule", { deny: ["OPTED_OUT"] })], { title: `Draft ${number}` });
+		return readPack(stringify(pack), "a/1.0.0.yaml").file;
+	};
+	const [asked, unasked] = [read(0), read(1)];
+	for (let number = 2; number <= limits.packsReadMax; number++) {
+		read(number);
+		assert.equal(read(0), asked);
+	}
+	assert.notEqual(read(1), unasked);
+	assert.equal(read(0), asked);
 });
 
 test("a pack whose cases fail stops the load, with the line of the case", () => {
