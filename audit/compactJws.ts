@@ -1,9 +1,10 @@
 // Compact JWS (RFC 7515, EdDSA) as Lethe writes them: signed by a key that names itself, opened only by keys that the caller has pinned.
 
 import canonicalize from "canonicalize";
-import { compactVerify, importJWK } from "jose";
+import { compactVerify } from "jose";
 import { z } from "zod";
 import type { SigningKey } from "../adapters/vault/signer.ts";
+import { type PinnedKey, pinnedKeys } from "./pinnedKeys.ts";
 
 const algorithm = "EdDSA";
 
@@ -34,16 +35,16 @@ export type CompactFault = "malformed" | "wrong_type" | "key_not_pinned" | "bad_
 /**
  * What was signed, and by which key; or why it is not believed.
  * @param expected the kind of text, and the use of the keys that sign it
- * @throws TypeError when `jwks` holds no usable key
+ * @throws TypeError when `jwks` holds no usable Ed25519 key
  */
 export async function openCompact(
 	jws: string,
 	jwks: unknown,
 	expected: { typ: string; use: SigningKey },
 ): Promise<{ kid: string; payload: unknown; payloadText: string } | CompactFault> {
-	const known = pinnedKeys(jwks);
-	if (known.length === 0) throw new TypeError("the JWK set holds no Ed25519 signing key with a kid");
-	const pinned = keysFor(expected.use, known);
+	const { ed25519 } = pinnedKeys(jwks);
+	if (ed25519.length === 0) throw new TypeError("the JWK set holds no usable Ed25519 key with a kid");
+	const pinned = keysFor(expected.use, ed25519);
 	const parts = split(jws);
 	const header = headerSchema.safeParse(parts?.header);
 	if (!parts || !header.success) return "malformed";
@@ -60,23 +61,6 @@ const bytesMax = 4 * 1024 * 1024;
 
 // Any other header field (jwk, jku, x5c, crit …) is refused with the rest: a key that comes along counts for nothing.
 const headerSchema = z.strictObject({ alg: z.string(), kid: z.string().min(1), typ: z.string() });
-const pinnedSchema = z.object({ keys: z.array(z.looseObject({ kty: z.string() })) });
-const keySchema = z.object({
-	kty: z.literal("OKP"),
-	crv: z.literal("Ed25519"),
-	x: z.string(),
-	kid: z.string(),
-	use: z.literal("sig").optional(),
-	lethe_use: z.string().optional(),
-});
-
-type PinnedKey = z.infer<typeof keySchema>;
-
-/** The usable keys of a JWK set. */
-export function pinnedKeys(jwks: unknown): PinnedKey[] {
-	const parsed = pinnedSchema.safeParse(jwks);
-	return (parsed.data?.keys ?? []).flatMap((key) => keySchema.safeParse(key).data ?? []);
-}
 
 /** Those that may sign it. One that does not say what it signs was pinned as good for all. */
 export function keysFor(use: SigningKey, keys: readonly PinnedKey[]): PinnedKey[] {
@@ -86,7 +70,7 @@ export function keysFor(use: SigningKey, keys: readonly PinnedKey[]): PinnedKey[
 async function signedByOneOf(jws: string, keys: PinnedKey[]): Promise<boolean> {
 	for (const key of keys) {
 		try {
-			await compactVerify(jws, await importJWK(key, algorithm), { algorithms: [algorithm] });
+			await compactVerify(jws, key.publicKey, { algorithms: [algorithm] });
 			return true;
 		} catch {
 			// A kid may be pinned twice; the next key may fit.

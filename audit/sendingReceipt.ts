@@ -1,7 +1,7 @@
 // Receipts of sending: what became of one message, signed; with a commitment to what it said, where its sender gave a salt.
 
 import { createHmac } from "node:crypto";
-import { compactVerify, decodeProtectedHeader, importJWK } from "jose";
+import { compactVerify, decodeProtectedHeader } from "jose";
 import { z } from "zod";
 import { formatTime } from "../domain/formatTime.ts";
 import { isId } from "../domain/ids.ts";
@@ -9,6 +9,7 @@ import { isFinal, states } from "../domain/lifecycle.ts";
 import { limits } from "../domain/limits.ts";
 import { deliveryModes, type Message } from "../domain/message.ts";
 import { isAsWritten } from "./compactJws.ts";
+import { pinnedKeys } from "./pinnedKeys.ts";
 
 const receiptType = "lethe-sending-receipt";
 /** Another kind of key than a certificate's: neither passes for the other. */
@@ -89,14 +90,6 @@ export type ReceiptResult =
 	| { valid: true; kid: string; receipt: SendingReceipt }
 	| { valid: false; reason: "malformed" | "key_not_pinned" | "bad_signature" | "schema" | "issued_in_future" };
 
-const keySchema = z.object({
-	kty: z.literal("EC"),
-	crv: z.literal("P-256"),
-	x: z.string(),
-	y: z.string(),
-	kid: z.string(),
-});
-
 /** Whether a compact JWS says that it is a receipt of sending. */
 export function isReceipt(jws: string): boolean {
 	try {
@@ -106,22 +99,20 @@ export function isReceipt(jws: string): boolean {
 	}
 }
 
-/** The keys of a JWK set that may have signed receipts. */
-export function receiptKeys(jwks: unknown): z.infer<typeof keySchema>[] {
-	const { keys } = (jwks ?? {}) as { keys?: unknown };
-	return Array.isArray(keys) ? keys.flatMap((key) => keySchema.safeParse(key).data ?? []) : [];
-}
-
-/** Checks a receipt offline, against keys that the caller has pinned (a JWK set, RFC 7517). `now` is epoch ms. */
+/**
+ * Checks a receipt offline, against keys that the caller has pinned (a JWK set, RFC 7517). `now` is epoch ms.
+ * @throws TypeError when `jwks` holds no usable P-256 key
+ */
 export async function verifyReceipt(jws: string, jwks: unknown, { now }: { now: number }): Promise<ReceiptResult> {
+	const { p256 } = pinnedKeys(jwks);
+	if (p256.length === 0) throw new TypeError("the JWK set holds no usable P-256 key with a kid");
 	if (!isAsWritten(jws)) return { valid: false, reason: "malformed" };
 	const { kid } = decodeProtectedHeader(jws);
-	const pinned = receiptKeys(jwks).filter((key) => key.kid === kid);
+	const pinned = p256.filter((key) => key.kid === kid);
 	if (pinned.length === 0) return { valid: false, reason: "key_not_pinned" };
 	for (const key of pinned) {
-		const verified = await compactVerify(jws, await importJWK(key, receiptAlgorithm), {
-			algorithms: [receiptAlgorithm],
-		}).catch(() => undefined);
+		const algorithms = [receiptAlgorithm];
+		const verified = await compactVerify(jws, key.publicKey, { algorithms }).catch(() => undefined);
 		if (!verified) continue;
 		const receipt = receiptSchema.safeParse(parse(verified.payload)).data;
 		if (!receipt) return { valid: false, reason: "schema" };

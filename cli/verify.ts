@@ -4,8 +4,9 @@ import { access, readFile } from "node:fs/promises";
 import { Command } from "commander";
 import { verifyCanaryResult } from "../audit/canaryResult.ts";
 import type { Certificate } from "../audit/certificate.ts";
-import { keysFor, pinnedKeys } from "../audit/compactJws.ts";
-import { isReceipt, receiptKeys, verifyReceipt } from "../audit/sendingReceipt.ts";
+import { keysFor } from "../audit/compactJws.ts";
+import { pinnedKeys } from "../audit/pinnedKeys.ts";
+import { isReceipt, verifyReceipt } from "../audit/sendingReceipt.ts";
 import { type VerifyResult, verifyCertificate } from "../audit/verifyCertificate.ts";
 import { exitCodes, Refusal, run } from "./run.ts";
 import { describeCanary } from "./verify/canary.ts";
@@ -26,7 +27,9 @@ export function verifyCommand(): Command {
 			run("verify", async () => {
 				if (!options.keys) throw new Refusal("--keys is missing: name a file with the JWK set that you have pinned.");
 				await access(file).catch(() => refuseFile(file));
-				const { valid, told } = await judgeFile(file, await readKeys(options.keys), options);
+				const jwks = await readKeys(options.keys);
+				const { valid, told } = await judgeFile(file, jwks, options.keys, options);
+				tellUnusable(jwks, options.keys);
 				console.log(told);
 				return valid ? exitCodes.yes : exitCodes.no;
 			}),
@@ -37,22 +40,20 @@ type Options = { keys?: string; checkpoint?: string; json?: boolean };
 type Result = VerifyResult | { valid: false; reason: "contradicted" };
 type CertificateFile = { jws: string; beside: Record<string, unknown> };
 
-const saveKeys = "save the JWK set of the issuer there.";
-const holdsNone = `holds no Ed25519 key with a kid: ${saveKeys}`;
-
-async function judgeFile(file: string, jwks: unknown, { json, checkpoint, keys }: Options) {
+async function judgeFile(file: string, jwks: unknown, keys: string, { json, checkpoint }: Options) {
 	const older = checkpoint === undefined ? undefined : `${await readText(checkpoint)}\n`;
-	const signers = pinnedKeys(jwks);
-	const evidence = await verifyEvidenceFile(file, keysFor("evidence", signers), older).catch(() => refuseFile(file));
-	if (evidence && signers.length === 0) throw new Refusal(`${keys} ${holdsNone}`);
+	const { ed25519, p256 } = pinnedKeys(jwks);
+	const evidence = await verifyEvidenceFile(file, keysFor("evidence", ed25519), older).catch(() => refuseFile(file));
+	if (evidence && ed25519.length === 0) refuseKeys(keys, "Ed25519");
 	if (evidence) return { valid: evidence.valid, told: json ? JSON.stringify(evidence) : describeEvidence(evidence) };
 	if (older !== undefined) throw new Refusal(`${file} is no evidence export: leave out --checkpoint.`);
 	const given = certificateIn(await readText(file), file);
 	if (isReceipt(given.jws)) {
+		if (p256.length === 0) refuseKeys(keys, "P-256");
 		const receipt = await judgeReceipt(given, jwks);
 		return { valid: receipt.valid, told: json ? JSON.stringify(receipt) : describeReceipt(receipt) };
 	}
-	if (signers.length === 0) throw new Refusal(`${keys} ${holdsNone}`);
+	if (ed25519.length === 0) refuseKeys(keys, "Ed25519");
 	const canary = await verifyCanaryResult(given.jws, jwks);
 	if (canary.valid || canary.reason !== "wrong_type") {
 		return { valid: canary.valid, told: json ? JSON.stringify(canary) : describeCanary(canary) };
@@ -84,9 +85,23 @@ function contradicts<Signed>(
 
 async function readKeys(file: string): Promise<unknown> {
 	const keys = json(await readText(file));
-	if (keys === undefined) throw new Refusal(`${file} is not JSON: save the JWK set there.`);
-	if (pinnedKeys(keys).length + receiptKeys(keys).length > 0) return keys;
-	throw new Refusal(`${file} holds no Ed25519 or P-256 key with a kid: ${saveKeys}`);
+	if (keys === undefined) throw new Refusal(`${file} is not JSON: save the JWK set of the issuer there.`);
+	return keys;
+}
+
+function refuseKeys(file: string, kind: "Ed25519" | "P-256"): never {
+	throw new Refusal(`${file} holds no usable ${kind} key with a kid: save the JWK set of the issuer there.`);
+}
+
+/** What was passed over may be the key that the text names: whoever pinned it must not take that for a forgery. */
+function tellUnusable(jwks: unknown, file: string): void {
+	const { unusable } = pinnedKeys(jwks);
+	if (unusable.length === 0) return;
+	const others = unusable.length > 1 ? ` and ${unusable.length - 1} more` : "";
+	const which = `keys[${unusable[0]}]${others}`;
+	console.error(
+		`lethe verify: ${file}: passed over ${which}: no usable Ed25519 or P-256 key with a kid. Save the JWK set of the issuer there.`,
+	);
 }
 
 function refuseFile(file: string): never {

@@ -7,6 +7,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import { CompactSign } from "jose";
 import { type CertificateInput, createCertificates, type Kept } from "../../audit/certificate.ts";
 import { leafHash } from "../../audit/merkle.ts";
 import { formatId } from "../../domain/ids.ts";
@@ -71,6 +72,11 @@ async function issue(
 
 const jws = await issue(35 * day);
 const keys = file("keys.json", { keys: [jwk] });
+const receiptPair = generateKeyPairSync("ec", { namedCurve: "P-256" });
+const receiptJwk = { ...receiptPair.publicKey.export({ format: "jwk" }), kid: "receipt-1" };
+const receipt = await new CompactSign(Buffer.from("{}"))
+	.setProtectedHeader({ alg: "ES256", kid: "receipt-1", typ: "lethe-sending-receipt" })
+	.sign(receiptPair.privateKey);
 
 test("a certificate exits 0 and says what was erased and when all copies are gone, as text, JWS or JSON", async () => {
 	const text = verify(file("a.jws", `${jws}\n`), "--keys", keys);
@@ -167,6 +173,37 @@ test("what can't be judged exits 2 with one line that names the mend", () => {
 		assert.equal(result.out, "");
 		assert.equal(result.error.trim().split("\n").length, 1);
 	}
+});
+
+test("a set without a usable key of the kind that signs such a text can't judge it, whichever kind that is", () => {
+	const broken = { x: "!!", y: "!!" };
+	for (const [text, others, kind] of [
+		[jws, [receiptJwk], "Ed25519"],
+		[jws, [{ ...jwk, ...broken }], "Ed25519"],
+		[receipt, [jwk], "P-256"],
+		[receipt, [{ ...receiptJwk, ...broken }], "P-256"],
+		['{"schema":"lethe/evidence-export/v1"}', [receiptJwk], "Ed25519"],
+	] as const) {
+		const { code, out, error } = verify(file("text", text), "--keys", file("others.json", { keys: others }));
+		assert.deepEqual([code, out], [2, ""], error);
+		assert.match(error, new RegExp(`^lethe verify: \\S+ holds no .*${kind} key with a kid: save [^\n]+\n$`));
+	}
+});
+
+test("a key that can't be used is passed over and said, and the next of its name counts", () => {
+	for (const [text, good, told] of [
+		[jws, jwk, "VALID: erasure certificate"],
+		[receipt, receiptJwk, "NOT VALID (schema)"],
+	] as const) {
+		const pinned = file("mixed.json", { keys: [{ ...good, x: "!!" }, 7, good] });
+		const { code, out, error } = verify(file("text", text), "--keys", pinned);
+		assert.deepEqual([code, out.startsWith(told)], [told.startsWith("NOT") ? 1 : 0, true], out + error);
+		assert.match(error, /^lethe verify: \S+: passed over keys\[0\] and 1 more: [^\n]+\n$/);
+	}
+	const alone = file("alone.json", { keys: [stranger, { ...jwk, kid: "certificate-2", x: "!!" }] });
+	const { code, out, error } = verify(file("text", jws), "--keys", alone, "--json");
+	assert.deepEqual([code, JSON.parse(out).reason], [1, "bad_signature"]);
+	assert.match(error, /: passed over keys\[1\]: /);
 });
 
 const log = createMemoryEvidence();

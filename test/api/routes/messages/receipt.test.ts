@@ -64,8 +64,12 @@ describe("GET /v1/messages/{id}/receipt", () => {
 		assert.deepEqual(await verify(respelled), { valid: false, reason: "malformed" });
 		const stranger = generateKeyPairSync("ec", { namedCurve: "P-256" }).publicKey.export({ format: "jwk" });
 		const kid = JSON.parse(Buffer.from(header, "base64url").toString()).kid;
-		assert.deepEqual(await verify(jws, { keys: [] }), { valid: false, reason: "key_not_pinned" });
+		assert.deepEqual(await verify(jws, { keys: [stranger] }).catch((error) => error.name), "TypeError");
+		const unnamed = { keys: [{ ...stranger, kid: "other" }] };
+		assert.deepEqual(await verify(jws, unnamed), { valid: false, reason: "key_not_pinned" });
 		assert.deepEqual(await verify(jws, { keys: [{ ...stranger, kid }] }), { valid: false, reason: "bad_signature" });
+		const broken = { ...stranger, kid, x: "!!", y: "??" };
+		assert.ok((await verify(jws, { keys: [broken, { ...stranger, kid }, ...jwks.keys] })).valid);
 		const past = await verify(jws, jwks, api.clock() - 3600_000);
 		assert.deepEqual(past, { valid: false, reason: "issued_in_future" });
 		const token = await api.tokens.sign("lethe-sending-receipt", { state: "delivered" });
