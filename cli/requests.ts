@@ -6,6 +6,7 @@ import { dataClasses } from "../policies/facts.ts";
 import { nextStep } from "./nextStep.ts";
 import { call, type TargetOptions, withTarget } from "./policy/call.ts";
 import { act, addExamples, listOf, parseTime, readNumber, show } from "./records.ts";
+import { Refusal } from "./run.ts";
 import { writeNew } from "./writeNew.ts";
 
 type View = {
@@ -198,9 +199,20 @@ function exportCommand(): Command {
 				const body = { format: html ? "html" : "json", report: disclosures ? "disclosures" : "data", purpose };
 				const path = `${base}/${encodeURIComponent(id)}`;
 				await put(options, () => call(options, `${path}/export`, body));
-				if (options.out) report(options, await call<View>(options, path), `exported to ${options.out}`);
+				if (options.out) await tellExported(options, id, `exported to ${options.out}`);
 			}),
 		);
+}
+
+/** The export is made, and on record as that: it has not failed because nobody can tell what follows it. */
+async function tellExported(options: ReportOptions, id: string, done: string): Promise<void> {
+	try {
+		report(options, await call<View>({ ...options, json: false }, `${base}/${encodeURIComponent(id)}`), done);
+	} catch (error) {
+		const why = error instanceof Refusal ? error.message : "the answer can't be read.";
+		const later = `Ask \`lethe requests show ${id}\` later.`;
+		console.error(`lethe requests export: ${done}; how the request stands can't be told: ${why} ${later}`);
+	}
 }
 
 function logCommand(): Command {

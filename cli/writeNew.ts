@@ -14,7 +14,8 @@ export async function writeNew(path: string, read: () => Promise<string>, mode?:
 	try {
 		await file.writeFile(await read());
 	} catch (error) {
-		await rm(path);
+		// Why it failed is what counts, also where the file is gone already or can't be removed.
+		await rm(path).catch(() => undefined);
 		throw error;
 	} finally {
 		await file.close();

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { createServer } from "node:http";
+import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -94,31 +94,55 @@ describe("lethe requests, against an API", () => {
 		assert.deepEqual([closed.done, closed.next], ["closed: granted", undefined]);
 	});
 
-	it("names the file of an export and what may follow it", async () => {
-		const view = {
-			id: "dsr_x",
-			kind: "access",
-			state: "deciding",
-			clocks: {},
-			tasks: [],
-			exports: [{ report: "data" }],
-		};
-		const answers: Record<string, object> = { "POST /v1/subject-requests/dsr_x/export": { kept: [] } };
+	/** `requests export --out` to an API that makes the export and answers so to the look afterwards. */
+	async function exportBeside(look: (answer: ServerResponse) => void, name: string, ...more: string[]) {
 		const server = createServer((request, answer) => {
 			answer.setHeader("content-type", "application/json");
-			answer.end(JSON.stringify(answers[`${request.method} ${request.url}`] ?? view));
+			if (request.method === "GET") look(answer);
+			else answer.end(JSON.stringify({ kept: [] }));
 		}).listen(0, "127.0.0.1");
 		await once(server, "listening");
 		const to = ["--url", `http://127.0.0.1:${(server.address() as AddressInfo).port}`, "--key", "k"];
-		const file = join(folder, "access.json");
-		const args = ["requests", "export", "dsr_x", "--purpose", "answer", "--out", file, ...to];
-		const { code, out, error } = await runProgram(process.execPath, ["cli/lethe.ts", ...args]);
+		const file = join(folder, name);
+		const args = ["requests", "export", "dsr_x", "--purpose", "answer", "--out", file, ...more, ...to];
+		const said = await runProgram(process.execPath, ["cli/lethe.ts", ...args]);
 		server.close();
+		assert.deepEqual(JSON.parse(readFileSync(file, "utf8")), { kept: [] });
+		return { ...said, file };
+	}
+
+	it("names the file of an export and what may follow it", async () => {
+		const about = { id: "dsr_x", kind: "access", state: "deciding", clocks: {}, tasks: [] };
+		const view = { ...about, exports: [{ report: "data" }] };
+		const look = (answer: ServerResponse) => answer.end(JSON.stringify(view));
+		const { code, out, error, file } = await exportBeside(look, "access.json");
 		assert.deepEqual([code, error], [0, ""]);
 		const [line = "", ...rest] = out.trimEnd().split("\n");
 		assert.match(line, /^dsr_x {2}access/);
 		assert.deepEqual(rest, [`exported to ${file}`, "next: lethe requests close dsr_x --outcome OUTCOME"]);
-		assert.deepEqual(JSON.parse(readFileSync(file, "utf8")), { kept: [] });
+		assert.deepEqual(JSON.parse((await exportBeside(look, "told.json", "--json")).out), view);
+	});
+
+	it("takes no export that was made for failed because the look afterwards fails", async () => {
+		const unavailable = JSON.stringify({ code: "store_unavailable", title: "The store is away.", retryable: true });
+		for (const [name, look] of [
+			["refused", (answer) => answer.writeHead(503, { "content-type": "application/problem+json" }).end(unavailable)],
+			["reset", (answer) => answer.destroy()],
+			["html", (answer) => answer.end("<html>")],
+			["empty", (answer) => answer.end("{}")],
+			[
+				"cut",
+				(answer) => {
+					answer.writeHead(200, { "content-length": 500 }).write("{");
+					setTimeout(() => answer.destroy(), 50);
+				},
+			],
+		] as const satisfies [string, (answer: ServerResponse) => void][]) {
+			const { code, out, error, file } = await exportBeside(look, `${name}.json`, "--json");
+			assert.deepEqual([code, out], [0, ""], name + error);
+			assert.ok(error.startsWith(`lethe requests export: exported to ${file}; `), error);
+			assert.equal(error.trimEnd().split("\n").length, 1, error);
+		}
 	});
 
 	it("says of a closed request no more by when it may be extended", async () => {
