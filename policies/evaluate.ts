@@ -4,6 +4,7 @@ import type { Decision, Facts, PolicyEvent } from "../domain/decision.ts";
 import { LetheError } from "../domain/errors.ts";
 import { recordableFacts } from "./contentFacts.ts";
 import { concludeDraft, type Draft, finding, startDraft } from "./draft.ts";
+import { instantMs } from "./durations.ts";
 import { inbound } from "./judges/inbound.ts";
 import { publish } from "./judges/publish.ts";
 import { erasureRequest, judgeRequest } from "./judges/request.ts";
@@ -42,7 +43,7 @@ export function evaluate(packs: PackSet, facts: Facts): Decision {
 
 function decide(packs: PackSet, facts: Facts): Decision {
 	const now = judgedAt(facts);
-	const judged = recordableFacts(facts);
+	const judged = withTrueReply(recordableFacts(facts));
 	const draft = startDraft(judged, now, findApplying(packs, judged, now));
 	const event = draft.context.event ?? "send";
 	if (draft.packs.length === 0) {
@@ -72,6 +73,16 @@ const judges: Record<PolicyEvent, (draft: Draft) => unknown> = {
 	purge_due: purgeDue,
 	erasure_verify: erasureVerify,
 };
+
+// What was accepted before the opt-out, or before the consent ended, answers neither, whatever it says of itself.
+function withTrueReply(facts: Facts): Facts {
+	const { optOutKeywordReply, acceptedAt, optOutAt } = facts.context ?? {};
+	const accepted = instantMs(acceptedAt);
+	if (optOutKeywordReply === undefined || accepted === undefined) return facts;
+	const ends = [instantMs(optOutAt), instantMs(facts.consent?.withdrawnAt)].filter((at) => at !== undefined);
+	if (ends.every((at) => at <= accepted)) return facts;
+	return { ...facts, context: { ...facts.context, optOutKeywordReply: false } };
+}
 
 function addReasons({ facts, now, packs, grants }: Draft, event: PolicyEvent): void {
 	for (const pack of packs) {

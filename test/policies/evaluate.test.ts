@@ -243,6 +243,35 @@ test("a text leaves its keyword class and card-number flag behind, and nothing o
 	assert.deepEqual(evaluate(packs, recorded), decision);
 });
 
+test("what was accepted before an opt-out, or before the consent ended, does not answer it", () => {
+	const judge = (acceptedAt: string | undefined, consent: object = {}, category = "marketing") => {
+		const context = { phase: "dispatch", optOutKeywordReply: true, optOutAt: "2026-11-25T16:58:00Z", acceptedAt };
+		const { allowed, reasons } = evaluate(
+			packs,
+			parseFacts({
+				recipientCountry: "US",
+				recipientRegion: "US-NY",
+				timezone: "America/New_York",
+				category,
+				consent: { type: "express_written", purposes: ["marketing"], evidence: true, ...consent },
+				optedOut: "marketing",
+				context: { ...context, evaluatedAt: "2026-11-25T17:00:00Z" },
+			}),
+		);
+		return [allowed, reasons.includes("OPTED_OUT"), reasons.includes("ONE_CONFIRMATION_ALLOWED")];
+	};
+	const answer = [true, false, true];
+	assert.deepEqual(judge("2026-11-25T16:57:59Z"), [false, true, false]);
+	assert.deepEqual(judge("2026-11-24T10:00:00Z"), [false, true, false]);
+	assert.deepEqual(judge("2026-11-25T16:58:00Z"), answer);
+	assert.deepEqual(judge("2026-11-25T16:59:00Z"), answer);
+	assert.deepEqual(judge(undefined), answer);
+	assert.deepEqual(judge("2026-11-25T16:58:30Z", { withdrawnAt: "2026-11-25T16:59:00Z" }), [false, true, false]);
+	assert.deepEqual(judge("2026-11-25T16:59:00Z", { withdrawnAt: "2026-11-25T16:58:00Z" }), answer);
+	// A message that the opt-out does not reach is none of its answers either.
+	assert.deepEqual(judge("2026-11-25T16:57:59Z", {}, "otp"), [true, false, false]);
+});
+
 test("the decisive rule comes first", () => {
 	const texas = usMarketing({
 		recipientRegion: "US-TX",
