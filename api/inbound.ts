@@ -146,7 +146,7 @@ function createKeywords(deps: InboundDeps) {
 		for (const { tenant, subject } of parties) {
 			const scope = tenant.inbound?.stopScope ?? "all";
 			if (late && isLiftedSince(await subjects.records(subject), tenant._id, scope, at)) continue;
-			const { facts, decision } = judge(tenant, recipient);
+			const { facts, decision } = judge(tenant, recipient, scope);
 			const stated = { scope, source: "keyword", at, recordedBy: engine, facts, decision } as const;
 			const result = await optOuts.place({ tenant, recipient, subject, ...stated });
 			if (late) taken = "stop_late";
@@ -159,13 +159,23 @@ function createKeywords(deps: InboundDeps) {
 		return taken;
 	}
 
-	function judge(tenant: TenantDocument, recipient: Recipient): { facts: Facts; decision: Decision } {
+	function judge(
+		tenant: TenantDocument,
+		recipient: Recipient,
+		scope: OptOutRecord["scope"],
+	): { facts: Facts; decision: Decision } {
 		const now = deps.clock();
 		const about = factsAbout(tenant, recipient, now);
 		const receivedAt = new Date(now).toISOString();
 		const facts = {
 			...about,
-			context: { ...about.context, event: "inbound", keywordClass: "stop", receivedAt },
+			context: {
+				...about.context,
+				event: "inbound",
+				keywordClass: "stop",
+				...(scope === "all" ? { revokesAll: true } : {}),
+				receivedAt,
+			},
 		} as const;
 		return { facts, decision: deps.policies.evaluate(facts) };
 	}

@@ -3,12 +3,23 @@
 
 import type { Facts } from "../domain/decision.ts";
 
-export type ContentFacts = { keywordClass?: "stop" | "start" | "help"; cardNumber: boolean; adLabel: boolean };
+export type ContentFacts = {
+	keywordClass?: "stop" | "start" | "help";
+	/** Of an opt-out: from everything, in so many words. */
+	revokesAll?: true;
+	cardNumber: boolean;
+	adLabel: boolean;
+};
 
 /** Judges a text in memory. */
 export function contentFacts(text: string): ContentFacts {
 	const keywordClass = classify(text);
-	return { ...(keywordClass ? { keywordClass } : {}), cardNumber: hasCardNumber(text), adLabel: hasAdLabel(text) };
+	return {
+		...(keywordClass ? { keywordClass } : {}),
+		...(keywordClass === "stop" && revocationOfAll.test(toWords(text).join(" ")) ? { revokesAll: true } : {}),
+		cardNumber: hasCardNumber(text),
+		adLabel: hasAdLabel(text),
+	};
 }
 
 /** The facts as they may be stored: a body gives way to what is recorded of it. The input is not changed. */
@@ -68,7 +79,7 @@ const messages = "(texts?|texting|messages?|messaging|msgs?|sms|marketing|promos
 const stopPhrases = [
 	"opt(ing)? (me )?out",
 	"unsubscribe",
-	"stop (all|texting|sending|messaging|contacting|calling|these|this|the|your|any|it|me|sms|marketing)",
+	"stop (all|everything|texting|sending|messaging|contacting|calling|these|this|the|your|any|it|me|sms|marketing)",
 	"stop (promo|promotion|text|message|msg|notification|alert)s?",
 	"stop (spamming|bothering|harassing|receiving|getting|2|to end|to opt out|to cancel|to quit|to unsubscribe)",
 	"(cancel|end|quit|cease|discontinue|halt) (all |the |these |your |my |any |further )?(texts?|messages?|msgs?|sms|texting|sending|messaging|contacting|calling)",
@@ -112,6 +123,9 @@ const refusals = [
 const refusal = new RegExp(`^(${refusals.join("|")})$`);
 const stopPhrase = new RegExp(`\\b(${stopPhrases.join("|")})\\b`, "g");
 const refusalPhrase = new RegExp(`\\b(${refusalPhrases.join("|")})\\b`);
+// An opt-out of all there is: all of the marketing, the list or the like is one program.
+const revocationOfAll =
+	/\b(stop|end|quit|cancel|cease|discontinue|halt|revoke|withdraw|rescind|unsubscribe|opt ?out|remove)( me)?( (my|our|any|and|from|of|out|to))* ?(all|everything)\b(?! ((of|the|your|these|those|this) )*(marketing|promo\w*|ads?|adverts?|advertis\w*|offers?|sales?|news\w*)\b)/;
 // Few words may stand between: missing an opt-out is worse than seeing one too many.
 const negation = /\b(do not|dont|don t|never|not|no need to) ((want|wish|need|mean) to |ever |please |even )?$/;
 
@@ -121,7 +135,8 @@ function classify(text: string): ContentFacts["keywordClass"] {
 	// A keyword that is a sentence of its own is meant, whatever else is said.
 	const parts = text.split(/[.!?;:,\n\r]+|\s[-\u2013\u2014]+\s/).map((part) => withoutFillers(toWords(part)));
 	const isStop = (part: string) => stopWords.has(part) && !stopWordsAlone.has(part);
-	if (stopWords.has(bare) || parts.some((part) => isStop(part.join("")))) return "stop";
+	if (stopWords.has(bare) || stopWords.has(withoutRepeats(withoutFillers(words)).join(""))) return "stop";
+	if (parts.some((part) => isStop(part.join("")) || isStop(withoutRepeats(part).join("")))) return "stop";
 	if (words.length === 0 && text.includes(stopSign)) return "stop";
 	const sentence = words.join(" ");
 	if (refusalPhrase.test(sentence) || parts.some((part) => refusal.test(part.join(" ")))) return "stop";
@@ -135,6 +150,11 @@ function classify(text: string): ContentFacts["keywordClass"] {
 function withoutFillers(words: string[]): string[] {
 	const others = words.filter((word) => !fillers.has(word));
 	return others.length > 0 ? others : words;
+}
+
+// A word that is said again is no less meant; letters that stand apart spell one.
+function withoutRepeats(words: string[]): string[] {
+	return words.filter((word, index) => word.length === 1 || words.indexOf(word) === index);
 }
 
 // Letters and digits in one case, without accents and without characters that can't be seen.

@@ -248,6 +248,7 @@ const context = z.strictObject({
 	dlt: noneIfNull(z.strictObject({ entityId: text, headerId: text, templateId: text }), {}),
 	body: z.string().max(10_000).nullish(),
 	keywordClass: z.enum(keywordClasses).nullish(),
+	revokesAll: flag,
 	cardNumber: flag,
 	adLabel: flag,
 	otpDigits: count,

@@ -51,6 +51,54 @@ test("an opt-out is recognised by any reasonable means", () => {
 	for (const text of [...optOuts, "halt", "HALT!", "Halt please"]) assert.equal(keyword(text), "stop", text);
 });
 
+test("an opt-out that is said again is one, and nothing else becomes one by it", () => {
+	for (const text of [
+		"stop stop",
+		"STOP STOP STOP",
+		"stop please stop",
+		"Stop stop. I said",
+		"no more no more",
+		"end end",
+	]) {
+		assert.equal(keyword(text), "stop", text);
+	}
+	for (const text of ["don't stop stop", "stop and go", "s t o o p", "bus stop bus stop"]) {
+		assert.equal(keyword(text), undefined, text);
+	}
+	// Who asks for messages again does so once and plainly.
+	assert.equal(keyword("start start"), undefined);
+});
+
+test("an opt-out says in so many words that it is from everything", () => {
+	const all = (text: string) => [contentFacts(text).keywordClass, contentFacts(text).revokesAll];
+	for (const text of [
+		"STOP ALL",
+		"stopall",
+		"Stop all!",
+		"revoke all consent",
+		"I revoke my consent to all, stop all",
+		"Please unsubscribe me from all",
+		"OPT OUT ALL",
+		"opt out of everything",
+		"stop everything",
+		"withdraw all permission",
+	]) {
+		assert.deepEqual(all(text), ["stop", true], text);
+	}
+	for (const text of [
+		"STOP",
+		"stop texting me",
+		"opt out please",
+		"stop all marketing",
+		"unsubscribe from all your offers",
+	]) {
+		assert.deepEqual(all(text), ["stop", undefined], text);
+	}
+	for (const text of ["don't stop all of it", "all good", "Where do all buses stop?"]) {
+		assert.deepEqual(all(text), [undefined, undefined], text);
+	}
+});
+
 test("what only sounds like an opt-out is none", () => {
 	const others = [
 		...["", "   ", "🙏", "Please don't stop", "do not unsubscribe me", "I don't want to opt out", "never stop texting"],

@@ -105,6 +105,8 @@ describe("POST /v1/callbacks/{carrier}/{queue}/inbound", () => {
 		await write("STOP", to);
 		const record = (await records()).at(-1);
 		assert.equal(record?.facts.context.keywordClass, "stop");
+		assert.equal(record?.scope, "all");
+		assert.ok(record?.decision.reasons.includes("OPTED_OUT_REVOKE_ALL"));
 		assert.deepEqual(openPolicies().evaluate(record?.facts), record?.decision);
 		assert.match(record?.decision.honorBy, /^\d{4}-\d\d-\d\d$/);
 	});
