@@ -29,31 +29,34 @@ const written = [
 export function judgeConsent({ effect }: Rule<ConsentEffect>, facts: Facts, now: number): ConsentVerdict {
 	const { consent } = facts;
 	if (!consent && effect.absent === "satisfied") return { enough: true, codes: [] };
-	const flaw = findFlaw(effect, consent, facts, now);
-	if (flaw) return { enough: false, codes: flaw };
+	const flaws = findFlaws(effect, consent, facts, now);
+	if (flaws.length > 0) return { enough: false, codes: flaws };
 	return { enough: true, codes: consent?.type === "soft_opt_in" ? ["SOFT_OPT_IN"] : ["CONSENT_SUFFICIENT"] };
 }
 
-function findFlaw(
-	effect: ConsentEffect,
-	consent: Consent | undefined,
-	facts: Facts,
-	now: number,
-): ReasonCode[] | undefined {
-	const { type = "none" } = consent ?? {};
-	if (!consent || type === "none") return ["CONSENT_MISSING"];
+/** All that is wrong with it, each once. */
+function findFlaws(effect: ConsentEffect, consent: Consent | undefined, facts: Facts, now: number): ReasonCode[] {
+	if (!consent || (consent.type ?? "none") === "none") return ["CONSENT_MISSING"];
 	const withdrawnAt = instantMs(consent.withdrawnAt);
-	if (withdrawnAt !== undefined && withdrawnAt <= now) return ["CONSENT_MISSING", "OPTED_OUT"];
 	const obtainedAt = instantMs(consent.obtainedAt);
-	if (obtainedAt !== undefined && obtainedAt > now) return ["CONSENT_MISSING"];
+	const flaws: ReasonCode[] = [];
+	if (withdrawnAt !== undefined && withdrawnAt <= now) flaws.push("CONSENT_MISSING", "OPTED_OUT");
+	if (obtainedAt !== undefined && obtainedAt > now) flaws.push("CONSENT_MISSING");
 	// Consent that can't be shown, or that was given for something else, is none for this.
-	if (consent.evidence === false || consent.evidence === "") return ["CONSENT_INSUFFICIENT", "CONSENT_MISSING"];
-	if (effect.purposeBound && !coversPurpose(consent, facts)) return ["CONSENT_INSUFFICIENT", "CONSENT_MISSING"];
-	if (type === "soft_opt_in" && effect.softOptIn)
-		return meetsSoftOptIn(facts) ? undefined : ["SOFT_OPT_IN_CONDITIONS_UNMET"];
-	if (consentTypes.indexOf(type) < consentTypes.indexOf(effect.minType)) return ["CONSENT_INSUFFICIENT"];
-	if (effect.minType === "express_written" && wasSpoken(consent)) return ["CONSENT_INSUFFICIENT"];
-	return hasExpired(effect, consent, obtainedAt, now) ? ["CONSENT_EXPIRED"] : undefined;
+	const isShown = consent.evidence !== false && consent.evidence !== "";
+	if (!isShown || (effect.purposeBound && !coversPurpose(consent, facts))) {
+		flaws.push("CONSENT_INSUFFICIENT", "CONSENT_MISSING");
+	}
+	flaws.push(...findFlawsOfType(effect, consent, facts));
+	if (hasExpired(effect, consent, obtainedAt, now)) flaws.push("CONSENT_EXPIRED");
+	return [...new Set(flaws)];
+}
+
+function findFlawsOfType(effect: ConsentEffect, consent: Consent, facts: Facts): ReasonCode[] {
+	const { type = "none" } = consent;
+	if (type === "soft_opt_in" && effect.softOptIn) return meetsSoftOptIn(facts) ? [] : ["SOFT_OPT_IN_CONDITIONS_UNMET"];
+	const isWeaker = consentTypes.indexOf(type) < consentTypes.indexOf(effect.minType);
+	return isWeaker || (effect.minType === "express_written" && wasSpoken(consent)) ? ["CONSENT_INSUFFICIENT"] : [];
 }
 
 function wasSpoken({ source = "" }: Consent): boolean {

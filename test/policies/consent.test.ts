@@ -78,3 +78,54 @@ test("a source in camel case is of the same words", () => {
 		assert.equal(decide("express_written", { type: "express_written", source }), "CONSENT_SUFFICIENT", source);
 	}
 });
+
+test("a consent is refused for all that is wrong with it, each once", () => {
+	const effect = {
+		minType: "express",
+		absent: "missing",
+		purposeBound: true,
+		softOptIn: true,
+		expires: [
+			{ type: "implied", age: "P2Y" },
+			{ type: "soft_opt_in", age: "P2Y" },
+		],
+	};
+	const set = samplePackSet(
+		samplePack("asked", [sampleRule("asked.consent", { consent: effect })], { destinations: ["US"] }),
+	);
+	const softOptIn = {
+		collectedInSale: true,
+		ownSimilarProducts: true,
+		optOutOfferedAtCollection: true,
+		optOutInMessage: true,
+	};
+	const codes = (consent: object, context: object = {}) =>
+		evaluate(
+			set,
+			parseFacts({
+				recipientCountry: "US",
+				category: "marketing",
+				consent,
+				context: { ...context, evaluatedAt: "2026-11-25T12:00:00Z" },
+			}),
+		).reasons.filter((code) => code !== "QUIET_HOURS_NOT_APPLICABLE");
+	const old = { obtainedAt: "2024-10-25T12:00:00Z", purposes: ["marketing"] };
+	assert.deepEqual(codes({ ...old, type: "implied", evidence: false }), [
+		"CONSENT_INSUFFICIENT",
+		"CONSENT_MISSING",
+		"CONSENT_EXPIRED",
+	]);
+	assert.deepEqual(codes({ ...old, type: "implied", withdrawnAt: "2026-11-25T12:00:00Z" }), [
+		...["CONSENT_MISSING", "OPTED_OUT", "CONSENT_INSUFFICIENT", "CONSENT_EXPIRED"],
+	]);
+	assert.deepEqual(codes({ ...old, type: "soft_opt_in", purposes: ["otp"] }), [
+		...["CONSENT_INSUFFICIENT", "CONSENT_MISSING", "SOFT_OPT_IN_CONDITIONS_UNMET", "CONSENT_EXPIRED"],
+	]);
+	// A soft opt-in ends as a rule says, its conditions met or not.
+	assert.deepEqual(codes({ ...old, type: "soft_opt_in" }, { softOptIn }), ["CONSENT_EXPIRED"]);
+	assert.deepEqual(codes({ ...old, type: "soft_opt_in", obtainedAt: "2025-10-25T12:00:00Z" }, { softOptIn }), [
+		"SOFT_OPT_IN",
+	]);
+	assert.deepEqual(codes({ ...old, type: "express" }), ["CONSENT_SUFFICIENT"]);
+	assert.deepEqual(codes({ type: "none", evidence: false, purposes: [] }), ["CONSENT_MISSING"]);
+});
