@@ -12,10 +12,16 @@ import { candidateZones } from "./zones.ts";
 type DueBound = "ackBy" | "respondBy" | "honorBy" | "backupPurgeBy";
 
 /** How long the record that the decision is about is kept. */
-export function boundRecord({ bounds, always }: Draft, { min, max }: Composed): void {
+export function boundRecord({ bounds, always }: Draft, { min, max }: Pick<Composed, "min" | "max">): void {
 	if (min.minMs > 0) bounds.recordRetentionMin = min.min;
 	if (max.max !== null) bounds.recordRetentionMax = max.max;
 	always.push(termFinding(min), termFinding(max));
+}
+
+/** Keeps the record that the decision is about at least as long as `min`, ISO 8601. */
+export function raiseRecordMin({ bounds }: Draft, min: string): void {
+	const { recordRetentionMin: known } = bounds;
+	if (known === undefined || durationMs(known) < durationMs(min)) bounds.recordRetentionMin = min;
 }
 
 /** How long the content is kept; what is refused at the door is not kept at all. */

@@ -7,7 +7,7 @@ import { bindingTerms } from "../retention.ts";
 /** A text that came in. */
 export function inbound(draft: Draft): void {
 	const { facts, now, packs, bounds, context } = draft;
-	const { content, suppression } = bindingTerms(packs, facts, now);
+	const { content, suppression, consent_evidence } = bindingTerms(packs, facts, now);
 	boundContent(draft, content, draft.denials.length === 0);
 	if (context.keywordClass !== "stop") return;
 	const rules = packs.flatMap(({ optOut }) => optOut.filter((rule) => rule.when(facts, now)));
@@ -21,5 +21,7 @@ export function inbound(draft: Draft): void {
 	if (confirmWithin !== undefined) bounds.confirmationWithin = confirmWithin;
 	const counts = rules.flatMap(({ effect }) => effect.maxConfirmations ?? []);
 	if (counts.length > 0) bounds.maxConfirmations = Math.min(...counts);
-	boundRecord(draft, suppression);
+	// It is entered on the list and ends a consent: the record of it is proof of both.
+	const proof = consent_evidence.min.minMs > suppression.min.minMs ? consent_evidence : suppression;
+	boundRecord(draft, { min: proof.min, max: suppression.max });
 }

@@ -1,7 +1,7 @@
 // What a subject asks for: granted or not, its clocks run.
 
 import type { Facts } from "../../domain/decision.ts";
-import { boundRecord, setDue, shortest, startDay, termFinding } from "../bounds.ts";
+import { boundRecord, raiseRecordMin, setDue, shortest, startDay, termFinding } from "../bounds.ts";
 import type { CompiledPack } from "../compile.ts";
 import { type Draft, finding } from "../draft.ts";
 import { extendedDate, type Within } from "../dueDate.ts";
@@ -86,6 +86,7 @@ function refuseEarly(draft: Draft): void {
 			notBefore(min, { context: { createdAt: draft.context.receivedAt ?? draft.context.evaluatedAt } });
 		if (until !== undefined && until.at <= draft.now) continue;
 		draft.denials.push({ ...termFinding(min), codes: ["MIN_RETENTION_NOT_REACHED", "PROCESSING_RESTRICTED"] });
+		raiseRecordMin(draft, min.min);
 		if (until !== undefined && until.day > (draft.bounds.notBefore ?? "")) draft.bounds.notBefore = until.day;
 	}
 }

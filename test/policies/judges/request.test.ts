@@ -9,6 +9,25 @@ import { indexPacks } from "../../../policies/packSet.ts";
 
 const packs = indexPacks(readPacks());
 
+test("a refusal for a minimum tells that minimum, or a longer one of the request's record", () => {
+	const india = { recipientCountry: "IN", subjectResidence: "IN", senderEstablishment: "IN" };
+	const ask = (place: object) =>
+		evaluate(
+			packs,
+			parseFacts({
+				...place,
+				context: { event: "erasure_request", verified: true, evaluatedAt: "2027-08-01T00:00:00Z" },
+			}),
+		);
+	const refused = ask(india);
+	assert.deepEqual([refused.allowed, refused.recordRetentionMin], [false, "P1Y"]);
+	assert.ok(refused.reasons.includes("MIN_RETENTION_NOT_REACHED"));
+	// A Californian's request is on record for 24 months.
+	const longer = ask({ ...india, subjectResidence: "US-CA" });
+	assert.deepEqual([longer.allowed, longer.recordRetentionMin], [false, "P24M"]);
+	assert.ok(longer.reasons.includes("MIN_RETENTION_NOT_REACHED"));
+});
+
 test("backups count from the request, or from when its sender was made sure of, and never from before it", () => {
 	const backups = (place: object, context: object) =>
 		evaluate(packs, parseFacts({ ...place, context: { event: "erasure_request", verified: true, ...context } }))
