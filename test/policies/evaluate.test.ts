@@ -215,6 +215,24 @@ test("before any pack is in force everything is denied", () => {
 	}
 });
 
+test("a wall time is one where the country or region has one zone, and none where it has more or nobody knows", () => {
+	const at = (place: object) =>
+		evaluate(packs, usMarketing({ timezone: undefined, localTime: "2026-11-25T07:59:59", context: {}, ...place }))
+			.deferUntilUtc;
+	assert.equal(at({ recipientRegion: "US-NY" }), "2026-11-25T13:00:00Z");
+	assert.equal(at({ recipientRegion: "US-CA" }), "2026-11-25T16:00:00Z");
+	const france = { recipientCountry: "FR", recipientRegion: undefined, context: { lawfulBasis: "consent" } };
+	assert.equal(at(france), "2026-11-25T07:00:00Z");
+	for (const place of [
+		{ recipientRegion: "US-TX" },
+		{ recipientRegion: undefined },
+		{ recipientCountry: "JP", recipientRegion: undefined },
+		{ recipientCountry: undefined, recipientRegion: undefined },
+	]) {
+		assert.throws(() => at(place), { code: "invalid_request" }, JSON.stringify(place));
+	}
+});
+
 test("facts that name no time are refused; a wall time with its zone is one", () => {
 	assert.throws(() => evaluate(packs, { recipientCountry: "DE" }), { code: "invalid_request" });
 	assert.throws(() => evaluate(packs, { localTime: "2026-11-25T08:00:00" }), { code: "invalid_request" });
