@@ -54,6 +54,7 @@ export type CompiledPack = {
 	retention: Rule<RetentionTerm[]>[];
 	right: Rule<Effect<"right">>[];
 	optOut: Rule<Effect<"optOut">>[];
+	breach: Rule<Effect<"breach">>[];
 };
 
 /** The pack as it stands at a time, with the rules that are in force then. @param at epoch milliseconds */
@@ -78,6 +79,7 @@ export function compilePack(file: PackFile, at: number): CompiledPack {
 		retention: withEffect("retention").map((rule) => ({ ...rule, effect: toTerms(rule) })),
 		right: withEffect("right"),
 		optOut: withEffect("optOut"),
+		breach: withEffect("breach"),
 	};
 }
 

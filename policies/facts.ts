@@ -69,6 +69,20 @@ export const dataClasses = [
 	"special_category",
 ] as const;
 
+// Other names that people have for them, each for what is asked most of.
+const dataClassNames = new Map(
+	Object.entries({
+		identity: ["name", "full_name"],
+		order: ["transaction"],
+		pan: ["cardholder", "cardholder_data", "card_number"],
+		message_contents: ["message_content"],
+		health: ["health_data", "sensitive_health", "medical", "medical_data", "diagnosis"],
+		phi: ["protected_health_information"],
+	} satisfies Partial<Record<(typeof dataClasses)[number], string[]>>).flatMap(([dataClass, names]) =>
+		names.map((name) => [name, dataClass] as const),
+	),
+);
+
 const keywordClasses = ["stop", "start", "help"] as const;
 
 /** Whether the runtime knows `name` as an IANA time zone. */
@@ -147,11 +161,17 @@ const objectNames = new Map(
 		receipt: ["receipts", "delivery_receipt", "traffic_data"],
 		decision_record: [
 			...["record", "records", "log", "logs", "audit_log", "audit_record", "message_record"],
-			...["disclosure_log", "accounting", "accounting_of_disclosures"],
+			...["decision", "disclosure_log", "disclosure_record", "accounting", "accounting_of_disclosures"],
 		],
 		consent_evidence: ["consent", "consent_record"],
-		suppression: ["opt_out", "opt_out_record", "suppression_list", "suppression_hash", "do_not_call_list", "own_list"],
-		subject_request: ["request", "request_record", "request_records", "erasure_request", "access_request"],
+		suppression: [
+			...["opt_out", "opt_out_record", "suppression_list", "suppression_hash", "suppression_entry"],
+			...["do_not_call_list", "own_list"],
+		],
+		subject_request: [
+			...["request", "request_record", "request_records", "erasure_request", "access_request"],
+			...["subject_request_record", "dsr", "dsr_record", "rights_request"],
+		],
 		policy_documentation: ["policy", "policy_pack", "documentation", "risk_analysis", "review_record"],
 	} satisfies Record<(typeof retentionObjects)[number], string[]>).flatMap(([object, names]) =>
 		[object, ...names].map((name) => [name, object as (typeof retentionObjects)[number]] as const),
@@ -167,7 +187,16 @@ const objectName = z
 	.string()
 	.max(200)
 	.transform((name) => toRetentionObject(name) ?? name);
-const object = objectName.pipe(z.enum(retentionObjects));
+// No message leaves one, so it has no place in a message's plan: that it is due to be erased may be asked all the same.
+const breachLog = "breach_log";
+const breachLogNames = [breachLog, "breach_record", "breach_records", "breach_register"];
+const object = objectName
+	.transform((name) => (breachLogNames.includes(toWord(setApart(name))) ? breachLog : name))
+	.pipe(z.enum([...retentionObjects, breachLog]));
+
+function toDataClass(name: unknown): unknown {
+	return (typeof name === "string" && dataClassNames.get(toWord(setApart(name)))) || name;
+}
 
 /** Null says that there is none; left out, it is not in question. */
 function noneIfNull<S extends z.ZodType, N>(schema: S, none: N) {
@@ -299,7 +328,7 @@ export const factsSchema = z
 		subjectResidence: place,
 		category: z.enum(categories).nullish(),
 		dataClasses: z
-			.array(z.enum(dataClasses).meta({ id: "dataClass" }))
+			.array(z.preprocess(toDataClass, z.enum(dataClasses).meta({ id: "dataClass" })))
 			.max(64)
 			.nullish(),
 		consent: z

@@ -150,7 +150,9 @@ const effects = {
 		})
 		.refine((value) => Object.keys(value).length > 0, { error: "no clock" })
 		.optional()
-		.describe("Clocks of a breach, from awareness of it, for the people who run them; no message event asks for them"),
+		.describe(
+			"Clocks of a breach, from awareness of it, for the people who run them; events ask for keepRecord alone, when the log is due",
+		),
 };
 
 export const effectNames = Object.keys(effects) as (keyof typeof effects)[];

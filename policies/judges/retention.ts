@@ -1,7 +1,8 @@
 // What may be erased, and when that may be certified.
 
 import { boundContent, boundRecord, shortest, termFinding } from "../bounds.ts";
-import type { Composed } from "../compose.ts";
+import { toTerm } from "../compile.ts";
+import { type Composed, composeRetention } from "../compose.ts";
 import { type Draft, finding } from "../draft.ts";
 import { formatInstant, instantMs } from "../durations.ts";
 import { notBefore } from "../notBefore.ts";
@@ -26,13 +27,22 @@ export function holdReleased(draft: Draft): void {
 /** Something is due to be erased: refused while a law has it kept. */
 export function purgeDue(draft: Draft): void {
 	const { facts, now, packs, context } = draft;
-	const object = (context.object ?? "content") as keyof BindingTerms;
+	const object = (context.object ?? "content") as keyof BindingTerms | "breach_log";
 	const binding = bindingTerms(packs, facts, now);
-	const { min } = binding[object];
-	boundRecord(draft, binding[object]);
+	const kept = object === "breach_log" ? breachLog(draft, binding) : binding[object];
+	boundRecord(draft, kept);
 	boundContent(draft, binding.content);
-	isKept(draft, binding[object]);
-	draft.grants.push({ ...termFinding(min), codes: object === "content" ? ["ERASE_CONTENT"] : [] });
+	isKept(draft, kept);
+	draft.grants.push({ ...termFinding(kept.min), codes: object === "content" ? ["ERASE_CONTENT"] : [] });
+}
+
+// A log of breaches is a record as those of decisions are, and kept as long as a law wants what is known of a breach kept.
+function breachLog({ facts, now, packs }: Draft, { decision_record: { min, max, keep } }: BindingTerms): Composed {
+	const rules = packs.flatMap(({ breach }) => breach.filter((rule) => rule.when(facts, now)));
+	const terms = rules.map(({ id, citations, file, effect }) =>
+		toTerm({ object: "decision_record", min: effect.keepRecord }, { ruleId: id, basis: file.basis, citations }),
+	);
+	return composeRetention([min, max, keep, ...terms]) ?? { min, max, keep };
 }
 
 /** Whether an erasure is complete: no certificate says so while a copy of the key may come back. */

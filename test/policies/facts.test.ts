@@ -160,7 +160,27 @@ test("what is kept goes by more than one name, and a name that is none is refuse
 		assert.equal(objectOf(name), "decision_record");
 	}
 	for (const name of ["risk_analysis", "review record"]) assert.equal(objectOf(name), "policy_documentation");
+	for (const name of ["disclosure_record", "decision"]) assert.equal(objectOf(name), "decision_record");
+	for (const name of ["dsr", "dsrRecord", "subject_request_record", "rights request"]) {
+		assert.equal(objectOf(name), "subject_request");
+	}
+	assert.equal(objectOf("suppression_entry"), "suppression");
+	for (const name of ["breach_log", "Breach log", "breach_record"]) assert.equal(objectOf(name), "breach_log");
 	for (const name of ["constructor", "memories", ""]) assert.throws(() => objectOf(name), { code: "invalid_request" });
+});
+
+test("a kind of data goes by more than one name, and a name that is none is refused", () => {
+	const classesOf = (...dataClasses: string[]) => parseFacts({ dataClasses }).dataClasses;
+	assert.deepEqual(classesOf("contact", "health_data", "healthData", "diagnosis", "sensitive_health"), [
+		...["contact", "health", "health", "health", "health"],
+	]);
+	assert.deepEqual(classesOf("message_content", "cardholder_data", "Cardholder", "name", "transaction"), [
+		...["message_contents", "pan", "pan", "identity", "order"],
+	]);
+	assert.deepEqual(classesOf("protected_health_information", "phi"), ["phi", "phi"]);
+	for (const name of ["healthy", "no_health_data", "constructor", ""]) {
+		assert.throws(() => classesOf(name), { code: "invalid_request" });
+	}
 });
 
 test("a disclosure by category says something of each, or is none", () => {

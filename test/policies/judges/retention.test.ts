@@ -65,3 +65,21 @@ test("the end of a hold erases nothing that a law's minimum still keeps", () => 
 	assert.deepEqual(release("IN", "2027-07-09T00:00:00Z", "2027-06-10T00:00:00Z").allowed, true);
 	assert.deepEqual(release("DE", "2027-08-01T00:00:00Z").purgeContentWithin, "PT1H");
 });
+
+test("a log of breaches goes after twenty-four months in Canada, after six years of a patient's data, and not before", () => {
+	const purge = (facts: Facts, createdAt: string) => {
+		const decision = decide(facts, { event: "purge_due", object: "breach_log", createdAt });
+		const { allowed, recordRetentionMin, notBefore, reasons } = decision;
+		return [allowed, recordRetentionMin, notBefore, reasons.includes("MIN_RETENTION_NOT_REACHED")];
+	};
+	const canada = { recipientCountry: "CA", senderEstablishment: "CA", subjectResidence: "CA" };
+	assert.deepEqual(purge(canada, "2024-12-25T00:00:00Z"), [false, "P24M", "2026-12-25", true]);
+	assert.deepEqual(purge(canada, "2024-11-25T17:00:01Z")[0], false);
+	assert.deepEqual(purge(canada, "2024-11-25T17:00:00Z"), [true, "P24M", undefined, false]);
+	const patient: Facts = { recipientCountry: "US", recipientRegion: "US-OH", category: "health", dataClasses: ["phi"] };
+	assert.deepEqual(purge(patient, "2021-11-25T17:00:00Z"), [false, "P6Y", "2027-11-26", true]);
+	assert.deepEqual(purge(patient, "2020-11-25T17:00:00Z"), [true, "P6Y", undefined, false]);
+	// Where no law asks for it, it is a record as any other.
+	assert.deepEqual(purge({ recipientCountry: "AU" }, "2026-11-25T00:00:00Z"), [true, undefined, undefined, false]);
+	assert.equal(decide(canada, { event: "purge_due", object: "breach_log" }).allowed, false);
+});
