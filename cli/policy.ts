@@ -30,7 +30,7 @@ const examples = {
 	explain: "lethe policy explain msg_…",
 	list: "lethe policy list",
 	show: "lethe policy show defaults@1.0.0",
-	diff: "lethe policy diff defaults@1.3.1 defaults@1.3.0",
+	diff: "lethe policy diff defaults@1.4.1 defaults@1.4.0",
 	test: "lethe policy test fr.yaml",
 	propose:
 		'lethe policy propose --pack defaults --set defaults.retention:retention.content.max=P7D --why "A week will do"',

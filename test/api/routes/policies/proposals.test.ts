@@ -99,7 +99,7 @@ describe("/v1/policy-proposals", () => {
 				(await api.request(author, "GET", "/v1/policies")).json.items
 					.filter(({ pack }: { pack: string }) => pack === "defaults")
 					.map(({ version, state }: { version: string; state: string }) => `${version} ${state}`);
-			const past = ["1.0.0", "1.1.0", "1.2.0"].map((version) => `${version} past`);
+			const past = ["1.0.0", "1.1.0", "1.2.0", "1.3.0"].map((version) => `${version} past`);
 			assert.deepEqual(await list(), [...past, `${shipped} in_force`, `${changed} coming`]);
 			api.time.offsetMs += limits.policyNoticeMs + 1;
 			assert.deepEqual(await list(), [...past, `${shipped} past`, `${changed} in_force`]);
