@@ -7,7 +7,7 @@ import type { Decision, Facts } from "../domain/decision.ts";
 import { errorCatalogue, LetheError } from "../domain/errors.ts";
 import { limits } from "../domain/limits.ts";
 import { isLiftedSince, lastSaidAt, type OptOutRecord, standingOf } from "../domain/subject.ts";
-import { contentFacts } from "../policies/contentFacts.ts";
+import { type ContentFacts, contentFacts } from "../policies/contentFacts.ts";
 import { durationMs } from "../policies/durations.ts";
 import { type AcceptDeps, createAccept } from "./accept.ts";
 import type { ApiDeps } from "./deps.ts";
@@ -55,6 +55,8 @@ type Case = {
 	at: number;
 	id: string;
 	late: boolean;
+	/** The recipient wants nothing at all any more, in so many words. */
+	revokesAll: boolean;
 };
 
 /** A recipient as one of the tenants behind a sender knows it. */
@@ -114,8 +116,8 @@ export function createInbound(deps: InboundDeps) {
 				tenants.map(async (tenant) => ({ tenant, subject: await subjects.identify(tenant._id, recipient.number) })),
 			);
 			const at = Math.min(message.at, deps.clock());
-			const one = { parties, recipient, sender, carrier, at, id, late };
-			const taken = await handle(one, message.text.reveal());
+			const { keywordClass, revokesAll = false } = contentFacts(message.text.reveal());
+			const taken = await handle({ parties, recipient, sender, carrier, at, id, late, revokesAll }, keywordClass);
 			await deps.store.idempotencyKeys.answer(claimed, { status: 200, body: "" });
 			return taken;
 		} catch (error) {
@@ -124,9 +126,8 @@ export function createInbound(deps: InboundDeps) {
 		}
 	}
 
-	async function handle(one: Case, text: string): Promise<InboundTaken> {
+	async function handle(one: Case, keywordClass: ContentFacts["keywordClass"]): Promise<InboundTaken> {
 		if (one.parties.length === 0) return "unknown_sender";
-		const { keywordClass } = contentFacts(text);
 		if (keywordClass === "stop") return handleStop(one);
 		if (keywordClass === "start") return handleStart(one);
 		return keywordClass === "help" ? handleHelp(one) : "other";
@@ -140,11 +141,11 @@ function createKeywords(deps: InboundDeps) {
 	const { accept } = createAccept(deps);
 
 	async function handleStop(one: Case): Promise<InboundTaken> {
-		const { parties, recipient, at, late } = one;
+		const { parties, recipient, at, late, revokesAll } = one;
 		let taken: InboundTaken = late ? "stop_overtaken" : "stop_repeated";
 		const placed = [];
 		for (const { tenant, subject } of parties) {
-			const scope = tenant.inbound?.stopScope ?? "all";
+			const scope = revokesAll ? "all" : (tenant.inbound?.stopScope ?? "all");
 			if (late && isLiftedSince(await subjects.records(subject), tenant._id, scope, at)) continue;
 			const { facts, decision } = judge(tenant, recipient, scope);
 			const stated = { scope, source: "keyword", at, recordedBy: engine, facts, decision } as const;

@@ -460,19 +460,20 @@ describe("a sender that two tenants share", () => {
 		await api.close();
 	});
 
-	it("may be one that sends nothing but marketing: then STOP stops that", async () => {
+	it("may be one that sends nothing but marketing: then STOP stops that, and STOP ALL everything", async () => {
 		const api = await createTestApi(() => ({ policies: openPolicies() }));
 		const { key } = await api.addTenant({ inbound: { stopScope: "marketing" } });
 		const to = freshNumber();
-		await api.callback(inboundOf("STOP", { from: to, at: api.clock() }), { kind: "inbound" });
+		const write = (text: string) => api.callback(inboundOf(text, { from: to, at: api.clock() }), { kind: "inbound" });
+		const send = (more: object) => api.request(key, "POST", "/v1/messages", messageBody({ to, ...more }));
+		await write("STOP");
 		const consent = { type: "express_written", purposes: ["marketing"], evidence: true };
-		const marketing = await api.request(
-			key,
-			"POST",
-			"/v1/messages",
-			messageBody({ to, category: "marketing", consent }),
-		);
+		const marketing = await send({ category: "marketing", consent });
 		assert.ok(marketing.json.reasons.includes("OPTED_OUT"));
+		assert.equal((await send({})).status, 202);
+		await write("Stop all");
+		const ordinary = await send({});
+		assert.deepEqual([ordinary.status, ordinary.json.code], [422, "policy_denied"]);
 		await api.close();
 	});
 });
