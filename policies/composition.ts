@@ -4,6 +4,7 @@ import type { FactsContext } from "../domain/decision.ts";
 import { type CompiledPack, type RetentionTerm, toTerm } from "./compile.ts";
 import { isDuration } from "./durations.ts";
 import { toRetentionObject } from "./facts.ts";
+import { setApart, toWord } from "./words.ts";
 
 type RetentionObject = RetentionTerm["object"];
 type Bound = { object?: RetentionObject; end: "min" | "max"; length: string | null };
@@ -24,9 +25,13 @@ export function readComposition(
 	const read = items.map((item, index) => {
 		const { bounds, unread } = findBounds(item, objectOf(item) ?? asked);
 		const own = bounds.map((bound) => toOwnTerm(bound, index));
-		const named = () => findNamed(nameOf(item), packs)?.filter((term) => asked === undefined || term.object === asked);
 		const endless = own.filter((_, at) => bounds[at]?.length === null).map((term) => term.object);
-		return { terms: own.length > 0 ? own : named(), endless, unread };
+		const name = nameOf(item);
+		// That there is no maximum takes no minimum from the pack that is named.
+		const saysAll = own.length > endless.length || (own.length > 0 && name === "");
+		const named = saysAll ? [] : findNamed(name, packs);
+		const terms = named?.filter((term) => asked === undefined || term.object === asked);
+		return { terms: terms && [...own, ...terms], endless, unread };
 	});
 	return {
 		terms: read.flatMap(({ terms }) => terms ?? []),
@@ -35,27 +40,39 @@ export function readComposition(
 	};
 }
 
-const signs: Record<string, Bound["end"]> = { ">=": "min", "<=": "max" };
+const ends = new Map<string, Bound["end"]>([
+	...(["min", "minimum", ">="] as const).map((name) => [name, "min"] as const),
+	...(["max", "maximum", "<="] as const).map((name) => [name, "max"] as const),
+]);
+// What may stand beside them in a name, as may what is kept.
+const besideEnds = new Set(["retention", "days", "weeks", "months", "years"]);
+// Lengths that a pack has of other things than what is kept, by the field that they stand in.
+const otherLengths: Record<string, string[]> = {
+	"": ["backup_max"],
+	consent: ["max_age"],
+	opt_out: ["honor_within", "confirm_within", "suppress_min"],
+};
 const nothing: Spelt = { bounds: [], unread: false };
 
 function toOwnTerm({ object = "decision_record", end, length }: Bound, index: number): RetentionTerm {
 	return toTerm({ object, [end]: length }, { ruleId: `composition.${index}`, basis: "default", citations: [] });
 }
 
-function findBounds(item: unknown, object: RetentionObject | undefined): Spelt {
+function findBounds(item: unknown, object: RetentionObject | undefined, field = ""): Spelt {
 	if (typeof item === "string") return findInText(item, object);
 	if (isPair(item)) return join((["min", "max"] as const).map((end, at) => toBound(end, item[at] ?? null, object)));
-	if (Array.isArray(item)) return join(item.map((part) => findBounds(part, objectOf(part) ?? object)));
+	if (Array.isArray(item)) return join(item.map((part) => findBounds(part, objectOf(part) ?? object, field)));
 	if (typeof item !== "object" || item === null) return nothing;
 	return join(
 		Object.entries(item).map(([key, value]) => {
-			const end = endOf(key);
-			const named = /^content/i.test(key) ? "content" : object;
-			if (end !== undefined) return toBound(end, value === false ? null : String(value), named);
+			const word = toWord(setApart(key));
+			const bound = readName(word);
+			if (bound) return toBound(bound.end, value === false ? null : String(value), bound.object ?? object);
+			if (otherLengths[field]?.includes(word)) return nothing;
 			if (typeof value === "string") return { bounds: [], unread: isDuration(value) };
-			if (/^(retention|interval|bounds)$/i.test(key)) return findBounds(value, objectOf(value) ?? object);
-			const inner = toObject(key);
-			return inner ? findBounds(value, inner) : nothing;
+			if (/^(retention|interval|bounds)$/.test(word)) return findBounds(value, objectOf(value) ?? object, word);
+			const inner = toRetentionObject(word);
+			return inner ? findBounds(value, inner, word) : nothing;
 		}),
 	);
 }
@@ -64,7 +81,7 @@ function findInText(text: string, object: RetentionObject | undefined): Spelt {
 	const spelt = [...text.matchAll(/(min|max|>=|<=)\w*\s*[:=]?\s*(P[\dYMWDTHS.]*[YMWDHS])/gi)];
 	const lengths = text.match(/(?<![\p{L}\p{N}])P(?=T?\d)[\dYMWDTHS.]*[YMWDHS]/giu) ?? [];
 	const read = join(
-		spelt.map(([, end = "", length = ""]) => toBound(signs[end] ?? endOf(end.toLowerCase()) ?? "min", length, object)),
+		spelt.map(([, end = "", length = ""]) => toBound(ends.get(end.toLowerCase()) ?? "min", length, object)),
 	);
 	return { ...read, unread: read.unread || lengths.filter(isDuration).length > read.bounds.length };
 }
@@ -76,11 +93,14 @@ function toBound(end: Bound["end"], length: string | null, object: RetentionObje
 	return { bounds: [{ ...(object ? { object } : {}), end, length }], unread: false };
 }
 
-// `min`, `minRetention`, `retention_max`, `contentMaximum`; what is said to be kept for a time is so at least.
-function endOf(key: string): Bound["end"] | undefined {
-	if (key === "keep") return "min";
-	const [, first, last] = /^([Mm]in|[Mm]ax)(?:imum)?(?![a-z])|([Mm]in|[Mm]ax)(?:imum)?$/.exec(key) ?? [];
-	return (first ?? last)?.toLowerCase() as Bound["end"] | undefined;
+// `min`, `min_retention`, `content_maximum`, `max_days`; what is said to be kept for a time is so at least.
+function readName(word: string): { end: Bound["end"]; object?: RetentionObject } | undefined {
+	if (word === "keep") return { end: "min" };
+	const words = word.split("_");
+	const end = words.map((part) => ends.get(part)).find((found) => found !== undefined);
+	const others = words.filter((part) => !ends.has(part) && !besideEnds.has(part)).join("_");
+	const object = toRetentionObject(others);
+	return end && (others === "" || object) ? { end, ...(object ? { object } : {}) } : undefined;
 }
 
 // A minimum and a maximum, of which one may be none.

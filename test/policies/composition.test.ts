@@ -26,7 +26,43 @@ test("a minimum and a maximum go by any name that begins or ends so", () => {
 	for (const name of ["max", "maxRetention", "max-retention", "maximum", "MaxRetention", "retentionMaximum"]) {
 		assert.deepEqual(read({ pack: "b", [name]: "P3Y" }), most, name);
 	}
-	assert.deepEqual(read({ pack: "hipaa", miner: "Bob" }), read("hipaa"));
+	for (const name of ["contentMax", "content_retention_max", "maxContentRetention"]) {
+		assert.deepEqual(read({ pack: "a", [name]: "P30D" }), ["content PT0S P30D"], name);
+	}
+	for (const name of ["miner", "minimumNecessary", "maxAgeNote", "constructor"]) {
+		assert.deepEqual(read({ pack: "hipaa", [name]: "n" }), read("hipaa"), name);
+	}
+});
+
+test("a pack spelt out says its retention there, and nothing of it by its other fields", () => {
+	const retention = [{ object: "decision_record", min: "P6Y" }];
+	const fields = [
+		{ consent: { category: "marketing", minType: "express", maxAge: "P2Y", evidence: ["log"] } },
+		{ content: { maxCharacters: 160, forbidden: ["pan"] } },
+		{ optOut: { keywords: ["STOP"], scope: "all", honorWithin: "P10D", confirmWithin: "PT5M", suppressMin: "P5Y" } },
+		{ opt_out: { honor_within: "P10D" } },
+		...[{ frequency: { max: 3, per: "P1D" } }, { otp: { maxValidity: "PT10M", minDigits: 6, maxFailures: 100 } }],
+		...[{ backupMax: "P35D" }, { minimumNecessary: true }, { rights: [{ right: "access", respondWithin: "P30D" }] }],
+	];
+	for (const field of fields) {
+		assert.deepEqual(read({ id: "x", retention, ...field }), least, JSON.stringify(field));
+		assert.deepEqual(read({ pack: "hipaa", ...field }), read("hipaa"), JSON.stringify(field));
+	}
+	// What bounds a thing by its name still does, and a length in another place is as unread as any.
+	assert.deepEqual(read({ opt_out: { min: "P5Y", honorWithin: "P10D" } }), ["suppression P5Y -"]);
+	assert.deepEqual(read({ consent: { retentionMin: "P6Y" } }), ["consent_evidence P6Y -"]);
+	for (const item of [{ maxAge: "P2Y" }, { record: { maxAge: "P2Y" } }, { content: { upTo: "P3Y" } }]) {
+		assert.equal(read({ pack: "hipaa", ...item }), "unknown", JSON.stringify(item));
+	}
+});
+
+test("an item that has no maximum keeps the minimum of the pack that it names", () => {
+	const endless = ["decision_record PT0S -", ...read("hipaa"), "decision_record without end"];
+	assert.deepEqual(read({ pack: "hipaa", max: null }), endless);
+	assert.deepEqual(read({ pack: "hipaa", object: "decision_record", min: null, max: null }), endless);
+	assert.deepEqual(read({ max: null }), ["decision_record PT0S -", "decision_record without end"]);
+	assert.equal(read({ pack: "gdrp", max: null }), "unknown");
+	assert.equal(read({ pack: "gdrp", min: null }), "unknown");
 });
 
 test("two lengths in a row are a minimum and a maximum, and null is none", () => {

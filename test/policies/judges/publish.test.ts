@@ -79,6 +79,12 @@ test("what an item says to be kept without end is not published, but for a suppr
 		assert.equal(decide([{ object, min: "P1D" }]), true, object);
 	}
 	assert.equal(decide([{ object: "suppression", min: "P5Y", max: null }]), true);
+	// A law's minimum is none the shorter for it.
+	const law = { pack: "hipaa", object: "decision_record", max: null };
+	assert.deepEqual(decide([law, { object: "decision_record", max: "P3Y" }]), [
+		"RETENTION_INTERVAL_EMPTY",
+		"POLICY_CONFLICT_REVIEW",
+	]);
 	assert.equal(decide(["hipaa"]), true);
 	const settled = publish({ composition: [{ object: "content", max: null }], resolution: "pseudonymise" });
 	assert.deepEqual([settled.allowed, settled.reasons], [false, ["POLICY_CONFLICT_REVIEW"]]);
