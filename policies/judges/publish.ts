@@ -6,13 +6,23 @@ import { readComposition } from "../composition.ts";
 import type { Draft } from "../draft.ts";
 import { retentionObjects } from "../facts.ts";
 import { bindingTerms } from "../retention.ts";
-import { mentions, toWord } from "../words.ts";
+import { mentions, setApart, toWord } from "../words.ts";
 
-// What says of itself that nothing is settled yet.
+// What says of itself that nothing is settled yet: a state that has such a word, and a text that has no other.
 const unsettled = [
-	...["draft", "proposed", "proposal", "pending", "rejected", "withdrawn", "revoked", "unapproved", "unresolved"],
-	...["unsettled", "undecided", "uncited", "missing", "absent", "unknown", "open", "tbd", "todo", "false", "n_a"],
-	...["not_approved", "not_cited", "not_resolved", "not_settled", "not_yet", "to_be_decided", "to_be_approved"],
+	...["no", "none", "not", "nothing", "nobody", "never", "n_a", "false", "missing", "absent", "unknown", "open"],
+	...["draft", "proposed", "proposal", "pending", "awaiting", "rejected", "refused", "denied", "withdrawn", "revoked"],
+	...["expired", "unapproved", "unresolved", "unsettled", "undecided", "uncited", "tbd", "todo", "to_be"],
+];
+const besideUnsettled = [
+	...["n", "a", "to", "be", "is", "there", "yet", "still", "so", "far", "any", "one", "given", "found", "known"],
+	...["resolution", "resolved", "settled", "decision", "decided", "approval", "approved", "citation", "cited"],
+];
+const vocabulary = new Set([...unsettled, ...besideUnsettled]);
+// A text may say a lot with the other words: that consent is absent, or that no content is kept.
+const unapproved = [
+	...["draft", "pending", "unapproved", "not_approved", "not_yet_approved", "not_been_approved", "to_be_approved"],
+	...["no_approval", "without_approval", "awaiting_approval"],
 ];
 const pseudonyms = [
 	"pseudonymise",
@@ -31,10 +41,10 @@ const pseudonyms = [
 	"subject_hash",
 ];
 
-const proofsOfResolution = [
-	...["type", "kind", "method", "resolution", "status", "state"],
-	...["approvals", "approvedBy", "cited", "citation", "citations"],
-];
+// The fields in which a resolution says where it stands; `approved` is a yes or none.
+const states = /^(status|state|cited|approval)$/;
+// Those in which it says what it is, by which law and who approved it.
+const texts = /^(type|kind|method|resolution|citations?|approv\w+)$/;
 
 /** A publication. An interval that is empty is refused, unless an approved resolution settles it; so is one said to have no end. */
 export function publish(draft: Draft): void {
@@ -77,15 +87,29 @@ export function publish(draft: Draft): void {
 function isApproved(resolution: unknown): boolean {
 	if (Array.isArray(resolution)) return resolution.length > 0 && resolution.every(isApproved);
 	if (typeof resolution !== "object" || resolution === null) return isSettled(resolution);
-	const { approved = true, ...others } = resolution as Record<string, unknown>;
-	const isThere = proofsOfResolution.every((name) => others[name] === undefined || isSettled(others[name]));
-	return Object.keys(resolution).length > 0 && approved === true && isThere;
+	const fields = Object.entries(resolution).map(([name, field]) => [toWord(setApart(name)), field] as const);
+	return (
+		fields.length > 0 &&
+		fields.every(([name, field]) => {
+			if (name === "approved") return field === true;
+			if (states.test(name)) return isSettled(field, (text) => mentions(text, unsettled));
+			return !texts.test(name) || isSettled(field);
+		})
+	);
 }
 
-function isSettled(value: unknown): boolean {
-	if (Array.isArray(value)) return value.length > 0 && value.every(isSettled);
+function isSettled(value: unknown, isOpen = isOpenText): boolean {
+	if (Array.isArray(value)) return value.length > 0 && value.every((part) => isSettled(part, isOpen));
+	if (typeof value === "object" && value !== null) return isApproved(value);
 	if (typeof value !== "string") return Boolean(value);
-	return (
-		/[\p{L}\p{N}]/u.test(value) && !/^(no|none|not|nothing)(_|$)/.test(toWord(value)) && !mentions(value, unsettled)
-	);
+	return /[\p{L}\p{N}]/u.test(value) && !isOpen(setApart(value));
+}
+
+// `none yet`, `rejected: pseudonymise`, `pseudonymise, pending approval`; but not `Not 17(3)(b): erase the content`.
+function isOpenText(text: string): boolean {
+	const [label = ""] = text.split(":");
+	const saysNoMore = toWord(label)
+		.split("_")
+		.every((word) => vocabulary.has(word));
+	return (saysNoMore && mentions(label, unsettled)) || mentions(text, unapproved);
 }

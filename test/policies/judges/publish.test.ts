@@ -27,12 +27,23 @@ test("a clash is settled by a resolution that is there, cited and approved, as f
 		{ method: "split", approvals: ["one", "two"], citation: "Art. 17(3)(e)", status: "approved" },
 		{ method: "split", approvals: 2, citations: ["45 CFR 164.316(b)(2)(i)"] },
 		[{ type: "split" }, { type: "pseudonymise", approved: true }],
+		// A word that may leave a thing open says nothing of the resolution, where it is one among others.
+		"Not 17(3)(b): erase content, pseudonymise the record, rely on 17(3)(e)",
+		"No content is kept beyond 30 days; the record is pseudonymised",
+		...["pseudonymise where consent is absent", "split: the number is withdrawn, the record stays"],
+		{ type: "pseudonymise", citation: "GDPR Art. 17(3)(e)", approvedBy: "Open Counsel LLP" },
+		{
+			type: "pseudonymise",
+			citations: ["No. 17, unknown recipients"],
+			approvers: ["Open Counsel LLP", "No. 9 Chambers"],
+		},
+		{ type: "pseudonymise", approvals: [{ by: "one" }, { by: "two", approved: true }] },
 	];
 	for (const resolution of settled) assert.equal(settles(resolution), true, JSON.stringify(resolution));
 	const open = [
 		...[undefined, null, false, "", " ", "none", "None", "no", "none yet", "missing", "pending", "pending approval"],
 		...["unresolved", "unapproved", "not approved", "draft: pseudonymise", "proposed", "false", "n/a", "-"],
-		...[{}, [], [{}], ["pseudonymise", "pending"], [null], { type: "none" }, { method: "pending" }],
+		...[{}, [], [{}], ["pseudonymise", "pending"], { type: "none" }, { method: "pending" }],
 		...[
 			{ type: "pseudonymise", cited: false, approved: true },
 			{ type: "pseudonymise", cited: null },
@@ -49,12 +60,19 @@ test("a clash is settled by a resolution that is there, cited and approved, as f
 			{ type: "pseudonymise", citation: "" },
 			{ type: "pseudonymise", citation: "none" },
 		],
-		{ type: "pseudonymise", status: "proposed" },
+		...["no resolution yet", "Not settled", "to be decided", "Proposed: pseudonymise", "rejected: split"],
+		...["pseudonymise, pending approval", "pseudonymise (not yet approved)", "notApproved"],
 	];
-	for (const resolution of open) {
-		if (Array.isArray(resolution) && resolution[0] === null) continue;
+	const unapproved = [
+		...[{ status: "proposed" }, { State: "withdrawn by counsel" }, { cited: "not yet" }, { approved: "yes" }],
+		...[{ approval: "pending" }, { approval: "refused by counsel" }, { approver: null }, { approved_by: null }],
+		...[{ approvedAt: null }, { approvers: ["nobody"] }, { approvedBy: "no one yet" }, { "Approved-By": "TBD" }],
+		...[{ approvals: [{ by: "one" }, { by: "two", status: "pending" }] }, { approvals: [{}] }],
+	].map((field) => ({ type: "pseudonymise", ...field }));
+	for (const resolution of [...open, ...unapproved]) {
 		assert.equal(settles(resolution), false, JSON.stringify(resolution));
 	}
+	assert.throws(() => settles([null]), { code: "invalid_request" });
 });
 
 test("what an item says to be kept without end is not published, but for a suppression", () => {
