@@ -123,7 +123,8 @@ const instant = ofKind(
 	"time",
 	z.union([moment, z.iso.date()], { error: "not a time in RFC 3339 with an offset, nor a day" }).meta({
 		id: "time",
-		description: "RFC 3339 with an offset; of a day, its beginning or end, whichever is stricter",
+		description:
+			"RFC 3339 with an offset; of a day, its beginning or end, whichever is stricter; a request came on that day",
 	}),
 ).nullish();
 const duration = ofKind(
@@ -354,19 +355,23 @@ export const factsSchema = z
 const aDayMs = 86_400_000;
 const day = /^\d{4}-\d\d-\d\d$/;
 // A deadline, an expiry, a withdrawal or the age of a consent that began with the day is the stricter one.
-const startsWithTheDay = new Set(
-	"receivedAt authenticatedAt expiresAt optOutAt contentMaxReachedAt obtainedAt withdrawnAt".split(" "),
-);
+const startsWithTheDay = new Set(["expiresAt", "optOutAt", "contentMaxReachedAt", "obtainedAt", "withdrawnAt"]);
+// A request's clocks count days: at noon in UTC it is the day that was said in every zone, or the one after it.
+const isTheDay = new Set(["receivedAt", "authenticatedAt"]);
 
 // What is known by its day: all else, and whatever may only go after a minimum, is taken to have been when the day ended.
 function withMoments(value: unknown, event: string | undefined, key = ""): unknown {
 	if (Array.isArray(value)) return value.map((part) => withMoments(part, event));
 	if (typeof value === "string" && key.endsWith("At") && day.test(value)) {
-		const start = Date.parse(value);
-		return formatInstant(startsWithTheDay.has(key) && event !== "purge_due" ? start : start + aDayMs);
+		return formatInstant(Date.parse(value) + intoTheDay(event === "purge_due" ? "" : key));
 	}
 	if (typeof value !== "object" || value === null) return value;
 	return Object.fromEntries(Object.entries(value).map(([name, field]) => [name, withMoments(field, event, name)]));
+}
+
+function intoTheDay(key: string): number {
+	if (isTheDay.has(key)) return aDayMs / 2;
+	return startsWithTheDay.has(key) ? 0 : aDayMs;
 }
 
 // By category: what says nothing of one has not disclosed it.

@@ -109,25 +109,32 @@ test("one item is a composition, and several resolutions are one", () => {
 	assert.deepEqual(parseFacts(facts), facts);
 });
 
-test("a day is its beginning or its end, whichever is stricter", () => {
+test("a day is its beginning or its end, whichever is stricter, and of a request that day everywhere", () => {
 	const day = "2026-12-25";
-	const [start, end] = ["2026-12-25T00:00:00Z", "2026-12-26T00:00:00Z"];
-	const early = { receivedAt: day, authenticatedAt: day, expiresAt: day, optOutAt: day, contentMaxReachedAt: day };
+	const [start, noon, end] = ["2026-12-25T00:00:00Z", "2026-12-25T12:00:00Z", "2026-12-26T00:00:00Z"];
+	const asked = { receivedAt: day, authenticatedAt: day };
+	const early = { expiresAt: day, optOutAt: day, contentMaxReachedAt: day };
 	const late = { keyBackupsExpireAt: day, createdAt: day, lastInEffectAt: day, processedAt: day, acceptedAt: day };
 	const all = (names: object, at: string) => Object.fromEntries(Object.keys(names).map((name) => [name, at]));
 	const read = (event: string) =>
 		parseFacts({
 			consent: { obtainedAt: day, withdrawnAt: day },
-			context: { event, ...early, ...late, patientPreference: { warnedAt: day } },
+			context: { event, ...asked, ...early, ...late, patientPreference: { warnedAt: day } },
 		});
 	assert.deepEqual(read("send"), {
 		consent: { obtainedAt: start, withdrawnAt: start },
-		context: { event: "send", ...all(early, start), ...all(late, end), patientPreference: { warnedAt: end } },
+		context: {
+			...{ event: "send", ...all(asked, noon), ...all(early, start), ...all(late, end) },
+			patientPreference: { warnedAt: end },
+		},
 	});
 	// A minimum counts from the end of the day, whatever started it.
 	assert.deepEqual(read("purge_due"), {
 		consent: { obtainedAt: end, withdrawnAt: end },
-		context: { event: "purge_due", ...all(early, end), ...all(late, end), patientPreference: { warnedAt: end } },
+		context: {
+			...{ event: "purge_due", ...all({ ...asked, ...early, ...late }, end) },
+			patientPreference: { warnedAt: end },
+		},
 	});
 });
 

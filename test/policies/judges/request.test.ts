@@ -28,6 +28,21 @@ test("a refusal for a minimum tells that minimum, or a longer one of the request
 	assert.ok(longer.reasons.includes("MIN_RETENTION_NOT_REACHED"));
 });
 
+test("a request that came on a day is due as many days from that day, wherever its subject is", () => {
+	const place = { recipientCountry: "US", recipientRegion: "US-CA", subjectResidence: "US-CA" };
+	for (const receivedAt of ["2027-03-01", "2027-03-01T18:00:00Z"]) {
+		const context = { event: "erasure_request", verified: true, receivedAt, evaluatedAt: "2027-03-02T18:00:00Z" };
+		const { ackBy, respondBy, backupPurgeBy } = evaluate(packs, parseFacts({ ...place, context }));
+		assert.deepEqual([ackBy, respondBy], ["2027-03-15", "2027-04-15"], receivedAt);
+		assert.equal(backupPurgeBy, "2027-04-05", receivedAt);
+	}
+	for (const timezone of ["Pacific/Honolulu", "America/New_York", "Pacific/Guam"]) {
+		const context = { event: "inbound", keywordClass: "stop", receivedAt: "2026-11-25" };
+		const facts = { recipientCountry: "US", timezone, context: { ...context, evaluatedAt: "2026-11-25T20:00:00Z" } };
+		assert.equal(evaluate(packs, parseFacts(facts)).honorBy, "2026-12-10", timezone);
+	}
+});
+
 test("backups count from the request, or from when its sender was made sure of, and never from before it", () => {
 	const backups = (place: object, context: object) =>
 		evaluate(packs, parseFacts({ ...place, context: { event: "erasure_request", verified: true, ...context } }))
