@@ -13,10 +13,17 @@ export function notBefore(
 	{ object, clock, min }: Clock,
 	{ context = {}, consent }: Pick<Facts, "context" | "consent">,
 ): { at: number; day: string } | undefined {
+	if (object === "consent_evidence" && isInEffect(consent, context)) return undefined;
 	const start = latest(startOf(clock, context) ?? beginningOf(object, context), endingOf(object, context, consent));
 	if (start === undefined) return undefined;
 	const at = addDuration(start, min);
 	return { at, day: formatDayFrom(at) };
+}
+
+// A consent that nobody has withdrawn, or told to have ended, is in effect: what proves it has not begun to age.
+function isInEffect(consent: Facts["consent"], context: FactsContext): boolean {
+	const { type, withdrawnAt } = consent ?? { type: "none" };
+	return type !== "none" && withdrawnAt === undefined && context.lastInEffectAt === undefined;
 }
 
 // Of two times that may start a clock the later counts: creation or when it was last in effect, 45 CFR 164.316(b)(2)(i).
@@ -34,7 +41,7 @@ function startOf(clock: RetentionTerm["clock"], context: FactsContext): number |
 function beginningOf(object: RetentionTerm["object"], context: FactsContext): number | undefined {
 	const worked = instantMs(context.processedAt) ?? instantMs(context.acceptedAt);
 	if (object === "subject_request") return latest(worked, instantMs(context.receivedAt));
-	// A consent that nobody has withdrawn is in effect: what proves it has not begun to age.
+	// What proves a consent is no record of the message that was sent on it.
 	return object === "consent_evidence" ? undefined : worked;
 }
 

@@ -42,6 +42,13 @@ test("proof of a consent ages once the consent is withdrawn, and not before", ()
 	assert.equal(dayOf(proof, { consent, context }), "2023-06-01");
 	assert.equal(dayOf(proof, { consent, context: { acceptedAt: "2020-01-01T00:00:00Z" } }), undefined);
 	const early = { createdAt: "2018-01-01T00:00:00Z" };
+	// A consent that is stated and has not ended is in effect, whenever its proof was made; one that is not may have been.
+	for (const stated of [consent, { type: "express" as const }]) {
+		assert.equal(dayOf(proof, { consent: stated, context: early }), undefined);
+		assert.equal(dayOf({ ...proof, clock: "created" }, { consent: stated, context: early }), undefined);
+	}
+	assert.equal(dayOf(proof, { context: early }), "2020-01-01");
+	assert.equal(dayOf(proof, { consent: { type: "none" }, context: early }), "2020-01-01");
 	const late = { ...consent, withdrawnAt: "2026-10-01T00:00:00Z" };
 	assert.equal(dayOf(proof, { consent: late, context: early }), "2028-10-01");
 });

@@ -37,14 +37,15 @@ test("an opt-out's record goes after five years in the United States, and not at
 });
 
 test("proof of a consent goes five years after its withdrawal", () => {
-	const purge = (consent: Facts["consent"]) =>
-		decide({ recipientCountry: "US", consent }, { event: "purge_due", object: "consent_evidence" });
+	const purge = (consent: Facts["consent"], more?: object) =>
+		decide({ recipientCountry: "US", consent }, { event: "purge_due", object: "consent_evidence", ...more });
 	const obtainedAt = "2019-01-01T00:00:00Z";
 	assert.equal(purge({ obtainedAt, withdrawnAt: "2020-01-01T00:00:00Z" }).allowed, true);
 	const early = purge({ obtainedAt, withdrawnAt: "2022-01-01T00:00:00Z" });
 	assert.deepEqual([early.allowed, early.notBefore], [false, "2027-01-01"]);
 	// Still in effect.
 	assert.equal(purge({ obtainedAt }).allowed, false);
+	assert.equal(purge({ obtainedAt }, { createdAt: obtainedAt }).allowed, false);
 });
 
 test("the end of a hold erases nothing that a law's minimum still keeps", () => {
