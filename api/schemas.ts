@@ -22,7 +22,7 @@ import {
 import { variableNamePattern } from "../domain/template.ts";
 import { hostPattern } from "../domain/verification.ts";
 import { dataClasses, isTimezone } from "../policies/facts.ts";
-import { setApart } from "../policies/words.ts";
+import { saysNone, setApart } from "../policies/words.ts";
 import { isOpaqueReference } from "./reference.ts";
 
 export type VerificationInput = z.output<typeof verificationInput>;
@@ -57,10 +57,11 @@ const loggedWord = z
 	.refine((text) => isWord(text) && isOpaqueReference(text), {
 		error: "A letter first, then letters, digits and . _ : -, and no seven digits in a row: no address, no number.",
 	});
-// Proof of a thing is a yes, or an opaque reference to where it is kept.
-const proof = z.union([z.boolean(), z.string().min(1).max(64).refine(isOpaqueReference)], {
+const yesOrReference = z.union([z.boolean(), z.string().min(1).max(64).refine(isOpaqueReference)], {
 	error: "Neither a boolean nor an opaque reference.",
 });
+// Proof of a thing is a yes, or an opaque reference to where it is kept; a word that says that there is none is none.
+const proof = yesOrReference.transform((said) => (typeof said === "string" && saysNone(said) ? false : said));
 
 const opaque = z
 	.string()
@@ -87,7 +88,7 @@ const consent = z.strictObject({
 // The facts of `context` that a caller may state; what the engine knows better is not among them.
 const context = z.strictObject({
 	art9Condition: factWord.optional(),
-	gdprScope: proof.optional(),
+	gdprScope: yesOrReference.optional(),
 	autodialed: z.boolean().optional(),
 	tcpaBasis: factWord.optional(),
 	freeToEndUser: z.boolean().optional(),

@@ -8,7 +8,7 @@ import { categories, deliverModes } from "../domain/message.ts";
 import { consentTypes } from "../domain/subject.ts";
 import { formatInstant, isDuration } from "./durations.ts";
 import { nearest } from "./faults.ts";
-import { setApart, toWord } from "./words.ts";
+import { saysNone, setApart, toWord } from "./words.ts";
 
 export const events = [
 	"send",
@@ -143,17 +143,29 @@ const duration = ofKind(
 		.meta({ id: "duration", examples: ["PT10M", "P30D"] }),
 ).nullish();
 // Proof of a thing is a yes, a reference to where it is kept, or a description, of which only that it is there is taken; or
-// several of these.
-const described = z.looseObject({}).transform(() => true);
+// several of these. A word that says that there is none is none.
+const described = z.looseObject({}).transform((description) => Object.values(description).some(isThere));
 const listed = z
 	.array(z.union([z.boolean(), z.string().max(2000), described]))
 	.max(64)
 	// What each says still counts: "none" in a list is none.
-	.transform((all) => (all.length > 0 && all.every(Boolean) ? all : false))
+	.transform((all) => (all.length > 0 && all.every(isThere) ? all : false))
 	.meta({ id: "proofs" });
-const single = z.union([z.boolean(), z.string().max(200), described]);
+const reference = (charactersMax: number) =>
+	z
+		.string()
+		.max(charactersMax)
+		.transform((text) => isThere(text) && text);
+const single = z.union([z.boolean(), reference(200), described]);
 const proofs = z.union([single, listed], { error: "neither a boolean nor a reference" });
 const proof = ofKind("proof", proofs).nullish();
+// Where the law applies needs no proof; what its words say is for the packs.
+const scope = z.union([
+	z.array(z.string().max(200)).max(8),
+	z.boolean(),
+	z.string().max(200),
+	z.looseObject({}).transform(() => true),
+]);
 const place = ofKind(
 	"place",
 	z.string().regex(/^([A-Z]{2}|EEA)(-[A-Z0-9]{1,3})?$/, {
@@ -238,7 +250,7 @@ const context = z.strictObject({
 	authenticatedAt: instant,
 	lawfulBasis: word,
 	art9Condition: word,
-	gdprScope: ofKind("proof", z.union([z.array(z.string().max(200)).max(8), single])).nullish(),
+	gdprScope: ofKind("proof", scope).nullish(),
 	ground: word,
 	holdGround: word,
 	restriction: z.strictObject({ active: flag, ground: word }).nullish(),
@@ -303,7 +315,7 @@ const context = z.strictObject({
 		.nullish(),
 	contentMaxReachedAt: instant,
 	retentionDisclosure: noneIfNull(
-		ofKind("proof", z.union([z.boolean(), z.string().max(2000), z.looseObject({}).transform(saysAll), listed])),
+		ofKind("proof", z.union([z.boolean(), reference(2000), z.looseObject({}).transform(saysAll), listed])),
 		false,
 	),
 	necessaryForRequestedService: flag,
@@ -385,7 +397,11 @@ function intoTheDay(key: string): number {
 // By category: what says nothing of one has not disclosed it.
 function saysAll(byCategory: Record<string, unknown>): boolean {
 	const said = Object.values(byCategory);
-	return said.length > 0 && said.every((period) => period !== null && period !== false && period !== "");
+	return said.length > 0 && said.every(isThere);
+}
+
+function isThere(said: unknown): boolean {
+	return typeof said === "string" ? !saysNone(said) : said !== null && said !== false;
 }
 
 // An approval that is null is one that is not there.

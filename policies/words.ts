@@ -24,3 +24,14 @@ export function mentions(text: string, phrases: readonly string[]): boolean {
 	const texts = spellings(text).map((spelling) => `_${spelling}_`);
 	return phrases.some((phrase) => texts.some((words) => words.includes(`_${phrase}_`)));
 }
+
+// What hipaa.marketing-authorization takes for none, in any proof.
+const absences = new Set([
+	...["", "none", "no", "false", "missing", "absent", "n_a", "not_given", "not_obtained", "not_signed", "unsigned"],
+	...["pending", "refused", "denied", "declined", "revoked", "withdrawn", "expired"],
+]);
+
+/** Whether what stands for a proof says that there is none, or none any more. */
+export function saysNone(text: string): boolean {
+	return absences.has(toWord(setApart(text)));
+}

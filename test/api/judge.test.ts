@@ -56,6 +56,17 @@ describe("messages judged by the packs in force", () => {
 		assert.deepEqual([json.code, json.reasons], ["policy_denied", ["CONSENT_INSUFFICIENT"]]);
 	});
 
+	it("a proof of a word that says that there is none is stored and judged as none", async () => {
+		const evidence = { ...marketing.consent, evidence: "not_obtained" };
+		const refused = await api.post(key, { ...marketing, consent: evidence });
+		assert.deepEqual(
+			[refused.json.code, refused.json.reasons.includes("CONSENT_INSUFFICIENT")],
+			["policy_denied", true],
+		);
+		const { json } = await api.post(key, { consent: { type: "express", evidence: "None" } });
+		assert.equal((await api.read(json.id)).facts.consent?.evidence, false);
+	});
+
 	it("each object lives within what the packs permit", async () => {
 		const { json } = await api.post(key, { category: "otp", dataClasses: ["otp_secret"], validFor: "PT5M" });
 		const { retention, acceptedAt, closeAt } = await api.read(json.id);

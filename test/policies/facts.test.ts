@@ -5,6 +5,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { LetheError } from "../../domain/errors.ts";
 import { parseFacts } from "../../policies/facts.ts";
+import { readFiles } from "../../policies/load.ts";
 
 test("a field that is unknown or malformed is named, and its value is not", () => {
 	const secret = "4915112345678 geheim";
@@ -89,11 +90,36 @@ test("several proofs are what each says, and none where one is not there", () =>
 		const kept = proof.map((one) => (typeof one === "object" ? true : one));
 		assert.deepEqual(read(proof), [kept, kept, kept, kept], JSON.stringify(proof));
 	}
-	for (const proof of [[], [""], ["log1", ""], [false]]) {
+	for (const proof of [[], [""], ["log1", ""], [false], ["none"], ["log1", "None"], [{}], [{ log: "missing" }]]) {
 		assert.deepEqual(read(proof), [false, false, false, false], JSON.stringify(proof));
 	}
-	// Where the law applies is told apart by what the list says.
-	assert.deepEqual(parseFacts({ context: { gdprScope: ["3(1)"] } }), { context: { gdprScope: ["3(1)"] } });
+	for (const proof of ["log1", "none-2026-04", "no.17", "revocation-log-3"]) {
+		assert.deepEqual(read(proof), [proof, proof, proof, proof], proof);
+	}
+	for (const proof of ["", " ", "-", "none", "NONE", "No", "n/a", "Missing.", "not obtained", "notObtained", {}]) {
+		assert.deepEqual(read(proof), [false, false, false, false], JSON.stringify(proof));
+	}
+	const route = { baaRef: "Not signed" };
+	const patientPreference = { evidence: "none" };
+	assert.deepEqual(parseFacts({ context: { route, patientPreference } }), {
+		context: { route: { baaRef: false }, patientPreference: { evidence: false } },
+	});
+	// Where the law applies is told apart by what its words say.
+	for (const gdprScope of [["3(1)"], ["none"], "none", ""]) {
+		assert.deepEqual(parseFacts({ context: { gdprScope } }), { context: { gdprScope } });
+	}
+});
+
+test("what the newest pack takes for no authorization is none in every proof", () => {
+	const newest = readFiles()
+		.filter(({ file }) => file.id === "hipaa")
+		.sort((a, b) => Date.parse(b.file.effectiveFrom) - Date.parse(a.file.effectiveFrom))[0];
+	const { when } = newest?.file.rules.find(({ id }) => id === "hipaa.marketing-authorization") ?? {};
+	const words = ((when?.any ?? []) as Record<string, unknown>[])
+		.map((condition) => condition["context.hipaaAuthorization"])
+		.find((test) => Array.isArray(test)) as string[];
+	assert.ok(words.length > 10);
+	for (const word of words) assert.equal(parseFacts({ consent: { evidence: word } }).consent?.evidence, false, word);
 });
 
 test("that a message answers an opt-out is said by a yes and by nothing like one", () => {
