@@ -7,6 +7,7 @@ import { type Message, queueOf, type SealedObjectName, wasHandedOver } from "../
 import { Plaintext } from "../domain/plaintext.ts";
 import type { SubjectRequest } from "../domain/subjectRequest.ts";
 import { withoutUndefined } from "../domain/withoutUndefined.ts";
+import { restsOnConsent, restsOnContract } from "../policies/lawfulBasis.ts";
 import { decryptObject } from "./decryptObject.ts";
 import type { ActivityDeps } from "./deps.ts";
 import { createSubjectPages } from "./subjectPages.ts";
@@ -64,10 +65,10 @@ export function createExportSubject(deps: ExportSubjectDeps) {
 	};
 }
 
-// Portability is of what is processed by consent or contract, GDPR Art. 20(1)(a).
-function isOf({ kind }: SubjectRequest, { facts }: Message): boolean {
-	const basis = facts.context?.lawfulBasis;
-	return kind !== "portability" || basis === undefined || basis === "consent" || basis === "contract";
+// Portability is of what is processed by consent or contract, GDPR Art. 20(1)(a); what says no basis may be.
+function isOf({ kind }: SubjectRequest, { facts: { context = {} } }: Message): boolean {
+	const isPortable = context.lawfulBasis === undefined || restsOnConsent(context) || restsOnContract(context);
+	return kind !== "portability" || isPortable;
 }
 
 async function read(deps: ExportSubjectDeps, message: Message, report: ExportJob["report"]) {

@@ -4,12 +4,11 @@ import type { Consent, Facts } from "../domain/decision.ts";
 import { type ConsentRecord, covers, type Standing } from "../domain/subject.ts";
 import { withoutUndefined } from "../domain/withoutUndefined.ts";
 import { formatInstant, instantMs } from "./durations.ts";
+import { restsOnConsent } from "./lawfulBasis.ts";
 import { consentTypes } from "./schema.ts";
-import { mentions, setApart } from "./words.ts";
+import { setApart } from "./words.ts";
 
 const never = Number.NEGATIVE_INFINITY;
-const consentBases = ["consent", "6_1_a", "art6_1_a"];
-const explicitConsents = ["explicit_consent", "express_consent", "9_2_a", "art9_2_a"];
 
 /**
  * The facts with the recipient's opt-out, consent and holds in them; the input is not changed. A consent on record
@@ -49,7 +48,7 @@ function findConsent(facts: Facts, standing: Standing): Consent | undefined {
 	const { consent: stated, category = "" } = facts;
 	const relevant: Given[] = standing.consents.filter(({ purposes }) => purposes.includes(category));
 	// Who relies on consent must be able to show it (GDPR Art. 7(1)): neither stated nor on record, it is not there.
-	if (relevant.length === 0 && !stated) return reliesOnConsent(facts) ? { type: "none" } : undefined;
+	if (relevant.length === 0 && !stated) return restsOnConsent(facts.context ?? {}) ? { type: "none" } : undefined;
 	const revokedAt = category === "marketing" ? (standing.optedOutAt ?? never) : never;
 	const endedAt = Math.max(revokedAt, ...relevant.map(({ ended }) => ended?.at ?? never));
 	const [best] = [...relevant, ...findOptIn(category, standing)]
@@ -59,11 +58,6 @@ function findConsent(facts: Facts, standing: Standing): Consent | undefined {
 	if (endedAt === never || (instantMs(stated.obtainedAt) ?? never) > endedAt) return stated;
 	// What a caller states of before is worth no more than what has been given since.
 	return best ? weaken(stated, best) : { ...stated, withdrawnAt: formatInstant(endedAt) };
-}
-
-function reliesOnConsent({ context: { lawfulBasis, art9Condition } = {} }: Facts): boolean {
-	const says = (word: unknown, phrases: string[]) => typeof word === "string" && mentions(word, phrases);
-	return says(lawfulBasis, consentBases) || says(art9Condition, explicitConsents);
 }
 
 function findOptIn(category: string, { lifted }: Standing): Given[] {

@@ -28,11 +28,15 @@ describe("an export", () => {
 
 	type Exports = ExportSubjectDeps["store"]["subjectExports"];
 	/** One that is asked for, its reader, and a worker whose writes are those of `more`. */
-	async function ask(more: (store: Exports, job: ExportJob) => Partial<Exports> = () => ({}), clock = engine.clock) {
+	async function ask(
+		more: (store: Exports, job: ExportJob) => Partial<Exports> = () => ({}),
+		clock = engine.clock,
+		{ _id: requestId, tenantId } = request,
+	) {
 		const { subjectExports, subjectMessages } = engine.store;
 		const { publicKey, open } = await createExportSeal().createReader();
 		const job: ExportJob = {
-			...{ _id: engine.ids.random("export"), tenantId: request.tenantId, requestId: request._id, report: "data" },
+			...{ _id: engine.ids.random("export"), tenantId, requestId, report: "data" },
 			...{ publicKey, state: "open", pageCount: 0, eraseBy: engine.clock() + limits.exportLifeMs },
 		};
 		await subjectExports.insert(job);
@@ -105,5 +109,35 @@ describe("an export", () => {
 		]);
 		assert.equal((await engine.store.subjectExports.find(id))?.state, "ready");
 		await engine.store.subjectExports.erase(id);
+	});
+
+	it("of portability has what rests on consent or a contract, however that is spelt, and nothing that rests on more", async () => {
+		const tenantId = engine.ids.random("tenant");
+		const own = { version: 1, mac: "mac-of-another" };
+		const portable = [
+			...[{ lawfulBasis: "consent" }, { lawfulBasis: "contract" }, { lawfulBasis: "performance_Of_Contract" }],
+			...[{ lawfulBasis: "6(1)(b)" }, { lawfulBasis: "Art. 6(1)(a) GDPR" }, {}],
+			{ lawfulBasis: "legal_obligation", art9Condition: "9(2)(a) explicit consent" },
+		];
+		const others = [{ lawfulBasis: "legitimate_interests" }, { lawfulBasis: "6(1)(e)", art9Condition: "9(2)(h)" }];
+		const accepted: { _id: string }[] = [];
+		for (const context of [...portable, ...others]) {
+			accepted.push(await engine.accept({ tenantId, subject: own, facts: { context } }));
+		}
+		const asked = { ...request, _id: engine.ids.random("subjectRequest"), tenantId, subjects: [own.mac] };
+		for (const [kind, count] of [
+			["portability", portable.length],
+			["access", accepted.length],
+		] as const) {
+			const { id, open, exportSubject } = await ask(undefined, engine.clock, asked);
+			assert.equal(await exportSubject({ ...asked, kind } as SubjectRequest), false);
+			const rows: { id: string }[] = [];
+			for (const { _id, jwe } of await engine.store.subjectExports.pages(id)) {
+				rows.push(...JSON.parse((await open(jwe, _id)).reveal()));
+			}
+			const expected = accepted.slice(0, count).map(({ _id }) => _id);
+			assert.deepEqual(rows.map((row) => row.id).toSorted(), expected.toSorted(), kind);
+			await engine.store.subjectExports.erase(id);
+		}
 	});
 });

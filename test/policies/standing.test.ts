@@ -51,7 +51,7 @@ test("who relies on consent that is neither stated nor on record has none; other
 	const relying = (lawfulBasis: string): Facts => {
 		return { ...facts, category: "transactional", context: { ...facts.context, lawfulBasis } };
 	};
-	for (const basis of ["consent", "Article 6(1)(a)", "art6(1)(a)"]) {
+	for (const basis of ["consent", "Article 6(1)(a)", "art6(1)(a)", "Art. 9(2)(a)"]) {
 		assert.deepEqual(judged([], relying(basis)).consent, { type: "none" }, basis);
 	}
 	const explicit = {
