@@ -66,9 +66,9 @@ function findBounds(item: unknown, object: RetentionObject | undefined, field = 
 	return join(
 		Object.entries(item).map(([key, value]) => {
 			const word = toWord(setApart(key));
-			const bound = readName(word);
-			if (bound) return toBound(bound.end, value === false ? null : String(value), bound.object ?? object);
 			if (otherLengths[field]?.includes(word)) return nothing;
+			const bound = readName(word, value);
+			if (bound) return toBound(bound.end, value === false ? null : String(value), bound.object ?? object);
 			if (typeof value === "string") return { bounds: [], unread: isDuration(value) };
 			if (/^(retention|interval|bounds)$/.test(word)) return findBounds(value, objectOf(value) ?? object, word);
 			const inner = toRetentionObject(word);
@@ -93,14 +93,17 @@ function toBound(end: Bound["end"], length: string | null, object: RetentionObje
 	return { bounds: [{ ...(object ? { object } : {}), end, length }], unread: false };
 }
 
-// `min`, `min_retention`, `content_maximum`, `max_days`; what is said to be kept for a time is so at least.
-function readName(word: string): { end: Bound["end"]; object?: RetentionObject } | undefined {
+// `min`, `min_retention`, `content_maximum`, `max_days`; what is said to be kept for a time is so at least. Of any other
+// name that ends so only a length, or none, is a bound: `effMin`.
+function readName(word: string, value: unknown): { end: Bound["end"]; object?: RetentionObject } | undefined {
 	if (word === "keep") return { end: "min" };
 	const words = word.split("_");
 	const end = words.map((part) => ends.get(part)).find((found) => found !== undefined);
 	const others = words.filter((part) => !ends.has(part) && !besideEnds.has(part)).join("_");
 	const object = toRetentionObject(others);
-	return end && (others === "" || object) ? { end, ...(object ? { object } : {}) } : undefined;
+	const isLength =
+		ends.has(words.at(-1) ?? "") && (value === false || (typeof value === "string" && isDuration(value)));
+	return end && (others === "" || object || isLength) ? { end, ...(object ? { object } : {}) } : undefined;
 }
 
 // A minimum and a maximum, of which one may be none.

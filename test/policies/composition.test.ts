@@ -20,16 +20,24 @@ const least = ["decision_record P6Y -"];
 const most = ["decision_record PT0S P3Y"];
 
 test("a minimum and a maximum go by any name that begins or ends so", () => {
-	for (const name of ["min", "minRetention", "min_retention", "minimum", "minimumRetention", "retentionMin", "keep"]) {
+	for (const name of ["min", "minRetention", "min_retention", "minimum", "minimumRetention", "effMin", "keep"]) {
 		assert.deepEqual(read({ pack: "a", [name]: "P6Y" }), least, name);
 	}
-	for (const name of ["max", "maxRetention", "max-retention", "maximum", "MaxRetention", "retentionMaximum"]) {
+	for (const name of [
+		"max",
+		"maxRetention",
+		"max-retention",
+		"maximum",
+		"MaxRetention",
+		"retentionMaximum",
+		"effMax",
+	]) {
 		assert.deepEqual(read({ pack: "b", [name]: "P3Y" }), most, name);
 	}
 	for (const name of ["contentMax", "content_retention_max", "maxContentRetention"]) {
 		assert.deepEqual(read({ pack: "a", [name]: "P30D" }), ["content PT0S P30D"], name);
 	}
-	for (const name of ["miner", "minimumNecessary", "maxAgeNote", "constructor"]) {
+	for (const name of ["miner", "minimumNecessary", "maxAgeNote", "noteMax", "constructor"]) {
 		assert.deepEqual(read({ pack: "hipaa", [name]: "n" }), read("hipaa"), name);
 	}
 });
@@ -60,7 +68,9 @@ test("an item that has no maximum keeps the minimum of the pack that it names", 
 	const endless = ["decision_record PT0S -", ...read("hipaa"), "decision_record without end"];
 	assert.deepEqual(read({ pack: "hipaa", max: null }), endless);
 	assert.deepEqual(read({ pack: "hipaa", object: "decision_record", min: null, max: null }), endless);
-	assert.deepEqual(read({ max: null }), ["decision_record PT0S -", "decision_record without end"]);
+	for (const name of ["max", "effMax"]) {
+		assert.deepEqual(read({ [name]: null }), ["decision_record PT0S -", "decision_record without end"], name);
+	}
 	assert.equal(read({ pack: "gdrp", max: null }), "unknown");
 	assert.equal(read({ pack: "gdrp", min: null }), "unknown");
 });
