@@ -68,23 +68,38 @@ export function readFields(pairs: [string, string][], matters: readonly string[]
 	return pairs.some(isAmbiguous) ? undefined : fields;
 }
 
+/** A piece of what was signed, as it was signed; `name` where it is a field. */
+export type Part = { name?: string; text: string };
+
 /**
- * Whether fields that are signed without anything between them may have been cut elsewhere than they were signed: a name
- * that is the beginning of a known one, or one that matters within another name or a value.
- * @param freeText fields that people write, and may write anything in
+ * Whether fields that are signed without anything between them may have been cut elsewhere than they were signed: one that
+ * decides is found in the signed text where none of its name begins. Searched is all of it, as a cut may go through a name;
+ * only a recipient's text may hold any.
+ * @param deciding name → the regular expression of how its values begin: the name alone stands in many a text by chance
+ * @param freeText the field that holds what a recipient wrote
+ * @param mayEndNames whether a longer name may end in that of such a field
  */
 export function isCutElsewhere(
-	pairs: [string, string][],
-	known: readonly string[],
-	telling: readonly string[],
-	freeText: readonly string[],
+	parts: Part[],
+	deciding: Record<string, string>,
+	{ freeText, mayEndNames }: { freeText: string; mayEndNames: boolean },
 ): boolean {
-	return pairs.some(([name, value]) => {
-		if (freeText.includes(name)) return false;
-		const isCutShort = known.some((field) => field.startsWith(name) && `${name}${value}`.startsWith(field));
-		const isWithin = telling.some((field) => value.includes(field) || name.slice(0, -1).includes(field));
-		return !known.includes(name) ? isCutShort || isWithin : telling.some((field) => value.includes(field));
-	});
+	const signed = parts.map(({ text }) => text).join("");
+	const isFieldAt = (index: number, field: string) => {
+		let start = 0;
+		for (const { name = "", text } of parts) {
+			if (index < start + text.length) {
+				const at = index - start;
+				const isEnd = mayEndNames && /^\w+$/.test(name) && at + field.length === name.length;
+				return (name === field && at === 0) || (name === freeText && at >= name.length) || isEnd;
+			}
+			start += text.length;
+		}
+		return false;
+	};
+	return Object.entries(deciding).some(([field, value]) =>
+		[...signed.matchAll(new RegExp(`${field}(?=${value})`, "g"))].some(({ index }) => !isFieldAt(index, field)),
+	);
 }
 
 export function isForm(request: CallbackRequest): boolean {

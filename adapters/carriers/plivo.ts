@@ -10,12 +10,14 @@ import {
 	isOneOf,
 	mapCode,
 	type Parsed,
+	type Part,
 	queryOf,
 	readFields,
 	readForm,
 	readHeader,
 	sha256Hex,
 	told,
+	unread,
 	wrote,
 } from "./callback.ts";
 import type {
@@ -119,7 +121,7 @@ export const verifyPlivo: VerifierFactory = ({ secrets }) =>
 		const posted = readForm(request.body);
 		// A GET has one list of parameters, wherever they stand.
 		const [query, fields] = request.method === "GET" ? [[...asked, ...posted], []] : [asked, posted];
-		return conclude(authenticate(secret, request, query, fields), () => parse([...query, ...fields], now));
+		return conclude(authenticate(secret, request, query, fields), () => parse(query, fields, now));
 	});
 
 const states: Record<string, CarrierEvent["state"]> = {
@@ -145,7 +147,8 @@ const codes: Record<string, CarrierCode> = {
 	"450": "invalid_recipient",
 };
 
-const uuid = z.string().regex(/^[\w-]{1,64}$/);
+// Hexadecimal alone: a name behind it that was taken into it is told by its letters.
+const uuid = z.string().regex(/^[0-9a-fA-F-]{1,64}$/);
 const address = z.string().regex(/^[\w+ .-]{1,32}$/);
 const receipt = z.object({
 	MessageUUID: uuid,
@@ -163,9 +166,11 @@ const receipt = z.object({
 	ParentMessageUUID: uuid.optional(),
 });
 const inbound = z.object({ MessageUUID: uuid, From: address, To: address, Text: z.string().max(4096) });
-/** Names that no name or value of another field holds by chance. */
-const telling = ["MessageUUID", "ErrorCode", "Status"];
-const freeText = ["Text"];
+/** Of these a field decides whether a callback is a message's, whose, and what became of it: how their values begin. */
+const deciding = { MessageUUID: "=?[0-9a-fA-F]", CallUUID: "=?[0-9a-fA-F]", ErrorCode: "=?\\d", Status: "=?[a-z]" };
+/** And these who wrote, and to whom. */
+const parties = { From: "=?\\+?\\d", To: "=?\\+?\\d" };
+const freeText = "Text";
 const known = [...Object.keys(receipt.shape), "Text"];
 
 const signaturesMax = 16;
@@ -186,7 +191,8 @@ function authenticate(secret: string, request: CallbackRequest, query: Pairs, fi
 	const signatures = listed.filter((each) => /^[A-Za-z0-9+/]{43}=$/.test(each));
 	// A dot joins text and nonce: with one in the nonce another cut would bear the same signature.
 	if (signatures.length === 0 || !/^[\w+/=-]{1,128}$/.test(nonce)) return { refused: "malformed" };
-	const parameters = `${textOf(query, fields)}.${nonce}`;
+	const signed = arrange(query, fields).map(({ text }) => text);
+	const parameters = `${signed.join("")}.${nonce}`;
 	const fits = basesOf(url).map((base) => {
 		const expected = createHmac("sha256", secret).update(`${base}${parameters}`, "utf8").digest("base64");
 		return isOneOf(signatures, expected);
@@ -195,12 +201,14 @@ function authenticate(secret: string, request: CallbackRequest, query: Pairs, fi
 	return { replayKey: sha256Hex(`${basesOf(url)[0]}${parameters}`), fresh: true };
 }
 
-function textOf(query: Pairs, fields: Pairs): string {
-	const posted = sorted(fields)
-		.map(([name, value]) => name + value)
-		.join("");
-	if (fields.length === 0) return query.length === 0 ? "" : `?${joinQuery(query)}`;
-	return query.length === 0 ? `?${posted}` : `?${joinQuery(query)}.${posted}`;
+/** What is signed of the parameters. */
+function arrange(query: Pairs, fields: Pairs): Part[] {
+	const asked = sorted(query).map(([name, value]) => ({ name, text: `${name}=${value}` }));
+	const posted = sorted(fields).map(([name, value]) => ({ name, text: name + value }));
+	if (asked.length + posted.length === 0) return [];
+	const joined = asked.flatMap((part, at) => (at === 0 ? [part] : [{ text: "&" }, part]));
+	const dot = asked.length > 0 && posted.length > 0 ? [{ text: "." }] : [];
+	return [{ text: "?" }, ...joined, ...dot, ...posted];
 }
 
 /** The address without its query, as it was called and, as some of the vendor's libraries read it, without credentials. */
@@ -209,45 +217,43 @@ function basesOf(url: string): string[] {
 	return [...new Set([base, base.replace(/^(https?:\/\/)[^/@]*@/i, "$1")])];
 }
 
-function joinQuery(query: Pairs): string {
-	return sorted(query)
-		.map(([name, value]) => `${name}=${value}`)
-		.join("&");
-}
-
 function sorted(pairs: Pairs): Pairs {
 	const order = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
 	return pairs.toSorted(([a, x], [b, y]) => order(a, b) || order(x, y));
 }
 
 /**
- * Names and values are signed decoded and undelimited, so that fields can be cut elsewhere under the same signature: only
- * fields of documented names and forms count.
+ * Names and values are signed decoded and undelimited, so that fields can be cut elsewhere under the same signature: a
+ * callback counts only where each field that decides stands where it was signed.
  */
-function parse(pairs: Pairs, now: number): Parsed | undefined {
+function parse(query: Pairs, fields: Pairs, now: number): Parsed | undefined {
+	const pairs = [...query, ...fields];
+	const parts = arrange(query, fields);
 	// What separates parameters is no part of a name: by GET it could hide others.
-	const areNames = pairs.every(([name]) => /^[^=&?#\p{Cc}]{1,64}$/u.test(name));
-	if (!areNames || isCutElsewhere(pairs, known, telling, freeText)) return undefined;
+	const areNames = pairs.every(([name]) => /^[^=&?#\p{Cc}]+$/u.test(name));
+	if (!areNames || isCutElsewhere(parts, deciding, { freeText, mayEndNames: true })) return undefined;
 	const names = new Set(pairs.map(([name]) => name));
 	// Calls are signed alike and are no concern of a message.
 	const isMessage = ["MessageUUID", "Status", "Text"].some((name) => names.has(name)) && !names.has("CallUUID");
-	const read = isMessage ? readFields(pairs, known) : {};
-	if (!isMessage || !read) return read;
-	return "Text" in read ? parseInbound(read, now) : parseReceipt(read, now);
+	if (!isMessage) return {};
+	const read = readFields(pairs, known);
+	if (!read) return unread;
+	if (!("Text" in read)) return parseReceipt(read, now);
+	return isCutElsewhere(parts, parties, { freeText, mayEndNames: false }) ? undefined : parseInbound(read, now);
 }
 
-function parseReceipt(fields: Record<string, string>, at: number): Parsed | undefined {
+function parseReceipt(fields: Record<string, string>, at: number): Parsed {
 	const { data } = receipt.safeParse(fields);
-	if (!data) return undefined;
+	if (!data) return unread;
 	const { MessageUUID: carrierId, Status: status, ErrorCode, Sequence } = data;
 	const code = mapCode(codes, ErrorCode && /[1-9]/.test(ErrorCode) ? ErrorCode : undefined);
 	const eventId = [carrierId, status, ...(Sequence === undefined ? [] : [Sequence])].join(".");
 	return told({ eventId, carrierId, status, state: states[status], at, code });
 }
 
-function parseInbound(fields: Record<string, string>, at: number): Parsed | undefined {
+function parseInbound(fields: Record<string, string>, at: number): Parsed {
 	const { data } = inbound.safeParse(fields);
-	if (!data) return undefined;
+	if (!data) return unread;
 	const { MessageUUID: eventId, From, To, Text } = data;
 	return wrote({ eventId, from: From, to: To, text: Text, at });
 }

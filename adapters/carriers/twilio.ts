@@ -12,12 +12,14 @@ import {
 	isForm,
 	mapCode,
 	type Parsed,
+	type Part,
 	queryOf,
 	readFields,
 	readForm,
 	readHeader,
 	sha256Hex,
 	told,
+	unread,
 	wrote,
 } from "./callback.ts";
 import type {
@@ -210,9 +212,14 @@ const inbound = z.object({
 		.regex(/^\d{1,2}$/)
 		.optional(),
 });
-/** Names that no address, name or value of another field holds by chance. */
-const telling = ["AccountSid", "ApiVersion", "MessageSid", "MessageStatus", "SmsSid", "SmsStatus", "ErrorCode"];
-const freeText = ["Body", "ProfileName", "ButtonText", "Address", "Label", "ChannelStatusMessage", "ErrorMessage"];
+/** Of these a field decides whether a callback is a message's, whose, and what became of it: how their values begin. */
+const deciding = {
+	...{ AccountSid: "AC\\w", ApiVersion: "\\d{4}-", CallSid: "CA\\w", MessagingServiceSid: "MG\\w", ErrorCode: "\\d" },
+	...{ MessageSid: "[SM]M\\w", SmsSid: "[SM]M\\w", MessageStatus: "[a-z]", SmsStatus: "[a-z]" },
+};
+/** And these who wrote, and to whom. */
+const parties = { From: "(?:[a-z]+:)?\\+?\\d", To: "(?:[a-z]+:)?\\+?\\d" };
+const freeText = "Body";
 const known = [...Object.keys(receipt.shape), ...Object.keys(inbound.shape), "ApiVersion", "SmsMessageSid"];
 
 function authenticate(secret: string, request: CallbackRequest, fields: [string, string][]): Authentic {
@@ -223,7 +230,9 @@ function authenticate(secret: string, request: CallbackRequest, fields: [string,
 	if (!/^[A-Za-z0-9+/]{27}=$/.test(signature) || !/^https?:\/\/[^/?#]/i.test(url)) return { refused: "malformed" };
 	const hashes = new URLSearchParams(queryOf(url)).getAll("bodySHA256");
 	if (isHashed(request) && !hashesCover(hashes, body)) return { refused: "bad_signature" };
-	const text = concatenate(fields);
+	const text = arrange(fields)
+		.map((part) => part.text)
+		.join("");
 	const fitting = candidates(url).filter((candidate) => isSame(signature, sign(secret, candidate + text)));
 	if (fitting.length === 0) return { refused: "bad_signature" };
 	return { replayKey: sha256Hex(fitting[0] + text), fresh: true };
@@ -245,11 +254,11 @@ function hashesCover(hashes: string[], body: string): boolean {
 }
 
 /** Names in the order of their code units, each with its values: what is there twice counts once. */
-function concatenate(fields: [string, string][]): string {
+function arrange(fields: [string, string][]): Part[] {
 	const values = new Map<string, Set<string>>();
 	for (const [name, value] of fields) values.set(name, (values.get(name) ?? new Set()).add(value));
 	const names = [...values.keys()].sort();
-	return names.flatMap((name) => [...(values.get(name) ?? [])].sort().map((value) => name + value)).join("");
+	return names.flatMap((name) => [...(values.get(name) ?? [])].sort().map((value) => ({ name, text: name + value })));
 }
 
 /**
@@ -270,33 +279,37 @@ function candidates(url: string): string[] {
 
 /**
  * Nothing separates a name from its value in what is signed, nor the address from the first name, so that fields can be cut
- * elsewhere under the same signature: only fields of documented names and forms count.
+ * elsewhere under the same signature: a callback counts only where each field that decides stands where it was signed.
  */
 function parse(request: CallbackRequest, fields: [string, string][], now: number): Parsed | undefined {
-	const query = readForm(queryOf(request.url));
-	const pairs = request.method === "GET" ? query : fields;
-	if (isCutElsewhere(query, request.method === "GET" ? known : [], telling, [])) return undefined;
-	if (isCutElsewhere(pairs, known, telling, freeText)) return undefined;
+	const parts = arrange(fields);
+	const isCut = candidates(request.url).some((text) =>
+		isCutElsewhere([{ text }, ...parts], deciding, { freeText, mayEndNames: true }),
+	);
+	if (isCut) return undefined;
+	const pairs = request.method === "GET" ? readForm(queryOf(request.url)) : fields;
 	const names = new Set(pairs.map(([name]) => name));
 	// Calls are signed alike and are no concern of a message.
 	const isMessage = ["MessageSid", "MessageStatus", "SmsSid", "SmsStatus", "Body"].some((name) => names.has(name));
-	const read = isMessage ? readFields(pairs, known) : {};
-	if (!isMessage || !read) return read;
-	return "Body" in read ? parseInbound(read, now) : parseReceipt(read, now);
+	if (!isMessage || names.has("CallSid")) return {};
+	const read = readFields(pairs, known);
+	if (!read) return unread;
+	if (!("Body" in read)) return parseReceipt(read, now);
+	return isCutElsewhere(parts, parties, { freeText, mayEndNames: false }) ? undefined : parseInbound(read, now);
 }
 
-function parseReceipt(fields: Record<string, string>, at: number): Parsed | undefined {
+function parseReceipt(fields: Record<string, string>, at: number): Parsed {
 	const { data } = receipt.safeParse(fields);
-	if (!data || (data.SmsStatus ?? data.MessageStatus) !== data.MessageStatus) return undefined;
+	if (!data || (data.SmsStatus ?? data.MessageStatus) !== data.MessageStatus) return unread;
 	const { MessageSid: carrierId, MessageStatus: status } = data;
-	if ((data.SmsSid ?? carrierId) !== carrierId) return undefined;
+	if ((data.SmsSid ?? carrierId) !== carrierId) return unread;
 	const code = mapCode(codes, data.ErrorCode && data.ErrorCode !== "0" ? data.ErrorCode : undefined);
 	return told({ carrierId, status, state: states[status], at, code });
 }
 
-function parseInbound(fields: Record<string, string>, at: number): Parsed | undefined {
+function parseInbound(fields: Record<string, string>, at: number): Parsed {
 	const { data } = inbound.safeParse(fields);
-	if (!data) return undefined;
+	if (!data) return unread;
 	const { MessageSid: eventId, From, To, MessagingServiceSid: service, Body } = data;
 	return wrote({ eventId, from: From, to: To, service, text: Body, at });
 }

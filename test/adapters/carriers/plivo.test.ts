@@ -155,6 +155,47 @@ test("a message whose text looks like fields is no receipt by GET", () => {
 	assert.equal(verify(post(written), now).messages[0]?.text.reveal(), Text);
 });
 
+test("what a recipient wrote hides no field in another's name or value, or between two", () => {
+	const written = (Text: string) => ({ From: "12025550142", MessageUUID: uuid, Text, To: "12025550100", Type: "sms" });
+	const { From, MessageUUID, To } = written("");
+	const attacks: [string, Record<string, string>][] = [
+		["xStatusdeliveredZ", { From, MessageUUID: `${uuid}Textx`, Status: "delivered", Z: `To${To}Typesms` }],
+		["hiTo12025550199ToX", { From, MessageUUID, Text: "hi", To: "12025550199", ToXTo: To, Type: "sms" }],
+		["hiTo12025550199ToX", { From, MessageUUID, Text: "hi", To: "12025550199", ToX: `To${To}`, Type: "sms" }],
+		["hiTo12025550199Tp", { From, MessageUUID, Text: "hi", To: "12025550199", TpT: `o${To}`, Type: "sms" }],
+	];
+	for (const [Text, params] of attacks) {
+		const signature = sign("POST", url, Object.entries(written(Text)));
+		assert.equal(sign("POST", url, Object.entries(params)), signature, Text);
+		const result = verify(post(params, { signature }), now);
+		assert.deepEqual([result.events, result.messages], [[], []], Text);
+		assert.equal(verify(post(written(Text)), now).messages[0]?.text.reveal(), Text);
+	}
+});
+
+test("what is rightly signed and tells of a message otherwise than documented is authentic, and brings nothing", () => {
+	const written: Pairs = Object.entries({ From: "1202", MessageUUID: uuid, Text: "STOP", To: "12025550100" });
+	const odd: Pairs[] = [
+		Object.entries({ ...sent, Status: "teleported" }),
+		[...Object.entries(sent), ["Status", "failed"]],
+		[...written, ["Text", "START"]],
+		written.filter(([name]) => name !== "Text"),
+	];
+	for (const pairs of odd) {
+		const result = verify({ ...post({}, { signature: sign("POST", url, pairs) }), body: form(pairs) }, now);
+		assert.ok(result.valid && result.unread, JSON.stringify(pairs));
+		assert.deepEqual([result.events, result.messages], [[], []]);
+	}
+});
+
+test("a known name within a foreign name or value takes nothing from a receipt, however long a name", () => {
+	const foreign: Record<string, string>[] = [{ StatusCode: "200" }, { ErrorCodeText: "no" }, { Zzz: "Status" }];
+	for (const more of [...foreign, { ["N".repeat(70)]: "1" }]) {
+		assert.equal(verify(post({ ...sent, ...more }), now).events[0]?.state, "delivered", JSON.stringify(more));
+	}
+	assert.equal(verify(post(sent, { url: `${url}?kind=Status` }), now).events[0]?.state, "delivered");
+});
+
 test("the signature V2 covers no field, and authenticates nothing", () => {
 	const base = createHmac("sha256", secret).update(`${url}${nonce}`).digest("base64");
 	const headers = { "x-plivo-signature-v2": base, "x-plivo-signature-v2-nonce": nonce };

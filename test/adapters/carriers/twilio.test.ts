@@ -149,6 +149,109 @@ test("what is cut between address and parameters, or hidden in what a recipient 
 	assert.equal(verify(post(written), now).messages[0]?.text.reveal(), Body);
 });
 
+test("what a recipient wrote hides no field in another's name or value, or between two, whichever holds the rest", () => {
+	const other = `SM${"2".repeat(32)}`;
+	const place = { FromCity: "OSLO", SmsMessageSid: sent.MessageSid };
+	const { AccountSid, ApiVersion, From, MessageSid, SmsSid, To } = sent;
+	const sentBy = { AccountSid, ApiVersion, From, MessageSid, SmsSid, SmsStatus: "received", To };
+	const writing = (Body: string) => ({ ...sentBy, ...place, Body });
+	const rest = `SmsMessageSid${MessageSid}SmsSid${SmsSid}SmsStatusreceived`;
+	const tail = `From${From}FromCityOSLOMessageSid${MessageSid}${rest}`;
+	const head = { AccountSid, ApiVersion: `${ApiVersion}Bodyx`, MessageSid: other, MessageStatus: "delivered" };
+	const before = `xMessageSid${other}MessageStatusdelivered`;
+	const split: Params = { Z: `From${From}FromCityOSLOMess`, ageSid: `${MessageSid}S`, msMess: `ageSid${MessageSid}S` };
+	const attacks: [string, Params][] = [
+		[`${before}ProfileName`, { ...head, ProfileName: tail, To }],
+		[`${before}Z`, { ...head, ...split, msSid: `${SmsSid}S`, msStatus: `receivedTo${To}` }],
+		["STOPFrom+12025550199FromC", { ...writing("STOP"), From: "+12025550199", FromC: `From${From}`, FromCity: "OSLO" }],
+		[
+			`STOPFrom+12025550199MessageSid${other}ProfileName`,
+			{ AccountSid, ApiVersion, Body: "STOP", From: "+12025550199", MessageSid: other, ProfileName: tail, To },
+		],
+		[
+			"STOPFrom+12025550199FromA",
+			{ ...writing("STOP"), From: "+12025550199", FromAFrom: From, FromCity: place.FromCity },
+		],
+	];
+	for (const [Body, params] of attacks) {
+		const request = post(params, { signed: writing(Body) });
+		assert.equal(twilio.validateRequest(secret, request.headers["x-twilio-signature"], url, params), true, Body);
+		assert.equal(reasonOf(request), "malformed", Body);
+		assert.equal(verify(post(writing(Body)), now).messages[0]?.text.reveal(), Body);
+	}
+});
+
+test("whatever a recipient writes, no cut of it is a receipt, or of another's hand", () => {
+	const { MessageStatus, SmsStatus, ...base } = sent;
+	const other = `SM${"2".repeat(32)}`;
+	const names = ["AccountSid", "ApiVersion", "Body", "From", "FromCity", "MessageSid", "MessageStatus", "SmsSid", "To"];
+	const bits = [...names, "ErrorCode", "ProfileName", "Z", "a", "x", "STOP", "delivered", "SM", other, "+12025550199"];
+	const places = ["AccountSid", "ApiVersion", "Body", "From", "FromCity", "MessageSid", "SmsSid", "SmsStatus", "To"];
+	const written = fc.array(fc.constantFrom(...bits), { minLength: 1, maxLength: 9 });
+	// Of each piece: no field begins with it, or one does, or one of whose name it is the beginning, the end, or a part.
+	const cuts = fc.array(fc.nat({ max: 24 }), { minLength: 30, maxLength: 30 });
+	let believed = 0;
+	fc.assert(
+		fc.property(written, cuts, (body, ways) => {
+			const signed = { ...base, Body: body.join(""), FromCity: "OSLO", SmsStatus: "received" };
+			const pieces = places.flatMap((name) => [name, ...(name === "Body" ? body : [Object(signed)[name]])]);
+			const genuine = new Set(places.map((name) => pieces.indexOf(name, name > "Body" ? 5 + body.length : 0)));
+			const fields: [string, string][] = [];
+			for (const [at, piece] of pieces.entries()) {
+				// Mostly as it was signed: what is cut everywhere is nothing.
+				const drawn = at === 0 ? 5 : (ways[at] ?? 5);
+				const way = drawn < 5 ? drawn : Number(genuine.has(at) || drawn > 20);
+				const name = piece.slice(way === 3 || way === 4 ? 1 : 0, way === 2 || way === 4 ? -1 : undefined);
+				const last = fields.at(-1);
+				if (way && name !== "" && name > (last?.[0] ?? "")) {
+					if (last) last[1] += piece.slice(0, piece.indexOf(name));
+					fields.push([name, piece.slice(piece.indexOf(name) + name.length)]);
+				} else if (last) last[1] += piece;
+			}
+			const request = post(Object.fromEntries(fields), { signed });
+			assert.notEqual(reasonOf(request), "bad_signature");
+			const { events, messages } = verify(request, now);
+			assert.deepEqual(events, [], request.body);
+			for (const { from } of messages) assert.ok(from.reveal().startsWith(sent.From), request.body);
+			believed += messages.length;
+		}),
+		{ numRuns: 5000 },
+	);
+	assert.ok(believed > 0);
+});
+
+test("what is rightly signed and tells of a message otherwise than documented is authentic, and brings nothing", () => {
+	const { MessageStatus, SmsStatus, ...base } = sent;
+	const odd: Params[] = [
+		{ ...sent, MessageStatus: "teleported", SmsStatus: "teleported" },
+		{ ...sent, MessageStatus: ["delivered", "failed"] },
+		{ ...sent, SmsStatus: "sent" },
+		{ ...sent, To: [sent.To, "+12025550143"] },
+		{ ...base, Body: ["STOP", "START"] },
+		{ From: sent.From, To: sent.To, Body: "STOP" },
+		without("MessageSid", "SmsSid"),
+	];
+	for (const params of odd) {
+		const result = verify(post(params), now);
+		assert.ok(result.valid && result.unread, JSON.stringify(params));
+		assert.deepEqual([result.events, result.messages], [[], []]);
+	}
+});
+
+test("a name within the address's own query or a foreign value takes nothing from a receipt", () => {
+	const holding: Params[] = [
+		{ Zzz: "MessageStatus" },
+		{ ErrorCodeText: "none" },
+		{ MessageStatusAt: "3001020304" },
+		{ AddOns: '{"status":"successful","MessageSid":"x","From":"+12025550100"}' },
+	];
+	for (const more of holding) {
+		assert.equal(verify(post({ ...sent, ...more }), now).events[0]?.state, "delivered", JSON.stringify(more));
+	}
+	const told = verify(post(sent, { url: "https://lethe.example/cb?kind=MessageStatus" }), now);
+	assert.equal(told.events[0]?.state, "delivered");
+});
+
 test("what is written to a number of a messaging service names the service, and is not cut elsewhere", () => {
 	const MessagingServiceSid = `MG${"1".repeat(32)}`;
 	const written = { ...without("MessageStatus", "SmsStatus"), Body: "STOP", MessagingServiceSid };
