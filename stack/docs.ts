@@ -130,6 +130,9 @@ it was written, at the latest when it was signed, as if it had come then: where 
 you, it places none, and a consent given since lifts none. It counts once, and is confirmed only within the minutes that a law
 leaves for that ([why](decisions/2026-11-26-a-late-stop-counts.md)). Anything else is dropped, and counted (\`inbound_stale\`, beside \`inbound_stop_late\` and \`inbound_stop_overtaken\`).
 
+What is rightly signed and tells of a message otherwise than its carrier documents moves nothing: it is answered 200, for to
+bring it again would not help, and counted (\`lethe_callbacks_total\`: \`unread\`).
+
 A callback that was taken counts once. For ten minutes Redis knows it by what was signed of it, so that a repeat ends there;
 whatever Redis forgets, the store knows: each receipt by its id on its message, what a recipient wrote for 400 days. A repeat
 changes nothing, is counted (\`lethe_callbacks_total\`: \`replayed\`, \`duplicate\`) and is answered 200. Change the secret of

@@ -82,11 +82,14 @@ function judgeItem(carrier: string, item: unknown, where: string, seen: Set<stri
 	}
 }
 
-/** A callback counts once: what is signed the same was seen before, under the same secret. */
+/**
+ * A callback counts once: what is signed the same was seen before, under the same secret. One that can't be read uses up none
+ * that can: cut elsewhere, both may bear one signature.
+ */
 function judge({ request, verify, now, scope }: Recorded, seen: Set<string>): Verdict {
 	const result = verify(request, now);
 	if (!result.valid) return { valid: false, reason: result.reason, events: [] };
-	const key = JSON.stringify([scope, result.replayKey]);
+	const key = JSON.stringify([scope, result.replayKey, result.unread]);
 	if (seen.has(key)) return { valid: false, reason: "replayed", events: [] };
 	seen.add(key);
 	return { valid: true, reason: null, events: describe(result) };

@@ -85,6 +85,24 @@ test("an array gives a verdict a line, in order; what was signed once counts onc
 	assert.deepEqual(carrier("verify", "twilio", "--request", file([])), { code: 0, lines: [], error: "" });
 });
 
+test("one that can't be read uses up none that is signed the same", () => {
+	const params = { MessageSid: "SM1", From: "+12025550142", To: "+12025550100", Body: "aBodyb" };
+	const genuine = { ...callback("sent"), body: new URLSearchParams(params).toString() };
+	genuine.headers["X-Twilio-Signature"] = twilio.getExpectedTwilioSignature(secret, url, params);
+	const cut = { ...genuine, body: genuine.body.replace("aBodyb", "a&Body=b") };
+	const { lines } = carrier("verify", "twilio", "--request", file([cut, genuine, cut]));
+	assert.deepEqual(verdicts(lines), [
+		[true, null],
+		[true, null],
+		[false, "replayed"],
+	]);
+	const events = lines.map((line) => JSON.parse(line).events);
+	assert.deepEqual(
+		events.map(({ length }) => length),
+		[0, 1, 0],
+	);
+});
+
 test("what a carrier's id names is the replay key where it has one, and stale callbacks use none up", () => {
 	const body = "{}";
 	const standard = (id: string, timestamp: number, at = now) => {

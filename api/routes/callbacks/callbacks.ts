@@ -88,7 +88,9 @@ export function createCallbacks(deps: CallbacksDeps) {
 			await carrier.prepare?.(callback, AbortSignal.timeout(limits.carrierTimeoutMs));
 			const result = carrier.verify(callback, deps.clock());
 			if (!result.valid && result.reason !== "stale") throw refuse(carrier, result.reason);
-			if (result.valid && result.unread) throw refuse(carrier, "unread");
+			// Its own, and lost if it is refused or not: to bring it again changes nothing. It is not remembered, for what is cut
+			// so that it can't be read may bear the signature of what can.
+			if (result.valid && result.unread) return count(carrier, "unread");
 			await takeOnce(carrier, request.params.queue, callback, result);
 		} finally {
 			body.fill(0);
@@ -130,7 +132,7 @@ export function createCallbacks(deps: CallbacksDeps) {
 		throw new LetheError("not_found");
 	}
 
-	function refuse(carrier: Carrier, reason: Refusal | "unread"): LetheError {
+	function refuse(carrier: Carrier, reason: Refusal): LetheError {
 		count(carrier, reason);
 		const mayComeSigned = reason === "unsigned" && carrier.capabilities.unsignedCallbacks === "ask_again";
 		// What is refused for good is lost: a queue without its secret may be given one.
