@@ -16,7 +16,6 @@ import {
 	readSeconds,
 	refuse,
 	sha256Hex,
-	told,
 	unread,
 	wrote,
 } from "./callback.ts";
@@ -197,17 +196,25 @@ const codes: Record<string, CarrierCode> = {
 
 const id = z.string().regex(/^[\w-]{1,64}$/);
 const number = z.string().regex(/^[\w+ -]{1,32}$/);
+/** Undefined for one that can't be read: what is told counts all the same. */
 const time = z.iso
 	.datetime({ offset: true, local: true })
 	.transform((text) => Date.parse(text))
-	.optional();
-const receipt = z.object({
-	type: z.literal("recipient_delivery_report_sms"),
-	batch_id: id,
-	recipient: number,
+	.optional()
+	.catch(undefined);
+const fate = {
 	status: z.enum(Object.keys(states)),
-	code: z.int().min(0).max(999),
-	at: time,
+	code: z
+		.string()
+		.regex(/^\d{1,3}$/)
+		.transform(Number)
+		.or(z.int().min(0).max(999)),
+};
+const receipt = z.object({ batch_id: id, recipient: number, ...fate, at: time });
+/** Of a batch; in its summary form without recipients. */
+const report = z.object({
+	batch_id: id,
+	statuses: z.array(z.object({ ...fate, recipients: z.array(number).max(1000).optional() })).max(100),
 });
 const inbound = z.object({
 	type: z.literal("mo_text"),
@@ -269,11 +276,28 @@ function parse(body: string, now: number): Parsed {
 		const { id: inboundId, from, to, body: text, received_at: at = now } = data;
 		return wrote({ eventId: inboundId, from, to, text, at });
 	}
+	if (event?.type === "delivery_report_sms") {
+		const { data } = report.safeParse(event);
+		if (!data) return unread;
+		return {
+			events: data.statuses.flatMap((each) =>
+				(each.recipients ?? []).map((_, at) => tell(data.batch_id, each, now, at)),
+			),
+		};
+	}
 	if (event?.type !== "recipient_delivery_report_sms") return {};
 	const { data } = receipt.safeParse(event);
-	if (!data) return unread;
-	const { batch_id: carrierId, status, code } = data;
+	return data ? { events: [tell(data.batch_id, data, data.at ?? now)] } : unread;
+}
+
+/** @param index of several recipients with one fate, whose numbers are in no id */
+function tell(
+	carrierId: string,
+	{ status, code }: { status: string; code: number },
+	at: number,
+	index = 0,
+): CarrierEvent {
 	const mapped = mapCode(codes, code >= 402 ? String(code) : undefined);
-	const eventId = `${carrierId}.${status}.${code}`;
-	return told({ eventId, carrierId, status, state: states[status], at: data.at ?? now, code: mapped });
+	const eventId = `${carrierId}.${status}.${code}${index === 0 ? "" : `.${index}`}`;
+	return { eventId, carrierId, state: states[status] ?? "pending", at, ...(mapped && { code: mapped }) };
 }

@@ -52,6 +52,36 @@ test("each status means one state, and each code one of ours", () => {
 	assert.equal(verify(post({ ...report, status: "Expired", code: 406 }), now).events[0]?.code, "validity_over");
 });
 
+test("a batch's report is an event for each recipient; its summary names none and brings none", () => {
+	const { type, recipient, code, status, at, operator_status_at, ...bare } = report;
+	const statuses = [
+		{ code: 0, status: "Delivered", count: 2, recipients: [recipient, "12025550143"] },
+		{ code: 406, status: "Expired", count: 1, recipients: ["12025550144"] },
+		{ code: 400, status: "Queued", count: 7 },
+	];
+	const full = verify(post({ ...bare, type: "delivery_report_sms", statuses }), now);
+	assert.ok(full.valid);
+	assert.deepEqual(full.events, [
+		{ eventId: `${batch}.Delivered.0`, carrierId: batch, state: "delivered", at: now },
+		{ eventId: `${batch}.Delivered.0.1`, carrierId: batch, state: "delivered", at: now },
+		{ eventId: `${batch}.Expired.406`, carrierId: batch, state: "expired", at: now, code: "validity_over" },
+	]);
+	const odd = [{ code: 0, status: "zz", recipients: [recipient] }];
+	const unread = verify(post({ ...bare, type: "delivery_report_sms", statuses: odd }), now);
+	assert.ok(unread.valid && unread.unread && unread.events.length === 0);
+});
+
+test("a time that can't be read is that of the callback, and a code may be text of digits", () => {
+	const odd = verify(post({ ...report, at: "2030-01-02T03:04:05.123+0000", code: "402" }), now);
+	assert.deepEqual(odd.events, [
+		{ eventId: `${batch}.Delivered.402`, carrierId: batch, state: "delivered", at: now, code: "content_refused" },
+	]);
+	for (const code of ["", "x", "1.5", null, true]) {
+		const result = verify(post({ ...report, code }), now);
+		assert.ok(result.valid && result.unread && result.events.length === 0, String(code));
+	}
+});
+
 test("the raw body is what is signed: the same JSON written otherwise is not", () => {
 	const request = post(report);
 	assert.equal(reasonOf({ ...request, body: JSON.stringify(report, null, 1) }), "bad_signature");
