@@ -9,7 +9,18 @@ import {
 	timingSafeEqual,
 	verify,
 } from "node:crypto";
-import { type InnerList, type Item, isInnerList, parseDictionary, serializeInnerList } from "structured-headers";
+import {
+	type InnerList,
+	type Item,
+	isInnerList,
+	parseDictionary,
+	parseItem,
+	parseList,
+	serializeDictionary,
+	serializeInnerList,
+	serializeItem,
+	serializeList,
+} from "structured-headers";
 import type { PublicKey } from "../adapters/mongo/models.ts";
 
 /** A request as its caller made it. */
@@ -22,7 +33,7 @@ export type SignedMessage = {
 };
 
 export type MessageSignature = {
-	/** Covered components, such as `@method` and `content-digest`. */
+	/** Covered components, such as `@method` and `content-digest`; one with parameters is as it is written, quotes and all. */
 	components: string[];
 	params: ReadonlyMap<string, unknown>;
 	base: string;
@@ -38,40 +49,95 @@ const signaturesMax = 4;
 const componentsMax = 32;
 const digestAlgorithms: readonly string[] = ["sha-256", "sha-512"] satisfies DigestAlgorithm[];
 
-/** The request's signatures with the bases they are over. @throws TypeError when one is malformed or covers what is not there */
+/**
+ * The request's signatures with the bases they are over. One that is malformed, or covers what is not there, spoils no other.
+ * @throws TypeError when there are too many, or none is left
+ */
 export function readSignatures(message: SignedMessage): MessageSignature[] {
 	const inputs = readDictionary(message, "signature-input");
 	const values = readDictionary(message, "signature");
 	if (inputs.size > signaturesMax) throw new TypeError("too many signatures");
-	return [...inputs].map(([label, input]) => {
-		const value = values.get(label);
-		if (!isInnerList(input) || value === undefined || isInnerList(value) || !(value[0] instanceof ArrayBuffer)) {
-			throw new TypeError("a signature without its input, or an input without its signature");
-		}
-		return {
-			components: componentsOf(input),
-			params: input[1],
-			base: signatureBase(message, input),
-			signature: Buffer.from(value[0]),
-		};
-	});
+	const signatures = [...inputs].flatMap(([label, input]) => readSignature(message, input, values.get(label)) ?? []);
+	if (signatures.length === 0) throw new TypeError("no signature that can be read");
+	return signatures;
 }
 
-/** RFC 9421, 2.5. @throws TypeError for a component that is not there, comes twice, or has parameters */
+function readSignature(
+	message: SignedMessage,
+	input: Item | InnerList,
+	value: Item | InnerList | undefined,
+): MessageSignature | undefined {
+	if (!isInnerList(input) || value === undefined || isInnerList(value)) return undefined;
+	if (!(value[0] instanceof ArrayBuffer)) return undefined;
+	try {
+		const base = signatureBase(message, input);
+		return { components: input[0].map(nameOf), params: input[1], base, signature: Buffer.from(value[0]) };
+	} catch {
+		// It covers what is not there, or is not known.
+		return undefined;
+	}
+}
+
+/** RFC 9421, 2.5. @throws for a component that is not there, comes twice, or has parameters that are not known here */
 function signatureBase(message: SignedMessage, input: InnerList): string {
-	const components = componentsOf(input);
-	if (components.length > componentsMax || new Set(components).size < components.length)
-		throw new TypeError("components");
-	const lines = components.map((name) => `"${name}": ${componentValue(message, name)}`);
+	const names = input[0].map(nameOf);
+	if (names.length > componentsMax || new Set(names).size < names.length) throw new TypeError("components");
+	const lines = input[0].map((item) => `${serializeItem(item)}: ${itemValue(message, item)}`);
 	return [...lines, `"@signature-params": ${serializeInnerList(input)}`].join("\n");
 }
 
-function componentsOf([items]: InnerList): string[] {
-	return items.map(([name, parameters]: Item) => {
-		// None that we know changes what a whole field or address says, and an unknown one must not be passed over.
-		if (typeof name !== "string" || parameters.size > 0) throw new TypeError("a component with parameters");
-		return name;
-	});
+function nameOf(item: Item): string {
+	const [name, parameters] = item;
+	if (typeof name !== "string") throw new TypeError("a component that is no text");
+	return parameters.size === 0 ? name : serializeItem(item);
+}
+
+/** RFC 9421, 2.1 and 2.2.8. An unknown parameter must not be passed over. */
+function itemValue(message: SignedMessage, [name, parameters]: Item): string {
+	const field = String(name);
+	if (parameters.size === 0) return componentValue(message, field);
+	const [[parameter, value] = []] = parameters;
+	if (parameters.size > 1) throw new TypeError("a component with several parameters");
+	if (field === "@query-param" && parameter === "name") return queryValue(message, String(value));
+	if (field.startsWith("@")) throw new TypeError("a derived component with a parameter that is not known");
+	const whole = componentValue(message, field);
+	if (parameter === "key") return serializeMember(parseDictionary(whole).get(String(value)));
+	if (parameter === "sf" && value === true) return serializeField(whole);
+	if (parameter !== "bs" || value !== true) throw new TypeError("a parameter that is not known");
+	return fieldValues(message, field)
+		.map((line) => `:${Buffer.from(line, "latin1").toString("base64")}:`)
+		.join(", ");
+}
+
+function serializeMember(member: Item | InnerList | undefined): string {
+	if (!member) throw new TypeError("a member that is not there");
+	return isInnerList(member) ? serializeInnerList(member) : serializeItem(member);
+}
+
+/** Which of the three a field is, its own definition says: where a text is several, they are written alike, or nearly. */
+function serializeField(text: string): string {
+	const ways = [
+		() => serializeDictionary(parseDictionary(text)),
+		() => serializeList(parseList(text)),
+		() => serializeItem(parseItem(text)),
+	];
+	for (const way of ways) {
+		try {
+			return way();
+		} catch {
+			// It is none of these.
+		}
+	}
+	throw new TypeError("a field that is no structured one");
+}
+
+/** Of a parameter that is there once: of several, who reads them may take either. */
+function queryValue({ targetUri }: SignedMessage, name: string): string {
+	const encode = (text: string) =>
+		encodeURIComponent(text).replace(/[!~'()]/g, (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`);
+	const values = [...new URL(targetUri).searchParams].filter(([each]) => encode(each) === name);
+	if (values.length !== 1) throw new TypeError("a query parameter that is not there once");
+	return encode(String(values[0]?.[1]));
 }
 
 function componentValue({ method, targetUri, headers }: SignedMessage, name: string): string {
@@ -90,9 +156,13 @@ function componentValue({ method, targetUri, headers }: SignedMessage, name: str
 		if (value === undefined) throw new TypeError("a derived component that is not known");
 		return value;
 	}
+	return fieldValues({ headers }, name).join(", ");
+}
+
+function fieldValues({ headers }: Pick<SignedMessage, "headers">, name: string): string[] {
 	const values = headers.filter(([header]) => header.toLowerCase() === name).map(([, value]) => value.trim());
 	if (values.length === 0 || name !== name.toLowerCase()) throw new TypeError("a field that is not there");
-	return values.join(", ");
+	return values;
 }
 
 function readDictionary(message: SignedMessage, name: string) {
@@ -116,7 +186,7 @@ export function isSignedBy(keys: readonly PublicKey[], { base, params, signature
 /** Whether it names a time at which it ends (RFC 9421, 2.3) that is over, or is none. */
 export function isExpired({ params }: MessageSignature, now: number): boolean {
 	const expires = params.get("expires");
-	return expires !== undefined && !(typeof expires === "number" && expires * 1000 > now);
+	return expires !== undefined && !(Number.isInteger(expires) && Number(expires) * 1000 > now);
 }
 
 type Check = (bytes: Buffer, key: ReturnType<typeof createPublicKey>, signature: Buffer) => boolean;

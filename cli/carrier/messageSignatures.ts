@@ -63,9 +63,13 @@ function judge(ways: Way[], message: SignedMessage, body: string, now: number): 
 	const tellsDigest = message.headers.some(([name]) => name.toLowerCase() === "content-digest");
 	if (tellsDigest && !hasDigest(message, body)) return refuse("bad_signature");
 	const replayKey = createHash("sha256").update(signature.base).digest("hex");
-	const { created } = Object.fromEntries(signature.params);
-	if (typeof created !== "number") return refuse("malformed");
-	const isOver = isExpired(signature, now) || Math.abs(now - created * 1000) > limits.callbackFreshnessMs;
+	const { created, expires } = Object.fromEntries(signature.params);
+	const isTime = created === undefined ? expires !== undefined : Number.isInteger(created);
+	if (!isTime) return refuse("malformed");
+	// A signer that says until when a signature is good has said it; one that came before it was made is wrong all the same.
+	const age = created === undefined ? 0 : now - Number(created) * 1000;
+	const isOutside = -age > limits.callbackFreshnessMs || (expires === undefined && age > limits.callbackFreshnessMs);
+	const isOver = isExpired(signature, now) || isOutside;
 	return isOver ? { valid: false, reason: "stale", replayKey, ...noThing } : { valid: true, replayKey, ...noThing };
 }
 

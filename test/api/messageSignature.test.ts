@@ -13,7 +13,7 @@ const digest = "sha-512=:WZDPaVn/7XgHaAy8pmojAkGWoRx2UFChF41A2svX+TaPm+AbwAgBWnr
 
 const messageOf = (more: readonly (readonly [string, string])[]) => ({
 	method: "POST",
-	targetUri: "https://example.com/foo?param=Value&Pet=dog",
+	targetUri: "https://example.com/foo?param=Value&Pet=dog&Twice=1&Twice=2",
 	headers: [
 		["Host", "example.com"],
 		["Date", "Tue, 20 Apr 2021 02:07:55 GMT"],
@@ -55,11 +55,45 @@ describe("HTTP message signatures", () => {
 		const names = ["@target-uri", "@request-target", "@query", "@scheme"];
 		const [read] = readSignatures(signedWith(`(${names.map((name) => `"${name}"`).join(" ")})`));
 		assert.deepEqual(read?.base.split("\n").slice(0, -1), [
-			'"@target-uri": https://example.com/foo?param=Value&Pet=dog',
-			'"@request-target": /foo?param=Value&Pet=dog',
-			'"@query": ?param=Value&Pet=dog',
+			'"@target-uri": https://example.com/foo?param=Value&Pet=dog&Twice=1&Twice=2',
+			'"@request-target": /foo?param=Value&Pet=dog&Twice=1&Twice=2',
+			'"@query": ?param=Value&Pet=dog&Twice=1&Twice=2',
 			'"@scheme": https',
 		]);
+	});
+
+	it("a parameter of a component says which part of it is covered, and is none of the whole", () => {
+		const covering =
+			'("@query-param";name="Pet" "@query-param";name="a%20b" "x-dict";key="b" "x-dict";key="a" "x-dict";sf "x-dict";bs)';
+		const message = signedWith(covering);
+		const [read] = readSignatures({
+			...message,
+			targetUri: "https://example.com/?Pet=dog%27s&a+b=%21*",
+			headers: [...message.headers, ["X-Dict", ' a,  b=(1   "x");c '], ["x-dict", "d=:AQ==:"]],
+		});
+		assert.deepEqual(read?.base.split("\n").slice(0, -1), [
+			'"@query-param";name="Pet": dog%27s',
+			'"@query-param";name="a%20b": %21*',
+			'"x-dict";key="b": (1 "x");c',
+			'"x-dict";key="a": ?1',
+			'"x-dict";sf: a, b=(1 "x");c, d=:AQ==:',
+			'"x-dict";bs: :YSwgIGI9KDEgICAieCIpO2M=:, :ZD06QVE9PTo=:',
+		]);
+		const [part] = readSignatures(signedWith('("content-digest";key="sha-512" "@query-param";name="Pet")'));
+		for (const name of ["content-digest", "@query", "@query-param"]) assert.ok(!part?.components.includes(name));
+	});
+
+	it("one that covers what is not there spoils no other, and counts for nothing", () => {
+		const read = readSignatures(
+			messageOf([
+				["Signature-Input", 'a=("@status"), b=("@method"), c=("@path";x)'],
+				["Signature", "a=:AAAA:, b=:AAAA:"],
+			]),
+		);
+		assert.deepEqual(
+			read.map(({ components }) => components),
+			[["@method"]],
+		);
 	});
 
 	it("an algorithm that is not the key's is no signature of its", () => {
@@ -83,7 +117,15 @@ describe("HTTP message signatures", () => {
 			'("x-none")',
 			'("Date")',
 			'("date" "date")',
-			'("@query-param";name="Pet")',
+			'("@query-param";name="none")',
+			'("@query-param";name="Twice")',
+			'("@query-param")',
+			'("@method";req)',
+			'("content-digest";key="none")',
+			'("date";key="a")',
+			'("date";bs;sf)',
+			'("date";tr)',
+			'("content-length";bs=?0)',
 			'("date";sf)',
 			'("@status")',
 			'("@constructor")',

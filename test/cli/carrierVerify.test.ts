@@ -640,6 +640,15 @@ function messageSignatures(kind: "hmac-sha256" | "ed25519" | "rsa-pss-sha512"): 
 		make: (content, keys) => make(content, keys),
 		own(next, keys) {
 			const some = (...names: string[]) => make(next(), keys, names);
+			const withInput = (callback: Callback) => {
+				const input = `${callback.headers["Signature-Input"]};expires=${now + 600}`;
+				return { ...callback, headers: { ...callback.headers, "Signature-Input": input } };
+			};
+			const beside = ({ headers, ...callback }: Callback) => {
+				const [input, signature] = [headers["Signature-Input"], headers.Signature];
+				const both = { "Signature-Input": `z=("@status"), ${input}`, Signature: `z=:AAAA:, ${signature}` };
+				return { ...callback, headers: { ...headers, ...both } };
+			};
 			const [path, digested] = [some("@method", "@target-uri", "content-digest"), some(...whole)];
 			return [
 				["by its parts", some("@method", "@authority", "@path", "@query", "content-digest"), true],
@@ -657,6 +666,15 @@ function messageSignatures(kind: "hmac-sha256" | "ed25519" | "rsa-pss-sha512"): 
 					false,
 				],
 				["without a time", make(next(), keys, whole, ""), false],
+				["of a fraction of a time", make(next(), keys, whole, `;created=${now}.5`), false],
+				["within its own end", make(next(), keys, whole, `;created=${now - 600};expires=${now + 600}`), true],
+				["with an end alone", make(next(), keys, whole, `;expires=${now + 60}`), true],
+				["with an end alone that is over", make(next(), keys, whole, `;expires=${now - 1}`), false],
+				["with an end that is a fraction", make(next(), keys, whole, `;created=${now};expires=${now + 60}.5`), false],
+				["made in an hour", make(next(), keys, whole, `;created=${now + 3600};expires=${now + 7200}`), false],
+				["with an end that was not signed", withInput(make(next(), keys, whole, `;created=${now - 600}`)), false],
+				["beside one of what is unknown", beside(digested), true],
+				["beside one of what is unknown, to another address", { ...beside(path), url: `${url}&z=1` }, false],
 				["that is over", make(next(), keys, whole, `;created=${now};expires=${now}`), false],
 				["under another algorithm's name", make(next(), keys, whole, `;created=${now};alg="none"`), false],
 			];
