@@ -135,13 +135,21 @@ const answers: Answers = {
 };
 
 /** Secrets `{secret}`: the signing key as text. A callback that bears a JWT is judged by that alone. */
-export const verifyMessageBird: VerifierFactory = ({ secrets }) =>
-	checkWith(secrets.secret, (secret, request, now) => {
+export const verifyMessageBird: VerifierFactory = ({ secrets }) => verifyWith(secrets, true);
+
+/** As `verifyMessageBird`, but that the older signature, which covers neither host nor path, counts for nothing. */
+export const verifyBird: VerifierFactory = ({ secrets }) => verifyWith(secrets, false);
+
+function verifyWith(secrets: Record<string, string>, takesQuery: boolean): ReturnType<VerifierFactory> {
+	return checkWith(secrets.secret, (secret, request, now) => {
 		const token = readHeader(request.headers, "messagebird-signature-jwt");
 		const authentic =
-			token === undefined ? authenticateHmac(secret, request, now) : authenticateJwt(secret, token, request, now);
+			token === undefined
+				? authenticateHmac(secret, request, now, takesQuery)
+				: authenticateJwt(secret, token, request, now);
 		return conclude(authentic, () => parse(request, now));
 	});
+}
 
 const jwtToleranceSeconds = 5;
 // Its libraries take less than 100 s.
@@ -195,9 +203,10 @@ const channelEvent = z.object({
 function authenticateJwt(secret: string, token: string, request: CallbackRequest, now: number): Authentic {
 	const read = readJwt(token, secret, ["HS256", "HS384", "HS512"]);
 	if ("refused" in read) return read;
-	const { iss, nbf, exp, jti, url_hash: urlHash, payload_hash: payloadHash } = read.claims;
+	const { iss, iat, nbf = iat, exp, jti, url_hash: urlHash, payload_hash: payloadHash } = read.claims;
 	if (iss !== "MessageBird") return { refused: "untrusted" };
-	const [from, until] = [nbf === undefined ? 0 : readNumericDate(nbf), readNumericDate(exp)];
+	// Its older tokens bear iat in place of nbf: one with neither would be good from the beginning of time.
+	const [from, until] = [readNumericDate(nbf), readNumericDate(exp)];
 	if (from === undefined || until === undefined || typeof jti !== "string" || jti === "") {
 		return { refused: "malformed" };
 	}
@@ -205,11 +214,11 @@ function authenticateJwt(secret: string, token: string, request: CallbackRequest
 	if (!isHashOf(urlHash, sha256Hex(request.url)) || !coversBody) return { refused: "bad_signature" };
 	const seconds = now / 1000;
 	const fresh = seconds >= from - jwtToleranceSeconds && seconds < until + jwtToleranceSeconds;
-	return { replayKey: jti, fresh, signedAt: (nbf === undefined ? until : from) * 1000 };
+	return { replayKey: jti, fresh, signedAt: from * 1000 };
 }
 
 /** The older way signs the sorted query and is good for 100 s; the newer signs the whole address. */
-function authenticateHmac(secret: string, request: CallbackRequest, now: number): Authentic {
+function authenticateHmac(secret: string, request: CallbackRequest, now: number, takesQuery: boolean): Authentic {
 	const signature = readHeader(request.headers, "messagebird-signature");
 	const timestamp = readHeader(request.headers, "messagebird-request-timestamp");
 	if (signature === undefined || timestamp === undefined) return { refused: "unsigned" };
@@ -222,7 +231,7 @@ function authenticateHmac(secret: string, request: CallbackRequest, now: number)
 	};
 	const replayKey = sha256Hex(`${timestamp}\n${signature}`);
 	if (fits(request.url)) return { replayKey, fresh: isFresh(now, seconds), signedAt: seconds * 1000 };
-	const isLegacy = sortedQueries(queryOf(request.url)).map(fits);
+	const isLegacy = takesQuery ? sortedQueries(queryOf(request.url)).map(fits) : [];
 	if (!isLegacy.some((each) => each)) return { refused: "bad_signature" };
 	return { replayKey, fresh: isFresh(now, seconds, legacyWindowMs), signedAt: seconds * 1000 };
 }

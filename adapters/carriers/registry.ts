@@ -3,7 +3,7 @@
 import { createAws, verifyAws } from "./aws.ts";
 import type { Carrier, CarrierFactory, Manual, VerifierFactory } from "./carrier.ts";
 import { type QueueGiven, refuseUnusable } from "./fields.ts";
-import { createMessageBird, verifyMessageBird } from "./messagebird.ts";
+import { createMessageBird, verifyBird } from "./messagebird.ts";
 import { createPlivo } from "./plivo.ts";
 import { createSimulator } from "./simulator.ts";
 import { createSinch } from "./sinch.ts";
@@ -30,7 +30,7 @@ export const carriers: Record<string, CarrierFactory> = {
 // Those that are no send queue's, and the one that a send queue's carrier checks with more than a record holds.
 const checkedAlone: Record<string, VerifierFactory> = {
 	aws: verifyAws,
-	bird: verifyMessageBird,
+	bird: verifyBird,
 	// A record's secret is whatever its callbacks are checked with.
 	smpp: ({ settings, secrets: { secret = "", callbackKey = secret } }) =>
 		verifySmpp({ settings, secrets: { callbackKey } }),

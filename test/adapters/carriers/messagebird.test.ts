@@ -6,7 +6,7 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { test } from "node:test";
 import { SignJWT } from "jose";
-import { verifyMessageBird } from "../../../adapters/carriers/messagebird.ts";
+import { verifyBird, verifyMessageBird } from "../../../adapters/carriers/messagebird.ts";
 
 const require = createRequire(import.meta.url);
 const legacy = require("messagebird/lib/signature");
@@ -83,6 +83,9 @@ test("a claim that is missing, of a wrong kind or of another address or body is 
 		[{ iss: undefined }, "untrusted"],
 		[{ jti: undefined }, "malformed"],
 		[{ exp: undefined }, "malformed"],
+		[{ nbf: undefined }, "malformed"],
+		[{ nbf: undefined, iat: "now" }, "malformed"],
+		[{ nbf: null, iat: seconds }, "malformed"],
 		[{ url_hash: undefined }, "bad_signature"],
 		[{ url_hash: sha256(`${url}&a=b`) }, "bad_signature"],
 		[{ payload_hash: sha256("") }, "bad_signature"],
@@ -106,6 +109,14 @@ test("outside nbf and exp, five seconds allowed, it is stale", async () => {
 		assert.equal(reasonOf(request, now + shift * 1000), stale ? "stale" : undefined, String(shift));
 	}
 	assert.equal(verify(request, now + 3600_000).events.length, 1);
+	for (const [shift, reason] of [
+		[0, undefined],
+		[5, undefined],
+		[3600, "stale"],
+	] as const) {
+		const iat = seconds + shift;
+		assert.equal(reasonOf(await withJwt({ nbf: undefined, iat, exp: iat + 60 })), reason, `${shift} s in iat alone`);
+	}
 });
 
 function withHmac(part: string, options: { address?: string; body?: string; at?: string; key?: string } = {}) {
@@ -156,6 +167,20 @@ test("the newer signature covers the whole address, and is good for 300 s", () =
 	const plain = "https://lethe.example/v1/callbacks/bird/q/receipts?x=1";
 	const asQuery = { ...withHmac(plain, { address: plain, body }), url: `https://evil.example/?${plain}` };
 	assert.equal(reasonOf(asQuery), "bad_signature", "a whole address is no query");
+});
+
+test("by the name of Bird the older signature, over the query alone, counts for no body, host or path", () => {
+	const bird = verifyBird({ settings: {}, secrets: { secret } });
+	const body = JSON.stringify({ event: "sms.outbound", payload: { id: "0a1b", status: "delivered" } });
+	for (const [part, address] of [
+		["", "https://evil.example/cb"],
+		[query, `https://evil.example/cb?${query}`],
+	] as const) {
+		assert.equal(reasonOf(withHmac(part, { address, body })), undefined);
+		const result = bird(withHmac(part, { address, body }), now);
+		assert.ok(!result.valid && result.reason === "bad_signature");
+		assert.equal(bird(withHmac(address, { address, body }), now).events.length, 1);
+	}
 });
 
 test("what a recipient wrote to a Bird channel is told as it was", () => {
