@@ -74,6 +74,7 @@ const manual = (): Manual => ({
 	statuses: states,
 	limits: [
 		"Rarely a callback comes unsigned: it is answered 503, and Vonage brings it again, signed.",
+		"A JWT covers the body alone: a callback by GET that bears one is refused. Have callbacks brought by POST.",
 		"It takes no validity below 20 seconds: such a message is not sent through it.",
 		"It can't be asked by a reference of ours.",
 		"In older callbacks `&`, `=` and `_` are one to the signature: only what a recipient wrote may hold the first two.",
@@ -176,8 +177,10 @@ export const verifyVonage: VerifierFactory = ({ settings: { algorithm }, secrets
 		if (request.method !== "POST" && request.method !== "GET") return refuse("unsupported");
 		const bearer = /^Bearer +(.*)$/i.exec(readHeader(request.headers, "authorization") ?? "")?.[1];
 		if (bearer !== undefined) {
+			// It covers the body: of what a query says nothing is signed.
+			if (request.method === "GET") return refuse("unsupported");
 			const authentic = authenticateJwt(key, bearer, request.body, now);
-			return conclude(authentic, () => parse(readObject(request.body) ?? {}, now));
+			return conclude(authentic, () => parseBody(request.body, now));
 		}
 		const pairs = readParameters(request);
 		if (!pairs) return refuse("malformed");
@@ -317,6 +320,13 @@ function parseSigned(pairs: [string, string][], now: number): Parsed | undefined
 	const fields = readFields(pairs, []) ?? {};
 	const isAltered = Object.entries(fields).some(([name, value]) => decisive.has(name) && /[&=]/.test(value));
 	return isAltered ? undefined : parse(fields, now);
+}
+
+/** JSON or a form, as its own text says: the header that tells which is not signed. */
+function parseBody(body: string, now: number): Parsed | undefined {
+	if (/^\s*[{["]/.test(body)) return parse(readObject(body) ?? {}, now);
+	const fields = readFields(readForm(body), [...decisive, "text"]);
+	return fields ? parse(fields, now) : unread;
 }
 
 /** What is of no known kind is no concern of a message; what is of one must have its form. */

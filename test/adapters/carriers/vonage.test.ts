@@ -86,6 +86,28 @@ test("what the vendor's libraries do not check is checked: issuer, id, time, bod
 	for (const edge of [-300, 300]) assert.equal(reasonOf(await withJwt(body, { iat: seconds + edge })), undefined);
 });
 
+test("a token covers a form too, as it is written, and nothing of a query", async () => {
+	const receipt = { msisdn: "12025550142", messageId: "0A8DF711", status: "delivered", "err-code": "0" };
+	const form = new URLSearchParams(receipt).toString();
+	const request = await withJwt(form);
+	for (const type of ["application/x-www-form-urlencoded", "application/json", undefined]) {
+		const headers = { authorization: request.headers.authorization, ...(type && { "content-type": type }) };
+		const told = verify({ ...request, headers }, now).events.map(({ carrierId, state }) => [carrierId, state]);
+		assert.deepEqual(told, [["0A8DF711", "delivered"]], type);
+	}
+	assert.equal(reasonOf({ ...request, body: `${form}&status=failed` }), "bad_signature");
+	const twice = verify(await withJwt(`${form}&status=failed`), now);
+	assert.ok(twice.valid && twice.unread && twice.events.length === 0);
+	const hidden = await withJwt(JSON.stringify([{ text: `&${form}&` }]));
+	hidden.headers["content-type"] = "application/x-www-form-urlencoded";
+	for (const body of [hidden, await withJwt(`\ufeff{"text":"&${form}&"`), await withJwt(`"&${form}&"`)]) {
+		assert.deepEqual(verify(body, now).events, []);
+	}
+	const asked = { ...(await withJwt("")), url: `${url}?${form}` };
+	assert.equal(reasonOf({ ...asked, method: "GET" }), "unsupported");
+	assert.deepEqual(verify(asked, now).events, []);
+});
+
 test("a callback without any signature is unsigned, whatever else it bears", () => {
 	const headers = { authorization: "Basic YTpi", "content-type": "application/json" };
 	assert.equal(reasonOf({ method: "POST", url, headers, body: JSON.stringify(status) }), "unsigned");
