@@ -261,7 +261,7 @@ const codes: Record<string, CarrierCode> = {
 const id = z.string().regex(/^[\w-]{1,100}$/);
 const address = z.string().regex(/^[\w+ -]{1,32}$/);
 const receipt = z.object({
-	eventType: z.string().regex(/^TEXT_[A-Z_]{1,32}$/),
+	eventType: z.string().regex(/^[A-Z_]{1,37}$/),
 	eventTimestamp: z.number().optional(),
 	isFinal: z.boolean(),
 	messageId: id,
@@ -276,6 +276,8 @@ const inbound = z.object({
 	messageBody: z.string(),
 	inboundMessageId: id,
 });
+
+const textPrefix = "TEXT_";
 
 type Message = Record<string, unknown>;
 
@@ -323,15 +325,16 @@ function parse(message: Message | undefined, now: number): Parsed {
 	const event = message?.Type === "Notification" ? readObject(String(message.Message)) : undefined;
 	if (!event) return {};
 	if ("inboundMessageId" in event) return parseInbound(event, readTimestamp(message, now));
-	const isText = typeof event.eventType === "string" && event.eventType.startsWith("TEXT_");
-	return isText ? parseReceipt(event, now) : {};
+	const type = String(event.eventType);
+	// Its documents spell the types of text messages with the prefix and without.
+	return type.startsWith(textPrefix) || Object.hasOwn(states, type) ? parseReceipt(event, now) : {};
 }
 
 function parseReceipt(event: Message, now: number): Parsed {
 	const { data } = receipt.safeParse(event);
 	if (!data) return unread;
 	const { messageId: carrierId, eventType, isFinal, eventTimestamp: at = now } = data;
-	const status = data.messageStatus ?? eventType.slice("TEXT_".length);
+	const status = data.messageStatus ?? eventType.slice(eventType.startsWith(textPrefix) ? textPrefix.length : 0);
 	const state = isFinal
 		? (states[status] ?? "undelivered")
 		: status === "SENT" || status === "SUCCESSFUL"

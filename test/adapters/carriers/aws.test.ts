@@ -77,6 +77,25 @@ test("each status means one state, and only a final one ends the message", () =>
 	}
 });
 
+test("an event of a text message is one by its type's long name and its short, and another's is none", () => {
+	const of = (eventType: string, more: object = {}) =>
+		verify(notify({ Message: JSON.stringify({ ...event, eventType, ...more }) }), now);
+	for (const type of ["TEXT_DELIVERED", "DELIVERED"]) {
+		for (const messageStatus of ["DELIVERED", undefined]) {
+			const [told] = of(type, { messageStatus }).events;
+			assert.deepEqual(
+				[told?.state, told?.eventId],
+				["delivered", `${event.messageId}.DELIVERED.true`],
+				`${type} ${messageStatus}`,
+			);
+		}
+	}
+	for (const type of ["MEDIA_DELIVERED", "VOICE_COMPLETED", "delivered", "DELETED", "constructor", "TEXTDELIVERED"]) {
+		assert.deepEqual(of(type).events, [], type);
+	}
+	assert.equal(of("DELIVERED", { isFinal: false }).events[0]?.state, "pending");
+});
+
 test("both signature versions and every type are believed, with the fields that each signs", () => {
 	for (const SignatureVersion of ["1", "2"]) {
 		assert.equal(reasonOf(notify({ SignatureVersion })), undefined);
