@@ -8,7 +8,7 @@ import { exitCodes, Refusal, readText, run } from "./run.ts";
 
 type Options = { key: string; senderKey?: string[]; seen?: string; json?: boolean };
 
-/** Exit 0: opened; 1: it does not open, for the reason that is told; 2: no text or no key. */
+/** Exit 0: opened; 1: it does not open, for the reason that is told; 2: no text of this kind or no key. */
 export function openCommand(): Command {
 	return new Command("open")
 		.description("decrypt an end-to-end encrypted text from standard input; of a long one all parts, in any order")
@@ -102,7 +102,9 @@ const unopened =
 
 function refuse(error: unknown, sealed: string): never {
 	if (error instanceof TextRefused) {
-		const { exitCode } = told[error.reason];
+		// What begins as a text of ours is one, and was damaged on its way: no mistake of whoever opens it.
+		const isOurs = /^lethe[12]\./.test(sealed);
+		const exitCode = error.reason === "malformed" && isOurs ? exitCodes.no : told[error.reason].exitCode;
 		const bearsSender = !sealed.startsWith("lethe1.");
 		const why = error.reason === "undecryptable" && bearsSender ? unopened : told[error.reason].why;
 		throw new Refusal(error.version === undefined ? why : `${error.version}: ${why}`, exitCode);

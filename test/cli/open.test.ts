@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { text as readAll } from "node:stream/consumers";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { Aes256Gcm, CipherSuite, DhkemX25519HkdfSha256, HkdfSha256 } from "@hpke/core";
 import { generateKey, type PrivateKey, publicKeyOf, seal, splitText } from "../../client/e2ee.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "lethe-open-"));
@@ -26,6 +27,19 @@ function file(name: string, content: unknown): string {
 	const path = join(folder, name);
 	writeFileSync(path, typeof content === "string" ? content : JSON.stringify(content));
 	return path;
+}
+
+/** A lethe1 text of bytes that are no text. */
+async function sealBytes(bytes: Uint8Array, { x }: PrivateKey): Promise<string> {
+	const suite = new CipherSuite({ kem: new DhkemX25519HkdfSha256(), kdf: new HkdfSha256(), aead: new Aes256Gcm() });
+	const recipientPublicKey = await suite.kem.importKey("jwk", { kty: "OKP", crv: "X25519", x }, true);
+	const utf8 = new TextEncoder();
+	const { enc, ct } = await suite.seal(
+		{ recipientPublicKey, info: utf8.encode("lethe/e2ee/v1") },
+		bytes,
+		utf8.encode(messageId),
+	);
+	return `lethe1.${messageId}.${Buffer.concat([Buffer.from(enc), Buffer.from(ct)]).toString("base64url")}`;
 }
 
 const messageId = `msg_${"a".repeat(26)}`;
@@ -59,6 +73,7 @@ test("open answers 1 for what does not open and 2 for what is no text or key, ea
 		seal({ ...signed, text: "Termin", expiresAt: new Date(0) }),
 	]);
 	const parts = splitText(text, 200);
+	const noText = await sealBytes(Uint8Array.of(0xff, 0xfe), key);
 	const from = ["--sender-key", senderFile];
 	const once = ["--seen", file("seen.txt", "")];
 	const open = (input: string, ...args: string[]) => lethe(input, "open", "--key", keyFile, ...args);
@@ -83,6 +98,13 @@ test("open answers 1 for what does not open and 2 for what is no text or key, ea
 		[open(text.replace("msg_a", "msg_b")), 1, /does not open/],
 		[open("lethe7.x.y"), 2, /lethe7: .*Update/],
 		[open("Hallo"), 2, /no end-to-end encrypted text/],
+		[open("lethe1"), 2, /no end-to-end encrypted text/],
+		[open("lethe1."), 1, /not all of it/],
+		[open(text.slice(0, 62)), 1, /not all of it/],
+		[open(`${text}=`), 1, /not all of it/],
+		[open(`${text.slice(0, -8)}+/+/${text.slice(-4)}`), 1, /not all of it/],
+		[open(noText), 1, /not all of it/],
+		[open(lethe2.slice(0, 62), ...from), 1, /not all of it/],
 		[open(`${text} ${lethe2}`), 2, /more than one/],
 		[open(""), 2, /no text/],
 		[open(text.slice(0, -1)), 1, /does not open/],
