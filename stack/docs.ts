@@ -106,8 +106,9 @@ A record is JSON:
 }
 \`\`\`
 
-\`url\` is the public one as the carrier called it, \`body\` the raw text (for \`aws\` also the SNS message as an object), and
-\`now\` the time at which it came, in Unix seconds: freshness is judged by that. What it is checked with, by carrier:
+\`url\` is the public one as the carrier called it, needed where it is signed, \`body\` the raw text (for \`aws\` also the SNS
+message as an object), and \`now\` the time at which it came, in Unix seconds: freshness is judged by that. What it is checked
+with, by carrier:
 
 | carrier | is given |
 |---|---|

@@ -24,8 +24,7 @@ async function decode(protocol: string, file: string): Promise<number> {
 	return exitCodes.yes;
 }
 
-function decodeHex(text: string): object {
-	const hex = text.replace(/\s+/g, "");
+function decodeHex(hex: string): object {
 	if (hex.length % 2 !== 0 || !/^[0-9a-fA-F]*$/.test(hex)) return { error: "not_hex" };
 	const pdu = decodePdu(Buffer.from(hex, "hex"));
 	return "error" in pdu ? pdu : describe(pdu);

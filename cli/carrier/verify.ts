@@ -11,6 +11,9 @@ import { readJsonFile } from "./readFile.ts";
 // No carrier of ours signs so yet; what does is checked as the API checks its callers.
 const verifiers = { ...ofCarriers, rfc9421: verifyMessageSignature, "http-message-signatures": verifyMessageSignature };
 
+/** Whose signature covers the address: a record without it can't be judged. */
+const signsUrl = new Set(["twilio", "plivo", "messagebird", "bird", "rfc9421", "http-message-signatures"]);
+
 const keys = {
 	...verifierKeys,
 	rfc9421:
@@ -19,7 +22,7 @@ const keys = {
 };
 const help = `
 now         Unix seconds: when the callback came; freshness is judged by it
-url         the public one, as the carrier called it, query and all
+url         the public one, as the carrier called it, query and all; needed where it is signed
 body        the raw text; for aws also the SNS message as an object
 headers     an object; a header that is there several times has an array
 
@@ -128,7 +131,12 @@ function read(carrier: string, value: unknown, where: string): Recorded {
 	// The message that SNS brings may be recorded as the object that it is: its signature covers fields, not bytes.
 	const isMessage = carrier === "aws" && typeof fields.body === "object" && fields.body !== null;
 	const body = isMessage ? JSON.stringify(fields.body) : text("body", "");
-	const request = { method: text("method", "POST").toUpperCase(), url: text("url", ""), headers, body };
+	const request = {
+		method: text("method", "POST").toUpperCase(),
+		url: text("url", signsUrl.has(carrier) ? undefined : ""),
+		headers,
+		body,
+	};
 	const options = { settings: { ...settings, ...(topicArns && { topicArns }) }, secrets };
 	try {
 		const verify = verifiers[carrier as keyof typeof verifiers]?.(options) as Carrier["verify"];

@@ -134,6 +134,7 @@ test("a callback that can't be judged is misuse alone, and one line among others
 		{ ...callback("sent"), now: "soon" },
 		{ ...callback("sent"), secret: undefined },
 		{ ...callback("sent"), body: 1 },
+		{ ...callback("sent"), url: undefined },
 		{ ...callback("sent"), headers: [] },
 		{ ...callback("sent"), secret: 1 },
 		null,
@@ -208,10 +209,15 @@ test("segments of an array of texts are a line each; anything else is misuse", (
 
 test("each of an array of PDUs is a line: its fields by their names, or the code of what is wrong", () => {
 	const submit =
-		"00000039 00000004 00000000 00000001 00 01 01 313230323535353031303000 01 01 313230323535353031343200" +
-		" 00 00 00 00 00 01 00 00 00 02 4869";
+		"00000039000000040000000000000001000101313230323535353031303000010131323032353535303134320000000000000100000002" +
+		"4869";
 	const short = "00000010000000150000000000000002";
-	const { code, lines } = carrier("decode", "smpp", "--file", file([submit, short, `${short}00`, "zz", "", "0"]));
+	const { code, lines } = carrier(
+		"decode",
+		"smpp",
+		"--file",
+		file([submit, short, `${short}00`, "zz", "", "0", `00 ${short.slice(2)}`, `${short}\n`]),
+	);
 	assert.equal(code, 0);
 	const [pdu, link, ...errors] = lines.map((line) => JSON.parse(line));
 	assert.deepEqual(pdu, {
@@ -242,6 +248,8 @@ test("each of an array of PDUs is a line: its fields by their names, or the code
 		{ error: "trailing_bytes" },
 		{ error: "not_hex" },
 		{ error: "header_truncated" },
+		{ error: "not_hex" },
+		{ error: "not_hex" },
 		{ error: "not_hex" },
 	]);
 	assert.equal(carrier("decode", "cimd", "--file", file([])).code, 2);
