@@ -76,13 +76,13 @@ export type Part = { name?: string; text: string };
  * decides is found in the signed text where none of its name begins. Searched is all of it, as a cut may go through a name;
  * only a recipient's text may hold any.
  * @param deciding name → the regular expression of how its values begin: the name alone stands in many a text by chance
- * @param freeText the field that holds what a recipient wrote
+ * @param freeText the field that holds what a recipient wrote; absent where none may hold any
  * @param mayEndNames whether a longer name may end in that of such a field
  */
 export function isCutElsewhere(
 	parts: Part[],
 	deciding: Record<string, string>,
-	{ freeText, mayEndNames }: { freeText: string; mayEndNames: boolean },
+	{ freeText, mayEndNames }: { freeText?: string; mayEndNames: boolean },
 ): boolean {
 	const signed = parts.map(({ text }) => text).join("");
 	const isFieldAt = (index: number, field: string) => {

@@ -295,7 +295,9 @@ function parse(request: CallbackRequest, fields: [string, string][], now: number
 	const read = readFields(pairs, known);
 	if (!read) return unread;
 	if (!("Body" in read)) return parseReceipt(read, now);
-	return isCutElsewhere(parts, parties, { freeText, mayEndNames: false }) ? undefined : parseInbound(read, now);
+	// Of a channel beside SMS the writer sets more than the text, and what follows it could be taken into it.
+	const others = read.To?.includes(":") ? {} : { freeText };
+	return isCutElsewhere(parts, parties, { ...others, mayEndNames: false }) ? undefined : parseInbound(read, now);
 }
 
 function parseReceipt(fields: Record<string, string>, at: number): Parsed {

@@ -88,8 +88,8 @@ export function createCallbacks(deps: CallbacksDeps) {
 			await carrier.prepare?.(callback, AbortSignal.timeout(limits.carrierTimeoutMs));
 			const result = carrier.verify(callback, deps.clock());
 			if (!result.valid && result.reason !== "stale") throw refuse(carrier, result.reason);
-			// Its own, and lost if it is refused or not: to bring it again changes nothing. It is not remembered, for what is cut
-			// so that it can't be read may bear the signature of what can.
+			// Refused it would be brought again, and be no clearer. It is not remembered: what is cut so that it can't be read may
+			// bear the signature of what can.
 			if (result.valid && result.unread) return count(carrier, "unread");
 			await takeOnce(carrier, request.params.queue, callback, result);
 		} finally {

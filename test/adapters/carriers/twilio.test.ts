@@ -181,6 +181,29 @@ test("what a recipient wrote hides no field in another's name or value, or betwe
 	}
 });
 
+test("of other channels, which bring a writer's name and place as well, no text holds what a sender's address looks like", () => {
+	const { AccountSid, ApiVersion, MessageSid, To } = sent;
+	const other = `SM${"2".repeat(32)}`;
+	const who = { AccountSid, ApiVersion, From: "whatsapp:+12025550100", MessageSid, To: `whatsapp:${To}` };
+	const whole = { ...who, Body: "hi", SmsStatus: "received" };
+	const victim = "whatsapp:+12025550199";
+	const until = `hiFrom${who.From}`;
+	const attacks: [Params, Params][] = [
+		[{ Label: `xFrom${victim}` }, { ...whole, Body: `${until}Labelx`, From: victim }],
+		[
+			{ ProfileName: `xFrom${victim}MessageSid${other}` },
+			{ ...whole, Body: `${until}MessageSid${MessageSid}ProfileNamex`, From: victim, MessageSid: other },
+		],
+	];
+	for (const [more, params] of attacks) {
+		const request = post(params, { signed: { ...whole, ...more } });
+		assert.equal(twilio.validateRequest(secret, request.headers["x-twilio-signature"], url, params), true);
+		assert.equal(reasonOf(request), "malformed");
+		assert.equal(reasonOf(post({ ...whole, ...more })), "malformed", "which of the two was signed, nobody can tell");
+	}
+	assert.equal(verify(post(whole), now).messages[0]?.from.reveal(), who.From);
+});
+
 test("whatever a recipient writes, no cut of it is a receipt, or of another's hand", () => {
 	const { MessageStatus, SmsStatus, ...base } = sent;
 	const other = `SM${"2".repeat(32)}`;
