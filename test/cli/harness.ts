@@ -7,6 +7,12 @@ import { root, run as runProgram } from "../harness/programs.ts";
 /** The command line, for Node. */
 export const lethe = [`${root}/cli/lethe.ts`];
 
+/** Secrets that the simulated carrier can use. */
+export const usable = {
+	send: { token: "a-token-of-sixteen-or-more" },
+	callback: { publicKey: Buffer.alloc(32, 7).toString("base64") },
+};
+
 export type QueueShell = Awaited<ReturnType<typeof createQueueShell>>;
 
 /** An API of its own whose tenant has the queue `shell`; `run` is `lethe queue` by an operator of the tenant. */
