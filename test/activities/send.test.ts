@@ -170,10 +170,11 @@ describe("one attempt", () => {
 
 	it("counts all that passes since a slow clock was set right, while its claim waited or after it", async () => {
 		for (const setRightAt of ["claim", "decrypt"]) {
-			const message = await queued({ deadlineAt: engine.clock() + 12_000, closeAt: engine.clock() + 60_000 });
+			const beganAt = engine.clock();
+			const message = await queued({ deadlineAt: beganAt + 12_000, closeAt: beganAt + 60_000 });
 			const { time, monotonic } = createMonotonic();
 			let slowMs = 15_000;
-			const clock = () => engine.clock() - slowMs + time.nowMs - 1_000;
+			const clock = () => beganAt - slowMs + time.nowMs - 1_000;
 			const setRight = (at: string) => {
 				if (at === setRightAt) slowMs = 0;
 			};
