@@ -73,30 +73,31 @@ export type Part = { name?: string; text: string };
 
 /**
  * Whether fields that are signed without anything between them may have been cut elsewhere than they were signed: one that
- * decides is found in the signed text where none of its name begins. Searched is all of it, as a cut may go through a name;
- * only a recipient's text may hold any.
+ * decides is found in the signed text where none of its name begins. Searched is all of it, as a cut may go through a name
+ * and join several to one; only a recipient's text may hold any.
  * @param deciding name → the regular expression of how its values begin: the name alone stands in many a text by chance
  * @param freeText the field that holds what a recipient wrote; absent where none may hold any
- * @param mayEndNames whether a longer name may end in that of such a field
+ * @param longer names that end in that of such a field, and mean another thing
  */
 export function isCutElsewhere(
 	parts: Part[],
 	deciding: Record<string, string>,
-	{ freeText, mayEndNames }: { freeText?: string; mayEndNames: boolean },
+	{ freeText, longer = [] }: { freeText?: string; longer?: readonly string[] },
 ): boolean {
 	const signed = parts.map(({ text }) => text).join("");
-	const isFieldAt = (index: number, field: string) => {
-		let start = 0;
-		for (const { name = "", text } of parts) {
-			if (index < start + text.length) {
-				const at = index - start;
-				const isEnd = mayEndNames && /^\w+$/.test(name) && at + field.length === name.length;
-				return (name === field && at === 0) || (name === freeText && at >= name.length) || isEnd;
-			}
-			start += text.length;
-		}
-		return false;
-	};
+	// Where the name of a field may begin, and where what a recipient wrote lies.
+	const names = new Map<number, string>();
+	const free: [number, number][] = [];
+	let start = 0;
+	for (const { name = "", text } of parts) {
+		names.set(start, name);
+		if (name !== "" && name === freeText) free.push([start + name.length, start + text.length]);
+		start += text.length;
+	}
+	const isFieldAt = (index: number, field: string) =>
+		names.get(index) === field ||
+		free.some(([from, to]) => index >= from && index < to) ||
+		longer.some((name) => name.endsWith(field) && names.get(index + field.length - name.length) === name);
 	return Object.entries(deciding).some(([field, value]) =>
 		[...signed.matchAll(new RegExp(`${field}(?=${value})`, "g"))].some(({ index }) => !isFieldAt(index, field)),
 	);

@@ -150,6 +150,8 @@ const codes: Record<string, CarrierCode> = {
 // Hexadecimal alone: a name behind it that was taken into it is told by its letters.
 const uuid = z.string().regex(/^[0-9a-fA-F-]{1,64}$/);
 const address = z.string().regex(/^[\w+ .-]{1,32}$/);
+// What begins as a number is all of one: what follows it may be the next field.
+const party = address.regex(/^(?:\+?\d+$|(?!\+?\d))/);
 const receipt = z.object({
 	MessageUUID: uuid,
 	Status: z.enum(Object.keys(states)),
@@ -165,11 +167,13 @@ const receipt = z.object({
 	To: address.optional(),
 	ParentMessageUUID: uuid.optional(),
 });
-const inbound = z.object({ MessageUUID: uuid, From: address, To: address, Text: z.string().max(4096) });
+const inbound = z.object({ MessageUUID: uuid, From: party, To: party, Text: z.string().max(4096) });
 /** Of these a field decides whether a callback is a message's, whose, and what became of it: how their values begin. */
 const deciding = { MessageUUID: "=?[0-9a-fA-F]", CallUUID: "=?[0-9a-fA-F]", ErrorCode: "=?\\d", Status: "=?[a-z]" };
 /** And these who wrote, and to whom. */
-const parties = { From: "=?\\+?\\d", To: "=?\\+?\\d" };
+const parties = { From: "=?\\+?\\d{3}", To: "=?\\+?\\d{3}" };
+/** Documented names that end in one of those. */
+const longer = ["ParentMessageUUID", "ParentCallUUID"];
 const freeText = "Text";
 const known = [...Object.keys(receipt.shape), "Text"];
 
@@ -231,15 +235,15 @@ function parse(query: Pairs, fields: Pairs, now: number): Parsed | undefined {
 	const parts = arrange(query, fields);
 	// What separates parameters is no part of a name: by GET it could hide others.
 	const areNames = pairs.every(([name]) => /^[^=&?#\p{Cc}]+$/u.test(name));
-	if (!areNames || isCutElsewhere(parts, deciding, { freeText, mayEndNames: true })) return undefined;
+	if (!areNames || isCutElsewhere(parts, deciding, { freeText, longer })) return undefined;
 	const names = new Set(pairs.map(([name]) => name));
-	// Calls are signed alike and are no concern of a message.
+	// Calls are signed alike and are no concern of a message; one that was cut to look like a call uses up none.
 	const isMessage = ["MessageUUID", "Status", "Text"].some((name) => names.has(name)) && !names.has("CallUUID");
-	if (!isMessage) return {};
+	if (!isMessage) return unread;
 	const read = readFields(pairs, known);
 	if (!read) return unread;
 	if (!("Text" in read)) return parseReceipt(read, now);
-	return isCutElsewhere(parts, parties, { freeText, mayEndNames: false }) ? undefined : parseInbound(read, now);
+	return isCutElsewhere(parts, parties, { freeText }) ? undefined : parseInbound(read, now);
 }
 
 function parseReceipt(fields: Record<string, string>, at: number): Parsed {

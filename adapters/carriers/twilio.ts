@@ -186,6 +186,8 @@ const sid = z.string().regex(/^(SM|MM)[\w-]{1,62}$/);
 const account = z.string().regex(/^AC[\w-]{1,62}$/);
 // A sender by name may hold an ampersand.
 const address = z.string().regex(/^[\w+: .@&-]{1,64}$/);
+// What begins as a number is all of one: what follows it may be the next field.
+const party = address.regex(/^(?:[a-z]+:)?(?:\+?\d+$|(?!\+?\d))/);
 const common = { MessageSid: sid, SmsSid: sid.optional(), AccountSid: account.optional(), From: address.optional() };
 const receipt = z.object({
 	...common,
@@ -199,8 +201,8 @@ const receipt = z.object({
 });
 const inbound = z.object({
 	...common,
-	From: address,
-	To: address,
+	From: party,
+	To: party,
 	MessagingServiceSid: z
 		.string()
 		.regex(/^(MG[\w-]{1,62})?$/)
@@ -218,7 +220,10 @@ const deciding = {
 	...{ MessageSid: "[SM]M\\w", SmsSid: "[SM]M\\w", MessageStatus: "[a-z]", SmsStatus: "[a-z]" },
 };
 /** And these who wrote, and to whom. */
-const parties = { From: "(?:[a-z]+:)?\\+?\\d", To: "(?:[a-z]+:)?\\+?\\d" };
+const parties = { From: "\\+?\\d{3}", To: "\\+?\\d{3}" };
+const channelled = "[a-z]+:(?:\\+?\\d{3}|[A-Z]{2}\\.)";
+/** Documented names that end in one of those. */
+const longer = ["SmsMessageSid", "OriginalRepliedMessageSid", "ParentAccountSid"];
 const freeText = "Body";
 const known = [...Object.keys(receipt.shape), ...Object.keys(inbound.shape), "ApiVersion", "SmsMessageSid"];
 
@@ -284,20 +289,20 @@ function candidates(url: string): string[] {
 function parse(request: CallbackRequest, fields: [string, string][], now: number): Parsed | undefined {
 	const parts = arrange(fields);
 	const isCut = candidates(request.url).some((text) =>
-		isCutElsewhere([{ text }, ...parts], deciding, { freeText, mayEndNames: true }),
+		isCutElsewhere([{ text }, ...parts], deciding, { freeText, longer }),
 	);
 	if (isCut) return undefined;
 	const pairs = request.method === "GET" ? readForm(queryOf(request.url)) : fields;
 	const names = new Set(pairs.map(([name]) => name));
-	// Calls are signed alike and are no concern of a message.
+	// Calls are signed alike and are no concern of a message; one that was cut to look like a call uses up none.
 	const isMessage = ["MessageSid", "MessageStatus", "SmsSid", "SmsStatus", "Body"].some((name) => names.has(name));
-	if (!isMessage || names.has("CallSid")) return {};
+	if (!isMessage || names.has("CallSid")) return unread;
 	const read = readFields(pairs, known);
 	if (!read) return unread;
 	if (!("Body" in read)) return parseReceipt(read, now);
 	// Of a channel beside SMS the writer sets more than the text, and what follows it could be taken into it.
-	const others = read.To?.includes(":") ? {} : { freeText };
-	return isCutElsewhere(parts, parties, { ...others, mayEndNames: false }) ? undefined : parseInbound(read, now);
+	const isOthers = isCutElsewhere(parts, { From: channelled }, {}) || isCutElsewhere(parts, parties, { freeText });
+	return isOthers ? undefined : parseInbound(read, now);
 }
 
 function parseReceipt(fields: Record<string, string>, at: number): Parsed {
@@ -311,7 +316,7 @@ function parseReceipt(fields: Record<string, string>, at: number): Parsed {
 
 function parseInbound(fields: Record<string, string>, at: number): Parsed {
 	const { data } = inbound.safeParse(fields);
-	if (!data) return unread;
+	if (!data || (data.SmsSid ?? data.MessageSid) !== data.MessageSid) return unread;
 	const { MessageSid: eventId, From, To, MessagingServiceSid: service, Body } = data;
 	return wrote({ eventId, from: From, to: To, service, text: Body, at });
 }

@@ -158,12 +158,22 @@ test("a message whose text looks like fields is no receipt by GET", () => {
 test("what a recipient wrote hides no field in another's name or value, or between two", () => {
 	const written = (Text: string) => ({ From: "12025550142", MessageUUID: uuid, Text, To: "12025550100", Type: "sms" });
 	const { From, MessageUUID, To } = written("");
+	const other = "db3ce55a-7f1d-11e1-8ea7-1231380bc196";
 	const attacks: [string, Record<string, string>][] = [
 		["xStatusdeliveredZ", { From, MessageUUID: `${uuid}Textx`, Status: "delivered", Z: `To${To}Typesms` }],
 		["hiTo12025550199ToX", { From, MessageUUID, Text: "hi", To: "12025550199", ToXTo: To, Type: "sms" }],
 		["hiTo12025550199ToX", { From, MessageUUID, Text: "hi", To: "12025550199", ToX: `To${To}`, Type: "sms" }],
 		["hiTo12025550199Tp", { From, MessageUUID, Text: "hi", To: "12025550199", TpT: `o${To}`, Type: "sms" }],
 	];
+	// A name into which others were joined, and a number into which the next name was.
+	attacks.push(
+		[
+			`MessageUUID${other}Statusdelivered`,
+			{ [`From${From}MessageUUID`]: `${uuid}Text`, MessageUUID: other, Status: "delivered", To, Type: "sms" },
+		],
+		["STOP", { [`From${From}MessageUUID${uuid}TextSTOP`]: "", To, Type: "sms" }],
+		["STOP", { From, MessageUUID, Text: "STOP", To: `${To}Typesms` }],
+	);
 	for (const [Text, params] of attacks) {
 		const signature = sign("POST", url, Object.entries(written(Text)));
 		assert.equal(sign("POST", url, Object.entries(params)), signature, Text);

@@ -181,6 +181,68 @@ test("what a recipient wrote hides no field in another's name or value, or betwe
 	}
 });
 
+test("a name into which others were joined hides no field that decides", () => {
+	const other = `SM${"2".repeat(32)}`;
+	const id = "SM3a1f0b2c9d8e7f6a5b4c3d2e1f0a9b8c";
+	const Body = `MessageSid${other}MessageStatusdeliveredN`;
+	const ids = { MessageSid: id, SmsMessageSid: id, SmsSid: id, SmsStatus: "received" };
+	const place = { FromCity: "SAN FRANCISCO", FromCountry: "US", FromState: "CA", FromZip: "94105" };
+	const counts = { NumMedia: "0", NumSegments: "1" };
+	const genuine = {
+		AccountSid: sent.AccountSid,
+		ApiVersion: sent.ApiVersion,
+		Body,
+		From: sent.From,
+		...place,
+		...ids,
+		...counts,
+		To: sent.To,
+	};
+	const cut = {
+		...{
+			AccountSid: sent.AccountSid,
+			ApiVersion: `${sent.ApiVersion}Body`,
+			MessageSid: other,
+			MessageStatus: "delivered",
+		},
+		N: `From${sent.From}FromCitySAN FRANCISCOFromCountryUSFromStateCAFrom`,
+		Zip94105MessageSid: "SM3",
+		a1f0b2c9d8e7f6a5b4c3d2e1f0a9b8cNumMedia0NumSegments1SmsMessageSid: "SM3a1f0",
+		b2c9d8e7f6a5b4c3d2e1f0a9b8cSmsSid: "SM3a1f0b2",
+		c9d8e7f6a5b4c3d2e1f0a9b8cSmsStatus: `receivedTo${sent.To}`,
+	};
+	const request = post(cut, { signed: genuine });
+	assert.equal(twilio.validateRequest(secret, request.headers["x-twilio-signature"], url, cut), true);
+	assert.equal(reasonOf(request), "malformed");
+	assert.equal(verify(post(genuine), now).messages[0]?.text.reveal(), Body);
+});
+
+test("what has a message's fields and a call's is unread, so that a text about calls still comes", () => {
+	const { MessageStatus, SmsStatus, ...base } = sent;
+	const genuine = { ...base, Body: "STOP CallSidCA1", SmsStatus: "received" };
+	const result = verify(post({ ...genuine, Body: "STOP ", CallSid: "CA1" }), now);
+	assert.ok(result.valid && result.unread);
+	assert.deepEqual([result.events, result.messages], [[], []]);
+	assert.equal(verify(post(genuine), now).messages[0]?.text.reveal(), genuine.Body);
+});
+
+test("a message is itself under every cut of what follows its id or its numbers: none is another one, or uses it up", () => {
+	const { MessageStatus, SmsStatus, ...base } = sent;
+	const genuine = { ...base, Body: "START", FromCity: "OSLO", NumMedia: "0", NumSegments: "1", SmsStatus: "received" };
+	const { NumMedia, FromCity, ...rest } = genuine;
+	for (const cut of [
+		{ ...rest, FromCity, MessageSid: `${genuine.MessageSid}NumMedia0` },
+		{ ...rest, NumMedia, From: `${genuine.From}FromCityOSLO` },
+	]) {
+		const request = post(cut, { signed: genuine });
+		assert.equal(twilio.validateRequest(secret, request.headers["x-twilio-signature"], url, cut), true);
+		const result = verify(request, now);
+		assert.ok(result.valid && result.unread);
+		assert.deepEqual([result.events, result.messages], [[], []]);
+	}
+	assert.equal(verify(post(genuine), now).messages.length, 1);
+});
+
 test("of other channels, which bring a writer's name and place as well, no text holds what a sender's address looks like", () => {
 	const { AccountSid, ApiVersion, MessageSid, To } = sent;
 	const other = `SM${"2".repeat(32)}`;
@@ -195,6 +257,20 @@ test("of other channels, which bring a writer's name and place as well, no text 
 			{ ...whole, Body: `${until}MessageSid${MessageSid}ProfileNamex`, From: victim, MessageSid: other },
 		],
 	];
+	const service = { MessagingServiceSid: `MG${"3".repeat(32)}` };
+	const unnumbered = { From: "whatsapp:DE.13491208655302741918" };
+	const plain = "+12025550199";
+	attacks.push(
+		// What tells the channel is cut as well.
+		[
+			{ ...service, Label: `xFrom${plain}`, WaId: "1" },
+			{ ...whole, ...service, Body: `${until}Labelx`, From: plain, To: "w", [`hatsapp:${To}WaId`]: "1" },
+		],
+		[
+			{ ...unnumbered, Label: `xFrom${plain}` },
+			{ ...whole, Body: `hiFrom${unnumbered.From}Labelx`, From: plain },
+		],
+	);
 	for (const [more, params] of attacks) {
 		const request = post(params, { signed: { ...whole, ...more } });
 		assert.equal(twilio.validateRequest(secret, request.headers["x-twilio-signature"], url, params), true);
@@ -202,6 +278,10 @@ test("of other channels, which bring a writer's name and place as well, no text 
 		assert.equal(reasonOf(post({ ...whole, ...more })), "malformed", "which of the two was signed, nobody can tell");
 	}
 	assert.equal(verify(post(whole), now).messages[0]?.from.reveal(), who.From);
+	// What people write all the same.
+	for (const Body of ["Total:5 EUR", "Today:3pm ok?", "Anna:2,Tom:1", "Token:123456", "open 5To6", "STOP\nTor:1"]) {
+		assert.equal(verify(post({ ...whole, Body }), now).messages[0]?.text.reveal(), Body);
+	}
 });
 
 test("whatever a recipient writes, no cut of it is a receipt, or of another's hand", () => {
@@ -211,8 +291,9 @@ test("whatever a recipient writes, no cut of it is a receipt, or of another's ha
 	const bits = [...names, "ErrorCode", "ProfileName", "Z", "a", "x", "STOP", "delivered", "SM", other, "+12025550199"];
 	const places = ["AccountSid", "ApiVersion", "Body", "From", "FromCity", "MessageSid", "SmsSid", "SmsStatus", "To"];
 	const written = fc.array(fc.constantFrom(...bits), { minLength: 1, maxLength: 9 });
-	// Of each piece: no field begins with it, or one does, or one of whose name it is the beginning, the end, or a part.
-	const cuts = fc.array(fc.nat({ max: 24 }), { minLength: 30, maxLength: 30 });
+	// Of each piece: no field begins with it, or one does, or one of whose name it is the beginning, the end, or a part; or it
+	// is joined to the name before it.
+	const cuts = fc.array(fc.nat({ max: 28 }), { minLength: 30, maxLength: 30 });
 	let believed = 0;
 	fc.assert(
 		fc.property(written, cuts, (body, ways) => {
@@ -223,10 +304,11 @@ test("whatever a recipient writes, no cut of it is a receipt, or of another's ha
 			for (const [at, piece] of pieces.entries()) {
 				// Mostly as it was signed: what is cut everywhere is nothing.
 				const drawn = at === 0 ? 5 : (ways[at] ?? 5);
-				const way = drawn < 5 ? drawn : Number(genuine.has(at) || drawn > 20);
+				const way = drawn < 5 ? drawn : Number(genuine.has(at) || (drawn > 20 && drawn < 25));
 				const name = piece.slice(way === 3 || way === 4 ? 1 : 0, way === 2 || way === 4 ? -1 : undefined);
 				const last = fields.at(-1);
-				if (way && name !== "" && name > (last?.[0] ?? "")) {
+				if (drawn > 24 && last?.[1] === "") last[0] += piece;
+				else if (way && name !== "" && name > (last?.[0] ?? "")) {
 					if (last) last[1] += piece.slice(0, piece.indexOf(name));
 					fields.push([name, piece.slice(piece.indexOf(name) + name.length)]);
 				} else if (last) last[1] += piece;
