@@ -186,7 +186,9 @@ function createKeywords(deps: InboundDeps) {
 		// Only where a law speaks of one, and for the opt-out that the recipient's own message placed.
 		if (record.source !== "keyword" || maxConfirmations < 1 || confirmationWithin === undefined) return;
 		const by = record.at + durationMs(confirmationWithin);
-		const body = tenant.inbound?.stopReply ?? stopReplies[record.scope];
+		const { stopReply, stopScope = "all" } = tenant.inbound ?? {};
+		// The tenant's words are of what STOP means there: of one from everything they may say too little.
+		const body = record.scope === stopScope && stopReply ? stopReply : stopReplies[record.scope];
 		await reply(one, tenant, body, `stop ${record._id}`, { optOutAt: record.at, by });
 	}
 

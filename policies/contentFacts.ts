@@ -16,7 +16,7 @@ export function contentFacts(text: string): ContentFacts {
 	const keywordClass = classify(text);
 	return {
 		...(keywordClass ? { keywordClass } : {}),
-		...(keywordClass === "stop" && revocationOfAll.test(toWords(text).join(" ")) ? { revokesAll: true } : {}),
+		...(keywordClass === "stop" && revokesAll(text) ? { revokesAll: true } : {}),
 		cardNumber: hasCardNumber(text),
 		adLabel: hasAdLabel(text),
 	};
@@ -125,7 +125,7 @@ const stopPhrase = new RegExp(`\\b(${stopPhrases.join("|")})\\b`, "g");
 const refusalPhrase = new RegExp(`\\b(${refusalPhrases.join("|")})\\b`);
 // An opt-out of all there is: all of the marketing, the list or the like is one program.
 const revocationOfAll =
-	/\b(stop|end|quit|cancel|cease|discontinue|halt|revoke|withdraw|rescind|unsubscribe|opt ?out|remove)( me)?( (my|our|any|and|from|of|out|to))* ?(all|everything)\b(?! ((of|the|your|these|those|this) )*(marketing|promo\w*|ads?|adverts?|advertis\w*|offers?|sales?|news\w*)\b)/;
+	/\b(stop|end|quit|cancel|cease|discontinue|halt|revoke|withdraw|rescind|unsubscribe|opt( me)? ?out|remove)( me)?( (my|our|any|and|from|of|out|to))* ?(all|everything)\b(?! (but|except|only|good|right|the best)\b)(?!( \w+){0,3} (marketing|promo\w*|ads?|adverts?|advertis\w*|offers?|sales?|news\w*)\b)/;
 // Few words may stand between: missing an opt-out is worse than seeing one too many.
 const negation = /\b(do not|dont|don t|never|not|no need to) ((want|wish|need|mean) to |ever |please |even )?$/;
 
@@ -158,6 +158,11 @@ function withoutRepeats(words: string[]): string[] {
 }
 
 // Letters and digits in one case, without accents and without characters that can't be seen.
+// In one sentence: "STOP. All the best" is not from all.
+function revokesAll(text: string): boolean {
+	return text.split(/[.!?;\r\n]+/).some((sentence) => revocationOfAll.test(toWords(sentence).join(" ")));
+}
+
 function toWords(text: string): string[] {
 	const plain = text.normalize("NFKD").replace(/[\p{M}\p{Cf}]/gu, "");
 	return plain

@@ -82,6 +82,8 @@ test("an opt-out says in so many words that it is from everything", () => {
 		"opt out of everything",
 		"stop everything",
 		"withdraw all permission",
+		"opt me out of everything",
+		"STOP ALL. Thanks",
 	]) {
 		assert.deepEqual(all(text), ["stop", true], text);
 	}
@@ -91,6 +93,12 @@ test("an opt-out says in so many words that it is from everything", () => {
 		"opt out please",
 		"stop all marketing",
 		"unsubscribe from all your offers",
+		"STOP. All the best, Anna",
+		"STOP\nAll good otherwise",
+		"stop all the best",
+		"stop all my marketing",
+		"stop all weekly newsletters",
+		"stop everything but codes",
 	]) {
 		assert.deepEqual(all(text), ["stop", undefined], text);
 	}
