@@ -188,7 +188,7 @@ function createKeywords(deps: InboundDeps) {
 		const by = record.at + durationMs(confirmationWithin);
 		const { stopReply, stopScope = "all" } = tenant.inbound ?? {};
 		// The tenant's words are of what STOP means there: of one from everything they may say too little.
-		const body = record.scope === stopScope && stopReply ? stopReply : stopReplies[record.scope];
+		const body = (record.scope === stopScope ? stopReply : undefined) ?? stopReplies[record.scope];
 		await reply(one, tenant, body, `stop ${record._id}`, { optOutAt: record.at, by });
 	}
 

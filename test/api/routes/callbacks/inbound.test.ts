@@ -462,7 +462,9 @@ describe("a sender that two tenants share", () => {
 
 	it("may be one that sends nothing but marketing: then STOP stops that, and STOP ALL everything", async () => {
 		const api = await createTestApi(() => ({ policies: openPolicies() }));
-		const { key } = await api.addTenant({ inbound: { stopScope: "marketing" } });
+		const { key } = await api.addTenant({
+			inbound: { stopScope: "marketing", stopReply: "No more offers." },
+		});
 		const to = freshNumber();
 		const write = (text: string) => api.callback(inboundOf(text, { from: to, at: api.clock() }), { kind: "inbound" });
 		const send = (more: object) => api.request(key, "POST", "/v1/messages", messageBody({ to, ...more }));
@@ -474,6 +476,10 @@ describe("a sender that two tenants share", () => {
 		await write("Stop all");
 		const ordinary = await send({});
 		assert.deepEqual([ordinary.status, ordinary.json.code], [422, "policy_denied"]);
+		// Its own words are of the marketing alone.
+		const replies = await api.connection.collection("messages").find({ principalId: "engine" }).toArray();
+		const lengths = replies.map(({ facts }) => facts.context.characters);
+		assert.deepEqual(lengths, ["You have opted out and will get no more messages from this sender.".length]);
 		await api.close();
 	});
 });
