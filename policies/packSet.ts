@@ -156,9 +156,9 @@ function compareVersions(before: PackFile, file: PackFile): SetFault[] {
 	}
 	if (byVersion(before, file) < 0) return [];
 	const message = `version: ${pack} comes into force after ${before.version}`;
-	return [
-		{ pack, path: ["version"], message, mend: `Raise the version, to ${nextVersion(before.version)} for instance.` },
-	];
+	// Which of the two is the draft is not known here; what is published stays.
+	const mend = `Raise it, to ${nextVersion(before.version)} for instance; if it is published, let ${before.version} begin after ${file.effectiveFrom}.`;
+	return [{ pack, path: ["version"], message, mend }];
 }
 
 function locate(fault: SetFault, loaded: readonly LoadedPack[]) {

@@ -39,6 +39,9 @@ async function exportLog(options: Options): Promise<number> {
 	if (out !== undefined) {
 		console.log(options.json ? JSON.stringify({ file: out, entries, uncovered }) : `${out}: ${entries} entries`);
 	}
+	if (to !== undefined && Date.parse(to) > Date.now()) {
+		console.error("lethe evidence export: --to lies ahead: what is entered until then is not in it.");
+	}
 	if (uncovered === 0) return exitCodes.yes;
 	console.error(
 		`lethe evidence export: ${uncovered} more of that period are not signed yet. Repeat it; is the worker up?`,

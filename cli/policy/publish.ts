@@ -25,6 +25,10 @@ export function publishCommand(): Command {
 }
 
 async function publish(id: string, options: Options): Promise<number> {
+	// What is published can't be taken back: a slip in a date is not to put it in force at once.
+	if (options.from && Date.parse(options.from) < Date.now()) {
+		throw new Refusal("--from lies in the past. Leave it out to publish now.");
+	}
 	const proposal = await callStep(id, "publish", options, options.from ? { from: options.from } : {});
 	if (options.json) console.log(JSON.stringify(proposal, null, 2));
 	else console.log(proposalLine(proposal));

@@ -41,11 +41,16 @@ describe("lethe evidence export, against an API", () => {
 	const run = (...args: string[]) =>
 		runProgram(process.execPath, [`${root}/cli/lethe.ts`, "evidence", "export", ...args, ...target]);
 
-	it("exits 0 when a checkpoint covers the period, and 1 when entries of it are not signed, to a file or not", async () => {
+	it("exits 0 when a checkpoint covers the period, and 1 when entries of it are not signed, to a file or not; a period that is not over is said to be so", async () => {
 		const file = join(folder, "export.ndjson");
 		for (const [period, code, told] of [
 			[["--to", covered], 0, /^$/],
 			[[], 1, /^lethe evidence export: \d+ more of that period are not signed yet\. Repeat it; is the worker up\?$/m],
+			[
+				["--to", "2099-01-01T00:00:00Z"],
+				1,
+				/^lethe evidence export: --to lies ahead: what is entered until then is not in it\.$/m,
+			],
 		] as const) {
 			const shown = await run(...period);
 			assert.deepEqual([shown.code, told.test(shown.error)], [code, true], shown.error);

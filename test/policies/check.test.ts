@@ -192,6 +192,9 @@ test("a version that overlaps another, or comes later with a lower number, is re
 	const lower = next("0.9.0", "2026-02-01");
 	assert.match(lower?.message ?? "", /0\.9\.0 comes into force after 1\.0\.0/);
 	assert.equal(lower?.line, 3);
+	// Before one that is to come it begins as little, and no number helps.
+	const earlier = next("1.0.1", "2025-12-01");
+	assert.match(earlier?.mend ?? "", /if it is published, let 1\.0\.1 begin after 2026-01-01/);
 	assert.match(next("1.0.0", "2026-02-01")?.message ?? "", /quiet 1\.0\.0 is there twice/);
 	assert.equal(next("1.0.1", "2026-02-01"), undefined);
 	const ending = checkedPack(text.replace("destinations", "effectiveTo: 2026-03-01T00:00:00Z\ndestinations"));

@@ -175,6 +175,8 @@ describe("lethe policy, against an API", () => {
 		await step(`/${second}/simulate`, author);
 		await simulatePages(second);
 		await step(`/${second}/approve`, approver);
+		const past = await run(["publish", second, "--from", "2026-01-01T00:00:00Z"]);
+		assert.deepEqual([past.code, /--from lies in the past\. Leave it out/.test(past.error)], [2, true], past.error);
 		const from = new Date(Date.now() + 3600_000).toISOString();
 		const ahead = await run(["publish", second, "--wait", "--from", from]);
 		assert.deepEqual([ahead.code, /published, but not in force before/.test(ahead.error)], [1, true], ahead.error);
