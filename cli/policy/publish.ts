@@ -36,7 +36,8 @@ async function publish(id: string, options: Options): Promise<number> {
 	const from = Date.parse(proposal.effectiveFrom);
 	if (from - Date.now() > options.patience * 1_000) {
 		const mend = `It is applied by itself from then on: see \`lethe policy list\`.`;
-		throw new Refusal(`published, but not in force before ${proposal.effectiveFrom}. ${mend}`, exitCodes.no);
+		console.error(`lethe policy publish: not waited for: it is in force from ${proposal.effectiveFrom}. ${mend}`);
+		return exitCodes.yes;
 	}
 	const stalled = "It is published. Is a worker running? See `lethe doctor`. It is applied by itself once one is.";
 	const counts = await follow("re-timing", () => readPass(from, options), {

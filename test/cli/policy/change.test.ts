@@ -179,7 +179,7 @@ describe("lethe policy, against an API", () => {
 		assert.deepEqual([past.code, /--from lies in the past\. Leave it out/.test(past.error)], [2, true], past.error);
 		const from = new Date(Date.now() + 3600_000).toISOString();
 		const ahead = await run(["publish", second, "--wait", "--from", from]);
-		assert.deepEqual([ahead.code, /published, but not in force before/.test(ahead.error)], [1, true], ahead.error);
+		assert.deepEqual([ahead.code, /not waited for: it is in force from/.test(ahead.error)], [0, true], ahead.error);
 		assert.equal((await run(["simulate", second, "--patience", "0"])).code, 2);
 	});
 
