@@ -70,6 +70,8 @@ const stopReplies = {
 	marketing: "You have opted out and will get no more marketing messages from this sender.",
 };
 
+const stopScopeOf = ({ inbound }: TenantDocument) => inbound?.stopScope ?? "all";
+
 /**
  * Takes one message that `verify` vouches for; what it does is durable when this resolves. The text is judged in
  * memory; of it only the keyword's effect is recorded. Its texts stay the caller's, who wipes them.
@@ -145,7 +147,7 @@ function createKeywords(deps: InboundDeps) {
 		let taken: InboundTaken = late ? "stop_overtaken" : "stop_repeated";
 		const placed = [];
 		for (const { tenant, subject } of parties) {
-			const scope = revokesAll ? "all" : (tenant.inbound?.stopScope ?? "all");
+			const scope = revokesAll ? "all" : stopScopeOf(tenant);
 			if (late && isLiftedSince(await subjects.records(subject), tenant._id, scope, at)) continue;
 			const { facts, decision } = judge(tenant, recipient, scope);
 			const stated = { scope, source: "keyword", at, recordedBy: engine, facts, decision } as const;
@@ -186,9 +188,9 @@ function createKeywords(deps: InboundDeps) {
 		// Only where a law speaks of one, and for the opt-out that the recipient's own message placed.
 		if (record.source !== "keyword" || maxConfirmations < 1 || confirmationWithin === undefined) return;
 		const by = record.at + durationMs(confirmationWithin);
-		const { stopReply, stopScope = "all" } = tenant.inbound ?? {};
 		// The tenant's words are of what STOP means there: of one from everything they may say too little.
-		const body = (record.scope === stopScope ? stopReply : undefined) ?? stopReplies[record.scope];
+		const own = record.scope === stopScopeOf(tenant) ? tenant.inbound?.stopReply : undefined;
+		const body = own ?? stopReplies[record.scope];
 		await reply(one, tenant, body, `stop ${record._id}`, { optOutAt: record.at, by });
 	}
 

@@ -16,7 +16,7 @@ import { dueAfter, type ObjectRetention, planRetention } from "../policies/cohor
 import { type ContentFacts, contentFacts } from "../policies/contentFacts.ts";
 import { countSends } from "../policies/frequency.ts";
 import { withStanding } from "../policies/standing.ts";
-import { candidateZones } from "../policies/zones.ts";
+import { candidateZones, soleZone } from "../policies/zones.ts";
 import type { ComposedInput } from "./compose.ts";
 import type { ApiDeps } from "./deps.ts";
 import { type Recipient, readRecipient } from "./recipient.ts";
@@ -280,12 +280,6 @@ function placeOf(input: ComposedInput, { country, ...area }: Recipient): Area {
 
 function fits(country: string, region: string | undefined, timezone: string | undefined): boolean {
 	return timezone === undefined || candidateZones(country, region).some(({ zone }) => zone === timezone);
-}
-
-/** The zone of a region, or of a country, that has only one. */
-function soleZone(country: string, region: string | undefined): string | undefined {
-	const zones = new Set(candidateZones(country, region).map(({ zone }) => zone));
-	return zones.size === 1 ? [...zones][0] : undefined;
 }
 
 function localTime(at: number, timezone: string): string {

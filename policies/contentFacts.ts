@@ -157,12 +157,12 @@ function withoutRepeats(words: string[]): string[] {
 	return words.filter((word, index) => word.length === 1 || words.indexOf(word) === index);
 }
 
-// Letters and digits in one case, without accents and without characters that can't be seen.
 // In one sentence: "STOP. All the best" is not from all.
 function revokesAll(text: string): boolean {
 	return text.split(/[.!?;\r\n]+/).some((sentence) => revocationOfAll.test(toWords(sentence).join(" ")));
 }
 
+// Letters and digits in one case, without accents and without characters that can't be seen.
 function toWords(text: string): string[] {
 	const plain = text.normalize("NFKD").replace(/[\p{M}\p{Cf}]/gu, "");
 	return plain

@@ -9,7 +9,7 @@ import { PackError, type SetFault } from "./faults.ts";
 import { nextVersion } from "./published.ts";
 import type { PackFile } from "./schema.ts";
 import { zonedTimeMs } from "./windows.ts";
-import { candidateZones } from "./zones.ts";
+import { soleZone } from "./zones.ts";
 
 /** A checked pack file and the SHA-256 of its text, in hex; where it was read from, if it was. */
 export type LoadedPack<File extends PackFile = PackFile> = {
@@ -84,20 +84,13 @@ export function findApplying(packs: PackSet, facts: Facts, now: number): Applyin
  * the country or region. Epoch milliseconds.
  * @throws LetheError invalid_request when they name neither
  */
-export function judgedAt(facts: Facts): number {
-	const { context, localTime } = facts;
+export function judgedAt({ context, localTime, timezone, recipientCountry, recipientRegion }: Facts): number {
 	const evaluatedAt = instantMs(context?.evaluatedAt);
 	if (evaluatedAt !== undefined) return evaluatedAt;
-	const zone = zoneOf(facts);
+	const zone = timezone ?? (recipientCountry && soleZone(recipientCountry, recipientRegion));
 	if (localTime !== undefined && zone !== undefined) return zonedTimeMs(localTime, zone);
 	const detail = "is missing: give it, or localTime and timezone";
 	throw new LetheError("invalid_request", { errors: [{ pointer: "/context/evaluatedAt", detail }] });
-}
-
-function zoneOf({ timezone, recipientCountry, recipientRegion }: Facts): string | undefined {
-	if (timezone !== undefined || recipientCountry === undefined) return timezone;
-	const zones = new Set(candidateZones(recipientCountry, recipientRegion).map(({ zone }) => zone));
-	return zones.size === 1 ? [...zones][0] : undefined;
 }
 
 function findPeriods(files: readonly PackFile[]): { start: number; packs: CompiledPack[] }[] {

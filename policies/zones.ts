@@ -18,6 +18,12 @@ export function candidateZones(country: string, region?: string): CandidateZone[
 	return inRegion.length > 0 ? inRegion : [...new Set(table.map(([zone]) => zone))].map((zone) => ({ zone }));
 }
 
+/** The zone of a country or region that has only one. */
+export function soleZone(country: string, region?: string): string | undefined {
+	const zones = new Set(candidateZones(country, region).map(({ zone }) => zone));
+	return zones.size === 1 ? [...zones][0] : undefined;
+}
+
 const regionalZones: Record<string, [zone: string, regions: string][]> = {
 	US: [
 		["America/New_York", "CT DC DE FL GA IN KY MA MD ME MI NC NH NJ NY OH PA RI SC TN VA VT WV"],

@@ -71,6 +71,11 @@ export function readFields(pairs: [string, string][], matters: readonly string[]
 /** A piece of what was signed, as it was signed; `name` where it is a field. */
 export type Part = { name?: string; text: string };
 
+/** What was signed, in one. */
+export function textOf(parts: readonly Part[]): string {
+	return parts.map(({ text }) => text).join("");
+}
+
 /**
  * Whether fields that are signed without anything between them may have been cut elsewhere than they were signed: one that
  * decides is found in the signed text where none of its name begins. Searched is all of it, as a cut may go through a name
@@ -84,7 +89,7 @@ export function isCutElsewhere(
 	deciding: Record<string, string>,
 	{ freeText, longer = [] }: { freeText?: string; longer?: readonly string[] },
 ): boolean {
-	const signed = parts.map(({ text }) => text).join("");
+	const signed = textOf(parts);
 	// Where the name of a field may begin, and where what a recipient wrote lies.
 	const names = new Map<number, string>();
 	const free: [number, number][] = [];

@@ -16,6 +16,7 @@ import {
 	readForm,
 	readHeader,
 	sha256Hex,
+	textOf,
 	told,
 	unread,
 	wrote,
@@ -121,7 +122,8 @@ export const verifyPlivo: VerifierFactory = ({ secrets }) =>
 		const posted = readForm(request.body);
 		// A GET has one list of parameters, wherever they stand.
 		const [query, fields] = request.method === "GET" ? [[...asked, ...posted], []] : [asked, posted];
-		return conclude(authenticate(secret, request, query, fields), () => parse(query, fields, now));
+		const parts = arrange(query, fields);
+		return conclude(authenticate(secret, request, parts), () => parse([...query, ...fields], parts, now));
 	});
 
 const states: Record<string, CarrierEvent["state"]> = {
@@ -181,7 +183,7 @@ const signaturesMax = 16;
 
 type Pairs = [name: string, value: string][];
 
-function authenticate(secret: string, request: CallbackRequest, query: Pairs, fields: Pairs): Authentic {
+function authenticate(secret: string, request: CallbackRequest, parts: Part[]): Authentic {
 	const { method, url, headers } = request;
 	if (method !== "POST" && method !== "GET") return { refused: "unsupported" };
 	const given = ["x-plivo-signature-v3", "x-plivo-signature-ma-v3"].map((name) => readHeader(headers, name));
@@ -195,8 +197,7 @@ function authenticate(secret: string, request: CallbackRequest, query: Pairs, fi
 	const signatures = listed.filter((each) => /^[A-Za-z0-9+/]{43}=$/.test(each));
 	// A dot joins text and nonce: with one in the nonce another cut would bear the same signature.
 	if (signatures.length === 0 || !/^[\w+/=-]{1,128}$/.test(nonce)) return { refused: "malformed" };
-	const signed = arrange(query, fields).map(({ text }) => text);
-	const parameters = `${signed.join("")}.${nonce}`;
+	const parameters = `${textOf(parts)}.${nonce}`;
 	const fits = basesOf(url).map((base) => {
 		const expected = createHmac("sha256", secret).update(`${base}${parameters}`, "utf8").digest("base64");
 		return isOneOf(signatures, expected);
@@ -230,9 +231,7 @@ function sorted(pairs: Pairs): Pairs {
  * Names and values are signed decoded and undelimited, so that fields can be cut elsewhere under the same signature: a
  * callback counts only where each field that decides stands where it was signed.
  */
-function parse(query: Pairs, fields: Pairs, now: number): Parsed | undefined {
-	const pairs = [...query, ...fields];
-	const parts = arrange(query, fields);
+function parse(pairs: Pairs, parts: Part[], now: number): Parsed | undefined {
 	// What separates parameters is no part of a name: by GET it could hide others.
 	const areNames = pairs.every(([name]) => /^[^=&?#\p{Cc}]+$/u.test(name));
 	if (!areNames || isCutElsewhere(parts, deciding, { freeText, longer })) return undefined;

@@ -16,6 +16,7 @@ import {
 	readSeconds,
 	refuse,
 	sha256Hex,
+	told,
 	unread,
 	wrote,
 } from "./callback.ts";
@@ -281,23 +282,18 @@ function parse(body: string, now: number): Parsed {
 		if (!data) return unread;
 		return {
 			events: data.statuses.flatMap((each) =>
-				(each.recipients ?? []).map((_, at) => tell(data.batch_id, each, now, at)),
+				(each.recipients ?? []).flatMap((_, at) => tell(data.batch_id, each, now, at).events ?? []),
 			),
 		};
 	}
 	if (event?.type !== "recipient_delivery_report_sms") return {};
 	const { data } = receipt.safeParse(event);
-	return data ? { events: [tell(data.batch_id, data, data.at ?? now)] } : unread;
+	return data ? tell(data.batch_id, data, data.at ?? now) : unread;
 }
 
 /** @param index of several recipients with one fate, whose numbers are in no id */
-function tell(
-	carrierId: string,
-	{ status, code }: { status: string; code: number },
-	at: number,
-	index = 0,
-): CarrierEvent {
+function tell(carrierId: string, { status, code }: { status: string; code: number }, at: number, index = 0): Parsed {
 	const mapped = mapCode(codes, code >= 402 ? String(code) : undefined);
 	const eventId = `${carrierId}.${status}.${code}${index === 0 ? "" : `.${index}`}`;
-	return { eventId, carrierId, state: states[status] ?? "pending", at, ...(mapped && { code: mapped }) };
+	return told({ eventId, carrierId, status, state: states[status], at, code: mapped });
 }

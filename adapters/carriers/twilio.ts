@@ -18,6 +18,7 @@ import {
 	readForm,
 	readHeader,
 	sha256Hex,
+	textOf,
 	told,
 	unread,
 	wrote,
@@ -146,7 +147,8 @@ const answers: Answers = {
 export const verifyTwilio: VerifierFactory = ({ secrets }) =>
 	checkWith(secrets.secret, (secret, request, now) => {
 		const fields = isHashed(request) ? [] : readForm(request.body);
-		return conclude(authenticate(secret, request, fields), () => parse(request, fields, now));
+		const parts = arrange(fields);
+		return conclude(authenticate(secret, request, parts), () => parse(request, fields, parts, now));
 	});
 
 const states: Record<string, CarrierEvent["state"]> = {
@@ -227,7 +229,7 @@ const longer = ["SmsMessageSid", "OriginalRepliedMessageSid", "ParentAccountSid"
 const freeText = "Body";
 const known = [...Object.keys(receipt.shape), ...Object.keys(inbound.shape), "ApiVersion", "SmsMessageSid"];
 
-function authenticate(secret: string, request: CallbackRequest, fields: [string, string][]): Authentic {
+function authenticate(secret: string, request: CallbackRequest, parts: Part[]): Authentic {
 	const { method, url, headers, body } = request;
 	if (method !== "POST" && method !== "GET") return { refused: "unsupported" };
 	const signature = readHeader(headers, "x-twilio-signature");
@@ -235,9 +237,7 @@ function authenticate(secret: string, request: CallbackRequest, fields: [string,
 	if (!/^[A-Za-z0-9+/]{27}=$/.test(signature) || !/^https?:\/\/[^/?#]/i.test(url)) return { refused: "malformed" };
 	const hashes = new URLSearchParams(queryOf(url)).getAll("bodySHA256");
 	if (isHashed(request) && !hashesCover(hashes, body)) return { refused: "bad_signature" };
-	const text = arrange(fields)
-		.map((part) => part.text)
-		.join("");
+	const text = textOf(parts);
 	const fitting = candidates(url).filter((candidate) => isSame(signature, sign(secret, candidate + text)));
 	if (fitting.length === 0) return { refused: "bad_signature" };
 	return { replayKey: sha256Hex(fitting[0] + text), fresh: true };
@@ -286,8 +286,7 @@ function candidates(url: string): string[] {
  * Nothing separates a name from its value in what is signed, nor the address from the first name, so that fields can be cut
  * elsewhere under the same signature: a callback counts only where each field that decides stands where it was signed.
  */
-function parse(request: CallbackRequest, fields: [string, string][], now: number): Parsed | undefined {
-	const parts = arrange(fields);
+function parse(request: CallbackRequest, fields: [string, string][], parts: Part[], now: number): Parsed | undefined {
 	const isCut = candidates(request.url).some((text) =>
 		isCutElsewhere([{ text }, ...parts], deciding, { freeText, longer }),
 	);
