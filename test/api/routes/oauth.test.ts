@@ -9,7 +9,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { createLocalJWKSet, jwtVerify } from "jose";
+import { createLocalJWKSet, decodeJwt, jwtVerify } from "jose";
 import { createTestApi, type TestApi } from "../harness.ts";
 import { createSigning, encode, hmacJwt, prove, type Signing, signJwt } from "../tokens.ts";
 
@@ -122,9 +122,15 @@ describe("access tokens", () => {
 		});
 		assert.equal(sending.statusCode, 403);
 		const token = await tokenOf(key);
-		api.time.offsetMs += 599_000;
+		const { iat = 0, exp = 0 } = decodeJwt(token);
+		assert.equal(exp - iat, 600);
+		// By its own end, which is a whole second: its making was up to one after the second that it names.
+		const comeTo = (ms: number) => {
+			api.time.offsetMs = ms - Date.now();
+		};
+		comeTo(exp * 1000 - 1_000);
 		assert.equal((await use(`Bearer ${token}`)).status, 200);
-		api.time.offsetMs += 2_000;
+		comeTo(exp * 1000 + 1_000);
 		const { challenge } = await refusedAs("token_invalid", `Bearer ${token}`);
 		assert.equal(challenge, 'Bearer error="invalid_token"');
 		api.time.offsetMs = 0;
