@@ -2,8 +2,16 @@
 
 import { setTimeout as sleep } from "node:timers/promises";
 
-/** Calls it in a later turn, once what is at hand has gone out. */
+// Longer than most requests take, and shorter than anybody counts on.
+const momentMs = 20;
+
+let moment: Promise<void> | undefined;
+
+/** Calls it once what is at hand has gone out, together with what else was put off meanwhile: that shares a write. */
 export async function aMomentLater<Answer>(call: () => Promise<Answer>): Promise<Answer> {
-	await sleep(1);
+	moment ??= sleep(momentMs).then(() => {
+		moment = undefined;
+	});
+	await moment;
 	return call();
 }

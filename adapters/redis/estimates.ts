@@ -7,7 +7,7 @@ type Known = { counted: number; freshUntil: number; lastsUntil: number; unanswer
 
 const freshMsMax = 1_000;
 // By so many each, at the most, processes together can take a counter beyond its limit.
-const unansweredMax = 8;
+const unansweredMax = 16;
 const keysMax = 10_000;
 
 /**

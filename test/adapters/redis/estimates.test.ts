@@ -46,10 +46,10 @@ test("it holds for as long as it was told, for so many that are on their way, an
 	assert.equal(next(), undefined);
 	ask();
 	await answer(2);
-	for (let count = 0; count < 8; count++) ask();
+	for (let count = 0; count < 16; count++) ask();
 	assert.equal(next(), undefined);
 	await answer(3);
-	assert.equal(next()?.counted, 3 + 7 + 1);
+	assert.equal(next()?.counted, 3 + 15 + 1);
 	await answer(undefined);
 	assert.equal(next(), undefined);
 });

@@ -1,0 +1,29 @@
+// What is put off is done all the same, and all that was put off meanwhile together with it.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { aMomentLater } from "../../../adapters/redis/aMomentLater.ts";
+
+test("what is put off within a moment goes out in one turn, in order, and each caller has its own answer", async () => {
+	const done: string[] = [];
+	let turns = 0;
+	const put = (name: string) =>
+		aMomentLater(async () => {
+			if (done.length === 0) setImmediate(() => turns++);
+			done.push(`${name} ${turns}`);
+			return name;
+		});
+	const first = put("one");
+	assert.deepEqual(done, [], "not at once");
+	await new Promise((resolve) => setImmediate(resolve));
+	assert.deepEqual(await Promise.all([first, put("two"), put("three")]), ["one", "two", "three"]);
+	assert.deepEqual(done, ["one 0", "two 0", "three 0"]);
+	assert.equal(await put("four"), "four", "and the next moment comes");
+});
+
+test("what fails keeps nothing else from being done", async () => {
+	const failing = aMomentLater(() => Promise.reject(new Error("away")));
+	const other = aMomentLater(async () => "done");
+	await assert.rejects(failing, /away/);
+	assert.equal(await other, "done");
+});
