@@ -96,20 +96,22 @@ function lastBucketEnd(earliest: number, latest: number, start: number): number 
 export function addDuration(at: number, duration: string): number {
 	const fixed = fixedLengthMs(duration);
 	if (fixed !== undefined) return at + fixed;
-	const name = `${at} ${duration}`;
-	let sum = sums.get(name);
-	if (sum === undefined) {
-		const start = Temporal.Instant.fromEpochMilliseconds(at).toZonedDateTimeISO("UTC");
-		sum = start.add(Temporal.Duration.from(duration)).epochMilliseconds;
-		if (sums.size >= sumsMax) sums.clear();
-		sums.set(name, sum);
+	// The calendar, which is slow, is asked once a day: in UTC every moment of a day is moved by the same time.
+	const day = Math.floor(at / dayMs) * dayMs;
+	const name = `${day} ${duration}`;
+	let length = dayLengths.get(name);
+	if (length === undefined) {
+		const start = Temporal.Instant.fromEpochMilliseconds(day).toZonedDateTimeISO("UTC");
+		length = start.add(Temporal.Duration.from(duration)).epochMilliseconds - day;
+		if (dayLengths.size >= dayLengthsMax) dayLengths.clear();
+		dayLengths.set(name, length);
 	}
-	return sum;
+	return at + length;
 }
 
-// Messages that come together have their dates in common, and the calendar is slow.
-const sums = new Map<string, number>();
-const sumsMax = 1_000;
+const dayMs = 24 * 3600_000;
+const dayLengths = new Map<string, number>();
+const dayLengthsMax = 1_000;
 
 const fixedLengths = new Map<string, number | undefined>();
 

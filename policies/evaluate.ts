@@ -10,7 +10,7 @@ import { publish } from "./judges/publish.ts";
 import { erasureRequest, judgeRequest } from "./judges/request.ts";
 import { erasureVerify, holdReleased, purgeDue } from "./judges/retention.ts";
 import { send } from "./judges/send.ts";
-import { findApplying, judgedAt, type PackSet } from "./packSet.ts";
+import { type Applying, findApplying, judgedAt, type PackSet } from "./packSet.ts";
 
 /**
  * Decides one act, `facts.context.event` (a send unless it says otherwise).
@@ -31,8 +31,16 @@ import { findApplying, judgedAt, type PackSet } from "./packSet.ts";
  * @throws LetheError invalid_request when the facts name no time, or hold what `parseFacts` would refuse and no rule can read
  */
 export function evaluate(packs: PackSet, facts: Facts): Decision {
+	return consider(packs, facts).decision;
+}
+
+/** The same, with the packs that it was decided by. @throws as evaluate */
+export function consider(packs: PackSet, facts: Facts): { decision: Decision; applying: Applying } {
 	try {
-		return decide(packs, facts);
+		const now = judgedAt(facts);
+		const judged = withTrueReply(recordableFacts(facts));
+		const applying = findApplying(packs, judged, now);
+		return { decision: decide(startDraft(judged, now, applying)), applying };
 	} catch (error) {
 		// A value that no rule can read must not switch one off: nothing is decided.
 		if (!(error instanceof RangeError || error instanceof TypeError)) throw error;
@@ -41,10 +49,8 @@ export function evaluate(packs: PackSet, facts: Facts): Decision {
 	}
 }
 
-function decide(packs: PackSet, facts: Facts): Decision {
-	const now = judgedAt(facts);
-	const judged = withTrueReply(recordableFacts(facts));
-	const draft = startDraft(judged, now, findApplying(packs, judged, now));
+function decide(draft: Draft): Decision {
+	const { facts, now } = draft;
 	const event = draft.context.event ?? "send";
 	if (draft.packs.length === 0) {
 		draft.denials.push({ codes: ["NO_PACK_DENY_DEFAULT"], citations: [] });
@@ -52,7 +58,7 @@ function decide(packs: PackSet, facts: Facts): Decision {
 	}
 	for (const pack of draft.packs) {
 		for (const rule of pack.deny[event]) {
-			if (rule.when(judged, now)) draft.denials.push(finding(rule, ...rule.effect));
+			if (rule.when(facts, now)) draft.denials.push(finding(rule, ...rule.effect));
 		}
 	}
 	judges[event](draft);

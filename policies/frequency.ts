@@ -3,7 +3,7 @@
 import type { Facts } from "../domain/decision.ts";
 import { limits } from "../domain/limits.ts";
 import { localDay } from "./localDay.ts";
-import { findApplying, judgedAt, type PackSet } from "./packSet.ts";
+import { appliesTo, judgedAt, type PackSet } from "./packSet.ts";
 
 /** What frequency rules may ask, as facts of `context`; with `sendsUncounted` more than these counts may have been sent. */
 export type SendCounts = {
@@ -24,7 +24,8 @@ export const countedWithinMs = 7 * dayMs + limits.deadlineMsMax;
  */
 export function isCapped(packs: PackSet, facts: Facts): boolean {
 	const now = judgedAt(facts);
-	return findApplying(packs, facts, now).packs.some(({ frequency }) => frequency.some(({ when }) => when(facts, now)));
+	const limiting = packs.at(now).filter(({ frequency }) => frequency.length > 0);
+	return limiting.some((pack) => appliesTo(pack, facts, now) && pack.frequency.some(({ when }) => when(facts, now)));
 }
 
 /**

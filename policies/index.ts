@@ -6,12 +6,12 @@ import { limits } from "../domain/limits.ts";
 import type { Approval, PackRef, PolicyVersion } from "../domain/proposal.ts";
 import { type ContentFacts, contentFacts } from "./contentFacts.ts";
 import { formatInstant } from "./durations.ts";
-import { evaluate } from "./evaluate.ts";
+import { consider, evaluate } from "./evaluate.ts";
 import { isCapped } from "./frequency.ts";
 import { exchange, findInForce, freezePacks } from "./inForce.ts";
 import { extendableTo } from "./judges/request.ts";
 import { hashText, readPacks, readShipped } from "./load.ts";
-import { findApplying, indexPacks, judgedAt, type LoadedPack, type PackSet } from "./packSet.ts";
+import { type Applying, findApplying, indexPacks, judgedAt, type LoadedPack, type PackSet } from "./packSet.ts";
 import { retentionPlan } from "./retention.ts";
 import { type PublishedPack, unverified, verifyPublished } from "./revisions.ts";
 import type { PackFile } from "./schema.ts";
@@ -80,6 +80,13 @@ export function openPolicies(
 		file: (id: string, version: string): PackFile | undefined => find(follow.known(), { id, version })?.file,
 		/** Decides one act. @throws LetheError invalid_request when the facts name no time */
 		evaluate: (facts: Facts): Decision => evaluate(follow.known().set, facts),
+		/** Decides it, and says by the same packs what else they say of it. @throws as evaluate */
+		consider(facts: Facts): { decision: Decision; excluded: PackRef[]; retentionPlan: () => RetentionPlan } {
+			const { set } = follow.known();
+			const { decision, applying } = consider(set, facts);
+			const plan = () => retentionPlan(set, facts, applying);
+			return { decision, excluded: excludedOf(applying), retentionPlan: plan };
+		},
 		/** Decides it anew as of `at`, epoch milliseconds. */
 		reevaluate: (facts: Facts, at: number): Decision => evaluate(follow.known().set, now(facts, at)),
 		/** The last day to which a person may extend the answer to a subject's request. @throws as evaluate */
@@ -95,11 +102,8 @@ export function openPolicies(
 		/** The same as of `at`. */
 		replan: (facts: Facts, at: number): RetentionPlan => retentionPlan(follow.known().set, now(facts, at)),
 		/** Packs that would apply to the facts, at their own time or at another, but for an exclusion. @throws as evaluate */
-		excluded(facts: Facts, at: number = judgedAt(facts)): PackRef[] {
-			const { set } = follow.known();
-			const ids = findApplying(set, facts, at).excluded.map(({ packId }) => packId);
-			return set.at(at).flatMap(({ ref }) => (ids.includes(ref.id) ? [{ ...ref }] : []));
-		},
+		excluded: (facts: Facts, at: number = judgedAt(facts)): PackRef[] =>
+			excludedOf(findApplying(follow.known().set, facts, at)),
 		/** What may be recorded of a text; the text itself is not kept. */
 		contentFacts: (text: string): ContentFacts => contentFacts(text),
 		/**
@@ -123,6 +127,11 @@ export function openPolicies(
 		/** Every pack there is, to check another against. */
 		packs: (): LoadedPack[] => [...follow.known().packs],
 	};
+}
+
+function excludedOf({ excluded, inForce }: Applying): PackRef[] {
+	const ids = excluded.map(({ packId }) => packId);
+	return inForce.flatMap(({ ref }) => (ids.includes(ref.id) ? [{ ...ref }] : []));
 }
 
 /** Keeps what was verified last, and knows when that must no longer be relied on. */

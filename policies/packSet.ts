@@ -66,6 +66,11 @@ export function findSetFaults(files: readonly PackFile[], periods = findPeriods(
 	return [...faults.values()];
 }
 
+/** Whether a pack that is in force applies to the facts. */
+export function appliesTo(pack: CompiledPack, facts: Facts, now: number): boolean {
+	return pack.applies(facts, now) && !pack.excludes.some(({ holds }) => holds(facts, now));
+}
+
 /** Which of the packs in force apply to the facts. */
 export function findApplying(packs: PackSet, facts: Facts, now: number): Applying {
 	const inForce = packs.at(now);

@@ -5,18 +5,19 @@ import type { CompiledPack, RetentionTerm } from "./compile.ts";
 import { type Composed, composeRetention, isEmpty, settle } from "./compose.ts";
 import { recordableFacts } from "./contentFacts.ts";
 import { retentionObjects } from "./facts.ts";
-import { findApplying, judgedAt, type PackSet } from "./packSet.ts";
+import { type Applying, findApplying, judgedAt, type PackSet } from "./packSet.ts";
 
 export type BindingTerms = Record<keyof RetentionPlan, Composed>;
 
 /**
  * The interval of every object, in ISO 8601 durations: greatest minimum, least maximum of the packs that apply.
+ * @param applying where that is known already
  * @throws LetheError invalid_request when the facts name no time; Error when no pack is in force then
  */
-export function retentionPlan(packs: PackSet, facts: Facts): RetentionPlan {
+export function retentionPlan(packs: PackSet, facts: Facts, applying?: Pick<Applying, "packs">): RetentionPlan {
 	const now = judgedAt(facts);
 	const judged = recordableFacts(facts);
-	const binding = bindingTerms(findApplying(packs, judged, now).packs, judged, now);
+	const binding = bindingTerms((applying ?? findApplying(packs, judged, now)).packs, judged, now);
 	const plan = retentionObjects.map((object): [string, RetentionInterval] => {
 		const { min, max, keep } = binding[object];
 		const citations = [...new Set([...min.citations, ...max.citations])];

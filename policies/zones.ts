@@ -7,21 +7,19 @@ export type CandidateZone = { zone: string; region?: string };
  * Every zone that a recipient may be in. A region narrows it where the table knows the country's regions;
  * a country that is not in the table may be anywhere on Earth.
  */
-export function candidateZones(country: string, region?: string): CandidateZone[] {
-	const table = regionalZones[country];
-	if (!table) return (countryZones[country] ?? anywhere).map((zone) => ({ zone, ...(region ? { region } : {}) }));
-	const all = table.flatMap(([zone, regions]) =>
-		regions.split(" ").map((code) => ({ zone, region: `${country}-${code}` })),
-	);
-	const inRegion = region === undefined ? all : all.filter((candidate) => candidate.region === region);
+export function candidateZones(country: string, region?: string): readonly CandidateZone[] {
+	const places = placesOf.get(country);
+	if (!places) return (countryZones[country] ?? anywhere).map((zone) => ({ zone, ...(region ? { region } : {}) }));
+	if (region === undefined) return places;
+	const inRegion = places.filter((place) => place.region === region);
 	// An unknown code, a territory for example: the whole country counts, and every regional rule of it.
-	return inRegion.length > 0 ? inRegion : [...new Set(table.map(([zone]) => zone))].map((zone) => ({ zone }));
+	return inRegion.length > 0 ? inRegion : [...new Set(places.map(({ zone }) => zone))].map((zone) => ({ zone }));
 }
 
 /** The zone of a country or region that has only one. */
 export function soleZone(country: string, region?: string): string | undefined {
-	const zones = new Set(candidateZones(country, region).map(({ zone }) => zone));
-	return zones.size === 1 ? [...zones][0] : undefined;
+	const [first, ...others] = candidateZones(country, region);
+	return others.every(({ zone }) => zone === first?.zone) ? first?.zone : undefined;
 }
 
 const regionalZones: Record<string, [zone: string, regions: string][]> = {
@@ -87,6 +85,14 @@ const regionalZones: Record<string, [zone: string, regions: string][]> = {
 		["Australia/Eucla", "WA"],
 	],
 };
+
+// Every place of a country, worked out once: each message asks.
+const placesOf = new Map<string, readonly CandidateZone[]>(
+	Object.entries(regionalZones).map(([country, table]) => [
+		country,
+		table.flatMap(([zone, regions]) => regions.split(" ").map((code) => ({ zone, region: `${country}-${code}` }))),
+	]),
+);
 
 const countryZones: Record<string, string[]> = {
 	AT: ["Europe/Vienna"],

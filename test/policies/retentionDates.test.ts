@@ -2,6 +2,8 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import fc from "fast-check";
+import { Temporal } from "temporal-polyfill";
 import type { Facts } from "../../domain/decision.ts";
 import { limits } from "../../domain/limits.ts";
 import { addDuration, bucketEnd, planRetention } from "../../policies/cohorts.ts";
@@ -29,6 +31,21 @@ test("a record is kept for a year where no law says more, and as long as a tenan
 	assert.equal(planFor(facts, "2026-11-25T12:00:00Z", { decision_record: "PT0S" }).plan?.decision_record.atFinal, true);
 	const longest = planFor(facts, "2026-11-25T12:00:00Z", { decision_record: "P9Y" });
 	assert.ok((longest.days("decision_record") ?? 0) <= 6 * 366);
+});
+
+test("a duration is added as the calendar does, at any moment of any day, whatever was added on that day before", () => {
+	const at = fc.integer({ min: Date.parse("1970-01-01T00:00:00Z"), max: Date.parse("2100-01-01T00:00:00Z") });
+	const durations = ["P1M", "P6Y", "P13M", "P1Y2M10DT3H4M5S", "P2W", "PT90M", "P0D"];
+	fc.assert(
+		fc.property(at, fc.constantFrom(...durations), (moment, duration) => {
+			const start = Temporal.Instant.fromEpochMilliseconds(moment).toZonedDateTimeISO("UTC");
+			const end = start.add(Temporal.Duration.from(duration)).epochMilliseconds;
+			assert.equal(addDuration(moment, duration), end);
+			const earlier = start.startOfDay().epochMilliseconds;
+			assert.equal(addDuration(earlier, duration), end - (moment - earlier));
+		}),
+	);
+	assert.equal(addDuration(Date.parse("2028-01-31T12:00:00Z"), "P1M"), Date.parse("2028-02-29T12:00:00Z"));
 });
 
 test("six years at least and at most is a date, not a refusal", () => {
