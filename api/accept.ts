@@ -202,18 +202,17 @@ async function readOrigin(deps: AcceptDeps, request: Request): Promise<{ origin:
 	if (key === undefined) return { origin: { headId, submissionId }, earlier: [] };
 	// Derived from a keyed hash: callers put order numbers, or worse, into their keys.
 	const text = JSON.stringify([principal.tenantId, principal.id, key]);
-	const [{ mac: keyMac }, { mac: fingerprint }, keyMacs] = await Promise.all([
-		deps.hmac.mac("idempotency", undefined, text),
+	const [{ toStore, live }, { mac: fingerprint }] = await Promise.all([
+		deps.hmac.macs("idempotency", undefined, text),
 		deps.hmac.mac("idempotency", undefined, contentOf(request)),
-		deps.hmac.allMacs("idempotency", undefined, text),
 	]);
 	return {
 		origin: {
-			headId: deps.ids.derive("message", keyMac),
+			headId: deps.ids.derive("message", toStore.mac),
 			submissionId,
-			idempotency: { keyMac, fingerprint },
+			idempotency: { keyMac: toStore.mac, fingerprint },
 		},
-		earlier: keyMacs.filter(({ mac }) => mac !== keyMac).map(({ mac }) => deps.ids.derive("message", mac)),
+		earlier: live.filter((other) => other !== toStore).map(({ mac }) => deps.ids.derive("message", mac)),
 	};
 }
 

@@ -54,8 +54,8 @@ export type ApiDeps = {
 	/** What is too late, and too old; metrics say so. */
 	limits: { purgeLagMsMax: number; keyPeriods: KeyPeriods };
 	cohorts: Pick<Cohorts, "ensure">;
-	hmac: Pick<HmacKeys, "mac" | "allMacs">;
-	policies: Pick<Policies, "evaluate" | "excluded" | "extendableTo" | "isCapped" | "retentionPlan">;
+	hmac: Pick<HmacKeys, "mac" | "macs" | "allMacs">;
+	policies: Pick<Policies, "consider" | "evaluate" | "extendableTo" | "isCapped" | "retentionPlan">;
 	/** Which packs there are, in force or not, and what they say. */
 	packs: Pick<Policies, "versions" | "text" | "file" | "pinned" | "inForce">;
 	publish: Pick<Publish, "read" | "propose" | "check" | "simulate" | "approve" | "publish" | "withdraw">;

@@ -1,8 +1,8 @@
 // What may be sent, when, and how long each trace of it may live: all that is decided of a message before it is stored.
 
-import { Temporal } from "temporal-polyfill";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { SendQueueDocument, TenantDocument } from "../adapters/mongo/models.ts";
-import type { Decision, Facts, FactsContext } from "../domain/decision.ts";
+import type { Decision, Facts, FactsContext, RetentionPlan } from "../domain/decision.ts";
 import { type ErrorCode, type FieldError, LetheError } from "../domain/errors.ts";
 import { formatTime } from "../domain/formatTime.ts";
 import { limits } from "../domain/limits.ts";
@@ -15,6 +15,7 @@ import type { Area } from "../policies/areaCodes.ts";
 import { dueAfter, type ObjectRetention, planRetention } from "../policies/cohorts.ts";
 import { type ContentFacts, contentFacts } from "../policies/contentFacts.ts";
 import { countSends } from "../policies/frequency.ts";
+import { localTime } from "../policies/localTime.ts";
 import { withStanding } from "../policies/standing.ts";
 import { candidateZones, soleZone } from "../policies/zones.ts";
 import type { ComposedInput } from "./compose.ts";
@@ -40,6 +41,8 @@ export type Judgement = {
 	queue?: SendQueueDocument;
 	/** Packs that would have applied but for an exclusion, of the same moment as the decision. */
 	excluded: Decision["packs"];
+	/** Of the same moment too. @throws Error when the packs leave no interval */
+	retentionPlan: () => RetentionPlan;
 	/** Holds on a period or on all of the tenant: the message bears them from the start. */
 	keeps: string[];
 	/** Only when it may not be sent at once. */
@@ -96,14 +99,16 @@ export function createJudge(deps: JudgeDeps) {
 			own: { reserve?: boolean; reply?: Reply | undefined; discreet?: boolean; findRoutes?: FindRoutes } = {},
 		): Promise<Judgement> {
 			const recipient = readRecipient(input.to, "/to");
+			const subject = await subjects.identify(tenant._id, recipient.number);
+			const asked = Promise.all([subjects.standing(subject), own.findRoutes?.(recipient.country, subject.macs)]);
+			// What refuses the request below does not wait for it.
+			asked.catch(() => undefined);
+			// Once it is on its way: what is made of the request meanwhile takes as long as half of the answer.
+			await nextTurn();
 			const content = checkContent(input);
 			const times = readTimes(input, now, own.reply);
 			const stated = toFacts(input, tenant, recipient, times, { content, reply: own.reply });
-			const subject = await subjects.identify(tenant._id, recipient.number);
-			const [standing, queues = []] = await Promise.all([
-				subjects.standing(subject),
-				own.findRoutes?.(recipient.country, subject.macs),
-			]);
+			const [standing, queues = []] = await asked;
 			const known = withStanding(stated, standing);
 			const capped = deps.policies.isCapped(known);
 			const stored = capped ? await counts.read(subject, input.category) : undefined;
@@ -111,11 +116,10 @@ export function createJudge(deps: JudgeDeps) {
 			const counted = stored && counts.count(stored, subject, known, times.sendAt);
 			const judged = decideRoute(deps.policies, withContext(known, counted), queues);
 			const hides = own.discreet === true && !judged.decision.allowed;
-			const { decision, queue, facts } = hides
+			const { decision, excluded, retentionPlan, queue, facts } = hides
 				? decideRoute(deps.policies, factsOfOthers(deps.policies, stated, standing, times), queues)
 				: judged;
 			const isWithheld = hides && decision.allowed;
-			const excluded = deps.policies.excluded(facts);
 			const releaseAt = Math.max(times.sendAt, readRelease(decision));
 			const recipientKey = keyInForce(standing);
 			const reserves = capped && judged.decision.allowed && own.reserve === true;
@@ -129,6 +133,7 @@ export function createJudge(deps: JudgeDeps) {
 				decision,
 				...(queue ? { queue } : {}),
 				excluded,
+				retentionPlan,
 				keeps: keepsOf(standing, now),
 				...(releaseAt > now ? { releaseAt } : {}),
 				deadlineAt: times.deadlineAt,
@@ -144,7 +149,7 @@ export function createJudge(deps: JudgeDeps) {
 		/** When each object must be gone. @throws LetheError validity_too_long */
 		plan(judgement: Judgement, needs: TenantDocument["retention"], now: number): Retention {
 			const times = { acceptedAt: now, closeAt: judgement.closeAt };
-			const plan = deps.policies.retentionPlan(judgement.facts);
+			const plan = judgement.retentionPlan();
 			const retention = planRetention(plan, needs, times);
 			if (!retention) throw new LetheError("validity_too_long", { errors: [validityError] });
 			return { ...retention, dueAfter: (object, ms) => dueAfter(plan, needs, times, object, ms) };
@@ -179,10 +184,10 @@ function withContext(facts: Facts, more: Partial<FactsContext> = {}): Facts {
 }
 
 /** Decides for the first route that the policies let it take; for the best one where they let it take none. */
-function decideRoute(policies: Pick<ApiDeps["policies"], "evaluate">, facts: Facts, queues: SendQueueDocument[]) {
+function decideRoute(policies: Pick<ApiDeps["policies"], "consider">, facts: Facts, queues: SendQueueDocument[]) {
 	const tried = queues.map((queue) => () => {
 		const routed = withContext(facts, routeFacts(queue, facts.recipientCountry ?? ""));
-		return { facts: routed, decision: policies.evaluate(routed), queue };
+		return { facts: routed, ...policies.consider(routed), queue };
 	});
 	let best: ReturnType<(typeof tried)[number]> | undefined;
 	for (const decide of tried) {
@@ -190,7 +195,7 @@ function decideRoute(policies: Pick<ApiDeps["policies"], "evaluate">, facts: Fac
 		if (one.decision.allowed) return one;
 		best ??= one;
 	}
-	return best ?? { facts, decision: policies.evaluate(facts), queue: undefined };
+	return best ?? { facts, ...policies.consider(facts), queue: undefined };
 }
 
 const cardNumberError = { pointer: "/body", detail: "It holds a card number." };
@@ -280,11 +285,6 @@ function placeOf(input: ComposedInput, { country, ...area }: Recipient): Area {
 
 function fits(country: string, region: string | undefined, timezone: string | undefined): boolean {
 	return timezone === undefined || candidateZones(country, region).some(({ zone }) => zone === timezone);
-}
-
-function localTime(at: number, timezone: string): string {
-	const local = Temporal.Instant.fromEpochMilliseconds(at).toZonedDateTimeISO(timezone).toPlainDateTime();
-	return local.toString({ smallestUnit: "second" });
 }
 
 function readRelease(decision: Decision): number {

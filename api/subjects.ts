@@ -21,12 +21,9 @@ export function createSubjects(deps: SubjectsDeps) {
 	return {
 		/** Whose number it is, for that tenant. */
 		async identify(tenantId: string, number: Plaintext): Promise<Subject> {
-			const text = number.reveal();
-			const [{ version, mac }, all] = await Promise.all([
-				deps.hmac.mac("subject", tenantId, text),
-				deps.hmac.allMacs("subject", tenantId, text),
-			]);
-			const macs = all.map((one) => one.mac);
+			const { toStore, live } = await deps.hmac.macs("subject", tenantId, number.reveal());
+			const { version, mac } = toStore;
+			const macs = live.map((one) => one.mac);
 			const others = macs.filter((other) => other !== mac);
 			return { tenantId, pseudonym: { version, mac, ...(others.length > 0 ? { others } : {}) }, macs };
 		},

@@ -54,18 +54,30 @@ export function createHmacKeys(deps: { vault: Pick<VaultClient, "read" | "write"
 		await vault.write(`transit/keys/${keyName(purpose, tenantId)}`, hmacKeySpec);
 	}
 
+	const toStoreBy = (versions: KeyVersion[]) =>
+		(versions.find(({ createdAt }) => createdAt <= clock() - announceMs) ?? versions.at(-1)) as KeyVersion;
+
 	return {
 		/** The hash to store: under the newest version that every process knows. */
 		async mac(purpose: HmacPurpose, tenantId: string | undefined, data: string | Uint8Array): Promise<Mac> {
-			const versions = await keys.get(keyName(purpose, tenantId));
-			const known = versions.find(({ createdAt }) => createdAt <= clock() - announceMs) ?? versions.at(-1);
-			return hash(known as KeyVersion, data);
+			return hash(toStoreBy(await keys.get(keyName(purpose, tenantId))), data);
 		},
 
 		/** The hashes to search for: under every live version, the newest first. */
 		async allMacs(purpose: HmacPurpose, tenantId: string | undefined, data: string | Uint8Array): Promise<Mac[]> {
 			const versions = await keys.get(keyName(purpose, tenantId));
 			return versions.map((version) => hash(version, data));
+		},
+
+		/** Both: `toStore`, which is one of `live`, those to search for, the newest first. */
+		async macs(
+			purpose: HmacPurpose,
+			tenantId: string | undefined,
+			data: string | Uint8Array,
+		): Promise<{ toStore: Mac; live: Mac[] }> {
+			const versions = await keys.get(keyName(purpose, tenantId));
+			const live = versions.map((version) => hash(version, data));
+			return { toStore: live[versions.indexOf(toStoreBy(versions))] as Mac, live };
 		},
 
 		/** Reads a tenant's subject key, should this process not hold it: Vault may then be away for a day. */

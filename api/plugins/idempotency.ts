@@ -131,12 +131,9 @@ function seedOf({ _id, eraseBy }: { _id: string; eraseBy: number }): string {
 /** Where the key is claimed, and where it may stand claimed under other live versions of the hash. */
 async function readIds(deps: IdempotencyDeps, { principal }: FastifyRequest, key: string) {
 	const text = JSON.stringify([principal.tenantId, principal.id, key]);
-	const [{ mac }, macs] = await Promise.all([
-		deps.hmac.mac("idempotency", undefined, text),
-		deps.hmac.allMacs("idempotency", undefined, text),
-	]);
-	const idOf = (from: string) => deps.ids.derive("request", from);
-	return { id: idOf(mac), others: macs.filter((other) => other.mac !== mac).map((other) => idOf(other.mac)) };
+	const { toStore, live } = await deps.hmac.macs("idempotency", undefined, text);
+	const idOf = ({ mac }: { mac: string }) => deps.ids.derive("request", mac);
+	return { id: idOf(toStore), others: live.filter((other) => other !== toStore).map(idOf) };
 }
 
 // What may go better next time is not kept as the answer. A failure may have come after the effect: its claim stays, for the

@@ -30,6 +30,14 @@ describe("accepting a list", () => {
 		const store = { ...others, ...more, messages: { ...messages, insert } };
 		return createAccept({ ...api, store }).accept;
 	};
+	/** The policies, which let those through for which `allows` says so when they are judged. */
+	const judging = (allows: () => boolean) => ({
+		...api.policy,
+		consider(facts: Facts) {
+			const considered = api.policy.consider(facts);
+			return { ...considered, decision: { ...considered.decision, allowed: allows() } };
+		},
+	});
 
 	it("makes one submission, inserts its head last and starts it once", async () => {
 		const order: string[] = [];
@@ -78,7 +86,6 @@ describe("accepting a list", () => {
 	});
 
 	it("a repeat answers item for item what the first answered, whatever is in force by then", async () => {
-		const { evaluate } = api.policy;
 		const bad = { to: "+499" };
 		const elsewhere = { sender: "Others" };
 		for (const [key, ...asked] of [
@@ -88,7 +95,7 @@ describe("accepting a list", () => {
 		] as [string, ...object[]][]) {
 			const request = { principal, inputs: inputs(...asked), key };
 			const first = await acceptWith(api.store.messages.insert)(request);
-			const policies = { ...api.policy, evaluate: (facts: Facts) => ({ ...evaluate(facts), allowed: false }) };
+			const policies = judging(() => false);
 			const repeat = await createAccept({ ...api, policies }).accept(request);
 			assert.equal(repeat.replayed, true, key);
 			assert.deepEqual(repeat.items.map(shownOf), first.items.map(shownOf), key);
@@ -262,9 +269,8 @@ describe("accepting a list", () => {
 		const request = { principal, inputs: inputs({ clientReference: "c1" }, {}, {}), key: "torn-verdict" };
 		await tear(request);
 		// The head of the torn try is refused now: another message of the request is the head.
-		const { evaluate } = api.policy;
 		let judged = 0;
-		const policies = { ...api.policy, evaluate: (facts: Facts) => ({ ...evaluate(facts), allowed: judged++ > 0 }) };
+		const policies = judging(() => judged++ > 0);
 		const { items } = await createAccept({ ...api, policies }).accept(request);
 		assert.deepEqual(
 			items.map((item) => ("error" in item ? item.error.code : item.message.submissionSize)),

@@ -409,7 +409,7 @@ const plan: RetentionPlan = Object.fromEntries(
 function createScriptedPolicy() {
 	const seen: Facts[] = [];
 	const script: { decision: Partial<Decision>; plan: RetentionPlan } = { decision: {}, plan };
-	return {
+	const policy = {
 		seen,
 		script,
 		evaluate(facts: Facts): Decision {
@@ -417,11 +417,17 @@ function createScriptedPolicy() {
 			const packs = [{ id: "gdpr", version: "1.0.0" }];
 			return { allowed: true, reasons: [], citations: [], packs, rules: ["gdpr.basis"], ...script.decision };
 		},
+		// By whatever a test has put in its place.
+		consider: (facts: Facts) => ({
+			decision: policy.evaluate(facts),
+			excluded: [],
+			retentionPlan: () => script.plan,
+		}),
 		isCapped: () => false,
 		extendableTo: () => undefined,
-		excluded: () => [],
 		retentionPlan: () => script.plan,
 	};
+	return policy;
 }
 
 /** As Redis remembers callbacks, and forgets them all when it is emptied. */

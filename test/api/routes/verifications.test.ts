@@ -213,10 +213,11 @@ describe("what a code is refused for", () => {
 		const policies = {
 			...packs,
 			isCapped: (facts: Facts) => capping.value || packs.isCapped(facts),
-			evaluate(facts: Facts) {
-				const decision = packs.evaluate(facts);
+			consider(facts: Facts) {
+				const considered = packs.consider(facts);
 				const isOver = Number(facts.context?.sentToday ?? 0) > 0;
-				return isOver ? { ...decision, allowed: false, rules: ["test.one-a-day"] } : decision;
+				const refused = { ...considered.decision, allowed: false, rules: ["test.one-a-day"] };
+				return isOver ? { ...considered, decision: refused } : considered;
 			},
 		};
 		api = await createTestApi(({ sendQueues }) => ({
