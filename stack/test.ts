@@ -105,13 +105,16 @@ function gather(files: string[]): string[] {
 		return { some, bytes: some.reduce((sum, file) => sum + statSync(join(root, file)).size, 0) };
 	});
 	groups.sort((one, other) => other.bytes - one.bytes);
+	// Its hook, which ends what tests have started, is the whole's: loaded by a suite it would be over with that one, and what
+	// later ones start would keep the whole from ending.
+	const programs = JSON.stringify(join(root, "test", "harness", "programs.ts"));
 	return groups.map(({ some }, index) => {
 		const suites = some.map(
 			(file) =>
 				`describe("${file}", { timeout: ${fileTimeoutMs} }, () => import(${JSON.stringify(join(root, file))}));`,
 		);
 		const path = join(folder, `${String(index + 1).padStart(2, "0")}.test.mjs`);
-		writeFileSync(path, ['import { describe } from "node:test";', ...suites].join("\n"));
+		writeFileSync(path, ['import { describe } from "node:test";', `import ${programs};`, ...suites].join("\n"));
 		return path;
 	});
 }
