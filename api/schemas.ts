@@ -616,6 +616,24 @@ const consentPage = z
 	.object({ items: z.array(consentRecord), next: z.string().optional() })
 	.meta({ id: "ConsentPage" });
 
+const consentsFound = z
+	.object({
+		items: z.array(
+			consentRecord
+				.extend({
+					inEffectFor: z.array(z.string()).meta({
+						description:
+							"Of its purposes those that it still counts for: an opt-out from marketing, or the withdrawal of any consent to a purpose, ends all that were given before.",
+					}),
+				})
+				.meta({ id: "ConsentFound" }),
+		),
+		optedInAt: z.string().optional().meta({
+			description: "When the number opted in to marketing again, which counts as an express consent to it.",
+		}),
+	})
+	.meta({ id: "ConsentsFound" });
+
 const optOutInput = z
 	.strictObject({
 		number,
@@ -743,6 +761,7 @@ export const schemas = {
 	withdrawalInput,
 	consent: consentRecord,
 	consentPage,
+	consentsFound,
 	optOutInput,
 	liftInput,
 	optOut,

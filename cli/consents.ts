@@ -13,6 +13,7 @@ type Consent = {
 	evidence: string;
 	withdrawn?: { at: string };
 };
+type Found = { items: (Consent & { inEffectFor: string[] })[]; optedInAt?: string };
 type Numbered = TargetOptions & { number: string };
 type RecordOptions = Numbered & Record<string, string> & { purpose: string[] };
 
@@ -40,8 +41,7 @@ function checkCommand(): Command {
 		.action((options: Numbered) =>
 			act("consents check", async () => {
 				const body = { number: await readNumber(options.number) };
-				const found = await call<{ items: Consent[] }>(options, `${base}/search`, body);
-				show(options, found, ({ items }) => (items.length > 0 ? items.map(lineOf) : ["nothing is on record"]));
+				show(options, await call<Found>(options, `${base}/search`, body), linesOf);
 			}),
 		);
 }
@@ -82,6 +82,18 @@ function withdrawCommand(): Command {
 				show(options, withdrawn, (consent) => [lineOf(consent)]);
 			}),
 		);
+}
+
+function linesOf({ items, optedInAt }: Found): string[] {
+	const optIn = optedInAt ? [`opted in to marketing again at ${optedInAt}: an express consent to it`] : [];
+	const lines = [...items.map((item) => `${lineOf(item)}${effectOf(item)}`), ...optIn];
+	return lines.length > 0 ? lines : ["nothing is on record"];
+}
+
+function effectOf({ purposes, inEffectFor, withdrawn }: Found["items"][number]): string {
+	if (withdrawn || inEffectFor.length === purposes.length) return "";
+	if (inEffectFor.length > 0) return `  now for ${inEffectFor.join(" ")} alone`;
+	return "  counts for nothing: an opt-out or another withdrawal came after it";
 }
 
 function lineOf({ id, type, purposes, obtainedAt, evidence, withdrawn }: Consent): string {

@@ -92,5 +92,9 @@ function linesOf(message: Message): string[] {
 }
 
 function keptOf(object: string, { eraseBy, erasedAt }: Kept): string {
-	return `${object.replaceAll("_", " ")} ${erasedAt ? `erased at ${erasedAt}` : `kept until ${eraseBy}`}`;
+	const name = object.replaceAll("_", " ");
+	if (erasedAt) return `${name} erased at ${erasedAt}`;
+	return Date.parse(eraseBy) > Date.now()
+		? `${name} kept until ${eraseBy}`
+		: `${name} not erased yet, due since ${eraseBy}`;
 }

@@ -1532,6 +1532,40 @@ export interface CertificatePage {
 items: Certificate[]
 next?: string
 }
+export interface ConsentsFound {
+items: ConsentFound[]
+/**
+ * When the number opted in to marketing again, which counts as an express consent to it.
+ */
+optedInAt?: string
+}
+export interface ConsentFound {
+id: string
+type: ("implied" | "soft_opt_in" | "express" | "express_written")
+purposes: string[]
+obtainedAt: string
+wording: string
+evidence: string
+source?: string
+ground?: string
+recordedAt: string
+recordedBy: string
+eraseBy?: string
+withdrawn?: {
+at: string
+by: string
+source: ("keyword" | "api" | "replaced" | "erasure" | "rejected")
+evidence?: string
+}
+/**
+ * Of its purposes those that it still counts for: an opt-out from marketing, or the withdrawal of any consent to a purpose, ends all that were given before.
+ */
+inEffectFor: string[]
+}
+export interface ListConsentsQuery {
+cursor?: string
+limit?: number
+}
 export interface ConsentPage {
 items: Consent[]
 next?: string
@@ -1554,10 +1588,6 @@ by: string
 source: ("keyword" | "api" | "replaced" | "erasure" | "rejected")
 evidence?: string
 }
-}
-export interface ListConsentsQuery {
-cursor?: string
-limit?: number
 }
 export interface ConsentRequestInput {
 /**
@@ -3102,8 +3132,8 @@ export type Operations = {
 	getCertificate: { params: GetCertificateParams; answer: Certificate };
 	/** List the certificates about a submission, a cohort or a record of a recipient, newest first. */
 	listCertificates: { query: ListCertificatesQuery; answer: CertificatePage };
-	/** All consents on record of a number. */
-	searchConsents: { body: NumberSearchInput; answer: ConsentPage };
+	/** All consents on record of a number, and what each still counts for. */
+	searchConsents: { body: NumberSearchInput; answer: ConsentsFound };
 	/** List consents, newest first, without numbers. */
 	listConsents: { query?: ListConsentsQuery; answer: ConsentPage };
 	/** Record a recipient's consent with its proof. */

@@ -28,6 +28,17 @@ export function withStanding(facts: Facts, standing: Standing): Facts {
 	return merged;
 }
 
+/** For which of its purposes a consent on record still counts: none that has ended since, be it on another record. */
+export function purposesInEffect(record: ConsentRecord, standing: Standing): string[] {
+	return record.purposes.filter((purpose) => isInEffect(record, endOf(purpose, standing)));
+}
+
+/** When the recipient opted in to marketing again, epoch ms, where that counts as consent. */
+export function optedInAt(standing: Standing): number | undefined {
+	const [optIn] = findOptIn("marketing", standing);
+	return optIn && isInEffect(optIn, endOf("marketing", standing)) ? optIn.at : undefined;
+}
+
 function suppressionFacts(facts: Facts, { optOut, lifted }: Standing): Record<string, unknown> {
 	if (!optOut) return lifted ? { suppressionHashMatch: true, freshOptInEvidence: lifted._id } : {};
 	const blocks = optOut.scope === "all" || facts.category === "marketing";
@@ -44,15 +55,23 @@ type Given = Pick<ConsentRecord, "_id" | "type" | "purposes" | "at"> &
 
 // A withdrawal reaches every consent to the same purpose that was given before it, whichever record it was made on; so
 // does an opt-out, as a revocation (47 CFR 64.1200(a)(10)).
+function endOf(category: string, { consents, optedOutAt = never }: Standing): number {
+	const ends = consents.map(({ purposes, ended }) => (purposes.includes(category) ? (ended?.at ?? never) : never));
+	return Math.max(category === "marketing" ? optedOutAt : never, ...ends);
+}
+
+function isInEffect({ at, ended }: Pick<Given, "at" | "ended">, endedAt: number): boolean {
+	return !ended && at > endedAt;
+}
+
 function findConsent(facts: Facts, standing: Standing): Consent | undefined {
 	const { consent: stated, category = "" } = facts;
 	const relevant: Given[] = standing.consents.filter(({ purposes }) => purposes.includes(category));
 	// Who relies on consent must be able to show it (GDPR Art. 7(1)): neither stated nor on record, it is not there.
 	if (relevant.length === 0 && !stated) return restsOnConsent(facts.context ?? {}) ? { type: "none" } : undefined;
-	const revokedAt = category === "marketing" ? (standing.optedOutAt ?? never) : never;
-	const endedAt = Math.max(revokedAt, ...relevant.map(({ ended }) => ended?.at ?? never));
+	const endedAt = endOf(category, standing);
 	const [best] = [...relevant, ...findOptIn(category, standing)]
-		.filter(({ at, ended }) => !ended && at > endedAt)
+		.filter((given) => isInEffect(given, endedAt))
 		.sort(byStrength);
 	if (!stated) return best ? toConsent(best) : toConsent(relevant.sort(byTime)[0] as Given, endedAt);
 	if (endedAt === never || (instantMs(stated.obtainedAt) ?? never) > endedAt) return stated;

@@ -3,10 +3,12 @@
 import { z } from "zod";
 import type { TenantDocument } from "../../adapters/mongo/models.ts";
 import { LetheError } from "../../domain/errors.ts";
+import { formatTime } from "../../domain/formatTime.ts";
 import { limits } from "../../domain/limits.ts";
 import type { ConsentRecord } from "../../domain/subject.ts";
 import { withoutUndefined } from "../../domain/withoutUndefined.ts";
 import { addDuration } from "../../policies/cohorts.ts";
+import { optedInAt, purposesInEffect } from "../../policies/standing.ts";
 import { readCursor, toPage } from "../cursor.ts";
 import type { ApiDeps } from "../deps.ts";
 import type { Instance } from "../instance.ts";
@@ -150,16 +152,19 @@ function addReading(app: Instance, deps: Deps, subjects: ReturnType<typeof creat
 			config: { secretAnswer: true, act: "searched", requestsPerMinuteMax: limits.searchesPerMinuteMax },
 			schema: {
 				operationId: "searchConsents",
-				summary: "All consents on record of a number",
+				summary: "All consents on record of a number, and what each still counts for",
 				tags,
 				body: schemas.numberSearch,
-				response: { 200: schemas.consentPage.describe("All there are"), ...problems },
+				response: { 200: schemas.consentsFound.describe("All there are"), ...problems },
 			},
 		},
 		async (request) => {
 			const { number } = readRecipient(request.body.number, "/number");
 			const standing = await subjects.standing(await subjects.identify(request.principal.tenantId, number));
-			return { items: standing.consents.sort((a, b) => b.at - a.at).map(viewConsent) };
+			const items = standing.consents
+				.toSorted((a, b) => b.at - a.at)
+				.map((record) => ({ ...viewConsent(record), inEffectFor: purposesInEffect(record, standing) }));
+			return { items, optedInAt: formatTime(optedInAt(standing)) };
 		},
 	);
 	app.get(

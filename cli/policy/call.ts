@@ -125,5 +125,7 @@ function toRefusal(status: number, problem: Problem, { json }: { json?: boolean 
 		where,
 		mends[code] ?? (where || state || reason ? "" : retryable ? "Repeat it later." : "See docs/errors.md."),
 	];
-	return new Refusal([`${code}: ${title}`, ...more].filter(Boolean).join(" "), exitCode, status);
+	// What is wrong with which field says all that the title would, and better.
+	const said = code === "invalid_request" && where ? `${code}:` : `${code}: ${title}`;
+	return new Refusal([said, ...more].filter(Boolean).join(" "), exitCode, status);
 }

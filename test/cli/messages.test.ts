@@ -42,6 +42,10 @@ describe("lethe messages, against an API", () => {
 		assert.equal(code, 0, error);
 		assert.match(out, new RegExp(`^${ids[0]} {2}accepted +since \\S+Z `));
 		assert.match(out, /^ {2}content kept until \S+Z$/m);
+		const overdue = { "retention.content.eraseBy": Date.now() - 60_000 };
+		const messages = api.connection.collection<{ _id: string }>("messages");
+		await messages.updateOne({ _id: ids[1] as string }, { $set: overdue });
+		assert.match((await run(`show ${ids[1]}`)).out, /^ {2}content not erased yet, due since \S+Z$/m);
 		assert.equal(JSON.parse((await run(`show ${ids[0]} --json`)).out).id, ids[0]);
 		const absent = await run("show msg_x");
 		assert.deepEqual([absent.code, /^lethe messages show: not_found: [^\n]+\n$/.test(absent.error)], [1, true]);

@@ -280,9 +280,12 @@ describe("lethe requests, against an API", () => {
 			const about =
 				"--type express --purpose marketing --obtained-at 2026-01-01T00:00:00Z --wording w-1 --evidence e-1";
 			const { id } = await done(`consents record --number - ${about}`, `${number}\n`);
+			// The number has opted out since, and in again: that counts, and the consent of before does not.
 			assert.match(
 				(await done("consents check --number -", `${number}\n`)).out,
-				new RegExp(`^${id}  express  marketing `),
+				new RegExp(
+					`^${id}  express  marketing .*  counts for nothing: .*\nopted in to marketing again at 2026-02-01\\S+: an express consent to it\n$`,
+				),
 			);
 			assert.match((await done(`consents withdraw ${id}`)).out, /, withdrawn at /);
 			assert.equal((await done("consents check --number -", "+4915112345999\n")).out, "nothing is on record\n");

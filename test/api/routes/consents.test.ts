@@ -88,6 +88,31 @@ describe("/v1/consents", () => {
 		assert.equal((await market(number)).status, 202);
 	});
 
+	it("a search tells what each still counts for, as a message to the number finds it", async () => {
+		// Where an express consent will do for marketing.
+		const number = "+4915112345001";
+		const inEffect = async () => {
+			const { items, optedInAt } = (await search(number)).json;
+			return [items.map(({ inEffectFor }: { inEffectFor: string[] }) => inEffectFor.join()), optedInAt];
+		};
+		const both = await record(number, { purposes: ["marketing", "transactional"] });
+		const later = await record(number, { obtainedAt: "2026-07-01T10:00:00Z" });
+		assert.deepEqual(await inEffect(), [["marketing", "marketing,transactional"], undefined]);
+		const optedOut = { number, scope: "marketing", at: "2026-08-01T00:00:00Z" };
+		const { items } = (await api.request(compliance, "POST", "/v1/opt-outs", optedOut)).json;
+		assert.deepEqual(await inEffect(), [["", "transactional"], undefined]);
+		assert.equal((await market(number)).json.code, "policy_denied");
+		const optIn = { obtainedAt: "2026-09-01T00:00:00Z", evidence: "form-9" };
+		await api.request(compliance, "POST", `/v1/opt-outs/${items[0].id}/lift`, optIn);
+		assert.deepEqual(await inEffect(), [["", "transactional"], "2026-09-01T00:00:00.000Z"]);
+		assert.equal((await market(number)).status, 202);
+		await withdraw(later.json.id);
+		assert.deepEqual(await inEffect(), [["", "transactional"], undefined]);
+		assert.equal((await market(number)).json.code, "policy_denied");
+		await withdraw(both.json.id);
+		assert.deepEqual(await inEffect(), [["", ""], undefined]);
+	});
+
 	it("a withdrawal of marketing leaves messages of other kinds alone", async () => {
 		const number = freshNumber();
 		const { json } = await record(number);
