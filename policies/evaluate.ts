@@ -34,13 +34,13 @@ export function evaluate(packs: PackSet, facts: Facts): Decision {
 	return consider(packs, facts).decision;
 }
 
-/** The same, with the packs that it was decided by. @throws as evaluate */
-export function consider(packs: PackSet, facts: Facts): { decision: Decision; applying: Applying } {
+/** The same, with the facts and the packs that it was decided by. @throws as evaluate */
+export function consider(packs: PackSet, facts: Facts): { decision: Decision; judged: Facts; applying: Applying } {
 	try {
 		const now = judgedAt(facts);
 		const judged = withTrueReply(recordableFacts(facts));
 		const applying = findApplying(packs, judged, now);
-		return { decision: decide(startDraft(judged, now, applying)), applying };
+		return { decision: decide(startDraft(judged, now, applying)), judged, applying };
 	} catch (error) {
 		// A value that no rule can read must not switch one off: nothing is decided.
 		if (!(error instanceof RangeError || error instanceof TypeError)) throw error;

@@ -3,7 +3,7 @@
 import type { Facts } from "../domain/decision.ts";
 import { limits } from "../domain/limits.ts";
 import { localDay } from "./localDay.ts";
-import { appliesTo, judgedAt, type PackSet } from "./packSet.ts";
+import { judgedAt, type PackSet, sortOut } from "./packSet.ts";
 
 /** What frequency rules may ask, as facts of `context`; with `sendsUncounted` more than these counts may have been sent. */
 export type SendCounts = {
@@ -25,7 +25,7 @@ export const countedWithinMs = 7 * dayMs + limits.deadlineMsMax;
 export function isCapped(packs: PackSet, facts: Facts): boolean {
 	const now = judgedAt(facts);
 	const limiting = packs.at(now).filter(({ frequency }) => frequency.length > 0);
-	return limiting.some((pack) => appliesTo(pack, facts, now) && pack.frequency.some(({ when }) => when(facts, now)));
+	return sortOut(limiting, facts, now).packs.some(({ frequency }) => frequency.some(({ when }) => when(facts, now)));
 }
 
 /**

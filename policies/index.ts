@@ -83,8 +83,8 @@ export function openPolicies(
 		/** Decides it, and says by the same packs what else they say of it. @throws as evaluate */
 		consider(facts: Facts): { decision: Decision; excluded: PackRef[]; retentionPlan: () => RetentionPlan } {
 			const { set } = follow.known();
-			const { decision, applying } = consider(set, facts);
-			const plan = () => retentionPlan(set, facts, applying);
+			const { decision, judged, applying } = consider(set, facts);
+			const plan = () => retentionPlan(set, judged, applying);
 			return { decision, excluded: excludedOf(applying), retentionPlan: plan };
 		},
 		/** Decides it anew as of `at`, epoch milliseconds. */

@@ -66,14 +66,13 @@ export function findSetFaults(files: readonly PackFile[], periods = findPeriods(
 	return [...faults.values()];
 }
 
-/** Whether a pack that is in force applies to the facts. */
-export function appliesTo(pack: CompiledPack, facts: Facts, now: number): boolean {
-	return pack.applies(facts, now) && !pack.excludes.some(({ holds }) => holds(facts, now));
-}
-
 /** Which of the packs in force apply to the facts. */
 export function findApplying(packs: PackSet, facts: Facts, now: number): Applying {
-	const inForce = packs.at(now);
+	return sortOut(packs.at(now), facts, now);
+}
+
+/** The same of some of the packs in force. */
+export function sortOut(inForce: readonly CompiledPack[], facts: Facts, now: number): Applying {
 	const applying: Applying = { packs: [], inForce, excluded: [] };
 	for (const pack of inForce) {
 		if (!pack.applies(facts, now)) continue;

@@ -33,8 +33,9 @@ export function purposesInEffect(record: ConsentRecord, standing: Standing): str
 	return record.purposes.filter((purpose) => isInEffect(record, endOf(purpose, standing)));
 }
 
-/** When the recipient opted in to marketing again, epoch ms, where that counts as consent. */
+/** When the recipient opted in to marketing again, epoch ms, where that counts: it makes no consent where none ever was. */
 export function optedInAt(standing: Standing): number | undefined {
+	if (!standing.consents.some(({ purposes }) => purposes.includes("marketing"))) return undefined;
 	const [optIn] = findOptIn("marketing", standing);
 	return optIn && isInEffect(optIn, endOf("marketing", standing)) ? optIn.at : undefined;
 }

@@ -8,6 +8,7 @@ import { LetheError } from "../../domain/errors.ts";
 import { recordableFacts } from "../../policies/contentFacts.ts";
 import { evaluate } from "../../policies/evaluate.ts";
 import { events, parseFacts } from "../../policies/facts.ts";
+import { openPolicies } from "../../policies/index.ts";
 import { readPacks } from "../../policies/load.ts";
 import { indexPacks } from "../../policies/packSet.ts";
 import { reasonCodes } from "../../policies/reasons.ts";
@@ -36,6 +37,25 @@ test("whatever the facts within the schema, there is a decision, and every reaso
 	// The facts are not all alike: most of what can be said is said.
 	assert.ok(seen.size > 40, [...seen].join(" "));
 	for (const event of events) assert.ok(seen.has(event), event);
+});
+
+test("a decision, what was excluded and how long things are kept are the same asked at once or one by one", () => {
+	const policies = openPolicies();
+	let excluded = 0;
+	fc.assert(
+		fc.property(anyFacts, (given) => {
+			const facts = parsed(given);
+			// A reply that answers no opt-out counts as none in a decision, and so in what goes with it.
+			if (!facts || facts.context?.optOutKeywordReply) return;
+			const { retentionPlan: plan, ...considered } = policies.consider(facts);
+			const recorded = recordableFacts(facts);
+			assert.deepEqual(considered, { decision: policies.evaluate(facts), excluded: policies.excluded(recorded) });
+			assert.deepEqual(plan(), policies.retentionPlan(facts));
+			excluded += considered.excluded.length;
+		}),
+		runs,
+	);
+	assert.ok(excluded > 0);
 });
 
 test("whatever the document, it is decided or refused as an invalid request, and nothing else happens", () => {
