@@ -15,8 +15,8 @@ import type { Area } from "../policies/areaCodes.ts";
 import { dueAfter, type ObjectRetention, planRetention } from "../policies/cohorts.ts";
 import { type ContentFacts, contentFacts } from "../policies/contentFacts.ts";
 import { countSends } from "../policies/frequency.ts";
-import { localTime } from "../policies/localTime.ts";
 import { withStanding } from "../policies/standing.ts";
+import { wallClock } from "../policies/windows.ts";
 import { candidateZones, soleZone } from "../policies/zones.ts";
 import type { ComposedInput } from "./compose.ts";
 import type { ApiDeps } from "./deps.ts";
@@ -90,7 +90,7 @@ export function createJudge(deps: JudgeDeps) {
 		 * @param own `reserve` has the message counted from now on if it is allowed; without it nothing is kept. `discreet`: what
 		 * the recipient has refused decides nothing that is told, see `withheldFor`. `findRoutes` names the send queues that may
 		 * have it, the best first: it takes the first that the policies let it
-		 * @throws LetheError invalid_request, invalid_number, reference_not_opaque, store_unavailable
+		 * @throws LetheError invalid_request, invalid_number, reference_not_opaque, keys_unavailable, store_unavailable
 		 */
 		async judge(
 			input: ComposedInput,
@@ -99,14 +99,16 @@ export function createJudge(deps: JudgeDeps) {
 			own: { reserve?: boolean; reply?: Reply | undefined; discreet?: boolean; findRoutes?: FindRoutes } = {},
 		): Promise<Judgement> {
 			const recipient = readRecipient(input.to, "/to");
+			checkReference(input);
+			const times = readTimes(input, now, own.reply);
+			refuseRegion(input.recipientRegion, recipient);
 			const subject = await subjects.identify(tenant._id, recipient.number);
 			const asked = Promise.all([subjects.standing(subject), own.findRoutes?.(recipient.country, subject.macs)]);
-			// What refuses the request below does not wait for it.
+			// It is waited for below, whatever happens before.
 			asked.catch(() => undefined);
 			// Once it is on its way: what is made of the request meanwhile takes as long as half of the answer.
 			await nextTurn();
-			const content = checkContent(input);
-			const times = readTimes(input, now, own.reply);
+			const content = contentFacts(input.body.reveal());
 			const stated = toFacts(input, tenant, recipient, times, { content, reply: own.reply });
 			const [standing, queues = []] = await asked;
 			const known = withStanding(stated, standing);
@@ -207,12 +209,10 @@ export function refusal(code: ErrorCode, decision: Decision, errors: FieldError[
 	return new LetheError(code, { errors, extra: { decision, reasons, citations, rules } });
 }
 
-/** What may be recorded of the text. @throws LetheError reference_not_opaque */
-function checkContent(input: ComposedInput): ContentFacts {
-	if (input.clientReference !== undefined && !isOpaqueReference(input.clientReference)) {
-		throw new LetheError("reference_not_opaque", { errors: [{ pointer: "/clientReference", detail: "Not opaque." }] });
-	}
-	return contentFacts(input.body.reveal());
+/** @throws LetheError reference_not_opaque */
+function checkReference({ clientReference }: ComposedInput): void {
+	if (clientReference === undefined || isOpaqueReference(clientReference)) return;
+	throw new LetheError("reference_not_opaque", { errors: [{ pointer: "/clientReference", detail: "Not opaque." }] });
 }
 
 function readTimes(input: ComposedInput, now: number, reply: Reply | undefined): Times {
@@ -238,7 +238,6 @@ function toFacts(
 	own: { content: ContentFacts; reply: Reply | undefined },
 ): Facts {
 	const { country } = recipient;
-	refuseRegion(input.recipientRegion, recipient);
 	const { region, timezone } = placeOf(input, recipient);
 	const confirms = own.reply?.optOutAt;
 	const context: FactsContext = {
@@ -285,6 +284,10 @@ function placeOf(input: ComposedInput, { country, ...area }: Recipient): Area {
 
 function fits(country: string, region: string | undefined, timezone: string | undefined): boolean {
 	return timezone === undefined || candidateZones(country, region).some(({ zone }) => zone === timezone);
+}
+
+function localTime(at: number, timezone: string): string {
+	return new Date(wallClock(timezone, at)).toISOString().slice(0, "2027-01-31T12:00:00".length);
 }
 
 function readRelease(decision: Decision): number {

@@ -629,8 +629,10 @@ const consentsFound = z
 				.meta({ id: "ConsentFound" }),
 		),
 		optedInAt: z.string().optional().meta({
-			description: "When the number opted in to marketing again, which counts as an express consent to it.",
+			description:
+				"When the number opted in to marketing again after a consent on record: that counts as an express one, and what a caller states of before as express at most.",
 		}),
+		optedOut: z.enum(optOutScopes).meta({ description: "What the number is blocked from, whatever it agreed to." }),
 	})
 	.meta({ id: "ConsentsFound" });
 

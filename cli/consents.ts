@@ -13,7 +13,7 @@ type Consent = {
 	evidence: string;
 	withdrawn?: { at: string };
 };
-type Found = { items: (Consent & { inEffectFor: string[] })[]; optedInAt?: string };
+type Found = { items: (Consent & { inEffectFor: string[] })[]; optedInAt?: string; optedOut: string };
 type Numbered = TargetOptions & { number: string };
 type RecordOptions = Numbered & Record<string, string> & { purpose: string[] };
 
@@ -84,9 +84,10 @@ function withdrawCommand(): Command {
 		);
 }
 
-function linesOf({ items, optedInAt }: Found): string[] {
+function linesOf({ items, optedInAt, optedOut }: Found): string[] {
+	const block = optedOut === "none" ? [] : [`blocked: ${optedOut}, whatever is agreed to`];
 	const optIn = optedInAt ? [`opted in to marketing again at ${optedInAt}: an express consent to it`] : [];
-	const lines = [...items.map((item) => `${lineOf(item)}${effectOf(item)}`), ...optIn];
+	const lines = [...block, ...items.map((item) => `${lineOf(item)}${effectOf(item)}`), ...optIn];
 	return lines.length > 0 ? lines : ["nothing is on record"];
 }
 

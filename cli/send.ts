@@ -9,6 +9,7 @@ import { finalStates } from "../domain/lifecycle.ts";
 import { categories, deliverModes } from "../domain/message.ts";
 import { dataClasses } from "../policies/facts.ts";
 import { optionOf } from "./optionOf.ts";
+import { saidOf } from "./policy/call.ts";
 import { describeReason } from "./policy/describeReason.ts";
 import { addExample, readNumber } from "./records.ts";
 import { exitCodes } from "./run.ts";
@@ -150,7 +151,7 @@ function addVariable(text: string, before: Record<string, string> = {}): Record<
 
 function refuse(status: number, refusal: Refusal, command: Command): void {
 	const { json } = command.opts<Options>();
-	const { code, title, errors = [], decision } = refusal;
+	const { code, errors = [], decision } = refusal;
 	// What a script reads is the problem as the API told it; people have their line beside it.
 	if (json) process.stdout.write(`${JSON.stringify(refusal, null, 2)}\n`);
 	const details = [
@@ -158,7 +159,7 @@ function refuse(status: number, refusal: Refusal, command: Command): void {
 		...(decision?.reasons ?? []).map(describeReason),
 		...(mends[code] ? [mends[code]] : []),
 	];
-	process.stderr.write(`lethe send: ${[`${code}: ${title}`, ...details].join(" ")}\n`);
+	process.stderr.write(`lethe send: ${[saidOf(refusal), ...details].join(" ")}\n`);
 	process.exitCode = status === 401 || status >= 500 || code in mends ? exitCodes.misuse : exitCodes.no;
 }
 

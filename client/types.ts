@@ -1535,9 +1535,13 @@ next?: string
 export interface ConsentsFound {
 items: ConsentFound[]
 /**
- * When the number opted in to marketing again, which counts as an express consent to it.
+ * When the number opted in to marketing again after a consent on record: that counts as an express one, and what a caller states of before as express at most.
  */
 optedInAt?: string
+/**
+ * What the number is blocked from, whatever it agreed to.
+ */
+optedOut: ("none" | "marketing" | "all")
 }
 export interface ConsentFound {
 id: string

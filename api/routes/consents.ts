@@ -164,7 +164,8 @@ function addReading(app: Instance, deps: Deps, subjects: ReturnType<typeof creat
 			const items = standing.consents
 				.toSorted((a, b) => b.at - a.at)
 				.map((record) => ({ ...viewConsent(record), inEffectFor: purposesInEffect(record, standing) }));
-			return { items, optedInAt: formatTime(optedInAt(standing)) };
+			const optedOut = standing.optOut?.scope ?? ("none" as const);
+			return { items, optedInAt: formatTime(optedInAt(standing)), optedOut };
 		},
 	);
 	app.get(

@@ -125,7 +125,19 @@ function toRefusal(status: number, problem: Problem, { json }: { json?: boolean 
 		where,
 		mends[code] ?? (where || state || reason ? "" : retryable ? "Repeat it later." : "See docs/errors.md."),
 	];
-	// What is wrong with which field says all that the title would, and better.
-	const said = code === "invalid_request" && where ? `${code}:` : `${code}: ${title}`;
-	return new Refusal([said, ...more].filter(Boolean).join(" "), exitCode, status);
+	return new Refusal([saidOf({ code, title, errors }), ...more].filter(Boolean).join(" "), exitCode, status);
+}
+
+/** How a refusal begins. What is wrong with which field says all that the title of a wrong request would, and better. */
+export function saidOf({
+	code,
+	title,
+	errors = [],
+}: {
+	code: string;
+	title: string;
+	errors?: { pointer: string }[];
+}): string {
+	const isTold = code === "invalid_request" && errors.some(({ pointer }) => pointer !== "");
+	return isTold ? `${code}:` : `${code}: ${title}`;
 }

@@ -95,12 +95,15 @@ describe("/v1/consents", () => {
 			const { items, optedInAt } = (await search(number)).json;
 			return [items.map(({ inEffectFor }: { inEffectFor: string[] }) => inEffectFor.join()), optedInAt];
 		};
+		const blockedFrom = async () => (await search(number)).json.optedOut;
+		assert.equal(await blockedFrom(), "none");
 		const both = await record(number, { purposes: ["marketing", "transactional"] });
 		const later = await record(number, { obtainedAt: "2026-07-01T10:00:00Z" });
 		assert.deepEqual(await inEffect(), [["marketing", "marketing,transactional"], undefined]);
 		const optedOut = { number, scope: "marketing", at: "2026-08-01T00:00:00Z" };
 		const { items } = (await api.request(compliance, "POST", "/v1/opt-outs", optedOut)).json;
 		assert.deepEqual(await inEffect(), [["", "transactional"], undefined]);
+		assert.equal(await blockedFrom(), "marketing");
 		assert.equal((await market(number)).json.code, "policy_denied");
 		const optIn = { obtainedAt: "2026-09-01T00:00:00Z", evidence: "form-9" };
 		await api.request(compliance, "POST", `/v1/opt-outs/${items[0].id}/lift`, optIn);
@@ -111,6 +114,19 @@ describe("/v1/consents", () => {
 		assert.equal((await market(number)).json.code, "policy_denied");
 		await withdraw(both.json.id);
 		assert.deepEqual(await inEffect(), [["", ""], undefined]);
+	});
+
+	it("an opt-in makes no consent where there never was one, and is told as none", async () => {
+		const number = "+4915112345002";
+		await record(number, { purposes: ["transactional"] });
+		const optedOut = { number, scope: "all", at: "2026-08-01T00:00:00Z" };
+		const { items } = (await api.request(compliance, "POST", "/v1/opt-outs", optedOut)).json;
+		assert.equal((await search(number)).json.optedOut, "all");
+		const optIn = { obtainedAt: "2026-09-01T00:00:00Z", evidence: "form-9" };
+		await api.request(compliance, "POST", `/v1/opt-outs/${items[0].id}/lift`, optIn);
+		const found = (await search(number)).json;
+		assert.deepEqual([found.optedInAt, found.optedOut], [undefined, "none"]);
+		assert.equal((await market(number)).json.code, "policy_denied");
 	});
 
 	it("a withdrawal of marketing leaves messages of other kinds alone", async () => {
