@@ -62,3 +62,27 @@ describe("the door while Vault is away", () => {
 		assert.equal(await codeOf("+12025550155"), "policy_denied");
 	});
 });
+
+describe("the door while a tenant's key for pseudonyms can't be read", () => {
+	let api: TestApi;
+	let sender: string;
+	before(async () => {
+		api = await createTestApi(({ hmac }) => ({
+			hmac: {
+				...hmac,
+				macs: (purpose, ...of) =>
+					purpose === "subject" ? Promise.reject(new LetheError("keys_unavailable")) : hmac.macs(purpose, ...of),
+			},
+		}));
+		({ key: sender } = await api.addTenant());
+	});
+	after(() => api.close());
+
+	it("what is wrong with a request in itself is told as ever, and the rest is asked to come again", async () => {
+		const codeOf = async (more: object) => (await api.post(sender, more)).json.code;
+		assert.equal(await codeOf({ clientReference: "a@b" }), "reference_not_opaque");
+		assert.equal(await codeOf({ sendAt: "2020-01-01T00:00:00Z" }), "invalid_request");
+		assert.equal(await codeOf({ validFor: "PT1S" }), "invalid_request");
+		assert.equal(await codeOf({}), "keys_unavailable");
+	});
+});

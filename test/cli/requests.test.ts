@@ -284,6 +284,14 @@ describe("lethe requests, against an API", () => {
 					`^${id}  express  marketing .*  counts for nothing: .*\nopted in to marketing again at 2026-02-01\\S+: an express consent to it\n$`,
 				),
 			);
+			const other = "+4915112345998";
+			await done(`consents record --number - ${about.replace("marketing", "marketing health")}`, `${other}\n`);
+			assert.doesNotMatch((await done("consents check --number -", `${other}\n`)).out, /blocked|counts|alone/);
+			await done("opt-outs record --number - --scope marketing", `${other}\n`);
+			assert.match(
+				(await done("consents check --number -", `${other}\n`)).out,
+				/^blocked: marketing, whatever is agreed to\ncns_\w+ {2}express {2}marketing health .* {2}now for health alone\n$/,
+			);
 			assert.match((await done(`consents withdraw ${id}`)).out, /, withdrawn at /);
 			assert.equal((await done("consents check --number -", "+4915112345999\n")).out, "nothing is on record\n");
 		});
