@@ -202,7 +202,7 @@ async function readOrigin(deps: AcceptDeps, request: Request): Promise<{ origin:
 	if (key === undefined) return { origin: { headId, submissionId }, earlier: [] };
 	// Derived from a keyed hash: callers put order numbers, or worse, into their keys.
 	const text = JSON.stringify([principal.tenantId, principal.id, key]);
-	const [{ toStore, live }, { mac: fingerprint }] = await Promise.all([
+	const [{ toStore, others }, { mac: fingerprint }] = await Promise.all([
 		deps.hmac.macs("idempotency", undefined, text),
 		deps.hmac.mac("idempotency", undefined, contentOf(request)),
 	]);
@@ -212,7 +212,7 @@ async function readOrigin(deps: AcceptDeps, request: Request): Promise<{ origin:
 			submissionId,
 			idempotency: { keyMac: toStore.mac, fingerprint },
 		},
-		earlier: live.filter((other) => other !== toStore).map(({ mac }) => deps.ids.derive("message", mac)),
+		earlier: others.map(({ mac }) => deps.ids.derive("message", mac)),
 	};
 }
 

@@ -16,7 +16,7 @@ import { dueAfter, type ObjectRetention, planRetention } from "../policies/cohor
 import { type ContentFacts, contentFacts } from "../policies/contentFacts.ts";
 import { countSends } from "../policies/frequency.ts";
 import { withStanding } from "../policies/standing.ts";
-import { wallClock } from "../policies/windows.ts";
+import { formatWallTime, wallClock } from "../policies/windows.ts";
 import { candidateZones, soleZone } from "../policies/zones.ts";
 import type { ComposedInput } from "./compose.ts";
 import type { ApiDeps } from "./deps.ts";
@@ -261,7 +261,7 @@ function toFacts(
 		recipientCountry: country,
 		recipientRegion: region,
 		timezone,
-		localTime: timezone === undefined ? undefined : localTime(times.sendAt, timezone),
+		localTime: timezone === undefined ? undefined : formatWallTime(wallClock(timezone, times.sendAt)),
 		senderEstablishment: tenant.establishment,
 		subjectResidence: input.subjectResidence,
 		category: input.category,
@@ -284,10 +284,6 @@ function placeOf(input: ComposedInput, { country, ...area }: Recipient): Area {
 
 function fits(country: string, region: string | undefined, timezone: string | undefined): boolean {
 	return timezone === undefined || candidateZones(country, region).some(({ zone }) => zone === timezone);
-}
-
-function localTime(at: number, timezone: string): string {
-	return new Date(wallClock(timezone, at)).toISOString().slice(0, "2027-01-31T12:00:00".length);
 }
 
 function readRelease(decision: Decision): number {

@@ -21,11 +21,9 @@ export function createSubjects(deps: SubjectsDeps) {
 	return {
 		/** Whose number it is, for that tenant. */
 		async identify(tenantId: string, number: Plaintext): Promise<Subject> {
-			const { toStore, live } = await deps.hmac.macs("subject", tenantId, number.reveal());
-			const { version, mac } = toStore;
-			const macs = live.map((one) => one.mac);
-			const others = macs.filter((other) => other !== mac);
-			return { tenantId, pseudonym: { version, mac, ...(others.length > 0 ? { others } : {}) }, macs };
+			const { toStore, live, others } = await deps.hmac.macs("subject", tenantId, number.reveal());
+			const more = others.length > 0 ? { others: textsOf(others) } : {};
+			return { tenantId, pseudonym: { ...toStore, ...more }, macs: textsOf(live) };
 		},
 		/** Everything on record. */
 		records,
@@ -36,4 +34,8 @@ export function createSubjects(deps: SubjectsDeps) {
 			return standingOf(found, subject.tenantId);
 		},
 	};
+}
+
+function textsOf(macs: readonly { mac: string }[]): string[] {
+	return macs.map(({ mac }) => mac);
 }

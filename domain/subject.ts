@@ -173,6 +173,11 @@ export function withoutRefusals({ consents, keys, keeps }: Standing): Standing {
 	return { consents: consents.map(({ ended: _, ...consent }) => consent), holds: [], keys, keeps };
 }
 
+/** What the recipient is blocked from. */
+export function blockOf({ optOut }: Pick<Standing, "optOut">): OptOutScope {
+	return optOut?.scope ?? "none";
+}
+
 /** The key that texts are encrypted to now: the newest, or none where that has ended, for no older one comes back by it. */
 export function keyInForce({ keys }: Pick<Standing, "keys">): RecipientKeyRecord | undefined {
 	const [newest] = keys;

@@ -1,7 +1,7 @@
 // The calendar day at the recipient, for limits that count by the day.
 
 import type { Facts } from "../domain/decision.ts";
-import { wallClock, zonedTimeMs } from "./windows.ts";
+import { formatWallTime, wallClock, zonedTimeMs } from "./windows.ts";
 import { candidateZones } from "./zones.ts";
 
 const dayMs = 86_400_000;
@@ -25,5 +25,5 @@ export function localDay(facts: Facts, at: number): Stretch {
 }
 
 function midnightIn(zone: string, wallTime: number): number {
-	return zonedTimeMs(new Date(wallTime).toISOString().slice(0, 19), zone);
+	return zonedTimeMs(formatWallTime(wallTime), zone);
 }

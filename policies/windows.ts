@@ -59,6 +59,11 @@ export function wallClock(zone: string, at: number): number {
 	return at + offsetAt(zone, at).offsetMs;
 }
 
+/** A wall time of `wallClock` as text, ISO 8601 to the second. */
+export function formatWallTime(wallTime: number): string {
+	return new Date(wallTime).toISOString().slice(0, "2027-01-31T12:00:00".length);
+}
+
 /** Epoch milliseconds of a wall time; of one that comes twice the first, of one that is skipped what is shown instead. */
 export function zonedTimeMs(local: string, zone: string): number {
 	return Temporal.PlainDateTime.from(local).toZonedDateTime(zone).epochMilliseconds;

@@ -22,7 +22,7 @@ const leftAloneMs = 1_000;
 /**
  * Counts below a prefix. Keys must hold ids or keyed hashes only. While Redis is away, slow or full each process counts
  * for itself: the limits then hold a process, and never stand open. Until half of a limit is used a request is counted
- * without waiting for the count, but for what comes beside sixteen that are under way.
+ * without waiting for the count, unless many are under way already (see estimates.ts).
  */
 export function createRequestCounts(options: {
 	url: string;

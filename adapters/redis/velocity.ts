@@ -48,8 +48,8 @@ const patienceMs = 250;
 /**
  * Counters below a prefix, by tenant and number range. What this process has counted itself is the least that it
  * believes: a Redis that is away, or was emptied, forgets only what the others counted. Until half of a limit is used, and
- * where nothing is refused, a message is counted without waiting for the count, but for what comes
- * beside sixteen that are under way.
+ * where nothing is refused, a message is counted without waiting for the count, unless many are under way
+ * already (see estimates.ts).
  * @param monotonic milliseconds that no one can set
  */
 export function createVelocity(options: { connection: Redis; prefix: string; monotonic: () => number }) {

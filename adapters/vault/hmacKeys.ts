@@ -69,15 +69,16 @@ export function createHmacKeys(deps: { vault: Pick<VaultClient, "read" | "write"
 			return versions.map((version) => hash(version, data));
 		},
 
-		/** Both: `toStore`, which is one of `live`, those to search for, the newest first. */
+		/** Both: `toStore` is one of `live`, those to search for, the newest first; `others` are the rest of these. */
 		async macs(
 			purpose: HmacPurpose,
 			tenantId: string | undefined,
 			data: string | Uint8Array,
-		): Promise<{ toStore: Mac; live: Mac[] }> {
+		): Promise<{ toStore: Mac; live: Mac[]; others: Mac[] }> {
 			const versions = await keys.get(keyName(purpose, tenantId));
 			const live = versions.map((version) => hash(version, data));
-			return { toStore: live[versions.indexOf(toStoreBy(versions))] as Mac, live };
+			const toStore = live[versions.indexOf(toStoreBy(versions))] as Mac;
+			return { toStore, live, others: live.filter((other) => other !== toStore) };
 		},
 
 		/** Reads a tenant's subject key, should this process not hold it: Vault may then be away for a day. */

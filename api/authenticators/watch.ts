@@ -62,13 +62,12 @@ export function createWatch(deps: WatchDeps) {
 	 */
 	async function addNetwork(key: ApiKeyDocument, network: string): Promise<Networks | undefined> {
 		const text = `from\n${key._id}\n${network}`;
-		const macs = await deps.hmac.allMacs("api-key", undefined, text);
+		const { toStore, live } = await deps.hmac.macs("api-key", undefined, text);
 		const before = key.seenFrom ?? [];
-		const known = macs.find(({ mac }) => before.includes(mac));
-		const { mac, version } = await deps.hmac.mac("api-key", undefined, text);
-		if (known && known.version >= version) return undefined;
+		const known = live.find(({ mac }) => before.includes(mac));
+		if (known && known.version >= toStore.version) return undefined;
 		const others = before.filter((one) => one !== known?.mac);
-		return { isNew: known === undefined, seenFrom: [...others, mac].slice(-limits.networksSeenMax) };
+		return { isNew: known === undefined, seenFrom: [...others, toStore.mac].slice(-limits.networksSeenMax) };
 	}
 
 	/**

@@ -131,9 +131,9 @@ function seedOf({ _id, eraseBy }: { _id: string; eraseBy: number }): string {
 /** Where the key is claimed, and where it may stand claimed under other live versions of the hash. */
 async function readIds(deps: IdempotencyDeps, { principal }: FastifyRequest, key: string) {
 	const text = JSON.stringify([principal.tenantId, principal.id, key]);
-	const { toStore, live } = await deps.hmac.macs("idempotency", undefined, text);
+	const { toStore, others } = await deps.hmac.macs("idempotency", undefined, text);
 	const idOf = ({ mac }: { mac: string }) => deps.ids.derive("request", mac);
-	return { id: idOf(toStore), others: live.filter((other) => other !== toStore).map(idOf) };
+	return { id: idOf(toStore), others: others.map(idOf) };
 }
 
 // What may go better next time is not kept as the answer. A failure may have come after the effect: its claim stays, for the

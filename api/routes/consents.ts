@@ -5,7 +5,7 @@ import type { TenantDocument } from "../../adapters/mongo/models.ts";
 import { LetheError } from "../../domain/errors.ts";
 import { formatTime } from "../../domain/formatTime.ts";
 import { limits } from "../../domain/limits.ts";
-import type { ConsentRecord } from "../../domain/subject.ts";
+import { blockOf, type ConsentRecord } from "../../domain/subject.ts";
 import { withoutUndefined } from "../../domain/withoutUndefined.ts";
 import { addDuration } from "../../policies/cohorts.ts";
 import { optedInAt, purposesInEffect } from "../../policies/standing.ts";
@@ -164,8 +164,7 @@ function addReading(app: Instance, deps: Deps, subjects: ReturnType<typeof creat
 			const items = standing.consents
 				.toSorted((a, b) => b.at - a.at)
 				.map((record) => ({ ...viewConsent(record), inEffectFor: purposesInEffect(record, standing) }));
-			const optedOut = standing.optOut?.scope ?? ("none" as const);
-			return { items, optedInAt: formatTime(optedInAt(standing)), optedOut };
+			return { items, optedInAt: formatTime(optedInAt(standing)), optedOut: blockOf(standing) };
 		},
 	);
 	app.get(

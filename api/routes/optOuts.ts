@@ -3,7 +3,7 @@
 import { z } from "zod";
 import { LetheError } from "../../domain/errors.ts";
 import { limits } from "../../domain/limits.ts";
-import { type OptOutRecord, standingOf } from "../../domain/subject.ts";
+import { blockOf, type OptOutRecord, standingOf } from "../../domain/subject.ts";
 import { readCursor, toPage } from "../cursor.ts";
 import type { ApiDeps } from "../deps.ts";
 import type { Instance } from "../instance.ts";
@@ -147,7 +147,7 @@ async function viewOptedOut(subjects: ReturnType<typeof createSubjects>, subject
 	const records = await subjects.records(subject);
 	const own = records.filter((record) => record.kind === "opt_out" && record.tenantId === subject.tenantId);
 	return {
-		optedOut: standingOf(records, subject.tenantId).optOut?.scope ?? ("none" as const),
+		optedOut: blockOf(standingOf(records, subject.tenantId)),
 		items: (own as OptOutRecord[]).sort((a, b) => b.recordedAt - a.recordedAt).map(viewOptOut),
 	};
 }
