@@ -12,7 +12,7 @@ RUN node stack/bundle.ts /app/workflows.bundle.js
 FROM node:24.21.0-slim
 WORKDIR /app
 ENV LETHE_ENVIRONMENT=production \
-    NODE_OPTIONS="--max-semi-space-size=4 --max-old-space-size=384 --disable-sigusr1 --report-exclude-env" \
+    NODE_OPTIONS="--max-semi-space-size=8 --max-old-space-size=384 --disable-sigusr1 --report-exclude-env" \
     MALLOC_ARENA_MAX=2 MALLOC_TRIM_THRESHOLD_=131072 \
     LETHE_WORKFLOW_BUNDLE=/app/workflows.bundle.js
 COPY --from=packages /app/node_modules node_modules

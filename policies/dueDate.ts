@@ -1,7 +1,7 @@
 // Clocks that a law sets: so many days, months, or business days from a date.
 
 import { Temporal } from "temporal-polyfill";
-import { isHoliday } from "./windows.ts";
+import { isHoliday } from "./holidays.ts";
 
 /** An ISO 8601 duration, or business days with the public holidays of a country left out. */
 export type Within = string | { businessDays: number; calendar?: string | undefined };

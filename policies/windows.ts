@@ -1,7 +1,7 @@
 // When a recipient may be written to: open hours by the wall clock at the recipient, right through changes of the clock.
 
-import Holidays from "date-holidays";
 import { Temporal } from "temporal-polyfill";
+import { isHoliday } from "./holidays.ts";
 
 const minuteMs = 60_000;
 const dayMs = 86_400_000;
@@ -69,27 +69,6 @@ export function zonedTimeMs(local: string, zone: string): number {
 	return Temporal.PlainDateTime.from(local).toZonedDateTime(zone).epochMilliseconds;
 }
 
-/** Whether a day, counted from 1 January 1970, is a public holiday of a country. */
-export function isHoliday(country: string, epochDay: number): boolean {
-	const year = new Date(epochDay * dayMs).getUTCFullYear();
-	const key = `${country} ${year}`;
-	let days = holidays.get(key);
-	if (!days) {
-		days = new Set(
-			new Holidays(country)
-				.getHolidays(year)
-				.filter(({ type }) => type === "public")
-				.map(({ date }) => Date.parse(`${date.slice(0, 10)}T00:00:00Z`) / dayMs),
-		);
-		if (holidays.size >= memoItemsMax) holidays.clear();
-		holidays.set(key, days);
-	}
-	return days.has(epochDay);
-}
-
-const memoItemsMax = 500;
-const holidays = new Map<string, Set<number>>();
-
 // Between two changes of the clock wall time runs evenly, so each such stretch is searched by itself: a gap in the
 // clock then opens the gate at once, and an hour that comes twice counts both times.
 function opensAt({ zone, hours }: Gate, at: number, until: number): number | undefined {
@@ -122,6 +101,7 @@ function spansOf({ byWeekday, closedOn }: OpenHours, epochDay: number): Span[] {
 /** From `start`, before `end`, a zone is `offsetMs` ahead of UTC. */
 type Stretch = { start: number; end: number; offsetMs: number };
 
+const zonesItemsMax = 500;
 const stretches = new Map<string, Stretch[]>();
 
 // Asking the runtime for an offset takes microseconds, for a transition milliseconds: each stretch is asked for once.
@@ -133,7 +113,7 @@ function offsetAt(zone: string, at: number): Stretch {
 	// "previous" is strictly before, so the start of a stretch would be given the one before it.
 	const start = there.add({ milliseconds: 1 }).getTimeZoneTransition("previous")?.epochMilliseconds;
 	const stretch = { start: start ?? Number.NEGATIVE_INFINITY, end, offsetMs: there.offsetNanoseconds / 1e6 };
-	if (stretches.size >= memoItemsMax) stretches.clear();
+	if (stretches.size >= zonesItemsMax) stretches.clear();
 	const kept = stretches.get(zone) ?? [];
 	stretches.set(zone, [stretch, ...kept].slice(0, 16));
 	return stretch;

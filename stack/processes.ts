@@ -22,7 +22,7 @@ import { type Plan, type Supervised, untilTold } from "./supervised.ts";
  * API had 1,545 MB together, what they share counted once, and by these options, `memoryKept` and the worker's smaller cache
  * (workers/settings.ts) 795. No signal opens a debugger, and no report tells the environment.
  */
-export const nodeOptions = "--max-semi-space-size=4 --max-old-space-size=384 --disable-sigusr1 --report-exclude-env";
+export const nodeOptions = "--max-semi-space-size=8 --max-old-space-size=384 --disable-sigusr1 --report-exclude-env";
 
 /**
  * How the C library keeps what is freed: in few arenas, so that one thread takes what another gave back, and no more than

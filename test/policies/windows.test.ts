@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { closedBecause, firstOpen, type Gate, isHoliday, type OpenHours } from "../../policies/windows.ts";
+import { isHoliday } from "../../policies/holidays.ts";
+import { closedBecause, firstOpen, type Gate, type OpenHours } from "../../policies/windows.ts";
 
 const minute = 60_000;
 const week = 7 * 24 * 60 * minute;

@@ -11,7 +11,7 @@ type Room = {
 	outside?: string[];
 };
 
-const policyPackages = ["date-holidays", "temporal-polyfill", "yaml", "zod"];
+const policyPackages = ["temporal-polyfill", "yaml", "zod"];
 
 /** Room → what it may import. A file belongs to the room with the longest matching path. */
 export const rooms: Record<string, Room> = {
@@ -21,6 +21,8 @@ export const rooms: Record<string, Room> = {
 		may: ["domain", "policies"],
 		outside: [...policyPackages, "node:crypto", "node:fs", "node:path", "node:url"],
 	},
+	// Its tables are loaded once a rule asks for them.
+	"policies/holidays.ts": { may: [], outside: ["date-holidays", "node:module"] },
 	adapters: { may: ["domain"] },
 	"adapters/temporal": { may: ["domain", "adapters", "workflows/contract.ts"] },
 	// Both sides of a text are written once: recipients run that file.
@@ -108,7 +110,7 @@ const doors: Record<string, string[]> = {
 	fastify: ["api", ...launchers],
 	commander: ["cli"],
 	"age-encryption": ["adapters/logs", ...launchers],
-	"node:module": launchers,
+	"node:module": ["policies/holidays.ts", ...launchers],
 };
 
 /** Files that something outside the tree starts; what none of them reaches is dead. */
