@@ -6,7 +6,7 @@ import { type CompiledPack, compilePack, isInForce } from "./compile.ts";
 import { findRetentionFaults } from "./compose.ts";
 import { formatInstant, instantMs } from "./durations.ts";
 import { PackError, type SetFault } from "./faults.ts";
-import { nextVersion } from "./published.ts";
+import { compareVersions, nextVersion } from "./published.ts";
 import type { PackFile } from "./schema.ts";
 import { zonedTimeMs } from "./windows.ts";
 import { soleZone } from "./zones.ts";
@@ -131,12 +131,12 @@ function findVersionFaults(files: readonly PackFile[]): SetFault[] {
 	const sorted = [...files].sort(byDate);
 	return sorted.flatMap((file, index) => {
 		const before = sorted.slice(0, index).findLast(({ id }) => id === file.id);
-		return before ? compareVersions(before, file) : [];
+		return before ? compareTwo(before, file) : [];
 	});
 }
 
 // `file` is in force from the same day as `before` or later.
-function compareVersions(before: PackFile, file: PackFile): SetFault[] {
+function compareTwo(before: PackFile, file: PackFile): SetFault[] {
 	const pack = `${file.id} ${file.version}`;
 	const end = before.effectiveTo;
 	if (before.version === file.version) {
@@ -169,5 +169,5 @@ function byDate(a: PackFile, b: PackFile): number {
 }
 
 function byVersion(a: PackFile, b: PackFile): number {
-	return a.version.localeCompare(b.version, "en", { numeric: true });
+	return compareVersions(a.version, b.version);
 }

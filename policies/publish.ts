@@ -11,7 +11,7 @@ import { PackError, type PackFault } from "./faults.ts";
 import type { Policies } from "./index.ts";
 import { hashText } from "./load.ts";
 import { indexPacks, type LoadedPack } from "./packSet.ts";
-import { nextVersion } from "./published.ts";
+import { compareVersions, nextMinorVersion, nextVersion } from "./published.ts";
 import { makeVersion } from "./revisions.ts";
 
 export type PublishDeps = {
@@ -240,9 +240,24 @@ function draftText(deps: PublishDeps, draft: Extract<Draft, { pack: string }>): 
 	const base = findBase(deps, pack);
 	const text = base && deps.policies.text(pack, base);
 	if (!text) throw new LetheError("invalid_request", { errors: [{ pointer: "/pack", detail: "No such pack." }] });
-	const known = deps.policies.versions().flatMap(({ id, version }) => (id === pack ? [version] : []));
-	const version = nextVersion(known.sort((a, b) => b.localeCompare(a, "en", { numeric: true }))[0] ?? base);
+	const version = numberOf(deps, pack, effectiveFrom);
 	return draftChange(text, { version, effectiveFrom: formatInstant(effectiveFrom) }, changes);
+}
+
+/**
+ * The number of a new version from then on: above those that begin by then. One for later leaves room below it, since numbers
+ * rise with their dates: what turns out to be urgent meanwhile fits in there.
+ */
+function numberOf(deps: PublishDeps, pack: string, effectiveFrom: number): string {
+	const own = deps.policies.packs().flatMap(({ file }) => (file.id === pack ? [file] : []));
+	const isForLater = effectiveFrom > deps.clock() + limits.policyNoticeMs;
+	const next = (versions: readonly string[]) =>
+		(isForLater ? nextMinorVersion : nextVersion)([...versions].sort(compareVersions).at(-1) as string);
+	const begun = own.filter((file) => Date.parse(file.effectiveFrom) <= effectiveFrom);
+	const number = next(begun.map(({ version }) => version));
+	const fits = own.every((file) => begun.includes(file) || compareVersions(number, file.version) < 0);
+	// Without room the check says so, by the versions' names.
+	return fits ? number : next(own.map(({ version }) => version));
 }
 
 function findBase(deps: PublishDeps, pack: string): string | undefined {

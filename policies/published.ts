@@ -65,3 +65,14 @@ export function nextVersion(version: string): string {
 	const [major = "1", minor = "0", patch = "0"] = version.split(".");
 	return `${major}.${minor}.${Number(patch) + 1}`;
 }
+
+/** The version to give a change that begins later: changes until then find numbers below it. */
+export function nextMinorVersion(version: string): string {
+	const [major = "1", minor = "0"] = version.split(".");
+	return `${major}.${Number(minor) + 1}.0`;
+}
+
+/** Orders versions: negative where `one` is the lower. */
+export function compareVersions(one: string, other: string): number {
+	return one.localeCompare(other, "en", { numeric: true });
+}

@@ -144,6 +144,27 @@ describe("/v1/policy-proposals", () => {
 			assert.equal((await read(later)).effectiveFrom, from);
 		});
 
+		it("what is urgent begins before a version that was published for later, and a third takes that one's place", async () => {
+			const begin = Date.parse("2027-03-01T00:00:00Z");
+			const at = (ms: number) => ({ effectiveFrom: new Date(ms).toISOString() });
+			const publish = async (body: object) => {
+				const id = await approved(body);
+				const { status } = await step(id, "publish");
+				return [status, (await read(id)).version];
+			};
+			const days = (value: string) => ({ pack: "defaults", changes: shorter.map((change) => ({ ...change, value })) });
+			const [major, minor] = shipped.split(".").map(Number);
+			const later = `${major}.${Number(minor) + 1}.0`;
+			assert.deepEqual(await publish({ ...days("P20D"), ...at(begin) }), [200, later]);
+			assert.deepEqual(await publish(days("P7D")), [200, changed]);
+			// With what is urgent, from the same day: the one before it is in force for a second only.
+			assert.deepEqual(await publish({ ...days("P7D"), ...at(begin + 1_000) }), [
+				200,
+				`${major}.${Number(minor) + 2}.0`,
+			]);
+			assert.deepEqual(await publish(days("P6D")), [200, nextVersion(changed)]);
+		});
+
 		it("a rollback is a new version with the text of before", async () => {
 			await step(await approved(), "publish");
 			api.time.offsetMs += limits.policyNoticeMs + 1;
