@@ -236,7 +236,9 @@ function createPublication(deps: PublishDeps, read: (id: string) => Promise<Prop
 }
 
 function draftText(deps: PublishDeps, draft: Extract<Draft, { pack: string }>): string {
-	const { pack, changes, effectiveFrom = deps.clock() } = draft;
+	const { pack, changes } = draft;
+	// One that is past means at once, as it does when it is published.
+	const effectiveFrom = Math.max(draft.effectiveFrom ?? 0, deps.clock());
 	const base = findBase(deps, pack);
 	const text = base && deps.policies.text(pack, base);
 	if (!text) throw new LetheError("invalid_request", { errors: [{ pointer: "/pack", detail: "No such pack." }] });
@@ -250,10 +252,12 @@ function draftText(deps: PublishDeps, draft: Extract<Draft, { pack: string }>): 
  */
 function numberOf(deps: PublishDeps, pack: string, effectiveFrom: number): string {
 	const own = deps.policies.packs().flatMap(({ file }) => (file.id === pack ? [file] : []));
-	const isForLater = effectiveFrom > deps.clock() + limits.policyNoticeMs;
+	// It can't begin sooner, and what was published a moment ago has begun by then.
+	const soonest = deps.clock() + limits.policyNoticeMs;
+	const isForLater = effectiveFrom > soonest;
 	const next = (versions: readonly string[]) =>
 		(isForLater ? nextMinorVersion : nextVersion)([...versions].sort(compareVersions).at(-1) as string);
-	const begun = own.filter((file) => Date.parse(file.effectiveFrom) <= effectiveFrom);
+	const begun = own.filter((file) => Date.parse(file.effectiveFrom) <= Math.max(effectiveFrom, soonest));
 	const number = next(begun.map(({ version }) => version));
 	const fits = own.every((file) => begun.includes(file) || compareVersions(number, file.version) < 0);
 	// Without room the check says so, by the versions' names.

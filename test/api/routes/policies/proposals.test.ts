@@ -162,7 +162,9 @@ describe("/v1/policy-proposals", () => {
 				200,
 				`${major}.${Number(minor) + 2}.0`,
 			]);
-			assert.deepEqual(await publish(days("P6D")), [200, nextVersion(changed)]);
+			api.time.offsetMs += limits.policyNoticeMs + 1;
+			const urgent = nextVersion(changed);
+			assert.deepEqual(await publish({ ...days("P6D"), ...at(Date.parse("2020-01-01T00:00:00Z")) }), [200, urgent]);
 		});
 
 		it("a rollback is a new version with the text of before", async () => {
