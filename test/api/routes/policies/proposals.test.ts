@@ -157,8 +157,8 @@ describe("/v1/policy-proposals", () => {
 			const later = `${major}.${Number(minor) + 1}.0`;
 			assert.deepEqual(await publish({ ...days("P20D"), ...at(begin) }), [200, later]);
 			assert.deepEqual(await publish(days("P7D")), [200, changed]);
-			// With what is urgent, from the same day: the one before it is in force for a second only.
-			assert.deepEqual(await publish({ ...days("P7D"), ...at(begin + 1_000) }), [
+			// In place of the one for later, which is in force for a second only.
+			assert.deepEqual(await publish({ ...days("P8D"), ...at(begin + 1_000) }), [
 				200,
 				`${major}.${Number(minor) + 2}.0`,
 			]);
