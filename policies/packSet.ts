@@ -131,12 +131,12 @@ function findVersionFaults(files: readonly PackFile[]): SetFault[] {
 	const sorted = [...files].sort(byDate);
 	return sorted.flatMap((file, index) => {
 		const before = sorted.slice(0, index).findLast(({ id }) => id === file.id);
-		return before ? compareTwo(before, file) : [];
+		return before ? findClash(before, file) : [];
 	});
 }
 
 // `file` is in force from the same day as `before` or later.
-function compareTwo(before: PackFile, file: PackFile): SetFault[] {
+function findClash(before: PackFile, file: PackFile): SetFault[] {
 	const pack = `${file.id} ${file.version}`;
 	const end = before.effectiveTo;
 	if (before.version === file.version) {

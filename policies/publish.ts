@@ -18,7 +18,7 @@ export type PublishDeps = {
 	/** Epoch milliseconds. */
 	clock: () => number;
 	ids: { random: (kind: IdKind) => string };
-	policies: Pick<Policies, "versions" | "text" | "packs" | "inForce" | "basis" | "refresh">;
+	policies: Pick<Policies, "text" | "packs" | "inForce" | "basis" | "refresh">;
 	store: {
 		proposals: {
 			insert: (proposal: Proposal) => Promise<boolean>;

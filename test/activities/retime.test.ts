@@ -11,7 +11,7 @@ import { addDuration } from "../../policies/cohorts.ts";
 import { explain } from "../../policies/explain.ts";
 import { editedText, publishChange, shorter } from "../harness/policies.ts";
 import { placeTenantHold } from "../harness/records.ts";
-import { changed, createRetimingStage, day, hour, needs } from "../harness/retiming.ts";
+import { changed, createRetimingStage, day, hour, needs, retimed, versionOf } from "../harness/retiming.ts";
 
 describe("re-timing", () => {
 	const stage = createRetimingStage();
@@ -23,8 +23,6 @@ describe("re-timing", () => {
 		runPassAfterNotice,
 		runPass,
 		readAll,
-		versionOf,
-		retimed,
 		cohortOf,
 		sweepUntil,
 		opens,

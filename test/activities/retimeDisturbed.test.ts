@@ -9,11 +9,11 @@ import { limits } from "../../domain/limits.ts";
 import type { Message } from "../../domain/message.ts";
 import type { Engine } from "../harness/engine.ts";
 import { openStored } from "../harness/policies.ts";
-import { createRetimingStage, day, hour } from "../harness/retiming.ts";
+import { createRetimingStage, day, hour, retimed } from "../harness/retiming.ts";
 
 describe("re-timing, disturbed", () => {
 	const stage = createRetimingStage();
-	const { restart, stored, storeAll, publishShorter, runPass, readAll, retimed, opens } = stage;
+	const { restart, stored, storeAll, publishShorter, runPass, readAll, opens } = stage;
 	before(() => stage.start());
 	after(() => stage.close());
 

@@ -10,12 +10,14 @@ import { draftChange } from "../../policies/change.ts";
 import { planRetention } from "../../policies/cohorts.ts";
 import type { Policies } from "../../policies/index.ts";
 import { createPublish } from "../../policies/publish.ts";
-import { createEngine, type Engine, until } from "../harness/engine.ts";
+import { type Engine, until } from "../harness/engine.ts";
 import { messageOf } from "../harness/message.ts";
-import { editedText, openStored, shorter } from "../harness/policies.ts";
+import { editedText, shorter } from "../harness/policies.ts";
+import { createStoredPolicies } from "../harness/storedPolicies.ts";
 
 const day = 24 * 3600_000;
 const hour = 3600_000;
+const needs = { content: "P30D", address: "P30D" };
 
 describe("simulation", () => {
 	let engine: Engine;
@@ -25,18 +27,7 @@ describe("simulation", () => {
 	after(() => engine.close());
 
 	async function start(): Promise<void> {
-		engine = await createEngine({
-			sender: false,
-			policies: (store) => {
-				policies = openStored(store);
-				return policies;
-			},
-		});
-		await policies.refresh();
-		tenantId = engine.ids.random("tenant");
-		const retention = { content: "P30D", address: "P30D" };
-		const queues = { name: "Test", establishment: "DE", destinations: ["*"], sendQueues: ["queue"], createdAt: 0 };
-		await engine.store.tenants.put({ _id: tenantId, retention, ...queues });
+		({ engine, policies, tenantId } = await createStoredPolicies(needs));
 	}
 
 	/** A message as it was stored some time ago; nothing of it needs to be opened. */
@@ -56,7 +47,6 @@ describe("simulation", () => {
 			closeAt: acceptedAt + 2 * hour,
 			...shape,
 		};
-		const needs = { content: "P30D", address: "P30D" };
 		const plan = planRetention(policies.retentionPlan(facts), needs, message);
 		assert.ok(plan);
 		message.retention = Object.fromEntries(

@@ -1,15 +1,17 @@
 // What tests of re-timing share: an engine whose policies come from its store, and messages as they were stored under those of then.
 
 import assert from "node:assert/strict";
+import type { TenantDocument } from "../../adapters/mongo/models.ts";
 import { limits } from "../../domain/limits.ts";
 import type { Message } from "../../domain/message.ts";
 import { Plaintext } from "../../domain/plaintext.ts";
 import { planRetention } from "../../policies/cohorts.ts";
 import type { Policies } from "../../policies/index.ts";
 import { nextVersion } from "../../policies/published.ts";
-import { createEngine, type Engine, until } from "./engine.ts";
+import { type Engine, until } from "./engine.ts";
 import { messageOf } from "./message.ts";
-import { openStored, publishChange, shippedVersion, shorter } from "./policies.ts";
+import { publishChange, shippedVersion, shorter } from "./policies.ts";
+import { createStoredPolicies } from "./storedPolicies.ts";
 
 export const day = 24 * 3600_000;
 export const hour = 3600_000;
@@ -24,30 +26,13 @@ export function createRetimingStage() {
 	let policies: Policies;
 	let tenantId: string;
 
-	async function restart(needed: object = needs): Promise<void> {
-		await engine.close();
-		await start(needed);
+	async function start(needed: TenantDocument["retention"] = needs): Promise<void> {
+		({ engine, policies, tenantId } = await createStoredPolicies(needed));
 	}
 
-	async function start(needed: object = needs): Promise<void> {
-		engine = await createEngine({
-			sender: false,
-			policies: (store) => {
-				policies = openStored(store);
-				return policies;
-			},
-		});
-		await policies.refresh();
-		tenantId = engine.ids.random("tenant");
-		await engine.store.tenants.put({
-			_id: tenantId,
-			name: "Test",
-			establishment: "DE",
-			destinations: ["*"],
-			sendQueues: ["queue"],
-			retention: needed,
-			createdAt: 0,
-		});
+	async function restart(needed?: TenantDocument["retention"]): Promise<void> {
+		await engine.close();
+		await start(needed);
 	}
 
 	/** A message as the API stored it some time ago, under the policies of then. */
@@ -116,12 +101,6 @@ export function createRetimingStage() {
 		return (await Promise.all(messages.map(({ _id }) => engine.read(_id)))).filter(Boolean);
 	}
 
-	// What was stored before a published version of another pack came into force is re-timed by that one too.
-	const versionOf = ({ decision }: Message) => decision.packs.find(({ id }) => id === "defaults")?.version;
-	const retimed = (message: Message) =>
-		message.evidence.filter(
-			({ type, code }) => type === "retimed" && code === `defaults@${versionOf(message)}:to:${changed}`,
-		);
 	const cohortOf = (message: Message) => engine.store.cohorts.find(message.content?.cohortId as string);
 
 	/** Lets time pass until the sweep has brought something about. */
@@ -167,10 +146,17 @@ export function createRetimingStage() {
 		runPassAfterNotice,
 		runPass,
 		readAll,
-		versionOf,
-		retimed,
 		cohortOf,
 		sweepUntil,
 		opens,
 	};
 }
+
+// What was stored before a published version of another pack came into force is re-timed by that one too.
+export const versionOf = ({ decision }: Message) => decision.packs.find(({ id }) => id === "defaults")?.version;
+
+/** The entries of its re-timing by `publishShorter`. */
+export const retimed = (message: Message) =>
+	message.evidence.filter(
+		({ type, code }) => type === "retimed" && code === `defaults@${versionOf(message)}:to:${changed}`,
+	);
