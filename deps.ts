@@ -205,7 +205,8 @@ export async function createDeps(config: Config, name: ProcessName) {
 	const vaultOfKeys = vaultFor(by.signing);
 	const signer = createSigner({ vault: vaultOfKeys, clock });
 	const keyVersions = createKeyVersions({ vault: vaultFor(by.rotating) });
-	const { policies, stop: stopFollowing } = await followPolicies(store, monotonic, log);
+	const policies = openStoredPolicies(store, monotonic);
+	const stopFollowing = isLongRunning(name) ? await followPolicies(policies, log) : () => undefined;
 	const personMacs = createPersonMacs({ hmac });
 	const personSeal = createPersonSeal({ vault: vaultFor(by.hashing) });
 	const sessions = createSessions({ ...redis, macs: personMacs });
@@ -516,11 +517,15 @@ function openEvidence(
 	};
 }
 
-/** The policies, kept up with what is published; what stops that is logged once, and stops every decision meanwhile. */
-async function followPolicies(store: Store, monotonic: () => number, log: Pick<Logger, "error">) {
+/** The policies, with what is published: known from their first `refresh`, which is a command's to ask for. */
+function openStoredPolicies(store: Store, monotonic: () => number): Policies {
 	const { newest, all } = store.policyVersions;
 	const { countPublished } = store.proposals;
-	const policies = openPolicies({ published: { source: { newest, all, countPublished }, monotonic } });
+	return openPolicies({ published: { source: { newest, all, countPublished }, monotonic } });
+}
+
+/** Keeps them up with what is published; what stops that is logged once, and stops every decision meanwhile. */
+async function followPolicies(policies: Policies, log: Pick<Logger, "error">): Promise<() => void> {
 	let told = "";
 	let running = false;
 	const follow = async () => {
@@ -536,7 +541,7 @@ async function followPolicies(store: Store, monotonic: () => number, log: Pick<L
 	await follow();
 	const timer = setInterval(() => void follow(), limits.policyPollMs);
 	timer.unref();
-	return { policies, stop: () => clearInterval(timer) };
+	return () => clearInterval(timer);
 }
 
 function faultOf({ check }: Pick<Policies, "check">): string {

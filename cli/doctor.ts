@@ -83,6 +83,7 @@ export async function examine(): Promise<Finding[]> {
 				"published policies",
 				"Restore them from a backup; nothing is accepted or sent meanwhile.",
 				async () => {
+					await deps.policies.refresh();
 					await policies();
 					return describePublished(deps.policies.versions());
 				},

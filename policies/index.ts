@@ -7,6 +7,7 @@ import type { Approval, PackRef, PolicyVersion } from "../domain/proposal.ts";
 import { type ContentFacts, contentFacts } from "./contentFacts.ts";
 import { formatInstant } from "./durations.ts";
 import { consider, evaluate } from "./evaluate.ts";
+import { PackError } from "./faults.ts";
 import { isCapped } from "./frequency.ts";
 import { exchange, findInForce, freezePacks } from "./inForce.ts";
 import { extendableTo } from "./judges/request.ts";
@@ -41,8 +42,8 @@ export type PackVersion = PackRef & {
 type Known = { set: PackSet; packs: (LoadedPack & { document?: PolicyVersion })[]; revision: number; digest?: string };
 
 /**
- * Reads and checks the packs. With `published`, nothing is decided before the first `refresh` has succeeded, nor once
- * what was published can't be read or is not what was published: every question then throws policies_unavailable.
+ * Reads and checks the packs; with `published` by the first `refresh`, before which nothing is decided, nor once what was
+ * published can't be read or is not what was published: every question then throws policies_unavailable.
  * @throws Error in one line that names what is wrong with a shipped pack
  */
 export function openPolicies(
@@ -52,7 +53,7 @@ export function openPolicies(
 		published?: { source: PublishedSource; monotonic: () => number };
 	} = {},
 ) {
-	const shipped = readPacks(options.directory);
+	const shipped = () => readPacks(options.directory);
 	const follow = createFollower(shipped, options.published?.source, options.published?.monotonic ?? (() => 0));
 	const now = (facts: Facts, at: number) => ({
 		...facts,
@@ -65,7 +66,10 @@ export function openPolicies(
 		return { ...found, fingerprint: hashText(name), published: packs.some(({ document }) => document !== undefined) };
 	};
 	return {
-		/** Takes in what was published since. Never throws: a failure shows in every later question. */
+		/**
+		 * Takes in what was published since. A failure shows in every later question.
+		 * @throws Error as openPolicies
+		 */
 		refresh: follow.refresh,
 		/** @throws LetheError policies_unavailable, whose cause says why nothing can be decided */
 		check: (): void => void follow.known(),
@@ -135,15 +139,17 @@ function excludedOf({ excluded, inForce }: Applying): PackRef[] {
 }
 
 /** Keeps what was verified last, and knows when that must no longer be relied on. */
-function createFollower(shipped: LoadedPack[], published: PublishedSource | undefined, monotonic: () => number) {
-	const base = index(shipped, []);
-	let known = published ? undefined : base;
+function createFollower(read: () => LoadedPack[], published: PublishedSource | undefined, monotonic: () => number) {
+	let base: LoadedPack[] | undefined;
+	// Once: what is on the disk later is another release's.
+	const shipped = () => (base ??= read());
+	let known = published ? undefined : index(shipped(), []);
 	let fault: LetheError | undefined;
 	let seenAt = Number.NEGATIVE_INFINITY;
 	let verifiedAt = Number.NEGATIVE_INFINITY;
 	let away = false;
 
-	async function read(source: PublishedSource): Promise<void> {
+	async function catchUp(source: PublishedSource): Promise<void> {
 		const due = monotonic() - verifiedAt >= limits.policyVerifyMs;
 		if (known && !fault && !due && (await source.newest()) === known.digest) return;
 		// In this order: a version is stored before its proposal says so.
@@ -152,7 +158,7 @@ function createFollower(shipped: LoadedPack[], published: PublishedSource | unde
 		if (known && documents.length < known.revision)
 			throw unverified("revisions that were there are gone: restore them");
 		if (!known || fault || documents.at(-1)?.digest !== known.digest || due) {
-			known = index(shipped, verifyPublished(documents, publishedCount));
+			known = index(shipped(), verifyPublished(documents, publishedCount));
 		}
 		verifiedAt = monotonic();
 	}
@@ -161,11 +167,12 @@ function createFollower(shipped: LoadedPack[], published: PublishedSource | unde
 		async refresh(): Promise<void> {
 			if (!published) return;
 			try {
-				await read(published);
+				await catchUp(published);
 				fault = undefined;
 				away = false;
 				seenAt = monotonic();
 			} catch (error) {
+				if (error instanceof PackError) throw error;
 				if (error instanceof LetheError && error.code === "policies_unavailable") fault = error;
 				// A store that is away says nothing against what was read before, for a while.
 				away = true;

@@ -80,6 +80,7 @@ export async function scopeIncident(
 	scope.counts.subjects = scope.subjects.length;
 	scope.readable = scope.counts.readableMessages > 0;
 	if (scope.readable) scope.finding = "Database and keys together open what was there: treat it as plain text.";
+	await deps.policies.refresh();
 	const files = [...packs.values()].flatMap(({ id, version }) => deps.policies.file(id, version) ?? []);
 	scope.clocks = breachClocks(files, awareAt);
 	return scope;
