@@ -19,7 +19,7 @@ import { createKeyRotation } from "./adapters/keyRotation.ts";
 import { createKeysAhead, repeatKeysAhead } from "./adapters/keysAhead.ts";
 import { createFileLedger } from "./adapters/ledger/fileLedger.ts";
 import { createLedger } from "./adapters/ledger/ledger.ts";
-import { createQuarantine } from "./adapters/ledger/quarantine.ts";
+import { createQuarantine, type Quarantine } from "./adapters/ledger/quarantine.ts";
 import { createVaultLedger } from "./adapters/ledger/vaultLedger.ts";
 import { withLedger } from "./adapters/ledger/withLedger.ts";
 import { createLinkSeal } from "./adapters/linkSeal.ts";
@@ -28,7 +28,7 @@ import { createLog } from "./adapters/logs/log.ts";
 import { createLogKeys, type LogKeys } from "./adapters/logs/logKeys.ts";
 import { createLogReader } from "./adapters/logs/logReader.ts";
 import { createLogWriter, type LogWriter } from "./adapters/logs/logWriter.ts";
-import { connectMongo } from "./adapters/mongo/connection.ts";
+import { connectMongo, type MongoConnection } from "./adapters/mongo/connection.ts";
 import { createStore, type Store } from "./adapters/mongo/store.ts";
 import { createOpenidClient } from "./adapters/openidClient.ts";
 import { createOutboundHttp } from "./adapters/outboundHttp.ts";
@@ -62,7 +62,7 @@ import { createVaultWitness } from "./adapters/vault/witness.ts";
 import { createWebhookSender } from "./adapters/webhookSender.ts";
 import { createCertificates } from "./audit/certificate.ts";
 import { createCheckpoints } from "./audit/checkpoints.ts";
-import { createEvidence } from "./audit/evidence.ts";
+import { createEvidence, type Evidence } from "./audit/evidence.ts";
 import { createEvidenceExports } from "./audit/evidenceExport.ts";
 import { type Config, ConfigError, required, type VaultRole } from "./config.ts";
 import { LetheError } from "./domain/errors.ts";
@@ -172,8 +172,6 @@ export async function createDeps(config: Config, name: ProcessName) {
 	const by = keyRolesOf[name];
 	const ledger = openLedger(config, { clock, ids, store: stored, vault: vaultFor(by.ledger) });
 	const store = withLedger(stored, ledger, { clock, log });
-	const quarantine = createQuarantine({ standing: ledger.standing, log });
-	const stopComparing = await quarantine.follow();
 	// Histories keep it: no host name, which is nobody's business there.
 	const identity = `lethe-${name}-${randomBytes(4).toString("hex")}`;
 	const temporal = connectTemporal({
@@ -244,6 +242,17 @@ export async function createDeps(config: Config, name: ProcessName) {
 	const proof = openEvidence(config, {
 		...{ clock, ids, log, store, vault: vaultOfKeys, signer, publishSoon: runs.sweepSoon },
 	});
+	const quarantine = createQuarantine({
+		life: ledger.life,
+		stored: store.epochs.read,
+		forget() {
+			proof.evidence.forget();
+			encryption.close();
+			cohorts.forget();
+		},
+		log,
+	});
+	const stopComparing = await followStore(connection, quarantine, proof.evidence);
 	const apiKeys = createApiKeys({ ...shared, store, hmac, evidence: proof.evidence, ids });
 	const handOvers = createHandOvers({ url: config.api.url ?? config.api.publicUrl });
 	const outbound = createOutboundHttp(config.outbound);
@@ -363,7 +372,7 @@ export async function createDeps(config: Config, name: ProcessName) {
 			vault: async () => void (await vaultFor(rolesOf[name][0]).read("auth/token/lookup-self")),
 			redis: sendQueues.ping,
 			policies: async () => policies.check(),
-			quarantine: async () => quarantine.check(),
+			quarantine: async () => quarantine.checkAge(),
 			temporal: async () => void (await temporal.connection.workflowService.getSystemInfo({})),
 		},
 		async close(): Promise<void> {
@@ -515,6 +524,16 @@ function openEvidence(
 		witnesses,
 		succession,
 	};
+}
+
+/** Has the store looked at now and again, and at once when it comes back: a copy may stand in its place. Answers what ends that. */
+async function followStore(connection: MongoConnection, quarantine: Quarantine, evidence: Pick<Evidence, "forget">) {
+	connection.on("disconnected", () => {
+		quarantine.lose();
+		evidence.forget();
+	});
+	connection.on("connected", () => void quarantine.refresh());
+	return quarantine.follow();
 }
 
 /** The policies, with what is published: known from their first `refresh`, which is a command's to ask for. */

@@ -96,6 +96,8 @@ export function createCohorts(deps: {
 			}
 			return [...found.values()].slice(0, limits.cohortsAheadMax);
 		},
+		/** Forgets which were seen open. */
+		forget: (): void => seen.clear(),
 		/** Whether a cohort is the one at that place, or was before it was given up. */
 		isAt(cohortId: string, place: CohortPlace): boolean {
 			return Array.from({ length: generationsMax }, (_, generation) => generation).some(

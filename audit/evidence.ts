@@ -93,6 +93,11 @@ export function createEvidence(deps: EvidenceDeps) {
 			if (entries.length > 0) await enter({ entries, messageId: message._id });
 			return all.length;
 		},
+
+		/** Forgets where the log ends: its store may be another one by now, whose log is shorter. */
+		forget(): void {
+			head = undefined;
+		},
 	};
 }
 

@@ -18,7 +18,7 @@ export function restoreCommand(): Command {
 		.action(async ({ json, check }: { json?: boolean; check?: boolean }) => {
 			const deps = await adminDeps("restorer");
 			try {
-				const standing = await deps.ledger.standing();
+				const { standing } = await deps.ledger.life();
 				const isOld = standing === "store_behind" || standing === "ledger_behind";
 				if (check || !isOld) {
 					// A place that is new, or from a copy, is told of by nobody's age: it just lacks what another has.

@@ -111,8 +111,8 @@ export function createLedger(deps: LedgerDeps) {
 		async lacking(): Promise<{ name: string; count: number }[]> {
 			return (await findLacking(places)).map(({ place, keys }) => ({ name: place.name, count: keys.size }));
 		},
-		/** How the store stands to what is known outside of it. */
-		standing: async (): Promise<EpochStanding> => (await read()).standing,
+		/** How the store stands to what is known outside of it, and what it says of itself. */
+		life: (): Promise<{ stored: Epoch | undefined; standing: EpochStanding }> => read(),
 		/** Until when the ledger knows everything that it is for, epoch ms; undefined when it knows nothing yet. */
 		async knownUntil(): Promise<number | undefined> {
 			const epochs = await Promise.all(places.map((place) => place.readEpoch()));

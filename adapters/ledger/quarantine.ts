@@ -1,36 +1,73 @@
 // Whether this process may work: not while its store is older than the ledger outside says it was.
 
 import { LetheError } from "../../domain/errors.ts";
-import type { EpochStanding } from "../../domain/ledger.ts";
+import type { Epoch, EpochStanding } from "../../domain/ledger.ts";
 import { limits } from "../../domain/limits.ts";
 
 export type Quarantine = ReturnType<typeof createQuarantine>;
 
+type Life = { stored: Epoch | undefined; standing: EpochStanding };
+
+/**
+ * `life` compares the store with the ledger, `stored` asks the store alone. `forget` is called whenever the store turns out
+ * to be another than it was: nothing that a process remembers of it holds any more.
+ */
 export function createQuarantine(deps: {
-	standing: () => Promise<EpochStanding>;
+	life: () => Promise<Life>;
+	stored: () => Promise<Epoch | undefined>;
+	forget: () => void;
 	log: { error: (fields: object, message: string) => void };
 }) {
-	let known: EpochStanding | undefined;
+	let known: Life | undefined;
 	let running = false;
+	// How often the store was out of sight, and up to which time it has been looked at since.
+	let losses = 0;
+	let settled = 0;
+
+	async function compare(): Promise<void> {
+		const now = await deps.life();
+		const { standing } = now;
+		if (standing !== known?.standing && isOld(now)) {
+			deps.log.error({ code: "quarantined", standing }, "the store and the ledger are of different times");
+		}
+		const isOther = isOld(now) || (known !== undefined && known.stored?.epoch !== now.stored?.epoch);
+		known = now;
+		if (isOther) deps.forget();
+	}
+
+	/** Without the ledger: the life that it was in, and no earlier beat of it. */
+	async function isAsBefore(): Promise<boolean> {
+		const stored = await deps.stored();
+		const before = known?.stored;
+		return stored !== undefined && stored.epoch === before?.epoch && stored.beat >= before.beat;
+	}
 
 	async function refresh(): Promise<void> {
 		if (running) return;
 		running = true;
+		const seen = losses;
 		try {
-			const standing = await deps.standing();
-			if (standing !== known && isOld(standing)) {
-				deps.log.error({ code: "quarantined", standing }, "the store and the ledger are of different times");
-			}
-			known = standing;
+			await compare();
+			settled = seen;
 		} catch {
 			// A server that is away says nothing of the store's age: what was known last stands.
+			if (seen !== settled && (await isAsBefore().catch(() => false))) settled = seen;
 		} finally {
 			running = false;
 		}
 	}
 
+	function checkAge(): void {
+		if (known === undefined || isOld(known))
+			throw new LetheError("quarantined", { cause: known?.standing ?? "not compared yet" });
+	}
+
 	return {
 		refresh,
+		/** The store is out of sight: whatever comes back in its place is to be looked at first. */
+		lose(): void {
+			losses++;
+		},
 		/** Looks now and again; `stop` ends that. */
 		async follow(): Promise<() => void> {
 			await refresh();
@@ -38,14 +75,19 @@ export function createQuarantine(deps: {
 			timer.unref();
 			return () => clearInterval(timer);
 		},
-		/** @throws LetheError quarantined while the store is older than it was, or nobody could say yet */
+		/**
+		 * @throws LetheError quarantined while the store is older than it was, or nobody could say yet; store_unavailable while
+		 * it has been away and was not looked at since
+		 */
 		check(): void {
-			if (known === undefined || isOld(known))
-				throw new LetheError("quarantined", { cause: known ?? "not compared yet" });
+			checkAge();
+			if (settled !== losses) throw new LetheError("store_unavailable", { cause: "not looked at since it was away" });
 		},
+		/** Only that of its age. @throws LetheError quarantined */
+		checkAge,
 	};
 }
 
-function isOld(standing: EpochStanding): boolean {
+function isOld({ standing }: Life): boolean {
 	return standing === "store_behind" || standing === "ledger_behind";
 }

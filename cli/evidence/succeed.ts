@@ -42,12 +42,12 @@ type JudgedLog = { predecessor: NonNullable<Act["predecessor"]>; successor: stri
  */
 export async function judgeLog(
 	deps: Pick<Deps, "checkpoints" | "succession"> & {
-		ledger: Pick<Deps["ledger"], "standing">;
+		ledger: Pick<Deps["ledger"], "life">;
 		evidence: Pick<Deps["evidence"], "append">;
 	},
 	reason: string,
 ): Promise<JudgedLog> {
-	const epoch = await deps.ledger.standing();
+	const { standing: epoch } = await deps.ledger.life();
 	if (epoch !== "current") throw new Refusal("the store is in quarantine: run `lethe restore` first.");
 	const { standing, size } = await deps.checkpoints.standing();
 	if (isSound(standing))

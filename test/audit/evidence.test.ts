@@ -45,6 +45,16 @@ describe("the evidence log", () => {
 		await noFindings(log);
 	});
 
+	it("goes on where its store ends, when that is a copy of before", async () => {
+		const log = createMemoryEvidence();
+		for (let entry = 0; entry < 6; entry++) await log.evidence.append([{ type: "record_read" }]);
+		log.kept.bundles.splice(3);
+		log.evidence.forget();
+		await log.evidence.append([{ type: "record_read" }]);
+		assert.equal(log.entries().length, 4);
+		await noFindings(log);
+	});
+
 	it("enters what a document carries once, however often and by whomever it is integrated", async () => {
 		const log = createMemoryEvidence({ turn: () => turn() });
 		const writers = Array.from({ length: 4 }, log.createWriter);

@@ -7,7 +7,10 @@ import { fsck } from "../../audit/fsck.ts";
 import { idOfNote, openLine, predecessorsIn } from "../../audit/succession.ts";
 import { verifyEvidence } from "../../audit/verifyEvidence.ts";
 import { judgeLog } from "../../cli/evidence/succeed.ts";
+import type { EpochStanding } from "../../domain/ledger.ts";
 import { carrierOf, createMemoryEvidence, type MemoryEvidence, ofArray, origin } from "./memoryEvidence.ts";
+
+const ledgerOf = (standing: EpochStanding) => ({ life: async () => ({ stored: undefined, standing }) });
 
 const [early, signed, restored] = [300, 700, 512];
 
@@ -27,7 +30,7 @@ async function createRestored() {
 }
 
 const judge = (log: MemoryEvidence) =>
-	judgeLog({ ...log, evidence: log.createWriter(), ledger: { standing: async () => "current" } }, "restore");
+	judgeLog({ ...log, evidence: log.createWriter(), ledger: ledgerOf("current") }, "restore");
 
 async function exported(log: MemoryEvidence, since?: number): Promise<string[]> {
 	const lines: string[] = [];
@@ -75,7 +78,7 @@ describe("a log that lacks what was signed of it", () => {
 
 	it("that holds what its witnesses saw needs none, and one in quarantine is restored first", async () => {
 		const { log } = await createRestored();
-		const quarantined = { ...log, ledger: { standing: async () => "store_behind" as const } };
+		const quarantined = { ...log, ledger: ledgerOf("store_behind") };
 		await assert.rejects(judgeLog(quarantined, "restore"), /run `lethe restore` first/);
 		await judge(log);
 		await log.checkpoints.publish();
