@@ -176,7 +176,8 @@ function readMaterial({ certificateFile, keyFile, clientAuthorityFile }: TlsSett
 		ecdhCurve: groups,
 		minVersion: "TLSv1.2",
 		maxVersion: "TLSv1.3",
-		...(ca ? { ca } : {}),
+		// Without one none is known: by default it would be whoever has a certificate of any public authority.
+		ca: ca ?? [],
 	};
 	try {
 		createSecureContext(material);

@@ -2246,14 +2246,21 @@ categories?: ("otp" | "transactional" | "marketing" | "health")[]
 addresses?: string[]
 expiresAt?: string
 /**
- * What verifies the requests, and the JWTs for tokens, that it signs.
+ * What verifies the requests, the JWTs for tokens and the DPoP proofs that it signs.
  * 
  * @minItems 1
  * @maxItems 4
  */
 publicKeys?: PublicKeyInput[]
 /**
- * `signature`: each request is signed too (RFC 9421). `dpop`, `certificate`: it is good for tokens only, bound to a key of the caller's or to its client certificate.
+ * With the proof `certificate`: the only client certificates that its tokens are bound to, each by its thumbprint (`x5t#S256`: SHA-256 of its DER form, base64url); any that the listener's authority signed unless told.
+ * 
+ * @minItems 1
+ * @maxItems 4
+ */
+certificates?: string[]
+/**
+ * `signature`: each request is signed too (RFC 9421). `dpop`, `certificate`: it is good for tokens only, bound to one of its `publicKeys` or to its client certificate.
  */
 proof?: ("signature" | "dpop" | "certificate")
 /**
@@ -2282,6 +2289,7 @@ publicKeys?: {
 kty: string
 [k: string]: unknown
 }[]
+certificates?: string[]
 proof?: ("signature" | "dpop" | "certificate")
 expiresAt?: string
 revokedAt?: string
@@ -2323,6 +2331,7 @@ publicKeys?: {
 kty: string
 [k: string]: unknown
 }[]
+certificates?: string[]
 proof?: ("signature" | "dpop" | "certificate")
 expiresAt?: string
 revokedAt?: string

@@ -315,6 +315,8 @@ export const limits = {
 	// Of the networks that a key came from, so many are remembered.
 	networksSeenMax: 64,
 	publicKeysMax: 4,
+	// Of the client certificates that a key's tokens are bound to: room for the next beside each.
+	clientCertificatesMax: 4,
 	// Who was shown a key's text, or that of a key that made it, is asked after so far: one with more counts as anybody's.
 	keyHoldersMax: 32,
 	tokenLifeMs: 10 * 60_000,

@@ -167,6 +167,8 @@ export type ApiKeyDocument = Grant & {
 	/** The principals that were ever shown one of its texts; it only grows. Absent where it has had none. */
 	shownTo?: string[];
 	publicKeys?: PublicKey[];
+	/** Thumbprints (`x5t#S256`) of the only client certificates that its tokens are bound to. */
+	certificates?: string[];
 	proof?: Proof;
 	name: string;
 	createdAt: number;

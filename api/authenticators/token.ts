@@ -135,7 +135,7 @@ async function requireBound(
 	if (bound.jkt !== undefined && (await verifyDpop(deps, request, token)) !== bound.jkt) {
 		throw new LetheError("proof_invalid", { cause: "another key" });
 	}
-	if (certificate !== undefined && clientCertificate(request.raw) !== certificate) {
+	if (certificate !== undefined && clientCertificate(request.raw)?.thumbprint !== certificate) {
 		throw new LetheError("proof_invalid", { cause: "another certificate" });
 	}
 }

@@ -73,20 +73,35 @@ const input = z
 			.min(1)
 			.max(limits.publicKeysMax)
 			.optional()
-			.meta({ description: "What verifies the requests, and the JWTs for tokens, that it signs." }),
+			.meta({ description: "What verifies the requests, the JWTs for tokens and the DPoP proofs that it signs." }),
+		certificates: z
+			.array(encoded(43, 43))
+			.min(1)
+			.max(limits.clientCertificatesMax)
+			.optional()
+			.meta({
+				description:
+					"With the proof `certificate`: the only client certificates that its tokens are bound to, each by its thumbprint " +
+					"(`x5t#S256`: SHA-256 of its DER form, base64url); any that the listener's authority signed unless told.",
+			}),
 		proof: z
 			.enum(proofs)
 			.optional()
 			.meta({
 				description:
-					"`signature`: each request is signed too (RFC 9421). `dpop`, `certificate`: it is good for tokens only, bound to a " +
-					"key of the caller's or to its client certificate.",
+					"`signature`: each request is signed too (RFC 9421). `dpop`, `certificate`: it is good for tokens only, bound to " +
+					"one of its `publicKeys` or to its client certificate.",
 			}),
 		textless: z.boolean().default(false).meta({ description: "It has no text that could leak: it signs." }),
 	})
-	.refine(({ textless, proof, publicKeys }) => publicKeys !== undefined || !(textless || proof === "signature"), {
-		path: ["publicKeys"],
-		error: "A key that signs needs one.",
+	.refine(
+		({ textless, proof, publicKeys }) =>
+			publicKeys !== undefined || !(textless || proof === "signature" || proof === "dpop"),
+		{ path: ["publicKeys"], error: "A key that signs needs one." },
+	)
+	.refine(({ proof, certificates }) => certificates === undefined || proof === "certificate", {
+		path: ["certificates"],
+		error: 'They are for a key with "proof": "certificate".',
 	})
 	.meta({ id: "NewApiKey" });
 const rotation = z
@@ -110,6 +125,7 @@ const apiKey = z
 		rotatedAt: z.string().optional().meta({ description: "When its present text was made, if it is not the first." }),
 		overlapEndsAt: z.string().optional().meta({ description: "Until when the text before still opens." }),
 		publicKeys: z.array(z.looseObject({ kty: z.string() })).optional(),
+		certificates: z.array(z.string()).optional(),
 		proof: z.enum(proofs).optional(),
 		expiresAt: z.string().optional(),
 		revokedAt: z.string().optional(),
@@ -286,7 +302,7 @@ function isKey(jwk: JsonWebKey): boolean {
 }
 
 function viewApiKey(key: ApiKeyDocument, now: number): z.output<typeof apiKey> {
-	const { _id: id, name, roles, categories, addresses, createdBy, secrets, publicKeys, proof } = key;
+	const { _id: id, name, roles, categories, addresses, createdBy, secrets, publicKeys, certificates, proof } = key;
 	const [current, before] = secrets;
 	const isOver = (at: number | undefined) => at !== undefined && at <= now;
 	const overlapEndsAt = isOver(before?.endsAt) ? undefined : before?.endsAt;
@@ -302,6 +318,7 @@ function viewApiKey(key: ApiKeyDocument, now: number): z.output<typeof apiKey> {
 		categories,
 		addresses,
 		publicKeys,
+		certificates,
 		proof,
 		createdAt: formatTime(key.createdAt),
 		createdBy,

@@ -1,6 +1,7 @@
 // The token endpoint: an API key, or what it signed, against an access token that lives for minutes (RFC 6749, 4.4; RFC 9068).
 
 import type { FastifyReply, FastifyRequest } from "fastify";
+import { calculateJwkThumbprint } from "jose";
 import { z } from "zod";
 import type { ApiKeyDocument } from "../../adapters/mongo/models.ts";
 import { errorCatalogue, LetheError } from "../../domain/errors.ts";
@@ -188,14 +189,40 @@ function readScope(key: ApiKeyDocument, asked: string | undefined): string {
 	return [...new Set(named)].join(" ");
 }
 
-/** What the token is bound to: the key of a DPoP proof, or the connection's certificate where the key asks for that. */
+/**
+ * What the token is bound to: the key of a DPoP proof, or the connection's certificate where the API key asks for that.
+ * Where it asks for either, that is a second factor: one which was told of when the key was made, not whatever is shown.
+ */
 async function bind(deps: Deps, key: ApiKeyDocument, request: FastifyRequest): Promise<Bound | undefined> {
-	if (request.headers.dpop !== undefined) return { jkt: await verifyDpop(deps, request) };
-	if (key.proof === "dpop") throw new OAuthError("invalid_dpop_proof", "this key asks for a DPoP proof");
-	if (key.proof !== "certificate") return undefined;
-	const thumbprint = clientCertificate(request.raw);
-	if (!thumbprint) throw new OAuthError("invalid_request", "this key asks for a client certificate");
-	return { "x5t#S256": thumbprint };
+	if (key.proof === "certificate") return { "x5t#S256": knownCertificate(key, request) };
+	if (request.headers.dpop === undefined) {
+		if (key.proof === "dpop") throw new OAuthError("invalid_dpop_proof", "this key asks for a DPoP proof");
+		return undefined;
+	}
+	const jkt = await verifyDpop(deps, request);
+	if (key.proof === "dpop") await requireOwn(key, jkt);
+	return { jkt };
+}
+
+/** @throws OAuthError invalid_dpop_proof unless the thumbprint is of one of the API key's public keys */
+async function requireOwn({ publicKeys }: ApiKeyDocument, jkt: string): Promise<void> {
+	if (!publicKeys) {
+		const mend = "this key has no publicKeys that a DPoP proof could be by: make another, with publicKeys";
+		throw new OAuthError("invalid_dpop_proof", mend);
+	}
+	const own = await Promise.all(publicKeys.map((jwk) => calculateJwkThumbprint(jwk)));
+	if (!own.includes(jkt)) throw new OAuthError("invalid_dpop_proof", "by none of this key's publicKeys");
+}
+
+/** RFC 8705, 2. @throws OAuthError invalid_client */
+function knownCertificate({ certificates }: ApiKeyDocument, { raw }: FastifyRequest): string {
+	const shown = clientCertificate(raw);
+	if (!shown) throw new OAuthError("invalid_client", "this key asks for a client certificate");
+	if (!shown.isAuthorized) throw new OAuthError("invalid_client", "a certificate of no authority that is known here");
+	if (certificates && !certificates.includes(shown.thumbprint)) {
+		throw new OAuthError("invalid_client", "a certificate that is none of this key's");
+	}
+	return shown.thumbprint;
 }
 
 /** RFC 6749, 3.2: a form, and no parameter twice. */

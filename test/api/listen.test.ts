@@ -131,7 +131,20 @@ describe("the listener", () => {
 		assert.deepEqual(await get(), { protocol: "https", peer: null });
 		const client = { cert: readFileSync(files.certificateFile), key: readFileSync(files.keyFile) };
 		const thumbprint = createHash("sha256").update(new X509Certificate(client.cert).raw).digest("base64url");
-		assert.equal((await get(client)).peer, thumbprint);
+		assert.deepEqual((await get(client)).peer, { thumbprint, isAuthorized: true });
+		const stranger = await localCertificate(join(dir, "unknown"));
+		const other = { cert: readFileSync(stranger.certificateFile), key: readFileSync(stranger.keyFile) };
+		assert.equal((await get(other)).peer.isAuthorized, false);
+		assert.equal((await get({ ...other, maxVersion: "TLSv1.2" })).peer.isAuthorized, false);
+	});
+
+	it("knows no client certificate where no authority was named, whichever authority signed it", async (test) => {
+		const own = build();
+		const { tlsUrl } = await listen(own, settings({ clientAuthorityFile: undefined }), { log });
+		test.after(() => own.close());
+		const client = { cert: readFileSync(files.certificateFile), key: readFileSync(files.keyFile) };
+		const { peer } = await get({ port: Number(new URL(tlsUrl as string).port), ...client });
+		assert.equal(peer.isAuthorized, false);
 	});
 
 	it("turns away who has no certificate that it knows, where one is required", async () => {

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { createPublicKey, generateKeyPairSync } from "node:crypto";
+import { createHash, createPublicKey, generateKeyPairSync, X509Certificate } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer, request as requestTls } from "node:https";
 import type { AddressInfo } from "node:net";
@@ -21,9 +21,10 @@ type Key = { id: string; apiKey: string };
 describe("access tokens", () => {
 	let api: TestApi;
 	let admin: string;
+	let tenantId: string;
 	before(async () => {
 		api = await createTestApi();
-		admin = (await api.addTenant({ roles: ["admin"] })).key;
+		({ key: admin, tenantId } = await api.addTenant({ roles: ["admin"] }));
 	});
 	after(() => api.close());
 
@@ -307,7 +308,7 @@ describe("access tokens", () => {
 			prove(by, { method: "GET", url, at: api.clock(), token }, change);
 		before(async () => {
 			signing = createSigning();
-			key = await createKey({ proof: "dpop" });
+			key = await createKey({ proof: "dpop", publicKeys: [createSigning().jwk, signing.jwk] });
 			const about = { method: "POST", url: `${publicUrl}/oauth/token`, at: api.clock() };
 			const dpop = prove(signing, about);
 			const answer = await ask(grant, { authorization: basic(key), dpop });
@@ -315,6 +316,20 @@ describe("access tokens", () => {
 			token = answer.json.access_token;
 			const again = await ask(grant, { authorization: basic(key), dpop });
 			assert.equal(again.json.error, "invalid_dpop_proof", "replayed at the token endpoint");
+		});
+
+		it("by none but its own public keys: who has its text and a key of theirs has nothing", async () => {
+			const about = { method: "POST", url: `${publicUrl}/oauth/token`, at: api.clock() };
+			const stolen = await ask(grant, { authorization: basic(key), dpop: prove(createSigning(), about) });
+			assert.deepEqual([stolen.status, stolen.json.error], [400, "invalid_dpop_proof"]);
+			const body = { name: "n", roles: ["sender"], proof: "dpop" };
+			const { status, json } = await api.request(admin, "POST", "/v1/api-keys", body);
+			assert.deepEqual([status, json.errors?.[0].pointer], [400, "/publicKeys"]);
+			// One that was made before they were asked for.
+			const { key: apiKey, keyId: id } = await api.addKey(tenantId, ["sender"], { proof: "dpop" });
+			const before = await ask(grant, { authorization: basic({ id, apiKey }), dpop: prove(signing, about) });
+			assert.deepEqual([before.status, before.json.error], [400, "invalid_dpop_proof"]);
+			assert.match(before.json.error_description, /publicKeys/);
 		});
 
 		it("it opens with a fresh proof of the same key, once a proof", async () => {
@@ -355,9 +370,12 @@ describe("access tokens", () => {
 	});
 
 	it("bound to a client certificate, it opens on connections with that certificate only", async () => {
-		const [own, other] = [makeCertificate("own"), makeCertificate("other")];
+		const [own, another, strange] = [makeCertificate("own"), makeCertificate("another"), makeCertificate("strange")];
 		const key = await createKey({ proof: "certificate" });
-		const options = { ...makeCertificate("localhost"), requestCert: true, rejectUnauthorized: false };
+		const thumbprint = createHash("sha256").update(new X509Certificate(own.cert).raw).digest("base64url");
+		const pinned = await createKey({ proof: "certificate", certificates: [thumbprint] });
+		const ca = [own.cert, another.cert];
+		const options = { ...makeCertificate("localhost"), ca, requestCert: true, rejectUnauthorized: false };
 		const server = createServer(options, (request, response) => api.app.routing(request, response));
 		await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
 		const { port } = server.address() as AddressInfo;
@@ -371,11 +389,11 @@ describe("access tokens", () => {
 				});
 				sent.on("error", reject).end(body);
 			});
-		const askWith = (shown?: object) =>
+		const askWith = (shown?: object, by = key, more = {}) =>
 			send({
 				method: "POST",
 				path: "/oauth/token",
-				headers: { authorization: basic(key), "content-type": "application/x-www-form-urlencoded" },
+				headers: { authorization: basic(by), "content-type": "application/x-www-form-urlencoded", ...more },
 				body: "grant_type=client_credentials",
 				...(shown && { shown }),
 			});
@@ -384,8 +402,19 @@ describe("access tokens", () => {
 		const headers = { authorization: `Bearer ${token}` };
 		const list = async (shown?: object) =>
 			(await send({ method: "GET", path: "/v1/messages", headers, ...(shown && { shown }) })).status;
-		assert.deepEqual([await list(own), await list(other), await list()], [200, 401, 401]);
-		assert.equal(JSON.parse((await askWith()).text).error, "invalid_request");
+		assert.deepEqual([await list(own), await list(another), await list()], [200, 401, 401]);
+		const answers = async (...asked: Parameters<typeof askWith>) => {
+			const { status, text } = await askWith(...asked);
+			return status === 200 ? status : JSON.parse(text).error;
+		};
+		assert.equal(await answers(), "invalid_client");
+		assert.equal(await answers(strange), "invalid_client", "whoever made it, nobody signed it");
+		const dpop = prove(createSigning(), { method: "POST", url: `${publicUrl}/oauth/token`, at: api.clock() });
+		assert.equal(await answers(undefined, key, { dpop }), "invalid_client", "another proof takes its place");
+		assert.equal(await answers(another), 200, "any that the authority signed");
+		assert.deepEqual([await answers(own, pinned), await answers(another, pinned)], [200, "invalid_client"]);
+		const wrong = { name: "n", roles: ["sender"], certificates: [thumbprint] };
+		assert.equal((await api.request(admin, "POST", "/v1/api-keys", wrong)).json.errors[0].pointer, "/certificates");
 		await refusedAs("proof_invalid", `Bearer ${token}`, {}, "without TLS");
 		server.closeAllConnections();
 		server.close();
