@@ -26,7 +26,7 @@ declare module "fastify" {
 	interface FastifyContextConfig {
 		/** `own`: the route keeps its idempotency keys with what it makes. `none`: it takes none. */
 		idempotency?: "own" | "none";
-		/** What the route answers holds a secret or content: it is never kept, and a repeat is told so. */
+		/** What the route answers holds a secret, content or somebody's name: it is never kept, and a repeat is told so. */
 		secretAnswer?: boolean;
 	}
 }

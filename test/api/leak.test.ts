@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { connect } from "node:net";
 import { after, before, describe, it } from "node:test";
 import fc from "fast-check";
+import { Plaintext } from "../../domain/plaintext.ts";
 import { createTestApi, inboundOf, messageBody, number, type TestApi, text } from "./harness.ts";
 
 const marks = ["491718887766", "Geheimnis-Marke", "lethe_key_marked-and-wrong-0123"];
@@ -124,6 +125,32 @@ describe("answers and logs", () => {
 		await api.request(key, "GET", `/v1/messages/${json.id}`);
 		const { text: metrics } = await api.request(key, "GET", "/metrics");
 		clean(api.logLines.join("") + metrics, [number.slice(1), number.slice(3), text, "Termin", key]);
+	});
+
+	it("what is done to a person leaves their name in no answer that is kept for a repeat", async () => {
+		const { tenantId } = await api.addTenant();
+		const { token: admin } = await api.addPerson(tenantId, ["admin"]);
+		const { personId: id } = await api.addPerson(tenantId, ["auditor"]);
+		const name = Plaintext.text(JSON.stringify({ login: "marked@example.com", name: "Marke Beispiel" }));
+		const sealedName = await api.personSeal.seal({ tenantId, personId: id, field: "name" }, name);
+		await api.store.people.change(id, (person) => ({ ...person, sealedName }));
+		const enrolledAt = new Date((await api.store.people.find(id))?.enrolledAt as number).toISOString();
+		const steps: Record<string, object | undefined> = {
+			roles: { roles: ["auditor", "admin"] },
+			confirm: { enrolledAt },
+			end: {},
+		};
+		for (const [step, body] of Object.entries(steps)) {
+			const ask = () =>
+				api.request(admin, "POST", `/v1/people/${id}/${step}`, body, { "idempotency-key": `person-${step}` });
+			const first = await ask();
+			assert.deepEqual([first.status, first.text.includes("marked@example.com")], [200, step !== "end"], first.text);
+			const again = await ask();
+			clean(again.text, ["marked@example.com", "Marke Beispiel"]);
+		}
+		const kept = await api.connection.collection("idempotencyKeys").find().toArray();
+		assert.ok(kept.length >= 3);
+		clean(JSON.stringify(kept) + api.logLines.join(""), ["marked@example.com", "Marke Beispiel"]);
 	});
 
 	it("what is recorded of a number, asked about it or written from it leaves it nowhere", async () => {

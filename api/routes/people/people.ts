@@ -109,6 +109,7 @@ function addChanging(app: Instance, { people, personSeal }: Deps): void {
 	app.post(
 		"/people/:id/roles",
 		{
+			config: { secretAnswer: true },
 			schema: {
 				operationId: "setPersonRoles",
 				summary: "Give a person other roles; within half a second everywhere",
@@ -149,6 +150,7 @@ function addVouching(app: Instance, { people, personSeal }: Deps): void {
 	app.post(
 		"/people/:id/confirm",
 		{
+			config: { secretAnswer: true },
 			schema: {
 				operationId: "confirmPerson",
 				summary: "Vouch for a person who has enrolled: it is they who did",
