@@ -178,7 +178,8 @@ function createInvitations(deps: PeopleDeps) {
 		refuseLeaving(await store.tenants.find(tenantId));
 		const known = await store.people.findByTenant(tenantId);
 		const others = known.filter(({ _id }) => _id !== id);
-		if (others.length >= limits.peoplePerTenantMax) throw new LetheError("too_many_records");
+		const inForce = others.filter(({ endedAt }) => endedAt === undefined);
+		if (inForce.length >= limits.peoplePerTenantMax) throw new LetheError("too_many_records");
 		const normalised = normaliseLogin(login);
 		const taken = await store.people.findByLogin(await macs.all("login", normalised));
 		if (others.some(({ _id, endedAt }) => taken.includes(_id) && endedAt === undefined)) {

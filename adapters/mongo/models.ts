@@ -306,6 +306,7 @@ const collections = {
 	templates: [
 		{ tenantId: 1, createdAt: -1, _id: -1 },
 		{ tenantId: 1, name: 1 },
+		{ tenantId: 1, retiredAt: 1 },
 	],
 	verifications: [{ ids: 1 }, { nextCheckAt: 1 }, { tenantId: 1 }],
 	webhookEndpoints: [{ tenantId: 1, createdAt: -1, _id: -1 }, { state: 1 }],

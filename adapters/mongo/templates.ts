@@ -27,7 +27,9 @@ export function createTemplateStore(collection: mongo.Collection<TemplateDocumen
 		findByName: (tenantId: string, name: string) => guardStore(() => collection.find({ tenantId, name }).toArray()),
 		/** Takes back one that nobody was told of. */
 		delete: (id: string) => guardStore(async () => void (await collection.deleteOne({ _id: id }))),
-		count: (tenantId: string) => guardStore(() => collection.countDocuments({ tenantId })),
+		/** Of those in force: one that was retired makes room for another. */
+		countLive: (tenantId: string) =>
+			guardStore(() => collection.countDocuments({ tenantId, retiredAt: { $exists: false } })),
 		deleteByTenant: (tenantId: string) => guardStore(async () => void (await collection.deleteMany({ tenantId }))),
 		/** A page of a tenant's templates, newest first, after the cursor's place. */
 		page: (tenantId: string, itemsMax: number, after?: Place) =>

@@ -81,8 +81,9 @@ function addMaking(app: Instance, deps: Deps): void {
 			const _id = request.newId("template");
 			const standing = await findEarlier(request, () => templates.find(_id));
 			if (standing) return reply.code(201).send(view(standing));
-			if ((await templates.count(principal.tenantId)) >= limits.templatesPerTenantMax) {
-				throw new LetheError("too_many_records");
+			if ((await templates.countLive(principal.tenantId)) >= limits.templatesPerTenantMax) {
+				const detail = `The tenant has ${limits.templatesPerTenantMax} templates in force: retire those that nobody uses.`;
+				throw new LetheError("too_many_records", { errors: [{ pointer: "", detail }] });
 			}
 			const document = withoutUndefined<TemplateDocument>({
 				_id,

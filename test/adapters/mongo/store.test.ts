@@ -317,6 +317,7 @@ describe("store", () => {
 			[{ nextCheckAt: { $gt: 0 } }],
 			[{ "link.hash": "h" }],
 			[{ tenantId: "t", name: "n" }, undefined, "templates"],
+			[{ tenantId: "t", retiredAt: { $exists: false } }, undefined, "templates"],
 			[{ tenantId: "t" }, undefined, "webhookEndpoints"],
 			[{ tenantId: "t" }, { createdAt: -1, _id: -1 }, "webhookEndpoints"],
 			[{ ids: "v" }, undefined, "verifications"],

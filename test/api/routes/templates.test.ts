@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
+import { limits } from "../../../domain/limits.ts";
 import { createTestApi, number, type TestApi } from "../harness.ts";
 
 const reminder = {
@@ -85,6 +86,24 @@ describe("/v1/templates and /v1/batches", () => {
 		const answer = await api.request(compliance, "POST", "/v1/templates", broken);
 		assert.deepEqual(pointers(answer), ["/variables/place", "/variables/clinic", "/variables/day", "/text"]);
 		assert.equal((await api.request(sender, "POST", "/v1/templates", reminder)).status, 403);
+	});
+
+	it("a tenant has so many in force; retiring one makes room for one", async () => {
+		const other = await api.addTenant({ roles: ["compliance"] });
+		const about = { tenantId: other.tenantId, text: "x", variables: {}, createdAt: 1, createdBy: "admin" };
+		const given = Array.from({ length: limits.templatesPerTenantMax }, (_, index) => ({
+			...{ ...about, _id: api.ids.random("template"), name: `t${index}` },
+			...(index === 0 && { retiredAt: 2 }),
+		}));
+		await api.connection.collection("templates").insertMany(given as never[]);
+		const make = (name: string) => api.request(other.key, "POST", "/v1/templates", { name, text: "x" });
+		const made = await make("one");
+		assert.equal(made.status, 201, "what is retired counts for nothing");
+		const refused = await make("two");
+		assert.deepEqual([refused.status, refused.json.code], [422, "too_many_records"]);
+		assert.match(refused.json.errors[0].detail, /retire/);
+		await api.request(other.key, "POST", `/v1/templates/${made.json.id}/retire`);
+		assert.equal((await make("two")).status, 201);
 	});
 
 	it("templates are listed page by page, a tenant's own", async () => {

@@ -31,8 +31,8 @@ describe("/v1/people", () => {
 	let sequence = 0;
 	const ask = (method: "GET" | "POST", path: string, body?: object, by = admin.token) =>
 		api.request(by, method, `/v1/people${path}`, body);
-	const invite = (more: object = {}) =>
-		ask("POST", "", { login: `Clerk${sequence++}@Example.com`, name: "Ü. Clerk", roles: ["auditor"], ...more });
+	const invite = (more: object = {}, by = admin.token) =>
+		ask("POST", "", { login: `Clerk${sequence++}@Example.com`, name: "Ü. Clerk", roles: ["auditor"], ...more }, by);
 
 	it("invites with a token that is shown once, tells names to administrators, and enters ids and words only", async () => {
 		const made = await invite();
@@ -60,6 +60,23 @@ describe("/v1/people", () => {
 		const gone = (await ask("GET", "")).json.items.find(({ id }: { id: string }) => id === first.json.id);
 		assert.deepEqual([gone.state, gone.login, gone.name], ["ended", "", ""]);
 		assert.equal((await ask("POST", `/${first.json.id}/roles`, { roles: ["admin"] })).status, 404);
+	});
+
+	it("has so many who have not left; who leaves makes room for another", async () => {
+		const { tenantId } = await api.addTenant();
+		const { token } = await api.addPerson(tenantId, ["admin"]);
+		const about = { tenantId, roles: ["auditor"], createdAt: 1, createdBy: "admin", passkeys: [], recoveryMacs: [] };
+		const given = Array.from({ length: limits.peoplePerTenantMax - 1 }, (_, index) => ({
+			...{ ...about, _id: api.ids.random("person"), sessionsFrom: 1, revision: 0 },
+			...(index === 0 && { endedAt: 2 }),
+		}));
+		await api.connection.collection("people").insertMany(given as never[]);
+		const add = () => invite({}, token);
+		const made = await add();
+		assert.equal(made.status, 201, made.text);
+		assert.equal((await add()).json.code, "too_many_records");
+		assert.equal((await ask("POST", `/${made.json.id}/end`, {}, token)).status, 200);
+		assert.equal((await add()).status, 201);
 	});
 
 	describe("who leaves", () => {
