@@ -116,7 +116,7 @@ export async function createApp(deps: ApiDeps) {
 	await addOpenScopes(app, { ...deps, metrics }, signingIn);
 	await addServing(app, deps, "/v1", (scope) => {
 		slowFailures(scope, own.failures, createProblem(deps));
-		addSignedBodies(scope);
+		addSignedBodies(scope, own);
 		askWhoCalls(scope, own, signingIn);
 		addRequestLimits(scope, deps);
 		askWhatTheyMay(scope, deps);

@@ -5,7 +5,7 @@ import type { Authenticator } from "../plugins/auth.ts";
 import { type Keyring, principalOf } from "./keyring.ts";
 import { requireSignature, type SignatureDeps } from "./signature.ts";
 
-type ApiKeyDeps = SignatureDeps & { keyring: Pick<Keyring, "mustSign" | "open"> };
+type ApiKeyDeps = SignatureDeps & { keyring: Pick<Keyring, "alert" | "mustSign" | "open"> };
 
 const bearerPattern = /^Bearer (lethe_key_\S{1,128})$/i;
 
@@ -15,8 +15,11 @@ export function createApiKeyAuthenticator(deps: ApiKeyDeps): Authenticator {
 		const text = bearerPattern.exec(request.headers.authorization ?? "")?.[1];
 		if (text === undefined) return undefined;
 		const key = await deps.keyring.open(text, request);
-		// Its text alone proves nothing: it is good for tokens only.
-		if (key.proof === "dpop" || key.proof === "certificate") throw new LetheError("proof_invalid");
+		// Its text alone proves nothing: it is good for tokens only, and whoever shows it here may have stolen it.
+		if (key.proof === "dpop" || key.proof === "certificate") {
+			await deps.keyring.alert(key, "proof_invalid", request.id);
+			throw new LetheError("proof_invalid");
+		}
 		const { freshMfa = false } = request.routeOptions.config.access ?? {};
 		if (await deps.keyring.mustSign(key, freshMfa)) await requireSignature(deps, key, request);
 		return principalOf(key, "key");

@@ -21,8 +21,8 @@ import type { Keyring } from "./keyring.ts";
 
 declare module "fastify" {
 	interface FastifyRequest {
-		/** What the body of a signed request must hash to. */
-		contentDigests: ContentDigest[] | undefined;
+		/** Whose signed request it is, and what its body must hash to. */
+		signedBody: { key: ApiKeyDocument; digests: ContentDigest[] } | undefined;
 	}
 }
 
@@ -46,8 +46,9 @@ export async function requireSignature(
 		const message = messageOf(deps, request);
 		const signed = readSignatures(message).find((one) => isFor(key, one, deps.clock()) && isWhole(one, request));
 		if (!signed || !isSignedBy(key.publicKeys ?? [], signed)) throw new TypeError("none that holds");
-		request.contentDigests = signed.components.includes("content-digest") ? readContentDigest(message) : undefined;
-		if (!hasBody(request)) checkEmpty(request.contentDigests);
+		const digests = signed.components.includes("content-digest") ? readContentDigest(message) : undefined;
+		request.signedBody = digests && { key, digests };
+		if (!hasBody(request)) checkEmpty(digests);
 		const id = deps.ids.derive("proof", JSON.stringify(["signature", key._id, signed.params.get("nonce")]));
 		const eraseBy = deps.clock() + limits.proofAgeMsMax + 2 * limits.clockSkewMs;
 		if (!(await deps.store.spentProofs.spend(id, eraseBy))) throw new TypeError("replayed");
@@ -59,12 +60,13 @@ export async function requireSignature(
 }
 
 /** Has the bodies of signed requests hashed as they are read: what is not what was signed is not parsed. */
-export function addSignedBodies(app: FastifyInstance): void {
-	app.decorateRequest("contentDigests", undefined);
+export function addSignedBodies(app: FastifyInstance, { keyring }: Pick<SignatureDeps, "keyring">): void {
+	app.decorateRequest("signedBody", undefined);
 	app.addHook("preParsing", async (request, _reply, payload) => {
-		const { contentDigests } = request;
-		if (!contentDigests || !hasBody(request)) return payload;
-		return payload.pipe(createDigestCheck(contentDigests));
+		const { signedBody } = request;
+		if (!signedBody || !hasBody(request)) return payload;
+		const { key, digests } = signedBody;
+		return payload.pipe(createDigestCheck(digests, () => keyring.alert(key, "signature_invalid", request.id)));
 	});
 }
 
@@ -106,7 +108,8 @@ function checkEmpty(digests: ContentDigest[] = []): void {
 	if (!isEmpty) throw new TypeError("the body was taken away");
 }
 
-function createDigestCheck(digests: ContentDigest[]): Transform {
+/** @param alert is heard before a body that is another's is refused */
+function createDigestCheck(digests: ContentDigest[], alert: () => Promise<void>): Transform {
 	const hashes = digests.map((told) => ({ told, hash: createDigest(told) }));
 	return new Transform({
 		transform(chunk: Buffer, _encoding, done) {
@@ -115,7 +118,8 @@ function createDigestCheck(digests: ContentDigest[]): Transform {
 		},
 		flush(done) {
 			const holds = hashes.every(({ told, hash }) => isDigest(told, hash.digest()));
-			done(holds ? null : new LetheError("signature_invalid", { cause: "another body" }));
+			if (holds) return done();
+			alert().then(() => done(new LetheError("signature_invalid", { cause: "another body" })), done);
 		},
 	});
 }

@@ -8,7 +8,8 @@ import type { Metrics } from "../metrics.ts";
 
 /**
  * `superseded`: rotated out. `new_address`: from a network that it never came from, which is refused nothing.
- * `client_refused`: somebody asks for its tokens without what they are given for.
+ * `client_refused`: somebody asks for its tokens without what they are given for. `proof_invalid`: somebody shows its text
+ * in place of a token that it is bound to a proof.
  */
 export type Alert =
 	| "revoked"
@@ -17,6 +18,7 @@ export type Alert =
 	| "address_refused"
 	| "new_address"
 	| "signature_invalid"
+	| "proof_invalid"
 	| "client_refused";
 
 export type WatchDeps = Pick<ApiDeps, "clock" | "hmac" | "evidence" | "log"> & {

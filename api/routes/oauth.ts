@@ -35,6 +35,9 @@ type OAuthCode =
 	| "unsupported_grant_type"
 	| "invalid_dpop_proof";
 
+/** Who does not show what a token is given for. */
+const slowed: ReadonlySet<OAuthCode> = new Set(["invalid_client", "invalid_dpop_proof"]);
+
 class OAuthError extends Error {
 	readonly code: OAuthCode;
 	constructor(code: OAuthCode, description: string) {
@@ -77,7 +80,7 @@ export function addTokenEndpoint(app: Instance, deps: Deps): void {
 	app.setErrorHandler(async (error, request, reply) => {
 		const refused = toOAuthError(error);
 		if (!refused) return problem.send(error, request, reply);
-		const retryAfter = refused.code === "invalid_client" ? await slowClient(deps, error, request) : undefined;
+		const retryAfter = slowed.has(refused.code) ? await slowClient(deps, error, request) : undefined;
 		if (retryAfter === undefined) return refuse(refused, request, reply);
 		return reply
 			.code(429)
@@ -117,7 +120,7 @@ export function addTokenEndpoint(app: Instance, deps: Deps): void {
 			const key = await authenticateClient(deps, { ip, id, headers, form: request.body as Record<string, string> });
 			await limit({ id: key._id, tenantId: key.tenantId }, request, reply);
 			const granted = readScope(key, scope);
-			const bound = await bind(deps, key, request);
+			const bound = await bindOrAlert(deps, key, request);
 			return issue(deps, key, granted, bound);
 		},
 	);
@@ -187,6 +190,15 @@ function readScope(key: ApiKeyDocument, asked: string | undefined): string {
 	const named = asked.split(" ");
 	if (!named.every((role) => key.roles.includes(role))) throw new OAuthError("invalid_scope", "not roles of this key");
 	return [...new Set(named)].join(" ");
+}
+
+/** The key's text without the factor that it asks for is what somebody has who stole it: that is told of the key. */
+async function bindOrAlert(deps: Deps, key: ApiKeyDocument, request: FastifyRequest): Promise<Bound | undefined> {
+	return bind(deps, key, request).catch(async (error: unknown) => {
+		const asksForProof = key.proof === "dpop" || key.proof === "certificate";
+		if (asksForProof && toOAuthError(error)) await deps.keyring.alert(key, "client_refused", request.id);
+		throw error;
+	});
 }
 
 /**

@@ -93,7 +93,9 @@ describe("signed requests", () => {
 		assert.equal(await inject("POST", url, headers, body()), "202");
 		assert.equal(await inject("POST", url, headers, body()), refused, "replayed");
 		const other = signedHeaders("POST", url, body(), headersOf(), {});
+		const before = await alerts();
 		assert.equal(await inject("POST", url, other, body().replace("Termin", "Tarmin")), refused, "another body");
+		assert.equal(await alerts(), before + 1, "a head that somebody puts another body to is a leak's too");
 		assert.equal(await inject("POST", url, signedHeaders("POST", url, body(), headersOf(), {})), refused, "no body");
 		assert.equal(await api.count(), 1);
 	});

@@ -107,7 +107,7 @@ describe("request limits", () => {
 	});
 
 	it("slow who fails at the token endpoint, by address and by client, and never the client itself", async () => {
-		const { key, keyId } = await api.addTenant();
+		const { tenantId, key, keyId } = await api.addTenant();
 		const ask = async (id: string, secret: string, remoteAddress: string) => {
 			const authorization = `Basic ${Buffer.from(`${id}:${secret}`).toString("base64")}`;
 			const headers = { "content-type": "application/x-www-form-urlencoded", authorization };
@@ -132,6 +132,15 @@ describe("request limits", () => {
 		assert.equal((await ask(keyId, key, "2001:db8:9:1::5")).status, 200);
 		const entries = await api.entries(keyId);
 		assert.equal(entries.filter(({ code }) => code === "client_refused").length, 1, "once a minute");
+		// The right text without the proof that it asks for, too.
+		const proving = await api.addKey(tenantId, ["sender"], { proof: "dpop" });
+		const statuses: number[] = [];
+		for (let count = 0; statuses.length < 28; count++) {
+			const { status, error } = await ask(proving.keyId, proving.key, `203.0.113.${count % 250}`);
+			// Between them come those that are one too many of a key a second, which is another limit.
+			if (error === "invalid_dpop_proof") statuses.push(status);
+		}
+		assert.deepEqual([new Set(statuses.slice(0, 25)), new Set(statuses.slice(25))], [new Set([400]), new Set([429])]);
 	});
 
 	it("hold by each process alone while Redis is away, and are shared again when it is back", async () => {

@@ -367,6 +367,30 @@ describe("access tokens", () => {
 			const unbound = await tokenOf(await createKey());
 			await refusedAs("proof_invalid", `DPoP ${unbound}`, { dpop: proof() }, "an unbound token");
 		});
+
+		it("its text without the proof, at the token endpoint or as a bearer's, is counted as a leak and entered", async () => {
+			const own = await createKey({ proof: "dpop", publicKeys: [signing.jwk] });
+			const counts = async () => {
+				const { body } = await api.app.inject({ method: "GET", url: "/metrics" });
+				const of = (reason: string) =>
+					Number(new RegExp(`lethe_credential_alerts_total\\{reason="${reason}"\\} (\\d+)`).exec(body)?.[1] ?? 0);
+				return [of("client_refused"), of("proof_invalid")] as [number, number];
+			};
+			const [refused, invalid] = await counts();
+			const about = { method: "POST", url: `${publicUrl}/oauth/token`, at: api.clock() };
+			for (const dpop of [undefined, prove(createSigning(), about), "nonsense"]) {
+				const answer = await ask(grant, { authorization: basic(own), ...(dpop && { dpop }) });
+				assert.equal(answer.json.error, "invalid_dpop_proof", answer.text);
+			}
+			assert.deepEqual(await counts(), [refused + 3, invalid]);
+			await refusedAs("proof_invalid", `Bearer ${own.apiKey}`);
+			assert.deepEqual(await counts(), [refused + 3, invalid + 1]);
+			const told = (await api.entries(own.id)).filter(({ type }) => type === "credential_alert");
+			assert.deepEqual(
+				told.map(({ code }) => code),
+				["client_refused", "proof_invalid"],
+			);
+		});
 	});
 
 	it("bound to a client certificate, it opens on connections with that certificate only", async () => {
