@@ -37,6 +37,22 @@ describe("a person stands behind a key", () => {
 		assert.equal(await standsBehind(api, other, made.id), false);
 	});
 
+	it("and behind none that so many others were shown, themselves not among them; one more counts as everybody's", async () => {
+		const holders = Array.from({ length: limits.keyHoldersMax }, () => api.ids.random("person"));
+		const by = { createdBy: holders[0] as string, shownTo: holders };
+		const { keyId } = await api.addKey(tenantId, ["admin"], by);
+		// One that the key made: neither of the two is a person.
+		const { keyId: made } = await api.addKey(tenantId, ["admin"], { createdBy: keyId, shownTo: [keyId] });
+		const other = api.ids.random("person");
+		for (const id of [keyId, made]) {
+			assert.equal(await standsBehind(api, other, id), false);
+			assert.equal(await standsBehind(api, holders.at(-1) as string, id), true);
+		}
+		const { keyId: more } = await api.addKey(tenantId, ["admin"], { ...by, shownTo: [...holders, keyId] });
+		const { keyId: another } = await api.addKey(tenantId, ["admin"], { ...by, createdBy: api.ids.random("person") });
+		for (const id of [more, another]) assert.equal(await standsBehind(api, other, id), true);
+	});
+
 	it("that was shown to more than are asked after, and what is kept of them stays bounded", async () => {
 		const { keyId } = await api.addKey(tenantId, ["admin"]);
 		const last = api.ids.random("person");
