@@ -129,7 +129,7 @@ export function createAssess(deps: AssessDeps) {
 }
 
 /** How a message is going to be handed over, and how long each trace of it lives. It throws as both plans do. */
-function createPlan(deps: PlanDeliveryDeps, judge: Pick<ReturnType<typeof createJudge>, "plan">) {
+export function createPlan(deps: PlanDeliveryDeps, judge: Pick<ReturnType<typeof createJudge>, "plan">) {
 	const planDelivery = createPlanDelivery(deps);
 
 	return (judgement: Judgement, input: ComposedInput, tenant: TenantDocument, now: number): Planned => {
@@ -168,7 +168,7 @@ function costOf({ substituted }: ComposedInput, outline: string) {
 }
 
 /** The same input. @throws LetheError category_refused when its category is not among those that the principal may send */
-function requireCategory({ categories }: Sender, input: ComposedInput): ComposedInput {
+export function requireCategory({ categories }: Sender, input: ComposedInput): ComposedInput {
 	if (categories && !categories.includes(input.category)) {
 		const detail = `These credentials may send: ${categories.join(", ")}.`;
 		throw new LetheError("category_refused", { errors: [{ pointer: "/category", detail }] });

@@ -12,6 +12,7 @@ import { type AcceptDeps, createAccept } from "./accept.ts";
 import { createCompose } from "./compose.ts";
 import { countOrRefuse, tooOften } from "./countOrRefuse.ts";
 import type { ApiDeps } from "./deps.ts";
+import { createForesee } from "./foresee.ts";
 import { isAmong } from "./isAmong.ts";
 import type { Principal } from "./plugins/auth.ts";
 import { actOf } from "./plugins/evidence.ts";
@@ -38,7 +39,7 @@ type VerificationClasses = ("contact" | "otp_secret")[];
 export function createVerify(deps: VerifyDeps) {
 	const { readActive } = createTenants(deps);
 	const records = createRecords(deps);
-	const send = createCodeSender(deps);
+	const { send, foresee } = createCodeSender(deps);
 	const writeText = createCodeText(deps);
 
 	/** Whether a message may stand although its acceptance was lost: its code is on its way then, and is to be right. */
@@ -63,15 +64,17 @@ export function createVerify(deps: VerifyDeps) {
 			const body = await writeText(tenant, input, code);
 			const mac = await deps.hmac.mac("code", undefined, `${id} ${code}`);
 			const expiresAt = deps.clock() + readDuration(input.validFor);
-			const issued = await records.issue(tenant, number, { id, mac, digits: input.digits, expiresAt });
+			const asked = { principal, input, body, messageId };
+			const own = { id, mac, digits: input.digits, expiresAt };
+			const { issued, known } = await records.issue(tenant, number, own, () => foresee(asked, tenant));
 			const enter = (type: "verification_issued" | "verification_withheld", code?: string) =>
 				deps.evidence.append([actOf(principal, type, { about: id, ...(code === undefined ? {} : { code }) })]);
 			try {
 				await enter("verification_issued");
-				const withheldFor = await send({ principal, input, body, messageId });
+				const withheldFor = await send(asked);
 				if (withheldFor !== undefined) await enter("verification_withheld", withheldFor);
 			} catch (error) {
-				if (!(await mayBeSent(error, messageId))) await records.takeBack(issued);
+				if (!(await mayBeSent(error, messageId))) await records.takeBack(issued, known);
 				throw error;
 			}
 			return issued;
@@ -115,8 +118,16 @@ function createRecords(deps: VerifyDeps) {
 	}
 
 	return {
-		/** Takes the code down before it is sent: nobody gets one that is not. @throws LetheError rate_limited */
-		async issue(tenant: TenantDocument, number: Plaintext, code: Parameters<typeof issue>[2]): Promise<Verification> {
+		/**
+		 * Takes the code down before it is sent: nobody gets one that is not. `foresee` is asked before it takes the place of
+		 * another, which may be on its way and right. @throws LetheError rate_limited, and what `foresee` does
+		 */
+		async issue(
+			tenant: TenantDocument,
+			number: Plaintext,
+			code: Parameters<typeof issue>[2],
+			foresee: () => Promise<void>,
+		): Promise<{ issued: Verification; known: Verification | undefined }> {
 			const { macs } = await subjects.identify(tenant._id, number);
 			const ids = macs.map((mac) => deps.ids.derive("verificationNumber", `${tenant._id} ${mac}`));
 			const known = await verifications.findAny(ids);
@@ -125,14 +136,14 @@ function createRecords(deps: VerifyDeps) {
 			const issued = issue(known, place, code, now);
 			if ("retryAt" in issued) throw tooOften(issued.retryAt - now);
 			// What is refused anyway uses nothing up.
+			if (known) await foresee();
 			if (known) await limitTenant(tenant);
-			if (await verifications.change(known, issued.record)) return issued.record;
+			if (await verifications.change(known, issued.record)) return { issued: issued.record, known };
 			throw tooOften(limits.verificationCooldownMs);
 		},
-		/** Nothing was sent: that it was to be counts for nothing. */
-		async takeBack(issued: Verification): Promise<void> {
-			const withdrawn = withdraw(issued, issued.current.id);
-			if (withdrawn) await verifications.change(issued, withdrawn).catch(() => false);
+		/** Nothing was sent: that it was to be counts for nothing, and what stood before stands again. */
+		async takeBack(issued: Verification, known: Verification | undefined): Promise<void> {
+			await verifications.change(issued, withdraw(issued, known)).catch(() => false);
 		},
 		async require({ tenantId }: Principal, id: string): Promise<Verification> {
 			const found = await verifications.findByCode(id);
@@ -161,33 +172,36 @@ function createCodeText(deps: VerifyDeps) {
 	};
 }
 
+type Sending = { principal: Principal; input: VerificationInput; body: Plaintext; messageId: string };
+
 function createCodeSender(deps: VerifyDeps) {
 	const { accept } = createAccept(deps);
+	const foresee = createForesee(deps);
 
-	/**
-	 * Undefined once it is accepted; otherwise the rule by which what is on record of the number forbids it. Whoever asks
-	 * for a code does not learn that: what any number would be refused for is told, and nothing else.
-	 */
-	return async function send({
-		principal,
-		input,
-		body,
-		messageId,
-	}: {
-		principal: Principal;
-		input: VerificationInput;
-		body: Plaintext;
-		messageId: string;
-	}): Promise<string | undefined> {
-		const { digits: otpDigits, validFor: _code, locale: _locale, host: _host, template: _template, ...own } = input;
-		const validFor = `PT${Math.floor(Math.min(readDuration(input.validFor), limits.validForOtpDefaultMs) / 1000)}S`;
-		const fixed = { category: "otp", deliver: "auto", dataClasses, validFor, context: { otpDigits } } as const;
-		const asked = { ...own, ...fixed, body };
-		const { items } = await accept({ principal, inputs: [asked], headId: messageId, discreet: true });
-		const error = items[0] && "error" in items[0] ? items[0].error : undefined;
-		if (!error) return undefined;
-		const { withheldFor } = error.extra;
-		if (typeof withheldFor !== "string") throw error;
-		return withheldFor;
+	return {
+		/** @throws LetheError for what any number would be refused for, as far as that can be told before it counts */
+		foresee: ({ principal, ...asked }: Sending, tenant: TenantDocument) =>
+			foresee(toMessageInput(asked), principal, tenant),
+
+		/**
+		 * Undefined once it is accepted; otherwise the rule by which what is on record of the number forbids it. Whoever asks
+		 * for a code does not learn that: what any number would be refused for is told, and nothing else.
+		 */
+		async send({ principal, messageId, ...asked }: Sending): Promise<string | undefined> {
+			const inputs = [toMessageInput(asked)];
+			const { items } = await accept({ principal, inputs, headId: messageId, discreet: true });
+			const error = items[0] && "error" in items[0] ? items[0].error : undefined;
+			if (!error) return undefined;
+			const { withheldFor } = error.extra;
+			if (typeof withheldFor !== "string") throw error;
+			return withheldFor;
+		},
 	};
+}
+
+function toMessageInput({ input, body }: Pick<Sending, "input" | "body">) {
+	const { digits: otpDigits, validFor: _code, locale: _locale, host: _host, template: _template, ...own } = input;
+	const validFor = `PT${Math.floor(Math.min(readDuration(input.validFor), limits.validForOtpDefaultMs) / 1000)}S`;
+	const fixed = { category: "otp", deliver: "auto", dataClasses, validFor, context: { otpDigits } } as const;
+	return { ...own, ...fixed, body };
 }

@@ -63,11 +63,11 @@ export function issue(
 	return { record };
 }
 
-/** Takes back what was not sent after all; undefined when another code came meanwhile. */
-export function withdraw(record: Verification, id: string): Verification | undefined {
-	if (record.current.id !== id || record.current.state !== "pending") return undefined;
-	const { mac: _, ...current } = record.current;
-	return changed(record, { current: { ...current, state: "locked" }, sends: record.sends.slice(0, -1) });
+/** Takes back what was not sent after all: a code of `before` that is on its way is as right as it was. */
+export function withdraw(issued: Verification, before: Verification | undefined): Verification {
+	if (before) return { ...before, revision: issued.revision + 1 };
+	const { mac: _, ...current } = issued.current;
+	return changed(issued, { current: { ...current, state: "locked" }, sends: issued.sends.slice(0, -1) });
 }
 
 /**

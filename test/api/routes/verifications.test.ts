@@ -153,6 +153,38 @@ describe("/v1/verifications", () => {
 		assert.equal((await start(to)).status, 202);
 	});
 
+	it("a code that was refused leaves the one on its way right, and uses up none of its tenant's", async () => {
+		const { tenantId: other, key } = await api.addTenant({ budgets: { "*": { month: { segments: 1 } } } });
+		const { key: narrow } = await api.addKey(other, ["sender"], { categories: ["marketing"] });
+		const to = newNumber();
+		const { json } = await start(to, {}, key);
+		const [message] = (await api.store.messages.page(other, 1)) as [Message];
+		const place = { tenantId: other, messageId: message._id, object: "content" as const };
+		const sealed = message.content as NonNullable<typeof message.content>;
+		const code = /\d{6}/.exec((await api.encryptionFor.decrypt({ ...place, sealed })).reveal())?.[0] as string;
+		const evaluate = api.policy.evaluate.bind(api.policy);
+		const denying = async () => {
+			api.policy.evaluate = (facts) => ({ ...evaluate(facts), allowed: false, reasons: ["LAWFUL_BASIS_MISSING"] });
+			return start(to, {}, key).finally(() => {
+				api.policy.evaluate = evaluate;
+			});
+		};
+		const before = counted;
+		for (const [refused, foreseen] of [
+			["category_refused", () => start(to, {}, narrow)],
+			["invalid_request", () => start(to, { webhook: "whe_none" }, key)],
+			["no_route", () => start(to, { sender: "Elsewhere" }, key)],
+			["policy_denied", denying],
+			["limit_reached", () => start(to, {}, key)],
+		] as const) {
+			api.time.offsetMs += limits.verificationCooldownMs;
+			assert.equal((await foreseen()).json.code, refused);
+		}
+		assert.equal(counted, before + 1, "what the tenant's own limits refuse is not foreseen");
+		assert.equal((await check(json.id, code, key)).json.valid, true);
+		counted = 0;
+	});
+
 	it("longer codes, other languages and templates; a host that is not the tenant's is refused", async () => {
 		await start(newNumber(), { digits: 10, locale: "de" });
 		assert.match(await lastText(), /^\d{10} ist Ihr Code/);
