@@ -1,7 +1,7 @@
 // Calls Lethe's API: every operation by its name, repeated safely, within the time that the caller gives.
 
 import { LetheKeyMissing, LetheProblem, LetheTimeout, LetheUnreachable } from "./errors.ts";
-import { routes } from "./routes.ts";
+import { keyless, routes } from "./routes.ts";
 import type { Operations } from "./types.ts";
 
 export type ClientOptions = {
@@ -19,7 +19,10 @@ export type ClientOptions = {
 export type CallOptions = {
 	signal?: AbortSignal;
 	timeoutMs?: number;
-	/** The same key and body again answers what it answered first. Made up for every POST that has none. */
+	/**
+	 * The same key and body again answers what it answered first. Made up for every POST that has none; signing in and out
+	 * and enrolling take none.
+	 */
 	idempotencyKey?: string;
 	/** Has `createMessage` wait so long for a final state, at most 30 s. */
 	waitSeconds?: number;
@@ -69,10 +72,11 @@ export function createClient(options: ClientOptions) {
 			// It bears no idempotency key: that nothing is there any more is all that tells of the first.
 			if (mayBeDone && init.method === "DELETE" && isAbsence(outcome.failure)) return undefined as Told<N>;
 			mayBeDone ||= leavesOpen(outcome.failure);
+			const isSafe = !keyless.has(name) || isUndone(outcome.failure);
 			if (options_.signal?.aborted) throw options_.signal.reason;
 			if (timeout.aborted) throw new LetheTimeout(`No answer within ${timeoutMs} ms.`, { cause: outcome.failure });
 			const waitMs = waitOf(outcome.failure, retry);
-			const isLast = !outcome.again || retry >= (options.retriesMax ?? retriesMaxDefault);
+			const isLast = !outcome.again || !isSafe || retry >= (options.retriesMax ?? retriesMaxDefault);
 			// Who is to come again after its time is over is better told so now.
 			if (isLast || waitMs >= end - performance.now()) throw outcome.failure;
 			await pause(waitMs, signal).catch(() => undefined);
@@ -134,7 +138,7 @@ function formRequest(base: string, name: Name, input: object, { idempotencyKey, 
 	const headers: Record<string, string> = { accept: isPage ? "text/html" : type };
 	if (body !== undefined) headers["content-type"] = "application/json";
 	// The same for every try: a repeat never does a thing twice.
-	if (method === "POST") headers["idempotency-key"] = idempotencyKey ?? crypto.randomUUID();
+	if (method === "POST" && !keyless.has(name)) headers["idempotency-key"] = idempotencyKey ?? crypto.randomUUID();
 	if (waitSeconds > 0) headers.prefer = `wait=${Math.ceil(waitSeconds)}`;
 	const url = `${base}${fill(path, params)}${formatQuery(query)}`;
 	return { url, method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) };
@@ -190,6 +194,11 @@ async function settle(tried: () => Promise<Response>, accept: string | undefined
 
 function isAbsence(failure: Error): boolean {
 	return failure instanceof LetheProblem && failure.code === "not_found";
+}
+
+/** Whether it was surely not done: turned away before anything of it was looked at. */
+function isUndone(failure: Error): boolean {
+	return failure instanceof LetheProblem && (failure.status === 429 || failure.code === "overloaded");
 }
 
 /** Whether it was perhaps done all the same. */

@@ -126,3 +126,14 @@ export const routes = {
 	beginPasskey: ["POST", "/v1/passkeys/options"],
 	removePasskey: ["POST", "/v1/passkeys/{id}/remove"],
 } as const;
+
+/** The POSTs that take no Idempotency-Key: each try does it anew. */
+export const keyless: ReadonlySet<string> = new Set([
+	"getPasskeyOptions",
+	"signIn",
+	"beginEnrolment",
+	"completeEnrolment",
+	"beginSso",
+	"completeSso",
+	"signOut",
+]);

@@ -45,6 +45,7 @@ export async function renderClientTypes(): Promise<Record<string, string>> {
 	const definitions: Record<string, object> = {};
 	const rows: string[] = [];
 	const routes: string[] = [];
+	const keyless: string[] = [];
 	for (const [path, methods] of Object.entries(paths)) {
 		for (const [method, operation] of Object.entries(methods)) {
 			const { operationId } = operation;
@@ -61,6 +62,7 @@ export async function renderClientTypes(): Promise<Record<string, string>> {
 			});
 			rows.push(`\t/** ${operation.summary ?? operationId}. */\n\t${operationId}: { ${kinds.join("; ")} };`);
 			const row = [method.toUpperCase(), path, ...textTypeOf(operation)];
+			if (method === "post" && !takesKey(operation)) keyless.push(operationId);
 			routes.push(`\t${operationId}: [${row.map((word) => `"${word}"`).join(", ")}],`);
 		}
 	}
@@ -91,8 +93,25 @@ export async function renderClientTypes(): Promise<Record<string, string>> {
 		`/** What each operation takes and answers. */\nexport type Operations = {\n${rows.join("\n")}\n};`,
 		"",
 	].join("\n\n");
-	const methods = `/** Method and path of each operation, and the type of its answer where that is not JSON. */\nexport const routes = {\n${routes.join("\n")}\n} as const;\n`;
-	return { "client/types.ts": text, "client/routes.ts": `${banner}\n\n${methods}` };
+	return { "client/types.ts": text, "client/routes.ts": `${banner}\n\n${renderRoutes(routes, keyless)}` };
+}
+
+function renderRoutes(routes: string[], keyless: string[]): string {
+	const rows = keyless.map((name) => `\t"${name}",`);
+	return `/** Method and path of each operation, and the type of its answer where that is not JSON. */
+export const routes = {
+${routes.join("\n")}
+} as const;
+
+/** The POSTs that take no Idempotency-Key: each try does it anew. */
+export const keyless: ReadonlySet<string> = new Set([
+${rows.join("\n")}
+]);
+`;
+}
+
+function takesKey({ parameters = [] }: Operation): boolean {
+	return parameters.some(({ name, in: where }) => where === "header" && name.toLowerCase() === "idempotency-key");
 }
 
 type Shape = { schema: object; optional: boolean };

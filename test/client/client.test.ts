@@ -89,6 +89,29 @@ describe("the client", () => {
 		assert.equal((await api.count()) - before, 1);
 	});
 
+	it("repeats of what takes no idempotency key only what was surely not done, never a lost answer", async () => {
+		const busy = () => problem(503, "overloaded", true, { "retry-after": "0" });
+		const limited = () => problem(429, "rate_limited", true, { "retry-after": "0" });
+		const done = () => new Response(null, { status: 204 });
+		const again = open("k", [busy, limited, done]);
+		await again.lethe.call("signOut", {});
+		assert.equal(again.seen.length, 3);
+		assert.equal(again.seen[0]?.headers.get("idempotency-key"), null);
+		for (const lose of [
+			() => new TypeError("fetch failed"),
+			() => problem(503, "store_unavailable", true, { "retry-after": "0" }),
+			() => new Response("<html>", { status: 502 }),
+		]) {
+			const once = open("k", [lose, done]);
+			await assert.rejects(once.lethe.call("signOut", {}));
+			assert.equal(once.seen.length, 1);
+			const enrolling = open("k", [lose, done]);
+			const body = { token: "t", password: "p", code: "123456" };
+			await assert.rejects(enrolling.lethe.call("completeEnrolment", { body }));
+			assert.equal(enrolling.seen.length, 1);
+		}
+	});
+
 	it("repeats nothing that would be refused again, and tells why by code and pointer, never by what was sent", async () => {
 		const { key } = await api.addTenant();
 		const { lethe, seen } = open(key);
