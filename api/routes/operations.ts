@@ -12,6 +12,9 @@ import type { Metrics } from "../metrics.ts";
 // Without these nothing can be accepted; without the others it only waits.
 const needed = ["mongodb", "vault", "policies"];
 
+// What a proxy adds of itself: one that adds nothing can't be told from whoever stands on this machine.
+const ofProxies = ["x-forwarded-for", "forwarded", "via", "x-real-ip"];
+
 type Readiness = { ready: boolean; checks: Record<string, "up" | "down"> };
 
 export function addOperations(
@@ -74,7 +77,7 @@ export function addOperations(
 /** @throws LetheError address_refused */
 function requireNear({ ip, headers, socket }: FastifyRequest, from: readonly string[]): void {
 	// Through a proxy that nobody told of: it is near, and whoever asked it may be anywhere.
-	const isPassedOn = ip === socket.remoteAddress && (headers["x-forwarded-for"] ?? headers.forwarded) !== undefined;
+	const isPassedOn = ip === socket.remoteAddress && ofProxies.some((name) => headers[name] !== undefined);
 	if (isPassedOn || !isWithin(from, ip)) throw new LetheError("address_refused");
 }
 

@@ -250,7 +250,7 @@ describe("the API", () => {
 		const ask = async (remoteAddress: string, headers: Record<string, string> = {}) =>
 			(await api.app.inject({ url: "/metrics", remoteAddress, headers })).statusCode;
 		assert.deepEqual([await ask("127.0.0.1"), await ask("::1"), await ask("198.51.100.7")], [200, 200, 403]);
-		for (const name of ["x-forwarded-for", "forwarded"])
+		for (const name of ["x-forwarded-for", "forwarded", "via", "x-real-ip"])
 			assert.equal(await ask("127.0.0.1", { [name]: "127.0.0.1" }), 403);
 		const versioned = await api.app.inject({ url: "/v1/metrics", remoteAddress: "198.51.100.7" });
 		assert.equal(versioned.json().code, "address_refused");
