@@ -1,13 +1,6 @@
 // Made from the OpenAPI document by `npm run docs`; a test fails when it is out of date. Not edited by hand.
 
-export type GetTokenMetadataAnswer = unknown
-export type GetPublicKeysAnswer = unknown
-export type GetHealthAnswer = unknown
-export type GetReadinessAnswer = unknown
 export type GetMetricsAnswer = unknown
-export type GetVersionedPublicKeysAnswer = unknown
-export type GetVersionedHealthAnswer = unknown
-export type GetVersionedReadinessAnswer = unknown
 export type GetVersionedMetricsAnswer = unknown
 export type GetPasskeyOptionsBody = ({
 
@@ -333,6 +326,78 @@ export type RemovePasskeyAnswer = unknown
 
 export interface Nothing {
 
+}
+/**
+ * As RFC 8414 words it
+ * 
+ */
+export interface GetTokenMetadataAnswer {
+issuer: string
+token_endpoint: string
+jwks_uri: string
+response_types_supported: string[]
+grant_types_supported: string[]
+scopes_supported: string[]
+token_endpoint_auth_methods_supported: string[]
+token_endpoint_auth_signing_alg_values_supported: string[]
+dpop_signing_alg_values_supported: string[]
+tls_client_certificate_bound_access_tokens: boolean
+}
+/**
+ * The keys, those of before among them
+ * 
+ */
+export interface GetPublicKeysAnswer {
+keys: {
+kty: string
+[k: string]: unknown
+}[]
+}
+/**
+ * It does
+ * 
+ */
+export interface GetHealthAnswer {
+status: "up"
+version: string
+}
+/**
+ * They can
+ * 
+ */
+export interface GetReadinessAnswer {
+ready: boolean
+checks: {
+[k: string]: "up" | "down"
+}
+}
+/**
+ * The keys, those of before among them
+ * 
+ */
+export interface GetVersionedPublicKeysAnswer {
+keys: {
+kty: string
+[k: string]: unknown
+}[]
+}
+/**
+ * It does
+ * 
+ */
+export interface GetVersionedHealthAnswer {
+status: "up"
+version: string
+}
+/**
+ * They can
+ * 
+ */
+export interface GetVersionedReadinessAnswer {
+ready: boolean
+checks: {
+[k: string]: "up" | "down"
+}
 }
 /**
  * Options for navigator.credentials.get

@@ -10,6 +10,8 @@ import { viewCertificate } from "../view.ts";
 
 type CertificateDeps = { store: { certificates: Pick<ApiDeps["store"]["certificates"], "find" | "page"> } };
 
+const publicKeys = z.object({ keys: z.array(z.looseObject({ kty: z.string() })) });
+
 export function addCertificates(app: Instance, deps: CertificateDeps): void {
 	app.get(
 		"/certificates/:id",
@@ -58,6 +60,7 @@ export function addPublicKeys(app: Instance, deps: Pick<ApiDeps, "signer" | "tok
 				operationId: app.prefix === "" ? "getPublicKeys" : "getVersionedPublicKeys",
 				summary: "Public keys of certificates, checkpoints, receipts of sending and tokens",
 				tags: ["certificates"],
+				response: { 200: publicKeys.describe("The keys, those of before among them"), ...problems },
 			},
 		},
 		async (_request, reply) =>

@@ -68,6 +68,18 @@ const token = z
 		scope: z.string(),
 	})
 	.meta({ id: "AccessToken" });
+const offer = z.object({
+	issuer: z.string(),
+	token_endpoint: z.string(),
+	jwks_uri: z.string(),
+	response_types_supported: z.array(z.string()),
+	grant_types_supported: z.array(z.string()),
+	scopes_supported: z.array(z.string()),
+	token_endpoint_auth_methods_supported: z.array(z.string()),
+	token_endpoint_auth_signing_alg_values_supported: z.array(z.string()),
+	dpop_signing_alg_values_supported: z.array(z.string()),
+	tls_client_certificate_bound_access_tokens: z.boolean(),
+});
 const refusal = z.object({ error: z.string(), error_description: z.string() }).meta({ id: "TokenRefusal" });
 
 const tags = ["access"];
@@ -172,7 +184,7 @@ export function addTokenMetadata(app: Instance, { publicUrl }: Pick<ApiDeps, "pu
 		jwks_uri: `${publicUrl}/.well-known/jwks.json`,
 		response_types_supported: [],
 		grant_types_supported: ["client_credentials"],
-		scopes_supported: machineRoles,
+		scopes_supported: [...machineRoles],
 		token_endpoint_auth_methods_supported: ["client_secret_basic", "client_secret_post", "private_key_jwt"],
 		token_endpoint_auth_signing_alg_values_supported: signingAlgorithms,
 		dpop_signing_alg_values_supported: signingAlgorithms,
@@ -180,7 +192,14 @@ export function addTokenMetadata(app: Instance, { publicUrl }: Pick<ApiDeps, "pu
 	};
 	app.get(
 		"/.well-known/oauth-authorization-server",
-		{ schema: { operationId: "getTokenMetadata", summary: "What the token endpoint offers", tags } },
+		{
+			schema: {
+				operationId: "getTokenMetadata",
+				summary: "What the token endpoint offers",
+				tags,
+				response: { 200: offer.describe("As RFC 8414 words it"), ...problems },
+			},
+		},
 		async (_request, reply) => reply.header("cache-control", "public, max-age=300").send(metadata),
 	);
 }

@@ -8,6 +8,7 @@ import { isWithin } from "../addresses.ts";
 import type { ApiDeps } from "../deps.ts";
 import type { Instance } from "../instance.ts";
 import type { Metrics } from "../metrics.ts";
+import { problems } from "../schemas.ts";
 
 // Without these nothing can be accepted; without the others it only waits.
 const needed = ["mongodb", "vault", "policies"];
@@ -15,7 +16,10 @@ const needed = ["mongodb", "vault", "policies"];
 // What a proxy adds of itself: one that adds nothing can't be told from whoever stands on this machine.
 const ofProxies = ["x-forwarded-for", "forwarded", "via", "x-real-ip"];
 
-type Readiness = { ready: boolean; checks: Record<string, "up" | "down"> };
+const health = z.object({ status: z.literal("up"), version: z.string() });
+const readiness = z.object({ ready: z.boolean(), checks: z.record(z.string(), z.enum(["up", "down"])) });
+
+type Readiness = z.output<typeof readiness>;
 
 export function addOperations(
 	app: Instance,
@@ -26,7 +30,7 @@ export function addOperations(
 	let kept: { answer: Promise<Readiness>; until: number } | undefined;
 
 	// Nobody is asked who they are here: however often they come, each server is asked once a second.
-	function readiness(): Promise<Readiness> {
+	function readReadiness(): Promise<Readiness> {
 		const now = deps.clock();
 		if (!kept || now >= kept.until) kept = { answer: runChecks(deps.checks), until: now + limits.readinessKeptMs };
 		return kept.answer;
@@ -37,11 +41,15 @@ export function addOperations(
 	const named = app.prefix === "" ? "get" : "getVersioned";
 	app.get(
 		"/healthz",
-		{ schema: { operationId: `${named}Health`, summary: "Whether this process answers", tags } },
-		async () => ({
-			status: "up",
-			version: deps.version,
-		}),
+		{
+			schema: {
+				operationId: `${named}Health`,
+				summary: "Whether this process answers",
+				tags,
+				response: { 200: health.describe("It does"), ...problems },
+			},
+		},
+		async () => ({ status: "up" as const, version: deps.version }),
 	);
 	app.get(
 		"/readyz",
@@ -50,10 +58,15 @@ export function addOperations(
 				operationId: `${named}Readiness`,
 				summary: "Whether messages can be accepted, and which servers answer",
 				tags,
+				response: {
+					200: readiness.describe("They can"),
+					503: readiness.describe("They can't: a server that is needed is down"),
+					...problems,
+				},
 			},
 		},
 		async (_request, reply) => {
-			const answer = await readiness();
+			const answer = await readReadiness();
 			return reply.code(answer.ready ? 200 : 503).send(answer);
 		},
 	);
@@ -66,7 +79,10 @@ export function addOperations(
 				description:
 					"From the networks of `LETHE_METRICS_FROM` only, by loopback unless that is set: 403 from elsewhere.",
 				tags,
-				response: { 200: { description: "The counters", content: { "text/plain": { schema: z.string() } } } },
+				response: {
+					200: { description: "The counters", content: { "text/plain": { schema: z.string() } } },
+					...problems,
+				},
 			},
 			onRequest: async (request) => requireNear(request, deps.metricsFrom),
 		},

@@ -31,6 +31,24 @@ test("every POST takes an Idempotency-Key, but where a session or token begins, 
 	]);
 });
 
+test("every operation says what it answers where it refuses or fails, and in which types", async () => {
+	type Answers = Record<string, { content?: Record<string, unknown> }>;
+	const { paths } = (await readOpenApi()) as unknown as {
+		paths: Record<string, Record<string, { responses: Answers }>>;
+	};
+	const told = Object.entries(paths).flatMap(([path, methods]) =>
+		Object.entries(methods).map(([method, { responses }]) => ({ name: `${method} ${path}`, responses })),
+	);
+	const silent = told.filter(({ responses }) => !responses["4XX"]?.content || !responses["5XX"]?.content);
+	assert.deepEqual(
+		silent.map(({ name }) => name),
+		[],
+	);
+	const typesOf = (path: string, status: string) => Object.keys(paths[path]?.get?.responses[status]?.content ?? {});
+	assert.deepEqual(typesOf("/readyz", "503"), ["application/json"]);
+	assert.deepEqual(typesOf("/v1/session/sso/{id}/callback", "4XX"), ["application/problem+json", "text/html"]);
+});
+
 test("the OpenAPI document passes Redocly's recommended rules", async () => {
 	const dir = mkdtempSync(join(tmpdir(), "lethe-openapi-"));
 	const file = join(dir, "openapi.json");

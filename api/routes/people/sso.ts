@@ -12,7 +12,7 @@ import type { SessionCookie } from "../../people/sessionCookie.ts";
 import type { Sso } from "../../people/sso.ts";
 import { createProblem } from "../../plugins/problem.ts";
 import { prefersHtml } from "../../prefersHtml.ts";
-import { problems } from "../../schemas.ts";
+import { problems, schemas } from "../../schemas.ts";
 import { peopleSchemas } from "./schemas.ts";
 import { ssoPage } from "./ssoPage.ts";
 
@@ -84,7 +84,8 @@ function addComingBack(app: Instance, deps: Deps): void {
 						content: { "application/json": { schema: peopleSchemas.session }, "text/html": { schema: z.string() } },
 					},
 					303: z.null().describe("To the program that began"),
-					...problems,
+					"4XX": inTwoTypes("Refused"),
+					"5XX": inTwoTypes("Failed"),
 				},
 			},
 			errorHandler(error, request, reply) {
@@ -126,6 +127,12 @@ function addFetching(app: Instance, deps: Deps): void {
 				.send(await beginSession(deps, { ...signedIn, method: "sso", as: "token" }, request, reply));
 		},
 	);
+}
+
+/** A problem, or for a browser a page that says the same. */
+function inTwoTypes(description: string) {
+	const content = { "application/problem+json": { schema: schemas.problem }, "text/html": { schema: z.string() } };
+	return { description, content };
 }
 
 function show(reply: FastifyReply, page: string) {
