@@ -11,6 +11,8 @@ const label = "lethe/link/v1/";
 const utf8 = new TextEncoder();
 const { subtle } = crypto;
 const kept = `lethe ${pathId}`;
+/** Where the browser keeps nothing, by its settings or in an app's own view of the web, this page does until it is left. */
+let keptHere;
 
 start();
 
@@ -23,7 +25,7 @@ function start() {
 	if (!/^[\w-]{22}$/.test(fragment)) return tell("incomplete");
 	if (!subtle) return tell("insecure");
 	// One page holds what was opened: another tab, or another device, does not.
-	if (state === "claimed" && !sessionStorage.getItem(kept)) return tell("claimed");
+	if (state === "claimed" && !recall()) return tell("claimed");
 	form.hidden = false;
 	form.addEventListener("submit", (event) => {
 		event.preventDefault();
@@ -65,6 +67,8 @@ async function show() {
 		return tell("damaged");
 	}
 	text.textContent = plain;
+	// It has served: whoever takes the device over finds none.
+	if (pin) pin.value = "";
 	form.hidden = true;
 	section.hidden = false;
 	tell();
@@ -77,8 +81,9 @@ async function letGo() {
 	if (state !== "read") return refuse({ state });
 	text.textContent = "";
 	section.hidden = true;
-	sessionStorage.removeItem(kept);
+	keep(undefined);
 	history.replaceState(null, "", location.pathname + location.search);
+	for (const link of document.querySelectorAll("nav a")) link.hash = "";
 	tell("read");
 }
 
@@ -139,9 +144,27 @@ async function ask(act, secret) {
 
 /** What shows that it is this page that asks again, as long as its tab is open. */
 function session() {
-	const secret = sessionStorage.getItem(kept) ?? encode(crypto.getRandomValues(new Uint8Array(32)));
-	sessionStorage.setItem(kept, secret);
+	const secret = recall() ?? encode(crypto.getRandomValues(new Uint8Array(32)));
+	keep(secret);
 	return secret;
+}
+
+function recall() {
+	try {
+		return sessionStorage.getItem(kept) ?? keptHere;
+	} catch {
+		return keptHere;
+	}
+}
+
+function keep(secret) {
+	keptHere = secret;
+	try {
+		if (secret === undefined) sessionStorage.removeItem(kept);
+		else sessionStorage.setItem(kept, secret);
+	} catch {
+		// Kept here alone.
+	}
 }
 
 async function stretch(value) {

@@ -33,7 +33,7 @@ describe("a secure link", { timeout: 240_000 }, () => {
 		(await reader.api.read(id)).evidence.map(({ type }) => type).filter((type) => type.startsWith("link_"));
 
 	it("opens from the SMS on the page with the PIN, is read, and let go", async () => {
-		const { id, url, sms } = await reader.send();
+		const { id, url, sms, fragment } = await reader.send();
 		assert.match(sms, /^Praxis Dr\. Anders: Nachricht für Sie\. http:\/\/127\.0\.0\.1:\d+\/l\/[\w-]{22}#[\w-]{22}$/);
 		const { page, traffic } = await reader.open(url, { locale: "de-DE" });
 		assert.equal(await page.title(), "Eine Nachricht für Sie");
@@ -45,6 +45,9 @@ describe("a secure link", { timeout: 240_000 }, () => {
 		await reader.said(page, "geöffnet und freigegeben");
 		assert.equal(await page.locator("#text").textContent(), "");
 		assert.equal(new URL(page.url()).hash, "");
+		const left = `[...document.querySelectorAll("input")].map(({ value }) => value).join() + document.body.outerHTML`;
+		const rest = String(await page.evaluate(left));
+		assert.ok(![pin, fragment].some((secret) => rest.includes(secret)), "neither PIN nor fragment stays");
 		const seen = await reader.view(id);
 		assert.equal(seen.link.state, "read");
 		assert.deepEqual(await acts(id), ["link_opened", "link_read"]);
@@ -237,6 +240,27 @@ describe("a secure link", { timeout: 240_000 }, () => {
 			reader.api.time.offsetMs = 0;
 		}
 	});
+
+	for (const [how, storage] of [
+		["refuses to keep anything", "() => { throw new DOMException('denied', 'SecurityError'); }"],
+		["has nothing to keep it in", "() => null"],
+	] as const) {
+		it(`opens, is read and let go in a browser that ${how}`, async () => {
+			const { id, url } = await reader.send();
+			const context = await browser.newContext({ locale: "en" });
+			await context.addInitScript(`Object.defineProperty(window, "sessionStorage", { get: ${storage} })`);
+			const page = await context.newPage();
+			await page.goto(url);
+			await reader.show(page, "wrong");
+			await reader.said(page, "Tries left: 4");
+			await reader.show(page);
+			await page.locator("#message").waitFor();
+			await page.locator("#done").click();
+			await reader.said(page, "has been let go");
+			assert.deepEqual(await acts(id), ["link_refused", "link_opened", "link_read"]);
+			await context.close();
+		});
+	}
 
 	it("opens in one of two tabs that ask at once", async () => {
 		const { id, url } = await reader.send({
