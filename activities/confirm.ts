@@ -2,7 +2,7 @@
 
 import { countersOf } from "../domain/abuse.ts";
 import { limits } from "../domain/limits.ts";
-import type { Message } from "../domain/message.ts";
+import { isRestricted, type Message } from "../domain/message.ts";
 import { confirm as confirmed } from "../domain/transition.ts";
 import type { ActivityDeps } from "./deps.ts";
 import { ensureIntegrated } from "./integrate.ts";
@@ -34,6 +34,12 @@ export function createConfirm(deps: ConfirmDeps) {
 		const orphanAt = message.acceptedAt + limits.orphanPatienceMs;
 		if (now < orphanAt) {
 			const set = { nextCheckAt: orphanAt };
+			await messages.transition({ id: message._id, from: [message.state], where: { headId }, set });
+			return false;
+		}
+		// It stays for as long as somebody's hold is on it, and the log must not say otherwise.
+		if (isRestricted(message)) {
+			const set = { nextCheckAt: now + limits.heldCohortCheckMs };
 			await messages.transition({ id: message._id, from: [message.state], where: { headId }, set });
 			return false;
 		}

@@ -4,7 +4,7 @@ import type { ParkedReceipt } from "../adapters/mongo/models.ts";
 import { redactableIds, redactionKey } from "../domain/carrierCopy.ts";
 import { isSound } from "../domain/evidence.ts";
 import { limits } from "../domain/limits.ts";
-import { isRestricted, type Message, sealedObjects } from "../domain/message.ts";
+import { isRestricted, type Message, type SealedObjectName, sealedObjects } from "../domain/message.ts";
 import { close, eraseObjects, forget, outcomeAsRead } from "../domain/transition.ts";
 import type { Swept } from "../workflows/contract.ts";
 import { type createCertify, erasedObjects, nextDueAt } from "./certify.ts";
@@ -39,6 +39,7 @@ export type SweepDeps = Pick<
 		| "certificates"
 		| "cohorts"
 		| "parkedReceipts"
+		| "purgePages"
 		| "idempotencyKeys"
 		| "spentProofs"
 		| "proposals"
@@ -203,9 +204,15 @@ async function driveUnsent(deps: SweepDeps, message: Message): Promise<void> {
 async function endRecord(deps: SweepDeps, message: Message, now: number): Promise<void> {
 	const left = sealedObjects.filter((name) => message[name] !== undefined);
 	if (left.length > 0) return void (await deps.store.messages.transition(eraseObjects(message, left, now, {})));
+	const { certificates, purgePages } = deps.store;
 	// Of a purge page that is not through yet the certificate comes first; the claim has the sweep come back.
-	for (const { certificateId } of Object.values(message.retention)) {
-		if (certificateId !== undefined && !(await deps.store.certificates.find(certificateId))) return;
+	for (const [object, { certificateId }] of Object.entries(message.retention)) {
+		if (certificateId === undefined || (await certificates.find(certificateId))) continue;
+		// In this order: a page goes after its certificate is there.
+		if ((await purgePages.find(certificateId)) || (await certificates.find(certificateId))) return;
+		// Whoever erased it did so after the page had been given up, and died: nobody else would certify it.
+		const page = { _id: certificateId, object: object as SealedObjectName };
+		return deps.store.messages.disown(page, [message._id], now);
 	}
 	await deleteRecord(deps, message);
 }

@@ -36,9 +36,8 @@ export function createTend(deps: TendDeps) {
 	async function tendRecord(record: SubjectRecord | ErasedRecord, now: number): Promise<void> {
 		if (record.kind === "erased") return tendErased(record, now);
 		if (record.kind === "hold" && !(await applyHold(record, now))) return;
-		if (record.eraseBy === undefined || record.eraseBy > now)
-			return subjectRecords.nextCheck(record._id, record.eraseBy);
-		if (await isHeld(record)) return subjectRecords.nextCheck(record._id, now + limits.heldCohortCheckMs);
+		if (record.eraseBy === undefined || record.eraseBy > now) return subjectRecords.nextCheck(record, record.eraseBy);
+		if (await isHeld(record)) return subjectRecords.nextCheck(record, now + limits.heldCohortCheckMs);
 		await eraseRecord(record, now);
 	}
 
@@ -53,13 +52,13 @@ export function createTend(deps: TendDeps) {
 		if (!(await subjectRecords.erase(record))) return subjectRecords.delete(noteId);
 		const verified = (await subjectRecords.find(_id)) === undefined;
 		// A store that does not do what it answers is not asked all the time.
-		if (!verified) await subjectRecords.nextCheck(_id, now + limits.heldCohortCheckMs);
+		if (!verified) await subjectRecords.nextCheck(record, now + limits.heldCohortCheckMs);
 		await certify(note, verified);
 	}
 
 	async function tendErased(note: ErasedRecord, now: number): Promise<void> {
 		// A key server that is away keeps no record from its turn.
-		await subjectRecords.nextCheck(note._id, now + limits.driverPatienceMs);
+		await subjectRecords.nextCheck(note, now + limits.driverPatienceMs);
 		// What still stands, or stands again, is noted anew when it goes.
 		if (await subjectRecords.find(note.record)) return subjectRecords.delete(note._id);
 		// The ledger outside has it still where whoever erased it died, or lost the key server, before it was told.
@@ -99,7 +98,7 @@ function createApplyHold(deps: TendDeps) {
 		const isOver = await deps.store.wideHolds.apply(record, now);
 		if (isOver && ended) await deps.store.cohorts.endHold(_id, now);
 		if (isOver && passes + 1 >= passesMax) return true;
-		await subjectRecords.nextCheck(_id, isOver ? now + limits.driverPatienceMs : Math.max(now, nextPassAt(record)));
+		await subjectRecords.nextCheck(record, isOver ? now + limits.driverPatienceMs : Math.max(now, nextPassAt(record)));
 		return false;
 	}
 
@@ -111,7 +110,7 @@ function createApplyHold(deps: TendDeps) {
 			await deps.store.cohorts.endHold(record._id, now);
 		} else await subjectMessages.hold(record);
 		if (now >= settlesAt(record)) return true;
-		await subjectRecords.nextCheck(record._id, settlesAt(record));
+		await subjectRecords.nextCheck(record, settlesAt(record));
 		return false;
 	};
 }

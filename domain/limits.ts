@@ -56,6 +56,8 @@ export const limits = {
 	orphanPatienceMs: 120_000,
 	attemptsMax: 20,
 	receiptsKeptMax: 32,
+	// Of those that neither move a message nor tell of a part of it: the others leave no room for more.
+	receiptsUnheededMax: 8,
 	holdsPerMessageMax: 64,
 	// A hold whose named approver has not said yes or no for this time is an alert.
 	holdApprovalLateMs: 24 * 3600_000,

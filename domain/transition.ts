@@ -449,6 +449,9 @@ export function receive(
 	// What comes once receipts had to go may still move its message, and is kept no more than they are: it may be a repeat.
 	const isErased = message.retention.receipt?.erasedAt !== undefined;
 	if (isErased && effect !== "applied") return undefined;
+	const isKept = isHeeded({ state: event.state, effect }) || hasRoom(message);
+	// A stale one has the carrier asked, kept or not.
+	if (!isKept && effect !== "stale") return undefined;
 	const value: ReceiptRecord = {
 		eventId,
 		attempt: attempt.number,
@@ -465,12 +468,12 @@ export function receive(
 	const isGrowing = length < limits.receiptsKeptMax;
 	const newest = { [`receipts.${length - 1}.eventId`]: message.receipts.at(-1)?.eventId };
 	const once = isGrowing ? { receipts: { $size: length } } : newest;
-	const push: Transition["push"] = isErased ? {} : { receipts: { value, keep: limits.receiptsKeptMax } };
+	const push: Transition["push"] = isErased || !isKept ? {} : { receipts: { value, keep: limits.receiptsKeptMax } };
 	if (effect !== "applied") {
 		// Stale but rightly signed: nothing moves, and the sweep asks the carrier itself.
 		const ask = effect === "stale" && !isFinal(message.state) ? { nextCheckAt: now } : {};
 		const evidence: EvidenceEntry[] = [{ at: now, type: "receipt", code: effect, attempt: attempt.number }];
-		const isFull = message.evidence.length >= limits.evidencePerMessageMax;
+		const isFull = !isKept || message.evidence.length >= limits.evidencePerMessageMax;
 		return { id: message._id, where: once, set: ask, push, ...(isFull ? {} : { evidence }) };
 	}
 	const to = event.state as State;
@@ -481,6 +484,16 @@ export function receive(
 function correct(message: Message, to: State, now: number): Transition {
 	const set = { stateAt: now, ...notice(message, to, now) };
 	return { id: message._id, to, set, evidence: [{ at: now, type: to, code: "late_receipt" }] };
+}
+
+// What moves a message, or counts for a part of it.
+function isHeeded({ state, effect }: Pick<ReceiptRecord, "state" | "effect">): boolean {
+	return effect !== "stale" && state !== "pending" && state !== "submitted";
+}
+
+// Whoever sends many that tell nothing must not push out those by which a message in parts is delivered.
+function hasRoom({ receipts }: Pick<Message, "receipts">): boolean {
+	return receipts.filter((receipt) => !isHeeded(receipt)).length < limits.receiptsUnheededMax;
 }
 
 // A message in parts is delivered when each of them is; one that fails fails it whole.

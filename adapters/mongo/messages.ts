@@ -375,7 +375,7 @@ function createPageWrites(collection: mongo.Collection<Message>) {
 				return found as unknown as Pick<Message, "_id" | "retention" | "attempts" | "carrierCopy" | SealedObjectName>[];
 			}),
 		/** Has the sweep see to messages one by one whose object a page's certificate can't vouch for. */
-		disown: ({ _id, object }: PurgePage, messageIds: string[], now: number) =>
+		disown: ({ _id, object }: Pick<PurgePage, "_id" | "object">, messageIds: string[], now: number) =>
 			guardStore(async () => {
 				const checks = checksOf({ [`retention.${object}.certificateId`]: _id });
 				const filter = { _id: { $in: messageIds }, ...checks } as mongo.Filter<Message>;

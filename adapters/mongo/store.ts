@@ -193,6 +193,7 @@ function createPurgePageStore(collection: mongo.Collection<PurgePage>) {
 	return {
 		insert: (page: PurgePage) => guardStore(async () => void (await collection.insertOne(page))),
 		findByCohort: (cohortId: string) => guardStore(() => collection.find({ cohortId }).toArray()),
+		find: (id: string) => guardStore(async () => (await collection.findOne({ _id: id })) ?? undefined),
 		delete: (id: string) => guardStore(async () => void (await collection.deleteOne({ _id: id }))),
 	};
 }

@@ -66,12 +66,9 @@ export function createSubjectRecordStore(models: Models) {
 		/** Records that the sweep must look at, the longest overdue first. */
 		findDue: (now: number, itemsMax: number): Promise<(SubjectRecord | ErasedRecord)[]> =>
 			findDue(collection, now, itemsMax),
-		/** Look again at `at`; undefined when nothing is left to do. */
-		nextCheck: (id: string, at: number | undefined) =>
-			guardStore(async () => {
-				const update = at === undefined ? { $unset: { nextCheckAt: 1 as const } } : { $set: { nextCheckAt: at } };
-				await collection.updateOne({ _id: id }, update as mongo.UpdateFilter<SubjectRecord>);
-			}),
+		/** Look again at `at`; undefined when nothing is left to do. Whoever has set another time since it was read has a say. */
+		nextCheck: (record: Pick<SubjectRecord, "_id" | "nextCheckAt">, at: number | undefined) =>
+			guardStore(() => setNextCheck(collection, record, at)),
 		/** Has a record go at `at` if it would have stayed for longer. */
 		eraseFrom: (id: string, at: number) =>
 			guardStore(async () => {
@@ -91,6 +88,16 @@ export function createSubjectRecordStore(models: Models) {
 			}),
 		delete: (id: string) => guardStore(async () => void (await collection.deleteOne({ _id: id }))),
 	};
+}
+
+async function setNextCheck(
+	collection: mongo.Collection<SubjectRecord>,
+	{ _id, nextCheckAt }: Pick<SubjectRecord, "_id" | "nextCheckAt">,
+	at: number | undefined,
+): Promise<void> {
+	const update = at === undefined ? { $unset: { nextCheckAt: 1 as const } } : { $set: { nextCheckAt: at } };
+	const filter = { _id, nextCheckAt: nextCheckAt ?? { $exists: false } } as mongo.Filter<SubjectRecord>;
+	await collection.updateOne(filter, update as mongo.UpdateFilter<SubjectRecord>);
 }
 
 type EndSet = Partial<Pick<SubjectRecord, "eraseBy" | "nextCheckAt" | "subjects">>;

@@ -62,6 +62,21 @@ describe("batches, whole and torn", () => {
 		for (const member of members) assert.equal(await isStarted(member), false);
 	});
 
+	it("one that a hold is on stays, and the log does not say that it went", async () => {
+		const { members } = await membersOf();
+		const [held] = members as [Message];
+		await engine.store.messages.transition({ id: held._id, set: { holds: ["hold_a"], restrictedBy: ["hold_a"] } });
+		for (const ms of [limits.orphanPatienceMs + 1, limits.heldCohortCheckMs + 1]) await sweepAfter(ms);
+		assert.deepEqual(await statesOf(members), ["accepted", undefined]);
+		const entries = async () =>
+			JSON.stringify((await engine.store.evidence.findAbout([held._id])).map(({ entries }) => entries));
+		assert.doesNotMatch(await entries(), /orphan_discarded/);
+		await engine.store.messages.transition({ id: held._id, set: { holds: [], restrictedBy: [] } });
+		await sweepAfter(limits.heldCohortCheckMs + 1);
+		assert.deepEqual(await statesOf([held]), [undefined]);
+		assert.match(await entries(), /orphan_discarded/);
+	});
+
 	it("what its members took of the budgets goes back once, and only with those that are erased", async () => {
 		const deadline = { deadlineAt: engine.clock() + 3600_000, closeAt: engine.clock() + 7200_000 };
 		const tenantId = engine.ids.random("tenant");

@@ -38,6 +38,30 @@ describe("a message's record", () => {
 		assert.deepEqual([(await engine.read(message._id))._id, await isEntered(message)], [message._id, false]);
 	});
 
+	it("goes though its text's purge page was given up before it was erased, with a certificate of its own", async () => {
+		const message = await ended();
+		const late = engine.ids.random("certificate");
+		const { retention, ...rest } = message;
+		assert.ok(retention.content);
+		const [erasedAt, over] = [engine.clock(), { eraseBy: engine.clock() }];
+		await engine.store.messages.transition({
+			id: rest._id,
+			set: { "retention.content": { ...retention.content, erasedAt, certificateId: late }, nextCheckAt: erasedAt },
+			unset: ["content"],
+		});
+		await engine.store.messages.transition({
+			id: rest._id,
+			set: Object.fromEntries(Object.entries(retention).map(([name]) => [`retention.${name}.eraseBy`, over.eraseBy])),
+		});
+		for (let looks = 0; looks < 8 && (await engine.read(message._id)); looks++) {
+			engine.time.offsetMs += 20 * 60_000;
+			await engine.activities.sweepPage();
+		}
+		assert.equal(await engine.read(message._id), undefined);
+		const texts = await engine.store.certificates.page(message.tenantId, message.submissionId, 10);
+		assert.ok(texts.length > 0);
+	});
+
 	it("stays while a hold on all of its tenant covers it and is not on it yet", async () => {
 		const message = await ended();
 		await placeTenantHold(engine, message, { appliedAt: engine.clock() });

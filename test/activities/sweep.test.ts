@@ -49,7 +49,7 @@ describe("the sweep", () => {
 			source: "api",
 		});
 		await engine.store.subjectMessages.release(record, engine.clock());
-		await engine.store.subjectRecords.nextCheck(record._id, undefined);
+		await engine.store.subjectRecords.nextCheck(record, undefined);
 	};
 	/** Messages of which a job was made meanwhile. */
 	const addedBy = async (work: () => Promise<unknown>) => {
@@ -146,7 +146,7 @@ describe("the sweep", () => {
 			const now = engine.clock();
 			const ended = { at: now, recordedAt: now, recordedBy: "key_a", source: "api" as const };
 			await engine.store.subjectRecords.end(hold._id, ended);
-			await engine.store.subjectRecords.nextCheck(hold._id, undefined);
+			await engine.store.subjectRecords.nextCheck(hold, undefined);
 			return hold._id;
 		};
 

@@ -47,6 +47,21 @@ describe("records of recipients", () => {
 		assert.equal((await engine.store.subjectRecords.find(record._id)).nextCheckAt, undefined);
 	});
 
+	it("a hold that ends while it is looked after is looked at again when its end says so", async () => {
+		const message = await accept();
+		const { _id } = await hold(message);
+		const { subjectRecords } = engine.store;
+		const read = (await subjectRecords.find(_id)) as HoldRecord;
+		const nextCheckAt = engine.clock() + 1_000;
+		await subjectRecords.end(
+			_id,
+			{ at: engine.clock(), recordedAt: engine.clock(), recordedBy: "usr_a", source: "api" },
+			{ nextCheckAt },
+		);
+		await subjectRecords.nextCheck(read, undefined);
+		assert.equal((await subjectRecords.find(_id))?.nextCheckAt, nextCheckAt);
+	});
+
 	it("what was judged before a hold, and comes late into the store, bears it before the hold counts as placed", async () => {
 		const first = await accept();
 		const { tenantId, subject } = first;

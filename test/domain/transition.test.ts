@@ -118,6 +118,25 @@ describe("transition", () => {
 		}
 	});
 
+	it("receipts that tell nothing leave room for those of every part", () => {
+		const ids = Array.from({ length: 24 }, (_, part) => `part-${part}`);
+		const sent = messageOf({ state: "submitted", attempt: 1, carrierId: "c1" });
+		sent.attempts = sent.attempts.map((attempt) => ({ ...attempt, carrierId: ids }));
+		let receipts: Message["receipts"] = [];
+		const take = (carrierId: string, state: "pending" | "delivered", eventId: string, stale: boolean) => {
+			const change = receive({ ...sent, receipts }, "queue", { eventId, carrierId, state, at: 1 }, 2, stale);
+			const pushed = change?.push?.receipts;
+			if (pushed) receipts = [...receipts, pushed.value].slice(-(pushed.keep ?? 0)) as Message["receipts"];
+			return change;
+		};
+		for (const [part, id] of ids.entries()) {
+			take(id, "pending", `p-${part}`, false);
+			take(id, "delivered", `s-${part}`, true);
+			const change = take(id, "delivered", `d-${part}`, false);
+			assert.equal(change?.to, part === 23 ? "delivered" : undefined, id);
+		}
+	});
+
 	it("a stale receipt does not stand in the way of the same event in time, nor count for a part, nor twice", () => {
 		const event = { eventId: "e", carrierId: "c1", state: "delivered", at: 1 } as const;
 		const recorded = (message: Message, stale: boolean, more: object = {}) => {

@@ -169,9 +169,10 @@ const relations: [why: string, less: number, more: number, orEqual?: true][] = [
 	["a webhook is tried several times a day", 4 * limits.webhookBackoffMaxMs, limits.webhookTryMs],
 	["more attempts than receipts are never kept", limits.attemptsMax, limits.receiptsKeptMax],
 	[
-		"a receipt is kept of every part of the longest text, in UCS-2 and with surrogate pairs at each cut",
-		Math.ceil(limits.textCharactersMax / 66),
+		"a receipt is kept of every part of the longest text, in UCS-2 and with surrogate pairs at each cut, whatever else comes",
+		Math.ceil(limits.textCharactersMax / 66) + limits.receiptsUnheededMax,
 		limits.receiptsKeptMax,
+		true,
 	],
 ];
 
