@@ -40,7 +40,10 @@ export type VerifiedEvidence = {
 	/** Logs that this one follows by its name, and of which the export, whose first line nobody signed, has no checkpoint. */
 	predecessorsMissing?: number;
 };
-export type EvidenceResult = VerifiedEvidence | { valid: false; reason: EvidenceFault; line?: number };
+type Refused = { valid: false; reason: EvidenceFault; line?: number };
+export type EvidenceResult = VerifiedEvidence | Refused;
+/** A checkpoint by itself: signed by a pinned key, over so many entries; the one that the caller kept, where one was given. */
+type VerifiedCheckpoint = { valid: true; origin: string; size: number; root: string; grownSince?: number };
 
 /**
  * Checks an export or a proof offline: the checkpoint against pinned keys, every entry's form, that the entries are all
@@ -59,7 +62,7 @@ export async function verifyEvidence(
 	const inclusion = inclusionSchema.safeParse(first).data;
 	if (inclusion) {
 		const ended = (await iterator.next()).done === true;
-		return ended ? verifyInclusion(inclusion, keys) : { valid: false, reason: "malformed", line: 2 };
+		return ended ? verifyInclusion(inclusion, keys, older) : { valid: false, reason: "malformed", line: 2 };
 	}
 	const header = headerSchema.safeParse(first).data;
 	if (header === undefined) return { valid: false, reason: "malformed", line: 1 };
@@ -67,7 +70,7 @@ export async function verifyEvidence(
 	if (checkpoint === undefined) return { valid: false, reason: "bad_checkpoint" };
 	const line = openPredecessors(header, checkpoint, keys);
 	if (line === undefined) return { valid: false, reason: "bad_checkpoint" };
-	const growth = verifyGrowth(header, [...line, checkpoint], keys, older);
+	const growth = verifyGrowth(checkpoint, keys, older, { predecessors: line, since: header.since });
 	if (typeof growth === "string") return { valid: false, reason: growth };
 	const range = createRangeCheck(header.start, header.left.map(unpack));
 	const counts = { shown: 0, hidden: 0 };
@@ -97,6 +100,19 @@ export async function verifyEvidence(
 		...(predecessors.length > 0 ? { predecessors } : {}),
 		...(missing > 0 ? { predecessorsMissing: missing } : {}),
 	};
+}
+
+/** Checks a checkpoint by itself: its signature, and that it is the one of its size that the caller kept, where one is given. */
+export function verifyCheckpoint(
+	note: string,
+	keys: readonly { x: string }[],
+	older?: string,
+): VerifiedCheckpoint | Refused {
+	const checkpoint = openCheckpoint(note, keys);
+	if (checkpoint === undefined) return { valid: false, reason: "bad_checkpoint" };
+	const growth = verifyGrowth(checkpoint, keys, older);
+	if (typeof growth === "string") return { valid: false, reason: growth };
+	return { valid: true, ...checkpoint, root: checkpoint.root.toString("base64"), ...growth };
 }
 
 /** Sees what no hash shows: an entry that is there twice, and one that says it was long before those that stand before it. */
@@ -132,7 +148,11 @@ function openPredecessors(
 	return opened.length === predecessors.length && isOf ? opened : undefined;
 }
 
-function verifyInclusion(proof: InclusionProof, keys: readonly { x: string }[]): EvidenceResult {
+function verifyInclusion(
+	proof: InclusionProof,
+	keys: readonly { x: string }[],
+	older: string | undefined,
+): EvidenceResult {
 	const checkpoint = openCheckpoint(proof.checkpoint, keys);
 	if (checkpoint === undefined) return { valid: false, reason: "bad_checkpoint" };
 	if (readEntry(proof.entry) === undefined) return { valid: false, reason: "bad_entry" };
@@ -140,23 +160,27 @@ function verifyInclusion(proof: InclusionProof, keys: readonly { x: string }[]):
 	if (!isIncluded(proof.hashes.map(unpack), hashOf(proof.entry), proof.index, size, root)) {
 		return { valid: false, reason: "not_proven" };
 	}
-	return { valid: true, origin, size, start: proof.index, end: proof.index + 1, shown: 1, hidden: 0 };
+	const growth = verifyGrowth(checkpoint, keys, older);
+	if (typeof growth === "string") return { valid: false, reason: growth };
+	return { valid: true, origin, size, start: proof.index, end: proof.index + 1, shown: 1, hidden: 0, ...growth };
 }
 
+/** Of a file that has no proof of growth, only a checkpoint of the same size can be told to be the same log's or a fork's. */
 function verifyGrowth(
-	{ since }: ExportHeader,
-	line: readonly Checkpoint[],
+	newer: Checkpoint,
 	keys: readonly { x: string }[],
 	older: string | undefined,
+	{ predecessors = [], since }: { predecessors?: readonly Checkpoint[]; since?: ExportHeader["since"] } = {},
 ): { grownSince?: number } | EvidenceFault {
 	if (older === undefined) return {};
 	// One of a predecessor counts: what it covered is in this log, or it is not.
 	const was = openCheckpoint(older, keys);
-	const newer = line.at(-1);
-	if (newer === undefined || was === undefined || !line.some(({ origin }) => origin === was.origin))
+	if (was === undefined || ![...predecessors, newer].some(({ origin }) => origin === was.origin))
 		return "bad_checkpoint";
-	if (since?.size !== was.size) return "older_checkpoint_missing";
-	return isConsistent(since.hashes.map(unpack), was, newer) ? { grownSince: was.size } : "not_grown";
+	const isSameSize = was.size === newer.size;
+	if (since?.size !== was.size && !isSameSize) return "older_checkpoint_missing";
+	const hashes = isSameSize ? [] : (since?.hashes ?? []);
+	return isConsistent(hashes.map(unpack), was, newer) ? { grownSince: was.size } : "not_grown";
 }
 
 function hashOf(entry: string): Hash {

@@ -4,6 +4,7 @@ import { access, readFile } from "node:fs/promises";
 import { Command } from "commander";
 import { verifyCanaryResult } from "../audit/canaryResult.ts";
 import type { Certificate } from "../audit/certificate.ts";
+import { openCheckpoint } from "../audit/checkpoint.ts";
 import { keysFor } from "../audit/compactJws.ts";
 import { pinnedKeys } from "../audit/pinnedKeys.ts";
 import { isReceipt, verifyReceipt } from "../audit/sendingReceipt.ts";
@@ -21,7 +22,10 @@ export function verifyCommand(): Command {
 		)
 		.argument("<file>", "compact JWS, JSON with a field `jws`, an evidence export or proof, or a checkpoint")
 		.option("--keys <file>", "JWK set that you have pinned; `lethe certificates keys` gets it")
-		.option("--checkpoint <file>", "a checkpoint that you have kept: the log of an export must have grown from it")
+		.option(
+			"--checkpoint <file>",
+			"a checkpoint that you have kept: an export must show growth from it, a proof or a checkpoint be of it",
+		)
 		.option("--json", "print the result as JSON")
 		.action((file: string, options: Options) =>
 			run("verify", async () => {
@@ -41,8 +45,9 @@ type Result = VerifyResult | { valid: false; reason: "contradicted" };
 type CertificateFile = { jws: string; beside: Record<string, unknown> };
 
 async function judgeFile(file: string, jwks: unknown, keys: string, { json, checkpoint }: Options) {
-	const older = checkpoint === undefined ? undefined : `${await readText(checkpoint)}\n`;
 	const { ed25519, p256 } = pinnedKeys(jwks);
+	if (checkpoint !== undefined && ed25519.length === 0) refuseKeys(keys, "Ed25519");
+	const older = checkpoint === undefined ? undefined : await readKept(checkpoint, keysFor("evidence", ed25519));
 	const evidence = await verifyEvidenceFile(file, keysFor("evidence", ed25519), older).catch(() => refuseFile(file));
 	if (evidence && ed25519.length === 0) refuseKeys(keys, "Ed25519");
 	if (evidence) return { valid: evidence.valid, told: json ? JSON.stringify(evidence) : describeEvidence(evidence) };
@@ -60,6 +65,15 @@ async function judgeFile(file: string, jwks: unknown, keys: string, { json, chec
 	}
 	const result = await judgeCertificate(given, jwks);
 	return { valid: result.valid, told: json ? JSON.stringify(result) : describe(result) };
+}
+
+/** Before anything is judged by it: what is no checkpoint of a pinned key can't tell a fork. */
+async function readKept(file: string, keys: readonly { x: string }[]): Promise<string> {
+	const note = `${await readText(file)}\n`;
+	if (openCheckpoint(note, keys) !== undefined) return note;
+	throw new Refusal(
+		`${file} is no checkpoint that a key of --keys has signed: give what \`lethe evidence checkpoint\` printed.`,
+	);
 }
 
 async function judgeReceipt({ jws, beside }: CertificateFile, jwks: unknown): Promise<JudgedReceipt> {

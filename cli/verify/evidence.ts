@@ -2,13 +2,11 @@
 
 import { createReadStream } from "node:fs";
 import { open } from "node:fs/promises";
-import { openCheckpoint, readCheckpoint } from "../../audit/checkpoint.ts";
+import { readCheckpoint } from "../../audit/checkpoint.ts";
 import type { EvidenceFault, EvidenceResult } from "../../audit/verifyEvidence.ts";
-import { verifyEvidence } from "../../audit/verifyEvidence.ts";
+import { verifyCheckpoint, verifyEvidence } from "../../audit/verifyEvidence.ts";
 
-/** A checkpoint by itself: signed by a pinned key, over so many entries. */
-type Signed = { valid: true; origin: string; size: number; root: string };
-export type EvidenceFileResult = EvidenceResult | Signed;
+type EvidenceFileResult = EvidenceResult | ReturnType<typeof verifyCheckpoint>;
 
 const lineCharactersMax = 64 * 1024;
 // Entries of messages wait for the certificate or the sweep, some twenty seconds, whereas others are in at once.
@@ -26,11 +24,7 @@ export async function verifyEvidenceFile(
 	older?: string,
 ): Promise<EvidenceFileResult | undefined> {
 	const head = await readHead(file);
-	if (readCheckpoint(head) !== undefined) {
-		const checkpoint = openCheckpoint(head, keys);
-		if (checkpoint === undefined) return { valid: false, reason: "bad_checkpoint" };
-		return { valid: true, ...checkpoint, root: checkpoint.root.toString("base64") };
-	}
+	if (readCheckpoint(head) !== undefined) return verifyCheckpoint(head, keys, older);
 	if (!isEvidence(head.split("\n")[0] ?? "")) return undefined;
 	return verifyEvidence(readLines(file), keys, older);
 }
@@ -75,7 +69,7 @@ const faults: Record<EvidenceFault, string> = {
 	not_grown:
 		"the log is not the one of the checkpoint that you kept: what it then held was changed, or lost where it is another's successor",
 	older_checkpoint_missing:
-		"it does not prove that the log has grown from the checkpoint that you kept: export it with --since and that size",
+		"it does not prove that the log has grown from the checkpoint that you kept, as a checkpoint or a proof of another size never does: make an export with --since and that size",
 };
 
 export function describeEvidence(result: EvidenceFileResult): string {
@@ -84,7 +78,10 @@ export function describeEvidence(result: EvidenceFileResult): string {
 		return `NOT VALID (${result.reason}${line}): ${faults[result.reason]}.`;
 	}
 	const of = `log ${result.origin}, checkpoint of ${result.size.toLocaleString("en")} entries`;
-	if ("root" in result) return `VALID: ${of}, root ${result.root}`;
+	if ("root" in result) {
+		const same = result.grownSince === undefined ? "" : ", as in the checkpoint that you kept";
+		return `VALID: ${of}, root ${result.root}${same}`;
+	}
 	const {
 		start,
 		end,

@@ -9,9 +9,10 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { CompactSign } from "jose";
 import { type CertificateInput, createCertificates, type Kept } from "../../audit/certificate.ts";
+import { signCheckpoint } from "../../audit/checkpoint.ts";
 import { leafHash } from "../../audit/merkle.ts";
 import { formatId } from "../../domain/ids.ts";
-import { carrierOf, createMemoryEvidence } from "../audit/memoryEvidence.ts";
+import { carrierOf, createMemoryEvidence, origin } from "../audit/memoryEvidence.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "lethe-verify-"));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -264,6 +265,31 @@ test("an evidence export that was changed, cut, or is another key's is not valid
 	}
 	const note = (log.kept.note ?? "").replace("\n600\n", "\n601\n");
 	assert.match(verify(file("note", note), "--keys", keys).out, /^NOT VALID \(bad_checkpoint/);
+});
+
+test("beside a kept checkpoint a checkpoint or a proof of the same size is of that very tree, and of another size shows nothing", async () => {
+	const keys = file("log-keys.json", { keys: [logKey] });
+	const fork = await signCheckpoint({ origin, size: 600, root: Buffer.alloc(32) }, log.key.sign);
+	const [note, kept] = [file("kept.txt", log.kept.note), file("forked.txt", fork)];
+	const other = await signCheckpoint({ origin, size: 300, root: Buffer.alloc(32) }, log.key.sign);
+	const stranger = await signCheckpoint({ origin: "another/log", size: 600, root: Buffer.alloc(32) }, log.key.sign);
+	const proof = file("proof.json", await log.exports.prove(9, (await exported())[10]?.match(/"(ten_\w+)"/)?.[1] ?? ""));
+	const whole = file("export.ndjson", (await exported()).join("\n"));
+	for (const given of [note, proof, whole]) {
+		const judge = (older: string) => {
+			const { code, out } = verify(given, "--keys", keys, "--checkpoint", older, "--json");
+			return [code, JSON.parse(out).reason ?? JSON.parse(out).grownSince];
+		};
+		assert.deepEqual(judge(note), [0, 600]);
+		assert.deepEqual(judge(kept), [1, "not_grown"]);
+		assert.deepEqual(judge(file("other.txt", other)), [1, "older_checkpoint_missing"]);
+		assert.deepEqual(judge(file("stranger.txt", stranger)), [1, "bad_checkpoint"]);
+		for (const junk of ["hello", fork.replace("\n600\n", "\n601\n")]) {
+			const { code, out, error } = verify(given, "--keys", keys, "--checkpoint", file("junk.txt", junk));
+			assert.deepEqual([code, out], [2, ""]);
+			assert.match(error, /^lethe verify: \S+junk\.txt is no checkpoint .*: give what [^\n]+\n$/);
+		}
+	}
 });
 
 test("an evidence file that isn't there, or a checkpoint beside a certificate, can't be judged", async () => {
