@@ -143,7 +143,7 @@ function describe(input: CertificateInput, now: number, lifetimes: Lifetimes): C
 		objects: grouped(input.objects),
 		...(kept ? { kept: groupKept(kept) } : {}),
 		copies,
-		...completeFrom(copies),
+		...completeFrom(copies, input.objects.some(isKeyless)),
 	};
 }
 

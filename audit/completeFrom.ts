@@ -29,9 +29,12 @@ const vaultCopies = ["vault raft log", "vault snapshots"] as const satisfies Cop
  * end the certificate is incomplete; the purge's own certificate then tells the rest. One unverified copy makes it
  * incomplete, whatever the dates say.
  *
+ * What was never encrypted is read from a database copy alone: where any of it was, no end of a key gives the date.
+ *
  * @param copies every copy once; times RFC 3339
+ * @param someKeyless whether any of what was erased was not encrypted
  */
-export function completeFrom(copies: readonly Copy[]): Completeness {
+export function completeFrom(copies: readonly Copy[], someKeyless: boolean): Completeness {
 	const copy = (name: CopyName): Copy | undefined => copies.find((candidate) => candidate.copy === name);
 	const reasons: IncompleteReason[] = [];
 	if (copies.some((candidate) => candidate.status === "unverified")) reasons.push("copy_unverified");
@@ -41,13 +44,14 @@ export function completeFrom(copies: readonly Copy[]): Completeness {
 	const encrypted = copy("vault cohort key")?.status !== "holds_none";
 	const vaultEnd = keyDestroyed ? lastEnd(vaultCopies.map(copy)) : undefined;
 	const cacheEnd = encrypted ? lastEnd([copy("process key caches")]) : Number.NEGATIVE_INFINITY;
-	if (databaseEnd === undefined && vaultEnd === undefined) {
+	const keyEnd = someKeyless ? undefined : vaultEnd;
+	if (databaseEnd === undefined && keyEnd === undefined) {
 		reasons.push("database_unbounded");
-		if (encrypted) reasons.push(keyDestroyed ? "vault_unbounded" : "key_not_destroyed");
+		if (encrypted && vaultEnd === undefined) reasons.push(keyDestroyed ? "vault_unbounded" : "key_not_destroyed");
 	}
 	if (cacheEnd === undefined) reasons.push("caches_unbounded");
 	if (reasons.length > 0 || cacheEnd === undefined) return { status: "incomplete", reasons };
-	const ends = [databaseEnd, vaultEnd].filter((end) => end !== undefined);
+	const ends = [databaseEnd, keyEnd].filter((end) => end !== undefined);
 	const from = Math.max(Math.min(...ends), cacheEnd);
 	return { status: "complete", reasons: [], completeFrom: new Date(from).toISOString() };
 }

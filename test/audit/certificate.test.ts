@@ -288,6 +288,30 @@ test("a record of a recipient has no key to destroy, and nothing that had one ma
 	assert.equal(await reasonOf(forge(pinned, header("k1"), wrong)), "schema");
 });
 
+test("receipts, which had no key, are not dated by the key of the content beside them, in issuing or in verifying", async () => {
+	const [object] = input.objects;
+	assert.ok(object);
+	const content = { ...object, keyDestroyedAt: now - 500 };
+	const receipt = { object: "receipt", messageId: id("message", 3), erasedAt: now - 1000, verified: true } as const;
+	const request = { id: id("subjectRequest", 6), kept: [] };
+	const unbounded = { ...lifetimes, databaseBackupMs: null, vaultSnapshotMs: day, vaultRaftLogMs: day };
+	for (const [lives, status, completeFrom] of [
+		[lifetimes, "complete", new Date(now - 1000 + 35 * day).toISOString()],
+		[unbounded, "incomplete", undefined],
+	] as const) {
+		const about = { ...input, kind: "request", request } as const;
+		const issue = (objects: CertificateInput["objects"]) =>
+			issuer(pinned, { lifetimes: lives }).issue({ ...about, objects });
+		const mixed = await issue([content, receipt]);
+		assert.equal(await reasonOf(mixed.jws), "valid");
+		assert.deepEqual([mixed.payload.status, mixed.payload.completeFrom], [status, completeFrom]);
+		const { payload: sealed } = await issue([content]);
+		assert.equal(sealed.status, "complete");
+		const tooEarly = { ...sealed, objects: mixed.payload.objects };
+		assert.equal(await reasonOf(forge(pinned, header("k1"), tooEarly)), "inconsistent");
+	}
+});
+
 test("the carriers' copies are as the worst of them: an obligation with its date, then a plan, then what is forgotten", async () => {
 	const at = (offset: number) => new Date(now + offset).toISOString();
 	const none = { kind: "none" } as const;

@@ -31,7 +31,7 @@ const facts: fc.Arbitrary<ErasureFacts> = fc.record({
 });
 
 const last = (...values: (number | null)[]) => (values.includes(null) ? Infinity : Math.max(...(values as number[])));
-const judge = (one: ErasureFacts, lives: Lifetimes) => completeFrom(copiesOf(one, lives));
+const judge = (one: ErasureFacts, lives: Lifetimes) => completeFrom(copiesOf(one, lives), !one.encrypted);
 
 test("complete from the earlier of both sides, and never before the last destruction plus the cache age", () => {
 	fc.assert(
@@ -54,6 +54,24 @@ test("what was never encrypted is complete with the last copy of the database, w
 			const result = judge({ ...one, encrypted: false }, lives);
 			if (expected === Infinity) return assert.deepEqual([...result.reasons], ["database_unbounded"]);
 			assert.equal(result.status === "complete" && Date.parse(result.completeFrom), expected);
+		}),
+	);
+});
+
+test("where any of it was never encrypted, no key's end gives the date; what else is missing is said as ever", () => {
+	fc.assert(
+		fc.property(facts, lifetimes, (one, lives) => {
+			const copies = copiesOf(one, lives);
+			const database = one.erasedAt + last(lives.oplogMs, lives.journalMs, lives.databaseBackupMs);
+			const floor = Math.max(one.erasedAt, one.keyDestroyedAt ?? 0) + lives.keyCacheMs;
+			const result = completeFrom(copies, true);
+			if (database < Infinity) {
+				assert.equal(result.status === "complete" && Date.parse(result.completeFrom), Math.max(database, floor));
+				return;
+			}
+			const sealedOnly = completeFrom(copies, false);
+			const reasons = sealedOnly.status === "incomplete" ? sealedOnly.reasons : ["database_unbounded"];
+			assert.deepEqual(result, { status: "incomplete", reasons });
 		}),
 	);
 });
