@@ -3,6 +3,7 @@
 import { Command } from "commander";
 import { readCheckpoint } from "../../audit/checkpoint.ts";
 import { verifierKey } from "../../audit/note.ts";
+import { pinnedKeys } from "../../audit/pinnedKeys.ts";
 import { call, type TargetOptions, withTarget } from "../policy/call.ts";
 import { exitCodes, run } from "../run.ts";
 
@@ -19,9 +20,11 @@ async function checkpoint(options: TargetOptions): Promise<number> {
 		process.stdout.write(note);
 		return exitCodes.yes;
 	}
-	const { keys } = await call<{ keys: { x: string }[] }>(options, "/.well-known/jwks.json");
+	const jwks = await call<unknown>(options, "/.well-known/jwks.json");
 	const name = readCheckpoint(note)?.origin ?? "";
-	const verifierKeys = keys.map(({ x }) => verifierKey({ name, x }));
+	// The set has the keys of certificates, receipts and the canary, too: no program may take one of those for the log's.
+	const own = pinnedKeys(jwks).ed25519.filter((key) => key.lethe_use === "evidence");
+	const verifierKeys = own.map(({ x }) => verifierKey({ name, x }));
 	console.log(JSON.stringify({ checkpoint: note, verifierKeys }, null, 2));
 	return exitCodes.yes;
 }

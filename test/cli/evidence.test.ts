@@ -1,6 +1,7 @@
 // `lethe evidence` as a shell sees it: an export that lacks entries of its period is told by its exit code, wherever it goes.
 
 import assert from "node:assert/strict";
+import { generateKeyPairSync } from "node:crypto";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
@@ -8,7 +9,9 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it, test } from "node:test";
+import { signCheckpoint } from "../../audit/checkpoint.ts";
 import { createCheckpoints } from "../../audit/checkpoints.ts";
+import { verifierKey } from "../../audit/note.ts";
 import { createTestApi, type TestApi } from "../api/harness.ts";
 import { createKey, origin } from "../audit/memoryEvidence.ts";
 import { createMemoryWitness } from "../harness/memoryWitness.ts";
@@ -60,6 +63,29 @@ describe("lethe evidence export, against an API", () => {
 			assert.deepEqual([shown.out.split("\n")[1], JSON.parse(header ?? "").end], [entry, 1]);
 		}
 	});
+});
+
+test("a checkpoint as JSON has the keys of the log, and none that signs something else", async (t) => {
+	const [own, another] = [createKey(), createKey()];
+	const note = await signCheckpoint({ origin, size: 0, root: Buffer.alloc(32) }, own.sign);
+	const ed25519 = { kty: "OKP", crv: "Ed25519", alg: "EdDSA", use: "sig" };
+	const receipt = generateKeyPairSync("ec", { namedCurve: "P-256" }).publicKey.export({ format: "jwk" });
+	const keys = [
+		{ ...ed25519, x: another.x, kid: "one", lethe_use: "certificate" },
+		{ ...ed25519, x: own.x, kid: "two", lethe_use: "evidence" },
+		{ ...receipt, kid: "three", lethe_use: "receipt" },
+	];
+	const server = createServer(({ url }, answer) => {
+		if (url === "/v1/evidence/checkpoint") return answer.setHeader("content-type", "text/plain").end(note);
+		return answer.setHeader("content-type", "application/json").end(JSON.stringify({ keys }));
+	}).listen(0, "127.0.0.1");
+	t.after(() => server.close());
+	await once(server, "listening");
+	const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+	const command = [`${root}/cli/lethe.ts`, "evidence", "checkpoint", "--json", "--key", "k", "--url", url];
+	const { code, out, error } = await runProgram(process.execPath, command);
+	assert.equal(code, 0, error);
+	assert.deepEqual(JSON.parse(out), { checkpoint: note, verifierKeys: [verifierKey({ name: origin, x: own.x })] });
 });
 
 test("whoever reads the first line only has had enough: nothing is said to have broken", async (t) => {
