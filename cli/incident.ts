@@ -1,10 +1,11 @@
 // `lethe incident`: what a breach of a store gave away, of whom, and whom the law has told by when.
 
-import { writeFileSync } from "node:fs";
 import { Command, Option } from "commander";
 import { exposedStores, type Scope, scopeIncident } from "./incident/scope.ts";
 import { parseTime } from "./records.ts";
+import { exitCodes, run } from "./run.ts";
 import { adminDeps } from "./target.ts";
+import { writeNew } from "./writeNew.ts";
 
 type Options = { store: (typeof exposedStores)[number][]; at: number; aware?: number; out?: string; json?: boolean };
 
@@ -25,22 +26,37 @@ export function incidentCommand(): Command {
 		.option("--aware <time>", "when somebody became aware of it, RFC 3339 (default: now)", parseAt)
 		.option("--out <file>", "write every subject and key there, one JSON object a line")
 		.option("--json", "print the scope as JSON")
-		.action(async ({ store: stores, at, aware, out, json }: Options) => {
-			const deps = await adminDeps();
-			try {
-				// Entered before it is answered: who was concerned is read from records.
-				await deps.evidence.append([{ type: "searched", code: "incident_scope", by: "admin" }]);
-				const scope = await scopeIncident(deps, { stores, at, awareAt: aware ?? deps.clock() });
-				if (out) writeFileSync(out, linesOf(scope), { mode: 0o600 });
-				process.stdout.write(json ? `${JSON.stringify(shortened(scope), null, 2)}\n` : describe(scope));
-				if (scope.readable) process.exitCode = 1;
-			} finally {
-				await deps.close();
-			}
-		});
+		.action((options: Options) => run("incident scope", () => tellScope(options)));
 	return incident;
 }
 
+async function tellScope({ out, json, ...asked }: Options): Promise<number> {
+	let [told, exitCode]: [string, number] = ["", exitCodes.yes];
+	const find = async () => {
+		const scope = await findScope(asked);
+		told = json ? `${JSON.stringify(shortened(scope), null, 2)}\n` : describe(scope);
+		if (scope.readable) exitCode = exitCodes.no;
+		return linesOf(scope);
+	};
+	// A file that is there is told before the records are read, and kept.
+	if (out === undefined) await find();
+	else await writeNew(out, find, privateFile);
+	process.stdout.write(told);
+	return exitCode;
+}
+
+async function findScope({ store: stores, at, aware }: Pick<Options, "store" | "at" | "aware">): Promise<Scope> {
+	const deps = await adminDeps();
+	try {
+		// Entered before it is answered: who was concerned is read from records.
+		await deps.evidence.append([{ type: "searched", code: "incident_scope", by: "admin" }]);
+		return await scopeIncident(deps, { stores, at, awareAt: aware ?? deps.clock() });
+	} finally {
+		await deps.close();
+	}
+}
+
+const privateFile = 0o600;
 const listedMax = 1_000;
 
 function linesOf({ subjects, keys }: Scope): string {

@@ -121,7 +121,7 @@ function addMessage(
 	subjects: Map<string, Scope["subjects"][number]>,
 	message: Message,
 ): void {
-	const held = objectsAt(message, at, deps.config.lifetimes.oplogMs);
+	const held = objectsAt(message, at, residueMsOf(deps.config.lifetimes));
 	const database = scope.stores.includes("mongodb");
 	// Kept under a hold's key since, or moved by a policy: by then it was under another, which stood.
 	const moved: Fate = scope.stores.includes("vault") ? "exposed" : "safe";
@@ -143,6 +143,11 @@ function addMessage(
 	for (const name of message.dataClasses) scope.dataClasses[name] = (scope.dataClasses[name] ?? 0) + 1;
 	scope.countries[message.country] = (scope.countries[message.country] ?? 0) + 1;
 	for (const ref of message.decision.packs) packs.set(`${ref.id} ${ref.version}`, ref);
+}
+
+/** How long the database's own files may show an erased field: the longer of both, null where one has no end. */
+function residueMsOf({ oplogMs, journalMs }: Deps["config"]["lifetimes"]): number | null {
+	return oplogMs === null || journalMs === null ? null : Math.max(oplogMs, journalMs);
 }
 
 type Held = { object: SealedObjectName; cohortId: string; residue: boolean };

@@ -160,6 +160,10 @@ describe("lethe", () => {
 			[["evidence", "export", "--from", "soon"], /'soon' is invalid\. Give a time of RFC 3339 such as/],
 			[["evidence", "export", "--since", "all"], /'all' is invalid\. Give the second line of the checkpoint/],
 			[["evidence", "fsck", "--checkpoint", "nothing"], /^lethe evidence fsck: nothing can't be read: check its path/],
+			[
+				["incident", "scope", "--store", "mongodb", "--at", "2026-01-01T00:00:00Z", "--out", "package.json"],
+				/^lethe incident scope: package\.json can't be written, or is there already: give another --out\.$/,
+			],
 			[["admin", "queue", "--rate", "fast"], /'fast' is invalid\. Give 1 to 100000\./],
 			[["admin", "queue", "--setting", "url"], /'url' is invalid\. Give key=value\./],
 		];

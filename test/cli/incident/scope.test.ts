@@ -53,9 +53,9 @@ describe("the scope of an incident", () => {
 	});
 	after(() => engine.close());
 
-	const scope = (stores: ExposedStore[], at: number) => {
-		const dayMs = 24 * hour;
-		const lifetimes = { oplogMs: dayMs, vaultRaftLogMs: dayMs } as never;
+	const dayMs = 24 * hour;
+	const scope = (stores: ExposedStore[], at: number, more: { oplogMs?: null; journalMs?: number | null } = {}) => {
+		const lifetimes = { oplogMs: dayMs, journalMs: hour, vaultRaftLogMs: dayMs, ...more } as never;
 		const deps = { ...engine, policies: openPolicies(), config: { lifetimes } };
 		return scopeIncident(deps, { stores, at, awareAt: at });
 	};
@@ -80,6 +80,17 @@ describe("the scope of an incident", () => {
 		const erased = await scope(["mongodb", "vault"], times.erased);
 		assert.deepEqual([erased.counts.sealedMessages, erased.counts.residueMessages], [2, 1]);
 		assert.equal(erased.counts.readableMessages, 3);
+	});
+
+	it("what was erased counts as there until neither oplog nor journal can have it, for good where one has no end", async () => {
+		const residue = async (more: { oplogMs?: null; journalMs?: number | null }, at: number) =>
+			(await scope(["mongodb", "vault"], at, more)).counts.residueMessages;
+		const { longAfter } = times;
+		assert.deepEqual([await residue({}, longAfter), await residue({ journalMs: 35 * dayMs }, longAfter)], [0, 1]);
+		assert.deepEqual(
+			[await residue({ journalMs: null }, longAfter), await residue({ oplogMs: null }, longAfter)],
+			[1, 1],
+		);
 	});
 
 	it("keys that were destroyed before are gone once nothing can have them any more", async () => {
