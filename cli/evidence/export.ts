@@ -34,7 +34,7 @@ async function exportLog(options: Options): Promise<number> {
 	const writing = out === undefined ? writeOut(chunks) : writeFile(out, chunks);
 	const { entries, uncovered } = await writing.catch((error: unknown) => {
 		if (error instanceof Refusal) throw error;
-		throw new Refusal("the export broke off: the API or its store went away. Repeat it.", exitCodes.no);
+		return refuseCutOff();
 	});
 	if (out !== undefined) {
 		console.log(options.json ? JSON.stringify({ file: out, entries, uncovered }) : `${out}: ${entries} entries`);
@@ -66,13 +66,18 @@ async function writeFile(path: string, chunks: AsyncIterable<Uint8Array>): Promi
 	const file = await open(next, "w", privateFile).catch(() => {
 		throw new Refusal(`${path} can't be written: check its folder and your rights.`);
 	});
+	const refuse = ({ code }: NodeJS.ErrnoException): never => {
+		throw new Refusal(`${path} can't be written (${code}): see to its disk, and repeat it.`);
+	};
 	try {
 		const counts = await passOn(chunks, async (chunk, { entries, total }) => {
-			await file.write(chunk);
+			await file.appendFile(chunk).catch(refuse);
 			progress.show(entries, total);
 		});
-		await file.sync();
-		await rename(next, path);
+		await file
+			.sync()
+			.then(() => rename(next, path))
+			.catch(refuse);
 		return counts;
 	} catch (error) {
 		await rm(next, { force: true });
@@ -83,7 +88,7 @@ async function writeFile(path: string, chunks: AsyncIterable<Uint8Array>): Promi
 	}
 }
 
-/** Hands each piece on with what was seen until its end. Answers what was seen of all. */
+/** Hands each piece on with what was seen until its end. Answers what was seen of all. @throws Refusal when it is not all */
 async function passOn(
 	chunks: AsyncIterable<Uint8Array>,
 	write: (chunk: Uint8Array, seen: Counts) => Promise<void>,
@@ -100,7 +105,14 @@ async function passOn(
 		lines += text.split("\n").length - 1;
 		await write(chunk, seen());
 	}
+	const { entries, total } = seen();
+	// An answer may end as if it were whole, by a proxy say: what its first line promises is what counts.
+	if (lines === 0 || entries !== total) refuseCutOff();
 	return seen();
+}
+
+function refuseCutOff(): never {
+	throw new Refusal("the export broke off: the API or its store went away. Repeat it.", exitCodes.no);
 }
 
 function parseSize(text: string): number {

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { generateKeyPairSync } from "node:crypto";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -86,6 +86,42 @@ test("a checkpoint as JSON has the keys of the log, and none that signs somethin
 	const { code, out, error } = await runProgram(process.execPath, command);
 	assert.equal(code, 0, error);
 	assert.deepEqual(JSON.parse(out), { checkpoint: note, verifierKeys: [verifierKey({ name: origin, x: own.x })] });
+});
+
+describe("lethe evidence export, of an answer that somebody cut or a disk that is full", () => {
+	const folder = mkdtempSync(join(tmpdir(), "lethe-export-"));
+	after(() => rmSync(folder, { recursive: true, force: true }));
+	const exportTo = async (file: string, text: string) => {
+		const server = createServer((_, answer) => answer.end(text)).listen(0, "127.0.0.1");
+		await once(server, "listening");
+		const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+		const command = ["evidence", "export", "--key", "k", "--url", url, "--out", file];
+		const ended = await runProgram(process.execPath, [`${root}/cli/lethe.ts`, ...command]);
+		server.close();
+		return ended;
+	};
+	const whole = `{"start":0,"end":9}\n${"x\n".repeat(9)}`;
+
+	it("says that it broke off where entries are missing that its first line promises, and leaves no file", async () => {
+		const file = join(folder, "short.ndjson");
+		for (const text of [whole.slice(0, -2), "", '{"start":0,"end":9}\n']) {
+			const { code, out, error } = await exportTo(file, text);
+			assert.deepEqual([code, out], [1, ""], error);
+			assert.match(error, /^lethe evidence export: the export broke off: .* Repeat it\.$/m);
+			assert.deepEqual(readdirSync(folder), []);
+		}
+		assert.deepEqual((await exportTo(file, whole)).out, `${file}: 9 entries\n`);
+		assert.equal(readFileSync(file, "utf8"), whole);
+	});
+
+	it("says of a write that failed that it was the disk, and not the API", async () => {
+		const file = join(folder, "full.ndjson");
+		symlinkSync("/dev/full", `${file}.part`);
+		const { code, error } = await exportTo(file, whole);
+		assert.equal(code, 2);
+		assert.match(error, /^lethe evidence export: \S+full\.ndjson can't be written \(ENOSPC\): see to its disk/m);
+		assert.deepEqual(existsSync(file), false);
+	});
 });
 
 test("whoever reads the first line only has had enough: nothing is said to have broken", async (t) => {
