@@ -1,7 +1,7 @@
 // `lethe certificates`: the proofs of erasure, and the keys that check them, as files for `lethe verify`.
 
 import { Command } from "commander";
-import { call, requestAt, type TargetOptions } from "./policy/call.ts";
+import { call, callAt, type TargetOptions } from "./policy/call.ts";
 import { act, withExample } from "./records.ts";
 import { apiUrl } from "./target.ts";
 import { writeNew } from "./writeNew.ts";
@@ -35,7 +35,7 @@ function keysCommand(): Command {
 	return withOut(command, "lethe certificates keys --out keys.json").action((options: OutOptions) =>
 		act("certificates keys", async () => {
 			const at = { url: apiUrl(options), bearer: undefined, json: options.json };
-			await put(options, await (await requestAt(at, "/.well-known/jwks.json")).json());
+			await put(options, await callAt(at, "/.well-known/jwks.json"));
 		}),
 	);
 }

@@ -2,8 +2,8 @@
 
 import { Command, Option } from "commander";
 import { consentTypes } from "../domain/subject.ts";
-import { call, type TargetOptions } from "./policy/call.ts";
-import { act, listOf, numberHelp, parseTime, readNumber, show, withExample } from "./records.ts";
+import { call, type TargetOptions, withAct } from "./policy/call.ts";
+import { act, addExample, listOf, numberHelp, parseTime, readNumber, show, withExample } from "./records.ts";
 
 type Consent = {
 	id: string;
@@ -50,7 +50,7 @@ function recordCommand(): Command {
 	const example =
 		"lethe consents record --number - --type express --purpose marketing \\\n" +
 		"    --obtained-at 2026-11-26T09:00:00Z --wording form-v3 --evidence form-12";
-	return withExample(new Command("record").description("record a consent with its proof"), example)
+	return addExample(withAct(new Command("record").description("record a consent with its proof")), example)
 		.requiredOption("--number <number>", numberHelp)
 		.addOption(new Option("--type <type>", "what kind it is").choices(consentTypes).makeOptionMandatory())
 		.requiredOption("--purpose <word...>", "what it is for, such as marketing")
@@ -71,7 +71,7 @@ function recordCommand(): Command {
 
 function withdrawCommand(): Command {
 	const command = new Command("withdraw").description("record that a consent was withdrawn; it reaches what waits");
-	return withExample(command, "lethe consents withdraw cns_…")
+	return addExample(withAct(command), "lethe consents withdraw cns_…")
 		.argument("<id>", "the consent's id")
 		.option("--at <time>", "when it was withdrawn, RFC 3339 (default: now)", parseTime)
 		.option("--evidence <token>", "where the proof is kept")

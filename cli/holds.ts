@@ -2,8 +2,8 @@
 
 import { Command, Option } from "commander";
 import { holdScopes } from "../domain/subject.ts";
-import { call, type TargetOptions } from "./policy/call.ts";
-import { act, listOf, numberHelp, parseTime, readNumber, show, stepOf, withExample } from "./records.ts";
+import { call, type TargetOptions, withAct } from "./policy/call.ts";
+import { act, addExample, listOf, numberHelp, parseTime, readNumber, show, stepOf } from "./records.ts";
 
 type Hold = {
 	id: string;
@@ -43,7 +43,10 @@ export function holdsCommand(): Command {
 
 function placeCommand(): Command {
 	const command = new Command("place").description("place a hold on a message, a number, a period or everything");
-	return withExample(command, "lethe holds place --scope subject --number - --ground litigation --reason case-4711")
+	return addExample(
+		withAct(command),
+		"lethe holds place --scope subject --number - --ground litigation --reason case-4711",
+	)
 		.addOption(new Option("--scope <scope>", "what it holds").choices(holdScopes).makeOptionMandatory())
 		.requiredOption("--ground <word>", "why, in a word such as litigation")
 		.option("--number <number>", `of scope subject: ${numberHelp}`)

@@ -6,7 +6,7 @@ import { limits } from "../domain/limits.ts";
 import { findPasswordFault, type PasswordFault } from "../domain/password.ts";
 import { createAsk } from "./ask.ts";
 import { listenOnLoopback } from "./loopback.ts";
-import { requestAt } from "./policy/call.ts";
+import { callAt } from "./policy/call.ts";
 import { exitCodes, Refusal, run } from "./run.ts";
 import { readSession, writeSession } from "./session.ts";
 import { apiUrl } from "./target.ts";
@@ -74,7 +74,7 @@ export function logoutCommand(): Command {
 /** One that the API no longer knows is over. @throws Refusal where it may live on */
 async function endSession(url: string, token: string): Promise<void> {
 	try {
-		await requestAt({ url, bearer: token }, "/v1/session/end", {});
+		await callAt({ url, bearer: token }, "/v1/session/end", {});
 	} catch (error) {
 		if (!(error instanceof Refusal)) throw error;
 		if (error.status === 401) return;
@@ -150,6 +150,6 @@ function describe({ personId, roles, endsAt }: Session): string {
 	return `signed in as ${personId} (${roles.join(", ")}), until ${endsAt} at the latest`;
 }
 
-async function post<Answer>(url: string, path: string, body: object, bearer?: string): Promise<Answer> {
-	return (await (await requestAt({ url, bearer }, path, body)).json()) as Answer;
+function post<Answer>(url: string, path: string, body: object, bearer?: string): Promise<Answer> {
+	return callAt<Answer>({ url, bearer }, path, body);
 }

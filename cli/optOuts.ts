@@ -1,8 +1,8 @@
 // `lethe opt-outs`: what recipients no longer want, recorded, looked up and lifted.
 
 import { Command, Option } from "commander";
-import { call, type TargetOptions } from "./policy/call.ts";
-import { act, listOf, numberHelp, parseTime, readNumber, show, withExample } from "./records.ts";
+import { call, type TargetOptions, withAct } from "./policy/call.ts";
+import { act, addExample, listOf, numberHelp, parseTime, readNumber, show, withExample } from "./records.ts";
 import { exitCodes, run } from "./run.ts";
 
 type OptOut = { id: string; scope: string; source: string; at: string; lifted?: { at: string } };
@@ -41,7 +41,7 @@ function checkCommand(): Command {
 
 function recordCommand(): Command {
 	const command = new Command("record").description("record that a recipient has opted out; in force at once");
-	return withExample(command, "lethe opt-outs record --number - --scope marketing")
+	return addExample(withAct(command), "lethe opt-outs record --number - --scope marketing")
 		.requiredOption("--number <number>", numberHelp)
 		.addOption(new Option("--scope <scope>", "what it blocks").choices(["marketing", "all"]).makeOptionMandatory())
 		.option("--at <time>", "when they opted out, RFC 3339 (default: now)", parseTime)
@@ -56,7 +56,7 @@ function recordCommand(): Command {
 
 function liftCommand(): Command {
 	const command = new Command("lift").description("lift an opt-out for an opt-in that the recipient gave after it");
-	return withExample(command, "lethe opt-outs lift opt_… --obtained-at 2026-11-26T09:00:00Z --evidence form-12")
+	return addExample(withAct(command), "lethe opt-outs lift opt_… --obtained-at 2026-11-26T09:00:00Z --evidence form-12")
 		.argument("<id>", "the opt-out's id")
 		.requiredOption("--obtained-at <time>", "when they opted in again, RFC 3339", parseTime)
 		.requiredOption("--evidence <token>", "where the proof is kept")

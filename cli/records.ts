@@ -2,7 +2,7 @@
 
 import { type Command, InvalidArgumentError } from "commander";
 import { createAsk } from "./ask.ts";
-import { call, type TargetOptions, withTarget } from "./policy/call.ts";
+import { call, type TargetOptions, withAct, withTarget } from "./policy/call.ts";
 import { exitCodes, run } from "./run.ts";
 
 type Page<Item> = { items: Item[]; next?: string };
@@ -68,7 +68,7 @@ export function stepOf<Item>(
 	command: Command,
 	{ base, of, lines, example }: { base: string; of: string; lines: (item: Item) => string[]; example: string },
 ): Command {
-	return withExample(command, example)
+	return addExample(withAct(command), example)
 		.argument("<id>", `the ${of}'s id`)
 		.action((id: string, options: TargetOptions) =>
 			act(nameOf(command), async () => {

@@ -4,7 +4,7 @@ import { Command, Option } from "commander";
 import { requestKinds, requestOutcomes, taskVerdicts } from "../domain/subjectRequest.ts";
 import { dataClasses } from "../policies/facts.ts";
 import { nextStep } from "./nextStep.ts";
-import { call, type TargetOptions, withTarget } from "./policy/call.ts";
+import { call, type TargetOptions, withAct, withTarget } from "./policy/call.ts";
 import { act, addExamples, listOf, parseTime, readNumber, show } from "./records.ts";
 import { Refusal } from "./run.ts";
 import { writeNew } from "./writeNew.ts";
@@ -82,7 +82,7 @@ function showCommand(): Command {
 }
 
 function recordCommand(): Command {
-	return withTarget(new Command("record").description("record a request; its clocks start"))
+	return withAct(new Command("record").description("record a request; its clocks start"))
 		.requiredOption(
 			"--number <number>",
 			"the person's, E.164, kept as keyed hashes only; `-` asks for it, so that no shell remembers it",
@@ -115,7 +115,7 @@ function recordCommand(): Command {
 }
 
 function acknowledgeCommand(): Command {
-	return withTarget(new Command("acknowledge").description("the person was told that the request has come"))
+	return withAct(new Command("acknowledge").description("the person was told that the request has come"))
 		.argument("<id>", "the request's id")
 		.action((id: string, options: TargetOptions) =>
 			act("requests acknowledge", () => step(options, id, "acknowledge", {}, "acknowledged")),
@@ -123,7 +123,7 @@ function acknowledgeCommand(): Command {
 }
 
 function identityCommand(): Command {
-	return withTarget(new Command("identity").description("who asks was checked, and since when the number is theirs"))
+	return withAct(new Command("identity").description("who asks was checked, and since when the number is theirs"))
 		.argument("<id>", "the request's id")
 		.requiredOption("--method <word>", "how, such as id_document")
 		.requiredOption("--evidence <token>", "where the proof is kept")
@@ -146,7 +146,7 @@ function identityCommand(): Command {
 }
 
 function decideCommand(): Command {
-	return withTarget(new Command("decide").description("decide a task that only a person can"))
+	return withAct(new Command("decide").description("decide a task that only a person can"))
 		.argument("<id>", "the request's id")
 		.requiredOption("--task <name>", "which, as `show` names it")
 		.addOption(new Option("--verdict <verdict>", "what is done").choices(taskVerdicts).makeOptionMandatory())
@@ -162,7 +162,7 @@ function decideCommand(): Command {
 function extendCommand(): Command {
 	const description =
 		"extend the time to answer, within what the law permits: only if the person was told, and why, before the first time was over (GDPR: within a month)";
-	return withTarget(new Command("extend").description(description))
+	return withAct(new Command("extend").description(description))
 		.argument("<id>", "the request's id")
 		.requiredOption("--to <day>", "the new last day, such as 2027-03-31")
 		.requiredOption("--reason <word>", "why, in a word")
@@ -176,7 +176,7 @@ function extendCommand(): Command {
 }
 
 function closeCommand(): Command {
-	return withTarget(new Command("close").description("the request was answered, or withdrawn"))
+	return withAct(new Command("close").description("the request was answered, or withdrawn"))
 		.argument("<id>", "the request's id")
 		.addOption(new Option("--outcome <outcome>", "how").choices(requestOutcomes).makeOptionMandatory())
 		.option("--ground <word>", "why, where it is refused")

@@ -8,11 +8,12 @@ import { type ErrorCode, errorCatalogue, type FieldError } from "../domain/error
 import { finalStates } from "../domain/lifecycle.ts";
 import { categories, deliverModes } from "../domain/message.ts";
 import { dataClasses } from "../policies/facts.ts";
+import { type Asked, ask, readAnswer } from "./exchange.ts";
 import { optionOf } from "./optionOf.ts";
 import { saidOf } from "./policy/call.ts";
 import { describeReason } from "./policy/describeReason.ts";
 import { addExample, readNumber } from "./records.ts";
-import { exitCodes } from "./run.ts";
+import { exitCodes, Refusal } from "./run.ts";
 import { apiTarget } from "./target.ts";
 
 type Options = {
@@ -52,12 +53,10 @@ type Answer = {
 	abuse?: AbuseVerdict[];
 	refusal?: ErrorCode;
 };
-type Refusal = { code: string; title: string; errors?: FieldError[]; decision?: { reasons?: string[] } };
+type Refused = { code: string; title: string; errors?: FieldError[]; decision?: { reasons?: string[] } };
 
 const pollMs = 200;
 const retryMs = 1_000;
-/** Failures of a connection that stood: the request may have reached the API. */
-const brokenOff = new Set(["ECONNRESET", "EPIPE", "UND_ERR_SOCKET", "UND_ERR_HEADERS_TIMEOUT"]);
 /** Refusals that say nothing of the message: it was not asked for rightly, or could not be judged. */
 const mends: Record<string, string> = {
 	unauthenticated: "Give a live key with --key; `lethe admin key` makes one.",
@@ -128,7 +127,7 @@ async function send(options: Options, command: Command): Promise<void> {
 			substitute: options.substitute,
 		},
 	});
-	if (answer.status >= 400) return refuse(answer.status, answer.body as Refusal, command);
+	if (answer.status >= 400) return refuse(answer.status, answer.body as Refused, command);
 	let message = answer.body as Answer;
 	if (options.wait && message.id) message = await waitForEnd(target, message.id, options);
 	if (options.json) process.stdout.write(`${JSON.stringify(message, null, 2)}\n`);
@@ -149,7 +148,7 @@ function addVariable(text: string, before: Record<string, string> = {}): Record<
 	return { ...before, [text.slice(0, at)]: text.slice(at + 1) };
 }
 
-function refuse(status: number, refusal: Refusal, command: Command): void {
+function refuse(status: number, refusal: Refused, command: Command): void {
 	const { json } = command.opts<Options>();
 	const { code, errors = [], decision } = refusal;
 	// What a script reads is the problem as the API told it; people have their line beside it.
@@ -270,54 +269,23 @@ function describeWaiting({ state, sendQueue, releaseAt, closesAt }: Answer): str
 	return String(state);
 }
 
-type Call = {
-	method: "GET" | "POST";
-	path: string;
-	idempotencyKey?: string;
-	body?: object;
-	/** What is to be said where the connection breaks once it stood: the API may have done what was asked for. */
-	brokeOff: string;
-};
-
-/** @throws Error when nothing answers, when the answer breaks off, or when it is not one of Lethe's */
+/** @throws Refusal when nothing answers, when the answer breaks off, or when it is not one of Lethe's */
 async function call(
-	target: ReturnType<typeof apiTarget>,
-	asked: Call,
-): Promise<{ status: number; body: Answer | Refusal }> {
-	const { status, text } = await exchange(target, asked);
-	const body = parse(text);
+	{ url, apiKey }: ReturnType<typeof apiTarget>,
+	asked: Omit<Asked, "bearer">,
+): Promise<{ status: number; body: Answer | Refused }> {
+	const whole = { ...asked, bearer: apiKey };
+	const response = await ask(url, whole);
+	const { status } = response;
+	const body = parse(await readAnswer(response, url, whole));
 	// Every refusal of Lethe's has a code.
 	if (body === undefined || (status >= 400 && !("code" in body))) {
-		throw new Error(`what answers at ${target.url} is not Lethe's API (status ${status}). Correct --url.`);
+		throw new Refusal(`what answers at ${url} is not Lethe's API (status ${status}). Correct --url.`);
 	}
 	return { status, body };
 }
 
-async function exchange(
-	{ url, apiKey }: ReturnType<typeof apiTarget>,
-	{ method, path, idempotencyKey, body, brokeOff }: Call,
-): Promise<{ status: number; text: string }> {
-	let answers = false;
-	try {
-		const response = await fetch(new URL(path, url), {
-			method,
-			headers: {
-				authorization: `Bearer ${apiKey}`,
-				...(body ? { "content-type": "application/json" } : {}),
-				...(idempotencyKey ? { "idempotency-key": idempotencyKey } : {}),
-			},
-			...(body ? { body: JSON.stringify(body) } : {}),
-		});
-		answers = true;
-		return { status: response.status, text: await response.text() };
-	} catch (error) {
-		const { cause } = error as { cause?: { code?: string } };
-		if (answers || brokenOff.has(cause?.code ?? "")) throw new Error(`the API at ${url} broke off${brokeOff}`);
-		throw new Error(`the API at ${url} does not answer. Is it running? See \`lethe doctor\`.`);
-	}
-}
-
-function parse(text: string): Answer | Refusal | undefined {
+function parse(text: string): Answer | Refused | undefined {
 	try {
 		const value: unknown = JSON.parse(text);
 		return typeof value === "object" && value !== null ? value : undefined;

@@ -3,8 +3,8 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { categories } from "../domain/message.ts";
 import { dataClasses } from "../policies/facts.ts";
-import { call, type TargetOptions } from "./policy/call.ts";
-import { act, listOf, show, stepOf, withExample } from "./records.ts";
+import { call, type TargetOptions, withAct } from "./policy/call.ts";
+import { act, addExample, listOf, show, stepOf, withExample } from "./records.ts";
 import { readText } from "./run.ts";
 
 type Variables = Record<string, { dataClass: string; charactersMax: number }>;
@@ -50,7 +50,7 @@ function showCommand(): Command {
 function createCommand(): Command {
 	const command = new Command("create").description("store a template; it never changes, a new wording is a new one");
 	const example = "lethe templates create --name reminder --file reminder.txt --variable when=contact:40";
-	return withExample(command, example)
+	return addExample(withAct(command), example)
 		.requiredOption("--name <name>", "what it is called; one live template has it at a time")
 		.requiredOption("--file <file>", "its text, with `{{name}}` where a variable goes")
 		.addOption(new Option("--category <name>", "the only one that it may be used for").choices(categories))

@@ -2,8 +2,8 @@
 
 import { Command, Option } from "commander";
 import { webhookStates } from "../domain/webhook.ts";
-import { call, type TargetOptions } from "./policy/call.ts";
-import { act, listOf, parseTime, show, stepOf, withExample } from "./records.ts";
+import { call, type TargetOptions, withAct } from "./policy/call.ts";
+import { act, addExample, listOf, parseTime, show, stepOf, withExample } from "./records.ts";
 import { Refusal } from "./run.ts";
 
 type Endpoint = { id: string; url: string; state: string; disabledFor?: string; default: boolean; secret?: string };
@@ -54,7 +54,7 @@ const steps = {
 
 function addCommand(): Command {
 	const command = new Command("add").description("register an endpoint; its secret is shown this once");
-	return withExample(command, "lethe webhooks add https://hooks.example.com/lethe --default")
+	return addExample(withAct(command), "lethe webhooks add https://hooks.example.com/lethe --default")
 		.argument("<endpoint>", "its URL: https, at a public address")
 		.option("--name <word>", "what people call it")
 		.option("--default", "tell it of messages that name no endpoint")
@@ -81,7 +81,7 @@ function removeCommand(): Command {
 
 function replayCommand(): Command {
 	const command = new Command("replay").description("tell an endpoint again what failed, or all, of a time");
-	return withExample(command, "lethe webhooks replay whe_… --from 2026-11-26T00:00:00Z --all")
+	return addExample(withAct(command), "lethe webhooks replay whe_… --from 2026-11-26T00:00:00Z --all")
 		.argument("<id>", "the endpoint's id")
 		.addOption(new Option("--from <time>", "events from then on, RFC 3339").argParser(parseTime).conflicts("delivery"))
 		.option("--to <time>", "and until then (default: now)", parseTime)

@@ -2,6 +2,7 @@
 
 import { randomUUID } from "node:crypto";
 import type { Command } from "commander";
+import { type Asked, ask, readAnswer, refuseBrokenOff } from "../exchange.ts";
 import { optionOf } from "../optionOf.ts";
 import { exitCodes, Refusal } from "../run.ts";
 import { apiTarget } from "../target.ts";
@@ -18,7 +19,7 @@ type Problem = {
 };
 
 /** The command that runs, of which a process has one: what is wrong is told by its options. */
-let acting: Pick<Command, "options"> = { options: [] };
+let acting: Pick<Command, "options" | "opts"> = { options: [], opts: () => ({}) as never };
 
 /** Adds the options that name a deployment and the form of the answer. */
 export function withTarget(command: Command): Command {
@@ -31,6 +32,14 @@ export function withTarget(command: Command): Command {
 		.option("--key <key>", "the API key that acts (default: whoever is signed in by `lethe login`, else the demo key)");
 }
 
+/** The same of a command that makes something or moves it on: a repeat of it can be told from another act. */
+export function withAct(command: Command): Command {
+	return withTarget(command).option(
+		"--idempotency-key <key>",
+		"the same key does it once, by whichever repeat (default: a random one)",
+	);
+}
+
 /** The JSON or text of an answer; with a body it is a POST unless told. @throws Refusal as `request` does */
 export async function call<Answer>(
 	options: TargetOptions,
@@ -38,45 +47,59 @@ export async function call<Answer>(
 	body?: object,
 	method?: "DELETE",
 ): Promise<Answer> {
-	const response = await request(options, path, body, method);
-	const text = await response.text();
-	return (isJson(response) ? JSON.parse(text) : text) as Answer;
-}
-
-/**
- * An answer that is none of a problem.
- * @throws Refusal with what the API said: misuse for a request that can't be right, else a negative answer
- */
-export async function request(
-	options: TargetOptions,
-	path: string,
-	body?: object,
-	method?: "DELETE",
-): Promise<Response> {
 	const { url, apiKey } = apiTarget(options);
-	return requestAt({ url, bearer: apiKey, json: options.json }, path, body, method);
+	return callAt({ url, bearer: apiKey, json: options.json }, path, body, method);
 }
 
 /** The same of an API by its URL, as whoever `bearer` stands for; without it, as nobody. */
-export async function requestAt(
-	{ url, bearer, json }: { url: string; bearer: string | undefined; json?: boolean | undefined },
-	path: string,
-	body?: object,
-	method: string = body ? "POST" : "GET",
-): Promise<Response> {
-	const response = await fetch(new URL(path, url), {
-		method,
-		headers: {
-			...(bearer ? { authorization: `Bearer ${bearer}` } : {}),
-			...(body ? { "content-type": "application/json", "idempotency-key": randomUUID() } : {}),
-		},
-		...(body ? { body: JSON.stringify(body) } : {}),
-	}).catch(() => {
-		throw new Refusal(`the API at ${url} does not answer. Is it running? See \`lethe doctor\`.`);
-	});
+export async function callAt<Answer>(at: At, path: string, body?: object, method?: "DELETE"): Promise<Answer> {
+	const asked = askedOf(at, path, body, method);
+	const response = await answerOf(at, asked);
+	const text = await readAnswer(response, at.url, asked);
+	return (isJson(response) ? parse(text, at, asked) : text) as Answer;
+}
+
+/**
+ * An answer that is none of a problem, to be read piece by piece.
+ * @throws Refusal with what the API said: misuse for a request that can't be right, else a negative answer
+ */
+export async function request(options: TargetOptions, path: string): Promise<Response> {
+	const { url, apiKey } = apiTarget(options);
+	const at = { url, bearer: apiKey, json: options.json };
+	return answerOf(at, askedOf(at, path));
+}
+
+type At = { url: string; bearer: string | undefined; json?: boolean | undefined };
+
+function askedOf({ bearer }: At, path: string, body?: object, method: string = body ? "POST" : "GET"): Asked {
+	const given = acting.opts<{ idempotencyKey?: string }>().idempotencyKey;
+	const idempotencyKey = method === "POST" ? (given ?? randomUUID()) : undefined;
+	return { method, path, bearer, body, idempotencyKey, brokeOff: brokeOff({ method, path, idempotencyKey }) };
+}
+
+function brokeOff({ method, path, idempotencyKey }: Pick<Asked, "method" | "path" | "idempotencyKey">): string {
+	if (method === "GET" || path.endsWith("/search")) return ". Repeat it.";
+	const isOffered = acting.options.some(({ long }) => long === "--idempotency-key");
+	return isOffered
+		? `, and may have done it. Repeat it with --idempotency-key ${idempotencyKey}: then it is done once.`
+		: ", and may have done it. See whether it has before you repeat it.";
+}
+
+async function answerOf({ url, json }: At, asked: Asked): Promise<Response> {
+	const response = await ask(url, asked);
 	if (response.ok) return response;
-	const text = await response.text();
-	throw toRefusal(response.status, isJson(response) ? (JSON.parse(text) as Problem) : {}, { json });
+	const text = await readAnswer(response, url, asked);
+	const problem = isJson(response) ? (parse(text, { url }, asked) as Problem) : {};
+	throw toRefusal(response.status, problem, { json });
+}
+
+/** JSON that was cut is an answer that broke off, also where the connection ended as if it were whole. */
+function parse(text: string, { url }: Pick<At, "url">, asked: Asked): unknown {
+	try {
+		return JSON.parse(text);
+	} catch {
+		return refuseBrokenOff(url, asked);
+	}
 }
 
 function isJson(response: Response): boolean {

@@ -2,7 +2,7 @@
 
 import { Command } from "commander";
 import { exitCodes, Refusal, readText, run } from "../run.ts";
-import { call, type TargetOptions, withTarget } from "./call.ts";
+import { call, type TargetOptions, withAct } from "./call.ts";
 import type { ProposalAnswer } from "./proposal.ts";
 
 type Options = TargetOptions & { pack?: string; set: string[]; from?: string; why: string };
@@ -19,7 +19,7 @@ export function proposeCommand(): Command {
 		)
 		.option("--from <time>", "when the new version begins, RFC 3339 (default: once it is published)")
 		.requiredOption("--why <text>", "the reason, for those who check and approve; no names and numbers of people");
-	return withTarget(command).action((file: string | undefined, options: Options) =>
+	return withAct(command).action((file: string | undefined, options: Options) =>
 		run("policy propose", () => propose(file, options)),
 	);
 }

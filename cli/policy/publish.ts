@@ -2,7 +2,7 @@
 
 import { Command } from "commander";
 import { exitCodes, Refusal, run } from "../run.ts";
-import { call, type TargetOptions, withTarget } from "./call.ts";
+import { call, type TargetOptions, withAct } from "./call.ts";
 import { follow, patienceOption } from "./follow.ts";
 import type { PolicyList } from "./list.ts";
 import { countLines, proposalLine } from "./proposal.ts";
@@ -19,9 +19,7 @@ export function publishCommand(): Command {
 		.option("--from <time>", "a later date, RFC 3339")
 		.option("--wait", "wait until it has been applied to what is stored")
 		.addOption(patienceOption());
-	return withTarget(command).action((id: string, options: Options) =>
-		run("policy publish", () => publish(id, options)),
-	);
+	return withAct(command).action((id: string, options: Options) => run("policy publish", () => publish(id, options)));
 }
 
 async function publish(id: string, options: Options): Promise<number> {

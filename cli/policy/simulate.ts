@@ -2,7 +2,7 @@
 
 import { Command } from "commander";
 import { exitCodes, Refusal, run } from "../run.ts";
-import { call, type TargetOptions, withTarget } from "./call.ts";
+import { call, type TargetOptions, withAct } from "./call.ts";
 import { follow, patienceOption } from "./follow.ts";
 import { countLines, type ProposalAnswer } from "./proposal.ts";
 import { callStep } from "./step.ts";
@@ -16,9 +16,7 @@ export function simulateCommand(): Command {
 		.description("count what a checked proposal would change of the stored messages; nothing is changed")
 		.argument("<proposal>", "its id, prp_…")
 		.addOption(patienceOption());
-	return withTarget(command).action((id: string, options: Options) =>
-		run("policy simulate", () => simulate(id, options)),
-	);
+	return withAct(command).action((id: string, options: Options) => run("policy simulate", () => simulate(id, options)));
 }
 
 async function simulate(id: string, options: Options): Promise<number> {

@@ -2,13 +2,13 @@
 
 import { Command } from "commander";
 import { exitCodes, run } from "../run.ts";
-import { call, type TargetOptions, withTarget } from "./call.ts";
+import { call, type TargetOptions, withAct } from "./call.ts";
 import { type ProposalAnswer, proposalLine } from "./proposal.ts";
 
 /** A command that moves one proposal on. @param next what may follow, as a line */
 export function stepCommand(name: string, description: string, next: (proposal: ProposalAnswer) => string): Command {
 	const command = new Command(name).description(description).argument("<proposal>", "its id, prp_…");
-	return withTarget(command).action((id: string, options: TargetOptions) =>
+	return withAct(command).action((id: string, options: TargetOptions) =>
 		run(`policy ${name}`, async () => {
 			const proposal = await callStep(id, name, options);
 			if (options.json) console.log(JSON.stringify(proposal, null, 2));
