@@ -21,12 +21,36 @@ export function createAsk() {
 		async ask(question: string, { secret = false } = {}): Promise<string> {
 			process.stderr.write(question);
 			shown = !secret;
+			lines.resume();
 			const { value, done } = await answers.next();
 			shown = true;
 			if (secret && isTerminal) process.stderr.write("\n");
 			if (done) throw new Error(`no answer to "${question.trim()}". Give one line for each question.`);
+			// What is not asked for keeps no process waiting for its input's end.
+			lines.pause();
 			return value;
 		},
 		close: () => lines.close(),
 	};
+}
+
+// One reader for all questions of a process: another would not have the lines that the first has read ahead of a pipe.
+let piped: ReturnType<typeof createAsk> | undefined;
+
+/**
+ * What an option gives; `-` has it asked for on the terminal, or read from standard input, a line each in the order asked:
+ * no shell remembers it, and no list of processes shows it.
+ */
+export async function readGiven(given: string, question: string, form?: { secret: boolean }): Promise<string> {
+	if (given !== "-") return given;
+	if (process.stdin.isTTY !== true) {
+		piped ??= createAsk();
+		return (await piped.ask(question, form)).trim();
+	}
+	const ask = createAsk();
+	try {
+		return (await ask.ask(question, form)).trim();
+	} finally {
+		ask.close();
+	}
 }

@@ -1,7 +1,7 @@
 // What the commands over the API's records share: lists page by page, a record a line, numbers that no shell remembers.
 
 import { type Command, InvalidArgumentError } from "commander";
-import { createAsk } from "./ask.ts";
+import { readGiven } from "./ask.ts";
 import { call, type TargetOptions, withAct, withTarget } from "./policy/call.ts";
 import { exitCodes, run } from "./run.ts";
 
@@ -91,15 +91,9 @@ export function show<Answer>({ json }: TargetOptions, answer: Answer, lines: (an
 	else for (const line of lines(answer)) console.log(line);
 }
 
-/** The number that an option gives; `-` has it asked for on the terminal, or read from standard input. */
-export async function readNumber(given: string): Promise<string> {
-	if (given !== "-") return given;
-	const ask = createAsk();
-	try {
-		return (await ask.ask("Number (E.164): ")).trim();
-	} finally {
-		ask.close();
-	}
+/** The number that an option gives; `-` has it asked for. */
+export function readNumber(given: string): Promise<string> {
+	return readGiven(given, "Number (E.164): ");
 }
 
 /** How `--number` is described wherever it stands. */

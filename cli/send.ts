@@ -8,9 +8,10 @@ import { type ErrorCode, errorCatalogue, type FieldError } from "../domain/error
 import { finalStates } from "../domain/lifecycle.ts";
 import { categories, deliverModes } from "../domain/message.ts";
 import { dataClasses } from "../policies/facts.ts";
+import { readGiven } from "./ask.ts";
 import { type Asked, ask, readAnswer } from "./exchange.ts";
 import { optionOf } from "./optionOf.ts";
-import { saidOf } from "./policy/call.ts";
+import { saidOf, withKey } from "./policy/call.ts";
 import { describeReason } from "./policy/describeReason.ts";
 import { addExample, readNumber } from "./records.ts";
 import { exitCodes, Refusal } from "./run.ts";
@@ -84,7 +85,10 @@ export function sendCommand(): Command {
 			new Option("--data-class <name...>", "classes of data in the text").choices(dataClasses).default(["contact"]),
 		)
 		.addOption(new Option("--deliver <mode>", "how it reaches the recipient").choices(deliverModes).default("auto"))
-		.option("--pin <pin>", "of a secure link: its recipient has it from another channel than the SMS")
+		.option(
+			"--pin <pin>",
+			"of a secure link: its recipient has it from another channel than the SMS; `-` asks for it, so that no shell remembers it",
+		)
 		.option("--valid-for <duration>", "give up after this, ISO 8601 such as PT1H")
 		.option("--lawful-basis <basis>", "GDPR Art. 6(1) basis such as contract")
 		.option("--reference <token>", "your own opaque token")
@@ -95,10 +99,9 @@ export function sendCommand(): Command {
 		.option("--timeout <seconds>", "how long to wait", parseSeconds, 60)
 		.option("--json", "print the answer as JSON")
 		.option("--url <url>", "the API (default: the one running from this folder)", parseUrl)
-		.option("--key <key>", "the API key (default: whoever is signed in by `lethe login`, else the demo key)")
 		.action(send);
 	return addExample(
-		command,
+		withKey(command, "the API key (default: whoever is signed in by `lethe login`, else the demo key)"),
 		'lethe send --to +12025550142 --body "Your parcel is at the counter." --lawful-basis contract --wait',
 	);
 }
@@ -120,7 +123,7 @@ async function send(options: Options, command: Command): Promise<void> {
 			category: options.category,
 			dataClasses: options.dataClass,
 			deliver: options.deliver,
-			pin: options.pin,
+			pin: options.pin && (await readGiven(options.pin, "PIN: ", { secret: true })),
 			validFor: options.validFor,
 			lawfulBasis: options.lawfulBasis,
 			clientReference: options.reference,

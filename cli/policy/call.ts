@@ -2,6 +2,7 @@
 
 import { randomUUID } from "node:crypto";
 import type { Command } from "commander";
+import { readGiven } from "../ask.ts";
 import { type Asked, ask, readAnswer, refuseBrokenOff } from "../exchange.ts";
 import { optionOf } from "../optionOf.ts";
 import { exitCodes, Refusal } from "../run.ts";
@@ -23,13 +24,23 @@ let acting: Pick<Command, "options" | "opts"> = { options: [], opts: () => ({}) 
 
 /** Adds the options that name a deployment and the form of the answer. */
 export function withTarget(command: Command): Command {
-	return command
+	const whose = "the API key that acts (default: whoever is signed in by `lethe login`, else the demo key)";
+	return withKey(command, whose)
 		.hook("preAction", (_, actionCommand) => {
 			acting = actionCommand;
 		})
 		.option("--json", "print the answer as JSON")
-		.option("--url <url>", "the API (default: the one running from this folder)")
-		.option("--key <key>", "the API key that acts (default: whoever is signed in by `lethe login`, else the demo key)");
+		.option("--url <url>", "the API (default: the one running from this folder)");
+}
+
+/** Adds the option of an API key, which is asked for before the command runs where it is `-`. */
+export function withKey(command: Command, description: string): Command {
+	return command
+		.option("--key <key>", `${description}; \`-\` asks for it, so that no shell remembers it`)
+		.hook("preAction", async (_, actionCommand) => {
+			const { key } = actionCommand.opts<TargetOptions>();
+			if (key === "-") actionCommand.setOptionValue("key", await readGiven(key, "API key: ", { secret: true }));
+		});
 }
 
 /** The same of a command that makes something or moves it on: a repeat of it can be told from another act. */

@@ -9,23 +9,24 @@ import type { PackSet } from "../../policies/packSet.ts";
 import { jsonPosition } from "../jsonPosition.ts";
 import { exitCodes, explainError, Refusal, readText, run } from "../run.ts";
 import { apiTarget } from "../target.ts";
-import type { TargetOptions } from "./call.ts";
+import { type TargetOptions, withKey } from "./call.ts";
 import { readDeployed } from "./deployed.ts";
 import { describeDecision } from "./describeDecision.ts";
 import type { PolicyList } from "./list.ts";
 
 /** Exit 0: allowed, or an array was judged; 1: refused; 2: the input or a pack can't be used. */
 export function decideCommand(): Command {
-	return new Command("decide")
+	const command = new Command("decide")
 		.description(
 			"decide one facts document, or each of an array, one decision a line; an item that can't be used gets {error} as its line",
 		)
 		.requiredOption("--facts <file>", "facts as JSON; an object or an array of them")
 		.option("--json", "print JSON on a terminal, too; what is piped is JSON anyway")
 		.addOption(new Option("--packs <directory>", "packs to use instead of the shipped ones").conflicts(["url", "key"]))
-		.option("--url <url>", "decide as the deployment of that API does, by what was published there, too")
-		.option("--key <key>", "the same, as by this API key (default: whoever is signed in by `lethe login`)")
-		.action((options: Options) => run("policy decide", () => decide(options)));
+		.option("--url <url>", "decide as the deployment of that API does, by what was published there, too");
+	return withKey(command, "the same, as by this API key (default: whoever is signed in by `lethe login`)").action(
+		(options: Options) => run("policy decide", () => decide(options)),
+	);
 }
 
 type Options = TargetOptions & { facts: string; packs?: string };
