@@ -15,7 +15,6 @@ import type { Deps } from "../deps.ts";
 import type { LetheError } from "../domain/errors.ts";
 import type { LinkSettings } from "../domain/linkRecord.ts";
 import { refuseLeaving } from "../domain/tenancy.ts";
-import { withoutUndefined } from "../domain/withoutUndefined.ts";
 
 type AdminDeps = Pick<Deps, "store" | "hmac" | "ids" | "clock" | "secrets" | "carriers"> & {
 	evidence: Pick<Deps["evidence"], "append">;
@@ -288,15 +287,33 @@ export async function putSendQueue(
 	const isAnother = known !== undefined && (known.carrier !== queue.carrier || known.sender !== queue.sender);
 	if (isAnother) await refuseReplacing(deps, known);
 	await writeSecrets(deps, queue._id, secrets);
-	// Who stopped it did so for a reason that another secret or rate is no end of.
-	const { paused = queue.paused, draining = false, moveWaiting } = known ?? {};
-	// Nor does it undo what operators have set. Of another carrier or sender, rates, prices and registrations would be untrue.
-	const { ratePerSecond, prices, countryRates, registrations } = (isAnother ? undefined : known) ?? {};
-	const set = withoutUndefined<Partial<SendQueueDocument>>({
-		...{ ratePerSecond, prices, countryRates, registrations, moveWaiting },
-	});
-	await deps.store.sendQueues.put({ ...set, ...queue, paused, draining });
+	if (await deps.store.sendQueues.insert({ ...queue, draining: false })) return;
+	if (known === undefined) {
+		throw new Error(`${queue._id} was made by somebody else meanwhile: run this again, if it is to be as you said.`);
+	}
+	await deps.store.sendQueues.set(queue._id, changeOf(queue, isAnother));
 }
+
+/**
+ * What the command says of a queue that there is; null where it is silent, and nothing stays. Nothing of what operators
+ * set meanwhile is in it: who stopped it did so for a reason that another secret or rate is no end of. Of another carrier
+ * or sender, their rates, prices and registrations would be untrue.
+ */
+function changeOf({ _id, paused: _, ...queue }: SendQueueDocument, isAnother: boolean): Record<string, unknown> {
+	const operators = isAnother ? { ratePerSecond: null, prices: null, countryRates: null, registrations: null } : {};
+	return { ...owned, ...operators, ...queue };
+}
+
+/** What administrators alone say of a queue's route. */
+const owned = {
+	countries: null,
+	categories: null,
+	region: null,
+	baaRef: null,
+	approvedSubprocessor: null,
+	processingCountry: null,
+	transferMechanism: null,
+} as const satisfies Partial<Record<keyof SendQueueDocument, null>>;
 
 /** Receipts are verified as its carrier's, replies come to its sender, and what waits was decided for both. */
 async function refuseReplacing(
@@ -361,13 +378,7 @@ export async function removeSendQueue(
 	const queue = await deps.store.sendQueues.find(sendQueue);
 	if (!queue) throw new Error(`there is no send queue ${sendQueue}: \`lethe doctor\` names those that there are.`);
 	const drain = `\`lethe queue drain ${sendQueue} --move\``;
-	const users = await deps.store.tenants.findBySendQueue(sendQueue);
-	for (const { _id, sendQueues, standing } of users) {
-		if (sendQueues.length > 1 || standing?.state === "left") continue;
-		throw new Error(
-			`${sendQueue} is the only one of ${_id}. Give it another first: \`lethe admin tenant routes ${_id} --send-queue ${sendQueue} …\`.`,
-		);
-	}
+	let users = await findUsers(deps, sendQueue);
 	if (users.length > 0 && !queue.draining) {
 		throw new Error(`${sendQueue} still takes messages. Run ${drain}, then this again once what it has is decided.`);
 	}
@@ -375,18 +386,27 @@ export async function removeSendQueue(
 	if (users.length > 0) {
 		await new Promise((resolve) => setTimeout(resolve, waitMs));
 		await refuseNeeded(deps, sendQueue, leaveCopies);
+		users = await findUsers(deps, sendQueue);
 	}
 	await deps.evidence.append([
 		{ type: "send_queue_removed", code: sendQueue, by },
 		...users.map(({ _id: tenantId }) => ({ type: "tenant_changed" as const, code: "send_queues", tenantId, by })),
 	]);
-	for (const { _id, sendQueues } of users) {
-		await deps.store.tenants.set(_id, { sendQueues: sendQueues.filter((id) => id !== sendQueue) });
-	}
+	await deps.store.tenants.dropSendQueue(sendQueue);
 	await deps.secrets.destroy(sendQueue);
 	// Redis may be away: nobody reads what it has of a queue that there is not.
 	await deps.sendQueues.forget(sendQueue).catch(() => undefined);
 	await deps.store.sendQueues.remove(sendQueue);
+}
+
+/** The tenants that have it. @throws Error when one of them has no other */
+async function findUsers(deps: Pick<AdminDeps, "store">, sendQueue: string): Promise<TenantDocument[]> {
+	const users = await deps.store.tenants.findBySendQueue(sendQueue);
+	const lone = users.find(({ sendQueues, standing }) => sendQueues.length === 1 && standing?.state !== "left");
+	if (lone === undefined) return users;
+	throw new Error(
+		`${sendQueue} is the only one of ${lone._id}. Give it another first: \`lethe admin tenant routes ${lone._id} --send-queue ${sendQueue} …\`.`,
+	);
 }
 
 async function refuseNeeded(deps: Pick<AdminDeps, "store">, sendQueue: string, leaveCopies: boolean): Promise<void> {

@@ -353,6 +353,11 @@ function createTenantStore(collection: mongo.Collection<TenantDocument>) {
 		/** The tenants that a send queue serves. */
 		findBySendQueue: (sendQueue: string) =>
 			guardStore(() => collection.find({ sendQueues: sendQueue }).toArray() as Promise<TenantDocument[]>),
+		/** Takes a send queue from every tenant that has it; their others stay, in their order. */
+		dropSendQueue: (sendQueue: string) =>
+			guardStore(
+				async () => void (await collection.updateMany({ sendQueues: sendQueue }, { $pull: { sendQueues: sendQueue } })),
+			),
 		/**
 		 * Compare-and-set of where a tenant stands: `from` is what was read, undefined for an active one; undefined as `to`
 		 * makes it active. The sweep looks at it at `nextCheckAt`, or not any more. False when it stands elsewhere by now.
@@ -398,6 +403,8 @@ function createTenantStore(collection: mongo.Collection<TenantDocument>) {
 function createSendQueueStore(collection: mongo.Collection<SendQueueDocument>) {
 	return {
 		...createNamedStore(collection),
+		/** False where there is one of that id; it stays as it is. */
+		insert: (document: SendQueueDocument) => guardStore(() => insertOnce(collection, document)),
 		remove: (id: string) => guardStore(async () => void (await collection.deleteOne({ _id: id }))),
 		/** Sets fields of a queue, and removes those that are null; the others stay. */
 		set: (id: string, fields: Record<string, unknown>) => guardStore(() => setFields(collection, id, fields)),

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
+import { putSendQueue, removeSendQueue } from "../../cli/administer.ts";
 import type { Message } from "../../domain/message.ts";
 import { login } from "../adapters/vault/helper.ts";
 import { messageOf } from "../harness/message.ts";
@@ -112,5 +113,61 @@ describe("lethe admin queue, of one in use", () => {
 		const acts = (await shell.api.entries()).filter(({ code }) => code === "spent").map(({ type }) => type);
 		assert.deepEqual(acts, ["send_queue_changed", "send_queue_removed"]);
 		await refusesTo(/there is no send queue spent/, "spent");
+	});
+
+	/** Administers over the real store; `meanwhile` runs between what a command reads and what it writes. */
+	const depsOf = (meanwhile: () => Promise<unknown>) => {
+		const nothing = async () => undefined;
+		return {
+			...shell.api,
+			carriers: { check: nothing },
+			evidence: { append: meanwhile },
+			secrets: { write: nothing, destroy: nothing },
+			sendQueues: { forget: nothing, forgetHealth: nothing },
+		} as never;
+	};
+
+	it("keeps what an operator sets of it while an administrator replaces it", async () => {
+		const { sendQueues } = shell.api.store;
+		const stated = { carrier: "simulator", sender: "Lethe", settings: { url: "http://127.0.0.1:1" }, paused: false };
+		const queue = { _id: "raced", ...stated, countries: ["DE"] };
+		await putSendQueue(
+			depsOf(async () => undefined),
+			queue,
+			{ send: {}, callback: {} },
+		);
+		assert.deepEqual(await sendQueues.find("raced"), { ...queue, draining: false });
+		const operated = { prices: { DE: 1 }, paused: true, draining: true, moveWaiting: true, ratePerSecond: 3 };
+		await putSendQueue(
+			depsOf(() => sendQueues.set("raced", operated)),
+			{ _id: "raced", ...stated, region: "eu" },
+			{ send: {}, callback: {} },
+		);
+		assert.deepEqual(await sendQueues.find("raced"), { _id: "raced", ...stated, region: "eu", ...operated });
+	});
+
+	it("goes from its tenants' routes as they are by then, and not while it has become the only one", async () => {
+		const { store } = shell.api;
+		const { tenantId } = await shell.api.addTenant({ sendQueue: "first" });
+		const queue = { carrier: "simulator", sender: "Lethe", settings: {}, paused: false, draining: true };
+		for (const _id of ["leaving", "third"]) await store.sendQueues.put({ _id, ...queue });
+		await store.tenants.set(tenantId, { sendQueues: ["first", "leaving"] });
+		const routes = (sendQueues: string[]) => store.tenants.set(tenantId, { sendQueues });
+		const routesNow = async () => (await store.tenants.find(tenantId))?.sendQueues;
+		const removing = removeSendQueue(
+			depsOf(async () => undefined),
+			"leaving",
+			{ waitMs: 1_000 },
+		);
+		setTimeout(() => void routes(["leaving"]), 500);
+		await assert.rejects(removing, /leaving is the only one of/);
+		assert.deepEqual(await routesNow(), ["leaving"]);
+		await routes(["first", "leaving"]);
+		await removeSendQueue(
+			depsOf(() => routes(["third", "leaving", "first"])),
+			"leaving",
+			{ waitMs: 0 },
+		);
+		assert.deepEqual(await routesNow(), ["third", "first"]);
 	});
 });
