@@ -131,7 +131,7 @@ export function createCertificates(deps: { sign: SignBytes; clock: () => number;
 }
 
 function describe(input: CertificateInput, now: number, lifetimes: Lifetimes): Certificate {
-	const copies = copiesOf(factsOf(input, now), lifetimes);
+	const copies = copiesOf(factsOf(input, now), { ...lifetimes, keyCacheMs: keyCacheMsOf(input.kind, lifetimes) });
 	const kept = input.request?.kept ?? input.kept;
 	return {
 		schema: "lethe/erasure-certificate/v1",
@@ -145,6 +145,11 @@ function describe(input: CertificateInput, now: number, lifetimes: Lifetimes): C
 		copies,
 		...completeFrom(copies, input.objects.some(isKeyless)),
 	};
+}
+
+/** A tenant's own keys are no wrapping keys: while Vault is away processes go on with those that they hold. */
+function keyCacheMsOf(kind: Certificate["kind"], { keyCacheMs }: Lifetimes): number {
+	return kind === "tenant" ? Math.max(keyCacheMs, limits.hmacStaleMsMax, limits.senderKeyStaleMsMax) : keyCacheMs;
 }
 
 /** Whether an object was not encrypted, and so had no key. */

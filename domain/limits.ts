@@ -372,6 +372,8 @@ export const limits = {
 	// Processes read their versions this often, and may go on for so long while Vault is away.
 	hmacRefreshMs: 60_000,
 	hmacStaleMsMax: 24 * 3600_000,
+	// And with the keys by which the recipients of end-to-end encrypted texts know the sender.
+	senderKeyStaleMsMax: 24 * 3600_000,
 	// Every process knows a version before any process makes hashes with it, so none misses what another stored.
 	hmacAnnounceMs: 120_000,
 

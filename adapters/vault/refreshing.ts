@@ -11,7 +11,7 @@ type Deps<T> = {
 	clock: () => number;
 	/** After this long a value is read again before it is used. */
 	refreshMs: number;
-	/** While Vault is away, a value is used for so long at most. */
+	/** While Vault is away, a value is used, and kept in memory, for so long at most. */
 	staleMsMax: number;
 	/** What is not asked for is looked at after this long, and let go of when Vault has it no more. */
 	heldMsMax?: number;
@@ -62,12 +62,17 @@ export function createRefreshing<T>(deps: Deps<T>) {
 		held.delete(name);
 	}
 
-	// A value that nobody asks for any more must not outlive what it was read from.
+	// A value that nobody asks for any more must not outlive what it was read from, nor its own time while Vault is away.
 	function watch(name: string, entry: Held<T>): void {
-		entry.unwatch = schedule(() => {
-			if (held.get(name) !== entry) return;
-			refresh(name).catch((error: unknown) => isAway(error) && watch(name, entry));
-		}, heldMsMax);
+		const leftMs = () => entry.loadedAt + deps.staleMsMax - deps.clock();
+		entry.unwatch = schedule(
+			() => {
+				if (held.get(name) !== entry) return;
+				if (leftMs() <= 0) letGo(name);
+				else refresh(name).catch((error: unknown) => isAway(error) && watch(name, entry));
+			},
+			Math.max(0, Math.min(heldMsMax, leftMs())),
+		);
 	}
 
 	return {

@@ -1,6 +1,7 @@
 // What tenants sign end-to-end encrypted texts by: X25519 key pairs in Vault's KV store, made once, never overwritten.
 
 import { generateKey, type PrivateKey, type PublicKey } from "../../client/e2ee.ts";
+import { limits } from "../../domain/limits.ts";
 import type { VaultClient } from "./client.ts";
 import { createRefreshing } from "./refreshing.ts";
 import { listSenderKeys, senderFolder } from "./senderFolder.ts";
@@ -8,7 +9,6 @@ import { listSenderKeys, senderFolder } from "./senderFolder.ts";
 export type SenderKeys = ReturnType<typeof createSenderKeys>;
 
 const refreshMs = 60_000;
-const staleMsMax = 24 * 3600_000;
 const keysHeldMax = 10_000;
 
 /**
@@ -21,7 +21,7 @@ export function createSenderKeys(deps: { vault: Pick<VaultClient, "read" | "writ
 		load: (tenantId) => readAll(vault, tenantId),
 		clock: deps.clock,
 		refreshMs,
-		staleMsMax,
+		staleMsMax: limits.senderKeyStaleMsMax,
 		countMax: keysHeldMax,
 	});
 

@@ -312,6 +312,16 @@ test("receipts, which had no key, are not dated by the key of the content beside
 	}
 });
 
+test("a tenant's own keys may be held by processes for a day while Vault is away, and its certificate says so", async () => {
+	const erasedAt = now - 1000;
+	const objects = [{ object: "subject_key", erasedAt, keyDestroyedAt: erasedAt, verified: true }] as const;
+	const left = await issuer(pinned).issue({ ...input, kind: "tenant", objects, kept: [], carrierCopies: [] });
+	assert.equal(await reasonOf(left.jws), "valid");
+	const caches = ({ copies }: typeof payload) => copies.find(({ copy }) => copy === "process key caches")?.endsAt;
+	assert.equal(caches(left.payload), new Date(erasedAt + day).toISOString());
+	assert.equal(caches(payload), new Date(erasedAt + 15 * 60_000).toISOString());
+});
+
 test("the carriers' copies are as the worst of them: an obligation with its date, then a plan, then what is forgotten", async () => {
 	const at = (offset: number) => new Date(now + offset).toISOString();
 	const none = { kind: "none" } as const;

@@ -8,6 +8,7 @@ import { LetheError } from "../../../domain/errors.ts";
 function createBench() {
 	const state = { now: 0, loads: 0, takesMs: 0, failure: undefined as LetheError | undefined };
 	const timers: (() => void)[] = [];
+	const waits: number[] = [];
 	const values = createRefreshing({
 		load: async (name) => {
 			state.loads++;
@@ -20,8 +21,10 @@ function createBench() {
 		refreshMs: 1_000,
 		staleMsMax: 60_000,
 		countMax: 2,
-		schedule: (run) => {
+		heldMsMax: 25_000,
+		schedule: (run, afterMs) => {
 			timers.push(run);
+			waits.push(afterMs);
 			return () => void timers.splice(timers.indexOf(run), 1);
 		},
 	});
@@ -30,7 +33,7 @@ function createBench() {
 		for (const run of timers.splice(0)) run();
 		for (let turns = 0; turns < 3; turns++) await new Promise((resolve) => setImmediate(resolve));
 	};
-	return { state, values, elapse, timers };
+	return { state, values, elapse, timers, waits };
 }
 
 test("a value is read once for all who ask, and again when it is old", async () => {
@@ -98,4 +101,22 @@ test("a value that nobody asks for is let go of once Vault has it no more, and k
 	const { loads } = state;
 	state.failure = undefined;
 	assert.equal(await values.get("a"), `a${loads + 1}`);
+});
+
+test("while Vault is away a value is out of memory once its time is over, though nobody asks for it", async () => {
+	const { state, values, elapse, timers, waits } = createBench();
+	await values.get("a");
+	state.failure = new LetheError("keys_unavailable");
+	for (const now of [25_000, 50_000]) {
+		state.now = now;
+		await elapse();
+	}
+	assert.deepEqual(waits, [25_000, 25_000, 10_000]);
+	const { loads } = state;
+	state.now = 60_000;
+	await elapse();
+	assert.deepEqual([state.loads, timers.length], [loads, 0]);
+	// Nor does a clock that is set back bring it back.
+	state.now = 59_000;
+	await assert.rejects(values.get("a"), { code: "keys_unavailable" });
 });
