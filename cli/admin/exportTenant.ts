@@ -3,7 +3,7 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { mkdir, open, readdir, readFile, rename } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { pipeline } from "node:stream/promises";
 import type { TenantDocument } from "../../adapters/mongo/models.ts";
 import type { Deps } from "../../deps.ts";
@@ -27,7 +27,7 @@ const progressFile = "progress.json";
  */
 export async function exportTenant(deps: Deps, tenant: TenantDocument, folder: string) {
 	const begun = await readProgress(folder, { tenantId: tenant._id, since: tenant.standing?.since ?? 0 });
-	for (const below of ["", "record", "data"]) await mkdir(join(folder, below), { recursive: true, mode: 0o700 });
+	for (const below of ["record", "data"]) await makeFolder(join(folder, below));
 	const progress = await exportMessages(deps, begun, folder);
 	for (const kind of recordKinds) {
 		await writeLines(join(folder, "record", `${kind}s.jsonl`), await readRecords(deps, tenant._id, kind));
@@ -133,6 +133,18 @@ export function readRequests(deps: Deps, tenantId: string) {
 	);
 }
 
+/** All certificates about one thing, the newest first. */
+export function readCertificates(
+	{ store }: { store: Pick<Deps["store"], "certificates"> },
+	tenantId: string,
+	about: string,
+) {
+	return readAll(
+		(after) => store.certificates.page(tenantId, about, segmentItems, after),
+		({ issuedAt }) => issuedAt,
+	);
+}
+
 function readTemplates(deps: Deps, tenantId: string) {
 	const { templates } = deps.store;
 	return readAll(
@@ -169,7 +181,8 @@ async function hashFiles(folder: string): Promise<Record<string, string>> {
 	return hashes;
 }
 
-async function writeWhole(path: string, text: string): Promise<void> {
+/** Whole, and on the disk when it answers: what is destroyed afterwards is nowhere else. */
+export async function writeWhole(path: string, text: string): Promise<void> {
 	const file = await open(`${path}.part`, "w", 0o600);
 	try {
 		await file.writeFile(text);
@@ -178,4 +191,23 @@ async function writeWhole(path: string, text: string): Promise<void> {
 		await file.close();
 	}
 	await rename(`${path}.part`, path);
+	await syncFolder(dirname(path));
+}
+
+/** For its owner only; on the disk with every folder above it that was made for it. */
+async function makeFolder(path: string): Promise<void> {
+	const first = await mkdir(path, { recursive: true, mode: 0o700 });
+	if (first === undefined) return;
+	const until = dirname(resolve(first));
+	for (let at = resolve(path); at !== until; at = dirname(at)) await syncFolder(dirname(at));
+}
+
+// A name is on the disk only once its folder is.
+async function syncFolder(path: string): Promise<void> {
+	const folder = await open(path, "r");
+	try {
+		await folder.sync();
+	} finally {
+		await folder.close();
+	}
 }

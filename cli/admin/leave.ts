@@ -1,6 +1,5 @@
 // A tenant's leave: its open messages end, it gets its data, then its keys and records are destroyed by the worker, with proof.
 
-import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { TenantDocument } from "../../adapters/mongo/models.ts";
@@ -8,7 +7,7 @@ import type { Deps } from "../../deps.ts";
 import { limits } from "../../domain/limits.ts";
 import { removeIdentityProvider } from "../administer.ts";
 import { createProgress } from "../progress.ts";
-import { exportTenant, readRequests, writeLines } from "./exportTenant.ts";
+import { exportTenant, readCertificates, readRequests, writeLines, writeWhole } from "./exportTenant.ts";
 
 const pollMs = 1_000;
 // Nothing having moved for so long, a hold or a server that is away keeps it.
@@ -125,10 +124,10 @@ async function writeCertificates(deps: Deps, tenantId: string, folder: string): 
 	const cohorts = await deps.store.cohorts.findByTenant(tenantId);
 	const abouts = [tenantId, ...cohorts.map(({ _id }) => _id)];
 	const found = [];
-	for (const about of abouts) found.push(...(await deps.store.certificates.page(tenantId, about, 1_000)));
+	for (const about of abouts) found.push(...(await readCertificates(deps, tenantId, about)));
 	const lines = found.map(({ _id, kind, about, issuedAt, jws }) => ({ id: _id, kind, about, issuedAt, jws }));
 	await writeLines(join(folder, "certificates.jsonl"), lines);
 	const keys = JSON.stringify(await deps.signer.publicJwks(), null, 2);
-	await writeFile(join(folder, "keys.json"), `${keys}\n`, { mode: 0o600 });
+	await writeWhole(join(folder, "keys.json"), `${keys}\n`);
 	return found.length;
 }

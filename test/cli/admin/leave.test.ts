@@ -2,9 +2,10 @@
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync } from "node:fs";
+import { type FileHandle, open } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import type { TenantDocument } from "../../../adapters/mongo/models.ts";
 import { exportTenant } from "../../../cli/admin/exportTenant.ts";
@@ -124,6 +125,41 @@ describe("a tenant's leave from the command line", () => {
 			assert.deepEqual(linesOf(join(to, "record", `${name}.jsonl`)), []);
 		const again = await leave(deps, tenantId, to);
 		assert.equal(again.certificateId, result.certificateId, "run again, it tells the same");
+		// A cohort may have any number of them.
+		const more = Array.from({ length: 1_100 }, (_, at) => ({
+			...{ _id: engine.ids.random("certificate"), kind: "purge", tenantId, about: tenantId, jws: "", issuedAt: at },
+		}));
+		await Promise.all(more.map((one) => engine.store.certificates.insert(one as never)));
+		assert.equal((await leave(deps, tenantId, to)).certificates, again.certificates + 1_100);
+		assert.equal(linesOf(join(to, "certificates.jsonl")).length, again.certificates + 1_100);
+	});
+
+	it("has all files, their names and their folders on the disk before anything goes", async (t) => {
+		const handle = await open(folder, "r");
+		const prototype = Object.getPrototypeOf(handle) as { sync: () => Promise<void> };
+		await handle.close();
+		const { sync } = prototype;
+		const synced: string[] = [];
+		t.mock.method(prototype, "sync", async function (this: FileHandle) {
+			await sync.call(this);
+			const path = readlinkSync(`/proc/self/fd/${this.fd}`);
+			synced.push((await this.stat()).isDirectory() ? `${path}/` : path);
+		});
+		const tenantId = await addTenant();
+		const tenant = (await engine.store.tenants.find(tenantId)) as TenantDocument;
+		const to = join(folder, "deep", "synced");
+		await exportTenant(deps, tenant, to);
+		const last = (path: string) => synced.lastIndexOf(path);
+		for (const made of [folder, join(folder, "deep"), to]) assert.ok(last(`${made}/`) >= 0, made);
+		for (const below of [
+			"record/messages-000000.jsonl",
+			"data/messages-000000.jsonl",
+			"progress.json",
+			"manifest.json",
+		]) {
+			const path = join(to, below);
+			assert.ok(last(`${dirname(path)}/`) > last(`${path}.part`) && last(`${path}.part`) >= 0, below);
+		}
 	});
 
 	it("a request of a subject that is open refuses it: what is gone can't be shown any more", async () => {
