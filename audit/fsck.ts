@@ -6,6 +6,7 @@ import { openCheckpoint } from "./checkpoint.ts";
 import { readEntry } from "./entry.ts";
 import { packFrontier, unpackFrontier } from "./evidence.ts";
 import { append, emptyFrontier, type Frontier, type Hash, leafHash, rootOf } from "./merkle.ts";
+import { createSeenNames } from "./seenNames.ts";
 import { idOfNote, type OfLine } from "./succession.ts";
 import { tileNodes } from "./tiles.ts";
 
@@ -94,7 +95,7 @@ async function readBundles(
 	let frontier = emptyFrontier;
 	const leafHashes: Hash[] = [];
 	const roots = new Map<number, Hash>();
-	const ids = new Set<string>();
+	const ids = createSeenNames();
 	const named = new Set<string>();
 	let before: { end: number; at: number; frontier: Frontier } = { end: 0, at: 0, frontier };
 	if (sizes.has(0)) roots.set(0, rootOf(frontier));
@@ -121,7 +122,7 @@ async function readBundles(
 }
 
 /** `ids`: of every entry; `named`: of what entries say that the log is the successor of. */
-type Seen = { ids: Set<string>; named: Set<string> };
+type Seen = { ids: ReturnType<typeof createSeenNames>; named: Set<string> };
 
 function checkEntries(bundle: Bundle, { ids: seen, named }: Seen, find: Find): void {
 	const { start } = spanOf(bundle);
@@ -133,8 +134,7 @@ function checkEntries(bundle: Bundle, { ids: seen, named }: Seen, find: Find): v
 			find({ kind: "malformed", index: start + at });
 			continue;
 		}
-		if (seen.has(entry.id)) find({ kind: "repeated", index: start + at });
-		seen.add(entry.id);
+		if (!seen.add(entry.id)) find({ kind: "repeated", index: start + at });
 		if (entry.about !== undefined) about.add(entry.about);
 		if (entry.predecessor && entry.about !== undefined) named.add(entry.about);
 		tenants.add(entry.tenantId ?? everyTenant);

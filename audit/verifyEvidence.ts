@@ -6,6 +6,7 @@ import { readEntry } from "./entry.ts";
 import { type ExportHeader, hashSchema, headerSchema, type InclusionProof, inclusionSchema } from "./evidenceExport.ts";
 import { type Hash, leafHash } from "./merkle.ts";
 import { createRangeCheck, isConsistent, isIncluded } from "./proofs.ts";
+import { createSeenNames } from "./seenNames.ts";
 import { isLine, predecessorsOf } from "./succession.ts";
 
 export type EvidenceFault =
@@ -117,7 +118,7 @@ export function verifyCheckpoint(
 
 /** Sees what no hash shows: an entry that is there twice, and one that says it was long before those that stand before it. */
 function createOrderCheck() {
-	const seen = new Set<string>();
+	const seen = createSeenNames();
 	let repeatedLine: number | undefined;
 	let latestAt = Number.NEGATIVE_INFINITY;
 	let stepBack: VerifiedEvidence["stepBack"];
@@ -126,8 +127,7 @@ function createOrderCheck() {
 		add(one: Entry | string | undefined, line: number): void {
 			if (one === undefined) return;
 			const name = typeof one === "string" ? one : one.id;
-			if (seen.has(name)) repeatedLine ??= line;
-			seen.add(name);
+			if (!seen.add(name)) repeatedLine ??= line;
 			if (typeof one === "string") return;
 			const at = Date.parse(one.at);
 			if (latestAt - at > (stepBack?.ms ?? 0)) stepBack = { ms: latestAt - at, line };

@@ -48,7 +48,11 @@ async function judgeFile(file: string, jwks: unknown, keys: string, { json, chec
 	const { ed25519, p256 } = pinnedKeys(jwks);
 	if (checkpoint !== undefined && ed25519.length === 0) refuseKeys(keys, "Ed25519");
 	const older = checkpoint === undefined ? undefined : await readKept(checkpoint, keysFor("evidence", ed25519));
-	const evidence = await verifyEvidenceFile(file, keysFor("evidence", ed25519), older).catch(() => refuseFile(file));
+	const evidence = await verifyEvidenceFile(file, keysFor("evidence", ed25519), older).catch((error: unknown) => {
+		// Anything else is no fault of the file's.
+		if ((error as NodeJS.ErrnoException).syscall !== undefined) refuseFile(file);
+		throw error;
+	});
 	if (evidence && ed25519.length === 0) refuseKeys(keys, "Ed25519");
 	if (evidence) return { valid: evidence.valid, told: json ? JSON.stringify(evidence) : describeEvidence(evidence) };
 	if (older !== undefined) throw new Refusal(`${file} is no evidence export: leave out --checkpoint.`);

@@ -1,14 +1,17 @@
 // What `lethe verify` says of the evidence log: exports, proofs of one entry, and checkpoints by themselves.
 
 import { createReadStream } from "node:fs";
-import { open } from "node:fs/promises";
+import { open, stat } from "node:fs/promises";
 import { readCheckpoint } from "../../audit/checkpoint.ts";
 import type { EvidenceFault, EvidenceResult } from "../../audit/verifyEvidence.ts";
 import { verifyCheckpoint, verifyEvidence } from "../../audit/verifyEvidence.ts";
+import { createProgress } from "../progress.ts";
 
 type EvidenceFileResult = EvidenceResult | ReturnType<typeof verifyCheckpoint>;
 
 const lineCharactersMax = 64 * 1024;
+// Some hundred thousand entries, which take seconds.
+const largeBytes = 8 * 1024 * 1024;
 // Entries of messages wait for the certificate or the sweep, some twenty seconds, whereas others are in at once.
 const usualStepBackMs = 30_000;
 
@@ -47,15 +50,23 @@ function isEvidence(line: string): boolean {
 	}
 }
 
-/** The lines of a file of any length; a line that no entry has is cut, and so refused. */
+/** The lines of a file of any length; a line that no entry has is cut, and so refused. Of a large one it tells how far it is. */
 async function* readLines(file: string): AsyncGenerator<string> {
+	const { size } = await stat(file);
+	const progress = size < largeBytes ? undefined : createProgress("bytes");
+	const stream = createReadStream(file, { encoding: "utf8" });
 	let rest = "";
-	for await (const chunk of createReadStream(file, { encoding: "utf8" })) {
-		const lines = (rest + chunk).split("\n");
-		rest = (lines.pop() ?? "").slice(0, lineCharactersMax);
-		yield* lines;
+	try {
+		for await (const chunk of stream) {
+			const lines = (rest + chunk).split("\n");
+			rest = (lines.pop() ?? "").slice(0, lineCharactersMax);
+			yield* lines;
+			progress?.show(stream.bytesRead, size);
+		}
+		if (rest !== "") yield rest;
+	} finally {
+		progress?.end();
 	}
-	if (rest !== "") yield rest;
 }
 
 const faults: Record<EvidenceFault, string> = {

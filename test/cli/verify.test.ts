@@ -267,6 +267,34 @@ test("an evidence export that was changed, cut, or is another key's is not valid
 	assert.match(verify(file("note", note), "--keys", keys).out, /^NOT VALID \(bad_checkpoint/);
 });
 
+test("of a large export it tells how far it is, and a file that can't be read is told from a fault of the program's", async () => {
+	const keys = file("log-keys.json", { keys: [logKey] });
+	const [header = ""] = await exported();
+	const hidden = JSON.stringify(Buffer.alloc(32).toString("base64"));
+	const large = file("large.ndjson", `${header}\n${`${hidden}\n`.repeat(200_000)}`);
+	const { code, out, error } = verify(large, "--keys", keys);
+	assert.deepEqual([code, out.startsWith("NOT VALID (not_proven")], [1, true], out);
+	assert.match(error, /^bytes \[[#.]+\] \d+% [\d,]+ of 9,[\d,]+$/m);
+	assert.match(verify(folder, "--keys", keys).error, /can't be read: check its path and your rights/);
+	const broken = "Array.prototype.reduce = () => { throw new RangeError('too many'); };";
+	const small = file("small.ndjson", (await exported()).join("\n"));
+	const result = spawnSync(
+		process.execPath,
+		[
+			"--input-type=module",
+			"-e",
+			`${program.replace("await verify", `${broken} await verify`)}`,
+			"--",
+			small,
+			"--keys",
+			keys,
+		],
+		{ encoding: "utf8" },
+	);
+	assert.doesNotMatch(result.stderr, /can't be read/);
+	assert.match(result.stderr, /too many/);
+});
+
 test("beside a kept checkpoint a checkpoint or a proof of the same size is of that very tree, and of another size shows nothing", async () => {
 	const keys = file("log-keys.json", { keys: [logKey] });
 	const fork = await signCheckpoint({ origin, size: 600, root: Buffer.alloc(32) }, log.key.sign);
