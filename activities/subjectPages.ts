@@ -1,4 +1,5 @@
-// The messages that a subject's request is about, page by page: by every pseudonym, within the time that the number was theirs.
+// The messages that a subject's request is about, page by page: by every pseudonym, whichever key version a message's own
+// is under, within the time that the number was theirs.
 
 import { limits } from "../domain/limits.ts";
 import { categories, type Message } from "../domain/message.ts";
@@ -19,13 +20,19 @@ export function createSubjectPages(deps: SubjectPagesDeps) {
 		until: number,
 	): Promise<{ messages: Message[]; next?: Cursor }> {
 		const { from, to } = spanOf(request, until);
-		const mac = request.subjects[Math.floor(cursor.index / categories.length)];
-		const category = categories[cursor.index % categories.length];
-		if (mac === undefined || category === undefined) return { messages: [] };
+		const place = placeOf(request, cursor);
+		if (place === undefined) return { messages: [] };
+		const { mac, category, by } = place;
 		const before = cursor.acceptedAt ?? to + 1;
-		const found = await deps.store.subjectMessages.pageBefore(mac, category, before, limits.requestPageItems);
+		const found = await deps.store.subjectMessages.pageBefore(mac, category, before, limits.requestPageItems, by);
 		const last = found.at(-1);
-		const messages = found.filter(({ tenantId, acceptedAt }) => tenantId === request.tenantId && acceptedAt >= from);
+		const messages = found.filter(
+			({ tenantId, acceptedAt, subject }) =>
+				tenantId === request.tenantId &&
+				acceptedAt >= from &&
+				// Found by its own already.
+				(by === "mac" || !request.subjects.includes(subject.mac)),
+		);
 		const isOver = last === undefined || last.acceptedAt < from || found.length < limits.requestPageItems;
 		return {
 			messages,
@@ -48,6 +55,16 @@ export function createSubjectPages(deps: SubjectPagesDeps) {
 			}
 		},
 	};
+}
+
+// First what bears one of the request's pseudonyms as its own; then what was accepted after a rotation of the key that the
+// request was recorded before, which bears it beside its own.
+function placeOf({ subjects }: SubjectRequest, { index }: Cursor) {
+	const pair = Math.floor(index / categories.length);
+	const mac = subjects[pair % subjects.length];
+	const category = categories[index % categories.length];
+	if (mac === undefined || category === undefined || pair >= 2 * subjects.length) return undefined;
+	return { mac, category, by: pair < subjects.length ? ("mac" as const) : ("others" as const) };
 }
 
 /** The time that the number was theirs, as far as that lies before `until`: of another it may have been somebody else's. */

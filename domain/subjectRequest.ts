@@ -110,7 +110,7 @@ export type SubjectRequest = {
 		pass: number;
 		/** `settle`: messages that were being accepted as it began are waited for, then the pages are gone through again. */
 		step: "erase" | "settle" | "certify" | "done";
-		/** Which pseudonym and category, and the acceptance of the last message seen of it. */
+		/** Which pseudonym and category, as `readPage` counts them, and the acceptance of the last message seen of it. */
 		cursor: { index: number; acceptedAt?: number };
 		erasedCount: number;
 		keptCount: number;

@@ -26,20 +26,7 @@ export function createSubjectMessageStore(models: Models) {
 	return {
 		/** When the newest message to a recipient was accepted; undefined when there is none. */
 		newestAt: (macs: readonly string[]): Promise<number | undefined> =>
-			guardStore(async () => {
-				// One query a category, by the index that counting needs: another index would cost every change of a message.
-				const reads = macs.flatMap((mac) =>
-					categories.map((category) =>
-						collection
-							.find({ "subject.mac": mac, category }, { projection: { acceptedAt: 1 } })
-							.sort({ acceptedAt: -1 })
-							.limit(1)
-							.toArray(),
-					),
-				);
-				const times = (await Promise.all(reads)).flat().map(({ acceptedAt }) => acceptedAt);
-				return times.length > 0 ? Math.max(...times) : undefined;
-			}),
+			guardStore(() => readNewestAt(collection, macs)),
 		/** The sender of the newest message of a category to a recipient that was accepted after `since`. */
 		newestSender: (
 			macs: readonly string[],
@@ -66,18 +53,18 @@ export function createSubjectMessageStore(models: Models) {
 			}),
 		/**
 		 * Messages of one category by one pseudonym, accepted before `before`, the newest first: so many, and all others of the last one's
-		 * moment, so that the next page may begin before it.
+		 * moment, so that the next page may begin before it. By `others`: of those whose own is under a later key version.
 		 */
-		pageBefore: (mac: string, category: Message["category"], before: number, itemsMax: number): Promise<Message[]> =>
-			guardStore(async () => {
-				const page: Message[] = [];
-				const filter = { "subject.mac": mac, category, acceptedAt: { $lt: before } };
-				for await (const found of collection.find(filter).sort({ acceptedAt: -1 }).batchSize(itemsMax)) {
-					if (page.length >= itemsMax && found.acceptedAt !== page.at(-1)?.acceptedAt) break;
-					page.push(whole(found));
-				}
-				return page;
-			}),
+		pageBefore: (
+			mac: string,
+			category: Message["category"],
+			before: number,
+			itemsMax: number,
+			by: "mac" | "others" = "mac",
+		): Promise<Message[]> =>
+			guardStore(() =>
+				readPageBefore(collection, { [`subject.${by}`]: mac, category, acceptedAt: { $lt: before } }, itemsMax),
+			),
 		/**
 		 * Ids of a tenant's messages whose pseudonym is under that version of its key, among those accepted in `from` to `to`, the
 		 * newest first.
@@ -103,6 +90,37 @@ export function createSubjectMessageStore(models: Models) {
 				return (await collection.updateMany(membersOf(record), update)).modifiedCount;
 			}),
 	};
+}
+
+async function readNewestAt(
+	collection: mongo.Collection<Message>,
+	macs: readonly string[],
+): Promise<number | undefined> {
+	// One query a category, by the index that counting needs: another index would cost every change of a message.
+	const reads = macs.flatMap((mac) =>
+		categories.map((category) =>
+			collection
+				.find({ "subject.mac": mac, category }, { projection: { acceptedAt: 1 } })
+				.sort({ acceptedAt: -1 })
+				.limit(1)
+				.toArray(),
+		),
+	);
+	const times = (await Promise.all(reads)).flat().map(({ acceptedAt }) => acceptedAt);
+	return times.length > 0 ? Math.max(...times) : undefined;
+}
+
+async function readPageBefore(
+	collection: mongo.Collection<Message>,
+	filter: mongo.Filter<Message>,
+	itemsMax: number,
+): Promise<Message[]> {
+	const page: Message[] = [];
+	for await (const found of collection.find(filter).sort({ acceptedAt: -1 }).batchSize(itemsMax)) {
+		if (page.length >= itemsMax && found.acceptedAt !== page.at(-1)?.acceptedAt) break;
+		page.push(whole(found));
+	}
+	return page;
 }
 
 async function readByKeyVersion(

@@ -42,8 +42,8 @@ async function certify(messages: Message[]): Promise<{ issued: CertificateInput[
 			cohorts: { find: async () => undefined },
 			certificates: { insert: async () => true },
 			subjectMessages: {
-				pageBefore: async (_mac: string, category: string, before: number, max: number) => {
-					if (category !== categories[0]) return [];
+				pageBefore: async (_mac: string, category: string, before: number, max: number, by: string) => {
+					if (category !== categories[0] || by !== "mac") return [];
 					const from = newest.findIndex(({ acceptedAt }) => acceptedAt < before);
 					return from < 0 ? [] : newest.slice(from, from + max);
 				},

@@ -48,7 +48,7 @@ describe("a subject's request", () => {
 		);
 		const shape = { ...common, deadlineAt: now + 60_000, closeAt: now + 120_000, ...more };
 		const accepted = await Promise.all(
-			numbers.map((number) => engine.accept({ ...shape, subject: subjects.get(number) as Message["subject"] })),
+			numbers.map((number) => engine.accept({ subject: subjects.get(number) as Message["subject"], ...shape })),
 		);
 		await Promise.all(
 			accepted.map((message) =>
@@ -251,6 +251,25 @@ describe("a subject's request", () => {
 		assert.ok(await engine.store.subjectRecords.find(othersKey));
 		const proof = await door.get(`/v1/certificates?about=${ownKey}`);
 		assert.equal(proof.json.items[0].kind, "record");
+	});
+
+	it("what was accepted after a rotation of the pseudonyms' key, and before the request was confirmed, is exported and erased", async () => {
+		const number = numberOf(920);
+		const [access, erasure] = [await record({ kind: "access", number }), await record({ kind: "erasure", number })];
+		const { version, mac } = await door.pseudonym(number);
+		const subject = { version: version + 1, mac: `${version + 1}.rotated`, others: [mac] };
+		const [before] = await delivered([number]);
+		const [since] = await delivered([number], { subject });
+		const both = [before?._id, since?._id].toSorted();
+		await step(access.id, "identity", identity());
+		const { json } = await step(access.id, "export", { purpose: "answer" });
+		assert.deepEqual(json.messages.map(({ id }: { id: string }) => id).toSorted(), both);
+
+		await step(erasure.id, "identity", identity());
+		const { certificates } = await settled(erasure.id, limits.orphanPatienceMs, isDone);
+		for (const id of both) assert.equal((await engine.read(id as string)).content, undefined);
+		const { objects } = await certificateOf(certificates[0]);
+		assert.deepEqual([...new Set(objects.flatMap(({ messageIds = [] }) => messageIds))].toSorted(), both);
 	});
 
 	it("an accounting of disclosures lists every class that tells of health, however it is named, and no other", async () => {

@@ -273,6 +273,7 @@ describe("store", () => {
 			[{ "subject.mac": "m", category: "marketing" }, { acceptedAt: -1 }],
 			[{ "subject.mac": "m", category: "marketing", acceptedAt: { $gt: 1 } }],
 			[{ "subject.mac": "m", category: "otp", acceptedAt: { $lt: 1 } }, { acceptedAt: -1 }],
+			[{ "subject.others": "m", category: "otp", acceptedAt: { $lt: 1 } }, { acceptedAt: -1 }],
 			[{ tenantId: "t" }, { recordedAt: -1, _id: -1 }, "subjectRequests"],
 			[{ tenantId: "t", state: "received" }, { recordedAt: 1 }, "subjectRequests"],
 			[{ tenantId: "t", "erasure.recheckAt": { $gt: 1 } }, undefined, "subjectRequests"],
