@@ -80,8 +80,11 @@ export function createEraseSubject(deps: EraseSubjectDeps) {
 			const { identity } = request;
 			const records = await ownRecords(deps, request);
 			for (const record of records) {
-				if (record.kind !== "consent" || record.ended) continue;
+				// A later owner's, or an opt-in of after the request, is not what was asked to be forgotten.
+				if (record.kind !== "consent" || record.ended || !isOfRequest(request, record)) continue;
 				const by = identity?.checkedBy ?? request.recordedBy;
+				const { _id: about, tenantId } = record;
+				await deps.evidence.append([{ type: "consent_withdrawn", code: "erasure", tenantId, about, by: "engine" }]);
 				const ended = { at: now, recordedAt: now, recordedBy: by, source: "api" as const, evidence: request._id };
 				const eraseBy = addDuration(now, record.keptAfterEnd);
 				await deps.store.subjectRecords.end(record._id, ended, { eraseBy, nextCheckAt: eraseBy });
@@ -167,7 +170,7 @@ async function readBack(
 	const records = await readRecords(deps, request);
 	const found: Found = {
 		erased: [],
-		kept: records.own.flatMap((record) => keptRecord(record, records.isHeld, request.decision.packs)),
+		kept: records.own.flatMap((record) => keptRecord(request, record, records.isHeld)),
 		tasks: [],
 		carrierCopies: new Map(),
 	};
@@ -268,16 +271,15 @@ function isOfRequest(request: SubjectRequest, { at }: SubjectRecord): boolean {
 	return at >= from && at <= to;
 }
 
-function keptRecord(
-	record: SubjectRecord,
-	isHeld: boolean,
-	packs: SubjectRequest["decision"]["packs"],
-): KeptOfSubject[] {
+function keptRecord(request: SubjectRequest, record: SubjectRecord, isHeld: boolean): KeptOfSubject[] {
 	const { _id: recordId, kind, eraseBy } = record;
 	if (kind === "hold" && record.ended) return [];
+	// A hold keeps whenever it was placed, and the request's own opt-out may be of after the number was theirs.
+	const isTheirs = kind === "hold" || recordId === request.optOutId || isOfRequest(request, record);
+	if (!isTheirs) return [];
 	// Keys go, unless a hold keeps all that is on record.
 	if (kind === "recipient_key" && !isHeld) return [];
-	return [{ object: kind, recordId, ...keptWhy(kind, packs), ...(eraseBy ? { until: eraseBy } : {}) }];
+	return [{ object: kind, recordId, ...keptWhy(kind, request.decision.packs), ...(eraseBy ? { until: eraseBy } : {}) }];
 }
 
 type Issued = { id: string; issuedAt: number; messageIds: Set<string> };

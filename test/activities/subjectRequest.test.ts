@@ -272,6 +272,53 @@ describe("a subject's request", () => {
 		assert.deepEqual([...new Set(objects.flatMap(({ messageIds = [] }) => messageIds))].toSorted(), both);
 	});
 
+	it("the person's consents end, each with its evidence first; a later owner's and a fresh opt-in stand", async () => {
+		const number = numberOf(921);
+		const { mac } = await door.pseudonym(number);
+		const consent = async (at: number): Promise<string> => {
+			const _id = engine.ids.random("consent");
+			await engine.store.subjectRecords.insert({
+				...{ _id, kind: "consent", tenantId: door.tenantId, subjects: [mac], at, recordedAt: at, recordedBy: "key" },
+				...{ type: "express", purposes: ["marketing"], wording: "w1", evidence: "e", keptAfterEnd: "P1Y" },
+			});
+			return _id;
+		};
+		const isEnded = async (id: string) => {
+			const record = await engine.store.subjectRecords.find(id);
+			return record?.kind === "consent" && record.ended !== undefined;
+		};
+		const now = engine.clock();
+		const own = await consent(now - 20 * 24 * hourMs);
+		const laterOwners = await consent(now - 5 * 24 * hourMs);
+		const [message] = await delivered([number], { acceptedAt: now - 5 * 24 * hourMs });
+		await door.post("/v1/holds", { scope: "message", messageId: message?._id, ground: "litigation" });
+		await delivered([number], { acceptedAt: now - 20 * 24 * hourMs });
+		const ownedUntil = new Date(now - 10 * 24 * hourMs).toISOString();
+		const { id } = await record({ kind: "erasure", number });
+		await step(id, "identity", identity({ ownedUntil }));
+		await settled(id, limits.orphanPatienceMs, isDone);
+		assert.deepEqual([await isEnded(own), await isEnded(laterOwners)], [true, false]);
+		const { erasure } = (await engine.store.subjectRequests.find(id)) ?? {};
+		assert.equal(erasure?.kept.find(({ object }) => object === "consent")?.count, 1);
+		const bundles = await engine.store.evidence.findAbout([own]);
+		const acts = bundles.flatMap((bundle) => bundle.entries.map((text) => JSON.parse(text)));
+		assert.equal(acts.filter(({ type, about }) => type === "consent_withdrawn" && about === own).length, 1);
+
+		const other = await record({ kind: "erasure", number });
+		await step(other.id, "identity", identity({ ownedFrom: ownedUntil }));
+		await settled(other.id, limits.orphanPatienceMs, isDone);
+		assert.ok(await isEnded(laterOwners));
+		const fresh = await consent(engine.clock());
+		const passOf = async () => (await engine.store.subjectRequests.find(other.id))?.erasure?.pass ?? 0;
+		const before = await passOf();
+		engine.time.offsetMs += limits.requestCheckMs + 1;
+		await until(async () => {
+			await engine.activities.sweepPage();
+			return (await passOf()) > before && isDone(await read(other.id));
+		}, 30_000);
+		assert.equal(await isEnded(fresh), false);
+	});
+
 	it("an accounting of disclosures lists every class that tells of health, however it is named, and no other", async () => {
 		const number = numberOf(907);
 		const health = ["phi", "health", "consumer_health", "reproductive_health", "genetic", "biometric"];
