@@ -19,7 +19,8 @@ export function createSubjectPages(deps: SubjectPagesDeps) {
 		cursor: Cursor,
 		until: number,
 	): Promise<{ messages: Message[]; next?: Cursor }> {
-		const { from, to } = spanOf(request, until);
+		// Accepted before, by the clock of whoever accepted it.
+		const { from, to } = spanOf(request, until + limits.clockSkewMs);
 		const place = placeOf(request, cursor);
 		if (place === undefined) return { messages: [] };
 		const { mac, category, by } = place;

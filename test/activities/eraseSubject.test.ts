@@ -86,3 +86,10 @@ test("what stays is told whole, also where it is more than what went", async () 
 	assert.equal(new Set(issued.map(({ id }) => id)).size, issued.length);
 	assert.ok(issued.every(({ objects }) => objects.length > 0));
 });
+
+test("what was accepted before the erasure began, by a clock that is ahead, is the request's too; what came later is not", async () => {
+	const at = (acceptedAt: number) => ({ ...erased(acceptedAt, true), acceptedAt });
+	const { issued } = await certify([1_000_000 + limits.clockSkewMs, 1_000_001 + limits.clockSkewMs].map(at));
+	const named = issued.flatMap(({ objects }) => objects.map(({ messageId }) => messageId));
+	assert.deepEqual([...new Set(named)], [`msg_${1_000_000 + limits.clockSkewMs}`]);
+});
