@@ -1,4 +1,5 @@
-// Whether this machine's time may end anything: a clock that has jumped would expire what is open, and destroy keys, before their time.
+// Whether this machine's time may end or send anything: a clock that has jumped would expire what is open, destroy keys
+// before their time, and claim by a lease that is over for everybody else.
 
 import { LetheError } from "../domain/errors.ts";
 import { limits } from "../domain/limits.ts";
@@ -6,17 +7,32 @@ import type { ActivityDeps } from "./deps.ts";
 
 export type ClockGuardDeps = Pick<ActivityDeps, "clock" | "monotonic" | "log" | "vaultTime">;
 
+/** What Vault said, and when by the monotonic clock. */
+type Reading = { time: number; at: number };
+
 /** Vault's clock is the one that all machines are compared with. While Vault is away nobody tells: then each goes by its own. */
 export function createClockGuard(deps: ClockGuardDeps) {
-	let reading: Promise<{ time: number; at: number } | undefined> | undefined;
+	let reading: Promise<Reading | undefined> | undefined;
+	let last: Reading | undefined;
 	let readAt = Number.NEGATIVE_INFINITY;
 	let toldAt = Number.NEGATIVE_INFINITY;
 
-	async function read() {
+	async function read(): Promise<Reading | undefined> {
 		const askedAt = deps.monotonic();
 		const time = await deps.vaultTime().catch(() => undefined);
 		if (time === undefined) return undefined;
-		return { time, at: (askedAt + deps.monotonic()) / 2 };
+		last = { time, at: (askedAt + deps.monotonic()) / 2 };
+		return last;
+	}
+
+	// Every send waits for it: for a Vault that hangs not longer than this, where an earlier reading tells as well.
+	function readSoon(): Promise<Reading | undefined> {
+		const earlier = last;
+		if (!earlier) return read();
+		const patience = new Promise<Reading>((resolve) => {
+			setTimeout(() => resolve(earlier), limits.clockPatienceMs).unref();
+		});
+		return Promise.race([read(), patience]);
 	}
 
 	/**
@@ -26,7 +42,7 @@ export function createClockGuard(deps: ClockGuardDeps) {
 	async function checkClock(): Promise<void> {
 		if (deps.monotonic() - readAt >= limits.clockReadMs) {
 			readAt = deps.monotonic();
-			reading = read();
+			reading = readSoon();
 		}
 		const known = await reading;
 		if (!known) return;
@@ -36,7 +52,7 @@ export function createClockGuard(deps: ClockGuardDeps) {
 			toldAt = deps.monotonic();
 			const seconds = Math.abs(Math.round(differenceMs / 1000));
 			const why = `${seconds} s ${differenceMs > 0 ? "ahead of" : "behind"} Vault's: set the clock of this machine, or of Vault's`;
-			deps.log.error({ code: "clock_off", why }, "nothing is ended, erased or destroyed by this clock");
+			deps.log.error({ code: "clock_off", why }, "nothing is sent, ended, erased or destroyed by this clock");
 		}
 		throw new LetheError("clock_off", { cause: "compared with Vault's" });
 	}

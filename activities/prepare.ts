@@ -23,7 +23,8 @@ export function createPrepare(deps: PrepareDeps) {
 	const { messages } = deps.store;
 
 	async function prepareMessage(message: Message): Promise<Message> {
-		if (close(message, deps.clock())) await deps.checkClock();
+		// A window that would open past the deadline, by a clock that is off, refuses the message for good.
+		if (isUnprepared(message)) await deps.checkClock();
 		// What acceptance has just read is not read again here: the sender does, before the carrier is called.
 		const fresh = deps.clock() - message.acceptedAt < limits.standingFreshMs;
 		const known = fresh || isFinal(message.state) ? undefined : await deps.rejudge.know(message);
@@ -55,7 +56,7 @@ function verdict(
 	message: Message,
 	known: Awaited<ReturnType<Rejudge["know"]>> | undefined,
 ): Transition | undefined {
-	if (message.state !== "accepted" && message.state !== "deferred") return undefined;
+	if (!isUnprepared(message)) return undefined;
 	const now = deps.clock();
 	const over = close(message, now);
 	if (over) return over;
@@ -63,6 +64,10 @@ function verdict(
 	if (found.kind === "refused") return refuse(message, now, found.code, found.rule);
 	if (found.kind === "held") return hold(message, found.hold);
 	return found.kind === "later" ? defer(message, found.until, now, "quiet_hours") : undefined;
+}
+
+function isUnprepared({ state }: Message): boolean {
+	return state === "accepted" || state === "deferred";
 }
 
 function toGroup(group: number, members: Message[]): Group {

@@ -40,7 +40,7 @@ export type SendDeps = Pick<
 		rejudge: Pick<ReturnType<typeof createRejudge>, "rejudge">;
 		tenancy: Tenancy;
 		reroute: ReturnType<typeof createReroute>;
-		/** Throws while no message may be ended by this machine's time; see `createClockGuard`. */
+		/** Throws while no message may be sent or ended by this machine's time; see `createClockGuard`. */
 		checkClock: () => Promise<void>;
 		/** Whether this process is to end soon. */
 		isStopping: () => boolean;
@@ -63,6 +63,8 @@ export function createSend(deps: SendDeps) {
 	const recording = { ...deps, addAgain: createAddAgain(deps) };
 
 	return async function send(job: { messageId: string; attempt: number; sendQueue: string }, control: Control) {
+		// By a clock that is off the lease would be over, or the deadline far, for everybody else: the message went out twice.
+		await deps.checkClock();
 		const asked = { at: deps.clock(), tick: deps.monotonic() };
 		const message = await messages.claim(job);
 		if (!message) {
@@ -348,7 +350,6 @@ function createPatient(deps: SendDeps, { closeAt }: Message, now: number) {
 async function endIfOver(deps: SendDeps, messageId: string): Promise<void> {
 	const message = await deps.store.messages.find(messageId);
 	if (!message || !close(message, deps.clock())) return;
-	await deps.checkClock();
 	const ended = await change(deps.store.messages, messageId, (current) => close(current, deps.clock()), message);
 	if (ended) deps.runs.settleSoon(ended.before);
 }

@@ -158,6 +158,7 @@ export const limits = {
 	clockSkewMs: 30_000,
 	// Vault is asked what time it has this often at most, and that a clock is off is told this often.
 	clockReadMs: 5_000,
+	clockPatienceMs: 500,
 	clockToldMs: 60_000,
 	carrierTimeoutMs: 10_000,
 	carrierConnectionsMax: 256,

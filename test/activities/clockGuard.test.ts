@@ -12,7 +12,7 @@ const day = 24 * 3600_000;
 describe("a guarded clock", () => {
 	function start() {
 		const time = { passedMs: 0, jumpMs: 0 };
-		const vault = { isAway: false, aheadMs: 0, readings: 0 };
+		const vault = { isAway: false, isHanging: false, aheadMs: 0, readings: 0 };
 		const errors: { why?: string }[] = [];
 		const guard = createClockGuard({
 			clock: () => 1_800_000_000_000 + time.passedMs + time.jumpMs,
@@ -20,6 +20,7 @@ describe("a guarded clock", () => {
 			async vaultTime() {
 				vault.readings++;
 				if (vault.isAway) throw new Error("away");
+				if (vault.isHanging) await new Promise(() => undefined);
 				return 1_800_000_000_000 + time.passedMs + vault.aheadMs;
 			},
 			log: { info: () => undefined, warn: () => undefined, error: (fields) => void errors.push(fields) },
@@ -76,6 +77,17 @@ describe("a guarded clock", () => {
 		time.jumpMs = day;
 		assert.equal(await isOff(), false);
 	});
+
+	it("goes by the reading of before where Vault hangs, and waits for that once", async () => {
+		const { time, vault, isOff } = start();
+		assert.equal(await isOff(), false);
+		vault.isHanging = true;
+		time.passedMs += limits.clockReadMs;
+		assert.deepEqual(await Promise.all([isOff(), isOff()]), [false, false]);
+		time.jumpMs = day;
+		assert.equal(await isOff(), true);
+		assert.equal(vault.readings, 2);
+	});
 });
 
 describe("on a machine whose clock is a day ahead", () => {
@@ -113,6 +125,22 @@ describe("on a machine whose clock is a day ahead", () => {
 		engine.time.offsetMs += 3600_000;
 		await sweepPage();
 		for (const { _id } of open) assert.equal((await engine.read(_id)).state, "expired");
+	});
+
+	it("no sender claims, behind or ahead, and nothing that waits for its window is refused", async () => {
+		const lasting = () => ({ deadlineAt: engine.clock() + 10 * day, closeAt: engine.clock() + 11 * day });
+		const [queued, accepted] = [await engine.accept(lasting()), await engine.accept(lasting())];
+		await engine.store.messages.transition(enqueue(queued, engine.clock()));
+		const job = { messageId: queued._id, attempt: 1, sendQueue: "queue" };
+		for (const jumpMs of [-3 * limits.clockSkewMs, day]) {
+			engine.time.jumpMs = jumpMs;
+			await assert.rejects(engine.send(job, { holdBack: async () => undefined }), off);
+			await assert.rejects(engine.activities.prepare(accepted.submissionId), off);
+		}
+		assert.deepEqual([(await engine.read(queued._id)).state, (await engine.read(queued._id)).attempts], ["queued", []]);
+		engine.time.jumpMs = 0;
+		await engine.send(job, { holdBack: async () => undefined });
+		assert.equal((await engine.read(queued._id)).attempts.length, 1);
 	});
 
 	it("no cohort is closed, nothing of it erased, and no key destroyed", async () => {
