@@ -32,7 +32,7 @@ export type ActivityDeps = {
 	log: { info: LogCall; warn: LogCall; error: LogCall };
 	store: Store;
 	runs: Pick<Runs, "start" | "startPurge" | "startRetime" | "startSimulate" | "wakeRequest" | "settle" | "settleSoon">;
-	ledger: Pick<Ledger, "beat" | "put">;
+	ledger: Pick<Ledger, "beat" | "forget" | "put">;
 	sendQueues: Pick<SendQueues, "add" | "areIll" | "depth" | "takeTurn" | "tellWaiting" | "waiting" | "lead">;
 	/** Rate of a send queue that names none. */
 	segmentsPerSecondDefault: number;

@@ -14,7 +14,7 @@ import { change } from "./change.ts";
 import type { ActivityDeps } from "./deps.ts";
 import { issueCertificate } from "./issueCertificate.ts";
 import { readKeyDates } from "./keyDates.ts";
-import { type ErasableObject, erasableObjects, isPresent, planErasure } from "./planErasure.ts";
+import { clearMarks, type ErasableObject, erasableObjects, isPresent, planErasure } from "./planErasure.ts";
 import { type ErasureVerdict, settleErasure } from "./settleErasure.ts";
 import { type Cursor, createSubjectPages, spanOf } from "./subjectPages.ts";
 
@@ -101,6 +101,13 @@ export function createEraseSubject(deps: EraseSubjectDeps) {
 			return next;
 		},
 
+		/** Takes the request's marks from one page, and what the ledger was told of it; answers as `eraseOnePage` does. */
+		async giveUpOnePage(request: SubjectRequest, cursor: Cursor): Promise<Cursor | undefined> {
+			const { messages: page, next } = await pages.readPage(request, cursor, request.erasure?.startedAt ?? 0);
+			await Promise.all(page.map((message) => giveUpOne(deps, request, message)));
+			return next;
+		},
+
 		/** Reads all back, issues the certificate, and names it on each message. Answers what is to be told of the request. */
 		async certify(request: SubjectRequest): Promise<CertifiedErasure> {
 			const found = await readBack(deps, request, pages);
@@ -118,6 +125,15 @@ export function createEraseSubject(deps: EraseSubjectDeps) {
 			};
 		},
 	};
+}
+
+async function giveUpOne(deps: EraseSubjectDeps, { _id: requestId }: SubjectRequest, message: Message): Promise<void> {
+	const own = erasableObjects.flatMap((object) => message.retention[object] ?? []);
+	const marked = own.filter(({ request }) => request === requestId);
+	if (marked.every(({ erasedAt }) => erasedAt !== undefined)) return;
+	// Before the marks: while they are there, whoever comes next does it again.
+	if (marked.every(({ erasedAt }) => erasedAt === undefined)) await deps.ledger.forget("erasure", message._id);
+	await change(deps.store.messages, message._id, (current) => clearMarks(current, requestId, deps.clock()), message);
 }
 
 type Records = {

@@ -40,6 +40,27 @@ export function planErasure(
 	return erase(message, present, marks, now);
 }
 
+/** Takes a request's marks from what it has not erased: that has its own dates again. Undefined when it bears none. */
+export function clearMarks(message: Message, requestId: string, now: number): Transition | undefined {
+	const set: Record<string, unknown> = {};
+	const unset: string[] = [];
+	const where: Record<string, unknown> = {};
+	for (const object of erasableObjects) {
+		const record = message.retention[object];
+		if (record?.request !== requestId || record.erasedAt !== undefined) continue;
+		const place = `retention.${object}`;
+		Object.assign(where, { [`${place}.request`]: requestId, [`${place}.erasedAt`]: absent });
+		unset.push(`${place}.request`);
+		// Re-timed since, it goes by the dates of then.
+		if (!record.before) continue;
+		set[`${place}.eraseBy`] = record.before.eraseBy;
+		unset.push(`${place}.before`);
+		if (!record.before.inPlace) unset.push(`${place}.inPlace`);
+	}
+	if (unset.length === 0) return undefined;
+	return { id: message._id, from: [message.state], where, set: { ...set, ...lookSoon(message, now) }, unset };
+}
+
 function erase(message: Message, present: ErasableObject[], marks: Record<string, unknown>, now: number): Transition {
 	const sealed = sealedObjects.filter((object) => present.includes(object));
 	// As it was read: of two who erase it at once, one does, and says when.
@@ -71,6 +92,8 @@ function markAll(message: Message, present: readonly ErasableObject[], requestId
 	for (const object of present) {
 		const record = message.retention[object];
 		if (!record || (record.request === requestId && record.inPlace && record.eraseBy <= eraseAt)) continue;
+		const { eraseBy, inPlace } = record;
+		if (!record.before) marks[`retention.${object}.before`] = { eraseBy, ...(inPlace ? { inPlace } : {}) };
 		marks[`retention.${object}.request`] = requestId;
 		marks[`retention.${object}.inPlace`] = true;
 		marks[`retention.${object}.eraseBy`] = Math.min(record.eraseBy, eraseAt);
@@ -80,6 +103,9 @@ function markAll(message: Message, present: readonly ErasableObject[], requestId
 
 function markOnly(message: Message, marks: Record<string, unknown>, now: number): Transition | undefined {
 	if (Object.keys(marks).length === 0) return undefined;
-	const soon = isFinal(message.state) ? { nextCheckAt: now + limits.driverPatienceMs } : {};
-	return { id: message._id, from: [message.state], set: { ...marks, ...soon } };
+	return { id: message._id, from: [message.state], set: { ...marks, ...lookSoon(message, now) } };
+}
+
+function lookSoon({ state }: Message, now: number) {
+	return isFinal(state) ? { nextCheckAt: now + limits.driverPatienceMs } : {};
 }

@@ -208,6 +208,7 @@ function datesOf(was: Message, planned: Message): { set: Record<string, unknown>
 		Object.assign(set, { [`retention.${name}.eraseBy`]: eraseBy, [`retention.${name}.atFinal`]: atFinal });
 		if (inPlace) set[`retention.${name}.inPlace`] = true;
 		else if (was.retention[name]?.inPlace) unset.push(`retention.${name}.inPlace`);
+		if (was.retention[name]?.before) unset.push(`retention.${name}.before`);
 	}
 	return { set, unset };
 }

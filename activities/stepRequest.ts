@@ -1,7 +1,7 @@
 // One step of a subject's request: exports that wait, reminders that are due, the next page or certificate of an erasure.
 
 import { limits } from "../domain/limits.ts";
-import { beginErasure, dueAlerts, restingState, type SubjectRequest } from "../domain/subjectRequest.ts";
+import { beginErasure, dueAlerts, isGivenUp, restingState, type SubjectRequest } from "../domain/subjectRequest.ts";
 import { withoutUndefined } from "../domain/withoutUndefined.ts";
 import type { RequestStepped } from "../workflows/contract.ts";
 import type { ActivityDeps } from "./deps.ts";
@@ -51,6 +51,7 @@ async function progress(deps: StepRequestDeps, request: SubjectRequest): Promise
 		case "done":
 			return void (await again("done", (erasure.recheckAt ?? Number.POSITIVE_INFINITY) <= now));
 		case "erase":
+			if (isGivenUp(request)) return giveUpPage(deps, request);
 			return erasePage(deps, request, now < settledAt ? "settle" : "certify");
 		case "certify":
 			return certify(deps, request);
@@ -69,7 +70,22 @@ async function erasePage(deps: StepRequestDeps, request: SubjectRequest, then: "
 		}
 		await deps.eraseSubject.endConsents(request);
 	}
-	const next = await deps.eraseSubject.eraseOnePage(request, erasure.cursor);
+	await goOn(deps, request, await deps.eraseSubject.eraseOnePage(request, erasure.cursor), then);
+}
+
+// What it has erased the sweep certifies, message by message.
+async function giveUpPage(deps: StepRequestDeps, request: SubjectRequest): Promise<void> {
+	if (!request.erasure) return;
+	await goOn(deps, request, await deps.eraseSubject.giveUpOnePage(request, request.erasure.cursor), "done");
+}
+
+async function goOn(
+	deps: StepRequestDeps,
+	{ _id, erasure }: SubjectRequest,
+	next: Cursor | undefined,
+	then: "settle" | "certify" | "done",
+): Promise<void> {
+	if (!erasure) return;
 	const { pass, cursor } = erasure;
 	await deps.store.subjectRequests.change(_id, (current) => {
 		// Begun anew by a person's decision meanwhile, or another worker was faster.

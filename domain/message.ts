@@ -146,6 +146,8 @@ export type RetentionRecord = {
 	inPlace?: boolean;
 	/** The subject's request for which it goes. */
 	request?: string;
+	/** As it was before that request marked it: what it is again if the request is given up. */
+	before?: Pick<RetentionRecord, "eraseBy" | "inPlace">;
 };
 
 /** The end of what a hold keeps: none, until the hold is released. */

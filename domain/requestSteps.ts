@@ -5,6 +5,7 @@ import {
 	beginErasure,
 	endOfDay,
 	type Identity,
+	isGivenUp,
 	type RequestOutcome,
 	restingState,
 	type SubjectRequest,
@@ -99,7 +100,9 @@ export const requestSteps = {
 		if (outcome === "refused" && ground === undefined) throw invalid("/ground", "A refusal says why.");
 		if (outcome === "granted" || outcome === "partly_granted") requireDone(request, outcome);
 		const closed = { at: by.at, by: by.id, outcome, ...(ground === undefined ? {} : { ground }) };
-		const next = { ...request, state: "closed" as const, closed, nextCheckAt: by.at };
+		const ended = { ...request, state: "closed" as const, closed, nextCheckAt: by.at };
+		// Gone through once more: what was to go, and is there still, goes by its own dates again.
+		const next = request.erasure && isGivenUp(ended) ? beginErasure(ended, by.at) : ended;
 		return logged(eraseBy === undefined ? next : { ...next, eraseBy }, by, "closed", outcome);
 	},
 };

@@ -149,6 +149,11 @@ export function beginErasure(request: SubjectRequest, now: number): SubjectReque
 	};
 }
 
+/** Whether what it asks for is not to be done any more, or was never owed. */
+export function isGivenUp({ closed }: Pick<SubjectRequest, "closed">): boolean {
+	return closed?.outcome === "withdrawn" || closed?.outcome === "refused";
+}
+
 /** The state of a request that nothing is done about at the moment. */
 export function restingState({ closed, tasks }: Pick<SubjectRequest, "closed" | "tasks">): RequestState {
 	if (closed) return "closed";

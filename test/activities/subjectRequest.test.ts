@@ -371,6 +371,35 @@ describe("a subject's request", () => {
 		assert.equal((await step(id, "close", { outcome: "granted" })).status, 200);
 	});
 
+	for (const outcome of ["withdrawn", "refused"]) {
+		it(`${outcome}, it erases nothing more: what a hold kept of it has its own dates again`, async () => {
+			const number = numberOf(outcome === "refused" ? 922 : 923);
+			const [held, free] = await delivered([number, number], { closeAt: engine.clock() + 10 * hourMs });
+			const hold = (await door.post("/v1/holds", { scope: "message", messageId: held?._id, ground: "litigation" }))
+				.json;
+			const { id } = await record({ kind: "erasure", number });
+			await step(id, "identity", identity());
+			await settled(id, limits.orphanPatienceMs, isDone);
+			const marked = (await engine.read(held?._id as string)).retention.content;
+			assert.deepEqual([marked?.request, marked?.inPlace], [id, true]);
+			assert.equal((await step(id, "close", { outcome, ground: "identity" })).status, 200);
+			await settled(id, 0, isDone);
+			const { retention } = await engine.read(held?._id as string);
+			assert.deepEqual(
+				[retention.content, retention.address, retention.receipt],
+				[held?.retention.content, held?.retention.address, held?.retention.receipt],
+			);
+
+			await door.post(`/v1/holds/${hold.id}/release`, {});
+			engine.time.offsetMs += limits.requestCheckMs + 1;
+			for (let turns = 0; turns < 5; turns++) await engine.activities.sweepPage();
+			const { state, erasure } = (await engine.store.subjectRequests.find(id)) ?? {};
+			assert.deepEqual([state, erasure?.step, erasure?.recheckAt], ["closed", "done", undefined]);
+			assert.ok((await engine.read(held?._id as string)).content);
+			assert.equal((await engine.read(free?._id as string)).content, undefined, "what went is gone");
+		});
+	}
+
 	it("a conflict is a task for a person: nothing goes before the decision, and what is decided does", async () => {
 		const number = numberOf(902);
 		const [message] = await delivered([number]);

@@ -122,7 +122,7 @@ export async function createEngine(options: EngineOptions = {}) {
 		linkSeal: createLinkSeal({ randomBytes: (size) => randomBytes(size) }),
 		exportSeal: createExportSeal(),
 		subjectKeys: memory.subjectKeys,
-		ledger: { beat: async () => "current", put: async () => undefined },
+		ledger: { beat: async () => "current", put: async () => undefined, forget: async () => undefined },
 		certificates: createCertificates({
 			sign: memory.sign,
 			clock,
