@@ -223,8 +223,9 @@ async function record(deps: RecordDeps, message: Message, outcome: Outcome, cont
 
 /**
  * Records what came of the attempt, whatever else was written of its message meanwhile: a hold that keeps what its end was
- * to erase, say, or an end that came first, beside which it is noted. Answers what took effect; undefined when somebody else
- * has recorded this attempt's outcome.
+ * to erase, say, or an end that came first, beside which it is noted. That nobody knows, as the sweep has it once the lease
+ * is over, stands only until somebody does. Answers what took effect; undefined when somebody else has recorded what came
+ * of this attempt.
  */
 async function persistOutcome(
 	deps: SendDeps,
@@ -236,7 +237,8 @@ async function persistOutcome(
 	const { claim } = message.attempts.at(-1) as Attempt;
 	const decide = (current: Message): Transition | undefined => {
 		const own = current.attempts.find((one) => one.claim === claim);
-		if (!own || own.outcome !== undefined) return undefined;
+		const isOpen = own?.outcome === undefined || (own.outcome === "ambiguous" && outcome.kind !== "ambiguous");
+		if (!own || !isOpen) return undefined;
 		const transition = outcomeTransition(deps, current, outcome, now);
 		return isFinal(current.state) ? noteOutcome(current, transition, now) : transition;
 	};

@@ -450,6 +450,30 @@ describe("one attempt", () => {
 		});
 	}
 
+	it("of a code whose answer comes after the sweep gave it up has its carrier's id, and its receipt tells what became of it", async () => {
+		const message = await queued({ ...lasting(), category: "otp" });
+		const { lookup: _, ...carrier } = { ...engine.carrier };
+		const deaf = { ...carrier, capabilities: { ...carrier.capabilities, lookup: false as const } };
+		const receive = createReceive(engine);
+		const resolve = createResolve({ ...engine, carriers: { sender: async () => deaf }, unpark: createUnpark(engine) });
+		const send = async () => {
+			engine.time.offsetMs += limits.leaseMs + limits.carrierTimeoutMs + limits.clockSkewMs + 1;
+			await resolve(await engine.read(message._id));
+			const { state, attempts } = await engine.read(message._id);
+			assert.deepEqual([state, attempts[0]?.outcome], ["unknown", "ambiguous"]);
+			const early = { eventId: "early", carrierId: "c-given-up", state: "delivered", at: engine.clock() } as const;
+			assert.equal(await receive("queue", early, false), "parked");
+			return { ...accepted, carrierId: "c-given-up" };
+		};
+		await sender({ carriers: { sender: async () => ({ ...deaf, send }) } })(message);
+		const { state, attempts } = await engine.read(message._id);
+		assert.deepEqual(
+			[state, attempts.map(({ outcome, carrierId }) => [outcome, carrierId])],
+			["delivered", [["accepted", "c-given-up"]]],
+		);
+		assert.equal(await engine.store.parkedReceipts.count(), 0);
+	});
+
 	it("of a dead sender that wakes up late changes nothing of the attempt that is made since", async () => {
 		const message = await queued(lasting());
 		const createGate = () => {
