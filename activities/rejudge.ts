@@ -54,17 +54,18 @@ export function createRejudge(deps: RejudgeDeps) {
 
 	/** The verdict on a message that would be sent at `at`, epoch milliseconds. */
 	function judge(message: Message, at: number, known?: Known): Verdict {
+		// Before anything else: a refusal erases, and must not what a hold keeps that the message does not bear yet.
+		const hold = known?.standing.holds.find((id) => !message.restrictedBy?.includes(id));
+		if (hold !== undefined) return { kind: "held", hold };
 		const own = currentFacts(message);
 		const facts = known ? toFacts(own, at, known) : own;
-		// At the door a hold refuses; here it suspends, which is seen to below.
+		// At the door a hold refuses; here it suspends, which was seen to above.
 		const decision = deps.policies.reevaluate({ ...facts, legalHold: undefined }, at);
 		if (!decision.allowed) return { kind: "refused", code: "policy_denied", rule: decision.rules[0] };
 		const { recipientKeyId } = message;
 		if (recipientKeyId !== undefined && known && isRevoked(known.standing, recipientKeyId)) {
 			return { kind: "refused", code: "recipient_key_revoked" };
 		}
-		const hold = known?.standing.holds.find((id) => !message.restrictedBy?.includes(id));
-		if (hold !== undefined) return { kind: "held", hold };
 		// Policies that came since may ask for a more protective way than the message was made for.
 		const rank = (mode: Message["deliveryMode"]) => deliveryModes.indexOf(mode);
 		if (rank(decision.deliveryMode ?? "sms") > rank(message.deliveryMode)) {

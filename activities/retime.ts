@@ -6,6 +6,7 @@ import { limits } from "../domain/limits.ts";
 import type { Message } from "../domain/message.ts";
 import type { Retiming } from "../domain/proposal.ts";
 import { type HoldRecord, standingOf } from "../domain/subject.ts";
+import { hold } from "../domain/transition.ts";
 import { tally } from "../policies/simulate.ts";
 import type { Stepped } from "../workflows/contract.ts";
 import { certifyErased, type Erased } from "./certify.ts";
@@ -145,6 +146,14 @@ async function retimeOne(deps: RetimeDeps, subject: Subject, first: Planned): Pr
 		if (known?.id === subject.pass._id) return { effects: known.effects, erased: findErased(message, plan) };
 		if (!plan) return { effects: [], erased: [] };
 		try {
+			if (plan.transition.to === "rejected") {
+				const held = await bearHold(deps, message);
+				if (held) {
+					message = held;
+					plan = planRetime(deps, { ...subject, message });
+					continue;
+				}
+			}
 			const set = await rewrapAll(deps, message, plan);
 			const transition = { ...plan.transition, set: { ...plan.transition.set, ...set } };
 			const applied = await messages.transition(transition);
@@ -163,6 +172,19 @@ async function retimeOne(deps: RetimeDeps, subject: Subject, first: Planned): Pr
 		}
 	}
 	throw new LetheError("store_unavailable", { cause: "lost every race" });
+}
+
+/**
+ * Has a message that is to be refused, which erases, bear a hold on its recipient that it does not bear yet; answers it as it
+ * then is, or undefined when there is none.
+ */
+async function bearHold(deps: RetimeDeps, message: Message): Promise<Message | undefined> {
+	const { subject, tenantId, restrictedBy = [] } = message;
+	const records = await deps.store.subjectRecords.findBySubjects([subject.mac, ...(subject.others ?? [])]);
+	const id = standingOf(records, tenantId).holds.find((one) => !restrictedBy.includes(one));
+	if (id === undefined) return undefined;
+	await deps.store.messages.transition(hold(message, id));
+	return deps.store.messages.find(message._id);
 }
 
 function findErased(stored: Message, plan: RetimePlan | undefined): Result["erased"] {

@@ -105,7 +105,8 @@ async function attempt(deps: SendDeps, message: Message, asked: { at: number; ti
 	if (!verdict) return refused("store_unavailable");
 	if (verdict.kind !== "due") {
 		// Past its deadline no policy lets a message go: that is not the policy's doing.
-		return deps.clock() >= message.deadlineAt ? { kind: "overdue" } : { kind: "withheld", verdict };
+		const isOver = deps.clock() >= message.deadlineAt && verdict.kind !== "held";
+		return isOver ? { kind: "overdue" } : { kind: "withheld", verdict };
 	}
 	// Before the carrier can make it final: its end erases nothing that a hold keeps.
 	for (const id of verdict.keeps ?? []) {
@@ -177,7 +178,7 @@ async function judge(deps: SendDeps, message: Message): Promise<Verdict> {
 		deps.rejudge.rejudge(message),
 	]);
 	if (suspended) return { kind: "suspended" };
-	return allowed ? verdict : { kind: "refused", code: "destination_not_allowed" };
+	return allowed || verdict.kind === "held" ? verdict : { kind: "refused", code: "destination_not_allowed" };
 }
 
 async function decryptParts(deps: SendDeps, message: Message): Promise<{ to: Plaintext; text: Plaintext }> {

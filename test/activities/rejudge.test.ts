@@ -184,6 +184,25 @@ describe("a message that is judged once more", () => {
 		assert.equal((await engine.read(message._id)).state, "submitted");
 	});
 
+	it("a hold goes before what would refuse it: nothing that the hold covers is erased, prepared or about to be sent", async () => {
+		const lasting = { deadlineAt: engine.clock() + 3600_000, closeAt: engine.clock() + 7200_000 };
+		const shape = { ...lasting, acceptedAt: engine.clock() - limits.standingFreshMs };
+		const [queued, waiting] = [await accepted({ shape }), await accepted({ shape })];
+		await queue(queued);
+		const holds = [await hold(queued), await hold(waiting)];
+		for (const message of [queued, waiting]) await optOut(message);
+		await send(queued);
+		await engine.activities.prepare(waiting.submissionId);
+		const found = [await engine.read(queued._id), await engine.read(waiting._id)];
+		assert.deepEqual(
+			found.map(({ state, restrictedBy, content }) => [state, restrictedBy, content !== undefined]),
+			[
+				["queued", [holds[0]?._id], true],
+				["accepted", [holds[1]?._id], true],
+			],
+		);
+	});
+
 	it("quiet hours that began while it waited on the queue send it back until they end", async () => {
 		const marketing = facts({ category: "marketing", consent });
 		const evening = Date.parse("2026-11-26T01:30:00Z");

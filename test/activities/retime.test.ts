@@ -10,7 +10,7 @@ import type { Message } from "../../domain/message.ts";
 import { addDuration } from "../../policies/cohorts.ts";
 import { explain } from "../../policies/explain.ts";
 import { editedText, publishChange, shorter } from "../harness/policies.ts";
-import { placeTenantHold } from "../harness/records.ts";
+import { placeTenantHold, recordFields } from "../harness/records.ts";
 import { changed, createRetimingStage, day, hour, needs, retimed, versionOf } from "../harness/retiming.ts";
 
 describe("re-timing", () => {
@@ -283,6 +283,24 @@ describe("re-timing", () => {
 			const { counts } = (await stage.engine.store.retimings.latest()) ?? {};
 			assert.equal(counts?.ended_rejected, 1);
 			assert.equal((await stage.engine.read(sent._id)).state, "submitted", "what the carrier has can't be taken back");
+		});
+
+		it("is refused and keeps what a hold on its recipient covers, whether it bears that yet or not", async () => {
+			await restart();
+			const [message] = (await storeAll([await stored(hour, open())])) as [Message];
+			const ban = { deny: ["PROCESSING_RESTRICTED"], id: "de.ban", basis: "default", citations: ["A test"] };
+			const text = editedText("de", "1.7.0", ({ rules }) =>
+				rules.push({ ...ban, verifiedOn: "2026-11-24", confidence: "high", when: { category: "transactional" } }),
+			);
+			await publishChange({ ...stage.engine, policies: stage.policies }, { text });
+			const _id = stage.engine.ids.random("hold");
+			await stage.engine.store.subjectRecords.insert({
+				...{ ...recordFields(stage.engine, message), _id, kind: "hold", scope: "subject", ground: "litigation" },
+				...{ nextCheckAt: stage.engine.clock() + hour },
+			});
+			await runPassAfterNotice();
+			const { state, holds, content } = await stage.engine.read(message._id);
+			assert.deepEqual([state, holds, content !== undefined], ["rejected", [_id], true]);
 		});
 
 		it("is judged on the route that it was moved to, and what is recorded replays", async () => {
