@@ -93,7 +93,10 @@ export function planRetime(deps: RetimePlanDeps, subject: Subject): RetimePlan |
 		effects: [...effects],
 	};
 	return {
-		transition: toTransition(message, planned, { verdict, erased: goes.map(({ object }) => object), record, now }),
+		transition: toTransition(message, planned, {
+			...{ verdict, erased: goes.map(({ object }) => object), record, now },
+			read: subject.message,
+		}),
 		moves: moving.map(({ name, place }) => ({ object: name, place })),
 		leaving: [...goes, ...leave(moving, ({ place }) => place.dueAt)],
 		erased: goes,
@@ -160,21 +163,30 @@ function mergeRetention(message: Message, dates: Replan, fates: readonly Fate[])
 	return retention;
 }
 
-type Step = { verdict: Transition | undefined; erased: SealedObjectName[]; record: RetimingRecord; now: number };
+type Step = {
+	verdict: Transition | undefined;
+	erased: SealedObjectName[];
+	record: RetimingRecord;
+	now: number;
+	/** As it is stored: with the holds that it bears, and no others. */
+	read: Message;
+};
 
-function toTransition(was: Message, planned: Message, { verdict, erased, record, now }: Step): Transition {
+function toTransition(was: Message, planned: Message, { verdict, erased, record, now, read }: Step): Transition {
 	const where: Record<string, unknown> = {
 		attempt: was.attempt,
 		"retimings.id": { $ne: record.id },
 		// Another route has other facts.
 		[`reroutes.${was.reroutes?.length ?? 0}`]: { $exists: false },
 		...verdict?.where,
+		// Whoever places or releases a hold meanwhile has the sweep look at it by a date that must stand.
+		holds: { $size: read.holds.length },
+		nextCheckAt: read.nextCheckAt ?? null,
 	};
 	for (const name of sealedObjects) {
 		where[`${name}.cohortId`] = was[name]?.cohortId ?? null;
 		where[`${name}.wrappingKeyId`] = was[name]?.wrappingKeyId ?? null;
 	}
-	if (erased.length > 0) where.holds = { $size: 0 };
 	const { set: dated, unset: undated } = datesOf(was, planned);
 	const gone = Object.fromEntries(erased.map((name) => [`retention.${name}.erasedAt`, now]));
 	const { deadlineAt, closeAt } = planned;

@@ -113,6 +113,30 @@ describe("re-timing, disturbed", () => {
 		assert.deepEqual([counts?.messages, counts?.failed], [messages.length, undefined]);
 	});
 
+	it("a hold that is released between the plan and its write has its message looked at when the release said", async () => {
+		await restart();
+		const message = await stored(hour, { holds: ["hold_a"], nextCheckAt: stage.engine.clock() + 5 * day });
+		await storeAll([message]);
+		await publishShorter();
+		const { pass } = await beginPass();
+		const { messages } = stage.engine.store;
+		let releasedAt = 0;
+		const transition: typeof messages.transition = async (change) => {
+			if (change.push?.retimings && releasedAt === 0) {
+				releasedAt = stage.engine.clock();
+				await messages.transition({ id: message._id, set: { holds: [], nextCheckAt: releasedAt } });
+			}
+			return messages.transition(change);
+		};
+		const rejudge = createRejudge(stage.engine);
+		const store = { ...stage.engine.store, messages: { ...messages, transition } };
+		const { retimePages } = createRetime({ ...stage.engine, rejudge, store });
+		while ((await retimePages(pass._id)).moreDue);
+		const { retimings, nextCheckAt } = await stage.engine.read(message._id);
+		assert.equal(retimings?.length, 1);
+		assert.ok((nextCheckAt ?? Number.POSITIVE_INFINITY) <= releasedAt);
+	});
+
 	it("two workers at once do each message once, and count it once", async () => {
 		await restart();
 		const messages = await mixed(300);
