@@ -551,14 +551,16 @@ async function followPolicies(policies: Policies, log: Pick<Logger, "error">): P
 		// A store that answers slowly is not asked twice at once.
 		if (running) return;
 		running = true;
-		await policies.refresh();
-		running = false;
+		await policies.refresh().finally(() => {
+			running = false;
+		});
 		const why = faultOf(policies);
 		if (why && why !== told) log.error({ code: "policies_unavailable", why }, "nothing is decided");
 		told = why;
 	};
 	await follow();
-	const timer = setInterval(() => void follow(), limits.policyPollMs);
+	const fail = (error: Error) => log.error({ code: "policies_unavailable", why: error.message }, "nothing is decided");
+	const timer = setInterval(() => void follow().catch(fail), limits.policyPollMs);
 	timer.unref();
 	return () => clearInterval(timer);
 }

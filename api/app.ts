@@ -246,7 +246,7 @@ function addRunning(scope: Instance, deps: ApiDeps & { metrics: ReturnType<typeo
 
 /** Nothing is taken in or told while the store is older than it was; whoever asks comes again. */
 function refuseQuarantined(scope: Instance, { quarantine }: Pick<ApiDeps, "quarantine">): void {
-	scope.addHook("onRequest", async () => quarantine.check());
+	scope.addHook("onRequest", async () => quarantine.checkSettled());
 }
 
 /** Routes with room of their own, which serve nobody in quarantine. */

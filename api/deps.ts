@@ -105,7 +105,7 @@ export type ApiDeps = {
 	metricsFrom: string[];
 	evidenceExports: EvidenceExports;
 	/** Whether this process may work at all. */
-	quarantine: Pick<Quarantine, "check">;
+	quarantine: Pick<Quarantine, "checkSettled">;
 	signer: Pick<Signer, "publicJwks">;
 	checkpoints: Pick<Checkpoints, "standing">;
 	/** Server → a call that throws while it can't be reached. */

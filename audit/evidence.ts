@@ -39,6 +39,8 @@ type Carrier = Pick<Message, "_id" | "tenantId" | "principalId" | "evidence" | "
 
 export function createEvidence(deps: EvidenceDeps) {
 	let head: Head | undefined;
+	// How often what is known of the store was forgotten: what was read of it before that is of another one.
+	let forgotten = 0;
 
 	const enter = deps.gather<Group, void>({
 		itemsMax: gatheredMax,
@@ -52,17 +54,19 @@ export function createEvidence(deps: EvidenceDeps) {
 		const entered = new Set<string>();
 		for (let round = 0; round < roundsMax; round++) {
 			// The end first: what was entered before it is seen, and what comes after it takes the index that is asked for.
-			head ??= (await deps.store.head()) ?? { end: 0, frontier: new Uint8Array(), at: 0 };
+			const asOf = forgotten;
+			const known = head ?? (await deps.store.head()) ?? { end: 0, frontier: new Uint8Array(), at: 0 };
 			for (const id of await findEntered(deps.store, groups)) entered.add(id);
 			const distinct = new Map(groups.flatMap(({ entries }) => entries.map((entry) => [entry.id, entry])));
 			const fresh = [...distinct.values()].filter(({ id }) => !entered.has(id));
 			if (fresh.length === 0) return;
-			const bundles = bundlesOf(head, fresh, deps.clock());
+			if (asOf !== forgotten) continue;
+			const bundles = bundlesOf(known, fresh, deps.clock());
 			head = undefined;
 			const inserted = await deps.store.insert(bundles);
 			for (const { id } of fresh.slice(0, lengthOf(bundles.slice(0, inserted)))) entered.add(id);
 			if (inserted === bundles.length) {
-				head = endOf(bundles.at(-1) as Bundle);
+				if (asOf === forgotten) head = endOf(bundles.at(-1) as Bundle);
 				return;
 			}
 		}
@@ -97,6 +101,7 @@ export function createEvidence(deps: EvidenceDeps) {
 		/** Forgets where the log ends: its store may be another one by now, whose log is shorter. */
 		forget(): void {
 			head = undefined;
+			forgotten++;
 		},
 	};
 }

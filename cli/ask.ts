@@ -15,19 +15,24 @@ export function createAsk() {
 	});
 	const lines: Interface = createInterface({ input: process.stdin, output, terminal: isTerminal });
 	const answers = lines[Symbol.asyncIterator]();
+	// A pipe's last line may come with its end: its answer is there all the same.
+	let isClosed = false;
+	lines.once("close", () => {
+		isClosed = true;
+	});
 
 	return {
 		/** @param secret whether nothing of the answer is shown */
 		async ask(question: string, { secret = false } = {}): Promise<string> {
 			process.stderr.write(question);
 			shown = !secret;
-			lines.resume();
+			if (!isClosed) lines.resume();
 			const { value, done } = await answers.next();
 			shown = true;
 			if (secret && isTerminal) process.stderr.write("\n");
 			if (done) throw new Error(`no answer to "${question.trim()}". Give one line for each question.`);
 			// What is not asked for keeps no process waiting for its input's end.
-			lines.pause();
+			if (!isClosed) lines.pause();
 			return value;
 		},
 		close: () => lines.close(),

@@ -328,7 +328,7 @@ export const errorCatalogue = {
 		status: 503,
 		retryable: true,
 		title:
-			"The clock of a machine differs from Vault's by more than thirty seconds: nothing is ended, erased or destroyed by it. Set it, or Vault's.",
+			"The clock of a machine differs from Vault's by more than thirty seconds: nothing is sent, ended, erased or destroyed by it. Set it, or Vault's.",
 	},
 	outcome_unknown: {
 		status: 503,

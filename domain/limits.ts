@@ -201,6 +201,8 @@ export const limits = {
 	// Temporal is told counts up to this: a longer run of digits may be a number.
 	toldCountMax: 99_999,
 	storeAnswerMsMax: 30_000,
+	// For a store that was out of sight a request waits so long, as it does for one to be found.
+	storeSettleMsMax: 5_000,
 	storeAcknowledgeMsMax: 10_000,
 	// A Redis that hangs, or is away when a process begins, is as good as none after these: what waits is in the store.
 	queuesAnswerMsMax: 5_000,

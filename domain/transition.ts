@@ -449,9 +449,7 @@ export function receive(
 	// What comes once receipts had to go may still move its message, and is kept no more than they are: it may be a repeat.
 	const isErased = message.retention.receipt?.erasedAt !== undefined;
 	if (isErased && effect !== "applied") return undefined;
-	const isKept = isHeeded({ state: event.state, effect }) || hasRoom(message);
-	// A stale one has the carrier asked, kept or not.
-	if (!isKept && effect !== "stale") return undefined;
+	if (!isHeeded({ state: event.state, effect }) && !hasRoom(message)) return undefined;
 	const value: ReceiptRecord = {
 		eventId,
 		attempt: attempt.number,
@@ -468,12 +466,12 @@ export function receive(
 	const isGrowing = length < limits.receiptsKeptMax;
 	const newest = { [`receipts.${length - 1}.eventId`]: message.receipts.at(-1)?.eventId };
 	const once = isGrowing ? { receipts: { $size: length } } : newest;
-	const push: Transition["push"] = isErased || !isKept ? {} : { receipts: { value, keep: limits.receiptsKeptMax } };
+	const push: Transition["push"] = isErased ? {} : { receipts: { value, keep: limits.receiptsKeptMax } };
 	if (effect !== "applied") {
 		// Stale but rightly signed: nothing moves, and the sweep asks the carrier itself.
 		const ask = effect === "stale" && !isFinal(message.state) ? { nextCheckAt: now } : {};
 		const evidence: EvidenceEntry[] = [{ at: now, type: "receipt", code: effect, attempt: attempt.number }];
-		const isFull = !isKept || message.evidence.length >= limits.evidencePerMessageMax;
+		const isFull = message.evidence.length >= limits.evidencePerMessageMax;
 		return { id: message._id, where: once, set: ask, push, ...(isFull ? {} : { evidence }) };
 	}
 	const to = event.state as State;

@@ -166,6 +166,8 @@ function createFollower(read: () => LoadedPack[], published: PublishedSource | u
 	return {
 		async refresh(): Promise<void> {
 			if (!published) return;
+			// Nothing that the store could be blamed for.
+			shipped();
 			try {
 				await catchUp(published);
 				fault = undefined;

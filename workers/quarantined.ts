@@ -3,12 +3,12 @@
 /** The same functions; each asks `check` first. @throws what `check` throws */
 export function quarantined<Steps extends Record<string, (...args: never[]) => Promise<unknown>>>(
 	steps: Steps,
-	check: () => void,
+	check: () => void | Promise<void>,
 ): Steps {
 	const guarded = Object.entries(steps).map(([name, step]) => [
 		name,
 		async (...args: never[]) => {
-			check();
+			await check();
 			return step(...args);
 		},
 	]);

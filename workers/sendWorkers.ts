@@ -14,6 +14,8 @@ export function createSendWorkers(options: {
 	 */
 	receive: (sendQueue: string) => Promise<object | undefined>;
 	ratePerSecondDefault: number;
+	/** Throws while this process may send nothing: then others take the jobs. */
+	mayWork: () => Promise<void>;
 	onError: (error: Error) => void;
 }) {
 	const workers = new Map<string, SendWorker>();
@@ -58,6 +60,13 @@ export function createSendWorkers(options: {
 		 */
 		async watch(): Promise<void> {
 			const queues = await options.queues.all();
+			const isFit = await options.mayWork().then(
+				() => true,
+				(error) => {
+					options.onError(error);
+					return false;
+				},
+			);
 			if (isClosed) return;
 			const there = new Set(queues.map(({ _id }) => _id));
 			const worked = new Set([...workers.keys(), ...carriers.keys()]);
@@ -69,7 +78,7 @@ export function createSendWorkers(options: {
 			}
 			for (const { _id, paused, ratePerSecond = options.ratePerSecondDefault } of queues) {
 				try {
-					if (paused) void stop(_id);
+					if (paused || !isFit) void stop(_id);
 					else workOn(_id, ratePerSecond);
 					// What was sent before a pause has receipts all the same.
 					receive(_id).catch(options.onError);

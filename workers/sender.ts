@@ -37,7 +37,7 @@ await runProcess(async () => {
 			divert: createDivert({ ...deps, reroute }),
 			moveWaiting: createMoveWaiting({ ...deps, reroute }),
 		},
-		deps.quarantine.check,
+		deps.quarantine.checkSettled,
 	);
 	const onError = (error: Error) => {
 		const { code = error.name } = error as { code?: string };
@@ -53,6 +53,10 @@ await runProcess(async () => {
 			return carrier;
 		},
 		ratePerSecondDefault: config.sender.ratePerSecondDefault,
+		async mayWork() {
+			deps.quarantine.checkAge();
+			await checkClock();
+		},
 		onError,
 	});
 

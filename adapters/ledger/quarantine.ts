@@ -1,10 +1,13 @@
 // Whether this process may work: not while its store is older than the ledger outside says it was.
 
+import { setTimeout as sleep } from "node:timers/promises";
 import { LetheError } from "../../domain/errors.ts";
 import type { Epoch, EpochStanding } from "../../domain/ledger.ts";
 import { limits } from "../../domain/limits.ts";
 
 export type Quarantine = ReturnType<typeof createQuarantine>;
+
+const settlePollMs = 50;
 
 type Life = { stored: Epoch | undefined; standing: EpochStanding };
 
@@ -20,6 +23,7 @@ export function createQuarantine(deps: {
 }) {
 	let known: Life | undefined;
 	let running = false;
+	let isAskedAgain = false;
 	// How often the store was out of sight, and up to which time it has been looked at since.
 	let losses = 0;
 	let settled = 0;
@@ -43,6 +47,7 @@ export function createQuarantine(deps: {
 	}
 
 	async function refresh(): Promise<void> {
+		isAskedAgain = running;
 		if (running) return;
 		running = true;
 		const seen = losses;
@@ -55,11 +60,17 @@ export function createQuarantine(deps: {
 		} finally {
 			running = false;
 		}
+		if (isAskedAgain) await refresh();
 	}
 
 	function checkAge(): void {
 		if (known === undefined || isOld(known))
 			throw new LetheError("quarantined", { cause: known?.standing ?? "not compared yet" });
+	}
+
+	function check(): void {
+		checkAge();
+		if (settled !== losses) throw new LetheError("store_unavailable", { cause: "not looked at since it was away" });
 	}
 
 	return {
@@ -79,9 +90,13 @@ export function createQuarantine(deps: {
 		 * @throws LetheError quarantined while the store is older than it was, or nobody could say yet; store_unavailable while
 		 * it has been away and was not looked at since
 		 */
-		check(): void {
-			checkAge();
-			if (settled !== losses) throw new LetheError("store_unavailable", { cause: "not looked at since it was away" });
+		check,
+		/** The same, once a store that was away has been looked at again, or after `limits.storeSettleMsMax`. */
+		async checkSettled(): Promise<void> {
+			for (let waitedMs = 0; settled !== losses && waitedMs < limits.storeSettleMsMax; waitedMs += settlePollMs) {
+				await sleep(settlePollMs);
+			}
+			check();
 		},
 		/** Only that of its age. @throws LetheError quarantined */
 		checkAge,

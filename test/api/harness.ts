@@ -181,7 +181,7 @@ export async function createTestApi(replace: (deps: ApiDeps) => Partial<ApiDeps>
 		trustedProxies: [],
 		metricsFrom: ["127.0.0.0/8", "::1/128"],
 		evidenceExports: createEvidenceExports({ store: store.evidence, ...unsigned }),
-		quarantine: { check: () => undefined },
+		quarantine: { checkSettled: async () => undefined },
 		signer: { publicJwks: async () => ({ keys: [] }) },
 		checkpoints: { standing: async () => ({ standing: "equal", size: 0 }) },
 		checks: {

@@ -9,10 +9,10 @@ describe("the door in quarantine", () => {
 	let api: TestApi;
 	const state = { old: false };
 	before(async () => {
-		const check = () => {
+		const checkSettled = async () => {
 			if (state.old) throw new LetheError("quarantined", { cause: "store_behind" });
 		};
-		api = await createTestApi(() => ({ quarantine: { check } }));
+		api = await createTestApi(() => ({ quarantine: { checkSettled } }));
 	});
 	after(() => api.close());
 

@@ -55,6 +55,19 @@ describe("the evidence log", () => {
 		await noFindings(log);
 	});
 
+	it("enters nothing by what it had read of a store that is another one by then", async () => {
+		const log = createMemoryEvidence({ turn: () => turn() });
+		const integrating = log.evidence.integrate(carrierOf(5));
+		for (let turns = 0; turns < 6; turns++) {
+			log.evidence.forget();
+			await turn();
+		}
+		await integrating;
+		await log.evidence.append([{ type: "record_read" }]);
+		assert.equal(log.entries().length, 6);
+		await noFindings(log);
+	});
+
 	it("enters what a document carries once, however often and by whomever it is integrated", async () => {
 		const log = createMemoryEvidence({ turn: () => turn() });
 		const writers = Array.from({ length: 4 }, log.createWriter);

@@ -24,6 +24,7 @@ describe("the sender's workers", () => {
 	let finished = 0;
 	let opened = 0;
 	let slowMs = 0;
+	let isFit = true;
 	let queues: SendQueues;
 	const workers = createSendWorkers({
 		async receive(sendQueue) {
@@ -51,6 +52,9 @@ describe("the sender's workers", () => {
 			});
 		},
 		ratePerSecondDefault: 1_000,
+		async mayWork() {
+			if (!isFit) throw new Error("clock_off");
+		},
 		onError: (error) => void errors.push(error),
 	});
 	before(() => {
@@ -113,6 +117,23 @@ describe("the sender's workers", () => {
 	const startsOf = (queue: string) => starts.filter((one) => one.queue === queue).map(({ at }) => at);
 	/** How long the starts from one to another took, ms. */
 	const tookMs = (times: number[], from: number, to: number) => (times[to - 1] as number) - (times[from] as number);
+
+	it("take no job while this process may send nothing, whose others then have them, and go on once it may", async () => {
+		put("fit");
+		await workers.watch();
+		isFit = false;
+		await workers.watch();
+		await add("fit", 5);
+		assert.equal(errors.splice(0).at(-1)?.message, "clock_off");
+		await workers.watch();
+		assert.equal(startsOf("fit").length, 0);
+		isFit = true;
+		await workers.watch();
+		await until(() => startsOf("fit").length === 5);
+		errors.length = 0;
+		stored.delete("fit");
+		await workers.watch();
+	});
 
 	it("take up a changed rate while they run, upwards and downwards, without letting go of anything", async () => {
 		put("rate", { ratePerSecond: 10 });
@@ -177,6 +198,7 @@ describe("the sender's workers", () => {
 			queues: { all: async () => all },
 			open: () => ({ close: () => hand.promise, setRate: () => undefined, retry: () => undefined }),
 			receive: async () => undefined,
+			mayWork: async () => undefined,
 			ratePerSecondDefault: 1,
 			onError: (error) => void errors.push(error),
 		});
@@ -203,7 +225,7 @@ describe("the sender's workers", () => {
 			queues: { all: () => looked.promise },
 			open: () => ({ close: async () => void count++, setRate: () => undefined, retry: () => void count++ }),
 			receive: async () => void count++,
-			...{ ratePerSecondDefault: 1, onError: () => undefined },
+			...{ mayWork: async () => undefined, ratePerSecondDefault: 1, onError: () => undefined },
 		});
 		const watching = own.watch();
 		await own.close();
@@ -223,7 +245,7 @@ describe("the sender's workers", () => {
 				if (state.fails) throw new Error("no carrier");
 				return state.carrier;
 			},
-			...{ ratePerSecondDefault: 1, onError: () => undefined },
+			...{ mayWork: async () => undefined, ratePerSecondDefault: 1, onError: () => undefined },
 		});
 		const watch = async () => {
 			await own.watch();

@@ -86,7 +86,8 @@ export function addRequestSteps(app: Instance, deps: StepsDeps): void {
 		name: "close",
 		act: "request_closed",
 		summary: "The request was answered, or withdrawn",
-		description: "What a hold keeps is still erased when it is released, and certified then.",
+		description:
+			"Granted or partly granted, it goes on with what a hold keeps: that is erased when it is released, and certified then. Refused or withdrawn, it erases nothing more.",
 		body: requestSchemas.close,
 		apply: (request, body, by) => requestSteps.close(request, { ...body, eraseBy: eraseBy(deps, request, by.at) }, by),
 	});

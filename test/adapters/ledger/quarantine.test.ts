@@ -93,6 +93,22 @@ describe("a process and its store", () => {
 		assert.throws(quarantine.check, { code: "quarantined" });
 	});
 
+	it("has who asks wait until a store that was away is looked at, which is asked for again while one look runs", async () => {
+		const { world, quarantine } = open();
+		await quarantine.refresh();
+		const looking = quarantine.refresh();
+		quarantine.lose();
+		const asking = quarantine.checkSettled();
+		await Promise.all([looking, quarantine.refresh()]);
+		await asking;
+		quarantine.check();
+		quarantine.lose();
+		Object.assign(world, { stored: epochOf(3), standing: "store_behind" });
+		const asked = assert.rejects(quarantine.checkSettled(), { code: "quarantined" });
+		await quarantine.refresh();
+		await asked;
+	});
+
 	it("a look that had begun before it was out of sight does not count", async () => {
 		const { quarantine } = open();
 		const looking = quarantine.refresh();
