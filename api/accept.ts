@@ -65,7 +65,7 @@ type Item = Assessed & { index: number };
  */
 export function createAccept(deps: AcceptDeps) {
 	const { readActive } = createTenants(deps);
-	const { assess, tryOut, forgo, giveBack } = createAssess(deps);
+	const { assess, foresee, tryOut, forgo, giveBack } = createAssess(deps);
 
 	async function acceptNew(request: Request, origin: Origin): Promise<Acceptance | undefined> {
 		const now = deps.clock();
@@ -132,6 +132,7 @@ export function createAccept(deps: AcceptDeps) {
 		accept: (request: Request) => deps.runs.whileAccepting(() => accept(request)),
 		/** What the policies and the tenant's own limits would say, and what the text would cost; nothing is stored or counted. */
 		tryOut: async (principal: Sender, asked: MessageInput) => tryOut(asked, principal, await readActive(principal)),
+		foresee,
 	};
 }
 

@@ -49,15 +49,9 @@ export type Assessed = {
 type Planned = Pick<Assessed, "delivery" | "retention">;
 
 export function createAssess(deps: AssessDeps) {
-	const judge = createJudge(deps);
-	const { findRoutes, refuseRoute } = createFindRoutes(deps);
-	const compose = createCompose(deps);
+	const { read, judge, plan, place } = createJudging(deps);
 	const abuse = createAbuse(deps);
 	const notifiedOf = createWebhooks(deps);
-	const plan = createPlan(deps, judge);
-
-	const routesFor = (tenant: TenantDocument, input: ComposedInput) => (country: string, macs: readonly string[]) =>
-		findRoutes(tenant, { ...input, country }, macs);
 
 	/** What is not given back in time counts until its month is over: never too little. */
 	function giveBack(tenantId: string, { judgement, passed }: Pick<Assessed, "judgement" | "passed">): void {
@@ -74,14 +68,12 @@ export function createAssess(deps: AssessDeps) {
 			tenant: TenantDocument,
 			now: number,
 		): Promise<Assessed> {
-			const input = requireCategory(principal, await compose(tenant._id, asked));
+			const input = await read(asked, principal, tenant);
 			const notified = await notifiedOf(tenant._id, input.webhook);
-			const own = { reserve: true, reply, discreet, findRoutes: routesFor(tenant, input) };
-			const judgement = await judge.judge(input, tenant, now, own);
+			const judgement = await judge(input, tenant, now, { reserve: true, reply, discreet });
 			try {
-				judge.requireAllowed(judgement);
-				const { delivery, retention } = plan(judgement, input, tenant, now);
-				const { country, range, withheldFor, queue = await refuseRoute(tenant, input) } = judgement;
+				const { delivery, retention, queue } = await place(input, judgement, tenant, now);
+				const { country, range, withheldFor } = judgement;
 				const { segments } = segmentText(delivery.outline);
 				// Last: what it counts and charges is for a message that nothing else refuses.
 				const passed = await abuse.pass(tenant, { country, range, segments, price: priceOf(queue, country) });
@@ -95,11 +87,23 @@ export function createAssess(deps: AssessDeps) {
 			}
 		},
 
+		/**
+		 * Before anything is counted or stored, where a refusal would come too late.
+		 * @throws LetheError as `assess`, but for the tenant's own limits, which count as they are asked, and for what is on
+		 * record of the recipient, which a discreet request does not tell
+		 */
+		async foresee(asked: MessageInput, principal: Sender, tenant: TenantDocument): Promise<void> {
+			const input = await read(asked, principal, tenant);
+			await notifiedOf(tenant._id, input.webhook);
+			const now = deps.clock();
+			await place(input, await judge(input, tenant, now, { discreet: true }), tenant, now);
+		},
+
 		/** What each would say; nothing is counted. */
 		async tryOut(asked: MessageInput, principal: Sender, tenant: TenantDocument) {
-			const input = requireCategory(principal, await compose(tenant._id, asked));
+			const input = await read(asked, principal, tenant);
 			const now = deps.clock();
-			const judgement = await judge.judge(input, tenant, now, { findRoutes: routesFor(tenant, input) });
+			const judgement = await judge(input, tenant, now);
 			const { decision, country, range, queue } = judgement;
 			const { outline, refusal } = tryDelivery(judgement, () => plan(judgement, input, tenant, now));
 			const cost = costOf(input, outline ?? input.body.reveal());
@@ -128,8 +132,39 @@ export function createAssess(deps: AssessDeps) {
 	};
 }
 
+/** What is asked of a message but for the tenant's own limits. */
+function createJudging(deps: AssessDeps) {
+	const judging = createJudge(deps);
+	const { findRoutes, refuseRoute } = createFindRoutes(deps);
+	const compose = createCompose(deps);
+	const plan = createPlan(deps, judging);
+
+	return {
+		plan,
+		/** What is to be sent. @throws LetheError as `createCompose` says, and category_refused */
+		read: async (asked: MessageInput, principal: Sender, tenant: TenantDocument): Promise<ComposedInput> =>
+			requireCategory(principal, await compose(tenant._id, asked)),
+		judge: (
+			input: ComposedInput,
+			tenant: TenantDocument,
+			now: number,
+			own: { reserve?: boolean; reply?: Reply | undefined; discreet?: boolean } = {},
+		): Promise<Judgement> =>
+			judging.judge(input, tenant, now, {
+				...own,
+				findRoutes: (country, macs) => findRoutes(tenant, { ...input, country }, macs),
+			}),
+		/** How one is going to go. @throws LetheError where it may not, or there is no way */
+		async place(input: ComposedInput, judgement: Judgement, tenant: TenantDocument, now: number) {
+			judging.requireAllowed(judgement);
+			const planned = plan(judgement, input, tenant, now);
+			return { ...planned, queue: judgement.queue ?? (await refuseRoute(tenant, input)) };
+		},
+	};
+}
+
 /** How a message is going to be handed over, and how long each trace of it lives. It throws as both plans do. */
-export function createPlan(deps: PlanDeliveryDeps, judge: Pick<ReturnType<typeof createJudge>, "plan">) {
+function createPlan(deps: PlanDeliveryDeps, judge: Pick<ReturnType<typeof createJudge>, "plan">) {
 	const planDelivery = createPlanDelivery(deps);
 
 	return (judgement: Judgement, input: ComposedInput, tenant: TenantDocument, now: number): Planned => {
@@ -168,7 +203,7 @@ function costOf({ substituted }: ComposedInput, outline: string) {
 }
 
 /** The same input. @throws LetheError category_refused when its category is not among those that the principal may send */
-export function requireCategory({ categories }: Sender, input: ComposedInput): ComposedInput {
+function requireCategory({ categories }: Sender, input: ComposedInput): ComposedInput {
 	if (categories && !categories.includes(input.category)) {
 		const detail = `These credentials may send: ${categories.join(", ")}.`;
 		throw new LetheError("category_refused", { errors: [{ pointer: "/category", detail }] });

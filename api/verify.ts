@@ -12,7 +12,6 @@ import { type AcceptDeps, createAccept } from "./accept.ts";
 import { createCompose } from "./compose.ts";
 import { countOrRefuse, tooOften } from "./countOrRefuse.ts";
 import type { ApiDeps } from "./deps.ts";
-import { createForesee } from "./foresee.ts";
 import { isAmong } from "./isAmong.ts";
 import type { Principal } from "./plugins/auth.ts";
 import { actOf } from "./plugins/evidence.ts";
@@ -175,8 +174,7 @@ function createCodeText(deps: VerifyDeps) {
 type Sending = { principal: Principal; input: VerificationInput; body: Plaintext; messageId: string };
 
 function createCodeSender(deps: VerifyDeps) {
-	const { accept } = createAccept(deps);
-	const foresee = createForesee(deps);
+	const { accept, foresee } = createAccept(deps);
 
 	return {
 		/** @throws LetheError for what any number would be refused for, as far as that can be told before it counts */

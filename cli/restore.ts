@@ -3,7 +3,7 @@
 import { Command } from "commander";
 import type { Deps } from "../deps.ts";
 import { isSound, type Standing } from "../domain/evidence.ts";
-import type { EpochStanding } from "../domain/ledger.ts";
+import { type EpochStanding, isOld } from "../domain/ledger.ts";
 import { reapply } from "./restore/reapply.ts";
 import { adminDeps } from "./target.ts";
 
@@ -19,13 +19,12 @@ export function restoreCommand(): Command {
 			const deps = await adminDeps("restorer");
 			try {
 				const { standing } = await deps.ledger.life();
-				const isOld = standing === "store_behind" || standing === "ledger_behind";
-				if (check || !isOld) {
+				if (check || !isOld(standing)) {
 					// A place that is new, or from a copy, is told of by nobody's age: it just lacks what another has.
 					const filled = check ? 0 : await deps.ledger.fill();
 					const told = filled === 0 ? "" : ` ${filled} entries were put where a place of the ledger lacked them.`;
 					process.stdout.write(`${json ? JSON.stringify({ standing, filled }) : `${sentences[standing]}${told}`}\n`);
-					if (isOld) process.exitCode = 1;
+					if (isOld(standing)) process.exitCode = 1;
 					return;
 				}
 				const knownUntil = await deps.ledger.knownUntil();

@@ -47,6 +47,11 @@ export type Epoch = { epoch: string; beat: number; at: number };
 /** `new`: neither has begun. */
 export type EpochStanding = "new" | "current" | "store_behind" | "ledger_behind";
 
+/** Whether one of the two is a copy from before: nothing is done then until a restore has been seen to. */
+export function isOld(standing: EpochStanding): boolean {
+	return standing === "store_behind" || standing === "ledger_behind";
+}
+
 /**
  * Compares a store with what is known outside of it. The store beats first, so it may be one beat ahead of `main`; of
  * `witness`, which others may write elsewhere, only what is ahead counts.

@@ -2,22 +2,23 @@
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { LetheError } from "../../domain/errors.ts";
-import type { Epoch, EpochStanding } from "../../domain/ledger.ts";
+import { isOld } from "../../domain/ledger.ts";
 import { limits } from "../../domain/limits.ts";
+import type { EpochStore, Ledger } from "./ledger.ts";
 
 export type Quarantine = ReturnType<typeof createQuarantine>;
 
 const settlePollMs = 50;
 
-type Life = { stored: Epoch | undefined; standing: EpochStanding };
+type Life = Awaited<ReturnType<Ledger["life"]>>;
 
 /**
  * `life` compares the store with the ledger, `stored` asks the store alone. `forget` is called whenever the store turns out
  * to be another than it was: nothing that a process remembers of it holds any more.
  */
 export function createQuarantine(deps: {
-	life: () => Promise<Life>;
-	stored: () => Promise<Epoch | undefined>;
+	life: Ledger["life"];
+	stored: EpochStore["read"];
 	forget: () => void;
 	log: { error: (fields: object, message: string) => void };
 }) {
@@ -31,10 +32,10 @@ export function createQuarantine(deps: {
 	async function compare(): Promise<void> {
 		const now = await deps.life();
 		const { standing } = now;
-		if (standing !== known?.standing && isOld(now)) {
+		if (standing !== known?.standing && isOld(standing)) {
 			deps.log.error({ code: "quarantined", standing }, "the store and the ledger are of different times");
 		}
-		const isOther = isOld(now) || (known !== undefined && known.stored?.epoch !== now.stored?.epoch);
+		const isOther = isOld(standing) || (known !== undefined && known.stored?.epoch !== now.stored?.epoch);
 		known = now;
 		if (isOther) deps.forget();
 	}
@@ -64,7 +65,7 @@ export function createQuarantine(deps: {
 	}
 
 	function checkAge(): void {
-		if (known === undefined || isOld(known))
+		if (known === undefined || isOld(known.standing))
 			throw new LetheError("quarantined", { cause: known?.standing ?? "not compared yet" });
 	}
 
@@ -101,8 +102,4 @@ export function createQuarantine(deps: {
 		/** Only that of its age. @throws LetheError quarantined */
 		checkAge,
 	};
-}
-
-function isOld({ standing }: Life): boolean {
-	return standing === "store_behind" || standing === "ledger_behind";
 }

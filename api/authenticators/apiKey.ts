@@ -1,5 +1,6 @@
 // A bearer API key.
 
+import type { ApiKeyDocument } from "../../adapters/mongo/models.ts";
 import { LetheError } from "../../domain/errors.ts";
 import type { Authenticator } from "../plugins/auth.ts";
 import { type Keyring, principalOf } from "./keyring.ts";
@@ -16,7 +17,7 @@ export function createApiKeyAuthenticator(deps: ApiKeyDeps): Authenticator {
 		if (text === undefined) return undefined;
 		const key = await deps.keyring.open(text, request);
 		// Its text alone proves nothing: it is good for tokens only, and whoever shows it here may have stolen it.
-		if (key.proof === "dpop" || key.proof === "certificate") {
+		if (isForTokens(key)) {
 			await deps.keyring.alert(key, "proof_invalid", request.id);
 			throw new LetheError("proof_invalid");
 		}
@@ -24,4 +25,9 @@ export function createApiKeyAuthenticator(deps: ApiKeyDeps): Authenticator {
 		if (await deps.keyring.mustSign(key, freshMfa)) await requireSignature(deps, key, request);
 		return principalOf(key, "key");
 	};
+}
+
+/** Whether it is good for tokens only, each bound to what its proof is: its text proves nothing by itself. */
+export function isForTokens({ proof }: Pick<ApiKeyDocument, "proof">): boolean {
+	return proof === "dpop" || proof === "certificate";
 }

@@ -7,6 +7,7 @@ import type { ApiKeyDocument } from "../../adapters/mongo/models.ts";
 import { errorCatalogue, LetheError } from "../../domain/errors.ts";
 import { limits } from "../../domain/limits.ts";
 import { machineRoles } from "../../domain/roles.ts";
+import { isForTokens } from "../authenticators/apiKey.ts";
 import { clientCertificate } from "../authenticators/clientCertificate.ts";
 import { signingAlgorithms, verifyDpop } from "../authenticators/dpop.ts";
 import type { Keyring } from "../authenticators/keyring.ts";
@@ -214,8 +215,7 @@ function readScope(key: ApiKeyDocument, asked: string | undefined): string {
 /** The key's text without the factor that it asks for is what somebody has who stole it: that is told of the key. */
 async function bindOrAlert(deps: Deps, key: ApiKeyDocument, request: FastifyRequest): Promise<Bound | undefined> {
 	return bind(deps, key, request).catch(async (error: unknown) => {
-		const asksForProof = key.proof === "dpop" || key.proof === "certificate";
-		if (asksForProof && toOAuthError(error)) await deps.keyring.alert(key, "client_refused", request.id);
+		if (isForTokens(key) && toOAuthError(error)) await deps.keyring.alert(key, "client_refused", request.id);
 		throw error;
 	});
 }
