@@ -5,7 +5,6 @@ import { link, mkdir, open, readdir, readFile, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { LetheError } from "../../domain/errors.ts";
 import { type Epoch, keyOf, type LedgerEntry, ledgerKinds } from "../../domain/ledger.ts";
-import { syncFolder } from "../syncFolder.ts";
 import type { LedgerPlace } from "./ledger.ts";
 
 /** Throws LetheError store_unavailable when the folder can't be read or written. */
@@ -132,6 +131,16 @@ async function linkOnce(from: string, to: string): Promise<boolean> {
 			return false;
 		},
 	);
+}
+
+// A name is on the disk only once its folder is.
+async function syncFolder(path: string): Promise<void> {
+	const folder = await open(path, "r");
+	try {
+		await folder.sync();
+	} finally {
+		await folder.close();
+	}
 }
 
 async function guardFile<T>(act: () => Promise<T>): Promise<T> {

@@ -6,7 +6,6 @@ import { mkdir, open, readdir, readFile, rename } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { pipeline } from "node:stream/promises";
 import type { TenantDocument } from "../../adapters/mongo/models.ts";
-import { syncFolder } from "../../adapters/syncFolder.ts";
 import type { Deps } from "../../deps.ts";
 import { LetheError } from "../../domain/errors.ts";
 import { type Message, sealedObjects } from "../../domain/message.ts";
@@ -201,4 +200,14 @@ async function makeFolder(path: string): Promise<void> {
 	if (first === undefined) return;
 	const until = dirname(resolve(first));
 	for (let at = resolve(path); at !== until; at = dirname(at)) await syncFolder(dirname(at));
+}
+
+// A name is on the disk only once its folder is.
+async function syncFolder(path: string): Promise<void> {
+	const folder = await open(path, "r");
+	try {
+		await folder.sync();
+	} finally {
+		await folder.close();
+	}
 }
