@@ -1,6 +1,6 @@
 // The collections: their documents' shapes and the index behind every query. No TTL index: only Lethe's eraser erases.
 
-import { type IndexOptions, type Model, Schema } from "mongoose";
+import { type Model, Schema } from "mongoose";
 import type { AbuseLimits } from "../../domain/abuse.ts";
 import type { Bundle } from "../../domain/evidence.ts";
 import type { Epoch, WaitingEntry } from "../../domain/ledger.ts";
@@ -307,7 +307,6 @@ const collections = {
 	templates: [
 		{ tenantId: 1, createdAt: -1, _id: -1 },
 		{ tenantId: 1, name: 1 },
-		{ tenantId: 1, retiredAt: 1 },
 	],
 	verifications: [{ ids: 1 }, { nextCheckAt: 1 }, { tenantId: 1 }],
 	webhookEndpoints: [{ tenantId: 1, createdAt: -1, _id: -1 }, { state: 1 }],
@@ -325,9 +324,6 @@ const collections = {
  */
 export const indexes: Record<keyof typeof collections, readonly Record<string, 1 | -1>[]> = collections;
 
-// Most messages bear no such field: those alone that do have an entry in its index, so that it costs the others nothing.
-const rareFields = new Set(["subject.others"]);
-
 export type Models = ReturnType<typeof createModels>;
 
 /** Binds the collections to a connection and answers their driver handles, typed. */
@@ -335,7 +331,7 @@ export function createModels(connection: MongoConnection) {
 	const bind = <Document extends { _id: string }>(name: keyof typeof collections) => {
 		// The driver's own calls carry the documents: hydrating 5,000 a second would cost more than sending them.
 		const schema = new Schema({ _id: String }, { collection: name, strict: false, versionKey: false });
-		for (const index of collections[name]) schema.index(index as Record<string, 1 | -1>, optionsOf(index));
+		for (const index of collections[name]) schema.index(index as Record<string, 1 | -1>);
 		// A second store on the same connection shares the model.
 		return (connection.models[name] as Model<Document>) ?? connection.model<Document>(name, schema as never);
 	};
@@ -373,10 +369,4 @@ export function createModels(connection: MongoConnection) {
 		evidenceTiles: bind<TileDocument>("evidenceTiles"),
 		evidenceCheckpoints: bind<CheckpointDocument>("evidenceCheckpoints"),
 	};
-}
-
-function optionsOf(index: Record<string, 1 | -1>): IndexOptions {
-	const rare = Object.keys(index).filter((field) => rareFields.has(field));
-	if (rare.length === 0) return {};
-	return { partialFilterExpression: Object.fromEntries(rare.map((field) => [field, { $exists: true }])) };
 }

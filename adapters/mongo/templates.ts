@@ -29,7 +29,11 @@ export function createTemplateStore(collection: mongo.Collection<TemplateDocumen
 		delete: (id: string) => guardStore(async () => void (await collection.deleteOne({ _id: id }))),
 		/** Of those in force: one that was retired makes room for another. */
 		countLive: (tenantId: string) =>
-			guardStore(() => collection.countDocuments({ tenantId, retiredAt: { $exists: false } })),
+			guardStore(async () => {
+				// Sorted out here: a condition beside the indexed ones makes some servers scan.
+				const all = await collection.find({ tenantId }, { projection: { retiredAt: 1 } }).toArray();
+				return all.filter(({ retiredAt }) => retiredAt === undefined).length;
+			}),
 		deleteByTenant: (tenantId: string) => guardStore(async () => void (await collection.deleteMany({ tenantId }))),
 		/** A page of a tenant's templates, newest first, after the cursor's place. */
 		page: (tenantId: string, itemsMax: number, after?: Place) =>
