@@ -57,9 +57,13 @@ export function createPrincipalLimit({ requestCounts, requestLimits }: LimitDeps
 		if (perMinute !== undefined) {
 			asked.push([{ name: `route:${operationId}`, requests: perMinute, seconds: 60 }, principal.id]);
 		}
-		const counts = await Promise.all(
-			asked.map(async ([limit, key]) => ({ limit, count: await requestCounts.take(limit, key) })),
-		);
+		const counts = [];
+		for (const [limit, key] of asked) {
+			const count = await requestCounts.take(limit, key);
+			counts.push({ limit, count });
+			// What a key is refused is not its tenant's: one key's flood would shut the others out.
+			if (!count.allowed) break;
+		}
 		const tightest = counts.reduce((one, other) => (tightness(other.count) < tightness(one.count) ? other : one));
 		tell(reply, tightest.limit, tightest.count);
 		if (!tightest.count.allowed) refuse(reply, tightest.count.resetMs);
