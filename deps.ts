@@ -180,6 +180,8 @@ export async function createDeps(config: Config, name: ProcessName) {
 		tls: config.temporal.tls,
 		identity,
 	});
+	// Its first message waits for no SDK to load.
+	if (isLongRunning(name)) temporal.open();
 	const { prefix, tls } = config.redis;
 	const redis = { url: required(config.redis.url, "REDIS_URL"), prefix, tls };
 	const sendQueues = createSendQueues({ ...redis, clock });
@@ -210,7 +212,7 @@ export async function createDeps(config: Config, name: ProcessName) {
 	const sessions = createSessions({ ...redis, macs: personMacs });
 	const after = (ms: number, call: () => void) => void setTimeout(call, ms).unref();
 	const runs = createRuns({
-		client: temporal.client,
+		temporal,
 		taskQueue: config.temporal.taskQueue,
 		sweepEveryMs: limits.sweepEveryMs,
 		inFlightMax: limits.startsInFlightMax,
@@ -385,7 +387,7 @@ export async function createDeps(config: Config, name: ProcessName) {
 			replays.close();
 			for (const client of vault.values()) await client.close();
 			requestCounts.close();
-			await Promise.allSettled([sendQueues.close(), sessions.close(), temporal.connection.close(), store.close()]);
+			await Promise.allSettled([sendQueues.close(), sessions.close(), temporal.close(), store.close()]);
 			await logWriter?.close();
 			forgetCrash();
 		},

@@ -1,8 +1,8 @@
 // The connection to Temporal: starts runs off the caller's path, completes deliveries, keeps the sweep's schedule.
 
 import { fileURLToPath } from "node:url";
-import { ActivityNotFoundError, Client, Connection, WorkflowNotFoundError } from "@temporalio/client";
-import { type DataConverter, defineSearchAttributeKey, TypedSearchAttributes } from "@temporalio/common";
+import type { Client, Connection } from "@temporalio/client";
+import type { DataConverter, SearchAttributePair } from "@temporalio/common";
 import { hasOwnRun, type Message } from "../../domain/message.ts";
 import {
 	deliverActivityId,
@@ -23,6 +23,7 @@ import { createBatcher } from "../batcher.ts";
 import type { ServerTls } from "../serverTls.ts";
 import { createCallLine } from "./callLine.ts";
 import { createPayloadGuard } from "./payloadGuard.ts";
+import { sdk } from "./sdk.ts";
 import { createSweepSchedule } from "./sweepSchedule.ts";
 
 /** Failures keep codes only; payloads outside the declared schema are refused. */
@@ -33,6 +34,9 @@ export const dataConverter: DataConverter = {
 
 export type Runs = ReturnType<typeof createRuns>;
 
+/** The client of a connection, made when it is first asked for. */
+type Clients = { readonly client: Client };
+
 // A worker asks again when its question has stayed unanswered for a minute.
 const pollMsMax = 75_000;
 // What ends within it is told together: of a bulk, some thousand ends.
@@ -41,7 +45,7 @@ const progressItemsMax = 10_000;
 // TASK_QUEUE_TYPE_WORKFLOW of Temporal's API.
 const workflowTasks = 1;
 
-const keyword = (name: string) => defineSearchAttributeKey(name, "KEYWORD");
+const keyword = (name: string) => ({ name, type: "KEYWORD" as const });
 const keys = {
 	tenant: keyword(searchAttributes.tenant),
 	category: keyword(searchAttributes.category),
@@ -50,7 +54,7 @@ const keys = {
 };
 
 /**
- * Opens a lazy connection: a Temporal that is away is found out by the first call, not by the start of the process.
+ * A lazy connection: a Temporal that is away is found out by the first call, not by the start of the process.
  * `identity` is how histories name this process; without it the SDK tells process id and host name.
  */
 export function connectTemporal(options: {
@@ -60,9 +64,25 @@ export function connectTemporal(options: {
 	tls?: ServerTls | undefined;
 }) {
 	const { address, tls, ...rest } = options;
-	const connection = Connection.lazy({ address, connectTimeout: 5_000, ...temporalTls(tls) });
-	const client = new Client({ connection, dataConverter, ...rest });
-	return { connection, client };
+	let opened: { connection: Connection; client: Client } | undefined;
+	/** Loads the SDK, if nobody has yet; connects to nothing. */
+	const open = () => {
+		if (!opened) {
+			const connection = sdk().Connection.lazy({ address, connectTimeout: 5_000, ...temporalTls(tls) });
+			opened = { connection, client: new (sdk().Client)({ connection, dataConverter, ...rest }) };
+		}
+		return opened;
+	};
+	return {
+		open,
+		get client() {
+			return open().client;
+		},
+		get connection() {
+			return open().connection;
+		},
+		close: async () => opened?.connection.close(),
+	};
 }
 
 /** Temporal's words for what proves both sides; nothing without it. */
@@ -77,7 +97,7 @@ export function temporalTls(tls: ServerTls | undefined) {
  * Starts and completes runs. `startSoon` and `settleSoon` never block or throw: what they can't do now, the sweep does later.
  */
 export function createRuns(deps: {
-	client: Client;
+	temporal: Clients;
 	taskQueue: string;
 	/** How often the sweep comes. */
 	sweepEveryMs: number;
@@ -93,16 +113,16 @@ export function createRuns(deps: {
 	isGroupOpen: (submissionId: string, group: number) => Promise<boolean>;
 	countStates: (submissionId: string, group: number) => Promise<Record<string, number>>;
 }) {
-	const { client, taskQueue } = deps;
-	const passes = createPasses(client, taskQueue);
-	const sweep = createSweepSchedule({ client, taskQueue, everyMs: deps.sweepEveryMs });
-	const tellProgress = createProgress(client, deps.countStates);
+	const { temporal, taskQueue } = deps;
+	const passes = createPasses(temporal, taskQueue);
+	const sweep = createSweepSchedule({ temporal, taskQueue, everyMs: deps.sweepEveryMs });
+	const tellProgress = createProgress(temporal, deps.countStates);
 	const line = createCallLine({ ...deps, answersMin: deps.acceptancesMin });
 	const soon = line.add;
 
 	/** Starts a submission's run; true if it was new. */
 	async function start(input: LifecycleInput): Promise<boolean> {
-		return startOnce(client, workflowNames.lifecycle, {
+		return startOnce(temporal, workflowNames.lifecycle, {
 			workflowId: input.submissionId,
 			taskQueue,
 			args: [input],
@@ -121,12 +141,12 @@ export function createRuns(deps: {
 		if (!isAlone && (await deps.isGroupOpen(message.submissionId, message.group))) return tellProgress(message);
 		try {
 			// By id, never by token: a token dies with a retry of the activity.
-			await client.activity.complete(deliveryOf(message), undefined);
+			await temporal.client.activity.complete(deliveryOf(message), undefined);
 		} catch (error) {
 			// Not found proves nothing: the run may not have started yet, or be over. The sweep asks again.
-			if (!(error instanceof ActivityNotFoundError)) throw error;
+			if (!(error instanceof sdk().ActivityNotFoundError)) throw error;
 			// What it slept for is over: it need not stand among the open runs until then.
-			if (isAlone && message.state === "deferred") await endSleep(client, message.submissionId);
+			if (isAlone && message.state === "deferred") await endSleep(temporal, message.submissionId);
 		}
 	}
 
@@ -143,7 +163,7 @@ export function createRuns(deps: {
 		settleSoon: (message: SettledMessage) => soon(() => settle(message)),
 		/** Starts a cohort's purge unless it runs already. */
 		startPurge: (input: PurgeInput) =>
-			startOnce(client, workflowNames.purge, {
+			startOnce(temporal, workflowNames.purge, {
 				workflowId: purgeWorkflowId(input.cohortId),
 				taskQueue,
 				args: [input],
@@ -156,23 +176,23 @@ export function createRuns(deps: {
 			}),
 		...passes,
 		/** Has a subject's request looked at now, by its run or by a new one. */
-		wakeRequest: (input: SubjectRequestInput) => wakeRequest(client, taskQueue, input),
-		wakeRequestSoon: (input: SubjectRequestInput) => soon(() => wakeRequest(client, taskQueue, input), "urgent"),
+		wakeRequest: (input: SubjectRequestInput) => wakeRequest(temporal, taskQueue, input),
+		wakeRequestSoon: (input: SubjectRequestInput) => soon(() => wakeRequest(temporal, taskQueue, input), "urgent"),
 		/** Has a message read out, once; whoever asked waits. */
 		revealSoon: (input: RevealInput & { tenantId: string }) => soon(() => passes.startReveal(input), "urgent"),
 		simulateSoon: (proposalId: string) => soon(() => passes.startSimulate({ proposalId })),
 		/** Whether a submission's run is still under way; false when it is over or was never started. */
 		async isRunning(submissionId: string): Promise<boolean> {
 			try {
-				const description = await client.workflow.getHandle(submissionId).describe();
+				const description = await temporal.client.workflow.getHandle(submissionId).describe();
 				return description.status.name === "RUNNING";
 			} catch (error) {
-				if (error instanceof WorkflowNotFoundError) return false;
+				if (error instanceof sdk().WorkflowNotFoundError) return false;
 				throw error;
 			}
 		},
 		/** Workers that have asked for work of late. A dead one counts for as long as its last question may stay open. */
-		workerCount: () => countWorkers(client, taskQueue),
+		workerCount: () => countWorkers(temporal, taskQueue),
 		/** Has the sweep come by now, unless it is at work. */
 		sweepSoon: () => soon(sweep.trigger),
 		/** Has the sweep come, and go on coming; see `createSweepSchedule`. */
@@ -186,12 +206,12 @@ function deliveryOf({ submissionId, group }: Pick<Message, "submissionId" | "gro
 
 /** Has the run of a group that is still open show how far it is: by a heartbeat, which adds nothing to its history. */
 function createProgress(
-	client: Client,
+	temporal: Clients,
 	countStates: (submissionId: string, group: number) => Promise<Record<string, number>>,
 ) {
 	async function tell(message: SettledMessage): Promise<void> {
 		const counts = await countStates(message.submissionId, message.group);
-		await client.activity.heartbeat(deliveryOf(message), { counts });
+		await temporal.client.activity.heartbeat(deliveryOf(message), { counts });
 	}
 
 	const tellSoon = createBatcher<SettledMessage, void>({
@@ -208,17 +228,17 @@ function createProgress(
 }
 
 // The run goes on to its end from wherever a cancellation finds it.
-async function endSleep(client: Client, submissionId: string): Promise<void> {
+async function endSleep(temporal: Clients, submissionId: string): Promise<void> {
 	try {
-		await client.workflow.getHandle(submissionId).cancel();
+		await temporal.client.workflow.getHandle(submissionId).cancel();
 	} catch (error) {
-		if (!(error instanceof WorkflowNotFoundError)) throw error;
+		if (!(error instanceof sdk().WorkflowNotFoundError)) throw error;
 	}
 }
 
-async function countWorkers(client: Client, taskQueue: string): Promise<number> {
-	const { pollers } = await client.workflowService.describeTaskQueue({
-		namespace: client.options.namespace,
+async function countWorkers(temporal: Clients, taskQueue: string): Promise<number> {
+	const { pollers } = await temporal.client.workflowService.describeTaskQueue({
+		namespace: temporal.client.options.namespace,
 		taskQueue: { name: taskQueue },
 		taskQueueType: workflowTasks,
 	});
@@ -227,11 +247,11 @@ async function countWorkers(client: Client, taskQueue: string): Promise<number> 
 }
 
 /** Runs that go over all messages. */
-function createPasses(client: Client, taskQueue: string) {
+function createPasses(temporal: Clients, taskQueue: string) {
 	return {
 		/** Starts the application of policies to what is stored, unless it runs already. */
 		startRetime: (input: RetimeInput) =>
-			startOnce(client, workflowNames.retime, {
+			startOnce(temporal, workflowNames.retime, {
 				workflowId: `retime-${taskQueue}`,
 				taskQueue,
 				args: [input],
@@ -241,7 +261,7 @@ function createPasses(client: Client, taskQueue: string) {
 			}),
 		/** Has one message read out. */
 		startReveal: ({ exportId, tenantId }: RevealInput & { tenantId: string }) =>
-			startOnce(client, workflowNames.reveal, {
+			startOnce(temporal, workflowNames.reveal, {
 				workflowId: `reveal-${exportId}`,
 				taskQueue,
 				args: [{ exportId }],
@@ -251,7 +271,7 @@ function createPasses(client: Client, taskQueue: string) {
 			}),
 		/** Starts a proposal's simulation unless it runs already. */
 		startSimulate: (input: SimulateInput) =>
-			startOnce(client, workflowNames.simulate, {
+			startOnce(temporal, workflowNames.simulate, {
 				workflowId: `simulate-${input.proposalId}`,
 				taskQueue,
 				args: [input],
@@ -277,20 +297,20 @@ function inputOf(members: RunMember[]): LifecycleInput {
 	return { submissionId, tenantId, category, region, ...plan };
 }
 
-async function wakeRequest(client: Client, taskQueue: string, input: SubjectRequestInput): Promise<void> {
-	await client.workflow.signalWithStart(workflowNames.subjectRequest, {
+async function wakeRequest(temporal: Clients, taskQueue: string, input: SubjectRequestInput): Promise<void> {
+	await temporal.client.workflow.signalWithStart(workflowNames.subjectRequest, {
 		workflowId: requestWorkflowId(input.requestId),
 		taskQueue,
 		args: [input],
 		signal: wakeSignal,
 		signalArgs: [],
 		staticSummary: summaries.request,
-		typedSearchAttributes: new TypedSearchAttributes([{ key: keys.tenant, value: input.tenantId }]),
+		typedSearchAttributes: [{ key: keys.tenant, value: input.tenantId }],
 	});
 }
 
 async function startOnce(
-	client: Client,
+	temporal: Clients,
 	workflow: string,
 	options: {
 		workflowId: string;
@@ -298,18 +318,18 @@ async function startOnce(
 		args: unknown[];
 		summary: string;
 		repeatable?: boolean;
-		attributes: { key: (typeof keys)["tenant"]; value: string }[];
+		attributes: SearchAttributePair[];
 	},
 ): Promise<boolean> {
 	try {
-		await client.workflow.start(workflow, {
+		await temporal.client.workflow.start(workflow, {
 			workflowId: options.workflowId,
 			taskQueue: options.taskQueue,
 			args: options.args,
 			staticSummary: options.summary,
 			workflowIdReusePolicy: options.repeatable ? "ALLOW_DUPLICATE" : "REJECT_DUPLICATE",
 			workflowIdConflictPolicy: "FAIL",
-			typedSearchAttributes: new TypedSearchAttributes(options.attributes),
+			typedSearchAttributes: options.attributes,
 		});
 		return true;
 	} catch (error) {

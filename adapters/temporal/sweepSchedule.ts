@@ -1,33 +1,31 @@
 // The sweep's schedule: without it nothing is repaired and nothing forgotten, so it is made again whenever it is not as it must be.
 
-import {
-	type Client,
-	type ScheduleDescription,
-	ScheduleNotFoundError,
-	type ScheduleOptions,
-	ScheduleOverlapPolicy,
-	type ScheduleUpdateOptions,
-} from "@temporalio/client";
+import type { Client, ScheduleDescription, ScheduleOptions, ScheduleUpdateOptions } from "@temporalio/client";
 import { workflowNames } from "../../workflows/contract.ts";
+import { sdk } from "./sdk.ts";
 
 /** What had to be done; undefined when it stood as it must. */
 type Ensured = "created" | "mended" | undefined;
 
 /** One schedule a task queue. An operator who wants no sweep stops the workers. */
-export function createSweepSchedule(options: { client: Client; taskQueue: string; everyMs: number }) {
-	const { client, taskQueue, everyMs } = options;
+export function createSweepSchedule(options: {
+	temporal: { readonly client: Client };
+	taskQueue: string;
+	everyMs: number;
+}) {
+	const { temporal, taskQueue, everyMs } = options;
 	const scheduleId = `sweep-${taskQueue}`;
 	const wanted = {
 		spec: { intervals: [{ every: everyMs }] },
-		policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: "1 minute", pauseOnFailure: false },
+		policies: { overlap: "SKIP", catchupWindow: "1 minute", pauseOnFailure: false },
 		action: { type: "startWorkflow", workflowType: workflowNames.sweep, taskQueue, args: [] },
 	} satisfies Omit<ScheduleOptions, "scheduleId">;
 
 	/** Makes it where it is not, and puts it right where it is another, is paused or would end. */
 	async function ensure(): Promise<Ensured> {
-		const handle = client.schedule.getHandle(scheduleId);
+		const handle = temporal.client.schedule.getHandle(scheduleId);
 		const standing = await handle.describe().catch((error: Error) => {
-			if (error instanceof ScheduleNotFoundError) return undefined;
+			if (error instanceof sdk().ScheduleNotFoundError) return undefined;
 			throw error;
 		});
 		if (!standing) return create();
@@ -39,7 +37,7 @@ export function createSweepSchedule(options: { client: Client; taskQueue: string
 
 	async function create(): Promise<Ensured> {
 		try {
-			await client.schedule.create({ scheduleId, ...wanted });
+			await temporal.client.schedule.create({ scheduleId, ...wanted });
 			return "created";
 		} catch (error) {
 			// Another worker was first.
@@ -52,11 +50,11 @@ export function createSweepSchedule(options: { client: Client; taskQueue: string
 		ensure,
 		/** Has the sweep come by now. */
 		async trigger(): Promise<void> {
-			const trigger = () => client.schedule.getHandle(scheduleId).trigger();
+			const trigger = () => temporal.client.schedule.getHandle(scheduleId).trigger();
 			try {
 				await trigger();
 			} catch (error) {
-				if (!(error instanceof ScheduleNotFoundError)) throw error;
+				if (!(error instanceof sdk().ScheduleNotFoundError)) throw error;
 				await ensure();
 				await trigger();
 			}
@@ -71,6 +69,6 @@ function isWanted({ spec, action, policies, state }: ScheduleDescription, everyM
 	const isPlain = calendars.length + skip.length === 0 && startAt === undefined && endAt === undefined;
 	const isSweep = action.workflowType === workflowNames.sweep && action.taskQueue === taskQueue;
 	const { overlap, pauseOnFailure } = policies;
-	const isKept = overlap === ScheduleOverlapPolicy.SKIP && !pauseOnFailure;
+	const isKept = overlap === "SKIP" && !pauseOnFailure;
 	return comes && isPlain && isSweep && isKept && !state.paused && state.remainingActions === undefined;
 }

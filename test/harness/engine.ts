@@ -90,7 +90,7 @@ export async function createEngine(options: EngineOptions = {}) {
 		warn: (fields: object) => void warnings.push(JSON.stringify(fields)),
 	};
 	const runs = createRuns({
-		client: temporal.client,
+		temporal,
 		taskQueue: name,
 		sweepEveryMs: limits.sweepEveryMs,
 		inFlightMax: limits.startsInFlightMax,
@@ -268,7 +268,7 @@ export async function createEngine(options: EngineOptions = {}) {
 			await worker?.running;
 			await worker?.connection.close();
 			await connection.dropDatabase();
-			await Promise.allSettled([sendQueues.close(), temporal.connection.close(), store.close()]);
+			await Promise.allSettled([sendQueues.close(), temporal.close(), store.close()]);
 			encryption.close();
 		},
 	};

@@ -110,7 +110,7 @@ const doors: Record<string, string[]> = {
 	fastify: ["api", ...launchers],
 	commander: ["cli"],
 	"age-encryption": ["adapters/logs", ...launchers],
-	"node:module": ["policies/holidays.ts", ...launchers],
+	"node:module": ["policies/holidays.ts", "adapters/temporal/sdk.ts", ...launchers],
 };
 
 /** Files that something outside the tree starts; what none of them reaches is dead. */

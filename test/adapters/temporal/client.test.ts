@@ -64,7 +64,7 @@ describe("Temporal, from the client's and the worker's side", () => {
 		const clocks = { monotonic: () => performance.now(), after: () => undefined };
 		const bounds = { sweepEveryMs: 10_000, inFlightMax: 3, waitingMax: 5, ...patience, ...clocks };
 		const countStates = async () => ({});
-		const runs = createRuns({ client: away.client, taskQueue: engine.name, ...bounds, isGroupOpen, countStates });
+		const runs = createRuns({ temporal: away, taskQueue: engine.name, ...bounds, isGroupOpen, countStates });
 		const message = await engine.accept();
 		const startedAt = performance.now();
 		runs.startSoon([message]);
@@ -73,13 +73,13 @@ describe("Temporal, from the client's and the worker's side", () => {
 		await new Promise(setImmediate);
 		// What ends goes before what begins.
 		assert.equal(asked, 3);
-		await away.connection.close();
+		await away.close();
 	});
 
 	it("a start gives way to acceptances that are under way, a one-time code's never", async () => {
 		const [message, code] = [await engine.accept(), await engine.accept()];
 		const runs = createRuns({
-			...{ client: engine.temporal.client, taskQueue: engine.name },
+			...{ temporal: engine.temporal, taskQueue: engine.name },
 			...{
 				sweepEveryMs: 10_000,
 				inFlightMax: 4,

@@ -22,10 +22,10 @@ describe("the sweep's schedule", () => {
 			.delete()
 			.catch(() => undefined),
 	);
-	after(() => temporal.connection.close());
+	after(() => temporal.close());
 
 	const handle = () => temporal.client.schedule.getHandle(`sweep-${taskQueue}`);
-	const open = (everyMs = 3600_000) => createSweepSchedule({ client: temporal.client, taskQueue, everyMs });
+	const open = (everyMs = 3600_000) => createSweepSchedule({ temporal, taskQueue, everyMs });
 	const startedCount = async () => (await handle().describe()).info.numActionsTaken;
 
 	it("is made once, and left alone while it is as it must be", async () => {
