@@ -331,7 +331,6 @@ export function createModels(connection: MongoConnection) {
 	const bind = <Document extends { _id: string }>(name: keyof typeof collections) => {
 		// The driver's own calls carry the documents: hydrating 5,000 a second would cost more than sending them.
 		const schema = new Schema({ _id: String }, { collection: name, strict: false, versionKey: false });
-		for (const index of collections[name]) schema.index(index as Record<string, 1 | -1>);
 		// A second store on the same connection shares the model.
 		return (connection.models[name] as Model<Document>) ?? connection.model<Document>(name, schema as never);
 	};

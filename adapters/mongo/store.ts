@@ -74,10 +74,12 @@ export function createStore(connection: MongoConnection, deps: { randomToken: ()
 	return {
 		/** Creates the collections and their indexes; safe to repeat. */
 		async prepare(): Promise<void> {
-			for (const model of Object.values(models)) {
+			for (const [name, model] of Object.entries(models)) {
+				const keys = indexes[name as keyof typeof models];
 				await guardStore(async () => {
 					await model.createCollection();
-					await model.createIndexes();
+					// In one command: each by itself takes a server more than twice as long.
+					if (keys.length > 0) await model.collection.createIndexes(keys.map((key) => ({ key })));
 				});
 			}
 		},
