@@ -7,7 +7,8 @@ import type { ServerTls } from "../serverTls.ts";
 export type MongoConnection = Awaited<ReturnType<typeof connectMongo>>;
 
 /**
- * Opens a connection pool. Writes are acknowledged by a majority and journaled.
+ * Opens a connection pool. Writes are acknowledged by a majority and journaled, and reads see them: whatever the URL says,
+ * as those that services hand out do (Amazon DocumentDB's asks for secondaries).
  * @throws when the server can't be reached within `timeoutMs`
  */
 export async function connectMongo(options: {
@@ -27,7 +28,10 @@ export async function connectMongo(options: {
 		serverSelectionTimeoutMS: timeoutMs,
 		connectTimeoutMS: timeoutMs,
 		socketTimeoutMS: limits.storeAnswerMsMax,
-		writeConcern: { w: "majority", journal: true, wtimeoutMS: limits.storeAcknowledgeMsMax },
+		// `journal` in its place would give way to the URL's.
+		writeConcern: { w: "majority", j: true, wtimeoutMS: limits.storeAcknowledgeMsMax },
+		// Claims, holds and opt-outs are read just after they were written, often by another process.
+		readPreference: mongoose.mongo.ReadPreference.primary,
 		retryWrites: false,
 		promoteBuffers: true,
 		...(options.tls ? { tls: true, ...options.tls } : {}),

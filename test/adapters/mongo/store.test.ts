@@ -71,6 +71,18 @@ describe("store", () => {
 		for (const _id of ids) assert.ok(await store.messages.find(_id));
 	});
 
+	it("writes journaled to a majority and reads what was written, whatever its URL asks for", async () => {
+		const url = new URL(process.env.MONGODB_URL as string);
+		const asked = { readPreference: "secondaryPreferred", maxStalenessSeconds: "120", w: "1", journal: "false" };
+		for (const [name, value] of Object.entries(asked)) url.searchParams.set(name, value);
+		const mine = await connectMongo({ url: url.href, database: connection.name });
+		const { readPreference, writeConcern } = mine.getClient().options;
+		await mine.close();
+		assert.equal(readPreference.mode, "primary");
+		assert.equal(writeConcern?.w, "majority");
+		assert.equal(writeConcern?.j, true);
+	});
+
 	it("what waits for its batch until it is late is not written, and its neighbours are", async () => {
 		const mine = await connectMongo({ url: process.env.MONGODB_URL as string, database: connection.name });
 		const time = { now: 1_000 };
