@@ -39,8 +39,10 @@ export function createWideHoldStore(models: Models) {
 	/** False when the hold was released, or another process has come further, meanwhile. */
 	async function advance(record: HoldRecord, next: Place | undefined, now: number): Promise<boolean> {
 		const { _id, ended, place, passes = 0 } = record;
+		// A pass that was ended meanwhile has no place either: by its number it is told from this one.
 		const isApplied = !next && !ended && passes + 1 >= holdPassesOf(record);
-		const filter = { _id, ended: { $exists: ended !== undefined }, "place.id": place?.id ?? { $exists: false } };
+		const standing = { "place.id": place?.id ?? { $exists: false }, passes: record.passes ?? { $exists: false } };
+		const filter = { _id, ended: { $exists: ended !== undefined }, ...standing };
 		const update = next
 			? { $set: { place: next } }
 			: { $set: { passes: passes + 1, ...(isApplied ? { appliedAt: now } : {}) }, $unset: { place: 1 } };
