@@ -13,32 +13,39 @@ export type RateBuckets = ReturnType<typeof createRateBuckets>;
 // What an idle bucket has saved up: more would be a burst that a carrier refuses, less would lose the time of a round trip.
 const savedMs = 100;
 
+// With that time stands the one at which it was written: by a clock that was set back since, or that of a Redis that was
+// ahead of the one that took its place, a bucket would give nothing until this one has caught up.
+const bucketFunctions = `
+local time = redis.call("TIME")
+local now = time[1] * 1000 + time[2] / 1000
+local function followingOf(key)
+	local following, at = string.match(redis.call("GET", key) or "0", "^(%S+) ?(%S*)$")
+	return tonumber(following) - math.max(0, (tonumber(at) or 0) - now)
+end
+local function keep(key, following, saved)
+	local value = string.format("%.3f %.3f", following, now)
+	redis.call("SET", key, value, "PX", math.ceil(following - now + saved))
+end`;
+
 // Each bucket is the time at which its next segment may go (the generic cell rate algorithm, ATM Forum TM 4.0), by the
 // clock of Redis, so that senders whose clocks differ share one. Fixed windows, which rate-limiter-flexible counts in,
 // let twice the rate through at their edge, and it takes from one bucket at a time: what the second refuses is lost to
 // the first.
-const script = `
-local time = redis.call("TIME")
-local now = time[1] * 1000 + time[2] / 1000
+const script = `${bucketFunctions}
 local segments, aheadMax, saved = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local wait, starts = 0, {}
 for i, key in ipairs(KEYS) do
-	starts[i] = math.max(tonumber(redis.call("GET", key) or 0), now - saved)
+	starts[i] = math.max(followingOf(key), now - saved)
 	wait = math.max(wait, starts[i] - now)
 end
 if wait > aheadMax then return {0, math.ceil(wait)} end
 for i, key in ipairs(KEYS) do
-	local following = starts[i] + segments * 1000 / tonumber(ARGV[3 + i])
-	redis.call("SET", key, string.format("%.3f", following), "PX", math.ceil(following - now + saved))
+	keep(key, starts[i] + segments * 1000 / tonumber(ARGV[3 + i]), saved)
 end
 return {1, math.ceil(wait)}`;
 
-const holdScript = `
-local time = redis.call("TIME")
-local now = time[1] * 1000 + time[2] / 1000
-local saved = tonumber(ARGV[2])
-local following = math.max(tonumber(redis.call("GET", KEYS[1]) or 0), now + tonumber(ARGV[1]))
-redis.call("SET", KEYS[1], string.format("%.3f", following), "PX", math.ceil(following - now + saved))`;
+const holdScript = `${bucketFunctions}
+keep(KEYS[1], math.max(followingOf(KEYS[1]), now + tonumber(ARGV[1])), tonumber(ARGV[2]))`;
 
 type Command = (keyCount: number, ...args: (string | number)[]) => Promise<[number, number]>;
 type HoldCommand = (key: string, ms: number, saved: number) => Promise<void>;

@@ -55,6 +55,23 @@ describe("rate buckets", () => {
 		for (let index = 0; index < 2; index++) assert.equal((await buckets.take([quick], 1, 0)).taken, true);
 	});
 
+	it("go on at their rate after the clock of Redis was set back, or another Redis took over whose clock is behind", async () => {
+		const redis = connections[0] as Redis;
+		const bucket = bucketOf(10);
+		const key = `${prefix}:rate:${bucket.name}`;
+		await buckets.take([bucket], 5, 0);
+		// As it would stand there, had it been written by a clock that was an hour ahead.
+		const written = (await redis.get(key)) as string;
+		const ahead = written.replace(/\d+\.\d+/g, (time) => (Number(time) + hour).toFixed(3));
+		await redis.set(key, ahead, "PX", hour);
+		const { taken, waitMs } = await buckets.take([bucket], 1, 1_000);
+		assert.ok(taken && waitMs > 0 && waitMs <= 500, `${taken} ${waitMs}`);
+		await redis.set(key, ahead, "PX", hour);
+		await buckets.hold(bucket.name, 2_000);
+		const held = await buckets.take([bucket], 1, 0);
+		assert.ok(!held.taken && held.waitMs <= 2_000, `${held.waitMs}`);
+	});
+
 	it("leave no key behind once they are full again", async () => {
 		const bucket = bucketOf(1);
 		await buckets.take([bucket], 1, 0);
