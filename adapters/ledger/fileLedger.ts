@@ -1,10 +1,11 @@
 // The ledger in a folder on another disk than the stores: a file an entry and an epoch, each written whole or not at all.
 
 import { randomUUID } from "node:crypto";
-import { link, mkdir, open, readdir, readFile, rm } from "node:fs/promises";
+import { link, open, readdir, readFile, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { LetheError } from "../../domain/errors.ts";
 import { type Epoch, keyOf, type LedgerEntry, ledgerKinds } from "../../domain/ledger.ts";
+import { makeFolder, syncFolder } from "../folders.ts";
 import type { LedgerPlace } from "./ledger.ts";
 
 /** Throws LetheError store_unavailable when the folder can't be read or written. */
@@ -100,7 +101,7 @@ async function readJson<T>(path: string): Promise<T | undefined> {
 /** Durable when it answers, whoever writes the same file meanwhile; false when one is there, which stays. */
 async function writeOnce(path: string, value: unknown): Promise<boolean> {
 	const folder = dirname(path);
-	if (await mkdir(folder, { recursive: true, mode: 0o700 })) await syncFolder(dirname(folder));
+	await makeFolder(folder);
 	// Of this write alone: in containers every process has the same id.
 	const next = `${path}.${randomUUID()}.next`;
 	try {
@@ -131,16 +132,6 @@ async function linkOnce(from: string, to: string): Promise<boolean> {
 			return false;
 		},
 	);
-}
-
-// A name is on the disk only once its folder is.
-async function syncFolder(path: string): Promise<void> {
-	const folder = await open(path, "r");
-	try {
-		await folder.sync();
-	} finally {
-		await folder.close();
-	}
 }
 
 async function guardFile<T>(act: () => Promise<T>): Promise<T> {

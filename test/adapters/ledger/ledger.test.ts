@@ -18,6 +18,7 @@ import { compareEpochs, type Epoch, type LedgerEntry, mayFollow, newestStandings
 import { limits } from "../../../domain/limits.ts";
 import { type Person, withoutCredentials } from "../../../domain/person.ts";
 import type { OptOutRecord, SubjectRecord } from "../../../domain/subject.ts";
+import { watchSyncs } from "../../harness/watchSyncs.ts";
 import { freshId, login, type VaultClient } from "../vault/helper.ts";
 
 const epochOf = (beat: number, epoch = "epo_a", at = beat): Epoch => ({ epoch, beat, at });
@@ -296,6 +297,19 @@ describe("the ledger", () => {
 		createVaultLedger({ vault: clients.eraser, name: `${database}${name}` }),
 		createFileLedger(join(folder, name)),
 	];
+
+	it("an entry in a folder is on the disk when it answers, with every folder that was made for it", async (t) => {
+		const disk = await watchSyncs(t);
+		const base = join(folder, "mounted");
+		const place = createFileLedger(join(base, "lethe", "ledger"));
+		mkdirSync(base);
+		await place.put({ _id: freshId("cohort"), kind: "cohort", at: 1 });
+		const made = ["lethe/ledger/cohort", "lethe/ledger", "lethe", "."].map((path) => join(base, path));
+		assert.deepEqual(
+			made.filter((path) => !disk.isSynced(path)),
+			[],
+		);
+	});
 
 	it("an epoch that is written late takes no place back, to an earlier beat or to an earlier life", async () => {
 		for (const place of placesOf("late")) {
