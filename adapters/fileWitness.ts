@@ -1,18 +1,18 @@
 // A witness in a file: the last checkpoint, replaced at once or not at all.
 
 import { randomBytes } from "node:crypto";
-import { link, mkdir, open, readFile, rename } from "node:fs/promises";
+import { link, open, readFile, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { LetheError } from "../domain/errors.ts";
 import { isOfOneLog } from "../domain/evidence.ts";
+import { makeFolder, syncFolder } from "./folders.ts";
 import type { Witness } from "./witness.ts";
 
-const privateFolder = 0o700;
 const privateFile = 0o600;
 
 /**
- * What it was shown of other logs stays beside it, numbered from 1. Throws LetheError store_unavailable when the file can't
- * be read or written.
+ * On the disk when it answers. What it was shown of other logs stays beside it, numbered from 1. Throws LetheError
+ * store_unavailable when the file can't be read or written.
  */
 export function createFileWitness(path: string): Witness {
 	async function readBefore(): Promise<string[]> {
@@ -29,7 +29,9 @@ export function createFileWitness(path: string): Witness {
 		const last = await readNote(path);
 		if (last === undefined || isOfOneLog(last, note)) return;
 		const before = await readBefore();
-		if (before.at(-1) !== last) await link(path, `${path}.${before.length + 1}`);
+		if (before.at(-1) === last) return;
+		await link(path, `${path}.${before.length + 1}`);
+		await syncFolder(dirname(path));
 	}
 
 	return {
@@ -39,20 +41,29 @@ export function createFileWitness(path: string): Witness {
 		write: (note) =>
 			guardFile(async () => {
 				await keepBefore(note);
-				await mkdir(dirname(path), { recursive: true, mode: privateFolder });
+				await makeFolder(dirname(path));
 				// Of two that write at once neither may write into the other's.
 				const next = `${path}.${randomBytes(6).toString("hex")}`;
-				const file = await open(next, "w", privateFile);
 				try {
-					await file.writeFile(note);
-					await file.sync();
+					await writeSynced(next, note);
+					await rename(next, path);
 				} finally {
-					await file.close();
+					await rm(next, { force: true });
 				}
-				await rename(next, path);
+				await syncFolder(dirname(path));
 				return true;
 			}),
 	};
+}
+
+async function writeSynced(path: string, note: string): Promise<void> {
+	const file = await open(path, "w", privateFile);
+	try {
+		await file.writeFile(note);
+		await file.sync();
+	} finally {
+		await file.close();
+	}
 }
 
 async function readNote(path: string): Promise<string | undefined> {

@@ -9,6 +9,7 @@ import { createFileWitness } from "../../../adapters/fileWitness.ts";
 import { createSigner } from "../../../adapters/vault/signer.ts";
 import { createVaultWitness } from "../../../adapters/vault/witness.ts";
 import { openCheckpoint, signCheckpoint } from "../../../audit/checkpoint.ts";
+import { watchSyncs } from "../../harness/watchSyncs.ts";
 import { login, statusOf } from "./helper.ts";
 
 describe("Vault as a witness", () => {
@@ -87,6 +88,26 @@ describe("a file as a witness", () => {
 			[await witness.read(), await createFileWitness(path).before()],
 			["log/3\n1", ["log\n2", "log/2\n2"]],
 		);
+	});
+
+	it("is on the disk when it answers, by each of its names", async (t) => {
+		const disk = await watchSyncs(t);
+		const path = join(folder, "deep", "down", "checkpoint");
+		const witness = createFileWitness(path);
+		await witness.write("log\n1");
+		for (const at of [path, join(path, ".."), join(folder, "deep"), folder]) assert.ok(disk.isSynced(at), at);
+		disk.forget();
+		await witness.write("log/2\n1");
+		assert.ok(disk.isSynced(path) && disk.isSynced(join(path, "..")));
+	});
+
+	it("that finds the disk full keeps what it had, and nothing beside it", async (t) => {
+		const path = join(folder, "full", "checkpoint");
+		const witness = createFileWitness(path);
+		await witness.write("log\n1");
+		(await watchSyncs(t)).fail();
+		await assert.rejects(witness.write("log\n2"), { code: "store_unavailable" });
+		assert.deepEqual([await witness.read(), readdirSync(join(folder, "full"))], ["log\n1", ["checkpoint"]]);
 	});
 
 	it("that can't be read or written is told, never taken for one that has nothing", async () => {
