@@ -1,7 +1,21 @@
-// One connection to Redis for calls that must end soon, whether Redis is there or not.
+// Connections to Redis: what each has in common, and one for calls that must end soon, whether Redis is there or not.
 
 import { Redis, type RedisOptions } from "ioredis";
 import type { ServerTls } from "../serverTls.ts";
+
+// Longer than any command takes, of those that wait for a job too: BullMQ's wait ten seconds at the most.
+const silentMsMax = 12_000;
+
+/** What every connection is opened with, so that none outlives what it was to. */
+export function lineOptions(tls: ServerTls | undefined): RedisOptions {
+	return {
+		...(tls ? { tls } : {}),
+		connectTimeout: 5_000,
+		retryStrategy: (times) => Math.min(times * 100, 2_000),
+		// A line without an end, as a host leaves that is gone, would be written to for a quarter of an hour.
+		socketTimeout: silentMsMax,
+	};
+}
 
 type Options = Pick<RedisOptions, "commandTimeout" | "enableAutoPipelining" | "maxRetriesPerRequest">;
 
@@ -11,12 +25,10 @@ type Options = Pick<RedisOptions, "commandTimeout" | "enableAutoPipelining" | "m
  */
 export function connectRedis(url: string, { tls, ...options }: Options & { tls?: ServerTls | undefined } = {}) {
 	const connection = new Redis(url, {
-		...(tls ? { tls } : {}),
+		...lineOptions(tls),
 		maxRetriesPerRequest: 1,
 		enableOfflineQueue: false,
 		lazyConnect: true,
-		connectTimeout: 5_000,
-		retryStrategy: (times) => Math.min(times * 100, 2_000),
 		...options,
 	});
 	connection.on("error", () => undefined);

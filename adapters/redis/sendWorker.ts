@@ -4,6 +4,7 @@ import { type Job, Worker } from "bullmq";
 import { Redis } from "ioredis";
 import { type Circuit, createCircuit, type Told } from "../../domain/circuit.ts";
 import type { ServerTls } from "../serverTls.ts";
+import { lineOptions } from "./connect.ts";
 import { tellHealth } from "./health.ts";
 import { createRateBuckets, type RateBucket, type RateBuckets } from "./rateBuckets.ts";
 import { countSent } from "./sentCount.ts";
@@ -38,11 +39,7 @@ export function createSendWorker(options: {
 }) {
 	// Before anything is opened: it would stay open.
 	if (options.sendQueue.includes(":")) throw new RangeError("a send queue's name must not contain a colon");
-	const connection = new Redis(options.url, {
-		...(options.tls ? { tls: options.tls } : {}),
-		maxRetriesPerRequest: null,
-		retryStrategy: (times) => Math.min(times * 100, 2_000),
-	});
+	const connection = new Redis(options.url, { ...lineOptions(options.tls), maxRetriesPerRequest: null });
 	connection.on("error", options.onError);
 	const buckets = createRateBuckets({ connection, prefix: options.prefix });
 	const bucket = { name: options.sendQueue, segmentsPerSecond: options.ratePerSecond };

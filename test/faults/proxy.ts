@@ -12,13 +12,14 @@ export type LineProxy = Awaited<ReturnType<typeof startProxy>>;
 export async function startProxy(port: number) {
 	const state: { line: Line } = { line: "whole" };
 	const sockets = new Set<Socket>();
+	const stranded = new WeakSet<Socket>();
 
 	function pipe(from: Socket, to: Socket): void {
 		let waiting = 0;
 		from.on("data", (piece) => {
 			const pass = () => void (to.writable && to.write(piece));
 			// What comes while it hangs is lost, as the connection then is.
-			if (state.line === "hung" || state.line === "cut") return;
+			if (state.line === "hung" || state.line === "cut" || stranded.has(from)) return;
 			// Behind what still waits everything does, or the pieces would change places.
 			if (state.line === "whole" && waiting === 0) return pass();
 			waiting++;
@@ -57,6 +58,10 @@ export async function startProxy(port: number) {
 			if (line === "cut" || hung) end("destroy");
 		},
 		reset: () => end("resetAndDestroy"),
+		/** Has what is connected now hear nothing more, nor of an end, as when a host or what stands between is gone. */
+		strand(): void {
+			for (const socket of sockets) stranded.add(socket);
+		},
 		async close(): Promise<void> {
 			end("destroy");
 			await new Promise((resolve) => server.close(resolve));

@@ -369,6 +369,28 @@ describe("send queues without an answer from Redis", () => {
 		});
 	}
 
+	it("serve again after their line has gone silent without an end, and so do their senders", async () => {
+		const queues = open();
+		const seen: string[] = [];
+		const common = { prefix, clock: Date.now, concurrency: 1, ratePerSecond: 1_000, onError: () => undefined };
+		const handle = async ({ messageId }: { messageId: string }) => void seen.push(messageId);
+		const worker = createSendWorker({
+			...{ ...common, url: `redis://127.0.0.1:${line.port}`, sendQueue: "qsilent", handle },
+		});
+		try {
+			await queues.add(jobOf("qsilent"));
+			await until(() => Promise.resolve(seen.length === 1));
+			line.strand();
+			await untilThere(queues);
+			await queues.add(jobOf("qsilent"));
+			await until(() => Promise.resolve(seen.length === 2), 30_000);
+		} finally {
+			line.reset();
+			await worker.close();
+			await queues.close();
+		}
+	});
+
 	it("are absent while it hangs in the middle of their use, known ones and new ones, and can be closed then", async () => {
 		const queues = open();
 		try {
