@@ -14,6 +14,8 @@ export function lineOptions(tls: ServerTls | undefined): RedisOptions {
 		retryStrategy: (times) => Math.min(times * 100, 2_000),
 		// A line without an end, as a host leaves that is gone, would be written to for a quarter of an hour.
 		socketTimeout: silentMsMax,
+		// One that has become a replica answers still, and takes nothing that is written any more.
+		reconnectOnError: ({ message }) => message.includes("READONLY"),
 	};
 }
 

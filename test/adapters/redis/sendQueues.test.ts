@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
+import { type AddressInfo, connect, createServer } from "node:net";
 import { after, before, describe, it } from "node:test";
 import { Redis } from "ioredis";
 import { createSendQueues, type SendJob, type SendQueues } from "../../../adapters/redis/sendQueues.ts";
@@ -388,6 +389,36 @@ describe("send queues without an answer from Redis", () => {
 			line.reset();
 			await worker.close();
 			await queues.close();
+		}
+	});
+
+	it("leave a Redis that became a replica for the one that took its place", async () => {
+		let isDemoted = true;
+		const server = createServer((near) => {
+			const far = connect({ port: Number(new URL(url).port || 6379), host: "127.0.0.1" });
+			const refuses = isDemoted;
+			far.pipe(near);
+			near.on("data", (piece) => {
+				if (refuses && piece.includes("token"))
+					near.write("-READONLY You can't write against a read only replica.\r\n");
+				else far.write(piece);
+			});
+			for (const [one, other] of [[near, far] as const, [far, near] as const]) {
+				one.on("error", () => undefined);
+				one.on("close", () => other.destroy());
+			}
+		});
+		await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+		const { port } = server.address() as AddressInfo;
+		const queues = createSendQueues({ url: `redis://127.0.0.1:${port}`, prefix, clock: Date.now });
+		try {
+			await queues.ping();
+			isDemoted = false;
+			await assert.rejects(queues.lead("qmoved", "token", 1_000), { code: "queues_unavailable" });
+			await until(() => queues.lead("qmoved", "token", 1_000).catch(() => false));
+		} finally {
+			await queues.close();
+			server.close();
 		}
 	});
 
