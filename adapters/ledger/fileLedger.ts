@@ -15,7 +15,7 @@ export function createFileLedger(folder: string): LedgerPlace {
 	return {
 		name: "file",
 		put: (entry) => guardFile(async () => void (await writeOnce(pathOf(entry.kind, entry._id), entry))),
-		forget: (kind, id) => guardFile(() => rm(pathOf(kind, id), { force: true })),
+		forget: (kind, id) => guardFile(() => removeSynced(pathOf(kind, id))),
 		all: () =>
 			guardFile(async () => {
 				const entries: LedgerEntry[] = [];
@@ -111,6 +111,17 @@ async function writeOnce(path: string, value: unknown): Promise<boolean> {
 		return isFirst;
 	} finally {
 		await rm(next, { force: true });
+	}
+}
+
+/** Gone from the disk when it answers. */
+async function removeSynced(path: string): Promise<void> {
+	await rm(path, { force: true });
+	try {
+		await syncFolder(dirname(path));
+	} catch (error) {
+		// Where no folder is, no name is.
+		if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
 	}
 }
 

@@ -311,6 +311,17 @@ describe("the ledger", () => {
 		);
 	});
 
+	it("an entry that a folder forgets is gone from the disk when it answers, and what is not there is forgotten too", async (t) => {
+		const base = join(folder, "forgetful");
+		const place = createFileLedger(base);
+		await place.forget("cohort", "coh_a");
+		await place.put({ _id: "coh_a", kind: "cohort", at: 1 });
+		const disk = await watchSyncs(t);
+		await place.forget("cohort", "coh_a");
+		assert.ok(disk.isSynced(join(base, "cohort")));
+		assert.deepEqual(await place.all(), []);
+	});
+
 	it("an epoch that is written late takes no place back, to an earlier beat or to an earlier life", async () => {
 		for (const place of placesOf("late")) {
 			await Promise.all([1, 4, 2, 3].map((beat) => write(place, epochOf(beat))));
