@@ -1,6 +1,7 @@
 // What tenants sign end-to-end encrypted texts by: X25519 key pairs in Vault's KV store, made once, never overwritten.
 
 import { generateKey, type PrivateKey, type PublicKey } from "../../client/e2ee.ts";
+import { LetheError } from "../../domain/errors.ts";
 import { limits } from "../../domain/limits.ts";
 import type { VaultClient } from "./client.ts";
 import { createRefreshing } from "./refreshing.ts";
@@ -39,7 +40,8 @@ export function createSenderKeys(deps: { vault: Pick<VaultClient, "read" | "writ
 			// Refused where another process was first: its key is the one.
 			const failure = await make(tenantId, 1).catch((error: unknown) => error);
 			const [made] = await keys.refresh(tenantId);
-			if (!made) throw failure;
+			// Whoever shares a reading that began before it was made finds it the next time.
+			if (!made) throw failure ?? new LetheError("keys_unavailable", { cause: "a key that was just made" });
 			return made;
 		},
 
