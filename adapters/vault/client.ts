@@ -118,12 +118,14 @@ function createToken(deps: Pick<Deps, "clock" | "onLost" | "schedule"> & { renew
 		} catch (error) {
 			if (lost) return;
 			const away = error instanceof LetheError && error.code === "keys_unavailable";
-			if (!away || deps.clock() >= endsAt) {
+			const leftMs = endsAt - deps.clock();
+			if (!away || leftMs <= 0) {
 				end();
 				deps.onLost();
 				return;
 			}
-			renewAfter(retryMs);
+			// The last tries come ever sooner: a Vault that is back before the token's end is not slept through.
+			renewAfter(Math.max(retryFirstMs, Math.min(retryMs, leftMs / 2)));
 			retryMs = Math.min(retryMs * 2, retryMaxMs);
 		}
 	}

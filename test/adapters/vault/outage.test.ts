@@ -51,6 +51,22 @@ test("an outage shorter than the token costs nothing: renewal is tried again, ev
 	assert.notEqual(await client.read("transit/keys/certificate"), undefined);
 });
 
+test("an outage that ends shortly before the token does costs nothing either", async () => {
+	const timers = createHeldTimers();
+	let now = 1_000_000;
+	const client = await login("signer", { address: proxyAddress, schedule: timers.schedule, clock: () => now });
+	state.cut = true;
+	for (let tries = 0; tries < 7; tries++) await untilPlanned(timers, client.isLost);
+	now += 3600_000 - 10_000;
+	for (let tries = 0; tries < 3; tries++) {
+		await untilPlanned(timers, client.isLost);
+		now += timers.delays()[0] as number;
+	}
+	state.cut = false;
+	await untilPlanned(timers, client.isLost);
+	assert.equal(client.isLost(), false);
+});
+
 test("an outage that outlasts the token loses it", async () => {
 	const timers = createHeldTimers();
 	let now = 1_000_000;
