@@ -95,7 +95,8 @@ function checkField(key: string, value: unknown): void {
 		for (const item of value) checkValue(item, key);
 		return;
 	}
-	const accepts = payloadFields[key];
+	// What every object answers to is no field.
+	const accepts = Object.hasOwn(payloadFields, key) ? payloadFields[key] : undefined;
 	if (!accepts) throw new TypeError("payload_refused undeclared_field");
 	if (!accepts(value)) throw new TypeError(`payload_refused ${key}`);
 }

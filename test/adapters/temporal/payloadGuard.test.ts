@@ -43,6 +43,8 @@ describe("payload guard", () => {
 			"a@example.org",
 			{ submissionId: "+12025550142" },
 			{ to: anId },
+			{ constructor: "Your appointment is at noon" },
+			{ toString: "+12025550142", valueOf: "+12025550142" },
 			{ count: 12025550142 },
 			{ counts: { "+12025550142": 1 } },
 			{ definition, currentDetails: "call 12025550142" },
