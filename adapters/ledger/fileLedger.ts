@@ -1,12 +1,17 @@
 // The ledger in a folder on another disk than the stores: a file an entry and an epoch, each written whole or not at all.
 
 import { randomUUID } from "node:crypto";
-import { link, open, readdir, readFile, rm } from "node:fs/promises";
+import { link, open, readdir, readFile, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { LetheError } from "../../domain/errors.ts";
 import { type Epoch, keyOf, type LedgerEntry, ledgerKinds } from "../../domain/ledger.ts";
 import { makeFolder, syncFolder } from "../folders.ts";
 import type { LedgerPlace } from "./ledger.ts";
+
+// What is being written, beside the epochs: there they are few, and looked through at every beat.
+const halfExtension = ".next";
+// Longer than any write takes.
+const halfMsMax = 10 * 60_000;
 
 /** Throws LetheError store_unavailable when the folder can't be read or written. */
 export function createFileLedger(folder: string): LedgerPlace {
@@ -14,7 +19,7 @@ export function createFileLedger(folder: string): LedgerPlace {
 
 	return {
 		name: "file",
-		put: (entry) => guardFile(async () => void (await writeOnce(pathOf(entry.kind, entry._id), entry))),
+		put: (entry) => guardFile(async () => void (await writeOnce(folder, pathOf(entry.kind, entry._id), entry))),
 		forget: (kind, id) => guardFile(() => removeSynced(pathOf(kind, id))),
 		all: () =>
 			guardFile(async () => {
@@ -60,11 +65,35 @@ async function followEpoch(
 		const standing = await newestEpoch(folder);
 		if (!follows(standing.epoch)) return;
 		const number = standing.number + 1;
-		if (!(await writeOnce(join(folder, epochName(number)), epoch))) continue;
+		if (!(await writeOnce(folder, join(folder, epochName(number)), epoch))) continue;
+		await dropHalves(folder, join(folder, epochName(number)));
 		const former = (await epochNumbers(folder)).filter((one) => one < number);
 		await Promise.all(former.map((one) => rm(join(folder, epochName(one)), { force: true })));
 		return;
 	}
+}
+
+/**
+ * Removes what processes that were killed have left of entries: nobody forgets these. By the times of the folder's own disk,
+ * as `written` tells what it is there now.
+ */
+async function dropHalves(folder: string, written: string): Promise<void> {
+	const now = await changedAt(written);
+	for (const half of (await readdir(folder)).filter((name) => name.endsWith(halfExtension))) {
+		const path = join(folder, half);
+		if ((await changedAt(path)) < now - halfMsMax) await rm(path, { force: true });
+	}
+}
+
+/** Epoch milliseconds; of what is gone by now never: another took care of it. */
+async function changedAt(path: string): Promise<number> {
+	return stat(path).then(
+		({ mtimeMs }) => mtimeMs,
+		(error: NodeJS.ErrnoException) => {
+			if (error.code !== "ENOENT") throw error;
+			return Number.NaN;
+		},
+	);
 }
 
 async function epochNumbers(folder: string): Promise<number[]> {
@@ -99,15 +128,14 @@ async function readJson<T>(path: string): Promise<T | undefined> {
 }
 
 /** Durable when it answers, whoever writes the same file meanwhile; false when one is there, which stays. */
-async function writeOnce(path: string, value: unknown): Promise<boolean> {
-	const folder = dirname(path);
-	await makeFolder(folder);
+async function writeOnce(root: string, path: string, value: unknown): Promise<boolean> {
+	await makeFolder(dirname(path));
 	// Of this write alone: in containers every process has the same id.
-	const next = `${path}.${randomUUID()}.next`;
+	const next = join(root, `${randomUUID()}${halfExtension}`);
 	try {
 		await writeSynced(next, JSON.stringify(value));
 		const isFirst = await linkOnce(next, path);
-		await syncFolder(folder);
+		await syncFolder(dirname(path));
 		return isFirst;
 	} finally {
 		await rm(next, { force: true });

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
@@ -18,6 +18,7 @@ import { compareEpochs, type Epoch, type LedgerEntry, mayFollow, newestStandings
 import { limits } from "../../../domain/limits.ts";
 import { type Person, withoutCredentials } from "../../../domain/person.ts";
 import type { OptOutRecord, SubjectRecord } from "../../../domain/subject.ts";
+import { until } from "../../harness/until.ts";
 import { watchSyncs } from "../../harness/watchSyncs.ts";
 import { freshId, login, type VaultClient } from "../vault/helper.ts";
 
@@ -320,6 +321,25 @@ describe("the ledger", () => {
 		await place.forget("cohort", "coh_a");
 		assert.ok(disk.isSynced(join(base, "cohort")));
 		assert.deepEqual(await place.all(), []);
+	});
+
+	it("what a process that was killed has left of an entry goes with a later beat, and what is being written stays", async (t) => {
+		const base = join(folder, "killed");
+		const place = createFileLedger(base);
+		await write(place, epochOf(1));
+		const halves = () => readdirSync(base, { recursive: true }).filter((name) => String(name).endsWith(".next"));
+		const disk = await watchSyncs(t);
+		const goOn = disk.stop();
+		const writing = place.put({ _id: "coh_a", kind: "cohort", at: 1 });
+		await until(() => halves().length === 1);
+		await write(place, epochOf(2));
+		assert.equal(halves().length, 1);
+		const longAgo = Date.now() / 1000 - 3600;
+		utimesSync(join(base, String(halves()[0])), longAgo, longAgo);
+		await write(place, epochOf(3));
+		assert.deepEqual(halves(), []);
+		goOn();
+		await assert.rejects(writing, { code: "store_unavailable" });
 	});
 
 	it("an epoch that is written late takes no place back, to an earlier beat or to an earlier life", async () => {
