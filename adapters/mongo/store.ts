@@ -242,6 +242,9 @@ function createIdempotencyStore(collection: mongo.Collection<IdempotencyDocument
 	};
 }
 
+/** The keyed hash of a network, and the one under an older version of the hash's key that it stands in place of. */
+type SeenNetwork = { mac: string; instead?: string | undefined };
+
 function createApiKeyStore(collection: mongo.Collection<ApiKeyDocument>) {
 	return {
 		/** False when one of that id stands. */
@@ -264,9 +267,16 @@ function createApiKeyStore(collection: mongo.Collection<ApiKeyDocument>) {
 				const filter = { _id: id, "secrets.0.mac": newest, revokedAt: { $exists: false } };
 				return (await collection.updateOne(filter as never, { $set: set })).matchedCount === 1;
 			}),
-		/** Notes that it was used, and from where it has come by now. */
-		noteUse: (id: string, use: Pick<ApiKeyDocument, "lastUsedAt" | "seenFrom">) =>
-			guardStore(async () => void (await collection.updateOne({ _id: id }, { $set: use }))),
+		/** Notes that it was used, and a network that it came from beside those that others note meanwhile. */
+		noteUse: (id: string, lastUsedAt: number, network?: SeenNetwork) =>
+			guardStore(async () => {
+				await collection.updateOne({ _id: id }, { $set: { lastUsedAt } });
+				if (!network) return;
+				const { mac, instead } = network;
+				const push = { seenFrom: { $each: [mac], $slice: -limits.networksSeenMax } };
+				await collection.updateOne({ _id: id, seenFrom: { $ne: mac } }, { $push: push });
+				if (instead !== undefined) await collection.updateOne({ _id: id }, { $pull: { seenFrom: instead } });
+			}),
 		/** A page of a tenant's, newest first, after the cursor's place. */
 		page: (tenantId: string, itemsMax: number, after?: Place) =>
 			findPage(collection, { tenantId }, "createdAt", { itemsMax, after }),

@@ -1,7 +1,6 @@
 // What is noticed of the use of credentials: when they were last used, and what tells that they may have leaked.
 
 import type { ApiKeyDocument } from "../../adapters/mongo/models.ts";
-import { limits } from "../../domain/limits.ts";
 import { networkOf } from "../addresses.ts";
 import type { ApiDeps } from "../deps.ts";
 import type { Metrics } from "../metrics.ts";
@@ -26,7 +25,8 @@ export type WatchDeps = Pick<ApiDeps, "clock" | "hmac" | "evidence" | "log"> & {
 	store: { apiKeys: Pick<ApiDeps["store"]["apiKeys"], "noteUse"> };
 };
 
-type Networks = { isNew: boolean; seenFrom: string[] };
+/** `instead`: its hash under an older version of the hash's key. */
+type Network = { mac: string; instead?: string | undefined };
 type Known = Pick<ApiKeyDocument, "_id" | "tenantId">;
 
 // However often a leaked key is tried, it does not fill the log.
@@ -59,17 +59,16 @@ export function createWatch(deps: WatchDeps) {
 	}
 
 	/**
-	 * The networks that a key came from, with this one; undefined when nothing of them changes. One that is known under an
-	 * older version of the hash's key is kept under the newest from then on.
+	 * The network as a key's document is to have it; undefined where it has it so. One that is known under an older version
+	 * of the hash's key is kept under the newest from then on.
 	 */
-	async function addNetwork(key: ApiKeyDocument, network: string): Promise<Networks | undefined> {
+	async function newNetwork(key: ApiKeyDocument, network: string): Promise<Network | undefined> {
 		const text = `from\n${key._id}\n${network}`;
 		const { toStore, live } = await deps.hmac.macs("api-key", undefined, text);
 		const before = key.seenFrom ?? [];
 		const known = live.find(({ mac }) => before.includes(mac));
 		if (known && known.version >= toStore.version) return undefined;
-		const others = before.filter((one) => one !== known?.mac);
-		return { isNew: known === undefined, seenFrom: [...others, toStore.mac].slice(-limits.networksSeenMax) };
+		return { mac: toStore.mac, instead: known?.mac };
 	}
 
 	/**
@@ -81,15 +80,14 @@ export function createWatch(deps: WatchDeps) {
 		const network = networkOf(address);
 		// Now and again the hash is looked at too, whose key may have another version since.
 		const isKnown = !seen.isOlder(`${key._id} ${network}`, now - networkEveryMs);
-		const networks = isKnown ? undefined : await addNetwork(key, network);
+		const added = isKnown ? undefined : await newNetwork(key, network);
 		// Where it came from first is no news.
-		if (networks?.isNew && key.seenFrom?.length) await alert(key, "new_address", requestId);
+		if (added && !added.instead && key.seenFrom?.length) await alert(key, "new_address", requestId);
 		if (!isKnown) seen.set(`${key._id} ${network}`, now);
 		const isDue = noted.isOlder(key._id, now - noteEveryMs) && (key.lastUsedAt ?? 0) <= now - noteEveryMs;
-		if (!isDue && !networks) return;
+		if (!isDue && !added) return;
 		noted.set(key._id, now);
-		const use = { lastUsedAt: now, ...(networks && { seenFrom: networks.seenFrom }) };
-		deps.store.apiKeys.noteUse(key._id, use).catch(() => {
+		deps.store.apiKeys.noteUse(key._id, now, added).catch(() => {
 			deps.log.warn({ about: key._id, code: "store_unavailable" }, "use of a key not noted");
 		});
 	}
