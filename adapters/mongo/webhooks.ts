@@ -92,8 +92,10 @@ export function createWebhookDeliveryStore(
 			guardStore(async () => {
 				if (ids.length === 0) return [];
 				const claim = deps.randomToken();
-				// Not stated plainly: a stand-in would look for an index of this condition instead of using the ids.
-				const filter = { _id: { $in: ids }, nextAt: { $not: { $gt: now } } } as mongo.Filter<WebhookDelivery>;
+				// Not stated plainly: a stand-in would look for an index of these conditions instead of using the ids. Without its
+				// state, one that another has told since it was found due would be due: it has no time any more.
+				const due = { state: { $not: { $ne: "waiting" } }, nextAt: { $not: { $gt: now } } };
+				const filter = { _id: { $in: ids }, ...due } as mongo.Filter<WebhookDelivery>;
 				await collection.updateMany(filter, { $set: { claim, nextAt: now + leaseMs } });
 				return (await collection.find({ _id: { $in: ids } }).toArray()).filter((delivery) => delivery.claim === claim);
 			}),

@@ -157,6 +157,26 @@ describe("the notifier", () => {
 		assert.deepEqual([stored.notifyAt, stored.notified], [undefined, 2]);
 	});
 
+	it("what another told between the look for it and the claim is not told again behind what came after it", async () => {
+		const id = await accept();
+		await toSubmitted(id);
+		const other = createNotifying();
+		const { webhookDeliveries } = api.store;
+		const findDue: typeof webhookDeliveries.findDue = async (...asked) => {
+			const due = await webhookDeliveries.findDue(...asked);
+			if (due.length === 0 || sequences(id).length > 0) return due;
+			await notifyAll(other);
+			await toDelivered(id);
+			await notifyAll(other);
+			return due;
+		};
+		await createNotifying().gather(100);
+		const store = { ...api.store, webhookDeliveries: { ...webhookDeliveries, findDue } };
+		await notifyAll(createNotifying({ store }));
+		assert.deepEqual(sequences(id), [1, 2]);
+		assert.ok((await deliveriesOf(id)).every(({ state, nextAt, claim }) => state === "delivered" && !nextAt && !claim));
+	});
+
 	it("what happens while a message is being gathered is told next, though it comes to rest meanwhile", async () => {
 		const id = await accept();
 		await toSubmitted(id);
