@@ -83,7 +83,7 @@ const stopScopeOf = ({ inbound }: TenantDocument) => inbound?.stopScope ?? "all"
  * carrier that was not heard for a while brings what was written then. It stands from when it was written, as if it had
  * come then: an opt-out that was lifted since is not placed again. And it counts within the time for which the store knows
  * what was seen, so that it counts once.
- * @throws LetheError store_unavailable, keys_unavailable, idempotency_in_progress: the carrier must bring it again
+ * @throws LetheError store_unavailable, keys_unavailable, callback_unconfirmed: the carrier must bring it again
  */
 export function createInbound(deps: InboundDeps) {
 	const subjects = createSubjects(deps);
@@ -287,5 +287,6 @@ async function claim(deps: InboundDeps, id: string) {
 	if (standing.answer) return undefined;
 	const { startedAt } = standing;
 	if (now - startedAt > handlingMsMax && (await keys.takeOver(id, startedAt, now))) return claimed;
-	throw new LetheError("idempotency_in_progress");
+	// Whoever has it in hand may have died over it, and some carriers bring nothing again that was answered by a 4xx.
+	throw new LetheError("callback_unconfirmed");
 }

@@ -412,6 +412,19 @@ describe("POST /v1/callbacks/{carrier}/{queue}/inbound", () => {
 		assert.equal((await send(to)).status, 422);
 	});
 
+	it("a STOP that a process died over is asked for again by 503, which every carrier heeds, and is in force then", async () => {
+		const to = freshNumber();
+		const stop = inboundOf("STOP", { from: to, at: api.clock() });
+		const id = api.ids.derive("request", JSON.stringify(["queue", "inbound", stop.eventId]));
+		const eraseBy = api.clock() + limits.inboundSeenMs;
+		await api.store.idempotencyKeys.claim({ _id: id, fingerprint: "", startedAt: api.clock(), eraseBy });
+		const bring = () => api.callback(stop, { kind: "inbound", at: api.clock() });
+		assert.deepEqual(await bring(), { status: 503, code: "callback_unconfirmed" });
+		api.time.offsetMs += 61_000;
+		assert.equal((await bring()).status, 200);
+		assert.equal((await send(to)).json.code, "policy_denied");
+	});
+
 	it("when the store fails half way the carrier brings it again, and then it is in force once", async () => {
 		const failing = await createTestApi((deps) => ({
 			policies: openPolicies(),
