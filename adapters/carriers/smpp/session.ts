@@ -53,6 +53,8 @@ export function createSession(options: SessionOptions) {
 	const watch = setInterval(enquire, Math.max(50, options.enquireMs / 4));
 	socket.setNoDelay(true);
 	socket.on("data", onData);
+	// A peer that has ended its half answers nothing any more: what was written yet would stay in doubt.
+	socket.on("end", end);
 	socket.on("error", () => undefined);
 	socket.on("close", onClose);
 
