@@ -174,8 +174,8 @@ const inbound = z.object({ MessageUUID: uuid, From: party, To: party, Text: z.st
 const deciding = { MessageUUID: "=?[0-9a-fA-F]", CallUUID: "=?[0-9a-fA-F]", ErrorCode: "=?\\d", Status: "=?[a-z]" };
 /** And these who wrote, and to whom. */
 const parties = { From: "=?\\+?\\d{3}", To: "=?\\+?\\d{3}" };
-/** Documented names that end in one of those. */
-const longer = ["ParentMessageUUID", "ParentCallUUID"];
+/** Plivo's names that end in one of those. */
+const longer = ["ParentMessageUUID", "ParentCallUUID", "TendlcRegistrationStatus"];
 const freeText = "Text";
 const known = [...Object.keys(receipt.shape), "Text"];
 

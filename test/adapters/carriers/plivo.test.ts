@@ -200,8 +200,11 @@ test("what is rightly signed and tells of a message otherwise than documented is
 
 test("a known name within a foreign name or value takes nothing from a receipt, however long a name", () => {
 	const foreign: Record<string, string>[] = [{ StatusCode: "200" }, { ErrorCodeText: "no" }, { Zzz: "Status" }];
+	foreign.push({ TendlcRegistrationStatus: "unregistered" });
 	for (const more of [...foreign, { ["N".repeat(70)]: "1" }]) {
-		assert.equal(verify(post({ ...sent, ...more }), now).events[0]?.state, "delivered", JSON.stringify(more));
+		const params = { ...sent, ...more };
+		assert.equal(verify(post(params), now).events[0]?.state, "delivered", JSON.stringify(more));
+		assert.equal(verify(get(`${url}?${form(Object.entries(params))}`), now).events[0]?.state, "delivered");
 	}
 	assert.equal(verify(post(sent, { url: `${url}?kind=Status` }), now).events[0]?.state, "delivered");
 });
