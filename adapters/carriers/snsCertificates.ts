@@ -30,10 +30,12 @@ export function createSnsCertificates(deps: { clock: () => number }) {
 	return {
 		keyOf: (url: string) => keys.get(url),
 		async fetch(url: string, signal: AbortSignal): Promise<void> {
-			await underWay;
+			if (!fetchable.test(url)) return;
+			// In the order in which they were asked for: nobody who names others keeps one from its turn.
+			while (underWay && !keys.has(url) && !signal.aborted) await underWay;
 			const failed = failedAt.get(url);
 			const isWorthIt = failed === undefined || deps.clock() - failed > bounds.waitMs;
-			if (!fetchable.test(url) || keys.has(url) || !isWorthIt || underWay !== undefined) return;
+			if (keys.has(url) || !isWorthIt || signal.aborted) return;
 			underWay = download(url, signal).finally(() => {
 				underWay = undefined;
 			});

@@ -110,6 +110,29 @@ test("what is no certificate of today is not kept, a redirect not followed, and 
 	assert.equal(later.keyOf(origin + path), undefined);
 });
 
+test("whoever names other addresses at once keeps no genuine callback from its certificate, and none that is known waits", async () => {
+	const bogus = (digit: string) => `${origin}/SimpleNotificationService-${digit.repeat(32)}.pem`;
+	for (const digit of ["1", "2", "3", "4"]) {
+		agent
+			.get(origin)
+			.intercept({ path: new URL(bogus(digit)).pathname })
+			.reply(404, "")
+			.delay(50);
+	}
+	const served = serve(certificate);
+	const certificates = createSnsCertificates({ clock: Date.now });
+	await Promise.all([...["1", "2", "3"].map(bogus), origin + path].map((url) => certificates.fetch(url, never)));
+	assert.ok(certificates.keyOf(origin + path));
+	let isOver = false;
+	const slow = certificates.fetch(bogus("4"), never).then(() => {
+		isOver = true;
+	});
+	await certificates.fetch(origin + path, never);
+	assert.deepEqual([isOver, served()], [false, 1]);
+	await slow;
+	agent.assertNoPendingInterceptors();
+});
+
 function renewAgent() {
 	agent = new MockAgent();
 	agent.disableNetConnect();
