@@ -33,7 +33,7 @@ import type {
 } from "./carrier.ts";
 import type { CarrierCode } from "./codes.ts";
 import { callbackUrl, isNumberOrName, nonEmpty, webUrl } from "./fields.ts";
-import { type Answers, basic, createVendor, readAnswer, toCode } from "./vendor.ts";
+import { type Answer, type Answers, basic, createVendor, readAnswer, toCode } from "./vendor.ts";
 
 const capabilities: Capabilities = {
 	...{ validity: true, receipts: true, inbound: true, lookup: false, redaction: true, idempotentSend: false },
@@ -119,8 +119,7 @@ export const createTwilio: CarrierFactory = ({ settings, secrets }) => {
 			if (exchange.kind !== "answered") return "unavailable";
 			if (exchange.status === 200) return "there";
 			// Not any 404 on the way: the carrier's own word that it has no such message.
-			const code = exchange.status === 404 && readAnswer(z.object({ code: z.number() }), exchange)?.code;
-			return code === 20404 ? "gone" : "unavailable";
+			return exchange.status === 404 && readRefusal(exchange) === 20404 ? "gone" : "unavailable";
 		},
 	});
 };
@@ -140,8 +139,15 @@ const answers: Answers = {
 		// A messaging service counts them only later.
 		return taken && { carrierId: taken.sid, segments: taken.num_segments || undefined };
 	},
-	refused: (answer) => toCode(codes, readAnswer(z.object({ code: z.number() }), answer)?.code),
+	refused: (answer) => toCode(codes, readRefusal(answer)),
+	throttled: (answer) => readRefusal(answer) === queueFull,
 };
+// What waits at Twilio for this sender is more than it takes: no fault of the message's, and it passes.
+const queueFull = 21611;
+
+function readRefusal(answer: Answer): number | undefined {
+	return readAnswer(z.object({ code: z.number() }), answer)?.code;
+}
 
 /** Secrets `{secret}`: the auth token of the account that sends. Nothing is timed: the replay key is what was signed. */
 export const verifyTwilio: VerifierFactory = ({ secrets }) =>

@@ -109,6 +109,10 @@ const theirs: Record<string, [reply: Reply, outcome: SendOutcome][]> = {
 	twilio: [
 		[{ status: 400, body: '{"code":21610}' }, failed("recipient_opted_out", true)],
 		[{ status: 400, body: '{"code":21606}' }, failed("sender_refused", true)],
+		[
+			{ status: 400, body: '{"code":21611}' },
+			{ kind: "throttled", retryAfterMs: 1_000 },
+		],
 		[{ status: 404, body: '{"code":20404}' }, unreadable],
 	],
 	vonage: [[{ status: 422, body: '{"title":"1120"}' }, failed("sender_refused", true)]],
