@@ -1,10 +1,14 @@
 // What a send queue's carrier is opened with: as Vault and the store have it, five seconds later at the latest.
 
 import assert from "node:assert/strict";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { test } from "node:test";
 import { createQueueCarriers } from "../../../adapters/carriers/queueCarriers.ts";
 import { createCarrierSecrets } from "../../../adapters/vault/carrierSecrets.ts";
 import { LetheError } from "../../../domain/errors.ts";
+import { Plaintext } from "../../../domain/plaintext.ts";
+import { until } from "../../stack/carrier/start.ts";
 
 function openCarriers() {
 	const state = { now: 0, secrets: { token: "token-the-first-one" } as object | undefined, settings: {} };
@@ -51,6 +55,43 @@ test("secrets that were replaced are in force five seconds later, and those that
 	assert.equal(await openAt(14_000), second);
 	away.vault = false;
 	assert.notEqual(await openAt(19_000), second);
+});
+
+test("what was replaced keeps no connection, and ends what it has under way", async (t) => {
+	await using opened = openCarriers();
+	const { state, openAt } = opened;
+	const held = Promise.withResolvers<void>();
+	let asked = 0;
+	const server = createServer({ keepAliveTimeout: 60_000 }, async (_request, response) => {
+		if (++asked === 2) await held.promise;
+		response.writeHead(202).end('{"id":"c1","segments":1}');
+	});
+	t.after(() => {
+		server.close();
+		server.closeAllConnections();
+	});
+	const sockets = new Set<unknown>();
+	server.on("connection", (socket) => {
+		sockets.add(socket);
+		socket.once("close", () => sockets.delete(socket));
+	});
+	await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+	state.settings = { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
+	const carrier = await openAt(0);
+	const send = () => {
+		const [to, text] = ["+12025550142", "hello"].map((one) => Plaintext.text(one)) as [Plaintext, Plaintext];
+		const message = { to, text, reference: "ref_1", sender: "Lethe", validitySeconds: 60 };
+		return carrier?.send(message, new AbortController().signal);
+	};
+	assert.equal((await send())?.kind, "accepted");
+	assert.equal(sockets.size, 1, "it is kept alive");
+	const underWay = send();
+	await until(() => asked === 2);
+	state.secrets = { token: "token-the-second-one" };
+	assert.notEqual(await openAt(10_000), carrier);
+	held.resolve();
+	assert.equal((await underWay)?.kind, "accepted");
+	await until(() => sockets.size === 0);
 });
 
 test("no secret serves while Vault is away for longer than a quarter of an hour", async () => {

@@ -310,7 +310,13 @@ describe("links", () => {
 		assert.equal((await first).kind, "accepted");
 		assert.deepEqual(await second, { kind: "rejected", code: "withdrawn", permanent: false });
 		assert.deepEqual(await third, { kind: "rejected", code: "aborted", permanent: false });
-		assert.equal(smsc.heard("submit_sm").length, 1);
+		// Behind this one nothing is on its way any more.
+		const last = carrier.send(message("last"), never);
+		await until(() => held.length === 2);
+		held[1]?.();
+		assert.equal((await last).kind, "accepted");
+		const written = smsc.heard("submit_sm").map(({ fields }) => String(fields.short_message));
+		assert.deepEqual(written, ["hello", "last"]);
 	});
 
 	test("several binds share the work, and split ones send on transmitters only", async () => {

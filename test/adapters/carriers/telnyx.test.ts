@@ -50,6 +50,13 @@ test("each status means one state; one that was never confirmed is final and unk
 	const failed = event("delivery_failed");
 	failed.data.payload.errors = [{ code: "40008", title: "Undeliverable" }];
 	assert.equal(verify(post(failed), now).events[0]?.code, "handset_unreachable");
+	const several = event("delivered");
+	several.data.payload.to.push({ ...event("delivery_failed").data.payload.to[0] } as never);
+	assert.equal(
+		verify(post(several), now).events[0]?.state,
+		"pending",
+		"of several recipients it tells nothing of ours",
+	);
 });
 
 test("another body, time or key, or a signature in another form, is not believed", () => {

@@ -331,6 +331,7 @@ test("what is rightly signed and tells of a message otherwise than documented is
 		{ ...sent, MessageStatus: "teleported", SmsStatus: "teleported" },
 		{ ...sent, MessageStatus: ["delivered", "failed"] },
 		{ ...sent, SmsStatus: "sent" },
+		{ ...sent, SmsSid: `SM${"0".repeat(32)}` },
 		{ ...sent, To: [sent.To, "+12025550143"] },
 		{ ...base, Body: ["STOP", "START"] },
 		{ From: sent.From, To: sent.To, Body: "STOP" },

@@ -183,6 +183,19 @@ for (const [name, vendor] of Object.entries(made)) {
 	});
 }
 
+test("sinch: what it lists of another reference is neither this message nor its absence", async () => {
+	const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+	const { secrets } = made.sinch as vendors.Vendor;
+	const carrier = (carriers.sinch as CarrierFactory)({ settings: { url }, secrets });
+	const lookUp = (reference: string) => {
+		next = { status: 200, body: JSON.stringify({ batches: [{ id: "b1", client_reference: reference, body: "x" }] }) };
+		return carrier.lookup?.("ref_1", Date.now(), never);
+	};
+	assert.equal((await lookUp("ref_1"))?.kind, "found");
+	assert.deepEqual(await lookUp("ref_2"), { kind: "unavailable" });
+	await carrier.close?.();
+});
+
 test("twilio: a name that begins as the id of a messaging service does is a name", async () => {
 	const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 	const { secrets } = made.twilio as vendors.Vendor;

@@ -86,6 +86,16 @@ test("what the vendor's libraries do not check is checked: issuer, id, time, bod
 	for (const edge of [-300, 300]) assert.equal(reasonOf(await withJwt(body, { iat: seconds + edge })), undefined);
 });
 
+test("a token that asks for what is not understood is not believed (RFC 7515, 4.1.11)", async () => {
+	const body = JSON.stringify(status);
+	const request = await withJwt(body);
+	const [, claims] = request.headers.authorization.split(".");
+	const head = Buffer.from(JSON.stringify({ alg: "HS256", crit: ["exp"] })).toString("base64url");
+	const mac = createHmac("sha256", secret).update(`${head}.${claims}`).digest("base64url");
+	const headers = { ...request.headers, authorization: `Bearer ${head}.${claims}.${mac}` };
+	assert.equal(reasonOf({ ...request, headers }), "bad_signature");
+});
+
 test("a token covers a form too, as it is written, and nothing of a query", async () => {
 	const receipt = { msisdn: "12025550142", messageId: "0A8DF711", status: "delivered", "err-code": "0" };
 	const form = new URLSearchParams(receipt).toString();
