@@ -66,7 +66,8 @@ function readFields(text: string): { id?: string | undefined; stat?: string | un
 	const [head = ""] = text.split(/\btext:/i, 1);
 	const read = (pattern: RegExp) => pattern.exec(head)?.[1];
 	return {
-		id: read(/\bid:\s*([\w-]{1,64})/i),
+		// Whatever an answer's id may hold, but for what separates fields: cut short, it would be of no message.
+		id: read(/\bid:\s*([\x21-\x2b\x2d-\x3a\x3c-\x7e]{1,64})/i),
 		stat: read(/\bstat:\s*([A-Za-z]{1,8})/i)?.toUpperCase(),
 		err: read(/\berr:\s*([0-9A-Za-z]{1,8})/i),
 	};

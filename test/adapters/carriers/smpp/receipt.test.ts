@@ -68,6 +68,15 @@ test("what stands after text: is the message's own", () => {
 	assert.equal(readReceipt(deliver("text: id:1 stat:DELIVRD")), undefined);
 });
 
+test("an id in the text is read as far as an answer may have it", () => {
+	for (const id of ["4.1-77", "uH9+a/b==", "smsc1:00a7", "{a}@b", "m_1"]) {
+		for (const after of [" ", ",", ";", "\r\n"]) {
+			const told = readReceipt(deliver(`id:${id}${after}sub:001 stat:DELIVRD err:000 text:`));
+			assert.deepEqual(told, { messageId: id, state: "delivered", error: "000" }, `${id}${after}`);
+		}
+	}
+});
+
 test("only esm_class makes a receipt: a handset can send text that looks alike", () => {
 	for (const esmClass of [0, 0x01, 0x03, 0x08, 0x10, 0x18, 0x40, 0x80]) {
 		assert.equal(readReceipt(deliver(written, esmClass)), undefined, String(esmClass));
