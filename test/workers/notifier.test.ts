@@ -177,6 +177,24 @@ describe("the notifier", () => {
 		assert.ok((await deliveriesOf(id)).every(({ state, nextAt, claim }) => state === "delivered" && !nextAt && !claim));
 	});
 
+	it("who comes back after its lease writes nothing over what another has found since", async () => {
+		const id = await accept();
+		await toSubmitted(id);
+		const slow = createNotifying();
+		await slow.gather(100);
+		const [group] = await slow.claimDue([]);
+		assert.ok(group);
+		later(limits.webhookLeaseMs + 1_000);
+		await notifyAll(createNotifying());
+		receiver.script.answer = (_, response) => response.writeHead(500).end();
+		await slow.deliver(group);
+		const [told] = await deliveriesOf(id);
+		assert.deepEqual(
+			[told?.state, told?.nextAt, told?.tries.map(({ status }) => status)],
+			["delivered", undefined, [204]],
+		);
+	});
+
 	it("what happens while a message is being gathered is told next, though it comes to rest meanwhile", async () => {
 		const id = await accept();
 		await toSubmitted(id);
