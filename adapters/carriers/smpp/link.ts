@@ -1,6 +1,6 @@
 // A link to an SMSC that is kept up: connected over TLS, bound, and made anew with growing pauses whenever it ends.
 
-import { connect as connectPlain, type Socket } from "node:net";
+import { connect as connectPlain, isIP, type Socket } from "node:net";
 import { connect as connectSecure } from "node:tls";
 import type { CarrierCode } from "../codes.ts";
 import { createSession, type Session, type SessionOptions } from "./session.ts";
@@ -94,8 +94,10 @@ function connect(
 	onBegun: (socket: Socket) => void,
 ): Promise<Socket | undefined> {
 	return new Promise((resolve) => {
+		// RFC 6066, 3: an address is no server's name; the certificate is held to the host then.
+		const servername = isIP(host) ? "" : host;
 		const socket = isSecure
-			? connectSecure({ host, port, ca, servername: host, minVersion: "TLSv1.2", rejectUnauthorized: true })
+			? connectSecure({ host, port, ca, servername, minVersion: "TLSv1.2", rejectUnauthorized: true })
 			: connectPlain({ host, port });
 		onBegun(socket);
 		const settle = (connected: Socket | undefined) => {

@@ -3,9 +3,11 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { isIP } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, test } from "node:test";
+import type { TlsOptions } from "node:tls";
 import type { Carrier, OutboundMessage } from "../../../adapters/carriers/carrier.ts";
 import { createSmpp } from "../../../adapters/carriers/smpp.ts";
 import { Plaintext } from "../../../domain/plaintext.ts";
@@ -386,11 +388,11 @@ describe("links", () => {
 });
 
 describe("TLS", () => {
-	/** A certificate of its own authority, for `localhost`. */
+	/** A certificate of its own authority, for this name or address. */
 	function makeCertificate(name: string) {
 		const folder = mkdtempSync(join(tmpdir(), "lethe-smpp-"));
 		const [key, cert] = ["key.pem", "cert.pem"].map((file) => join(folder, file)) as [string, string];
-		const subject = ["-subj", `/CN=${name}`, "-addext", `subjectAltName=DNS:${name}`];
+		const subject = ["-subj", `/CN=${name}`, "-addext", `subjectAltName=${isIP(name) ? "IP" : "DNS"}:${name}`];
 		const kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"];
 		const { status } = spawnSync("openssl", ["req", "-x509", ...kind, ...subject, "-keyout", key, "-out", cert]);
 		assert.equal(status, 0, "openssl is needed to make a certificate");
@@ -417,6 +419,24 @@ describe("TLS", () => {
 		await using modern = open(dated.url, { ca: own.cert });
 		assert.deepEqual(await modern.send(message(), never), unreachable);
 		for (const each of [impostor, dated]) assert.equal(each.heard("bind_transceiver").length, 0);
+	});
+
+	test("an SMSC that is named by its address is known by it, and the address is told as no server's name (RFC 6066, 3)", async (t) => {
+		const names: (string | undefined)[] = [];
+		const own = makeCertificate("127.0.0.1");
+		const SNICallback: TlsOptions["SNICallback"] = (name, done) => done(null, void names.push(name));
+		await using smsc = await startSmsc({ tls: { ...own, SNICallback } });
+		const warnings: string[] = [];
+		const warn = ({ message }: Error) => void warnings.push(message);
+		process.on("warning", warn);
+		t.after(() => process.off("warning", warn));
+		await using carrier = open(`smpps://127.0.0.1:${smsc.port}`, { ca: own.cert });
+		assert.equal((await carrier.send(message(), never)).kind, "accepted");
+		const other = makeCertificate("127.0.0.2");
+		await using impostor = await startSmsc({ tls: other });
+		await using named = open(`smpps://127.0.0.1:${impostor.port}`, { ca: other.cert });
+		assert.deepEqual(await named.send(message(), never), unreachable);
+		assert.deepEqual([names, warnings], [[], []]);
 	});
 
 	test("what can't be used safely is refused at once, and the refusal repeats none of it", () => {
