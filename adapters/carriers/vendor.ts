@@ -129,7 +129,7 @@ function refusal(code: CarrierCode): SendOutcome {
 function readRetryAfterMs(header: string | string[] | undefined): number {
 	const text = typeof header === "string" ? header : "";
 	// RFC 9110, 10.2.3: seconds, or a date.
-	const ms = /^\d{1,9}$/.test(text) ? Number(text) * 1000 : Date.parse(text) - Date.now();
+	const ms = /^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text) - Date.now();
 	return Math.min(Math.max(ms || 0, limits.backoffFirstMs), limits.backoffMaxMs);
 }
 

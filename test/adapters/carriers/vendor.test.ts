@@ -79,6 +79,10 @@ const anywhere: [reply: Reply, outcome: SendOutcome][] = [
 		{ kind: "throttled", retryAfterMs: limits.backoffMaxMs },
 	],
 	[
+		{ status: 429, headers: { "retry-after": "2147483648" } },
+		{ kind: "throttled", retryAfterMs: limits.backoffMaxMs },
+	],
+	[
 		{ status: 500, body: "{}" },
 		{ kind: "ambiguous", code: "carrier_error" },
 	],
