@@ -81,7 +81,8 @@ const conditionShape = z
 	})
 	.meta({ id: "condition" }) as unknown as z.ZodType<Condition>;
 
-type KnownFact = { kind: FactKind; values?: z.ZodType };
+/** `isList`: one fact may hold several values. */
+type KnownFact = { kind: FactKind; values?: z.ZodType; isList?: true };
 
 // One test for each kind and list of values, so that the published schema says each once.
 function testOf(fact: KnownFact): z.ZodType {
@@ -123,7 +124,8 @@ function describeFact(schema: z.ZodType): KnownFact {
 	if (kind !== undefined) return { kind, values: schema };
 	if (schema instanceof z.ZodEnum) return { kind: "name", values: schema };
 	const member = schema instanceof z.ZodArray ? unwrap(schema.element as z.ZodType) : undefined;
-	if (member instanceof z.ZodEnum || member instanceof z.ZodString) return { kind: "name", values: member };
+	if (member instanceof z.ZodEnum || member instanceof z.ZodString)
+		return { kind: "name", values: member, isList: true };
 	return schema instanceof z.ZodString ? { kind: "text", values: schema } : { kind: "group" };
 }
 

@@ -21,11 +21,15 @@ export function compileCondition(condition: Condition): Predicate {
 	return (facts, now) => predicates.every((predicate) => predicate(facts, now));
 }
 
+// Facts of one value, which is compared as it is: a word or a proof has several spellings, and meets tests of each.
+const exactKinds = new Set<string | undefined>(["name", "place", "flag", "count"]);
+
 /** Whether no facts can meet both: some single-valued fact would need two values. */
 export function areDisjoint(one: Condition, other: Condition): boolean {
 	return Object.entries(one).some(([path, test]) => {
 		const theirs = other[path];
-		if (path === "any" || path === "all" || path === "dataClasses" || theirs === undefined) return false;
+		const fact = knownFacts.get(path);
+		if (theirs === undefined || fact?.isList || !exactKinds.has(fact?.kind)) return false;
 		if (!isList(test) || !isList(theirs)) return false;
 		return !toList(test).some((value) => toList(theirs).includes(value));
 	});

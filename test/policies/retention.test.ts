@@ -98,6 +98,21 @@ test("rules that can never apply together do not clash, and those that meet in a
 	assert.throws(() => samplePackSet(long, short(["otp", "health"], "P4D")), /long\.record/);
 });
 
+test("rules for two purposes of one consent, or two spellings of one word, may apply together and clash", () => {
+	const rule = (id: string, when: object, bounds: object) =>
+		sampleRule(id, { when, retention: [{ object: "receipt", ...bounds }] });
+	const meet = (one: object, other: object) => () =>
+		samplePackSet(
+			samplePack("long", [rule("long.record", one, { min: "P5D" })]),
+			samplePack("short", [rule("short.record", other, { max: "P4D" })]),
+		);
+	assert.throws(meet({ "consent.purposes": "marketing" }, { "consent.purposes": "health" }), /long\.record/);
+	assert.throws(meet({ "context.lawfulBasis": "contract" }, { "context.lawfulBasis": "Contract" }), /long\.record/);
+	assert.throws(meet({ "context.gdprScope": "offer" }, { "context.gdprScope": "monitoring" }), /long\.record/);
+	assert.doesNotThrow(meet({ "context.autodialed": true }, { "context.autodialed": [false] }));
+	assert.doesNotThrow(meet({ subjectResidence: "US-CA" }, { subjectResidence: ["US-WA", "DE"] }));
+});
+
 test("a clash that a pack settles on purpose is settled for that object, where both rules apply", () => {
 	const keep = sampleRule("keep.logs", {
 		retention: [
