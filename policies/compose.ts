@@ -68,6 +68,7 @@ export function findRetentionFaults(packs: readonly CompiledPack[]): SetFault[] 
 				mend: "Give it one in a pack that applies to everything.",
 			})),
 		...packs.flatMap((pack) => findLooseResolutions(pack, packs)),
+		...findVoidResolutions(packs),
 		...rules.flatMap((long) => rules.flatMap((short) => findClashes(long, short, packs))),
 	];
 }
@@ -88,6 +89,34 @@ function findLooseResolutions({ ref, file }: CompiledPack, packs: readonly Compi
 				mend: "Name the id of a rule with a retention effect.",
 			})),
 	);
+}
+
+// What yields is replaced: by what yields to it in turn nothing is left, and by what has no maximum no end.
+function findVoidResolutions(packs: readonly CompiledPack[]): SetFault[] {
+	const all = packs.flatMap((pack) =>
+		pack.file.resolutions.map((resolution, index) => ({ ...resolution, pack, index })),
+	);
+	const terms = packs.flatMap(({ retention }) => retention.flatMap(({ effect }) => effect));
+	const isEnded = (id: string, about: string) =>
+		terms.some(({ ruleId, object, max }) => ruleId === id && object === about && max !== null);
+	return all.flatMap(({ pack, index, object, yields, to }) => {
+		const fault = { pack: `${pack.ref.id} ${pack.ref.version}`, path: ["resolutions", index, "to"] };
+		const name = `retention: ${object}: a resolution has ${yields} yield to ${to}`;
+		const next = all.filter((other) => other.object === object);
+		if (yieldsTo(to, yields, next)) {
+			return [{ ...fault, message: `${name}, which yields to it in turn`, mend: "Remove one of them." }];
+		}
+		const isThere = terms.some((term) => term.ruleId === to && term.object === object);
+		if (!isThere || isEnded(to, object) || !isEnded(yields, object)) return [];
+		return [{ ...fault, message: `${name}, which gives it no maximum`, mend: "Give it one there." }];
+	});
+}
+
+/** Whether a rule is another, or yields to it, be it by way of further ones. */
+function yieldsTo(id: string, other: string, resolutions: readonly { yields: string; to: string }[]): boolean {
+	const reached = new Set([id]);
+	for (const one of reached) for (const { yields, to } of resolutions) if (yields === one) reached.add(to);
+	return reached.has(other);
 }
 
 type Owned = { pack: CompiledPack; rule: Rule<RetentionTerm[]> };

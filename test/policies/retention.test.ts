@@ -136,6 +136,23 @@ test("a clash that a pack settles on purpose is settled for that object, where b
 	);
 });
 
+test("a resolution by which nothing, or no maximum, would be left is a fault", () => {
+	const settled = (bounds: object, ...pairs: [yields: string, to: string][]) => {
+		const rules = [sampleRule("keep.logs", { retention: [{ object: "content", ...bounds }] })];
+		const resolutions = pairs.map(([yields, to]) => ({
+			object: "content",
+			...{ yields, to, why: "a law asks", citations: ["one"] },
+		}));
+		return () => samplePackSet(samplePack("keep", rules, { resolutions }));
+	};
+	const bounds = { min: "P1Y", max: "P2Y" };
+	const base: [string, string] = ["base.retention", "keep.logs"];
+	assert.doesNotThrow(settled(bounds, base));
+	assert.throws(settled({ min: "P1Y" }, base), /content: .*keep\.logs, which gives it no maximum, .*Give it one there/);
+	assert.throws(settled(bounds, base, ["keep.logs", "keep.logs"]), /keep\.logs, which yields to it in turn/);
+	assert.throws(settled(bounds, base, ["keep.logs", "base.retention"]), /which yields to it in turn/);
+});
+
 test("a set of packs that leaves an object without a maximum is not read", () => {
 	const alone = loaded.filter(({ file }) => file.id === "gdpr");
 	assert.throws(() => indexPacks(alone), /content: no rule that always applies/);
