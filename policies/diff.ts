@@ -63,13 +63,17 @@ function describeAll(rule: RuleFile, pack: PackFile): Record<string, string> {
 }
 
 function describePack({ effectiveFrom, effectiveTo, destinations, applies, excludes, resolutions }: PackFile) {
+	const left = excludes.map(({ when, reason, citations }) => {
+		const said = [...(reason ? [reason] : []), ...citations].join("; ");
+		return `${describeCondition(when)} (${said})`;
+	});
 	const settled = resolutions.map(({ object, yields, to }) => `${object}: ${yields} yields to ${to}`);
 	return {
 		"in force from": effectiveFrom,
 		...(effectiveTo ? { "in force until": effectiveTo } : {}),
 		destinations: destinations.join(", ") || "none",
 		"applies when": describeCondition(applies),
-		"leaves out": excludes.map(({ when }) => describeCondition(when)).join("; ") || "nothing",
+		"leaves out": left.join("; ") || "nothing",
 		"settled conflicts": settled.join("; ") || "none",
 	};
 }

@@ -27,8 +27,9 @@ export function findFacets(rule: RuleFile, pack: Pick<PackFile, "destinations">)
 	const { window, retention, ...others } = rule;
 	const facets: Facets = {};
 	if (window) Object.assign(facets, quietHours(window, window.regions ?? pack.destinations));
-	for (const { object, min, max, ...more } of retention ?? []) {
-		facets[`${objectWords(object)} is kept`] = describeTerm(min, max, more);
+	for (const term of retention ?? []) {
+		const name = `${objectWords(term.object)} is kept`;
+		facets[name] = [...(facets[name] === undefined ? [] : [facets[name]]), describeTerm(term)].join(" and ");
 	}
 	for (const [name, effect] of Object.entries(others)) {
 		const words = effect === undefined ? undefined : describeEffect(name, effect);
@@ -57,11 +58,13 @@ export function describeCondition(condition: RuleFile["when"], valuesMax = Numbe
 	return parts.join(" and ") || "always";
 }
 
-function describeTerm(min: string | undefined, max: string | null | undefined, more: object): string {
-	const { keep } = more as { keep?: string };
+const starts = { created: "", last_in_effect: " from when it was last in effect", processed: " from its processing" };
+
+function describeTerm({ min, max, keep, clock }: NonNullable<Effects["retention"]>[number]): string {
+	const isBrief = min === undefined || describeDuration(min) === "no time at all";
 	const parts = [
 		...(keep === undefined ? [] : [`${describeDuration(keep)} unless a tenant says otherwise`]),
-		...(min === undefined || describeDuration(min) === "no time at all" ? [] : [`at least ${describeDuration(min)}`]),
+		...(isBrief ? [] : [`at least ${describeDuration(min)}${starts[clock]}`]),
 		...(max === undefined ? [] : [max === null ? "without end" : `at most ${describeDuration(max)}`]),
 	];
 	return parts.join(", ") || "no longer than needed";
@@ -85,8 +88,8 @@ const describers: Record<string, (effect: never) => Facets> = {
 	frequency: ({ max, per }: NonNullable<Effects["frequency"]>) => ({
 		messages: `at most ${max} within ${describeDuration(per)}`,
 	}),
-	delivery: ({ mode }: NonNullable<Effects["delivery"]>) => ({
-		delivery: `by ${objectWords(mode)}, or more protective`,
+	delivery: ({ mode, reason }: NonNullable<Effects["delivery"]>) => ({
+		delivery: `by ${objectWords(mode)}, or more protective (${reason})`,
 	}),
 	erase: ({ contentWithin, backupsWithin }: NonNullable<Effects["erase"]>) => ({
 		...(contentWithin ? { "content is erased": `within ${describeDuration(contentWithin)}` } : {}),

@@ -8,7 +8,7 @@ import { readPacks, readShipped } from "../../policies/load.ts";
 import { readPackText } from "../../policies/packText.ts";
 import type { PackFile } from "../../policies/schema.ts";
 import { describeCondition, describeDuration } from "../../policies/sentences.ts";
-import { editedText } from "../harness/policies.ts";
+import { editedText, shippedVersion } from "../harness/policies.ts";
 
 const version = { version: "1.9.0", effectiveFrom: "2026-12-01T00:00:00Z" };
 const read = (text: string) => readPackText(text).file as PackFile;
@@ -65,6 +65,31 @@ test("rules that are new, gone or otherwise changed are told, and a change of no
 	);
 	const law = draftChange(before, version, [{ rule: "de.hours", path: "basis", value: "carrier" }]);
 	assert.ok(sentences(before, law).includes("de.hours: basis law → carrier"));
+});
+
+test("what an approver has to know of a change is told: the clock, every term, why, and what an exclusion cites", () => {
+	const told = (pack: string, old: string, now: string) => {
+		const before = readShipped(pack, shippedVersion(pack));
+		assert.ok(before.includes(old), old);
+		return sentences(before, before.replace(old, now));
+	};
+	const kept = "hipaa.documentation: policy documentation is kept";
+	const long = "at least 6 years from when it was last in effect";
+	const term = "{ object: policy_documentation, min: P6Y, clock: last_in_effect }";
+	const created = term.replace("last_in_effect", "created");
+	assert.deepEqual(told("hipaa", term, created), [`${kept} ${long} → at least 6 years`]);
+	const more = `${term}\n      - { object: policy_documentation, min: P2Y }`;
+	assert.deepEqual(told("hipaa", term, more), [`${kept} ${long} → ${long} and at least 2 years`]);
+	const mode = "mode: secure_link, reason: ";
+	assert.deepEqual(told("hipaa", `${mode}PHI_SECURE_LINK`, `${mode}WARNING_NOT_RECORDED`), [
+		"hipaa.secure-link: delivery by secure link, or more protective (PHI_SECURE_LINK) → by secure link, or more protective (WARNING_NOT_RECORDED)",
+	]);
+	const cited = told("ccpa", '["Cal. Civ. Code 1798.145(c)(1)(A)"]', '["another"]');
+	assert.match(
+		cited.join(),
+		/^pack: leaves out dataClasses is phi \(CCPA_EXEMPT_PHI; Cal\..* → .*\(CCPA_EXEMPT_PHI; another\)/,
+	);
+	assert.match(told("ccpa", "    reason: CCPA_EXEMPT_PHI\n", "").join(), /^pack: leaves out/);
 });
 
 test("every rule of every shipped pack can be put in words", () => {
