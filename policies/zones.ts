@@ -8,11 +8,13 @@ export type CandidateZone = { zone: string; region?: string };
  * a country that is not in the table may be anywhere on Earth.
  */
 export function candidateZones(country: string, region?: string): readonly CandidateZone[] {
+	const apart = region?.startsWith(`${country}-`) ? zonesApart.get(region) : undefined;
+	if (region !== undefined && apart) return apart.map((zone) => ({ zone, region }));
 	const places = placesOf.get(country);
 	if (!places) return (countryZones[country] ?? anywhere).map((zone) => ({ zone, ...(region ? { region } : {}) }));
 	if (region === undefined) return places;
 	const inRegion = places.filter((place) => place.region === region);
-	// An unknown code, a territory for example: the whole country counts, and every regional rule of it.
+	// An unknown code: the whole country counts, and every regional rule of it.
 	return inRegion.length > 0 ? inRegion : [...new Set(places.map(({ zone }) => zone))].map((zone) => ({ zone }));
 }
 
@@ -93,6 +95,28 @@ const placesOf = new Map<string, readonly CandidateZone[]>(
 		table.flatMap(([zone, regions]) => regions.split(" ").map((code) => ({ zone, region: `${country}-${code}` }))),
 	]),
 );
+
+// Territories with a code within a country, which keep another time than any of its zones: whoever names one is there, and
+// who names none is taken to be elsewhere, since their numbers have country codes of their own. ISO 3166-2.
+const zonesApart = new Map<string, string[]>(
+	Object.entries({
+		"Pacific/Pago_Pago": "US-AS",
+		"Pacific/Guam": "US-GU US-MP",
+		"America/Puerto_Rico": "US-PR US-VI",
+		"America/Guadeloupe": "FR-971 FR-GP FR-BL FR-MF",
+		"America/Martinique": "FR-972 FR-MQ",
+		"America/Cayenne": "FR-973 FR-GF",
+		"Indian/Reunion": "FR-974 FR-RE",
+		"Indian/Mayotte": "FR-976 FR-YT",
+		"America/Miquelon": "FR-PM",
+		"Pacific/Noumea": "FR-NC",
+		"Pacific/Wallis": "FR-WF",
+		"Indian/Kerguelen": "FR-TF",
+		"America/Curacao": "NL-AW NL-CW NL-SX NL-BQ1 NL-BQ2 NL-BQ3",
+	}).flatMap(([zone, regions]) => regions.split(" ").map((region): [string, string[]] => [region, [zone]])),
+)
+	.set("US-UM", ["Pacific/Midway", "Pacific/Wake"])
+	.set("FR-PF", ["Pacific/Tahiti", "Pacific/Marquesas", "Pacific/Gambier"]);
 
 const countryZones: Record<string, string[]> = {
 	AT: ["Europe/Vienna"],

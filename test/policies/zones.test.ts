@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { isTimezone } from "../../policies/facts.ts";
-import { candidateZones } from "../../policies/zones.ts";
+import { candidateZones, soleZone } from "../../policies/zones.ts";
 
 const zonesOf = (country: string, region?: string) => [
 	...new Set(candidateZones(country, region).map(({ zone }) => zone)),
@@ -29,6 +29,21 @@ test("Canada's provinces, Brazil's states and Australia's are all there", () => 
 	// The Magdalen Islands keep the time of the maritime provinces, the lower north shore Atlantic time all year.
 	assert.deepEqual(zonesOf("CA", "CA-QC"), ["America/Halifax", "America/Blanc-Sablon", "America/Toronto"]);
 	assert.deepEqual(zonesOf("BR", "BR-SP"), ["America/Sao_Paulo"]);
+});
+
+test("a territory keeps its own time, not that of the country whose code it has", () => {
+	assert.deepEqual(candidateZones("US", "US-GU"), [{ zone: "Pacific/Guam", region: "US-GU" }]);
+	assert.deepEqual(zonesOf("US", "US-PR"), ["America/Puerto_Rico"]);
+	assert.deepEqual([soleZone("FR", "FR-974"), soleZone("FR", "FR-RE")], ["Indian/Reunion", "Indian/Reunion"]);
+	assert.deepEqual([soleZone("FR", "FR-IDF"), soleZone("NL", "NL-CW")], ["Europe/Paris", "America/Curacao"]);
+	assert.equal(zonesOf("FR", "FR-PF").length, 3);
+	for (const [country, code] of [
+		...["AS", "GU", "MP", "PR", "VI", "UM"].map((code) => ["US", code]),
+		...["971", "972", "973", "976", "PM", "NC", "WF", "TF", "PF", "BL", "MF"].map((code) => ["FR", code]),
+	] as [string, string][]) {
+		const own = zonesOf(country, `${country}-${code}`);
+		assert.ok(own.every(isTimezone) && !own.some((zone) => zonesOf(country).includes(zone)), code);
+	}
 });
 
 test("an unknown region may be any, an unknown country anywhere on Earth", () => {
