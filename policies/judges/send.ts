@@ -43,7 +43,7 @@ function judgeConsents({ facts, now, packs, denials, grants, context }: Draft): 
 }
 
 function chooseDelivery(draft: Draft): void {
-	const { facts, now, packs } = draft;
+	const { facts, now, packs, bounds } = draft;
 	const asking = packs.flatMap(({ delivery }) => delivery.filter((rule) => rule.when(facts, now)));
 	const rankOf = (mode: unknown) => deliveryModes.indexOf(mode as (typeof deliveryModes)[number]);
 	const least = Math.max(0, ...asking.map(({ effect }) => rankOf(effect.mode)));
@@ -52,11 +52,14 @@ function chooseDelivery(draft: Draft): void {
 	// `auto` leaves it to the rules; who names a mode gets that one, or none.
 	if (wanted >= 0 && wanted < least) {
 		for (const rule of decisive) draft.denials.push(finding(rule, "DELIVERY_MODE_TOO_WEAK", rule.effect.reason));
+		// What is refused waits for nothing.
+		delete bounds.deferUntilUtc;
+		delete bounds.deferUntilLocal;
 		return;
 	}
 	if (wanted > least) draft.grants.push({ codes: ["DELIVERY_MODE_ASKED"], citations: [] });
 	else for (const rule of decisive) draft.grants.push(finding(rule, rule.effect.reason));
-	draft.bounds.deliveryMode = deliveryModes[Math.max(wanted, least)] ?? "e2ee";
+	bounds.deliveryMode = deliveryModes[Math.max(wanted, least)] ?? "e2ee";
 }
 
 // A message that is judged again has been stored since it was accepted.

@@ -138,6 +138,16 @@ test("the same packs and facts give the same decision, and the facts stay as the
 	);
 });
 
+test("what is refused for its delivery mode outside the open hours waits for nothing", () => {
+	const early = { evaluatedAt: "2026-11-25T10:00:00Z", hipaaAuthorization: true };
+	const decide = (deliver: string) =>
+		evaluate(packs, usMarketing({ dataClasses: ["phi"], recipientRegion: "US-NY", context: { ...early, deliver } }));
+	assert.equal(decide("secure_link").deferUntilUtc, "2026-11-25T13:00:00Z");
+	const { reasons, deferUntilUtc, deferUntilLocal } = decide("sms");
+	assert.deepEqual(reasons, ["DELIVERY_MODE_TOO_WEAK", "PHI_SECURE_LINK"]);
+	assert.deepEqual([deferUntilUtc, deferUntilLocal], [undefined, undefined]);
+});
+
 test("a denial names a reason; only what is allowed is deferred, and only into the future", () => {
 	fc.assert(
 		fc.property(facts, (given) => {
