@@ -194,6 +194,7 @@ const messageFields = {
 	subjectResidence: z
 		.string()
 		.regex(/^[A-Z]{2}$/, { error: "A country of ISO 3166-1." })
+		.refine(isResidence, { error: "A country of ISO 3166-1, or EU." })
 		.optional(),
 	optedOut: z.enum(["none", "marketing", "all"]).optional(),
 	context: context.optional(),
@@ -828,6 +829,11 @@ function wideHoldFields() {
 
 /** Segments a second, and by country. */
 export const segmentsPerSecond = z.int().min(1).max(100_000).meta({ description: "Segments a second." });
+/** A country, or a region of one; for the packs the Union counts as one. */
+export function isResidence(place: string): boolean {
+	return place === "EU" || isCountry(place.slice(0, 2));
+}
+
 export const countryCode = z.string().refine(isCountry, { error: "A country of ISO 3166-1." });
 export const countryRates = z.record(countryCode, segmentsPerSecond);
 

@@ -2,7 +2,7 @@
 
 import { InvalidArgumentError } from "commander";
 import { anywhere } from "../domain/abuse.ts";
-import { isCountry } from "../domain/country.ts";
+import { countryOf, isCountry } from "../domain/country.ts";
 
 /** What an option gives by country; undefined takes away what stands. */
 export type ByCountry<Value> = Record<string, Value | undefined>;
@@ -12,7 +12,8 @@ export function parseCountry(code: string): string {
 	if (isCountry(code)) return code;
 	const capitals = code.toUpperCase();
 	if (isCountry(capitals)) throw new InvalidArgumentError(`Give the country in capitals: ${capitals}, not ${code}.`);
-	throw new InvalidArgumentError("Give a country of ISO 3166-1 such as DE.");
+	const meant = countryOf(capitals);
+	throw new InvalidArgumentError(meant ? `Give ${meant}, not ${code}.` : "Give a country of ISO 3166-1 such as DE.");
 }
 
 /** The same code, or `*` for all. @throws InvalidArgumentError */

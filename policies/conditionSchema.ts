@@ -121,6 +121,7 @@ function describeFact(schema: z.ZodType): KnownFact {
 	if (kind === "time" || kind === "duration") return { kind };
 	if (kind === "proof") return { kind, values: z.union([z.boolean(), z.string()]) };
 	if (kind === "word") return { kind, values: z.string().min(1) };
+	if (kind === "place") return { kind, values: (schema as z.ZodPipe).in as z.ZodType };
 	if (kind !== undefined) return { kind, values: schema };
 	if (schema instanceof z.ZodEnum) return { kind: "name", values: schema };
 	const member = schema instanceof z.ZodArray ? unwrap(schema.element as z.ZodType) : undefined;

@@ -2,6 +2,7 @@
 
 import { Temporal } from "temporal-polyfill";
 import { z } from "zod";
+import { countryOf } from "../domain/country.ts";
 import type { Facts } from "../domain/decision.ts";
 import { type FieldError, LetheError } from "../domain/errors.ts";
 import { categories, deliverModes } from "../domain/message.ts";
@@ -166,11 +167,14 @@ const scope = z.union([
 	z.string().max(200),
 	z.looseObject({}).transform(() => true),
 ]);
+// Packs know countries by the codes of ISO 3166-1: by another one no law of theirs would be asked.
+const withOwnCode = (name: string) => name.replace(/^[A-Z]{2}(?=-|$)/, (code) => countryOf(code) ?? code);
 const place = ofKind(
 	"place",
-	z.string().regex(/^([A-Z]{2}|EEA)(-[A-Z0-9]{1,3})?$/, {
-		error: "not a country of ISO 3166-1 or a region of ISO 3166-2",
-	}),
+	z
+		.string()
+		.regex(/^([A-Z]{2}|EEA)(-[A-Z0-9]{1,3})?$/, { error: "not a country of ISO 3166-1 or a region of ISO 3166-2" })
+		.transform(withOwnCode),
 ).nullish();
 
 // Other names that people have for what is kept.
@@ -329,11 +333,17 @@ export const factsSchema = z
 	.strictObject({
 		recipientCountry: ofKind(
 			"place",
-			z.string().regex(/^[A-Z]{2}$/, { error: "not a country of ISO 3166-1" }),
+			z
+				.string()
+				.regex(/^[A-Z]{2}$/, { error: "not a country of ISO 3166-1" })
+				.transform(withOwnCode),
 		).nullish(),
 		recipientRegion: ofKind(
 			"place",
-			z.string().regex(/^[A-Z]{2}-[A-Z0-9]{1,3}$/, { error: "not a region of ISO 3166-2" }),
+			z
+				.string()
+				.regex(/^[A-Z]{2}-[A-Z0-9]{1,3}$/, { error: "not a region of ISO 3166-2" })
+				.transform(withOwnCode),
 		).nullish(),
 		timezone: z
 			.string()

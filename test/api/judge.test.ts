@@ -45,6 +45,14 @@ describe("messages judged by the packs in force", () => {
 		}
 	});
 
+	it("a residence that is no country is refused, so that no law of one goes unasked", async () => {
+		for (const subjectResidence of ["UK", "QQ"]) {
+			const { status, json } = await api.post(key, { subjectResidence });
+			assert.deepEqual([status, json.errors[0].pointer], [400, "/subjectResidence"], subjectResidence);
+		}
+		assert.equal((await api.post(key, { subjectResidence: "EU" })).status, 202);
+	});
+
 	it("a word in camel case is stored with its parts set apart, and counts as one written so", async () => {
 		const accepted = await api.post(key, { lawfulBasis: "legitimateInterests" });
 		assert.equal(accepted.status, 202, JSON.stringify(accepted.json));

@@ -68,6 +68,7 @@ describe("lethe limits, against an API", () => {
 	it("takes nothing that is no limit", async () => {
 		const wrong = [
 			["--allow", "XX1"],
+			["--allow", "EU"],
 			["--budget", "DE/week/segments=1"],
 			["--velocity", "fast"],
 			["--exempt", "DE:15125"],
@@ -76,6 +77,7 @@ describe("lethe limits, against an API", () => {
 		assert.match(named.error, /Give the country in capitals: DE, not de\. /);
 		const unknown = await run("limits", "set", "--country-rate", "XX=5");
 		assert.match(unknown.error, /Give a country of ISO 3166-1 such as DE\. /);
+		assert.match((await run("limits", "set", "--allow", "UK")).error, /Give GB, not UK\. /);
 		for (const args of [...wrong, ["--country-rate", "DE=0"], []]) {
 			const { code, error } = await run("limits", "set", ...args);
 			assert.deepEqual([code, error.trim().split("\n").length], [2, 1], `${args}: ${error}`);

@@ -254,3 +254,15 @@ function refuse(value: unknown) {
 	}
 	assert.fail(`taken: ${JSON.stringify(value)}`);
 }
+
+test("a country that goes by another code too is read by that of ISO 3166-1, so that its law is asked", () => {
+	const read = (places: object) => parseFacts({ ...places, context: { evaluatedAt: "2026-11-25T12:00:00Z" } });
+	const greek = read({ senderEstablishment: "UK", subjectResidence: "EL" });
+	assert.deepEqual([greek.senderEstablishment, greek.subjectResidence], ["GB", "GR"]);
+	const british = read({ recipientCountry: "UK", recipientRegion: "UK-ENG", subjectResidence: "UK-ENG" });
+	assert.deepEqual([british.recipientCountry, british.recipientRegion], ["GB", "GB-ENG"]);
+	assert.equal(british.subjectResidence, "GB-ENG");
+	const others = { senderEstablishment: "EU", subjectResidence: "EEA", recipientCountry: "QQ" };
+	assert.deepEqual(read(others).senderEstablishment, "EU");
+	assert.deepEqual([read(others).subjectResidence, read(others).recipientCountry], ["EEA", "QQ"]);
+});

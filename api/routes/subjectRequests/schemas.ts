@@ -9,7 +9,7 @@ import {
 	taskVerdicts,
 } from "../../../domain/subjectRequest.ts";
 import { dataClasses } from "../../../policies/facts.ts";
-import { fields, schemas } from "../../schemas.ts";
+import { fields, isResidence, schemas } from "../../schemas.ts";
 
 const { time, word, loggedWord, opaque, number } = fields;
 const day = z.iso.date({ error: "A day, such as 2027-02-28." });
@@ -24,6 +24,7 @@ const create = z
 		subjectResidence: z
 			.string()
 			.regex(/^[A-Z]{2}(-[A-Z0-9]{1,3})?$/, { error: "A country of ISO 3166-1 or a region of ISO 3166-2." })
+			.refine(isResidence, { error: "A country of ISO 3166-1, or a region of one of ISO 3166-2." })
 			.optional(),
 		recipientRegion: z
 			.string()
