@@ -59,13 +59,21 @@ function findPlaces(node: unknown, path: readonly string[], value: RuleChange["v
 	const [key, ...rest] = path;
 	if (key === undefined) {
 		if (!isScalar(node) || !node.range) return [];
-		return [{ start: node.range[0], end: node.range[1], text: stringify(value, { lineWidth: 0 }).trimEnd() }];
+		// The end of a block's last line is the block's.
+		const isBlock = node.type === "BLOCK_FOLDED" || node.type === "BLOCK_LITERAL";
+		return [{ start: node.range[0], end: node.range[1], text: `${written(value)}${isBlock ? "\n" : ""}` }];
 	}
 	if (isSeq(node)) {
 		const items = node.items.filter((item, index) => isWanted(item, index, key));
 		return items.flatMap((item) => findPlaces(item, rest, value));
 	}
 	return isMap(node) ? findPlaces(node.get(key, true), rest, value) : [];
+}
+
+// As it may stand anywhere, on one line: within `[a, b]` a comma would begin another value.
+function written(value: RuleChange["value"]): string {
+	if (typeof value === "string" && value.includes("\n")) return JSON.stringify(value);
+	return stringify([value], { collectionStyle: "flow", lineWidth: 0 }).trim().slice(1, -1).trim();
 }
 
 function isWanted(item: unknown, index: number, key: string): boolean {

@@ -53,6 +53,24 @@ test("of values that need quotes the text still reads as the same value", () => 
 	assert.equal(read(draftChange(noted, version, [{ rule: first, path: "note", value: note }])).rules[0]?.note, note);
 });
 
+test("a value with a comma or a bracket, of several lines or in place of such, is one value", () => {
+	const changed = (pack: string, rule: string, path: string, value: string) => {
+		const { file, faults } = readPackText(
+			draftChange(readShipped(pack, shippedVersion(pack)), version, [{ rule, path, value }]),
+		);
+		assert.deepEqual(faults, []);
+		return file?.rules.find(({ id }) => id === rule);
+	};
+	for (const citation of ["GDPR Art. 12(3), 12(4)", "see [1] {x}", "- a", "two\nlines"]) {
+		const { citations = [] } = changed("gdpr", "gdpr.erasure", "citations.0", citation) ?? {};
+		assert.deepEqual(citations, [citation, "GDPR Art. 17(1)", "GDPR Art. 19"]);
+	}
+	for (const note of ["Shorter.", "Two\nlines: of it."]) {
+		assert.equal(changed("defaults", "defaults.retention", "note", note)?.note, note);
+		assert.equal(changed("gdpr", "gdpr.restriction", "note", note)?.note, note);
+	}
+});
+
 test("rules that are new, gone or otherwise changed are told, and a change of nothing is none", () => {
 	const before = hours("20:00");
 	assert.deepEqual(sentences(before, before), []);
