@@ -11,6 +11,7 @@ import { PackError, type PackFault } from "./faults.ts";
 import type { Policies } from "./index.ts";
 import { hashText } from "./load.ts";
 import { indexPacks, type LoadedPack } from "./packSet.ts";
+import { linesIn } from "./packText.ts";
 import { compareVersions, nextMinorVersion, nextVersion } from "./published.ts";
 import { makeVersion } from "./revisions.ts";
 
@@ -276,6 +277,12 @@ function inForceFrom(now: number, effectiveFrom: string | undefined): number {
 function requireFit(proposal: Proposal, effectiveFrom: number, packs: LoadedPack[]): void {
 	const { errors, pack } = checkPack(proposal.text, undefined, packs);
 	if (!pack || errors.length > 0) throw refused(errors);
+	const { effectiveTo } = pack;
+	if (effectiveTo !== undefined && Date.parse(effectiveTo) <= effectiveFrom) {
+		const message = `effectiveTo: ${effectiveTo} is over before it can begin, at ${formatInstant(effectiveFrom)}`;
+		const mend = "Propose it again with a later end, or publish it for an earlier day.";
+		throw refused([{ line: linesIn(proposal.text)(["effectiveTo"]), message, mend }]);
+	}
 	try {
 		const file = { ...pack, effectiveFrom: formatInstant(effectiveFrom) };
 		indexPacks([...packs, { file, sha256: proposal.sha256 }]);

@@ -144,6 +144,17 @@ describe("/v1/policy-proposals", () => {
 			assert.equal((await read(later)).effectiveFrom, from);
 		});
 
+		it("a version that would end before it can begin is refused, and is published for an earlier day", async () => {
+			const at = (days: number) => new Date(api.clock() + days * 24 * 3600_000).toISOString();
+			const id = await approved({
+				text: editedText("otp", "1.9.0", (document) => Object.assign(document, { effectiveTo: at(3) })),
+			});
+			const { status, json } = await step(id, "publish", author, { from: at(4) });
+			assert.deepEqual([status, json.code], [422, "policy_refused"]);
+			assert.match(json.errors[0].detail, /^line \d+: effectiveTo: .* is over before it can begin.*earlier day/);
+			assert.equal((await step(id, "publish", author, { from: at(2) })).status, 200);
+		});
+
 		it("what is urgent begins before a version that was published for later, and a third takes that one's place", async () => {
 			const begin = Date.parse("2027-03-01T00:00:00Z");
 			const at = (ms: number) => ({ effectiveFrom: new Date(ms).toISOString() });
