@@ -102,10 +102,20 @@ export function isTimezone(name: string): boolean {
  * @throws LetheError invalid_request; `errors` name the fields and never repeat a value
  */
 export function parseFacts(value: unknown): Facts {
-	const result = factsSchema.safeParse(value);
-	if (!result.success) throw new LetheError("invalid_request", { errors: result.error.issues.flatMap(toFieldErrors) });
-	const facts = withoutNulls(result.data) as Facts;
-	return withMoments(facts, facts.context?.event) as Facts;
+	try {
+		const result = factsSchema.safeParse(value);
+		if (!result.success)
+			throw new LetheError("invalid_request", { errors: result.error.issues.flatMap(toFieldErrors) });
+		const facts = withoutNulls(result.data) as Facts;
+		return withMoments(facts, facts.context?.event) as Facts;
+	} catch (error) {
+		if (!(error instanceof RangeError)) throw error;
+		// What goes deeper than the stack does is no document that people write.
+		throw new LetheError("invalid_request", {
+			cause: error,
+			errors: [{ pointer: "/", detail: "is nested too deeply" }],
+		});
+	}
 }
 
 type FactKind = "text" | "word" | "flag" | "count" | "time" | "duration" | "proof" | "place";

@@ -266,3 +266,11 @@ test("a country that goes by another code too is read by that of ISO 3166-1, so 
 	assert.deepEqual(read(others).senderEstablishment, "EU");
 	assert.deepEqual([read(others).subjectResidence, read(others).recipientCountry], ["EEA", "QQ"]);
 });
+
+test("facts that are nested deeper than can be read are refused as any others are", () => {
+	const depth = 50_000;
+	const resolution = JSON.parse(`${'{"a":'.repeat(depth)}1${"}".repeat(depth)}`);
+	for (const context of [{ resolution }, { composition: [resolution] }, { composition: resolution }]) {
+		assert.throws(() => parseFacts({ context }), { code: "invalid_request" });
+	}
+});
