@@ -131,6 +131,7 @@ function suggest(name: string, names: readonly string[], otherwise: string): str
 }
 
 function say(value: unknown): string {
+	if (value === null) return "nothing";
 	return typeof value === "object" ? (Array.isArray(value) ? "a list" : "an object") : String(value).slice(0, 60);
 }
 
