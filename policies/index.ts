@@ -151,12 +151,14 @@ function createFollower(read: () => LoadedPack[], published: PublishedSource | u
 
 	async function catchUp(source: PublishedSource): Promise<void> {
 		const due = monotonic() - verifiedAt >= limits.policyVerifyMs;
+		const before = known?.revision ?? 0;
 		if (known && !fault && !due && (await source.newest()) === known.digest) return;
 		// In this order: a version is stored before its proposal says so.
 		const publishedCount = await source.countPublished();
 		const documents = await source.all();
-		if (known && documents.length < known.revision)
-			throw unverified("revisions that were there are gone: restore them");
+		if (documents.length < before) throw unverified("revisions that were there are gone: restore them");
+		// Another look, whose answer came sooner, has seen what was published after this one was asked.
+		if (known && documents.length < known.revision) return;
 		if (!known || fault || documents.at(-1)?.digest !== known.digest || due) {
 			known = index(shipped(), verifyPublished(documents, publishedCount));
 		}
