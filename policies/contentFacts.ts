@@ -46,7 +46,20 @@ const stopWords = new Set([
 	],
 	...["stopp", "abmelden", "abbestellen", "widerruf", "widerrufen", "austragen"],
 	...["arret", "arreter", "arretez", "desabonner", "desinscription", "desinscrire", "resiliation"],
-	...["alto", "baja", "parar", "cancelar", "sair", "descadastrar", "annulla", "cancella", "disiscrivi", "basta"],
+	...[
+		"alto",
+		"baja",
+		"parar",
+		"detener",
+		"detenga",
+		"cancelar",
+		"sair",
+		"descadastrar",
+		"annulla",
+		"cancella",
+		"disiscrivi",
+		"basta",
+	],
 	...[
 		"halt",
 		"afmelden",
@@ -68,19 +81,22 @@ const helpWords = new Set(["help", "info", "aide", "hilfe", "ayuda", "ajuda", "a
 
 // Words that do not change what is asked for.
 const fillers = new Set(
-	"yes please pls plz thanks thank you thx now all me it bitte danke svp merci por favor gracias per favore".split(" "),
+	"yes ok okay hi hello hey please pls plz thanks thank you thx now all me it bitte danke svp merci por favor gracias per favore".split(
+		" ",
+	),
 );
 
 const list = "((calling|call|contact|mailing|marketing|messaging|sms|text|texting|spam) )?(list|lists|database|system)";
 const any = "(of |all |any |the |this |that |these |those |your )*";
 const number = "(cell |mobile |phone |telephone )?(number|phone|name)";
-const messages = "(texts?|texting|messages?|messaging|msgs?|sms|marketing|promos?|ads|contact|communications?)";
+const messages =
+	"(texts?|texting|txts?|txting|messages?|messaging|msgs?|sms|marketing|promos?|ads|contact|communications?)";
 
 const stopPhrases = [
 	"opt(ing)? (me )?out",
 	"unsubscribe",
-	"stop (all|everything|texting|sending|messaging|contacting|calling|these|this|the|your|any|it|me|sms|marketing)",
-	"stop (promo|promotion|text|message|msg|notification|alert)s?",
+	"stop (all|everything|texting|txting|sending|messaging|contacting|calling|these|this|the|your|any|it|me|sms|marketing)",
+	"stop (promo|promotion|text|txt|message|msg|notification|alert)s?",
 	"stop (spamming|bothering|harassing|receiving|getting|2|to end|to opt out|to cancel|to quit|to unsubscribe)",
 	"(cancel|end|quit|cease|discontinue|halt) (all |the |these |your |my |any |further )?(texts?|messages?|msgs?|sms|texting|sending|messaging|contacting|calling)",
 	"(remove|delete) (me|my (number|phone))",
@@ -98,9 +114,9 @@ const stopSign = "\u{1F6D1}";
 const refusalPhrases = [
 	"(do not|dont|don t|never) (ever )?(text|message|contact|sms|send|call)",
 	"(do not|dont|don t|no longer) (wish|want|like) to (get|receive|hear)",
-	"(do not|dont|don t|no longer) (wish|want) ((any|more|these|those|this|your|such) )*(texts?|messages?|msgs?|sms|promos?|ads|spam)",
+	"(do not|dont|don t|no longer) (wish|want) ((any|more|these|those|this|your|such) )*(texts?|txts?|messages?|msgs?|sms|promos?|ads|spam)",
 	"(do not|dont|don t|no longer) want (any|more|any more|these|those|this)$",
-	"no more (of )?(these |those |this |your )?(texts?|messages?|sms|msgs?|promos?)",
+	"no more (of )?(these |those |this |your )?(texts?|txts?|messages?|sms|msgs?|promos?)",
 	"not? interested",
 	`(do not|dont|don t|no longer|never) (consent|consented|agreed) to (receive|receiving|get|getting|${any}${messages})`,
 	"ne (m|me|nous) (contactez|contacte|ecrivez|ecris|envoyez|envoie) plus",
@@ -111,6 +127,7 @@ const refusalPhrases = [
 // Sentences that say so by being all that is said: what follows "I want to stop" may be anything. Fillers are left out.
 const refusals = [
 	`(i|we) (just |really )?(want|wish|need|demand|(would|d) like) ((this|that|them|everything|(the|these|those|your) ${messages}|these|those) )?to stop( (immediately|already|forever))?`,
+	"(no|nope|nah) stop",
 	"(i|we) (have |ve |already )*(asked|told) (to stop|no)",
 	"(just|make|make (this|these|that|them)) stop",
 	"stop (immediately|already|forever)",
@@ -162,11 +179,13 @@ function revokesAll(text: string): boolean {
 	return text.split(/[.!?;\r\n]+/).some((sentence) => revocationOfAll.test(toWords(sentence).join(" ")));
 }
 
-// Letters and digits in one case, without accents and without characters that can't be seen.
+// Letters and digits in one case, without accents and without characters that can't be seen. Who holds a key down means
+// the word all the same.
 function toWords(text: string): string[] {
 	const plain = text.normalize("NFKD").replace(/[\p{M}\p{Cf}]/gu, "");
 	return plain
 		.toLowerCase()
+		.replace(/(\p{L})\1{2,}/gu, "$1")
 		.split(/[^\p{L}\p{N}]+/u)
 		.filter(Boolean);
 }

@@ -20,6 +20,8 @@ test("an opt-out is recognised by any reasonable means", () => {
 			"please stop",
 			"Stop texting me!!",
 		],
+		...["STOPPPP", "stoooop", "ok stop", "Hi, stop", "hey stop texting", "No stop!", "nope stop", "no thanks stop"],
+		...["stop txt", "stop txting me", "no more txts", "Detener", "detenga por favor", "ARRÊÊÊT"],
 		...["stop sending me these", "Don't text me again", "DO NOT CONTACT ME", "remove me from your list", "take me off"],
 		...["I revoke my consent", "no more texts", "ＳＴＯＰ", "st\u200bop", "Arrêt", "ARRÊTER svp", "Abmelden bitte"],
 		...["Keine SMS mehr", "BAJA", "stop 🙏", "I'd like to opt out of these messages", "leave me alone"],
@@ -104,6 +106,13 @@ test("an opt-out says in so many words that it is from everything", () => {
 	}
 	for (const text of ["don't stop all of it", "all good", "Where do all buses stop?"]) {
 		assert.deepEqual(all(text), [undefined, undefined], text);
+	}
+});
+
+test("a word whose letters are held down may be from everything, and what is none does not become one by it", () => {
+	assert.equal(contentFacts("STOPPPP ALL").revokesAll, true);
+	for (const text of ["Ok", "hello", "non-stop", "no stops on the way", "ok, I will stop by", "www"]) {
+		assert.equal(keyword(text), undefined, text);
 	}
 });
 
