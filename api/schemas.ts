@@ -23,6 +23,7 @@ import { variableNamePattern } from "../domain/template.ts";
 import { hostPattern } from "../domain/verification.ts";
 import { dataClasses, isTimezone } from "../policies/facts.ts";
 import { saysNone, setApart } from "../policies/words.ts";
+import { isRegion } from "../policies/zones.ts";
 import { isOpaqueReference } from "./reference.ts";
 
 export type VerificationInput = z.output<typeof verificationInput>;
@@ -831,7 +832,7 @@ function wideHoldFields() {
 export const segmentsPerSecond = z.int().min(1).max(100_000).meta({ description: "Segments a second." });
 /** A country, or a region of one; for the packs the Union counts as one. */
 export function isResidence(place: string): boolean {
-	return place === "EU" || isCountry(place.slice(0, 2));
+	return place === "EU" || (isCountry(place.slice(0, 2)) && (!place.includes("-") || isRegion(place)));
 }
 
 export const countryCode = z.string().refine(isCountry, { error: "A country of ISO 3166-1." });

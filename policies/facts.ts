@@ -10,6 +10,7 @@ import { consentTypes } from "../domain/subject.ts";
 import { formatInstant, isDuration } from "./durations.ts";
 import { nearest } from "./faults.ts";
 import { saysNone, setApart, toWord } from "./words.ts";
+import { isRegion } from "./zones.ts";
 
 export const events = [
 	"send",
@@ -184,6 +185,7 @@ const place = ofKind(
 	z
 		.string()
 		.regex(/^([A-Z]{2}|EEA)(-[A-Z0-9]{1,3})?$/, { error: "not a country of ISO 3166-1 or a region of ISO 3166-2" })
+		.refine((name) => !name.includes("-") || isRegion(name), { error: "not a region that the country has" })
 		.transform(withOwnCode),
 ).nullish();
 
@@ -353,6 +355,8 @@ export const factsSchema = z
 			z
 				.string()
 				.regex(/^[A-Z]{2}-[A-Z0-9]{1,3}$/, { error: "not a region of ISO 3166-2" })
+				// A mistyped one would be no state with rules of its own.
+				.refine(isRegion, { error: "not a region that the country has" })
 				.transform(withOwnCode),
 		).nullish(),
 		timezone: z

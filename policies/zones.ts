@@ -18,6 +18,12 @@ export function candidateZones(country: string, region?: string): readonly Candi
 	return inRegion.length > 0 ? inRegion : [...new Set(places.map(({ zone }) => zone))].map((zone) => ({ zone }));
 }
 
+/** Whether a country has such a region, as far as the table knows its regions. @param region ISO 3166-2 */
+export function isRegion(region: string): boolean {
+	const places = placesOf.get(region.split("-", 1)[0] ?? "");
+	return !places || zonesApart.has(region) || places.some((place) => place.region === region);
+}
+
 /** The zone of a country or region that has only one. */
 export function soleZone(country: string, region?: string): string | undefined {
 	const [first, ...others] = candidateZones(country, region);

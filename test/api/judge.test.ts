@@ -51,6 +51,8 @@ describe("messages judged by the packs in force", () => {
 			assert.deepEqual([status, json.errors[0].pointer], [400, "/subjectResidence"], subjectResidence);
 		}
 		assert.equal((await api.post(key, { subjectResidence: "EU" })).status, 202);
+		const mistyped = await api.post(key, { ...marketing, recipientRegion: "US-FLA" });
+		assert.deepEqual([mistyped.status, mistyped.json.errors[0].pointer], [400, "/recipientRegion"]);
 	});
 
 	it("a word in camel case is stored with its parts set apart, and counts as one written so", async () => {

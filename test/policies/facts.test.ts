@@ -274,3 +274,16 @@ test("facts that are nested deeper than can be read are refused as any others ar
 		assert.throws(() => parseFacts({ context }), { code: "invalid_request" });
 	}
 });
+
+test("a region that its country does not have is refused, so that no rule of the meant one goes unasked", () => {
+	const context = { evaluatedAt: "2026-11-25T12:00:00Z" };
+	for (const place of ["US-FLA", "US-ZZ", "CA-ONT"]) {
+		for (const name of ["recipientRegion", "subjectResidence", "senderEstablishment"]) {
+			assert.throws(() => parseFacts({ [name]: place, context }), { code: "invalid_request" }, `${name} ${place}`);
+		}
+	}
+	// Of other countries the table does not know the regions.
+	for (const place of ["US-FL", "US-GU", "US-DC", "DE-BY", "GB-ENG"]) {
+		assert.equal(parseFacts({ recipientRegion: place, context }).recipientRegion, place);
+	}
+});
