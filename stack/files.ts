@@ -10,8 +10,9 @@ import {
 	openSync,
 	readFileSync,
 	renameSync,
+	rmSync,
 	statSync,
-	writeSync,
+	writeFileSync,
 } from "node:fs";
 import { dirname, resolve } from "node:path";
 
@@ -34,17 +35,21 @@ function makeFolder(path: string): void {
 	}
 }
 
-/** Writes a file at 0600. Whoever reads meanwhile sees the old content or the new, never a part; so does a crash. */
+/** Writes a file at 0600. Whoever reads meanwhile sees the old content or the new, never a part; so does a crash. @throws the system's error */
 export function writePrivateFile(path: string, content: string | Uint8Array): void {
 	const draft = `${path}.${randomBytes(4).toString("hex")}`;
 	const file = openSync(draft, "wx", 0o600);
 	try {
-		writeSync(file, typeof content === "string" ? Buffer.from(content) : content);
+		// Not by `writeSync`: where the disk is full it writes a part, and is content.
+		writeFileSync(file, content);
 		fsyncSync(file);
+		renameSync(draft, path);
+	} catch (error) {
+		rmSync(draft, { force: true });
+		throw error;
 	} finally {
 		closeSync(file);
 	}
-	renameSync(draft, path);
 }
 
 /** A file's text, trimmed; undefined when there is none. */
