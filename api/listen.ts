@@ -47,8 +47,8 @@ const handshakeMsMax = 10_000;
 
 /**
  * Listens; answers the addresses.
- * @throws Error that names the mend when plain HTTP would be heard beyond this machine unasked, or a certificate does
- * not do
+ * @throws ListenError when plain HTTP would be heard beyond this machine unasked, a certificate does not do, or an address
+ * is taken
  */
 export async function listen(app: Instance, options: Options, { log }: Pick<ApiDeps, "log">) {
 	const { host, port, plainAnywhere, connectionsMax, tls } = options;
@@ -63,13 +63,23 @@ export async function listen(app: Instance, options: Options, { log }: Pick<ApiD
 		[app.server, secure].filter((server) => server !== undefined),
 		options,
 	);
-	const url = await app.listen({ host, port });
+	const url = await app.listen({ host, port }).catch((error) => refuseAddress("LETHE_API", options, error));
 	if (!secure) return { url };
 	await new Promise<void>((resolve, reject) => {
 		secure.once("error", reject).listen({ host: tls.host, port: tls.port }, resolve);
-	});
+	}).catch((error) => refuseAddress("LETHE_TLS", tls, error));
 	const { port: bound } = secure.address() as { port: number };
 	return { url, tlsUrl: `https://${isIP(tls.host) === 6 ? `[${tls.host}]` : tls.host}:${bound}` };
+}
+
+function refuseAddress(
+	settings: "LETHE_API" | "LETHE_TLS",
+	{ host, port }: Pick<Options, "host" | "port">,
+	{ code }: NodeJS.ErrnoException,
+): never {
+	throw new ListenError(
+		`${settings}_PORT: ${port} can't be listened on at ${host} (${code}). End what does, or set another, or another ${settings}_HOST.`,
+	);
 }
 
 /** Closes what one address opens beyond its share, before anything of it is read. */

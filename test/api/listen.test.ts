@@ -254,6 +254,22 @@ describe("the listener", () => {
 		await open.close();
 	});
 
+	it("names the setting and the mend where a port is another's, by either listener", async () => {
+		const taken = Number(new URL(url).port);
+		for (const [setting, options] of [
+			["LETHE_API_PORT", { ...settings(), port: taken }],
+			["LETHE_TLS_PORT", settings({ port: taken })],
+		] as const) {
+			const second = build();
+			await assert.rejects(listen(second, options, { log }), (error) => {
+				assert.ok(error instanceof ListenError, setting);
+				assert.match(error.message, new RegExp(`^${setting}: ${taken} can't be listened on at 127.0.0.1 .EADDRINUSE.`));
+				return true;
+			});
+			await second.close();
+		}
+	});
+
 	it("has a local authority whose files are its owner's only, kept while good and renewed in time", async () => {
 		const [again, later] = [await localCertificate(join(dir, "a")), Date.now() + 70 * 24 * 3600_000];
 		assert.deepEqual(again, files);
