@@ -31,7 +31,9 @@ async function run(): Promise<void> {
 		await deps.close();
 		process.exit(0);
 	};
-	for (const signal of ["SIGTERM", "SIGINT"]) process.on(signal, () => void end().catch(() => process.exit(1)));
+	// With a launcher that died too: nobody is left to stop this process.
+	for (const reason of ["SIGTERM", "SIGINT", "disconnect"])
+		process.on(reason, () => void end().catch(() => process.exit(1)));
 
 	const heard = await listen(app, config.api, deps);
 	process.send?.({ ready: true, ...heard });
