@@ -66,9 +66,13 @@ export function createSupervised(deps: SupervisedDeps) {
 		current = child;
 		const died = watch(child);
 		exited = died.then(() => undefined);
-		if (child.pid !== undefined) {
-			writePrivateFile(pidFile, JSON.stringify({ pid: child.pid, identity: identify(child.pid) }));
-			deps.onPid(child.pid);
+		try {
+			if (child.pid !== undefined) remember(child.pid);
+		} catch (error) {
+			// As one whose launcher died it would be found by nobody, and the next beside it.
+			signalGroup(child, "SIGKILL");
+			await exited;
+			throw error;
 		}
 		const why = await whyNotReady(child, died);
 		if (why === undefined) return;
@@ -78,14 +82,28 @@ export function createSupervised(deps: SupervisedDeps) {
 		throw new Error(`${deps.name} did not start: ${why}.${lines ? ` Its log ends with:\n${lines}` : ""}`);
 	}
 
+	function remember(pid: number): void {
+		writePrivateFile(pidFile, JSON.stringify({ pid, identity: identify(pid) }));
+		deps.onPid(pid);
+	}
+
+	// Never throws: a full disk, by which it may have died, is not to end the launcher and all else with it.
+	function forget(): void {
+		try {
+			rmSync(pidFile, { force: true });
+			deps.onPid(null);
+		} catch (error) {
+			deps.log(`${deps.name}: its end can't be written down: ${(error as Error).message}`);
+		}
+	}
+
 	function watch(child: ChildProcess): Promise<string> {
 		const startedAt = performance.now();
 		return new Promise((done) => {
 			const end = (why: string) => {
 				if (current === child) {
 					current = undefined;
-					rmSync(pidFile, { force: true });
-					deps.onPid(null);
+					forget();
 					// A parent's death must not leave its children behind.
 					signalGroup(child, "SIGKILL");
 				}

@@ -12,7 +12,11 @@ import { until } from "../harness/until.ts";
 const folder = mkdtempSync(join(tmpdir(), "lethe-supervised-"));
 after(() => rmSync(folder, { recursive: true }));
 
-function supervise(name: string, script: string, more: { ready?: Ready; readyMs?: number; stopMs?: number } = {}) {
+function supervise(
+	name: string,
+	script: string,
+	more: { ready?: Ready; readyMs?: number; stopMs?: number; onPid?: () => void } = {},
+) {
 	const lines: string[] = [];
 	const pids: (number | null)[] = [];
 	const logFile = join(folder, `${name}.log`);
@@ -34,7 +38,10 @@ function supervise(name: string, script: string, more: { ready?: Ready; readyMs?
 		ready: more.ready ?? ((_child, signal) => said(signal)),
 		readyMs: more.readyMs ?? 30_000,
 		stopMs: more.stopMs ?? 10_000,
-		onPid: (pid) => pids.push(pid),
+		onPid(pid) {
+			more.onPid?.();
+			pids.push(pid);
+		},
 		log: (line) => lines.push(line),
 	});
 	const pidFile = join(folder, `${name}.json`);
@@ -72,6 +79,39 @@ test("one that dies while it starts leaves nothing, and says how it ended and wh
 		/^Error: dying did not start: ended with exit code 3\. Its log ends with:\nno such luck$/,
 	);
 	assert.deepEqual([one.pid(), existsSync(one.pidFile), one.plans()], [null, false, 1]);
+});
+
+test("one that can't be written down is not left running, where nothing would find it", async () => {
+	const one = createSupervised({
+		name: "unwritten",
+		runDir: join(folder, "absent"),
+		logFile: join(folder, "unwritten.log"),
+		plan: async () => ({ command: process.execPath, args: ["-e", forever], env: {} }),
+		ready: () => new Promise(() => undefined),
+		readyMs: 30_000,
+		stopMs: 10_000,
+		onPid: () => undefined,
+		log: () => undefined,
+	});
+	await assert.rejects(one.start(), { code: "ENOENT" });
+	assert.equal(one.pid(), null);
+});
+
+test("where its end can't be written down it is told, and started again all the same", async () => {
+	let isFull = false;
+	const one = supervise("full", `console.log("up with plan", process.env.PLAN); ${forever}`, {
+		onPid() {
+			if (isFull) throw new Error("no room on the disk");
+		},
+	});
+	await one.start();
+	isFull = true;
+	process.kill(one.pid() as number, "SIGKILL");
+	await until(() => one.lines.some((line) => /tried again/.test(line)));
+	isFull = false;
+	await until(() => one.pid() !== null && /up with plan [^1]/.test(one.text()));
+	assert.equal(one.lines[0], "full: its end can't be written down: no room on the disk");
+	await one.stop();
 });
 
 test("a program that can't be run at all is told by its name", async () => {
