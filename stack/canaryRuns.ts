@@ -26,22 +26,32 @@ export function repeatCanary(options: {
 	const { everyMs, reportFile, log, run, clock = Date.now } = options;
 	let timer: NodeJS.Timeout | undefined;
 	let isOver = false;
+	let triedAt: number | undefined;
 
 	async function once(): Promise<void> {
 		const { code, report } = await run().catch(() => ({ code: null, report: "" }));
 		if (isOver) return;
-		// Also where nothing could be searched: it is tried again no sooner than the next one is due.
+		const said = code === 0 ? "clean" : code === 1 ? "NOT CLEAN" : "could not run";
+		triedAt = clock();
+		try {
+			keep(report);
+			log(`canary: ${said}; its report is ${reportFile}`);
+		} catch (error) {
+			log(`canary: ${said}; its report can't be kept: ${(error as Error).message}`);
+		}
+		wait();
+	}
+
+	// Also where nothing could be searched: it is tried again no sooner than the next one is due.
+	function keep(report: string): void {
 		makePrivateFolder(dirname(reportFile));
 		const signed = signedIn(report);
 		if (signed) writePrivateFile(join(dirname(reportFile), `${signed.id}.jws`), signed.jws);
 		writePrivateFile(reportFile, report);
-		const said = code === 0 ? "clean" : code === 1 ? "NOT CLEAN" : "could not run";
-		log(`canary: ${said}; its report is ${reportFile}`);
-		wait();
 	}
 
 	function wait(): void {
-		const last = statSync(reportFile, { throwIfNoEntry: false })?.mtimeMs ?? clock();
+		const last = triedAt ?? statSync(reportFile, { throwIfNoEntry: false })?.mtimeMs ?? clock();
 		const waitMs = Math.max(0, last + everyMs - clock());
 		// Not two at once: the next is due only when one is over.
 		timer = waitMs > waitMsMax ? setTimeout(wait, waitMsMax) : setTimeout(() => void once(), waitMs);

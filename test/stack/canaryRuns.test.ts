@@ -1,7 +1,7 @@
 // The canary runs again when it is due, never two at once, and a restart of the launcher does not put it off for ever.
 
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync, statSync, utimesSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -56,4 +56,21 @@ test("what was due while nothing ran is run at once; what is not due yet is not"
 	await new Promise((resolve) => setTimeout(resolve, 100));
 	stopEarly();
 	assert.equal(runs, 1);
+});
+
+test("where its report can't be kept it says so, ends nothing else, and runs again no sooner than the next one is due", async () => {
+	const occupied = join(folder, "occupied");
+	writeFileSync(occupied, "");
+	const said: string[] = [];
+	let runs = 0;
+	const stop = repeatCanary({
+		...{ everyMs: 500, reportFile: join(occupied, "report.json"), log: (line) => said.push(line) },
+		run: async () => ({ code: 0, report: `${++runs}` }),
+	});
+	await until(() => said.length > 0);
+	await new Promise((resolve) => setTimeout(resolve, 200));
+	assert.equal(runs, 1);
+	await until(() => runs === 2);
+	stop();
+	assert.match(said[0] ?? "", /^canary: clean; its report can't be kept: EEXIST/);
 });
