@@ -163,15 +163,22 @@ export function createStack(deps: {
 		for (let guest = guests.pop(); guest; guest = guests.pop()) await guest.stop();
 		await Promise.all([...supervised.values()].map((server) => server.stop()));
 		supervised.clear();
-		if (lock && state) {
+		if (lock && state) tellEnd();
+		lock?.release();
+		lock = undefined;
+		process.off("exit", killNow);
+	}
+
+	// All have ended by then: a disk without room for saying so is not to keep the folder locked, or hide why they ended.
+	function tellEnd(): void {
+		try {
 			update((next) => {
 				next.pid = null;
 				next.processes = {};
 			});
+		} catch (error) {
+			log(`${file} can't be written: ${(error as Error).message}`);
 		}
-		lock?.release();
-		lock = undefined;
-		process.off("exit", killNow);
 	}
 
 	function killNow(): void {

@@ -20,6 +20,7 @@ import { prepare } from "../../cli/administer.ts";
 import { loadConfig } from "../../config.ts";
 import { createDeps, type ProcessName } from "../../deps.ts";
 import { Plaintext } from "../../domain/plaintext.ts";
+import { takeLock } from "../../stack/lock.ts";
 import { createStack, type Stack } from "../../stack/stack.ts";
 import type { ServerName, StackState } from "../../stack/stackFile.ts";
 import { untilTold } from "../../stack/supervised.ts";
@@ -281,6 +282,21 @@ describe("a stack", { skip: process.platform !== "linux" && "it looks into /proc
 		const [one = 0, other = 0] = seen.map(([, at]) => Number(at));
 		assert.ok(other <= one, "the last that came is ended first");
 	}
+
+	it("ends whole where that can't be written down, and says so; the next start finds nothing in its way", async () => {
+		const bin = join(folder, "bin-full");
+		mkdirSync(bin);
+		const full = stackIn("full", { PATH: `${bin}:${process.env.PATH}` });
+		// Once the others are written down nothing more can be: as where the disk is full.
+		const program = `#!/bin/sh\nsleep 1\nrm ${full.file}\nmkdir ${full.file}\nexit 3\n`;
+		writeFileSync(join(bin, "redis-server"), program, { mode: 0o755 });
+		await assert.rejects(full.start(), /^Error: redis did not start: ended with exit code 3\./);
+		assert.match(full.lines.at(-1) ?? "", /^\S+stack\.json can't be written: EISDIR/);
+		assert.deepEqual(processesIn(full.dir), []);
+		const lock = takeLock(join(full.dir, "stack.lock"));
+		assert.ok(lock, "its folder is free");
+		lock.release();
+	});
 
 	it("leaves nothing running when a server can't start, and says which and why", async () => {
 		const bin = join(folder, "bin");
