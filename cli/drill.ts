@@ -1,6 +1,5 @@
 // `lethe drill`: does in earnest what nobody likes to try out: restores old copies, and attacks what was forgotten.
 
-import { rmSync } from "node:fs";
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Command } from "commander";
@@ -21,14 +20,9 @@ export function drillCommand(): Command {
 				const run = await load().catch(() => {
 					throw new Error("drills start a deployment of their own: run them from a clone, not from an image.");
 				});
-				const folder = resolve(dir, name);
-				try {
-					const drilled = await run(folder, (line) => process.stderr.write(`${line}\n`));
-					process.stdout.write(json ? `${JSON.stringify(drilled, null, 2)}\n` : describe(drilled));
-					if (!drilled.passed) process.exitCode = 1;
-				} finally {
-					rmSync(folder, { recursive: true, force: true });
-				}
+				const drilled = await run(resolve(dir, name), (line) => process.stderr.write(`${line}\n`));
+				process.stdout.write(json ? `${JSON.stringify(drilled, null, 2)}\n` : describe(drilled));
+				if (!drilled.passed) process.exitCode = 1;
 			});
 	add(
 		"restore",

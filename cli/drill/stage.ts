@@ -1,6 +1,7 @@
 // Where a drill plays: a deployment of its own with the simulated carrier, whose stores can be copied and put back.
 
 import { cpSync, rmSync } from "node:fs";
+import { constants } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
@@ -24,12 +25,21 @@ const own = ["api", "sender", "worker"] as const satisfies ProcessName[];
 export async function openStage(dir: string, say: (line: string) => void) {
 	// Only what it starts itself: servers that the environment names are not to be restored or attacked.
 	const stack = createStack({ root, dir, log: say, alone: true, fresh: true });
+	// Until then the folder may be that of another drill, which goes on.
+	let isOurs = false;
+	const end = async () => {
+		await stack.stop();
+		if (isOurs) rmSync(dir, { recursive: true, force: true });
+	};
+	for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
+		process.on(signal, () => void end().finally(() => process.exit(128 + constants.signals[signal])));
 	await stack.start();
+	isOurs = true;
 	let processes: Processes;
 	try {
 		processes = await startProcesses(stack, { log: say });
 	} catch (error) {
-		await stack.stop();
+		await end();
 		throw error;
 	}
 	const settings = async () => ({
@@ -92,7 +102,7 @@ export async function openStage(dir: string, say: (line: string) => void) {
 		settings,
 		async close(): Promise<void> {
 			await processes.stop();
-			await stack.stop();
+			await end();
 		},
 	};
 }
