@@ -1,11 +1,18 @@
 // Every setting there is, checked at start: the only reader of process.env.
 
+import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { createSecureContext } from "node:tls";
 import ipaddr from "ipaddr.js";
 import { z } from "zod";
 
 const port = z.coerce.number().int().min(0).max(65535);
-const milliseconds = z.coerce.number().int().min(0);
+// A hundred years: what is added to a date is still one.
+const milliseconds = z.coerce
+	.number()
+	.int()
+	.min(0)
+	.max(100 * 365 * 24 * 3600_000);
 // "unbounded" says honestly that nobody limits this copy; certificates are then incomplete.
 const lifetime = z.union([z.literal("unbounded").transform(() => null), milliseconds]);
 // Certificates name it.
@@ -14,12 +21,15 @@ const logLifetime = z.coerce
 	.int()
 	.min(60_000)
 	.max(35 * 24 * 3600_000);
+const listOf = (text: string) => text.split(",").flatMap((one) => one.trim() || []);
 const ranges = (standard: string) =>
 	z
 		.string()
 		.default(standard)
-		.transform((text) => text.split(",").flatMap((range) => range.trim() || []))
-		.refine((found) => found.every((range) => ipaddr.isValidCIDR(range)), "not a list of ranges");
+		.transform(listOf)
+		.refine((found) => found.every(isRange), "not a list of ranges");
+// Without a scheme `vault:8200` is a URL as well, whose scheme is the host.
+const httpUrl = z.url({ protocol: /^https?$/ }).transform((text) => text.replace(/\/+$/, ""));
 const perSecond = z.coerce.number().int().min(1).max(100_000);
 
 type Setting = { schema: z.ZodType; doc: string; secret?: true };
@@ -43,15 +53,28 @@ export const settings = {
 		schema: z.enum(["development", "production"]).default("development"),
 		doc: "`production` refuses the simulated carrier.",
 	},
-	TEMPORAL_ADDRESS: { schema: z.string().min(1).optional(), doc: "Temporal's gRPC address, `host:port`." },
+	TEMPORAL_ADDRESS: {
+		schema: z
+			.string()
+			.regex(/^[^\s/]+$/)
+			.optional(),
+		doc: "Temporal's gRPC address, `host:port`.",
+	},
 	TEMPORAL_NAMESPACE: { schema: z.string().min(1).default("default"), doc: "Temporal namespace of the runs." },
 	LETHE_TASK_QUEUE: { schema: z.string().min(1).default("lethe"), doc: "Temporal task queue of the lifecycle." },
 	LETHE_WORKFLOW_BUNDLE: {
 		schema: z.string().min(1).optional(),
 		doc: "Path of a prebuilt workflow bundle; without it the worker builds one at start.",
 	},
-	VAULT_ADDR: { schema: z.url().optional(), doc: "URL of the Vault API." },
-	MONGODB_URL: { schema: z.string().startsWith("mongodb").optional(), doc: "MongoDB connection string.", secret: true },
+	VAULT_ADDR: { schema: httpUrl.optional(), doc: "URL of the Vault API." },
+	MONGODB_URL: {
+		schema: z
+			.string()
+			.regex(/^mongodb(\+srv)?:\/\//)
+			.optional(),
+		doc: "MongoDB connection string.",
+		secret: true,
+	},
 	MONGODB_URL_FILE: { schema: z.string().min(1).optional(), doc: "File that holds the MongoDB connection string." },
 	LETHE_DATABASE: {
 		schema: z
@@ -60,7 +83,14 @@ export const settings = {
 			.default("lethe"),
 		doc: "MongoDB database name.",
 	},
-	REDIS_URL: { schema: z.string().startsWith("redis").optional(), doc: "Redis connection string.", secret: true },
+	REDIS_URL: {
+		schema: z
+			.string()
+			.regex(/^rediss?:\/\//)
+			.optional(),
+		doc: "Redis connection string.",
+		secret: true,
+	},
 	REDIS_URL_FILE: { schema: z.string().min(1).optional(), doc: "File that holds the Redis connection string." },
 	LETHE_QUEUE_PREFIX: { schema: z.string().min(1).default("lethe"), doc: "Prefix of every key in Redis." },
 	...serverTlsSettings(["TEMPORAL", "VAULT", "MONGODB", "REDIS"]),
@@ -92,11 +122,11 @@ export const settings = {
 		doc: "Whether callers are asked for a certificate; `required` turns away who has none of `LETHE_TLS_CLIENT_AUTHORITY_FILE`.",
 	},
 	LETHE_PUBLIC_URL: {
-		schema: z.url().default("http://127.0.0.1:8080"),
+		schema: httpUrl.refine(isPlain, "not a URL that paths can be put behind").default("http://127.0.0.1:8080"),
 		doc: "The API's URL as carriers and callers see it, before any proxy.",
 	},
 	LETHE_API_URL: {
-		schema: z.url().optional(),
+		schema: httpUrl.refine(isPlain, "not a URL that paths can be put behind").optional(),
 		doc: "The API's URL as senders reach it: they hand over what carriers tell on connections of ours. `LETHE_PUBLIC_URL` unless set.",
 	},
 	LETHE_METRICS_FROM: {
@@ -110,10 +140,8 @@ export const settings = {
 	LETHE_TRUSTED_PROXIES: {
 		schema: z
 			.string()
-			.refine(
-				(text) => text.split(",").every((one) => ipaddr.isValid(one) || ipaddr.isValidCIDR(one)),
-				"not a list of addresses and ranges",
-			)
+			.transform(listOf)
+			.refine((found) => found.every((one) => isAddress(one) || isRange(one)), "not a list of addresses and ranges")
 			.optional(),
 		doc: "Addresses or ranges (CIDR), separated by commas, of the proxies whose `X-Forwarded-For` says where a caller is.",
 	},
@@ -285,14 +313,14 @@ export type Config = ReturnType<typeof loadConfig>;
 export class ConfigError extends Error {}
 
 /**
- * Reads and checks all settings.
+ * Reads and checks all settings. A blank one is none: of its blanks a number would be made, 0.
  * @throws ConfigError naming the first bad or unknown setting
  */
 export function loadConfig(environment: Record<string, string | undefined> = process.env) {
 	refuseUnknown(environment);
 	const read = <K extends keyof typeof settings>(name: K): z.output<(typeof settings)[K]["schema"]> => {
 		const file = environment[`${name}_FILE`];
-		const raw = (file ? readSecretFile(file, name) : environment[name]) || undefined;
+		const raw = (file ? readSecretFile(file, name) : environment[name])?.trim() || undefined;
 		const result = settings[name].schema.safeParse(raw);
 		if (result.success) return result.data as z.output<(typeof settings)[K]["schema"]>;
 		const why = result.error.issues[0]?.message ?? "not valid";
@@ -332,7 +360,7 @@ export function loadConfig(environment: Record<string, string | undefined> = pro
 			url: read("LETHE_API_URL"),
 			plainAnywhere: read("LETHE_PLAIN_HTTP") === "anywhere",
 			tls: readApiTls(read),
-			trustedProxies: read("LETHE_TRUSTED_PROXIES")?.split(",") ?? [],
+			trustedProxies: read("LETHE_TRUSTED_PROXIES") ?? [],
 			connectionsMax: read("LETHE_CONNECTIONS_MAX"),
 			addressConnectionsMax: read("LETHE_ADDRESS_CONNECTIONS_MAX"),
 			sharedRunMs: read("LETHE_SHARED_RUN_MS"),
@@ -407,7 +435,35 @@ function readServerTls(environment: Record<string, string | undefined>, server: 
 		);
 	}
 	if (ca === undefined && cert === undefined) return undefined;
+	checkPem(server, { ca, cert, key });
 	return { ...(ca === undefined ? {} : { ca }), ...(cert && key ? { cert, key } : {}) };
+}
+
+/** Of an authority that is none TLS would say nothing, and of an empty one trust every public authority. */
+function checkPem(server: string, pem: Record<"ca" | "cert" | "key", string | undefined>): void {
+	for (const [what, text] of Object.entries({ CA: pem.ca, CERTIFICATE: pem.cert })) {
+		if (text === undefined || isCertificate(text)) continue;
+		throw new ConfigError(
+			`${server}_TLS_${what}_FILE: the file holds no certificate in PEM. Mount it, or correct its path.`,
+		);
+	}
+	if (pem.cert === undefined) return;
+	try {
+		if (!pem.key) throw new Error("empty");
+		createSecureContext({ cert: pem.cert, key: pem.key });
+	} catch {
+		throw new ConfigError(
+			`${server}_TLS_KEY_FILE: the file holds no private key in PEM, or another's than that of the certificate. Mount the two that belong together.`,
+		);
+	}
+}
+
+function isCertificate(text: string): boolean {
+	try {
+		return new X509Certificate(text).subject !== undefined;
+	} catch {
+		return false;
+	}
 }
 
 type RequestLimitName =
@@ -490,6 +546,20 @@ function readSecretFile(path: string, name: string): string {
 	} catch {
 		throw new ConfigError(`${name}_FILE: the file can't be read. Mount it, or correct its path.`);
 	}
+}
+
+// In full: `10` would be the address 0.0.0.10, and `10/8` a range about it.
+function isAddress(text: string): boolean {
+	return ipaddr.IPv4.isValidFourPartDecimal(text) || ipaddr.IPv6.isValid(text);
+}
+
+function isRange(text: string): boolean {
+	return isAddress(text.split("/")[0] ?? "") && ipaddr.isValidCIDR(text);
+}
+
+function isPlain(text: string): boolean {
+	const { username, password, search, hash } = URL.parse(text) ?? {};
+	return [username, password, search, hash].every((part) => part === "");
 }
 
 // The simulated carrier's own variables, not Lethe's settings. By name: what is misspelt must not pass for one.

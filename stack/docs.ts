@@ -339,7 +339,7 @@ function renderSettings(): string {
 # Settings
 
 All settings are environment variables, read and checked once at start; a bad or unknown one ends the process with a line
-that names it. An empty variable counts as absent. A setting whose default is "none" is needed only by the processes that
+that names it. An empty or blank variable counts as absent. A setting whose default is "none" is needed only by the processes that
 use it, and they say so. \`npm start\` hands the \`LETHE_\` ones on to its processes; addresses and credentials are its own.
 
 | setting | what it does | takes | default |
