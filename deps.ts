@@ -375,7 +375,7 @@ export async function createDeps(config: Config, name: ProcessName) {
 			redis: sendQueues.ping,
 			policies: async () => policies.check(),
 			quarantine: async () => quarantine.checkAge(),
-			temporal: async () => void (await temporal.connection.workflowService.getSystemInfo({})),
+			temporal: async () => void (await temporal.ping()),
 		},
 		async close(): Promise<void> {
 			stopFollowing();

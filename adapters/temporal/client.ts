@@ -37,6 +37,7 @@ export type Runs = ReturnType<typeof createRuns>;
 /** The client of a connection, made when it is first asked for. */
 type Clients = { readonly client: Client };
 
+const answerMsMax = 5_000;
 // A worker asks again when its question has stayed unanswered for a minute.
 const pollMsMax = 75_000;
 // What ends within it is told together: of a bulk, some thousand ends.
@@ -68,7 +69,7 @@ export function connectTemporal(options: {
 	/** Loads the SDK, if nobody has yet; connects to nothing. */
 	const open = () => {
 		if (!opened) {
-			const connection = sdk().Connection.lazy({ address, connectTimeout: 5_000, ...temporalTls(tls) });
+			const connection = sdk().Connection.lazy({ address, connectTimeout: answerMsMax, ...temporalTls(tls) });
 			opened = { connection, client: new (sdk().Client)({ connection, dataConverter, ...rest }) };
 		}
 		return opened;
@@ -81,6 +82,8 @@ export function connectTemporal(options: {
 		get connection() {
 			return open().connection;
 		},
+		/** @throws when it is away, or takes calls and answers none */
+		ping: () => soonEnough(open(), () => open().connection.workflowService.getSystemInfo({})),
 		close: async () => opened?.connection.close(),
 	};
 }
@@ -236,12 +239,19 @@ async function endSleep(temporal: Clients, submissionId: string): Promise<void> 
 	}
 }
 
+// Of itself the SDK repeats a call that is not answered for some minutes, and whoever asks how it is would hear nothing.
+function soonEnough<T>({ client }: Clients, call: () => Promise<T>): Promise<T> {
+	return client.connection.withDeadline(Date.now() + answerMsMax, call);
+}
+
 async function countWorkers(temporal: Clients, taskQueue: string): Promise<number> {
-	const { pollers } = await temporal.client.workflowService.describeTaskQueue({
-		namespace: temporal.client.options.namespace,
-		taskQueue: { name: taskQueue },
-		taskQueueType: workflowTasks,
-	});
+	const { pollers } = await soonEnough(temporal, () =>
+		temporal.client.workflowService.describeTaskQueue({
+			namespace: temporal.client.options.namespace,
+			taskQueue: { name: taskQueue },
+			taskQueueType: workflowTasks,
+		}),
+	);
 	const since = Date.now() - pollMsMax;
 	return (pollers ?? []).filter(({ lastAccessTime }) => Number(lastAccessTime?.seconds ?? 0) * 1000 >= since).length;
 }

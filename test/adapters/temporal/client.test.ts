@@ -1,6 +1,8 @@
 // What reaches a real Temporal: whatever a caller or a step hands over, the server never hears a text or a number.
 
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { type AddressInfo, createServer, type Socket } from "node:net";
 import { after, before, describe, it } from "node:test";
 import { connectTemporal, createRuns } from "../../../adapters/temporal/client.ts";
 import type { Message } from "../../../domain/message.ts";
@@ -74,6 +76,26 @@ describe("Temporal, from the client's and the worker's side", () => {
 		// What ends goes before what begins.
 		assert.equal(asked, 3);
 		await away.close();
+	});
+
+	it("that takes calls and answers none is told of within seconds", { timeout: 30_000 }, async () => {
+		const open = new Set<Socket>();
+		const silent = createServer((socket) => void open.add(socket)).listen(0, "127.0.0.1");
+		await once(silent, "listening");
+		const { port } = silent.address() as AddressInfo;
+		const temporal = connectTemporal({ address: `127.0.0.1:${port}`, namespace: "default" });
+		const patience = { patienceMs: 60_000, acceptancesMin: 16, giveWayMsMax: 2_000, countStates: async () => ({}) };
+		const clocks = { monotonic: () => performance.now(), after: () => undefined, isGroupOpen: async () => false };
+		const bounds = { sweepEveryMs: 10_000, inFlightMax: 3, waitingMax: 5, ...patience, ...clocks };
+		const runs = createRuns({ temporal, taskQueue: engine.name, ...bounds });
+		try {
+			await assert.rejects(temporal.ping());
+			await assert.rejects(runs.workerCount());
+		} finally {
+			await temporal.close();
+			for (const socket of open) socket.destroy();
+			silent.close();
+		}
 	});
 
 	it("a start gives way to acceptances that are under way, a one-time code's never", async () => {
