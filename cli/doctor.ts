@@ -261,11 +261,19 @@ async function look(check: string, mend: string, run: () => Promise<string>): Pr
 	try {
 		return { check, ok: true, detail: await run() };
 	} catch (error) {
-		const { code, message, cause } = error as { code?: string; message?: string; cause?: unknown };
-		const why = code && typeof cause === "string" ? `${code}: ${cause}` : code || message || "failed";
-		return { check, ok: false, detail: why, mend };
+		return { check, ok: false, detail: describeFailure(error), mend };
 	}
 }
+
+// A driver's text may quote what it was given; its number says nothing to who reads it, and its word for that does.
+function describeFailure(error: unknown): string {
+	const { code, codeName, message = "", cause } = error as Failure;
+	if (typeof code === "number") return codeName ?? /^\d+ ([A-Z_]+):/.exec(message)?.[1] ?? `code ${code}`;
+	return code && typeof cause === "string" ? `${code}: ${cause}` : code || message || "failed";
+}
+
+/** `codeName`: MongoDB's word; gRPC's begins its message. */
+type Failure = { code?: string | number; codeName?: string; message?: string; cause?: unknown };
 
 // Receipts are judged by time: a clock that is off refuses genuine ones.
 async function compareClocks({ clock, vaultTime }: Deps): Promise<string> {

@@ -1,0 +1,28 @@
+// What `lethe doctor` says of a server that is away.
+
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { it } from "node:test";
+import { credentialsOf } from "../adapters/vault/helper.ts";
+import { root, run } from "../harness/programs.ts";
+
+it("names by a word what it heard of a Temporal that is away, and goes on to what else there is", async () => {
+	const { roleId, wrappedSecretId } = await credentialsOf("admin");
+	const env = {
+		...process.env,
+		...{ TEMPORAL_ADDRESS: "127.0.0.1:1", LETHE_DATABASE: `doctor-${randomBytes(4).toString("hex")}` },
+		...{ LETHE_VAULT_ADMIN_ROLE_ID: roleId, LETHE_VAULT_ADMIN_WRAPPED_SECRET_ID: wrappedSecretId },
+	};
+	const { code, out } = await run(process.execPath, [`${root}/cli/lethe.ts`, "doctor", "--json"], { env });
+	const findings = JSON.parse(out) as { check: string; ok: boolean; detail: string }[];
+	const told = (check: string) => findings.find((finding) => finding.check === check);
+	assert.equal(code, 1);
+	for (const check of ["temporal", "worker"]) {
+		assert.deepEqual(
+			[told(check)?.ok, told(check)?.detail.match(/^[A-Z_]+$/)?.[0]],
+			[false, told(check)?.detail],
+			check,
+		);
+	}
+	assert.equal(told("redis")?.ok, true);
+});
