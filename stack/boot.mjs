@@ -11,6 +11,8 @@ import { fileURLToPath } from "node:url";
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const packages = join(root, "node_modules");
 const installLock = join(root, ".lethe", "install.lock");
+const signals = ["SIGINT", "SIGTERM", "SIGHUP"];
+let npmRunning;
 const unreachable =
 	/\b(ENOTFOUND|ECONNREFUSED|ECONNRESET|ETIMEDOUT|EAI_AGAIN|ENETUNREACH|EHOSTUNREACH|ERR_SOCKET_TIMEOUT)\b/;
 
@@ -33,7 +35,7 @@ export async function boot(script, args) {
 	const env = { NODE_COMPILE_CACHE: join(root, ".lethe", "compiled"), ...process.env };
 	const child = spawn(node, [resolve(root, script), ...args], { stdio: "inherit", env });
 	// From a terminal the script has the signal already; it takes repeats as one.
-	for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
+	for (const signal of signals) process.on(signal, () => child.kill(signal));
 	child.on("error", (error) => fail(`${script} could not be started: ${error.message}`));
 	child.on("exit", (code, signal) => process.exit(code ?? 128 + (constants.signals[signal] ?? 0)));
 }
@@ -72,13 +74,22 @@ async function install() {
 		const started = Date.now();
 		const seconds = () => Math.round((Date.now() - started) / 1000);
 		const progress = setInterval(() => process.stderr.write(`  still installing, ${seconds()} s\n`), 15_000);
+		for (const signal of signals) process.on(signal, breakOff);
 		const failure = await installPackages();
+		for (const signal of signals) process.off(signal, breakOff);
 		clearInterval(progress);
 		if (failure) throw new Error(failure);
 		process.stderr.write(`  packages installed in ${seconds()} s\n`);
 	} finally {
 		rmSync(installLock, { force: true });
 	}
+}
+
+// Without whoever asked for it, npm would go on in what the next command installs anew.
+function breakOff(signal) {
+	npmRunning?.kill();
+	rmSync(installLock, { force: true });
+	process.exit(128 + constants.signals[signal]);
 }
 
 /** What failed and the mend; undefined when all is installed. */
@@ -99,6 +110,7 @@ function runNpm(command) {
 		const patience = ["--fetch-retries=2", "--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=5000"];
 		const args = [...command, ...patience];
 		const npm = spawn("npm", args, { cwd: root, stdio: ["ignore", "ignore", "pipe"] });
+		npmRunning = npm;
 		let errors = "";
 		npm.stderr.setEncoding("utf8").on("data", (text) => {
 			errors = (errors + text).slice(-20_000);

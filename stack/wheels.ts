@@ -80,7 +80,11 @@ async function run([command = "", ...args]: string[], logFile: string, env: Node
 	const file = openSync(logFile, "a", 0o600);
 	const child = spawn(command, args, { env, stdio: ["ignore", file, file] });
 	closeSync(file);
+	// Without whoever asked for it, it would go on in what the next start removes and makes anew.
+	const end = () => void child.kill();
+	process.once("exit", end);
 	const code = await new Promise((done) => child.once("error", () => done(1)).once("exit", done));
+	process.off("exit", end);
 	if (code === 0) return;
 	const text = readFileSync(logFile, "utf8");
 	if (unreachable.test(text)) {

@@ -1,11 +1,13 @@
 // The first start of a clone where packages can't be had: one line that names the mend, and soon.
 
 import assert from "node:assert/strict";
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { bareEnvironment, root, run } from "../harness/programs.ts";
+import { readIfThere } from "../../stack/files.ts";
+import { bareEnvironment, root, run, runs, start } from "../harness/programs.ts";
+import { until } from "../harness/until.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "lethe-boot-"));
 after(() => rmSync(folder, { recursive: true }));
@@ -43,6 +45,20 @@ test("where nothing can be written it says so in one line", async () => {
 	assert.equal(code, 2);
 	assert.match(error, /^.*\.lethe can't be written \(E\w+\)\. Mend its rights, then try again\.\n$/);
 	rmSync(join(folder, ".lethe"));
+});
+
+test("what installs ends with whoever asked for it, and the next one finds nothing in its way", async () => {
+	const bin = join(folder, "bin");
+	mkdirSync(bin);
+	// In place of npm, whose work is never done.
+	writeFileSync(join(bin, "npm"), '#!/bin/sh\necho $$ > "$HOME/npm.pid"\nexec sleep 600\n', { mode: 0o755 });
+	const env = bareEnvironment({ PATH: `${bin}:${process.env.PATH}`, HOME: folder });
+	const asking = start(process.execPath, ["stack/boot.mjs", "stack/start.ts"], { cwd: folder, env });
+	const npm = await until(() => Number(readIfThere(join(folder, "npm.pid"))));
+	assert.ok(runs(npm));
+	assert.equal(await asking.end("SIGTERM"), 143);
+	await until(() => !runs(npm));
+	assert.equal(existsSync(join(folder, ".lethe", "install.lock")), false);
 });
 
 test("without a script it says how it is used", async () => {
