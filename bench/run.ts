@@ -75,29 +75,7 @@ ${Object.entries(about)
 --cohorts  keys that growth makes in Vault (default 5000; 0 for none)
 `;
 
-const { values, positionals } = parseArgs({
-	allowPositionals: true,
-	options: {
-		json: { type: "boolean", default: false },
-		rounds: { type: "string" },
-		messages: { type: "string" },
-		only: { type: "string" },
-		profile: { type: "boolean", default: false },
-		record: { type: "boolean", default: false },
-		busy: { type: "boolean", default: false },
-		check: { type: "boolean", default: false },
-		behind: { type: "string", default: "100000" },
-		bulk: { type: "string", default: "10000" },
-		overload: { type: "string", default: "30" },
-		stored: { type: "string", default: "100000" },
-		open: { type: "string", default: "5000" },
-		cohorts: { type: "string", default: "5000" },
-		rate: { type: "string", default: "100,1000,10000" },
-		minutes: { type: "string", default: "30" },
-		load: { type: "string", default: "0.7" },
-		help: { type: "boolean", default: false },
-	},
-});
+const { values, positionals } = readArguments();
 const machine = machineFacts();
 const commit = readCommit();
 const rounds = (unlessTold = 5) => Number(values.rounds ?? unlessTold);
@@ -196,6 +174,44 @@ if (values.help || (!suite && !bare)) {
 		console.error((error as Error).message);
 		await stack.stop();
 		process.exitCode = 1;
+	}
+}
+
+/** Ends the process where they can't be used: what was mistyped would be told of after a quarter of an hour, or never. */
+function readArguments() {
+	try {
+		const read = parseArgs({
+			allowPositionals: true,
+			options: {
+				json: { type: "boolean", default: false },
+				rounds: { type: "string" },
+				messages: { type: "string" },
+				only: { type: "string" },
+				profile: { type: "boolean", default: false },
+				record: { type: "boolean", default: false },
+				busy: { type: "boolean", default: false },
+				check: { type: "boolean", default: false },
+				behind: { type: "string", default: "100000" },
+				bulk: { type: "string", default: "10000" },
+				overload: { type: "string", default: "30" },
+				stored: { type: "string", default: "100000" },
+				open: { type: "string", default: "5000" },
+				cohorts: { type: "string", default: "5000" },
+				rate: { type: "string", default: "100,1000,10000" },
+				minutes: { type: "string", default: "30" },
+				load: { type: "string", default: "0.7" },
+				help: { type: "boolean", default: false },
+			},
+		});
+		const { only: _only, rate, ...amounts } = read.values;
+		for (const [name, value] of [...Object.entries(amounts), ...rate.split(",").map((one) => ["rate", one] as const)]) {
+			if (typeof value !== "string" || Number(value) > 0 || (name === "cohorts" && value === "0")) continue;
+			throw new Error(`--${name} takes a number above 0, not '${value}'`);
+		}
+		return read;
+	} catch (error) {
+		console.error(`${(error as Error).message.split(/[.\n]/)[0]}; --help says how it is run.`);
+		process.exit(2);
 	}
 }
 
