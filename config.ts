@@ -569,9 +569,13 @@ const carrierNames = new Set(
 	),
 );
 
+// Other programs have variables of these servers too, but none that a connection of ours would silently be made without.
+const serverTlsFile = /^(TEMPORAL|VAULT|MONGODB|REDIS)_TLS_\w*FILE$/;
+
 function refuseUnknown(environment: Record<string, string | undefined>): void {
 	for (const name of Object.keys(environment)) {
-		if (!name.startsWith("LETHE_") || name.startsWith("LETHE_TEST_") || carrierNames.has(name)) continue;
+		const isOurs = name.startsWith("LETHE_") ? !name.startsWith("LETHE_TEST_") : serverTlsFile.test(name);
+		if (!isOurs || carrierNames.has(name)) continue;
 		if (!(name in settings)) {
 			throw new ConfigError(`${name} is not a setting. Remove it, or see docs/settings.md for the names there are.`);
 		}

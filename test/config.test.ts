@@ -19,6 +19,17 @@ test("a misspelt setting is refused by its name, one that begins as the simulate
 	}
 });
 
+test("a misspelt file of a server's TLS is refused: the connection would be made without it", () => {
+	for (const name of ["MONGODB_TLS_CERT_FILE", "TEMPORAL_TLS_CAFILE", "REDIS_TLS_CA_FILE_FILE", "VAULT_TLS_FILE"]) {
+		assert.match(refusal({ [name]: "/run/secrets/ca" }), new RegExp(`^${name} is not a setting\\.`));
+	}
+	// What is another program's.
+	assert.equal(
+		refusal({ VAULT_TOKEN: "x", TEMPORAL_TLS: "true", VAULT_TLS_SERVER_NAME: "x", REDIS_PORT: "1" }),
+		"taken",
+	);
+});
+
 const folder = mkdtempSync(join(tmpdir(), "lethe-config-"));
 after(() => rmSync(folder, { recursive: true }));
 
