@@ -339,8 +339,10 @@ function renderSettings(): string {
 # Settings
 
 All settings are environment variables, read and checked once at start; a bad or unknown one ends the process with a line
-that names it. An empty or blank variable counts as absent. A setting whose default is "none" is needed only by the processes that
-use it, and they say so. \`npm start\` hands the \`LETHE_\` ones on to its processes; addresses and credentials are its own.
+that names it. An empty or blank variable counts as absent. A setting whose default is "none" is needed only by the processes
+that use it, and they say so. \`npm start\` hands the \`LETHE_\` ones on to its processes. Credentials are its own, and so are
+servers, but those that \`TEMPORAL_ADDRESS\`, \`VAULT_ADDR\`, \`MONGODB_URL\` and \`REDIS_URL\` name: it takes neither the files
+that hold such a URL nor the servers' \`_TLS_\` settings, which are for a deployment.
 
 | setting | what it does | takes | default |
 |---|---|---|---|
