@@ -1,6 +1,5 @@
 // From an empty Vault to one that Lethe can use: initialised, unsealed, provisioned, and no root token left.
 
-import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { createIssuerToken, provisionVault, provisionVersion } from "../../adapters/vault/provision.ts";
 import { makeRootToken } from "../../adapters/vault/rootToken.ts";
@@ -30,7 +29,7 @@ export async function setUpVault(options: {
 	if (!initialized) await initialise(address, rootFile);
 	await unseal(address, rootFile);
 	await waitForLeader(address);
-	if (readIfThere(versionFile) === String(provisionVersion) && existsSync(issuerTokenFile)) return;
+	if (readIfThere(versionFile) === String(provisionVersion) && (await isAlive(address, issuerTokenFile))) return;
 
 	const root = readRoot(rootFile);
 	const token = root.rootToken ?? (await makeRootToken({ address, keys: [root.key] }));
@@ -53,7 +52,7 @@ export async function setUpForeignVault(options: {
 	const { address, token, dataDir, issuerTokenFile } = options;
 	const doneFile = join(dataDir, "provisioned");
 	const done = `${provisionVersion} ${address}`;
-	if (readIfThere(doneFile) === done && existsSync(issuerTokenFile)) return;
+	if (readIfThere(doneFile) === done && (await isAlive(address, issuerTokenFile))) return;
 	if (!token) {
 		throw fatal(
 			"VAULT_ADDR names a Vault that is not set up for Lethe: set VAULT_TOKEN once, to a token that may do it.",
@@ -62,6 +61,15 @@ export async function setUpForeignVault(options: {
 	await provisionVault({ address, token });
 	writePrivateFile(issuerTokenFile, await createIssuerToken({ address, token }));
 	writePrivateFile(doneFile, done);
+}
+
+// It ends a year after its last use; and a Vault that keeps all in memory knows of none that it gave before.
+async function isAlive(address: string, tokenFile: string): Promise<boolean> {
+	const token = readIfThere(tokenFile);
+	if (!token) return false;
+	const { status } = await request(address, "GET", "auth/token/lookup-self", undefined, token);
+	if (status >= 500) throw new Error(`Vault answers ${status}`);
+	return status === 200;
 }
 
 async function initialise(address: string, rootFile: string): Promise<void> {
@@ -104,13 +112,17 @@ function writeRoot(path: string, root: RootFile): void {
 	writePrivateFile(path, JSON.stringify(root));
 }
 
-async function call(address: string, method: string, path: string, body?: Answer, token?: string): Promise<Answer> {
-	const response = await fetch(`${address}/v1/${path}`, {
+function request(address: string, method: string, path: string, body?: Answer, token?: string): Promise<Response> {
+	return fetch(`${address}/v1/${path}`, {
 		method,
 		headers: token ? { "X-Vault-Token": token } : {},
 		signal: AbortSignal.timeout(10_000),
 		...(body ? { body: JSON.stringify(body) } : {}),
 	});
+}
+
+async function call(address: string, method: string, path: string, body?: Answer, token?: string): Promise<Answer> {
+	const response = await request(address, method, path, body, token);
 	const text = await response.text();
 	if (!response.ok) throw new Error(`Vault refused ${method} ${path}: status ${response.status}`);
 	return text ? (JSON.parse(text) as Answer) : {};

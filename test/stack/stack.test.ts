@@ -283,6 +283,21 @@ describe("a stack", { skip: process.platform !== "linux" && "it looks into /proc
 		assert.ok(other <= one, "the last that came is ended first");
 	}
 
+	it("makes the token anew by which credentials are issued, once that has ended", async () => {
+		const stack = stackIn("ended");
+		const { url, issuerTokenFile } = (await stack.start()).servers.vault;
+		const token = readFileSync(issuerTokenFile, "utf8");
+		const headers = { "X-Vault-Token": token };
+		const revoked = await fetch(`${url}/v1/auth/token/revoke-self`, { method: "POST", headers });
+		assert.equal(revoked.status, 204);
+		await assert.rejects(stack.vaultCredentials(["api"]));
+		await stack.stop();
+		await stack.start();
+		assert.notEqual(readFileSync(issuerTokenFile, "utf8"), token);
+		assert.ok((await stack.vaultCredentials(["api"])).LETHE_VAULT_API_ROLE_ID);
+		await stack.stop();
+	});
+
 	it("ends whole where that can't be written down, and says so; the next start finds nothing in its way", async () => {
 		const bin = join(folder, "bin-full");
 		mkdirSync(bin);
