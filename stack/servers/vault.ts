@@ -50,7 +50,8 @@ export async function planVault(options: ServerOptions): Promise<Server<VaultAdd
 }
 
 /** A Vault that runs elsewhere; VAULT_TOKEN sets it up for Lethe, once. */
-export function adoptVault({ url, dataDir, environment }: ForeignOptions): ForeignServer<VaultAddress> {
+export function adoptVault({ url: named, dataDir, environment }: ForeignOptions): ForeignServer<VaultAddress> {
+	const url = named.replace(/\/+$/, "");
 	const issuerTokenFile = join(dataDir, issuerTokenName);
 	return {
 		address: { url, auditFile: null, issuerTokenFile },

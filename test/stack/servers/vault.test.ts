@@ -1,0 +1,36 @@
+// A Vault that somebody else runs, as the environment names it.
+
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { provisionVersion } from "../../../adapters/vault/provision.ts";
+import { adoptVault } from "../../../stack/servers/vault.ts";
+
+const dataDir = mkdtempSync(join(tmpdir(), "lethe-adopted-"));
+const asked: string[] = [];
+const vault = createServer(({ url = "" }, response) => {
+	asked.push(url);
+	response.writeHead(url === "/v1/auth/token/lookup-self" ? 200 : 404).end();
+}).listen(0, "127.0.0.1");
+after(() => {
+	vault.close();
+	rmSync(dataDir, { recursive: true });
+});
+
+test("it is the same with a slash at its address's end: once set up, it asks for no token again", async () => {
+	await once(vault, "listening");
+	const url = `http://127.0.0.1:${(vault.address() as AddressInfo).port}`;
+	writeFileSync(join(dataDir, "provisioned"), `${provisionVersion} ${url}`);
+	writeFileSync(join(dataDir, "issuer-token"), "s.known");
+	for (const named of [url, `${url}/`]) {
+		const { address, answers } = adoptVault({ url: named, dataDir, environment: {} });
+		assert.equal(address.url, url);
+		await answers();
+	}
+	assert.deepEqual(asked, ["/v1/auth/token/lookup-self", "/v1/auth/token/lookup-self"]);
+});
