@@ -1,13 +1,17 @@
 // Sets Vault up for Lethe: mounts, keys, policies, roles. Idempotent; run with a root token that is revoked afterwards.
 
+import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createLogKeys } from "../logs/logKeys.ts";
 import { openVault, type VaultConnection, vaultFailure } from "./connection.ts";
 import { globalHmacKeys, hmacKeySpec } from "./hmacKeys.ts";
 import { names, policies, roles } from "./policies.ts";
 
-/** Rises with every change to what provisioning makes; a Vault provisioned by an older one must be provisioned again. */
-export const provisionVersion = 11;
+// Rises with every change to what provisioning makes; rights, which change most, are told by themselves.
+const made = 12;
+
+/** A Vault that was provisioned by another one must be provisioned again. */
+export const provisionVersion = `${made}-${createHash("sha256").update(JSON.stringify(policies)).digest("hex")}`;
 
 const secretIdTtl = "15m";
 const tokenPeriod = "1h";

@@ -29,7 +29,7 @@ export async function setUpVault(options: {
 	if (!initialized) await initialise(address, rootFile);
 	await unseal(address, rootFile);
 	await waitForLeader(address);
-	if (readIfThere(versionFile) === String(provisionVersion) && (await isAlive(address, issuerTokenFile))) return;
+	if (readIfThere(versionFile) === provisionVersion && (await isAlive(address, issuerTokenFile))) return;
 
 	const root = readRoot(rootFile);
 	const token = root.rootToken ?? (await makeRootToken({ address, keys: [root.key] }));
@@ -39,7 +39,7 @@ export async function setUpVault(options: {
 	writePrivateFile(issuerTokenFile, await createIssuerToken({ address, token }));
 	await call(address, "POST", "auth/token/revoke-self", {}, token);
 	writeRoot(rootFile, { key: root.key });
-	writePrivateFile(versionFile, String(provisionVersion));
+	writePrivateFile(versionFile, provisionVersion);
 }
 
 /** Sets up a Vault that someone else runs, by a token of theirs, which stays valid. */
