@@ -7,7 +7,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, test } from "node:test";
+import { after, before, test } from "node:test";
 import { provisionVersion } from "../../../adapters/vault/provision.ts";
 import { adoptVault } from "../../../stack/servers/vault.ts";
 
@@ -16,14 +16,14 @@ const asked: string[] = [];
 const vault = createServer(({ url = "" }, response) => {
 	asked.push(url);
 	response.writeHead(url === "/v1/auth/token/lookup-self" ? 200 : 404).end();
-}).listen(0, "127.0.0.1");
+});
+before(() => once(vault.listen(0, "127.0.0.1"), "listening"));
 after(() => {
 	vault.close();
 	rmSync(dataDir, { recursive: true });
 });
 
 test("it is the same with a slash at its address's end: once set up, it asks for no token again", async () => {
-	await once(vault, "listening");
 	const url = `http://127.0.0.1:${(vault.address() as AddressInfo).port}`;
 	writeFileSync(join(dataDir, "provisioned"), `${provisionVersion} ${url}`);
 	writeFileSync(join(dataDir, "issuer-token"), "s.known");
