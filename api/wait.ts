@@ -22,7 +22,8 @@ export function createWait(deps: { store: { messages: Pick<ApiDeps["store"]["mes
 			const ended = AbortSignal.any([stopping.signal, signal, AbortSignal.timeout(waitMs)]);
 			try {
 				for (let pauseMs = pauseFirstMs; ; pauseMs = Math.min(pauseMs * 1.5, pauseMsMax)) {
-					const message = await deps.store.messages.find(id);
+					// It is accepted, whether or not it can be read: told of a failure, its caller would send it again.
+					const message = await deps.store.messages.find(id).catch(() => undefined);
 					if (!message || isFinal(message.state) || ended.aborted) return message;
 					await sleep(pauseMs, undefined, { signal: ended }).catch(() => undefined);
 				}

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
+import { LetheError } from "../../../../domain/errors.ts";
 import type { Message } from "../../../../domain/message.ts";
 import { cancel } from "../../../../domain/transition.ts";
 import { createTestApi, messageBody, number, type TestApi, text } from "../../harness.ts";
@@ -435,6 +436,24 @@ describe("POST /v1/messages", () => {
 		assert.equal(late.status, 202);
 		assert.equal(late.json.state, "accepted");
 		assert.equal(late.headers["preference-applied"], "wait=1");
+	});
+
+	it("what was accepted is answered so, though the store can't be asked what became of it while that is waited for", async () => {
+		const away = await createTestApi(({ store }) => ({
+			store: {
+				...store,
+				messages: { ...store.messages, find: () => Promise.reject(new LetheError("store_unavailable")) },
+			},
+		}));
+		try {
+			const { key } = await away.addTenant();
+			const answer = await away.post(key, {}, { prefer: "wait=1" });
+			assert.deepEqual([answer.status, answer.json.state], [202, "accepted"]);
+			assert.equal(answer.headers["preference-applied"], undefined);
+			assert.equal(await away.count(), 1);
+		} finally {
+			await away.close();
+		}
 	});
 
 	it("without its key server a new cohort is refused and nothing is stored; what is cached goes on", async () => {
