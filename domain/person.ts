@@ -43,7 +43,7 @@ export type Person = {
 	enrolledAt?: number;
 	/** Keyed hashes of the recovery codes that are left. */
 	recoveryMacs: string[];
-	/** Sessions that began before are over. */
+	/** Sessions that began before are over, and those that were being begun when it changed. */
 	sessionsFrom: number;
 	endedAt?: number;
 };
@@ -65,6 +65,8 @@ export type Session = {
 	tenantId: string;
 	method: SignInMethod;
 	startedAt: number;
+	/** The person's, of when they showed who they are; absent in one that began before this was kept. */
+	sessionsFrom?: number;
 	/** When a second factor was last shown. */
 	mfaAt: number;
 };

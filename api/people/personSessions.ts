@@ -45,9 +45,15 @@ export function createPersonSessions(deps: Deps) {
 	});
 
 	/** Whether it still holds, by the person as they are. */
-	function holds({ startedAt }: Session, person: StoredPerson | undefined, now: number): person is StoredPerson {
+	function holds(
+		{ startedAt, sessionsFrom }: Session,
+		person: StoredPerson | undefined,
+		now: number,
+	): person is StoredPerson {
 		const inTime = startedAt <= now + limits.clockSkewMs && now < startedAt + lifeMs;
-		return inTime && person !== undefined && person.endedAt === undefined && startedAt >= person.sessionsFrom;
+		if (!inTime || person === undefined || person.endedAt !== undefined) return false;
+		// What they showed may have been taken from them before it began.
+		return startedAt >= person.sessionsFrom && (sessionsFrom ?? person.sessionsFrom) === person.sessionsFrom;
 	}
 
 	async function list(person: StoredPerson) {
@@ -61,6 +67,7 @@ export function createPersonSessions(deps: Deps) {
 	return {
 		/**
 		 * Begins a session; the token is shown once. The oldest beyond `limits.sessionsPerPersonMax` end.
+		 * @param person as they were when they showed who they are
 		 * @param mfaAt when a second factor was shown, epoch ms; just now unless told
 		 */
 		async start(
@@ -70,9 +77,10 @@ export function createPersonSessions(deps: Deps) {
 		): Promise<{ token: string; session: Session }> {
 			const token = `${prefix}${randomBytes(32).toString("base64url")}`;
 			const now = clock();
-			const { _id: personId, tenantId } = person;
+			const { _id: personId, tenantId, sessionsFrom } = person;
 			const id = deps.ids.random("session");
-			const session = { id, personId, tenantId, method, startedAt: now, mfaAt: Math.min(mfaAt ?? now, now) };
+			const times = { startedAt: now, sessionsFrom, mfaAt: Math.min(mfaAt ?? now, now) };
+			const session = { id, personId, tenantId, method, ...times };
 			await sessions.put(await macs.one("session", token), session, { idleMs, lifeMs });
 			for (const { mac } of (await list(person)).slice(limits.sessionsPerPersonMax)) await sessions.end(personId, mac);
 			return { token, session };

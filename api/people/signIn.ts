@@ -194,25 +194,30 @@ async function openTotp({ personSeal }: SignInDeps, { tenantId, _id: personId, t
 }
 
 /** Takes a code once: neither it nor an older one is taken again. */
-async function takeCode(deps: SignInDeps, { _id, totp: { sealed } }: Candidate, secret: string, code: string) {
+async function takeCode(deps: SignInDeps, shown: Candidate, secret: string, code: string) {
 	const step = findTotpStep(secret, code, deps.clock());
 	let taken = false;
-	const changed = await deps.store.people.change(_id, (person) => {
-		taken = step !== undefined && person.totp?.sealed === sealed && step > person.totp.step;
+	const changed = await deps.store.people.change(shown._id, (person) => {
+		taken = step !== undefined && hasStill(person, shown) && step > (person.totp?.step ?? step);
 		return taken && person.totp ? { ...person, totp: { ...person.totp, step: step as number } } : undefined;
 	});
 	return taken ? changed : undefined;
 }
 
-async function takeRecovery(deps: SignInDeps, { _id }: Candidate, code: string) {
-	const macs = await deps.personMacs.all("recovery", `${_id}\n${normaliseRecoveryCode(code)}`);
+async function takeRecovery(deps: SignInDeps, shown: Candidate, code: string) {
+	const macs = await deps.personMacs.all("recovery", `${shown._id}\n${normaliseRecoveryCode(code)}`);
 	let taken = false;
-	const changed = await deps.store.people.change(_id, (person) => {
+	const changed = await deps.store.people.change(shown._id, (person) => {
 		const recoveryMacs = person.recoveryMacs.filter((mac) => !macs.includes(mac));
-		taken = recoveryMacs.length < person.recoveryMacs.length;
+		taken = hasStill(person, shown) && recoveryMacs.length < person.recoveryMacs.length;
 		return taken ? { ...person, recoveryMacs } : undefined;
 	});
 	return taken ? changed : undefined;
+}
+
+/** Whether what was shown is theirs still: a password may be replaced while it is hashed. */
+function hasStill({ password, totp }: Person, shown: Candidate): boolean {
+	return password?.hash === shown.password.hash && totp?.sealed === shown.totp.sealed;
 }
 
 async function findOwner({ store }: SignInDeps, response: AuthenticationResponseJSON) {

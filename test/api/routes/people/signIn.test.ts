@@ -497,6 +497,60 @@ describe("signing in", () => {
 			assert.equal((await signIn(person)).status, 401);
 		});
 
+		it("that is begun while what it was begun with is taken away is over with the others", async () => {
+			const meanwhile: { run?: (() => Promise<unknown>) | undefined } = {};
+			const at = { step: "match" as "append" | "match" };
+			const run = async (step: typeof at.step) => {
+				if (at.step !== step) return;
+				const { run: once } = meanwhile;
+				delete meanwhile.run;
+				await once?.();
+			};
+			const [before, tenantBefore] = [api, tenantId];
+			api = await createTestApi((deps) => ({
+				personSeal: {
+					...deps.personSeal,
+					open: async (...args) => {
+						const opened = await deps.personSeal.open(...args);
+						if (args[0].field === "totp") await run("match");
+						return opened;
+					},
+				},
+				evidence: {
+					...deps.evidence,
+					append: async (acts) => {
+						if (acts.some(({ type }) => type === "signed_in")) await run("append");
+						return deps.evidence.append(acts);
+					},
+				},
+			}));
+			try {
+				({ tenantId } = await api.addTenant());
+				const fresh = "another long enough phrase";
+				for (const step of ["match", "append"] as const) {
+					at.step = step;
+					for (const way of ["code", "recovery"] as const) {
+						const person = await enrolled();
+						const { json: owner } = await signIn(person);
+						meanwhile.run = async () => {
+							const changed = await call("POST", "/session/password", { password: fresh }, bearer(owner.token));
+							assert.equal(changed.status, 204, JSON.stringify(changed.json));
+						};
+						const shown = way === "code" ? {} : { code: undefined, recoveryCode: person.recoveryCodes[0] };
+						const late = await signIn(person, shown);
+						assert.equal(meanwhile.run, undefined, "it was changed meanwhile");
+						const opens =
+							late.status === 201 && (await call("GET", "/session", undefined, bearer(late.json.token))).status;
+						assert.notEqual(opens, 200, `${step} ${way}`);
+						assert.equal((await signIn(person, { password: fresh })).status, 201);
+					}
+				}
+			} finally {
+				await api.close();
+				[api, tenantId] = [before, tenantBefore];
+			}
+		});
+
 		it("is nobody's once what Redis holds of it was altered, or is another's", async () => {
 			const [person, other] = [await enrolled(), await enrolled(["admin"])];
 			const [token, foreign] = [(await signIn(person)).json.token, (await signIn(other)).json.token];
