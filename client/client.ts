@@ -71,8 +71,9 @@ export function createClient(options: ClientOptions) {
 			if ("answer" in outcome) return outcome.answer as Told<N>;
 			// It bears no idempotency key: that nothing is there any more is all that tells of the first.
 			if (mayBeDone && init.method === "DELETE" && isAbsence(outcome.failure)) return undefined as Told<N>;
-			mayBeDone ||= leavesOpen(outcome.failure);
-			const isSafe = !keyless.has(name) || isUndone(outcome.failure);
+			const isSurelyUndone = isUndone(outcome.failure);
+			mayBeDone ||= !isSurelyUndone && leavesOpen(outcome.failure);
+			const isSafe = !keyless.has(name) || isSurelyUndone;
 			if (options_.signal?.aborted) throw options_.signal.reason;
 			if (timeout.aborted) throw new LetheTimeout(`No answer within ${timeoutMs} ms.`, { cause: outcome.failure });
 			const waitMs = waitOf(outcome.failure, retry);

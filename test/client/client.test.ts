@@ -205,6 +205,8 @@ describe("the client", () => {
 		await assert.rejects(lethe.call("deleteWebhookEndpoint", { params: { id } }), isAbsence);
 		const limited = open(key, [() => problem(429, "rate_limited", true, { "retry-after": "0" })]);
 		await assert.rejects(limited.lethe.call("deleteWebhookEndpoint", { params: { id } }), isAbsence);
+		const shed = open(key, [() => problem(503, "overloaded", true, { "retry-after": "0" })]);
+		await assert.rejects(shed.lethe.call("deleteWebhookEndpoint", { params: { id } }), isAbsence);
 		const reading = open(key, [() => lost]);
 		await assert.rejects(reading.lethe.call("getWebhookEndpoint", { params: { id } }), isAbsence);
 	});
