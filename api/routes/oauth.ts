@@ -256,14 +256,17 @@ function knownCertificate({ certificates }: ApiKeyDocument, { raw }: FastifyRequ
 	return shown.thumbprint;
 }
 
-/** RFC 6749, 3.2: a form, and no parameter twice. */
+/**
+ * RFC 6749, 3.2: a form, and no parameter twice; one without a value counts as absent. All but the scope: who asks for
+ * nothing is not given everything.
+ */
 function takeForms(app: Instance): void {
 	app.removeAllContentTypeParsers();
 	app.addContentTypeParser(formType, { parseAs: "string" }, (_request, body, done) => {
 		const parameters = [...new URLSearchParams(body as string)];
 		const names = new Set(parameters.map(([name]) => name));
 		if (names.size < parameters.length) done(new OAuthError("invalid_request", "a parameter comes twice"));
-		else done(null, Object.fromEntries(parameters));
+		else done(null, Object.fromEntries(parameters.filter(([name, value]) => value !== "" || name === "scope")));
 	});
 }
 

@@ -112,6 +112,17 @@ describe("access tokens", () => {
 		assert.match(String(cases.at(-1)?.[2].headers["www-authenticate"]), /^Basic/);
 	});
 
+	it("a parameter without a value counts as absent, but for the scope: nothing is not everything", async () => {
+		const key = await createKey();
+		const empty = { client_id: "", client_secret: "", client_assertion: "", client_assertion_type: "" };
+		const answer = await ask({ ...grant, ...empty }, { authorization: basic(key) });
+		assert.deepEqual([answer.status, answer.json.scope], [200, "sender auditor"], answer.text);
+		const none = await ask({ grant_type: "" }, { authorization: basic(key) });
+		assert.deepEqual([none.status, none.json.error], [400, "invalid_request"]);
+		const twice = await ask("grant_type=client_credentials&client_id=&client_id=", { authorization: basic(key) });
+		assert.deepEqual([twice.status, twice.json.error], [400, "invalid_request"]);
+	});
+
 	it("a token has the roles that were asked for, and ends with its key, its time, and what is taken from its key", async () => {
 		const key = await createKey();
 		const narrow = await tokenOf(key, { scope: "auditor" });
