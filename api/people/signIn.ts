@@ -233,10 +233,13 @@ async function byPasskey(
 ): Promise<SignedIn | undefined> {
 	const passkey = person?.passkeys.find(({ credentialId }) => credentialId === response.id);
 	const counter = await deps.passkeys.verify(response, passkey);
+	let taken = false;
 	const changed = await deps.store.people.change(person?._id ?? "", (current) => {
-		const passkeys = current.passkeys.map((one) => (one.id === passkey?.id ? { ...one, counter } : one));
-		return passkeys.some(({ id }) => id === passkey?.id) ? { ...current, passkeys } : undefined;
+		const known = current.passkeys.find(({ id }) => id === passkey?.id);
+		// Once more, by what it is now: another may have come with the same count, or a later one.
+		taken = known !== undefined && (counter > known.counter || (counter === 0 && known.counter === 0));
+		const passkeys = current.passkeys.map((one) => (one === known ? { ...one, counter } : one));
+		return taken ? { ...current, passkeys } : undefined;
 	});
-	const isStill = changed?.endedAt === undefined && changed?.passkeys.some(({ id }) => id === passkey?.id);
-	return changed && isStill ? { person: changed, method: "passkey" } : undefined;
+	return changed && taken ? { person: changed, method: "passkey" } : undefined;
 }

@@ -46,11 +46,11 @@ export function createAuthenticator(origin: string, { verifies = true } = {}) {
 				transports: ["internal"],
 			});
 		},
-		/** Shows its newest credential. `from`: another origin that asks. */
-		get({ challenge }: Options, { from = origin } = {}) {
+		/** Shows its newest credential. `from`: another origin that asks; `isCopy`: as a copy of it would, by the count that it had. */
+		get({ challenge }: Options, { from = origin, isCopy = false } = {}) {
 			const one = held.at(-1);
 			if (!one) throw new Error("it has no credential");
-			one.counter++;
+			if (!isCopy) one.counter++;
 			const authenticatorData = head(0, one.counter);
 			const data = clientData("webauthn.get", challenge, from);
 			const signed = Buffer.concat([authenticatorData, createHash("sha256").update(data).digest()]);

@@ -425,6 +425,20 @@ describe("signing in", () => {
 			assert.equal((await show(copied)).status, 401);
 		});
 
+		it("that counts opens once a count, also to two that come at once, and its count never falls", async () => {
+			const { device, id } = await withDevice();
+			const counted = async () => (await api.store.people.find(id))?.passkeys[0]?.counter;
+			for (const round of [1, 2, 3]) {
+				const both = [device.get(await options()), device.get(await options(), { isCopy: true })];
+				const statuses = (await Promise.all(both.map(show))).map(({ status }) => status);
+				assert.deepEqual(statuses.toSorted(), [201, 401], String(round));
+				assert.equal(await counted(), round);
+			}
+			const [older, newer] = [device.get(await options()), device.get(await options())];
+			await Promise.all([newer, older].map(show));
+			assert.equal(await counted(), 5);
+		});
+
 		it("that only wants a touch is no second factor, neither to add nor to sign in", async () => {
 			const { enrolmentToken: token } = await invite();
 			const device = createAuthenticator(origin, { verifies: false });
