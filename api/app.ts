@@ -331,11 +331,13 @@ function collectMethods(app: Instance): Known {
 	return known;
 }
 
+const allMethods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY", "TRACE"];
+
 /** A known address with another method says 405, not 404. */
 function refuseOtherMethods(app: Instance, known: Known): void {
 	for (const [url, methods] of [...known]) {
 		if (url.startsWith("/docs") || url.includes("*")) continue;
-		const others = ["GET", "POST", "PUT", "PATCH", "DELETE", "QUERY", "TRACE"].filter((method) => !methods.has(method));
+		const others = allMethods.filter((method) => !methods.has(method));
 		const allow = [...methods].sort().join(", ");
 		app.route({
 			method: others as HTTPMethods[],

@@ -225,6 +225,15 @@ describe("the API", () => {
 		assert.equal(answer.headers.allow, "GET, HEAD, POST");
 		const queried = await api.app.inject({ method: "QUERY", url: "/v1/messages" } as unknown as { method: "GET" });
 		assert.equal(queried.statusCode, 405);
+		for (const [method, url] of [
+			["HEAD", "/v1/batches"],
+			["OPTIONS", "/v1/batches"],
+			["HEAD", "/v1/messages/search"],
+			["GET", "/v1/messages/search"],
+		] as const) {
+			const { statusCode, headers } = await api.app.inject({ method, url });
+			assert.deepEqual([statusCode, headers.allow], [405, "POST"], `${method} ${url}`);
+		}
 		const nothing = await api.app.inject({ method: "DELETE", url: "/v1/nothing" });
 		assert.deepEqual([nothing.statusCode, nothing.json().code], [404, "not_found"]);
 		assert.match(nothing.json().errors[0].detail, /\broute\b/, "and not that an object is not there");
