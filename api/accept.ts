@@ -34,6 +34,7 @@ export type AcceptDeps = Pick<
 	| "textSeal"
 > & {
 	sendQueues: AssessDeps["sendQueues"];
+	sendCounts: AssessDeps["sendCounts"];
 	store: AssessDeps["store"] &
 		TenantsDeps["store"] & { messages: Pick<ApiDeps["store"]["messages"], "insert" | "find" | "findBySubmission"> };
 };

@@ -75,6 +75,7 @@ import { addTemplates } from "./routes/templates.ts";
 import { addVerifications } from "./routes/verifications.ts";
 import { addDeliveries } from "./routes/webhookEndpoints/deliveries.ts";
 import { addEndpoints } from "./routes/webhookEndpoints/endpoints.ts";
+import { createSendCounts, type SendCounter } from "./sendCounts.ts";
 import { tags } from "./tags.ts";
 import { watchForgetting } from "./watchForgetting.ts";
 
@@ -83,6 +84,9 @@ const hstsSeconds = 63_072_000;
 const docsPolicy =
 	"default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self'; " +
 	"connect-src 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/** With what there is one of in this process, whichever route it is used by. */
+type SharedDeps = ApiDeps & { metrics: ReturnType<typeof createMetrics>; sendCounts: SendCounter };
 
 /** The API, ready to listen or to be injected. */
 export async function createApp(deps: ApiDeps) {
@@ -106,6 +110,7 @@ export async function createApp(deps: ApiDeps) {
 	addErrorPages(app);
 	addTokenMetadata(app, deps);
 	const own = { ...deps, keyring: createKeyring({ ...deps, metrics }), failures: createFailures(deps) };
+	const shared = { ...deps, metrics, sendCounts: createSendCounts(deps) };
 	for (const prefix of ["", "/v1"]) {
 		await addServing(app, deps, prefix, (scope) => addTokenEndpoint(scope, own));
 	}
@@ -113,7 +118,7 @@ export async function createApp(deps: ApiDeps) {
 		await addScope(app, prefix, (scope) => addPublicKeys(scope, deps));
 		await addScope(app, prefix, (scope) => addOperations(scope, { ...deps, metrics }));
 	}
-	await addOpenScopes(app, { ...deps, metrics }, signingIn);
+	await addOpenScopes(app, shared, signingIn);
 	await addServing(app, deps, "/v1", (scope) => {
 		slowFailures(scope, own.failures, createProblem(deps));
 		addSignedBodies(scope, own);
@@ -122,7 +127,7 @@ export async function createApp(deps: ApiDeps) {
 		askWhatTheyMay(scope, deps);
 		addIdempotency(scope, deps);
 		addEvidence(scope, deps);
-		addMessageRoutes(scope, { ...deps, metrics });
+		addMessageRoutes(scope, shared);
 		addTemplates(scope, deps);
 		addPolicies(scope, deps);
 		addProposals(scope, deps);
@@ -133,11 +138,11 @@ export async function createApp(deps: ApiDeps) {
 		addRequestSteps(scope, deps);
 		addExportRequest(scope, deps);
 		addRequestRecords(scope, deps);
-		addRunning(scope, { ...deps, metrics });
+		addRunning(scope, shared);
 		addApiKeys(scope, deps);
 		addSendingLimits(scope, deps);
 		addEvidenceLog(scope, deps);
-		addTellingRoutes(scope, { ...deps, metrics });
+		addTellingRoutes(scope, shared);
 		addPeopleRoutes(scope, deps, signingIn);
 	});
 	refuseOtherMethods(app, known);
@@ -147,7 +152,7 @@ export async function createApp(deps: ApiDeps) {
 /** What asks nobody for a key: recipients, carriers, and who signs in. Each has room of its own: a flood at one keeps nobody out of another. */
 async function addOpenScopes(
 	app: Instance,
-	deps: ApiDeps & { metrics: ReturnType<typeof createMetrics> },
+	deps: SharedDeps,
 	signingIn: ReturnType<typeof createSigningIn>,
 ): Promise<void> {
 	await addServing(app, deps, "", (scope) => addLinks(scope, deps));
@@ -194,7 +199,7 @@ function askWhatTheyMay(scope: Instance, { sessionLimits, clock }: Pick<ApiDeps,
 	addAccess(scope, routeAccess, { freshMfaMs: sessionLimits.freshMfaMs, clock });
 }
 
-function addMessageRoutes(scope: Instance, deps: ApiDeps & { metrics: ReturnType<typeof createMetrics> }): void {
+function addMessageRoutes(scope: Instance, deps: SharedDeps): void {
 	addCreateMessage(scope, deps);
 	addGetMessage(scope, deps);
 	addListMessages(scope, deps);
@@ -216,7 +221,7 @@ function addRecipientRoutes(scope: Instance, deps: ApiDeps): void {
 }
 
 /** One-time codes, and who is told what becomes of messages. */
-function addTellingRoutes(scope: Instance, deps: ApiDeps & { metrics: ReturnType<typeof createMetrics> }): void {
+function addTellingRoutes(scope: Instance, deps: SharedDeps): void {
 	deps.metrics.watch(
 		"lethe_webhook_endpoints_failed",
 		"Endpoints that are disabled because they failed for a day, or are gone.",
@@ -234,7 +239,7 @@ function addPeopleRoutes(scope: Instance, deps: ApiDeps, signingIn: ReturnType<t
 }
 
 /** What whoever runs the deployment sees and does. */
-function addRunning(scope: Instance, deps: ApiDeps & { metrics: ReturnType<typeof createMetrics> }): void {
+function addRunning(scope: Instance, deps: SharedDeps): void {
 	deps.metrics.watch(
 		"lethe_send_queues_failing",
 		"Send queues whose carrier fails at present, or refuses or lacks its credentials.",

@@ -18,6 +18,7 @@ import { createWebhooks, type Notified, type WebhooksDeps } from "./webhooks.ts"
 export type AssessDeps = Pick<ApiDeps, "clock" | "hmac" | "log" | "policies"> &
 	PlanDeliveryDeps & {
 		sendQueues: AbuseDeps["sendQueues"] & FindRoutesDeps["sendQueues"];
+		sendCounts: JudgeDeps["sendCounts"];
 		store: FindRoutesDeps["store"] &
 			WebhooksDeps["store"] &
 			ComposeDeps["store"] &

@@ -24,7 +24,7 @@ import { type Recipient, readRecipient } from "./recipient.ts";
 import { isOpaqueReference } from "./reference.ts";
 import { refuseRegion } from "./refuseRegion.ts";
 import { readDuration } from "./schemas.ts";
-import { createSendCounts, type Reservation, type SendCountsDeps } from "./sendCounts.ts";
+import type { Reservation, SendCounter } from "./sendCounts.ts";
 import { createSubjects, type SubjectsDeps } from "./subjects.ts";
 
 /** A judged message. Times are epoch milliseconds; `facts` hold no content and no number. */
@@ -77,12 +77,12 @@ type Times = { now: number; sendAt: number; deadlineAt: number; closeAt: number 
 
 type FindRoutes = (country: string, macs: readonly string[]) => Promise<SendQueueDocument[]>;
 
-export type JudgeDeps = Pick<ApiDeps, "policies"> & SubjectsDeps & SendCountsDeps;
+export type JudgeDeps = Pick<ApiDeps, "policies"> & SubjectsDeps & { sendCounts: SendCounter };
 
 /** Judges a request by its own words, by what is on record of its recipient, and by the policies in force. */
 export function createJudge(deps: JudgeDeps) {
 	const subjects = createSubjects(deps);
-	const counts = createSendCounts(deps);
+	const { sendCounts: counts } = deps;
 
 	return {
 		/**

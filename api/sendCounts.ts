@@ -9,12 +9,15 @@ import { countedWithinMs, countSends, type SendCounts } from "../policies/freque
 import type { ApiDeps } from "./deps.ts";
 import type { Subject } from "./subjects.ts";
 
-export type SendCountsDeps = Pick<ApiDeps, "clock"> & {
+type SendCountsDeps = Pick<ApiDeps, "clock"> & {
 	store: { subjectMessages: Pick<ApiDeps["store"]["subjectMessages"], "findCounted"> };
 };
 
 /** A message that is about to be stored. */
 type Coming = { id: string | undefined; category: string; time: number; until: number };
+
+/** One a process, for all that accept: each has to see what the others are about to add. */
+export type SendCounter = ReturnType<typeof createSendCounts>;
 
 /** `settle` tells the id that the store is going to show; `forgo`, that it is not going to. */
 export type Reservation = { settle: (id: string) => void; forgo: () => void };

@@ -31,6 +31,7 @@ import { createWebhookSecrets } from "../../adapters/vault/webhookSecrets.ts";
 import { createApp } from "../../api/app.ts";
 import type { ApiDeps } from "../../api/deps.ts";
 import { createPersonSessions } from "../../api/people/personSessions.ts";
+import { createSendCounts } from "../../api/sendCounts.ts";
 import { createEvidence } from "../../audit/evidence.ts";
 import { createEvidenceExports } from "../../audit/evidenceExport.ts";
 import { type AbuseLimits, anywhere } from "../../domain/abuse.ts";
@@ -278,6 +279,7 @@ export async function createTestApi(replace: (deps: ApiDeps) => Partial<ApiDeps>
 
 	return {
 		...merged,
+		sendCounts: createSendCounts(merged),
 		app,
 		/** As an administrator writes them. */
 		providerCredentials,

@@ -264,6 +264,18 @@ describe("frequency limits at the door", () => {
 		assert.deepEqual(tally(answers), { accepted: 3, limited: 0 });
 	});
 
+	it("of those that come at once by several routes so many are accepted too, and no more", async () => {
+		const one = { ...messageBody({ ...floridian, to: "+13055550107" }) };
+		const answers = await Promise.all(
+			Array.from({ length: 10 }, (_, index) =>
+				index % 2 === 0
+					? api.request(key, "POST", "/v1/messages", one)
+					: api.request(key, "POST", "/v1/batches", { messages: [one] }),
+			),
+		);
+		assert.equal(tally(answers).accepted, 3);
+	});
+
 	it("what ended unsent no longer counts, and a day later none of it does", async () => {
 		const post = () => api.post(key, { ...floridian, to: "+13055550103" });
 		const answers = await Promise.all([post(), post(), post()]);

@@ -6,6 +6,7 @@ import { after, before, describe, it } from "node:test";
 import type { Carrier, InboundMessage } from "../../../../adapters/carriers/carrier.ts";
 import type { ApiDeps } from "../../../../api/deps.ts";
 import { createCallbacks } from "../../../../api/routes/callbacks/callbacks.ts";
+import { createSendCounts } from "../../../../api/sendCounts.ts";
 import { LetheError } from "../../../../domain/errors.ts";
 import { Plaintext } from "../../../../domain/plaintext.ts";
 import { openPolicies } from "../../../../policies/index.ts";
@@ -35,6 +36,7 @@ describe("a callback's bytes", () => {
 			...given,
 			carriers: { ...given.carriers, verifier: async (queue) => (queue === "queue" ? carrier : undefined) },
 			metrics: { countCallback: () => undefined },
+			sendCounts: createSendCounts(given),
 		});
 	});
 	after(() => api.close());
