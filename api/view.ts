@@ -185,8 +185,8 @@ function viewEnding(ended: Ending | undefined) {
 	return { at: formatTime(at), by: recordedBy, source, evidence };
 }
 
-// The acceptance wrote it down, so that a replay answers what the first answer said.
-function stateAtAcceptance(message: Message): State {
+/** The acceptance wrote it down, so that a replay answers what the first answer said. */
+export function stateAtAcceptance(message: Message): State {
 	const entry = message.evidence.find(({ type }) => type === "accepted");
 	return entry?.code === "deferred" ? "deferred" : "accepted";
 }

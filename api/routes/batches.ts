@@ -2,6 +2,7 @@
 
 import { z } from "zod";
 import { errorCatalogue, LetheError } from "../../domain/errors.ts";
+import type { State } from "../../domain/lifecycle.ts";
 import { limits } from "../../domain/limits.ts";
 import type { Message } from "../../domain/message.ts";
 import { type Acceptance, type AcceptDeps, createAccept } from "../accept.ts";
@@ -11,6 +12,7 @@ import type { Metrics } from "../metrics.ts";
 import { enterRead } from "../plugins/evidence.ts";
 import { readIdempotencyKey } from "../plugins/idempotency.ts";
 import { problems, schemas } from "../schemas.ts";
+import { stateAtAcceptance } from "../view.ts";
 
 type Deps = AcceptDeps &
 	Pick<ApiDeps, "evidence"> & {
@@ -101,7 +103,9 @@ export function addBatches(app: Instance, deps: Deps): void {
 }
 
 function viewAcceptance({ items }: Acceptance) {
-	const seen = items.map((one, index) => ("error" in one ? viewRefused(one.error, index) : viewItem(one.message)));
+	const seen = items.map((one, index) =>
+		"error" in one ? viewRefused(one.error, index) : viewItem(one.message, stateAtAcceptance(one.message)),
+	);
 	const [first] = items.flatMap((one) => ("message" in one ? [one.message] : []));
 	const refused = items.filter((one) => "error" in one).length;
 	return { id: first?.submissionId, accepted: items.length - refused, refused, items: seen };
@@ -112,11 +116,13 @@ function viewBatch(id: string, messages: Message[]): z.input<typeof batch> {
 	for (const { state } of messages) states[state] = (states[state] ?? 0) + 1;
 	const refusals = messages.flatMap(({ refused }) => refused ?? []);
 	const refused = refusals.map(({ index, code, ...about }) => viewRefused(new LetheError(code, about), index));
-	const items = [...messages.map(viewItem), ...refused].toSorted((one, other) => one.index - other.index);
+	const items = [...messages.map((message) => viewItem(message, message.state)), ...refused].toSorted(
+		(one, other) => one.index - other.index,
+	);
 	return { id, accepted: messages.length, refused: refused.length, states, items };
 }
 
-function viewItem({ _id, index = 0, state, deadlineAt }: Message) {
+function viewItem({ _id, index = 0, deadlineAt }: Message, state: State) {
 	return { index, id: _id, state, expiresAt: new Date(deadlineAt).toISOString() };
 }
 

@@ -160,6 +160,10 @@ describe("/v1/templates and /v1/batches", () => {
 			[0, 1, 2, 3],
 		);
 		assert.equal((await api.request(stranger, "GET", `/v1/batches/${json.id}`)).status, 404);
+		await api.request(sender, "POST", `/v1/messages/${json.items[0].id}/cancel`);
+		assert.deepEqual((await batch(body, headers)).json, json, "what became of it since is no part of the first answer");
+		const { json: later } = await api.request(sender, "GET", `/v1/batches/${json.id}`);
+		assert.deepEqual(later.states, { cancelled: 1, accepted: 1 });
 	});
 
 	it("a batch of which nothing is accepted is refused as a whole, with every reason", async () => {
