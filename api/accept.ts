@@ -1,7 +1,7 @@
 // Acceptance: judge, encrypt, one journaled insert, start; of one message or of up to 500 together.
 
 import { commitmentOf } from "../audit/sendingReceipt.ts";
-import { LetheError } from "../domain/errors.ts";
+import { errorCatalogue, LetheError } from "../domain/errors.ts";
 import { limits } from "../domain/limits.ts";
 import {
 	type Message,
@@ -347,10 +347,8 @@ async function sealParts(
 	return { ...Object.fromEntries(sealed), retention };
 }
 
-// A refusal concerns one message; a server that is away concerns them all.
+// A refusal concerns one message; a server that is away, or policies that can't be read, concern them all.
 function toRefusal(error: unknown): { error: LetheError } {
-	if (error instanceof LetheError && error.code !== "store_unavailable" && error.code !== "keys_unavailable") {
-		return { error };
-	}
+	if (error instanceof LetheError && errorCatalogue[error.code].status < 500) return { error };
 	throw error;
 }

@@ -280,6 +280,28 @@ describe("accepting a list", () => {
 		assert.equal((await api.store.messages.findBySubmission(head?.submissionId as string)).length, 2);
 	});
 
+	it("what ails the engine refuses none of it by itself: all of it is to be asked again", async () => {
+		const before = await api.count();
+		for (const failing of [1, 2]) {
+			let judged = 0;
+			const policies = {
+				...api.policy,
+				consider(facts: Facts) {
+					if (++judged >= failing) throw new LetheError("policies_unavailable");
+					return api.policy.consider(facts);
+				},
+			};
+			const request = { principal, inputs: inputs({}, {}, {}), key: `ailing-${failing}` };
+			await assert.rejects(createAccept({ ...api, policies }).accept(request), { code: "policies_unavailable" });
+			assert.equal(await api.count(), before);
+			const { items, replayed } = await createAccept(api).accept(request);
+			assert.deepEqual([replayed, items.filter((item) => "message" in item).length], [false, 3]);
+			await api.connection
+				.collection("messages")
+				.deleteMany({ submissionId: messagesOf({ items, replayed })[0]?.submissionId });
+		}
+	});
+
 	it("a head comes in time for its members or not at all", async () => {
 		const heads: string[] = [];
 		const accept = acceptWith(async (message, notAfter) => {
