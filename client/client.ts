@@ -40,6 +40,8 @@ type Item<N extends Paged> = Answer<N> extends { items: (infer One)[] } ? One : 
 export type LetheClient = ReturnType<typeof createClient>;
 
 const timeoutMsDefault = 30_000;
+/** 24 days: a timer of more would be over at once. */
+const timerMsMax = 2 ** 31 - 1;
 const retriesMaxDefault = 3;
 const backoffFirstMs = 250;
 const backoffMaxMs = 8_000;
@@ -60,7 +62,8 @@ export function createClient(options: ClientOptions) {
 		const { url, ...asked } = formRequest(base, name, input, options_);
 		// The server answers once that wait is over: who gave up then would never hear it.
 		const usualMs = timeoutMsDefault + (options_.waitSeconds ?? 0) * 1000;
-		const timeoutMs = options_.timeoutMs ?? options.timeoutMs ?? usualMs;
+		const givenMs = options_.timeoutMs ?? options.timeoutMs ?? usualMs;
+		const timeoutMs = Math.min(Math.ceil(givenMs), timerMsMax);
 		const timeout = AbortSignal.timeout(timeoutMs);
 		const end = performance.now() + timeoutMs;
 		const signal = options_.signal ? AbortSignal.any([options_.signal, timeout]) : timeout;

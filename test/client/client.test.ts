@@ -145,6 +145,16 @@ describe("the client", () => {
 		await assert.rejects(waiting, /left/);
 	});
 
+	it("takes any time that it is given: without end, longer than a timer goes, in parts of a millisecond", async () => {
+		const { key } = await api.addTenant();
+		const { lethe } = open(key);
+		for (const timeoutMs of [Number.POSITIVE_INFINITY, 2 ** 31, 30 * 86_400_000, 20_000.5]) {
+			const { id } = await lethe.messages.send(body(), { timeoutMs });
+			await lethe.messages.cancel(id, { timeoutMs });
+			assert.equal((await lethe.messages.wait(id, { timeoutMs })).state, "cancelled", String(timeoutMs));
+		}
+	});
+
 	it("tells a refusal at once whose wait is longer than its time, however long that is", async () => {
 		for (const seconds of ["31", "86400", "1000000", "9".repeat(400)]) {
 			const { lethe, seen } = open("k", [() => problem(429, "limit_reached", true, { "retry-after": seconds })]);
