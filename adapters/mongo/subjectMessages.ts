@@ -72,23 +72,13 @@ export function createSubjectMessageStore(models: Models) {
 		findByKeyVersion: (wanted: UnderKeyVersion) => guardStore(() => readByKeyVersion(collection, wanted)),
 		/** Puts a hold on its messages: at once no erasure of theirs takes place any more. */
 		hold: (record: HoldRecord) =>
-			guardStore(
-				async () =>
-					(
-						await collection.updateMany(membersOf(record), {
-							$addToSet: { holds: record._id, restrictedBy: record._id },
-						})
-					).modifiedCount,
-			),
+			changeMembers(collection, record, { $addToSet: { holds: record._id, restrictedBy: record._id } }),
 		/** Takes the hold off again and has the sweep look at each message now: what is overdue goes. */
 		release: (record: HoldRecord, now: number) =>
-			guardStore(async () => {
-				const update = {
-					$pull: { holds: record._id, restrictedBy: record._id },
-					$set: { nextCheckAt: now },
-				} as mongo.UpdateFilter<Message>;
-				return (await collection.updateMany(membersOf(record), update)).modifiedCount;
-			}),
+			changeMembers(collection, record, {
+				$pull: { holds: record._id, restrictedBy: record._id },
+				$set: { nextCheckAt: now },
+			} as mongo.UpdateFilter<Message>),
 	};
 }
 
@@ -155,7 +145,22 @@ async function readNewestSender(
 	return found.toSorted((one, other) => other.acceptedAt - one.acceptedAt)[0]?.senderId;
 }
 
-// A pseudonym is of one tenant, as a message is. No condition beside the indexed one: some servers would scan.
-function membersOf({ messageId, subjects }: HoldRecord): mongo.Filter<Message> {
-	return messageId === undefined ? { "subject.mac": { $in: subjects } } : { _id: messageId };
+/** Answers how many it changed. */
+function changeMembers(
+	collection: mongo.Collection<Message>,
+	record: HoldRecord,
+	update: mongo.UpdateFilter<Message>,
+): Promise<number> {
+	return guardStore(async () => {
+		let count = 0;
+		for (const filter of membersOf(record)) count += (await collection.updateMany(filter, update)).modifiedCount;
+		return count;
+	});
+}
+
+// A pseudonym is of one tenant, as a message is. What was accepted after a rotation of their key bears those of before it
+// beside its own. No condition beside the indexed one: some servers would scan.
+function membersOf({ messageId, subjects }: HoldRecord): mongo.Filter<Message>[] {
+	if (messageId !== undefined) return [{ _id: messageId }];
+	return [{ "subject.mac": { $in: subjects } }, { "subject.others": { $in: subjects } }];
 }

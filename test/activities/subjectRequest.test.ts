@@ -487,6 +487,21 @@ describe("a subject's request", () => {
 		assert.equal((await door.post("/v1/messages", text, sender)).status, 202);
 	});
 
+	it("a restriction that was recorded before a rotation of the pseudonyms' key holds what was accepted after it, until it is lifted", async () => {
+		const number = numberOf(907);
+		const { id } = await record({ kind: "restriction", number });
+		const { version, mac } = await door.pseudonym(number);
+		const subject = { version: version + 1, mac: `${version + 1}.restricted`, others: [mac] };
+		const [message] = await delivered([number], { subject });
+		const read = () => engine.read(message?._id as string);
+		const { holdId } = (await step(id, "identity", identity())).json;
+		const { holds, restrictedBy } = await read();
+		assert.deepEqual([holds, restrictedBy], [[holdId], [holdId]]);
+		await door.post(`/v1/holds/${holdId}/release`, {});
+		const released = await read();
+		assert.deepEqual([released.holds, released.restrictedBy], [[], []]);
+	});
+
 	it("the law's clock raises each reminder once, and an extension only within the law and in time", async () => {
 		const { id, clocks } = await record({ kind: "access", number: numberOf(904) });
 		assert.ok(clocks.extendableTo > clocks.respondBy);

@@ -282,6 +282,7 @@ describe("store", () => {
 			[{ cohortId: "c" }, undefined, "purgePages"],
 			[{ "address.cohortId": "c" }],
 			[{ "subject.mac": { $in: ["m", "n"] } }],
+			[{ "subject.others": { $in: ["m", "n"] } }],
 			[{ "subject.mac": "m", category: "marketing" }, { acceptedAt: -1 }],
 			[{ "subject.mac": "m", category: "marketing", acceptedAt: { $gt: 1 } }],
 			[{ "subject.mac": "m", category: "otp", acceptedAt: { $lt: 1 } }, { acceptedAt: -1 }],
