@@ -2,7 +2,7 @@
 
 import canonicalize from "canonicalize";
 import { z } from "zod";
-import { type Act, actors, actTypes, type Entry, isWord } from "../domain/evidence.ts";
+import { type Act, actors, actTypes, type Entry, everyTenant, isWord } from "../domain/evidence.ts";
 import { isAnyId, isId } from "../domain/ids.ts";
 import { hashBytes } from "./merkle.ts";
 
@@ -47,6 +47,12 @@ export function formatEntry(id: string, at: number, act: Act): string {
 export function readEntry(text: string): Entry | undefined {
 	const { data } = entrySchema.safeParse(parse(text));
 	return data !== undefined && canonicalize(data) === text ? (data as Entry) : undefined;
+}
+
+/** The entry in a text that a tenant may see: its own, or one that concerns them all. What can't be read is shown to nobody. */
+export function readShown(text: string, tenantId: string): Entry | undefined {
+	const entry = readEntry(text);
+	return entry && [tenantId, everyTenant].includes(entry.tenantId ?? everyTenant) ? entry : undefined;
 }
 
 function parse(text: string): unknown {

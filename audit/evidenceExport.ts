@@ -2,9 +2,9 @@
 
 import { z } from "zod";
 import type { EvidenceStore } from "../adapters/mongo/evidence.ts";
-import { everyTenant, spanOf } from "../domain/evidence.ts";
+import { spanOf } from "../domain/evidence.ts";
 import { readCheckpoint } from "./checkpoint.ts";
-import { readEntry } from "./entry.ts";
+import { readShown } from "./entry.ts";
 import { type Hash, hashBytes, leafHash } from "./merkle.ts";
 import { proveConsistency, proveInclusion, proveRange } from "./proofs.ts";
 import { createTreeReader, type TreeStore } from "./treeReader.ts";
@@ -133,7 +133,7 @@ export function createEvidenceExports(deps: ExportDeps) {
 			if (published === undefined || !Number.isSafeInteger(at) || at < 0 || at >= published.size) return undefined;
 			for await (const bundle of deps.store.read(at, at + 1)) {
 				const entry = bundle.entries[at - spanOf(bundle).start];
-				if (entry === undefined || !isShown(entry, tenantId)) return undefined;
+				if (entry === undefined || !readShown(entry, tenantId)) return undefined;
 				const path = await proveInclusion(await tree.nodesOf(published.size), at, published.size);
 				return { schema: proofSchema, checkpoint: published.note, index: at, entry, hashes: pack(path) };
 			}
@@ -191,16 +191,11 @@ async function* linesOf(
 	for await (const bundle of store.read(header.start, header.end)) {
 		const { start } = spanOf(bundle);
 		for (const text of bundle.entries.slice(Math.max(0, header.start - start), header.end - start)) {
-			yield tenantId === undefined || isShown(text, tenantId)
+			yield tenantId === undefined || readShown(text, tenantId)
 				? text
 				: JSON.stringify(leafHash(Buffer.from(text)).toString("base64"));
 		}
 	}
-}
-
-/** Whether a tenant may see an entry: its own, and what concerns them all. */
-function isShown(text: string, tenantId: string): boolean {
-	return [tenantId, everyTenant].includes(readEntry(text)?.tenantId ?? everyTenant);
 }
 
 function pack(list: readonly Hash[]): string[] {

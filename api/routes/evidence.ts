@@ -2,9 +2,9 @@
 
 import { Readable } from "node:stream";
 import { z } from "zod";
-import { readEntry } from "../../audit/entry.ts";
+import { readShown } from "../../audit/entry.ts";
 import { LetheError } from "../../domain/errors.ts";
-import { type Entry, everyTenant, spanOf } from "../../domain/evidence.ts";
+import { type Entry, spanOf } from "../../domain/evidence.ts";
 import { limits } from "../../domain/limits.ts";
 import type { ApiDeps } from "../deps.ts";
 import type { Instance } from "../instance.ts";
@@ -169,9 +169,8 @@ async function readPage({ store }: EvidenceDeps, wanted: Wanted, below: number, 
 function itemsOf(bundle: Parameters<typeof spanOf>[0], tenantId: string, below: number): Item[] {
 	const { start } = spanOf(bundle);
 	const items = bundle.entries.flatMap((text, at) => {
-		const entry = readEntry(text);
-		const isShown = entry !== undefined && [tenantId, everyTenant].includes(entry.tenantId ?? everyTenant);
-		return isShown && start + at < below ? [{ index: start + at, ...entry }] : [];
+		const entry = readShown(text, tenantId);
+		return entry && start + at < below ? [{ index: start + at, ...entry }] : [];
 	});
 	return items.reverse();
 }

@@ -74,6 +74,25 @@ describe("an export", () => {
 		assert.ok(!lines.some((line) => line.includes(theirs.tenantId) || line.includes(theirs._id)));
 	});
 
+	it("shows a tenant nothing of an entry that can't be read here, whosever it is, and proves it by its hash", async () => {
+		const later = createMemoryEvidence();
+		await later.evidence.integrate(ours);
+		const [last] = later.kept.bundles.slice(-1) as [Bundle];
+		// As a later release may have entered it.
+		const text = `{"about":"${theirs._id}","tenantId":"${theirs.tenantId}","type":"unheard_of"}`;
+		const { end } = spanOf(last);
+		const grown = append(unpackFrontier(end, last.frontier), [leafHash(Buffer.from(text))]);
+		const filed = { about: [theirs._id], tenants: [theirs.tenantId], frontier: packFrontier(grown), at: last.at };
+		await later.store.insert([{ _id: indexText(end), entries: [text], ...filed }]);
+		await later.checkpoints.publish();
+		const lines: string[] = [];
+		for await (const line of (await later.exports.export({}, ours.tenantId))?.lines ?? []) lines.push(line);
+		assert.ok(!lines.some((line) => line.includes(theirs.tenantId)));
+		const result = await verify(lines, [later.key]);
+		assert.deepEqual(result.valid && [result.shown, result.hidden], [300, 1]);
+		assert.equal(await later.exports.prove(end, ours.tenantId), undefined);
+	});
+
 	it("is refused with any line changed, gone, doubled or moved, or cut off anywhere", async () => {
 		const lines = await linesOf({ from: start, to: start + 2 * hour }, ours.tenantId);
 		for (const at of [1, 150, 301, 302, 500, lines.length - 1]) {
