@@ -207,7 +207,7 @@ type ErasedOrKept = Pick<Certificate["objects"][number], "messageIds" | "recordI
 
 function objectLine({ object, messageIds, recordIds, cohortId }: ErasedOrKept): string {
 	const ids = messageIds ?? recordIds ?? [];
-	const of = ids.length === 1 ? ` of ${ids[0]}` : ` of ${ids.length} messages`;
+	const of = ids.length === 1 ? ` of ${ids[0]}` : ` of ${ids.length} ${messageIds ? "messages" : "records"}`;
 	return `${object.replace("_", " ")}${ids.length > 0 ? of : ""}${cohortId ? `, cohort ${cohortId}` : ""}`;
 }
 

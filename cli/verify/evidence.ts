@@ -27,7 +27,8 @@ export async function verifyEvidenceFile(
 	older?: string,
 ): Promise<EvidenceFileResult | undefined> {
 	const head = await readHead(file);
-	if (readCheckpoint(head) !== undefined) return verifyCheckpoint(head, keys, older);
+	// An editor or a shell may have taken its last line's end, or added another.
+	if (readCheckpoint(head) !== undefined) return verifyCheckpoint(`${head.trimEnd()}\n`, keys, older);
 	if (!isEvidence(head.split("\n")[0] ?? "")) return undefined;
 	return verifyEvidence(readLines(file), keys, older);
 }

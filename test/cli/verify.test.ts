@@ -113,6 +113,16 @@ test("what a request kept is told before what it erased is called forgotten, and
 	assert.doesNotMatch(verify(file("none.jws", open), "--keys", keys).out, /KEPT|may still have/);
 });
 
+test("what was on record of a recipient is called that, and no message", async () => {
+	const recordIds = [0, 1].map((byte) => formatId("recipientKey", new Uint8Array(16).fill(byte)));
+	const at = Date.now() - day;
+	const objects = recordIds.map((recordId) => ({
+		...{ object: "recipient_key" as const, recordId, erasedAt: at, verified: true },
+	}));
+	const jws = await issue(day, { kind: "record", objects, carrierCopies: [] });
+	assert.match(verify(file("records.jws", jws), "--keys", keys).out, / {2}recipient key of 2 records\n/);
+});
+
 test("a key that is pinned for something else signs no certificate", async () => {
 	for (const use of ["canary", "evidence"]) {
 		const pinned = file(`${use}-keys.json`, { keys: [{ ...jwk, lethe_use: use }] });
@@ -229,10 +239,13 @@ test("an evidence export is valid under the pinned key, and says what it shows a
 	assert.match(result.out, /grown from the checkpoint of 300 entries/);
 	const told = JSON.parse(verify(whole, "--keys", keys, "--json").out);
 	assert.deepEqual([told.valid, told.start, told.end, told.shown], [true, 0, 600, 600]);
-	assert.match(
-		verify(file("note", log.kept.note), "--keys", keys).out,
-		/^VALID: log lethe.example\/evidence, checkpoint of 600/,
-	);
+	// An editor or a shell takes its last line's end, or adds another.
+	for (const note of [log.kept.note ?? "", (log.kept.note ?? "").trimEnd(), `${log.kept.note}\n`]) {
+		assert.match(
+			verify(file("note", note), "--keys", keys).out,
+			/^VALID: log lethe.example\/evidence, checkpoint of 600/,
+		);
+	}
 	const proof = file("proof.json", await log.exports.prove(9, (await exported())[10]?.match(/"(ten_\w+)"/)?.[1] ?? ""));
 	assert.equal(verify(proof, "--keys", keys).code, 0);
 });
