@@ -51,10 +51,11 @@ export async function retire(deps: RetireDeps, key: Retired, { of }: Options) {
 	// Also what somebody was killed over.
 	const ended = Array.from({ length: keepFrom - from }, (_, index) => from + index);
 	if (ended.length > 0) {
-		const about = of ? { about: of } : {};
+		// Its owner's alone: no other tenant is told of that.
+		const owner = key === "subject" ? { tenantId: of, about: of } : {};
 		const acts = ended.map((version) => `${key}.v${version}`);
 		await deps.evidence.append(
-			acts.map((code) => ({ type: "key_version_ended", code, ...about, by: "admin" }) as const),
+			acts.map((code) => ({ type: "key_version_ended", code, ...owner, by: "admin" }) as const),
 		);
 		if (isSigningKey(key)) await deps.keyVersions.endSigningBefore(name, keepFrom);
 		else await deps.keyVersions.endBefore(name, keepFrom);

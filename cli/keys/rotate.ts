@@ -26,10 +26,15 @@ async function rotate(deps: Deps, key: NamedKey, of: string | undefined) {
 	const name = nameOf(key, of);
 	const before = await deps.keyVersions.read(name);
 	if (!before) throw new Error(`there is no key ${name}. See \`lethe keys list\`.`);
-	const about = of ? { about: of } : {};
-	await deps.evidence.append([{ type: "key_rotated", code: key, ...about, by: "admin" }]);
+	await deps.evidence.append([{ type: "key_rotated", code: key, ...(await ownerOf(deps, key, of)), by: "admin" }]);
 	await deps.keyVersions.rotate(name);
 	return { key: name, version: (await deps.keyVersions.read(name))?.newest };
+}
+
+/** Whose it is, of one of many: no other tenant is told of that. */
+async function ownerOf({ store }: Deps, key: NamedKey, of: string | undefined) {
+	if (key === "subject") return { tenantId: of, about: of };
+	return key === "cohort" && of ? { tenantId: (await store.cohorts.find(of))?.tenantId, about: of } : {};
 }
 
 // Processes see it with their next file, within a day; nothing that was written before is lost to whoever reads logs.
@@ -41,6 +46,6 @@ async function renewLogKey(deps: Deps) {
 // Within a minute texts are signed by it; apps need its public half before.
 async function renewSenderKey(deps: Deps, tenantId: string | undefined) {
 	if (!tenantId || !(await deps.store.tenants.find(tenantId))) throw new Error("say whose with --of: a tenant's id.");
-	await deps.evidence.append([{ type: "key_rotated", code: "sender", about: tenantId, by: "admin" }]);
+	await deps.evidence.append([{ type: "key_rotated", code: "sender", tenantId, about: tenantId, by: "admin" }]);
 	return { key: "sender", version: await deps.senderKeys.rotate(tenantId) };
 }

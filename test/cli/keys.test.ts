@@ -21,6 +21,7 @@ import { bareEnvironment, root, run } from "../harness/programs.ts";
 describe("lethe keys", () => {
 	const database = `t${randomBytes(6).toString("hex")}`;
 	const cohortId = freshId("cohort");
+	const cohortTenantId = freshId("tenant");
 	let store: Store;
 	before(async () => {
 		const connection = await connectMongo({ url: process.env.MONGODB_URL as string, database });
@@ -29,7 +30,7 @@ describe("lethe keys", () => {
 		const cohortKeys = createCohortKeys({ vault: await login("api") });
 		await cohortKeys.createCohortKey(cohortId);
 		const now = Date.now();
-		const place = { tenantId: freshId("tenant"), region: "US", retentionClass: "content/P30D", dueAt: now + 3600_000 };
+		const place = { tenantId: cohortTenantId, region: "US", retentionClass: "content/P30D", dueAt: now + 3600_000 };
 		const state = { state: "open" as const, certificates: [], createdAt: now, keyMadeAt: now };
 		await store.cohorts.open({ _id: cohortId, ...place, ...state });
 		for (let drawn = 0; drawn < 2; drawn++) {
@@ -89,7 +90,8 @@ describe("lethe keys", () => {
 		const rotated = await lethe(["rotate", "cohort", "--of", cohortId]);
 		assert.deepEqual(JSON.parse(rotated.out), { key: `cohort-${cohortId}`, version: 2 });
 		const [entry] = (await store.evidence.findAbout([cohortId])).flatMap(({ entries }) => entries);
-		assert.equal(JSON.parse(entry ?? "{}").type, "key_rotated");
+		const { type, tenantId } = JSON.parse(entry ?? "{}");
+		assert.deepEqual([type, tenantId], ["key_rotated", cohortTenantId], "no other tenant is told of it");
 		assert.deepEqual(JSON.parse((await lethe(["rewrap", "--json"])).out), { cohorts: 1, rewrapped: 2, resting: 1 });
 		const again = await lethe(["rewrap"]);
 		assert.deepEqual(JSON.parse(again.out), { cohorts: 1, rewrapped: 0, resting: 1 });
@@ -135,6 +137,10 @@ describe("lethe keys", () => {
 		assert.deepEqual(
 			told.map(({ type, code }) => `${type} ${code}`),
 			["key_rotated subject", "key_version_ended subject.v1"],
+		);
+		assert.ok(
+			told.every((entry) => entry.tenantId === tenantId),
+			"no other tenant is told of it",
 		);
 		assert.equal((await keyVersions.read(`hmac-subject-${tenantId}`))?.keptFrom, 2);
 		assert.deepEqual((await retire(deps, "subject", { of: tenantId })).ended, [], "once");
