@@ -15,6 +15,7 @@ export function rewrapCommand(): Command {
 				const sum = { cohorts: 0, rewrapped: 0, resting: 0 };
 				const renew = async (id: string): Promise<void> => {
 					const { state, rewrappedCount } = await deps.keyRotation.renew(id, Number.NEGATIVE_INFINITY);
+					if (state === "gone") return refuseGone(id, options);
 					sum.cohorts++;
 					sum.rewrapped += rewrappedCount;
 					if (state === "resting") sum.resting++;
@@ -32,4 +33,12 @@ export function rewrapCommand(): Command {
 				return sum;
 			}),
 		);
+}
+
+/** Of one that was asked for nothing was done; beside others it is told, and the exit code says that not all were. */
+function refuseGone(id: string, { cohort }: { cohort?: string }): void {
+	const why = `there is no key cohort-${id}. See \`lethe keys list --cohort ${id}\`.`;
+	if (cohort) throw new Error(why);
+	process.stderr.write(`${why}\n`);
+	process.exitCode = 1;
 }

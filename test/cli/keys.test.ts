@@ -98,6 +98,23 @@ describe("lethe keys", () => {
 		assert.match(again.error, /^1 cohorts, 0 keys wrapped anew$/m);
 	});
 
+	it("does not call a cohort rewrapped whose key is not there", async () => {
+		const lost = freshId("cohort");
+		const unknown = await lethe(["rewrap", "--cohort", lost]);
+		assert.deepEqual([unknown.code, unknown.out], [2, ""]);
+		assert.match(unknown.error, new RegExp(`^lethe: there is no key cohort-${lost}\\.`));
+		const now = Date.now();
+		const place = { tenantId: cohortTenantId, region: "US", retentionClass: "content/P30D", dueAt: now + 3600_000 };
+		await store.cohorts.open({
+			...{ _id: lost, ...place, state: "open", certificates: [], createdAt: now, keyMadeAt: now },
+		});
+		const { code, out, error } = await lethe(["rewrap", "--json"]);
+		assert.deepEqual([code, JSON.parse(out).cohorts], [1, 1]);
+		assert.match(error, new RegExp(`cohort-${lost}`));
+		// With it the inventory of other tests would differ.
+		await store.cohorts.advance(lost, "open", "destroyed");
+	});
+
 	it("ends no version of a pseudonym key that a message needs, says which, and ends it for good once that is gone", async () => {
 		const tenantId = freshId("tenant");
 		const admin = await login("admin");
