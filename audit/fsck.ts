@@ -5,7 +5,7 @@ import { type Bundle, everyTenant, spanOf } from "../domain/evidence.ts";
 import { openCheckpoint } from "./checkpoint.ts";
 import { readEntry } from "./entry.ts";
 import { packFrontier, unpackFrontier } from "./evidence.ts";
-import { append, emptyFrontier, type Frontier, type Hash, leafHash, rootOf } from "./merkle.ts";
+import { append, emptyFrontier, type Frontier, type Hash, hashBytes, leafHash, rootOf } from "./merkle.ts";
 import { createSeenNames } from "./seenNames.ts";
 import { idOfNote, type OfLine } from "./succession.ts";
 import { tileNodes } from "./tiles.ts";
@@ -70,7 +70,7 @@ export async function fsck(
 		return { source, checkpoint };
 	});
 	const sizes = new Set(opened.flatMap(({ checkpoint }) => checkpoint?.size ?? []));
-	const { frontier, roots, leafHashes, named } = await readBundles(log.bundles, sizes, find, options.progress);
+	const { frontier, roots, tileRoots, named } = await readBundles(log.bundles, sizes, find, options.progress);
 	for (const { source, checkpoint } of opened) {
 		if (checkpoint === undefined) continue;
 		const root = roots.get(checkpoint.size);
@@ -80,7 +80,7 @@ export async function fsck(
 	for (const { note, checkpoint } of predecessors) {
 		if (!named.has(idOfNote(note))) find({ kind: "unnamed", source: checkpoint.origin });
 	}
-	await readTiles(log.tiles, leafHashes, find);
+	await readTiles(log.tiles, tileRoots, find);
 	return { size: frontier.size, root: rootOf(frontier).toString("base64"), findings };
 }
 
@@ -93,7 +93,9 @@ async function readBundles(
 	progress?: (entries: number) => void,
 ) {
 	let frontier = emptyFrontier;
-	const leafHashes: Hash[] = [];
+	// Of the entries' own hashes only those of the last tile, which is not full yet: a log may be of any length.
+	const tileRoots: Hash[] = [];
+	let tile = emptyFrontier;
 	const roots = new Map<number, Hash>();
 	const ids = createSeenNames();
 	const named = new Set<string>();
@@ -111,14 +113,18 @@ async function readBundles(
 		const follows = start === before.end && isSame(append(before.frontier, hashes), stored);
 		if (start === before.end && stored && !follows) find({ kind: "edited", index: start });
 		for (const hash of hashes) {
-			leafHashes.push(hash);
 			frontier = append(frontier, [hash]);
+			tile = append(tile, [hash]);
+			if (tile.size === tileNodes) {
+				tileRoots.push(rootOf(tile));
+				tile = emptyFrontier;
+			}
 			if (sizes.has(frontier.size)) roots.set(frontier.size, rootOf(frontier));
 		}
 		before = { end, at: bundle.at, frontier: stored ?? append(before.frontier, hashes) };
 		progress?.(end);
 	}
-	return { frontier, roots, leafHashes, named };
+	return { frontier, roots, tileRoots, named };
 }
 
 /** `ids`: of every entry; `named`: of what entries say that the log is the successor of. */
@@ -161,17 +167,26 @@ function storedFrontier(bundle: Bundle, find: Find): Frontier | undefined {
 	}
 }
 
-async function readTiles(tiles: StoredLog["tiles"], leafHashes: readonly Hash[], find: Find): Promise<void> {
-	const levels: (readonly Hash[])[] = [leafHashes];
+/** @param tileRoots of the full tiles over the entries, which are of level 0 */
+async function readTiles(tiles: StoredLog["tiles"], tileRoots: readonly Hash[], find: Find): Promise<void> {
+	// By level, the roots of its full tiles; the last of them has none.
+	const levels: (readonly Hash[])[] = [tileRoots];
+	for (let above: readonly Hash[] = tileRoots; above.length > 0; levels.push(above)) above = rootsOver(above);
 	for await (const { _id, hashes, root } of tiles) {
 		const [level, index] = _id.split("/").map(Number) as [number, number];
-		for (let above = levels.length; above <= level + 1; above++) levels.push(rootsOver(levels[above - 1] ?? []));
-		const below = levels[level]?.slice(index * tileNodes, (index + 1) * tileNodes) ?? [];
-		const isOver = levels[level + 1]?.[index]?.equals(root) === true;
+		const isOver = levels[level]?.[index]?.equals(root) === true;
 		// Without hashes it stands for those of its entries.
-		const isKept = hashes === undefined ? level === 0 : Buffer.concat(below).equals(hashes);
-		if (!isOver || !isKept || below.length !== tileNodes) find({ kind: "tile", source: _id });
+		const isKept = hashes === undefined ? level === 0 : rootOfTile(hashes)?.equals(root) === true;
+		if (!isOver || !isKept) find({ kind: "tile", source: _id });
 	}
+}
+
+/** Undefined where these are not the hashes of a full tile. */
+function rootOfTile(hashes: Uint8Array): Hash | undefined {
+	const bytes = Buffer.from(hashes);
+	if (bytes.length !== tileNodes * hashBytes) return undefined;
+	const nodes = Array.from({ length: tileNodes }, (_, at) => bytes.subarray(at * hashBytes, (at + 1) * hashBytes));
+	return rootOf(append(emptyFrontier, nodes));
 }
 
 /** Roots of the full tiles over these hashes. */

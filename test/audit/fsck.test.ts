@@ -2,14 +2,16 @@
 
 import assert from "node:assert/strict";
 import { before, describe, it } from "node:test";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import type { TileDocument } from "../../adapters/mongo/models.ts";
 import { signCheckpoint } from "../../audit/checkpoint.ts";
-import { readEntry } from "../../audit/entry.ts";
+import { formatEntry, readEntry } from "../../audit/entry.ts";
 import { packFrontier, unpackFrontier } from "../../audit/evidence.ts";
 import { type FindingKind, fsck } from "../../audit/fsck.ts";
 import { append, emptyFrontier, leafHash, rootOf } from "../../audit/merkle.ts";
-import { type Bundle, indexText, spanOf } from "../../domain/evidence.ts";
-import { carrierOf, createKey, createMemoryEvidence, ofArray, origin } from "./memoryEvidence.ts";
+import { type Bundle, everyTenant, indexText, spanOf } from "../../domain/evidence.ts";
+import { carrierOf, createKey, createMemoryEvidence, ids, ofArray, origin } from "./memoryEvidence.ts";
 
 /** A log of so many entries, published; `findingsIn` says what is found when its bundles are not what they were. */
 async function createLog(size: number) {
@@ -138,6 +140,35 @@ describe("fsck", () => {
 		}
 	});
 
+	it("reads a log of any length by keeping a root of each tile, and not every entry's hash", async () => {
+		setFlagsFromString("--expose-gc");
+		const collect = runInNewContext("gc") as () => void;
+		const usedBytes = () => {
+			collect();
+			const { heapUsed, external } = process.memoryUsage();
+			return heapUsed + external;
+		};
+		const size = 400 * 256;
+		let usedAtEnd = 0;
+		async function* tiles(): AsyncGenerator<TileDocument> {
+			usedAtEnd = usedBytes();
+			yield* [];
+		}
+		const usedBefore = usedBytes();
+		const found = await fsck({ bundles: madeBundles(size), tiles: tiles(), checkpoints: [] }, { keys: [], origin });
+		assert.deepEqual([found.size, found.findings], [size, []]);
+		// Of an entry a hash in memory takes some 240 bytes, and its id 16 to 43.
+		assert.ok((usedAtEnd - usedBefore) / size < 100, `${Math.round((usedAtEnd - usedBefore) / size)} bytes an entry`);
+	});
+
+	it("finds a tile of a level that no log has, and does not go there", { timeout: 10_000 }, async () => {
+		const [first] = log.kept.tiles as [TileDocument];
+		const tile = { ...first, _id: `900000000/${indexText(0)}` };
+		const stored = { bundles: ofArray(log.kept.bundles), tiles: ofArray([tile]), checkpoints: [] };
+		const { findings } = await fsck(stored, { keys: [], origin });
+		assert.deepEqual(findings, [{ kind: "tile", source: tile._id }]);
+	});
+
 	it("finds an entry that says more than it may, one that comes twice, and a bundle that is filed wrong", async () => {
 		const more = withEntries(log, 6, (entries) =>
 			entries.with(3, (entries[3] as string).replace("{", '{"aName":"erika",')),
@@ -173,6 +204,23 @@ describe("fsck", () => {
 		assert.deepEqual(await findingsWith({ ...first, hashes }), []);
 	});
 });
+
+/** A sound log of so many entries, each made as it is read. */
+async function* madeBundles(size: number): AsyncGenerator<Bundle> {
+	let frontier = emptyFrontier;
+	while (frontier.size < size) {
+		const start = frontier.size;
+		const entries = Array.from({ length: 256 }, () =>
+			formatEntry(ids.random("evidence"), 1, { type: "stores_prepared" }),
+		);
+		frontier = append(
+			frontier,
+			entries.map((text) => leafHash(Buffer.from(text))),
+		);
+		const filed = { about: [], tenants: [everyTenant], frontier: packFrontier(frontier), at: 1 };
+		yield { _id: indexText(start), entries, ...filed };
+	}
+}
 
 /** The same entries as a log that is sound in itself. */
 function rebuild(bundles: Bundle[]): Bundle[] {
