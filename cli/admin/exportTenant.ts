@@ -30,10 +30,10 @@ export async function exportTenant(deps: Deps, tenant: TenantDocument, folder: s
 	for (const below of ["record", "data"]) await makeFolder(join(folder, below));
 	const progress = await exportMessages(deps, begun, folder);
 	for (const kind of recordKinds) {
-		await writeLines(join(folder, "record", `${kind}s.jsonl`), await readRecords(deps, tenant._id, kind));
+		await writePages(join(folder, "record", `${kind}s.jsonl`), recordPages(deps, tenant._id, kind));
 	}
-	await writeLines(join(folder, "record", "subject_requests.jsonl"), await readRequests(deps, tenant._id));
-	await writeLines(join(folder, "record", "templates.jsonl"), await readTemplates(deps, tenant._id));
+	await writePages(join(folder, "record", "subject_requests.jsonl"), requestPages(deps, tenant._id));
+	await writePages(join(folder, "record", "templates.jsonl"), templatePages(deps, tenant._id));
 	const { standing: _, standingRevision: __, nextCheckAt: ___, ...about } = tenant;
 	await writeLines(join(folder, "record", "tenant.jsonl"), [about]);
 	const files = await hashFiles(folder);
@@ -46,9 +46,22 @@ export async function exportTenant(deps: Deps, tenant: TenantDocument, folder: s
 	};
 }
 
-/** One JSON value a line; whole or not at all. */
-export function writeLines(path: string, values: readonly unknown[]): Promise<void> {
-	return writeWhole(path, values.map((value) => `${JSON.stringify(value)}\n`).join(""));
+async function writeLines(path: string, values: readonly unknown[]): Promise<void> {
+	await writePages(path, [values]);
+}
+
+type Pages<Item = unknown> = Iterable<readonly Item[]> | AsyncIterable<readonly Item[]>;
+
+/** One JSON value a line, each page as it comes; whole or not at all. Answers how many they are. */
+export async function writePages(path: string, pages: Pages): Promise<number> {
+	let count = 0;
+	await writeChunks(path, async (append) => {
+		for await (const page of pages) {
+			await append(page.map((value) => `${JSON.stringify(value)}\n`).join(""));
+			count += page.length;
+		}
+	});
+	return count;
 }
 
 async function exportMessages(deps: Deps, begun: Progress, folder: string): Promise<Progress> {
@@ -116,54 +129,53 @@ async function openMessage(deps: Deps, message: Message): Promise<object[]> {
 	return Object.keys(found).length > 0 ? [{ id, ...found }] : [];
 }
 
-function readRecords(deps: Deps, tenantId: string, kind: (typeof recordKinds)[number]) {
+function recordPages(deps: Deps, tenantId: string, kind: (typeof recordKinds)[number]) {
 	const { subjectRecords } = deps.store;
-	return readAll(
+	return pagesOf(
 		(after) => subjectRecords.page(tenantId, kind, segmentItems, after),
 		({ recordedAt }) => recordedAt,
 	);
 }
 
 /** The log of what subjects have asked for, under pseudonyms: whoever answers to the law for it takes it along. */
-export function readRequests(deps: Deps, tenantId: string) {
+export function requestPages(deps: Deps, tenantId: string) {
 	const { subjectRequests } = deps.store;
-	return readAll(
+	return pagesOf(
 		(after) => subjectRequests.page(tenantId, segmentItems, after),
 		({ recordedAt }) => recordedAt,
 	);
 }
 
 /** All certificates about one thing, the newest first. */
-export function readCertificates(
+export function certificatePages(
 	{ store }: { store: Pick<Deps["store"], "certificates"> },
 	tenantId: string,
 	about: string,
 ) {
-	return readAll(
+	return pagesOf(
 		(after) => store.certificates.page(tenantId, about, segmentItems, after),
 		({ issuedAt }) => issuedAt,
 	);
 }
 
-function readTemplates(deps: Deps, tenantId: string) {
+function templatePages(deps: Deps, tenantId: string) {
 	const { templates } = deps.store;
-	return readAll(
+	return pagesOf(
 		(after) => templates.page(tenantId, segmentItems, after),
 		({ createdAt }) => createdAt,
 	);
 }
 
-async function readAll<Document extends { _id: string }>(
+async function* pagesOf<Document extends { _id: string }>(
 	read: (after?: { at: number; id: string }) => Promise<Document[]>,
 	atOf: (document: Document) => number,
-): Promise<Document[]> {
-	const found: Document[] = [];
+): AsyncGenerator<Document[]> {
 	let after: { at: number; id: string } | undefined;
 	for (;;) {
 		const page = await read(after);
-		found.push(...page);
+		yield page;
 		const last = page.at(-1);
-		if (page.length < segmentItems || !last) return found;
+		if (page.length < segmentItems || !last) return;
 		after = { at: atOf(last), id: last._id };
 	}
 }
@@ -181,11 +193,18 @@ async function hashFiles(folder: string): Promise<Record<string, string>> {
 	return hashes;
 }
 
+export function writeWhole(path: string, text: string): Promise<void> {
+	return writeChunks(path, (append) => append(text));
+}
+
 /** Whole, and on the disk when it answers: what is destroyed afterwards is nowhere else. */
-export async function writeWhole(path: string, text: string): Promise<void> {
+async function writeChunks(
+	path: string,
+	write: (append: (text: string) => Promise<void>) => Promise<void>,
+): Promise<void> {
 	const file = await open(`${path}.part`, "w", 0o600);
 	try {
-		await file.writeFile(text);
+		await write((text) => file.appendFile(text));
 		await file.sync();
 	} finally {
 		await file.close();

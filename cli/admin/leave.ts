@@ -7,7 +7,7 @@ import type { Deps } from "../../deps.ts";
 import { limits } from "../../domain/limits.ts";
 import { removeIdentityProvider } from "../administer.ts";
 import { createProgress } from "../progress.ts";
-import { exportTenant, readCertificates, readRequests, writeLines, writeWhole } from "./exportTenant.ts";
+import { certificatePages, exportTenant, requestPages, writePages, writeWhole } from "./exportTenant.ts";
 
 const pollMs = 1_000;
 // Nothing having moved for so long, a hold or a server that is away keeps it.
@@ -64,8 +64,10 @@ async function refuseHeld(deps: Deps, tenantId: string): Promise<void> {
 
 /** What somebody has asked for, and the law has answered by a day, can't be answered once the data is gone. */
 async function refuseUnanswered(deps: Deps, tenantId: string): Promise<void> {
-	const requests = await readRequests(deps, tenantId);
-	const open = requests.filter((request) => request.state !== "erased" && !request.closed).map(({ _id }) => _id);
+	const open: string[] = [];
+	for await (const page of requestPages(deps, tenantId)) {
+		open.push(...page.filter((one) => one.state !== "erased" && !one.closed).map(({ _id }) => _id));
+	}
 	if (open.length === 0) return;
 	const some = open.slice(0, 5).join(", ");
 	const mend = "Answer and close them first: `lethe requests`.";
@@ -123,11 +125,15 @@ async function until(
 async function writeCertificates(deps: Deps, tenantId: string, folder: string): Promise<number> {
 	const cohorts = await deps.store.cohorts.findByTenant(tenantId);
 	const abouts = [tenantId, ...cohorts.map(({ _id }) => _id)];
-	const found = [];
-	for (const about of abouts) found.push(...(await readCertificates(deps, tenantId, about)));
-	const lines = found.map(({ _id, kind, about, issuedAt, jws }) => ({ id: _id, kind, about, issuedAt, jws }));
-	await writeLines(join(folder, "certificates.jsonl"), lines);
+	async function* pages() {
+		for (const about of abouts) {
+			for await (const page of certificatePages(deps, tenantId, about)) {
+				yield page.map(({ _id, kind, about, issuedAt, jws }) => ({ id: _id, kind, about, issuedAt, jws }));
+			}
+		}
+	}
+	const count = await writePages(join(folder, "certificates.jsonl"), pages());
 	const keys = JSON.stringify(await deps.signer.publicJwks(), null, 2);
 	await writeWhole(join(folder, "keys.json"), `${keys}\n`);
-	return found.length;
+	return count;
 }

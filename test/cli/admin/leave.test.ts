@@ -13,7 +13,7 @@ import { leave } from "../../../cli/admin/leave.ts";
 import type { Deps } from "../../../deps.ts";
 import type { LetheError } from "../../../domain/errors.ts";
 import { limits } from "../../../domain/limits.ts";
-import type { HoldRecord, OptOutRecord } from "../../../domain/subject.ts";
+import { type HoldRecord, type OptOutRecord, recordKinds } from "../../../domain/subject.ts";
 import { end } from "../../../domain/transition.ts";
 import { createEngine, type Engine } from "../../harness/engine.ts";
 
@@ -160,6 +160,43 @@ describe("a tenant's leave from the command line", () => {
 			const path = join(to, below);
 			assert.ok(last(`${dirname(path)}/`) > last(`${path}.part`) && last(`${path}.part`) >= 0, below);
 		}
+	});
+
+	it("writes each page as it is read, and keeps none: a tenant may have any number of records, and of certificates", async () => {
+		const tenantId = await addTenant();
+		await withSweeps(() => leave(deps, tenantId, join(folder, "gone")));
+		const tenant = (await engine.store.tenants.find(tenantId)) as TenantDocument;
+		const to = join(folder, "large");
+		const written: [string, boolean][] = [];
+		// Three full pages of each, of which the first is on the disk by the time that the third is asked for.
+		const pagesOf = (path: string, at: string) => {
+			let page = 0;
+			return async () => {
+				if (++page === 3) written.push([path, statSync(join(to, `${path}.part`)).size > 0]);
+				return Array.from({ length: page > 3 ? 0 : 500 }, (_, index) => ({ _id: `${page}.${index}`, [at]: index }));
+			};
+		};
+		const kinds = Object.fromEntries(recordKinds.map((kind) => [kind, pagesOf(`record/${kind}s.jsonl`, "recordedAt")]));
+		const of = { page: async (_tenantId: string, kind: string) => kinds[kind]?.() };
+		const store = {
+			...engine.store,
+			subjectRecords: { ...engine.store.subjectRecords, ...of },
+			subjectRequests: { page: pagesOf("record/subject_requests.jsonl", "recordedAt") },
+			templates: { page: pagesOf("record/templates.jsonl", "createdAt") },
+			certificates: { page: pagesOf("certificates.jsonl", "issuedAt") },
+			cohorts: { findByTenant: async () => [] },
+		};
+		await exportTenant({ ...deps, store } as unknown as Deps, tenant, to);
+		const subjectRecords = { page: async () => [] };
+		const subjectRequests = { page: async () => [] };
+		const left = { ...deps, store: { ...store, subjectRecords, subjectRequests } } as unknown as Deps;
+		assert.equal((await leave(left, tenantId, to)).certificates, 1_500);
+		assert.equal(written.length, recordKinds.length + 3);
+		assert.deepEqual(
+			written.filter(([, isWritten]) => !isWritten),
+			[],
+		);
+		for (const [path] of written) assert.equal(linesOf(join(to, path)).length, 1_500, path);
 	});
 
 	it("a request of a subject that is open refuses it: what is gone can't be shown any more", async () => {
