@@ -111,7 +111,7 @@ async function addTenant(deps: ScopeDeps, scope: Scope, place: Place): Promise<v
 		if (page.length < pageItems || !last) break;
 		after = { acceptedAt: last.acceptedAt, id: last._id };
 	}
-	for (const subject of subjects.values()) scope.subjects.push(subject);
+	for (const subject of new Set(subjects.values())) scope.subjects.push(subject);
 }
 
 function addMessage(
@@ -127,9 +127,12 @@ function addMessage(
 	const moved: Fate = scope.stores.includes("vault") ? "exposed" : "safe";
 	const isOpened = ({ cohortId }: Held) => database && ["exposed", "residue"].includes(fates.get(cohortId) ?? moved);
 	const [sealed, readable] = [held.some(({ residue }) => !residue), held.some(isOpened)];
-	const mac = message.subject.mac;
-	const subject = subjects.get(mac) ?? { tenantId, subject: mac, messages: 0, sealed: 0, readable: 0 };
-	subjects.set(mac, subject);
+	const { mac, others = [] } = message.subject;
+	// One person, though the key of their pseudonym was rotated: later messages bear those of before it beside their own.
+	const macs = [mac, ...others];
+	const known = macs.map((one) => subjects.get(one)).find((one) => one !== undefined);
+	const subject = known ?? { tenantId, subject: mac, messages: 0, sealed: 0, readable: 0 };
+	for (const one of macs) subjects.set(one, subject);
 	subject.messages++;
 	scope.counts.messages++;
 	if (sealed) {

@@ -134,4 +134,17 @@ describe("the scope of an incident", () => {
 		assert.equal((await scope(["mongodb", "vault"], times.both)).counts.readableMessages, 3);
 		assert.equal((await scope(["mongodb"], times.both)).readable, false);
 	});
+
+	it("a person whose pseudonym has changed by a rotation of its key is one, by the newest", async () => {
+		await engine.accept({ tenantId, subject: { version: 2, mac: "one again", others: ["one"] } });
+		const { subjects, counts } = await scope(["mongodb"], engine.clock());
+		assert.deepEqual(
+			subjects.map((one) => [one.subject, one.messages]),
+			[
+				["one again", 3],
+				["two", 1],
+			],
+		);
+		assert.equal(counts.subjects, 2);
+	});
 });
