@@ -65,7 +65,8 @@ export function createPurgePages(deps: PurgePagesDeps) {
 			await purgePages.delete(page._id);
 			return undefined;
 		}
-		await messages.erasePage(page);
+		// As of now: what came before may have taken long, and from then on every copy is dated.
+		await messages.erasePage({ ...page, erasedAt: deps.clock() });
 		return page;
 	}
 
@@ -96,13 +97,13 @@ export function createPurgePages(deps: PurgePagesDeps) {
 
 async function certificateOf(
 	{ store }: PurgePagesDeps,
-	{ _id: id, object, tenantId, cohortId, erasedAt }: PurgePage,
+	{ _id: id, object, tenantId, cohortId, erasedAt: begunAt }: PurgePage,
 	gone: Pick<Message, "_id" | "retention" | "attempts" | "carrierCopy">[],
 ) {
 	const records = gone.map(({ retention }) => ({ ...retention[object], cohortId }));
 	const dates = await readKeyDates(store, records);
-	const objects = gone.map(({ _id: messageId }, index) => ({
-		...{ messageId, object, erasedAt, verified: true, cohortId },
+	const objects = gone.map(({ _id: messageId, retention }, index) => ({
+		...{ messageId, object, erasedAt: retention[object]?.erasedAt ?? begunAt, verified: true, cohortId },
 		...dates[index],
 	}));
 	const carrierCopies = gone.map((message) => carrierCopyOf(message));

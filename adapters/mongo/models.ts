@@ -81,6 +81,7 @@ export type PurgePage = {
 	cohortId: string;
 	object: SealedObjectName;
 	messageIds: string[];
+	/** When it was begun; each of its messages has when it was erased. */
 	erasedAt: number;
 };
 

@@ -118,6 +118,25 @@ describe("purge", () => {
 		assert.equal((await engine.read(message._id)).content, undefined);
 	});
 
+	it("a page is erased when it was written, however long that took from its beginning, and its certificate dates copies from then", async () => {
+		const [message] = (await delivered(1)) as [Message];
+		await dueNow(message);
+		// A process that stands still, say.
+		const append: Engine["evidence"]["append"] = async (...args) => {
+			await engine.evidence.append(...args);
+			engine.time.offsetMs += 3600_000;
+		};
+		const worker = createPurge({ ...engine, evidence: { ...engine.evidence, append } });
+		const begunAt = engine.clock();
+		assert.ok(await worker.closeCohort(cohortOf(message)));
+		assert.deepEqual(await worker.erasePage(cohortOf(message)), { count: 1 });
+		const { content } = (await engine.read(message._id)).retention;
+		assert.ok((content?.erasedAt ?? 0) >= begunAt + 3600_000);
+		const certificate = await engine.store.certificates.find(content?.certificateId as string);
+		const payload = JSON.parse(Buffer.from(certificate?.jws.split(".")[1] ?? "", "base64url").toString());
+		assert.equal(Date.parse(payload.objects[0].erasedAt), content?.erasedAt);
+	});
+
 	it("two workers at once, and a repeat from any step, erase once and certify the same", async () => {
 		const messages = await delivered(20);
 		await dueNow(messages[0]);
