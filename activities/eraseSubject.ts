@@ -56,14 +56,15 @@ export function createEraseSubject(deps: EraseSubjectDeps) {
 	const pages = createSubjectPages(deps);
 
 	async function eraseOne(request: SubjectRequest, message: Message, records: Records): Promise<void> {
-		const now = deps.clock();
-		const { eraseAt } = settleErasure(deps, request, message, records.holdsOn(message), now);
+		const { eraseAt } = settleErasure(deps, request, message, records.holdsOn(message), deps.clock());
 		const { _id: messageId, tenantId } = message;
 		// Before it is done: a copy of the store from before must not undo it.
 		if (eraseAt !== undefined)
 			await deps.ledger.put({ _id: messageId, kind: "erasure", tenantId, messageId, at: eraseAt });
 		for (let round = 0; round < roundsMax; round++) {
 			const done = await change(messages, message._id, (current) => {
+				// As of now: the ledger may have been slow, and from then on every copy is dated.
+				const now = deps.clock();
 				const verdict = settleErasure(deps, request, current, records.holdsOn(current), now);
 				if (verdict.eraseAt === undefined) return undefined;
 				return planErasure(current, request._id, verdict.eraseAt, verdict.held, now);

@@ -93,3 +93,37 @@ test("what was accepted before the erasure began, by a clock that is ahead, is t
 	const named = issued.flatMap(({ objects }) => objects.map(({ messageId }) => messageId));
 	assert.deepEqual([...new Set(named)], [`msg_${1_000_000 + limits.clockSkewMs}`]);
 });
+
+test("what goes is dated from its write, and not from before the ledger was told, which may be slow", async () => {
+	let now = 1_000;
+	const message = messageOf({ id: "msg_a", acceptedAt: 500, state: "delivered" });
+	const changes: Transition[] = [];
+	const deps = {
+		clock: () => now,
+		ledger: {
+			put: async () => {
+				now += 60_000;
+			},
+		},
+		policies: { reevaluate: () => ({ allowed: true, reasons: [], citations: [], packs: [], rules: [] }) },
+		store: {
+			messages: {
+				find: async () => message,
+				transition: async (change: Transition) => changes.push(change) > 0,
+			},
+			subjectRecords: { findBySubjects: async () => [] },
+			subjectMessages: { pageBefore: async () => [message] },
+		},
+	} as unknown as EraseSubjectDeps;
+	const request = {
+		...{ _id: "req_a", tenantId: message.tenantId, subjects: ["mac"], tasks: [], receivedAt: 1 },
+		...{ facts: { context: {} }, identity: { ownedFrom: 0, checkedAt: 1 }, erasure: { startedAt: 1_000, pass: 1 } },
+	} as unknown as SubjectRequest;
+	await createEraseSubject(deps).eraseOnePage(request, { index: 0 });
+	const [erasing] = changes;
+	assert.equal(erasing?.set?.["retention.content.erasedAt"], 61_000);
+	assert.deepEqual(
+		erasing?.evidence?.map(({ at }) => at),
+		[61_000, 61_000],
+	);
+});
