@@ -316,11 +316,11 @@ export class ConfigError extends Error {}
  * Reads and checks all settings. A blank one is none: of its blanks a number would be made, 0.
  * @throws ConfigError naming the first bad or unknown setting
  */
-export function loadConfig(environment: Record<string, string | undefined> = process.env) {
-	refuseUnknown(environment);
+export function loadConfig(given: Record<string, string | undefined> = process.env) {
+	const environment = withoutBlanks(given);
 	const read = <K extends keyof typeof settings>(name: K): z.output<(typeof settings)[K]["schema"]> => {
 		const file = environment[`${name}_FILE`];
-		const raw = (file ? readSecretFile(file, name) : environment[name])?.trim() || undefined;
+		const raw = (file ? readSecretFile(file, name) : environment[name]) || undefined;
 		const result = settings[name].schema.safeParse(raw);
 		if (result.success) return result.data as z.output<(typeof settings)[K]["schema"]>;
 		const why = result.error.issues[0]?.message ?? "not valid";
@@ -571,6 +571,13 @@ const carrierNames = new Set(
 
 // Other programs have variables of these servers too, but none that a connection of ours would silently be made without.
 const serverTlsFile = /^(TEMPORAL|VAULT|MONGODB|REDIS)_TLS_\w*FILE$/;
+
+/** What is set. @throws ConfigError naming what is no setting, a blank one too */
+function withoutBlanks(given: Record<string, string | undefined>): Record<string, string> {
+	refuseUnknown(given);
+	const trimmed = Object.entries(given).map(([name, text = ""]) => [name, text.trim()] as const);
+	return Object.fromEntries(trimmed.filter(([, text]) => text !== ""));
+}
 
 function refuseUnknown(environment: Record<string, string | undefined>): void {
 	for (const name of Object.keys(environment)) {

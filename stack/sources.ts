@@ -45,7 +45,7 @@ export async function findSource(
 	options: { environment: Environment; madeBy: Engine | undefined; wheels: () => Promise<Wheels> },
 ): Promise<Source> {
 	const { environment, madeBy } = options;
-	const url = environment[urlVariables[server]];
+	const url = environment[urlVariables[server]]?.trim();
 	if (url) return { source: "environment", url };
 	const fits = (program: Program) => madeBy === undefined || program.engine === madeBy;
 	const found = installed(server, environment).find(fits);

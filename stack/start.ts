@@ -57,7 +57,7 @@ function readOptions(): Options {
 /** What the user set of Lethe's own settings; addresses and credentials are the stack's. */
 function ownSettings(): Record<string, string> {
 	const names = Object.keys(settings).filter((name) => name.startsWith("LETHE_") && !name.startsWith("LETHE_VAULT_"));
-	return Object.fromEntries(names.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])));
+	return Object.fromEntries(names.flatMap((name) => (process.env[name]?.trim() ? [[name, process.env[name]]] : [])));
 }
 
 async function run(options: Options): Promise<void> {

@@ -52,6 +52,12 @@ test("a blank setting counts as absent: no copy ends at once because nothing was
 	});
 	assert.deepEqual([lifetimes.oplogMs, api.port], [35 * 24 * 3600_000, 8080]);
 	assert.deepEqual(loadConfig({ LETHE_METRICS_FROM: " " }).metricsFrom, ["127.0.0.0/8", "::1/128"]);
+	// Whether it names a file, or is read by itself.
+	const { redis, mongodb, vault } = loadConfig({
+		...{ REDIS_TLS_CA_FILE: " ", MONGODB_URL_FILE: " ", MONGODB_URL: "mongodb://127.0.0.1" },
+		...{ LETHE_VAULT_API_ROLE_ID: " ", LETHE_VAULT_API_WRAPPED_SECRET_ID: "s.x" },
+	});
+	assert.deepEqual([redis.tls, mongodb.url, vault.credentials], [undefined, "mongodb://127.0.0.1", {}]);
 });
 
 test("a span has an end that a calendar can name", () => {

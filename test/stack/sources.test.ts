@@ -55,6 +55,7 @@ test("a program on PATH comes before wheels; what is no program, or on a relativ
 		mongodb: program(join(bin, "mongod")),
 		redis: program(join(bin, "redis-server")),
 	};
+	assert.equal((await find("redis", { REDIS_URL: " ", PATH: bin })).source, "path", "a blank URL is none");
 	const sham = join(folder, "sham");
 	program(join(sham, "redis-server"), "", 0o644);
 	mkdirSync(join(sham, "mongod"), { recursive: true });
