@@ -558,8 +558,9 @@ function isRange(text: string): boolean {
 }
 
 function isPlain(text: string): boolean {
-	const { username, password, search, hash } = URL.parse(text) ?? {};
-	return [username, password, search, hash].every((part) => part === "");
+	const { username, password } = URL.parse(text) ?? {};
+	// An empty query or fragment would take what is put behind it all the same.
+	return username === "" && password === "" && !/[?#]/.test(text);
 }
 
 // The simulated carrier's own variables, not Lethe's settings. By name: what is misspelt must not pass for one.

@@ -74,6 +74,8 @@ test("an address is refused where no connection could be made by it, or not to w
 		["LETHE_PUBLIC_URL", "lethe.example:8443"],
 		["LETHE_PUBLIC_URL", "https://lethe.example/?tenant=a"],
 		["LETHE_PUBLIC_URL", "https://user@lethe.example"],
+		["LETHE_PUBLIC_URL", "https://lethe.example/?"],
+		["LETHE_API_URL", "https://lethe.example/#"],
 		["LETHE_API_URL", "api:8443"],
 		["MONGODB_URL", "mongodb:27017"],
 		["REDIS_URL", "redis-host:6379"],
