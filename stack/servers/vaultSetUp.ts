@@ -68,7 +68,7 @@ async function isAlive(address: string, tokenFile: string): Promise<boolean> {
 	const token = readIfThere(tokenFile);
 	if (!token) return false;
 	const { status } = await request(address, "GET", "auth/token/lookup-self", undefined, token);
-	if (status >= 500) throw new Error(`Vault answers ${status}`);
+	if (status >= 500 || status === 429) throw new Error(`Vault answers ${status}`);
 	return status === 200;
 }
 

@@ -13,9 +13,10 @@ import { adoptVault } from "../../../stack/servers/vault.ts";
 
 const dataDir = mkdtempSync(join(tmpdir(), "lethe-adopted-"));
 const asked: string[] = [];
+let status = 200;
 const vault = createServer(({ url = "" }, response) => {
 	asked.push(url);
-	response.writeHead(url === "/v1/auth/token/lookup-self" ? 200 : 404).end();
+	response.writeHead(url === "/v1/auth/token/lookup-self" ? status : 404).end();
 });
 before(() => once(vault.listen(0, "127.0.0.1"), "listening"));
 after(() => {
@@ -33,4 +34,12 @@ test("it is the same with a slash at its address's end: once set up, it asks for
 		await answers();
 	}
 	assert.deepEqual(asked, ["/v1/auth/token/lookup-self", "/v1/auth/token/lookup-self"]);
+});
+
+test("one that has too much to do is asked again: its token has not ended by that", async () => {
+	const url = `http://127.0.0.1:${(vault.address() as AddressInfo).port}`;
+	const { answers } = adoptVault({ url, dataDir, environment: {} });
+	for (status of [429, 503]) await assert.rejects(answers(), { message: `Vault answers ${status}` });
+	status = 200;
+	await answers();
 });
