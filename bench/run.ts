@@ -210,7 +210,7 @@ function readArguments() {
 		}
 		return read;
 	} catch (error) {
-		console.error(`${(error as Error).message.split(/[.\n]/)[0]}; --help says how it is run.`);
+		console.error(`${(error as Error).message.split(/\.?\n|\. /)[0]}; --help says how it is run.`);
 		process.exit(2);
 	}
 }

@@ -10,6 +10,7 @@ test("an option that there is not, or an amount that is none, is misuse, told in
 		[["--rounds", "abc"], /^--rounds takes a number above 0, not 'abc'; --help/],
 		[["--rounds", "0"], /^--rounds takes a number above 0/],
 		[["--messages", "-5"], /^Option '--messages' argument is ambiguous; --help/],
+		[["--minutes", "1.5h"], /^--minutes takes a number above 0, not '1\.5h'; --help/],
 		[["--rate", "100,x"], /^--rate takes a number above 0, not 'x'; --help/],
 	] as const) {
 		const { code, out, error } = await run(process.execPath, ["bench/run.ts", "policy", ...args]);
