@@ -235,7 +235,7 @@ export async function createDeps(config: Config, name: ProcessName) {
 	});
 	const secrets = createCarrierSecrets({ vault: vaultFor(by.carrierSecrets), clock: monotonic });
 	const allowSimulator = config.environment !== "production";
-	const publicUrl = config.api.publicUrl.replace(/\/$/, "");
+	const { publicUrl } = config.api;
 	const receiptsUrl = (carrier: string, sendQueue: string) =>
 		`${publicUrl}/v1/callbacks/${carrier}/${sendQueue}/receipts`;
 	const open = { queues: store.sendQueues, secrets, monotonic, allowSimulator, receiptsUrl };

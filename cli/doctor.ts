@@ -119,7 +119,7 @@ export async function examine(): Promise<Finding[]> {
 async function lookAtApi({ config, version }: Deps): Promise<Finding[]> {
 	const url = config.api.url ?? config.api.publicUrl;
 	const read = async (path: string) => {
-		const answer = await fetch(`${url.replace(/\/$/, "")}${path}`, { signal: AbortSignal.timeout(5_000) });
+		const answer = await fetch(`${url}${path}`, { signal: AbortSignal.timeout(5_000) });
 		return (await answer.json()) as { version?: string; ready?: boolean; checks?: Record<string, string> };
 	};
 	const mend = "Start the API, read its log, or correct LETHE_API_URL; nothing is accepted meanwhile.";
