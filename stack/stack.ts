@@ -48,6 +48,7 @@ export function createStack(deps: {
 	// What runs on the servers, in the order in which it came.
 	const guests: Supervised[] = [];
 	let lock: { release: () => void } | undefined;
+	let hadFolder = false;
 	let state: StackState | undefined;
 	let ports = createPorts({});
 
@@ -70,6 +71,7 @@ export function createStack(deps: {
 		process.umask(0o077);
 		lock = lockFolder(dir);
 		if (!lock) throw new Error(runsAlready(dir, file));
+		hadFolder = true;
 		process.on("exit", killNow);
 		try {
 			const known = readStackFile(file);
@@ -209,6 +211,8 @@ export function createStack(deps: {
 			await ours(name).start();
 		},
 		state: current,
+		/** Whether its folder is or was its own: not where another stack has run in it all along. */
+		hadFolder: () => hadFolder,
 		update,
 		/** A free port that later starts use again. */
 		port: (name: string) => ports.pick(name),

@@ -25,18 +25,16 @@ const own = ["api", "sender", "worker"] as const satisfies ProcessName[];
 export async function openStage(dir: string, say: (line: string) => void) {
 	// Only what it starts itself: servers that the environment names are not to be restored or attacked.
 	const stack = createStack({ root, dir, log: say, alone: true, fresh: true });
-	// Until then the folder may be that of another drill, which goes on.
-	let isOurs = false;
 	const end = async () => {
 		await stack.stop();
-		if (isOurs) rmSync(dir, { recursive: true, force: true });
+		// It may be that of another drill, which goes on.
+		if (stack.hadFolder()) rmSync(dir, { recursive: true, force: true });
 	};
 	for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
 		process.on(signal, () => void end().finally(() => process.exit(128 + constants.signals[signal])));
-	await stack.start();
-	isOurs = true;
 	let processes: Processes;
 	try {
+		await stack.start();
 		processes = await startProcesses(stack, { log: say });
 	} catch (error) {
 		await end();
