@@ -75,8 +75,11 @@ export async function listen(app: Instance, options: Options, { log }: Pick<ApiD
 function refuseAddress(
 	settings: "LETHE_API" | "LETHE_TLS",
 	{ host, port }: Pick<Options, "host" | "port">,
-	{ code }: NodeJS.ErrnoException,
+	error: NodeJS.ErrnoException,
 ): never {
+	const { code, syscall } = error;
+	// What listens is made ready first: that it was not is no port's fault.
+	if (syscall === undefined) throw error;
 	throw new ListenError(
 		`${settings}_PORT: ${port} can't be listened on at ${host} (${code}). End what does, or set another, or another ${settings}_HOST.`,
 	);

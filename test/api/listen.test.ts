@@ -270,6 +270,15 @@ describe("the listener", () => {
 		}
 	});
 
+	it("blames no port for what else keeps the API from starting", async () => {
+		const failing = build();
+		failing.addHook("onReady", async () => {
+			throw new Error("something is missing");
+		});
+		await assert.rejects(listen(failing, settings(), { log }), { message: "something is missing" });
+		await failing.close();
+	});
+
 	it("has a local authority whose files are its owner's only, kept while good and renewed in time", async () => {
 		const [again, later] = [await localCertificate(join(dir, "a")), Date.now() + 70 * 24 * 3600_000];
 		assert.deepEqual(again, files);
