@@ -54,11 +54,10 @@ export function settle(terms: RetentionTerm[], packs: readonly CompiledPack[]): 
  */
 export function findRetentionFaults(packs: readonly CompiledPack[]): SetFault[] {
 	const rules = packs.flatMap((pack) => pack.retention.map((rule) => ({ pack, rule })));
-	const bounded = new Set(
-		rules
-			.filter(({ pack, rule }) => pack.unconditional && Object.keys(rule.file.when).length === 0)
-			.flatMap(({ rule }) => rule.effect.filter(isBounded).map(({ object }) => object)),
-	);
+	const bounding = rules
+		.filter(({ pack, rule }) => pack.unconditional && Object.keys(rule.file.when).length === 0)
+		.flatMap(({ rule }) => rule.effect.filter(isBounded));
+	const bounded = new Set(bounding.map(({ object }) => object));
 	return [
 		...retentionObjects
 			.filter((object) => !bounded.has(object))
@@ -68,7 +67,7 @@ export function findRetentionFaults(packs: readonly CompiledPack[]): SetFault[] 
 				mend: "Give it one in a pack that applies to everything.",
 			})),
 		...packs.flatMap((pack) => findLooseResolutions(pack, packs)),
-		...findVoidResolutions(packs),
+		...findVoidResolutions(packs, bounding),
 		...rules.flatMap((long) => rules.flatMap((short) => findClashes(long, short, packs))),
 	];
 }
@@ -91,8 +90,9 @@ function findLooseResolutions({ ref, file }: CompiledPack, packs: readonly Compi
 	);
 }
 
-// What yields is replaced: by what yields to it in turn nothing is left, and by what has no maximum no end.
-function findVoidResolutions(packs: readonly CompiledPack[]): SetFault[] {
+// What yields is replaced: by what yields to it in turn nothing is left, and by what has no maximum no end, unless one of
+// the `bounding` terms, which always apply, stays.
+function findVoidResolutions(packs: readonly CompiledPack[], bounding: readonly RetentionTerm[]): SetFault[] {
 	const all = packs.flatMap((pack) =>
 		pack.file.resolutions.map((resolution, index) => ({ ...resolution, pack, index })),
 	);
@@ -108,6 +108,8 @@ function findVoidResolutions(packs: readonly CompiledPack[]): SetFault[] {
 		}
 		const isThere = terms.some((term) => term.ruleId === to && term.object === object);
 		if (!isThere || isEnded(to, object) || !isEnded(yields, object)) return [];
+		const stays = ({ ruleId }: RetentionTerm) => !next.some((other) => other.yields === ruleId);
+		if (bounding.some((term) => term.object === object && stays(term))) return [];
 		return [{ ...fault, message: `${name}, which gives it no maximum`, mend: "Give it one there." }];
 	});
 }

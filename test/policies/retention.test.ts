@@ -153,6 +153,22 @@ test("a resolution by which nothing, or no maximum, would be left is a fault", (
 	assert.throws(settled(bounds, base, ["keep.logs", "base.retention"]), /which yields to it in turn/);
 });
 
+test("a rule that yields to one without a maximum is settled where another always gives it one, or none is needed", () => {
+	const settled = (object: string, max: string) => {
+		const rules = [
+			sampleRule("keep.short", { retention: [{ object, max }] }),
+			sampleRule("keep.long", { retention: [{ object, min: "P6Y" }] }),
+		];
+		const why = { why: "a law asks", citations: ["one"] };
+		const resolutions = [{ object, yields: "keep.short", to: "keep.long", ...why }];
+		const plan = retentionPlan(samplePackSet(samplePack("keep", rules, { resolutions })), { context: { evaluatedAt } });
+		return plan[object as keyof typeof plan];
+	};
+	const { min, max } = settled("decision_record", "P5Y");
+	assert.deepEqual([min, max], ["P6Y", "P10Y"]);
+	assert.equal(settled("suppression", "P5Y").max, null);
+});
+
 test("a set of packs that leaves an object without a maximum is not read", () => {
 	const alone = loaded.filter(({ file }) => file.id === "gdpr");
 	assert.throws(() => indexPacks(alone), /content: no rule that always applies/);
