@@ -407,7 +407,9 @@ const isTheDay = new Set(["receivedAt", "authenticatedAt"]);
 function withMoments(value: unknown, event: string | undefined, key = ""): unknown {
 	if (Array.isArray(value)) return value.map((part) => withMoments(part, event));
 	if (typeof value === "string" && key.endsWith("At") && day.test(value)) {
-		return formatInstant(Date.parse(value) + intoTheDay(event === "purge_due" ? "" : key));
+		const at = Date.parse(value) + intoTheDay(event === "purge_due" ? "" : key);
+		// In what is described freely it may be no day.
+		return Number.isNaN(at) ? value : formatInstant(at);
 	}
 	if (typeof value !== "object" || value === null) return value;
 	return Object.fromEntries(Object.entries(value).map(([name, field]) => [name, withMoments(field, event, name)]));

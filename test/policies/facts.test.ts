@@ -273,6 +273,9 @@ test("facts that are nested deeper than can be read are refused as any others ar
 	for (const context of [{ resolution }, { composition: [resolution] }, { composition: resolution }]) {
 		assert.throws(() => parseFacts({ context }), { code: "invalid_request" });
 	}
+	// What is no day is not one of these.
+	const described = { approvedAt: "2026-13-45" };
+	assert.deepEqual(parseFacts({ context: { resolution: described } }).context?.resolution, described);
 });
 
 test("a region that its country does not have is refused, so that no rule of the meant one goes unasked", () => {
