@@ -157,12 +157,13 @@ function createFollower(read: () => LoadedPack[], published: PublishedSource | u
 		const publishedCount = await source.countPublished();
 		const documents = await source.all();
 		if (documents.length < before) throw unverified("revisions that were there are gone: restore them");
-		// Another look, whose answer came sooner, has seen what was published after this one was asked.
+		// Another look, whose answer came sooner, has seen what was published after this one was asked; or what is wrong with it.
 		if (known && documents.length < known.revision) return;
 		if (!known || fault || documents.at(-1)?.digest !== known.digest || due) {
 			known = index(shipped(), verifyPublished(documents, publishedCount));
 		}
 		verifiedAt = monotonic();
+		fault = undefined;
 	}
 
 	return {
@@ -172,7 +173,6 @@ function createFollower(read: () => LoadedPack[], published: PublishedSource | u
 			shipped();
 			try {
 				await catchUp(published);
-				fault = undefined;
 				away = false;
 				seenAt = monotonic();
 			} catch (error) {

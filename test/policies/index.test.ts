@@ -62,3 +62,26 @@ test("a revision that was there and is gone stops every decision", async () => {
 	await look();
 	assert.throws(policies.check, { code: "policies_unavailable" });
 });
+
+test("a look that another has overtaken takes back no fault that was found since", async () => {
+	const { stored, waiting, source } = slowSource();
+	const policies = openPolicies({ published: { source, monotonic: () => 0 } });
+	const looks: Promise<void>[] = [];
+	const look = async () => {
+		looks.push(policies.refresh());
+		await settled();
+	};
+	await look();
+	stored.push(otpVersion());
+	await look();
+	waiting[1]?.();
+	await looks[1];
+	stored.pop();
+	await look();
+	waiting[2]?.();
+	await looks[2];
+	assert.throws(policies.check, { code: "policies_unavailable" });
+	waiting[0]?.();
+	await looks[0];
+	assert.throws(policies.check, { code: "policies_unavailable" });
+});
