@@ -180,11 +180,12 @@ function revokesAll(text: string): boolean {
 }
 
 // Letters and digits in one case, without accents and without characters that can't be seen. Who holds a key down means
-// the word all the same.
+// the word all the same, with one such letter, or two where it is "all".
 function toWords(text: string): string[] {
 	const plain = text.normalize("NFKD").replace(/[\p{M}\p{Cf}]/gu, "");
 	return plain
 		.toLowerCase()
+		.replace(/all{2,}(?!\p{L})/gu, "all")
 		.replace(/(\p{L})\1{2,}/gu, "$1")
 		.split(/[^\p{L}\p{N}]+/u)
 		.filter(Boolean);

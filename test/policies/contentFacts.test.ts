@@ -111,7 +111,10 @@ test("an opt-out says in so many words that it is from everything", () => {
 
 test("a word whose letters are held down may be from everything, and what is none does not become one by it", () => {
 	assert.equal(contentFacts("STOPPPP ALL").revokesAll, true);
-	for (const text of ["Ok", "hello", "non-stop", "no stops on the way", "ok, I will stop by", "www"]) {
+	for (const text of ["STOP ALLLL", "stopalll", "Canceeel alLL", "STOPPP ALLL"]) {
+		assert.deepEqual([keyword(text), contentFacts(text).revokesAll], ["stop", true], text);
+	}
+	for (const text of ["Ok", "hello", "non-stop", "no stops on the way", "ok, I will stop by", "www", "alll good"]) {
 		assert.equal(keyword(text), undefined, text);
 	}
 });
