@@ -1,6 +1,7 @@
 // `lethe keys rewrap`: what old versions of cohorts' keys wrap is wrapped by the newest, and old versions are ended.
 
 import { Command } from "commander";
+import type { Deps } from "../../deps.ts";
 import { withDeps } from "../admin/withDeps.ts";
 
 const pageItems = 100;
@@ -15,7 +16,7 @@ export function rewrapCommand(): Command {
 				const sum = { cohorts: 0, rewrapped: 0, resting: 0 };
 				const renew = async (id: string): Promise<void> => {
 					const { state, rewrappedCount } = await deps.keyRotation.renew(id, Number.NEGATIVE_INFINITY);
-					if (state === "gone") return refuseGone(id, options);
+					if (state === "gone") return refuseGone(deps, id, options);
 					sum.cohorts++;
 					sum.rewrapped += rewrappedCount;
 					if (state === "resting") sum.resting++;
@@ -35,10 +36,15 @@ export function rewrapCommand(): Command {
 		);
 }
 
-/** Of one that was asked for nothing was done; beside others it is told, and the exit code says that not all were. */
-function refuseGone(id: string, { cohort }: { cohort?: string }): void {
+/**
+ * Of one that was asked for nothing was done; beside others it is told, and the exit code says that not all were. One that
+ * is being destroyed just then needs nothing.
+ */
+async function refuseGone({ store }: Deps, id: string, { cohort }: { cohort?: string }): Promise<void> {
 	const why = `there is no key cohort-${id}. See \`lethe keys list --cohort ${id}\`.`;
 	if (cohort) throw new Error(why);
+	const { state = "destroyed" } = (await store.cohorts.find(id)) ?? {};
+	if (state === "condemned" || state === "destroyed") return;
 	process.stderr.write(`${why}\n`);
 	process.exitCode = 1;
 }

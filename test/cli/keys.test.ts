@@ -111,8 +111,12 @@ describe("lethe keys", () => {
 		const { code, out, error } = await lethe(["rewrap", "--json"]);
 		assert.deepEqual([code, JSON.parse(out).cohorts], [1, 1]);
 		assert.match(error, new RegExp(`cohort-${lost}`));
+		// One whose key goes just then is done.
+		await store.cohorts.advance(lost, "open", "condemned");
+		const ending = await lethe(["rewrap", "--json"]);
+		assert.deepEqual([ending.code, JSON.parse(ending.out).cohorts, ending.error], [0, 1, ""]);
 		// With it the inventory of other tests would differ.
-		await store.cohorts.advance(lost, "open", "destroyed");
+		await store.cohorts.advance(lost, "condemned", "destroyed");
 	});
 
 	it("ends no version of a pseudonym key that a message needs, says which, and ends it for good once that is gone", async () => {
