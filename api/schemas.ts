@@ -828,13 +828,13 @@ function wideHoldFields() {
 	return { ...fields, approvedBy: fields.approvedBy.unwrap(), reviewAt: time };
 }
 
-/** Segments a second, and by country. */
-export const segmentsPerSecond = z.int().min(1).max(100_000).meta({ description: "Segments a second." });
 /** A country, or a region of one; for the packs the Union counts as one. */
 export function isResidence(place: string): boolean {
 	return place === "EU" || (isCountry(place.slice(0, 2)) && (!place.includes("-") || isRegion(place)));
 }
 
+/** Segments a second, and by country. */
+export const segmentsPerSecond = z.int().min(1).max(100_000).meta({ description: "Segments a second." });
 export const countryCode = z.string().refine(isCountry, { error: "A country of ISO 3166-1." });
 export const countryRates = z.record(countryCode, segmentsPerSecond);
 

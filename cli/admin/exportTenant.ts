@@ -50,7 +50,7 @@ async function writeLines(path: string, values: readonly unknown[]): Promise<voi
 	await writePages(path, [values]);
 }
 
-type Pages<Item = unknown> = Iterable<readonly Item[]> | AsyncIterable<readonly Item[]>;
+type Pages = Iterable<readonly unknown[]> | AsyncIterable<readonly unknown[]>;
 
 /** One JSON value a line, each page as it comes; whole or not at all. Answers how many they are. */
 export async function writePages(path: string, pages: Pages): Promise<number> {
