@@ -1,5 +1,7 @@
 // Names for groups of countries that packs may use.
 
+import { countryOf } from "../domain/country.ts";
+
 /** The European Economic Area, with the outermost regions that have a country code of their own. */
 const eea = [
 	...["AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GR", "HR", "HU", "IE", "IT", "LT", "LU", "LV"],
@@ -8,7 +10,7 @@ const eea = [
 
 const countryGroups: Record<string, readonly string[]> = { EEA: eea };
 
-/** Countries, with groups spelt out. */
+/** Countries by the codes of ISO 3166-1, as facts are read, with groups spelt out. */
 export function expandCountries(names: readonly string[]): Set<string> {
-	return new Set(names.flatMap((name) => countryGroups[name] ?? [name]));
+	return new Set(names.flatMap((name) => countryGroups[name] ?? [countryOf(name) ?? name]));
 }
