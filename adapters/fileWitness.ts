@@ -1,14 +1,12 @@
 // A witness in a file: the last checkpoint, replaced at once or not at all.
 
 import { randomBytes } from "node:crypto";
-import { link, open, readFile, rename, rm } from "node:fs/promises";
+import { link, readFile, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { LetheError } from "../domain/errors.ts";
 import { isOfOneLog } from "../domain/evidence.ts";
-import { makeFolder, syncFolder } from "./folders.ts";
+import { makeFolder, syncFolder, writeSynced } from "./onDisk.ts";
 import type { Witness } from "./witness.ts";
-
-const privateFile = 0o600;
 
 /**
  * On the disk when it answers. What it was shown of other logs stays beside it, numbered from 1. Throws LetheError
@@ -54,16 +52,6 @@ export function createFileWitness(path: string): Witness {
 				return true;
 			}),
 	};
-}
-
-async function writeSynced(path: string, note: string): Promise<void> {
-	const file = await open(path, "w", privateFile);
-	try {
-		await file.writeFile(note);
-		await file.sync();
-	} finally {
-		await file.close();
-	}
 }
 
 async function readNote(path: string): Promise<string | undefined> {

@@ -1,11 +1,11 @@
 // The ledger in a folder on another disk than the stores: a file an entry and an epoch, each written whole or not at all.
 
 import { randomUUID } from "node:crypto";
-import { link, open, readdir, readFile, rm, stat } from "node:fs/promises";
+import { link, readdir, readFile, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { LetheError } from "../../domain/errors.ts";
 import { type Epoch, keyOf, type LedgerEntry, ledgerKinds } from "../../domain/ledger.ts";
-import { makeFolder, syncFolder } from "../folders.ts";
+import { makeFolder, syncFolder, writeSynced } from "../onDisk.ts";
 import type { LedgerPlace } from "./ledger.ts";
 
 // What is being written, beside the epochs: there they are few, and looked through at every beat.
@@ -150,16 +150,6 @@ async function removeSynced(path: string): Promise<void> {
 	} catch (error) {
 		// Where no folder is, no name is.
 		if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
-	}
-}
-
-async function writeSynced(path: string, text: string): Promise<void> {
-	const file = await open(path, "wx", 0o600);
-	try {
-		await file.writeFile(text);
-		await file.sync();
-	} finally {
-		await file.close();
 	}
 }
 
