@@ -1,7 +1,7 @@
 // The connection to Temporal: starts runs off the caller's path, completes deliveries, keeps the sweep's schedule.
 
 import { fileURLToPath } from "node:url";
-import type { Client, Connection } from "@temporalio/client";
+import type { Client } from "@temporalio/client";
 import type { DataConverter, SearchAttributePair } from "@temporalio/common";
 import { hasOwnRun, type Message } from "../../domain/message.ts";
 import {
@@ -23,7 +23,7 @@ import { createBatcher } from "../batcher.ts";
 import type { ServerTls } from "../serverTls.ts";
 import { createCallLine } from "./callLine.ts";
 import { createPayloadGuard } from "./payloadGuard.ts";
-import { sdk } from "./sdk.ts";
+import { type Clients, sdk } from "./sdk.ts";
 import { createSweepSchedule } from "./sweepSchedule.ts";
 
 /** Failures keep codes only; payloads outside the declared schema are refused. */
@@ -33,9 +33,6 @@ export const dataConverter: DataConverter = {
 };
 
 export type Runs = ReturnType<typeof createRuns>;
-
-/** The client of a connection, made when it is first asked for. */
-type Clients = { readonly client: Client };
 
 const answerMsMax = 5_000;
 // A worker asks again when its question has stayed unanswered for a minute.
@@ -65,25 +62,22 @@ export function connectTemporal(options: {
 	tls?: ServerTls | undefined;
 }) {
 	const { address, tls, ...rest } = options;
-	let opened: { connection: Connection; client: Client } | undefined;
+	let opened: Client | undefined;
 	/** Loads the SDK, if nobody has yet; connects to nothing. */
 	const open = () => {
 		if (!opened) {
 			const connection = sdk().Connection.lazy({ address, connectTimeout: answerMsMax, ...temporalTls(tls) });
-			opened = { connection, client: new (sdk().Client)({ connection, dataConverter, ...rest }) };
+			opened = new (sdk().Client)({ connection, dataConverter, ...rest });
 		}
 		return opened;
 	};
 	return {
 		open,
 		get client() {
-			return open().client;
-		},
-		get connection() {
-			return open().connection;
+			return open();
 		},
 		/** @throws when it is away, or takes calls and answers none */
-		ping: () => soonEnough(open(), () => open().connection.workflowService.getSystemInfo({})),
+		ping: () => soonEnough(open(), () => open().workflowService.getSystemInfo({})),
 		close: async () => opened?.connection.close(),
 	};
 }
@@ -240,14 +234,15 @@ async function endSleep(temporal: Clients, submissionId: string): Promise<void> 
 }
 
 // Of itself the SDK repeats a call that is not answered for some minutes, and whoever asks how it is would hear nothing.
-function soonEnough<T>({ client }: Clients, call: () => Promise<T>): Promise<T> {
-	return client.connection.withDeadline(Date.now() + answerMsMax, call);
+function soonEnough<T>({ connection }: Client, call: () => Promise<T>): Promise<T> {
+	return connection.withDeadline(Date.now() + answerMsMax, call);
 }
 
 async function countWorkers(temporal: Clients, taskQueue: string): Promise<number> {
-	const { pollers } = await soonEnough(temporal, () =>
-		temporal.client.workflowService.describeTaskQueue({
-			namespace: temporal.client.options.namespace,
+	const { client } = temporal;
+	const { pollers } = await soonEnough(client, () =>
+		client.workflowService.describeTaskQueue({
+			namespace: client.options.namespace,
 			taskQueue: { name: taskQueue },
 			taskQueueType: workflowTasks,
 		}),

@@ -3,6 +3,9 @@
 import { createRequire } from "node:module";
 import type * as Sdk from "@temporalio/client";
 
+/** The client of a connection, made when it is first asked for. */
+export type Clients = { readonly client: Sdk.Client };
+
 const require = createRequire(import.meta.url);
 
 /** Waits some 0.2 s when it is first asked. */

@@ -1,18 +1,14 @@
 // The sweep's schedule: without it nothing is repaired and nothing forgotten, so it is made again whenever it is not as it must be.
 
-import type { Client, ScheduleDescription, ScheduleOptions, ScheduleUpdateOptions } from "@temporalio/client";
+import type { ScheduleDescription, ScheduleOptions, ScheduleUpdateOptions } from "@temporalio/client";
 import { workflowNames } from "../../workflows/contract.ts";
-import { sdk } from "./sdk.ts";
+import { type Clients, sdk } from "./sdk.ts";
 
 /** What had to be done; undefined when it stood as it must. */
 type Ensured = "created" | "mended" | undefined;
 
 /** One schedule a task queue. An operator who wants no sweep stops the workers. */
-export function createSweepSchedule(options: {
-	temporal: { readonly client: Client };
-	taskQueue: string;
-	everyMs: number;
-}) {
+export function createSweepSchedule(options: { temporal: Clients; taskQueue: string; everyMs: number }) {
 	const { temporal, taskQueue, everyMs } = options;
 	const scheduleId = `sweep-${taskQueue}`;
 	const wanted = {

@@ -106,11 +106,11 @@ describe("mutual TLS", () => {
 		const [host = "", inner] = (process.env.TEMPORAL_ADDRESS as string).split(":");
 		const port = await gate(host, Number(inner));
 		await judge(async (tls) => {
-			const { connection } = connectTemporal({ address: `127.0.0.1:${port}`, namespace: "default", tls });
+			const { client, close } = connectTemporal({ address: `127.0.0.1:${port}`, namespace: "default", tls });
 			const within = Date.now() + 2_000;
-			await connection
-				.withDeadline(within, () => connection.workflowService.getSystemInfo({}))
-				.finally(() => connection.close());
+			await client.connection
+				.withDeadline(within, () => client.workflowService.getSystemInfo({}))
+				.finally(() => close());
 		});
 	});
 
