@@ -243,7 +243,7 @@ function createIdempotencyStore(collection: mongo.Collection<IdempotencyDocument
 }
 
 /** The keyed hash of a network, and the one under an older version of the hash's key that it stands in place of. */
-type SeenNetwork = { mac: string; instead?: string | undefined };
+export type SeenNetwork = { mac: string; instead?: string | undefined };
 
 function createApiKeyStore(collection: mongo.Collection<ApiKeyDocument>) {
 	return {

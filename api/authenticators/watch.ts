@@ -1,6 +1,7 @@
 // What is noticed of the use of credentials: when they were last used, and what tells that they may have leaked.
 
 import type { ApiKeyDocument } from "../../adapters/mongo/models.ts";
+import type { SeenNetwork } from "../../adapters/mongo/store.ts";
 import { networkOf } from "../addresses.ts";
 import type { ApiDeps } from "../deps.ts";
 import type { Metrics } from "../metrics.ts";
@@ -25,8 +26,6 @@ export type WatchDeps = Pick<ApiDeps, "clock" | "hmac" | "evidence" | "log"> & {
 	store: { apiKeys: Pick<ApiDeps["store"]["apiKeys"], "noteUse"> };
 };
 
-/** `instead`: its hash under an older version of the hash's key. */
-type Network = { mac: string; instead?: string | undefined };
 type Known = Pick<ApiKeyDocument, "_id" | "tenantId">;
 
 // However often a leaked key is tried, it does not fill the log.
@@ -62,7 +61,7 @@ export function createWatch(deps: WatchDeps) {
 	 * The network as a key's document is to have it; undefined where it has it so. One that is known under an older version
 	 * of the hash's key is kept under the newest from then on.
 	 */
-	async function newNetwork(key: ApiKeyDocument, network: string): Promise<Network | undefined> {
+	async function newNetwork(key: ApiKeyDocument, network: string): Promise<SeenNetwork | undefined> {
 		const text = `from\n${key._id}\n${network}`;
 		const { toStore, live } = await deps.hmac.macs("api-key", undefined, text);
 		const before = key.seenFrom ?? [];
