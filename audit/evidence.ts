@@ -7,7 +7,7 @@ import { type Act, type Bundle, bundleEntriesMax, everyTenant, indexText, spanOf
 import type { IdKind } from "../domain/ids.ts";
 import type { EvidenceEntry, Message } from "../domain/message.ts";
 import { formatEntry } from "./entry.ts";
-import { append, type Frontier, hashBytes, leafHash } from "./merkle.ts";
+import { append, type Frontier, hashBytes, leafHash, splitHashes } from "./merkle.ts";
 
 export type Evidence = ReturnType<typeof createEvidence>;
 
@@ -186,11 +186,7 @@ export function packFrontier({ hashes }: Frontier): Buffer {
 
 /** @throws RangeError when these are not the hashes of a tree of that size */
 export function unpackFrontier(size: number, packed: Uint8Array): Frontier {
-	const bytes = Buffer.from(packed);
-	const hashes = Array.from({ length: bytes.length / hashBytes }, (_, at) =>
-		bytes.subarray(at * hashBytes, (at + 1) * hashBytes),
-	);
 	const ones = [...size.toString(2)].filter((bit) => bit === "1").length;
-	if (bytes.length !== ones * hashBytes) throw new RangeError("not the edge of a tree of that size");
-	return { size, hashes };
+	if (packed.length !== ones * hashBytes) throw new RangeError("not the edge of a tree of that size");
+	return { size, hashes: splitHashes(packed) };
 }

@@ -5,7 +5,7 @@ import { type Bundle, everyTenant, spanOf } from "../domain/evidence.ts";
 import { openCheckpoint } from "./checkpoint.ts";
 import { readEntry } from "./entry.ts";
 import { packFrontier, unpackFrontier } from "./evidence.ts";
-import { append, emptyFrontier, type Frontier, type Hash, hashBytes, leafHash, rootOf } from "./merkle.ts";
+import { append, emptyFrontier, type Frontier, type Hash, hashBytes, leafHash, rootOf, splitHashes } from "./merkle.ts";
 import { createSeenNames } from "./seenNames.ts";
 import { idOfNote, type OfLine } from "./succession.ts";
 import { tileNodes } from "./tiles.ts";
@@ -183,10 +183,7 @@ async function readTiles(tiles: StoredLog["tiles"], tileRoots: readonly Hash[], 
 
 /** Undefined where these are not the hashes of a full tile. */
 function rootOfTile(hashes: Uint8Array): Hash | undefined {
-	const bytes = Buffer.from(hashes);
-	if (bytes.length !== tileNodes * hashBytes) return undefined;
-	const nodes = Array.from({ length: tileNodes }, (_, at) => bytes.subarray(at * hashBytes, (at + 1) * hashBytes));
-	return rootOf(append(emptyFrontier, nodes));
+	return hashes.length === tileNodes * hashBytes ? rootOf(append(emptyFrontier, splitHashes(hashes))) : undefined;
 }
 
 /** Roots of the full tiles over these hashes. */

@@ -7,6 +7,14 @@ export type Hash = Buffer<ArrayBufferLike>;
 
 export const hashBytes = 32;
 
+/** The hashes that stand one behind the other in bytes, which are copied. */
+export function splitHashes(bytes: Uint8Array): Hash[] {
+	const copy = Buffer.from(bytes);
+	return Array.from({ length: copy.length / hashBytes }, (_, at) =>
+		copy.subarray(at * hashBytes, (at + 1) * hashBytes),
+	);
+}
+
 // Leaves and nodes never hash alike: else a node could be passed off as an entry (RFC 6962, 2.1).
 const leafPrefix = Buffer.of(0);
 const nodePrefix = Buffer.of(1);
