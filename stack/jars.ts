@@ -1,9 +1,11 @@
 // Java archives by pinned version and digest, fetched once by Maven, for SMSCs that others have written.
 
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync, renameSync, rmSync } from "node:fs";
-import { delimiter, join } from "node:path";
+import { once } from "node:events";
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { basename, delimiter, join } from "node:path";
+import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { makePrivateFolder } from "./files.ts";
 import { waitForLock } from "./lock.ts";
@@ -35,26 +37,44 @@ export async function fetchJars(archives: Archives): Promise<string> {
 	makePrivateFolder(folder);
 	const lock = await waitForLock(join(folder, "lock"), () => undefined);
 	try {
-		for (const [coordinates, digest] of Object.entries(archives)) fetchJar(coordinates, digest);
+		const missing = Object.keys(archives).filter((coordinates) => !existsSync(fileOf(coordinates)));
+		if (missing.length > 0) await fetchAll(missing);
+		for (const [coordinates, digest] of Object.entries(archives)) verifyJar(coordinates, digest);
 	} finally {
 		lock.release();
 	}
 	return Object.keys(archives).map(fileOf).join(delimiter);
 }
 
-function fetchJar(coordinates: string, digest: string): void {
+/** In one run of Maven, whose own start takes longer than a small archive. */
+async function fetchAll(missing: string[]): Promise<void> {
+	const incoming = makePrivateFolder(join(folder, "incoming"));
+	writeFileSync(join(folder, "pom.xml"), pomOf(missing), { mode: 0o600 });
+	const mvn = spawn("mvn", ["-q", "-B", `${plugin}:copy`, `-DoutputDirectory=${incoming}`], {
+		cwd: folder,
+		stdio: ["ignore", "pipe", "ignore"],
+		timeout: 300_000,
+	});
+	const [said, [code]] = await Promise.all([text(mvn.stdout), once(mvn, "close")]);
+	if (code !== 0) throw new Error(`${missing.join(", ")} could not be fetched:\n${said.slice(-2000)}`);
+	for (const file of missing.map(fileOf)) renameSync(join(incoming, basename(file)), file);
+}
+
+function pomOf(archives: string[]): string {
+	const element = (name: string, content: string) => `<${name}>${content}</${name}>`;
+	const named = (coordinates: string) => {
+		const [group = "", artifact = "", version = ""] = coordinates.split(":");
+		return element("groupId", group) + element("artifactId", artifact) + element("version", version);
+	};
+	const items = archives.map((coordinates) => element("artifactItem", named(coordinates)));
+	const configuration = element("configuration", element("artifactItems", items.join("")));
+	const copying = `${named(plugin)}${configuration}`;
+	const build = element("build", element("plugins", element("plugin", copying)));
+	return element("project", `<modelVersion>4.0.0</modelVersion>${named("local:archives:1")}${build}`);
+}
+
+function verifyJar(coordinates: string, digest: string): void {
 	const file = fileOf(coordinates);
-	if (!existsSync(file)) {
-		const incoming = makePrivateFolder(join(folder, "incoming"));
-		const what = [`-Dartifact=${coordinates}`, `-DoutputDirectory=${incoming}`];
-		const { status, stdout } = spawnSync("mvn", ["-q", "-B", `${plugin}:copy`, ...what], {
-			cwd: folder,
-			encoding: "utf8",
-			timeout: 180_000,
-		});
-		if (status !== 0) throw new Error(`${coordinates} could not be fetched:\n${stdout?.slice(-2000)}`);
-		renameSync(join(incoming, file.slice(folder.length + 1)), file);
-	}
 	const found = createHash("sha256").update(readFileSync(file)).digest("hex");
 	if (found === digest) return;
 	rmSync(file);

@@ -2,25 +2,31 @@
 
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { test } from "node:test";
+import { before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { CarrierEvent, SendOutcome } from "../../../../adapters/carriers/carrier.ts";
 import { createSmpp } from "../../../../adapters/carriers/smpp.ts";
 import { Plaintext } from "../../../../domain/plaintext.ts";
 import { until } from "../../../stack/carrier/start.ts";
-import { startJsmpp, whyNoJsmpp } from "./jsmpp.ts";
+import { fetchJsmpp, startJsmpp, whyNoJsmpp } from "./jsmpp.ts";
 import { startMeddler } from "./meddler.ts";
 
 const skip = whyNoJsmpp();
 const messageCount = 300;
 const concurrency = 20;
 const decimal = (id: string) => String(Number.parseInt(id, 16));
+let classPath: string;
+
+// Beside the tests, whose limits are for what they test, not for a registry that is slow.
+before(async () => {
+	if (!skip) classPath = await fetchJsmpp();
+});
 
 test("none lost and none twice but declared, with the link cut, throttled, and the SMSC killed in between", {
 	skip,
 	timeout: 90_000,
 }, async () => {
-	await using smsc = await startJsmpp();
+	await using smsc = await startJsmpp(classPath);
 	await using meddler = await startMeddler(smsc.port);
 	const secrets = { ...smsc.credentials, callbackKey: randomBytes(32).toString("base64") };
 	const settings = { url: meddler.url, receiptIds: "decimal", binds: "2", window: "4", responseSeconds: "2" };
@@ -94,7 +100,7 @@ test("an SMSC of another project reads our parts, our payload and our refused bi
 	skip,
 	timeout: 60_000,
 }, async () => {
-	await using smsc = await startJsmpp();
+	await using smsc = await startJsmpp(classPath);
 	const url = `smpp://127.0.0.1:${smsc.port}`;
 	const send = async (settings: Record<string, string>, secrets: Record<string, string>, text: string) => {
 		const carrier = createSmpp({ settings: { url, ...settings }, secrets });

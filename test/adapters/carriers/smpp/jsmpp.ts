@@ -19,9 +19,11 @@ const taken = /Receiving submit_sm '(.*?)', and return message id ([0-9a-f]+)\n/
 /** What the SMSC took, in its own words; `id` is hexadecimal, as it answers. */
 type Entry = { text: string; id: string };
 
+/** Class path of the simulator, fetched where it is not there yet: which may take minutes. */
+export const fetchJsmpp = () => fetchJars(archives);
+
 /** A simulator on a port that stays its own over restarts, with all that it ever took. */
-export async function startJsmpp() {
-	const classPath = await fetchJars(archives);
+export async function startJsmpp(classPath: string) {
 	const port = await freePort();
 	const ledger: Entry[] = [];
 	let running: Awaited<ReturnType<typeof run>>;
