@@ -77,9 +77,9 @@ export function createStore(connection: MongoConnection, deps: { randomToken: ()
 			for (const [name, model] of Object.entries(models)) {
 				const keys = indexes[name as keyof typeof models];
 				await guardStore(async () => {
-					await model.createCollection();
-					// In one command: each by itself takes a server more than twice as long.
-					if (keys.length > 0) await model.collection.createIndexes(keys.map((key) => ({ key })));
+					// A collection is made with its first index. In one command: each by itself takes a server more than twice as long.
+					if (keys.length === 0) await model.createCollection();
+					else await model.collection.createIndexes(keys.map((key) => ({ key })));
 				});
 			}
 		},
