@@ -124,13 +124,17 @@ const refusalPhrases = [
 	"lose my number",
 	"wrong (number|person)",
 ];
+// A number is that of a line, a list or a card: who adds one to a STOP still means it.
+const asking = "((kindly|can|could|would|reply|text|send|sir|(i|we) said) )";
+const besideStop =
+	"immediately|already|forever|asap|today|right|and|bye|sir|bro|man|spam|(mailing|service|subscription)s?|(to )?\\d+";
 // Sentences that say so by being all that is said: what follows "I want to stop" may be anything. Fillers are left out.
 const refusals = [
 	`(i|we) (just |really )?(want|wish|need|demand|(would|d) like) ((this|that|them|everything|(the|these|those|your) ${messages}|these|those) )?to stop( (immediately|already|forever))?`,
 	"(no|nope|nah) stop",
 	"(i|we) (have |ve |already )*(asked|told) (to stop|no)",
 	"(just|make|make (this|these|that|them)) stop",
-	"stop (immediately|already|forever)",
+	`${asking}?stop( (${besideStop}))*`,
 	"(i|we) (hereby |do )?(revoke|withdraw|rescind)",
 	"(i|we) (am |are |m |re )(revoking|withdrawing)( (my|our|consent|permission))*",
 	"(i|we) (do not|dont|don t|no longer|never) (consent|consented)( (to )?(this|that|these|those|any of this))?",

@@ -53,6 +53,23 @@ test("an opt-out is recognised by any reasonable means", () => {
 	for (const text of [...optOuts, "halt", "HALT!", "Halt please"]) assert.equal(keyword(text), "stop", text);
 });
 
+test("an opt-out stays one with a number, a please or a word of address beside it", () => {
+	const optOuts = [
+		...["STOP 1", "Stop 12345", "STOP #1", "STOP to 12345", "stop 555-1234", "Reply STOP", "text stop", "send STOP"],
+		...["Kindly stop", "STOP ASAP", "stop right now", "Stop please and thank you", "can you stop", "Could you stop?"],
+		...["Would you please stop", "stop bro", "stop, sir", "Sir stop", "stop today", "STOP thanks bye", "I said stop"],
+		...["STOP SPAM", "stop service", "Stop subscription", "stop mailing"],
+	];
+	for (const text of optOuts) assert.equal(keyword(text), "stop", text);
+	const others = [
+		...["stop 5 is closed", "Which is stop 5?", "Can you stop by?", "I can stop", "the stop is to the right", "bus 12"],
+		...["Could you stop at the pharmacy", "don't stop 1", "stop and go", "He said stop smoking", "to stop", "1234"],
+	];
+	for (const text of others) assert.equal(keyword(text), undefined, text);
+	const { keywordClass, cardNumber } = contentFacts("STOP 4111 1111 1111 1111");
+	assert.deepEqual([keywordClass, cardNumber], ["stop", true]);
+});
+
 test("an opt-out that is said again is one, and nothing else becomes one by it", () => {
 	for (const text of [
 		"stop stop",
