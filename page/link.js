@@ -11,12 +11,15 @@ const label = "lethe/link/v1/";
 const utf8 = new TextEncoder();
 const { subtle } = crypto;
 const kept = `lethe ${pathId}`;
+const answerMsMax = 30_000;
 /** Where the browser keeps nothing, by its settings or in an app's own view of the web, this page does until it is left. */
 let keptHere;
 
 start();
 
 function start() {
+	// The whole link, put into this tab after a part of it, differs by its fragment alone: nothing would be loaded anew.
+	addEventListener("hashchange", () => location.reload());
 	// The switch of languages loads the page anew: the fragment has to come along.
 	for (const link of document.querySelectorAll("nav a")) link.hash = location.hash;
 	document.querySelector("#noscript")?.remove();
@@ -132,6 +135,8 @@ async function ask(act, secret) {
 		cache: "no-store",
 		credentials: "omit",
 		referrerPolicy: "no-referrer",
+		// A line that hangs is given up for its reader to try again; older browsers wait as long as they do.
+		signal: AbortSignal.timeout?.(answerMsMax),
 	});
 	const later = { 429: "slower", 503: "away" }[answer.status];
 	if (later) return { state: later };

@@ -338,6 +338,34 @@ describe("a secure link", { timeout: 240_000 }, () => {
 		await reader.api.store.messages.transition({ id, from: [message.state], set: { content: sealed } });
 	}
 
+	it("opens once the whole link is put into the tab that had a part of it", async () => {
+		const { id, url } = await reader.send();
+		const { page } = await reader.open(url.slice(0, -3));
+		await reader.said(page, "The link is incomplete");
+		await page.goto(url);
+		await reader.show(page);
+		await page.locator("#message").waitFor();
+		assert.deepEqual(await acts(id), ["link_opened"]);
+	});
+
+	it("gives a line up that hangs, and opens at the next try", async () => {
+		const { id, url } = await reader.send();
+		const context = await browser.newContext({ locale: "en" });
+		await context.addInitScript(
+			"const { timeout } = AbortSignal; AbortSignal.timeout = (ms) => timeout.call(AbortSignal, ms / 100)",
+		);
+		const page = await context.newPage();
+		await page.goto(url);
+		await page.route(/\/l\//, () => undefined);
+		await reader.show(page);
+		await reader.said(page, "Check your connection and try again");
+		await page.unroute(/\/l\//);
+		await reader.show(page);
+		await page.locator("#message").waitFor();
+		assert.deepEqual(await acts(id), ["link_opened"]);
+		await context.close();
+	});
+
 	it("without JavaScript says what it needs, and uses nothing up", async () => {
 		const { id, url } = await reader.send();
 		const { page } = await reader.open(url, { javaScriptEnabled: false });
