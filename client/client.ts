@@ -56,7 +56,7 @@ export function createClient(options: ClientOptions) {
 	 * Calls one operation of the API by its name.
 	 * Undefined where it deleted what a try with a lost answer had deleted already.
 	 * @throws LetheProblem when it refuses; LetheTimeout; LetheUnreachable; LetheKeyMissing; what `signal` was aborted with;
-	 * TypeError for an id that is none
+	 * TypeError for an id that is none, or an idempotency key that fits no header
 	 */
 	async function call<N extends Name>(name: N, input: Input<N>, options_: CallOptions = {}): Promise<Told<N>> {
 		const { url, ...asked } = formRequest(base, name, input, options_);
@@ -70,7 +70,7 @@ export function createClient(options: ClientOptions) {
 		const init = { ...asked, signal };
 		let mayBeDone = false;
 		for (let retry = 0; ; retry++) {
-			const outcome = await settle(() => attempt(options, url, init), init.headers.accept);
+			const outcome = await settle(() => attempt(options, url, init), init.headers.get("accept"));
 			if ("answer" in outcome) return outcome.answer as Told<N>;
 			// It bears no idempotency key: that nothing is there any more is all that tells of the first.
 			if (mayBeDone && init.method === "DELETE" && isAbsence(outcome.failure)) return undefined as Told<N>;
@@ -139,11 +139,11 @@ function formRequest(base: string, name: Name, input: object, { idempotencyKey, 
 	const [method, path, type = "application/json"]: readonly [string, string, string?] = routes[name];
 	const { params, query, body } = input as { params?: Values; query?: Values; body?: unknown };
 	const isPage = [query, body as Values].some((given) => given?.format === "html");
-	const headers: Record<string, string> = { accept: isPage ? "text/html" : type };
-	if (body !== undefined) headers["content-type"] = "application/json";
+	const headers = new Headers({ accept: isPage ? "text/html" : type });
+	if (body !== undefined) headers.set("content-type", "application/json");
 	// The same for every try: a repeat never does a thing twice.
-	if (method === "POST" && !keyless.has(name)) headers["idempotency-key"] = idempotencyKey ?? crypto.randomUUID();
-	if (waitSeconds > 0) headers.prefer = `wait=${Math.ceil(waitSeconds)}`;
+	if (method === "POST" && !keyless.has(name)) headers.set("idempotency-key", idempotencyKey ?? crypto.randomUUID());
+	if (waitSeconds > 0) headers.set("prefer", `wait=${Math.ceil(waitSeconds)}`);
 	const url = `${base}${fill(path, params)}${formatQuery(query)}`;
 	return { url, method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) };
 }
@@ -171,7 +171,7 @@ async function addKey(headers: Headers, given: ClientOptions["key"], signal: Req
 	}
 }
 
-async function settle(tried: () => Promise<Response>, accept: string | undefined): Promise<Outcome> {
+async function settle(tried: () => Promise<Response>, accept: string | null): Promise<Outcome> {
 	try {
 		const response = await tried();
 		const text = await response.text();
@@ -211,7 +211,7 @@ function leavesOpen(failure: Error): boolean {
 }
 
 /** @throws TypeError, SyntaxError for what is another's answer, such as a proxy's page */
-function readAnswer({ status, headers }: Response, text: string, accept: string | undefined): unknown {
+function readAnswer({ status, headers }: Response, text: string, accept: string | null): unknown {
 	if (status === 204) return undefined;
 	const [type] = (headers.get("content-type") ?? "").split(/ *;/);
 	if (type?.toLowerCase() !== accept) throw new TypeError("The answer is of another type than was asked for.");
@@ -236,7 +236,9 @@ function waitOf(failure: Error, retry: number): number {
 /** Seconds, or a date; RFC 9110, 10.2.3. */
 function readRetryAfter(header: string | null): number | undefined {
 	if (header === null) return undefined;
-	const ms = /^\d+$/.test(header) ? Number(header) * 1000 : Date.parse(header) - Date.now();
+	// Of a fraction or a minus Date.parse would make a day of long ago, after which to come at once.
+	const date = /^[A-Za-z]/.test(header) ? Date.parse(header) : Number.NaN;
+	const ms = /^\d+$/.test(header) ? Number(header) * 1000 : date - Date.now();
 	return Number.isNaN(ms) ? undefined : Math.max(0, ms);
 }
 

@@ -167,6 +167,31 @@ describe("the client", () => {
 		}
 	});
 
+	it("takes the seconds or the date of a Retry-After, and waits by itself where it is neither", async () => {
+		const asked = async (header: string) => {
+			const fetch = async () => problem(503, "overloaded", true, { "retry-after": header });
+			const refused = await client
+				.createClient({ url, key: "k", fetch, retriesMax: 0 })
+				.messages.get("msg_x")
+				.catch((error: unknown) => error);
+			assert.ok(refused instanceof client.LetheProblem);
+			return refused.retryAfterMs;
+		};
+		assert.equal(await asked("2"), 2_000);
+		const inAMinute = (await asked(new Date(Date.now() + 60_000).toUTCString())) ?? 0;
+		assert.ok(inAMinute > 55_000 && inAMinute <= 60_000, String(inAMinute));
+		assert.equal(await asked("Wed, 21 Oct 2015 07:28:00 GMT"), 0);
+		for (const header of ["1.5", "-5", "soon", ""]) assert.equal(await asked(header), undefined, header);
+	});
+
+	it("tells at once of an idempotency key that fits no header, and sends nothing", async () => {
+		const { lethe, seen } = open("k");
+		for (const idempotencyKey of ["訂單-1", "one\ntwo"]) {
+			await assert.rejects(lethe.messages.send(body(), { idempotencyKey }), TypeError);
+		}
+		assert.deepEqual(seen, []);
+	});
+
 	it("believes no answer of another type than it asks for: a proxy's page is repeated, and in the end told", async () => {
 		const { key } = await api.addTenant();
 		const page = (type: string) => () => new Response("<html>Soon again</html>", { headers: { "content-type": type } });
