@@ -137,7 +137,7 @@ async function measure(peer: Peer, place: Place, prefix: string, messages: numbe
 	const calls = Math.ceil(messages / peer.each);
 	await rateOf(calls, connections, (call) => peer.send(texts.slice(call * peer.each, (call + 1) * peer.each)));
 	const acceptedAt = Date.now();
-	const { seen, received } = await untilSettled(peer, place, prefix, messages);
+	const { seen, received } = await untilSettled(peer, place, prefix, texts);
 	const sent = [...seen.values()];
 	const perSecond = (count: number, at: number) => (count * 1000) / Math.max(1, at - startedAt);
 	return {
@@ -148,21 +148,34 @@ async function measure(peer: Peer, place: Place, prefix: string, messages: numbe
 	};
 }
 
-/** Waits for the last receipt, or until nothing has moved for so long. */
-async function untilSettled(peer: Peer, place: Place, prefix: string, messages: number, stillMs = stillMsMax) {
+/** Waits for the receipt of each of these texts, or until nothing has moved for so long. */
+export async function untilSettled(
+	peer: Pick<Peer, "receipts">,
+	place: { smsc: Pick<RunningSmsc, "texts">; sink: Pick<Sink, "heard"> },
+	prefix: string,
+	texts: string[],
+	stillMs = stillMsMax,
+) {
 	let last = { count: -1, at: Date.now() };
 	for (;;) {
 		const seen = await place.smsc.texts(prefix);
 		const received = receiptsOf(peer, place, prefix, seen);
 		const count = seen.size + received.size;
 		if (count !== last.count) last = { count, at: Date.now() };
-		if (received.size >= messages || Date.now() - last.at > stillMs) return { seen, received };
+		// What a peer took without saying so comes, too: as many are not the same ones.
+		const isOver = received.size >= texts.length && texts.every((text) => received.has(text));
+		if (isOver || Date.now() - last.at > stillMs) return { seen, received };
 		await sleep(pollMs);
 	}
 }
 
 /** Text → when its receipt came out. */
-function receiptsOf(peer: Peer, { sink }: Place, prefix: string, seen: Awaited<ReturnType<RunningSmsc["texts"]>>) {
+function receiptsOf(
+	peer: Pick<Peer, "receipts">,
+	{ sink }: { sink: Pick<Sink, "heard"> },
+	prefix: string,
+	seen: Awaited<ReturnType<RunningSmsc["texts"]>>,
+) {
 	if (peer.receipts === "callback") {
 		return new Map([...sink.heard].filter(([text]) => text.startsWith(prefix)));
 	}
@@ -198,7 +211,7 @@ async function killHalfWay(peer: Peer, place: Place, prefix: string, messages: n
 	clearTimeout(stuck);
 	const atKill = (await place.smsc.texts(prefix)).size;
 	await peer.restart();
-	const { seen, received } = await untilSettled(peer, place, prefix, accepted.length, stillAfterKillMsMax);
+	const { seen, received } = await untilSettled(peer, place, prefix, accepted, stillAfterKillMsMax);
 	return {
 		accepted: accepted.length,
 		submittedAtKill: atKill,

@@ -6,6 +6,7 @@ import { basename, join } from "node:path";
 import { test } from "node:test";
 import { type CpuProfile, drawFlame } from "../../bench/flame.ts";
 import { percentile95, spread, untilStill } from "../../bench/measure.ts";
+import { untilSettled } from "../../bench/peers.ts";
 import { draw, drawLines } from "../../bench/plot.ts";
 import { type Figures, findRegressions, isBusy, recorded } from "../../bench/records.ts";
 import { root } from "../tidy/tree.ts";
@@ -113,6 +114,27 @@ test("what is counted is waited for until it stays as it is, or has come to its 
 	let looks = 0;
 	await untilStill(async () => moving[looks++] ?? 5, { stillMs: 10, end: 0 });
 	assert.ok(looks > moving.length);
+});
+
+test("after a kill those texts are waited for that a peer said it has, whatever else comes of it meanwhile", async () => {
+	const taken = { times: 1, cameAt: 1, acknowledgedAt: 2 };
+	const seen = new Map(["k-0", "k-1", "k-9"].map((text) => [text, taken] as const));
+	let looks = 0;
+	const smsc = {
+		async texts() {
+			// A late one comes once somebody has looked.
+			if (looks++ > 0) seen.set("k-2", taken);
+			return seen;
+		},
+	};
+	const accepted = ["k-0", "k-1", "k-2"];
+	const place = { smsc, sink: { heard: new Map<string, number>() } };
+	const settled = await untilSettled({ receipts: "acknowledged" }, place, "k-", accepted, 5_000);
+	assert.deepEqual(
+		accepted.filter((text) => !settled.received.has(text)),
+		[],
+	);
+	assert.equal(looks, 2);
 });
 
 test("the 95th percentile is the value that 95 of 100 do not exceed", () => {
