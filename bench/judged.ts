@@ -59,12 +59,19 @@ export const judged: { [Suite in keyof Suites]: (of: Suites[Suite]) => Judgement
 			"bytesPerMessage.all": of.bytesPerMessage.all,
 		},
 	}),
+	// That another is absent is the machine's affair; that Lethe is, or sends twice, is ours.
 	peers: (of) => ({
 		more: Object.fromEntries(
 			Object.entries(of.ratios).flatMap(([ours, over]) =>
 				Object.entries(over).map(([theirs, ratio]) => [`ratios.${ours}.${theirs}`, ratio] as const),
 			),
 		),
+		broken: Object.entries(of.peers)
+			.filter(([name]) => name.startsWith("lethe"))
+			.flatMap(([name, { absent, failed = absent, killed }]) => [
+				...(failed === undefined ? [] : [`${name}: ${failed}`]),
+				...(killed && killed.twice > 0 ? [`${name}: ${killed.twice} sent twice after a kill`] : []),
+			]),
 	}),
 	soak: (of) => ({
 		less: {

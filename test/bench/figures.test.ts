@@ -81,6 +81,20 @@ test("a promise that a run breaks is told, whatever is on record", () => {
 	assert.equal(findRegressions({ ...accept, overload }, undefined)[0], "overload.met.durable is false");
 });
 
+test("a run beside the peers in which Lethe failed, or sent twice, is no pass; another peer may do either", () => {
+	const killed = { accepted: 9, submittedAtKill: 5, lost: 0, twice: 0, receiptsLost: 0 };
+	const peers = {
+		...{ suite: "peers", store: "mongod", ratios: { "lethe-batch": { plain: 0.2 } } },
+		peers: { jasmin: { absent: "there is no Python with venv" }, plain: { killed: { ...killed, twice: 3 } } },
+	};
+	const judge = (ours: object, more: object = {}) =>
+		findRegressions({ ...peers, ...more, peers: { ...peers.peers, "lethe-batch": ours } }, peers);
+	assert.deepEqual(judge({ killed }), []);
+	assert.deepEqual(judge({ failed: "POST answered 500" }, { ratios: {} }), ["lethe-batch: POST answered 500"]);
+	assert.deepEqual(judge({ absent: "it did not start" }, { ratios: {} }), ["lethe-batch: it did not start"]);
+	assert.deepEqual(judge({ killed: { ...killed, twice: 2 } }), ["lethe-batch: 2 sent twice after a kill"]);
+});
+
 test("what was recorded on another store, or not at all, is no measure, and no pass", () => {
 	const told = (now: Figures, then: Figures | undefined) => findRegressions(now, then).join();
 	assert.match(
