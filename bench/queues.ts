@@ -70,17 +70,19 @@ async function openBench({ mongodb, redis }: Servers) {
 		derive: (kind: IdKind, text: string) => formatId(kind, createHash("sha256").update(text).digest()),
 	};
 	const workers: ReturnType<typeof createSendWorker>[] = [];
+	const failures: Error[] = [];
 	const common = { clock: Date.now, monotonic: () => performance.now(), random: Math.random, ids };
 	return {
 		...common,
 		store,
 		sendQueues,
+		failures,
 		redis,
 		prefix,
 		collection: connection.collection<{ _id: string }>("bare"),
 		work(sendQueue: string, ratePerSecond: number, handle: Parameters<typeof createSendWorker>[0]["handle"]) {
 			const on = { url: redis, prefix, clock: Date.now, sendQueue, concurrency, ratePerSecond };
-			const worker = createSendWorker({ ...on, handle, onError: fail });
+			const worker = createSendWorker({ ...on, handle, onError: (error) => failures.push(error) });
 			workers.push(worker);
 			return worker;
 		},
@@ -109,7 +111,7 @@ async function measureRate(bench: Bench, seconds: number) {
 		return true as const;
 	};
 	const senders = [bench.work(sendQueue, limit, handle), bench.work(sendQueue, limit, handle)];
-	await untilDone(() => starts.length, jobs.length);
+	await untilDone(bench, () => starts.length, jobs.length);
 	for (const sender of senders) await sender.close();
 	const [first, last] = [starts[0]?.at ?? 0, starts.at(-1)?.at ?? 0];
 	const windows: number[] = [];
@@ -141,7 +143,7 @@ async function bareRate(bench: Bench, count: number): Promise<number> {
 		},
 		{ connection, prefix: bench.prefix, concurrency, skipVersionCheck: true },
 	);
-	await untilDone(() => done, count);
+	await untilDone(bench, () => done, count);
 	const seconds = (performance.now() - startedAt) / 1000;
 	await worker.close();
 	await queue.close();
@@ -163,11 +165,11 @@ async function letheRate(bench: Bench, count: number): Promise<number> {
 	);
 	const worker = bench.work(sendQueue, 100_000, async (job, control) => {
 		const isWell = await send(job, control);
-		if (!isWell) fail(new Error("an attempt was not accepted"));
+		if (!isWell) bench.failures.push(new Error("an attempt was not accepted"));
 		done++;
 		return isWell;
 	});
-	await untilDone(() => done, count);
+	await untilDone(bench, () => done, count);
 	const seconds = (performance.now() - startedAt) / 1000;
 	await worker.close();
 	return count / seconds;
@@ -218,15 +220,12 @@ function messagesOf(bench: Bench, sendQueue: string, count: number): Message[] {
 	}));
 }
 
-async function untilDone(count: () => number, jobs: number): Promise<void> {
+/** @throws what went wrong meanwhile: a rate of which a part failed is none. */
+async function untilDone({ failures }: Bench, count: () => number, jobs: number): Promise<void> {
 	const end = performance.now() + 300_000;
-	while (count() < jobs) {
+	while (count() < jobs && failures.length === 0) {
 		if (performance.now() > end) throw new Error(`${count()} of ${jobs} jobs were done within five minutes`);
 		await new Promise((resolve) => setTimeout(resolve, 20));
 	}
-}
-
-function fail(error: Error): void {
-	console.error(error.message);
-	process.exitCode = 1;
+	if (failures[0]) throw failures[0];
 }
