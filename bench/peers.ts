@@ -29,6 +29,15 @@ type Figures = {
 	killed?: Killed;
 } & Record<string, unknown>;
 
+export const peerNames = [
+	"kannel-spool",
+	"kannel-memory",
+	"jasmin",
+	"jasmin-nodelay",
+	"plain",
+	"lethe-single",
+	"lethe-batch",
+] as const;
 const connections = 20;
 const pollMs = 100;
 const stillMsMax = 60_000;
@@ -94,7 +103,7 @@ function openers(stack: Stack, { smsc, sink }: Place, log: (line: string) => voi
 		plain: () => openPlain(site("plain"), { redisUrl }),
 		"lethe-single": lethe(1),
 		"lethe-batch": lethe(limits.submissionMessagesMax),
-	} satisfies Record<string, () => Promise<Peer>>;
+	} satisfies Record<(typeof peerNames)[number], () => Promise<Peer>>;
 }
 
 /** A peer's figures; one that can't be had, or fails, says why and has none. */

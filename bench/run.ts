@@ -26,7 +26,7 @@ import { growthSuite } from "./growth.ts";
 import { lifecycleSuite, sharingSuite } from "./lifecycle.ts";
 import { startMongoProxy } from "./mongoProxy.ts";
 import { pageSuite } from "./page.ts";
-import { peersSuite } from "./peers.ts";
+import { peerNames, peersSuite } from "./peers.ts";
 import { plot } from "./plot.ts";
 import { policySuite } from "./policy.ts";
 import { purgeSuite } from "./purge.ts";
@@ -57,17 +57,18 @@ ${Object.entries(about)
 	.join("\n")}
 
 --json     print nothing but the JSON object
---rounds   rounds, interleaved with the baseline's but for the peers (default 5; encrypt 40, policy 15; cost and soak have none)
+--rounds   rounds, interleaved with the baseline's but for the peers and growth (default 5; encrypt 40, policy 15; cost and soak have none)
 --messages messages a round of acceptance (default 1000), the lifecycle (default 400), batches (default 2000) or the queues (default 1000), of each peer (default 3000), of a purge's cohort (default 10000)
 --only     the peers whose names have one of these, commas between them
 --behind   messages of another tenant behind which the queues' fairness is measured (default 100000)
 --bulk     messages beside which one-time codes go out (default 10000)
---profile  write flame graphs of the engine's processes (accept has none)
+--profile  write flame graphs of the engine's processes (of lifecycle, batch, growth, soak and cost)
 --record   keep the figures in docs/benchmarks, draw them in docs/images; refused where more than half of the
            processors were busy in the minute before (by the load that the system tells)
 --busy     record even so; the figures tell the load before them
 --check    exit 1 when a figure that the suite is judged by is worse than the recorded one by more than 15 %, or when
-           a promise is broken: a target, the budget of cost, what an overload is to leave whole
+           a promise is broken: a target, the budget of cost, what an overload is to leave whole, a soak without
+           failures, a run of Lethe's beside the peers that did not fail and sent nothing twice
 --overload seconds of overload (default 30)
 --stored   finished messages that growth measures beside (default 100000), --open unfinished ones (default 5000)
 --rate     messages a second that cost works out the needs of, commas between them (default 100,1000,10000)
@@ -203,7 +204,10 @@ function readArguments() {
 				help: { type: "boolean", default: false },
 			},
 		});
-		const { only: _only, rate, ...amounts } = read.values;
+		if (read.positionals.length > 1) throw new Error(`One suite at a time, not '${read.positionals.join(" ")}'`);
+		const { only = "", rate, ...amounts } = read.values;
+		const unknown = only.split(",").find((part) => !peerNames.some((name) => name.includes(part)));
+		if (unknown !== undefined) throw new Error(`--only takes parts of the peers' names, not '${unknown}'`);
 		for (const [name, value] of [...Object.entries(amounts), ...rate.split(",").map((one) => ["rate", one] as const)]) {
 			if (typeof value !== "string" || Number(value) > 0 || (name === "cohorts" && value === "0")) continue;
 			throw new Error(`--${name} takes a number above 0, not '${value}'`);
