@@ -113,7 +113,7 @@ async function readLedger({ carrierUrl, carrierToken }: Target): Promise<{ text:
 	const answer = await fetch(`${carrierUrl}/ledger/search`, {
 		method: "POST",
 		headers: { authorization: `Bearer ${carrierToken}`, "content-type": "application/json" },
-		body: JSON.stringify({ to }),
+		body: JSON.stringify({ to, limit: 1_000 }),
 	});
 	return ((await answer.json()) as { messages: { text: string }[] }).messages;
 }
