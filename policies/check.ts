@@ -1,11 +1,14 @@
 // One pack judged before it may be used: its text, how it fits the others, and its own cases.
 
+import { countryOf, isCountry } from "../domain/country.ts";
 import { isWord } from "../domain/evidence.ts";
 import { caseFault, runCases } from "./cases.ts";
+import { knownFacts } from "./conditionSchema.ts";
 import type { PackFault } from "./faults.ts";
 import { findSetFaults, indexPacks, type LoadedPack } from "./packSet.ts";
 import { linesIn, readPackText } from "./packText.ts";
 import type { PackFile } from "./schema.ts";
+import { isRegion } from "./zones.ts";
 
 /** A case of the pack; `mismatches` says what its decision did not meet, one line each. */
 export type CheckedCase = { id: string; line: number; passed: boolean; mismatches: string[] };
@@ -30,6 +33,7 @@ export function checkPack(text: string, name: string | undefined, others: readon
 		...findNameFault(file, name, lineOf),
 		...findCodeFault(file, lineOf),
 		...findHourFaults(file, lineOf),
+		...findPlaceFaults(file, lineOf),
 		...findSetFaults([...others.map((other) => other.file), file]).map(({ pack, path, message, mend }) => {
 			const own = pack === `${file.id} ${file.version}`;
 			return { line: own ? lineOf(path) : 1, message, mend };
@@ -85,5 +89,33 @@ function findHourFaults({ rules }: PackFile, lineOf: (path: (string | number)[])
 					mend: "Write whole days, such as P2D.",
 				})),
 		);
+	});
+}
+
+// Facts say a place by its own code: a rule that names another would meet nothing. What is published stays readable.
+function findPlaceFaults(
+	{ applies, excludes, rules }: PackFile,
+	lineOf: (path: (string | number)[]) => number,
+): PackFault[] {
+	return placesIn({ applies, excludes, rules }, []).flatMap(({ name, path }) => {
+		const [code = ""] = name.split("-", 1);
+		const own = countryOf(code);
+		const isKnown = (code === "EEA" || isCountry(code)) && (!name.includes("-") || isRegion(name));
+		if (isKnown) return [];
+		const mend = own === undefined || own === code ? "Correct it." : `Write ${own}${name.slice(code.length)}.`;
+		const what = own === code ? "not a region that the country has" : "not a country's code of ISO 3166-1";
+		return [{ line: lineOf(path), message: `${path.join(".")}: ${name} is ${what}`, mend }];
+	});
+}
+
+type Place = { name: string; path: (string | number)[] };
+
+/** What is asked for of facts that are places, and the regions of windows. */
+function placesIn(part: unknown, path: Place["path"], isPlace = false): Place[] {
+	if (typeof part === "string") return isPlace ? [{ name: part, path }] : [];
+	if (typeof part !== "object" || part === null) return [];
+	return Object.entries(part).flatMap(([key, inner]) => {
+		const isOne = knownFacts.get(key)?.kind === "place" || (key === "regions" && path.at(-1) === "window");
+		return placesIn(inner, [...path, Array.isArray(part) ? Number(key) : key], isPlace || isOne);
 	});
 }

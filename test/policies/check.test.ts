@@ -260,3 +260,28 @@ function checkedPack(given: string) {
 	assert.ok(pack);
 	return { file: pack, sha256: "" };
 }
+
+test("a place that no facts can say is refused with the one that is meant, wherever a rule asks for it", () => {
+	const asked = (when: string) => text.replace("{ category: marketing }", when);
+	const faults = (changed: string) =>
+		check(changed).errors.map(({ line, message, mend }) => [line, `${message}. ${mend}`]);
+	const line = lineOf(text, "when:");
+	for (const [when, fault] of [
+		["{ subjectResidence: UK }", /\.when\.subjectResidence: UK is not a country's code of ISO 3166-1\. Write GB\.$/],
+		["{ senderEstablishment: { not: [FR, EL] } }", /\.not\.1: EL is not .* Write GR\.$/],
+		["{ any: [{ recipientCountry: { country: [XX] } }] }", /\.country\.0: XX is not .* Correct it\.$/],
+		["{ subjectResidence: UK-LND }", /UK-LND is not .* Write GB-LND\.$/],
+	] as const) {
+		const [[at, said] = [], ...others] = faults(asked(when));
+		assert.deepEqual([at, others], [line, []], when);
+		assert.match(String(said), fault);
+	}
+	assert.deepEqual(faults(asked("{ senderEstablishment: [GB, EEA], subjectResidence: { orAbsent: US-FL } }")), []);
+	const window = (region: string) =>
+		text.replace(
+			"deny: [CONSENT_MISSING]",
+			`window: { regions: [US-FL, ${region}], open: [{ days: [mon], start: "08:00", end: "20:00" }] }`,
+		);
+	const [[, said] = []] = faults(window("US-FLA"));
+	assert.match(String(said), /\.window\.regions\.1: US-FLA is not a region that the country has\. Correct it\.$/);
+});
