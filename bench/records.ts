@@ -60,7 +60,10 @@ function judge(figures: Figures): Judgement {
 	return judgeOf(figures);
 }
 
-/** What only one of the runs has is not compared: a peer that was absent, memory where the system does not tell it. */
+/**
+ * What only one of the runs has is not compared: a peer that was absent, memory where the system does not tell it. What is
+ * no number was not measured, and is as good as nothing.
+ */
 function compare(
 	now: Record<string, number>,
 	then: Record<string, number> = {},
@@ -70,6 +73,7 @@ function compare(
 		const known = then[name];
 		// A record has null for what was no number.
 		if (typeof known !== "number") return [];
-		return shareOf(figure, known) < tolerance ? [`${name} is ${figure.toFixed(3)}, was ${known.toFixed(3)}`] : [];
+		const isAsGood = figure === known || (Number.isFinite(figure) && shareOf(figure, known) >= tolerance);
+		return !isAsGood ? [`${name} is ${figure.toFixed(3)}, was ${known.toFixed(3)}`] : [];
 	});
 }

@@ -95,6 +95,16 @@ test("a run beside the peers in which Lethe failed, or sent twice, is no pass; a
 	assert.deepEqual(judge({ killed: { ...killed, twice: 2 } }), ["lethe-batch: 2 sent twice after a kill"]);
 });
 
+test("a figure that is no number passes nowhere, and one that is 0 as it was does", () => {
+	const judge = (changed: object) => findRegressions({ ...lifecycle, ...changed }, lifecycle);
+	assert.deepEqual(judge({ ratio: Number.NaN }), ["ratio is NaN, was 0.600"]);
+	assert.deepEqual(judge({ latencyRatio: Number.NaN }), ["latencyRatio is NaN, was 4.000"]);
+	const none = { ...lifecycle, eventsPerMessage: 0 };
+	assert.deepEqual(findRegressions(none, none), []);
+	const purge = { suite: "purge", store: "mongod", ratio: Number.NaN, targets: { ratioMin: 0.5 } };
+	assert.deepEqual(findRegressions(purge, undefined)[0], "ratio is NaN, its target 0.5");
+});
+
 test("what was recorded on another store, or not at all, is no measure, and no pass", () => {
 	const told = (now: Figures, then: Figures | undefined) => findRegressions(now, then).join();
 	assert.match(
