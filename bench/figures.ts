@@ -104,11 +104,11 @@ function rangeOf(ours: Spread | undefined, theirs: Spread | undefined): string {
 
 type Killed = NonNullable<Suites["peers"]["peers"][string]["killed"]>;
 
-function tellKilled({ lost, twice, submittedAtKill, killedAtHalf }: Killed, messages: number): string {
+function tellKilled({ lost, inDoubt = 0, twice, submittedAtKill, killedAtHalf }: Killed, messages: number): string {
 	// A record of before tells only what was at the SMSC then.
 	const atHalf = killedAtHalf ?? submittedAtKill >= messages / 4;
 	const early = atHalf
 		? ""
 		: ` (killed with ${whole(submittedAtKill)} of ${whole(Math.ceil(messages / 2))} at the SMSC)`;
-	return `${lost}, ${twice}${early}`;
+	return `${lost}${inDoubt > 0 ? ` (and ${inDoubt} in doubt)` : ""}, ${twice}${early}`;
 }

@@ -17,9 +17,11 @@ type Options = { rounds: number; messages: number; only: string | undefined; log
 type Sink = Awaited<ReturnType<typeof startSink>>;
 type Place = { smsc: RunningSmsc; sink: Sink };
 type Rates = Awaited<ReturnType<typeof measure>>;
-type Killed = Omit<Awaited<ReturnType<typeof killHalfWay>>, "killedAtHalf"> & {
+type Killed = Omit<Awaited<ReturnType<typeof killHalfWay>>, "killedAtHalf" | "inDoubt"> & {
 	/** Not in a record of before. */
 	killedAtHalf?: boolean;
+	/** Nor of a peer that can't be asked. */
+	inDoubt?: number;
 };
 type Figures = {
 	absent?: string;
@@ -194,7 +196,7 @@ function receiptsOf(
 }
 
 /**
- * Only what the peer said it has accepted counts as lost. One that has not sent half of it in time is killed all the same:
+ * Only what the peer said it has accepted counts as lost, and not what it says is in doubt. One that has not sent half of it in time is killed all the same:
  * `killedAtHalf` is false then.
  */
 async function killHalfWay(peer: Peer, place: Place, prefix: string, messages: number) {
@@ -221,11 +223,14 @@ async function killHalfWay(peer: Peer, place: Place, prefix: string, messages: n
 	const atKill = (await place.smsc.texts(prefix)).size;
 	await peer.restart();
 	const { seen, received } = await untilSettled(peer, place, prefix, accepted, stillAfterKillMsMax);
+	const missing = accepted.filter((text) => !seen.has(text));
+	const inDoubt = await peer.inDoubt?.(missing);
 	return {
 		accepted: accepted.length,
 		submittedAtKill: atKill,
 		killedAtHalf: atKill >= messages / 2,
-		lost: accepted.filter((text) => !seen.has(text)).length,
+		lost: missing.length - (inDoubt?.length ?? 0),
+		...(inDoubt ? { inDoubt: inDoubt.length } : {}),
 		twice: [...seen.values()].filter(({ times }) => times > 1).length,
 		receiptsLost: accepted.filter((text) => seen.has(text) && !received.has(text)).length,
 	};

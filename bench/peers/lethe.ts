@@ -19,6 +19,8 @@ const stillMsMax = 20_000;
 export function openLethe(stack: Stack, options: { smsc: Smsc; each: number; log: (line: string) => void }): Peer {
 	const { each, log } = options;
 	let engine: Engine | undefined;
+	// Text → its message.
+	const ids = new Map<string, string>();
 	const started = (): Engine => {
 		if (!engine) throw new Error("it is not started");
 		return engine;
@@ -37,8 +39,20 @@ export function openLethe(stack: Stack, options: { smsc: Smsc; each: number; log
 			const { post } = started();
 			const shared = { category: "transactional", dataClasses: ["contact"] };
 			const messages = texts.map((body) => ({ to: magicNumber("delivered"), body }));
-			if (each === 1) await post("/v1/messages", { ...shared, ...messages[0] });
-			else await post("/v1/batches", { ...shared, messages });
+			const accepted =
+				each === 1
+					? [await post("/v1/messages", { ...shared, ...messages[0] })]
+					: ((await post("/v1/batches", { ...shared, messages })) as { items?: { id?: string }[] }).items;
+			for (const [index, text] of texts.entries()) ids.set(text, accepted?.[index]?.id ?? "refused");
+		},
+		async inDoubt(texts) {
+			const doubted: string[] = [];
+			for (const text of texts) {
+				const { state } = await started().ask<{ state: string }>("GET", `/v1/messages/${ids.get(text)}`);
+				// An attempt is recorded before the SMSC is called: what has none is sent after the restart.
+				if (state === "sending" || state === "unknown") doubted.push(text);
+			}
+			return doubted;
 		},
 		// Certificates, and what closes a run, come after the receipt.
 		settle: async () => untilStill(started().countOpenRuns, { stillMs: stillMsMax, end: 0 }),

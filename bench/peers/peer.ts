@@ -22,6 +22,8 @@ export type Peer = {
 	settle?: () => Promise<void>;
 	/** Ends its own processes as a power cut would; its stores live on. */
 	kill: () => Promise<void>;
+	/** Of texts that were accepted, those that it says may be at the SMSC or not; absent where nobody can ask it. */
+	inDoubt?: (texts: string[]) => Promise<string[]>;
 	restart: () => Promise<void>;
 	stop: () => Promise<void>;
 };
