@@ -168,13 +168,14 @@ export function told(event: {
 export function wrote(message: {
 	eventId: string;
 	from: string;
-	to: string;
+	to: string | undefined;
 	service?: string | undefined;
 	text: string;
 	at: number;
 }): Parsed {
 	const { eventId, from, to, service, text, at } = message;
-	const parties = { from: Plaintext.text(toE164(from)), to: toE164(to), ...(service && { service }) };
+	const written = { ...(to !== undefined && { to: toE164(to) }), ...(service && { service }) };
+	const parties = { from: Plaintext.text(toE164(from)), ...written };
 	return { messages: [{ eventId, ...parties, text: Plaintext.text(text), at }] };
 }
 

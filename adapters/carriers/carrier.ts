@@ -61,8 +61,8 @@ export type InboundMessage = {
 	/** Unique per message at this carrier; the replay key. */
 	eventId: string;
 	from: Plaintext;
-	/** The sender that it was written to. */
-	to: string;
+	/** The sender that it was written to; absent where the carrier does not name it: then it is that of the queue. */
+	to?: string;
 	/** The carrier's id of the service that this sender is one of, where the carrier names one. */
 	service?: string | undefined;
 	text: Plaintext;

@@ -63,6 +63,7 @@ const manual = (): Manual => ({
 	statuses: states,
 	limits: [
 		"It sends through the SMS API; Bird's channels are understood in callbacks only.",
+		"Bird does not name the number that a recipient wrote to: it counts as the queue's sender, so have no other channel's messages brought to the queue (filter the webhook by channelId).",
 		"It can't be asked by a reference of ours.",
 	],
 });
@@ -186,6 +187,8 @@ const status = z.enum(Object.keys(states));
 const receipt = z.object({ id, recipient: address.optional(), status, statusReason: z.string().max(64).optional() });
 const inbound = z.object({ id, originator: address, recipient: address, body: z.string().max(1600) });
 const contact = z.object({ identifierValue: address });
+// Of what recipients write it bears the id of the channel's own, and no number.
+const connector = z.object({ identifierValue: address.optional() });
 const channelEvent = z.object({
 	event: z.string(),
 	payload: z.object({
@@ -193,7 +196,7 @@ const channelEvent = z.object({
 		status: z.string().optional(),
 		sender: z.object({ contact: contact.optional() }).optional(),
 		receiver: z
-			.object({ connector: contact.optional(), contacts: z.array(contact).optional(), contact: contact.optional() })
+			.object({ connector: connector.optional(), contacts: z.array(contact).optional(), contact: contact.optional() })
 			.optional(),
 		body: z.object({ type: z.string(), text: z.object({ text: z.string() }).optional() }).optional(),
 		createdAt: z.string().optional(),
@@ -296,9 +299,9 @@ function parseChannel(object: Record<string, unknown>, now: number): Parsed {
 	const from = payload.sender?.contact?.identifierValue;
 	const { connector, contacts, contact: to } = payload.receiver ?? {};
 	const receiver = connector ?? contacts?.[0] ?? to;
-	if (from === undefined || receiver === undefined) return unread;
+	if (from === undefined) return unread;
 	const text = payload.body?.text?.text ?? "";
-	return wrote({ eventId: payload.id, from, to: receiver.identifierValue, text, at });
+	return wrote({ eventId: payload.id, from, to: receiver?.identifierValue, text, at });
 }
 
 function one(carrierId: string, name: string, reason: string | undefined, at: number): Parsed {

@@ -13,4 +13,6 @@ test("a sender is known with and without its plus, by the service that it is one
 	assert.ok(!isWrittenTo("MG1", { to: "+12025550100" }));
 	assert.ok(!isWrittenTo("+12025550100", { to: "+12025550101", service: "MG1" }));
 	assert.ok(!isWrittenTo("Lethe", { to: "lethe" }));
+	assert.ok(isWrittenTo("+12025550100", {}), "it was brought to the queue's own address");
+	assert.ok(!isWrittenTo("+12025550100", { service: "MG1" }));
 });

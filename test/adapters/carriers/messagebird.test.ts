@@ -200,3 +200,24 @@ test("what a recipient wrote to a Bird channel is told as it was", () => {
 		["+31612345678", "+3197010000000", "STOP"],
 	);
 });
+
+test("what a recipient wrote to a Bird channel whose number Bird does not name is told all the same", () => {
+	const address = "https://lethe.example/in";
+	const payload = {
+		id: "m-1",
+		channelId: "c-1",
+		sender: { contact: { id: "p-1", identifierKey: "phonenumber", identifierValue: "+31612345678" } },
+		receiver: { connector: { id: "n-1" } },
+		body: { type: "text", text: { text: "STOP" } },
+		createdAt: "2030-01-02T03:04:00Z",
+	};
+	const tell = (receiver: object | undefined) => {
+		const body = JSON.stringify({ event: "sms.inbound", payload: { ...payload, receiver } });
+		const result = verify(withHmac(address, { address, body }), now);
+		assert.ok(result.valid && !result.unread);
+		return result.messages.map(({ from, to, text }) => [from.reveal(), to, text.reveal()]);
+	};
+	for (const receiver of [payload.receiver, {}, undefined]) {
+		assert.deepEqual(tell(receiver), [["+31612345678", undefined, "STOP"]]);
+	}
+});
