@@ -1,6 +1,7 @@
 // One open carrier a send queue and purpose: kept while its settings and secrets stay the same, so that connections are.
 
 import { LetheError } from "../../domain/errors.ts";
+import { limits } from "../../domain/limits.ts";
 import type { SendQueueDocument } from "../mongo/models.ts";
 import type { Carrier } from "./carrier.ts";
 import { refuseSecrets } from "./fields.ts";
@@ -10,11 +11,16 @@ type Held = { checkedAt: number; fingerprint: string; carrier: Carrier; queue: S
 
 // A changed setting or a rotated secret is seen within this time.
 const recheckMs = 5_000;
+// Secrets that were replaced so long ago, by a clock that differs, are no sender's any more.
+const inForceMs = 2 * recheckMs + limits.clockSkewMs;
 
 /** Opens send queues by id with the secrets of one purpose. */
 export function createQueueCarriers(deps: {
 	queues: { find: (id: string) => Promise<SendQueueDocument | undefined> };
-	secrets: { read: (sendQueue: string, purpose: "send" | "callback") => Promise<Record<string, string>> };
+	secrets: {
+		read: (sendQueue: string, purpose: "send" | "callback") => Promise<Record<string, string>>;
+		replacedAt: (sendQueue: string, purpose: "send" | "callback") => Promise<number>;
+	};
 	purpose: "send" | "callback";
 	monotonic: () => number;
 	allowSimulator: boolean;
@@ -43,8 +49,10 @@ export function createQueueCarriers(deps: {
 		});
 		if (!queue) return undefined;
 		const secrets = await deps.secrets.read(sendQueue, deps.purpose);
-		const fingerprint = JSON.stringify([queue.carrier, queue.settings, secrets]);
-		const carrier = known?.fingerprint === fingerprint ? known.carrier : openOne(queue, secrets);
+		const replacedAt = await deps.secrets.replacedAt(sendQueue, deps.purpose);
+		const fingerprint = JSON.stringify([queue.carrier, queue.settings, secrets, replacedAt]);
+		const carrier =
+			known?.fingerprint === fingerprint ? known.carrier : sureOfAbsence(openOne(queue, secrets), replacedAt);
 		return { checkedAt: deps.monotonic(), fingerprint, carrier, queue };
 	}
 
@@ -92,6 +100,22 @@ export function createQueueCarriers(deps: {
 			const open = [...held.values()].map(({ carrier }) => carrier);
 			held.clear();
 			await Promise.allSettled(open.map((carrier) => carrier.close?.()));
+		},
+	};
+}
+
+/**
+ * What was sent before the secrets were replaced may have gone by another account, which this one knows nothing of: that it is
+ * absent here shows nothing. A queue's settings are written with its secrets.
+ */
+function sureOfAbsence(carrier: Carrier, replacedAt: number): Carrier {
+	const { lookup } = carrier;
+	if (!lookup) return carrier;
+	return {
+		...carrier,
+		async lookup(reference, since, signal) {
+			const found = await lookup(reference, since, signal);
+			return found.kind === "absent" && !(since > replacedAt + inForceMs) ? { kind: "unavailable" } : found;
 		},
 	};
 }

@@ -22,6 +22,11 @@ export function createCarrierSecrets(deps: {
 			return secrets.read(placeOf(sendQueue, purpose));
 		},
 
+		/** When those took others' place, epoch milliseconds: -Infinity for the first, NaN where Vault does not say. */
+		async replacedAt(sendQueue: string, purpose: SecretPurpose): Promise<number> {
+			return secrets.replacedAt(placeOf(sendQueue, purpose));
+		},
+
 		/** What a send queue's secrets are called, none where there are none: the admin's question, which shows no value. */
 		async names(sendQueue: string, purpose: SecretPurpose): Promise<string[]> {
 			const answer = await deps.vault.read(`kv/subkeys/${placeOf(sendQueue, purpose)}`);

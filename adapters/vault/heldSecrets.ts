@@ -21,16 +21,27 @@ export function createHeldSecrets<Secret extends object>({
 	clock: () => number;
 }) {
 	const held = createRefreshing({
-		async load(place): Promise<Secret> {
+		async load(place): Promise<{ secret: Secret; replacedAt: number }> {
 			const answer = await vault.read(`kv/data/${place}`);
 			if (answer === undefined) throw new LetheError("internal", { cause: { source: "vault", missing: place } });
-			return answer.data.data as Secret;
+			const { data, metadata } = answer.data as {
+				data: Secret;
+				metadata?: { created_time?: string; version?: number };
+			};
+			const isFirst = metadata?.version === 1;
+			const replacedAt = isFirst ? Number.NEGATIVE_INFINITY : Date.parse(metadata?.created_time ?? "");
+			return { secret: data, replacedAt };
 		},
 		...{ clock, refreshMs, staleMsMax, countMax: secretsHeldMax },
 	});
 	return {
 		/** What was written five seconds ago is seen. */
-		read: held.get,
+		read: async (place: string): Promise<Secret> => (await held.get(place)).secret,
+		/**
+		 * When what `read` answers took another's place, epoch milliseconds by Vault's clock: -Infinity for what is the first
+		 * there, NaN where Vault does not say.
+		 */
+		replacedAt: async (place: string): Promise<number> => (await held.get(place)).replacedAt,
 		write: async (place: string, data: Secret): Promise<void> => void (await vault.write(`kv/data/${place}`, { data })),
 	};
 }

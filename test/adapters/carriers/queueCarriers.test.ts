@@ -11,12 +11,15 @@ import { Plaintext } from "../../../domain/plaintext.ts";
 import { until } from "../../stack/carrier/start.ts";
 
 function openCarriers() {
-	const state = { now: 0, secrets: { token: "token-the-first-one" } as object | undefined, settings: {} };
+	const state = {
+		...{ now: 0, secrets: { token: "token-the-first-one" } as object | undefined, settings: {} },
+		metadata: { created_time: new Date(0).toISOString(), version: 1 },
+	};
 	const away = { vault: false, store: false };
 	const vault = {
 		async read() {
 			if (away.vault) throw new LetheError("keys_unavailable");
-			return state.secrets && { data: { data: state.secrets } };
+			return state.secrets && { data: { data: state.secrets, metadata: state.metadata } };
 		},
 		write: async () => undefined,
 		remove: async () => undefined,
@@ -130,4 +133,27 @@ test("while the store is away a queue that is open stays so, with the secrets th
 	state.secrets = undefined;
 	await assert.rejects(openAt(61 * 60_000), { code: "internal" });
 	await assert.rejects(openAt(62 * 60_000), { code: "store_unavailable" }, "nothing is known of it any more");
+});
+
+test("what was sent before the secrets were replaced may have gone by another account: that it is absent shows nothing", async (t) => {
+	await using opened = openCarriers();
+	const { state, openAt } = opened;
+	const server = createServer((_request, response) => {
+		response.writeHead(404).end('{"error":{"code":"no_such_message"}}');
+	});
+	t.after(() => server.close());
+	await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+	state.settings = { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
+	const startedAt = Date.UTC(2030, 0, 1);
+	const ask = async (now: number, since: number) =>
+		(await (await openAt(now))?.lookup?.("ref_1", since, AbortSignal.timeout(5_000)))?.kind;
+	assert.equal(await ask(0, startedAt), "absent", "there never was another");
+	state.secrets = { token: "token-the-second-one" };
+	state.metadata = { created_time: new Date(startedAt + 1_000).toISOString(), version: 2 };
+	assert.equal(await ask(10_000, startedAt), "unavailable");
+	assert.equal(await ask(10_000, startedAt + 2_000), "unavailable", "a sender may have had the old ones yet");
+	assert.equal(await ask(10_000, startedAt + 60_000), "absent");
+	// The same secrets, written anew.
+	state.metadata = { created_time: new Date(startedAt + 3_600_000).toISOString(), version: 3 };
+	assert.equal(await ask(20_000, startedAt + 60_000), "unavailable");
 });
