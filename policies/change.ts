@@ -15,7 +15,7 @@ export function draftChange(
 	version: { version: string; effectiveFrom: string },
 	changes: readonly RuleChange[],
 ): string {
-	const document = parseDocument(text, { schema: "core" });
+	const document = parseDocument(text, { schema: "core", uniqueKeys: false });
 	const rules = document.get("rules");
 	const edits = [
 		...findPlaces(document.contents, ["version"], version.version),
@@ -38,7 +38,7 @@ export function draftChange(
  * @throws LetheError policy_refused when it is not YAML, or names no pack and version
  */
 export function readName(text: string): { pack: string; version: string; effectiveFrom?: string } {
-	const document = parseDocument(text, { schema: "core" });
+	const document = parseDocument(text, { schema: "core", uniqueKeys: false });
 	const field = (name: string) => (isMap(document.contents) ? document.get(name) : undefined);
 	const [pack, version, effectiveFrom] = [field("id"), field("version"), field("effectiveFrom")];
 	const [error] = document.errors;

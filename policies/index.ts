@@ -160,7 +160,7 @@ function createFollower(read: () => LoadedPack[], published: PublishedSource | u
 		// Another look, whose answer came sooner, has seen what was published after this one was asked; or what is wrong with it.
 		if (known && documents.length < known.revision) return;
 		if (!known || fault || documents.at(-1)?.digest !== known.digest || due) {
-			known = index(shipped(), verifyPublished(documents, publishedCount));
+			known = index(shipped(), verifyPublished(documents, publishedCount, known?.packs));
 		}
 		verifiedAt = monotonic();
 		fault = undefined;

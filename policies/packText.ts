@@ -1,6 +1,17 @@
 // A pack's text: read, checked against the schema, and kept with the line of each of its parts.
 
-import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument } from "yaml";
+import {
+	type Document,
+	isAlias,
+	isMap,
+	isScalar,
+	isSeq,
+	LineCounter,
+	type Node,
+	type Pair,
+	parseDocument,
+	visit,
+} from "yaml";
 import type { z } from "zod";
 import { limits } from "../domain/limits.ts";
 import { nearest, type PackFault } from "./faults.ts";
@@ -20,13 +31,15 @@ export type PackText = {
 
 /** Reads a pack. Nothing of it is run; a fault does not stop the search for others, of which the first are told. */
 export function readPackText(text: string): PackText {
-	const { document, lineOf } = parse(text);
-	const broken = [...document.errors, ...document.warnings].map(({ message, linePos }) => ({
+	const { document, lineOf, lineAt } = parse(text);
+	const broken = [...document.errors, ...document.warnings].slice(0, limits.packFaultsMax);
+	const faults: PackFault[] = broken.map(({ message, linePos }) => ({
 		line: linePos?.[0].line ?? 1,
 		message: `not YAML: ${message.split("\n")[0]?.replace(/ at line \d+, column \d+:?$/, "")}`,
 		mend: "Correct the line.",
 	}));
-	if (broken.length > 0) return { faults: broken, lineOf };
+	if (faults.length === 0) faults.push(...findDoubles(document, lineAt));
+	if (faults.length > 0) return { faults, lineOf };
 	let value: unknown;
 	try {
 		value = toValue(document);
@@ -46,7 +59,6 @@ export function readPackText(text: string): PackText {
 	const told = issues.filter(
 		({ code, path }) => code !== "custom" || !mistyped.some((place) => `${path.join(".")}.`.startsWith(place)),
 	);
-	const faults: PackFault[] = [];
 	for (const issue of told) {
 		faults.push(...toFaults(issue, [], lineOf));
 		if (faults.length >= limits.packFaultsMax) break;
@@ -62,8 +74,8 @@ export function readDeciding(text: string): { file: PackFile; lineOf: Lines } | 
 	const start = text.search(/^cases:/m);
 	// Only what nothing follows can be left out: the next part would begin as far left.
 	if (start === -1 || /^(?![\s#]|- )./m.test(text.slice(start + "cases:".length))) return undefined;
-	const { document } = parse(text.slice(0, start));
-	if (document.errors.length + document.warnings.length > 0) return undefined;
+	const { document, lineAt } = parse(text.slice(0, start));
+	if (document.errors.length + document.warnings.length + findDoubles(document, lineAt).length > 0) return undefined;
 	const { success, data: file } = decidingSchema.safeParse(toValue(document));
 	return success ? { file, lineOf: forgetfulLinesIn(text) } : undefined;
 }
@@ -80,9 +92,34 @@ function forgetfulLinesIn(text: string): Lines {
 
 function parse(text: string) {
 	const lines = new LineCounter();
-	// Values stay text, numbers and booleans.
-	const document = parseDocument(text, { schema: "core", uniqueKeys: true, lineCounter: lines, prettyErrors: true });
-	return { document, lineOf: (path: Path) => lines.linePos(offsetOf(document, path)).line };
+	// Values stay text, numbers and booleans. Unique keys are seen to by `findDoubles`: the library compares each with each.
+	const document = parseDocument(text, { schema: "core", uniqueKeys: false, lineCounter: lines, prettyErrors: true });
+	const lineAt = (offset: number) => lines.linePos(offset).line;
+	return { document, lineAt, lineOf: (path: Path) => lineAt(offsetOf(document, path)) };
+}
+
+/** Keys that a map has already: which of both counts, another reader may see otherwise. */
+function findDoubles(document: Document, lineAt: (offset: number) => number): PackFault[] {
+	const doubles: PackFault[] = [];
+	visit(document, {
+		Map(_, { items }) {
+			const seen = new Set<string>();
+			for (const item of items) {
+				const key = keyOf(item);
+				if (key === undefined) continue;
+				if (seen.has(key) && doubles.length < limits.packFaultsMax) {
+					const line = lineAt((item.key as Node).range?.[0] ?? 0);
+					doubles.push({
+						line,
+						message: `not YAML: the keys of a map must be unique, ${key.slice(0, 60)} is there already`,
+						mend: "Correct the line.",
+					});
+				}
+				seen.add(key);
+			}
+		},
+	});
+	return doubles;
 }
 
 /** Bounded against texts that swell when read. @throws ReferenceError for one that does */

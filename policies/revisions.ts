@@ -22,16 +22,27 @@ export function makeVersion(
 /**
  * Checks every revision, from the first on.
  * @param publishedCount how many proposals say that they were published
+ * @param known what was read before: the same text is not read again, however many there are
  * @throws LetheError policies_unavailable, whose cause says which revision is wrong and how
  */
-export function verifyPublished(documents: readonly PolicyVersion[], publishedCount: number): PublishedPack[] {
+export function verifyPublished(
+	documents: readonly PolicyVersion[],
+	publishedCount: number,
+	known: readonly LoadedPack[] = [],
+): PublishedPack[] {
 	if (documents.length < publishedCount) {
 		throw unverified(`${publishedCount} versions were published, ${documents.length} are stored: restore the others`);
 	}
-	return documents.map((document, index) => verifyOne(document, documents[index - 1], index + 1));
+	const read = new Map(known.map((pack) => [textOf(pack.file.id, pack.file.version, pack.sha256), pack]));
+	return documents.map((document, index) => verifyOne(document, documents[index - 1], index + 1, read));
 }
 
-function verifyOne(document: PolicyVersion, before: PolicyVersion | undefined, revision: number): PublishedPack {
+function verifyOne(
+	document: PolicyVersion,
+	before: PolicyVersion | undefined,
+	revision: number,
+	read: ReadonlyMap<string, LoadedPack>,
+): PublishedPack {
 	const name = `revision ${revision} (${document.pack} ${document.version})`;
 	if (document.revision !== revision || document._id !== revisionId(revision)) {
 		throw unverified(`revision ${revision} is missing: restore it`);
@@ -39,9 +50,12 @@ function verifyOne(document: PolicyVersion, before: PolicyVersion | undefined, r
 	if (document.previous !== (before?.digest ?? "")) throw unverified(`${name} does not follow the one before it`);
 	if (hashText(document.text) !== document.sha256) throw unverified(`${name}: its text is not the one published`);
 	if (digestOf(document) !== document.digest) throw unverified(`${name} is not as it was published`);
-	const { file, sha256 } = parse(document, name);
+	const { pack, version, sha256: hash } = document;
+	const { file, sha256 } = read.get(textOf(pack, version, hash)) ?? parse(document, name);
 	return { file: { ...file, effectiveFrom: formatInstant(document.effectiveFrom) }, sha256, document };
 }
+
+const textOf = (pack: string, version: string, sha256: string) => `${pack} ${version} ${sha256}`;
 
 function parse({ text, pack, version }: PolicyVersion, name: string): LoadedPack {
 	try {

@@ -261,6 +261,17 @@ function checkedPack(given: string) {
 	return { file: pack, sha256: "" };
 }
 
+test("a map of very many keys is read as soon as a list of them, and one that is there twice is told", () => {
+	const keys = (count: number) => Array.from({ length: count }, (_, index) => `k${index.toString(36)}:\n`).join("");
+	const startedAt = performance.now();
+	assert.ok(check(`${text}${keys(32_000)}`).errors.length > 0);
+	assert.ok(performance.now() - startedAt < 15_000);
+	const [double, ...others] = check(`${text}${keys(40)}kz:\n`).errors;
+	assert.deepEqual(others, []);
+	assert.equal(double?.line, text.split("\n").length + 40);
+	assert.match(double?.message ?? "", /^not YAML: .* unique, kz is there already$/);
+});
+
 test("a place that no facts can say is refused with the one that is meant, wherever a rule asks for it", () => {
 	const asked = (when: string) => text.replace("{ category: marketing }", when);
 	const faults = (changed: string) =>
