@@ -2,10 +2,11 @@
 
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { mkdir, open, readdir, readFile, rename } from "node:fs/promises";
-import { dirname, join, resolve } from "node:path";
+import { open, readdir, readFile, rename } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import type { TenantDocument } from "../../adapters/mongo/models.ts";
+import { makeFolder, syncFolder } from "../../adapters/onDisk.ts";
 import type { Deps } from "../../deps.ts";
 import { LetheError } from "../../domain/errors.ts";
 import { type Message, sealedObjects } from "../../domain/message.ts";
@@ -211,22 +212,4 @@ async function writeChunks(
 	}
 	await rename(`${path}.part`, path);
 	await syncFolder(dirname(path));
-}
-
-/** For its owner only; on the disk with every folder above it that was made for it. */
-async function makeFolder(path: string): Promise<void> {
-	const first = await mkdir(path, { recursive: true, mode: 0o700 });
-	if (first === undefined) return;
-	const until = dirname(resolve(first));
-	for (let at = resolve(path); at !== until; at = dirname(at)) await syncFolder(dirname(at));
-}
-
-// A name is on the disk only once its folder is.
-async function syncFolder(path: string): Promise<void> {
-	const folder = await open(path, "r");
-	try {
-		await folder.sync();
-	} finally {
-		await folder.close();
-	}
 }

@@ -49,6 +49,8 @@ export const rooms: Record<string, Room> = {
 			...["adapters/carriers/registry.ts", "adapters/carriers/smpp", "cli/drill"],
 			// The canary reads what the store packs.
 			"adapters/mongo/packing.ts",
+			// What a tenant is handed before its keys go is on the disk as the ledger is.
+			"adapters/onDisk.ts",
 			// As pure values, the same for what callers sign.
 			"api/messageSignature.ts",
 			// What recipients run, run here.
