@@ -6,10 +6,11 @@ type Waiting<Item, Result> = { item: Item; resolve: (result: Result) => void; re
  * One function call a caller, one `run` a batch. At most `inFlightMax` batches run at once. With `gatherMs`, a batch
  * waits that long for more calls: for what is dear to run and in no hurry.
  * With `keyOf`, items of the same key never share a batch, and keep their order.
- * `run` answers in the order of its items; when it throws, every caller of that batch gets the error.
+ * `run` answers in the order of its items, an Error for one that failed by itself; when it throws, every caller of that
+ * batch gets the error.
  */
 export function createBatcher<Item, Result>(options: {
-	run: (items: Item[]) => Promise<Result[]>;
+	run: (items: Item[]) => Promise<(Result | Error)[]>;
 	itemsMax: number;
 	inFlightMax?: number;
 	gatherMs?: number;
@@ -58,7 +59,11 @@ export function createBatcher<Item, Result>(options: {
 		inFlight++;
 		try {
 			const results = await run(batch.map((entry) => entry.item));
-			for (const [index, entry] of batch.entries()) entry.resolve(results[index] as Result);
+			for (const [index, entry] of batch.entries()) {
+				const result = results[index];
+				if (result instanceof Error) entry.reject(result);
+				else entry.resolve(result as Result);
+			}
 		} catch (error) {
 			for (const entry of batch) entry.reject(error);
 		} finally {

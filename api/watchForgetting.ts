@@ -1,12 +1,14 @@
-// What the metrics watch of forgetting: how late purges are, what the ledger was not told, how many keys are past their cryptoperiod.
+// What the metrics watch of forgetting: how late purges are, what can't be read, what the ledger was not told, how many keys are past their cryptoperiod.
 
 import { findKeyAges, type KeyPeriods } from "../audit/keyAges.ts";
+import { limits } from "../domain/limits.ts";
 import type { ApiDeps } from "./deps.ts";
 import type { Metrics } from "./metrics.ts";
 
 type WatchedDeps = Pick<ApiDeps, "clock" | "keyVersions"> & {
 	store: {
 		cohorts: Pick<ApiDeps["store"]["cohorts"], "oldestDueAt">;
+		messages: Pick<ApiDeps["store"]["messages"], "findUnreadable">;
 		ledgerWaiting: Pick<ApiDeps["store"]["ledgerWaiting"], "oldest">;
 	};
 	limits: { purgeLagMsMax: number; keyPeriods: KeyPeriods };
@@ -26,6 +28,11 @@ export function watchForgetting(metrics: Pick<Metrics, "watch">, deps: WatchedDe
 	);
 	metrics.watch("lethe_purge_overdue", "1 when that is longer than LETHE_PURGE_LAG_MS_MAX.", async () =>
 		(await lagMs()) > purgeLagMsMax ? 1 : 0,
+	);
+	metrics.watch(
+		"lethe_messages_unreadable",
+		`Messages of which what is due is not done, since they can't be read; ${limits.unreadableItems} at most are counted.`,
+		async () => (await deps.store.messages.findUnreadable(limits.unreadableItems)).length,
 	);
 	metrics.watch(
 		"lethe_ledger_waiting_seconds",

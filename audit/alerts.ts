@@ -24,6 +24,10 @@ type Severity = (typeof severities)[number];
 /** Code → how bad it is, and what to do. */
 const catalogue = {
 	purge_late: ["critical", "See what holds the worker or the cohort up: `lethe keys list --cohort ID`."],
+	message_unreadable: [
+		"critical",
+		"Put its document's `archive` back as a backup of MongoDB has it: what is due of it is done within ten minutes.",
+	],
 	ledger_late: ["critical", "See why the worker can't reach Vault; what waits is in force meanwhile."],
 	evidence_not_as_witnessed: [
 		"critical",
@@ -105,6 +109,7 @@ export type AlertsDeps = Omit<KeyNeedsDeps, "store"> & {
 		ledgerWaiting: { oldest: (itemsMax: number) => Promise<WaitingEntry[]> };
 		messages: {
 			findUnintegrated: (until: number, itemsMax: number) => Promise<Message[]>;
+			findUnreadable: (itemsMax: number) => Promise<Pick<Message, "_id" | "tenantId">[]>;
 			redactionDueSince: (sendQueue: string, itemsMax: number) => Promise<number | undefined>;
 		};
 		subjectRecords: {
@@ -145,6 +150,7 @@ export async function findAlerts(
 	};
 	const looks: Record<string, () => Promise<Raised[]>> = {
 		purge: () => latePurge(deps, now),
+		messages: () => unreadableMessages(deps, of?.tenantId),
 		ledger: () => lateLedger(deps, now),
 		evidence: () => lookAtEvidence(deps, now),
 		keys: () => overdueKeys(deps, now),
@@ -173,6 +179,14 @@ async function latePurge({ store, limits: { purgeLagMsMax } }: AlertsDeps, now: 
 	const dueAt = await store.cohorts.oldestDueAt(now);
 	const isLate = dueAt !== undefined && now - dueAt > purgeLagMsMax;
 	return isLate ? [{ code: "purge_late", since: dueAt + purgeLagMsMax }] : [];
+}
+
+/** What is due of them is not done, nor told anywhere else. */
+async function unreadableMessages({ store }: AlertsDeps, of?: string): Promise<Raised[]> {
+	const found = await store.messages.findUnreadable(limits.unreadableItems);
+	return found
+		.filter(({ tenantId }) => of === undefined || tenantId === of)
+		.map(({ _id: about }) => ({ code: "message_unreadable", about }));
 }
 
 async function lateLedger({ store }: AlertsDeps, now: number): Promise<Raised[]> {

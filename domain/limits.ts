@@ -397,6 +397,9 @@ export const limits = {
 	purgeStepPagesMax: 4,
 	// A page that its worker has not finished by then is finished by whoever comes by: no request of it is still on its way.
 	purgePagePatienceMs: 2 * 60_000,
+	// A message that nobody can read is set aside for so long before it is tried again, and so many of them are told of.
+	unreadableCheckMs: 10 * 60_000,
+	unreadableItems: 100,
 	// A cohort that a hold or a late member keeps is looked at again after this time.
 	heldCohortCheckMs: 10 * 60_000,
 	// Of messages that a hold on a period or tenant is put on in one write, and of such writes before others get their turn.

@@ -2,7 +2,7 @@
 
 import type { mongo } from "mongoose";
 import { type Bounds, queueRange } from "../../domain/backlog.ts";
-import { redactionsDue } from "../../domain/carrierCopy.ts";
+import { redactionKey, redactionsDue } from "../../domain/carrierCopy.ts";
 import { finalStates, openSince, openStates, type State, statesBefore, unsentStates } from "../../domain/lifecycle.ts";
 import { limits } from "../../domain/limits.ts";
 import { isInDoubt, isNamedBy, type Message, type SealedObjectName, sealedObjects } from "../../domain/message.ts";
@@ -15,6 +15,7 @@ import { findDue } from "./findDue.ts";
 import { guardStore, guardWrite } from "./guard.ts";
 import { insertAll } from "./insertAll.ts";
 import type { Models, PurgePage } from "./models.ts";
+import { findAside, readable, wholeOrError } from "./setAside.ts";
 import { type Update, updateTogether } from "./updateTogether.ts";
 
 export type MessageStore = ReturnType<typeof createMessageStore>;
@@ -98,8 +99,8 @@ export function createMessageStore(models: Models, deps: StoreDeps) {
 		findByCarrierId: (sendQueue: string, carrierId: string) => findByCarrierId({ sendQueue, carrierId }),
 		...createSubmissionQueries(collection),
 		...createQueries(collection),
-		...createWaitingQueries(collection),
-		...createRedactionQueries(collection),
+		...createWaitingQueries(collection, deps.clock),
+		...createRedactionQueries(collection, deps.clock),
 		...createPageWrites(collection),
 		...createDeletions(collection),
 	};
@@ -202,11 +203,24 @@ function createQueries(collection: mongo.Collection<Message>) {
 }
 
 /** What waits for somebody to come by. */
-function createWaitingQueries(collection: mongo.Collection<Message>) {
+function createWaitingQueries(collection: mongo.Collection<Message>, clock: () => number) {
+	const laterBy = (field: "notifyAt" | "unintegratedSince") => () => ({
+		[field]: clock() + limits.unreadableCheckMs,
+	});
 	return {
-		/** Messages that the sweep must look at, the longest overdue first. */
-		findDue: async (now: number, itemsMax: number) =>
-			(await findDue(collection, now, itemsMax)).map((found) => whole(found)),
+		/** Messages that the sweep must look at, the longest overdue first. What can't be read is set aside, and tried again. */
+		findDue: (now: number, itemsMax: number) =>
+			guardStore(async () => {
+				const due = await findDue(collection, now, itemsMax);
+				const left = itemsMax - due.length;
+				const aside = left > 0 ? await findAside(collection, now - limits.unreadableCheckMs, left) : [];
+				return readable(collection, [...due, ...aside], now);
+			}),
+		/** Messages that were set aside since nobody can read them. */
+		findUnreadable: (itemsMax: number) =>
+			guardStore(() => findAside(collection, Number.MAX_SAFE_INTEGER, itemsMax, { tenantId: 1 })) as Promise<
+				Pick<Message, "_id" | "tenantId">[]
+			>,
 		/** What waits in the backlog with keys between these, in their order. */
 		findBacklog: ({ after, before }: { after: string; before: string }, itemsMax: number) =>
 			guardStore(() =>
@@ -242,14 +256,14 @@ function createWaitingQueries(collection: mongo.Collection<Message>) {
 			}),
 		/** Messages with something to tell that is not among the deliveries yet, the longest waiting first; no ciphertext. */
 		findNotifying: (now: number, itemsMax: number) =>
-			guardStore(() =>
-				collection
+			guardStore(async () => {
+				const found = await collection
 					.find({ notifyAt: { $lte: now } }, { projection: { content: 0, address: 0 } })
 					.sort({ notifyAt: 1 })
 					.limit(itemsMax)
-					.map(whole)
-					.toArray(),
-			) as Promise<Message[]>,
+					.toArray();
+				return readable(collection, found, now, laterBy("notifyAt"));
+			}),
 		/** Has those that nobody has looked at since `now` looked at again at `at`. */
 		postponeNotifying: (ids: string[], now: number, at: number) =>
 			guardStore(async () => {
@@ -260,19 +274,19 @@ function createWaitingQueries(collection: mongo.Collection<Message>) {
 			}),
 		/** Messages with evidence that has not been in the log since before `until`, the longest first. */
 		findUnintegrated: (until: number, itemsMax: number) =>
-			guardStore(() =>
-				collection
+			guardStore(async () => {
+				const found = await collection
 					.find({ unintegratedSince: { $lte: until } })
 					.sort({ unintegratedSince: 1 })
 					.limit(itemsMax)
-					.map(whole)
-					.toArray(),
-			),
+					.toArray();
+				return readable(collection, found, clock(), laterBy("unintegratedSince"));
+			}),
 	};
 }
 
 /** What waits for its carrier to be asked to forget it. */
-function createRedactionQueries(collection: mongo.Collection<Message>) {
+function createRedactionQueries(collection: mongo.Collection<Message>, clock: () => number) {
 	const firstOf = ({ after, before }: Bounds, itemsMax: number, projection: mongo.Document = {}) =>
 		collection
 			.find({ redaction: { $gt: after, $lt: before } }, { projection })
@@ -294,7 +308,13 @@ function createRedactionQueries(collection: mongo.Collection<Message>) {
 	return {
 		/** Messages whose carriers have a turn due, the longest due first; see `redactionKey`. */
 		findRedactions: (range: Bounds, itemsMax: number) =>
-			guardStore(() => firstOf(range, itemsMax).map(whole).toArray()) as Promise<Message[]>,
+			guardStore(async () => {
+				const now = clock();
+				const later = ({ sendQueue }: Message) => ({
+					redaction: redactionKey(sendQueue, now + limits.unreadableCheckMs),
+				});
+				return readable(collection, await firstOf(range, itemsMax).toArray(), now, later);
+			}),
 		/**
 		 * Since when the longest waiting of the first `itemsMax` in a queue's line has been due, however often its carrier was
 		 * asked; undefined where none waits.
@@ -511,7 +531,7 @@ async function applyAll(
 	asked: Transition[],
 	deps: StoreDeps,
 	token = deps.randomToken(),
-): Promise<boolean[]> {
+): Promise<(boolean | Error)[]> {
 	const items = asked.some(({ erases }) => erases) ? await spareKept(asked, deps) : asked;
 	const now = deps.clock();
 	const changes = items.map((item) => ({
@@ -520,14 +540,29 @@ async function applyAll(
 		update: updateOf(item, token, now),
 	}));
 	const operations = updateTogether(changes) as mongo.AnyBulkWriteOperation<Message>[];
-	const { matchedCount } = await collection.bulkWrite(operations, { ordered: false });
-	if (matchedCount === items.length) return items.map(() => true);
-	if (matchedCount === 0) return items.map(() => false);
+	const result = await collection.bulkWrite(operations, { ordered: false }).catch((error: unknown) => {
+		if (items.length > 1 && isRefused(error)) return undefined;
+		throw error;
+	});
+	if (result?.matchedCount === items.length) return items.map(() => true);
+	if (result?.matchedCount === 0) return items.map(() => false);
 	const applied = await collection
 		.find({ _id: { $in: items.map((item) => item.id) } }, { projection: { tokens: 1 } })
 		.toArray();
 	const changed = new Set(applied.filter(({ tokens }) => tokens?.includes(token)).map(({ _id }) => _id));
-	return items.map(({ id }) => changed.has(id));
+	if (result) return items.map(({ id }) => changed.has(id));
+	// An operation failed, and with it what it had not come to: what did not apply is tried alone, and its failure is its own.
+	const alone = async (item: Transition) => {
+		const [done = false] = await guardStore(() => applyAll(collection, [item], deps, token));
+		return done;
+	};
+	return Promise.all(asked.map((item) => changed.has(item.id) || alone(item).catch((error: Error) => error)));
+}
+
+/** The server's word on some of the operations: the others are done, and durable. A connection that broke lists none. */
+function isRefused(error: unknown): boolean {
+	const { writeErrors, result } = error as Partial<mongo.MongoBulkWriteError>;
+	return [writeErrors ?? []].flat().length > 0 && !result?.getWriteConcernError();
 }
 
 async function takeAll(
@@ -535,14 +570,17 @@ async function takeAll(
 	items: Transition[],
 	deps: StoreDeps,
 	token?: string,
-): Promise<(Message | undefined)[]> {
+): Promise<(Message | undefined | Error)[]> {
 	// Not findOneAndUpdate, even for one: the stand-ins scan the collection for it.
 	const applied = await applyAll(collection, items, deps, token);
 	const found = await findAll(
 		collection,
 		items.map(({ id }) => id),
 	);
-	return found.map((message, index) => (applied[index] ? message : undefined));
+	return found.map((message, index) => {
+		const result = applied[index];
+		return result === true ? message : result || undefined;
+	});
 }
 
 type AttemptName = { messageId: string; attempt: number; sendQueue: string };
@@ -551,13 +589,15 @@ async function claimAll(
 	collection: mongo.Collection<Message>,
 	items: AttemptName[],
 	deps: StoreDeps,
-): Promise<(Message | undefined)[]> {
+): Promise<(Message | undefined | Error)[]> {
 	const now = deps.clock();
 	const token = deps.randomToken();
 	const claims = items.map(({ messageId, attempt, sendQueue }) => claim(messageId, attempt, now, token, sendQueue));
 	const taken = await takeAll(collection, claims, deps, token);
 	// A later change may have come in between: what counts is whose claim the attempt bears.
-	return taken.map((message) => (message?.attempts.at(-1)?.claim === token ? message : undefined));
+	return taken.map((message) =>
+		message instanceof Error || message?.attempts.at(-1)?.claim === token ? message : undefined,
+	);
 }
 
 function conditionsOf(item: Transition): Record<string, unknown> {
@@ -600,12 +640,10 @@ function updateOf(item: Transition, token: string, now: number): Update {
 	};
 }
 
-async function findAll(collection: mongo.Collection<Message>, ids: string[]): Promise<(Message | undefined)[]> {
-	const found = await collection
-		.find({ _id: { $in: [...new Set(ids)] } })
-		.map(whole)
-		.toArray();
-	const byId = new Map(found.map((message) => [message._id, message]));
+async function findAll(collection: mongo.Collection<Message>, ids: string[]): Promise<(Message | undefined | Error)[]> {
+	const found = await collection.find({ _id: { $in: [...new Set(ids)] } }).toArray();
+	// One that can't be read is the failure of whoever asks for it.
+	const byId = new Map(found.map((stored) => [stored._id, wholeOrError(stored)]));
 	return ids.map((id) => byId.get(id));
 }
 

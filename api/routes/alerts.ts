@@ -38,7 +38,7 @@ export function addAlerts(app: Instance, deps: Deps): void {
 				operationId: "listAlerts",
 				summary: "What needs a person now, the worst first",
 				description:
-					"Derived from what is stored, at each call: an alert ends with its cause. Keys, queues, endpoints, holds and requests are the tenant's own, everything else is the deployment's.",
+					"Derived from what is stored, at each call: an alert ends with its cause. Keys, queues, endpoints, holds, requests and messages are the tenant's own, everything else is the deployment's.",
 				tags: ["operations"],
 				response: { 200: alerts.describe("What stands; nothing where all is well"), ...problems },
 			},

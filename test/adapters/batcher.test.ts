@@ -84,4 +84,16 @@ describe("batcher", () => {
 			["rejected", "fulfilled"],
 		);
 	});
+
+	it("what failed by itself fails for its own caller only", async () => {
+		const batch = createBatcher<number, number>({
+			itemsMax: 3,
+			run: async (items) => items.map((item) => (item === 2 ? new Error("two") : item)),
+		});
+		const results = await Promise.allSettled([1, 2, 3].map(batch));
+		assert.deepEqual(
+			results.map((result) => (result.status === "fulfilled" ? result.value : result.reason.message)),
+			[1, "two", 3],
+		);
+	});
 });

@@ -8,6 +8,7 @@ import mongoose from "mongoose";
 import { connectMongo, type MongoConnection } from "../../../adapters/mongo/connection.ts";
 import { indexes } from "../../../adapters/mongo/models.ts";
 import { createStore, type Store } from "../../../adapters/mongo/store.ts";
+import { redactionKey, redactionsDue } from "../../../domain/carrierCopy.ts";
 import { LetheError } from "../../../domain/errors.ts";
 import { limits } from "../../../domain/limits.ts";
 import { cancel, hold } from "../../../domain/transition.ts";
@@ -472,6 +473,67 @@ describe("store", () => {
 			["ten_a", "ten_b"],
 			["ten_a", "ten_b"],
 		]);
+	});
+
+	describe("a document that the store can't change, or nobody can read,", () => {
+		const raw = () => connection.collection<{ _id: string }>("messages");
+		const settle = (calls: Promise<unknown>[]) => Promise.allSettled(calls);
+		const insertSome = async (count: number) => {
+			const ids = Array.from({ length: count }, id);
+			await Promise.all(ids.map((_id) => store.messages.insert(messageOf({ id: _id, state: "queued" }))));
+			return ids;
+		};
+
+		it("fails its own caller, and no other whose change was written with it", async () => {
+			for (const change of ["transition", "take"] as const) {
+				const ids = await insertSome(60);
+				await raw().updateOne({ _id: ids[7] as string }, { $set: { receipts: "none" } });
+				const results = await settle(
+					ids.map((one, index) => store.messages[change]({ id: one, push: { receipts: { value: { at: index } } } })),
+				);
+				const failed = results.flatMap(({ status }, index) => (status === "rejected" ? [index] : []));
+				assert.deepEqual(failed, [7], change);
+				const [failure] = results.filter((result) => result.status === "rejected");
+				assert.equal(failure?.reason.code, "store_unavailable");
+				assert.ok(results.every((result) => result.status === "rejected" || Boolean(result.value)));
+				for (const [index, one] of ids.entries()) {
+					if (index !== 7) assert.equal((await store.messages.find(one))?.receipts.length, 1, "once");
+				}
+			}
+		});
+
+		it("is set aside, so that it keeps no other waiting, is told, and is tried again", async () => {
+			const [broken = "", sound = ""] = await insertSome(2);
+			const due = { nextCheckAt: 5, notifyAt: 5, unintegratedSince: 5, redaction: redactionKey("aside", 5) };
+			await raw().updateOne({ _id: broken }, { $set: { archive: Buffer.from("none") } });
+			const [lost, found] = await settle([store.messages.find(broken), store.messages.find(sound)]);
+			assert.deepEqual([lost?.status, found?.status], ["rejected", "fulfilled"]);
+			const { messages } = store;
+			const finders = {
+				notifyAt: () => messages.findNotifying(10, 500),
+				unintegratedSince: () => messages.findUnintegrated(10, 500),
+				redaction: () => messages.findRedactions(redactionsDue("aside", 10), 500),
+				nextCheckAt: () => messages.findDue(10, 500),
+			};
+			for (const [field, find] of Object.entries(finders)) {
+				await raw().updateMany({ _id: { $in: [broken, sound] } }, { $set: due });
+				for (const first of [true, false]) {
+					const ids = (await find()).map(({ _id }) => _id);
+					assert.deepEqual([ids.includes(sound), ids.includes(broken)], [true, false], `${field} ${first}`);
+				}
+				const { [field]: at, nextCheckAt } = (await raw().findOne({ _id: broken })) as Record<string, unknown>;
+				assert.notEqual(at, due[field as keyof typeof due], "nor is it found the next time");
+				assert.ok(Number(nextCheckAt) > Date.now(), field);
+			}
+			assert.deepEqual(
+				(await messages.findUnreadable(10)).map(({ _id }) => _id),
+				[broken],
+			);
+			await raw().updateOne({ _id: broken }, { $unset: { archive: 1 } });
+			const again = async (now: number) => (await messages.findDue(now, 500)).some(({ _id }) => _id === broken);
+			assert.equal(await again(limits.unreadableCheckMs), false);
+			assert.equal(await again(limits.unreadableCheckMs + 2_000), true);
+		});
 	});
 
 	it("a connection that breaks under an insert is an error, never an acceptance", async () => {

@@ -87,6 +87,24 @@ describe("/v1/alerts", () => {
 		assert.deepEqual(await codes(), []);
 	});
 
+	it("a message that nobody can read, by its id, to its own tenant and to whoever looks at all", async () => {
+		const { json } = await api.post((await api.addKey(tenantId, ["sender"])).key);
+		const raw = api.connection.collection<{ _id: string }>("messages");
+		const unset = { unintegratedSince: 1 } as const;
+		await raw.updateOne({ _id: json.id }, { $set: { archive: Buffer.from("none"), nextCheckAt: 0 }, $unset: unset });
+		assert.deepEqual(await codes(), []);
+		await api.store.messages.findDue(api.clock(), 500);
+		const [alert] = await list();
+		assert.deepEqual([alert?.code, alert?.about, alert?.severity], ["message_unreadable", json.id, "critical"]);
+		assert.ok((await findEverybodys()).some(({ about }) => about === json.id));
+		const other = await api.addTenant({ roles: ["operator"] });
+		assert.deepEqual((await api.request(other.key, "GET", "/v1/alerts")).json.items, []);
+		const { body } = await api.app.inject("/metrics");
+		assert.match(body, /^lethe_messages_unreadable 1$/m);
+		await raw.deleteOne({ _id: json.id });
+		assert.deepEqual(await codes(), []);
+	});
+
 	it("what the ledger was not told, evidence that is not published, not in the log, or not as witnessed", async () => {
 		const at = api.clock();
 		await api.store.ledgerWaiting.add({ _id: "revoked/x", entry: { _id: "x", kind: "revoked", at }, at });

@@ -1,0 +1,53 @@
+// Messages of which nobody can read the packed part: set aside, so that they keep no other waiting, and known by that.
+
+import type { mongo } from "mongoose";
+import { LetheError } from "../../domain/errors.ts";
+import type { Message } from "../../domain/message.ts";
+import { type StoredMessage, whole } from "./archive.ts";
+
+type Stored = mongo.WithId<StoredMessage>;
+
+// The last time that there is (ECMA-262): a date after it says that a message was set aside, and how much after it when.
+const asideFrom = 8.64e15;
+
+/**
+ * Those that can be read, whole. The others are set aside, with what has whoever found them come by later.
+ * @param later what to set of such a one, where it is not the sweep that found it
+ */
+export async function readable(
+	collection: mongo.Collection<Message>,
+	found: Stored[],
+	now: number,
+	later: (message: Message) => Partial<Message> = () => ({}),
+): Promise<Message[]> {
+	const messages: Message[] = [];
+	const asides: mongo.AnyBulkWriteOperation<Message>[] = [];
+	for (const stored of found) {
+		const message = wholeOrError(stored);
+		const update = { $set: { ...later(stored), nextCheckAt: asideFrom + now } };
+		if (message instanceof LetheError) asides.push({ updateOne: { filter: { _id: stored._id }, update } });
+		else messages.push(message);
+	}
+	if (asides.length > 0) await collection.bulkWrite(asides, { ordered: false });
+	return messages;
+}
+
+/** Messages that were set aside, or tried again, before then: the longest first. */
+export function findAside(
+	collection: mongo.Collection<Message>,
+	before: number,
+	itemsMax: number,
+	projection: mongo.Document = {},
+): Promise<Stored[]> {
+	const filter = { nextCheckAt: { $gte: asideFrom, $lt: asideFrom + before } };
+	return collection.find(filter, { projection }).sort({ nextCheckAt: 1 }).limit(itemsMax).toArray();
+}
+
+/** The message, or what whoever asks for it is told where it can't be read. */
+export function wholeOrError(stored: Stored): Message | LetheError {
+	try {
+		return whole<Message>(stored);
+	} catch {
+		return new LetheError("store_unavailable", { cause: "archive unreadable" });
+	}
+}
