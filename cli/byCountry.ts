@@ -3,6 +3,7 @@
 import { InvalidArgumentError } from "commander";
 import { anywhere } from "../domain/abuse.ts";
 import { countryOf, isCountry } from "../domain/country.ts";
+import { Refusal } from "./run.ts";
 
 /** What an option gives by country; undefined takes away what stands. */
 export type ByCountry<Value> = Record<string, Value | undefined>;
@@ -19,6 +20,19 @@ export function parseCountry(code: string): string {
 /** The same code, or `*` for all. @throws InvalidArgumentError */
 export function parseCountryOrAll(code: string): string {
 	return code === anywhere ? code : parseCountry(code);
+}
+
+/**
+ * What is to be taken away: a country, or what an earlier build took for one and stands there, such as UK.
+ * @throws Refusal
+ */
+export function parseTakenAway(code: string, standing: readonly string[]): string {
+	if (standing.includes(code)) return code;
+	try {
+		return parseCountryOrAll(code);
+	} catch (error) {
+		throw new Refusal(`${code} does not stand there. ${(error as Error).message}`);
+	}
 }
 
 /** As the API takes them. @throws InvalidArgumentError */
@@ -49,8 +63,20 @@ export function collectByCountry<Value>(
 		const [, key, text] = /^([^=]+)=(.+)$/s.exec(pair) ?? [];
 		if (key === undefined || text === undefined) throw new InvalidArgumentError(`Give it as in ${example}.`);
 		const value = orNone(parse)(text);
-		return { ...before, [parseKey(key)]: value === "none" ? undefined : value };
+		// What is taken away is looked for among what stands.
+		return { ...before, ...(value === "none" ? { [key]: undefined } : { [parseKey(key)]: value }) };
 	};
+}
+
+/** What stands, changed so; null where nothing is left. @throws Refusal */
+export function changeByCountry<Value>(
+	now: Record<string, Value> = {},
+	given: ByCountry<Value>,
+): Record<string, Value> | null {
+	for (const [code, value] of Object.entries(given)) {
+		if (value === undefined) parseTakenAway(code, Object.keys(now));
+	}
+	return orNull({ ...now, ...given });
 }
 
 /** Without what is undefined; null where nothing is left. */

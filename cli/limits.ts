@@ -5,12 +5,14 @@ import { anywhere } from "../domain/abuse.ts";
 import { categories } from "../domain/message.ts";
 import {
 	type ByCountry,
+	changeByCountry,
 	collectByCountry,
 	orNone,
 	orNull,
 	parseCountry,
 	parseCountryOrAll,
 	parseSegmentsPerSecond,
+	parseTakenAway,
 } from "./byCountry.ts";
 import { call, type TargetOptions, withTarget } from "./policy/call.ts";
 import { exitCodes, Refusal, run } from "./run.ts";
@@ -63,7 +65,7 @@ export function limitsCommand(): Command {
 	const set = new Command("set")
 		.description("change some of them; the others stay")
 		.option("--allow <country...>", "send to these countries too, ISO 3166-1, or `*`", collectCountry)
-		.option("--disallow <country...>", "send there no more", collectCountry)
+		.option("--disallow <country...>", "send there no more")
 		.option("--region <name...>", "process in these regions only; `any` for all")
 		.option(
 			"--rate <number>",
@@ -112,7 +114,7 @@ function toChange(now: Limits, options: SetOptions): Record<string, unknown> {
 		...withDestinations(now.destinations, options),
 		...(region && { regions: region.includes("any") ? null : region }),
 		...(rate !== undefined && { ratePerSecond: rate === "none" ? null : rate }),
-		...(countryRate && { countryRates: orNull({ ...now.countryRates, ...countryRate }) }),
+		...(countryRate && { countryRates: changeByCountry(now.countryRates, countryRate) }),
 		...(refuseHopeless && { refuseHopeless }),
 		...(budget && { budgets: orNull(withBudgets(now.budgets, budget)) }),
 		...withVelocity(now.velocity, options),
@@ -121,7 +123,8 @@ function toChange(now: Limits, options: SetOptions): Record<string, unknown> {
 
 function withDestinations(now: string[], { allow = [], disallow = [] }: SetOptions) {
 	if (allow.length + disallow.length === 0) return {};
-	const destinations = [...new Set([...now, ...allow])].filter((code) => !disallow.includes(code));
+	const taken = disallow.map((code) => parseTakenAway(code, now));
+	const destinations = [...new Set([...now, ...allow])].filter((code) => !taken.includes(code));
 	// Who closes a country has to know that it stays open.
 	if (disallow.length > 0 && destinations.includes(anywhere)) {
 		throw new Refusal(
@@ -134,6 +137,7 @@ function withDestinations(now: string[], { allow = [], disallow = [] }: SetOptio
 function withBudgets(now: Limits["budgets"] = {}, given: Budgeted[]): Record<string, Budget | undefined> {
 	const budgets: Record<string, Budget | undefined> = structuredClone(now);
 	for (const { country, period, unit, limit } of given) {
+		if (limit === undefined) parseTakenAway(country, Object.keys(now));
 		const known = budgets[country] ?? {};
 		const amounts = orNull({ ...known[period], [unit]: limit });
 		budgets[country] = orNull({ ...known, [period]: amounts ?? undefined }) ?? undefined;
@@ -188,10 +192,9 @@ function collectBudget(text: string, before: Budgeted[] = []): Budgeted[] {
 	const found = /^([^/]+)\/(day|month)\/(segments|cost)=(none|\d{1,12}(?:\.\d{1,6})?)$/.exec(text);
 	if (!found) throw new InvalidArgumentError("Give it as in DE/day/segments=1000.");
 	const [, country = "", period, unit, limit] = found as unknown as [string, string, "day", "segments", string];
-	return [
-		...before,
-		{ country: parseCountryOrAll(country), period, unit, limit: limit === "none" ? undefined : Number(limit) },
-	];
+	// What is taken away is looked for among what stands.
+	if (limit === "none") return [...before, { country, period, unit, limit: undefined }];
+	return [...before, { country: parseCountryOrAll(country), period, unit, limit: Number(limit) }];
 }
 
 function parseVelocity(text: string): Pick<Velocity, "messagesMax" | "windowSeconds"> {

@@ -6,9 +6,9 @@ import { cancellableStates, isFinal, type State } from "../domain/lifecycle.ts";
 import { limits } from "../domain/limits.ts";
 import {
 	type ByCountry,
+	changeByCountry,
 	collectByCountry,
 	orNone,
-	orNull,
 	parseCountryOrAll,
 	parseSegmentsPerSecond,
 } from "./byCountry.ts";
@@ -185,9 +185,9 @@ async function set(id: string, options: SetOptions): Promise<number> {
 	const { rate, countryRate, price, registration } = options;
 	const change = {
 		...(rate !== undefined && { limitPerSecond: rate === "none" ? null : rate }),
-		...(countryRate && { countryRates: orNull({ ...now.countryRates, ...countryRate }) }),
-		...(price && { prices: orNull({ ...now.prices, ...price }) }),
-		...(registration && { registrations: orNull({ ...now.registrations, ...registration }) }),
+		...(countryRate && { countryRates: changeByCountry(now.countryRates, countryRate) }),
+		...(price && { prices: changeByCountry(now.prices, price) }),
+		...(registration && { registrations: changeByCountry(now.registrations, registration) }),
 	};
 	if (Object.keys(change).length === 0) throw new Refusal("nothing is to be changed: name an option.");
 	const queue = await call<Queue>(options, `/v1/queues/${encodeURIComponent(id)}/settings`, change);

@@ -11,10 +11,12 @@ const lethe = fileURLToPath(new URL("../../cli/lethe.ts", import.meta.url));
 describe("lethe limits, against an API", () => {
 	let api: TestApi;
 	let target: string[];
+	let tenantId: string;
 	before(async () => {
 		api = await createTestApi();
-		const { key } = await api.addTenant({ roles: ["operator"], destinations: ["DE"] });
-		target = ["--url", await api.app.listen({ host: "127.0.0.1", port: 0 }), "--key", key];
+		const added = await api.addTenant({ roles: ["operator"], destinations: ["DE"] });
+		tenantId = added.tenantId;
+		target = ["--url", await api.app.listen({ host: "127.0.0.1", port: 0 }), "--key", added.key];
 	});
 	after(() => api.close());
 
@@ -63,6 +65,28 @@ describe("lethe limits, against an API", () => {
 		assert.deepEqual([destinations, ratePerSecond], [[...before, "*"], undefined]);
 		assert.equal((await run("limits", "set", "--disallow", "*", "US")).code, 0);
 		assert.deepEqual(await allowed(), ["FR"]);
+	});
+
+	it("takes away what an earlier build took for a country, and gives no country that is none", async () => {
+		const before = JSON.parse((await run("limits", "show", "--json")).out).destinations;
+		await api.store.tenants.set(tenantId, {
+			destinations: [...before, "UK", "EU"],
+			countryRates: { UK: 5, US: 5 },
+			budgets: { UK: { day: { cost: 1 } } },
+		});
+		const taking = ["--disallow", "UK", "EU", "--country-rate", "UK=none", "--budget", "UK/day/cost=none"];
+		const taken = await run("limits", "set", ...taking);
+		assert.deepEqual([taken.code, taken.error], [0, ""]);
+		const { destinations, countryRates, budgets } = JSON.parse((await run("limits", "show", "--json")).out);
+		assert.deepEqual([destinations, countryRates, budgets], [before, { US: 5 }, undefined]);
+		for (const args of [
+			["--disallow", "UK"],
+			["--country-rate", "UK=none"],
+			["--budget", "UK/day/cost=none"],
+		]) {
+			const { code, error } = await run("limits", "set", ...args);
+			assert.deepEqual([code, error], [2, "lethe limits set: UK does not stand there. Give GB, not UK.\n"], `${args}`);
+		}
 	});
 
 	it("takes nothing that is no limit", async () => {
