@@ -91,6 +91,14 @@ export function setGovernance(deps: TenantDeps, tenantId: string, governsPolicie
 }
 
 /**
+ * Sets the country of a tenant's establishment; what was decided before stays decided.
+ * @throws Error when the tenant does not exist
+ */
+export function setEstablishment(deps: TenantDeps, tenantId: string, establishment: string): Promise<void> {
+	return changeTenant(deps, tenantId, "establishment", { establishment });
+}
+
+/**
  * Sets where a tenant's secure links lead, from now on; links that were sent stay as they are.
  * @throws Error when the tenant does not exist
  */

@@ -59,3 +59,13 @@ export async function readGiven(given: string, question: string, form?: { secret
 		ask.close();
 	}
 }
+
+/**
+ * Has somebody say that they mean what can't be taken back, by the name of what it is done to.
+ * @throws Error with the mend when it was not said, or there is no terminal to ask on
+ */
+export async function confirm(what: string, name: string): Promise<void> {
+	if (process.stdin.isTTY !== true) throw new Error(`${what} Give --yes where that is meant.`);
+	const said = await readGiven("-", `${what} Type ${name} where that is meant: `);
+	if (said !== name) throw new Error("nothing was done: it was not confirmed.");
+}

@@ -8,7 +8,8 @@ import { type OpenFate, openFates } from "../../domain/tenancy.ts";
 import { hostPattern } from "../../domain/verification.ts";
 import { withoutUndefined } from "../../domain/withoutUndefined.ts";
 import { isDuration } from "../../policies/durations.ts";
-import { createTenant, setReplies, setRoutes } from "../administer.ts";
+import { createTenant, setEstablishment, setReplies, setRoutes } from "../administer.ts";
+import { confirm } from "../ask.ts";
 import { parseCountry, parseCountryOrAll } from "../byCountry.ts";
 import { leave } from "./leave.ts";
 import { withDeps } from "./withDeps.ts";
@@ -39,6 +40,18 @@ export function tenantCommand(): Command {
 				return { tenantId, sendQueues };
 			}),
 		);
+	add(
+		"establishment",
+		"Set the country of a tenant's establishment, whose laws are asked of what it sends from then on; in force within five seconds.",
+	)
+		.argument("<tenant>", "id of the tenant")
+		.argument("<country>", "ISO 3166-1", parseCountry)
+		.action((tenantId: string, establishment: string) =>
+			withDeps(async (deps) => {
+				await setEstablishment(deps, tenantId, establishment);
+				return { tenantId, establishment };
+			}),
+		);
 	add("suspend", "Accept nothing new of a tenant, and send nothing for it, until it is resumed.")
 		.argument("<tenant>", "id of the tenant")
 		.addOption(
@@ -53,7 +66,11 @@ export function tenantCommand(): Command {
 	add("leave", "Hand a tenant its data, then destroy its keys and records; run again, it goes on where it stopped.")
 		.argument("<tenant>", "id of the tenant")
 		.requiredOption("--to <folder>", "where its data is written; needs room for all of it, in clear")
-		.action((id: string, { to }: { to: string }) => withDeps((deps) => leave(deps, id, to), "exporter"));
+		.option("--yes", "do so without asking")
+		.action(async (id: string, { to, yes }: { to: string; yes?: true }) => {
+			if (!yes) await confirm(`The keys and records of ${id} are destroyed, which nobody can take back.`, id);
+			return withDeps((deps) => leave(deps, id, to), "exporter");
+		});
 	return tenant;
 }
 

@@ -188,6 +188,18 @@ describe("lethe admin queue, against an API", () => {
 		assert.deepEqual([unknown.code, /there is no tenant ten_none/.test(unknown.error)], [2, true]);
 	});
 
+	it("sets the country of a tenant's establishment, and enters that", async () => {
+		const set = (id: string, country: string) => shell.administer(["tenant", "establishment", id, country]);
+		const { code, error, out } = await set(shell.tenantId, "GB");
+		assert.deepEqual([code, error, JSON.parse(out)], [0, "", { tenantId: shell.tenantId, establishment: "GB" }]);
+		assert.equal((await shell.api.store.tenants.find(shell.tenantId))?.establishment, "GB");
+		const entries = [];
+		for await (const bundle of shell.api.store.evidence.read(0)) entries.push(...bundle.entries);
+		assert.ok(entries.some((entry) => entry.includes('"code":"establishment"')));
+		const unknown = await set("ten_none", "GB");
+		assert.deepEqual([unknown.code, /there is no tenant ten_none/.test(unknown.error)], [2, true]);
+	});
+
 	it("does what the page on routing says, command by command", async () => {
 		const page = readTreeFile("docs/routing.md");
 		const blocks = [...page.matchAll(/^```sh\n(.*?)^```$/gms)].map(([, text = ""]) => text.replaceAll(/\\\n\s*/g, ""));
