@@ -59,8 +59,14 @@ async function findScope({ store: stores, at, aware }: Pick<Options, "store" | "
 const privateFile = 0o600;
 const listedMax = 1_000;
 
-function linesOf({ subjects, keys }: Scope): string {
-	return [...subjects, ...keys].map((entry) => `${JSON.stringify(entry)}\n`).join("");
+/** So many lines at once: of millions no text is made, nor is each written by itself. */
+function* linesOf({ subjects, keys }: Scope): Iterable<string> {
+	for (const entries of [subjects, keys]) {
+		for (let start = 0; start < entries.length; start += listedMax) {
+			const some = entries.slice(start, start + listedMax);
+			yield some.map((entry) => `${JSON.stringify(entry)}\n`).join("");
+		}
+	}
 }
 
 /** What fits a terminal or a ticket; `--out` has the rest. */

@@ -7,7 +7,11 @@ import { Refusal } from "./run.ts";
  * Over no file that is there; nothing of it is left when `read` fails.
  * @param mode as of `open` @throws Refusal where it can't be made, and whatever `read` throws
  */
-export async function writeNew(path: string, read: () => Promise<string>, mode?: number): Promise<void> {
+export async function writeNew(
+	path: string,
+	read: () => Promise<string | Iterable<string>>,
+	mode?: number,
+): Promise<void> {
 	const file = await open(path, "wx", mode).catch(() => {
 		throw new Refusal(`${path} can't be written, or is there already: give another --out.`);
 	});
