@@ -217,9 +217,11 @@ const halves = { send: "to send with (send)", callback: "to check callbacks with
 /** Whether what drives messages runs: the servers may all be up, and nobody at work. */
 async function lookAtProcesses({ runs, sendQueues, store }: Deps): Promise<Finding[]> {
 	const worker = await look("worker", "Start the worker, and read its log; messages wait meanwhile.", async () => {
-		const count = await runs.workerCount();
-		if (count === 0) throw new Error("none asks Temporal for work");
-		return `${count} at work`;
+		const seen = await runs.workersSeen();
+		if (seen.length === 0) throw new Error("none asks Temporal for work");
+		// Each asks once a minute at least: who died since then is no other yet.
+		const ages = seen.map((ms) => Math.max(0, Math.round(ms / 1000)));
+		return `${seen.length} at work, seen ${ages.join(", ")} s ago`;
 	});
 	const sender = await look("sender", "Start a sender, and read its log; messages wait meanwhile.", async () => {
 		const queues = (await store.sendQueues.all()).filter(({ paused }) => !paused);

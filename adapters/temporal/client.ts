@@ -188,8 +188,11 @@ export function createRuns(deps: {
 				throw error;
 			}
 		},
-		/** Workers that have asked for work of late. A dead one counts for as long as its last question may stay open. */
-		workerCount: () => countWorkers(temporal, taskQueue),
+		/**
+		 * Of each worker that has asked for work of late, how many milliseconds ago it did, the latest first. A dead one is
+		 * among them for as long as its last question may stay open.
+		 */
+		workersSeen: () => findWorkers(temporal, taskQueue),
 		/** Has the sweep come by now, unless it is at work. */
 		sweepSoon: () => soon(sweep.trigger),
 		/** Has the sweep come, and go on coming; see `createSweepSchedule`. */
@@ -238,7 +241,7 @@ function soonEnough<T>({ connection }: Client, call: () => Promise<T>): Promise<
 	return connection.withDeadline(Date.now() + answerMsMax, call);
 }
 
-async function countWorkers(temporal: Clients, taskQueue: string): Promise<number> {
+async function findWorkers(temporal: Clients, taskQueue: string): Promise<number[]> {
 	const { client } = temporal;
 	const { pollers } = await soonEnough(client, () =>
 		client.workflowService.describeTaskQueue({
@@ -247,8 +250,9 @@ async function countWorkers(temporal: Clients, taskQueue: string): Promise<numbe
 			taskQueueType: workflowTasks,
 		}),
 	);
-	const since = Date.now() - pollMsMax;
-	return (pollers ?? []).filter(({ lastAccessTime }) => Number(lastAccessTime?.seconds ?? 0) * 1000 >= since).length;
+	const now = Date.now();
+	const ages = (pollers ?? []).map(({ lastAccessTime }) => now - Number(lastAccessTime?.seconds ?? 0) * 1000);
+	return ages.filter((age) => age <= pollMsMax).sort((one, other) => one - other);
 }
 
 /** Runs that go over all messages. */

@@ -78,6 +78,13 @@ describe("Temporal, from the client's and the worker's side", () => {
 		await away.close();
 	});
 
+	it("tells of each worker how long ago it asked for work", async () => {
+		const [age = -1, ...others] = await engine.runs.workersSeen();
+		assert.deepEqual(others, []);
+		// Temporal's clock is told by whole seconds; a question stays open for a minute.
+		assert.ok(age > -1_000 && age < 75_000, String(age));
+	});
+
 	it("that takes calls and answers none is told of within seconds", { timeout: 30_000 }, async () => {
 		const open = new Set<Socket>();
 		const silent = createServer((socket) => void open.add(socket)).listen(0, "127.0.0.1");
@@ -90,7 +97,7 @@ describe("Temporal, from the client's and the worker's side", () => {
 		const runs = createRuns({ temporal, taskQueue: engine.name, ...bounds });
 		try {
 			await assert.rejects(temporal.ping());
-			await assert.rejects(runs.workerCount());
+			await assert.rejects(runs.workersSeen());
 		} finally {
 			await temporal.close();
 			for (const socket of open) socket.destroy();
