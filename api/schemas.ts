@@ -837,6 +837,8 @@ export function isResidence(place: string): boolean {
 export const segmentsPerSecond = z.int().min(1).max(100_000).meta({ description: "Segments a second." });
 export const countryCode = z.string().refine(isCountry, { error: "A country of ISO 3166-1." });
 export const countryRates = z.record(countryCode, segmentsPerSecond);
+/** What an earlier build took for a country: it is shown as it stands, so that it can be taken away. */
+export const storedCountry = z.string();
 
 /** How every route says that it may answer with a problem. */
 export const problems = {

@@ -11,7 +11,7 @@ import type { ApiDeps } from "../deps.ts";
 import type { Instance } from "../instance.ts";
 import { actOf } from "../plugins/evidence.ts";
 import { refusePast } from "../refusePast.ts";
-import { countryRates, problems, segmentsPerSecond } from "../schemas.ts";
+import { countryRates, problems, segmentsPerSecond, storedCountry } from "../schemas.ts";
 
 type Deps = Pick<ApiDeps, "clock" | "evidence"> & {
 	store: {
@@ -65,8 +65,18 @@ const fields = {
 const sendingLimits = z
 	.object({
 		...z.object(fields).partial().shape,
-		destinations: fields.destinations,
-		velocity,
+		destinations: z.array(storedCountry).meta(fields.destinations.meta() ?? {}),
+		countryRates: z.record(storedCountry, segmentsPerSecond).optional(),
+		budgets: z
+			.record(storedCountry, budget)
+			.meta(fields.budgets.meta() ?? {})
+			.optional(),
+		velocity: velocity.extend({
+			exempt: z
+				.record(storedCountry, until)
+				.meta(velocity.shape.exempt.meta() ?? {})
+				.optional(),
+		}),
 		spent: z
 			.array(
 				z.object({

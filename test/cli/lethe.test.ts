@@ -157,7 +157,10 @@ describe("lethe", () => {
 				["admin", "tenant", "leave", "ten_a", "--to", "nowhere"],
 				/^lethe: The keys and records of ten_a are destroyed, which nobody can take back\. Give --yes where that is meant\.$/,
 			],
-			[["admin", "tenant", "establishment", "ten_a", "UK"], /'UK' is invalid\. Give GB, not UK\. See/],
+			[
+				["admin", "tenant", "establishment", "ten_a", "UK"],
+				/'UK' is invalid for argument 'country'\. Give GB, not UK\. See/,
+			],
 			[["admin", "key", "--role", "king"], /'king' is invalid\. Allowed choices are sender, /],
 			[["admin", "queue", "--id", "../x"], /'\.\.\/x' is invalid\. Give a letter, then up to 63 of/],
 			[["admin", "queue", "--id", "q4915112345678"], /no seven digits in a row\. See/],

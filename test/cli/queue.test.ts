@@ -65,6 +65,17 @@ describe("lethe queue, against an API", () => {
 		assert.match(program.out, /^common +open +\S+ \S+ +other tenants use it too, 0 in the backlog$/m);
 	});
 
+	it("takes away what an earlier build took for a country", async () => {
+		const before = await stored();
+		const { prices = {} } = before ?? {};
+		await shell.api.store.sendQueues.set("shell", { prices: { ...prices, UK: 0.1 }, countryRates: { UK: 5 } });
+		const taken = await shell.run("set", "shell", "--price", "UK=none", "--country-rate", "UK=none");
+		assert.deepEqual([taken.code, taken.error], [0, ""]);
+		const { prices: left = {}, countryRates } = (await stored()) ?? {};
+		assert.deepEqual([left, countryRates], [prices, undefined]);
+		await refuses(2, /UK does not stand there\. Give GB, not UK\./, "set", "shell", "--price", "UK=none");
+	});
+
 	it("sets what it is told, merges maps, takes away what is none, and leaves the rest", async () => {
 		const rates = ["--rate", "20", "--country-rate", "DE=10", "US=5", "--price", "DE=0.07", "*=0.1"];
 		const set = await shell.run("set", "shell", ...rates, "--registration", "US=C-A1", "DE=D-B2");
