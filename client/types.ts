@@ -2267,7 +2267,7 @@ export interface Alerts {
 items: Alert[]
 }
 export interface Alert {
-code: ("purge_late" | "ledger_late" | "evidence_not_as_witnessed" | "evidence_unpublished" | "evidence_unintegrated" | "server_away" | "hold_unapproved" | "hold_review_due" | "request_late" | "request_due" | "request_decision_due" | "key_overdue" | "key_version_unneeded" | "receipts_parked" | "redactions_late" | "queue_unusable" | "carrier_failing" | "credential_suspect" | "webhook_endpoint_failed" | "queue_paused" | "queue_draining" | "webhook_endpoint_disabled" | "not_looked_at")
+code: ("purge_late" | "message_unreadable" | "ledger_late" | "evidence_not_as_witnessed" | "evidence_unpublished" | "evidence_unintegrated" | "server_away" | "hold_unapproved" | "hold_review_due" | "request_late" | "request_due" | "request_decision_due" | "key_overdue" | "key_version_unneeded" | "receipts_parked" | "redactions_late" | "queue_unusable" | "carrier_failing" | "credential_suspect" | "webhook_endpoint_failed" | "queue_paused" | "queue_draining" | "webhook_endpoint_disabled" | "not_looked_at")
 severity: ("critical" | "warning" | "info")
 /**
  * A name, or an opaque id.
@@ -2423,8 +2423,6 @@ id: string
 export interface SendingLimits {
 /**
  * Countries that it sends to, ISO 3166-1, or `*`. Nothing goes to any other.
- * 
- * @maxItems 300
  */
 destinations: string[]
 /**
