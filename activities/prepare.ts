@@ -23,8 +23,8 @@ export function createPrepare(deps: PrepareDeps) {
 	const { messages } = deps.store;
 
 	async function prepareMessage(message: Message): Promise<Message> {
-		// A window that would open past the deadline, by a clock that is off, refuses the message for good.
-		if (isUnprepared(message)) await deps.checkClock();
+		// By a clock that is off what is queued would be over, too, and a window that opens past the deadline refuses for good.
+		if (!isFinal(message.state)) await deps.checkClock();
 		// What acceptance has just read is not read again here: the sender does, before the carrier is called.
 		const fresh = deps.clock() - message.acceptedAt < limits.standingFreshMs;
 		const known = fresh || isFinal(message.state) ? undefined : await deps.rejudge.know(message);

@@ -112,7 +112,7 @@ describe("on a machine whose clock is a day ahead", () => {
 		jump();
 		const { prepare, deliver, finalise, sweepPage } = engine.activities;
 		await assert.rejects(prepare(accepted.submissionId), off);
-		await assert.rejects(deliver(deferred.submissionId, 0), off);
+		for (const { submissionId } of [deferred, queued]) await assert.rejects(deliver(submissionId, 0), off);
 		await assert.rejects(finalise(accepted.submissionId, false), off);
 		await assert.rejects(sweepPage(), off);
 		const job = { messageId: queued._id, attempt: 1, sendQueue: "queue" };
