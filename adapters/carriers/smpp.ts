@@ -95,9 +95,9 @@ export const createSmpp: CarrierFactory = ({ settings: given, secrets }): Carrie
 		partReference = (partReference + 1) % 256;
 		const encoded = encodeSubmits(message, settings, partReference);
 		if (typeof encoded === "string") return { kind: "rejected", code: encoded, permanent: true };
-		const left = countDown(message.validitySeconds);
-		const request: Submitting["request"] = (body, gate) =>
-			pool.request("submit_sm", () => withValidity(body, left()), { ...gate, signal });
+		const time = countDown(message.validitySeconds);
+		const request: Submitting["request"] = (body, gate = { stillDue: time.isLeft }) =>
+			pool.request("submit_sm", () => withValidity(body, time.seconds()), { ...gate, signal });
 		const { stillDue } = message;
 		const outcome = await submitAll({ settings, throttled, request }, encoded, { stillDue });
 		if (outcome.kind === "throttled") throttled++;
@@ -122,8 +122,8 @@ export const createSmpp: CarrierFactory = ({ settings: given, secrets }): Carrie
 };
 
 /**
- * The first part decides; once the SMSC has taken it, the others have to follow. With only some of them taken it is
- * ambiguous: no handset shows it whole, but what is with the SMSC was sent and is paid for.
+ * The first part decides; once the SMSC has taken it, the others have to follow while its time lasts. With only some of them
+ * taken it is ambiguous: no handset shows it whole, but what is with the SMSC was sent and is paid for.
  */
 async function submitAll(
 	submitting: Submitting,
@@ -140,25 +140,32 @@ async function submitAll(
 	return { ...begun, segments, ...partIds };
 }
 
-/** Whole seconds left, from the first call on; one at least, for none would leave it to the SMSC. */
-function countDown(seconds: number): () => number {
+/** From the first call of `seconds` on: the whole ones that are left, one at least, for none would leave it to the SMSC. */
+function countDown(seconds: number) {
 	let until: number | undefined;
-	return () => {
-		const now = Math.round(performance.now());
-		until ??= now + seconds * 1000;
-		return Math.max(1, Math.floor((until - now) / 1000));
+	return {
+		seconds(): number {
+			const now = Math.round(performance.now());
+			until ??= now + seconds * 1000;
+			return Math.max(1, Math.floor((until - now) / 1000));
+		},
+		/** Whether there is any. */
+		isLeft: () => until === undefined || performance.now() < until,
 	};
 }
 
 const partPauseMs = 250;
 
-/** Tries again while the SMSC surely has not taken it, for as long as an answer may take. */
+const givenUp: readonly string[] = ["aborted", "withdrawn"];
+
+/** Tries again while the SMSC surely has not taken it, for as long as an answer may take and the message has time. */
 async function submitPart(submitting: Submitting, body: PduBody): Promise<SendOutcome> {
 	const until = performance.now() + submitting.settings.responseSeconds * 1000;
 	for (;;) {
 		const answer = await submitting.request(body);
 		const outcome = readOutcome(answer, submitting);
-		const isOver = performance.now() + partPauseMs > until || (answer.kind === "unsent" && answer.code === "aborted");
+		const isOver =
+			performance.now() + partPauseMs > until || (answer.kind === "unsent" && givenUp.includes(answer.code));
 		if (outcome.kind === "accepted" || outcome.kind === "ambiguous" || isOver) return outcome;
 		if (outcome.kind === "rejected" && outcome.permanent) return outcome;
 		await sleep(partPauseMs);

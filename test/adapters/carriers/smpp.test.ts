@@ -243,6 +243,22 @@ describe("what an answer means", () => {
 		await until(() => smsc.heard("generic_nack").length === 1);
 	});
 
+	test("no part is written once its message's time is over, however long it was put off", async () => {
+		await using smsc = await startSmsc();
+		await using carrier = open(smsc.url, { responseSeconds: "3" });
+		const writtenAt: number[] = [];
+		smsc.follow((pdu, peer) => {
+			if (pdu.command !== "submit_sm" || writtenAt.push(performance.now()) === 1) return false;
+			peer.answer(pdu, {}, 0x58);
+			return true;
+		});
+		const outcome = await carrier.send(message("x".repeat(200), { validitySeconds: 1 }), never);
+		assert.deepEqual(outcome, { kind: "ambiguous", code: "carrier_error" });
+		const [firstAt = 0, ...othersAt] = writtenAt;
+		assert.ok(othersAt.length > 1, "tried again while there was time");
+		assert.ok(othersAt.every((at) => at - firstAt < 1_500));
+	});
+
 	test("of a message in parts the first decides; a part that is throttled is tried again, one that is lost or refused leaves all open", async () => {
 		await using smsc = await startSmsc();
 		await using carrier = open(smsc.url);
