@@ -126,7 +126,9 @@ async function attempt(deps: SendDeps, message: Message, asked: { at: number; ti
 		const { claim } = message.attempts.at(-1) as Attempt;
 		const elapsedMs = () => deps.monotonic() - asked.tick;
 		const remainingMs = () => message.deadlineAt - Math.max(asked.at + elapsedMs(), deps.clock());
-		const leaseLeft = () => elapsedMs() <= limits.leaseMs - limits.carrierTimeoutMs;
+		// The monotonic clock stands still while its machine is suspended: a wall clock that says so much more has not.
+		const lastsMs = limits.leaseMs - limits.carrierTimeoutMs;
+		const leaseLeft = () => elapsedMs() <= lastsMs && deps.clock() - asked.at <= lastsMs + limits.clockSkewMs;
 		// Carriers take whole seconds: with less than one left, any validity would reach past the deadline.
 		if (remainingMs() < 1_000) return { kind: "overdue" };
 		if (!leaseLeft()) return refused("lease_too_short");

@@ -226,6 +226,24 @@ describe("one attempt", () => {
 		}
 	});
 
+	it("is not made once its machine was suspended for longer than the lease: by then it may be another sender's", async () => {
+		const message = await queued(lasting());
+		let calls = 0;
+		const carriers = carriersOf(async () => {
+			calls++;
+			return accepted;
+		});
+		let suspendedMs = 0;
+		const decrypt: Engine["encryption"]["decrypt"] = async (request) => {
+			suspendedMs = 5 * 60_000;
+			return engine.encryption.decrypt(request);
+		};
+		const clock = () => engine.clock() + suspendedMs;
+		await sender({ carriers, clock, encryption: { ...engine.encryption, decrypt } })(message);
+		const { state, attempts } = await engine.read(message._id);
+		assert.deepEqual([calls, state, attempts[0]?.code], [0, "queued", "lease_too_short"]);
+	});
+
 	it("whose deadline came between its claim and its judgement has expired, and was not refused by a policy", async () => {
 		const message = await queued({ deadlineAt: engine.clock() + 8_500, closeAt: engine.clock() + 60_000 });
 		// As the policies say of whatever is past the time that it expires.
