@@ -36,7 +36,9 @@ export type AcceptDeps = Pick<
 	sendQueues: AssessDeps["sendQueues"];
 	sendCounts: AssessDeps["sendCounts"];
 	store: AssessDeps["store"] &
-		TenantsDeps["store"] & { messages: Pick<ApiDeps["store"]["messages"], "insert" | "find" | "findBySubmission"> };
+		TenantsDeps["store"] & {
+			messages: Pick<ApiDeps["store"]["messages"], "insert" | "find" | "findBySubmission" | "transition">;
+		};
 };
 
 /** One a request, in its order; `replayed` when an earlier request with the same key was answered. */
@@ -229,6 +231,9 @@ async function replay(deps: AcceptDeps, request: Request, headIds: string[]): Pr
 	if (!head) return undefined;
 	const macs = await deps.hmac.allMacs("idempotency", undefined, contentOf(request));
 	if (!macs.some(({ mac }) => mac === head.idempotency?.fingerprint)) throw new LetheError("idempotency_mismatch");
+	// That it can be read does not make it durable: whoever wrote it may be waiting for that, or not have heard. Stores journal
+	// in order, so a write that is acknowledged now tells.
+	await deps.store.messages.transition({ id: head._id, from: [head.state] });
 	const messages = head.submissionSize > 1 ? await deps.store.messages.findBySubmission(head.submissionId) : [head];
 	// One whose record has been deleted since is not to be had any more.
 	const items: Acceptance["items"] = request.inputs.map(() => ({ error: new LetheError("not_found") }));

@@ -11,6 +11,7 @@ import type { Facts } from "../../domain/decision.ts";
 import { LetheError } from "../../domain/errors.ts";
 import { limits } from "../../domain/limits.ts";
 import type { Message } from "../../domain/message.ts";
+import type { Transition } from "../../domain/transition.ts";
 import { until } from "../harness/until.ts";
 import { createTestApi, messageBody, type TestApi } from "./harness.ts";
 
@@ -407,6 +408,31 @@ describe("accepting a list", () => {
 			await assert.rejects(lost(() => true)(request), { code: "store_unavailable" });
 			const [message] = messagesOf(await acceptWith(api.store.messages.insert)(request));
 			assert.ok(await api.read(message?._id as string));
+		});
+
+		it("what a repeat finds is answered once a write after it is acknowledged: it may be read before it is durable", async () => {
+			const { messages, ...others } = api.store;
+			let isAcknowledging = false;
+			const store = {
+				...others,
+				messages: {
+					...messages,
+					async insert(message: Message, notAfter?: number) {
+						const answer = await messages.insert(message, notAfter);
+						if (isAcknowledging) return answer;
+						throw new LetheError("outcome_unknown");
+					},
+					async transition(change: Transition) {
+						if (isAcknowledging) return messages.transition(change);
+						throw new LetheError("store_unavailable");
+					},
+				},
+			};
+			const { accept } = createAccept({ ...api, store });
+			const request = { principal, inputs: inputs({}), key: "unacknowledged" };
+			for (let times = 0; times < 2; times++) await assert.rejects(accept(request), { code: "store_unavailable" });
+			isAcknowledging = true;
+			assert.equal((await accept(request)).replayed, true);
 		});
 	});
 
