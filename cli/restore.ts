@@ -11,7 +11,7 @@ import { adminDeps } from "./target.ts";
 export function restoreCommand(): Command {
 	return new Command("restore")
 		.description(
-			"Apply erasures, opt-outs, withdrawals and holds again after a restore; end what was open as unknown, close unread links.",
+			"Apply erasures, opt-outs, withdrawals and holds again after a restore; end what was open as unknown, close unread links, lock one-time codes.",
 		)
 		.option("--json", "print the result as JSON")
 		.option("--check", "say only how the store stands to the ledger; exit 1 when it is behind")

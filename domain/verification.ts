@@ -66,8 +66,12 @@ export function issue(
 /** Takes back what was not sent after all: a code of `before` that is on its way is as right as it was. */
 export function withdraw(issued: Verification, before: Verification | undefined): Verification {
 	if (before) return { ...before, revision: issued.revision + 1 };
-	const { mac: _, ...current } = issued.current;
-	return changed(issued, { current: { ...current, state: "locked" }, sends: issued.sends.slice(0, -1) });
+	return changed(issued, { current: locked(issued.current), sends: issued.sends.slice(0, -1) });
+}
+
+/** Has what may be right be right no more, after a restore: whether it has served since the copy was made, nobody here knows. */
+export function lock(record: Verification): Verification | undefined {
+	return record.current.state === "pending" ? changed(record, { current: locked(record.current) }) : undefined;
 }
 
 /**
@@ -94,7 +98,7 @@ export function check(
 	const attempts = current.attempts + 1;
 	const failures = [...within(record.failures, now), now];
 	const isLocked = attempts >= limits.verificationAttemptsMax || failures.length >= limits.verificationFailuresMax;
-	const next: Code = isLocked ? { ...served, attempts, state: "locked" } : { ...current, attempts };
+	const next: Code = isLocked ? locked({ ...current, attempts }) : { ...current, attempts };
 	return { outcome: "wrong", record: changed(record, { current: next, failures }) };
 }
 
@@ -127,6 +131,10 @@ export function tidy(record: Verification, now: number): Verification | undefine
 	const { mac: _, ...current } = record.current;
 	const last = Math.max(...sends, ...failures);
 	return { ...changed(record, { current, sends, failures }), nextCheckAt: last + limits.verificationWindowMs };
+}
+
+function locked({ mac: _, ...code }: Code): Code {
+	return { ...code, state: "locked" };
 }
 
 function changed(record: Verification, change: Partial<Verification>): Verification {

@@ -5,6 +5,7 @@ import type { Verification } from "../../domain/verification.ts";
 import { findDue } from "./findDue.ts";
 import { guardStore } from "./guard.ts";
 import { insertOnce } from "./insertOnce.ts";
+import { pageAll } from "./pageAll.ts";
 
 /** @throws LetheError store_unavailable */
 export function createVerificationStore(collection: mongo.Collection<Verification>) {
@@ -24,6 +25,8 @@ export function createVerificationStore(collection: mongo.Collection<Verificatio
 			}),
 		/** Records that the sweep must look at. */
 		findDue: (now: number, itemsMax: number) => findDue(collection, now, itemsMax),
+		/** A page of all there are. */
+		pageAll: (afterId: string, itemsMax: number) => pageAll(collection, afterId, itemsMax),
 		/** Deletes what was read, unless it has changed. */
 		delete: (record: Verification) => guardStore(async () => void (await collection.deleteOne(at(record)))),
 		deleteOf: (tenantId: string) => guardStore(async () => void (await collection.deleteMany({ tenantId }))),

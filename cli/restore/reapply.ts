@@ -10,6 +10,7 @@ import { takeFrom } from "../../domain/person.ts";
 import { type HoldRecord, isWide } from "../../domain/subject.ts";
 import type { TenantStanding } from "../../domain/tenancy.ts";
 import { end, eraseObjects, type Transition } from "../../domain/transition.ts";
+import { lock, type Verification } from "../../domain/verification.ts";
 import { createProgress } from "../progress.ts";
 import { createReenter } from "./reenter.ts";
 
@@ -18,7 +19,7 @@ type Of<Kind extends LedgerEntry["kind"]> = Extract<LedgerEntry, { kind: Kind }>
 
 const appliedNames = [
 	...["records", "endings", "revocations", "rotations", "people", "tenants", "unknown", "links", "erasures", "keys"],
-	"entered",
+	...["codes", "entered"],
 ] as const;
 const pageItems = 200;
 // Nobody else is at work in quarantine, but for what a process had in hand as it began.
@@ -47,6 +48,7 @@ export async function reapply(deps: Deps): Promise<Applied> {
 	const reentry = createReenter(deps, entries);
 	const erased = new Set(dueErasures.map(({ messageId }) => messageId));
 	await applyToMessages(deps, applied, { erased, enter: reentry.enterMessage });
+	applied.codes = await lockCodes(deps);
 	await destroyKeys(deps, applied, of("cohort"));
 	await reentry.enterRest();
 	return { ...applied, entered: reentry.counted.entries };
@@ -213,6 +215,20 @@ function forgetAgain(message: Message, left: (typeof sealedObjects)[number][], n
 		[`retention.${name}.eraseBy`, Math.min(message.retention[name]?.eraseBy ?? now, now)],
 	]);
 	return { ...erasing, set: { ...erasing.set, ...Object.fromEntries(marks) } };
+}
+
+/** A one-time code serves once, and may have since the copy was made, or have been guessed at. Answers how many were locked. */
+async function lockCodes({ stored: { verifications } }: Deps): Promise<number> {
+	let count = 0;
+	for (let after: string | undefined = ""; after !== undefined; ) {
+		const page: Verification[] = await verifications.pageAll(after, pageItems);
+		for (const record of page) {
+			const locked = lock(record);
+			if (locked && (await verifications.change(record, locked))) count++;
+		}
+		after = page.at(-1)?._id;
+	}
+	return count;
 }
 
 /** Keys that a copy of Vault has brought back go again; of their members, the purge sees to what is left. */

@@ -16,6 +16,7 @@ import type { LinkRecord } from "../../../domain/linkRecord.ts";
 import type { Role } from "../../../domain/roles.ts";
 import type { HoldRecord, SubjectRecord } from "../../../domain/subject.ts";
 import { end, enqueue } from "../../../domain/transition.ts";
+import type { Verification } from "../../../domain/verification.ts";
 import { createEngine, type Engine, tenantOf } from "../../harness/engine.ts";
 
 describe("a store that is older than its ledger", () => {
@@ -98,6 +99,30 @@ describe("a store that is older than its ledger", () => {
 		assert.deepEqual([applied.links, after], [2, ["closed", "closed", "read"]]);
 		assert.equal((await reapplyAll([])).links, 0);
 	});
+
+	it("a one-time code that may be right is locked: since the copy it may have served, and it serves once", async () => {
+		const { verifications } = engine.store;
+		const made = (["pending", "approved", "locked"] as const).map((state) => codeIn(state));
+		for (const record of made) assert.ok(await verifications.change(undefined, record));
+		const applied = await reapplyAll([]);
+		const after = await Promise.all(made.map(({ current }) => verifications.findByCode(current.id)));
+		assert.deepEqual(
+			[applied.codes, after.map((record) => record?.current.state)],
+			[1, ["locked", "approved", "locked"]],
+		);
+		assert.ok(after.every((record) => record && !("mac" in record.current)));
+		assert.equal((await reapplyAll([])).codes, 0);
+	});
+
+	/** What is on record of a number whose last code stands so. */
+	function codeIn(state: Verification["current"]["state"]): Verification {
+		const [id, now] = [engine.ids.random("verification"), engine.clock()];
+		const mac = state === "pending" ? { mac: { version: 1, mac: "mac" } } : {};
+		const current = { id, ...mac, digits: 6, createdAt: now, expiresAt: now + 600_000, attempts: 0, state };
+		const _id = engine.ids.random("verificationNumber");
+		const counts = { sends: [now], failures: [], revision: 1, nextCheckAt: current.expiresAt };
+		return { _id, tenantId: engine.ids.random("tenant"), ids: [id], current, ...counts };
+	}
 
 	it("nothing is open afterwards, so nothing is sent, whatever is still on a queue", async () => {
 		const message = await engine.accept();
