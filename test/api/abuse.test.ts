@@ -44,6 +44,13 @@ describe("the tenant's own limits", () => {
 	const dryRun = async (key: string, more: object = {}) =>
 		(await api.request(key, "POST", "/v1/messages?dryRun=true", messageBody(more))).json;
 
+	it("tell whoever counts no more of a number than its country and four digits", async () => {
+		const { key, tenantId } = await api.addTenant();
+		for (const to of [number, american]) assert.equal((await api.post(key, { to })).status, 202);
+		const told = [...ranges.keys()].filter((one) => one.startsWith(tenantId));
+		assert.deepEqual(told, [`${tenantId}/DE:1511`, `${tenantId}/US:${american.slice(2, 6)}`]);
+	});
+
 	it("send to no country that is not allowed, and say so before anything is stored", async () => {
 		const { key } = await api.addTenant({ destinations: ["DE"] });
 		assert.equal((await api.post(key)).status, 202);

@@ -262,6 +262,38 @@ describe("the ledger", () => {
 		assert.deepEqual(await changed(withoutCredentials), [{ passkeys: ["psk_b"], credentials: ["recovery"] }]);
 	});
 
+	it("so are opt-outs, withdrawals, releases, destroyed keys, revocations and the end of a person", async () => {
+		const entered: string[] = [];
+		const put = async ({ kind, _id }: LedgerEntry) => void entered.push(`${kind}/${_id}`);
+		const nothing = async () => undefined;
+		const dying = {
+			...store,
+			subjectRecords: { ...store.subjectRecords, insert: killed, end: killed },
+			cohorts: { ...store.cohorts, advance: killed },
+			apiKeys: { ...store.apiKeys, revoke: killed },
+			people: { ...store.people, end: killed },
+		};
+		const ledger = { put, putWhole: put, putStanding: nothing, forget: nothing };
+		const { subjectRecords, cohorts, apiKeys, people } = withLedger(dying, ledger, quiet);
+		const [optOut, ended] = [optOutOf(), { at: 5, recordedAt: 5, recordedBy: "key", source: "api" } as const];
+		const [consentId, holdId, cohortId] = [freshId("consent"), freshId("hold"), freshId("cohort")];
+		const [keyId, personId] = [freshId("apiKey"), freshId("person")];
+		const destroyed = { destroyedAt: 7 };
+		const acts: [entry: string, act: () => Promise<unknown>][] = [
+			[`record/${optOut._id}`, () => subjectRecords.insert(optOut)],
+			[`ended/${consentId}-end`, () => subjectRecords.end(consentId, ended)],
+			[`ended/${holdId}-end`, () => subjectRecords.end(holdId, ended)],
+			[`cohort/${cohortId}`, () => cohorts.advance(cohortId, "condemned", "destroyed", destroyed)],
+			[`revoked/${keyId}`, () => apiKeys.revoke(keyId, 9)],
+			[`revoked/${personId}`, () => people.end(personId, 11)],
+		];
+		for (const [entry, act] of acts) {
+			await assert.rejects(act(), /killed/);
+			assert.equal(entered.at(-1), entry);
+		}
+		assert.equal(entered.length, acts.length);
+	});
+
 	it("that a recipient's key has ended is known for good, also when its record has gone, and the key itself never", async () => {
 		const stored = withLedger(store, ledgerAs("api"), quiet);
 		const _id = freshId("recipientKey");

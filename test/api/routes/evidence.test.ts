@@ -43,6 +43,7 @@ describe("/v1/evidence", () => {
 		const acts = [
 			[() => api.request(tenant.key, "POST", "/v1/consents/search", { number }), "searched", "searchConsents"],
 			[() => api.request(tenant.key, "POST", "/v1/opt-outs/search", { number }), "searched", "searchOptOuts"],
+			[() => api.request(tenant.key, "POST", "/v1/messages/search", { number }), "searched", "searchMessages"],
 			[() => get("/consents"), "record_read", "listConsents"],
 			[() => get("/messages"), "record_read", "listMessages"],
 			[() => get("/evidence"), "evidence_read", "listEvidence"],
