@@ -147,11 +147,16 @@ describe("/v1/subject-requests", () => {
 		assert.deepEqual(both.map(({ status }) => status).toSorted(), [200, 409]);
 	});
 
-	it("an export that no worker makes is refused as one that may come later, waits for that, and ends with its life", async () => {
+	it("an export is entered before it is made; one that no worker makes is refused, waits for that, and ends with its life", async () => {
 		const { id } = (await record()).json;
 		await step(id, "identity", check);
 		const { status, json } = await api.request(compliance, "POST", `${path}/${id}/export`, { purpose: "answer" });
 		assert.deepEqual([status, json.code, json.retryable], [503, "export_pending", true]);
+		const entered = (await api.entries()).filter(({ type, about }) => type === "request_exported" && about === id);
+		assert.deepEqual(
+			entered.map(({ code }) => code),
+			["data.answer"],
+		);
 		assert.deepEqual((await api.store.subjectRequests.find(id))?.exports, []);
 		assert.equal((await api.store.subjectExports.open(id)).length, 1);
 		await api.store.subjectExports.eraseDue(api.clock() + limits.exportLifeMs);
