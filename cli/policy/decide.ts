@@ -6,7 +6,7 @@ import { evaluate } from "../../policies/evaluate.ts";
 import { parseFacts } from "../../policies/facts.ts";
 import { loadPacks } from "../../policies/load.ts";
 import type { PackSet } from "../../policies/packSet.ts";
-import { jsonPosition } from "../jsonPosition.ts";
+import { jsonFault } from "../jsonFault.ts";
 import { exitCodes, explainError, Refusal, readText, run } from "../run.ts";
 import { apiTarget } from "../target.ts";
 import { type TargetOptions, withKey } from "./call.ts";
@@ -101,10 +101,10 @@ function readPacksOf(directory: string | undefined): PackSet {
 
 async function readJson(file: string): Promise<unknown> {
 	const text = (await readText(file)).replace(/^\uFEFF/, "");
-	try {
-		return JSON.parse(text);
-	} catch {
-		const { line, column } = jsonPosition(text);
-		throw new Refusal(`${file}:${line}:${column}: not JSON: give one facts document, or an array of them.`);
-	}
+	const fault = jsonFault(text);
+	if (!fault) return JSON.parse(text);
+	const what = fault.repeats
+		? "a name that stands there already: which of the two is meant nobody can tell. Give each once."
+		: "not JSON: give one facts document, or an array of them.";
+	throw new Refusal(`${file}:${fault.line}:${fault.column}: ${what}`);
 }

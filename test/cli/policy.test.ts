@@ -100,6 +100,15 @@ test("nothing is decided by packs whose own cases fail", () => {
 	rmSync(packs, { recursive: true });
 });
 
+test("facts that give one name twice are misuse: no decision rests on the last of two", () => {
+	const { code, error, lines } = policy("decide", "--facts", file('{"category": "otp",\n"category": "marketing"}'));
+	assert.deepEqual([code, lines], [2, []]);
+	assert.match(
+		error,
+		/^lethe policy decide: .*facts\.json:2:1: a name that stands there already: .* Give each once\.\n$/,
+	);
+});
+
 test("a file that is missing or not JSON is misuse", () => {
 	const absent = policy("decide", "--facts", join(folder, "absent.json"));
 	assert.deepEqual([absent.code, /can't be read/.test(absent.error)], [2, true]);
