@@ -1,7 +1,7 @@
 // The connection to Temporal: starts runs off the caller's path, completes deliveries, keeps the sweep's schedule.
 
 import { fileURLToPath } from "node:url";
-import type { Client } from "@temporalio/client";
+import type { Client, ConnectionOptions } from "@temporalio/client";
 import type { DataConverter, SearchAttributePair } from "@temporalio/common";
 import { hasOwnRun, type Message } from "../../domain/message.ts";
 import {
@@ -35,6 +35,9 @@ export const dataConverter: DataConverter = {
 export type Runs = ReturnType<typeof createRuns>;
 
 const answerMsMax = 5_000;
+// Of what states no deadline itself, its repeats included: a Temporal that takes calls and answers none holds up no caller for
+// longer. Whoever waits for a run to end asks anew each twenty seconds.
+const callMsMax = 30_000;
 // A worker asks again when its question has stayed unanswered for a minute.
 const pollMsMax = 75_000;
 // What ends within it is told together: of a bulk, some thousand ends.
@@ -66,7 +69,9 @@ export function connectTemporal(options: {
 	/** Loads the SDK, if nobody has yet; connects to nothing. */
 	const open = () => {
 		if (!opened) {
-			const connection = sdk().Connection.lazy({ address, connectTimeout: answerMsMax, ...temporalTls(tls) });
+			const interceptors = [endInTime, sdk().makeGrpcRetryInterceptor(sdk().defaultGrpcRetryOptions())];
+			const ends = { connectTimeout: answerMsMax, interceptors };
+			const connection = sdk().Connection.lazy({ address, ...ends, ...temporalTls(tls) });
 			opened = new (sdk().Client)({ connection, dataConverter, ...rest });
 		}
 		return opened;
@@ -81,6 +86,12 @@ export function connectTemporal(options: {
 		close: async () => opened?.connection.close(),
 	};
 }
+
+type Interceptor = NonNullable<ConnectionOptions["interceptors"]>[number];
+
+// Before the one that repeats calls: what it is given holds for all of them together.
+const endInTime: Interceptor = (options, nextCall) =>
+	nextCall({ ...options, deadline: options.deadline ?? Date.now() + callMsMax }) as ReturnType<Interceptor>;
 
 /** Temporal's words for what proves both sides; nothing without it. */
 export function temporalTls(tls: ServerTls | undefined) {

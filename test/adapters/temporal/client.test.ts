@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { createServer as createHttp2Server } from "node:http2";
 import { type AddressInfo, createServer, type Socket } from "node:net";
 import { after, before, describe, it } from "node:test";
 import { connectTemporal, createRuns } from "../../../adapters/temporal/client.ts";
@@ -9,6 +10,10 @@ import type { Message } from "../../../domain/message.ts";
 import { createEngine, type Engine, until } from "../../harness/engine.ts";
 
 const secret = "call 12025550142 now";
+
+/** Of a gRPC header: a number and the unit that it is in. */
+const toMs = (timeout: string) =>
+	Number(timeout.slice(0, -1)) * ({ m: 1, S: 1_000, M: 60_000 }[timeout.at(-1) ?? ""] ?? 0);
 
 describe("Temporal, from the client's and the worker's side", () => {
 	const script: { deliver: () => Promise<unknown> } = { deliver: async () => undefined };
@@ -103,6 +108,37 @@ describe("Temporal, from the client's and the worker's side", () => {
 			for (const socket of open) socket.destroy();
 			silent.close();
 		}
+	});
+
+	it("is asked nothing without an end: each call, its repeats included, is over after half a minute", async () => {
+		const asked: { path: string; endsInMs: number }[] = [];
+		const server = createHttp2Server().listen(0, "127.0.0.1");
+		server.on("stream", (stream, { ":path": path = "", "grpc-timeout": timeout }) => {
+			asked.push({ path: path.split("/").at(-1) ?? "", endsInMs: toMs(String(timeout)) });
+			stream.respond({ ":status": 200, "content-type": "application/grpc", "grpc-status": "5" }, { endStream: true });
+		});
+		await once(server, "listening");
+		const { port } = server.address() as AddressInfo;
+		const { client, close } = connectTemporal({ address: `127.0.0.1:${port}`, namespace: "default" });
+		const handle = client.workflow.getHandle("sub_a");
+		await assert.rejects(handle.describe());
+		await assert.rejects(client.workflow.start("lifecycle", { workflowId: "sub_a", taskQueue: "a" }));
+		await assert.rejects(client.schedule.getHandle("sweep").describe());
+		await assert.rejects(client.connection.withDeadline(Date.now() + 5_000, () => handle.cancel()));
+		await close();
+		server.close();
+		const names = [
+			"DescribeWorkflowExecution",
+			"StartWorkflowExecution",
+			"DescribeSchedule",
+			"RequestCancelWorkflowExecution",
+		];
+		assert.deepEqual(
+			asked.map(({ path }) => path),
+			names,
+		);
+		const isLate = asked.map(({ endsInMs }) => endsInMs > 5_000 && endsInMs <= 30_000);
+		assert.deepEqual(isLate, [true, true, true, false], JSON.stringify(asked));
 	});
 
 	it("a start gives way to acceptances that are under way, a one-time code's never", async () => {
