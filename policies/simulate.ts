@@ -37,14 +37,18 @@ export function simulate(
 	}
 }
 
-/** Adds what a page of messages gave. `counts` and `samples` are changed in place. */
+/**
+ * Adds what a page of messages gave. `counts` and `samples` are changed in place. What is only wrapped anew counts as unchanged,
+ * too: it is kept and goes as before, and a simulation, which wraps nothing, has counted it as that.
+ */
 export function tally(
 	sum: { counts: Record<string, number>; samples: Record<string, string[]> },
 	id: string,
 	effects: readonly string[],
 ): void {
 	sum.counts.messages = (sum.counts.messages ?? 0) + 1;
-	for (const effect of effects.length > 0 ? effects : ["unchanged"]) {
+	const changes = effects.some((effect) => effect !== "rewrapped");
+	for (const effect of changes ? effects : [...effects, "unchanged"]) {
 		sum.counts[effect] = (sum.counts[effect] ?? 0) + 1;
 		// Ids are random, so the first ones in their order are a fair sample.
 		const samples = sum.samples[effect] ?? [];
