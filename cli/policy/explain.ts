@@ -32,7 +32,7 @@ type Answer = {
 	releaseLocal?: string;
 	deliveryMode?: string;
 	retention: { object: string; eraseBy: string; atFinal: boolean; erasedAt?: string; min?: Bound; max?: Bound }[];
-	packs: (Ref & { origin?: string; sha256?: string; approval?: { by: string; at: string; verified: boolean } })[];
+	packs: (Ref & { origin?: string; sha256?: string; approval?: { by?: string; at: string; verified: boolean } })[];
 	retimings: { at: string; from: Ref[]; to: Ref[]; effects: string[] }[];
 	replay: { agrees: boolean; missing: Ref[]; differences: string[] };
 };

@@ -13,7 +13,7 @@ export type PolicyList = {
 		state: string;
 		effectiveFrom: string;
 		origin: string;
-		approval?: { by: string; at: string; verified: boolean };
+		approval?: { by?: string; at: string; verified: boolean };
 	}[];
 	retiming?: { state: string; inForceFrom: string; startedAt: string; total: number; counts: Record<string, number> };
 };

@@ -1,6 +1,7 @@
 // A proposal as commands show it.
 
-type Approval = { by: string; at: string; verified: boolean };
+/** Who gave it is told to tenants that govern policies. */
+type Approval = { by?: string; at: string; verified: boolean };
 
 /** As the API answers it. */
 export type ProposalAnswer = {
@@ -33,7 +34,8 @@ export function proposalLine({ id, pack, version, state, why, effectiveFrom, app
 
 /** Who approved it, and what that is worth. */
 export function approvalWords({ by, verified }: Approval): string {
-	return verified ? `approved by ${by}` : `approved by ${by}, an API key: UNVERIFIED`;
+	if (verified) return `approved by ${by ?? "a person"}`;
+	return by === undefined ? "approved by an API key: UNVERIFIED" : `approved by ${by}, an API key: UNVERIFIED`;
 }
 
 const words: Record<string, string> = {

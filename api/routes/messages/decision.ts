@@ -6,15 +6,17 @@ import { explain } from "../../../policies/explain.ts";
 import type { ApiDeps } from "../../deps.ts";
 import type { Instance } from "../../instance.ts";
 import { problems } from "../../schemas.ts";
+import { createTenants, type TenantsDeps } from "../../tenants.ts";
 import { policySchemas } from "../policies/schemas.ts";
 import { viewExplanation } from "../policies/view.ts";
 
-type DecisionDeps = {
+type DecisionDeps = TenantsDeps & {
 	store: { messages: Pick<ApiDeps["store"]["messages"], "findForTenant"> };
 	packs: Pick<ApiDeps["packs"], "pinned" | "file" | "versions">;
 };
 
 export function addDecision(app: Instance, deps: DecisionDeps): void {
+	const { readTenant } = createTenants(deps);
 	app.get(
 		"/messages/:id/decision",
 		{
@@ -30,7 +32,8 @@ export function addDecision(app: Instance, deps: DecisionDeps): void {
 		async (request) => {
 			const message = await deps.store.messages.findForTenant(request.principal.tenantId, request.params.id);
 			if (!message) throw new LetheError("not_found");
-			return viewExplanation(explain(message, deps.packs));
+			const { governsPolicies: governs = false } = await readTenant(request.principal);
+			return viewExplanation(explain(message, deps.packs), { governs });
 		},
 	);
 }

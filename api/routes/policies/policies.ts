@@ -32,10 +32,10 @@ export function addPolicies(app: Instance, deps: PoliciesDeps): void {
 			const now = deps.clock();
 			const { files } = deps.packs.inForce(now);
 			// It counts every tenant's messages: the affair of those who govern.
-			const { governsPolicies } = await readTenant(request.principal);
-			const retiming = governsPolicies ? await deps.store.retimings.latest() : undefined;
+			const { governsPolicies: governs = false } = await readTenant(request.principal);
+			const retiming = governs ? await deps.store.retimings.latest() : undefined;
 			return {
-				items: deps.packs.versions().map((version) => viewVersion(version, files, now)),
+				items: deps.packs.versions().map((version) => viewVersion(version, { current: files, now, governs })),
 				...(retiming ? { retiming: viewRetiming(retiming) } : {}),
 			};
 		},

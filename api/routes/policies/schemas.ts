@@ -5,7 +5,7 @@ import { limits } from "../../../domain/limits.ts";
 import { proposalStates } from "../../../domain/proposal.ts";
 
 const approval = z.object({
-	by: z.string(),
+	by: z.string().optional().meta({ description: "Told to tenants that govern policies." }),
 	at: z.string(),
 	verified: z.boolean().meta({ description: "Whether a person signed in to give it." }),
 	note: z.string().optional(),

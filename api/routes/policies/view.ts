@@ -13,8 +13,14 @@ type Answer<Name extends keyof typeof policySchemas> = z.input<(typeof policySch
 
 const unverified = "Given by an API key: who used it was not verified.";
 
+/** Who asks: whether their tenant governs policies. To others it is nothing who of its people approved a version. */
+type Asking = { governs: boolean };
+
 /** A version; `current` are the versions in force now. */
-export function viewVersion(version: PackVersion, current: readonly { id: string; version: string }[], now: number) {
+export function viewVersion(
+	version: PackVersion,
+	{ current, now, governs }: Asking & { current: readonly { id: string; version: string }[]; now: number },
+) {
 	const { id: pack, title, sha256, origin, effectiveFrom, proposalId, approval } = version;
 	const isCurrent = current.some((one) => one.id === pack && one.version === version.version);
 	return {
@@ -26,7 +32,7 @@ export function viewVersion(version: PackVersion, current: readonly { id: string
 		effectiveFrom: formatTime(effectiveFrom),
 		origin,
 		...(proposalId ? { proposalId } : {}),
-		...(approval ? { approval: viewApproval(approval) } : {}),
+		...(approval ? { approval: viewApproval(approval, { governs }) } : {}),
 		links: { text: `/v1/policies/${pack}/${version.version}` },
 	} satisfies Answer<"packVersion">;
 }
@@ -50,7 +56,7 @@ export function viewProposal(proposal: Proposal, policies: Pick<Policies, "versi
 		...(base ? { base } : {}),
 		...(proposal.check ? { check: { at: formatTime(proposal.check.at), cases: proposal.check.caseCount } } : {}),
 		...(proposal.simulation ? { simulation: viewSimulation(proposal.simulation) } : {}),
-		...(approval ? { approval: viewApproval(approval) } : {}),
+		...(approval ? { approval: viewApproval(approval, { governs: true }) } : {}),
 		...(published ? { effectiveFrom: formatTime(published.effectiveFrom) } : {}),
 		history: history.map((entry) => ({ ...entry, at: formatTime(entry.at) })),
 		links: { self: `/v1/policy-proposals/${id}` },
@@ -69,7 +75,7 @@ export function viewProposalDetail(proposal: Proposal, policies: Pick<Policies, 
 	} satisfies Answer<"proposalDetail">;
 }
 
-export function viewExplanation(explanation: Explanation) {
+export function viewExplanation(explanation: Explanation, asking: Asking) {
 	return {
 		...explanation,
 		decisive: explanation.decisive && viewRule(explanation.decisive),
@@ -82,7 +88,7 @@ export function viewExplanation(explanation: Explanation) {
 		packs: explanation.packs.map(({ effectiveFrom, approval, ...pack }) => ({
 			...pack,
 			...(effectiveFrom === undefined ? {} : { effectiveFrom: formatTime(effectiveFrom) }),
-			...(approval ? { approval: viewApproval(approval) } : {}),
+			...(approval ? { approval: viewApproval(approval, asking) } : {}),
 		})),
 	} satisfies Answer<"explanation">;
 }
@@ -103,6 +109,6 @@ function viewSimulation(simulation: NonNullable<Proposal["simulation"]>) {
 	};
 }
 
-function viewApproval({ by, at, verified }: Approval) {
-	return { by, at: formatTime(at), verified, ...(verified ? {} : { note: unverified }) };
+function viewApproval({ by, at, verified }: Approval, { governs }: Asking) {
+	return { ...(governs ? { by } : {}), at: formatTime(at), verified, ...(verified ? {} : { note: unverified }) };
 }

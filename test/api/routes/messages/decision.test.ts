@@ -104,7 +104,10 @@ describe("GET /v1/messages/{id}/decision", () => {
 		assert.equal(shown.decisive.citations[0], "Another source");
 		const published = shown.packs.filter(({ origin }: { origin: string }) => origin === "published");
 		assert.ok(published.length > 0);
-		for (const { approval } of published) assert.match(approval.note, /not verified/);
+		for (const { approval } of published) {
+			assert.match(approval.note, /not verified/);
+			assert.equal(approval.by, undefined, "who it was is told to those who govern");
+		}
 	});
 
 	it("a record that was changed does not replay, and it is said which part", async () => {

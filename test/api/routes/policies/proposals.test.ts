@@ -133,6 +133,15 @@ describe("/v1/policy-proposals", () => {
 			}
 		});
 
+		it("who approved is told to those who govern; others learn that a person did, and when", async () => {
+			const id = await approved();
+			await step(id, "publish");
+			const other = await api.addTenant();
+			const { json, text } = await api.request(other.key, "GET", "/v1/policies");
+			const { approval } = json.items.find(({ proposalId }: { proposalId?: string }) => proposalId === id);
+			assert.deepEqual([approval.verified, typeof approval.at, text.includes(approverId)], [true, "string", false]);
+		});
+
 		it("begins at the date of its text, or at a later one that is asked for, never at once", async () => {
 			const effectiveFrom = new Date(api.clock() + 5 * 24 * 3600_000).toISOString();
 			const dated = await approved({ pack: "defaults", changes: shorter, effectiveFrom });
