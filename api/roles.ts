@@ -132,7 +132,7 @@ export const routeAccess: Readonly<Record<string, Access>> = {
 	"POST /v1/passkeys/options": own,
 	"POST /v1/passkeys/:id/remove": { ...own, freshMfa: true },
 
-	"GET /v1/alerts": { roles: ["operator", "admin"] },
+	"GET /v1/alerts": { roles: ["compliance", "operator", "admin"] },
 	"GET /v1/queues": { roles: ["operator", "admin"] },
 	"POST /v1/queues/:id/pause": { roles: ["operator", "admin"] },
 	"POST /v1/queues/:id/resume": { roles: ["operator", "admin"] },

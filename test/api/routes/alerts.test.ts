@@ -8,6 +8,7 @@ import { redactionKey } from "../../../domain/carrierCopy.ts";
 import type { Standing } from "../../../domain/evidence.ts";
 import { limits } from "../../../domain/limits.ts";
 import type { CarrierCopyRecord } from "../../../domain/message.ts";
+import type { Role } from "../../../domain/roles.ts";
 import type { SubjectRequest } from "../../../domain/subjectRequest.ts";
 import { createTestApi, type TestApi } from "../harness.ts";
 
@@ -66,10 +67,12 @@ describe("/v1/alerts", () => {
 	> => (await api.request(operator, "GET", "/v1/alerts")).json.items;
 	const codes = async () => (await list()).map(({ code, about }) => (about ? `${code} ${about}` : code));
 
-	it("tells nothing where all is well, and that only to operators", async () => {
+	it("tells nothing where all is well, and that only to who can end a cause: operators, and who answers for compliance", async () => {
 		assert.deepEqual(await list(), []);
-		const sender = (await api.addKey(tenantId, ["sender"])).key;
-		assert.equal((await api.request(sender, "GET", "/v1/alerts")).status, 403);
+		const statusOf = async (role: Role) =>
+			(await api.request((await api.addKey(tenantId, [role])).key, "GET", "/v1/alerts")).status;
+		for (const role of ["compliance", "operator", "admin"] as const) assert.equal(await statusOf(role), 200, role);
+		for (const role of ["sender", "auditor"] as const) assert.equal(await statusOf(role), 403, role);
 	});
 
 	it("a purge that is late, since when, until the cohort is gone", async () => {
