@@ -69,6 +69,10 @@ const opaque = z
 	.min(1)
 	.max(limits.clientReferenceCharactersMax)
 	.refine(isOpaqueReference, { error: "An opaque reference: no number, no address, no blank." });
+// On record a proof counts without being read again: what says that there is none is none here, too.
+const proofPlace = opaque.refine((said) => !saysNone(said), {
+	error: "A word that says that there is none: name where the proof is kept.",
+});
 const number = z
 	.string()
 	.min(1)
@@ -587,7 +591,7 @@ const consentInput = z
 		purposes: z.array(word).min(1).max(limits.purposesPerConsentMax),
 		obtainedAt: time,
 		wording: opaque.meta({ description: "Reference and version of the wording agreed to; never the text." }),
-		evidence: opaque.meta({ description: "Where the proof is kept." }),
+		evidence: proofPlace.meta({ description: "Where the proof is kept." }),
 		source: word.optional(),
 		ground: word.optional(),
 	})
@@ -650,7 +654,7 @@ const optOutInput = z
 const liftInput = z
 	.strictObject({
 		obtainedAt: time.meta({ description: "When the recipient opted in again: after the opt-out." }),
-		evidence: opaque.meta({ description: "Where the proof of it is kept." }),
+		evidence: proofPlace.meta({ description: "Where the proof of it is kept." }),
 	})
 	.meta({ id: "LiftRequest" });
 

@@ -58,6 +58,19 @@ describe("/v1/consents", () => {
 		});
 	});
 
+	it("a word that says that there is no proof is none: nothing is recorded, and nothing lifted", async () => {
+		const number = freshNumber();
+		for (const evidence of ["none", "None", "not_given", "pending"]) {
+			const { status, json } = await record(number, { evidence });
+			assert.deepEqual([status, json.errors?.[0].pointer], [400, "/evidence"], evidence);
+		}
+		assert.deepEqual((await search(number)).json.items, []);
+		const { items } = (await api.request(compliance, "POST", "/v1/opt-outs", { number, scope: "marketing" })).json;
+		const optIn = { obtainedAt: new Date(api.clock()).toISOString(), evidence: "none" };
+		const lifted = await api.request(compliance, "POST", `/v1/opt-outs/${items[0].id}/lift`, optIn);
+		assert.deepEqual([lifted.status, lifted.json.errors?.[0].pointer], [400, "/evidence"]);
+	});
+
 	it("it serves its own purposes and tenant only", async () => {
 		const number = freshNumber();
 		await record(number, { purposes: ["transactional"] });
