@@ -364,6 +364,8 @@ export const limits = {
 	requestAlertsItems: 250,
 	exportMessagesMax: 20_000,
 	// A step makes pages of an export for so long, and another goes on.
+	// Of one request, which says of each when it was made and by whom.
+	requestExportsMax: 100,
 	exportStepMs: 30_000,
 	// An answer waits for an export so long: whoever asks again within its life comes back to the same one.
 	exportPatienceMs: 25_000,

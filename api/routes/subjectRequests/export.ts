@@ -79,13 +79,17 @@ export function addExportRequest(app: Instance, deps: Deps): void {
 	);
 }
 
-function requireExportable({ identity, closed, state, kind }: StoredRequest, { report }: Input): void {
+function requireExportable({ identity, closed, state, kind, exports }: StoredRequest, { report }: Input): void {
 	if (!identity?.confirmed) throw new LetheError("identity_unchecked");
 	const isAsked = report === "disclosures" || kind === "access" || kind === "portability";
 	if (closed) throw new LetheError("request_state", { extra: { state } });
 	if (!isAsked) {
 		const detail = "Only access and portability ask for it: record such a request of the person's.";
 		throw new LetheError("request_state", { extra: { state }, errors: [{ pointer: "/report", detail }] });
+	}
+	if (exports.length >= limits.requestExportsMax) {
+		const detail = `It was exported ${limits.requestExportsMax} times. Answer it, and record another where the person asks again.`;
+		throw new LetheError("too_many_records", { errors: [{ pointer: "", detail }] });
 	}
 }
 

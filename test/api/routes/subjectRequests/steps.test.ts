@@ -163,6 +163,19 @@ describe("/v1/subject-requests", () => {
 		assert.deepEqual(await api.store.subjectExports.open(id), []);
 	});
 
+	it("is exported so often at most: then it is to be answered, and another recorded", async () => {
+		const { id } = (await record()).json;
+		await step(id, "identity", check);
+		const made = { id: "exp_a", at: api.clock(), by: "key_a", format: "json", report: "data", purpose: "answer" };
+		await api.store.subjectRequests.change(id, (request) => ({
+			...request,
+			exports: Array.from({ length: limits.requestExportsMax }, () => made),
+		}));
+		const { status, json } = await step(id, "export", { purpose: "answer" });
+		assert.deepEqual([status, json.code], [422, "too_many_records"]);
+		assert.match(json.errors[0].detail, /record another/);
+	});
+
 	it("a refusal says why, and a closed request is over", async () => {
 		const { id } = (await record({ number: "+6421123456" })).json;
 		assert.equal((await step(id, "close", { outcome: "refused" })).json.code, "invalid_request");
