@@ -20,6 +20,8 @@ type Item = Entry & { index: number };
 const tags = ["evidence"];
 const read = { config: { act: "evidence_read" } } as const;
 const pageBundles = 16;
+// What many bundles tell of may be another tenant's: of so many such a page may have nothing, and says where to go on.
+const pageRoundsMax = 8;
 const index = z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 const time = z.iso.datetime({ offset: true, error: "A time in RFC 3339, with an offset." });
 
@@ -33,7 +35,9 @@ export function addEvidenceLog(app: Instance, deps: EvidenceDeps): void {
 			schema: {
 				operationId: "listEvidence",
 				summary: "List entries of the evidence log, the last integrated first",
-				description: "The tenant's own, and those that concern every tenant.",
+				description:
+					"The tenant's own, and those that concern every tenant. A page may have fewer than were asked for, or none: " +
+					"`next` says that there is more to read.",
 				tags,
 				querystring: z.strictObject({ ...pageQuery, about: z.string().min(1).max(64).optional() }),
 				response: { 200: schemas.evidencePage.describe("A page"), ...problems },
@@ -42,10 +46,11 @@ export function addEvidenceLog(app: Instance, deps: EvidenceDeps): void {
 		async (request) => {
 			const { cursor, limit, about } = request.query;
 			const below = readIndex(cursor);
-			const found = await readPage(deps, { tenantId: request.principal.tenantId, about }, below, limit + 1);
+			const { tenantId } = request.principal;
+			const { found, end } = await readPage(deps, { tenantId, about }, below, limit + 1);
 			const items = found.slice(0, limit);
-			const last = found.length > limit ? items.at(-1) : undefined;
-			return { items, ...(last === undefined ? {} : { next: formatIndex(last.index) }) };
+			const next = found.length > limit ? items.at(-1)?.index : end;
+			return { items, ...(next === undefined ? {} : { next: formatIndex(next) }) };
 		},
 	);
 }
@@ -150,19 +155,21 @@ function addExport(app: Instance, { evidenceExports }: EvidenceDeps): void {
 
 type Wanted = { tenantId: string; about: string | undefined };
 
-async function readPage({ store }: EvidenceDeps, wanted: Wanted, below: number, itemsMax: number): Promise<Item[]> {
+/** `end`: where to go on, when as much of the log was read as is at once. */
+async function readPage({ store }: EvidenceDeps, wanted: Wanted, below: number, itemsMax: number) {
 	const { tenantId, about } = wanted;
-	const items: Item[] = [];
+	const found: Item[] = [];
 	let end = below;
-	while (items.length < itemsMax && end > 0) {
+	for (let round = 0; found.length < itemsMax && end > 0; round++) {
+		if (round === pageRoundsMax) return { found, end };
 		const of = about === undefined ? { tenantId } : { about };
 		const bundles = await store.evidence.pageOf(of, end - 1, pageBundles);
 		const shown = bundles.flatMap((bundle) => itemsOf(bundle, tenantId, below));
-		items.push(...shown.filter((item) => about === undefined || item.about === about));
+		found.push(...shown.filter((item) => about === undefined || item.about === about));
 		const last = bundles.at(-1);
 		end = last === undefined ? 0 : spanOf(last).start;
 	}
-	return items.slice(0, itemsMax);
+	return { found: found.slice(0, itemsMax) };
 }
 
 /** What a tenant may see of a bundle, the last first. */

@@ -159,6 +159,19 @@ describe("/v1/evidence", () => {
 		assert.equal((await get("/evidence?cursor=abc")).status, 400);
 	});
 
+	it("is read only so far at once for what is told to others, and says where to go on", async () => {
+		const other = await api.addTenant();
+		const about = api.ids.random("hold");
+		const enter = ({ tenantId }: { tenantId: string }) =>
+			api.evidence.append([{ type: "hold_placed", about, tenantId, by: tenant.keyId }]);
+		await enter(tenant);
+		for (let times = 0; times < 130; times++) await enter(other);
+		const { json: first } = await get(`/evidence?about=${about}`);
+		assert.deepEqual([first.items, typeof first.next], [[], "string"]);
+		const { json: second } = await get(`/evidence?about=${about}&cursor=${first.next}`);
+		assert.deepEqual([second.items.length, second.items[0]?.tenantId, second.next], [1, tenant.tenantId, undefined]);
+	});
+
 	it("shows a tenant nothing of another's, and proves nothing of it to them", async () => {
 		await publish();
 		const other = await api.addTenant({ roles: ["auditor"] });
