@@ -90,6 +90,8 @@ export const limits = {
 	webhooksInFlightPerEndpointMax: 8,
 	webhookLogMs: 30 * 24 * 3600_000,
 	webhookReplayItemsMax: 1_000,
+	// A replay of a time looks at so many for those that are to be told again, and says from when to go on.
+	webhookReplayLookedItemsMax: 100_000,
 	// That an endpoint was disabled is known everywhere within this time.
 	webhookSeenMs: 5_000,
 	// Wherever messages are accepted a new endpoint is known within this time, and is challenged no sooner.
@@ -362,10 +364,10 @@ export const limits = {
 	requestLogItemsMax: 10_000,
 	// Alerts look at so many open requests of a tenant in each state, the oldest.
 	requestAlertsItems: 250,
-	exportMessagesMax: 20_000,
-	// A step makes pages of an export for so long, and another goes on.
 	// Of one request, which says of each when it was made and by whom.
 	requestExportsMax: 100,
+	exportMessagesMax: 20_000,
+	// A step makes pages of an export for so long, and another goes on.
 	exportStepMs: 30_000,
 	// An answer waits for an export so long: whoever asks again within its life comes back to the same one.
 	exportPatienceMs: 25_000,

@@ -10,6 +10,8 @@ import { insertAll } from "./insertAll.ts";
 import { insertOnce } from "./insertOnce.ts";
 
 type DueDelivery = Pick<WebhookDelivery, "_id" | "endpointId" | "tenantId" | "event">;
+/** A delivery as much as says whether it is to be replayed, and after which others. */
+export type OutlinedDelivery = Pick<WebhookDelivery, "_id" | "at" | "state"> & { event?: { sequence: number } };
 type Change<Document> = { set?: Partial<Document>; unset?: (keyof Document)[] };
 
 /** @throws LetheError store_unavailable */
@@ -105,15 +107,15 @@ export function createWebhookDeliveryStore(
 		/** Writes what became of a claimed delivery; nothing when it is not claimed by this any more. */
 		settle,
 		/** A page of an endpoint's, newest first, after the cursor's place. */
-		page: (endpointId: string, itemsMax: number, after?: Place, since = 0) =>
-			guardStore(async () => {
-				const filter: mongo.Filter<WebhookDelivery> = { endpointId };
-				if (after) filter.$or = [{ at: { $lt: after.at } }, { at: after.at, _id: { $lt: after.id } }];
-				const page: WebhookDelivery[] = [];
-				for await (const found of collection.find(filter).sort({ at: -1, _id: -1 })) {
-					if (found.at < since || page.push(found) === itemsMax) break;
-				}
-				return page;
+		page: (endpointId: string, itemsMax: number, after?: Place) =>
+			findPage(collection, { endpointId }, "at", { itemsMax, after }),
+		/** A page of an endpoint's, the oldest first, after the place; as much of each as a replay asks. */
+		pageUp: (endpointId: string, itemsMax: number, { at, id }: Place): Promise<OutlinedDelivery[]> =>
+			guardStore(() => {
+				const later = [{ at: { $gt: at } }, { at, _id: { $gt: id } }];
+				const filter = { endpointId, at: { $gte: at }, $or: later } as mongo.Filter<WebhookDelivery>;
+				const projection = { at: 1, state: 1, "event.sequence": 1 };
+				return collection.find(filter, { projection }).sort({ at: 1, _id: 1 }).limit(itemsMax).toArray();
 			}),
 		/** Has deliveries sent once more, in this order, until then; those that wait already go on as they are. */
 		replay: (ids: string[], now: number, tryUntil: number) =>

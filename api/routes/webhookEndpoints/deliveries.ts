@@ -1,7 +1,9 @@
 // /v1/webhook-endpoints/{id}/deliveries and /replay: what an endpoint was told, and telling it again.
 
 import { z } from "zod";
+import type { OutlinedDelivery } from "../../../adapters/mongo/webhooks.ts";
 import { LetheError } from "../../../domain/errors.ts";
+import { formatTime } from "../../../domain/formatTime.ts";
 import { limits } from "../../../domain/limits.ts";
 import type { WebhookDelivery } from "../../../domain/webhook.ts";
 import { readCursor, toPage } from "../../cursor.ts";
@@ -16,7 +18,7 @@ import { viewDelivery, webhookSchemas } from "./schemas.ts";
 type Deps = Pick<ApiDeps, "clock" | "evidence"> & {
 	store: {
 		webhookEndpoints: Pick<ApiDeps["store"]["webhookEndpoints"], "find">;
-		webhookDeliveries: Pick<ApiDeps["store"]["webhookDeliveries"], "find" | "page" | "replay">;
+		webhookDeliveries: Pick<ApiDeps["store"]["webhookDeliveries"], "find" | "page" | "pageUp" | "replay">;
 	};
 };
 
@@ -53,7 +55,9 @@ export function addDeliveries(app: Instance, deps: Deps): void {
 			schema: {
 				operationId: "replayWebhookDeliveries",
 				summary: "Tell the endpoint again, by id or by time; each keeps its `webhook-id`",
-				description: `In the order of the events, at most ${limits.webhookReplayItemsMax} at once; tried for a day.`,
+				description:
+					`In the order of the events, at most ${limits.webhookReplayItemsMax} at once, of a time out of ` +
+					`${limits.webhookReplayLookedItemsMax} that it was told; \`next\` says from when to go on. Tried for a day.`,
 				tags,
 				params,
 				body: webhookSchemas.replayInput,
@@ -80,38 +84,38 @@ async function findByIds(deps: Deps, endpointId: string, ids: string[]): Promise
 	const found = await Promise.all([...new Set(ids)].map((id) => deps.store.webhookDeliveries.find(id)));
 	const own = found.filter((delivery) => delivery?.endpointId === endpointId && delivery.event !== undefined);
 	if (own.length < found.length) throw new LetheError("not_found");
-	return { found: own as WebhookDelivery[] };
+	return { found: own as OutlinedDelivery[] };
 }
 
-type Found = { found: WebhookDelivery[]; next?: string };
+type Found = { found: OutlinedDelivery[]; next?: string };
 type Range = { from: string; to?: string | undefined; states: string[] };
 
-/** The oldest of them, as many as are replayed at once. */
+/** The oldest of them, as many as are replayed at once, of as many as are looked at. */
 async function findByTime(deps: Deps, endpointId: string, { from, to, states }: Range): Promise<Found> {
 	const since = Date.parse(from);
-	const matching: WebhookDelivery[] = [];
-	let after = to === undefined ? undefined : { at: Date.parse(to) + 1, id: "" };
-	for (;;) {
-		const page = await deps.store.webhookDeliveries.page(endpointId, limits.webhookReplayItemsMax, after, since);
-		matching.push(...page.filter(({ event, state }) => event && states.includes(state)));
+	const until = to === undefined ? Number.POSITIVE_INFINITY : Date.parse(to);
+	const matching: OutlinedDelivery[] = [];
+	let after = { at: since, id: "" };
+	for (let lookedItems = 0; ; ) {
+		const page = await deps.store.webhookDeliveries.pageUp(endpointId, limits.webhookReplayItemsMax, after);
+		matching.push(...page.filter(({ event, state, at }) => event && states.includes(state) && at <= until));
+		const found = matching.slice(0, limits.webhookReplayItemsMax);
+		const beyond = matching[limits.webhookReplayItemsMax];
+		if (beyond) return { found, next: formatTime(beyond.at) };
 		const last = page.at(-1);
-		if (!last || page.length < limits.webhookReplayItemsMax) break;
+		if (!last || page.length < limits.webhookReplayItemsMax || last.at > until) return { found };
 		after = placeOf(last);
-		// Newest first: of more than one page's worth only the older ones can be among those that are replayed now.
-		matching.splice(0, Math.max(0, matching.length - limits.webhookReplayItemsMax - 1));
+		lookedItems += page.length;
+		// What is of the very time that was asked from is looked at in any case: the next call would begin there again.
+		if (lookedItems >= limits.webhookReplayLookedItemsMax && last.at > since)
+			return { found, next: formatTime(last.at) };
 	}
-	const oldest = matching.toReversed();
-	const beyond = oldest[limits.webhookReplayItemsMax];
-	return {
-		found: oldest.slice(0, limits.webhookReplayItemsMax),
-		...(beyond && { next: new Date(beyond.at).toISOString() }),
-	};
 }
 
-function placeOf({ at, _id }: WebhookDelivery) {
+function placeOf({ at, _id }: Pick<WebhookDelivery, "at" | "_id">) {
 	return { at, id: _id };
 }
 
-function byEvent(a: WebhookDelivery, b: WebhookDelivery): number {
+function byEvent(a: OutlinedDelivery, b: OutlinedDelivery): number {
 	return a.at - b.at || (a.event?.sequence ?? 0) - (b.event?.sequence ?? 0);
 }

@@ -93,7 +93,7 @@ const replayed = z
 		next: z
 			.string()
 			.optional()
-			.meta({ description: "There are more than are replayed at once: ask again from this time." }),
+			.meta({ description: "There are more than are replayed, or looked at, at once: ask again from this time." }),
 	})
 	.meta({ id: "WebhookReplay" });
 

@@ -342,6 +342,7 @@ describe("store", () => {
 			[{ nextAt: { $lte: 1 } }, { nextAt: 1 }, "webhookDeliveries"],
 			[{ "event.messageId": { $in: ["m", "n"] } }, undefined, "webhookDeliveries"],
 			[{ endpointId: "e" }, { at: -1, _id: -1 }, "webhookDeliveries"],
+			[{ endpointId: "e", at: { $gte: 1 } }, { at: 1, _id: 1 }, "webhookDeliveries"],
 			[{ endpointId: "e" }, undefined, "webhookDeliveries"],
 			[{ eraseBy: { $lte: 1 } }, undefined, "webhookDeliveries"],
 			[{ backlog: { $gt: "q/normal/t/", $lt: "q/normal/t0" } }, { backlog: 1 }],

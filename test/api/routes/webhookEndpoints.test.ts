@@ -8,6 +8,7 @@ import { createWebhookSecrets } from "../../../adapters/vault/webhookSecrets.ts"
 import { createWebhookSender } from "../../../adapters/webhookSender.ts";
 import { limits } from "../../../domain/limits.ts";
 import { end } from "../../../domain/transition.ts";
+import { freshDelivery } from "../../../domain/webhook.ts";
 import { type Receiver, startReceiver } from "../../harness/receiver.ts";
 import { createTestApi, type TestApi } from "../harness.ts";
 
@@ -121,6 +122,48 @@ describe("/v1/webhook-endpoints", () => {
 		assert.equal(rotated.status, 200, rotated.text);
 		const [made, before] = rotated.json.secrets;
 		assert.equal(Date.parse(before.expiresAt) - Date.parse(made.createdAt), 24 * 3600_000);
+	});
+
+	it("a replay of a time takes the oldest first, and says from when to go on", async () => {
+		const { json } = await register();
+		const since = api.clock() - 3600_000;
+		const event = { messageId: "msg_a", submissionId: "sub_a", state: "delivered" as const, sequence: 1 };
+		await api.store.webhookDeliveries.insert(
+			Array.from({ length: limits.webhookReplayItemsMax + 2 }, (_, index) => {
+				const at = since + index;
+				const own = { _id: api.ids.random("webhookDelivery"), tenantId: "ten_a", endpointId: json.id, event, at };
+				const { nextAt: __, ...fresh } = freshDelivery(at);
+				return { ...own, ...fresh, tryUntil: at, state: index === 1 ? ("delivered" as const) : ("failed" as const) };
+			}),
+		);
+		const replay = (from: string | number, to?: number) => {
+			const until = to === undefined ? {} : { to: new Date(to).toISOString() };
+			return post(`/${json.id}/replay`, { from: new Date(from).toISOString(), ...until });
+		};
+		assert.deepEqual((await replay(since, since + 2)).json, { count: 2 });
+		assert.deepEqual((await replay(since)).json, { count: limits.webhookReplayItemsMax - 1 });
+		await api.connection
+			.collection("webhookDeliveries")
+			.updateMany({ endpointId: json.id }, { $set: { state: "failed" } });
+		const { count, next } = (await replay(since)).json;
+		assert.equal(count, limits.webhookReplayItemsMax);
+		assert.equal(next, new Date(since + limits.webhookReplayItemsMax).toISOString());
+		assert.deepEqual((await replay(next)).json, { count: 2 });
+	});
+
+	it("a replay of a time ends though everything was told, but never where it began", async (context) => {
+		const { json } = await register();
+		const since = api.clock() - 3600_000;
+		let looked = 0;
+		context.mock.method(api.store.webhookDeliveries, "pageUp", async (_id: string, itemsMax: number) => {
+			const at = looked < limits.webhookReplayLookedItemsMax ? since : since + 1;
+			looked += itemsMax;
+			const told = { _id: "whd_a", at, state: "delivered" as const, event: { sequence: 1 } };
+			return Array.from({ length: itemsMax }, () => told);
+		});
+		const { json: answer } = await post(`/${json.id}/replay`, { from: new Date(since).toISOString() });
+		assert.deepEqual(answer, { count: 0, next: new Date(since + 1).toISOString() });
+		assert.equal(looked, limits.webhookReplayLookedItemsMax + limits.webhookReplayItemsMax);
 	});
 
 	it("the log tells of tries and no content; a replay by id is the same event once more", async () => {
