@@ -3,6 +3,7 @@
 import { z } from "zod";
 import { LetheError } from "../../../domain/errors.ts";
 import type { ActType } from "../../../domain/evidence.ts";
+import { formatTime } from "../../../domain/formatTime.ts";
 import { limits } from "../../../domain/limits.ts";
 import { refuseLeaving } from "../../../domain/tenancy.ts";
 import { freshDelivery, type WebhookEndpoint } from "../../../domain/webhook.ts";
@@ -161,18 +162,15 @@ function addRotating(app: Instance, deps: EndpointsDeps): void {
 		},
 		async (request) => {
 			const { principal, params } = request;
-			await requireEndpoint(deps, principal, params.id);
-			await deps.evidence.append([actOf(principal, "webhook_secret_rotated", { about: params.id })]);
 			const now = deps.clock();
-			const { secret, made } = await makeSecret(deps, params.id, request.newId("webhookSecret"), now);
 			const until = now + readDuration(request.body?.keepFor ?? keepForDefault);
+			const secretId = request.newId("webhookSecret");
+			keepUntil((await requireEndpoint(deps, principal, params.id)).secrets, secretId, until, now);
+			await deps.evidence.append([actOf(principal, "webhook_secret_rotated", { about: params.id })]);
+			const { secret, made } = await makeSecret(deps, params.id, secretId, now);
 			for (let round = 0; round < roundsMax; round++) {
 				const { secrets: from } = await requireEndpoint(deps, principal, params.id);
-				const kept = from
-					.filter(({ id }) => id !== made.id)
-					.map((old) => ({ ...old, expiresAt: Math.min(old.expiresAt ?? until, until) }))
-					.filter(({ expiresAt }) => expiresAt > now);
-				const to = [made, ...kept].slice(0, limits.webhookSecretsMax);
+				const to = [made, ...keepUntil(from, made.id, until, now)];
 				if (!(await webhookEndpoints.setSecrets(params.id, from, to))) continue;
 				const endpoint = await requireEndpoint(deps, principal, params.id);
 				return { ...viewEndpoint(endpoint, now), secret: secret.reveal() };
@@ -180,6 +178,21 @@ function addRotating(app: Instance, deps: EndpointsDeps): void {
 			throw new LetheError("store_unavailable", { cause: "lost every race" });
 		},
 	);
+}
+
+/**
+ * The secrets that go on signing beside a new one, `made`, until then at the latest. None ends earlier than it was promised
+ * for want of room. @throws LetheError too_many_records
+ */
+function keepUntil(secrets: WebhookEndpoint["secrets"], made: string, until: number, now: number) {
+	const kept = secrets
+		.filter(({ id }) => id !== made)
+		.map((old) => ({ ...old, expiresAt: Math.min(old.expiresAt ?? until, until) }))
+		.filter(({ expiresAt }) => expiresAt > now);
+	if (kept.length < limits.webhookSecretsMax) return kept;
+	const ends = secrets.flatMap(({ expiresAt = 0 }) => (expiresAt > now ? [expiresAt] : []));
+	const detail = `${limits.webhookSecretsMax} secrets sign, the next ends at ${formatTime(Math.min(...ends))}: rotate after that, or with \`PT0S\`, which ends all of before now.`;
+	throw new LetheError("too_many_records", { errors: [{ pointer: "/keepFor", detail }] });
 }
 
 function addChallenging(app: Instance, deps: EndpointsDeps): void {

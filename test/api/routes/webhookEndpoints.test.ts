@@ -124,6 +124,18 @@ describe("/v1/webhook-endpoints", () => {
 		assert.equal(Date.parse(before.expiresAt) - Date.parse(made.createdAt), 24 * 3600_000);
 	});
 
+	it("no secret ends before its time for want of room: one more is refused, and says what makes room", async () => {
+		const { json } = await register();
+		const rotate = (body?: object) => post(`/${json.id}/rotate-secret`, body);
+		for (let made = 1; made < limits.webhookSecretsMax; made++) assert.equal((await rotate()).status, 200);
+		const before = (await read(json.id)).secrets;
+		const { status, json: refused } = await rotate({ keepFor: "PT1H" });
+		assert.deepEqual([status, refused.code, refused.errors?.[0].pointer], [422, "too_many_records", "/keepFor"]);
+		assert.ok(refused.errors[0].detail.includes(before.at(-1).expiresAt), refused.errors[0].detail);
+		assert.deepEqual((await read(json.id)).secrets, before);
+		assert.equal((await rotate({ keepFor: "PT0S" })).json.secrets.length, 1);
+	});
+
 	it("a replay of a time takes the oldest first, and says from when to go on", async () => {
 		const { json } = await register();
 		const since = api.clock() - 3600_000;
