@@ -166,16 +166,12 @@ export function addApiKeys(app: Instance, deps: Deps): void {
 			requireGiver(principal, given.roles, "/roles");
 			refusePast(deps, "/expiresAt", expiresAt);
 			const id = request.newId("apiKey");
-			await refuseMore(deps, principal.tenantId, id);
-			const { document, apiKey } = await deps.apiKeys.issue(
-				principal.id,
-				withoutUndefined({
-					...given,
-					tenantId: principal.tenantId,
-					expiresAt: expiresAt === undefined ? undefined : Date.parse(expiresAt),
-				}) as Parameters<Deps["apiKeys"]["issue"]>[1],
-				{ textless, id },
-			);
+			const asked = withoutUndefined({
+				...given,
+				tenantId: principal.tenantId,
+				expiresAt: expiresAt === undefined ? undefined : Date.parse(expiresAt),
+			}) as Given;
+			const { document, apiKey } = await issueWithin(deps, principal.id, asked, { textless, id });
 			return reply.code(201).send({ ...view(document), ...(apiKey !== undefined && { apiKey }) });
 		},
 	);
@@ -276,6 +272,20 @@ function requireGiver({ roles }: Principal, given: readonly string[], pointer: s
 		"Only who has the role compliance gives a key that role, or renews a key that has it: have somebody do it who has, " +
 		"or make a key on the server, with `lethe admin key`.";
 	throw new LetheError("forbidden", { errors: [{ pointer, detail }] });
+}
+
+type Given = Parameters<Deps["apiKeys"]["issue"]>[1];
+
+/** Makes a key where there is room for it. Of several that come at once the last sees all the others: none too many stays. */
+async function issueWithin(deps: Deps, by: string, given: Given, made: { textless: boolean; id: string }) {
+	await refuseMore(deps, given.tenantId, made.id);
+	const issued = await deps.apiKeys.issue(by, given, made);
+	await refuseMore(deps, given.tenantId, made.id).catch(async (error) => {
+		if (error instanceof LetheError && error.code === "too_many_records")
+			await deps.apiKeys.revoke(by, issued.document);
+		throw error;
+	});
+	return issued;
 }
 
 /** `id`: of the key to be made, which an earlier run may have left. @throws LetheError too_many_records */

@@ -74,8 +74,7 @@ function addRegistering(app: Instance, deps: EndpointsDeps): void {
 			refuseUrl(deps, body.url);
 			refuseLeaving(await deps.store.tenants.find(principal.tenantId));
 			const id = request.newId("webhookEndpoint");
-			const others = (await webhookEndpoints.findByTenant(principal.tenantId)).filter(({ _id }) => _id !== id);
-			if (others.length >= limits.webhookEndpointsPerTenantMax) throw new LetheError("too_many_records");
+			if (await isOneTooMany(deps, principal, id)) throw new LetheError("too_many_records");
 			const now = deps.clock();
 			const { secret, made } = await makeSecret(deps, id, request.newId("webhookSecret"), now);
 			const { default: isDefault, ...kept } = body;
@@ -95,10 +94,22 @@ function addRegistering(app: Instance, deps: EndpointsDeps): void {
 			if (!((await webhookEndpoints.insert(endpoint)) || (await webhookEndpoints.setSecrets(id, [made], [made])))) {
 				throw new LetheError("answer_not_kept");
 			}
+			// Of several that come at once the last sees all the others, so no more than there is room for stay.
+			if (await isOneTooMany(deps, principal, id)) {
+				await deps.evidence.append([actOf(principal, "webhook_endpoint_deleted", { about: id })]);
+				await webhookEndpoints.delete(id);
+				throw new LetheError("too_many_records");
+			}
 			await challenge(deps, endpoint, request.newId("webhookDelivery"));
 			return reply.code(201).send({ ...viewEndpoint(endpoint, now), secret: secret.reveal() });
 		},
 	);
+}
+
+/** Whether the tenant has as many endpoints as it may beside that one, which an earlier run may have left. */
+async function isOneTooMany({ store }: EndpointsDeps, { tenantId }: Principal, id: string): Promise<boolean> {
+	const others = (await store.webhookEndpoints.findByTenant(tenantId)).filter(({ _id }) => _id !== id);
+	return others.length >= limits.webhookEndpointsPerTenantMax;
 }
 
 function addReading(app: Instance, deps: EndpointsDeps): void {

@@ -106,7 +106,17 @@ describe("/v1/api-keys", () => {
 		assert.deepEqual([refused.status, refused.json.code], [422, "too_many_records"]);
 		assert.match(refused.json.errors[0].detail, /revoke/);
 		await api.request(other.key, "POST", `/v1/api-keys/${made.json.id}/revoke`, {});
-		assert.equal((await make()).status, 201);
+		const live = async () =>
+			(await api.store.apiKeys.findEnds(other.tenantId)).filter(({ endsAt }) => endsAt > api.clock()).length;
+		const together = await Promise.all(Array.from({ length: 4 }, make));
+		const count = together.filter(({ status }) => status === 201).length;
+		assert.deepEqual(
+			[await live(), count <= 1],
+			[limits.apiKeysPerTenantMax - 1 + count, true],
+			"also of those at once",
+		);
+		if (count === 0) assert.equal((await make()).status, 201);
+		assert.equal((await make()).status, 422);
 	});
 
 	it("what makes no sense is refused by its field", async () => {
