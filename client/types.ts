@@ -1282,7 +1282,10 @@ origin?: ("shipped" | "published")
 effectiveFrom?: string
 proposalId?: string
 approval?: {
-by: string
+/**
+ * Told to tenants that govern policies.
+ */
+by?: string
 at: string
 /**
  * Whether a person signed in to give it.
@@ -1392,7 +1395,10 @@ effectiveFrom: string
 origin: ("shipped" | "published")
 proposalId?: string
 approval?: {
-by: string
+/**
+ * Told to tenants that govern policies.
+ */
+by?: string
 at: string
 /**
  * Whether a person signed in to give it.
@@ -1460,7 +1466,10 @@ samples: {
 }
 }
 approval?: {
-by: string
+/**
+ * Told to tenants that govern policies.
+ */
+by?: string
 at: string
 /**
  * Whether a person signed in to give it.
@@ -1537,7 +1546,10 @@ samples: {
 }
 }
 approval?: {
-by: string
+/**
+ * Told to tenants that govern policies.
+ */
+by?: string
 at: string
 /**
  * Whether a person signed in to give it.
@@ -2865,7 +2877,7 @@ export interface WebhookReplay {
  */
 count: number
 /**
- * There are more than are replayed at once: ask again from this time.
+ * There are more than are replayed, or looked at, at once: ask again from this time.
  */
 next?: string
 }
