@@ -11,7 +11,6 @@ import type { ApiDeps } from "../../deps.ts";
 import type { Instance } from "../../instance.ts";
 import type { Principal } from "../../plugins/auth.ts";
 import { actOf } from "../../plugins/evidence.ts";
-import { refusePast } from "../../refusePast.ts";
 import { pageQuery, problems } from "../../schemas.ts";
 import { type StandsBehindDeps, standsBehind } from "../../standsBehind.ts";
 import { createTenants, type TenantsDeps } from "../../tenants.ts";
@@ -139,7 +138,6 @@ function addStep(app: Instance, deps: ProposalsDeps, step: Step, requireGovernan
 			if (request.idempotencyClaim?.again && isDone(step, found, request.principal)) {
 				return viewProposalDetail(found, deps.packs);
 			}
-			refusePast(deps, "/from", input.from);
 			await deps.evidence.append([actOf(request.principal, step.act, { about: found._id })]);
 			const newId: NewId = (kind) => request.newId(kind);
 			const proposal = await step.run(found._id, request.principal, input, newId);
@@ -187,7 +185,7 @@ function listSteps(deps: ProposalsDeps): Step[] {
 			act: "policy_published",
 			summary: "Publish an approved proposal from a date on",
 			description:
-				"In force from `from`, from the date in its text, or in a few seconds, whichever is last; a `from` that is past is refused. From then on what is stored is re-timed.",
+				"In force from `from`, from the date in its text, or in a few seconds, whichever is last. From then on what is stored is re-timed.",
 			run: (id, { id: by }, { from }) => publish.publish(id, by, from === undefined ? undefined : Date.parse(from)),
 			to: "published",
 		},
