@@ -15,6 +15,7 @@ import { tokenType } from "../authenticators/token.ts";
 import { authenticateClient, claimedClient } from "../clientAuthentication.ts";
 import type { ApiDeps } from "../deps.ts";
 import type { Instance } from "../instance.ts";
+import { addIdempotency } from "../plugins/idempotency.ts";
 import { createProblem } from "../plugins/problem.ts";
 import { type createFailures, createPrincipalLimit } from "../plugins/requestLimits.ts";
 import { problems, schemas } from "../schemas.ts";
@@ -26,7 +27,17 @@ type Deps = Pick<
 	keyring: Keyring;
 	failures: ReturnType<typeof createFailures>;
 	store: { spentProofs: Pick<ApiDeps["store"]["spentProofs"], "spend"> };
-};
+} & Parameters<typeof addIdempotency>[1];
+
+/** What a client is given, once it has shown who it is. */
+type Grant = { key: ApiKeyDocument; scope: string; bound: Bound | undefined };
+
+declare module "fastify" {
+	interface FastifyRequest {
+		/** Set on the token endpoint. */
+		grant: Grant;
+	}
+}
 
 /** RFC 6749, 5.2; RFC 9449, 5. */
 type OAuthCode =
@@ -89,7 +100,6 @@ const tags = ["access"];
 export function addTokenEndpoint(app: Instance, deps: Deps): void {
 	takeForms(app);
 	const problem = createProblem(deps);
-	const limit = createPrincipalLimit(deps);
 	app.setErrorHandler(async (error, request, reply) => {
 		const refused = toOAuthError(error);
 		if (!refused) return problem.send(error, request, reply);
@@ -100,10 +110,13 @@ export function addTokenEndpoint(app: Instance, deps: Deps): void {
 			.header("retry-after", retryAfter)
 			.send({ error: refused.code, error_description: "too many that failed: wait as Retry-After says" });
 	});
+	decideGrants(app, deps);
+	addIdempotency(app, deps);
 	app.post(
 		"/oauth/token",
 		{
 			bodyLimit: limits.tokenFormBytesMax,
+			config: { secretAnswer: true },
 			schema: {
 				operationId: app.prefix === "" ? "createToken" : "createVersionedToken",
 				summary: "Exchange an API key, or a JWT that it signed, for a short-lived access token",
@@ -113,6 +126,8 @@ export function addTokenEndpoint(app: Instance, deps: Deps): void {
 				response: {
 					200: token.describe("The token"),
 					"4XX": refusal.describe("Refused, as RFC 6749 5.2 words it"),
+					409: { ...problems["4XX"], description: "A token was given for this Idempotency-Key, or is about to be" },
+					422: { ...problems["4XX"], description: "Another was asked for with this Idempotency-Key" },
 					429: {
 						description:
 							"Too many that failed, as RFC 6749 words a refusal; too many of one key, tenant or address, as a problem",
@@ -125,18 +140,31 @@ export function addTokenEndpoint(app: Instance, deps: Deps): void {
 				},
 			},
 		},
-		async (request, reply) => {
-			const { grant_type: grant, scope } = request.body;
-			if (grant === undefined) throw new OAuthError("invalid_request", "grant_type is missing");
-			if (grant !== "client_credentials") throw new OAuthError("unsupported_grant_type", "only client_credentials");
-			const { ip, id, headers } = request;
-			const key = await authenticateClient(deps, { ip, id, headers, form: request.body as Record<string, string> });
-			await limit({ id: key._id, tenantId: key.tenantId }, request, reply);
-			const granted = readScope(key, scope);
-			const bound = await bindOrAlert(deps, key, request);
-			return issue(deps, key, granted, bound);
-		},
+		async ({ grant }) => issue(deps, grant),
 	);
+}
+
+/**
+ * Decides for whom and for what a token is, before the Idempotency-Key is looked at, which is the client's own: no refusal
+ * is kept under it.
+ */
+function decideGrants(app: Instance, deps: Deps): void {
+	const limit = createPrincipalLimit(deps);
+	app.decorateRequest("principal");
+	app.decorateRequest("grant");
+	app.addHook("preHandler", async (request, reply) => {
+		const asked = request.body as z.output<typeof form>;
+		const { grant_type: grant, scope } = asked;
+		if (grant === undefined) throw new OAuthError("invalid_request", "grant_type is missing");
+		if (grant !== "client_credentials") throw new OAuthError("unsupported_grant_type", "only client_credentials");
+		const { ip, id, headers } = request;
+		const key = await authenticateClient(deps, { ip, id, headers, form: asked as Record<string, string> });
+		request.principal = { id: key._id, tenantId: key.tenantId, roles: key.roles, kind: "key" };
+		await limit(request.principal, request, reply);
+		request.grant = { key, scope: readScope(key, scope), bound: await bindOrAlert(deps, key, request) };
+		// What is asked for, without what it is asked with: an assertion is another one each time.
+		request.body = { grant_type: grant, scope, client_id: key._id };
+	});
 }
 
 /**
@@ -158,7 +186,7 @@ async function slowClient(
 
 type Bound = { jkt: string } | { "x5t#S256": string };
 
-async function issue(deps: Deps, { _id: id, tenantId }: ApiKeyDocument, scope: string, cnf: Bound | undefined) {
+async function issue(deps: Deps, { key: { _id: id, tenantId }, scope, bound: cnf }: Grant) {
 	const issuedAt = Math.floor(deps.clock() / 1000);
 	const lifeSeconds = limits.tokenLifeMs / 1000;
 	await deps.evidence.append([{ type: "token_issued", tenantId, about: id, by: id }]);

@@ -112,6 +112,28 @@ describe("access tokens", () => {
 		assert.match(String(cases.at(-1)?.[2].headers["www-authenticate"]), /^Basic/);
 	});
 
+	it("an Idempotency-Key is the client's own: a repeat is given no second token and told so, another form is refused", async () => {
+		const [key, other] = [await createKey(), await createKey()];
+		const headers = { authorization: basic(key), "idempotency-key": "k" };
+		const replayed = "idempotency-replayed";
+		// What is refused uses no key up.
+		assert.equal((await ask({ ...grant, scope: "admin" }, headers)).json.error, "invalid_scope");
+		const first = await ask(grant, headers);
+		assert.deepEqual([first.status, first.headers[replayed]], [200, undefined], first.text);
+		const inForm = { ...grant, client_id: key.id, client_secret: key.apiKey };
+		for (const repeat of [await ask(grant, headers), await ask(inForm, { "idempotency-key": "k" })]) {
+			assert.deepEqual([repeat.status, repeat.json.code], [409, "answer_not_kept"], repeat.text);
+			assert.equal(repeat.headers[replayed], "true");
+			assert.match(String(repeat.headers["content-type"]), /^application\/problem\+json/);
+		}
+		const narrow = await ask({ ...grant, scope: "auditor" }, headers);
+		assert.deepEqual([narrow.status, narrow.json.code], [422, "idempotency_mismatch"]);
+		assert.equal((await ask(grant, { ...headers, authorization: "Basic %%%" })).json.error, "invalid_client");
+		assert.equal((await ask(grant, { ...headers, authorization: basic(other) })).status, 200);
+		const stored = await api.connection.collection("idempotencyKeys").find({}).toArray();
+		assert.ok(!JSON.stringify(stored).includes(first.json.access_token));
+	});
+
 	it("a parameter without a value counts as absent, but for the scope: nothing is not everything", async () => {
 		const key = await createKey();
 		const empty = { client_id: "", client_secret: "", client_assertion: "", client_assertion_type: "" };
