@@ -451,7 +451,7 @@ const message = z
 			content: kept.optional(),
 			address: kept.optional(),
 			receipt: kept.optional(),
-			decision_record: kept.optional(),
+			decisionRecord: kept.optional(),
 		}),
 		evidence: z.array(
 			z.object({ at: z.string(), type: z.string(), code: z.string().optional(), attempt: z.int().optional() }),

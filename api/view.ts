@@ -84,7 +84,7 @@ export function viewMessage(message: Message, now: number) {
 			content: viewRetention(message.retention.content),
 			address: viewRetention(message.retention.address),
 			receipt: viewRetention(message.retention.receipt),
-			decision_record: viewRetention(message.retention.decision_record),
+			decisionRecord: viewRetention(message.retention.decision_record),
 		},
 		evidence: message.evidence.map(({ at, type, code, attempt }) => ({ at: formatTime(at), type, code, attempt })),
 		certificates: message.certificates,

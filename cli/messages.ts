@@ -92,7 +92,7 @@ function linesOf(message: Message): string[] {
 }
 
 function keptOf(object: string, { eraseBy, erasedAt }: Kept): string {
-	const name = object.replaceAll("_", " ");
+	const name = object.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
 	if (erasedAt) return `${name} erased at ${erasedAt}`;
 	return Date.parse(eraseBy) > Date.now()
 		? `${name} kept until ${eraseBy}`

@@ -870,7 +870,7 @@ verifiedAt?: string
  */
 certificateId?: string
 }
-decision_record?: {
+decisionRecord?: {
 eraseBy: string
 erasedAt?: string
 verifiedAt?: string

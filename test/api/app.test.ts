@@ -100,6 +100,25 @@ describe("the API", () => {
 		}
 	});
 
+	it("fields are in camel case, but for those that OAuth names", async () => {
+		const { json } = await api.request("", "GET", "/openapi.json");
+		const names = new Set<string>();
+		const gather = (value: unknown): void => {
+			if (typeof value !== "object" || value === null) return;
+			const { properties } = value as { properties?: object };
+			for (const name of Object.keys(properties ?? {})) names.add(name);
+			for (const inner of Object.values(value)) gather(inner);
+		};
+		const isOwn = ([name]: [string, unknown]) => !/oauth|\.well-known|^(Access)?Token/.test(name);
+		for (const part of [json.components.schemas, json.paths])
+			gather(Object.fromEntries(Object.entries(part).filter(isOwn)));
+		assert.ok(names.size > 200, `${names.size}`);
+		assert.deepEqual(
+			[...names].filter((name) => name.includes("_")),
+			[],
+		);
+	});
+
 	it("says of each body whether it may be left out, as the route takes it", async () => {
 		const { json } = await api.request("", "GET", "/openapi.json");
 		const { token } = await api.addPerson((await api.addTenant()).tenantId, [...roles]);

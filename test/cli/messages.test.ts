@@ -41,7 +41,8 @@ describe("lethe messages, against an API", () => {
 		const { code, out, error } = await run(`show ${ids[0]}`);
 		assert.equal(code, 0, error);
 		assert.match(out, new RegExp(`^${ids[0]} {2}accepted +since \\S+Z `));
-		assert.match(out, /^ {2}content kept until \S+Z$/m);
+		for (const name of ["content", "decision record"])
+			assert.match(out, new RegExp(`^ {2}${name} kept until \\S+Z$`, "m"));
 		const overdue = { "retention.content.eraseBy": Date.now() - 60_000 };
 		const messages = api.connection.collection<{ _id: string }>("messages");
 		await messages.updateOne({ _id: ids[1] as string }, { $set: overdue });
