@@ -34,6 +34,12 @@ export function createEstimates(monotonic: () => number) {
 			if (now >= freshUntil || unanswered >= unansweredMax) return undefined;
 			return { counted: counted + unanswered + 1, lastsMs: lastsUntil - now };
 		},
+		/** What it was last told to stand at, for as long as that goes on; undefined where nothing of it is known. */
+		last(key: string): Counted | undefined {
+			const { counted, lastsUntil } = entryOf(key);
+			const lastsMs = lastsUntil - monotonic();
+			return counted > 0 && lastsMs > 0 ? { counted, lastsMs } : undefined;
+		},
 		/** Notes what one more made of it, once that is known; undefined where it stays unknown. */
 		async note(key: string, asked: Promise<Counted | undefined>): Promise<void> {
 			const entry = entryOf(key);

@@ -20,7 +20,7 @@ const answerMsMax = 100;
 const leftAloneMs = 1_000;
 
 /**
- * Counts below a prefix. Keys must hold ids or keyed hashes only. While Redis is away, slow or full each process counts
+ * Counts below a prefix. Keys must hold ids or keyed hashes only. While Redis is away, slow or full each process counts on
  * for itself: the limits then hold a process, and never stand open. Until half of a limit is used a request is counted
  * without waiting for the count, unless many are under way already (see estimates.ts).
  */
@@ -51,18 +51,29 @@ export function createRequestCounts(options: {
 		return found;
 	}
 
-	/** Never throws, and never waits longer than a tenth of a second. */
+	/** Never throws, and never waits longer than a tenth of a second; undefined while Redis is away. */
+	async function consume(shared: RateLimiterRedis, key: string): Promise<RateLimiterRes | undefined> {
+		if (options.monotonic() < awayUntil) return undefined;
+		try {
+			return await shared.consume(key);
+		} catch (refused) {
+			if (refused instanceof RateLimiterRes) return refused;
+			awayUntil = options.monotonic() + leftAloneMs;
+			return undefined;
+		}
+	}
+
 	async function ask(limit: RequestLimit, key: string): Promise<RequestCount> {
 		const { shared, own } = limitersOf(limit);
-		if (options.monotonic() >= awayUntil) {
-			try {
-				return toCount(limit, await shared.consume(key));
-			} catch (refused) {
-				if (refused instanceof RateLimiterRes) return toCount(limit, refused);
-				awayUntil = options.monotonic() + leftAloneMs;
-			}
-		}
-		return toCount(limit, await own.consume(key).catch((refused: RateLimiterRes) => refused));
+		const told = await consume(shared, key);
+		const isKept = (await own.get(key)) !== null;
+		if (told && !isKept) return toCount(limit, told);
+		// Counted alone from where it stood, and on until its window ends: a Redis that is late for once would start it anew.
+		const last = isKept ? undefined : estimates.last(`${nameOf(limit)}:${key}`);
+		if (last) await own.set(key, last.counted, last.lastsMs / 1000);
+		const alone = await own.consume(key).catch((refused: RateLimiterRes) => refused);
+		const counts = [alone, ...(told ? [told] : [])].map((count) => toCount(limit, count));
+		return counts.reduce((one, other) => (other.counted > one.counted ? other : one));
 	}
 
 	return {
