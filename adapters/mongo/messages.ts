@@ -559,10 +559,16 @@ async function applyAll(
 	return Promise.all(asked.map((item) => changed.has(item.id) || alone(item).catch((error: Error) => error)));
 }
 
-/** The server's word on some of the operations: the others are done, and durable. A connection that broke lists none. */
+/**
+ * The server's word on some of the operations, or for one of them on the whole command: what is done is durable. No word of a
+ * connection that broke, nor of a server that takes no writes now: each change alone would hear the same.
+ */
 function isRefused(error: unknown): boolean {
-	const { writeErrors, result } = error as Partial<mongo.MongoBulkWriteError>;
-	return [writeErrors ?? []].flat().length > 0 && !result?.getWriteConcernError();
+	const { writeErrors, errorResponse, result } = error as Partial<mongo.MongoBulkWriteError>;
+	const { ok, errorLabels = [] } = errorResponse ?? {};
+	const isAnswered =
+		[writeErrors ?? []].flat().length > 0 || (ok === 0 && !errorLabels.includes("RetryableWriteError"));
+	return isAnswered && !result?.getWriteConcernError();
 }
 
 async function takeAll(
