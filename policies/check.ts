@@ -94,10 +94,10 @@ function findHourFaults({ rules }: PackFile, lineOf: (path: (string | number)[])
 
 // Facts say a place by its own code: a rule that names another would meet nothing. What is published stays readable.
 function findPlaceFaults(
-	{ applies, excludes, rules }: PackFile,
+	{ destinations, applies, excludes, rules }: PackFile,
 	lineOf: (path: (string | number)[]) => number,
 ): PackFault[] {
-	return placesIn({ applies, excludes, rules }, []).flatMap(({ name, path }) => {
+	return placesIn({ destinations, applies, excludes, rules }, []).flatMap(({ name, path }) => {
 		const [code = ""] = name.split("-", 1);
 		const own = countryOf(code);
 		const isKnown = (code === "EEA" || isCountry(code)) && (!name.includes("-") || isRegion(name));
@@ -109,13 +109,14 @@ function findPlaceFaults(
 }
 
 type Place = { name: string; path: (string | number)[] };
+const placeFields = new Set(["destinations", "regions", "closedOn", "calendar"]);
 
-/** What is asked for of facts that are places, and the regions of windows. */
+/** What is asked for of facts that are places, and the other fields that name places. */
 function placesIn(part: unknown, path: Place["path"], isPlace = false): Place[] {
 	if (typeof part === "string") return isPlace ? [{ name: part, path }] : [];
 	if (typeof part !== "object" || part === null) return [];
 	return Object.entries(part).flatMap(([key, inner]) => {
-		const isOne = knownFacts.get(key)?.kind === "place" || (key === "regions" && path.at(-1) === "window");
+		const isOne = knownFacts.get(key)?.kind === "place" || placeFields.has(key);
 		return placesIn(inner, [...path, Array.isArray(part) ? Number(key) : key], isPlace || isOne);
 	});
 }

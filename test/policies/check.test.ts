@@ -295,4 +295,24 @@ test("a place that no facts can say is refused with the one that is meant, where
 		);
 	const [[, said] = []] = faults(window("US-FLA"));
 	assert.match(String(said), /\.window\.regions\.1: US-FLA is not a region that the country has\. Correct it\.$/);
+	const open = (code: string) => text.replace("destinations: [JP]", `destinations: [JP, ${code}]`);
+	const closed = (code: string) => window("US-NY").replace("window: { ", `window: { closedOn: ${code}, `);
+	const due = (code: string) =>
+		text.replace(
+			"deny: [CONSENT_MISSING]",
+			`optOut: { reasons: [OPT_OUT_RECORDED], honorWithin: { businessDays: 3, calendar: ${code} } }`,
+		);
+	for (const [where, changed] of [
+		["destinations.1", open],
+		["rules.0.window.closedOn", closed],
+		["rules.0.optOut.honorWithin.calendar", due],
+	] as const) {
+		const mended = `${where}: UK is not a country's code of ISO 3166-1. Write GB.`;
+		assert.deepEqual(
+			faults(changed("UK")).map(([, fault]) => fault),
+			[mended],
+		);
+		assert.deepEqual(faults(changed("GB")), []);
+	}
+	assert.deepEqual(faults(open("EEA")), []);
 });
