@@ -310,7 +310,9 @@ function toOAuthError(error: unknown): OAuthError | undefined {
 			: undefined;
 	}
 	const { statusCode = 500 } = error as { statusCode?: number };
-	return statusCode < 500 ? new OAuthError("invalid_request", "not a form as this endpoint takes it") : undefined;
+	return statusCode < 500
+		? new OAuthError("invalid_request", "not a form, or an Idempotency-Key, as this endpoint takes it")
+		: undefined;
 }
 
 function refuse({ code, message }: OAuthError, request: FastifyRequest, reply: FastifyReply): FastifyReply {

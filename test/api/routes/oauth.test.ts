@@ -128,6 +128,9 @@ describe("access tokens", () => {
 		}
 		const narrow = await ask({ ...grant, scope: "auditor" }, headers);
 		assert.deepEqual([narrow.status, narrow.json.code], [422, "idempotency_mismatch"]);
+		const unfit = await ask(grant, { ...headers, "idempotency-key": "one two" });
+		assert.deepEqual([unfit.status, unfit.json.error], [400, "invalid_request"]);
+		assert.match(unfit.json.error_description, /Idempotency-Key/);
 		assert.equal((await ask(grant, { ...headers, authorization: "Basic %%%" })).json.error, "invalid_client");
 		assert.equal((await ask(grant, { ...headers, authorization: basic(other) })).status, 200);
 		const stored = await api.connection.collection("idempotencyKeys").find({}).toArray();
