@@ -381,6 +381,8 @@ export const limits = {
 	hmacStaleMsMax: 24 * 3600_000,
 	// And with the keys by which the recipients of end-to-end encrypted texts know the sender.
 	senderKeyStaleMsMax: 24 * 3600_000,
+	// With carriers' and webhooks' secrets, too: but one that was withdrawn meanwhile must not serve for ever.
+	secretStaleMsMax: 15 * 60_000,
 	// Every process knows a version before any process makes hashes with it, so none misses what another stored.
 	hmacAnnounceMs: 120_000,
 

@@ -11,8 +11,8 @@ type Held = { checkedAt: number; fingerprint: string; carrier: Carrier; queue: S
 
 // A changed setting or a rotated secret is seen within this time.
 const recheckMs = 5_000;
-// Secrets that were replaced so long ago, by a clock that differs, are no sender's any more.
-const inForceMs = 2 * recheckMs + limits.clockSkewMs;
+// Secrets that were replaced so long ago, by a clock that differs, are no sender's any more, though Vault was away from it.
+const inForceMs = limits.secretStaleMsMax + recheckMs + limits.clockSkewMs;
 
 /** Opens send queues by id with the secrets of one purpose. */
 export function createQueueCarriers(deps: {

@@ -1,12 +1,11 @@
 // Secrets that people keep in Vault KV: written whole, read as they were five seconds ago.
 
 import { LetheError } from "../../domain/errors.ts";
+import { limits } from "../../domain/limits.ts";
 import type { VaultClient } from "./client.ts";
 import { createRefreshing } from "./refreshing.ts";
 
 const refreshMs = 5_000;
-// Vault may be away, but a secret that was withdrawn meanwhile must not serve for ever.
-const staleMsMax = 15 * 60_000;
 const secretsHeldMax = 1_000;
 
 /**
@@ -32,7 +31,7 @@ export function createHeldSecrets<Secret extends object>({
 			const replacedAt = isFirst ? Number.NEGATIVE_INFINITY : Date.parse(metadata?.created_time ?? "");
 			return { secret: data, replacedAt };
 		},
-		...{ clock, refreshMs, staleMsMax, countMax: secretsHeldMax },
+		...{ clock, refreshMs, staleMsMax: limits.secretStaleMsMax, countMax: secretsHeldMax },
 	});
 	return {
 		/** What was written five seconds ago is seen. */
