@@ -187,8 +187,8 @@ const status = z.enum(Object.keys(states));
 const receipt = z.object({ id, recipient: address.optional(), status, statusReason: z.string().max(64).optional() });
 const inbound = z.object({ id, originator: address, recipient: address, body: z.string().max(1600) });
 const contact = z.object({ identifierValue: address });
-// Of what recipients write it bears the id of the channel's own, and no number.
-const connector = z.object({ identifierValue: address.optional() });
+// Of what recipients write it bears the id of the channel's own, and no number: none, or an empty one.
+const connector = z.object({ identifierValue: address.or(z.literal("")).optional() });
 const channelEvent = z.object({
 	event: z.string(),
 	payload: z.object({
@@ -301,7 +301,7 @@ function parseChannel(object: Record<string, unknown>, now: number): Parsed {
 	const receiver = connector ?? contacts?.[0] ?? to;
 	if (from === undefined) return unread;
 	const text = payload.body?.text?.text ?? "";
-	return wrote({ eventId: payload.id, from, to: receiver?.identifierValue, text, at });
+	return wrote({ eventId: payload.id, from, to: receiver?.identifierValue || undefined, text, at });
 }
 
 function one(carrierId: string, name: string, reason: string | undefined, at: number): Parsed {
