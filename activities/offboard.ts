@@ -229,14 +229,16 @@ async function deleteMessages(
 	standing: Leaving,
 ): Promise<"more" | "left" | "none"> {
 	const { pass, page, after } = await readPage(deps, tenant, standing);
-	const gone = page.filter((message) => isDeletable(message));
-	await Promise.all(
-		gone.map(async ({ _id }) => {
+	const deleting = page.filter(isDeletable).map(({ _id }) =>
+		// One that can't be read stays, and keeps no other.
+		guarded(deps, async () => {
 			const message = await deps.store.messages.find(_id);
 			if (message) await deps.deleteRecord(message);
+			return true;
 		}),
 	);
-	const over = await goOn(deps, tenant, { ...pass, count: pass.count + gone.length }, after);
+	const count = (await Promise.all(deleting)).filter(Boolean).length;
+	const over = await goOn(deps, tenant, { ...pass, count: pass.count + count }, after);
 	if (!over) return "more";
 	if (page.length === 0 && pass.place === undefined) return "none";
 	// What waits for its carrier only waits for long.

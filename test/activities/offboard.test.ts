@@ -396,6 +396,19 @@ describe("a tenant that is taken out of service", () => {
 		await engine.connection.collection("messages").deleteMany(left);
 	});
 
+	it("records that nobody can read, however many, keep no others", async () => {
+		const tenantId = await addTenant();
+		const older = await delivered(tenantId);
+		const unreadable = { state: "delivered", archive: Buffer.from("none") } as const;
+		await addMany(tenantId, limits.tenantPageItems, unreadable);
+		const standing = { state: "leaving", since: engine.clock(), step: "destroying" } as const;
+		await engine.store.tenants.setStanding(tenantId, undefined, standing, engine.clock());
+		await sweepUntil(async () => (await engine.read(older._id)) === undefined);
+		const left = { tenantId } as never;
+		assert.equal(await engine.connection.collection("messages").countDocuments(left), limits.tenantPageItems);
+		await engine.connection.collection("messages").deleteMany(left);
+	});
+
 	it("one with many messages is gone through by the page, and another's turn comes in between", async () => {
 		const [large, small] = [await addTenant(suspended("end")), await addTenant(suspended("end"))];
 		const oldest = await queued(large);
