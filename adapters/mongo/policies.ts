@@ -1,6 +1,7 @@
 // Proposals, published versions and the passes that apply them, in the store; and the messages, read page by page.
 
 import type { mongo } from "mongoose";
+import { LetheError } from "../../domain/errors.ts";
 import type { Message } from "../../domain/message.ts";
 import {
 	type PolicyVersion,
@@ -10,11 +11,11 @@ import {
 	proposalStatesBefore,
 	type Retiming,
 } from "../../domain/proposal.ts";
-import { whole } from "./archive.ts";
 import { findDue } from "./findDue.ts";
 import { findPage, type Place } from "./findPage.ts";
 import { guardStore } from "./guard.ts";
 import { insertOnce } from "./insertOnce.ts";
+import { wholeOrError } from "./setAside.ts";
 
 /** A message without its ciphertext: all that judging it anew takes. */
 export type ScannedMessage = Omit<Message, "content" | "address"> & {
@@ -82,7 +83,10 @@ export function createRetimingStore(collection: mongo.Collection<Retiming>) {
 export function createMessageScan(collection: mongo.Collection<Message>) {
 	const projection = { "content.ciphertext": 0, "address.ciphertext": 0 };
 	return {
-		/** The next page after that id; empty at the end. */
+		/**
+		 * The next page after that id; empty at the end. Of one that nobody can read there is what is not packed: without its facts
+		 * nobody judges it, and it keeps no other waiting.
+		 */
 		scan: (after: string, itemsMax: number) =>
 			guardStore(
 				async () =>
@@ -90,7 +94,10 @@ export function createMessageScan(collection: mongo.Collection<Message>) {
 						.find({ _id: { $gt: after } }, { projection })
 						.sort({ _id: 1 })
 						.limit(itemsMax)
-						.map(whole)
+						.map((stored) => {
+							const message = wholeOrError(stored);
+							return message instanceof LetheError ? stored : message;
+						})
 						.toArray()) as ScannedMessage[],
 			),
 		countAll: () => guardStore(() => collection.estimatedDocumentCount()),

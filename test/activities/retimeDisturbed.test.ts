@@ -10,6 +10,7 @@ import type { Message } from "../../domain/message.ts";
 import type { Engine } from "../harness/engine.ts";
 import { openStored } from "../harness/policies.ts";
 import { createRetimingStage, day, hour, retimed } from "../harness/retiming.ts";
+import { spoilArchive } from "../harness/spoilArchive.ts";
 
 describe("re-timing, disturbed", () => {
 	const stage = createRetimingStage();
@@ -165,10 +166,10 @@ describe("re-timing, disturbed", () => {
 		for (const message of await readAll(messages)) if (message.content) assert.ok(await opens(message, "content"));
 	});
 
-	it("a message that can't be judged, and one that can't be opened, stop no other and are counted", async () => {
+	it("a message that can't be judged, one that can't be opened and one that can't be read stop no other and are counted", async () => {
 		await restart();
 		const messages = await mixed(20);
-		const [unjudged, unopened] = [await stored(2 * day), await stored(2 * day)];
+		const [unjudged, unopened, unread] = [await stored(2 * day), await stored(2 * day), await stored(2 * day)];
 		unjudged.facts = {
 			context: { evaluatedAt: "x", acceptedAt: "yesterday" },
 			timezone: "Nowhere",
@@ -177,12 +178,13 @@ describe("re-timing, disturbed", () => {
 		unjudged.facts.recipientCountry = "DE";
 		unjudged.facts.category = "marketing";
 		unopened.content = { ...(unopened.content as NonNullable<Message["content"]>), wrappedKey: new Uint8Array(61) };
-		await storeAll([unjudged, unopened]);
+		await storeAll([unjudged, unopened, unread]);
+		await spoilArchive(stage.engine.connection, unread);
 		await publishShorter();
 		const { pass, run } = await beginPass();
 		await run();
 		const { counts, state } = (await stage.engine.store.retimings.find(pass._id)) ?? {};
-		assert.deepEqual([state, counts?.messages, counts?.failed], ["done", 22, 2]);
+		assert.deepEqual([state, counts?.messages, counts?.failed], ["done", 23, 3]);
 		for (const message of await readAll(messages)) assert.equal(message.retimings?.length, 1);
 		const stuck = await stage.engine.read(unopened._id);
 		assert.equal(stuck.content?.cohortId, unopened.content?.cohortId, "it ends with the cohort that it is in");

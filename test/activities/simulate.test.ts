@@ -13,6 +13,7 @@ import { createPublish } from "../../policies/publish.ts";
 import { type Engine, until } from "../harness/engine.ts";
 import { messageOf } from "../harness/message.ts";
 import { editedText, shorter } from "../harness/policies.ts";
+import { spoilArchive } from "../harness/spoilArchive.ts";
 import { createStoredPolicies } from "../harness/storedPolicies.ts";
 
 const day = 24 * 3600_000;
@@ -174,6 +175,9 @@ describe("simulation", () => {
 	it("a message that can't be judged is counted as that, and stops nothing", async () => {
 		const broken = { ...stored(day), facts: { context: { evaluatedAt: "yesterday" } } as Message["facts"] };
 		await engine.store.messages.insert(broken);
+		const unread = stored(day);
+		await storeAll([unread]);
+		await spoilArchive(engine.connection, unread);
 		const { samples, counts } = await simulated(
 			await begun({
 				text: draftChange(
@@ -183,6 +187,6 @@ describe("simulation", () => {
 				),
 			}),
 		);
-		assert.deepEqual([counts.unjudged, samples.unjudged], [1, [broken._id]]);
+		assert.deepEqual([counts.unjudged, samples.unjudged], [2, [broken._id, unread._id].toSorted()]);
 	});
 });
