@@ -5,7 +5,15 @@ import { type Bounds, queueRange } from "../../domain/backlog.ts";
 import { redactionKey, redactionsDue } from "../../domain/carrierCopy.ts";
 import { finalStates, openSince, openStates, type State, statesBefore, unsentStates } from "../../domain/lifecycle.ts";
 import { limits } from "../../domain/limits.ts";
-import { isInDoubt, isNamedBy, type Message, type SealedObjectName, sealedObjects } from "../../domain/message.ts";
+import {
+	type Attempt,
+	carrierIdsOf,
+	isInDoubt,
+	isNamedBy,
+	type Message,
+	type SealedObjectName,
+	sealedObjects,
+} from "../../domain/message.ts";
 import { type HoldRecord, keepsOf } from "../../domain/subject.ts";
 import { claim, spare, type Transition } from "../../domain/transition.ts";
 import { withoutUndefined } from "../../domain/withoutUndefined.ts";
@@ -15,7 +23,7 @@ import { findDue } from "./findDue.ts";
 import { guardStore, guardWrite } from "./guard.ts";
 import { insertAll } from "./insertAll.ts";
 import type { Models, PurgePage } from "./models.ts";
-import { findAside, readable, wholeOrError } from "./setAside.ts";
+import { allOrError, findAside, readable, wholeOrError } from "./setAside.ts";
 import { type Update, updateTogether } from "./updateTogether.ts";
 
 export type MessageStore = ReturnType<typeof createMessageStore>;
@@ -658,15 +666,15 @@ type CarrierReference = { sendQueue: string; carrierId: string };
 async function findAllByCarrierId(
 	collection: mongo.Collection<Message>,
 	references: CarrierReference[],
-): Promise<(Message | undefined)[]> {
+): Promise<(Message | undefined | Error)[]> {
 	const carrierIds = [...new Set(references.map(({ carrierId }) => carrierId))];
-	const found = await collection
-		.find({ "attempts.carrierId": { $in: carrierIds } })
-		.map(whole)
-		.toArray();
+	const found = await collection.find({ "attempts.carrierId": { $in: carrierIds } }).toArray();
 	// Two carriers may give the same id: the queue tells them apart. One may give it again: then it names who had it last.
 	return references.map((reference) => {
-		const named = found.flatMap((message) =>
+		const bears = (attempt: Attempt) => carrierIdsOf(attempt).includes(reference.carrierId);
+		const read = allOrError(found.filter(({ attempts }) => attempts.some(bears)));
+		if (read instanceof Error) return read;
+		const named = read.flatMap((message) =>
 			message.attempts
 				.filter((attempt) => isNamedBy(attempt, message, reference))
 				.map(({ startedAt }) => ({ message, startedAt })),
@@ -692,24 +700,21 @@ async function areGroupsOpen(collection: mongo.Collection<Message>, groups: Grou
 	return Promise.all(groups.map(({ submissionId, group }) => looks.get(`${submissionId} ${group}`) ?? false));
 }
 
-async function findAllBySubmission(collection: mongo.Collection<Message>, ids: string[]): Promise<Message[][]> {
-	const found = await collection
-		.find({ submissionId: { $in: [...new Set(ids)] } })
-		.map(whole)
-		.toArray();
+async function findAllBySubmission(
+	collection: mongo.Collection<Message>,
+	ids: string[],
+): Promise<(Message[] | Error)[]> {
+	const found = await collection.find({ submissionId: { $in: [...new Set(ids)] } }).toArray();
 	const bySubmission = Map.groupBy(found, (message) => message.submissionId);
-	return ids.map((id) => bySubmission.get(id) ?? []);
+	return ids.map((id) => allOrError(bySubmission.get(id) ?? []));
 }
 
 // A read a submission: asked of several by what `group` is one of, a stand-in takes no index.
-async function findAllGroups(collection: mongo.Collection<Message>, groups: Group[]): Promise<Message[][]> {
+async function findAllGroups(collection: mongo.Collection<Message>, groups: Group[]): Promise<(Message[] | Error)[]> {
 	const nameOf = ({ submissionId, group }: Group) => `${submissionId} ${group}`;
 	const reads = [...Map.groupBy(groups, ({ submissionId }) => submissionId)].map(([submissionId, asked]) =>
-		collection
-			.find({ submissionId, group: { $in: [...new Set(asked.map(({ group }) => group))] } })
-			.map(whole)
-			.toArray(),
+		collection.find({ submissionId, group: { $in: [...new Set(asked.map(({ group }) => group))] } }).toArray(),
 	);
 	const byGroup = Map.groupBy((await Promise.all(reads)).flat(), nameOf);
-	return groups.map((group) => byGroup.get(nameOf(group)) ?? []);
+	return groups.map((group) => allOrError(byGroup.get(nameOf(group)) ?? []));
 }

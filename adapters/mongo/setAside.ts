@@ -51,3 +51,9 @@ export function wholeOrError(stored: Stored): Message | LetheError {
 		return new LetheError("store_unavailable", { cause: "archive unreadable" });
 	}
 }
+
+/** All of them, or what whoever asks for them is told where one can't be read. */
+export function allOrError(stored: Stored[]): Message[] | LetheError {
+	const read = stored.map(wholeOrError);
+	return read.find((one) => one instanceof LetheError) ?? (read as Message[]);
+}

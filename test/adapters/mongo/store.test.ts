@@ -13,6 +13,7 @@ import { LetheError } from "../../../domain/errors.ts";
 import { limits } from "../../../domain/limits.ts";
 import { cancel, hold } from "../../../domain/transition.ts";
 import { messageOf } from "../../harness/message.ts";
+import { spoilArchive } from "../../harness/spoilArchive.ts";
 
 /** Stands between a client and the server, and can let a command through but not its answer. */
 async function startProxy(target: URL) {
@@ -501,6 +502,26 @@ describe("store", () => {
 					if (index !== 7) assert.equal((await store.messages.find(one))?.receipts.length, 1, "once");
 				}
 			}
+		});
+
+		it("fails whoever asks for it, and no other who asks at the same time", async () => {
+			const { messages } = store;
+			for (const name of ["broken", "sound"]) {
+				const message = messageOf({ id: id(), submissionId: name, state: "delivered", attempt: 1, carrierId: name });
+				await messages.insert(message);
+				if (name === "broken") await spoilArchive(connection, message);
+			}
+			const questions = {
+				findByCarrierId: (name: string) => messages.findByCarrierId("queue", name),
+				findBySubmission: messages.findBySubmission,
+				findGroup: (name: string) => messages.findGroup(name, 0),
+			};
+			for (const [name, ask] of Object.entries(questions)) {
+				const [lost, found] = await settle([ask("broken"), ask("sound")]);
+				assert.equal(lost?.status, "rejected", name);
+				assert.ok(found?.status === "fulfilled" && [found.value].flat().length === 1, name);
+			}
+			await raw().deleteMany({ submissionId: { $in: ["broken", "sound"] } } as never);
 		});
 
 		it("is set aside, so that it keeps no other waiting, is told, and is tried again", async () => {
