@@ -92,6 +92,8 @@ type Shown = {
 	retention: Record<string, { erasedAt?: string; verifiedAt?: string } | undefined>;
 };
 
+type Refused = { code?: string; title?: string; reasons?: string[] };
+
 const pollMs = 50;
 const waitMsMax = 60_000;
 
@@ -106,7 +108,7 @@ export async function showMessage(
 	const api = async (path: string, init: RequestInit = {}) => {
 		const headers = { authorization: `Bearer ${apiKey}`, "content-type": "application/json" };
 		const response = await fetch(`${apiUrl}${path}`, { ...init, headers });
-		if (!response.ok) throw new Error(`${path} answered ${response.status}`);
+		if (!response.ok) throw new Error(await describeRefusal(path, response));
 		return response.json() as Promise<unknown>;
 	};
 	const request = {
@@ -137,6 +139,13 @@ export async function showMessage(
 	say(`  saved     ${files.certificate}; to check it, also when nothing runs:`);
 	say(`  npx lethe verify ${files.certificate} --keys ${files.keys}`);
 	return result.valid;
+}
+
+/** As whoever starts it has to know: what is on record of the number from before may forbid the message. */
+async function describeRefusal(path: string, response: Response): Promise<string> {
+	const { code, title = "", reasons = [] } = (await response.json().catch(() => ({}))) as Refused;
+	const why = code === undefined ? "" : `, ${[code, ...reasons].join(" ")}: ${title}`;
+	return `no message is shown: ${path} answered ${response.status}${why}`;
 }
 
 function summarise({ objects, completeFrom, reasons }: Certificate): string[] {

@@ -85,8 +85,13 @@ async function run(options: Options): Promise<void> {
 		await stack.start();
 		const processes = await startProcesses(stack, { log: say, environment: ownSettings() });
 		const { apiUrl, demo } = processes;
-		const shown = await showMessage({ apiUrl, apiKey: demo.apiKey, folder: join(stack.dir, "demo") }, say);
-		if (options.once || !shown) {
+		const folder = join(stack.dir, "demo");
+		const shown = await showMessage({ apiUrl, apiKey: demo.apiKey, folder }, say).catch((error: Error) => {
+			console.error(error.message);
+			return false;
+		});
+		// Without it what runs is there to be used all the same: an opt-out of before, say, is lifted nowhere else.
+		if (options.once) {
 			await stop();
 			process.exit(shown ? 0 : 1);
 		}

@@ -2,13 +2,16 @@
 
 import assert from "node:assert/strict";
 import { generateKeyPairSync } from "node:crypto";
+import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { loadConfig } from "../../config.ts";
 import { createDeps } from "../../deps.ts";
-import { setUpDemo } from "../../stack/demo.ts";
+import { setUpDemo, showMessage } from "../../stack/demo.ts";
 import { createStack } from "../../stack/stack.ts";
 import { bareEnvironment, root } from "../harness/programs.ts";
 
@@ -40,5 +43,21 @@ test("the demo's tenant answers HELP and STOP, by its own words where it has som
 		assert.deepEqual(await replies(), { ...first, helpReply: "Call us." });
 	} finally {
 		await deps.close();
+	}
+});
+
+test("a message that is refused is told with its code and reasons", async () => {
+	const refusal = { code: "policy_denied", title: "Not permitted.", reasons: ["RECIPIENT_OPTED_OUT"] };
+	const api = createServer((_, answer) => answer.writeHead(422).end(JSON.stringify(refusal))).listen(0, "127.0.0.1");
+	await once(api, "listening");
+	try {
+		const apiUrl = `http://127.0.0.1:${(api.address() as AddressInfo).port}`;
+		const told = /answered 422, policy_denied RECIPIENT_OPTED_OUT: Not permitted\.$/;
+		await assert.rejects(
+			showMessage({ apiUrl, apiKey: "k", folder: dir }, () => undefined),
+			told,
+		);
+	} finally {
+		api.close();
 	}
 });
