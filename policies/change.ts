@@ -25,7 +25,8 @@ export function draftChange(
 		const rule = isSeq(rules) ? rules.items.find((item) => isMap(item) && item.get("id") === id) : undefined;
 		const found = findPlaces(rule, path.split("."), value);
 		if (found.length === 0) {
-			const detail = rule ? "names no value of that rule" : "names no rule of the pack";
+			const what = rule ? "It names no value of that rule." : "It names no rule of the pack.";
+			const detail = `${what} \`lethe policy show\` prints the text.`;
 			throw new LetheError("invalid_request", { errors: [{ pointer: `/changes/${index}`, detail }] });
 		}
 		edits.push(...found);

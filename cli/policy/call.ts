@@ -152,7 +152,9 @@ function toRefusal(status: number, problem: Problem, { json }: { json?: boolean 
 			status,
 		);
 	}
-	const where = errors.map(({ pointer, detail }) => `${optionOf(pointer, acting)} ${detail}`.trim()).join("; ");
+	const where = errors
+		.map(({ pointer, detail }) => (pointer ? `${optionOf(pointer, acting)}: ${detail}` : detail))
+		.join(" ");
 	const more = [
 		state ? `It is ${state}.` : "",
 		reason ? `It is ${reason.replaceAll("_", " ")}.` : "",

@@ -217,7 +217,7 @@ describe("lethe policy, against an API", () => {
 			[["propose", "absent.yaml", "--why", "Why"], /absent\.yaml can't be read/],
 			[
 				["propose", "--pack", "defaults", "--set", "defaults.retention:retention.contents.max=P1D", "--why", "Why"],
-				/changes\/0 names no value/,
+				/--set: It names no value of that rule\. `lethe policy show` prints/,
 			],
 			[["diff", "No such thing"], /neither a file nor a pack/],
 			[["diff", "defaults@1.0.0", "otp@1.0.0"], /are two packs/],
