@@ -28,6 +28,7 @@ import {
 	setLinkHost,
 } from "./administer.ts";
 import { parseCountry } from "./byCountry.ts";
+import { addExamples } from "./records.ts";
 
 const secret = z.record(z.string(), z.string());
 const bothSchema = z.strictObject({ send: secret, callback: secret });
@@ -84,8 +85,21 @@ export function adminCommand(): Command {
 	addQueue(add);
 	addSecrets(add);
 	addRemoveQueue(add);
-	return admin;
+	return addExamples(admin, examples);
 }
+
+const examples = {
+	prepare: "lethe admin prepare",
+	"link-host": "lethe admin link-host ten_… https://m.clinic.example",
+	signatures: "lethe admin signatures ten_… step-up",
+	govern: "lethe admin govern ten_…",
+	key: 'lethe admin key --tenant ten_… --name "Data protection" --role compliance',
+	rotate: "lethe admin rotate key_… --overlap-hours 24",
+	revoke: "lethe admin revoke key_…",
+	queue: "lethe admin queue --id main --carrier twilio --sender +12025550100 --country US CA --rate 10 < secrets.json",
+	secrets: "lethe admin secrets main < secrets.json",
+	"remove-queue": "lethe admin remove-queue main",
+};
 
 function addLinkHost(add: (name: string, description: string) => Command): void {
 	add("link-host", "Set where a tenant's secure links lead, and what its text says before one.")

@@ -15,6 +15,7 @@ import { openMongo } from "./canary/mongo.ts";
 import { excludedPlaces, openPlaces } from "./canary/places.ts";
 import { type Check, examineProcesses } from "./canary/processes.ts";
 import { explain } from "./explain.ts";
+import { addExample } from "./records.ts";
 import { exitCodes } from "./run.ts";
 import { canaryReading } from "./target.ts";
 
@@ -24,7 +25,7 @@ const settleMs = 2_000;
 
 /** Exit 0: no hit, every place read; 1: a hit, or a place that could not be read; 2: it may not or can't be run here. */
 export function canaryCommand(): Command {
-	return new Command("canary")
+	return addExample(new Command("canary"), "lethe canary --json")
 		.description(
 			"send marked messages, then search every store, log, history and metric for them; the result is entered in the evidence log",
 		)

@@ -9,6 +9,7 @@ import type { Deps } from "../deps.ts";
 import { isSound } from "../domain/evidence.ts";
 import { openPolicies, type PackVersion } from "../policies/index.ts";
 import { explain } from "./explain.ts";
+import { addExample } from "./records.ts";
 import { adminDeps } from "./target.ts";
 
 /** `severity`: of an alert, as the API tells it. */
@@ -17,7 +18,7 @@ type Finding = { check: string; ok: boolean; severity?: Alert["severity"]; detai
 const clockDifferenceMsMax = 5_000;
 
 export function doctorCommand(): Command {
-	return new Command("doctor")
+	return addExample(new Command("doctor"), "lethe doctor --json")
 		.description(
 			"Check configuration, servers, processes, clocks, keys and policies; exit 1 when something needs mending.",
 		)

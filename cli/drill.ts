@@ -4,6 +4,7 @@ import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Command } from "commander";
 import type { Drilled } from "./drill/stage.ts";
+import { addExamples } from "./records.ts";
 
 const folderDefault = fileURLToPath(new URL("../.lethe/drill", import.meta.url));
 
@@ -34,8 +35,13 @@ export function drillCommand(): Command {
 		"Attack every combination of old and new copies of the stores after a purge.",
 		async () => (await import("./drill/forget.ts")).drillForget,
 	);
-	return drill;
+	return addExamples(drill, examples);
 }
+
+const examples = {
+	restore: "lethe drill restore --json",
+	forget: "lethe drill forget --json",
+};
 
 type Say = (line: string) => void;
 

@@ -2,7 +2,7 @@
 
 import { Command, Option } from "commander";
 import { exposedStores, type Scope, scopeIncident } from "./incident/scope.ts";
-import { parseTime } from "./records.ts";
+import { addExamples, parseTime } from "./records.ts";
 import { exitCodes, run } from "./run.ts";
 import { adminDeps } from "./target.ts";
 import { writeNew } from "./writeNew.ts";
@@ -27,8 +27,12 @@ export function incidentCommand(): Command {
 		.option("--out <file>", "write every subject and key there, one JSON object a line")
 		.option("--json", "print the scope as JSON")
 		.action((options: Options) => run("incident scope", () => tellScope(options)));
-	return incident;
+	return addExamples(incident, examples);
 }
+
+const examples = {
+	scope: "lethe incident scope --store mongodb vault --at 2026-11-26T09:00:00Z --out scope.ndjson",
+};
 
 async function tellScope({ out, json, ...asked }: Options): Promise<number> {
 	let [told, exitCode]: [string, number] = ["", exitCodes.yes];

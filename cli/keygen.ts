@@ -3,11 +3,12 @@
 import { writeFile } from "node:fs/promises";
 import { Command } from "commander";
 import { generateKey, publicKeyOf } from "../client/e2ee.ts";
+import { addExample } from "./records.ts";
 import { exitCodes, Refusal, run } from "./run.ts";
 
 /** Exit 0: made; 2: the file is there, or can't be written. */
 export function keygenCommand(): Command {
-	return new Command("keygen")
+	return addExample(new Command("keygen"), "lethe keygen --out key.json")
 		.description("make a key pair for end-to-end encrypted texts, as a JWK (X25519)")
 		.option(
 			"--out <file>",

@@ -5,6 +5,7 @@ import { listCommand } from "./keys/list.ts";
 import { retireCommand } from "./keys/retire.ts";
 import { rewrapCommand } from "./keys/rewrap.ts";
 import { rotateCommand } from "./keys/rotate.ts";
+import { addExamples } from "./records.ts";
 
 /** Needs the admin role. Exit 0: done; 1: a key is overdue, there is none of that name, or an old version is needed still; 2: misuse. */
 export function keysCommand(): Command {
@@ -12,5 +13,12 @@ export function keysCommand(): Command {
 		"List keys, rotate them, end their old versions, wrap anew what they wrap (needs the admin role).",
 	);
 	for (const command of [listCommand(), rotateCommand(), retireCommand(), rewrapCommand()]) keys.addCommand(command);
-	return keys;
+	return addExamples(keys, examples);
 }
+
+const examples = {
+	list: "lethe keys list --json",
+	rotate: "lethe keys rotate token",
+	retire: "lethe keys retire token",
+	rewrap: "lethe keys rewrap --cohort coh_…",
+};

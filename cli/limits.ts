@@ -15,6 +15,7 @@ import {
 	parseTakenAway,
 } from "./byCountry.ts";
 import { call, type TargetOptions, withTarget } from "./policy/call.ts";
+import { addExamples } from "./records.ts";
 import { exitCodes, Refusal, run } from "./run.ts";
 
 type Amounts = { segments?: number; cost?: number };
@@ -104,8 +105,13 @@ export function limitsCommand(): Command {
 			}),
 		),
 	);
-	return command;
+	return addExamples(command, examples);
 }
+
+const examples = {
+	show: "lethe limits show --json",
+	set: "lethe limits set --allow DE FR --budget DE/day/segments=1000 --velocity 300/600",
+};
 
 /** Only what is to change. @throws Refusal for what would have no effect */
 function toChange(now: Limits, options: SetOptions): Record<string, unknown> {

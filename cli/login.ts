@@ -7,6 +7,7 @@ import { findPasswordFault, type PasswordFault } from "../domain/password.ts";
 import { createAsk } from "./ask.ts";
 import { listenOnLoopback } from "./loopback.ts";
 import { callAt } from "./policy/call.ts";
+import { addExample } from "./records.ts";
 import { exitCodes, Refusal, run } from "./run.ts";
 import { readSession, writeSession } from "./session.ts";
 import { apiUrl } from "./target.ts";
@@ -23,7 +24,7 @@ const faults: Record<PasswordFault, string> = {
 };
 
 export function loginCommand(): Command {
-	return new Command("login")
+	return addExample(new Command("login"), "lethe login --login kim@example.com")
 		.description("sign in as a person: the commands that follow act as you, until the session ends")
 		.option("--login <name>", "your login name")
 		.option("--enrol", "set up your password and authenticator app first, by the token from an administrator")
@@ -53,7 +54,7 @@ export function loginCommand(): Command {
 
 /** Exit 1 where nobody was signed in; 2 where the session may be open still. */
 export function logoutCommand(): Command {
-	return new Command("logout")
+	return addExample(new Command("logout"), "lethe logout")
 		.description("sign out, here and at the API")
 		.option("--url <url>", "the API (default: the one running from this folder)")
 		.option("--json", "print as JSON whether somebody was signed in")

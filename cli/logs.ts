@@ -3,6 +3,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Command, InvalidArgumentError, Option } from "commander";
 import type { LogLine } from "../adapters/logs/logReader.ts";
+import { addExample } from "./records.ts";
 import { logReading } from "./target.ts";
 
 const levels = { debug: 20, info: 30, warn: 40, error: 50, fatal: 60 } as const;
@@ -14,7 +15,7 @@ const units = { s: 1_000, m: 60_000, h: 3600_000, d: 24 * 3600_000 } as const;
 
 /** Exit 0: all that there is was read; 1: some of it could not be opened; 2: misuse, or it may not be read. */
 export function logsCommand(): Command {
-	return new Command("logs")
+	return addExample(new Command("logs"), "lethe logs --since 15m --process worker --level warn")
 		.description("Read the processes' logs, by time; the reading is entered in the evidence log first.")
 		.option("--since <time>", "a time (RFC 3339), or how long ago: 90s, 15m, 6h, 2d", parseSince)
 		.addOption(new Option("--process <name>", "of one process").choices(processes))

@@ -4,13 +4,14 @@ import { appendFile, readFile } from "node:fs/promises";
 import { text as readAll } from "node:stream/consumers";
 import { Command } from "commander";
 import { joinParts, type OpenedText, open, type PrivateKey, type PublicKey, TextRefused } from "../client/e2ee.ts";
+import { addExample } from "./records.ts";
 import { exitCodes, Refusal, readText, run } from "./run.ts";
 
 type Options = { key: string; senderKey?: string[]; seen?: string; json?: boolean };
 
 /** Exit 0: opened; 1: it does not open, for the reason that is told; 2: no text of this kind or no key. */
 export function openCommand(): Command {
-	return new Command("open")
+	return addExample(new Command("open"), "lethe open --key key.json --sender-key senders.json < text.txt")
 		.description("decrypt an end-to-end encrypted text from standard input; of a long one all parts, in any order")
 		.requiredOption("--key <file>", "your private key, as `lethe keygen` makes it; or a JWK set of several")
 		.option("--sender-key <file...>", "public keys of whoever may write, a JWK or a JWK set; a lethe2 text needs one")

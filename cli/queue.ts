@@ -13,6 +13,7 @@ import {
 	parseSegmentsPerSecond,
 } from "./byCountry.ts";
 import { call, type TargetOptions, withTarget } from "./policy/call.ts";
+import { addExamples } from "./records.ts";
 import { exitCodes, Refusal, run } from "./run.ts";
 
 type Queue = {
@@ -100,8 +101,17 @@ export function queueCommand(): Command {
 		);
 	}
 	for (const [name, told] of Object.entries(elsewhere)) addElsewhere(queue, name, told);
-	return queue;
+	return addExamples(queue, examples);
 }
+
+const examples = {
+	list: "lethe queue list --json",
+	set: "lethe queue set main --rate 50 --price DE=0.07 --registration IN=entity:header:template",
+	doubts: "lethe queue doubts --json",
+	pause: "lethe queue pause main --move",
+	resume: "lethe queue resume main",
+	drain: "lethe queue drain main --move",
+};
 
 /** A word that is no command of these, whatever follows it: its answer names the one that is. */
 function addElsewhere(queue: Command, name: string, told: string): void {

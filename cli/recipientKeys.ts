@@ -4,7 +4,7 @@ import { Command, Option } from "commander";
 import { type PrivateKey, TextRefused } from "../client/e2ee.ts";
 import { type TextVersion, textVersions } from "../domain/subject.ts";
 import { call, type TargetOptions, withTarget } from "./policy/call.ts";
-import { act, numberHelp, readNumber, show, stepOf } from "./records.ts";
+import { act, addExamples, numberHelp, readNumber, show, stepOf } from "./records.ts";
 import { recipientKeysPath as base, registerKey } from "./registerKey.ts";
 import { Refusal, readText } from "./run.ts";
 
@@ -46,8 +46,14 @@ export function recipientKeysCommand(): Command {
 			}),
 		),
 	);
-	return keys;
+	return addExamples(keys, examples);
 }
+
+const examples = {
+	register: "lethe recipient-keys register --number - --private-key key.json",
+	list: "lethe recipient-keys list --number -",
+	senders: "lethe recipient-keys senders > senders.json",
+};
 
 type RegisterOptions = TargetOptions & { number: string; privateKey: string; text: TextVersion };
 

@@ -4,12 +4,13 @@ import { Command } from "commander";
 import type { Deps } from "../deps.ts";
 import { isSound, type Standing } from "../domain/evidence.ts";
 import { type EpochStanding, isOld } from "../domain/ledger.ts";
+import { addExample } from "./records.ts";
 import { reapply } from "./restore/reapply.ts";
 import { adminDeps } from "./target.ts";
 
 /** Exit 0: the store stands as the ledger says, now or before; 2: it can't be done. Run again, it goes on. */
 export function restoreCommand(): Command {
-	return new Command("restore")
+	return addExample(new Command("restore"), "lethe restore --check")
 		.description(
 			"Apply erasures, opt-outs, withdrawals and holds again after a restore; end what was open as unknown, close unread links, lock one-time codes.",
 		)

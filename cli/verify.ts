@@ -9,6 +9,7 @@ import { keysFor } from "../audit/compactJws.ts";
 import { pinnedKeys } from "../audit/pinnedKeys.ts";
 import { isReceipt, verifyReceipt } from "../audit/sendingReceipt.ts";
 import { type VerifyResult, verifyCertificate } from "../audit/verifyCertificate.ts";
+import { addExample } from "./records.ts";
 import { exitCodes, Refusal, run } from "./run.ts";
 import { describeCanary } from "./verify/canary.ts";
 import { describeEvidence, verifyEvidenceFile } from "./verify/evidence.ts";
@@ -16,7 +17,7 @@ import { describeReceipt, type JudgedReceipt } from "./verify/receipt.ts";
 
 /** Exit 0: authentic; 1: not; 2: the file or the keys can't be used. */
 export function verifyCommand(): Command {
-	return new Command("verify")
+	return addExample(new Command("verify"), "lethe verify certificate.json --keys keys.json")
 		.description(
 			"check a certificate, a receipt of sending, a canary's result or an evidence export offline; only the keys given by --keys count",
 		)

@@ -3,6 +3,7 @@
 import { Command, InvalidArgumentError } from "commander";
 import { machineRoles, type Role } from "../../domain/roles.ts";
 import { trustIssuer } from "../administer.ts";
+import { addExamples } from "../records.ts";
 import { withDeps } from "./withDeps.ts";
 
 type Mapping = { value: string; roles: Role[] };
@@ -39,8 +40,15 @@ export function issuerCommand(): Command {
 				return { removed: await deps.store.issuers.remove(about) };
 			}),
 		);
-	return issuer;
+	return addExamples(issuer, examples);
 }
+
+const examples = {
+	trust:
+		"lethe admin issuer trust https://login.example.com --tenant ten_… --audience https://lethe.example --map messages:send=sender",
+	list: "lethe admin issuer list",
+	remove: "lethe admin issuer remove https://login.example.com",
+};
 
 function collectMapping(text: string, before: Mapping[] = []): Mapping[] {
 	const at = text.lastIndexOf("=");

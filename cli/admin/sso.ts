@@ -7,6 +7,7 @@ import type { Deps } from "../../deps.ts";
 import { ssoCallbackPath } from "../../domain/person.ts";
 import { withoutUndefined } from "../../domain/withoutUndefined.ts";
 import { putIdentityProvider, removeIdentityProvider } from "../administer.ts";
+import { addExamples } from "../records.ts";
 import { withDeps } from "./withDeps.ts";
 
 const authentications = [
@@ -79,8 +80,14 @@ export function ssoCommand(): Command {
 				return { removed };
 			}),
 		);
-	return sso;
+	return addExamples(sso, examples);
 }
+
+const examples = {
+	put: "lethe admin sso put https://login.example.com --tenant ten_… --client-id lethe --amr mfa < client-secret",
+	list: "lethe admin sso list",
+	remove: "lethe admin sso remove https://login.example.com",
+};
 
 function redirectUri({ publicUrl }: Pick<Deps, "publicUrl">, providerId: string): string {
 	return `${publicUrl}${ssoCallbackPath(providerId)}`;

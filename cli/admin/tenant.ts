@@ -11,6 +11,7 @@ import { isDuration } from "../../policies/durations.ts";
 import { createTenant, setEstablishment, setReplies, setRoutes } from "../administer.ts";
 import { confirm } from "../ask.ts";
 import { parseCountry, parseCountryOrAll } from "../byCountry.ts";
+import { addExamples } from "../records.ts";
 import { leave } from "./leave.ts";
 import { withDeps } from "./withDeps.ts";
 
@@ -71,8 +72,19 @@ export function tenantCommand(): Command {
 			if (!yes) await confirm(`The keys and records of ${id} are destroyed, which nobody can take back.`, id);
 			return withDeps((deps) => leave(deps, id, to), "exporter");
 		});
-	return tenant;
+	return addExamples(tenant, examples);
 }
+
+const examples = {
+	create: 'lethe admin tenant create --name "Example Bank" --establishment DE --send-queue main',
+	codes: 'lethe admin tenant codes ten_… --host login.example.com --called "Example Bank"',
+	replies: 'lethe admin tenant replies ten_… --help-reply "Example Bank: call +1 202 555 0100" --stop-scope all',
+	routes: "lethe admin tenant routes ten_… --send-queue main reserve",
+	establishment: "lethe admin tenant establishment ten_… DE",
+	suspend: "lethe admin tenant suspend ten_… --open wait",
+	resume: "lethe admin tenant resume ten_…",
+	leave: "lethe admin tenant leave ten_… --to data",
+};
 
 /** Its senders stop within the second after `inForceFrom`; a carrier may still be at work on what it has by then. */
 async function suspend(deps: Deps, tenantId: string, open: OpenFate) {

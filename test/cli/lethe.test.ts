@@ -54,6 +54,14 @@ const commands = [
 	["api-keys", "list"],
 	["login"],
 	["logout"],
+	["logs"],
+	["open"],
+	["keygen"],
+	...["list", "set", "doubts", "pause", "resume", "drain"].map((name) => ["queue", name]),
+	...["show", "set"].map((name) => ["limits", name]),
+	...["list", "rotate", "retire", "rewrap"].map((name) => ["keys", name]),
+	...["verify", "segments", "decode"].map((name) => ["carrier", name]),
+	...["register", "list", "revoke", "senders"].map((name) => ["recipient-keys", name]),
 ];
 
 const lethe = (args: string[], options: Parameters<typeof run>[2] = {}) =>
@@ -93,6 +101,8 @@ describe("lethe", () => {
 			assert.match(out, new RegExp(`^Usage: ${["lethe", ...command].join(" ")} `));
 			const holdsCommands = /^Commands:$/m.test(out);
 			assert.equal(/--json/.test(out), !holdsCommands, command.join(" "));
+			const called = new RegExp(`^Example:\\n {2}lethe ${command.join(" ")}( |$)`, "m");
+			assert.equal(called.test(out), !holdsCommands, command.join(" "));
 		});
 		const groups = [["send"], ["policy", "withdraw"], ["requests", "close"], ["admin", "person", "end"]];
 		await each(groups, async (command) => {
