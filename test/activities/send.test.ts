@@ -121,8 +121,9 @@ describe("one attempt", () => {
 	});
 
 	it("gives the carrier no time past the deadline, counted from when it was asked for, and is due no longer once that or half the lease is over", async () => {
-		const shape = { deadlineAt: engine.clock() + 8_500, closeAt: engine.clock() + 60_000 };
-		for (const message of [await queued(shape), await queued(lasting())]) {
+		const ending = () => ({ deadlineAt: engine.clock() + 20_500, closeAt: engine.clock() + 60_000 });
+		for (const shapeOf of [ending, lasting]) {
+			const message = await queued(shapeOf());
 			const { time, monotonic } = createMonotonic();
 			const askedAt = engine.clock();
 			const due: boolean[] = [];
