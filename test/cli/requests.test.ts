@@ -256,7 +256,7 @@ describe("lethe requests, against an API", () => {
 			await api.store.subjectRecords.insert({ ...hold, ...times, reviewAt: 3, _id: "hld_d" });
 			assert.match((await done("holds list")).out, /^hld_d .*, review was due at 1970-01-01T00:00:00\.003Z/m);
 			const wide = await say("holds place --scope tenant --ground audit");
-			assert.deepEqual([wide.code, /^lethe holds place: invalid_request: --approved-by /.test(wide.error)], [2, true]);
+			assert.deepEqual([wide.code, /^lethe holds place: invalid_request: --approved-by: /.test(wide.error)], [2, true]);
 		});
 
 		it("an opt-out is recorded, seen, and lifted by an opt-in that is newer", async () => {
