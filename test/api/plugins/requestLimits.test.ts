@@ -2,11 +2,11 @@
 
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { after, before, describe, it } from "node:test";
 import { createRequestCounts } from "../../../adapters/redis/requestCounts.ts";
 import type { ApiDeps } from "../../../api/deps.ts";
 import { limits } from "../../../domain/limits.ts";
+import { startProxy } from "../../faults/proxy.ts";
 import { until } from "../../harness/until.ts";
 import { createTestApi, type TestApi } from "../harness.ts";
 
@@ -175,9 +175,9 @@ describe("request limits", () => {
 	});
 
 	it("go on from where they stood while Redis is late, and from there on when it answers again", async (context) => {
-		const line = await startSlowLine(process.env.REDIS_URL as string);
+		const line = await startProxy(Number(new URL(process.env.REDIS_URL as string).port));
 		const prefix = `t${randomBytes(6).toString("hex")}`;
-		const [late, other] = [openCounts(line.url, prefix), openCounts(undefined, prefix)];
+		const [late, other] = [openCounts(`redis://127.0.0.1:${line.port}`, prefix), openCounts(undefined, prefix)];
 		context.after(() => {
 			for (const one of [late, other, line]) one.close();
 		});
@@ -194,9 +194,9 @@ describe("request limits", () => {
 		await until(isShared);
 		// Past the half each is waited for.
 		await until(async () => (await late.take(limit, "k")).counted === 13);
-		line.hold(true);
+		line.set("slow");
 		assert.deepEqual(await takeThrice(), [14, 15, 16]);
-		line.hold(false);
+		line.set("whole");
 		await until(isShared);
 		assert.deepEqual(await takeThrice(), [17, 18, 19], "what Redis was not told of is not given again");
 	});
@@ -288,28 +288,3 @@ describe("request limits", () => {
 		await flooded.close();
 	});
 });
-
-/** Stands before Redis, and holds back what it is sent for as long as it is told to. */
-async function startSlowLine(url: string) {
-	const { hostname, port } = new URL(url);
-	const sockets = new Set<Socket>();
-	const server = createServer((near) => {
-		const far = connect(Number(port || 6379), hostname);
-		near.pipe(far);
-		far.pipe(near);
-		sockets.add(near);
-		for (const socket of [near, far]) socket.on("error", () => undefined);
-		near.on("close", () => far.destroy());
-	});
-	await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-	return {
-		url: `redis://127.0.0.1:${(server.address() as AddressInfo).port}`,
-		hold(isHeld: boolean): void {
-			for (const socket of sockets) isHeld ? socket.cork() : socket.uncork();
-		},
-		close(): void {
-			for (const socket of sockets) socket.destroy();
-			server.close();
-		},
-	};
-}
