@@ -28,7 +28,7 @@ import {
 	setLinkHost,
 } from "./administer.ts";
 import { parseCountry } from "./byCountry.ts";
-import { addExamples } from "./records.ts";
+import { addExamples } from "./examples.ts";
 
 const secret = z.record(z.string(), z.string());
 const bothSchema = z.strictObject({ send: secret, callback: secret });

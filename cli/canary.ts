@@ -14,8 +14,8 @@ import { createControls, createMarks, type MarkedMessage, sendMarkedMessages } f
 import { openMongo } from "./canary/mongo.ts";
 import { excludedPlaces, openPlaces } from "./canary/places.ts";
 import { type Check, examineProcesses } from "./canary/processes.ts";
+import { addExample } from "./examples.ts";
 import { explain } from "./explain.ts";
-import { addExample } from "./records.ts";
 import { exitCodes } from "./run.ts";
 import { canaryReading } from "./target.ts";
 

@@ -4,7 +4,7 @@ import { Command } from "commander";
 import { decodeCommand } from "./carrier/decode.ts";
 import { segmentsCommand } from "./carrier/segments.ts";
 import { verifyCommand } from "./carrier/verify.ts";
-import { addExamples } from "./records.ts";
+import { addExamples } from "./examples.ts";
 
 /** None of them needs a server. */
 export function carrierCommand(): Command {

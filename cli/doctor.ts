@@ -8,8 +8,8 @@ import { loadConfig } from "../config.ts";
 import type { Deps } from "../deps.ts";
 import { isSound } from "../domain/evidence.ts";
 import { openPolicies, type PackVersion } from "../policies/index.ts";
+import { addExample } from "./examples.ts";
 import { explain } from "./explain.ts";
-import { addExample } from "./records.ts";
 import { adminDeps } from "./target.ts";
 
 /** `severity`: of an alert, as the API tells it. */

@@ -4,7 +4,7 @@ import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Command } from "commander";
 import type { Drilled } from "./drill/stage.ts";
-import { addExamples } from "./records.ts";
+import { addExamples } from "./examples.ts";
 
 const folderDefault = fileURLToPath(new URL("../.lethe/drill", import.meta.url));
 

@@ -5,7 +5,7 @@ import { checkpointCommand } from "./evidence/checkpoint.ts";
 import { exportCommand } from "./evidence/export.ts";
 import { fsckCommand } from "./evidence/fsck.ts";
 import { succeedCommand } from "./evidence/succeed.ts";
-import { addExamples } from "./records.ts";
+import { addExamples } from "./examples.ts";
 
 /** Exit 0: whole, or done; 1: a negative answer; 2: misuse. What an auditor does with it is told in docs/evidence.md. */
 export function evidenceCommand(): Command {

@@ -2,8 +2,9 @@
 
 import { Command, Option } from "commander";
 import { holdScopes } from "../domain/subject.ts";
+import { addExample } from "./examples.ts";
 import { call, type TargetOptions, withAct } from "./policy/call.ts";
-import { act, addExample, listOf, numberHelp, parseTime, readNumber, show, stepOf } from "./records.ts";
+import { act, listOf, numberHelp, parseTime, readNumber, show, stepOf } from "./records.ts";
 
 type Hold = {
 	id: string;

@@ -1,8 +1,9 @@
 // `lethe incident`: what a breach of a store gave away, of whom, and whom the law has told by when.
 
 import { Command, Option } from "commander";
+import { addExamples } from "./examples.ts";
 import { exposedStores, type Scope, scopeIncident } from "./incident/scope.ts";
-import { addExamples, parseTime } from "./records.ts";
+import { parseTime } from "./records.ts";
 import { exitCodes, run } from "./run.ts";
 import { adminDeps } from "./target.ts";
 import { writeNew } from "./writeNew.ts";

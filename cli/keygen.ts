@@ -3,7 +3,7 @@
 import { writeFile } from "node:fs/promises";
 import { Command } from "commander";
 import { generateKey, publicKeyOf } from "../client/e2ee.ts";
-import { addExample } from "./records.ts";
+import { addExample } from "./examples.ts";
 import { exitCodes, Refusal, run } from "./run.ts";
 
 /** Exit 0: made; 2: the file is there, or can't be written. */

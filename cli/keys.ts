@@ -1,11 +1,11 @@
 // `lethe keys`: which keys there are, how old, and what depends on them; new versions, the end of old ones, and what they wrap wrapped anew.
 
 import { Command } from "commander";
+import { addExamples } from "./examples.ts";
 import { listCommand } from "./keys/list.ts";
 import { retireCommand } from "./keys/retire.ts";
 import { rewrapCommand } from "./keys/rewrap.ts";
 import { rotateCommand } from "./keys/rotate.ts";
-import { addExamples } from "./records.ts";
 
 /** Needs the admin role. Exit 0: done; 1: a key is overdue, there is none of that name, or an old version is needed still; 2: misuse. */
 export function keysCommand(): Command {

@@ -14,8 +14,8 @@ import {
 	parseSegmentsPerSecond,
 	parseTakenAway,
 } from "./byCountry.ts";
+import { addExamples } from "./examples.ts";
 import { call, type TargetOptions, withTarget } from "./policy/call.ts";
-import { addExamples } from "./records.ts";
 import { exitCodes, Refusal, run } from "./run.ts";
 
 type Amounts = { segments?: number; cost?: number };

@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Command, InvalidArgumentError, Option } from "commander";
 import type { LogLine } from "../adapters/logs/logReader.ts";
-import { addExample } from "./records.ts";
+import { addExample } from "./examples.ts";
 import { logReading } from "./target.ts";
 
 const levels = { debug: 20, info: 30, warn: 40, error: 50, fatal: 60 } as const;

@@ -4,7 +4,7 @@ import { appendFile, readFile } from "node:fs/promises";
 import { text as readAll } from "node:stream/consumers";
 import { Command } from "commander";
 import { joinParts, type OpenedText, open, type PrivateKey, type PublicKey, TextRefused } from "../client/e2ee.ts";
-import { addExample } from "./records.ts";
+import { addExample } from "./examples.ts";
 import { exitCodes, Refusal, readText, run } from "./run.ts";
 
 type Options = { key: string; senderKey?: string[]; seen?: string; json?: boolean };

@@ -1,6 +1,7 @@
 // `lethe policy`: what the packs say, why a message was decided as it was, and how a pack is changed.
 
 import { Command } from "commander";
+import { addExamples } from "./examples.ts";
 import { approveCommand } from "./policy/approve.ts";
 import { checkCommand } from "./policy/check.ts";
 import { decideCommand } from "./policy/decide.ts";
@@ -14,7 +15,6 @@ import { showCommand } from "./policy/show.ts";
 import { simulateCommand } from "./policy/simulate.ts";
 import { testCommand } from "./policy/test.ts";
 import { withdrawCommand } from "./policy/withdraw.ts";
-import { addExamples } from "./records.ts";
 
 /** Exit 0: yes, or done; 1: a negative answer; 2: misuse. The steps of a change are told in docs/policies.md. */
 export function policyCommand(): Command {

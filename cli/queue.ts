@@ -12,8 +12,8 @@ import {
 	parseCountryOrAll,
 	parseSegmentsPerSecond,
 } from "./byCountry.ts";
+import { addExamples } from "./examples.ts";
 import { call, type TargetOptions, withTarget } from "./policy/call.ts";
-import { addExamples } from "./records.ts";
 import { exitCodes, Refusal, run } from "./run.ts";
 
 type Queue = {

@@ -3,8 +3,9 @@
 import { Command, Option } from "commander";
 import { type PrivateKey, TextRefused } from "../client/e2ee.ts";
 import { type TextVersion, textVersions } from "../domain/subject.ts";
+import { addExamples } from "./examples.ts";
 import { call, type TargetOptions, withTarget } from "./policy/call.ts";
-import { act, addExamples, numberHelp, readNumber, show, stepOf } from "./records.ts";
+import { act, numberHelp, readNumber, show, stepOf } from "./records.ts";
 import { recipientKeysPath as base, registerKey } from "./registerKey.ts";
 import { Refusal, readText } from "./run.ts";
 

@@ -2,6 +2,7 @@
 
 import { type Command, InvalidArgumentError } from "commander";
 import { readGiven } from "./ask.ts";
+import { addExample } from "./examples.ts";
 import { call, type TargetOptions, withAct, withTarget } from "./policy/call.ts";
 import { exitCodes, run } from "./run.ts";
 
@@ -17,20 +18,6 @@ type ListOptions = TargetOptions & { limit: string; cursor?: string } & Record<s
 /** Adds what every such command has: where it goes, and how it is called. */
 export function withExample(command: Command, example: string): Command {
 	return addExample(withTarget(command), example);
-}
-
-/** Adds how a command is called. */
-export function addExample(command: Command, example: string): Command {
-	return command.addHelpText("after", `\nExample:\n  ${example}`);
-}
-
-/** The same of the commands below one, by their names. */
-export function addExamples(command: Command, examples: Record<string, string>): Command {
-	for (const below of command.commands) {
-		const example = examples[below.name()];
-		if (example !== undefined) addExample(below, example);
-	}
-	return command;
 }
 
 /**

@@ -3,9 +3,10 @@
 import { Command, Option } from "commander";
 import { requestKinds, requestOutcomes, taskVerdicts } from "../domain/subjectRequest.ts";
 import { dataClasses } from "../policies/facts.ts";
+import { addExamples } from "./examples.ts";
 import { nextStep } from "./nextStep.ts";
 import { call, type TargetOptions, withAct, withTarget } from "./policy/call.ts";
-import { act, addExamples, listOf, parseTime, readNumber, show } from "./records.ts";
+import { act, listOf, parseTime, readNumber, show } from "./records.ts";
 import { Refusal } from "./run.ts";
 import { writeNew } from "./writeNew.ts";
 

@@ -4,7 +4,7 @@ import { Command } from "commander";
 import type { Deps } from "../deps.ts";
 import { isSound, type Standing } from "../domain/evidence.ts";
 import { type EpochStanding, isOld } from "../domain/ledger.ts";
-import { addExample } from "./records.ts";
+import { addExample } from "./examples.ts";
 import { reapply } from "./restore/reapply.ts";
 import { adminDeps } from "./target.ts";
 

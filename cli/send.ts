@@ -9,11 +9,12 @@ import { finalStates } from "../domain/lifecycle.ts";
 import { categories, deliverModes } from "../domain/message.ts";
 import { dataClasses } from "../policies/facts.ts";
 import { readGiven } from "./ask.ts";
+import { addExample } from "./examples.ts";
 import { type Asked, ask, readAnswer } from "./exchange.ts";
 import { optionOf } from "./optionOf.ts";
 import { saidOf, withKey } from "./policy/call.ts";
 import { describeReason } from "./policy/describeReason.ts";
-import { addExample, readNumber } from "./records.ts";
+import { readNumber } from "./records.ts";
 import { exitCodes, Refusal } from "./run.ts";
 import { apiTarget } from "./target.ts";
 

@@ -3,8 +3,9 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { categories } from "../domain/message.ts";
 import { dataClasses } from "../policies/facts.ts";
+import { addExample } from "./examples.ts";
 import { call, type TargetOptions, withAct } from "./policy/call.ts";
-import { act, addExample, listOf, show, stepOf, withExample } from "./records.ts";
+import { act, listOf, show, stepOf, withExample } from "./records.ts";
 import { readText } from "./run.ts";
 
 type Variables = Record<string, { dataClass: string; charactersMax: number }>;

@@ -9,7 +9,7 @@ import { keysFor } from "../audit/compactJws.ts";
 import { pinnedKeys } from "../audit/pinnedKeys.ts";
 import { isReceipt, verifyReceipt } from "../audit/sendingReceipt.ts";
 import { type VerifyResult, verifyCertificate } from "../audit/verifyCertificate.ts";
-import { addExample } from "./records.ts";
+import { addExample } from "./examples.ts";
 import { exitCodes, Refusal, run } from "./run.ts";
 import { describeCanary } from "./verify/canary.ts";
 import { describeEvidence, verifyEvidenceFile } from "./verify/evidence.ts";

@@ -2,8 +2,9 @@
 
 import { Command, Option } from "commander";
 import { webhookStates } from "../domain/webhook.ts";
+import { addExample } from "./examples.ts";
 import { call, type TargetOptions, withAct } from "./policy/call.ts";
-import { act, addExample, listOf, parseTime, show, stepOf, withExample } from "./records.ts";
+import { act, listOf, parseTime, show, stepOf, withExample } from "./records.ts";
 import { Refusal } from "./run.ts";
 
 type Endpoint = { id: string; url: string; state: string; disabledFor?: string; default: boolean; secret?: string };

@@ -3,7 +3,7 @@
 import { Command, InvalidArgumentError } from "commander";
 import { machineRoles, type Role } from "../../domain/roles.ts";
 import { trustIssuer } from "../administer.ts";
-import { addExamples } from "../records.ts";
+import { addExamples } from "../examples.ts";
 import { withDeps } from "./withDeps.ts";
 
 type Mapping = { value: string; roles: Role[] };

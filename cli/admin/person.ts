@@ -5,7 +5,8 @@ import type { Deps } from "../../deps.ts";
 import { limits } from "../../domain/limits.ts";
 import { deployer, rolesInForce } from "../../domain/person.ts";
 import { type Role, roles } from "../../domain/roles.ts";
-import { addExamples, parseTime } from "../records.ts";
+import { addExamples } from "../examples.ts";
+import { parseTime } from "../records.ts";
 import { withDeps } from "./withDeps.ts";
 
 const by = deployer;

@@ -7,7 +7,7 @@ import type { Deps } from "../../deps.ts";
 import { ssoCallbackPath } from "../../domain/person.ts";
 import { withoutUndefined } from "../../domain/withoutUndefined.ts";
 import { putIdentityProvider, removeIdentityProvider } from "../administer.ts";
-import { addExamples } from "../records.ts";
+import { addExamples } from "../examples.ts";
 import { withDeps } from "./withDeps.ts";
 
 const authentications = [

@@ -11,7 +11,7 @@ import { isDuration } from "../../policies/durations.ts";
 import { createTenant, setEstablishment, setReplies, setRoutes } from "../administer.ts";
 import { confirm } from "../ask.ts";
 import { parseCountry, parseCountryOrAll } from "../byCountry.ts";
-import { addExamples } from "../records.ts";
+import { addExamples } from "../examples.ts";
 import { leave } from "./leave.ts";
 import { withDeps } from "./withDeps.ts";
 
