@@ -212,9 +212,6 @@ function createQueries(collection: mongo.Collection<Message>) {
 
 /** What waits for somebody to come by. */
 function createWaitingQueries(collection: mongo.Collection<Message>, clock: () => number) {
-	const laterBy = (field: "notifyAt" | "unintegratedSince") => () => ({
-		[field]: clock() + limits.unreadableCheckMs,
-	});
 	return {
 		/** Messages that the sweep must look at, the longest overdue first. What can't be read is set aside, and tried again. */
 		findDue: (now: number, itemsMax: number) =>
@@ -270,7 +267,7 @@ function createWaitingQueries(collection: mongo.Collection<Message>, clock: () =
 					.sort({ notifyAt: 1 })
 					.limit(itemsMax)
 					.toArray();
-				return readable(collection, found, now, laterBy("notifyAt"));
+				return readable(collection, found, now, (notifyAt) => ({ notifyAt }));
 			}),
 		/** Has those that nobody has looked at since `now` looked at again at `at`. */
 		postponeNotifying: (ids: string[], now: number, at: number) =>
@@ -288,7 +285,7 @@ function createWaitingQueries(collection: mongo.Collection<Message>, clock: () =
 					.sort({ unintegratedSince: 1 })
 					.limit(itemsMax)
 					.toArray();
-				return readable(collection, found, clock(), laterBy("unintegratedSince"));
+				return readable(collection, found, clock(), (unintegratedSince) => ({ unintegratedSince }));
 			}),
 	};
 }
@@ -317,11 +314,10 @@ function createRedactionQueries(collection: mongo.Collection<Message>, clock: ()
 		/** Messages whose carriers have a turn due, the longest due first; see `redactionKey`. */
 		findRedactions: (range: Bounds, itemsMax: number) =>
 			guardStore(async () => {
-				const now = clock();
-				const later = ({ sendQueue }: Message) => ({
-					redaction: redactionKey(sendQueue, now + limits.unreadableCheckMs),
-				});
-				return readable(collection, await firstOf(range, itemsMax).toArray(), now, later);
+				const found = await firstOf(range, itemsMax).toArray();
+				return readable(collection, found, clock(), (at, { sendQueue }) => ({
+					redaction: redactionKey(sendQueue, at),
+				}));
 			}),
 		/**
 		 * Since when the longest waiting of the first `itemsMax` in a queue's line has been due, however often its carrier was

@@ -2,6 +2,7 @@
 
 import type { mongo } from "mongoose";
 import { LetheError } from "../../domain/errors.ts";
+import { limits } from "../../domain/limits.ts";
 import type { Message } from "../../domain/message.ts";
 import { type StoredMessage, whole } from "./archive.ts";
 
@@ -12,21 +13,22 @@ const asideFrom = 8.64e15;
 
 /**
  * Those that can be read, whole. The others are set aside, with what has whoever found them come by later.
- * @param later what to set of such a one, where it is not the sweep that found it
+ * @param later what to set of such a one for it to be found again at that time, where it is not the sweep that found it
  */
 export async function readable(
 	collection: mongo.Collection<Message>,
 	found: Stored[],
 	now: number,
-	later: (message: Message) => Partial<Message> = () => ({}),
+	later: (at: number, message: Message) => Partial<Message> = () => ({}),
 ): Promise<Message[]> {
 	const messages: Message[] = [];
 	const asides: mongo.AnyBulkWriteOperation<Message>[] = [];
 	for (const stored of found) {
 		const message = wholeOrError(stored);
-		const update = { $set: { ...later(stored), nextCheckAt: asideFrom + now } };
-		if (message instanceof LetheError) asides.push({ updateOne: { filter: { _id: stored._id }, update } });
-		else messages.push(message);
+		if (message instanceof LetheError) {
+			const set = { ...later(now + limits.unreadableCheckMs, stored), nextCheckAt: asideFrom + now };
+			asides.push({ updateOne: { filter: { _id: stored._id }, update: { $set: set } } });
+		} else messages.push(message);
 	}
 	if (asides.length > 0) await collection.bulkWrite(asides, { ordered: false });
 	return messages;
