@@ -23,7 +23,7 @@ import { variableNamePattern } from "../domain/template.ts";
 import { hostPattern } from "../domain/verification.ts";
 import { dataClasses, isTimezone } from "../policies/facts.ts";
 import { saysNone, setApart } from "../policies/words.ts";
-import { isRegion } from "../policies/zones.ts";
+import { isPlace } from "../policies/zones.ts";
 import { isOpaqueReference } from "./reference.ts";
 
 export type VerificationInput = z.output<typeof verificationInput>;
@@ -834,7 +834,7 @@ function wideHoldFields() {
 
 /** A country, or a region of one; for the packs the Union counts as one. */
 export function isResidence(place: string): boolean {
-	return place === "EU" || (isCountry(place.slice(0, 2)) && (!place.includes("-") || isRegion(place)));
+	return place === "EU" || isPlace(place);
 }
 
 /** Segments a second, and by country. */
@@ -843,6 +843,12 @@ export const countryCode = z.string().refine(isCountry, { error: "A country of I
 export const countryRates = z.record(countryCode, segmentsPerSecond);
 /** What an earlier build took for a country: it is shown as it stands, so that it can be taken away. */
 export const storedCountry = z.string();
+/** What is given by country, as it is shown. */
+export const asStored = <Value extends z.ZodType>(byCountry: z.ZodRecord<z.ZodString, Value>) =>
+	z
+		.record(storedCountry, byCountry.valueType)
+		.meta(byCountry.meta() ?? {})
+		.optional();
 
 /** How every route says that it may answer with a problem. */
 export const problems = {

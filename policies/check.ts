@@ -1,6 +1,6 @@
 // One pack judged before it may be used: its text, how it fits the others, and its own cases.
 
-import { countryOf, isCountry } from "../domain/country.ts";
+import { countryOf } from "../domain/country.ts";
 import { isWord } from "../domain/evidence.ts";
 import { caseFault, runCases } from "./cases.ts";
 import { knownFacts } from "./conditionSchema.ts";
@@ -8,7 +8,7 @@ import type { PackFault } from "./faults.ts";
 import { findSetFaults, indexPacks, type LoadedPack } from "./packSet.ts";
 import { linesIn, readPackText } from "./packText.ts";
 import type { PackFile } from "./schema.ts";
-import { isRegion } from "./zones.ts";
+import { isPlace } from "./zones.ts";
 
 /** A case of the pack; `mismatches` says what its decision did not meet, one line each. */
 export type CheckedCase = { id: string; line: number; passed: boolean; mismatches: string[] };
@@ -99,9 +99,8 @@ function findPlaceFaults(
 ): PackFault[] {
 	return placesIn({ destinations, applies, excludes, rules }, []).flatMap(({ name, path }) => {
 		const [code = ""] = name.split("-", 1);
+		if (code === "EEA" || isPlace(name)) return [];
 		const own = countryOf(code);
-		const isKnown = (code === "EEA" || isCountry(code)) && (!name.includes("-") || isRegion(name));
-		if (isKnown) return [];
 		const mend = own === undefined || own === code ? "Correct it." : `Write ${own}${name.slice(code.length)}.`;
 		const what = own === code ? "not a region that the country has" : "not a country's code of ISO 3166-1";
 		return [{ line: lineOf(path), message: `${path.join(".")}: ${name} is ${what}`, mend }];

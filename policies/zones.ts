@@ -1,5 +1,7 @@
 // In which time zones a recipient may be when only a country, or a region of it, is known.
 
+import { isCountry } from "../domain/country.ts";
+
 /** One place a recipient may be: an IANA time zone, and the region where the country's table knows regions. */
 export type CandidateZone = { zone: string; region?: string };
 
@@ -22,6 +24,11 @@ export function candidateZones(country: string, region?: string): readonly Candi
 export function isRegion(region: string): boolean {
 	const places = placesOf.get(region.split("-", 1)[0] ?? "");
 	return !places || zonesApart.has(region) || places.some((place) => place.region === region);
+}
+
+/** Whether it is a country's code (ISO 3166-1), or a region's that the country has (ISO 3166-2). */
+export function isPlace(name: string): boolean {
+	return isCountry(name.split("-", 1)[0] ?? "") && (!name.includes("-") || isRegion(name));
 }
 
 /** The zone of a country or region that has only one. */

@@ -12,7 +12,7 @@ import { categories } from "../../domain/message.ts";
 import type { ApiDeps } from "../deps.ts";
 import type { Instance } from "../instance.ts";
 import { actOf } from "../plugins/evidence.ts";
-import { countryCode, countryRates, problems, segmentsPerSecond, storedCountry } from "../schemas.ts";
+import { asStored, countryCode, countryRates, problems, segmentsPerSecond } from "../schemas.ts";
 
 type Deps = Pick<ApiDeps, "evidence" | "sendQueues"> & {
 	store: {
@@ -75,19 +75,13 @@ const queue = z
 			})
 			.optional()
 			.meta({ description: "Why it fails, where that is known." }),
-		countryRates: z.record(storedCountry, segmentsPerSecond).optional(),
+		countryRates: asStored(countryRates),
 		shared: z.boolean().optional().meta({
 			description:
 				"Other tenants use it too: of what waits the tenant's own is told alone, and neither `live` nor prices and registrations, which who governs sees.",
 		}),
-		prices: z
-			.record(storedCountry, prices.valueType)
-			.meta(prices.meta() ?? {})
-			.optional(),
-		registrations: z
-			.record(storedCountry, registrations.valueType)
-			.meta(registrations.meta() ?? {})
-			.optional(),
+		prices: asStored(prices),
+		registrations: asStored(registrations),
 		limitPerSecond: z.int().optional().meta({ description: "Segments; absent where the deployment's default holds." }),
 		backlog: z.int().meta({
 			description: `Messages that wait in the store, what a queue holds for its next two seconds among them; ${limits.backlogCountedMax} means so many or more, for none beyond are counted.`,

@@ -11,7 +11,7 @@ import type { ApiDeps } from "../deps.ts";
 import type { Instance } from "../instance.ts";
 import { actOf } from "../plugins/evidence.ts";
 import { refusePast } from "../refusePast.ts";
-import { countryRates, problems, segmentsPerSecond, storedCountry } from "../schemas.ts";
+import { asStored, countryRates, problems, segmentsPerSecond, storedCountry } from "../schemas.ts";
 
 type Deps = Pick<ApiDeps, "clock" | "evidence"> & {
 	store: {
@@ -66,11 +66,8 @@ const sendingLimits = z
 	.object({
 		...z.object(fields).partial().shape,
 		destinations: z.array(storedCountry).meta(fields.destinations.meta() ?? {}),
-		countryRates: z.record(storedCountry, segmentsPerSecond).optional(),
-		budgets: z
-			.record(storedCountry, budget)
-			.meta(fields.budgets.meta() ?? {})
-			.optional(),
+		countryRates: asStored(countryRates),
+		budgets: asStored(fields.budgets),
 		velocity: velocity.extend({
 			exempt: z
 				.record(storedCountry, until)
