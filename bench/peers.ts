@@ -174,7 +174,7 @@ export async function untilSettled(
 		const count = seen.size + received.size;
 		if (count !== last.count) last = { count, at: Date.now() };
 		// What a peer took without saying so comes, too: as many are not the same ones.
-		const isOver = received.size >= texts.length && texts.every((text) => received.has(text));
+		const isOver = texts.every((text) => received.has(text));
 		if (isOver || Date.now() - last.at > stillMs) return { seen, received };
 		await sleep(pollMs);
 	}
@@ -196,8 +196,8 @@ function receiptsOf(
 }
 
 /**
- * Only what the peer said it has accepted counts as lost, and not what it says is in doubt. One that has not sent half of it in time is killed all the same:
- * `killedAtHalf` is false then.
+ * Only what the peer said it has accepted counts as lost, and not what it says is in doubt. One that has not sent half of it
+ * in time is killed all the same: `killedAtHalf` is false then.
  */
 async function killHalfWay(peer: Peer, place: Place, prefix: string, messages: number) {
 	const texts = Array.from({ length: messages }, (_, index) => `${prefix}${index}`);
