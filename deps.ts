@@ -1,6 +1,6 @@
 // The only place that builds adapters: what each process is made of, and nothing more than its roles allow.
 
-import { createHash, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Logger } from "pino";
@@ -11,6 +11,7 @@ import { createHandOvers } from "./adapters/carriers/handOver.ts";
 import { createQueueCarriers } from "./adapters/carriers/queueCarriers.ts";
 import { checkQueue, readManual } from "./adapters/carriers/registry.ts";
 import { createCohorts } from "./adapters/cohorts.ts";
+import { deriveId } from "./adapters/deriveId.ts";
 import { createExportSeal } from "./adapters/exportSeal.ts";
 import { createFileWitness } from "./adapters/fileWitness.ts";
 import { holdSubjectKeys } from "./adapters/holdSubjectKeys.ts";
@@ -583,7 +584,7 @@ function createIds() {
 		/** A fresh id of 128 random bits. */
 		random: (kind: IdKind) => formatId(kind, randomBytes(16)),
 		/** Always the same id for the same text. */
-		derive: (kind: IdKind, text: string) => formatId(kind, createHash("sha256").update(`${kind}\n${text}`).digest()),
+		derive: deriveId,
 	};
 }
 

@@ -3,7 +3,7 @@
 import type { createBatcher } from "../adapters/batcher.ts";
 import type { EvidenceStore, Head } from "../adapters/mongo/evidence.ts";
 import { LetheError } from "../domain/errors.ts";
-import { type Act, type Bundle, bundleEntriesMax, everyTenant, indexText, spanOf } from "../domain/evidence.ts";
+import { type Act, type Bundle, bundleEntriesMax, everyTenant, indexText, saidOf, spanOf } from "../domain/evidence.ts";
 import type { IdKind } from "../domain/ids.ts";
 import type { EvidenceEntry, Message } from "../domain/message.ts";
 import { formatEntry } from "./entry.ts";
@@ -106,7 +106,6 @@ export function createEvidence(deps: EvidenceDeps) {
 	};
 }
 
-// Its id follows from its place on its document and from what it says: entered again, it is known.
 function ofMessage(deps: EvidenceDeps, message: Carrier, entry: EvidenceEntry, position: number): Prepared {
 	const { at, type, code, attempt } = entry;
 	const by = entry.by ?? (type === "accepted" ? message.principalId : undefined);
@@ -118,10 +117,7 @@ function ofMessage(deps: EvidenceDeps, message: Carrier, entry: EvidenceEntry, p
 		tenantId: message.tenantId,
 		about: message._id,
 	};
-	// Who loses the race to certify has entered what the winner has, at a place that is another's by then.
-	const place = type === "certified" ? "" : position;
-	const said = [message._id, place, at, type, code ?? "", attempt ?? "", by ?? ""].join("\n");
-	return prepareFit(deps, deps.ids.derive("evidence", said), at, act);
+	return prepareFit(deps, deps.ids.derive("evidence", saidOf(act, at, position)), at, act);
 }
 
 // Were it refused, nothing of its message would be in the log ever after, and no erasure of it be certified.

@@ -152,6 +152,17 @@ export type Act = {
 	predecessor?: { origin: string; size: number; root: string };
 };
 
+/**
+ * What the id of an act follows from that a message's document carries: entered again, it is known.
+ * @param at epoch ms
+ * @param place its position there. A certificate's tells nothing: who loses the race to certify has entered what the winner
+ * has, at a place that is another's by then
+ */
+export function saidOf({ about, type, code, attempt, by }: Act, at: number, place: number): string {
+	const where = type === "certified" ? "" : place;
+	return [about, where, at, type, code ?? "", attempt ?? "", by ?? ""].join("\n");
+}
+
 /** An act in the log. `at`: when it was done, RFC 3339 UTC with milliseconds. */
 export type Entry = Act & { id: string; at: string };
 

@@ -43,20 +43,45 @@ export function createCertificateStore(collection: mongo.Collection<StoredCertif
 	};
 }
 
+type About = Omit<CertificateDocument, "jws">;
+
 /** As it is stored: packed, if exactly what was signed comes of that again. */
 export function storeCertificate({ jws, ...about }: CertificateDocument): StoredCertificate {
 	const [header, payload, signature] = jws.split(".").map((part) => Buffer.from(part, "base64url"));
 	if (signature?.length !== signatureBytes) return { ...about, jws };
-	const packed = Buffer.concat([signature, pack(`${header}\n${payload}`)]);
-	return openText(packed) === jws ? { ...about, packed } : { ...about, jws };
+	const said = saidBy(about);
+	const short = exchange(`${payload}`, (name, value) => (value === said.get(name) ? null : value));
+	const packed = Buffer.concat([signature, pack(`${header}\n${short}`)]);
+	return openText(packed, about) === jws ? { ...about, packed } : { ...about, jws };
 }
 
 export function readCertificate({ jws, packed, ...about }: StoredCertificate): CertificateDocument {
-	return { ...about, jws: jws ?? (packed ? openText(bytesOf(packed)) : "") };
+	return { ...about, jws: jws ?? (packed ? openText(bytesOf(packed), about) : "") };
 }
 
-function openText(packed: Uint8Array): string {
-	const [header = "", payload = ""] = unpack(packed.subarray(signatureBytes)).split("\n");
+function openText(packed: Uint8Array, about: About): string {
+	const [header = "", short = ""] = unpack(packed.subarray(signatureBytes)).split("\n");
+	const said = saidBy(about);
+	const payload = exchange(short, (name, value) => (value === null ? said.get(name) : value));
 	const parts = [Buffer.from(header), Buffer.from(payload), Buffer.from(packed.subarray(0, signatureBytes))];
 	return parts.map((part) => part.toString("base64url")).join(".");
+}
+
+/** What its document says of a certificate as well as its payload does. */
+function saidBy({ _id, tenantId, issuedAt }: About): ReadonlyMap<string, string> {
+	return new Map([
+		["id", _id],
+		["tenantId", tenantId],
+		["issuedAt", new Date(issuedAt).toISOString()],
+	]);
+}
+
+/** A payload with other values in the same order; what is no JSON object stays as it is. */
+function exchange(payload: string, replace: (name: string, value: unknown) => unknown): string {
+	try {
+		const said = Object.entries(JSON.parse(payload));
+		return JSON.stringify(Object.fromEntries(said.map(([name, value]) => [name, replace(name, value)])));
+	} catch {
+		return payload;
+	}
 }

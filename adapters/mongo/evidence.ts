@@ -2,6 +2,7 @@
 
 import type { mongo } from "mongoose";
 import { type Bundle, bundleEntriesMax, everyTenant, indexText, isOfOneLog } from "../../domain/evidence.ts";
+import { lengthenEntries, shortenEntries } from "./bundleEntries.ts";
 import { guardStore } from "./guard.ts";
 import { insertOnce } from "./insertOnce.ts";
 import type { CheckpointDocument, Models, TileDocument } from "./models.ts";
@@ -15,6 +16,7 @@ export type StoredBundle = Omit<Bundle, "entries"> & {
 	/** Its id says so too, but a stand-in walks no index in the order of ids. */
 	start: number;
 	entries?: string[];
+	/** Its entries, shortened, a line each. */
 	packed?: Packed;
 };
 type Stored = Bundle & { start: number };
@@ -57,17 +59,18 @@ const betweenEntries = "\n";
 
 /** A bundle as it is stored. */
 export function storeBundle({ entries, ...bundle }: Bundle): StoredBundle {
-	return { ...bundle, start: Number(bundle._id), packed: pack(entries.join(betweenEntries)) };
+	const packed = pack(shortenEntries(entries, bundle).join(betweenEntries));
+	return { ...bundle, start: Number(bundle._id), packed };
 }
 
 /** What is stored, as a bundle; what can't be opened has no entries, and no check finds it sound. */
 export function readBundle({ packed, entries, ...bundle }: StoredBundle): Stored {
-	return { ...bundle, entries: entries ?? (packed ? unpackEntries(packed) : []) };
+	return { ...bundle, entries: entries ?? (packed ? unpackEntries(packed, bundle) : []) };
 }
 
-function unpackEntries(packed: Packed): string[] {
+function unpackEntries(packed: Packed, bundle: Pick<Bundle, "about" | "tenants" | "at">): string[] {
 	try {
-		return unpack(packed).split(betweenEntries);
+		return lengthenEntries(unpack(packed).split(betweenEntries), bundle);
 	} catch {
 		return [];
 	}

@@ -1,11 +1,12 @@
 // The API over a real store, with Vault's part of the keys in memory, a scripted policy and a clock that can be set.
 
-import { createHash, generateKeyPairSync, randomBytes, sign } from "node:crypto";
+import { generateKeyPairSync, randomBytes, sign } from "node:crypto";
 import { pino } from "pino";
 import { createApiKeys } from "../../adapters/apiKeys.ts";
 import { createBatcher } from "../../adapters/batcher.ts";
 import { openCarrier } from "../../adapters/carriers/registry.ts";
 import { createCohorts } from "../../adapters/cohorts.ts";
+import { deriveId } from "../../adapters/deriveId.ts";
 import { createExportSeal } from "../../adapters/exportSeal.ts";
 import { createIssuerKeys } from "../../adapters/issuerKeys.ts";
 import { createKeysAhead } from "../../adapters/keysAhead.ts";
@@ -61,7 +62,7 @@ export async function createTestApi(replace: (deps: ApiDeps) => Partial<ApiDeps>
 	const clock = () => Date.now() + time.offsetMs;
 	const ids = {
 		random: (kind: IdKind) => formatId(kind, randomBytes(16)),
-		derive: (kind: IdKind, from: string) => formatId(kind, createHash("sha256").update(`${kind}\n${from}`).digest()),
+		derive: deriveId,
 	};
 	const database = `t${randomBytes(6).toString("hex")}`;
 	const connection = await connectMongo({ url: process.env.MONGODB_URL as string, database });

@@ -1,7 +1,8 @@
 // An evidence log in memory: the store's part with the same contract, its keys, a witness, and everything that is built on them.
 
-import { createHash, generateKeyPairSync, randomBytes, sign } from "node:crypto";
+import { generateKeyPairSync, randomBytes, sign } from "node:crypto";
 import { createBatcher } from "../../adapters/batcher.ts";
+import { deriveId } from "../../adapters/deriveId.ts";
 import type { EvidenceStore } from "../../adapters/mongo/evidence.ts";
 import type { TileDocument } from "../../adapters/mongo/models.ts";
 import type { Witness } from "../../adapters/witness.ts";
@@ -16,7 +17,7 @@ export const origin = "lethe.example/evidence";
 
 export const ids = {
 	random: (kind: IdKind) => formatId(kind, randomBytes(16)),
-	derive: (kind: IdKind, text: string) => formatId(kind, createHash("sha256").update(`${kind}\n${text}`).digest()),
+	derive: deriveId,
 };
 
 export function createKey() {

@@ -1,9 +1,10 @@
 // A proposal against a great many stored messages: each counted once and as what it is, in memory that does not grow with them, at a rate at which a million takes minutes.
 
 import assert from "node:assert/strict";
-import { createHash, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { after, before, describe, it } from "node:test";
 import { createSimulate } from "../../activities/simulate.ts";
+import { deriveId } from "../../adapters/deriveId.ts";
 import { connectMongo, type MongoConnection } from "../../adapters/mongo/connection.ts";
 import { createStore, type Store } from "../../adapters/mongo/store.ts";
 import { formatId, type IdKind } from "../../domain/ids.ts";
@@ -33,7 +34,7 @@ const places = [
 describe("a simulation over many messages", () => {
 	const ids = {
 		random: (kind: IdKind) => formatId(kind, randomBytes(16)),
-		derive: (kind: IdKind, text: string) => formatId(kind, createHash("sha256").update(`${kind}\n${text}`).digest()),
+		derive: deriveId,
 	};
 	const clock = () => Date.now();
 	const tenantId = ids.random("tenant");

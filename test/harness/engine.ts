@@ -1,6 +1,6 @@
 // The whole engine in one process, for tests that drive races on purpose: real Temporal, MongoDB and Redis, a scripted carrier, a clock that can be set.
 
-import { createHash, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { DefaultLogger, NativeConnection, Runtime, Worker } from "@temporalio/worker";
 import { Redis } from "ioredis";
 import { createCertifyAgain } from "../../activities/certify.ts";
@@ -17,6 +17,7 @@ import { createBatcher } from "../../adapters/batcher.ts";
 import type { Carrier, SendOutcome } from "../../adapters/carriers/carrier.ts";
 import { createSimulator } from "../../adapters/carriers/simulator.ts";
 import { createCohorts } from "../../adapters/cohorts.ts";
+import { deriveId } from "../../adapters/deriveId.ts";
 import { createExportSeal } from "../../adapters/exportSeal.ts";
 import { createLinkSeal } from "../../adapters/linkSeal.ts";
 import { connectMongo } from "../../adapters/mongo/connection.ts";
@@ -66,7 +67,7 @@ export async function createEngine(options: EngineOptions = {}) {
 	const monotonic = () => performance.now() + time.offsetMs;
 	const ids = {
 		random: (kind: IdKind) => formatId(kind, randomBytes(16)),
-		derive: (kind: IdKind, text: string) => formatId(kind, createHash("sha256").update(`${kind}\n${text}`).digest()),
+		derive: deriveId,
 	};
 	const connection = await connectMongo({ url: process.env.MONGODB_URL as string, database: name });
 	const store = createStore(connection, { clock, randomToken: () => randomBytes(9).toString("base64url") });

@@ -1,8 +1,9 @@
 // The notifier as a process of its own, so that a test can end it at any instant.
 
-import { createHash, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { createNotify } from "../../activities/notify.ts";
 import { createBatcher } from "../../adapters/batcher.ts";
+import { deriveId } from "../../adapters/deriveId.ts";
 import { connectMongo } from "../../adapters/mongo/connection.ts";
 import { createStore } from "../../adapters/mongo/store.ts";
 import { createOutboundHttp } from "../../adapters/outboundHttp.ts";
@@ -17,7 +18,7 @@ const [database = "", key = ""] = process.argv.slice(2);
 const clock = () => Date.now();
 const ids = {
 	random: (kind: IdKind) => formatId(kind, randomBytes(16)),
-	derive: (kind: IdKind, text: string) => formatId(kind, createHash("sha256").update(`${kind}\n${text}`).digest()),
+	derive: deriveId,
 };
 const connection = await connectMongo({ url: process.env.MONGODB_URL as string, database });
 const store = createStore(connection, { clock, randomToken: () => randomBytes(9).toString("base64url") });

@@ -4,11 +4,14 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
 import fc from "fast-check";
+import { deriveId } from "../../../adapters/deriveId.ts";
 import { archiveOf, type StoredMessage, whole } from "../../../adapters/mongo/archive.ts";
+import { lengthenEntries, shortenEntries } from "../../../adapters/mongo/bundleEntries.ts";
 import { readCertificate, storeCertificate } from "../../../adapters/mongo/certificates.ts";
 import { readBundle, storeBundle } from "../../../adapters/mongo/evidence.ts";
 import { pack, unpack, vocabulary } from "../../../adapters/mongo/packing.ts";
-import type { Bundle } from "../../../domain/evidence.ts";
+import { formatEntry } from "../../../audit/entry.ts";
+import { type Act, actTypes, type Bundle, saidOf } from "../../../domain/evidence.ts";
 import type { Message } from "../../../domain/message.ts";
 import { messageOf } from "../../harness/message.ts";
 
@@ -31,8 +34,9 @@ test("any text comes out as it went in, and bytes that are no such text are refu
 /** As the store has it after that update. */
 function stored(message: Message): StoredMessage {
 	const { set, unset } = archiveOf(message);
-	const rest = Object.entries(message).filter(([name]) => !unset.includes(name));
-	return { ...Object.fromEntries(rest), ...set } as StoredMessage;
+	const without = (of: object, prefix: string) =>
+		Object.fromEntries(Object.entries(of).filter(([name]) => !unset.includes(prefix + name)));
+	return { ...without(message, ""), retention: without(message.retention, "retention."), ...set } as StoredMessage;
 }
 
 test("a message at rest is read as it was, with what was added since", () => {
@@ -40,8 +44,8 @@ test("a message at rest is read as it was, with what was added since", () => {
 	const ended = { at: 7, type: "delivered" as const, attempt: 1 };
 	const message: Message = { ...messageOf({ state: "delivered", ...seen }), evidence: [ended] };
 	const { archived, ...read } = whole(stored(message));
-	assert.deepEqual(read, message);
-	assert.equal(archived, 1);
+	assert.deepEqual(read, { ...message, integrated: 1 });
+	assert.deepEqual([archived, stored(message).integrated], [1, undefined]);
 	assert.equal(stored(message).attempts[0]?.carrierId, "carrier_a", "it is found by it");
 	const late = { at: 9, type: "receipt" as const, code: "late" };
 	const later = whole({ ...stored(message), evidence: [late] });
@@ -49,12 +53,92 @@ test("a message at rest is read as it was, with what was added since", () => {
 	const again = whole(stored(later));
 	assert.deepEqual([again.evidence, again.archived], [later.evidence, 2]);
 	assert.deepEqual(whole({ ...stored(message), receipts: [] }).receipts, [], "what was erased since is gone");
+	assert.equal(whole({ ...stored(message), closeAt: 7 }).closeAt, 7, "what was set since counts");
 });
 
 test("a message that was never packed, or of which a part was read, is read as it is", () => {
 	const message = messageOf();
 	assert.deepEqual(whole(message), message);
 	assert.deepEqual(whole({ _id: message._id, attempts: [] }), { _id: message._id, attempts: [] });
+});
+
+test("when something was erased, and under which keys it was, is packed once that is proven, and read as it was", () => {
+	const record = { eraseBy: 9, atFinal: true, cohortId: "coh_a", keyDueAt: 8, erasedAt: 5 };
+	const proven = { ...record, verifiedAt: 6 };
+	const receipt = { eraseBy: 9, atFinal: false, erasedAt: 5, verifiedAt: 6 };
+	const { content: _, address: __, ...erased } = messageOf({ state: "delivered" });
+	const message: Message = { ...erased, retention: { content: proven, address: record, receipt } };
+	assert.deepEqual(stored(message).retention, { address: record, receipt }, "what is still to be read back stays");
+	assert.deepEqual(whole(stored(message)).retention, message.retention);
+	const byPage: Message = { ...message, retention: { content: { ...proven, certificateId: "crt_a" } } };
+	assert.deepEqual(stored(byPage).retention, byPage.retention, "what a page erased is found by its certificate");
+	assert.deepEqual(whole(stored(whole(stored(message)))).retention, message.retention, "packed once more");
+
+	const since = (content: object) => whole({ ...stored(message), retention: { content } as Message["retention"] });
+	assert.deepEqual(since({ verifiedAt: 7 }).retention.content, { ...proven, verifiedAt: 7 }, "read back once more");
+	assert.deepEqual(
+		since({ erasedAt: 7 }).retention.content,
+		{ ...record, erasedAt: 7 },
+		"erased once more: not proven",
+	);
+	const reopened = archiveOf({ ...since({ erasedAt: 7 }), archived: 1 });
+	assert.deepEqual(reopened.set["retention.content"], { ...record, erasedAt: 7 }, "and stands where it was");
+	const backAgain = { ...messageOf({ state: "delivered" }), retention: { content: proven } };
+	assert.deepEqual(stored(backAgain).retention, { content: proven }, "what came back is not packed");
+});
+
+const idOf = (act: Act, at: number, place: number) => deriveId("evidence", saidOf(act, at, place));
+
+const acts = fc.record(
+	{
+		...{ type: fc.constantFrom(...actTypes), code: fc.constantFrom("us-tcpa.consent", "x", "to:1.4.0@a+b") },
+		...{ about: fc.constantFrom("message", "apiKey"), attempt: fc.nat(999_999), at: fc.nat(4_000_000_000_000) },
+		...{ by: fc.constantFrom("engine", deriveId("apiKey", "k")), tenant: fc.nat(2), place: fc.nat(70) },
+	},
+	{ requiredKeys: ["type", "at", "place"] },
+);
+
+test("entries come out as they were hashed, in whatever order, and a message's stand without their ids", () => {
+	const tenants = [0, 1].map((at) => deriveId("tenant", `${at}`));
+	const law = fc.property(fc.array(acts), fc.boolean(), fc.nat(), (list, isDerived, filedAt) => {
+		const entries = list.map(({ at, place, tenant, about, ...said }, index) => {
+			const whose = tenant === undefined ? {} : { tenantId: deriveId("tenant", `${tenant}`) };
+			const act: Act = { ...said, ...whose, ...(about ? { about: deriveId(about as "message", `${at % 3}`) } : {}) };
+			return formatEntry(isDerived ? idOf(act, at, place) : deriveId("evidence", `${index}`), at, act);
+		});
+		const about = entries.flatMap((text) => JSON.parse(text).about ?? []);
+		const filed = { about: [...new Set<string>(about)], tenants, at: filedAt };
+		assert.deepEqual(lengthenEntries(shortenEntries(entries, filed), filed), entries);
+		assert.deepEqual(lengthenEntries(entries, filed), entries, "as bundles of before have them");
+	});
+	fc.assert(law);
+
+	const [tenantId, about] = [tenants[0] as string, deriveId("message", "m")];
+	const filed = { tenants, about: [about], at: 1_000 };
+	const carried = (["decided", "queued", "certified"] as const).map((type, place) => {
+		const act: Act = { type, about, tenantId, ...(place === 0 ? { code: "us-tcpa.consent" } : { attempt: place }) };
+		return formatEntry(idOf(act, 900 + place, place), 900 + place, act);
+	});
+	// A message's later entries, in a bundle of their own, begin where they stand on its document.
+	assert.deepEqual(shortenEntries(carried, filed), [
+		"0 0 -100 0 decided us-tcpa.consent  ",
+		"0 0 1 1 queued  1 ",
+		"0 0 1 2 certified  2 ",
+	]);
+	assert.deepEqual(shortenEntries(carried.slice(1), filed)[0], "0 0 -99 1 queued  1 ");
+	const [first = ""] = carried;
+	const odd = [
+		"{}",
+		'{"type":"a"}',
+		first.replace("00Z", "0Z"),
+		first.replace("ev_", "ev_a"),
+		first.replace("01-01", "02-31"),
+	];
+	assert.deepEqual(shortenEntries(odd, filed), odd, "what is none of these stands as it is");
+});
+
+test("ids that follow from a text are those of before: stored entries are read by them", () => {
+	assert.equal(deriveId("evidence", "msg_a\n0\n1\naccepted\n\n\n"), "ev_rqvsEvafsymwbapoyegyBorvdn");
 });
 
 const bundle: Bundle = {
