@@ -8,7 +8,7 @@ import { limits } from "../domain/limits.ts";
 import { type Message, type RetentionRecord, type SealedObjectName, sealedObjects } from "../domain/message.ts";
 import { eraseObjects, outcomeAsRead, type Transition } from "../domain/transition.ts";
 import type { ActivityDeps } from "./deps.ts";
-import { integrated, withEvidence } from "./integrate.ts";
+import { asLeft, integrated } from "./integrate.ts";
 import { type IssueCertificateDeps, issueCertificate } from "./issueCertificate.ts";
 import { readKeyDates } from "./keyDates.ts";
 
@@ -115,7 +115,7 @@ async function applyIntegrated(deps: CertifyErasedDeps, message: Message, change
 	// Something else was written of it meanwhile: the change stands by itself, and the sweep brings in what is missing.
 	const isWhole = await deps.store.messages.transition(whole);
 	if (!isWhole) await deps.store.messages.transition(change);
-	const changed = withEvidence(message, change);
+	const changed = asLeft(message, change);
 	return isWhole && whole.rest ? { ...changed, archived: changed.evidence.length } : changed;
 }
 

@@ -4,6 +4,7 @@ import { isFinal } from "../domain/lifecycle.ts";
 import { limits } from "../domain/limits.ts";
 import type { Message } from "../domain/message.ts";
 import { evidenceAsRead, outcomeAsRead, type Transition } from "../domain/transition.ts";
+import { withoutUndefined } from "../domain/withoutUndefined.ts";
 import type { ActivityDeps } from "./deps.ts";
 
 export type IntegrateDeps = Pick<ActivityDeps, "clock" | "log" | "evidence"> & {
@@ -60,11 +61,19 @@ export async function integrated(
 		where: { ...change.where, ...evidenceAsRead(message), ...(isResting ? outcomeAsRead(message) : {}) },
 		set: { ...change.set, integrated: count },
 		unset: [...(change.unset ?? []), "unintegratedSince"],
-		...(isResting ? { rest: withEvidence(message, change) } : {}),
+		...(isResting ? { rest: asLeft(message, change) } : {}),
 	};
 }
 
-/** A message with the evidence that a change adds to it. */
-export function withEvidence(message: Message, { evidence = [] }: Transition): Message {
-	return { ...message, evidence: [...message.evidence, ...evidence] };
+/** A message as a change leaves it: its evidence, its retention, and what has no parts. */
+export function asLeft(message: Message, { evidence = [], set = {}, unset = [] }: Transition): Message {
+	const left: Record<string, unknown> = { ...message, evidence: [...message.evidence, ...evidence] };
+	const retention: Record<string, object> = { ...message.retention };
+	for (const [path, value] of [...Object.entries(set), ...unset.map((gone) => [gone, undefined] as const)]) {
+		const [field = "", object, part] = path.split(".");
+		if (object === undefined) left[field] = value;
+		else if (field === "retention" && part !== undefined)
+			retention[object] = withoutUndefined({ ...retention[object], [part]: value });
+	}
+	return { ...withoutUndefined(left), retention } as unknown as Message;
 }

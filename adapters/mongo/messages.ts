@@ -632,6 +632,10 @@ function toCheck(condition: unknown): unknown {
 function updateOf(item: Transition, token: string, now: number): Update {
 	const { to, evidence = [], unset = [] } = item;
 	const archive = item.rest && archiveOf(item.rest);
+	// What is packed, or set anew with that, has in it what is set of it.
+	const renewed = archive ? [...Object.keys(archive.set), ...archive.unset] : [];
+	const isRenewed = (path: string) => renewed.some((whole) => `${path}.`.startsWith(`${whole}.`));
+	const set = Object.entries(item.set ?? {}).filter(([path]) => !isRenewed(path));
 	const pushed = Object.entries(item.push ?? {}).map(([path, { value, keep }]) => [
 		path,
 		{ $each: [value], ...(keep === undefined ? {} : { $slice: -keep }) },
@@ -639,8 +643,13 @@ function updateOf(item: Transition, token: string, now: number): Update {
 	// The first that is not in the log counts: later ones leave the date, and its index, as they are.
 	const isWaiting = evidence.length > 0 && !unset.includes("unintegratedSince");
 	return {
-		$set: { ...(to ? { stateAt: now } : {}), ...item.set, ...(to ? { state: to } : {}), ...archive?.set },
-		$unset: [...new Set([...unset, ...(archive?.unset ?? [])])],
+		$set: {
+			...(to ? { stateAt: now } : {}),
+			...Object.fromEntries(set),
+			...(to ? { state: to } : {}),
+			...archive?.set,
+		},
+		$unset: [...new Set([...unset.filter((path) => !isRenewed(path)), ...(archive?.unset ?? [])])],
 		$push: {
 			tokens: { $each: [token], $slice: -(archive ? tokensKeptAtRest : tokensKept) },
 			...Object.fromEntries(pushed),

@@ -7,7 +7,7 @@ import type { StoredMessage } from "../../adapters/mongo/archive.ts";
 import { fsck } from "../../audit/fsck.ts";
 import type { Entry } from "../../domain/evidence.ts";
 import { limits } from "../../domain/limits.ts";
-import type { Message } from "../../domain/message.ts";
+import type { Message, RetentionRecord } from "../../domain/message.ts";
 import { claim, end, enqueue, receive, submit, type Transition } from "../../domain/transition.ts";
 import { createEngine, type Engine, until } from "../harness/engine.ts";
 
@@ -67,7 +67,12 @@ describe("evidence of messages", () => {
 			[kept?.facts, kept?.decision, kept?.evidence, kept?.archived],
 			[undefined, undefined, undefined, 7],
 		);
+		assert.deepEqual(Object.keys(kept?.retention ?? {}).sort(), ["decision_record", "receipt"]);
 		const rested = await engine.read(_id);
+		for (const object of ["content", "address"] as const) {
+			const { verifiedAt, ...record } = rested.retention[object] as RetentionRecord;
+			assert.deepEqual([record, typeof verifiedAt], [before.retention[object], "number"]);
+		}
 		assert.deepEqual(
 			[rested.facts, rested.decision, rested.attempts],
 			[before.facts, before.decision, before.attempts],
