@@ -1,5 +1,7 @@
-// What the engine and its servers take of the machine: memory by process, disk by server.
+// What the engine and its servers take of the machine: memory by process, disk by server, documents by collection.
 
+import mongoose from "mongoose";
+import { loadConfig } from "../config.ts";
 import type { Stack } from "../stack/stack.ts";
 import { bytesIn, proportionalBytes, residentBytes } from "./measure.ts";
 
@@ -35,4 +37,25 @@ function sum(sizes: Record<string, number | null>): number {
 export function dataBytes(stack: Stack): Record<string, number> {
 	const entries = Object.entries(stack.state().servers);
 	return Object.fromEntries(entries.flatMap(([name, { dataDir }]) => (dataDir ? [[name, bytesIn(dataDir)]] : [])));
+}
+
+/** Collection → bytes of its documents as BSON, however the store compresses them. */
+export async function storedBytes(stack: Stack): Promise<Record<string, number>> {
+	const { url } = stack.state().servers.mongodb;
+	const { database: dbName } = loadConfig({}).mongodb;
+	const connection = await mongoose.createConnection(url, { dbName, autoIndex: false }).asPromise();
+	try {
+		const bytes: Record<string, number> = {};
+		for (const { name } of await connection.listCollections()) {
+			bytes[name] = 0;
+			for await (const document of connection.collection(name).find({})) bytes[name] += bsonBytes(document);
+		}
+		return bytes;
+	} finally {
+		await connection.close();
+	}
+}
+
+export function bsonBytes(document: object): number {
+	return mongoose.mongo.BSON.calculateObjectSize(document);
 }

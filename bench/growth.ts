@@ -7,7 +7,7 @@ import type { State } from "../domain/lifecycle.ts";
 import { magicNumber } from "../stack/carrier/magic.ts";
 import { acceptBatch, batchMessages, runBatches } from "./batch.ts";
 import type { Engine } from "./engine.ts";
-import { dataBytes, memoryOf } from "./footprint.ts";
+import { bsonBytes, dataBytes, memoryOf } from "./footprint.ts";
 import { runMessage } from "./lifecycle.ts";
 import { rateOf, spread } from "./measure.ts";
 
@@ -123,7 +123,7 @@ async function weigh(connection: Connection, messages: number) {
 	for (const { name } of collections) {
 		const collection = connection.collection(name);
 		const sample = await collection.find({}).limit(sampledMax).toArray();
-		const mean = sample.reduce((sum, document) => sum + sizeOf(document), 0) / Math.max(1, sample.length);
+		const mean = sample.reduce((sum, document) => sum + bsonBytes(document), 0) / Math.max(1, sample.length);
 		byCollection[name] = Math.round((mean * (await collection.estimatedDocumentCount())) / Math.max(1, messages));
 	}
 	return {
@@ -138,13 +138,11 @@ async function weighDocuments(connection: Connection, state: State): Promise<num
 	const found = connection.collection("messages").find({});
 	const sizes: number[] = [];
 	for await (const message of found) {
-		if (message.state === state) sizes.push(sizeOf(withoutCiphertext(message)));
+		if (message.state === state) sizes.push(bsonBytes(withoutCiphertext(message)));
 		if (sizes.length === sampledMax) break;
 	}
 	return Math.round(spread(sizes).median);
 }
-
-const sizeOf = (document: object) => mongoose.mongo.BSON.calculateObjectSize(document);
 
 // What is kept of content and number, wrapped data key and all, is content; an ended message has none.
 function withoutCiphertext({ content: _, address: __, ...rest }: Record<string, unknown>) {
