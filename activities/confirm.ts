@@ -31,9 +31,10 @@ export function createConfirm(deps: ConfirmDeps) {
 			await messages.transition(confirmed(message, now));
 			return (message.releaseAt ?? now) <= now;
 		}
-		const orphanAt = message.acceptedAt + limits.orphanPatienceMs;
+		const { headMissedAt = now } = message;
+		const orphanAt = Math.max(message.acceptedAt + limits.orphanPatienceMs, headMissedAt + limits.headMissedMs);
 		if (now < orphanAt) {
-			const set = { nextCheckAt: orphanAt };
+			const set = { headMissedAt, nextCheckAt: orphanAt };
 			await messages.transition({ id: message._id, from: [message.state], where: { headId }, set });
 			return false;
 		}

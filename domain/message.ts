@@ -244,6 +244,8 @@ export type Message = {
 	sharesRun?: true;
 	/** The submission's head, until it was seen to be stored; the head itself and a single message have none. */
 	headId?: string;
+	/** When the sweep first looked for that head and found none. */
+	headMissedAt?: number;
 	/** Its place in the request that it came with others in, from 0. */
 	index?: number;
 	/** The head's: what was refused of that request, as it was answered. */

@@ -217,7 +217,13 @@ function waitInBacklog({ deadlineAt }: Message, backlog: string): Record<string,
 export function confirm(message: Message, now: number): Transition {
 	const { headId, releaseAt = now } = message;
 	const wait = releaseAt > now ? { nextCheckAt: releaseAt + limits.driverPatienceMs } : {};
-	return { id: message._id, from: ["accepted", "deferred"], where: { headId }, unset: ["headId"], set: wait };
+	return {
+		id: message._id,
+		from: ["accepted", "deferred"],
+		where: { headId },
+		unset: ["headId", "headMissedAt"],
+		set: wait,
+	};
 }
 
 /** accepted | queued → deferred, or deferred still, until `releaseAt`, and for the reason that a policy gave. */
@@ -233,7 +239,7 @@ export function defer(message: Message, releaseAt: number, now: number, code: st
 			...notice(message, "deferred", now),
 		},
 		// Only what was accepted is judged again; its head's record may be gone by the release.
-		unset: ["headId", "backlog"],
+		unset: ["headId", "headMissedAt", "backlog"],
 		evidence: [{ at: now, type: "deferred", code }],
 	};
 }

@@ -137,6 +137,19 @@ describe("batches, whole and torn", () => {
 		}
 	});
 
+	it("a head that an API with a clock far behind is about to write finds its members", async () => {
+		const acceptedAt = engine.clock() - 2 * limits.orphanPatienceMs;
+		const deadline = { deadlineAt: engine.clock() + 3600_000, closeAt: engine.clock() + 7200_000 };
+		const { members, insertHead } = await membersOf({ ...deadline, acceptedAt, nextCheckAt: acceptedAt });
+		await engine.activities.sweepPage();
+		assert.deepEqual(await statesOf(members), ["accepted", "accepted"]);
+		const head = await insertHead();
+		await sweepAfter(limits.headMissedMs + 1);
+		await sweepAfter(limits.driverPatienceMs + 1);
+		assert.deepEqual(await statesOf([head, ...members]), ["queued", "queued", "queued"]);
+		assert.equal((await engine.read(members[0]?._id as string)).headMissedAt, undefined);
+	});
+
 	it("a repeat's head, under the same id, confirms its own members and none of the torn try's", async () => {
 		const deadline = { deadlineAt: engine.clock() + 3600_000, closeAt: engine.clock() + 7200_000 };
 		const torn = await membersOf(deadline);
@@ -145,7 +158,7 @@ describe("batches, whole and torn", () => {
 		const member = await engine.accept({ ...repeat, headId });
 		const head = await engine.accept({ ...repeat, id: headId });
 		await sweepAfter(limits.orphanPatienceMs + 1);
-		await sweepAfter(limits.driverPatienceMs + 1);
+		await sweepAfter(limits.headMissedMs + 1);
 		assert.deepEqual(await statesOf(torn.members), [undefined, undefined]);
 		assert.deepEqual(await statesOf([head, member]), ["queued", "queued"]);
 	});

@@ -128,6 +128,12 @@ const relations: [why: string, less: number, more: number, orEqual?: true][] = [
 		limits.retimeSettleMs,
 	],
 	[
+		"a head that was about to be written is there when it is missed for good",
+		limits.headInsertMsMax + limits.storeAcknowledgeMsMax,
+		limits.headMissedMs,
+	],
+	["a torn batch goes in time by right clocks", limits.driverPatienceMs + limits.headMissedMs, limits.orphanPatienceMs],
+	[
 		"nobody can still be about to join a cohort that was given up",
 		limits.cohortSeenMs + limits.headInsertMsMax + limits.storeAnswerMsMax,
 		limits.cohortRetireMs,
