@@ -42,6 +42,7 @@ export function restoreCommand(): Command {
 								"Applied:",
 								...counts,
 								...windowOf(deps, knownUntil, standing),
+								...unreadableOf(applied.unreadable),
 								...evidenceOf(evidence),
 								"",
 							].join("\n"),
@@ -67,6 +68,13 @@ function windowOf({ config }: Pick<Deps, "config">, knownUntil: number | undefin
 		"What the store shows was entered again. Passkeys, endpoints and issuers that were removed since leave no trace in it: remove them anew should the database be restored from before that, too.";
 	const lost = was === "ledger_behind" ? [traceless] : [none];
 	return [known, ...(config.ledgerDir === undefined ? lost : [file]), "Lethe works again within seconds."];
+}
+
+function unreadableOf(count: number): string[] {
+	if (count === 0) return [];
+	return [
+		`Messages with a part that can't be read, as a damaged copy has: ${count}. \`lethe alerts\` names them within minutes; take those from another copy.`,
+	];
 }
 
 // What was signed and is not in the copy is for people to judge: nothing is signed over it before.

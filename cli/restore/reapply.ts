@@ -1,6 +1,8 @@
 // What a restore would undo is done again, in an order in which each step may be repeated: holds first, for they keep. The ledger knows at the end what the store does.
 
+import type { ScannedMessage } from "../../adapters/mongo/policies.ts";
 import type { Deps } from "../../deps.ts";
+import type { Facts } from "../../domain/decision.ts";
 import { isId } from "../../domain/ids.ts";
 import { type LedgerEntry, newestStandings } from "../../domain/ledger.ts";
 import { isFinal, openStates } from "../../domain/lifecycle.ts";
@@ -19,14 +21,16 @@ type Of<Kind extends LedgerEntry["kind"]> = Extract<LedgerEntry, { kind: Kind }>
 
 const appliedNames = [
 	...["records", "endings", "revocations", "rotations", "people", "tenants", "unknown", "links", "erasures", "keys"],
-	...["codes", "entered"],
+	...["codes", "entered", "unreadable"],
 ] as const;
 const pageItems = 200;
 // Nobody else is at work in quarantine, but for what a process had in hand as it began.
 const roundsMax = 8;
 
 /**
- * Answers how much was done; `entered` is what the ledger did not know, and the store did. @throws LetheError keys_unavailable | store_unavailable; run
+ * Answers how much was done; `entered` is what the ledger did not know, and the store did; `unreadable` are messages whose
+ * packed part can't be read: they came to rest before the copy, what the ledger has erased of them goes all the same, and
+ * from then on they are alerts. @throws LetheError keys_unavailable | store_unavailable; run
  * again, it goes on
  */
 export async function reapply(deps: Deps): Promise<Applied> {
@@ -175,17 +179,29 @@ async function applyToMessages(
 	}
 	shown.end();
 
-	async function applyTo({ _id }: Pick<Message, "_id">): Promise<void> {
-		// As it is now, holds that were applied again included.
-		const message = await endOpen(_id);
+	async function applyTo(scanned: ScannedMessage): Promise<void> {
+		const { _id } = scanned;
+		const isUnreadable = (scanned.facts as Facts | undefined) === undefined;
+		// As it is now, holds that were applied again included. Of what can't be read the scan has all that is asked here.
+		const message = isUnreadable ? (scanned as Message) : await endOpen(_id);
 		if (!message) return;
 		await enter(message);
 		if (await close(message)) applied.links++;
-		if (!erased.has(_id)) return;
+		const gone = erased.has(_id) ? await forget(message) : 0;
+		// Others count meanwhile.
+		applied.erasures += gone;
+		if (!isUnreadable) return;
+		applied.unreadable++;
+		// The sweep finds it, and has it be an alert.
+		await messages.transition({ id: _id, set: { nextCheckAt: deps.clock() } });
+	}
+
+	/** Answers how many parts went at once. */
+	async function forget(message: Message): Promise<number> {
 		const left = sealedObjects.filter((name) => message[name] !== undefined);
-		if (left.length === 0) return;
-		if ((await messages.transition(forgetAgain(message, left, deps.clock()))) && message.holds.length === 0)
-			applied.erasures += left.length;
+		if (left.length === 0) return 0;
+		const isDone = await messages.transition(forgetAgain(message, left, deps.clock()));
+		return isDone && message.holds.length === 0 ? left.length : 0;
 	}
 
 	// One that opens once may have opened since the copy was made, and of the wrong PINs since nothing is known.

@@ -18,6 +18,7 @@ import type { HoldRecord, SubjectRecord } from "../../../domain/subject.ts";
 import { end, enqueue } from "../../../domain/transition.ts";
 import type { Verification } from "../../../domain/verification.ts";
 import { createEngine, type Engine, tenantOf } from "../../harness/engine.ts";
+import { spoilArchive } from "../../harness/spoilArchive.ts";
 
 describe("a store that is older than its ledger", () => {
 	let engine: Engine;
@@ -180,6 +181,26 @@ describe("a store that is older than its ledger", () => {
 		};
 	}
 	const aboutTenant = () => tenantOf(engine.ids.random("tenant"), engine.clock());
+
+	it("a message whose packed part nobody can read keeps no other waiting, and what the ledger erased of it goes", async () => {
+		const tenantId = engine.ids.random("tenant");
+		const [unread, other] = [await engine.accept({ tenantId }), await engine.accept({ tenantId })];
+		for (const { _id } of [unread, other]) {
+			await engine.store.messages.transition({ id: _id, to: "delivered", from: ["accepted"] });
+		}
+		await spoilArchive(engine.connection, await engine.read(unread._id));
+		const applied = await reapplyAll([unread, other].map(({ _id }) => erasureOf(tenantId, _id)));
+		assert.deepEqual([applied.unreadable, applied.erasures], [1, 4]);
+		const kept = engine.connection.collection("messages").find({ tenantId });
+		for await (const { content, address } of kept) assert.deepEqual([content, address], [undefined, undefined]);
+		await engine.activities.sweepPage();
+		const told = await engine.store.messages.findUnreadable(10);
+		assert.deepEqual(
+			told.map(({ _id }) => _id),
+			[unread._id],
+		);
+		await engine.connection.collection<{ _id: string }>("messages").deleteOne({ _id: unread._id });
+	});
 
 	it("what was taken from a person is taken again, and what they were given since is not taken by a later restore", async () => {
 		const { entries, store, back } = ledgered();
