@@ -2,7 +2,7 @@
 
 import type { CertificateDocument } from "../adapters/mongo/models.ts";
 import type { ErasedObject } from "../audit/certificate.ts";
-import { carrierCopyOf, redactableIds, redactionKey } from "../domain/carrierCopy.ts";
+import { carrierCopyOf, redactableParts, redactionKey } from "../domain/carrierCopy.ts";
 import { isFinal } from "../domain/lifecycle.ts";
 import { limits } from "../domain/limits.ts";
 import { type Message, type RetentionRecord, type SealedObjectName, sealedObjects } from "../domain/message.ts";
@@ -137,7 +137,7 @@ function certifiedObjects(message: Message): SealedObjectName[] {
 
 /** The message, with its carrier's copy due where the carrier can be asked to forget it. */
 async function withCarrierCopy(deps: CertifyDeps, message: Message): Promise<Message> {
-	if (message.carrierCopy !== undefined || redactableIds(message.attempts) === undefined) return message;
+	if (message.carrierCopy !== undefined || redactableParts(message.attempts) === undefined) return message;
 	if (!(await deps.carriers.redacts(message.sendQueue))) return message;
 	const now = deps.clock();
 	return { ...message, carrierCopy: { state: "due", dueAt: now, nextTryAt: now, tries: 0 } };

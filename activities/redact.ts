@@ -1,7 +1,7 @@
 // Has carriers forget what is final: asked by the carrier's own id, read back where it shows it, asked again while it refuses.
 
 import type { Carrier } from "../adapters/carriers/carrier.ts";
-import { redactableIds, redactionKey, redactionsDue } from "../domain/carrierCopy.ts";
+import { type CarrierPart, redactableParts, redactionKey, redactionsDue } from "../domain/carrierCopy.ts";
 import { limits } from "../domain/limits.ts";
 import type { CarrierCopyRecord, Message } from "../domain/message.ts";
 import type { Transition } from "../domain/transition.ts";
@@ -41,7 +41,7 @@ export function createRedact(deps: RedactDeps) {
 	// A carrier that fails is one that is away, until the patience with one that refuses is over: then it makes no difference.
 	async function askWithin(message: Message): Promise<Answer | undefined> {
 		try {
-			return await ask(await deps.carriers.sender(message.sendQueue), redactableIds(message.attempts));
+			return await ask(await deps.carriers.sender(message.sendQueue), redactableParts(message.attempts));
 		} catch (error) {
 			deps.log.warn({ code: (error as { code?: string }).code ?? "internal" }, "redaction postponed");
 			return isOver(message, deps.clock()) ? "refused" : undefined;
@@ -129,13 +129,14 @@ function askAgain(message: Message, now: number): Transition {
 	};
 }
 
-async function ask(carrier: Carrier | undefined, ids: string[] | undefined): Promise<Answer> {
-	if (!carrier?.redact || !ids) return "refused";
+async function ask(carrier: Carrier | undefined, parts: CarrierPart[] | undefined): Promise<Answer> {
+	if (!carrier?.redact || !parts) return "refused";
 	const answers: Answer[] = [];
-	for (const id of ids) {
-		const confirmed = await carrier.redact(id, AbortSignal.timeout(limits.carrierTimeoutMs));
-		// Asked whatever it said: what it forgot at an earlier try it does not know any more.
-		const seen = await carrier.readBack?.(id, AbortSignal.timeout(limits.carrierTimeoutMs));
+	for (const { carrierId, startedAt } of parts) {
+		const confirmed = await carrier.redact(carrierId, AbortSignal.timeout(limits.carrierTimeoutMs));
+		// Asked whatever it said: what it forgot at an earlier try it does not know any more. What it says that it forgot it had.
+		const since = confirmed ? Number.POSITIVE_INFINITY : startedAt;
+		const seen = await carrier.readBack?.(carrierId, since, AbortSignal.timeout(limits.carrierTimeoutMs));
 		answers.push(
 			seen === undefined ? (confirmed ? "confirmed" : "refused") : seen === "gone" ? "read_back" : "refused",
 		);

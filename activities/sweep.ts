@@ -1,7 +1,7 @@
 // Repairs what drivers lost: each message whose nextCheckAt has passed is looked at and driven on, whatever died.
 
 import type { ParkedReceipt } from "../adapters/mongo/models.ts";
-import { redactableIds, redactionKey } from "../domain/carrierCopy.ts";
+import { redactableParts, redactionKey } from "../domain/carrierCopy.ts";
 import { isSound } from "../domain/evidence.ts";
 import { limits } from "../domain/limits.ts";
 import { isRestricted, type Message, type SealedObjectName, sealedObjects } from "../domain/message.ts";
@@ -277,5 +277,5 @@ async function endFinal(deps: SweepDeps, message: Message, now: number): Promise
 
 // Its carrier's answer came after its end was seen to: the copy is due where the carrier can forget, and so is its next date.
 function isCopyUnseen({ carrierCopy, attempts }: Message): boolean {
-	return carrierCopy === undefined && redactableIds(attempts) !== undefined;
+	return carrierCopy === undefined && redactableParts(attempts) !== undefined;
 }

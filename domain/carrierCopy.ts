@@ -29,11 +29,16 @@ export function carrierCopyOf(
 	return { kind: isPlanned && state !== "given_up" ? "planned" : "obligation", handedAt };
 }
 
-/** The ids by which the carrier can be asked to forget; undefined where it may have taken an attempt that it gave none. */
-export function redactableIds(attempts: readonly Attempt[]): string[] | undefined {
+/** What a carrier knows by an id of its own, of an attempt that began at `startedAt`, epoch ms. */
+export type CarrierPart = { carrierId: string; startedAt: number };
+
+/** What the carrier can be asked to forget; undefined where it may have taken an attempt that it gave none. */
+export function redactableParts(attempts: readonly Attempt[]): CarrierPart[] | undefined {
 	const handed = attempts.filter((attempt) => wasHandedOver([attempt]));
-	const ids = handed.map(carrierIdsOf);
-	return ids.length > 0 && ids.every((known) => known.length > 0) ? ids.flat() : undefined;
+	const parts = handed.map((attempt) =>
+		carrierIdsOf(attempt).map((carrierId) => ({ carrierId, startedAt: attempt.startedAt })),
+	);
+	return parts.length > 0 && parts.every((known) => known.length > 0) ? parts.flat() : undefined;
 }
 
 /** Where a message waits for its carrier to be asked at `at`: those of a send queue stand together, the longest due first. */

@@ -167,8 +167,11 @@ export type Carrier = {
 	lookup?(reference: string, since: number, signal: AbortSignal): Promise<LookupResult>;
 	/** Has the carrier forget a message's text and number; whether it says that it did. Absent where it can't. */
 	redact?(carrierId: string, signal: AbortSignal): Promise<boolean>;
-	/** What the carrier still shows of a message by its own id. Absent where it shows nothing. */
-	readBack?(carrierId: string, signal: AbortSignal): Promise<"gone" | "there" | "unavailable">;
+	/**
+	 * What the carrier still shows of a message by its own id. Absent where it shows nothing.
+	 * @param since when its attempt began, epoch milliseconds: `gone` is told only of what this account had from then on
+	 */
+	readBack?(carrierId: string, since: number, signal: AbortSignal): Promise<"gone" | "there" | "unavailable">;
 	/**
 	 * Opens the connections on which the carrier brings receipts and recipients' messages, where it does so, and keeps them
 	 * open. Each is handed over as a callback that `verify` believes, and acknowledged only once it was taken. The sender

@@ -109,14 +109,22 @@ export function createQueueCarriers(deps: {
  * absent here shows nothing. A queue's settings are written with its secrets.
  */
 function sureOfAbsence(carrier: Carrier, replacedAt: number): Carrier {
-	const { lookup } = carrier;
-	if (!lookup) return carrier;
+	const { lookup, readBack } = carrier;
+	const isSure = (since: number) => since > replacedAt + inForceMs;
 	return {
 		...carrier,
-		async lookup(reference, since, signal) {
-			const found = await lookup(reference, since, signal);
-			return found.kind === "absent" && !(since > replacedAt + inForceMs) ? { kind: "unavailable" } : found;
-		},
+		...(lookup && {
+			async lookup(reference, since, signal) {
+				const found = await lookup(reference, since, signal);
+				return found.kind === "absent" && !isSure(since) ? { kind: "unavailable" } : found;
+			},
+		}),
+		...(readBack && {
+			async readBack(carrierId, since, signal) {
+				const seen = await readBack(carrierId, since, signal);
+				return seen === "gone" && !isSure(since) ? "unavailable" : seen;
+			},
+		}),
 	};
 }
 

@@ -85,7 +85,7 @@ export function createVendor<Credentials>(parts: {
 			},
 		}),
 		...(readBack && {
-			async readBack(carrierId, signal) {
+			async readBack(carrierId, _since, signal) {
 				if (!opened || !/^[\w-]{1,100}$/.test(carrierId)) return "unavailable";
 				return readBack(caller(opened, signal), opened.credentials, carrierId);
 			},

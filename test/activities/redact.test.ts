@@ -113,6 +113,21 @@ describe("a carrier's copy", () => {
 		for (const { _id } of [raced, late]) assert.equal((await engine.read(_id)).carrierCopy?.state, "read_back");
 	});
 
+	it("is asked for by when it was sent, but by nothing once this account says that it forgot it", async () => {
+		const since: number[] = [];
+		engine.carrier.readBack = async (_id, asked) => {
+			since.push(asked);
+			return "there";
+		};
+		const message = await delivered();
+		await sweep();
+		engine.carrier.redact = async () => false;
+		await sweep(limits.redactionRetryFirstMs);
+		assert.deepEqual(since, [Number.POSITIVE_INFINITY, (await engine.read(message._id)).attempts[0]?.startedAt]);
+		engine.carrier.readBack = async () => "gone";
+		await sweep(limits.redactionRetryMaxMs);
+	});
+
 	it("that the carrier says it forgot, and can't show, is certified as confirmed", async () => {
 		delete engine.carrier.readBack;
 		const message = await delivered();

@@ -341,10 +341,10 @@ for (const [name, factory] of Object.entries(carriers)) {
 			if (!carrier.readBack) return;
 			const [forgotten, kept] = [(await receive(opened)).carrierId, (await receive(opened)).carrierId];
 			assert.equal(await carrier.redact?.(forgotten, never), true);
-			assert.equal(await carrier.readBack(forgotten, never), "gone");
-			assert.equal(await carrier.readBack(kept, never), "there");
-			assert.equal(await carrier.readBack("../x?y", never), "unavailable");
-			assert.equal(await carrier.readBack(kept, AbortSignal.abort()), "unavailable");
+			assert.equal(await carrier.readBack(forgotten, 0, never), "gone");
+			assert.equal(await carrier.readBack(kept, 0, never), "there");
+			assert.equal(await carrier.readBack("../x?y", 0, never), "unavailable");
+			assert.equal(await carrier.readBack(kept, 0, AbortSignal.abort()), "unavailable");
 		});
 	});
 }

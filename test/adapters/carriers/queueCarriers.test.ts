@@ -158,3 +158,23 @@ test("what was sent before the secrets were replaced may have gone by another ac
 	state.metadata = { created_time: new Date(startedAt + 3_600_000).toISOString(), version: 3 };
 	assert.equal(await ask(20_000, startedAt + 16 * 60_000), "unavailable");
 });
+
+test("nor does it show there that a copy is gone, unless this account has just forgotten it", async (t) => {
+	await using opened = openCarriers();
+	const { state, openAt } = opened;
+	const server = createServer((_request, response) => {
+		response.end('{"id":"m-1","redacted":true}');
+	});
+	t.after(() => server.close());
+	await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+	state.settings = { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
+	const startedAt = Date.UTC(2030, 0, 1);
+	const ask = async (now: number, since: number) =>
+		(await openAt(now))?.readBack?.("m-1", since, AbortSignal.timeout(5_000));
+	assert.equal(await ask(0, startedAt), "gone");
+	state.secrets = { token: "token-the-second-one" };
+	state.metadata = { created_time: new Date(startedAt + 1_000).toISOString(), version: 2 };
+	assert.equal(await ask(10_000, startedAt), "unavailable");
+	assert.equal(await ask(10_000, startedAt + 16 * 60_000), "gone");
+	assert.equal(await ask(10_000, Number.POSITIVE_INFINITY), "gone");
+});
