@@ -5,7 +5,7 @@ import { type PrivateKey, TextRefused } from "../client/e2ee.ts";
 import { type TextVersion, textVersions } from "../domain/subject.ts";
 import { addExamples } from "./examples.ts";
 import { call, type TargetOptions, withTarget } from "./policy/call.ts";
-import { act, numberHelp, readNumber, show, stepOf } from "./records.ts";
+import { act, numberHelp, readNumber, sayNone, show, stepOf } from "./records.ts";
 import { recipientKeysPath as base, registerKey } from "./registerKey.ts";
 import { Refusal, readText } from "./run.ts";
 
@@ -93,6 +93,7 @@ async function list(options: TargetOptions & { number?: string }): Promise<void>
 		next = page.next;
 	}
 	show(options, { items }, ({ items }) => items.map(lineOf));
+	sayNone(options, items);
 }
 
 function lineOf({ id, version, registeredAt, ended }: Key): string {

@@ -21,7 +21,7 @@ export function withExample(command: Command, example: string): Command {
 }
 
 /**
- * A list, newest first: a line an item, and on standard error how to go on.
+ * A list, newest first: a line an item, and on standard error how to go on, or that there is none.
  * @param path of the API, from the command's argument where it has one
  * @param filters options of the command that the route takes in its query by the same name
  */
@@ -36,6 +36,7 @@ export function listOf<Item>(command: Command, { path, line, example, filters = 
 		});
 		const page = await call<Page<Item>>(options, `${path(id)}?${query}`);
 		show(options, page, ({ items }) => items.map(line));
+		sayNone(options, page.items);
 		const again = [nameOf(command), id, ...chosen.map(([name, value]) => `--${name} ${value}`)]
 			.filter(Boolean)
 			.join(" ");
@@ -76,6 +77,11 @@ export async function act(name: string, does: () => Promise<void>): Promise<void
 export function show<Answer>({ json }: TargetOptions, answer: Answer, lines: (answer: Answer) => string[]): void {
 	if (json) console.log(JSON.stringify(answer, null, 2));
 	else for (const line of lines(answer)) console.log(line);
+}
+
+/** Says of an empty list that it is one: nothing at all might as well be a fault. */
+export function sayNone({ json }: TargetOptions, items: readonly unknown[]): void {
+	if (items.length === 0 && !json) console.error("none");
 }
 
 /** The number that an option gives; `-` has it asked for. */

@@ -39,6 +39,12 @@ describe("lethe requests, against an API", () => {
 			);
 		});
 
+	it("lists none as none, on standard error, and as JSON as the empty list that it is", async () => {
+		assert.deepEqual(await run("list"), { code: 0, out: "", error: "none\n" });
+		const { out, error } = await run("list", "--json");
+		assert.deepEqual([JSON.parse(out).items, error], [[], ""]);
+	});
+
 	it("leads from a letter to its answer", async () => {
 		const recorded = await run(
 			"record",
