@@ -55,14 +55,14 @@ export function archiveOf(message: Message): { set: Record<string, unknown>; uns
 		evidence,
 		retention: Object.fromEntries(proven.map((name) => [name, retention[name]])),
 	};
-	// Of what was packed as proven before, and was erased again since, only that stands in its place.
+	// Of what was packed as proven before, and is not any more, the rest stands in its place again.
 	const reopened = message.archived === undefined ? [] : sealedObjects.filter((name) => !proven.includes(name));
 	return {
 		set: {
 			archive: pack(JSON.stringify(told)),
 			archived: evidence.length,
 			attempts: attempts.map((one) => split(one).found),
-			...withoutUndefined(Object.fromEntries(reopened.map((name) => [`retention.${name}`, retention[name]]))),
+			...Object.fromEntries(reopened.flatMap((name) => fieldsOnceErased(name, retention[name]))),
 		},
 		// Whoever packs a message has brought all that it carries into the log.
 		unset: [...archivedFields, "evidence", "integrated", ...proven.map((name) => `retention.${name}`)],
@@ -73,6 +73,16 @@ export function archiveOf(message: Message): { set: Record<string, unknown>; uns
 function isProven(message: Message, name: SealedObjectName): boolean {
 	const { verifiedAt, certificateId } = message.retention[name] ?? {};
 	return verifiedAt !== undefined && certificateId === undefined && message[name] === undefined;
+}
+
+/**
+ * Each field by itself, and none of what was never erased, nor a page's certificate: that was never packed, and whoever is
+ * about to change it is not undone.
+ */
+function fieldsOnceErased(name: SealedObjectName, record: RetentionRecord | undefined): [string, unknown][] {
+	if (record?.erasedAt === undefined) return [];
+	const { certificateId: _, ...packed } = record;
+	return Object.entries(packed).map(([field, value]) => [`retention.${name}.${field}`, value]);
 }
 
 /** An attempt in two: what is read, and found by, without the rest, and that. */

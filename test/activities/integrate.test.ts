@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { integrated } from "../../activities/integrate.ts";
+import { planErasure } from "../../activities/planErasure.ts";
 import type { StoredMessage } from "../../adapters/mongo/archive.ts";
 import { fsck } from "../../audit/fsck.ts";
 import type { Entry } from "../../domain/evidence.ts";
@@ -88,6 +89,33 @@ describe("evidence of messages", () => {
 		const again = await engine.read(_id);
 		assert.deepEqual([again.archived, again.evidence], [8, later.evidence]);
 		assert.deepEqual(await typesOf(_id), [...all, "receipt late"]);
+	});
+
+	it("is packed once more without undoing what was done to its message's parts meanwhile", async () => {
+		const meanwhile: Record<string, (message: Message) => Promise<unknown>> = {
+			"a page has erased one": ({ _id, tenantId, address }) =>
+				engine.store.messages.erasePage({
+					...{ _id: engine.ids.random("certificate"), tenantId, cohortId: address?.cohortId ?? "" },
+					...{ object: "address", messageIds: [_id], erasedAt: engine.clock() },
+				}),
+			"a request has asked for one to go": (message) =>
+				engine.store.messages.transition(
+					planErasure(message, "request", engine.clock() + day, false, engine.clock()) as Transition,
+				),
+		};
+		for (const [what, happen] of Object.entries(meanwhile)) {
+			const message = await engine.accept({ addressAtFinal: false });
+			await delivered(message);
+			await engine.activities.finalise(message.submissionId, false);
+			const rested = await engine.read(message._id);
+			assert.ok(rested.archived !== undefined && rested.address && !rested.content, what);
+			const packing = await integrated(engine.evidence, rested, { id: rested._id });
+			await happen(rested);
+			const { retention } = await engine.read(rested._id);
+			assert.notDeepEqual(retention, rested.retention, what);
+			assert.ok(await engine.store.messages.transition(packing), what);
+			assert.deepEqual((await engine.read(rested._id)).retention, retention, what);
+		}
 	});
 
 	it("is in the log once, though the worker died before the message could say so", async () => {

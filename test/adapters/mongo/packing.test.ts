@@ -82,7 +82,15 @@ test("when something was erased, and under which keys it was, is packed once tha
 		"erased once more: not proven",
 	);
 	const reopened = archiveOf({ ...since({ erasedAt: 7 }), archived: 1 });
-	assert.deepEqual(reopened.set["retention.content"], { ...record, erasedAt: 7 }, "and stands where it was");
+	const stands = Object.entries({ ...record, erasedAt: 7 }).map(([field, value]) => [
+		`retention.content.${field}`,
+		value,
+	]);
+	assert.deepEqual(
+		Object.entries(reopened.set).filter(([path]) => path.startsWith("retention.")),
+		stands,
+		"and stands where it was",
+	);
 	const backAgain = { ...messageOf({ state: "delivered" }), retention: { content: proven } };
 	assert.deepEqual(stored(backAgain).retention, { content: proven }, "what came back is not packed");
 });
