@@ -9,8 +9,6 @@ import { cancel, eraseObjects, type Transition } from "../domain/transition.ts";
 export const erasableObjects = ["content", "address", "receipt"] as const;
 export type ErasableObject = (typeof erasableObjects)[number];
 
-const absent = { $exists: false };
-
 /** Whether an object is there still. */
 export function isPresent(message: Message, object: ErasableObject): boolean {
 	return object === "receipt" ? message.receipts.length > 0 : message[object] !== undefined;
@@ -49,7 +47,7 @@ export function clearMarks(message: Message, requestId: string, now: number): Tr
 		const record = message.retention[object];
 		if (record?.request !== requestId || record.erasedAt !== undefined) continue;
 		const place = `retention.${object}`;
-		Object.assign(where, { [`${place}.request`]: requestId, [`${place}.erasedAt`]: absent });
+		Object.assign(where, { [`${place}.request`]: requestId, [`${place}.erasedAt`]: { $exists: false } });
 		unset.push(`${place}.request`);
 		// Re-timed since, it goes by the dates of then.
 		if (!record.before) continue;
@@ -63,10 +61,11 @@ export function clearMarks(message: Message, requestId: string, now: number): Tr
 
 function erase(message: Message, present: ErasableObject[], marks: Record<string, unknown>, now: number): Transition {
 	const sealed = sealedObjects.filter((object) => present.includes(object));
-	// As it was read: of two who erase it at once, one does, and says when.
+	// As it was read: of two who erase it at once, one does, and says when. Of what came back once it was proven to be gone, when
+	// it went is not stored where it stood.
 	const asRead = present.map((object) => [
 		`retention.${object}.erasedAt`,
-		message.retention[object]?.erasedAt ?? absent,
+		{ $in: [message.retention[object]?.erasedAt ?? null, null] },
 	]);
 	const sealedAsRead = sealed.map((object) => [`${object}.wrappingKeyId`, message[object]?.wrappingKeyId]);
 	const where = { holds: { $size: 0 }, ...Object.fromEntries([...asRead, ...sealedAsRead]) };

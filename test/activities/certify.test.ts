@@ -4,12 +4,13 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { createCertify } from "../../activities/certify.ts";
 import { createActivities } from "../../activities/index.ts";
+import { planErasure } from "../../activities/planErasure.ts";
 import type { Certificate } from "../../audit/certificate.ts";
 import { readEntry } from "../../audit/entry.ts";
 import { LetheError } from "../../domain/errors.ts";
 import { limits } from "../../domain/limits.ts";
 import type { Message } from "../../domain/message.ts";
-import { end } from "../../domain/transition.ts";
+import { end, type Transition } from "../../domain/transition.ts";
 import { createEngine, type Engine } from "../harness/engine.ts";
 
 describe("certificates", () => {
@@ -107,6 +108,29 @@ describe("certificates", () => {
 		engine.time.offsetMs += limits.driverPatienceMs + 1;
 		await engine.activities.sweepPage();
 		assert.ok((await engine.read(message._id)).retention.content?.verifiedAt);
+		assert.equal((await certificatesAbout(message.tenantId, message.submissionId)).length, 2);
+	});
+
+	it("of what came back after it was read back are issued anew where a subject's request erases it, too", async () => {
+		const message = await engine.accept();
+		const { content } = message;
+		await engine.store.messages.transition({ ...end(message, "delivered", engine.clock()), from: ["accepted"] });
+		await engine.activities.finalise(message.submissionId, false);
+		await engine.store.messages.transition({ id: message._id, set: { content } });
+		const back = await engine.read(message._id);
+		assert.ok(back.archived !== undefined && back.content && back.retention.content?.verifiedAt);
+		engine.time.offsetMs += 1_000;
+		const now = engine.clock();
+		const erasing = planErasure(back, engine.ids.random("subjectRequest"), now, false, now) as Transition;
+		assert.ok(await engine.store.messages.transition(erasing));
+		assert.equal(await engine.store.messages.transition({ ...erasing, unset: [] }), false, "once");
+		const again = await engine.read(message._id);
+		assert.deepEqual([again.content, again.retention.content?.verifiedAt], [undefined, undefined]);
+		engine.time.offsetMs += limits.requestCertifyMs + 1;
+		await engine.activities.sweepPage();
+		const record = (await engine.read(message._id)).retention.content;
+		assert.deepEqual([record?.erasedAt, record?.cohortId], [now, content?.cohortId]);
+		assert.ok(record?.verifiedAt);
 		assert.equal((await certificatesAbout(message.tenantId, message.submissionId)).length, 2);
 	});
 
