@@ -9,7 +9,7 @@ import { archiveOf, type StoredMessage, whole } from "../../../adapters/mongo/ar
 import { lengthenEntries, shortenEntries } from "../../../adapters/mongo/bundleEntries.ts";
 import { readCertificate, storeCertificate } from "../../../adapters/mongo/certificates.ts";
 import { readBundle, storeBundle } from "../../../adapters/mongo/evidence.ts";
-import { pack, unpack, vocabulary } from "../../../adapters/mongo/packing.ts";
+import { bytesOf, type Packed, pack, unpack, vocabulary } from "../../../adapters/mongo/packing.ts";
 import { formatEntry } from "../../../audit/entry.ts";
 import { type Act, actTypes, type Bundle, saidOf } from "../../../domain/evidence.ts";
 import type { Message } from "../../../domain/message.ts";
@@ -167,7 +167,16 @@ test("a certificate is given out as the very text that was signed, of whatever f
 	const signature = encode(Buffer.alloc(64, 7));
 	const signed = `${encode('{"alg":"EdDSA"}')}.${encode('{"schema":"lethe/erasure-certificate/v1"}')}.${signature}`;
 	assert.equal(storeCertificate({ ...about, jws: signed }).jws, undefined);
+	const said = `{"id":"crt_a","issuedAt":"1970-01-01T00:00:00.001Z","kind":"submission","tenantId":"ten_a"}`;
+	const full = `${encode("{}")}.${encode(said)}.${signature}`;
+	const { packed } = storeCertificate({ ...about, jws: full });
+	const short = '{"id":null,"issuedAt":null,"kind":"submission","tenantId":null}';
+	assert.equal(unpack(bytesOf(packed as Packed).subarray(64)), `{}\n${short}`, "what its document says is not there");
+	const before = Buffer.concat([Buffer.alloc(64, 7), pack(`{}\n${said}`)]);
+	assert.equal(readCertificate({ ...about, packed: before }).jws, full, "as those of before have it");
+	const payloads = [short, said.replace("crt_a", "crt_b"), `${said} `, '{"b":1,"1":null}', "[null]", '"a"', "null"];
 	const odd = [
+		...payloads.map((payload) => `${encode("{}")}.${encode(payload)}.${signature}`),
 		`${encode("a")}.${encode("b\nc")}.${signature}`,
 		`${signed}=`,
 		`${signed}.`,
@@ -175,7 +184,7 @@ test("a certificate is given out as the very text that was signed, of whatever f
 		"",
 		`..${signature}`,
 	];
-	for (const jws of [signed, ...odd]) {
+	for (const jws of [signed, full, ...odd]) {
 		assert.deepEqual(readCertificate(storeCertificate({ ...about, jws })), { ...about, jws });
 		assert.deepEqual(readCertificate({ ...about, jws }), { ...about, jws });
 	}
