@@ -52,10 +52,10 @@ export const limits = {
 	// A message, and a submission's head last, which is its acceptance, is inserted this long after it was judged at the
 	// latest, or never.
 	headInsertMsMax: 30_000,
-	// Members that have no head by then are orphans; by the clock of the machine that looks for it, after so long at the least,
-	// for that of the machine that accepted them may be behind.
+	// Members that have no head by then are orphans; after it was missed for so long at the least, for the clock of the machine
+	// that accepted them may be behind. Two that miss it may differ by twice the skew.
 	orphanPatienceMs: 120_000,
-	headMissedMs: 60_000,
+	headMissedMs: 101_000,
 	attemptsMax: 20,
 	receiptsKeptMax: 32,
 	// Of those that neither move a message nor tell of a part of it: the others leave no room for more.
