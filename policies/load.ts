@@ -1,10 +1,8 @@
 // Reads pack files: checks each against the schema and the list of what was published. Runs nothing of what it reads.
 
-import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { limits } from "../domain/limits.ts";
 import { caseFault, runCases } from "./cases.ts";
 import { findNameFault } from "./check.ts";
 import { PackError, type PackFault } from "./faults.ts";
@@ -12,6 +10,7 @@ import { indexPacks, type LoadedPack, type PackSet } from "./packSet.ts";
 import { readDeciding, readPackText } from "./packText.ts";
 import { addPublished, findUnpublished, type Published, parsePublished } from "./published.ts";
 import type { WholePack } from "./schema.ts";
+import { hashText, readOnce } from "./texts.ts";
 
 const ownDirectory = fileURLToPath(new URL("./packs/", import.meta.url));
 const listName = "published.json";
@@ -45,15 +44,14 @@ export function readPacks(directory: string = ownDirectory): LoadedPack[] {
 	return loaded;
 }
 
-// The same text of the same name is the same pack: whoever asks what is published asks for most of it again. What
-// was not asked for the longest goes first.
-const whole = new Map<string, LoadedPack<WholePack>>();
 const deciding = new Map<string, LoadedPack>();
 
 /** One pack out of its text. @throws PackError as loadPacks */
 export function readPack(text: string, path: string): LoadedPack<WholePack> {
-	const sha256 = hashText(text);
-	return readOnce(whole, `${sha256} ${path}`, () => ({ ...readAnew(text, path), sha256 }));
+	const { file, faults, lineOf } = readPackText(text);
+	refuse([...faults, ...(file ? findNameFault(file, path, lineOf) : [])].map((fault) => at(path, fault)));
+	if (!file) throw new Error(`${path}: neither a pack nor a fault`);
+	return { file, source: { path, lineOf }, sha256: hashText(text) };
 }
 
 function readPublished(text: string, path: string, sha256: string): LoadedPack {
@@ -62,22 +60,6 @@ function readPublished(text: string, path: string, sha256: string): LoadedPack {
 		if (!file || !lineOf || findNameFault(file, path, lineOf).length > 0) return readPack(text, path);
 		return { file, source: { path, lineOf }, sha256 };
 	});
-}
-
-function readOnce<Pack>(known: Map<string, Pack>, name: string, read: () => Pack): Pack {
-	const pack = known.get(name) ?? read();
-	known.delete(name);
-	known.set(name, pack);
-	const [longestUnasked] = known.keys();
-	if (longestUnasked !== undefined && known.size > limits.packsReadMax) known.delete(longestUnasked);
-	return pack;
-}
-
-function readAnew(text: string, path: string): Omit<LoadedPack<WholePack>, "sha256"> {
-	const { file, faults, lineOf } = readPackText(text);
-	refuse([...faults, ...(file ? findNameFault(file, path, lineOf) : [])].map((fault) => at(path, fault)));
-	if (!file) throw new Error(`${path}: neither a pack nor a fault`);
-	return { file, source: { path, lineOf } };
 }
 
 /**
@@ -110,11 +92,6 @@ function textsIn(directory: string): { text: string; path: string }[] {
 		.sort();
 	if (paths.length === 0) throw new Error(`${directory}: no policy packs; without them everything would be denied`);
 	return paths.map((path) => ({ path, text: readFileSync(path, "utf8") }));
-}
-
-/** SHA-256 of a text, in hex. */
-export function hashText(text: string): string {
-	return createHash("sha256").update(text).digest("hex");
 }
 
 /** The text of a pack version that was shipped. @throws Error when there is no such file */

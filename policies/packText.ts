@@ -17,6 +17,7 @@ import { limits } from "../domain/limits.ts";
 import { nearest, type PackFault } from "./faults.ts";
 import { fieldsAt } from "./jsonSchema.ts";
 import { decidingSchema, type PackFile, packSchema, type WholePack } from "./schema.ts";
+import { hashText, readOnce } from "./texts.ts";
 
 type Path = readonly PropertyKey[];
 /** The line of a part, or of the nearest thing around it that is there. */
@@ -29,8 +30,20 @@ export type PackText = {
 	lineOf: Lines;
 };
 
+const sound = new Map<string, PackText>();
+
 /** Reads a pack. Nothing of it is run; a fault does not stop the search for others, of which the first are told. */
 export function readPackText(text: string): PackText {
+	// With faults it would keep the text's tree.
+	return readOnce(
+		sound,
+		hashText(text),
+		() => readAnew(text),
+		({ file }) => file !== undefined,
+	);
+}
+
+function readAnew(text: string): PackText {
 	const { document, lineOf, lineAt } = parse(text);
 	const broken = [...document.errors, ...document.warnings].slice(0, limits.packFaultsMax);
 	const faults: PackFault[] = broken.map(({ message, linePos }) => ({

@@ -1,0 +1,27 @@
+// Texts of packs are asked for again and again: what was made of one is kept, as far as there is room.
+
+import { createHash } from "node:crypto";
+import { limits } from "../domain/limits.ts";
+
+/** SHA-256 of a text, in hex. */
+export function hashText(text: string): string {
+	return createHash("sha256").update(text).digest("hex");
+}
+
+/**
+ * What was made of a text before, or else is made now. What was not asked for the longest goes first.
+ * @param isKept whether what is made now is kept
+ */
+export function readOnce<Read>(
+	known: Map<string, Read>,
+	name: string,
+	read: () => Read,
+	isKept: (made: Read) => boolean = () => true,
+): Read {
+	const made = known.get(name) ?? read();
+	known.delete(name);
+	if (isKept(made)) known.set(name, made);
+	const [longestUnasked] = known.keys();
+	if (longestUnasked !== undefined && known.size > limits.packsReadMax) known.delete(longestUnasked);
+	return made;
+}
