@@ -11,12 +11,11 @@ import { PackError } from "./faults.ts";
 import { isCapped } from "./frequency.ts";
 import { exchange, findInForce, freezePacks } from "./inForce.ts";
 import { extendableTo } from "./judges/request.ts";
-import { readPacks, readShipped } from "./load.ts";
+import { hashText, readPacks, readShipped } from "./load.ts";
 import { type Applying, findApplying, indexPacks, judgedAt, type LoadedPack, type PackSet } from "./packSet.ts";
 import { retentionPlan } from "./retention.ts";
 import { type PublishedPack, unverified, verifyPublished } from "./revisions.ts";
 import type { PackFile } from "./schema.ts";
-import { hashText } from "./texts.ts";
 
 export type Policies = ReturnType<typeof openPolicies>;
 

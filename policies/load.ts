@@ -1,5 +1,6 @@
 // Reads pack files: checks each against the schema and the list of what was published. Runs nothing of what it reads.
 
+import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -9,8 +10,8 @@ import { PackError, type PackFault } from "./faults.ts";
 import { indexPacks, type LoadedPack, type PackSet } from "./packSet.ts";
 import { readDeciding, readPackText } from "./packText.ts";
 import { addPublished, findUnpublished, type Published, parsePublished } from "./published.ts";
+import { readOnce } from "./readOnce.ts";
 import type { WholePack } from "./schema.ts";
-import { hashText, readOnce } from "./texts.ts";
 
 const ownDirectory = fileURLToPath(new URL("./packs/", import.meta.url));
 const listName = "published.json";
@@ -92,6 +93,11 @@ function textsIn(directory: string): { text: string; path: string }[] {
 		.sort();
 	if (paths.length === 0) throw new Error(`${directory}: no policy packs; without them everything would be denied`);
 	return paths.map((path) => ({ path, text: readFileSync(path, "utf8") }));
+}
+
+/** SHA-256 of a text, in hex. */
+export function hashText(text: string): string {
+	return createHash("sha256").update(text).digest("hex");
 }
 
 /** The text of a pack version that was shipped. @throws Error when there is no such file */

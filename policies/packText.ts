@@ -16,8 +16,8 @@ import type { z } from "zod";
 import { limits } from "../domain/limits.ts";
 import { nearest, type PackFault } from "./faults.ts";
 import { fieldsAt } from "./jsonSchema.ts";
+import { readOnce } from "./readOnce.ts";
 import { decidingSchema, type PackFile, packSchema, type WholePack } from "./schema.ts";
-import { hashText, readOnce } from "./texts.ts";
 
 type Path = readonly PropertyKey[];
 /** The line of a part, or of the nearest thing around it that is there. */
@@ -37,7 +37,7 @@ export function readPackText(text: string): PackText {
 	// With faults it would keep the text's tree.
 	return readOnce(
 		sound,
-		hashText(text),
+		text,
 		() => readAnew(text),
 		({ file }) => file !== undefined,
 	);

@@ -9,11 +9,11 @@ import { checkPack } from "./check.ts";
 import { formatInstant } from "./durations.ts";
 import { PackError, type PackFault } from "./faults.ts";
 import type { Policies } from "./index.ts";
+import { hashText } from "./load.ts";
 import { indexPacks, type LoadedPack } from "./packSet.ts";
 import { linesIn } from "./packText.ts";
 import { compareVersions, nextMinorVersion, nextVersion } from "./published.ts";
 import { makeVersion } from "./revisions.ts";
-import { hashText } from "./texts.ts";
 
 export type PublishDeps = {
 	/** Epoch milliseconds. */

@@ -3,9 +3,8 @@
 import { LetheError } from "../domain/errors.ts";
 import type { PolicyVersion } from "../domain/proposal.ts";
 import { formatInstant } from "./durations.ts";
-import { readPack } from "./load.ts";
+import { hashText, readPack } from "./load.ts";
 import type { LoadedPack } from "./packSet.ts";
-import { hashText } from "./texts.ts";
 
 /** A published version, read and checked. */
 export type PublishedPack = LoadedPack & { document: PolicyVersion };

@@ -5,8 +5,8 @@ import { test } from "node:test";
 import { limits } from "../../domain/limits.ts";
 import type { PolicyVersion } from "../../domain/proposal.ts";
 import { openPolicies } from "../../policies/index.ts";
+import { hashText } from "../../policies/load.ts";
 import { makeVersion } from "../../policies/revisions.ts";
-import { hashText } from "../../policies/texts.ts";
 import { editedText } from "../harness/policies.ts";
 
 function otpVersion(): PolicyVersion {

@@ -1,12 +1,6 @@
 // Texts of packs are asked for again and again: what was made of one is kept, as far as there is room.
 
-import { createHash } from "node:crypto";
 import { limits } from "../domain/limits.ts";
-
-/** SHA-256 of a text, in hex. */
-export function hashText(text: string): string {
-	return createHash("sha256").update(text).digest("hex");
-}
 
 /**
  * What was made of a text before, or else is made now. What was not asked for the longest goes first.
