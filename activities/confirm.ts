@@ -22,6 +22,11 @@ export type ConfirmDeps = Pick<ActivityDeps, "clock" | "log" | "evidence"> & {
 export function createConfirm(deps: ConfirmDeps) {
 	const { messages } = deps.store;
 
+	async function putOff({ _id: id, state, headId }: Message, set: Partial<Message>): Promise<false> {
+		await messages.transition({ id, from: [state], where: { headId }, set });
+		return false;
+	}
+
 	return async function confirm(message: Message): Promise<boolean> {
 		const { headId } = message;
 		if (headId === undefined) return true;
@@ -33,17 +38,9 @@ export function createConfirm(deps: ConfirmDeps) {
 		}
 		const { headMissedAt = now } = message;
 		const orphanAt = Math.max(message.acceptedAt + limits.orphanPatienceMs, headMissedAt + limits.headMissedMs);
-		if (now < orphanAt) {
-			const set = { headMissedAt, nextCheckAt: orphanAt };
-			await messages.transition({ id: message._id, from: [message.state], where: { headId }, set });
-			return false;
-		}
+		if (now < orphanAt) return putOff(message, { headMissedAt, nextCheckAt: orphanAt });
 		// It stays for as long as somebody's hold is on it, and the log must not say otherwise.
-		if (isRestricted(message)) {
-			const set = { nextCheckAt: now + limits.heldCohortCheckMs };
-			await messages.transition({ id: message._id, from: [message.state], where: { headId }, set });
-			return false;
-		}
+		if (isRestricted(message)) return putOff(message, { nextCheckAt: now + limits.heldCohortCheckMs });
 		if (!(await ensureIntegrated(deps, message))) return false;
 		const { _id: about, tenantId, charge, country } = message;
 		await deps.evidence.append([{ type: "orphan_discarded", tenantId, about, by: "engine" }]);

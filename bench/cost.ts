@@ -68,10 +68,11 @@ async function costOf(engine: Engine, proxy: Proxy, run: () => Promise<{ ids: st
 	});
 	const sum = (of: (one: (typeof commands)[number]) => number, only?: string[]) =>
 		each(commands.reduce((total, one) => total + (only && !only.includes(one[0]) ? 0 : of(one)), 0));
-	const stored = Object.fromEntries(
-		Object.entries(after.stored).map(([name, bytes]) => [name, Math.round(each(bytes - (before.stored[name] ?? 0)))]),
-	);
-	const cpu = Object.entries(after.cpuMs).map(([name, ms]) => [name, each(ms - (before.cpuMs[name] ?? 0))]);
+	const more = (of: "stored" | "cpuMs" | "disk", rounded = (value: number) => value): Record<string, number> =>
+		Object.fromEntries(
+			Object.entries(after[of]).map(([name, value]) => [name, rounded(each(value - (before[of][name] ?? 0)))]),
+		);
+	const stored = more("stored", Math.round);
 	return {
 		events: Math.round((history.events / perRun) * 1000) / 1000,
 		historyBytes: Math.round(history.bytes / perRun),
@@ -83,10 +84,8 @@ async function costOf(engine: Engine, proxy: Proxy, run: () => Promise<{ ids: st
 		storedBytesByCollection: Object.fromEntries(Object.entries(stored).filter(([, bytes]) => bytes !== 0)),
 		redisCommands: each(after.redis - before.redis),
 		vaultCalls: each(after.vault - before.vault),
-		diskBytes: Object.fromEntries(
-			Object.entries(after.disk).map(([name, bytes]) => [name, Math.round(each(bytes - (before.disk[name] ?? 0)))]),
-		),
-		cpuMs: Object.fromEntries(cpu) as Record<string, number>,
+		diskBytes: more("disk", Math.round),
+		cpuMs: more("cpuMs"),
 	};
 }
 

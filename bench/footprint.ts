@@ -39,11 +39,16 @@ export function dataBytes(stack: Stack): Record<string, number> {
 	return Object.fromEntries(entries.flatMap(([name, { dataDir }]) => (dataDir ? [[name, bytesIn(dataDir)]] : [])));
 }
 
-/** Collection → bytes of its documents as BSON, however the store compresses them. */
-export async function storedBytes(stack: Stack): Promise<Record<string, number>> {
+/** A connection of its own to the database of this stack's processes. */
+export function connectToStore(stack: Stack): Promise<mongoose.Connection> {
 	const { url } = stack.state().servers.mongodb;
 	const { database: dbName } = loadConfig({}).mongodb;
-	const connection = await mongoose.createConnection(url, { dbName, autoIndex: false }).asPromise();
+	return mongoose.createConnection(url, { dbName, autoIndex: false }).asPromise();
+}
+
+/** Collection → bytes of its documents as BSON, however the store compresses them. */
+export async function storedBytes(stack: Stack): Promise<Record<string, number>> {
+	const connection = await connectToStore(stack);
 	try {
 		const bytes: Record<string, number> = {};
 		for (const { name } of await connection.listCollections()) {

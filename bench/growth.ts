@@ -1,13 +1,12 @@
 // The same rates on an empty system and on one that holds much: finished messages, open ones, and what they all cost.
 
 import { setTimeout as sleep } from "node:timers/promises";
-import mongoose, { type Connection } from "mongoose";
-import { loadConfig } from "../config.ts";
+import type { Connection } from "mongoose";
 import type { State } from "../domain/lifecycle.ts";
 import { magicNumber } from "../stack/carrier/magic.ts";
 import { acceptBatch, batchMessages, runBatches } from "./batch.ts";
 import type { Engine } from "./engine.ts";
-import { bsonBytes, dataBytes, memoryOf } from "./footprint.ts";
+import { bsonBytes, connectToStore, dataBytes, memoryOf } from "./footprint.ts";
 import { runMessage } from "./lifecycle.ts";
 import { rateOf, spread } from "./measure.ts";
 
@@ -24,9 +23,7 @@ const sentMsMax = 600_000;
  * once they have ended; of one ended message's document, and of an open one's (`openDocument`), without their ciphertext.
  */
 export async function growthSuite(engine: Engine, options: Options) {
-	const { url } = engine.stack.state().servers.mongodb;
-	const { database } = loadConfig({}).mongodb;
-	const connection = await mongoose.createConnection(url, { dbName: database, autoIndex: false }).asPromise();
+	const connection = await connectToStore(engine.stack);
 	try {
 		await measure(engine, { ...options, rounds: 1 });
 		const empty = await measure(engine, options);

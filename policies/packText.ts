@@ -30,20 +30,15 @@ export type PackText = {
 	lineOf: Lines;
 };
 
-const sound = new Map<string, PackText>();
+const known = new Map<string, PackText>();
 
 /** Reads a pack. Nothing of it is run; a fault does not stop the search for others, of which the first are told. */
 export function readPackText(text: string): PackText {
-	// With faults it would keep the text's tree.
-	return readOnce(
-		sound,
-		text,
-		() => readAnew(text),
-		({ file }) => file !== undefined,
-	);
+	// Every process keeps every pack: its tree, which takes sixteen times its text, is made again for who asks for a line.
+	return readOnce(known, text, () => ({ ...readAnew(text), lineOf: forgetfulLinesIn(text) }));
 }
 
-function readAnew(text: string): PackText {
+function readAnew(text: string): Omit<PackText, "lineOf"> {
 	const { document, lineOf, lineAt } = parse(text);
 	const broken = [...document.errors, ...document.warnings].slice(0, limits.packFaultsMax);
 	const faults: PackFault[] = broken.map(({ message, linePos }) => ({
@@ -52,17 +47,16 @@ function readAnew(text: string): PackText {
 		mend: "Correct the line.",
 	}));
 	if (faults.length === 0) faults.push(...findDoubles(document, lineAt));
-	if (faults.length > 0) return { faults, lineOf };
+	if (faults.length > 0) return { faults };
 	let value: unknown;
 	try {
 		value = toValue(document);
 	} catch {
 		const message = "not YAML: its aliases repeat too much";
-		return { faults: [{ line: 1, message, mend: "Write some of them out." }], lineOf };
+		return { faults: [{ line: 1, message, mend: "Write some of them out." }] };
 	}
 	const result = packSchema.safeParse(value, { reportInput: true });
-	// Every process keeps every pack: its tree, which takes sixteen times its text, is made again for who asks for a line.
-	if (result.success) return { file: result.data, faults: [], lineOf: forgetfulLinesIn(text) };
+	if (result.success) return { file: result.data, faults: [] };
 	const { issues } = result.error;
 	const mistyped = issues
 		.filter(({ code }) => code === "unrecognized_keys")
@@ -76,7 +70,7 @@ function readAnew(text: string): PackText {
 		faults.push(...toFaults(issue, [], lineOf));
 		if (faults.length >= limits.packFaultsMax) break;
 	}
-	return { faults: faults.slice(0, limits.packFaultsMax).sort((a, b) => a.line - b.line), lineOf };
+	return { faults: faults.slice(0, limits.packFaultsMax).sort((a, b) => a.line - b.line) };
 }
 
 /**

@@ -2,19 +2,11 @@
 
 import { limits } from "../domain/limits.ts";
 
-/**
- * What was made of a text before, or else is made now. What was not asked for the longest goes first.
- * @param isKept whether what is made now is kept
- */
-export function readOnce<Read>(
-	known: Map<string, Read>,
-	name: string,
-	read: () => Read,
-	isKept: (made: Read) => boolean = () => true,
-): Read {
+/** What was made of a text before, or else is made now. What was not asked for the longest goes first. */
+export function readOnce<Read>(known: Map<string, Read>, name: string, read: () => Read): Read {
 	const made = known.get(name) ?? read();
 	known.delete(name);
-	if (isKept(made)) known.set(name, made);
+	known.set(name, made);
 	const [longestUnasked] = known.keys();
 	if (longestUnasked !== undefined && known.size > limits.packsReadMax) known.delete(longestUnasked);
 	return made;

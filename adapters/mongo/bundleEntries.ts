@@ -23,12 +23,13 @@ export function shortenEntries(entries: readonly string[], { about, tenants, at:
 	return entries.map((text) => {
 		const { groups: said } = carried.exec(text) ?? {};
 		if (!said) return text;
-		const at = Date.parse(said.at ?? "");
-		const places = [about.indexOf(said.about ?? ""), tenants.indexOf(said.tenantId ?? "")];
-		if (places.includes(-1) || Number.isNaN(at) || new Date(at).toISOString() !== said.at) return text;
-		const place = findPlace(said, at, next.get(said.about ?? "") ?? 0);
+		const { about: message = "", tenantId = "", at: time = "" } = said;
+		const at = Date.parse(time);
+		const places = [about.indexOf(message), tenants.indexOf(tenantId)];
+		if (places.includes(-1) || Number.isNaN(at) || new Date(at).toISOString() !== time) return text;
+		const place = findPlace(said, at, next.get(message) ?? 0);
 		if (place === undefined) return text;
-		next.set(said.about ?? "", place + 1);
+		next.set(message, place + 1);
 		const line = [...places, at - before, place, said.type, said.code, said.attempt, said.by];
 		before = at;
 		return line.join(" ");
