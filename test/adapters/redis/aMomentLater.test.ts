@@ -13,9 +13,15 @@ test("what is put off within a moment goes out in one turn, in order, and each c
 			done.push(`${name} ${turns}`);
 			return name;
 		});
-	const first = put("one");
-	assert.deepEqual(done, [], "not at once");
-	await new Promise((resolve) => setImmediate(resolve));
+	let first: Promise<string>;
+	do {
+		done.length = 0;
+		turns = 0;
+		first = put("one");
+		assert.deepEqual(done, [], "not at once");
+		await new Promise((resolve) => setImmediate(resolve));
+		// A machine that stood still for longer than the moment has it over by then: the others would be in the next.
+	} while (done.length > 0);
 	assert.deepEqual(await Promise.all([first, put("two"), put("three")]), ["one", "two", "three"]);
 	assert.deepEqual(done, ["one 0", "two 0", "three 0"]);
 	assert.equal(await put("four"), "four", "and the next moment comes");
