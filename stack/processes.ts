@@ -1,15 +1,13 @@
 // Lethe's own processes on a stack: each with its addresses and fresh credentials, supervised, told of in the stack's file.
 
-import { createHash } from "node:crypto";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { dataConverter } from "../adapters/temporal/client.ts";
 import type { Role } from "../adapters/vault/policies.ts";
 import { limits } from "../domain/limits.ts";
-import { bundleWorkflows } from "../workers/bundle.ts";
 import { demoCallbackUrl, setUpDemo } from "./demo.ts";
-import { makePrivateFolder, writePrivateFile } from "./files.ts";
+import { makePrivateFolder } from "./files.ts";
+import { keepBundle } from "./keepBundle.ts";
 import { localCertificate } from "./localCertificate.ts";
 import type { Stack } from "./stack.ts";
 import { ledgerDirOf, logDirOf, type ProcessName, witnessFilePath } from "./stackFile.ts";
@@ -176,18 +174,4 @@ export async function startProcesses(
 		await stop();
 		throw error;
 	}
-}
-
-/** Bundles the workflows once per content; a worker starts without a bundler. */
-async function keepBundle(dir: string): Promise<string> {
-	const root = new URL("../", import.meta.url);
-	const hash = createHash("sha256").update(readFileSync(new URL("package-lock.json", root)));
-	// Workflows import nothing else of ours.
-	for (const room of ["workflows/", "domain/"]) {
-		const folder = new URL(room, root);
-		for (const name of readdirSync(folder).sort()) hash.update(name).update(readFileSync(new URL(name, folder)));
-	}
-	const file = join(dir, `workflows-${hash.digest("hex").slice(0, 16)}.js`);
-	if (!existsSync(file)) writePrivateFile(file, await bundleWorkflows(dataConverter));
-	return file;
 }

@@ -1,6 +1,7 @@
 // The whole engine in one process, for tests that drive races on purpose: real Temporal, MongoDB and Redis, a scripted carrier, a clock that can be set.
 
 import { randomBytes } from "node:crypto";
+import { dirname } from "node:path";
 import { DefaultLogger, NativeConnection, Runtime, Worker } from "@temporalio/worker";
 import { Redis } from "ioredis";
 import { createCertifyAgain } from "../../activities/certify.ts";
@@ -34,7 +35,7 @@ import { formatId, type IdKind } from "../../domain/ids.ts";
 import { limits } from "../../domain/limits.ts";
 import type { Message } from "../../domain/message.ts";
 import { Plaintext } from "../../domain/plaintext.ts";
-import { bundleWorkflows } from "../../workers/bundle.ts";
+import { keepBundle } from "../../stack/keepBundle.ts";
 import { createMemoryKeys } from "./memoryKeys.ts";
 import { createMemoryWitness } from "./memoryWitness.ts";
 import { messageOf } from "./message.ts";
@@ -58,7 +59,7 @@ type EngineOptions = {
 	redisUrl?: string;
 };
 
-/** Needs MONGODB_URL, REDIS_URL and TEMPORAL_ADDRESS; each engine has its own database and queues. */
+/** Needs MONGODB_URL, REDIS_URL, TEMPORAL_ADDRESS and LETHE_TEST_STACK; each engine has its own database and queues. */
 export async function createEngine(options: EngineOptions = {}) {
 	const name = `t${randomBytes(6).toString("hex")}`;
 	/** `offsetMs`: what has passed. `jumpMs`: by how much this machine's clock alone was set forward. */
@@ -298,8 +299,8 @@ let bundling: Promise<string> | undefined;
 
 async function startWorker(taskQueue: string, activities: object) {
 	const connection = await NativeConnection.connect({ address: process.env.TEMPORAL_ADDRESS as string });
-	bundling ??= bundleWorkflows(dataConverter);
-	const workflowBundle = { code: await bundling };
+	bundling ??= keepBundle(dirname(process.env.LETHE_TEST_STACK as string));
+	const workflowBundle = { codePath: await bundling };
 	const worker = await Worker.create({ connection, taskQueue, dataConverter, activities, workflowBundle });
 	return { worker, connection, running: worker.run() };
 }
