@@ -23,7 +23,7 @@ import { findDue } from "./findDue.ts";
 import { guardStore, guardWrite } from "./guard.ts";
 import { insertAll } from "./insertAll.ts";
 import type { Models, PurgePage } from "./models.ts";
-import { allOrError, findAside, readable, wholeOrError } from "./setAside.ts";
+import { allOrError, findAside, readable, readableUntil, wholeOrError } from "./setAside.ts";
 import { type Update, updateTogether } from "./updateTogether.ts";
 
 export type MessageStore = ReturnType<typeof createMessageStore>;
@@ -106,7 +106,7 @@ export function createMessageStore(models: Models, deps: StoreDeps) {
 		/** The message one of whose attempts the carrier knows by this id, on this send queue. */
 		findByCarrierId: (sendQueue: string, carrierId: string) => findByCarrierId({ sendQueue, carrierId }),
 		...createSubmissionQueries(collection),
-		...createQueries(collection),
+		...createQueries(collection, deps.clock),
 		...createWaitingQueries(collection, deps.clock),
 		...createRedactionQueries(collection, deps.clock),
 		...createPageWrites(collection),
@@ -136,7 +136,7 @@ function createSubmissionQueries(collection: mongo.Collection<Message>) {
 	};
 }
 
-function createQueries(collection: mongo.Collection<Message>) {
+function createQueries(collection: mongo.Collection<Message>, clock: () => number) {
 	const isGroupOpen = createBatcher<Group, boolean>({
 		itemsMax: 500,
 		inFlightMax: 2,
@@ -155,13 +155,23 @@ function createQueries(collection: mongo.Collection<Message>) {
 				for (const { group: of, state } of found) if (of === group) counts[state] = (counts[state] ?? 0) + 1;
 				return counts;
 			}),
-		/** A page of a tenant's messages that are so, newest first, after the cursor's place. */
-		page: (tenantId: string, itemsMax: number, after?: { acceptedAt: number; id: string }, wanted: Wanted = {}) =>
+		/** A page of a tenant's messages, newest first, after the cursor's place: all of them, or it fails. */
+		page: (tenantId: string, itemsMax: number, after?: Place) =>
+			guardStore(() => newestFirst(collection, afterPlace(tenantId, after)).limit(itemsMax).map(whole).toArray()),
+		/** The same of those that are so, for a list: what nobody can read is not in it. */
+		shownPage: (tenantId: string, itemsMax: number, after?: Place, wanted: Wanted = {}) =>
 			guardStore(() => {
 				const { from, to, ...same } = wanted;
 				const end = to !== undefined && !(after && after.acceptedAt < to) ? { acceptedAt: to, id: "" } : after;
 				const filter = { ...afterPlace(tenantId, end, from), ...withoutUndefined(same) };
-				return collection.find(filter).sort({ acceptedAt: -1, _id: -1 }).limit(itemsMax).map(whole).toArray();
+				const found = newestFirst(collection, filter).batchSize(itemsMax + 1);
+				return readableUntil(collection, found, clock(), ({ length }) => length === itemsMax);
+			}),
+		/** The same of those since then of which nobody knows what became. */
+		inDoubtPage: (tenantId: string, since: number, itemsMax: number, after?: Place) =>
+			guardStore(() => {
+				const found = inDoubtSince(newestFirst(collection, afterPlace(tenantId, after)), since);
+				return readableUntil(collection, found, clock(), ({ length }) => length === itemsMax);
 			}),
 		/**
 		 * A page of a tenant's messages since then, newest first, after the cursor's place, as much of each as tells what is left
@@ -170,9 +180,6 @@ function createQueries(collection: mongo.Collection<Message>) {
 		outlinePage: (of: OutlinePlace, itemsMax: number) => guardStore(() => readOutlines(collection, of, itemsMax)),
 		/** Pages of a tenant's open messages, newest first: all that did not close by themselves before `now`. */
 		openPages: (tenantId: string, now: number) => readOpenPages(collection, tenantId, now),
-		/** A page of a tenant's messages since then of which nobody knows what became, newest first, after the cursor's place. */
-		inDoubtPage: (tenantId: string, since: number, itemsMax: number, after?: { acceptedAt: number; id: string }) =>
-			guardStore(() => readInDoubt(collection, { tenantId, since, itemsMax, after })),
 		/** A page of the messages whose object still has its ciphertext in this cohort, held ones left out. */
 		findSealedIn: (cohortId: string, object: SealedObjectName, itemsMax: number) =>
 			guardStore(async () => {
@@ -470,19 +477,16 @@ async function* readOpenPages(
 
 const isOpen = ({ state }: Pick<Message, "state">) => (openStates as string[]).includes(state);
 
-type InDoubtPlace = { tenantId: string; since: number; itemsMax: number; after?: Place | undefined };
+function newestFirst(collection: mongo.Collection<Message>, filter: mongo.Filter<Message>) {
+	return collection.find(filter).sort({ acceptedAt: -1, _id: -1 });
+}
 
-async function readInDoubt(
-	collection: mongo.Collection<Message>,
-	{ tenantId, since, itemsMax, after }: InDoubtPlace,
-): Promise<Message[]> {
-	const messages: Message[] = [];
-	// Sorted out here: a condition beside the indexed ones makes some servers scan.
-	for await (const message of collection.find(afterPlace(tenantId, after)).sort({ acceptedAt: -1, _id: -1 })) {
-		if (message.acceptedAt < since || messages.length === itemsMax) break;
-		if (isInDoubt(message)) messages.push(whole(message));
+// Sorted out here: a condition beside the indexed ones makes some servers scan.
+async function* inDoubtSince<Found extends Message>(found: AsyncIterable<Found>, since: number): AsyncGenerator<Found> {
+	for await (const message of found) {
+		if (message.acceptedAt < since) return;
+		if (isInDoubt(message)) yield message;
 	}
-	return messages;
 }
 
 async function deleteRecords(collection: mongo.Collection<Message>, ids: string[]): Promise<undefined[]> {

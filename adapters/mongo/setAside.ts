@@ -34,6 +34,30 @@ export async function readable(
 	return messages;
 }
 
+/**
+ * What a list shows of what is found, until it is enough: those that can be read, whole. The others are left out, and set
+ * aside unless they are.
+ * @param isEnough asked of what was read, before each that comes next
+ */
+export async function readableUntil(
+	collection: mongo.Collection<Message>,
+	found: AsyncIterable<Stored>,
+	now: number,
+	isEnough: (read: readonly Message[], next: Stored) => boolean,
+): Promise<Message[]> {
+	const messages: Message[] = [];
+	const unread: Stored[] = [];
+	for await (const stored of found) {
+		if (isEnough(messages, stored)) break;
+		const message = wholeOrError(stored);
+		if (!(message instanceof LetheError)) messages.push(message);
+		// However often it is looked at, it is tried again in its turn.
+		else if (!(stored.nextCheckAt !== undefined && stored.nextCheckAt >= asideFrom)) unread.push(stored);
+	}
+	await readable(collection, unread, now);
+	return messages;
+}
+
 /** Messages that were set aside, or tried again, before then: the longest first. */
 export function findAside(
 	collection: mongo.Collection<Message>,

@@ -89,7 +89,7 @@ export function createStore(connection: MongoConnection, deps: { randomToken: ()
 		ping: () => guardStore(async () => void (await connection.db?.admin().ping())),
 		close: () => connection.close(),
 		messages: createMessageStore(models, { ...deps, findKeeps }),
-		subjectMessages: createSubjectMessageStore(models),
+		subjectMessages: createSubjectMessageStore(models, deps),
 		subjectRecords,
 		wideHolds: createWideHoldStore(models),
 		subjectRequests: createSubjectRequestStore(raw<StoredRequest>("subjectRequests")),

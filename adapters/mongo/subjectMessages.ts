@@ -6,6 +6,7 @@ import type { HoldRecord } from "../../domain/subject.ts";
 import { whole } from "./archive.ts";
 import { guardStore } from "./guard.ts";
 import type { Models } from "./models.ts";
+import { readableUntil } from "./setAside.ts";
 
 export type SubjectMessageStore = ReturnType<typeof createSubjectMessageStore>;
 
@@ -20,7 +21,7 @@ const counted = { tenantId: 1, state: 1, acceptedAt: 1, releaseAt: 1, attempts: 
 type UnderKeyVersion = { tenantId: string; version: number; from: number; to: number; itemsMax: number };
 
 /** @throws LetheError store_unavailable */
-export function createSubjectMessageStore(models: Models) {
+export function createSubjectMessageStore(models: Models, { clock }: { clock: () => number }) {
 	const collection = models.messages.collection as unknown as mongo.Collection<Message>;
 
 	return {
@@ -65,6 +66,12 @@ export function createSubjectMessageStore(models: Models) {
 			guardStore(() =>
 				readPageBefore(collection, { [`subject.${by}`]: mac, category, acceptedAt: { $lt: before } }, itemsMax),
 			),
+		/** The same by their own pseudonym, for a list: what nobody can read is not in it. */
+		shownBefore: (mac: string, category: Message["category"], before: number, itemsMax: number): Promise<Message[]> =>
+			guardStore(() => {
+				const found = newestBefore(collection, { "subject.mac": mac, category, acceptedAt: { $lt: before } }, itemsMax);
+				return readableUntil(collection, found, clock(), (read, next) => isPageOver(read, next, itemsMax));
+			}),
 		/**
 		 * Ids of a tenant's messages whose pseudonym is under that version of its key, among those accepted in `from` to `to`, the
 		 * newest first.
@@ -106,11 +113,19 @@ async function readPageBefore(
 	itemsMax: number,
 ): Promise<Message[]> {
 	const page: Message[] = [];
-	for await (const found of collection.find(filter).sort({ acceptedAt: -1 }).batchSize(itemsMax)) {
-		if (page.length >= itemsMax && found.acceptedAt !== page.at(-1)?.acceptedAt) break;
+	for await (const found of newestBefore(collection, filter, itemsMax)) {
+		if (isPageOver(page, found, itemsMax)) break;
 		page.push(whole(found));
 	}
 	return page;
+}
+
+function newestBefore(collection: mongo.Collection<Message>, filter: mongo.Filter<Message>, itemsMax: number) {
+	return collection.find(filter).sort({ acceptedAt: -1 }).batchSize(itemsMax);
+}
+
+function isPageOver(page: readonly Message[], { acceptedAt }: Message, itemsMax: number): boolean {
+	return page.length >= itemsMax && acceptedAt !== page.at(-1)?.acceptedAt;
 }
 
 async function readByKeyVersion(

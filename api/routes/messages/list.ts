@@ -12,7 +12,7 @@ import { toTime } from "../../toTime.ts";
 import { viewMessage } from "../../view.ts";
 
 type ListDeps = Pick<ApiDeps, "clock"> & {
-	store: { messages: Pick<ApiDeps["store"]["messages"], "inDoubtPage" | "page"> };
+	store: { messages: Pick<ApiDeps["store"]["messages"], "inDoubtPage" | "shownPage"> };
 };
 
 // After that no receipt is taken any more that could settle a doubt.
@@ -52,7 +52,7 @@ export function addListMessages(app: Instance, deps: ListDeps): void {
 			const place = after && { acceptedAt: after.at, id: after.id };
 			const found = inDoubt
 				? await messages.inDoubtPage(tenantId, deps.clock() - doubtMsMax, limit + 1, place)
-				: await messages.page(tenantId, limit + 1, place, { ...same, from: toTime(from), to: toTime(to) });
+				: await messages.shownPage(tenantId, limit + 1, place, { ...same, from: toTime(from), to: toTime(to) });
 			const page = toPage(found, limit, ({ acceptedAt, _id }) => ({ at: acceptedAt, id: _id }));
 			return { ...page, items: page.items.map((message) => viewMessage(message, deps.clock())) };
 		},

@@ -13,22 +13,22 @@ import { viewMessage } from "../../view.ts";
 
 type Deps = SubjectsDeps &
 	Pick<ApiDeps, "clock"> & {
-		store: { subjectMessages: Pick<ApiDeps["store"]["subjectMessages"], "pageBefore"> };
+		store: { subjectMessages: Pick<ApiDeps["store"]["subjectMessages"], "shownBefore"> };
 	};
 
 const newest: Place = { at: 8.64e15, id: "" };
 
 export function addSearchMessages(app: Instance, deps: Deps): void {
 	const subjects = createSubjects(deps);
-	const { pageBefore } = deps.store.subjectMessages;
+	const { shownBefore } = deps.store.subjectMessages;
 
 	/** The newest after a place: as many as are asked for, or all there are. */
 	async function find({ tenantId, macs }: Subject, place: Place, count: number): Promise<Message[]> {
 		// By pseudonym and category, as they are indexed; and what was accepted at the very moment of the place.
 		const reads = macs.flatMap((mac) =>
 			categories.flatMap((category) => [
-				pageBefore(mac, category, place.at, count),
-				pageBefore(mac, category, place.at + 1, 1),
+				shownBefore(mac, category, place.at, count),
+				shownBefore(mac, category, place.at + 1, 1),
 			]),
 		);
 		const found = new Map((await Promise.all(reads)).flat().map((message) => [message._id, message]));

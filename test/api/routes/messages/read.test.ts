@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { signedText } from "../../../harness/signedText.ts";
+import { spoilArchive } from "../../../harness/spoilArchive.ts";
 import { createTestApi, number, receiptOf, type TestApi } from "../../harness.ts";
 
 describe("GET /v1/messages", () => {
@@ -101,6 +102,53 @@ describe("GET /v1/messages", () => {
 		assert.deepEqual(await list({ from: times[4], to: times[1] }), ids.slice(2, 5), "from then on, and before then");
 		assert.deepEqual(await list({ from: times[2] }), ids.slice(0, 3));
 		assert.deepEqual(await list({ to: times[2], category: "transactional", state: "accepted" }), [ids[3], ids[5]]);
+		api.time.offsetMs = 0;
+	});
+
+	it("goes past what nobody can read, and so does a search; whoever runs it is told, and it is tried again in its turn", async () => {
+		const { key: own } = await api.addTenant({ roles: ["sender", "auditor"] });
+		const ids: string[] = [];
+		for (let index = 0; index < 7; index++) {
+			api.time.offsetMs += 1_000;
+			ids.unshift((await api.post(own)).json.id);
+		}
+		const messages = api.connection.collection<{ _id: string; nextCheckAt?: number }>("messages");
+		await messages.updateMany({ _id: { $in: ids } }, { $set: { state: "unknown" }, $unset: { nextCheckAt: 1 } });
+		const broken = ids.filter((_, index) => [0, 2, 3, 6].includes(index)).sort();
+		for (const id of broken) await spoilArchive(api.connection, await api.read(id));
+		const walk = async (method: "GET" | "POST", path: string, body?: object) => {
+			const seen: string[] = [];
+			for (let cursor = "", page = 0; page < ids.length; page++) {
+				const { json, status } = await api.request(own, method, `${path}limit=1${cursor}`, body);
+				assert.equal(status, 200, path);
+				seen.push(...json.items.map(({ id }: { id: string }) => id));
+				if (!json.next) break;
+				cursor = `&cursor=${json.next}`;
+			}
+			return seen;
+		};
+		const asideAt = () =>
+			messages
+				.find({ _id: { $in: broken } })
+				.map(({ nextCheckAt }) => nextCheckAt)
+				.toArray();
+		const first = await walk("GET", "/v1/messages?");
+		assert.deepEqual(first, [ids[1], ids[4], ids[5]]);
+		const told = (await api.store.messages.findUnreadable(10)).map(({ _id }) => _id);
+		assert.deepEqual(told.sort(), broken);
+		const before = await asideAt();
+		api.time.offsetMs += 1_000;
+		for (const [method, path, body] of [
+			["GET", "/v1/messages?inDoubt=true&"],
+			["GET", "/v1/messages?state=unknown&"],
+			["POST", "/v1/messages/search?", { number }],
+		] as const) {
+			assert.deepEqual(await walk(method, path, body), first, path);
+		}
+		assert.deepEqual(await asideAt(), before, "who looks again puts nothing off");
+		await assert.rejects(api.store.messages.page((await api.read(ids[1] as string)).tenantId, 10), {
+			code: "store_unavailable",
+		});
 		api.time.offsetMs = 0;
 	});
 
