@@ -1,5 +1,6 @@
 // What a person signs in with, changed by themselves: another password, new recovery codes, passkeys.
 
+import type { FastifyRequest } from "fastify";
 import { z } from "zod";
 import { LetheError } from "../../../domain/errors.ts";
 import { formatTime } from "../../../domain/formatTime.ts";
@@ -11,7 +12,6 @@ import { type EnrolDeps, hashNew, openName } from "../../people/enrol.ts";
 import type { RegistrationResponseJSON } from "../../people/passkeys.ts";
 import { sessionOf } from "../../people/personSessions.ts";
 import { makeRecoveryCodes } from "../../people/recoveryCodes.ts";
-import type { Principal } from "../../plugins/auth.ts";
 import { actOf } from "../../plugins/evidence.ts";
 import { problems } from "../../schemas.ts";
 import { peopleSchemas } from "./schemas.ts";
@@ -27,16 +27,21 @@ export function addCredentials(app: Instance, deps: Deps): void {
 	addPasskeyChanging(app, deps);
 }
 
-/** Changes one's own record, in the evidence log first. `decide` throws what refuses it. */
+/**
+ * Changes one's own record, in the evidence log first, if the session stands by the record as it is then: nobody adds a way
+ * in once what they came by was taken. `decide` throws what refuses it.
+ */
 async function change(
 	deps: Deps,
-	principal: Principal,
+	request: Pick<FastifyRequest, "principal" | "session">,
 	act: { type: "credential_added" | "credential_removed"; code: string },
 	decide: (person: Person) => Person,
 ): Promise<void> {
+	const { principal } = request;
+	const { sessionsFrom } = sessionOf(request).person;
 	await deps.evidence.append([actOf(principal, act.type, { about: principal.id, code: act.code })]);
 	await deps.store.people.change(principal.id, (person) => {
-		if (person.endedAt !== undefined) throw new LetheError("unauthenticated");
+		if (person.endedAt !== undefined || person.sessionsFrom !== sessionsFrom) throw new LetheError("unauthenticated");
 		return decide(person);
 	});
 }
@@ -57,7 +62,7 @@ function addPassword(app: Instance, deps: Deps): void {
 		async (request, reply) => {
 			const { person } = sessionOf(request);
 			const password = await hashNew(deps, person, request.body.password);
-			await change(deps, request.principal, { type: "credential_added", code: "password" }, (current) => {
+			await change(deps, request, { type: "credential_added", code: "password" }, (current) => {
 				// Without codes to go with it, it would sign nobody in.
 				if (current.sso) throw new LetheError("sso_only");
 				if (!current.totp) throw new LetheError("sign_in_failed");
@@ -78,10 +83,10 @@ function addPassword(app: Instance, deps: Deps): void {
 				response: { 200: peopleSchemas.recoveryCodes.describe("Shown once"), ...problems },
 			},
 		},
-		async ({ principal }) => {
-			const { codes, recoveryMacs } = await makeRecoveryCodes(deps.personMacs, principal.id);
+		async (request) => {
+			const { codes, recoveryMacs } = await makeRecoveryCodes(deps.personMacs, request.principal.id);
 			const act = { type: "credential_added", code: "recovery_codes" } as const;
-			await change(deps, principal, act, (person) => ({ ...person, recoveryMacs }));
+			await change(deps, request, act, (person) => ({ ...person, recoveryMacs }));
 			return { recoveryCodes: codes };
 		},
 	);
@@ -136,9 +141,9 @@ function addPasskeyChanging(app: Instance, deps: Deps): void {
 				response: { 201: z.object({ id: z.string() }).describe("Added"), ...problems },
 			},
 		},
-		async ({ principal, body }, reply) => {
-			const passkey = await deps.passkeys.add(body as RegistrationResponseJSON);
-			await change(deps, principal, { type: "credential_added", code: "passkey" }, (person) => {
+		async (request, reply) => {
+			const passkey = await deps.passkeys.add(request.body as RegistrationResponseJSON);
+			await change(deps, request, { type: "credential_added", code: "passkey" }, (person) => {
 				if (person.sso) throw new LetheError("sso_only");
 				const others = person.passkeys.filter(({ id }) => id !== passkey.id);
 				if (others.length >= limits.passkeysPerPersonMax) throw new LetheError("too_many_records");
@@ -162,7 +167,7 @@ function addPasskeyChanging(app: Instance, deps: Deps): void {
 		async (request, reply) => {
 			const { id } = request.params;
 			if (!sessionOf(request).person.passkeys.some((one) => one.id === id)) throw new LetheError("not_found");
-			await change(deps, request.principal, { type: "credential_removed", code: "passkey" }, (person) => {
+			await change(deps, request, { type: "credential_removed", code: "passkey" }, (person) => {
 				const passkeys = person.passkeys.filter((one) => one.id !== id);
 				if (passkeys.length === 0 && !person.password) throw new LetheError("last_credential");
 				return { ...person, passkeys };

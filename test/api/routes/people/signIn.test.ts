@@ -379,6 +379,22 @@ describe("signing in", () => {
 		});
 	});
 
+	it("lets a session whose person has to enrol anew add nothing to sign in with, though it is not known everywhere yet", async () => {
+		const person = await enrolled();
+		const as = bearer((await signIn(person)).json.token);
+		const offered = (await call("POST", "/passkeys/options", {}, as)).json;
+		await api.people.renewEnrolment("admin", tenantId, person.id);
+		for (const [path, body] of [
+			["/passkeys", createAuthenticator(origin).create(offered)],
+			["/session/recovery-codes", {}],
+		] as const) {
+			const { status, json } = await call("POST", path, body, as);
+			assert.deepEqual([status, json.code], [401, "unauthenticated"], path);
+		}
+		const left = await api.store.people.find(person.id);
+		assert.deepEqual([left?.passkeys, left?.recoveryMacs], [[], []]);
+	});
+
 	describe("a passkey", () => {
 		/** Somebody who has enrolled with a device. */
 		async function withDevice() {
