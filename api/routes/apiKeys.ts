@@ -18,7 +18,10 @@ import { refusePast } from "../refusePast.ts";
 import { fields, pageQuery, problems } from "../schemas.ts";
 
 type Deps = Pick<ApiDeps, "apiKeys" | "clock"> & {
-	store: { apiKeys: Pick<ApiDeps["store"]["apiKeys"], "find" | "findEnds" | "page"> };
+	store: {
+		apiKeys: Pick<ApiDeps["store"]["apiKeys"], "find" | "findEnds" | "page">;
+		people: Pick<ApiDeps["store"]["people"], "find">;
+	};
 };
 
 const day = "P1D";
@@ -171,7 +174,7 @@ export function addApiKeys(app: Instance, deps: Deps): void {
 				tenantId: principal.tenantId,
 				expiresAt: expiresAt === undefined ? undefined : Date.parse(expiresAt),
 			}) as Given;
-			const { document, apiKey } = await issueWithin(deps, principal.id, asked, { textless, id });
+			const { document, apiKey } = await issueWithin(deps, principal, asked, { textless, id });
 			return reply.code(201).send({ ...view(document), ...(apiKey !== undefined && { apiKey }) });
 		},
 	);
@@ -198,6 +201,7 @@ export function addApiKeys(app: Instance, deps: Deps): void {
 			requireGiver(principal, found.roles, "");
 			const overlapMs = durationMs(body?.overlap ?? day);
 			const { document, apiKey } = await deps.apiKeys.rotate(principal.id, found, overlapMs, request.newId("request"));
+			await requireStanding(deps, principal);
 			return { ...view(document), apiKey };
 		},
 	);
@@ -277,15 +281,31 @@ function requireGiver({ roles }: Principal, given: readonly string[], pointer: s
 type Given = Parameters<Deps["apiKeys"]["issue"]>[1];
 
 /** Makes a key where there is room for it. Of several that come at once the last sees all the others: none too many stays. */
-async function issueWithin(deps: Deps, by: string, given: Given, made: { textless: boolean; id: string }) {
+async function issueWithin(deps: Deps, by: Principal, given: Given, made: { textless: boolean; id: string }) {
 	await refuseMore(deps, given.tenantId, made.id);
-	const issued = await deps.apiKeys.issue(by, given, made);
-	await refuseMore(deps, given.tenantId, made.id).catch(async (error) => {
-		if (error instanceof LetheError && error.code === "too_many_records")
-			await deps.apiKeys.revoke(by, issued.document);
+	const issued = await deps.apiKeys.issue(by.id, given, made);
+	const check = async () => {
+		await refuseMore(deps, given.tenantId, made.id);
+		await requireStanding(deps, by);
+	};
+	await check().catch(async (error) => {
+		if (error instanceof LetheError && ["too_many_records", "unauthenticated"].includes(error.code))
+			await deps.apiKeys.revoke(by.id, issued.document);
 		throw error;
 	});
 	return issued;
+}
+
+/**
+ * Asked once a key is made or renewed: whoever ended its maker meanwhile was told of the keys that they had by then, or the
+ * maker is shown nothing. @throws LetheError unauthenticated
+ */
+async function requireStanding({ store }: Deps, { id, kind }: Principal): Promise<void> {
+	const isOver =
+		kind === "person"
+			? (await store.people.find(id))?.endedAt !== undefined
+			: (await store.apiKeys.find(id))?.revokedAt !== undefined;
+	if (isOver) throw new LetheError("unauthenticated");
 }
 
 /** `id`: of the key to be made, which an earlier run may have left. @throws LetheError too_many_records */

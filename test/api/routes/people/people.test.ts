@@ -132,6 +132,28 @@ describe("/v1/people", () => {
 		});
 	});
 
+	it("shows whoever has just left, and a key that was revoked with them, no key that nobody was told of", async () => {
+		const body = { name: "k", roles: ["sender", "admin"] };
+		const make = (by: string) => api.request(by, "POST", "/v1/api-keys", body);
+		const renew = (by: string, id: string) => api.request(by, "POST", `/v1/api-keys/${id}/rotate`, {});
+		const foreign = (await make(admin.token)).json.id as string;
+		const { personId, token } = await api.addPerson(tenantId, ["admin"]);
+		const own = (await make(token)).json as { id: string; apiKey: string };
+		// What each process knows of them for half a second.
+		for (const by of [token, own.apiKey]) assert.equal((await api.request(by, "GET", "/v1/api-keys")).status, 200);
+		const ended = (await ask("POST", `/${personId}/end`, { revokeKeys: true })).json;
+		assert.deepEqual(ended, { liveKeys: [], revokedKeys: [own.id] });
+		for (const by of [token, own.apiKey]) {
+			for (const { status, text } of [await make(by), await renew(by, foreign)]) {
+				assert.equal(status, 401, text);
+				assert.ok(!text.includes("lethe_key_"));
+			}
+		}
+		const keys = await api.store.apiKeys.findByTenant(tenantId);
+		const theirs = keys.filter(({ createdBy }) => [personId, own.id].includes(createdBy));
+		assert.ok(theirs.every(({ revokedAt }) => revokedAt !== undefined));
+	});
+
 	it("of two invitations of one name at once one is made", async () => {
 		const answers = await Promise.all([1, 2, 3].map(() => invite({ login: "twice@example.com" })));
 		assert.deepEqual(answers.map(({ status }) => status).sort(), [201, 409, 409]);
