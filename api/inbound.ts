@@ -203,10 +203,21 @@ function createKeywords(deps: InboundDeps) {
 			// What was said otherwise than by keyword needs better proof than a keyword; and a keyword sent before it, none.
 			const mayLift =
 				optOut.source === "keyword" && at > lastSaidAt(optOut) && records.length < limits.recordsPerSubjectMax;
-			if (mayLift) await optOuts.lift(optOut, { at, recordedBy: engine, source: "keyword" });
-			else taken = "start_refused";
+			if (!mayLift || !(await lifted(optOut, at))) taken = "start_refused";
 		}
 		return taken;
+	}
+
+	/** False for a START that a STOP of later has overtaken. */
+	async function lifted(optOut: OptOutRecord, at: number): Promise<boolean> {
+		const lifting = optOuts.lift(optOut, { at, recordedBy: engine, source: "keyword" });
+		return lifting.then(
+			() => true,
+			(error: unknown) => {
+				if (error instanceof LetheError && error.code === "opt_in_not_fresh") return false;
+				throw error;
+			},
+		);
 	}
 
 	async function handleHelp(one: Case): Promise<InboundTaken> {

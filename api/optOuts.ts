@@ -80,7 +80,10 @@ export function createOptOuts(deps: OptOutsDeps) {
 			const now = deps.clock();
 			if (by.at <= lastSaidAt(record) || by.at > now + limits.clockSkewMs) throw new LetheError("opt_in_not_fresh");
 			await deps.evidence.append([actOn(record, "opt_out_lifted", by.source, by.recordedBy)]);
-			await subjectRecords.end(record._id, withoutUndefined({ ...by, recordedAt: now }));
+			if (await subjectRecords.end(record._id, withoutUndefined({ ...by, recordedAt: now }))) return;
+			// Lifted before, it stays as it was; said again meanwhile, it stands.
+			const found = await subjectRecords.find(record._id);
+			if (found?.kind === "opt_out" && !found.ended) throw new LetheError("opt_in_not_fresh");
 		},
 	};
 }

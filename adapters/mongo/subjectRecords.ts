@@ -29,7 +29,10 @@ export function createSubjectRecordStore(models: Models) {
 			guardStore(async () => ((await collection.findOne({ _id: id })) as SubjectRecord | ErasedRecord) ?? undefined),
 		/** False when a record of that id stands. */
 		insert: (record: SubjectRecord) => guardStore(() => insertOnce(collection, record)),
-		/** Ends a record that has not ended, or only as `over` says; false when it had, or is not there. */
+		/**
+		 * Ends a record that has not ended, or only as `over` says; false when it had, or is not there, or is an opt-out that was
+		 * said again then or later.
+		 */
 		end: (id: string, ended: Ending, set: EndSet = {}, over?: Ending["source"]) =>
 			guardStore(() => endRecord(collection, { id, ended, set, over })),
 		/** Notes that who is named as a hold's approver said yes; false when it waits for nobody. */
@@ -116,7 +119,8 @@ async function endRecord(
 	{ id, ended, set, over }: { id: string; ended: Ending; set: EndSet; over: Ending["source"] | undefined },
 ): Promise<boolean> {
 	const standing = over === undefined ? { ended: { $exists: false } } : { "ended.source": over };
-	const filter = { _id: id, ...standing } as mongo.Filter<SubjectRecord>;
+	const saidBefore = { repeatedAt: { $not: { $gte: ended.at } } };
+	const filter = { _id: id, ...standing, ...saidBefore } as mongo.Filter<SubjectRecord>;
 	const update = {
 		$set: { ended, ...set },
 		$unset: { place: 1, passes: 1, awaits: 1 },

@@ -13,8 +13,23 @@ describe("/v1/opt-outs", () => {
 	let tenantId: string;
 	let sender: string;
 	let compliance: string;
+	/** What comes once an opt-in was looked at, and before it lifts anything. */
+	let meanwhile: (() => Promise<void>) | undefined;
 	before(async () => {
-		api = await createTestApi(() => ({ policies: openPolicies() }));
+		api = await createTestApi(({ evidence }) => ({
+			policies: openPolicies(),
+			evidence: {
+				...evidence,
+				append: async (acts) => {
+					const appended = await evidence.append(acts);
+					if (!acts.some(({ type }) => type === "opt_out_lifted")) return appended;
+					const once = meanwhile;
+					meanwhile = undefined;
+					await once?.();
+					return appended;
+				},
+			},
+		}));
 		({ tenantId, key: sender } = await api.addTenant());
 		compliance = (await api.addKey(tenantId, ["compliance"])).key;
 	});
@@ -134,6 +149,23 @@ describe("/v1/opt-outs", () => {
 		assert.deepEqual((await lift(id, api.clock())).json, lifted.json);
 		assert.equal((await optOut(number)).status, 201);
 		assert.equal((await search(number)).json.items.length, 2);
+	});
+
+	it("an opt-in does not lift what the recipient says again while it is being lifted", async () => {
+		const number = freshNumber();
+		const { id } = (await optOut(number)).json.items[0];
+		api.time.offsetMs += 1_000;
+		const obtainedAt = api.clock();
+		meanwhile = async () => {
+			api.time.offsetMs += 1_000;
+			assert.equal((await optOut(number)).status, 200);
+		};
+		const refused = await lift(id, obtainedAt);
+		assert.equal(meanwhile, undefined, "it was said again");
+		assert.deepEqual([refused.status, refused.json.code], [422, "opt_in_not_fresh"]);
+		assert.equal((await search(number)).json.optedOut, "all");
+		api.time.offsetMs += 1_000;
+		assert.equal((await lift(id, api.clock())).status, 200);
 	});
 
 	it("twenty at once are one record", async () => {

@@ -425,6 +425,36 @@ describe("POST /v1/callbacks/{carrier}/{queue}/inbound", () => {
 		assert.equal((await send(to)).json.code, "policy_denied");
 	});
 
+	it("a START that a later STOP overtakes while it is taken lifts nothing, and is not brought again", async () => {
+		let meanwhile: (() => Promise<unknown>) | undefined;
+		const own = await createTestApi(({ evidence }) => ({
+			policies: openPolicies(),
+			evidence: {
+				...evidence,
+				append: async (acts) => {
+					const appended = await evidence.append(acts);
+					if (acts.some(({ type }) => type === "opt_out_lifted")) await meanwhile?.();
+					return appended;
+				},
+			},
+		}));
+		const { key: ownKey } = await own.addTenant();
+		const to = freshNumber();
+		const tell = async (text: string) => {
+			own.time.offsetMs += 1_000;
+			return (await own.callback(inboundOf(text, { from: to, at: own.clock() }), { kind: "inbound" })).status;
+		};
+		const told = [await tell("STOP")];
+		meanwhile = () => tell("STOP");
+		told.push(await tell("START"));
+		const blocked = await own.post(ownKey, { to });
+		meanwhile = undefined;
+		told.push(await tell("START"));
+		const lifted = await own.post(ownKey, { to });
+		await own.close();
+		assert.deepEqual([told, blocked.json.code, lifted.status], [[200, 200, 200], "policy_denied", 202]);
+	});
+
 	it("when the store fails half way the carrier brings it again, and then it is in force once", async () => {
 		const failing = await createTestApi((deps) => ({
 			policies: openPolicies(),
