@@ -40,7 +40,13 @@ export function readDuration(text: string): number {
 	return (((((weeks ?? 0) * 7 + (days ?? 0)) * 24 + (hours ?? 0)) * 60 + (minutes ?? 0)) * 60 + (seconds ?? 0)) * 1000;
 }
 
-const time = z.iso.datetime({ offset: true, error: "A time in RFC 3339, with an offset." });
+// Of a year that RFC 3339 can say, in UTC too: what is answered of it is a time again.
+const [firstMs, lastMs] = [Date.parse("0001-01-01T00:00:00Z"), Date.parse("9999-12-31T23:59:59.999Z")];
+const time = z.iso
+	.datetime({ offset: true, error: "A time in RFC 3339, with an offset." })
+	.refine((text) => !(Date.parse(text) < firstMs || Date.parse(text) > lastMs), {
+		error: "A time of the years 1 to 9999, in UTC.",
+	});
 const duration = z.string().regex(durationPattern, {
 	error: "A duration in ISO 8601, of weeks, days, hours, minutes and seconds.",
 	// What is refined of it is so only once it is one.

@@ -9,7 +9,7 @@ import { limits } from "../../domain/limits.ts";
 import type { ApiDeps } from "../deps.ts";
 import type { Instance } from "../instance.ts";
 import { refuseReversed } from "../refuseReversed.ts";
-import { pageQuery, problems, schemas } from "../schemas.ts";
+import { fields, pageQuery, problems, schemas } from "../schemas.ts";
 import { toTime } from "../toTime.ts";
 
 type EvidenceDeps = Pick<ApiDeps, "evidenceExports"> & {
@@ -23,7 +23,7 @@ const pageBundles = 16;
 // What many bundles tell of may be another tenant's: of so many such a page may have nothing, and says where to go on.
 const pageRoundsMax = 8;
 const index = z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
-const time = z.iso.datetime({ offset: true, error: "A time in RFC 3339, with an offset." });
+const { time } = fields;
 
 export function addEvidenceLog(app: Instance, deps: EvidenceDeps): void {
 	addProofs(app, deps);

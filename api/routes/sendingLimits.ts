@@ -11,7 +11,7 @@ import type { ApiDeps } from "../deps.ts";
 import type { Instance } from "../instance.ts";
 import { actOf } from "../plugins/evidence.ts";
 import { refusePast } from "../refusePast.ts";
-import { asStored, countryRates, problems, segmentsPerSecond, storedCountry } from "../schemas.ts";
+import { asStored, countryRates, problems, segmentsPerSecond, fields as shapes, storedCountry } from "../schemas.ts";
 
 type Deps = Pick<ApiDeps, "clock" | "evidence"> & {
 	store: {
@@ -31,7 +31,7 @@ const budget = z.strictObject({ day: amounts.optional(), month: amounts.optional
 const range = z.string().refine((text) => /^[A-Z]{2}(:\d{1,4})?$/.test(text) && isCountry(text.slice(0, 2)), {
 	error: "A country, or a country and up to four digits as in DE:1512.",
 });
-const until = z.iso.datetime({ offset: true }).nullable();
+const until = shapes.time.nullable();
 const velocity = z.strictObject({
 	messagesMax: z.int().min(0).max(1e9),
 	windowSeconds: z.int().min(10).max(86_400),

@@ -176,4 +176,13 @@ describe("the tenant's own limits", () => {
 		const kept = await set({ velocity: { ...velocity, exempt: { US: new Date(1).toISOString() } } });
 		assert.equal(kept.status, 200, "one that has ended since is given again with what stands");
 	});
+
+	it("take no time of a year that no answer can say, and can be read after it", async () => {
+		const { key } = await api.addTenant({ roles: ["operator"] });
+		const exempt = { DE: "9999-12-31T23:59:59-23:59" };
+		const body = { velocity: { messagesMax: 9, windowSeconds: 60, mode: "enforce", exempt } };
+		const { status, json } = await api.request(key, "POST", "/v1/sending-limits", body);
+		assert.deepEqual([status, json.errors?.[0].pointer], [400, "/velocity/exempt/DE"]);
+		assert.equal((await api.request(key, "GET", "/v1/sending-limits")).status, 200);
+	});
 });
