@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { limits } from "../../domain/limits.ts";
 import { substituteLookalikes } from "../../domain/lookalikes.ts";
 import { segmentText } from "../../domain/segments.ts";
 
@@ -74,4 +75,11 @@ test("whatever the text, it is as it was or of the alphabet, takes no more SMS, 
 			assert.equal(substituteLookalikes(substituted).text, substituted);
 		}),
 	);
+});
+
+test("the longest text of one word, as a batch may have five hundred of, keeps nobody waiting", () => {
+	const began = process.cpuUsage();
+	for (let count = 0; count < 25; count++) substituteLookalikes("а".repeat(limits.textCharactersMax));
+	const { user, system } = process.cpuUsage(began);
+	assert.ok(user + system < 500_000, `${user + system} µs`);
 });
