@@ -10,8 +10,8 @@ import type { Instance } from "../instance.ts";
 import type { Metrics } from "../metrics.ts";
 import { problems } from "../schemas.ts";
 
-// Without these nothing can be accepted; without the others it only waits.
-const needed = ["mongodb", "vault", "policies"];
+// Without these nothing can be accepted, nor in quarantine; without the others it only waits.
+const needed = ["mongodb", "vault", "policies", "quarantine"];
 
 // What a proxy adds of itself: one that adds nothing can't be told from whoever stands on this machine.
 const ofProxies = ["x-forwarded-for", "forwarded", "via", "x-real-ip"];
@@ -60,7 +60,7 @@ export function addOperations(
 				tags,
 				response: {
 					200: readiness.describe("They can"),
-					503: readiness.describe("They can't: a server that is needed is down"),
+					503: readiness.describe("They can't: a server that is needed is down, or the store is in quarantine"),
 					...problems,
 				},
 			},

@@ -262,7 +262,7 @@ describe("the API", () => {
 		const before = Date.now();
 		const { status, json } = await api.request("", "GET", "/readyz");
 		assert.equal(status, 200);
-		const up = { mongodb: "up", vault: "up", policies: "up" };
+		const up = { mongodb: "up", vault: "up", policies: "up", quarantine: "up" };
 		assert.deepEqual(json, { ready: true, checks: { ...up, temporal: "down", redis: "down" } });
 		assert.ok(Date.now() - before < 10_000);
 		health.vault = false;

@@ -190,6 +190,7 @@ export async function createTestApi(replace: (deps: ApiDeps) => Partial<ApiDeps>
 			mongodb: store.ping,
 			vault: async () => undefined,
 			policies: async () => undefined,
+			quarantine: async () => undefined,
 			temporal: () => Promise.reject(new Error("away")),
 		},
 	};

@@ -12,7 +12,10 @@ describe("the door in quarantine", () => {
 		const checkSettled = async () => {
 			if (state.old) throw new LetheError("quarantined", { cause: "store_behind" });
 		};
-		api = await createTestApi(() => ({ quarantine: { checkSettled } }));
+		api = await createTestApi(({ checks }) => ({
+			quarantine: { checkSettled },
+			checks: { ...checks, quarantine: checkSettled },
+		}));
 	});
 	after(() => api.close());
 
@@ -39,6 +42,8 @@ describe("the door in quarantine", () => {
 		for (const url of ["/healthz", "/metrics", "/.well-known/jwks.json"]) {
 			assert.equal((await api.app.inject({ url })).statusCode, 200, url);
 		}
+		const { statusCode, ...readiness } = await api.app.inject({ url: "/readyz" });
+		assert.deepEqual([statusCode, readiness.json().ready], [503, false], "nothing is to be sent here meanwhile");
 		state.old = false;
 		assert.equal((await api.callback(receipt)).status, 200, "what the carrier brings again is taken");
 		assert.equal((await api.read(accepted.json.id)).state, "delivered");
