@@ -19,8 +19,9 @@ const [issuerTokenPath, folder, ...processes] = process.argv.slice(2);
 if (!issuerTokenPath || !folder || processes.length === 0) misuse();
 const slots = processes.flatMap((entry) => parseSlots(folder, entry));
 const issuerToken = readFileSync(issuerTokenPath, "utf8").trim();
-const address = required(loadConfig().vault.address, "VAULT_ADDR");
-const vault = openVault({ address, token: () => "" });
+const { vault: settings } = loadConfig();
+const server = { address: required(settings.address, "VAULT_ADDR"), tls: settings.tls };
+const vault = openVault({ ...server, token: () => "" });
 for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => process.exit(0));
 
 for (;;) {
@@ -45,7 +46,7 @@ function parseSlots(parent: string, entry: string): Slot[] {
 
 async function refresh(slot: Slot): Promise<void> {
 	if (slot.wrapped && Date.now() - slot.wrapped.issuedAt < renewAfterMs && (await isUnused(slot.wrapped.token))) return;
-	const { wrappedSecretId } = await issueCredentials({ address, issuerToken, role: slot.role });
+	const { wrappedSecretId } = await issueCredentials({ ...server, issuerToken, role: slot.role });
 	// Renamed into place: a process that starts meanwhile reads the old one or the new one, never half of it.
 	writeFileSync(`${slot.path}.new`, wrappedSecretId, { mode: 0o400 });
 	renameSync(`${slot.path}.new`, slot.path);

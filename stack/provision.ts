@@ -27,15 +27,16 @@ try {
 
 /** Prints the role-ids, which are not secret, as settings. Run again, it brings Vault up to this version. */
 async function provision(path: string): Promise<void> {
-	const address = required(loadConfig().vault.address, "VAULT_ADDR");
-	const token = await readRootToken(address);
-	const vault = openVault({ address, token: () => token });
+	const { address, tls } = loadConfig().vault;
+	const server = { address: required(address, "VAULT_ADDR"), tls };
+	const token = await readRootToken(server);
+	const vault = openVault({ ...server, token: () => token });
 	try {
-		await provisionVault({ address, token });
+		await provisionVault({ ...server, token });
 		if (!(await isAlive(vault, readIfThere(path)))) {
 			// Before the root token ends, else a failed write would leave nobody who may issue. The folder is closed; the
 			// container that reads the file has another user.
-			writeFileSync(`${path}.new`, await createIssuerToken({ address, token }), { mode: 0o444 });
+			writeFileSync(`${path}.new`, await createIssuerToken({ ...server, token }), { mode: 0o444 });
 			renameSync(`${path}.new`, path);
 		}
 		for (const role of roles) {
@@ -49,11 +50,11 @@ async function provision(path: string): Promise<void> {
 	}
 }
 
-async function readRootToken(address: string): Promise<string> {
+async function readRootToken(server: Pick<Parameters<typeof makeRootToken>[0], "address" | "tls">): Promise<string> {
 	const lines = (await text(process.stdin)).split("\n").map((line) => line.trim());
 	const [first = "", ...more] = lines.filter((line) => line !== "");
 	// Unseal keys are plain base64 or hex.
-	return first.includes(".") ? first : makeRootToken({ address, keys: [first, ...more] });
+	return first.includes(".") ? first : makeRootToken({ ...server, keys: [first, ...more] });
 }
 
 // What was issued before goes on: whoever holds it need not be started again.

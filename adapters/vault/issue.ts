@@ -1,5 +1,6 @@
 // Hands out the credentials of a role: its role-id and a single-use secret-id, response-wrapped.
 
+import type { ServerTls } from "../serverTls.ts";
 import { openVault } from "./connection.ts";
 import type { Role } from "./policies.ts";
 import { retryCommit } from "./retryCommit.ts";
@@ -14,8 +15,9 @@ export async function issueCredentials(options: {
 	address: string;
 	issuerToken: string;
 	role: Role;
+	tls?: ServerTls | undefined;
 }): Promise<{ roleId: string; wrappedSecretId: string }> {
-	const vault = openVault({ address: options.address, token: () => options.issuerToken });
+	const vault = openVault({ address: options.address, tls: options.tls, token: () => options.issuerToken });
 	const role = `auth/approle/role/lethe-${options.role}`;
 	try {
 		await vault.write("auth/token/renew-self");

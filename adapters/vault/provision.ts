@@ -3,6 +3,7 @@
 import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createLogKeys } from "../logs/logKeys.ts";
+import type { ServerTls } from "../serverTls.ts";
 import { openVault, type VaultConnection, vaultFailure } from "./connection.ts";
 import { globalHmacKeys, hmacKeySpec } from "./hmacKeys.ts";
 import { names, policies, roles } from "./policies.ts";
@@ -20,12 +21,15 @@ const webhookKeyPeriod = "8760h";
 // Outlives a deployment that stands still for long; each issue renews it.
 const issuerPeriod = "8760h";
 
+/** Which Vault, and a token that may set it up. */
+type Target = { address: string; token: string; tls?: ServerTls | undefined };
+
 /**
  * Mounts `transit/` and `kv/` (version 2), enables AppRole, writes policies and roles, creates the global keys and the logs' pair.
  * @throws LetheError `keys_unavailable` when Vault is away, `internal` when the token may not do this
  */
-export async function provisionVault(options: { address: string; token: string }): Promise<void> {
-	const vault = openVault({ address: options.address, token: () => options.token, timeoutMs: 30_000 });
+export async function provisionVault(options: Target): Promise<void> {
+	const vault = openVault({ ...options, token: () => options.token, timeoutMs: 30_000 });
 	try {
 		await mount(vault, "sys/mounts", names.transit, { type: "transit" });
 		await mount(vault, "sys/mounts", names.kv, { type: "kv", options: { version: "2" } });
@@ -66,8 +70,8 @@ export async function provisionVault(options: { address: string; token: string }
  * Makes the token with which a launcher hands out credentials; it outlives the root token that makes it.
  * It may only create response-wrapped secret-ids of the `lethe-*` roles and read their role-ids.
  */
-export async function createIssuerToken(options: { address: string; token: string }): Promise<string> {
-	const vault = openVault({ address: options.address, token: () => options.token });
+export async function createIssuerToken(options: Target): Promise<string> {
+	const vault = openVault({ ...options, token: () => options.token });
 	try {
 		const answer = await vault.write("auth/token/create-orphan", {
 			policies: ["lethe-issuer"],

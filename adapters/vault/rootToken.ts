@@ -1,5 +1,6 @@
 // A root token made by a quorum of unseal or recovery keys, for a set-up after the first one's was revoked.
 
+import type { ServerTls } from "../serverTls.ts";
 import { openVault } from "./connection.ts";
 
 /**
@@ -7,8 +8,12 @@ import { openVault } from "./connection.ts";
  * @throws LetheError `keys_unavailable` when Vault is away, `internal` when it refuses a key
  * @throws Error when these keys are too few
  */
-export async function makeRootToken(options: { address: string; keys: string[] }): Promise<string> {
-	const vault = openVault({ address: options.address, token: () => "" });
+export async function makeRootToken(options: {
+	address: string;
+	keys: string[];
+	tls?: ServerTls | undefined;
+}): Promise<string> {
+	const vault = openVault({ address: options.address, tls: options.tls, token: () => "" });
 	try {
 		await vault.remove("sys/generate-root/attempt");
 		const { otp, nonce } = await vault.write("sys/generate-root/attempt");

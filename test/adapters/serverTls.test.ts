@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { type AddressInfo, connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -18,6 +18,9 @@ import { openMongo } from "../../cli/canary/mongo.ts";
 import { openRedis } from "../../cli/canary/redis.ts";
 import { ConfigError, loadConfig } from "../../config.ts";
 import { localCertificate } from "../../stack/localCertificate.ts";
+import { bareEnvironment, run, start } from "../harness/programs.ts";
+import { until } from "../harness/until.ts";
+import { issuerToken } from "./vault/helper.ts";
 
 describe("mutual TLS", () => {
 	const dir = mkdtempSync(join(tmpdir(), "lethe-mutual-"));
@@ -100,6 +103,25 @@ describe("mutual TLS", () => {
 			const time = await readTime({ address: `https://127.0.0.1:${port}`, tls });
 			assert.ok(Math.abs(time - Date.now()) < 60_000);
 		});
+	});
+
+	it("with Vault, for whoever sets it up and hands out its credentials too", async () => {
+		const { authorityFile, certificateFile, keyFile } = await localCertificate(join(dir, "own"));
+		const env = bareEnvironment({
+			VAULT_ADDR: `https://127.0.0.1:${await gateFor("VAULT_ADDR")}`,
+			...{ VAULT_TLS_CA_FILE: authorityFile, VAULT_TLS_CERTIFICATE_FILE: certificateFile, VAULT_TLS_KEY_FILE: keyFile },
+		});
+		for (const input of ["hvs.none\n", "bm9uZQ==\n"]) {
+			const { code, error } = await run(process.execPath, ["stack/provision.ts", join(dir, "issuer")], { env, input });
+			assert.deepEqual([code, /^Vault refuses what is on standard input\./.test(error)], [1, true], error);
+		}
+		const issuerTokenFile = join(dir, "issuer-token");
+		writeFileSync(issuerTokenFile, issuerToken);
+		mkdirSync(join(dir, "api"));
+		const issuing = start(process.execPath, ["stack/credentials.ts", issuerTokenFile, dir, "api:api"], { env });
+		await until(() => existsSync(join(dir, "api", "api")) || issuing.output() !== "");
+		assert.equal(issuing.output(), "");
+		assert.equal(await issuing.end(), 0);
 	});
 
 	it("with Temporal", async () => {
