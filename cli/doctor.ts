@@ -60,7 +60,7 @@ export async function examine(): Promise<Finding[]> {
 			mongodb: "Start MongoDB, or correct MONGODB_URL.",
 			vault: "Start and unseal Vault, or correct VAULT_ADDR.",
 			redis: "Start Redis, or correct REDIS_URL; messages wait in MongoDB meanwhile.",
-			quarantine: "Run `lethe restore`.",
+			quarantine: "Run `lethe restore`; where it was not compared yet, mend what it names: Vault, or LETHE_LEDGER_DIR.",
 			temporal: "Start Temporal, or correct TEMPORAL_ADDRESS; messages wait in MongoDB meanwhile.",
 		};
 		const { policies, ...servers } = deps.checks;

@@ -25,6 +25,7 @@ export function createQuarantine(deps: {
 	let known: Life | undefined;
 	let running = false;
 	let isAskedAgain = false;
+	const failure = createFailure(deps.log);
 	// How often the store was out of sight, and up to which time it has been looked at since.
 	let losses = 0;
 	let settled = 0;
@@ -55,7 +56,9 @@ export function createQuarantine(deps: {
 		try {
 			await compare();
 			settled = seen;
-		} catch {
+			failure.end();
+		} catch (error) {
+			failure.tell(error);
 			// A server that is away says nothing of the store's age: what was known last stands.
 			if (seen !== settled && (await isAsBefore().catch(() => false))) settled = seen;
 		} finally {
@@ -66,7 +69,7 @@ export function createQuarantine(deps: {
 
 	function checkAge(): void {
 		if (known === undefined || isOld(known.standing))
-			throw new LetheError("quarantined", { cause: known?.standing ?? "not compared yet" });
+			throw new LetheError("quarantined", { cause: known?.standing ?? `not compared yet ${failure.why()}`.trim() });
 	}
 
 	function check(): void {
@@ -101,5 +104,22 @@ export function createQuarantine(deps: {
 		},
 		/** Only that of its age. @throws LetheError quarantined */
 		checkAge,
+	};
+}
+
+/** Why the last look found nothing out; each reason is told once, or nobody would know why a process does nothing. */
+function createFailure(log: { error: (fields: object, message: string) => void }) {
+	let why = "";
+	return {
+		tell(error: unknown): void {
+			const { code = "failed", cause } = error as { code?: string; cause?: unknown };
+			const now = typeof cause === "string" ? `${code}: ${cause}` : code;
+			if (now !== why) log.error({ code, cause }, "the store can't be compared with the ledger");
+			why = now;
+		},
+		end(): void {
+			why = "";
+		},
+		why: () => why,
 	};
 }

@@ -12,9 +12,10 @@ function open(standing: EpochStanding = "current") {
 	const world = { stored: epochOf(7) as Epoch | undefined, standing, isLedgerAway: false, isStoreAway: false };
 	let forgotten = 0;
 	const stored = async () => {
-		if (world.isStoreAway) throw new LetheError("store_unavailable");
+		if (world.isStoreAway) throw new LetheError("store_unavailable", { cause: "ledger file EACCES" });
 		return world.stored;
 	};
+	const told: object[] = [];
 	const quarantine = createQuarantine({
 		async life() {
 			const found = await stored();
@@ -23,9 +24,9 @@ function open(standing: EpochStanding = "current") {
 		},
 		stored,
 		forget: () => forgotten++,
-		log: { error: () => undefined },
+		log: { error: (fields) => void told.push(fields) },
 	});
-	return { world, quarantine, forgotten: () => forgotten };
+	return { world, quarantine, told, forgotten: () => forgotten };
 }
 
 describe("a process and its store", () => {
@@ -37,6 +38,21 @@ describe("a process and its store", () => {
 		world.standing = "current";
 		await quarantine.refresh();
 		quarantine.check();
+	});
+
+	it("says once why nobody could compare them, in its log and to whoever asks", async () => {
+		const { world, quarantine, told } = open();
+		world.isStoreAway = true;
+		for (let looks = 0; looks < 3; looks++) await quarantine.refresh();
+		const why = { code: "store_unavailable", cause: "ledger file EACCES" };
+		assert.deepEqual(told, [why]);
+		assert.throws(quarantine.check, { cause: "not compared yet store_unavailable: ledger file EACCES" });
+		world.isStoreAway = false;
+		await quarantine.refresh();
+		quarantine.check();
+		world.isStoreAway = true;
+		await quarantine.refresh();
+		assert.deepEqual(told, [why, why], "another time is told again");
 	});
 
 	it("forgets what it knows of the store while that is old, and when it begins another life", async () => {
