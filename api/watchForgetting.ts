@@ -7,7 +7,7 @@ import type { Metrics } from "./metrics.ts";
 
 type WatchedDeps = Pick<ApiDeps, "clock" | "keyVersions"> & {
 	store: {
-		cohorts: Pick<ApiDeps["store"]["cohorts"], "oldestDueAt">;
+		cohorts: Pick<ApiDeps["store"]["cohorts"], "oldestDue">;
 		messages: Pick<ApiDeps["store"]["messages"], "findUnreadable">;
 		ledgerWaiting: Pick<ApiDeps["store"]["ledgerWaiting"], "oldest">;
 	};
@@ -18,7 +18,7 @@ type WatchedDeps = Pick<ApiDeps, "clock" | "keyVersions"> & {
 export function watchForgetting(metrics: Pick<Metrics, "watch">, deps: WatchedDeps): void {
 	const lagMs = async () => {
 		const now = deps.clock();
-		return Math.max(0, now - ((await deps.store.cohorts.oldestDueAt(now)) ?? now));
+		return Math.max(0, now - ((await deps.store.cohorts.oldestDue(now))?.dueAt ?? now));
 	};
 	const { purgeLagMsMax, keyPeriods } = deps.limits;
 	metrics.watch(

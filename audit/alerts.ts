@@ -23,7 +23,10 @@ type Severity = (typeof severities)[number];
 
 /** Code → how bad it is, and what to do. */
 const catalogue = {
-	purge_late: ["critical", "See what holds the worker or the cohort up: `lethe keys list --cohort ID`."],
+	purge_late: [
+		"critical",
+		"See what holds the worker or the cohort up: `lethe doctor` names it, `lethe keys list --cohort ID` says what needs it.",
+	],
 	message_unreadable: [
 		"critical",
 		"Put its document's `archive` back as a backup of MongoDB has it: what is due of it is done within ten minutes.",
@@ -105,7 +108,7 @@ export type AlertsDeps = Omit<KeyNeedsDeps, "store"> & {
 	sendQueues: { failing: (names: readonly string[]) => Promise<Map<string, Failing>> };
 	store: KeyNeedsDeps["store"] & {
 		apiKeys: { findEnds: (tenantId: string) => Promise<{ _id: string; endsAt: number }[]> };
-		cohorts: { oldestDueAt: (now: number) => Promise<Cohort["dueAt"] | undefined> };
+		cohorts: { oldestDue: (now: number) => Promise<Pick<Cohort, "_id" | "dueAt"> | undefined> };
 		ledgerWaiting: { oldest: (itemsMax: number) => Promise<WaitingEntry[]> };
 		messages: {
 			findUnintegrated: (until: number, itemsMax: number) => Promise<Message[]>;
@@ -149,7 +152,7 @@ export async function findAlerts(
 		return raised;
 	};
 	const looks: Record<string, () => Promise<Raised[]>> = {
-		purge: () => latePurge(deps, now),
+		purge: () => latePurge(deps, now, of?.tenantId),
 		messages: () => unreadableMessages(deps, of?.tenantId),
 		ledger: () => lateLedger(deps, now),
 		evidence: () => lookAtEvidence(deps, now),
@@ -175,10 +178,15 @@ export async function findAlerts(
 		.toSorted((one, other) => severities.indexOf(one.severity) - severities.indexOf(other.severity));
 }
 
-async function latePurge({ store, limits: { purgeLagMsMax } }: AlertsDeps, now: number): Promise<Raised[]> {
-	const dueAt = await store.cohorts.oldestDueAt(now);
-	const isLate = dueAt !== undefined && now - dueAt > purgeLagMsMax;
-	return isLate ? [{ code: "purge_late", since: dueAt + purgeLagMsMax }] : [];
+// Which cohort it is no tenant is told: it may be another's.
+async function latePurge(
+	{ store, limits: { purgeLagMsMax } }: AlertsDeps,
+	now: number,
+	of?: string,
+): Promise<Raised[]> {
+	const oldest = await store.cohorts.oldestDue(now);
+	if (!oldest || now - oldest.dueAt <= purgeLagMsMax) return [];
+	return [{ code: "purge_late", ...(of ? {} : { about: oldest._id }), since: oldest.dueAt + purgeLagMsMax }];
 }
 
 /** What is due of them is not done, nor told anywhere else. */

@@ -98,8 +98,8 @@ export function createCohortStore(collection: mongo.Collection<Cohort>) {
 
 function createCohortWatch(collection: mongo.Collection<Cohort>) {
 	return {
-		/** When the cohort was due that is overdue for the longest; undefined when none is. */
-		oldestDueAt: (now: number) =>
+		/** The cohort that is overdue for the longest; undefined when none is. */
+		oldestDue: (now: number) =>
 			guardStore(async () => {
 				const oldest = standingStates.map((state) =>
 					collection
@@ -108,8 +108,8 @@ function createCohortWatch(collection: mongo.Collection<Cohort>) {
 						.limit(1)
 						.toArray(),
 				);
-				const dues = (await Promise.all(oldest)).flat().map(({ dueAt }) => dueAt);
-				return dues.length > 0 ? Math.min(...dues) : undefined;
+				const dues = (await Promise.all(oldest)).flat().map(({ _id, dueAt }) => ({ _id, dueAt }));
+				return dues.toSorted((one, other) => one.dueAt - other.dueAt).at(0);
 			}),
 		/** Open cohorts whose key is that old, the oldest first. */
 		findKeysMadeBefore: (madeAt: number, itemsMax: number) =>

@@ -85,6 +85,9 @@ describe("/v1/alerts", () => {
 		const [alert] = await list();
 		assert.deepEqual([alert?.code, alert?.severity], ["purge_late", "critical"]);
 		assert.equal(alert?.since, new Date(dueAt + hour).toISOString());
+		assert.equal(alert?.about, undefined, "whose it is concerns no other tenant");
+		const [everybodys] = await findEverybodys();
+		assert.deepEqual([everybodys?.code, everybodys?.about], ["purge_late", cohortId], "for `lethe keys list --cohort`");
 		await api.store.cohorts.advance(cohortId, "open", "closing");
 		await api.store.cohorts.advance(cohortId, "closing", "destroyed");
 		assert.deepEqual(await codes(), []);
