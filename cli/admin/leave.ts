@@ -1,8 +1,10 @@
 // A tenant's leave: its open messages end, it gets its data, then its keys and records are destroyed by the worker, with proof.
 
+import { access, constants } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { TenantDocument } from "../../adapters/mongo/models.ts";
+import { makeFolder } from "../../adapters/onDisk.ts";
 import type { Deps } from "../../deps.ts";
 import { limits } from "../../domain/limits.ts";
 import { removeIdentityProvider } from "../administer.ts";
@@ -22,6 +24,7 @@ export async function leave(deps: Deps, tenantId: string, folder: string) {
 	if (!found) throw new Error(`there is no tenant ${tenantId}. Correct its id.`);
 	await refuseHeld(deps, tenantId);
 	await refuseUnanswered(deps, tenantId);
+	await requireFolder(folder);
 	await begin(deps, found);
 	const exporting = await until(deps, tenantId, "ending open messages", ({ standing }) => {
 		return standing?.state !== "leaving" || standing.step !== "ending";
@@ -43,6 +46,17 @@ export async function leave(deps: Deps, tenantId: string, folder: string) {
 		throw new Error(`${tenantId} was resumed meanwhile. Run this again to have it leave.`);
 	const certificates = await writeCertificates(deps, tenantId, folder);
 	return { tenantId, standing: "left", certificateId: left.standing.certificateId, certificates, folder, ...exported };
+}
+
+/** From then on its messages end: that there is nowhere to write what it is handed is known before. */
+async function requireFolder(folder: string): Promise<void> {
+	try {
+		await makeFolder(folder);
+		await access(folder, constants.W_OK);
+	} catch (error) {
+		const { code = "failed" } = error as { code?: string };
+		throw new Error(`${folder} can't be written to (${code}). Name with --to a folder that this user may write to.`);
+	}
 }
 
 async function begin(deps: Deps, { _id, standing }: TenantDocument): Promise<void> {

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -243,6 +243,14 @@ describe("a tenant's leave from the command line", () => {
 		assert.ok(standing?.state === "leaving" && standing.step === "exporting", "its keys stand");
 		const elsewhere = await withSweeps(() => leave(deps, other, join(folder, "own")));
 		assert.deepEqual([elsewhere.standing, elsewhere.messageCount], ["left", 1]);
+	});
+
+	it("a folder that can't be written to refuses it before anything of the tenant ends", async () => {
+		const tenantId = await addTenant();
+		const file = join(folder, "file");
+		writeFileSync(file, "");
+		await assert.rejects(leave(deps, tenantId, join(file, "data")), /can't be written to \(ENOTDIR\)\. Name with --to/);
+		assert.equal((await engine.store.tenants.find(tenantId))?.standing, undefined);
 	});
 
 	it("a legal hold refuses it before anything is touched, and a tenant that is not there is told", async () => {
