@@ -1,8 +1,10 @@
 // A sender's half of a send queue: takes jobs at the queue's rate, while its carrier is well.
 
+import { setTimeout as sleep } from "node:timers/promises";
 import { type Job, Worker } from "bullmq";
 import { Redis } from "ioredis";
 import { type Circuit, createCircuit, type Told } from "../../domain/circuit.ts";
+import { limits } from "../../domain/limits.ts";
 import type { ServerTls } from "../serverTls.ts";
 import { lineOptions } from "./connect.ts";
 import { tellHealth } from "./health.ts";
@@ -47,17 +49,25 @@ export function createSendWorker(options: {
 	const sent = countSent(connection, options);
 	const health = tellHealth(connection, options);
 
+	const inHand = new Set<Promise<Told>>();
+	let isOver = false;
+	async function make(job: Attempted): Promise<Told> {
+		const made = options.handle(job, turns);
+		inHand.add(made);
+		return made.finally(() => inHand.delete(made));
+	}
+
 	const turns = createTurns({ ...options, buckets, bucket, circuit, rateLimit: (ms) => worker.rateLimit(ms) });
 	const worker: Worker = new Worker(
 		options.sendQueue,
 		async ({ data }: Job<{ m: string; a: number; s?: number }>) => {
 			const job = { messageId: data.m, attempt: data.a, sendQueue: options.sendQueue };
 			const segments = data.s ?? 1;
-			if (!(await turns.wait(job, segments))) return;
+			if (!(await turns.wait(job, segments)) || isOver) return;
 			sent.count(segments);
 			let told: Told;
 			try {
-				told = await options.handle(job, turns);
+				told = await make(job);
 			} catch (error) {
 				options.onError(error as Error);
 				// BullMQ keeps the reason and the stack of a failure, in the queue's events too: they may quote anything.
@@ -89,9 +99,13 @@ export function createSendWorker(options: {
 		},
 		/** The queue's carrier was opened anew: what is known of the one before keeps the queue shut for two seconds at most. */
 		retry: circuit.retry,
+		/** Resolves once what is in hand has ended; whatever else it ends by, a Redis that is away keeps nobody waiting. */
 		async close(): Promise<void> {
-			await worker.close();
-			await Promise.all([sent.close(), health.close()]);
+			const ended = worker.close().then(() => Promise.all([sent.close(), health.close()]));
+			const isAway = sleep(limits.queuesAnswerMsMax, "away" as const, { ref: false });
+			// What still waits for its turn is driven on from the store.
+			isOver = (await Promise.race([ended, isAway])) === "away";
+			await Promise.allSettled(inHand);
 			connection.disconnect();
 		},
 	};

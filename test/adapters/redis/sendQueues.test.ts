@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { type AddressInfo, connect, createServer } from "node:net";
 import { after, before, describe, it } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Redis } from "ioredis";
 import { createSendQueues, type SendJob, type SendQueues } from "../../../adapters/redis/sendQueues.ts";
 import { createSendWorker } from "../../../adapters/redis/sendWorker.ts";
@@ -388,6 +389,41 @@ describe("send queues without an answer from Redis", () => {
 		} finally {
 			line.reset();
 			await worker.close();
+			await queues.close();
+		}
+	});
+
+	it("have their senders end while it hangs, once what is in hand has ended", async () => {
+		const queues = open();
+		const sendQueue = "qend";
+		let free = (): void => undefined;
+		const held = new Promise<void>((resolve) => {
+			free = resolve;
+		});
+		let [began, ended] = [0, 0];
+		const worker = createSendWorker({
+			...{ prefix, clock: Date.now, concurrency: 2, ratePerSecond: 1_000, onError: () => undefined },
+			...{ url: `redis://127.0.0.1:${line.port}`, sendQueue },
+			async handle() {
+				if (began++ === 0) return;
+				await held;
+				ended++;
+			},
+		});
+		try {
+			for (let count = 1; count <= 2; count++) {
+				await queues.add(jobOf(sendQueue));
+				await until(() => Promise.resolve(began === count));
+			}
+			line.set("hung");
+			await sleep(1_000);
+			const closed = worker.close().then(() => ended);
+			assert.equal(await Promise.race([closed, sleep(1_000, "waits", { ref: false })]), "waits");
+			free();
+			const late = sleep(limits.queuesAnswerMsMax + 3_000, "late", { ref: false });
+			assert.equal(await Promise.race([closed, late]), 1);
+		} finally {
+			line.set("whole");
 			await queues.close();
 		}
 	});
