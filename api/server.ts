@@ -29,7 +29,8 @@ async function run(): Promise<void> {
 		setTimeout(() => process.exit(1), endMsMax).unref();
 		await app.close();
 		await deps.close();
-		process.exit(0);
+		// Whoever stopped it for a reason of its own has said so.
+		process.exit(process.exitCode ?? 0);
 	};
 	// With a launcher that died too: nobody is left to stop this process.
 	for (const reason of ["SIGTERM", "SIGINT", "disconnect"])
