@@ -66,7 +66,7 @@ import { createCheckpoints } from "./audit/checkpoints.ts";
 import { createEvidence, type Evidence } from "./audit/evidence.ts";
 import { createEvidenceExports } from "./audit/evidenceExport.ts";
 import { type Config, ConfigError, required, type VaultRole } from "./config.ts";
-import { LetheError } from "./domain/errors.ts";
+import { errorCatalogue, LetheError } from "./domain/errors.ts";
 import { formatId, type IdKind } from "./domain/ids.ts";
 import { limits } from "./domain/limits.ts";
 import { segmentText } from "./domain/segments.ts";
@@ -148,11 +148,7 @@ export async function createDeps(config: Config, name: ProcessName) {
 	const logWriter = openLogWriter(config, name, async () => config.logs.recipient ?? (await logKeys?.recipient()));
 	const destination = logWriter ?? (isLongRunning(name) ? process.stdout : process.stderr);
 	const log = createLog({ level: config.logLevel, process: name, destination });
-	const connection = await connectMongo({
-		url: required(config.mongodb.url, "MONGODB_URL"),
-		database: config.mongodb.database,
-		tls: config.mongodb.tls,
-	});
+	const connection = await connectStore(config);
 	const stored = createStore(connection, { clock, randomToken: () => randomBytes(9).toString("base64url") });
 	const vault = await openVaultRoles(config, rolesOf[name], clock, log).catch(async (error) => {
 		await stored.close();
@@ -404,11 +400,7 @@ export async function createLogReading(config: Config, roles: readonly ("logread
 	const ids = createIds();
 	const log = createLog({ level: "error", process: "logreader", destination: process.stderr });
 	const dir = required(config.logs.dir, "LETHE_LOG_DIR");
-	const connection = await connectMongo({
-		url: required(config.mongodb.url, "MONGODB_URL"),
-		database: config.mongodb.database,
-		tls: config.mongodb.tls,
-	});
+	const connection = await connectStore(config);
 	const store = createStore(connection, { clock, randomToken: () => randomBytes(9).toString("base64url") });
 	const vault = await openVaultRoles(config, roles, clock, log).catch(async (error) => {
 		await store.close();
@@ -437,6 +429,23 @@ export async function createLogReading(config: Config, roles: readonly ("logread
 			await store.close();
 		},
 	};
+}
+
+/** @throws ConfigError with the driver's word for why: its sentence may quote what of the URL it took for a host. */
+async function connectStore({ mongodb: { url, database, tls } }: Config): Promise<MongoConnection> {
+	return connectMongo({ url: required(url, "MONGODB_URL"), database, tls }).catch((error) => {
+		const { codeName, name } = error as { codeName?: string; name: string };
+		throw new ConfigError(`MongoDB can't be reached (${codeName ?? name}): start it, or correct MONGODB_URL.`);
+	});
+}
+
+/** Why a process can't start, for whoever runs it: what failed, and what of Vault refused, or a word of ours for why. */
+export function tellFailure(error: LetheError): string {
+	const { code, cause } = error;
+	const { operation, path, status } = vaultFailure(error) ?? {};
+	const told = typeof cause === "string" ? cause : "";
+	const why = status ? `Vault answered ${status} to ${operation} ${path}` : told;
+	return `${code}: ${errorCatalogue[code].title}${why && ` (${why})`}`;
 }
 
 /** Their logs are kept. A command's lines are for who called it, beside what it prints. */

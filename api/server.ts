@@ -1,7 +1,7 @@
 // Runs the API: reads the settings, opens what it needs, listens, and ends in order.
 
 import { ConfigError, loadConfig } from "../config.ts";
-import { createDeps } from "../deps.ts";
+import { createDeps, tellFailure } from "../deps.ts";
 import { LetheError } from "../domain/errors.ts";
 import { createApp } from "./app.ts";
 import { ListenError, listen } from "./listen.ts";
@@ -10,9 +10,10 @@ const endMsMax = 20_000;
 
 await run().catch((error: unknown) => {
 	// Drivers' messages may quote a connection string; a setting's names the mend.
-	const known = [ConfigError, LetheError, ListenError].some((kind) => error instanceof kind);
+	const known = [ConfigError, ListenError].some((kind) => error instanceof kind);
 	const { name, code, message } = error as Error & { code?: string };
-	process.stderr.write(`The API can't start: ${known ? message : [name, code].filter(Boolean).join(" ")}\n`);
+	const why = error instanceof LetheError ? tellFailure(error) : [name, code].filter(Boolean).join(" ");
+	process.stderr.write(`The API can't start: ${known ? message : why}\n`);
 	process.exit(1);
 });
 

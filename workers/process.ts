@@ -1,6 +1,7 @@
 // How every process of Lethe begins and ends: says when it is ready, stops on a signal, says in one line why it can't.
 
-import { errorCatalogue, LetheError } from "../domain/errors.ts";
+import { tellFailure } from "../deps.ts";
+import { LetheError } from "../domain/errors.ts";
 
 export type RunningProcess = {
 	/** What to tell the launcher, such as a URL. */
@@ -40,7 +41,7 @@ export async function runProcess(start: () => Promise<RunningProcess>): Promise<
 
 function fail(error: unknown): void {
 	const { name, code, message } = error as { name?: string; code?: string; message?: string };
-	const why = error instanceof LetheError ? `${error.code}: ${errorCatalogue[error.code].title}` : (code ?? message);
+	const why = error instanceof LetheError ? tellFailure(error) : (code ?? message);
 	process.stderr.write(`${name ?? "Error"}: ${why ?? "failed"}\n`);
 	process.exit(1);
 }
