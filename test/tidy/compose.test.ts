@@ -23,6 +23,7 @@ type Service = {
 	command?: string[];
 	entrypoint?: string[];
 	environment?: Record<string, string>;
+	env_file?: { path: string; required: boolean }[];
 	secrets?: string[];
 	volumes?: string[];
 	ports?: string[];
@@ -77,6 +78,17 @@ for (const [name, service] of ours) {
 		}
 	});
 }
+
+test("a setting that stands in .env reaches every process, but for what the containers are made of", () => {
+	const ofContainers =
+		/_FILE$|^(LETHE_(ENVIRONMENT|LOG_DIR|LEDGER_DIR|API_PORT|TLS_HOST|TLS_PORT)|TEMPORAL_(ADDRESS|NAMESPACE)|VAULT_ADDR)$/;
+	for (const [name, { env_file, environment = {} }] of ours) {
+		assert.deepEqual(env_file, [{ path: ".env", required: false }], name);
+		for (const variable of Object.keys(settings).filter((one) => one in environment && !ofContainers.test(one))) {
+			assert.ok(environment[variable]?.startsWith(`\${${variable}:-`), `${name} has ${variable} fixed`);
+		}
+	}
+});
 
 test("each process has the credentials of its own roles, kept fresh by the credentials service", () => {
 	const rolesOf = (name: string) => Object.keys(loadConfig(environmentOf(serviceOf(name))).vault.credentials).sort();
