@@ -192,8 +192,22 @@ test("every lasting service has a health check, and everything waits for what it
 
 test("what uses the stores starts after `lethe admin prepare` has made them ready", () => {
 	assert.deepEqual(serviceOf("prepare").command, ["admin", "prepare"]);
-	for (const name of ["api", "worker", "sender", "cli"]) {
+	for (const name of ["api", "worker", "sender"]) {
 		assert.equal(serviceOf(name).depends_on?.prepare?.condition, "service_completed_successfully", name);
+	}
+});
+
+test("a command is run while servers are away: it waits for its credentials alone", () => {
+	for (const [name, { depends_on }] of ours.filter(([, { profiles }]) => profiles?.includes("cli"))) {
+		assert.deepEqual(depends_on, { credentials: { condition: "service_healthy" } }, name);
+	}
+});
+
+test("whoever goes through a store has more memory than its heap is bounded to, or it would be killed without a word", () => {
+	const [, heapMb] = /--max-old-space-size=(\d+)/.exec(nodeOptions) ?? [];
+	for (const name of running.filter((one) => one !== "prepare")) {
+		const [, count, unit] = /^(\d+)([mg])$/.exec(serviceOf(name).deploy.resources.limits.memory) ?? [];
+		assert.ok(Number(count) * (unit === "g" ? 1024 : 1) > Number(heapMb), name);
 	}
 });
 
