@@ -1,6 +1,8 @@
 // What the API counts. Labels are routes, codes and enums; nothing that tells of a person.
 
+import { setTimeout as sleep } from "node:timers/promises";
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import { limits } from "../domain/limits.ts";
 
 export type Metrics = ReturnType<typeof createMetrics>;
 
@@ -35,14 +37,15 @@ export function createMetrics() {
 		registers: [registry],
 	});
 
-	/** A figure that is read when it is asked for; none while that fails. */
+	/** A figure that is read when it is asked for; none while that fails or takes too long: the others are told meanwhile. */
 	function watch(name: string, help: string, read: () => Promise<number>): void {
 		new Gauge({
 			name,
 			help,
 			registers: [registry],
 			async collect() {
-				this.set(await read().catch(() => Number.NaN));
+				const late = sleep(limits.metricReadMsMax, Number.NaN, { ref: false });
+				this.set(await Promise.race([read().catch(() => Number.NaN), late]));
 			},
 		});
 	}

@@ -40,6 +40,8 @@ export const limits = {
 	// What a readiness check has not found by then is down; what it found is told for so long.
 	readinessCheckMsMax: 2_000,
 	readinessKeptMs: 1_000,
+	// A figure that a scrape asks a server for: whoever scrapes waits ten seconds by itself, for all of them.
+	metricReadMsMax: 3_000,
 	// Failures to authenticate from one address within a minute: the first are not slowed, each further one longer.
 	failuresFreeMax: 20,
 	failureStepMs: 20,
