@@ -3,7 +3,7 @@
 import type { Cohort } from "../adapters/mongo/models.ts";
 import { LetheError } from "../domain/errors.ts";
 import { finalStates } from "../domain/lifecycle.ts";
-import { type Message, noEnd, type SealedObjectName } from "../domain/message.ts";
+import { isReadable, type Message, noEnd, type SealedObjectName } from "../domain/message.ts";
 import type { HoldRecord } from "../domain/subject.ts";
 import type { Transition } from "../domain/transition.ts";
 import type { ActivityDeps } from "./deps.ts";
@@ -69,6 +69,7 @@ export function createKeepHeld(deps: KeepHeldDeps) {
 			await deps.dropEndedHolds(message);
 			return false;
 		}
+		if (!isReadable(message)) return setAside(message, skip);
 		try {
 			if (await messages.transition(await rewrapUnder(deps, cohort, object, message, holdId))) return true;
 		} catch (error) {
@@ -79,6 +80,13 @@ export function createKeepHeld(deps: KeepHeldDeps) {
 		}
 		// Another worker was faster, or the hold was released in between: the next page shows which.
 		skip.add(message._id);
+		return false;
+	}
+
+	// Where it is to go is among what nobody can read of it. The sweep finds it, and has it be an alert.
+	async function setAside({ _id }: Message, skip: Set<string>): Promise<false> {
+		await messages.transition({ id: _id, set: { nextCheckAt: deps.clock() } });
+		skip.add(_id);
 		return false;
 	}
 }

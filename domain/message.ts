@@ -210,6 +210,11 @@ export function currentFacts({
 	return { ...facts, context: { ...context, ...last.facts } };
 }
 
+/** False of a message as far as it is stored where nobody can read the rest: nor can it be judged then. */
+export function isReadable({ facts }: { facts?: Facts | undefined }): boolean {
+	return facts !== undefined;
+}
+
 /** Whether its run drives nothing else. */
 export function hasOwnRun({ submissionSize, sharesRun }: Pick<Message, "submissionSize" | "sharesRun">): boolean {
 	return submissionSize === 1 && !sharesRun;

@@ -23,7 +23,7 @@ import { findDue } from "./findDue.ts";
 import { guardStore, guardWrite } from "./guard.ts";
 import { insertAll } from "./insertAll.ts";
 import type { Models, PurgePage } from "./models.ts";
-import { allOrError, findAside, readable, readableUntil, wholeOrError } from "./setAside.ts";
+import { allOrError, findAside, readable, readableUntil, wholeOrError, wholeOrStored } from "./setAside.ts";
 import { type Update, updateTogether } from "./updateTogether.ts";
 
 export type MessageStore = ReturnType<typeof createMessageStore>;
@@ -193,7 +193,7 @@ function createQueries(collection: mongo.Collection<Message>, clock: () => numbe
 			}),
 		/**
 		 * A page of the held messages whose object still has its wrapped key in this cohort, without ciphertext; none whose
-		 * id, or whose every hold, is in `skip`.
+		 * id, or whose every hold, is in `skip`. Of one that nobody can read there is what is not packed.
 		 */
 		findHeldIn: (cohortId: string, object: SealedObjectName, itemsMax: number, skip: ReadonlySet<string>) =>
 			guardStore(async () => {
@@ -201,7 +201,7 @@ function createQueries(collection: mongo.Collection<Message>, clock: () => numbe
 				const page: Message[] = [];
 				for await (const found of collection.find({ [`${object}.cohortId`]: cohortId }, { projection })) {
 					if (skip.has(found._id) || found.holds.every((hold) => skip.has(hold))) continue;
-					if (page.push(whole(found)) === itemsMax) break;
+					if (page.push(wholeOrStored(found)) === itemsMax) break;
 				}
 				return page;
 			}),

@@ -1,7 +1,6 @@
 // Proposals, published versions and the passes that apply them, in the store; and the messages, read page by page.
 
 import type { mongo } from "mongoose";
-import { LetheError } from "../../domain/errors.ts";
 import type { Message } from "../../domain/message.ts";
 import {
 	type PolicyVersion,
@@ -15,7 +14,7 @@ import { findDue } from "./findDue.ts";
 import { findPage, type Place } from "./findPage.ts";
 import { guardStore } from "./guard.ts";
 import { insertOnce } from "./insertOnce.ts";
-import { wholeOrError } from "./setAside.ts";
+import { wholeOrStored } from "./setAside.ts";
 
 /** A message without its ciphertext: all that judging it anew takes. */
 export type ScannedMessage = Omit<Message, "content" | "address"> & {
@@ -94,10 +93,7 @@ export function createMessageScan(collection: mongo.Collection<Message>) {
 						.find({ _id: { $gt: after } }, { projection })
 						.sort({ _id: 1 })
 						.limit(itemsMax)
-						.map((stored) => {
-							const message = wholeOrError(stored);
-							return message instanceof LetheError ? stored : message;
-						})
+						.map(wholeOrStored)
 						.toArray()) as ScannedMessage[],
 			),
 		countAll: () => guardStore(() => collection.estimatedDocumentCount()),

@@ -78,6 +78,12 @@ export function wholeOrError(stored: Stored): Message | LetheError {
 	}
 }
 
+/** The message, or of one that can't be read what is not packed; see `isReadable`. */
+export function wholeOrStored(stored: Stored): Message {
+	const message = wholeOrError(stored);
+	return message instanceof LetheError ? stored : message;
+}
+
 /** All of them, or what whoever asks for them is told where one can't be read. */
 export function allOrError(stored: Stored[]): Message[] | LetheError {
 	const read = stored.map(wholeOrError);

@@ -2,12 +2,11 @@
 
 import type { ScannedMessage } from "../../adapters/mongo/policies.ts";
 import type { Deps } from "../../deps.ts";
-import type { Facts } from "../../domain/decision.ts";
 import { isId } from "../../domain/ids.ts";
 import { type LedgerEntry, newestStandings } from "../../domain/ledger.ts";
 import { isFinal, openStates } from "../../domain/lifecycle.ts";
 import { closeLink } from "../../domain/link.ts";
-import { type Message, sealedObjects } from "../../domain/message.ts";
+import { isReadable, type Message, sealedObjects } from "../../domain/message.ts";
 import { takeFrom } from "../../domain/person.ts";
 import { type HoldRecord, isWide } from "../../domain/subject.ts";
 import type { TenantStanding } from "../../domain/tenancy.ts";
@@ -181,7 +180,7 @@ async function applyToMessages(
 
 	async function applyTo(scanned: ScannedMessage): Promise<void> {
 		const { _id } = scanned;
-		const isUnreadable = (scanned.facts as Facts | undefined) === undefined;
+		const isUnreadable = !isReadable(scanned);
 		// As it is now, holds that were applied again included. Of what can't be read the scan has all that is asked here.
 		const message = isUnreadable ? (scanned as Message) : await endOpen(_id);
 		if (!message) return;

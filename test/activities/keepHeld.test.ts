@@ -9,6 +9,7 @@ import type { HoldRecord } from "../../domain/subject.ts";
 import { end } from "../../domain/transition.ts";
 import { createEngine, type Engine } from "../harness/engine.ts";
 import { placeHold } from "../harness/records.ts";
+import { spoilArchive } from "../harness/spoilArchive.ts";
 
 const hour = 3600_000;
 const text = "The text in clear";
@@ -143,6 +144,27 @@ describe("what a hold keeps", () => {
 		await pass(hour);
 		assert.equal((await engine.read(held._id)).content, undefined);
 		assert.equal(await engine.memory.cohortKeys.exists(secondKey), false);
+	});
+
+	it("moves though nobody can read another that a hold keeps there; that one stays, is told, and goes once it is released", async () => {
+		const [held, unread] = (await delivered(2)) as [Message, Message];
+		const records = [await hold(held), await hold(unread)];
+		await spoilArchive(engine.connection, await engine.read(unread._id));
+		assert.equal(await purgeWhenDue(held), "waiting");
+		assert.deepEqual((await engine.read(held._id)).retention.content?.formerCohorts, [cohortOf(held)]);
+		const stored = () => engine.connection.collection<Message>("messages").findOne({ _id: unread._id });
+		assert.equal((await stored())?.content?.cohortId, cohortOf(held));
+		assert.ok(await engine.memory.cohortKeys.exists(cohortOf(held)));
+		await engine.activities.sweepPage();
+		assert.deepEqual(
+			(await engine.store.messages.findUnreadable(10)).map(({ _id }) => _id),
+			[unread._id],
+		);
+		for (const record of records) await release(record);
+		assert.equal(await runPurge(cohortOf(held)), "waiting");
+		assert.equal(await runPurge(cohortOf(held)), "destroyed");
+		assert.equal((await stored())?.content, undefined);
+		await engine.connection.collection<{ _id: string }>("messages").deleteOne({ _id: unread._id });
 	});
 
 	it("released while it is being moved, it is erased and not kept", async () => {
