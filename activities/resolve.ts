@@ -34,8 +34,9 @@ export function createResolve(deps: ResolveDeps) {
 		const askableAt = message.state === "sending" && attempt ? askableFrom(attempt, times) : now;
 		// Whatever brought the message here early: the carrier may yet hear of the attempt.
 		if (now < askableAt) return postpone(message, askableAt);
-		// By the clock of whoever made the attempt it may not be over yet: a look-up may show the message, and no absence.
-		const provenAt = askableAt + limits.clockSkewMs;
+		// By the clock of whoever made the attempt it may not be over yet, for each may differ from Vault's by the skew: a look-up
+		// may show the message, and no absence.
+		const provenAt = askableAt + 2 * limits.clockSkewMs;
 		const carrierIds = message.state === "submitted" && attempt ? carrierIdsOf(attempt) : [];
 		for (const carrierId of carrierIds) await deps.unpark(message._id, sendQueue, carrierId);
 		const found =

@@ -202,7 +202,7 @@ function renderCarrier({ name, manual, capabilities, receive }: Carrier): string
 	const { lookup } = capabilities;
 	const seconds = (ms: number) => `${ms / 1000} s`;
 	const asked = lookup
-		? `\n- an attempt whose outcome nobody knows is asked for: ${seconds(lookup.absentAfterMs)} after it; an answer that it is not known counts: ${seconds(lookup.absentAfterMs + limits.clockSkewMs)} after it; a receipt that is missing is asked for: after ${seconds(lookup.askAfterMs)}`
+		? `\n- an attempt whose outcome nobody knows is asked for: ${seconds(lookup.absentAfterMs)} after it; an answer that it is not known counts: ${seconds(lookup.absentAfterMs + 2 * limits.clockSkewMs)} after it; a receipt that is missing is asked for: after ${seconds(lookup.askAfterMs)}`
 		: "";
 	const regions = capabilities.regions.length > 0 ? `\n- regions: ${capabilities.regions.join(", ")}` : "";
 	const addresses = `Have receipts brought to \`/v1/callbacks/${name}/<queue>/receipts\` and what recipients write to

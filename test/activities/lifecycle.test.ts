@@ -373,7 +373,7 @@ describe("lifecycle, driven step by step", () => {
 
 	it("a sender that died before the socket write: absence is shown, the message is sent once", async () => {
 		const { message, reference } = await claimed(lasting());
-		await sweepAfter(limits.leaseMs + limits.carrierTimeoutMs + limits.clockSkewMs + 1);
+		await sweepAfter(limits.leaseMs + limits.carrierTimeoutMs + 2 * limits.clockSkewMs + 1);
 		const released = await engine.read(message._id);
 		assert.equal(released.state, "queued");
 		assert.equal(released.attempts[0]?.outcome, "absent");
@@ -430,7 +430,7 @@ describe("lifecycle, driven step by step", () => {
 		const ambiguous = async () => ({ kind: "ambiguous", code: "timeout" }) as const;
 		for (const [validForMs, state] of [
 			[300_000, "queued"],
-			[limits.carrierTimeoutMs + limits.clockSkewMs, "expired"],
+			[limits.carrierTimeoutMs + 2 * limits.clockSkewMs, "expired"],
 		] as const) {
 			const deadlineAt = engine.clock() + validForMs;
 			const message = await engine.accept({ category: "otp", deadlineAt, closeAt: deadlineAt + 120_000 });
@@ -441,7 +441,7 @@ describe("lifecycle, driven step by step", () => {
 			assert.equal((await engine.read(message._id)).state, "sending");
 			await sweepAfter(limits.carrierTimeoutMs + 1);
 			assert.equal((await engine.read(message._id)).state, "sending", "the clock of its sender may be behind");
-			await sweepAfter(limits.clockSkewMs);
+			await sweepAfter(2 * limits.clockSkewMs);
 			await sweepAfter(1);
 			await sweepAfter(limits.driverPatienceMs);
 			const { state: ended, attempts } = await engine.read(message._id);
@@ -455,7 +455,7 @@ describe("lifecycle, driven step by step", () => {
 		engine.carrier.lookup = async () => ({ kind: "unavailable" });
 		await sweepAfter(limits.leaseMs + limits.carrierTimeoutMs + 1);
 		assert.equal((await engine.read(message._id)).state, "sending");
-		await sweepAfter(limits.clockSkewMs);
+		await sweepAfter(2 * limits.clockSkewMs);
 		const { state, attempts } = await engine.read(message._id);
 		assert.deepEqual([state, attempts[0]?.code], ["unknown", "lease_expired"]);
 		// One that can't be asked at all.

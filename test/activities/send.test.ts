@@ -436,7 +436,7 @@ describe("one attempt", () => {
 		await resolve(await engine.read(message._id));
 		// Absence proves nothing yet: the clock of whoever made the attempt may have been behind.
 		assert.deepEqual([lookups.length, (await engine.read(message._id)).state], [1, "sending"]);
-		engine.time.offsetMs += limits.clockSkewMs;
+		engine.time.offsetMs += 2 * limits.clockSkewMs;
 		await resolve(await engine.read(message._id));
 		const { state, attempts } = await engine.read(message._id);
 		assert.deepEqual(lookups, [attempts[0]?.startedAt, attempts[0]?.startedAt], "from the attempt's beginning on");
@@ -447,7 +447,8 @@ describe("one attempt", () => {
 		it(`of a sender whose clock is behind is its own while it is under way: ${category}`, async () => {
 			const message = await queued({ category, subject: { version: 1, mac: `mac_behind_${category}` } });
 			const calls = { begun: false, end: (): void => undefined };
-			engine.time.offsetMs -= limits.clockSkewMs;
+			// As far as any two may be apart that send and sweep.
+			engine.time.offsetMs -= 2 * limits.clockSkewMs;
 			const sending = sender({
 				carriers: carriersOf(async () => {
 					calls.begun = true;
@@ -458,7 +459,7 @@ describe("one attempt", () => {
 				}),
 			})(message);
 			await until(() => calls.begun);
-			engine.time.offsetMs += limits.clockSkewMs;
+			engine.time.offsetMs += 2 * limits.clockSkewMs;
 			// By the sweep's clock the lease is over, and the carrier, which it asks, has not heard of the message yet.
 			await engine.activities.sweepPage();
 			assert.equal((await engine.read(message._id)).state, "sending");
@@ -476,7 +477,7 @@ describe("one attempt", () => {
 		const receive = createReceive(engine);
 		const resolve = createResolve({ ...engine, carriers: { sender: async () => deaf }, unpark: createUnpark(engine) });
 		const send = async () => {
-			engine.time.offsetMs += limits.leaseMs + limits.carrierTimeoutMs + limits.clockSkewMs + 1;
+			engine.time.offsetMs += limits.leaseMs + limits.carrierTimeoutMs + 2 * limits.clockSkewMs + 1;
 			await resolve(await engine.read(message._id));
 			const { state, attempts } = await engine.read(message._id);
 			assert.deepEqual([state, attempts[0]?.outcome], ["unknown", "ambiguous"]);
@@ -513,7 +514,7 @@ describe("one attempt", () => {
 		})(message);
 		await until(() => taken.late);
 		// Its lease is over, the carrier knows nothing of the attempt, and the next one is under way.
-		engine.time.offsetMs += limits.leaseMs + limits.carrierTimeoutMs + limits.clockSkewMs + 1;
+		engine.time.offsetMs += limits.leaseMs + limits.carrierTimeoutMs + 2 * limits.clockSkewMs + 1;
 		await engine.activities.sweepPage();
 		const nextSend = sender({
 			carriers: carriersOf(async () => {

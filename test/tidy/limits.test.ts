@@ -20,7 +20,7 @@ const relations: [why: string, less: number, more: number, orEqual?: true][] = [
 	["the sweep looks more often than patience ends", limits.sweepEveryMs, limits.driverPatienceMs],
 	[
 		"an ambiguous attempt is resolved within even the shortest grace, clocks that differ included",
-		limits.leaseMs + limits.carrierTimeoutMs + limits.clockSkewMs,
+		limits.leaseMs + limits.carrierTimeoutMs + 2 * limits.clockSkewMs,
 		limits.receiptGraceOtpMs,
 	],
 	["one-time codes close sooner than the rest", limits.receiptGraceOtpMs, limits.receiptGraceMs],
