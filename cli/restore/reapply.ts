@@ -47,10 +47,9 @@ export async function reapply(deps: Deps): Promise<Applied> {
 		if (await applyTakings(deps, id, some)) applied.people++;
 	}
 	for (const entry of newestStandings(of("tenant"))) if (await applyStanding(deps, entry)) applied.tenants++;
-	const dueErasures = of("erasure").filter(({ at }) => at <= deps.clock());
 	const reentry = createReenter(deps, entries);
-	const erased = new Set(dueErasures.map(({ messageId }) => messageId));
-	await applyToMessages(deps, applied, { erased, enter: reentry.enterMessage });
+	const erasures = new Map(of("erasure").map(({ messageId, at }) => [messageId, at]));
+	await applyToMessages(deps, applied, { erasures, enter: reentry.enterMessage });
 	applied.codes = await lockCodes(deps);
 	await destroyKeys(deps, applied, of("cohort"));
 	await reentry.enterRest();
@@ -162,7 +161,7 @@ function standingAgain(
 async function applyToMessages(
 	deps: Deps,
 	applied: Applied,
-	{ erased, enter }: { erased: Set<string>; enter: (message: Message) => Promise<void> },
+	{ erasures, enter }: { erasures: Map<string, number>; enter: (message: Message) => Promise<void> },
 ): Promise<void> {
 	const { messageScan, messages } = deps.stored;
 	const shown = createProgress("messages");
@@ -186,7 +185,8 @@ async function applyToMessages(
 		if (!message) return;
 		await enter(message);
 		if (await close(message)) applied.links++;
-		const gone = erased.has(_id) ? await forget(message) : 0;
+		const goesAt = erasures.get(_id);
+		const gone = goesAt === undefined ? 0 : await forget(message, goesAt);
 		// Others count meanwhile.
 		applied.erasures += gone;
 		if (!isUnreadable) return;
@@ -196,11 +196,11 @@ async function applyToMessages(
 	}
 
 	/** Answers how many parts went at once. */
-	async function forget(message: Message): Promise<number> {
+	async function forget(message: Message, at: number): Promise<number> {
 		const left = sealedObjects.filter((name) => message[name] !== undefined);
 		if (left.length === 0) return 0;
-		const isDone = await messages.transition(forgetAgain(message, left, deps.clock()));
-		return isDone && message.holds.length === 0 ? left.length : 0;
+		const erasing = forgetAgain(message, left, at, deps.clock());
+		return (await messages.transition(erasing)) && erasing.erases ? left.length : 0;
 	}
 
 	// One that opens once may have opened since the copy was made, and of the wrong PINs since nothing is known.
@@ -221,13 +221,14 @@ async function applyToMessages(
 	}
 }
 
-/** What a hold keeps now that its copy is back is only marked: it goes when it is released. */
-function forgetAgain(message: Message, left: (typeof sealedObjects)[number][], now: number): Transition {
-	const erasing = eraseObjects(message, left, now, {});
-	if (message.holds.length === 0) return erasing;
+/** What a hold keeps now that its copy is back, or a law until later, is only marked: it goes when it is released, or then. */
+function forgetAgain(message: Message, left: (typeof sealedObjects)[number][], at: number, now: number): Transition {
+	const dueAt = Math.max(at, now);
+	const erasing = eraseObjects(message, dueAt > now ? [] : left, now, {});
+	if (erasing.erases) return erasing;
 	const marks = left.flatMap((name) => [
 		[`retention.${name}.inPlace`, true],
-		[`retention.${name}.eraseBy`, Math.min(message.retention[name]?.eraseBy ?? now, now)],
+		[`retention.${name}.eraseBy`, Math.min(message.retention[name]?.eraseBy ?? dueAt, dueAt)],
 	]);
 	return { ...erasing, set: { ...erasing.set, ...Object.fromEntries(marks) } };
 }

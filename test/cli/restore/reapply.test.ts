@@ -156,6 +156,26 @@ describe("a store that is older than its ledger", () => {
 		assert.equal((await engine.read(held)).content, undefined);
 	});
 
+	it("an erasure that a law puts off goes on its day, and not before, though the copy knows nothing of it", async () => {
+		const hour = 3600_000;
+		const now = engine.clock();
+		const shape = { contentAtFinal: false, addressAtFinal: false, deadlineAt: now + 2 * hour, closeAt: now + 3 * hour };
+		const { _id, tenantId } = await engine.accept(shape);
+		await engine.store.messages.transition({ id: _id, to: "delivered", from: ["accepted"] });
+		const at = now + hour;
+		const applied = await reapplyAll([{ ...erasureOf(tenantId, _id), at } as LedgerEntry]);
+		assert.equal(applied.erasures, 0, "of nothing yet");
+		const sweepAt = async (time: number) => {
+			engine.time.offsetMs += time - engine.clock();
+			await engine.activities.sweepPage();
+			const { content, address } = await engine.read(_id);
+			return [content, address].filter(Boolean).length;
+		};
+		assert.equal(await sweepAt(now + limits.driverPatienceMs + 1_000), 2);
+		assert.equal(await sweepAt(at - 1_000), 2);
+		assert.equal(await sweepAt(at + 1_000), 0);
+	});
+
 	/** The store with a ledger that is an array, and what puts a document back as it was. */
 	function ledgered() {
 		const entries: LedgerEntry[] = [];
