@@ -59,8 +59,11 @@ export function createEraseSubject(deps: EraseSubjectDeps) {
 		const { eraseAt } = settleErasure(deps, request, message, records.holdsOn(message), deps.clock());
 		const { _id: messageId, tenantId } = message;
 		// Before it is done: a copy of the store from before must not undo it.
-		if (eraseAt !== undefined)
+		if (eraseAt !== undefined) {
+			// The first of a message stands there: one of a later day makes way.
+			if (goesLater(message, eraseAt)) await deps.ledger.forget("erasure", messageId);
 			await deps.ledger.put({ _id: messageId, kind: "erasure", tenantId, messageId, at: eraseAt });
+		}
 		for (let round = 0; round < roundsMax; round++) {
 			const done = await change(messages, message._id, (current) => {
 				// As of now: the ledger may have been slow, and from then on every copy is dated.
@@ -126,6 +129,12 @@ export function createEraseSubject(deps: EraseSubjectDeps) {
 			};
 		},
 	};
+}
+
+/** Whether a request has had something of a message go after that time. */
+function goesLater({ retention }: Message, eraseAt: number): boolean {
+	const marked = erasableObjects.flatMap((object) => retention[object] ?? []);
+	return marked.some(({ request, erasedAt, eraseBy }) => request && erasedAt === undefined && eraseBy > eraseAt);
 }
 
 async function giveUpOne(deps: EraseSubjectDeps, { _id: requestId }: SubjectRequest, message: Message): Promise<void> {

@@ -127,3 +127,29 @@ test("what goes is dated from its write, and not from before the ledger was told
 		[61_000, 61_000],
 	);
 });
+
+test("what a law put off, and puts off no more, is in the ledger with its new day: there the first of a message stands", async () => {
+	const marked = { request: "req_a", inPlace: true, atFinal: false };
+	const retention = { content: { ...marked, eraseBy: 900_000 }, address: { ...marked, eraseBy: 900_000 } };
+	const message = { ...messageOf({ id: "msg_a", acceptedAt: 500, state: "delivered" }), retention };
+	const entries = new Map([["msg_a", 900_000]]);
+	const deps = {
+		clock: () => 1_000,
+		ledger: {
+			put: async ({ _id, at }: { _id: string; at: number }) => void entries.set(_id, entries.get(_id) ?? at),
+			forget: async (_kind: string, id: string) => void entries.delete(id),
+		},
+		policies: { reevaluate: () => ({ allowed: true, reasons: [], citations: [], packs: [], rules: [] }) },
+		store: {
+			messages: { find: async () => message, transition: async () => true },
+			subjectRecords: { findBySubjects: async () => [] },
+			subjectMessages: { pageBefore: async () => [message] },
+		},
+	} as unknown as EraseSubjectDeps;
+	const request = {
+		...{ _id: "req_a", tenantId: message.tenantId, subjects: ["mac"], tasks: [], receivedAt: 1 },
+		...{ facts: { context: {} }, identity: { ownedFrom: 0, checkedAt: 1 }, erasure: { startedAt: 1_000, pass: 2 } },
+	} as unknown as SubjectRequest;
+	await createEraseSubject(deps).eraseOnePage(request, { index: 0 });
+	assert.deepEqual([...entries], [["msg_a", 1_000]]);
+});
