@@ -72,13 +72,15 @@ export function createPurgePages(deps: PurgePagesDeps) {
 
 	/**
 	 * Reads a page back and certifies what it erased. What is there again gets no share in the certificate: the sweep
-	 * certifies that as incomplete, and erases it once more.
+	 * certifies that as incomplete, and erases it once more. Nor does what nobody can say the keys of, which the sweep tells.
 	 */
 	async function finish(page: PurgePage): Promise<number> {
 		const { _id: id, object } = page;
 		const mine = (await messages.readPage(page)).filter(({ retention }) => retention[object]?.certificateId === id);
-		const [gone, back] = [mine.filter((message) => !message[object]), mine.filter((message) => message[object])];
-		if (back.length > 0) await messages.disown(page, idsOf(back), deps.clock());
+		const isGone = (message: (typeof mine)[number]) =>
+			!message[object] && message.retention[object]?.eraseBy !== undefined;
+		const [gone, others] = [mine.filter(isGone), mine.filter((message) => !isGone(message))];
+		if (others.length > 0) await messages.disown(page, idsOf(others), deps.clock());
 		if (gone.length > 0) await issueCertificate(deps, await certificateOf(deps, page, gone));
 		await purgePages.delete(id);
 		return gone.length;

@@ -398,12 +398,20 @@ function createPageWrites(collection: mongo.Collection<Message>) {
 				};
 				await collection.updateMany(filter, update as unknown as mongo.UpdateFilter<Message>);
 			}),
-		/** A page's messages as they are now, by what tells whether an object of theirs is gone, and what their carriers have. */
-		readPage: ({ object, messageIds }: PurgePage) =>
+		/**
+		 * A page's messages as they are now, by what tells whether an object of theirs is gone, and what their carriers have. Of
+		 * an object that came back the rest of its record is packed: where nobody can read that, it lacks its dates.
+		 */
+		readPage: ({ _id, object, messageIds }: PurgePage): Promise<PageMember[]> =>
 			guardStore(async () => {
 				const projection = { [`retention.${object}`]: 1, [`${object}.cohortId`]: 1, attempts: 1, carrierCopy: 1 };
 				const found = await collection.find({ _id: { $in: messageIds } }, { projection }).toArray();
-				return found as unknown as Pick<Message, "_id" | "retention" | "attempts" | "carrierCopy" | SealedObjectName>[];
+				const isPacked = ({ retention }: Message) =>
+					retention[object]?.certificateId === _id && retention[object].eraseBy === undefined;
+				const packed = found.filter(isPacked).map((message) => message._id);
+				if (packed.length === 0) return found;
+				const read = (await collection.find({ _id: { $in: packed } }).toArray()).map(wholeOrStored);
+				return [...found.filter((message) => !isPacked(message)), ...read];
 			}),
 		/** Has the sweep see to messages one by one whose object a page's certificate can't vouch for. */
 		disown: ({ _id, object }: Pick<PurgePage, "_id" | "object">, messageIds: string[], now: number) =>
@@ -415,6 +423,8 @@ function createPageWrites(collection: mongo.Collection<Message>) {
 			}),
 	};
 }
+
+type PageMember = Pick<Message, "_id" | "retention" | "attempts" | "carrierCopy" | SealedObjectName>;
 
 type Place = { acceptedAt: number; id: string };
 

@@ -237,6 +237,44 @@ describe("purge", () => {
 		await until(async () => (await engine.store.cohorts.find(cohortOf(back)))?.state === "destroyed");
 	});
 
+	it("what came back of a message at rest is certified by the end of every key that it was ever wrapped under", async () => {
+		const [message, unread] = (await delivered(2)) as [Message, Message];
+		const place = { tenantId: message.tenantId, region: "US", retentionClass: "content/P1Y" };
+		const dueAt = engine.clock() + 365 * 24 * 3600_000;
+		const former = await engine.cohorts.ensure({ ...place, dueAt });
+		const stored = await Promise.all([message, unread].map(({ _id }) => engine.read(_id)));
+		const set = { "retention.content.formerCohorts": [former], "retention.content.atFinal": true };
+		for (const { _id } of stored) {
+			await engine.store.messages.transition({ id: _id, set: { ...set, nextCheckAt: engine.clock() } });
+		}
+		for (let times = 0; times < 3; times++) {
+			engine.time.offsetMs += limits.driverPatienceMs + 1;
+			await engine.activities.sweepPage();
+		}
+		for (const { _id, content } of stored) {
+			const { archived, retention } = await engine.read(_id);
+			assert.ok(archived !== undefined && retention.content?.verifiedAt, "gone, proven, and packed");
+			await engine.store.messages.transition({ id: _id, set: { content } });
+		}
+		const raw = engine.connection.collection<{ _id: string }>("messages");
+		await raw.updateOne({ _id: unread._id }, { $set: { archive: Buffer.from("none") } });
+		await dueNow(message);
+		assert.equal(await runPurge(cohortOf(message)), "destroyed");
+		const { certificateId } = (await engine.read(message._id)).retention.content ?? {};
+		const certificate = await engine.store.certificates.find(certificateId as string);
+		const payload = JSON.parse(Buffer.from(certificate?.jws.split(".")[1] ?? "", "base64url").toString());
+		const copy = payload.copies.find((one: { copy: string }) => one.copy === "vault cohort key");
+		assert.deepEqual([copy.status, Date.parse(copy.endsAt) >= dueAt], ["planned", true]);
+		assert.deepEqual(payload.objects[0].messageIds, [message._id], "none whose keys nobody can read");
+		await engine.activities.sweepPage();
+		const told = await engine.store.messages.findUnreadable(10);
+		assert.deepEqual(
+			told.map(({ _id }) => _id),
+			[unread._id],
+		);
+		await raw.deleteOne({ _id: unread._id });
+	});
+
 	it("a key server that is away delays the purge and loses nothing", async () => {
 		const [message] = (await delivered(1)) as [Message];
 		await dueNow(message);
