@@ -20,7 +20,7 @@ export type UnparkDeps = Pick<ActivityDeps, "clock" | "encryption"> & {
 
 /**
  * Applies to a message the parked receipts that a send queue's carrier sent by its id, oldest event first, and deletes
- * them. What was parked before the attempt began is of another that had the id, and stays.
+ * them. What was parked well before the attempt began is of another that had the id, and stays.
  * @throws LetheError keys_unavailable, content_erased when one can't be read: the others are applied all the same
  */
 export function createUnpark(deps: UnparkDeps) {
@@ -29,7 +29,8 @@ export function createUnpark(deps: UnparkDeps) {
 		const message = found.length > 0 ? await deps.store.messages.find(messageId) : undefined;
 		const attempt = message?.attempts.find((one) => isNamedBy(one, message, { sendQueue, carrierId }));
 		if (!attempt) return;
-		const parked = found.filter(({ parkedAt }) => parkedAt >= attempt.startedAt - limits.clockSkewMs);
+		// By the clock of whoever parked it, which may be as far behind as a carrier's may for its callbacks to be fresh.
+		const parked = found.filter(({ parkedAt }) => parkedAt >= attempt.startedAt - limits.callbackFreshnessMs);
 		const opened = await Promise.allSettled(parked.map((receipt) => open(deps, receipt)));
 		const read = opened.flatMap((one) => (one.status === "fulfilled" ? one.value : []));
 		for (const { event } of read.sort((a, b) => a.event.at - b.event.at)) {

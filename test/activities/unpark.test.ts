@@ -108,6 +108,17 @@ describe("a parked receipt", () => {
 		assert.equal(ended.state, "delivered");
 	});
 
+	it("is its message's though the clock of the API that parked it is two minutes behind", async () => {
+		const message = await submitAndDie(async () => {
+			engine.time.offsetMs -= 120_000;
+			await park(eventOf());
+			engine.time.offsetMs += 120_000;
+		});
+		await sweepAfter(limits.driverPatienceMs + 1);
+		assert.equal((await engine.read(message._id)).state, "delivered");
+		assert.deepEqual(await parked(), []);
+	});
+
 	it("of the same carrier id on another send queue is not its message's", async () => {
 		const message = await submitAndDie(() => park(eventOf(), "elsewhere"));
 		await sweepAfter(limits.driverPatienceMs + 1);
@@ -117,7 +128,7 @@ describe("a parked receipt", () => {
 
 	it("of an id that its carrier gave before is not the message's that has it now", async () => {
 		await park(eventOf());
-		engine.time.offsetMs += limits.clockSkewMs + 1_000;
+		engine.time.offsetMs += limits.callbackFreshnessMs + 1_000;
 		const message = await submitAndDie(async () => undefined);
 		await sweepAfter(limits.driverPatienceMs + 1);
 		await createUnpark(engine)(message._id, "queue", carrierId);
