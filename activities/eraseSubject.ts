@@ -57,13 +57,8 @@ export function createEraseSubject(deps: EraseSubjectDeps) {
 
 	async function eraseOne(request: SubjectRequest, message: Message, records: Records): Promise<void> {
 		const { eraseAt } = settleErasure(deps, request, message, records.holdsOn(message), deps.clock());
-		const { _id: messageId, tenantId } = message;
 		// Before it is done: a copy of the store from before must not undo it.
-		if (eraseAt !== undefined) {
-			// The first of a message stands there: one of a later day makes way.
-			if (goesLater(message, eraseAt)) await deps.ledger.forget("erasure", messageId);
-			await deps.ledger.put({ _id: messageId, kind: "erasure", tenantId, messageId, at: eraseAt });
-		}
+		if (eraseAt !== undefined) await enterErasure(deps, message, eraseAt);
 		for (let round = 0; round < roundsMax; round++) {
 			const done = await change(messages, message._id, (current) => {
 				// As of now: the ledger may have been slow, and from then on every copy is dated.
@@ -99,9 +94,13 @@ export function createEraseSubject(deps: EraseSubjectDeps) {
 		async eraseOnePage(request: SubjectRequest, cursor: Cursor): Promise<Cursor | undefined> {
 			const records = await readRecords(deps, request);
 			if (cursor.index === 0 && cursor.acceptedAt === undefined) await eraseKeys(deps, request, records.own);
-			const { messages: page, next } = await pages.readPage(request, cursor, request.erasure?.startedAt ?? 0);
+			const { startedAt = 0 } = request.erasure ?? {};
+			const { messages: page, unreadable, next } = await pages.readPage(request, cursor, startedAt);
 			await records.know(page);
 			await Promise.all(page.map((message) => eraseOne(request, message, records)));
+			// The sweep finds it, and has it be an alert; until it is mended nothing is certified of the request.
+			const set = { nextCheckAt: deps.clock() };
+			await Promise.all(unreadable.map(({ _id: id }) => messages.transition({ id, set })));
 			return next;
 		},
 
@@ -131,10 +130,13 @@ export function createEraseSubject(deps: EraseSubjectDeps) {
 	};
 }
 
-/** Whether a request has had something of a message go after that time. */
-function goesLater({ retention }: Message, eraseAt: number): boolean {
+async function enterErasure({ ledger }: EraseSubjectDeps, message: Message, at: number): Promise<void> {
+	const { _id: messageId, tenantId, retention } = message;
 	const marked = erasableObjects.flatMap((object) => retention[object] ?? []);
-	return marked.some(({ request, erasedAt, eraseBy }) => request && erasedAt === undefined && eraseBy > eraseAt);
+	const isLater = marked.some(({ request, erasedAt, eraseBy }) => request && erasedAt === undefined && eraseBy > at);
+	// The first of a message stands there: one of a later day makes way.
+	if (isLater) await ledger.forget("erasure", messageId);
+	await ledger.put({ _id: messageId, kind: "erasure", tenantId, messageId, at });
 }
 
 async function giveUpOne(deps: EraseSubjectDeps, { _id: requestId }: SubjectRequest, message: Message): Promise<void> {

@@ -22,13 +22,13 @@ export type ExportSubjectDeps = Pick<ActivityDeps, "clock" | "encryption" | "exp
  */
 export function createExportSubject(deps: ExportSubjectDeps) {
 	const { subjectExports } = deps.store;
-	const { readPage } = createSubjectPages(deps);
+	const { readWhole } = createSubjectPages(deps);
 
 	/** True once nothing is left to do of it: it is made, is gone, or somebody else makes it. */
 	async function make(request: SubjectRequest, job: ExportJob, until: number): Promise<boolean> {
 		let { pageCount, messageCount = 0, cursor = { index: 0 } } = job;
 		for (;;) {
-			const { messages, next } = await readPage(request, cursor, deps.clock());
+			const { messages, next } = await readWhole(request, cursor, deps.clock());
 			if (!next) return end(job, "ready", pageCount);
 			messageCount += messages.length;
 			if (messageCount > limits.exportMessagesMax) return end(job, "too_large", 0);

@@ -1,8 +1,9 @@
 // The messages that a subject's request is about, page by page: by every pseudonym, whichever key version a message's own
 // is under, within the time that the number was theirs.
 
+import { LetheError } from "../domain/errors.ts";
 import { limits } from "../domain/limits.ts";
-import { categories, type Message } from "../domain/message.ts";
+import { categories, isReadable, type Message } from "../domain/message.ts";
 import type { SubjectRequest } from "../domain/subjectRequest.ts";
 import type { ActivityDeps } from "./deps.ts";
 
@@ -13,21 +14,24 @@ type SubjectPagesDeps = { store: { subjectMessages: Pick<ActivityDeps["store"]["
 
 /** `until`: later messages are not looked at, epoch ms. */
 export function createSubjectPages(deps: SubjectPagesDeps) {
-	/** One page and the place of the next; no next when all were seen. Each page begins where the last one ended. */
+	/**
+	 * One page and the place of the next; no next when all were seen. Each page begins where the last one ended. Those that
+	 * nobody can read are apart: they keep no other from going.
+	 */
 	async function readPage(
 		request: SubjectRequest,
 		cursor: Cursor,
 		until: number,
-	): Promise<{ messages: Message[]; next?: Cursor }> {
+	): Promise<{ messages: Message[]; unreadable: Message[]; next?: Cursor }> {
 		// Accepted before, by the clock of whoever accepted it.
 		const { from, to } = spanOf(request, until + limits.clockSkewMs);
 		const place = placeOf(request, cursor);
-		if (place === undefined) return { messages: [] };
+		if (place === undefined) return { messages: [], unreadable: [] };
 		const { mac, category, by } = place;
 		const before = cursor.acceptedAt ?? to + 1;
 		const found = await deps.store.subjectMessages.pageBefore(mac, category, before, limits.requestPageItems, by);
 		const last = found.at(-1);
-		const messages = found.filter(
+		const own = found.filter(
 			({ tenantId, acceptedAt, subject }) =>
 				tenantId === request.tenantId &&
 				acceptedAt >= from &&
@@ -36,21 +40,34 @@ export function createSubjectPages(deps: SubjectPagesDeps) {
 		);
 		const isOver = last === undefined || last.acceptedAt < from || found.length < limits.requestPageItems;
 		return {
-			messages,
+			messages: own.filter(isReadable),
+			unreadable: own.filter((message) => !isReadable(message)),
 			next: isOver ? { index: cursor.index + 1 } : { index: cursor.index, acceptedAt: last.acceptedAt },
 		};
 	}
 
+	/** The same for what tells of all of them. @throws LetheError store_unavailable while nobody can read one */
+	async function readWhole(
+		request: SubjectRequest,
+		cursor: Cursor,
+		until: number,
+	): Promise<{ messages: Message[]; next?: Cursor }> {
+		const { unreadable, ...page } = await readPage(request, cursor, until);
+		if (unreadable.length > 0) throw new LetheError("store_unavailable", { cause: "archive unreadable" });
+		return page;
+	}
+
 	return {
 		readPage,
-		/** Visits all of them, a page at a time; `visit` answers false to end it. */
+		readWhole,
+		/** Visits all of them, as `readWhole` reads them; `visit` answers false to end it. */
 		async eachPage(
 			request: SubjectRequest,
 			until: number,
 			visit: (messages: Message[]) => Promise<boolean | undefined> | Promise<void>,
 		): Promise<void> {
 			for (let cursor: Cursor | undefined = { index: 0 }; cursor; ) {
-				const { messages, next }: { messages: Message[]; next?: Cursor } = await readPage(request, cursor, until);
+				const { messages, next }: { messages: Message[]; next?: Cursor } = await readWhole(request, cursor, until);
 				if (messages.length > 0 && (await visit(messages)) === false) return;
 				cursor = next;
 			}

@@ -3,10 +3,9 @@
 import type { mongo } from "mongoose";
 import { categories, type Message } from "../../domain/message.ts";
 import type { HoldRecord } from "../../domain/subject.ts";
-import { whole } from "./archive.ts";
 import { guardStore } from "./guard.ts";
 import type { Models } from "./models.ts";
-import { readableUntil } from "./setAside.ts";
+import { readableUntil, wholeOrStored } from "./setAside.ts";
 
 export type SubjectMessageStore = ReturnType<typeof createSubjectMessageStore>;
 
@@ -54,7 +53,8 @@ export function createSubjectMessageStore(models: Models, { clock }: { clock: ()
 			}),
 		/**
 		 * Messages of one category by one pseudonym, accepted before `before`, the newest first: so many, and all others of the last one's
-		 * moment, so that the next page may begin before it. By `others`: of those whose own is under a later key version.
+		 * moment, so that the next page may begin before it. By `others`: of those whose own is under a later key version. Of
+		 * one that nobody can read there is what is not packed.
 		 */
 		pageBefore: (
 			mac: string,
@@ -115,7 +115,7 @@ async function readPageBefore(
 	const page: Message[] = [];
 	for await (const found of newestBefore(collection, filter, itemsMax)) {
 		if (isPageOver(page, found, itemsMax)) break;
-		page.push(whole(found));
+		page.push(wholeOrStored(found));
 	}
 	return page;
 }

@@ -9,6 +9,7 @@ import { end } from "../../domain/transition.ts";
 import { openPolicies } from "../../policies/index.ts";
 import { createEngine, type Engine, until } from "../harness/engine.ts";
 import { openDoor } from "../harness/requests.ts";
+import { spoilArchive } from "../harness/spoilArchive.ts";
 
 const hourMs = 3600_000;
 const numberOf = (subject: number) => `+4915112${String(345_000 + subject)}`;
@@ -85,6 +86,27 @@ describe("a subject's request", () => {
 		assert.ok(verified.valid);
 		return verified.certificate;
 	};
+
+	it("erases the others though nobody can read one, is not said to be done while that is so, and goes on once it is mended", async () => {
+		const number = numberOf(930);
+		const [first, unread, last] = (await delivered([number, number, number])) as [Message, Message, Message];
+		const stored = engine.connection.collection<Message>("messages");
+		const sound = (await stored.findOne({ _id: unread._id })) as Message;
+		await spoilArchive(engine.connection, await engine.read(unread._id));
+		const { id } = await record({ kind: "erasure", number });
+		await step(id, "identity", identity());
+		const isGone = async ({ _id }: Message) => (await engine.read(_id)).content === undefined;
+		await settled(id, limits.orphanPatienceMs, ({ erasure }) => erasure?.step === "certify");
+		assert.deepEqual([await isGone(first), await isGone(last)], [true, true]);
+		assert.ok((await stored.findOne({ _id: unread._id }))?.content);
+		await engine.activities.sweepPage();
+		const told = await engine.store.messages.findUnreadable(10);
+		assert.ok(told.some(({ _id }) => _id === unread._id));
+		assert.equal((await read(id)).erasure?.step, "certify");
+		await stored.replaceOne({ _id: unread._id }, sound);
+		await settled(id, limits.requestCheckMs, isDone);
+		await until(() => isGone(unread), 60_000);
+	});
 
 	it("of 1,000 messages to 300 people, exactly one person's go but the held one, which goes within the hour of its release", async () => {
 		const numbers = Array.from({ length: 1_000 }, (_, index) => numberOf(index % 300));
