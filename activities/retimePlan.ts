@@ -201,7 +201,8 @@ function toTransition(was: Message, planned: Message, { verdict, erased, record,
 			...undated,
 			...(verdict?.unset ?? []),
 			...erased,
-			...erased.map((name) => `retention.${name}.certificateId`),
+			// An object that came back is read back once more.
+			...erased.flatMap((name) => [`retention.${name}.verifiedAt`, `retention.${name}.certificateId`]),
 		],
 		push: { ...verdict?.push, retimings: { value: record, keep: limits.retimingsKeptMax } },
 		evidence: [

@@ -190,6 +190,30 @@ describe("re-timing, disturbed", () => {
 		assert.equal(stuck.content?.cohortId, unopened.content?.cohortId, "it ends with the cohort that it is in");
 	});
 
+	it("what came back, and goes by new policies while nothing can be signed, is read back and certified by the sweep", async () => {
+		await restart();
+		const back = await stored(20 * day);
+		const proven = { erasedAt: back.acceptedAt + hour, verifiedAt: back.acceptedAt + 2 * hour };
+		Object.assign(back.retention.content as object, proven);
+		await storeAll([back]);
+		await publishShorter();
+		const { pass } = await beginPass();
+		const issue = async () => {
+			throw new LetheError("keys_unavailable");
+		};
+		const unsigned = createRetime({
+			...stage.engine,
+			rejudge: createRejudge(stage.engine),
+			certificates: { ...stage.engine.certificates, issue },
+		});
+		while ((await unsigned.retimePages(pass._id)).moreDue);
+		const gone = await stage.engine.read(back._id);
+		assert.deepEqual([gone.content, gone.retention.content?.verifiedAt], [undefined, undefined]);
+		await stage.sweepUntil(async () => (await stage.engine.read(back._id)).retention.content?.verifiedAt);
+		const about = await stage.engine.store.certificates.page(stage.tenantId, back.submissionId, 10);
+		assert.ok(about.length > 0);
+	});
+
 	it("what was judged before and stored after the pass had gone by is found by a second look", async () => {
 		await restart();
 		await mixed(5);
