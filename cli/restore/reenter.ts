@@ -2,7 +2,7 @@
 
 import type { Deps } from "../../deps.ts";
 import { entriesOf, keyOf, type LedgerEntry, newestStandings } from "../../domain/ledger.ts";
-import { type Message, sealedObjects } from "../../domain/message.ts";
+import { isReadable, type Message, sealedObjects } from "../../domain/message.ts";
 import { type Role, roles } from "../../domain/roles.ts";
 
 const pageItems = 200;
@@ -12,7 +12,7 @@ const pageItems = 200;
  * endpoint, an issuer that was removed) only another place of the ledger knows.
  * @param known what the ledger has; that is not entered again
  */
-export function createReenter(deps: Pick<Deps, "ledger" | "stored">, known: readonly LedgerEntry[]) {
+export function createReenter(deps: Pick<Deps, "clock" | "ledger" | "stored">, known: readonly LedgerEntry[]) {
 	const keys = new Set(known.map(keyOf));
 	const counted = { entries: 0 };
 
@@ -37,7 +37,8 @@ export function createReenter(deps: Pick<Deps, "ledger" | "stored">, known: read
 	return {
 		counted,
 		/** That it went for a subject's request, if it did. */
-		enterMessage: (message: Message): Promise<void> => enter(erasureOf(message)),
+		enterMessage: (message: Message): Promise<void> =>
+			enter(isReadable(message) ? erasureOf(message) : erasureOfUnread(message, deps.clock())),
 		/** All but messages. @throws LetheError keys_unavailable | store_unavailable */
 		async enterRest(): Promise<void> {
 			const { subjectRecords, apiKeys, people, issuers, identityProviders } = deps.stored;
@@ -75,6 +76,13 @@ function erasureOf({ _id: messageId, tenantId, retention }: Message): LedgerEntr
 	const asked = sealedObjects.flatMap((name) => (retention[name]?.request ? [retention[name].eraseBy] : []));
 	if (asked.length === 0) return [];
 	return [{ _id: messageId, kind: "erasure", tenantId, messageId, at: Math.max(...asked) }];
+}
+
+/** Why its parts went is among what nobody can read of it. Once both are gone, for whatever reason, neither may come back. */
+function erasureOfUnread(message: Message, at: number): LedgerEntry[] {
+	const { _id: messageId, tenantId } = message;
+	if (sealedObjects.some((name) => message[name] !== undefined)) return [];
+	return [{ _id: messageId, kind: "erasure", tenantId, messageId, at }];
 }
 
 function rotationOf(apiKeyId: string, secrets: { createdAt: number; endsAt?: number }[]): LedgerEntry[] {

@@ -222,6 +222,21 @@ describe("a store that is older than its ledger", () => {
 		await engine.connection.collection<{ _id: string }>("messages").deleteOne({ _id: unread._id });
 	});
 
+	it("that the parts of a message that nobody can read are gone is entered: a ledger from a copy may not know it", async () => {
+		const tenantId = engine.ids.random("tenant");
+		const [whole, gone] = [await engine.accept({ tenantId }), await engine.accept({ tenantId })];
+		for (const { _id } of [whole, gone]) {
+			await engine.store.messages.transition({ id: _id, to: "delivered", from: ["accepted"] });
+		}
+		await engine.store.messages.transition({ id: gone._id, unset: ["content", "address"] });
+		for (const { _id } of [whole, gone]) await spoilArchive(engine.connection, await engine.read(_id));
+		const { entries, ledger } = ledgered();
+		await reapply({ ...engine, stored: engine.store, ledger } as unknown as Deps);
+		const entered = entries.flatMap((entry) => (entry.kind === "erasure" ? [[entry.messageId, entry.tenantId]] : []));
+		assert.deepEqual(entered, [[gone._id, tenantId]]);
+		await engine.connection.collection("messages").deleteMany({ tenantId });
+	});
+
 	it("what was taken from a person is taken again, and what they were given since is not taken by a later restore", async () => {
 		const { entries, store, back } = ledgered();
 		const passkey = { credentialId: "c", publicKey: "p", counter: 0, transports: [], addedAt: 1 };
