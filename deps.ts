@@ -43,6 +43,7 @@ import { createSessions } from "./adapters/redis/sessions.ts";
 import { connectTemporal, createRuns, dataConverter, temporalTls } from "./adapters/temporal/client.ts";
 import { createSharedRuns } from "./adapters/temporal/sharedRuns.ts";
 import { createTextSeal } from "./adapters/textSeal.ts";
+import { tlsCertificateEnd } from "./adapters/tlsCertificateEnd.ts";
 import { createCarrierSecrets } from "./adapters/vault/carrierSecrets.ts";
 import { createVaultClient, type VaultClient } from "./adapters/vault/client.ts";
 import { createCohortKeys } from "./adapters/vault/cohortKeys.ts";
@@ -365,6 +366,8 @@ export async function createDeps(config: Config, name: ProcessName) {
 		segmentText,
 		/** What time Vault has, epoch ms. */
 		vaultTime: () => readTime({ address: required(config.vault.address, "VAULT_ADDR"), tls: config.vault.tls }),
+		/** When the certificate of the API's TLS ends, epoch ms; undefined where this process serves none. */
+		tlsCertificateEndsAt: () => config.api.tls && tlsCertificateEnd(config.api.tls.certificateFile),
 		/** Server → a call that throws while it can't be reached. */
 		checks: {
 			mongodb: store.ping,

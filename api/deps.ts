@@ -110,4 +110,5 @@ export type ApiDeps = {
 	checkpoints: Pick<Checkpoints, "standing">;
 	/** Server → a call that throws while it can't be reached. */
 	checks: Record<string, () => Promise<unknown>>;
+	tlsCertificateEndsAt: () => number | undefined;
 };

@@ -38,6 +38,14 @@ const catalogue = {
 	],
 	evidence_unpublished: ["warning", "See whether the worker runs, and reaches Vault and the witnesses."],
 	evidence_unintegrated: ["warning", "See whether the worker runs; its log says what it can't enter."],
+	tls_certificate_expired: [
+		"critical",
+		"Write a renewed one and its key into the files of LETHE_TLS_CERTIFICATE_FILE and LETHE_TLS_KEY_FILE: within seconds it serves.",
+	],
+	tls_certificate_expiring: [
+		"warning",
+		"Write a renewed one and its key into the files of LETHE_TLS_CERTIFICATE_FILE and LETHE_TLS_KEY_FILE in time.",
+	],
 	server_away: ["critical", "Start it, or correct its address; `lethe doctor` says more."],
 	hold_unapproved: [
 		"warning",
@@ -103,6 +111,8 @@ type Raised = Pick<Alert, "code" | "about" | "reason" | "since"> & Partial<Pick<
 export type AlertsDeps = Omit<KeyNeedsDeps, "store"> & {
 	limits: { purgeLagMsMax: number; keyPeriods: KeyPeriods };
 	checkpoints: Pick<Checkpoints, "standing">;
+	/** When the certificate ends by which this process serves TLS, epoch ms; undefined where it serves none. */
+	tlsCertificateEndsAt: () => number | undefined;
 	/** Server → a call that throws while it can't be reached. */
 	checks: Record<string, () => Promise<unknown>>;
 	sendQueues: { failing: (names: readonly string[]) => Promise<Map<string, Failing>> };
@@ -158,6 +168,7 @@ export async function findAlerts(
 		evidence: () => lookAtEvidence(deps, now),
 		keys: () => overdueKeys(deps, now),
 		versions: () => unneededVersions(deps),
+		tls: async () => endingTlsCertificate(deps, now),
 		receipts: () => parkedReceipts(deps),
 		redactions: () => lateRedactions(deps, now, of?.sendQueues),
 		queues: () => stoppedQueues(deps, of?.sendQueues),
@@ -217,6 +228,13 @@ async function lookAtEvidence({ store, checkpoints }: AlertsDeps, now: number): 
 	if (oldest?.unintegratedSince !== undefined)
 		raised.push({ code: "evidence_unintegrated", since: oldest.unintegratedSince });
 	return raised;
+}
+
+function endingTlsCertificate({ tlsCertificateEndsAt }: AlertsDeps, now: number): Raised[] {
+	const endsAt = tlsCertificateEndsAt();
+	if (endsAt === undefined || endsAt - now > limits.tlsCertificateNoticeMs) return [];
+	if (endsAt <= now) return [{ code: "tls_certificate_expired", since: endsAt }];
+	return [{ code: "tls_certificate_expiring", since: endsAt - limits.tlsCertificateNoticeMs }];
 }
 
 async function overdueKeys({ keyVersions, limits: { keyPeriods } }: AlertsDeps, now: number): Promise<Raised[]> {

@@ -257,6 +257,8 @@ export const limits = {
 	ledgerPageItems: 500,
 	// The sweep has come by several times: Vault is away, or refuses.
 	ledgerLateMs: 60_000,
+	// Who renews it needs days, and authorities hand out none for less than a few weeks.
+	tlsCertificateNoticeMs: 14 * 24 * 3600_000,
 	ledgerWaitingMax: 1_000_000,
 
 	// people

@@ -186,6 +186,7 @@ export async function createTestApi(replace: (deps: ApiDeps) => Partial<ApiDeps>
 		quarantine: { checkSettled: async () => undefined },
 		signer: { publicJwks: async () => ({ keys: [] }) },
 		checkpoints: { standing: async () => ({ standing: "equal", size: 0 }) },
+		tlsCertificateEndsAt: () => undefined,
 		checks: {
 			mongodb: store.ping,
 			vault: async () => undefined,

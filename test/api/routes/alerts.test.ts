@@ -26,6 +26,7 @@ describe("/v1/alerts", () => {
 		keysAway: false,
 		vaultAway: false,
 		standing: "equal" as Standing,
+		tlsEndsAt: (): number | undefined => undefined,
 		witnessed: 0,
 		failing: [] as [string, Failing][],
 	};
@@ -51,6 +52,7 @@ describe("/v1/alerts", () => {
 						if (state.vaultAway) throw new Error("away");
 					},
 				},
+				tlsCertificateEndsAt: () => state.tlsEndsAt(),
 				clock: deps.clock,
 			};
 			findEverybodys = () => findAlerts({ ...deps, ...given });
@@ -73,6 +75,27 @@ describe("/v1/alerts", () => {
 			(await api.request((await api.addKey(tenantId, [role])).key, "GET", "/v1/alerts")).status;
 		for (const role of ["compliance", "operator", "admin"] as const) assert.equal(await statusOf(role), 200, role);
 		for (const role of ["sender", "auditor"] as const) assert.equal(await statusOf(role), 403, role);
+	});
+
+	it("a certificate of TLS that ends within fourteen days, and one that has ended; not when it can't be read", async () => {
+		const endsAt = Math.floor((api.clock() + 15 * 24 * hour) / 1_000) * 1_000;
+		state.tlsEndsAt = () => endsAt;
+		assert.deepEqual(await codes(), []);
+		api.time.offsetMs += 24 * hour + 1_000;
+		const [soon] = await list();
+		assert.deepEqual([soon?.code, soon?.severity], ["tls_certificate_expiring", "warning"]);
+		assert.equal(soon?.since, new Date(endsAt - 14 * 24 * hour).toISOString());
+		api.time.offsetMs += 14 * 24 * hour;
+		const [over] = await list();
+		assert.deepEqual(
+			[over?.code, over?.severity, over?.since],
+			["tls_certificate_expired", "critical", new Date(endsAt).toISOString()],
+		);
+		state.tlsEndsAt = () => {
+			throw new Error("ENOENT");
+		};
+		assert.deepEqual(await codes(), ["not_looked_at tls"]);
+		state.tlsEndsAt = () => undefined;
 	});
 
 	it("a purge that is late, since when, until the cohort is gone", async () => {
