@@ -106,8 +106,10 @@ export function createEraseSubject(deps: EraseSubjectDeps) {
 
 		/** Takes the request's marks from one page, and what the ledger was told of it; answers as `eraseOnePage` does. */
 		async giveUpOnePage(request: SubjectRequest, cursor: Cursor): Promise<Cursor | undefined> {
-			const { messages: page, next } = await pages.readPage(request, cursor, request.erasure?.startedAt ?? 0);
-			await Promise.all(page.map((message) => giveUpOne(deps, request, message)));
+			const { startedAt = 0 } = request.erasure ?? {};
+			const { messages: page, unreadable, next } = await pages.readPage(request, cursor, startedAt);
+			// A mark is never packed while what it is on is there.
+			await Promise.all([...page, ...unreadable].map((message) => giveUpOne(deps, request, message)));
 			return next;
 		},
 

@@ -422,6 +422,27 @@ describe("a subject's request", () => {
 		});
 	}
 
+	it("withdrawn, what it had marked has its own dates again though nobody can read it", async () => {
+		const number = numberOf(931);
+		const [held] = (await delivered([number], { closeAt: engine.clock() + 10 * hourMs })) as [Message];
+		await door.post("/v1/holds", { scope: "message", messageId: held._id, ground: "litigation" });
+		const { id } = await record({ kind: "erasure", number });
+		await step(id, "identity", identity());
+		await settled(id, limits.orphanPatienceMs, isDone);
+		const marked = await engine.read(held._id);
+		assert.equal(marked.retention.content?.request, id);
+		await spoilArchive(engine.connection, marked);
+		assert.equal((await step(id, "close", { outcome: "withdrawn" })).status, 200);
+		await settled(id, 0, isDone);
+		const stored = engine.connection.collection<Message>("messages");
+		const { retention } = (await stored.findOne({ _id: held._id })) as Message;
+		assert.deepEqual(
+			[retention.content, retention.address, retention.receipt],
+			[held.retention.content, held.retention.address, held.retention.receipt],
+		);
+		await stored.deleteOne({ _id: held._id });
+	});
+
 	it("a conflict is a task for a person: nothing goes before the decision, and what is decided does", async () => {
 		const number = numberOf(902);
 		const [message] = await delivered([number]);
