@@ -25,11 +25,22 @@ export function createStepRequest(deps: StepRequestDeps) {
 		if (!request) return { outcome: "erased", moreDue: false, erasedCount: 0, keptCount: 0 };
 		// An export that can't be made keeps no erasure from going on.
 		const isExporting = (await guarded(deps, () => deps.exportSubject(request))) ?? false;
-		await progress(deps, request);
-		const now = deps.clock();
-		const stepped = await subjectRequests.change(requestId, (current) => rest(deps, current, now));
-		const told = describe(stepped ?? request, now);
+		try {
+			await progress(deps, request);
+		} catch (error) {
+			// Its run tries again by itself, for however long: the sweep need not wake it meanwhile, and reminders come all the same.
+			await look(requestId, limits.requestCheckMs);
+			throw error;
+		}
+		const stepped = await look(requestId, limits.driverPatienceMs);
+		const told = describe(stepped ?? request, deps.clock());
 		return { ...told, moreDue: told.moreDue || isExporting };
+	}
+
+	/** @param busyMs after what time its run is taken for lost while there is work */
+	function look(requestId: string, busyMs: number) {
+		const now = deps.clock();
+		return subjectRequests.change(requestId, (current) => rest(deps, current, now, busyMs));
 	}
 
 	return { stepRequest };
@@ -136,11 +147,11 @@ function isSame(one: Cursor, other: Cursor): boolean {
 }
 
 /** Raises the reminders that are due, and sets when the request is looked at next; undefined when both stand. */
-function rest(deps: StepRequestDeps, request: SubjectRequest, now: number): SubjectRequest | undefined {
+function rest(deps: StepRequestDeps, request: SubjectRequest, now: number, busyMs: number): SubjectRequest | undefined {
 	const { due, nextAt } = dueAlerts(request, now);
 	for (const code of due) deps.log.warn({ requestId: request._id, code }, "a subject's request needs attention");
 	const alerts = [...request.alerts, ...due.map((code) => ({ code, at: now }))];
-	const nextCheckAt = isBusy(request) ? now + limits.driverPatienceMs : earliest(nextAt, waitsUntil(request), request);
+	const nextCheckAt = isBusy(request) ? now + busyMs : earliest(nextAt, waitsUntil(request), request);
 	if (due.length === 0 && nextCheckAt === request.nextCheckAt) return undefined;
 	const { nextCheckAt: _, ...kept } = request;
 	return { ...kept, alerts, ...(nextCheckAt === undefined ? {} : { nextCheckAt }) };
