@@ -38,6 +38,7 @@ export async function readable(
  * What a list shows of what is found, until it is enough: those that can be read, whole. The others are left out, and set
  * aside unless they are.
  * @param isEnough asked of what was read, before each that comes next
+ * @throws LetheError store_unavailable once they are more than are told of: no list reads all that is stored
  */
 export async function readableUntil(
 	collection: mongo.Collection<Message>,
@@ -48,13 +49,20 @@ export async function readableUntil(
 	const messages: Message[] = [];
 	const unread: Stored[] = [];
 	for await (const stored of found) {
-		if (isEnough(messages, stored)) break;
+		if (isEnough(messages, stored) || unread.length > limits.unreadableItems) break;
 		const message = wholeOrError(stored);
-		if (!(message instanceof LetheError)) messages.push(message);
-		// However often it is looked at, it is tried again in its turn.
-		else if (!(stored.nextCheckAt !== undefined && stored.nextCheckAt >= asideFrom)) unread.push(stored);
+		if (message instanceof LetheError) unread.push(stored);
+		else messages.push(message);
 	}
-	await readable(collection, unread, now);
+	// However often it is looked at, it is tried again in its turn.
+	const isAside = ({ nextCheckAt }: Stored) => nextCheckAt !== undefined && nextCheckAt >= asideFrom;
+	await readable(
+		collection,
+		unread.filter((stored) => !isAside(stored)),
+		now,
+	);
+	if (unread.length > limits.unreadableItems)
+		throw new LetheError("store_unavailable", { cause: "archives unreadable" });
 	return messages;
 }
 

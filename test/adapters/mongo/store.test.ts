@@ -524,6 +524,24 @@ describe("store", () => {
 			await raw().deleteMany({ submissionId: { $in: ["broken", "sound"] } } as never);
 		});
 
+		it("is gone past by a list, and so are a hundred; more fail it: it does not read all that is stored", async () => {
+			const shape = { tenantId: "ten_broken", state: "delivered" } as const;
+			const sound = messageOf({ ...shape, id: id(), acceptedAt: 1 });
+			const broken = Array.from({ length: limits.unreadableItems + 1 }, id);
+			await store.messages.insert(sound);
+			await Promise.all(
+				broken.map((_id, index) => store.messages.insert(messageOf({ ...shape, id: _id, acceptedAt: 2 + index }))),
+			);
+			await raw().updateMany({ _id: { $in: broken } }, { $set: { archive: Buffer.from("none") } });
+			const list = async () => (await store.messages.shownPage(shape.tenantId, 1)).map(({ _id }) => _id);
+			// Those that are set aside count as well.
+			for (const _ of [1, 2]) await assert.rejects(list, { code: "store_unavailable" });
+			assert.equal((await store.messages.findUnreadable(500)).length, broken.length, "they are told all the same");
+			await raw().deleteOne({ _id: broken[0] as string });
+			assert.deepEqual(await list(), [sound._id]);
+			await raw().deleteMany({ tenantId: shape.tenantId } as never);
+		});
+
 		it("is set aside, so that it keeps no other waiting, is told, and is tried again", async () => {
 			const [broken = "", sound = ""] = await insertSome(2);
 			const due = { nextCheckAt: 5, notifyAt: 5, unintegratedSince: 5, redaction: redactionKey("aside", 5) };
