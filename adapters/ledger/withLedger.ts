@@ -20,7 +20,8 @@ type LedgerDeps = {
  * The same store. What forbids or takes away (an opt-out, a withdrawal, a hold, a revocation, a person's role or passkey)
  * is done at once: while the ledger is out of reach, its entry waits in the store, durable before the act, and the sweep
  * enters it. What permits or erases waits for the ledger: such a write throws what the ledger throws, and then nothing
- * was done.
+ * was done. An opt-out is lifted in the store first, which alone knows whether it was said again, and not at all without
+ * the ledger.
  */
 export function withLedger(
 	store: Store,
@@ -64,6 +65,15 @@ function recordsWithLedger(
 			await ledger.forget(kind, entryId);
 		}
 	};
+	// First that it is lifted, and then in the ledger: of one that is said again meanwhile a restore would lift what stands.
+	const lift: typeof subjectRecords.end = async (id, ended, set, over) => {
+		if (!(await subjectRecords.end(id, ended, set, over))) return false;
+		await ledger.putWhole(endingOf(id, ended, set)).catch(async (error) => {
+			await subjectRecords.reopen(id, ended);
+			throw error;
+		});
+		return true;
+	};
 	return {
 		...subjectRecords,
 		async insert(record) {
@@ -72,8 +82,8 @@ function recordsWithLedger(
 			return subjectRecords.insert(record);
 		},
 		async end(id, ended, set, over) {
-			const eraseBy = set?.eraseBy === undefined ? {} : { eraseBy: set.eraseBy };
-			const entry = { _id: `${id}-end`, kind: "ended", record: id, ended, ...eraseBy } as const;
+			if (isId("optOut", id)) return lift(id, ended, set, over);
+			const entry = endingOf(id, ended, set);
 			const forbids = isId("consent", id) || isId("recipientKey", id);
 			await (forbids ? enter(entry) : ledger.putWhole(entry));
 			return subjectRecords.end(id, ended, set, over);
@@ -89,6 +99,11 @@ function recordsWithLedger(
 			return erased;
 		},
 	};
+}
+
+function endingOf(...[id, ended, set]: Parameters<Store["subjectRecords"]["end"]>) {
+	const eraseBy = set?.eraseBy === undefined ? {} : { eraseBy: set.eraseBy };
+	return { _id: `${id}-end`, kind: "ended", record: id, ended, ...eraseBy } as const;
 }
 
 /** Keys, people, issuers and endpoints: whatever gave someone a way in, or a word of what happens, and does no more. */

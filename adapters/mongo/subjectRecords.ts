@@ -35,6 +35,8 @@ export function createSubjectRecordStore(models: Models) {
 		 */
 		end: (id: string, ended: Ending, set: EndSet = {}, over?: Ending["source"]) =>
 			guardStore(() => endRecord(collection, { id, ended, set, over })),
+		/** Takes back that an opt-out has ended so. */
+		reopen: (id: string, ended: Ending) => guardStore(() => reopenRecord(collection, id, ended)),
 		/** Notes that who is named as a hold's approver said yes; false when it waits for nobody. */
 		approve: (id: string, at: number) =>
 			guardStore(async () => {
@@ -126,6 +128,15 @@ async function endRecord(
 		$unset: { place: 1, passes: 1, awaits: 1 },
 	} as mongo.UpdateFilter<SubjectRecord>;
 	return (await collection.updateOne(filter, update)).matchedCount === 1;
+}
+
+async function reopenRecord(
+	collection: mongo.Collection<SubjectRecord>,
+	id: string,
+	{ at, recordedAt }: Ending,
+): Promise<void> {
+	const filter = { _id: id, "ended.at": at, "ended.recordedAt": recordedAt } as mongo.Filter<SubjectRecord>;
+	await collection.updateOne(filter, { $unset: { ended: 1 } } as mongo.UpdateFilter<SubjectRecord>);
 }
 
 async function findAll(

@@ -294,6 +294,21 @@ describe("the ledger", () => {
 		assert.equal(entered.length, acts.length);
 	});
 
+	it("an opt-out that is said again while it is lifted is lifted by no restore: it stands, and the ledger says so", async () => {
+		const { subjectRecords } = withLedger(store, ledgerAs("api"), quiet);
+		const record = optOutOf();
+		await subjectRecords.insert(record);
+		await subjectRecords.repeat(record._id, 7);
+		const lift = (at: number) =>
+			subjectRecords.end(record._id, { at, recordedAt: at, recordedBy: "engine", source: "keyword" });
+		const endings = async () =>
+			(await ledgerAs("admin").all()).flatMap((one) =>
+				one.kind === "ended" && one.record === record._id ? [one.ended.at] : [],
+			);
+		assert.deepEqual([await lift(5), await endings()], [false, []]);
+		assert.deepEqual([await lift(9), await endings()], [true, [9]]);
+	});
+
 	it("that a recipient's key has ended is known for good, also when its record has gone, and the key itself never", async () => {
 		const stored = withLedger(store, ledgerAs("api"), quiet);
 		const _id = freshId("recipientKey");
