@@ -3,6 +3,7 @@
 import { z } from "zod";
 import { limits } from "../../../domain/limits.ts";
 import { proposalStates } from "../../../domain/proposal.ts";
+import { fields } from "../../schemas.ts";
 
 const approval = z.object({
 	by: z.string().optional().meta({ description: "Told to tenants that govern policies." }),
@@ -121,14 +122,14 @@ const proposalInput = z
 				)
 				.min(1)
 				.max(50),
-			effectiveFrom: z.iso.datetime({ offset: true, error: "A time in RFC 3339, with an offset." }).optional(),
+			effectiveFrom: fields.time.optional(),
 			why,
 		}),
 	])
 	.meta({ id: "PolicyProposalRequest" });
 
 const publishInput = z.strictObject({
-	from: z.iso.datetime({ offset: true, error: "A time in RFC 3339, with an offset." }).optional(),
+	from: fields.time.optional(),
 });
 
 const ruleWords = z.object({

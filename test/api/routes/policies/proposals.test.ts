@@ -153,6 +153,14 @@ describe("/v1/policy-proposals", () => {
 			assert.equal((await read(later)).effectiveFrom, from);
 		});
 
+		it("begins at no time of a year that no answer can say", async () => {
+			const time = "9999-12-31T23:59:59-23:59";
+			const drafted = await propose({ pack: "defaults", changes: shorter, effectiveFrom: time });
+			assert.deepEqual([drafted.status, drafted.json.code], [400, "invalid_request"]);
+			const published = await step(await approved(), "publish", author, { from: time });
+			assert.deepEqual([published.status, published.json.errors?.[0].pointer], [400, "/from"]);
+		});
+
 		it("a version that would end before it can begin is refused, and is published for an earlier day", async () => {
 			const at = (days: number) => new Date(api.clock() + days * 24 * 3600_000).toISOString();
 			const id = await approved({
