@@ -102,13 +102,17 @@ export function createSendWorker(options: {
 		/** Resolves once what is in hand has ended; whatever else it ends by, a Redis that is away keeps nobody waiting. */
 		async close(): Promise<void> {
 			const ended = worker.close().then(() => Promise.all([sent.close(), health.close()]));
-			const isAway = sleep(limits.queuesAnswerMsMax, "away" as const, { ref: false });
 			// What still waits for its turn is driven on from the store.
-			isOver = (await Promise.race([ended, isAway])) === "away";
+			isOver = !(await isWithin(limits.queuesAnswerMsMax, ended));
 			await Promise.allSettled(inHand);
 			connection.disconnect();
 		},
 	};
+}
+
+/** Whether it has ended by then. @throws what it throws until then */
+function isWithin(ms: number, call: Promise<unknown>): Promise<boolean> {
+	return Promise.race([call.then(() => true), sleep(ms, false, { ref: false })]);
 }
 
 /** When one job after the other may go. */
@@ -125,8 +129,9 @@ function createTurns({ buckets, bucket, circuit, rateLimit, divert }: TurnsOptio
 		async holdBack(ms: number): Promise<void> {
 			heldUntil = Math.max(heldUntil, performance.now() + ms);
 			// The bucket too: whoever puts a job back meanwhile would have it come as soon as the rate alone lets it.
-			await buckets.hold(bucket.name, ms);
-			await rateLimit(ms);
+			// Not for longer than Redis may take: whoever asks has more to do with its attempt, and may be about to end.
+			const told = buckets.hold(bucket.name, ms).then(() => rateLimit(ms));
+			await isWithin(limits.queuesAnswerMsMax, told);
 		},
 		/** False when there is nothing left to do. @throws BullMQ's RateLimitError when the job is put back */
 		async wait(job: Attempted, segments: number): Promise<boolean> {

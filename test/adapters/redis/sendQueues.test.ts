@@ -404,9 +404,11 @@ describe("send queues without an answer from Redis", () => {
 		const worker = createSendWorker({
 			...{ prefix, clock: Date.now, concurrency: 2, ratePerSecond: 1_000, onError: () => undefined },
 			...{ url: `redis://127.0.0.1:${line.port}`, sendQueue },
-			async handle() {
+			async handle(_job, control) {
 				if (began++ === 0) return;
 				await held;
+				// As where its carrier throttles: what Redis is to be told of that it does not take.
+				await control.holdBack(1);
 				ended++;
 			},
 		});
@@ -420,7 +422,7 @@ describe("send queues without an answer from Redis", () => {
 			const closed = worker.close().then(() => ended);
 			assert.equal(await Promise.race([closed, sleep(1_000, "waits", { ref: false })]), "waits");
 			free();
-			const late = sleep(limits.queuesAnswerMsMax + 3_000, "late", { ref: false });
+			const late = sleep(limits.queuesAnswerMsMax + limits.queuesReadyMsMax + 3_000, "late", { ref: false });
 			assert.equal(await Promise.race([closed, late]), 1);
 		} finally {
 			line.set("whole");
