@@ -104,7 +104,11 @@ export function createSendWorker(options: {
 			const ended = worker.close().then(() => Promise.all([sent.close(), health.close()]));
 			// What still waits for its turn is driven on from the store.
 			isOver = !(await isWithin(limits.queuesAnswerMsMax, ended));
-			await Promise.allSettled(inHand);
+			if (inHand.size > 0) {
+				await Promise.allSettled(inHand);
+				// It may have been the carrier that was slow: Redis is told of those too.
+				await isWithin(limits.queuesReadyMsMax, ended);
+			}
 			connection.disconnect();
 		},
 	};

@@ -288,6 +288,24 @@ describe("send queues", () => {
 		assert.ok(live.segmentsPerSecond <= 12 && live.waiting === 0, JSON.stringify(live));
 	});
 
+	it("what outlasts its sender's patience with Redis is taken out of the queue all the same, and counted", async () => {
+		const job = jobOf();
+		await queues.add(job);
+		let free: (() => void) | undefined;
+		const failed = () =>
+			new Promise<{ code: string }>((resolve) => {
+				free = () => resolve({ code: "not_configured" });
+			});
+		const worker = work(job.sendQueue, failed);
+		await until(async () => free !== undefined);
+		const closed = worker.close();
+		await sleep(limits.queuesAnswerMsMax + 500);
+		free?.();
+		await closed;
+		assert.equal(await total(job.sendQueue), 0);
+		assert.equal((await queues.failing([job.sendQueue])).get(job.sendQueue)?.code, "not_configured");
+	});
+
 	it("what a dead sender had in hand is not run again from here", async () => {
 		const { sendQueue } = jobOf();
 		const stalled = jobOf({ sendQueue });
