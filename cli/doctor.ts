@@ -130,7 +130,11 @@ async function lookAtApi({ config, version }: Deps): Promise<Finding[]> {
 			throw new Error(`${url} is of version ${running ?? "unknown"}, this command of ${version}`);
 		const { ready, checks = {} } = await read("/readyz");
 		const down = Object.keys(checks).filter((name) => checks[name] !== "up");
-		if (checks.quarantine === "down") throw new Error(`${url} is quarantined: run \`lethe restore\``);
+		// Which of the two it is only its log says.
+		if (checks.quarantine === "down")
+			throw new Error(
+				`${url} is quarantined: run \`lethe restore\`; where its log says that the store can't be compared, mend what it names`,
+			);
 		if (!ready) throw new Error(`${url} accepts nothing: it does not reach ${down.join(", ")}`);
 		return `${url} answers, version ${running}${down.length > 0 ? `; it does not reach ${down.join(", ")}` : ""}`;
 	});

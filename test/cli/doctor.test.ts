@@ -2,6 +2,10 @@
 
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { it } from "node:test";
 import { credentialsOf } from "../adapters/vault/helper.ts";
 import { root, run } from "../harness/programs.ts";
@@ -25,4 +29,24 @@ it("names by a word what it heard of a Temporal that is away, and goes on to wha
 		);
 	}
 	assert.equal(told("redis")?.ok, true);
+});
+
+it("sends nobody to a restore alone for an API that may not have compared its store yet", async () => {
+	const { version } = JSON.parse(readFileSync(`${root}/package.json`, "utf8"));
+	const api = createServer(({ url }, response) => {
+		const ready = { ready: false, checks: { mongodb: "up", quarantine: "down" } };
+		response.end(JSON.stringify(url === "/healthz" ? { version } : ready));
+	}).listen(0, "127.0.0.1");
+	await once(api, "listening");
+	const { roleId, wrappedSecretId } = await credentialsOf("admin");
+	const env = {
+		...process.env,
+		LETHE_API_URL: `http://127.0.0.1:${(api.address() as AddressInfo).port}`,
+		...{ LETHE_DATABASE: `doctor-${randomBytes(4).toString("hex")}` },
+		...{ LETHE_VAULT_ADMIN_ROLE_ID: roleId, LETHE_VAULT_ADMIN_WRAPPED_SECRET_ID: wrappedSecretId },
+	};
+	const { out } = await run(process.execPath, [`${root}/cli/lethe.ts`, "doctor", "--json"], { env });
+	api.close();
+	const found = (JSON.parse(out) as { check: string; detail: string }[]).find(({ check }) => check === "API");
+	assert.match(found?.detail ?? "", /is quarantined: run `lethe restore`; where its log says .*, mend what it names$/);
 });
