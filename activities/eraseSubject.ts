@@ -4,7 +4,7 @@ import type { Kept } from "../audit/certificate.ts";
 import { type CarrierCopy, carrierCopyOf } from "../domain/carrierCopy.ts";
 import { isFinal } from "../domain/lifecycle.ts";
 import { limits } from "../domain/limits.ts";
-import type { Message, SealedObjectName } from "../domain/message.ts";
+import type { Message, RetentionRecord, SealedObjectName } from "../domain/message.ts";
 import { type HoldRecord, isRecordHeld, keepsOf, type SubjectRecord, standingOf } from "../domain/subject.ts";
 import type { KeptGroup, SubjectRequest, Task } from "../domain/subjectRequest.ts";
 import { addDuration } from "../policies/cohorts.ts";
@@ -54,6 +54,9 @@ const roundsMax = 4;
 export function createEraseSubject(deps: EraseSubjectDeps) {
 	const { messages } = deps.store;
 	const pages = createSubjectPages(deps);
+	// What came after the erasure began is not a part of it.
+	const readPage = (request: SubjectRequest, cursor: Cursor) =>
+		pages.readPage(request, cursor, request.erasure?.startedAt ?? 0);
 
 	async function eraseOne(request: SubjectRequest, message: Message, records: Records): Promise<void> {
 		const { eraseAt } = settleErasure(deps, request, message, records.holdsOn(message), deps.clock());
@@ -94,8 +97,7 @@ export function createEraseSubject(deps: EraseSubjectDeps) {
 		async eraseOnePage(request: SubjectRequest, cursor: Cursor): Promise<Cursor | undefined> {
 			const records = await readRecords(deps, request);
 			if (cursor.index === 0 && cursor.acceptedAt === undefined) await eraseKeys(deps, request, records.own);
-			const { startedAt = 0 } = request.erasure ?? {};
-			const { messages: page, unreadable, next } = await pages.readPage(request, cursor, startedAt);
+			const { messages: page, unreadable, next } = await readPage(request, cursor);
 			await records.know(page);
 			await Promise.all(page.map((message) => eraseOne(request, message, records)));
 			// The sweep finds it, and has it be an alert; until it is mended nothing is certified of the request.
@@ -106,8 +108,7 @@ export function createEraseSubject(deps: EraseSubjectDeps) {
 
 		/** Takes the request's marks from one page, and what the ledger was told of it; answers as `eraseOnePage` does. */
 		async giveUpOnePage(request: SubjectRequest, cursor: Cursor): Promise<Cursor | undefined> {
-			const { startedAt = 0 } = request.erasure ?? {};
-			const { messages: page, unreadable, next } = await pages.readPage(request, cursor, startedAt);
+			const { messages: page, unreadable, next } = await readPage(request, cursor);
 			// A mark is never packed while what it is on is there.
 			await Promise.all([...page, ...unreadable].map((message) => giveUpOne(deps, request, message)));
 			return next;
@@ -132,18 +133,22 @@ export function createEraseSubject(deps: EraseSubjectDeps) {
 	};
 }
 
+function erasableOf({ retention }: Message): RetentionRecord[] {
+	return erasableObjects.flatMap((object) => retention[object] ?? []);
+}
+
 async function enterErasure({ ledger }: EraseSubjectDeps, message: Message, at: number): Promise<void> {
-	const { _id: messageId, tenantId, retention } = message;
-	const marked = erasableObjects.flatMap((object) => retention[object] ?? []);
-	const isLater = marked.some(({ request, erasedAt, eraseBy }) => request && erasedAt === undefined && eraseBy > at);
+	const { _id: messageId, tenantId } = message;
+	const isLater = erasableOf(message).some(
+		({ request, erasedAt, eraseBy }) => request && erasedAt === undefined && eraseBy > at,
+	);
 	// The first of a message stands there: one of a later day makes way.
 	if (isLater) await ledger.forget("erasure", messageId);
 	await ledger.put({ _id: messageId, kind: "erasure", tenantId, messageId, at });
 }
 
 async function giveUpOne(deps: EraseSubjectDeps, { _id: requestId }: SubjectRequest, message: Message): Promise<void> {
-	const own = erasableObjects.flatMap((object) => message.retention[object] ?? []);
-	const marked = own.filter(({ request }) => request === requestId);
+	const marked = erasableOf(message).filter(({ request }) => request === requestId);
 	if (marked.every(({ erasedAt }) => erasedAt !== undefined)) return;
 	// Before the marks: while they are there, whoever comes next does it again.
 	if (marked.every(({ erasedAt }) => erasedAt === undefined)) await deps.ledger.forget("erasure", message._id);

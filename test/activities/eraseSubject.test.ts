@@ -21,6 +21,14 @@ function erased(index: number, isWhole: boolean): Message {
 	return { ...message, attempts, retention, ...(isWhole || !address ? {} : { address }) };
 }
 
+/** One whose erasure began at 1,000, after the messages that it is about; `pass` as it counts them. */
+function requestAbout({ tenantId }: Message, pass: number): SubjectRequest {
+	return {
+		...{ _id: "req_a", tenantId, subjects: ["mac"], tasks: [], receivedAt: 1 },
+		...{ facts: { context: {} }, identity: { ownedFrom: 0, checkedAt: 1 }, erasure: { startedAt: 1_000, pass } },
+	} as unknown as SubjectRequest;
+}
+
 async function certify(messages: Message[]): Promise<{ issued: CertificateInput[]; changes: Transition[] }> {
 	const issued: CertificateInput[] = [];
 	const changes: Transition[] = [];
@@ -115,11 +123,7 @@ test("what goes is dated from its write, and not from before the ledger was told
 			subjectMessages: { pageBefore: async () => [message] },
 		},
 	} as unknown as EraseSubjectDeps;
-	const request = {
-		...{ _id: "req_a", tenantId: message.tenantId, subjects: ["mac"], tasks: [], receivedAt: 1 },
-		...{ facts: { context: {} }, identity: { ownedFrom: 0, checkedAt: 1 }, erasure: { startedAt: 1_000, pass: 1 } },
-	} as unknown as SubjectRequest;
-	await createEraseSubject(deps).eraseOnePage(request, { index: 0 });
+	await createEraseSubject(deps).eraseOnePage(requestAbout(message, 1), { index: 0 });
 	const [erasing] = changes;
 	assert.equal(erasing?.set?.["retention.content.erasedAt"], 61_000);
 	assert.deepEqual(
@@ -146,10 +150,6 @@ test("what a law put off, and puts off no more, is in the ledger with its new da
 			subjectMessages: { pageBefore: async () => [message] },
 		},
 	} as unknown as EraseSubjectDeps;
-	const request = {
-		...{ _id: "req_a", tenantId: message.tenantId, subjects: ["mac"], tasks: [], receivedAt: 1 },
-		...{ facts: { context: {} }, identity: { ownedFrom: 0, checkedAt: 1 }, erasure: { startedAt: 1_000, pass: 2 } },
-	} as unknown as SubjectRequest;
-	await createEraseSubject(deps).eraseOnePage(request, { index: 0 });
+	await createEraseSubject(deps).eraseOnePage(requestAbout(message, 2), { index: 0 });
 	assert.deepEqual([...entries], [["msg_a", 1_000]]);
 });
