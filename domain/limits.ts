@@ -42,6 +42,8 @@ export const limits = {
 	readinessKeptMs: 1_000,
 	// A figure that a scrape asks a server for: whoever scrapes waits ten seconds by itself, for all of them.
 	metricReadMsMax: 3_000,
+	// Whoever renews the API's certificate needs days, and authorities hand out none for less than a few weeks.
+	tlsCertificateNoticeMs: 14 * 24 * 3600_000,
 	// Failures to authenticate from one address within a minute: the first are not slowed, each further one longer.
 	failuresFreeMax: 20,
 	failureStepMs: 20,
@@ -257,8 +259,6 @@ export const limits = {
 	ledgerPageItems: 500,
 	// The sweep has come by several times: Vault is away, or refuses.
 	ledgerLateMs: 60_000,
-	// Who renews it needs days, and authorities hand out none for less than a few weeks.
-	tlsCertificateNoticeMs: 14 * 24 * 3600_000,
 	ledgerWaitingMax: 1_000_000,
 
 	// people

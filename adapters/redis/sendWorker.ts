@@ -103,11 +103,11 @@ export function createSendWorker(options: {
 		async close(): Promise<void> {
 			const ended = worker.close().then(() => Promise.all([sent.close(), health.close()]));
 			// What still waits for its turn is driven on from the store.
-			isOver = !(await isWithin(limits.queuesAnswerMsMax, ended));
+			isOver = !(await endsWithin(limits.queuesAnswerMsMax, ended));
 			if (inHand.size > 0) {
 				await Promise.allSettled(inHand);
 				// It may have been the carrier that was slow: Redis is told of those too.
-				await isWithin(limits.queuesReadyMsMax, ended);
+				await endsWithin(limits.queuesReadyMsMax, ended);
 			}
 			connection.disconnect();
 		},
@@ -115,7 +115,7 @@ export function createSendWorker(options: {
 }
 
 /** Whether it has ended by then. @throws what it throws until then */
-function isWithin(ms: number, call: Promise<unknown>): Promise<boolean> {
+function endsWithin(ms: number, call: Promise<unknown>): Promise<boolean> {
 	return Promise.race([call.then(() => true), sleep(ms, false, { ref: false })]);
 }
 
@@ -135,7 +135,7 @@ function createTurns({ buckets, bucket, circuit, rateLimit, divert }: TurnsOptio
 			// The bucket too: whoever puts a job back meanwhile would have it come as soon as the rate alone lets it.
 			// Not for longer than Redis may take: whoever asks has more to do with its attempt, and may be about to end.
 			const told = buckets.hold(bucket.name, ms).then(() => rateLimit(ms));
-			await isWithin(limits.queuesAnswerMsMax, told);
+			await endsWithin(limits.queuesAnswerMsMax, told);
 		},
 		/** False when there is nothing left to do. @throws BullMQ's RateLimitError when the job is put back */
 		async wait(job: Attempted, segments: number): Promise<boolean> {
