@@ -216,7 +216,7 @@ async function overloadFor(
 	};
 }
 
-/** Sends at a steady rate; what would be more than so many at once counts as refused by nobody, and is not sent. */
+/** Sends at a steady rate; what would be more than so many at once is sent as soon as there is room again. */
 async function offer(
 	{ capacityPerSecond, overloadSeconds, overloadLanes }: Options & { capacityPerSecond: number },
 	call: Caller,

@@ -40,7 +40,7 @@ export async function rateOf(
 
 /**
  * Begins `call` so often a second, whatever the calls before it took, and waits for the last. What would be more than
- * `lanesMax` at once is not begun. Answers how many were, and over how many seconds.
+ * `lanesMax` at once is begun when there is room again. Answers how many were begun in time, and over how many seconds.
  */
 export async function offerSteadily(
 	{ perSecond, seconds, lanesMax }: { perSecond: number; seconds: number; lanesMax: number },
@@ -50,10 +50,8 @@ export async function offerSteadily(
 	const startedAt = performance.now();
 	const since = () => (performance.now() - startedAt) / 1000;
 	let offered = 0;
-	for (let due = 0; since() < seconds; await sleep(5)) {
-		for (; due < since() * perSecond; due++) {
-			if (inFlight.size >= lanesMax) continue;
-			offered++;
+	for (; since() < seconds; await sleep(5)) {
+		for (; offered < since() * perSecond && inFlight.size < lanesMax; offered++) {
 			const work: Promise<void> = call().finally(() => inFlight.delete(work));
 			inFlight.add(work);
 		}

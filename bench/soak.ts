@@ -19,7 +19,7 @@ export type SeriesName = (typeof seriesNames)[number];
 export const seriesNames = ["memoryBytes", "handles", "openRuns", "redisKeys", "databaseBytes"] as const;
 const concurrency = 40;
 const samplesMax = 120;
-/** More messages at once than this are not begun: then the load is not what was asked for, and `offered` shows it. */
+/** More messages at once than this wait for room: where that lasts, the load is less than was asked for, and `offered` shows it. */
 const lanesMax = 400;
 
 /**
