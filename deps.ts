@@ -40,6 +40,8 @@ import { createRequestCounts } from "./adapters/redis/requestCounts.ts";
 import { createSendQueues } from "./adapters/redis/sendQueues.ts";
 import { createSendWorker } from "./adapters/redis/sendWorker.ts";
 import { createSessions } from "./adapters/redis/sessions.ts";
+import { type ServerAddress, serverCertificateEnd } from "./adapters/serverCertificateEnd.ts";
+import type { ServerTls } from "./adapters/serverTls.ts";
 import { connectTemporal, createRuns, dataConverter, temporalTls } from "./adapters/temporal/client.ts";
 import { createSharedRuns } from "./adapters/temporal/sharedRuns.ts";
 import { createTextSeal } from "./adapters/textSeal.ts";
@@ -368,6 +370,8 @@ export async function createDeps(config: Config, name: ProcessName) {
 		vaultTime: () => readTime({ address: required(config.vault.address, "VAULT_ADDR"), tls: config.vault.tls }),
 		/** When the certificate of the API's TLS ends, epoch ms; undefined where this process serves none. */
 		tlsCertificateEndsAt: () => config.api.tls && tlsCertificateEnd(config.api.tls.certificateFile),
+		/** Server that TLS is spoken with → when its certificate ends, epoch ms. */
+		serverCertificateEnds: readCertificateEnds(config, connection),
 		/** Server → a call that throws while it can't be reached. */
 		checks: {
 			mongodb: store.ping,
@@ -440,6 +444,27 @@ async function connectStore({ mongodb: { url, database, tls } }: Config): Promis
 		const { codeName, name } = error as { codeName?: string; name: string };
 		throw new ConfigError(`MongoDB can't be reached (${codeName ?? name}): start it, or correct MONGODB_URL.`);
 	});
+}
+
+function readCertificateEnds({ vault, mongodb, redis, temporal }: Config, connection: MongoConnection) {
+	const { tls, hosts, proxyHost } = connection.getClient().options;
+	const ends: Record<string, () => Promise<number>> = {};
+	const add = (name: string, by: ServerTls | undefined, addresses: () => ServerAddress[]) => {
+		ends[name] = async () => serverCertificateEnd(addresses(), by);
+	};
+	if (/^https:/.test(vault.address ?? "")) add("vault", vault.tls, () => [addressOf(vault.address, 443)]);
+	// Behind a proxy its addresses are none of this network's.
+	if (tls && proxyHost === undefined) {
+		add("mongodb", mongodb.tls, () => hosts.flatMap(({ host, port = 27017 }) => (host ? [{ host, port }] : [])));
+	}
+	if (redis.tls || /^rediss:/.test(redis.url ?? "")) add("redis", redis.tls, () => [addressOf(redis.url, 6379)]);
+	if (temporal.tls) add("temporal", temporal.tls, () => [addressOf(`grpc://${temporal.address}`, 7233)]);
+	return ends;
+}
+
+function addressOf(url: string | undefined, standardPort: number): ServerAddress {
+	const { hostname, port } = new URL(url ?? "");
+	return { host: hostname.replace(/^\[|\]$/g, ""), port: Number(port || standardPort) };
 }
 
 /** Why a process can't start, for whoever runs it: what failed, and what of Vault refused, or a word of ours for why. */

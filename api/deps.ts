@@ -111,4 +111,6 @@ export type ApiDeps = {
 	/** Server → a call that throws while it can't be reached. */
 	checks: Record<string, () => Promise<unknown>>;
 	tlsCertificateEndsAt: () => number | undefined;
+	/** Server that TLS is spoken with → when its certificate ends, epoch ms. */
+	serverCertificateEnds: Record<string, () => Promise<number>>;
 };

@@ -113,6 +113,8 @@ export type AlertsDeps = Omit<KeyNeedsDeps, "store"> & {
 	checkpoints: Pick<Checkpoints, "standing">;
 	/** When the certificate ends by which this process serves TLS, epoch ms; undefined where it serves none. */
 	tlsCertificateEndsAt: () => number | undefined;
+	/** Server that TLS is spoken with → when its certificate ends, epoch ms. */
+	serverCertificateEnds: Record<string, () => Promise<number>>;
 	/** Server → a call that throws while it can't be reached. */
 	checks: Record<string, () => Promise<unknown>>;
 	sendQueues: { failing: (names: readonly string[]) => Promise<Map<string, Failing>> };
@@ -143,6 +145,8 @@ export type AlertsDeps = Omit<KeyNeedsDeps, "store"> & {
 
 const suspectMs = 24 * 3600_000;
 const suspectBundles = 64;
+const serverCertificateMend =
+	"Renew it at the server that `about` names, and have it serve that; where another authority signed it, put that into the server's _TLS_CA_FILE first.";
 const endedKeyMend = "Look into who still uses the key, and whence: it opens nothing any more.";
 
 /**
@@ -168,7 +172,7 @@ export async function findAlerts(
 		evidence: () => lookAtEvidence(deps, now),
 		keys: () => overdueKeys(deps, now),
 		versions: () => unneededVersions(deps),
-		tls: async () => endingTlsCertificate(deps, now),
+		tls: async () => endingCertificate(deps.tlsCertificateEndsAt(), now),
 		receipts: () => parkedReceipts(deps),
 		redactions: () => lateRedactions(deps, now, of?.sendQueues),
 		queues: () => stoppedQueues(deps, of?.sendQueues),
@@ -178,7 +182,7 @@ export async function findAlerts(
 		holds: () => ofTenants((id) => unapprovedHolds(deps, id, now)),
 		reviews: () => ofTenants((id) => holdsToReview(deps, id, now)),
 		requests: () => ofTenants((id) => dueRequests(deps, id, now)),
-		...Object.fromEntries(Object.entries(deps.checks).map(([name, check]) => [name, () => away(name, check)])),
+		...serverLooks(deps, now),
 	};
 	const raised = await Promise.all(
 		Object.entries(looks).map(([about, look]) => look().catch((): Raised[] => [{ code: "not_looked_at", about }])),
@@ -230,11 +234,21 @@ async function lookAtEvidence({ store, checkpoints }: AlertsDeps, now: number): 
 	return raised;
 }
 
-function endingTlsCertificate({ tlsCertificateEndsAt }: AlertsDeps, now: number): Raised[] {
-	const endsAt = tlsCertificateEndsAt();
+function endingCertificate(endsAt: number | undefined, now: number): Raised[] {
 	if (endsAt === undefined || endsAt - now > limits.tlsCertificateNoticeMs) return [];
 	if (endsAt <= now) return [{ code: "tls_certificate_expired", since: endsAt }];
 	return [{ code: "tls_certificate_expiring", since: endsAt - limits.tlsCertificateNoticeMs }];
+}
+
+/** Whether each server is there, and goes on to be: after its certificate's end nobody speaks to it any more. */
+function serverLooks({ checks, serverCertificateEnds }: AlertsDeps, now: number) {
+	const looks = Object.entries(checks).map(([name, check]) => [name, () => away(name, check)] as const);
+	const certificates = Object.entries(serverCertificateEnds).map(([about, read]) => {
+		const look = async () =>
+			endingCertificate(await read(), now).map((one) => ({ ...one, about, mend: serverCertificateMend }));
+		return [`tls ${about}`, look] as const;
+	});
+	return Object.fromEntries<() => Promise<Raised[]>>([...looks, ...certificates]);
 }
 
 async function overdueKeys({ keyVersions, limits: { keyPeriods } }: AlertsDeps, now: number): Promise<Raised[]> {

@@ -44,6 +44,8 @@ export const limits = {
 	metricReadMsMax: 3_000,
 	// Whoever renews the API's certificate needs days, and authorities hand out none for less than a few weeks.
 	tlsCertificateNoticeMs: 14 * 24 * 3600_000,
+	// A server whose certificate is looked at has had its handshake by then.
+	tlsHandshakeMsMax: 2_000,
 	// Failures to authenticate from one address within a minute: the first are not slowed, each further one longer.
 	failuresFreeMax: 20,
 	failureStepMs: 20,

@@ -187,6 +187,7 @@ export async function createTestApi(replace: (deps: ApiDeps) => Partial<ApiDeps>
 		signer: { publicJwks: async () => ({ keys: [] }) },
 		checkpoints: { standing: async () => ({ standing: "equal", size: 0 }) },
 		tlsCertificateEndsAt: () => undefined,
+		serverCertificateEnds: {} as Record<string, () => Promise<number>>,
 		checks: {
 			mongodb: store.ping,
 			vault: async () => undefined,

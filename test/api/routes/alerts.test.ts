@@ -27,6 +27,7 @@ describe("/v1/alerts", () => {
 		vaultAway: false,
 		standing: "equal" as Standing,
 		tlsEndsAt: (): number | undefined => undefined,
+		vaultTlsEndsAt: async () => Number.MAX_SAFE_INTEGER,
 		witnessed: 0,
 		failing: [] as [string, Failing][],
 	};
@@ -53,6 +54,7 @@ describe("/v1/alerts", () => {
 					},
 				},
 				tlsCertificateEndsAt: () => state.tlsEndsAt(),
+				serverCertificateEnds: { vault: () => state.vaultTlsEndsAt() },
 				clock: deps.clock,
 			};
 			findEverybodys = () => findAlerts({ ...deps, ...given });
@@ -96,6 +98,22 @@ describe("/v1/alerts", () => {
 		};
 		assert.deepEqual(await codes(), ["not_looked_at tls"]);
 		state.tlsEndsAt = () => undefined;
+	});
+
+	it("a server's certificate that ends within fourteen days, or has, by the server's name; not when it can't be read", async () => {
+		const endsAt = api.clock() + 15 * 24 * hour;
+		state.vaultTlsEndsAt = async () => endsAt;
+		assert.deepEqual(await codes(), []);
+		api.time.offsetMs += 24 * hour + 1_000;
+		const [soon] = await list();
+		assert.deepEqual([soon?.code, soon?.about], ["tls_certificate_expiring", "vault"]);
+		assert.match(soon?.mend ?? "", /at the server that `about` names/);
+		assert.ok((await findEverybodys()).some(({ about }) => about === "vault"));
+		api.time.offsetMs += 14 * 24 * hour;
+		assert.deepEqual(await codes(), ["tls_certificate_expired vault"]);
+		state.vaultTlsEndsAt = () => Promise.reject(new Error("no handshake"));
+		assert.deepEqual(await codes(), ["not_looked_at tls vault"]);
+		state.vaultTlsEndsAt = async () => Number.MAX_SAFE_INTEGER;
 	});
 
 	it("a purge that is late, since when, until the cohort is gone", async () => {

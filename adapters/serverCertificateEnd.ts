@@ -1,0 +1,36 @@
+// Until when we may believe that we speak to one of our servers: by a handshake with it, and nothing that is said on it.
+
+import { isIP } from "node:net";
+import { connect } from "node:tls";
+import { limits } from "../domain/limits.ts";
+import type { ServerTls } from "./serverTls.ts";
+
+export type ServerAddress = { host: string; port: number };
+
+/**
+ * When the first certificate ends by which a server meets us at one of its addresses, epoch ms, of those that answer.
+ * @throws Error when none does in time
+ */
+export async function serverCertificateEnd(addresses: readonly ServerAddress[], tls: ServerTls = {}): Promise<number> {
+	const read = await Promise.allSettled(addresses.map((address) => readEnd(address, tls)));
+	const ends = read.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
+	if (ends.length === 0) throw new Error("no handshake");
+	return Math.min(...ends);
+}
+
+// Whoever it is that answers, and though it is over: what is judged is its date.
+function readEnd({ host, port }: ServerAddress, tls: ServerTls): Promise<number> {
+	const { promise, resolve, reject } = Promise.withResolvers<number>();
+	const name = isIP(host) ? {} : { servername: host };
+	const socket = connect({ ...tls, ...name, host, port, rejectUnauthorized: false }, () => {
+		const endsAt = Date.parse(socket.getPeerX509Certificate()?.validTo ?? "");
+		if (Number.isNaN(endsAt)) reject(new Error("no certificate"));
+		else resolve(endsAt);
+	});
+	socket.on("error", reject).on("close", () => reject(new Error("closed")));
+	const timer = setTimeout(() => reject(new Error("late")), limits.tlsHandshakeMsMax);
+	return promise.finally(() => {
+		clearTimeout(timer);
+		socket.destroy();
+	});
+}
