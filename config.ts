@@ -119,7 +119,7 @@ export const settings = {
 	},
 	LETHE_TLS_CLIENT_CERTIFICATES: {
 		schema: z.enum(["none", "optional", "required"]).default("none"),
-		doc: "Whether callers are asked for a certificate; `required` turns away who has none of `LETHE_TLS_CLIENT_AUTHORITY_FILE`.",
+		doc: "Whether callers are asked for a certificate; `required` turns away who has none of `LETHE_TLS_CLIENT_AUTHORITY_FILE`: give senders and `lethe doctor` one by `LETHE_API_TLS_CERTIFICATE_FILE`.",
 	},
 	LETHE_PUBLIC_URL: {
 		schema: httpUrl.refine(isPlain, "not a URL that paths can be put behind").default("http://127.0.0.1:8080"),
@@ -129,6 +129,7 @@ export const settings = {
 		schema: httpUrl.refine(isPlain, "not a URL that paths can be put behind").optional(),
 		doc: "The API's URL as senders reach it: they hand over what carriers tell on connections of ours. `LETHE_PUBLIC_URL` unless set.",
 	},
+	...serverTlsSettings(["LETHE_API"]),
 	LETHE_METRICS_FROM: {
 		schema: ranges("127.0.0.0/8,::1/128"),
 		doc: "Address ranges (CIDR, commas between them) from which `/metrics` may be read: it tells how much is sent, and to which countries.",
@@ -348,16 +349,13 @@ export function loadConfig(given: Record<string, string | undefined> = process.e
 			tls: readServerTls(environment, "VAULT"),
 		},
 		mongodb: { url: read("MONGODB_URL"), database: read("LETHE_DATABASE"), tls: readServerTls(environment, "MONGODB") },
-		redis: {
-			url: read("REDIS_URL"),
-			prefix: read("LETHE_QUEUE_PREFIX"),
-			tls: readServerTls(environment, "REDIS"),
-		},
+		redis: { url: read("REDIS_URL"), prefix: read("LETHE_QUEUE_PREFIX"), tls: readServerTls(environment, "REDIS") },
 		api: {
 			host: read("LETHE_API_HOST"),
 			port: read("LETHE_API_PORT"),
 			publicUrl: read("LETHE_PUBLIC_URL"),
 			url: read("LETHE_API_URL"),
+			callerTls: readServerTls(environment, "LETHE_API"),
 			plainAnywhere: read("LETHE_PLAIN_HTTP") === "anywhere",
 			tls: readApiTls(read),
 			trustedProxies: read("LETHE_TRUSTED_PROXIES") ?? [],
@@ -411,14 +409,17 @@ export function required<T>(value: T | undefined, name: string): T {
 function serverTlsSettings(servers: string[]): Record<`${string}_TLS_${string}_FILE`, Setting> {
 	const file = z.string().min(1).optional();
 	return Object.fromEntries(
-		servers.flatMap((server) => [
-			[
-				`${server}_TLS_CA_FILE`,
-				{ schema: file, doc: `Authority that ${server}'s certificate is checked against, PEM.` },
-			],
-			[`${server}_TLS_CERTIFICATE_FILE`, { schema: file, doc: `Our certificate for mutual TLS with ${server}, PEM.` }],
-			[`${server}_TLS_KEY_FILE`, { schema: file, doc: `The private key of our certificate for ${server}, PEM.` }],
-		]),
+		servers.flatMap((server) => {
+			const name = server === "LETHE_API" ? "the API" : server;
+			return [
+				[
+					`${server}_TLS_CA_FILE`,
+					{ schema: file, doc: `Authority that ${name}'s certificate is checked against, PEM.` },
+				],
+				[`${server}_TLS_CERTIFICATE_FILE`, { schema: file, doc: `Our certificate for mutual TLS with ${name}, PEM.` }],
+				[`${server}_TLS_KEY_FILE`, { schema: file, doc: `The private key of our certificate for ${name}, PEM.` }],
+			];
+		}),
 	);
 }
 

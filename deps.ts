@@ -256,7 +256,7 @@ export async function createDeps(config: Config, name: ProcessName) {
 	});
 	const stopComparing = await followStore(connection, quarantine, proof.evidence);
 	const apiKeys = createApiKeys({ ...shared, store, hmac, evidence: proof.evidence, ids });
-	const handOvers = createHandOvers({ url: config.api.url ?? config.api.publicUrl });
+	const handOvers = createHandOvers({ url: config.api.url ?? config.api.publicUrl, tls: config.api.callerTls });
 	const outbound = createOutboundHttp(config.outbound);
 	const senderKeys = createSenderKeys({ vault: vaultFor(by.hashing), clock });
 	const webhookSecrets = createWebhookSecrets({ vault: vaultFor(by.webhookSecrets) });

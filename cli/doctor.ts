@@ -1,6 +1,7 @@
 // `lethe doctor`: checks configuration, servers, clocks, keys and policies, and names the mend of what is wrong.
 
 import { Command } from "commander";
+import { Agent, request } from "undici";
 import { type Alert, findAlerts } from "../audit/alerts.ts";
 import { findEndableKeys } from "../audit/keyNeeds.ts";
 import { findLastCanary } from "../audit/lastCanary.ts";
@@ -16,6 +17,7 @@ import { adminDeps } from "./target.ts";
 type Finding = { check: string; ok: boolean; severity?: Alert["severity"]; detail: string; mend?: string };
 
 const clockDifferenceMsMax = 5_000;
+const apiAnswerMsMax = 5_000;
 
 export function doctorCommand(): Command {
 	return addExample(new Command("doctor"), "lethe doctor --json")
@@ -119,11 +121,13 @@ export async function examine(): Promise<Finding[]> {
 /** Whether the API answers, works, is of this version, and is reached as it should be. */
 async function lookAtApi({ config, version }: Deps): Promise<Finding[]> {
 	const url = config.api.url ?? config.api.publicUrl;
+	const dispatcher = new Agent({ connect: { ...config.api.callerTls, timeout: apiAnswerMsMax } });
 	const read = async (path: string) => {
-		const answer = await fetch(`${url}${path}`, { signal: AbortSignal.timeout(5_000) });
-		return (await answer.json()) as { version?: string; ready?: boolean; checks?: Record<string, string> };
+		const { body } = await request(`${url}${path}`, { dispatcher, signal: AbortSignal.timeout(apiAnswerMsMax) });
+		return (await body.json()) as { version?: string; ready?: boolean; checks?: Record<string, string> };
 	};
-	const mend = "Start the API, read its log, or correct LETHE_API_URL; nothing is accepted meanwhile.";
+	const mend =
+		"Start the API, read its log, or correct LETHE_API_URL, and LETHE_API_TLS_CERTIFICATE_FILE where it asks for a certificate; nothing is accepted meanwhile.";
 	const answers = await look("API", mend, async () => {
 		const running = (await read("/healthz")).version;
 		if (running !== version)
@@ -138,6 +142,7 @@ async function lookAtApi({ config, version }: Deps): Promise<Finding[]> {
 		if (!ready) throw new Error(`${url} accepts nothing: it does not reach ${down.join(", ")}`);
 		return `${url} answers, version ${running}${down.length > 0 ? `; it does not reach ${down.join(", ")}` : ""}`;
 	});
+	await dispatcher.destroy();
 	if (config.environment !== "production") return [answers];
 	const secure = await look("TLS", "Give the API a certificate and an https:// LETHE_PUBLIC_URL.", async () => {
 		if (!config.api.publicUrl.startsWith("https:")) throw new Error("LETHE_PUBLIC_URL is not https");

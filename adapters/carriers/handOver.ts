@@ -1,6 +1,7 @@
 // Brings to the API what a carrier told on a connection of the sender's: the one place where receipts and inbound messages enter.
 
 import { Pool } from "undici";
+import type { ServerTls } from "../serverTls.ts";
 import type { HandOver } from "./carrier.ts";
 
 const timeoutMs = 10_000;
@@ -10,11 +11,12 @@ export type HandOvers = ReturnType<typeof createHandOvers>;
 
 /**
  * Callbacks are sealed by the adapter that makes them, so the way to the API may be plain HTTP within a private network.
- * @param options.url the API as this process reaches it
+ * @param options `url`: the API as this process reaches it; `tls`: for one that asks callers for a certificate
  */
-export function createHandOvers(options: { url: string }) {
+export function createHandOvers(options: { url: string; tls?: ServerTls | undefined }) {
 	const { origin, pathname } = new URL(options.url);
-	const pool = new Pool(origin, { connections: connectionsMax, headersTimeout: timeoutMs, bodyTimeout: timeoutMs });
+	const waits = { headersTimeout: timeoutMs, bodyTimeout: timeoutMs };
+	const pool = new Pool(origin, { connections: connectionsMax, ...waits, connect: { ...options.tls } });
 	const prefix = pathname.replace(/\/$/, "");
 
 	return {

@@ -3,10 +3,14 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { it } from "node:test";
+import { localCertificate } from "../../stack/localCertificate.ts";
 import { credentialsOf } from "../adapters/vault/helper.ts";
 import { root, run } from "../harness/programs.ts";
 
@@ -29,6 +33,39 @@ it("names by a word what it heard of a Temporal that is away, and goes on to wha
 		);
 	}
 	assert.equal(told("redis")?.ok, true);
+});
+
+it("shows an API that asks callers for a certificate ours, and says where to set it while there is none", async () => {
+	const dir = mkdtempSync(join(tmpdir(), "lethe-doctor-tls-"));
+	const { authorityFile, certificateFile, keyFile } = await localCertificate(dir);
+	const [ca, cert, key] = [authorityFile, certificateFile, keyFile].map((file) => readFileSync(file));
+	const { version } = JSON.parse(readFileSync(`${root}/package.json`, "utf8"));
+	const api = createTlsServer({ ca, cert, key, requestCert: true, rejectUnauthorized: true }, (_, response) => {
+		response.end(JSON.stringify({ version, ready: true }));
+	}).listen(0, "127.0.0.1");
+	await once(api, "listening");
+	const ask = async (given: Record<string, string>) => {
+		const { roleId, wrappedSecretId } = await credentialsOf("admin");
+		const env = {
+			...process.env,
+			...{
+				LETHE_API_URL: `https://127.0.0.1:${(api.address() as AddressInfo).port}`,
+				LETHE_API_TLS_CA_FILE: authorityFile,
+			},
+			...{ LETHE_DATABASE: `doctor-${randomBytes(4).toString("hex")}`, ...given },
+			...{ LETHE_VAULT_ADMIN_ROLE_ID: roleId, LETHE_VAULT_ADMIN_WRAPPED_SECRET_ID: wrappedSecretId },
+		};
+		const { out } = await run(process.execPath, [`${root}/cli/lethe.ts`, "doctor", "--json"], { env });
+		const findings = JSON.parse(out) as { check: string; ok: boolean; detail: string; mend?: string }[];
+		return findings.find(({ check }) => check === "API");
+	};
+	const turnedAway = await ask({});
+	const letIn = await ask({ LETHE_API_TLS_CERTIFICATE_FILE: certificateFile, LETHE_API_TLS_KEY_FILE: keyFile });
+	api.close();
+	rmSync(dir, { recursive: true });
+	assert.equal(turnedAway?.ok, false);
+	assert.match(turnedAway?.mend ?? "", /LETHE_API_TLS_CERTIFICATE_FILE/);
+	assert.equal(letIn?.ok, true, letIn?.detail);
 });
 
 it("sends nobody to a restore alone for an API that may not have compared its store yet", async () => {
