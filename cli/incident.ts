@@ -41,6 +41,7 @@ async function tellScope({ out, json, ...asked }: Options): Promise<number> {
 		const scope = await findScope(asked);
 		told = json ? `${JSON.stringify(shortened(scope), null, 2)}\n` : describe(scope);
 		if (scope.readable) exitCode = exitCodes.no;
+		else if (isUntold(scope)) exitCode = exitCodes.misuse;
 		return linesOf(scope);
 	};
 	// A file that is there is told before the records are read, and kept.
@@ -61,12 +62,17 @@ async function findScope({ store: stores, at, aware }: Pick<Options, "store" | "
 	}
 }
 
+/** Whether what nobody can read of the records could have been read in such a copy. */
+function isUntold({ stores, unreadable }: Scope): boolean {
+	return unreadable.length > 0 && stores.includes("mongodb") && stores.includes("vault");
+}
+
 const privateFile = 0o600;
 const listedMax = 1_000;
 
 /** So many lines at once: of millions no text is made, nor is each written by itself. */
-function* linesOf({ subjects, keys }: Scope): Iterable<string> {
-	for (const entries of [subjects, keys]) {
+function* linesOf({ subjects, keys, unreadable }: Scope): Iterable<string> {
+	for (const entries of [subjects, keys, unreadable]) {
 		for (let start = 0; start < entries.length; start += listedMax) {
 			const some = entries.slice(start, start + listedMax);
 			yield some.map((entry) => `${JSON.stringify(entry)}\n`).join("");
@@ -75,14 +81,17 @@ function* linesOf({ subjects, keys }: Scope): Iterable<string> {
 }
 
 /** What fits a terminal or a ticket; `--out` has the rest. */
-function shortened({ subjects, keys, ...rest }: Scope) {
-	const some = { subjects: subjects.slice(0, listedMax), keys: keys.slice(0, listedMax) };
-	const leftOut = { subjects: subjects.length - some.subjects.length, keys: keys.length - some.keys.length };
-	return { ...rest, ...some, leftOut };
+function shortened(scope: Scope) {
+	const [some, leftOut] = [{ ...scope }, { subjects: 0, keys: 0, unreadable: 0 }];
+	for (const name of ["subjects", "keys", "unreadable"] as const) {
+		Object.assign(some, { [name]: scope[name].slice(0, listedMax) });
+		leftOut[name] = scope[name].length - some[name].length;
+	}
+	return { ...some, leftOut };
 }
 
 function describe(scope: Scope): string {
-	const { stores, at, readable, counts, clocks, subjects, limits, finding } = scope;
+	const { stores, at, readable, counts, clocks, subjects, unreadable, limits, finding } = scope;
 	const lines = [
 		`A copy of ${stores.join(" and ")} as of ${at}: ${readable ? "READABLE" : "not readable"}. ${finding}`,
 		`  ${counts.subjects} subject(s), ${counts.messages} message(s); content or number of ${counts.sealedMessages} of them was there, encrypted`,
@@ -93,6 +102,11 @@ function describe(scope: Scope): string {
 		...(subjects.length > 20 ? [`  … and ${subjects.length - 20} more: --json or --out`] : []),
 		"Clocks:",
 		...(clocks.length > 0 ? clocks.map(clockLine) : ["  none of the packs that these messages were judged by has one"]),
+		...(unreadable.length > 0
+			? [`Records that can't be read; what was erased of these messages before is not in this:`]
+			: []),
+		...unreadable.slice(0, 20).map(({ tenantId, messageId }) => `  ${tenantId} ${messageId}`),
+		...(unreadable.length > 20 ? [`  … and ${unreadable.length - 20} more: --json or --out`] : []),
 		...limits.map((limit) => `Not in this: ${limit}`),
 	];
 	return `${lines.join("\n")}\n`;

@@ -1186,6 +1186,10 @@ reasons?: string[]
 [k: string]: unknown
 }
 }[]
+/**
+ * Messages of it whose records can't be read, by id: each is counted, and in no item. As long as there are any, what was refused may not all be told.
+ */
+unreadable?: string[]
 }
 export interface TextCheckInput {
 /**

@@ -23,7 +23,15 @@ import { findDue } from "./findDue.ts";
 import { guardStore, guardWrite } from "./guard.ts";
 import { insertAll } from "./insertAll.ts";
 import type { Models, PurgePage } from "./models.ts";
-import { allOrError, findAside, readable, readableUntil, wholeOrError, wholeOrStored } from "./setAside.ts";
+import {
+	allOrError,
+	findAside,
+	readable,
+	readableUntil,
+	wholeOrAside,
+	wholeOrError,
+	wholeOrStored,
+} from "./setAside.ts";
 import { type Update, updateTogether } from "./updateTogether.ts";
 
 export type MessageStore = ReturnType<typeof createMessageStore>;
@@ -105,7 +113,7 @@ export function createMessageStore(models: Models, deps: StoreDeps) {
 			}),
 		/** The message one of whose attempts the carrier knows by this id, on this send queue. */
 		findByCarrierId: (sendQueue: string, carrierId: string) => findByCarrierId({ sendQueue, carrierId }),
-		...createSubmissionQueries(collection),
+		...createSubmissionQueries(collection, deps.clock),
 		...createQueries(collection, deps.clock),
 		...createWaitingQueries(collection, deps.clock),
 		...createRedactionQueries(collection, deps.clock),
@@ -114,7 +122,7 @@ export function createMessageStore(models: Models, deps: StoreDeps) {
 	};
 }
 
-function createSubmissionQueries(collection: mongo.Collection<Message>) {
+function createSubmissionQueries(collection: mongo.Collection<Message>, clock: () => number) {
 	const findBySubmission = createBatcher<string, Message[]>({
 		// Of five hundred messages each, at most.
 		itemsMax: 20,
@@ -129,8 +137,11 @@ function createSubmissionQueries(collection: mongo.Collection<Message>) {
 	});
 
 	return {
-		/** All messages of a submission. */
+		/** All messages of a submission, or it fails. */
 		findBySubmission,
+		/** The same, to be shown: of one that nobody can read there is what is not packed. */
+		shownSubmission: (id: string) =>
+			guardStore(async () => wholeOrAside(collection, await collection.find({ submissionId: id }).toArray(), clock())),
 		/** Of a submission, the messages of one group. */
 		findGroup: (submissionId: string, group: number) => findGroup({ submissionId, group }),
 	};
@@ -155,9 +166,15 @@ function createQueries(collection: mongo.Collection<Message>, clock: () => numbe
 				for (const { group: of, state } of found) if (of === group) counts[state] = (counts[state] ?? 0) + 1;
 				return counts;
 			}),
-		/** A page of a tenant's messages, newest first, after the cursor's place: all of them, or it fails. */
+		/**
+		 * A page of a tenant's messages, newest first, after the cursor's place: all of them. Of one that nobody can read there is
+		 * what is not packed.
+		 */
 		page: (tenantId: string, itemsMax: number, after?: Place) =>
-			guardStore(() => newestFirst(collection, afterPlace(tenantId, after)).limit(itemsMax).map(whole).toArray()),
+			guardStore(async () => {
+				const found = await newestFirst(collection, afterPlace(tenantId, after)).limit(itemsMax).toArray();
+				return wholeOrAside(collection, found, clock());
+			}),
 		/** The same of those that are so, for a list: what nobody can read is not in it. */
 		shownPage: (tenantId: string, itemsMax: number, after?: Place, wanted: Wanted = {}) =>
 			guardStore(() => {

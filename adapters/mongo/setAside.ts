@@ -3,7 +3,7 @@
 import type { mongo } from "mongoose";
 import { LetheError } from "../../domain/errors.ts";
 import { limits } from "../../domain/limits.ts";
-import type { Message } from "../../domain/message.ts";
+import { isReadable, type Message } from "../../domain/message.ts";
 import { type StoredMessage, whole } from "./archive.ts";
 
 type Stored = mongo.WithId<StoredMessage>;
@@ -54,16 +54,35 @@ export async function readableUntil(
 		if (message instanceof LetheError) unread.push(stored);
 		else messages.push(message);
 	}
-	// However often it is looked at, it is tried again in its turn.
+	await setAside(collection, unread, now);
+	if (unread.length > limits.unreadableItems)
+		throw new LetheError("store_unavailable", { cause: "archives unreadable" });
+	return messages;
+}
+
+/** All that is found: of what nobody can read what is not packed (see `isReadable`), and it is set aside unless it is. */
+export async function wholeOrAside(
+	collection: mongo.Collection<Message>,
+	found: Stored[],
+	now: number,
+): Promise<Message[]> {
+	const messages = found.map(wholeOrStored);
+	await setAside(
+		collection,
+		found.filter((_, index) => !isReadable(messages[index] as Message)),
+		now,
+	);
+	return messages;
+}
+
+// However often it is looked at, it is tried again in its turn.
+async function setAside(collection: mongo.Collection<Message>, unread: Stored[], now: number): Promise<void> {
 	const isAside = ({ nextCheckAt }: Stored) => nextCheckAt !== undefined && nextCheckAt >= asideFrom;
 	await readable(
 		collection,
 		unread.filter((stored) => !isAside(stored)),
 		now,
 	);
-	if (unread.length > limits.unreadableItems)
-		throw new LetheError("store_unavailable", { cause: "archives unreadable" });
-	return messages;
 }
 
 /** Messages that were set aside, or tried again, before then: the longest first. */

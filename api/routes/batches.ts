@@ -4,7 +4,7 @@ import { z } from "zod";
 import { errorCatalogue, LetheError } from "../../domain/errors.ts";
 import type { State } from "../../domain/lifecycle.ts";
 import { limits } from "../../domain/limits.ts";
-import type { Message } from "../../domain/message.ts";
+import { isReadable, type Message } from "../../domain/message.ts";
 import { type Acceptance, type AcceptDeps, createAccept } from "../accept.ts";
 import type { ApiDeps } from "../deps.ts";
 import type { Instance } from "../instance.ts";
@@ -16,7 +16,7 @@ import { stateAtAcceptance } from "../view.ts";
 
 type Deps = AcceptDeps &
 	Pick<ApiDeps, "evidence"> & {
-		store: { messages: Pick<ApiDeps["store"]["messages"], "findBySubmission"> };
+		store: { messages: Pick<ApiDeps["store"]["messages"], "findBySubmission" | "shownSubmission"> };
 		metrics: Pick<Metrics, "countAcceptance">;
 	};
 
@@ -41,6 +41,14 @@ const batch = z
 		...counts,
 		states: z.record(z.string(), z.int()).meta({ description: "How many messages are in each state." }),
 		items: z.array(item),
+		unreadable: z
+			.array(z.string())
+			.optional()
+			.meta({
+				description:
+					"Messages of it whose records can't be read, by id: each is counted, and in no item. As long as there are any, what " +
+					"was refused may not all be told.",
+			}),
 	})
 	.meta({ id: "Batch" });
 
@@ -91,12 +99,12 @@ export function addBatches(app: Instance, deps: Deps): void {
 			},
 		},
 		async (request) => {
-			const found = await deps.store.messages.findBySubmission(request.params.id);
+			const found = await deps.store.messages.shownSubmission(request.params.id);
 			const { principal } = request;
 			// Those that share a run for its own sake were never one request.
 			const own = found.filter(({ tenantId, sharesRun }) => tenantId === principal.tenantId && !sharesRun);
 			if (own.length === 0) throw new LetheError("not_found");
-			await enterRead(deps, principal, { about: request.params.id, senderId: own[0]?.principalId });
+			await enterRead(deps, principal, { about: request.params.id, senderId: own.find(isReadable)?.principalId });
 			return viewBatch(request.params.id, own);
 		},
 	);
@@ -116,10 +124,14 @@ function viewBatch(id: string, messages: Message[]): z.input<typeof batch> {
 	for (const { state } of messages) states[state] = (states[state] ?? 0) + 1;
 	const refusals = messages.flatMap(({ refused }) => refused ?? []);
 	const refused = refusals.map(({ index, code, ...about }) => viewRefused(new LetheError(code, about), index));
-	const items = [...messages.map((message) => viewItem(message, message.state)), ...refused].toSorted(
+	const [read, unread] = [messages.filter(isReadable), messages.filter((message) => !isReadable(message))];
+	const items = [...read.map((message) => viewItem(message, message.state)), ...refused].toSorted(
 		(one, other) => one.index - other.index,
 	);
-	return { id, accepted: messages.length, refused: refused.length, states, items };
+	return {
+		...{ id, accepted: messages.length, refused: refused.length, states, items },
+		...(unread.length > 0 ? { unreadable: unread.map(({ _id }) => _id) } : {}),
+	};
 }
 
 function viewItem({ _id, index = 0, deadlineAt }: Message, state: State) {

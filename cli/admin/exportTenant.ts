@@ -9,21 +9,30 @@ import type { TenantDocument } from "../../adapters/mongo/models.ts";
 import { makeFolder, syncFolder } from "../../adapters/onDisk.ts";
 import type { Deps } from "../../deps.ts";
 import { LetheError } from "../../domain/errors.ts";
-import { type Message, sealedObjects } from "../../domain/message.ts";
+import { isReadable, type Message, sealedObjects } from "../../domain/message.ts";
 import { recordKinds } from "../../domain/subject.ts";
 import { createProgress } from "../progress.ts";
 
 type Place = { acceptedAt: number; id: string };
 /** Of one leave: a tenant that was resumed and leaves again has more to hand over. */
 type Leaving = { tenantId: string; since: number };
-type Progress = Leaving & { segment: number; messageCount: number; openedCount: number; after?: Place; done?: true };
+type Progress = Leaving & {
+	segment: number;
+	messageCount: number;
+	openedCount: number;
+	/** Ids of messages whose records can't be read. */
+	unreadable: string[];
+	after?: Place;
+	done?: true;
+};
 
 const segmentItems = 500;
 const progressFile = "progress.json";
 
 /**
  * Writes below `folder`, for its owner only: `record/` what happened, without content or number; `data/` content and
- * number in clear; `manifest.json` each file's SHA-256. What a run before has written stays.
+ * number in clear; `manifest.json` each file's SHA-256, and which messages' records can't be read: of those `record/` has what
+ * is not packed, and what is as it is stored. What a run before has written stays.
  * @throws LetheError keys_unavailable | store_unavailable; run again, it goes on. Error when the folder has another export
  */
 export async function exportTenant(deps: Deps, tenant: TenantDocument, folder: string) {
@@ -38,11 +47,13 @@ export async function exportTenant(deps: Deps, tenant: TenantDocument, folder: s
 	const { standing: _, standingRevision: __, nextCheckAt: ___, ...about } = tenant;
 	await writeLines(join(folder, "record", "tenant.jsonl"), [about]);
 	const files = await hashFiles(folder);
-	const manifest = { tenantId: tenant._id, exportedAt: new Date(deps.clock()).toISOString(), files };
+	const { unreadable } = progress;
+	const manifest = { tenantId: tenant._id, exportedAt: new Date(deps.clock()).toISOString(), unreadable, files };
 	await writeWhole(join(folder, "manifest.json"), `${JSON.stringify(manifest, null, 2)}\n`);
 	return {
 		messageCount: progress.messageCount,
 		openedCount: progress.openedCount,
+		unreadable,
 		fileCount: Object.keys(files).length,
 	};
 }
@@ -72,7 +83,7 @@ async function exportMessages(deps: Deps, begun: Progress, folder: string): Prom
 		const page = await deps.store.messages.page(progress.tenantId, segmentItems, progress.after);
 		const name = `messages-${String(progress.segment).padStart(6, "0")}.jsonl`;
 		const opened = (await Promise.all(page.map((message) => openMessage(deps, message)))).flat();
-		await writeLines(join(folder, "record", name), page.map(withoutContent));
+		await writeLines(join(folder, "record", name), page.map(toRecord));
 		await writeLines(join(folder, "data", name), opened);
 		const last = page.at(-1);
 		progress = {
@@ -81,6 +92,7 @@ async function exportMessages(deps: Deps, begun: Progress, folder: string): Prom
 			segment: progress.segment + 1,
 			messageCount: progress.messageCount + page.length,
 			openedCount: progress.openedCount + opened.length,
+			unreadable: [...progress.unreadable, ...page.filter((one) => !isReadable(one)).map(({ _id }) => _id)],
 			...(last ? { after: { acceptedAt: last.acceptedAt, id: last._id } } : {}),
 			...(page.length < segmentItems ? { done: true } : {}),
 		};
@@ -98,16 +110,17 @@ async function readProgress(folder: string, { tenantId, since }: Leaving): Promi
 		if (error.code === "ENOENT") return undefined;
 		throw error;
 	});
-	if (text === undefined) return { tenantId, since, segment: 0, messageCount: 0, openedCount: 0 };
+	if (text === undefined) return { tenantId, since, segment: 0, messageCount: 0, openedCount: 0, unreadable: [] };
 	const progress = JSON.parse(text) as Progress;
 	if (progress.tenantId === tenantId && progress.since === since) return progress;
 	throw new Error("the folder has the export of another tenant, or of a leave that was called off: give an empty one.");
 }
 
 /** What happened to it: neither ciphertext nor what only the engine's own bookkeeping needs. */
-function withoutContent(message: Message): object {
-	const { content: _, address: __, tokens: ___, idempotency: ____, nextCheckAt: _____, ...record } = message;
-	return record;
+function toRecord(message: Message & { archive?: Uint8Array }): object {
+	const { content: _, address: __, tokens: ___, idempotency: ____, nextCheckAt: _____, archive, ...record } = message;
+	if (isReadable(message)) return record;
+	return { ...record, unreadable: true, archive: Buffer.from(archive ?? []).toString("base64") };
 }
 
 /** Its text and number, as far as they are still there. */

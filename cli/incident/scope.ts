@@ -2,7 +2,7 @@
 
 import type { Cohort } from "../../adapters/mongo/models.ts";
 import type { Deps } from "../../deps.ts";
-import { type Message, type SealedObjectName, sealedObjects } from "../../domain/message.ts";
+import { isReadable, type Message, type SealedObjectName, sealedObjects } from "../../domain/message.ts";
 import { type BreachClock, breachClocks } from "../../policies/breach.ts";
 
 export const exposedStores = ["mongodb", "vault", "redis", "temporal", "logs"] as const;
@@ -34,6 +34,7 @@ export type Scope = {
 		| "sealedMessages"
 		| "residueMessages"
 		| "readableMessages"
+		| "unreadableMessages"
 		| "keysExposed"
 		| "keysResidue"
 		| "keysSafe"
@@ -43,6 +44,8 @@ export type Scope = {
 	/** By pseudonym: nobody else than the tenant, who has the numbers, can tell who they are. */
 	subjects: { tenantId: string; subject: string; messages: number; sealed: number; readable: number }[];
 	keys: { tenantId: string; cohortId: string; fate: Fate }[];
+	/** Messages whose records can't be read: of what was erased of them before nobody can tell when. */
+	unreadable: { tenantId: string; messageId: string }[];
 	clocks: BreachClock[];
 	dataClasses: Record<string, number>;
 	countries: Record<string, number>;
@@ -78,6 +81,7 @@ export async function scopeIncident(
 	}
 	for (const { fate } of scope.keys) scope.counts[keyCounts[fate]]++;
 	scope.counts.subjects = scope.subjects.length;
+	scope.counts.unreadableMessages = scope.unreadable.length;
 	scope.readable = scope.counts.readableMessages > 0;
 	if (scope.readable) scope.finding = "Database and keys together open what was there: treat it as plain text.";
 	await deps.policies.refresh();
@@ -143,6 +147,10 @@ function addMessage(
 		subject.readable++;
 		scope.counts.readableMessages++;
 	}
+	if (!isReadable(message)) {
+		scope.unreadable.push({ tenantId, messageId: message._id });
+		return;
+	}
 	for (const name of message.dataClasses) scope.dataClasses[name] = (scope.dataClasses[name] ?? 0) + 1;
 	scope.countries[message.country] = (scope.countries[message.country] ?? 0) + 1;
 	for (const ref of message.decision.packs) packs.set(`${ref.id} ${ref.version}`, ref);
@@ -184,9 +192,10 @@ function emptyScope(stores: ExposedStore[], at: number, awareAt: number): Scope 
 		awareAt: new Date(awareAt).toISOString(),
 		readable: false,
 		finding: stores.map((store) => findings[store]).join(" "),
-		counts: { ...counts, keysExposed: 0, keysResidue: 0, keysSafe: 0, keysGone: 0 },
+		counts: { ...counts, unreadableMessages: 0, keysExposed: 0, keysResidue: 0, keysSafe: 0, keysGone: 0 },
 		subjects: [],
 		keys: [],
+		unreadable: [],
 		clocks: [],
 		dataClasses: {},
 		countries: {},

@@ -12,6 +12,7 @@ import { LetheError } from "../../domain/errors.ts";
 import { limits } from "../../domain/limits.ts";
 import type { Message } from "../../domain/message.ts";
 import type { Transition } from "../../domain/transition.ts";
+import { spoilArchive } from "../harness/spoilArchive.ts";
 import { until } from "../harness/until.ts";
 import { createTestApi, messageBody, type TestApi } from "./harness.ts";
 
@@ -56,6 +57,30 @@ describe("accepting a list", () => {
 		const { submissionId } = messages[0] as Message;
 		assert.equal(api.seen.started.filter((id) => id === submissionId).length, 1);
 		assert.equal((await api.store.messages.findBySubmission(submissionId)).length, 5);
+	});
+
+	it("is told of, message by message, though nobody can read some: those are named and counted, the others told whole", async () => {
+		const { key } = await api.addTenant();
+		const messages = [{ to: "+12025550142" }, { to: "+1202555" }, { to: "+12025550143" }, { to: "+12025550144" }];
+		const { to: _, ...shared } = messageBody();
+		const { id, items } = (await api.request(key, "POST", "/v1/batches", { ...shared, messages })).json;
+		const read = async () => (await api.request(key, "GET", `/v1/batches/${id}`)).json;
+		const whole = await read();
+		assert.deepEqual([whole.accepted, whole.refused, whole.unreadable], [3, 1, undefined]);
+		const broken = items[2].id as string;
+		await spoilArchive(api.connection, await api.read(broken));
+		const told = await read();
+		assert.deepEqual([told.accepted, told.refused, told.unreadable], [3, 1, [broken]]);
+		assert.deepEqual(told.states, whole.states);
+		assert.deepEqual(
+			told.items,
+			whole.items.filter((item: { id?: string }) => item.id !== broken),
+		);
+		assert.deepEqual(
+			(await api.store.messages.findUnreadable(10)).map(({ _id }) => _id),
+			[broken],
+			"and it is an alert",
+		);
 	});
 
 	it("is under way, for the starts that give way to it, until it is stored or refused", async () => {

@@ -16,6 +16,7 @@ import { limits } from "../../../domain/limits.ts";
 import { type HoldRecord, type OptOutRecord, recordKinds } from "../../../domain/subject.ts";
 import { end } from "../../../domain/transition.ts";
 import { createEngine, type Engine } from "../../harness/engine.ts";
+import { spoilArchive } from "../../harness/spoilArchive.ts";
 
 describe("a tenant's leave from the command line", () => {
 	let engine: Engine;
@@ -206,6 +207,23 @@ describe("a tenant's leave from the command line", () => {
 		await engine.store.subjectRequests.insert(request as never);
 		await assert.rejects(leave(deps, tenantId, join(folder, "open")), new RegExp(`${request._id}.*lethe requests`));
 		assert.equal((await engine.store.tenants.find(tenantId))?.standing, undefined);
+	});
+
+	it("hands over what nobody can read as far as it is there, with what is packed as it is stored, and names it", async () => {
+		const tenantId = await addTenant();
+		const [broken, other] = [await delivered(tenantId), await delivered(tenantId)];
+		await spoilArchive(engine.connection, await engine.read(broken));
+		const tenant = (await engine.store.tenants.find(tenantId)) as TenantDocument;
+		const to = join(folder, "unread");
+		const { messageCount, openedCount, unreadable } = await exportTenant(deps, tenant, to);
+		assert.deepEqual([messageCount, openedCount, unreadable], [2, 2, [broken]]);
+		assert.deepEqual(JSON.parse(readFileSync(join(to, "manifest.json"), "utf8")).unreadable, [broken]);
+		const record = linesOf(join(to, "record", "messages-000000.jsonl"));
+		const { state, unreadable: isUnread, archive } = record.find(({ _id }) => _id === broken);
+		assert.deepEqual([state, isUnread, archive], ["delivered", true, Buffer.from("none").toString("base64")]);
+		assert.equal(record.find(({ _id }) => _id === other).unreadable, undefined);
+		const data = linesOf(join(to, "data", "messages-000000.jsonl"));
+		assert.equal(data.find(({ id }) => id === broken).content, "The text in clear");
 	});
 
 	it("an export that was cut off goes on and writes the same as one that was not", async () => {

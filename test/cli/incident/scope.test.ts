@@ -7,6 +7,7 @@ import type { Message } from "../../../domain/message.ts";
 import { end } from "../../../domain/transition.ts";
 import { openPolicies } from "../../../policies/index.ts";
 import { createEngine, type Engine } from "../../harness/engine.ts";
+import { spoilArchive } from "../../harness/spoilArchive.ts";
 
 const hour = 3_600_000;
 
@@ -146,5 +147,17 @@ describe("the scope of an incident", () => {
 			],
 		);
 		assert.equal(counts.subjects, 2);
+	});
+
+	it("what nobody can read counts for whom it concerns, and by what is there of it, and is named", async () => {
+		const before = await scope(["mongodb", "vault"], engine.clock());
+		assert.deepEqual([before.unreadable, before.counts.unreadableMessages], [[], 0]);
+		const [, broken] = messages as [Message, Message, Message];
+		await spoilArchive(engine.connection, await engine.read(broken._id));
+		const found = await scope(["mongodb", "vault"], engine.clock());
+		assert.deepEqual(found.unreadable, [{ tenantId, messageId: broken._id }]);
+		assert.equal(found.counts.unreadableMessages, 1);
+		assert.deepEqual(found.subjects, before.subjects);
+		assert.equal(found.counts.messages, before.counts.messages);
 	});
 });
