@@ -518,6 +518,7 @@ function openLedger(
 		store: deps.store.epochs,
 		waiting: deps.store.ledgerWaiting,
 		tenants: deps.store.tenants,
+		subjectRecords: deps.store.subjectRecords,
 		main: createVaultLedger({ vault: deps.vault, name: mongodb.database }),
 		witness: ledgerDir === undefined ? undefined : createFileLedger(join(ledgerDir, mongodb.database)),
 		clock: deps.clock,

@@ -2,6 +2,7 @@
 
 import { randomUUID } from "node:crypto";
 import { LetheError } from "../../domain/errors.ts";
+import { isId } from "../../domain/ids.ts";
 import {
 	compareEpochs,
 	type Epoch,
@@ -12,6 +13,8 @@ import {
 	type WaitingEntry,
 } from "../../domain/ledger.ts";
 import { limits } from "../../domain/limits.ts";
+import { isWide } from "../../domain/subject.ts";
+import { withoutUndefined } from "../../domain/withoutUndefined.ts";
 import type { Store } from "../mongo/store.ts";
 
 /** One place outside the stores. The first entry of an id stands. */
@@ -47,6 +50,7 @@ type LedgerDeps = {
 	store: EpochStore;
 	waiting: WaitingStore;
 	tenants: Pick<Store["tenants"], "find" | "reviseStanding">;
+	subjectRecords: Pick<Store["subjectRecords"], "find" | "end">;
 	main: LedgerPlace;
 	witness?: LedgerPlace | undefined;
 	clock: () => number;
@@ -148,6 +152,12 @@ export function createLedger(deps: LedgerDeps) {
 	};
 }
 
+type Release = Extract<LedgerEntry, { kind: "ended" }>;
+
+function isRelease(entry: LedgerEntry): entry is Release {
+	return entry.kind === "ended" && isId("hold", entry.record);
+}
+
 function placesOf({ main, witness }: Pick<LedgerDeps, "main" | "witness">): LedgerPlace[] {
 	return witness ? [main, witness] : [main];
 }
@@ -168,7 +178,7 @@ async function findLacking(places: LedgerPlace[]): Promise<{ place: LedgerPlace;
 }
 
 function createEntering(deps: LedgerDeps) {
-	const { waiting, tenants, main, witness, clock } = deps;
+	const { waiting, tenants, subjectRecords, main, witness, clock } = deps;
 	const places = placesOf(deps);
 
 	async function put(entry: LedgerEntry): Promise<void> {
@@ -195,16 +205,26 @@ function createEntering(deps: LedgerDeps) {
 		await put({ _id, kind: "tenant", tenantId, revision, ...(standing && { standing }) });
 	}
 
+	/** Has the store do what its ledger says: whoever was about to died in between. */
+	async function follow({ record: id, ended, eraseBy }: Release): Promise<void> {
+		const record = await subjectRecords.find(id);
+		if (record?.kind !== "hold") return;
+		// What it kept the sweep sees to; of one on a period or tenant nothing new bears it any more.
+		const subjects = isWide(record) ? [] : undefined;
+		await subjectRecords.end(id, ended, withoutUndefined({ nextCheckAt: clock(), eraseBy, subjects }));
+	}
+
 	/** One page of what waits, the longest waiting first. True when nothing is left. */
 	async function enterWaiting(): Promise<boolean> {
 		const page = await waiting.oldest(limits.ledgerPageItems);
 		let isLeft = page.length === limits.ledgerPageItems;
 		for (const { _id, entry, at } of page) {
-			// Whoever is about to change a tenant's standing tells of it, unless they died.
-			const isUnderWay = entry.kind === "tenant" && at > clock() - limits.driverPatienceMs;
+			// Whoever is about to change a tenant's standing, or to release a hold, does so, unless they died.
+			const isUnderWay = (entry.kind === "tenant" || isRelease(entry)) && at > clock() - limits.driverPatienceMs;
 			isLeft ||= isUnderWay;
 			if (isUnderWay) continue;
 			await (entry.kind === "tenant" ? putStanding(entry.tenantId) : put(entry));
+			if (isRelease(entry)) await follow(entry);
 			await waiting.remove(_id);
 		}
 		return !isLeft;

@@ -31,7 +31,7 @@ export function withLedger(
 	const enter = createEnter(store, ledger, deps);
 	return {
 		...store,
-		subjectRecords: recordsWithLedger(store, ledger, enter),
+		subjectRecords: recordsWithLedger(store, ledger, enter, deps),
 		...accessWithLedger(store, enter, deps),
 		cohorts: {
 			...store.cohorts,
@@ -51,6 +51,7 @@ function recordsWithLedger(
 	{ subjectRecords, ledgerWaiting }: Store,
 	ledger: Pick<Ledger, "putWhole" | "forget">,
 	enter: Enter,
+	{ clock }: LedgerDeps,
 ): Store["subjectRecords"] {
 	// Whoever is entering what waits would have the ledger know again what it has just forgotten: first that, then this.
 	const forget = async (id: string) => {
@@ -74,6 +75,20 @@ function recordsWithLedger(
 		});
 		return true;
 	};
+	// First in the ledger, since what a release lets go is gone. That it is about to be done waits in the store: were this to
+	// die before the store has it, the sweep does it, and the ledger says nothing for long that is not so.
+	const release: typeof subjectRecords.end = async (id, ended, set, over) => {
+		const entry = endingOf(id, ended, set);
+		const _id = keyOf(entry);
+		await ledgerWaiting.add({ _id, entry, at: clock() });
+		await ledger.putWhole(entry).catch(async (error) => {
+			await ledgerWaiting.remove(_id);
+			throw error;
+		});
+		const released = await subjectRecords.end(id, ended, set, over);
+		await ledgerWaiting.remove(_id);
+		return released;
+	};
 	return {
 		...subjectRecords,
 		async insert(record) {
@@ -83,9 +98,8 @@ function recordsWithLedger(
 		},
 		async end(id, ended, set, over) {
 			if (isId("optOut", id)) return lift(id, ended, set, over);
-			const entry = endingOf(id, ended, set);
-			const forbids = isId("consent", id) || isId("recipientKey", id);
-			await (forbids ? enter(entry) : ledger.putWhole(entry));
+			if (isId("hold", id)) return release(id, ended, set, over);
+			await enter(endingOf(id, ended, set));
 			return subjectRecords.end(id, ended, set, over);
 		},
 		async delete(id) {

@@ -17,7 +17,7 @@ import { LetheError } from "../../../domain/errors.ts";
 import { compareEpochs, type Epoch, type LedgerEntry, mayFollow, newestStandings } from "../../../domain/ledger.ts";
 import { limits } from "../../../domain/limits.ts";
 import { type Person, withoutCredentials } from "../../../domain/person.ts";
-import type { OptOutRecord, SubjectRecord } from "../../../domain/subject.ts";
+import type { HoldRecord, OptOutRecord, SubjectRecord } from "../../../domain/subject.ts";
 import { until } from "../../harness/until.ts";
 import { watchSyncs } from "../../harness/watchSyncs.ts";
 import { freshId, login, type VaultClient } from "../vault/helper.ts";
@@ -76,6 +76,7 @@ describe("the ledger", () => {
 			store: store.epochs,
 			waiting: store.ledgerWaiting,
 			tenants: store.tenants,
+			subjectRecords: store.subjectRecords,
 			main: createVaultLedger({ vault: clients[role], name: database }),
 			witness: createFileLedger(join(folder, database)),
 			clock: () => clockMs++,
@@ -292,6 +293,43 @@ describe("the ledger", () => {
 			assert.equal(entered.at(-1), entry);
 		}
 		assert.equal(entered.length, acts.length);
+		await store.ledgerWaiting.remove(`ended/${holdId}-end`);
+	});
+
+	it("a release that died once the ledger had it is done in the store by the sweep, and what it let go then", async () => {
+		const held = (scope: HoldRecord["scope"]) => {
+			const [_id, tenantId] = [freshId("hold"), freshId("tenant")];
+			const about = { kind: "hold" as const, tenantId, subjects: [tenantId], scope, ground: "audit" };
+			return { _id, ...about, at: 1, recordedAt: 1, recordedBy: "key" } satisfies HoldRecord;
+		};
+		const ended = { at: 5, recordedAt: 5, recordedBy: "key", source: "api" } as const;
+		for (const scope of ["message", "tenant"] as const) {
+			const record = held(scope);
+			await store.subjectRecords.insert(record);
+			const dying = { ...store, subjectRecords: { ...store.subjectRecords, end: killed } };
+			const { subjectRecords } = withLedger(dying, ledgerAs("api"), quiet);
+			await assert.rejects(subjectRecords.end(record._id, ended, { eraseBy: 99, nextCheckAt: 1 }), /killed/);
+			const find = async () => (await store.subjectRecords.find(record._id)) as HoldRecord;
+			await ledgerAs("eraser").beat();
+			assert.equal((await find()).ended, undefined, "whoever does it may still be at it");
+			clockMs += limits.driverPatienceMs;
+			await ledgerAs("eraser").beat();
+			const released = await find();
+			assert.deepEqual([released.ended, released.eraseBy], [ended, 99]);
+			assert.deepEqual(released.subjects, scope === "tenant" ? [] : record.subjects);
+			assert.ok((released.nextCheckAt ?? Infinity) <= clockMs, "the sweep sees to what it kept");
+			assert.equal(await store.ledgerWaiting.has(`ended/${record._id}-end`), false);
+			assert.ok(idsIn(await ledgerAs("admin").all()).includes(`${record._id}-end`));
+		}
+	});
+
+	it("a release that the ledger refuses is none, then and later", async () => {
+		const _id = freshId("hold");
+		const refusing = { ...ledgerAs("api"), putWhole: async () => Promise.reject(new LetheError("keys_unavailable")) };
+		const { subjectRecords } = withLedger(store, refusing, quiet);
+		const ended = { at: 5, recordedAt: 5, recordedBy: "key", source: "api" } as const;
+		await assert.rejects(subjectRecords.end(_id, ended), { code: "keys_unavailable" });
+		assert.equal(await store.ledgerWaiting.has(`ended/${_id}-end`), false);
 	});
 
 	it("an opt-out that is said again while it is lifted is lifted by no restore: it stands, and the ledger says so", async () => {
@@ -440,6 +478,7 @@ describe("the ledger", () => {
 			store: store.epochs,
 			waiting: store.ledgerWaiting,
 			tenants: store.tenants,
+			subjectRecords: store.subjectRecords,
 			main: { ...main, writeEpoch: (...given) => frozen.then(() => main.writeEpoch(...given)) },
 			clock: () => clockMs++,
 			randomEpoch: () => freshId("epoch"),
@@ -498,7 +537,8 @@ describe("the ledger", () => {
 		const storedAway = (witness?: LedgerPlace) => {
 			const places = { main: away, witness };
 			const stores = { store: store.epochs, waiting: store.ledgerWaiting, tenants: store.tenants };
-			const about = { ...stores, clock: Date.now, randomEpoch: () => "epo" };
+			const { subjectRecords } = store;
+			const about = { ...stores, subjectRecords, clock: Date.now, randomEpoch: () => "epo" };
 			return withLedger(store, createLedger({ ...about, ...places }), { clock: () => clockMs, log });
 		};
 

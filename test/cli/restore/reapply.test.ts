@@ -180,8 +180,8 @@ describe("a store that is older than its ledger", () => {
 	function ledgered() {
 		const entries: LedgerEntry[] = [];
 		const places = { main: placeOf(entries), clock: engine.clock, randomEpoch: () => engine.ids.random("epoch") };
-		const { epochs: store, ledgerWaiting: waiting, tenants } = engine.store;
-		const ledger = createLedger({ ...places, store, waiting, tenants });
+		const { epochs: store, ledgerWaiting: waiting, tenants, subjectRecords } = engine.store;
+		const ledger = createLedger({ ...places, store, waiting, tenants, subjectRecords });
 		const back = async (collection: string, document: { _id: string }) => {
 			const filter = { _id: document._id as never };
 			await engine.connection.collection(collection).replaceOne(filter, document, { upsert: true });
