@@ -1,6 +1,7 @@
 // /v1/api-keys: a tenant's keys for machines, given out once, renewed with an overlap, and ended at once.
 
 import { createPublicKey, type JsonWebKey } from "node:crypto";
+import type { FastifyRequest } from "fastify";
 import { z } from "zod";
 import type { ApiKeyDocument, Proof } from "../../adapters/mongo/models.ts";
 import { LetheError } from "../../domain/errors.ts";
@@ -15,6 +16,7 @@ import type { ApiDeps } from "../deps.ts";
 import type { Instance } from "../instance.ts";
 import type { Principal } from "../plugins/auth.ts";
 import { refusePast } from "../refusePast.ts";
+import { requireStanding } from "../requireStanding.ts";
 import { fields, pageQuery, problems } from "../schemas.ts";
 
 type Deps = Pick<ApiDeps, "apiKeys" | "clock"> & {
@@ -174,7 +176,7 @@ export function addApiKeys(app: Instance, deps: Deps): void {
 				tenantId: principal.tenantId,
 				expiresAt: expiresAt === undefined ? undefined : Date.parse(expiresAt),
 			}) as Given;
-			const { document, apiKey } = await issueWithin(deps, principal, asked, { textless, id });
+			const { document, apiKey } = await issueWithin(deps, request, asked, { textless, id });
 			return reply.code(201).send({ ...view(document), ...(apiKey !== undefined && { apiKey }) });
 		},
 	);
@@ -201,7 +203,7 @@ export function addApiKeys(app: Instance, deps: Deps): void {
 			requireGiver(principal, found.roles, "");
 			const overlapMs = durationMs(body?.overlap ?? day);
 			const { document, apiKey } = await deps.apiKeys.rotate(principal.id, found, overlapMs, request.newId("request"));
-			await requireStanding(deps, principal);
+			await requireStanding(deps, request);
 			return { ...view(document), apiKey };
 		},
 	);
@@ -281,31 +283,25 @@ function requireGiver({ roles }: Principal, given: readonly string[], pointer: s
 type Given = Parameters<Deps["apiKeys"]["issue"]>[1];
 
 /** Makes a key where there is room for it. Of several that come at once the last sees all the others: none too many stays. */
-async function issueWithin(deps: Deps, by: Principal, given: Given, made: { textless: boolean; id: string }) {
+async function issueWithin(
+	deps: Deps,
+	request: Pick<FastifyRequest, "principal" | "session">,
+	given: Given,
+	made: { textless: boolean; id: string },
+) {
+	const { id: by } = request.principal;
 	await refuseMore(deps, given.tenantId, made.id);
-	const issued = await deps.apiKeys.issue(by.id, given, made);
+	const issued = await deps.apiKeys.issue(by, given, made);
 	const check = async () => {
 		await refuseMore(deps, given.tenantId, made.id);
-		await requireStanding(deps, by);
+		await requireStanding(deps, request);
 	};
 	await check().catch(async (error) => {
 		if (error instanceof LetheError && ["too_many_records", "unauthenticated"].includes(error.code))
-			await deps.apiKeys.revoke(by.id, issued.document);
+			await deps.apiKeys.revoke(by, issued.document);
 		throw error;
 	});
 	return issued;
-}
-
-/**
- * Asked once a key is made or renewed: whoever ended its maker meanwhile was told of the keys that they had by then, or the
- * maker is shown nothing. @throws LetheError unauthenticated
- */
-async function requireStanding({ store }: Deps, { id, kind }: Principal): Promise<void> {
-	const isOver =
-		kind === "person"
-			? (await store.people.find(id))?.endedAt !== undefined
-			: (await store.apiKeys.find(id))?.revokedAt !== undefined;
-	if (isOver) throw new LetheError("unauthenticated");
 }
 
 /** `id`: of the key to be made, which an earlier run may have left. @throws LetheError too_many_records */

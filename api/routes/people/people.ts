@@ -9,11 +9,15 @@ import type { ApiDeps } from "../../deps.ts";
 import type { Instance } from "../../instance.ts";
 import { openName } from "../../people/enrol.ts";
 import type { Principal } from "../../plugins/auth.ts";
+import { requireStanding } from "../../requireStanding.ts";
 import { pageQuery, problems } from "../../schemas.ts";
 import { peopleSchemas } from "./schemas.ts";
 
 type Deps = Pick<ApiDeps, "people" | "personSeal"> & {
-	store: { people: Pick<ApiDeps["store"]["people"], "page"> };
+	store: {
+		apiKeys: Pick<ApiDeps["store"]["apiKeys"], "find">;
+		people: Pick<ApiDeps["store"]["people"], "find" | "page">;
+	};
 };
 
 const tags = ["people"];
@@ -22,6 +26,7 @@ const params = z.strictObject({ id: z.string().max(64) });
 export function addPeople(app: Instance, deps: Deps): void {
 	addReading(app, deps);
 	addChanging(app, deps);
+	addEnding(app, deps);
 	addVouching(app, deps);
 }
 
@@ -66,7 +71,8 @@ function addReading(app: Instance, deps: Deps): void {
 	);
 }
 
-function addChanging(app: Instance, { people, personSeal }: Deps): void {
+function addChanging(app: Instance, deps: Deps): void {
+	const { people, personSeal } = deps;
 	app.post(
 		"/people",
 		{
@@ -82,8 +88,13 @@ function addChanging(app: Instance, { people, personSeal }: Deps): void {
 		},
 		async (request, reply) => {
 			const { principal, body } = request;
-			const invitation = { tenantId: principal.tenantId, ...body };
-			const invited = await people.invite(principal.id, invitation, request.newId("person"));
+			const { tenantId } = principal;
+			const invited = await people.invite(principal.id, { tenantId, ...body }, request.newId("person"));
+			await requireStanding(deps, request).catch(async (error) => {
+				if (error instanceof LetheError && error.code === "unauthenticated")
+					await people.end(principal.id, tenantId, invited.id);
+				throw error;
+			});
 			return reply.code(201).send(viewToken(invited));
 		},
 	);
@@ -101,9 +112,13 @@ function addChanging(app: Instance, { people, personSeal }: Deps): void {
 				response: { 200: peopleSchemas.enrolmentToken.describe("A new token"), ...problems },
 			},
 		},
-		async ({ principal, params: { id } }) => {
-			refuseOneself(principal, id);
-			return viewToken(await people.renewEnrolment(principal.id, principal.tenantId, id));
+		async (request) => {
+			const { principal, params } = request;
+			refuseOneself(principal, params.id);
+			await requireStanding(deps, request);
+			const renewed = await people.renewEnrolment(principal.id, principal.tenantId, params.id);
+			await requireStanding(deps, request);
+			return viewToken(renewed);
 		},
 	);
 	app.post(
@@ -119,11 +134,16 @@ function addChanging(app: Instance, { people, personSeal }: Deps): void {
 				response: { 200: peopleSchemas.person.describe("The person as they are now"), ...problems },
 			},
 		},
-		async ({ principal, params: { id }, body }) => {
-			refuseOneself(principal, id);
-			return view({ personSeal }, await people.setRoles(principal.id, principal.tenantId, id, body.roles));
+		async (request) => {
+			const { principal, params, body } = request;
+			refuseOneself(principal, params.id);
+			await requireStanding(deps, request);
+			return view({ personSeal }, await people.setRoles(principal.id, principal.tenantId, params.id, body.roles));
 		},
 	);
+}
+
+function addEnding(app: Instance, deps: Deps): void {
 	app.post(
 		"/people/:id/end",
 		{
@@ -139,14 +159,17 @@ function addChanging(app: Instance, { people, personSeal }: Deps): void {
 				response: { 200: peopleSchemas.ended.describe("Done, and what they may still have in hand"), ...problems },
 			},
 		},
-		async ({ principal, params: { id }, body }) => {
-			refuseOneself(principal, id);
-			return people.end(principal.id, principal.tenantId, id, body ?? {});
+		async (request) => {
+			const { principal, params, body } = request;
+			refuseOneself(principal, params.id);
+			await requireStanding(deps, request);
+			return deps.people.end(principal.id, principal.tenantId, params.id, body ?? {});
 		},
 	);
 }
 
-function addVouching(app: Instance, { people, personSeal }: Deps): void {
+function addVouching(app: Instance, deps: Deps): void {
+	const { people, personSeal } = deps;
 	app.post(
 		"/people/:id/confirm",
 		{
@@ -163,9 +186,11 @@ function addVouching(app: Instance, { people, personSeal }: Deps): void {
 				response: { 200: peopleSchemas.person.describe("The person as they are now"), ...problems },
 			},
 		},
-		async ({ principal, params: { id }, body }) => {
+		async (request) => {
+			const { principal, params, body } = request;
 			const enrolledAt = Date.parse(body.enrolledAt);
-			return view({ personSeal }, await people.confirm(principal.id, principal.tenantId, id, enrolledAt));
+			await requireStanding(deps, request);
+			return view({ personSeal }, await people.confirm(principal.id, principal.tenantId, params.id, enrolledAt));
 		},
 	);
 }

@@ -154,6 +154,38 @@ describe("/v1/people", () => {
 		assert.ok(theirs.every(({ revokedAt }) => revokedAt !== undefined));
 	});
 
+	it("lets whoever has just left, or has to enrol anew, let nobody in and change nobody, though it is not known everywhere yet", async () => {
+		const endings = [
+			(id: string) => api.people.end("admin", tenantId, id),
+			(id: string) => api.people.renewEnrolment("admin", tenantId, id),
+		];
+		for (const end of endings) {
+			const [{ personId, token }, other] = [
+				await api.addPerson(tenantId, ["admin"]),
+				await api.addPerson(tenantId, ["auditor"]),
+			];
+			const login = `late${sequence++}@example.com`;
+			// What each process knows of them for half a second.
+			assert.equal((await ask("GET", "", undefined, token)).status, 200);
+			await end(personId);
+			const before = await api.store.people.find(other.personId);
+			for (const { status, text } of [
+				await invite({ login }, token),
+				await ask("POST", `/${other.personId}/roles`, { roles: ["admin"] }, token),
+				await ask("POST", `/${other.personId}/enrolment`, {}, token),
+				await ask("POST", `/${other.personId}/confirm`, { enrolledAt: new Date(0).toISOString() }, token),
+				await ask("POST", `/${other.personId}/end`, {}, token),
+			]) {
+				assert.equal(status, 401, text);
+				assert.ok(!text.includes("enrol_"));
+			}
+			assert.deepEqual(await api.store.people.find(other.personId), before);
+			const invited = (await api.store.people.findByTenant(tenantId)).filter(({ createdBy }) => createdBy === personId);
+			assert.ok(invited.every(({ endedAt }) => endedAt !== undefined));
+			assert.equal((await invite({ login })).status, 201, "and has taken no name");
+		}
+	});
+
 	it("of two invitations of one name at once one is made", async () => {
 		const answers = await Promise.all([1, 2, 3].map(() => invite({ login: "twice@example.com" })));
 		assert.deepEqual(answers.map(({ status }) => status).sort(), [201, 409, 409]);
