@@ -144,6 +144,8 @@ export type RetentionRecord = {
 	certificateId?: string;
 	/** Its cohort ends later than it may exist: the sweep erases it where it is. */
 	inPlace?: boolean;
+	/** An erasure that the ledger knows of, and the store no more, has it go by then, whatever the policies come to say. */
+	goesBy?: number;
 	/** The subject's request for which it goes. */
 	request?: string;
 	/** As it was before that request marked it: what it is again if the request is given up. */

@@ -22,12 +22,23 @@ export type Replan = { deadlineAt: number; closeAt: number; retention: Replanned
 export function replan(message: Planned, plan: RetentionPlan, needs: Partial<Record<RetentionObject, string>>): Replan {
 	const { acceptedAt, closeAt, deadlineAt, link } = message;
 	const needed = link ? { ...needs, content: linkNeed(acceptedAt, link.expiresAt) } : needs;
-	const retention = replanRetention(plan, needed, { acceptedAt, closeAt });
+	const retention = keepAsked(message, replanRetention(plan, needed, { acceptedAt, closeAt }));
 	if (isFinal(message.state)) return { deadlineAt, closeAt, retention };
 	const latest = Math.min(...sealedObjects.map((object) => retention[object].eraseBy)) - limits.clockSkewMs;
 	const closes = Math.min(closeAt, latest);
 	// The grace in which receipts come stays as long as it was.
 	return { closeAt: closes, deadlineAt: Math.min(deadlineAt, deadlineAt - (closeAt - closes)), retention };
+}
+
+// It goes where it is: its cohort ends by its own date.
+function keepAsked({ retention: known }: Planned, dates: Replanned): Replanned {
+	const kept = { ...dates };
+	for (const object of sealedObjects) {
+		const goesBy = known[object]?.goesBy ?? Number.POSITIVE_INFINITY;
+		if (goesBy >= dates[object].eraseBy) continue;
+		kept[object] = { ...dates[object], eraseBy: goesBy, dueAt: goesBy, bucketed: false };
+	}
+	return kept;
 }
 
 /** Objects of a message that are there still. */

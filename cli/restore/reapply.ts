@@ -229,6 +229,7 @@ function forgetAgain(message: Message, left: (typeof sealedObjects)[number][], a
 	const marks = left.flatMap((name) => [
 		[`retention.${name}.inPlace`, true],
 		[`retention.${name}.eraseBy`, Math.min(message.retention[name]?.eraseBy ?? dueAt, dueAt)],
+		[`retention.${name}.goesBy`, dueAt],
 	]);
 	return { ...erasing, set: { ...erasing.set, ...Object.fromEntries(marks) } };
 }

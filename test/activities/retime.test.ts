@@ -182,6 +182,26 @@ describe("re-timing", () => {
 		assert.ok(stage.engine.cohorts.isAt(second, { tenantId: stage.tenantId, region: "DE", retentionClass, dueAt }));
 	});
 
+	it("what an erasure of before a restore is to take stays marked for its day, and goes then", async () => {
+		await restart();
+		const message = await stored(2 * day);
+		const goesBy = stage.engine.clock() + day;
+		for (const object of ["content", "address"] as const) {
+			Object.assign(message.retention[object] ?? {}, { goesBy, inPlace: true, eraseBy: goesBy });
+		}
+		await storeAll([message]);
+		await publishShorter();
+		await runPass();
+		const { retention } = await stage.engine.read(message._id);
+		for (const object of ["content", "address"] as const) {
+			assert.deepEqual([retention[object]?.eraseBy, retention[object]?.inPlace], [goesBy, true], object);
+		}
+		stage.engine.time.offsetMs += day;
+		await sweepUntil(async () => (await stage.engine.read(message._id)).address === undefined);
+		assert.equal((await stage.engine.read(message._id)).content, undefined);
+		assert.ok(stage.engine.clock() < goesBy + day, "long before its cohort's end");
+	});
+
 	it("30 days made 60 again keeps what is there for longer, and takes back nothing", async () => {
 		await restart({ content: "P20D", address: "P20D" });
 		const [message] = (await storeAll([await stored(6 * day)])) as [Message];
