@@ -57,6 +57,7 @@ export const settings = {
 		schema: z
 			.string()
 			.regex(/^[^\s/]+$/)
+			.refine((text) => URL.canParse(`grpc://${text}`), "not a host and a port")
 			.optional(),
 		doc: "Temporal's gRPC address, `host:port`.",
 	},
@@ -87,6 +88,10 @@ export const settings = {
 		schema: z
 			.string()
 			.regex(/^rediss?:\/\//)
+			.refine(
+				isRedisUrl,
+				"not a URL that can be read: in a user or password each of %, /, ?, #, @ and : is written as %25, %2F and so on",
+			)
 			.optional(),
 		doc: "Redis connection string.",
 		secret: true,
@@ -562,6 +567,12 @@ function isPlain(text: string): boolean {
 	const { username, password } = URL.parse(text) ?? {};
 	// An empty query or fragment would take what is put behind it all the same.
 	return username === "" && password === "" && !/[?#]/.test(text);
+}
+
+// Of a password that is not written as a URL has it the rest may pass for a host, or for a path, which is a number.
+function isRedisUrl(text: string): boolean {
+	const { username, password, pathname = "?" } = URL.parse(text) ?? {};
+	return /^(\/\d*)?$/.test(pathname) && [username, password].every((part = "") => !/%(?![\da-f]{2})/i.test(part));
 }
 
 // The simulated carrier's own variables, not Lethe's settings. By name: what is misspelt must not pass for one.

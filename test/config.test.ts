@@ -60,6 +60,17 @@ test("a blank setting counts as absent: no copy ends at once because nothing was
 	assert.deepEqual([redis.tls, mongodb.url, vault.credentials], [undefined, "mongodb://127.0.0.1", {}]);
 });
 
+test("what a Redis URL may hold it may: a user, a password as it is written there, a database, options", () => {
+	for (const url of [
+		"redis://redis",
+		"rediss://user:p%40ss%2Fword@redis:6380/2",
+		"redis://:secret@[::1]:6379/?family=6",
+		"redis://redis:6379/",
+	]) {
+		assert.equal(loadConfig({ REDIS_URL: url }).redis.url, url);
+	}
+});
+
 test("a span has an end that a calendar can name", () => {
 	for (const name of ["LETHE_OPLOG_LIFETIME_MS", "LETHE_SIGNING_KEY_PERIOD_MS", "LETHE_PURGE_LAG_MS_MAX"]) {
 		assert.match(refusal({ [name]: String(Number.MAX_SAFE_INTEGER) }), new RegExp(`^${name}: Too big`));
@@ -79,7 +90,13 @@ test("an address is refused where no connection could be made by it, or not to w
 		["LETHE_API_URL", "api:8443"],
 		["MONGODB_URL", "mongodb:27017"],
 		["REDIS_URL", "redis-host:6379"],
+		["REDIS_URL", "redis://redis:99999"],
+		["REDIS_URL", "redis://:pass/word@redis:6379"],
+		["REDIS_URL", "redis://:p@ss/word@redis:6379"],
+		["REDIS_URL", "redis://:100%@redis:6379"],
+		["REDIS_URL", "redis://[::1:6379"],
 		["TEMPORAL_ADDRESS", "http://temporal:7233"],
+		["TEMPORAL_ADDRESS", "temporal:port"],
 		["LETHE_TRUSTED_PROXIES", "10"],
 		["LETHE_METRICS_FROM", "10/8"],
 	] as const) {
