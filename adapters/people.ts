@@ -5,7 +5,14 @@ import { LetheError } from "../domain/errors.ts";
 import type { Act } from "../domain/evidence.ts";
 import type { IdKind } from "../domain/ids.ts";
 import { limits } from "../domain/limits.ts";
-import { deployer, normaliseLogin, type Person, tokenHolder, withoutCredentials } from "../domain/person.ts";
+import {
+	deployer,
+	normaliseLogin,
+	type Person,
+	rolesInForce,
+	tokenHolder,
+	withoutCredentials,
+} from "../domain/person.ts";
 import { Plaintext } from "../domain/plaintext.ts";
 import type { Role } from "../domain/roles.ts";
 import { refuseLeaving } from "../domain/tenancy.ts";
@@ -36,6 +43,7 @@ type PeopleDeps = {
 export function createPeople(deps: PeopleDeps) {
 	const { clock, store, evidence, apiKeys } = deps;
 	const { makeEnrolment, invite } = createInvitations(deps);
+	const taking = createTaking(deps);
 
 	/** One of a tenant's, also who has left. @throws LetheError not_found; another tenant's answers like absence */
 	async function find(tenantId: string, id: string) {
@@ -60,20 +68,20 @@ export function createPeople(deps: PeopleDeps) {
 		async renewEnrolment(by: string, tenantId: string, id: string) {
 			await read(tenantId, id);
 			const { token, enrolment } = await makeEnrolment();
-			await evidence.append([{ type: "person_changed", code: "enrolment", tenantId, about: id, by }]);
-			await changeStanding(id, (person) => ({
-				...withoutCredentials(person),
-				enrolment,
-				tokenBy: by,
-				sessionsFrom: clock(),
-			}));
+			await taking(by, id, async () => {
+				await evidence.append([{ type: "person_changed", code: "enrolment", tenantId, about: id, by }]);
+				const renewed = { enrolment, tokenBy: by, sessionsFrom: clock() };
+				await changeStanding(id, (person) => ({ ...withoutCredentials(person), ...renewed }));
+			});
 			return { id, enrolmentToken: token, expiresAt: enrolment.expiresAt };
 		},
 
 		async setRoles(by: string, tenantId: string, id: string, roles: Role[]): Promise<Person> {
 			await read(tenantId, id);
-			await evidence.append([{ type: "person_changed", code: `roles.${roles.join(".")}`, tenantId, about: id, by }]);
-			return changeStanding(id, (person) => ({ ...person, roles }));
+			return taking(by, id, async () => {
+				await evidence.append([{ type: "person_changed", code: `roles.${roles.join(".")}`, tenantId, about: id, by }]);
+				return changeStanding(id, (person) => ({ ...person, roles }));
+			});
 		},
 
 		/**
@@ -102,14 +110,16 @@ export function createPeople(deps: PeopleDeps) {
 			{ revokeKeys = false } = {},
 		): Promise<{ liveKeys: string[]; revokedKeys: string[] }> {
 			const { endedAt } = await find(tenantId, id);
-			const revoked = revokeKeys ? await findLiveKeys(deps, tenantId, id) : [];
-			for (const key of revoked) await apiKeys.revoke(by, key);
-			if (endedAt === undefined) {
-				await evidence.append([{ type: "person_ended", tenantId, about: id, by }]);
-				await store.people.end(id, clock());
-			}
-			// Read once they are out: until then they could make more.
-			return { liveKeys: idsOf(await findLiveKeys(deps, tenantId, id)), revokedKeys: idsOf(revoked) };
+			return taking(by, id, async () => {
+				const revoked = revokeKeys ? await findLiveKeys(deps, tenantId, id) : [];
+				for (const key of revoked) await apiKeys.revoke(by, key);
+				if (endedAt === undefined) {
+					await evidence.append([{ type: "person_ended", tenantId, about: id, by }]);
+					await store.people.end(id, clock());
+				}
+				// Read once they are out: until then they could make more.
+				return { liveKeys: idsOf(await findLiveKeys(deps, tenantId, id)), revokedKeys: idsOf(revoked) };
+			});
 		},
 	};
 
@@ -121,6 +131,40 @@ export function createPeople(deps: PeopleDeps) {
 		if (!changed) throw new LetheError("not_found");
 		return changed;
 	}
+}
+
+/**
+ * Takes from an administrator what makes them one, by `act`, while nobody takes it from whoever does it: of two who do that to
+ * each other at once neither would be left to let anybody in. Each puts their mark on the other, and then looks at
+ * themselves: at least one of them sees the other's.
+ * @throws LetheError person_acted_on; unauthenticated for who is no administrator any more
+ */
+function createTaking({ clock, store }: Pick<PeopleDeps, "clock" | "store">) {
+	const isAdmin = (person: Person | undefined) =>
+		person !== undefined && person.endedAt === undefined && rolesInForce(person).includes("admin");
+	const refuseMarked = ({ actedOn }: Person, by?: string): void => {
+		const isUnderWay = actedOn !== undefined && actedOn.by !== by && actedOn.at > clock() - limits.personActMs;
+		if (isUnderWay) throw new LetheError("person_acted_on");
+	};
+
+	return async <T>(by: string, id: string, act: () => Promise<T>): Promise<T> => {
+		if (by === deployer || !isAdmin(await store.people.find(id))) return act();
+		const mark = { by, at: clock() };
+		await store.people.change(id, (person) => {
+			refuseMarked(person, by);
+			return { ...person, actedOn: mark };
+		});
+		try {
+			const actor = await store.people.find(by);
+			if (!actor || !isAdmin(actor)) throw new LetheError("unauthenticated");
+			refuseMarked(actor);
+			return await act();
+		} finally {
+			await store.people.change(id, ({ actedOn, ...person }) =>
+				actedOn?.by === by && actedOn.at === mark.at ? person : undefined,
+			);
+		}
+	};
 }
 
 /** Keys in force that somebody made or was ever shown a text of, and those that were made with such a one. */

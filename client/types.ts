@@ -3095,6 +3095,7 @@ export type ErrorCode =
 	| "policies_not_governed"
 	| "proposal_state"
 	| "self_approval"
+	| "person_acted_on"
 	| "enrolment_changed"
 	| "other_approver"
 	| "hold_settled"

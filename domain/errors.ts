@@ -188,6 +188,11 @@ export const errorCatalogue = {
 		title:
 			"Nobody may say yes to their own doing, nor vouch for themselves or whom they invited: another person has to.",
 	},
+	person_acted_on: {
+		status: 409,
+		retryable: true,
+		title: "Somebody is just ending or changing one of you two: see what became of it, and ask again.",
+	},
 	enrolment_changed: {
 		status: 409,
 		retryable: false,

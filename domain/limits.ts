@@ -267,6 +267,8 @@ export const limits = {
 	peoplePerTenantMax: 1_000,
 	loginCharactersMax: 254,
 	personNameCharactersMax: 100,
+	// Whoever takes something from a person has done it by then, or died.
+	personActMs: 2 * 60_000,
 	// It never goes alone, so this is more than what NIST SP 800-63B-4, 3.1.1.2, asks of one that goes with a second factor.
 	passwordCharactersMin: 12,
 	passwordCharactersMax: 256,

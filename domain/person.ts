@@ -45,6 +45,8 @@ export type Person = {
 	recoveryMacs: string[];
 	/** Sessions that began before are over, and those that were being begun when it changed. */
 	sessionsFrom: number;
+	/** Who is just taking something of this from them, and since when. */
+	actedOn?: { by: string; at: number };
 	endedAt?: number;
 };
 

@@ -45,6 +45,7 @@ const relations: [why: string, less: number, more: number, orEqual?: true][] = [
 		limits.webhooksInFlightPerTenantMax,
 	],
 	["no tenant takes all that a process sends", limits.webhooksInFlightPerTenantMax, limits.webhooksInFlightMax],
+	["an act on a person is over before another's may begin", limits.requestMsMax, limits.personActMs],
 	["the first wait is the shortest", limits.backoffFirstMs, limits.backoffMaxMs],
 	["a wait does not outlast the default validity", limits.backoffMaxMs, limits.validForDefaultMs],
 	["an honest clock never makes a callback stale", limits.clockSkewMs, limits.callbackFreshnessMs],

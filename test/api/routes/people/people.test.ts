@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { TOTP } from "otpauth";
 import { limits } from "../../../../domain/limits.ts";
+import { rolesInForce } from "../../../../domain/person.ts";
 import { personPassword } from "../../../../stack/enrolPerson.ts";
 import { until } from "../../../harness/until.ts";
 import { createTestApi, type TestApi } from "../../harness.ts";
@@ -184,6 +185,42 @@ describe("/v1/people", () => {
 			assert.ok(invited.every(({ endedAt }) => endedAt !== undefined));
 			assert.equal((await invite({ login })).status, 201, "and has taken no name");
 		}
+	});
+
+	it("leaves one of two administrators who end each other, or take that role from each other, at the same time", async () => {
+		for (const [path, body] of [
+			["end", {}],
+			["roles", { roles: ["auditor"] }],
+			["enrolment", {}],
+		] as const) {
+			for (let round = 0; round < 8; round++) {
+				const { tenantId: of } = await api.addTenant();
+				const both = await Promise.all([api.addPerson(of, ["admin"]), api.addPerson(of, ["admin"])]);
+				const answers = await Promise.all(
+					both.map(({ token }, index) => ask("POST", `/${both[1 - index]?.personId}/${path}`, body, token)),
+				);
+				for (const { status, text } of answers) assert.ok([200, 401, 403, 409].includes(status), text);
+				const admins = (await api.store.people.findByTenant(of)).filter(
+					(person) => person.endedAt === undefined && rolesInForce(person).includes("admin"),
+				);
+				assert.ok(admins.length > 0, path);
+				assert.ok(
+					admins.every(({ actedOn }) => actedOn === undefined),
+					"and bears no mark",
+				);
+			}
+		}
+	});
+
+	it("lets an administrator be ended again once who was about to has died", async () => {
+		const { tenantId: of } = await api.addTenant();
+		const [one, other] = await Promise.all([api.addPerson(of, ["admin"]), api.addPerson(of, ["admin"])]);
+		const mark = { by: "usr_gone", at: api.clock() };
+		await api.store.people.change(other.personId, (person) => ({ ...person, actedOn: mark }));
+		const end = () => ask("POST", `/${other.personId}/end`, {}, one.token);
+		assert.equal((await end()).json.code, "person_acted_on");
+		api.time.offsetMs += limits.personActMs;
+		assert.equal((await end()).status, 200);
 	});
 
 	it("of two invitations of one name at once one is made", async () => {
