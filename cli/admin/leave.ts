@@ -88,6 +88,22 @@ async function refuseUnanswered(deps: Deps, tenantId: string): Promise<void> {
 	throw new Error(`${open.length} request(s) of subjects of ${tenantId} are open, ${some}. ${mend}`);
 }
 
+/** What can't be read of a message may be mended: until then its record stays, and all that goes with the last of them. */
+async function refuseUnread({ store }: Deps, tenantId: string): Promise<void> {
+	const unread = (await store.messages.findUnreadable(limits.unreadableItems)).filter(
+		(one) => one.tenantId === tenantId,
+	);
+	if (unread.length === 0) return;
+	const some = unread
+		.slice(0, 5)
+		.map(({ _id }) => _id)
+		.join(", ");
+	throw new Error(
+		`the records of ${unread.length} message(s) of ${tenantId} can't be read, ${some}, and stay until they can. ` +
+			"Put the `archive` of each back as a backup of MongoDB has it, and run this again.",
+	);
+}
+
 async function activeHolds(deps: Deps, tenantId: string): Promise<string[]> {
 	const active: string[] = [];
 	let after: { at: number; id: string } | undefined;
@@ -109,7 +125,7 @@ async function until(
 ): Promise<TenantDocument> {
 	const progress = createProgress(what);
 	let seen = "";
-	let movedAt = performance.now();
+	let movedAt = deps.monotonic();
 	for (;;) {
 		const tenant = (await deps.store.tenants.find(tenantId)) as TenantDocument;
 		const cohorts = await deps.store.cohorts.findByTenant(tenantId);
@@ -121,11 +137,12 @@ async function until(
 		}
 		progress.show(done, cohorts.length);
 		const now = JSON.stringify([tenant.standing, tenant.pass, done, cohorts.length]);
-		if (now !== seen) movedAt = performance.now();
+		if (now !== seen) movedAt = deps.monotonic();
 		seen = now;
-		if (performance.now() - movedAt > stillMsMax) {
+		if (deps.monotonic() - movedAt > stillMsMax) {
 			await refuseHeld(deps, tenantId);
 			await refuseUnanswered(deps, tenantId);
+			await refuseUnread(deps, tenantId);
 			throw new Error(
 				`nothing moves while ${what}: is the worker running, or is a carrier still to forget what it has? ` +
 					"Run this again, it goes on where it stopped.",

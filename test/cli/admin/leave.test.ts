@@ -2,11 +2,21 @@
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+	existsSync,
+	mkdtempSync,
+	readdirSync,
+	readFileSync,
+	readlinkSync,
+	rmSync,
+	statSync,
+	writeFileSync,
+} from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { archiveOf } from "../../../adapters/mongo/archive.ts";
 import type { TenantDocument } from "../../../adapters/mongo/models.ts";
 import { exportTenant } from "../../../cli/admin/exportTenant.ts";
 import { leave } from "../../../cli/admin/leave.ts";
@@ -17,6 +27,7 @@ import { type HoldRecord, type OptOutRecord, recordKinds } from "../../../domain
 import { end } from "../../../domain/transition.ts";
 import { createEngine, type Engine } from "../../harness/engine.ts";
 import { spoilArchive } from "../../harness/spoilArchive.ts";
+import { until } from "../../harness/until.ts";
 
 describe("a tenant's leave from the command line", () => {
 	let engine: Engine;
@@ -24,7 +35,9 @@ describe("a tenant's leave from the command line", () => {
 	let folder: string;
 	before(async () => {
 		engine = await createEngine({ sender: false });
-		deps = { ...engine, signer: { publicJwks: async () => ({ keys: [] }) } } as unknown as Deps;
+		// The command waits in earnest, while the engine's time runs ahead.
+		const monotonic = () => performance.now();
+		deps = { ...engine, monotonic, signer: { publicJwks: async () => ({ keys: [] }) } } as unknown as Deps;
 		folder = mkdtempSync(join(tmpdir(), "lethe-leave-"));
 	});
 	after(async () => {
@@ -224,6 +237,29 @@ describe("a tenant's leave from the command line", () => {
 		assert.equal(record.find(({ _id }) => _id === other).unreadable, undefined);
 		const data = linesOf(join(to, "data", "messages-000000.jsonl"));
 		assert.equal(data.find(({ id }) => id === broken).content, "The text in clear");
+	});
+
+	it("waits for what nobody can read, whose record stays, says so once nothing moves, and goes on once it is mended", async () => {
+		const tenantId = await addTenant();
+		const broken = await delivered(tenantId);
+		const whole = await engine.read(broken);
+		await spoilArchive(engine.connection, whole);
+		let minutes = 0;
+		let isGone = false;
+		// From then on each look is a minute after the one before.
+		const patient = { ...deps, monotonic: () => (isGone ? ++minutes : minutes) * 60_000 };
+		const to = join(folder, "waits");
+		const leaving = withSweeps(() => leave(patient, tenantId, to));
+		await until(async () => {
+			const cohorts = await engine.store.cohorts.findByTenant(tenantId);
+			return existsSync(join(to, "manifest.json")) && cohorts.every(({ state }) => state === "destroyed");
+		}, 60_000);
+		isGone = true;
+		await assert.rejects(leaving, new RegExp(`can't be read, ${broken}, and stay.*backup of MongoDB`));
+		const raw = engine.connection.collection<{ _id: string }>("messages");
+		const { content: _, address: __, ...rest } = whole;
+		await raw.updateOne({ _id: broken }, { $set: archiveOf(rest).set });
+		assert.equal((await withSweeps(() => leave(deps, tenantId, to))).standing, "left");
 	});
 
 	it("an export that was cut off goes on and writes the same as one that was not", async () => {
