@@ -62,7 +62,9 @@ export function createRetime(deps: RetimeDeps) {
 		);
 		const sum = { counts: { ...pass.counts }, samples: {} };
 		page.forEach(({ _id }, index) => {
-			tally(sum, _id, results[index]?.effects ?? []);
+			const effects = results[index]?.effects ?? [];
+			// A second look adds what it finds to what the first has counted: most of it that one has looked at.
+			if (pass.since === undefined || effects.length > 0) tally(sum, _id, effects);
 		});
 		await retimings.advance(pass._id, pass.cursor, { cursor: last._id, counts: sum.counts });
 		return false;
@@ -115,7 +117,8 @@ async function beginRetiming(deps: RetimeDeps, latest: Retiming | undefined, now
 		cursor: "",
 		...(changed ? {} : { since: from - limits.retimeSettleMs }),
 		total: await deps.store.messageScan.countAll(),
-		counts: {},
+		// Whoever asks afterwards is told what all of it has done.
+		counts: changed ? {} : latest.counts,
 		startedAt: now,
 	};
 	return (await deps.store.retimings.insert(pass)) ? pass : deps.store.retimings.latest();

@@ -221,13 +221,15 @@ describe("re-timing, disturbed", () => {
 		await publishShorter();
 		const straggler = { ...late, acceptedAt: stage.engine.clock() };
 		await runPass();
+		const first = (await stage.engine.store.retimings.latest())?.counts;
 		await storeAll([straggler]);
 		await stage.engine.activities.sweepPage();
 		assert.equal((await stage.engine.read(straggler._id)).retimings, undefined);
 		stage.engine.time.offsetMs += limits.retimeSettleMs;
 		await runPass();
 		assert.equal((await stage.engine.read(straggler._id)).retimings?.length, 1);
-		const { sequence } = (await stage.engine.store.retimings.latest()) ?? {};
+		const { sequence, counts } = (await stage.engine.store.retimings.latest()) ?? {};
+		assert.deepEqual([first?.messages, counts?.messages, counts?.purged], [5, 6, first?.purged]);
 		await stage.engine.activities.sweepPage();
 		assert.equal((await stage.engine.store.retimings.latest())?.sequence, sequence, "and there is no third");
 	});
