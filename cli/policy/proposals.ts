@@ -1,6 +1,7 @@
 // `lethe policy proposals [ID]`: what has been proposed and how far it has come; one of them in full.
 
 import { Command } from "commander";
+import { sayNone } from "../records.ts";
 import { exitCodes, run } from "../run.ts";
 import { call, type TargetOptions, withTarget } from "./call.ts";
 import { approvalWords, countLines, type ProposalAnswer, proposalLine } from "./proposal.ts";
@@ -24,8 +25,9 @@ async function list(options: Options): Promise<number> {
 	const query = new URLSearchParams({ limit, ...(state !== undefined && { state }), ...(cursor && { cursor }) });
 	const page = await call<{ items: ProposalAnswer[]; next?: string }>(options, `/v1/policy-proposals?${query}`);
 	const { items, next } = page;
-	if (options.json) console.log(JSON.stringify(items, null, 2));
+	if (options.json) console.log(JSON.stringify(page, null, 2));
 	else for (const proposal of items) console.log(proposalLine(proposal));
+	sayNone(options, items);
 	const again = ["lethe policy proposals", ...(state === undefined ? [] : ["--state", state])].join(" ");
 	if (next && !options.json) console.error(`more: ${again} --cursor ${next}`);
 	return exitCodes.yes;

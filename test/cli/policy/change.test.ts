@@ -51,6 +51,20 @@ describe("lethe policy, against an API", () => {
 	}
 	const idIn = (out: string) => /prp_\w+/.exec(out)?.[0] ?? "";
 
+	it("lists the proposals page by page, as JSON too, and none as none", async () => {
+		const none = { state: ["--state", "published"], page: { items: [] } };
+		assert.deepEqual(await run(["proposals", ...none.state]), { code: 0, out: "", error: "none\n" });
+		assert.deepEqual(JSON.parse((await run(["proposals", ...none.state, "--json"])).out), none.page);
+		for (const set of ["P5D", "P6D"]) {
+			const change = ["--set", `defaults.retention:retention.content.max=${set}`];
+			await run(["propose", "--pack", "defaults", ...change, "--why", "Days are enough"]);
+		}
+		const { items, next } = JSON.parse((await run(["proposals", "--limit", "1", "--json"])).out);
+		const rest = JSON.parse((await run(["proposals", "--cursor", next, "--json"])).out);
+		assert.deepEqual([items.length, rest.items.length, rest.next], [1, 1, undefined]);
+		for (const { id } of [...items, ...rest.items]) await run(["withdraw", id]);
+	});
+
 	it("leads from a change in words to a version in force, and each step names the next", async () => {
 		const set = ["--set", "defaults.retention:retention.content.max=P7D"];
 		const proposed = await run(["propose", "--pack", "defaults", ...set, "--why", "A week is enough"]);
