@@ -207,16 +207,11 @@ export function reminders(request: Dated): { code: AlertCode; at: number }[] {
 
 /** Reminders that are due and were not raised yet, and when the next one is. */
 export function dueAlerts(request: SubjectRequest, now: number): { due: AlertCode[]; nextAt?: number } {
+	// One of before its day is of another: of the time before an extension, or of a task that is decided.
 	const open = reminders(request).filter(
-		({ code }) => !request.alerts.some((alert) => alert.code === code && isOfNow(request, alert)),
+		({ code, at }) => !request.alerts.some((alert) => alert.code === code && alert.at >= at),
 	);
 	const due = open.flatMap(({ code, at }) => (at <= now ? [code] : []));
 	const later = open.flatMap(({ at }) => (at > now ? [at] : []));
 	return { due, ...(later.length > 0 ? { nextAt: Math.min(...later) } : {}) };
-}
-
-// An extension has its own reminders.
-function isOfNow({ extendedTo, respondBy }: SubjectRequest, { code, at }: SubjectRequest["alerts"][number]): boolean {
-	if (extendedTo === undefined || respondBy === undefined || !code.startsWith("answer")) return true;
-	return at >= endOfDay(extendedTo) - soonMs.answer;
 }

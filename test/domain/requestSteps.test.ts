@@ -67,3 +67,35 @@ test("an answer ends every reminder, the one to acknowledge too", () => {
 	const closed = requestSteps.close(requestOf(), { outcome: "refused", ground: "no_law" }, by(1));
 	assert.deepEqual(dueAlerts(closed, receivedAt + 1_000 * dayMs), { due: [] });
 });
+
+test("a time that was extended by less than a week has its own reminders, though those of before have come", () => {
+	const [firstOver, overAt] = ["2027-02-19", "2027-02-22"].map((day) => Date.parse(`${day}T00:00:00Z`)) as [
+		number,
+		number,
+	];
+	const alerts = [
+		{ code: "answer_soon" as const, at: firstOver - 7 * dayMs },
+		{ code: "answer_late" as const, at: firstOver },
+	];
+	const late = requestOf({ alerts, acknowledgedAt: receivedAt });
+	const told = { to: "2027-02-21", reason: "complex", toldAt: by(20).at };
+	const extended = requestSteps.extend(late, told, { id: "usr_a", at: firstOver + dayMs });
+	assert.deepEqual(dueAlerts(extended, overAt - 1), { due: ["answer_soon"], nextAt: overAt });
+	assert.ok(dueAlerts(extended, overAt).due.includes("answer_late"));
+	const raised = [{ code: "answer_late" as const, at: overAt }, ...extended.alerts];
+	assert.ok(!dueAlerts({ ...extended, alerts: raised }, overAt + dayMs).due.includes("answer_late"), "once");
+});
+
+test("a task that comes up after another was decided is reminded of, too, and each once", () => {
+	const task = (name: string, days: number) => ({
+		...{ name, reasons: [], citations: [], messageIds: [], raisedAt: by(days).at },
+	});
+	const decided = { at: by(3).at, by: "usr_a", verdict: "keep" as const, ground: "claim" };
+	const alerts = [{ code: "decision_due" as const, at: by(2).at }];
+	const dueAt = (tasks: SubjectRequest["tasks"]) =>
+		dueAlerts(requestOf({ acknowledgedAt: receivedAt, tasks, alerts }), by(5).at).due;
+	const first = task("conflict", 1);
+	assert.deepEqual(dueAt([first, task("no_law", 2)]), []);
+	assert.deepEqual(dueAt([{ ...first, decided }, task("no_law", 2)]), []);
+	assert.deepEqual(dueAt([{ ...first, decided }, task("no_law", 4)]), ["decision_due"]);
+});
