@@ -39,6 +39,7 @@ export const requestSteps = {
 		requireOpen(request);
 		if (request.identity?.confirmed) throw new LetheError("request_state", { extra: { state: request.state } });
 		const { ownedFrom, ownedUntil = by.at } = identity;
+		if (ownedFrom >= by.at) throw invalid("/ownedFrom", "Not in the future.");
 		if (ownedFrom >= ownedUntil || ownedUntil > by.at)
 			throw invalid("/ownedUntil", "After ownedFrom and not in the future.");
 		const checked = { ...identity, checkedBy: by.id, checkedAt: by.at };
@@ -79,9 +80,14 @@ export const requestSteps = {
 		if (extendedTo === to && request.extensionToldAt === toldAt) return request;
 		if (toldAt < receivedAt || toldAt > by.at)
 			throw invalid("/toldAt", "After the request came, and not in the future.");
-		const permitted = respondBy !== undefined && extendableTo !== undefined && to > respondBy && to <= extendableTo;
 		const refused = { extra: { respondBy, extendableTo, extendedTo } };
-		if (!permitted || extendedTo !== undefined) throw new LetheError("extension_refused", refused);
+		if (respondBy === undefined || extendableTo === undefined || extendedTo !== undefined) {
+			throw new LetheError("extension_refused", refused);
+		}
+		if (to <= respondBy || to > extendableTo) {
+			const outside = { pointer: "/to", detail: `A day after ${respondBy}, and ${extendableTo} at the latest.` };
+			throw new LetheError("extension_refused", { ...refused, errors: [outside] });
+		}
 		// GDPR Art. 12(3), 45 CFR 164.524(b)(2)(iii)(A), Cal. Civ. Code 1798.130(a)(2)(A).
 		if (toldAt >= endOfDay(respondBy)) {
 			const late = { pointer: "/toldAt", detail: "The person has to be told within the first time, and was not." };

@@ -63,6 +63,29 @@ test("an extension that is entered again changes nothing, and another is refused
 	}
 });
 
+test("a day that no extension may have is refused by the days between which it may be", () => {
+	const told = { reason: "complex", toldAt: by(5).at };
+	for (const to of ["2027-02-18", "2027-04-05"]) {
+		assert.throws(
+			() => requestSteps.extend(requestOf(), { to, ...told }, by(6)),
+			(error: LetheError) =>
+				refusedFor("extension_refused", "/to")(error) && /2027-02-18.*2027-04-04/.test(error.errors[0]?.detail ?? ""),
+		);
+	}
+});
+
+test("a number can't have become theirs later than now: that is said of since when, whether it still is or not", () => {
+	const refused = (ownedFrom: number, more: { ownedUntil?: number } = {}) =>
+		assert.throws(
+			() => requestSteps.identify(requestOf(), { ...identity, confirmed: true, ownedFrom, ...more }, by(1)),
+			refusedFor("invalid_request", more.ownedUntil && ownedFrom < by(1).at ? "/ownedUntil" : "/ownedFrom"),
+		);
+	refused(by(1).at);
+	refused(by(2).at, { ownedUntil: by(3).at });
+	refused(1, { ownedUntil: by(2).at });
+	refused(2, { ownedUntil: 1 });
+});
+
 test("an answer ends every reminder, the one to acknowledge too", () => {
 	const closed = requestSteps.close(requestOf(), { outcome: "refused", ground: "no_law" }, by(1));
 	assert.deepEqual(dueAlerts(closed, receivedAt + 1_000 * dayMs), { due: [] });
