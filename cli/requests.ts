@@ -23,8 +23,15 @@ type View = {
 		extendedTo?: string;
 		extensionToldAt?: string;
 	};
+	reference?: string;
 	identity?: { confirmed: boolean; ownedFrom: string; ownedUntil?: string };
-	tasks: { name: string; reasons: string[]; citations: string[]; decided?: { verdict: string } }[];
+	tasks: {
+		name: string;
+		reasons: string[];
+		citations: string[];
+		messageIds: string[];
+		decided?: { verdict: string };
+	}[];
 	alerts: { code: string; at: string }[];
 	erasure?: {
 		step: keyof typeof said;
@@ -32,6 +39,8 @@ type View = {
 		kept: { object: string; reason: string; count: number; citations: string[]; until?: string }[];
 		recheckAt?: string;
 	};
+	holdId?: string;
+	optOutId?: string;
 	certificates: string[];
 	exports: { report: string }[];
 	closed?: { outcome: string; at: string };
@@ -40,6 +49,8 @@ type RecordOptions = TargetOptions & Record<string, string> & { dataClass?: stri
 type ReportOptions = TargetOptions & { html?: boolean; out?: string };
 
 const base = "/v1/subject-requests";
+/** A task may be about many messages: so many are named. */
+const namedMax = 5;
 /** The packs know some laws, not all: that none of theirs sets a date does not mean that none does. */
 const noDate = "no pack here sets a date for this; have counsel look";
 const said = {
@@ -251,24 +262,46 @@ async function step(options: TargetOptions, id: string, name: string, body: obje
 
 function report(options: TargetOptions, view: View, done: string): void {
 	const next = nextStep(view);
-	show(options, view, (one) => [lineOf(one), done, ...(next ? [`next: ${next}`] : [])]);
+	show(options, view, (one) => [lineOf(one), done, ...restrictionOf(one), ...(next ? [`next: ${next}`] : [])]);
 }
 
 async function tell(options: TargetOptions, id: string): Promise<void> {
 	const view = await call<View>(options, `${base}/${encodeURIComponent(id)}`);
 	say(options, view);
 	if (options.json) return;
-	for (const line of clocksOf(view)) console.log(`  ${line}`);
-	for (const { name, reasons, citations, decided } of view.tasks) {
-		console.log(`  task ${name}: ${decided?.verdict ?? "open"}${inBrackets([...reasons, ...citations])}`);
+	for (const line of [...clocksOf(view), ...placedBy(view)]) console.log(`  ${line}`);
+	for (const { name, reasons, citations, messageIds, decided } of view.tasks) {
+		const about = messageIds.length > 0 ? `, about ${messageIds.slice(0, namedMax).join(", ")}` : "";
+		const more = messageIds.length > namedMax ? " and others: --json names them" : "";
+		console.log(
+			`  task ${name}: ${decided?.verdict ?? "open"}${inBrackets([...reasons, ...citations])}${about}${more}`,
+		);
 	}
-	for (const { code, at } of view.alerts) console.log(`  alert ${code} since ${at}`);
+	// Said of what was: an extension, an acknowledgement or the answer may have come since.
+	for (const { code, at } of view.alerts) console.log(`  reminder ${code} at ${at}`);
 	if (view.erasure) console.log(`  erasure ${said[view.erasure.step]}: ${view.erasure.erasedCount} object(s) erased`);
 	for (const { object, reason, count, until, citations } of view.erasure?.kept ?? []) {
 		console.log(`  kept ${count} ${object}: ${reason}${until ? ` until ${until}` : ""}${inBrackets(citations)}`);
 	}
 	if (view.erasure?.recheckAt) console.log(`  looked at again at ${view.erasure.recheckAt}`);
 	for (const id of view.certificates) console.log(`  certificate ${id}`);
+}
+
+/** What stands by the request, whatever becomes of it: others end it. */
+function placedBy(view: View): string[] {
+	const { reference, identity, optOutId } = view;
+	const until = identity?.ownedUntil ?? "now";
+	return [
+		...(reference ? [`reference ${reference}`] : []),
+		...(identity?.confirmed ? [`the number was theirs from ${identity.ownedFrom} to ${until}`] : []),
+		...restrictionOf(view),
+		...(optOutId ? [`opt-out ${optOutId}`] : []),
+	];
+}
+
+/** Of a restriction that has begun: it is a hold, which outlives the answer, and a withdrawal, too. */
+function restrictionOf({ holdId }: Pick<View, "holdId">): string[] {
+	return holdId ? [`restricted by ${holdId}: \`lethe holds release ${holdId}\` lifts that, no other step does`] : [];
 }
 
 function inBrackets(words: readonly string[]): string {

@@ -100,6 +100,38 @@ describe("lethe requests, against an API", () => {
 		assert.deepEqual([closed.done, closed.next], ["closed: granted", undefined]);
 	});
 
+	it("tells whose hold restricts, as it begins, while it lasts and once the request is closed; and until when the number was whose", async () => {
+		const asked = ["--number", "+4915112345885", "--kind", "restriction", "--reference", "letter-12"];
+		const [id = ""] = (await run("record", ...asked)).out.split(" ");
+		const proof = ["--method", "id_document", "--evidence", "case-b", "--owned-from", "2021-01-01T00:00:00Z"];
+		const begun = await run("identity", id, ...proof);
+		const [, holdId] = /^restricted by (hld_\w+): `lethe holds release \1` lifts that/m.exec(begun.out) ?? [];
+		assert.equal((await api.store.subjectRecords.find(holdId ?? ""))?.kind, "hold", begun.out);
+		const shown = (await run("show", id)).out;
+		assert.match(shown, new RegExp(`^ {2}restricted by ${holdId}: `, "m"));
+		assert.match(shown, /^ {2}reference letter-12\n {2}the number was theirs from 2021-01-01T00:00:00\.000Z to now$/m);
+		const closed = await run("close", id, "--outcome", "withdrawn");
+		assert.match(closed.out, new RegExp(`^closed: withdrawn\nrestricted by ${holdId}: `, "m"));
+	});
+
+	it("names some of the messages that a task is about, and tells reminders as what was", async () => {
+		const recorded = await run("record", "--number", "+4915112345884", "--kind", "erasure", "--json");
+		const { id } = JSON.parse(recorded.out);
+		const task = { name: "conflict", reasons: ["X"], citations: ["GDPR"], raisedAt: 1 };
+		const messageIds = Array.from({ length: 6 }, (_, index) => `msg_${index}`);
+		await api.store.subjectRequests.change(id, (current) => ({
+			...current,
+			tasks: [{ ...task, messageIds }],
+			alerts: [{ code: "decision_due", at: 1 }],
+		}));
+		const shown = (await run("show", id)).out;
+		assert.match(
+			shown,
+			/^ {2}task conflict: open \(X, GDPR\), about msg_0, msg_1, msg_2, msg_3, msg_4 and others: --json names them$/m,
+		);
+		assert.match(shown, /^ {2}reminder decision_due at 1970-01-01T00:00:00\.001Z$/m);
+	});
+
 	/** `requests export --out` to an API that makes the export and answers so to the look afterwards. */
 	async function exportBeside(look: (answer: ServerResponse) => void, name: string, ...more: string[]) {
 		const server = createServer((request, answer) => {
