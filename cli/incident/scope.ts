@@ -68,7 +68,7 @@ export async function scopeIncident(
 	{ stores, at, awareAt }: { stores: ExposedStore[]; at: number; awareAt: number },
 ): Promise<Scope> {
 	const scope = emptyScope(stores, at, awareAt);
-	const packs = new Map<string, { id: string; version: string }>();
+	const packs = new Set<string>();
 	for (const { _id: tenantId } of await deps.store.tenants.all()) {
 		const fates = new Map<string, Fate>();
 		for (const cohort of await deps.store.cohorts.findByTenant(tenantId)) {
@@ -85,8 +85,12 @@ export async function scopeIncident(
 	scope.readable = scope.counts.readableMessages > 0;
 	if (scope.readable) scope.finding = "Database and keys together open what was there: treat it as plain text.";
 	await deps.policies.refresh();
-	const files = [...packs.values()].flatMap(({ id, version }) => deps.policies.file(id, version) ?? []);
-	scope.clocks = breachClocks(files, awareAt);
+	// The law as it stands then, and once: the messages were judged by it as it stood at their time, each by another version.
+	const { files } = deps.policies.inForce(awareAt);
+	scope.clocks = breachClocks(
+		files.filter(({ id }) => packs.has(id)),
+		awareAt,
+	);
 	return scope;
 }
 
@@ -101,7 +105,8 @@ type Place = {
 	tenantId: string;
 	at: number;
 	fates: Map<string, Fate>;
-	packs: Map<string, { id: string; version: string }>;
+	/** Ids of those that the messages were judged by. */
+	packs: Set<string>;
 };
 
 async function addTenant(deps: ScopeDeps, scope: Scope, place: Place): Promise<void> {
@@ -153,7 +158,7 @@ function addMessage(
 	}
 	for (const name of message.dataClasses) scope.dataClasses[name] = (scope.dataClasses[name] ?? 0) + 1;
 	scope.countries[message.country] = (scope.countries[message.country] ?? 0) + 1;
-	for (const ref of message.decision.packs) packs.set(`${ref.id} ${ref.version}`, ref);
+	for (const { id } of message.decision.packs) packs.add(id);
 }
 
 /** How long the database's own files may show an erased field: the longer of both, null where one has no end. */

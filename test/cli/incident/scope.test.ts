@@ -127,6 +127,20 @@ describe("the scope of an incident", () => {
 		]);
 	});
 
+	it("tells a law's clocks once, as they stand when it is known, whichever versions the messages were judged by", async () => {
+		const versions = ["1.0.0", "1.3.0"];
+		for (const [index, version] of versions.entries()) {
+			const { _id: id, decision } = messages[index] as Message;
+			const packs = [{ id: "gdpr", version }];
+			assert.ok(await engine.store.messages.transition({ id, set: { decision: { ...decision, packs } } }));
+		}
+		const { clocks } = await scope(["mongodb", "vault"], Date.parse("2027-06-01T00:00:00Z"));
+		assert.deepEqual(
+			clocks.map(({ rule }) => rule),
+			["gdpr.breach"],
+		);
+	});
+
 	it("what was moved under another key since is told by the one that it had: it was there to be read", async () => {
 		const [, , last] = messages as [Message, Message, Message];
 		const cohortId = engine.ids.random("cohort");
