@@ -33,6 +33,10 @@ const report = {
 	content: { "application/json": { schema: z.looseObject({}) }, "text/html": { schema: z.string() } },
 };
 const logYears = "-P2Y";
+const tooMany = {
+	pointer: "/querystring/from",
+	detail: `More than ${limits.requestLogItemsMax} came in that time: ask for a shorter one, and for the next.`,
+};
 const dataCategories = ["telephone number", "text of the message", "delivery receipts", "consents", "opt-outs"];
 // What proves that sending was lawful, or has it end, goes when it must and not when it may.
 const keptToTheEnd: readonly string[] = ["consent_evidence", "suppression"] satisfies (keyof RetentionPlan)[];
@@ -112,7 +116,7 @@ async function readLog(deps: Deps, tenantId: string, from: number, to: number): 
 		}
 		// What is received before it is recorded is never received after: older records can't be of this time.
 		if (!last || page.length < limits.pageItemsMax || last.recordedAt < from) return rows;
-		if (rows.length > limits.requestLogItemsMax) throw new LetheError("too_many_records");
+		if (rows.length > limits.requestLogItemsMax) throw new LetheError("too_many_records", { errors: [tooMany] });
 		after = { at: last.recordedAt, id: last._id };
 	}
 }

@@ -141,6 +141,18 @@ describe("/v1/subject-requests", () => {
 		assert.equal(inTime.json.clocks.extendedTo, to);
 	});
 
+	it("a log of more than is told at once is refused, with what to ask for instead", async (t) => {
+		const full = await createTestApi(({ store, clock }) => {
+			const one = { _id: "dsr_a", state: "received" as const, receivedAt: clock(), recordedAt: clock() };
+			const page = async (_tenantId: string, itemsMax: number) => Array.from({ length: itemsMax }, () => one as never);
+			return { policies: openPolicies(), store: { ...store, subjectRequests: { ...store.subjectRequests, page } } };
+		});
+		t.after(() => full.close());
+		const { key } = await full.addTenant({ roles: ["auditor"] });
+		const { json } = await full.request(key, "GET", `${path}/log`);
+		assert.deepEqual([json.code, json.errors[0].pointer], ["too_many_records", "/querystring/from"]);
+	});
+
 	it("of two who check at once, one does", async () => {
 		const { id } = (await record({ kind: "erasure" })).json;
 		const both = await Promise.all([step(id, "identity", check), step(id, "identity", check)]);
