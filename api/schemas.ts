@@ -635,7 +635,7 @@ const consentsFound = z
 				.extend({
 					inEffectFor: z.array(z.string()).meta({
 						description:
-							"Of its purposes those that it still counts for: an opt-out from marketing, or the withdrawal of any consent to a purpose, ends all that were given before.",
+							"Of its purposes those that it still counts for: an opt-out from marketing, or the withdrawal of any consent to a purpose, ends all that were given before; and where the number is, a policy may have it end some time after it was given.",
 					}),
 				})
 				.meta({ id: "ConsentFound" }),

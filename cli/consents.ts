@@ -95,7 +95,7 @@ function linesOf({ items, optedInAt, optedOut }: Found): string[] {
 function effectOf({ purposes, inEffectFor, withdrawn }: Found["items"][number]): string {
 	if (withdrawn || inEffectFor.length === purposes.length) return "";
 	if (inEffectFor.length > 0) return `  now for ${inEffectFor.join(" ")} alone`;
-	return "  counts for nothing: an opt-out or another withdrawal came after it";
+	return "  counts for nothing: an opt-out or another withdrawal came after it, or its time is over where the number is";
 }
 
 function lineOf({ id, type, purposes, obtainedAt, evidence, withdrawn }: Consent): string {

@@ -1643,7 +1643,7 @@ source: ("keyword" | "api" | "replaced" | "erasure" | "rejected")
 evidence?: string
 }
 /**
- * Of its purposes those that it still counts for: an opt-out from marketing, or the withdrawal of any consent to a purpose, ends all that were given before.
+ * Of its purposes those that it still counts for: an opt-out from marketing, or the withdrawal of any consent to a purpose, ends all that were given before; and where the number is, a policy may have it end some time after it was given.
  */
 inEffectFor: string[]
 }

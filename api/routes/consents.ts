@@ -2,13 +2,15 @@
 
 import { z } from "zod";
 import type { TenantDocument } from "../../adapters/mongo/models.ts";
+import type { Facts } from "../../domain/decision.ts";
 import { LetheError } from "../../domain/errors.ts";
 import { formatTime } from "../../domain/formatTime.ts";
 import { limits } from "../../domain/limits.ts";
+import { categories } from "../../domain/message.ts";
 import { blockOf, type ConsentRecord } from "../../domain/subject.ts";
 import { withoutUndefined } from "../../domain/withoutUndefined.ts";
 import { addDuration } from "../../policies/cohorts.ts";
-import { optedInAt, purposesInEffect } from "../../policies/standing.ts";
+import { optedInAt, purposesInEffect, withStanding } from "../../policies/standing.ts";
 import { readCursor, toPage } from "../cursor.ts";
 import type { ApiDeps } from "../deps.ts";
 import type { Instance } from "../instance.ts";
@@ -37,7 +39,8 @@ const params = z.strictObject({ id: z.string() });
 export function addConsents(app: Instance, deps: Deps): void {
 	const subjects = createSubjects(deps);
 	const { readTenant } = createTenants(deps);
-	addReading(app, deps, subjects);
+	addSearch(app, deps, subjects);
+	addList(app, deps);
 	addWithdrawal(app, deps);
 
 	app.post(
@@ -145,7 +148,17 @@ function addWithdrawal(app: Instance, deps: Deps): void {
 	);
 }
 
-function addReading(app: Instance, deps: Deps, subjects: ReturnType<typeof createSubjects>): void {
+function addSearch(app: Instance, deps: Deps, subjects: ReturnType<typeof createSubjects>): void {
+	const { readTenant } = createTenants(deps);
+
+	/** Whether a pack where the recipient is has it end some time after it was given, and that time is over. */
+	function isOver(about: Facts, record: ConsentRecord, purpose: string): boolean {
+		const category = categories.find((one) => one === purpose);
+		if (category === undefined) return false;
+		const alone = { consents: [record], holds: [], keys: [], keeps: [] };
+		return deps.policies.evaluate(withStanding({ ...about, category }, alone)).reasons.includes("CONSENT_EXPIRED");
+	}
+
 	app.post(
 		"/consents/search",
 		{
@@ -159,14 +172,22 @@ function addReading(app: Instance, deps: Deps, subjects: ReturnType<typeof creat
 			},
 		},
 		async (request) => {
-			const { number } = readRecipient(request.body.number, "/number");
-			const standing = await subjects.standing(await subjects.identify(request.principal.tenantId, number));
+			const recipient = readRecipient(request.body.number, "/number");
+			const tenant = await readTenant(request.principal);
+			const about = factsAbout(tenant, recipient, deps.clock());
+			const standing = await subjects.standing(await subjects.identify(tenant._id, recipient.number));
 			const items = standing.consents
 				.toSorted((a, b) => b.at - a.at)
-				.map((record) => ({ ...viewConsent(record), inEffectFor: purposesInEffect(record, standing) }));
+				.map((record) => ({
+					...viewConsent(record),
+					inEffectFor: purposesInEffect(record, standing).filter((purpose) => !isOver(about, record, purpose)),
+				}));
 			return { items, optedInAt: formatTime(optedInAt(standing)), optedOut: blockOf(standing) };
 		},
 	);
+}
+
+function addList(app: Instance, deps: Pick<Deps, "store">): void {
 	app.get(
 		"/consents",
 		{

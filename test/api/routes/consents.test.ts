@@ -129,6 +129,19 @@ describe("/v1/consents", () => {
 		assert.deepEqual(await inEffect(), [["", ""], undefined]);
 	});
 
+	it("a search tells of a consent whose time is over by the policies where the number is that it counts for nothing", async () => {
+		const number = "+16132345678";
+		const implied = { type: "implied", ground: "purchase", purposes: ["marketing", "newsletter"] };
+		await record(number, { ...implied, obtainedAt: "2024-11-24T17:00:00Z" });
+		const inEffect = async () =>
+			(await search(number)).json.items.map(({ inEffectFor }: { inEffectFor: string[] }) => inEffectFor.join());
+		assert.deepEqual(await inEffect(), ["newsletter"]);
+		const { json } = await market(number);
+		assert.ok(json.reasons.includes("CONSENT_EXPIRED"), json.code);
+		await record(number, { ...implied, obtainedAt: "2026-06-01T17:00:00Z" });
+		assert.deepEqual(await inEffect(), ["marketing,newsletter", "newsletter"]);
+	});
+
 	it("an opt-in makes no consent where there never was one, and is told as none", async () => {
 		const number = "+4915112345002";
 		await record(number, { purposes: ["transactional"] });
