@@ -2,18 +2,37 @@
 
 import { Command } from "commander";
 import { call, callAt, type TargetOptions } from "./policy/call.ts";
-import { act, withExample } from "./records.ts";
+import { act, listOf, withExample } from "./records.ts";
 import { apiUrl } from "./target.ts";
 import { writeNew } from "./writeNew.ts";
 
 type OutOptions = TargetOptions & { out?: string };
+type Certificate = { id: string; kind: string; issuedAt: string };
+
+const base = "/v1/certificates";
 
 /** Exit 0: done; 1: there is no such certificate; 2: misuse. */
 export function certificatesCommand(): Command {
 	return new Command("certificates")
-		.description("get erasure certificates, and the public keys that check them")
+		.description("list and get erasure certificates, and get the public keys that check them")
+		.addCommand(listCommand())
 		.addCommand(getCommand())
 		.addCommand(keysCommand());
+}
+
+function listCommand(): Command {
+	const command = new Command("list")
+		.description("list the certificates about one thing, newest first")
+		.requiredOption(
+			"--about <id>",
+			"a submission, a cohort, a person's request, or a consent, opt-out or hold that is gone",
+		);
+	return listOf<Certificate>(command, {
+		path: () => base,
+		filters: ["about"],
+		line: ({ id, kind, issuedAt }) => `${id}  ${kind.padEnd(10)}  issued at ${issuedAt}`,
+		example: "lethe certificates list --about sub_…",
+	});
 }
 
 function getCommand(): Command {
@@ -22,7 +41,7 @@ function getCommand(): Command {
 		.argument("<id>", "the certificate's id")
 		.action((id: string, options: OutOptions) =>
 			act("certificates get", async () => {
-				await put(options, await call(options, `/v1/certificates/${encodeURIComponent(id)}`));
+				await put(options, await call(options, `${base}/${encodeURIComponent(id)}`));
 			}),
 		);
 }

@@ -4,15 +4,15 @@ import { Command } from "commander";
 import { checkpointCommand } from "./evidence/checkpoint.ts";
 import { exportCommand } from "./evidence/export.ts";
 import { fsckCommand } from "./evidence/fsck.ts";
+import { listCommand } from "./evidence/list.ts";
 import { succeedCommand } from "./evidence/succeed.ts";
 import { addExamples } from "./examples.ts";
 
 /** Exit 0: whole, or done; 1: a negative answer; 2: misuse. What an auditor does with it is told in docs/evidence.md. */
 export function evidenceCommand(): Command {
-	const evidence = new Command("evidence").description("check the evidence log, export it, read its checkpoint");
-	for (const command of [fsckCommand(), exportCommand(), checkpointCommand(), succeedCommand()]) {
-		evidence.addCommand(command);
-	}
+	const evidence = new Command("evidence").description("read the evidence log, check it, export it");
+	const reading = [listCommand(), exportCommand(), checkpointCommand()];
+	for (const command of [...reading, fsckCommand(), succeedCommand()]) evidence.addCommand(command);
 	return addExamples(evidence, examples);
 }
 

@@ -19,7 +19,7 @@ const commands: Record<string, { about: string; load: Load }> = {
 		load: async () => (await import("./policy.ts")).policyCommand(),
 	},
 	evidence: {
-		about: "check the evidence log, export it, read its checkpoint",
+		about: "read the evidence log, check it, export it",
 		load: async () => (await import("./evidence.ts")).evidenceCommand(),
 	},
 	requests: {

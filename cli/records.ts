@@ -36,7 +36,8 @@ export function listOf<Item>(command: Command, { path, line, example, filters = 
 		});
 		const page = await call<Page<Item>>(options, `${path(id)}?${query}`);
 		show(options, page, ({ items }) => items.map(line));
-		sayNone(options, page.items);
+		// A page of a list that is more than it shows may have none.
+		if (!page.next) sayNone(options, page.items);
 		const again = [nameOf(command), id, ...chosen.map(([name, value]) => `--${name} ${value}`)]
 			.filter(Boolean)
 			.join(" ");

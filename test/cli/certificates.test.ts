@@ -41,6 +41,13 @@ describe("lethe certificates, against an API", () => {
 		assert.deepEqual([absent.code, /^lethe certificates get: not_found: /.test(absent.error)], [1, true]);
 	});
 
+	it("lists those about one thing", async () => {
+		const { code, out, error } = await run("list", "--about", "coh_a", "--key", key);
+		assert.deepEqual([code, out, error], [0, `crt_a  purge       issued at ${signed.issuedAt}\n`, ""]);
+		assert.deepEqual(await run("list", "--about", "coh_b", "--key", key), { code: 0, out: "", error: "none\n" });
+		assert.match((await run("list", "--key", key)).error, /^lethe certificates list: .*--about/);
+	});
+
 	it("gives the public keys to who has no key, and replaces none that were kept", async () => {
 		const { code, error } = await run("keys", "--out", "keys.json");
 		assert.equal(code, 0, error);

@@ -65,6 +65,41 @@ describe("lethe evidence export, against an API", () => {
 	});
 });
 
+describe("lethe evidence list, against an API", () => {
+	let api: TestApi;
+	let target: string[];
+	let tenantId: string;
+	before(async () => {
+		api = await createTestApi();
+		const tenant = await api.addTenant({ roles: ["auditor"] });
+		({ tenantId } = tenant);
+		target = ["--url", await api.app.listen({ host: "127.0.0.1", port: 0 }), "--key", tenant.key];
+	});
+	after(() => api.close());
+	const list = (...args: string[]) =>
+		runProgram(process.execPath, [`${root}/cli/lethe.ts`, "evidence", "list", ...args, ...target]);
+
+	it("tells what the log has of one thing, the last first, page by page, and of what it has nothing of, none", async () => {
+		const [about, other] = [api.ids.random("hold"), api.ids.random("hold")];
+		await api.evidence.append([{ type: "hold_placed", code: "subject", tenantId, about, by: "admin" }]);
+		await api.evidence.append([{ type: "hold_released", tenantId, about, by: "admin" }]);
+		const all = await list("--about", about);
+		assert.match(
+			all.out,
+			new RegExp(
+				`^\\d+ +\\S+Z  hold_released  ${about}  by admin\n\\d+ +\\S+Z  hold_placed subject  ${about}  by admin\n$`,
+			),
+			all.error,
+		);
+		const [, next = ""] =
+			/^more: lethe evidence list --about \S+ --cursor (\S+)\n$/.exec(
+				(await list("--about", about, "--limit", "1")).error,
+			) ?? [];
+		assert.equal((await list("--about", about, "--cursor", next)).out, `${all.out.split("\n")[1]}\n`);
+		assert.deepEqual(await list("--about", other), { code: 0, out: "", error: "none\n" });
+	});
+});
+
 test("a checkpoint as JSON has the keys of the log, and none that signs something else", async (t) => {
 	const [own, another] = [createKey(), createKey()];
 	const note = await signCheckpoint({ origin, size: 0, root: Buffer.alloc(32) }, own.sign);
