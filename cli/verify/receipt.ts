@@ -22,7 +22,8 @@ export function describeReceipt(result: JudgedReceipt): string {
 const receiptReasons: Record<Extract<JudgedReceipt, { valid: false }>["reason"], string> = {
 	malformed: "it is not as Lethe writes it: it was edited",
 	contradicted: "what the file says beside it is not what was signed",
-	key_not_pinned: "no key of that kid is among those you have pinned",
+	key_not_pinned:
+		"no key of that kid is among those you have pinned; if a new one signs since, get the keys anew and compare them over another channel",
 	bad_signature: "it was changed, or signed by another key",
 	schema: "it is no receipt of this form",
 	issued_in_future: "it says that it was issued in the future; check this machine's clock",

@@ -128,6 +128,7 @@ test("a key that is pinned for something else signs no certificate", async () =>
 		const pinned = file(`${use}-keys.json`, { keys: [{ ...jwk, lethe_use: use }] });
 		const result = verify(file("certificate.jws", jws), "--keys", pinned, "--json");
 		assert.deepEqual([result.code, JSON.parse(result.out)], [1, { valid: false, reason: "key_not_pinned" }]);
+		assert.match(verify(file("certificate.jws", jws), "--keys", pinned).out, /^NOT VALID .*get the keys anew/);
 	}
 	const pinned = file("certificate-keys.json", { keys: [{ ...jwk, lethe_use: "certificate" }] });
 	assert.equal(verify(file("certificate.jws", jws), "--keys", pinned).code, 0);
