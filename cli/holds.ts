@@ -15,6 +15,7 @@ type Hold = {
 	from?: string;
 	to?: string;
 	reviewAt?: string;
+	appliedAt?: string;
 	approvedBy?: string;
 	approvedAt?: string;
 	placedAt: string;
@@ -84,7 +85,21 @@ function lineOf(hold: Hold): string {
 	const ended = released?.source === "rejected" ? `rejected by ${released.by}` : "released";
 	const review = reviewAt && Date.parse(reviewAt) <= Date.now() ? "review was due at" : "review at";
 	const end = released ? `${ended} at ${released.at}` : `since ${placedAt}${reviewAt ? `, ${review} ${reviewAt}` : ""}`;
-	return [id, scope.padEnd(8), [ground, reason].filter(Boolean).join("/"), of, end, approvedBy && approval]
+	return [
+		id,
+		scope.padEnd(8),
+		[ground, reason].filter(Boolean).join("/"),
+		of,
+		end,
+		reachOf(hold),
+		approvedBy && approval,
+	]
 		.filter(Boolean)
 		.join("  ");
+}
+
+/** How far one on a period or on everything has come: it is put on message by message, and permits no purge meanwhile. */
+function reachOf({ scope, appliedAt, released }: Hold): string {
+	if (released || (scope !== "period" && scope !== "tenant")) return "";
+	return appliedAt ? `on all of it since ${appliedAt}` : "being put on, nothing is purged meanwhile";
 }

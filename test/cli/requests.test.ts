@@ -278,9 +278,10 @@ describe("lethe requests, against an API", () => {
 			const times = { at: 1, recordedAt: 1, approvedBy: "usr_x" };
 			const ended = { at: 2, recordedAt: 2, recordedBy: "usr_x", source: "rejected" } as const;
 			for (const [id, decided, says] of [
-				["hld_a", { awaits: tenantId }, / {2}waits for usr_x$/m],
+				["hld_a", { awaits: tenantId }, / {2}being put on, nothing is purged meanwhile {2}waits for usr_x$/m],
 				["hld_b", { approvedAt: 2 }, / {2}approved by usr_x at 1970-01-01T00:00:00.002Z$/m],
 				["hld_c", { ended }, / {2}rejected by usr_x at 1970-01-01T00:00:00.002Z$/m],
+				["hld_e", { appliedAt: 5 }, / {2}on all of it since 1970-01-01T00:00:00.005Z {2}waits for usr_x$/m],
 			] as const) {
 				await api.store.subjectRecords.insert({ ...hold, ...times, ...decided, _id: id });
 				const line = (await done("holds list")).out.split("\n").find((one) => one.startsWith(`${id} `));
