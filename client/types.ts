@@ -1259,6 +1259,10 @@ note?: string
 releaseUtc?: string
 releaseLocal?: string
 deliveryMode?: string
+/**
+ * A hold keeps all of it, beyond the dates of `retention` too.
+ */
+held: boolean
 retention: {
 object: string
 eraseBy: string

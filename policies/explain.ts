@@ -50,6 +50,8 @@ export type Explanation = {
 	releaseUtc?: string;
 	releaseLocal?: string;
 	deliveryMode?: string;
+	/** A hold keeps all of it, beyond its dates too. */
+	held: boolean;
 	retention: {
 		object: RetentionObject;
 		eraseBy: string;
@@ -69,7 +71,7 @@ export type Replay = { agrees: boolean; missing: PackRef[]; differences: string[
 
 type Judged = Pick<
 	Message,
-	"_id" | "facts" | "decision" | "excluded" | "reroutes" | "retimings" | "retention" | "abuse"
+	"_id" | "facts" | "decision" | "excluded" | "reroutes" | "retimings" | "retention" | "abuse" | "holds"
 >;
 type Known = Pick<Policies, "pinned" | "file" | "versions">;
 
@@ -93,6 +95,7 @@ export function explain(message: Judged, policies: Known): Explanation {
 		...(decision.deferUntilUtc ? { releaseUtc: decision.deferUntilUtc } : {}),
 		...(decision.deferUntilLocal ? { releaseLocal: decision.deferUntilLocal } : {}),
 		...(decision.deliveryMode ? { deliveryMode: decision.deliveryMode } : {}),
+		held: message.holds.length > 0,
 		retention: explainRetention(message, policies),
 		packs: decision.packs.map((ref) => ({ ...versions.get(`${ref.id} ${ref.version}`), ...ref })),
 		retimings: explainRetimings(message),

@@ -31,6 +31,7 @@ type Answer = {
 	releaseUtc?: string;
 	releaseLocal?: string;
 	deliveryMode?: string;
+	held: boolean;
 	retention: { object: string; eraseBy: string; atFinal: boolean; erasedAt?: string; min?: Bound; max?: Bound }[];
 	packs: (Ref & { origin?: string; sha256?: string; approval?: { by?: string; at: string; verified: boolean } })[];
 	retimings: { at: string; from: Ref[]; to: Ref[]; effects: string[] }[];
@@ -66,6 +67,7 @@ function describe(answer: Answer): string[] {
 		`Mode: ${mode === "monitor" ? "monitor; it went on, though limits that only watch would have refused it:" : mode}`,
 		...noted.map(({ code, means }) => `  ${code}: ${means}`),
 		"Kept:",
+		...(answer.held ? ["  held: nothing of it is erased before the hold's release, whatever its dates"] : []),
 		...answer.retention.map(keptLine),
 		"Judged by:",
 		...packs.map(({ id, version, origin, sha256, approval }) => {

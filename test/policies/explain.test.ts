@@ -11,7 +11,10 @@ const policies = openPolicies();
 function explained(document: object) {
 	const facts = parseFacts({ recipientCountry: "US", recipientRegion: "US-CA", category: "health", ...document });
 	const decision = policies.evaluate(facts);
-	return explain({ _id: "msg_a", facts, decision, excluded: policies.excluded(facts), retention: {} }, policies);
+	return explain(
+		{ _id: "msg_a", facts, decision, excluded: policies.excluded(facts), retention: {}, holds: [] },
+		policies,
+	);
 }
 
 test("of a pack's exclusions the one that holds is named", () => {

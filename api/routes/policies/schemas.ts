@@ -172,6 +172,7 @@ const explanation = z
 		releaseUtc: z.string().optional(),
 		releaseLocal: z.string().optional(),
 		deliveryMode: z.string().optional(),
+		held: z.boolean().meta({ description: "A hold keeps all of it, beyond the dates of `retention` too." }),
 		retention: z.array(
 			z.object({
 				object: z.string(),

@@ -214,6 +214,8 @@ describe("lethe policy, against an API", () => {
 			assert.match(out, part);
 		}
 		assert.equal(JSON.parse((await run(["explain", json.id, "--json"])).out).messageId, json.id);
+		await api.connection.collection("messages").updateOne({ _id: json.id }, { $set: { holds: ["hld_a"] } });
+		assert.match((await run(["explain", json.id])).out, /^Kept:\n {2}held: nothing of it is erased/m);
 		const noted = { check: "velocity", verdict: "noted", reason: "PREFIX_VELOCITY", country: "DE" };
 		await api.connection.collection("messages").updateOne({ _id: json.id }, { $set: { abuse: [noted] } });
 		assert.match((await run(["explain", json.id])).out, /^Mode: monitor; .*refused it:\n {2}PREFIX_VELOCITY: \w/m);
