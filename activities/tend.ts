@@ -2,6 +2,7 @@
 
 import { limits } from "../domain/limits.ts";
 import {
+	type ConsentRecord,
 	type ErasedRecord,
 	type HoldRecord,
 	holdPassesOf,
@@ -10,7 +11,10 @@ import {
 	nextPassAt,
 	type SubjectRecord,
 	settlesAt,
+	standingOf,
 } from "../domain/subject.ts";
+import { addDuration } from "../policies/cohorts.ts";
+import { consentEndedAt } from "../policies/standing.ts";
 import type { ActivityDeps } from "./deps.ts";
 import { guarded } from "./guarded.ts";
 import { issueCertificate } from "./issueCertificate.ts";
@@ -28,6 +32,8 @@ export type TendDeps = Pick<ActivityDeps, "clock" | "ids" | "log" | "certificate
 	};
 };
 
+const lasting: readonly ConsentRecord["type"][] = ["express", "express_written"];
+
 /** Tends one page of records that are due; every step may be repeated, and one record's failure never stops the others. */
 export function createTend(deps: TendDeps) {
 	const { subjectRecords } = deps.store;
@@ -38,6 +44,8 @@ export function createTend(deps: TendDeps) {
 		if (record.kind === "hold" && !(await applyHold(record, now))) return;
 		if (record.eraseBy === undefined || record.eraseBy > now) return subjectRecords.nextCheck(record, record.eraseBy);
 		if (await isHeld(record)) return subjectRecords.nextCheck(record, now + limits.heldCohortCheckMs);
+		const provesUntil = await endOfProof(record, now);
+		if (provesUntil > now) return subjectRecords.nextCheck(record, provesUntil);
 		await eraseRecord(record, now);
 	}
 
@@ -72,6 +80,15 @@ export function createTend(deps: TendDeps) {
 		const objects = [{ object: was, recordId: record, erasedAt, verified }];
 		await issueCertificate(deps, { id, kind: "record", tenantId, about: record, objects, carrierCopies: [] });
 		await subjectRecords.delete(_id);
+	}
+
+	/** Until when a consent is proven: while it is in effect, and from its end, which an opt-out is too, for what a law wants. */
+	async function endOfProof(record: SubjectRecord, now: number): Promise<number> {
+		// One that was withdrawn has its day from then. What was merely implied ends by itself, and proves nothing for ever.
+		if (record.kind !== "consent" || record.ended || !lasting.includes(record.type)) return now;
+		const standing = standingOf(await subjectRecords.findBySubjects(record.subjects), record.tenantId);
+		const endedAt = consentEndedAt(record, standing);
+		return endedAt === undefined ? now + limits.consentCheckMs : addDuration(endedAt, record.keptAfterEnd);
 	}
 
 	async function isHeld({ kind, subjects, tenantId }: SubjectRecord): Promise<boolean> {

@@ -619,7 +619,10 @@ const consentRecord = z
 		ground: z.string().optional(),
 		recordedAt: z.string(),
 		recordedBy: z.string(),
-		eraseBy: z.string().optional(),
+		eraseBy: z.string().optional().meta({
+			description:
+				"An express one stays beyond that while it is in effect, and as long after as a law wants its proof.",
+		}),
 		withdrawn: z.object(ended).optional(),
 	})
 	.meta({ id: "Consent" });

@@ -1639,6 +1639,9 @@ source?: string
 ground?: string
 recordedAt: string
 recordedBy: string
+/**
+ * An express one stays beyond that while it is in effect, and as long after as a law wants its proof.
+ */
 eraseBy?: string
 withdrawn?: {
 at: string
@@ -1670,6 +1673,9 @@ source?: string
 ground?: string
 recordedAt: string
 recordedBy: string
+/**
+ * An express one stays beyond that while it is in effect, and as long after as a law wants its proof.
+ */
 eraseBy?: string
 withdrawn?: {
 at: string

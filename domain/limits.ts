@@ -147,6 +147,8 @@ export const limits = {
 	// Beyond these only an opt-out and a hold are still taken down.
 	recordsPerSubjectMax: 200,
 	purposesPerConsentMax: 16,
+	// A consent whose proof would be due, and which is in effect, is looked at again after this time.
+	consentCheckMs: 24 * 3600_000,
 	// Within it whoever registers a key answers what was encrypted to it.
 	keyChallengeMs: 10 * 60_000,
 	// A key that has ended outlives every message that was encrypted to it.

@@ -33,6 +33,12 @@ export function purposesInEffect(record: ConsentRecord, standing: Standing): str
 	return record.purposes.filter((purpose) => isInEffect(record, endOf(purpose, standing)));
 }
 
+/** When the last purpose that a consent on record counts for ended, epoch ms; undefined while it counts for any. */
+export function consentEndedAt(record: ConsentRecord, standing: Standing): number | undefined {
+	if (purposesInEffect(record, standing).length > 0) return undefined;
+	return Math.max(record.ended?.at ?? record.at, ...record.purposes.map((purpose) => endOf(purpose, standing)));
+}
+
 /** When the recipient opted in to marketing again, epoch ms, where that counts: it makes no consent where none ever was. */
 export function optedInAt(standing: Standing): number | undefined {
 	if (!standing.consents.some(({ purposes }) => purposes.includes("marketing"))) return undefined;

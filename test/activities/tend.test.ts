@@ -31,6 +31,7 @@ describe("records of recipients", () => {
 		wording: "w:1",
 		evidence: "form-7",
 		keptAfterEnd: "P1Y",
+		ended: { at: engine.clock(), recordedAt: engine.clock(), recordedBy: "key_a", source: "api" },
 		eraseBy,
 		nextCheckAt: eraseBy,
 	});
@@ -340,5 +341,32 @@ describe("records of recipients", () => {
 		await sweep();
 		const kept = await engine.read(message._id);
 		assert.ok((kept.nextCheckAt ?? 0) >= now + limits.heldCohortCheckMs);
+	});
+
+	it("what proves a consent stays while that is in effect, and from an opt-out, which ends it, too, as long as a law wants", async () => {
+		const message = await accept();
+		const { ended: _, ...inEffect } = consentOf(message, engine.clock());
+		const consent = { ...inEffect, keptAfterEnd: "PT1H" };
+		await engine.store.subjectRecords.insert(consent);
+		const implied = { ...inEffect, _id: engine.ids.random("consent"), type: "implied" as const };
+		await engine.store.subjectRecords.insert(implied);
+		const find = (id = consent._id) => engine.store.subjectRecords.find(id);
+		await sweep();
+		assert.ok(((await find())?.nextCheckAt ?? 0) >= consent.at + limits.consentCheckMs);
+		assert.equal(await find(implied._id), undefined, "which ends by itself, goes at its maximum");
+		engine.time.offsetMs += limits.consentCheckMs;
+		const optOut = {
+			...common(message),
+			_id: engine.ids.random("optOut"),
+			kind: "opt_out",
+			scope: "marketing",
+		} as const;
+		await engine.store.subjectRecords.insert({ ...optOut, source: "api" });
+		await sweep();
+		assert.equal((await find())?.nextCheckAt, optOut.at + 3600_000);
+		engine.time.offsetMs += 3600_000;
+		await sweep();
+		assert.equal(await find(), undefined);
+		assert.equal((await certificatesOf(consent)).length, 1);
 	});
 });

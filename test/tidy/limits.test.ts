@@ -114,6 +114,11 @@ const relations: [why: string, less: number, more: number, orEqual?: true][] = [
 		limits.driverPatienceMs,
 	],
 	["a reservation outlives an insert that is on its way", limits.storeAnswerMsMax, limits.reservationMs],
+	[
+		"a consent in effect is looked at less often than what a hold keeps",
+		limits.heldCohortCheckMs,
+		limits.consentCheckMs,
+	],
 	["more is kept of a recipient than one consent names", limits.purposesPerConsentMax, limits.recordsPerSubjectMax],
 	[
 		"a process that can't read the published versions decides nothing before a new one may be in force",
