@@ -9,7 +9,7 @@ type Load = () => Promise<Command>;
 const commands: Record<string, { about: string; load: Load }> = {
 	send: { about: "send a message through the API", load: async () => (await import("./send.ts")).sendCommand() },
 	messages: {
-		about: "list, show and cancel messages",
+		about: "list, find, show, cancel and read messages",
 		load: async () => (await import("./messages.ts")).messagesCommand(),
 	},
 	login: { about: "sign in as a person", load: async () => (await import("./login.ts")).loginCommand() },

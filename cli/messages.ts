@@ -1,4 +1,4 @@
-// `lethe messages`: what was sent, how it stands and why, and how it is stopped; without numbers and texts, which no list tells.
+// `lethe messages`: what was sent, how it stands and why, and how it is stopped; without numbers and texts, which `reveal` alone tells.
 
 import { Command, Option } from "commander";
 import { states } from "../domain/lifecycle.ts";
@@ -25,13 +25,16 @@ type Message = {
 	certificates: string[];
 };
 
+type Revealed = { id: string; number?: string; text?: string };
+
 const base = "/v1/messages";
 
 /** Exit 0: done; 1: there is no such message, or it is past cancelling; 2: misuse. */
 export function messagesCommand(): Command {
 	return new Command("messages")
-		.description("list, show and cancel messages")
+		.description("list, find, show, cancel and read messages")
 		.addCommand(listCommand())
+		.addCommand(searchCommand())
 		.addCommand(showCommand())
 		.addCommand(
 			stepOf<Message>(new Command("cancel").description("cancel a message that was not handed to a carrier yet"), {
@@ -40,7 +43,8 @@ export function messagesCommand(): Command {
 				lines: (message) => [lineOf(message)],
 				example: "lethe messages cancel msg_…",
 			}),
-		);
+		)
+		.addCommand(revealCommand());
 }
 
 function listCommand(): Command {
@@ -56,6 +60,39 @@ function listCommand(): Command {
 		line: lineOf,
 		example: "lethe messages list --state queued --limit 50",
 	});
+}
+
+function searchCommand(): Command {
+	const command = new Command("search").description(
+		"list the messages to a number, newest first; that somebody asked is in the evidence log before it is answered",
+	);
+	return listOf<Message>(command, {
+		path: () => `${base}/search`,
+		ofNumber: true,
+		line: lineOf,
+		example: "lethe messages search --number -",
+	});
+}
+
+/** To a person who has just signed in, and to nobody by a key. */
+function revealCommand(): Command {
+	const command = new Command("reveal").description(
+		"read a message's number and text, signed in by `lethe login`; who did and what for is in the evidence log first",
+	);
+	return withExample(command, "lethe messages reveal msg_… --purpose complaint --ticket case-4711")
+		.argument("<id>", "the message's id")
+		.requiredOption("--purpose <word>", "what for, in a word")
+		.requiredOption("--ticket <token>", "of which matter; of what a hold keeps beyond its time, the hold's own reason")
+		.action((id: string, options: TargetOptions & { purpose: string; ticket: string }) =>
+			act("messages reveal", async () => {
+				const { purpose, ticket } = options;
+				const path = `${base}/${encodeURIComponent(id)}/reveal`;
+				show(options, await call<Revealed>(options, path, { purpose, ticket }), ({ number, text }) => [
+					number ?? "the number is erased",
+					text ?? "the text is its recipient's alone to read",
+				]);
+			}),
+		);
 }
 
 function showCommand(): Command {

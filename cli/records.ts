@@ -12,6 +12,7 @@ type ListSettings<Item> = {
 	line: (item: Item) => string;
 	example: string;
 	filters?: readonly string[];
+	ofNumber?: boolean;
 };
 type ListOptions = TargetOptions & { limit: string; cursor?: string } & Record<string, string | undefined>;
 
@@ -24,8 +25,12 @@ export function withExample(command: Command, example: string): Command {
  * A list, newest first: a line an item, and on standard error how to go on, or that there is none.
  * @param path of the API, from the command's argument where it has one
  * @param filters options of the command that the route takes in its query by the same name
+ * @param ofNumber whether it is of a number, which the route takes in its body and nowhere else
  */
-export function listOf<Item>(command: Command, { path, line, example, filters = [] }: ListSettings<Item>): Command {
+export function listOf<Item>(
+	command: Command,
+	{ path, line, example, filters = [], ofNumber = false }: ListSettings<Item>,
+): Command {
 	const read = async (id: string | undefined, options: ListOptions) => {
 		const { limit, cursor } = options;
 		const chosen = filters.flatMap((name) => (options[name] === undefined ? [] : [[name, options[name]] as const]));
@@ -34,15 +39,22 @@ export function listOf<Item>(command: Command, { path, line, example, filters = 
 			...Object.fromEntries(chosen),
 			...(cursor !== undefined && { cursor }),
 		});
-		const page = await call<Page<Item>>(options, `${path(id)}?${query}`);
+		const body = ofNumber ? { number: await readNumber(options.number as string) } : undefined;
+		const page = await call<Page<Item>>(options, `${path(id)}?${query}`, body);
 		show(options, page, ({ items }) => items.map(line));
 		// A page of a list that is more than it shows may have none.
 		if (!page.next) sayNone(options, page.items);
-		const again = [nameOf(command), id, ...chosen.map(([name, value]) => `--${name} ${value}`)]
+		const again = [
+			nameOf(command),
+			id,
+			ofNumber && "--number -",
+			...chosen.map(([name, value]) => `--${name} ${value}`),
+		]
 			.filter(Boolean)
 			.join(" ");
 		if (page.next && !options.json) console.error(`more: lethe ${again} --cursor ${page.next}`);
 	};
+	if (ofNumber) command.requiredOption("--number <number>", numberHelp);
 	return withExample(command, example)
 		.option("--limit <count>", "how many, at most 100", "20")
 		.option("--cursor <cursor>", "go on after a list that had more")

@@ -89,7 +89,7 @@ function askedOf({ bearer }: At, path: string, body?: object, method: string = b
 }
 
 function brokeOff({ method, path, idempotencyKey }: Pick<Asked, "method" | "path" | "idempotencyKey">): string {
-	if (method === "GET" || path.endsWith("/search")) return ". Repeat it.";
+	if (method === "GET" || /\/search(\?|$)/.test(path)) return ". Repeat it.";
 	const isOffered = acting.options.some(({ long }) => long === "--idempotency-key");
 	return isOffered
 		? `, and may have done it. Repeat it with --idempotency-key ${idempotencyKey}: then it is done once.`

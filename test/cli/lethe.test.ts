@@ -45,7 +45,7 @@ const commands = [
 	["admin", "queue"],
 	["admin", "secrets"],
 	["admin", "remove-queue"],
-	...["list", "show", "cancel"].map((name) => ["messages", name]),
+	...["list", "search", "show", "cancel", "reveal"].map((name) => ["messages", name]),
 	...["list", "place", "release"].map((name) => ["holds", name]),
 	...["list", "check", "record", "lift"].map((name) => ["opt-outs", name]),
 	...["list", "check", "record", "withdraw"].map((name) => ["consents", name]),

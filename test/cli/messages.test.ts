@@ -1,6 +1,9 @@
 // `lethe messages` as a shell sees it: what was sent is listed, shown and stopped, and nothing of it tells a number or a text.
 
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { after, before, describe, it } from "node:test";
 import { createTestApi, number, type TestApi } from "../api/harness.ts";
 import { root, run as runProgram } from "../harness/programs.ts";
@@ -8,11 +11,14 @@ import { root, run as runProgram } from "../harness/programs.ts";
 describe("lethe messages, against an API", () => {
 	let api: TestApi;
 	let key: string;
+	let compliance: string;
 	let target: string[];
 	const ids: string[] = [];
 	before(async () => {
 		api = await createTestApi();
-		({ key } = await api.addTenant());
+		const tenant = await api.addTenant();
+		key = tenant.key;
+		compliance = (await api.addKey(tenant.tenantId, ["compliance"])).key;
 		target = ["--url", await api.app.listen({ host: "127.0.0.1", port: 0 }), "--key", key];
 		for (let index = 0; index < 3; index++) ids.unshift((await api.post(key)).json.id);
 	});
@@ -62,5 +68,40 @@ describe("lethe messages, against an API", () => {
 	it("a state that there is not is misuse", async () => {
 		const { code, error } = await run("list --state lost");
 		assert.deepEqual([code, /^lethe messages list: .*--state.*\n$/.test(error)], [2, true], error);
+	});
+
+	it("finds the messages to a number that no shell remembers, page by page", async () => {
+		const search = (...more: string[]) => {
+			const words = ["messages", "search", "--number", "-", ...more, "--url", target[1] as string, "--key", compliance];
+			return runProgram(process.execPath, [`${root}/cli/lethe.ts`, ...words], { input: `${number}\n` });
+		};
+		const first = await search("--limit", "2");
+		assert.deepEqual([first.code, idsIn(first.out)], [0, ids.slice(0, 2)], first.error);
+		const [, cursor = ""] = /more: lethe messages search --number - --cursor (\S+)\n$/.exec(first.error) ?? [];
+		assert.deepEqual(idsIn((await search("--cursor", cursor)).out), ids.slice(2));
+		assert.ok(!`${first.out}${first.error}`.includes(number.slice(1)));
+	});
+
+	it("reads one out for a purpose and a ticket, and takes a key for no person", async () => {
+		const asked: string[] = [];
+		const server = createServer((request, answer) => {
+			request.on("data", (chunk) => asked.push(`${request.url} ${chunk}`));
+			const found = request.url?.includes("msg_a")
+				? { id: "msg_a", number, text: "At nine." }
+				: { id: "msg_b", number };
+			request.on("end", () => answer.setHeader("content-type", "application/json").end(JSON.stringify(found)));
+		}).listen(0, "127.0.0.1");
+		await once(server, "listening");
+		const about = ["--purpose", "complaint", "--ticket", "case-1", "--key", "k"];
+		const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+		const reveal = (id: string, ...at: string[]) =>
+			runProgram(process.execPath, [`${root}/cli/lethe.ts`, "messages", "reveal", id, ...about, ...at]);
+		const [text, link] = [await reveal("msg_a", "--url", url), await reveal("msg_b", "--url", url)];
+		server.close();
+		assert.deepEqual([text.code, text.out], [0, `${number}\nAt nine.\n`], text.error);
+		assert.equal(link.out, `${number}\nthe text is its recipient's alone to read\n`);
+		assert.equal(asked[0], '/v1/messages/msg_a/reveal {"purpose":"complaint","ticket":"case-1"}');
+		const byKey = await reveal(ids[0] as string, "--url", target[1] as string, "--key", compliance);
+		assert.match(byKey.error, /^lethe messages reveal: person_required: .*`lethe login`/);
 	});
 });
