@@ -1,6 +1,6 @@
 // `lethe incident`: what a breach of a store gave away, of whom, and whom the law has told by when.
 
-import { Command, Option } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import { addExamples } from "./examples.ts";
 import { exposedStores, type Scope, scopeIncident } from "./incident/scope.ts";
 import { parseTime } from "./records.ts";
@@ -127,7 +127,9 @@ function clockLine({ rule, citations, toSubjectsAtHighRisk, ...clock }: Scope["c
 	return `  ${rule}: ${dues.join(", ")} (${citations.join("; ")})${note}`;
 }
 
-/** Epoch milliseconds. */
+/** Epoch milliseconds. Of a slip that lies ahead the law's clocks would begin too late, and what was there then nobody knows. */
 function parseAt(text: string): number {
-	return Date.parse(parseTime(text));
+	const at = Date.parse(parseTime(text));
+	if (at <= Date.now()) return at;
+	throw new InvalidArgumentError("It lies in the future.");
 }

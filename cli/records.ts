@@ -107,7 +107,10 @@ export const numberHelp = "the number, E.164; `-` asks for it, so that no shell 
 
 /** An option's time. With its offset: without one it would be another time on each machine, and the API refuses it. */
 export function parseTime(text: string): string {
-	if (/^\d{4}-\d\d-\d\dT.*(Z|[+-]\d\d:\d\d)$/.test(text) && !Number.isNaN(Date.parse(text))) return text;
+	const isTime = /^\d{4}-\d\d-\d\dT.*(Z|[+-]\d\d:\d\d)$/.test(text) && !Number.isNaN(Date.parse(text));
+	// Of 30 February the runtime makes 2 March.
+	const isDay = isTime && new Date(text.slice(0, 10)).getUTCDate() === Number(text.slice(8, 10));
+	if (isDay) return text;
 	throw new InvalidArgumentError("Give a time of RFC 3339 such as 2026-11-26T09:00:00Z.");
 }
 

@@ -143,6 +143,8 @@ describe("lethe", () => {
 			[["policy", "decide"], /^lethe policy decide: required option '--facts <file>' not specified\. See/],
 			[["policy", "frobnicate"], /^lethe policy: unknown command 'frobnicate'\. See `lethe policy --help`\.$/],
 			[["incident", "scope", "--at", "today"], /'today' is invalid\. Give a time of RFC 3339/],
+			[["incident", "scope", "--aware", "2026-02-30T09:00:00Z"], /'2026-02-30T09:00:00Z' is invalid\. Give a time of/],
+			[["incident", "scope", "--aware", "2999-01-01T00:00:00Z"], /is invalid\. It lies in the future\./],
 			[["verify"], /^lethe verify: missing required argument 'file'\. See/],
 			[["verify", "x"], /^lethe verify: --keys is missing: name a file/],
 			[["verify", "x", "--keys", "y"], /^lethe verify: x can't be read: check its path/],
