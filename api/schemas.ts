@@ -211,6 +211,7 @@ const messageFields = {
 	context: context.optional(),
 };
 const to = z.string().min(1).max(32).meta({ description: "Recipient, E.164." }).transform(Plaintext.text);
+const unfilled = "Only a template takes them: what stands in a body goes out as it is.";
 const defaults = { dataClasses: ["contact" as const], deliver: "auto" as const };
 
 const messageInput = z
@@ -222,6 +223,7 @@ const messageInput = z
 	})
 	// Whatever else is missing: who is told of it last asks once more for nothing.
 	.refine(hasOneText, { error: "Either a body or a template.", path: ["body"], when: ({ value }) => isObject(value) })
+	.refine(fillsWhatItHas, { error: unfilled, path: ["variables"], when: ({ value }) => isObject(value) })
 	.meta({ id: "MessageRequest" });
 
 const between = (text: string, min: number, max: number) => {
@@ -284,6 +286,7 @@ const batchInput = z
 		for (const [index, input] of inputs.entries()) {
 			const path = ["messages", index];
 			if (!input.category) checked.addIssue({ code: "custom", path: [...path, "category"], message: "Missing." });
+			if (!fillsWhatItHas(input)) checked.addIssue({ code: "custom", path: [...path, "variables"], message: unfilled });
 			if (hasOneText(input)) continue;
 			checked.addIssue({ code: "custom", path: [...path, "body"], message: "Either a body or a template." });
 		}
@@ -792,7 +795,7 @@ export const schemas = {
 	state,
 };
 
-type Texted = { body?: Plaintext | undefined; template?: string | undefined };
+type Texted = { body?: Plaintext | undefined; template?: string | undefined; variables?: object | undefined };
 
 function isObject(value: unknown): boolean {
 	return typeof value === "object" && value !== null && !Array.isArray(value);
@@ -802,15 +805,19 @@ function hasOneText({ body, template }: Texted): boolean {
 	return (body === undefined) !== (template === undefined);
 }
 
+/** Whoever gives variables to a body took it for a template: its places would be read as they stand. */
+function fillsWhatItHas({ body, template, variables }: Texted): boolean {
+	return variables === undefined || body === undefined || template !== undefined;
+}
+
 /** A message of a batch: its own fields before the shared ones, variables name by name. */
-function mergeShared<Shared extends Texted & { variables?: object | undefined }, Own extends Shared>(
-	shared: Shared,
-	own: Own,
-) {
+function mergeShared<Shared extends Texted, Own extends Shared>(shared: Shared, own: Own) {
 	const { body: _body, template: _template, ...others } = shared;
 	const hasText = own.body !== undefined || own.template !== undefined;
-	const variables = own.variables || shared.variables ? { ...shared.variables, ...own.variables } : undefined;
-	return { ...defaults, ...(hasText ? others : shared), ...own, ...(variables ? { variables } : {}) };
+	// Into a body of its own goes nothing of what the others' template is filled with.
+	const common = own.body === undefined ? shared.variables : undefined;
+	const variables = own.variables || common ? { ...common, ...own.variables } : undefined;
+	return { ...defaults, ...(hasText ? others : shared), ...own, variables };
 }
 
 /** Fields that several rooms' shapes share. */

@@ -77,7 +77,9 @@ export function sendCommand(): Command {
 		.requiredOption("--to <number>", "recipient, E.164; `-` asks for it, so that no shell remembers it")
 		.addOption(new Option("--body <text>", "text of the message").conflicts("template"))
 		.option("--template <id>", "a template of the tenant's in place of a text")
-		.option("--variable <name=value...>", "what goes into the template", addVariable)
+		.addOption(
+			new Option("--variable <name=value...>", "what goes into the template").argParser(addVariable).conflicts("body"),
+		)
 		.option("--send-at <time>", "send no sooner than this, RFC 3339 such as 2026-11-26T09:00:00Z")
 		.addOption(
 			new Option("--category <name>", "what kind of message it is").choices(categories).default("transactional"),

@@ -110,3 +110,9 @@ test("what is wrong is told by the option that gives it, and what the policies r
 	const denied = { code: "policy_denied", title: "No.", decision: { reasons: ["CONSENT_MISSING"] } };
 	assert.match((await sendTo([json(422, denied)], "0")).error, / CONSENT_MISSING: \w[^\n]+\n$/);
 });
+
+test("variables without a template are refused: nobody is sent a text with its places unfilled", async () => {
+	const { code, error } = await sendTo([accepted], "0", "--variable", "day=Monday");
+	assert.equal(code, 2, error);
+	assert.match(error, /--variable/);
+});

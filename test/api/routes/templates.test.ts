@@ -68,6 +68,17 @@ describe("/v1/templates and /v1/batches", () => {
 		}
 	});
 
+	it("variables go into a template only: beside a body they are refused, and nobody reads its places as they stand", async () => {
+		const body = "Your appointment at {{clinic}} is on {{day}}.";
+		const answer = await send({ body, variables });
+		assert.deepEqual([answer.status, ...pointers(answer)], [400, "/variables"]);
+		const messages = [{ to: number }, { to: number, variables: { day: "Monday" } }];
+		const shared = await batch({ category: "transactional", body, variables: { clinic: "Nordstadt" }, messages });
+		assert.deepEqual([shared.status, ...pointers(shared)], [400, "/messages/0/variables", "/messages/1/variables"]);
+		const own = await batch({ category: "transactional", template, messages: [{ to: number, body, variables }] });
+		assert.deepEqual([own.status, ...pointers(own)], [400, "/messages/0/variables"]);
+	});
+
 	it("a template that is another tenant's, retired, or of another category fills nothing", async () => {
 		assert.deepEqual(pointers(await send({ template, variables }, stranger)), ["/template"]);
 		assert.equal((await api.request(stranger, "GET", `/v1/templates/${template}`)).status, 404);
