@@ -81,7 +81,8 @@ export function createAccept(deps: AcceptDeps) {
 		const groups = [...new Set(accepted.map(({ judgement }) => judgement.releaseAt))];
 		const making = accepted.map(async (item, position) => {
 			const group = groups.indexOf(item.judgement.releaseAt);
-			const place = { now, asked: items.length, size: accepted.length, position, group, refused };
+			const listed = request.batch === true || items.length > 1;
+			const place = { now, listed, size: accepted.length, position, group, refused };
 			return toMessage(deps, request.principal, item, origin, place);
 		});
 		const made = await Promise.all(making).catch(forgoAll);
@@ -149,7 +150,7 @@ type Storing = { origin: Origin; judgedAt: number; written: Set<string> };
 async function store(deps: AcceptDeps, messages: Message[], storing: Storing): Promise<Message[] | undefined> {
 	const [head] = messages;
 	if (!head) return messages;
-	// What came with others in its request is driven with them alone.
+	// What came as a batch, be it of one, is driven by itself: its run's id is the batch's.
 	const seat = head.index === undefined ? deps.sharedRuns.join(head) : undefined;
 	if (!seat) {
 		if (!(await insertAll(deps, messages, storing))) return undefined;
@@ -246,15 +247,15 @@ function describeRefusal({ code, errors, extra }: LetheError, index: number): Re
 	return { index, code, errors, extra };
 }
 
-/** Where a message stands: in the request, of `asked`, and among the `size` that are accepted of it. */
-type Place = { now: number; asked: number; size: number; position: number; group: number; refused: Refusal[] };
+/** Where a message stands: whether it has a place in a list that was asked for, and among the `size` that are accepted of it. */
+type Place = { now: number; listed: boolean; size: number; position: number; group: number; refused: Refusal[] };
 
 async function toMessage(
 	deps: AcceptDeps,
 	principal: Sender,
 	item: Item,
 	origin: Origin,
-	{ now, asked, size, position, group, refused }: Place,
+	{ now, listed, size, position, group, refused }: Place,
 ): Promise<Message> {
 	const { input, index, judgement, queue, segments, passed } = item;
 	const { releaseAt, decision, excluded, keeps, facts, country, subject } = judgement;
@@ -271,7 +272,7 @@ async function toMessage(
 		submissionId: origin.submissionId,
 		submissionSize: size,
 		...(isHead ? {} : { headId: origin.headId }),
-		...(asked > 1 ? { index } : {}),
+		...(listed ? { index } : {}),
 		...(isHead && refused.length > 0 ? { refused } : {}),
 		group,
 		principalId: principal.id,

@@ -212,6 +212,22 @@ describe("accepting a list", () => {
 		assert.equal((await api.request(key, "GET", `/v1/batches/${submissionId}`)).status, 404, "they were no request");
 	});
 
+	it("a batch of one keeps a run of its own, whose id is the batch's, while single messages share theirs", async () => {
+		const runs = shareRuns();
+		const ask = async (more: object = {}) =>
+			messagesOf(await runs.accept()({ principal, inputs: inputs({}), ...more }));
+		await ask();
+		const [[single], [batched]] = await Promise.all([ask(), ask({ batch: true, key: "batch-of-one" })]);
+		assert.equal(single?.sharesRun, true);
+		const { submissionId, index, sharesRun } = batched as Message;
+		assert.deepEqual([index, sharesRun], [0, undefined]);
+		const { key } = await api.addKey(principal.tenantId);
+		const { status, json } = await api.request(key, "GET", `/v1/batches/${submissionId}`);
+		assert.deepEqual([status, json.accepted, json.items[0]?.id], [200, 1, batched?._id]);
+		const [again] = await ask({ batch: true, key: "batch-of-one" });
+		assert.equal(again?._id, batched?._id);
+	});
+
 	it("one of those that share a run and is not stored, or was before, keeps the others from nothing", async () => {
 		const runs = shareRuns();
 		const { messages, ...others } = api.store;
