@@ -28,6 +28,8 @@ export type OutboundRequest = {
 	/** For all of it: name, connection, answer. */
 	timeoutMs: number;
 	answerBytesMax: number;
+	/** Of a longer answer the beginning will do, for its status is what counts. */
+	mayBeCut?: boolean;
 };
 
 export type OutboundHttp = ReturnType<typeof createOutboundHttp>;
@@ -68,7 +70,7 @@ export function createOutboundHttp(options: { allowed: string[]; resolve?: Resol
 		try {
 			const options = { method, headers: sent, body: text, dispatcher: agent, signal };
 			const { statusCode, headers, body } = await sendRequest(target, options);
-			const read = await readBody(body, asked.answerBytesMax);
+			const read = await readBody(body, asked);
 			if (read === undefined) return { kind: "failed", code: "answer_too_large" };
 			return { kind: "answered", status: statusCode, headers, body: read };
 		} catch (error) {
@@ -150,16 +152,21 @@ function isLoopback(host: string): boolean {
 	return ipaddr.isValid(host) && ipaddr.parse(host).range() === "loopback";
 }
 
-/** Undefined when there is more than `bytesMax`; the connection is given up then. */
-async function readBody(body: Dispatcher.ResponseData["body"], bytesMax: number): Promise<string | undefined> {
+/** Its beginning, or undefined, when there is more than that; the connection is given up then. */
+async function readBody(
+	body: Dispatcher.ResponseData["body"],
+	{ answerBytesMax, mayBeCut }: Pick<OutboundRequest, "answerBytesMax" | "mayBeCut">,
+): Promise<string | undefined> {
 	const chunks: Buffer[] = [];
 	let bytes = 0;
 	for await (const chunk of body) {
 		bytes += (chunk as Buffer).length;
-		if (bytes > bytesMax) return undefined;
 		chunks.push(chunk as Buffer);
+		if (bytes <= answerBytesMax) continue;
+		if (!mayBeCut) return undefined;
+		break;
 	}
-	return Buffer.concat(chunks).toString("utf8");
+	return Buffer.concat(chunks).subarray(0, answerBytesMax).toString("utf8");
 }
 
 class OutboundError extends Error {

@@ -54,6 +54,7 @@ export function createWebhookSender(deps: {
 			body: payload,
 			timeoutMs: limits.webhookTimeoutMs,
 			answerBytesMax: limits.webhookAnswerBytesMax,
+			mayBeCut: true,
 		});
 	};
 }

@@ -157,6 +157,18 @@ describe("the notifier", () => {
 		assert.deepEqual([stored.notifyAt, stored.notified], [undefined, 2]);
 	});
 
+	it("a receiver that answers 2xx is told once, whatever page comes with that", async () => {
+		const id = await accept();
+		receiver.script.answer = (_, response) => response.writeHead(200).end("<p>Thank you.</p>".repeat(10_000));
+		await toSubmitted(id);
+		await notifyAll(createNotifying());
+		const [delivery] = await deliveriesOf(id);
+		assert.deepEqual([delivery?.state, delivery?.tries[0]?.status], ["delivered", 200]);
+		later(limits.webhookBackoffFirstMs);
+		await notifyAll(createNotifying());
+		assert.deepEqual(sequences(id), [1]);
+	});
+
 	it("what another told between the look for it and the claim is not told again behind what came after it", async () => {
 		const id = await accept();
 		await toSubmitted(id);
