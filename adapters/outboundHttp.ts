@@ -4,6 +4,7 @@ import dns from "node:dns";
 import type { LookupFunction } from "node:net";
 import ipaddr from "ipaddr.js";
 import { Agent, type Dispatcher, request as sendRequest } from "undici";
+import { limits } from "../domain/limits.ts";
 
 /** Why there is no answer; no text of the other side's, nor of the URL's. */
 export type OutboundCode =
@@ -43,7 +44,6 @@ type Range = [ipaddr.IPv4 | ipaddr.IPv6, number];
 const metadata = ["168.63.129.16"];
 // What IANA has given out for global unicast: whatever else there is in IPv6 leads back inside, or nowhere.
 const globalUnicast = ipaddr.parseCIDR("2000::/3");
-const connectionsPerOriginMax = 8;
 const headerBytesMax = 16 * 1024;
 // Idle ones end soon: there may be many receivers, each called now and then.
 const keepAliveMs = 4_000;
@@ -53,7 +53,8 @@ export function createOutboundHttp(options: { allowed: string[]; resolve?: Resol
 	const { resolve = resolveAll } = options;
 	const allowed = options.allowed.map((range): Range => ipaddr.parseCIDR(range));
 	const agent = new Agent({
-		connections: connectionsPerOriginMax,
+		// As many as are under way in all: at one host may be receivers of many, and one that hangs must not hold the others'.
+		connections: limits.webhooksInFlightMax,
 		pipelining: 1,
 		allowH2: false,
 		maxHeaderSize: headerBytesMax,

@@ -5,6 +5,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { after, describe, it } from "node:test";
 import { createOutboundHttp, type OutboundRequest, type Resolve } from "../../adapters/outboundHttp.ts";
+import { limits } from "../../domain/limits.ts";
 
 const loopback = ["127.0.0.0/8", "::1/128"];
 const open: { close: () => unknown }[] = [];
@@ -112,6 +113,22 @@ describe("outbound requests", () => {
 		assert.deepEqual(await client({ resolve: answering() }).post("https://name.test/"), failed("unresolved"));
 		const away: Resolve = () => Promise.reject(new Error("ENOTFOUND secret.test"));
 		assert.deepEqual(await client({ resolve: away }).post("https://name.test/"), failed("unresolved"));
+	});
+
+	it("of an answer that is too long the status and the beginning are had where they will do", async () => {
+		const { url } = await listen((_, response) => response.writeHead(201).end("ab".repeat(100_000)));
+		const answer = await client().post(url, { mayBeCut: true });
+		assert.ok(answer.kind === "answered");
+		assert.deepEqual([answer.status, answer.body], [201, "ab".repeat(512)]);
+	});
+
+	it("one receiver at a host that answers nothing keeps no other there waiting", async () => {
+		const { url } = await listen(({ url: path }, response) => path === "/hook" || response.end("fast"));
+		const http = client();
+		const hanging = Array.from({ length: limits.webhooksInFlightPerEndpointMax }, () => http.post(url));
+		const answer = await http.post(url.replace("/hook", "/other"), { timeoutMs: 1_000 });
+		assert.equal(answer.kind, "answered", JSON.stringify(answer));
+		for (const one of await Promise.all(hanging)) assert.deepEqual(one, failed("timeout"));
 	});
 
 	it("silence, endless headers or bodies, too much, and nonsense each end in time with their code", async () => {
