@@ -86,14 +86,14 @@ function replayCommand(): Command {
 		.argument("<id>", "the endpoint's id")
 		.addOption(new Option("--from <time>", "events from then on, RFC 3339").argParser(parseTime).conflicts("delivery"))
 		.option("--to <time>", "and until then (default: now)", parseTime)
-		.option("--all", "also what it was told already, not only what failed")
+		.option("--all", "also what it was told already and what waits for its next try, not only what failed")
 		.option("--delivery <id...>", "these deliveries, by id, instead of a time")
 		.action((id: string, options: ReplayOptions) =>
 			act("webhooks replay", async () => {
 				const { from, to, all, delivery: deliveries } = options;
 				if (from === undefined && deliveries === undefined)
 					throw new Refusal("give a time with --from, or --delivery.");
-				const states = all ? ["delivered", "failed"] : ["failed"];
+				const states = all ? ["waiting", "delivered", "failed"] : ["failed"];
 				const body = deliveries ? { deliveries } : { from, to, states };
 				const answer = await call<{ count: number; next?: string }>(options, `${pathOf(id)}/replay`, body);
 				show(options, answer, ({ count, next }) => [

@@ -296,9 +296,11 @@ deliveries: string[]
 from: string
 to?: string
 /**
+ * `waiting`: what is to be tried again later is tried now.
+ * 
  * @minItems 1
  */
-states?: ("delivered" | "failed")[]
+states?: ("waiting" | "delivered" | "failed")[]
 })
 export type RenewEnrolmentBody = ({
 

@@ -117,12 +117,12 @@ export function createWebhookDeliveryStore(
 				const projection = { at: 1, state: 1, "event.sequence": 1 };
 				return collection.find(filter, { projection }).sort({ at: 1, _id: 1 }).limit(itemsMax).toArray();
 			}),
-		/** Has deliveries sent once more, in this order, until then; those that wait already go on as they are. */
+		/** Has deliveries sent once more, in this order, until then; those that wait are tried now, but for who is being told. */
 		replay: (ids: string[], now: number, tryUntil: number) =>
 			guardStore(async () => {
 				const operations = ids.map((id, index) => ({
 					updateOne: {
-						filter: { _id: id, state: { $not: { $eq: "waiting" } } } as mongo.Filter<WebhookDelivery>,
+						filter: { _id: id, claim: { $not: { $exists: true } } } as mongo.Filter<WebhookDelivery>,
 						update: {
 							$set: { state: "waiting" as const, nextAt: now + index, tryUntil, failures: 0 },
 							$unset: { code: 1 as const },

@@ -81,9 +81,10 @@ const replayInput = z
 			from: fields.time,
 			to: fields.time.optional(),
 			states: z
-				.array(z.enum(["delivered", "failed"]))
+				.array(z.enum(["waiting", "delivered", "failed"]))
 				.min(1)
-				.default(["failed"]),
+				.default(["failed"])
+				.meta({ description: "`waiting`: what is to be tried again later is tried now." }),
 		}),
 	])
 	.meta({ id: "WebhookReplayRequest", description: "Deliveries by id, or those of events of that time." });

@@ -209,6 +209,39 @@ describe("/v1/webhook-endpoints", () => {
 		assert.deepEqual([status, no.errors?.[0].pointer], [400, "/to"], "a period that ends before it begins");
 	});
 
+	it("what waits for its next try is told at once where a replay names it, by id or by its state, and by no other", async () => {
+		const { json } = await register();
+		await notifyAll();
+		receiver.script.answer = (_, response) => response.writeHead(500).end();
+		const from = new Date(api.clock() - 1_000).toISOString();
+		const message = await cancelled(json.id);
+		await notifyAll();
+		await api.connection
+			.collection("webhookDeliveries")
+			.updateOne({ "event.messageId": message }, { $set: { nextAt: api.clock() + limits.webhookBackoffMaxMs } });
+		receiver.script.answer = undefined;
+		const told = async (body: object) => {
+			const { count } = (await post(`/${json.id}/replay`, body)).json;
+			await notifyAll();
+			return [count, receiver.told(message).length];
+		};
+		assert.deepEqual(await told({ from }), [0, 1], "it has not failed yet");
+		assert.deepEqual(await told({ from, states: ["waiting", "failed"] }), [1, 2]);
+		const [delivery] = (await api.request(admin, "GET", `${path}/${json.id}/deliveries?limit=1`)).json.items;
+		assert.equal(delivery.state, "delivered");
+		await api.connection
+			.collection("webhookDeliveries")
+			.updateOne({ "event.messageId": message }, { $set: { state: "waiting", nextAt: api.clock() + 3600_000 } });
+		assert.deepEqual(await told({ deliveries: [delivery.id] }), [1, 3]);
+		await api.connection
+			.collection("webhookDeliveries")
+			.updateOne(
+				{ "event.messageId": message },
+				{ $set: { state: "waiting", claim: "another's", nextAt: api.clock() + 60_000 } },
+			);
+		assert.deepEqual(await told({ deliveries: [delivery.id] }), [0, 3], "it is being told");
+	});
+
 	it("disabled by command it is told of nothing; deleted, nothing of it is left", async () => {
 		const { json } = await register();
 		await notifyAll();
