@@ -49,19 +49,23 @@ function skipHeader(octets: Buffer): Buffer | undefined {
 	return length === undefined || length + 1 > octets.length ? undefined : octets.subarray(length + 1);
 }
 
+// 3GPP TS 23.038, 6.2.1.1: what the table lacks is shown as the alphabet has it, and a further escape as a blank. A language's
+// own table has its accents on their letters: of á an a is left, and a word is still read.
 function decodeGsm7(octets: Buffer): string | undefined {
 	let text = "";
 	for (let at = 0; at < octets.length; at++) {
-		const code = octets[at] ?? 0;
-		const character = code === gsm7Escape ? extended.get(octets[++at] ?? -1) : gsm7Basic[code];
+		const isEscape = octets[at] === gsm7Escape;
+		if (isEscape) at++;
+		const code = octets[at] ?? gsm7Escape;
+		const character = (isEscape && extended.get(code)) || (code === gsm7Escape ? " " : gsm7Basic[code]);
 		if (character === undefined) return undefined;
 		text += character;
 	}
 	return text;
 }
 
+// Half of a pair whose other half came in the next part is no reason to read nothing of this one.
 function decodeUcs2(octets: Buffer): string | undefined {
 	if (octets.length % 2 !== 0) return undefined;
-	const text = Buffer.from(octets).swap16().toString("utf16le");
-	return text.isWellFormed() ? text : undefined;
+	return Buffer.from(octets).swap16().toString("utf16le").toWellFormed();
 }

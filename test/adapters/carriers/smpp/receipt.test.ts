@@ -106,12 +106,19 @@ test("text is read in its coding, behind a header, or not at all", () => {
 	assert.equal(read("0416", 0xe0), "Ж", "a waiting message in UCS-2");
 	assert.equal(read("48", 0xf5), undefined, "8-bit data");
 	assert.equal(read("48c3", 0), undefined);
-	assert.equal(read("1b", 0), undefined);
-	assert.equal(read("1b41", 0), undefined);
 	assert.equal(read("80", 1), undefined);
 	assert.equal(read("041", 8), undefined);
-	assert.equal(read("d83d", 8), undefined);
 	assert.equal(read("04", 4), undefined);
 	assert.equal(read("0500", 0, 0x40), undefined);
 	assert.equal(read("", 0, 0x40), undefined);
+});
+
+test("a character that nothing here knows, or half of one, costs that character and not the text", () => {
+	const read = (hex: string, coding: number) => decodeText(Buffer.from(hex, "hex"), coding, 0);
+	// "No deseo más" by the Spanish table (3GPP TS 23.038, A.2.2), whose á is an escaped a.
+	assert.equal(read("4e6f20646573656f206d1b6173", 0), "No deseo mas");
+	assert.equal(read("48691b", 0), "Hi ");
+	assert.equal(read("481b1b69", 0), "H i");
+	assert.equal(read("0053d83d", 8), "S\ufffd");
+	assert.equal(read("de000053", 8), "\ufffdS");
 });
