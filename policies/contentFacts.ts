@@ -30,54 +30,81 @@ export function recordableFacts(facts: Facts): Facts {
 }
 
 // 47 CFR 64.1200(a)(10) names the English ones and asks for any reasonable means; the others are how people say it.
-const stopWords = new Set([
-	...["stop", "stopall", "quit", "end", "revoke", "optout", "cancel", "unsubscribe", "unsub", "remove"],
-	...[
-		"st0p",
-		"stop2end",
-		"unsuscribe",
-		"unsubcribe",
-		"cease",
-		"desist",
-		"ceaseanddesist",
-		"discontinue",
-		"goaway",
-		"nomore",
-	],
-	...["stopp", "abmelden", "abbestellen", "widerruf", "widerrufen", "austragen"],
-	...["arret", "arreter", "arretez", "desabonner", "desinscription", "desinscrire", "resiliation"],
-	...[
-		"alto",
-		"baja",
-		"parar",
-		"detener",
-		"detenga",
-		"cancelar",
-		"sair",
-		"descadastrar",
-		"annulla",
-		"cancella",
-		"disiscrivi",
-		"basta",
-	],
-	...[
-		"halt",
-		"afmelden",
-		"uitschrijven",
-		"avsluta",
-		"avregistrera",
-		"frameld",
-		"afmeld",
-		"peru",
-		"lopeta",
-		"rezygnuje",
-	],
-]);
+const stopWords = new Set(
+	[
+		...["stop", "stopall", "quit", "end", "revoke", "optout", "cancel", "unsubscribe", "unsub", "remove"],
+		...[
+			"st0p",
+			"stop2end",
+			"unsuscribe",
+			"unsubcribe",
+			"cease",
+			"desist",
+			"ceaseanddesist",
+			"discontinue",
+			"goaway",
+			"nomore",
+		],
+		...["stopp", "abmelden", "abbestellen", "widerruf", "widerrufen", "austragen"],
+		...["arret", "arreter", "arretez", "desabonner", "desinscription", "desinscrire", "resiliation"],
+		...[
+			"alto",
+			"baja",
+			"parar",
+			"detener",
+			"detenga",
+			"cancelar",
+			"sair",
+			"descadastrar",
+			"annulla",
+			"cancella",
+			"disiscrivi",
+			"basta",
+		],
+		...[
+			"halt",
+			"afmelden",
+			"uitschrijven",
+			"avsluta",
+			"avregistrera",
+			"frameld",
+			"afmeld",
+			"peru",
+			"lopeta",
+			"rezygnuje",
+		],
+		// The other languages of the Union and of the countries whose packs are shipped, in the letters that they are written in.
+		...["стоп", "отказ", "отписване", "отписаться", "στοπ", "διακοπή", "διαγραφή", "dezabonare", "dezaboneaza"],
+		...["leiratkozás", "leiratkozom", "odhlásit", "odhlásiť", "odjava", "odjavi", "wypisz", "wypisuję", "atteikties"],
+		...["atsisakau", "atsisakyti", "loobun", "ieqaf", "avmeld", "pare", "parem", "remover", "disiscrivimi"],
+		...["stop pub", "désabonnement", "stoppen", "abmeldung", "berhenti", "नहीं चाहिए", "बंद करें", "बंद करो", "रोकें"],
+		...[
+			"நிறுத்து",
+			"退订",
+			"退訂",
+			"停止",
+			"取消",
+			"取消订阅",
+			"取消訂閱",
+			"수신거부",
+			"توقف",
+			"إيقاف",
+			"إلغاء",
+			"הסר",
+			"הסירו",
+		],
+	].map(wordOf),
+);
 // Names of places, or of other things, among other words: they count as the whole text alone.
 const stopWordsAlone = new Set(["alto", "baja", "end", "halt", "peru"]);
 // Words that ask for messages again and mean nothing else: a yes may answer any question.
 const startWords = new Set(["start", "unstop", "subscribe", "resume", "optin"]);
-const helpWords = new Set(["help", "info", "aide", "hilfe", "ayuda", "ajuda", "aiuto"]);
+const helpWords = new Set(
+	[
+		...["help", "info", "aide", "hilfe", "ayuda", "ajuda", "aiuto", "hulp", "hjälp", "hjelp", "hjælp", "apua", "pomoc"],
+		...["ajutor", "segítség", "помощ", "помощь", "βοήθεια", "मदद", "帮助", "幫助", "도움말", "مساعدة", "עזרה"],
+	].map(wordOf),
+);
 
 // Words that do not change what is asked for.
 const fillers = new Set(
@@ -166,6 +193,11 @@ function classify(text: string): ContentFacts["keywordClass"] {
 	}
 	if (startWords.has(bare)) return "start";
 	return helpWords.has(bare) ? "help" : undefined;
+}
+
+/** What is said, as it is looked for: in one. */
+function wordOf(said: string): string {
+	return toWords(said).join("");
 }
 
 function withoutFillers(words: string[]): string[] {

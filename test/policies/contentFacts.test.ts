@@ -53,6 +53,34 @@ test("an opt-out is recognised by any reasonable means", () => {
 	for (const text of [...optOuts, "halt", "HALT!", "Halt please"]) assert.equal(keyword(text), "stop", text);
 });
 
+test("an opt-out is one in the languages and letters of the countries that packs open", () => {
+	for (const text of [
+		...[
+			"СТОП",
+			"стоп!",
+			"Отказ",
+			"Отписване, моля",
+			"ΣΤΟΠ",
+			"Στοπ",
+			"Διαγραφή",
+			"ΔΙΑΚΟΠΗ",
+			"Dezabonare",
+			"Leiratkozás",
+		],
+		...["LEIRATKOZOM", "Odhlásit", "odhlasiť", "Odjava", "WYPISZ", "Wypisuję", "Atteikties", "Atsisakau", "Loobun"],
+		...["Ieqaf", "Avmeld", "PARE", "Pare, por favor", "Remover", "STOP PUB", "Désabonnement", "Stoppen", "Berhenti"],
+		...["बंद करो", "रोकें", "நிறுத்து", "退订", "退訂。", "停止", "取消", "수신거부", "إيقاف", "توقف", "הסר"],
+	]) {
+		assert.equal(keyword(text), "stop", text);
+	}
+	for (const text of ["Hulp", "HJÄLP", "Pomoc", "Помощь", "Βοήθεια", "帮助", "도움말"]) {
+		assert.equal(keyword(text), "help", text);
+	}
+	for (const text of ["Seis", "Dur", "остановка", "Где стоп-кадр", "取消預約", "停止線", "我明天取消", "توقفت"]) {
+		assert.equal(keyword(text), undefined, text);
+	}
+});
+
 test("an opt-out stays one with a number, a please or a word of address beside it", () => {
 	const optOuts = [
 		...["STOP 1", "Stop 12345", "STOP #1", "STOP to 12345", "stop 555-1234", "Reply STOP", "text stop", "send STOP"],
