@@ -78,6 +78,7 @@ const manual = (): Manual => ({
 		"It takes no validity below 20 seconds: such a message is not sent through it.",
 		"It can't be asked by a reference of ours.",
 		"In older callbacks `&`, `=` and `_` are one to the signature: only what a recipient wrote may hold the first two.",
+		"The older SMS API brings what a recipient wrote at length in parts, each of which is read by itself; the Messages API joins them.",
 	],
 });
 
