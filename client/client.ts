@@ -20,8 +20,8 @@ export type CallOptions = {
 	signal?: AbortSignal;
 	timeoutMs?: number;
 	/**
-	 * The same key and body again answers what it answered first. Made up for every POST that has none; signing in and out
-	 * and enrolling take none.
+	 * The same key and body again answers what it answered first. Made up for every POST that has none and does more than
+	 * read; signing in and out and enrolling take none.
 	 */
 	idempotencyKey?: string;
 	/** Has `createMessage` wait so long for a final state, at most 30 s. */
@@ -49,6 +49,8 @@ const finalStates = ["delivered", "undelivered", "expired", "cancelled", "reject
 const pollMs = 500;
 
 /** A client of one API, for one key. */
+/** They only read: a repeat under the key of one that was answered would be told that its answer is kept nowhere. */
+const reading: Name[] = ["searchMessages", "searchConsents", "searchOptOuts", "searchRecipientKeys", "checkText"];
 export function createClient(options: ClientOptions) {
 	const base = options.url.replace(/\/+$/, "");
 
@@ -142,7 +144,8 @@ function formRequest(base: string, name: Name, input: object, { idempotencyKey, 
 	const headers = new Headers({ accept: isPage ? "text/html" : type });
 	if (body !== undefined) headers.set("content-type", "application/json");
 	// The same for every try: a repeat never does a thing twice.
-	if (method === "POST" && !keyless.has(name)) headers.set("idempotency-key", idempotencyKey ?? crypto.randomUUID());
+	const key = idempotencyKey ?? (reading.includes(name) ? undefined : crypto.randomUUID());
+	if (method === "POST" && !keyless.has(name) && key !== undefined) headers.set("idempotency-key", key);
 	if (waitSeconds > 0) headers.set("prefer", `wait=${Math.ceil(waitSeconds)}`);
 	const url = `${base}${fill(path, params)}${formatQuery(query)}`;
 	return { url, method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) };

@@ -89,6 +89,28 @@ describe("the client", () => {
 		assert.equal((await api.count()) - before, 1);
 	});
 
+	it("asks anew for the answer of a search that was lost, which is kept nowhere", async () => {
+		const { key } = await api.addTenant({ roles: ["compliance"] });
+		const { lethe } = open(key);
+		let asked = 0;
+		const fetch: typeof globalThis.fetch = async (to, init = {}) => {
+			const { pathname } = new URL(String(to));
+			const headers = Object.fromEntries(new Headers(init.headers));
+			const payload = String(init.body);
+			const answer = await api.app.inject({ method: "POST", url: pathname, headers, payload });
+			if (++asked === 1) throw new TypeError("terminated");
+			return new Response(answer.body, {
+				status: answer.statusCode,
+				headers: answer.headers as Record<string, string>,
+			});
+		};
+		const { to: number } = messageBody();
+		const losing = client.createClient({ url, key, fetch });
+		assert.deepEqual((await losing.call("searchMessages", { body: { number } })).items, []);
+		assert.equal(asked, 2);
+		assert.deepEqual((await lethe.call("searchOptOuts", { body: { number } })).optedOut, "none");
+	});
+
 	it("repeats of what takes no idempotency key only what was surely not done, never a lost answer", async () => {
 		const busy = () => problem(503, "overloaded", true, { "retry-after": "0" });
 		const limited = () => problem(429, "rate_limited", true, { "retry-after": "0" });
