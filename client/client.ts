@@ -19,6 +19,8 @@ export type ClientOptions = {
 export type CallOptions = {
 	signal?: AbortSignal;
 	timeoutMs?: number;
+	/** In place of the client's. */
+	retriesMax?: number;
 	/**
 	 * The same key and body again answers what it answered first. Made up for every POST that has none and does more than
 	 * read; signing in and out and enrolling take none.
@@ -47,10 +49,10 @@ const backoffFirstMs = 250;
 const backoffMaxMs = 8_000;
 const finalStates = ["delivered", "undelivered", "expired", "cancelled", "rejected", "unknown"];
 const pollMs = 500;
-
-/** A client of one API, for one key. */
 /** They only read: a repeat under the key of one that was answered would be told that its answer is kept nowhere. */
 const reading: Name[] = ["searchMessages", "searchConsents", "searchOptOuts", "searchRecipientKeys", "checkText"];
+
+/** A client of one API, for one key. */
 export function createClient(options: ClientOptions) {
 	const base = options.url.replace(/\/+$/, "");
 
@@ -70,6 +72,7 @@ export function createClient(options: ClientOptions) {
 		const end = performance.now() + timeoutMs;
 		const signal = options_.signal ? AbortSignal.any([options_.signal, timeout]) : timeout;
 		const init = { ...asked, signal };
+		const retriesMax = options_.retriesMax ?? options.retriesMax ?? retriesMaxDefault;
 		let mayBeDone = false;
 		for (let retry = 0; ; retry++) {
 			const outcome = await settle(() => attempt(options, url, init), init.headers.get("accept"));
@@ -82,7 +85,7 @@ export function createClient(options: ClientOptions) {
 			if (options_.signal?.aborted) throw options_.signal.reason;
 			if (timeout.aborted) throw new LetheTimeout(`No answer within ${timeoutMs} ms.`, { cause: outcome.failure });
 			const waitMs = waitOf(outcome.failure, retry);
-			const isLast = !outcome.again || !isSafe || retry >= (options.retriesMax ?? retriesMaxDefault);
+			const isLast = !outcome.again || !isSafe || retry >= retriesMax;
 			// Who is to come again after its time is over is better told so now.
 			if (isLast || waitMs >= end - performance.now()) throw outcome.failure;
 			await pause(waitMs, signal).catch(() => undefined);
@@ -110,20 +113,19 @@ export function createClient(options: ClientOptions) {
 				call("createMessage", { body }, options_) as Promise<Extract<Answer<"createMessage">, { id: string }>>,
 			/** What would become of it; nothing is stored or sent. */
 			tryOut: (body: Operations["createMessage"]["body"], options_?: CallOptions) =>
-				call("createMessage", { body, query: { dryRun: "true" } }, options_),
+				call("createMessage", { body, query: { dryRun: "true" } }, options_) as Promise<
+					Exclude<Answer<"createMessage">, { id: string }>
+				>,
 			get: (id: string, options_?: CallOptions) => call("getMessage", { params: { id } }, options_),
 			cancel: (id: string, options_?: CallOptions) => call("cancelMessage", { params: { id }, body: {} }, options_),
 			list: (query: Operations["listMessages"]["query"] = {}, options_?: CallOptions) =>
 				list("listMessages", { query }, options_),
-			/** The message once it is final. @throws LetheTimeout when it is not within `timeoutMs` (default 60 s) */
-			async wait(id: string, options_: CallOptions = {}) {
-				const end = Date.now() + (options_.timeoutMs ?? 60_000);
-				for (;;) {
-					const message = await call("getMessage", { params: { id } }, { ...options_, timeoutMs: timeLeft(end) });
-					if (finalStates.includes(message.state)) return message;
-					await pause(Math.min(pollMs, timeLeft(end)), options_.signal);
-				}
-			},
+			/**
+			 * The message once it is final; while the API is away it is asked again and again.
+			 * @throws LetheTimeout when it is not within `timeoutMs` (default 60 s); as `call` does
+			 */
+			wait: (id: string, options_?: CallOptions) =>
+				waitForEnd((given) => call("getMessage", { params: { id } }, given), options_),
 		},
 		batches: {
 			send: (body: Operations["createBatch"]["body"], options_?: CallOptions) =>
@@ -131,6 +133,18 @@ export function createClient(options: ClientOptions) {
 			get: (id: string, options_?: CallOptions) => call("getBatch", { params: { id } }, options_),
 		},
 	};
+}
+
+async function waitForEnd(
+	look: (options: CallOptions) => Promise<Answer<"getMessage">>,
+	{ timeoutMs = 60_000, retriesMax = Number.POSITIVE_INFINITY, ...others }: CallOptions = {},
+): Promise<Answer<"getMessage">> {
+	const end = performance.now() + timeoutMs;
+	for (;;) {
+		const message = await look({ ...others, retriesMax, timeoutMs: timeLeft(end) });
+		if (finalStates.includes(message.state)) return message;
+		await pause(Math.min(pollMs, timeLeft(end)), others.signal);
+	}
 }
 
 type Values = Record<string, string | number | boolean | undefined>;
@@ -261,7 +275,7 @@ function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
 }
 
 function timeLeft(end: number): number {
-	const left = end - Date.now();
+	const left = end - performance.now();
 	if (left <= 0) throw new LetheTimeout("The message is not final yet; it goes on.");
 	return left;
 }

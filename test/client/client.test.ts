@@ -327,10 +327,28 @@ describe("the client", () => {
 		assert.equal((await lethe.messages.cancel(first)).state, "cancelled");
 		assert.equal((await lethe.messages.wait(first)).state, "cancelled");
 		const trial = await lethe.messages.tryOut(body());
-		assert.ok("segments" in trial && trial.segments === 1);
+		assert.equal(trial.segments, 1);
 		const asked = seen.length;
 		for (const id of ["", ".", ".."]) await assert.rejects(lethe.messages.cancel(id), TypeError);
 		assert.equal(seen.length, asked, "nothing else is asked in its place");
+	});
+
+	it("waits for a message while the API is away, whatever the clock is set to meanwhile", async (context) => {
+		const { key } = await api.addTenant();
+		const { id } = await open(key).lethe.messages.send(body());
+		await open(key).lethe.messages.cancel(id);
+		const away = () => new TypeError("fetch failed");
+		const busy = () => problem(503, "overloaded", true, { "retry-after": "0" });
+		const still = () => Response.json({ id, state: "accepted" });
+		const { lethe, seen } = open(key, [still, away, busy, busy, busy, busy]);
+		const waited = lethe.messages.wait(id, { timeoutMs: 30_000 });
+		const now = Date.now;
+		const clock = context.mock.method(Date, "now", () => now() + 3600_000);
+		assert.equal((await waited).state, "cancelled");
+		clock.mock.restore();
+		assert.equal(seen.length, 7);
+		const gone = open(key, [away, away]);
+		await assert.rejects(gone.lethe.messages.wait(id, { retriesMax: 1 }), client.LetheUnreachable);
 	});
 
 	it("believes a webhook only with a right signature, an honest time and its headers, under any of its secrets", async () => {
