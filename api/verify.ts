@@ -165,10 +165,19 @@ function createCodeText(deps: VerifyDeps) {
 		}
 		const variables = { code: Plaintext.text(code) };
 		const asked = { to: input.to, category: "otp", deliver: "auto", dataClasses, template, variables } as const;
-		const text =
-			template === undefined ? codeText(locale, code, name) : (await compose(tenant._id, asked)).body.reveal();
+		const filled = template === undefined ? undefined : await compose(tenant._id, asked).catch(refuseTemplate);
+		const text = filled?.body.reveal() ?? codeText(locale, code, name);
 		return Plaintext.text(host === undefined ? text : bindToOrigin(text, host, code));
 	};
+}
+
+/** Whoever asks for a code gives neither variables nor a category: what does not fit is the template. */
+function refuseTemplate(error: unknown): never {
+	const isFound = error instanceof LetheError && error.errors.every(({ pointer }) => pointer !== "/template");
+	if (!isFound || error.code !== "invalid_request") throw error;
+	const detail =
+		"Its only variable must be `code`, with room for as many digits, and its category `otp`, if it has one.";
+	throw new LetheError("invalid_request", { errors: [{ pointer: "/template", detail }] });
 }
 
 type Sending = { principal: Principal; input: VerificationInput; body: Plaintext; messageId: string };

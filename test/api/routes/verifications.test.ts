@@ -210,6 +210,22 @@ describe("/v1/verifications", () => {
 		assert.equal((await start("+49")).json.code, "invalid_number");
 	});
 
+	it("a template that takes no code is named, in words of what it must be, not by fields that the request lacks", async () => {
+		const { key: compliance } = await api.addKey(tenantId, ["compliance"]);
+		const code = { dataClass: "otp_secret", charactersMax: 6 };
+		for (const [name, text, more, asked] of [
+			["more", "{{code}}, {{name}}", { variables: { code, name: { dataClass: "contact", charactersMax: 9 } } }, {}],
+			["less", "Login", { variables: {} }, {}],
+			["short", "Login: {{code}}", { variables: { code } }, { digits: 8 }],
+			["other", "Login: {{code}}", { variables: { code }, category: "marketing" }, {}],
+		] as const) {
+			const { json } = await api.request(compliance, "POST", "/v1/templates", { name, text, ...more });
+			const { status, json: refused } = await start(newNumber(), { template: json.id, ...asked });
+			assert.deepEqual([status, refused.errors[0].pointer], [400, "/template"], name);
+			assert.match(refused.errors[0].detail, /`code`/, name);
+		}
+	});
+
 	it("a check is done once a key, and its answer is never kept; another tenant's code is not there", async () => {
 		const { id } = (await start(newNumber())).json;
 		const wrong = wrongFor(await lastCode());
