@@ -44,10 +44,13 @@ export function addVerifications(app: Instance, deps: VerifyDeps): void {
 	const verify = createVerify(deps);
 	const view = (record: Verification, id: string): z.output<typeof verification> => {
 		const now = deps.clock();
+		const state = stateOf(record, id, now);
+		// Of one that was replaced nothing is known but that it ended with the next.
+		const { createdAt, expiresAt } = record.current;
 		return {
 			id,
-			state: stateOf(record, id, now),
-			expiresAt: new Date(record.current.expiresAt).toISOString(),
+			state,
+			expiresAt: new Date(state === "replaced" ? createdAt : expiresAt).toISOString(),
 			attemptsLeft: attemptsLeftOf(record, id, now),
 			resendAt: new Date(resendAtOf(record, now)).toISOString(),
 		};

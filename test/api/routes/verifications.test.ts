@@ -101,6 +101,9 @@ describe("/v1/verifications", () => {
 		api.time.offsetMs += limits.verificationCooldownMs;
 		const second = (await start(to)).json;
 		assert.equal((await check(first.id, old)).json.reason, "replaced");
+		const { state, expiresAt } = await read(first.id);
+		assert.equal(state, "replaced");
+		assert.ok(Date.parse(expiresAt) <= api.clock(), "it does not end with the code that took its place");
 		assert.equal((await check(second.id, await lastCode())).json.valid, true);
 	});
 
