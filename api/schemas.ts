@@ -160,6 +160,8 @@ const messageFields = {
 	deliver: z.enum(deliverModes),
 	pin: z
 		.string()
+		// Whoever reads it somewhere does not see blanks around it.
+		.trim()
 		// One that is too short is told that, and not besides that it is guessed first.
 		.min(limits.pinCharactersMin, { abort: true })
 		.max(limits.pinCharactersMax, { abort: true })

@@ -53,11 +53,13 @@ async function run(act) {
 }
 
 async function show() {
-	if (pin && pin.value.length < pin.minLength) {
+	// Blanks that a keyboard or a clipboard adds around it are none of it.
+	const given = pin?.value.trim();
+	if (pin && given.length < pin.minLength) {
 		tell("short");
 		return pin.focus();
 	}
-	const secret = pin ? await stretch(pin.value) : new Uint8Array();
+	const secret = pin ? await stretch(given) : new Uint8Array();
 	const asked = await ask("open", secret);
 	if (asked.state !== "opened") return refuse(asked);
 	let plain;

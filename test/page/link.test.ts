@@ -57,6 +57,21 @@ describe("a secure link", { timeout: 240_000 }, () => {
 		assert.deepEqual(traffic.errors, []);
 	});
 
+	it("takes a PIN with blanks around it, as keyboards and clipboards add them, on either side", async () => {
+		for (const [made, typed] of [
+			[pin, ` ${pin} `],
+			[`${pin} `, pin],
+		] as const) {
+			const { id, url } = await reader.send({ ...health, pin: made });
+			const { page } = await reader.open(url);
+			await reader.show(page, typed);
+			await page.locator("#message").waitFor();
+			assert.equal((await reader.view(id)).link.wrongPins, 0);
+		}
+		const short = await reader.api.post(reader.key, { ...health, pin: "4f   " });
+		assert.deepEqual([short.status, short.json.errors[0].pointer], [400, "/pin"]);
+	});
+
 	it("counts wrong PINs whoever enters them, and closes at the fifth; the message stays", async () => {
 		const { id, url } = await reader.send();
 		const pages = [await reader.open(url), await reader.open(url)];
