@@ -20,8 +20,8 @@ export function createNotifier(options: {
 	notify: Notify;
 	/** Whether there is any endpoint. */
 	isAny: () => Promise<boolean>;
-	/** Throws while this process may do nothing. */
-	check: () => void;
+	/** Rejects while this process may do nothing. */
+	check: () => Promise<void>;
 	onError: (error: Error) => void;
 }) {
 	const { notify, onError } = options;
@@ -39,7 +39,7 @@ export function createNotifier(options: {
 	}
 
 	async function step(): Promise<number> {
-		options.check();
+		await options.check();
 		if (performance.now() - lookedAt >= absentEveryMs) {
 			any = await options.isAny();
 			lookedAt = performance.now();

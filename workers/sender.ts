@@ -67,7 +67,11 @@ await runProcess(async () => {
 	const notifier = createNotifier({
 		notify: createNotify(deps),
 		isAny: deps.store.webhookEndpoints.isAny,
-		check: deps.quarantine.check,
+		// Receivers refuse what bears another time than theirs, and by a clock that is ahead an event's day would be over.
+		async check() {
+			deps.quarantine.check();
+			await checkClock();
+		},
 		onError: (error: Error) => deps.log.warn({ code: (error as { code?: string }).code ?? error.name }, "webhooks"),
 	});
 	const watcher = createLoop({

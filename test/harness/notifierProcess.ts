@@ -36,6 +36,6 @@ const notify = createNotify({
 createNotifier({
 	notify,
 	isAny: store.webhookEndpoints.isAny,
-	check: () => undefined,
+	check: async () => undefined,
 	onError: () => undefined,
 }).start();

@@ -440,7 +440,7 @@ describe("the notifier", () => {
 		const notifier = createNotifier({
 			notify: createNotifying(),
 			isAny: api.store.webhookEndpoints.isAny,
-			check: () => undefined,
+			check: async () => undefined,
 			onError: (error) => void errors.push(error.message),
 		});
 		notifier.start();
@@ -531,7 +531,7 @@ test("while a receiver keeps it waiting, the notifier looks for more now and the
 				if (state.begun++ === 0) await slow.promise;
 			},
 		},
-		...{ isAny: async () => true, check: () => undefined },
+		...{ isAny: async () => true, check: async () => undefined },
 		onError: (error) => assert.fail(error),
 	});
 	t.after(() => {
@@ -546,4 +546,31 @@ test("while a receiver keeps it waiting, the notifier looks for more now and the
 	slow.resolve();
 	await until(() => state.begun === 2);
 	assert.ok(performance.now() - before < 300);
+});
+
+test("while its process may do nothing, as by a clock that is off, nothing is gathered or told", async (t) => {
+	const state = { isFit: false, looks: 0 };
+	const errors: string[] = [];
+	const notifier = createNotifier({
+		notify: {
+			gather: async () => 0,
+			async claimDue() {
+				state.looks++;
+				return [];
+			},
+			deliver: async () => undefined,
+		},
+		isAny: async () => true,
+		async check() {
+			if (!state.isFit) throw new Error("clock_off");
+		},
+		onError: ({ message }) => void errors.push(message),
+	});
+	t.after(() => notifier.close());
+	notifier.start();
+	await until(() => errors.length > 0);
+	await sleep(600);
+	assert.deepEqual([state.looks, new Set(errors)], [0, new Set(["clock_off"])]);
+	state.isFit = true;
+	await until(() => state.looks > 0);
 });
