@@ -29,7 +29,7 @@ export type OutboundRequest = {
 	/** For all of it: name, connection, answer. */
 	timeoutMs: number;
 	answerBytesMax: number;
-	/** Of a longer answer the beginning will do, for its status is what counts. */
+	/** Of an answer that is longer, or breaks off, the beginning will do, for its status is what counts. */
 	mayBeCut?: boolean;
 };
 
@@ -153,20 +153,23 @@ function isLoopback(host: string): boolean {
 	return ipaddr.isValid(host) && ipaddr.parse(host).range() === "loopback";
 }
 
-/** Its beginning, or undefined, when there is more than that; the connection is given up then. */
+/** Undefined when there is more than that, or its beginning where that will do; the connection is given up then. */
 async function readBody(
 	body: Dispatcher.ResponseData["body"],
-	{ answerBytesMax, mayBeCut }: Pick<OutboundRequest, "answerBytesMax" | "mayBeCut">,
+	{ answerBytesMax, mayBeCut = false }: Pick<OutboundRequest, "answerBytesMax" | "mayBeCut">,
 ): Promise<string | undefined> {
 	const chunks: Buffer[] = [];
 	let bytes = 0;
-	for await (const chunk of body) {
-		bytes += (chunk as Buffer).length;
-		chunks.push(chunk as Buffer);
-		if (bytes <= answerBytesMax) continue;
-		if (!mayBeCut) return undefined;
-		break;
+	try {
+		for await (const chunk of body) {
+			bytes += (chunk as Buffer).length;
+			chunks.push(chunk as Buffer);
+			if (bytes > answerBytesMax) break;
+		}
+	} catch (error) {
+		if (!mayBeCut) throw error;
 	}
+	if (bytes > answerBytesMax && !mayBeCut) return undefined;
 	return Buffer.concat(chunks).subarray(0, answerBytesMax).toString("utf8");
 }
 
