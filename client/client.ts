@@ -49,8 +49,11 @@ const backoffFirstMs = 250;
 const backoffMaxMs = 8_000;
 const finalStates = ["delivered", "undelivered", "expired", "cancelled", "rejected", "unknown"];
 const pollMs = 500;
-/** They only read: a repeat under the key of one that was answered would be told that its answer is kept nowhere. */
-const reading: Name[] = ["searchMessages", "searchConsents", "searchOptOuts", "searchRecipientKeys", "checkText"];
+/** They keep nothing: a repeat under the key of one that was answered would be told that its answer is kept nowhere. */
+const reading: Name[] = [
+	...(["searchMessages", "searchConsents", "searchOptOuts", "searchRecipientKeys"] as const),
+	...(["checkText", "challengeRecipientKey"] as const),
+];
 
 /** A client of one API, for one key. */
 export function createClient(options: ClientOptions) {

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { pathToFileURL } from "node:url";
 import { Webhook } from "standardwebhooks";
+import { generateKey } from "../../client/e2ee.ts";
 import type * as Client from "../../client/index.ts";
 import { createTestApi, messageBody, type TestApi } from "../api/harness.ts";
 import { root, run } from "../harness/programs.ts";
@@ -91,14 +92,13 @@ describe("the client", () => {
 
 	it("asks anew for the answer of a search that was lost, which is kept nowhere", async () => {
 		const { key } = await api.addTenant({ roles: ["compliance"] });
-		const { lethe } = open(key);
 		let asked = 0;
 		const fetch: typeof globalThis.fetch = async (to, init = {}) => {
 			const { pathname } = new URL(String(to));
 			const headers = Object.fromEntries(new Headers(init.headers));
 			const payload = String(init.body);
 			const answer = await api.app.inject({ method: "POST", url: pathname, headers, payload });
-			if (++asked === 1) throw new TypeError("terminated");
+			if (++asked % 2 === 1) throw new TypeError("terminated");
 			return new Response(answer.body, {
 				status: answer.statusCode,
 				headers: answer.headers as Record<string, string>,
@@ -107,8 +107,10 @@ describe("the client", () => {
 		const { to: number } = messageBody();
 		const losing = client.createClient({ url, key, fetch });
 		assert.deepEqual((await losing.call("searchMessages", { body: { number } })).items, []);
-		assert.equal(asked, 2);
-		assert.deepEqual((await lethe.call("searchOptOuts", { body: { number } })).optedOut, "none");
+		const claimed = { kty: "OKP", crv: "X25519", x: (await generateKey()).x } as const;
+		const challenge = await losing.call("challengeRecipientKey", { body: { number, key: claimed } });
+		assert.match(challenge.challenge, /^lethe1\./);
+		assert.equal(asked, 4);
 	});
 
 	it("repeats of what takes no idempotency key only what was surely not done, never a lost answer", async () => {
