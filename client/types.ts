@@ -1144,6 +1144,10 @@ expiresAt?: string
 error?: {
 code: string
 title: string
+/**
+ * Whether it may be accepted later, sent again by itself.
+ */
+retryable: boolean
 errors?: {
 pointer: string
 detail: string
@@ -1180,6 +1184,10 @@ expiresAt?: string
 error?: {
 code: string
 title: string
+/**
+ * Whether it may be accepted later, sent again by itself.
+ */
+retryable: boolean
 errors?: {
 pointer: string
 detail: string

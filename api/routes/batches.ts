@@ -24,6 +24,7 @@ const tags = ["batches"];
 const refusal = z.looseObject({
 	code: z.string(),
 	title: z.string(),
+	retryable: z.boolean().meta({ description: "Whether it may be accepted later, sent again by itself." }),
 	errors: z.array(z.object({ pointer: z.string(), detail: z.string() })).optional(),
 	reasons: z.array(z.string()).optional(),
 });
@@ -141,8 +142,6 @@ function viewItem({ _id, index = 0, deadlineAt }: Message, state: State) {
 function viewRefused({ code, errors, extra }: LetheError, index: number) {
 	// A policy's refusal brings its whole decision; in a list the words of it do.
 	const { decision: _, ...why } = extra;
-	return {
-		index,
-		error: { code, title: errorCatalogue[code].title, ...(errors.length > 0 ? { errors } : {}), ...why },
-	};
+	const { title, retryable } = errorCatalogue[code];
+	return { index, error: { code, title, retryable, ...(errors.length > 0 ? { errors } : {}), ...why } };
 }

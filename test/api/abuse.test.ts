@@ -73,6 +73,9 @@ describe("the tenant's own limits", () => {
 		const batch = { ...messageBody(), to: undefined, messages };
 		const { status, json } = await api.request(key, "POST", "/v1/batches", batch);
 		assert.deepEqual([status, json.accepted, json.refused], [202, 3, 2]);
+		const errors = json.items.flatMap(({ error }: { error?: { code: string; retryable: boolean } }) => error ?? []);
+		const told = errors.map((error: { code: string; retryable: boolean }) => [error.code, error.retryable]);
+		assert.deepEqual(told, Array(2).fill(["limit_reached", true]));
 		const refused = await api.post(key);
 		assert.deepEqual([refused.status, refused.json.code, refused.json.retryable], [429, "limit_reached", true]);
 		assert.ok(Number(refused.headers["retry-after"]) > 1);

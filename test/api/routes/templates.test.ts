@@ -159,6 +159,7 @@ describe("/v1/templates and /v1/batches", () => {
 		const codes = json.items.map((item: { error?: { code: string } }) => item.error?.code);
 		assert.deepEqual(codes, [undefined, "invalid_number", undefined, "invalid_request"]);
 		assert.equal(json.items[3].error.errors[0].pointer, "/variables/day");
+		assert.deepEqual([json.items[1].error.retryable, json.items[3].error.retryable], [false, false]);
 		assert.equal(await textOf(json.items[0].id), "Your appointment at Nordstadt is on Monday.");
 		assert.equal(await textOf(json.items[2].id), "Written for one");
 		const again = await batch(body, headers);
