@@ -76,8 +76,20 @@ const stopWords = new Set(
 		// The other languages of the Union and of the countries whose packs are shipped, in the letters that they are written in.
 		...["стоп", "отказ", "отписване", "отписаться", "στοπ", "διακοπή", "διαγραφή", "dezabonare", "dezaboneaza"],
 		...["leiratkozás", "leiratkozom", "odhlásit", "odhlásiť", "odjava", "odjavi", "wypisz", "wypisuję", "atteikties"],
-		...["atsisakau", "atsisakyti", "loobun", "ieqaf", "avmeld", "pare", "parem", "remover", "disiscrivimi"],
-		...["stop pub", "désabonnement", "stoppen", "abmeldung", "berhenti", "नहीं चाहिए", "बंद करें", "बंद करो", "रोकें"],
+		...["atsisakau", "atsisakyti", "loobun", "ieqaf", "avmeld", "pare", "remover", "disiscrivimi"],
+		...[
+			"stop pub",
+			"désabonnement",
+			"stoppen",
+			"abmeldung",
+			"berhenti",
+			"नहीं चाहिए",
+			"बंद करें",
+			"बंद करो",
+			"बंद कर दो",
+			"रोकें",
+			"रोको",
+		],
 		...[
 			"நிறுத்து",
 			"退订",
@@ -96,7 +108,10 @@ const stopWords = new Set(
 	].map(wordOf),
 );
 // Names of places, or of other things, among other words: they count as the whole text alone.
-const stopWordsAlone = new Set(["alto", "baja", "end", "halt", "peru"]);
+// "Pare" is a father in Catalan, "отказ" what a bank says, "διακοπή" a power cut, "توقف" that something has stopped.
+const stopWordsAlone = new Set(
+	["alto", "baja", "end", "halt", "peru", "pare", "remover", "wypisz", "отказ", "διακοπή", "توقف"].map(wordOf),
+);
 // Words that ask for messages again and mean nothing else: a yes may answer any question.
 const startWords = new Set(["start", "unstop", "subscribe", "resume", "optin"]);
 const helpWords = new Set(
@@ -134,7 +149,7 @@ const stopPhrases = [
 	"keine (\\w+ )?(sms|nachrichten|werbung)",
 	"plus de (sms|messages)",
 	"no (quiero|deseo) (recibir )?mas",
-	"(deja|deje|dejen|dejad|para|paren) de (enviar|mandar|escribir)\\w*",
+	"(deja|deje|dejen|dejad|para|paren|pare|parem) de (me )?(enviar|mandar|escribir|escrever)\\w*",
 ];
 const stopSign = "\u{1F6D1}";
 // These say no by themselves; in the others a "don't" in front turns the meaning.
@@ -215,15 +230,16 @@ function revokesAll(text: string): boolean {
 	return text.split(/[.!?;\r\n]+/).some((sentence) => revocationOfAll.test(toWords(sentence).join(" ")));
 }
 
-// Letters and digits in one case, without accents and without characters that can't be seen. Who holds a key down means
-// the word all the same, with one such letter, or two where it is "all".
+// Letters and digits in one case, without accents and without characters that can't be seen. Where a mark is a vowel it stays:
+// without those "stop it" and "wait" are one in Hindi. Who holds a key down means the word all the same, with one such letter,
+// or two where it is "all".
 function toWords(text: string): string[] {
-	const plain = text.normalize("NFKD").replace(/[\p{M}\p{Cf}]/gu, "");
+	const plain = text.normalize("NFKD").replace(/(?![\p{Script=Devanagari}\p{Script=Tamil}])[\p{M}\p{Cf}]/gu, "");
 	return plain
 		.toLowerCase()
 		.replace(/all{2,}(?!\p{L})/gu, "all")
 		.replace(/(\p{L})\1{2,}/gu, "$1")
-		.split(/[^\p{L}\p{N}]+/u)
+		.split(/[^\p{L}\p{N}\p{M}]+/u)
 		.filter(Boolean);
 }
 

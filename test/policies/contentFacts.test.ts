@@ -69,7 +69,23 @@ test("an opt-out is one in the languages and letters of the countries that packs
 		],
 		...["LEIRATKOZOM", "Odhlásit", "odhlasiť", "Odjava", "WYPISZ", "Wypisuję", "Atteikties", "Atsisakau", "Loobun"],
 		...["Ieqaf", "Avmeld", "PARE", "Pare, por favor", "Remover", "STOP PUB", "Désabonnement", "Stoppen", "Berhenti"],
-		...["बंद करो", "रोकें", "நிறுத்து", "退订", "退訂。", "停止", "取消", "수신거부", "إيقاف", "توقف", "הסר"],
+		...[
+			"Pare de me enviar mensagens",
+			"Parem de enviar SMS",
+			"बंद करो",
+			"बंद करें",
+			"रोकें!",
+			"रोको",
+			"நிறுத்து",
+			"退订",
+			"退訂。",
+			"停止",
+			"取消",
+			"수신거부",
+			"إيقاف",
+			"توقف",
+			"הסר",
+		],
 	]) {
 		assert.equal(keyword(text), "stop", text);
 	}
@@ -77,6 +93,18 @@ test("an opt-out is one in the languages and letters of the countries that packs
 		assert.equal(keyword(text), "help", text);
 	}
 	for (const text of ["Seis", "Dur", "остановка", "Где стоп-кадр", "取消預約", "停止線", "我明天取消", "توقفت"]) {
+		assert.equal(keyword(text), undefined, text);
+	}
+});
+
+test("what is another word in the same letters, or in another language, is no opt-out", () => {
+	for (const text of [
+		// "Wait" and "wait, I am coming" in Hindi, "issue" besides; "better" in Estonian.
+		...["रुको", "रुकें", "रुको, मैं आ रहा हूँ", "मुद्दा", "Parem", "Parem, aitäh"],
+		// "Father, where are you?", a shopping list, a spitting image, a bank's refusal, a power cut, a car that stopped.
+		...["Pare, on ets?", "Cotton, remover, soap", "Wypisz, wymaluj ojciec", "Отказ. Отидох в друга банка"],
+		...["Διακοπή. Δεν έχουμε ρεύμα", "توقف. السيارة في الطريق"],
+	]) {
 		assert.equal(keyword(text), undefined, text);
 	}
 });
