@@ -111,7 +111,8 @@ async function readProgress(folder: string, { tenantId, since }: Leaving): Promi
 		throw error;
 	});
 	if (text === undefined) return { tenantId, since, segment: 0, messageCount: 0, openedCount: 0, unreadable: [] };
-	const progress = JSON.parse(text) as Progress;
+	// Before these were named, one of them was the end of an export.
+	const progress: Progress = { unreadable: [], ...JSON.parse(text) };
 	if (progress.tenantId === tenantId && progress.since === since) return progress;
 	throw new Error("the folder has the export of another tenant, or of a leave that was called off: give an empty one.");
 }

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import {
 	existsSync,
+	mkdirSync,
 	mkdtempSync,
 	readdirSync,
 	readFileSync,
@@ -275,6 +276,18 @@ describe("a tenant's leave from the command line", () => {
 		engine.memory.away.value = false;
 		const { messageCount, openedCount } = await exportTenant(deps, tenant, to);
 		assert.deepEqual([messageCount, openedCount], [1, 1]);
+	});
+
+	it("an export that an earlier version began goes on, though that did not count what can't be read", async () => {
+		const tenantId = await addTenant();
+		await delivered(tenantId);
+		const tenant = (await engine.store.tenants.find(tenantId)) as TenantDocument;
+		const to = join(folder, "begun");
+		mkdirSync(to);
+		const begun = { tenantId, since: 0, segment: 0, messageCount: 0, openedCount: 0 };
+		writeFileSync(join(to, "progress.json"), JSON.stringify(begun));
+		const { messageCount, unreadable } = await exportTenant(deps, tenant, to);
+		assert.deepEqual([messageCount, unreadable], [1, []]);
 	});
 
 	it("what another leave has written counts for no other: the folder is refused, and nothing is destroyed", async () => {
