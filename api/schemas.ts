@@ -809,7 +809,7 @@ function hasOneText({ body, template }: Texted): boolean {
 
 /** Whoever gives variables to a body took it for a template: its places would be read as they stand. */
 function fillsWhatItHas({ body, template, variables }: Texted): boolean {
-	return variables === undefined || body === undefined || template !== undefined;
+	return Object.keys(variables ?? {}).length === 0 || body === undefined || template !== undefined;
 }
 
 /** A message of a batch: its own fields before the shared ones, variables name by name. */

@@ -77,6 +77,7 @@ describe("/v1/templates and /v1/batches", () => {
 		assert.deepEqual([shared.status, ...pointers(shared)], [400, "/messages/0/variables", "/messages/1/variables"]);
 		const own = await batch({ category: "transactional", template, messages: [{ to: number, body, variables }] });
 		assert.deepEqual([own.status, ...pointers(own)], [400, "/messages/0/variables"]);
+		assert.equal((await send({ body: "No places.", variables: {} })).status, 202, "none are none");
 	});
 
 	it("a template that is another tenant's, retired, or of another category fills nothing", async () => {
