@@ -59,9 +59,9 @@ type LedgerDeps = {
 
 /** `witness` is optional. Throws LetheError keys_unavailable or store_unavailable when a place can't be reached. */
 export function createLedger(deps: LedgerDeps) {
-	const { store, waiting, main, witness, clock } = deps;
+	const { store, main, witness, clock } = deps;
 	const places = placesOf(deps);
-	const { put, putWhole, putStanding, enterWaiting } = createEntering(deps);
+	const { put, putWhole, putStanding, enterWaiting, waitingEntries, dropReleases } = createEntering(deps);
 
 	async function read() {
 		const [stored, mainEpoch, witnessEpoch] = await Promise.all([store.read(), main.readEpoch(), witness?.readEpoch()]);
@@ -76,8 +76,7 @@ export function createLedger(deps: LedgerDeps) {
 
 	/** Every entry of every place, and of those that wait in the store, each once. */
 	async function all(): Promise<LedgerEntry[]> {
-		const waits = (await waiting.oldest(limits.ledgerWaitingMax)).map(({ entry }) => entry);
-		const found = [waits, ...(await Promise.all(places.map((place) => place.all())))];
+		const found = [await waitingEntries(), ...(await Promise.all(places.map((place) => place.all())))];
 		return [...new Map(found.flat().map((entry) => [keyOf(entry), entry])).values()];
 	}
 
@@ -144,6 +143,7 @@ export function createLedger(deps: LedgerDeps) {
 		 */
 		async begin(): Promise<void> {
 			await fill();
+			await dropReleases();
 			const { stored, known } = await read();
 			const next = { epoch: deps.randomEpoch(), beat: 1, at: clock() };
 			if (!(await store.advance(stored, next))) throw new LetheError("store_unavailable", { cause: "another restore" });
@@ -230,5 +230,17 @@ function createEntering(deps: LedgerDeps) {
 		return !isLeft;
 	}
 
-	return { put, putWhole, putStanding, enterWaiting };
+	/** What waits, but for releases: these are only about to be done, until a place has them. */
+	async function waitingEntries(): Promise<LedgerEntry[]> {
+		const waits = await waiting.oldest(limits.ledgerWaitingMax);
+		return waits.flatMap(({ entry }) => (isRelease(entry) ? [] : entry));
+	}
+
+	/** Of releases that waited in a copy: nobody is at them any more, and what no place had when it was applied is not done. */
+	async function dropReleases(): Promise<void> {
+		const waits = await waiting.oldest(limits.ledgerWaitingMax);
+		for (const { _id, entry } of waits) if (isRelease(entry)) await waiting.remove(_id);
+	}
+
+	return { put, putWhole, putStanding, enterWaiting, waitingEntries, dropReleases };
 }

@@ -332,6 +332,23 @@ describe("the ledger", () => {
 		assert.equal(await store.ledgerWaiting.has(`ended/${_id}-end`), false);
 	});
 
+	it("a release that was about to be done when a copy was made is done by a restore only where a place of the ledger has it", async () => {
+		const [refused, done] = [freshId("hold"), freshId("hold")];
+		const ended = { at: 5, recordedAt: 5, recordedBy: "key", source: "api" } as const;
+		for (const record of [refused, done]) {
+			const entry = { _id: `${record}-end`, kind: "ended", record, ended } as const;
+			await store.ledgerWaiting.add({ _id: `ended/${entry._id}`, entry, at: clockMs });
+			if (record === done) await ledgerAs("api").put(entry);
+		}
+		const ids = idsIn(await ledgerAs("admin").all());
+		assert.deepEqual([ids.includes(`${refused}-end`), ids.includes(`${done}-end`)], [false, true]);
+		await ledgerAs("admin").begin();
+		clockMs += limits.driverPatienceMs;
+		await ledgerAs("eraser").beat();
+		assert.ok(!idsIn(await ledgerAs("admin").all()).includes(`${refused}-end`));
+		assert.equal(await store.ledgerWaiting.has(`ended/${refused}-end`), false);
+	});
+
 	it("an opt-out that is said again while it is lifted is lifted by no restore: it stands, and the ledger says so", async () => {
 		const { subjectRecords } = withLedger(store, ledgerAs("api"), quiet);
 		const record = optOutOf();
