@@ -53,6 +53,8 @@ export type Scope = {
 };
 
 const pageItems = 500;
+const unreadableLimit =
+	"countries, data classes and laws, with their clocks, of the messages whose records can't be read";
 const findings: Record<ExposedStore, string> = {
 	mongodb: "Content and numbers are ciphertext there; the keys that open them never leave Vault.",
 	vault:
@@ -82,6 +84,7 @@ export async function scopeIncident(
 	for (const { fate } of scope.keys) scope.counts[keyCounts[fate]]++;
 	scope.counts.subjects = scope.subjects.length;
 	scope.counts.unreadableMessages = scope.unreadable.length;
+	if (scope.unreadable.length > 0) scope.limits.push(unreadableLimit);
 	scope.readable = scope.counts.readableMessages > 0;
 	if (scope.readable) scope.finding = "Database and keys together open what was there: treat it as plain text.";
 	await deps.policies.refresh();

@@ -173,5 +173,8 @@ describe("the scope of an incident", () => {
 		assert.equal(found.counts.unreadableMessages, 1);
 		assert.deepEqual(found.subjects, before.subjects);
 		assert.equal(found.counts.messages, before.counts.messages);
+		// Which laws it was judged by is among what nobody can read: their clocks may be missing.
+		assert.deepEqual(found.limits.slice(0, before.limits.length), before.limits);
+		assert.match(found.limits.slice(before.limits.length).join(), /laws/);
 	});
 });
