@@ -29,7 +29,7 @@ export type OutboundRequest = {
 	/** For all of it: name, connection, answer. */
 	timeoutMs: number;
 	answerBytesMax: number;
-	/** Of an answer that is longer, or breaks off, the beginning will do, for its status is what counts. */
+	/** Of an answer that is longer, breaks off or never ends the beginning will do, for its status is what counts. */
 	mayBeCut?: boolean;
 };
 
@@ -66,11 +66,16 @@ export function createOutboundHttp(options: { allowed: string[]; resolve?: Resol
 		connect: { minVersion: "TLSv1.2", lookup: createCheckedLookup(resolve, allowed) },
 	});
 
-	async function exchange(target: URL, asked: OutboundRequest, signal: AbortSignal): Promise<OutboundAnswer> {
+	async function exchange(
+		target: URL,
+		asked: OutboundRequest,
+		{ signal, onStatus }: { signal: AbortSignal; onStatus: () => void },
+	): Promise<OutboundAnswer> {
 		const { method, headers: sent = {}, body: text = null } = asked;
 		try {
 			const options = { method, headers: sent, body: text, dispatcher: agent, signal };
 			const { statusCode, headers, body } = await sendRequest(target, options);
+			onStatus();
 			const read = await readBody(body, asked);
 			if (read === undefined) return { kind: "failed", code: "answer_too_large" };
 			return { kind: "answered", status: statusCode, headers, body: read };
@@ -86,11 +91,16 @@ export function createOutboundHttp(options: { allowed: string[]; resolve?: Resol
 		const over = new AbortController();
 		// The client hears of an abort only once it is connected: whoever waits is told at once.
 		const late = Promise.withResolvers<OutboundAnswer>();
+		let willDo = false;
 		const timer = setTimeout(() => {
-			late.resolve({ kind: "failed", code: "timeout" });
+			if (!willDo) late.resolve({ kind: "failed", code: "timeout" });
 			over.abort();
 		}, asked.timeoutMs);
-		return Promise.race([exchange(target, asked, over.signal), late.promise]).finally(() => clearTimeout(timer));
+		const onStatus = () => {
+			willDo = asked.mayBeCut === true;
+		};
+		const exchanged = exchange(target, asked, { signal: over.signal, onStatus });
+		return Promise.race([exchanged, late.promise]).finally(() => clearTimeout(timer));
 	}
 
 	return {
