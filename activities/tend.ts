@@ -11,7 +11,6 @@ import {
 	nextPassAt,
 	type SubjectRecord,
 	settlesAt,
-	standingOf,
 } from "../domain/subject.ts";
 import { addDuration } from "../policies/cohorts.ts";
 import { consentEndedAt } from "../policies/standing.ts";
@@ -86,8 +85,7 @@ export function createTend(deps: TendDeps) {
 	async function endOfProof(record: SubjectRecord, now: number): Promise<number> {
 		// One that was withdrawn has its day from then. What was merely implied ends by itself, and proves nothing for ever.
 		if (record.kind !== "consent" || record.ended || !lasting.includes(record.type)) return now;
-		const standing = standingOf(await subjectRecords.findBySubjects(record.subjects), record.tenantId);
-		const endedAt = consentEndedAt(record, standing);
+		const endedAt = consentEndedAt(record, await subjectRecords.findBySubjects(record.subjects));
 		return endedAt === undefined ? now + limits.consentCheckMs : addDuration(endedAt, record.keptAfterEnd);
 	}
 

@@ -1,7 +1,7 @@
 // What is on record of a recipient, as facts: it can make a caller's own words stricter, never milder.
 
 import type { Consent, Facts } from "../domain/decision.ts";
-import { type ConsentRecord, covers, type Standing } from "../domain/subject.ts";
+import { type ConsentRecord, covers, lastSaidAt, type Standing, type SubjectRecord } from "../domain/subject.ts";
 import { withoutUndefined } from "../domain/withoutUndefined.ts";
 import { formatInstant, instantMs } from "./durations.ts";
 import { restsOnConsent } from "./lawfulBasis.ts";
@@ -33,10 +33,22 @@ export function purposesInEffect(record: ConsentRecord, standing: Standing): str
 	return record.purposes.filter((purpose) => isInEffect(record, endOf(purpose, standing)));
 }
 
-/** When the last purpose that a consent on record counts for ended, epoch ms; undefined while it counts for any. */
-export function consentEndedAt(record: ConsentRecord, standing: Standing): number | undefined {
-	if (purposesInEffect(record, standing).length > 0) return undefined;
-	return Math.max(record.ended?.at ?? record.at, ...record.purposes.map((purpose) => endOf(purpose, standing)));
+/**
+ * When the last purpose ended that a consent on record counts for, epoch ms, each by the first that ended it; undefined while
+ * it counts for any. `records`: all that is on record of its recipient.
+ */
+export function consentEndedAt(record: ConsentRecord, records: readonly SubjectRecord[]): number | undefined {
+	const theirs = records.filter(({ tenantId }) => tenantId === record.tenantId);
+	const ends = record.purposes.map((purpose) =>
+		Math.min(...theirs.flatMap((one) => endsBy(one, purpose)).filter((at) => at >= record.at)),
+	);
+	const last = Math.max(record.at, ...ends);
+	return Number.isFinite(last) ? last : undefined;
+}
+
+function endsBy(record: SubjectRecord, purpose: string): number[] {
+	if (record.kind === "opt_out") return purpose === "marketing" ? [record.at, lastSaidAt(record)] : [];
+	return record.kind === "consent" && record.ended && record.purposes.includes(purpose) ? [record.ended.at] : [];
 }
 
 /** When the recipient opted in to marketing again, epoch ms, where that counts: it makes no consent where none ever was. */
