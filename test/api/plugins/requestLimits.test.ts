@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { after, before, describe, it } from "node:test";
-import { createRequestCounts } from "../../../adapters/redis/requestCounts.ts";
+import { after, before, describe, it, type TestContext } from "node:test";
+import { createRequestCounts, type RequestLimit } from "../../../adapters/redis/requestCounts.ts";
 import type { ApiDeps } from "../../../api/deps.ts";
 import { limits } from "../../../domain/limits.ts";
 import { startProxy } from "../../faults/proxy.ts";
@@ -21,9 +21,30 @@ const requestLimits = {
 const openCounts = (url = process.env.REDIS_URL as string, prefix = `t${randomBytes(6).toString("hex")}`) =>
 	createRequestCounts({ url, prefix, monotonic: () => performance.now() });
 
+type Counts = ReturnType<typeof openCounts>;
+type Pair = readonly [Counts, Counts];
+
+/** Two processes of one deployment, as far as limits go. */
+function openPair(context: TestContext): Pair {
+	const prefix = `t${randomBytes(6).toString("hex")}`;
+	const pair = [openCounts(undefined, prefix), openCounts(undefined, prefix)] as const;
+	context.after(() => {
+		for (const one of pair) one.close();
+	});
+	return pair;
+}
+
+/** They connect when they are first asked; and a Redis that was late is left alone for a while. */
+async function untilShared([one, two]: Pair, limit: RequestLimit): Promise<void> {
+	await until(async () => {
+		const key = randomBytes(6).toString("hex");
+		return (await one.take(limit, key)).counted + (await two.take(limit, key)).counted === 3;
+	});
+}
+
 describe("request limits", () => {
 	let api: TestApi;
-	let counts: ReturnType<typeof openCounts>;
+	let counts: Counts;
 	let replaced: Partial<ApiDeps> = {};
 	before(async () => {
 		counts = openCounts();
@@ -147,20 +168,16 @@ describe("request limits", () => {
 		assert.deepEqual([new Set(statuses.slice(0, 25)), new Set(statuses.slice(25))], [new Set([400]), new Set([429])]);
 	});
 
-	it("hold by each process alone while Redis is away, and are shared again when it is back", async () => {
+	it("hold by each process alone while Redis is away, and are shared again when it is back", async (context) => {
 		const away = openCounts("redis://127.0.0.1:1");
+		context.after(() => away.close());
 		const limit = { name: "x", requests: 2, seconds: 60 };
 		const taken = [];
 		for (let count = 0; count < 4; count++) taken.push((await away.take(limit, "k")).allowed);
 		assert.deepEqual(taken, [true, true, false, false]);
-		away.close();
-		const prefix = `t${randomBytes(6).toString("hex")}`;
-		const [one, two] = [openCounts(undefined, prefix), openCounts(undefined, prefix)];
-		// They connect when they are first asked.
-		await until(async () => {
-			const key = randomBytes(6).toString("hex");
-			return (await one.take(limit, key)).counted + (await two.take(limit, key)).counted === 3;
-		});
+		const pair = openPair(context);
+		await untilShared(pair, limit);
+		const [one, two] = pair;
 		const shared = [await one.take(limit, "k"), await two.take(limit, "k"), await one.take(limit, "k")];
 		assert.deepEqual(
 			shared.map(({ allowed, counted }) => [allowed, counted]),
@@ -170,8 +187,6 @@ describe("request limits", () => {
 				[false, 3],
 			],
 		);
-		one.close();
-		two.close();
 	});
 
 	it("go on from where they stood while Redis is late, and from there on when it answers again", async (context) => {
@@ -182,39 +197,38 @@ describe("request limits", () => {
 			for (const one of [late, other, line]) one.close();
 		});
 		const limit = { name: "x", requests: 20, seconds: 60 };
-		const isShared = async () => {
-			const key = randomBytes(6).toString("hex");
-			return (await late.take(limit, key)).counted + (await other.take(limit, key)).counted === 3;
-		};
 		const takeThrice = async () => {
 			const counted = [];
 			for (let count = 0; count < 3; count++) counted.push((await late.take(limit, "k")).counted);
 			return counted;
 		};
-		await until(isShared);
+		await untilShared([late, other], limit);
 		// Past the half each is waited for.
 		await until(async () => (await late.take(limit, "k")).counted === 13);
 		line.set("slow");
 		assert.deepEqual(await takeThrice(), [14, 15, 16]);
 		line.set("whole");
-		await until(isShared);
+		await untilShared([late, other], limit);
 		assert.deepEqual(await takeThrice(), [17, 18, 19], "what Redis was not told of is not given again");
 	});
 
-	it("are kept by processes that do not wait for each count, but for the few that were under way", async () => {
-		const prefix = `t${randomBytes(6).toString("hex")}`;
-		const both = [openCounts(undefined, prefix), openCounts(undefined, prefix)] as const;
+	it("are kept by processes that do not wait for each count, but for the few that were under way", async (context) => {
+		const both = openPair(context);
 		const limit = { name: "x", requests: 60, seconds: 60 };
+		const most = limit.requests + 2 * 8;
+		// On a machine so busy that Redis is late each counts for itself, which another test is about: then once more.
+		let allowed = Number.POSITIVE_INFINITY;
+		let key = "";
 		await until(async () => {
-			const key = randomBytes(6).toString("hex");
-			return (await both[0].take(limit, key)).counted + (await both[1].take(limit, key)).counted === 3;
+			await untilShared(both, limit);
+			key = randomBytes(6).toString("hex");
+			const taken = [];
+			for (let count = 0; count < limit.requests; count++) taken.push(...both.map((one) => one.take(limit, key)));
+			allowed = (await Promise.all(taken)).filter((one) => one.allowed).length;
+			return allowed <= most;
 		});
-		const taken = [];
-		for (let count = 0; count < 60; count++) taken.push(...both.map((one) => one.take(limit, "k")));
-		const allowed = (await Promise.all(taken)).filter((one) => one.allowed).length;
-		assert.ok(allowed >= 60 && allowed <= 60 + 2 * 8, String(allowed));
-		assert.equal((await both[0].take(limit, "k")).allowed, false);
-		for (const one of both) one.close();
+		assert.ok(allowed >= limit.requests, String(allowed));
+		assert.equal((await both[0].take(limit, key)).allowed, false);
 	});
 
 	it("tell when the window ends, also of a count that nobody waited for", async (context) => {
