@@ -5,25 +5,25 @@ import { test } from "node:test";
 import { aMomentLater } from "../../../adapters/redis/aMomentLater.ts";
 
 test("what is put off within a moment goes out in one turn, in order, and each caller has its own answer", async () => {
-	const done: string[] = [];
-	let turns = 0;
-	const put = (name: string) =>
-		aMomentLater(async () => {
-			if (done.length === 0) setImmediate(() => turns++);
-			done.push(`${name} ${turns}`);
+	let seen: { done: string[]; turns: number };
+	const put = (name: string) => {
+		const mine = seen;
+		return aMomentLater(async () => {
+			if (mine.done.length === 0) setImmediate(() => mine.turns++);
+			mine.done.push(`${name} ${mine.turns}`);
 			return name;
 		});
+	};
 	let first: Promise<string>;
 	do {
-		done.length = 0;
-		turns = 0;
+		seen = { done: [], turns: 0 };
 		first = put("one");
-		assert.deepEqual(done, [], "not at once");
+		assert.deepEqual(seen.done, [], "not at once");
 		await new Promise((resolve) => setImmediate(resolve));
 		// A machine that stood still for longer than the moment has it over by then: the others would be in the next.
-	} while (done.length > 0);
+	} while (seen.done.length > 0);
 	assert.deepEqual(await Promise.all([first, put("two"), put("three")]), ["one", "two", "three"]);
-	assert.deepEqual(done, ["one 0", "two 0", "three 0"]);
+	assert.deepEqual(seen.done, ["one 0", "two 0", "three 0"]);
 	assert.equal(await put("four"), "four", "and the next moment comes");
 });
 
