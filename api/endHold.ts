@@ -2,7 +2,7 @@
 
 import { LetheError } from "../domain/errors.ts";
 import { limits } from "../domain/limits.ts";
-import { type Ending, type HoldRecord, isWide } from "../domain/subject.ts";
+import { type Ending, type HoldRecord, isWide, setByEnding } from "../domain/subject.ts";
 import type { ApiDeps } from "./deps.ts";
 import type { Principal } from "./plugins/auth.ts";
 import { actOf } from "./plugins/evidence.ts";
@@ -44,12 +44,7 @@ export function createEndHold(deps: EndHoldDeps) {
 		const ended = { at: now, recordedAt: now, recordedBy: principal.id, source };
 		const nextCheckAt = now + limits.driverPatienceMs;
 		await deps.evidence.append([actOf(principal, acts[source], { about: record._id })]);
-		await deps.store.subjectRecords.end(record._id, ended, {
-			nextCheckAt,
-			...(eraseBy === undefined ? {} : { eraseBy }),
-			// What is accepted from now on does not bear it any more.
-			...(isWide(record) ? { subjects: [] } : {}),
-		});
+		await deps.store.subjectRecords.end(record._id, ended, setByEnding(record, { nextCheckAt, eraseBy }));
 		const released = await read(principal, record._id);
 		// What is not taken off now the sweep takes off soon.
 		if (isWide(record)) await deps.store.wideHolds.apply(released, now);

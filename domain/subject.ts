@@ -2,6 +2,7 @@
 
 import type { Decision, Facts } from "./decision.ts";
 import { limits } from "./limits.ts";
+import { withoutUndefined } from "./withoutUndefined.ts";
 
 /** What an opt-out blocks, the stricter last. */
 export const optOutScopes = ["none", "marketing", "all"] as const;
@@ -193,6 +194,18 @@ export function isRevoked({ keys }: Pick<Standing, "keys">, id: string): boolean
 /** Whether a hold is on a period or on all of a tenant: it keeps, and permits use. */
 export function isWide({ scope }: Pick<HoldRecord, "scope">): boolean {
 	return scope === "period" || scope === "tenant";
+}
+
+/**
+ * What the end of a record sets beside its ending: when the sweep sees to what a hold kept, and until when the record stays.
+ * Of one on a period or tenant nothing that is accepted from then on bears it any more.
+ */
+export function setByEnding(
+	record: SubjectRecord | undefined,
+	{ nextCheckAt, eraseBy }: { nextCheckAt: number; eraseBy: number | undefined },
+): Partial<Pick<SubjectRecord, "nextCheckAt" | "eraseBy" | "subjects">> {
+	const subjects = record?.kind === "hold" && isWide(record) ? [] : undefined;
+	return withoutUndefined({ nextCheckAt, eraseBy, subjects });
 }
 
 /** Ids of the live holds on a period or tenant that keep a message accepted then. */

@@ -13,8 +13,7 @@ import {
 	type WaitingEntry,
 } from "../../domain/ledger.ts";
 import { limits } from "../../domain/limits.ts";
-import { isWide } from "../../domain/subject.ts";
-import { withoutUndefined } from "../../domain/withoutUndefined.ts";
+import { setByEnding } from "../../domain/subject.ts";
 import type { Store } from "../mongo/store.ts";
 
 /** One place outside the stores. The first entry of an id stands. */
@@ -209,9 +208,7 @@ function createEntering(deps: LedgerDeps) {
 	async function follow({ record: id, ended, eraseBy }: Release): Promise<void> {
 		const record = await subjectRecords.find(id);
 		if (record?.kind !== "hold") return;
-		// What it kept the sweep sees to; of one on a period or tenant nothing new bears it any more.
-		const subjects = isWide(record) ? [] : undefined;
-		await subjectRecords.end(id, ended, withoutUndefined({ nextCheckAt: clock(), eraseBy, subjects }));
+		await subjectRecords.end(id, ended, setByEnding(record, { nextCheckAt: clock(), eraseBy }));
 	}
 
 	/** One page of what waits, the longest waiting first. True when nothing is left. */

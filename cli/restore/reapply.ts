@@ -8,7 +8,7 @@ import { isFinal, openStates } from "../../domain/lifecycle.ts";
 import { closeLink } from "../../domain/link.ts";
 import { isReadable, type Message, sealedObjects } from "../../domain/message.ts";
 import { takeFrom } from "../../domain/person.ts";
-import { type HoldRecord, isWide } from "../../domain/subject.ts";
+import { type HoldRecord, isWide, setByEnding } from "../../domain/subject.ts";
 import type { TenantStanding } from "../../domain/tenancy.ts";
 import { end, eraseObjects, type Transition } from "../../domain/transition.ts";
 import { lock, type Verification } from "../../domain/verification.ts";
@@ -61,20 +61,14 @@ async function applyRecords(deps: Deps, applied: Applied, records: Of<"record">[
 	const { subjectRecords } = deps.stored;
 	const now = deps.clock();
 	const ended = new Set(endings.map(({ record }) => record));
-	const wide = new Set<string>();
+	const byId = new Map(records.map(({ record }) => [record._id, record]));
 	for (const { record } of records) {
 		if (await subjectRecords.insert(record)) applied.records++;
 		if (record.kind !== "hold") continue;
-		if (isWide(record)) wide.add(record._id);
 		if (!ended.has(record._id)) await putOn(deps, record);
 	}
 	for (const { record, ended: ending, eraseBy } of endings) {
-		// What a released hold kept is seen to by the sweep; of one on a period or tenant nothing new bears it any more.
-		const set = {
-			nextCheckAt: now,
-			...(eraseBy === undefined ? {} : { eraseBy }),
-			...(wide.has(record) ? { subjects: [] } : {}),
-		};
+		const set = setByEnding(byId.get(record), { nextCheckAt: now, eraseBy });
 		if (await subjectRecords.end(record, ending, set)) applied.endings++;
 	}
 }
