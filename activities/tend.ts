@@ -42,8 +42,9 @@ export function createTend(deps: TendDeps) {
 		if (record.kind === "erased") return tendErased(record, now);
 		if (record.kind === "hold" && !(await applyHold(record, now))) return;
 		if (record.eraseBy === undefined || record.eraseBy > now) return subjectRecords.nextCheck(record, record.eraseBy);
-		if (await isHeld(record)) return subjectRecords.nextCheck(record, now + limits.heldCohortCheckMs);
-		const provesUntil = await endOfProof(record, now);
+		const records = await recordsAround(record);
+		if (isRecordHeld(records, record.tenantId)) return subjectRecords.nextCheck(record, now + limits.heldCohortCheckMs);
+		const provesUntil = endOfProof(record, records, now);
 		if (provesUntil > now) return subjectRecords.nextCheck(record, provesUntil);
 		await eraseRecord(record, now);
 	}
@@ -81,17 +82,10 @@ export function createTend(deps: TendDeps) {
 		await subjectRecords.delete(_id);
 	}
 
-	/** Until when a consent is proven: while it is in effect, and from its end, which an opt-out is too, for what a law wants. */
-	async function endOfProof(record: SubjectRecord, now: number): Promise<number> {
-		// One that was withdrawn has its day from then. What was merely implied ends by itself, and proves nothing for ever.
-		if (record.kind !== "consent" || record.ended || !lasting.includes(record.type)) return now;
-		const endedAt = consentEndedAt(record, await subjectRecords.findBySubjects(record.subjects));
-		return endedAt === undefined ? now + limits.consentCheckMs : addDuration(endedAt, record.keptAfterEnd);
-	}
-
-	async function isHeld({ kind, subjects, tenantId }: SubjectRecord): Promise<boolean> {
-		if (kind === "hold" || subjects.length === 0) return false;
-		return isRecordHeld(await subjectRecords.findBySubjects([...subjects, tenantId]), tenantId);
+	/** All that is on record of its recipient, and of all of the tenant; of a hold, which nothing else keeps, none. */
+	async function recordsAround({ kind, subjects, tenantId }: SubjectRecord): Promise<SubjectRecord[]> {
+		if (kind === "hold" || subjects.length === 0) return [];
+		return subjectRecords.findBySubjects([...subjects, tenantId]);
 	}
 
 	return async function tend(): Promise<void> {
@@ -99,6 +93,14 @@ export function createTend(deps: TendDeps) {
 		const due = await subjectRecords.findDue(now, limits.sweepPageItems);
 		for (const record of due) await guarded(deps, () => tendRecord(record, now));
 	};
+}
+
+/** Until when a consent is proven: while it is in effect, and from its end, which an opt-out is too, for what a law wants. */
+function endOfProof(record: SubjectRecord, records: readonly SubjectRecord[], now: number): number {
+	// One that was withdrawn has its day from then. What was merely implied ends by itself, and proves nothing for ever.
+	if (record.kind !== "consent" || record.ended || !lasting.includes(record.type)) return now;
+	const endedAt = consentEndedAt(record, records);
+	return endedAt === undefined ? now + limits.consentCheckMs : addDuration(endedAt, record.keptAfterEnd);
 }
 
 // A message that was accepted while the hold was being placed, or a door that died in between, is made good here: soon, and
