@@ -1,14 +1,14 @@
 // `lethe holds`: what must not be erased, placed and released by people who write no programs.
 
 import { Command, Option } from "commander";
-import { holdScopes } from "../domain/subject.ts";
+import { type HoldRecord, holdScopes, isWide } from "../domain/subject.ts";
 import { addExample } from "./examples.ts";
 import { call, type TargetOptions, withAct } from "./policy/call.ts";
 import { act, listOf, numberHelp, parseTime, readNumber, show, stepOf } from "./records.ts";
 
 type Hold = {
 	id: string;
-	scope: string;
+	scope: HoldRecord["scope"];
 	ground: string;
 	reason?: string;
 	messageId?: string;
@@ -99,7 +99,8 @@ function lineOf(hold: Hold): string {
 }
 
 /** How far one on a period or on everything has come: it is put on message by message, and permits no purge meanwhile. */
-function reachOf({ scope, appliedAt, released }: Hold): string {
-	if (released || (scope !== "period" && scope !== "tenant")) return "";
+function reachOf(hold: Hold): string {
+	const { appliedAt, released } = hold;
+	if (released || !isWide(hold)) return "";
 	return appliedAt ? `on all of it since ${appliedAt}` : "being put on, nothing is purged meanwhile";
 }

@@ -82,12 +82,18 @@ function* linesOf({ subjects, keys, unreadable }: Scope): Iterable<string> {
 
 /** What fits a terminal or a ticket; `--out` has the rest. */
 function shortened(scope: Scope) {
-	const [some, leftOut] = [{ ...scope }, { subjects: 0, keys: 0, unreadable: 0 }];
-	for (const name of ["subjects", "keys", "unreadable"] as const) {
-		Object.assign(some, { [name]: scope[name].slice(0, listedMax) });
-		leftOut[name] = scope[name].length - some[name].length;
-	}
-	return { ...some, leftOut };
+	const { subjects, keys, unreadable } = scope;
+	const some = {
+		subjects: subjects.slice(0, listedMax),
+		keys: keys.slice(0, listedMax),
+		unreadable: unreadable.slice(0, listedMax),
+	};
+	const leftOut = {
+		subjects: subjects.length - some.subjects.length,
+		keys: keys.length - some.keys.length,
+		unreadable: unreadable.length - some.unreadable.length,
+	};
+	return { ...scope, ...some, leftOut };
 }
 
 function describe(scope: Scope): string {

@@ -13,6 +13,7 @@ import { addExample } from "./examples.ts";
 import { exitCodes, Refusal, run } from "./run.ts";
 import { describeCanary } from "./verify/canary.ts";
 import { describeEvidence, verifyEvidenceFile } from "./verify/evidence.ts";
+import { pinAnew } from "./verify/pinAnew.ts";
 import { describeReceipt, type JudgedReceipt } from "./verify/receipt.ts";
 
 /** Exit 0: authentic; 1: not; 2: the file or the keys can't be used. */
@@ -155,8 +156,7 @@ function json(text: string): unknown {
 const reasons: Record<Extract<Result, { valid: false }>["reason"], string> = {
 	malformed: "it is not a compact JWS as Lethe writes it",
 	wrong_type: "it is not an erasure certificate signed with Ed25519",
-	key_not_pinned:
-		"the key that it names is not among those you have pinned for certificates; if a new one signs since, get the keys anew and compare them over another channel",
+	key_not_pinned: `the key that it names is not among those you have pinned for certificates; ${pinAnew}`,
 	bad_signature: "its signature does not fit the pinned key: it was forged or edited",
 	schema: "its content is not an erasure certificate of a version known here",
 	not_canonical: "its content is not in canonical form",

@@ -90,14 +90,10 @@ async function refuseUnanswered(deps: Deps, tenantId: string): Promise<void> {
 
 /** What can't be read of a message may be mended: until then its record stays, and all that goes with the last of them. */
 async function refuseUnread({ store }: Deps, tenantId: string): Promise<void> {
-	const unread = (await store.messages.findUnreadable(limits.unreadableItems)).filter(
-		(one) => one.tenantId === tenantId,
-	);
+	const found = await store.messages.findUnreadable(limits.unreadableItems);
+	const unread = found.filter((one) => one.tenantId === tenantId).map(({ _id }) => _id);
 	if (unread.length === 0) return;
-	const some = unread
-		.slice(0, 5)
-		.map(({ _id }) => _id)
-		.join(", ");
+	const some = unread.slice(0, 5).join(", ");
 	throw new Error(
 		`the records of ${unread.length} message(s) of ${tenantId} can't be read, ${some}, and stay until they can. ` +
 			"Put the `archive` of each back as a backup of MongoDB has it, and run this again.",

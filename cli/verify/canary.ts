@@ -1,12 +1,12 @@
 // What `lethe verify` says of a canary's signed result.
 
 import type { CanaryVerdict } from "../../audit/canaryResult.ts";
+import { pinAnew } from "./pinAnew.ts";
 
 const reasons: Record<Extract<CanaryVerdict, { valid: false }>["reason"], string> = {
 	malformed: "it is not a compact JWS as Lethe writes it",
 	wrong_type: "it is not a canary's result signed with Ed25519",
-	key_not_pinned:
-		"the key that it names is not among those you have pinned; if a new one signs since, get the keys anew and compare them over another channel",
+	key_not_pinned: `the key that it names is not among those you have pinned; ${pinAnew}`,
 	bad_signature: "its signature does not fit the pinned key: it was forged or edited",
 	schema: "its content is not a canary's result of a version known here",
 	not_canonical: "its content is not in canonical form",

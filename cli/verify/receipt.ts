@@ -1,6 +1,7 @@
 // A receipt of sending, in words.
 
 import type { ReceiptResult } from "../../audit/sendingReceipt.ts";
+import { pinAnew } from "./pinAnew.ts";
 
 /** `contradicted`: what the file says beside it is not what was signed. */
 export type JudgedReceipt = ReceiptResult | { valid: false; reason: "contradicted" };
@@ -22,8 +23,7 @@ export function describeReceipt(result: JudgedReceipt): string {
 const receiptReasons: Record<Extract<JudgedReceipt, { valid: false }>["reason"], string> = {
 	malformed: "it is not as Lethe writes it: it was edited",
 	contradicted: "what the file says beside it is not what was signed",
-	key_not_pinned:
-		"no key of that kid is among those you have pinned; if a new one signs since, get the keys anew and compare them over another channel",
+	key_not_pinned: `no key of that kid is among those you have pinned; ${pinAnew}`,
 	bad_signature: "it was changed, or signed by another key",
 	schema: "it is no receipt of this form",
 	issued_in_future: "it says that it was issued in the future; check this machine's clock",
