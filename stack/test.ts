@@ -20,7 +20,7 @@ const randomFaults = join("test", "faults", "random.test.ts");
 const isRandom = patterns.length === 0 && ["seed", "minutes", "schedules"].some((name) => name in values);
 const help = `npm test [-- FILE…]            every test, or these files
 npm run test:faults            processes and servers killed under load, and one short random schedule of faults
-npm run test:faults -- OPTIONS random schedules of faults only, each on servers of its own, one after the other
+npm run test:faults -- OPTIONS random schedules of faults only, each on servers of its own
 
   --schedules N   how many, by seeds that follow each other (1)
   --minutes M     how long each has faults and load, in minutes; it settles for some more (0.75)

@@ -6,9 +6,9 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
+import { findErts, unpackDebian } from "../../stack/debian.ts";
 import { makePrivateFolder, readIfThere, writePrivateFile } from "../../stack/files.ts";
 import { waitForLock } from "../../stack/lock.ts";
-import { findErts, unpackDebian } from "./debian.ts";
 import { getOk, knock, type Peer, type Site } from "./peer.ts";
 
 const run = promisify(execFile);

@@ -2,8 +2,8 @@
 
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
+import { libraryPath, unpackDebian } from "../../stack/debian.ts";
 import { makePrivateFolder, writePrivateFile } from "../../stack/files.ts";
-import { libraryPath, unpackDebian } from "./debian.ts";
 import { getOk, type Peer, type Site } from "./peer.ts";
 
 /** @throws Error when its programs can't be had */

@@ -2,8 +2,9 @@
 
 import assert from "node:assert/strict";
 import { randomInt } from "node:crypto";
+import { cpSync, existsSync } from "node:fs";
 import { join } from "node:path";
-import { type TestContext, test } from "node:test";
+import { describe, type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type StoredMessage, whole } from "../../adapters/mongo/archive.ts";
 import { readCertificate, type StoredCertificate } from "../../adapters/mongo/certificates.ts";
@@ -14,6 +15,7 @@ import type { Entry } from "../../domain/evidence.ts";
 import { finalStates, isFinal } from "../../domain/lifecycle.ts";
 import { type Message, sealedObjects } from "../../domain/message.ts";
 import { magic, magicNumber } from "../../stack/carrier/magic.ts";
+import { writePrivateFile } from "../../stack/files.ts";
 import { ofArray } from "../audit/memoryEvidence.ts";
 import { root } from "../harness/programs.ts";
 import { type CohortSeen, findViolations, repairMs, type Sent, type Sight } from "./checker.ts";
@@ -33,6 +35,8 @@ import { missingKinds, startTargets, type Targets } from "./targets.ts";
 const firstSeed = Number(process.env.LETHE_TEST_SEED ?? randomInt(1, 1_000_000));
 const minutes = Number(process.env.LETHE_TEST_MINUTES ?? 0.75);
 const schedules = Number(process.env.LETHE_TEST_SCHEDULES ?? 1);
+// Most of a schedule is waiting until all of it has ended and is due: others have their faults meanwhile.
+const besideMax = 3;
 const lanes = 4;
 const pauseMsMax = 2_000;
 const batchShare = 0.15;
@@ -59,19 +63,21 @@ const messagesPerMinuteMin = 60;
 type Result = { seed: number; messages: number; faults: number; violations: number };
 
 exitOnSignal();
-const dir = join(root, ".lethe", "faults-random");
+const folders = Array.from({ length: besideMax }, (_, index) => join(root, ".lethe", `faults-random-${index + 1}`));
 const missing = missingKinds();
 const results: Result[] = [];
+const inTurn = createTurns();
+const faultsMsMax = 120_000 + minutes * 60_000 + repairMs + quietMs + acceptMsMax;
 
-for (let seed = firstSeed; seed < firstSeed + schedules; seed++) {
-	test(
-		`seed ${seed}: whatever befalls it, nothing is lost, sent twice, late, remembered or taken back`,
-		{
-			timeout: minutes * 60_000 + repairMs + quietMs + acceptMsMax + settleMsMax + checkpointMsMax + 240_000,
-		},
-		(context) => survive(seed, context),
-	);
-}
+describe("random faults", { concurrency: besideMax }, () => {
+	for (let seed = firstSeed; seed < firstSeed + schedules; seed++) {
+		test(
+			`seed ${seed}: whatever befalls it, nothing is lost, sent twice, late, remembered or taken back`,
+			{ timeout: besideMax * faultsMsMax + settleMsMax + checkpointMsMax + 120_000 },
+			(context) => survive(seed, context),
+		);
+	}
+});
 
 test("all schedules ran to their ends", (context) => {
 	const sum = (of: (result: Result) => number) => results.reduce((total, result) => total + of(result), 0);
@@ -88,11 +94,17 @@ async function survive(seed: number, context: TestContext): Promise<void> {
 	const planned = planFaults(seed, { forMs: minutes * 60_000, without: kinds });
 	context.diagnostic(`${planned.length} faults in ${minutes} minutes; again with --seed ${seed} --minutes ${minutes}`);
 	for (const why of Object.values(missing)) context.diagnostic(why);
-	const targets = await startTargets(dir);
+	const dir = folders.pop() as string;
 	const watching = new AbortController();
+	let stop: () => Promise<void> = async () => undefined;
 	try {
-		const sights = watch(targets, watching.signal);
-		const { sent, faults } = await endure(targets, { seed, planned, context });
+		// Others' load and faults would be in the way of its codes.
+		const { targets, sights, sent, faults } = await inTurn(async () => {
+			const targets = await startTargets(dir);
+			stop = targets.stop;
+			const sights = watch(targets, watching.signal);
+			return { targets, sights, ...(await endure(targets, { seed, planned, context })) };
+		});
 		assertLoad(sent, faults, context);
 		const record = await observe(targets, sent);
 		watching.abort();
@@ -106,11 +118,33 @@ async function survive(seed: number, context: TestContext): Promise<void> {
 		);
 		// Others may follow for hours: whoever looks on is told now.
 		for (const violation of violations) context.diagnostic(violation);
+		if (violations.length > 0) writePrivateFile(join(dir, "logs", "record.json"), tellAll({ ...record, faults }));
 		assert.deepEqual(violations, [], `seed ${seed}:\n${violations.join("\n")}`);
+	} catch (error) {
+		// The next schedule in this folder begins with an empty one.
+		const kept = join(root, ".lethe", `faults-failed-${seed}`);
+		if (existsSync(join(dir, "logs"))) cpSync(join(dir, "logs"), kept, { recursive: true });
+		context.diagnostic(`What everybody wrote down is in ${kept}`);
+		throw error;
 	} finally {
 		watching.abort();
-		await targets.stop();
+		await stop();
+		folders.push(dir);
 	}
+}
+
+function tellAll(record: object): string {
+	return JSON.stringify(record, (_, value) => (value instanceof Map ? Object.fromEntries(value) : value), "\t");
+}
+
+/** Answers what has each act wait for the end of the one before it, however that ended. */
+function createTurns() {
+	let last: Promise<unknown> = Promise.resolve();
+	return <T>(act: () => Promise<T>): Promise<T> => {
+		const mine = last.then(act);
+		last = mine.catch(() => undefined);
+		return mine;
+	};
 }
 
 /** Load while faults befall, and for some time after all is whole again. */

@@ -19,6 +19,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Redis } from "ioredis";
 import mongoose from "mongoose";
 import { makeRootToken } from "../../adapters/vault/rootToken.ts";
+import { unpackDebian } from "../../stack/debian.ts";
 import { makePrivateFolder } from "../../stack/files.ts";
 import { endLeftovers } from "../../stack/leftovers.ts";
 import { takeLock } from "../../stack/lock.ts";
@@ -42,6 +43,7 @@ const seconds = { worker2: "worker", sender2: "sender" } as const;
 const diskMegabytes: Record<ServerTarget, number> = { temporal: 300, mongodb: 500, vault: 150, redis: 100 };
 const mendMsMax = 180_000;
 const canMount = tryMount();
+const fakeTime = await findFakeTime();
 
 export type Targets = Awaited<ReturnType<typeof startTargets>>;
 
@@ -49,7 +51,9 @@ export type Targets = Awaited<ReturnType<typeof startTargets>>;
 export function missingKinds(): Partial<Record<FaultKind, string>> {
 	return {
 		...(canMount ? {} : { full: "no full disks: mounting small ones needs root" }),
-		...(fakeTime ? {} : { jump: "no clock jumps: libfaketime is not there (Debian's package libfaketime)" }),
+		...(fakeTime
+			? {}
+			: { jump: "no clock jumps: libfaketime is neither there nor to be had (Debian's package of that name)" }),
 	};
 }
 
@@ -256,8 +260,14 @@ async function takesWrites(store: mongoose.Connection): Promise<boolean> {
 	);
 }
 
-// Debian's has a folder for each architecture. Without one the processes run as they always do.
-const [fakeTime] = globSync("/usr/lib/*/faketime/libfaketime.so.1");
+/** What moves clocks: this machine's, or Debian's, unpacked. Undefined without one; the processes run as they always do then. */
+async function findFakeTime(): Promise<string | undefined> {
+	const library = "usr/lib/*/faketime/libfaketime.so.1";
+	const [own] = globSync(`/${library}`);
+	if (own) return own;
+	const unpacked = await unpackDebian("faketime", join(root, ".lethe", "debian")).catch(() => undefined);
+	return unpacked && globSync(join(unpacked, library))[0];
+}
 
 /** The wall clock of each process is this machine's and an offset, read from a file; its monotonic one goes on. */
 function createClocks(dir: string) {

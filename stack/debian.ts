@@ -4,13 +4,15 @@ import { execFile } from "node:child_process";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { makePrivateFolder, readIfThere, writePrivateFile } from "../../stack/files.ts";
-import { waitForLock } from "../../stack/lock.ts";
+import { makePrivateFolder, readIfThere, writePrivateFile } from "./files.ts";
+import { waitForLock } from "./lock.ts";
 
 const run = promisify(execFile);
 
 // The libraries that a small Debian lacks; the programs' further dependencies are for installing them as services.
 const packages = {
+	// The library that a program is started with; its command is another package.
+	faketime: ["libfaketime"],
 	kannel: ["kannel", "libct4", "libhiredis0.14", "libmariadb3", "libpcre3"],
 	"rabbitmq-server": [
 		...["rabbitmq-server", "erlang-base", "erlang-asn1", "erlang-crypto", "erlang-eldap", "erlang-ftp"],
