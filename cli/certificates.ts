@@ -25,7 +25,7 @@ function listCommand(): Command {
 		.description("list the certificates about one thing, newest first")
 		.requiredOption(
 			"--about <id>",
-			"a submission, a cohort, a person's request, or a consent, opt-out or hold that is gone",
+			"a message, a submission, a cohort, a person's request, or a consent, opt-out or hold that is gone",
 		);
 	return listOf<Certificate>(command, {
 		path: () => base,

@@ -35,6 +35,9 @@ export function createCertificateStore(collection: mongo.Collection<StoredCertif
 				const found = await collection.findOne({ _id: id });
 				return found ? readCertificate(found) : undefined;
 			}),
+		/** Those that there are of these. */
+		findAll: (ids: string[]) =>
+			guardStore(async () => (await collection.find({ _id: { $in: ids } }).toArray()).map(readCertificate)),
 		/** A page of a tenant's about one thing, newest first, after the cursor's place. */
 		page: (tenantId: string, about: string, itemsMax: number, after?: Place) =>
 			guardStore(async () =>

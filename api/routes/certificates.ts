@@ -2,13 +2,22 @@
 
 import { z } from "zod";
 import { LetheError } from "../../domain/errors.ts";
-import { readCursor, toPage } from "../cursor.ts";
+import { isId } from "../../domain/ids.ts";
+import { sealedObjects } from "../../domain/message.ts";
+import { type Place, readCursor, toPage } from "../cursor.ts";
 import type { ApiDeps } from "../deps.ts";
 import type { Instance } from "../instance.ts";
 import { pageQuery, problems, schemas } from "../schemas.ts";
 import { viewCertificate } from "../view.ts";
 
-type CertificateDeps = { store: { certificates: Pick<ApiDeps["store"]["certificates"], "find" | "page"> } };
+type Certificate = NonNullable<Awaited<ReturnType<Stores["certificates"]["find"]>>>;
+type Stores = ApiDeps["store"];
+type CertificateDeps = {
+	store: {
+		certificates: Pick<Stores["certificates"], "find" | "findAll" | "page">;
+		messages: Pick<Stores["messages"], "findForTenant">;
+	};
+};
 
 const publicKeys = z.object({ keys: z.array(z.looseObject({ kty: z.string() })) });
 
@@ -36,6 +45,9 @@ export function addCertificates(app: Instance, deps: CertificateDeps): void {
 			schema: {
 				operationId: "listCertificates",
 				summary: "List the certificates about a submission, a cohort or a record of a recipient, newest first",
+				description:
+					"Of a message, those that it names, whatever they are about, for as long as its record is there: " +
+					"the submission's it came with, and of what a purge erased the cohort's.",
 				tags: ["certificates"],
 				querystring: z.strictObject({ ...pageQuery, about: z.string().min(1).max(64) }),
 				response: { 200: schemas.certificatePage.describe("A page"), ...problems },
@@ -44,11 +56,27 @@ export function addCertificates(app: Instance, deps: CertificateDeps): void {
 		async (request) => {
 			const { about, cursor, limit } = request.query;
 			const after = readCursor("certificate", cursor);
-			const found = await deps.store.certificates.page(request.principal.tenantId, about, limit + 1, after);
+			const { tenantId } = request.principal;
+			const found = isId("message", about)
+				? (await findOfMessage(deps, tenantId, about)).filter((one) => !after || isOlder(one, after))
+				: await deps.store.certificates.page(tenantId, about, limit + 1, after);
 			const page = toPage(found, limit, ({ issuedAt, _id }) => ({ at: issuedAt, id: _id }));
 			return { ...page, items: page.items.map(viewCertificate) };
 		},
 	);
+}
+
+/** Newest first, as a page of others is. */
+async function findOfMessage({ store }: CertificateDeps, tenantId: string, id: string): Promise<Certificate[]> {
+	const message = await store.messages.findForTenant(tenantId, id);
+	if (!message) return [];
+	const ofObjects = sealedObjects.flatMap((name) => message.retention[name]?.certificateId ?? []);
+	const found = await store.certificates.findAll([...message.certificates, ...ofObjects]);
+	return found.sort((one, other) => (isOlder(other, { at: one.issuedAt, id: one._id }) ? -1 : 1));
+}
+
+function isOlder({ issuedAt, _id }: Certificate, { at, id }: Place): boolean {
+	return issuedAt < at || (issuedAt === at && _id < id);
 }
 
 /** The keys are public and the address well known (RFC 8615), also where all else is: no API key is asked. */

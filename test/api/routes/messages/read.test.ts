@@ -205,6 +205,36 @@ describe("GET /v1/certificates", () => {
 		await api.close();
 	});
 
+	it("about a message are those that it names, whatever they are about, page by page, and none to another tenant", async () => {
+		const api = await createTestApi();
+		const { key, tenantId } = await api.addTenant({ roles: ["sender", "auditor"] });
+		const stranger = await api.addTenant({ roles: ["auditor"] });
+		const { json: sent } = await api.post(key);
+		const made = ["sub_a", "sub_b", "coh_a", "coh_none"].map((about, index) => ({
+			...{ _id: api.ids.random("certificate"), tenantId, kind: "purge" as const, about },
+			issuedAt: 1_000 - Math.floor(index / 2),
+		}));
+		for (const one of made) {
+			const jws = signedText({ id: one._id, kind: one.kind, issuedAt: new Date(one.issuedAt).toISOString() });
+			await api.store.certificates.insert({ ...one, jws });
+		}
+		const [first, second, third] = made.map(({ _id }) => _id) as [string, string, string];
+		await api.connection.collection<{ _id: string }>("messages").updateOne({ _id: sent.id }, {
+			$set: { certificates: [first, second], "retention.content.certificateId": third },
+		} as never);
+		const list = async (reader: string, more = "") =>
+			(await api.request(reader, "GET", `/v1/certificates?about=${sent.id}${more}`)).json;
+		const idsOf = ({ items }: { items: { id: string }[] }) => items.map(({ id }) => id);
+		const expected = [...[first, second].sort().reverse(), third];
+		assert.deepEqual(idsOf(await list(key)), expected);
+		const page = await list(key, "&limit=1");
+		assert.deepEqual(idsOf(page), expected.slice(0, 1));
+		const next = await list(key, `&limit=2&cursor=${page.next}`);
+		assert.deepEqual([idsOf(next), next.next], [expected.slice(1), undefined]);
+		assert.deepEqual(idsOf(await list(stranger.key)), []);
+		await api.close();
+	});
+
 	it("come page by page, newest first, each once, those of one moment too", async () => {
 		const api = await createTestApi();
 		const { key, tenantId } = await api.addTenant({ roles: ["auditor"] });
