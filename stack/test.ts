@@ -13,6 +13,12 @@ const dir = join(root, ".lethe", "test");
 const gatheredMax = 8;
 // Against what hangs: thrice what the slowest takes on a busy machine of two cores.
 const fileTimeoutMs = 600_000;
+// A test that fails may leave a connection open, which would keep its process until the time of all its files is over.
+const gatheredHead = `import { after, describe } from "node:test";
+after(() => setTimeout(() => {
+	console.error("Ended after its last test: something was left open.");
+	process.exit(1);
+}, 60_000).unref());`;
 const { values, positionals: patterns } = readArguments();
 const { faults } = values;
 const randomFaults = join("test", "faults", "random.test.ts");
@@ -115,7 +121,7 @@ function gather(files: string[]): string[] {
 				`describe("${file}", { timeout: ${fileTimeoutMs} }, () => import(${JSON.stringify(join(root, file))}));`,
 		);
 		const path = join(folder, `${String(index + 1).padStart(2, "0")}.test.mjs`);
-		writeFileSync(path, ['import { describe } from "node:test";', `import ${programs};`, ...suites].join("\n"));
+		writeFileSync(path, [gatheredHead, `import ${programs};`, ...suites].join("\n"));
 		return path;
 	});
 }
