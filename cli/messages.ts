@@ -4,6 +4,7 @@ import { Command, Option } from "commander";
 import { states } from "../domain/lifecycle.ts";
 import { categories } from "../domain/message.ts";
 import { call, type TargetOptions } from "./policy/call.ts";
+import { printable } from "./printable.ts";
 import { act, listOf, parseTime, show, stepOf, withExample } from "./records.ts";
 
 type Kept = { eraseBy: string; erasedAt?: string };
@@ -89,7 +90,7 @@ function revealCommand(): Command {
 				const path = `${base}/${encodeURIComponent(id)}/reveal`;
 				show(options, await call<Revealed>(options, path, { purpose, ticket }), ({ number, text }) => [
 					number ?? "the number is erased",
-					text ?? "the text is its recipient's alone to read",
+					printable(text ?? "the text is its recipient's alone to read"),
 				]);
 			}),
 		);

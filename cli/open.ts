@@ -3,8 +3,9 @@
 import { appendFile, readFile } from "node:fs/promises";
 import { text as readAll } from "node:stream/consumers";
 import { Command } from "commander";
-import { joinParts, type OpenedText, open, type PrivateKey, type PublicKey, TextRefused } from "../client/e2ee.ts";
+import { joinParts, open, type PrivateKey, type PublicKey, TextRefused } from "../client/e2ee.ts";
 import { addExample } from "./examples.ts";
+import { printable } from "./printable.ts";
 import { exitCodes, Refusal, readText, run } from "./run.ts";
 
 type Options = { key: string; senderKey?: string[]; seen?: string; json?: boolean };
@@ -30,7 +31,7 @@ async function openText({ key, senderKey = [], seen, json }: Options): Promise<n
 		...{ key: own.length > 0 ? own : keys, senderKeys },
 		seen: seen === undefined ? null : { add: (id) => remember(seen, id) },
 	}).catch((error) => refuse(error, sealed));
-	console.log(json ? JSON.stringify(opened) : printable(opened));
+	console.log(json ? JSON.stringify(opened) : printable(opened.text));
 	return exitCodes.yes;
 }
 
@@ -115,10 +116,4 @@ function refuse(error: unknown, sealed: string): never {
 		throw new Refusal(`a key that was given is ${error.message}. ${mend}`);
 	}
 	throw error;
-}
-
-/** Anybody may have written it: on a terminal it moves no cursor. */
-function printable({ text }: OpenedText): string {
-	// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
-	return process.stdout.isTTY ? text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, "\ufffd") : text;
 }
