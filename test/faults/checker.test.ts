@@ -8,8 +8,17 @@ import type { VerifyResult } from "../../audit/verifyCertificate.ts";
 import type { Entry } from "../../domain/evidence.ts";
 import type { State } from "../../domain/lifecycle.ts";
 import type { Message } from "../../domain/message.ts";
+import { eventsOf } from "../../domain/webhook.ts";
 import { messageOf } from "../harness/message.ts";
-import { type CohortSeen, findViolations, type Observed, repairMs, type Sent, type Sight } from "./checker.ts";
+import {
+	type CohortSeen,
+	findViolations,
+	type Observed,
+	repairMs,
+	type Sent,
+	type Sight,
+	type Told,
+} from "./checker.ts";
 import { startProxy } from "./proxy.ts";
 import { type Befallen, planFaults, rows, type Target } from "./schedule.ts";
 
@@ -46,6 +55,8 @@ function observed(change: Partial<Observed> = {}, message: Partial<Message> = {}
 		transitKeys: ["cohort-coh_a"],
 		wrappingKeys: [{ _id: "wk_a", cohortId: "coh_a" }],
 		certificates: new Map([["crt_a", certified()]]),
+		told: eventsOf({ evidence: message.evidence ?? recorded }).map((event) => tell(event)),
+		requests: new Map(),
 		faults: [],
 		now: 20,
 		...change,
@@ -57,12 +68,19 @@ const line = { text: "t", reference: "r", at: 10 };
 const sent: Sent = {
 	key: "k",
 	magic: "delivered",
+	to: "+12025550142",
 	text: "t",
 	category: "transactional",
 	ids: ["msg_a"],
 	askedAt: 0,
 	answeredAt: 5,
 };
+function tell({ sequence, state }: Pick<Told, "sequence" | "state">, change: Partial<Told> = {}): Told {
+	return {
+		...{ id: `whd_${sequence}`, messageId: "msg_a", state, sequence, isVerified: true, isTaken: true },
+		...change,
+	};
+}
 const cohort: CohortSeen = { _id: "coh_a", state: "open", dueAt: deadlineAt, certificates: [] };
 
 type Certificate = Extract<VerifyResult, { valid: true }>["certificate"];
@@ -104,6 +122,19 @@ function destroyed(change: Partial<Observed> = {}): Observed {
 	return observed({ ...nothing, cohorts: [over], certificates: holding(certified(), purged()), ...change });
 }
 
+function requestOf(step: "certify" | "done", certificates: string[]): Observed["requests"] {
+	const counts = { startedAt: 1, pass: 1, cursor: { index: 0 }, erasedCount: 0, keptCount: 0, kept: [] };
+	return new Map([["dsr_a", { erasure: { ...counts, step }, certificates }]]);
+}
+
+/** A run whose recipient has asked to be forgotten, of a tenant that keeps what it sends, and what a test has go wrong in it. */
+function forgotten(change: Partial<Observed> = {}, message: Partial<Message> = {}): Observed {
+	const record = { eraseBy: 6, atFinal: false, erasedAt: 5, request: "dsr_a" };
+	const erased: Sent = { ...sent, isKept: true, erasure: "dsr_a", blockedAt: 10 };
+	const run = { sent: [erased], told: [], requests: requestOf("done", ["crt_a"]), ...change };
+	return observed(run, { retention: { content: record, address: record }, ...message });
+}
+
 /** A run of one code, accepted at `acceptedAt` and good for 30 s. */
 function coded(message: Partial<Message> = {}, change: Partial<Observed> = {}): Observed {
 	const times = { acceptedAt, deadlineAt: acceptedAt + 30_000, closeAt: acceptedAt + 150_000, stateAt: acceptedAt };
@@ -128,6 +159,16 @@ test("a run that went well has no violation, nor has a further attempt", () => {
 	};
 	assert.deepEqual(findViolations(twice(2)), []);
 	assert.equal(findViolations(twice(1)).length, 1);
+});
+
+test("an event may come twice, and again after a later one; a recipient may opt out once it is on its way, or be forgotten", () => {
+	const [submitted, delivered] = observed().told as [Told, Told];
+	const again = [{ ...submitted, isTaken: false }, submitted, submitted, delivered, submitted];
+	assert.deepEqual(findViolations(observed({ told: again })), []);
+	const leaving: Sent[] = [{ ...sent, blockedAt: 10 }];
+	assert.deepEqual(findViolations(observed({ sent: leaving })), []);
+	assert.deepEqual(findViolations(observed({ sent: leaving, ledger: [] }, { state: "rejected" })), []);
+	assert.deepEqual(findViolations(forgotten()), []);
 });
 
 test("clocks that were moved excuse what they are the cause of, while they were, and no more", () => {
@@ -191,6 +232,35 @@ test("what came back has a certificate that says so, and one more once it was er
 });
 
 const wrongs: Record<string, Observed> = {
+	"was told as delivered too early": observed({ told: observed().told.toReversed() }),
+	"was never told as submitted": observed({
+		told: observed().told.map((one) => ({ ...one, isTaken: one.sequence > 1 })),
+	}),
+	"was never told as delivered": observed({ told: observed().told.slice(0, 1) }),
+	"was told as delivered, 1, which": observed({
+		told: [tell({ state: "delivered", sequence: 1 }), ...observed().told],
+	}),
+	"under several ids": observed({
+		told: [...observed().told, tell({ state: "delivered", sequence: 2 }, { id: "other" })],
+	}),
+	"without a signature that holds": observed({ told: observed().told.map((one) => ({ ...one, isVerified: false })) }),
+	"its content is gone, and was to be kept": observed(
+		{},
+		{
+			retention: {
+				content: { eraseBy: deadlineAt, atFinal: false },
+				address: { eraseBy: 1, atFinal: true, erasedAt: 5 },
+			},
+		},
+	),
+	"its erasure is nowhere": observed({ sent: [{ ...sent, erasure: "dsr_b" }] }),
+	"its erasure is certify": forgotten({ requests: requestOf("certify", ["crt_a"]) }),
+	"its erasure has no certificate of its address (none)": forgotten({ requests: requestOf("done", []) }),
+	"its address is there, and was asked to be erased": forgotten({}, { address: sealed }),
+	"by an attempt that began after": observed(
+		{ sent: [{ ...sent, blockedAt: 10 }] },
+		{ attempts: [{ ...attempt, startedAt: 11, outcome: "accepted" }] },
+	),
 	"is not in the store": observed({ messages: new Map() }),
 	"was sent 2 times": observed({ ledger: [line, { ...line, reference: "other" }] }),
 	"no attempt says so": observed({}, { attempts: [{ ...attempt, outcome: "failed" }] }),

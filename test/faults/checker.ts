@@ -5,7 +5,15 @@ import type { Certificate } from "../../audit/certificate.ts";
 import type { VerifyResult } from "../../audit/verifyCertificate.ts";
 import type { Entry } from "../../domain/evidence.ts";
 import { isFinal, lifecycle, type State } from "../../domain/lifecycle.ts";
-import { type EvidenceEntry, type Message, sealedObjects, wasHandedOver } from "../../domain/message.ts";
+import {
+	type EvidenceEntry,
+	type Message,
+	type SealedObjectName,
+	sealedObjects,
+	wasHandedOver,
+} from "../../domain/message.ts";
+import type { SubjectRequest } from "../../domain/subjectRequest.ts";
+import { eventsOf } from "../../domain/webhook.ts";
 import { clockErrors, timesOf } from "./clockErrors.ts";
 import type { Befallen } from "./schedule.ts";
 
@@ -17,6 +25,7 @@ import type { Befallen } from "./schedule.ts";
 export type Sent = {
 	key: string;
 	magic: string;
+	to: string;
 	text: string;
 	category: "otp" | "transactional";
 	ids: string[];
@@ -25,6 +34,21 @@ export type Sent = {
 	validForMs?: number;
 	sendAt?: number;
 	cancel?: "granted" | "refused";
+	/** When it was answered that its recipient is sent nothing any more. */
+	blockedAt?: number;
+	/** Its text and number are to stay beyond its end. */
+	isKept?: true;
+	/** The request by which its recipient is to be forgotten. */
+	erasure?: string;
+};
+/** An event as a tenant's own server heard of it, and whether it took it. */
+export type Told = Pick<ReturnType<typeof eventsOf>[number], "sequence"> & {
+	/** The delivery's, the same at every try. */
+	id: string;
+	messageId: string;
+	state: string;
+	isVerified: boolean;
+	isTaken: boolean;
 };
 export type LedgerLine = { text: string; reference: string; at: number };
 /** A message as the store had it at some time, epoch ms by this machine's clock. */
@@ -36,11 +60,14 @@ export type Observed = {
 	/** What was seen of each message while it lived, in order. */
 	sights: Map<string, Sight[]>;
 	ledger: LedgerLine[];
+	/** In the order in which it came. */
+	told: Told[];
 	entries: Entry[];
 	cohorts: CohortSeen[];
 	/** Names of all that Vault has in transit. */
 	transitKeys: string[];
 	wrappingKeys: Pick<WrappingKeyDocument, "_id" | "cohortId">[];
+	requests: Map<string, Pick<SubjectRequest, "erasure" | "certificates">>;
 	/** Every certificate there is, by its id, as whoever checks one is told of it. */
 	certificates: Map<string, VerifyResult>;
 	faults: Befallen[];
@@ -51,6 +78,8 @@ export type Observed = {
 const lateMsMax = 1_000;
 /** With less left, an attempt is not begun any more. */
 const earlyMsMax = 1_000;
+/** As far ahead a clock is put at most: see the schedule. */
+const clockErrorMsMax = 15_000;
 /** Within it a cohort that is due goes. */
 const purgeMsMax = 120_000;
 /**
@@ -79,9 +108,10 @@ const senders = ["sender", "sender2"] as const;
 
 /** Every violation, in one line each; none is what is wanted. */
 export function findViolations(observed: Observed): string[] {
-	const { sent, messages, ledger, entries, certificates, faults, now } = observed;
+	const { sent, messages, ledger, entries, faults } = observed;
 	const lines = Map.groupBy(ledger, ({ text }) => text);
-	const told = Map.groupBy(entries, ({ about }) => about ?? "");
+	const logged = Map.groupBy(entries, ({ about }) => about ?? "");
+	const told = Map.groupBy(observed.told, ({ messageId }) => messageId);
 	const violations = [...findStrays(observed), ...findKeys(observed)];
 	for (const one of sent) {
 		const [id = "", ...others] = new Set(one.ids);
@@ -98,8 +128,12 @@ export function findViolations(observed: Observed): string[] {
 		checkTimes(one, message, arrivals, faults, say);
 		checkExpiry(one, message, sights, faults, say);
 		checkArrivals(message, arrivals, say);
-		checkForgotten(message, certificates, now, say);
-		checkHistory(message, told.get(id) ?? [], say);
+		checkBlock(one, message, arrivals, faults, say);
+		checkForgotten(message, observed, say);
+		checkErasure(one, message, observed, say);
+		checkHistory(message, logged.get(id) ?? [], say);
+		// Nobody listens for the tenant that keeps what it sends.
+		if (!one.isKept) checkTold(message, told.get(id) ?? [], say);
 		checkSights(sights, say);
 	}
 	return violations;
@@ -156,8 +190,9 @@ function checkEnd(sent: Sent, message: Message, arrivals: LedgerLine[], faults: 
  * How a message may end. A code has seconds, and is not sent a second time on a guess: where a fault was in its way it may
  * expire, be refused for what it waits behind, or be in doubt. Where none was, it ends as its number has it.
  */
-function endsOf({ magic, category, cancel }: Sent, message: Message, faults: Befallen[]): State[] {
+function endsOf({ magic, category, cancel, blockedAt }: Sent, message: Message, faults: Befallen[]): State[] {
 	if (cancel === "granted") return ["cancelled"];
+	if (blockedAt !== undefined) return ["delivered", "rejected", "cancelled"];
 	const usual = endings[magic] ?? ["delivered"];
 	if (category !== "otp") return [...usual];
 	const { acceptedAt, deadlineAt, closeAt, evidence } = message;
@@ -217,26 +252,70 @@ function checkArrivals({ attempts }: Message, arrivals: LedgerLine[], say: Say):
 	if (arrivals.length > 0 && !wasHandedOver(attempts)) say(`is at the carrier, and no attempt says so (${told})`);
 }
 
-function checkForgotten(message: Message, certificates: Observed["certificates"], now: number, say: Say): void {
-	const { _id, tenantId, state, retention } = message;
+// It is asked for once more after each claim: what begins after the answer finds it.
+function checkBlock({ blockedAt }: Sent, { attempts }: Message, arrivals: LedgerLine[], faults: Befallen[], say: Say) {
+	if (blockedAt === undefined || arrivals.length === 0) return;
+	const isEarlier = attempts.some(({ startedAt }) => Math.min(...timesOf(startedAt, senders, faults)) <= blockedAt);
+	if (!isEarlier) say("was sent by an attempt that began after its recipient was to be sent nothing");
+}
+
+/** Its own server has taken each event, signed, as the record has it, none before the one that comes before it. */
+function checkTold(message: Message, told: Told[], say: Say): void {
+	const events = eventsOf(message);
+	for (const { sequence, state, isVerified } of told) {
+		const isOurs = events.some((event) => event.sequence === sequence && event.state === state);
+		if (!isOurs) say(`was told as ${state}, ${sequence}, which its record does not have`);
+		if (!isVerified) say(`was told as ${state} without a signature that holds`);
+	}
+	let taken = -1;
+	for (const { sequence, state } of events) {
+		const own = told.filter((one) => one.sequence === sequence);
+		if (new Set(own.map(({ id }) => id)).size > 1) say(`was told as ${state} under several ids`);
+		if (told.findIndex((one) => one.sequence === sequence) < taken) say(`was told as ${state} too early`);
+		taken = told.findIndex((one) => one.sequence === sequence && one.isTaken);
+		if (taken < 0) say(`was never told as ${state}`);
+	}
+}
+
+function checkForgotten(message: Message, { certificates, now }: Observed, say: Say): void {
+	const { state, retention } = message;
 	const ids = [...message.certificates, ...sealedObjects.flatMap((name) => retention[name]?.certificateId ?? [])];
 	if (ids.some((id) => !certificates.get(id)?.valid)) say(`a certificate of it is none: ${tell(ids, certificates)}`);
 	for (const name of sealedObjects) {
 		const record = retention[name];
 		const isDue = record && ((record.atFinal && isFinal(state)) || record.eraseBy < now);
 		if (!record) say(`has no retention of its ${name}`);
+		// Clocks may be so far ahead.
+		const isEarly = !isDue && record && !record.request && record.eraseBy > now + clockErrorMsMax;
+		if (isEarly && isFinal(state) && !message[name]) say(`its ${name} is gone, and was to be kept`);
 		if (!isDue) continue;
 		if (message[name]) say(`its ${name} is there, and was to be gone`);
 		if (!record.erasedAt) say(`its ${name} has no erasure on record`);
 		// One that is incomplete is of what came back: once that was erased again there is one more, of the later erasure.
-		const { erasedAt = 0 } = record;
-		const isMine: Fits = (certified, certificate) =>
-			certificate.tenantId === tenantId &&
-			certified.object === name &&
-			certified.messageIds?.includes(_id) === true &&
-			Date.parse(certified.erasedAt) >= erasedAt;
-		if (isFinal(state) && !isCertified(ids, certificates, isMine))
+		if (isFinal(state) && !isCertified(ids, certificates, isErasureOf(message, name)))
 			say(`has no certificate of its ${name} (${tell(ids, certificates)})`);
+	}
+}
+
+function isErasureOf({ _id, tenantId, retention }: Message, name: SealedObjectName): Fits {
+	const { erasedAt = 0 } = retention[name] ?? {};
+	return (certified, certificate) =>
+		certificate.tenantId === tenantId &&
+		certified.object === name &&
+		certified.messageIds?.includes(_id) === true &&
+		Date.parse(certified.erasedAt) >= erasedAt;
+}
+
+/** What its recipient has asked to be forgotten is, and the request's own certificate names it. */
+function checkErasure({ erasure }: Sent, message: Message, { requests, certificates }: Observed, say: Say): void {
+	if (erasure === undefined) return;
+	const request = requests.get(erasure);
+	if (request?.erasure?.step !== "done") say(`its erasure is ${request?.erasure?.step ?? "nowhere"}`);
+	const ids = request?.certificates ?? [];
+	for (const name of sealedObjects) {
+		if (message[name]) say(`its ${name} is there, and was asked to be erased`);
+		else if (!isCertified(ids, certificates, isErasureOf(message, name)))
+			say(`its erasure has no certificate of its ${name} (${tell(ids, certificates)})`);
 	}
 }
 

@@ -1,5 +1,6 @@
 // The whole engine with every line through a proxy, two of each worker, and the hands that break and mend it.
 
+import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import {
 	closeSync,
@@ -19,6 +20,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Redis } from "ioredis";
 import mongoose from "mongoose";
 import { makeRootToken } from "../../adapters/vault/rootToken.ts";
+import { createApiKey, createTenant } from "../../cli/administer.ts";
+import { loadConfig } from "../../config.ts";
+import { createDeps } from "../../deps.ts";
 import { unpackDebian } from "../../stack/debian.ts";
 import { makePrivateFolder } from "../../stack/files.ts";
 import { endLeftovers } from "../../stack/leftovers.ts";
@@ -126,6 +130,7 @@ async function startOn(stack: Stack, stopStack: () => Promise<void>) {
 			LETHE_ADDRESS_REQUESTS_PER_SECOND: "1000",
 		},
 	});
+	const keeper = await addKeeper(stack, processes.demo.tenantId);
 	proxies.carrier = await startProxy(Number(new URL(processes.carrier.url).port));
 	const store = await mongoose
 		.createConnection(stack.state().servers.mongodb.url, { dbName: "lethe", autoIndex: false })
@@ -241,6 +246,8 @@ async function startOn(stack: Stack, stopStack: () => Promise<void>) {
 
 	return {
 		...processes,
+		/** Another tenant, which keeps text and number of what it sends for a month. */
+		keeper,
 		store,
 		transitKeys,
 		begin,
@@ -250,6 +257,25 @@ async function startOn(stack: Stack, stopStack: () => Promise<void>) {
 			for (const proxy of Object.values(proxies)) await proxy.close();
 		},
 	};
+}
+
+async function addKeeper(stack: Stack, demoTenantId: string): Promise<{ tenantId: string; apiKey: string }> {
+	const environment = { ...stack.addresses(), ...(await stack.vaultCredentials(["admin"])) };
+	const deps = await createDeps({ ...loadConfig(environment), logLevel: "silent" }, "admin");
+	try {
+		const demo = await deps.store.tenants.find(demoTenantId);
+		assert.ok(demo?.destinations);
+		const { establishment, sendQueues, destinations } = demo;
+		const retention = { content: "P30D", address: "P30D" };
+		const tenantId = await createTenant(deps, {
+			...{ name: "Keeper", establishment, sendQueues, destinations, retention },
+			governsPolicies: false,
+		});
+		const roles = ["sender", "compliance", "auditor"];
+		return { tenantId, ...(await createApiKey(deps, { tenantId, name: "faults", roles })) };
+	} finally {
+		await deps.close();
+	}
 }
 
 async function takesWrites(store: mongoose.Connection): Promise<boolean> {
