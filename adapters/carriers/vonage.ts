@@ -147,7 +147,6 @@ const refusals: Record<string, CarrierCode> = {
 	text: "content_refused",
 	"1120": "sender_refused",
 	"1170": "invalid_recipient",
-	"1180": "invalid_recipient",
 };
 const answers: Answers = {
 	accepted(answer) {
@@ -205,20 +204,36 @@ const states: Record<string, CarrierEvent["state"]> = {
 	// Neither delivered nor failed.
 	unknown: "pending",
 };
-// https://developer.vonage.com/messaging/sms/guides/delivery-receipts
+// https://developer.vonage.com/messaging/sms/guides/delivery-receipts of the older SMS API, and of the Messages API
+// https://developer.vonage.com/en/api-errors/messages
 const codes: Record<string, CarrierCode> = {
 	"2": "handset_unreachable",
-	"3": "recipient_opted_out",
+	"3": "invalid_recipient",
 	"4": "invalid_recipient",
-	"5": "content_refused",
-	"6": "handset_unreachable",
-	"7": "content_refused",
-	"8": "handset_unreachable",
-	"9": "content_refused",
-	"10": "sender_refused",
+	"6": "content_refused",
+	"7": "handset_unreachable",
+	"9": "recipient_opted_out",
+	"10": "invalid_request",
+	"11": "invalid_recipient",
 	"12": "invalid_recipient",
-	"15": "sender_refused",
-	"1241": "content_refused",
+	"13": "content_refused",
+	"14": "invalid_recipient",
+	"51": "sender_refused",
+	"52": "content_refused",
+	"1050": "invalid_recipient",
+	"1120": "sender_refused",
+	"1160": "invalid_recipient",
+	"1170": "invalid_recipient",
+	"1180": "handset_unreachable",
+	"1190": "invalid_recipient",
+	"1210": "content_refused",
+	"1220": "handset_unreachable",
+	"1240": "recipient_opted_out",
+	"1250": "invalid_recipient",
+	"1260": "invalid_recipient",
+	"1270": "content_refused",
+	"1280": "invalid_recipient",
+	"1360": "validity_over",
 };
 
 const id = z.string().regex(/^[0-9A-Za-z-]{1,64}$/);

@@ -53,6 +53,24 @@ test("a genuine status is believed, and each means one state", async () => {
 	}
 });
 
+test("an error is told by what Vonage documents of it: who is gone has not opted out, and who has is told so", async () => {
+	const told = {
+		...{ "1": "other", "2": "handset_unreachable", "3": "invalid_recipient", "4": "invalid_recipient", "5": "other" },
+		...{ "6": "content_refused", "7": "handset_unreachable", "8": "other", "9": "recipient_opted_out" },
+		...{ "10": "invalid_request", "11": "invalid_recipient", "12": "invalid_recipient", "15": "other" },
+		...{ "51": "sender_refused", "52": "content_refused", "99": "other" },
+		...{ "1120": "sender_refused", "1180": "handset_unreachable", "1190": "invalid_recipient" },
+		...{ "1210": "content_refused", "1240": "recipient_opted_out", "1241": "other", "1360": "validity_over" },
+	};
+	for (const [error, code] of Object.entries(told)) {
+		const receipt =
+			error.length < 4
+				? { msisdn: "12025550142", messageId: "0A8DF711", status: "failed", "err-code": error }
+				: { ...status, status: "rejected", error: { title: error } };
+		assert.equal(verify(await withJwt(JSON.stringify(receipt)), now).events[0]?.code, code, error);
+	}
+});
+
 test("what the vendor's library takes for signed is, and nothing else", async () => {
 	const body = JSON.stringify(status);
 	for (const options of [{}, { key: "other" }, { alg: "HS384" }, { alg: "HS512" }]) {
