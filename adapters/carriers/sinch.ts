@@ -185,14 +185,13 @@ const states: Record<string, CarrierEvent["state"]> = {
 };
 // https://developers.sinch.com/docs/sms/api-reference/sms/tag/Delivery-reports
 const codes: Record<string, CarrierCode> = {
-	"402": "content_refused",
-	"403": "invalid_recipient",
-	"404": "handset_unreachable",
-	"405": "invalid_recipient",
+	"402": "invalid_recipient",
+	"405": "invalid_request",
 	"406": "validity_over",
-	"408": "content_refused",
-	"410": "invalid_recipient",
-	"412": "recipient_opted_out",
+	"410": "sender_refused",
+	"411": "content_refused",
+	"412": "invalid_recipient",
+	"413": "unavailable",
 };
 
 const id = z.string().regex(/^[\w-]{1,64}$/);

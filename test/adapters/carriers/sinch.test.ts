@@ -71,10 +71,22 @@ test("a batch's report is an event for each recipient; its summary names none an
 	assert.ok(unread.valid && unread.unread && unread.events.length === 0);
 });
 
+test("an error is told by what Sinch documents of it: none says that a recipient has opted out", () => {
+	const told = {
+		...{ "402": "invalid_recipient", "403": "other", "404": "other", "405": "invalid_request" },
+		...{ "406": "validity_over", "407": "other", "408": "other", "410": "sender_refused", "411": "content_refused" },
+		...{ "412": "invalid_recipient", "413": "unavailable" },
+	};
+	for (const [error, code] of Object.entries(told)) {
+		const aborted = { ...report, status: "Aborted", code: Number(error) };
+		assert.equal(verify(post(aborted), now).events[0]?.code, code, error);
+	}
+});
+
 test("a time that can't be read is that of the callback, and a code may be text of digits", () => {
 	const odd = verify(post({ ...report, at: "2030-01-02T03:04:05.123+0000", code: "402" }), now);
 	assert.deepEqual(odd.events, [
-		{ eventId: `${batch}.Delivered.402`, carrierId: batch, state: "delivered", at: now, code: "content_refused" },
+		{ eventId: `${batch}.Delivered.402`, carrierId: batch, state: "delivered", at: now, code: "invalid_recipient" },
 	]);
 	for (const code of ["", "x", "1.5", null, true]) {
 		const result = verify(post({ ...report, code }), now);
