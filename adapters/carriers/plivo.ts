@@ -137,13 +137,15 @@ const states: Record<string, CarrierEvent["state"]> = {
 };
 // https://www.plivo.com/docs/messaging/troubleshooting/error-codes
 const codes: Record<string, CarrierCode> = {
-	"10": "invalid_request",
-	"20": "handset_unreachable",
-	"30": "handset_unreachable",
-	"40": "content_refused",
+	"10": "content_refused",
+	"30": "content_refused",
+	"40": "sender_refused",
 	"50": "invalid_recipient",
-	"80": "invalid_recipient",
-	"90": "content_refused",
+	"70": "invalid_recipient",
+	"80": "handset_unreachable",
+	"90": "invalid_recipient",
+	"100": "content_refused",
+	"110": "content_refused",
 	"200": "recipient_opted_out",
 	"420": "validity_over",
 	"450": "invalid_recipient",

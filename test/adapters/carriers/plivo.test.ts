@@ -77,8 +77,15 @@ test("each status means one state, and each error a code of ours", () => {
 	for (const [Status, state] of Object.entries(expected)) {
 		assert.equal(verify(post({ ...sent, Status }), now).events[0]?.state, state);
 	}
-	const { code } = verify(post({ ...sent, Status: "failed", ErrorCode: "450", Sequence: "2" }), now).events[0] ?? {};
-	assert.equal(code, "invalid_recipient");
+	const errors = {
+		...{ "10": "content_refused", "20": "other", "30": "content_refused", "40": "sender_refused" },
+		...{ "50": "invalid_recipient", "70": "invalid_recipient", "80": "handset_unreachable", "90": "invalid_recipient" },
+		...{ "200": "recipient_opted_out", "420": "validity_over", "450": "invalid_recipient" },
+	};
+	for (const [ErrorCode, code] of Object.entries(errors)) {
+		const failed = post({ ...sent, Status: "failed", ErrorCode, Sequence: "2" });
+		assert.equal(verify(failed, now).events[0]?.code, code, ErrorCode);
+	}
 	assert.equal(verify(post({ ...sent, ErrorCode: "000" }), now).events[0]?.code, undefined);
 });
 
