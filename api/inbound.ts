@@ -55,6 +55,7 @@ type Case = {
 	at: number;
 	id: string;
 	late: boolean;
+	isPart: boolean;
 	/** The recipient wants nothing at all any more, in so many words. */
 	revokesAll: boolean;
 };
@@ -119,7 +120,9 @@ export function createInbound(deps: InboundDeps) {
 			);
 			const at = Math.min(message.at, deps.clock());
 			const { keywordClass, revokesAll = false } = contentFacts(message.text.reveal());
-			const taken = await handle({ parties, recipient, sender, carrier, at, id, late, revokesAll }, keywordClass);
+			const isPart = message.isPart ?? false;
+			const one = { parties, recipient, sender, carrier, at, id, late, isPart, revokesAll };
+			const taken = await handle(one, keywordClass);
 			await deps.store.idempotencyKeys.answer(claimed, { status: 200, body: "" });
 			return taken;
 		} catch (error) {
@@ -131,6 +134,8 @@ export function createInbound(deps: InboundDeps) {
 	async function handle(one: Case, keywordClass: ContentFacts["keywordClass"]): Promise<InboundTaken> {
 		if (one.parties.length === 0) return "unknown_sender";
 		if (keywordClass === "stop") return handleStop(one);
+		// Where the rest is not known, it may say anything: that would lift a STOP on a word that a sentence ended in.
+		if (one.isPart) return "other";
 		if (keywordClass === "start") return handleStart(one);
 		return keywordClass === "help" ? handleHelp(one) : "other";
 	}

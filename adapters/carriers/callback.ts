@@ -172,11 +172,12 @@ export function wrote(message: {
 	service?: string | undefined;
 	text: string;
 	at: number;
+	isPart?: true | undefined;
 }): Parsed {
-	const { eventId, from, to, service, text, at } = message;
+	const { eventId, from, to, service, text, at, isPart } = message;
 	const written = { ...(to !== undefined && { to: toE164(to) }), ...(service && { service }) };
 	const parties = { from: Plaintext.text(toE164(from)), ...written };
-	return { messages: [{ eventId, ...parties, text: Plaintext.text(text), at }] };
+	return { messages: [{ eventId, ...parties, text: Plaintext.text(text), at, ...(isPart && { isPart }) }] };
 }
 
 /**

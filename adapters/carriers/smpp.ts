@@ -56,7 +56,7 @@ const manual = (): Manual => ({
 		"It can't be asked about a reference: an attempt that was cut off after it was written stays in doubt until a receipt or the end of grace.",
 		"It has no word for how long it throttles: one second, twice as long each time in a row, half a minute at most.",
 		"Ids that differ between answers and receipts are never guessed at: without the right receiptIds, receipts wait for a message that does not come.",
-		"A recipient's message has no id: it is known again only while it was not acknowledged, by the process that it came to. Parts of a long one are each read by themselves.",
+		"A recipient's message has no id: it is known again only while it was not acknowledged, by the process that it came to. Parts of a long one are each read by themselves: a STOP in one counts, a START or HELP does not.",
 		"What recipients write in another coding than GSM 03.38, ASCII, Latin-1 or UCS-2 is refused (ESME_RX_R_APPN).",
 		"An SMSC that does not bring again what was answered by ESME_RX_T_APPN loses receipts while the API is away for more than some seconds.",
 		"Each sender process binds for itself: the account must allow as many binds as there are processes, times binds.",

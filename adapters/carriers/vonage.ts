@@ -78,7 +78,7 @@ const manual = (): Manual => ({
 		"It takes no validity below 20 seconds: such a message is not sent through it.",
 		"It can't be asked by a reference of ours.",
 		"In older callbacks `&`, `=` and `_` are one to the signature: only what a recipient wrote may hold the first two.",
-		"The older SMS API brings what a recipient wrote at length in parts, each of which is read by itself; the Messages API joins them.",
+		"The older SMS API brings what a recipient wrote at length in parts, each of which is read by itself: a STOP in one counts, a START or HELP does not; the Messages API joins them.",
 	],
 });
 
@@ -250,7 +250,14 @@ const smsReceipt = z.object({
 		.optional(),
 	"message-timestamp": time,
 });
-const smsInbound = z.object({ messageId: id, msisdn: number, to: number, text: z.string(), "message-timestamp": time });
+const smsInbound = z.object({
+	messageId: id,
+	msisdn: number,
+	to: number,
+	text: z.string(),
+	concat: z.coerce.string().optional(),
+	"message-timestamp": time,
+});
 const receipt = z.object({
 	message_uuid: id,
 	status: state,
@@ -371,8 +378,9 @@ function one(carrierId: string, status: string, reason: string | undefined, at: 
 function parseSmsInbound(event: Record<string, unknown>, now: number): Parsed | undefined {
 	const { data } = smsInbound.safeParse(event);
 	if (!data) return unread;
-	const { messageId: eventId, msisdn: from, to, text } = data;
-	return wrote({ eventId, from, to, text, at: readTime(data["message-timestamp"], now) });
+	const { messageId: eventId, msisdn: from, to, text, concat } = data;
+	const isPart = concat === "true" || undefined;
+	return wrote({ eventId, from, to, text, isPart, at: readTime(data["message-timestamp"], now) });
 }
 
 function parseInbound(event: Record<string, unknown>, now: number): Parsed | undefined {

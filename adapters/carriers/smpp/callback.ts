@@ -42,6 +42,7 @@ const message = z.strictObject({
 	to: z.string().max(32),
 	text: z.string().max(70_000),
 	at: time,
+	isPart: z.literal(true).optional(),
 });
 const content = z.union([z.strictObject({ event }), z.strictObject({ message })]);
 

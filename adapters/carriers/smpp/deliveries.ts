@@ -10,7 +10,7 @@ import { type Pdu, readParameter } from "./pdu.ts";
 import { readReceipt } from "./receipt.ts";
 import type { SmppSettings } from "./settings.ts";
 import { status } from "./statuses.ts";
-import { decodeText } from "./text.ts";
+import { decodeText, isJoined } from "./text.ts";
 
 type Unacknowledged = { eventId: string; at: number };
 
@@ -61,8 +61,8 @@ export function createDeliveries(deps: {
 		// A receipt that tells nothing of a message, or what is no text: it would be no other if it came again.
 		if (!written) return status.refused;
 		const { mark, eventId, at } = identify(pdu);
-		const { to } = written;
-		const message = { eventId, at, to, from: Plaintext.text(written.from), text: Plaintext.text(written.text) };
+		const { from, text, ...rest } = written;
+		const message = { eventId, at, ...rest, from: Plaintext.text(from), text: Plaintext.text(text) };
 		try {
 			if (!(await hand({ message }))) return status.temporaryFailure;
 			unacknowledged.delete(mark);
@@ -88,18 +88,22 @@ function readEvent(pdu: Pdu, receiptIds: SmppSettings["receiptIds"], at: number)
 // SMPP 3.4, 5.2.12: bits 5 to 2 are clear for a message of a recipient's.
 const typeMask = 0x3c;
 
-function readWritten(pdu: Pdu): { from: string; to: string; text: string } | undefined {
+function readWritten(pdu: Pdu): { from: string; to: string; text: string; isPart?: true } | undefined {
 	const { fields, tlvs } = pdu;
 	const esmClass = Number(fields.esm_class ?? 0);
 	if ((esmClass & typeMask) !== 0) return undefined;
-	const payload = tlvs.map(readParameter).find(({ name }) => name === "message_payload")?.value;
+	const named = new Map(tlvs.map(readParameter).map(({ name, value }) => [name, value]));
+	const payload = named.get("message_payload");
 	const octets = Buffer.isBuffer(payload) && payload.length > 0 ? payload : fields.short_message;
-	const text = Buffer.isBuffer(octets) ? decodeText(octets, Number(fields.data_coding), esmClass) : undefined;
+	if (!Buffer.isBuffer(octets)) return undefined;
+	const text = decodeText(octets, Number(fields.data_coding), esmClass);
 	if (text === undefined) return undefined;
+	const isPart = Number(named.get("sar_total_segments") ?? 1) > 1 || isJoined(octets, esmClass);
 	return {
 		from: readAddress(Number(fields.source_addr_ton), String(fields.source_addr)),
 		to: readAddress(Number(fields.dest_addr_ton), String(fields.destination_addr)),
 		text,
+		...(isPart && { isPart }),
 	};
 }
 

@@ -49,6 +49,19 @@ function skipHeader(octets: Buffer): Buffer | undefined {
 	return length === undefined || length + 1 > octets.length ? undefined : octets.subarray(length + 1);
 }
 
+// 3GPP TS 23.040, 9.2.3.24.1 and 9.2.3.24.8: how many parts there are follows a reference of one octet or of two.
+const totalsBehind: Record<number, number> = { 0: 1, 8: 2 };
+
+/** Whether a user data header says that the text is one of several which a handset joins. */
+export function isJoined(octets: Buffer, esmClass: number): boolean {
+	const end = (esmClass & hasHeader) === 0 ? 0 : (octets[0] ?? 0) + 1;
+	for (let at = 1; at + 1 < end; at += 2 + (octets[at + 1] ?? 0)) {
+		const behind = totalsBehind[octets[at] ?? -1];
+		if (behind !== undefined) return (octets[at + 2 + behind] ?? 0) > 1;
+	}
+	return false;
+}
+
 // 3GPP TS 23.038, 6.2.1.1: what the table lacks is shown as the alphabet has it, and a further escape as a blank. A language's
 // own table has its accents on their letters: of á an a is left, and a word is still read.
 function decodeGsm7(octets: Buffer): string | undefined {

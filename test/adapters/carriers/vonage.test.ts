@@ -283,3 +283,17 @@ test("what a recipient wrote is told as it was, whatever its separators", () => 
 		["+12025550142", "+12025550100", mo.text],
 	);
 });
+
+test("what the older SMS API brings in parts is told to be a part", () => {
+	const mo = {
+		...{ msisdn: "12025550142", to: "12025550100", messageId: "0B01", text: "start" },
+		...{ timestamp: String(seconds), nonce: "n", "concat-ref": "1", "concat-total": "2", "concat-part": "2" },
+	};
+	for (const [concat, isPart] of [
+		["true", true],
+		["false", undefined],
+	] as const) {
+		const part = { ...mo, concat };
+		assert.equal(verify(get(part, sign(part, "sha256")), now).messages[0]?.isPart, isPart, concat);
+	}
+});

@@ -173,6 +173,32 @@ describe("what recipients write", () => {
 		assert.ok(!/2025550142|marker/.test(sent + clear));
 	});
 
+	test("is told to be a part where a header or parameters say so, and else is not", async () => {
+		await using opened = await open();
+		const headed = (header: string) =>
+			written("", { esm_class: 0x40, short_message: Buffer.from(`${header}Start`, "latin1") });
+		const sar = (total: number) => [
+			{ tag: 0x020c, value: Buffer.from([0, 1]) },
+			{ tag: 0x020e, value: Buffer.from([total]) },
+			{ tag: 0x020f, value: Buffer.from([1]) },
+		];
+		for (const [fields, tlvs, isPart] of [
+			[written("Start"), [], undefined],
+			[headed("\x05\x00\x03\x01\x02\x02"), [], true],
+			[headed("\x06\x08\x04\x01\x01\x02\x02"), [], true],
+			[headed("\x08\x24\x01\x01\x00\x03\x01\x02\x02"), [], true],
+			[headed("\x05\x00\x03\x01\x01\x01"), [], undefined],
+			[headed("\x03\x24\x01\x01"), [], undefined],
+			[headed("\x00"), [], undefined],
+			[written("Start"), sar(2), true],
+			[written("Start"), sar(1), undefined],
+		] as const) {
+			const { told } = await opened.bring(fields, [...tlvs]);
+			const [message] = told?.messages ?? [];
+			assert.deepEqual([message?.text.reveal(), message?.isPart], ["Start", isPart]);
+		}
+	});
+
 	test("is one message when it comes again unacknowledged, and another once it was", async () => {
 		await using opened = await open();
 		opened.api.answer = false;

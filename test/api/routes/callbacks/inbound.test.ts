@@ -185,6 +185,15 @@ describe("POST /v1/callbacks/{carrier}/{queue}/inbound", () => {
 		assert.equal((await send(to)).status, 202);
 	});
 
+	it("of a part of a longer message a STOP counts, and neither a START nor a HELP: the rest may say anything", async () => {
+		const to = freshNumber();
+		await send(to);
+		await write("STOP", to, { eventId: "part-1" });
+		api.time.offsetMs += 1_000;
+		for (const text of ["START", "HELP"]) await unchanged(() => write(text, to, { eventId: `part-${text}` }));
+		assert.equal((await send(to)).json.code, "policy_denied");
+	});
+
 	it("HELP is answered with the tenant's text, once, to numbers that have been written to", async () => {
 		const to = freshNumber();
 		await send(to);
@@ -527,14 +536,17 @@ describe("a sender that two tenants share", () => {
 	});
 });
 
-/** As carriers do that name the service which a recipient's message came to. */
+/** As carriers do that name the service which a recipient's message came to, or bring a long one in parts. */
 function namingService(carrier: Carrier | undefined, service: string | undefined): Carrier | undefined {
-	if (!carrier || service === undefined) return carrier;
+	if (!carrier) return carrier;
 	return {
 		...carrier,
 		verify(request, now) {
 			const result = carrier.verify(request, now);
-			for (const message of result.messages) message.service = service;
+			for (const message of result.messages) {
+				if (service !== undefined) message.service = service;
+				if (message.eventId.startsWith("part-")) message.isPart = true;
+			}
 			return result;
 		},
 	};
