@@ -181,7 +181,8 @@ const states: Record<string, CarrierEvent["state"]> = {
 	Deleted: "undelivered",
 	Failed: "undelivered",
 	Expired: "expired",
-	Unknown: "pending",
+	// Final, as it documents: no receipt came to it that it could read.
+	Unknown: "unknown",
 };
 // https://developers.sinch.com/docs/sms/api-reference/sms/tag/Delivery-reports
 const codes: Record<string, CarrierCode> = {

@@ -40,7 +40,7 @@ test("each status means one state, and each code one of ours", () => {
 	const expected = {
 		...{ Queued: "pending", Dispatched: "submitted", Delivered: "delivered", Aborted: "undelivered" },
 		...{ Cancelled: "undelivered", Rejected: "rejected", Deleted: "undelivered", Failed: "undelivered" },
-		...{ Expired: "expired", Unknown: "pending" },
+		...{ Expired: "expired", Unknown: "unknown" },
 	};
 	for (const [status, state] of Object.entries(expected)) {
 		const result = verify(post({ ...report, status }), now);
