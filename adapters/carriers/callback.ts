@@ -140,6 +140,12 @@ export function readObject(text: string): Record<string, unknown> | undefined {
 	}
 }
 
+/** Epoch milliseconds of a date and time that a space or a T joins: UTC where it bears no zone; NaN for any other text. */
+export function readUtc(text: string): number {
+	const joined = text.replace(/^(\d{4}-\d\d-\d\d) (?=\d)/, "$1T");
+	return Date.parse(/T[\d:.]+$/.test(joined) ? `${joined}Z` : joined);
+}
+
 /** A carrier's code as one of ours; `other` when it has none. */
 export function mapCode(codes: Record<string, CarrierCode>, code: string | undefined): CarrierCode | undefined {
 	if (code === undefined) return undefined;

@@ -14,6 +14,7 @@ import {
 	readHeader,
 	readObject,
 	readSeconds,
+	readUtc,
 	refuse,
 	sha256Hex,
 	told,
@@ -198,11 +199,7 @@ const codes: Record<string, CarrierCode> = {
 const id = z.string().regex(/^[\w-]{1,64}$/);
 const number = z.string().regex(/^[\w+ -]{1,32}$/);
 /** Undefined for one that can't be read: what is told counts all the same. */
-const time = z.iso
-	.datetime({ offset: true, local: true })
-	.transform((text) => Date.parse(text))
-	.optional()
-	.catch(undefined);
+const time = z.iso.datetime({ offset: true, local: true }).transform(readUtc).optional().catch(undefined);
 const fate = {
 	status: z.enum(Object.keys(states)),
 	code: z

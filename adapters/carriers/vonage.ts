@@ -18,6 +18,7 @@ import {
 	readHeader,
 	readObject,
 	readSeconds,
+	readUtc,
 	refuse,
 	sha256Hex,
 	told,
@@ -392,8 +393,7 @@ function parseInbound(event: Record<string, unknown>, now: number): Parsed | und
 	return wrote({ eventId, from, to, text, at: readTime(data.timestamp, now) });
 }
 
-// "2020-01-01 14:00:00" is UTC.
 function readTime(text: string | undefined, now: number): number {
-	const at = Date.parse((text ?? "").replace(/^(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)$/, "$1T$2Z"));
+	const at = readUtc(text ?? "");
 	return Number.isNaN(at) ? now : at;
 }

@@ -94,6 +94,17 @@ test("a time that can't be read is that of the callback, and a code may be text 
 	}
 });
 
+test("a time without a zone is UTC, wherever the process runs", (context) => {
+	const { TZ } = process.env;
+	context.after(() => {
+		if (TZ === undefined) delete process.env.TZ;
+		else process.env.TZ = TZ;
+	});
+	process.env.TZ = "Pacific/Auckland";
+	const told = verify(post({ ...report, at: "2030-01-02T03:04:00.000" }), now);
+	assert.equal(told.events[0]?.at, Date.UTC(2030, 0, 2, 3, 4, 0));
+});
+
 test("the raw body is what is signed: the same JSON written otherwise is not", () => {
 	const request = post(report);
 	assert.equal(reasonOf({ ...request, body: JSON.stringify(report, null, 1) }), "bad_signature");
