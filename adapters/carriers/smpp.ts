@@ -9,6 +9,7 @@ import { nonEmpty } from "./fields.ts";
 import { readCallbackKey, verifySmpp } from "./smpp/callback.ts";
 import { createDeliveries } from "./smpp/deliveries.ts";
 import { readAnsweredId } from "./smpp/ids.ts";
+import type { LinkOptions } from "./smpp/link.ts";
 import type { Pdu } from "./smpp/pdu.ts";
 import { createPool } from "./smpp/pool.ts";
 import { receiptStates } from "./smpp/receipt.ts";
@@ -56,7 +57,7 @@ const manual = (): Manual => ({
 		"It can't be asked about a reference: an attempt that was cut off after it was written stays in doubt until a receipt or the end of grace.",
 		"It has no word for how long it throttles: one second, twice as long each time in a row, half a minute at most.",
 		"Ids that differ between answers and receipts are never guessed at: without the right receiptIds, receipts wait for a message that does not come.",
-		"A recipient's message has no id: it is known again only while it was not acknowledged, by the process that it came to. Parts of a long one are each read by themselves: a STOP in one counts, a START or HELP does not.",
+		"A recipient's message has no id: it is known again only while it was not acknowledged, by the process that it came to, and until a day has gone since it was last brought. Parts of a long one are each read by themselves: a STOP in one counts, a START or HELP does not.",
 		"What recipients write in another coding than GSM 03.38, ASCII, Latin-1 or UCS-2 is refused (ESME_RX_R_APPN).",
 		"An SMSC that does not bring again what was answered by ESME_RX_T_APPN loses receipts while the API is away for more than some seconds.",
 		"Each sender process binds for itself: the account must allow as many binds as there are processes, times binds.",
@@ -82,7 +83,7 @@ export const createSmpp: CarrierFactory = ({ settings: given, secrets }): Carrie
 	const key = readCallbackKey(secrets);
 	const credentials = readCredentials(secrets);
 	let deliver: ReturnType<typeof createDeliveries> | undefined;
-	const take = async (pdu: Pdu) => deliver?.(pdu) ?? status.temporaryFailure;
+	const take = async (pdu: Pdu, isHeard: () => boolean) => deliver?.(pdu, isHeard) ?? status.temporaryFailure;
 	const { address } = settings;
 	const pool = credentials && address && openPool({ ...settings, address }, credentials, take);
 	let partReference = randomBytes(1).readUInt8();
@@ -199,7 +200,7 @@ const interfaceVersion = 0x34;
 function openPool(
 	settings: SmppSettings & { address: SmscAddress },
 	{ systemId, password }: Credentials,
-	deliver: (pdu: Pdu) => Promise<number>,
+	deliver: LinkOptions["deliver"],
 ) {
 	return createPool({
 		kind: settings.bind,

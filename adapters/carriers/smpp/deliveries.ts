@@ -12,16 +12,20 @@ import type { SmppSettings } from "./settings.ts";
 import { status } from "./statuses.ts";
 import { decodeText, isJoined } from "./text.ts";
 
-type Unacknowledged = { eventId: string; at: number };
+type Unacknowledged = { eventId: string; at: number; broughtAt: number };
 
 // SMSCs wait some ten seconds for an answer. One that is told "not now" brings it again, though not every one does.
 const patienceMs = 5_000;
 const pauseMs = 250;
 const rememberedMax = 10_000;
+// Longer than an SMSC waits until it tries again. Whoever writes the same word later has written it anew: a STOP that was
+// taken for an earlier one would be dated before the START that it is to end.
+const rememberedMs = 24 * 3600_000;
 
 /**
  * @param deps.key the queue's callback key
- * @returns takes a deliver_sm or data_sm and answers the command_status for its response
+ * @returns takes a deliver_sm or data_sm and answers the command_status for its response; `isHeard`: whether that can still
+ * be told
  */
 export function createDeliveries(deps: {
 	key: Buffer;
@@ -36,7 +40,11 @@ export function createDeliveries(deps: {
 
 	function identify(pdu: Pdu): { mark: string } & Unacknowledged {
 		const mark = fingerprint(deps.key, pdu);
-		const known = unacknowledged.get(mark) ?? { eventId: `mo.${randomBytes(16).toString("hex")}`, at: deps.clock() };
+		const broughtAt = deps.clock();
+		const held = unacknowledged.get(mark);
+		const isSame = held !== undefined && broughtAt - held.broughtAt < rememberedMs;
+		const { eventId, at } = isSame ? held : { eventId: `mo.${randomBytes(16).toString("hex")}`, at: broughtAt };
+		const known = { eventId, at, broughtAt };
 		unacknowledged.delete(mark);
 		unacknowledged.set(mark, known);
 		const [oldest] = unacknowledged.keys();
@@ -54,7 +62,7 @@ export function createDeliveries(deps: {
 		}
 	}
 
-	return async function deliver(pdu: Pdu): Promise<number> {
+	return async function deliver(pdu: Pdu, isHeard: () => boolean): Promise<number> {
 		const event = readEvent(pdu, deps.receiptIds, deps.clock());
 		if (event) return (await hand({ event })) ? status.ok : status.temporaryFailure;
 		const written = readWritten(pdu);
@@ -65,7 +73,8 @@ export function createDeliveries(deps: {
 		const message = { eventId, at, ...rest, from: Plaintext.text(from), text: Plaintext.text(text) };
 		try {
 			if (!(await hand({ message }))) return status.temporaryFailure;
-			unacknowledged.delete(mark);
+			// With its link gone the SMSC does not learn that, and brings it again over another.
+			if (isHeard()) unacknowledged.delete(mark);
 			return status.ok;
 		} finally {
 			message.from.wipe();

@@ -23,8 +23,11 @@ export type SessionOptions = {
 	responseMs: number;
 	/** Silence after which the SMSC is asked whether it is there. */
 	enquireMs: number;
-	/** A deliver_sm or data_sm; answers the command_status that acknowledges it, or asks for it again. */
-	deliver: (pdu: Pdu) => Promise<number>;
+	/**
+	 * A deliver_sm or data_sm; answers the command_status that acknowledges it, or asks for it again.
+	 * @param isHeard whether that can still be written
+	 */
+	deliver: (pdu: Pdu, isHeard: () => boolean) => Promise<number>;
 	/** A place in the window is free again. */
 	onFree: () => void;
 	/** The link is gone, whoever ended it. */
@@ -83,8 +86,12 @@ export function createSession(options: SessionOptions) {
 		});
 	}
 
+	function isHeard(): boolean {
+		return state !== "ended" && socket.writable;
+	}
+
 	function respond(command: string, sequenceNumber: number, commandStatus: number): void {
-		if (state === "ended" || !socket.writable) return;
+		if (!isHeard()) return;
 		// A refusal has no body; neither have those of unbind and enquire_link.
 		const octets = encodePdu({
 			command,
@@ -142,7 +149,7 @@ export function createSession(options: SessionOptions) {
 			return;
 		}
 		deliveries++;
-		const commandStatus = await options.deliver(pdu).catch(() => status.temporaryFailure);
+		const commandStatus = await options.deliver(pdu, isHeard).catch(() => status.temporaryFailure);
 		deliveries--;
 		respond(response, pdu.sequence_number, commandStatus);
 		tellQuiet();

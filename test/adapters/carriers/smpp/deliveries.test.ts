@@ -6,6 +6,7 @@ import { describe, test } from "node:test";
 import { inspect } from "node:util";
 import type { CarrierCallback } from "../../../../adapters/carriers/carrier.ts";
 import { verifySmpp } from "../../../../adapters/carriers/smpp/callback.ts";
+import { createDeliveries } from "../../../../adapters/carriers/smpp/deliveries.ts";
 import { createSmpp } from "../../../../adapters/carriers/smpp.ts";
 import { until } from "../../../stack/carrier/start.ts";
 import { type Peer, startSmsc } from "./smsc.ts";
@@ -36,7 +37,7 @@ async function open(settings: Record<string, string> = {}) {
 	const smsc = await startSmsc();
 	const carrier = createSmpp({ settings: { url: smsc.url, ...settings }, secrets });
 	const taken: CarrierCallback[] = [];
-	const api = { answer: true };
+	const api: { answer: boolean | Promise<boolean> } = { answer: true };
 	// As the sender does, every two seconds.
 	const receive = () =>
 		carrier.receive?.(async (callback) => {
@@ -212,6 +213,46 @@ describe("what recipients write", () => {
 		opened.receive();
 		const other = (await opened.bring(written("START"))).told?.messages[0];
 		assert.notEqual(other?.eventId, again?.eventId);
+	});
+
+	test("is one message too when its link was gone before it could be acknowledged", async () => {
+		await using opened = await open();
+		const taking = Promise.withResolvers<boolean>();
+		opened.api.answer = taking.promise;
+		opened.peer.ask("deliver_sm", written("START"));
+		await until(() => opened.taken.length > 0);
+		opened.peer.socket.destroy();
+		await until(() => opened.smsc.heard("bind_transceiver").length > 1);
+		taking.resolve(true);
+		const peer = opened.smsc.peers.at(-1) as Peer;
+		await opened.smsc.answerTo(peer, peer.ask("deliver_sm", written("START")));
+		const [first, again] = opened.taken.map((callback) => opened.verify(callback).messages[0]);
+		assert.deepEqual([again?.eventId, again?.at], [first?.eventId, first?.at]);
+	});
+
+	test("is another one a day after it was last brought: a STOP is not taken for that of before", async () => {
+		let now = Date.now();
+		const taken: CarrierCallback[] = [];
+		const deliver = createDeliveries({
+			...{ key: Buffer.from(callbackKey, "base64"), receiptIds: "same", clock: () => now, patienceMs: 0 },
+			handOver: async (callback) => taken.push(callback) < 0,
+		});
+		const fields = written("STOP", { data_coding: 0 });
+		const stop = { command: "deliver_sm", command_status: 0, sequence_number: 1, fields, tlvs: [] };
+		const verify = verifySmpp({ settings: {}, secrets: { callbackKey } });
+		const bring = async () => {
+			assert.equal(await deliver(stop, () => true), 0x64);
+			return verify({ method: "POST", url, ...(taken.at(-1) as CarrierCallback) }, now).messages[0];
+		};
+		const first = await bring();
+		for (const hours of [23, 23]) {
+			now += hours * 3600_000;
+			assert.deepEqual([(await bring())?.eventId], [first?.eventId]);
+		}
+		now += 25 * 3600_000;
+		const later = await bring();
+		assert.notEqual(later?.eventId, first?.eventId);
+		assert.equal(later?.at, now);
 	});
 });
 
