@@ -246,13 +246,13 @@ const states: Record<string, CarrierEvent["state"]> = {
 	// What the carrier never told within 72 hours.
 	UNKNOWN: "unknown",
 };
+// https://docs.aws.amazon.com/sms-voice/latest/userguide/configuration-sets-event-types.html
 const codes: Record<string, CarrierCode> = {
-	BLOCKED: "content_refused",
+	BLOCKED: "invalid_recipient",
 	CARRIER_BLOCKED: "content_refused",
-	CARRIER_UNREACHABLE: "unreachable",
 	INVALID: "invalid_recipient",
 	INVALID_MESSAGE: "content_refused",
-	PROTECT_BLOCKED: "content_refused",
+	PROTECT_BLOCKED: "invalid_recipient",
 	SPAM: "content_refused",
 	TTL_EXPIRED: "validity_over",
 	UNREACHABLE: "handset_unreachable",
