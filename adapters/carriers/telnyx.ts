@@ -125,7 +125,6 @@ const codes: Record<string, CarrierCode> = {
 	"40002": "content_refused",
 	"40003": "content_refused",
 	"40005": "validity_over",
-	"40008": "handset_unreachable",
 	"40010": "sender_refused",
 	"40300": "recipient_opted_out",
 	"40310": "invalid_recipient",

@@ -48,8 +48,16 @@ test("each status means one state; one that was never confirmed is final and unk
 		assert.deepEqual(result.events, [{ eventId: "ev-1", carrierId, state, at: Date.UTC(2030, 0, 2, 3, 4, 0) }]);
 	}
 	const failed = event("delivery_failed");
-	failed.data.payload.errors = [{ code: "40008", title: "Undeliverable" }];
-	assert.equal(verify(post(failed), now).events[0]?.code, "handset_unreachable");
+	const errors = {
+		"40001": "invalid_recipient",
+		"40003": "content_refused",
+		"40005": "validity_over",
+		"40008": "other",
+	};
+	for (const [error, code] of Object.entries(errors)) {
+		failed.data.payload.errors = [{ code: error, title: "marker" }];
+		assert.equal(verify(post(failed), now).events[0]?.code, code, error);
+	}
 	const several = event("delivered");
 	several.data.payload.to.push({ ...event("delivery_failed").data.payload.to[0] } as never);
 	assert.equal(
