@@ -16,6 +16,8 @@ export type RedactDeps = Pick<ActivityDeps, "clock" | "monotonic" | "log" | "car
 		};
 		/** Issues a further certificate of what of these messages is erased and certified. */
 		certifyAgain: (messages: Message[]) => Promise<void>;
+		/** Throws while no carrier's copy may be dated by this machine's time; see `createClockGuard`. */
+		checkClock: () => Promise<void>;
 	};
 
 type Answer = Extract<CarrierCopyRecord["state"], "read_back" | "confirmed"> | "refused";
@@ -89,7 +91,7 @@ export function createRedact(deps: RedactDeps) {
 	return {
 		/** Send queues that have something due. */
 		findQueues: (): Promise<string[]> => messages.redactionQueues(deps.clock()),
-		/** @throws LetheError store_unavailable */
+		/** @throws LetheError store_unavailable | clock_off */
 		async redactQueue(sendQueue: string, isStopping: () => boolean = () => false): Promise<Turned> {
 			const until = deps.monotonic() + limits.redactionTurnMs;
 			for (;;) {
@@ -97,6 +99,8 @@ export function createRedact(deps: RedactDeps) {
 				const page = await messages.findRedactions(due, limits.redactionPageItems);
 				for (let start = 0; start < page.length; start += limits.redactionsAtOnceMax) {
 					if (isStopping() || deps.monotonic() >= until) return "more";
+					// By a clock that is off the patience would be over, or a carrier that refuses asked again on a day far off.
+					await deps.checkClock();
 					if (!(await redactSome(page.slice(start, start + limits.redactionsAtOnceMax)))) return "resting";
 				}
 				if (page.length < limits.redactionPageItems) return "none";

@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import type { DataConverter } from "@temporalio/common";
 import { DefaultLogger, NativeConnection, Runtime, Worker } from "@temporalio/worker";
 import { createCertifyAgain } from "../activities/certify.ts";
+import { createClockGuard } from "../activities/clockGuard.ts";
 import { createActivities } from "../activities/index.ts";
 import { createRedact } from "../activities/redact.ts";
 import { loadConfig, required } from "../config.ts";
@@ -50,8 +51,9 @@ await runProcess(async () => {
 	const { ensureSweep } = deps.runs;
 	const keeper = createSweepKeeper({ ensureSweep, everyMs: limits.sweepEnsuredEveryMs, log: deps.log });
 	await keeper.start();
+	const { checkClock } = createClockGuard(deps);
 	const redactor = createRedactor({
-		redact: createRedact({ ...deps, certifyAgain: createCertifyAgain(deps) }),
+		redact: createRedact({ ...deps, certifyAgain: createCertifyAgain(deps), checkClock }),
 		check: deps.quarantine.check,
 		onError: (error: Error) => deps.log.warn({ code: (error as { code?: string }).code ?? error.name }, "redaction"),
 	});

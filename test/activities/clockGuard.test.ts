@@ -4,7 +4,8 @@ import assert from "node:assert/strict";
 import { after, afterEach, before, describe, it } from "node:test";
 import { createClockGuard } from "../../activities/clockGuard.ts";
 import { limits } from "../../domain/limits.ts";
-import { enqueue } from "../../domain/transition.ts";
+import type { Attempt } from "../../domain/message.ts";
+import { end, enqueue } from "../../domain/transition.ts";
 import { createEngine, type Engine } from "../harness/engine.ts";
 
 const day = 24 * 3600_000;
@@ -175,5 +176,34 @@ describe("on a machine whose clock is a day ahead", () => {
 		await assert.rejects(engine.activities.retimePages(retimingId), off);
 		engine.time.jumpMs = 0;
 		assert.equal((await engine.activities.retimePages(retimingId)).moreDue, false);
+	});
+
+	it("no carrier is asked to forget: what it refuses would wait until that day, or be given up", async () => {
+		let asked = 0;
+		engine.carrier.redact = async () => ++asked < 0;
+		const { _id, submissionId } = await engine.accept();
+		const now = engine.clock();
+		const attempt: Attempt = {
+			number: 1,
+			startedAt: now,
+			leaseUntil: now,
+			claim: "c",
+			carrierId: _id,
+			outcome: "accepted",
+		};
+		const delivered = end(await engine.read(_id), "delivered", now);
+		await engine.store.messages.transition({
+			...delivered,
+			from: ["accepted"],
+			push: { attempts: { value: attempt } },
+		});
+		await engine.activities.finalise(submissionId, false);
+		engine.time.jumpMs = limits.redactionPatienceMs + day;
+		await assert.rejects(engine.redact(), off);
+		const { carrierCopy } = await engine.read(_id);
+		assert.deepEqual([asked, carrierCopy?.state, carrierCopy?.tries], [0, "due", 0]);
+		engine.time.jumpMs = 0;
+		await engine.redact();
+		assert.equal(asked, 1);
 	});
 });

@@ -157,9 +157,9 @@ export async function createEngine(options: EngineOptions = {}) {
 		carriers: { sender: async () => carrier, redacts: async () => carrier.redact !== undefined },
 	};
 	const activities = createActivities(deps);
-	const redact = createRedact({ ...deps, certifyAgain: createCertifyAgain(deps) });
-	const isStopping = () => false;
 	const { checkClock } = createClockGuard(deps);
+	const redact = createRedact({ ...deps, certifyAgain: createCertifyAgain(deps), checkClock });
+	const isStopping = () => false;
 	const send = createSend({
 		...deps,
 		isStopping,
