@@ -15,24 +15,35 @@ type EnsureDeps = Pick<ActivityDeps, "evidence"> & {
 	store: { messages: Pick<ActivityDeps["store"]["messages"], "transition"> };
 };
 
-/** Integrates a page of what has waited for long: nobody else was to come by. Answers how many it found. */
+/**
+ * Integrates a page of what has waited for long: nobody else was to come by. Answers how many it found, or none where not one
+ * of them could be brought in: the next page would fare no better.
+ */
 export function createIntegrate(deps: IntegrateDeps) {
 	const { messages } = deps.store;
 
-	async function integrateOne(message: Message): Promise<void> {
+	async function integrateOne(message: Message): Promise<boolean> {
 		try {
 			await messages.transition(await integrated(deps.evidence, message, { id: message._id }));
+			return true;
 		} catch (error) {
 			deps.log.warn({ code: (error as { code?: string }).code ?? "internal" }, "evidence not integrated");
-			// One that fails again and again must not keep others from their turn.
-			await messages.transition({ id: message._id, set: { unintegratedSince: deps.clock() } });
+			return false;
 		}
 	}
 
 	return async function integrate(): Promise<number> {
 		const until = deps.clock() - limits.integratePatienceMs;
 		const waiting = await messages.findUnintegrated(until, limits.sweepPageItems);
-		await Promise.all(waiting.map(integrateOne));
+		const done = await Promise.all(waiting.map(integrateOne));
+		const failed = waiting.filter((_, index) => !done[index]);
+		if (failed.length === waiting.length) return 0;
+		// One that fails again and again must not keep others from their turn. Where none can be waiting behind it, it has waited
+		// since it began to: by that people are told of it.
+		if (waiting.length === limits.sweepPageItems) {
+			const set = { unintegratedSince: deps.clock() };
+			await Promise.all(failed.map(({ _id: id }) => messages.transition({ id, set })));
+		}
 		return waiting.length;
 	};
 }

@@ -188,6 +188,27 @@ describe("evidence of messages", () => {
 		assert.deepEqual(await typesOf(bad._id), ["deferred unfit", ...all]);
 	});
 
+	it("that can't be brought in has waited since it began to, and keeps none from there", async () => {
+		const [bad, good] = [await engine.accept(), await engine.accept()];
+		for (const { _id } of [bad, good]) {
+			const evidence = [{ at: engine.clock(), type: "deferred" as const }];
+			await engine.store.messages.transition({ id: _id, evidence, set: { nextCheckAt: engine.clock() + day } });
+		}
+		const since = (await engine.read(bad._id)).unintegratedSince;
+		const { integrate } = engine.evidence;
+		engine.evidence.integrate = async (carrier, next) => {
+			if (carrier._id === bad._id) throw new Error("refused");
+			return integrate(carrier, next);
+		};
+		await sweepAfter(limits.integratePatienceMs);
+		await sweepAfter(limits.checkpointLateMs);
+		assert.deepEqual(await typesOf(good._id), ["deferred"]);
+		assert.equal((await engine.read(bad._id)).unintegratedSince, since, "so that it is told of");
+		engine.evidence.integrate = integrate;
+		await sweepAfter(0);
+		assert.deepEqual(await typesOf(bad._id), ["deferred"]);
+	});
+
 	it("goes to the log before its message's record may go, and the end of the record with it", async () => {
 		const message = await engine.accept();
 		await delivered(message);
