@@ -47,6 +47,10 @@ const catalogue = {
 		"Write a renewed one and its key into the files of LETHE_TLS_CERTIFICATE_FILE and LETHE_TLS_KEY_FILE in time.",
 	],
 	server_away: ["critical", "Start it, or correct its address; `lethe doctor` says more."],
+	policies_unavailable: [
+		"critical",
+		"Run `lethe doctor`, which says why; restore what was published from a backup where that can't be used. Until then nothing is accepted or sent.",
+	],
 	hold_unapproved: [
 		"warning",
 		"Have the person whom it names approve or reject it: `lethe holds approve`, `lethe holds reject`.",
@@ -115,7 +119,7 @@ export type AlertsDeps = Omit<KeyNeedsDeps, "store"> & {
 	tlsCertificateEndsAt: () => number | undefined;
 	/** Server that TLS is spoken with → when its certificate ends, epoch ms. */
 	serverCertificateEnds: Record<string, () => Promise<number>>;
-	/** Server → a call that throws while it can't be reached. */
+	/** Server → a call that throws while it can't be reached; `policies`: while what was published can't be used. */
 	checks: Record<string, () => Promise<unknown>>;
 	sendQueues: { failing: (names: readonly string[]) => Promise<Map<string, Failing>> };
 	store: KeyNeedsDeps["store"] & {
@@ -242,7 +246,10 @@ function endingCertificate(endsAt: number | undefined, now: number): Raised[] {
 
 /** Whether each server is there, and goes on to be: after its certificate's end nobody speaks to it any more. */
 function serverLooks({ checks, serverCertificateEnds }: AlertsDeps, now: number) {
-	const looks = Object.entries(checks).map(([name, check]) => [name, () => away(name, check)] as const);
+	const looks = Object.entries(checks).map(([about, check]) => {
+		const failed: Raised = about === "policies" ? { code: "policies_unavailable" } : { code: "server_away", about };
+		return [about, () => raisedBy(check, failed)] as const;
+	});
 	const certificates = Object.entries(serverCertificateEnds).map(([about, read]) => {
 		const look = async () =>
 			endingCertificate(await read(), now).map((one) => ({ ...one, about, mend: serverCertificateMend }));
@@ -366,9 +373,9 @@ async function suspectKeys({ store }: AlertsDeps, tenantId: string, now: number)
 	return raised;
 }
 
-async function away(about: string, check: () => Promise<unknown>): Promise<Raised[]> {
+async function raisedBy(check: () => Promise<unknown>, failed: Raised): Promise<Raised[]> {
 	return check().then(
 		() => [],
-		() => [{ code: "server_away", about }],
+		() => [failed],
 	);
 }

@@ -25,6 +25,7 @@ describe("/v1/alerts", () => {
 		makesFrom: 1,
 		keysAway: false,
 		vaultAway: false,
+		policiesAway: false,
 		standing: "equal" as Standing,
 		tlsEndsAt: (): number | undefined => undefined,
 		vaultTlsEndsAt: async () => Number.MAX_SAFE_INTEGER,
@@ -51,6 +52,9 @@ describe("/v1/alerts", () => {
 				checks: {
 					vault: async () => {
 						if (state.vaultAway) throw new Error("away");
+					},
+					policies: async () => {
+						if (state.policiesAway) throw new Error("not what was published");
 					},
 				},
 				tlsCertificateEndsAt: () => state.tlsEndsAt(),
@@ -405,5 +409,14 @@ describe("/v1/alerts", () => {
 		for (const { mend } of await list()) assert.ok(mend.length > 10);
 		state.vaultAway = false;
 		state.keysAway = false;
+	});
+
+	it("published policies that can't be used, by their own name: they are no server", async () => {
+		state.policiesAway = true;
+		const [alert, ...others] = (await list()).filter(({ about, code }) => [about, code].join().includes("polic"));
+		assert.deepEqual([alert?.code, alert?.severity, others], ["policies_unavailable", "critical", []]);
+		assert.match(alert?.mend ?? "", /nothing is accepted or sent/);
+		state.policiesAway = false;
+		assert.ok((await codes()).every((code) => !code.includes("polic")));
 	});
 });
