@@ -13,6 +13,7 @@ import type { TenantStanding } from "../../domain/tenancy.ts";
 import { end, eraseObjects, type Transition } from "../../domain/transition.ts";
 import { lock, type Verification } from "../../domain/verification.ts";
 import { createProgress } from "../progress.ts";
+import { destroyedCohorts } from "./destroyedCohorts.ts";
 import { createReenter } from "./reenter.ts";
 
 type Applied = Record<(typeof appliedNames)[number], number>;
@@ -244,11 +245,9 @@ async function lockCodes({ stored: { verifications } }: Deps): Promise<number> {
 
 /** Keys that a copy of Vault has brought back go again; of their members, the purge sees to what is left. */
 async function destroyKeys(deps: Deps, applied: Applied, entries: Of<"cohort">[]): Promise<void> {
-	const { cohorts, tenants } = deps.stored;
+	const { cohorts } = deps.stored;
 	const gone = new Set(entries.map(({ _id }) => _id));
-	for (const { _id: tenantId } of await tenants.all()) {
-		for (const cohort of await cohorts.findByTenant(tenantId)) if (cohort.state === "destroyed") gone.add(cohort._id);
-	}
+	for await (const { _id } of destroyedCohorts(deps.stored)) gone.add(_id);
 	const due: string[] = [];
 	for (const id of gone) {
 		if (await deps.cohortKeys.exists(id)) {

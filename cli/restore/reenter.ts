@@ -4,6 +4,7 @@ import type { Deps } from "../../deps.ts";
 import { entriesOf, keyOf, type LedgerEntry, newestStandings } from "../../domain/ledger.ts";
 import { isReadable, type Message, sealedObjects } from "../../domain/message.ts";
 import { type Role, roles } from "../../domain/roles.ts";
+import { destroyedCohorts } from "./destroyedCohorts.ts";
 
 const pageItems = 200;
 
@@ -52,6 +53,9 @@ export function createReenter(deps: Pick<Deps, "clock" | "ledger" | "stored">, k
 				const at = createdAt - 1;
 				await enter([{ _id: `${issuerId}-${at}`, kind: "distrusted", issuerId, at }]);
 			}
+			for await (const { _id, destroyedAt: at = 0 } of destroyedCohorts(deps.stored)) {
+				await enter([{ _id, kind: "cohort", at }]);
+			}
 			await enterTenants();
 		},
 	};
@@ -60,10 +64,6 @@ export function createReenter(deps: Pick<Deps, "clock" | "ledger" | "stored">, k
 		const standings = newestStandings(known.filter((entry) => entry.kind === "tenant"));
 		const revisions = new Map(standings.map(({ tenantId, revision }) => [tenantId, revision]));
 		for (const { _id, standingRevision = 0 } of await deps.stored.tenants.all()) {
-			for (const cohort of await deps.stored.cohorts.findByTenant(_id)) {
-				if (cohort.state === "destroyed")
-					await enter([{ _id: cohort._id, kind: "cohort", at: cohort.destroyedAt ?? 0 }]);
-			}
 			if (standingRevision <= (revisions.get(_id) ?? 0)) continue;
 			await deps.ledger.putStanding(_id);
 			counted.entries++;

@@ -9,6 +9,7 @@ import { withLedger } from "../../../adapters/ledger/withLedger.ts";
 import type { Cohort } from "../../../adapters/mongo/models.ts";
 import { reapply } from "../../../cli/restore/reapply.ts";
 import type { Deps } from "../../../deps.ts";
+import { parkingTenant } from "../../../domain/ids.ts";
 import { keyOf, type LedgerEntry } from "../../../domain/ledger.ts";
 import { isFinal } from "../../../domain/lifecycle.ts";
 import { limits } from "../../../domain/limits.ts";
@@ -468,6 +469,28 @@ describe("a store that is older than its ledger", () => {
 		assert.ok(((await store.cohorts.find(cohort._id))?.dueAt ?? 0) <= engine.clock());
 		assert.equal((await store.tenants.find(tenant._id))?.standing?.state, "suspended");
 		assert.equal((await engine.read(message._id)).content, undefined);
+	});
+
+	it("a key that a copy of Vault has brought back goes again, of receipts that waited for their message too", async () => {
+		const { entries, ledger } = ledgered();
+		const tenant = aboutTenant();
+		await engine.store.tenants.put(tenant);
+		const dueAt = engine.clock() + 3600_000;
+		const ids = await Promise.all(
+			[tenant._id, parkingTenant].map((tenantId) =>
+				engine.cohorts.ensure({ tenantId, region: "ZZ", retentionClass: "parked/PT72H", dueAt }),
+			),
+		);
+		for (const id of ids) await engine.store.cohorts.advance(id, "open", "destroyed", { destroyedAt: engine.clock() });
+		const applied = await reapply({ ...engine, stored: engine.store, ledger } as unknown as Deps);
+		assert.equal(applied.keys, ids.length);
+		for (const id of ids) {
+			assert.equal(await engine.cohortKeys.exists(id), false);
+			assert.ok(
+				entries.some(({ kind, _id }) => kind === "cohort" && _id === id),
+				"for the next copy of the database",
+			);
+		}
 	});
 
 	it("a hold that was released since is not put on again, and keeps nothing that comes later", async () => {
