@@ -73,7 +73,10 @@ const catalogue = {
 	],
 	key_overdue: ["warning", "Rotate it with `lethe keys rotate`."],
 	key_version_unneeded: ["warning", "End it with `lethe keys retire`."],
-	receipts_parked: ["warning", "See which carrier's receipts name messages that nobody sent, in the API's log."],
+	receipts_parked: [
+		"warning",
+		"See which carrier's receipts name messages that nobody sent: `lethe_callbacks_total` in /metrics counts them as `parked`.",
+	],
 	redactions_late: [
 		"warning",
 		"See in the worker's log what the carrier answers, or whether the worker runs; what it does not forget in 30 days is left to its agreement.",

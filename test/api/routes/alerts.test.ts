@@ -419,4 +419,15 @@ describe("/v1/alerts", () => {
 		state.policiesAway = false;
 		assert.ok((await codes()).every((code) => !code.includes("polic")));
 	});
+
+	it("receipts of messages that nobody knows once there are many, with what tells whose they are", async () => {
+		const parked = api.connection.collection<{ _id: string }>("parkedReceipts");
+		const ids = Array.from({ length: limits.receiptsParkedMax + 1 }, (_, index) => ({ _id: `r${index}` }));
+		await parked.insertMany(ids);
+		const [alert] = (await list()).filter(({ code }) => code === "receipts_parked");
+		assert.equal(alert?.severity, "warning");
+		assert.match(alert?.mend ?? "", /`lethe_callbacks_total`.*`parked`/);
+		await parked.deleteMany({});
+		assert.ok(!(await codes()).includes("receipts_parked"));
+	});
 });
