@@ -43,7 +43,10 @@ export function createRedact(deps: RedactDeps) {
 	// A carrier that fails is one that is away, until the patience with one that refuses is over: then it makes no difference.
 	async function askWithin(message: Message): Promise<Answer | undefined> {
 		try {
-			return await ask(await deps.carriers.sender(message.sendQueue), redactableParts(message.attempts));
+			const answer = await ask(await deps.carriers.sender(message.sendQueue), redactableParts(message.attempts));
+			if (answer === "refused")
+				deps.log.warn({ code: "redaction_refused", messageId: message._id }, "redaction postponed");
+			return answer;
 		} catch (error) {
 			deps.log.warn({ code: (error as { code?: string }).code ?? "internal" }, "redaction postponed");
 			return isOver(message, deps.clock()) ? "refused" : undefined;

@@ -141,6 +141,8 @@ describe("a carrier's copy", () => {
 		await sweep();
 		await sweep(limits.driverPatienceMs + 1);
 		assert.equal(asked.length, 1, "not at each sweep");
+		const told = engine.warnings.filter((line) => line.includes(message._id));
+		assert.deepEqual(told, [JSON.stringify({ code: "redaction_refused", messageId: message._id })]);
 		assert.deepEqual((await engine.read(message._id)).carrierCopy?.state, "due");
 		await sweep(limits.redactionRetryFirstMs);
 		assert.equal(asked.length, 2);
