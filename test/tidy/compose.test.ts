@@ -159,6 +159,7 @@ test("no dev server and no simulated carrier runs in it", () => {
 	assert.doesNotMatch(readTreeFile(".dockerignore"), /^!stack(\/carrier.*|\/start.*)?$/m);
 	const redis = readTreeFile("deploy/redis/redis.conf");
 	assert.match(redis, /^appendonly yes$/m);
+	assert.match(redis, /^save ""$/m, "as the stack's own");
 	assert.match(redis, /^maxmemory-policy noeviction$/m);
 	const vault = readTreeFile("deploy/vault/vault.hcl");
 	assert.match(vault, /^storage "raft"/m);
