@@ -2,6 +2,7 @@
 
 import type { Cohort } from "../../adapters/mongo/models.ts";
 import type { Deps } from "../../deps.ts";
+import { parkingTenant } from "../../domain/ids.ts";
 import { isReadable, type Message, type SealedObjectName, sealedObjects } from "../../domain/message.ts";
 import { type BreachClock, breachClocks } from "../../policies/breach.ts";
 
@@ -71,7 +72,9 @@ export async function scopeIncident(
 ): Promise<Scope> {
 	const scope = emptyScope(stores, at, awareAt);
 	const packs = new Set<string>();
-	for (const { _id: tenantId } of await deps.store.tenants.all()) {
+	const tenantIds = (await deps.store.tenants.all()).map(({ _id }) => _id);
+	// Receipts wait for their message under keys that are no tenant's.
+	for (const tenantId of [...tenantIds, parkingTenant]) {
 		const fates = new Map<string, Fate>();
 		for (const cohort of await deps.store.cohorts.findByTenant(tenantId)) {
 			if (cohort.createdAt > at) continue;

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { type ExposedStore, scopeIncident } from "../../../cli/incident/scope.ts";
+import { parkingTenant } from "../../../domain/ids.ts";
 import type { Message } from "../../../domain/message.ts";
 import { end } from "../../../domain/transition.ts";
 import { openPolicies } from "../../../policies/index.ts";
@@ -176,5 +177,15 @@ describe("the scope of an incident", () => {
 		// Which laws it was judged by is among what nobody can read: their clocks may be missing.
 		assert.deepEqual(found.limits.slice(0, before.limits.length), before.limits);
 		assert.match(found.limits.slice(before.limits.length).join(), /laws/);
+	});
+
+	it("a key under which receipts waited for their message is among those that Vault's copy exposes", async () => {
+		const place = { region: "ZZ", retentionClass: "parked/PT72H", dueAt: engine.clock() + 72 * hour };
+		const cohortId = await engine.cohorts.ensure({ ...place, tenantId: parkingTenant });
+		const { keys } = await scope(["vault"], engine.clock());
+		assert.deepEqual(
+			keys.filter((key) => key.tenantId === parkingTenant),
+			[{ tenantId: parkingTenant, cohortId, fate: "exposed" }],
+		);
 	});
 });
