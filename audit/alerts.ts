@@ -31,7 +31,10 @@ const catalogue = {
 		"critical",
 		"Put its document's `archive` back as a backup of MongoDB has it: what is due of it is done within ten minutes.",
 	],
-	ledger_late: ["critical", "See why the worker can't reach Vault; what waits is in force meanwhile."],
+	ledger_late: [
+		"critical",
+		"See why the worker can't reach Vault, or write to the folder of LETHE_LEDGER_DIR; what waits is in force meanwhile.",
+	],
 	evidence_not_as_witnessed: [
 		"critical",
 		"Run `lethe evidence fsck`; where a restore has lost entries, then `lethe evidence succeed --reason restore` (docs/evidence.md).",
