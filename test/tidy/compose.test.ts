@@ -124,6 +124,16 @@ test("whatever reads or sends messages sees the ledger beside the stores, and wo
 	}
 });
 
+test("whoever tells how the evidence log stands to its witnesses asks the one in the file, too", () => {
+	for (const name of ["worker", "cli", "restore"]) {
+		const file = serviceOf(name).environment?.LETHE_EVIDENCE_WITNESS_FILE;
+		assert.ok(
+			serviceOf(name).volumes?.some((volume) => file?.startsWith(`${volume.split(":")[1]}/`)),
+			name,
+		);
+	}
+});
+
 test("`doctor` is told where the API is and how callers reach it", () => {
 	const { api } = loadConfig(environmentOf(serviceOf("cli")));
 	assert.match(api.url ?? "", /^https:\/\/api:8443$/);
