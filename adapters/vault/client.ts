@@ -14,7 +14,7 @@ type Deps = {
 	wrappedSecretId: string;
 	/** Epoch milliseconds. */
 	clock: () => number;
-	/** Called once when the token is gone for good: the process must restart with a fresh wrapped secret-id. */
+	/** Called once when Vault says that the token is gone: the process must restart with a fresh wrapped secret-id. */
 	onLost: () => void;
 	timeoutMs?: number;
 	socketsMax?: number;
@@ -118,14 +118,15 @@ function createToken(deps: Pick<Deps, "clock" | "onLost" | "schedule"> & { renew
 		} catch (error) {
 			if (lost) return;
 			const away = error instanceof LetheError && error.code === "keys_unavailable";
-			const leftMs = endsAt - deps.clock();
-			if (!away || leftMs <= 0) {
+			if (!away) {
 				end();
 				deps.onLost();
 				return;
 			}
-			// The last tries come ever sooner: a Vault that is back before the token's end is not slept through.
-			renewAfter(Math.max(retryFirstMs, Math.min(retryMs, leftMs / 2)));
+			// The last tries come ever sooner: a Vault that is back before the token's end is not slept through. After it Vault is
+			// to say that it is over: until then nobody logs in anew, and what needs no Vault goes on.
+			const leftMs = endsAt - deps.clock();
+			renewAfter(leftMs > 0 ? Math.max(retryFirstMs, Math.min(retryMs, leftMs / 2)) : retryMs);
 			retryMs = Math.min(retryMs * 2, retryMaxMs);
 		}
 	}
